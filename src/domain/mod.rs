@@ -1,0 +1,26 @@
+//! The core: what a delivery means. No async, no I/O, no clock, no dice.
+//!
+//! Read [`decide`](mod@decide) first: it is the whole business in one `match`. The other
+//! files are its nouns. Everything here is a value that cannot be wrong once it exists,
+//! because the edges parse into it; inside nobody checks again.
+
+pub mod ask_schedule;
+pub mod decide;
+pub mod decision;
+pub mod evidence;
+pub mod ids;
+pub mod language;
+pub mod money;
+pub mod outcome;
+pub mod package;
+pub mod payment;
+pub mod phone;
+pub mod purchase;
+pub mod radius_user;
+pub mod sale;
+pub mod secret;
+pub mod sms_text;
+pub mod voucher;
+
+#[cfg(test)]
+mod decide_table;

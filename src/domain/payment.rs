@@ -1,0 +1,192 @@
+//! One order's money state, as the database holds it.
+
+use chrono::{DateTime, Utc};
+
+use super::evidence::GatewayReport;
+use super::ids::OrderId;
+use super::language::Language;
+use super::money::{CURRENCY, Tzs};
+use super::package::Terms;
+use super::phone::Phone;
+use super::secret::Secret;
+use super::voucher::Voucher;
+
+/// Where an order stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Status {
+    /// The guest has not paid yet, as far as we know.
+    Pending,
+    /// Paid and delivered: voucher and RADIUS user are committed.
+    Completed,
+    /// ZenoPay said no. Late money still wins.
+    Failed,
+    /// The guest said no. Late money still wins.
+    Cancelled,
+    /// Nobody has paid in time. Still asked about; late money wins.
+    Expired,
+    /// The money is here but does not fit; an operator decides.
+    Held,
+    /// The owner has paid back.
+    Refunded,
+}
+
+impl Status {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Pending,
+        Self::Completed,
+        Self::Failed,
+        Self::Cancelled,
+        Self::Expired,
+        Self::Held,
+        Self::Refunded,
+    ];
+
+    /// The word of the contract.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "PENDING",
+            Self::Completed => "COMPLETED",
+            Self::Failed => "FAILED",
+            Self::Cancelled => "CANCELLED",
+            Self::Expired => "EXPIRED",
+            Self::Held => "HELD",
+            Self::Refunded => "REFUNDED",
+        }
+    }
+
+    /// Reads the stored word; `None` if the database holds something else.
+    pub fn read(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.as_str() == word)
+    }
+
+    /// Whether a poll may stop waiting: all but PENDING and HELD. Only COMPLETED and
+    /// REFUNDED never change any more without an operator.
+    pub fn is_final(self) -> bool {
+        match self {
+            Self::Pending | Self::Held => false,
+            Self::Completed | Self::Failed | Self::Cancelled | Self::Expired | Self::Refunded => {
+                true
+            }
+        }
+    }
+}
+
+/// What ZenoPay told us about the money, kept for disputes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GatewayFacts {
+    /// What was paid, if ZenoPay said so.
+    pub paid_amount: Option<Tzs>,
+    /// ZenoPay's number for the payment.
+    pub reference: Option<String>,
+    /// The mobile-money operator's number for the payment.
+    pub transid: Option<String>,
+    /// As in `MPESA-TZ`.
+    pub channel: Option<String>,
+    /// The phone that paid.
+    pub payer_msisdn: Option<String>,
+}
+
+impl GatewayFacts {
+    /// Takes over what a report knows and keeps what it does not mention.
+    #[must_use]
+    pub fn updated_by(&self, report: &GatewayReport) -> Self {
+        let newer =
+            |new: &Option<String>, old: &Option<String>| new.clone().or_else(|| old.clone());
+        Self {
+            paid_amount: report.amount.or(self.paid_amount),
+            reference: newer(&report.reference, &self.reference),
+            transid: newer(&report.transid, &self.transid),
+            channel: newer(&report.channel, &self.channel),
+            payer_msisdn: newer(&report.payer_msisdn, &self.payer_msisdn),
+        }
+    }
+}
+
+/// How what was paid compares with what was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Tender {
+    /// The price, or an amount that ZenoPay did not mention.
+    Exact,
+    /// More than the price, by this much.
+    Over(Tzs),
+    /// Less than the price, by this much.
+    Short(Tzs),
+    /// Not shillings.
+    Foreign(String),
+}
+
+/// One order: its row, its money state and, when sold, its voucher.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Payment {
+    /// The row's number; the invoice number is made of it.
+    pub id: i64,
+    /// What the outside calls this order.
+    pub order_id: OrderId,
+    /// Where it stands.
+    pub status: Status,
+    /// Starts at 1 and rises with each committed change of what the status document shows.
+    pub version: i32,
+    /// Who pays.
+    pub phone: Phone,
+    /// Their name, if they gave one.
+    pub customer_name: Option<String>,
+    /// Of the SMS.
+    pub language: Language,
+    /// The package's number.
+    pub package_id: i64,
+    /// What was sold, copied from the package when the order was made.
+    pub terms: Terms,
+    /// Our price when the order was made.
+    pub amount: Tzs,
+    /// The random part of this order's webhook URL.
+    pub webhook_secret: Secret,
+    /// What ZenoPay told us.
+    pub gateway: GatewayFacts,
+    /// Why it failed or is held, in words for the guest's helper.
+    pub failure_reason: Option<String>,
+    /// When the guest asked for it.
+    pub created_at: DateTime<Utc>,
+    /// When PENDING becomes EXPIRED.
+    pub deadline_at: DateTime<Utc>,
+    /// When the reconciler looks at it next; `None` is never.
+    pub due_at: Option<DateTime<Utc>>,
+    /// When we learned that it was paid.
+    pub confirmed_at: Option<DateTime<Utc>>,
+    /// When the sale was made.
+    pub processed_at: Option<DateTime<Utc>>,
+    /// The voucher, once sold.
+    pub voucher: Option<Voucher>,
+}
+
+impl Payment {
+    /// Compares what a report says was paid with our price.
+    pub fn tender(&self, report: &GatewayReport) -> Tender {
+        if let Some(currency) = report.currency.as_deref().filter(|c| *c != CURRENCY) {
+            return Tender::Foreign(currency.to_owned());
+        }
+        match report.amount {
+            Some(paid) if paid > self.amount => Tender::Over(Tzs(paid.0 - self.amount.0)),
+            Some(paid) if paid < self.amount => Tender::Short(Tzs(self.amount.0 - paid.0)),
+            Some(_) | None => Tender::Exact,
+        }
+    }
+
+    /// Whether a report is about another movement of money than the one we know.
+    pub fn names_another_reference(&self, report: &GatewayReport) -> bool {
+        match (&self.gateway.reference, &report.reference) {
+            (Some(known), Some(new)) => known != new,
+            _ => false,
+        }
+    }
+
+    /// The same order one version later.
+    #[must_use]
+    pub fn next(&self, status: Status) -> Self {
+        Self {
+            status,
+            version: self.version + 1,
+            ..self.clone()
+        }
+    }
+}

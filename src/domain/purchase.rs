@@ -1,0 +1,68 @@
+//! What a guest asks for when buying, after the edge has parsed it.
+
+use super::language::Language;
+use super::money::Tzs;
+use super::phone::Phone;
+
+/// How a guest names a package: by its number or by its code. Codes begin with a letter,
+/// so the two cannot be confused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PackageRef {
+    /// By number.
+    Id(i64),
+    /// By code.
+    Code(String),
+}
+
+impl PackageRef {
+    /// Reads `1`, `"1"` or `"daily"`.
+    pub fn read(text: &str) -> Self {
+        let text = text.trim();
+        text.parse()
+            .map_or_else(|_| Self::Code(text.to_owned()), Self::Id)
+    }
+}
+
+/// The client's own name for one attempt to buy: 8 to 255 visible ASCII characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdempotencyKey(String);
+
+/// The header is not 8 to 255 visible ASCII characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("Idempotency-Key must be 8 to 255 visible ASCII characters")]
+pub struct NotAnIdempotencyKey;
+
+impl IdempotencyKey {
+    /// Reads the header's value.
+    ///
+    /// # Errors
+    /// [`NotAnIdempotencyKey`] if it is too short, too long or has another character.
+    pub fn read(bytes: &[u8]) -> Result<Self, NotAnIdempotencyKey> {
+        let fits = (8..=255).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_graphic);
+        let text = std::str::from_utf8(bytes).map_err(|_| NotAnIdempotencyKey)?;
+        fits.then(|| Self(text.to_owned()))
+            .ok_or(NotAnIdempotencyKey)
+    }
+
+    /// The key as it was sent.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// One wish to buy.
+#[derive(Clone, Debug)]
+pub struct Purchase {
+    /// What.
+    pub package: PackageRef,
+    /// Who pays.
+    pub phone: Phone,
+    /// Their name, if they gave one.
+    pub customer_name: Option<String>,
+    /// The price that the client believes; ours counts, a differing one is refused.
+    pub expected_price: Option<Tzs>,
+    /// Of the SMS.
+    pub language: Language,
+    /// Makes sending the same wish again safe.
+    pub idempotency_key: Option<IdempotencyKey>,
+}

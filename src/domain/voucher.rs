@@ -1,0 +1,97 @@
+//! The code that lets the customer in.
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+
+/// Letters and digits that nobody confuses when reading them aloud: no I, L, O, 0, 1.
+/// Upper case only, because FreeRADIUS compares user names case-sensitively.
+pub const ALPHABET: &[u8; 31] = b"ABCDEFGHJKMNPQRSTUVWXYZ23456789";
+
+/// Characters in a code: 31^8 is 8.5 * 10^11, so that guessing does not pay.
+pub const CODE_LENGTH: usize = 8;
+
+/// Voucher code, RADIUS user name and password in one. `Debug` hides it: who reads the
+/// code has the Internet that somebody else paid for.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct VoucherCode(String);
+
+impl VoucherCode {
+    /// Makes a code of random bytes, each symbol equally likely: bytes that would favour the
+    /// first letters are skipped. `None` when the bytes run out first.
+    pub fn from_random_bytes(bytes: impl IntoIterator<Item = u8>) -> Option<Self> {
+        // 248 is the largest multiple of 31 that fits a byte.
+        const FAIR_BELOW: u8 = 248;
+        let code: String = bytes
+            .into_iter()
+            .filter(|byte| *byte < FAIR_BELOW)
+            .take(CODE_LENGTH)
+            .map(|byte| char::from(ALPHABET[usize::from(byte) % ALPHABET.len()]))
+            .collect();
+        (code.len() == CODE_LENGTH).then_some(Self(code))
+    }
+
+    /// Trusts a code that the database kept.
+    pub fn from_stored(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The code as the guest types it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for VoucherCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("VoucherCode(hidden)")
+    }
+}
+
+/// An issued voucher, as the portal needs to see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Voucher {
+    /// What the guest types.
+    pub code: VoucherCode,
+    /// When it was issued: the commit of the sale.
+    pub issued_at: DateTime<Utc>,
+    /// When it ends; `None` while a voucher that counts from the first log-in is unused.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// When an operator took it back.
+    pub revoked_at: Option<DateTime<Utc>>,
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn every_symbol_is_equally_likely() {
+        let mut counts = [0_u32; 31];
+        for byte in 0..=255_u8 {
+            if let Some(code) = VoucherCode::from_random_bytes([byte; CODE_LENGTH]) {
+                let symbol = code.as_str().as_bytes()[0];
+                counts[ALPHABET.iter().position(|s| *s == symbol).unwrap()] += 1;
+            }
+        }
+        assert_eq!(counts, [8; 31]);
+    }
+
+    #[test]
+    fn too_few_random_bytes_make_no_code() {
+        assert_eq!(VoucherCode::from_random_bytes([255; 100]), None);
+        assert_eq!(VoucherCode::from_random_bytes([0; CODE_LENGTH - 1]), None);
+    }
+
+    proptest! {
+        #[test]
+        fn a_code_holds_nothing_that_can_be_misread(bytes in proptest::collection::vec(any::<u8>(), 64)) {
+            if let Some(code) = VoucherCode::from_random_bytes(bytes) {
+                prop_assert_eq!(code.as_str().len(), CODE_LENGTH);
+                prop_assert!(code.as_str().bytes().all(|b| ALPHABET.contains(&b)));
+            }
+        }
+    }
+}

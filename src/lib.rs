@@ -1,0 +1,2 @@
+//! malipo
+pub mod domain;
