@@ -1,0 +1,25 @@
+//! Who has paid at least once: a phone number and what it has brought in.
+
+use sea_orm::entity::prelude::*;
+
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "customers")]
+pub struct Model {
+    #[sea_orm(primary_key)]
+    pub id: i64,
+    /// `255[67]XXXXXXXX`.
+    #[sea_orm(unique)]
+    pub phone: String,
+    /// As last given by the customer.
+    pub name: Option<String>,
+    pub orders_paid: i32,
+    /// Whole TZS.
+    pub total_paid: i64,
+    pub first_paid_at: DateTimeUtc,
+    pub last_paid_at: DateTimeUtc,
+    #[sea_orm(has_many)]
+    pub invoices: HasMany<super::invoices::Entity>,
+}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,23 @@
+//! Every call that we made to ZenoPay about an order, with what we understood of the answer.
+
+use sea_orm::entity::prelude::*;
+
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, DeriveEntityModel)]
+#[sea_orm(table_name = "gateway_calls")]
+pub struct Model {
+    #[sea_orm(primary_key)]
+    pub id: i64,
+    pub order_id: Uuid,
+    /// `create` or `order_status`.
+    pub kind: String,
+    pub at: DateTimeUtc,
+    pub duration_ms: f64,
+    /// None when no answer came.
+    pub http_status: Option<i32>,
+    /// What we understood, not what was said.
+    pub answer: String,
+    pub detail: Option<String>,
+}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,29 @@
+//! The receipt of a paid order, one for each payment.
+
+use sea_orm::entity::prelude::*;
+
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "invoices")]
+pub struct Model {
+    #[sea_orm(primary_key)]
+    pub id: i64,
+    #[sea_orm(unique)]
+    pub number: String,
+    #[sea_orm(unique)]
+    pub payment_id: i64,
+    pub customer_phone: String,
+    pub customer_name: Option<String>,
+    pub package_code: String,
+    pub description: String,
+    /// Whole units of `currency`.
+    pub amount: i64,
+    pub currency: String,
+    pub issued_at: DateTimeUtc,
+    #[sea_orm(belongs_to, from = "payment_id", to = "id")]
+    pub payment: BelongsTo<super::payments::Entity>,
+    #[sea_orm(belongs_to, from = "customer_phone", to = "phone")]
+    pub customer: BelongsTo<super::customers::Entity>,
+}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,28 @@
+//! FreeRADIUS: the routers that may ask it.
+
+use sea_orm::entity::prelude::*;
+
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "nas")]
+pub struct Model {
+    #[sea_orm(primary_key)]
+    pub id: i32,
+    /// Address or network of the router.
+    pub nasname: String,
+    /// Required on PostgreSQL.
+    pub shortname: Option<String>,
+    #[sea_orm(column_name = "type")]
+    pub nas_type: Option<String>,
+    pub ports: Option<i32>,
+    pub secret: String,
+    pub server: Option<String>,
+    pub community: Option<String>,
+    pub description: Option<String>,
+    /// `auto`, `yes` or `no`; FreeRADIUS before the BlastRADIUS fixes does not read it.
+    pub require_ma: String,
+    /// `auto`, `yes` or `no`; the same.
+    pub limit_proxy_state: String,
+}
+
+impl ActiveModelBehavior for ActiveModel {}

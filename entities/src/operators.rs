@@ -1,0 +1,23 @@
+//! The people who run the hotspots. Their tokens are kept as hashes only.
+
+use sea_orm::entity::prelude::*;
+
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "operators")]
+pub struct Model {
+    #[sea_orm(primary_key)]
+    pub id: i64,
+    #[sea_orm(unique)]
+    pub name: String,
+    /// `viewer` or `admin`.
+    pub role: String,
+    #[sea_orm(unique)]
+    pub token_hash: String,
+    pub created_at: DateTimeUtc,
+    pub disabled_at: Option<DateTimeUtc>,
+    #[sea_orm(has_many)]
+    pub sessions: HasMany<super::operator_sessions::Entity>,
+}
+
+impl ActiveModelBehavior for ActiveModel {}

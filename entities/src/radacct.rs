@@ -1,0 +1,39 @@
+//! FreeRADIUS: sessions, written by FreeRADIUS alone; we only read.
+//!
+//! On SQLite its stock queries store times as Unix epoch integers. They are read here as times, but
+//! a comparison in SQL with a time of ours would compare a number with a text: use `IS NULL`.
+
+use sea_orm::entity::prelude::*;
+
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "radacct")]
+pub struct Model {
+    #[sea_orm(primary_key)]
+    pub radacctid: i64,
+    pub acctsessionid: String,
+    #[sea_orm(unique)]
+    pub acctuniqueid: String,
+    pub username: Option<String>,
+    /// `inet` on PostgreSQL, where it reads with its prefix length: `10.0.0.1/32`.
+    #[sea_orm(select_as = "text")]
+    pub nasipaddress: String,
+    pub nasportid: Option<String>,
+    pub acctstarttime: Option<DateTimeUtc>,
+    pub acctupdatetime: Option<DateTimeUtc>,
+    /// None while the session is on.
+    pub acctstoptime: Option<DateTimeUtc>,
+    pub acctsessiontime: Option<i64>,
+    /// What the customer uploaded.
+    pub acctinputoctets: Option<i64>,
+    /// What the customer downloaded.
+    pub acctoutputoctets: Option<i64>,
+    pub calledstationid: Option<String>,
+    pub callingstationid: Option<String>,
+    pub acctterminatecause: Option<String>,
+    /// `inet` on PostgreSQL, as `nasipaddress`; empty and not None on SQLite.
+    #[sea_orm(select_as = "text")]
+    pub framedipaddress: Option<String>,
+}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,19 @@
+//! FreeRADIUS: what must hold for a user to be let in. One row an attribute, and no unique key, so
+//! the sale writes each once.
+
+use sea_orm::entity::prelude::*;
+
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "radcheck")]
+pub struct Model {
+    #[sea_orm(primary_key)]
+    pub id: i32,
+    pub username: String,
+    pub attribute: String,
+    /// `:=` sets, `==` compares (the default).
+    pub op: String,
+    pub value: String,
+}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,18 @@
+//! FreeRADIUS: what the router is told about everyone in a group; a group is a package, by its code.
+
+use sea_orm::entity::prelude::*;
+
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "radgroupreply")]
+pub struct Model {
+    #[sea_orm(primary_key)]
+    pub id: i32,
+    pub groupname: String,
+    pub attribute: String,
+    /// `:=` replaces, `=` adds if absent (the default).
+    pub op: String,
+    pub value: String,
+}
+
+impl ActiveModelBehavior for ActiveModel {}

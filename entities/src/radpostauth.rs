@@ -1,0 +1,19 @@
+//! FreeRADIUS: logins, accepted and refused, written by FreeRADIUS alone. `pass` is a voucher code.
+
+use sea_orm::entity::prelude::*;
+
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "radpostauth")]
+pub struct Model {
+    #[sea_orm(primary_key)]
+    pub id: i64,
+    pub username: String,
+    pub pass: Option<String>,
+    pub reply: Option<String>,
+    /// On SQLite in the RADIUS server's own time zone, read as if it were UTC.
+    pub authdate: DateTimeUtc,
+    pub class: Option<String>,
+}
+
+impl ActiveModelBehavior for ActiveModel {}

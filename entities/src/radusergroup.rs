@@ -1,0 +1,16 @@
+//! FreeRADIUS: which group (package code) a user (voucher code) is in.
+
+use sea_orm::entity::prelude::*;
+
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "radusergroup")]
+pub struct Model {
+    #[sea_orm(primary_key)]
+    pub id: i32,
+    pub username: String,
+    pub groupname: String,
+    pub priority: i32,
+}
+
+impl ActiveModelBehavior for ActiveModel {}

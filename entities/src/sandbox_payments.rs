@@ -1,0 +1,32 @@
+//! The simulated ZenoPay's books: the payments that it believes it handles.
+
+use sea_orm::entity::prelude::*;
+
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "sandbox_payments")]
+pub struct Model {
+    #[sea_orm(primary_key)]
+    pub id: i64,
+    /// As the merchant gave it, so any text.
+    #[sea_orm(unique)]
+    pub order_id: String,
+    /// Whole TZS.
+    pub amount: i64,
+    pub buyer_phone: String,
+    pub webhook_url: Option<String>,
+    /// JSON, echoed in the webhook.
+    pub metadata: Option<String>,
+    /// In ZenoPay's own words.
+    pub payment_status: String,
+    pub reference: Option<String>,
+    pub transid: Option<String>,
+    pub channel: Option<String>,
+    /// JSON: how this payment is to misbehave.
+    pub behaviour: String,
+    pub created_at: DateTimeUtc,
+    /// When the simulated subscriber decides; None is by hand.
+    pub decide_at: Option<DateTimeUtc>,
+}
+
+impl ActiveModelBehavior for ActiveModel {}

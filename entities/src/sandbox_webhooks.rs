@@ -1,0 +1,24 @@
+//! The simulated ZenoPay's outgoing webhooks, due and done.
+
+use sea_orm::entity::prelude::*;
+
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "sandbox_webhooks")]
+pub struct Model {
+    #[sea_orm(primary_key)]
+    pub id: i64,
+    pub order_id: String,
+    pub url: String,
+    pub body: String,
+    pub content_type: String,
+    /// Whether the API key goes along in `x-api-key`.
+    pub with_key: bool,
+    pub due_at: DateTimeUtc,
+    pub attempts: i32,
+    pub delivered_at: Option<DateTimeUtc>,
+    /// The last answer; None when there was none.
+    pub http_status: Option<i32>,
+}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,38 @@
+//! The outbox of texts to customers, one of a kind for each payment. Written with the sale, sent
+//! later by the relay.
+
+use sea_orm::entity::prelude::*;
+
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "sms_messages")]
+pub struct Model {
+    #[sea_orm(primary_key)]
+    pub id: i64,
+    #[sea_orm(unique_key = "payment_kind")]
+    pub payment_id: i64,
+    #[sea_orm(unique_key = "payment_kind")]
+    pub kind: String,
+    /// `255[67]XXXXXXXX`.
+    pub phone: String,
+    /// `sw` or `en`.
+    pub language: String,
+    pub body: String,
+    /// Our name for this text at the provider; the same at every attempt.
+    #[sea_orm(unique)]
+    pub reference: String,
+    /// `queued`, `sent`, `failed` (will be tried again) or `dead`.
+    pub state: String,
+    pub attempts: i32,
+    /// When the next attempt is due; a lease moves it forward.
+    pub due_at: DateTimeUtc,
+    pub provider: Option<String>,
+    pub provider_message_id: Option<String>,
+    pub last_error: Option<String>,
+    pub created_at: DateTimeUtc,
+    pub sent_at: Option<DateTimeUtc>,
+    #[sea_orm(belongs_to, from = "payment_id", to = "id")]
+    pub payment: BelongsTo<super::payments::Entity>,
+}
+
+impl ActiveModelBehavior for ActiveModel {}

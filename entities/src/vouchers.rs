@@ -1,0 +1,33 @@
+//! The codes that let customers in: sold (one for each payment) or printed (no payment). The code is
+//! also RADIUS user name and password.
+
+use sea_orm::entity::prelude::*;
+
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "vouchers")]
+pub struct Model {
+    #[sea_orm(primary_key)]
+    pub id: i64,
+    #[sea_orm(unique)]
+    pub code: String,
+    /// None for a printed voucher.
+    #[sea_orm(unique)]
+    pub payment_id: Option<i64>,
+    pub package_code: String,
+    pub duration_minutes: i32,
+    /// When the minutes start to run: `purchase` or `first_login`.
+    pub validity: String,
+    /// None is unlimited.
+    pub data_limit_mb: Option<i32>,
+    pub shared_devices: i32,
+    pub issued_at: DateTimeUtc,
+    /// None until the first login, where validity runs from there.
+    pub expires_at: Option<DateTimeUtc>,
+    pub revoked_at: Option<DateTimeUtc>,
+    pub revoked_reason: Option<String>,
+    #[sea_orm(belongs_to, from = "payment_id", to = "id")]
+    pub payment: BelongsTo<Option<super::payments::Entity>>,
+}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,40 @@
+//! The schema of `malipo`, up and down, on SQLite and PostgreSQL.
+//!
+//! Each migration is SQL with a few type tokens (`dialect`), because what matters here, checks,
+//! partial indexes and the keys that keep one effect per order, is said most plainly in SQL.
+//! `run` applies them under a lock, so that several processes may start at once.
+//!
+//! Invariant: a migration that has been released is never edited; a change is a new file. Nothing
+//! here imports `entities`: those describe today's tables, a migration describes a step.
+
+mod dialect;
+mod run;
+
+mod m20261123_0001_shop;
+mod m20261123_0002_messages;
+mod m20261123_0003_operators;
+mod m20261123_0004_radius;
+mod m20261123_0005_sandbox;
+mod m20261123_0006_seed_packages;
+
+pub use run::{Step, down, status, up};
+
+use sea_orm_migration::{MigrationTrait, MigratorTrait, async_trait};
+
+/// All migrations, oldest first.
+#[derive(Debug)]
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![
+            Box::new(m20261123_0001_shop::Migration),
+            Box::new(m20261123_0002_messages::Migration),
+            Box::new(m20261123_0003_operators::Migration),
+            Box::new(m20261123_0004_radius::Migration),
+            Box::new(m20261123_0005_sandbox::Migration),
+            Box::new(m20261123_0006_seed_packages::Migration),
+        ]
+    }
+}
