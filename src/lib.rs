@@ -1,2 +1,33 @@
-//! malipo
+//! `malipo` turns each mobile-money webhook, exactly once however often and in whatever
+//! order it comes, into a committed sale, and tells the waiting portal in the same instant.
+//!
+//! # Layout, in reading order
+//!
+//! - [`domain`]: what a delivery means. Start with `domain/decide.rs`.
+//! - [`store`]: rows and transactions. The one that sells is `store/sale.rs`.
+//! - [`zenopay`], [`sms`], [`radius`]: the outside's words translated into ours.
+//! - [`actors`]: one actor per order in play, and the status actor. A webhook's path is
+//!   `http/webhook.rs` → `actors/intake.rs` → `actors/registry.rs` → `actors/order.rs` →
+//!   `domain/decide.rs` → `store/sale.rs` → `actors/status.rs`.
+//! - [`checkout`], [`relay`], [`reconciler`], [`sandbox`]: a purchase, and the loops.
+//! - [`http`]: in from the net; all routes on one screen in `http/mod.rs`.
+//! - [`app`]: who is given what; start and stop.
+//!
+//! Arrows point down only, which `tests/layers.rs` checks.
+
+pub mod actors;
+pub mod app;
+pub mod checkout;
+pub mod cli;
+pub mod config;
 pub mod domain;
+pub mod http;
+pub mod metrics;
+pub mod radius;
+pub mod reconciler;
+pub mod relay;
+pub mod sandbox;
+pub mod sms;
+pub mod store;
+pub mod telemetry;
+pub mod zenopay;

@@ -24,6 +24,8 @@ pub fn decide(payment: &Payment, evidence: &Evidence, facts: &Facts) -> Decision
         },
         Evidence::PushRefused { reason } => push_refused(payment, reason, facts),
         Evidence::PushUnknown => push_unknown(payment, facts),
+        // A claim that nobody confirms says nothing about the money.
+        Evidence::Unconfirmed => Decision::keep(Outcome::Unconfirmed),
         Evidence::Deadline => deadline(payment, facts),
         Evidence::Operator(act) => operator(payment, act, facts),
     }
@@ -69,8 +71,6 @@ fn paid_again(payment: &Payment, report: &GatewayReport) -> Decision {
     }
     match payment.tender(report) {
         Tender::Exact => duplicate,
-        // The overpayment that the sale already listed is no news.
-        Tender::Over(_) if payment.gateway.paid_amount == report.amount => duplicate,
         Tender::Over(_) | Tender::Short(_) | Tender::Foreign(_) => duplicate.alert(
             "amount_differs",
             "a later report names another amount than the one sold for",
@@ -198,10 +198,10 @@ fn operator(payment: &Payment, act: &OperatorAct, facts: &Facts) -> Decision {
             sell(payment, None, facts).note("released", format!("released: {reason}"))
         }
         (OperatorAct::Refuse { reason }, Status::Held) => {
-            refund(payment, reason).note("refused", format!("refused: {reason}"))
+            refund(payment, reason, facts).note("refused", format!("refused: {reason}"))
         }
         (OperatorAct::Refund { reason }, Status::Completed) => {
-            refund(payment, reason).note("refunded", format!("refunded: {reason}"))
+            refund(payment, reason, facts).note("refunded", format!("refunded: {reason}"))
         }
         (OperatorAct::Refund { .. }, Status::Refunded) => Decision::keep(Outcome::Duplicate),
         (
@@ -248,9 +248,12 @@ fn fail(
     Decision::of(outcome, Effect::Fail(Box::new(failed)))
 }
 
-fn refund(payment: &Payment, reason: &str) -> Decision {
+fn refund(payment: &Payment, reason: &str, facts: &Facts) -> Decision {
     let mut refunded = payment.next(Status::Refunded);
     refunded.due_at = None;
     refunded.failure_reason = Some(reason.to_owned());
-    Decision::of(Outcome::Completed, Effect::Refund(Box::new(refunded)))
+    if let Some(voucher) = &mut refunded.voucher {
+        voucher.revoked_at = Some(facts.now);
+    }
+    Decision::of(Outcome::Stale, Effect::Refund(Box::new(refunded)))
 }

@@ -1,1 +1,267 @@
+//! Section 5 of the contract, cell by cell, and what must hold for any order and any
+//! evidence.
+//!
+//! How to read a cell of [`TABLE`]:
+//!
+//! - A word in capitals is the order's new status; `version` rises by exactly one, and the
+//!   outcome is that word in small letters unless another follows (a refund has none in the
+//!   contract). Without a word in capitals neither status nor version changes.
+//! - A word in small letters is the outcome. `stale` stands where the contract has "nothing"
+//!   or "–". `ask` sets the time of the next ask. `409` refuses an operator.
+//! - `!kind` is an alert for operators, `~kind` a note.
+//! - `a / b` is `a` for FAILED and `b` for CANCELLED.
 
+mod properties;
+
+use chrono::{DateTime, FixedOffset, TimeDelta, Utc};
+
+use super::decide::decide;
+use super::decision::{Decision, Effect, Level};
+use super::evidence::{Evidence, GatewayReport, OperatorAct, Word};
+use super::ids::OrderId;
+use super::language::Language;
+use super::money::Tzs;
+use super::package::{Terms, Validity};
+use super::payment::{GatewayFacts, Payment, Status};
+use super::phone::Phone;
+use super::sale::Facts;
+use super::secret::Secret;
+use super::voucher::{Voucher, VoucherCode};
+
+const TABLE: &str = "
+evidence          | PENDING                   | FAILED, CANCELLED   | EXPIRED               | HELD                  | COMPLETED                      | REFUNDED
+paid              | COMPLETED                 | COMPLETED           | COMPLETED             | held ~paid_while_held | duplicate                      | duplicate
+paid, the price   | COMPLETED                 | COMPLETED           | COMPLETED             | held ~paid_while_held | duplicate                      | duplicate
+paid, another ref | COMPLETED                 | COMPLETED           | COMPLETED             | held ~paid_while_held | duplicate !second_charge       | duplicate !second_charge
+paid, more        | COMPLETED !overpaid       | COMPLETED !overpaid | COMPLETED !overpaid   | held ~paid_while_held | duplicate !amount_differs      | duplicate !amount_differs
+paid, less        | HELD !held                | HELD !held          | HELD !held            | held ~paid_while_held | duplicate !amount_differs      | duplicate !amount_differs
+paid, in dollars  | HELD !held                | HELD !held          | HELD !held            | held ~paid_while_held | duplicate !amount_differs      | duplicate !amount_differs
+failed            | FAILED                    | duplicate / stale   | FAILED                | stale !reversal       | stale !reversal                | stale
+cancelled         | CANCELLED                 | stale / duplicate   | CANCELLED             | stale !reversal       | stale !reversal                | stale
+in progress       | pending ~in_progress      | stale               | pending ~in_progress  | stale                 | stale                          | stale
+unknown word      | pending !unknown_word     | stale !unknown_word | pending !unknown_word | stale !unknown_word   | stale !unknown_word            | stale
+push refused      | FAILED                    | stale               | FAILED                | stale                 | stale !push_refused_after_sale | stale
+push unknown      | pending ask ~push_unknown | stale               | stale                 | stale                 | stale                          | stale
+deadline          | EXPIRED pending           | stale               | stale                 | stale                 | stale                          | stale
+release           | 409                       | 409                 | 409                   | COMPLETED ~released   | 409                            | 409
+refuse            | 409                       | 409                 | 409                   | REFUNDED ~refused     | 409                            | 409
+refund            | 409                       | 409                 | 409                   | 409                   | REFUNDED ~refunded             | duplicate
+";
+
+#[test]
+fn an_order_becomes_what_the_contract_says_for_every_evidence_and_status() {
+    let mut cells = 0;
+    for (evidence_name, status, expected) in cells_of(TABLE) {
+        let order = order(status);
+
+        let decision = decide(&order, &evidence(evidence_name), &facts());
+
+        let seen = describe(&order, &decision);
+        assert_eq!(seen, expected, "{evidence_name} / {}", status.as_str());
+        cells += 1;
+    }
+    assert_eq!(
+        cells,
+        16 * Status::ALL.len(),
+        "a row or a column is missing"
+    );
+}
+
+#[test]
+fn a_held_order_keeps_what_was_paid_for_the_operator_to_see() {
+    let decision = decide(&order(Status::Pending), &evidence("paid, less"), &facts());
+
+    let Effect::Hold(held) = decision.effect else {
+        panic!("{decision:?}")
+    };
+    assert_eq!(held.gateway.paid_amount, Some(Tzs(1500)));
+    assert_eq!(held.gateway.reference.as_deref(), Some("R1"));
+    assert_eq!(
+        held.failure_reason.as_deref(),
+        Some("paid 500 TZS less than the price")
+    );
+    assert_eq!((held.confirmed_at, held.due_at), (Some(facts().now), None));
+}
+
+#[test]
+fn an_expired_order_is_still_asked_about_and_a_failed_one_is_not() {
+    let due_at = |evidence_name| {
+        let decision = decide(&order(Status::Pending), &evidence(evidence_name), &facts());
+        match decision.effect {
+            Effect::Fail(payment) => payment.due_at,
+            other => panic!("{other:?}"),
+        }
+    };
+
+    assert!(due_at("deadline") > Some(facts().now));
+    assert_eq!(due_at("failed"), None);
+}
+
+/// Each cell as evidence, status and text, a merged column as two.
+fn cells_of(table: &'static str) -> Vec<(&'static str, Status, &'static str)> {
+    let split = |line: &'static str| line.split('|').map(str::trim).collect::<Vec<_>>();
+    let mut lines = table.trim().lines().map(split);
+    let header = lines.next().unwrap();
+    let mut cells = Vec::new();
+    for line in lines {
+        assert_eq!(line.len(), header.len(), "{line:?}");
+        for (column, text) in header.iter().zip(&line).skip(1) {
+            let texts: Vec<_> = text.split(" / ").collect();
+            for (i, status) in column.split(", ").enumerate() {
+                let text = texts.get(i).unwrap_or(&texts[0]);
+                cells.push((line[0], Status::read(status).unwrap(), *text));
+            }
+        }
+    }
+    cells
+}
+
+/// A decision in the notation of the table.
+fn describe(before: &Payment, decision: &Decision) -> String {
+    let outcome = decision.outcome.as_str();
+    let mut words = match after(before, &decision.effect) {
+        Some(after) => {
+            assert_eq!(after.version, before.version + 1);
+            assert_ne!(after.status, before.status);
+            let status = after.status.as_str();
+            let is_refund = after.status == Status::Refunded;
+            let says_it_all = is_refund || status.to_lowercase() == outcome;
+            [status]
+                .into_iter()
+                .chain((!says_it_all).then_some(outcome))
+                .collect()
+        }
+        None => match decision.effect {
+            Effect::Ask(at) => {
+                assert!(at > facts().now);
+                vec![outcome, "ask"]
+            }
+            Effect::Refuse => vec!["409"],
+            _ => vec![outcome],
+        },
+    };
+    let remarks: Vec<_> = (decision.remarks.iter())
+        .map(|remark| match remark.level {
+            Level::Alert => format!("!{}", remark.kind),
+            Level::Note => format!("~{}", remark.kind),
+        })
+        .collect();
+    words.extend(remarks.iter().map(String::as_str));
+    words.join(" ")
+}
+
+/// What the effect makes of the order's row; `None` when it leaves the document alone.
+fn after<'a>(before: &Payment, effect: &'a Effect) -> Option<&'a Payment> {
+    let (after, may_become): (_, &[Status]) = match effect {
+        Effect::Sell(sale) => (&sale.payment, &[Status::Completed]),
+        Effect::Fail(failed) => (
+            &**failed,
+            &[Status::Failed, Status::Cancelled, Status::Expired],
+        ),
+        Effect::Hold(held) => (&**held, &[Status::Held]),
+        Effect::Refund(refunded) => (&**refunded, &[Status::Refunded]),
+        Effect::Keep | Effect::Ask(_) | Effect::Refuse => return None,
+    };
+    assert!(may_become.contains(&after.status), "{effect:?}");
+    assert_eq!((after.id, after.order_id), (before.id, before.order_id));
+    assert_eq!((after.amount, &after.terms), (before.amount, &before.terms));
+    Some(after)
+}
+
+fn evidence(name: &str) -> Evidence {
+    let report = |word| report(word, "R1", None);
+    let reason = "by hand".to_owned();
+    match name {
+        "paid" => Evidence::Gateway(report("PAID")),
+        "paid, the price" => Evidence::Gateway(self::report("PAID", "R1", Some(2000))),
+        "paid, another ref" => Evidence::Gateway(self::report("PAID", "R2", None)),
+        "paid, more" => Evidence::Gateway(self::report("PAID", "R1", Some(2500))),
+        "paid, less" => Evidence::Gateway(self::report("PAID", "R1", Some(1500))),
+        "paid, in dollars" => Evidence::Gateway(GatewayReport {
+            currency: Some("USD".into()),
+            ..self::report("PAID", "R1", Some(2000))
+        }),
+        "failed" => Evidence::Gateway(report("FAILED")),
+        "cancelled" => Evidence::Gateway(report("CANCELLED")),
+        "in progress" => Evidence::Gateway(report("PENDING")),
+        "unknown word" => Evidence::Gateway(report("UNPAID")),
+        "push refused" => Evidence::PushRefused { reason },
+        "push unknown" => Evidence::PushUnknown,
+        "deadline" => Evidence::Deadline,
+        "release" => Evidence::Operator(OperatorAct::Release { reason }),
+        "refuse" => Evidence::Operator(OperatorAct::Refuse { reason }),
+        "refund" => Evidence::Operator(OperatorAct::Refund { reason }),
+        other => panic!("no such evidence: {other}"),
+    }
+}
+
+fn report(word: &str, reference: &str, amount: Option<i64>) -> GatewayReport {
+    GatewayReport {
+        word: Word::read(word),
+        raw_word: word.into(),
+        amount: amount.map(Tzs),
+        currency: None,
+        reference: Some(reference.into()),
+        transid: None,
+        channel: None,
+        payer_msisdn: None,
+    }
+}
+
+/// An order of 2000 TZS; where money has moved, ZenoPay called it `R1`.
+fn order(status: Status) -> Payment {
+    let is_sold = matches!(status, Status::Completed | Status::Refunded);
+    let is_paid = is_sold || status == Status::Held;
+    let created_at = DateTime::UNIX_EPOCH;
+    Payment {
+        id: 17,
+        order_id: "677e4327-4d7c-4b1e-9f00-0123456789ab"
+            .parse::<OrderId>()
+            .unwrap(),
+        status,
+        version: 1,
+        phone: Phone::read("0712345678").unwrap(),
+        customer_name: None,
+        language: Language::Swahili,
+        package_id: 1,
+        terms: Terms {
+            code: "daily".into(),
+            name_sw: "Siku".into(),
+            name_en: "Day".into(),
+            duration_minutes: 1440,
+            validity: Validity::Purchase,
+            data_limit_mb: None,
+            download_kbps: 5120,
+            upload_kbps: 2048,
+            shared_devices: 1,
+        },
+        amount: Tzs(2000),
+        webhook_secret: Secret::new("s"),
+        gateway: GatewayFacts {
+            reference: is_paid.then(|| "R1".into()),
+            ..GatewayFacts::default()
+        },
+        failure_reason: None,
+        created_at,
+        deadline_at: created_at + TimeDelta::minutes(5),
+        due_at: Some(created_at),
+        confirmed_at: is_paid.then_some(created_at),
+        processed_at: is_sold.then_some(created_at),
+        voucher: is_sold.then(|| Voucher {
+            code: VoucherCode::from_stored("AAAAAAAA".into()),
+            issued_at: created_at,
+            expires_at: None,
+            revoked_at: None,
+        }),
+    }
+}
+
+/// Ten minutes after the order was made.
+fn facts() -> Facts {
+    Facts {
+        now: DateTime::<Utc>::UNIX_EPOCH + TimeDelta::minutes(10),
+        fresh_code: VoucherCode::from_stored("K7QMX2PA".into()),
+        shop_time: FixedOffset::east_opt(3 * 3600).unwrap(),
+        brand: "malipo".into(),
+    }
+}

@@ -2,6 +2,7 @@
 //! believed.
 
 use super::money::Tzs;
+use super::personal::Personal;
 
 /// What ZenoPay's word for a payment means. Words are compared whole: `UNPAID` contains
 /// `PAID` and is not paid.
@@ -56,7 +57,7 @@ pub struct GatewayReport {
     /// As in `MPESA-TZ`.
     pub channel: Option<String>,
     /// The phone that paid.
-    pub payer_msisdn: Option<String>,
+    pub payer_msisdn: Option<Personal>,
 }
 
 /// What an operator decides about an order.
@@ -91,6 +92,8 @@ pub enum Evidence {
     },
     /// A time-out or a 5xx: the phone may ring or not.
     PushUnknown,
+    /// ZenoPay was asked about a delivery and gave no answer.
+    Unconfirmed,
     /// The order is older than `orders.expire_after_secs`.
     Deadline,
     /// An operator acts.

@@ -4,6 +4,7 @@
 //! files are its nouns. Everything here is a value that cannot be wrong once it exists,
 //! because the edges parse into it; inside nobody checks again.
 
+pub mod admission;
 pub mod ask_schedule;
 pub mod decide;
 pub mod decision;
@@ -14,6 +15,7 @@ pub mod money;
 pub mod outcome;
 pub mod package;
 pub mod payment;
+pub mod personal;
 pub mod phone;
 pub mod purchase;
 pub mod radius_user;

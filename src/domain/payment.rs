@@ -7,6 +7,7 @@ use super::ids::OrderId;
 use super::language::Language;
 use super::money::{CURRENCY, Tzs};
 use super::package::Terms;
+use super::personal::Personal;
 use super::phone::Phone;
 use super::secret::Secret;
 use super::voucher::Voucher;
@@ -84,7 +85,7 @@ pub struct GatewayFacts {
     /// As in `MPESA-TZ`.
     pub channel: Option<String>,
     /// The phone that paid.
-    pub payer_msisdn: Option<String>,
+    pub payer_msisdn: Option<Personal>,
 }
 
 impl GatewayFacts {
@@ -98,7 +99,10 @@ impl GatewayFacts {
             reference: newer(&report.reference, &self.reference),
             transid: newer(&report.transid, &self.transid),
             channel: newer(&report.channel, &self.channel),
-            payer_msisdn: newer(&report.payer_msisdn, &self.payer_msisdn),
+            payer_msisdn: report
+                .payer_msisdn
+                .clone()
+                .or_else(|| self.payer_msisdn.clone()),
         }
     }
 }
@@ -130,7 +134,7 @@ pub struct Payment {
     /// Who pays.
     pub phone: Phone,
     /// Their name, if they gave one.
-    pub customer_name: Option<String>,
+    pub customer_name: Option<Personal>,
     /// Of the SMS.
     pub language: Language,
     /// The package's number.

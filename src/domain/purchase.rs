@@ -2,6 +2,7 @@
 
 use super::language::Language;
 use super::money::Tzs;
+use super::personal::Personal;
 use super::phone::Phone;
 
 /// How a guest names a package: by its number or by its code. Codes begin with a letter,
@@ -58,7 +59,7 @@ pub struct Purchase {
     /// Who pays.
     pub phone: Phone,
     /// Their name, if they gave one.
-    pub customer_name: Option<String>,
+    pub customer_name: Option<Personal>,
     /// The price that the client believes; ours counts, a differing one is refused.
     pub expected_price: Option<Tzs>,
     /// Of the SMS.

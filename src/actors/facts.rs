@@ -1,0 +1,45 @@
+//! Clock, dice and shop: what a decision needs from the outside world.
+
+use chrono::{Offset, SubsecRound, Utc};
+use rand::TryRng;
+use rand::rngs::SysRng;
+
+use crate::domain::sale::Facts;
+use crate::domain::voucher::VoucherCode;
+
+/// Where the facts of a decision come from.
+#[derive(Clone, Debug)]
+pub struct FactSource {
+    /// The shop's time zone.
+    pub timezone: chrono_tz::Tz,
+    /// The shop's name.
+    pub brand: String,
+}
+
+impl FactSource {
+    /// The facts of this moment, with a fresh voucher code.
+    pub fn now(&self) -> Facts {
+        // Milliseconds, which both databases keep, so that what is kept in memory equals
+        // what is read back.
+        let now = Utc::now().trunc_subsecs(3);
+        Facts {
+            now,
+            fresh_code: fresh_code(),
+            shop_time: now.with_timezone(&self.timezone).offset().fix(),
+            brand: self.brand.clone(),
+        }
+    }
+}
+
+fn fresh_code() -> VoucherCode {
+    loop {
+        // Four times as many bytes as symbols: fewer than one byte in thirty is skipped.
+        let mut bytes = [0_u8; 32];
+        SysRng
+            .try_fill_bytes(&mut bytes)
+            .expect("the operating system has random bytes");
+        if let Some(code) = VoucherCode::from_random_bytes(bytes) {
+            return code;
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! The shell around the decision: one actor per order in play, and the status actor.
+//!
+//! [`Orders`] is the handle that everybody else sees. `intake` proves and reads a delivery,
+//! `registry` finds or starts the order's actor, `order` is that actor, `status` wakes the
+//! long polls, `asks` is the way to ZenoPay's order-status.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::time::{sleep, timeout};
+use tracing::{info, warn};
+
+use crate::config::{ActorsConfig, Confirm};
+use crate::domain::ids::OrderId;
+use crate::metrics::Metrics;
+use crate::store::Store;
+use crate::zenopay::proof::Keys;
+
+pub mod asks;
+pub mod facts;
+pub mod gauge;
+mod intake;
+mod order;
+mod registry;
+pub mod status;
+
+use asks::Asks;
+use gauge::ActorView;
+use registry::Registry;
+
+pub use intake::{Acknowledged, Delivery, Rejection};
+pub use order::{Case, Tools, WeighError, Weighed};
+
+/// Every delivery is answered within five seconds; this leaves room for the answer itself.
+const ANSWER_WITHIN: Duration = Duration::from_millis(4_700);
+
+/// The orders in play. Cheap to clone.
+#[derive(Clone)]
+pub struct Orders {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    registry: Registry,
+    store: Store,
+    asks: Asks,
+    keys: Keys,
+    confirm: Confirm,
+    metrics: Arc<Metrics>,
+    background: Handle,
+}
+
+/// How deliveries are believed.
+pub struct Belief {
+    /// The keys that prove one.
+    pub keys: Keys,
+    /// When ZenoPay is asked first.
+    pub confirm: Confirm,
+}
+
+impl Orders {
+    /// Starts with nobody in play; actors will live on `arbiters`, which the caller keeps.
+    pub fn start(
+        tools: Tools,
+        limits: ActorsConfig,
+        arbiters: &[actix::Arbiter],
+        asks: Asks,
+        belief: Belief,
+        background: Handle,
+    ) -> Self {
+        let (store, metrics) = (tools.store.clone(), tools.metrics.clone());
+        let registry = Registry::new(Arc::new(tools), limits, arbiters);
+        let Belief { keys, confirm } = belief;
+        let inner = Inner {
+            registry,
+            store,
+            asks,
+            keys,
+            confirm,
+            metrics,
+            background,
+        };
+        Self {
+            inner: Arc::new(inner),
+        }
+    }
+
+    /// Receives one delivery and answers within five seconds, whatever the database does.
+    /// The work itself goes on to its end, also when nobody waits for it any more.
+    ///
+    /// # Errors
+    /// The [`Rejection`], which says whether another copy would help.
+    pub async fn receive(&self, delivery: Delivery) -> Result<Acknowledged, Rejection> {
+        let received = delivery.received;
+        let orders = self.clone();
+        let work = self.inner.background.spawn(async move {
+            let result = orders.take_in(delivery).await;
+            orders.count(received.elapsed(), &result);
+            result
+        });
+        match timeout(ANSWER_WITHIN, work).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(panic)) => {
+                tracing::error!(%panic, "webhook panicked");
+                Err(Rejection::Internal)
+            }
+            Err(_) => {
+                warn!("webhook unanswered in time; the work goes on");
+                Err(Rejection::CommitUnknown)
+            }
+        }
+    }
+
+    fn count(&self, took: Duration, result: &Result<Acknowledged, Rejection>) {
+        let (order_id, outcome) = match result {
+            Ok(done) => (Some(done.order_id), done.outcome.as_str()),
+            Err(rejection) => (None, rejection.label()),
+        };
+        self.inner
+            .metrics
+            .webhooks
+            .with_label_values(&[outcome])
+            .inc();
+        self.inner.metrics.webhook.observe(took);
+        let processing_ms = took.as_secs_f64() * 1_000.0;
+        let order_id = order_id.map(tracing::field::display);
+        info!(order_id, outcome, processing_ms, "webhook processed");
+    }
+
+    /// Has an order's actor weigh evidence that no webhook brought.
+    ///
+    /// # Errors
+    /// The [`WeighError`]; nothing was written, unless the store says that it does not know.
+    pub async fn weigh(&self, order_id: OrderId, case: Case) -> Result<Weighed, WeighError> {
+        self.inner.registry.send(order_id, case).await
+    }
+
+    /// The way to ZenoPay's order-status.
+    pub fn asks(&self) -> &Asks {
+        &self.inner.asks
+    }
+
+    /// A look at one actor; `None` if the order is not in play.
+    pub fn view(&self, order_id: OrderId) -> Option<ActorView> {
+        self.inner.registry.view(order_id)
+    }
+
+    /// A look at all of them.
+    pub fn views(&self) -> Vec<(OrderId, ActorView)> {
+        self.inner.registry.views()
+    }
+
+    /// How many messages may wait per order, beside the one being handled.
+    pub fn mailbox_capacity(&self) -> usize {
+        self.inner.registry.mailbox_capacity()
+    }
+
+    /// Lets go of idle actors, from time to time, until stopped.
+    pub async fn passivate(self, stop: tokio_util::sync::CancellationToken) {
+        while stop
+            .run_until_cancelled(sleep(Duration::from_secs(1)))
+            .await
+            .is_some()
+        {
+            self.inner.registry.passivate_idle();
+        }
+    }
+
+    /// Admits nothing any more and waits until what is under way is done, at most `patience`.
+    pub async fn drain(&self, patience: Duration) {
+        self.inner.registry.close();
+        let done = async {
+            while self.inner.registry.in_flight() > 0 {
+                sleep(Duration::from_millis(5)).await;
+            }
+        };
+        if timeout(patience, done).await.is_err() {
+            let left = self.inner.registry.in_flight();
+            warn!(
+                left,
+                "stopping although messages are not done; another copy completes them"
+            );
+        }
+    }
+}

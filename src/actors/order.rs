@@ -1,0 +1,259 @@
+//! The actor of one order in play. It handles one message at a time, to the end: decide,
+//! write everything in one transaction, and only then tell anyone.
+//!
+//! The actor removes contention; it is not what makes the result right. The version in the
+//! conditional update and the unique keys do that, also beside another process.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use actix::{Actor, ActorFutureExt, AtomicResponse, Context, Handler, Message, WrapFuture};
+use chrono::{DateTime, Utc};
+use tracing::{info, warn};
+
+use super::facts::FactSource;
+use super::gauge::Gauge;
+use super::registry::Permit;
+use super::status::{Notice, StatusBoard};
+use crate::domain::ask_schedule;
+use crate::domain::decide::decide;
+use crate::domain::decision::{Decision, Effect};
+use crate::domain::evidence::Evidence;
+use crate::domain::ids::OrderId;
+use crate::domain::outcome::Outcome;
+use crate::domain::payment::Payment;
+use crate::metrics::Metrics;
+use crate::radius::attributes::radius_user;
+use crate::store::{Change, DeliveryRecord, Store, StoreError};
+
+/// How often an order is loaded and decided again when somebody else changed it first.
+const TRIES: u32 = 3;
+
+/// What every order actor needs.
+pub struct Tools {
+    /// The books.
+    pub store: Store,
+    /// Clock, dice and shop.
+    pub facts: FactSource,
+    /// Who tells the waiters.
+    pub status: StatusBoard,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+}
+
+/// Evidence about this actor's order.
+#[derive(Clone)]
+pub struct Case {
+    /// What is known.
+    pub evidence: Evidence,
+    /// The delivery that brought it, to be journalled in the same transaction.
+    pub delivery: Option<DeliveryRecord>,
+    /// ZenoPay was asked about a proven delivery and did not say "paid".
+    pub unconfirmed: bool,
+    /// The order as it was just read, if it was; saves the actor a read.
+    pub loaded: Option<Payment>,
+}
+
+impl Case {
+    /// Evidence that no delivery brought.
+    pub fn of(evidence: Evidence) -> Self {
+        Self {
+            evidence,
+            delivery: None,
+            unconfirmed: false,
+            loaded: None,
+        }
+    }
+}
+
+/// A case on its way, with the place that it takes.
+pub(super) struct Weigh {
+    pub case: Case,
+    pub permit: Permit,
+}
+
+impl Message for Weigh {
+    type Result = Result<Weighed, WeighError>;
+}
+
+/// What became of a case, after the commit.
+#[derive(Clone, Debug)]
+pub struct Weighed {
+    /// What the evidence meant.
+    pub outcome: Outcome,
+    /// The order as it is now.
+    pub payment: Arc<Payment>,
+    /// An operator wanted what is not possible.
+    pub refused: bool,
+}
+
+/// Why a case could not be weighed.
+#[derive(Debug, thiserror::Error)]
+pub enum WeighError {
+    /// There is no such order.
+    #[error("no order of ours")]
+    UnknownOrder,
+    /// The store could not do it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Too many messages wait, for this order or in all.
+    #[error("too busy")]
+    Busy,
+    /// The actor died of this message, again and again.
+    #[error("the order's actor panicked")]
+    Panicked,
+}
+
+/// One order in play.
+pub(super) struct OrderActor {
+    order_id: OrderId,
+    tools: Arc<Tools>,
+    gauge: Arc<Gauge>,
+    /// The order as committed, kept so that the next message needs no read. `None` when it
+    /// is not known: at first, and after a write whose end is unknown.
+    known: Option<Payment>,
+}
+
+impl OrderActor {
+    pub(super) fn new(order_id: OrderId, tools: Arc<Tools>, gauge: Arc<Gauge>) -> Self {
+        Self {
+            order_id,
+            tools,
+            gauge,
+            known: None,
+        }
+    }
+}
+
+impl Actor for OrderActor {
+    type Context = Context<Self>;
+}
+
+impl Handler<Weigh> for OrderActor {
+    // Atomic: the next message waits until this one is done. One handler that interleaved
+    // would undo that for all of them.
+    type Result = AtomicResponse<Self, Result<Weighed, WeighError>>;
+
+    fn handle(&mut self, message: Weigh, _: &mut Context<Self>) -> Self::Result {
+        let Weigh { case, permit } = message;
+        let (tools, gauge, order_id) = (self.tools.clone(), self.gauge.clone(), self.order_id);
+        // Taken, so that a handler that dies leaves no stale state behind.
+        let known = self.known.take().or_else(|| case.loaded.clone());
+        gauge.begin();
+        let work = async move { weigh(&tools, order_id, known, case).await };
+        AtomicResponse::new(Box::pin(work.into_actor(self).map(
+            |(result, known), actor, _| {
+                if let Some(payment) = &known {
+                    actor.gauge.knows_secret(&payment.webhook_secret);
+                }
+                if let Err(error) = &result {
+                    actor.gauge.failed(error.to_string());
+                }
+                let outcome = result.as_ref().ok().map(|weighed| weighed.outcome);
+                actor
+                    .gauge
+                    .finish(outcome, known.as_ref().map(|payment| payment.status));
+                actor.known = known;
+                drop(permit);
+                result
+            },
+        )))
+    }
+}
+
+/// Load, decide, write, publish. Gives back the order as it is now known, or nothing when
+/// it is not.
+async fn weigh(
+    tools: &Tools,
+    order_id: OrderId,
+    mut known: Option<Payment>,
+    case: Case,
+) -> (Result<Weighed, WeighError>, Option<Payment>) {
+    for _ in 0..TRIES {
+        let payment = match known.take() {
+            Some(payment) => payment,
+            None => match tools.store.load(order_id).await {
+                Ok(Some(payment)) => payment,
+                Ok(None) => return (Err(WeighError::UnknownOrder), None),
+                Err(error) => return (Err(error.into()), None),
+            },
+        };
+        let facts = tools.facts.now();
+        let mut decision = decide(&payment, &case.evidence, &facts);
+        if case.unconfirmed && decision.outcome != Outcome::Completed {
+            decision.outcome = Outcome::Unconfirmed;
+        }
+
+        let change = change(&payment, &decision, &case, facts.now);
+        let began = Instant::now();
+        match tools.store.commit(change).await {
+            Ok(()) => {
+                tools.metrics.transaction.observe(began.elapsed());
+                let weighed = publish(tools, &payment, decision);
+                let now_known = Payment::clone(&weighed.payment);
+                return (Ok(weighed), Some(now_known));
+            }
+            // Somebody else was first, or the fresh code exists: look again.
+            Err(StoreError::Conflict | StoreError::CodeTaken) => {}
+            Err(error) => return (Err(error.into()), None),
+        }
+    }
+    warn!(%order_id, tries = TRIES, "the order changed under every decision");
+    (Err(StoreError::Conflict.into()), None)
+}
+
+fn change(payment: &Payment, decision: &Decision, case: &Case, now: DateTime<Utc>) -> Change {
+    let radius_user = match &decision.effect {
+        Effect::Sell(sale) => radius_user(sale),
+        Effect::Fail(_)
+        | Effect::Hold(_)
+        | Effect::Refund(_)
+        | Effect::Keep
+        | Effect::Ask(_)
+        | Effect::Refuse => None,
+    };
+    Change {
+        before: payment.clone(),
+        decision: decision.clone(),
+        radius_user,
+        delivery: case.delivery.clone(),
+        ask_at: (decision.outcome == Outcome::Unconfirmed).then(|| ask_schedule::ask_soon(now)),
+    }
+}
+
+/// Tells the waiters and the log.
+fn publish(tools: &Tools, before: &Payment, decision: Decision) -> Weighed {
+    // Invariant: called only after the commit.
+    let committed = Instant::now();
+    let (payment, refused) = match decision.effect {
+        Effect::Sell(sale) => (sale.payment, false),
+        Effect::Fail(next) | Effect::Hold(next) | Effect::Refund(next) => (*next, false),
+        Effect::Keep | Effect::Ask(_) => (before.clone(), false),
+        Effect::Refuse => (before.clone(), true),
+    };
+    let payment = Arc::new(payment);
+    if payment.version != before.version {
+        tools.status.publish(Notice {
+            payment: payment.clone(),
+            committed,
+        });
+        info!(
+            order_id = %payment.order_id,
+            from = before.status.as_str(),
+            status = payment.status.as_str(),
+            version = payment.version,
+            committed_at = %Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true),
+            "payment status updated"
+        );
+    }
+    for remark in &decision.remarks {
+        if remark.level == crate::domain::decision::Level::Alert {
+            warn!(order_id = %payment.order_id, kind = remark.kind, "{}", remark.text);
+        }
+    }
+    Weighed {
+        outcome: decision.outcome,
+        payment,
+        refused,
+    }
+}

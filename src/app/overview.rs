@@ -1,0 +1,48 @@
+//! Counts what is open, from time to time, so that a scrape costs no query.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use crate::domain::payment::Status;
+use crate::metrics::Metrics;
+use crate::store::{Overview, Store};
+
+/// Well within the fifteen seconds that the contract promises.
+const EACH: Duration = Duration::from_secs(5);
+
+/// Goes on until stopped.
+pub(super) async fn refresh(
+    store: Store,
+    metrics: Arc<Metrics>,
+    sender: watch::Sender<Overview>,
+    stop: CancellationToken,
+) {
+    loop {
+        match store.overview().await {
+            Ok(overview) => {
+                set(&metrics, &overview);
+                sender.send_replace(overview);
+            }
+            Err(error) => warn!(%error, "what is open cannot be counted"),
+        }
+        if stop.run_until_cancelled(sleep(EACH)).await.is_none() {
+            return;
+        }
+    }
+}
+
+fn set(metrics: &Metrics, overview: &Overview) {
+    let gauge = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
+    let payments = |status: Status| metrics.payments.with_label_values(&[status.as_str()]);
+    let outbox = |state: &str| metrics.outbox.with_label_values(&[state]);
+    payments(Status::Pending).set(gauge(overview.pending));
+    payments(Status::Held).set(gauge(overview.held));
+    outbox("queued").set(gauge(overview.sms_queued));
+    outbox("failed").set(gauge(overview.sms_failed));
+    outbox("dead").set(gauge(overview.sms_dead));
+}

@@ -1,0 +1,278 @@
+//! A purchase: our price, our limits, our row; then the push, in a task that no client can
+//! cancel.
+//!
+//! The rule that must not be broken: the row is committed before ZenoPay is called, and a
+//! push whose end is unknown is never made again, with this id or another. The phone may be
+//! ringing.
+
+use std::sync::Arc;
+
+use chrono::{TimeDelta, Utc};
+use rand::TryRng;
+use rand::rngs::SysRng;
+use serde_json::json;
+use tokio::runtime::Handle;
+use tracing::{info, warn};
+use url::Url;
+use uuid::{Builder, Uuid};
+
+use crate::actors::{Case, Orders};
+use crate::domain::admission::{Limits, Refusal};
+use crate::domain::evidence::Evidence;
+use crate::domain::ids::OrderId;
+use crate::domain::money::Tzs;
+use crate::domain::package::Package;
+use crate::domain::payment::Payment;
+use crate::domain::purchase::{PackageRef, Purchase};
+use crate::domain::secret::Secret;
+use crate::store::{GatewayCall, NewOrder, Placed, Store, StoreError};
+use crate::zenopay::client::Client;
+use crate::zenopay::wire::{CreateAnswer, CreateRequest};
+
+/// Where ZenoPay finds our webhook, below the public URL.
+pub const WEBHOOK_PATH: &str = "/api/v1/customer-portal/webhook/zenopay";
+
+/// Makes orders. Cheap to clone.
+#[derive(Clone)]
+pub struct Checkout {
+    inner: Arc<Parts>,
+}
+
+/// What a checkout needs.
+pub struct Parts {
+    /// The books.
+    pub store: Store,
+    /// Where evidence about the push goes.
+    pub orders: Orders,
+    /// The way to ZenoPay.
+    pub client: Client,
+    /// What one phone may do.
+    pub limits: Limits,
+    /// How long an order may stay PENDING.
+    pub expire_after: TimeDelta,
+    /// Base of the webhook's URL.
+    pub public_url: Url,
+    /// Where pushes run.
+    pub background: Handle,
+}
+
+/// What became of a wish to buy.
+#[derive(Debug)]
+pub enum Bought {
+    /// The phone is ringing.
+    Pushed(Payment),
+    /// It is not known whether the phone rings; ZenoPay will be asked.
+    Unclear(Payment),
+    /// The client's own key has made this order before.
+    Resumed(Payment),
+}
+
+/// Why there is no order, or none that anybody can pay.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckoutError {
+    /// Not on sale.
+    #[error("no package of that name is on sale")]
+    PackageNotFound,
+    /// The client believes another price.
+    #[error("the price is {price} TZS")]
+    PriceChanged {
+        /// Ours.
+        price: Tzs,
+    },
+    /// The key has made an order for another phone or package.
+    #[error("the Idempotency-Key was used for another purchase")]
+    KeyReused,
+    /// Not now.
+    #[error("not now")]
+    Refused(Refusal),
+    /// ZenoPay did not push; the order is FAILED.
+    #[error("{reason}")]
+    GatewayRefused {
+        /// The order.
+        order_id: OrderId,
+        /// In ZenoPay's words.
+        reason: String,
+    },
+    /// The store could not do it; there is no order.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Checkout {
+    /// Puts the parts together.
+    pub fn new(parts: Parts) -> Self {
+        Self {
+            inner: Arc::new(parts),
+        }
+    }
+
+    /// Makes an order and has the phone ring.
+    ///
+    /// # Errors
+    /// The [`CheckoutError`]. Only [`CheckoutError::GatewayRefused`] leaves a row.
+    pub async fn buy(&self, purchase: Purchase) -> Result<Bought, CheckoutError> {
+        if let Some(resumed) = self.resume(&purchase).await? {
+            return Ok(Bought::Resumed(resumed));
+        }
+        let package = self.package(&purchase).await?;
+        let order = self.new_order(&purchase, package);
+        match self.inner.store.place(order, self.inner.limits).await? {
+            Placed::Created(payment) => self.push(payment).await,
+            Placed::Resumed(payment) => same_purchase(&purchase, payment).map(Bought::Resumed),
+            Placed::Refused(refusal) => Err(CheckoutError::Refused(refusal)),
+        }
+    }
+
+    async fn resume(&self, purchase: &Purchase) -> Result<Option<Payment>, CheckoutError> {
+        let Some(key) = &purchase.idempotency_key else {
+            return Ok(None);
+        };
+        let Some(payment) = self.inner.store.load_by_key(key).await? else {
+            return Ok(None);
+        };
+        same_purchase(purchase, payment).map(Some)
+    }
+
+    async fn package(&self, purchase: &Purchase) -> Result<Package, CheckoutError> {
+        let package = self
+            .inner
+            .store
+            .package_on_sale(&purchase.package)
+            .await?
+            .ok_or(CheckoutError::PackageNotFound)?;
+        match purchase.expected_price {
+            Some(expected) if expected != package.price => Err(CheckoutError::PriceChanged {
+                price: package.price,
+            }),
+            Some(_) | None => Ok(package),
+        }
+    }
+
+    fn new_order(&self, purchase: &Purchase, package: Package) -> NewOrder {
+        NewOrder {
+            order_id: OrderId(Builder::from_random_bytes(random()).into_uuid()),
+            phone: purchase.phone.clone(),
+            customer_name: purchase.customer_name.clone(),
+            language: purchase.language,
+            package,
+            idempotency_key: purchase.idempotency_key.clone(),
+            // 128 bits, in the 32 hexadecimal digits of an id without dashes.
+            webhook_secret: Secret::new(Uuid::from_bytes(random()).simple().to_string()),
+            expire_after: self.inner.expire_after,
+        }
+    }
+
+    /// Has the phone ring. The guest may hang up; the task goes on.
+    async fn push(&self, payment: Payment) -> Result<Bought, CheckoutError> {
+        let checkout = self.clone();
+        let task = {
+            let payment = payment.clone();
+            self.inner
+                .background
+                .spawn(async move { checkout.call_gateway(payment).await })
+        };
+        // A push that panicked is one whose end is unknown.
+        task.await.unwrap_or(Ok(Bought::Unclear(payment)))
+    }
+
+    async fn call_gateway(&self, payment: Payment) -> Result<Bought, CheckoutError> {
+        let order_id = payment.order_id;
+        let at = Utc::now();
+        let (answer, facts) = self.inner.client.create(&self.request(&payment)).await;
+        let (word, detail) = match &answer {
+            CreateAnswer::Accepted => ("accepted", None),
+            CreateAnswer::Refused { reason } => ("refused", Some(reason.clone())),
+            CreateAnswer::Unknown { reason } => ("unknown", Some(reason.clone())),
+        };
+        info!(%order_id, answer = word, duration_ms = facts.duration.as_millis(), "push");
+        let call = GatewayCall {
+            order_id,
+            kind: "create",
+            at,
+            duration: facts.duration,
+            http_status: facts.http_status,
+            answer: word.to_owned(),
+            detail,
+        };
+        if let Err(error) = self.inner.store.record_call(call).await {
+            warn!(%order_id, %error, "a call to ZenoPay could not be recorded");
+        }
+        match answer {
+            CreateAnswer::Accepted => Ok(Bought::Pushed(payment)),
+            CreateAnswer::Refused { reason } => self.push_refused(payment, reason).await,
+            CreateAnswer::Unknown { .. } => Ok(Bought::Unclear(
+                self.tell(payment, Evidence::PushUnknown).await,
+            )),
+        }
+    }
+
+    async fn push_refused(
+        &self,
+        payment: Payment,
+        reason: String,
+    ) -> Result<Bought, CheckoutError> {
+        let order_id = payment.order_id;
+        self.tell(
+            payment,
+            Evidence::PushRefused {
+                reason: reason.clone(),
+            },
+        )
+        .await;
+        Err(CheckoutError::GatewayRefused { order_id, reason })
+    }
+
+    /// Tells the order's actor. If that fails the order stays PENDING, and is asked about.
+    async fn tell(&self, payment: Payment, evidence: Evidence) -> Payment {
+        let order_id = payment.order_id;
+        match self.inner.orders.weigh(order_id, Case::of(evidence)).await {
+            Ok(weighed) => Payment::clone(&weighed.payment),
+            Err(error) => {
+                warn!(%order_id, %error, "the end of a push could not be recorded");
+                payment
+            }
+        }
+    }
+
+    fn request(&self, payment: &Payment) -> CreateRequest {
+        let order_id = payment.order_id;
+        let base = self.inner.public_url.as_str().trim_end_matches('/');
+        let secret = payment.webhook_secret.expose();
+        let mut metadata = serde_json::Map::new();
+        metadata.insert("package".to_owned(), json!(payment.terms.code));
+        CreateRequest {
+            order_id,
+            // Required and not checked; a name that can never be somebody's address.
+            buyer_email: format!("{order_id}@customer.invalid"),
+            buyer_name: payment
+                .customer_name
+                .as_ref()
+                .map_or("Mteja", |name| name.expose())
+                .to_owned(),
+            buyer_phone: payment.phone.national(),
+            amount: payment.amount,
+            webhook_url: format!("{base}{WEBHOOK_PATH}/{order_id}.{secret}"),
+            metadata,
+        }
+    }
+}
+
+fn same_purchase(purchase: &Purchase, payment: Payment) -> Result<Payment, CheckoutError> {
+    let same_package = match &purchase.package {
+        PackageRef::Id(id) => *id == payment.package_id,
+        PackageRef::Code(code) => *code == payment.terms.code,
+    };
+    if same_package && purchase.phone == payment.phone {
+        Ok(payment)
+    } else {
+        Err(CheckoutError::KeyReused)
+    }
+}
+
+fn random() -> [u8; 16] {
+    let mut bytes = [0; 16];
+    SysRng
+        .try_fill_bytes(&mut bytes)
+        .expect("the operating system has random bytes");
+    bytes
+}

@@ -1,0 +1,97 @@
+//! `malipo check`: the doctor. A line each; a failure says what to do.
+
+use std::time::Duration;
+
+use chrono::Utc;
+use uuid::Uuid;
+
+use super::Failure;
+use crate::config::{Config, Mode};
+use crate::domain::ids::OrderId;
+use crate::store::Store;
+use crate::zenopay::client::Client;
+use crate::zenopay::wire::{StatusAnswer, Why};
+
+/// Clocks that differ by more make leases and expiry times doubtful.
+const CLOCK_TOLERANCE: Duration = Duration::from_secs(2);
+
+type Finding = Result<String, String>;
+
+pub(super) async fn check(config: &Config) -> Result<(), Failure> {
+    // Reading it has checked it.
+    let mut well = report("config", &Ok("every key is understood".to_owned()));
+    let store = Store::open_beside(&config.database).await;
+    match store {
+        Ok(store) => {
+            well &= report("database", &database(config, &store).await);
+            well &= report("clock", &clock(&store).await);
+        }
+        Err(error) => {
+            well &= report("database", &Err(error.to_string()));
+        }
+    }
+    well &= report("zenopay", &zenopay(config).await);
+    if well { Ok(()) } else { Err(Failure::Check) }
+}
+
+fn report(what: &str, finding: &Finding) -> bool {
+    match finding {
+        Ok(text) => println!("ok    {what:9} {text}"),
+        Err(text) => println!("FAIL  {what:9} {text}"),
+    }
+    finding.is_ok()
+}
+
+async fn database(config: &Config, store: &Store) -> Finding {
+    store.ping().await.map_err(|error| error.to_string())?;
+    let steps = migration::status(config.database.url.expose())
+        .await
+        .map_err(|error| error.to_string())?;
+    let pending = steps.iter().filter(|step| !step.applied).count();
+    if pending > 0 && !config.database.auto_migrate {
+        return Err(format!(
+            "{pending} migrations are missing; run `malipo migrate`"
+        ));
+    }
+    Ok(format!(
+        "answers; {} migrations applied, {pending} to come",
+        steps.len() - pending
+    ))
+}
+
+async fn clock(store: &Store) -> Finding {
+    let theirs = store.now().await.map_err(|error| error.to_string())?;
+    let apart = (Utc::now() - theirs).abs().to_std().unwrap_or_default();
+    if apart > CLOCK_TOLERANCE {
+        return Err(format!(
+            "{apart:?} apart from the database's; set both by NTP"
+        ));
+    }
+    Ok(format!(
+        "{} ms apart from the database's",
+        apart.as_millis()
+    ))
+}
+
+/// Asks about an order that cannot exist: moves no money, and shows whether the key is good.
+async fn zenopay(config: &Config) -> Finding {
+    if config.zenopay.mode == Mode::Sandbox {
+        return Ok("simulated in the process".to_owned());
+    }
+    let client = Client::new(
+        config.zenopay.base_url.clone(),
+        config.zenopay.key(),
+        config.zenopay.create_timeout(),
+    )
+    .map_err(|error| error.to_string())?;
+    let (answer, _) = client.order_status(OrderId(Uuid::nil())).await;
+    match answer {
+        StatusAnswer::Known(_) | StatusAnswer::Unknown(Why::NotFound | Why::NotOurs) => {
+            Ok("answers, and knows the key".to_owned())
+        }
+        StatusAnswer::Unknown(Why::HttpStatus(401 | 403)) => {
+            Err("refuses zenopay.api_key".to_owned())
+        }
+        StatusAnswer::Unknown(why) => Err(why.to_string()),
+    }
+}

@@ -1,0 +1,128 @@
+//! The command line. Exit codes: 0 fine, 1 the command's own failure, 2 wrong usage or
+//! configuration, told in one sentence that names the key.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::app::StartError;
+use crate::config::{Config, ConfigError};
+use crate::telemetry;
+
+mod check;
+mod serve;
+
+/// Turns mobile-money webhooks into committed Wi-Fi sales, exactly once.
+#[derive(Parser)]
+#[command(version, about)]
+struct Arguments {
+    /// Configuration file; `config.toml` in the working directory if it is there
+    #[arg(long, value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Migrate and serve until SIGTERM or SIGINT; the default
+    Serve,
+    /// Bring the schema up to date, take it down, or show where it stands
+    Migrate {
+        /// What to do
+        #[arg(default_value = "up")]
+        to: Migrate,
+    },
+    /// Look whether everything that the server needs is there
+    Check,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Migrate {
+    Up,
+    Down,
+    Status,
+}
+
+/// Why a command fails.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Start(StartError),
+    #[error("migrate: {0}")]
+    Migrate(String),
+    /// Every line is already printed.
+    #[error("check: not everything is well")]
+    Check,
+}
+
+impl From<StartError> for Failure {
+    fn from(error: StartError) -> Self {
+        match error {
+            StartError::Config(error) => Self::Config(error),
+            other => Self::Start(other),
+        }
+    }
+}
+
+impl Failure {
+    fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Config(_) => ExitCode::from(2),
+            Self::Start(_) | Self::Migrate(_) | Self::Check => ExitCode::from(1),
+        }
+    }
+}
+
+/// Runs the command that the arguments name.
+pub fn run() -> ExitCode {
+    let arguments = Arguments::parse();
+    let system = actix_web::rt::System::new();
+    match system.block_on(execute(arguments)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("malipo: {failure}");
+            failure.exit_code()
+        }
+    }
+}
+
+async fn execute(arguments: Arguments) -> Result<(), Failure> {
+    let config = Config::read(arguments.config.as_deref())?;
+    telemetry::start(&config.log)?;
+    match arguments.command.unwrap_or(Command::Serve) {
+        Command::Serve => Ok(serve::serve(config).await?),
+        Command::Migrate { to } => migrate(&config, to).await,
+        Command::Check => check::check(&config).await,
+    }
+}
+
+async fn migrate(config: &Config, to: Migrate) -> Result<(), Failure> {
+    let url = config.database.url.expose();
+    let failed = |error: &dyn std::fmt::Display| Failure::Migrate(error.to_string());
+    match to {
+        Migrate::Up => {
+            let applied = migration::up(url).await.map_err(|error| failed(&error))?;
+            println!("{applied} migrations applied");
+        }
+        Migrate::Down => {
+            let reverted = migration::down(url, None)
+                .await
+                .map_err(|error| failed(&error))?;
+            println!("{reverted} migrations reverted");
+        }
+        Migrate::Status => {
+            for step in migration::status(url)
+                .await
+                .map_err(|error| failed(&error))?
+            {
+                let state = if step.applied { "applied" } else { "pending" };
+                println!("{state:8} {}", step.name);
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,156 @@
+//! What the values mean together. Fails closed: a live server without a key, or a sandbox
+//! that strangers can reach, does not start.
+
+use url::Url;
+
+use super::{Config, ConfigError, Mode, SmsProvider};
+
+pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
+    database(config)?;
+    match config.zenopay.mode {
+        Mode::Live => live(config)?,
+        Mode::Sandbox => sandbox(config)?,
+    }
+    numbers(config)?;
+    texts(config)
+}
+
+fn complain(key: &str, what: &str) -> Result<(), ConfigError> {
+    Err(ConfigError(format!("configuration key `{key}`: {what}")))
+}
+
+fn database(config: &Config) -> Result<(), ConfigError> {
+    let url = config.database.url.expose();
+    if url.contains(":memory:") || url.contains("mode=memory") {
+        return complain(
+            "database.url",
+            "a database in memory loses every sale; name a file",
+        );
+    }
+    let known = ["sqlite:", "postgres:"];
+    if !known.iter().any(|scheme| url.starts_with(scheme)) {
+        return complain("database.url", "must begin with sqlite:// or postgres://");
+    }
+    Ok(())
+}
+
+fn live(config: &Config) -> Result<(), ConfigError> {
+    if config.zenopay.api_key.is_none() {
+        return complain(
+            "zenopay.api_key",
+            "is required in live mode: without it no webhook could be believed",
+        );
+    }
+    if !matches!(config.zenopay.base_url.scheme(), "http" | "https") {
+        return complain("zenopay.base_url", "must begin with http:// or https://");
+    }
+    if config.server.public_url.is_none() {
+        return complain(
+            "server.public_url",
+            "is required in live mode: ZenoPay must be able to reach the webhook",
+        );
+    }
+    Ok(())
+}
+
+fn sandbox(config: &Config) -> Result<(), ConfigError> {
+    if config.sandbox.allow_remote {
+        return Ok(());
+    }
+    if !config.server.bind.ip().is_loopback() {
+        return complain(
+            "server.bind",
+            "the sandbox gives vouchers away, so it listens on loopback only; set zenopay.mode = \"live\" or sandbox.allow_remote = true",
+        );
+    }
+    if config
+        .server
+        .public_url
+        .as_ref()
+        .is_some_and(|url| !is_loopback(url))
+    {
+        return complain(
+            "server.public_url",
+            "the sandbox gives vouchers away, so its URL must be a loopback one; set zenopay.mode = \"live\" or sandbox.allow_remote = true",
+        );
+    }
+    Ok(())
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
+    }
+}
+
+fn numbers(config: &Config) -> Result<(), ConfigError> {
+    let at_least_one = [
+        (
+            "zenopay.create_timeout_ms",
+            config.zenopay.create_timeout_ms,
+        ),
+        (
+            "zenopay.asks_per_sec",
+            u64::from(config.zenopay.asks_per_sec),
+        ),
+        (
+            "orders.expire_after_secs",
+            u64::from(config.orders.expire_after_secs),
+        ),
+        (
+            "portal.wait_max_secs",
+            u64::from(config.portal.wait_max_secs),
+        ),
+        (
+            "actors.mailbox_capacity",
+            config.actors.mailbox_capacity as u64,
+        ),
+        ("actors.in_flight_max", config.actors.in_flight_max as u64),
+        ("actors.idle_secs", u64::from(config.actors.idle_secs)),
+        (
+            "limits.prompts_per_phone",
+            u64::from(config.limits.prompts_per_phone),
+        ),
+        (
+            "limits.unpaid_per_phone_day",
+            u64::from(config.limits.unpaid_per_phone_day),
+        ),
+        (
+            "limits.prompts_per_sec",
+            u64::from(config.limits.prompts_per_sec),
+        ),
+    ];
+    match at_least_one.iter().find(|(_, value)| *value == 0) {
+        Some((key, _)) => complain(key, "must be at least 1"),
+        None => Ok(()),
+    }
+}
+
+fn texts(config: &Config) -> Result<(), ConfigError> {
+    if config
+        .operator
+        .token
+        .as_ref()
+        .is_some_and(|token| token.expose().len() < 16)
+    {
+        return complain("operator.token", "must have at least 16 characters");
+    }
+    if let Some(url) = &config.server.public_url
+        && !(matches!(url.scheme(), "http" | "https") && url.host().is_some())
+    {
+        return complain("server.public_url", "must begin with http:// or https://");
+    }
+    match config.sms.provider {
+        SmsProvider::Log => Ok(()),
+        SmsProvider::Nextsms
+        | SmsProvider::Beem
+        | SmsProvider::Africastalking
+        | SmsProvider::Zenopay => complain(
+            "sms.provider",
+            "only `log` is built so far; see Limits in the README",
+        ),
+    }
+}

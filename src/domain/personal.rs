@@ -1,0 +1,26 @@
+//! A text about a person.
+
+use std::fmt;
+
+/// A customer's name or the phone of whoever paid. `Debug` hides it: personal data never
+/// belongs in a log (Tanzania's Personal Data Protection Act, 2022).
+#[derive(Clone, PartialEq, Eq)]
+pub struct Personal(String);
+
+impl Personal {
+    /// Wraps a text about a person.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text itself, for the invoice or for ZenoPay.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Personal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Personal(hidden)")
+    }
+}

@@ -1,0 +1,57 @@
+//! Is it alive, is it ready, how is it doing.
+
+use std::time::Duration;
+
+use actix_web::{HttpResponse, web};
+use serde_json::json;
+use tokio::time::timeout;
+
+use super::Api;
+use super::problem::{Code, Problem};
+
+/// A database that takes longer than this to answer is not ready.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// 200 while the process runs.
+#[utoipa::path(get, path = "/health/live", tag = "health",
+    responses((status = 200, description = "The process runs")))]
+pub async fn live() -> HttpResponse {
+    HttpResponse::Ok().json(json!({"status": "live"}))
+}
+
+/// 200 when webhooks can be processed.
+#[utoipa::path(get, path = "/health/ready", tag = "health",
+    responses(
+        (status = 200, description = "`{\"status\":\"ready\",\"mode\":\"sandbox\"}`"),
+        (status = 503, description = "Not ready, with reasons")))]
+pub async fn ready(api: web::Data<Api>) -> HttpResponse {
+    let mut reasons = Vec::new();
+    if api.draining.is_cancelled() {
+        reasons.push("stopping");
+    }
+    match timeout(PATIENCE, api.store.ping()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(_)) | Err(_) => reasons.push("the database does not answer"),
+    }
+    if reasons.is_empty() {
+        HttpResponse::Ok().json(json!({"status": "ready", "mode": api.mode}))
+    } else {
+        let not_ready = json!({"status": "not_ready", "mode": api.mode, "reasons": reasons});
+        HttpResponse::ServiceUnavailable().json(not_ready)
+    }
+}
+
+/// The instruments, as Prometheus reads them.
+#[utoipa::path(get, path = "/metrics", tag = "health",
+    responses(
+        (status = 200, description = "Prometheus text format", content_type = "text/plain", body = String),
+        (status = 401, description = "`unauthorized`: behind a proxy the token is needed")))]
+pub async fn metrics(api: web::Data<Api>) -> Result<HttpResponse, Problem> {
+    let text = api.metrics.render().map_err(|error| {
+        tracing::error!(%error, "metrics cannot be written");
+        Problem::new(Code::Internal)
+    })?;
+    Ok(HttpResponse::Ok()
+        .content_type("text/plain; version=0.0.4; charset=utf-8")
+        .body(text))
+}

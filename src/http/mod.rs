@@ -1,0 +1,170 @@
+//! What comes in from the net: all routes on one screen, and translation in the files
+//! beside. A handler takes apart, makes one call and puts together; if it wants to decide
+//! something, another layer should.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_cors::Cors;
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header;
+use actix_web::middleware::{DefaultHeaders, Next, from_fn};
+use actix_web::{Error, HttpResponse, ResponseError, web};
+use tokio_util::sync::CancellationToken;
+
+use crate::actors::Orders;
+use crate::actors::status::StatusBoard;
+use crate::checkout::{Checkout, WEBHOOK_PATH};
+use crate::domain::secret::Secret;
+use crate::metrics::Metrics;
+use crate::reconciler::Reconciler;
+use crate::store::{Overview, Store};
+
+mod auth;
+pub mod health;
+mod openapi;
+mod operators;
+mod portal;
+pub mod problem;
+pub mod sandbox;
+mod status;
+mod webhook;
+
+pub use openapi::Document;
+
+use problem::{Code, Problem};
+
+/// Base of the portal's and ZenoPay's paths.
+const PORTAL: &str = "/api/v1/customer-portal";
+/// Base of the operators' paths.
+const OPERATOR: &str = "/api/v1/operator";
+
+/// What handlers need. Cheap to clone: a clone for every worker.
+#[derive(Clone)]
+pub struct Api {
+    /// Reads.
+    pub store: Store,
+    /// Where evidence goes.
+    pub orders: Orders,
+    /// Where polls wait.
+    pub status: StatusBoard,
+    /// Where purchases are made.
+    pub checkout: Checkout,
+    /// For the operators' table.
+    pub reconciler: Reconciler,
+    /// What is open, as last counted.
+    pub overview: tokio::sync::watch::Receiver<Overview>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// Set when the server stops.
+    pub draining: CancellationToken,
+    /// The operator's bootstrap token; `None` lets no operator in.
+    pub operator_token: Option<Secret>,
+    /// `sandbox` or `live`.
+    pub mode: &'static str,
+    /// Names this process in a crowd.
+    pub instance: Arc<str>,
+    /// When the process started.
+    pub started: std::time::Instant,
+    /// The longest wait of one poll.
+    pub wait_max: Duration,
+}
+
+/// Every route there is.
+pub fn routes(config: &mut web::ServiceConfig, sandbox: Option<crate::sandbox::Sandbox>) {
+    config
+        .service(
+            web::scope(PORTAL)
+                .route("/packages", web::get().to(portal::packages))
+                .route("/payment", web::post().to(portal::pay))
+                .route("/payment/status/{order_id}", web::get().to(status::show))
+                .route(
+                    "/payment/status/{order_id}/events",
+                    web::get().to(status::events),
+                )
+                .route("/webhook/zenopay", web::post().to(webhook::receive))
+                .route(
+                    "/webhook/zenopay/{token}",
+                    web::post().to(webhook::receive_with_token),
+                )
+                .default_service(web::to(no_such_page)),
+        )
+        .service(
+            web::scope(OPERATOR)
+                .wrap(from_fn(auth::operators_only))
+                .route("/actors", web::get().to(operators::actors))
+                .route("/actors/{order_id}", web::get().to(operators::actor))
+                .default_service(web::to(no_such_page)),
+        )
+        .route("/health/live", web::get().to(health::live))
+        .route("/health/ready", web::get().to(health::ready))
+        .service(
+            web::resource("/metrics")
+                .wrap(from_fn(auth::operators_only_from_afar))
+                .route(web::get().to(health::metrics)),
+        )
+        .configure(openapi::routes)
+        .route("/", web::get().to(openapi::home));
+    if let Some(sandbox) = sandbox {
+        config
+            .app_data(web::Data::new(sandbox))
+            .configure(sandbox::routes);
+    }
+    config.default_service(web::to(no_such_page));
+}
+
+async fn no_such_page() -> Problem {
+    Problem::new(Code::NotFound)
+}
+
+impl actix_web::Responder for Problem {
+    type Body = actix_web::body::BoxBody;
+
+    fn respond_to(self, _: &actix_web::HttpRequest) -> HttpResponse {
+        self.error_response()
+    }
+}
+
+/// Which pages of others may talk to the portal's API; no credentials.
+pub fn cors(allowed_origins: &[String]) -> Cors {
+    let cors = Cors::default()
+        .allowed_methods(["GET", "POST"])
+        .allowed_headers([header::ACCEPT_LANGUAGE, header::CONTENT_TYPE])
+        .allowed_header("idempotency-key")
+        .expose_headers([header::RETRY_AFTER])
+        .max_age(3_600);
+    allowed_origins
+        .iter()
+        .fold(cors, |cors, origin| cors.allowed_origin(origin))
+}
+
+/// What every answer carries.
+pub fn headers() -> DefaultHeaders {
+    DefaultHeaders::new()
+        .add((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .add((header::REFERRER_POLICY, "no-referrer"))
+}
+
+/// A server that stops takes nothing new; what waits is answered.
+pub async fn refuse_when_stopping(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let stopping = request
+        .app_data::<web::Data<Api>>()
+        .is_some_and(|api| api.draining.is_cancelled() && !request.path().starts_with("/health"));
+    if stopping {
+        let refusal = Problem::new(Code::Stopping).error_response();
+        return Ok(request.into_response(refusal).map_into_boxed_body());
+    }
+    next.call(request)
+        .await
+        .map(ServiceResponse::map_into_boxed_body)
+}
+
+/// Where ZenoPay's webhooks arrive; the checkout hands out the same path.
+const _: () = assert!(
+    WEBHOOK_PATH.len() == PORTAL.len() + "/webhook/zenopay".len(),
+    "the path that is handed out must be the one that is served"
+);

@@ -1,0 +1,84 @@
+//! The contract as a machine reads it, and a page that shows it without the Internet.
+
+use actix_web::middleware::from_fn;
+use actix_web::{HttpResponse, web};
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+use utoipa_swagger_ui::SwaggerUi;
+
+use super::auth;
+
+/// Every route, described where it is handled.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "malipo",
+        description = "Turns mobile-money webhooks into committed Wi-Fi sales, exactly once."
+    ),
+    paths(
+        super::portal::packages,
+        super::portal::pay,
+        super::status::show,
+        super::status::events,
+        super::webhook::receive,
+        super::webhook::receive_with_token,
+        super::operators::actors,
+        super::operators::actor,
+        super::health::live,
+        super::health::ready,
+        super::health::metrics,
+        document,
+        super::sandbox::create,
+        super::sandbox::order_status,
+    ),
+    modifiers(&OperatorToken)
+)]
+pub struct Document;
+
+struct OperatorToken;
+
+impl Modify for OperatorToken {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
+        openapi
+            .components
+            .get_or_insert_default()
+            .add_security_scheme("operator", bearer);
+    }
+}
+
+/// This document.
+#[utoipa::path(get, path = "/openapi.json", tag = "health",
+    responses(
+        (status = 200, description = "OpenAPI 3.1"),
+        (status = 401, description = "`unauthorized`: behind a proxy the token is needed")))]
+pub async fn document() -> HttpResponse {
+    HttpResponse::Ok().json(Document::openapi())
+}
+
+/// The document, and the page that draws it.
+pub fn routes(config: &mut web::ServiceConfig) {
+    config
+        .service(
+            web::resource("/openapi.json")
+                .wrap(from_fn(auth::operators_only_from_afar))
+                .route(web::get().to(document)),
+        )
+        .route("/docs", web::get().to(to_docs))
+        .service(
+            SwaggerUi::new("/docs/{_:.*}").config(utoipa_swagger_ui::Config::from("/openapi.json")),
+        );
+}
+
+async fn to_docs() -> HttpResponse {
+    HttpResponse::SeeOther()
+        .insert_header(("location", "/docs/"))
+        .finish()
+}
+
+/// Until the portal's pages are built, the documentation is the front door.
+pub async fn home() -> HttpResponse {
+    HttpResponse::SeeOther()
+        .insert_header(("location", "/docs/"))
+        .finish()
+}

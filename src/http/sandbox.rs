@@ -1,0 +1,255 @@
+//! The simulated ZenoPay's two calls, and the switches by which a person or a test tells it
+//! what to do. Mounted in sandbox mode only.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use utoipa::{IntoParams, ToSchema};
+
+use super::portal::body_of;
+use super::problem::{Code, Problem};
+use crate::sandbox::{Behaviour, DecideError, Entry, Sandbox, Simulated};
+use crate::zenopay::client::KEY_HEADER;
+
+/// Larger than any behaviour and any create call.
+const BODY_MAX: usize = 64 * 1024;
+/// Payments in a list, unless asked otherwise, and at most.
+const LISTED: u64 = 50;
+const LISTED_MAX: u64 = 500;
+
+/// Every route of the sandbox.
+pub fn routes(config: &mut web::ServiceConfig) {
+    config
+        .route(
+            "/sandbox/api/payments/mobile_money_tanzania",
+            web::post().to(create),
+        )
+        .route(
+            "/sandbox/api/payments/order-status",
+            web::get().to(order_status),
+        )
+        .route("/sandbox/payments", web::get().to(payments))
+        .route(
+            "/sandbox/payments/{order_id}/decide",
+            web::post().to(decide),
+        )
+        .route(
+            "/sandbox/payments/{order_id}/approve",
+            web::post().to(approve),
+        )
+        .route(
+            "/sandbox/payments/{order_id}/decline",
+            web::post().to(decline),
+        )
+        .service(
+            web::resource("/sandbox/behaviour")
+                .route(web::get().to(behaviour))
+                .route(web::put().to(set_behaviour))
+                .route(web::post().to(set_behaviour)),
+        );
+}
+
+/// The newest payments of the simulated ZenoPay.
+#[derive(Serialize, ToSchema)]
+pub struct Payments {
+    payments: Vec<Entry>,
+}
+
+/// A decision that is committed.
+#[derive(Serialize, ToSchema)]
+pub struct Decided {
+    status: &'static str,
+    order_id: String,
+}
+
+/// How much of the list.
+#[derive(Deserialize, IntoParams)]
+pub struct ListQuery {
+    /// Payments at most: 50, and no more than 500.
+    limit: Option<u64>,
+}
+
+/// About which order.
+#[derive(Deserialize, IntoParams)]
+pub struct StatusQuery {
+    /// The merchant's own.
+    order_id: Option<String>,
+}
+
+/// ZenoPay's create call, simulated: the phone of a simulated subscriber rings.
+#[utoipa::path(post, path = "/sandbox/api/payments/mobile_money_tanzania", tag = "sandbox",
+    request_body(content = Value, description = "`order_id`, `buyer_phone`, `amount`, `buyer_name`, `buyer_email`; optional `webhook_url`, `metadata`"),
+    params(("x-api-key" = String, Header, description = "`zenopay.api_key`")),
+    responses(
+        (status = 200, description = "The push was accepted; nobody has paid yet", body = Value),
+        (status = 400, description = "Bad phone or amount, or told to refuse", body = Value),
+        (status = 403, description = "Wrong key, or told to say so", body = Value),
+        (status = 502, description = "HTML, when told so; the phone rings all the same"),
+        (status = 504, description = "HTML, when told so; the phone rings all the same")))]
+pub async fn create(
+    request: HttpRequest,
+    payload: web::Payload,
+    sandbox: web::Data<Sandbox>,
+) -> Result<HttpResponse, Problem> {
+    let body = body_of(payload, BODY_MAX).await?;
+    Ok(answer(sandbox.create(key_of(&request), &body).await))
+}
+
+/// ZenoPay's order-status call, simulated.
+#[utoipa::path(get, path = "/sandbox/api/payments/order-status", tag = "sandbox",
+    params(
+        StatusQuery,
+        ("x-api-key" = String, Header, description = "`zenopay.api_key`")),
+    responses(
+        (status = 200, description = "`result` is about the lookup, `data[0].payment_status` about the payment", body = Value),
+        (status = 403, description = "Wrong key", body = Value)))]
+pub async fn order_status(
+    request: HttpRequest,
+    query: web::Query<StatusQuery>,
+    sandbox: web::Data<Sandbox>,
+) -> HttpResponse {
+    let order_id = query.into_inner().order_id.unwrap_or_default();
+    answer(sandbox.order_status(key_of(&request), &order_id).await)
+}
+
+/// The newest payments of the simulated ZenoPay, how they behave and what was sent.
+#[utoipa::path(get, path = "/sandbox/payments", tag = "sandbox",
+    params(ListQuery),
+    responses((status = 200, description = "Newest first", body = Payments)))]
+pub async fn payments(
+    query: web::Query<ListQuery>,
+    sandbox: web::Data<Sandbox>,
+) -> Result<HttpResponse, Problem> {
+    let most = query.limit.unwrap_or(LISTED).min(LISTED_MAX);
+    let payments = sandbox.list(most).await?;
+    Ok(HttpResponse::Ok().json(Payments { payments }))
+}
+
+/// How payments from now on behave.
+#[utoipa::path(get, path = "/sandbox/behaviour", tag = "sandbox",
+    responses((status = 200, description = "The switches", body = Behaviour)))]
+pub async fn behaviour(sandbox: web::Data<Sandbox>) -> Result<HttpResponse, Problem> {
+    Ok(HttpResponse::Ok().json(sandbox.switches().await?))
+}
+
+/// Says how payments from now on behave. What is not named has its default; `{}` is ZenoPay
+/// as documented. POST does the same.
+#[utoipa::path(put, path = "/sandbox/behaviour", tag = "sandbox",
+    request_body = Behaviour,
+    responses(
+        (status = 200, description = "The switches as they are now", body = Behaviour),
+        (status = 400, description = "`invalid_request`: not JSON"),
+        (status = 422, description = "`invalid_request`: an unknown field or a bad value")))]
+pub async fn set_behaviour(
+    payload: web::Payload,
+    sandbox: web::Data<Sandbox>,
+) -> Result<HttpResponse, Problem> {
+    let named = fields_of(payload).await?;
+    let behaviour = Behaviour::default().with(named).map_err(at_fault)?;
+    sandbox.set_switches(&behaviour).await?;
+    Ok(HttpResponse::Ok().json(behaviour))
+}
+
+/// The subscriber of one payment decides now, whatever was decided before. The body names
+/// what is to be different from the payment's own behaviour.
+#[utoipa::path(post, path = "/sandbox/payments/{order_id}/decide", tag = "sandbox",
+    params(("order_id" = String, Path)),
+    request_body = Behaviour,
+    responses(
+        (status = 200, description = "Decided; its webhooks are on their way", body = Decided),
+        (status = 400, description = "`invalid_request`: not JSON"),
+        (status = 404, description = "`order_not_found`: not pushed here"),
+        (status = 422, description = "`invalid_request`: an unknown field or a bad value")))]
+pub async fn decide(
+    order_id: web::Path<String>,
+    payload: web::Payload,
+    sandbox: web::Data<Sandbox>,
+) -> Result<HttpResponse, Problem> {
+    let changes = fields_of(payload).await?;
+    decided(&sandbox, order_id.into_inner(), changes).await
+}
+
+/// The subscriber of one payment pays now.
+#[utoipa::path(post, path = "/sandbox/payments/{order_id}/approve", tag = "sandbox",
+    params(("order_id" = String, Path)),
+    request_body(content = Option<Behaviour>, description = "What is to be different"),
+    responses(
+        (status = 200, description = "Paid; its webhooks are on their way", body = Decided),
+        (status = 404, description = "`order_not_found`: not pushed here")))]
+pub async fn approve(
+    order_id: web::Path<String>,
+    payload: web::Payload,
+    sandbox: web::Data<Sandbox>,
+) -> Result<HttpResponse, Problem> {
+    let mut changes = fields_of(payload).await?;
+    changes.insert("decision".to_owned(), json!("approve"));
+    decided(&sandbox, order_id.into_inner(), changes).await
+}
+
+/// The subscriber of one payment declines now.
+#[utoipa::path(post, path = "/sandbox/payments/{order_id}/decline", tag = "sandbox",
+    params(("order_id" = String, Path)),
+    request_body(content = Option<Behaviour>, description = "What is to be different"),
+    responses(
+        (status = 200, description = "Declined; its webhooks are on their way", body = Decided),
+        (status = 404, description = "`order_not_found`: not pushed here")))]
+pub async fn decline(
+    order_id: web::Path<String>,
+    payload: web::Payload,
+    sandbox: web::Data<Sandbox>,
+) -> Result<HttpResponse, Problem> {
+    let mut changes = fields_of(payload).await?;
+    changes.insert("decision".to_owned(), json!("decline"));
+    decided(&sandbox, order_id.into_inner(), changes).await
+}
+
+async fn decided(
+    sandbox: &Sandbox,
+    order_id: String,
+    changes: Map<String, Value>,
+) -> Result<HttpResponse, Problem> {
+    sandbox.decide(&order_id, changes).await?;
+    Ok(HttpResponse::Ok().json(Decided {
+        status: "success",
+        order_id,
+    }))
+}
+
+fn key_of(request: &HttpRequest) -> Option<&[u8]> {
+    request
+        .headers()
+        .get(KEY_HEADER)
+        .map(|value| value.as_bytes())
+}
+
+fn answer(simulated: Simulated) -> HttpResponse {
+    let status = StatusCode::from_u16(simulated.http_status);
+    HttpResponse::build(status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR))
+        .content_type(simulated.content_type)
+        .body(simulated.body)
+}
+
+/// The fields of a JSON object; no body at all names none.
+async fn fields_of(payload: web::Payload) -> Result<Map<String, Value>, Problem> {
+    let body = body_of(payload, BODY_MAX).await?;
+    if body.is_empty() {
+        return Ok(Map::new());
+    }
+    serde_json::from_slice(&body)
+        .map_err(|_| Problem::new(Code::InvalidRequest).detail("the body is no JSON object"))
+}
+
+fn at_fault(sentence: String) -> Problem {
+    Problem::new(Code::InvalidValue).detail(sentence)
+}
+
+impl From<DecideError> for Problem {
+    fn from(cause: DecideError) -> Self {
+        match cause {
+            DecideError::NotFound => Self::new(Code::OrderNotFound),
+            DecideError::Behaviour(sentence) => at_fault(sentence),
+            DecideError::Store(cause) => cause.into(),
+        }
+    }
+}

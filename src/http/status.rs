@@ -1,0 +1,285 @@
+//! The status document: at once, after a wait, or as events.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use actix_web::http::header::{CACHE_CONTROL, RETRY_AFTER};
+use actix_web::web::Bytes;
+use actix_web::{HttpRequest, HttpResponse, web};
+use chrono::{DateTime, SecondsFormat, Utc};
+use futures_util::stream::{self, Stream};
+use serde::{Deserialize, Serialize};
+use tokio::time::timeout;
+use utoipa::ToSchema;
+
+use super::Api;
+use super::portal::language;
+use super::problem::{Code, Problem};
+use crate::actors::status::Watching;
+use crate::domain::ids::OrderId;
+use crate::domain::language::Language;
+use crate::domain::money::CURRENCY;
+use crate::domain::payment::{Payment, Status};
+
+/// A poll that found no seat comes again after this many seconds.
+const CROWDED_RETRY_SECS: &str = "2";
+/// A silent event stream is kept open by a comment this often.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// From this age on a PENDING order is shown with a warning.
+const WARN_AFTER_MINUTES: i64 = 2;
+
+/// What a guest may know of an order.
+#[derive(Serialize, ToSchema)]
+pub struct StatusDocument {
+    status: &'static str,
+    payment_status: &'static str,
+    order_id: String,
+    version: i32,
+    voucher_code: Option<String>,
+    voucher_generated: bool,
+    payment_id: i64,
+    package: PackageName,
+    amount: i64,
+    currency: &'static str,
+    created_at: String,
+    confirmed_at: Option<String>,
+    processed_at: Option<String>,
+    expires_at: Option<String>,
+    message: &'static str,
+    failure_reason: Option<String>,
+    minutes_pending: i64,
+    timeout_warning: bool,
+}
+
+/// What was bought.
+#[derive(Serialize, ToSchema)]
+pub struct PackageName {
+    code: String,
+    name: String,
+}
+
+/// How long to wait and for what.
+#[derive(Deserialize)]
+pub struct StatusQuery {
+    wait: Option<String>,
+    since: Option<String>,
+}
+
+/// Shows an order, at once or as soon as it changes.
+#[utoipa::path(get, path = "/api/v1/customer-portal/payment/status/{order_id}", tag = "portal",
+    params(
+        ("order_id" = String, Path),
+        ("wait" = Option<f64>, Query, minimum = 0, description = "Seconds to wait for a change; capped by `portal.wait_max_secs`"),
+        ("since" = Option<i64>, Query, minimum = 0, description = "Answer as soon as `version` differs from this")),
+    responses(
+        (status = 200, body = StatusDocument),
+        (status = 404, description = "`order_not_found`"),
+        (status = 422, description = "`invalid_query`"),
+        (status = 503, description = "`unavailable`, `stopping`")))]
+pub async fn show(
+    request: HttpRequest,
+    order_id: web::Path<String>,
+    query: web::Query<StatusQuery>,
+    api: web::Data<Api>,
+) -> Result<HttpResponse, Problem> {
+    let order_id = named(&order_id)?;
+    let wait = wait_of(query.wait.as_deref(), api.wait_max)?;
+    let since = since_of(query.since.as_deref())?;
+    let answered = api
+        .status
+        .wait(&api.store, order_id, since, wait)
+        .await?
+        .ok_or_else(|| Problem::new(Code::OrderNotFound))?;
+    let mut response = HttpResponse::Ok();
+    response.insert_header((CACHE_CONTROL, "no-store"));
+    if answered.crowded {
+        response.insert_header((RETRY_AFTER, CROWDED_RETRY_SECS));
+    }
+    Ok(response.json(document(
+        &answered.payment,
+        language(request.headers()),
+        Utc::now(),
+    )))
+}
+
+/// Shows an order as Server-Sent Events, one a version; ends after a final one.
+#[utoipa::path(get, path = "/api/v1/customer-portal/payment/status/{order_id}/events", tag = "portal",
+    params(("order_id" = String, Path)),
+    responses(
+        (status = 200, description = "The status document, one event a version", content_type = "text/event-stream", body = String),
+        (status = 404, description = "`order_not_found`"),
+        (status = 503, description = "`busy`, `unavailable`, `stopping`")))]
+pub async fn events(
+    request: HttpRequest,
+    order_id: web::Path<String>,
+    api: web::Data<Api>,
+) -> Result<HttpResponse, Problem> {
+    let order_id = named(&order_id)?;
+    let language = language(request.headers());
+    // Register interest before looking.
+    let watching = api.status.watch(order_id).await;
+    let payment = api
+        .store
+        .load(order_id)
+        .await?
+        .ok_or_else(|| Problem::new(Code::OrderNotFound))?;
+    let watching = watching.ok_or_else(|| Problem::new(Code::Busy).retry_after_secs(2))?;
+    Ok(HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .insert_header(("x-accel-buffering", "no"))
+        .content_type("text/event-stream")
+        .streaming(event_stream(watching, payment, language)))
+}
+
+enum Next {
+    Show(Payment),
+    Wait(i32),
+    End,
+}
+
+fn event_stream(
+    watching: Watching,
+    payment: Payment,
+    language: Language,
+) -> impl Stream<Item = Result<Bytes, Infallible>> {
+    stream::unfold(
+        (watching, Next::Show(payment)),
+        move |(mut watching, next)| async move {
+            let shown = match next {
+                Next::End => return None,
+                Next::Show(payment) => {
+                    return Some((Ok(event(&payment, language)), (watching, after(&payment))));
+                }
+                Next::Wait(shown) => shown,
+            };
+            loop {
+                match timeout(KEEP_ALIVE, watching.next()).await {
+                    Ok(Some(payment)) if payment.version > shown => {
+                        return Some((Ok(event(&payment, language)), (watching, after(&payment))));
+                    }
+                    Ok(Some(_)) => {}
+                    Ok(None) => return None,
+                    Err(_) => {
+                        let comment = Bytes::from_static(b": still waiting\n\n");
+                        return Some((Ok(comment), (watching, Next::Wait(shown))));
+                    }
+                }
+            }
+        },
+    )
+}
+
+fn after(payment: &Payment) -> Next {
+    if payment.status.is_final() {
+        Next::End
+    } else {
+        Next::Wait(payment.version)
+    }
+}
+
+fn event(payment: &Payment, language: Language) -> Bytes {
+    let document = document(payment, language, Utc::now());
+    let json = serde_json::to_string(&document).expect("a struct of texts and numbers");
+    Bytes::from(format!(
+        "id: {}\nevent: status\ndata: {json}\n\n",
+        payment.version
+    ))
+}
+
+fn named(text: &str) -> Result<OrderId, Problem> {
+    // What is no order id names no order.
+    text.parse().map_err(|_| Problem::new(Code::OrderNotFound))
+}
+
+fn wait_of(text: Option<&str>, most: Duration) -> Result<Duration, Problem> {
+    let Some(text) = text else {
+        return Ok(Duration::ZERO);
+    };
+    let fault = || Problem::new(Code::InvalidQuery).detail("wait must be a number of seconds");
+    let secs: f64 = text.trim().parse().map_err(|_| fault())?;
+    if !secs.is_finite() || secs < 0.0 {
+        return Err(fault());
+    }
+    Ok(Duration::from_secs_f64(secs.min(most.as_secs_f64())))
+}
+
+fn since_of(text: Option<&str>) -> Result<Option<i64>, Problem> {
+    let Some(text) = text else { return Ok(None) };
+    match text.trim().parse::<i64>() {
+        Ok(since) if since >= 0 => Ok(Some(since)),
+        _ => Err(Problem::new(Code::InvalidQuery).detail("since must be a version")),
+    }
+}
+
+/// The document as it is at `now`.
+pub fn document(payment: &Payment, language: Language, now: DateTime<Utc>) -> StatusDocument {
+    // The code is shown for what stands: not before the sale, not after a refund.
+    let voucher = payment
+        .voucher
+        .as_ref()
+        .filter(|_| payment.status == Status::Completed);
+    let minutes_pending = match payment.status {
+        Status::Pending => (now - payment.created_at).num_minutes().max(0),
+        _ => 0,
+    };
+    StatusDocument {
+        status: "success",
+        payment_status: payment.status.as_str(),
+        order_id: payment.order_id.to_string(),
+        version: payment.version,
+        voucher_code: voucher.map(|voucher| voucher.code.as_str().to_owned()),
+        voucher_generated: voucher.is_some(),
+        payment_id: payment.id,
+        package: PackageName {
+            code: payment.terms.code.clone(),
+            name: payment.terms.name(language).to_owned(),
+        },
+        amount: payment.amount.0,
+        currency: CURRENCY,
+        created_at: rfc3339(payment.created_at),
+        confirmed_at: payment.confirmed_at.map(rfc3339),
+        processed_at: payment.processed_at.map(rfc3339),
+        expires_at: voucher.and_then(|voucher| voucher.expires_at).map(rfc3339),
+        message: message(payment.status, language),
+        failure_reason: payment.failure_reason.clone(),
+        minutes_pending,
+        timeout_warning: minutes_pending >= WARN_AFTER_MINUTES,
+    }
+}
+
+/// RFC 3339 in UTC, to the millisecond.
+pub fn rfc3339(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
+/// What the guest is told, in one sentence.
+pub fn message(status: Status, language: Language) -> &'static str {
+    let (swahili, english) = match status {
+        Status::Pending => (
+            "Angalia simu yako, weka namba ya siri kuthibitisha malipo.",
+            "Look at your phone and enter your PIN to confirm the payment.",
+        ),
+        Status::Completed => (
+            "Malipo yamekamilika. Vocha yako iko tayari.",
+            "Paid. Your voucher is ready.",
+        ),
+        Status::Failed => (
+            "Malipo hayakufanikiwa. Unaweza kujaribu tena.",
+            "The payment did not go through. You can try again.",
+        ),
+        Status::Cancelled => (
+            "Malipo yameghairiwa. Unaweza kujaribu tena.",
+            "The payment was cancelled. You can try again.",
+        ),
+        Status::Expired => (
+            "Muda wa kulipa umeisha. Ukishalipa, vocha itakuja yenyewe.",
+            "The time to pay is over. If you did pay, the voucher will still come.",
+        ),
+        Status::Held => (
+            "Malipo yamepokelewa na yanakaguliwa na mhudumu.",
+            "Your money is here and an operator is looking at it.",
+        ),
+        Status::Refunded => ("Pesa yako imerudishwa.", "Your money was paid back."),
+    };
+    language.pick(swahili, english)
+}

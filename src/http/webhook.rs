@@ -1,0 +1,95 @@
+//! Deliveries: raw bytes and headers to [`Orders::receive`](crate::actors::Orders::receive).
+
+use std::time::Instant;
+
+use actix_web::http::header::CONTENT_TYPE;
+use actix_web::{HttpRequest, HttpResponse, web};
+use chrono::{SubsecRound, Utc};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::Api;
+use super::portal::body_of;
+use super::problem::Problem;
+use crate::actors::Delivery;
+
+/// Larger than any delivery that ZenoPay sends.
+const BODY_MAX: usize = 64 * 1024;
+
+/// This delivery is safe with us.
+#[derive(Serialize, ToSchema)]
+pub struct Received {
+    status: &'static str,
+    order_id: String,
+    payment_status: &'static str,
+    outcome: &'static str,
+}
+
+/// Receives a delivery that proves itself by `x-api-key`, or is confirmed by order-status.
+#[utoipa::path(post, path = "/api/v1/customer-portal/webhook/zenopay", tag = "webhook",
+    request_body(content = serde_json::Value, description = "At least `order_id` and `payment_status`; JSON or form-encoded; at most 64 KiB"),
+    params(("x-api-key" = Option<String>, Header, description = "Our own key, sent back")),
+    responses(
+        (status = 200, description = "Committed", body = Received),
+        (status = 400, description = "`malformed_webhook`: journalled raw"),
+        (status = 401, description = "`webhook_not_authentic`"),
+        (status = 404, description = "`order_not_found`: journalled"),
+        (status = 413, description = "`payload_too_large`"),
+        (status = 500, description = "`internal`: journalled, nothing was changed"),
+        (status = 503, description = "`busy`, `unavailable`, `commit_unknown`, `stopping`: send it again")))]
+pub async fn receive(
+    request: HttpRequest,
+    payload: web::Payload,
+    api: web::Data<Api>,
+) -> Result<HttpResponse, Problem> {
+    take(&request, payload, &api, None).await
+}
+
+/// Receives a delivery that proves itself by the random part of the order's own URL.
+#[utoipa::path(post, path = "/api/v1/customer-portal/webhook/zenopay/{token}", tag = "webhook",
+    request_body(content = serde_json::Value, description = "At least `order_id` and `payment_status`; JSON or form-encoded; at most 64 KiB"),
+    params(
+        ("token" = String, Path, description = "`ORDER_ID.SECRET`"),
+        ("x-api-key" = Option<String>, Header, description = "Our own key, sent back")),
+    responses(
+        (status = 200, description = "Committed", body = Received),
+        (status = 400, description = "`malformed_webhook`: journalled raw"),
+        (status = 401, description = "`webhook_not_authentic`"),
+        (status = 413, description = "`payload_too_large`"),
+        (status = 500, description = "`internal`: journalled, nothing was changed"),
+        (status = 503, description = "`busy`, `unavailable`, `commit_unknown`, `stopping`: send it again")))]
+pub async fn receive_with_token(
+    request: HttpRequest,
+    token: web::Path<String>,
+    payload: web::Payload,
+    api: web::Data<Api>,
+) -> Result<HttpResponse, Problem> {
+    take(&request, payload, &api, Some(token.into_inner())).await
+}
+
+async fn take(
+    request: &HttpRequest,
+    payload: web::Payload,
+    api: &Api,
+    path_token: Option<String>,
+) -> Result<HttpResponse, Problem> {
+    let body = body_of(payload, BODY_MAX).await?;
+    let header = |name: &str| request.headers().get(name);
+    let delivery = Delivery {
+        body,
+        key: header("x-api-key").map(|value| value.as_bytes().to_vec()),
+        path_token,
+        content_type: header(CONTENT_TYPE.as_str())
+            .and_then(|value| value.to_str().ok())
+            .map(|text| text.chars().take(100).collect()),
+        received_at: Utc::now().trunc_subsecs(3),
+        received: Instant::now(),
+    };
+    let done = api.orders.receive(delivery).await?;
+    Ok(HttpResponse::Ok().json(Received {
+        status: "received",
+        order_id: done.order_id.to_string(),
+        payment_status: done.status.as_str(),
+        outcome: done.outcome.as_str(),
+    }))
+}

@@ -1,0 +1,3 @@
+//! What FreeRADIUS needs to know of a voucher.
+
+pub mod attributes;

@@ -1,0 +1,155 @@
+//! Asks ZenoPay what is true, for orders whose webhook was lost, failed or never came.
+//!
+//! One loop over one due column. What it learns goes through the order's actor like every
+//! other evidence; it repairs nothing by itself.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::actors::{Case, Orders, WeighError, Weighed};
+use crate::domain::ask_schedule;
+use crate::domain::evidence::Evidence;
+use crate::domain::payment::Status;
+use crate::metrics::Metrics;
+use crate::store::{DueOrder, Store, StoreError};
+use crate::zenopay::wire::StatusAnswer;
+
+/// How often the due column is looked at.
+const TICK: Duration = Duration::from_millis(500);
+/// How long a claimed order is ours; longer than a round takes.
+const LEASE: TimeDelta = TimeDelta::seconds(60);
+/// Orders claimed a round, in seconds of asking.
+const ROUND_SECS: u32 = 4;
+
+/// The loop and what it has done.
+#[derive(Clone)]
+pub struct Reconciler {
+    store: Store,
+    orders: Orders,
+    asks_per_sec: u32,
+    metrics: Arc<Metrics>,
+    /// Milliseconds of Unix time; 0 is never.
+    last_run: Arc<AtomicI64>,
+}
+
+impl Reconciler {
+    /// Asks at most `asks_per_sec` times a second.
+    pub fn new(store: Store, orders: Orders, asks_per_sec: u32, metrics: Arc<Metrics>) -> Self {
+        Self {
+            store,
+            orders,
+            asks_per_sec,
+            metrics,
+            last_run: Arc::default(),
+        }
+    }
+
+    /// Goes on until stopped.
+    pub async fn run(self, stop: CancellationToken) {
+        while stop.run_until_cancelled(sleep(TICK)).await.is_some() {
+            if let Err(error) = self.run_once().await {
+                warn!(%error, "reconciler: the books cannot be read; trying again");
+                sleep(TICK).await;
+            }
+        }
+    }
+
+    /// When the last round ended.
+    pub fn last_run_at(&self) -> Option<DateTime<Utc>> {
+        match self.last_run.load(Ordering::Relaxed) {
+            0 => None,
+            millis => DateTime::from_timestamp_millis(millis),
+        }
+    }
+
+    /// One round: first the deadlines, which cost nothing, then the asks, at their pace.
+    /// Says how many orders were due.
+    ///
+    /// # Errors
+    /// If the due orders cannot be claimed. What goes wrong with one order is logged, and
+    /// its lease brings it back.
+    pub async fn run_once(&self) -> Result<usize, StoreError> {
+        let now = self.store.now().await?;
+        let most = u64::from(self.asks_per_sec * ROUND_SECS);
+        let due = self.store.claim_due(now, LEASE, most).await?;
+        for order in due.iter().filter(|order| order.is_overdue(now)) {
+            let expired = self
+                .orders
+                .weigh(order.order_id, Case::of(Evidence::Deadline))
+                .await;
+            if let Err(error) = expired {
+                warn!(order_id = %order.order_id, %error, "reconciler: an order did not expire");
+            }
+        }
+        for (asked, order) in due.iter().enumerate() {
+            if asked > 0 {
+                sleep(Duration::from_secs(1) / self.asks_per_sec).await;
+            }
+            self.ask(order).await;
+        }
+        self.last_run
+            .store(Utc::now().timestamp_millis(), Ordering::Relaxed);
+        Ok(due.len())
+    }
+
+    async fn ask(&self, order: &DueOrder) {
+        let order_id = order.order_id;
+        self.metrics.reconciler_checked.inc();
+        let answer = self.orders.asks().ask(order_id).await;
+        let weighed = match answer {
+            Some(StatusAnswer::Known(report)) => {
+                let case = Case::of(Evidence::Gateway(report));
+                self.orders.weigh(order_id, case).await.map(Some)
+            }
+            // Unknown is never failed: ask again.
+            Some(StatusAnswer::Unknown(_)) | None => Ok(None),
+        };
+        if let Err(error) = self.follow_up(order, weighed).await {
+            warn!(%order_id, %error, "reconciler: an order could not be followed up");
+        }
+    }
+
+    async fn follow_up(
+        &self,
+        order: &DueOrder,
+        weighed: Result<Option<Weighed>, WeighError>,
+    ) -> Result<(), WeighError> {
+        let status = match weighed? {
+            Some(weighed) => {
+                if weighed.payment.status.as_str() != order.status {
+                    self.metrics.reconciler_repairs.inc();
+                    let status = weighed.payment.status.as_str();
+                    info!(order_id = %order.order_id, status, "reconciler: an order was mended");
+                }
+                weighed.payment.status
+            }
+            None => Status::read(&order.status).unwrap_or(Status::Pending),
+        };
+        let now = self.store.now().await?;
+        let next = match status {
+            Status::Pending => {
+                // Whatever comes first: the next ask, or the moment it expires.
+                ask_schedule::next_ask(order.created_at, now).map(|at| {
+                    if order.deadline_at > now {
+                        at.min(order.deadline_at)
+                    } else {
+                        at
+                    }
+                })
+            }
+            Status::Expired => ask_schedule::next_ask(order.created_at, now),
+            Status::Completed
+            | Status::Failed
+            | Status::Cancelled
+            | Status::Held
+            | Status::Refunded => None,
+        };
+        Ok(self.store.reschedule(order.order_id, next).await?)
+    }
+}

@@ -1,0 +1,218 @@
+//! A simulated ZenoPay, because the real one has no sandbox: it answers the same HTTP, makes
+//! a simulated subscriber decide after a while, and POSTs real webhooks back.
+//!
+//! A [`Behaviour`] says how a payment behaves, each as the switches stood when it was made;
+//! a [`Simulated`] is an answer as ZenoPay gives it; the courier carries the webhooks. The
+//! rule that must not be broken: its state is in the database and its only way to the shop
+//! is HTTP, so what works against it does not work by accident.
+
+use std::sync::Arc;
+
+use reqwest::header::HeaderValue;
+use serde::Serialize;
+use serde_json::{Map, Value};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use utoipa::ToSchema;
+
+use crate::config::SandboxConfig;
+use crate::domain::secret::Secret;
+use crate::store::{SandboxPayment, Store, StoreError};
+use crate::zenopay::proof::Keys;
+
+mod behaviour;
+mod courier;
+mod gateway;
+mod subscriber;
+
+pub use behaviour::{Behaviour, Choice, Push};
+pub use gateway::Simulated;
+
+use subscriber::Numbers;
+
+/// Payments decided, and webhooks under way, at the same moment.
+const AT_ONCE: usize = 64;
+
+/// The simulated ZenoPay. Cheap to clone.
+#[derive(Clone)]
+pub struct Sandbox {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    store: Store,
+    config: SandboxConfig,
+    keys: Keys,
+    key_header: HeaderValue,
+    http: reqwest::Client,
+    /// Something was planned: the loop looks again. Only a nudge; it also looks by itself.
+    planned: Notify,
+    /// The loop has ended; nobody is kept waiting any more.
+    stopped: CancellationToken,
+}
+
+/// Why there is no sandbox.
+#[derive(Debug, thiserror::Error)]
+pub enum SandboxError {
+    /// Has a line break, for one.
+    #[error("zenopay.api_key has a character that an HTTP header cannot carry")]
+    Key,
+    /// The system does not allow it.
+    #[error("the HTTP client for the simulated webhooks cannot be built")]
+    Build(#[source] reqwest::Error),
+}
+
+/// Why an order was not decided on.
+#[derive(Debug, thiserror::Error)]
+pub enum DecideError {
+    /// There is no such payment here.
+    #[error("the simulated ZenoPay knows no such order")]
+    NotFound,
+    /// The change names a field that is unknown or a value that is not of its kind.
+    #[error("{0}")]
+    Behaviour(String),
+    /// The books cannot be reached.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A payment, to be shown to a person.
+#[derive(Clone, Serialize, ToSchema)]
+pub struct Entry {
+    /// As the merchant gave it.
+    pub order_id: String,
+    /// What was asked for, in whole TZS.
+    pub amount: i64,
+    /// Whose phone rang, as `255…`.
+    pub buyer_phone: String,
+    /// In ZenoPay's words.
+    pub payment_status: String,
+    /// ZenoPay's number, once somebody has decided.
+    pub reference: Option<String>,
+    /// RFC 3339.
+    pub created_at: String,
+    /// When the subscriber decides, RFC 3339; null is by hand, never, or already done.
+    pub decide_at: Option<String>,
+    /// How it behaves.
+    pub behaviour: Behaviour,
+    /// Webhooks in all.
+    pub webhooks_planned: i64,
+    /// Those that were answered 200.
+    pub webhooks_delivered: i64,
+}
+
+impl Sandbox {
+    /// Prepares the simulation; opens no connection yet. `key` is expected in `x-api-key`
+    /// and sent back in it.
+    ///
+    /// # Errors
+    /// [`SandboxError`] when the key cannot be sent or there is no HTTP client.
+    pub fn new(store: Store, config: SandboxConfig, key: Secret) -> Result<Self, SandboxError> {
+        let mut key_header = HeaderValue::from_str(key.expose()).map_err(|_| SandboxError::Key)?;
+        key_header.set_sensitive(true);
+        let inner = Inner {
+            store,
+            config,
+            keys: Keys {
+                current: key,
+                previous: None,
+            },
+            key_header,
+            http: courier::build_http().map_err(SandboxError::Build)?,
+            planned: Notify::new(),
+            stopped: CancellationToken::new(),
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
+    }
+
+    /// How payments from now on behave.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be reached.
+    pub async fn switches(&self) -> Result<Behaviour, StoreError> {
+        let stored = self.inner.store.sandbox_switches().await?;
+        Ok(stored
+            .map(|json| Behaviour::from_stored(&json))
+            .unwrap_or_default())
+    }
+
+    /// Says how payments from now on behave. Those that exist stay as they are.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be reached.
+    pub async fn set_switches(&self, behaviour: &Behaviour) -> Result<(), StoreError> {
+        let now = self.inner.store.now().await?;
+        self.inner
+            .store
+            .sandbox_set_switches(behaviour.to_stored(), now)
+            .await
+    }
+
+    /// The subscriber of one payment decides by hand, whatever was decided before: a
+    /// COMPLETED after FAILED is late money, a second COMPLETED tells the same once more.
+    /// `changes` are fields of its behaviour. Decided at once, or after `after_ms` if the
+    /// changes name it; on return the decision is committed and its webhooks are on their way.
+    ///
+    /// # Errors
+    /// [`DecideError`]; then nothing is decided.
+    pub async fn decide(
+        &self,
+        order_id: &str,
+        changes: Map<String, Value>,
+    ) -> Result<(), DecideError> {
+        let store = &self.inner.store;
+        let mut payment = store
+            .sandbox_find(order_id)
+            .await?
+            .ok_or(DecideError::NotFound)?;
+        let waits = changes.contains_key("after_ms");
+        let behaviour = Behaviour::from_stored(&payment.behaviour)
+            .with(changes)
+            .map_err(DecideError::Behaviour)?;
+
+        let now = store.now().await?;
+        let decide_at = behaviour.decide_at(now, 0).filter(|_| waits).unwrap_or(now);
+        payment.behaviour = behaviour.to_stored();
+        payment.decide_at = Some(decide_at);
+
+        store
+            .sandbox_summon(order_id, payment.behaviour.clone(), decide_at)
+            .await?;
+        if decide_at <= now {
+            // None of ours: the loop was quicker, and it has decided the same.
+            store
+                .sandbox_decide(vec![subscriber::decide(payment, Numbers::draw(), now)])
+                .await?;
+        }
+        self.inner.planned.notify_one();
+        Ok(())
+    }
+
+    /// The newest payments, at most `most`.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be reached.
+    pub async fn list(&self, most: u64) -> Result<Vec<Entry>, StoreError> {
+        let recent = self.inner.store.sandbox_recent(most).await?;
+        Ok(recent.into_iter().map(entry).collect())
+    }
+}
+
+fn entry((payment, planned, delivered): (SandboxPayment, i64, i64)) -> Entry {
+    let rfc3339 =
+        |at: chrono::DateTime<chrono::Utc>| at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
+    Entry {
+        order_id: payment.order_id,
+        amount: payment.amount,
+        buyer_phone: payment.buyer_phone.international().to_owned(),
+        payment_status: payment.payment_status,
+        reference: payment.reference,
+        created_at: rfc3339(payment.created_at),
+        decide_at: payment.decide_at.map(rfc3339),
+        behaviour: Behaviour::from_stored(&payment.behaviour),
+        webhooks_planned: planned,
+        webhooks_delivered: delivered,
+    }
+}

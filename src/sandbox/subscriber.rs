@@ -1,0 +1,202 @@
+//! The simulated subscriber and the mobile-money operator behind the phone: what a decision
+//! makes of a payment.
+
+use chrono::{DateTime, Utc};
+use rand::RngExt;
+use rand::rand_core::UnwrapErr;
+use rand::rngs::SysRng;
+
+use super::behaviour::{Behaviour, Choice};
+use crate::domain::phone::Phone;
+use crate::store::{SandboxPayment, SandboxWebhook};
+
+const DIGITS: &[u8] = b"0123456789";
+const DIGITS_AND_CAPITALS: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+
+/// The numbers that a payment gets when it is decided.
+pub(super) struct Numbers {
+    /// ZenoPay's, ten digits.
+    reference: String,
+    /// The mobile-money operator's, as M-Pesa writes it: eleven digits and capitals.
+    transid: String,
+}
+
+impl Numbers {
+    /// From the system's random source.
+    pub(super) fn draw() -> Self {
+        Self {
+            reference: draw(DIGITS, 10),
+            transid: draw(DIGITS_AND_CAPITALS, 11),
+        }
+    }
+}
+
+/// The payment as the subscriber leaves it at `now`, and the webhooks that tell so. Numbers
+/// that it has already it keeps: to decide again is not to pay again, unless the behaviour
+/// names another reference.
+pub(super) fn decide(
+    mut payment: SandboxPayment,
+    numbers: Numbers,
+    now: DateTime<Utc>,
+) -> (SandboxPayment, Vec<SandboxWebhook>) {
+    let behaviour = Behaviour::from_stored(&payment.behaviour);
+    let Some(word) = behaviour.word() else {
+        return (payment, Vec::new());
+    };
+
+    payment.payment_status = word.to_owned();
+    payment.channel = Some(channel(&payment.buyer_phone).to_owned());
+    payment.reference = behaviour
+        .reference
+        .clone()
+        .or(payment.reference)
+        .or(Some(numbers.reference));
+    if behaviour.decision == Choice::Approve {
+        payment.transid = payment.transid.or(Some(numbers.transid));
+    }
+
+    let webhooks = behaviour.webhooks(&payment, now);
+    (payment, webhooks)
+}
+
+/// Whose number it is, in ZenoPay's words; a number that nobody is known for is Vodacom's.
+fn channel(phone: &Phone) -> &'static str {
+    match phone.national().get(..3) {
+        Some("065" | "067" | "071" | "077") => "TIGOPESATZ",
+        Some("068" | "069" | "078") => "AIRTELMONEY",
+        Some("061" | "062") => "HALOPESATZ",
+        Some("073") => "TTCLMOBILE",
+        _ => "MPESA-TZ",
+    }
+}
+
+fn draw(symbols: &[u8], count: usize) -> String {
+    let mut dice = UnwrapErr(SysRng);
+    (0..count)
+        .map(|_| char::from(symbols[dice.random_range(0..symbols.len())]))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::*;
+
+    #[test]
+    fn who_pays_gets_both_numbers_and_a_channel() {
+        let (paid, webhooks) = decide(pending(Behaviour::default()), numbers("1"), Utc::now());
+
+        assert_eq!(paid.payment_status, "COMPLETED");
+        assert_eq!(paid.reference.as_deref(), Some("R1"));
+        assert_eq!(paid.transid.as_deref(), Some("T1"));
+        assert_eq!(paid.channel.as_deref(), Some("AIRTELMONEY"));
+        assert_eq!(webhooks.len(), 1);
+    }
+
+    #[test]
+    fn who_declines_moves_no_money_and_may_still_pay_later() {
+        let declined = Behaviour {
+            decision: Choice::Decline,
+            ..Behaviour::default()
+        };
+
+        let (mut payment, _) = decide(pending(declined), numbers("1"), Utc::now());
+
+        assert_eq!(payment.payment_status, "FAILED");
+        assert_eq!(payment.transid, None);
+
+        payment.behaviour = Behaviour::default().to_stored();
+        let (payment, _) = decide(payment, numbers("2"), Utc::now());
+
+        assert_eq!(payment.payment_status, "COMPLETED");
+        assert_eq!(payment.reference.as_deref(), Some("R1"));
+        assert_eq!(payment.transid.as_deref(), Some("T2"));
+    }
+
+    #[test]
+    fn a_second_charge_has_the_reference_that_it_is_told_to_have() {
+        let (mut payment, _) = decide(pending(Behaviour::default()), numbers("1"), Utc::now());
+
+        let again = Behaviour {
+            reference: Some("again".into()),
+            ..Behaviour::default()
+        };
+        payment.behaviour = again.to_stored();
+        let (payment, _) = decide(payment, numbers("2"), Utc::now());
+
+        assert_eq!(payment.reference.as_deref(), Some("again"));
+    }
+
+    #[test]
+    fn who_ignores_the_phone_leaves_everything_as_it_is() {
+        let ignoring = Behaviour {
+            decision: Choice::Ignore,
+            ..Behaviour::default()
+        };
+
+        let (payment, webhooks) = decide(pending(ignoring), numbers("1"), Utc::now());
+
+        assert_eq!(payment.payment_status, "PENDING");
+        assert_eq!(payment.reference, None);
+        assert!(webhooks.is_empty());
+    }
+
+    #[test]
+    fn each_operator_is_known_by_its_numbers() {
+        for (number, expected) in [
+            ("0744000000", "MPESA-TZ"),
+            ("0754000000", "MPESA-TZ"),
+            ("0764000000", "MPESA-TZ"),
+            ("0654000000", "TIGOPESATZ"),
+            ("0714000000", "TIGOPESATZ"),
+            ("0694000000", "AIRTELMONEY"),
+            ("0784000000", "AIRTELMONEY"),
+            ("0624000000", "HALOPESATZ"),
+            ("0734000000", "TTCLMOBILE"),
+            ("0794000000", "MPESA-TZ"),
+        ] {
+            assert_eq!(channel(&Phone::read(number).unwrap()), expected, "{number}");
+        }
+    }
+
+    #[test]
+    fn numbers_look_like_those_of_the_real_ones() {
+        let Numbers { reference, transid } = Numbers::draw();
+
+        assert_eq!(reference.len(), 10);
+        assert!(reference.bytes().all(|b| b.is_ascii_digit()));
+        assert_eq!(transid.len(), 11);
+        assert!(
+            transid
+                .bytes()
+                .all(|b| b.is_ascii_digit() || b.is_ascii_uppercase())
+        );
+        assert_ne!(reference, Numbers::draw().reference);
+    }
+
+    fn numbers(which: &str) -> Numbers {
+        Numbers {
+            reference: format!("R{which}"),
+            transid: format!("T{which}"),
+        }
+    }
+
+    fn pending(behaviour: Behaviour) -> SandboxPayment {
+        let created_at = Utc::now() - TimeDelta::seconds(3);
+        SandboxPayment {
+            order_id: "677e43274d7cb".to_owned(),
+            amount: 2_000,
+            buyer_phone: Phone::read("0784000000").unwrap(),
+            webhook_url: Some("http://127.0.0.1:8080/hook".to_owned()),
+            metadata: None,
+            payment_status: "PENDING".to_owned(),
+            reference: None,
+            transid: None,
+            channel: None,
+            behaviour: behaviour.to_stored(),
+            created_at,
+            decide_at: Some(created_at),
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! How connections are opened: durable, bounded in every wait, quiet in the log.
+
+use std::fs::{File, TryLockError};
+use std::time::Duration;
+
+use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr};
+use tracing::log::LevelFilter;
+
+use super::StoreError;
+
+/// How long a message waits for a connection before it is told to come later.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
+/// PostgreSQL gives up a statement or a lock after this long. Longer than the five seconds
+/// in which ZenoPay is answered: the answer is then "unknown", while the sale goes on and
+/// is made when the lock is free.
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(25);
+/// A connection that was idle for this long is tested before use.
+const IDLE_BEFORE_PING: Duration = Duration::from_secs(30);
+/// Connections to PostgreSQL a process; more than that only queue inside PostgreSQL.
+const POSTGRES_CONNECTIONS: u32 = 24;
+/// Connections that read one SQLite file.
+const SQLITE_READERS: u32 = 4;
+/// How long SQLite waits for the write lock of another process, as `malipo migrate`.
+const SQLITE_BUSY: Duration = Duration::from_secs(4);
+
+/// Opens what writes and what reads.
+pub(super) async fn pools(url: &str) -> Result<(DatabaseConnection, DatabaseConnection), DbErr> {
+    if url.starts_with("sqlite:") {
+        let writer = Database::connect(sqlite(url, 1, false)).await?;
+        let reader = Database::connect(sqlite(url, SQLITE_READERS, true)).await?;
+        Ok((writer, reader))
+    } else {
+        let pool = Database::connect(postgres(url)).await?;
+        Ok((pool.clone(), pool))
+    }
+}
+
+fn common(url: &str, connections: u32) -> ConnectOptions {
+    let mut options = ConnectOptions::new(url);
+    options
+        .max_connections(connections)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .connect_timeout(ACQUIRE_TIMEOUT)
+        // Statements hold phones and codes; none of them belongs in a log.
+        .sqlx_logging(false)
+        .record_stmt_in_spans(false)
+        .sqlx_logging_level(LevelFilter::Off)
+        .test_before_acquire_if_idle_for(IDLE_BEFORE_PING);
+    options
+}
+
+fn sqlite(url: &str, connections: u32, read_only: bool) -> ConnectOptions {
+    let mut options = common(url, connections);
+    options
+        // A connection that leaves the pool would lose its page cache for nothing.
+        .idle_timeout(None::<Duration>)
+        .max_lifetime(None::<Duration>)
+        .map_sqlx_sqlite_opts(move |sqlite| {
+            sqlite
+                .journal_mode(SqliteJournalMode::Wal)
+                // A 200 must survive a power cut.
+                .synchronous(SqliteSynchronous::Full)
+                .foreign_keys(true)
+                .busy_timeout(SQLITE_BUSY)
+                .pragma("query_only", if read_only { "on" } else { "off" })
+        });
+    options
+}
+
+fn postgres(url: &str) -> ConnectOptions {
+    let mut options = common(url, POSTGRES_CONNECTIONS);
+    let millis = STATEMENT_TIMEOUT.as_millis().to_string();
+    options
+        .min_connections(2)
+        .set_application_name("malipo")
+        .map_sqlx_postgres_opts(move |postgres| {
+            postgres.options([
+                ("statement_timeout", millis.as_str()),
+                ("lock_timeout", millis.as_str()),
+                ("idle_in_transaction_session_timeout", millis.as_str()),
+                // A 200 must survive a power cut.
+                ("synchronous_commit", "on"),
+            ])
+        });
+    options
+}
+
+/// Claims a SQLite file for one server; `None` for PostgreSQL, which many may share.
+pub(super) fn claim_file(url: &str) -> Result<Option<File>, StoreError> {
+    let Some(rest) = url.strip_prefix("sqlite:") else {
+        return Ok(None);
+    };
+    let path = rest
+        .trim_start_matches("//")
+        .split('?')
+        .next()
+        .unwrap_or(rest);
+    let lock = format!("{path}.lock");
+    let file = File::create(&lock)
+        .map_err(|error| StoreError::Unavailable(format!("database.url: {lock}: {error}")))?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Err(StoreError::InUse(path.to_owned())),
+        Err(TryLockError::Error(error)) => Err(StoreError::Unavailable(format!(
+            "database.url: {lock}: {error}"
+        ))),
+    }
+}

@@ -1,0 +1,81 @@
+//! The journal: one row for each delivery that we answered.
+
+use std::time::Instant;
+
+use chrono::{DateTime, Utc};
+use entities::webhook_deliveries;
+use sea_orm::ActiveValue::Set;
+use sea_orm::{ConnectionTrait, DbErr, EntityTrait};
+
+use super::{Store, StoreError};
+use crate::domain::money::Tzs;
+use crate::domain::outcome::Outcome;
+
+/// One POST from ZenoPay, as received.
+#[derive(Clone)]
+pub struct DeliveryRecord {
+    /// As the sender named it; perhaps no order of ours, perhaps no UUID.
+    pub order_id: Option<String>,
+    /// Why it was believed, as in `key` or `token`.
+    pub proof: &'static str,
+    /// Where it came from, as in `webhook` or `replay`.
+    pub source: &'static str,
+    /// ZenoPay's word, if it could be read.
+    pub word: Option<String>,
+    /// ZenoPay's number for the payment.
+    pub reference: Option<String>,
+    /// What was paid, if the delivery says so.
+    pub amount: Option<Tzs>,
+    /// When its last byte was here.
+    pub received_at: DateTime<Utc>,
+    /// The same moment, for measuring.
+    pub received: Instant,
+    /// As sent.
+    pub content_type: Option<String>,
+    /// As sent.
+    pub body: Vec<u8>,
+}
+
+impl Store {
+    /// Journals a delivery that changed nothing, in a transaction of its own.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be reached; the delivery must
+    /// then not be acknowledged.
+    pub async fn journal(
+        &self,
+        delivery: DeliveryRecord,
+        outcome: Outcome,
+    ) -> Result<(), StoreError> {
+        let store = self.clone();
+        self.run(async move { Ok(insert(&store.inner.writer, &delivery, outcome).await?) })
+            .await
+    }
+}
+
+/// Writes one row of the journal; the last statement before a commit, so that
+/// `processing_ms` covers the rest.
+pub(super) async fn insert(
+    db: &impl ConnectionTrait,
+    delivery: &DeliveryRecord,
+    outcome: Outcome,
+) -> Result<(), DbErr> {
+    let row = webhook_deliveries::ActiveModel {
+        order_id: Set(delivery.order_id.clone()),
+        outcome: Set(outcome.as_str().to_owned()),
+        proof: Set(Some(delivery.proof.to_owned())),
+        source: Set(Some(delivery.source.to_owned())),
+        word: Set(delivery.word.clone()),
+        reference: Set(delivery.reference.clone()),
+        amount: Set(delivery.amount.map(|amount| amount.0)),
+        received_at: Set(delivery.received_at),
+        processing_ms: Set(delivery.received.elapsed().as_secs_f64() * 1_000.0),
+        content_type: Set(delivery.content_type.clone()),
+        body: Set(delivery.body.clone()),
+        ..Default::default()
+    };
+    webhook_deliveries::Entity::insert(row)
+        .exec_without_returning(db)
+        .await?;
+    Ok(())
+}

@@ -1,0 +1,101 @@
+//! What can stop us, told apart by what helps.
+
+use sea_orm::{DbErr, RuntimeErr, SqlErr, sqlx};
+
+/// Why the store could not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Somebody else changed the order first. Load it again and decide again.
+    #[error("the order was changed by somebody else")]
+    Conflict,
+    /// The fresh voucher code exists. Decide again with another.
+    #[error("the fresh voucher code is taken")]
+    CodeTaken,
+    /// No connection, a lock that was not given, no room on the disk: later may be better.
+    #[error("the database is not available: {0}")]
+    Unavailable(String),
+    /// Another server has the SQLite file.
+    #[error("database.url: another malipo serves from {0}; one server a file")]
+    InUse(String),
+    /// The database refused; everything is rolled back.
+    #[error("the database refused: {0}")]
+    Aborted(DbErr),
+    /// The commit was sent and its answer was lost: the sale may be there or not.
+    #[error("it is not known whether the commit took place: {0}")]
+    CommitUnknown(DbErr),
+    /// A row holds what we never write.
+    #[error("the database holds what cannot be: {0}")]
+    Corrupt(String),
+    /// A bug of ours; everything is rolled back.
+    #[error("a database task panicked: {0}")]
+    Panicked(String),
+}
+
+/// PostgreSQL's codes after which a later try may succeed (appendix A of its manual):
+/// connection exceptions, shutdown, cannot connect now, too many connections, lock not
+/// available, query cancelled by a time-out, serialization failure, deadlock, disk full.
+const LATER: [&str; 10] = [
+    "57P01", "57P02", "57P03", "53300", "55P03", "57014", "40001", "40P01", "53100", "53200",
+];
+
+/// SQLite's primary result codes with the same meaning: busy, locked, I/O error, full,
+/// cannot open.
+const SQLITE_LATER: [i32; 5] = [5, 6, 10, 13, 14];
+
+impl StoreError {
+    /// Classifies an error of a statement before the commit: nothing of it will stay.
+    pub(super) fn before_commit(error: DbErr) -> Self {
+        if let Some(SqlErr::UniqueConstraintViolation(what)) = error.sql_err() {
+            // PostgreSQL names the constraint, SQLite the column.
+            if what.contains("vouchers") && what.contains("code") {
+                return Self::CodeTaken;
+            }
+        }
+        if later_helps(&error) {
+            Self::Unavailable(error.to_string())
+        } else {
+            Self::Aborted(error)
+        }
+    }
+
+    /// Whether a unique key refused a row.
+    pub(super) fn is_duplicate(error: &DbErr) -> bool {
+        matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
+    }
+}
+
+fn later_helps(error: &DbErr) -> bool {
+    match error {
+        DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => true,
+        DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error)) => {
+            match &**error {
+                sqlx::Error::Database(refusal) => {
+                    let code = refusal.code().unwrap_or_default();
+                    let primary = code.parse::<i32>().map(|code| code & 0xff);
+                    if refusal
+                        .try_downcast_ref::<sqlx::sqlite::SqliteError>()
+                        .is_some()
+                    {
+                        primary.is_ok_and(|code| SQLITE_LATER.contains(&code))
+                    } else {
+                        code.starts_with("08") || LATER.contains(&&*code)
+                    }
+                }
+                sqlx::Error::Io(_)
+                | sqlx::Error::Tls(_)
+                | sqlx::Error::Protocol(_)
+                | sqlx::Error::PoolTimedOut
+                | sqlx::Error::PoolClosed
+                | sqlx::Error::WorkerCrashed => true,
+                _ => false,
+            }
+        }
+        _ => false,
+    }
+}
+
+impl From<DbErr> for StoreError {
+    fn from(error: DbErr) -> Self {
+        Self::before_commit(error)
+    }
+}

@@ -1,0 +1,220 @@
+//! Rows and transactions: the only module that knows sea-orm.
+//!
+//! Nouns: a [`Change`] is what one message writes, in one transaction (`sale.rs`); a
+//! [`DeliveryRecord`] is a line of the journal; [`StoreError`] says whether trying again
+//! helps.
+//!
+//! The rule that must not be broken: all database work runs on the runtime that the store
+//! owns, as a task that its caller only awaits. A caller that vanishes or times out cancels
+//! nothing, and no connection ever belongs to a runtime that ends (sqlx issue 4385).
+
+use std::fs::File;
+use std::future::Future;
+use std::sync::Arc;
+
+use chrono::{DateTime, SubsecRound, Utc};
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, SqliteTransactionMode,
+    Statement, TransactionOptions, TransactionTrait,
+};
+use tokio::runtime::{Builder, Handle, Runtime};
+use tracing::warn;
+
+use crate::config::DatabaseConfig;
+
+mod connect;
+mod deliveries;
+mod error;
+mod gateway_calls;
+mod outbox;
+mod overview;
+mod packages;
+mod payments;
+mod place;
+mod reconcile;
+mod rows;
+mod sale;
+mod sandbox;
+
+pub use deliveries::DeliveryRecord;
+pub use error::StoreError;
+pub use gateway_calls::GatewayCall;
+pub use outbox::QueuedSms;
+pub use overview::Overview;
+pub use place::{NewOrder, Placed};
+pub use reconcile::DueOrder;
+pub use sale::Change;
+pub use sandbox::{SandboxPayment, SandboxWebhook};
+
+/// Threads of the database runtime: they only move bytes, the database does the work.
+const THREADS: usize = 2;
+
+/// The books. Cheap to clone.
+#[derive(Clone)]
+pub struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    handle: Handle,
+    runtime: Option<Runtime>,
+    /// SQLite: the one connection that writes. PostgreSQL: the pool.
+    writer: DatabaseConnection,
+    /// SQLite: connections that only read. PostgreSQL: the same pool.
+    reader: DatabaseConnection,
+    /// Keeps a second server off the same SQLite file.
+    _only_server: Option<File>,
+}
+
+impl Store {
+    /// Opens the books for a server. On SQLite a second server on the same file is refused.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be reached,
+    /// [`StoreError::InUse`] when another server has the SQLite file.
+    pub async fn open(config: &DatabaseConfig) -> Result<Self, StoreError> {
+        let only_server = connect::claim_file(config.url.expose())?;
+        Self::connect(config, only_server).await
+    }
+
+    /// Opens the books beside a running server, to look at them.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be reached.
+    pub async fn open_beside(config: &DatabaseConfig) -> Result<Self, StoreError> {
+        Self::connect(config, None).await
+    }
+
+    async fn connect(
+        config: &DatabaseConfig,
+        only_server: Option<File>,
+    ) -> Result<Self, StoreError> {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(THREADS)
+            .thread_name("malipo-store")
+            .enable_all()
+            .build()
+            .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        let handle = runtime.handle().clone();
+        let url = config.url.clone();
+        // Connections belong to the runtime that opens them.
+        let opened = handle
+            .spawn(async move { connect::pools(url.expose()).await })
+            .await;
+        let (writer, reader) = match opened {
+            Ok(Ok(pools)) => pools,
+            Ok(Err(error)) => {
+                runtime.shutdown_background();
+                return Err(StoreError::Unavailable(error.to_string()));
+            }
+            Err(panic) => return Err(StoreError::Panicked(panic.to_string())),
+        };
+        let inner = Inner {
+            handle,
+            runtime: Some(runtime),
+            writer,
+            reader,
+            _only_server: only_server,
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
+    }
+
+    /// Runs database work on the store's own runtime, to its end, whatever becomes of the
+    /// caller. A panic comes back as an error.
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        match self.inner.handle.spawn(work).await {
+            Ok(result) => result,
+            Err(panic) => Err(StoreError::Panicked(panic.to_string())),
+        }
+    }
+
+    fn backend(&self) -> DbBackend {
+        self.inner.writer.get_database_backend()
+    }
+
+    /// Opens a transaction that writes. On SQLite it takes the write lock at once: a
+    /// deferred one fails at its first write with "database is locked", busy time-out or not.
+    async fn begin(&self) -> Result<DatabaseTransaction, StoreError> {
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..Default::default()
+        };
+        self.inner
+            .writer
+            .begin_with_options(options)
+            .await
+            .map_err(StoreError::before_commit)
+    }
+
+    /// The database's clock, by which processes share leases and due times. On SQLite that
+    /// is this machine's.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be reached.
+    pub async fn now(&self) -> Result<DateTime<Utc>, StoreError> {
+        let store = self.clone();
+        self.run(async move {
+            let now = match store.backend() {
+                DbBackend::Postgres => {
+                    let ask = Statement::from_string(
+                        DbBackend::Postgres,
+                        "SELECT clock_timestamp() AS now",
+                    );
+                    let row = store.inner.reader.query_one_raw(ask).await?;
+                    row.map(|row| row.try_get::<DateTime<Utc>>("", "now"))
+                        .transpose()?
+                }
+                _ => None,
+            };
+            Ok(now.unwrap_or_else(Utc::now).trunc_subsecs(3))
+        })
+        .await
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when it does not.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        let store = self.clone();
+        self.run(async move { Ok(store.inner.reader.ping().await?) })
+            .await
+    }
+
+    /// Closes the pools after what is under way.
+    pub async fn close(&self) {
+        let store = self.clone();
+        let closed = self
+            .run(async move {
+                store.inner.reader.close_by_ref().await?;
+                store.inner.writer.close_by_ref().await?;
+                Ok(())
+            })
+            .await;
+        if let Err(error) = closed {
+            warn!(%error, "the database pools did not close cleanly");
+        }
+    }
+}
+
+/// Ends a transaction that failed, so that its connection goes back clean.
+async fn roll_back(txn: DatabaseTransaction) {
+    if let Err(error) = txn.rollback().await {
+        // The pool drops such a connection, and the database rolls back by itself.
+        warn!(%error, "rollback failed");
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // A runtime must not be dropped where async code runs, and a store may be.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! Counts for gauges, cheap on a large table because they read only what is open.
+
+use chrono::{DateTime, Utc};
+use entities::{payments, sms_messages};
+use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect};
+
+use super::{Store, StoreError};
+use crate::domain::payment::Status;
+
+/// What is open now.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Overview {
+    /// Orders that wait for money.
+    pub pending: u64,
+    /// Orders that wait for an operator.
+    pub held: u64,
+    /// SMS that wait to be sent for the first time.
+    pub sms_queued: u64,
+    /// SMS that wait to be sent again.
+    pub sms_failed: u64,
+    /// SMS that were given up.
+    pub sms_dead: u64,
+    /// When the oldest of the unsent SMS was written.
+    pub oldest_unsent_at: Option<DateTime<Utc>>,
+}
+
+impl Store {
+    /// Counts what is open.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be reached.
+    pub async fn overview(&self) -> Result<Overview, StoreError> {
+        let store = self.clone();
+        self.run(async move {
+            Ok(Overview {
+                pending: store.count_payments(Status::Pending).await?,
+                held: store.count_payments(Status::Held).await?,
+                sms_queued: store.count_sms("queued").await?,
+                sms_failed: store.count_sms("failed").await?,
+                sms_dead: store.count_sms("dead").await?,
+                oldest_unsent_at: store.oldest_unsent().await?,
+            })
+        })
+        .await
+    }
+
+    async fn count_payments(&self, status: Status) -> Result<u64, StoreError> {
+        let open = payments::Entity::find().filter(payments::Column::Status.eq(status.as_str()));
+        Ok(open.count(&self.inner.reader).await?)
+    }
+
+    async fn count_sms(&self, state: &str) -> Result<u64, StoreError> {
+        let waiting = sms_messages::Entity::find().filter(sms_messages::Column::State.eq(state));
+        Ok(waiting.count(&self.inner.reader).await?)
+    }
+
+    async fn oldest_unsent(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
+        let oldest = sms_messages::Entity::find()
+            .select_only()
+            .column(sms_messages::Column::CreatedAt)
+            .filter(sms_messages::Column::State.is_in(["queued", "failed"]))
+            .order_by_asc(sms_messages::Column::CreatedAt)
+            .limit(1);
+        Ok(oldest
+            .into_tuple::<DateTime<Utc>>()
+            .one(&self.inner.reader)
+            .await?)
+    }
+}

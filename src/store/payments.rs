@@ -1,0 +1,46 @@
+//! Orders by their names.
+
+use entities::{payments, vouchers};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+
+use super::{Store, StoreError, rows};
+use crate::domain::ids::OrderId;
+use crate::domain::payment::Payment;
+use crate::domain::purchase::IdempotencyKey;
+
+impl Store {
+    /// One order as committed, with its voucher. `None` if there is none of that name.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be reached.
+    pub async fn load(&self, order_id: OrderId) -> Result<Option<Payment>, StoreError> {
+        self.find(payments::Column::OrderId.eq(order_id.0)).await
+    }
+
+    /// The order that a client's own key once made.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be reached.
+    pub async fn load_by_key(&self, key: &IdempotencyKey) -> Result<Option<Payment>, StoreError> {
+        self.find(payments::Column::IdempotencyKey.eq(key.as_str()))
+            .await
+    }
+
+    async fn find(
+        &self,
+        which: impl sea_orm::sea_query::IntoCondition + Send + 'static,
+    ) -> Result<Option<Payment>, StoreError> {
+        let store = self.clone();
+        self.run(async move {
+            let found = payments::Entity::find()
+                .filter(which)
+                .find_also_related(vouchers::Entity)
+                .one(&store.inner.reader)
+                .await?;
+            found
+                .map(|(row, voucher)| rows::payment(row, voucher))
+                .transpose()
+        })
+        .await
+    }
+}

@@ -1,0 +1,186 @@
+//! A new order: limits, price and row in one transaction, so that two presses of a button
+//! cannot both slip under a limit.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use entities::payments;
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, PaginatorTrait,
+    QueryFilter, QueryOrder, Statement,
+};
+
+use super::{Store, StoreError, roll_back, rows};
+use crate::domain::admission::{self, History, Limits, Refusal};
+use crate::domain::ask_schedule;
+use crate::domain::ids::OrderId;
+use crate::domain::language::Language;
+use crate::domain::package::Package;
+use crate::domain::payment::{Payment, Status};
+use crate::domain::personal::Personal;
+use crate::domain::phone::Phone;
+use crate::domain::purchase::IdempotencyKey;
+use crate::domain::secret::Secret;
+
+/// What a new order consists of.
+#[derive(Clone)]
+pub struct NewOrder {
+    /// From the system's random source.
+    pub order_id: OrderId,
+    /// Who pays.
+    pub phone: Phone,
+    /// Their name, if they gave one.
+    pub customer_name: Option<Personal>,
+    /// Of the SMS.
+    pub language: Language,
+    /// What, at our price.
+    pub package: Package,
+    /// Makes sending the same wish again safe.
+    pub idempotency_key: Option<IdempotencyKey>,
+    /// The random part of the webhook URL.
+    pub webhook_secret: Secret,
+    /// How long it may stay PENDING.
+    pub expire_after: TimeDelta,
+}
+
+impl NewOrder {
+    pub(super) fn first_ask_at(&self, created_at: DateTime<Utc>) -> DateTime<Utc> {
+        ask_schedule::first_ask(created_at).min(created_at + self.expire_after)
+    }
+}
+
+/// What became of a wish to buy.
+#[derive(Clone, Debug)]
+pub enum Placed {
+    /// The row is committed.
+    Created(Payment),
+    /// This key has made an order before; here it is as it is now.
+    Resumed(Payment),
+    /// Not now.
+    Refused(Refusal),
+}
+
+impl Store {
+    /// Commits the row of a new order, unless a limit or the client's own key says otherwise.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be reached; then there is no row.
+    pub async fn place(&self, order: NewOrder, limits: Limits) -> Result<Placed, StoreError> {
+        let store = self.clone();
+        self.run(async move {
+            let txn = store.begin().await?;
+            match place(&txn, &order, limits).await {
+                Ok(placed) => {
+                    txn.commit().await.map_err(StoreError::CommitUnknown)?;
+                    Ok(placed)
+                }
+                Err(PlaceError::KeyTaken) => {
+                    roll_back(txn).await;
+                    store.resume(order.idempotency_key.as_ref()).await
+                }
+                Err(PlaceError::Store(error)) => {
+                    roll_back(txn).await;
+                    Err(error)
+                }
+            }
+        })
+        .await
+    }
+
+    /// Two requests with one key at the same moment: the other one was first.
+    async fn resume(&self, key: Option<&IdempotencyKey>) -> Result<Placed, StoreError> {
+        let found = match key {
+            Some(key) => self.load_by_key(key).await?,
+            None => None,
+        };
+        found.map(Placed::Resumed).ok_or(StoreError::Conflict)
+    }
+}
+
+enum PlaceError {
+    KeyTaken,
+    Store(StoreError),
+}
+
+impl From<StoreError> for PlaceError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<sea_orm::DbErr> for PlaceError {
+    fn from(error: sea_orm::DbErr) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+async fn place(
+    txn: &DatabaseTransaction,
+    order: &NewOrder,
+    limits: Limits,
+) -> Result<Placed, PlaceError> {
+    one_at_a_time(txn, &order.phone).await?;
+    let now = chrono::SubsecRound::trunc_subsecs(Utc::now(), 3);
+    let history = history(txn, &order.phone, now, limits).await?;
+    if let Err(refusal) = admission::admit(&history, order.idempotency_key.is_some(), limits, now) {
+        return Ok(Placed::Refused(refusal));
+    }
+
+    let inserted = payments::Entity::insert(rows::new_payment(order, now))
+        .exec_with_returning(txn)
+        .await;
+    match inserted {
+        Ok(row) => Ok(Placed::Created(rows::payment(row, None)?)),
+        Err(error) if order.idempotency_key.is_some() && StoreError::is_duplicate(&error) => {
+            Err(PlaceError::KeyTaken)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Lets one transaction a phone count and insert at a time. On SQLite there is one writer
+/// anyway.
+async fn one_at_a_time(txn: &DatabaseTransaction, phone: &Phone) -> Result<(), StoreError> {
+    if txn.get_database_backend() == DbBackend::Postgres {
+        let lock = Statement::from_sql_and_values(
+            DbBackend::Postgres,
+            "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))",
+            [phone.international().into()],
+        );
+        txn.query_one_raw(lock).await?;
+    }
+    Ok(())
+}
+
+async fn history(
+    txn: &DatabaseTransaction,
+    phone: &Phone,
+    now: DateTime<Utc>,
+    limits: Limits,
+) -> Result<History, StoreError> {
+    let day: Vec<payments::Model> = payments::Entity::find()
+        .filter(payments::Column::Phone.eq(phone.international()))
+        .filter(payments::Column::CreatedAt.gt(now - admission::DAY))
+        .order_by_asc(payments::Column::CreatedAt)
+        .all(txn)
+        .await?;
+    // Only as far as the limit: a busy second is not counted to its end.
+    let last_second = payments::Entity::find()
+        .filter(payments::Column::CreatedAt.gt(now - TimeDelta::seconds(1)))
+        .paginate(txn, u64::from(limits.prompts_per_sec))
+        .num_items()
+        .await?;
+    let mut history = History {
+        last_second,
+        ..History::default()
+    };
+    for row in day {
+        match Status::read(&row.status) {
+            Some(Status::Completed | Status::Refunded | Status::Held) => {}
+            _ => history.unpaid.push(row.created_at),
+        }
+        if row.status == Status::Pending.as_str() {
+            history.newest_pending = Some(row.created_at);
+        }
+        history.prompts.push(row.created_at);
+    }
+    Ok(history)
+}

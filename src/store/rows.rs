@@ -1,0 +1,154 @@
+//! Rows to nouns and back. A row that holds what we never write is an error, not a guess.
+
+use chrono::{DateTime, Utc};
+use entities::{packages, payments, vouchers};
+use sea_orm::ActiveValue::{NotSet, Set};
+
+use super::StoreError;
+use crate::domain::ids::OrderId;
+use crate::domain::language::Language;
+use crate::domain::money::{CURRENCY, Tzs};
+use crate::domain::package::{Package, Terms, Validity};
+use crate::domain::payment::{GatewayFacts, Payment, Status};
+use crate::domain::personal::Personal;
+use crate::domain::phone::Phone;
+use crate::domain::secret::Secret;
+use crate::domain::voucher::{Voucher, VoucherCode};
+
+pub(super) fn payment(
+    row: payments::Model,
+    voucher: Option<vouchers::Model>,
+) -> Result<Payment, StoreError> {
+    let status = Status::read(&row.status)
+        .ok_or_else(|| StoreError::Corrupt(format!("payments.status {:?}", row.status)))?;
+    Ok(Payment {
+        id: row.id,
+        order_id: OrderId(row.order_id),
+        status,
+        version: row.version,
+        phone: Phone::from_stored(row.phone),
+        customer_name: row.customer_name.map(Personal::new),
+        language: Language::from_tag(&row.language),
+        package_id: row.package_id,
+        terms: Terms {
+            code: row.package_code,
+            name_sw: row.package_name_sw,
+            name_en: row.package_name_en,
+            duration_minutes: row.duration_minutes,
+            validity: validity(&row.validity)?,
+            data_limit_mb: row.data_limit_mb,
+            download_kbps: row.download_kbps,
+            upload_kbps: row.upload_kbps,
+            shared_devices: row.shared_devices,
+        },
+        amount: Tzs(row.amount),
+        webhook_secret: Secret::new(row.webhook_secret),
+        gateway: GatewayFacts {
+            paid_amount: row.paid_amount.map(Tzs),
+            reference: row.reference,
+            transid: row.transid,
+            channel: row.channel,
+            payer_msisdn: row.payer_msisdn.map(Personal::new),
+        },
+        failure_reason: row.failure_reason,
+        created_at: row.created_at,
+        deadline_at: row.deadline_at,
+        due_at: row.due_at,
+        confirmed_at: row.confirmed_at,
+        processed_at: row.processed_at,
+        voucher: voucher.map(self::voucher),
+    })
+}
+
+fn voucher(row: vouchers::Model) -> Voucher {
+    Voucher {
+        code: VoucherCode::from_stored(row.code),
+        issued_at: row.issued_at,
+        expires_at: row.expires_at,
+        revoked_at: row.revoked_at,
+    }
+}
+
+fn validity(word: &str) -> Result<Validity, StoreError> {
+    Validity::read(word).ok_or_else(|| StoreError::Corrupt(format!("validity {word:?}")))
+}
+
+pub(super) fn package(row: packages::Model) -> Result<Package, StoreError> {
+    Ok(Package {
+        id: row.id,
+        price: Tzs(row.price),
+        terms: Terms {
+            validity: validity(&row.validity)?,
+            code: row.code,
+            name_sw: row.name_sw,
+            name_en: row.name_en,
+            duration_minutes: row.duration_minutes,
+            data_limit_mb: row.data_limit_mb,
+            download_kbps: row.download_kbps,
+            upload_kbps: row.upload_kbps,
+            shared_devices: row.shared_devices,
+        },
+    })
+}
+
+/// A text about a person, for its column.
+pub(super) fn personal(text: Option<&Personal>) -> Option<String> {
+    text.map(|text| text.expose().to_owned())
+}
+
+/// What may change in a payment after it was made.
+pub(super) fn changed(next: &Payment) -> payments::ActiveModel {
+    payments::ActiveModel {
+        status: Set(next.status.as_str().to_owned()),
+        version: Set(next.version),
+        paid_amount: Set(next.gateway.paid_amount.map(|amount| amount.0)),
+        reference: Set(next.gateway.reference.clone()),
+        transid: Set(next.gateway.transid.clone()),
+        channel: Set(next.gateway.channel.clone()),
+        payer_msisdn: Set(personal(next.gateway.payer_msisdn.as_ref())),
+        failure_reason: Set(next.failure_reason.clone()),
+        due_at: Set(next.due_at),
+        confirmed_at: Set(next.confirmed_at),
+        processed_at: Set(next.processed_at),
+        ..Default::default()
+    }
+}
+
+/// A new order's row.
+pub(super) fn new_payment(
+    order: &super::NewOrder,
+    created_at: DateTime<Utc>,
+) -> payments::ActiveModel {
+    let terms = order.package.terms.clone();
+    payments::ActiveModel {
+        id: NotSet,
+        order_id: Set(order.order_id.0),
+        status: Set(Status::Pending.as_str().to_owned()),
+        version: Set(1),
+        phone: Set(order.phone.international().to_owned()),
+        customer_name: Set(personal(order.customer_name.as_ref())),
+        language: Set(order.language.tag().to_owned()),
+        idempotency_key: Set(order
+            .idempotency_key
+            .as_ref()
+            .map(|key| key.as_str().to_owned())),
+        package_id: Set(order.package.id),
+        package_code: Set(terms.code),
+        package_name_sw: Set(terms.name_sw),
+        package_name_en: Set(terms.name_en),
+        amount: Set(order.package.price.0),
+        currency: Set(CURRENCY.to_owned()),
+        duration_minutes: Set(terms.duration_minutes),
+        validity: Set(terms.validity.as_str().to_owned()),
+        data_limit_mb: Set(terms.data_limit_mb),
+        download_kbps: Set(terms.download_kbps),
+        upload_kbps: Set(terms.upload_kbps),
+        shared_devices: Set(terms.shared_devices),
+        webhook_secret: Set(order.webhook_secret.expose().to_owned()),
+        created_at: Set(created_at),
+        deadline_at: Set(created_at + order.expire_after),
+        due_at: Set(Some(order.first_ask_at(created_at))),
+        asks: Set(0),
+        ..Default::default()
+    }
+}

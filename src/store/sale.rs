@@ -1,0 +1,346 @@
+//! The one transaction: everything that a message writes, together or not at all.
+//!
+//! The rule that must not be broken: the payment row is changed `WHERE version = ?`, and
+//! zero rows is [`StoreError::Conflict`]. With that and the unique keys the result is right
+//! even if two processes, or no actors at all, stand above.
+
+use entities::{
+    customers, invoices, order_events, payments, radcheck, radreply, radusergroup, sms_messages,
+    vouchers,
+};
+use sea_orm::ActiveValue::Set;
+use sea_orm::sea_query::{Expr, ExprTrait, Func, OnConflict};
+use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect};
+
+use super::{DeliveryRecord, Store, StoreError, deliveries, roll_back, rows};
+use crate::domain::decision::{Decision, Effect, Level};
+use crate::domain::payment::{Payment, Status};
+use crate::domain::radius_user::{Attribute, RadiusUser};
+use crate::domain::sale::Sale;
+
+/// What one message writes.
+#[derive(Clone)]
+pub struct Change {
+    /// The order as the decision saw it.
+    pub before: Payment,
+    /// What was decided.
+    pub decision: Decision,
+    /// The voucher's RADIUS user, when it is sold.
+    pub radius_user: Option<RadiusUser>,
+    /// The delivery that brought the evidence, to be journalled with its effect.
+    pub delivery: Option<DeliveryRecord>,
+    /// Also ask ZenoPay at this time, whatever was decided.
+    pub ask_at: Option<chrono::DateTime<chrono::Utc>>,
+}
+
+impl Store {
+    /// Writes a change in one transaction and returns when it is durable.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] and [`StoreError::CodeTaken`]: load and decide again.
+    /// [`StoreError::CommitUnknown`]: forget what is known of the order. Any other: nothing
+    /// was written.
+    pub async fn commit(&self, change: Change) -> Result<(), StoreError> {
+        let store = self.clone();
+        self.run(async move {
+            let txn = store.begin().await?;
+            if let Err(error) = write(&txn, &change).await {
+                roll_back(txn).await;
+                return Err(error);
+            }
+            // Nothing but the database was awaited since `begin`. From here on an error
+            // does not tell whether the sale is there.
+            txn.commit().await.map_err(StoreError::CommitUnknown)
+        })
+        .await
+    }
+}
+
+async fn write(txn: &DatabaseTransaction, change: &Change) -> Result<(), StoreError> {
+    let before = &change.before;
+    match &change.decision.effect {
+        Effect::Sell(sale) => sell(txn, before, sale, change.radius_user.as_ref()).await?,
+        Effect::Fail(next) | Effect::Hold(next) => advance(txn, before, next).await?,
+        Effect::Refund(next) => {
+            advance(txn, before, next).await?;
+            revoke(txn, next).await?;
+        }
+        Effect::Keep | Effect::Refuse => still_the_same(txn, before).await?,
+        Effect::Ask(at) => {
+            still_the_same(txn, before).await?;
+            ask_at(txn, before, *at).await?;
+        }
+    }
+    if let Some(at) = change.ask_at {
+        ask_at(txn, before, at).await?;
+    }
+    remark(txn, change).await?;
+    if let Some(delivery) = &change.delivery {
+        deliveries::insert(txn, delivery, change.decision.outcome).await?;
+    }
+    Ok(())
+}
+
+async fn sell(
+    txn: &DatabaseTransaction,
+    before: &Payment,
+    sale: &Sale,
+    radius_user: Option<&RadiusUser>,
+) -> Result<(), StoreError> {
+    let radius_user = radius_user
+        .ok_or_else(|| StoreError::Corrupt("a sale without a RADIUS user".to_owned()))?;
+    // First, because it takes the row lock: who comes second waits here and then finds
+    // another version.
+    advance(txn, before, &sale.payment).await?;
+    thank_customer(txn, sale).await?;
+    issue_invoice(txn, sale).await?;
+    issue_voucher(txn, sale).await?;
+    let_in(txn, radius_user).await?;
+    queue_sms(txn, sale).await
+}
+
+async fn advance(
+    txn: &DatabaseTransaction,
+    before: &Payment,
+    next: &Payment,
+) -> Result<(), StoreError> {
+    let done = payments::Entity::update_many()
+        .set(rows::changed(next))
+        .filter(payments::Column::Id.eq(before.id))
+        .filter(payments::Column::Version.eq(before.version))
+        .exec(txn)
+        .await?;
+    if done.rows_affected == 0 {
+        Err(StoreError::Conflict)
+    } else {
+        Ok(())
+    }
+}
+
+/// An outcome that changes nothing is still only true of the version it was decided on.
+async fn still_the_same(txn: &DatabaseTransaction, before: &Payment) -> Result<(), StoreError> {
+    // COMPLETED can only become REFUNDED, and what is said about it stays true then.
+    if matches!(before.status, Status::Completed | Status::Refunded) {
+        return Ok(());
+    }
+    let version = payments::Entity::find()
+        .select_only()
+        .column(payments::Column::Version)
+        .filter(payments::Column::Id.eq(before.id))
+        .into_tuple::<i32>()
+        .one(txn)
+        .await?;
+    if version == Some(before.version) {
+        Ok(())
+    } else {
+        Err(StoreError::Conflict)
+    }
+}
+
+async fn ask_at(
+    txn: &DatabaseTransaction,
+    before: &Payment,
+    at: chrono::DateTime<chrono::Utc>,
+) -> Result<(), StoreError> {
+    payments::Entity::update_many()
+        .col_expr(payments::Column::DueAt, Expr::value(at))
+        .filter(payments::Column::Id.eq(before.id))
+        .exec(txn)
+        .await?;
+    Ok(())
+}
+
+async fn thank_customer(txn: &DatabaseTransaction, sale: &Sale) -> Result<(), StoreError> {
+    let payment = &sale.payment;
+    let paid = payment.gateway.paid_amount.unwrap_or(payment.amount).0;
+    let at = sale.invoice.issued_at;
+    let row = customers::ActiveModel {
+        phone: Set(payment.phone.international().to_owned()),
+        name: Set(rows::personal(payment.customer_name.as_ref())),
+        orders_paid: Set(1),
+        total_paid: Set(paid),
+        first_paid_at: Set(at),
+        last_paid_at: Set(at),
+        ..Default::default()
+    };
+    let known = |column| Expr::col((customers::Entity, column));
+    let new = |column: &'static str| Expr::cust(format!("excluded.{column}"));
+    let again = OnConflict::column(customers::Column::Phone)
+        .value(
+            customers::Column::Name,
+            Func::coalesce([new("name"), known(customers::Column::Name)]),
+        )
+        .value(
+            customers::Column::OrdersPaid,
+            known(customers::Column::OrdersPaid).add(1),
+        )
+        .value(
+            customers::Column::TotalPaid,
+            known(customers::Column::TotalPaid).add(new("total_paid")),
+        )
+        .value(customers::Column::LastPaidAt, new("last_paid_at"))
+        .to_owned();
+    customers::Entity::insert(row)
+        .on_conflict(again)
+        .exec_without_returning(txn)
+        .await?;
+    Ok(())
+}
+
+async fn issue_invoice(txn: &DatabaseTransaction, sale: &Sale) -> Result<(), StoreError> {
+    let payment = &sale.payment;
+    let row = invoices::ActiveModel {
+        number: Set(sale.invoice.number.clone()),
+        payment_id: Set(payment.id),
+        customer_phone: Set(payment.phone.international().to_owned()),
+        customer_name: Set(rows::personal(payment.customer_name.as_ref())),
+        package_code: Set(payment.terms.code.clone()),
+        description: Set(payment.terms.name(payment.language).to_owned()),
+        amount: Set(payment.amount.0),
+        currency: Set(crate::domain::money::CURRENCY.to_owned()),
+        issued_at: Set(sale.invoice.issued_at),
+        ..Default::default()
+    };
+    invoices::Entity::insert(row)
+        .exec_without_returning(txn)
+        .await?;
+    Ok(())
+}
+
+async fn issue_voucher(txn: &DatabaseTransaction, sale: &Sale) -> Result<(), StoreError> {
+    let payment = &sale.payment;
+    let voucher = payment
+        .voucher
+        .as_ref()
+        .ok_or_else(|| StoreError::Corrupt("a sale without a voucher".to_owned()))?;
+    let row = vouchers::ActiveModel {
+        code: Set(voucher.code.as_str().to_owned()),
+        payment_id: Set(Some(payment.id)),
+        package_code: Set(payment.terms.code.clone()),
+        duration_minutes: Set(payment.terms.duration_minutes),
+        validity: Set(payment.terms.validity.as_str().to_owned()),
+        data_limit_mb: Set(payment.terms.data_limit_mb),
+        shared_devices: Set(payment.terms.shared_devices),
+        issued_at: Set(voucher.issued_at),
+        expires_at: Set(voucher.expires_at),
+        ..Default::default()
+    };
+    vouchers::Entity::insert(row)
+        .exec_without_returning(txn)
+        .await?;
+    Ok(())
+}
+
+/// FreeRADIUS's tables have no unique key on user and attribute; the voucher's does the
+/// work, because it is written first and in the same transaction.
+async fn let_in(txn: &DatabaseTransaction, user: &RadiusUser) -> Result<(), StoreError> {
+    let checks = user
+        .checks
+        .iter()
+        .map(|check: &Attribute| radcheck::ActiveModel {
+            username: Set(user.username.clone()),
+            attribute: Set(check.name.to_owned()),
+            op: Set(check.op.to_owned()),
+            value: Set(check.value.clone()),
+            ..Default::default()
+        });
+    let replies = user
+        .replies
+        .iter()
+        .map(|reply: &Attribute| radreply::ActiveModel {
+            username: Set(user.username.clone()),
+            attribute: Set(reply.name.to_owned()),
+            op: Set(reply.op.to_owned()),
+            value: Set(reply.value.clone()),
+            ..Default::default()
+        });
+    let group = radusergroup::ActiveModel {
+        username: Set(user.username.clone()),
+        groupname: Set(user.group.clone()),
+        priority: Set(1),
+        ..Default::default()
+    };
+    radcheck::Entity::insert_many(checks)
+        .exec_without_returning(txn)
+        .await?;
+    radreply::Entity::insert_many(replies)
+        .exec_without_returning(txn)
+        .await?;
+    radusergroup::Entity::insert(group)
+        .exec_without_returning(txn)
+        .await?;
+    Ok(())
+}
+
+async fn queue_sms(txn: &DatabaseTransaction, sale: &Sale) -> Result<(), StoreError> {
+    let payment = &sale.payment;
+    let row = sms_messages::ActiveModel {
+        payment_id: Set(payment.id),
+        kind: Set(sale.sms.kind.to_owned()),
+        phone: Set(payment.phone.international().to_owned()),
+        language: Set(payment.language.tag().to_owned()),
+        body: Set(sale.sms.text.clone()),
+        // The same at every attempt, so that a copy can be recognised.
+        reference: Set(format!("{}-{}", payment.id, sale.sms.kind)),
+        state: Set("queued".to_owned()),
+        attempts: Set(0),
+        due_at: Set(sale.invoice.issued_at),
+        created_at: Set(sale.invoice.issued_at),
+        ..Default::default()
+    };
+    sms_messages::Entity::insert(row)
+        .exec_without_returning(txn)
+        .await?;
+    Ok(())
+}
+
+async fn revoke(txn: &DatabaseTransaction, payment: &Payment) -> Result<(), StoreError> {
+    let Some(voucher) = &payment.voucher else {
+        return Ok(());
+    };
+    let code = voucher.code.as_str();
+    vouchers::Entity::update_many()
+        .col_expr(vouchers::Column::RevokedAt, Expr::value(voucher.revoked_at))
+        .col_expr(vouchers::Column::RevokedReason, Expr::value("refunded"))
+        .filter(vouchers::Column::Code.eq(code))
+        .exec(txn)
+        .await?;
+    radcheck::Entity::delete_many()
+        .filter(radcheck::Column::Username.eq(code))
+        .exec(txn)
+        .await?;
+    radreply::Entity::delete_many()
+        .filter(radreply::Column::Username.eq(code))
+        .exec(txn)
+        .await?;
+    radusergroup::Entity::delete_many()
+        .filter(radusergroup::Column::Username.eq(code))
+        .exec(txn)
+        .await?;
+    Ok(())
+}
+
+async fn remark(txn: &DatabaseTransaction, change: &Change) -> Result<(), StoreError> {
+    let now = chrono::Utc::now();
+    let rows = change
+        .decision
+        .remarks
+        .iter()
+        .map(|remark| order_events::ActiveModel {
+            order_id: Set(change.before.order_id.0),
+            at: Set(now),
+            kind: Set(remark.kind.to_owned()),
+            level: Set(match remark.level {
+                Level::Note => "note".to_owned(),
+                Level::Alert => "alert".to_owned(),
+            }),
+            summary: Set(remark.text.clone()),
+            ..Default::default()
+        });
+    for row in rows {
+        order_events::Entity::insert(row)
+            .exec_without_returning(txn)
+            .await?;
+    }
+    Ok(())
+}

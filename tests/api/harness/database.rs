@@ -1,0 +1,159 @@
+//! A database for each test: a file in a temporary folder, or a fresh one in the throw-away
+//! PostgreSQL that `scripts/with-postgres` starts.
+
+use sea_orm::{ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement};
+use tempfile::TempDir;
+use uuid::Uuid;
+
+use super::SaleCounts;
+
+/// Which database a test runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Sqlite,
+    Postgres,
+}
+
+/// A database of a test's own, and a connection to look into it.
+pub struct TestDatabase {
+    pub url: String,
+    pub kind: Kind,
+    look: DatabaseConnection,
+    _folder: Option<TempDir>,
+}
+
+impl TestDatabase {
+    /// An empty database with its schema.
+    pub async fn create(kind: Kind) -> Self {
+        let (url, folder) = match kind {
+            Kind::Sqlite => {
+                let folder = TempDir::new().unwrap();
+                let url = format!("sqlite://{}/books.db?mode=rwc", folder.path().display());
+                (url, Some(folder))
+            }
+            Kind::Postgres => (create_on_server().await, None),
+        };
+        migration::up(&url).await.unwrap();
+        let look = Database::connect(quiet(&url)).await.unwrap();
+        Self {
+            url,
+            kind,
+            look,
+            _folder: folder,
+        }
+    }
+
+    /// Runs a statement; how many rows it touched.
+    pub async fn execute(&self, sql: &str) -> u64 {
+        self.look
+            .execute_unprepared(sql)
+            .await
+            .unwrap()
+            .rows_affected()
+    }
+
+    /// The number that a query answers with.
+    pub async fn count(&self, sql: &str) -> i64 {
+        let row = self
+            .look
+            .query_one_raw(self.statement(sql))
+            .await
+            .unwrap()
+            .unwrap();
+        row.try_get_by_index(0).unwrap()
+    }
+
+    /// The text that a query answers with; `None` if it is null or there is no row.
+    pub async fn text(&self, sql: &str) -> Option<String> {
+        let row = self
+            .look
+            .query_one_raw(self.statement(sql))
+            .await
+            .unwrap()?;
+        row.try_get_by_index(0).unwrap()
+    }
+
+    /// The texts of a query's first column.
+    pub async fn texts(&self, sql: &str) -> Vec<String> {
+        let rows = self.look.query_all_raw(self.statement(sql)).await.unwrap();
+        rows.iter()
+            .map(|row| row.try_get_by_index(0).unwrap())
+            .collect()
+    }
+
+    /// A condition that names one order in `payments`, whose id is a blob on SQLite.
+    pub fn is_order(&self, order_id: &str) -> String {
+        match self.kind {
+            Kind::Sqlite => format!("order_id = x'{}'", order_id.replace('-', "")),
+            Kind::Postgres => format!("order_id = '{order_id}'"),
+        }
+    }
+
+    /// Everything that a sale writes, counted for one order.
+    pub async fn sale_of(&self, order_id: &str) -> SaleCounts {
+        let order = self.is_order(order_id);
+        let payment = format!("SELECT id FROM payments WHERE {order}");
+        let code = format!("SELECT code FROM vouchers WHERE payment_id = ({payment})");
+        let count = async |sql: String| self.count(&sql).await;
+        SaleCounts {
+            completed: count(format!(
+                "SELECT COUNT(*) FROM payments WHERE {order} AND status = 'COMPLETED'"
+            ))
+            .await,
+            customers: count(format!(
+                "SELECT COUNT(*) FROM customers WHERE phone = (SELECT phone FROM payments WHERE {order})"
+            ))
+            .await,
+            invoices: count(format!("SELECT COUNT(*) FROM invoices WHERE payment_id = ({payment})"))
+                .await,
+            vouchers: count(format!("SELECT COUNT(*) FROM vouchers WHERE payment_id = ({payment})"))
+                .await,
+            radius_users: count(format!(
+                "SELECT COUNT(*) FROM radcheck WHERE attribute = 'Cleartext-Password' AND username = ({code})"
+            ))
+            .await,
+            sms: count(format!("SELECT COUNT(*) FROM sms_messages WHERE payment_id = ({payment})"))
+                .await,
+        }
+    }
+
+    /// A connection beside, for a test that holds a lock.
+    pub async fn connect(&self) -> DatabaseConnection {
+        Database::connect(quiet(&self.url)).await.unwrap()
+    }
+
+    fn statement(&self, sql: &str) -> Statement {
+        let backend = match self.kind {
+            Kind::Sqlite => DbBackend::Sqlite,
+            Kind::Postgres => DbBackend::Postgres,
+        };
+        Statement::from_string(backend, sql)
+    }
+}
+
+/// The server's base URL; without it a test that needs PostgreSQL fails and says so.
+pub fn server_url() -> String {
+    std::env::var("MALIPO_TEST_POSTGRES").expect(
+        "MALIPO_TEST_POSTGRES is not set: run `./scripts/test`, or `scripts/with-postgres cargo nextest run`",
+    )
+}
+
+async fn create_on_server() -> String {
+    let server = server_url();
+    let name = format!("test_{}", Uuid::new_v4().simple());
+    let admin = Database::connect(quiet(&format!("{server}/postgres")))
+        .await
+        .unwrap();
+    admin
+        .execute_unprepared(&format!("CREATE DATABASE {name}"))
+        .await
+        .unwrap();
+    admin.close().await.unwrap();
+    format!("{server}/{name}")
+}
+
+fn quiet(url: &str) -> sea_orm::ConnectOptions {
+    let mut options = sea_orm::ConnectOptions::new(url);
+    options.sqlx_logging(false).max_connections(2);
+    options
+}

@@ -1,0 +1,342 @@
+//! A server, a database and a client for each test.
+
+use std::time::Duration;
+
+use malipo::app::App;
+use malipo::config::{Config, LogConfig};
+use malipo::domain::secret::Secret;
+use reqwest::{RequestBuilder, Response};
+use serde_json::{Value, json};
+
+mod database;
+
+pub use database::{Kind, TestDatabase};
+
+/// What the sandbox expects in `x-api-key`.
+pub const KEY: &str = "sandbox-key";
+/// What operators send.
+pub const TOKEN: &str = "operator-token-of-the-tests";
+/// The price of `daily`.
+pub const DAILY_PRICE: i64 = 2_000;
+
+/// Declares a test for both databases: `async fn name(kind: Kind)` stands beside.
+macro_rules! on_both_databases {
+    ($($name:ident,)*) => {$(
+        mod $name {
+            #[actix_web::test]
+            async fn on_sqlite() {
+                super::$name(crate::harness::Kind::Sqlite).await;
+            }
+
+            #[actix_web::test]
+            async fn on_postgres() {
+                super::$name(crate::harness::Kind::Postgres).await;
+            }
+        }
+    )*};
+}
+
+/// A running server with a database of its own.
+pub struct TestApp {
+    pub app: App,
+    pub database: TestDatabase,
+    pub http: reqwest::Client,
+    pub base: String,
+}
+
+/// An order, as far as a test needs to know it.
+#[derive(Clone, Debug)]
+pub struct TestOrder {
+    pub id: String,
+    pub phone: String,
+    /// What ZenoPay was given as this order's webhook URL.
+    pub webhook_url: String,
+}
+
+/// An answer, read to its end.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: reqwest::header::HeaderMap,
+    pub text: String,
+}
+
+impl Answer {
+    pub async fn of(response: Response) -> Self {
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        Self {
+            status,
+            headers,
+            text: response.text().await.unwrap(),
+        }
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("not JSON: {}", self.text))
+    }
+
+    /// The `code` of a problem document.
+    pub fn code(&self) -> String {
+        self.json()["code"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// What a webhook was answered: status, and outcome or problem code.
+    pub fn verdict(&self) -> (u16, String) {
+        let json = self.json();
+        let word = json["outcome"]
+            .as_str()
+            .or(json["code"].as_str())
+            .unwrap_or_default();
+        (self.status, word.to_owned())
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+}
+
+/// The configuration that tests start from: port 0, the subscriber decides by hand, limits
+/// out of the way.
+pub fn config(database_url: &str) -> Config {
+    let mut config = Config::default();
+    config.server.bind = "127.0.0.1:0".parse().unwrap();
+    config.database.url = Secret::new(database_url);
+    config.sandbox.approve_after_ms = 0;
+    config.limits.prompts_per_phone = 1_000;
+    config.limits.unpaid_per_phone_day = 1_000;
+    config.limits.prompts_per_sec = 100_000;
+    // `MALIPO_TEST_LOG=info` shows what a failing test did.
+    let filter = std::env::var("MALIPO_TEST_LOG").unwrap_or_else(|_| "off".to_owned());
+    config.log = LogConfig {
+        filter,
+        ..config.log
+    };
+    config
+}
+
+impl TestApp {
+    /// Starts with the tests' usual configuration.
+    pub async fn start(kind: Kind) -> Self {
+        Self::start_with(kind, |_| {}).await
+    }
+
+    /// Starts with a change of the configuration.
+    pub async fn start_with(kind: Kind, change: impl FnOnce(&mut Config)) -> Self {
+        let database = TestDatabase::create(kind).await;
+        Self::start_on(database, change).await
+    }
+
+    /// Starts on a database that may have been used before.
+    pub async fn start_on(database: TestDatabase, change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = config(&database.url);
+        change(&mut config);
+        malipo::telemetry::start(&config.log).unwrap();
+        let app = App::start(config, Some(Secret::new(TOKEN))).await.unwrap();
+        let base = format!("http://{}", app.address);
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .timeout(Duration::from_secs(40))
+            .pool_max_idle_per_host(200)
+            .build()
+            .unwrap();
+        Self {
+            app,
+            database,
+            http,
+            base,
+        }
+    }
+
+    /// Stops the server and gives the database back.
+    pub async fn stop(self) -> TestDatabase {
+        self.app.stop().await;
+        self.database
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
+    /// A path below the portal's base.
+    pub fn portal(&self, path: &str) -> String {
+        format!("{}/api/v1/customer-portal{path}", self.base)
+    }
+
+    pub async fn get(&self, url: &str) -> Answer {
+        Answer::of(self.http.get(url).send().await.unwrap()).await
+    }
+
+    pub async fn get_as_operator(&self, path: &str) -> Answer {
+        let request = self.http.get(self.url(path)).bearer_auth(TOKEN);
+        Answer::of(request.send().await.unwrap()).await
+    }
+
+    /// `POST /payment` with this body.
+    pub async fn pay(&self, body: &Value) -> Answer {
+        Answer::of(
+            self.http
+                .post(self.portal("/payment"))
+                .json(body)
+                .send()
+                .await
+                .unwrap(),
+        )
+        .await
+    }
+
+    /// `POST /payment` with an Idempotency-Key.
+    pub async fn pay_with_key(&self, body: &Value, key: &str) -> Answer {
+        let request = self
+            .http
+            .post(self.portal("/payment"))
+            .header("idempotency-key", key);
+        Answer::of(request.json(body).send().await.unwrap()).await
+    }
+
+    /// Buys `daily` with a phone that nobody else has.
+    pub async fn buy(&self) -> TestOrder {
+        self.buy_package("daily").await
+    }
+
+    /// Buys a package with a phone that nobody else has.
+    pub async fn buy_package(&self, code: &str) -> TestOrder {
+        let phone = fresh_phone();
+        let answer = self
+            .pay(&json!({"packageId": code, "phoneNumber": phone}))
+            .await;
+        assert_eq!(answer.status, 201, "{}", answer.text);
+        let id = answer.json()["order_id"].as_str().unwrap().to_owned();
+        let webhook_url = self.webhook_url(&id).await;
+        TestOrder {
+            id,
+            phone,
+            webhook_url,
+        }
+    }
+
+    /// The URL that ZenoPay was given.
+    async fn webhook_url(&self, order_id: &str) -> String {
+        self.database
+            .text(&format!(
+                "SELECT webhook_url FROM sandbox_payments WHERE order_id = '{order_id}'"
+            ))
+            .await
+            .unwrap()
+    }
+
+    /// A POST to the general webhook path, as yet without proof.
+    pub fn unproven(&self, body: impl Into<reqwest::Body>) -> RequestBuilder {
+        self.http
+            .post(self.portal("/webhook/zenopay"))
+            .header("content-type", "application/json")
+            .body(body)
+    }
+
+    /// Delivers this body with the key.
+    pub async fn deliver(&self, body: impl Into<reqwest::Body>) -> Answer {
+        let request = self.unproven(body).header("x-api-key", KEY);
+        Answer::of(request.send().await.unwrap()).await
+    }
+
+    /// Delivers `{"order_id", "payment_status"}` with the key.
+    pub async fn deliver_word(&self, order: &TestOrder, word: &str) -> Answer {
+        self.deliver(body_of(&order.id, word)).await
+    }
+
+    /// The status document, at once.
+    pub async fn status(&self, order: &TestOrder) -> Value {
+        let answer = self
+            .get(&self.portal(&format!("/payment/status/{}", order.id)))
+            .await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        answer.json()
+    }
+
+    /// The status document, as soon as `payment_status` is this; fails after ten seconds.
+    pub async fn wait_for(&self, order: &TestOrder, status: &str) -> Value {
+        let mut since = 0;
+        for _ in 0..10 {
+            let path = format!("/payment/status/{}?wait=1&since={since}", order.id);
+            let document = self.get(&self.portal(&path)).await.json();
+            if document["payment_status"] == status {
+                return document;
+            }
+            since = document["version"].as_i64().unwrap();
+        }
+        panic!(
+            "{} did not become {status}: {}",
+            order.id,
+            self.status(order).await
+        );
+    }
+
+    /// Everything that a sale writes, counted for one order.
+    pub async fn sale_of(&self, order: &TestOrder) -> SaleCounts {
+        self.database.sale_of(&order.id).await
+    }
+
+    /// How many deliveries the journal holds of an order, by outcome.
+    pub async fn journal(&self, order_id: &str, outcome: &str) -> i64 {
+        self.database
+            .count(&format!(
+                "SELECT COUNT(*) FROM webhook_deliveries WHERE order_id = '{order_id}' AND outcome = '{outcome}'"
+            ))
+            .await
+    }
+
+    /// Sets what the simulated ZenoPay does with payments from now on.
+    pub async fn gateway_behaves(&self, behaviour: &Value) {
+        let request = self
+            .http
+            .post(self.url("/sandbox/behaviour"))
+            .json(behaviour);
+        let answer = Answer::of(request.send().await.unwrap()).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+    }
+
+    /// The simulated subscriber decides now.
+    pub async fn subscriber_decides(&self, order: &TestOrder, behaviour: &Value) {
+        let url = self.url(&format!("/sandbox/payments/{}/decide", order.id));
+        let answer = Answer::of(self.http.post(url).json(behaviour).send().await.unwrap()).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+    }
+}
+
+/// Rows that one order has led to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SaleCounts {
+    pub completed: i64,
+    pub customers: i64,
+    pub invoices: i64,
+    pub vouchers: i64,
+    pub radius_users: i64,
+    pub sms: i64,
+}
+
+impl SaleCounts {
+    /// Nothing was sold.
+    pub const NONE: Self = Self::all(0);
+    /// One whole sale, and nothing twice.
+    pub const ONE: Self = Self::all(1);
+
+    const fn all(count: i64) -> Self {
+        Self {
+            completed: count,
+            customers: count,
+            invoices: count,
+            vouchers: count,
+            radius_users: count,
+            sms: count,
+        }
+    }
+}
+
+/// The smallest body that ZenoPay may send.
+pub fn body_of(order_id: &str, word: &str) -> String {
+    json!({"order_id": order_id, "payment_status": word}).to_string()
+}
+
+/// A phone that no other test order has.
+pub fn fresh_phone() -> String {
+    format!("07{:08}", uuid::Uuid::new_v4().as_u128() % 100_000_000)
+}

@@ -1,0 +1,24 @@
+//! Through HTTP, against the real thing: a server in this process or the binary itself, a
+//! database of its own for each test, SQLite and PostgreSQL alike.
+//!
+//! One binary, so that the library is linked once. A test's name is a sentence about what a
+//! customer or an operator sees.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that unwraps has found what it looks for"
+)]
+
+#[macro_use]
+mod harness;
+
+mod buying;
+mod command_line;
+mod concurrency;
+mod gateway;
+mod long_poll;
+mod operators;
+mod peers;
+mod reconciling;
+mod recovery;
+mod webhook;
