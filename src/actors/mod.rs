@@ -163,8 +163,13 @@ impl Orders {
             .await
             .is_some()
         {
-            self.inner.registry.passivate_idle();
+            self.passivate_idle();
         }
+    }
+
+    /// Lets go of actors that have been idle for `actors.idle_secs`.
+    pub fn passivate_idle(&self) {
+        self.inner.registry.passivate_idle();
     }
 
     /// Admits nothing any more and waits until what is under way is done, at most `patience`.

@@ -187,11 +187,14 @@ fn after(
     http_status: Option<u16>,
     now: DateTime<Utc>,
 ) -> SandboxWebhook {
-    let pause = usize::try_from(webhook.attempts)
-        .ok()
-        .and_then(|tries| BACK_OFF.get(tries));
-    webhook.due_at = pause.map_or(SandboxWebhook::NEVER, |pause| now + *pause);
-    webhook.delivered_at = (http_status == Some(200)).then_some(now);
+    if http_status == Some(200) {
+        webhook.delivered_at = Some(now);
+    } else {
+        let pause = usize::try_from(webhook.attempts)
+            .ok()
+            .and_then(|tries| BACK_OFF.get(tries));
+        webhook.due_at = pause.map_or(SandboxWebhook::NEVER, |pause| now + *pause);
+    }
     webhook.http_status = http_status.map(i32::from);
     webhook.attempts += 1;
     webhook
@@ -253,7 +256,11 @@ mod tests {
 
     #[test]
     fn only_200_is_delivered() {
-        assert_eq!(after(fresh(), Some(200), noon()).delivered_at, Some(noon()));
+        let delivered = after(fresh(), Some(200), noon());
+        assert_eq!(
+            (delivered.delivered_at, delivered.due_at),
+            (Some(noon()), noon())
+        );
         assert_eq!(after(fresh(), Some(202), noon()).delivered_at, None);
     }
 
