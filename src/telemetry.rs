@@ -12,7 +12,9 @@ use crate::config::{ConfigError, LogConfig, LogFormat};
 /// If `log.filter` is not a filter.
 pub fn start(config: &LogConfig) -> Result<(), ConfigError> {
     let filter = EnvFilter::try_new(&config.filter)
-        .map_err(|error| ConfigError(format!("configuration key `log.filter`: {error}")))?;
+        .map_err(|error| ConfigError(format!("configuration key `log.filter`: {error}")))?
+        // Below this level its spans carry the database's URL, password and all.
+        .add_directive("sea_orm=info".parse().expect("a constant directive"));
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)

@@ -240,8 +240,10 @@ impl StatusBoard {
                 Ok(Some(news)) if news.version > payment.version => payment = news,
                 // Older news: the read was newer than the notice.
                 Ok(Some(_)) => {}
-                // Draining, or time is up: what is known is what is true.
-                Ok(None) | Err(_) => break,
+                Ok(None) | Err(_) => {
+                    payment = read_again(store, payment).await;
+                    break;
+                }
             }
         }
         Ok(Some(Answered {
@@ -263,6 +265,15 @@ impl StatusBoard {
     /// Parked polls at most.
     pub fn waiters_max(&self) -> usize {
         self.waiters_max
+    }
+}
+
+/// What is true when a wait ends without news: another process may have committed. If the
+/// database does not say, what was known.
+async fn read_again(store: &Store, known: Arc<Payment>) -> Arc<Payment> {
+    match store.load(known.order_id).await {
+        Ok(Some(payment)) => Arc::new(payment),
+        Ok(None) | Err(_) => known,
     }
 }
 

@@ -12,7 +12,6 @@ use actix_web::dev::ServerHandle;
 use actix_web::middleware::from_fn;
 use actix_web::{App as WebApp, HttpServer, web};
 use chrono::TimeDelta;
-use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -38,13 +37,14 @@ use crate::store::{Overview, Store, StoreError};
 use crate::zenopay::client::{Client, ClientError};
 use crate::zenopay::proof::Keys;
 
+mod background;
 mod open_files;
 mod overview;
 
+use background::Background;
+
 /// Arbiters on which order actors live.
 const ORDER_ARBITERS: usize = 2;
-/// Threads for what no client may cancel: intake, pushes, asks, loops.
-const BACKGROUND_THREADS: usize = 2;
 /// Over all of stopping.
 const STOP_WITHIN: Duration = Duration::from_secs(20);
 /// For the messages that are being handled.
@@ -96,7 +96,7 @@ pub struct App {
     stop_loops: CancellationToken,
     loops: Vec<JoinHandle<()>>,
     arbiters: Vec<Arbiter>,
-    background: Option<Runtime>,
+    _background: Background,
 }
 
 impl App {
@@ -113,13 +113,8 @@ impl App {
             .public_url
             .clone()
             .unwrap_or_else(|| here.clone());
-        let background = Builder::new_multi_thread()
-            .worker_threads(BACKGROUND_THREADS)
-            .thread_name("malipo-background")
-            .enable_all()
-            .build()
-            .map_err(StartError::Threads)?;
-        let on_background = background.handle().clone();
+        let background = Background::start().map_err(StartError::Threads)?;
+        let on_background = background.handle();
 
         let store = Store::open(&config.database).await?;
         if config.database.auto_migrate {
@@ -240,7 +235,7 @@ impl App {
             stop_loops,
             loops,
             arbiters,
-            background: Some(background),
+            _background: background,
         })
     }
 
@@ -250,19 +245,16 @@ impl App {
         if timeout(STOP_WITHIN, self.wind_down()).await.is_err() {
             warn!("not everything ended in time; what was acknowledged is committed");
         }
-        if let Some(background) = self.background.take() {
-            background.shutdown_background();
-        }
         info!("stopped");
     }
 
     async fn wind_down(&mut self) {
         // Every parked poll is answered, and nothing new is taken.
         self.draining.cancel();
+        self.stop_loops.cancel();
         self.server.stop(true).await;
         let _ = (&mut self.serving).await;
         self.orders.drain(DRAIN_WITHIN).await;
-        self.stop_loops.cancel();
         for task in self.loops.drain(..) {
             let _ = task.await;
         }
@@ -271,15 +263,6 @@ impl App {
             let _ = tokio::task::spawn_blocking(move || arbiter.join()).await;
         }
         self.store.close().await;
-    }
-}
-
-impl Drop for App {
-    fn drop(&mut self) {
-        // A runtime must not be dropped where async code runs.
-        if let Some(background) = self.background.take() {
-            background.shutdown_background();
-        }
     }
 }
 

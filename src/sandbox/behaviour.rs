@@ -139,7 +139,14 @@ impl Behaviour {
             fields.insert("word".to_owned(), Value::Null);
         }
         fields.extend(changes);
-        serde_json::from_value(Value::Object(fields)).map_err(|error| error.to_string())
+        let changed: Self =
+            serde_json::from_value(Value::Object(fields)).map_err(|error| error.to_string())?;
+        // A payment that cannot be written would be decided on again and again.
+        let texts = [&changed.word, &changed.reference];
+        if texts.into_iter().flatten().any(|text| text.contains('\0')) {
+            return Err("word and reference cannot hold a NUL".to_owned());
+        }
+        Ok(changed)
     }
 
     /// When the subscriber of a payment made at `now` decides; `None` is by hand or never.

@@ -4,7 +4,9 @@ use std::fs::{File, TryLockError};
 use std::time::Duration;
 
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
-use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr};
+use sea_orm::sqlx::{self, Connection, PgConnection};
+use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr, RuntimeErr};
+use tokio::time::timeout;
 use tracing::log::LevelFilter;
 
 use super::StoreError;
@@ -31,8 +33,21 @@ pub(super) async fn pools(url: &str) -> Result<(DatabaseConnection, DatabaseConn
         let reader = Database::connect(sqlite(url, SQLITE_READERS, true)).await?;
         Ok((writer, reader))
     } else {
+        greet(url).await?;
         let pool = Database::connect(postgres(url)).await?;
         Ok((pool.clone(), pool))
+    }
+}
+
+/// Connects once outside the pool, which would hide the reason of a refusal behind
+/// "timed out".
+async fn greet(url: &str) -> Result<(), DbErr> {
+    let told = |error: sqlx::Error| DbErr::Conn(RuntimeErr::Internal(error.to_string()));
+    match timeout(ACQUIRE_TIMEOUT, PgConnection::connect(url)).await {
+        Ok(connected) => connected.map_err(told)?.close().await.map_err(told),
+        Err(_) => Err(DbErr::Conn(RuntimeErr::Internal(
+            "no answer in time".to_owned(),
+        ))),
     }
 }
 

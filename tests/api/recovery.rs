@@ -1,1 +1,209 @@
-//! (being written)
+//! Bad days: the process dies, is told to stop, or its clients vanish.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
+use crate::harness::process::Process;
+use crate::harness::{
+    KEY, Kind, SaleCounts, TestApp, TestDatabase, body_of, fresh_phone, http_client,
+};
+
+on_both_databases! {
+    kill_minus_nine_in_mid_load_loses_nothing_that_was_acknowledged,
+    a_stop_under_load_answers_every_poll_and_loses_nothing_that_was_acknowledged,
+    a_client_that_hangs_up_cancels_nothing,
+}
+
+/// A client that outlives the server: it loses connections and says so.
+struct Client {
+    http: reqwest::Client,
+    base: String,
+}
+
+impl Client {
+    fn of(process: &Process) -> Self {
+        Self {
+            http: http_client(),
+            base: format!("{}/api/v1/customer-portal", process.base),
+        }
+    }
+
+    async fn buy(&self) -> String {
+        let wish = json!({"packageId": "daily", "phoneNumber": fresh_phone()});
+        let request = self.http.post(format!("{}/payment", self.base)).json(&wish);
+        let answer: Value = request.send().await.unwrap().json().await.unwrap();
+        answer["order_id"]
+            .as_str()
+            .unwrap_or_else(|| panic!("{answer}"))
+            .to_owned()
+    }
+
+    /// The status code; `None` when no answer came.
+    async fn deliver(&self, order_id: &str) -> Option<u16> {
+        let request = self
+            .http
+            .post(format!("{}/webhook/zenopay", self.base))
+            .header("x-api-key", KEY)
+            .body(body_of(order_id, "COMPLETED"));
+        let response = request.send().await.ok()?;
+        let status = response.status().as_u16();
+        // An answer that broke off is none.
+        response.bytes().await.ok().map(|_| status)
+    }
+
+    async fn wait(&self, order_id: &str) -> (u16, Value) {
+        let url = format!("{}/payment/status/{order_id}?wait=25", self.base);
+        let response = self.http.get(url).send().await.unwrap();
+        (response.status().as_u16(), response.json().await.unwrap())
+    }
+}
+
+/// Starts deliveries one after another, so that the end comes in their midst; says which
+/// orders were acknowledged, once for each acknowledgement.
+async fn deliver_in_a_stream(client: &Client, orders: &[String], copies: usize) -> Vec<String> {
+    let deliveries = orders.iter().enumerate().flat_map(|(at, order_id)| {
+        (0..copies).map(move |copy| async move {
+            tokio::time::sleep(Duration::from_millis((at * 4 + copy) as u64)).await;
+            let acknowledged = client.deliver(order_id).await == Some(200);
+            acknowledged.then(|| order_id.clone())
+        })
+    });
+    join_all(deliveries).await.into_iter().flatten().collect()
+}
+
+async fn assert_acknowledged_is_there(database: &TestDatabase, acknowledged: &[String]) {
+    for order_id in acknowledged {
+        assert_eq!(
+            database.sale_of(order_id).await,
+            SaleCounts::ONE,
+            "{order_id}"
+        );
+        let copies = acknowledged
+            .iter()
+            .filter(|other| *other == order_id)
+            .count();
+        let journalled = database
+            .count(&format!(
+                "SELECT COUNT(*) FROM webhook_deliveries WHERE order_id = '{order_id}'"
+            ))
+            .await;
+        assert!(
+            journalled >= copies as i64,
+            "{order_id}: {journalled} of {copies}"
+        );
+    }
+}
+
+async fn kill_minus_nine_in_mid_load_loses_nothing_that_was_acknowledged(kind: Kind) {
+    const ORDERS: usize = 120;
+    let database = TestDatabase::create(kind).await;
+    let process = Process::serve(&database.url, &[]);
+    let client = Client::of(&process);
+    let orders = join_all((0..ORDERS).map(|_| client.buy())).await;
+
+    let (acknowledged, ()) = tokio::join!(deliver_in_a_stream(&client, &orders, 3), async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        process.kill();
+    });
+
+    let process = Process::serve(&database.url, &[]);
+    assert!(
+        !acknowledged.is_empty() && acknowledged.len() < ORDERS * 3,
+        "not in mid-load"
+    );
+    assert_acknowledged_is_there(&database, &acknowledged).await;
+    let client = Client::of(&process);
+    let again = join_all(orders.iter().map(|order_id| client.deliver(order_id))).await;
+    assert!(again.iter().all(|status| *status == Some(200)), "{again:?}");
+    for order_id in &orders {
+        assert_eq!(
+            database.sale_of(order_id).await,
+            SaleCounts::ONE,
+            "{order_id}"
+        );
+    }
+}
+
+async fn a_stop_under_load_answers_every_poll_and_loses_nothing_that_was_acknowledged(kind: Kind) {
+    const ORDERS: usize = 80;
+    let database = TestDatabase::create(kind).await;
+    let mut process = Process::serve(&database.url, &[]);
+    let client = Client::of(&process);
+    let orders = join_all((0..ORDERS).map(|_| client.buy())).await;
+    let (paying, waiting) = orders.split_at(ORDERS / 2);
+
+    let polls = join_all(waiting.iter().map(|order_id| client.wait(order_id)));
+    let (acknowledged, polls, ()) =
+        tokio::join!(deliver_in_a_stream(&client, paying, 3), polls, async {
+            tokio::time::sleep(Duration::from_millis(120)).await;
+            process.signal("-TERM");
+        });
+
+    assert_eq!(process.wait(), Some(0));
+    assert!(
+        !acknowledged.is_empty(),
+        "stopped before anything was acknowledged"
+    );
+    assert_acknowledged_is_there(&database, &acknowledged).await;
+    for (status, document) in polls {
+        assert_eq!(
+            (status, &document["payment_status"]),
+            (200, &json!("PENDING"))
+        );
+    }
+}
+
+async fn a_client_that_hangs_up_cancels_nothing(kind: Kind) {
+    let app = TestApp::start(kind).await;
+    let mut orders = Vec::new();
+    for _ in 0..20 {
+        orders.push(app.buy().await);
+    }
+
+    for (at, order) in orders.iter().enumerate() {
+        let body = body_of(&order.id, "COMPLETED");
+        let head = format!(
+            "POST /api/v1/customer-portal/webhook/zenopay HTTP/1.1\r\nhost: x\r\nx-api-key: {KEY}\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        );
+        let mut connection = TcpStream::connect(app.app.address).await.unwrap();
+        connection
+            .write_all(format!("{head}{body}").as_bytes())
+            .await
+            .unwrap();
+        // Long enough for the server to have read it, at a different moment each time.
+        tokio::time::sleep(Duration::from_micros(at as u64 * 150)).await;
+        if at % 2 == 0 {
+            // A reset instead of an orderly end.
+            connection.set_zero_linger().unwrap();
+        }
+        drop(connection);
+    }
+
+    // A delivery whose reset overtook its bytes was never received; all others are sold.
+    let mut sold = 0;
+    for order in &orders {
+        let sale = app.sale_of(order).await;
+        assert!(
+            sale == SaleCounts::ONE || sale == SaleCounts::NONE,
+            "{sale:?}"
+        );
+        sold += usize::from(sale == SaleCounts::ONE);
+    }
+    for order in &orders {
+        assert_eq!(app.deliver_word(order, "COMPLETED").await.status, 200);
+        assert_eq!(app.sale_of(order).await, SaleCounts::ONE);
+    }
+    assert!(sold > 0, "no delivery outlived its client");
+    if kind == Kind::Postgres {
+        let left_open = app
+            .database
+            .count("SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in transaction%'")
+            .await;
+        assert_eq!(left_open, 0, "an abandoned transaction poisons the pool");
+    }
+}

@@ -211,6 +211,13 @@ fn what_is_no_behaviour_is_told_by_its_field() {
 }
 
 #[test]
+fn a_text_that_a_database_cannot_keep_is_refused() {
+    for change in [json!({"word": "PA\0ID"}), json!({"reference": "\0"})] {
+        assert!(Behaviour::default().with(changes(change)).is_err());
+    }
+}
+
+#[test]
 fn what_is_stored_reads_back_and_what_cannot_be_read_is_the_default() {
     let odd = Behaviour {
         push: Push::BadKey,

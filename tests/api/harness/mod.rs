@@ -9,6 +9,7 @@ use reqwest::{RequestBuilder, Response};
 use serde_json::{Value, json};
 
 mod database;
+pub mod process;
 
 pub use database::{Kind, TestDatabase};
 
@@ -133,12 +134,7 @@ impl TestApp {
         malipo::telemetry::start(&config.log).unwrap();
         let app = App::start(config, Some(Secret::new(TOKEN))).await.unwrap();
         let base = format!("http://{}", app.address);
-        let http = reqwest::Client::builder()
-            .no_proxy()
-            .timeout(Duration::from_secs(40))
-            .pool_max_idle_per_host(200)
-            .build()
-            .unwrap();
+        let http = http_client();
         Self {
             app,
             database,
@@ -300,6 +296,18 @@ impl TestApp {
         let answer = Answer::of(self.http.post(url).json(behaviour).send().await.unwrap()).await;
         assert_eq!(answer.status, 200, "{}", answer.text);
     }
+}
+
+/// A client that waits longer than any long poll.
+pub fn http_client() -> reqwest::Client {
+    // Fails only when it is already installed.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+        .no_proxy()
+        .timeout(Duration::from_secs(40))
+        .pool_max_idle_per_host(200)
+        .build()
+        .unwrap()
 }
 
 /// Rows that one order has led to.
