@@ -4,11 +4,11 @@
 //! # Layout, in reading order
 //!
 //! - [`domain`]: what a delivery means. Start with `domain/decide.rs`.
-//! - [`store`]: rows and transactions. The one that sells is `store/sale.rs`.
+//! - [`store`]: rows and transactions. The one that sells is `store/change.rs`.
 //! - [`zenopay`], [`sms`], [`radius`]: the outside's words translated into ours.
 //! - [`actors`]: one actor per order in play, and the status actor. A webhook's path is
 //!   `http/webhook.rs` → `actors/intake.rs` → `actors/registry.rs` → `actors/order.rs` →
-//!   `domain/decide.rs` → `store/sale.rs` → `actors/status.rs`.
+//!   `domain/decide.rs` → `store/change.rs` → `actors/status.rs`.
 //! - [`checkout`], [`relay`], [`reconciler`], [`sandbox`]: a purchase, and the loops.
 //! - [`http`]: in from the net; all routes on one screen in `http/mod.rs`.
 //! - [`app`]: who is given what; start and stop.

@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use prometheus::core::Collector;
+use prometheus::process_collector::ProcessCollector;
 use prometheus::{
     Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
     TextEncoder,
@@ -59,7 +61,7 @@ pub struct Metrics {
     pub passivations: IntCounter,
     /// Order actors that were replaced after a panic.
     pub restarts: IntCounter,
-    /// Messages waiting for order actors, beside those being handled.
+    /// Messages of order actors that are not done.
     pub mailbox_depth: IntGauge,
     /// Parked polls.
     pub waiters: IntGauge,
@@ -83,108 +85,33 @@ pub struct Metrics {
 
 impl Metrics {
     /// Makes the instruments of a process.
+    #[rustfmt::skip] // A table is read by its columns.
     pub fn new() -> Arc<Self> {
-        let registry = Registry::new();
-        // The one instrument that cannot be had twice in a registry; ours is new.
-        #[cfg(target_os = "linux")]
-        register(
-            &registry,
-            prometheus::process_collector::ProcessCollector::for_self(),
-        );
-        let build = gauges(
-            &registry,
-            "malipo_build_info",
-            "What is running.",
-            &["version"],
-        );
-        build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        let all = Instruments(Registry::new());
+        all.add(ProcessCollector::for_self());
+        all.gauges("malipo_build_info", "What is running.", "version")
+            .with_label_values(&[env!("CARGO_PKG_VERSION")])
+            .set(1);
         Arc::new(Self {
-            webhooks: counters(
-                &registry,
-                "malipo_webhooks_total",
-                "Deliveries from ZenoPay by outcome.",
-                &["outcome"],
-            ),
-            webhook: latency(
-                &registry,
-                "malipo_webhook_duration_seconds",
-                "From the last byte of a delivery to its answer.",
-            ),
-            transaction: latency(
-                &registry,
-                "malipo_transaction_duration_seconds",
-                "From begin to commit of what a message writes.",
-            ),
-            notice: latency(
-                &registry,
-                "malipo_status_notice_duration_seconds",
-                "From commit to the waiter woken.",
-            ),
-            order_actors: gauge(&registry, "malipo_order_actors", "Order actors in memory."),
-            activations: counter(
-                &registry,
-                "malipo_order_actor_activations_total",
-                "Order actors that entered memory.",
-            ),
-            passivations: counter(
-                &registry,
-                "malipo_order_actor_passivations_total",
-                "Order actors that left memory.",
-            ),
-            restarts: counter(
-                &registry,
-                "malipo_order_actor_restarts_total",
-                "Order actors that were replaced after a panic.",
-            ),
-            mailbox_depth: gauge(
-                &registry,
-                "malipo_order_actor_mailbox_depth",
-                "Messages waiting for order actors, beside those being handled.",
-            ),
-            waiters: gauge(&registry, "malipo_status_waiters", "Parked long polls."),
-            notices: counter(
-                &registry,
-                "malipo_status_notices_total",
-                "Notices after commit.",
-            ),
-            wakeups: counter(
-                &registry,
-                "malipo_status_wakeups_total",
-                "Waiters that a notice woke.",
-            ),
-            outbox: gauges(
-                &registry,
-                "malipo_outbox_messages",
-                "Outbox messages by state, refreshed each 15 s.",
-                &["state"],
-            ),
-            sms_sent: counter(
-                &registry,
-                "malipo_sms_sent_total",
-                "SMS that the provider took.",
-            ),
-            sms_failed: counter(
-                &registry,
-                "malipo_sms_failures_total",
-                "Attempts to send an SMS that failed.",
-            ),
-            reconciler_checked: counter(
-                &registry,
-                "malipo_reconciler_checks_total",
-                "Orders that ZenoPay was asked about on schedule.",
-            ),
-            reconciler_repairs: counter(
-                &registry,
-                "malipo_reconciler_repairs_total",
-                "Orders whose status the reconciler has mended.",
-            ),
-            payments: gauges(
-                &registry,
-                "malipo_payments",
-                "Orders by open status, refreshed each 15 s.",
-                &["status"],
-            ),
-            registry,
+            webhooks: all.counters("malipo_webhooks_total", "Deliveries from ZenoPay by outcome.", "outcome"),
+            webhook: all.latency("malipo_webhook_duration_seconds", "From the last byte of a delivery to its answer."),
+            transaction: all.latency("malipo_transaction_duration_seconds", "From begin to commit of what a message writes."),
+            notice: all.latency("malipo_status_notice_duration_seconds", "From commit to the waiter woken."),
+            order_actors: all.gauge("malipo_order_actors", "Order actors in memory."),
+            activations: all.counter("malipo_order_actor_activations_total", "Order actors that entered memory."),
+            passivations: all.counter("malipo_order_actor_passivations_total", "Order actors that left memory."),
+            restarts: all.counter("malipo_order_actor_restarts_total", "Order actors replaced after a panic."),
+            mailbox_depth: all.gauge("malipo_order_actor_mailbox_depth", "Messages of order actors that are not done."),
+            waiters: all.gauge("malipo_status_waiters", "Parked long polls."),
+            notices: all.counter("malipo_status_notices_total", "Notices after commit."),
+            wakeups: all.counter("malipo_status_wakeups_total", "Waiters that a notice woke."),
+            outbox: all.gauges("malipo_outbox_messages", "Outbox messages by state, refreshed within 15 s.", "state"),
+            sms_sent: all.counter("malipo_sms_sent_total", "SMS that the provider took."),
+            sms_failed: all.counter("malipo_sms_failures_total", "Attempts to send an SMS that failed."),
+            reconciler_checked: all.counter("malipo_reconciler_checks_total", "Orders asked about on schedule."),
+            reconciler_repairs: all.counter("malipo_reconciler_repairs_total", "Orders that the reconciler has mended."),
+            payments: all.gauges("malipo_payments", "Orders by open status, refreshed within 15 s.", "status"),
+            registry: all.0,
         })
     }
 
@@ -197,42 +124,47 @@ impl Metrics {
     }
 }
 
+/// A registry that is being filled.
+struct Instruments(Registry);
+
 const NAMED_ONCE: &str = "instrument names are constants, each used once";
 
-fn register(registry: &Registry, collector: impl prometheus::core::Collector + 'static) {
-    registry.register(Box::new(collector)).expect(NAMED_ONCE);
-}
+impl Instruments {
+    fn add(&self, collector: impl Collector + 'static) {
+        self.0.register(Box::new(collector)).expect(NAMED_ONCE);
+    }
 
-fn counter(registry: &Registry, name: &str, help: &str) -> IntCounter {
-    let counter = IntCounter::new(name, help).expect(NAMED_ONCE);
-    register(registry, counter.clone());
-    counter
-}
+    fn counter(&self, name: &str, help: &str) -> IntCounter {
+        let counter = IntCounter::new(name, help).expect(NAMED_ONCE);
+        self.add(counter.clone());
+        counter
+    }
 
-fn counters(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> IntCounterVec {
-    let counters = IntCounterVec::new(Opts::new(name, help), labels).expect(NAMED_ONCE);
-    register(registry, counters.clone());
-    counters
-}
+    fn counters(&self, name: &str, help: &str, label: &str) -> IntCounterVec {
+        let counters = IntCounterVec::new(Opts::new(name, help), &[label]).expect(NAMED_ONCE);
+        self.add(counters.clone());
+        counters
+    }
 
-fn gauge(registry: &Registry, name: &str, help: &str) -> IntGauge {
-    let gauge = IntGauge::new(name, help).expect(NAMED_ONCE);
-    register(registry, gauge.clone());
-    gauge
-}
+    fn gauge(&self, name: &str, help: &str) -> IntGauge {
+        let gauge = IntGauge::new(name, help).expect(NAMED_ONCE);
+        self.add(gauge.clone());
+        gauge
+    }
 
-fn gauges(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> IntGaugeVec {
-    let gauges = IntGaugeVec::new(Opts::new(name, help), labels).expect(NAMED_ONCE);
-    register(registry, gauges.clone());
-    gauges
-}
+    fn gauges(&self, name: &str, help: &str, label: &str) -> IntGaugeVec {
+        let gauges = IntGaugeVec::new(Opts::new(name, help), &[label]).expect(NAMED_ONCE);
+        self.add(gauges.clone());
+        gauges
+    }
 
-fn latency(registry: &Registry, name: &str, help: &str) -> Latency {
-    let options = HistogramOpts::new(name, help).buckets(BUCKETS.to_vec());
-    let histogram = Histogram::with_opts(options).expect(NAMED_ONCE);
-    register(registry, histogram.clone());
-    Latency {
-        histogram,
-        sliding: Sliding::new(),
+    fn latency(&self, name: &str, help: &str) -> Latency {
+        let options = HistogramOpts::new(name, help).buckets(BUCKETS.to_vec());
+        let histogram = Histogram::with_opts(options).expect(NAMED_ONCE);
+        self.add(histogram.clone());
+        Latency {
+            histogram,
+            sliding: Sliding::new(),
+        }
     }
 }

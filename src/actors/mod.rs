@@ -18,6 +18,7 @@ use crate::store::Store;
 use crate::zenopay::proof::Keys;
 
 pub mod asks;
+mod delivery;
 pub mod facts;
 pub mod gauge;
 mod intake;
@@ -29,7 +30,7 @@ use asks::Asks;
 use gauge::ActorView;
 use registry::Registry;
 
-pub use intake::{Acknowledged, Delivery, Rejection};
+pub use delivery::{Acknowledged, Delivery, Rejection};
 pub use order::{Case, Tools, WeighError, Weighed};
 
 /// Every delivery is answered within five seconds; this leaves room for the answer itself.
@@ -95,8 +96,8 @@ impl Orders {
         let received = delivery.received;
         let orders = self.clone();
         let work = self.inner.background.spawn(async move {
-            let result = orders.take_in(delivery).await;
-            orders.count(received.elapsed(), &result);
+            let (named, result) = orders.take_in(delivery).await;
+            orders.count(named, received.elapsed(), &result);
             result
         });
         match timeout(ANSWER_WITHIN, work).await {
@@ -112,10 +113,15 @@ impl Orders {
         }
     }
 
-    fn count(&self, took: Duration, result: &Result<Acknowledged, Rejection>) {
-        let (order_id, outcome) = match result {
-            Ok(done) => (Some(done.order_id), done.outcome.as_str()),
-            Err(rejection) => (None, rejection.label()),
+    fn count(
+        &self,
+        named: Option<OrderId>,
+        took: Duration,
+        result: &Result<Acknowledged, Rejection>,
+    ) {
+        let outcome = match result {
+            Ok(done) => done.outcome.as_str(),
+            Err(rejection) => rejection.label(),
         };
         self.inner
             .metrics
@@ -124,7 +130,7 @@ impl Orders {
             .inc();
         self.inner.metrics.webhook.observe(took);
         let processing_ms = took.as_secs_f64() * 1_000.0;
-        let order_id = order_id.map(tracing::field::display);
+        let order_id = named.map(tracing::field::display);
         info!(order_id, outcome, processing_ms, "webhook processed");
     }
 

@@ -4,55 +4,36 @@
 //! nothing new, drain the actors, finish the loops, close the books; one deadline over all.
 
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use actix::Arbiter;
 use actix_web::dev::ServerHandle;
-use actix_web::middleware::from_fn;
-use actix_web::{App as WebApp, HttpServer, web};
-use chrono::TimeDelta;
-use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use url::Url;
 
-use crate::actors::asks::Asks;
-use crate::actors::facts::FactSource;
-use crate::actors::status::StatusBoard;
-use crate::actors::{Belief, Orders, Tools};
-use crate::checkout::{Checkout, Parts};
-use crate::config::{Config, ConfigError, Mode};
-use crate::domain::admission::Limits;
+use crate::actors::Orders;
+use crate::config::{Config, ConfigError};
 use crate::domain::secret::Secret;
-use crate::http::{self, Api};
-use crate::metrics::Metrics;
 use crate::reconciler::Reconciler;
-use crate::relay::Relay;
-use crate::sandbox::{Sandbox, SandboxError};
-use crate::sms::Carrier;
-use crate::store::{Overview, Store, StoreError};
-use crate::zenopay::client::{Client, ClientError};
-use crate::zenopay::proof::Keys;
+use crate::sandbox::SandboxError;
+use crate::store::{Store, StoreError};
+use crate::zenopay::client::ClientError;
 
 mod background;
+mod machinery;
 mod open_files;
 mod overview;
+mod serve;
 
 use background::Background;
+use machinery::Machinery;
 
-/// Arbiters on which order actors live.
-const ORDER_ARBITERS: usize = 2;
 /// Over all of stopping.
 const STOP_WITHIN: Duration = Duration::from_secs(20);
 /// For the messages that are being handled.
 const DRAIN_WITHIN: Duration = Duration::from_secs(8);
-/// A head that takes longer than this is not sent by a browser.
-const HEAD_WITHIN: Duration = Duration::from_secs(10);
-/// Between two requests on a connection; longer than the pause of a long poll.
-const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
 /// Why the server does not start.
 #[derive(Debug, thiserror::Error)]
@@ -84,18 +65,17 @@ pub enum StartError {
 pub struct App {
     /// Where it listens.
     pub address: SocketAddr,
-    /// The books, for who looks from inside the process.
-    pub store: Store,
     /// The orders in play.
     pub orders: Orders,
     /// To be driven by hand in tests.
     pub reconciler: Reconciler,
+    store: Store,
     server: ServerHandle,
     serving: JoinHandle<std::io::Result<()>>,
     draining: CancellationToken,
     stop_loops: CancellationToken,
     loops: Vec<JoinHandle<()>>,
-    arbiters: Vec<Arbiter>,
+    arbiters: Vec<actix::Arbiter>,
     _background: Background,
 }
 
@@ -103,132 +83,38 @@ impl App {
     /// Starts everything. Must be called inside an actix system.
     ///
     /// # Errors
-    /// The [`StartError`]; nothing is left running.
+    /// The [`StartError`]; nothing then answers.
     pub async fn start(config: Config, operator_token: Option<Secret>) -> Result<Self, StartError> {
+        // Claimed first, because the port may be ours to choose and webhook URLs hold it;
+        // served last.
         let listener = TcpListener::bind(config.server.bind).map_err(StartError::Bind)?;
         let address = listener.local_addr().map_err(StartError::Bind)?;
-        let here = local_url(address);
-        let public_url = config
-            .server
-            .public_url
-            .clone()
-            .unwrap_or_else(|| here.clone());
         let background = Background::start().map_err(StartError::Threads)?;
-        let on_background = background.handle();
 
         let store = Store::open(&config.database).await?;
         if config.database.auto_migrate {
             migrate(&config).await?;
         }
-
-        let metrics = Metrics::new();
-        let draining = CancellationToken::new();
-        let arbiters: Vec<Arbiter> = (0..=ORDER_ARBITERS).map(|_| Arbiter::new()).collect();
-        let (for_status, for_orders) = arbiters.split_at(1);
-        let waiters_max = config
-            .portal
-            .waiters_max
-            .unwrap_or_else(open_files::default_waiters);
-        let status = StatusBoard::start(
-            &for_status[0],
-            waiters_max,
-            draining.clone(),
-            metrics.clone(),
-        );
-        let client = client(&config, &here)?;
-        let asks = Asks::new(client.clone(), store.clone(), on_background.clone());
-        let tools = Tools {
-            store: store.clone(),
-            facts: FactSource {
-                timezone: config.server.timezone,
-                brand: config.portal.brand.clone(),
-            },
-            status: status.clone(),
-            metrics: metrics.clone(),
-        };
-        let belief = Belief {
-            keys: Keys {
-                current: config.zenopay.key(),
-                previous: config.zenopay.previous_api_key.clone(),
-            },
-            confirm: config.zenopay.confirm,
-        };
-        let orders = Orders::start(
-            tools,
-            config.actors.clone(),
-            for_orders,
-            asks,
-            belief,
-            on_background.clone(),
-        );
-        let checkout = Checkout::new(Parts {
-            store: store.clone(),
-            orders: orders.clone(),
-            client,
-            limits: limits(&config),
-            expire_after: TimeDelta::seconds(i64::from(config.orders.expire_after_secs)),
-            public_url,
-            background: on_background.clone(),
-        });
-
-        let reconciler = Reconciler::new(
+        let machinery = Machinery::assemble(
+            &config,
+            &local_url(address),
             store.clone(),
-            orders.clone(),
-            config.zenopay.asks_per_sec,
-            metrics.clone(),
-        );
-        let relay = Relay::new(
-            store.clone(),
-            Carrier::new(config.sms.provider),
-            metrics.clone(),
-        );
-        let sandbox = match config.zenopay.mode {
-            Mode::Sandbox => Some(Sandbox::new(
-                store.clone(),
-                config.sandbox.clone(),
-                config.zenopay.key(),
-            )?),
-            Mode::Live => None,
-        };
-        let (overview_sender, overview) = watch::channel(Overview::default());
+            background.handle(),
+        )?;
+        let draining = machinery.draining.clone();
         let stop_loops = CancellationToken::new();
-        let mut loops = vec![
-            on_background.spawn(reconciler.clone().run(stop_loops.clone())),
-            on_background.spawn(relay.run(stop_loops.clone())),
-            on_background.spawn(orders.clone().passivate(stop_loops.clone())),
-            on_background.spawn(overview::refresh(
-                store.clone(),
-                metrics.clone(),
-                overview_sender,
-                stop_loops.clone(),
-            )),
-        ];
-        if let Some(sandbox) = sandbox.clone() {
-            loops.push(on_background.spawn(sandbox.run(stop_loops.clone())));
-        }
-
-        let api = Api {
-            store: store.clone(),
-            orders: orders.clone(),
-            status,
-            checkout,
-            reconciler: reconciler.clone(),
-            overview,
-            metrics,
-            draining: draining.clone(),
-            operator_token,
-            mode: config.zenopay.mode.as_str(),
-            instance: format!("{address}/{}", std::process::id()).into(),
-            started: Instant::now(),
-            wait_max: Duration::from_secs(u64::from(config.portal.wait_max_secs)),
-        };
-        let (server, serving) = serve(listener, api, sandbox, &config).map_err(StartError::Bind)?;
+        let (loops, overview) = machinery.run_loops(&background.handle(), &stop_loops);
+        let (orders, reconciler) = (machinery.orders.clone(), machinery.reconciler.clone());
+        let sandbox = machinery.sandbox.clone();
+        let (api, arbiters) = machinery.into_api(&config, address, operator_token, overview);
+        let (server, serving) =
+            serve::serve(listener, api, sandbox, &config).map_err(StartError::Bind)?;
         info!(%address, mode = config.zenopay.mode.as_str(), "serving");
         Ok(Self {
             address,
-            store,
             orders,
             reconciler,
+            store,
             server,
             serving,
             draining,
@@ -276,28 +162,6 @@ async fn migrate(config: &Config) -> Result<(), StartError> {
     Ok(())
 }
 
-/// The real ZenoPay, or the one that we simulate on our own port.
-fn client(config: &Config, here: &Url) -> Result<Client, ClientError> {
-    let base_url = match config.zenopay.mode {
-        Mode::Live => config.zenopay.base_url.clone(),
-        Mode::Sandbox => here.join("/sandbox").unwrap_or_else(|_| here.clone()),
-    };
-    Client::new(
-        base_url,
-        config.zenopay.key(),
-        config.zenopay.create_timeout(),
-    )
-}
-
-fn limits(config: &Config) -> Limits {
-    Limits {
-        prompts_per_phone: config.limits.prompts_per_phone,
-        unpaid_per_phone_day: config.limits.unpaid_per_phone_day,
-        prompts_per_sec: config.limits.prompts_per_sec,
-        resume: TimeDelta::seconds(i64::from(config.portal.resume_secs)),
-    }
-}
-
 /// The address by which this machine reaches itself.
 fn local_url(address: SocketAddr) -> Url {
     let host = match address {
@@ -307,34 +171,4 @@ fn local_url(address: SocketAddr) -> Url {
         SocketAddr::V6(v6) => format!("[{}]", v6.ip()),
     };
     Url::parse(&format!("http://{host}:{}", address.port())).expect("an address makes a URL")
-}
-
-type Serving = (ServerHandle, JoinHandle<std::io::Result<()>>);
-
-fn serve(
-    listener: TcpListener,
-    api: Api,
-    sandbox: Option<Sandbox>,
-    config: &Config,
-) -> std::io::Result<Serving> {
-    let origins: Arc<[String]> = config.portal.allowed_origins.clone().into();
-    let server = HttpServer::new(move || {
-        WebApp::new()
-            .app_data(web::Data::new(api.clone()))
-            .wrap(from_fn(http::refuse_when_stopping))
-            .wrap(http::cors(&origins))
-            .wrap(http::headers())
-            .configure(|routes| http::routes(routes, sandbox.clone()))
-    })
-    .disable_signals()
-    .keep_alive(KEEP_ALIVE)
-    .client_request_timeout(HEAD_WITHIN)
-    // A client that hangs up frees its seat at once; the webhook's work does not care.
-    .h1_allow_half_closed(false)
-    .shutdown_timeout(DRAIN_WITHIN.as_secs())
-    .workers(std::thread::available_parallelism().map_or(2, usize::from))
-    .listen(listener)?
-    .run();
-    let handle = server.handle();
-    Ok((handle, actix_web::rt::spawn(server)))
 }

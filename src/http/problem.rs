@@ -71,101 +71,34 @@ pub enum Code {
 
 impl Code {
     /// Code → status → title, on one screen.
+    #[rustfmt::skip] // A table is read by its columns.
     fn row(self) -> (&'static str, StatusCode, &'static str) {
         use StatusCode as S;
         match self {
-            Self::InvalidRequest => (
-                "invalid_request",
-                S::BAD_REQUEST,
-                "The request cannot be understood",
-            ),
-            Self::InvalidValue => (
-                "invalid_request",
-                S::UNPROCESSABLE_ENTITY,
-                "A value is at fault",
-            ),
-            Self::MalformedWebhook => (
-                "malformed_webhook",
-                S::BAD_REQUEST,
-                "The delivery cannot be read",
-            ),
-            Self::WebhookNotAuthentic => (
-                "webhook_not_authentic",
-                S::UNAUTHORIZED,
-                "The delivery is not authentic",
-            ),
-            Self::Unauthorized => (
-                "unauthorized",
-                S::UNAUTHORIZED,
-                "An operator's token is needed",
-            ),
+            Self::InvalidRequest => ("invalid_request", S::BAD_REQUEST, "The request cannot be understood"),
+            Self::InvalidValue => ("invalid_request", S::UNPROCESSABLE_ENTITY, "A value is at fault"),
+            Self::MalformedWebhook => ("malformed_webhook", S::BAD_REQUEST, "The delivery cannot be read"),
+            Self::WebhookNotAuthentic => ("webhook_not_authentic", S::UNAUTHORIZED, "The delivery is not authentic"),
+            Self::Unauthorized => ("unauthorized", S::UNAUTHORIZED, "An operator's token is needed"),
             Self::Forbidden => ("forbidden", S::FORBIDDEN, "This operator may not do this"),
             Self::NotFound => ("not_found", S::NOT_FOUND, "There is no such page"),
             Self::OrderNotFound => ("order_not_found", S::NOT_FOUND, "There is no such order"),
-            Self::PackageNotFound => (
-                "package_not_found",
-                S::NOT_FOUND,
-                "There is no such package",
-            ),
-            Self::MethodNotAllowed => (
-                "method_not_allowed",
-                S::METHOD_NOT_ALLOWED,
-                "This page has no such method",
-            ),
+            Self::PackageNotFound => ("package_not_found", S::NOT_FOUND, "There is no such package"),
+            Self::MethodNotAllowed => ("method_not_allowed", S::METHOD_NOT_ALLOWED, "This page has no such method"),
             Self::PriceChanged => ("price_changed", S::CONFLICT, "The price has changed"),
-            Self::PromptOpen => (
-                "prompt_open",
-                S::CONFLICT,
-                "The phone already has an open prompt",
-            ),
-            Self::InvalidTransition => (
-                "invalid_transition",
-                S::CONFLICT,
-                "The order does not allow this now",
-            ),
-            Self::PayloadTooLarge => (
-                "payload_too_large",
-                S::PAYLOAD_TOO_LARGE,
-                "The body is too large",
-            ),
-            Self::InvalidPhone => (
-                "invalid_phone",
-                S::UNPROCESSABLE_ENTITY,
-                "The phone number is not valid",
-            ),
-            Self::InvalidQuery => (
-                "invalid_query",
-                S::UNPROCESSABLE_ENTITY,
-                "The query is not valid",
-            ),
-            Self::IdempotencyKeyReused => (
-                "idempotency_key_reused",
-                S::UNPROCESSABLE_ENTITY,
-                "The Idempotency-Key was used for another purchase",
-            ),
+            Self::PromptOpen => ("prompt_open", S::CONFLICT, "The phone already has an open prompt"),
+            Self::InvalidTransition => ("invalid_transition", S::CONFLICT, "The order does not allow this now"),
+            Self::PayloadTooLarge => ("payload_too_large", S::PAYLOAD_TOO_LARGE, "The body is too large"),
+            Self::InvalidPhone => ("invalid_phone", S::UNPROCESSABLE_ENTITY, "The phone number is not valid"),
+            Self::InvalidQuery => ("invalid_query", S::UNPROCESSABLE_ENTITY, "The query is not valid"),
+            Self::IdempotencyKeyReused => ("idempotency_key_reused", S::UNPROCESSABLE_ENTITY, "The Idempotency-Key was used for another purchase"),
             Self::RateLimited => ("rate_limited", S::TOO_MANY_REQUESTS, "Too many attempts"),
             Self::Internal => ("internal", S::INTERNAL_SERVER_ERROR, "Our own failure"),
-            Self::GatewayRefused => (
-                "gateway_refused",
-                S::BAD_GATEWAY,
-                "ZenoPay refused the payment request",
-            ),
+            Self::GatewayRefused => ("gateway_refused", S::BAD_GATEWAY, "ZenoPay refused the payment request"),
             Self::Busy => ("busy", S::SERVICE_UNAVAILABLE, "Too busy; send it again"),
-            Self::Unavailable => (
-                "unavailable",
-                S::SERVICE_UNAVAILABLE,
-                "The database is not available; send it again",
-            ),
-            Self::CommitUnknown => (
-                "commit_unknown",
-                S::SERVICE_UNAVAILABLE,
-                "The outcome is not known yet; send it again",
-            ),
-            Self::Stopping => (
-                "stopping",
-                S::SERVICE_UNAVAILABLE,
-                "The server is stopping; send it again",
-            ),
+            Self::Unavailable => ("unavailable", S::SERVICE_UNAVAILABLE, "The database is not available; send it again"),
+            Self::CommitUnknown => ("commit_unknown", S::SERVICE_UNAVAILABLE, "The outcome is not known yet; send it again"),
+            Self::Stopping => ("stopping", S::SERVICE_UNAVAILABLE, "The server is stopping; send it again"),
         }
     }
 

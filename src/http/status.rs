@@ -132,7 +132,7 @@ pub async fn events(
 }
 
 enum Next {
-    Show(Payment),
+    Show(Box<Payment>),
     Wait(i32),
     End,
 }
@@ -143,7 +143,7 @@ fn event_stream(
     language: Language,
 ) -> impl Stream<Item = Result<Bytes, Infallible>> {
     stream::unfold(
-        (watching, Next::Show(payment)),
+        (watching, Next::Show(Box::new(payment))),
         move |(mut watching, next)| async move {
             let shown = match next {
                 Next::End => return None,

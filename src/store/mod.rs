@@ -1,6 +1,6 @@
 //! Rows and transactions: the only module that knows sea-orm.
 //!
-//! Nouns: a [`Change`] is what one message writes, in one transaction (`sale.rs`); a
+//! Nouns: a [`Change`] is what one message writes, in one transaction (`change.rs`); a
 //! [`DeliveryRecord`] is a line of the journal; [`StoreError`] says whether trying again
 //! helps.
 //!
@@ -22,6 +22,7 @@ use tracing::warn;
 
 use crate::config::DatabaseConfig;
 
+mod change;
 mod connect;
 mod deliveries;
 mod error;
@@ -36,6 +37,7 @@ mod rows;
 mod sale;
 mod sandbox;
 
+pub use change::Change;
 pub use deliveries::DeliveryRecord;
 pub use error::StoreError;
 pub use gateway_calls::GatewayCall;
@@ -43,7 +45,6 @@ pub use outbox::QueuedSms;
 pub use overview::Overview;
 pub use place::{NewOrder, Placed};
 pub use reconcile::DueOrder;
-pub use sale::Change;
 pub use sandbox::{SandboxPayment, SandboxWebhook};
 
 /// Threads of the database runtime: they only move bytes, the database does the work.

@@ -1,97 +1,25 @@
-//! The one transaction: everything that a message writes, together or not at all.
-//!
-//! The rule that must not be broken: the payment row is changed `WHERE version = ?`, and
-//! zero rows is [`StoreError::Conflict`]. With that and the unique keys the result is right
-//! even if two processes, or no actors at all, stand above.
+//! What a sale writes beside the payment row, and how it is taken back. Called inside the
+//! transaction of `change.rs`; nothing here begins or commits.
 
-use entities::{
-    customers, invoices, order_events, payments, radcheck, radreply, radusergroup, sms_messages,
-    vouchers,
-};
+use entities::{customers, invoices, radcheck, radreply, radusergroup, sms_messages, vouchers};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{Expr, ExprTrait, Func, OnConflict};
-use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect};
+use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter};
 
-use super::{DeliveryRecord, Store, StoreError, deliveries, roll_back, rows};
-use crate::domain::decision::{Decision, Effect, Level};
-use crate::domain::payment::{Payment, Status};
+use super::{StoreError, rows};
+use crate::domain::money::CURRENCY;
+use crate::domain::payment::Payment;
 use crate::domain::radius_user::{Attribute, RadiusUser};
 use crate::domain::sale::Sale;
 
-/// What one message writes.
-#[derive(Clone)]
-pub struct Change {
-    /// The order as the decision saw it.
-    pub before: Payment,
-    /// What was decided.
-    pub decision: Decision,
-    /// The voucher's RADIUS user, when it is sold.
-    pub radius_user: Option<RadiusUser>,
-    /// The delivery that brought the evidence, to be journalled with its effect.
-    pub delivery: Option<DeliveryRecord>,
-    /// Also ask ZenoPay at this time, whatever was decided.
-    pub ask_at: Option<chrono::DateTime<chrono::Utc>>,
-}
-
-impl Store {
-    /// Writes a change in one transaction and returns when it is durable.
-    ///
-    /// # Errors
-    /// [`StoreError::Conflict`] and [`StoreError::CodeTaken`]: load and decide again.
-    /// [`StoreError::CommitUnknown`]: forget what is known of the order. Any other: nothing
-    /// was written.
-    pub async fn commit(&self, change: Change) -> Result<(), StoreError> {
-        let store = self.clone();
-        self.run(async move {
-            let txn = store.begin().await?;
-            if let Err(error) = write(&txn, &change).await {
-                roll_back(txn).await;
-                return Err(error);
-            }
-            // Nothing but the database was awaited since `begin`. From here on an error
-            // does not tell whether the sale is there.
-            txn.commit().await.map_err(StoreError::CommitUnknown)
-        })
-        .await
-    }
-}
-
-async fn write(txn: &DatabaseTransaction, change: &Change) -> Result<(), StoreError> {
-    let before = &change.before;
-    match &change.decision.effect {
-        Effect::Sell(sale) => sell(txn, before, sale, change.radius_user.as_ref()).await?,
-        Effect::Fail(next) | Effect::Hold(next) => advance(txn, before, next).await?,
-        Effect::Refund(next) => {
-            advance(txn, before, next).await?;
-            revoke(txn, next).await?;
-        }
-        Effect::Keep | Effect::Refuse => still_the_same(txn, before).await?,
-        Effect::Ask(at) => {
-            still_the_same(txn, before).await?;
-            ask_at(txn, before, *at).await?;
-        }
-    }
-    if let Some(at) = change.ask_at {
-        ask_at(txn, before, at).await?;
-    }
-    remark(txn, change).await?;
-    if let Some(delivery) = &change.delivery {
-        deliveries::insert(txn, delivery, change.decision.outcome).await?;
-    }
-    Ok(())
-}
-
-async fn sell(
+/// Customer, invoice, voucher, RADIUS user and SMS of a sale.
+pub(super) async fn write(
     txn: &DatabaseTransaction,
-    before: &Payment,
     sale: &Sale,
     radius_user: Option<&RadiusUser>,
 ) -> Result<(), StoreError> {
     let radius_user = radius_user
         .ok_or_else(|| StoreError::Corrupt("a sale without a RADIUS user".to_owned()))?;
-    // First, because it takes the row lock: who comes second waits here and then finds
-    // another version.
-    advance(txn, before, &sale.payment).await?;
     thank_customer(txn, sale).await?;
     issue_invoice(txn, sale).await?;
     issue_voucher(txn, sale).await?;
@@ -99,52 +27,28 @@ async fn sell(
     queue_sms(txn, sale).await
 }
 
-async fn advance(
-    txn: &DatabaseTransaction,
-    before: &Payment,
-    next: &Payment,
-) -> Result<(), StoreError> {
-    let done = payments::Entity::update_many()
-        .set(rows::changed(next))
-        .filter(payments::Column::Id.eq(before.id))
-        .filter(payments::Column::Version.eq(before.version))
+/// Takes a voucher back: it stays in the books, and FreeRADIUS no longer knows it.
+pub(super) async fn revoke(txn: &DatabaseTransaction, payment: &Payment) -> Result<(), StoreError> {
+    let Some(voucher) = &payment.voucher else {
+        return Ok(());
+    };
+    let code = voucher.code.as_str();
+    vouchers::Entity::update_many()
+        .col_expr(vouchers::Column::RevokedAt, Expr::value(voucher.revoked_at))
+        .col_expr(vouchers::Column::RevokedReason, Expr::value("refunded"))
+        .filter(vouchers::Column::Code.eq(code))
         .exec(txn)
         .await?;
-    if done.rows_affected == 0 {
-        Err(StoreError::Conflict)
-    } else {
-        Ok(())
-    }
-}
-
-/// An outcome that changes nothing is still only true of the version it was decided on.
-async fn still_the_same(txn: &DatabaseTransaction, before: &Payment) -> Result<(), StoreError> {
-    // COMPLETED can only become REFUNDED, and what is said about it stays true then.
-    if matches!(before.status, Status::Completed | Status::Refunded) {
-        return Ok(());
-    }
-    let version = payments::Entity::find()
-        .select_only()
-        .column(payments::Column::Version)
-        .filter(payments::Column::Id.eq(before.id))
-        .into_tuple::<i32>()
-        .one(txn)
+    radcheck::Entity::delete_many()
+        .filter(radcheck::Column::Username.eq(code))
+        .exec(txn)
         .await?;
-    if version == Some(before.version) {
-        Ok(())
-    } else {
-        Err(StoreError::Conflict)
-    }
-}
-
-async fn ask_at(
-    txn: &DatabaseTransaction,
-    before: &Payment,
-    at: chrono::DateTime<chrono::Utc>,
-) -> Result<(), StoreError> {
-    payments::Entity::update_many()
-        .col_expr(payments::Column::DueAt, Expr::value(at))
-        .filter(payments::Column::Id.eq(before.id))
+    radreply::Entity::delete_many()
+        .filter(radreply::Column::Username.eq(code))
+        .exec(txn)
+        .await?;
+    radusergroup::Entity::delete_many()
+        .filter(radusergroup::Column::Username.eq(code))
         .exec(txn)
         .await?;
     Ok(())
@@ -197,7 +101,7 @@ async fn issue_invoice(txn: &DatabaseTransaction, sale: &Sale) -> Result<(), Sto
         package_code: Set(payment.terms.code.clone()),
         description: Set(payment.terms.name(payment.language).to_owned()),
         amount: Set(payment.amount.0),
-        currency: Set(crate::domain::money::CURRENCY.to_owned()),
+        currency: Set(CURRENCY.to_owned()),
         issued_at: Set(sale.invoice.issued_at),
         ..Default::default()
     };
@@ -291,56 +195,5 @@ async fn queue_sms(txn: &DatabaseTransaction, sale: &Sale) -> Result<(), StoreEr
     sms_messages::Entity::insert(row)
         .exec_without_returning(txn)
         .await?;
-    Ok(())
-}
-
-async fn revoke(txn: &DatabaseTransaction, payment: &Payment) -> Result<(), StoreError> {
-    let Some(voucher) = &payment.voucher else {
-        return Ok(());
-    };
-    let code = voucher.code.as_str();
-    vouchers::Entity::update_many()
-        .col_expr(vouchers::Column::RevokedAt, Expr::value(voucher.revoked_at))
-        .col_expr(vouchers::Column::RevokedReason, Expr::value("refunded"))
-        .filter(vouchers::Column::Code.eq(code))
-        .exec(txn)
-        .await?;
-    radcheck::Entity::delete_many()
-        .filter(radcheck::Column::Username.eq(code))
-        .exec(txn)
-        .await?;
-    radreply::Entity::delete_many()
-        .filter(radreply::Column::Username.eq(code))
-        .exec(txn)
-        .await?;
-    radusergroup::Entity::delete_many()
-        .filter(radusergroup::Column::Username.eq(code))
-        .exec(txn)
-        .await?;
-    Ok(())
-}
-
-async fn remark(txn: &DatabaseTransaction, change: &Change) -> Result<(), StoreError> {
-    let now = chrono::Utc::now();
-    let rows = change
-        .decision
-        .remarks
-        .iter()
-        .map(|remark| order_events::ActiveModel {
-            order_id: Set(change.before.order_id.0),
-            at: Set(now),
-            kind: Set(remark.kind.to_owned()),
-            level: Set(match remark.level {
-                Level::Note => "note".to_owned(),
-                Level::Alert => "alert".to_owned(),
-            }),
-            summary: Set(remark.text.clone()),
-            ..Default::default()
-        });
-    for row in rows {
-        order_events::Entity::insert(row)
-            .exec_without_returning(txn)
-            .await?;
-    }
     Ok(())
 }

@@ -1,0 +1,136 @@
+//! What ZenoPay sends and what it is told.
+
+use std::time::Instant;
+
+use chrono::{DateTime, Utc};
+
+use super::order::Weighed;
+use crate::domain::ids::OrderId;
+use crate::domain::outcome::Outcome;
+use crate::domain::payment::Status;
+use crate::store::{DeliveryRecord, StoreError};
+use crate::zenopay::proof::{PathToken, Proof};
+use crate::zenopay::wire::{Notification, Unreadable};
+
+/// One POST from ZenoPay, or from somebody who says so.
+pub struct Delivery {
+    /// As sent; at most 64 KiB.
+    pub body: Vec<u8>,
+    /// `x-api-key`, if there is one.
+    pub key: Option<Vec<u8>>,
+    /// What follows `webhook/zenopay/` in the URL, if anything.
+    pub path_token: Option<String>,
+    /// As sent; the body decides.
+    pub content_type: Option<String>,
+    /// When its last byte was here.
+    pub received_at: DateTime<Utc>,
+    /// The same moment, for measuring.
+    pub received: Instant,
+}
+
+/// What ZenoPay is told: this is safe with us.
+#[derive(Clone, Debug)]
+pub struct Acknowledged {
+    /// The order's name.
+    pub order_id: OrderId,
+    /// Where the order stands now.
+    pub status: Status,
+    /// What the delivery meant.
+    pub outcome: Outcome,
+}
+
+/// Why a delivery is not acknowledged.
+#[derive(Debug, thiserror::Error)]
+pub enum Rejection {
+    /// Not proven: a stranger learns nothing.
+    #[error("not authentic")]
+    NotAuthentic,
+    /// Proven and journalled, but no order of ours.
+    #[error("no order of ours")]
+    UnknownOrder,
+    /// Proven and journalled, but not readable.
+    #[error("{0}")]
+    Malformed(Unreadable),
+    /// Too many messages wait; another copy succeeds.
+    #[error("too busy")]
+    Busy,
+    /// The database cannot be reached; another copy succeeds.
+    #[error("the database is not available")]
+    Unavailable,
+    /// The answer could not wait for the database; another copy finds out.
+    #[error("it is not known whether the commit took place")]
+    CommitUnknown,
+    /// Our own failure, journalled; nothing was changed.
+    #[error("our own failure")]
+    Internal,
+}
+
+impl Delivery {
+    /// Its line in the journal.
+    pub(super) fn record(
+        &self,
+        proof: Proof,
+        token: Option<&PathToken>,
+        read: &Result<Notification, Unreadable>,
+    ) -> DeliveryRecord {
+        let told = read.as_ref().ok();
+        // One spelling an order, so that the journal's own unique key sees copies.
+        let order_id = match told {
+            Some(told) => Some(
+                told.order_id
+                    .parse::<OrderId>()
+                    .map_or_else(|_| told.order_id.clone(), |id| id.to_string()),
+            ),
+            None => token.map(|token| token.order_id.to_string()),
+        };
+        DeliveryRecord {
+            order_id,
+            proof: proof.as_str(),
+            source: "webhook",
+            word: told.map(|told| told.report.raw_word.clone()),
+            reference: told.and_then(|told| told.report.reference.clone()),
+            amount: told.and_then(|told| told.report.amount),
+            received_at: self.received_at,
+            received: self.received,
+            content_type: self.content_type.clone(),
+            body: self.body.clone(),
+        }
+    }
+}
+
+impl Rejection {
+    /// The label of `malipo_webhooks_total`.
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::NotAuthentic => "unauthenticated",
+            Self::UnknownOrder => Outcome::UnknownOrder.as_str(),
+            Self::Malformed(_) => Outcome::Malformed.as_str(),
+            Self::Busy => "busy",
+            Self::Unavailable | Self::CommitUnknown | Self::Internal => Outcome::Error.as_str(),
+        }
+    }
+}
+
+impl From<&Weighed> for Acknowledged {
+    fn from(weighed: &Weighed) -> Self {
+        Self {
+            order_id: weighed.payment.order_id,
+            status: weighed.payment.status,
+            outcome: weighed.outcome,
+        }
+    }
+}
+
+impl From<StoreError> for Rejection {
+    fn from(error: StoreError) -> Self {
+        match error {
+            // Three other writers in a row: another copy will find the order settled.
+            StoreError::Conflict | StoreError::CodeTaken => Self::Busy,
+            StoreError::Unavailable(_) | StoreError::InUse(_) => Self::Unavailable,
+            StoreError::CommitUnknown(_) => Self::CommitUnknown,
+            StoreError::Aborted(_) | StoreError::Corrupt(_) | StoreError::Panicked(_) => {
+                Self::Internal
+            }
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! Everything between the books and the listener, put together.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use actix::Arbiter;
+use chrono::TimeDelta;
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+use url::Url;
+
+use super::{StartError, open_files, overview};
+use crate::actors::asks::Asks;
+use crate::actors::facts::FactSource;
+use crate::actors::status::StatusBoard;
+use crate::actors::{Belief, Orders, Tools};
+use crate::checkout::{Checkout, Parts};
+use crate::config::{Config, Mode};
+use crate::domain::admission::Limits;
+use crate::domain::secret::Secret;
+use crate::http::Api;
+use crate::metrics::Metrics;
+use crate::reconciler::Reconciler;
+use crate::relay::Relay;
+use crate::sandbox::Sandbox;
+use crate::sms::Carrier;
+use crate::store::{Overview, Store};
+use crate::zenopay::client::{Client, ClientError};
+use crate::zenopay::proof::Keys;
+
+/// Arbiters on which order actors live; the status actor has one of its own, so that a
+/// notice never waits behind an order.
+const ORDER_ARBITERS: usize = 2;
+
+/// The parts, before anybody is served.
+pub(super) struct Machinery {
+    pub orders: Orders,
+    pub reconciler: Reconciler,
+    pub sandbox: Option<Sandbox>,
+    pub draining: CancellationToken,
+    store: Store,
+    status: StatusBoard,
+    checkout: Checkout,
+    relay: Relay,
+    metrics: Arc<Metrics>,
+    arbiters: Vec<Arbiter>,
+}
+
+impl Machinery {
+    pub fn assemble(
+        config: &Config,
+        here: &Url,
+        store: Store,
+        background: Handle,
+    ) -> Result<Self, StartError> {
+        let metrics = Metrics::new();
+        let draining = CancellationToken::new();
+        let client = client(config, here)?;
+        let sandbox = match config.zenopay.mode {
+            Mode::Sandbox => Some(Sandbox::new(
+                store.clone(),
+                config.sandbox.clone(),
+                config.zenopay.key(),
+            )?),
+            Mode::Live => None,
+        };
+
+        let arbiters: Vec<Arbiter> = (0..=ORDER_ARBITERS).map(|_| Arbiter::new()).collect();
+        let (for_status, for_orders) = arbiters.split_at(1);
+        let waiters_max = config
+            .portal
+            .waiters_max
+            .unwrap_or_else(open_files::default_waiters);
+        let status = StatusBoard::start(
+            &for_status[0],
+            waiters_max,
+            draining.clone(),
+            metrics.clone(),
+        );
+        let tools = Tools {
+            store: store.clone(),
+            facts: facts(config),
+            status: status.clone(),
+            metrics: metrics.clone(),
+        };
+        let asks = Asks::new(client.clone(), store.clone(), background.clone());
+        let orders = Orders::start(
+            tools,
+            config.actors.clone(),
+            for_orders,
+            asks,
+            belief(config),
+            background.clone(),
+        );
+
+        let checkout = Checkout::new(Parts {
+            store: store.clone(),
+            orders: orders.clone(),
+            client,
+            limits: limits(config),
+            expire_after: TimeDelta::seconds(i64::from(config.orders.expire_after_secs)),
+            public_url: config
+                .server
+                .public_url
+                .clone()
+                .unwrap_or_else(|| here.clone()),
+            background,
+        });
+        let pace = config.zenopay.asks_per_sec;
+        Ok(Self {
+            reconciler: Reconciler::new(store.clone(), orders.clone(), pace, metrics.clone()),
+            relay: Relay::new(
+                store.clone(),
+                Carrier::new(config.sms.provider),
+                metrics.clone(),
+            ),
+            orders,
+            sandbox,
+            draining,
+            store,
+            status,
+            checkout,
+            metrics,
+            arbiters,
+        })
+    }
+
+    /// Starts what goes on by itself.
+    pub fn run_loops(
+        &self,
+        background: &Handle,
+        stop: &CancellationToken,
+    ) -> (Vec<JoinHandle<()>>, watch::Receiver<Overview>) {
+        let (sender, overview) = watch::channel(Overview::default());
+        let (store, metrics) = (self.store.clone(), self.metrics.clone());
+        let mut loops = vec![
+            background.spawn(self.reconciler.clone().run(stop.clone())),
+            background.spawn(self.relay.clone().run(stop.clone())),
+            background.spawn(self.orders.clone().passivate(stop.clone())),
+            background.spawn(overview::refresh(store, metrics, sender, stop.clone())),
+        ];
+        if let Some(sandbox) = self.sandbox.clone() {
+            loops.push(background.spawn(sandbox.run(stop.clone())));
+        }
+        (loops, overview)
+    }
+
+    /// What handlers need, and the arbiters for whoever stops them.
+    pub fn into_api(
+        self,
+        config: &Config,
+        address: SocketAddr,
+        operator_token: Option<Secret>,
+        overview: watch::Receiver<Overview>,
+    ) -> (Api, Vec<Arbiter>) {
+        let api = Api {
+            store: self.store,
+            orders: self.orders,
+            status: self.status,
+            checkout: self.checkout,
+            reconciler: self.reconciler,
+            overview,
+            metrics: self.metrics,
+            draining: self.draining,
+            operator_token,
+            mode: config.zenopay.mode.as_str(),
+            instance: format!("{address}/{}", std::process::id()).into(),
+            started: Instant::now(),
+            wait_max: Duration::from_secs(u64::from(config.portal.wait_max_secs)),
+        };
+        (api, self.arbiters)
+    }
+}
+
+/// The real ZenoPay, or the one that we simulate on our own port.
+fn client(config: &Config, here: &Url) -> Result<Client, ClientError> {
+    let base_url = match config.zenopay.mode {
+        Mode::Live => config.zenopay.base_url.clone(),
+        Mode::Sandbox => here.join("/sandbox").expect("a path joins every http URL"),
+    };
+    Client::new(
+        base_url,
+        config.zenopay.key(),
+        config.zenopay.create_timeout(),
+    )
+}
+
+fn facts(config: &Config) -> FactSource {
+    FactSource {
+        timezone: config.server.timezone,
+        brand: config.portal.brand.clone(),
+    }
+}
+
+fn belief(config: &Config) -> Belief {
+    Belief {
+        keys: Keys {
+            current: config.zenopay.key(),
+            previous: config.zenopay.previous_api_key.clone(),
+        },
+        confirm: config.zenopay.confirm,
+    }
+}
+
+fn limits(config: &Config) -> Limits {
+    Limits {
+        prompts_per_phone: config.limits.prompts_per_phone,
+        unpaid_per_phone_day: config.limits.unpaid_per_phone_day,
+        prompts_per_sec: config.limits.prompts_per_sec,
+        resume: TimeDelta::seconds(i64::from(config.portal.resume_secs)),
+    }
+}

@@ -1,0 +1,49 @@
+//! The listener, last to start and first to close.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::ServerHandle;
+use actix_web::middleware::from_fn;
+use actix_web::{App, HttpServer, web};
+use tokio::task::JoinHandle;
+
+use super::DRAIN_WITHIN;
+use crate::config::Config;
+use crate::http::{self, Api};
+use crate::sandbox::Sandbox;
+
+/// A head that takes longer than this is not sent by a browser.
+const HEAD_WITHIN: Duration = Duration::from_secs(10);
+/// Between two requests on a connection; longer than the pause of a long poll.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+
+pub(super) fn serve(
+    listener: TcpListener,
+    api: Api,
+    sandbox: Option<Sandbox>,
+    config: &Config,
+) -> std::io::Result<(ServerHandle, JoinHandle<std::io::Result<()>>)> {
+    let origins: Arc<[String]> = config.portal.allowed_origins.clone().into();
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(web::Data::new(api.clone()))
+            .wrap(from_fn(http::refuse_when_stopping))
+            .wrap(http::cors(&origins))
+            .wrap(http::headers())
+            .configure(|routes| http::routes(routes, sandbox.clone()))
+    })
+    // Ours answer every poll; the library's cut them off.
+    .disable_signals()
+    .keep_alive(KEEP_ALIVE)
+    .client_request_timeout(HEAD_WITHIN)
+    // A client that hangs up frees its seat at once; the webhook's work does not care.
+    .h1_allow_half_closed(false)
+    .shutdown_timeout(DRAIN_WITHIN.as_secs())
+    .workers(std::thread::available_parallelism().map_or(2, usize::from))
+    .listen(listener)?
+    .run();
+    let handle = server.handle();
+    Ok((handle, actix_web::rt::spawn(server)))
+}

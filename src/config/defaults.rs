@@ -1,0 +1,114 @@
+//! What holds where nothing is set; `config.toml` says the same, which a test checks.
+
+use std::net::SocketAddr;
+
+use url::Url;
+
+use super::{
+    ActorsConfig, Confirm, DatabaseConfig, LimitsConfig, LogConfig, LogFormat, Mode, OrdersConfig,
+    PortalConfig, SandboxConfig, ServerConfig, SmsConfig, SmsProvider, ZenopayConfig,
+};
+use crate::domain::secret::Secret;
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            bind: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            public_url: None,
+            trusted_proxies: Vec::new(),
+            timezone: chrono_tz::Africa::Dar_es_Salaam,
+        }
+    }
+}
+
+impl Default for DatabaseConfig {
+    fn default() -> Self {
+        Self {
+            url: Secret::new("sqlite://malipo.db?mode=rwc"),
+            auto_migrate: true,
+        }
+    }
+}
+
+impl Default for ZenopayConfig {
+    fn default() -> Self {
+        Self {
+            mode: Mode::Sandbox,
+            base_url: Url::parse("https://zenoapi.com").expect("a constant URL"),
+            api_key: None,
+            previous_api_key: None,
+            confirm: Confirm::Unproven,
+            create_timeout_ms: 10_000,
+            asks_per_sec: 5,
+        }
+    }
+}
+
+impl Default for SandboxConfig {
+    fn default() -> Self {
+        Self {
+            approve_after_ms: 3_000,
+            allow_remote: false,
+        }
+    }
+}
+
+impl Default for OrdersConfig {
+    fn default() -> Self {
+        Self {
+            expire_after_secs: 300,
+        }
+    }
+}
+
+impl Default for PortalConfig {
+    fn default() -> Self {
+        Self {
+            wait_max_secs: 55,
+            waiters_max: None,
+            resume_secs: 90,
+            allowed_origins: Vec::new(),
+            login_hosts: Vec::new(),
+            on_site: false,
+            brand: "malipo".into(),
+            support_phone: None,
+        }
+    }
+}
+
+impl Default for ActorsConfig {
+    fn default() -> Self {
+        Self {
+            mailbox_capacity: 64,
+            in_flight_max: 4_096,
+            idle_secs: 60,
+        }
+    }
+}
+
+impl Default for LimitsConfig {
+    fn default() -> Self {
+        Self {
+            prompts_per_phone: 3,
+            unpaid_per_phone_day: 8,
+            prompts_per_sec: 50,
+        }
+    }
+}
+
+impl Default for SmsConfig {
+    fn default() -> Self {
+        Self {
+            provider: SmsProvider::Log,
+        }
+    }
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self {
+            format: LogFormat::Pretty,
+            filter: "info,actix_server=warn,sea_orm_migration=warn".into(),
+        }
+    }
+}
