@@ -23,6 +23,7 @@ pub mod facts;
 pub mod gauge;
 mod intake;
 mod order;
+mod permit;
 mod registry;
 pub mod status;
 

@@ -13,7 +13,7 @@ use tracing::{info, warn};
 
 use super::facts::FactSource;
 use super::gauge::Gauge;
-use super::registry::Permit;
+use super::permit::Permit;
 use super::status::{Notice, StatusBoard};
 use crate::domain::ask_schedule;
 use crate::domain::decide::decide;

@@ -1,8 +1,5 @@
 //! Who is active: one actor per order in play, started on first need and let go when idle.
 //!
-//! Nouns: a [`Permit`] is a place taken, in the order's mailbox and in the process; it
-//! travels with its message and is given back when the message is done or lost.
-//!
 //! The rule that must not be broken: places are taken and idle actors are removed under the
 //! same lock of the map's shard. So an actor that somebody is about to use is never
 //! removed, and an order never has two actors that work.
@@ -17,10 +14,10 @@ use tracing::error;
 
 use super::gauge::{ActorView, Gauge};
 use super::order::{Case, OrderActor, Tools, Weigh, WeighError, Weighed};
+use super::permit::Permit;
 use crate::config::ActorsConfig;
 use crate::domain::ids::OrderId;
 use crate::domain::secret::Secret;
-use crate::metrics::Metrics;
 
 /// How often a message is sent again to a fresh actor when the one before it died.
 const INCARNATIONS: u32 = 3;
@@ -38,21 +35,6 @@ pub(super) struct Registry {
 struct Active {
     address: Addr<OrderActor>,
     gauge: Arc<Gauge>,
-}
-
-/// A place in an order's mailbox and in the process.
-pub(super) struct Permit {
-    gauge: Arc<Gauge>,
-    in_flight: Arc<AtomicUsize>,
-    metrics: Arc<Metrics>,
-}
-
-impl Drop for Permit {
-    fn drop(&mut self) {
-        self.metrics.mailbox_depth.dec();
-        self.in_flight.fetch_sub(1, Ordering::SeqCst);
-        self.gauge.leave();
-    }
 }
 
 impl Registry {
@@ -105,12 +87,7 @@ impl Registry {
             self.in_flight.fetch_sub(1, Ordering::SeqCst);
             return Err(WeighError::Busy);
         }
-        self.tools.metrics.mailbox_depth.inc();
-        let permit = Permit {
-            gauge: active.gauge.clone(),
-            in_flight: self.in_flight.clone(),
-            metrics: self.tools.metrics.clone(),
-        };
+        let permit = Permit::new(&active.gauge, &self.in_flight, &self.tools.metrics);
         Ok((active.address.clone(), permit))
     }
 

@@ -27,9 +27,11 @@ mod openapi;
 mod operators;
 mod portal;
 pub mod problem;
+mod request;
 pub mod sandbox;
 mod status;
 mod webhook;
+mod wording;
 
 pub use openapi::Document;
 

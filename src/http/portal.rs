@@ -1,13 +1,13 @@
 //! The price list and the purchase.
 
-use actix_web::http::header::{ACCEPT_LANGUAGE, HeaderMap};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::problem::{Code, Problem};
-use super::{Api, PORTAL};
+use super::request::{body_of, language};
+use super::{Api, PORTAL, wording};
 use crate::checkout::Bought;
 use crate::domain::language::Language;
 use crate::domain::money::{CURRENCY, Tzs};
@@ -218,7 +218,7 @@ fn clean_name(name: &str) -> Option<Personal> {
 fn answer(payment: &Payment, language: Language, resumed: bool) -> PayAnswer {
     PayAnswer {
         status: "success",
-        message: super::status::message(payment.status, language).to_owned(),
+        message: wording::status(payment.status, language).to_owned(),
         order_id: payment.order_id.to_string(),
         version: payment.version,
         payment_status: payment.status.as_str(),
@@ -226,25 +226,5 @@ fn answer(payment: &Payment, language: Language, resumed: bool) -> PayAnswer {
         currency: CURRENCY,
         status_url: format!("{PORTAL}/payment/status/{}", payment.order_id),
         resumed,
-    }
-}
-
-/// By `Accept-Language`; Swahili when it names neither.
-pub fn language(headers: &HeaderMap) -> Language {
-    let wish = headers
-        .get(ACCEPT_LANGUAGE)
-        .and_then(|value| value.to_str().ok());
-    Language::from_accept_language(wish.unwrap_or_default())
-}
-
-/// A body of at most `limit` bytes.
-pub async fn body_of(payload: web::Payload, limit: usize) -> Result<Vec<u8>, Problem> {
-    match payload.to_bytes_limited(limit).await {
-        Ok(Ok(body)) => Ok(body.to_vec()),
-        Ok(Err(_)) => Err(Problem::new(Code::InvalidRequest).detail("the body broke off")),
-        Err(_) => {
-            Err(Problem::new(Code::PayloadTooLarge)
-                .detail(format!("at most {limit} bytes are read")))
-        }
     }
 }

@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use utoipa::{IntoParams, ToSchema};
 
-use super::portal::body_of;
 use super::problem::{Code, Problem};
+use super::request::body_of;
 use crate::sandbox::{Behaviour, DecideError, Entry, Sandbox, Simulated};
 use crate::zenopay::client::KEY_HEADER;
 

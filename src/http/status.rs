@@ -12,9 +12,9 @@ use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 use utoipa::ToSchema;
 
-use super::Api;
-use super::portal::language;
 use super::problem::{Code, Problem};
+use super::request::language;
+use super::{Api, wording};
 use crate::actors::status::Watching;
 use crate::domain::ids::OrderId;
 use crate::domain::language::Language;
@@ -240,7 +240,7 @@ pub fn document(payment: &Payment, language: Language, now: DateTime<Utc>) -> St
         confirmed_at: payment.confirmed_at.map(rfc3339),
         processed_at: payment.processed_at.map(rfc3339),
         expires_at: voucher.and_then(|voucher| voucher.expires_at).map(rfc3339),
-        message: message(payment.status, language),
+        message: wording::status(payment.status, language),
         failure_reason: payment.failure_reason.clone(),
         minutes_pending,
         timeout_warning: minutes_pending >= WARN_AFTER_MINUTES,
@@ -250,36 +250,4 @@ pub fn document(payment: &Payment, language: Language, now: DateTime<Utc>) -> St
 /// RFC 3339 in UTC, to the millisecond.
 pub fn rfc3339(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Millis, true)
-}
-
-/// What the guest is told, in one sentence.
-pub fn message(status: Status, language: Language) -> &'static str {
-    let (swahili, english) = match status {
-        Status::Pending => (
-            "Angalia simu yako, weka namba ya siri kuthibitisha malipo.",
-            "Look at your phone and enter your PIN to confirm the payment.",
-        ),
-        Status::Completed => (
-            "Malipo yamekamilika. Vocha yako iko tayari.",
-            "Paid. Your voucher is ready.",
-        ),
-        Status::Failed => (
-            "Malipo hayakufanikiwa. Unaweza kujaribu tena.",
-            "The payment did not go through. You can try again.",
-        ),
-        Status::Cancelled => (
-            "Malipo yameghairiwa. Unaweza kujaribu tena.",
-            "The payment was cancelled. You can try again.",
-        ),
-        Status::Expired => (
-            "Muda wa kulipa umeisha. Ukishalipa, vocha itakuja yenyewe.",
-            "The time to pay is over. If you did pay, the voucher will still come.",
-        ),
-        Status::Held => (
-            "Malipo yamepokelewa na yanakaguliwa na mhudumu.",
-            "Your money is here and an operator is looking at it.",
-        ),
-        Status::Refunded => ("Pesa yako imerudishwa.", "Your money was paid back."),
-    };
-    language.pick(swahili, english)
 }

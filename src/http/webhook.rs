@@ -9,8 +9,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::Api;
-use super::portal::body_of;
 use super::problem::Problem;
+use super::request::body_of;
 use crate::actors::Delivery;
 
 /// Larger than any delivery that ZenoPay sends.

@@ -1,0 +1,27 @@
+//! What handlers take out of a request in the same way.
+
+use actix_web::http::header::{ACCEPT_LANGUAGE, HeaderMap};
+use actix_web::web;
+
+use super::problem::{Code, Problem};
+use crate::domain::language::Language;
+
+/// By `Accept-Language`; Swahili when it names neither.
+pub fn language(headers: &HeaderMap) -> Language {
+    let wish = headers
+        .get(ACCEPT_LANGUAGE)
+        .and_then(|value| value.to_str().ok());
+    Language::from_accept_language(wish.unwrap_or_default())
+}
+
+/// A body of at most `limit` bytes.
+pub async fn body_of(payload: web::Payload, limit: usize) -> Result<Vec<u8>, Problem> {
+    match payload.to_bytes_limited(limit).await {
+        Ok(Ok(body)) => Ok(body.to_vec()),
+        Ok(Err(_)) => Err(Problem::new(Code::InvalidRequest).detail("the body broke off")),
+        Err(_) => {
+            Err(Problem::new(Code::PayloadTooLarge)
+                .detail(format!("at most {limit} bytes are read")))
+        }
+    }
+}
