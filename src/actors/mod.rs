@@ -22,10 +22,12 @@ mod delivery;
 pub mod facts;
 pub mod gauge;
 mod intake;
+pub mod neighbours;
 mod order;
 mod permit;
 mod registry;
 pub mod status;
+mod status_actor;
 
 use asks::Asks;
 use gauge::ActorView;

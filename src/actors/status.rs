@@ -8,97 +8,21 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
+use std::time::Duration;
 
-use actix::{Actor, Addr, Arbiter, AsyncContext, Context, Handler, Message};
-use tokio::sync::watch;
-use tokio::time::{Instant as Deadline, timeout_at};
+use actix::{Actor, Addr, Arbiter};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
+use super::status_actor::{News, Publish, StatusActor, Watch, WhatIsWatched};
 use crate::domain::ids::OrderId;
 use crate::domain::payment::Payment;
 use crate::metrics::Metrics;
 use crate::store::{Store, StoreError};
 
-/// Waiters of one order at most; a family looks at one phone, not at nine.
-const WAITERS_PER_ORDER: usize = 8;
-/// How often orders that nobody watches any more are forgotten.
-const SWEEP: Duration = Duration::from_secs(1);
-
-/// An order as it is after a commit.
-#[derive(Clone, Debug)]
-pub struct Notice {
-    /// The order.
-    pub payment: Arc<Payment>,
-    /// When the commit was done.
-    pub committed: Instant,
-}
-
-type News = Option<Notice>;
-
-/// The actor: who watches what.
-struct StatusActor {
-    watched: HashMap<OrderId, watch::Sender<News>>,
-    watched_count: Arc<AtomicUsize>,
-    metrics: Arc<Metrics>,
-}
-
-impl Actor for StatusActor {
-    type Context = Context<Self>;
-
-    fn started(&mut self, context: &mut Context<Self>) {
-        context.run_interval(SWEEP, |actor, _| {
-            actor.watched.retain(|_, news| news.receiver_count() > 0);
-            actor.count();
-        });
-    }
-}
-
-impl StatusActor {
-    fn count(&self) {
-        self.watched_count
-            .store(self.watched.len(), Ordering::Relaxed);
-    }
-}
-
-struct Watch(OrderId);
-
-impl Message for Watch {
-    type Result = Option<watch::Receiver<News>>;
-}
-
-impl Handler<Watch> for StatusActor {
-    type Result = Option<watch::Receiver<News>>;
-
-    fn handle(&mut self, Watch(order_id): Watch, _: &mut Context<Self>) -> Self::Result {
-        let news = self
-            .watched
-            .entry(order_id)
-            .or_insert_with(|| watch::Sender::new(None));
-        let receiver = (news.receiver_count() < WAITERS_PER_ORDER).then(|| news.subscribe());
-        self.count();
-        receiver
-    }
-}
-
-struct Publish(Notice);
-
-impl Message for Publish {
-    type Result = ();
-}
-
-impl Handler<Publish> for StatusActor {
-    type Result = ();
-
-    fn handle(&mut self, Publish(notice): Publish, _: &mut Context<Self>) {
-        self.metrics.notices.inc();
-        if let Some(news) = self.watched.get(&notice.payment.order_id) {
-            // Fails only when nobody listens any more.
-            let _ = news.send(Some(notice));
-        }
-    }
-}
+pub use super::status_actor::Notice;
 
 /// The handle that everybody else sees.
 #[derive(Clone)]
@@ -108,6 +32,8 @@ pub struct StatusBoard {
     watched_count: Arc<AtomicUsize>,
     waiters_max: usize,
     draining: CancellationToken,
+    /// To other processes.
+    outgoing: mpsc::Sender<(OrderId, i32)>,
     metrics: Arc<Metrics>,
 }
 
@@ -127,6 +53,7 @@ impl Drop for Seat {
 /// Interest in one order.
 pub struct Watching {
     receiver: watch::Receiver<News>,
+    known: Arc<AtomicI32>,
     draining: CancellationToken,
     metrics: Arc<Metrics>,
     _seat: Seat,
@@ -146,14 +73,11 @@ impl StatusBoard {
         arbiter: &Arbiter,
         waiters_max: usize,
         draining: CancellationToken,
+        outgoing: mpsc::Sender<(OrderId, i32)>,
         metrics: Arc<Metrics>,
     ) -> Self {
         let watched_count = Arc::new(AtomicUsize::new(0));
-        let actor = StatusActor {
-            watched: HashMap::new(),
-            watched_count: watched_count.clone(),
-            metrics: metrics.clone(),
-        };
+        let actor = StatusActor::new(watched_count.clone(), metrics.clone());
         let address = StatusActor::start_in_arbiter(&arbiter.handle(), move |_| actor);
         let waiters = Arc::new(AtomicUsize::new(0));
         Self {
@@ -162,23 +86,41 @@ impl StatusBoard {
             watched_count,
             waiters_max,
             draining,
+            outgoing,
             metrics,
         }
     }
 
-    /// Tells everybody who waits for this order. Called only after a commit.
+    /// Tells everybody who waits for this order, here and in other processes. Called only
+    /// after a commit.
     pub fn publish(&self, notice: Notice) {
+        // Full or not listened to: others find out by themselves.
+        let _ = self
+            .outgoing
+            .try_send((notice.payment.order_id, notice.payment.version));
+        self.publish_here(notice);
+    }
+
+    /// Tells everybody who waits for this order in this process.
+    pub fn publish_here(&self, notice: Notice) {
         // Never waits and is never dropped, which is what a notice needs; how many there
         // are is bounded by the commits.
         self.address.do_send(Publish(notice));
     }
 
+    /// Which orders somebody waits for, and the newest version that is known of each here.
+    pub async fn watched(&self) -> HashMap<OrderId, i32> {
+        // The actor ends with the server, and so do its waiters.
+        self.address.send(WhatIsWatched).await.unwrap_or_default()
+    }
+
     /// Takes a seat and subscribes; `None` when there is no seat.
     pub async fn watch(&self, order_id: OrderId) -> Option<Watching> {
         let seat = self.seat()?;
-        let receiver = self.address.send(Watch(order_id)).await.ok()??;
+        let (receiver, known) = self.address.send(Watch(order_id)).await.ok()??;
         Some(Watching {
             receiver,
+            known,
             draining: self.draining.clone(),
             metrics: self.metrics.clone(),
             _seat: seat,
@@ -208,7 +150,7 @@ impl StatusBoard {
         since: Option<i64>,
         wait: Duration,
     ) -> Result<Option<Answered>, StoreError> {
-        let deadline = Deadline::now() + wait;
+        let deadline = Instant::now() + wait;
         let watching = if wait.is_zero() {
             None
         } else {
@@ -218,6 +160,9 @@ impl StatusBoard {
             return Ok(None);
         };
         let mut payment = Arc::new(payment);
+        if let Some(watching) = &watching {
+            watching.has_seen(&payment);
+        }
         let Some(mut watching) = watching else {
             return Ok(Some(Answered {
                 payment,
@@ -278,6 +223,11 @@ async fn read_again(store: &Store, known: Arc<Payment>) -> Arc<Payment> {
 }
 
 impl Watching {
+    /// The waiter has read the order, so that older news need not be fetched for it.
+    pub fn has_seen(&self, payment: &Payment) {
+        self.known.fetch_max(payment.version, Ordering::Relaxed);
+    }
+
     /// The order after its next commit; `None` when the server stops.
     pub async fn next(&mut self) -> Option<Arc<Payment>> {
         tokio::select! {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use actix::Arbiter;
 use chrono::TimeDelta;
 use tokio::runtime::Handle;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use url::Url;
@@ -15,6 +15,7 @@ use url::Url;
 use super::{StartError, open_files, overview};
 use crate::actors::asks::Asks;
 use crate::actors::facts::FactSource;
+use crate::actors::neighbours::{self, Neighbours, Outgoing};
 use crate::actors::status::StatusBoard;
 use crate::actors::{Belief, Orders, Tools};
 use crate::checkout::{Checkout, Parts};
@@ -45,6 +46,8 @@ pub(super) struct Machinery {
     status: StatusBoard,
     checkout: Checkout,
     relay: Relay,
+    /// Taken by the loop that tells other processes.
+    outgoing: Option<Outgoing>,
     metrics: Arc<Metrics>,
     arbiters: Vec<Arbiter>,
 }
@@ -74,10 +77,12 @@ impl Machinery {
             .portal
             .waiters_max
             .unwrap_or_else(open_files::default_waiters);
+        let (to_neighbours, outgoing) = mpsc::channel(neighbours::BACKLOG);
         let status = StatusBoard::start(
             &for_status[0],
             waiters_max,
             draining.clone(),
+            to_neighbours,
             metrics.clone(),
         );
         let tools = Tools {
@@ -123,6 +128,7 @@ impl Machinery {
             store,
             status,
             checkout,
+            outgoing: Some(outgoing),
             metrics,
             arbiters,
         })
@@ -130,7 +136,7 @@ impl Machinery {
 
     /// Starts what goes on by itself.
     pub fn run_loops(
-        &self,
+        &mut self,
         background: &Handle,
         stop: &CancellationToken,
     ) -> (Vec<JoinHandle<()>>, watch::Receiver<Overview>) {
@@ -142,6 +148,10 @@ impl Machinery {
             background.spawn(self.orders.clone().passivate(stop.clone())),
             background.spawn(overview::refresh(store, metrics, sender, stop.clone())),
         ];
+        if let Some(outgoing) = self.outgoing.take() {
+            let neighbours = Neighbours::new(self.store.clone(), self.status.clone());
+            loops.push(background.spawn(neighbours.run(outgoing, stop.clone())));
+        }
         if let Some(sandbox) = self.sandbox.clone() {
             loops.push(background.spawn(sandbox.run(stop.clone())));
         }

@@ -95,7 +95,7 @@ impl App {
         if config.database.auto_migrate {
             migrate(&config).await?;
         }
-        let machinery = Machinery::assemble(
+        let mut machinery = Machinery::assemble(
             &config,
             &local_url(address),
             store.clone(),

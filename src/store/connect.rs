@@ -10,6 +10,7 @@ use tokio::time::timeout;
 use tracing::log::LevelFilter;
 
 use super::StoreError;
+use super::wedged::Wedged;
 
 /// How long a message waits for a connection before it is told to come later.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -26,16 +27,32 @@ const SQLITE_READERS: u32 = 4;
 /// How long SQLite waits for the write lock of another process, as `malipo migrate`.
 const SQLITE_BUSY: Duration = Duration::from_secs(4);
 
-/// Opens what writes and what reads.
-pub(super) async fn pools(url: &str) -> Result<(DatabaseConnection, DatabaseConnection), DbErr> {
+/// What is opened for a store.
+pub(super) struct Pools {
+    pub writer: DatabaseConnection,
+    pub reader: DatabaseConnection,
+    pub side: Option<DatabaseConnection>,
+}
+
+/// Opens what writes, what reads, and what tells others.
+pub(super) async fn pools(url: &str, wedged: &Wedged) -> Result<Pools, DbErr> {
     if url.starts_with("sqlite:") {
         let writer = Database::connect(sqlite(url, 1, false)).await?;
         let reader = Database::connect(sqlite(url, SQLITE_READERS, true)).await?;
-        Ok((writer, reader))
+        Ok(Pools {
+            writer,
+            reader,
+            side: None,
+        })
     } else {
         greet(url).await?;
-        let pool = Database::connect(postgres(url)).await?;
-        Ok((pool.clone(), pool))
+        let pool = Database::connect(postgres(url, POSTGRES_CONNECTIONS, wedged)).await?;
+        let side = Database::connect(postgres(url, 1, wedged)).await?;
+        Ok(Pools {
+            writer: pool.clone(),
+            reader: pool,
+            side: Some(side),
+        })
     }
 }
 
@@ -83,11 +100,12 @@ fn sqlite(url: &str, connections: u32, read_only: bool) -> ConnectOptions {
     options
 }
 
-fn postgres(url: &str) -> ConnectOptions {
-    let mut options = common(url, POSTGRES_CONNECTIONS);
+fn postgres(url: &str, connections: u32, wedged: &Wedged) -> ConnectOptions {
+    let mut options = common(url, connections);
     let millis = STATEMENT_TIMEOUT.as_millis().to_string();
+    let wedged = wedged.clone();
     options
-        .min_connections(2)
+        .min_connections(connections.min(2))
         .set_application_name("malipo")
         .map_sqlx_postgres_opts(move |postgres| {
             postgres.options([
@@ -97,6 +115,13 @@ fn postgres(url: &str) -> ConnectOptions {
                 // A 200 must survive a power cut.
                 ("synchronous_commit", "on"),
             ])
+        })
+        .map_sqlx_postgres_pool_opts(move |pool| {
+            let wedged = wedged.clone();
+            pool.after_release(move |_, _| {
+                let verdict = wedged.may_be_used_again();
+                Box::pin(async move { verdict })
+            })
         });
     options
 }

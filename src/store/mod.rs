@@ -10,23 +10,28 @@
 
 use std::fs::File;
 use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, SubsecRound, Utc};
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, SqliteTransactionMode,
-    Statement, TransactionOptions, TransactionTrait,
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
 };
 use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::time::timeout;
 use tracing::warn;
 
 use crate::config::DatabaseConfig;
+use crate::domain::secret::Secret;
 
 mod change;
 mod connect;
 mod deliveries;
 mod error;
 mod gateway_calls;
+mod notices;
 mod outbox;
 mod overview;
 mod packages;
@@ -36,11 +41,15 @@ mod reconcile;
 mod rows;
 mod sale;
 mod sandbox;
+mod wedged;
+
+use wedged::Wedged;
 
 pub use change::Change;
 pub use deliveries::DeliveryRecord;
 pub use error::StoreError;
 pub use gateway_calls::GatewayCall;
+pub use notices::Heard;
 pub use outbox::QueuedSms;
 pub use overview::Overview;
 pub use place::{NewOrder, Placed};
@@ -49,6 +58,11 @@ pub use sandbox::{SandboxPayment, SandboxWebhook};
 
 /// Threads of the database runtime: they only move bytes, the database does the work.
 const THREADS: usize = 2;
+/// After this long what writes is given up and its connection closed. Longer than the
+/// server's own time-outs: those end a statement cleanly, this is for a server that is gone.
+const WRITE_WITHIN: Duration = Duration::from_secs(30);
+/// The same for what only reads: nothing is lost with it.
+const READ_WITHIN: Duration = Duration::from_secs(4);
 
 /// The books. Cheap to clone.
 #[derive(Clone)]
@@ -63,6 +77,11 @@ struct Inner {
     writer: DatabaseConnection,
     /// SQLite: connections that only read. PostgreSQL: the same pool.
     reader: DatabaseConnection,
+    /// PostgreSQL: one connection for notices, beside the sales.
+    side: Option<DatabaseConnection>,
+    /// For the connection that listens.
+    url: Secret,
+    wedged: Wedged,
     /// Keeps a second server off the same SQLite file.
     _only_server: Option<File>,
 }
@@ -98,23 +117,31 @@ impl Store {
             .map_err(|error| StoreError::Unavailable(error.to_string()))?;
         let handle = runtime.handle().clone();
         let url = config.url.clone();
+        let wedged = Wedged::new();
+        let for_pools = (url.clone(), wedged.clone());
         // Connections belong to the runtime that opens them.
         let opened = handle
-            .spawn(async move { connect::pools(url.expose()).await })
+            .spawn(async move { connect::pools(for_pools.0.expose(), &for_pools.1).await })
             .await;
-        let (writer, reader) = match opened {
+        let pools = match opened {
             Ok(Ok(pools)) => pools,
             Ok(Err(error)) => {
                 runtime.shutdown_background();
                 return Err(StoreError::Unavailable(error.to_string()));
             }
-            Err(panic) => return Err(StoreError::Panicked(panic.to_string())),
+            Err(panic) => {
+                runtime.shutdown_background();
+                return Err(StoreError::Panicked(panic.to_string()));
+            }
         };
         let inner = Inner {
             handle,
             runtime: Some(runtime),
-            writer,
-            reader,
+            writer: pools.writer,
+            reader: pools.reader,
+            side: pools.side,
+            url,
+            wedged,
             _only_server: only_server,
         };
         Ok(Self {
@@ -122,13 +149,44 @@ impl Store {
         })
     }
 
-    /// Runs database work on the store's own runtime, to its end, whatever becomes of the
+    /// Runs what writes on the store's own runtime, to its end, whatever becomes of the
     /// caller. A panic comes back as an error.
     async fn run<T: Send + 'static>(
         &self,
         work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
     ) -> Result<T, StoreError> {
-        match self.inner.handle.spawn(work).await {
+        let lost = || StoreError::CommitUnknown(DbErr::Custom("no answer in time".to_owned()));
+        self.run_within(WRITE_WITHIN, work, lost).await
+    }
+
+    /// Runs what only reads.
+    async fn read<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let lost = || StoreError::Unavailable("no answer in time".to_owned());
+        self.run_within(READ_WITHIN, work, lost).await
+    }
+
+    async fn run_within<T: Send + 'static>(
+        &self,
+        limit: Duration,
+        work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+        lost: fn() -> StoreError,
+    ) -> Result<T, StoreError> {
+        let wedged = self.inner.wedged.clone();
+        let task = self.inner.handle.spawn(async move {
+            let mut work = pin!(work);
+            match timeout(limit, &mut work).await {
+                Ok(result) => result,
+                Err(_) => {
+                    // Before `work` is dropped, and its connection with it.
+                    wedged.give_up();
+                    Err(lost())
+                }
+            }
+        });
+        match task.await {
             Ok(result) => result,
             Err(panic) => Err(StoreError::Panicked(panic.to_string())),
         }
@@ -159,7 +217,7 @@ impl Store {
     /// [`StoreError::Unavailable`] when the database cannot be reached.
     pub async fn now(&self) -> Result<DateTime<Utc>, StoreError> {
         let store = self.clone();
-        self.run(async move {
+        self.read(async move {
             let now = match store.backend() {
                 DbBackend::Postgres => {
                     let ask = Statement::from_string(
@@ -183,7 +241,7 @@ impl Store {
     /// [`StoreError::Unavailable`] when it does not.
     pub async fn ping(&self) -> Result<(), StoreError> {
         let store = self.clone();
-        self.run(async move { Ok(store.inner.reader.ping().await?) })
+        self.read(async move { Ok(store.inner.reader.ping().await?) })
             .await
     }
 
@@ -193,6 +251,9 @@ impl Store {
         let closed = self
             .run(async move {
                 store.inner.reader.close_by_ref().await?;
+                if let Some(side) = &store.inner.side {
+                    side.close_by_ref().await?;
+                }
                 store.inner.writer.close_by_ref().await?;
                 Ok(())
             })

@@ -31,7 +31,7 @@ impl Store {
     /// [`StoreError::Unavailable`] when the database cannot be reached.
     pub async fn overview(&self) -> Result<Overview, StoreError> {
         let store = self.clone();
-        self.run(async move {
+        self.read(async move {
             Ok(Overview {
                 pending: store.count_payments(Status::Pending).await?,
                 held: store.count_payments(Status::Held).await?,

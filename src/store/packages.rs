@@ -14,7 +14,7 @@ impl Store {
     /// [`StoreError::Unavailable`] when the database cannot be reached.
     pub async fn packages_on_sale(&self) -> Result<Vec<Package>, StoreError> {
         let store = self.clone();
-        self.run(async move {
+        self.read(async move {
             packages::Entity::find()
                 .filter(packages::Column::RetiredAt.is_null())
                 .order_by_asc(packages::Column::SortOrder)
@@ -38,7 +38,7 @@ impl Store {
             PackageRef::Code(code) => packages::Column::Code.eq(code.as_str()),
         };
         let store = self.clone();
-        self.run(async move {
+        self.read(async move {
             packages::Entity::find()
                 .filter(packages::Column::RetiredAt.is_null())
                 .filter(named)

@@ -31,7 +31,7 @@ impl Store {
         which: impl sea_orm::sea_query::IntoCondition + Send + 'static,
     ) -> Result<Option<Payment>, StoreError> {
         let store = self.clone();
-        self.run(async move {
+        self.read(async move {
             let found = payments::Entity::find()
                 .filter(which)
                 .find_also_related(vouchers::Entity)

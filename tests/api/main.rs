@@ -17,6 +17,7 @@ mod command_line;
 mod concurrency;
 mod gateway;
 mod long_poll;
+mod neighbours;
 mod operators;
 mod peers;
 mod reconciling;

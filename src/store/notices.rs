@@ -1,0 +1,226 @@
+//! Telling other processes on the same PostgreSQL that an order has changed, and hearing it
+//! from them. A notice that is lost costs latency, never truth.
+
+use std::collections::HashMap;
+
+use entities::{payments, vouchers};
+use sea_orm::sqlx::postgres::PgListener;
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QuerySelect, Statement,
+};
+use tokio::sync::mpsc;
+use tracing::{debug, warn};
+use uuid::Uuid;
+
+use super::{Store, StoreError, rows};
+use crate::domain::ids::OrderId;
+use crate::domain::payment::Payment;
+
+/// The channel of LISTEN and NOTIFY.
+const CHANNEL: &str = "malipo_orders";
+/// Orders in one NOTIFY: its payload must be shorter than 8000 bytes, an order takes 48.
+const NOTIFY_BATCH: usize = 120;
+/// Orders in one question.
+const READ_BATCH: usize = 5_000;
+/// Notices that may wait for whoever listens.
+const BACKLOG: usize = 1_024;
+
+/// What is heard from other processes.
+#[derive(Debug)]
+pub enum Heard {
+    /// These orders have these versions.
+    Changed(Vec<(OrderId, i32)>),
+    /// Notices may have been lost while reconnecting: look at everything.
+    Lost,
+}
+
+impl Store {
+    /// Whether other processes may write the same books.
+    pub fn is_shared(&self) -> bool {
+        self.backend() == DbBackend::Postgres
+    }
+
+    /// Tells other processes, in batches, on a connection of its own: inside the sale's
+    /// transaction it would make all commits wait for each other.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`]; who was not told finds out by itself within a second.
+    pub async fn announce(
+        &self,
+        teller: Uuid,
+        notices: Vec<(OrderId, i32)>,
+    ) -> Result<(), StoreError> {
+        let store = self.clone();
+        self.run(async move {
+            let Some(side) = &store.inner.side else {
+                return Ok(());
+            };
+            for batch in notices.chunks(NOTIFY_BATCH) {
+                let notify = Statement::from_sql_and_values(
+                    DbBackend::Postgres,
+                    "SELECT pg_notify($1, $2)",
+                    [CHANNEL.into(), payload(teller, batch).into()],
+                );
+                side.execute_raw(notify).await?;
+            }
+            Ok(())
+        })
+        .await
+    }
+
+    /// Listens to what others than `teller` announce, until the receiver is dropped. Only
+    /// for books that are shared.
+    pub fn listen(&self, teller: Uuid) -> mpsc::Receiver<Heard> {
+        let (sender, receiver) = mpsc::channel(BACKLOG);
+        let store = self.clone();
+        self.inner.handle.spawn(async move {
+            while !sender.is_closed() {
+                if let Err(error) = store.hear(teller, &sender).await {
+                    debug!(%error, "notices of other processes are not heard; trying again");
+                }
+                tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+            }
+        });
+        receiver
+    }
+
+    async fn hear(
+        &self,
+        teller: Uuid,
+        sender: &mpsc::Sender<Heard>,
+    ) -> Result<(), sea_orm::sqlx::Error> {
+        let mut listener = PgListener::connect(self.inner.url.expose()).await?;
+        listener.listen(CHANNEL).await?;
+        // What was told before we listened is lost too.
+        if sender.send(Heard::Lost).await.is_err() {
+            return Ok(());
+        }
+        loop {
+            let notification = tokio::select! {
+                notification = listener.try_recv() => notification?,
+                () = sender.closed() => return Ok(()),
+            };
+            let heard = match notification {
+                Some(told) => match changed(told.payload(), teller) {
+                    Some(notices) => Heard::Changed(notices),
+                    None => continue,
+                },
+                // The listener has reconnected by itself.
+                None => Heard::Lost,
+            };
+            if sender.send(heard).await.is_err() {
+                return Ok(());
+            }
+        }
+    }
+
+    /// The committed versions of these orders, in one question.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be reached.
+    pub async fn versions(
+        &self,
+        orders: Vec<OrderId>,
+    ) -> Result<HashMap<OrderId, i32>, StoreError> {
+        let store = self.clone();
+        self.read(async move {
+            let mut versions = HashMap::with_capacity(orders.len());
+            for batch in orders.chunks(READ_BATCH) {
+                let found = payments::Entity::find()
+                    .select_only()
+                    .columns([payments::Column::OrderId, payments::Column::Version])
+                    .filter(payments::Column::OrderId.is_in(batch.iter().map(|id| id.0)))
+                    .into_tuple::<(Uuid, i32)>()
+                    .all(&store.inner.reader)
+                    .await?;
+                versions.extend(
+                    found
+                        .into_iter()
+                        .map(|(id, version)| (OrderId(id), version)),
+                );
+            }
+            Ok(versions)
+        })
+        .await
+    }
+
+    /// These orders as committed, in one question.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be reached.
+    pub async fn load_many(&self, orders: Vec<OrderId>) -> Result<Vec<Payment>, StoreError> {
+        let store = self.clone();
+        self.read(async move {
+            let mut payments = Vec::with_capacity(orders.len());
+            for batch in orders.chunks(READ_BATCH) {
+                let found = payments::Entity::find()
+                    .filter(payments::Column::OrderId.is_in(batch.iter().map(|id| id.0)))
+                    .find_also_related(vouchers::Entity)
+                    .all(&store.inner.reader)
+                    .await?;
+                for (row, voucher) in found {
+                    payments.push(rows::payment(row, voucher)?);
+                }
+            }
+            Ok(payments)
+        })
+        .await
+    }
+}
+
+/// `TELLER|ORDER:VERSION,ORDER:VERSION`
+fn payload(teller: Uuid, notices: &[(OrderId, i32)]) -> String {
+    let told: Vec<String> = notices
+        .iter()
+        .map(|(id, version)| format!("{id}:{version}"))
+        .collect();
+    format!("{}|{}", teller.simple(), told.join(","))
+}
+
+/// What somebody else says; `None` for what we said ourselves or cannot read.
+fn changed(payload: &str, teller: Uuid) -> Option<Vec<(OrderId, i32)>> {
+    let (from, told) = payload.split_once('|')?;
+    if from == teller.simple().to_string() {
+        return None;
+    }
+    let notices: Option<Vec<_>> = told
+        .split(',')
+        .map(|one| {
+            let (order_id, version) = one.split_once(':')?;
+            Some((order_id.parse().ok()?, version.parse().ok()?))
+        })
+        .collect();
+    if notices.is_none() {
+        warn!("another process announces what this version does not understand");
+    }
+    notices
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_told_is_heard_by_others_and_not_by_the_teller() {
+        let (here, there) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let notices: Vec<_> = (0..NOTIFY_BATCH as u128)
+            .map(|id| (OrderId(Uuid::from_u128(id)), i32::MAX))
+            .collect();
+
+        let told = payload(here, &notices);
+
+        assert!(told.len() < 8_000, "{}", told.len());
+        assert_eq!(changed(&told, there), Some(notices));
+        assert_eq!(changed(&told, here), None);
+        for garbage in [
+            "",
+            "|",
+            "x",
+            "a|b",
+            "a|b:c",
+            "a|00000000-0000-0000-0000-000000000000:x",
+        ] {
+            assert_eq!(changed(garbage, here), None, "{garbage:?}");
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! Several servers on one PostgreSQL: a guest may wait on one while the webhook comes to
+//! another.
+
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use malipo::app::App;
+
+use crate::harness::{Kind, SaleCounts, TestApp, TestDatabase, TestOrder, config};
+
+/// A second server on the same books.
+struct Neighbour {
+    app: App,
+    base: String,
+}
+
+impl Neighbour {
+    async fn of(first: &TestApp) -> Self {
+        let app = App::start(config(&first.database.url), None).await.unwrap();
+        let base = format!("http://{}/api/v1/customer-portal", app.address);
+        Self { app, base }
+    }
+
+    /// Waits for news of an order that is still PENDING; how long that took.
+    async fn wait(&self, first: &TestApp, order: &TestOrder) -> (String, Duration) {
+        let url = format!("{}/payment/status/{}?wait=20&since=1", self.base, order.id);
+        let asked = Instant::now();
+        let document = first.get(&url).await.json();
+        (
+            document["payment_status"].as_str().unwrap().to_owned(),
+            asked.elapsed(),
+        )
+    }
+
+    /// Until so many polls are parked here.
+    async fn parked(&self, first: &TestApp, polls: usize) {
+        let url = format!("http://{}/metrics", self.app.address);
+        for _ in 0..500 {
+            let metrics = first.get(&url).await.text;
+            if metrics.contains(&format!("malipo_status_waiters {polls}\n")) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("{polls} polls were not parked");
+    }
+}
+
+async fn poll_there_deliver_here(first: &TestApp, there: &Neighbour, orders: &[TestOrder]) {
+    let polls = join_all(orders.iter().map(|order| there.wait(first, order)));
+    let deliveries = async {
+        there.parked(first, orders.len()).await;
+        for order in orders {
+            assert_eq!(first.deliver_word(order, "COMPLETED").await.status, 200);
+        }
+        Instant::now()
+    };
+    let started = Instant::now();
+    let (answers, delivered) = tokio::join!(polls, deliveries);
+
+    for (order, (status, took)) in orders.iter().zip(answers) {
+        assert_eq!(status, "COMPLETED");
+        let after_the_last = (started + took).saturating_duration_since(delivered);
+        // Far less than the twenty seconds of the wait: somebody woke it.
+        assert!(
+            after_the_last < Duration::from_secs(5),
+            "{after_the_last:?}"
+        );
+        assert_eq!(first.sale_of(order).await, SaleCounts::ONE);
+    }
+}
+
+async fn several(app: &TestApp, orders: usize) -> Vec<TestOrder> {
+    let mut bought = Vec::new();
+    for _ in 0..orders {
+        bought.push(app.buy().await);
+    }
+    bought
+}
+
+#[actix_web::test]
+async fn a_guest_who_waits_on_one_server_is_told_of_a_sale_on_another() {
+    let here = TestApp::start(Kind::Postgres).await;
+    let there = Neighbour::of(&here).await;
+    let orders = several(&here, 30).await;
+
+    poll_there_deliver_here(&here, &there, &orders).await;
+}
+
+/// With a `pg_notify` that says nothing: what remains is the question of each second.
+#[actix_web::test]
+async fn a_guest_is_told_although_no_notice_passes_between_the_servers() {
+    let database = TestDatabase::create(Kind::Postgres).await;
+    database
+        .execute(
+            "CREATE FUNCTION public.pg_notify(text, text) RETURNS void LANGUAGE sql AS $$ SELECT $$",
+        )
+        .await;
+    let name = database
+        .text("SELECT current_database()::text")
+        .await
+        .unwrap();
+    database
+        .execute(&format!(
+            "ALTER DATABASE {name} SET search_path = public, pg_catalog"
+        ))
+        .await;
+    let here = TestApp::start_on(database, |_| {}).await;
+    let there = Neighbour::of(&here).await;
+    let orders = several(&here, 10).await;
+
+    poll_there_deliver_here(&here, &there, &orders).await;
+}
+
+/// Ratios of one run: with a thousand waiters the database gets hardly more questions.
+#[actix_web::test]
+async fn a_thousand_idle_waiters_cost_three_questions_a_second_at_most() {
+    const WATCHED: Duration = Duration::from_secs(5);
+    let here = TestApp::start(Kind::Postgres).await;
+    let orders = several(&here, 125).await;
+    let there = Neighbour::of(&here).await;
+    let questions = async || {
+        let sql = "SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = current_database()";
+        let before = here.database.count(sql).await;
+        tokio::time::sleep(WATCHED).await;
+        here.database.count(sql).await - before
+    };
+
+    let alone = questions().await;
+    let crowd = orders
+        .iter()
+        .flat_map(|order| (0..8).map(|_| there.wait(&here, order)));
+    let measured = async {
+        there.parked(&here, 1_000).await;
+        // The reads by which the thousand began are behind us, and in the statistics.
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        questions().await
+    };
+    let with_a_crowd = tokio::select! {
+        with_a_crowd = measured => with_a_crowd,
+        _ = join_all(crowd) => panic!("the waiters were not idle"),
+    };
+
+    let more = with_a_crowd - alone;
+    let allowed = 3 * i64::try_from(WATCHED.as_secs()).unwrap();
+    assert!(
+        more <= allowed,
+        "{alone} questions alone, {with_a_crowd} with a thousand waiters"
+    );
+}
+
+/// What a stranger says on the same channel changes nothing.
+#[actix_web::test]
+async fn nonsense_on_the_channel_disturbs_nobody() {
+    let here = TestApp::start(Kind::Postgres).await;
+    let there = Neighbour::of(&here).await;
+    let orders = several(&here, 3).await;
+    for nonsense in [
+        "",
+        "x",
+        "a|b:c",
+        "|",
+        "0|00000000-0000-0000-0000-000000000000:99",
+    ] {
+        here.database
+            .count(&format!(
+                "SELECT COUNT(*) FROM pg_notify('malipo_orders', '{nonsense}')"
+            ))
+            .await;
+    }
+
+    poll_there_deliver_here(&here, &there, &orders).await;
+}
