@@ -117,6 +117,24 @@ impl TestDatabase {
         }
     }
 
+    /// Where the PostgreSQL server listens.
+    pub fn server_address(&self) -> std::net::SocketAddr {
+        let rest = self.url.split('@').nth(1).unwrap();
+        rest.split('/').next().unwrap().parse().unwrap()
+    }
+
+    /// Until at least so many connections to this PostgreSQL database wait for a lock.
+    pub async fn until_so_many_wait_for_a_lock(&self, waiting: i64) {
+        let sql = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+        for _ in 0..500 {
+            if self.count(sql).await >= waiting {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        panic!("fewer than {waiting} wait for a lock");
+    }
+
     /// A connection beside, for a test that holds a lock.
     pub async fn connect(&self) -> DatabaseConnection {
         Database::connect(quiet(&self.url)).await.unwrap()

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 mod database;
 pub mod process;
+pub mod proxy;
 
 pub use database::{Kind, TestDatabase};
 

@@ -1,0 +1,144 @@
+//! Whatever the database does, ZenoPay is answered within five seconds, and when the
+//! database is back nobody has to restart us.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use sea_orm::{ConnectionTrait, TransactionTrait};
+
+use crate::harness::proxy::{Cable, Proxy};
+use crate::harness::{Answer, Kind, SaleCounts, TestApp, TestDatabase, TestOrder};
+
+/// The contract's limit, and what a busy test machine adds to it.
+const ANSWERED_WITHIN: Duration = Duration::from_millis(5_500);
+
+/// A server whose way to PostgreSQL leads through a cable.
+async fn start_behind_a_cable() -> (TestApp, Proxy) {
+    let database = TestDatabase::create(Kind::Postgres).await;
+    let server: SocketAddr = database.server_address();
+    let cable = Proxy::to(server).await;
+    let through = database
+        .url
+        .replace(&server.to_string(), &cable.address.to_string());
+    let app = TestApp::start_on(database, |config| {
+        config.database.url = malipo::domain::secret::Secret::new(through);
+    })
+    .await;
+    (app, cable)
+}
+
+async fn timed(app: &TestApp, order: &TestOrder) -> (Answer, Duration) {
+    let sent = Instant::now();
+    let answer = app.deliver_word(order, "COMPLETED").await;
+    (answer, sent.elapsed())
+}
+
+/// Sends again, as ZenoPay does, until it is taken.
+async fn deliver_until_taken(app: &TestApp, order: &TestOrder, patience: Duration) {
+    let started = Instant::now();
+    loop {
+        let (answer, took) = timed(app, order).await;
+        assert!(
+            took < ANSWERED_WITHIN,
+            "answered after {took:?}: {}",
+            answer.text
+        );
+        if answer.status == 200 {
+            return;
+        }
+        assert_eq!(answer.status, 503, "{}", answer.text);
+        assert!(
+            started.elapsed() < patience,
+            "not taken after {patience:?}: {}",
+            answer.text
+        );
+        tokio::time::sleep(Duration::from_millis(500)).await;
+    }
+}
+
+#[actix_web::test]
+async fn a_cut_cable_is_answered_503_and_forgotten_when_it_is_mended() {
+    let (app, cable) = start_behind_a_cable().await;
+    let orders = [app.buy().await, app.buy().await];
+
+    cable.set(Cable::Cut);
+    let answers = join_all(orders.iter().map(|order| timed(&app, order))).await;
+    let ready = app.get(&app.url("/health/ready")).await;
+    cable.set(Cable::Whole);
+
+    for (answer, took) in answers {
+        assert_eq!(answer.status, 503, "{}", answer.text);
+        assert!(answer.header("retry-after").is_some());
+        assert!(took < ANSWERED_WITHIN, "{took:?}");
+    }
+    assert_eq!(ready.status, 503);
+    for order in &orders {
+        deliver_until_taken(&app, order, Duration::from_secs(20)).await;
+        assert_eq!(app.sale_of(order).await, SaleCounts::ONE);
+    }
+}
+
+/// Nothing comes back and nothing is closed. What reads is given up soon.
+#[actix_web::test]
+async fn a_black_hole_is_answered_503_and_leaves_no_dead_connection_behind() {
+    let (app, cable) = start_behind_a_cable().await;
+    let orders = more_orders_than_connections(&app).await;
+
+    cable.set(Cable::Silent);
+    let answers = join_all(orders.iter().map(|order| timed(&app, order))).await;
+    // New connections work again; the old ones stay silent for ever.
+    cable.set(Cable::Whole);
+
+    assert_told_to_come_again(&answers);
+    assert_all_are_taken(&app, &orders).await;
+}
+
+/// The worst of all: every connection of the pool falls silent in the midst of a sale.
+#[actix_web::test]
+async fn sales_that_fall_into_a_black_hole_are_made_when_they_are_sent_again() {
+    let (app, cable) = start_behind_a_cable().await;
+    let orders = more_orders_than_connections(&app).await;
+    let psql = app.database.connect().await;
+    let lock = psql.begin().await.unwrap();
+    lock.execute_unprepared("SELECT 1 FROM payments FOR UPDATE")
+        .await
+        .unwrap();
+
+    let deliveries = join_all(orders.iter().map(|order| timed(&app, order)));
+    let falling_silent = async {
+        app.database.until_so_many_wait_for_a_lock(10).await;
+        cable.set(Cable::Silent);
+        lock.rollback().await.unwrap();
+    };
+    let (answers, ()) = tokio::join!(deliveries, falling_silent);
+    cable.set(Cable::Whole);
+
+    assert_told_to_come_again(&answers);
+    assert_all_are_taken(&app, &orders).await;
+}
+
+async fn more_orders_than_connections(app: &TestApp) -> Vec<TestOrder> {
+    let mut orders = Vec::new();
+    for _ in 0..40 {
+        orders.push(app.buy().await);
+    }
+    orders
+}
+
+fn assert_told_to_come_again(answers: &[(Answer, Duration)]) {
+    for (answer, took) in answers {
+        assert_eq!(answer.status, 503, "{}", answer.text);
+        assert!(*took < ANSWERED_WITHIN, "{took:?}");
+    }
+}
+
+async fn assert_all_are_taken(app: &TestApp, orders: &[TestOrder]) {
+    let taken = orders
+        .iter()
+        .map(|order| deliver_until_taken(app, order, Duration::from_secs(90)));
+    join_all(taken).await;
+    for order in orders {
+        assert_eq!(app.sale_of(order).await, SaleCounts::ONE);
+    }
+}
