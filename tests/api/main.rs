@@ -15,6 +15,7 @@ mod harness;
 mod buying;
 mod command_line;
 mod concurrency;
+mod crowds;
 mod deadlines;
 mod gateway;
 mod long_poll;
