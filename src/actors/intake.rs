@@ -105,21 +105,21 @@ impl Orders {
         );
 
         let (proof, loaded) = self.prove(&delivery, token.as_ref(), &read, named).await?;
-        let record = |proof: Proof| self.record(&delivery, proof, token.as_ref(), &read);
+        let record = |proof: Option<Proof>| self.record(&delivery, proof, token.as_ref(), &read);
         match (proof, read.as_ref(), named) {
             (None, Ok(_), Some(order_id)) if self.inner.confirm != Confirm::Never => {
-                self.take_hint(order_id, record(Proof::OrderStatus)).await
+                self.take_hint(order_id, record(None)).await
             }
             (None, _, _) => Err(Rejection::NotAuthentic),
-            (Some(proof), Err(unreadable), _) => {
+            (Some(_), Err(unreadable), _) => {
                 self.journal(record(proof), Outcome::Malformed).await?;
                 Err(Rejection::Malformed(*unreadable))
             }
-            (Some(proof), Ok(_), None) => {
+            (Some(_), Ok(_), None) => {
                 self.journal(record(proof), Outcome::UnknownOrder).await?;
                 Err(Rejection::UnknownOrder)
             }
-            (Some(proof), Ok(told), Some(order_id)) => {
+            (Some(_), Ok(told), Some(order_id)) => {
                 self.take_proven(order_id, told, record(proof), loaded)
                     .await
             }
@@ -151,12 +151,14 @@ impl Orders {
         let (secret, loaded) = match self.inner.registry.webhook_secret(token.order_id) {
             Some(secret) => (Some(secret), None),
             None => {
-                let loaded = self
-                    .inner
-                    .store
-                    .load(token.order_id)
-                    .await
-                    .map_err(rejection)?;
+                let loaded = match self.inner.store.load(token.order_id).await {
+                    Ok(loaded) => loaded,
+                    // Whether it is the right token was not found out.
+                    Err(error) => {
+                        let record = self.record(delivery, by_key, Some(token), read);
+                        return Err(self.failed(error, record).await);
+                    }
+                };
                 (
                     loaded
                         .as_ref()
@@ -184,7 +186,7 @@ impl Orders {
             unconfirmed: false,
             loaded,
         };
-        if self.inner.confirm == Confirm::Always && self.is_ours(order_id).await? {
+        if self.inner.confirm == Confirm::Always && self.is_ours(order_id, &record).await? {
             match self.inner.asks.ask(order_id).await {
                 Some(StatusAnswer::Known(report)) => {
                     case.unconfirmed = report.word != Word::Paid;
@@ -218,12 +220,16 @@ impl Orders {
         order_id: OrderId,
         record: DeliveryRecord,
     ) -> Result<Acknowledged, Rejection> {
-        if !self.is_ours(order_id).await? {
+        if !self.is_ours(order_id, &record).await? {
             return Err(Rejection::NotAuthentic);
         }
         match self.inner.asks.ask(order_id).await {
             Some(StatusAnswer::Known(report)) => {
                 let paid = report.word == Word::Paid;
+                let record = DeliveryRecord {
+                    proof: Some(Proof::OrderStatus.as_str()),
+                    ..record
+                };
                 let mut case = Case::of(Evidence::Gateway(report));
                 // What was not confirmed is not journalled as believed.
                 case.delivery = paid.then(|| record.clone());
@@ -247,17 +253,15 @@ impl Orders {
         Err(Rejection::NotAuthentic)
     }
 
-    async fn is_ours(&self, order_id: OrderId) -> Result<bool, Rejection> {
+    /// Whether there is such an order; `record` is journalled if we fail to find out.
+    async fn is_ours(&self, order_id: OrderId, record: &DeliveryRecord) -> Result<bool, Rejection> {
         if self.inner.registry.webhook_secret(order_id).is_some() {
             return Ok(true);
         }
-        Ok(self
-            .inner
-            .store
-            .load(order_id)
-            .await
-            .map_err(rejection)?
-            .is_some())
+        match self.inner.store.load(order_id).await {
+            Ok(found) => Ok(found.is_some()),
+            Err(error) => Err(self.failed(error, record.clone()).await),
+        }
     }
 
     /// Our own failure: nothing was changed, and the journal says so.
@@ -286,7 +290,7 @@ impl Orders {
     fn record(
         &self,
         delivery: &Delivery,
-        proof: Proof,
+        proof: Option<Proof>,
         token: Option<&PathToken>,
         read: &Result<Notification, Unreadable>,
     ) -> DeliveryRecord {
@@ -302,7 +306,7 @@ impl Orders {
         };
         DeliveryRecord {
             order_id,
-            proof: proof.as_str(),
+            proof: proof.map(Proof::as_str),
             source: "webhook",
             word: told.map(|told| told.report.raw_word.clone()),
             reference: told.and_then(|told| told.report.reference.clone()),
