@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::harness::{Answer, Kind, TestApp, TestOrder};
 
+mod away;
 mod bodies;
 mod confirmation;
 mod fake;
