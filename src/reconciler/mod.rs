@@ -144,11 +144,12 @@ impl Reconciler {
                 })
             }
             Status::Expired => ask_schedule::next_ask(order.created_at, now),
+            // It was due because of a delivery that ZenoPay had not confirmed.
             Status::Completed
             | Status::Failed
             | Status::Cancelled
             | Status::Held
-            | Status::Refunded => None,
+            | Status::Refunded => return Ok(self.store.ask_no_more(order.order_id).await?),
         };
         Ok(self.store.reschedule(order.order_id, next).await?)
     }

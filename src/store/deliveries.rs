@@ -16,8 +16,8 @@ use crate::domain::outcome::Outcome;
 pub struct DeliveryRecord {
     /// As the sender named it; perhaps no order of ours, perhaps no UUID.
     pub order_id: Option<String>,
-    /// Why it was believed, as in `key` or `token`.
-    pub proof: &'static str,
+    /// Why it was believed, as in `key` or `token`; `None` if we failed before we knew.
+    pub proof: Option<&'static str>,
     /// Where it came from, as in `webhook` or `replay`.
     pub source: &'static str,
     /// ZenoPay's word, if it could be read.
@@ -63,7 +63,7 @@ pub(super) async fn insert(
     let row = webhook_deliveries::ActiveModel {
         order_id: Set(delivery.order_id.clone()),
         outcome: Set(outcome.as_str().to_owned()),
-        proof: Set(Some(delivery.proof.to_owned())),
+        proof: Set(delivery.proof.map(str::to_owned)),
         source: Set(Some(delivery.source.to_owned())),
         word: Set(delivery.word.clone()),
         reference: Set(delivery.reference.clone()),

@@ -9,6 +9,9 @@ use super::{Store, StoreError};
 use crate::domain::ids::OrderId;
 use crate::domain::payment::Status;
 
+/// Where an order stands that ZenoPay is asked about again and again.
+const OPEN: [&str; 2] = [Status::Pending.as_str(), Status::Expired.as_str()];
+
 /// An order whose due time has come and which is ours to look at until the lease ends.
 #[derive(Clone, Debug)]
 pub struct DueOrder {
@@ -89,10 +92,25 @@ impl Store {
                     Expr::col(payments::Column::Asks).add(1),
                 )
                 .filter(payments::Column::OrderId.eq(order_id.0))
-                .filter(
-                    payments::Column::Status
-                        .is_in([Status::Pending.as_str(), Status::Expired.as_str()]),
-                )
+                .filter(payments::Column::Status.is_in(OPEN))
+                .exec(&store.inner.writer)
+                .await?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Has ZenoPay asked no more about an order that is settled. An open one is left alone.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be reached.
+    pub async fn ask_no_more(&self, order_id: OrderId) -> Result<(), StoreError> {
+        let store = self.clone();
+        self.run(async move {
+            payments::Entity::update_many()
+                .col_expr(payments::Column::DueAt, Expr::value(None::<DateTime<Utc>>))
+                .filter(payments::Column::OrderId.eq(order_id.0))
+                .filter(payments::Column::Status.is_not_in(OPEN))
                 .exec(&store.inner.writer)
                 .await?;
             Ok(())

@@ -140,6 +140,19 @@ impl TestDatabase {
         Database::connect(quiet(&self.url)).await.unwrap()
     }
 
+    /// Waits until a query counts this many; fails after ten seconds.
+    pub async fn wait_for_count(&self, sql: &str, wanted: i64) {
+        let mut seen = 0;
+        for _ in 0..500 {
+            seen = self.count(sql).await;
+            if seen == wanted {
+                return;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        panic!("{seen} instead of {wanted}: {sql}");
+    }
+
     fn statement(&self, sql: &str) -> Statement {
         let backend = match self.kind {
             Kind::Sqlite => DbBackend::Sqlite,

@@ -1,0 +1,171 @@
+//! When the database does not answer: ZenoPay does, within five seconds, and the work goes on
+//! without whoever waited for it.
+
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::time::{Duration, Instant};
+
+use actix_web::rt::time::sleep;
+use sea_orm::{ConnectionTrait, Database};
+
+use super::fake::{self, FakeZenoPay};
+use super::trouble::retry_after_secs;
+use super::{assert_untouched, deliver_by_token, hold, journal};
+use crate::harness::{Answer, DAILY_PRICE, Kind, SaleCounts, TestApp, TestOrder, body_of};
+
+on_both_databases! {
+    a_database_that_is_away_is_told_within_five_seconds_and_a_later_copy_is_sold,
+    a_delivery_whose_sender_hangs_up_is_sold_all_the_same,
+}
+
+/// Longer than the five seconds of the contract by what a busy test machine may lose.
+const IN_TIME: Duration = Duration::from_secs(6);
+
+async fn a_database_that_is_away_is_told_within_five_seconds_and_a_later_copy_is_sold(kind: Kind) {
+    let app = TestApp::start(kind).await;
+    let (by_key, by_token) = (app.buy().await, app.buy().await);
+    let away = Away::begin(&app, &by_key).await;
+
+    // First over connections that have died, then over none. On SQLite, where the whole file
+    // is locked, one is as good as two.
+    let tries = if kind == Kind::Postgres { 2 } else { 1 };
+    for _ in 0..tries {
+        let began = Instant::now();
+        let answer = app.deliver_word(&by_key, "COMPLETED").await;
+        assert_unavailable(kind, &answer, began);
+    }
+    let began = Instant::now();
+    let body = body_of(&by_token.id, "COMPLETED");
+    let answer = deliver_by_token(&app, &by_token, body.clone()).await;
+    assert_unavailable(kind, &answer, began);
+
+    away.end().await;
+    // A connection that has died may be found out only when it is used.
+    let later = [
+        until_available(|| app.deliver(body_of(&by_key.id, "COMPLETED"))).await,
+        until_available(|| deliver_by_token(&app, &by_token, body.clone())).await,
+    ];
+    for (order, answer) in [&by_key, &by_token].into_iter().zip(later) {
+        assert_eq!(answer.verdict(), (200, "completed".into()));
+        assert_eq!(app.sale_of(order).await, SaleCounts::ONE);
+    }
+    assert_eq!(journal(&app).await.len(), 2);
+}
+
+/// Only on PostgreSQL can one order's row be locked for so long: SQLite gives up the lock of
+/// the whole file before it is time to answer.
+#[actix_web::test]
+async fn a_commit_that_takes_too_long_is_told_in_time_and_is_made_all_the_same() {
+    let app = TestApp::start(Kind::Postgres).await;
+    let order = app.buy().await;
+    let held = hold(&app, &order).await;
+    let began = Instant::now();
+
+    let answer = app.deliver_word(&order, "COMPLETED").await;
+
+    assert!(began.elapsed() < IN_TIME, "{:?}", began.elapsed());
+    assert_eq!(answer.verdict(), (503, "commit_unknown".into()));
+    assert!(retry_after_secs(&answer) >= 1);
+    assert_untouched(&app, &order).await;
+
+    held.rollback().await.unwrap();
+    // Nobody sends it again: the work goes on without the one who waited.
+    app.wait_for(&order, "COMPLETED").await;
+    let again = app.deliver_word(&order, "COMPLETED").await;
+
+    assert_eq!(again.verdict(), (200, "duplicate".into()));
+    assert_eq!(app.sale_of(&order).await, SaleCounts::ONE);
+}
+
+async fn a_delivery_whose_sender_hangs_up_is_sold_all_the_same(kind: Kind) {
+    let zenopay = FakeZenoPay::start();
+    let app = TestApp::start_with(kind, |config| zenopay.configure(config)).await;
+    let order = fake::buy(&app).await;
+    zenopay.answers(200, fake::row(&order, "COMPLETED", DAILY_PRICE));
+    zenopay.holds(true);
+    let mut sender = TcpStream::connect(app.app.address).unwrap();
+    let body = body_of(&order.id, "COMPLETED");
+    let head = "POST /api/v1/customer-portal/webhook/zenopay HTTP/1.1\r\nHost: shop";
+    let length = body.len();
+    write!(sender, "{head}\r\nContent-Length: {length}\r\n\r\n{body}").unwrap();
+    zenopay.wait_until_asked(1).await;
+
+    sender.shutdown(Shutdown::Write).unwrap();
+    // The server hangs up too, so by now nobody waits for the answer.
+    sender.set_read_timeout(Some(IN_TIME)).unwrap();
+    assert!(
+        matches!(sender.read(&mut [0; 64]), Ok(0)),
+        "it was answered"
+    );
+    zenopay.holds(false);
+
+    app.wait_for(&order, "COMPLETED").await;
+    assert_eq!(app.journal(&order.id, "completed").await, 1);
+    assert_eq!(app.sale_of(&order).await, SaleCounts::ONE);
+}
+
+/// The database is out of reach for the server, but not for us.
+enum Away {
+    /// Somebody else writes, for longer than we wait.
+    Locked(sea_orm::DatabaseTransaction),
+    /// Nobody is let in, and who was in is thrown out.
+    Closed {
+        server: sea_orm::DatabaseConnection,
+        name: String,
+    },
+}
+
+impl Away {
+    async fn begin(app: &TestApp, order: &TestOrder) -> Self {
+        if app.database.kind == Kind::Sqlite {
+            return Self::Locked(hold(app, order).await);
+        }
+        let (server, name) = app.database.url.rsplit_once('/').unwrap();
+        let server = Database::connect(format!("{server}/postgres"))
+            .await
+            .unwrap();
+        for sql in [
+            format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false"),
+            format!(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+            ),
+        ] {
+            server.execute_unprepared(&sql).await.unwrap();
+        }
+        let name = name.to_owned();
+        Self::Closed { server, name }
+    }
+
+    async fn end(self) {
+        match self {
+            Self::Locked(held) => held.rollback().await.unwrap(),
+            Self::Closed { server, name } => {
+                let open = format!("ALTER DATABASE {name} ALLOW_CONNECTIONS true");
+                server.execute_unprepared(&open).await.unwrap();
+            }
+        }
+    }
+}
+
+async fn until_available<F: Future<Output = Answer>>(deliver: impl Fn() -> F) -> Answer {
+    let mut answer = deliver().await;
+    for _ in 0..20 {
+        if answer.status != 503 {
+            break;
+        }
+        sleep(Duration::from_millis(100)).await;
+        answer = deliver().await;
+    }
+    answer
+}
+
+fn assert_unavailable(kind: Kind, answer: &Answer, began: Instant) {
+    assert!(began.elapsed() < IN_TIME, "{:?}", began.elapsed());
+    assert_eq!(answer.status, 503, "{}", answer.text);
+    assert!(retry_after_secs(answer) >= 1);
+    // SQLite waits for the lock almost as long as we wait for SQLite; whoever gives up first
+    // on a busy machine, another copy helps.
+    if kind == Kind::Postgres || answer.code() != "commit_unknown" {
+        assert_eq!(answer.code(), "unavailable");
+    }
+}

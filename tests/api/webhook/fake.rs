@@ -1,0 +1,130 @@
+//! A ZenoPay whose answers to order-status a test writes by hand and can hold back, for what
+//! the sandbox does not do: it answers at once, and in perfect JSON.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+use actix_web::{App, HttpResponse, HttpServer, web};
+use malipo::config::{Config, Mode};
+use malipo::domain::secret::Secret;
+use serde_json::json;
+use tokio::sync::watch;
+
+use crate::harness::{KEY, TestApp, TestOrder, fresh_phone};
+
+/// The fake. Clones are the same one.
+#[derive(Clone)]
+pub struct FakeZenoPay {
+    base: String,
+    state: Arc<State>,
+}
+
+struct State {
+    asked: AtomicUsize,
+    answer: Mutex<(u16, String)>,
+    held: watch::Sender<bool>,
+}
+
+impl FakeZenoPay {
+    /// Starts with answers that say nothing.
+    pub fn start() -> Self {
+        let state = Arc::new(State {
+            asked: AtomicUsize::new(0),
+            answer: Mutex::new((200, String::new())),
+            held: watch::Sender::new(false),
+        });
+        let shared = web::Data::from(state.clone());
+        let server = HttpServer::new(move || {
+            App::new()
+                .app_data(shared.clone())
+                .route(
+                    "/api/payments/mobile_money_tanzania",
+                    web::post().to(accept),
+                )
+                .route("/api/payments/order-status", web::get().to(order_status))
+        })
+        .workers(1)
+        .disable_signals()
+        .bind("127.0.0.1:0")
+        .unwrap();
+        let base = format!("http://{}", server.addrs()[0]);
+        actix_web::rt::spawn(server.run());
+        Self { base, state }
+    }
+
+    /// Has the server talk to this one.
+    pub fn configure(&self, config: &mut Config) {
+        config.zenopay.mode = Mode::Live;
+        config.zenopay.base_url = self.base.parse().unwrap();
+        config.zenopay.api_key = Some(Secret::new(KEY));
+    }
+
+    /// What order-status says from now on.
+    pub fn answers(&self, http_status: u16, body: impl Into<String>) {
+        *self.state.answer.lock().unwrap() = (http_status, body.into());
+    }
+
+    /// Keeps everybody waiting who asks from now on, until `false`.
+    pub fn holds(&self, held: bool) {
+        self.state.held.send_replace(held);
+    }
+
+    /// How often it was asked.
+    pub fn asked(&self) -> usize {
+        self.state.asked.load(Ordering::SeqCst)
+    }
+
+    /// Waits until it was asked this often; fails after ten seconds.
+    pub async fn wait_until_asked(&self, times: usize) {
+        for _ in 0..500 {
+            if self.asked() == times {
+                return;
+            }
+            actix_web::rt::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("asked {} times instead of {times}", self.asked());
+    }
+}
+
+async fn accept() -> HttpResponse {
+    HttpResponse::Ok().json(json!({"status": "success", "resultcode": "000"}))
+}
+
+async fn order_status(state: web::Data<State>) -> HttpResponse {
+    state.asked.fetch_add(1, Ordering::SeqCst);
+    let mut held = state.held.subscribe();
+    // The sender outlives this.
+    let _ = held.wait_for(|held| !held).await;
+    let (http_status, body) = state.answer.lock().unwrap().clone();
+    HttpResponse::build(StatusCode::from_u16(http_status).unwrap()).body(body)
+}
+
+/// Buys `daily` from a server that talks to the fake, which keeps no webhook URL.
+pub async fn buy(app: &TestApp) -> TestOrder {
+    let phone = fresh_phone();
+    let answer = app
+        .pay(&json!({"packageId": "daily", "phoneNumber": phone}))
+        .await;
+    assert_eq!(answer.status, 201, "{}", answer.text);
+    TestOrder {
+        id: answer.json()["order_id"].as_str().unwrap().to_owned(),
+        phone,
+        webhook_url: String::new(),
+    }
+}
+
+/// What order-status says of an order that has this word and this amount.
+pub fn row(order: &TestOrder, word: &str, amount: i64) -> String {
+    json!({
+        "reference": "0936183435", "resultcode": "000", "result": "SUCCESS",
+        "message": "Order fetch successful",
+        "data": [{
+            "order_id": order.id, "creation_date": "2025-05-19 08:40:33",
+            "amount": amount.to_string(), "payment_status": word, "transid": "CEJ3I3SETSN",
+            "channel": "MPESA-TZ", "reference": "0936183435", "msisdn": "255744000000",
+        }],
+    })
+    .to_string()
+}
