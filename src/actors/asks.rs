@@ -17,10 +17,21 @@ use crate::store::{GatewayCall, Store};
 use crate::zenopay::client::Client;
 use crate::zenopay::wire::StatusAnswer;
 
-/// Asks under way at most, whoever wants them.
+/// Asks under way at most, for strangers and for ourselves each: strangers must not be able
+/// to keep the reconciler from asking.
 const IN_ALL: usize = 8;
 
+/// On whose account ZenoPay is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asker {
+    /// A delivery without proof.
+    Stranger,
+    /// A proven delivery, the reconciler, an operator.
+    Ourselves,
+}
+
 type Flight = Shared<BoxFuture<'static, Option<StatusAnswer>>>;
+type Flights = Arc<Mutex<HashMap<OrderId, (Asker, Flight)>>>;
 
 /// Asks ZenoPay. Clones share their flights.
 #[derive(Clone)]
@@ -28,7 +39,7 @@ pub struct Asks {
     client: Client,
     store: Store,
     background: Handle,
-    flights: Arc<Mutex<HashMap<OrderId, Flight>>>,
+    flights: Flights,
 }
 
 impl Asks {
@@ -44,16 +55,21 @@ impl Asks {
 
     /// What ZenoPay says about an order's payment. `None` when too many asks are under way,
     /// or one was lost.
-    pub async fn ask(&self, order_id: OrderId) -> Option<StatusAnswer> {
-        self.flight(order_id)?.await
+    pub async fn ask(&self, order_id: OrderId, asker: Asker) -> Option<StatusAnswer> {
+        self.flight(order_id, asker)?.await
     }
 
-    fn flight(&self, order_id: OrderId) -> Option<Flight> {
+    fn flight(&self, order_id: OrderId, asker: Asker) -> Option<Flight> {
         let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(flight) = flights.get(&order_id) {
+        if let Some((_, flight)) = flights.get(&order_id) {
             return Some(flight.clone());
         }
-        if flights.len() >= IN_ALL {
+        if flights
+            .values()
+            .filter(|(other, _)| *other == asker)
+            .count()
+            >= IN_ALL
+        {
             return None;
         }
         let asks = self.clone();
@@ -61,7 +77,7 @@ impl Asks {
             .background
             .spawn(async move { asks.call(order_id).await });
         let flight = async move { task.await.ok() }.boxed().shared();
-        flights.insert(order_id, flight.clone());
+        flights.insert(order_id, (asker, flight.clone()));
         Some(flight)
     }
 
@@ -86,16 +102,20 @@ impl Asks {
             answer: word,
             detail,
         };
-        if let Err(error) = self.store.record_call(call).await {
-            warn!(%order_id, %error, "a call to ZenoPay could not be recorded");
-        }
+        // Beside the flight: a slow database must not hold the answer back.
+        let store = self.store.clone();
+        self.background.spawn(async move {
+            if let Err(error) = store.record_call(call).await {
+                warn!(%order_id, %error, "a call to ZenoPay could not be recorded");
+            }
+        });
         answer
     }
 }
 
 struct Landing {
     order_id: OrderId,
-    flights: Arc<Mutex<HashMap<OrderId, Flight>>>,
+    flights: Flights,
 }
 
 impl Drop for Landing {

@@ -10,7 +10,7 @@ use crate::domain::outcome::Outcome;
 use crate::domain::payment::Status;
 use crate::store::{DeliveryRecord, StoreError};
 use crate::zenopay::proof::{PathToken, Proof};
-use crate::zenopay::wire::{Notification, Unreadable};
+use crate::zenopay::wire::{Notification, Unreadable, read_webhook};
 
 /// One POST from ZenoPay, or from somebody who says so.
 pub struct Delivery {
@@ -26,6 +26,75 @@ pub struct Delivery {
     pub received_at: DateTime<Utc>,
     /// The same moment, for measuring.
     pub received: Instant,
+}
+
+/// A delivery that has been read. Nothing later looks at JSON.
+pub(super) struct Letter {
+    pub delivery: Delivery,
+    pub told: Result<Notification, Unreadable>,
+    /// The order that the body names, if it names one.
+    pub in_body: Option<OrderId>,
+    pub token: Token,
+}
+
+/// What stands in the place of a token.
+pub(super) enum Token {
+    Absent,
+    /// Something, but no token.
+    Garbage,
+    Present(PathToken),
+}
+
+impl Letter {
+    pub fn open(delivery: Delivery) -> Self {
+        let told = read_webhook(&delivery.body);
+        let token = match delivery.path_token.as_deref().map(PathToken::read) {
+            None => Token::Absent,
+            Some(None) => Token::Garbage,
+            Some(Some(token)) => Token::Present(token),
+        };
+        let in_body = told
+            .as_ref()
+            .ok()
+            .and_then(|told| told.order_id.parse().ok());
+        Self {
+            delivery,
+            told,
+            in_body,
+            token,
+        }
+    }
+
+    /// Which order it is about, by what it says.
+    pub fn named(&self) -> Option<OrderId> {
+        self.in_body.or(match &self.token {
+            Token::Present(token) => Some(token.order_id),
+            Token::Absent | Token::Garbage => None,
+        })
+    }
+
+    /// Its line in the journal; without proof if we failed before we knew.
+    pub fn record(&self, proof: Option<Proof>) -> DeliveryRecord {
+        let told = self.told.as_ref().ok();
+        // One spelling an order, so that the journal's own unique key sees copies.
+        let order_id = match (self.named(), told) {
+            (Some(order_id), _) => Some(order_id.to_string()),
+            (None, Some(told)) => Some(told.order_id.clone()),
+            (None, None) => None,
+        };
+        DeliveryRecord {
+            order_id,
+            proof: proof.map(Proof::as_str),
+            source: "webhook",
+            word: told.map(|told| told.report.raw_word.clone()),
+            reference: told.and_then(|told| told.report.reference.clone()),
+            amount: told.and_then(|told| told.report.amount),
+            received_at: self.delivery.received_at,
+            received: self.delivery.received,
+            content_type: self.delivery.content_type.clone(),
+            body: self.delivery.body.clone(),
+        }
+    }
 }
 
 /// What ZenoPay is told: this is safe with us.
@@ -65,48 +134,15 @@ pub enum Rejection {
     Internal,
 }
 
-impl Delivery {
-    /// Its line in the journal.
-    pub(super) fn record(
-        &self,
-        proof: Proof,
-        token: Option<&PathToken>,
-        read: &Result<Notification, Unreadable>,
-    ) -> DeliveryRecord {
-        let told = read.as_ref().ok();
-        // One spelling an order, so that the journal's own unique key sees copies.
-        let order_id = match told {
-            Some(told) => Some(
-                told.order_id
-                    .parse::<OrderId>()
-                    .map_or_else(|_| told.order_id.clone(), |id| id.to_string()),
-            ),
-            None => token.map(|token| token.order_id.to_string()),
-        };
-        DeliveryRecord {
-            order_id,
-            proof: proof.as_str(),
-            source: "webhook",
-            word: told.map(|told| told.report.raw_word.clone()),
-            reference: told.and_then(|told| told.report.reference.clone()),
-            amount: told.and_then(|told| told.report.amount),
-            received_at: self.received_at,
-            received: self.received,
-            content_type: self.content_type.clone(),
-            body: self.body.clone(),
-        }
-    }
-}
-
 impl Rejection {
-    /// The label of `malipo_webhooks_total`.
+    /// The label of `malipo_webhooks_total`: all that is answered 503 is `busy`.
     pub fn label(&self) -> &'static str {
         match self {
             Self::NotAuthentic => "unauthenticated",
             Self::UnknownOrder => Outcome::UnknownOrder.as_str(),
             Self::Malformed(_) => Outcome::Malformed.as_str(),
-            Self::Busy => "busy",
-            Self::Unavailable | Self::CommitUnknown | Self::Internal => Outcome::Error.as_str(),
+            Self::Busy | Self::Unavailable | Self::CommitUnknown => "busy",
+            Self::Internal => Outcome::Error.as_str(),
         }
     }
 }

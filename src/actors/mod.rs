@@ -5,11 +5,12 @@
 //! long polls, `asks` is the way to ZenoPay's order-status.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::config::{ActorsConfig, Confirm};
 use crate::domain::ids::OrderId;
@@ -21,6 +22,7 @@ pub mod asks;
 mod delivery;
 pub mod facts;
 pub mod gauge;
+mod hints;
 mod intake;
 pub mod neighbours;
 mod order;
@@ -30,7 +32,9 @@ pub mod status;
 mod status_actor;
 
 use asks::Asks;
+use delivery::Letter;
 use gauge::ActorView;
+use hints::Hints;
 use registry::Registry;
 
 pub use delivery::{Acknowledged, Delivery, Rejection};
@@ -49,6 +53,9 @@ struct Inner {
     registry: Registry,
     store: Store,
     asks: Asks,
+    hints: Hints,
+    /// Deliveries in the process, `actors.in_flight_max` of them.
+    places: Arc<Semaphore>,
     keys: Keys,
     confirm: Confirm,
     metrics: Arc<Metrics>,
@@ -74,12 +81,17 @@ impl Orders {
         background: Handle,
     ) -> Self {
         let (store, metrics) = (tools.store.clone(), tools.metrics.clone());
+        let places = Arc::new(Semaphore::new(
+            limits.in_flight_max.min(Semaphore::MAX_PERMITS),
+        ));
         let registry = Registry::new(Arc::new(tools), limits, arbiters);
         let Belief { keys, confirm } = belief;
         let inner = Inner {
             registry,
             store,
             asks,
+            hints: Hints::default(),
+            places,
             keys,
             confirm,
             metrics,
@@ -96,36 +108,49 @@ impl Orders {
     /// # Errors
     /// The [`Rejection`], which says whether another copy would help.
     pub async fn receive(&self, delivery: Delivery) -> Result<Acknowledged, Rejection> {
-        let received = delivery.received;
+        let letter = Letter::open(delivery);
+        let (named, received) = (letter.named(), letter.delivery.received);
+        info!(order_id = named.map(display), "webhook received");
+        // Before anything is started for it.
+        let Ok(place) = self.inner.places.clone().try_acquire_owned() else {
+            return self.answered(named, received, Err(Rejection::Busy));
+        };
+
         let orders = self.clone();
         let work = self.inner.background.spawn(async move {
-            let (named, result) = orders.take_in(delivery).await;
-            orders.count(named, received.elapsed(), &result);
-            result
+            let result = orders.take_in(&letter).await;
+            drop(place);
+            orders.answered(named, received, result)
         });
         match timeout(ANSWER_WITHIN, work).await {
             Ok(Ok(result)) => result,
+            // Not in the journal, so not 500: another copy must come.
             Ok(Err(panic)) => {
-                tracing::error!(%panic, "webhook panicked");
-                Err(Rejection::Internal)
+                error!(order_id = named.map(display), %panic, "webhook panicked");
+                self.answered(named, received, Err(Rejection::Unavailable))
             }
             Err(_) => {
-                warn!("webhook unanswered in time; the work goes on");
-                Err(Rejection::CommitUnknown)
+                warn!(
+                    order_id = named.map(display),
+                    "the answer cannot wait; the work goes on"
+                );
+                self.answered(named, received, Err(Rejection::CommitUnknown))
             }
         }
     }
 
-    fn count(
+    /// Counts and logs an answer.
+    fn answered(
         &self,
         named: Option<OrderId>,
-        took: Duration,
-        result: &Result<Acknowledged, Rejection>,
-    ) {
-        let outcome = match result {
+        received: Instant,
+        result: Result<Acknowledged, Rejection>,
+    ) -> Result<Acknowledged, Rejection> {
+        let outcome = match &result {
             Ok(done) => done.outcome.as_str(),
             Err(rejection) => rejection.label(),
         };
+        let took = received.elapsed();
         self.inner
             .metrics
             .webhooks
@@ -133,8 +158,11 @@ impl Orders {
             .inc();
         self.inner.metrics.webhook.observe(took);
         let processing_ms = took.as_secs_f64() * 1_000.0;
-        let order_id = named.map(tracing::field::display);
-        info!(order_id, outcome, processing_ms, "webhook processed");
+        info!(
+            order_id = named.map(display),
+            outcome, processing_ms, "webhook processed"
+        );
+        result
     }
 
     /// Has an order's actor weigh evidence that no webhook brought.

@@ -5,7 +5,7 @@
 //! conditional update and the unique keys do that, also beside another process.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use actix::{Actor, ActorFutureExt, AtomicResponse, Context, Handler, Message, WrapFuture};
 use chrono::{DateTime, Utc};
@@ -28,6 +28,8 @@ use crate::store::{Change, DeliveryRecord, Store, StoreError};
 
 /// How often an order is loaded and decided again when somebody else changed it first.
 const TRIES: u32 = 3;
+/// A dead connection shows at once; what takes longer is a database that does not answer.
+const STALE_WITHIN: Duration = Duration::from_millis(500);
 
 /// What every order actor needs.
 pub struct Tools {
@@ -169,14 +171,18 @@ async fn weigh(
     mut known: Option<Payment>,
     case: Case,
 ) -> (Result<Weighed, WeighError>, Option<Payment>) {
-    for _ in 0..TRIES {
+    for attempt in 1..=TRIES {
+        let began = Instant::now();
+        let was_known = known.is_some();
         let payment = match known.take() {
-            Some(payment) => payment,
-            None => match tools.store.load(order_id).await {
-                Ok(Some(payment)) => payment,
-                Ok(None) => return (Err(WeighError::UnknownOrder), None),
-                Err(error) => return (Err(error.into()), None),
-            },
+            Some(payment) => Ok(Some(payment)),
+            None => tools.store.load(order_id).await,
+        };
+        let payment = match payment {
+            Ok(Some(payment)) => payment,
+            Ok(None) => return (Err(WeighError::UnknownOrder), None),
+            Err(error) if attempt == 1 && is_stale_connection(&error, began) => continue,
+            Err(error) => return (Err(error.into()), None),
         };
         let facts = tools.facts.now();
         let mut decision = decide(&payment, &case.evidence, &facts);
@@ -189,17 +195,24 @@ async fn weigh(
         match tools.store.commit(change).await {
             Ok(()) => {
                 tools.metrics.transaction.observe(began.elapsed());
-                let weighed = publish(tools, &payment, decision);
+                let weighed = publish(tools, &payment, decision, was_known);
                 let now_known = Payment::clone(&weighed.payment);
                 return (Ok(weighed), Some(now_known));
             }
             // Somebody else was first, or the fresh code exists: look again.
             Err(StoreError::Conflict | StoreError::CodeTaken) => {}
+            Err(error) if attempt == 1 && is_stale_connection(&error, began) => {}
             Err(error) => return (Err(error.into()), None),
         }
     }
     warn!(%order_id, tries = TRIES, "the order changed under every decision");
     (Err(StoreError::Conflict.into()), None)
+}
+
+/// After a restart of PostgreSQL every old connection fails once, at once and before
+/// anything is written; ZenoPay may never send again, so we try again ourselves.
+fn is_stale_connection(error: &StoreError, began: Instant) -> bool {
+    matches!(error, StoreError::Unavailable(_)) && began.elapsed() < STALE_WITHIN
 }
 
 fn change(payment: &Payment, decision: &Decision, case: &Case, now: DateTime<Utc>) -> Change {
@@ -222,7 +235,7 @@ fn change(payment: &Payment, decision: &Decision, case: &Case, now: DateTime<Utc
 }
 
 /// Tells the waiters and the log.
-fn publish(tools: &Tools, before: &Payment, decision: Decision) -> Weighed {
+fn publish(tools: &Tools, before: &Payment, decision: Decision, was_known: bool) -> Weighed {
     // Invariant: called only after the commit.
     let committed = Instant::now();
     let (payment, refused) = match decision.effect {
@@ -232,11 +245,15 @@ fn publish(tools: &Tools, before: &Payment, decision: Decision) -> Weighed {
         Effect::Refuse => (before.clone(), true),
     };
     let payment = Arc::new(payment);
-    if payment.version != before.version {
+    let changed = payment.version != before.version;
+    // What had to be read may be news to somebody too, as after a commit whose end was lost.
+    if changed || !was_known {
         tools.status.publish(Notice {
             payment: payment.clone(),
             committed,
         });
+    }
+    if changed {
         info!(
             order_id = %payment.order_id,
             from = before.status.as_str(),

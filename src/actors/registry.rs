@@ -50,8 +50,9 @@ impl Registry {
         }
     }
 
-    /// Has an order's actor weigh a case, and waits for the end of it. Who stops waiting
-    /// cancels nothing: the message is the actor's.
+    /// Has an order's actor weigh a case, and waits for the end of it. A case that is being
+    /// weighed is weighed to its end; one that still waits is dropped with whoever sent it,
+    /// so send from a task that nobody cancels.
     pub async fn send(&self, order_id: OrderId, case: Case) -> Result<Weighed, WeighError> {
         for _ in 0..INCARNATIONS {
             let (address, permit) = self.admit(order_id)?;

@@ -8,7 +8,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use actix::{Actor, Addr, Arbiter};
@@ -53,7 +53,6 @@ impl Drop for Seat {
 /// Interest in one order.
 pub struct Watching {
     receiver: watch::Receiver<News>,
-    known: Arc<AtomicI32>,
     draining: CancellationToken,
     metrics: Arc<Metrics>,
     _seat: Seat,
@@ -108,7 +107,8 @@ impl StatusBoard {
         self.address.do_send(Publish(notice));
     }
 
-    /// Which orders somebody waits for, and the newest version that is known of each here.
+    /// Which orders somebody waits for, and the newest version of each that was published
+    /// here; 0 is none.
     pub async fn watched(&self) -> HashMap<OrderId, i32> {
         // The actor ends with the server, and so do its waiters.
         self.address.send(WhatIsWatched).await.unwrap_or_default()
@@ -117,10 +117,9 @@ impl StatusBoard {
     /// Takes a seat and subscribes; `None` when there is no seat.
     pub async fn watch(&self, order_id: OrderId) -> Option<Watching> {
         let seat = self.seat()?;
-        let (receiver, known) = self.address.send(Watch(order_id)).await.ok()??;
+        let receiver = self.address.send(Watch(order_id)).await.ok()??;
         Some(Watching {
             receiver,
-            known,
             draining: self.draining.clone(),
             metrics: self.metrics.clone(),
             _seat: seat,
@@ -160,9 +159,6 @@ impl StatusBoard {
             return Ok(None);
         };
         let mut payment = Arc::new(payment);
-        if let Some(watching) = &watching {
-            watching.has_seen(&payment);
-        }
         let Some(mut watching) = watching else {
             return Ok(Some(Answered {
                 payment,
@@ -223,11 +219,6 @@ async fn read_again(store: &Store, known: Arc<Payment>) -> Arc<Payment> {
 }
 
 impl Watching {
-    /// The waiter has read the order, so that older news need not be fetched for it.
-    pub fn has_seen(&self, payment: &Payment) {
-        self.known.fetch_max(payment.version, Ordering::Relaxed);
-    }
-
     /// The order after its next commit; `None` when the server stops.
     pub async fn next(&mut self) -> Option<Arc<Payment>> {
         tokio::select! {

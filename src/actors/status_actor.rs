@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use actix::{Actor, AsyncContext, Context, Handler, Message, MessageResult};
@@ -32,8 +32,9 @@ pub(super) type News = Option<Notice>;
 /// One order that somebody waits for.
 struct Watched {
     news: watch::Sender<News>,
-    /// The newest version that anybody here has seen.
-    known: Arc<AtomicI32>,
+    /// The newest version that was published here; 0 is none. What one waiter has read does
+    /// not count: another one may have read before it.
+    published: i32,
 }
 
 /// The actor: who watches what.
@@ -73,23 +74,20 @@ impl StatusActor {
 
 pub(super) struct Watch(pub OrderId);
 
-/// A subscription, and what is known of its order.
-pub(super) type Subscribed = (watch::Receiver<News>, Arc<AtomicI32>);
-
 impl Message for Watch {
-    type Result = Option<Subscribed>;
+    type Result = Option<watch::Receiver<News>>;
 }
 
 impl Handler<Watch> for StatusActor {
-    type Result = Option<Subscribed>;
+    type Result = Option<watch::Receiver<News>>;
 
     fn handle(&mut self, Watch(order_id): Watch, _: &mut Context<Self>) -> Self::Result {
         let watched = self.watched.entry(order_id).or_insert_with(|| Watched {
             news: watch::Sender::new(None),
-            known: Arc::default(),
+            published: 0,
         });
         let free = watched.news.receiver_count() < WAITERS_PER_ORDER;
-        let subscribed = free.then(|| (watched.news.subscribe(), watched.known.clone()));
+        let subscribed = free.then(|| watched.news.subscribe());
         self.count();
         subscribed
     }
@@ -108,13 +106,9 @@ impl Handler<WhatIsWatched> for StatusActor {
         let watched = self
             .watched
             .iter()
-            .filter(|(_, watched)| watched.news.receiver_count() > 0);
-        let known = |watched: &Watched| watched.known.load(Ordering::Relaxed);
-        MessageResult(
-            watched
-                .map(|(order_id, watched)| (*order_id, known(watched)))
-                .collect(),
-        )
+            .filter(|(_, watched)| watched.news.receiver_count() > 0)
+            .map(|(order_id, watched)| (*order_id, watched.published));
+        MessageResult(watched.collect())
     }
 }
 
@@ -129,10 +123,11 @@ impl Handler<Publish> for StatusActor {
 
     fn handle(&mut self, Publish(notice): Publish, _: &mut Context<Self>) {
         self.metrics.notices.inc();
-        if let Some(watched) = self.watched.get(&notice.payment.order_id) {
-            watched
-                .known
-                .fetch_max(notice.payment.version, Ordering::Relaxed);
+        // Read by the neighbours' loop, it may be older than what an actor here published.
+        if let Some(watched) = self.watched.get_mut(&notice.payment.order_id)
+            && notice.payment.version > watched.published
+        {
+            watched.published = notice.payment.version;
             // Fails only when nobody listens any more.
             let _ = watched.news.send(Some(notice));
         }

@@ -116,10 +116,31 @@ impl Checkout {
         }
         let package = self.package(&purchase).await?;
         let order = self.new_order(&purchase, package);
-        match self.inner.store.place(order, self.inner.limits).await? {
-            Placed::Created(payment) => self.push(payment).await,
-            Placed::Resumed(payment) => same_purchase(&purchase, payment).map(Bought::Resumed),
-            Placed::Refused(refusal) => Err(CheckoutError::Refused(refusal)),
+        // From here on in a task of its own: a guest who hangs up between the row and the
+        // push would otherwise leave an order that nobody ever pushes.
+        let checkout = self.clone();
+        let task = self
+            .inner
+            .background
+            .spawn(async move { checkout.place(purchase, order).await });
+        task.await
+            .unwrap_or_else(|panic| Err(StoreError::Panicked(panic.to_string()).into()))
+    }
+
+    async fn place(&self, purchase: Purchase, order: NewOrder) -> Result<Bought, CheckoutError> {
+        let order_id = order.order_id;
+        match self.inner.store.place(order, self.inner.limits).await {
+            Ok(Placed::Created(payment)) => self.push(payment).await,
+            Ok(Placed::Resumed(payment)) => same_purchase(&purchase, payment).map(Bought::Resumed),
+            Ok(Placed::Refused(refusal)) => Err(CheckoutError::Refused(refusal)),
+            // If the row is there, only we could have pushed it, and we have not.
+            Err(unknown @ StoreError::CommitUnknown(_)) => {
+                match self.inner.store.load(order_id).await? {
+                    Some(payment) => self.push(payment).await,
+                    None => Err(unknown.into()),
+                }
+            }
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -162,20 +183,8 @@ impl Checkout {
         }
     }
 
-    /// Has the phone ring. The guest may hang up; the task goes on.
+    /// Has the phone ring. Called once an order.
     async fn push(&self, payment: Payment) -> Result<Bought, CheckoutError> {
-        let checkout = self.clone();
-        let task = {
-            let payment = payment.clone();
-            self.inner
-                .background
-                .spawn(async move { checkout.call_gateway(payment).await })
-        };
-        // A push that panicked is one whose end is unknown.
-        task.await.unwrap_or(Ok(Bought::Unclear(payment)))
-    }
-
-    async fn call_gateway(&self, payment: Payment) -> Result<Bought, CheckoutError> {
         let order_id = payment.order_id;
         let at = Utc::now();
         let (answer, facts) = self.inner.client.create(&self.request(&payment)).await;
@@ -184,7 +193,7 @@ impl Checkout {
             CreateAnswer::Refused { reason } => ("refused", Some(reason.clone())),
             CreateAnswer::Unknown { reason } => ("unknown", Some(reason.clone())),
         };
-        info!(%order_id, answer = word, duration_ms = facts.duration.as_millis(), "push");
+        info!(%order_id, answer = word, duration_ms = facts.duration.as_millis() as u64, "push");
         let call = GatewayCall {
             order_id,
             kind: "create",

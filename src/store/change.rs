@@ -68,10 +68,7 @@ async fn write(txn: &DatabaseTransaction, change: &Change) -> Result<(), StoreEr
             sale::revoke(txn, next).await?;
         }
         Effect::Keep | Effect::Refuse => still_the_same(txn, before).await?,
-        Effect::Ask(at) => {
-            still_the_same(txn, before).await?;
-            ask_at(txn, before, *at).await?;
-        }
+        Effect::Ask(at) => ask_unless_changed(txn, before, *at).await?,
     }
     if let Some(at) = change.ask_at {
         ask_at(txn, before, at).await?;
@@ -121,6 +118,7 @@ async fn still_the_same(txn: &DatabaseTransaction, before: &Payment) -> Result<(
     }
 }
 
+/// Also of a settled order: somebody claims what ZenoPay does not confirm.
 async fn ask_at(
     txn: &DatabaseTransaction,
     before: &Payment,
@@ -132,6 +130,24 @@ async fn ask_at(
         .exec(txn)
         .await?;
     Ok(())
+}
+
+async fn ask_unless_changed(
+    txn: &DatabaseTransaction,
+    before: &Payment,
+    at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let done = payments::Entity::update_many()
+        .col_expr(payments::Column::DueAt, Expr::value(at))
+        .filter(payments::Column::Id.eq(before.id))
+        .filter(payments::Column::Version.eq(before.version))
+        .exec(txn)
+        .await?;
+    if done.rows_affected == 0 {
+        Err(StoreError::Conflict)
+    } else {
+        Ok(())
+    }
 }
 
 async fn remark(txn: &DatabaseTransaction, change: &Change) -> Result<(), StoreError> {

@@ -4,7 +4,7 @@ use std::fs::{File, TryLockError};
 use std::time::Duration;
 
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
-use sea_orm::sqlx::{self, Connection, PgConnection};
+use sea_orm::sqlx::{self, Connection, Executor, PgConnection};
 use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr, RuntimeErr};
 use tokio::time::timeout;
 use tracing::log::LevelFilter;
@@ -20,8 +20,12 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(25);
 /// A connection that was idle for this long is tested before use.
 const IDLE_BEFORE_PING: Duration = Duration::from_secs(30);
-/// Connections to PostgreSQL a process; more than that only queue inside PostgreSQL.
-const POSTGRES_CONNECTIONS: u32 = 24;
+/// Connections to PostgreSQL that write; more than that only queue inside PostgreSQL.
+const POSTGRES_WRITERS: u32 = 16;
+/// Connections to PostgreSQL that read: a rush of polls must not hold up a sale.
+const POSTGRES_READERS: u32 = 8;
+/// How long a connection may take to show that it can be used again.
+const CLEAN_WITHIN: Duration = Duration::from_secs(1);
 /// Connections that read one SQLite file.
 const SQLITE_READERS: u32 = 4;
 /// How long SQLite waits for the write lock of another process, as `malipo migrate`.
@@ -46,11 +50,12 @@ pub(super) async fn pools(url: &str, wedged: &Wedged) -> Result<Pools, DbErr> {
         })
     } else {
         greet(url).await?;
-        let pool = Database::connect(postgres(url, POSTGRES_CONNECTIONS, wedged)).await?;
+        let writer = Database::connect(postgres(url, POSTGRES_WRITERS, wedged)).await?;
+        let reader = Database::connect(postgres(url, POSTGRES_READERS, wedged)).await?;
         let side = Database::connect(postgres(url, 1, wedged)).await?;
         Ok(Pools {
-            writer: pool.clone(),
-            reader: pool,
+            writer,
+            reader,
             side: Some(side),
         })
     }
@@ -96,6 +101,20 @@ fn sqlite(url: &str, connections: u32, read_only: bool) -> ConnectOptions {
                 .foreign_keys(true)
                 .busy_timeout(SQLITE_BUSY)
                 .pragma("query_only", if read_only { "on" } else { "off" })
+        })
+        .map_sqlx_sqlite_pool_opts(|pool| {
+            pool.after_release(|connection, _| {
+                Box::pin(async move {
+                    // Lets a rollback that is queued run.
+                    if connection.is_in_transaction() {
+                        connection.ping().await?;
+                    }
+                    // A full disk makes SQLite roll back by itself, and then sqlx's count of
+                    // open transactions is wrong for ever: its next "commit" would release a
+                    // savepoint and nothing would be durable. Such a connection is closed.
+                    Ok(!connection.is_in_transaction())
+                })
+            })
         });
     options
 }
@@ -114,13 +133,26 @@ fn postgres(url: &str, connections: u32, wedged: &Wedged) -> ConnectOptions {
                 ("idle_in_transaction_session_timeout", millis.as_str()),
                 // A 200 must survive a power cut.
                 ("synchronous_commit", "on"),
+                // Limits are counted after a lock was waited for, and must see what came
+                // before it.
+                ("default_transaction_isolation", "read committed"),
             ])
         })
         .map_sqlx_postgres_pool_opts(move |pool| {
             let wedged = wedged.clone();
-            pool.after_release(move |_, _| {
-                let verdict = wedged.may_be_used_again();
-                Box::pin(async move { verdict })
+            pool.after_release(move |connection, _| {
+                let wary = wedged.is_wary();
+                Box::pin(async move {
+                    if wary {
+                        // Also ends what a dropped BEGIN has left open; outside a
+                        // transaction it is no more than a warning.
+                        let clean = connection.execute("ROLLBACK");
+                        timeout(CLEAN_WITHIN, clean)
+                            .await
+                            .map_err(|_| sqlx::Error::PoolTimedOut)??;
+                    }
+                    Ok(true)
+                })
             })
         });
     options

@@ -32,15 +32,18 @@ pub enum StoreError {
 }
 
 /// PostgreSQL's codes after which a later try may succeed (appendix A of its manual):
-/// connection exceptions, shutdown, cannot connect now, too many connections, lock not
-/// available, query cancelled by a time-out, serialization failure, deadlock, disk full.
-const LATER: [&str; 10] = [
+/// shutdown, cannot connect now, too many connections, lock not available, query cancelled
+/// by a time-out, serialization failure, deadlock, disk full, out of memory, a standby that
+/// only reads, our own transaction time-out, idle time-out, I/O error. Class 08, connection
+/// exceptions, counts too.
+const LATER: [&str; 14] = [
     "57P01", "57P02", "57P03", "53300", "55P03", "57014", "40001", "40P01", "53100", "53200",
+    "25006", "25P03", "57P05", "58030",
 ];
 
-/// SQLite's primary result codes with the same meaning: busy, locked, I/O error, full,
-/// cannot open.
-const SQLITE_LATER: [i32; 5] = [5, 6, 10, 13, 14];
+/// SQLite's primary result codes with the same meaning: busy, locked, no memory, read-only,
+/// I/O error, full, cannot open, protocol.
+const SQLITE_LATER: [i32; 8] = [5, 6, 7, 8, 10, 13, 14, 15];
 
 impl StoreError {
     /// Classifies an error of a statement before the commit: nothing of it will stay.

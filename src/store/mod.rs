@@ -267,7 +267,7 @@ impl Store {
 /// Ends a transaction that failed, so that its connection goes back clean.
 async fn roll_back(txn: DatabaseTransaction) {
     if let Err(error) = txn.rollback().await {
-        // The pool drops such a connection, and the database rolls back by itself.
+        // The pool looks at every connection that comes back; see connect.rs.
         warn!(%error, "rollback failed");
     }
 }

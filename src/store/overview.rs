@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use entities::{payments, sms_messages};
 use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect};
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, rows};
 use crate::domain::payment::Status;
 
 /// What is open now.
@@ -45,7 +45,9 @@ impl Store {
     }
 
     async fn count_payments(&self, status: Status) -> Result<u64, StoreError> {
-        let open = payments::Entity::find().filter(payments::Column::Status.eq(status.as_str()));
+        let open = payments::Entity::find()
+            .filter(rows::is_open())
+            .filter(payments::Column::Status.eq(status.as_str()));
         Ok(open.count(&self.inner.reader).await?)
     }
 

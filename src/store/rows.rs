@@ -3,6 +3,8 @@
 use chrono::{DateTime, Utc};
 use entities::{packages, payments, vouchers};
 use sea_orm::ActiveValue::{NotSet, Set};
+use sea_orm::ColumnTrait;
+use sea_orm::sea_query::{Expr, SimpleExpr};
 
 use super::StoreError;
 use crate::domain::ids::OrderId;
@@ -19,12 +21,10 @@ pub(super) fn payment(
     row: payments::Model,
     voucher: Option<vouchers::Model>,
 ) -> Result<Payment, StoreError> {
-    let status = Status::read(&row.status)
-        .ok_or_else(|| StoreError::Corrupt(format!("payments.status {:?}", row.status)))?;
     Ok(Payment {
         id: row.id,
         order_id: OrderId(row.order_id),
-        status,
+        status: status(&row.status)?,
         version: row.version,
         phone: Phone::from_stored(row.phone),
         customer_name: row.customer_name.map(Personal::new),
@@ -58,6 +58,23 @@ pub(super) fn payment(
         processed_at: row.processed_at,
         voucher: voucher.map(self::voucher),
     })
+}
+
+pub(super) fn status(word: &str) -> Result<Status, StoreError> {
+    Status::read(word).ok_or_else(|| StoreError::Corrupt(format!("payments.status {word:?}")))
+}
+
+/// The predicate of the index `payments_open`, to the letter: SQLite uses a partial index
+/// only where it sees its predicate.
+pub(super) fn is_open() -> SimpleExpr {
+    Expr::cust("status IN ('PENDING', 'HELD')")
+}
+
+/// Orders that money can still complete by itself.
+pub(super) fn may_still_be_paid() -> SimpleExpr {
+    payments::Column::Status.is_not_in(
+        [Status::Completed, Status::Refunded, Status::Held].map(|status| status.as_str()),
+    )
 }
 
 fn voucher(row: vouchers::Model) -> Voucher {

@@ -19,6 +19,7 @@ mod crowds;
 mod deadlines;
 mod gateway;
 mod long_poll;
+mod model;
 mod neighbours;
 mod operators;
 mod peers;

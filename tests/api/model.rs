@@ -1,0 +1,256 @@
+//! Random stories of an order, told to the real server and to a small model that was
+//! written from the contract alone. After every step both must say the same.
+
+use futures_util::future::join_all;
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
+use serde_json::json;
+
+use crate::harness::{DAILY_PRICE, Kind, SaleCounts, TestApp, TestOrder};
+
+on_both_databases! {
+    every_story_of_an_order_ends_as_the_contract_says,
+}
+
+/// Stories a run; `MALIPO_TEST_STORIES` asks for more.
+const STORIES: usize = 25;
+
+/// One thing that happens.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    /// ZenoPay posts this word and amount, in so many copies at once.
+    Webhook(Word, Amount, usize),
+    /// ZenoPay knows this word, posts nothing, and the reconciler asks.
+    Asked(Word),
+    /// The time to pay is over.
+    Deadline,
+    /// The order's actor leaves memory.
+    Forgotten,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Word {
+    Paid,
+    Failed,
+    Cancelled,
+    InProgress,
+    Unheard,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Amount {
+    Unsaid,
+    Price,
+    More,
+    Less,
+}
+
+impl Word {
+    fn text(self) -> &'static str {
+        match self {
+            Self::Paid => "COMPLETED",
+            Self::Failed => "FAILED",
+            Self::Cancelled => "CANCELLED",
+            Self::InProgress => "PENDING",
+            Self::Unheard => "UNPAID",
+        }
+    }
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let word = prop_oneof![
+        3 => Just(Word::Paid),
+        2 => Just(Word::Failed),
+        1 => Just(Word::Cancelled),
+        1 => Just(Word::InProgress),
+        1 => Just(Word::Unheard),
+    ];
+    let amount = prop_oneof![
+        3 => Just(Amount::Unsaid),
+        1 => Just(Amount::Price),
+        1 => Just(Amount::More),
+        1 => Just(Amount::Less),
+    ];
+    prop_oneof![
+        6 => (word.clone(), amount, 1..4_usize).prop_map(|(w, a, n)| Step::Webhook(w, a, n)),
+        2 => word.prop_map(Step::Asked),
+        1 => Just(Step::Deadline),
+        1 => Just(Step::Forgotten),
+    ]
+}
+
+/// The reference: section 5 of the contract, by its rows and columns. What becomes of a
+/// status, and what the delivery is called.
+fn model(status: &'static str, word: Word, amount: Amount) -> (&'static str, &'static str) {
+    let open = matches!(status, "PENDING" | "EXPIRED");
+    match (word, status) {
+        (Word::Paid, "COMPLETED") => (status, "duplicate"),
+        (Word::Paid, "HELD") => (status, "held"),
+        (Word::Paid, _) if amount == Amount::Less => ("HELD", "held"),
+        (Word::Paid, _) => ("COMPLETED", "completed"),
+        (Word::Failed, _) if open => ("FAILED", "failed"),
+        (Word::Failed, "FAILED") => (status, "duplicate"),
+        (Word::Cancelled, _) if open => ("CANCELLED", "cancelled"),
+        (Word::Cancelled, "CANCELLED") => (status, "duplicate"),
+        (Word::InProgress | Word::Unheard, _) if open => (status, "pending"),
+        _ => (status, "stale"),
+    }
+}
+
+/// What the model holds of an order.
+struct Expected {
+    status: &'static str,
+    version: i64,
+}
+
+impl Expected {
+    fn become_(&mut self, status: &'static str) {
+        self.version += i64::from(self.status != status);
+        self.status = status;
+    }
+}
+
+async fn every_story_of_an_order_ends_as_the_contract_says(kind: Kind) {
+    let stories = std::env::var("MALIPO_TEST_STORIES").map_or(STORIES, |n| n.parse().unwrap());
+    let app = TestApp::start_with(kind, |config| config.actors.idle_secs = 0).await;
+    let mut runner = TestRunner::default();
+    for _ in 0..stories {
+        let mut tree = proptest::collection::vec(step(), 1..14)
+            .new_tree(&mut runner)
+            .unwrap();
+        let Err(fault) = tell(&app, &tree.current()).await else {
+            continue;
+        };
+        // Told wrongly: look for the shortest story that still is.
+        let mut shortest = (tree.current(), fault);
+        while tree.simplify() {
+            match tell(&app, &tree.current()).await {
+                Err(fault) => shortest = (tree.current(), fault),
+                Ok(()) => {
+                    if !tree.complicate() {
+                        break;
+                    }
+                }
+            }
+        }
+        panic!("{}\nin the story {:#?}", shortest.1, shortest.0);
+    }
+}
+
+async fn tell(app: &TestApp, story: &[Step]) -> Result<(), String> {
+    let order = app.buy().await;
+    let mut expected = Expected {
+        status: "PENDING",
+        version: 1,
+    };
+    for (at, step) in story.iter().enumerate() {
+        take(app, &order, *step, &mut expected)
+            .await
+            .map_err(|fault| format!("step {at}: {fault}"))?;
+        let document = app.status(&order).await;
+        let seen = (
+            document["payment_status"].as_str(),
+            document["version"].as_i64(),
+        );
+        let wanted = (Some(expected.status), Some(expected.version));
+        if seen != wanted {
+            return Err(format!("step {at}: shows {seen:?} instead of {wanted:?}"));
+        }
+        let sale = app.sale_of(&order).await;
+        let sold = if expected.status == "COMPLETED" {
+            SaleCounts::ONE
+        } else {
+            SaleCounts::NONE
+        };
+        if sale != sold {
+            return Err(format!("step {at}: {sale:?} while {}", expected.status));
+        }
+    }
+    Ok(())
+}
+
+async fn take(
+    app: &TestApp,
+    order: &TestOrder,
+    step: Step,
+    expected: &mut Expected,
+) -> Result<(), String> {
+    match step {
+        Step::Webhook(word, amount, copies) => {
+            let mut body = json!({"order_id": order.id, "payment_status": word.text()});
+            match amount {
+                Amount::Unsaid => {}
+                Amount::Price => body["amount"] = json!(DAILY_PRICE),
+                Amount::More => body["amount"] = json!(format!("{}.00", DAILY_PRICE + 500)),
+                Amount::Less => body["amount"] = json!(DAILY_PRICE - 1),
+            }
+            let answers = join_all((0..copies).map(|_| app.deliver(body.to_string()))).await;
+            let mut outcomes: Vec<_> = answers.iter().map(|answer| answer.verdict()).collect();
+            let mut wanted = Vec::new();
+            for _ in 0..copies {
+                let (status, outcome) = model(expected.status, word, amount);
+                expected.become_(status);
+                wanted.push((200, outcome.to_owned()));
+            }
+            // At once, so in any order.
+            outcomes.sort();
+            wanted.sort();
+            if outcomes != wanted {
+                return Err(format!("answered {outcomes:?} instead of {wanted:?}"));
+            }
+        }
+        Step::Asked(word) => {
+            let behaviour = json!({"decision": "approve", "word": word.text(), "deliver": false});
+            app.subscriber_decides(order, &behaviour).await;
+            let due = expected.status == "PENDING" || expected.status == "EXPIRED";
+            reconcile(app, order).await;
+            if due {
+                expected.become_(model(expected.status, word, Amount::Price).0);
+            }
+        }
+        Step::Deadline => {
+            let is_order = app.database.is_order(&order.id);
+            let past = "'2020-01-01T00:00:00+00:00'";
+            app.database
+                .execute(&format!(
+                    "UPDATE payments SET deadline_at = {past} WHERE {is_order}"
+                ))
+                .await;
+            // ZenoPay says nothing new, so that only the deadline speaks.
+            let silent = json!({"decision": "approve", "word": "PENDING", "deliver": false});
+            app.subscriber_decides(order, &silent).await;
+            reconcile(app, order).await;
+            if expected.status == "PENDING" {
+                expected.become_("EXPIRED");
+            }
+        }
+        Step::Forgotten => app.app.orders.passivate_idle(),
+    }
+    Ok(())
+}
+
+/// Makes an open order due and has the reconciler look at it.
+async fn reconcile(app: &TestApp, order: &TestOrder) {
+    let is_order = app.database.is_order(&order.id);
+    let past = "'2020-01-01T00:00:00+00:00'";
+    let open = "status IN ('PENDING', 'EXPIRED')";
+    let made_due = app
+        .database
+        .execute(&format!(
+            "UPDATE payments SET due_at = {past} WHERE {is_order} AND {open}"
+        ))
+        .await;
+    let asks = async || {
+        let sql = format!("SELECT CAST(asks AS BIGINT) FROM payments WHERE {is_order}");
+        app.database.count(&sql).await
+    };
+    let settled = format!("SELECT COUNT(*) FROM payments WHERE {is_order} AND due_at IS NULL");
+    let before = asks().await;
+    // The loop in the background may be quicker; either way it is asked about once, which
+    // an order that stays open counts and one that is settled shows by not being due.
+    while made_due > 0 && asks().await == before && app.database.count(&settled).await == 0 {
+        app.app.reconciler.run_once().await.unwrap();
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+}
