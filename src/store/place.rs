@@ -118,6 +118,12 @@ async fn place(
     limits: Limits,
 ) -> Result<Placed, PlaceError> {
     one_at_a_time(txn, &order.phone).await?;
+    // Before the limits: an order must not stand in the way of its own second request.
+    if let Some(key) = &order.idempotency_key
+        && is_taken(txn, key).await?
+    {
+        return Err(PlaceError::KeyTaken);
+    }
     let now = chrono::SubsecRound::trunc_subsecs(Utc::now(), 3);
     let history = history(txn, &order.phone, now, limits).await?;
     if let Err(refusal) = admission::admit(&history, order.idempotency_key.is_some(), limits, now) {
@@ -148,6 +154,14 @@ async fn one_at_a_time(txn: &DatabaseTransaction, phone: &Phone) -> Result<(), S
         txn.query_one_raw(lock).await?;
     }
     Ok(())
+}
+
+async fn is_taken(txn: &DatabaseTransaction, key: &IdempotencyKey) -> Result<bool, StoreError> {
+    let with_key = payments::Entity::find()
+        .filter(payments::Column::IdempotencyKey.eq(key.as_str()))
+        .count(txn)
+        .await?;
+    Ok(with_key > 0)
 }
 
 async fn history(
