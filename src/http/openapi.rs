@@ -62,7 +62,8 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(
             web::resource("/openapi.json")
                 .wrap(from_fn(auth::operators_only_from_afar))
-                .route(web::get().to(document)),
+                .route(web::get().to(document))
+                .default_service(web::to(super::no_such_method)),
         )
         .route("/docs", web::get().to(to_docs))
         .service(
