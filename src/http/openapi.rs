@@ -30,6 +30,12 @@ use super::auth;
         document,
         super::sandbox::create,
         super::sandbox::order_status,
+        super::sandbox::payments,
+        super::sandbox::decide,
+        super::sandbox::approve,
+        super::sandbox::decline,
+        super::sandbox::behaviour,
+        super::sandbox::set_behaviour,
     ),
     modifiers(&OperatorToken)
 )]
