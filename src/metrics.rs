@@ -10,6 +10,8 @@ use prometheus::{
     TextEncoder,
 };
 
+use crate::domain::outcome::Outcome;
+
 mod sliding;
 
 pub use sliding::{Percentiles, Sliding};
@@ -20,6 +22,9 @@ const BUCKETS: [f64; 16] = [
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0,
     5.0, 30.0,
 ];
+
+/// What became of deliveries that are not journalled.
+pub const REJECTED: [&str; 2] = ["unauthenticated", "busy"];
 
 /// A duration, as a Prometheus histogram and as percentiles of the last five minutes.
 pub struct Latency {
@@ -98,13 +103,19 @@ impl Metrics {
             &["version"],
         );
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
+        let webhooks = counters(
+            &registry,
+            "malipo_webhooks_total",
+            "Deliveries from ZenoPay by outcome.",
+            &["outcome"],
+        );
+        // Each is there from the start: a series that begins at its first event hides that
+        // event from `rate()`.
+        for outcome in Outcome::ALL.map(Outcome::as_str).iter().chain(&REJECTED) {
+            webhooks.with_label_values(&[*outcome]);
+        }
         Arc::new(Self {
-            webhooks: counters(
-                &registry,
-                "malipo_webhooks_total",
-                "Deliveries from ZenoPay by outcome.",
-                &["outcome"],
-            ),
+            webhooks,
             webhook: latency(
                 &registry,
                 "malipo_webhook_duration_seconds",
