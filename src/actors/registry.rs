@@ -45,11 +45,27 @@ pub(super) struct Permit {
     gauge: Arc<Gauge>,
     in_flight: Arc<AtomicUsize>,
     metrics: Arc<Metrics>,
+    is_waiting: bool,
+}
+
+impl Permit {
+    /// The message leaves the mailbox: it is handled now.
+    pub fn begin(&mut self) {
+        self.gauge.begin();
+        self.leave_mailbox();
+    }
+
+    fn leave_mailbox(&mut self) {
+        if std::mem::take(&mut self.is_waiting) {
+            self.metrics.mailbox_depth.dec();
+        }
+    }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.metrics.mailbox_depth.dec();
+        // A message that was lost with its actor has never begun.
+        self.leave_mailbox();
         self.in_flight.fetch_sub(1, Ordering::SeqCst);
         self.gauge.leave();
     }
@@ -110,6 +126,7 @@ impl Registry {
             gauge: active.gauge.clone(),
             in_flight: self.in_flight.clone(),
             metrics: self.tools.metrics.clone(),
+            is_waiting: true,
         };
         Ok((active.address.clone(), permit))
     }
