@@ -88,13 +88,12 @@ impl Rejection {
 }
 
 impl Orders {
-    /// Takes in one delivery, to its end.
-    pub(super) async fn take_in(&self, delivery: Delivery) -> Result<Acknowledged, Rejection> {
+    /// Takes in one delivery, to its end. The order that it names is for the log.
+    pub(super) async fn take_in(
+        &self,
+        delivery: Delivery,
+    ) -> (Option<OrderId>, Result<Acknowledged, Rejection>) {
         let read = read_webhook(&delivery.body);
-        let token = match &delivery.path_token {
-            Some(text) => Some(PathToken::read(text).ok_or(Rejection::NotAuthentic)?),
-            None => None,
-        };
         let named = read
             .as_ref()
             .ok()
@@ -103,7 +102,19 @@ impl Orders {
             order_id = named.map(tracing::field::display),
             "webhook received"
         );
+        (named, self.judge(delivery, read, named).await)
+    }
 
+    async fn judge(
+        &self,
+        delivery: Delivery,
+        read: Result<Notification, Unreadable>,
+        named: Option<OrderId>,
+    ) -> Result<Acknowledged, Rejection> {
+        let token = match &delivery.path_token {
+            Some(text) => Some(PathToken::read(text).ok_or(Rejection::NotAuthentic)?),
+            None => None,
+        };
         let (proof, loaded) = self.prove(&delivery, token.as_ref(), &read, named).await?;
         let record = |proof: Proof| self.record(&delivery, proof, token.as_ref(), &read);
         match (proof, read.as_ref(), named) {

@@ -95,8 +95,8 @@ impl Orders {
         let received = delivery.received;
         let orders = self.clone();
         let work = self.inner.background.spawn(async move {
-            let result = orders.take_in(delivery).await;
-            orders.count(received.elapsed(), &result);
+            let (named, result) = orders.take_in(delivery).await;
+            orders.count(received.elapsed(), named, &result);
             result
         });
         match timeout(ANSWER_WITHIN, work).await {
@@ -112,10 +112,15 @@ impl Orders {
         }
     }
 
-    fn count(&self, took: Duration, result: &Result<Acknowledged, Rejection>) {
-        let (order_id, outcome) = match result {
-            Ok(done) => (Some(done.order_id), done.outcome.as_str()),
-            Err(rejection) => (None, rejection.label()),
+    fn count(
+        &self,
+        took: Duration,
+        named: Option<OrderId>,
+        result: &Result<Acknowledged, Rejection>,
+    ) {
+        let outcome = match result {
+            Ok(done) => done.outcome.as_str(),
+            Err(rejection) => rejection.label(),
         };
         self.inner
             .metrics
@@ -124,7 +129,7 @@ impl Orders {
             .inc();
         self.inner.metrics.webhook.observe(took);
         let processing_ms = took.as_secs_f64() * 1_000.0;
-        let order_id = order_id.map(tracing::field::display);
+        let order_id = named.map(tracing::field::display);
         info!(order_id, outcome, processing_ms, "webhook processed");
     }
 
