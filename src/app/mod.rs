@@ -15,7 +15,7 @@ use chrono::TimeDelta;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use url::Url;
@@ -47,6 +47,9 @@ const ORDER_ARBITERS: usize = 2;
 const BACKGROUND_THREADS: usize = 2;
 /// Over all of stopping.
 const STOP_WITHIN: Duration = Duration::from_secs(20);
+/// Between "not ready" and the closed door: who comes back at once, as a portal does whose
+/// poll was just answered, is told to come again.
+const LAST_CALL: Duration = Duration::from_millis(500);
 /// For the messages that are being handled.
 const DRAIN_WITHIN: Duration = Duration::from_secs(8);
 /// A head that takes longer than this is not sent by a browser.
@@ -259,6 +262,7 @@ impl App {
     async fn wind_down(&mut self) {
         // Every parked poll is answered, and nothing new is taken.
         self.draining.cancel();
+        sleep(LAST_CALL).await;
         self.server.stop(true).await;
         let _ = (&mut self.serving).await;
         self.orders.drain(DRAIN_WITHIN).await;
