@@ -12,6 +12,8 @@ use prometheus::{
     TextEncoder,
 };
 
+use crate::domain::outcome::Outcome;
+
 mod sliding;
 
 pub use sliding::{Percentiles, Sliding};
@@ -22,6 +24,9 @@ const BUCKETS: [f64; 16] = [
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0,
     5.0, 30.0,
 ];
+
+/// What became of deliveries that are not journalled.
+pub const REJECTED: [&str; 2] = ["unauthenticated", "busy"];
 
 /// A duration, as a Prometheus histogram and as percentiles of the last five minutes.
 pub struct Latency {
@@ -61,7 +66,7 @@ pub struct Metrics {
     pub passivations: IntCounter,
     /// Order actors that were replaced after a panic.
     pub restarts: IntCounter,
-    /// Messages of order actors that are not done.
+    /// Messages waiting for order actors, beside those being handled.
     pub mailbox_depth: IntGauge,
     /// Parked polls.
     pub waiters: IntGauge,
@@ -92,8 +97,14 @@ impl Metrics {
         all.gauges("malipo_build_info", "What is running.", "version")
             .with_label_values(&[env!("CARGO_PKG_VERSION")])
             .set(1);
+        let webhooks = all.counters("malipo_webhooks_total", "Deliveries from ZenoPay by outcome.", "outcome");
+        // Each is there from the start: a series that begins at its first event hides that
+        // event from `rate()`.
+        for outcome in Outcome::ALL.map(Outcome::as_str).iter().chain(&REJECTED) {
+            webhooks.with_label_values(&[*outcome]);
+        }
         Arc::new(Self {
-            webhooks: all.counters("malipo_webhooks_total", "Deliveries from ZenoPay by outcome.", "outcome"),
+            webhooks,
             webhook: all.latency("malipo_webhook_duration_seconds", "From the last byte of a delivery to its answer."),
             transaction: all.latency("malipo_transaction_duration_seconds", "From begin to commit of what a message writes."),
             notice: all.latency("malipo_status_notice_duration_seconds", "From commit to the waiter woken."),
@@ -101,7 +112,7 @@ impl Metrics {
             activations: all.counter("malipo_order_actor_activations_total", "Order actors that entered memory."),
             passivations: all.counter("malipo_order_actor_passivations_total", "Order actors that left memory."),
             restarts: all.counter("malipo_order_actor_restarts_total", "Order actors replaced after a panic."),
-            mailbox_depth: all.gauge("malipo_order_actor_mailbox_depth", "Messages of order actors that are not done."),
+            mailbox_depth: all.gauge("malipo_order_actor_mailbox_depth", "Messages waiting for order actors, beside those being handled."),
             waiters: all.gauge("malipo_status_waiters", "Parked long polls."),
             notices: all.counter("malipo_status_notices_total", "Notices after commit."),
             wakeups: all.counter("malipo_status_wakeups_total", "Waiters that a notice woke."),

@@ -137,11 +137,11 @@ impl Handler<Weigh> for OrderActor {
     type Result = AtomicResponse<Self, Result<Weighed, WeighError>>;
 
     fn handle(&mut self, message: Weigh, _: &mut Context<Self>) -> Self::Result {
-        let Weigh { case, permit } = message;
-        let (tools, gauge, order_id) = (self.tools.clone(), self.gauge.clone(), self.order_id);
+        let Weigh { case, mut permit } = message;
+        let (tools, order_id) = (self.tools.clone(), self.order_id);
         // Taken, so that a handler that dies leaves no stale state behind.
         let known = self.known.take().or_else(|| case.loaded.clone());
-        gauge.begin();
+        permit.begin();
         let work = async move { weigh(&tools, order_id, known, case).await };
         AtomicResponse::new(Box::pin(work.into_actor(self).map(
             |(result, known), actor, _| {

@@ -12,14 +12,7 @@ pub(super) struct Permit {
     gauge: Arc<Gauge>,
     in_flight: Arc<AtomicUsize>,
     metrics: Arc<Metrics>,
-}
-
-impl Drop for Permit {
-    fn drop(&mut self) {
-        self.metrics.mailbox_depth.dec();
-        self.in_flight.fetch_sub(1, Ordering::SeqCst);
-        self.gauge.leave();
-    }
+    is_waiting: bool,
 }
 
 impl Permit {
@@ -30,6 +23,28 @@ impl Permit {
             gauge: gauge.clone(),
             in_flight: in_flight.clone(),
             metrics: metrics.clone(),
+            is_waiting: true,
         }
+    }
+
+    /// The message leaves the mailbox: it is handled now.
+    pub fn begin(&mut self) {
+        self.gauge.begin();
+        self.leave_mailbox();
+    }
+
+    fn leave_mailbox(&mut self) {
+        if std::mem::take(&mut self.is_waiting) {
+            self.metrics.mailbox_depth.dec();
+        }
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        // A message that was lost with its actor has never begun.
+        self.leave_mailbox();
+        self.in_flight.fetch_sub(1, Ordering::SeqCst);
+        self.gauge.leave();
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use url::Url;
@@ -32,6 +32,9 @@ use machinery::Machinery;
 
 /// Over all of stopping.
 const STOP_WITHIN: Duration = Duration::from_secs(20);
+/// Between "not ready" and the closed door: who comes back at once, as a portal does whose
+/// poll was just answered, is told to come again.
+const LAST_CALL: Duration = Duration::from_millis(500);
 /// For the messages that are being handled.
 const DRAIN_WITHIN: Duration = Duration::from_secs(8);
 
@@ -138,6 +141,7 @@ impl App {
         // Every parked poll is answered, and nothing new is taken.
         self.draining.cancel();
         self.stop_loops.cancel();
+        sleep(LAST_CALL).await;
         self.server.stop(true).await;
         let _ = (&mut self.serving).await;
         self.orders.drain(DRAIN_WITHIN).await;

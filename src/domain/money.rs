@@ -14,6 +14,14 @@ pub const CURRENCY: &str = "TZS";
 pub struct Tzs(pub i64);
 
 impl Tzs {
+    /// Reads what [`read`](Self::read) does, but no fraction: what a guest believes to be the
+    /// price must not be cut until it fits.
+    pub fn read_whole(text: &str) -> Option<Self> {
+        let fraction = text.trim().split_once('.').map_or("", |(_, cents)| cents);
+        let is_whole = fraction.bytes().all(|digit| digit == b'0');
+        is_whole.then(|| Self::read(text))?
+    }
+
     /// Reads `1000`, `"1000"`, `"1000.00"` and `1000.0`, the forms that gateways are known
     /// to send. A fraction is cut off, never rounded up: 999.99 is less than 1000.
     /// `None` for anything that is not a sensible amount.
@@ -45,6 +53,8 @@ mod tests {
             assert_eq!(Tzs::read(text), Some(Tzs(1000)), "{text:?}");
         }
         assert_eq!(Tzs::read("999.99"), Some(Tzs(999)));
+        assert_eq!(Tzs::read_whole("1000.00"), Some(Tzs(1000)));
+        assert_eq!(Tzs::read_whole("1000.50"), None);
     }
 
     #[test]

@@ -76,6 +76,11 @@ pub struct Api {
 /// Every route there is.
 pub fn routes(config: &mut web::ServiceConfig, sandbox: Option<crate::sandbox::Sandbox>) {
     config
+        .app_data(web::QueryConfig::default().error_handler(|fault, _| {
+            Problem::new(Code::InvalidQuery)
+                .detail(fault.to_string())
+                .into()
+        }))
         .service(
             web::scope(PORTAL)
                 .route("/packages", web::get().to(portal::packages))
@@ -104,7 +109,8 @@ pub fn routes(config: &mut web::ServiceConfig, sandbox: Option<crate::sandbox::S
         .service(
             web::resource("/metrics")
                 .wrap(from_fn(auth::operators_only_from_afar))
-                .route(web::get().to(health::metrics)),
+                .route(web::get().to(health::metrics))
+                .default_service(web::to(no_such_method)),
         )
         .configure(openapi::routes)
         .route("/", web::get().to(openapi::home));
@@ -118,6 +124,11 @@ pub fn routes(config: &mut web::ServiceConfig, sandbox: Option<crate::sandbox::S
 
 async fn no_such_page() -> Problem {
     Problem::new(Code::NotFound)
+}
+
+/// A resource does not inherit the page above, and answers with nothing.
+async fn no_such_method() -> Problem {
+    Problem::new(Code::MethodNotAllowed)
 }
 
 impl actix_web::Responder for Problem {

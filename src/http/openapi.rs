@@ -68,11 +68,15 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .service(
             web::resource("/openapi.json")
                 .wrap(from_fn(auth::operators_only_from_afar))
-                .route(web::get().to(document)),
+                .route(web::get().to(document))
+                .default_service(web::to(super::no_such_method)),
         )
         .route("/docs", web::get().to(to_docs))
         .service(
-            SwaggerUi::new("/docs/{_:.*}").config(utoipa_swagger_ui::Config::from("/openapi.json")),
+            // Unless told otherwise the page shows an image of validator.swagger.io, which
+            // learns our address, and is never loaded where there is no Internet.
+            SwaggerUi::new("/docs/{_:.*}")
+                .config(utoipa_swagger_ui::Config::from("/openapi.json").validator_url("none")),
         );
 }
 

@@ -10,6 +10,7 @@ use super::status::rfc3339;
 use crate::actors::gauge::ActorView;
 use crate::domain::ids::OrderId;
 use crate::domain::outcome::Outcome;
+use crate::metrics::REJECTED;
 
 /// Rows of the table of busiest orders.
 const BUSIEST: usize = 10;
@@ -118,13 +119,10 @@ fn glance(api: &Api) -> Value {
 
 fn webhooks(api: &Api) -> Value {
     let labels = Outcome::ALL.map(Outcome::as_str);
-    let counts = labels
-        .into_iter()
-        .chain(["unauthenticated", "busy"])
-        .map(|label| {
-            let count = api.metrics.webhooks.with_label_values(&[label]).get();
-            (label.to_owned(), json!(count))
-        });
+    let counts = labels.into_iter().chain(REJECTED).map(|label| {
+        let count = api.metrics.webhooks.with_label_values(&[label]).get();
+        (label.to_owned(), json!(count))
+    });
     Value::Object(counts.collect::<Map<_, _>>())
 }
 

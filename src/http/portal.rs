@@ -171,9 +171,9 @@ fn purchase(request: &HttpRequest, body: &[u8]) -> Result<Purchase, Problem> {
         None | Some(Value::Null) => None,
         Some(amount) => Some(
             scalar(amount)
-                .and_then(|text| Tzs::read(&text))
+                .and_then(|text| Tzs::read_whole(&text))
                 .ok_or_else(|| {
-                    Problem::new(Code::InvalidValue).detail("amount is not an amount")
+                    Problem::new(Code::InvalidValue).detail("amount is not in whole shillings")
                 })?,
         ),
     };

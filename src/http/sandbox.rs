@@ -46,7 +46,8 @@ pub fn routes(config: &mut web::ServiceConfig) {
             web::resource("/sandbox/behaviour")
                 .route(web::get().to(behaviour))
                 .route(web::put().to(set_behaviour))
-                .route(web::post().to(set_behaviour)),
+                .route(web::post().to(set_behaviour))
+                .default_service(web::to(super::no_such_method)),
         );
 }
 

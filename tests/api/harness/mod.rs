@@ -95,6 +95,24 @@ impl Answer {
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
+
+    /// The answer is a problem as RFC 9457 has it, with this status and this `code`.
+    #[track_caller]
+    pub fn assert_problem(&self, status: u16, code: &str) {
+        assert_eq!(
+            (self.status, self.header("content-type")),
+            (status, Some("application/problem+json")),
+            "expected {code}, got {:?}",
+            self.text
+        );
+        let problem = self.json();
+        assert_eq!(problem["code"], code, "{problem}");
+        assert_eq!(problem["status"], status, "{problem}");
+        for member in ["type", "title"] {
+            let text = problem[member].as_str().unwrap_or_default();
+            assert!(!text.is_empty(), "no {member}: {problem}");
+        }
+    }
 }
 
 /// The configuration that tests start from: port 0, the subscriber decides by hand, limits
@@ -296,6 +314,27 @@ impl TestApp {
         let url = self.url(&format!("/sandbox/payments/{}/decide", order.id));
         let answer = Answer::of(self.http.post(url).json(behaviour).send().await.unwrap()).await;
         assert_eq!(answer.status, 200, "{}", answer.text);
+    }
+
+    /// The machinery as operators see it, as soon as it looks like this; fails after ten
+    /// seconds.
+    pub async fn actors_when(&self, holds: impl Fn(&Value) -> bool) -> Value {
+        let mut seen = Value::Null;
+        let begun = std::time::Instant::now();
+        while begun.elapsed() < Duration::from_secs(10) {
+            seen = self.get_as_operator("/api/v1/operator/actors").await.json();
+            if holds(&seen) {
+                return seen;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("it did not come to this: {seen:#}");
+    }
+
+    /// Returns when this many polls are parked.
+    pub async fn until_parked(&self, polls: usize) {
+        self.actors_when(|seen| seen["status_actor"]["waiters"] == polls)
+            .await;
     }
 }
 

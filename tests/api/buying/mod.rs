@@ -1,0 +1,43 @@
+//! Buying: the price list, and `POST /payment` up to the prompt on the phone.
+
+use crate::harness::{Answer, TestApp, TestOrder};
+
+mod keys;
+mod limits;
+mod order;
+mod packages;
+mod prompts;
+mod request;
+
+/// `POST /payment` with this body, byte for byte.
+async fn post(app: &TestApp, body: impl Into<reqwest::Body>) -> Answer {
+    let request = app
+        .http
+        .post(app.portal("/payment"))
+        .header("content-type", "application/json")
+        .body(body);
+    Answer::of(request.send().await.unwrap()).await
+}
+
+/// The order that a purchase was answered with.
+#[track_caller]
+fn order_of(answer: &Answer, phone: &str) -> TestOrder {
+    assert!(matches!(answer.status, 200 | 201), "{}", answer.text);
+    TestOrder {
+        id: answer.json()["order_id"].as_str().unwrap().to_owned(),
+        phone: phone.to_owned(),
+        webhook_url: String::new(),
+    }
+}
+
+/// How many orders there are.
+async fn orders(app: &TestApp) -> i64 {
+    app.database.count("SELECT COUNT(*) FROM payments").await
+}
+
+/// How often a phone has rung.
+async fn pushes(app: &TestApp) -> i64 {
+    app.database
+        .count("SELECT COUNT(*) FROM sandbox_payments")
+        .await
+}

@@ -1,0 +1,48 @@
+//! The status document, and the polls and event streams that wait for it to change.
+
+use std::time::Duration;
+
+use malipo::actors::Case;
+use malipo::domain::evidence::{Evidence, OperatorAct};
+use serde_json::json;
+
+use crate::harness::{Answer, TestApp, TestOrder};
+
+mod cors;
+mod document;
+mod events;
+mod races;
+mod seats;
+mod stopping;
+mod waits;
+
+/// No machine is so slow that "at once" takes this long; polls that wait ask for more.
+const AT_ONCE: Duration = Duration::from_secs(15);
+
+/// The URL of an order's status, with a query.
+fn status_url(app: &TestApp, order: &TestOrder, query: &str) -> String {
+    app.portal(&format!("/payment/status/{}{query}", order.id))
+}
+
+/// `GET /payment/status/{order_id}` with a query.
+async fn poll(app: &TestApp, order: &TestOrder, query: &str) -> Answer {
+    app.get(&status_url(app, order, query)).await
+}
+
+/// Too little money comes in: the order is held.
+async fn hold(app: &TestApp, order: &TestOrder) {
+    let short = json!({"order_id": order.id, "payment_status": "COMPLETED", "amount": 500});
+    let answer = app.deliver(short.to_string()).await;
+    assert_eq!(answer.verdict(), (200, "held".to_owned()));
+}
+
+/// An operator lets a held order through.
+async fn release(app: &TestApp, order: &TestOrder) {
+    let act = OperatorAct::Release {
+        reason: "the rest was paid in cash".to_owned(),
+    };
+    let case = Case::of(Evidence::Operator(act));
+    let order_id = order.id.parse().unwrap();
+    let weighed = app.app.orders.weigh(order_id, case).await.unwrap();
+    assert!(!weighed.refused);
+}
