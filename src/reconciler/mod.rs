@@ -15,6 +15,7 @@ use tracing::{info, warn};
 use crate::actors::{Case, Orders, WeighError, Weighed};
 use crate::domain::ask_schedule;
 use crate::domain::evidence::Evidence;
+use crate::domain::outcome::Outcome;
 use crate::domain::payment::Status;
 use crate::metrics::Metrics;
 use crate::store::{DueOrder, Store, StoreError};
@@ -122,7 +123,7 @@ impl Reconciler {
     ) -> Result<(), WeighError> {
         let status = match weighed? {
             Some(weighed) => {
-                if weighed.payment.status.as_str() != order.status {
+                if mends(weighed.outcome) && weighed.payment.status.as_str() != order.status {
                     self.metrics.reconciler_repairs.inc();
                     let status = weighed.payment.status.as_str();
                     info!(order_id = %order.order_id, status, "reconciler: an order was mended");
@@ -152,5 +153,20 @@ impl Reconciler {
             | Status::Refunded => return Ok(self.store.ask_no_more(order.order_id).await?),
         };
         Ok(self.store.reschedule(order.order_id, next).await?)
+    }
+}
+
+/// Whether the answer itself has moved the order: running out of time does not count, nor
+/// does a webhook that came while ZenoPay was asked.
+fn mends(outcome: Outcome) -> bool {
+    match outcome {
+        Outcome::Completed | Outcome::Failed | Outcome::Cancelled | Outcome::Held => true,
+        Outcome::Duplicate
+        | Outcome::Stale
+        | Outcome::Pending
+        | Outcome::Unconfirmed
+        | Outcome::UnknownOrder
+        | Outcome::Malformed
+        | Outcome::Error => false,
     }
 }
