@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -27,6 +28,12 @@ const TICK: Duration = Duration::from_millis(500);
 const LEASE: TimeDelta = TimeDelta::seconds(60);
 /// Orders claimed a round, in seconds of asking.
 const ROUND_SECS: u32 = 4;
+/// Asks under way at the same moment: when ZenoPay is slow, one must not wait for another,
+/// and half of what all may have is left to strangers' hints and to operators.
+const AT_ONCE: usize = 4;
+/// Orders a round at most: if ZenoPay leaves every one of them without an answer, four
+/// seconds each, the round still ends within the lease.
+const ROUND_MOST: u32 = 40;
 
 /// The loop and what it has done.
 #[derive(Clone)]
@@ -54,7 +61,11 @@ impl Reconciler {
     /// Goes on until stopped.
     pub async fn run(self, stop: CancellationToken) {
         while stop.run_until_cancelled(sleep(TICK)).await.is_some() {
-            if let Err(error) = self.run_once().await {
+            // A server that stops leaves the round where it is: the leases bring it back.
+            let Some(round) = stop.run_until_cancelled(self.run_once()).await else {
+                return;
+            };
+            if let Err(error) = round {
                 warn!(%error, "reconciler: the books cannot be read; trying again");
                 sleep(TICK).await;
             }
@@ -77,8 +88,8 @@ impl Reconciler {
     /// its lease brings it back.
     pub async fn run_once(&self) -> Result<usize, StoreError> {
         let now = self.store.now().await?;
-        let most = u64::from(self.asks_per_sec * ROUND_SECS);
-        let due = self.store.claim_due(now, LEASE, most).await?;
+        let most = self.asks_per_sec.saturating_mul(ROUND_SECS).min(ROUND_MOST);
+        let due = self.store.claim_due(now, LEASE, u64::from(most)).await?;
         for order in due.iter().filter(|order| order.is_overdue(now)) {
             let expired = self
                 .orders
@@ -88,15 +99,26 @@ impl Reconciler {
                 warn!(order_id = %order.order_id, %error, "reconciler: an order did not expire");
             }
         }
-        for (asked, order) in due.iter().enumerate() {
+        let count = due.len();
+        self.ask_all(due).await;
+        self.last_run
+            .store(Utc::now().timestamp_millis(), Ordering::Relaxed);
+        Ok(count)
+    }
+
+    async fn ask_all(&self, due: Vec<DueOrder>) {
+        let mut under_way = JoinSet::new();
+        for (asked, order) in due.into_iter().enumerate() {
             if asked > 0 {
                 sleep(Duration::from_secs(1) / self.asks_per_sec).await;
             }
-            self.ask(order).await;
+            if under_way.len() >= AT_ONCE {
+                under_way.join_next().await;
+            }
+            let reconciler = self.clone();
+            under_way.spawn(async move { reconciler.ask(&order).await });
         }
-        self.last_run
-            .store(Utc::now().timestamp_millis(), Ordering::Relaxed);
-        Ok(due.len())
+        while under_way.join_next().await.is_some() {}
     }
 
     async fn ask(&self, order: &DueOrder) {
