@@ -1,0 +1,192 @@
+//! A webhook comes twice, eight times, a month later: one sale, for ever.
+
+use futures_util::future::join_all;
+use sea_orm::{ConnectionTrait, DatabaseTransaction, SqliteTransactionMode};
+use sea_orm::{TransactionOptions, TransactionTrait};
+use serde_json::json;
+
+use super::{buy_many, code_of, sell_many};
+use crate::harness::{Kind, SaleCounts, TestApp, TestOrder};
+use crate::reconciling::eventually;
+
+on_both_databases! {
+    eight_copies_at_once_give_one_voucher_and_one_invoice,
+    invoice_numbers_never_collide_in_a_rush,
+    processing_first_does_not_eat_the_success_that_follows,
+    a_copy_with_another_time_in_it_is_still_a_copy,
+    a_copy_that_comes_a_month_later_to_another_process_changes_nothing,
+    failed_after_completed_takes_nothing_away,
+    a_hundred_duplicates_waiting_for_one_sale_are_answered_without_polling,
+}
+
+async fn eight_copies_at_once_give_one_voucher_and_one_invoice(kind: Kind) {
+    let app = TestApp::start(kind).await;
+    let orders = buy_many(&app, 10).await;
+
+    // Two copies of five orders and eight of the others, all at the same moment.
+    let copies = orders.iter().enumerate().flat_map(|(nth, order)| {
+        let copies = if nth < 5 { 2 } else { 8 };
+        vec![order; copies]
+    });
+    let answers = join_all(copies.map(|order| app.deliver_word(order, "COMPLETED"))).await;
+
+    for order in &orders {
+        assert_eq!(app.sale_of(order).await, SaleCounts::ONE, "{}", order.id);
+    }
+    let told = |outcome: &str| {
+        let verdict = (200, outcome.to_owned());
+        answers.iter().filter(|it| it.verdict() == verdict).count()
+    };
+    assert_eq!((told("completed"), told("duplicate")), (10, 40));
+    for table in ["invoices", "vouchers", "sms_messages"] {
+        let sql = format!("SELECT COUNT(*) FROM {table}");
+        assert_eq!(app.database.count(&sql).await, 10, "{table}");
+    }
+}
+
+async fn invoice_numbers_never_collide_in_a_rush(kind: Kind) {
+    const ORDERS: usize = 200;
+    let app = TestApp::start(kind).await;
+    let orders = buy_many(&app, ORDERS).await;
+
+    sell_many(&app, &orders).await;
+
+    let numbers = app.database.texts("SELECT number FROM invoices").await;
+    let distinct: std::collections::BTreeSet<&String> = numbers.iter().collect();
+    assert_eq!((numbers.len(), distinct.len()), (ORDERS, ORDERS));
+    assert!(numbers.iter().all(|number| number.starts_with("INV-")));
+}
+
+async fn processing_first_does_not_eat_the_success_that_follows(kind: Kind) {
+    let app = TestApp::start(kind).await;
+    let order = app.buy().await;
+    // The same delivery but for the word, as a key without the status would see it.
+    let told = |word: &str| {
+        json!({"order_id": order.id, "reference": "0936183435", "payment_status": word}).to_string()
+    };
+
+    for word in ["PENDING", "PROCESSING", "INPROGRESS", "PROCESSING"] {
+        let answer = app.deliver(told(word)).await;
+        assert_eq!(answer.verdict(), (200, "pending".to_owned()), "{word}");
+    }
+    let success = app.deliver(told("SUCCESS")).await;
+    let late = app.deliver(told("PROCESSING")).await;
+
+    assert_eq!(success.verdict(), (200, "completed".to_owned()));
+    assert_eq!(late.verdict(), (200, "stale".to_owned()));
+    assert_eq!(app.sale_of(&order).await, SaleCounts::ONE);
+}
+
+async fn a_copy_with_another_time_in_it_is_still_a_copy(kind: Kind) {
+    let app = TestApp::start(kind).await;
+    let order = app.buy().await;
+    let told_at = |time: &str| {
+        json!({
+            "order_id": order.id, "payment_status": "COMPLETED", "reference": "0936183435",
+            "timestamp": time, "metadata": {"sent": time},
+        })
+        .to_string()
+    };
+
+    let first = app.deliver(told_at("2026-11-23T10:20:30+03:00")).await;
+    let again = app.deliver(told_at("2026-11-23T10:20:31+03:00")).await;
+
+    assert_eq!(first.verdict(), (200, "completed".to_owned()));
+    assert_eq!(again.verdict(), (200, "duplicate".to_owned()));
+    assert_eq!(app.sale_of(&order).await, SaleCounts::ONE);
+}
+
+async fn a_copy_that_comes_a_month_later_to_another_process_changes_nothing(kind: Kind) {
+    let app = TestApp::start(kind).await;
+    let order = app.buy().await;
+    app.deliver_word(&order, "COMPLETED").await;
+    let code = code_of(&app.status(&order).await);
+
+    let database = app.stop().await;
+    let long_ago = "'2020-01-01T00:00:00+00:00'";
+    for aged in [
+        "payments SET created_at = T, deadline_at = T, confirmed_at = T, processed_at = T",
+        "webhook_deliveries SET received_at = T",
+        "vouchers SET issued_at = T, expires_at = T",
+        "invoices SET issued_at = T",
+    ] {
+        let sql = format!("UPDATE {}", aged.replace("= T", &format!("= {long_ago}")));
+        assert_eq!(database.execute(&sql).await, 1, "{sql}");
+    }
+    let app = TestApp::start_on(database, |_| {}).await;
+    let copies = join_all((0..8).map(|_| app.deliver_word(&order, "COMPLETED"))).await;
+
+    for copy in copies {
+        assert_eq!(copy.verdict(), (200, "duplicate".to_owned()));
+    }
+    assert_eq!(app.sale_of(&order).await, SaleCounts::ONE);
+    assert_eq!(code_of(&app.status(&order).await), code);
+}
+
+async fn failed_after_completed_takes_nothing_away(kind: Kind) {
+    let app = TestApp::start(kind).await;
+    let order = app.buy().await;
+    app.deliver_word(&order, "COMPLETED").await;
+    let sold = app.status(&order).await;
+
+    for word in ["FAILED", "PENDING", "CANCELLED", "PROCESSING", "REVERSED"] {
+        let answer = app.deliver_word(&order, word).await;
+        assert_eq!(answer.verdict(), (200, "stale".to_owned()), "{word}");
+        assert_eq!(answer.json()["payment_status"], "COMPLETED", "{word}");
+    }
+
+    assert_eq!(app.status(&order).await, sold);
+    assert_eq!(app.sale_of(&order).await, SaleCounts::ONE);
+}
+
+/// Holds whatever a sale needs first, so that it and everybody behind it must wait.
+async fn hold(app: &TestApp, order: &TestOrder) -> DatabaseTransaction {
+    let options = TransactionOptions {
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        ..Default::default()
+    };
+    let connection = app.database.connect().await;
+    let held = connection.begin_with_options(options).await.unwrap();
+    if app.database.kind == Kind::Postgres {
+        let order = app.database.is_order(&order.id);
+        let sql = format!("SELECT id FROM payments WHERE {order} FOR UPDATE");
+        held.execute_unprepared(&sql).await.unwrap();
+    }
+    held
+}
+
+/// A hand-over by polling would have every copy ask the database whether the sale is done.
+/// Ours wait in the order's mailbox: the database sees one of them.
+async fn a_hundred_duplicates_waiting_for_one_sale_are_answered_without_polling(kind: Kind) {
+    let roomy = |config: &mut malipo::config::Config| config.actors.mailbox_capacity = 100;
+    let app = TestApp::start_with(kind, roomy).await;
+    let order = app.buy().await;
+    let held = hold(&app, &order).await;
+
+    let copies = join_all((0..100).map(|_| app.deliver_word(&order, "COMPLETED")));
+    let meanwhile = async {
+        let actor = format!("/api/v1/operator/actors/{}", order.id);
+        eventually("all wait behind the first", async || {
+            app.get_as_operator(&actor).await.json()["mailbox_depth"] == 99
+        })
+        .await;
+        if kind == Kind::Postgres {
+            let waiting = "SELECT COUNT(*) FROM pg_stat_activity
+                WHERE datname = current_database() AND wait_event_type = 'Lock'";
+            eventually("the sale waits for the row", async || {
+                app.database.count(waiting).await > 0
+            })
+            .await;
+            assert_eq!(app.database.count(waiting).await, 1);
+        }
+        held.commit().await.unwrap();
+    };
+    let (answers, ()) = tokio::join!(copies, meanwhile);
+
+    let told = |outcome: &str| {
+        let verdict = (200, outcome.to_owned());
+        answers.iter().filter(|it| it.verdict() == verdict).count()
+    };
+    assert_eq!((told("completed"), told("duplicate")), (1, 99));
+    assert_eq!(app.sale_of(&order).await, SaleCounts::ONE);
+}

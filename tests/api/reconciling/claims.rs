@@ -1,0 +1,86 @@
+//! However many want to know, ZenoPay is asked once.
+
+use std::time::Duration;
+
+use chrono::{TimeDelta, Utc};
+use futures_util::future::join_all;
+use malipo::app::App;
+
+use super::zenopay::{FakeZenoPay, Says};
+use super::{LONG_AGO, answers, ask_about, eventually, rounds};
+use crate::harness::{Answer, Kind, SaleCounts, TestApp, TestOrder, body_of, config};
+
+on_both_databases! {
+    a_crowd_of_hints_and_the_reconciler_share_one_ask,
+    more_than_eight_asks_at_once_are_not_made,
+}
+
+async fn hint(app: &TestApp, order: &TestOrder) -> Answer {
+    let hint = app.unproven(body_of(&order.id, "COMPLETED"));
+    Answer::of(hint.send().await.unwrap()).await
+}
+
+async fn a_crowd_of_hints_and_the_reconciler_share_one_ask(kind: Kind) {
+    let zenopay = FakeZenoPay::start();
+    let app = zenopay.shop(kind, |_| {}).await;
+    let order = zenopay.buy(&app).await;
+    // Long enough for the whole crowd to come, and shorter than the patience of an ask.
+    let slowly = Says::WordAfter(Duration::from_secs(2), "COMPLETED");
+    zenopay.says(&order, slowly);
+
+    let crowd = join_all((0..20).map(|_| hint(&app, &order)));
+    let (hinted, ()) = tokio::join!(crowd, ask_about(&app, &order));
+
+    for answer in &hinted {
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        assert_eq!(answer.json()["payment_status"], "COMPLETED");
+    }
+    assert_eq!(zenopay.asked(&order), 1);
+    assert_eq!(answers(&app, &order).await, ["COMPLETED"]);
+    assert_eq!(app.sale_of(&order).await, SaleCounts::ONE);
+}
+
+async fn more_than_eight_asks_at_once_are_not_made(kind: Kind) {
+    let zenopay = FakeZenoPay::start();
+    let app = zenopay.shop(kind, |_| {}).await;
+    let mut orders = Vec::new();
+    for _ in 0..12 {
+        let order = zenopay.buy(&app).await;
+        zenopay.says(&order, Says::Nothing);
+        orders.push(order);
+    }
+
+    let answers = join_all(orders.iter().map(|order| hint(&app, order))).await;
+
+    assert!(answers.iter().all(|answer| answer.status == 401));
+    assert_eq!(zenopay.asked_in_all(), 8);
+}
+
+/// Two servers, four rounds at the same moment: each server's loop runs too.
+#[actix_web::test]
+async fn two_servers_on_one_database_ask_once_for_one_due_moment() {
+    let app = TestApp::start_with(Kind::Postgres, |config| config.zenopay.asks_per_sec = 50).await;
+    let mut beside = config(&app.database.url);
+    beside.zenopay.asks_per_sec = 50;
+    let beside = App::start(beside, None).await.unwrap();
+    let mut orders = Vec::new();
+    for _ in 0..30 {
+        orders.push(app.buy().await);
+    }
+
+    // Made yesterday, so that the next ask after this one is hours away.
+    let yesterday = (Utc::now() - TimeDelta::days(1)).to_rfc3339();
+    let due = format!("UPDATE payments SET due_at = '{LONG_AGO}', created_at = '{yesterday}'");
+    app.database.execute(&due).await;
+    let (here, there) = tokio::join!(app.app.reconciler.run_once(), beside.reconciler.run_once());
+
+    assert!(here.is_ok() && there.is_ok());
+    for order in &orders {
+        eventually("the order was asked about", async || {
+            rounds(&app, order).await >= 1
+        })
+        .await;
+        assert_eq!(answers(&app, order).await, ["PENDING"]);
+    }
+    beside.stop().await;
+}

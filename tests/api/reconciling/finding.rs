@@ -1,0 +1,161 @@
+//! What is found by asking reaches the guest as if the webhook had come.
+
+use serde_json::json;
+
+use super::{answers, ask_about, eventually, is_due_some_day, machinery, rounds};
+use crate::harness::{Kind, SaleCounts, TestApp, TestOrder, body_of, fresh_phone};
+
+on_both_databases! {
+    a_lost_webhook_is_found_by_asking_and_the_waiting_guest_is_told,
+    a_refusal_and_a_cancelled_prompt_are_found_by_asking,
+    a_push_without_a_clear_answer_is_settled_by_asking_and_never_pushed_again,
+    money_that_falls_short_is_held_and_money_that_is_too_much_still_sells,
+    an_unpaid_order_shows_expired_by_itself_and_late_money_still_sells,
+    a_hint_that_came_too_early_is_followed_up_within_seconds,
+}
+
+/// The subscriber decides, and the webhook that tells so is lost.
+async fn decide_in_silence(app: &TestApp, order: &TestOrder, decision: &str) {
+    let lost = json!({"decision": decision, "deliver": false});
+    app.subscriber_decides(order, &lost).await;
+}
+
+async fn a_lost_webhook_is_found_by_asking_and_the_waiting_guest_is_told(kind: Kind) {
+    let app = TestApp::start(kind).await;
+    let order = app.buy().await;
+    let poll = app.portal(&format!("/payment/status/{}?wait=20&since=1", order.id));
+
+    let meanwhile = async {
+        eventually("a poll is parked", async || {
+            machinery(&app).await["status_actor"]["waiters"] == 1
+        })
+        .await;
+        decide_in_silence(&app, &order, "approve").await;
+        ask_about(&app, &order).await;
+    };
+    let (answer, ()) = tokio::join!(app.get(&poll), meanwhile);
+
+    let document = answer.json();
+    assert_eq!(document["payment_status"], "COMPLETED");
+    assert_eq!(document["version"], 2);
+    assert_eq!(document["voucher_code"].as_str().map(str::len), Some(8));
+    assert_eq!(app.sale_of(&order).await, SaleCounts::ONE);
+    assert_eq!(answers(&app, &order).await, ["COMPLETED"]);
+    assert!(!is_due_some_day(&app, &order).await);
+    eventually("the repair is counted", async || {
+        let reconciler = machinery(&app).await["reconciler"].clone();
+        reconciler["repaired"] == 1 && reconciler["checked"] == 1
+    })
+    .await;
+    assert!(machinery(&app).await["reconciler"]["last_run_at"].is_string());
+    let deliveries = "SELECT COUNT(*) FROM webhook_deliveries";
+    assert_eq!(app.database.count(deliveries).await, 0);
+}
+
+async fn a_refusal_and_a_cancelled_prompt_are_found_by_asking(kind: Kind) {
+    let app = TestApp::start(kind).await;
+
+    for (decision, status) in [("decline", "FAILED"), ("cancel", "CANCELLED")] {
+        let order = app.buy().await;
+        decide_in_silence(&app, &order, decision).await;
+
+        ask_about(&app, &order).await;
+
+        let document = app.wait_for(&order, status).await;
+        assert_eq!(document["version"], 2, "{status}");
+        assert_eq!(document["failure_reason"], status);
+        assert_eq!(app.sale_of(&order).await, SaleCounts::NONE, "{status}");
+    }
+}
+
+/// Nothing is driven by hand here: such an order is due at once, so that its guest is not
+/// kept waiting until the first regular ask.
+async fn a_push_without_a_clear_answer_is_settled_by_asking_and_never_pushed_again(kind: Kind) {
+    let app = TestApp::start_with(kind, |config| config.zenopay.create_timeout_ms = 1_000).await;
+
+    let mut orders = Vec::new();
+    for push in ["error", "html", "empty", "hang"] {
+        let behaviour = json!({"push": push, "after_ms": 1, "deliver": false});
+        app.gateway_behaves(&behaviour).await;
+        let phone = fresh_phone();
+        let wish = json!({"packageId": "daily", "phoneNumber": phone});
+        let answer = app.pay(&wish).await;
+        assert_eq!(answer.status, 202, "{push}: {}", answer.text);
+        assert_eq!(answer.json()["payment_status"], "PENDING", "{push}");
+        orders.push(TestOrder {
+            id: answer.json()["order_id"].as_str().unwrap().to_owned(),
+            phone,
+            webhook_url: String::new(),
+        });
+    }
+
+    for order in &orders {
+        app.wait_for(order, "COMPLETED").await;
+        assert_eq!(app.sale_of(order).await, SaleCounts::ONE);
+    }
+    let pushes = "SELECT COUNT(*) FROM gateway_calls WHERE kind = 'create'";
+    assert_eq!(app.database.count(pushes).await, 4);
+    let phones_that_rang = "SELECT COUNT(*) FROM sandbox_payments";
+    assert_eq!(app.database.count(phones_that_rang).await, 4);
+}
+
+async fn money_that_falls_short_is_held_and_money_that_is_too_much_still_sells(kind: Kind) {
+    let app = TestApp::start(kind).await;
+    let (short, over) = (app.buy().await, app.buy().await);
+
+    for (order, amount) in [(&short, 1_999), (&over, 2_001)] {
+        let paid = json!({"amount": amount, "deliver": false});
+        app.subscriber_decides(order, &paid).await;
+        ask_about(&app, order).await;
+    }
+
+    let document = app.wait_for(&short, "HELD").await;
+    assert_eq!(document["voucher_code"], json!(null));
+    assert_eq!(app.sale_of(&short).await, SaleCounts::NONE);
+    assert!(!is_due_some_day(&app, &short).await);
+    app.wait_for(&over, "COMPLETED").await;
+    assert_eq!(app.sale_of(&over).await, SaleCounts::ONE);
+    let alerts = "SELECT kind FROM order_events WHERE level = 'alert' ORDER BY kind";
+    assert_eq!(app.database.texts(alerts).await, ["held", "overpaid"]);
+}
+
+async fn an_unpaid_order_shows_expired_by_itself_and_late_money_still_sells(kind: Kind) {
+    let app = TestApp::start_with(kind, |config| config.orders.expire_after_secs = 1).await;
+    let order = app.buy().await;
+
+    let poll = app.portal(&format!("/payment/status/{}?wait=20&since=1", order.id));
+    let expired = app.get(&poll).await.json();
+
+    assert_eq!(expired["payment_status"], "EXPIRED");
+    assert_eq!(expired["version"], 2);
+    assert_eq!(expired["failure_reason"], "not paid in time");
+    eventually("it is asked about all the same", async || {
+        rounds(&app, &order).await >= 1
+    })
+    .await;
+    assert!(is_due_some_day(&app, &order).await);
+    let repaired = machinery(&app).await["reconciler"]["repaired"].clone();
+    assert_eq!(repaired, 0, "to run out of time is no repair");
+
+    decide_in_silence(&app, &order, "approve").await;
+    ask_about(&app, &order).await;
+
+    let document = app.wait_for(&order, "COMPLETED").await;
+    assert_eq!(document["version"], 3);
+    assert_eq!(document["failure_reason"], json!(null));
+    assert_eq!(app.sale_of(&order).await, SaleCounts::ONE);
+}
+
+/// Without the hint the first ask would come later than this test waits.
+async fn a_hint_that_came_too_early_is_followed_up_within_seconds(kind: Kind) {
+    let app = TestApp::start(kind).await;
+    let order = app.buy().await;
+
+    let hint = app.unproven(body_of(&order.id, "COMPLETED"));
+    let refused = hint.send().await.unwrap().status().as_u16();
+    decide_in_silence(&app, &order, "approve").await;
+
+    assert_eq!(refused, 401);
+    app.wait_for(&order, "COMPLETED").await;
+    assert_eq!(answers(&app, &order).await, ["PENDING", "COMPLETED"]);
+}

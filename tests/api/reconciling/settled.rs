@@ -1,0 +1,189 @@
+//! What is settled is left alone; what nobody could tell us about is not settled.
+
+use chrono::{TimeDelta, Utc};
+use malipo::actors::Case;
+use malipo::config::Confirm;
+use malipo::domain::evidence::{Evidence, OperatorAct};
+use serde_json::json;
+
+use super::zenopay::{FakeZenoPay, Says};
+use super::{LONG_AGO, answers, ask_about, eventually, is_due_some_day, make_due, rounds};
+use crate::harness::{Kind, SaleCounts, TestApp, body_of};
+
+on_both_databases! {
+    an_answer_that_says_nothing_leaves_the_order_pending_until_a_clear_one_comes,
+    a_settled_order_is_not_asked_about,
+    a_settled_order_that_became_due_all_the_same_is_due_no_more,
+    a_copy_that_zenopay_does_not_confirm_keeps_nobody_busy_for_ever,
+}
+
+/// What says neither "paid" nor "not paid".
+const UNCLEAR: [(&str, Says); 13] = [
+    ("in progress", Says::Word("PROCESSING")),
+    (
+        "pending",
+        Says::Raw(
+            200,
+            include_str!("../../fixtures/zenopay/status-pending.json"),
+        ),
+    ),
+    (
+        "not found",
+        Says::Raw(
+            200,
+            include_str!("../../fixtures/zenopay/status-not-found.json"),
+        ),
+    ),
+    ("404", Says::Raw(404, "")),
+    (
+        "empty",
+        Says::Raw(200, include_str!("../../fixtures/zenopay/status-empty.txt")),
+    ),
+    (
+        "HTML",
+        Says::Raw(200, include_str!("../../fixtures/zenopay/status-html.txt")),
+    ),
+    ("500", Says::Raw(500, r#"{"payment_status":"FAILED"}"#)),
+    ("503", Says::Raw(503, "")),
+    ("our key refused", Says::Raw(403, r#"{"status":"error"}"#)),
+    (
+        "another order",
+        Says::Raw(
+            200,
+            r#"{"data":[{"order_id":"00000000-0000-4000-8000-000000000000","payment_status":"COMPLETED"}]}"#,
+        ),
+    ),
+    (
+        "no word",
+        Says::Raw(
+            200,
+            r#"{"result":"SUCCESS","data":[{"order_id":"ORDER","amount":"2000"}]}"#,
+        ),
+    ),
+    ("hangs up", Says::HangsUp),
+    ("a word that nobody knows", Says::Word("UNPAID")),
+];
+
+async fn an_answer_that_says_nothing_leaves_the_order_pending_until_a_clear_one_comes(kind: Kind) {
+    let zenopay = FakeZenoPay::start();
+    let app = zenopay.shop(kind, |_| {}).await;
+    let mut orders = Vec::new();
+    for (case, says) in UNCLEAR {
+        let order = zenopay.buy(&app).await;
+        zenopay.says(&order, says);
+        orders.push((case, order));
+    }
+
+    let before = Utc::now();
+    for (_, order) in &orders {
+        make_due(&app, order).await;
+    }
+    app.app.reconciler.run_once().await.unwrap();
+
+    for (case, order) in &orders {
+        eventually(case, async || rounds(&app, order).await >= 1).await;
+        let document = app.status(order).await;
+        assert_eq!(document["payment_status"], "PENDING", "{case}");
+        assert_eq!(document["version"], 1, "{case}");
+        assert_eq!(document["failure_reason"], json!(null), "{case}");
+        // Later than now, and sooner than the end of the lease that the round held.
+        let soon = format!(
+            "SELECT COUNT(*) FROM payments WHERE {} AND due_at > '{}' AND due_at < '{}'",
+            app.database.is_order(&order.id),
+            before.to_rfc3339(),
+            (before + TimeDelta::seconds(50)).to_rfc3339(),
+        );
+        assert_eq!(app.database.count(&soon).await, 1, "{case}");
+    }
+
+    for (_, order) in &orders {
+        zenopay.says(order, Says::Word("COMPLETED"));
+        make_due(&app, order).await;
+    }
+    app.app.reconciler.run_once().await.unwrap();
+
+    for (case, order) in &orders {
+        app.wait_for(order, "COMPLETED").await;
+        assert_eq!(app.sale_of(order).await, SaleCounts::ONE, "{case}");
+    }
+}
+
+async fn a_settled_order_is_not_asked_about(kind: Kind) {
+    let app = TestApp::start(kind).await;
+    let mut orders = Vec::new();
+    for word in ["COMPLETED", "FAILED", "CANCELLED"] {
+        let order = app.buy().await;
+        app.deliver_word(&order, word).await;
+        orders.push((word, order));
+    }
+    let held = app.buy().await;
+    let short = json!({"order_id": held.id, "payment_status": "COMPLETED", "amount": 1});
+    app.deliver(short.to_string()).await;
+    orders.push(("HELD", held));
+    let refunded = app.buy().await;
+    app.deliver_word(&refunded, "COMPLETED").await;
+    let refund = Evidence::Operator(OperatorAct::Refund {
+        reason: "the line was down".to_owned(),
+    });
+    let (id, case) = (refunded.id.parse().unwrap(), Case::of(refund));
+    app.app.orders.weigh(id, case).await.unwrap();
+    orders.push(("REFUNDED", refunded));
+
+    let due = app.app.reconciler.run_once().await.unwrap();
+
+    assert_eq!(due, 0);
+    for (status, order) in &orders {
+        assert_eq!(app.status(order).await["payment_status"], *status);
+        assert!(!is_due_some_day(&app, order).await, "{status}");
+    }
+
+    // Nor does a stranger's hint change that: it is answered by one ask of its own.
+    let (_, failed) = &orders[1];
+    let hint = app.unproven(body_of(&failed.id, "COMPLETED"));
+    assert_eq!(hint.send().await.unwrap().status().as_u16(), 401);
+    assert_eq!(answers(&app, failed).await, ["PENDING"]);
+    assert!(!is_due_some_day(&app, failed).await);
+}
+
+async fn a_settled_order_that_became_due_all_the_same_is_due_no_more(kind: Kind) {
+    let app = TestApp::start(kind).await;
+
+    for word in ["COMPLETED", "FAILED", "CANCELLED"] {
+        let order = app.buy().await;
+        app.deliver_word(&order, word).await;
+
+        ask_about(&app, &order).await;
+
+        eventually("nobody asks again", async || {
+            !is_due_some_day(&app, &order).await
+        })
+        .await;
+        assert_eq!(app.status(&order).await["payment_status"], word);
+        assert_eq!(answers(&app, &order).await, ["PENDING"], "{word}");
+    }
+}
+
+/// With `confirm = always` an unconfirmed delivery makes the order due, also a sold one.
+async fn a_copy_that_zenopay_does_not_confirm_keeps_nobody_busy_for_ever(kind: Kind) {
+    let zenopay = FakeZenoPay::start();
+    let always = |config: &mut malipo::config::Config| config.zenopay.confirm = Confirm::Always;
+    let app = zenopay.shop(kind, always).await;
+    let order = zenopay.buy(&app).await;
+    zenopay.says(&order, Says::Word("COMPLETED"));
+    let first = app.deliver_word(&order, "COMPLETED").await;
+    assert_eq!(first.verdict(), (200, "completed".to_owned()));
+
+    zenopay.says(&order, Says::Raw(503, ""));
+    let copy = app.deliver_word(&order, "COMPLETED").await;
+    let due = format!("UPDATE payments SET due_at = '{LONG_AGO}' WHERE due_at IS NOT NULL");
+    app.database.execute(&due).await;
+    app.app.reconciler.run_once().await.unwrap();
+
+    assert_eq!(copy.verdict(), (200, "unconfirmed".to_owned()));
+    eventually("nobody asks again", async || {
+        !is_due_some_day(&app, &order).await
+    })
+    .await;
+    assert_eq!(app.status(&order).await["payment_status"], "COMPLETED");
+    assert_eq!(app.sale_of(&order).await, SaleCounts::ONE);
+}

@@ -1,0 +1,193 @@
+//! A ZenoPay of a few lines that answers as badly as a test wants, and a shop that calls it
+//! as if it were the real one.
+
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::Duration;
+
+use malipo::config::{Config, Mode};
+use malipo::domain::secret::Secret;
+use serde_json::{Value, json};
+use url::Url;
+
+use crate::harness::{DAILY_PRICE, KEY, Kind, TestApp, TestOrder, fresh_phone};
+
+/// What order-status answers about an order.
+#[derive(Clone, Debug)]
+pub enum Says {
+    /// A row with this word, and the price of `daily`.
+    Word(&'static str),
+    /// The same, after so long.
+    WordAfter(Duration, &'static str),
+    /// This status and body; `ORDER` stands for the order's id.
+    Raw(u16, &'static str),
+    /// Closes the connection instead of answering.
+    HangsUp,
+    /// Never answers.
+    Nothing,
+}
+
+/// Accepts every push. Knows of no order until it is told what to say.
+#[derive(Clone)]
+pub struct FakeZenoPay {
+    url: Url,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Default)]
+struct State {
+    says: HashMap<String, Says>,
+    /// Order ids in the order in which they were asked about.
+    asked: Vec<String>,
+    /// By order id.
+    webhook_urls: HashMap<String, String>,
+}
+
+impl FakeZenoPay {
+    pub fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let fake = Self {
+            url: url.parse().unwrap(),
+            state: Arc::default(),
+        };
+        // Threads, so that an answer that takes long holds up nothing but itself. They end
+        // with the test's process.
+        let server = fake.clone();
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let (server, stream) = (server.clone(), stream.unwrap());
+                thread::spawn(move || server.serve(stream));
+            }
+        });
+        fake
+    }
+
+    /// What is said about this order from now on.
+    pub fn says(&self, order: &TestOrder, says: Says) {
+        let mut state = self.state.lock().unwrap();
+        state.says.insert(order.id.clone(), says);
+    }
+
+    /// How often this order was asked about.
+    pub fn asked(&self, order: &TestOrder) -> usize {
+        let state = self.state.lock().unwrap();
+        state.asked.iter().filter(|id| **id == order.id).count()
+    }
+
+    /// How many asks there were.
+    pub fn asked_in_all(&self) -> usize {
+        self.state.lock().unwrap().asked.len()
+    }
+
+    /// A shop in live mode that takes this for the real ZenoPay.
+    pub async fn shop(&self, kind: Kind, change: impl FnOnce(&mut Config)) -> TestApp {
+        TestApp::start_with(kind, |config| {
+            config.zenopay.mode = Mode::Live;
+            config.zenopay.base_url = self.url.clone();
+            config.zenopay.api_key = Some(Secret::new(KEY));
+            config.zenopay.asks_per_sec = 50;
+            change(config);
+        })
+        .await
+    }
+
+    /// Buys `daily` in that shop.
+    pub async fn buy(&self, app: &TestApp) -> TestOrder {
+        let phone = fresh_phone();
+        let wish = json!({"packageId": "daily", "phoneNumber": phone});
+        let answer = app.pay(&wish).await;
+        assert_eq!(answer.status, 201, "{}", answer.text);
+        let id = answer.json()["order_id"].as_str().unwrap().to_owned();
+        let webhook_url = self.state.lock().unwrap().webhook_urls[&id].clone();
+        TestOrder {
+            id,
+            phone,
+            webhook_url,
+        }
+    }
+
+    fn serve(&self, stream: TcpStream) {
+        let mut connection = BufReader::new(stream);
+        while let Some((target, body)) = read_request(&mut connection) {
+            let answer = match target.split_once("order_id=") {
+                Some((_, id)) => self.answer_ask(id),
+                None => Some(self.answer_push(&body)),
+            };
+            let Some((status, body)) = answer else { return };
+            let head = format!(
+                "HTTP/1.1 {status} X\r\nContent-Length: {}\r\n\r\n",
+                body.len()
+            );
+            // A client that has waited long enough may be gone already.
+            let _ = connection.get_mut().write_all((head + &body).as_bytes());
+        }
+    }
+
+    fn answer_push(&self, body: &str) -> (u16, String) {
+        let push: Value = serde_json::from_str(body).unwrap();
+        let text = |name: &str| push[name].as_str().unwrap().to_owned();
+        let mut state = self.state.lock().unwrap();
+        state
+            .webhook_urls
+            .insert(text("order_id"), text("webhook_url"));
+        (
+            200,
+            json!({"status": "success", "resultcode": "000"}).to_string(),
+        )
+    }
+
+    fn answer_ask(&self, id: &str) -> Option<(u16, String)> {
+        let says = {
+            let mut state = self.state.lock().unwrap();
+            state.asked.push(id.to_owned());
+            state.says.get(id).cloned()
+        };
+        match says.unwrap_or(Says::Raw(404, "")) {
+            Says::Word(word) => Some((200, row(id, word))),
+            Says::WordAfter(pause, word) => {
+                thread::sleep(pause);
+                Some((200, row(id, word)))
+            }
+            Says::Raw(status, body) => Some((status, body.replace("ORDER", id))),
+            Says::HangsUp => None,
+            Says::Nothing => loop {
+                thread::park();
+            },
+        }
+    }
+}
+
+/// As documented by ZenoPay.
+fn row(id: &str, word: &str) -> String {
+    let row = json!({
+        "order_id": id, "creation_date": "2026-11-23 08:40:33", "amount": DAILY_PRICE.to_string(),
+        "payment_status": word, "transid": "ABC123", "channel": "MPESA-TZ",
+        "reference": "0936000000", "msisdn": "255744000000",
+    });
+    json!({
+        "reference": "0936000000", "resultcode": "000", "result": "SUCCESS",
+        "message": "Order fetch successful", "data": [row],
+    })
+    .to_string()
+}
+
+/// The target of the next request and its body; `None` when the client has left.
+fn read_request(connection: &mut impl BufRead) -> Option<(String, String)> {
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        if connection.read_line(&mut head).ok()? == 0 {
+            return None;
+        }
+    }
+    let length = (head.lines())
+        .find_map(|line| line.strip_prefix("content-length: "))
+        .map_or(0, |length| length.parse().unwrap());
+    let mut body = vec![0; length];
+    connection.read_exact(&mut body).ok()?;
+    let target = head.split(' ').nth(1)?.to_owned();
+    Some((target, String::from_utf8(body).unwrap()))
+}
