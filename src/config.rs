@@ -64,6 +64,7 @@ pub struct ServerConfig {
     /// Base of webhook URLs and of links in SMS; unset is `http://` and the bound address.
     pub public_url: Option<Url>,
     /// Whose X-Forwarded-For counts.
+    #[serde(deserialize_with = "load::list")]
     pub trusted_proxies: Vec<IpAddr>,
     /// Days of reports and times in texts; storage is UTC.
     pub timezone: chrono_tz::Tz,
@@ -164,8 +165,10 @@ pub struct PortalConfig {
     /// How long a prompt is taken to be open, in seconds.
     pub resume_secs: u32,
     /// CORS.
+    #[serde(deserialize_with = "load::list")]
     pub allowed_origins: Vec<String>,
     /// The router hosts to which a code may be sent.
+    #[serde(deserialize_with = "load::list")]
     pub login_hosts: Vec<String>,
     /// Whether we run inside the hotspot and may answer RFC 8908.
     pub on_site: bool,

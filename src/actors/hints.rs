@@ -20,7 +20,7 @@ use crate::domain::ids::OrderId;
 use crate::zenopay::wire::StatusAnswer;
 
 /// Hints that share one answer at most; ZenoPay sends a handful of copies.
-const FOLLOWERS: usize = 16;
+const FOLLOWERS: usize = 32;
 /// For so long an answer serves further hints.
 const FRESH: Duration = Duration::from_secs(2);
 

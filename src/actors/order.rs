@@ -245,15 +245,18 @@ fn publish(tools: &Tools, before: &Payment, decision: Decision, was_known: bool)
         Effect::Refuse => (before.clone(), true),
     };
     let payment = Arc::new(payment);
-    let changed = payment.version != before.version;
-    // What had to be read may be news to somebody too, as after a commit whose end was lost.
-    if changed || !was_known {
-        tools.status.publish(Notice {
-            payment: payment.clone(),
-            committed,
-        });
-    }
-    if changed {
+    let notice = Notice {
+        payment: payment.clone(),
+        committed,
+    };
+    if payment.version == before.version {
+        // What had to be read may be news to somebody here, as after a commit whose end was
+        // lost.
+        if !was_known {
+            tools.status.publish_here(notice);
+        }
+    } else {
+        tools.status.publish(notice);
         info!(
             order_id = %payment.order_id,
             from = before.status.as_str(),

@@ -76,7 +76,7 @@ impl StatusBoard {
         metrics: Arc<Metrics>,
     ) -> Self {
         let watched_count = Arc::new(AtomicUsize::new(0));
-        let actor = StatusActor::new(watched_count.clone(), metrics.clone());
+        let actor = StatusActor::new(watched_count.clone());
         let address = StatusActor::start_in_arbiter(&arbiter.handle(), move |_| actor);
         let waiters = Arc::new(AtomicUsize::new(0));
         Self {
@@ -93,6 +93,7 @@ impl StatusBoard {
     /// Tells everybody who waits for this order, here and in other processes. Called only
     /// after a commit.
     pub fn publish(&self, notice: Notice) {
+        self.metrics.notices.inc();
         // Full or not listened to: others find out by themselves.
         let _ = self
             .outgoing

@@ -11,7 +11,6 @@ use tokio::sync::watch;
 
 use crate::domain::ids::OrderId;
 use crate::domain::payment::Payment;
-use crate::metrics::Metrics;
 
 /// Waiters of one order at most; a family looks at one phone, not at nine.
 const WAITERS_PER_ORDER: usize = 8;
@@ -41,7 +40,6 @@ struct Watched {
 pub(super) struct StatusActor {
     watched: HashMap<OrderId, Watched>,
     watched_count: Arc<AtomicUsize>,
-    metrics: Arc<Metrics>,
 }
 
 impl Actor for StatusActor {
@@ -58,11 +56,10 @@ impl Actor for StatusActor {
 }
 
 impl StatusActor {
-    pub fn new(watched_count: Arc<AtomicUsize>, metrics: Arc<Metrics>) -> Self {
+    pub fn new(watched_count: Arc<AtomicUsize>) -> Self {
         Self {
             watched: HashMap::new(),
             watched_count,
-            metrics,
         }
     }
 
@@ -122,7 +119,6 @@ impl Handler<Publish> for StatusActor {
     type Result = ();
 
     fn handle(&mut self, Publish(notice): Publish, _: &mut Context<Self>) {
-        self.metrics.notices.inc();
         // Read by the neighbours' loop, it may be older than what an actor here published.
         if let Some(watched) = self.watched.get_mut(&notice.payment.order_id)
             && notice.payment.version > watched.published

@@ -119,7 +119,7 @@ impl Machinery {
             reconciler: Reconciler::new(store.clone(), orders.clone(), pace, metrics.clone()),
             relay: Relay::new(
                 store.clone(),
-                Carrier::new(config.sms.provider),
+                Carrier::new(config.sms.provider, config.zenopay.mode),
                 metrics.clone(),
             ),
             orders,

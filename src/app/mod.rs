@@ -95,9 +95,7 @@ impl App {
         let background = Background::start().map_err(StartError::Threads)?;
 
         let store = Store::open(&config.database).await?;
-        if config.database.auto_migrate {
-            migrate(&config).await?;
-        }
+        bring_up_to_date(&config).await?;
         let mut machinery = Machinery::assemble(
             &config,
             &local_url(address),
@@ -156,10 +154,21 @@ impl App {
     }
 }
 
-async fn migrate(config: &Config) -> Result<(), StartError> {
-    let applied = migration::up(config.database.url.expose())
-        .await
-        .map_err(|error| StartError::Migration(error.to_string()))?;
+async fn bring_up_to_date(config: &Config) -> Result<(), StartError> {
+    let failed = |error: &dyn std::fmt::Display| StartError::Migration(error.to_string());
+    let url = config.database.url.expose();
+    if !config.database.auto_migrate {
+        let steps = migration::status(url)
+            .await
+            .map_err(|error| failed(&error))?;
+        return match steps.iter().filter(|step| !step.applied).count() {
+            0 => Ok(()),
+            missing => Err(failed(&format!(
+                "{missing} steps are missing; run `malipo migrate`"
+            ))),
+        };
+    }
+    let applied = migration::up(url).await.map_err(|error| failed(&error))?;
     if applied > 0 {
         info!(applied, "schema migrated");
     }

@@ -31,6 +31,13 @@ fn database(config: &Config) -> Result<(), ConfigError> {
     if !known.iter().any(|scheme| url.starts_with(scheme)) {
         return complain("database.url", "must begin with sqlite:// or postgres://");
     }
+    if url.starts_with("postgres:") && Url::parse(url).is_err() {
+        return complain("database.url", "is not a URL");
+    }
+    let path = url.trim_start_matches("sqlite:").trim_start_matches('/');
+    if url.starts_with("sqlite:") && path.split('?').next().is_none_or(str::is_empty) {
+        return complain("database.url", "names no file");
+    }
     Ok(())
 }
 
@@ -138,6 +145,17 @@ fn texts(config: &Config) -> Result<(), ConfigError> {
     {
         return complain("operator.token", "must have at least 16 characters");
     }
+    if config
+        .portal
+        .allowed_origins
+        .iter()
+        .any(|origin| !is_origin(origin))
+    {
+        return complain(
+            "portal.allowed_origins",
+            "each must be an origin, as in https://wifi.example: scheme, host and port alone",
+        );
+    }
     if let Some(url) = &config.server.public_url
         && !(matches!(url.scheme(), "http" | "https") && url.host().is_some())
     {
@@ -153,4 +171,11 @@ fn texts(config: &Config) -> Result<(), ConfigError> {
             "only `log` is built so far; see Limits in the README",
         ),
     }
+}
+
+/// RFC 6454: scheme, host and port, and nothing after them.
+fn is_origin(text: &str) -> bool {
+    Url::parse(text).is_ok_and(|url| {
+        matches!(url.scheme(), "http" | "https") && url.origin().ascii_serialization() == text
+    })
 }

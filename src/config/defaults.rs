@@ -108,7 +108,7 @@ impl Default for LogConfig {
     fn default() -> Self {
         Self {
             format: LogFormat::Pretty,
-            filter: "info,actix_server=warn,sea_orm_migration=warn".into(),
+            filter: "info,actix_server=warn,actix_http=off,sea_orm_migration=warn".into(),
         }
     }
 }

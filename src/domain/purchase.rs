@@ -5,6 +5,9 @@ use super::money::Tzs;
 use super::personal::Personal;
 use super::phone::Phone;
 
+/// Characters of a package's code at most.
+const CODE_MAX: usize = 64;
+
 /// How a guest names a package: by its number or by its code. Codes begin with a letter,
 /// so the two cannot be confused.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,11 +19,18 @@ pub enum PackageRef {
 }
 
 impl PackageRef {
-    /// Reads `1`, `"1"` or `"daily"`.
-    pub fn read(text: &str) -> Self {
+    /// Reads `1`, `"1"` or `"daily"`; `None` for what can be no package's name.
+    pub fn read(text: &str) -> Option<Self> {
         let text = text.trim();
-        text.parse()
-            .map_or_else(|_| Self::Code(text.to_owned()), Self::Id)
+        if let Ok(id) = text.parse() {
+            return Some(Self::Id(id));
+        }
+        let is_code = text.len() <= CODE_MAX
+            && text.starts_with(|first: char| first.is_ascii_alphabetic())
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+        is_code.then(|| Self::Code(text.to_owned()))
     }
 }
 

@@ -2,9 +2,9 @@
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{AUTHORIZATION, HeaderMap, WWW_AUTHENTICATE};
+use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
 use actix_web::middleware::Next;
-use actix_web::{Error, ResponseError, web};
+use actix_web::{Error, HttpResponse, ResponseError, web};
 use subtle::ConstantTimeEq;
 
 use super::Api;
@@ -12,10 +12,11 @@ use super::problem::{Code, Problem};
 use crate::domain::secret::Secret;
 
 /// Headers by which a proxy says that the request comes from somewhere else.
-const FORWARDED: [&str; 4] = [
+const FORWARDED: [&str; 5] = [
     "forwarded",
     "x-forwarded-for",
     "x-forwarded-host",
+    "x-forwarded-proto",
     "x-real-ip",
 ];
 
@@ -30,12 +31,7 @@ pub async fn operators_only(
             .await
             .map(ServiceResponse::map_into_boxed_body);
     }
-    let mut refusal = Problem::new(Code::Unauthorized).error_response();
-    refusal.headers_mut().insert(
-        WWW_AUTHENTICATE,
-        actix_web::http::header::HeaderValue::from_static("Bearer"),
-    );
-    Ok(request.into_response(refusal).map_into_boxed_body())
+    Ok(request.into_response(refusal()).map_into_boxed_body())
 }
 
 /// Lets neighbours in, and from behind a proxy only operators: a scraper on the same host
@@ -53,8 +49,15 @@ pub async fn operators_only_from_afar(
             .await
             .map(ServiceResponse::map_into_boxed_body);
     }
-    let refusal = Problem::new(Code::Unauthorized).error_response();
-    Ok(request.into_response(refusal).map_into_boxed_body())
+    Ok(request.into_response(refusal()).map_into_boxed_body())
+}
+
+fn refusal() -> HttpResponse {
+    let mut refusal = Problem::new(Code::Unauthorized).error_response();
+    refusal
+        .headers_mut()
+        .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    refusal
 }
 
 fn is_operator(request: &ServiceRequest) -> bool {

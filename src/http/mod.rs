@@ -8,6 +8,7 @@ use std::time::Duration;
 use actix_cors::Cors;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::guard::{self, Guard};
 use actix_web::http::header;
 use actix_web::middleware::{DefaultHeaders, Next, from_fn};
 use actix_web::{Error, HttpResponse, ResponseError, web};
@@ -104,8 +105,14 @@ pub fn routes(config: &mut web::ServiceConfig, sandbox: Option<crate::sandbox::S
                 .route("/actors/{order_id}", web::get().to(operators::actor))
                 .default_service(web::to(no_such_page)),
         )
-        .route("/health/live", web::get().to(health::live))
-        .route("/health/ready", web::get().to(health::ready))
+        .route(
+            "/health/live",
+            web::route().guard(get_or_head()).to(health::live),
+        )
+        .route(
+            "/health/ready",
+            web::route().guard(get_or_head()).to(health::ready),
+        )
         .service(
             web::resource("/metrics")
                 .wrap(from_fn(auth::operators_only_from_afar))
@@ -120,6 +127,11 @@ pub fn routes(config: &mut web::ServiceConfig, sandbox: Option<crate::sandbox::S
             .configure(sandbox::routes);
     }
     config.default_service(web::to(no_such_page));
+}
+
+/// Load balancers like to ask with HEAD.
+fn get_or_head() -> impl Guard {
+    guard::Any(guard::Get()).or(guard::Head())
 }
 
 async fn no_such_page() -> Problem {

@@ -48,7 +48,7 @@ pub struct PackageList {
 /// What is on sale.
 #[utoipa::path(get, path = "/api/v1/customer-portal/packages", tag = "portal",
     params(("Accept-Language" = Option<String>, Header, description = "`sw` or `en`")),
-    responses((status = 200, body = PackageList)))]
+    responses((status = 200, description = "The price list", body = PackageList)))]
 pub async fn packages(request: HttpRequest, api: web::Data<Api>) -> Result<HttpResponse, Problem> {
     let language = language(request.headers());
     let packages = api.store.packages_on_sale().await?;
@@ -158,8 +158,7 @@ pub async fn pay(
 }
 
 fn purchase(request: &HttpRequest, body: &[u8]) -> Result<Purchase, Problem> {
-    let wish: PayRequest = serde_json::from_slice(body)
-        .map_err(|fault| Problem::new(Code::InvalidRequest).detail(fault.to_string()))?;
+    let wish = read_wish(body)?;
     if wish
         .currency
         .as_deref()
@@ -186,13 +185,22 @@ fn purchase(request: &HttpRequest, body: &[u8]) -> Result<Purchase, Problem> {
         None => None,
     };
     Ok(Purchase {
-        package: PackageRef::read(&package),
+        package: PackageRef::read(&package).ok_or_else(|| Problem::new(Code::PackageNotFound))?,
         phone,
         customer_name: wish.customer_name.and_then(|name| clean_name(&name)),
         expected_price,
         language: language(request.headers()),
         idempotency_key,
     })
+}
+
+/// An object, as anything else would be read by the position of its items.
+fn read_wish(body: &[u8]) -> Result<PayRequest, Problem> {
+    let fault = |detail: String| Problem::new(Code::InvalidRequest).detail(detail);
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        return Err(fault("the body must be a JSON object".to_owned()));
+    }
+    serde_json::from_slice(body).map_err(|error| fault(error.to_string()))
 }
 
 /// Numbers may be strings, and strings numbers.

@@ -9,6 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::problem::{Code, Problem};
 use super::request::body_of;
+use crate::domain::ids::OrderId;
 use crate::sandbox::{Behaviour, DecideError, Entry, Sandbox, Simulated};
 use crate::zenopay::client::KEY_HEADER;
 
@@ -110,7 +111,11 @@ pub async fn order_status(
     query: web::Query<StatusQuery>,
     sandbox: web::Data<Sandbox>,
 ) -> HttpResponse {
-    let order_id = query.into_inner().order_id.unwrap_or_default();
+    let order_id = query
+        .into_inner()
+        .order_id
+        .unwrap_or_default()
+        .replace('\0', "");
     answer(sandbox.order_status(key_of(&request), &order_id).await)
 }
 
@@ -210,7 +215,11 @@ async fn decided(
     order_id: String,
     changes: Map<String, Value>,
 ) -> Result<HttpResponse, Problem> {
-    sandbox.decide(&order_id, changes).await?;
+    // No other text was ever an order of ours, and PostgreSQL refuses some.
+    let known: OrderId = order_id
+        .parse()
+        .map_err(|_| Problem::new(Code::OrderNotFound))?;
+    sandbox.decide(&known.to_string(), changes).await?;
     Ok(HttpResponse::Ok().json(Decided {
         status: "success",
         order_id,

@@ -72,7 +72,7 @@ pub struct StatusQuery {
         ("wait" = Option<f64>, Query, minimum = 0, description = "Seconds to wait for a change; capped by `portal.wait_max_secs`"),
         ("since" = Option<i64>, Query, minimum = 0, description = "Answer as soon as `version` differs from this")),
     responses(
-        (status = 200, body = StatusDocument),
+        (status = 200, description = "The order as it is now", body = StatusDocument),
         (status = 404, description = "`order_not_found`"),
         (status = 422, description = "`invalid_query`"),
         (status = 503, description = "`unavailable`, `stopping`")))]

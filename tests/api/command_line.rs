@@ -46,6 +46,22 @@ fn a_wrong_configuration_is_told_in_one_sentence_that_names_the_key() {
             "database.url",
         ),
         ("MALIPO__DATABASE__URL", "sqlite::memory:", "database.url"),
+        (
+            "MALIPO__PORTAL__ALLOWED_ORIGINS",
+            "*",
+            "portal.allowed_origins",
+        ),
+        (
+            "MALIPO__PORTAL__ALLOWED_ORIGINS",
+            "https://a.example,nonsense",
+            "portal.allowed_origins",
+        ),
+        (
+            "MALIPO__DATABASE__URL",
+            "postgres://host:notaport/x",
+            "database.url",
+        ),
+        ("MALIPO__DATABASE__URL", "sqlite://", "database.url"),
         ("MALIPO__ZENOPAY__MODE", "maybe", "zenopay.mode"),
         ("MALIPO__ZENOPAY__MODE", "live", "zenopay.api_key"),
         ("MALIPO__ZENOPAY__CONFIRM", "sometimes", "zenopay.confirm"),
@@ -122,6 +138,65 @@ fn secrets_are_never_printed() {
     assert_eq!(code(&output), Some(1), "{all}");
     assert!(all.contains("FAIL  database"), "{all}");
     assert!(!all.contains("hush-hush"), "{all}");
+}
+
+#[test]
+fn a_complaint_about_the_file_does_not_show_what_is_in_it() {
+    for broken in [
+        "[zenopay]\napi_key = \"hush-hush-key\n",
+        "[server]\npublic_url = \"https://user:hush-hush@x y\"\n",
+        "[zenopay]\ncreate_timeout_ms = \"hush-hush\"\n",
+    ] {
+        let folder = TempDir::new().unwrap();
+        std::fs::write(folder.path().join("config.toml"), broken).unwrap();
+
+        let output = malipo(folder.path(), &[]).arg("check").output().unwrap();
+
+        let told = text(&output.stderr);
+        assert_eq!(code(&output), Some(2), "{told}");
+        assert!(!told.contains("hush-hush"), "{told}");
+        assert_eq!(told.trim().lines().count(), 1, "{told}");
+    }
+}
+
+/// A token of digits alone is a text: its zeros count, and it is no number.
+#[actix_web::test]
+async fn a_token_of_digits_from_the_environment_is_taken_to_the_letter() {
+    for token in [
+        "00001234567890123456",
+        "12345678901234567890",
+        "1234567890123456e5",
+    ] {
+        let database = TestDatabase::create(Kind::Sqlite).await;
+        let process = Process::serve(&database.url, &[("MALIPO__OPERATOR__TOKEN", token)]);
+
+        let url = format!("{}/api/v1/operator/actors", process.base);
+        let answer = http_client()
+            .get(&url)
+            .bearer_auth(token)
+            .send()
+            .await
+            .unwrap();
+
+        assert_eq!(answer.status(), 200, "{token}");
+    }
+}
+
+#[actix_web::test]
+async fn a_server_that_may_not_migrate_does_not_serve_without_its_schema() {
+    let folder = TempDir::new().unwrap();
+    let url = format!("sqlite://{}/books.db?mode=rwc", folder.path().display());
+    let settings = [
+        ("MALIPO__DATABASE__URL", url.as_str()),
+        ("MALIPO__DATABASE__AUTO_MIGRATE", "false"),
+        ("MALIPO__SERVER__BIND", "127.0.0.1:0"),
+    ];
+
+    let output = run(&["serve"], &settings);
+
+    let told = text(&output.stderr);
+    assert_eq!(code(&output), Some(1), "{told}");
+    assert!(told.contains("malipo migrate"), "{told}");
 }
 
 #[test]
