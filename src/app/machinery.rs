@@ -26,7 +26,7 @@ use crate::http::Api;
 use crate::metrics::Metrics;
 use crate::reconciler::Reconciler;
 use crate::relay::Relay;
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Sandbox, SandboxError};
 use crate::sms::Carrier;
 use crate::store::{Overview, Store};
 use crate::zenopay::client::{Client, ClientError};
@@ -62,14 +62,7 @@ impl Machinery {
         let metrics = Metrics::new();
         let draining = CancellationToken::new();
         let client = client(config, here)?;
-        let sandbox = match config.zenopay.mode {
-            Mode::Sandbox => Some(Sandbox::new(
-                store.clone(),
-                config.sandbox.clone(),
-                config.zenopay.key(),
-            )?),
-            Mode::Live => None,
-        };
+        let sandbox = simulated(config, &store)?;
 
         let arbiters: Vec<Arbiter> = (0..=ORDER_ARBITERS).map(|_| Arbiter::new()).collect();
         let (for_status, for_orders) = arbiters.split_at(1);
@@ -182,6 +175,16 @@ impl Machinery {
             wait_max: Duration::from_secs(u64::from(config.portal.wait_max_secs)),
         };
         (api, self.arbiters)
+    }
+}
+
+fn simulated(config: &Config, store: &Store) -> Result<Option<Sandbox>, SandboxError> {
+    match config.zenopay.mode {
+        Mode::Sandbox => {
+            let key = config.zenopay.key();
+            Sandbox::new(store.clone(), config.sandbox.clone(), key).map(Some)
+        }
+        Mode::Live => Ok(None),
     }
 }
 

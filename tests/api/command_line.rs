@@ -15,73 +15,75 @@ fn code(output: &Output) -> Option<i32> {
     output.status.code()
 }
 
+/// Variable, value, and the key that the complaint must name.
+const WRONG: &[(&str, &str, &str)] = &[
+    ("MALIPO__SERVER__BIND", "nonsense", "server.bind"),
+    ("MALIPO__SERVER__BIND", "0.0.0.0:0", "server.bind"),
+    (
+        "MALIPO__SERVER__PUBLIC_URL",
+        "https://hotspot.example",
+        "server.public_url",
+    ),
+    (
+        "MALIPO__SERVER__PUBLIC_URL",
+        "not a url",
+        "server.public_url",
+    ),
+    (
+        "MALIPO__SERVER__TIMEZONE",
+        "Mars/Olympus",
+        "server.timezone",
+    ),
+    (
+        "MALIPO__SERVER__TRUSTED_PROXIES",
+        "10.0.0.1,everybody",
+        "server.trusted_proxies",
+    ),
+    (
+        "MALIPO__DATABASE__URL",
+        "mysql://localhost/malipo",
+        "database.url",
+    ),
+    ("MALIPO__DATABASE__URL", "sqlite::memory:", "database.url"),
+    (
+        "MALIPO__PORTAL__ALLOWED_ORIGINS",
+        "*",
+        "portal.allowed_origins",
+    ),
+    (
+        "MALIPO__PORTAL__ALLOWED_ORIGINS",
+        "https://a.example,nonsense",
+        "portal.allowed_origins",
+    ),
+    (
+        "MALIPO__DATABASE__URL",
+        "postgres://host:notaport/x",
+        "database.url",
+    ),
+    ("MALIPO__DATABASE__URL", "sqlite://", "database.url"),
+    ("MALIPO__ZENOPAY__MODE", "maybe", "zenopay.mode"),
+    ("MALIPO__ZENOPAY__MODE", "live", "zenopay.api_key"),
+    ("MALIPO__ZENOPAY__CONFIRM", "sometimes", "zenopay.confirm"),
+    ("MALIPO__ZENOPAY__ASKS_PER_SEC", "0", "zenopay.asks_per_sec"),
+    (
+        "MALIPO__ORDERS__EXPIRE_AFTER_SECS",
+        "-1",
+        "orders.expire_after_secs",
+    ),
+    (
+        "MALIPO__ACTORS__MAILBOX_CAPACITY",
+        "many",
+        "actors.mailbox_capacity",
+    ),
+    ("MALIPO__OPERATOR__TOKEN", "short", "operator.token"),
+    ("MALIPO__SMS__PROVIDER", "pigeon", "sms.provider"),
+    ("MALIPO__PORTAL__COLOUR", "red", "portal"),
+    ("MALIPO__TYPO__KEY", "x", "typo"),
+];
+
 #[test]
 fn a_wrong_configuration_is_told_in_one_sentence_that_names_the_key() {
-    let cases: &[(&str, &str, &str)] = &[
-        ("MALIPO__SERVER__BIND", "nonsense", "server.bind"),
-        ("MALIPO__SERVER__BIND", "0.0.0.0:0", "server.bind"),
-        (
-            "MALIPO__SERVER__PUBLIC_URL",
-            "https://hotspot.example",
-            "server.public_url",
-        ),
-        (
-            "MALIPO__SERVER__PUBLIC_URL",
-            "not a url",
-            "server.public_url",
-        ),
-        (
-            "MALIPO__SERVER__TIMEZONE",
-            "Mars/Olympus",
-            "server.timezone",
-        ),
-        (
-            "MALIPO__SERVER__TRUSTED_PROXIES",
-            "10.0.0.1,everybody",
-            "server.trusted_proxies",
-        ),
-        (
-            "MALIPO__DATABASE__URL",
-            "mysql://localhost/malipo",
-            "database.url",
-        ),
-        ("MALIPO__DATABASE__URL", "sqlite::memory:", "database.url"),
-        (
-            "MALIPO__PORTAL__ALLOWED_ORIGINS",
-            "*",
-            "portal.allowed_origins",
-        ),
-        (
-            "MALIPO__PORTAL__ALLOWED_ORIGINS",
-            "https://a.example,nonsense",
-            "portal.allowed_origins",
-        ),
-        (
-            "MALIPO__DATABASE__URL",
-            "postgres://host:notaport/x",
-            "database.url",
-        ),
-        ("MALIPO__DATABASE__URL", "sqlite://", "database.url"),
-        ("MALIPO__ZENOPAY__MODE", "maybe", "zenopay.mode"),
-        ("MALIPO__ZENOPAY__MODE", "live", "zenopay.api_key"),
-        ("MALIPO__ZENOPAY__CONFIRM", "sometimes", "zenopay.confirm"),
-        ("MALIPO__ZENOPAY__ASKS_PER_SEC", "0", "zenopay.asks_per_sec"),
-        (
-            "MALIPO__ORDERS__EXPIRE_AFTER_SECS",
-            "-1",
-            "orders.expire_after_secs",
-        ),
-        (
-            "MALIPO__ACTORS__MAILBOX_CAPACITY",
-            "many",
-            "actors.mailbox_capacity",
-        ),
-        ("MALIPO__OPERATOR__TOKEN", "short", "operator.token"),
-        ("MALIPO__SMS__PROVIDER", "pigeon", "sms.provider"),
-        ("MALIPO__PORTAL__COLOUR", "red", "portal"),
-        ("MALIPO__TYPO__KEY", "x", "typo"),
-    ];
-    for (name, value, key) in cases {
+    for (name, value, key) in WRONG {
         let output = run(&["check"], &[(name, value)]);
 
         let told = text(&output.stderr);
