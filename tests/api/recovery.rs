@@ -16,6 +16,7 @@ on_both_databases! {
     kill_minus_nine_in_mid_load_loses_nothing_that_was_acknowledged,
     a_stop_under_load_answers_every_poll_and_loses_nothing_that_was_acknowledged,
     a_client_that_hangs_up_cancels_nothing,
+    a_guest_is_not_told_of_a_sale_that_was_rolled_back,
 }
 
 /// A client that outlives the server: it loses connections and says so.
@@ -206,4 +207,29 @@ async fn a_client_that_hangs_up_cancels_nothing(kind: Kind) {
             .await;
         assert_eq!(left_open, 0, "an abandoned transaction poisons the pool");
     }
+}
+
+/// The notice comes after the commit and never before.
+async fn a_guest_is_not_told_of_a_sale_that_was_rolled_back(kind: Kind) {
+    let app = TestApp::start(kind).await;
+    let order = app.buy().await;
+    let poll = app.portal(&format!("/payment/status/{}?wait=3&since=1", order.id));
+    app.database
+        .execute("ALTER TABLE invoices RENAME TO invoices_away")
+        .await;
+
+    let (told, refused) = tokio::join!(app.get(&poll), async {
+        app.until_parked(1).await;
+        app.deliver_word(&order, "COMPLETED").await
+    });
+    app.database
+        .execute("ALTER TABLE invoices_away RENAME TO invoices")
+        .await;
+
+    assert_eq!(refused.verdict(), (500, "internal".to_owned()));
+    assert_eq!(told.json()["payment_status"], "PENDING", "{}", told.text);
+    assert_eq!(
+        app.deliver_word(&order, "COMPLETED").await.verdict().1,
+        "completed"
+    );
 }

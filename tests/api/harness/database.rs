@@ -94,26 +94,34 @@ impl TestDatabase {
         let order = self.is_order(order_id);
         let payment = format!("SELECT id FROM payments WHERE {order}");
         let code = format!("SELECT code FROM vouchers WHERE payment_id = ({payment})");
-        let count = async |sql: String| self.count(&sql).await;
-        SaleCounts {
-            completed: count(format!(
-                "SELECT COUNT(*) FROM payments WHERE {order} AND status = 'COMPLETED'"
-            ))
-            .await,
-            customers: count(format!(
+        let counts = [
+            format!("SELECT COUNT(*) FROM payments WHERE {order} AND status = 'COMPLETED'"),
+            format!(
                 "SELECT COUNT(*) FROM customers WHERE phone = (SELECT phone FROM payments WHERE {order})"
-            ))
-            .await,
-            invoices: count(format!("SELECT COUNT(*) FROM invoices WHERE payment_id = ({payment})"))
-                .await,
-            vouchers: count(format!("SELECT COUNT(*) FROM vouchers WHERE payment_id = ({payment})"))
-                .await,
-            radius_users: count(format!(
+            ),
+            format!("SELECT COUNT(*) FROM invoices WHERE payment_id = ({payment})"),
+            format!("SELECT COUNT(*) FROM vouchers WHERE payment_id = ({payment})"),
+            format!(
                 "SELECT COUNT(*) FROM radcheck WHERE attribute = 'Cleartext-Password' AND username = ({code})"
-            ))
-            .await,
-            sms: count(format!("SELECT COUNT(*) FROM sms_messages WHERE payment_id = ({payment})"))
-                .await,
+            ),
+            format!("SELECT COUNT(*) FROM sms_messages WHERE payment_id = ({payment})"),
+        ];
+        // One statement, so that a sale that is being committed is seen whole or not at all.
+        let sql = format!("SELECT ({})", counts.join("), ("));
+        let row = self
+            .look
+            .query_one_raw(self.statement(&sql))
+            .await
+            .unwrap()
+            .unwrap();
+        let count = |at| row.try_get_by_index(at).unwrap();
+        SaleCounts {
+            completed: count(0),
+            customers: count(1),
+            invoices: count(2),
+            vouchers: count(3),
+            radius_users: count(4),
+            sms: count(5),
         }
     }
 
