@@ -17,6 +17,7 @@ mod command_line;
 mod concurrency;
 mod crowds;
 mod deadlines;
+mod drill;
 mod gateway;
 mod long_poll;
 mod model;
