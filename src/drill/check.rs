@@ -90,10 +90,11 @@ fn guest(order: &PlayedOrder, shown: Option<&Shown>) -> Option<Fault> {
     let Some(told) = &order.told else {
         return Some(Fault::NeverTold);
     };
-    match shown {
-        Some(shown) if told.code != shown.code => Some(Fault::ToldAnotherCode),
-        None if told.code.is_none() => Some(Fault::ToldAnotherCode),
-        Some(_) | None => None,
+    let code_shown = shown.and_then(|shown| shown.code.as_ref());
+    match (&told.code, code_shown) {
+        (None, _) => Some(Fault::ToldWithoutCode),
+        (Some(told), Some(shown)) if told != shown => Some(Fault::ToldAnotherCode),
+        (Some(_), _) => None,
     }
 }
 

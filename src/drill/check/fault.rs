@@ -47,6 +47,8 @@ pub enum Fault {
     NotInBooks,
     /// The waiting guest never heard COMPLETED.
     NeverTold,
+    /// The waiting guest heard COMPLETED without a code.
+    ToldWithoutCode,
     /// The waiting guest heard another code than the status page shows.
     ToldAnotherCode,
     /// The waiting guest heard another code than is in the database.
@@ -134,6 +136,7 @@ impl Fault {
             Self::ShownWithoutCode => "shown_without_code",
             Self::NotInBooks => "not_in_books",
             Self::NeverTold => "never_told",
+            Self::ToldWithoutCode => "told_without_code",
             Self::ToldAnotherCode => "told_another_code",
             Self::ToldWhatIsNotBooked => "told_what_is_not_booked",
             Self::BookedAnotherCode => "booked_another_code",
@@ -159,6 +162,7 @@ impl Fault {
             | Self::SharesCode { .. }
             | Self::SharesInvoiceNumber { .. } => Harm::Doubled,
             Self::NeverTold
+            | Self::ToldWithoutCode
             | Self::ToldAnotherCode
             | Self::ToldWhatIsNotBooked
             | Self::BookedAnotherCode
@@ -190,6 +194,9 @@ impl fmt::Display for Fault {
             Self::NotInBooks => f.write_str("is not in the database."),
             Self::NeverTold => {
                 f.write_str("has a guest who waited and was never told that it is paid.")
+            }
+            Self::ToldWithoutCode => {
+                f.write_str("has a guest who was told that it is paid, without a voucher code.")
             }
             Self::ToldAnotherCode => f.write_str(
                 "has a guest who was told another voucher code than the status page shows.",

@@ -157,7 +157,7 @@ fn each_fault_is_found_at_its_order_and_named() {
         (|it| page_of(it).code = code("CCCC4444"), Fault::BookedAnotherCode),
         (|it| page_of(it).code = None, Fault::ShownWithoutCode),
         (|it| it.played[0].told.as_mut().unwrap().code = code("CCCC4444"), Fault::ToldAnotherCode),
-        (|it| it.played[0].told.as_mut().unwrap().code = None, Fault::ToldAnotherCode),
+        (|it| it.played[0].told.as_mut().unwrap().code = None, Fault::ToldWithoutCode),
     ];
     for (change, fault) in cases {
         let [of_first, of_second] = faults_after(change);
