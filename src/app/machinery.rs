@@ -62,14 +62,7 @@ impl Machinery {
         let metrics = Metrics::new();
         let draining = CancellationToken::new();
         let client = client(config, here)?;
-        let sandbox = match config.zenopay.mode {
-            Mode::Sandbox => Some(Sandbox::new(
-                store.clone(),
-                config.sandbox.clone(),
-                config.zenopay.key(),
-            )?),
-            Mode::Live => None,
-        };
+        let sandbox = sandbox(config, &store)?;
 
         let arbiters: Vec<Arbiter> = (0..=ORDER_ARBITERS).map(|_| Arbiter::new()).collect();
         let (for_status, for_orders) = arbiters.split_at(1);
@@ -196,6 +189,14 @@ fn client(config: &Config, here: &Url) -> Result<Client, ClientError> {
         config.zenopay.key(),
         config.zenopay.create_timeout(),
     )
+}
+
+fn sandbox(config: &Config, store: &Store) -> Result<Option<Sandbox>, StartError> {
+    let (behaviour, key) = (config.sandbox.clone(), config.zenopay.key());
+    match config.zenopay.mode {
+        Mode::Sandbox => Ok(Some(Sandbox::new(store.clone(), behaviour, key)?)),
+        Mode::Live => Ok(None),
+    }
 }
 
 fn facts(config: &Config) -> FactSource {
