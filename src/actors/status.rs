@@ -1,6 +1,6 @@
 //! The status actor: pushes completion notices to the long polls that wait for them.
 //!
-//! Nouns: a *waiter* is a parked poll and holds a [`Seat`]; a [`Notice`] is an order as it
+//! Nouns: a *waiter* is a parked poll and holds a `Seat`; a [`Notice`] is an order as it
 //! is after a commit, so that nobody who is woken needs to read.
 //!
 //! The rule that must not be broken: register interest before you look. A waiter subscribes
