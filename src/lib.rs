@@ -11,6 +11,8 @@
 //!   `domain/decide.rs` → `store/change.rs` → `actors/status.rs`.
 //! - [`checkout`], [`relay`], [`reconciler`], [`sandbox`]: a purchase, and the loops.
 //! - [`http`]: in from the net; all routes on one screen in `http/mod.rs`.
+//! - [`drill`]: the proof that each order is sold exactly once; the verdict is
+//!   `drill/check.rs`.
 //! - [`app`]: who is given what; start and stop.
 //!
 //! Arrows point down only, which `tests/layers.rs` checks.
@@ -21,6 +23,7 @@ pub mod checkout;
 pub mod cli;
 pub mod config;
 pub mod domain;
+pub mod drill;
 pub mod http;
 pub mod metrics;
 pub mod radius;

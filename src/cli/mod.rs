@@ -5,12 +5,18 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use rand::TryRng;
+use rand::rngs::SysRng;
+use uuid::Uuid;
 
 use crate::app::StartError;
 use crate::config::{Config, ConfigError};
+use crate::domain::secret::Secret;
+use crate::drill::DrillError;
 use crate::telemetry;
 
 mod check;
+mod drill;
 mod serve;
 
 /// Turns mobile-money webhooks into committed Wi-Fi sales, exactly once.
@@ -36,6 +42,8 @@ enum Command {
     },
     /// Look whether everything that the server needs is there
     Check,
+    /// Prove that each order is sold exactly once, however its webhooks come; sandbox only
+    Drill(drill::Options),
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -57,6 +65,20 @@ enum Failure {
     /// Every line is already printed.
     #[error("check: not everything is well")]
     Check,
+    #[error("drill: {0}")]
+    Drill(#[from] DrillError),
+    /// Every violation is already printed.
+    #[error("drill: {0} violations")]
+    Violated(usize),
+    #[error("drill: interrupted")]
+    Interrupted,
+    #[error("drill: no folder for a temporary database: {0}")]
+    NoFolder(std::io::Error),
+    #[error("drill: --json {}: {error}", path.display())]
+    NotWritten {
+        path: PathBuf,
+        error: std::io::Error,
+    },
 }
 
 impl From<StartError> for Failure {
@@ -72,7 +94,14 @@ impl Failure {
     fn exit_code(&self) -> ExitCode {
         match self {
             Self::Config(_) => ExitCode::from(2),
-            Self::Start(_) | Self::Migrate(_) | Self::Check => ExitCode::from(1),
+            Self::Start(_)
+            | Self::Migrate(_)
+            | Self::Check
+            | Self::Drill(_)
+            | Self::Violated(_)
+            | Self::Interrupted
+            | Self::NoFolder(_)
+            | Self::NotWritten { .. } => ExitCode::from(1),
         }
     }
 }
@@ -91,12 +120,17 @@ pub fn run() -> ExitCode {
 }
 
 async fn execute(arguments: Arguments) -> Result<(), Failure> {
-    let config = Config::read(arguments.config.as_deref())?;
+    let mut config = Config::read(arguments.config.as_deref())?;
+    let command = arguments.command.unwrap_or(Command::Serve);
+    if let Command::Drill(_) = command {
+        drill::quieten(&mut config.log);
+    }
     telemetry::start(&config.log)?;
-    match arguments.command.unwrap_or(Command::Serve) {
+    match command {
         Command::Serve => Ok(serve::serve(config).await?),
         Command::Migrate { to } => migrate(&config, to).await,
         Command::Check => check::check(&config).await,
+        Command::Drill(options) => drill::drill(config, options).await,
     }
 }
 
@@ -125,4 +159,13 @@ async fn migrate(config: &Config, to: Migrate) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// A bearer token that nobody can guess.
+fn fresh_token() -> Secret {
+    let mut bytes = [0_u8; 16];
+    SysRng
+        .try_fill_bytes(&mut bytes)
+        .expect("the operating system has random bytes");
+    Secret::new(Uuid::from_bytes(bytes).simple().to_string())
 }

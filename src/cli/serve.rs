@@ -1,10 +1,8 @@
 //! `malipo serve`: start, tell a person where to look, stop on a signal.
 
-use rand::TryRng;
-use rand::rngs::SysRng;
 use tokio::signal::unix::{SignalKind, signal};
-use uuid::Uuid;
 
+use super::fresh_token;
 use crate::app::{App, StartError};
 use crate::config::{Config, Mode};
 use crate::domain::secret::Secret;
@@ -31,11 +29,7 @@ fn operator_token(config: &Config) -> (Option<Secret>, Option<Secret>) {
     match (&config.operator.token, config.zenopay.mode) {
         (Some(token), _) => (Some(token.clone()), None),
         (None, Mode::Sandbox) => {
-            let mut bytes = [0_u8; 16];
-            SysRng
-                .try_fill_bytes(&mut bytes)
-                .expect("the operating system has random bytes");
-            let fresh = Secret::new(Uuid::from_bytes(bytes).simple().to_string());
+            let fresh = fresh_token();
             (Some(fresh.clone()), Some(fresh))
         }
         (None, Mode::Live) => (None, None),

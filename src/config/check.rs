@@ -4,6 +4,19 @@
 use url::Url;
 
 use super::{Config, ConfigError, Mode, SmsProvider};
+use crate::domain::secret::Secret;
+
+impl Config {
+    /// The same with the books elsewhere.
+    ///
+    /// # Errors
+    /// One sentence, if books cannot be there.
+    pub fn with_database(mut self, url: Secret) -> Result<Self, ConfigError> {
+        self.database.url = url;
+        check(&self)?;
+        Ok(self)
+    }
+}
 
 pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
     database(config)?;

@@ -26,6 +26,7 @@ use tracing::warn;
 use crate::config::DatabaseConfig;
 use crate::domain::secret::Secret;
 
+mod audit;
 mod change;
 mod connect;
 mod deliveries;
@@ -45,6 +46,7 @@ mod wedged;
 
 use wedged::Wedged;
 
+pub use audit::{Booked, JournalLine};
 pub use change::Change;
 pub use deliveries::DeliveryRecord;
 pub use error::StoreError;

@@ -18,6 +18,7 @@ mod concurrency;
 mod crowds;
 mod deadlines;
 mod disk;
+mod drill;
 mod gateway;
 mod long_poll;
 mod model;

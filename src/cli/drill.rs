@@ -1,0 +1,225 @@
+//! `malipo drill`: starts a server to drill if none is named, and stops it again.
+
+use std::path::{Path, PathBuf};
+
+use clap::builder::RangedU64ValueParser;
+use clap::{Args, value_parser};
+use tempfile::TempDir;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use url::Url;
+
+use super::{Failure, fresh_token};
+use crate::app::{App, StartError};
+use crate::config::{Config, Confirm, DatabaseConfig, LogConfig, Mode, SmsProvider};
+use crate::domain::secret::Secret;
+use crate::drill::{self, DrillError, Plan, Progress, Report, Target};
+use crate::store::Store;
+
+/// More than any drill places in a second.
+const PROMPTS_PER_SEC: u32 = 100_000;
+
+/// How much is drilled, and where.
+#[derive(Args)]
+pub(super) struct Options {
+    /// A running server; without it one is started for the drill
+    #[arg(long, value_name = "URL", value_parser = http_url)]
+    url: Option<Url>,
+    /// Operator's token of that server, to read its own count of sales
+    #[arg(long, value_name = "T", requires = "url")]
+    token: Option<String>,
+    /// Database of that server, to check it too; or the one to start a server on, which is
+    /// otherwise a temporary one. It is filled with orders that nobody has paid for
+    #[arg(long, value_name = "URL")]
+    database: Option<String>,
+    /// How many orders are placed
+    #[arg(long, value_name = "N", default_value = "200",
+        value_parser = RangedU64ValueParser::<u32>::new().range(1..=100_000))]
+    orders: u32,
+    /// How many copies of each paid webhook are sent at the same moment
+    #[arg(long, value_name = "N", default_value = "8",
+        value_parser = RangedU64ValueParser::<u32>::new().range(1..=1_000))]
+    copies: u32,
+    /// Also write the result as JSON
+    #[arg(long, value_name = "FILE", value_parser = value_parser!(PathBuf))]
+    json: Option<PathBuf>,
+}
+
+/// What ends the drill early. A server of its own is then stopped too, and its folder removed.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+/// What is there only for the drill.
+struct Stage {
+    target: Target,
+    app: Option<App>,
+    /// Removed when dropped.
+    _folder: Option<TempDir>,
+}
+
+/// Unless somebody has said what is to be logged, only what is serious: the alarms that the
+/// drill sets off on purpose would drown its table.
+pub(super) fn quieten(log: &mut LogConfig) {
+    if log.filter == LogConfig::default().filter {
+        log.filter = "error,sea_orm_migration=error".to_owned();
+    }
+}
+
+pub(super) async fn drill(config: Config, options: Options) -> Result<(), Failure> {
+    // Before anything is made that would have to be removed.
+    let mut signals = Signals::register()?;
+    let plan = Plan {
+        orders: options.orders,
+        copies: options.copies,
+    };
+    let stage = match &options.url {
+        Some(url) => Stage::there(url, &config, &options).await?,
+        None => Stage::here(config, options.database.as_deref()).await?,
+    };
+    let progress = Progress::on_stderr();
+    let ended = tokio::select! {
+        ended = drill::run(&stage.target, plan, &progress) => ended.map_err(Failure::from),
+        () = signals.any() => Err(Failure::Interrupted),
+    };
+    stage.clear().await;
+
+    let report = ended?;
+    print!("{report}");
+    if let Some(path) = &options.json {
+        write_json(&report, path)?;
+    }
+    match report.violations.len() {
+        0 => Ok(()),
+        violations => Err(Failure::Violated(violations)),
+    }
+}
+
+impl Signals {
+    fn register() -> Result<Self, StartError> {
+        let register = |kind| signal(kind).map_err(StartError::Threads);
+        Ok(Self {
+            interrupt: register(SignalKind::interrupt())?,
+            terminate: register(SignalKind::terminate())?,
+        })
+    }
+
+    async fn any(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+impl Stage {
+    /// A server that runs already.
+    async fn there(url: &Url, config: &Config, options: &Options) -> Result<Self, Failure> {
+        let store = match &options.database {
+            None => None,
+            Some(database) => Some(open_beside(database).await?),
+        };
+        let target = Target {
+            url: url.clone(),
+            token: options.token.clone().map(Secret::new),
+            key: config.zenopay.key(),
+            store,
+            scene: format!("against {url}"),
+        };
+        Ok(Self {
+            target,
+            app: None,
+            _folder: None,
+        })
+    }
+
+    /// A server of the drill's own.
+    async fn here(mut config: Config, database: Option<&str>) -> Result<Self, Failure> {
+        // Before anything is opened: `--database` may name the shop's own.
+        if config.zenopay.mode != Mode::Sandbox {
+            return Err(Failure::from(DrillError::NotSandbox {
+                scene: "the configuration".to_owned(),
+                mode: config.zenopay.mode.as_str().to_owned(),
+            }));
+        }
+        let (url, folder) = match database {
+            Some(url) => (url.to_owned(), None),
+            None => {
+                let folder = TempDir::with_prefix("malipo-drill-").map_err(Failure::NoFolder)?;
+                let file = folder.path().join("books.db");
+                (
+                    format!("sqlite://{}?mode=rwc", file.display()),
+                    Some(folder),
+                )
+            }
+        };
+        config = for_drill(config).with_database(Secret::new(url.as_str()))?;
+        let (token, key) = (fresh_token(), config.zenopay.key());
+        let app = App::start(config, Some(token.clone())).await?;
+
+        let kept = if folder.is_some() { "temporary " } else { "" };
+        let kind = match url.starts_with("sqlite:") {
+            true => "SQLite",
+            false => "PostgreSQL",
+        };
+        let target = Target {
+            url: Url::parse(&format!("http://{}", app.address)).expect("an address makes a URL"),
+            token: Some(token),
+            key,
+            store: Some(open_beside(&url).await?),
+            scene: format!("on a server of its own with a {kept}{kind} database"),
+        };
+        Ok(Self {
+            target,
+            app: Some(app),
+            _folder: folder,
+        })
+    }
+
+    async fn clear(self) {
+        if let Some(store) = self.target.store {
+            store.close().await;
+        }
+        if let Some(app) = self.app {
+            app.stop().await;
+        }
+    }
+}
+
+/// What the drill needs otherwise than a shop: a free port, nobody who pays by himself, no
+/// limit on the pace, no text to anybody.
+fn for_drill(mut config: Config) -> Config {
+    config.server.bind = ([127, 0, 0, 1], 0).into();
+    config.server.public_url = None;
+    config.database.auto_migrate = true;
+    config.zenopay.confirm = Confirm::Unproven;
+    config.sandbox.approve_after_ms = 0;
+    config.limits.prompts_per_sec = PROMPTS_PER_SEC;
+    config.sms.provider = SmsProvider::Log;
+    config
+}
+
+async fn open_beside(url: &str) -> Result<Store, Failure> {
+    let config = DatabaseConfig {
+        url: Secret::new(url),
+        auto_migrate: false,
+    };
+    let opened = Store::open_beside(&config).await;
+    opened.map_err(|error| Failure::from(StartError::Store(error)))
+}
+
+fn http_url(text: &str) -> Result<Url, String> {
+    let url: Url = text.parse().map_err(|error| format!("{error}"))?;
+    match url.scheme() {
+        "http" | "https" => Ok(url),
+        _ => Err("must begin with http:// or https://".to_owned()),
+    }
+}
+
+fn write_json(report: &Report, path: &Path) -> Result<(), Failure> {
+    let json = serde_json::to_string_pretty(report).expect("texts and numbers are JSON");
+    std::fs::write(path, json + "\n").map_err(|error| Failure::NotWritten {
+        path: path.to_owned(),
+        error,
+    })
+}

@@ -1,0 +1,203 @@
+//! The part of the guests: each places an order and waits for it on a long poll.
+
+use std::time::{Duration, Instant};
+
+use reqwest::Response;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::DrillError;
+use super::collected::{Shown, Told};
+use super::sender::{back_off, pause_of};
+use super::server::Server;
+use crate::domain::ids::OrderId;
+use crate::domain::voucher::VoucherCode;
+
+/// How long one poll is parked.
+const WAIT_SECS: u64 = 30;
+/// How long a guest goes on waiting when all is sent: a poll to its end and a little more.
+/// A notice that is lost then shows as a slow one, and not as no sale.
+const GRACE: Duration = Duration::from_secs(WAIT_SECS + 5);
+/// After this long an order that is answered 503 or 429 is given up.
+const PLACE_WITHIN: Duration = Duration::from_secs(60);
+/// Tries to see an order's status at the end.
+const LOOKS: u32 = 8;
+/// Between two polls that brought nothing new.
+const SHORT_PAUSE: Duration = Duration::from_millis(50);
+/// The version with which every order begins (contract, section 3).
+const FIRST_VERSION: i64 = 1;
+const COMPLETED: &str = "COMPLETED";
+
+/// The part of the status document that guests look at.
+#[derive(Deserialize)]
+struct Document {
+    payment_status: String,
+    version: i64,
+    voucher_code: Option<String>,
+}
+
+impl Document {
+    fn code(self) -> Option<VoucherCode> {
+        self.voucher_code.map(VoucherCode::from_stored)
+    }
+}
+
+/// A run's phones, one an order. No operator in Tanzania has numbers that begin with 060, so
+/// that no text ever goes to a person.
+pub(super) struct Phones {
+    first: u64,
+}
+
+impl Phones {
+    const NUMBERS: u64 = 10_000_000;
+
+    /// Begins somewhere, so that the limits of one run do not meet those of the last.
+    pub fn new() -> Self {
+        Self {
+            first: Uuid::new_v4().as_u64_pair().1 % Self::NUMBERS,
+        }
+    }
+
+    fn phone(&self, number: u32) -> String {
+        format!("060{:07}", (self.first + u64::from(number)) % Self::NUMBERS)
+    }
+}
+
+/// The codes of what is on sale.
+pub(super) async fn price_list(server: &Server) -> Result<Vec<String>, DrillError> {
+    let request = server.portal_get("/packages", Duration::ZERO);
+    let answer = request.send().await.and_then(Response::error_for_status);
+    let list: Value = match answer {
+        Ok(answer) => answer.json().await.unwrap_or_default(),
+        Err(error) => return Err(DrillError::NotPlaced(format!("no price list: {error}"))),
+    };
+    let codes: Vec<String> = list["packages"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|package| package["code"].as_str().map(str::to_owned))
+        .collect();
+    if codes.is_empty() {
+        return Err(DrillError::NotPlaced("nothing is on sale".to_owned()));
+    }
+    Ok(codes)
+}
+
+/// Places an order; comes again when the server is busy or the shop's limit is reached.
+pub(super) async fn place(
+    server: &Server,
+    phones: &Phones,
+    number: u32,
+    package: &str,
+) -> Result<OrderId, DrillError> {
+    let wish = json!({
+        "packageId": package,
+        "phoneNumber": phones.phone(number),
+        "customerName": format!("Drill {}", number + 1),
+    });
+    // One a guest, so that a request whose answer is lost can be made again.
+    let key = Uuid::new_v4().to_string();
+    let started = Instant::now();
+    let mut tries = 0;
+    loop {
+        let request = server
+            .portal_post("/payment")
+            .header("idempotency-key", &key)
+            .json(&wish);
+        let (why, pause) = match request.send().await {
+            Ok(answer) if answer.status().is_success() => return order_id_of(answer).await,
+            Ok(answer) => {
+                let (status, pause) = (answer.status(), pause_of(&answer));
+                let problem: Value = answer.json().await.unwrap_or_default();
+                let why = format!("{status}, {}", problem["code"]);
+                if !matches!(status.as_u16(), 429 | 503) {
+                    return Err(DrillError::NotPlaced(why));
+                }
+                (why, pause)
+            }
+            Err(error) => (error.to_string(), None),
+        };
+        if started.elapsed() > PLACE_WITHIN {
+            return Err(DrillError::NotPlaced(why));
+        }
+        sleep(pause.unwrap_or_else(|| back_off(tries))).await;
+        tries += 1;
+    }
+}
+
+async fn order_id_of(answer: Response) -> Result<OrderId, DrillError> {
+    let document: Value = answer.json().await.unwrap_or_default();
+    document["order_id"]
+        .as_str()
+        .and_then(|text| text.parse().ok())
+        .ok_or_else(|| DrillError::NotPlaced("the answer names no order".to_owned()))
+}
+
+/// Waits on long polls until the order is COMPLETED, or until some time after `all_sent`.
+pub(super) async fn wait(
+    server: &Server,
+    order_id: OrderId,
+    all_sent: &CancellationToken,
+) -> Option<Told> {
+    let patience = async {
+        all_sent.cancelled().await;
+        sleep(GRACE).await;
+    };
+    tokio::select! {
+        told = poll_until_completed(server, order_id) => Some(told),
+        () = patience => None,
+    }
+}
+
+async fn poll_until_completed(server: &Server, order_id: OrderId) -> Told {
+    let mut since = FIRST_VERSION;
+    loop {
+        let path = format!("/payment/status/{order_id}?wait={WAIT_SECS}&since={since}");
+        let (document, pause) = poll(server, &path).await;
+        let at = Instant::now();
+        match document {
+            Some(document) if document.payment_status == COMPLETED => {
+                let code = document.code();
+                return Told { code, at };
+            }
+            // FAILED or the like: money may still come.
+            Some(document) if document.version != since => since = document.version,
+            Some(_) | None => sleep(pause.unwrap_or(SHORT_PAUSE)).await,
+        }
+    }
+}
+
+async fn poll(server: &Server, path: &str) -> (Option<Document>, Option<Duration>) {
+    let request = server.portal_get(path, Duration::from_secs(WAIT_SECS));
+    match request.send().await {
+        Ok(answer) => {
+            let pause = pause_of(&answer);
+            let is_document = answer.status().is_success();
+            let document = if is_document {
+                answer.json().await.ok()
+            } else {
+                None
+            };
+            (document, pause)
+        }
+        Err(_) => (None, None),
+    }
+}
+
+/// What the status page shows now; `None` if it shows nothing.
+pub(super) async fn look(server: &Server, order_id: OrderId) -> Option<Shown> {
+    let path = format!("/payment/status/{order_id}");
+    for tries in 0..LOOKS {
+        if let (Some(document), _) = poll(server, &path).await {
+            return Some(Shown {
+                status: document.payment_status.clone(),
+                code: document.code(),
+            });
+        }
+        sleep(back_off(tries)).await;
+    }
+    None
+}

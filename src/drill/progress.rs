@@ -1,0 +1,68 @@
+//! How far the drill is: a bar for a person at a terminal, a line now and then for a log.
+
+use std::io::IsTerminal;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// Between two lines where no bar can be drawn.
+const LINE_EACH: Duration = Duration::from_secs(5);
+const BAR: &str = "  {bar:40} {pos} of {len} webhooks answered, {eta} to go";
+
+/// Counts deliveries that are answered.
+pub struct Progress {
+    bar: ProgressBar,
+    /// When the last line was printed; `None` prints no lines.
+    line_at: Option<Mutex<Instant>>,
+}
+
+impl Progress {
+    /// On standard error, as a bar if that is a terminal and as lines if not.
+    pub fn on_stderr() -> Self {
+        let style = ProgressStyle::with_template(BAR);
+        let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+        if std::io::stderr().is_terminal() {
+            let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
+            Self {
+                bar: bar.with_style(style),
+                line_at: None,
+            }
+        } else {
+            Self {
+                bar: ProgressBar::hidden(),
+                line_at: Some(Mutex::new(Instant::now())),
+            }
+        }
+    }
+
+    /// Nowhere.
+    pub fn silent() -> Self {
+        Self {
+            bar: ProgressBar::hidden(),
+            line_at: None,
+        }
+    }
+
+    pub(super) fn begin(&self, deliveries: u64) {
+        self.bar.set_length(deliveries);
+        self.bar.reset_eta();
+    }
+
+    pub(super) fn one_more(&self) {
+        self.bar.inc(1);
+        let Some(line_at) = &self.line_at else {
+            return;
+        };
+        let mut line_at = line_at.lock().unwrap_or_else(PoisonError::into_inner);
+        if line_at.elapsed() >= LINE_EACH {
+            *line_at = Instant::now();
+            let (answered, all) = (self.bar.position(), self.bar.length().unwrap_or(0));
+            eprintln!("  {answered} of {all} webhooks answered");
+        }
+    }
+
+    pub(super) fn end(&self) {
+        self.bar.finish_and_clear();
+    }
+}
