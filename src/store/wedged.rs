@@ -2,16 +2,16 @@
 //!
 //! sqlx has no time limit for a statement on the client's side, and a connection whose
 //! statement was given up must not be used as it is (sqlx issue 4385). So whoever gives up
-//! says so here first, and the pool then cleans what is released, or closes it hard when
-//! it does not answer.
+//! says so here first; for a while the pool then tries each connection before it is used and
+//! cleans it after, and closes hard what does not answer.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// How long what is released is not trusted after somebody gave up; the release follows at
-/// once.
-const WARY_FOR: Duration = Duration::from_secs(5);
+/// How long no connection is trusted after somebody gave up: where one is dead, the others
+/// may be too.
+const WARY_FOR: Duration = Duration::from_secs(60);
 
 /// Says whether somebody has just given up. Cheap to clone.
 #[derive(Clone)]
@@ -35,7 +35,7 @@ impl Wedged {
             .store(millis(self.since.elapsed() + WARY_FOR), Ordering::SeqCst);
     }
 
-    /// Whether a connection that is released now must show that it can be used again.
+    /// Whether a connection must show that it is alive.
     pub fn is_wary(&self) -> bool {
         millis(self.since.elapsed()) < self.wary_until_ms.load(Ordering::SeqCst)
     }

@@ -118,6 +118,59 @@ async fn sales_that_fall_into_a_black_hole_are_made_when_they_are_sent_again() {
     assert_all_are_taken(&app, &orders).await;
 }
 
+/// PostgreSQL hangs: nothing is answered, nothing is closed, and then it goes on.
+#[actix_web::test]
+async fn a_database_that_stands_still_is_answered_503_and_needs_no_restart_of_ours() {
+    let app = TestApp::start(Kind::Postgres).await;
+    let orders = more_orders_than_connections(&app).await;
+    let ours = "SELECT pid::text FROM pg_stat_activity
+                WHERE datname = current_database() AND application_name = 'malipo'";
+    let backends = app.database.texts(ours).await;
+
+    signal("-STOP", &backends);
+    let answers = join_all(orders.iter().map(|order| timed(&app, order))).await;
+    signal("-CONT", &backends);
+
+    // What found a new connection was sold; what did not was told in time.
+    for (answer, took) in &answers {
+        assert!(matches!(answer.status, 200 | 503), "{}", answer.text);
+        assert!(*took < ANSWERED_WITHIN, "{took:?}");
+    }
+    assert!(
+        answers.iter().any(|(answer, _)| answer.status == 503),
+        "nothing stood still"
+    );
+    assert_all_are_taken(&app, &orders).await;
+}
+
+fn signal(name: &str, processes: &[String]) {
+    let sent = std::process::Command::new("kill")
+        .arg(name)
+        .args(processes)
+        .status();
+    assert!(sent.unwrap().success());
+}
+
+/// A quiet shop finds one dead connection after another; it must not take minutes.
+#[actix_web::test]
+async fn a_quiet_shop_is_back_soon_after_a_black_hole() {
+    let (app, cable) = start_behind_a_cable().await;
+    let orders = more_orders_than_connections(&app).await;
+    // Every connection of both pools has been in use.
+    let deliveries = orders[1..]
+        .iter()
+        .map(|order| app.deliver_word(order, "PENDING"));
+    join_all(deliveries).await;
+
+    cable.set(Cable::Silent);
+    let lost = timed(&app, &orders[0]).await;
+    cable.set(Cable::Whole);
+
+    assert_told_to_come_again(&[lost]);
+    deliver_until_taken(&app, &orders[0], Duration::from_secs(60)).await;
+    assert_eq!(app.sale_of(&orders[0]).await, SaleCounts::ONE);
+}
+
 async fn more_orders_than_connections(app: &TestApp) -> Vec<TestOrder> {
     let mut orders = Vec::new();
     for _ in 0..40 {

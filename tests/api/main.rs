@@ -20,6 +20,7 @@ mod deadlines;
 mod disk;
 mod drill;
 mod gateway;
+mod history;
 mod long_poll;
 mod model;
 mod neighbours;
