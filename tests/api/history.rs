@@ -132,7 +132,7 @@ async fn act(app: &TestApp, orders: &[TestOrder], client: usize) -> Vec<Note> {
     for call in 0..CALLS {
         let order = (call / 2 + client) % ORDERS;
         let called = Instant::now();
-        let told = if (call + client) % 2 == 0 {
+        let told = if (call + client).is_multiple_of(2) {
             let document = app.status(&orders[order]).await;
             Told::Read {
                 status: document["payment_status"].as_str().unwrap().to_owned(),
