@@ -5,11 +5,13 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use chrono::Utc;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 use tokio::runtime::Handle;
+use tokio::time::timeout;
 use tracing::warn;
 
 use crate::domain::ids::OrderId;
@@ -20,6 +22,9 @@ use crate::zenopay::wire::StatusAnswer;
 /// Asks under way at most, for strangers and for ourselves each: strangers must not be able
 /// to keep the reconciler from asking.
 const IN_ALL: usize = 8;
+
+/// How long an answer waits until its call is recorded.
+const RECORD_WITHIN: Duration = Duration::from_millis(500);
 
 /// On whose account ZenoPay is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,13 +107,12 @@ impl Asks {
             answer: word,
             detail,
         };
-        // Beside the flight: a slow database must not hold the answer back.
-        let store = self.store.clone();
-        self.background.spawn(async move {
-            if let Err(error) = store.record_call(call).await {
-                warn!(%order_id, %error, "a call to ZenoPay could not be recorded");
-            }
-        });
+        // The call stands in the books before its effect does, but a slow database must not
+        // hold the answer back; the write then goes on by itself.
+        match timeout(RECORD_WITHIN, self.store.record_call(call)).await {
+            Ok(Ok(())) | Err(_) => {}
+            Ok(Err(error)) => warn!(%order_id, %error, "a call to ZenoPay could not be recorded"),
+        }
         answer
     }
 }
