@@ -5,13 +5,12 @@
 //! even if two processes, or no actors at all, stand above.
 
 use chrono::{DateTime, Utc};
-use entities::{order_events, payments};
-use sea_orm::ActiveValue::Set;
+use entities::payments;
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect};
 
-use super::{DeliveryRecord, Store, StoreError, deliveries, roll_back, rows, sale};
-use crate::domain::decision::{Decision, Effect, Level};
+use super::{DeliveryRecord, Store, StoreError, deliveries, events, roll_back, rows, sale};
+use crate::domain::decision::{Decision, Effect};
 use crate::domain::payment::{Payment, Status};
 use crate::domain::radius_user::RadiusUser;
 
@@ -73,7 +72,10 @@ async fn write(txn: &DatabaseTransaction, change: &Change) -> Result<(), StoreEr
     if let Some(at) = change.ask_at {
         ask_at(txn, before, at).await?;
     }
-    remark(txn, change).await?;
+    let now = Utc::now();
+    for remark in &change.decision.remarks {
+        events::insert(txn, before.order_id, remark, now).await?;
+    }
     if let Some(delivery) = &change.delivery {
         deliveries::insert(txn, delivery, change.decision.outcome).await?;
     }
@@ -148,29 +150,4 @@ async fn ask_unless_changed(
     } else {
         Ok(())
     }
-}
-
-async fn remark(txn: &DatabaseTransaction, change: &Change) -> Result<(), StoreError> {
-    let now = Utc::now();
-    let rows = change
-        .decision
-        .remarks
-        .iter()
-        .map(|remark| order_events::ActiveModel {
-            order_id: Set(change.before.order_id.0),
-            at: Set(now),
-            kind: Set(remark.kind.to_owned()),
-            level: Set(match remark.level {
-                Level::Note => "note".to_owned(),
-                Level::Alert => "alert".to_owned(),
-            }),
-            summary: Set(remark.text.clone()),
-            ..Default::default()
-        });
-    for row in rows {
-        order_events::Entity::insert(row)
-            .exec_without_returning(txn)
-            .await?;
-    }
-    Ok(())
 }

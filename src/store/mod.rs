@@ -31,6 +31,7 @@ mod change;
 mod connect;
 mod deliveries;
 mod error;
+mod events;
 mod gateway_calls;
 mod notices;
 mod outbox;

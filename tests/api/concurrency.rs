@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use sea_orm::{ConnectionTrait, TransactionTrait};
 
 use crate::harness::{Kind, SaleCounts, TestApp, TestOrder, body_of};
 
@@ -208,14 +207,7 @@ async fn an_order_whose_row_somebody_holds_for_ten_seconds_holds_up_nobody_else(
     for _ in 0..OTHERS {
         others.push(app.buy().await);
     }
-    let psql = app.database.connect().await;
-    let lock = psql.begin().await.unwrap();
-    let is_stuck = app.database.is_order(&stuck.id);
-    lock.execute_unprepared(&format!(
-        "SELECT 1 FROM payments WHERE {is_stuck} FOR UPDATE"
-    ))
-    .await
-    .unwrap();
+    let lock = app.database.hold(&stuck.id).await;
     let held = Instant::now();
 
     let unanswered = async {

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use sea_orm::{ConnectionTrait, TransactionTrait};
+use sea_orm::ConnectionTrait;
 
 use crate::harness::proxy::{Cable, Proxy};
 use crate::harness::{Answer, Kind, SaleCounts, TestApp, TestDatabase, TestOrder};
@@ -99,8 +99,7 @@ async fn a_black_hole_is_answered_503_and_leaves_no_dead_connection_behind() {
 async fn sales_that_fall_into_a_black_hole_are_made_when_they_are_sent_again() {
     let (app, cable) = start_behind_a_cable().await;
     let orders = more_orders_than_connections(&app).await;
-    let psql = app.database.connect().await;
-    let lock = psql.begin().await.unwrap();
+    let lock = app.database.begin().await;
     lock.execute_unprepared("SELECT 1 FROM payments FOR UPDATE")
         .await
         .unwrap();

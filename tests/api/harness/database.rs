@@ -1,7 +1,10 @@
 //! A database for each test: a file in a temporary folder, or a fresh one in the throw-away
 //! PostgreSQL that `scripts/with-postgres` starts.
 
-use sea_orm::{ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement};
+use sea_orm::{
+    ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
+    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
+};
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -146,6 +149,31 @@ impl TestDatabase {
     /// A connection beside, for a test that holds a lock.
     pub async fn connect(&self) -> DatabaseConnection {
         Database::connect(quiet(&self.url)).await.unwrap()
+    }
+
+    /// A transaction beside that writes, for a test that holds a lock. On SQLite it has the
+    /// write lock at once: a deferred one that finds its snapshot overtaken, by the relay for
+    /// one, is refused without waiting.
+    pub async fn begin(&self) -> DatabaseTransaction {
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..Default::default()
+        };
+        let beside = self.connect().await;
+        beside.begin_with_options(options).await.unwrap()
+    }
+
+    /// A transaction beside, under which nobody else can change this order: on PostgreSQL its
+    /// row is locked, on SQLite the whole file.
+    pub async fn hold(&self, order_id: &str) -> DatabaseTransaction {
+        let held = self.begin().await;
+        if self.kind == Kind::Postgres {
+            let order = self.is_order(order_id);
+            held.execute_unprepared(&format!("SELECT id FROM payments WHERE {order} FOR UPDATE"))
+                .await
+                .unwrap();
+        }
+        held
     }
 
     /// Waits until a query counts this many; fails after ten seconds.

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use chrono::DateTime;
 use futures_util::future::join_all;
-use sea_orm::{ConnectionTrait, TransactionTrait};
 use serde_json::{Value, json};
 
 use super::{actor, row_of};
@@ -91,13 +90,7 @@ async fn the_machinery_is_shown_whole(kind: Kind) {
 async fn messages_that_wait_for_a_busy_actor_are_counted(kind: Kind) {
     let app = TestApp::start(kind).await;
     let order = app.buy().await;
-    let beside = app.database.connect().await;
-    let lock = beside.begin().await.unwrap();
-    // Somebody else holds the order's row; on SQLite that is the whole file.
-    let is_order = app.database.is_order(&order.id);
-    lock.execute_unprepared(&format!("UPDATE payments SET asks = asks WHERE {is_order}"))
-        .await
-        .unwrap();
+    let lock = app.database.hold(&order.id).await;
 
     let copies = join_all((0..5).map(|_| app.deliver_word(&order, "COMPLETED")));
     let (answers, (seen, metrics)) = tokio::join!(copies, async {

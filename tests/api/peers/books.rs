@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use sea_orm::{ConnectionTrait, SqliteTransactionMode, TransactionOptions, TransactionTrait};
+use sea_orm::ConnectionTrait;
 use serde_json::json;
 
 use super::code_of;
@@ -189,12 +189,7 @@ async fn what_is_answered_200_is_on_record(kind: Kind) {
 async fn a_database_that_hangs_is_answered_503_in_time_and_the_guest_is_served_later(kind: Kind) {
     let app = TestApp::start(kind).await;
     let order = app.buy().await;
-    let exclusive = TransactionOptions {
-        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-        ..Default::default()
-    };
-    let connection = app.database.connect().await;
-    let held = connection.begin_with_options(exclusive).await.unwrap();
+    let held = app.database.begin().await;
     if kind == Kind::Postgres {
         let all = "LOCK TABLE payments, webhook_deliveries IN ACCESS EXCLUSIVE MODE";
         held.execute_unprepared(all).await.unwrap();

@@ -1,12 +1,10 @@
 //! A webhook comes twice, eight times, a month later: one sale, for ever.
 
 use futures_util::future::join_all;
-use sea_orm::{ConnectionTrait, DatabaseTransaction, SqliteTransactionMode};
-use sea_orm::{TransactionOptions, TransactionTrait};
 use serde_json::json;
 
 use super::{buy_many, code_of, sell_many};
-use crate::harness::{Kind, SaleCounts, TestApp, TestOrder};
+use crate::harness::{Kind, SaleCounts, TestApp};
 use crate::reconciling::eventually;
 
 on_both_databases! {
@@ -139,29 +137,13 @@ async fn failed_after_completed_takes_nothing_away(kind: Kind) {
     assert_eq!(app.sale_of(&order).await, SaleCounts::ONE);
 }
 
-/// Holds whatever a sale needs first, so that it and everybody behind it must wait.
-async fn hold(app: &TestApp, order: &TestOrder) -> DatabaseTransaction {
-    let options = TransactionOptions {
-        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-        ..Default::default()
-    };
-    let connection = app.database.connect().await;
-    let held = connection.begin_with_options(options).await.unwrap();
-    if app.database.kind == Kind::Postgres {
-        let order = app.database.is_order(&order.id);
-        let sql = format!("SELECT id FROM payments WHERE {order} FOR UPDATE");
-        held.execute_unprepared(&sql).await.unwrap();
-    }
-    held
-}
-
 /// A hand-over by polling would have every copy ask the database whether the sale is done.
 /// Ours wait in the order's mailbox: the database sees one of them.
 async fn a_hundred_duplicates_waiting_for_one_sale_are_answered_without_polling(kind: Kind) {
     let roomy = |config: &mut malipo::config::Config| config.actors.mailbox_capacity = 100;
     let app = TestApp::start_with(kind, roomy).await;
     let order = app.buy().await;
-    let held = hold(&app, &order).await;
+    let held = app.database.hold(&order.id).await;
 
     let copies = join_all((0..100).map(|_| app.deliver_word(&order, "COMPLETED")));
     let meanwhile = async {

@@ -10,7 +10,7 @@ use sea_orm::{ConnectionTrait, Database};
 
 use super::fake::{self, FakeZenoPay};
 use super::trouble::retry_after_secs;
-use super::{assert_untouched, deliver_by_token, hold, journal};
+use super::{assert_untouched, deliver_by_token, journal};
 use crate::harness::{Answer, DAILY_PRICE, Kind, SaleCounts, TestApp, TestOrder, body_of};
 
 on_both_databases! {
@@ -58,7 +58,7 @@ async fn a_database_that_is_away_is_told_within_five_seconds_and_a_later_copy_is
 async fn a_commit_that_takes_too_long_is_told_in_time_and_is_made_all_the_same() {
     let app = TestApp::start(Kind::Postgres).await;
     let order = app.buy().await;
-    let held = hold(&app, &order).await;
+    let held = app.database.hold(&order.id).await;
     let began = Instant::now();
 
     let answer = app.deliver_word(&order, "COMPLETED").await;
@@ -118,7 +118,7 @@ enum Away {
 impl Away {
     async fn begin(app: &TestApp, order: &TestOrder) -> Self {
         if app.database.kind == Kind::Sqlite {
-            return Self::Locked(hold(app, order).await);
+            return Self::Locked(app.database.hold(&order.id).await);
         }
         let (server, name) = app.database.url.rsplit_once('/').unwrap();
         let server = Database::connect(format!("{server}/postgres"))

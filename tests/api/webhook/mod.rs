@@ -1,8 +1,6 @@
 //! What ZenoPay posts and what it is answered: the contract's section 4, row by row, and what
 //! webhooks can do to an order, section 5.
 
-use sea_orm::DatabaseTransaction;
-use sea_orm::{ConnectionTrait, SqliteTransactionMode, TransactionOptions, TransactionTrait};
 use serde_json::json;
 
 use crate::harness::{Answer, Kind, TestApp, TestOrder};
@@ -155,22 +153,4 @@ async fn wait_until_asked_soon(app: &TestApp, order: &TestOrder) {
     let order = app.database.is_order(&order.id);
     let sql = format!("SELECT COUNT(*) FROM payments WHERE {order} AND ({soon} OR asks > 0)");
     app.database.wait_for_count(&sql, 1).await;
-}
-
-/// A transaction beside, under which nobody else can change this order: on PostgreSQL its row
-/// is locked, on SQLite the whole file.
-async fn hold(app: &TestApp, order: &TestOrder) -> DatabaseTransaction {
-    let options = TransactionOptions {
-        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-        ..Default::default()
-    };
-    let beside = app.database.connect().await;
-    let held = beside.begin_with_options(options).await.unwrap();
-    if app.database.kind == Kind::Postgres {
-        let order = app.database.is_order(&order.id);
-        held.execute_unprepared(&format!("SELECT id FROM payments WHERE {order} FOR UPDATE"))
-            .await
-            .unwrap();
-    }
-    held
 }

@@ -6,9 +6,7 @@ use std::time::Duration;
 use actix_web::rt::{self, task::JoinHandle, time::sleep};
 use serde_json::Value;
 
-use super::{
-    Line, assert_untouched, deliver_by_token, deliver_unproven, hold, journal, pays_in_silence,
-};
+use super::{Line, assert_untouched, deliver_by_token, deliver_unproven, journal, pays_in_silence};
 use crate::harness::{Answer, KEY, Kind, SaleCounts, TestApp, TestOrder, body_of};
 
 on_both_databases! {
@@ -85,7 +83,7 @@ async fn a_delivery_that_we_cannot_even_look_up_is_journalled_and_a_later_copy_i
 async fn an_order_with_a_full_mailbox_refuses_at_once_and_sells_to_a_later_copy(kind: Kind) {
     let app = TestApp::start_with(kind, |config| config.actors.mailbox_capacity = 1).await;
     let order = app.buy().await;
-    let held = hold(&app, &order).await;
+    let held = app.database.hold(&order.id).await;
     // One is being handled, one waits, and that is all.
     let admitted = [deliver_later(&app, &order), deliver_later(&app, &order)];
     wait_for_actors(&app, 1, 1).await;
@@ -114,7 +112,7 @@ async fn an_order_with_a_full_mailbox_refuses_at_once_and_sells_to_a_later_copy(
 async fn a_process_with_all_hands_full_refuses_at_once_and_sells_to_a_later_copy(kind: Kind) {
     let app = TestApp::start_with(kind, |config| config.actors.in_flight_max = 1).await;
     let (order, other) = (app.buy().await, app.buy().await);
-    let held = hold(&app, &order).await;
+    let held = app.database.hold(&order.id).await;
     let admitted = deliver_later(&app, &order);
     wait_for_actors(&app, 1, 0).await;
 

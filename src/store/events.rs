@@ -1,0 +1,49 @@
+//! The order's own story: lines of its timeline that no other table tells.
+
+use chrono::{DateTime, SubsecRound, Utc};
+use entities::order_events;
+use sea_orm::ActiveValue::Set;
+use sea_orm::{ConnectionTrait, DbErr, EntityTrait};
+
+use super::{Store, StoreError};
+use crate::domain::decision::{Level, Remark};
+use crate::domain::ids::OrderId;
+
+impl Store {
+    /// Adds a line to an order's timeline, in a transaction of its own.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be reached.
+    pub async fn remark(&self, order_id: OrderId, remark: Remark) -> Result<(), StoreError> {
+        let store = self.clone();
+        self.run(async move {
+            let now = Utc::now().trunc_subsecs(3);
+            Ok(insert(&store.inner.writer, order_id, &remark, now).await?)
+        })
+        .await
+    }
+}
+
+/// Writes one line.
+pub(super) async fn insert(
+    db: &impl ConnectionTrait,
+    order_id: OrderId,
+    remark: &Remark,
+    at: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    let row = order_events::ActiveModel {
+        order_id: Set(order_id.0),
+        at: Set(at),
+        kind: Set(remark.kind.to_owned()),
+        level: Set(match remark.level {
+            Level::Note => "note".to_owned(),
+            Level::Alert => "alert".to_owned(),
+        }),
+        summary: Set(remark.text.clone()),
+        ..Default::default()
+    };
+    order_events::Entity::insert(row)
+        .exec_without_returning(db)
+        .await?;
+    Ok(())
+}
