@@ -21,6 +21,7 @@ mod disk;
 mod drill;
 mod gateway;
 mod history;
+mod keys_alone;
 mod long_poll;
 mod model;
 mod neighbours;

@@ -1,0 +1,67 @@
+//! What the unique keys hold when everything above them has failed: the state in the actor,
+//! the decision and the version in the conditional update.
+
+use crate::harness::{Kind, SaleCounts, TestApp};
+
+on_both_databases! {
+    an_order_that_somebody_set_back_in_the_database_is_not_sold_twice,
+    no_second_row_of_a_sale_can_be_written,
+}
+
+/// A restored backup, another program, a hand at `psql`: the row says PENDING again.
+async fn an_order_that_somebody_set_back_in_the_database_is_not_sold_twice(kind: Kind) {
+    let app = TestApp::start_with(kind, |config| config.actors.idle_secs = 0).await;
+    let order = app.buy().await;
+    app.deliver_word(&order, "COMPLETED").await;
+    let code = app.status(&order).await["voucher_code"].clone();
+    let is_order = app.database.is_order(&order.id);
+    let set_back = format!(
+        "UPDATE payments SET status = 'PENDING', version = 1, processed_at = NULL WHERE {is_order}"
+    );
+    app.database.execute(&set_back).await;
+    // Let go, so that the next copy reads what the row says.
+    app.actors_when(|_| {
+        app.app.orders.passivate_idle();
+        app.app.orders.views().is_empty()
+    })
+    .await;
+
+    let copy = app.deliver_word(&order, "COMPLETED").await;
+
+    copy.assert_problem(500, "internal");
+    assert_eq!(app.journal(&order.id, "error").await, 1);
+    let stands = SaleCounts {
+        completed: 0,
+        ..SaleCounts::ONE
+    };
+    assert_eq!(app.sale_of(&order).await, stands);
+    let codes = app.database.texts("SELECT code FROM vouchers").await;
+    assert_eq!(codes, [code.as_str().unwrap()]);
+}
+
+async fn no_second_row_of_a_sale_can_be_written(kind: Kind) {
+    let app = TestApp::start(kind).await;
+    let order = app.buy().await;
+    app.deliver_word(&order, "COMPLETED").await;
+    // Each differs from the first row in all but the one key.
+    let second_rows = [
+        "INSERT INTO invoices (number, payment_id, customer_phone, package_code, description, amount, currency, issued_at)
+         SELECT number || 'B', payment_id, customer_phone, package_code, description, amount, currency, issued_at FROM invoices",
+        "INSERT INTO vouchers (code, payment_id, package_code, duration_minutes, validity, shared_devices, issued_at)
+         SELECT 'ANOTHER2', payment_id, package_code, duration_minutes, validity, shared_devices, issued_at FROM vouchers",
+        "INSERT INTO vouchers (code, payment_id, package_code, duration_minutes, validity, shared_devices, issued_at)
+         SELECT code, NULL, package_code, duration_minutes, validity, shared_devices, issued_at FROM vouchers",
+        "INSERT INTO sms_messages (payment_id, kind, phone, language, body, reference, state, due_at, created_at)
+         SELECT payment_id, kind, phone, language, body, reference || 'B', state, due_at, created_at FROM sms_messages",
+        "INSERT INTO webhook_deliveries (order_id, outcome, received_at, processing_ms, body)
+         SELECT order_id, outcome, received_at, processing_ms, body FROM webhook_deliveries",
+    ];
+    let beside = app.database.connect().await;
+
+    for second_row in second_rows {
+        let refused = sea_orm::ConnectionTrait::execute_unprepared(&beside, second_row).await;
+
+        let told = refused.expect_err(second_row).to_string().to_lowercase();
+        assert!(told.contains("unique"), "{second_row}: {told}");
+    }
+}
