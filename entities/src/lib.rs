@@ -23,6 +23,7 @@ pub mod sms_messages;
 pub mod webhook_deliveries;
 
 // Who runs it.
+pub mod login_failures;
 pub mod operator_sessions;
 pub mod operators;
 

@@ -8,7 +8,9 @@ use sea_orm::entity::prelude::*;
 pub struct Model {
     #[sea_orm(primary_key)]
     pub id: i64,
-    pub operator_id: i64,
+    /// Of the token that opened it; the session ends with that token. No foreign key: the token
+    /// of the configuration is in no table.
+    pub token_hash: String,
     #[sea_orm(unique)]
     pub session_hash: String,
     /// What a write must repeat in `x-csrf-token`.
@@ -16,8 +18,6 @@ pub struct Model {
     pub created_at: DateTimeUtc,
     pub expires_at: DateTimeUtc,
     pub last_seen_at: DateTimeUtc,
-    #[sea_orm(belongs_to, from = "operator_id", to = "id")]
-    pub operator: BelongsTo<super::operators::Entity>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

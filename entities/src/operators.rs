@@ -16,8 +16,6 @@ pub struct Model {
     pub token_hash: String,
     pub created_at: DateTimeUtc,
     pub disabled_at: Option<DateTimeUtc>,
-    #[sea_orm(has_many)]
-    pub sessions: HasMany<super::operator_sessions::Entity>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -16,6 +16,7 @@ mod m20261123_0003_operators;
 mod m20261123_0004_radius;
 mod m20261123_0005_sandbox;
 mod m20261123_0006_seed_packages;
+mod m20261124_0007_sessions_and_search;
 
 pub use run::{Step, down, status, up};
 
@@ -35,6 +36,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_0004_radius::Migration),
             Box::new(m20261123_0005_sandbox::Migration),
             Box::new(m20261123_0006_seed_packages::Migration),
+            Box::new(m20261124_0007_sessions_and_search::Migration),
         ]
     }
 }

@@ -23,6 +23,7 @@ use crate::config::{Config, Mode};
 use crate::domain::admission::Limits;
 use crate::domain::secret::Secret;
 use crate::http::Api;
+use crate::http::auth::Gate;
 use crate::metrics::Metrics;
 use crate::reconciler::Reconciler;
 use crate::relay::Relay;
@@ -159,7 +160,13 @@ impl Machinery {
         operator_token: Option<Secret>,
         overview: watch::Receiver<Overview>,
     ) -> (Api, Vec<Arbiter>) {
+        let https = config
+            .server
+            .public_url
+            .as_ref()
+            .is_some_and(|url| url.scheme() == "https");
         let api = Api {
+            gate: Gate::new(self.store.clone(), operator_token, https),
             store: self.store,
             orders: self.orders,
             status: self.status,
@@ -168,7 +175,6 @@ impl Machinery {
             overview,
             metrics: self.metrics,
             draining: self.draining,
-            operator_token,
             mode: config.zenopay.mode.as_str(),
             instance: format!("{address}/{}", std::process::id()).into(),
             started: Instant::now(),

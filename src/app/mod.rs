@@ -14,11 +14,11 @@ use tracing::{info, warn};
 use url::Url;
 
 use crate::actors::Orders;
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, Mode};
 use crate::domain::secret::Secret;
 use crate::reconciler::Reconciler;
 use crate::sandbox::SandboxError;
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, fresh_token};
 use crate::zenopay::client::ClientError;
 
 mod background;
@@ -64,6 +64,18 @@ pub enum StartError {
     Threads(std::io::Error),
 }
 
+/// How operators come in.
+#[derive(Clone)]
+pub enum WayIn {
+    /// By tokens that are known already.
+    Known,
+    /// In a sandbox of nobody: by this admin token, which is made for this run and kept
+    /// nowhere.
+    Fresh(Secret),
+    /// Not at all: nobody has a token yet.
+    Nobody,
+}
+
 /// A running server.
 pub struct App {
     /// Where it listens.
@@ -72,6 +84,8 @@ pub struct App {
     pub orders: Orders,
     /// To be driven by hand in tests.
     pub reconciler: Reconciler,
+    /// How anybody comes in.
+    pub way_in: WayIn,
     store: Store,
     server: ServerHandle,
     serving: JoinHandle<std::io::Result<()>>,
@@ -96,6 +110,11 @@ impl App {
 
         let store = Store::open(&config.database).await?;
         bring_up_to_date(&config).await?;
+        let way_in = way_in(&config, operator_token.as_ref(), &store).await?;
+        let bootstrap = match &way_in {
+            WayIn::Fresh(token) => Some(token.clone()),
+            WayIn::Known | WayIn::Nobody => operator_token,
+        };
         let mut machinery = Machinery::assemble(
             &config,
             &local_url(address),
@@ -107,7 +126,7 @@ impl App {
         let (loops, overview) = machinery.run_loops(&background.handle(), &stop_loops);
         let (orders, reconciler) = (machinery.orders.clone(), machinery.reconciler.clone());
         let sandbox = machinery.sandbox.clone();
-        let (api, arbiters) = machinery.into_api(&config, address, operator_token, overview);
+        let (api, arbiters) = machinery.into_api(&config, address, bootstrap, overview);
         let (server, serving) =
             serve::serve(listener, api, sandbox, &config).map_err(StartError::Bind)?;
         info!(%address, mode = config.zenopay.mode.as_str(), "serving");
@@ -115,6 +134,7 @@ impl App {
             address,
             orders,
             reconciler,
+            way_in,
             store,
             server,
             serving,
@@ -152,6 +172,20 @@ impl App {
         }
         self.store.close().await;
     }
+}
+
+async fn way_in(
+    config: &Config,
+    token: Option<&Secret>,
+    store: &Store,
+) -> Result<WayIn, StoreError> {
+    if token.is_some() || store.has_operators().await? {
+        return Ok(WayIn::Known);
+    }
+    Ok(match config.zenopay.mode {
+        Mode::Sandbox => WayIn::Fresh(fresh_token()),
+        Mode::Live => WayIn::Nobody,
+    })
 }
 
 async fn bring_up_to_date(config: &Config) -> Result<(), StartError> {

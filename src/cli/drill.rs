@@ -8,12 +8,12 @@ use tempfile::TempDir;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use url::Url;
 
-use super::{Failure, fresh_token};
+use super::Failure;
 use crate::app::{App, StartError};
 use crate::config::{Config, Confirm, DatabaseConfig, LogConfig, Mode, SmsProvider};
 use crate::domain::secret::Secret;
 use crate::drill::{self, DrillError, Plan, Progress, Report, Target};
-use crate::store::Store;
+use crate::store::{Store, fresh_token};
 
 /// More than any drill places in a second.
 const PROMPTS_PER_SEC: u32 = 100_000;

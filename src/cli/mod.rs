@@ -5,18 +5,16 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
-use rand::TryRng;
-use rand::rngs::SysRng;
-use uuid::Uuid;
 
 use crate::app::StartError;
 use crate::config::{Config, ConfigError};
-use crate::domain::secret::Secret;
 use crate::drill::DrillError;
+use crate::store::StoreError;
 use crate::telemetry;
 
 mod check;
 mod drill;
+mod operator;
 mod serve;
 
 /// Turns mobile-money webhooks into committed Wi-Fi sales, exactly once.
@@ -42,6 +40,9 @@ enum Command {
     },
     /// Look whether everything that the server needs is there
     Check,
+    /// Say who may look and act
+    #[command(subcommand)]
+    Operator(operator::Act),
     /// Prove that each order is sold exactly once, however its webhooks come; sandbox only
     Drill(drill::Options),
 }
@@ -65,6 +66,14 @@ enum Failure {
     /// Every line is already printed.
     #[error("check: not everything is well")]
     Check,
+    #[error("operator: {0}")]
+    Operator(StoreError),
+    #[error(
+        "operator: there is a {0} already; `malipo operator disable {0}` first, for a new token"
+    )]
+    NameTaken(String),
+    #[error("operator: there is no {0} who could come in")]
+    NoSuchOperator(String),
     #[error("drill: {0}")]
     Drill(#[from] DrillError),
     /// Every violation is already printed.
@@ -97,6 +106,9 @@ impl Failure {
             Self::Start(_)
             | Self::Migrate(_)
             | Self::Check
+            | Self::Operator(_)
+            | Self::NameTaken(_)
+            | Self::NoSuchOperator(_)
             | Self::Drill(_)
             | Self::Violated(_)
             | Self::Interrupted
@@ -130,6 +142,7 @@ async fn execute(arguments: Arguments) -> Result<(), Failure> {
         Command::Serve => Ok(serve::serve(config).await?),
         Command::Migrate { to } => migrate(&config, to).await,
         Command::Check => check::check(&config).await,
+        Command::Operator(act) => operator::act(&config, act).await,
         Command::Drill(options) => drill::drill(config, options).await,
     }
 }
@@ -159,13 +172,4 @@ async fn migrate(config: &Config, to: Migrate) -> Result<(), Failure> {
         }
     }
     Ok(())
-}
-
-/// A bearer token that nobody can guess.
-fn fresh_token() -> Secret {
-    let mut bytes = [0_u8; 16];
-    SysRng
-        .try_fill_bytes(&mut bytes)
-        .expect("the operating system has random bytes");
-    Secret::new(Uuid::from_bytes(bytes).simple().to_string())
 }

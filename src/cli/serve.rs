@@ -2,20 +2,18 @@
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::fresh_token;
-use crate::app::{App, StartError};
+use crate::app::{App, StartError, WayIn};
 use crate::config::{Config, Mode};
-use crate::domain::secret::Secret;
 
 pub(super) async fn serve(config: Config) -> Result<(), StartError> {
     // Before anything else, so that no signal is missed while starting.
     let mut terminate = signal(SignalKind::terminate()).map_err(StartError::Threads)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::Threads)?;
     let mode = config.zenopay.mode;
-    let (token, fresh) = operator_token(&config);
+    let token = config.operator.token.clone();
 
     let app = App::start(config, token).await?;
-    greet(&app, mode, fresh.as_ref());
+    greet(&app, mode);
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
@@ -24,19 +22,7 @@ pub(super) async fn serve(config: Config) -> Result<(), StartError> {
     Ok(())
 }
 
-/// The configured token, or in the sandbox a fresh one, which is shown once.
-fn operator_token(config: &Config) -> (Option<Secret>, Option<Secret>) {
-    match (&config.operator.token, config.zenopay.mode) {
-        (Some(token), _) => (Some(token.clone()), None),
-        (None, Mode::Sandbox) => {
-            let fresh = fresh_token();
-            (Some(fresh.clone()), Some(fresh))
-        }
-        (None, Mode::Live) => (None, None),
-    }
-}
-
-fn greet(app: &App, mode: Mode, fresh_token: Option<&Secret>) {
+fn greet(app: &App, mode: Mode) {
     let here = format!("http://{}", app.address);
     println!(
         "malipo {} serves at {here} ({})",
@@ -49,7 +35,9 @@ fn greet(app: &App, mode: Mode, fresh_token: Option<&Secret>) {
     if mode == Mode::Sandbox {
         println!("  No money moves: ZenoPay is simulated, and approves by itself.");
     }
-    if let Some(token) = fresh_token {
-        println!("  admin token, shown once: {}", token.expose());
+    match &app.way_in {
+        WayIn::Known => {}
+        WayIn::Fresh(token) => println!("  admin token, shown once: {}", token.expose()),
+        WayIn::Nobody => println!("  nobody can log in yet: malipo operator add NAME --role admin"),
     }
 }

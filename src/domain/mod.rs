@@ -12,6 +12,7 @@ pub mod evidence;
 pub mod ids;
 pub mod language;
 pub mod money;
+pub mod operator;
 pub mod outcome;
 pub mod package;
 pub mod payment;

@@ -1,15 +1,21 @@
-//! Who is an operator.
+//! Who may do what on the operators' paths.
+//!
+//! The rule that must not be broken: every operator's path stands behind [`operators_only`],
+//! so that a handler never asks who it is; it takes `ReqData<Operator>`.
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
+use actix_web::http::Method;
+use actix_web::http::header::{HeaderValue, WWW_AUTHENTICATE};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpResponse, ResponseError, web};
-use subtle::ConstantTimeEq;
+use actix_web::{Error, HttpMessage, HttpResponse, ResponseError, web};
 
 use super::Api;
 use super::problem::{Code, Problem};
-use crate::domain::secret::Secret;
+
+mod gate;
+
+pub use gate::{Gate, Visitor};
 
 /// Headers by which a proxy says that the request comes from somewhere else.
 const FORWARDED: [&str; 5] = [
@@ -20,18 +26,22 @@ const FORWARDED: [&str; 5] = [
     "x-real-ip",
 ];
 
-/// Lets nobody in without the token.
+/// Lets operators in, and hands the handler who it is. A write is for admins; with the
+/// console's cookie it must also be meant.
 pub async fn operators_only(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    if is_operator(&request) {
-        return next
-            .call(request)
-            .await
-            .map(ServiceResponse::map_into_boxed_body);
+    match admit(&request).await {
+        Ok(visitor) => {
+            request.extensions_mut().insert(visitor.operator.clone());
+            request.extensions_mut().insert(visitor);
+            next.call(request)
+                .await
+                .map(ServiceResponse::map_into_boxed_body)
+        }
+        Err(refusal) => Ok(refuse(request, &refusal).map_into_boxed_body()),
     }
-    Ok(request.into_response(refusal()).map_into_boxed_body())
 }
 
 /// Lets neighbours in, and from behind a proxy only operators: a scraper on the same host
@@ -43,38 +53,41 @@ pub async fn operators_only_from_afar(
     let from_afar = FORWARDED
         .iter()
         .any(|name| request.headers().contains_key(*name));
-    if !from_afar || is_operator(&request) {
-        return next
-            .call(request)
-            .await
-            .map(ServiceResponse::map_into_boxed_body);
+    if from_afar && let Err(refusal) = identify(&request).await {
+        return Ok(refuse(request, &refusal).map_into_boxed_body());
     }
-    Ok(request.into_response(refusal()).map_into_boxed_body())
+    next.call(request)
+        .await
+        .map(ServiceResponse::map_into_boxed_body)
 }
 
-fn refusal() -> HttpResponse {
-    let mut refusal = Problem::new(Code::Unauthorized).error_response();
-    refusal
-        .headers_mut()
-        .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-    refusal
-}
-
-fn is_operator(request: &ServiceRequest) -> bool {
-    let token = request
-        .app_data::<web::Data<Api>>()
-        .and_then(|api| api.operator_token.as_ref());
-    match (token, bearer(request.headers())) {
-        (Some(token), Some(sent)) => same(token, sent),
-        _ => false,
+async fn admit(request: &ServiceRequest) -> Result<Visitor, Problem> {
+    let visitor = identify(request).await?;
+    let writes = ![Method::GET, Method::HEAD].contains(request.method());
+    if writes && !visitor.operator.role.may_write() {
+        return Err(Problem::new(Code::Forbidden).detail("a viewer only looks"));
     }
+    if writes && !visitor.means_it(request.headers()) {
+        return Err(Problem::new(Code::Forbidden)
+            .detail("a write with the console's cookie needs x-csrf-token"));
+    }
+    Ok(visitor)
 }
 
-fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+async fn identify(request: &ServiceRequest) -> Result<Visitor, Problem> {
+    let visitor = match request.app_data::<web::Data<Api>>() {
+        Some(api) => api.gate.visitor(request.headers()).await?,
+        None => None,
+    };
+    visitor.ok_or_else(|| Problem::new(Code::Unauthorized))
 }
 
-fn same(token: &Secret, sent: &str) -> bool {
-    token.expose().as_bytes().ct_eq(sent.as_bytes()).into()
+fn refuse(request: ServiceRequest, refusal: &Problem) -> ServiceResponse {
+    let mut response: HttpResponse = refusal.error_response();
+    if refusal.code() == Code::Unauthorized {
+        response
+            .headers_mut()
+            .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    request.into_response(response)
 }

@@ -17,12 +17,11 @@ use tokio_util::sync::CancellationToken;
 use crate::actors::Orders;
 use crate::actors::status::StatusBoard;
 use crate::checkout::{Checkout, WEBHOOK_PATH};
-use crate::domain::secret::Secret;
 use crate::metrics::Metrics;
 use crate::reconciler::Reconciler;
 use crate::store::{Overview, Store};
 
-mod auth;
+pub mod auth;
 pub mod health;
 mod openapi;
 mod operators;
@@ -36,6 +35,7 @@ mod wording;
 
 pub use openapi::Document;
 
+use auth::Gate;
 use problem::{Code, Problem};
 
 /// Base of the portal's and ZenoPay's paths.
@@ -62,8 +62,8 @@ pub struct Api {
     pub metrics: Arc<Metrics>,
     /// Set when the server stops.
     pub draining: CancellationToken,
-    /// The operator's bootstrap token; `None` lets no operator in.
-    pub operator_token: Option<Secret>,
+    /// Who is an operator.
+    pub gate: Gate,
     /// `sandbox` or `live`.
     pub mode: &'static str,
     /// Names this process in a crowd.

@@ -132,6 +132,11 @@ impl Problem {
         }
     }
 
+    /// Which one it is.
+    pub fn code(&self) -> Code {
+        self.code
+    }
+
     /// Adds a sentence about this very case.
     #[must_use]
     pub fn detail(mut self, detail: impl Into<String>) -> Self {

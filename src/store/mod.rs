@@ -29,11 +29,13 @@ use crate::domain::secret::Secret;
 mod audit;
 mod change;
 mod connect;
+mod credentials;
 mod deliveries;
 mod error;
 mod events;
 mod gateway_calls;
 mod notices;
+mod operators;
 mod outbox;
 mod overview;
 mod packages;
@@ -43,12 +45,14 @@ mod reconcile;
 mod rows;
 mod sale;
 mod sandbox;
+mod sessions;
 mod wedged;
 
 use wedged::Wedged;
 
 pub use audit::{Booked, JournalLine};
 pub use change::Change;
+pub use credentials::{Fingerprint, fresh_token};
 pub use deliveries::DeliveryRecord;
 pub use error::StoreError;
 pub use gateway_calls::GatewayCall;
@@ -58,6 +62,7 @@ pub use overview::Overview;
 pub use place::{NewOrder, Placed};
 pub use reconcile::DueOrder;
 pub use sandbox::{SandboxPayment, SandboxWebhook};
+pub use sessions::{FoundSession, LogIn, LoggedIn, NewSession};
 
 /// Threads of the database runtime: they only move bytes, the database does the work.
 const THREADS: usize = 2;

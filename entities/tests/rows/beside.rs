@@ -1,8 +1,8 @@
 //! What stands beside a sale: journals, operators, RADIUS, the sandbox.
 
 use entities::{
-    audit_events, gateway_calls, nas, operator_sessions, operators, order_events, radcheck,
-    radgroupcheck, radgroupreply, radpostauth, radreply, radusergroup, sandbox_payments,
+    audit_events, gateway_calls, login_failures, nas, operator_sessions, operators, order_events,
+    radcheck, radgroupcheck, radgroupreply, radpostauth, radreply, radusergroup, sandbox_payments,
     sandbox_switches, sandbox_webhooks, webhook_deliveries,
 };
 use sea_orm::{ActiveModelTrait, DatabaseConnection, EntityTrait, NotSet, PaginatorTrait, Set};
@@ -69,7 +69,7 @@ pub(crate) async fn journals_are_kept(db: &DatabaseConnection) {
 }
 
 pub(crate) async fn operators_are_kept(db: &DatabaseConnection) {
-    let operator = operators::ActiveModel {
+    operators::ActiveModel {
         id: NotSet,
         name: Set("asha".to_owned()),
         role: Set("admin".to_owned()),
@@ -82,7 +82,7 @@ pub(crate) async fn operators_are_kept(db: &DatabaseConnection) {
     .unwrap();
     operator_sessions::ActiveModel {
         id: NotSet,
-        operator_id: Set(operator.id),
+        token_hash: Set("hash".to_owned()),
         session_hash: Set("hash".to_owned()),
         csrf_token: Set("token".to_owned()),
         created_at: Set(at(0, 0)),
@@ -92,6 +92,15 @@ pub(crate) async fn operators_are_kept(db: &DatabaseConnection) {
     .insert(db)
     .await
     .unwrap();
+    let failures = login_failures::ActiveModel {
+        subject: Set("192.0.2.1".to_owned()),
+        failures: Set(3),
+        last_failed_at: Set(at(0, 0)),
+    }
+    .insert(db)
+    .await
+    .unwrap();
+    assert_eq!(failures.subject, "192.0.2.1");
 }
 
 pub(crate) async fn radius_users_are_kept(db: &DatabaseConnection) {

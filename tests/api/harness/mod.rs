@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use malipo::app::App;
-use malipo::config::{Config, LogConfig};
+use malipo::config::{Config, DatabaseConfig, LogConfig};
+use malipo::domain::operator::{Operator, Role};
 use malipo::domain::secret::Secret;
+use malipo::store::Store;
 use reqwest::{RequestBuilder, Response};
 use serde_json::{Value, json};
 
@@ -182,8 +184,34 @@ impl TestApp {
     }
 
     pub async fn get_as_operator(&self, path: &str) -> Answer {
-        let request = self.http.get(self.url(path)).bearer_auth(TOKEN);
+        self.get_with(path, TOKEN).await
+    }
+
+    /// `GET` with this bearer token.
+    pub async fn get_with(&self, path: &str, token: &str) -> Answer {
+        let request = self.http.get(self.url(path)).bearer_auth(token);
         Answer::of(request.send().await.unwrap()).await
+    }
+
+    /// The books, opened beside the server.
+    pub async fn store_beside(&self) -> Store {
+        let config = DatabaseConfig {
+            url: Secret::new(self.database.url.as_str()),
+            auto_migrate: false,
+        };
+        Store::open_beside(&config).await.unwrap()
+    }
+
+    /// Takes an operator on; the token.
+    pub async fn take_on(&self, name: &str, role: Role) -> String {
+        let operator = Operator {
+            name: name.to_owned(),
+            role,
+        };
+        let store = self.store_beside().await;
+        let token = store.add_operator(operator).await.unwrap();
+        store.close().await;
+        token.unwrap().expose().to_owned()
     }
 
     /// `POST /payment` with this body.

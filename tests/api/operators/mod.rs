@@ -14,6 +14,10 @@ mod metrics;
 mod numbers;
 mod openapi;
 mod passivation;
+mod rights;
+mod sessions;
+mod terminal;
+mod tokens;
 
 /// One order's actor.
 async fn actor(app: &TestApp, id: &str) -> Answer {

@@ -1,0 +1,163 @@
+//! The people who run the hotspots.
+
+use std::str::FromStr;
+
+use chrono::TimeDelta;
+
+/// What an operator may do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// Looks, and sees phones and codes masked.
+    Viewer,
+    /// Looks behind the mask, decides, refunds and revokes.
+    Admin,
+}
+
+impl Role {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Viewer, Self::Admin];
+
+    /// `viewer` or `admin`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Viewer => "viewer",
+            Self::Admin => "admin",
+        }
+    }
+
+    /// Whether an operator of this role may change anything.
+    pub const fn may_write(self) -> bool {
+        match self {
+            Self::Viewer => false,
+            Self::Admin => true,
+        }
+    }
+
+    /// Whether an operator of this role sees phones, codes and bodies.
+    pub const fn sees_unmasked(self) -> bool {
+        match self {
+            Self::Viewer => false,
+            Self::Admin => true,
+        }
+    }
+}
+
+/// The text is no role.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a role is viewer or admin")]
+pub struct NotARole;
+
+impl FromStr for Role {
+    type Err = NotARole;
+
+    fn from_str(word: &str) -> Result<Self, NotARole> {
+        Self::ALL
+            .into_iter()
+            .find(|role| role.as_str() == word)
+            .ok_or(NotARole)
+    }
+}
+
+/// Somebody who may look, and perhaps act.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Operator {
+    /// As in the audit log.
+    pub name: String,
+    /// What they may do.
+    pub role: Role,
+}
+
+/// The text cannot be an operator's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "an operator's name has 1 to 40 letters, digits, dots, dashes, underscores or @, and is not {BOOTSTRAP}"
+)]
+pub struct NotAName;
+
+/// Whose token is in the configuration.
+const BOOTSTRAP: &str = "bootstrap";
+const NAME_MAX: usize = 40;
+
+impl Operator {
+    /// Whoever has the token of the configuration.
+    pub fn bootstrap() -> Self {
+        Self {
+            name: BOOTSTRAP.to_owned(),
+            role: Role::Admin,
+        }
+    }
+}
+
+/// Reads an operator's name: one word, so that a line of the audit log cannot be forged.
+///
+/// # Errors
+/// [`NotAName`] for anything else.
+pub fn read_name(text: &str) -> Result<String, NotAName> {
+    let fits = (1..=NAME_MAX).contains(&text.chars().count());
+    let is_word = text
+        .chars()
+        .all(|c| c.is_alphanumeric() || ['.', '-', '_', '@'].contains(&c));
+    if fits && is_word && !text.eq_ignore_ascii_case(BOOTSTRAP) {
+        Ok(text.to_owned())
+    } else {
+        Err(NotAName)
+    }
+}
+
+/// Wrong tries in a row that cost nothing: a person who mistypes.
+const FREE_FAILURES: i32 = 3;
+/// No pause is longer.
+const LONGEST_PAUSE: TimeDelta = TimeDelta::seconds(300);
+
+/// How long whoever has logged in wrongly this often must wait: nothing for the first two
+/// times, then two seconds, and twice as long each time.
+pub fn pause_after(failures: i32) -> TimeDelta {
+    let beyond = failures - FREE_FAILURES;
+    if beyond < 0 {
+        return TimeDelta::zero();
+    }
+    let secs = 2_i64.saturating_pow(beyond.unsigned_abs().saturating_add(1));
+    TimeDelta::try_seconds(secs)
+        .unwrap_or(LONGEST_PAUSE)
+        .min(LONGEST_PAUSE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_one_word_and_not_the_bootstrap_s() {
+        for name in [
+            "asha",
+            "asha.m",
+            "Asha-2",
+            "a@shop",
+            "Âsha",
+            &"a".repeat(40),
+        ] {
+            assert_eq!(read_name(name).as_deref(), Ok(name));
+        }
+        for text in [
+            "",
+            " ",
+            "asha m",
+            "asha\n",
+            "bootstrap",
+            "Bootstrap",
+            "a/b",
+            &"a".repeat(41),
+        ] {
+            assert_eq!(read_name(text), Err(NotAName), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_third_wrong_try_costs_two_seconds_and_each_further_one_twice_as_much() {
+        let secs = |failures| pause_after(failures).num_seconds();
+
+        assert_eq!([0, 1, 2, 3, 4, 5].map(secs), [0, 0, 0, 2, 4, 8]);
+        assert_eq!(secs(10), 256);
+        assert_eq!([11, 100, i32::MAX].map(secs), [300; 3]);
+    }
+}

@@ -1,0 +1,149 @@
+//! The people who run the hotspots, by their tokens.
+
+use chrono::{SubsecRound, Utc};
+use entities::operators;
+use sea_orm::ActiveValue::Set;
+use sea_orm::sea_query::{Expr, OnConflict};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter,
+};
+
+use super::credentials::{Fingerprint, fresh_token};
+use super::{Store, StoreError, roll_back};
+use crate::domain::operator::Operator;
+use crate::domain::secret::Secret;
+
+impl Store {
+    /// Takes an operator on, or again one who was disabled, and returns a fresh token, which
+    /// is kept nowhere. `None` if there is one of that name.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be reached.
+    pub async fn add_operator(&self, operator: Operator) -> Result<Option<Secret>, StoreError> {
+        let store = self.clone();
+        self.run(async move {
+            let token = fresh_token();
+            let txn = store.begin().await?;
+            match add(&txn, &operator, &Fingerprint::of(token.expose())).await {
+                Ok(added) => {
+                    txn.commit().await.map_err(StoreError::CommitUnknown)?;
+                    Ok(added.then_some(token))
+                }
+                Err(error) => {
+                    roll_back(txn).await;
+                    Err(error)
+                }
+            }
+        })
+        .await
+    }
+
+    /// Ends an operator's token, and the sessions that it opened; the name stays in the audit log. False if there
+    /// is nobody of that name who is not disabled already.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be reached.
+    pub async fn disable_operator(&self, name: &str) -> Result<bool, StoreError> {
+        let (store, name) = (self.clone(), name.to_owned());
+        self.run(async move {
+            let now = Utc::now().trunc_subsecs(3);
+            let disabled = operators::Entity::update_many()
+                .col_expr(operators::Column::DisabledAt, Expr::value(now))
+                .filter(operators::Column::Name.eq(name))
+                .filter(operators::Column::DisabledAt.is_null())
+                .exec(&store.inner.writer)
+                .await?;
+            Ok(disabled.rows_affected == 1)
+        })
+        .await
+    }
+
+    /// Who has this token; `None` also for an operator who is disabled.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be reached.
+    pub async fn operator_by_token(
+        &self,
+        token: Fingerprint,
+    ) -> Result<Option<Operator>, StoreError> {
+        let store = self.clone();
+        self.read(async move { find(&store.inner.reader, &token).await })
+            .await
+    }
+
+    /// Whether anybody but the bootstrap token's owner can come in.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be reached.
+    pub async fn has_operators(&self) -> Result<bool, StoreError> {
+        let store = self.clone();
+        self.read(async move {
+            let able = operators::Entity::find().filter(operators::Column::DisabledAt.is_null());
+            Ok(able.count(&store.inner.reader).await? > 0)
+        })
+        .await
+    }
+}
+
+/// Who has this token now.
+pub(super) async fn find(
+    db: &impl ConnectionTrait,
+    token: &Fingerprint,
+) -> Result<Option<Operator>, StoreError> {
+    let row = operators::Entity::find()
+        .filter(operators::Column::TokenHash.eq(token.as_str()))
+        .filter(operators::Column::DisabledAt.is_null())
+        .one(db)
+        .await?;
+    row.map(operator).transpose()
+}
+
+async fn add(
+    txn: &DatabaseTransaction,
+    operator: &Operator,
+    token: &Fingerprint,
+) -> Result<bool, StoreError> {
+    let now = Utc::now().trunc_subsecs(3);
+    let role = operator.role.as_str().to_owned();
+    let again = operators::Entity::update_many()
+        .set(operators::ActiveModel {
+            role: Set(role.clone()),
+            token_hash: Set(token.as_str().to_owned()),
+            disabled_at: Set(None),
+            ..Default::default()
+        })
+        .filter(operators::Column::Name.eq(&operator.name))
+        .filter(operators::Column::DisabledAt.is_not_null())
+        .exec(txn)
+        .await?;
+    if again.rows_affected == 1 {
+        return Ok(true);
+    }
+    let known = OnConflict::column(operators::Column::Name)
+        .do_nothing()
+        .to_owned();
+    let row = operators::ActiveModel {
+        name: Set(operator.name.clone()),
+        role: Set(role),
+        token_hash: Set(token.as_str().to_owned()),
+        created_at: Set(now),
+        disabled_at: Set(None),
+        ..Default::default()
+    };
+    let inserted = operators::Entity::insert(row)
+        .on_conflict(known)
+        .exec_without_returning(txn)
+        .await?;
+    Ok(inserted == 1)
+}
+
+fn operator(row: operators::Model) -> Result<Operator, StoreError> {
+    let role = row
+        .role
+        .parse()
+        .map_err(|_| StoreError::Corrupt(format!("operators.role {:?}", row.role)))?;
+    Ok(Operator {
+        name: row.name,
+        role,
+    })
+}

@@ -1,0 +1,120 @@
+//! The table of rights: nobody, a wrong token, a viewer, an admin × every route.
+
+use std::collections::BTreeSet;
+
+use malipo::domain::operator::Role;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::harness::{Answer, Kind, TOKEN, TestApp, TestOrder};
+
+on_both_databases! {
+    every_route_lets_in_whom_the_table_names,
+}
+
+const BASE: &str = "/api/v1/operator";
+
+/// Every route below [`BASE`] and the least role that may use it.
+#[rustfmt::skip] // A table is read by its columns.
+const RIGHTS: &[(&str, &str, Role)] = &[
+    ("get", "/actors", Role::Viewer),
+    ("get", "/actors/{order_id}", Role::Viewer),
+];
+
+async fn every_route_lets_in_whom_the_table_names(kind: Kind) {
+    let app = TestApp::start(kind).await;
+    let order = app.buy().await;
+    app.deliver_word(&order, "COMPLETED").await;
+    let viewer = app.take_on("vera", Role::Viewer).await;
+    let admin = app.take_on("asha", Role::Admin).await;
+
+    // A route without a row fails, and so does a row without a route.
+    let listed: BTreeSet<_> = RIGHTS
+        .iter()
+        .map(|(method, path, _)| ((*method).to_owned(), format!("{BASE}{path}")))
+        .collect();
+    assert_eq!(listed, described(&app).await);
+
+    for (method, path, may) in RIGHTS {
+        let target = real(&app, &order, path).await;
+        let ask = async |token: Option<&str>| status_and_code(&app, method, &target, token).await;
+        let cell = format!("{method} {path}");
+
+        let unauthorized = (401, "unauthorized".to_owned());
+        assert_eq!(ask(None).await, unauthorized, "nobody: {cell}");
+        assert_eq!(ask(Some("wrong")).await, unauthorized, "wrong: {cell}");
+        let by_viewer = ask(Some(&viewer)).await;
+        match may {
+            Role::Viewer => assert_in(&by_viewer, &format!("viewer: {cell}")),
+            Role::Admin => assert_eq!(by_viewer, (403, "forbidden".to_owned()), "viewer: {cell}"),
+        }
+        assert_in(&ask(Some(&admin)).await, &format!("admin: {cell}"));
+        assert_in(&ask(Some(TOKEN)).await, &format!("bootstrap: {cell}"));
+    }
+}
+
+/// Neither turned away nor lost; what else is wrong with such a request is not asked here.
+#[track_caller]
+fn assert_in(answer: &(u16, String), cell: &str) {
+    assert!(
+        ![401, 403, 405, 500].contains(&answer.0),
+        "{cell}: {answer:?}"
+    );
+    assert_ne!(*answer, (404, "not_found".to_owned()), "{cell}");
+}
+
+async fn described(app: &TestApp) -> BTreeSet<(String, String)> {
+    let document = app.get(&app.url("/openapi.json")).await.json();
+    let paths = document["paths"].as_object().unwrap();
+    paths
+        .iter()
+        .filter(|(path, _)| path.starts_with(BASE))
+        .flat_map(|(path, item)| {
+            let operations = item.as_object().unwrap().iter();
+            operations
+                .filter(|(_, value)| value["responses"].is_object())
+                .map(|(method, _)| (method.clone(), path.clone()))
+        })
+        .collect()
+}
+
+/// The path with names of what is there.
+async fn real(app: &TestApp, order: &TestOrder, path: &str) -> String {
+    let delivery = app
+        .database
+        .count("SELECT MIN(id) FROM webhook_deliveries")
+        .await;
+    let code = app.database.text("SELECT MIN(code) FROM vouchers").await;
+    format!("{BASE}{path}")
+        .replace("{order_id}", &order.id)
+        .replace("{id}", &delivery.to_string())
+        .replace("{code}", &code.unwrap())
+}
+
+async fn status_and_code(
+    app: &TestApp,
+    method: &str,
+    path: &str,
+    token: Option<&str>,
+) -> (u16, String) {
+    let method: Method = method.to_uppercase().parse().unwrap();
+    let mut request = app.http.request(method.clone(), app.url(path));
+    if let Some(token) = token {
+        request = request.bearer_auth(token);
+    }
+    if method != Method::GET {
+        request = request.json(&json!({}));
+    }
+    let response = request.send().await.unwrap();
+    let streams = response
+        .headers()
+        .get("content-type")
+        .is_some_and(|it| it == "text/event-stream");
+    if streams {
+        return (response.status().as_u16(), String::new());
+    }
+    let answer = Answer::of(response).await;
+    let document: Value = serde_json::from_str(&answer.text).unwrap_or_default();
+    let code = document["code"].as_str().unwrap_or_default();
+    (answer.status, code.to_owned())
+}
