@@ -22,7 +22,9 @@ pub mod purchase;
 pub mod radius_user;
 pub mod sale;
 pub mod secret;
+pub mod session;
 pub mod sms_text;
+pub mod usage;
 pub mod voucher;
 
 #[cfg(test)]

@@ -1,3 +1,8 @@
-//! What FreeRADIUS needs to know of a voucher.
+//! What FreeRADIUS and routers are told, and asked.
+//!
+//! `attributes` makes the rows by which FreeRADIUS lets a voucher in; `packet` is what goes
+//! over the wire, signed and checked; `client` sends it and waits for an answer.
 
 pub mod attributes;
+pub mod client;
+pub mod packet;
