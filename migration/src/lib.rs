@@ -17,6 +17,7 @@ mod m20261123_0004_radius;
 mod m20261123_0005_sandbox;
 mod m20261123_0006_seed_packages;
 mod m20261124_0007_sessions_and_search;
+mod m20261124_0009_disconnects;
 
 pub use run::{Step, down, status, up};
 
@@ -37,6 +38,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_0005_sandbox::Migration),
             Box::new(m20261123_0006_seed_packages::Migration),
             Box::new(m20261124_0007_sessions_and_search::Migration),
+            Box::new(m20261124_0009_disconnects::Migration),
         ]
     }
 }

@@ -161,11 +161,11 @@ async fn has_packages_and_speeds(url: &str) {
     assert_eq!(
         daily,
         [
-            "Mikrotik-Rate-Limit := 2048k/5120k",
-            "WISPr-Bandwidth-Max-Up := 2048000",
-            "WISPr-Bandwidth-Max-Down := 5120000",
-            "Acct-Interim-Interval := 300",
-            "Idle-Timeout := 900",
+            "Mikrotik-Rate-Limit = 2048k/5120k",
+            "WISPr-Bandwidth-Max-Up = 2048000",
+            "WISPr-Bandwidth-Max-Down = 5120000",
+            "Acct-Interim-Interval = 300",
+            "Idle-Timeout = 900",
         ]
     );
     assert_eq!(

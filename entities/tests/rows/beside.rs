@@ -2,8 +2,8 @@
 
 use entities::{
     audit_events, gateway_calls, login_failures, nas, operator_sessions, operators, order_events,
-    radcheck, radgroupcheck, radgroupreply, radpostauth, radreply, radusergroup, sandbox_payments,
-    sandbox_switches, sandbox_webhooks, webhook_deliveries,
+    outbox_messages, radcheck, radgroupcheck, radgroupreply, radpostauth, radreply, radusergroup,
+    sandbox_payments, sandbox_switches, sandbox_webhooks, webhook_deliveries,
 };
 use sea_orm::{ActiveModelTrait, DatabaseConnection, EntityTrait, NotSet, PaginatorTrait, Set};
 
@@ -152,6 +152,33 @@ pub(crate) async fn radius_users_are_kept(db: &DatabaseConnection) {
     assert_eq!(router.nas_type.as_deref(), Some("other"));
     let logins = radpostauth::Entity::find().all(db).await.unwrap();
     assert!(logins.is_empty());
+    disconnects_are_kept(db).await;
+}
+
+async fn disconnects_are_kept(db: &DatabaseConnection) {
+    let disconnect = |reference: &str| outbox_messages::ActiveModel {
+        kind: Set("disconnect".to_owned()),
+        reference: Set(reference.to_owned()),
+        order_id: Set(Some(ORDER)),
+        reason: Set("refunded".to_owned()),
+        voucher_code: Set("K7QMX2PA".to_owned()),
+        router: Set("10.0.0.1".to_owned()),
+        session_id: Set("81a00001".to_owned()),
+        device_address: Set(Some("10.5.50.7".to_owned())),
+        state: Set("queued".to_owned()),
+        due_at: Set(at(60, 0)),
+        created_at: Set(at(0, 0)),
+        ..Default::default()
+    };
+    let row = disconnect("one").insert(db).await.unwrap();
+    assert_eq!(
+        (row.attempts, row.due_at, row.sent_at),
+        (0, at(60, 0), None)
+    );
+    assert!(
+        disconnect("one").insert(db).await.is_err(),
+        "a session is ended once"
+    );
 }
 
 pub(crate) async fn the_sandbox_keeps_its_books(db: &DatabaseConnection) {

@@ -1,0 +1,40 @@
+//! The outbox of Disconnect-Requests, one for each session that is to end. Written with what takes
+//! the voucher back, sent later by the relay.
+
+use sea_orm::entity::prelude::*;
+
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "outbox_messages")]
+pub struct Model {
+    #[sea_orm(primary_key)]
+    pub id: i64,
+    /// `disconnect`.
+    pub kind: String,
+    /// Names the session, so that it is queued once.
+    #[sea_orm(unique)]
+    pub reference: String,
+    /// None for a printed voucher.
+    pub order_id: Option<Uuid>,
+    /// Why the session is to end: `refunded`, `revoked` or `ended`.
+    pub reason: String,
+    pub voucher_code: String,
+    /// The router, by the address that it gives itself.
+    pub router: String,
+    /// The router's own name for the session.
+    pub session_id: String,
+    pub device_address: Option<String>,
+    pub device_station: Option<String>,
+    /// `queued`, `sent`, `failed` (will be tried again) or `dead`.
+    pub state: String,
+    pub attempts: i32,
+    /// When the next attempt is due; a lease moves it forward.
+    pub due_at: DateTimeUtc,
+    /// `acknowledged`, `was_gone` or `refused`.
+    pub result: Option<String>,
+    pub last_error: Option<String>,
+    pub created_at: DateTimeUtc,
+    pub sent_at: Option<DateTimeUtc>,
+}
+
+impl ActiveModelBehavior for ActiveModel {}
