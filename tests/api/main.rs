@@ -27,6 +27,7 @@ mod model;
 mod neighbours;
 mod operators;
 mod peers;
+mod radius;
 mod reconciling;
 mod recovery;
 mod webhook;

@@ -11,6 +11,7 @@ use reqwest::{RequestBuilder, Response};
 use serde_json::{Value, json};
 
 mod database;
+pub mod freeradius;
 pub mod process;
 pub mod proxy;
 

@@ -1,0 +1,103 @@
+//! How many devices, how much data, and time from the first login.
+
+use super::{age_sessions, tell, with_voucher};
+use crate::harness::Kind;
+
+on_both_databases! {
+    a_second_device_is_refused_and_the_first_may_come_back,
+    a_package_for_two_devices_lets_in_two,
+    time_from_the_first_login_begins_with_it,
+    a_routers_own_clock_does_not_count,
+    what_is_left_of_the_data_is_what_the_router_is_told,
+}
+
+async fn a_second_device_is_refused_and_the_first_may_come_back(kind: Kind) {
+    let (_app, radius, code) = with_voucher(kind, "daily").await;
+    tell(&radius, "Start", &code, "s1", &[]).await;
+
+    let second = radius.login(&code, "AA:00:00:00:00:02").await;
+    second.assert_rejected();
+    let first = radius.login(&code, "AA:00:00:00:00:01").await;
+    first.assert_accepted();
+
+    tell(&radius, "Stop", &code, "s1", &[("Acct-Session-Time", "60")]).await;
+    let second = radius.login(&code, "AA:00:00:00:00:02").await;
+    second.assert_accepted();
+}
+
+async fn a_package_for_two_devices_lets_in_two(kind: Kind) {
+    let (_app, radius, code) = with_voucher(kind, "monthly").await;
+    tell(&radius, "Start", &code, "s1", &[]).await;
+    radius.login(&code, "AA:02").await.assert_accepted();
+
+    tell(
+        &radius,
+        "Start",
+        &code,
+        "s2",
+        &[("Calling-Station-Id", "AA:02")],
+    )
+    .await;
+
+    radius.login(&code, "AA:03").await.assert_rejected();
+}
+
+async fn time_from_the_first_login_begins_with_it(kind: Kind) {
+    const MONTH: u64 = 30 * 86_400;
+    let (app, radius, code) = with_voucher(kind, "student").await;
+    let unused = radius.login(&code, "AA:01").await;
+    assert_eq!(unused.number("Session-Timeout"), Some(MONTH));
+
+    tell(&radius, "Start", &code, "s1", &[]).await;
+    tell(&radius, "Stop", &code, "s1", &[("Acct-Session-Time", "60")]).await;
+    age_sessions(&app, 86_400).await;
+    let next_day = radius.login(&code, "AA:01").await;
+    let left = next_day.number("Session-Timeout").unwrap();
+    assert!((MONTH - 86_700..=MONTH - 86_400).contains(&left), "{left}");
+
+    age_sessions(&app, 29 * 86_400).await;
+    let after_a_month = radius.login(&code, "AA:01").await;
+    after_a_month.assert_rejected();
+    let told = after_a_month.get("Reply-Message");
+    assert_eq!(told, Some("The time of this voucher is over"));
+}
+
+async fn a_routers_own_clock_does_not_count(kind: Kind) {
+    let (_app, radius, code) = with_voucher(kind, "student").await;
+
+    // A router without a battery, after a power cut.
+    let in_1970 = [("Event-Timestamp", "Jan  1 1970 00:02:00 UTC")];
+    tell(&radius, "Start", &code, "s1", &in_1970).await;
+
+    let reply = radius.login(&code, "AA:00:00:00:00:01").await;
+    reply.assert_accepted();
+    assert!(reply.number("Session-Timeout").unwrap() > 29 * 86_400);
+    radius.login(&code, "AA:02").await.assert_rejected();
+}
+
+async fn what_is_left_of_the_data_is_what_the_router_is_told(kind: Kind) {
+    let (_app, radius, code) = with_voucher(kind, "student").await;
+    // 20 GiB are five times 2^32.
+    let unused = radius.login(&code, "AA:01").await;
+    assert_eq!(unused.number("Mikrotik-Total-Limit"), Some(0));
+    assert_eq!(unused.number("Mikrotik-Total-Limit-Gigawords"), Some(5));
+
+    let used = [
+        ("Acct-Session-Time", "60"),
+        ("Acct-Input-Octets", "1000"),
+        ("Acct-Output-Octets", "500"),
+        ("Acct-Output-Gigawords", "3"),
+    ];
+    tell(&radius, "Stop", &code, "s1", &used).await;
+    let reply = radius.login(&code, "AA:01").await;
+    let left = u64::from(u32::MAX) + 1 - 1_500;
+    assert_eq!(reply.number("Mikrotik-Total-Limit"), Some(left));
+    assert_eq!(reply.number("Mikrotik-Total-Limit-Gigawords"), Some(1));
+
+    let rest = [("Acct-Session-Time", "60"), ("Acct-Input-Gigawords", "2")];
+    tell(&radius, "Stop", &code, "s2", &rest).await;
+    let empty = radius.login(&code, "AA:01").await;
+    empty.assert_rejected();
+    let told = empty.get("Reply-Message");
+    assert_eq!(told, Some("The data of this voucher is used up"));
+}

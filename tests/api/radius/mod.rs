@@ -1,0 +1,79 @@
+//! Vouchers at a real FreeRADIUS, with the configuration that is shipped in
+//! `deploy/freeradius`: what a guest's phone meets at the router.
+
+use malipo::actors::Case;
+use malipo::domain::evidence::{Evidence, OperatorAct};
+
+use crate::harness::freeradius::FreeRadius;
+use crate::harness::{Kind, TestApp, TestOrder};
+
+mod access;
+mod accounting;
+mod limits;
+mod routers;
+
+/// The router's side of every session in these tests.
+const ROUTER: &str = "10.9.9.9";
+
+/// A server, a FreeRADIUS on the same books, and a sold voucher's code.
+async fn with_voucher(kind: Kind, package: &str) -> (TestApp, FreeRadius, String) {
+    let app = TestApp::start(kind).await;
+    let radius = FreeRadius::start(&app.database).await;
+    let (_, code) = sell(&app, package).await;
+    (app, radius, code)
+}
+
+/// Sells one voucher: the order and the code.
+async fn sell(app: &TestApp, package: &str) -> (TestOrder, String) {
+    let order = app.buy_package(package).await;
+    let answer = app.deliver_word(&order, "COMPLETED").await;
+    assert_eq!(answer.verdict(), (200, "completed".to_owned()));
+    let code = code_of(app, &order).await;
+    (order, code)
+}
+
+async fn code_of(app: &TestApp, order: &TestOrder) -> String {
+    let status = app.status(order).await;
+    status["voucher_code"].as_str().unwrap().to_owned()
+}
+
+/// The owner has paid back.
+async fn refund(app: &TestApp, order: &TestOrder) {
+    let refund = Evidence::Operator(OperatorAct::Refund {
+        reason: "slow".to_owned(),
+    });
+    let order_id = order.id.parse().unwrap();
+    app.app
+        .orders
+        .weigh(order_id, Case::of(refund))
+        .await
+        .unwrap();
+}
+
+/// One packet of a session's accounting.
+async fn tell(radius: &FreeRadius, what: &str, code: &str, session: &str, more: &[(&str, &str)]) {
+    let mut packet = vec![
+        ("Acct-Status-Type", what),
+        ("User-Name", code),
+        ("Acct-Session-Id", session),
+        ("NAS-IP-Address", ROUTER),
+        ("Framed-IP-Address", "10.5.50.7"),
+        ("Calling-Station-Id", "AA:00:00:00:00:01"),
+    ];
+    packet.retain(|(name, _)| more.iter().all(|(other, _)| other != name));
+    packet.extend(more);
+    radius.account(&packet).await;
+}
+
+/// Moves a session's last sign of life, and its beginning, into the past.
+async fn age_sessions(app: &TestApp, secs: u32) {
+    let sql = match app.database.kind {
+        Kind::Sqlite => format!(
+            "UPDATE radacct SET acctstarttime = acctstarttime - {secs}, acctupdatetime = acctupdatetime - {secs}"
+        ),
+        Kind::Postgres => format!(
+            "UPDATE radacct SET acctstarttime = acctstarttime - interval '{secs} seconds', acctupdatetime = acctupdatetime - interval '{secs} seconds'"
+        ),
+    };
+    assert!(app.database.execute(&sql).await > 0);
+}
