@@ -84,6 +84,14 @@ fn a_held_order_keeps_what_was_paid_for_the_operator_to_see() {
 }
 
 #[test]
+fn what_is_paid_too_much_is_told_to_the_shilling() {
+    let decision = decide(&order(Status::Pending), &evidence("paid, more"), &facts());
+
+    let texts: Vec<_> = decision.remarks.iter().map(|it| it.text.as_str()).collect();
+    assert_eq!(texts, ["paid 500 TZS more than the price of 2000"]);
+}
+
+#[test]
 fn an_expired_order_is_still_asked_about_and_a_failed_one_is_not() {
     let due_at = |evidence_name| {
         let decision = decide(&order(Status::Pending), &evidence(evidence_name), &facts());

@@ -38,3 +38,19 @@ impl FromStr for OrderId {
             .map_err(|_| NotAnOrderId)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_order_id_reads_back_in_any_spelling_and_is_written_in_one() {
+        let written = "677e4327-0000-4000-8000-00000000d7cb";
+        let order_id: OrderId = written.to_uppercase().parse().unwrap();
+
+        assert_eq!(order_id.to_string(), written);
+        assert_eq!(format!("{order_id:?}"), written);
+        assert_eq!(format!(" {written} ").parse(), Ok(order_id));
+        assert_eq!("677e43274d7cb".parse::<OrderId>(), Err(NotAnOrderId));
+    }
+}

@@ -66,6 +66,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_stored_tag_is_read_back_and_picks_its_text() {
+        for (language, tag, text) in [
+            (Language::Swahili, "sw", "habari"),
+            (Language::English, "en", "hello"),
+        ] {
+            assert_eq!(language.tag(), tag);
+            assert_eq!(Language::from_tag(tag), language);
+            assert_eq!(language.pick("habari", "hello"), text);
+        }
+        assert_eq!(Language::from_tag("fr"), Language::Swahili);
+    }
+
+    #[test]
     fn the_browser_s_wish_is_followed_and_swahili_is_the_default() {
         for (header, language) in [
             ("", Language::Swahili),

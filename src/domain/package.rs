@@ -72,3 +72,20 @@ pub struct Package {
     /// What the guest gets.
     pub terms: Terms,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stored_validity_is_read_back_and_no_other_word_is() {
+        for (validity, word) in [
+            (Validity::Purchase, "purchase"),
+            (Validity::FirstLogin, "first_login"),
+        ] {
+            assert_eq!(validity.as_str(), word);
+            assert_eq!(Validity::read(word), Some(validity));
+        }
+        assert_eq!(Validity::read("forever"), None);
+    }
+}

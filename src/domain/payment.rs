@@ -194,3 +194,18 @@ impl Payment {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_poll_may_stop_at_every_status_but_pending_and_held() {
+        let waiting: Vec<_> = Status::ALL
+            .into_iter()
+            .filter(|status| !status.is_final())
+            .collect();
+
+        assert_eq!(waiting, [Status::Pending, Status::Held]);
+    }
+}

@@ -24,3 +24,16 @@ impl fmt::Debug for Personal {
         f.write_str("Personal(hidden)")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_about_a_person_is_given_out_and_never_printed() {
+        let name = Personal::new("Asha");
+
+        assert_eq!(name.expose(), "Asha");
+        assert_eq!(format!("{name:?}"), "Personal(hidden)");
+    }
+}

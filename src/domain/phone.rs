@@ -105,6 +105,15 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_number_is_shown_in_the_form_that_is_asked_for_and_never_in_a_log() {
+        let phone = Phone::read("0712345678").unwrap();
+
+        assert_eq!(phone.international(), "255712345678");
+        assert_eq!(phone.national(), "0712345678");
+        assert_eq!(format!("{phone:?}"), "Phone(hidden)");
+    }
+
     proptest! {
         #[test]
         fn reading_never_panics_and_what_is_read_reads_back(text in ".*") {

@@ -77,3 +77,51 @@ pub struct Purchase {
     /// Makes sending the same wish again safe.
     pub idempotency_key: Option<IdempotencyKey>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_package_is_named_by_number_or_by_code() {
+        let code = |text: &str| Some(PackageRef::Code(text.to_owned()));
+        let longest = "a".repeat(CODE_MAX);
+        for (text, named) in [
+            ("1", Some(PackageRef::Id(1))),
+            (" 42 ", Some(PackageRef::Id(42))),
+            ("daily", code("daily")),
+            ("half-day", code("half-day")),
+            ("half_day_2", code("half_day_2")),
+            (&longest, code(&longest)),
+            (&format!("{longest}a"), None),
+            ("", None),
+            ("-daily", None),
+            ("2daily", None),
+            ("da ily", None),
+            ("siku.moja", None),
+            ("99999999999999999999", None),
+        ] {
+            assert_eq!(PackageRef::read(text), named, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_key_is_8_to_255_visible_characters() {
+        for (key, fits) in [
+            ("1234567".to_owned(), false),
+            ("12345678".to_owned(), true),
+            ("k".repeat(255), true),
+            ("k".repeat(256), false),
+            ("1234 5678".to_owned(), false),
+            ("1234567\u{7f}8".to_owned(), false),
+            ("12345678é".to_owned(), false),
+        ] {
+            let read = IdempotencyKey::read(key.as_bytes());
+            assert_eq!(read.is_ok(), fits, "{key:?}");
+            if let Ok(read) = read {
+                assert_eq!(read.as_str(), key);
+            }
+        }
+        assert!(IdempotencyKey::read(b"1234567\xff8").is_err());
+    }
+}

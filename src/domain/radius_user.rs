@@ -29,3 +29,20 @@ impl std::fmt::Debug for RadiusUser {
         write!(f, "RadiusUser(hidden, group {})", self.group)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_radius_user_is_printed_without_name_and_password() {
+        let user = RadiusUser {
+            username: "K7QMX2PA".to_owned(),
+            checks: Vec::new(),
+            replies: Vec::new(),
+            group: "daily".to_owned(),
+        };
+
+        assert_eq!(format!("{user:?}"), "RadiusUser(hidden, group daily)");
+    }
+}

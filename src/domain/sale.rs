@@ -116,3 +116,18 @@ fn expires_at(payment: &Payment, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         Validity::FirstLogin => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_printed_without_its_text() {
+        let sms = Sms {
+            kind: "voucher",
+            text: "K7QMX2PA".to_owned(),
+        };
+
+        assert_eq!(format!("{sms:?}"), "Sms(voucher, hidden)");
+    }
+}

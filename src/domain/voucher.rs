@@ -80,6 +80,13 @@ mod tests {
     }
 
     #[test]
+    fn a_code_is_never_printed() {
+        let code = VoucherCode::from_random_bytes([1; CODE_LENGTH]).unwrap();
+
+        assert_eq!(format!("{code:?}"), "VoucherCode(hidden)");
+    }
+
+    #[test]
     fn too_few_random_bytes_make_no_code() {
         assert_eq!(VoucherCode::from_random_bytes([255; 100]), None);
         assert_eq!(VoucherCode::from_random_bytes([0; CODE_LENGTH - 1]), None);
