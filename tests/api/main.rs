@@ -26,6 +26,7 @@ mod long_poll;
 mod model;
 mod neighbours;
 mod operators;
+mod overload;
 mod peers;
 mod radius;
 mod reconciling;

@@ -90,6 +90,14 @@ impl Process {
         assert!(sent.unwrap().success());
     }
 
+    /// Resident memory in KiB, by `proc_pid_status(5)`.
+    pub fn resident_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib = line.unwrap().trim().trim_end_matches(" kB");
+        kib.parse().unwrap()
+    }
+
     /// Waits for the end; the exit code.
     pub fn wait(&mut self) -> Option<i32> {
         let started = Instant::now();

@@ -1,0 +1,143 @@
+//! More than the server can take: refused at once, in flat memory, and nothing is lost.
+
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+use futures_util::{StreamExt, stream};
+use sea_orm::ConnectionTrait;
+use serde_json::{Value, json};
+
+use crate::harness::process::Process;
+use crate::harness::{
+    Answer, KEY, Kind, SaleCounts, TestDatabase, body_of, fresh_phone, http_client,
+};
+
+/// Messages that the server takes: fewer than it has connections, so that each holds one until
+/// PostgreSQL gives its lock up.
+const IN_FLIGHT: usize = 12;
+/// Ten times the load under which the server has shown how much memory it needs.
+const FEW: usize = 300;
+const MANY: usize = 10 * FEW;
+/// Clients at the same moment.
+const AT_ONCE: usize = 48;
+/// What a server may grow by although nothing stays: buffers, an allocator's habits.
+const GROWTH_MAX_KIB: u64 = 16 * 1024;
+
+#[actix_web::test]
+async fn what_is_too_much_is_refused_as_quickly_as_a_page_is_served_and_takes_no_memory() {
+    let database = TestDatabase::create(Kind::Postgres).await;
+    let in_flight = IN_FLIGHT.to_string();
+    let process = Process::serve(
+        &database.url,
+        &[("MALIPO__ACTORS__IN_FLIGHT_MAX", &in_flight)],
+    );
+    let http = http_client();
+    let orders = join_all((0..IN_FLIGHT).map(|_| buy(&http, &process.base))).await;
+    let held = database.begin().await;
+    held.execute_unprepared("SELECT 1 FROM payments FOR UPDATE")
+        .await
+        .unwrap();
+    // These fill every place and are answered when their time is over; their work goes on.
+    let stuck = join_all(
+        orders
+            .iter()
+            .map(|order| deliver(&http, &process.base, order)),
+    );
+
+    let rush = async {
+        until_refused(&http, &process.base, &orders[0]).await;
+        overload(&http, &process, &orders[0], FEW).await;
+        let before = process.resident_kib();
+        let refusals = overload(&http, &process, &orders[0], MANY).await;
+        let grown = process.resident_kib().saturating_sub(before);
+        let url = format!("{}/health/live", process.base);
+        let pages = crowd(FEW, async || {
+            Answer::of(http.get(&url).send().await.unwrap()).await
+        });
+        (refusals, median(pages.await.1), grown)
+    };
+    let (_, (refusals, page, grown)) = tokio::join!(stuck, rush);
+    held.rollback().await.unwrap();
+
+    assert!(
+        refusals < 10 * page,
+        "a refusal took {refusals:?}, a page {page:?}"
+    );
+    assert!(grown < GROWTH_MAX_KIB, "grown by {grown} KiB");
+    for order in &orders {
+        until_taken(&http, &process.base, order).await;
+        assert_eq!(database.sale_of(order).await, SaleCounts::ONE, "{order}");
+    }
+}
+
+/// So many copies from many clients, every one refused; the median of their times.
+async fn overload(
+    http: &reqwest::Client,
+    process: &Process,
+    order: &str,
+    copies: usize,
+) -> Duration {
+    let (answers, times) = crowd(copies, async || deliver(http, &process.base, order).await).await;
+    for answer in answers {
+        assert_eq!(answer.verdict(), (503, "busy".to_owned()));
+        assert!(answer.header("retry-after").is_some());
+    }
+    median(times)
+}
+
+async fn crowd(requests: usize, send: impl AsyncFn() -> Answer) -> (Vec<Answer>, Vec<Duration>) {
+    let timed = async || {
+        let began = Instant::now();
+        (send().await, began.elapsed())
+    };
+    stream::iter(0..requests)
+        .map(|_| timed())
+        .buffer_unordered(AT_ONCE)
+        .collect::<Vec<_>>()
+        .await
+        .into_iter()
+        .unzip()
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort();
+    times[times.len() / 2]
+}
+
+async fn buy(http: &reqwest::Client, base: &str) -> String {
+    let wish = json!({"packageId": "daily", "phoneNumber": fresh_phone()});
+    let request = http.post(format!("{base}/api/v1/customer-portal/payment"));
+    let answer: Value = request
+        .json(&wish)
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
+    answer["order_id"].as_str().unwrap().to_owned()
+}
+
+async fn deliver(http: &reqwest::Client, base: &str, order: &str) -> Answer {
+    let request = http
+        .post(format!("{base}/api/v1/customer-portal/webhook/zenopay"))
+        .header("x-api-key", KEY)
+        .body(body_of(order, "COMPLETED"));
+    Answer::of(request.send().await.unwrap()).await
+}
+
+/// Until every place is taken.
+async fn until_refused(http: &reqwest::Client, base: &str, order: &str) {
+    until_answered(http, base, order, 503).await;
+}
+
+async fn until_taken(http: &reqwest::Client, base: &str, order: &str) {
+    until_answered(http, base, order, 200).await;
+}
+
+async fn until_answered(http: &reqwest::Client, base: &str, order: &str, status: u16) {
+    let begun = Instant::now();
+    while deliver(http, base, order).await.status != status {
+        assert!(begun.elapsed() < Duration::from_secs(60), "never {status}");
+    }
+}
