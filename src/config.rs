@@ -236,7 +236,7 @@ pub struct SmsConfig {
 }
 
 /// `[radius]`
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RadiusConfig {
     /// Where FreeRADIUS answers, for the proof of access.
@@ -244,9 +244,11 @@ pub struct RadiusConfig {
     /// Its shared secret.
     #[serde(deserialize_with = "load::optional_secret")]
     pub secret: Option<Secret>,
-    /// The shared secret of Disconnect-Requests.
+    /// The shared secret of Disconnect-Requests, for routers that have no row in `nas`.
     #[serde(deserialize_with = "load::optional_secret")]
     pub coa_secret: Option<Secret>,
+    /// Sold vouchers that are tested a minute; 0 is none.
+    pub proofs_per_min: u32,
 }
 
 /// How log lines look.

@@ -27,6 +27,9 @@ use crate::http::auth::Gate;
 use crate::metrics::Metrics;
 use crate::reconciler::Reconciler;
 use crate::relay::Relay;
+use crate::relay::disconnects::Disconnects;
+use crate::relay::proofs::Proofs;
+use crate::relay::sweep::Sweep;
 use crate::sandbox::{Sandbox, SandboxError};
 use crate::sms::Carrier;
 use crate::store::{Overview, Store};
@@ -42,6 +45,9 @@ pub(super) struct Machinery {
     pub orders: Orders,
     pub reconciler: Reconciler,
     pub sandbox: Option<Sandbox>,
+    disconnects: Disconnects,
+    sweep: Sweep,
+    proofs: Option<Proofs>,
     pub draining: CancellationToken,
     store: Store,
     status: StatusBoard,
@@ -118,6 +124,9 @@ impl Machinery {
             ),
             orders,
             sandbox,
+            disconnects: Disconnects::new(store.clone(), config.radius.coa_secret.clone()),
+            sweep: Sweep::new(store.clone()),
+            proofs: proofs(config, &store),
             draining,
             store,
             status,
@@ -139,12 +148,17 @@ impl Machinery {
         let mut loops = vec![
             background.spawn(self.reconciler.clone().run(stop.clone())),
             background.spawn(self.relay.clone().run(stop.clone())),
+            background.spawn(self.disconnects.clone().run(stop.clone())),
+            background.spawn(self.sweep.clone().run(stop.clone())),
             background.spawn(self.orders.clone().passivate(stop.clone())),
             background.spawn(overview::refresh(store, metrics, sender, stop.clone())),
         ];
         if let Some(outgoing) = self.outgoing.take() {
             let neighbours = Neighbours::new(self.store.clone(), self.status.clone());
             loops.push(background.spawn(neighbours.run(outgoing, stop.clone())));
+        }
+        if let Some(proofs) = self.proofs.clone() {
+            loops.push(background.spawn(proofs.run(stop.clone())));
         }
         if let Some(sandbox) = self.sandbox.clone() {
             loops.push(background.spawn(sandbox.run(stop.clone())));
@@ -205,6 +219,14 @@ fn client(config: &Config, here: &Url) -> Result<Client, ClientError> {
         config.zenopay.key(),
         config.zenopay.create_timeout(),
     )
+}
+
+/// Only where there is somebody to ask.
+fn proofs(config: &Config, store: &Store) -> Option<Proofs> {
+    let radius = &config.radius;
+    let (server, secret) = (radius.server?, radius.secret.clone()?);
+    let per_min = radius.proofs_per_min;
+    (per_min > 0).then(|| Proofs::new(store.clone(), server, secret, per_min))
 }
 
 fn facts(config: &Config) -> FactSource {

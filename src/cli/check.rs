@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::Failure;
 use crate::config::{Config, Mode};
 use crate::domain::ids::OrderId;
+use crate::radius::client::{self, Access, RadiusError};
 use crate::store::Store;
 use crate::zenopay::client::Client;
 use crate::zenopay::wire::{StatusAnswer, Why};
@@ -31,6 +32,7 @@ pub(super) async fn check(config: &Config) -> Result<(), Failure> {
         }
     }
     well &= report("zenopay", &zenopay(config).await);
+    well &= report("radius", &radius(config).await);
     if well { Ok(()) } else { Err(Failure::Check) }
 }
 
@@ -93,5 +95,22 @@ async fn zenopay(config: &Config) -> Finding {
             Err("refuses zenopay.api_key".to_owned())
         }
         StatusAnswer::Unknown(why) => Err(why.to_string()),
+    }
+}
+
+/// Asks about a user who cannot exist: a refusal shows that the server is there, knows us and
+/// has the same secret. With another secret it says nothing.
+async fn radius(config: &Config) -> Finding {
+    let (Some(server), Some(secret)) = (config.radius.server, &config.radius.secret) else {
+        return Ok("radius.server is not set: no voucher is tested".to_owned());
+    };
+    let nobody = format!("malipo-check-{}", Uuid::new_v4().simple());
+    match client::access(server, secret, &nobody, &nobody).await {
+        Ok(Access::Rejected(_)) => Ok("answers, knows us, and refuses a stranger".to_owned()),
+        Ok(Access::Accepted) => Err(format!("{server} lets a stranger in")),
+        Err(fault @ RadiusError::Silent(_)) => Err(format!(
+            "{fault}; compare radius.secret with FreeRADIUS's client for this machine"
+        )),
+        Err(fault) => Err(fault.to_string()),
     }
 }

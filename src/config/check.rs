@@ -25,6 +25,7 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
         Mode::Sandbox => sandbox(config)?,
     }
     numbers(config)?;
+    radius(config)?;
     texts(config)
 }
 
@@ -147,6 +148,16 @@ fn numbers(config: &Config) -> Result<(), ConfigError> {
         Some((key, _)) => complain(key, "must be at least 1"),
         None => Ok(()),
     }
+}
+
+fn radius(config: &Config) -> Result<(), ConfigError> {
+    if config.radius.server.is_some() && config.radius.secret.is_none() {
+        return complain("radius.secret", "is required where radius.server is set");
+    }
+    if config.radius.proofs_per_min > 600 {
+        return complain("radius.proofs_per_min", "must be at most 600");
+    }
+    Ok(())
 }
 
 fn texts(config: &Config) -> Result<(), ConfigError> {

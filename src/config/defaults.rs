@@ -6,7 +6,7 @@ use url::Url;
 
 use super::{
     ActorsConfig, Confirm, DatabaseConfig, LimitsConfig, LogConfig, LogFormat, Mode, OrdersConfig,
-    PortalConfig, SandboxConfig, ServerConfig, SmsConfig, SmsProvider, ZenopayConfig,
+    PortalConfig, RadiusConfig, SandboxConfig, ServerConfig, SmsConfig, SmsProvider, ZenopayConfig,
 };
 use crate::domain::secret::Secret;
 
@@ -100,6 +100,17 @@ impl Default for SmsConfig {
     fn default() -> Self {
         Self {
             provider: SmsProvider::Log,
+        }
+    }
+}
+
+impl Default for RadiusConfig {
+    fn default() -> Self {
+        Self {
+            server: None,
+            secret: None,
+            coa_secret: None,
+            proofs_per_min: 6,
         }
     }
 }

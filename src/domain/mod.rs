@@ -20,6 +20,7 @@ pub mod personal;
 pub mod phone;
 pub mod purchase;
 pub mod radius_user;
+pub mod router;
 pub mod sale;
 pub mod secret;
 pub mod session;

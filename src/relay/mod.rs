@@ -13,6 +13,10 @@ use crate::metrics::Metrics;
 use crate::sms::Carrier;
 use crate::store::{QueuedSms, Store, StoreError};
 
+pub mod disconnects;
+pub mod proofs;
+pub mod sweep;
+
 /// How often the outbox is looked at.
 const TICK: Duration = Duration::from_millis(500);
 /// How long a claimed message is ours; longer than any provider takes.

@@ -86,7 +86,7 @@ fn voucher(row: vouchers::Model) -> Voucher {
     }
 }
 
-fn validity(word: &str) -> Result<Validity, StoreError> {
+pub(super) fn validity(word: &str) -> Result<Validity, StoreError> {
     Validity::read(word).ok_or_else(|| StoreError::Corrupt(format!("validity {word:?}")))
 }
 

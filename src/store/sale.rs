@@ -1,12 +1,13 @@
 //! What a sale writes beside the payment row, and how it is taken back. Called inside the
 //! transaction of `change.rs`; nothing here begins or commits.
 
+use chrono::Utc;
 use entities::{customers, invoices, radcheck, radreply, radusergroup, sms_messages, vouchers};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{Expr, ExprTrait, Func, OnConflict};
 use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter};
 
-use super::{StoreError, rows};
+use super::{StoreError, disconnects, rows};
 use crate::domain::money::CURRENCY;
 use crate::domain::payment::Payment;
 use crate::domain::radius_user::{Attribute, RadiusUser};
@@ -51,7 +52,10 @@ pub(super) async fn revoke(txn: &DatabaseTransaction, payment: &Payment) -> Resu
         .filter(radusergroup::Column::Username.eq(code))
         .exec(txn)
         .await?;
-    Ok(())
+    // Nobody can log in any more; who is on-line is told to go.
+    let order_id = Some(payment.order_id.0);
+    let at = voucher.revoked_at.unwrap_or_else(Utc::now);
+    disconnects::queue(txn, code, order_id, "refunded", at).await
 }
 
 async fn thank_customer(txn: &DatabaseTransaction, sale: &Sale) -> Result<(), StoreError> {

@@ -14,6 +14,7 @@ mod database;
 pub mod freeradius;
 pub mod process;
 pub mod proxy;
+pub mod router;
 
 pub use database::{Kind, TestDatabase};
 

@@ -9,8 +9,11 @@ use crate::harness::{Kind, TestApp, TestOrder};
 
 mod access;
 mod accounting;
+mod disconnects;
 mod limits;
+mod proofs;
 mod routers;
+mod sweep;
 
 /// The router's side of every session in these tests.
 const ROUTER: &str = "10.9.9.9";

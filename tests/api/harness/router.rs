@@ -1,0 +1,119 @@
+//! A router that is asked to end sessions: a UDP socket that checks a Disconnect-Request as
+//! RFC 5176 has it and answers as it is told to. FreeRADIUS's own client is the measure of
+//! both; see `radius/disconnects.rs`.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use md5::{Digest, Md5};
+use tokio::net::UdpSocket;
+use tokio::task::JoinHandle;
+
+/// What this router shares with FreeRADIUS and with us.
+pub const SECRET: &str = "router-secret";
+
+/// What the router does with a request.
+#[derive(Clone, Copy, Debug)]
+pub enum Manner {
+    Acknowledges,
+    /// With this Error-Cause.
+    Refuses(u32),
+    /// Acknowledges, after so many copies went unheard.
+    Misses(usize),
+    SaysNothing,
+}
+
+/// A router on a loopback port; gone when dropped.
+pub struct TestRouter {
+    pub address: SocketAddr,
+    heard: Arc<Mutex<Vec<Vec<u8>>>>,
+    task: JoinHandle<()>,
+}
+
+impl TestRouter {
+    pub async fn start(manner: Manner) -> Self {
+        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        let address = socket.local_addr().unwrap();
+        let heard = Arc::<Mutex<Vec<Vec<u8>>>>::default();
+        let task = tokio::spawn(serve(socket, manner, heard.clone()));
+        Self {
+            address,
+            heard,
+            task,
+        }
+    }
+
+    /// Every authentic request so far, copies too.
+    pub fn heard(&self) -> Vec<Vec<u8>> {
+        self.heard.lock().unwrap().clone()
+    }
+}
+
+impl Drop for TestRouter {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// The value of an attribute in a packet.
+pub fn attribute(packet: &[u8], number: u8) -> Option<Vec<u8>> {
+    let mut at = 20;
+    while at < packet.len() {
+        let length = usize::from(packet[at + 1]);
+        if packet[at] == number {
+            return Some(packet[at + 2..at + length].to_vec());
+        }
+        at += length;
+    }
+    None
+}
+
+async fn serve(socket: UdpSocket, manner: Manner, heard: Arc<Mutex<Vec<Vec<u8>>>>) {
+    let mut buffer = [0; 4_096];
+    loop {
+        let (length, peer) = socket.recv_from(&mut buffer).await.unwrap();
+        let request = &buffer[..length];
+        if request[0] != 40 || !is_authentic(request) {
+            continue;
+        }
+        let copies = {
+            let mut heard = heard.lock().unwrap();
+            heard.push(request.to_vec());
+            heard.len()
+        };
+        let answer = match manner {
+            Manner::Acknowledges => answer(request, 41, &[]),
+            Manner::Misses(unheard) if copies > unheard => answer(request, 41, &[]),
+            Manner::Refuses(cause) => {
+                let value = cause.to_be_bytes();
+                answer(request, 42, &[[101, 6].as_slice(), &value].concat())
+            }
+            Manner::Misses(_) | Manner::SaysNothing => continue,
+        };
+        socket.send_to(&answer, peer).await.unwrap();
+    }
+}
+
+/// RFC 5176, section 2.3: as an Accounting-Request, over sixteen zeros.
+fn is_authentic(request: &[u8]) -> bool {
+    let mut unsigned = request.to_vec();
+    unsigned[4..20].fill(0);
+    digest(&unsigned) == request[4..20]
+}
+
+fn answer(request: &[u8], code: u8, attributes: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(20 + attributes.len()).unwrap().to_be_bytes();
+    let mut answer = vec![code, request[1], length[0], length[1]];
+    answer.extend(&request[4..20]);
+    answer.extend(attributes);
+    let digest = digest(&answer);
+    answer[4..20].copy_from_slice(&digest);
+    answer
+}
+
+fn digest(packet: &[u8]) -> [u8; 16] {
+    let mut hash = Md5::new();
+    hash.update(packet);
+    hash.update(SECRET);
+    hash.finalize().into()
+}

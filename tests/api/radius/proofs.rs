@@ -1,0 +1,110 @@
+//! The shop finds out by itself whether a sold voucher lets in.
+
+use super::sell;
+use crate::harness::freeradius::{FreeRadius, SECRET, free_port};
+use crate::harness::process::run;
+use crate::harness::{Kind, TestApp, TestDatabase};
+use malipo::config::Config;
+use malipo::domain::secret::Secret;
+
+on_both_databases! {
+    a_sold_voucher_is_tested,
+    a_voucher_that_does_not_let_in_alerts,
+    a_freeradius_that_does_not_answer_alerts,
+    the_doctor_finds_a_wrong_secret,
+}
+
+const TESTED: &str = "SELECT level || ' ' || kind || ': ' || summary FROM order_events WHERE kind IN ('tested', 'not_let_in', 'not_tested')";
+
+fn asks(port: u16, secret: &'static str) -> impl FnOnce(&mut Config) {
+    move |config| {
+        config.radius.server = Some(([127, 0, 0, 1], port).into());
+        config.radius.secret = Some(Secret::new(secret));
+        config.radius.proofs_per_min = 600;
+    }
+}
+
+/// What the timeline says of the test; fails after twenty seconds.
+async fn told(app: &TestApp) -> String {
+    for _ in 0..1_000 {
+        if let Some(line) = app.database.text(TESTED).await {
+            return line;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    panic!("nothing was tested");
+}
+
+async fn a_sold_voucher_is_tested(kind: Kind) {
+    let database = TestDatabase::create(kind).await;
+    let radius = FreeRadius::start(&database).await;
+    let app = TestApp::start_on(database, asks(radius.auth_port, SECRET)).await;
+
+    sell(&app, "daily").await;
+
+    assert_eq!(
+        told(&app).await,
+        "note tested: FreeRADIUS lets this voucher in"
+    );
+}
+
+async fn a_voucher_that_does_not_let_in_alerts(kind: Kind) {
+    let database = TestDatabase::create(kind).await;
+    let radius = FreeRadius::start(&database).await;
+    let app = TestApp::start_on(database, asks(radius.auth_port, SECRET)).await;
+    // Somebody has edited the group.
+    let broken = "INSERT INTO radgroupcheck (groupname, attribute, op, value) VALUES ('daily', 'Auth-Type', ':=', 'Reject')";
+    app.database.execute(broken).await;
+
+    let (_, code) = sell(&app, "daily").await;
+
+    let told = told(&app).await;
+    assert!(told.starts_with("alert not_let_in: "), "{told}");
+    assert!(!told.contains(&code), "{told}");
+    drop(radius);
+}
+
+async fn a_freeradius_that_does_not_answer_alerts(kind: Kind) {
+    let database = TestDatabase::create(kind).await;
+    let app = TestApp::start_on(database, asks(free_port(), SECRET)).await;
+
+    sell(&app, "daily").await;
+
+    let told = told(&app).await;
+    assert!(
+        told.starts_with("alert not_tested: nothing listens at 127.0.0.1:"),
+        "{told}"
+    );
+}
+
+async fn the_doctor_finds_a_wrong_secret(kind: Kind) {
+    let database = TestDatabase::create(kind).await;
+    let radius = FreeRadius::start(&database).await;
+    let server = format!("127.0.0.1:{}", radius.auth_port);
+    let check = |secret: &str| {
+        let settings = [
+            ("MALIPO__DATABASE__URL", database.url.as_str()),
+            ("MALIPO__RADIUS__SERVER", &server),
+            ("MALIPO__RADIUS__SECRET", secret),
+        ];
+        let output = run(&["check"], &settings);
+        let text = String::from_utf8(output.stdout).unwrap();
+        let line = text.lines().find(|line| line.contains("radius"));
+        (output.status.code(), line.unwrap_or_default().to_owned())
+    };
+
+    let (code, line) = check(SECRET);
+    assert_eq!(
+        (code, line.split(' ').next()),
+        (Some(0), Some("ok")),
+        "{line}"
+    );
+    let (code, line) = check("not-the-secret");
+    assert_eq!(
+        (code, line.split(' ').next()),
+        (Some(1), Some("FAIL")),
+        "{line}"
+    );
+    assert!(line.contains("radius.secret"), "{line}");
+    assert!(!line.contains("not-the-secret"), "{line}");
+}
