@@ -8,8 +8,8 @@ use std::sync::Arc;
 use prometheus::core::Collector;
 use prometheus::process_collector::ProcessCollector;
 use prometheus::{
-    Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
-    TextEncoder,
+    Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry, TextEncoder,
 };
 
 use crate::domain::outcome::Outcome;
@@ -68,6 +68,9 @@ pub struct Metrics {
     pub restarts: IntCounter,
     /// Messages waiting for order actors, beside those being handled.
     pub mailbox_depth: IntGauge,
+    /// How long the oldest message that is not done has been here, in seconds; set by whoever
+    /// looks.
+    pub oldest_message: Gauge,
     /// Parked polls.
     pub waiters: IntGauge,
     /// Notices of the status actor.
@@ -84,6 +87,8 @@ pub struct Metrics {
     pub reconciler_checked: IntCounter,
     /// Orders whose status the reconciler has mended.
     pub reconciler_repairs: IntCounter,
+    /// Age of the oldest unsent SMS, in seconds.
+    pub outbox_oldest: IntGauge,
     /// Orders by open status.
     pub payments: IntGaugeVec,
 }
@@ -113,6 +118,7 @@ impl Metrics {
             passivations: all.counter("malipo_order_actor_passivations_total", "Order actors that left memory."),
             restarts: all.counter("malipo_order_actor_restarts_total", "Order actors replaced after a panic."),
             mailbox_depth: all.gauge("malipo_order_actor_mailbox_depth", "Messages waiting for order actors, beside those being handled."),
+            oldest_message: all.seconds("malipo_order_actor_oldest_message_seconds", "How long the oldest message that is not done has been here."),
             waiters: all.gauge("malipo_status_waiters", "Parked long polls."),
             notices: all.counter("malipo_status_notices_total", "Notices after commit."),
             wakeups: all.counter("malipo_status_wakeups_total", "Waiters that a notice woke."),
@@ -121,6 +127,7 @@ impl Metrics {
             sms_failed: all.counter("malipo_sms_failures_total", "Attempts to send an SMS that failed."),
             reconciler_checked: all.counter("malipo_reconciler_checks_total", "Orders asked about on schedule."),
             reconciler_repairs: all.counter("malipo_reconciler_repairs_total", "Orders that the reconciler has mended."),
+            outbox_oldest: all.gauge("malipo_outbox_oldest_unsent_seconds", "Age of the oldest unsent SMS, refreshed within 15 s."),
             payments: all.gauges("malipo_payments", "Orders by open status, refreshed within 15 s.", "status"),
             registry: all.0,
         })
@@ -159,6 +166,12 @@ impl Instruments {
 
     fn gauge(&self, name: &str, help: &str) -> IntGauge {
         let gauge = IntGauge::new(name, help).expect(NAMED_ONCE);
+        self.add(gauge.clone());
+        gauge
+    }
+
+    fn seconds(&self, name: &str, help: &str) -> Gauge {
+        let gauge = Gauge::new(name, help).expect(NAMED_ONCE);
         self.add(gauge.clone());
         gauge
     }

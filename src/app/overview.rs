@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use tokio::sync::watch;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -25,7 +26,7 @@ pub(super) async fn refresh(
     loop {
         match store.overview().await {
             Ok(overview) => {
-                set(&metrics, &overview);
+                set(&metrics, &overview, Utc::now());
                 sender.send_replace(overview);
             }
             Err(error) => warn!(%error, "what is open cannot be counted"),
@@ -36,7 +37,7 @@ pub(super) async fn refresh(
     }
 }
 
-fn set(metrics: &Metrics, overview: &Overview) {
+fn set(metrics: &Metrics, overview: &Overview, now: DateTime<Utc>) {
     let gauge = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
     let payments = |status: Status| metrics.payments.with_label_values(&[status.as_str()]);
     let outbox = |state: &str| metrics.outbox.with_label_values(&[state]);
@@ -45,4 +46,6 @@ fn set(metrics: &Metrics, overview: &Overview) {
     outbox("queued").set(gauge(overview.sms_queued));
     outbox("failed").set(gauge(overview.sms_failed));
     outbox("dead").set(gauge(overview.sms_dead));
+    let age = overview.oldest_unsent_at.map(|at| (now - at).num_seconds());
+    metrics.outbox_oldest.set(age.unwrap_or(0).max(0));
 }

@@ -47,6 +47,13 @@ pub async fn ready(api: web::Data<Api>) -> HttpResponse {
         (status = 200, description = "Prometheus text format", content_type = "text/plain", body = String),
         (status = 401, description = "`unauthorized`: behind a proxy the token is needed")))]
 pub async fn metrics(api: web::Data<Api>) -> Result<HttpResponse, Problem> {
+    let waited = api
+        .orders
+        .views()
+        .into_iter()
+        .map(|(_, view)| view.oldest_message);
+    let oldest = waited.max().unwrap_or_default();
+    api.metrics.oldest_message.set(oldest.as_secs_f64());
     let text = api.metrics.render().map_err(|error| {
         tracing::error!(%error, "metrics cannot be written");
         Problem::new(Code::Internal)
