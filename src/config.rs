@@ -5,7 +5,7 @@
 //! checked again, and every complaint is one sentence that names the key.
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -45,6 +45,8 @@ pub struct Config {
     pub actors: ActorsConfig,
     /// What one phone may do.
     pub limits: LimitsConfig,
+    /// What is forgotten, and when.
+    pub retention: RetentionConfig,
     /// The operator's bootstrap token.
     pub operator: OperatorConfig,
     /// How the voucher is told.
@@ -66,6 +68,10 @@ pub struct ServerConfig {
     /// Whose X-Forwarded-For counts.
     #[serde(deserialize_with = "load::list")]
     pub trusted_proxies: Vec<IpAddr>,
+    /// Our certificate and those that vouch for it, as PEM; with it we speak TLS ourselves.
+    pub tls_cert: Option<PathBuf>,
+    /// The certificate's private key, as PEM.
+    pub tls_key: Option<PathBuf>,
     /// Days of reports and times in texts; storage is UTC.
     pub timezone: chrono_tz::Tz,
 }
@@ -200,6 +206,16 @@ pub struct LimitsConfig {
     pub unpaid_per_phone_day: u32,
     /// Prompts of the whole shop in a second.
     pub prompts_per_sec: u32,
+    /// Purchases that one client address may ask for in a minute.
+    pub purchases_per_client_min: u32,
+}
+
+/// `[retention]`
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RetentionConfig {
+    /// Bodies of webhooks leave the journal after this many days; 0 keeps them.
+    pub bodies_days: u32,
 }
 
 /// `[operator]`

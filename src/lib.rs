@@ -9,7 +9,8 @@
 //! - [`actors`]: one actor per order in play, and the status actor. A webhook's path is
 //!   `http/webhook.rs` → `actors/intake.rs` → `actors/registry.rs` → `actors/order.rs` →
 //!   `domain/decide.rs` → `store/change.rs` → `actors/status.rs`.
-//! - [`checkout`], [`relay`], [`reconciler`], [`sandbox`]: a purchase, and the loops.
+//! - [`checkout`], [`relay`], [`reconciler`], [`retention`], [`sandbox`]: a purchase, and the
+//!   loops.
 //! - [`http`]: in from the net; all routes on one screen in `http/mod.rs`.
 //! - [`drill`]: the proof that each order is sold exactly once; the verdict is
 //!   `drill/check.rs`.
@@ -29,6 +30,7 @@ pub mod metrics;
 pub mod radius;
 pub mod reconciler;
 pub mod relay;
+pub mod retention;
 pub mod sandbox;
 pub mod sms;
 pub mod store;

@@ -30,6 +30,7 @@ const TABLE: &[[&str; 4]] = &[
     ["checkout", "domain zenopay store actors config metrics", "actix tokio rand", SHELL],
     ["relay", "domain zenopay sms radius store config metrics", "actix tokio rand", SHELL],
     ["reconciler", "domain zenopay store actors config metrics", "actix tokio rand", SHELL],
+    ["retention", "domain store config metrics", "tokio rand", SHELL],
     ["sandbox", "domain zenopay store config metrics", "tokio rand reqwest", SHELL],
 
     // Edges. `http` has all routes on one screen, so it knows the pages that `web` draws.

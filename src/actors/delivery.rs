@@ -9,7 +9,7 @@ use crate::domain::ids::OrderId;
 use crate::domain::outcome::Outcome;
 use crate::domain::payment::Status;
 use crate::store::{DeliveryRecord, StoreError};
-use crate::zenopay::proof::{PathToken, Proof};
+use crate::zenopay::proof::{Keys, PathToken, Proof};
 use crate::zenopay::wire::{Notification, Unreadable, read_webhook};
 
 /// One POST from ZenoPay, or from somebody who says so.
@@ -63,6 +63,12 @@ impl Letter {
             in_body,
             token,
         }
+    }
+
+    /// The same to be kept: its body without our keys, should it carry one.
+    pub fn redacted(mut self, keys: &Keys) -> Self {
+        self.delivery.body = keys.redact(self.delivery.body);
+        self
     }
 
     /// Which order it is about, by what it says.

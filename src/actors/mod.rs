@@ -108,7 +108,7 @@ impl Orders {
     /// # Errors
     /// The [`Rejection`], which says whether another copy would help.
     pub async fn receive(&self, delivery: Delivery) -> Result<Acknowledged, Rejection> {
-        let letter = Letter::open(delivery);
+        let letter = Letter::open(delivery).redacted(&self.inner.keys);
         let (named, received) = (letter.named(), letter.delivery.received);
         info!(order_id = named.map(display), "webhook received");
         // Before anything is started for it.

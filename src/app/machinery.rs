@@ -22,14 +22,15 @@ use crate::checkout::{Checkout, Parts};
 use crate::config::{Config, Mode};
 use crate::domain::admission::Limits;
 use crate::domain::secret::Secret;
-use crate::http::Api;
 use crate::http::auth::Gate;
+use crate::http::{Api, Clients};
 use crate::metrics::Metrics;
 use crate::reconciler::Reconciler;
 use crate::relay::Relay;
 use crate::relay::disconnects::Disconnects;
 use crate::relay::proofs::Proofs;
 use crate::relay::sweep::Sweep;
+use crate::retention::Retention;
 use crate::sandbox::{Sandbox, SandboxError};
 use crate::sms::Carrier;
 use crate::store::{Overview, Store};
@@ -53,6 +54,7 @@ pub(super) struct Machinery {
     status: StatusBoard,
     checkout: Checkout,
     relay: Relay,
+    retention: Retention,
     /// Taken by the loop that tells other processes.
     outgoing: Option<Outgoing>,
     metrics: Arc<Metrics>,
@@ -122,6 +124,7 @@ impl Machinery {
                 Carrier::new(config.sms.provider, config.zenopay.mode),
                 metrics.clone(),
             ),
+            retention: Retention::new(store.clone(), &config.retention),
             orders,
             sandbox,
             disconnects: Disconnects::new(store.clone(), config.radius.coa_secret.clone()),
@@ -150,6 +153,7 @@ impl Machinery {
             background.spawn(self.relay.clone().run(stop.clone())),
             background.spawn(self.disconnects.clone().run(stop.clone())),
             background.spawn(self.sweep.clone().run(stop.clone())),
+            background.spawn(self.retention.clone().run(stop.clone())),
             background.spawn(self.orders.clone().passivate(stop.clone())),
             background.spawn(overview::refresh(store, metrics, sender, stop.clone())),
         ];
@@ -193,6 +197,10 @@ impl Machinery {
             instance: format!("{address}/{}", std::process::id()).into(),
             started: Instant::now(),
             wait_max: Duration::from_secs(u64::from(config.portal.wait_max_secs)),
+            clients: Clients::new(
+                &config.server.trusted_proxies,
+                config.limits.purchases_per_client_min,
+            ),
         };
         (api, self.arbiters)
     }

@@ -26,6 +26,7 @@ mod machinery;
 mod open_files;
 mod overview;
 mod serve;
+mod tls;
 
 use background::Background;
 use machinery::Machinery;
@@ -104,6 +105,7 @@ impl App {
     pub async fn start(config: Config, operator_token: Option<Secret>) -> Result<Self, StartError> {
         // Claimed first, because the port may be ours to choose and webhook URLs hold it;
         // served last.
+        let tls = tls::read(&config.server)?;
         let listener = TcpListener::bind(config.server.bind).map_err(StartError::Bind)?;
         let address = listener.local_addr().map_err(StartError::Bind)?;
         let background = Background::start().map_err(StartError::Threads)?;
@@ -128,7 +130,7 @@ impl App {
         let sandbox = machinery.sandbox.clone();
         let (api, arbiters) = machinery.into_api(&config, address, bootstrap, overview);
         let (server, serving) =
-            serve::serve(listener, api, sandbox, &config).map_err(StartError::Bind)?;
+            serve::serve((listener, tls), api, sandbox, &config).map_err(StartError::Bind)?;
         info!(%address, mode = config.zenopay.mode.as_str(), "serving");
         Ok(Self {
             address,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use actix_web::dev::ServerHandle;
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
+use rustls::ServerConfig as Tls;
 use tokio::task::JoinHandle;
 
 use super::DRAIN_WITHIN;
@@ -16,34 +17,42 @@ use crate::sandbox::Sandbox;
 
 /// A head that takes longer than this is not sent by a browser.
 const HEAD_WITHIN: Duration = Duration::from_secs(10);
+/// A phone far from the mast needs a few round trips.
+const HANDSHAKE_WITHIN: Duration = Duration::from_secs(5);
 /// Between two requests on a connection; longer than the pause of a long poll.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
 pub(super) fn serve(
-    listener: TcpListener,
+    (listener, tls): (TcpListener, Option<Tls>),
     api: Api,
     sandbox: Option<Sandbox>,
     config: &Config,
 ) -> std::io::Result<(ServerHandle, JoinHandle<std::io::Result<()>>)> {
     let origins: Arc<[String]> = config.portal.allowed_origins.clone().into();
+    let public = config.server.public_url.as_ref();
+    let https = tls.is_some() || public.is_some_and(|url| url.scheme() == "https");
     let server = HttpServer::new(move || {
         App::new()
             .app_data(web::Data::new(api.clone()))
             .wrap(from_fn(http::refuse_when_stopping))
             .wrap(http::cors(&origins))
-            .wrap(http::headers())
+            .wrap(http::headers(https))
             .configure(|routes| http::routes(routes, sandbox.clone()))
     })
     // Ours answer every poll; the library's cut them off.
     .disable_signals()
     .keep_alive(KEEP_ALIVE)
     .client_request_timeout(HEAD_WITHIN)
+    .tls_handshake_timeout(HANDSHAKE_WITHIN)
     // A client that hangs up frees its seat at once; the webhook's work does not care.
     .h1_allow_half_closed(false)
     .shutdown_timeout(DRAIN_WITHIN.as_secs())
-    .workers(std::thread::available_parallelism().map_or(2, usize::from))
-    .listen(listener)?
-    .run();
+    .workers(std::thread::available_parallelism().map_or(2, usize::from));
+    let server = match tls {
+        Some(tls) => server.listen_rustls_0_23(listener, tls)?,
+        None => server.listen(listener)?,
+    };
+    let server = server.run();
     let handle = server.handle();
     Ok((handle, actix_web::rt::spawn(server)))
 }

@@ -14,6 +14,7 @@ use crate::telemetry;
 
 mod check;
 mod drill;
+mod notify;
 mod operator;
 mod serve;
 

@@ -2,6 +2,7 @@
 
 use tokio::signal::unix::{SignalKind, signal};
 
+use super::notify;
 use crate::app::{App, StartError, WayIn};
 use crate::config::{Config, Mode};
 
@@ -11,19 +12,22 @@ pub(super) async fn serve(config: Config) -> Result<(), StartError> {
     let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::Threads)?;
     let mode = config.zenopay.mode;
     let token = config.operator.token.clone();
+    let scheme = config.server.tls_cert.as_ref().map_or("http", |_| "https");
 
     let app = App::start(config, token).await?;
-    greet(&app, mode);
+    greet(&app, scheme, mode);
+    notify::serving();
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
+    notify::stopping();
     app.stop().await;
     Ok(())
 }
 
-fn greet(app: &App, mode: Mode) {
-    let here = format!("http://{}", app.address);
+fn greet(app: &App, scheme: &str, mode: Mode) {
+    let here = format!("{scheme}://{}", app.address);
     println!(
         "malipo {} serves at {here} ({})",
         env!("CARGO_PKG_VERSION"),

@@ -20,6 +20,7 @@ impl Config {
 
 pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
     database(config)?;
+    tls(config)?;
     match config.zenopay.mode {
         Mode::Live => live(config)?,
         Mode::Sandbox => sandbox(config)?,
@@ -53,6 +54,19 @@ fn database(config: &Config) -> Result<(), ConfigError> {
         return complain("database.url", "names no file");
     }
     Ok(())
+}
+
+fn tls(config: &Config) -> Result<(), ConfigError> {
+    match (&config.server.tls_cert, &config.server.tls_key) {
+        (None, None) => Ok(()),
+        (Some(_), None) => complain("server.tls_key", "is required beside server.tls_cert"),
+        (None, Some(_)) => complain("server.tls_cert", "is required beside server.tls_key"),
+        (Some(_), Some(_)) if config.zenopay.mode == Mode::Sandbox => complain(
+            "server.tls_cert",
+            "the simulated ZenoPay calls this server by plain HTTP; TLS is for live mode",
+        ),
+        (Some(_), Some(_)) => Ok(()),
+    }
 }
 
 fn live(config: &Config) -> Result<(), ConfigError> {
@@ -142,6 +156,10 @@ fn numbers(config: &Config) -> Result<(), ConfigError> {
         (
             "limits.prompts_per_sec",
             u64::from(config.limits.prompts_per_sec),
+        ),
+        (
+            "limits.purchases_per_client_min",
+            u64::from(config.limits.purchases_per_client_min),
         ),
     ];
     match at_least_one.iter().find(|(_, value)| *value == 0) {

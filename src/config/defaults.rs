@@ -16,6 +16,8 @@ impl Default for ServerConfig {
             bind: SocketAddr::from(([127, 0, 0, 1], 8080)),
             public_url: None,
             trusted_proxies: Vec::new(),
+            tls_cert: None,
+            tls_key: None,
             timezone: chrono_tz::Africa::Dar_es_Salaam,
         }
     }
@@ -92,6 +94,7 @@ impl Default for LimitsConfig {
             prompts_per_phone: 3,
             unpaid_per_phone_day: 8,
             prompts_per_sec: 50,
+            purchases_per_client_min: 120,
         }
     }
 }

@@ -21,7 +21,9 @@ use crate::metrics::Metrics;
 use crate::reconciler::Reconciler;
 use crate::store::{Overview, Store};
 
+mod allowance;
 pub mod auth;
+mod client;
 pub mod health;
 mod openapi;
 mod operators;
@@ -33,6 +35,7 @@ mod status;
 mod webhook;
 mod wording;
 
+pub use client::Clients;
 pub use openapi::Document;
 
 use auth::Gate;
@@ -72,6 +75,8 @@ pub struct Api {
     pub started: std::time::Instant,
     /// The longest wait of one poll.
     pub wait_max: Duration,
+    /// Who calls, and how often each may.
+    pub clients: Clients,
 }
 
 /// Every route there is.
@@ -164,11 +169,19 @@ pub fn cors(allowed_origins: &[String]) -> Cors {
         .fold(cors, |cors, origin| cors.allowed_origin(origin))
 }
 
-/// What every answer carries.
-pub fn headers() -> DefaultHeaders {
-    DefaultHeaders::new()
+/// What every answer carries; `https` is whether browsers reach us by HTTPS, and then never
+/// again without it.
+pub fn headers(https: bool) -> DefaultHeaders {
+    let headers = DefaultHeaders::new()
         .add((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .add((header::REFERRER_POLICY, "no-referrer"))
+        .add((header::X_FRAME_OPTIONS, "DENY"))
+        .add(("cross-origin-opener-policy", "same-origin"));
+    if https {
+        headers.add((header::STRICT_TRANSPORT_SECURITY, "max-age=31536000"))
+    } else {
+        headers
+    }
 }
 
 /// A server that stops takes nothing new; what waits is answered.

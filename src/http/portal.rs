@@ -143,6 +143,7 @@ pub async fn pay(
     payload: web::Payload,
     api: web::Data<Api>,
 ) -> Result<HttpResponse, Problem> {
+    api.clients.admit(&request)?;
     let body = body_of(payload, BODY_MAX).await?;
     let purchase = purchase(&request, &body)?;
     let language = purchase.language;

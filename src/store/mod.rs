@@ -45,6 +45,7 @@ mod place;
 mod proofs;
 mod radius_sessions;
 mod reconcile;
+mod retention;
 mod routers;
 mod rows;
 mod sale;

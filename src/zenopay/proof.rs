@@ -53,6 +53,33 @@ impl Keys {
     }
 }
 
+/// Stands in the journal where a key was.
+const REDACTED: &[u8] = b"[redacted]";
+/// A word this short is no key, and may stand in any body by chance.
+const KEY_BYTES_MIN: usize = 8;
+
+impl Keys {
+    /// The body without our keys, should it ever carry one.
+    pub fn redact(&self, body: Vec<u8>) -> Vec<u8> {
+        let keys = [Some(&self.current), self.previous.as_ref()];
+        keys.into_iter().flatten().fold(body, |body, key| {
+            let key = key.expose().as_bytes();
+            if key.len() < KEY_BYTES_MIN {
+                return body;
+            }
+            let mut rest = body.as_slice();
+            let mut redacted = Vec::with_capacity(body.len());
+            while let Some(at) = rest.windows(key.len()).position(|part| part == key) {
+                redacted.extend_from_slice(&rest[..at]);
+                redacted.extend_from_slice(REDACTED);
+                rest = &rest[at + key.len()..];
+            }
+            redacted.extend_from_slice(rest);
+            redacted
+        })
+    }
+}
+
 /// The last part of a webhook URL, `ORDER_ID.SECRET`. It proves that one order alone.
 #[derive(Clone, Debug)]
 pub struct PathToken {
@@ -143,6 +170,26 @@ mod tests {
             assert_eq!(check, expected, "{previous:?} {header:?}");
         }
         assert_eq!(keys(None).check_key(Some(b"\xFF")), KeyCheck::Wrong);
+    }
+
+    #[test]
+    fn a_body_that_carries_a_key_is_kept_without_it() {
+        let both = Keys {
+            current: Secret::new("current-key"),
+            previous: Some(Secret::new("previous-key")),
+        };
+        let redacted = |body: &str| String::from_utf8(both.redact(body.into())).unwrap();
+
+        assert_eq!(redacted("{}"), "{}");
+        assert_eq!(
+            redacted("current-key previous-keycurrent-key current-ke"),
+            "[redacted] [redacted][redacted] current-ke"
+        );
+        let short = Keys {
+            current: Secret::new("key"),
+            previous: None,
+        };
+        assert_eq!(short.redact(b"a monkey".to_vec()), b"a monkey");
     }
 
     #[test]

@@ -31,4 +31,5 @@ mod peers;
 mod radius;
 mod reconciling;
 mod recovery;
+mod running;
 mod webhook;

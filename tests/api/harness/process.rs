@@ -47,6 +47,11 @@ pub fn run(arguments: &[&str], settings: &[(&str, &str)]) -> Output {
 impl Process {
     /// Starts a server on a database and waits until it says that it serves.
     pub fn serve(database_url: &str, settings: &[(&str, &str)]) -> Self {
+        Self::serve_telling(database_url, settings, Stdio::inherit())
+    }
+
+    /// The same, with its log somewhere else.
+    pub fn serve_telling(database_url: &str, settings: &[(&str, &str)], log: Stdio) -> Self {
         let folder = TempDir::new().unwrap();
         let mut command = malipo(folder.path(), &[]);
         command
@@ -57,7 +62,7 @@ impl Process {
             .env("MALIPO__LIMITS__PROMPTS_PER_SEC", "100000")
             .env("MALIPO__LOG__FILTER", "warn")
             .envs(settings.iter().copied())
-            .stderr(Stdio::inherit());
+            .stderr(log);
         let mut child = command.spawn().unwrap();
         let greeting = greeting(&mut child);
         let base = greeting

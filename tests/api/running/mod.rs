@@ -1,0 +1,9 @@
+//! Running it for years: strangers at the door, systemd and TLS, what is forgotten, and what is
+//! backed up.
+
+mod clients;
+mod retention;
+mod secrets;
+mod slow;
+mod systemd;
+mod tls;

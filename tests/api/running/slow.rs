@@ -1,0 +1,115 @@
+//! Those who send slowly, or too much, to keep others out.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use crate::harness::{KEY, Kind, SaleCounts, TestApp};
+
+/// Longer than any limit of the server, on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Connections of each kind.
+const MANY: usize = 100;
+
+/// Sends a beginning and then nothing; what comes back until the server hangs up.
+async fn send_and_stall(app: &TestApp, beginning: &str) -> String {
+    let address = app.app.address;
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(beginning.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    // A reset is an end too.
+    let _ = timeout(PATIENCE, stream.read_to_end(&mut answer))
+        .await
+        .expect("the server waits for ever");
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[actix_web::test]
+async fn who_sends_a_head_or_a_body_slowly_is_hung_up_on_and_holds_up_nobody() {
+    let app = TestApp::start(Kind::Sqlite).await;
+    let order = app.buy().await;
+    let head = "POST /api/v1/customer-portal/payment HTTP/1.1\r\nhost: a\r\nx-sl";
+    let body = format!(
+        "POST /api/v1/customer-portal/webhook/zenopay HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\
+         x-api-key: {KEY}\r\ncontent-type: application/json\r\ncontent-length: 60000\r\n\r\n{{\"order_id\""
+    );
+
+    let heads = join_all((0..MANY).map(|_| send_and_stall(&app, head)));
+    let bodies = join_all((0..MANY).map(|_| send_and_stall(&app, &body)));
+    let meanwhile = async {
+        let sold = app.deliver_word(&order, "COMPLETED").await;
+        let next = app.buy().await;
+        (sold, app.status(&next).await)
+    };
+    let (heads, bodies, (sold, next)) = tokio::join!(heads, bodies, meanwhile);
+
+    assert_eq!(sold.verdict(), (200, "completed".to_owned()));
+    assert_eq!(app.sale_of(&order).await, SaleCounts::ONE);
+    assert_eq!(next["payment_status"], "PENDING");
+    for answer in heads {
+        let is_refused = answer.is_empty() || answer.starts_with("HTTP/1.1 408");
+        assert!(is_refused, "{answer}");
+    }
+    for answer in bodies {
+        assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
+        assert!(answer.contains("invalid_request"), "{answer}");
+    }
+    // And none of their places is kept.
+    app.buy().await;
+}
+
+#[actix_web::test]
+async fn a_head_without_end_is_refused() {
+    let app = TestApp::start(Kind::Sqlite).await;
+    let long = "a".repeat(300 * 1024);
+
+    let many = (0..500)
+        .map(|n| format!("x-{n}: {n}\r\n"))
+        .collect::<String>();
+    for head in [
+        format!("GET /{long} HTTP/1.1\r\nhost: a\r\n\r\n"),
+        format!("GET /health/live HTTP/1.1\r\nhost: a\r\nx-long: {long}\r\n\r\n"),
+        format!("GET /health/live HTTP/1.1\r\nhost: a\r\n{many}\r\n"),
+    ] {
+        let mut stream = TcpStream::connect(app.app.address).await.unwrap();
+        // The server may hang up before all is sent.
+        let _ = stream.write_all(head.as_bytes()).await;
+        let mut answer = Vec::new();
+        let _ = timeout(PATIENCE, stream.read_to_end(&mut answer))
+            .await
+            .unwrap();
+        let answer = String::from_utf8_lossy(&answer);
+        assert!(
+            answer.is_empty() || answer.starts_with("HTTP/1.1 4"),
+            "{}",
+            &answer[..answer.len().min(200)]
+        );
+    }
+
+    assert_eq!(app.get(&app.url("/health/live")).await.status, 200);
+}
+
+#[actix_web::test]
+async fn every_answer_carries_the_headers_that_keep_browsers_safe() {
+    let app = TestApp::start(Kind::Sqlite).await;
+
+    for path in [
+        "/health/live",
+        "/api/v1/customer-portal/packages",
+        "/nowhere",
+    ] {
+        let answer = app.get(&app.url(path)).await;
+        for (name, value) in [
+            ("x-content-type-options", "nosniff"),
+            ("referrer-policy", "no-referrer"),
+            ("x-frame-options", "DENY"),
+            ("cross-origin-opener-policy", "same-origin"),
+        ] {
+            assert_eq!(answer.header(name), Some(value), "{name} of {path}");
+        }
+        assert_eq!(answer.header("strict-transport-security"), None, "{path}");
+    }
+}

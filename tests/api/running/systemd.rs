@@ -1,0 +1,42 @@
+//! `Type=notify`: systemd is told the truth, and at the right moment.
+
+use std::os::unix::net::UnixDatagram;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::harness::process::Process;
+use crate::harness::{Kind, TestDatabase, http_client};
+
+/// Longer than any start on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+#[actix_web::test]
+async fn systemd_is_told_when_the_server_serves_and_when_it_stops() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("notify");
+    let systemd = UnixDatagram::bind(&path).unwrap();
+    systemd.set_read_timeout(Some(PATIENCE)).unwrap();
+    let told = || {
+        let mut buffer = [0; 256];
+        let length = systemd.recv(&mut buffer).expect("systemd was not told");
+        String::from_utf8_lossy(&buffer[..length]).into_owned()
+    };
+    let database = TestDatabase::create(Kind::Sqlite).await;
+
+    let settings = [("NOTIFY_SOCKET", path.to_str().unwrap())];
+    let mut process = Process::serve(&database.url, &settings);
+    let ready = told();
+    let live = http_client().get(format!("{}/health/ready", process.base));
+    let answered = live.send().await.unwrap().status();
+    process.signal("-TERM");
+    let stopping = told();
+
+    assert!(ready.lines().any(|line| line == "READY=1"), "{ready}");
+    assert_eq!(answered, 200);
+    assert!(
+        stopping.lines().any(|line| line == "STOPPING=1"),
+        "{stopping}"
+    );
+    assert_eq!(process.wait(), Some(0));
+}
