@@ -25,9 +25,36 @@ pub struct TestDatabase {
     _folder: Option<TempDir>,
 }
 
+/// Where a database will be.
+pub struct Place {
+    pub url: String,
+    kind: Kind,
+    folder: Option<TempDir>,
+}
+
+impl Place {
+    /// The database that somebody has put there.
+    pub async fn open(self) -> TestDatabase {
+        let look = Database::connect(quiet(&self.url)).await.unwrap();
+        TestDatabase {
+            url: self.url,
+            kind: self.kind,
+            look,
+            _folder: self.folder,
+        }
+    }
+}
+
 impl TestDatabase {
     /// An empty database with its schema.
     pub async fn create(kind: Kind) -> Self {
+        let place = Self::reserve(kind).await;
+        migration::up(&place.url).await.unwrap();
+        place.open().await
+    }
+
+    /// A place for a database in which there is nothing yet.
+    pub async fn reserve(kind: Kind) -> Place {
         let (url, folder) = match kind {
             Kind::Sqlite => {
                 let folder = TempDir::new().unwrap();
@@ -36,14 +63,7 @@ impl TestDatabase {
             }
             Kind::Postgres => (create_on_server().await, None),
         };
-        migration::up(&url).await.unwrap();
-        let look = Database::connect(quiet(&url)).await.unwrap();
-        Self {
-            url,
-            kind,
-            look,
-            _folder: folder,
-        }
+        Place { url, kind, folder }
     }
 
     /// Runs a statement; how many rows it touched.
