@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -24,6 +25,7 @@ pub enum Cable {
 pub struct Proxy {
     pub address: SocketAddr,
     state: Arc<watch::Sender<Cable>>,
+    sent: Arc<AtomicU64>,
 }
 
 impl Proxy {
@@ -32,13 +34,23 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let state = Arc::new(watch::Sender::new(Cable::Whole));
-        let for_task = state.clone();
+        let sent = Arc::new(AtomicU64::new(0));
+        let (for_task, counter) = (state.clone(), sent.clone());
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(carry(client, target, for_task.subscribe()));
+                tokio::spawn(carry(client, target, for_task.subscribe(), counter.clone()));
             }
         });
-        Self { address, state }
+        Self {
+            address,
+            state,
+            sent,
+        }
+    }
+
+    /// How often the client has spoken: once a question, for it waits for each answer.
+    pub fn questions(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed)
     }
 
     pub fn set(&self, cable: Cable) {
@@ -46,7 +58,12 @@ impl Proxy {
     }
 }
 
-async fn carry(client: TcpStream, target: SocketAddr, mut state: watch::Receiver<Cable>) {
+async fn carry(
+    client: TcpStream,
+    target: SocketAddr,
+    mut state: watch::Receiver<Cable>,
+    sent: Arc<AtomicU64>,
+) {
     if *state.borrow() == Cable::Cut {
         client.set_zero_linger().unwrap();
         return;
@@ -55,10 +72,11 @@ async fn carry(client: TcpStream, target: SocketAddr, mut state: watch::Receiver
     let was_silent = *state.borrow() == Cable::Silent;
     let (mut from_client, mut to_client) = client.into_split();
     let (mut from_server, mut to_server) = server.into_split();
+    let answered = AtomicU64::new(0);
     if !was_silent {
         tokio::select! {
-            () = pump(&mut from_client, &mut to_server) => return,
-            () = pump(&mut from_server, &mut to_client) => return,
+            () = pump(&mut from_client, &mut to_server, &sent) => return,
+            () = pump(&mut from_server, &mut to_client, &answered) => return,
             _ = state.wait_for(|cable| *cable != Cable::Whole) => {}
         }
         if *state.borrow() == Cable::Cut {
@@ -69,9 +87,10 @@ async fn carry(client: TcpStream, target: SocketAddr, mut state: watch::Receiver
     std::future::pending::<()>().await;
 }
 
-async fn pump(from: &mut OwnedReadHalf, to: &mut OwnedWriteHalf) {
+async fn pump(from: &mut OwnedReadHalf, to: &mut OwnedWriteHalf, bursts: &AtomicU64) {
     let mut buffer = vec![0; 16 * 1024];
     while let Ok(read @ 1..) = from.read(&mut buffer).await {
+        bursts.fetch_add(1, Ordering::Relaxed);
         if to.write_all(&buffer[..read]).await.is_err() {
             return;
         }
