@@ -35,4 +35,5 @@ pub mod sandbox;
 pub mod sms;
 pub mod store;
 pub mod telemetry;
+pub mod timekeeper;
 pub mod zenopay;

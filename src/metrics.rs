@@ -87,6 +87,10 @@ pub struct Metrics {
     pub reconciler_checked: IntCounter,
     /// Orders whose status the reconciler has mended.
     pub reconciler_repairs: IntCounter,
+    /// 1 while ZenoPay is taken to be down.
+    pub zenopay_circuit: IntGauge,
+    /// 1 while the SMS provider is taken to be down.
+    pub sms_circuit: IntGauge,
     /// Age of the oldest unsent SMS, in seconds.
     pub outbox_oldest: IntGauge,
     /// Orders by open status.
@@ -127,6 +131,8 @@ impl Metrics {
             sms_failed: all.counter("malipo_sms_failures_total", "Attempts to send an SMS that failed."),
             reconciler_checked: all.counter("malipo_reconciler_checks_total", "Orders asked about on schedule."),
             reconciler_repairs: all.counter("malipo_reconciler_repairs_total", "Orders that the reconciler has mended."),
+            zenopay_circuit: all.gauge("malipo_zenopay_circuit_open", "1 while ZenoPay does not answer and the reconciler pauses."),
+            sms_circuit: all.gauge("malipo_sms_circuit_open", "1 while the SMS provider takes nothing and the relay pauses."),
             outbox_oldest: all.gauge("malipo_outbox_oldest_unsent_seconds", "Age of the oldest unsent SMS, refreshed within 15 s."),
             payments: all.gauges("malipo_payments", "Orders by open status, refreshed within 15 s.", "status"),
             registry: all.0,

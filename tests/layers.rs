@@ -18,6 +18,7 @@ const TABLE: &[[&str; 4]] = &[
     ["config", "domain", "", BESIDE],
     ["metrics", "domain config", "", BESIDE],
     ["telemetry", "config", "tokio", BESIDE],
+    ["timekeeper", "", "", BESIDE],
 
     // Translators. Of `config` they may use the type of their own section.
     ["zenopay", "domain config", "tokio rand reqwest", TRANSLATORS],
@@ -26,10 +27,10 @@ const TABLE: &[[&str; 4]] = &[
     ["store", "domain config", "tokio rand sea_orm sqlx entities migration", TRANSLATORS],
 
     // Shell. A loop reaches an order through its actor; the actor does not know the loops.
-    ["actors", "domain zenopay sms radius store config metrics", "actix tokio rand", SHELL],
+    ["actors", "domain zenopay sms radius store config metrics timekeeper", "actix tokio rand", SHELL],
     ["checkout", "domain zenopay store actors config metrics", "actix tokio rand", SHELL],
-    ["relay", "domain zenopay sms radius store config metrics", "actix tokio rand", SHELL],
-    ["reconciler", "domain zenopay store actors config metrics", "actix tokio rand", SHELL],
+    ["relay", "domain zenopay sms radius store config metrics timekeeper", "actix tokio rand", SHELL],
+    ["reconciler", "domain zenopay store actors config metrics timekeeper", "actix tokio rand", SHELL],
     ["retention", "domain store config metrics", "tokio rand", SHELL],
     ["sandbox", "domain zenopay store config metrics", "tokio rand reqwest", SHELL],
 

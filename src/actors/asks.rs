@@ -4,24 +4,34 @@
 //! while one is under way shares its answer. Never awaited inside an order's actor.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use chrono::Utc;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
-use tracing::warn;
+use tracing::{error, info, warn};
 
+use crate::domain::circuit::{Circuit, Flow, Turn};
 use crate::domain::ids::OrderId;
+use crate::metrics::Metrics;
 use crate::store::{GatewayCall, Store};
+use crate::timekeeper::Timekeeper;
 use crate::zenopay::client::Client;
-use crate::zenopay::wire::StatusAnswer;
+use crate::zenopay::wire::{StatusAnswer, Why};
 
-/// Asks under way at most, for strangers and for ourselves each: strangers must not be able
-/// to keep the reconciler from asking.
+/// Asks under way at most, for each kind of asker: strangers must not be able to keep the
+/// reconciler from asking, nor it an operator.
 const IN_ALL: usize = 8;
+/// The same for strangers while ZenoPay seems to be down. Not none: the answer to a hint
+/// shows as well as any probe that it is back.
+const STRANGERS_WHILE_DOWN: usize = 1;
+/// Asks in a row without a usable answer after which ZenoPay is taken to be down.
+const PATIENCE: u32 = 8;
+/// The first pause of the reconciler then; it doubles with each probe that fails.
+const FIRST_PAUSE: Duration = Duration::from_secs(10);
+const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 
 /// How long an answer waits until its call is recorded.
 const RECORD_WITHIN: Duration = Duration::from_millis(500);
@@ -31,8 +41,10 @@ const RECORD_WITHIN: Duration = Duration::from_millis(500);
 pub enum Asker {
     /// A delivery without proof.
     Stranger,
-    /// A proven delivery, the reconciler, an operator.
+    /// A proven delivery, an operator.
     Ourselves,
+    /// The reconciler, which alone holds back while ZenoPay is down.
+    Schedule,
 }
 
 type Flight = Shared<BoxFuture<'static, Option<StatusAnswer>>>;
@@ -45,17 +57,44 @@ pub struct Asks {
     store: Store,
     background: Handle,
     flights: Flights,
+    circuit: Arc<Mutex<Circuit>>,
+    timekeeper: Timekeeper,
+    metrics: Arc<Metrics>,
 }
 
 impl Asks {
     /// Asks run on `background`, so that nobody who leaves cancels one.
-    pub fn new(client: Client, store: Store, background: Handle) -> Self {
+    pub fn new(
+        client: Client,
+        store: Store,
+        background: Handle,
+        timekeeper: Timekeeper,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        let circuit = Circuit::new(PATIENCE, FIRST_PAUSE, LONGEST_PAUSE);
         Self {
             client,
             store,
             background,
             flights: Arc::default(),
+            circuit: Arc::new(Mutex::new(circuit)),
+            timekeeper,
+            metrics,
         }
+    }
+
+    /// What whoever asks without need may ask now: nothing while ZenoPay is down.
+    pub fn flow(&self) -> Flow {
+        self.circuit().flow(self.timekeeper.now())
+    }
+
+    /// A probe goes out.
+    pub fn probing(&self) {
+        self.circuit().probing(self.timekeeper.now());
+    }
+
+    fn circuit(&self) -> MutexGuard<'_, Circuit> {
+        self.circuit.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What ZenoPay says about an order's payment. `None` when too many asks are under way,
@@ -69,12 +108,12 @@ impl Asks {
         if let Some((_, flight)) = flights.get(&order_id) {
             return Some(flight.clone());
         }
-        if flights
-            .values()
-            .filter(|(other, _)| *other == asker)
-            .count()
-            >= IN_ALL
-        {
+        let most = match asker {
+            Asker::Stranger if self.circuit().is_open() => STRANGERS_WHILE_DOWN,
+            Asker::Stranger | Asker::Ourselves | Asker::Schedule => IN_ALL,
+        };
+        let under_way = flights.values().filter(|(other, _)| *other == asker);
+        if under_way.count() >= most {
             return None;
         }
         let asks = self.clone();
@@ -92,8 +131,9 @@ impl Asks {
             order_id,
             flights: self.flights.clone(),
         };
-        let at = Utc::now();
+        let at = self.store.clock().now();
         let (answer, facts) = self.client.order_status(order_id).await;
+        self.learn_from(&answer);
         let (word, detail) = match &answer {
             StatusAnswer::Known(report) => (report.raw_word.clone(), None),
             StatusAnswer::Unknown(why) => ("unknown".to_owned(), Some(why.to_string())),
@@ -114,6 +154,42 @@ impl Asks {
             Ok(Err(error)) => warn!(%order_id, %error, "a call to ZenoPay could not be recorded"),
         }
         answer
+    }
+
+    /// Whether ZenoPay is there at all.
+    fn learn_from(&self, answer: &StatusAnswer) {
+        let mut circuit = self.circuit();
+        let turn = if is_there(answer) {
+            circuit.succeeded()
+        } else {
+            circuit.failed(self.timekeeper.now())
+        };
+        self.metrics.zenopay_circuit.set(circuit.is_open().into());
+        drop(circuit);
+        match turn {
+            None => {}
+            Some(Turn::Opened { pause }) => error!(
+                pause_secs = pause.as_secs(),
+                "ZenoPay does not answer order-status; the reconciler pauses"
+            ),
+            Some(Turn::Closed) => info!("ZenoPay answers order-status again"),
+        }
+    }
+}
+
+/// Whether this is an answer about orders, be it a useless one.
+fn is_there(answer: &StatusAnswer) -> bool {
+    match answer {
+        StatusAnswer::Known(_)
+        | StatusAnswer::Unknown(Why::NotFound | Why::NotOurs | Why::NoPaymentStatus) => true,
+        StatusAnswer::Unknown(
+            Why::Unreachable
+            | Why::TimedOut
+            | Why::Broken
+            | Why::TooLarge
+            | Why::HttpStatus(_)
+            | Why::Unreadable,
+        ) => false,
     }
 }
 

@@ -1,15 +1,18 @@
 //! Clock, dice and shop: what a decision needs from the outside world.
 
-use chrono::{Offset, SubsecRound, Utc};
+use chrono::Offset;
 use rand::TryRng;
 use rand::rngs::SysRng;
 
 use crate::domain::sale::Facts;
 use crate::domain::voucher::VoucherCode;
+use crate::store::Clock;
 
 /// Where the facts of a decision come from.
 #[derive(Clone, Debug)]
 pub struct FactSource {
+    /// The database's, which all processes share.
+    pub clock: Clock,
     /// The shop's time zone.
     pub timezone: chrono_tz::Tz,
     /// The shop's name.
@@ -21,7 +24,7 @@ impl FactSource {
     pub fn now(&self) -> Facts {
         // Milliseconds, which both databases keep, so that what is kept in memory equals
         // what is read back.
-        let now = Utc::now().trunc_subsecs(3);
+        let now = self.clock.now();
         Facts {
             now,
             fresh_code: fresh_code(),

@@ -6,7 +6,6 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use chrono::Utc;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 use tracing::warn;
@@ -107,7 +106,7 @@ impl Orders {
             }
         }
         // Something may have happened that ZenoPay does not show yet.
-        let soon = ask_schedule::ask_soon(Utc::now());
+        let soon = ask_schedule::ask_soon(self.inner.store.clock().now());
         if let Err(error) = self.inner.store.ask_by(order_id, soon).await {
             warn!(%order_id, %error, "the next ask could not be brought forward");
         }

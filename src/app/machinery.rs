@@ -25,7 +25,7 @@ use crate::domain::secret::Secret;
 use crate::http::auth::Gate;
 use crate::http::{Api, Clients};
 use crate::metrics::Metrics;
-use crate::reconciler::Reconciler;
+use crate::reconciler::{self, Reconciler};
 use crate::relay::Relay;
 use crate::relay::disconnects::Disconnects;
 use crate::relay::proofs::Proofs;
@@ -34,6 +34,7 @@ use crate::retention::Retention;
 use crate::sandbox::{Sandbox, SandboxError};
 use crate::sms::Carrier;
 use crate::store::{Overview, Store};
+use crate::timekeeper::Timekeeper;
 use crate::zenopay::client::{Client, ClientError};
 use crate::zenopay::proof::Keys;
 
@@ -89,11 +90,18 @@ impl Machinery {
         );
         let tools = Tools {
             store: store.clone(),
-            facts: facts(config),
+            facts: facts(config, &store),
             status: status.clone(),
             metrics: metrics.clone(),
         };
-        let asks = Asks::new(client.clone(), store.clone(), background.clone());
+        let timekeeper = Timekeeper::default();
+        let asks = Asks::new(
+            client.clone(),
+            store.clone(),
+            background.clone(),
+            timekeeper.clone(),
+            metrics.clone(),
+        );
         let orders = Orders::start(
             tools,
             config.actors.clone(),
@@ -103,22 +111,17 @@ impl Machinery {
             background.clone(),
         );
 
-        let checkout = Checkout::new(Parts {
+        let checkout = checkout(config, here, &orders, &store, client, background);
+        let reconciler = Reconciler::new(reconciler::Parts {
             store: store.clone(),
             orders: orders.clone(),
-            client,
-            limits: limits(config),
-            expire_after: TimeDelta::seconds(i64::from(config.orders.expire_after_secs)),
-            public_url: config
-                .server
-                .public_url
-                .clone()
-                .unwrap_or_else(|| here.clone()),
-            background,
+            status: status.clone(),
+            asks_per_sec: config.zenopay.asks_per_sec,
+            timekeeper,
+            metrics: metrics.clone(),
         });
-        let pace = config.zenopay.asks_per_sec;
         Ok(Self {
-            reconciler: Reconciler::new(store.clone(), orders.clone(), pace, metrics.clone()),
+            reconciler,
             relay: Relay::new(
                 store.clone(),
                 Carrier::new(config.sms.provider, config.zenopay.mode),
@@ -237,8 +240,29 @@ fn proofs(config: &Config, store: &Store) -> Option<Proofs> {
     (per_min > 0).then(|| Proofs::new(store.clone(), server, secret, per_min))
 }
 
-fn facts(config: &Config) -> FactSource {
+fn checkout(
+    config: &Config,
+    here: &Url,
+    orders: &Orders,
+    store: &Store,
+    client: Client,
+    background: Handle,
+) -> Checkout {
+    let public_url = config.server.public_url.clone();
+    Checkout::new(Parts {
+        store: store.clone(),
+        orders: orders.clone(),
+        client,
+        limits: limits(config),
+        expire_after: TimeDelta::seconds(i64::from(config.orders.expire_after_secs)),
+        public_url: public_url.unwrap_or_else(|| here.clone()),
+        background,
+    })
+}
+
+fn facts(config: &Config, store: &Store) -> FactSource {
     FactSource {
+        clock: store.clock(),
         timezone: config.server.timezone,
         brand: config.portal.brand.clone(),
     }

@@ -26,7 +26,7 @@ pub(super) async fn refresh(
     loop {
         match store.overview().await {
             Ok(overview) => {
-                set(&metrics, &overview, Utc::now());
+                set(&metrics, &overview, store.clock().now());
                 sender.send_replace(overview);
             }
             Err(error) => warn!(%error, "what is open cannot be counted"),

@@ -7,7 +7,7 @@
 
 use std::sync::Arc;
 
-use chrono::{TimeDelta, Utc};
+use chrono::TimeDelta;
 use rand::TryRng;
 use rand::rngs::SysRng;
 use serde_json::json;
@@ -186,7 +186,7 @@ impl Checkout {
     /// Has the phone ring. Called once an order.
     async fn push(&self, payment: Payment) -> Result<Bought, CheckoutError> {
         let order_id = payment.order_id;
-        let at = Utc::now();
+        let at = self.inner.store.clock().now();
         let (answer, facts) = self.inner.client.create(&self.request(&payment)).await;
         let (word, detail) = match &answer {
             CreateAnswer::Accepted => ("accepted", None),

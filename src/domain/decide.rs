@@ -242,7 +242,7 @@ fn fail(
     failed.failure_reason = Some(reason);
     failed.due_at = match to {
         // Money may still come: the prompt cannot be withdrawn.
-        Status::Expired => ask_schedule::next_ask(payment.created_at, facts.now),
+        Status::Expired => ask_schedule::next_ask(payment.order_id, payment.created_at, facts.now),
         _ => None,
     };
     Decision::of(outcome, Effect::Fail(Box::new(failed)))

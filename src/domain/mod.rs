@@ -6,6 +6,7 @@
 
 pub mod admission;
 pub mod ask_schedule;
+pub mod circuit;
 pub mod decide;
 pub mod decision;
 pub mod evidence;
@@ -25,6 +26,7 @@ pub mod sale;
 pub mod secret;
 pub mod session;
 pub mod sms_text;
+pub mod token_bucket;
 pub mod usage;
 pub mod voucher;
 

@@ -90,6 +90,7 @@ pub async fn show(
         .wait(&api.store, order_id, since, wait)
         .await?
         .ok_or_else(|| Problem::new(Code::OrderNotFound))?;
+    api.reconciler.was_looked_at(&answered.payment);
     let mut response = HttpResponse::Ok();
     response.insert_header((CACHE_CONTROL, "no-store"));
     if answered.crowded {

@@ -4,7 +4,6 @@ use std::time::Instant;
 
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{HttpRequest, HttpResponse, web};
-use chrono::{SubsecRound, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -82,7 +81,7 @@ async fn take(
         content_type: header(CONTENT_TYPE.as_str())
             .and_then(|value| value.to_str().ok())
             .map(|text| text.chars().take(100).collect()),
-        received_at: Utc::now().trunc_subsecs(3),
+        received_at: api.store.clock().now(),
         received: Instant::now(),
     };
     let done = api.orders.receive(delivery).await?;

@@ -1,183 +1,273 @@
 //! Asks ZenoPay what is true, for orders whose webhook was lost, failed or never came.
 //!
-//! One loop over one due column. What it learns goes through the order's actor like every
-//! other evidence; it repairs nothing by itself.
+//! Nouns: an order is *due* when its time in the books has come; whoever moves that time has
+//! *claimed* it for a while (a lease), so that processes share the work; a *token* is the
+//! right to ask once, and there are `zenopay.asks_per_sec` of them a second. What is most
+//! urgent is asked first: orders that somebody waits for, then the newest, and what is sold
+//! already last. While ZenoPay is down nothing is asked but a probe from time to time.
+//!
+//! The rule that must not be broken: what is learnt goes through the order's actor like every
+//! other evidence; nothing here repairs anything by itself.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::warn;
 
-use crate::actors::asks::Asker;
-use crate::actors::{Case, Orders, WeighError, Weighed};
-use crate::domain::ask_schedule;
+use crate::actors::status::StatusBoard;
+use crate::actors::{Case, Orders};
+use crate::domain::circuit::Flow;
 use crate::domain::evidence::Evidence;
 use crate::domain::ids::OrderId;
-use crate::domain::outcome::Outcome;
-use crate::domain::payment::Status;
+use crate::domain::payment::Payment;
+use crate::domain::token_bucket::TokenBucket;
 use crate::metrics::Metrics;
 use crate::store::{DueOrder, Store, StoreError};
-use crate::zenopay::wire::StatusAnswer;
+use crate::timekeeper::Timekeeper;
 
-/// How often the due column is looked at.
+mod ask;
+mod looks;
+
+use looks::Looks;
+
+/// How often the books are looked at when nothing is due.
 const TICK: Duration = Duration::from_millis(500);
-/// How long a claimed order is ours. A round takes a fraction of it: `ROUND_SECS` of pace
-/// and, with ZenoPay silent, four seconds for each `AT_ONCE` of its asks.
+/// How long a claimed order is ours; an ask takes a few seconds at most.
 const LEASE: TimeDelta = TimeDelta::seconds(60);
-/// Orders claimed a round, in seconds of asking.
-const ROUND_SECS: u32 = 2;
-/// Asks under way at once, so that a slow ZenoPay does not slow the pace.
-const AT_ONCE: usize = 6;
+/// Asks under way at once, so that a slow ZenoPay does not slow the pace at once; as many
+/// as `actors/asks.rs` lets the schedule have.
+const AT_ONCE: usize = 8;
+/// What one round by hand asks at most, in seconds of asking.
+const ROUND_SECS: usize = 2;
 /// Orders that expire in one round.
 const DEADLINES: u64 = 200;
 
-/// The loop and what it has done.
+/// What a reconciler needs.
+pub struct Parts {
+    /// The books.
+    pub store: Store,
+    /// Where evidence goes, and the way to ZenoPay.
+    pub orders: Orders,
+    /// Who is waited for.
+    pub status: StatusBoard,
+    /// Asks a second.
+    pub asks_per_sec: u32,
+    /// By which pauses are measured.
+    pub timekeeper: Timekeeper,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+}
+
+/// The loops and what they have done. Cheap to clone.
 #[derive(Clone)]
 pub struct Reconciler {
-    store: Store,
-    orders: Orders,
-    asks_per_sec: u32,
-    metrics: Arc<Metrics>,
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    parts: Parts,
+    bucket: Mutex<TokenBucket>,
+    places: Arc<Semaphore>,
+    looks: Looks,
     /// Milliseconds of Unix time; 0 is never.
-    last_run: Arc<AtomicI64>,
+    last_run: AtomicI64,
 }
 
 impl Reconciler {
-    /// Asks at most `asks_per_sec` times a second.
-    pub fn new(store: Store, orders: Orders, asks_per_sec: u32, metrics: Arc<Metrics>) -> Self {
+    /// Puts the parts together.
+    pub fn new(parts: Parts) -> Self {
+        let now = parts.timekeeper.now();
+        let inner = Inner {
+            bucket: Mutex::new(TokenBucket::new(parts.asks_per_sec, now)),
+            places: Arc::new(Semaphore::new(AT_ONCE)),
+            looks: Looks::new(parts.asks_per_sec, now),
+            last_run: AtomicI64::new(0),
+            parts,
+        };
         Self {
-            store,
-            orders,
-            asks_per_sec,
-            metrics,
-            last_run: Arc::default(),
+            inner: Arc::new(inner),
         }
     }
 
     /// Goes on until stopped; what a stop leaves undone comes back when its lease ends.
     pub async fn run(self, stop: CancellationToken) {
-        let rounds = async {
-            loop {
-                sleep(TICK).await;
-                if let Err(error) = self.run_once().await {
-                    warn!(%error, "reconciler: the books cannot be read; trying again");
-                }
-            }
+        // Beside each other: an order expires on time while ZenoPay does not answer.
+        let all = async {
+            tokio::join!(
+                self.expire_on_and_on(),
+                self.ask_on_and_on(),
+                self.follow_looks()
+            )
         };
-        stop.run_until_cancelled(rounds).await;
+        stop.run_until_cancelled(all).await;
     }
 
     /// When the last round ended.
     pub fn last_run_at(&self) -> Option<DateTime<Utc>> {
-        match self.last_run.load(Ordering::Relaxed) {
+        match self.inner.last_run.load(Ordering::Relaxed) {
             0 => None,
             millis => DateTime::from_timestamp_millis(millis),
         }
     }
 
-    /// One round: first the deadlines, which cost nothing, then the asks, at their pace.
-    /// Says how many orders were due to be asked about.
+    /// By which pauses are measured; a test moves it forward.
+    pub fn timekeeper(&self) -> &Timekeeper {
+        &self.inner.parts.timekeeper
+    }
+
+    /// A guest has looked at this order. If it is an old one without an end, ZenoPay is asked
+    /// soon; whoever looks does not wait for it.
+    pub fn was_looked_at(&self, payment: &Payment) {
+        let parts = &self.inner.parts;
+        let age = parts.store.clock().now() - payment.created_at;
+        self.inner.looks.take(payment, age, parts.timekeeper.now());
+    }
+
+    /// One round by hand: the deadlines, then asks about what is due, at the usual pace and
+    /// to their end. Says how many orders were claimed.
     ///
     /// # Errors
     /// If the due orders cannot be read. What goes wrong with one order is logged, and its
     /// lease brings it back.
     pub async fn run_once(&self) -> Result<usize, StoreError> {
-        let now = self.store.now().await?;
-        for order_id in self.store.overdue(now, DEADLINES).await? {
-            self.expire(order_id).await;
+        self.expire_overdue().await?;
+        let most = self.inner.parts.asks_per_sec as usize * ROUND_SECS;
+        let (mut asks, mut claimed) = (JoinSet::new(), 0);
+        while claimed < most {
+            match self.start_asks(&mut asks, most - claimed).await? {
+                0 => break,
+                started => claimed += started,
+            }
         }
-        let most = u64::from(self.asks_per_sec * ROUND_SECS);
-        let due = self.store.claim_due(now, LEASE, most).await?;
-        let claimed = due.len();
-        self.ask_all(due).await;
-        self.last_run
-            .store(Utc::now().timestamp_millis(), Ordering::Relaxed);
+        while asks.join_next().await.is_some() {}
+        self.ended_a_round();
         Ok(claimed)
     }
 
-    async fn expire(&self, order_id: OrderId) {
-        if let Err(error) = self
-            .orders
-            .weigh(order_id, Case::of(Evidence::Deadline))
-            .await
-        {
-            warn!(%order_id, %error, "reconciler: an order did not expire");
+    async fn expire_on_and_on(&self) {
+        loop {
+            sleep(TICK).await;
+            if let Err(error) = self.expire_overdue().await {
+                warn!(%error, "reconciler: the books cannot be read; trying again");
+            }
         }
     }
 
-    async fn ask_all(&self, due: Vec<DueOrder>) {
-        let mut pace = interval(Duration::from_secs(1) / self.asks_per_sec);
-        pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    async fn ask_on_and_on(&self) {
         let mut asks = JoinSet::new();
-        for order in due {
-            if asks.len() >= AT_ONCE {
-                asks.join_next().await;
+        loop {
+            let started = self.start_asks(&mut asks, usize::MAX).await;
+            while asks.try_join_next().is_some() {}
+            self.ended_a_round();
+            match started {
+                // More may be due: a place and a token set the pace.
+                Ok(1..) => {}
+                Ok(0) => sleep(TICK).await,
+                Err(error) => {
+                    warn!(%error, "reconciler: the books cannot be read; trying again");
+                    sleep(TICK).await;
+                }
             }
-            pace.tick().await;
+        }
+    }
+
+    async fn follow_looks(&self) {
+        loop {
+            let order_id = self.inner.looks.next().await;
+            let store = &self.inner.parts.store;
+            if let Err(error) = store.ask_by(order_id, store.clock().now()).await {
+                warn!(%order_id, %error, "the next ask could not be brought forward");
+            }
+        }
+    }
+
+    fn ended_a_round(&self) {
+        let now = Utc::now().timestamp_millis();
+        self.inner.last_run.store(now, Ordering::Relaxed);
+    }
+
+    /// Claims as many orders as there are places and tokens, waiting for the first of each,
+    /// and starts to ask. Says how many.
+    async fn start_asks(&self, asks: &mut JoinSet<()>, most: usize) -> Result<usize, StoreError> {
+        let first = self.place().await;
+        let free = 1 + self.inner.places.available_permits();
+        let flow = self.inner.parts.orders.asks().flow();
+        let most = match flow {
+            Flow::Free => most.min(free),
+            Flow::Probe => 1,
+            Flow::Stopped => return Ok(0),
+        };
+        let tokens = self.take_tokens(most).await;
+        let due = self.claim(tokens).await;
+        let claimed = due.as_ref().map_or(0, Vec::len);
+        self.bucket().give_back(tokens - claimed);
+        if flow == Flow::Probe && claimed > 0 {
+            self.inner.parts.orders.asks().probing();
+        }
+        let mut first = Some(first);
+        for order in due? {
+            let place = match first.take() {
+                Some(place) => place,
+                None => self.place().await,
+            };
             let reconciler = self.clone();
             asks.spawn(async move {
-                if let Err(error) = reconciler.ask(&order).await {
-                    warn!(order_id = %order.order_id, %error, "reconciler: an order was not settled");
-                }
+                let _place = place;
+                reconciler.settle(&order).await;
             });
         }
-        while asks.join_next().await.is_some() {}
+        Ok(claimed)
     }
 
-    async fn ask(&self, order: &DueOrder) -> Result<(), WeighError> {
-        let order_id = order.order_id;
-        let Some(answer) = self.orders.asks().ask(order_id, Asker::Ourselves).await else {
-            // Not asked at all, so it does not count.
-            let soon = ask_schedule::ask_soon(self.store.now().await?);
-            return Ok(self.store.ask_by(order_id, soon).await?);
-        };
-        self.metrics.reconciler_checked.inc();
-        let status = match answer {
-            StatusAnswer::Known(report) => {
-                let case = Case::of(Evidence::Gateway(report));
-                let weighed = self.orders.weigh(order_id, case).await?;
-                self.count_repair(order_id, &weighed);
-                weighed.payment.status
-            }
-            // Unknown is never failed: ask again.
-            StatusAnswer::Unknown(_) => order.status,
-        };
-        let next = next_look(order, status, self.store.now().await?);
-        Ok(self.store.reschedule(order, next).await?)
+    async fn place(&self) -> OwnedSemaphorePermit {
+        let places = self.inner.places.clone();
+        places.acquire_owned().await.expect("places never close")
     }
 
-    /// Only what this answer has moved: a webhook that was quicker needed no repair.
-    fn count_repair(&self, order_id: OrderId, weighed: &Weighed) {
-        let status = weighed.payment.status.as_str();
-        match weighed.outcome {
-            Outcome::Completed | Outcome::Failed | Outcome::Cancelled | Outcome::Held => {
-                self.metrics.reconciler_repairs.inc();
-                info!(%order_id, status, "reconciler: an order was mended");
+    /// At least one token, at most `most`.
+    async fn take_tokens(&self, most: usize) -> usize {
+        loop {
+            let now = self.inner.parts.timekeeper.now();
+            let taken = self.bucket().take_up_to(most, now);
+            if taken > 0 {
+                return taken;
             }
-            Outcome::Duplicate
-            | Outcome::Stale
-            | Outcome::Pending
-            | Outcome::Unconfirmed
-            | Outcome::UnknownOrder
-            | Outcome::Malformed
-            | Outcome::Error => {}
+            let pause = self.bucket().next_in(now);
+            sleep(pause.max(Duration::from_millis(1))).await;
         }
     }
-}
 
-/// When an order is asked about next; one that is settled, no more.
-fn next_look(order: &DueOrder, status: Status, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    match status {
-        Status::Pending | Status::Expired => ask_schedule::next_ask(order.created_at, now),
-        Status::Completed
-        | Status::Failed
-        | Status::Cancelled
-        | Status::Held
-        | Status::Refunded => None,
+    fn bucket(&self) -> MutexGuard<'_, TokenBucket> {
+        let bucket = self.inner.bucket.lock();
+        bucket.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn claim(&self, most: usize) -> Result<Vec<DueOrder>, StoreError> {
+        let Parts { store, status, .. } = &self.inner.parts;
+        let now = store.now().await?;
+        let waited_for = status.watched().await.into_keys().collect();
+        store.claim_due(now, LEASE, most, waited_for).await
+    }
+
+    async fn expire_overdue(&self) -> Result<(), StoreError> {
+        let store = &self.inner.parts.store;
+        let now = store.now().await?;
+        for order_id in store.overdue(now, DEADLINES).await? {
+            self.expire(order_id).await;
+        }
+        Ok(())
+    }
+
+    async fn expire(&self, order_id: OrderId) {
+        let case = Case::of(Evidence::Deadline);
+        if let Err(error) = self.inner.parts.orders.weigh(order_id, case).await {
+            warn!(%order_id, %error, "reconciler: an order did not expire");
+        }
     }
 }

@@ -40,7 +40,7 @@ impl Store {
         let store = self.clone();
         self.run(async move {
             let txn = store.begin().await?;
-            if let Err(error) = write(&txn, &change).await {
+            if let Err(error) = write(&txn, &change, store.clock().now()).await {
                 roll_back(txn).await;
                 return Err(error);
             }
@@ -52,7 +52,11 @@ impl Store {
     }
 }
 
-async fn write(txn: &DatabaseTransaction, change: &Change) -> Result<(), StoreError> {
+async fn write(
+    txn: &DatabaseTransaction,
+    change: &Change,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
     let before = &change.before;
     match &change.decision.effect {
         Effect::Sell(sale) => {
@@ -72,7 +76,6 @@ async fn write(txn: &DatabaseTransaction, change: &Change) -> Result<(), StoreEr
     if let Some(at) = change.ask_at {
         ask_at(txn, before, at).await?;
     }
-    let now = Utc::now();
     for remark in &change.decision.remarks {
         events::insert(txn, before.order_id, remark, now).await?;
     }

@@ -1,6 +1,6 @@
 //! The order's own story: lines of its timeline that no other table tells.
 
-use chrono::{DateTime, SubsecRound, Utc};
+use chrono::{DateTime, Utc};
 use entities::order_events;
 use sea_orm::ActiveValue::Set;
 use sea_orm::{ConnectionTrait, DbErr, EntityTrait};
@@ -17,7 +17,7 @@ impl Store {
     pub async fn remark(&self, order_id: OrderId, remark: Remark) -> Result<(), StoreError> {
         let store = self.clone();
         self.run(async move {
-            let now = Utc::now().trunc_subsecs(3);
+            let now = store.clock().now();
             Ok(insert(&store.inner.writer, order_id, &remark, now).await?)
         })
         .await

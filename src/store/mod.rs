@@ -28,6 +28,7 @@ use crate::domain::secret::Secret;
 
 mod audit;
 mod change;
+mod clock;
 mod connect;
 mod credentials;
 mod deliveries;
@@ -57,6 +58,7 @@ use wedged::Wedged;
 
 pub use audit::{Booked, JournalLine};
 pub use change::Change;
+pub use clock::Clock;
 pub use credentials::{Fingerprint, fresh_token};
 pub use deliveries::DeliveryRecord;
 pub use disconnects::QueuedDisconnect;
@@ -96,6 +98,7 @@ struct Inner {
     /// For the connection that listens.
     url: Secret,
     wedged: Wedged,
+    clock: Clock,
     /// Keeps a second server off the same SQLite file.
     _only_server: Option<File>,
 }
@@ -156,11 +159,15 @@ impl Store {
             side: pools.side,
             url,
             wedged,
+            clock: Clock::default(),
             _only_server: only_server,
         };
-        Ok(Self {
+        let store = Self {
             inner: Arc::new(inner),
-        })
+        };
+        // Learns by how much the clocks differ before anything is stored.
+        store.now().await?;
+        Ok(store)
     }
 
     /// Runs what writes on the store's own runtime, to its end, whatever becomes of the
@@ -244,9 +251,17 @@ impl Store {
                 }
                 _ => None,
             };
+            if let Some(now) = now {
+                store.inner.clock.learn(now);
+            }
             Ok(now.unwrap_or_else(Utc::now).trunc_subsecs(3))
         })
         .await
+    }
+
+    /// The same clock as far as it is known, without asking.
+    pub fn clock(&self) -> Clock {
+        self.inner.clock.clone()
     }
 
     /// Whether the database answers.

@@ -1,7 +1,7 @@
 //! A new order: limits, price and row in one transaction, so that two presses of a button
 //! cannot both slip under a limit.
 
-use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use entities::{payments, vouchers};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, QueryFilter,
@@ -43,7 +43,7 @@ pub struct NewOrder {
 
 impl NewOrder {
     pub(super) fn first_ask_at(&self, created_at: DateTime<Utc>) -> DateTime<Utc> {
-        ask_schedule::first_ask(created_at).min(created_at + self.expire_after)
+        ask_schedule::first_ask(self.order_id, created_at).min(created_at + self.expire_after)
     }
 }
 
@@ -67,7 +67,7 @@ impl Store {
         let store = self.clone();
         self.run(async move {
             let txn = store.begin().await?;
-            match place(&txn, &order, limits).await {
+            match place(&txn, &order, limits, store.clock().now()).await {
                 Ok(placed) => {
                     txn.commit().await.map_err(StoreError::CommitUnknown)?;
                     Ok(placed)
@@ -116,6 +116,7 @@ async fn place(
     txn: &DatabaseTransaction,
     order: &NewOrder,
     limits: Limits,
+    now: DateTime<Utc>,
 ) -> Result<Placed, PlaceError> {
     one_at_a_time(txn, &order.phone).await?;
     // Who waited for the lock may find that its twin was first: no limit concerns it.
@@ -128,7 +129,6 @@ async fn place(
     {
         return Ok(Placed::Resumed(rows::payment(row, voucher)?));
     }
-    let now = Utc::now().trunc_subsecs(3);
     let history = history(txn, &order.phone, now, limits).await?;
     if let Err(refusal) = admission::admit(&history, order.idempotency_key.is_some(), limits, now) {
         return Ok(Placed::Refused(refusal));

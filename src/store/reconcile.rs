@@ -2,13 +2,16 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entities::payments;
-use sea_orm::sea_query::{Expr, ExprTrait};
-use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::sea_query::{Expr, ExprTrait, SimpleExpr};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
 use super::{Store, StoreError, rows};
 use crate::domain::ids::OrderId;
 use crate::domain::payment::Status;
+
+/// Names in one question.
+const READ_BATCH: usize = 5_000;
 
 /// An order whose due time has come and which is ours to look at until the lease ends.
 #[derive(Clone, Debug)]
@@ -21,6 +24,16 @@ pub struct DueOrder {
     pub created_at: DateTime<Utc>,
     /// Until when it is ours: as long as this is its due time, nobody else has touched it.
     leased_until: DateTime<Utc>,
+}
+
+/// A due order that nobody has claimed yet.
+#[derive(Clone, Debug)]
+struct Candidate {
+    id: i64,
+    order_id: OrderId,
+    status: String,
+    created_at: DateTime<Utc>,
+    due_at: Option<DateTime<Utc>>,
 }
 
 impl Store {
@@ -47,8 +60,9 @@ impl Store {
         .await
     }
 
-    /// Claims orders that are due at `now` (the database's clock), the longest overdue first,
-    /// by moving their due time forward by `lease`. Whoever moves it has it.
+    /// Claims orders that are due at `now` (the database's clock) by moving their due time
+    /// forward by `lease`. Whoever moves it has it. The most urgent come first: those in
+    /// `waited_for`, then the newest, and what is sold already last.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database cannot be reached.
@@ -56,30 +70,26 @@ impl Store {
         &self,
         now: DateTime<Utc>,
         lease: TimeDelta,
-        most: u64,
+        most: usize,
+        waited_for: Vec<OrderId>,
     ) -> Result<Vec<DueOrder>, StoreError> {
         let store = self.clone();
         let leased_until = now + lease;
         self.run(async move {
-            let due = payments::Entity::find()
-                .filter(payments::Column::DueAt.lte(now))
-                .order_by_asc(payments::Column::DueAt)
-                .limit(most)
-                .all(&store.inner.reader)
-                .await?;
-            let mut claimed = Vec::with_capacity(due.len());
-            for row in due {
+            let candidates = store.most_urgent(now, most, &waited_for).await?;
+            let mut claimed = Vec::with_capacity(candidates.len());
+            for candidate in candidates {
                 let moved = payments::Entity::update_many()
                     .col_expr(payments::Column::DueAt, Expr::value(leased_until))
-                    .filter(payments::Column::Id.eq(row.id))
-                    .filter(payments::Column::DueAt.eq(row.due_at))
+                    .filter(payments::Column::Id.eq(candidate.id))
+                    .filter(payments::Column::DueAt.eq(candidate.due_at))
                     .exec(&store.inner.writer)
                     .await?;
                 if moved.rows_affected == 1 {
                     claimed.push(DueOrder {
-                        order_id: OrderId(row.order_id),
-                        status: rows::status(&row.status)?,
-                        created_at: row.created_at,
+                        order_id: candidate.order_id,
+                        status: rows::status(&candidate.status)?,
+                        created_at: candidate.created_at,
                         leased_until,
                     });
                 }
@@ -87,6 +97,68 @@ impl Store {
             Ok(claimed)
         })
         .await
+    }
+
+    async fn most_urgent(
+        &self,
+        now: DateTime<Utc>,
+        most: usize,
+        waited_for: &[OrderId],
+    ) -> Result<Vec<Candidate>, StoreError> {
+        let newest = self.candidates(now, most, None).await?;
+        // If all that is due can be claimed there is no queue to jump.
+        if newest.len() < most || waited_for.is_empty() {
+            return Ok(newest);
+        }
+        let mut chosen = Vec::new();
+        for names in waited_for.chunks(READ_BATCH) {
+            chosen.extend(self.candidates(now, most, Some(names)).await?);
+        }
+        for candidate in newest {
+            if chosen.iter().all(|other| other.id != candidate.id) {
+                chosen.push(candidate);
+            }
+        }
+        chosen.truncate(most);
+        Ok(chosen)
+    }
+
+    /// What is due, of these orders or of all, the most urgent first.
+    async fn candidates(
+        &self,
+        now: DateTime<Utc>,
+        most: usize,
+        among: Option<&[OrderId]>,
+    ) -> Result<Vec<Candidate>, StoreError> {
+        let is_sold = payments::Column::Status.eq(Status::Completed.as_str());
+        let sold_last: SimpleExpr = Expr::case(is_sold, 1).finally(0).into();
+        let mut due = payments::Entity::find()
+            .select_only()
+            .columns([
+                payments::Column::Id,
+                payments::Column::OrderId,
+                payments::Column::Status,
+                payments::Column::CreatedAt,
+                payments::Column::DueAt,
+            ])
+            .filter(payments::Column::DueAt.lte(now))
+            .order_by(sold_last, Order::Asc)
+            .order_by_desc(payments::Column::CreatedAt)
+            .limit(most as u64);
+        if let Some(names) = among {
+            let names = names.iter().map(|order| order.0);
+            due = due.filter(payments::Column::OrderId.is_in(names));
+        }
+        type Row = (i64, Uuid, String, DateTime<Utc>, Option<DateTime<Utc>>);
+        let rows: Vec<Row> = due.into_tuple().all(&self.inner.reader).await?;
+        let candidate = |(id, order_id, status, created_at, due_at)| Candidate {
+            id,
+            order_id: OrderId(order_id),
+            status,
+            created_at,
+            due_at,
+        };
+        Ok(rows.into_iter().map(candidate).collect())
     }
 
     /// Counts an ask and sets when a claimed order is looked at next. If somebody has set

@@ -10,11 +10,16 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::time::sleep;
 
-use crate::harness::{TestApp, TestOrder};
+use crate::harness::{Kind, TestApp, TestOrder};
 
+mod backlog;
 mod claims;
+mod clocks;
+mod down;
 mod finding;
 mod log_lines;
+mod looks;
+mod lost;
 mod outages;
 mod settled;
 mod zenopay;
@@ -24,9 +29,9 @@ pub use log_lines::LogLines;
 /// A due time that has passed.
 const LONG_AGO: &str = "2020-01-01T00:00:00+00:00";
 
-/// Waits until something is so; fails when it is not within fifteen seconds.
+/// Waits until something is so; fails when it is not within three quarters of a minute.
 pub async fn eventually(what: &str, condition: impl AsyncFn() -> bool) {
-    for _ in 0..750 {
+    for _ in 0..2_250 {
         if condition().await {
             return;
         }
@@ -50,6 +55,35 @@ async fn make_due(app: &TestApp, order: &TestOrder) {
     let order = app.database.is_order(&order.id);
     let sql = format!("UPDATE payments SET due_at = '{LONG_AGO}' WHERE {order}");
     assert_eq!(app.database.execute(&sql).await, 1);
+}
+
+/// Lets time pass at once: everything in the books happened so much earlier.
+async fn time_passes(app: &TestApp, time: Duration) {
+    let earlier = |column: &str| match app.database.kind {
+        Kind::Sqlite => format!(
+            "{column} = strftime('%Y-%m-%dT%H:%M:%f+00:00', {column}, '-{} seconds')",
+            time.as_secs()
+        ),
+        Kind::Postgres => format!(
+            "{column} = {column} - interval '{} seconds'",
+            time.as_secs()
+        ),
+    };
+    let columns = ["created_at", "deadline_at", "due_at"].map(earlier);
+    let sql = format!("UPDATE payments SET {}", columns.join(", "));
+    app.database.execute(&sql).await;
+    app.app.reconciler.timekeeper().skip(time);
+}
+
+/// One number of `/metrics`.
+async fn metric(app: &TestApp, name: &str) -> f64 {
+    let text = app.get(&app.url("/metrics")).await.text;
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    line.unwrap_or_else(|| panic!("no {name} in {text}"))
+        .parse()
+        .unwrap()
 }
 
 /// What order-status was understood to say about the order, the first answer first.

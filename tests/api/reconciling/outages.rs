@@ -133,7 +133,9 @@ async fn an_order_claimed_by_a_server_that_died_is_asked_about_when_the_lease_en
     // A lease that is over at once, as that of a server which died a minute ago.
     let now = dying.now().await.unwrap();
     let tomorrow = now + TimeDelta::days(1);
-    let claimed = dying.claim_due(tomorrow, TimeDelta::days(-1), 10).await;
+    let claimed = dying
+        .claim_due(tomorrow, TimeDelta::days(-1), 10, Vec::new())
+        .await;
     assert_eq!(claimed.unwrap().len(), 1);
 
     eventually("another server asks", async || {

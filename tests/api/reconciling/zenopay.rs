@@ -13,7 +13,7 @@ use malipo::domain::secret::Secret;
 use serde_json::{Value, json};
 use url::Url;
 
-use crate::harness::{DAILY_PRICE, KEY, Kind, TestApp, TestOrder, fresh_phone};
+use crate::harness::{DAILY_PRICE, KEY, Kind, TestApp, TestDatabase, TestOrder, fresh_phone};
 
 /// What order-status answers about an order.
 #[derive(Clone, Debug)]
@@ -40,6 +40,8 @@ pub struct FakeZenoPay {
 #[derive(Default)]
 struct State {
     says: HashMap<String, Says>,
+    /// About orders that it was told nothing of.
+    says_of_others: Option<Says>,
     /// Order ids in the order in which they were asked about.
     asked: Vec<String>,
     /// By order id.
@@ -72,6 +74,18 @@ impl FakeZenoPay {
         state.says.insert(order.id.clone(), says);
     }
 
+    /// What is said from now on about every order, also those told of before.
+    pub fn says_of_all(&self, says: Says) {
+        let mut state = self.state.lock().unwrap();
+        state.says.clear();
+        state.says_of_others = Some(says);
+    }
+
+    /// Order ids in the order in which they were asked about.
+    pub fn asked_ids(&self) -> Vec<String> {
+        self.state.lock().unwrap().asked.clone()
+    }
+
     /// How often this order was asked about.
     pub fn asked(&self, order: &TestOrder) -> usize {
         let state = self.state.lock().unwrap();
@@ -85,7 +99,16 @@ impl FakeZenoPay {
 
     /// A shop in live mode that takes this for the real ZenoPay.
     pub async fn shop(&self, kind: Kind, change: impl FnOnce(&mut Config)) -> TestApp {
-        TestApp::start_with(kind, |config| {
+        self.shop_on(TestDatabase::create(kind).await, change).await
+    }
+
+    /// The same on a database that may have been used before.
+    pub async fn shop_on(
+        &self,
+        database: TestDatabase,
+        change: impl FnOnce(&mut Config),
+    ) -> TestApp {
+        TestApp::start_on(database, |config| {
             config.zenopay.mode = Mode::Live;
             config.zenopay.base_url = self.url.clone();
             config.zenopay.api_key = Some(Secret::new(KEY));
@@ -144,7 +167,8 @@ impl FakeZenoPay {
         let says = {
             let mut state = self.state.lock().unwrap();
             state.asked.push(id.to_owned());
-            state.says.get(id).cloned()
+            let says = state.says.get(id).or(state.says_of_others.as_ref());
+            says.cloned()
         };
         match says.unwrap_or(Says::Raw(404, "")) {
             Says::Word(word) => Some((200, row(id, word))),

@@ -1,0 +1,217 @@
+//! A circuit: whoever is down is not hammered. After a few failures in a row it opens and
+//! nothing is sent; when a pause is over a single probe may go, and its end decides. The
+//! pause doubles with each probe that fails.
+//!
+//! Pure: whoever uses it hands in the time, so that an hour can pass in a test.
+
+use std::time::{Duration, Instant};
+
+/// A probe that has not ended after this long is taken to be lost.
+const PROBE_LOST: Duration = Duration::from_secs(90);
+
+/// What may be sent now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// Anything.
+    Free,
+    /// One probe, and nothing beside it.
+    Probe,
+    /// Nothing.
+    Stopped,
+}
+
+/// What a result has changed, for the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// It has opened, or stays open for longer.
+    Opened {
+        /// Until the next probe.
+        pause: Duration,
+    },
+    /// It is closed again.
+    Closed,
+}
+
+/// The circuit.
+#[derive(Clone, Debug)]
+pub struct Circuit {
+    patience: u32,
+    first_pause: Duration,
+    longest_pause: Duration,
+    failures: u32,
+    state: State,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Closed,
+    Open { until: Instant, pause: Duration },
+    Probing { since: Instant, pause: Duration },
+}
+
+impl Circuit {
+    /// A closed one, which opens after `patience` failures in a row. The first pause doubles
+    /// up to the longest.
+    pub fn new(patience: u32, first_pause: Duration, longest_pause: Duration) -> Self {
+        Self {
+            patience,
+            first_pause,
+            longest_pause,
+            failures: 0,
+            state: State::Closed,
+        }
+    }
+
+    /// What may be sent at `now`. Changes nothing: who sends a probe says so with
+    /// [`probing`](Self::probing).
+    pub fn flow(&self, now: Instant) -> Flow {
+        match self.state {
+            State::Closed => Flow::Free,
+            State::Open { until, .. } if now >= until => Flow::Probe,
+            State::Probing { since, .. } if now.duration_since(since) >= PROBE_LOST => Flow::Probe,
+            State::Open { .. } | State::Probing { .. } => Flow::Stopped,
+        }
+    }
+
+    /// A probe goes out at `now`.
+    pub fn probing(&mut self, now: Instant) {
+        match self.state {
+            State::Closed => {}
+            State::Open { pause, .. } | State::Probing { pause, .. } => {
+                self.state = State::Probing { since: now, pause };
+            }
+        }
+    }
+
+    /// There was an answer, whatever it said.
+    pub fn succeeded(&mut self) -> Option<Turn> {
+        self.failures = 0;
+        match std::mem::replace(&mut self.state, State::Closed) {
+            State::Closed => None,
+            State::Open { .. } | State::Probing { .. } => Some(Turn::Closed),
+        }
+    }
+
+    /// There was none.
+    pub fn failed(&mut self, now: Instant) -> Option<Turn> {
+        self.failures = self.failures.saturating_add(1);
+        let pause = match self.state {
+            State::Closed if self.failures < self.patience => return None,
+            State::Closed => self.first_pause,
+            // What was under way when it opened says nothing new.
+            State::Open { .. } => return None,
+            State::Probing { pause, .. } => (pause * 2).min(self.longest_pause),
+        };
+        self.state = State::Open {
+            until: now + pause,
+            pause,
+        };
+        Some(Turn::Opened { pause })
+    }
+
+    /// Whether it is open, or a probe is under way.
+    pub fn is_open(&self) -> bool {
+        self.state != State::Closed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+    const FAILURES: u32 = 5;
+
+    fn circuit() -> Circuit {
+        Circuit::new(FAILURES, 10 * SECOND, 300 * SECOND)
+    }
+
+    fn opened(now: Instant) -> Circuit {
+        let mut circuit = circuit();
+        for _ in 0..FAILURES {
+            circuit.failed(now);
+        }
+        circuit
+    }
+
+    #[test]
+    fn it_opens_after_failures_in_a_row_and_an_answer_between_them_counts_anew() {
+        let now = Instant::now();
+        let mut circuit = circuit();
+
+        for _ in 0..2 {
+            for _ in 1..FAILURES {
+                assert_eq!(circuit.failed(now), None);
+            }
+            assert_eq!(circuit.succeeded(), None);
+            assert_eq!(circuit.flow(now), Flow::Free);
+        }
+        for _ in 1..FAILURES {
+            circuit.failed(now);
+        }
+
+        let pause = 10 * SECOND;
+        assert_eq!(circuit.failed(now), Some(Turn::Opened { pause }));
+        assert_eq!(circuit.flow(now), Flow::Stopped);
+        assert!(circuit.is_open());
+    }
+
+    #[test]
+    fn one_probe_may_go_when_the_pause_is_over_and_its_end_decides() {
+        let now = Instant::now();
+        let mut circuit = opened(now);
+
+        assert_eq!(circuit.flow(now + 9 * SECOND), Flow::Stopped);
+        let later = now + 10 * SECOND;
+        assert_eq!(circuit.flow(later), Flow::Probe);
+        circuit.probing(later);
+        assert_eq!(circuit.flow(later), Flow::Stopped, "one at a time");
+        let pause = 20 * SECOND;
+        assert_eq!(circuit.failed(later), Some(Turn::Opened { pause }));
+        assert_eq!(circuit.flow(later + 19 * SECOND), Flow::Stopped);
+        circuit.probing(later + 20 * SECOND);
+
+        assert_eq!(circuit.succeeded(), Some(Turn::Closed));
+        assert_eq!(circuit.flow(later + 20 * SECOND), Flow::Free);
+        assert!(!circuit.is_open());
+    }
+
+    #[test]
+    fn what_was_under_way_when_it_opened_does_not_make_the_pause_longer() {
+        let now = Instant::now();
+        let mut circuit = opened(now);
+
+        assert_eq!(circuit.failed(now + 5 * SECOND), None);
+
+        assert_eq!(circuit.flow(now + 10 * SECOND), Flow::Probe);
+    }
+
+    #[test]
+    fn a_probe_that_is_lost_locks_nobody_out_for_ever() {
+        let now = Instant::now();
+        let mut circuit = opened(now);
+        circuit.probing(now + 10 * SECOND);
+
+        assert_eq!(circuit.flow(now + 60 * SECOND), Flow::Stopped);
+        assert_eq!(circuit.flow(now + 100 * SECOND), Flow::Probe);
+    }
+
+    #[test]
+    fn an_hour_of_silence_costs_few_probes() {
+        let begin = Instant::now();
+        let mut circuit = opened(begin);
+
+        let mut probes = 0;
+        for second in 0..3_600 {
+            let now = begin + second * SECOND;
+            if circuit.flow(now) == Flow::Probe {
+                circuit.probing(now);
+                circuit.failed(now);
+                probes += 1;
+            }
+        }
+
+        // 10, 20, 40 … 300, 300 …
+        assert!((10..25).contains(&probes), "{probes} probes");
+    }
+}

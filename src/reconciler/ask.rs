@@ -1,0 +1,88 @@
+//! One ask: what ZenoPay says goes to the order's actor, and the order gets its next due time.
+
+use chrono::{DateTime, Utc};
+use tracing::{info, warn};
+
+use super::Reconciler;
+use crate::actors::asks::Asker;
+use crate::actors::{Case, WeighError, Weighed};
+use crate::domain::ask_schedule;
+use crate::domain::circuit::Flow;
+use crate::domain::evidence::Evidence;
+use crate::domain::ids::OrderId;
+use crate::domain::outcome::Outcome;
+use crate::domain::payment::Status;
+use crate::store::DueOrder;
+use crate::zenopay::wire::StatusAnswer;
+
+impl Reconciler {
+    /// Asks about a claimed order; what goes wrong is logged, and the lease brings it back.
+    pub(super) async fn settle(&self, order: &DueOrder) {
+        if let Err(error) = self.ask(order).await {
+            let order_id = order.order_id;
+            warn!(%order_id, %error, "reconciler: an order was not settled");
+        }
+    }
+
+    async fn ask(&self, order: &DueOrder) -> Result<(), WeighError> {
+        let parts = &self.inner.parts;
+        let order_id = order.order_id;
+        let Some(answer) = parts.orders.asks().ask(order_id, Asker::Schedule).await else {
+            // Not asked at all, so it does not count.
+            let soon = ask_schedule::ask_soon(parts.store.now().await?);
+            return Ok(parts.store.ask_by(order_id, soon).await?);
+        };
+        parts.metrics.reconciler_checked.inc();
+        let status = match answer {
+            StatusAnswer::Known(report) => {
+                let case = Case::of(Evidence::Gateway(report));
+                let weighed = parts.orders.weigh(order_id, case).await?;
+                self.count_repair(order_id, &weighed);
+                weighed.payment.status
+            }
+            // Unknown is never failed: ask again.
+            StatusAnswer::Unknown(_) => order.status,
+        };
+        let now = parts.store.now().await?;
+        let next = match parts.orders.asks().flow() {
+            Flow::Free => next_look(order, status, now),
+            // Not this order's fault: its turn comes when ZenoPay is back.
+            Flow::Probe | Flow::Stopped => {
+                next_look(order, status, now).map(|next| next.min(ask_schedule::ask_soon(now)))
+            }
+        };
+        Ok(parts.store.reschedule(order, next).await?)
+    }
+
+    /// Only what this answer has moved: a webhook that was quicker needed no repair.
+    fn count_repair(&self, order_id: OrderId, weighed: &Weighed) {
+        let status = weighed.payment.status.as_str();
+        match weighed.outcome {
+            Outcome::Completed | Outcome::Failed | Outcome::Cancelled | Outcome::Held => {
+                self.inner.parts.metrics.reconciler_repairs.inc();
+                info!(%order_id, status, "reconciler: an order was mended");
+            }
+            Outcome::Duplicate
+            | Outcome::Stale
+            | Outcome::Pending
+            | Outcome::Unconfirmed
+            | Outcome::UnknownOrder
+            | Outcome::Malformed
+            | Outcome::Error => {}
+        }
+    }
+}
+
+/// When an order is asked about next; one that is settled, no more.
+fn next_look(order: &DueOrder, status: Status, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    match status {
+        Status::Pending | Status::Expired => {
+            ask_schedule::next_ask(order.order_id, order.created_at, now)
+        }
+        Status::Completed
+        | Status::Failed
+        | Status::Cancelled
+        | Status::Held
+        | Status::Refunded => None,
+    }
+}

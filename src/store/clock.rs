@@ -1,0 +1,59 @@
+//! The database's clock, as far as this process knows it. Processes whose own clocks differ
+//! share leases, due times and deadlines, so all that is stored goes by this one.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+
+/// A smaller difference is the way to the database and back, not another clock.
+const TOLERANCE: TimeDelta = TimeDelta::seconds(1);
+
+/// Tells the database's time without asking it. Clones share what they have learnt.
+#[derive(Clone, Debug, Default)]
+pub struct Clock {
+    /// Milliseconds by which the database is ahead of this process.
+    ahead: Arc<AtomicI64>,
+}
+
+impl Clock {
+    /// The database's time, to the millisecond, which both databases keep.
+    pub fn now(&self) -> DateTime<Utc> {
+        self.at(Utc::now()).trunc_subsecs(3)
+    }
+
+    /// What the database said just now.
+    pub(super) fn learn(&self, theirs: DateTime<Utc>) {
+        let ours = Utc::now();
+        if (theirs - self.at(ours)).abs() > TOLERANCE {
+            let ahead = (theirs - ours).num_milliseconds();
+            self.ahead.store(ahead, Ordering::Relaxed);
+        }
+    }
+
+    fn at(&self, ours: DateTime<Utc>) -> DateTime<Utc> {
+        ours + TimeDelta::milliseconds(self.ahead.load(Ordering::Relaxed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_goes_by_the_database_and_does_not_tremble() {
+        let clock = Clock::default();
+        for minutes in [7, -7, 0] {
+            let theirs = Utc::now() + TimeDelta::minutes(minutes);
+
+            clock.learn(theirs);
+            clock.learn(theirs + TimeDelta::milliseconds(300));
+
+            let apart = (clock.now() - theirs).num_milliseconds();
+            assert!(
+                (-1_000..30_000).contains(&apart),
+                "{apart} ms after {minutes} min"
+            );
+        }
+    }
+}

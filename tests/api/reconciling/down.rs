@@ -1,0 +1,90 @@
+//! ZenoPay is down for an hour: it is not hammered, guests' hints are not locked out, and
+//! afterwards everything is found.
+
+use std::time::Duration;
+
+use super::zenopay::{FakeZenoPay, Says};
+use super::{LONG_AGO, LogLines, eventually, metric, time_passes};
+use crate::harness::{Kind, SaleCounts, TestApp, TestOrder, body_of};
+
+on_both_databases! {
+    zenopay_is_probed_while_it_is_down_for_an_hour_and_then_all_money_is_found,
+    a_hint_shows_that_zenopay_is_back_before_the_next_probe,
+}
+
+/// Asks that may be under way when the pause begins.
+const AT_ONCE: usize = 8;
+/// Failures in a row after which it begins.
+const PATIENCE: usize = 8;
+const FIVE_MINUTES: Duration = Duration::from_secs(300);
+
+/// A shop with so many open orders, whose ZenoPay answers 503 to all of them, at the moment
+/// when it stops asking.
+async fn shop_that_gave_up(
+    kind: Kind,
+    zenopay: &FakeZenoPay,
+    orders: usize,
+) -> (TestApp, Vec<TestOrder>) {
+    let app = zenopay.shop(kind, |_| {}).await;
+    zenopay.says_of_all(Says::Raw(503, "<h1>Service Unavailable</h1>"));
+    let mut open = Vec::new();
+    for _ in 0..orders {
+        open.push(zenopay.buy(&app).await);
+    }
+    let all_due = format!("UPDATE payments SET due_at = '{LONG_AGO}'");
+    app.database.execute(&all_due).await;
+    eventually("the circuit opens", async || is_paused(&app).await).await;
+    (app, open)
+}
+
+async fn is_paused(app: &TestApp) -> bool {
+    metric(app, "malipo_zenopay_circuit_open").await == 1.0
+}
+
+async fn zenopay_is_probed_while_it_is_down_for_an_hour_and_then_all_money_is_found(kind: Kind) {
+    let log = LogLines::record("malipo=info");
+    let zenopay = FakeZenoPay::start();
+    let (app, orders) = shop_that_gave_up(kind, &zenopay, 40).await;
+    let before = zenopay.asked_in_all();
+    assert!(
+        before <= PATIENCE + AT_ONCE,
+        "{before} asks until it gave up"
+    );
+
+    for _ in 0..12 {
+        let asked = zenopay.asked_in_all();
+        time_passes(&app, FIVE_MINUTES).await;
+        eventually("a probe goes out", async || zenopay.asked_in_all() > asked).await;
+    }
+    let probes = zenopay.asked_in_all() - before;
+    // A round by hand and the loop may probe at the same moment; a stampede they are not.
+    assert!(probes <= 12 + AT_ONCE, "{probes} probes in an hour");
+    assert!(is_paused(&app).await);
+    assert!(log.count("ZenoPay does not answer order-status; the reconciler pauses") >= 1);
+
+    zenopay.says_of_all(Says::Word("COMPLETED"));
+    time_passes(&app, FIVE_MINUTES).await;
+
+    for order in &orders {
+        eventually("the money is found", async || {
+            app.sale_of(order).await == SaleCounts::ONE
+        })
+        .await;
+    }
+    assert!(!is_paused(&app).await);
+    assert_eq!(log.count("ZenoPay answers order-status again"), 1);
+}
+
+async fn a_hint_shows_that_zenopay_is_back_before_the_next_probe(kind: Kind) {
+    let zenopay = FakeZenoPay::start();
+    let (app, orders) = shop_that_gave_up(kind, &zenopay, 10).await;
+
+    // No time passes: the next probe is seconds away, and would be minutes after an hour.
+    zenopay.says_of_all(Says::Word("COMPLETED"));
+    let hint = app.unproven(body_of(&orders[0].id, "COMPLETED"));
+    let answered = hint.send().await.unwrap().status().as_u16();
+
+    assert_eq!(answered, 200);
+    assert!(!is_paused(&app).await);
+    assert_eq!(app.sale_of(&orders[0]).await, SaleCounts::ONE);
+}

@@ -1,0 +1,68 @@
+//! A guest who looks at an old open order has ZenoPay asked, without waiting for it.
+
+use super::eventually;
+use super::zenopay::{FakeZenoPay, Says};
+use crate::harness::{Kind, SaleCounts, TestApp, TestOrder};
+
+on_both_databases! {
+    a_look_at_an_old_open_order_finds_its_money_long_before_the_schedule,
+    many_looks_lead_to_one_ask_and_a_look_at_a_young_order_to_none,
+}
+
+/// Makes the order an hour old and due tomorrow.
+async fn age(app: &TestApp, order: &TestOrder) {
+    let of = app.database.is_order(&order.id);
+    let (earlier, later) = match app.database.kind {
+        Kind::Sqlite => (
+            "strftime('%Y-%m-%dT%H:%M:%f+00:00', created_at, '-1 hours')",
+            "strftime('%Y-%m-%dT%H:%M:%f+00:00', created_at, '+1 days')",
+        ),
+        Kind::Postgres => (
+            "created_at - interval '1 hour'",
+            "created_at + interval '1 day'",
+        ),
+    };
+    let sql = format!(
+        "UPDATE payments SET created_at = {earlier}, due_at = {later}, deadline_at = {later} WHERE {of}"
+    );
+    assert_eq!(app.database.execute(&sql).await, 1);
+}
+
+async fn a_look_at_an_old_open_order_finds_its_money_long_before_the_schedule(kind: Kind) {
+    let zenopay = FakeZenoPay::start();
+    let app = zenopay.shop(kind, |_| {}).await;
+    let order = zenopay.buy(&app).await;
+    age(&app, &order).await;
+    zenopay.says(&order, Says::Word("COMPLETED"));
+
+    let seen = app.status(&order).await;
+
+    assert_eq!(seen["payment_status"], "PENDING", "the look does not wait");
+    app.wait_for(&order, "COMPLETED").await;
+    assert_eq!(app.sale_of(&order).await, SaleCounts::ONE);
+}
+
+async fn many_looks_lead_to_one_ask_and_a_look_at_a_young_order_to_none(kind: Kind) {
+    let zenopay = FakeZenoPay::start();
+    let app = zenopay.shop(kind, |_| {}).await;
+    zenopay.says_of_all(Says::Word("PENDING"));
+    let (old, young, last) = (
+        zenopay.buy(&app).await,
+        zenopay.buy(&app).await,
+        zenopay.buy(&app).await,
+    );
+    age(&app, &old).await;
+    age(&app, &last).await;
+
+    for _ in 0..20 {
+        app.status(&old).await;
+        app.status(&young).await;
+    }
+    eventually("it is asked about", async || zenopay.asked(&old) > 0).await;
+    // Whatever the looks before have led to is under way before this one.
+    app.status(&last).await;
+    eventually("another one too", async || zenopay.asked(&last) > 0).await;
+
+    assert_eq!(zenopay.asked(&old), 1);
+    assert_eq!(zenopay.asked(&young), 0);
+}
