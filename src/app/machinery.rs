@@ -23,6 +23,7 @@ use crate::config::{Config, Mode};
 use crate::domain::admission::Limits;
 use crate::domain::secret::Secret;
 use crate::http::auth::Gate;
+use crate::http::operators::events::Screens;
 use crate::http::{Api, Clients};
 use crate::metrics::Metrics;
 use crate::reconciler::{self, Reconciler};
@@ -188,6 +189,7 @@ impl Machinery {
             .is_some_and(|url| url.scheme() == "https");
         let api = Api {
             gate: Gate::new(self.store.clone(), operator_token, https),
+            screens: Screens::default(),
             store: self.store,
             orders: self.orders,
             status: self.status,

@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::app::StartError;
 use crate::config::{Config, ConfigError};
+use crate::domain::ids::OrderId;
 use crate::drill::DrillError;
 use crate::store::StoreError;
 use crate::telemetry;
@@ -16,6 +17,7 @@ mod check;
 mod drill;
 mod notify;
 mod operator;
+mod order;
 mod serve;
 
 /// Turns mobile-money webhooks into committed Wi-Fi sales, exactly once.
@@ -44,6 +46,9 @@ enum Command {
     /// Say who may look and act
     #[command(subcommand)]
     Operator(operator::Act),
+    /// Read what happened to an order
+    #[command(subcommand)]
+    Order(order::Look),
     /// Prove that each order is sold exactly once, however its webhooks come; sandbox only
     Drill(drill::Options),
 }
@@ -75,6 +80,10 @@ enum Failure {
     NameTaken(String),
     #[error("operator: there is no {0} who could come in")]
     NoSuchOperator(String),
+    #[error("order: {0}")]
+    Order(StoreError),
+    #[error("order: there is no order {0}")]
+    NoSuchOrder(OrderId),
     #[error("drill: {0}")]
     Drill(#[from] DrillError),
     /// Every violation is already printed.
@@ -110,6 +119,8 @@ impl Failure {
             | Self::Operator(_)
             | Self::NameTaken(_)
             | Self::NoSuchOperator(_)
+            | Self::Order(_)
+            | Self::NoSuchOrder(_)
             | Self::Drill(_)
             | Self::Violated(_)
             | Self::Interrupted
@@ -143,6 +154,7 @@ async fn execute(arguments: Arguments) -> Result<(), Failure> {
         Command::Serve => Ok(serve::serve(config).await?),
         Command::Migrate { to } => migrate(&config, to).await,
         Command::Check => check::check(&config).await,
+        Command::Order(look) => order::look(&config, look).await,
         Command::Operator(act) => operator::act(&config, act).await,
         Command::Drill(options) => drill::drill(config, options).await,
     }

@@ -59,4 +59,11 @@ impl Outcome {
             Self::Error => "error",
         }
     }
+
+    /// Reads the word; `None` if it is none of them.
+    pub fn read(word: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|outcome| outcome.as_str() == word)
+    }
 }

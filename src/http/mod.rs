@@ -26,7 +26,7 @@ pub mod auth;
 mod client;
 pub mod health;
 mod openapi;
-mod operators;
+pub mod operators;
 mod portal;
 pub mod problem;
 mod request;
@@ -39,6 +39,7 @@ pub use client::Clients;
 pub use openapi::Document;
 
 use auth::Gate;
+use operators::events::Screens;
 use problem::{Code, Problem};
 
 /// Base of the portal's and ZenoPay's paths.
@@ -67,6 +68,8 @@ pub struct Api {
     pub draining: CancellationToken,
     /// Who is an operator.
     pub gate: Gate,
+    /// Where operators watch the machinery.
+    pub screens: Screens,
     /// `sandbox` or `live`.
     pub mode: &'static str,
     /// Names this process in a crowd.
@@ -106,8 +109,25 @@ pub fn routes(config: &mut web::ServiceConfig, sandbox: Option<crate::sandbox::S
         .service(
             web::scope(OPERATOR)
                 .wrap(from_fn(auth::operators_only))
-                .route("/actors", web::get().to(operators::actors))
-                .route("/actors/{order_id}", web::get().to(operators::actor))
+                .route("/actors", web::get().to(operators::actors::actors))
+                .route(
+                    "/actors/{order_id}",
+                    web::get().to(operators::actors::actor),
+                )
+                .route("/events", web::get().to(operators::events::watch_actors))
+                .route("/orders", web::get().to(operators::orders::find_orders))
+                .route(
+                    "/orders/{order_id}",
+                    web::get().to(operators::orders::show_order),
+                )
+                .route(
+                    "/webhooks",
+                    web::get().to(operators::journal::list_webhooks),
+                )
+                .route(
+                    "/webhooks/{id}",
+                    web::get().to(operators::journal::show_webhook),
+                )
                 .default_service(web::to(no_such_page)),
         )
         .route(

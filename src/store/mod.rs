@@ -36,6 +36,7 @@ mod disconnects;
 mod error;
 mod events;
 mod gateway_calls;
+mod journal;
 mod notices;
 mod operators;
 mod outbox;
@@ -47,11 +48,14 @@ mod proofs;
 mod radius_sessions;
 mod reconcile;
 mod retention;
+mod reveals;
 mod routers;
 mod rows;
 mod sale;
 mod sandbox;
+mod search;
 mod sessions;
+mod timeline;
 mod wedged;
 
 use wedged::Wedged;
@@ -64,12 +68,15 @@ pub use deliveries::DeliveryRecord;
 pub use disconnects::QueuedDisconnect;
 pub use error::StoreError;
 pub use gateway_calls::GatewayCall;
+pub use journal::{JournalRow, JournalSearch};
 pub use notices::Heard;
 pub use outbox::QueuedSms;
 pub use overview::Overview;
 pub use place::{NewOrder, Placed};
 pub use reconcile::DueOrder;
+pub use reveals::Reveal;
 pub use sandbox::{SandboxPayment, SandboxWebhook};
+pub use search::{OrderSearch, Page};
 pub use sessions::{FoundSession, LogIn, LoggedIn, NewSession};
 
 /// Threads of the database runtime: they only move bytes, the database does the work.

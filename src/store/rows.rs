@@ -70,6 +70,11 @@ pub(super) fn is_open() -> SimpleExpr {
     Expr::cust("status IN ('PENDING', 'HELD')")
 }
 
+/// The predicate of the index `payments_not_sold`, to the letter.
+pub(super) fn is_not_sold() -> SimpleExpr {
+    Expr::cust("status IN ('FAILED', 'CANCELLED', 'EXPIRED', 'REFUNDED')")
+}
+
 /// Orders that money can still complete by itself.
 pub(super) fn may_still_be_paid() -> SimpleExpr {
     payments::Column::Status.is_not_in(

@@ -9,15 +9,21 @@ mod access;
 mod actors;
 mod docs;
 mod health;
+mod journal;
 mod log;
+mod masking;
 mod metrics;
 mod numbers;
 mod openapi;
+mod orders;
 mod passivation;
 mod rights;
 mod sessions;
+mod size;
 mod terminal;
+mod timeline;
 mod tokens;
+mod watching;
 
 /// One order's actor.
 async fn actor(app: &TestApp, id: &str) -> Answer {

@@ -19,6 +19,11 @@ const BASE: &str = "/api/v1/operator";
 const RIGHTS: &[(&str, &str, Role)] = &[
     ("get", "/actors", Role::Viewer),
     ("get", "/actors/{order_id}", Role::Viewer),
+    ("get", "/events", Role::Viewer),
+    ("get", "/orders", Role::Viewer),
+    ("get", "/orders/{order_id}", Role::Viewer),
+    ("get", "/webhooks", Role::Viewer),
+    ("get", "/webhooks/{id}", Role::Viewer),
 ];
 
 async fn every_route_lets_in_whom_the_table_names(kind: Kind) {

@@ -3,11 +3,12 @@
 use std::process::Output;
 
 use crate::harness::process::{Process, run};
-use crate::harness::{Kind, TestDatabase, http_client};
+use crate::harness::{Kind, TestApp, TestDatabase, http_client};
 
 on_both_databases! {
     an_operator_is_added_beside_a_running_server_and_disabled_again,
     once_there_is_an_operator_the_sandbox_makes_no_token_of_its_own,
+    an_order_is_read_in_the_terminal_beside_a_running_server,
 }
 
 fn operator(database: &TestDatabase, arguments: &[&str]) -> Output {
@@ -91,4 +92,47 @@ async fn once_there_is_an_operator_the_sandbox_makes_no_token_of_its_own(kind: K
 
     assert!(!known.contains("shown once"), "{known}");
     assert!(nobody.contains("shown once"), "{nobody}");
+}
+
+async fn an_order_is_read_in_the_terminal_beside_a_running_server(kind: Kind) {
+    let app = TestApp::start(kind).await;
+    let order = app.buy().await;
+    app.deliver_word(&order, "COMPLETED").await;
+    let code = app.status(&order).await["voucher_code"].clone();
+    let show = |arguments: &[&str]| {
+        let settings = [("MALIPO__DATABASE__URL", app.database.url.as_str())];
+        run(&[&["order", "show"], arguments].concat(), &settings)
+    };
+    let secrets = [code.as_str().unwrap(), &order.phone[1..]];
+
+    let masked = show(&[&order.id]);
+    let whole = show(&[&order.id.to_uppercase(), "--reveal"]);
+
+    let told = text(&masked.stdout);
+    assert_eq!(masked.status.code(), Some(0), "{}", text(&masked.stderr));
+    assert!(
+        told.starts_with(&format!("Order {}  COMPLETED", order.id)),
+        "{told}"
+    );
+    let places: Vec<_> = ["created", "push", "delivery", "commit", "radius", "sms"]
+        .iter()
+        .map(|kind| {
+            let line = told
+                .lines()
+                .position(|line| line.contains(&format!("  {kind} ")));
+            line.unwrap_or_else(|| panic!("no {kind}:\n{told}"))
+        })
+        .collect();
+    assert!(places.is_sorted(), "{told}");
+    assert!(told.contains(" ms"), "how long between: {told}");
+    for secret in secrets {
+        assert!(!told.contains(secret), "{told}");
+        assert!(text(&whole.stdout).contains(secret));
+    }
+    let audited = "SELECT operator || ' ' || action FROM audit_events";
+    assert_eq!(app.database.texts(audited).await, ["terminal reveal"]);
+    let unknown = show(&["00000000-0000-0000-0000-000000000000"]);
+    assert_eq!(unknown.status.code(), Some(1));
+    assert!(text(&unknown.stderr).contains("no order"));
+    assert_eq!(show(&["nonsense"]).status.code(), Some(2));
 }

@@ -4,12 +4,12 @@ use actix_web::{HttpResponse, web};
 use chrono::Utc;
 use serde_json::{Map, Value, json};
 
-use super::Api;
-use super::problem::{Code, Problem};
-use super::status::rfc3339;
 use crate::actors::gauge::ActorView;
 use crate::domain::ids::OrderId;
 use crate::domain::outcome::Outcome;
+use crate::http::Api;
+use crate::http::problem::{Code, Problem};
+use crate::http::status::rfc3339;
 use crate::metrics::REJECTED;
 
 /// Rows of the table of busiest orders.
@@ -49,7 +49,8 @@ pub async fn actor(
     Ok(HttpResponse::Ok().json(row(order_id, &view)))
 }
 
-fn glance(api: &Api) -> Value {
+/// The document.
+pub(super) fn glance(api: &Api) -> Value {
     let metrics = &api.metrics;
     let mut views = api.orders.views();
     let now = Utc::now();

@@ -1,0 +1,103 @@
+//! What an operator types to find an order: whatever a guest reads out.
+
+use super::ids::OrderId;
+use super::phone::Phone;
+use super::voucher::{ALPHABET, CODE_LENGTH, VoucherCode};
+
+/// No id, phone, code or number of ours or ZenoPay's is longer.
+const LONGEST: usize = 100;
+
+/// One way to read what was typed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Key {
+    /// The order's own id.
+    Order(OrderId),
+    /// Who bought.
+    Phone(Phone),
+    /// What was sold.
+    Code(VoucherCode),
+    /// ZenoPay's reference or the mobile-money operator's number, as on the guest's receipt.
+    Number(String),
+}
+
+/// The text is no key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("q is an order id, a whole phone number, a voucher code, or a payment's number")]
+pub struct NotAKey;
+
+/// Reads what was typed, in every way that makes sense: ten digits may be a phone and also
+/// ZenoPay's number for a payment.
+///
+/// # Errors
+/// [`NotAKey`] for what can be none of them.
+pub fn read(text: &str) -> Result<Vec<Key>, NotAKey> {
+    let text = text.trim();
+    if text.is_empty() || text.len() > LONGEST || text.chars().any(char::is_control) {
+        return Err(NotAKey);
+    }
+    if let Ok(order_id) = text.parse() {
+        return Ok(vec![Key::Order(order_id)]);
+    }
+    let mut keys = Vec::new();
+    keys.extend(Phone::read(text).ok().map(Key::Phone));
+    keys.extend(code(text).map(Key::Code));
+    keys.push(Key::Number(text.to_owned()));
+    Ok(keys)
+}
+
+/// A code as people write it: in small letters, in two groups.
+fn code(text: &str) -> Option<VoucherCode> {
+    let code: String = text
+        .chars()
+        .filter(|c| !c.is_whitespace() && *c != '-')
+        .map(|c| c.to_ascii_uppercase())
+        .collect();
+    let is_code = code.len() == CODE_LENGTH && code.bytes().all(|b| ALPHABET.contains(&b));
+    is_code.then(|| VoucherCode::from_stored(code))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn number(text: &str) -> Key {
+        Key::Number(text.to_owned())
+    }
+
+    #[test]
+    fn what_a_guest_reads_out_is_understood() {
+        let id = "677e4327-4d7c-4b1e-8f3a-1c2d3e4f5a6b";
+        let phone = Phone::read("0712345678").unwrap();
+        let code = VoucherCode::from_stored("K7QMX2PA".to_owned());
+
+        for text in [id, &id.to_uppercase(), &format!(" {id} ")] {
+            assert_eq!(read(text), Ok(vec![Key::Order(id.parse().unwrap())]));
+        }
+        for text in ["0712345678", "+255 712 345 678"] {
+            let keys = vec![Key::Phone(phone.clone()), number(text)];
+            assert_eq!(read(text), Ok(keys));
+        }
+        for text in ["K7QMX2PA", "k7qm x2pa", "K7QM-X2PA"] {
+            assert_eq!(read(text), Ok(vec![Key::Code(code.clone()), number(text)]));
+        }
+        assert_eq!(read(" 0936000000 "), Ok(vec![number("0936000000")]));
+    }
+
+    #[test]
+    fn what_can_be_no_key_is_refused() {
+        for text in ["", "  ", "a\0b", "a\nb", &"x".repeat(101)] {
+            assert_eq!(read(text), Err(NotAKey), "{text:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn reading_never_panics_and_finds_a_key_or_says_so(text in ".*") {
+            if let Ok(keys) = read(&text) {
+                prop_assert!(!keys.is_empty());
+            }
+        }
+    }
+}

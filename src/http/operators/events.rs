@@ -1,0 +1,98 @@
+//! The machinery as it runs: the document of `GET /actors`, again each second.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::http::header::{CACHE_CONTROL, HeaderMap};
+use actix_web::web::Bytes;
+use actix_web::{HttpRequest, HttpResponse, web};
+use futures_util::stream::{self, Stream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::{Interval, MissedTickBehavior, interval};
+
+use super::actors::glance;
+use crate::http::Api;
+use crate::http::problem::{Code, Problem};
+
+/// Streams in the whole process: a screen on the wall and a crowd around it.
+const STREAMS_MAX: usize = 32;
+/// Between two documents.
+const EACH: Duration = Duration::from_secs(1);
+/// After so many documents it is asked again whether this operator may look.
+const ASK_EACH: u64 = 5;
+
+/// Places for streams. Cheap to clone.
+#[derive(Clone)]
+pub struct Screens(Arc<Semaphore>);
+
+impl Default for Screens {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(STREAMS_MAX)))
+    }
+}
+
+/// The machinery each second, as Server-Sent Events, until the server stops.
+#[utoipa::path(get, path = "/api/v1/operator/events", tag = "operator",
+    security(("operator" = [])),
+    responses(
+        (status = 200, description = "The document of `GET /actors`, one event a second", content_type = "text/event-stream", body = String),
+        (status = 401, description = "`unauthorized`"),
+        (status = 503, description = "`busy`: too many are watching; `stopping`")))]
+pub async fn watch_actors(
+    request: HttpRequest,
+    api: web::Data<Api>,
+) -> Result<HttpResponse, Problem> {
+    let place = api.screens.0.clone().try_acquire_owned();
+    let place = place.map_err(|_| Problem::new(Code::Busy).retry_after_secs(5))?;
+    let mut clock = interval(EACH);
+    // A client that reads slowly is shown what is true when it reads.
+    clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let screen = Screen {
+        api,
+        headers: request.headers().clone(),
+        clock,
+        shown: 0,
+        _place: place,
+    };
+    Ok(HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .insert_header(("x-accel-buffering", "no"))
+        .content_type("text/event-stream")
+        .streaming(documents(screen)))
+}
+
+struct Screen {
+    api: web::Data<Api>,
+    /// Who watches.
+    headers: HeaderMap,
+    clock: Interval,
+    shown: u64,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Screen {
+    /// The next document; `None` when the server stops or the operator may no longer look.
+    async fn next(&mut self) -> Option<Bytes> {
+        let draining = self.api.draining.clone();
+        draining.run_until_cancelled(self.clock.tick()).await?;
+        self.shown += 1;
+        if self.shown.is_multiple_of(ASK_EACH) && self.is_turned_away().await {
+            return None;
+        }
+        let document = glance(&self.api);
+        Some(Bytes::from(format!("event: actors\ndata: {document}\n\n")))
+    }
+
+    /// Books that cannot be read blind nobody: that is when operators look.
+    async fn is_turned_away(&self) -> bool {
+        matches!(self.api.gate.visitor(&self.headers).await, Ok(None))
+    }
+}
+
+fn documents(screen: Screen) -> impl Stream<Item = Result<Bytes, Infallible>> {
+    stream::unfold(screen, |mut screen| async move {
+        let document = screen.next().await?;
+        Some((Ok(document), screen))
+    })
+}

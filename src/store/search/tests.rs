@@ -1,0 +1,176 @@
+//! Each lookup runs by its index, on both databases, as the planner says itself.
+
+use sea_orm::{ConnectionTrait, DbBackend, QueryTrait, Statement};
+
+use super::*;
+use crate::config::DatabaseConfig;
+use crate::domain::phone::Phone;
+use crate::domain::secret::Secret;
+
+/// Orders in the table: enough that reading them all would be the slower way.
+const ORDERS: i64 = 4_000;
+
+struct Books {
+    store: Store,
+    _folder: Option<tempfile::TempDir>,
+}
+
+impl Books {
+    async fn open(url: String, folder: Option<tempfile::TempDir>) -> Self {
+        migration::up(&url).await.unwrap();
+        let store = Store::open_beside(&DatabaseConfig {
+            url: Secret::new(url),
+            auto_migrate: false,
+        })
+        .await
+        .unwrap();
+        let books = Self {
+            store,
+            _folder: folder,
+        };
+        books.fill().await;
+        books
+    }
+
+    async fn sqlite() -> Self {
+        let folder = tempfile::TempDir::new().unwrap();
+        let url = format!("sqlite://{}/books.db?mode=rwc", folder.path().display());
+        Self::open(url, Some(folder)).await
+    }
+
+    async fn postgres() -> Self {
+        let server = std::env::var("MALIPO_TEST_POSTGRES").expect(
+            "MALIPO_TEST_POSTGRES is not set: run `scripts/with-postgres cargo nextest run`",
+        );
+        let name = format!("search_{}", uuid::Uuid::new_v4().simple());
+        let admin = sea_orm::Database::connect(format!("{server}/postgres"))
+            .await
+            .unwrap();
+        let create = format!("CREATE DATABASE {name}");
+        admin.execute_unprepared(&create).await.unwrap();
+        admin.close().await.unwrap();
+        Self::open(format!("{server}/{name}"), None).await
+    }
+
+    /// Most are COMPLETED, one in fifty FAILED, one in five hundred HELD; forty phones.
+    async fn fill(&self) {
+        let is_postgres = self.store.backend() == DbBackend::Postgres;
+        let (id, at, numbers) = if is_postgres {
+            (
+                "gen_random_uuid()",
+                "now()",
+                "generate_series(1, 4000) AS n(i)",
+            )
+        } else {
+            (
+                "randomblob(16)",
+                "'2026-11-24T00:00:00+00:00'",
+                "(WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 4000) SELECT i FROM n)",
+            )
+        };
+        let fill = format!(
+            "INSERT INTO payments (order_id, status, version, phone, language, package_id,
+                package_code, package_name_sw, package_name_en, amount, currency,
+                duration_minutes, validity, download_kbps, upload_kbps, shared_devices,
+                webhook_secret, reference, transid, created_at, deadline_at)
+             SELECT {id},
+                CASE WHEN i % 500 = 0 THEN 'HELD' WHEN i % 50 = 0 THEN 'FAILED' ELSE 'COMPLETED' END,
+                1, CAST(255712345600 + i % 40 AS text), 'sw', 1, 'daily', 'Siku', 'Day', 2000,
+                'TZS', 1440, 'purchase', 1, 1, 1, 'secret', 'R' || CAST(i AS text),
+                'T' || CAST(i AS text), {at}, {at}
+             FROM {numbers}"
+        );
+        let writer = &self.store.inner.writer;
+        writer.execute_unprepared(&fill).await.unwrap();
+        writer.execute_unprepared("ANALYZE").await.unwrap();
+    }
+
+    /// How the planner would run these lookups.
+    async fn plans(&self, search: &OrderSearch) -> Vec<String> {
+        let mut plans = Vec::new();
+        for lookup in self.store.lookups(search).await.unwrap() {
+            plans.push(self.plan(lookup.build(self.store.backend())).await);
+        }
+        plans
+    }
+
+    async fn plan(&self, mut query: Statement) -> String {
+        let (explain, column) = match self.store.backend() {
+            DbBackend::Postgres => ("EXPLAIN", 0),
+            _ => ("EXPLAIN QUERY PLAN", 3),
+        };
+        query.sql = format!("{explain} {}", query.sql);
+        let rows = self.store.inner.reader.query_all_raw(query).await.unwrap();
+        let lines = rows
+            .iter()
+            .map(|row| row.try_get_by_index::<String>(column).unwrap());
+        lines.collect::<Vec<_>>().join("\n")
+    }
+}
+
+fn number(text: &str) -> Vec<Key> {
+    vec![Key::Number(text.to_owned())]
+}
+
+async fn every_lookup_has_its_index(books: &Books, primary: &str) {
+    let phone = vec![Key::Phone(Phone::read("255712345607").unwrap())];
+    let order = vec![Key::Order(
+        "677e4327-4d7c-4b1e-8f3a-1c2d3e4f5a6b".parse().unwrap(),
+    )];
+    let order_index = match books.store.backend() {
+        DbBackend::Postgres => "payments_order_id_key",
+        _ => "sqlite_autoindex_payments",
+    };
+    for (keys, status, indexes) in [
+        (phone.clone(), None, vec!["payments_phone"]),
+        (phone, Some(Status::Completed), vec!["payments_phone"]),
+        (
+            number("R17"),
+            None,
+            vec!["payments_reference", "payments_transid"],
+        ),
+        (order, None, vec![order_index]),
+        (Vec::new(), Some(Status::Held), vec!["payments_open"]),
+        (Vec::new(), Some(Status::Failed), vec!["payments_not_sold"]),
+        (
+            Vec::new(),
+            Some(Status::Refunded),
+            vec!["payments_not_sold"],
+        ),
+        (Vec::new(), None, vec![primary]),
+        (Vec::new(), Some(Status::Completed), vec![primary]),
+    ] {
+        for before in [None, Some(ORDERS / 2)] {
+            let search = OrderSearch {
+                keys: keys.clone(),
+                status,
+                before,
+                limit: 20,
+            };
+            let plans = books.plans(&search).await;
+            assert_eq!(plans.len(), indexes.len());
+            for (plan, index) in plans.iter().zip(&indexes) {
+                assert!(plan.contains(index), "{index} is not used:\n{plan}");
+                assert!(!plan.contains("Seq Scan"), "{index}:\n{plan}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_lookup_has_its_index_on_sqlite() {
+    let books = Books::sqlite().await;
+    // A walk along the table from its end: SQLite calls that SCAN or SEARCH, and no sort.
+    every_lookup_has_its_index(&books, "payments").await;
+    let newest = OrderSearch {
+        limit: 20,
+        ..Default::default()
+    };
+    let plan = books.plans(&newest).await.concat();
+    assert!(!plan.contains("TEMP B-TREE"), "{plan}");
+}
+
+#[tokio::test]
+async fn every_lookup_has_its_index_on_postgres() {
+    every_lookup_has_its_index(&Books::postgres().await, "payments_pkey").await;
+}
