@@ -177,6 +177,7 @@ impl Checkout {
             language: purchase.language,
             package,
             idempotency_key: purchase.idempotency_key.clone(),
+            ringing: purchase.ringing,
             // 128 bits, in the 32 hexadecimal digits of an id without dashes.
             webhook_secret: Secret::new(Uuid::from_bytes(random()).simple().to_string()),
             expire_after: self.inner.expire_after,

@@ -5,6 +5,8 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::purchase::Ringing;
+
 /// The window of `limits.prompts_per_phone`.
 const TEN_MINUTES: TimeDelta = TimeDelta::minutes(10);
 /// The window of `limits.unpaid_per_phone_day`.
@@ -51,19 +53,18 @@ pub enum Refusal {
     },
 }
 
-/// Decides whether one more prompt may be sent. With a key of the client's own, an open
-/// prompt is no obstacle: the client knows what it is doing.
+/// Decides whether one more prompt may be sent.
 ///
 /// # Errors
 /// The [`Refusal`], which says when to come again.
 pub fn admit(
     history: &History,
-    has_key: bool,
+    ringing: Ringing,
     limits: Limits,
     now: DateTime<Utc>,
 ) -> Result<(), Refusal> {
     if let Some(opened) = history.newest_pending
-        && !has_key
+        && ringing == Ringing::Once
         && now - opened < limits.resume
     {
         return Err(Refusal::PromptOpen {
@@ -124,9 +125,9 @@ mod tests {
             ..History::default()
         };
 
-        let early = admit(&history, false, LIMITS, at(30));
-        let with_key = admit(&history, true, LIMITS, at(30));
-        let late = admit(&history, false, LIMITS, at(90));
+        let early = admit(&history, Ringing::Once, LIMITS, at(30));
+        let again = admit(&history, Ringing::Again, LIMITS, at(30));
+        let late = admit(&history, Ringing::Once, LIMITS, at(90));
 
         assert_eq!(
             early,
@@ -134,7 +135,7 @@ mod tests {
                 retry_after_secs: 61
             })
         );
-        assert_eq!((with_key, late), (Ok(()), Ok(())));
+        assert_eq!((again, late), (Ok(()), Ok(())));
     }
 
     #[test]
@@ -145,12 +146,12 @@ mod tests {
         };
 
         assert_eq!(
-            admit(&history, false, LIMITS, at(300)),
+            admit(&history, Ringing::Once, LIMITS, at(300)),
             Err(Refusal::RateLimited {
                 retry_after_secs: 301
             })
         );
-        assert_eq!(admit(&history, false, LIMITS, at(600)), Ok(()));
+        assert_eq!(admit(&history, Ringing::Once, LIMITS, at(600)), Ok(()));
     }
 
     #[test]
@@ -165,10 +166,13 @@ mod tests {
             ..History::default()
         };
 
-        assert!(admit(&history, false, LIMITS, at(9 * 3_600)).is_err());
-        assert_eq!(admit(&history, false, LIMITS, at(24 * 3_600)), Ok(()));
+        assert!(admit(&history, Ringing::Once, LIMITS, at(9 * 3_600)).is_err());
         assert_eq!(
-            admit(&crowd, true, LIMITS, at(0)),
+            admit(&history, Ringing::Once, LIMITS, at(24 * 3_600)),
+            Ok(())
+        );
+        assert_eq!(
+            admit(&crowd, Ringing::Again, LIMITS, at(0)),
             Err(Refusal::RateLimited {
                 retry_after_secs: 1
             })

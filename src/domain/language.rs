@@ -19,6 +19,15 @@ impl Language {
         }
     }
 
+    /// The one that is a tap away.
+    #[must_use]
+    pub fn other(self) -> Self {
+        match self {
+            Self::Swahili => Self::English,
+            Self::English => Self::Swahili,
+        }
+    }
+
     /// Reads a stored tag; whatever is not English is Swahili.
     pub fn from_tag(tag: &str) -> Self {
         if tag == "en" {

@@ -61,6 +61,15 @@ impl IdempotencyKey {
     }
 }
 
+/// Whether a phone that rings may be rung once more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ringing {
+    /// Not while a prompt is open on it.
+    Once,
+    /// Also then: the client says that it knows.
+    Again,
+}
+
 /// One wish to buy.
 #[derive(Clone, Debug)]
 pub struct Purchase {
@@ -76,6 +85,8 @@ pub struct Purchase {
     pub language: Language,
     /// Makes sending the same wish again safe.
     pub idempotency_key: Option<IdempotencyKey>,
+    /// What an open prompt means.
+    pub ringing: Ringing,
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use crate::domain::package::Package;
 use crate::domain::payment::Payment;
 use crate::domain::personal::Personal;
 use crate::domain::phone::Phone;
-use crate::domain::purchase::{IdempotencyKey, PackageRef, Purchase};
+use crate::domain::purchase::{IdempotencyKey, PackageRef, Purchase, Ringing};
 
 /// A purchase has no need of more.
 const BODY_MAX: usize = 16 * 1024;
@@ -191,6 +191,11 @@ fn purchase(request: &HttpRequest, body: &[u8]) -> Result<Purchase, Problem> {
         customer_name: wish.customer_name.and_then(|name| clean_name(&name)),
         expected_price,
         language: language(request.headers()),
+        // A client with a key of its own knows what it is doing.
+        ringing: match &idempotency_key {
+            Some(_) => Ringing::Again,
+            None => Ringing::Once,
+        },
         idempotency_key,
     })
 }

@@ -17,7 +17,7 @@ use crate::domain::package::Package;
 use crate::domain::payment::{Payment, Status};
 use crate::domain::personal::Personal;
 use crate::domain::phone::Phone;
-use crate::domain::purchase::IdempotencyKey;
+use crate::domain::purchase::{IdempotencyKey, Ringing};
 use crate::domain::secret::Secret;
 
 /// What a new order consists of.
@@ -35,6 +35,8 @@ pub struct NewOrder {
     pub package: Package,
     /// Makes sending the same wish again safe.
     pub idempotency_key: Option<IdempotencyKey>,
+    /// What an open prompt means.
+    pub ringing: Ringing,
     /// The random part of the webhook URL.
     pub webhook_secret: Secret,
     /// How long it may stay PENDING.
@@ -130,7 +132,7 @@ async fn place(
         return Ok(Placed::Resumed(rows::payment(row, voucher)?));
     }
     let history = history(txn, &order.phone, now, limits).await?;
-    if let Err(refusal) = admission::admit(&history, order.idempotency_key.is_some(), limits, now) {
+    if let Err(refusal) = admission::admit(&history, order.ringing, limits, now) {
         return Ok(Placed::Refused(refusal));
     }
 
