@@ -11,6 +11,7 @@
 //!   `domain/decide.rs` → `store/change.rs` → `actors/status.rs`.
 //! - [`checkout`], [`relay`], [`reconciler`], [`retention`], [`sandbox`]: a purchase, and the
 //!   loops.
+//! - [`web`]: what people see; pages drawn on the server.
 //! - [`http`]: in from the net; all routes on one screen in `http/mod.rs`.
 //! - [`drill`]: the proof that each order is sold exactly once; the verdict is
 //!   `drill/check.rs`.
@@ -36,4 +37,5 @@ pub mod sms;
 pub mod store;
 pub mod telemetry;
 pub mod timekeeper;
+pub mod web;
 pub mod zenopay;

@@ -35,7 +35,8 @@ const TABLE: &[[&str; 4]] = &[
     ["sandbox", "domain zenopay store config metrics", "tokio rand reqwest", SHELL],
 
     // Edges. `http` has all routes on one screen, so it knows the pages that `web` draws.
-    ["web", "domain zenopay store actors config metrics", "actix tokio rand", EDGES],
+    // Pages are drawn from nouns that they are handed.
+    ["web", "domain config", "", EDGES],
     ["http", "domain zenopay sms store actors checkout relay reconciler sandbox web config metrics",
              "actix tokio rand", EDGES],
     ["drill", "domain zenopay store actors config metrics", "actix tokio rand reqwest", EDGES],

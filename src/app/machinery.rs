@@ -36,6 +36,7 @@ use crate::sandbox::{Sandbox, SandboxError};
 use crate::sms::Carrier;
 use crate::store::{Overview, Store};
 use crate::timekeeper::Timekeeper;
+use crate::web::Shop;
 use crate::zenopay::client::{Client, ClientError};
 use crate::zenopay::proof::Keys;
 
@@ -206,6 +207,12 @@ impl Machinery {
                 &config.server.trusted_proxies,
                 config.limits.purchases_per_client_min,
             ),
+            resume: limits(config).resume,
+            shop: Arc::new(Shop::new(
+                &config.portal,
+                config.server.timezone,
+                config.zenopay.mode,
+            )),
         };
         (api, self.arbiters)
     }

@@ -33,6 +33,10 @@ fn greet(app: &App, scheme: &str, mode: Mode) {
         env!("CARGO_PKG_VERSION"),
         mode.as_str()
     );
+    println!("  portal        {here}/");
+    if mode == Mode::Sandbox {
+        println!("  test phone    {here}/sandbox");
+    }
     println!("  try the API   {here}/docs");
     println!("  price list    {here}/api/v1/customer-portal/packages");
     println!("  machinery     {here}/api/v1/operator/actors");

@@ -198,6 +198,12 @@ fn texts(config: &Config) -> Result<(), ConfigError> {
             "each must be an origin, as in https://wifi.example: scheme, host and port alone",
         );
     }
+    if config.portal.login_hosts.iter().any(|host| !is_host(host)) {
+        return complain(
+            "portal.login_hosts",
+            "each must be a host alone, with its port if that is not the usual one, as in wifi.example or 10.5.50.1:8080",
+        );
+    }
     if let Some(url) = &config.server.public_url
         && !(matches!(url.scheme(), "http" | "https") && url.host().is_some())
     {
@@ -213,6 +219,12 @@ fn texts(config: &Config) -> Result<(), ConfigError> {
             "only `log` is built so far; see Limits in the README",
         ),
     }
+}
+
+/// A host, perhaps with a port, and nothing around it.
+fn is_host(text: &str) -> bool {
+    let is_bare = !text.is_empty() && !text.contains(['/', '@', '?', '#', '\\', ' ']);
+    is_bare && Url::parse(&format!("http://{text}/")).is_ok_and(|url| url.has_host())
 }
 
 /// RFC 6454: scheme, host and port, and nothing after them.

@@ -11,7 +11,8 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::guard::{self, Guard};
 use actix_web::http::header;
 use actix_web::middleware::{DefaultHeaders, Next, from_fn};
-use actix_web::{Error, HttpResponse, ResponseError, web};
+use actix_web::{Error, HttpRequest, HttpResponse, ResponseError, web};
+use chrono::TimeDelta;
 use tokio_util::sync::CancellationToken;
 
 use crate::actors::Orders;
@@ -20,6 +21,7 @@ use crate::checkout::{Checkout, WEBHOOK_PATH};
 use crate::metrics::Metrics;
 use crate::reconciler::Reconciler;
 use crate::store::{Overview, Store};
+use crate::web::Shop;
 
 mod allowance;
 pub mod auth;
@@ -27,6 +29,7 @@ mod client;
 pub mod health;
 mod openapi;
 pub mod operators;
+mod pages;
 mod portal;
 pub mod problem;
 mod request;
@@ -80,6 +83,10 @@ pub struct Api {
     pub wait_max: Duration,
     /// Who calls, and how often each may.
     pub clients: Clients,
+    /// How long a prompt is taken to be open.
+    pub resume: TimeDelta,
+    /// What pages know of the shop.
+    pub shop: Arc<Shop>,
 }
 
 /// Every route there is.
@@ -145,11 +152,12 @@ pub fn routes(config: &mut web::ServiceConfig, sandbox: Option<crate::sandbox::S
                 .default_service(web::to(no_such_method)),
         )
         .configure(openapi::routes)
-        .route("/", web::get().to(openapi::home));
+        .configure(pages::routes);
     if let Some(sandbox) = sandbox {
         config
             .app_data(web::Data::new(sandbox))
-            .configure(sandbox::routes);
+            .configure(sandbox::routes)
+            .configure(pages::handset::routes);
     }
     config.default_service(web::to(no_such_page));
 }
@@ -159,8 +167,8 @@ fn get_or_head() -> impl Guard {
     guard::Any(guard::Get()).or(guard::Head())
 }
 
-async fn no_such_page() -> Problem {
-    Problem::new(Code::NotFound)
+async fn no_such_page(request: HttpRequest) -> HttpResponse {
+    pages::or_problem(&request, &Problem::new(Code::NotFound))
 }
 
 /// A resource does not inherit the page above, and answers with nothing.
@@ -213,7 +221,7 @@ pub async fn refuse_when_stopping(
         .app_data::<web::Data<Api>>()
         .is_some_and(|api| api.draining.is_cancelled() && !request.path().starts_with("/health"));
     if stopping {
-        let refusal = Problem::new(Code::Stopping).error_response();
+        let refusal = pages::or_problem(request.request(), &Problem::new(Code::Stopping));
         return Ok(request.into_response(refusal).map_into_boxed_body());
     }
     next.call(request)

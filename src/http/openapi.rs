@@ -8,7 +8,8 @@ use utoipa_swagger_ui::SwaggerUi;
 
 use super::auth;
 
-/// Every route, described where it is handled.
+/// Every route that machines use, described where it is handled; pages for people are not in
+/// here.
 #[derive(OpenApi)]
 #[openapi(
     info(
@@ -86,13 +87,6 @@ pub fn routes(config: &mut web::ServiceConfig) {
 }
 
 async fn to_docs() -> HttpResponse {
-    HttpResponse::SeeOther()
-        .insert_header(("location", "/docs/"))
-        .finish()
-}
-
-/// Until the portal's pages are built, the documentation is the front door.
-pub async fn home() -> HttpResponse {
     HttpResponse::SeeOther()
         .insert_header(("location", "/docs/"))
         .finish()

@@ -151,6 +151,11 @@ impl Problem {
         self
     }
 
+    /// After how many seconds to come again, if that is known.
+    pub fn retry_secs(&self) -> Option<u64> {
+        self.retry_after_secs
+    }
+
     /// Adds a member beside the standard ones.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {

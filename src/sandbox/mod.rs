@@ -127,6 +127,11 @@ impl Sandbox {
         })
     }
 
+    /// How long the subscriber thinks unless told otherwise, in milliseconds; 0 is by hand.
+    pub fn usual_ms(&self) -> u64 {
+        self.inner.config.approve_after_ms
+    }
+
     /// How payments from now on behave.
     ///
     /// # Errors

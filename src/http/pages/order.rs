@@ -1,0 +1,118 @@
+//! One order's page: shown at once, or held until there is news.
+
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{HeaderValue, RETRY_AFTER};
+use actix_web::{HttpRequest, HttpResponse, web};
+use chrono::Utc;
+
+use super::super::Api;
+use super::super::problem::Problem;
+use super::shop::{attempt, key};
+use super::{Form, Visitor, fresh_key};
+use crate::domain::ids::OrderId;
+use crate::domain::purchase::{PackageRef, Purchase, Ringing};
+use crate::web::{Draft, Look, OrderPage, Trouble};
+
+/// How long a page is held for a browser without scripts, which shows nothing new meanwhile.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// A guest who found no seat comes again after this many seconds.
+const CROWDED_RETRY_SECS: HeaderValue = HeaderValue::from_static("2");
+
+/// The order as it is now; with `since`, as soon as it differs from that version.
+pub async fn show(
+    request: HttpRequest,
+    order_id: web::Path<String>,
+    api: web::Data<Api>,
+) -> HttpResponse {
+    let visitor = Visitor::of(&request, &api.shop);
+    let Ok(order_id) = order_id.parse::<OrderId>() else {
+        return visitor.trouble(StatusCode::NOT_FOUND, Trouble::NoOrder);
+    };
+    let since = number(&request, "since");
+    let hold = match since {
+        Some(_) => hold(&request, api.wait_max),
+        None => Duration::ZERO,
+    };
+    let answered = match api.status.wait(&api.store, order_id, since, hold).await {
+        Ok(Some(answered)) => answered,
+        Ok(None) => return visitor.trouble(StatusCode::NOT_FOUND, Trouble::NoOrder),
+        Err(cause) => return visitor.problem(&Problem::from(cause)),
+    };
+    let look = Look {
+        now: Utc::now(),
+        resume: api.resume,
+        key: fresh_key(),
+        is_crowded: answered.crowded,
+    };
+    let page = OrderPage::new(visitor.frame(), &answered.payment, look);
+    let mut answer = visitor.answer(StatusCode::OK, &page);
+    if answered.crowded {
+        answer.headers_mut().insert(RETRY_AFTER, CROWDED_RETRY_SECS);
+    }
+    answer
+}
+
+/// Leads to the order.
+pub async fn back(
+    request: HttpRequest,
+    order_id: web::Path<String>,
+    api: web::Data<Api>,
+) -> HttpResponse {
+    Visitor::of(&request, &api.shop).see(&format!("/order/{order_id}"))
+}
+
+/// Another attempt with the phone and the package of this order, as a new order.
+pub async fn again(
+    request: HttpRequest,
+    order_id: web::Path<String>,
+    payload: web::Payload,
+    api: web::Data<Api>,
+) -> HttpResponse {
+    let visitor = Visitor::of(&request, &api.shop);
+    let form = match Form::read(payload).await {
+        Ok(form) => form,
+        Err(problem) => return visitor.problem(&problem),
+    };
+    let Ok(order_id) = order_id.parse::<OrderId>() else {
+        return visitor.trouble(StatusCode::NOT_FOUND, Trouble::NoOrder);
+    };
+    let order = match api.store.load(order_id).await {
+        Ok(Some(order)) => order,
+        Ok(None) => return visitor.trouble(StatusCode::NOT_FOUND, Trouble::NoOrder),
+        Err(cause) => return visitor.problem(&Problem::from(cause)),
+    };
+    let Some(key) = key(&form, &order.terms.code, &order.phone) else {
+        return visitor.see(&format!("/order/{order_id}"));
+    };
+    // Whoever has the link has the order, and still need not learn the number.
+    let draft = Draft {
+        package: Some(order.terms.code.clone()),
+        key: fresh_key(),
+        ..Draft::default()
+    };
+    let purchase = Purchase {
+        package: PackageRef::Code(order.terms.code),
+        phone: order.phone,
+        customer_name: order.customer_name,
+        expected_price: Some(order.amount),
+        language: visitor.language,
+        idempotency_key: Some(key),
+        ringing: Ringing::Once,
+    };
+    attempt(&api, &request, &visitor, purchase, draft).await
+}
+
+/// How long to hold the page: as long as asked, and always less than a poll may wait.
+fn hold(request: &HttpRequest, wait_max: Duration) -> Duration {
+    let wanted = number(request, "wait").and_then(|secs| u64::try_from(secs).ok());
+    let wanted = wanted.map_or(PATIENCE, Duration::from_secs);
+    wanted.min(wait_max * 9 / 10)
+}
+
+fn number(request: &HttpRequest, name: &str) -> Option<i64> {
+    url::form_urlencoded::parse(request.query_string().as_bytes())
+        .find(|(known, _)| known == name)
+        .and_then(|(_, value)| value.parse().ok())
+}

@@ -1,0 +1,134 @@
+// What the guest's pages do where there are scripts; all of it works without. ES2015 at most,
+// for old Android: no fetch that can be aborted, no async functions.
+(function () {
+  'use strict';
+
+  var body = document.body;
+  var live = document.getElementById('live');
+  document.documentElement.classList.add('script');
+
+  // One press, one order. The server knows the key in the form; this spares the second trip.
+  document.addEventListener('submit', function (event) {
+    var form = event.target;
+    if (!form.classList.contains('once')) { return; }
+    if (form.classList.contains('sent')) { event.preventDefault(); return; }
+    form.classList.add('sent');
+  });
+  // Back from the next page, the form may be sent again: its key makes that safe.
+  window.addEventListener('pageshow', function () {
+    var sent = document.querySelectorAll('.sent');
+    for (var i = 0; i < sent.length; i++) { sent[i].classList.remove('sent'); }
+  });
+
+  // Copying, also where there is no clipboard for pages that came over plain HTTP.
+  document.addEventListener('click', function (event) {
+    var button = event.target;
+    if (!button.hasAttribute || !button.hasAttribute('data-copy')) { return; }
+    var field = document.createElement('textarea');
+    field.value = button.getAttribute('data-copy');
+    field.setAttribute('readonly', '');
+    field.className = 'unseen';
+    body.appendChild(field);
+    field.select();
+    field.setSelectionRange(0, field.value.length);
+    var copied = document.execCommand('copy');
+    body.removeChild(field);
+    button.focus();
+    if (!copied) { return; }
+    button.textContent = button.getAttribute('data-copied');
+    say(button.textContent);
+  });
+
+  function say(text) {
+    if (live.textContent !== text) { live.textContent = text; }
+  }
+
+  // An order that may change: the next look is held by the server until there is news, and is
+  // the new page. There is no timer but the pause after a failure.
+  var HELD_SECS = 50, GIVE_UP_MS = 75000, PAUSE_MS = 1000, PAUSE_MAX_MS = 15000, LOOKS_MAX = 60;
+  var request = null, timer = 0, pause = PAUSE_MS, looks = 0;
+
+  function look() {
+    var main = document.getElementById('main');
+    var href = main.getAttribute('data-news');
+    window.clearTimeout(timer);
+    // A page that was left open does not ask for ever; it goes on when somebody looks at it.
+    if (!href || request || looks >= LOOKS_MAX) { return; }
+    looks += 1;
+    request = new XMLHttpRequest();
+    request.open('GET', href + (href.indexOf('?') < 0 ? '?' : '&') + 'wait=' + HELD_SECS);
+    request.timeout = GIVE_UP_MS;
+    request.onload = function () {
+      var answer = request;
+      request = null;
+      if (answer.status >= 500) { failed(); return; }
+      arrived(main, answer);
+    };
+    request.onerror = request.ontimeout = failed;
+    request.send();
+  }
+
+  function arrived(main, answer) {
+    var page = new DOMParser().parseFromString(answer.responseText, 'text/html');
+    var next = page.getElementById('main');
+    if (!next) { failed(); return; }
+    if (body.classList.contains('offline')) {
+      body.classList.remove('offline');
+      say(body.getAttribute('data-online'));
+    }
+    if (next.getAttribute('data-state') !== main.getAttribute('data-state')) {
+      show(page, main, next);
+    }
+    // A server without a seat for us says when to come again.
+    var after = Number(answer.getResponseHeader('Retry-After')) * 1000;
+    pause = PAUSE_MS;
+    timer = window.setTimeout(look, after || 0);
+  }
+
+  function show(page, main, next) {
+    var held = main.contains(document.activeElement);
+    main.parentNode.replaceChild(document.adoptNode(next), main);
+    document.title = page.title;
+    say(next.querySelector('h1').textContent + '. ' + next.querySelector('.lead').textContent);
+    if (held) { next.focus(); }
+    var tongue = page.getElementById('tongue');
+    if (tongue) { document.getElementById('tongue').href = tongue.getAttribute('href'); }
+  }
+
+  function failed() {
+    request = null;
+    body.classList.add('offline');
+    var main = document.getElementById('main');
+    var waiting = main.querySelector('.waiting');
+    if (waiting) { waiting.textContent = body.getAttribute('data-offline'); }
+    main.setAttribute('data-state', 'offline');
+    say(body.getAttribute('data-offline'));
+    timer = window.setTimeout(look, pause * (0.75 + Math.random() / 2));
+    pause = Math.min(pause * 2, PAUSE_MAX_MS);
+  }
+
+  // Whoever comes back, to the page or to the network, wants to know now.
+  function now() { pause = PAUSE_MS; looks = 0; look(); }
+  window.addEventListener('online', now);
+  window.addEventListener('pageshow', now);
+  document.addEventListener('visibilitychange', function () { if (!document.hidden) { now(); } });
+  look();
+
+  // The sandbox's phone shows new prompts by itself.
+  var screen = document.getElementById('screen');
+  function freshen() {
+    var fresh = new XMLHttpRequest();
+    fresh.open('GET', screen.getAttribute('data-fresh'));
+    fresh.onload = function () {
+      var page = new DOMParser().parseFromString(fresh.responseText, 'text/html');
+      var next = page.getElementById('screen');
+      if (next && next.innerHTML !== screen.innerHTML && !screen.contains(document.activeElement)) {
+        screen.parentNode.replaceChild(document.adoptNode(next), screen);
+        screen = next;
+      }
+    };
+    fresh.onloadend = function () { window.setTimeout(freshen, 1000); };
+    fresh.send();
+  }
+  if (screen) { window.setTimeout(freshen, 1000); }
+})();

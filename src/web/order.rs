@@ -1,0 +1,280 @@
+//! One order, whatever became of it: look at your phone, the code, or why not.
+
+use askama::Template;
+use chrono::{DateTime, TimeDelta, Utc};
+
+use super::format;
+use super::frame::Frame;
+use super::text::{Text, fill};
+use crate::domain::evidence::Word;
+use crate::domain::payment::{Payment, Status};
+use crate::domain::voucher::Voucher;
+
+/// The page of one order.
+#[derive(Template)]
+#[template(path = "order.html")]
+pub struct OrderPage<'a> {
+    frame: Frame<'a>,
+    /// Changes whenever the page says something else; the script compares it.
+    state: String,
+    tone: Tone,
+    title: &'static str,
+    lead: String,
+    /// Where the next look at this order waits for news.
+    news_href: Option<String>,
+    /// Without a script, whether and after how many seconds the browser goes there.
+    refresh_secs: Option<u8>,
+    steps: Vec<String>,
+    is_late: bool,
+    code: Option<CodeView>,
+    retry: Option<Retry>,
+    /// What leads back to the shop is called.
+    shop_label: Option<&'static str>,
+}
+
+/// How the page looks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tone {
+    Wait,
+    Good,
+    Bad,
+    Calm,
+}
+
+impl Tone {
+    fn class(self) -> &'static str {
+        match self {
+            Self::Wait => "wait",
+            Self::Good => "good",
+            Self::Bad => "bad",
+            Self::Calm => "calm",
+        }
+    }
+}
+
+/// The code, and what to do with it.
+struct CodeView {
+    code: String,
+    /// Letter by letter, for a screen reader.
+    spelled: String,
+    validity: String,
+    connect: Option<String>,
+}
+
+/// Another attempt with the same phone and package.
+struct Retry {
+    action: String,
+    key: String,
+    label: &'static str,
+    note: String,
+}
+
+/// How the page came to be drawn.
+pub struct Look {
+    /// The page is drawn at this moment.
+    pub now: DateTime<Utc>,
+    /// How long a prompt is taken to be open.
+    pub resume: TimeDelta,
+    /// Names the next attempt, should there be one.
+    pub key: String,
+    /// There was no seat to wait on: come back later.
+    pub is_crowded: bool,
+}
+
+impl<'a> OrderPage<'a> {
+    /// The page of this order as it is at `look.now`.
+    pub fn new(frame: Frame<'a>, payment: &Payment, look: Look) -> Self {
+        let text = frame.text;
+        let order = &text.order;
+        let price = format::money(text, payment.amount);
+        let package = payment.terms.name(frame.language);
+        let mut page = Self::blank(frame, payment, &look);
+        match payment.status {
+            Status::Pending => {
+                let phone = format::phone(&payment.phone);
+                let blanks = [("price", &*price), ("phone", &phone)];
+                page.say(
+                    Tone::Wait,
+                    &order.pending_title,
+                    fill(&order.pending, &blanks),
+                );
+                page.steps = order.steps.iter().map(|step| fill(step, &blanks)).collect();
+                page.is_late = look.now - payment.created_at >= look.resume;
+                if page.is_late {
+                    page.offer_retry(payment, look.key, &order.send_again);
+                }
+            }
+            Status::Completed => page.show_voucher(payment, look.now),
+            Status::Failed => {
+                let why = reason(text, payment.failure_reason.as_deref());
+                page.say(Tone::Bad, &order.failed_title, why.to_owned());
+                page.offer_retry(payment, look.key, &order.retry);
+            }
+            Status::Cancelled => {
+                page.say(Tone::Bad, &order.cancelled_title, order.cancelled.clone());
+                page.offer_retry(payment, look.key, &order.retry);
+            }
+            Status::Expired => {
+                page.say(Tone::Bad, &order.expired_title, order.expired.clone());
+                page.offer_retry(payment, look.key, &order.retry);
+            }
+            Status::Held => page.say(Tone::Wait, &order.held_title, order.held.clone()),
+            Status::Refunded => {
+                let lead = fill(&order.refunded, &[("price", &price), ("package", package)]);
+                page.say(Tone::Calm, &order.refunded_title, lead);
+                page.shop_label = Some(&order.buy_more);
+            }
+        }
+        page.state = format!("{}.{}.{}", payment.version, page.tone.class(), page.is_late);
+        page
+    }
+
+    /// All but what depends on the status.
+    fn blank(frame: Frame<'a>, payment: &Payment, look: &Look) -> Self {
+        let path = format!("/order/{}", payment.order_id);
+        let since = payment.version.to_string();
+        // Late money wins over FAILED, CANCELLED and EXPIRED, so all of these are watched.
+        let may_change = match payment.status {
+            Status::Completed | Status::Refunded => false,
+            Status::Pending
+            | Status::Held
+            | Status::Failed
+            | Status::Cancelled
+            | Status::Expired => true,
+        };
+        let waits = matches!(payment.status, Status::Pending | Status::Held);
+        Self {
+            news_href: may_change.then(|| frame.visit.link_with(&path, &[("since", &since)])),
+            refresh_secs: waits.then_some(if look.is_crowded { 3 } else { 1 }),
+            frame,
+            state: String::new(),
+            tone: Tone::Calm,
+            title: "",
+            lead: String::new(),
+            steps: Vec::new(),
+            is_late: false,
+            code: None,
+            retry: None,
+            shop_label: None,
+        }
+    }
+
+    fn say(&mut self, tone: Tone, title: &'static str, lead: String) {
+        (self.tone, self.title, self.lead) = (tone, title, lead);
+    }
+
+    fn show_voucher(&mut self, payment: &Payment, now: DateTime<Utc>) {
+        let text = self.frame.text;
+        let order = &text.order;
+        let package = payment.terms.name(self.frame.language);
+        let Some(voucher) = &payment.voucher else {
+            // Cannot be: COMPLETED is committed together with its voucher.
+            return self.say(Tone::Calm, &order.revoked_title, order.revoked.clone());
+        };
+        let until = voucher
+            .expires_at
+            .map(|at| format::until(at, self.frame.shop.timezone));
+        let blanks = [
+            ("package", package),
+            ("until", until.as_deref().unwrap_or("")),
+        ];
+        match life(voucher, now) {
+            Life::Usable => {
+                let lead = fill(&order.completed, &blanks);
+                self.say(Tone::Good, &order.completed_title, lead);
+                let validity = match until {
+                    Some(_) => fill(&order.until, &blanks),
+                    None => {
+                        let lasts = format::duration(text, payment.terms.duration_minutes);
+                        fill(&order.from_login, &[("duration", &lasts)])
+                    }
+                };
+                let code = voucher.code.as_str();
+                self.code = Some(CodeView {
+                    code: code.to_owned(),
+                    spelled: code.chars().map(|c| format!("{c} ")).collect(),
+                    validity,
+                    connect: self.frame.visit.connect(code),
+                });
+            }
+            Life::Ended => {
+                self.say(Tone::Calm, &order.ended_title, fill(&order.ended, &blanks));
+                self.shop_label = Some(&order.buy_more);
+            }
+            Life::Revoked => {
+                self.say(Tone::Calm, &order.revoked_title, order.revoked.clone());
+            }
+        }
+    }
+
+    fn offer_retry(&mut self, payment: &Payment, key: String, label: &'static str) {
+        let order = &self.frame.text.order;
+        let phone = format::masked(&payment.phone);
+        self.retry = Some(Retry {
+            action: self
+                .frame
+                .visit
+                .link(&format!("/order/{}/again", payment.order_id)),
+            key,
+            label,
+            note: fill(&order.retry_phone, &[("phone", &phone)]),
+        });
+        self.shop_label = Some(&order.change);
+    }
+}
+
+enum Life {
+    Usable,
+    Ended,
+    Revoked,
+}
+
+fn life(voucher: &Voucher, now: DateTime<Utc>) -> Life {
+    if voucher.revoked_at.is_some() {
+        Life::Revoked
+    } else if voucher.expires_at.is_some_and(|at| at <= now) {
+        Life::Ended
+    } else {
+        Life::Usable
+    }
+}
+
+/// Why it failed, in the guest's language. What is no word of ZenoPay's is its answer to the
+/// push: then the phone never rang.
+fn reason<'t>(text: &'t Text, stored: Option<&str>) -> &'t str {
+    let reason = &text.reason;
+    let Some(stored) = stored else {
+        return &reason.network;
+    };
+    match stored.trim().to_ascii_uppercase().as_str() {
+        "INSUFFICIENT_BALANCE" | "INSUFFICIENT_FUNDS" => &reason.balance,
+        "INVALID_PIN" => &reason.pin,
+        "REJECTED" | "DECLINED" => &reason.declined,
+        word => match Word::read(word) {
+            Word::Failed | Word::Cancelled => &reason.network,
+            Word::Paid | Word::InProgress | Word::Unknown => &reason.not_sent,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::text::text;
+    use super::*;
+    use crate::domain::language::Language;
+
+    #[test]
+    fn the_guest_is_told_why_in_words_that_help() {
+        let text = text(Language::English);
+        for (stored, told) in [
+            (Some("INSUFFICIENT_FUNDS"), &text.reason.balance),
+            (Some(" invalid_pin "), &text.reason.pin),
+            (Some("DECLINED"), &text.reason.declined),
+            (Some("FAILED"), &text.reason.network),
+            (None, &text.reason.network),
+            (Some("Invalid phone number"), &text.reason.not_sent),
+        ] {
+            assert_eq!(reason(text, stored), told, "{stored:?}");
+        }
+    }
+}

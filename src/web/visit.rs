@@ -1,0 +1,254 @@
+//! What a guest's URLs carry from page to page: the language that was tapped, and where the
+//! router wants the code.
+//!
+//! The rule that must not be broken: a code is only ever sent to a router that
+//! `portal.login_hosts` names. Whoever can make a guest open a link could otherwise have the
+//! code sent anywhere.
+
+use url::Url;
+use url::form_urlencoded::Serializer;
+
+use super::frame::Shop;
+use crate::domain::language::Language;
+
+/// Characters of a URL that is carried on; longer ones are dropped.
+const URL_MAX: usize = 512;
+/// Characters of a router's message that are shown.
+const MESSAGE_MAX: usize = 120;
+
+/// What the URLs carry.
+#[derive(Clone, Debug, Default)]
+pub struct Visit {
+    /// The language that was tapped.
+    pub wish: Option<Language>,
+    /// The router's own log-in URL, of a host that is allowed.
+    login: Option<Url>,
+    /// Where the guest wanted to go.
+    destination: Option<String>,
+    /// The router insists on a challenge, whose answer only its own page can compute.
+    has_challenge: bool,
+    /// What the router said when it last refused; not carried on.
+    pub router_error: Option<String>,
+}
+
+impl Visit {
+    /// Reads a query: the router's own names, from its log-in page, and our shorter ones.
+    pub fn read(query: &str, shop: &Shop) -> Self {
+        let mut visit = Self::default();
+        for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+            match &*name {
+                "lang" => visit.wish = language(&value),
+                "login" | "link-login-only" => visit.login = allowed(&value, &shop.login_hosts),
+                "dst" | "link-orig" => visit.destination = web_address(&value),
+                "chap" | "chap-id" => visit.has_challenge = !value.is_empty(),
+                "error" => visit.router_error = message(&value),
+                _ => {}
+            }
+        }
+        visit
+    }
+
+    /// The same in a language that was tapped.
+    #[must_use]
+    pub fn in_language(&self, language: Language) -> Self {
+        Self {
+            wish: Some(language),
+            ..self.clone()
+        }
+    }
+
+    /// A link to a page of ours that carries the visit on.
+    pub fn link(&self, path: &str) -> String {
+        self.link_with(path, &[])
+    }
+
+    /// The same with more in the query.
+    pub fn link_with(&self, path: &str, more: &[(&str, &str)]) -> String {
+        let mut query = Serializer::new(String::new());
+        query.extend_pairs(more);
+        if let Some(language) = self.wish {
+            query.append_pair("lang", language.tag());
+        }
+        if let Some(login) = &self.login {
+            query.append_pair("login", login.as_str());
+            if let Some(destination) = &self.destination {
+                query.append_pair("dst", destination);
+            }
+            if self.has_challenge {
+                query.append_pair("chap", "1");
+            }
+        }
+        let query = query.finish();
+        if query.is_empty() {
+            path.to_owned()
+        } else {
+            format!("{path}?{query}")
+        }
+    }
+
+    /// Where this code lets the guest in; `None` if the guest did not come from a router that
+    /// may know it.
+    ///
+    /// With a challenge, the router's own page must answer it, and the one that the guest came
+    /// with is stale by now: so back to that page, with the code behind the `#`, which is never
+    /// sent anywhere.
+    pub fn connect(&self, code: &str) -> Option<String> {
+        let mut login = self.login.clone()?;
+        let destination = self.destination.as_deref();
+        let destination = destination.map(|to| ("dst", to));
+        if self.has_challenge {
+            let fragment = Serializer::new(String::new())
+                .append_pair("code", code)
+                .extend_pairs(destination)
+                .finish();
+            login.set_fragment(Some(&fragment));
+        } else {
+            login
+                .query_pairs_mut()
+                .append_pair("username", code)
+                .append_pair("password", code)
+                .extend_pairs(destination);
+        }
+        Some(login.into())
+    }
+}
+
+fn language(tag: &str) -> Option<Language> {
+    [Language::Swahili, Language::English]
+        .into_iter()
+        .find(|language| language.tag() == tag)
+}
+
+/// A URL whose host, with its port if that is not the usual one, is in the list.
+fn allowed(text: &str, hosts: &[String]) -> Option<Url> {
+    let url = Url::parse(&web_address(text)?).ok()?;
+    let is_plain = url.username().is_empty() && url.password().is_none();
+    let host = match (url.host_str()?, url.port()) {
+        (host, None) => host.to_owned(),
+        (host, Some(port)) => format!("{host}:{port}"),
+    };
+    (is_plain && hosts.contains(&host)).then_some(url)
+}
+
+fn web_address(text: &str) -> Option<String> {
+    let is_web = text.starts_with("http://") || text.starts_with("https://");
+    (is_web && text.len() <= URL_MAX && Url::parse(text).is_ok()).then(|| text.to_owned())
+}
+
+fn message(text: &str) -> Option<String> {
+    let text: String = text
+        .chars()
+        .filter(|c| !c.is_control())
+        .take(MESSAGE_MAX)
+        .collect();
+    let text = text.trim();
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Mode, PortalConfig};
+
+    const FROM_ROUTER: &str = "mac=AA%3ABB&ip=10.5.50.9&link-login-only=http%3A%2F%2Fwifi.example%2Flogin&link-orig=http%3A%2F%2Fnews.example%2F%3Fa%3D1&chap-id=&chap-challenge=";
+
+    fn shop() -> Shop {
+        let portal = PortalConfig {
+            login_hosts: vec!["WiFi.example".to_owned(), "10.5.50.1:8080".to_owned()],
+            ..PortalConfig::default()
+        };
+        Shop::new(&portal, chrono_tz::UTC, Mode::Live)
+    }
+
+    #[test]
+    fn the_code_goes_to_the_router_that_sent_the_guest() {
+        let visit = Visit::read(FROM_ROUTER, &shop());
+
+        assert_eq!(
+            visit.connect("K7QMX2PA").as_deref(),
+            Some(
+                "http://wifi.example/login?username=K7QMX2PA&password=K7QMX2PA&dst=http%3A%2F%2Fnews.example%2F%3Fa%3D1"
+            )
+        );
+    }
+
+    #[test]
+    fn with_a_challenge_the_router_s_own_page_gets_the_code_behind_the_hash() {
+        let query = FROM_ROUTER.replace("chap-id=", "chap-id=%5C203");
+
+        let visit = Visit::read(&query, &shop());
+
+        assert_eq!(
+            visit.connect("K7QMX2PA").as_deref(),
+            Some(
+                "http://wifi.example/login#code=K7QMX2PA&dst=http%3A%2F%2Fnews.example%2F%3Fa%3D1"
+            )
+        );
+    }
+
+    #[test]
+    fn no_other_host_is_ever_sent_a_code() {
+        for login in [
+            "http://evil.example/login",
+            "http://wifi.example.evil.example/login",
+            "http://wifi.example:8081/login",
+            "http://10.5.50.1/login",
+            "http://wifi.example@evil.example/login",
+            "http://user@wifi.example/login",
+            "javascript:alert(1)//wifi.example",
+            "//wifi.example/login",
+            "wifi.example/login",
+            "http://evil.example\\@wifi.example/",
+        ] {
+            let query = Serializer::new(String::new())
+                .append_pair("login", login)
+                .finish();
+
+            let connect = Visit::read(&query, &shop()).connect("K7QMX2PA");
+
+            assert_eq!(connect, None, "{login}");
+        }
+    }
+
+    #[test]
+    fn a_host_counts_in_any_case_and_with_a_port_that_is_named() {
+        for login in [
+            "https://WIFI.EXAMPLE/login",
+            "http://wifi.example:80/login",
+            "http://10.5.50.1:8080/login",
+        ] {
+            let query = Serializer::new(String::new())
+                .append_pair("login", login)
+                .finish();
+
+            assert!(
+                Visit::read(&query, &shop()).connect("K7QMX2PA").is_some(),
+                "{login}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_visit_survives_its_own_links() {
+        let visit = Visit::read(FROM_ROUTER, &shop()).in_language(Language::English);
+
+        let link = visit.link_with("/order/1", &[("since", "3")]);
+        let again = Visit::read(link.split_once('?').unwrap().1, &shop());
+
+        assert!(
+            link.starts_with("/order/1?since=3&lang=en&login="),
+            "{link}"
+        );
+        assert_eq!(again.connect("K7QMX2PA"), visit.connect("K7QMX2PA"));
+        assert_eq!(again.wish, Some(Language::English));
+        assert!(!link.contains("mac"), "what nobody needs is not carried on");
+    }
+
+    #[test]
+    fn a_visit_without_anything_has_plain_links() {
+        let visit = Visit::read("fbclid=1&lang=fr&error=", &shop());
+
+        assert_eq!(visit.link("/"), "/");
+        assert_eq!(visit.router_error, None);
+    }
+}

@@ -1,0 +1,152 @@
+// Every page, in each state that a guest can meet: valid HTML, nothing serious for axe-core, no
+// sideways scrolling at 320 pixels, nothing blocked by the policy, and light.
+
+import assert from 'node:assert/strict';
+import { createRequire } from 'node:module';
+import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+import { FileSystemConfigLoader, HtmlValidate, formatterFactory } from 'html-validate';
+
+import { assertClean, guest, launch } from './support/browser.mjs';
+import { Server } from './support/server.mjs';
+import { states } from './support/states.mjs';
+
+const axe = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
+const here = fileURLToPath(new URL('.', import.meta.url));
+const validator = new HtmlValidate(new FileSystemConfigLoader());
+const readable = formatterFactory('text');
+
+let browser;
+let server;
+
+before(async () => {
+  [browser, server] = await Promise.all([launch(), Server.start()]);
+});
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+
+for (const [name, reach] of Object.entries(states)) {
+  for (const language of ['sw', 'en']) {
+    test(`${name} in ${language} is valid, accessible and fits a small phone`, async () => {
+      const page = await guest(browser, server, {
+        viewport: { width: 320, height: 568 }, locale: language,
+      });
+
+      const answer = await reach(page, server);
+
+      // As it came, and as it stands.
+      const sent = await answer.text();
+      for (const html of [sent, await page.content()]) {
+        const report = await validator.validateString(html, `${here}page.html`);
+        assert.ok(report.valid, readable(report.results));
+      }
+      assert.equal(await page.locator('html').getAttribute('lang'), language);
+      const width = await page.evaluate(() => document.documentElement.scrollWidth);
+      assert.ok(width <= 320, `${width} pixels wide`);
+      await assertAccessible(page);
+      assertPolicy(answer);
+      assertClean(page, { allowed: ['Failed to load resource'] });
+      await page.context().close();
+    });
+  }
+}
+
+test('the first view weighs less than 30 KB in all', async () => {
+  const page = await guest(browser, server);
+  const sizes = [];
+  page.on('requestfinished', (request) => sizes.push(request.sizes()));
+
+  await page.goto(server.url('/'), { waitUntil: 'networkidle' });
+
+  const all = await Promise.all(sizes);
+  const bytes = all.reduce((sum, size) => sum + size.responseBodySize + size.responseHeadersSize, 0);
+  assert.ok(all.length >= 3, 'page, style and script were counted');
+  assert.ok(bytes < 30_000, `${bytes} bytes`);
+  assertClean(page);
+  await page.context().close();
+});
+
+test('a tap changes the language, and it is kept to the end', async () => {
+  const page = await guest(browser, server);
+  await page.goto(server.url('/'));
+  await page.getByRole('link', { name: 'English' }).click();
+  await page.getByRole('heading', { name: 'Buy Internet' }).waitFor();
+
+  await page.getByText('One day', { exact: true }).click();
+  await page.locator('#phone').fill('0712345600');
+  await page.getByRole('button', { name: 'Pay now' }).click();
+  await page.getByRole('heading', { name: 'Look at your phone' }).waitFor();
+  await page.getByRole('link', { name: 'Kiswahili' }).click();
+
+  await page.getByRole('heading', { name: 'Angalia simu yako' }).waitFor();
+  assertClean(page);
+  await page.context().close();
+});
+
+test('a browser that asks for English gets it, and any other Swahili', async () => {
+  for (const [locale, heading] of [['en-GB', 'Buy Internet'], ['fr-FR', 'Nunua intaneti']]) {
+    const page = await guest(browser, server, { locale });
+    await page.goto(server.url('/'));
+    assert.equal(await page.locator('h1').innerText(), heading);
+    await page.context().close();
+  }
+});
+
+test('the whole purchase works from the keyboard', async () => {
+  const page = await guest(browser, server);
+  await page.goto(server.url('/'));
+  const press = async (...keys) => { for (const key of keys) { await page.keyboard.press(key); } };
+  const until = async (selector) => {
+    for (let tabs = 0; tabs < 20; tabs += 1) {
+      await press('Tab');
+      if (await page.evaluate((wanted) => document.activeElement.matches(wanted), selector)) { return; }
+    }
+    assert.fail(`no way to ${selector} by the Tab key`);
+  };
+
+  await until('[name=package]');
+  await press('Space', 'ArrowDown');
+  await until('#phone');
+  await page.keyboard.type('0712345601');
+  await until('button.go');
+  await press('Enter');
+
+  await page.waitForURL(/\/order\//);
+  assert.match(await page.locator('.lead').innerText(), /TSh 2,000 kwa 0712 345 601/);
+  await page.context().close();
+});
+
+test('a screen reader is told what happens while the guest waits', async () => {
+  const page = await guest(browser, server);
+  await states['the waiting page'](page, server);
+  assert.equal(await page.locator('[role=status]').innerText(), '');
+
+  const id = /order\/([0-9a-f-]+)/.exec(page.url())[1];
+  await server.decide(id, { decision: 'approve' });
+  await page.getByRole('heading', { name: 'Umelipa. Karibu!' }).waitFor();
+
+  assert.match(await page.locator('[role=status]').textContent(), /^Umelipa\. Karibu!/);
+  assert.match(await page.title(), /^Umelipa/);
+  await page.context().close();
+});
+
+async function assertAccessible(page) {
+  // By the debugger, which the page's policy does not concern.
+  await page.evaluate(await import('node:fs').then((fs) => fs.readFileSync(axe, 'utf8')));
+  const found = await page.evaluate(() => window.axe.run());
+  const bad = found.violations.filter(({ impact }) => impact !== 'minor');
+  const told = bad.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
+  assert.deepEqual(told, []);
+}
+
+function assertPolicy(answer) {
+  const headers = answer.headers();
+  const policy = headers['content-security-policy'];
+  assert.match(policy, /default-src 'none'/);
+  assert.doesNotMatch(policy, /unsafe|http|\*|data:/);
+  assert.equal(headers['referrer-policy'], 'no-referrer');
+  assert.equal(headers['cache-control'], 'no-store');
+}

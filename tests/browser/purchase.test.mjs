@@ -1,0 +1,119 @@
+// A guest buys: with and without scripts, with a closed browser, a wrong PIN, two presses.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+
+import { assertClean, code, guest, launch, onScreen, order, orderId } from './support/browser.mjs';
+import { Server, freshPhone } from './support/server.mjs';
+
+let browser;
+let server;
+
+before(async () => {
+  [browser, server] = await Promise.all([launch(), Server.start()]);
+});
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+
+for (const javaScriptEnabled of [true, false]) {
+  const how = javaScriptEnabled ? 'with scripts' : 'without scripts';
+
+  test(`a guest buys a day in Swahili, ${how}`, async () => {
+    const page = await guest(browser, server, { javaScriptEnabled });
+
+    const id = await order(page, { phone: '0712 345 678' });
+
+    const waiting = await onScreen(page);
+    assert.match(waiting, /<html lang="sw"/);
+    assert.match(waiting, /<h1>Angalia simu yako<\/h1>/);
+    assert.match(waiting, /TSh 2,000 kwa 0712 345 678/);
+
+    await server.decide(id, { decision: 'approve' });
+    await page.getByRole('heading', { name: 'Umelipa. Karibu!' }).waitFor();
+
+    assert.equal(await code(page), (await server.status(id)).voucher_code);
+    assert.equal(orderId(page), id);
+    assertClean(page);
+    await page.context().close();
+  });
+}
+
+test('a guest who closes the browser while waiting comes back to the same order', async () => {
+  const first = await guest(browser, server);
+  const id = await order(first, { phone: freshPhone() });
+  const link = first.url();
+  await first.context().close();
+  await server.decide(id, { decision: 'approve' });
+
+  const again = await guest(browser, server);
+  await again.goto(link);
+
+  await again.getByRole('heading', { name: 'Umelipa. Karibu!' }).waitFor();
+  assert.equal(await code(again), (await server.status(id)).voucher_code);
+  await again.context().close();
+});
+
+for (const javaScriptEnabled of [true, false]) {
+  const how = javaScriptEnabled ? 'with scripts' : 'without scripts';
+
+  test(`a guest without money is told so and tries again, ${how}`, async () => {
+    const page = await guest(browser, server, { javaScriptEnabled });
+    const refused = await order(page, { phone: freshPhone() });
+
+    await server.decide(refused, { decision: 'decline', word: 'INSUFFICIENT_BALANCE' });
+    await page.getByRole('heading', { name: 'Malipo hayakukamilika' }).waitFor();
+    assert.match(await page.locator('.lead').innerText(), /Salio halitoshi/);
+
+    await page.getByRole('button', { name: 'Jaribu tena' }).click();
+    await page.waitForURL((url) => !url.pathname.includes(refused));
+    const id = orderId(page);
+    await server.decide(id, { decision: 'approve' });
+
+    await page.getByRole('heading', { name: 'Umelipa. Karibu!' }).waitFor();
+    assert.equal(await code(page), (await server.status(id)).voucher_code);
+    assertClean(page);
+    await page.context().close();
+  });
+}
+
+test('two presses and a reload make one order', async () => {
+  const page = await guest(browser, server);
+  const phone = freshPhone();
+  const before = (await server.payments()).length;
+  await page.goto(server.url('/'));
+  await page.getByText('Siku moja', { exact: true }).click();
+  await page.locator('#phone').fill(phone);
+
+  await page.locator('button.go').dblclick();
+  await page.waitForURL(/\/order\//);
+  const id = orderId(page);
+  await page.reload();
+  await page.goBack();
+  await page.locator('#phone').fill(phone);
+  await page.getByText('Siku moja', { exact: true }).click();
+
+  // Whatever the browser has kept of the form, the phone that rings is not rung again.
+  await page.locator('button.go').click();
+  await page.locator('h1').waitFor();
+
+  const made = (await server.payments()).slice(0, -before || undefined);
+  assert.deepEqual(made.map((payment) => payment.order_id), [id]);
+  await page.context().close();
+});
+
+test('the same form sent twice at the same moment makes one order', async () => {
+  const page = await guest(browser, server, { javaScriptEnabled: false });
+  await page.goto(server.url('/'));
+  const key = await page.locator('[name=key]').getAttribute('value');
+  const body = new URLSearchParams({ key, package: 'daily:2000', phone: freshPhone() });
+  const send = () => fetch(server.url('/buy'), { method: 'POST', body, redirect: 'manual' });
+
+  const answers = await Promise.all([send(), send(), send()]);
+
+  const places = new Set(answers.map((answer) => answer.headers.get('location')));
+  assert.deepEqual(answers.map((answer) => answer.status), [303, 303, 303]);
+  assert.equal(places.size, 1);
+  await page.context().close();
+});

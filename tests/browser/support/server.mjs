@@ -1,0 +1,113 @@
+// A real `malipo` on a free port, with a temporary SQLite of its own.
+
+import { spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('../../..', import.meta.url));
+const binary = process.env.MALIPO_BIN ??
+  path.join(process.env.CARGO_TARGET_DIR ?? path.join(root, 'target'), 'debug', 'malipo');
+
+/** What every test starts from: the subscriber decides by hand, limits out of the way. */
+const usual = {
+  server: { bind: '127.0.0.1:0' },
+  portal: { support_phone: '0712 000 111', brand: 'Pwani Wi-Fi' },
+  sandbox: { approve_after_ms: '0' },
+  limits: { prompts_per_phone: '1000', unpaid_per_phone_day: '1000' },
+  operator: { token: 'operator-token-of-the-tests' },
+  log: { filter: process.env.MALIPO_TEST_LOG ?? 'off' },
+};
+
+export class Server {
+  /** Starts, and waits until it says where it serves. */
+  static async start(changes = {}) {
+    if (!existsSync(binary)) {
+      throw new Error(`${binary} is missing: run cargo build, or scripts/test`);
+    }
+    const folder = await mkdtemp(path.join(tmpdir(), 'malipo-browser-'));
+    const server = new Server();
+    server.folder = folder;
+    server.changes = changes;
+    await server.run();
+    return server;
+  }
+
+  async run() {
+    const sections = { ...usual, database: { url: `sqlite://${this.folder}/books.db?mode=rwc` } };
+    for (const [section, keys] of Object.entries(this.changes)) {
+      sections[section] = { ...sections[section], ...keys };
+    }
+    if (this.base) { sections.server = { ...sections.server, bind: new URL(this.base).host }; }
+    const env = { PATH: process.env.PATH };
+    for (const [section, keys] of Object.entries(sections)) {
+      for (const [key, value] of Object.entries(keys)) {
+        env[`MALIPO__${section}__${key}`.toUpperCase()] = String(value);
+      }
+    }
+    this.process = spawn(binary, ['serve'], { cwd: this.folder, env });
+    this.ended = new Promise((resolve) => this.process.on('exit', resolve));
+    let output = '';
+    this.process.stderr.on('data', (data) => {
+      output += data;
+      if (process.env.MALIPO_TEST_LOG) { process.stderr.write(data); }
+    });
+    this.base = await new Promise((resolve, reject) => {
+      this.process.stdout.on('data', (data) => {
+        output += data;
+        const served = /serves at (http:\/\/[^ ]+)/.exec(output);
+        if (served) { resolve(served[1]); }
+      });
+      this.ended.then((code) => reject(new Error(`malipo ended with ${code}: ${output}`)));
+    });
+  }
+
+  /** Ends the process, at once or in order; the books stay. */
+  async halt(signal = 'SIGKILL') {
+    this.process.kill(signal);
+    await this.ended;
+  }
+
+  /** Ends the process and takes everything away. */
+  async stop() {
+    await this.halt();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+
+  url(page) { return this.base + page; }
+
+  async json(page, options) {
+    const answer = await fetch(this.url(page), options);
+    if (!answer.ok) { throw new Error(`${page}: ${answer.status} ${await answer.text()}`); }
+    return answer.json();
+  }
+
+  post(page, body) {
+    const headers = { 'content-type': 'application/json' };
+    return this.json(page, { method: 'POST', headers, body: JSON.stringify(body) });
+  }
+
+  /** The payments that the simulated ZenoPay knows, newest first. */
+  async payments() { return (await this.json('/sandbox/payments')).payments; }
+
+  /** The simulated subscriber of an order decides now. */
+  decide(order, changes) { return this.post(`/sandbox/payments/${order}/decide`, changes); }
+
+  /** An order through the API, with its id. */
+  async buy(changes = {}) {
+    const wish = { packageId: 'daily', phoneNumber: freshPhone(), ...changes };
+    return (await this.post('/api/v1/customer-portal/payment', wish)).order_id;
+  }
+
+  status(order) { return this.json(`/api/v1/customer-portal/payment/status/${order}`); }
+}
+
+let phones = 100_000;
+
+/** A phone that nobody else has. */
+export function freshPhone() {
+  phones += 1;
+  return `0712${phones}`;
+}

@@ -1,0 +1,81 @@
+// Every page that a guest can meet, and how to get there. Each answers with the page's response.
+
+import assert from 'node:assert/strict';
+
+import { Server, freshPhone } from './server.mjs';
+
+const visit = (page, server, path) => page.goto(server.url(path));
+
+/** Sends the shop's form with these fields, whatever the browser would say about them. */
+async function submit(page, server, { name = /Siku moja|One day/, phone }) {
+  await visit(page, server, '/');
+  await page.evaluate(() => { document.querySelector('form').noValidate = true; });
+  if (name) { await page.getByText(name).first().click(); }
+  await page.locator('#phone').fill(phone);
+  const answered = page.waitForResponse((answer) => answer.request().isNavigationRequest() &&
+    answer.status() !== 303);
+  await page.locator('button.go').click();
+  return answered;
+}
+
+/** An order whose simulated subscriber has decided, shown when its title says so. */
+async function decided(page, server, changes, tone) {
+  const id = await server.buy();
+  await server.decide(id, changes);
+  const answer = await visit(page, server, `/order/${id}`);
+  await page.locator(`main.${tone}`).waitFor();
+  // The webhook may have come between the page and now.
+  return (await answer.text()).includes(`order ${tone}`) ? answer : page.reload();
+}
+
+export const states = {
+  'the shop': (page, server) => visit(page, server, '/'),
+  'the shop, when the number is wrong': (page, server) => submit(page, server, { phone: '12345' }),
+  'the shop, when nothing was chosen': (page, server) =>
+    submit(page, server, { name: null, phone: freshPhone() }),
+  'the shop, when the phone has a prompt': async (page, server) => {
+    const phone = freshPhone();
+    await server.buy({ phoneNumber: phone });
+    return submit(page, server, { phone });
+  },
+  'the shop, when the router refused': (page, server) =>
+    visit(page, server, '/?error=no+more+sessions+are+allowed'),
+  'the waiting page': async (page, server) => visit(page, server, `/order/${await server.buy()}`),
+  'the code': (page, server) => decided(page, server, { decision: 'approve' }, 'good'),
+  'a failed payment': (page, server) =>
+    decided(page, server, { decision: 'decline', word: 'INVALID_PIN' }, 'bad'),
+  'a cancelled payment': (page, server) => decided(page, server, { decision: 'cancel' }, 'bad'),
+  'a held payment': async (page, server) => {
+    const id = await server.buy();
+    await server.decide(id, { decision: 'approve', amount: 500, tell_amount: true });
+    for (;;) {
+      if ((await server.status(id)).payment_status === 'HELD') { break; }
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    return visit(page, server, `/order/${id}`);
+  },
+  'a refused push': async (page, server) => {
+    await server.post('/sandbox/behaviour', { push: 'refuse' });
+    const answer = await submit(page, server, { phone: freshPhone() });
+    await server.post('/sandbox/behaviour', {});
+    assert.equal(await page.locator('main.bad').count(), 1);
+    return answer;
+  },
+  'an order that nobody knows': (page, server) =>
+    visit(page, server, '/order/00000000-0000-4000-8000-000000000000'),
+  'a page that is not there': (page, server) => visit(page, server, '/kuponi'),
+  "the sandbox's phone": async (page, server) => {
+    await server.decide(await server.buy(), { decision: 'approve' });
+    await server.buy();
+    return visit(page, server, '/sandbox');
+  },
+};
+
+/** A server on which unpaid orders are soon too late, and their page. */
+export async function expired(page) {
+  const server = await Server.start({ orders: { expire_after_secs: 1 } });
+  const id = await server.buy();
+  await server.json(`/api/v1/customer-portal/payment/status/${id}?wait=50&since=1`);
+  page.server = server;
+  return { server, answer: await visit(page, server, `/order/${id}`) };
+}

@@ -1,0 +1,119 @@
+// Slow phones, lost networks, restarts, and orders that take their time.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+
+import { assertClean, code, guest, launch, order } from './support/browser.mjs';
+import { Server, freshPhone } from './support/server.mjs';
+import { expired } from './support/states.mjs';
+
+let browser;
+
+before(async () => { browser = await launch(); });
+after(async () => { await browser?.close(); });
+
+/** A server for one test. */
+async function withServer(changes, work) {
+  const server = await Server.start(changes);
+  try {
+    return await work(server);
+  } finally {
+    await server.stop();
+  }
+}
+
+test('a guest on a low-end phone and a slow radio link buys', () => withServer({}, async (server) => {
+  const page = await guest(browser, server);
+  const devtools = await page.context().newCDPSession(page);
+  await devtools.send('Emulation.setCPUThrottlingRate', { rate: 6 });
+  await devtools.send('Network.enable');
+  // Slow 3G, as Chromium's own tools have it.
+  await devtools.send('Network.emulateNetworkConditions', {
+    offline: false, latency: 400, downloadThroughput: 50_000, uploadThroughput: 50_000,
+  });
+
+  const id = await order(page, { phone: freshPhone() });
+  await server.decide(id, { decision: 'approve' });
+
+  await page.getByRole('heading', { name: 'Umelipa. Karibu!' }).waitFor();
+  assert.equal(await code(page), (await server.status(id)).voucher_code);
+  assertClean(page);
+  await page.context().close();
+}));
+
+test('a guest whose network goes and comes back still gets the code', () => withServer({}, async (server) => {
+  const page = await guest(browser, server);
+  const id = await order(page, { phone: freshPhone() });
+  await page.context().setOffline(true);
+  // What is on its way is cut as well, as it is on a phone.
+  await page.evaluate(() => window.dispatchEvent(new Event('online')));
+  await server.decide(id, { decision: 'approve' });
+  await page.context().setOffline(false);
+
+  await page.getByRole('heading', { name: 'Umelipa. Karibu!' }).waitFor();
+
+  assert.equal(await code(page), (await server.status(id)).voucher_code);
+  await page.context().close();
+}));
+
+test('a waiting guest is told when the server is away, and outlives its restart', () => withServer({}, async (server) => {
+  const page = await guest(browser, server);
+  const id = await order(page, { phone: freshPhone() });
+
+  await server.halt();
+  await page.locator('body.offline').waitFor();
+  assert.match(await page.locator('.waiting').innerText(), /Mtandao umekatika/);
+  await server.run();
+  await server.decide(id, { decision: 'approve' });
+
+  await page.getByRole('heading', { name: 'Umelipa. Karibu!' }).waitFor();
+  assert.equal(await code(page), (await server.status(id)).voucher_code);
+  await page.context().close();
+}));
+
+test('an order that was not paid in time says so, and late money still brings the code', async () => {
+  const page = await guest(browser, { base: '' });
+  const { server } = await expired(page);
+  try {
+    assert.equal(await page.locator('h1').innerText(), 'Muda wa kulipa umeisha');
+    const id = /order\/([0-9a-f-]+)/.exec(page.url())[1];
+
+    await server.decide(id, { decision: 'approve' });
+
+    await page.getByRole('heading', { name: 'Umelipa. Karibu!' }).waitFor();
+    assertClean(page);
+  } finally {
+    await page.context().close();
+    await server.stop();
+  }
+});
+
+test('a guest who saw no prompt can have it sent again, once it must be over', () =>
+  withServer({ portal: { resume_secs: 1, wait_max_secs: 2 } }, async (server) => {
+    const page = await guest(browser, server);
+    const first = await order(page, { phone: freshPhone() });
+
+    await page.getByRole('button', { name: 'Tuma ombi tena' }).click();
+    await page.waitForURL((url) => !url.pathname.includes(first));
+
+    assert.equal((await server.payments()).length, 2);
+    assertClean(page);
+    await page.context().close();
+  }));
+
+test('a guest who tries too often is told when to come back', () =>
+  withServer({ limits: { prompts_per_phone: 1 }, portal: { resume_secs: 1 } }, async (server) => {
+    const page = await guest(browser, server);
+    const phone = freshPhone();
+    const id = await order(page, { phone });
+    await server.decide(id, { decision: 'decline' });
+    await page.getByRole('heading', { name: 'Malipo hayakukamilika' }).waitFor();
+
+    await page.getByRole('button', { name: 'Jaribu tena' }).click();
+
+    await page.getByRole('heading', { name: 'Umejaribu mara nyingi' }).waitFor();
+    assert.match(await page.getByRole('alert').innerText(), /baada ya dakika/);
+    assert.equal(await page.locator('#phone').inputValue(), '', 'a link does not tell the number');
+    assertClean(page, { allowed: ['429'] });
+    await page.context().close();
+  }));
