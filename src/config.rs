@@ -14,6 +14,7 @@ use url::Url;
 use crate::domain::secret::Secret;
 
 mod check;
+mod check_sms;
 mod defaults;
 mod load;
 
@@ -249,6 +250,25 @@ pub enum SmsProvider {
 pub struct SmsConfig {
     /// Who carries the SMS.
     pub provider: SmsProvider,
+    /// The name that the handset shows, at most 11 characters.
+    pub sender_id: Option<String>,
+    /// NextSMS and Africa's Talking: the account.
+    pub username: Option<String>,
+    /// NextSMS.
+    #[serde(deserialize_with = "load::optional_secret")]
+    pub password: Option<Secret>,
+    /// Beem, Africa's Talking and ZenoPay SMS.
+    #[serde(deserialize_with = "load::optional_secret")]
+    pub api_key: Option<Secret>,
+    /// Beem.
+    #[serde(deserialize_with = "load::optional_secret")]
+    pub secret_key: Option<Secret>,
+    /// Where the provider is; unset is where it says itself.
+    pub base_url: Option<Url>,
+    /// How long the provider may take, in milliseconds.
+    pub timeout_ms: u64,
+    /// After so many failed attempts a message is given up.
+    pub attempts_max: u32,
 }
 
 /// `[radius]`
@@ -298,6 +318,13 @@ impl ZenopayConfig {
     /// How long a push may take.
     pub fn create_timeout(&self) -> Duration {
         Duration::from_millis(self.create_timeout_ms)
+    }
+}
+
+impl SmsConfig {
+    /// How long the provider may take.
+    pub fn timeout(&self) -> Duration {
+        Duration::from_millis(self.timeout_ms)
     }
 }
 

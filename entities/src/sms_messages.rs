@@ -31,6 +31,15 @@ pub struct Model {
     pub last_error: Option<String>,
     pub created_at: DateTimeUtc,
     pub sent_at: Option<DateTimeUtc>,
+    /// Single messages that it takes, and that the provider charges.
+    pub parts: i32,
+    /// `delivered` or `undelivered`, once the provider has said so.
+    pub receipt: Option<String>,
+    /// The provider's own word for it.
+    pub receipt_detail: Option<String>,
+    pub receipt_at: Option<DateTimeUtc>,
+    /// When the provider is asked for a receipt; None is never. A lease moves it forward.
+    pub receipt_due_at: Option<DateTimeUtc>,
     #[sea_orm(belongs_to, from = "payment_id", to = "id")]
     pub payment: BelongsTo<super::payments::Entity>,
 }

@@ -27,13 +27,13 @@ use crate::http::operators::events::Screens;
 use crate::http::{Api, Clients};
 use crate::metrics::Metrics;
 use crate::reconciler::{self, Reconciler};
-use crate::relay::Relay;
 use crate::relay::disconnects::Disconnects;
 use crate::relay::proofs::Proofs;
 use crate::relay::sweep::Sweep;
+use crate::relay::{self, Relay};
 use crate::retention::Retention;
 use crate::sandbox::{Sandbox, SandboxError};
-use crate::sms::Carrier;
+use crate::sms::{self, CarrierError};
 use crate::store::{Overview, Store};
 use crate::timekeeper::Timekeeper;
 use crate::web::Shop;
@@ -119,16 +119,13 @@ impl Machinery {
             orders: orders.clone(),
             status: status.clone(),
             asks_per_sec: config.zenopay.asks_per_sec,
-            timekeeper,
+            timekeeper: timekeeper.clone(),
             metrics: metrics.clone(),
         });
+        let relay = relay(config, &store, timekeeper, &metrics)?;
         Ok(Self {
             reconciler,
-            relay: Relay::new(
-                store.clone(),
-                Carrier::new(config.sms.provider, config.zenopay.mode),
-                metrics.clone(),
-            ),
+            relay,
             retention: Retention::new(store.clone(), &config.retention),
             orders,
             sandbox,
@@ -247,6 +244,22 @@ fn proofs(config: &Config, store: &Store) -> Option<Proofs> {
     let (server, secret) = (radius.server?, radius.secret.clone()?);
     let per_min = radius.proofs_per_min;
     (per_min > 0).then(|| Proofs::new(store.clone(), server, secret, per_min))
+}
+
+fn relay(
+    config: &Config,
+    store: &Store,
+    timekeeper: Timekeeper,
+    metrics: &Arc<Metrics>,
+) -> Result<Relay, CarrierError> {
+    let carrier = sms::carrier(&config.sms, config.zenopay.key(), config.zenopay.mode)?;
+    Ok(Relay::new(relay::Parts {
+        store: store.clone(),
+        carrier,
+        attempts_max: config.sms.attempts_max,
+        timekeeper,
+        metrics: metrics.clone(),
+    }))
 }
 
 fn checkout(

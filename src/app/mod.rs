@@ -18,6 +18,7 @@ use crate::config::{Config, ConfigError, Mode};
 use crate::domain::secret::Secret;
 use crate::reconciler::Reconciler;
 use crate::sandbox::SandboxError;
+use crate::sms::CarrierError;
 use crate::store::{Store, StoreError, fresh_token};
 use crate::zenopay::client::ClientError;
 
@@ -57,6 +58,9 @@ pub enum StartError {
     /// ZenoPay cannot be called with this configuration.
     #[error(transparent)]
     Client(#[from] ClientError),
+    /// No SMS can be sent with this configuration.
+    #[error(transparent)]
+    Carrier(#[from] CarrierError),
     /// The simulated ZenoPay cannot be had.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),

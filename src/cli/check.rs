@@ -9,6 +9,7 @@ use super::Failure;
 use crate::config::{Config, Mode};
 use crate::domain::ids::OrderId;
 use crate::radius::client::{self, Access, RadiusError};
+use crate::sms;
 use crate::store::Store;
 use crate::zenopay::client::Client;
 use crate::zenopay::wire::{StatusAnswer, Why};
@@ -33,6 +34,7 @@ pub(super) async fn check(config: &Config) -> Result<(), Failure> {
     }
     well &= report("zenopay", &zenopay(config).await);
     well &= report("radius", &radius(config).await);
+    well &= report("sms", &carrier(config).await);
     if well { Ok(()) } else { Err(Failure::Check) }
 }
 
@@ -73,6 +75,13 @@ async fn clock(store: &Store) -> Finding {
         "{} ms apart from the database's",
         apart.as_millis()
     ))
+}
+
+/// Sends nothing: asks for the balance where the provider tells it.
+async fn carrier(config: &Config) -> Finding {
+    let carrier = sms::carrier(&config.sms, config.zenopay.key(), config.zenopay.mode)
+        .map_err(|error| error.to_string())?;
+    carrier.check().await
 }
 
 /// Asks about an order that cannot exist: moves no money, and shows whether the key is good.

@@ -103,6 +103,14 @@ impl Default for SmsConfig {
     fn default() -> Self {
         Self {
             provider: SmsProvider::Log,
+            sender_id: None,
+            username: None,
+            password: None,
+            api_key: None,
+            secret_key: None,
+            base_url: None,
+            timeout_ms: 10_000,
+            attempts_max: 10,
         }
     }
 }

@@ -8,6 +8,44 @@ use super::voucher::VoucherCode;
 /// Characters of one GSM-7 message (3GPP TS 23.038); a longer text costs twice.
 pub const ONE_MESSAGE: usize = 160;
 
+/// Characters of each part of a longer GSM-7 text: seven are taken by its header.
+const PART: usize = 153;
+/// The same in UCS-2, which a single character outside the alphabet costs.
+const ONE_UCS2_MESSAGE: usize = 70;
+const UCS2_PART: usize = 67;
+
+/// The alphabet beside letters and digits that take one place (3GPP TS 23.038, 6.2.1).
+const SINGLE: &str = "@\u{a3}$\u{a5}\u{e8}\u{e9}\u{f9}\u{ec}\u{f2}\u{c7}\n\u{d8}\u{f8}\r\u{c5}\u{e5}\
+    \u{394}_\u{3a6}\u{393}\u{39b}\u{3a9}\u{3a0}\u{3a8}\u{3a3}\u{398}\u{39e}\u{c6}\u{e6}\u{df}\u{c9} \
+    !\"#\u{a4}%&'()*+,-./:;<=>?\u{a1}\u{c4}\u{d6}\u{d1}\u{dc}\u{a7}\u{bf}\u{e4}\u{f6}\u{f1}\u{fc}\u{e0}";
+/// Its extension, whose characters take two places (6.2.1.1).
+const DOUBLE: &str = "\u{c}^{}\\[~]|\u{20ac}";
+
+/// How many single messages a text takes, and is charged as.
+pub fn parts(text: &str) -> u32 {
+    let (units, one, part) = match septets(text) {
+        Some(septets) => (septets, ONE_MESSAGE, PART),
+        None => (text.encode_utf16().count(), ONE_UCS2_MESSAGE, UCS2_PART),
+    };
+    let parts = if units <= one {
+        1
+    } else {
+        units.div_ceil(part)
+    };
+    u32::try_from(parts).unwrap_or(u32::MAX)
+}
+
+/// Places that a text takes in GSM-7; `None` if a character is not in the alphabet.
+fn septets(text: &str) -> Option<usize> {
+    text.chars()
+        .map(|c| match c {
+            _ if c.is_ascii_alphanumeric() || SINGLE.contains(c) => Some(1),
+            _ if DOUBLE.contains(c) => Some(2),
+            _ => None,
+        })
+        .sum()
+}
+
 /// The text that brings a voucher: code, package and when it ends, in the shop's time.
 pub fn voucher_text(
     language: Language,
@@ -69,8 +107,41 @@ mod tests {
 
             let text = voucher_text(language, &brand, &code, &package, until, east_africa);
 
-            prop_assert!(text.is_ascii() && text.len() <= ONE_MESSAGE, "{} {text}", text.len());
+            prop_assert!(septets(&text).is_some_and(|it| it <= ONE_MESSAGE), "{text}");
+            prop_assert_eq!(parts(&text), 1);
             prop_assert!(text.contains(code.as_str()));
+        }
+    }
+
+    #[test]
+    fn parts_are_counted_as_they_are_charged() {
+        for (text, expected) in [
+            (String::new(), 1),
+            ("a".repeat(160), 1),
+            ("a".repeat(161), 2),
+            ("a".repeat(306), 2),
+            ("a".repeat(307), 3),
+            // An extension character takes two places.
+            ("a".repeat(158) + "[", 1),
+            ("a".repeat(159) + "[", 2),
+            ("\u{20ac}".repeat(80), 1),
+            ("\u{20ac}".repeat(81), 2),
+            // In the alphabet, though not in ASCII.
+            ("\u{e9}\u{f1}\u{3a9}".repeat(53), 1),
+            // One character outside of it, and 70 are left; this one takes two of them.
+            ("a".repeat(68) + "\u{1f600}", 1),
+            ("a".repeat(69) + "\u{1f600}", 2),
+            ("a".repeat(70) + "`", 2),
+            ("\u{4e2d}".repeat(134), 2),
+            ("\u{4e2d}".repeat(135), 3),
+        ] {
+            assert_eq!(
+                parts(&text),
+                expected,
+                "{} of {:?}",
+                text.chars().count(),
+                text.chars().last()
+            );
         }
     }
 

@@ -1,99 +1,214 @@
 //! Carries outbox messages out: claimed by a lease, sent with no transaction open, then
 //! acknowledged. At least once, with a reference that stays the same.
+//!
+//! A message that fails is tried again after a pause that grows and is never quite the same,
+//! so that a crowd of them does not come back together; after `sms.attempts_max` attempts it
+//! is dead and waits for an operator. A provider that takes nothing is not hammered: the
+//! circuit opens, and while it is open no message uses up its attempts but the probes.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use futures_util::future::join_all;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
-use tracing::warn;
+use tracing::{error, info, warn};
 
+use crate::domain::circuit::{Circuit, Flow, Turn};
 use crate::metrics::Metrics;
-use crate::sms::Carrier;
-use crate::store::{QueuedSms, Store, StoreError};
+use crate::sms::{Carrier, Message, SmsError, Taken};
+use crate::store::{QueuedSms, SentSms, Store, StoreError};
+use crate::timekeeper::Timekeeper;
 
 pub mod disconnects;
 pub mod proofs;
+mod receipts;
 pub mod sweep;
 
 /// How often the outbox is looked at.
 const TICK: Duration = Duration::from_millis(500);
-/// How long a claimed message is ours; longer than any provider takes.
+/// How long a claimed message is ours; twice as long as any provider may take.
 const LEASE: TimeDelta = TimeDelta::seconds(120);
-/// Messages a round.
-const BATCH: u64 = 32;
-/// After so many attempts a person must look.
-const ATTEMPTS: i32 = 10;
+/// Messages under way at once. No more are claimed than can be sent, so that no lease ends
+/// while its message waits behind others.
+const AT_ONCE: u64 = 8;
 /// The first pause after a failure; it doubles up to `LONGEST_PAUSE`.
 const FIRST_PAUSE: TimeDelta = TimeDelta::seconds(10);
 const LONGEST_PAUSE: TimeDelta = TimeDelta::hours(1);
+/// Failures in a row after which the provider is taken to be down, and the pauses then.
+const PATIENCE: u32 = 5;
+const FIRST_REST: Duration = Duration::from_secs(10);
+const LONGEST_REST: Duration = Duration::from_secs(300);
 
-/// The loop.
+/// What a relay needs.
+pub struct Parts {
+    /// The books.
+    pub store: Store,
+    /// Who carries SMS.
+    pub carrier: Carrier,
+    /// After so many attempts a person must look.
+    pub attempts_max: u32,
+    /// By which pauses are measured.
+    pub timekeeper: Timekeeper,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+}
+
+/// The loops. Cheap to clone.
 #[derive(Clone)]
 pub struct Relay {
-    store: Store,
-    carrier: Carrier,
-    metrics: Arc<Metrics>,
+    parts: Arc<Parts>,
+    circuit: Arc<Mutex<Circuit>>,
 }
 
 impl Relay {
-    /// Carries by `carrier`.
-    pub fn new(store: Store, carrier: Carrier, metrics: Arc<Metrics>) -> Self {
+    /// Puts the parts together.
+    pub fn new(parts: Parts) -> Self {
+        let circuit = Circuit::new(PATIENCE, FIRST_REST, LONGEST_REST);
         Self {
-            store,
-            carrier,
-            metrics,
+            parts: Arc::new(parts),
+            circuit: Arc::new(Mutex::new(circuit)),
         }
     }
 
-    /// Goes on until stopped; a message that is being sent is finished first.
+    /// Goes on until stopped; messages that are being sent are finished first.
     pub async fn run(self, stop: CancellationToken) {
-        while stop.run_until_cancelled(sleep(TICK)).await.is_some() {
-            if let Err(error) = self.run_once().await {
-                warn!(%error, "relay: the outbox cannot be read; trying again");
-                sleep(TICK).await;
-            }
+        tokio::join!(self.send_on_and_on(&stop), self.read_receipts(&stop));
+    }
+
+    async fn send_on_and_on(&self, stop: &CancellationToken) {
+        let mut pause = TICK;
+        while stop.run_until_cancelled(sleep(pause)).await.is_some() {
+            pause = match self.run_once().await {
+                // A full load: there may be more.
+                Ok(sent) if sent as u64 == AT_ONCE => Duration::ZERO,
+                Ok(_) => TICK,
+                Err(error) => {
+                    warn!(%error, "relay: the outbox cannot be read; trying again");
+                    TICK * 2
+                }
+            };
         }
     }
 
-    /// One round; says how many messages were due.
+    /// One round; says how many messages were claimed.
     ///
     /// # Errors
     /// If the outbox cannot be read or written; the lease brings the messages back.
     pub async fn run_once(&self) -> Result<usize, StoreError> {
-        let now = self.store.now().await?;
-        let due = self.store.claim_sms(now, LEASE, BATCH).await?;
-        for sms in &due {
-            self.send(sms).await?;
+        let Parts { store, carrier, .. } = &*self.parts;
+        let flow = self.circuit().flow(self.parts.timekeeper.now());
+        let most = match flow {
+            _ if !carrier.is_ready() => return Ok(0),
+            Flow::Free => AT_ONCE,
+            Flow::Probe => 1,
+            Flow::Stopped => return Ok(0),
+        };
+        let due = store.claim_sms(store.now().await?, LEASE, most).await?;
+        if flow == Flow::Probe && !due.is_empty() {
+            self.circuit().probing(self.parts.timekeeper.now());
         }
+        let ends = join_all(due.iter().map(|sms| self.send(sms))).await;
+        ends.into_iter().collect::<Result<(), StoreError>>()?;
         Ok(due.len())
     }
 
     async fn send(&self, sms: &QueuedSms) -> Result<(), StoreError> {
-        let sent = self
-            .carrier
-            .send(&sms.phone, &sms.text, &sms.reference)
-            .await;
-        let now = self.store.now().await?;
+        let Parts { store, carrier, .. } = &*self.parts;
+        let message = Message {
+            phone: &sms.phone,
+            text: &sms.text,
+            reference: &sms.reference,
+        };
+        let sent = carrier.send(message).await;
+        self.learn_from(&sent);
+        let now = store.now().await?;
         match sent {
-            Ok(()) => {
-                self.metrics.sms_sent.inc();
-                self.store.sms_sent(sms, self.carrier.name(), now).await
+            Ok(taken) => {
+                self.parts.metrics.sms_sent.inc();
+                store.sms_sent(sms, self.acknowledgement(taken, now)).await
             }
             Err(error) => {
-                self.metrics.sms_failed.inc();
-                warn!(sms = sms.id, %error, "relay: an SMS was not taken");
-                let again_at = (sms.attempts + 1 < ATTEMPTS).then(|| now + pause(sms.attempts));
-                self.store
-                    .sms_failed(sms, error.to_string(), again_at)
-                    .await
+                self.parts.metrics.sms_failed.inc();
+                let attempts = u32::try_from(sms.attempts).unwrap_or(0) + 1;
+                let gives_up = match error {
+                    SmsError::Never(_) => true,
+                    SmsError::Later(_) => attempts >= self.parts.attempts_max,
+                };
+                if gives_up {
+                    error!(sms = sms.id, %error, "relay: an SMS is given up");
+                } else {
+                    warn!(sms = sms.id, %error, "relay: an SMS was not taken");
+                }
+                let again_at = (!gives_up).then(|| now + pause(attempts, rand::random()));
+                store.sms_failed(sms, error.to_string(), again_at).await
             }
         }
     }
+
+    fn acknowledgement(&self, taken: Taken, at: chrono::DateTime<chrono::Utc>) -> SentSms {
+        let is_told = self.parts.carrier.gives_receipts() && taken.message_id.is_some();
+        SentSms {
+            provider: self.parts.carrier.name(),
+            message_id: taken.message_id,
+            parts: taken.parts.and_then(|parts| i32::try_from(parts).ok()),
+            receipt_due_at: is_told.then(|| at + receipts::FIRST_LOOK),
+            at,
+        }
+    }
+
+    /// Whether the provider is there: a refusal of one phone shows that it is.
+    fn learn_from(&self, sent: &Result<Taken, SmsError>) {
+        let mut circuit = self.circuit();
+        let turn = match sent {
+            Ok(_) | Err(SmsError::Never(_)) => circuit.succeeded(),
+            Err(SmsError::Later(_)) => circuit.failed(self.parts.timekeeper.now()),
+        };
+        self.parts.metrics.sms_circuit.set(circuit.is_open().into());
+        drop(circuit);
+        match turn {
+            None => {}
+            Some(Turn::Opened { pause }) => error!(
+                pause_secs = pause.as_secs(),
+                "the SMS provider takes nothing; the relay pauses"
+            ),
+            Some(Turn::Closed) => info!("the SMS provider takes messages again"),
+        }
+    }
+
+    fn circuit(&self) -> MutexGuard<'_, Circuit> {
+        self.circuit.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-fn pause(attempts_before: i32) -> TimeDelta {
-    let doublings = u32::try_from(attempts_before).unwrap_or(0).min(16);
-    (FIRST_PAUSE * 2_i32.pow(doublings)).min(LONGEST_PAUSE)
+/// The pause after so many attempts: twice as long each time, and by dice (0 to 1) between
+/// half of that and the whole.
+fn pause(attempts: u32, dice: f64) -> TimeDelta {
+    let doublings = attempts.saturating_sub(1).min(16);
+    let whole = (FIRST_PAUSE * 2_i32.pow(doublings)).min(LONGEST_PAUSE);
+    let millis = whole.num_milliseconds() as f64 * (0.5 + dice / 2.0);
+    TimeDelta::milliseconds(millis as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_an_hour_and_differ() {
+        for (attempts, whole) in [
+            (1, 10),
+            (2, 20),
+            (5, 160),
+            (9, 2_560),
+            (10, 3_600),
+            (99, 3_600),
+        ] {
+            let whole = TimeDelta::seconds(whole);
+            assert_eq!(pause(attempts, 0.0), whole / 2, "{attempts}");
+            assert_eq!(pause(attempts, 1.0), whole, "{attempts}");
+            assert!(pause(attempts, 0.25) < pause(attempts, 0.75));
+        }
+    }
 }

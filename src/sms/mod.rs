@@ -1,66 +1,130 @@
 //! Carrying an SMS to whoever delivers it. The relay decides when; this is only how.
+//!
+//! Nouns: a [`Provider`] takes messages; what it has [`Taken`] is not yet delivered; a
+//! [`Receipt`] is its report of what became of one, where it gives any. One file a provider,
+//! each to the letter of its documentation.
+//!
+//! The rule that must not be broken: no error holds a phone, a text, a key or anything else
+//! that was sent, because errors are stored, logged and shown.
 
-use tracing::info;
+use std::sync::Arc;
 
-use crate::config::{Mode, SmsProvider};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+
+use crate::config::{Mode, SmsConfig, SmsProvider};
 use crate::domain::phone::Phone;
+use crate::domain::secret::Secret;
+
+mod africastalking;
+mod beem;
+mod http;
+mod log;
+mod nextsms;
+mod zenopay;
+
+#[cfg(test)]
+mod fake;
+
+/// Who carries, as configured. Cheap to clone.
+pub type Carrier = Arc<dyn Provider>;
+
+/// One message. `Debug` is not derived: the text holds the voucher code.
+#[derive(Clone, Copy)]
+pub struct Message<'a> {
+    /// To whom.
+    pub phone: &'a Phone,
+    /// What.
+    pub text: &'a str,
+    /// The same at every attempt, where the provider has a place for it.
+    pub reference: &'a str,
+}
+
+/// What the provider said when it took a message.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Taken {
+    /// Its name for the message, to ask about it later.
+    pub message_id: Option<String>,
+    /// How many parts it counts and charges.
+    pub parts: Option<u32>,
+}
+
+/// What became of a message that was taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Receipt {
+    /// On the handset.
+    Delivered,
+    /// It will not arrive, in the provider's word.
+    Undelivered(String),
+    /// Not known yet.
+    Underway,
+}
 
 /// The provider did not take the message.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SmsError {
-    /// Trying again may help.
+    /// Not this message's fault, as far as we know: later may be better.
     #[error("{0}")]
     Later(String),
+    /// This message will never be taken: a phone that does not exist or wants none.
+    #[error("{0}")]
+    Never(String),
 }
 
-/// Whom the configuration names.
-#[derive(Clone, Copy, Debug)]
-pub struct Carrier {
-    provider: SmsProvider,
+/// Nothing can be sent with this configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum CarrierError {
+    /// A check of the configuration finds these first.
+    #[error("configuration key `{0}` is missing")]
+    Missing(&'static str),
+    /// As on a machine without CA certificates.
+    #[error("the HTTP client for SMS cannot be built")]
+    Build(#[source] reqwest::Error),
+}
+
+/// Somebody who takes messages.
+pub trait Provider: Send + Sync {
+    /// Its name, for the books.
+    fn name(&self) -> &'static str;
+
+    /// Whether messages go anywhere at all; if not they wait in the outbox.
+    fn is_ready(&self) -> bool {
+        true
+    }
+
+    /// Hands one message over. At least once: after a time-out it may have been taken.
+    fn send<'a>(&'a self, message: Message<'a>) -> BoxFuture<'a, Result<Taken, SmsError>>;
+
+    /// Whether [`receipt`](Self::receipt) ever tells anything.
+    fn gives_receipts(&self) -> bool {
+        false
+    }
+
+    /// What became of a message, by the provider's name for it.
+    fn receipt<'a>(&'a self, _message_id: &'a str) -> BoxFuture<'a, Result<Receipt, SmsError>> {
+        async { Ok(Receipt::Underway) }.boxed()
+    }
+
+    /// Looks, without sending anything, whether the provider would take messages: a sentence
+    /// for the doctor, or what is wrong.
+    fn check(&self) -> BoxFuture<'_, Result<String, String>>;
+}
+
+/// Whom the configuration names. `zenopay_key` is for ZenoPay's own SMS, which may have none
+/// of its own.
+///
+/// # Errors
+/// The [`CarrierError`], for what the check of the configuration has let through.
+pub fn carrier(
+    config: &SmsConfig,
+    zenopay_key: Secret,
     mode: Mode,
-}
-
-impl Carrier {
-    /// Carries by `provider`; to the log only in the sandbox.
-    pub fn new(provider: SmsProvider, mode: Mode) -> Self {
-        Self { provider, mode }
-    }
-
-    /// The provider's name, for the books.
-    pub fn name(self) -> &'static str {
-        match self.provider {
-            SmsProvider::Log => "log",
-            SmsProvider::Nextsms => "nextsms",
-            SmsProvider::Beem => "beem",
-            SmsProvider::Africastalking => "africastalking",
-            SmsProvider::Zenopay => "zenopay",
-        }
-    }
-
-    /// Hands one message over. "Taken" is not "delivered".
-    ///
-    /// # Errors
-    /// [`SmsError::Later`] if the provider did not take it.
-    pub async fn send(self, phone: &Phone, text: &str, reference: &str) -> Result<(), SmsError> {
-        match (self.provider, self.mode) {
-            (SmsProvider::Log, Mode::Sandbox) => {
-                // The one place that may write a phone and a code to the log: it stands in
-                // for the handset of the sandbox.
-                info!(to = phone.international(), text, reference, "sms");
-                Ok(())
-            }
-            // Kept in the outbox until somebody is there who carries it.
-            (SmsProvider::Log, Mode::Live) => Err(SmsError::Later(
-                "sms.provider is `log`, which tells no guest".to_owned(),
-            )),
-            // Refused when the configuration is checked.
-            (
-                SmsProvider::Nextsms
-                | SmsProvider::Beem
-                | SmsProvider::Africastalking
-                | SmsProvider::Zenopay,
-                _,
-            ) => Err(SmsError::Later(format!("{} is not built", self.name()))),
-        }
-    }
+) -> Result<Carrier, CarrierError> {
+    Ok(match config.provider {
+        SmsProvider::Log => Arc::new(log::Log::new(mode)),
+        SmsProvider::Nextsms => Arc::new(nextsms::NextSms::new(config)?),
+        SmsProvider::Beem => Arc::new(beem::Beem::new(config)?),
+        SmsProvider::Africastalking => Arc::new(africastalking::AfricasTalking::new(config)?),
+        SmsProvider::Zenopay => Arc::new(zenopay::ZenoPay::new(config, zenopay_key)?),
+    })
 }

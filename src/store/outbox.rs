@@ -1,11 +1,13 @@
 //! Facts to be told outside, written with the sale and carried out after it.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use entities::sms_messages;
+use entities::{payments, sms_messages};
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use uuid::Uuid;
 
 use super::{Store, StoreError};
+use crate::domain::ids::OrderId;
 use crate::domain::phone::Phone;
 
 /// An SMS that is ours to send until the lease ends. `Debug` is not derived: the text holds
@@ -22,6 +24,23 @@ pub struct QueuedSms {
     pub reference: String,
     /// How often it was tried before.
     pub attempts: i32,
+    /// As long as this is its due time nobody has claimed it again or wants it sent again.
+    leased_until: DateTime<Utc>,
+}
+
+/// What is written when a provider has taken a message.
+#[derive(Clone, Debug)]
+pub struct SentSms {
+    /// Who took it.
+    pub provider: &'static str,
+    /// The provider's name for it.
+    pub message_id: Option<String>,
+    /// How many parts the provider counts, if it says so.
+    pub parts: Option<i32>,
+    /// When to ask what became of it, if the provider tells.
+    pub receipt_due_at: Option<DateTime<Utc>>,
+    /// When it was taken.
+    pub at: DateTime<Utc>,
 }
 
 impl Store {
@@ -37,6 +56,7 @@ impl Store {
         most: u64,
     ) -> Result<Vec<QueuedSms>, StoreError> {
         let store = self.clone();
+        let leased_until = now + lease;
         self.run(async move {
             let due = sms_messages::Entity::find()
                 .filter(sms_messages::Column::State.is_in(["queued", "failed"]))
@@ -48,7 +68,7 @@ impl Store {
             let mut claimed = Vec::with_capacity(due.len());
             for row in due {
                 let moved = sms_messages::Entity::update_many()
-                    .col_expr(sms_messages::Column::DueAt, Expr::value(now + lease))
+                    .col_expr(sms_messages::Column::DueAt, Expr::value(leased_until))
                     .filter(sms_messages::Column::Id.eq(row.id))
                     .filter(sms_messages::Column::DueAt.eq(row.due_at))
                     .exec(&store.inner.writer)
@@ -60,6 +80,7 @@ impl Store {
                         text: row.body,
                         reference: row.reference,
                         attempts: row.attempts,
+                        leased_until,
                     });
                 }
             }
@@ -68,25 +89,30 @@ impl Store {
         .await
     }
 
-    /// The provider has taken the message.
+    /// The provider has taken the message. If somebody wanted it sent again meanwhile it
+    /// stays queued.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database cannot be reached; the message is then
     /// sent again when the lease ends.
-    pub async fn sms_sent(
-        &self,
-        sms: &QueuedSms,
-        provider: &'static str,
-        now: DateTime<Utc>,
-    ) -> Result<(), StoreError> {
-        let (store, id, attempts) = (self.clone(), sms.id, sms.attempts + 1);
+    pub async fn sms_sent(&self, sms: &QueuedSms, sent: SentSms) -> Result<(), StoreError> {
+        use sms_messages::Column;
+        let (store, id, leased_until) = (self.clone(), sms.id, sms.leased_until);
+        let attempts = sms.attempts + 1;
         self.run(async move {
-            sms_messages::Entity::update_many()
-                .col_expr(sms_messages::Column::State, Expr::value("sent"))
-                .col_expr(sms_messages::Column::Attempts, Expr::value(attempts))
-                .col_expr(sms_messages::Column::Provider, Expr::value(provider))
-                .col_expr(sms_messages::Column::SentAt, Expr::value(now))
-                .filter(sms_messages::Column::Id.eq(id))
+            let mut update = sms_messages::Entity::update_many()
+                .col_expr(Column::State, Expr::value("sent"))
+                .col_expr(Column::Attempts, Expr::value(attempts))
+                .col_expr(Column::Provider, Expr::value(sent.provider))
+                .col_expr(Column::ProviderMessageId, Expr::value(sent.message_id))
+                .col_expr(Column::ReceiptDueAt, Expr::value(sent.receipt_due_at))
+                .col_expr(Column::SentAt, Expr::value(sent.at));
+            if let Some(parts) = sent.parts {
+                update = update.col_expr(Column::Parts, Expr::value(parts));
+            }
+            update
+                .filter(Column::Id.eq(id))
+                .filter(Column::DueAt.eq(leased_until))
                 .exec(&store.inner.writer)
                 .await?;
             Ok(())
@@ -94,7 +120,8 @@ impl Store {
         .await
     }
 
-    /// The provider has not taken the message; it is tried again at `again_at`, or never.
+    /// The provider has not taken the message; it is tried again at `again_at`, or is dead
+    /// and waits for an operator.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database cannot be reached.
@@ -104,22 +131,71 @@ impl Store {
         error: String,
         again_at: Option<DateTime<Utc>>,
     ) -> Result<(), StoreError> {
-        let (store, id, attempts) = (self.clone(), sms.id, sms.attempts + 1);
+        use sms_messages::Column;
+        let (store, id, leased_until) = (self.clone(), sms.id, sms.leased_until);
+        let attempts = sms.attempts + 1;
         let state = if again_at.is_some() { "failed" } else { "dead" };
         self.run(async move {
             let mut update = sms_messages::Entity::update_many()
-                .col_expr(sms_messages::Column::State, Expr::value(state))
-                .col_expr(sms_messages::Column::Attempts, Expr::value(attempts))
-                .col_expr(sms_messages::Column::LastError, Expr::value(error));
+                .col_expr(Column::State, Expr::value(state))
+                .col_expr(Column::Attempts, Expr::value(attempts))
+                .col_expr(Column::LastError, Expr::value(error));
             if let Some(at) = again_at {
-                update = update.col_expr(sms_messages::Column::DueAt, Expr::value(at));
+                update = update.col_expr(Column::DueAt, Expr::value(at));
             }
             update
-                .filter(sms_messages::Column::Id.eq(id))
+                .filter(Column::Id.eq(id))
+                .filter(Column::DueAt.eq(leased_until))
                 .exec(&store.inner.writer)
                 .await?;
             Ok(())
         })
         .await
     }
+
+    /// Has a message sent again, whatever became of it before, with the same text and
+    /// reference. Says whose it is; `None` if there is no such message.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be reached.
+    pub async fn resend_sms(&self, id: i64) -> Result<Option<OrderId>, StoreError> {
+        let store = self.clone();
+        self.run(async move {
+            let queued = requeue(&store.inner.writer, id, store.clock().now()).await?;
+            if !queued {
+                return Ok(None);
+            }
+            let order = sms_messages::Entity::find_by_id(id)
+                .left_join(payments::Entity)
+                .select_only()
+                .column(payments::Column::OrderId)
+                .into_tuple::<Uuid>()
+                .one(&store.inner.reader)
+                .await?;
+            Ok(order.map(OrderId))
+        })
+        .await
+    }
+}
+
+/// Puts a message back into the queue; whether there is one.
+pub(super) async fn requeue(
+    db: &impl sea_orm::ConnectionTrait,
+    id: i64,
+    now: DateTime<Utc>,
+) -> Result<bool, StoreError> {
+    use sms_messages::Column;
+    let done = sms_messages::Entity::update_many()
+        .col_expr(Column::State, Expr::value("queued"))
+        .col_expr(Column::Attempts, Expr::value(0))
+        .col_expr(Column::DueAt, Expr::value(now))
+        // What is known of the copy before says nothing about the next one.
+        .col_expr(Column::Receipt, Expr::value(None::<String>))
+        .col_expr(Column::ReceiptDetail, Expr::value(None::<String>))
+        .col_expr(Column::ReceiptAt, Expr::value(None::<DateTime<Utc>>))
+        .col_expr(Column::ReceiptDueAt, Expr::value(None::<DateTime<Utc>>))
+        .filter(Column::Id.eq(id))
+        .exec(db)
+        .await?;
+    Ok(done.rows_affected == 1)
 }

@@ -12,6 +12,7 @@ use crate::domain::money::CURRENCY;
 use crate::domain::payment::Payment;
 use crate::domain::radius_user::{Attribute, RadiusUser};
 use crate::domain::sale::Sale;
+use crate::domain::sms_text;
 
 /// Customer, invoice, voucher, RADIUS user and SMS of a sale.
 pub(super) async fn write(
@@ -194,6 +195,7 @@ async fn queue_sms(txn: &DatabaseTransaction, sale: &Sale) -> Result<(), StoreEr
         attempts: Set(0),
         due_at: Set(sale.invoice.issued_at),
         created_at: Set(sale.invoice.issued_at),
+        parts: Set(i32::try_from(sms_text::parts(&sale.sms.text)).unwrap_or(i32::MAX)),
         ..Default::default()
     };
     sms_messages::Entity::insert(row)

@@ -32,4 +32,5 @@ mod radius;
 mod reconciling;
 mod recovery;
 mod running;
+mod sms;
 mod webhook;

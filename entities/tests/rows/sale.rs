@@ -80,6 +80,11 @@ async fn queue_text(db: &DatabaseConnection, payment_id: i64) -> u64 {
         last_error: Set(None),
         created_at: Set(at(0, 0)),
         sent_at: Set(None),
+        parts: Set(1),
+        receipt: Set(None),
+        receipt_detail: Set(None),
+        receipt_at: Set(None),
+        receipt_due_at: Set(None),
     };
     sms_messages::Entity::insert(text)
         .on_conflict(OnConflict::new().do_nothing().to_owned())

@@ -76,7 +76,7 @@ async fn time_passes(app: &TestApp, time: Duration) {
 }
 
 /// One number of `/metrics`.
-async fn metric(app: &TestApp, name: &str) -> f64 {
+pub async fn metric(app: &TestApp, name: &str) -> f64 {
     let text = app.get(&app.url("/metrics")).await.text;
     let line = text
         .lines()

@@ -1,0 +1,98 @@
+//! Receipts, from providers that are asked for them. "Taken" is not "delivered", and only
+//! what a provider says is written.
+
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use futures_util::future::join_all;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use super::{AT_ONCE, LEASE, Parts, Relay};
+use crate::sms::Receipt;
+use crate::store::{Arrival, AwaitedReceipt, StoreError};
+
+/// After a message was taken; most arrive within seconds.
+pub(super) const FIRST_LOOK: TimeDelta = TimeDelta::seconds(30);
+/// Looks never come closer together than this …
+const SHORTEST: TimeDelta = TimeDelta::seconds(60);
+/// … nor lie further apart than this.
+const LONGEST: TimeDelta = TimeDelta::hours(6);
+/// Networks give up on a message after two days at the latest.
+const GIVE_UP: TimeDelta = TimeDelta::days(2);
+/// How often the books are looked at.
+const TICK: Duration = Duration::from_secs(2);
+
+impl Relay {
+    /// Goes on until stopped; does nothing with a provider that gives no receipts.
+    pub(super) async fn read_receipts(&self, stop: &CancellationToken) {
+        if !self.parts.carrier.gives_receipts() {
+            return;
+        }
+        while stop.run_until_cancelled(sleep(TICK)).await.is_some() {
+            if let Err(error) = self.read_receipts_once().await {
+                warn!(%error, "relay: receipts cannot be read or written; trying again");
+            }
+        }
+    }
+
+    /// One round; says how many messages were asked about.
+    ///
+    /// # Errors
+    /// If the outbox cannot be read or written; the lease brings the messages back.
+    pub async fn read_receipts_once(&self) -> Result<usize, StoreError> {
+        let Parts { store, carrier, .. } = &*self.parts;
+        let now = store.now().await?;
+        let due = store
+            .claim_receipts(carrier.name(), now, LEASE, AT_ONCE)
+            .await?;
+        let ends = join_all(due.iter().map(|awaited| self.read_receipt(awaited))).await;
+        ends.into_iter().collect::<Result<(), StoreError>>()?;
+        Ok(due.len())
+    }
+
+    async fn read_receipt(&self, awaited: &AwaitedReceipt) -> Result<(), StoreError> {
+        let Parts { store, carrier, .. } = &*self.parts;
+        let receipt = carrier.receipt(&awaited.message_id).await;
+        let now = store.now().await?;
+        let arrival = match receipt {
+            Ok(Receipt::Delivered) => Arrival::Delivered,
+            Ok(Receipt::Undelivered(word)) => {
+                warn!(sms = awaited.id, word, "relay: an SMS did not arrive");
+                Arrival::Undelivered(word)
+            }
+            Ok(Receipt::Underway) => Arrival::Unknown(next_look(awaited.sent_at, now)),
+            Err(error) => {
+                warn!(sms = awaited.id, %error, "relay: a receipt could not be had");
+                Arrival::Unknown(next_look(awaited.sent_at, now))
+            }
+        };
+        store.record_receipt(awaited, arrival, now).await
+    }
+}
+
+/// Rarer with the message's age; `None` when nothing is to be expected any more.
+fn next_look(sent_at: DateTime<Utc>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let age = now - sent_at;
+    (age < GIVE_UP).then(|| now + (age / 2).clamp(SHORTEST, LONGEST))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn looks_grow_rarer_and_end_after_two_days() {
+        let sent = DateTime::UNIX_EPOCH;
+        let (mut at, mut looks) = (sent + FIRST_LOOK, 1);
+
+        while let Some(next) = next_look(sent, at) {
+            assert!((SHORTEST..=LONGEST).contains(&(next - at)));
+            (at, looks) = (next, looks + 1);
+        }
+
+        assert!(at - sent >= GIVE_UP);
+        assert!((10..40).contains(&looks), "{looks} looks");
+    }
+}

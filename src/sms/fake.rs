@@ -1,0 +1,197 @@
+//! A gateway of a few lines that speaks raw HTTP/1.1, so that its answers can be as bad as
+//! the real ones.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use super::{Carrier, Message, Receipt, SmsError, Taken, carrier};
+use crate::config::{Mode, SmsConfig, SmsProvider};
+use crate::domain::phone::Phone;
+use crate::domain::secret::Secret;
+
+/// Answers every request in the same way, and remembers them.
+pub(super) struct FakeGateway {
+    url: url::Url,
+    requests: Arc<Mutex<Vec<String>>>,
+}
+
+/// What a gateway does with a request.
+#[derive(Clone)]
+pub(super) enum Does {
+    Answer(u16, String),
+    HangUp,
+    Nothing,
+}
+
+pub(super) fn says(status: u16, body: &str) -> Does {
+    Does::Answer(status, body.to_owned())
+}
+
+impl FakeGateway {
+    pub(super) fn that(does: Does) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let fake = Self {
+            url: format!("http://127.0.0.1:{port}/base/").parse().unwrap(),
+            requests: Arc::default(),
+        };
+        let requests = fake.requests.clone();
+        thread::spawn(move || {
+            let mut kept = Vec::new();
+            for stream in listener.incoming() {
+                let mut reader = BufReader::new(stream.unwrap());
+                let Some(request) = read_request(&mut reader) else {
+                    continue;
+                };
+                requests.lock().unwrap().push(request);
+                match &does {
+                    Does::Answer(status, body) => {
+                        let answer = format!(
+                            "HTTP/1.1 {status} X\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+                            body.len()
+                        );
+                        let _ = reader.get_mut().write_all(answer.as_bytes());
+                    }
+                    Does::HangUp => {}
+                    Does::Nothing => kept.push(reader),
+                }
+            }
+        });
+        fake
+    }
+
+    pub(super) fn url(&self) -> &url::Url {
+        &self.url
+    }
+
+    /// The one request that came, its head in small letters.
+    pub(super) fn request(&self) -> (String, String) {
+        let requests = self.requests.lock().unwrap();
+        assert_eq!(requests.len(), 1, "{requests:?}");
+        let (head, body) = requests[0].split_once("\r\n\r\n").unwrap();
+        (head.to_ascii_lowercase(), body.to_owned())
+    }
+
+    /// A provider that takes this for its gateway.
+    pub(super) fn carrier(&self, provider: SmsProvider) -> Carrier {
+        let config = SmsConfig {
+            provider,
+            sender_id: Some("DUKA".to_owned()),
+            username: Some("duka".to_owned()),
+            password: Some(Secret::new("the-password")),
+            api_key: Some(Secret::new("the-key")),
+            secret_key: Some(Secret::new("the-secret")),
+            base_url: Some(self.url.clone()),
+            timeout_ms: 700,
+            ..SmsConfig::default()
+        };
+        carrier(&config, Secret::new("zenopay-key"), Mode::Live).unwrap()
+    }
+}
+
+const PHONE: &str = "255712345678";
+const TEXT: &str = "Duka: Vocha yako ni K7QMX2PA & karibu.";
+
+/// Sends one message and gives back what came of it; no error may hold anything private.
+pub(super) async fn send(carrier: &Carrier) -> Result<Taken, SmsError> {
+    let phone = Phone::read(PHONE).unwrap();
+    let message = Message {
+        phone: &phone,
+        text: TEXT,
+        reference: "17-voucher",
+    };
+    let sent = carrier.send(message).await;
+    if let Err(error) = &sent {
+        assert_keeps_secrets(&error.to_string());
+    }
+    sent
+}
+
+pub(super) fn assert_keeps_secrets(said: &str) {
+    for private in [
+        PHONE,
+        "712345678",
+        "K7QMX2PA",
+        "the-password",
+        "the-key",
+        "the-secret",
+    ] {
+        assert!(!said.contains(private), "{said}");
+    }
+}
+
+pub(super) async fn sent(provider: SmsProvider, does: Does) -> Result<Taken, SmsError> {
+    send(&FakeGateway::that(does).carrier(provider)).await
+}
+
+pub(super) async fn receipt(
+    provider: SmsProvider,
+    id: &str,
+    does: Does,
+) -> Result<Receipt, SmsError> {
+    let fake = FakeGateway::that(does);
+    fake.carrier(provider).receipt(id).await
+}
+
+pub(super) async fn checked(provider: SmsProvider, does: Does) -> Result<String, String> {
+    let found = FakeGateway::that(does).carrier(provider).check().await;
+    let (Ok(text) | Err(text)) = &found;
+    assert_keeps_secrets(text);
+    found
+}
+
+/// What any gateway may do instead of an answer of its own, and each means "later".
+pub(super) async fn assert_bad_days_mean_later(provider: SmsProvider) {
+    let html = "<html><body>Bad gateway</body></html>";
+    for (case, does, sentence) in [
+        ("500", says(500, "oops"), "answered 500"),
+        ("HTML with 502", says(502, html), "answered 502"),
+        ("429", says(429, ""), "answered 429"),
+        ("HTML with 200", says(200, html), "not readable"),
+        ("garbage", says(200, "\u{1}{{{"), "not readable"),
+        ("empty", says(200, ""), "not readable"),
+        ("an array", says(200, "[]"), "not readable"),
+        ("too much", says(200, &"x".repeat(100_000)), "too large"),
+        (
+            "401 in plain text",
+            says(401, "The supplied authentication is invalid"),
+            "refuses the credentials",
+        ),
+        ("hangs up", Does::HangUp, "hung up"),
+        ("hangs", Does::Nothing, "did not answer in time"),
+    ] {
+        match sent(provider, does).await {
+            Err(SmsError::Later(said)) => assert!(said.contains(sentence), "{case}: {said}"),
+            other => panic!("{case}: {other:?}"),
+        }
+    }
+    let nowhere = {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        format!("http://{}", listener.local_addr().unwrap())
+    };
+    let gone = FakeGateway {
+        url: nowhere.parse().unwrap(),
+        requests: Arc::default(),
+    };
+    match send(&gone.carrier(provider)).await {
+        Err(SmsError::Later(said)) => assert!(said.contains("cannot be reached"), "{said}"),
+        other => panic!("gone: {other:?}"),
+    }
+}
+
+fn read_request(reader: &mut impl BufRead) -> Option<String> {
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        if reader.read_line(&mut head).ok()? == 0 {
+            return None;
+        }
+    }
+    let length = (head.lines())
+        .find_map(|line| line.strip_prefix("content-length: "))
+        .map_or(0, |length| length.parse().unwrap());
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    Some(head + &String::from_utf8(body).unwrap())
+}

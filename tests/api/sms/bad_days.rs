@@ -1,0 +1,319 @@
+//! The provider is slow, broken or says no: the guest gets the code sooner or later, or an
+//! operator sees that not.
+
+use std::time::Duration;
+
+use malipo::config::{Mode, SmsProvider};
+use malipo::domain::secret::Secret;
+
+use super::gateway::{Does, FakeGateway};
+use super::{by_nextsms, column, sell, state};
+use crate::harness::process::Process;
+use crate::harness::{Kind, TestApp, TestDatabase};
+use crate::reconciling::{eventually, metric};
+
+on_both_databases! {
+    the_code_is_sent_once_and_the_provider_s_name_for_it_is_kept,
+    a_message_that_was_not_taken_is_sent_again_with_the_same_reference,
+    a_phone_that_does_not_exist_is_given_up_at_once_and_sent_again_by_an_operator_s_wish,
+    a_message_is_given_up_after_the_attempts_that_are_set,
+    a_provider_that_is_down_is_not_hammered_and_afterwards_everything_arrives,
+    in_live_mode_the_log_tells_nobody_and_messages_wait,
+    a_server_killed_between_send_and_acknowledge_sends_a_copy_with_the_same_reference,
+}
+
+const LONG_AGO: &str = "2020-01-01T00:00:00+00:00";
+
+/// Ends every pause and lease in the outbox.
+async fn make_due(database: &TestDatabase) {
+    let sql = format!("UPDATE sms_messages SET due_at = '{LONG_AGO}' WHERE state <> 'sent'");
+    database.execute(&sql).await;
+}
+
+async fn the_code_is_sent_once_and_the_provider_s_name_for_it_is_kept(kind: Kind) {
+    let gateway = FakeGateway::that(Does::Take);
+    let app = TestApp::start_with(kind, by_nextsms(&gateway)).await;
+
+    let order = sell(&app).await;
+    app.deliver_word(&order, "COMPLETED").await;
+    eventually("it is sent", async || state(&app, &order).await == "sent").await;
+
+    let sent = gateway.sent();
+    assert_eq!(sent.len(), 1);
+    let code = app.status(&order).await["voucher_code"].clone();
+    assert!(
+        sent[0]["text"]
+            .as_str()
+            .unwrap()
+            .contains(code.as_str().unwrap())
+    );
+    assert_eq!(sent[0]["to"], format!("255{}", &order.phone[1..]));
+    assert_eq!(sent[0]["from"], "DUKA");
+    for (name, value) in [
+        ("provider", "nextsms"),
+        ("provider_message_id", "1"),
+        ("parts", "1"),
+        ("attempts", "1"),
+    ] {
+        assert_eq!(
+            column(&app, &order, name).await.as_deref(),
+            Some(value),
+            "{name}"
+        );
+    }
+    assert_eq!(column(&app, &order, "receipt").await, None);
+}
+
+async fn a_message_that_was_not_taken_is_sent_again_with_the_same_reference(kind: Kind) {
+    let html = "<html><body>Bad gateway</body></html>";
+    let gateway = FakeGateway::that(Does::Take);
+    let app = TestApp::start_with(kind, by_nextsms(&gateway)).await;
+
+    for (case, does, error) in [
+        ("500", Does::Answer(500, "oops"), "NextSMS answered 500"),
+        (
+            "HTML",
+            Does::Answer(200, html),
+            "NextSMS gave an answer that is not readable",
+        ),
+        (
+            "a refusal inside",
+            Does::Answer(
+                200,
+                r#"{"success":false,"status":403,"message":"Not Authorized"}"#,
+            ),
+            "NextSMS refuses the credentials",
+        ),
+        ("hangs", Does::Hang, "NextSMS did not answer in time"),
+    ] {
+        gateway.now_does(does);
+        let before = gateway.sent().len();
+        let order = sell(&app).await;
+        eventually(case, async || state(&app, &order).await == "failed").await;
+        assert_eq!(
+            column(&app, &order, "last_error").await.as_deref(),
+            Some(error)
+        );
+        let later = app
+            .database
+            .count("SELECT COUNT(*) FROM sms_messages WHERE due_at > sent_at OR sent_at IS NULL");
+        assert!(later.await >= 1, "{case}");
+
+        gateway.now_does(Does::Take);
+        make_due(&app.database).await;
+        eventually(case, async || state(&app, &order).await == "sent").await;
+
+        let sent = gateway.sent();
+        assert_eq!(sent.len(), before + 2, "{case}");
+        assert_eq!(sent[before], sent[before + 1], "{case}: a copy is a copy");
+        assert_eq!(column(&app, &order, "attempts").await.as_deref(), Some("2"));
+    }
+}
+
+async fn a_phone_that_does_not_exist_is_given_up_at_once_and_sent_again_by_an_operator_s_wish(
+    kind: Kind,
+) {
+    let gateway = FakeGateway::that(Does::Reject("REJECTED_DESTINATION"));
+    let app = TestApp::start_with(kind, by_nextsms(&gateway)).await;
+
+    let order = sell(&app).await;
+    eventually("it is dead", async || state(&app, &order).await == "dead").await;
+
+    let error = column(&app, &order, "last_error").await;
+    assert_eq!(
+        error.as_deref(),
+        Some("NextSMS refused: REJECTED_DESTINATION")
+    );
+    assert_eq!(column(&app, &order, "attempts").await.as_deref(), Some("1"));
+    assert_eq!(gateway.sent().len(), 1);
+    assert_eq!(
+        metric(&app, "malipo_sms_circuit_open").await,
+        0.0,
+        "the provider is there"
+    );
+
+    gateway.now_does(Does::Take);
+    let id: i64 = column(&app, &order, "id").await.unwrap().parse().unwrap();
+    let books = crate::harness::config(&app.database.url).database;
+    let beside = malipo::store::Store::open_beside(&books).await.unwrap();
+    let whose = beside.resend_sms(id).await.unwrap();
+    assert_eq!(whose.map(|order| order.to_string()), Some(order.id.clone()));
+    assert_eq!(beside.resend_sms(id + 1).await.unwrap(), None);
+    eventually("it is sent", async || state(&app, &order).await == "sent").await;
+
+    let sent = gateway.sent();
+    assert_eq!(sent[0], sent[1]);
+}
+
+async fn a_message_is_given_up_after_the_attempts_that_are_set(kind: Kind) {
+    let gateway = FakeGateway::that(Does::Answer(500, ""));
+    let nextsms = by_nextsms(&gateway);
+    let app = TestApp::start_with(kind, |config| {
+        nextsms(config);
+        config.sms.attempts_max = 3;
+    })
+    .await;
+
+    let order = sell(&app).await;
+    for attempts in ["1", "2", "3"] {
+        make_due(&app.database).await;
+        eventually(attempts, async || {
+            column(&app, &order, "attempts").await.as_deref() == Some(attempts)
+        })
+        .await;
+    }
+
+    eventually("it is dead", async || state(&app, &order).await == "dead").await;
+    assert_eq!(gateway.sent().len(), 3);
+    make_due(&app.database).await;
+    let other = sell(&app).await;
+    eventually("the loop goes on", async || {
+        state(&app, &other).await == "failed"
+    })
+    .await;
+    assert_eq!(state(&app, &order).await, "dead");
+    assert_eq!(gateway.sent().len(), 4);
+}
+
+async fn a_provider_that_is_down_is_not_hammered_and_afterwards_everything_arrives(kind: Kind) {
+    let gateway = FakeGateway::that(Does::Answer(503, ""));
+    let app = TestApp::start_with(kind, by_nextsms(&gateway)).await;
+    let is_paused = async || metric(&app, "malipo_sms_circuit_open").await == 1.0;
+
+    let mut orders = Vec::new();
+    for _ in 0..20 {
+        orders.push(sell(&app).await);
+    }
+    eventually("the circuit opens", is_paused).await;
+    let before = gateway.sent().len();
+    // Five failures in a row, and at most a load that was under way.
+    assert!(before <= 5 + 8, "{before} messages until it gave up");
+
+    // An hour in steps of five minutes: a probe each.
+    for _ in 0..12 {
+        let sent = gateway.sent().len();
+        make_due(&app.database).await;
+        app.app
+            .reconciler
+            .timekeeper()
+            .skip(Duration::from_secs(300));
+        eventually("a probe goes out", async || gateway.sent().len() > sent).await;
+    }
+    let probes = gateway.sent().len() - before;
+    assert!(probes <= 12 + 8, "{probes} probes in an hour");
+    let dead = "SELECT COUNT(*) FROM sms_messages WHERE state = 'dead'";
+    assert!(
+        app.database.count(dead).await <= 1,
+        "an outage uses up no attempts but the probes'"
+    );
+
+    gateway.now_does(Does::Take);
+    for order in &orders {
+        if state(&app, order).await == "dead" {
+            continue;
+        }
+        eventually("it is sent", async || {
+            make_due_but_dead(&app.database).await;
+            app.app
+                .reconciler
+                .timekeeper()
+                .skip(Duration::from_secs(60));
+            state(&app, order).await == "sent"
+        })
+        .await;
+    }
+    assert_eq!(metric(&app, "malipo_sms_circuit_open").await, 0.0);
+}
+
+async fn make_due_but_dead(database: &TestDatabase) {
+    let sql = format!("UPDATE sms_messages SET due_at = '{LONG_AGO}' WHERE state = 'failed'");
+    database.execute(&sql).await;
+}
+
+async fn in_live_mode_the_log_tells_nobody_and_messages_wait(kind: Kind) {
+    let app = TestApp::start_with(kind, |config| {
+        config.zenopay.mode = Mode::Live;
+        config.zenopay.api_key = Some(Secret::new(crate::harness::KEY));
+        config.sms.provider = SmsProvider::Log;
+    })
+    .await;
+    let phone = crate::harness::fresh_phone();
+    // Nobody is there to push, so the order is FAILED; late money wins.
+    let wish = serde_json::json!({"packageId": "daily", "phoneNumber": phone});
+    app.pay(&wish).await;
+    let id = app
+        .database
+        .text("SELECT CAST(id AS text) FROM payments")
+        .await;
+    assert_eq!(id.as_deref(), Some("1"));
+    let order_id = order_id(&app).await;
+    app.deliver(crate::harness::body_of(&order_id, "COMPLETED"))
+        .await;
+
+    app.actors_when(|seen| seen["relay"]["queued"] == 1).await;
+    let waits = "SELECT COUNT(*) FROM sms_messages WHERE state = 'queued' AND attempts = 0";
+    assert_eq!(app.database.count(waits).await, 1);
+}
+
+async fn order_id(app: &TestApp) -> String {
+    let sql = match app.database.kind {
+        Kind::Sqlite => "SELECT lower(hex(order_id)) FROM payments",
+        Kind::Postgres => "SELECT CAST(order_id AS text) FROM payments",
+    };
+    let id = app.database.text(sql).await.unwrap();
+    uuid::Uuid::parse_str(&id).unwrap().to_string()
+}
+
+async fn a_server_killed_between_send_and_acknowledge_sends_a_copy_with_the_same_reference(
+    kind: Kind,
+) {
+    let gateway = FakeGateway::that(Does::Hang);
+    let database = TestDatabase::create(kind).await;
+    let url = gateway.url();
+    let settings = [
+        ("MALIPO__SMS__PROVIDER", "nextsms"),
+        ("MALIPO__SMS__SENDER_ID", "DUKA"),
+        ("MALIPO__SMS__USERNAME", "duka"),
+        ("MALIPO__SMS__PASSWORD", "the-password"),
+        ("MALIPO__SMS__BASE_URL", url.as_str()),
+        // Longer than this test.
+        ("MALIPO__SMS__TIMEOUT_MS", "60000"),
+    ];
+    let first = Process::serve(&database.url, &settings);
+    sell_by(&first).await;
+    eventually("the provider has it", async || gateway.sent().len() == 1).await;
+    first.kill();
+    let claimed = "SELECT COUNT(*) FROM sms_messages WHERE state = 'queued' AND attempts = 0";
+    assert_eq!(database.count(claimed).await, 1, "nothing was acknowledged");
+
+    gateway.now_does(Does::Take);
+    let _second = Process::serve(&database.url, &settings);
+    // Two minutes later.
+    make_due(&database).await;
+    database
+        .wait_for_count("SELECT COUNT(*) FROM sms_messages WHERE state = 'sent'", 1)
+        .await;
+
+    let sent = gateway.sent();
+    assert_eq!(sent.len(), 2);
+    assert_eq!(sent[0], sent[1], "phone, text and reference");
+    assert!(!sent[0]["reference"].as_str().unwrap().is_empty());
+}
+
+async fn sell_by(server: &Process) {
+    let http = crate::harness::http_client();
+    let base = format!("{}/api/v1/customer-portal", server.base);
+    let wish = serde_json::json!({"packageId": "daily", "phoneNumber": "0712345678"});
+    let bought = http
+        .post(format!("{base}/payment"))
+        .json(&wish)
+        .send()
+        .await;
+    let bought: serde_json::Value = bought.unwrap().json().await.unwrap();
+    let body = crate::harness::body_of(bought["order_id"].as_str().unwrap(), "COMPLETED");
+    let paid = http
+        .post(format!("{base}/webhook/zenopay"))
+        .header("x-api-key", crate::harness::KEY)
+        .body(body);
+    assert_eq!(paid.send().await.unwrap().status().as_u16(), 200);
+}

@@ -1,0 +1,50 @@
+//! The SMS with the code: at least once, with one reference, never for a sale that is not
+//! there, and by a provider that may behave as badly as they do.
+
+use malipo::config::{Config, SmsProvider};
+use malipo::domain::secret::Secret;
+
+use crate::harness::{TestApp, TestOrder};
+
+mod bad_days;
+mod doctor;
+mod gateway;
+mod receipts;
+mod settings;
+
+use gateway::FakeGateway;
+
+/// NextSMS as a shop sets it, with the gateway in its place.
+fn by_nextsms(gateway: &FakeGateway) -> impl FnOnce(&mut Config) + use<> {
+    let url = gateway.url();
+    move |config| {
+        config.sms.provider = SmsProvider::Nextsms;
+        config.sms.sender_id = Some("DUKA".to_owned());
+        config.sms.username = Some("duka".to_owned());
+        config.sms.password = Some(Secret::new("the-password"));
+        config.sms.base_url = Some(url);
+        config.sms.timeout_ms = 1_000;
+    }
+}
+
+/// A sold order.
+async fn sell(app: &TestApp) -> TestOrder {
+    let order = app.buy().await;
+    let answer = app.deliver_word(&order, "COMPLETED").await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    order
+}
+
+/// A column of the order's message.
+async fn column(app: &TestApp, order: &TestOrder, column: &str) -> Option<String> {
+    let of = app.database.is_order(&order.id);
+    let sql = format!(
+        "SELECT CAST({column} AS text) FROM sms_messages
+         WHERE payment_id = (SELECT id FROM payments WHERE {of})"
+    );
+    app.database.text(&sql).await
+}
+
+async fn state(app: &TestApp, order: &TestOrder) -> String {
+    column(app, order, "state").await.unwrap()
+}
