@@ -1,17 +1,16 @@
 //! A shop of some size: finding one order stays as quick as in a small one.
 //!
 //! `MALIPO_TEST_SALES=20000 scripts/with-postgres cargo nextest run size --no-capture` fills
-//! the books with so many sales and prints how long operators wait while webhooks come in.
+//! the books with so many sales and prints how long operators wait while a drill runs.
 
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
-
 use super::orders::ids;
-use crate::harness::{Kind, TestApp};
+use crate::harness::process::run;
+use crate::harness::{Kind, TOKEN, TestApp};
 
 on_both_databases! {
-    one_order_is_found_among_many_while_webhooks_come_in,
+    one_order_is_found_among_many_while_the_drill_runs,
 }
 
 const LOOKS: usize = 40;
@@ -105,7 +104,7 @@ fn journal(kind: Kind, at: &str) -> String {
     )
 }
 
-async fn one_order_is_found_among_many_while_webhooks_come_in(kind: Kind) {
+async fn one_order_is_found_among_many_while_the_drill_runs(kind: Kind) {
     let app = TestApp::start(kind).await;
     let sales = sales();
     fill(&app, sales).await;
@@ -126,7 +125,8 @@ async fn one_order_is_found_among_many_while_webhooks_come_in(kind: Kind) {
     let same_phone = format!("SELECT COUNT(*) FROM payments WHERE phone = '{phone}'");
     let same_phone = app.database.count(&same_phone).await as usize;
 
-    let (figures, delivered) = tokio::join!(
+    let drilled = (sales / 50).min(300);
+    let (figures, ()) = tokio::join!(
         async {
             let mut figures = Vec::new();
             for (name, path, expected) in [
@@ -153,11 +153,13 @@ async fn one_order_is_found_among_many_while_webhooks_come_in(kind: Kind) {
             }
             figures
         },
-        deliver_meanwhile(&app)
+        drill(&app, drilled)
     );
 
+    assert_numbers_add_up(&app, sales).await;
+
     println!(
-        "{sales} sales on {kind:?}, {delivered} webhooks meanwhile; median and slowest of {LOOKS}"
+        "{sales} sales on {kind:?}, a drill of {drilled} more meanwhile; median and slowest of {LOOKS}"
     );
     for (name, mut took) in figures {
         took.sort();
@@ -187,17 +189,34 @@ async fn looks(app: &TestApp, path: &str, expected: Option<usize>) -> Vec<Durati
     took
 }
 
-/// Sales go on while operators look; how many deliveries were answered.
-async fn deliver_meanwhile(app: &TestApp) -> usize {
-    let mut delivered = 0;
-    for _ in 0..20 {
-        let order = app.buy().await;
-        for word in ["COMPLETED", "COMPLETED", "PENDING"] {
-            let answer = app.deliver_word(&order, word).await;
-            assert_eq!(answer.status, 200, "{}", answer.text);
-            assert_ne!(answer.json()["outcome"], Value::Null);
-            delivered += 1;
+/// The drill goes on while operators look: a crowd buys, and every webhook comes many times.
+async fn drill(app: &TestApp, orders: i64) {
+    let (url, orders) = (app.base.clone(), orders.to_string());
+    let drilled = tokio::task::spawn_blocking(move || {
+        let arguments = [
+            "drill", "--url", &url, "--token", TOKEN, "--orders", &orders,
+        ];
+        run(&[&arguments[..], &["--copies", "4"]].concat(), &[])
+    });
+    let output = drilled.await.unwrap();
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{told}");
+}
+
+/// What this process has counted, and what the journal got of it.
+async fn assert_numbers_add_up(app: &TestApp, filled: i64) {
+    let seen = app.actors_when(|_| true).await;
+    for (outcome, count) in seen["webhooks"].as_object().unwrap() {
+        let sql = format!(
+            "SELECT COUNT(*) FROM webhook_deliveries WHERE outcome = '{outcome}' AND id > {filled}"
+        );
+        let is_journalled = !["unauthenticated", "busy"].contains(&outcome.as_str());
+        if is_journalled {
+            assert_eq!(
+                count.as_i64().unwrap(),
+                app.database.count(&sql).await,
+                "{outcome}"
+            );
         }
     }
-    delivered
 }
