@@ -217,7 +217,7 @@ fn report(word: &str, reference: &str, amount: Option<i64>) -> GatewayReport {
 }
 
 /// An order of 2000 TZS; where money has moved, ZenoPay called it `R1`.
-fn order(status: Status) -> Payment {
+pub(super) fn order(status: Status) -> Payment {
     let is_sold = matches!(status, Status::Completed | Status::Refunded);
     let is_paid = is_sold || status == Status::Held;
     let created_at = DateTime::UNIX_EPOCH;

@@ -13,7 +13,7 @@ use super::payment::{Payment, Status};
 
 mod facts;
 
-pub use facts::{Act, Call, Heard, RadiusRows, Remarked, Session, Story, Text};
+pub use facts::{Act, Call, Disconnect, Heard, RadiusRows, Remarked, Session, Story, Text};
 
 /// One line of the timeline.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +48,7 @@ pub fn tell(story: &Story, sight: Sight, now: DateTime<Utc>) -> Vec<Line> {
     teller.remarks();
     teller.texts();
     teller.sessions();
+    teller.disconnects();
     teller.end(now);
 
     let mut lines = teller.lines;
@@ -246,6 +247,35 @@ impl Teller<'_> {
         }
     }
 
+    fn disconnects(&mut self) {
+        for disconnect in &self.story.disconnects {
+            let router = &disconnect.router;
+            let asked = format!(
+                "router {router} is told to end the session ({})",
+                disconnect.reason
+            );
+            self.line(disconnect.created_at, "disconnect", asked);
+            let result = disconnect.result.as_deref();
+            match (disconnect.sent_at, &disconnect.last_error) {
+                (Some(at), _) => {
+                    let result = result.unwrap_or("no word");
+                    let summary = format!("router {router} has ended the session: {result}");
+                    self.line(at, "disconnect", summary);
+                }
+                (None, Some(error)) => {
+                    let summary = format!(
+                        "router {router} does not end the session: {} after {} attempts, {}",
+                        disconnect.state,
+                        disconnect.attempts,
+                        self.mask.text(error)
+                    );
+                    self.line(disconnect.created_at, "alert", summary);
+                }
+                (None, None) => {}
+            }
+        }
+    }
+
     /// That time ran out is in no row: an expired order, or money that came after it.
     fn end(&mut self, now: DateTime<Utc>) {
         let payment: &Payment = &self.story.payment;
@@ -279,3 +309,6 @@ fn minute(at: DateTime<Utc>) -> String {
 fn megabytes(bytes: i64) -> String {
     format!("{:.1}", bytes as f64 / 1_000_000.0)
 }
+
+#[cfg(test)]
+mod tests;

@@ -61,19 +61,7 @@ impl Store {
     ) -> Result<Page<JournalRow>, StoreError> {
         let store = self.clone();
         self.read(async move {
-            let mut page = without_bodies()
-                .order_by_desc(webhook_deliveries::Column::Id)
-                .limit(search.limit + 1);
-            if let Some(outcome) = search.outcome {
-                page = page.filter(webhook_deliveries::Column::Outcome.eq(outcome.as_str()));
-            }
-            if let Some(order_id) = search.order_id {
-                page = page.filter(webhook_deliveries::Column::OrderId.eq(order_id));
-            }
-            if let Some(before) = search.before {
-                page = page.filter(webhook_deliveries::Column::Id.lt(before));
-            }
-            let found = page
+            let found = page_of(&search)
                 .into_model::<JournalRow>()
                 .all(&store.inner.reader)
                 .await?;
@@ -114,6 +102,23 @@ impl Store {
         })
         .await
     }
+}
+
+/// Both indexes of the journal end in its number, so a page is read in order.
+pub(super) fn page_of(search: &JournalSearch) -> Select<webhook_deliveries::Entity> {
+    let mut page = without_bodies()
+        .order_by_desc(webhook_deliveries::Column::Id)
+        .limit(search.limit + 1);
+    if let Some(outcome) = search.outcome {
+        page = page.filter(webhook_deliveries::Column::Outcome.eq(outcome.as_str()));
+    }
+    if let Some(order_id) = &search.order_id {
+        page = page.filter(webhook_deliveries::Column::OrderId.eq(order_id));
+    }
+    if let Some(before) = search.before {
+        page = page.filter(webhook_deliveries::Column::Id.lt(before));
+    }
+    page
 }
 
 /// A body has up to 64 KiB, and a page of them no reader.

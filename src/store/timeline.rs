@@ -2,8 +2,8 @@
 //! short reads by index, however large the tables are.
 
 use entities::{
-    audit_events, gateway_calls, invoices, order_events, payments, radacct, radcheck, sms_messages,
-    vouchers, webhook_deliveries,
+    audit_events, gateway_calls, invoices, order_events, outbox_messages, payments, radacct,
+    radcheck, sms_messages, vouchers, webhook_deliveries,
 };
 use sea_orm::{
     ColumnTrait, DatabaseConnection, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
@@ -13,7 +13,9 @@ use sea_orm::{
 use super::{Store, StoreError, rows};
 use crate::domain::ids::OrderId;
 use crate::domain::money::Tzs;
-use crate::domain::timeline::{Act, Call, Heard, RadiusRows, Remarked, Session, Story, Text};
+use crate::domain::timeline::{
+    Act, Call, Disconnect, Heard, RadiusRows, Remarked, Session, Story, Text,
+};
 
 /// Rows of each kind at most, the newest: a sender that repeats itself for ever must not make
 /// its order unreadable.
@@ -55,6 +57,7 @@ async fn story(db: &DatabaseConnection, order_id: OrderId) -> Result<Option<Stor
         deliveries: deliveries(db, order_id).await?,
         texts: texts(db, id).await?,
         sessions: Vec::new(),
+        disconnects: disconnects(db, order_id).await?,
         remarks: remarks(db, order_id).await?,
         acts: acts(db, order_id).await?,
         is_cut: false,
@@ -69,6 +72,7 @@ async fn story(db: &DatabaseConnection, order_id: OrderId) -> Result<Option<Stor
         story.remarks.len(),
         story.acts.len(),
         story.sessions.len(),
+        story.disconnects.len(),
     ];
     story.is_cut = lengths.iter().any(|length| *length as u64 >= MOST);
     Ok(Some(story))
@@ -204,4 +208,27 @@ async fn sessions(db: &DatabaseConnection, code: &str) -> Result<Vec<Session>, S
         cause: row.acctterminatecause.unwrap_or_default(),
     });
     Ok(sessions.collect())
+}
+
+async fn disconnects(
+    db: &DatabaseConnection,
+    order_id: OrderId,
+) -> Result<Vec<Disconnect>, StoreError> {
+    let rows = outbox_messages::Entity::find()
+        .filter(outbox_messages::Column::OrderId.eq(order_id.0))
+        .order_by_desc(outbox_messages::Column::Id)
+        .limit(MOST)
+        .all(db)
+        .await?;
+    let disconnects = rows.into_iter().rev().map(|row| Disconnect {
+        router: row.router,
+        reason: row.reason,
+        state: row.state,
+        attempts: row.attempts,
+        result: row.result,
+        last_error: row.last_error,
+        created_at: row.created_at,
+        sent_at: row.sent_at,
+    });
+    Ok(disconnects.collect())
 }

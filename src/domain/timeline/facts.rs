@@ -27,6 +27,8 @@ pub struct Story {
     pub texts: Vec<Text>,
     /// The guest's devices online.
     pub sessions: Vec<Session>,
+    /// Sessions that a router is told to end.
+    pub disconnects: Vec<Disconnect>,
     /// What no other table tells.
     pub remarks: Vec<Remarked>,
     /// What operators did.
@@ -119,6 +121,27 @@ pub struct Session {
     pub up_bytes: i64,
     /// Why it ended, in RADIUS's words.
     pub cause: String,
+}
+
+/// A session that a router is told to end.
+#[derive(Clone)]
+pub struct Disconnect {
+    /// The router's address.
+    pub router: String,
+    /// Why it is to end.
+    pub reason: String,
+    /// Where the message stands.
+    pub state: String,
+    /// How often it was tried.
+    pub attempts: i32,
+    /// What the router said.
+    pub result: Option<String>,
+    /// What last went wrong.
+    pub last_error: Option<String>,
+    /// When it was queued.
+    pub created_at: DateTime<Utc>,
+    /// When the router answered.
+    pub sent_at: Option<DateTime<Utc>>,
 }
 
 /// A remark of a decision.

@@ -4,8 +4,10 @@ use sea_orm::{ConnectionTrait, DbBackend, QueryTrait, Statement};
 
 use super::*;
 use crate::config::DatabaseConfig;
+use crate::domain::outcome::Outcome;
 use crate::domain::phone::Phone;
 use crate::domain::secret::Secret;
+use crate::store::{JournalSearch, journal};
 
 /// Orders in the table: enough that reading them all would be the slower way.
 const ORDERS: i64 = 4_000;
@@ -80,8 +82,16 @@ impl Books {
                 'T' || CAST(i AS text), {at}, {at}
              FROM {numbers}"
         );
+        let body = if is_postgres { "''::bytea" } else { "x''" };
+        let journal = format!(
+            "INSERT INTO webhook_deliveries (order_id, outcome, received_at, processing_ms, body)
+             SELECT 'order-' || CAST(id / 2 AS text),
+                CASE WHEN id % 400 = 0 THEN 'malformed' ELSE 'duplicate' END, created_at, 1.0,
+                {body} FROM payments"
+        );
         let writer = &self.store.inner.writer;
         writer.execute_unprepared(&fill).await.unwrap();
+        writer.execute_unprepared(&journal).await.unwrap();
         writer.execute_unprepared("ANALYZE").await.unwrap();
     }
 
@@ -157,9 +167,35 @@ async fn every_lookup_has_its_index(books: &Books, primary: &str) {
     }
 }
 
+async fn every_page_of_the_journal_has_its_index(books: &Books) {
+    let order_id = Some("order-17".to_owned());
+    let by_order = ["webhook_deliveries_order"];
+    let by_outcome = ["webhook_deliveries_outcome"];
+    let either = [by_order[0], by_outcome[0]];
+    for (order_id, outcome, indexes) in [
+        (order_id.clone(), None, &by_order[..]),
+        (None, Some(Outcome::Malformed), &by_outcome),
+        (order_id, Some(Outcome::Duplicate), &either),
+    ] {
+        for before in [None, Some(ORDERS / 2)] {
+            let search = JournalSearch {
+                outcome,
+                order_id: order_id.clone(),
+                before,
+                limit: 20,
+            };
+            let page = journal::page_of(&search).build(books.store.backend());
+            let plan = books.plan(page).await;
+            let used = indexes.iter().any(|index| plan.contains(index));
+            assert!(used && !plan.contains("Seq Scan"), "{indexes:?}:\n{plan}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn every_lookup_has_its_index_on_sqlite() {
     let books = Books::sqlite().await;
+    every_page_of_the_journal_has_its_index(&books).await;
     // A walk along the table from its end: SQLite calls that SCAN or SEARCH, and no sort.
     every_lookup_has_its_index(&books, "payments").await;
     let newest = OrderSearch {
@@ -172,5 +208,7 @@ async fn every_lookup_has_its_index_on_sqlite() {
 
 #[tokio::test]
 async fn every_lookup_has_its_index_on_postgres() {
-    every_lookup_has_its_index(&Books::postgres().await, "payments_pkey").await;
+    let books = Books::postgres().await;
+    every_page_of_the_journal_has_its_index(&books).await;
+    every_lookup_has_its_index(&books, "payments_pkey").await;
 }

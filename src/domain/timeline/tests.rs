@@ -1,0 +1,297 @@
+//! The whole story of one order, word for word, for both kinds of eyes.
+
+use chrono::TimeDelta;
+
+use super::*;
+use crate::domain::decide_table::order;
+use crate::domain::money::Tzs;
+use crate::domain::personal::Personal;
+
+fn at(millis: i64) -> DateTime<Utc> {
+    DateTime::UNIX_EPOCH + TimeDelta::milliseconds(millis)
+}
+
+const MINUTE: i64 = 60_000;
+
+/// Held, released by an operator, used, refunded: every kind of row once.
+fn full() -> Story {
+    let mut payment = order(Status::Refunded);
+    payment.gateway.payer_msisdn = Some(Personal::new("255744000001"));
+    payment.confirmed_at = Some(at(2_000));
+    payment.processed_at = Some(at(4_000));
+    let voucher = payment.voucher.as_mut().unwrap();
+    voucher.issued_at = at(4_000);
+    voucher.expires_at = Some(at(24 * 60 * MINUTE));
+    voucher.revoked_at = Some(at(90 * MINUTE));
+    let remark = |at_millis, is_alert, summary: &str| Remarked {
+        at: at(at_millis),
+        is_alert,
+        summary: summary.to_owned(),
+    };
+    Story {
+        payment,
+        gateway_confirmed_at: Some(at(70_000)),
+        invoice: Some("INV-1".to_owned()),
+        revoked_reason: Some("refunded".to_owned()),
+        radius: RadiusRows(0),
+        calls: vec![
+            call(true, 10, "accepted", None, Some(200)),
+            call(
+                false,
+                69_990,
+                "COMPLETED",
+                Some("paid by 255744000001"),
+                None,
+            ),
+        ],
+        deliveries: vec![
+            heard(
+                3,
+                2_000,
+                Some("COMPLETED"),
+                Some(Tzs(1_500)),
+                Some("key"),
+                "held",
+            ),
+            heard(4, 5_000, None, None, None, "malformed"),
+        ],
+        texts: vec![text(Some(at(4_500)), None)],
+        disconnects: vec![disconnect(Some(at(90 * MINUTE + 40)))],
+        sessions: vec![session()],
+        remarks: vec![
+            remark(2_001, true, "paid 500 TZS less than the price"),
+            remark(4_001, false, "released: 0712345678 showed AAAAAAAA"),
+        ],
+        acts: vec![Act {
+            at: at(4_000),
+            operator: "asha".to_owned(),
+            action: "release".to_owned(),
+            subject: "order".to_owned(),
+            detail: Some("0712345678 showed AAAAAAAA".to_owned()),
+        }],
+        is_cut: false,
+    }
+}
+
+fn call(
+    is_push: bool,
+    millis: i64,
+    answer: &str,
+    detail: Option<&str>,
+    http_status: Option<i32>,
+) -> Call {
+    Call {
+        is_push,
+        at: at(millis),
+        duration_ms: 43.21,
+        http_status,
+        answer: answer.to_owned(),
+        detail: detail.map(str::to_owned),
+    }
+}
+
+fn heard(
+    id: i64,
+    millis: i64,
+    word: Option<&str>,
+    amount: Option<Tzs>,
+    proof: Option<&str>,
+    outcome: &str,
+) -> Heard {
+    Heard {
+        id,
+        received_at: at(millis),
+        source: Some(if id == 3 { "webhook" } else { "replay" }.to_owned()),
+        word: word.map(str::to_owned),
+        amount,
+        proof: proof.map(str::to_owned),
+        outcome: outcome.to_owned(),
+        processing_ms: 1.25,
+    }
+}
+
+fn text(sent_at: Option<DateTime<Utc>>, last_error: Option<&str>) -> Text {
+    Text {
+        id: 7,
+        kind: "voucher".to_owned(),
+        phone: "255712345678".to_owned(),
+        state: if sent_at.is_some() { "sent" } else { "failed" }.to_owned(),
+        attempts: 2,
+        provider: Some("beem".to_owned()),
+        last_error: last_error.map(str::to_owned),
+        created_at: at(4_000),
+        sent_at,
+    }
+}
+
+fn session() -> Session {
+    Session {
+        device: "AA-BB".to_owned(),
+        router: "10.0.0.1".to_owned(),
+        started_at: Some(at(10 * MINUTE)),
+        stopped_at: Some(at(70 * MINUTE)),
+        secs: 3_600,
+        down_bytes: 250_000_000,
+        up_bytes: 1_540_000,
+        cause: "User-Request".to_owned(),
+    }
+}
+
+fn disconnect(sent_at: Option<DateTime<Utc>>) -> Disconnect {
+    Disconnect {
+        router: "10.0.0.1".to_owned(),
+        reason: "refunded".to_owned(),
+        state: if sent_at.is_some() { "sent" } else { "dead" }.to_owned(),
+        attempts: 5,
+        result: sent_at.map(|_| "acknowledged".to_owned()),
+        last_error: sent_at.is_none().then(|| "no answer".to_owned()),
+        created_at: at(90 * MINUTE),
+        sent_at,
+    }
+}
+
+fn told(story: &Story, sight: Sight) -> Vec<String> {
+    tell(story, sight, at(1_000 * MINUTE))
+        .iter()
+        .map(|line| {
+            let after = line.after_ms.map_or("-".to_owned(), |ms| ms.to_string());
+            let id = line.id.map_or(String::new(), |id| format!(" #{id}"));
+            format!("{after} {}{id}: {}", line.kind, line.summary)
+        })
+        .collect()
+}
+
+#[test]
+fn an_admin_reads_the_whole_story() {
+    assert_eq!(
+        told(&full(), Sight::Whole),
+        [
+            "- created: 255712345678 orders daily for 2000 TZS",
+            "10 push: ZenoPay is asked to ring the phone: accepted, HTTP 200 in 43 ms",
+            "1990 delivery #3: webhook says COMPLETED, 1500 TZS, proven by key: held in 1.2 ms",
+            "1 alert: paid 500 TZS less than the price",
+            "1999 operator: asha: release order (0712345678 showed AAAAAAAA)",
+            "0 commit: sold: voucher AAAAAAAA, until 1970-01-02T00:00Z; invoice INV-1",
+            "0 radius: RADIUS user AAAAAAAA is written, group daily",
+            "0 sms #7: SMS voucher to 255712345678 is queued",
+            "1 note: released: 0712345678 showed AAAAAAAA",
+            "499 sms #7: SMS voucher is taken by beem, state sent",
+            "500 delivery #4: replay cannot be read, without proof: malformed in 1.2 ms",
+            "64990 gateway_call: ZenoPay is asked what is true: COMPLETED (paid by 255744000001), no answer in 43 ms",
+            "10 confirmed: ZenoPay confirms the payment itself",
+            "530000 session: device AA-BB is online through 10.0.0.1",
+            "3600000 session: device AA-BB is offline after 60 min, 250.0 MB down, 1.5 MB up (User-Request)",
+            "1200000 revoked: voucher AAAAAAAA is revoked (refunded); its RADIUS user is gone",
+            "0 disconnect: router 10.0.0.1 is told to end the session (refunded)",
+            "40 disconnect: router 10.0.0.1 has ended the session: acknowledged",
+        ]
+    );
+}
+
+#[test]
+fn a_viewer_reads_the_same_story_without_phones_and_codes() {
+    let (whole, masked) = (told(&full(), Sight::Whole), told(&full(), Sight::Masked));
+
+    let text = masked.join("\n");
+    assert_eq!(masked.len(), whole.len());
+    for secret in ["712345678", "744000001", "AAAAAAAA"] {
+        assert!(!text.contains(secret), "{text}");
+    }
+    assert!(text.contains("created: 2557*****678 orders"), "{text}");
+    assert!(
+        text.contains("released: 07*****678 showed AA******"),
+        "{text}"
+    );
+    assert!(text.contains("paid by 2557*****001"), "{text}");
+}
+
+#[test]
+fn an_order_of_which_nothing_came_has_a_short_story() {
+    let mut story = full();
+    story.payment = order(Status::Expired);
+    story.gateway_confirmed_at = None;
+    (story.calls, story.deliveries, story.texts) = (Vec::new(), Vec::new(), Vec::new());
+    (story.sessions, story.disconnects) = (Vec::new(), Vec::new());
+    (story.remarks, story.acts, story.is_cut) = (Vec::new(), Vec::new(), true);
+
+    assert_eq!(
+        told(&story, Sight::Whole),
+        [
+            "- created: 255712345678 orders daily for 2000 TZS",
+            "0 note: there is more than is told here: only the newest lines",
+            "300000 deadline: not paid in time; ZenoPay is asked on",
+        ]
+    );
+}
+
+#[test]
+fn time_ran_out_only_where_it_did() {
+    let deadlines = |status, confirmed_at: Option<DateTime<Utc>>, now| {
+        let mut story = full();
+        story.payment = order(status);
+        story.payment.confirmed_at = confirmed_at;
+        let lines = tell(&story, Sight::Whole, now);
+        lines.iter().filter(|line| line.kind == "deadline").count()
+    };
+    let deadline = order(Status::Pending).deadline_at;
+    let later = deadline + TimeDelta::milliseconds(1);
+
+    assert_eq!(deadlines(Status::Expired, None, deadline), 1);
+    assert_eq!(deadlines(Status::Expired, None, at(0)), 0);
+    assert_eq!(deadlines(Status::Failed, None, later), 0);
+    assert_eq!(deadlines(Status::Completed, Some(deadline), later), 0);
+    assert_eq!(deadlines(Status::Completed, Some(later), later), 1);
+}
+
+#[test]
+fn what_is_wrong_is_an_alert() {
+    let mut story = full();
+    story.payment = order(Status::Completed);
+    story.texts = vec![text(None, Some("no credit for 0712345678"))];
+    story.disconnects = vec![disconnect(None)];
+    let missing = told(&story, Sight::Masked).join("\n");
+
+    story.radius = RadiusRows(3);
+    let well = told(&story, Sight::Masked).join("\n");
+    story.payment = order(Status::Refunded);
+    story.payment.voucher.as_mut().unwrap().revoked_at = Some(at(90 * MINUTE));
+    let lets_in = told(&story, Sight::Masked).join("\n");
+
+    assert!(
+        missing.contains("alert: RADIUS user AA****** is missing: FreeRADIUS lets nobody in"),
+        "{missing}"
+    );
+    assert!(
+        well.contains("radius: RADIUS user AA****** is written"),
+        "{well}"
+    );
+    assert!(
+        well.contains("voucher AA******, from its first login"),
+        "{well}"
+    );
+    assert!(
+        well.contains("is queued; failed after 2 attempts: no credit for 07*****678"),
+        "{well}"
+    );
+    assert!(
+        well.contains(
+            "alert: router 10.0.0.1 does not end the session: dead after 5 attempts, no answer"
+        ),
+        "{well}"
+    );
+    assert!(
+        lets_in.contains(
+            "alert: voucher AA****** is revoked (refunded); but 3 RADIUS rows still let it in"
+        ),
+        "{lets_in}"
+    );
+}
+
+#[test]
+fn durations_are_as_exact_as_they_are_useful() {
+    assert_eq!(
+        [0.04, 1.26, 9.99, 10.4, 1_234.5].map(millis),
+        ["0.0 ms", "1.3 ms", "10.0 ms", "10 ms", "1234 ms"]
+    );
+    assert_eq!(megabytes(1_540_000), "1.5");
+}
