@@ -34,10 +34,11 @@ const TABLE: &[[&str; 4]] = &[
     ["retention", "domain store config metrics", "tokio rand", SHELL],
     ["sandbox", "domain zenopay store config metrics", "tokio rand reqwest", SHELL],
 
-    // Edges. `http` has all routes on one screen, so it knows the pages that `web` draws.
+    // Edges. `http` has all routes on one screen, so it knows the pages that `web` draws; it shows
+    // an owner what is pasted into a router, which `radius` writes.
     // Pages are drawn from nouns that they are handed.
     ["web", "domain config", "", EDGES],
-    ["http", "domain zenopay sms store actors checkout relay reconciler sandbox web config metrics",
+    ["http", "domain zenopay sms radius store actors checkout relay reconciler sandbox web config metrics",
              "actix tokio rand", EDGES],
     ["drill", "domain zenopay store actors config metrics", "actix tokio rand reqwest", EDGES],
 

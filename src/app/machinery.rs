@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use super::{StartError, open_files, overview};
+use super::{StartError, local_url, open_files, overview, radius_address};
 use crate::actors::asks::Asks;
 use crate::actors::facts::FactSource;
 use crate::actors::neighbours::{self, Neighbours, Outgoing};
@@ -24,7 +24,7 @@ use crate::domain::admission::Limits;
 use crate::domain::secret::Secret;
 use crate::http::auth::Gate;
 use crate::http::operators::events::Screens;
-use crate::http::{Api, Clients};
+use crate::http::{Api, Clients, Site};
 use crate::metrics::Metrics;
 use crate::reconciler::{self, Reconciler};
 use crate::relay::disconnects::Disconnects;
@@ -210,6 +210,7 @@ impl Machinery {
                 config.server.timezone,
                 config.zenopay.mode,
             )),
+            site: Arc::new(site(config, address)),
         };
         (api, self.arbiters)
     }
@@ -236,6 +237,15 @@ fn client(config: &Config, here: &Url) -> Result<Client, ClientError> {
         config.zenopay.key(),
         config.zenopay.create_timeout(),
     )
+}
+
+fn site(config: &Config, address: SocketAddr) -> Site {
+    let public_url = config.server.public_url.clone();
+    let portal = public_url.unwrap_or_else(|| local_url(address));
+    Site {
+        captive_portal: config.portal.on_site.then_some(portal),
+        radius_address: radius_address(config),
+    }
 }
 
 /// Only where there is somebody to ask.

@@ -3,7 +3,7 @@
 //! Start: books, actors, loops, listener last. Stop: not ready, answer every poll, take
 //! nothing new, drain the actors, finish the loops, close the books; one deadline over all.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
@@ -213,6 +213,22 @@ async fn bring_up_to_date(config: &Config) -> Result<(), StartError> {
         info!(applied, "schema migrated");
     }
     Ok(())
+}
+
+/// FreeRADIUS as routers reach it: where it is, if that is not this machine, and else this
+/// machine's public name.
+pub fn radius_address(config: &Config) -> Option<String> {
+    let server = config.radius.server.map(|server| server.ip());
+    let elsewhere = server.filter(|ip| !ip.is_loopback() && !ip.is_unspecified());
+    elsewhere.map(|ip| ip.to_string()).or_else(|| {
+        let host = config.server.public_url.as_ref()?.host_str()?;
+        let is_here = host == "localhost"
+            || host
+                .trim_matches(['[', ']'])
+                .parse::<IpAddr>()
+                .is_ok_and(|ip| ip.is_loopback());
+        (!is_here).then(|| host.to_owned())
+    })
 }
 
 /// The address by which this machine reaches itself.

@@ -15,6 +15,7 @@ use crate::telemetry;
 
 mod check;
 mod drill;
+mod nas;
 mod notify;
 mod operator;
 mod order;
@@ -49,6 +50,9 @@ enum Command {
     /// Read what happened to an order
     #[command(subcommand)]
     Order(order::Look),
+    /// Say which routers may ask FreeRADIUS
+    #[command(subcommand)]
+    Nas(nas::Act),
     /// Prove that each order is sold exactly once, however its webhooks come; sandbox only
     Drill(drill::Options),
 }
@@ -84,6 +88,8 @@ enum Failure {
     Order(StoreError),
     #[error("order: there is no order {0}")]
     NoSuchOrder(OrderId),
+    #[error("nas: {0}")]
+    Nas(String),
     #[error("drill: {0}")]
     Drill(#[from] DrillError),
     /// Every violation is already printed.
@@ -121,6 +127,7 @@ impl Failure {
             | Self::NoSuchOperator(_)
             | Self::Order(_)
             | Self::NoSuchOrder(_)
+            | Self::Nas(_)
             | Self::Drill(_)
             | Self::Violated(_)
             | Self::Interrupted
@@ -156,6 +163,7 @@ async fn execute(arguments: Arguments) -> Result<(), Failure> {
         Command::Check => check::check(&config).await,
         Command::Order(look) => order::look(&config, look).await,
         Command::Operator(act) => operator::act(&config, act).await,
+        Command::Nas(act) => nas::act(&config, act).await,
         Command::Drill(options) => drill::drill(config, options).await,
     }
 }

@@ -62,7 +62,7 @@ async fn disable(store: &Store, name: String) -> Result<(), Failure> {
 }
 
 /// The books, which may be new: an operator can be added before the first start.
-async fn open(config: &Config) -> Result<Store, Failure> {
+pub(super) async fn open(config: &Config) -> Result<Store, Failure> {
     if config.database.auto_migrate {
         migration::up(config.database.url.expose())
             .await

@@ -31,6 +31,18 @@ impl VoucherCode {
         (code.len() == CODE_LENGTH).then_some(Self(code))
     }
 
+    /// Reads what a guest typed: in any case, with spaces and dashes. `None` if no code of
+    /// ours can look like this.
+    pub fn typed(text: &str) -> Option<Self> {
+        let code: String = text
+            .chars()
+            .filter(|symbol| !symbol.is_whitespace() && *symbol != '-')
+            .map(|symbol| symbol.to_ascii_uppercase())
+            .collect();
+        let is_code = code.len() == CODE_LENGTH && code.bytes().all(|it| ALPHABET.contains(&it));
+        is_code.then_some(Self(code))
+    }
+
     /// Trusts a code that the database kept.
     pub fn from_stored(text: String) -> Self {
         Self(text)
@@ -84,6 +96,24 @@ mod tests {
         let code = VoucherCode::from_random_bytes([1; CODE_LENGTH]).unwrap();
 
         assert_eq!(format!("{code:?}"), "VoucherCode(hidden)");
+    }
+
+    #[test]
+    fn a_code_is_read_as_a_guest_types_it() {
+        let typed = |text| VoucherCode::typed(text).map(|code| code.0);
+        for text in ["K7QMX2PA", " k7qm-x2pa ", "k7qm x2pa"] {
+            assert_eq!(typed(text).as_deref(), Some("K7QMX2PA"), "{text}");
+        }
+        for text in [
+            "",
+            "K7QMX2P",
+            "K7QMX2PAB",
+            "K7QMX2P0",
+            "K7QMX2P'",
+            "K7QMX2Pé",
+        ] {
+            assert_eq!(typed(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -54,6 +54,13 @@ impl Allowances {
         }
         Ok(())
     }
+
+    /// Gives back a share that turned out not to be used.
+    pub fn give_back(&mut self, address: IpAddr) {
+        if let Some(full_at) = self.full_at.get_mut(&household(address)) {
+            *full_at = full_at.checked_sub(self.each).unwrap_or(*full_at);
+        }
+    }
 }
 
 /// The address as far as it tells clients apart.
@@ -92,6 +99,19 @@ mod tests {
         assert_eq!(allowances.take(client, later), Ok(()));
         assert!(allowances.take(client, later).is_err());
         assert_eq!(allowances.take(ip("192.0.2.8"), now), Ok(()), "another");
+    }
+
+    #[test]
+    fn what_is_given_back_may_be_used_again() {
+        let (mut allowances, now) = (Allowances::per_minute(1), Instant::now());
+        let client = ip("192.0.2.7");
+        for _ in 0..3 {
+            assert_eq!(allowances.take(client, now), Ok(()));
+            allowances.give_back(client);
+        }
+
+        assert_eq!(allowances.take(client, now), Ok(()));
+        assert!(allowances.take(client, now).is_err());
     }
 
     #[test]

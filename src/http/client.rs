@@ -19,7 +19,12 @@ use super::problem::{Code, Problem};
 pub struct Clients {
     trusted: Arc<[IpAddr]>,
     purchases: Arc<Mutex<Allowances>>,
+    guesses: Arc<Mutex<Allowances>>,
 }
+
+/// Voucher codes that do not exist, a minute and client: a hotspot behind NAT is one client, and
+/// its guests mistype.
+const GUESSES_PER_MIN: u32 = 20;
 
 impl Clients {
     /// Behind these proxies, with so many purchases a minute for each.
@@ -27,6 +32,7 @@ impl Clients {
         Self {
             trusted: trusted_proxies.iter().map(IpAddr::to_canonical).collect(),
             purchases: Arc::new(Mutex::new(Allowances::per_minute(purchases_per_min))),
+            guesses: Arc::new(Mutex::new(Allowances::per_minute(GUESSES_PER_MIN))),
         }
     }
 
@@ -46,14 +52,33 @@ impl Clients {
         let Some(address) = self.address(request).filter(|it| !it.is_loopback()) else {
             return Ok(());
         };
-        let mut purchases = self
-            .purchases
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        purchases.take(address, Instant::now()).map_err(|wait| {
-            Problem::new(Code::RateLimited).retry_after_secs(wait.as_secs_f64().ceil() as u64)
-        })
+        take(&self.purchases, address)
     }
+
+    /// Counts a code that is about to be looked up as a guess. A client without guesses is
+    /// refused before that, so that it cannot tell a right code from a wrong one any more.
+    ///
+    /// # Errors
+    /// `rate_limited` when this client has guessed too often.
+    pub fn guess(&self, request: &HttpRequest) -> Result<(), Problem> {
+        self.address(request)
+            .map_or(Ok(()), |address| take(&self.guesses, address))
+    }
+
+    /// The code was there, so it was no guess.
+    pub fn was_no_guess(&self, request: &HttpRequest) {
+        if let Some(address) = self.address(request) {
+            let mut guesses = self.guesses.lock().unwrap_or_else(PoisonError::into_inner);
+            guesses.give_back(address);
+        }
+    }
+}
+
+fn take(allowances: &Mutex<Allowances>, address: IpAddr) -> Result<(), Problem> {
+    let mut allowances = allowances.lock().unwrap_or_else(PoisonError::into_inner);
+    allowances.take(address, Instant::now()).map_err(|wait| {
+        Problem::new(Code::RateLimited).retry_after_secs(wait.as_secs_f64().ceil() as u64)
+    })
 }
 
 fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpAddr]) -> IpAddr {

@@ -33,13 +33,17 @@ mod pages;
 mod portal;
 pub mod problem;
 mod request;
+mod routers;
 pub mod sandbox;
+mod site;
 mod status;
+mod voucher;
 mod webhook;
 mod wording;
 
 pub use client::Clients;
 pub use openapi::Document;
+pub use site::Site;
 
 use auth::Gate;
 use operators::events::Screens;
@@ -87,6 +91,8 @@ pub struct Api {
     pub resume: TimeDelta,
     /// What pages know of the shop.
     pub shop: Arc<Shop>,
+    /// Where this server stands.
+    pub site: Arc<Site>,
 }
 
 /// Every route there is.
@@ -106,6 +112,7 @@ pub fn routes(config: &mut web::ServiceConfig, sandbox: Option<crate::sandbox::S
                     "/payment/status/{order_id}/events",
                     web::get().to(status::events),
                 )
+                .configure(voucher::routes)
                 .route("/webhook/zenopay", web::post().to(webhook::receive))
                 .route(
                     "/webhook/zenopay/{token}",
@@ -116,25 +123,7 @@ pub fn routes(config: &mut web::ServiceConfig, sandbox: Option<crate::sandbox::S
         .service(
             web::scope(OPERATOR)
                 .wrap(from_fn(auth::operators_only))
-                .route("/actors", web::get().to(operators::actors::actors))
-                .route(
-                    "/actors/{order_id}",
-                    web::get().to(operators::actors::actor),
-                )
-                .route("/events", web::get().to(operators::events::watch_actors))
-                .route("/orders", web::get().to(operators::orders::find_orders))
-                .route(
-                    "/orders/{order_id}",
-                    web::get().to(operators::orders::show_order),
-                )
-                .route(
-                    "/webhooks",
-                    web::get().to(operators::journal::list_webhooks),
-                )
-                .route(
-                    "/webhooks/{id}",
-                    web::get().to(operators::journal::show_webhook),
-                )
+                .configure(operator_routes)
                 .default_service(web::to(no_such_page)),
         )
         .route(
@@ -160,6 +149,31 @@ pub fn routes(config: &mut web::ServiceConfig, sandbox: Option<crate::sandbox::S
             .configure(pages::handset::routes);
     }
     config.default_service(web::to(no_such_page));
+}
+
+/// What operators see and do.
+fn operator_routes(config: &mut web::ServiceConfig) {
+    config
+        .route("/actors", web::get().to(operators::actors::actors))
+        .route(
+            "/actors/{order_id}",
+            web::get().to(operators::actors::actor),
+        )
+        .route("/events", web::get().to(operators::events::watch_actors))
+        .route("/orders", web::get().to(operators::orders::find_orders))
+        .route(
+            "/orders/{order_id}",
+            web::get().to(operators::orders::show_order),
+        )
+        .route(
+            "/webhooks",
+            web::get().to(operators::journal::list_webhooks),
+        )
+        .route(
+            "/webhooks/{id}",
+            web::get().to(operators::journal::show_webhook),
+        )
+        .configure(routers::routes);
 }
 
 /// Load balancers like to ask with HEAD.

@@ -150,7 +150,7 @@ fn failed(peer: SocketAddr, error: std::io::Error) -> RadiusError {
     }
 }
 
-fn random_bytes<const N: usize>() -> [u8; N] {
+pub(super) fn random_bytes<const N: usize>() -> [u8; N] {
     let mut bytes = [0; N];
     SysRng
         .try_fill_bytes(&mut bytes)

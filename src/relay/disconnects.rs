@@ -95,18 +95,18 @@ impl Disconnects {
                     .await
             }
             Err(failure) => {
-                let pause = pause(queued.attempts);
-                let again_at = (queued.attempts + 1 < ATTEMPTS).then(|| now + pause);
-                if again_at.is_none() {
-                    error!(disconnect = queued.id, %failure, "a session could not be ended");
+                if queued.attempts + 1 < ATTEMPTS {
+                    let again_at = now + pause(queued.attempts);
+                    return self
+                        .store
+                        .disconnect_failed(queued, failure, again_at, now)
+                        .await;
                 }
-                let remark = remark(
-                    Level::Alert,
-                    "disconnect_failed",
-                    format!("the session could not be ended: {failure}"),
-                );
+                error!(disconnect = queued.id, %failure, "a session could not be ended");
+                let text = format!("the session could not be ended: {failure}");
+                let remark = remark(Level::Alert, "disconnect_failed", text);
                 self.store
-                    .disconnect_failed(queued, failure, again_at, remark, now)
+                    .disconnect_given_up(queued, failure, remark, now)
                     .await
             }
         }

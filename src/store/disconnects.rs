@@ -219,33 +219,16 @@ impl Store {
         remark: Remark,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        let (store, done) = (self.clone(), done.clone());
-        self.run(async move {
-            let txn = store.begin().await?;
-            let update = outbox_messages::Entity::update_many()
-                .col_expr(outbox_messages::Column::State, Expr::value("sent"))
-                .col_expr(outbox_messages::Column::Result, Expr::value(result))
-                .col_expr(
-                    outbox_messages::Column::Attempts,
-                    Expr::value(done.attempts + 1),
-                )
-                .col_expr(outbox_messages::Column::SentAt, Expr::value(now))
-                .filter(outbox_messages::Column::Id.eq(done.id));
-            let written = async {
-                update.exec(&txn).await?;
-                tell(&txn, &done, &remark, now).await
-            };
-            if let Err(error) = written.await {
-                roll_back(txn).await;
-                return Err(error);
-            }
-            txn.commit().await.map_err(StoreError::CommitUnknown)
-        })
-        .await
+        let next = outbox_messages::ActiveModel {
+            state: Set("sent".to_owned()),
+            result: Set(Some(result.to_owned())),
+            sent_at: Set(Some(now)),
+            ..Default::default()
+        };
+        self.tried(done, next, Some(remark), now).await
     }
 
-    /// The router has not answered; it is asked again at `again_at`, or never, and then the
-    /// timeline tells that.
+    /// The router has not answered; it is asked again at `again_at`.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database cannot be reached.
@@ -253,29 +236,57 @@ impl Store {
         &self,
         failed: &QueuedDisconnect,
         error: String,
-        again_at: Option<DateTime<Utc>>,
+        again_at: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let next = outbox_messages::ActiveModel {
+            state: Set("failed".to_owned()),
+            last_error: Set(Some(error)),
+            due_at: Set(again_at),
+            ..Default::default()
+        };
+        self.tried(failed, next, None, now).await
+    }
+
+    /// The router has not answered for so long that it is given up, which the timeline tells.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be reached.
+    pub async fn disconnect_given_up(
+        &self,
+        failed: &QueuedDisconnect,
+        error: String,
         remark: Remark,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        let (store, failed) = (self.clone(), failed.clone());
-        let state = if again_at.is_some() { "failed" } else { "dead" };
+        let next = outbox_messages::ActiveModel {
+            state: Set("dead".to_owned()),
+            last_error: Set(Some(error)),
+            ..Default::default()
+        };
+        self.tried(failed, next, Some(remark), now).await
+    }
+
+    async fn tried(
+        &self,
+        queued: &QueuedDisconnect,
+        mut next: outbox_messages::ActiveModel,
+        remark: Option<Remark>,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        next.attempts = Set(queued.attempts + 1);
+        let told = queued.order_id.zip(remark);
+        let (store, id) = (self.clone(), queued.id);
         self.run(async move {
-            let mut update = outbox_messages::Entity::update_many()
-                .col_expr(outbox_messages::Column::State, Expr::value(state))
-                .col_expr(
-                    outbox_messages::Column::Attempts,
-                    Expr::value(failed.attempts + 1),
-                )
-                .col_expr(outbox_messages::Column::LastError, Expr::value(error));
-            if let Some(at) = again_at {
-                update = update.col_expr(outbox_messages::Column::DueAt, Expr::value(at));
-            }
-            let update = update.filter(outbox_messages::Column::Id.eq(failed.id));
             let txn = store.begin().await?;
             let written = async {
-                update.exec(&txn).await?;
-                if again_at.is_none() {
-                    tell(&txn, &failed, &remark, now).await?;
+                outbox_messages::Entity::update_many()
+                    .set(next)
+                    .filter(outbox_messages::Column::Id.eq(id))
+                    .exec(&txn)
+                    .await?;
+                if let Some((order_id, remark)) = told {
+                    events::insert(&txn, order_id, &remark, now).await?;
                 }
                 Ok(())
             };
@@ -287,16 +298,4 @@ impl Store {
         })
         .await
     }
-}
-
-async fn tell(
-    txn: &DatabaseTransaction,
-    queued: &QueuedDisconnect,
-    remark: &Remark,
-    now: DateTime<Utc>,
-) -> Result<(), StoreError> {
-    if let Some(order_id) = queued.order_id {
-        events::insert(txn, order_id, remark, now).await?;
-    }
-    Ok(())
 }

@@ -1,8 +1,9 @@
 //! Routers, in FreeRADIUS's table `nas`. FreeRADIUS looks there when a router speaks.
 
-use entities::nas;
+use chrono::{SubsecRound, Utc};
+use entities::{audit_events, nas};
 use sea_orm::ActiveValue::Set;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder};
 
 use super::{Store, StoreError, roll_back};
 use crate::domain::router::{COA_PORT, NewRouter, Router};
@@ -25,48 +26,60 @@ impl Store {
         .await
     }
 
-    /// Adds a router; `None` if there is one at that address.
+    /// Adds a router, for this operator; `None` if there is one at that address.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database cannot be reached.
-    pub async fn add_router(&self, new: NewRouter) -> Result<Option<Router>, StoreError> {
-        let store = self.clone();
+    pub async fn add_router(
+        &self,
+        new: NewRouter,
+        operator: &str,
+    ) -> Result<Option<Router>, StoreError> {
+        let (store, operator) = (self.clone(), operator.to_owned());
         self.run(async move {
             let txn = store.begin().await?;
-            match add(&txn, &new).await {
-                Ok(added) => {
-                    txn.commit().await.map_err(StoreError::CommitUnknown)?;
-                    Ok(added)
-                }
-                Err(error) => {
-                    roll_back(txn).await;
-                    Err(error)
-                }
-            }
+            let added = add(&txn, &new, operator).await;
+            end(txn, added).await
         })
         .await
     }
 
-    /// Removes a router; `None` if there is none with that number.
+    /// Removes a router, for this operator; `None` if there is none with that number.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database cannot be reached.
-    pub async fn remove_router(&self, id: i32) -> Result<Option<Router>, StoreError> {
-        let store = self.clone();
+    pub async fn remove_router(
+        &self,
+        id: i32,
+        operator: &str,
+    ) -> Result<Option<Router>, StoreError> {
+        let (store, operator) = (self.clone(), operator.to_owned());
         self.run(async move {
-            let found = nas::Entity::find_by_id(id).one(&store.inner.writer).await?;
-            let gone = nas::Entity::delete_by_id(id)
-                .exec(&store.inner.writer)
-                .await?;
-            Ok(found.filter(|_| gone.rows_affected > 0).map(router))
+            let txn = store.begin().await?;
+            let removed = remove(&txn, id, operator).await;
+            end(txn, removed).await
         })
         .await
     }
 }
 
+async fn end<T>(txn: DatabaseTransaction, done: Result<T, StoreError>) -> Result<T, StoreError> {
+    match done {
+        Ok(value) => {
+            txn.commit().await.map_err(StoreError::CommitUnknown)?;
+            Ok(value)
+        }
+        Err(error) => {
+            roll_back(txn).await;
+            Err(error)
+        }
+    }
+}
+
 async fn add(
-    txn: &sea_orm::DatabaseTransaction,
+    txn: &DatabaseTransaction,
     new: &NewRouter,
+    operator: String,
 ) -> Result<Option<Router>, StoreError> {
     let address = new.address().to_string();
     let known = nas::Entity::find()
@@ -88,7 +101,41 @@ async fn add(
         ..Default::default()
     };
     let row = nas::Entity::insert(row).exec_with_returning(txn).await?;
+    log(txn, operator, "nas_add", &row.nasname).await?;
     Ok(Some(router(row)))
+}
+
+async fn remove(
+    txn: &DatabaseTransaction,
+    id: i32,
+    operator: String,
+) -> Result<Option<Router>, StoreError> {
+    let Some(row) = nas::Entity::find_by_id(id).one(txn).await? else {
+        return Ok(None);
+    };
+    nas::Entity::delete_by_id(id).exec(txn).await?;
+    log(txn, operator, "nas_remove", &row.nasname).await?;
+    Ok(Some(router(row)))
+}
+
+/// What is changed by hand is in the audit log, or it is not changed.
+async fn log(
+    txn: &DatabaseTransaction,
+    operator: String,
+    action: &str,
+    address: &str,
+) -> Result<(), StoreError> {
+    let row = audit_events::ActiveModel {
+        at: Set(Utc::now().trunc_subsecs(3)),
+        operator: Set(operator),
+        action: Set(action.to_owned()),
+        subject: Set(format!("router {address}")),
+        ..Default::default()
+    };
+    audit_events::Entity::insert(row)
+        .exec_without_returning(txn)
+        .await?;
+    Ok(())
 }
 
 fn router(row: nas::Model) -> Router {

@@ -14,6 +14,7 @@ mod limits;
 mod proofs;
 mod routers;
 mod sweep;
+mod vouchers;
 
 /// The router's side of every session in these tests.
 const ROUTER: &str = "10.9.9.9";

@@ -1,0 +1,53 @@
+//! What an owner pastes into a MikroTik router's terminal, so that its hotspot asks
+//! FreeRADIUS, tells of its sessions, and ends them when asked to.
+
+use crate::domain::router::Router;
+
+/// Stands in the script where we do not know how the router reaches FreeRADIUS.
+const UNKNOWN: &str = "ADDRESS-OF-FREERADIUS";
+
+/// The script of one router. `server` is FreeRADIUS as that router reaches it. Holds the
+/// router's secret.
+pub fn script(router: &Router, server: Option<&str>) -> String {
+    let server = server.unwrap_or(UNKNOWN);
+    let (secret, port) = (router.secret.expose(), router.coa_port);
+    format!(
+        "# Router {name} ({address}): paste this into its terminal.\n\
+         /radius add service=hotspot address={server} secret={secret} timeout=3s comment=malipo\n\
+         /radius incoming set accept=yes port={port}\n\
+         /ip hotspot profile set [find] use-radius=yes radius-accounting=yes \
+         radius-interim-update=received\n",
+        name = router.name,
+        address = router.address,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::secret::Secret;
+
+    #[test]
+    fn the_script_tells_the_router_everything() {
+        let router = Router {
+            id: 1,
+            address: "10.0.0.1".to_owned(),
+            name: "bar".to_owned(),
+            secret: Secret::new("0123456789abcdef"),
+            coa_port: 1_700,
+        };
+
+        let script = script(&router, Some("203.0.113.5"));
+
+        let lines: Vec<_> = script.lines().collect();
+        assert_eq!(
+            lines,
+            [
+                "# Router bar (10.0.0.1): paste this into its terminal.",
+                "/radius add service=hotspot address=203.0.113.5 secret=0123456789abcdef timeout=3s comment=malipo",
+                "/radius incoming set accept=yes port=1700",
+                "/ip hotspot profile set [find] use-radius=yes radius-accounting=yes radius-interim-update=received",
+            ]
+        );
+    }
+}
