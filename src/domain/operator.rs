@@ -153,6 +153,19 @@ mod tests {
     }
 
     #[test]
+    fn an_admin_acts_and_a_viewer_looks() {
+        for (role, word, acts) in [
+            (Role::Viewer, "viewer", false),
+            (Role::Admin, "admin", true),
+        ] {
+            assert_eq!(role.as_str(), word);
+            assert_eq!(word.parse(), Ok(role));
+            assert_eq!((role.may_write(), role.sees_unmasked()), (acts, acts));
+        }
+        assert_eq!("owner".parse::<Role>(), Err(NotARole));
+    }
+
+    #[test]
     fn the_third_wrong_try_costs_two_seconds_and_each_further_one_twice_as_much() {
         let secs = |failures| pause_after(failures).num_seconds();
 

@@ -88,4 +88,22 @@ mod tests {
         }
         assert_eq!(Validity::read("forever"), None);
     }
+
+    #[test]
+    fn a_package_has_its_name_in_the_reader_s_language() {
+        let terms = Terms {
+            code: "daily".to_owned(),
+            name_sw: "Siku moja".to_owned(),
+            name_en: "One day".to_owned(),
+            duration_minutes: 1_440,
+            validity: Validity::Purchase,
+            data_limit_mb: None,
+            download_kbps: 5_120,
+            upload_kbps: 2_048,
+            shared_devices: 1,
+        };
+
+        assert_eq!(terms.name(Language::Swahili), "Siku moja");
+        assert_eq!(terms.name(Language::English), "One day");
+    }
 }

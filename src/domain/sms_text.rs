@@ -161,4 +161,25 @@ mod tests {
 
         assert!(text.ends_with("Mwisho: 01/01/1970 03:00."), "{text}");
     }
+
+    #[test]
+    fn names_stand_in_the_text_as_far_as_a_message_has_room_and_letters_for_them() {
+        let code = VoucherCode::from_random_bytes([1; 8]).unwrap();
+        let utc = FixedOffset::east_opt(0).unwrap();
+        let text =
+            |brand, package| voucher_text(Language::English, brand, &code, package, None, utc);
+
+        let (plain, fancy) = (
+            text("Duka la Asha", "Siku moja (1)"),
+            text("Café 😀", "A week of Internet, all day and night"),
+        );
+
+        assert!(plain.starts_with("Duka la Asha: "), "{plain}");
+        assert!(plain.contains("Package: Siku moja (1)."), "{plain}");
+        assert!(fancy.starts_with("Caf   : "), "{fancy}");
+        assert!(
+            fancy.contains("Package: A week of Internet, all day an."),
+            "{fancy}"
+        );
+    }
 }
