@@ -75,7 +75,19 @@ pub fn terms(text: &Text, terms: &Terms) -> String {
         i64::from(terms.shared_devices),
     );
     let speed = fill(unit, &[("n", &speed.to_string())]);
-    [duration(text, terms.duration_minutes), speed, data, devices].join(" · ")
+    let lasts = duration(text, terms.duration_minutes);
+    // A number stays with its unit when the line is broken.
+    let parts = [lasts, speed, data, devices].map(|part| part.replace(' ', "\u{a0}"));
+    sentence(&parts.join(" · "))
+}
+
+/// The same with a capital at its beginning.
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    match letters.next() {
+        Some(first) => first.to_uppercase().chain(letters).collect(),
+        None => String::new(),
+    }
 }
 
 /// When a voucher ends, in the shop's time.

@@ -6,6 +6,7 @@ use super::format;
 use super::frame::Frame;
 use super::text::fill;
 use crate::domain::money::Tzs;
+use crate::domain::phone::Phone;
 
 /// Prompts to answer, switches for those to come, and what went before.
 #[derive(Template)]
@@ -25,7 +26,7 @@ pub struct Prompt {
     /// What is asked for.
     pub amount: Tzs,
     /// Whose phone rings.
-    pub phone: String,
+    pub phone: Phone,
     /// The simulated subscriber will accept without being told.
     pub decides_itself: bool,
 }
@@ -88,12 +89,17 @@ impl<'a> HandsetPage<'a> {
         fill(&self.frame.text.handset.prompt, &blanks)
     }
 
-    fn to_phone(&self, phone: &str) -> String {
-        fill(&self.frame.text.handset.to_phone, &[("phone", phone)])
+    fn to_phone(&self, phone: &Phone) -> String {
+        let phone = format::phone(phone);
+        fill(&self.frame.text.handset.to_phone, &[("phone", &phone)])
     }
 
     fn answer_href(&self, order_id: &str) -> String {
         self.frame.visit.link(&format!("/sandbox/phone/{order_id}"))
+    }
+
+    fn order_href(&self, order_id: &str) -> String {
+        self.frame.visit.link(&format!("/order/{order_id}"))
     }
 
     fn price(&self, amount: &Tzs) -> String {

@@ -28,6 +28,7 @@ pub struct OrderPage<'a> {
     is_late: bool,
     code: Option<CodeView>,
     retry: Option<Retry>,
+    is_retry_urged: bool,
     /// What leads back to the shop is called.
     shop_label: Option<&'static str>,
 }
@@ -101,6 +102,7 @@ impl<'a> OrderPage<'a> {
                 page.steps = order.steps.iter().map(|step| fill(step, &blanks)).collect();
                 page.is_late = look.now - payment.created_at >= look.resume;
                 if page.is_late {
+                    page.is_retry_urged = false;
                     page.offer_retry(payment, look.key, &order.send_again);
                 }
             }
@@ -116,7 +118,9 @@ impl<'a> OrderPage<'a> {
             }
             Status::Expired => {
                 page.say(Tone::Bad, &order.expired_title, order.expired.clone());
-                page.offer_retry(payment, look.key, &order.retry);
+                page.offer_retry(payment, look.key, &order.retry_unpaid);
+                // Money may be on its way: paying again is not what the page asks for.
+                page.is_retry_urged = false;
             }
             Status::Held => page.say(Tone::Wait, &order.held_title, order.held.clone()),
             Status::Refunded => {
@@ -155,6 +159,7 @@ impl<'a> OrderPage<'a> {
             is_late: false,
             code: None,
             retry: None,
+            is_retry_urged: true,
             shop_label: None,
         }
     }

@@ -25,6 +25,8 @@ struct Card {
     value: String,
     name: String,
     price: String,
+    /// What the button then says.
+    pay: String,
     details: String,
     is_chosen: bool,
 }
@@ -75,6 +77,7 @@ impl<'a> ShopPage<'a> {
 }
 
 fn card(text: &Text, frame: &Frame, package: &Package, draft: &Draft) -> Card {
+    let price = format::money(text, package.price);
     let mut details = format::terms(text, &package.terms);
     if package.terms.validity == Validity::FirstLogin {
         details = format!("{details} · {}", text.shop.first_login);
@@ -83,7 +86,8 @@ fn card(text: &Text, frame: &Frame, package: &Package, draft: &Draft) -> Card {
         // With the price that the guest sees: ours counts, and a differing one is told.
         value: format!("{}:{}", package.terms.code, package.price),
         name: package.terms.name(frame.language).to_owned(),
-        price: format::money(text, package.price),
+        pay: fill(&text.shop.pay_price, &[("price", &price)]),
+        price,
         details,
         is_chosen: draft.package.as_deref() == Some(&package.terms.code),
     }

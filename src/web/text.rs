@@ -84,7 +84,7 @@ section!(
 section!(
     /// Where packages are chosen.
     ShopText {
-        title, lead, choose, first_login, phone, phone_hint, pay, pin, empty_title, empty,
+        title, lead, choose, first_login, phone, phone_hint, pay, pay_price, pin, empty_title, empty,
     }
 );
 
@@ -133,6 +133,7 @@ pub struct OrderText {
     pub refunded_title: String,
     pub refunded: String,
     pub retry: String,
+    pub retry_unpaid: String,
     pub retry_phone: String,
     pub change: String,
     pub buy_more: String,

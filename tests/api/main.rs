@@ -27,6 +27,7 @@ mod model;
 mod neighbours;
 mod operators;
 mod overload;
+mod pages;
 mod peers;
 mod radius;
 mod reconciling;

@@ -77,7 +77,7 @@ test('a tap changes the language, and it is kept to the end', async () => {
 
   await page.getByText('One day', { exact: true }).click();
   await page.locator('#phone').fill('0712345600');
-  await page.getByRole('button', { name: 'Pay now' }).click();
+  await page.getByRole('button', { name: 'Pay TSh 2,000' }).click();
   await page.getByRole('heading', { name: 'Look at your phone' }).waitFor();
   await page.getByRole('link', { name: 'Kiswahili' }).click();
 

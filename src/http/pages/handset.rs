@@ -8,6 +8,7 @@ use super::super::Api;
 use super::super::problem::Problem;
 use super::{Form, Visitor};
 use crate::domain::money::Tzs;
+use crate::domain::phone::Phone;
 use crate::sandbox::{Behaviour, Choice, DecideError, Entry, Push, Sandbox};
 use crate::store::StoreError;
 use crate::web::{HandsetPage, Past, Prompt, Switches, Trouble};
@@ -62,7 +63,7 @@ fn prompt(entry: Entry) -> Prompt {
     Prompt {
         order_id: entry.order_id,
         amount: Tzs(entry.amount),
-        phone: entry.buyer_phone,
+        phone: Phone::from_stored(entry.buyer_phone),
         decides_itself: entry.decide_at.is_some(),
     }
 }

@@ -14,6 +14,11 @@
     if (form.classList.contains('sent')) { event.preventDefault(); return; }
     form.classList.add('sent');
   });
+  // The button says what will be paid.
+  document.addEventListener('change', function (event) {
+    var pay = event.target.getAttribute('data-pay');
+    if (pay) { document.getElementById('pay').textContent = pay; }
+  });
   // Back from the next page, the form may be sent again: its key makes that safe.
   window.addEventListener('pageshow', function () {
     var sent = document.querySelectorAll('.sent');

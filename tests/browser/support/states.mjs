@@ -65,8 +65,10 @@ export const states = {
     visit(page, server, '/order/00000000-0000-4000-8000-000000000000'),
   'a page that is not there': (page, server) => visit(page, server, '/kuponi'),
   "the sandbox's phone": async (page, server) => {
-    await server.decide(await server.buy(), { decision: 'approve' });
-    await server.buy();
+    const paid = await server.buy();
+    await server.decide(paid, { decision: 'approve' });
+    await server.json(`/api/v1/customer-portal/payment/status/${paid}?wait=30`);
+    await server.buy({ packageId: 'weekly' });
     return visit(page, server, '/sandbox');
   },
 };

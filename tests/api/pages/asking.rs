@@ -1,0 +1,140 @@
+//! Headers, languages, assets, and who is answered with a page.
+
+use malipo::config::Mode;
+use malipo::domain::secret::Secret;
+
+use super::{BROWSER, page};
+use crate::harness::{Answer, Kind, TestApp};
+
+on_both_databases! {
+    a_page_may_load_from_us_alone_and_is_never_kept,
+    assets_are_kept_for_ever_and_those_of_other_releases_are_not_served,
+    people_are_answered_with_pages_and_machines_with_problems,
+    a_tap_counts_more_than_the_browser_s_wish,
+    the_help_number_is_on_every_page,
+    a_live_shop_has_no_test_phone,
+}
+
+async fn a_page_may_load_from_us_alone_and_is_never_kept(kind: Kind) {
+    let app = TestApp::start(kind).await;
+    let order = app.buy().await;
+
+    for path in [
+        "/",
+        &format!("/order/{}", order.id),
+        "/order/none",
+        "/sandbox",
+        "/none",
+    ] {
+        let answer = page(&app, path).await;
+
+        let policy = answer.header("content-security-policy").unwrap();
+        assert!(policy.starts_with("default-src 'none'"), "{path}: {policy}");
+        assert!(!policy.contains("unsafe"), "{path}: {policy}");
+        assert_eq!(answer.header("cache-control"), Some("no-store"), "{path}");
+        assert_eq!(
+            answer.header("referrer-policy"),
+            Some("no-referrer"),
+            "{path}"
+        );
+        for inline in ["<style", "style=", "<script>", " onclick=", " onload="] {
+            assert!(!answer.text.contains(inline), "{path} has {inline}");
+        }
+    }
+}
+
+async fn assets_are_kept_for_ever_and_those_of_other_releases_are_not_served(kind: Kind) {
+    let app = TestApp::start(kind).await;
+    let shop = page(&app, "/").await.text;
+    let urls: Vec<&str> = shop
+        .split('"')
+        .filter(|part| part.starts_with("/assets/"))
+        .collect();
+
+    assert_eq!(urls.len(), 3, "{urls:?}");
+    for url in urls {
+        let asset = app.get(&app.url(url)).await;
+        assert_eq!(asset.status, 200, "{url}");
+        assert!(
+            asset.header("cache-control").unwrap().contains("immutable"),
+            "{url}"
+        );
+    }
+    let old = app
+        .get(&app.url("/assets/style.0000000000000000.css"))
+        .await;
+    old.assert_problem(404, "not_found");
+}
+
+async fn people_are_answered_with_pages_and_machines_with_problems(kind: Kind) {
+    let app = TestApp::start(kind).await;
+
+    let person = page(&app, "/nothing-here").await;
+    let machine = app.get(&app.url("/nothing-here")).await;
+    let api = page(&app, "/api/v1/customer-portal/nothing-here").await;
+
+    assert_eq!(person.status, 404);
+    assert!(
+        person.text.contains("There is no such page"),
+        "{}",
+        person.text
+    );
+    machine.assert_problem(404, "not_found");
+    api.assert_problem(404, "not_found");
+}
+
+async fn a_tap_counts_more_than_the_browser_s_wish(kind: Kind) {
+    let app = TestApp::start(kind).await;
+
+    let wished = page(&app, "/").await;
+    let tapped = page(&app, "/?lang=sw").await;
+
+    assert!(
+        wished.text.contains("<html lang=\"en\">"),
+        "{}",
+        wished.text
+    );
+    assert!(
+        tapped.text.contains("<html lang=\"sw\">"),
+        "{}",
+        tapped.text
+    );
+    assert!(
+        tapped.text.contains("action=\"/buy?lang=sw\""),
+        "kept: {}",
+        tapped.text
+    );
+}
+
+async fn the_help_number_is_on_every_page(kind: Kind) {
+    let app = TestApp::start_with(kind, |config| {
+        config.portal.support_phone = Some("+255 712 000-111".to_owned());
+    })
+    .await;
+    let order = app.buy().await;
+
+    for path in ["/", &format!("/order/{}", order.id), "/order/none", "/none"] {
+        let answer = page(&app, path).await;
+        assert!(answer.text.contains("href=\"tel:+255712000111\""), "{path}");
+    }
+}
+
+async fn a_live_shop_has_no_test_phone(kind: Kind) {
+    let app = TestApp::start_with(kind, |config| {
+        config.zenopay.mode = Mode::Live;
+        config.zenopay.api_key = Some(Secret::new("a-key-of-the-tests"));
+    })
+    .await;
+
+    let shop = page(&app, "/").await;
+    let handset = page(&app, "/sandbox").await;
+    let request = app
+        .http
+        .post(app.url("/sandbox/phone"))
+        .header("accept", BROWSER);
+    let switched = Answer::of(request.send().await.unwrap()).await;
+
+    assert_eq!(shop.status, 200);
+    assert!(!shop.text.contains("sandbox"), "{}", shop.text);
+    assert_eq!((handset.status, switched.status), (404, 404));
+}

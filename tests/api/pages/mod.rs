@@ -1,0 +1,43 @@
+//! The guest's pages as they come over the wire. What a browser makes of them is tested in
+//! `tests/browser`.
+
+use reqwest::redirect::Policy;
+
+use crate::harness::{Answer, TestApp};
+
+mod asking;
+mod buying;
+mod orders;
+mod trouble;
+
+/// What a browser sends when a person opens a page.
+const BROWSER: &str = "text/html,application/xhtml+xml,*/*;q=0.8";
+
+/// `GET` of a page, in English, so that a test reads easily.
+async fn page(app: &TestApp, path: &str) -> Answer {
+    let request = app
+        .http
+        .get(app.url(path))
+        .header("accept", BROWSER)
+        .header("accept-language", "en");
+    Answer::of(request.send().await.unwrap()).await
+}
+
+/// `POST` of a form, in English; where it leads to is not followed.
+async fn submit(app: &TestApp, path: &str, fields: &[(&str, &str)]) -> Answer {
+    let client = reqwest::Client::builder().redirect(Policy::none());
+    let request = client
+        .build()
+        .unwrap()
+        .post(app.url(path))
+        .header("accept", BROWSER)
+        .header("accept-language", "en")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(serde_urlencoded::to_string(fields).unwrap());
+    Answer::of(request.send().await.unwrap()).await
+}
+
+/// How many orders there are.
+async fn orders(app: &TestApp) -> i64 {
+    app.database.count("SELECT COUNT(*) FROM payments").await
+}

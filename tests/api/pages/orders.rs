@@ -1,0 +1,156 @@
+//! One order's page in each of its states.
+
+use std::time::Duration;
+
+use malipo::actors::Case;
+use malipo::domain::evidence::{Evidence, OperatorAct};
+use serde_json::json;
+use tokio::time::timeout;
+
+use super::{orders, page, submit};
+use crate::harness::{Kind, TestApp, TestOrder};
+
+on_both_databases! {
+    a_page_that_waits_is_answered_by_the_commit,
+    a_refunded_order_shows_no_code,
+    a_voucher_that_has_ended_or_was_closed_shows_no_code,
+    a_link_tells_the_number_only_while_the_phone_rings,
+    another_attempt_is_a_new_order_and_only_one,
+    the_router_s_address_stays_in_the_links_only_if_it_is_allowed,
+}
+
+async fn a_page_that_waits_is_answered_by_the_commit(kind: Kind) {
+    let app = TestApp::start(kind).await;
+    let order = app.buy().await;
+    let path = format!("/order/{}?since=1&wait=45", order.id);
+
+    let (answer, ()) = tokio::join!(timeout(Duration::from_secs(40), page(&app, &path)), async {
+        app.until_parked(1).await;
+        app.deliver_word(&order, "COMPLETED").await;
+    });
+
+    let answer = answer.expect("told by the commit, not by the end of the wait");
+    assert!(
+        answer.text.contains(&code(&app, &order).await),
+        "{}",
+        answer.text
+    );
+}
+
+async fn a_refunded_order_shows_no_code(kind: Kind) {
+    let app = TestApp::start(kind).await;
+    let order = app.buy().await;
+    app.deliver_word(&order, "COMPLETED").await;
+    let code = code(&app, &order).await;
+
+    let refund = OperatorAct::Refund {
+        reason: "the access point was down".to_owned(),
+    };
+    let case = Case::of(Evidence::Operator(refund));
+    let order_id = order.id.parse().unwrap();
+    app.app.orders.weigh(order_id, case).await.unwrap();
+    let shown = page(&app, &format!("/order/{}", order.id)).await;
+
+    assert!(
+        shown.text.contains("Your money was paid back"),
+        "{}",
+        shown.text
+    );
+    assert!(!shown.text.contains(&code), "{}", shown.text);
+}
+
+async fn a_voucher_that_has_ended_or_was_closed_shows_no_code(kind: Kind) {
+    let app = TestApp::start(kind).await;
+    for (column, said) in [
+        ("expires_at", "The voucher has ended"),
+        ("revoked_at", "The voucher is closed"),
+    ] {
+        let order = app.buy().await;
+        app.deliver_word(&order, "COMPLETED").await;
+        let code = code(&app, &order).await;
+
+        let past = format!(
+            "UPDATE vouchers SET {column} = (SELECT MIN(created_at) FROM packages) WHERE code = '{code}'"
+        );
+        assert_eq!(app.database.execute(&past).await, 1);
+        let shown = page(&app, &format!("/order/{}", order.id)).await;
+
+        assert!(shown.text.contains(said), "{}", shown.text);
+        assert!(!shown.text.contains(&code), "{}", shown.text);
+    }
+}
+
+async fn a_link_tells_the_number_only_while_the_phone_rings(kind: Kind) {
+    let app = TestApp::start(kind).await;
+    let order = app.buy().await;
+    let path = format!("/order/{}", order.id);
+    let spaced = format!(
+        "{} {} {}",
+        &order.phone[..4],
+        &order.phone[4..7],
+        &order.phone[7..]
+    );
+
+    let ringing = page(&app, &path).await;
+    app.deliver_word(&order, "FAILED").await;
+    let failed = page(&app, &path).await;
+
+    assert!(
+        ringing.text.contains(&spaced),
+        "to be checked for a slip: {}",
+        ringing.text
+    );
+    for secret in [&spaced, &order.phone] {
+        assert!(!failed.text.contains(secret), "{}", failed.text);
+    }
+}
+
+async fn another_attempt_is_a_new_order_and_only_one(kind: Kind) {
+    let app = TestApp::start(kind).await;
+    let order = app.buy().await;
+    app.deliver_word(&order, "FAILED").await;
+    let again = format!("/order/{}/again", order.id);
+
+    let first = submit(&app, &again, &[("key", "0123456789abcdef")]).await;
+    let second = submit(&app, &again, &[("key", "0123456789abcdef")]).await;
+
+    let link = first.header("location").unwrap();
+    assert_eq!((first.status, second.status), (303, 303));
+    assert_eq!(second.header("location"), Some(link));
+    assert!(!link.contains(&order.id), "{link}");
+    assert_eq!(orders(&app).await, 2);
+    let sql = format!(
+        "SELECT COUNT(DISTINCT phone) FROM payments WHERE phone LIKE '%{}'",
+        &order.phone[1..]
+    );
+    assert_eq!(app.database.count(&sql).await, 1, "the same phone");
+}
+
+async fn the_router_s_address_stays_in_the_links_only_if_it_is_allowed(kind: Kind) {
+    let app = TestApp::start_with(kind, |config| {
+        config.portal.login_hosts = vec!["wifi.example".to_owned()];
+    })
+    .await;
+    let order = app.buy().await;
+    app.deliver(json!({"order_id": order.id, "payment_status": "COMPLETED"}).to_string())
+        .await;
+    let shown = |host: &'static str| {
+        let path = format!("/order/{}?login=http%3A%2F%2F{host}%2Flogin", order.id);
+        let app = &app;
+        async move { page(app, &path).await.text }
+    };
+
+    let allowed = shown("wifi.example").await;
+    let stranger = shown("evil.example").await;
+
+    let code = code(&app, &order).await;
+    let connect = format!("http://wifi.example/login?username={code}&#38;password={code}");
+    assert!(allowed.contains(&connect), "{allowed}");
+    assert!(stranger.contains(&code), "{stranger}");
+    assert!(!stranger.contains("evil.example"), "{stranger}");
+}
+
+async fn code(app: &TestApp, order: &TestOrder) -> String {
+    let document = app.wait_for(order, "COMPLETED").await;
+    document["voucher_code"].as_str().unwrap().to_owned()
+}
