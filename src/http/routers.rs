@@ -113,7 +113,7 @@ pub async fn add(
         .json(RouterAdded { router, mikrotik }))
 }
 
-/// Takes a router out. FreeRADIUS forgets it within a minute.
+/// Takes a router out, if it is in. FreeRADIUS forgets it within a minute.
 #[utoipa::path(delete, path = "/api/v1/operator/nas/{id}", tag = "operator",
     security(("operator" = [])),
     params(("id" = String, Path)),
@@ -121,15 +121,15 @@ pub async fn add(
         (status = 204, description = "It is out"),
         (status = 401, description = "`unauthorized`"),
         (status = 403, description = "`forbidden`: a viewer only looks"),
-        (status = 404, description = "`not_found`: there is no such router")))]
+        (status = 404, description = "`not_found`: that is no router's number")))]
 pub async fn remove(
     id: web::Path<String>,
     api: web::Data<Api>,
     operator: web::ReqData<Operator>,
 ) -> Result<HttpResponse, Problem> {
-    let no_such = || Problem::new(Code::NotFound).detail("there is no such router");
-    let id = id.parse().map_err(|_| no_such())?;
-    let removed = api.store.remove_router(id, &operator.name).await?;
-    removed.ok_or_else(no_such)?;
+    let id = id
+        .parse()
+        .map_err(|_| Problem::new(Code::NotFound).detail("that is no router's number"))?;
+    api.store.remove_router(id, &operator.name).await?;
     Ok(HttpResponse::NoContent().finish())
 }

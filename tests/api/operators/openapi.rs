@@ -181,8 +181,6 @@ async fn assert_served(app: &TestApp, order: &TestOrder, method: &str, path: &st
     if answer.status == 404 && is_problem {
         let known = match path {
             "/api/v1/customer-portal/voucher/{code}" => "voucher_not_found",
-            // No router has that number.
-            "/api/v1/operator/nas/{id}" => "not_found",
             _ => "order_not_found",
         };
         assert_eq!(answer.code(), known, "{method} {path}");

@@ -24,6 +24,9 @@ const RIGHTS: &[(&str, &str, Role)] = &[
     ("get", "/orders/{order_id}", Role::Viewer),
     ("get", "/webhooks", Role::Viewer),
     ("get", "/webhooks/{id}", Role::Viewer),
+    ("get", "/nas", Role::Viewer),
+    ("post", "/nas", Role::Admin),
+    ("delete", "/nas/{id}", Role::Admin),
 ];
 
 async fn every_route_lets_in_whom_the_table_names(kind: Kind) {
