@@ -26,6 +26,7 @@ use crate::web::Shop;
 mod allowance;
 pub mod auth;
 mod client;
+mod customers;
 pub mod health;
 mod openapi;
 pub mod operators;
@@ -154,6 +155,7 @@ pub fn routes(config: &mut web::ServiceConfig, sandbox: Option<crate::sandbox::S
 /// What operators see and do.
 fn operator_routes(config: &mut web::ServiceConfig) {
     config
+        .route("/customers/erase", web::post().to(customers::erase))
         .route("/actors", web::get().to(operators::actors::actors))
         .route(
             "/actors/{order_id}",

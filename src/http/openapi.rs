@@ -25,6 +25,7 @@ use super::auth;
         super::voucher::captive,
         super::webhook::receive,
         super::webhook::receive_with_token,
+        super::customers::erase,
         super::operators::actors::actors,
         super::operators::actors::actor,
         super::operators::events::watch_actors,

@@ -148,6 +148,44 @@ impl TestDatabase {
         }
     }
 
+    /// The tables in which this text stands somewhere, bodies as bytes included, by name.
+    pub async fn tables_with(&self, text: &str) -> Vec<String> {
+        let tables = match self.kind {
+            Kind::Sqlite => {
+                "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name"
+            }
+            Kind::Postgres => {
+                "SELECT tablename::text FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename"
+            }
+        };
+        let mut found = Vec::new();
+        for table in self.texts(tables).await {
+            let holds = match self.kind {
+                Kind::Sqlite => {
+                    let columns = format!("SELECT name FROM pragma_table_info('{table}')");
+                    let columns = self.texts(&columns).await;
+                    let holds = columns
+                        .iter()
+                        .map(|column| format!("CAST({column} AS text) LIKE '%{text}%'"));
+                    holds.collect::<Vec<_>>().join(" OR ")
+                }
+                // A row as text shows bytes in hexadecimal digits.
+                Kind::Postgres => {
+                    let bytes: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
+                    format!("{table}::text LIKE '%{text}%' OR {table}::text LIKE '%{bytes}%'")
+                }
+            };
+            if self
+                .count(&format!("SELECT COUNT(*) FROM {table} WHERE {holds}"))
+                .await
+                > 0
+            {
+                found.push(table);
+            }
+        }
+        found
+    }
+
     /// Where the PostgreSQL server listens.
     pub fn server_address(&self) -> std::net::SocketAddr {
         let rest = self.url.split('@').nth(1).unwrap();

@@ -26,6 +26,7 @@ const ROUTES: &[(&str, &str)] = &[
     ("get", "/api/v1/customer-portal/captive"),
     ("post", "/api/v1/customer-portal/webhook/zenopay"),
     ("post", "/api/v1/customer-portal/webhook/zenopay/{token}"),
+    ("post", "/api/v1/operator/customers/erase"),
     ("get", "/api/v1/operator/actors"),
     ("get", "/api/v1/operator/actors/{order_id}"),
     ("get", "/api/v1/operator/events"),

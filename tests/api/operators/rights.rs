@@ -17,6 +17,7 @@ const BASE: &str = "/api/v1/operator";
 /// Every route below [`BASE`] and the least role that may use it.
 #[rustfmt::skip] // A table is read by its columns.
 const RIGHTS: &[(&str, &str, Role)] = &[
+    ("post", "/customers/erase", Role::Admin),
     ("get", "/actors", Role::Viewer),
     ("get", "/actors/{order_id}", Role::Viewer),
     ("get", "/events", Role::Viewer),

@@ -3,6 +3,7 @@
 
 mod backup;
 mod clients;
+mod erasure;
 mod retention;
 mod secrets;
 mod slow;

@@ -1,0 +1,334 @@
+//! Forgetting a customer who asks for it (Tanzania's Personal Data Protection Act, 2022), with the
+//! books kept: numbers, amounts and times of invoices stay, the person goes.
+//!
+//! The rule that must not be broken: one name that means nothing stands wherever the phone stood,
+//! so that what belongs together still does, and unique keys and references hold.
+
+use chrono::{DateTime, SubsecRound, Utc};
+use entities::{
+    audit_events, customers, gateway_calls, invoices, outbox_messages, payments, radacct, radcheck,
+    radpostauth, radreply, radusergroup, sandbox_payments, sms_messages, vouchers,
+    webhook_deliveries,
+};
+use sea_orm::ActiveValue::{NotSet, Set};
+use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait,
+    IntoActiveModel, QueryFilter, QuerySelect,
+};
+use uuid::Uuid;
+
+use super::{Store, StoreError, disconnects, roll_back, rows};
+use crate::domain::payment::Status;
+use crate::domain::phone::Phone;
+
+/// Orders handled in one statement.
+const BATCH: usize = 500;
+
+/// What was forgotten.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Erased {
+    /// Orders of this phone.
+    pub orders: usize,
+    /// Their vouchers, which let nobody in any more.
+    pub vouchers: usize,
+    /// Texts that were sent or waited.
+    pub sms: u64,
+}
+
+/// What became of a wish to be forgotten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Erasure {
+    /// The person is gone; with no orders there was nobody.
+    Done(Erased),
+    /// An order still waits for money or for an operator; nothing was written.
+    StillOpen,
+}
+
+impl Store {
+    /// Takes a phone, and who has it, out of the books. The subject of the audit line is the
+    /// name that stands in their place; `operator` wishes it, for `reason`.
+    ///
+    /// # Errors
+    /// The [`StoreError`]; then nothing was written, unless it says that it does not know.
+    pub async fn erase_customer(
+        &self,
+        phone: Phone,
+        operator: String,
+        reason: String,
+    ) -> Result<Erasure, StoreError> {
+        let store = self.clone();
+        self.run(async move {
+            let txn = store.begin().await?;
+            match erase(&txn, &phone, operator, reason).await {
+                Ok(Erasure::Done(erased)) => {
+                    txn.commit().await.map_err(StoreError::CommitUnknown)?;
+                    Ok(Erasure::Done(erased))
+                }
+                Ok(Erasure::StillOpen) => {
+                    roll_back(txn).await;
+                    Ok(Erasure::StillOpen)
+                }
+                Err(error) => {
+                    roll_back(txn).await;
+                    Err(error)
+                }
+            }
+        })
+        .await
+    }
+}
+
+async fn erase(
+    txn: &DatabaseTransaction,
+    phone: &Phone,
+    operator: String,
+    reason: String,
+) -> Result<Erasure, StoreError> {
+    let now = Utc::now().trunc_subsecs(3);
+    let nobody = format!("erased-{}", Uuid::new_v4().simple());
+    // First, because it takes the row locks: what is being sold is finished before or after.
+    forget_in_payments(txn, phone, &nobody).await?;
+    let orders: Vec<(i64, Uuid, String)> = payments::Entity::find()
+        .select_only()
+        .columns([
+            payments::Column::Id,
+            payments::Column::OrderId,
+            payments::Column::Status,
+        ])
+        .filter(payments::Column::Phone.eq(nobody.as_str()))
+        .into_tuple()
+        .all(txn)
+        .await?;
+    let is_open = |status: &str| {
+        [Status::Pending, Status::Held]
+            .iter()
+            .any(|it| it.as_str() == status)
+    };
+    if orders.iter().any(|(_, _, status)| is_open(status)) {
+        return Ok(Erasure::StillOpen);
+    }
+
+    forget_customer(txn, phone, &nobody).await?;
+    let mut erased = Erased {
+        orders: orders.len(),
+        ..Erased::default()
+    };
+    for batch in orders.chunks(BATCH) {
+        erased.sms += forget_sms(txn, batch, &nobody).await?;
+        erased.vouchers += forget_vouchers(txn, batch, now).await?;
+        forget_papers(txn, batch, &nobody).await?;
+    }
+    let line = audit_events::ActiveModel {
+        at: Set(now),
+        operator: Set(operator),
+        action: Set("erase_customer".to_owned()),
+        order_id: Set(None),
+        subject: Set(nobody),
+        detail: Set(Some(reason)),
+        ..Default::default()
+    };
+    audit_events::Entity::insert(line)
+        .exec_without_returning(txn)
+        .await?;
+    Ok(Erasure::Done(erased))
+}
+
+async fn forget_in_payments(
+    txn: &DatabaseTransaction,
+    phone: &Phone,
+    nobody: &str,
+) -> Result<(), StoreError> {
+    let of_phone = payments::Column::Phone.eq(phone.international());
+    // Late money may still complete these, and an actor that remembers the phone must not write
+    // it again: it finds another version and looks.
+    payments::Entity::update_many()
+        .col_expr(
+            payments::Column::Version,
+            Expr::col(payments::Column::Version).add(1),
+        )
+        .filter(of_phone.clone())
+        .filter(rows::may_still_be_paid())
+        .exec(txn)
+        .await?;
+    payments::Entity::update_many()
+        .col_expr(payments::Column::Phone, Expr::value(nobody))
+        .col_expr(
+            payments::Column::CustomerName,
+            Expr::value(Option::<String>::None),
+        )
+        .col_expr(
+            payments::Column::PayerMsisdn,
+            Expr::value(Option::<String>::None),
+        )
+        .filter(of_phone)
+        .exec(txn)
+        .await?;
+    Ok(())
+}
+
+/// Invoices name their customer by phone, so the row with the new name comes first and the old one
+/// goes last.
+async fn forget_customer(
+    txn: &DatabaseTransaction,
+    phone: &Phone,
+    nobody: &str,
+) -> Result<(), StoreError> {
+    let known = customers::Entity::find()
+        .filter(customers::Column::Phone.eq(phone.international()))
+        .one(txn)
+        .await?;
+    let Some(known) = known else { return Ok(()) };
+    let id = known.id;
+    let mut renamed = known.into_active_model().reset_all();
+    renamed.id = NotSet;
+    renamed.phone = Set(nobody.to_owned());
+    renamed.name = Set(None);
+    customers::Entity::insert(renamed)
+        .exec_without_returning(txn)
+        .await?;
+    invoices::Entity::update_many()
+        .col_expr(invoices::Column::CustomerPhone, Expr::value(nobody))
+        .col_expr(
+            invoices::Column::CustomerName,
+            Expr::value(Option::<String>::None),
+        )
+        .filter(invoices::Column::CustomerPhone.eq(phone.international()))
+        .exec(txn)
+        .await?;
+    customers::Entity::delete_by_id(id).exec(txn).await?;
+    Ok(())
+}
+
+type Order = (i64, Uuid, String);
+
+async fn forget_sms(
+    txn: &DatabaseTransaction,
+    orders: &[Order],
+    nobody: &str,
+) -> Result<u64, StoreError> {
+    let of_orders = sms_messages::Column::PaymentId.is_in(orders.iter().map(|(id, _, _)| *id));
+    // What has not left yet stays here.
+    sms_messages::Entity::update_many()
+        .col_expr(sms_messages::Column::State, Expr::value("dead"))
+        .filter(of_orders.clone())
+        .filter(sms_messages::Column::State.is_in(["queued", "failed"]))
+        .exec(txn)
+        .await?;
+    let done = sms_messages::Entity::update_many()
+        .col_expr(sms_messages::Column::Phone, Expr::value(nobody))
+        .col_expr(sms_messages::Column::Body, Expr::value(""))
+        .col_expr(
+            sms_messages::Column::LastError,
+            Expr::value(Option::<String>::None),
+        )
+        .filter(of_orders)
+        .exec(txn)
+        .await?;
+    Ok(done.rows_affected)
+}
+
+/// Sessions too: the device's address is a person's.
+async fn forget_vouchers(
+    txn: &DatabaseTransaction,
+    orders: &[Order],
+    now: DateTime<Utc>,
+) -> Result<usize, StoreError> {
+    let sold = vouchers::Entity::find()
+        .filter(vouchers::Column::PaymentId.is_in(orders.iter().map(|(id, _, _)| *id)))
+        .all(txn)
+        .await?;
+    for voucher in sold.iter().filter(|voucher| voucher.revoked_at.is_none()) {
+        let order = orders
+            .iter()
+            .find(|(id, _, _)| Some(*id) == voucher.payment_id);
+        let order_id = order.map(|(_, order_id, _)| *order_id);
+        take_back(txn, &voucher.code, order_id, now).await?;
+    }
+    let codes: Vec<&str> = sold.iter().map(|voucher| voucher.code.as_str()).collect();
+    // FreeRADIUS's own schemas differ in what they call nothing.
+    let nothing = match txn.get_database_backend() {
+        DbBackend::Postgres => "NULL",
+        _ => "''",
+    };
+    radacct::Entity::update_many()
+        .col_expr(radacct::Column::Callingstationid, Expr::cust(nothing))
+        .col_expr(radacct::Column::Framedipaddress, Expr::cust(nothing))
+        .filter(radacct::Column::Username.is_in(codes.iter().copied()))
+        .exec(txn)
+        .await?;
+    radpostauth::Entity::delete_many()
+        .filter(radpostauth::Column::Username.is_in(codes.iter().copied()))
+        .exec(txn)
+        .await?;
+    // The router knows the session by its number.
+    outbox_messages::Entity::update_many()
+        .col_expr(
+            outbox_messages::Column::DeviceStation,
+            Expr::value(Option::<String>::None),
+        )
+        .filter(outbox_messages::Column::VoucherCode.is_in(codes.iter().copied()))
+        .exec(txn)
+        .await?;
+    Ok(sold.len())
+}
+
+/// The voucher stays in the books; nobody can log in with it, and who is on-line is told to go.
+async fn take_back(
+    txn: &DatabaseTransaction,
+    code: &str,
+    order_id: Option<Uuid>,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    vouchers::Entity::update_many()
+        .col_expr(vouchers::Column::RevokedAt, Expr::value(now))
+        .col_expr(vouchers::Column::RevokedReason, Expr::value("erased"))
+        .filter(vouchers::Column::Code.eq(code))
+        .exec(txn)
+        .await?;
+    radcheck::Entity::delete_many()
+        .filter(radcheck::Column::Username.eq(code))
+        .exec(txn)
+        .await?;
+    radreply::Entity::delete_many()
+        .filter(radreply::Column::Username.eq(code))
+        .exec(txn)
+        .await?;
+    radusergroup::Entity::delete_many()
+        .filter(radusergroup::Column::Username.eq(code))
+        .exec(txn)
+        .await?;
+    disconnects::queue(txn, code, order_id, "erased", now).await
+}
+
+/// What ZenoPay sent and what we asked it.
+async fn forget_papers(
+    txn: &DatabaseTransaction,
+    orders: &[Order],
+    nobody: &str,
+) -> Result<(), StoreError> {
+    let ids = || orders.iter().map(|(_, order_id, _)| *order_id);
+    let names = || ids().map(|order_id| order_id.to_string());
+    webhook_deliveries::Entity::update_many()
+        .col_expr(
+            webhook_deliveries::Column::Body,
+            Expr::value(Vec::<u8>::new()),
+        )
+        .filter(webhook_deliveries::Column::OrderId.is_in(names()))
+        .exec(txn)
+        .await?;
+    gateway_calls::Entity::update_many()
+        .col_expr(
+            gateway_calls::Column::Detail,
+            Expr::value(Option::<String>::None),
+        )
+        .filter(gateway_calls::Column::OrderId.is_in(ids()))
+        .exec(txn)
+        .await?;
+    sandbox_payments::Entity::update_many()
+        .col_expr(sandbox_payments::Column::BuyerPhone, Expr::value(nobody))
+        .filter(sandbox_payments::Column::OrderId.is_in(names()))
+        .exec(txn)
+        .await?;
+    Ok(())
+}
