@@ -67,6 +67,8 @@ pub struct Model {
     pub processed_at: Option<DateTimeUtc>,
     /// When order-status, and not only a webhook, said that it was paid.
     pub gateway_confirmed_at: Option<DateTimeUtc>,
+    /// When an operator recorded that the money went back.
+    pub refunded_at: Option<DateTimeUtc>,
 
     #[sea_orm(has_one)]
     pub invoice: HasOne<super::invoices::Entity>,

@@ -17,6 +17,7 @@ mod m20261123_0004_radius;
 mod m20261123_0005_sandbox;
 mod m20261123_0006_seed_packages;
 mod m20261124_0007_sessions_and_search;
+mod m20261124_0008_after_the_sale;
 mod m20261124_0009_disconnects;
 mod m20261124_0010_sms;
 
@@ -39,6 +40,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_0005_sandbox::Migration),
             Box::new(m20261123_0006_seed_packages::Migration),
             Box::new(m20261124_0007_sessions_and_search::Migration),
+            Box::new(m20261124_0008_after_the_sale::Migration),
             Box::new(m20261124_0009_disconnects::Migration),
             Box::new(m20261124_0010_sms::Migration),
         ]

@@ -100,7 +100,7 @@ impl Orders {
             if report.word == Word::Paid {
                 return Verdict::Paid(report);
             }
-            let case = Case::of(Evidence::Gateway(report));
+            let case = Case::of(Evidence::OrderStatus(report));
             if let Err(error) = self.inner.registry.send(order_id, case).await {
                 warn!(%order_id, %error, "what a hint led to could not be applied");
             }

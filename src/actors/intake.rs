@@ -15,7 +15,7 @@ use crate::domain::evidence::{Evidence, GatewayReport, Word};
 use crate::domain::ids::OrderId;
 use crate::domain::outcome::Outcome;
 use crate::domain::payment::Payment;
-use crate::store::{DeliveryRecord, StoreError};
+use crate::store::{AuditEntry, DeliveryRecord, StoreError};
 use crate::zenopay::proof::{KeyCheck, Proof};
 use crate::zenopay::wire::StatusAnswer;
 
@@ -32,12 +32,12 @@ impl Orders {
             }
             (None, _, _) => Err(Rejection::NotAuthentic),
             (Some(_), Err(unreadable), _) => {
-                self.journal(letter.record(proof), Outcome::Malformed)
+                self.journal(letter.record(proof), Outcome::Malformed, None)
                     .await?;
                 Err(Rejection::Malformed(*unreadable))
             }
             (Some(_), Ok(_), None) => {
-                self.journal(letter.record(proof), Outcome::UnknownOrder)
+                self.journal(letter.record(proof), Outcome::UnknownOrder, None)
                     .await?;
                 Err(Rejection::UnknownOrder)
             }
@@ -92,22 +92,13 @@ impl Orders {
         record: DeliveryRecord,
         loaded: Option<Payment>,
     ) -> Result<Acknowledged, Rejection> {
-        let mut case = Case {
-            evidence: Evidence::Gateway(report.clone()),
-            delivery: Some(record.clone()),
-            unconfirmed: false,
-            loaded,
-        };
+        let mut case = Case::of(Evidence::Gateway(report.clone()));
+        case.delivery = Some(record.clone());
+        case.loaded = loaded;
         if self.inner.confirm == Confirm::Always && self.is_ours(order_id, &record).await? {
             match self.inner.asks.ask(order_id, Asker::Ourselves).await {
-                Some(StatusAnswer::Known(report)) => {
-                    case.unconfirmed = report.word != Word::Paid;
-                    case.evidence = Evidence::Gateway(report);
-                }
-                Some(StatusAnswer::Unknown(_)) | None => {
-                    case.unconfirmed = true;
-                    case.evidence = Evidence::Unconfirmed;
-                }
+                Some(answer) => put_answer(&mut case, answer),
+                None => put_silence(&mut case),
             }
         }
         self.settle(order_id, case, record).await
@@ -126,7 +117,7 @@ impl Orders {
         match self.follow_hint(order_id).await {
             Some(Verdict::Paid(report)) => {
                 let record = letter.record(Some(Proof::OrderStatus));
-                let mut case = Case::of(Evidence::Gateway(report));
+                let mut case = Case::of(Evidence::OrderStatus(report));
                 case.delivery = Some(record.clone());
                 self.settle(order_id, case, record).await
             }
@@ -137,30 +128,35 @@ impl Orders {
     }
 
     /// Has the order's actor weigh the case; what goes wrong is journalled.
-    async fn settle(
+    pub(super) async fn settle(
         &self,
         order_id: OrderId,
         case: Case,
         record: DeliveryRecord,
     ) -> Result<Acknowledged, Rejection> {
+        let audit = case.audit.clone();
         match self.inner.registry.send(order_id, case).await {
             Ok(weighed) => Ok(Acknowledged::from(&weighed)),
             Err(WeighError::UnknownOrder) => {
-                self.journal(record, Outcome::UnknownOrder).await?;
+                self.journal(record, Outcome::UnknownOrder, audit).await?;
                 Err(Rejection::UnknownOrder)
             }
             Err(WeighError::Busy) => Err(Rejection::Busy),
             Err(WeighError::Store(error)) => Err(self.failed(error, record).await),
             Err(error @ WeighError::Panicked) => {
                 error!(%order_id, %error, "webhook failed");
-                self.journal(record, Outcome::Error).await?;
+                self.journal(record, Outcome::Error, None).await?;
                 Err(Rejection::Internal)
             }
         }
     }
 
     /// Whether there is such an order; `record` is journalled if we fail to find out.
-    async fn is_ours(&self, order_id: OrderId, record: &DeliveryRecord) -> Result<bool, Rejection> {
+    pub(super) async fn is_ours(
+        &self,
+        order_id: OrderId,
+        record: &DeliveryRecord,
+    ) -> Result<bool, Rejection> {
         if self.inner.registry.webhook_secret(order_id).is_some() {
             return Ok(true);
         }
@@ -175,17 +171,22 @@ impl Orders {
         error!(order_id = record.order_id, %error, "webhook failed");
         let rejection = Rejection::from(error);
         if matches!(rejection, Rejection::Internal)
-            && let Err(worse) = self.journal(record, Outcome::Error).await
+            && let Err(worse) = self.journal(record, Outcome::Error, None).await
         {
             return worse;
         }
         rejection
     }
 
-    async fn journal(&self, record: DeliveryRecord, outcome: Outcome) -> Result<(), Rejection> {
+    pub(super) async fn journal(
+        &self,
+        record: DeliveryRecord,
+        outcome: Outcome,
+        audit: Option<AuditEntry>,
+    ) -> Result<(), Rejection> {
         self.inner
             .store
-            .journal(record, outcome)
+            .journal(record, outcome, audit)
             .await
             .map_err(|error| {
                 warn!(%error, "a delivery could not be journalled");
@@ -193,4 +194,20 @@ impl Orders {
                 Rejection::Unavailable
             })
     }
+}
+
+/// What ZenoPay answers is the evidence, in the place of what the delivery says.
+pub(super) fn put_answer(case: &mut Case, answer: StatusAnswer) {
+    match answer {
+        StatusAnswer::Known(report) => {
+            case.unconfirmed = report.word != Word::Paid;
+            case.evidence = Evidence::OrderStatus(report);
+        }
+        StatusAnswer::Unknown(_) => put_silence(case),
+    }
+}
+
+fn put_silence(case: &mut Case) {
+    case.unconfirmed = true;
+    case.evidence = Evidence::Unconfirmed;
 }

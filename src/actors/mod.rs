@@ -28,6 +28,7 @@ pub mod neighbours;
 mod order;
 mod permit;
 mod registry;
+mod replay;
 pub mod status;
 mod status_actor;
 
@@ -39,6 +40,7 @@ use registry::Registry;
 
 pub use delivery::{Acknowledged, Delivery, Rejection};
 pub use order::{Case, Tools, WeighError, Weighed};
+pub use replay::Reconciled;
 
 /// Every delivery is answered within five seconds; this leaves room for the answer itself.
 const ANSWER_WITHIN: Duration = Duration::from_millis(4_700);

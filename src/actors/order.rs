@@ -24,7 +24,7 @@ use crate::domain::outcome::Outcome;
 use crate::domain::payment::Payment;
 use crate::metrics::Metrics;
 use crate::radius::attributes::radius_user;
-use crate::store::{Change, DeliveryRecord, Store, StoreError};
+use crate::store::{AuditEntry, Change, DeliveryRecord, Store, StoreError};
 
 /// How often an order is loaded and decided again when somebody else changed it first.
 const TRIES: u32 = 3;
@@ -50,6 +50,8 @@ pub struct Case {
     pub evidence: Evidence,
     /// The delivery that brought it, to be journalled in the same transaction.
     pub delivery: Option<DeliveryRecord>,
+    /// The operator's act that brought it, to be logged in the same transaction.
+    pub audit: Option<AuditEntry>,
     /// ZenoPay was asked about a proven delivery and did not say "paid".
     pub unconfirmed: bool,
     /// The order as it was just read, if it was; saves the actor a read.
@@ -62,9 +64,17 @@ impl Case {
         Self {
             evidence,
             delivery: None,
+            audit: None,
             unconfirmed: false,
             loaded: None,
         }
+    }
+
+    /// The same, brought by an operator.
+    #[must_use]
+    pub fn audited(mut self, audit: AuditEntry) -> Self {
+        self.audit = Some(audit);
+        self
     }
 }
 
@@ -221,6 +231,8 @@ fn change(payment: &Payment, decision: &Decision, case: &Case, now: DateTime<Utc
         Effect::Fail(_)
         | Effect::Hold(_)
         | Effect::Refund(_)
+        | Effect::Revoke(_)
+        | Effect::Confirm(_)
         | Effect::Keep
         | Effect::Ask(_)
         | Effect::Refuse => None,
@@ -230,8 +242,17 @@ fn change(payment: &Payment, decision: &Decision, case: &Case, now: DateTime<Utc
         decision: decision.clone(),
         radius_user,
         delivery: case.delivery.clone(),
+        audit: case.audit.clone().filter(|_| is_done(decision, case)),
         ask_at: (decision.outcome == Outcome::Unconfirmed).then(|| ask_schedule::ask_soon(now)),
     }
+}
+
+/// An act that changed nothing, because it is not possible or holds already, is none. A
+/// replay and an ask are acts whatever comes of them.
+fn is_done(decision: &Decision, case: &Case) -> bool {
+    let by_hand = matches!(case.evidence, Evidence::Operator(_));
+    let changes_nothing = matches!(decision.effect, Effect::Keep | Effect::Refuse);
+    !(by_hand && changes_nothing)
 }
 
 /// Tells the waiters and the log.
@@ -240,7 +261,11 @@ fn publish(tools: &Tools, before: &Payment, decision: Decision, was_known: bool)
     let committed = Instant::now();
     let (payment, refused) = match decision.effect {
         Effect::Sell(sale) => (sale.payment, false),
-        Effect::Fail(next) | Effect::Hold(next) | Effect::Refund(next) => (*next, false),
+        Effect::Fail(next)
+        | Effect::Hold(next)
+        | Effect::Refund(next)
+        | Effect::Revoke(next)
+        | Effect::Confirm(next) => (*next, false),
         Effect::Keep | Effect::Ask(_) => (before.clone(), false),
         Effect::Refuse => (before.clone(), true),
     };

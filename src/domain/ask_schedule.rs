@@ -17,6 +17,10 @@ const SHORTEST: TimeDelta = TimeDelta::seconds(5);
 const LONGEST: TimeDelta = TimeDelta::hours(6);
 /// ZenoPay forgets orders after about this long (seen in the field, not documented).
 const GIVE_UP: TimeDelta = TimeDelta::days(30);
+/// After a sale ZenoPay is given this long, and the guests at the counter go first.
+const CONFIRM_AFTER: TimeDelta = TimeDelta::seconds(60);
+/// A sale that ZenoPay does not confirm for so long is for an operator to look into.
+const CONFIRM_WITHIN: TimeDelta = TimeDelta::days(3);
 /// How soon to ask after a hint that could not be confirmed.
 const SOON: TimeDelta = TimeDelta::seconds(2);
 
@@ -40,6 +44,18 @@ pub fn next_ask(
 /// The ask after a hint at `now`, when there is reason to believe that something happened.
 pub fn ask_soon(now: DateTime<Utc>) -> DateTime<Utc> {
     now + SOON
+}
+
+/// When ZenoPay is asked whether it knows of a sale made at `sold_at`.
+pub fn first_confirmation(sold_at: DateTime<Utc>) -> DateTime<Utc> {
+    sold_at + CONFIRM_AFTER
+}
+
+/// The next such ask after one at `now` that told nothing: each gap doubles the age. `None`
+/// when the sale has stayed unconfirmed for days.
+pub fn next_confirmation(sold_at: DateTime<Utc>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let age = now - sold_at;
+    (age < CONFIRM_WITHIN).then(|| now + age.clamp(CONFIRM_AFTER, LONGEST))
 }
 
 /// A gap between four and six fifths as long. No dice: the id is random and the moment
@@ -113,5 +129,22 @@ mod tests {
                 .count();
             assert!((100..250).contains(&here), "{here} in second {second}");
         }
+    }
+
+    #[test]
+    fn a_sale_is_asked_about_within_minutes_and_given_up_after_days() {
+        let sold = DateTime::UNIX_EPOCH;
+        let mut at = first_confirmation(sold);
+        let mut asks = 1;
+        assert!(at - sold <= TimeDelta::minutes(5));
+
+        while let Some(next) = next_confirmation(sold, at) {
+            assert!(next > at && next - at <= LONGEST);
+            at = next;
+            asks += 1;
+        }
+
+        assert!(at - sold >= CONFIRM_WITHIN);
+        assert!((10..40).contains(&asks), "{asks} asks a sale");
     }
 }

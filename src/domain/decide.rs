@@ -6,6 +6,7 @@
 //! [`Effect::Sell`].
 
 use super::ask_schedule;
+use super::confirmation;
 use super::decision::{Decision, Effect};
 use super::evidence::{Evidence, GatewayReport, OperatorAct, Word};
 use super::outcome::Outcome;
@@ -15,19 +16,27 @@ use super::sale::{Facts, Sale};
 /// Decides what `evidence` does to `payment`.
 pub fn decide(payment: &Payment, evidence: &Evidence, facts: &Facts) -> Decision {
     match evidence {
-        Evidence::Gateway(report) => match report.word {
-            Word::Paid => paid(payment, report, facts),
-            Word::Failed => refused(payment, report, facts, Status::Failed),
-            Word::Cancelled => refused(payment, report, facts, Status::Cancelled),
-            Word::InProgress => in_progress(payment, report),
-            Word::Unknown => unknown_word(payment, report),
-        },
+        Evidence::Gateway(report) => told(payment, report, facts),
+        Evidence::OrderStatus(report) => {
+            confirmation::asked(payment, report, told(payment, report, facts), facts)
+        }
         Evidence::PushRefused { reason } => push_refused(payment, reason, facts),
         Evidence::PushUnknown => push_unknown(payment, facts),
         // A claim that nobody confirms says nothing about the money.
         Evidence::Unconfirmed => Decision::keep(Outcome::Unconfirmed),
+        Evidence::NeverConfirmed => confirmation::given_up(payment),
         Evidence::Deadline => deadline(payment, facts),
         Evidence::Operator(act) => operator(payment, act, facts),
+    }
+}
+
+fn told(payment: &Payment, report: &GatewayReport, facts: &Facts) -> Decision {
+    match report.word {
+        Word::Paid => paid(payment, report, facts),
+        Word::Failed => refused(payment, report, facts, Status::Failed),
+        Word::Cancelled => refused(payment, report, facts, Status::Cancelled),
+        Word::InProgress => in_progress(payment, report),
+        Word::Unknown => unknown_word(payment, report),
     }
 }
 
@@ -203,9 +212,15 @@ fn operator(payment: &Payment, act: &OperatorAct, facts: &Facts) -> Decision {
         (OperatorAct::Refund { reason }, Status::Completed) => {
             refund(payment, reason, facts).note("refunded", format!("refunded: {reason}"))
         }
-        (OperatorAct::Refund { .. }, Status::Refunded) => Decision::keep(Outcome::Duplicate),
+        (OperatorAct::Revoke { reason }, Status::Completed) => revoke(payment, reason, facts),
+        (OperatorAct::Refund { .. } | OperatorAct::Revoke { .. }, Status::Refunded) => {
+            Decision::keep(Outcome::Duplicate)
+        }
         (
-            OperatorAct::Release { .. } | OperatorAct::Refuse { .. } | OperatorAct::Refund { .. },
+            OperatorAct::Release { .. }
+            | OperatorAct::Refuse { .. }
+            | OperatorAct::Refund { .. }
+            | OperatorAct::Revoke { .. },
             Status::Pending
             | Status::Completed
             | Status::Failed
@@ -251,9 +266,23 @@ fn fail(
 fn refund(payment: &Payment, reason: &str, facts: &Facts) -> Decision {
     let mut refunded = payment.next(Status::Refunded);
     refunded.due_at = None;
+    refunded.refunded_at = Some(facts.now);
     refunded.failure_reason = Some(reason.to_owned());
     if let Some(voucher) = &mut refunded.voucher {
-        voucher.revoked_at = Some(facts.now);
+        // One that was revoked before stays revoked since then.
+        voucher.revoked_at = voucher.revoked_at.or(Some(facts.now));
     }
     Decision::of(Outcome::Stale, Effect::Refund(Box::new(refunded)))
+}
+
+fn revoke(payment: &Payment, reason: &str, facts: &Facts) -> Decision {
+    let mut revoked = payment.next(payment.status);
+    match &mut revoked.voucher {
+        Some(voucher) if voucher.revoked_at.is_none() => {
+            voucher.revoked_at = Some(facts.now);
+            Decision::of(Outcome::Stale, Effect::Revoke(Box::new(revoked)))
+                .note("voucher_revoked", format!("voucher revoked: {reason}"))
+        }
+        Some(_) | None => Decision::keep(Outcome::Duplicate),
+    }
 }

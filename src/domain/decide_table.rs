@@ -6,11 +6,14 @@
 //! - A word in capitals is the order's new status; `version` rises by exactly one, and the
 //!   outcome is that word in small letters unless another follows (a refund has none in the
 //!   contract). Without a word in capitals neither status nor version changes.
+//! - `kept` keeps what ZenoPay knows of the money and changes nothing that a guest sees;
+//!   `revoked` takes the voucher back and raises `version`.
 //! - A word in small letters is the outcome. `stale` stands where the contract has "nothing"
 //!   or "–". `ask` sets the time of the next ask. `409` refuses an operator.
 //! - `!kind` is an alert for operators, `~kind` a note.
 //! - `a / b` is `a` for FAILED and `b` for CANCELLED.
 
+mod after_the_sale;
 mod properties;
 
 use chrono::{DateTime, FixedOffset, TimeDelta, Utc};
@@ -40,12 +43,20 @@ failed            | FAILED                    | duplicate / stale   | FAILED    
 cancelled         | CANCELLED                 | stale / duplicate   | CANCELLED             | stale !reversal       | stale !reversal                | stale
 in progress       | pending ~in_progress      | stale               | pending ~in_progress  | stale                 | stale                          | stale
 unknown word      | pending !unknown_word     | stale !unknown_word | pending !unknown_word | stale !unknown_word   | stale !unknown_word            | stale
+asked, paid       | COMPLETED                 | COMPLETED           | COMPLETED             | held ~paid_while_held | duplicate kept                 | duplicate
+asked, more       | COMPLETED !overpaid       | COMPLETED !overpaid | COMPLETED !overpaid   | held ~paid_while_held | duplicate kept !amount_differs | duplicate !amount_differs
+asked, less       | HELD !held                | HELD !held          | HELD !held            | held ~paid_while_held | duplicate kept !amount_differs | duplicate !amount_differs
+asked, other ref  | COMPLETED                 | COMPLETED           | COMPLETED             | held ~paid_while_held | duplicate kept !second_charge  | duplicate !second_charge
+asked, failed     | FAILED                    | duplicate / stale   | FAILED                | stale !reversal       | stale !reversal                | stale
+asked, pending    | pending ~in_progress      | stale               | pending ~in_progress  | stale                 | stale                          | stale
+never confirmed   | stale                     | stale               | stale                 | stale                 | stale !not_confirmed           | stale
 push refused      | FAILED                    | stale               | FAILED                | stale                 | stale !push_refused_after_sale | stale
 push unknown      | pending ask ~push_unknown | stale               | stale                 | stale                 | stale                          | stale
 deadline          | EXPIRED pending           | stale               | stale                 | stale                 | stale                          | stale
 release           | 409                       | 409                 | 409                   | COMPLETED ~released   | 409                            | 409
 refuse            | 409                       | 409                 | 409                   | REFUNDED ~refused     | 409                            | 409
 refund            | 409                       | 409                 | 409                   | 409                   | REFUNDED ~refunded             | duplicate
+revoke            | 409                       | 409                 | 409                   | 409                   | stale revoked ~voucher_revoked | duplicate
 ";
 
 #[test]
@@ -62,7 +73,7 @@ fn an_order_becomes_what_the_contract_says_for_every_evidence_and_status() {
     }
     assert_eq!(
         cells,
-        16 * Status::ALL.len(),
+        24 * Status::ALL.len(),
         "a row or a column is missing"
     );
 }
@@ -127,9 +138,13 @@ fn cells_of(table: &'static str) -> Vec<(&'static str, Status, &'static str)> {
 /// A decision in the notation of the table.
 fn describe(before: &Payment, decision: &Decision) -> String {
     let outcome = decision.outcome.as_str();
-    let mut words = match after(before, &decision.effect) {
+    let words: Vec<&str> = match after(before, &decision.effect) {
         Some(after) => {
             assert_eq!(after.version, before.version + 1);
+            if let Effect::Revoke(_) = decision.effect {
+                assert_eq!(after.status, before.status);
+                return words_of(&[outcome, "revoked"], decision);
+            }
             assert_ne!(after.status, before.status);
             let status = after.status.as_str();
             let is_refund = after.status == Status::Refunded;
@@ -145,16 +160,28 @@ fn describe(before: &Payment, decision: &Decision) -> String {
                 vec![outcome, "ask"]
             }
             Effect::Refuse => vec!["409"],
+            Effect::Confirm(ref kept) => {
+                assert_eq!(kept.version, before.version);
+                assert_eq!(kept.gateway_confirmed_at, Some(facts().now));
+                assert_eq!(kept.due_at, None);
+                vec![outcome, "kept"]
+            }
             _ => vec![outcome],
         },
     };
+    words_of(&words, decision)
+}
+
+/// Words, and the remarks beside them.
+fn words_of(words: &[&str], decision: &Decision) -> String {
     let remarks: Vec<_> = (decision.remarks.iter())
         .map(|remark| match remark.level {
             Level::Alert => format!("!{}", remark.kind),
             Level::Note => format!("~{}", remark.kind),
         })
         .collect();
-    words.extend(remarks.iter().map(String::as_str));
+    let words = words.iter().copied();
+    let words: Vec<_> = words.chain(remarks.iter().map(String::as_str)).collect();
     words.join(" ")
 }
 
@@ -168,7 +195,8 @@ fn after<'a>(before: &Payment, effect: &'a Effect) -> Option<&'a Payment> {
         ),
         Effect::Hold(held) => (&**held, &[Status::Held]),
         Effect::Refund(refunded) => (&**refunded, &[Status::Refunded]),
-        Effect::Keep | Effect::Ask(_) | Effect::Refuse => return None,
+        Effect::Revoke(revoked) => (&**revoked, &[Status::Completed]),
+        Effect::Keep | Effect::Ask(_) | Effect::Confirm(_) | Effect::Refuse => return None,
     };
     assert!(may_become.contains(&after.status), "{effect:?}");
     assert_eq!((after.id, after.order_id), (before.id, before.order_id));
@@ -193,12 +221,20 @@ fn evidence(name: &str) -> Evidence {
         "cancelled" => Evidence::Gateway(report("CANCELLED")),
         "in progress" => Evidence::Gateway(report("PENDING")),
         "unknown word" => Evidence::Gateway(report("UNPAID")),
+        "asked, paid" => Evidence::OrderStatus(self::report("COMPLETED", "R1", Some(2000))),
+        "asked, more" => Evidence::OrderStatus(self::report("COMPLETED", "R1", Some(2500))),
+        "asked, less" => Evidence::OrderStatus(self::report("COMPLETED", "R1", Some(1500))),
+        "asked, other ref" => Evidence::OrderStatus(self::report("COMPLETED", "R2", None)),
+        "asked, failed" => Evidence::OrderStatus(report("FAILED")),
+        "asked, pending" => Evidence::OrderStatus(report("PENDING")),
+        "never confirmed" => Evidence::NeverConfirmed,
         "push refused" => Evidence::PushRefused { reason },
         "push unknown" => Evidence::PushUnknown,
         "deadline" => Evidence::Deadline,
         "release" => Evidence::Operator(OperatorAct::Release { reason }),
         "refuse" => Evidence::Operator(OperatorAct::Refuse { reason }),
         "refund" => Evidence::Operator(OperatorAct::Refund { reason }),
+        "revoke" => Evidence::Operator(OperatorAct::Revoke { reason }),
         other => panic!("no such evidence: {other}"),
     }
 }
@@ -255,6 +291,8 @@ pub(super) fn order(status: Status) -> Payment {
         due_at: Some(created_at),
         confirmed_at: is_paid.then_some(created_at),
         processed_at: is_sold.then_some(created_at),
+        gateway_confirmed_at: None,
+        refunded_at: None,
         voucher: is_sold.then(|| Voucher {
             code: VoucherCode::from_stored("AAAAAAAA".into()),
             issued_at: created_at,

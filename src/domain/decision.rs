@@ -38,6 +38,10 @@ pub enum Effect {
     Hold(Box<Payment>),
     /// The order becomes REFUNDED; its voucher, if any, is revoked.
     Refund(Box<Payment>),
+    /// The order stays COMPLETED and its voucher is revoked.
+    Revoke(Box<Payment>),
+    /// The order stays as it is, and what ZenoPay knows of the money is kept.
+    Confirm(Box<Payment>),
     /// The order stays as it is.
     Keep,
     /// The order stays as it is and ZenoPay is asked at this time.

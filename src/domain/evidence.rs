@@ -60,7 +60,7 @@ pub struct GatewayReport {
     pub payer_msisdn: Option<Personal>,
 }
 
-/// What an operator decides about an order.
+/// What an operator decides about an order or its voucher.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OperatorAct {
     /// A held order is completed after all.
@@ -78,13 +78,20 @@ pub enum OperatorAct {
         /// Why, in the operator's words.
         reason: String,
     },
+    /// The voucher of a completed order must not let in any more.
+    Revoke {
+        /// Why, in the operator's words.
+        reason: String,
+    },
 }
 
 /// Everything that can move an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Evidence {
-    /// ZenoPay says so.
+    /// ZenoPay says so by itself, in a delivery.
     Gateway(GatewayReport),
+    /// ZenoPay says so because it was asked: the same, and it confirms a sale.
+    OrderStatus(GatewayReport),
     /// ZenoPay refused to push: the guest's phone never rang.
     PushRefused {
         /// In ZenoPay's words.
@@ -94,6 +101,8 @@ pub enum Evidence {
     PushUnknown,
     /// ZenoPay was asked about a delivery and gave no answer.
     Unconfirmed,
+    /// ZenoPay was asked about a sale for days and never said that it was paid.
+    NeverConfirmed,
     /// The order is older than `orders.expire_after_secs`.
     Deadline,
     /// An operator acts.

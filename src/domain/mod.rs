@@ -7,6 +7,7 @@
 pub mod admission;
 pub mod ask_schedule;
 pub mod circuit;
+mod confirmation;
 pub mod decide;
 pub mod decision;
 pub mod evidence;
@@ -27,6 +28,7 @@ pub mod sale;
 pub mod search;
 pub mod secret;
 pub mod session;
+pub mod shop_day;
 pub mod sms_text;
 pub mod timeline;
 pub mod token_bucket;

@@ -105,6 +105,19 @@ impl GatewayFacts {
                 .or_else(|| self.payer_msisdn.clone()),
         }
     }
+
+    /// Takes over what a report knows and we do not; what we know stays.
+    #[must_use]
+    pub fn completed_by(&self, report: &GatewayReport) -> Self {
+        let known = |old: &Option<String>, new: &Option<String>| old.clone().or(new.clone());
+        Self {
+            paid_amount: self.paid_amount.or(report.amount),
+            reference: known(&self.reference, &report.reference),
+            transid: known(&self.transid, &report.transid),
+            channel: known(&self.channel, &report.channel),
+            payer_msisdn: (self.payer_msisdn.clone()).or_else(|| report.payer_msisdn.clone()),
+        }
+    }
 }
 
 /// How what was paid compares with what was asked.
@@ -159,6 +172,10 @@ pub struct Payment {
     pub confirmed_at: Option<DateTime<Utc>>,
     /// When the sale was made.
     pub processed_at: Option<DateTime<Utc>>,
+    /// When ZenoPay, asked by us, said that it was paid.
+    pub gateway_confirmed_at: Option<DateTime<Utc>>,
+    /// When an operator recorded that the money went back.
+    pub refunded_at: Option<DateTime<Utc>>,
     /// The voucher, once sold.
     pub voucher: Option<Voucher>,
 }

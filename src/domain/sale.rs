@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Datelike, FixedOffset, TimeDelta, Utc};
 
+use super::ask_schedule;
 use super::evidence::GatewayReport;
 use super::package::Validity;
 use super::payment::{Payment, Status};
@@ -78,7 +79,8 @@ impl Sale {
             sold.gateway = payment.gateway.updated_by(report);
         }
         sold.failure_reason = None;
-        sold.due_at = None;
+        // To hear from ZenoPay itself what a delivery does not tell: amount, number, channel.
+        sold.due_at = Some(ask_schedule::first_confirmation(facts.now));
         sold.confirmed_at = payment.confirmed_at.or(Some(facts.now));
         sold.processed_at = Some(facts.now);
         sold.voucher = Some(Voucher {

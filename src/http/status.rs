@@ -214,11 +214,12 @@ fn since_of(text: Option<&str>) -> Result<Option<i64>, Problem> {
 
 /// The document as it is at `now`.
 pub fn document(payment: &Payment, language: Language, now: DateTime<Utc>) -> StatusDocument {
-    // The code is shown for what stands: not before the sale, not after a refund.
+    // The code is shown while it lets in: not before the sale, not after a refund, and not
+    // when it was revoked.
     let voucher = payment
         .voucher
         .as_ref()
-        .filter(|_| payment.status == Status::Completed);
+        .filter(|voucher| payment.status == Status::Completed && voucher.revoked_at.is_none());
     let minutes_pending = match payment.status {
         Status::Pending => (now - payment.created_at).num_minutes().max(0),
         _ => 0,
@@ -241,7 +242,7 @@ pub fn document(payment: &Payment, language: Language, now: DateTime<Utc>) -> St
         confirmed_at: payment.confirmed_at.map(rfc3339),
         processed_at: payment.processed_at.map(rfc3339),
         expires_at: voucher.and_then(|voucher| voucher.expires_at).map(rfc3339),
-        message: wording::status(payment.status, language),
+        message: wording::of(payment, language),
         failure_reason: payment.failure_reason.clone(),
         minutes_pending,
         timeout_warning: minutes_pending >= WARN_AFTER_MINUTES,

@@ -3,12 +3,12 @@
 use chrono::{DateTime, Utc};
 use tracing::{info, warn};
 
-use super::Reconciler;
+use super::{Reconciler, confirmation};
 use crate::actors::asks::Asker;
 use crate::actors::{Case, WeighError, Weighed};
 use crate::domain::ask_schedule;
 use crate::domain::circuit::Flow;
-use crate::domain::evidence::Evidence;
+use crate::domain::evidence::{Evidence, Word};
 use crate::domain::ids::OrderId;
 use crate::domain::outcome::Outcome;
 use crate::domain::payment::Status;
@@ -33,16 +33,21 @@ impl Reconciler {
             return Ok(parts.store.ask_by(order_id, soon).await?);
         };
         parts.metrics.reconciler_checked.inc();
-        let status = match answer {
+        let (status, unconfirmed_since) = match answer {
             StatusAnswer::Known(report) => {
-                let case = Case::of(Evidence::Gateway(report));
+                let says_nothing = report.word == Word::InProgress;
+                let case = Case::of(Evidence::OrderStatus(report));
                 let weighed = parts.orders.weigh(order_id, case).await?;
                 self.count_repair(order_id, &weighed);
-                weighed.payment.status
+                let since = confirmation::unconfirmed_since(&weighed.payment);
+                (weighed.payment.status, since.filter(|_| says_nothing))
             }
             // Unknown is never failed: ask again.
-            StatusAnswer::Unknown(_) => order.status,
+            StatusAnswer::Unknown(_) => (order.status, order.unconfirmed_since),
         };
+        if let Some(sold_at) = unconfirmed_since {
+            return self.ask_again_or_alert(order, sold_at).await;
+        }
         let now = parts.store.now().await?;
         let next = match parts.orders.asks().flow() {
             Flow::Free => next_look(order, status, now),

@@ -32,6 +32,7 @@ use crate::store::{DueOrder, Store, StoreError};
 use crate::timekeeper::Timekeeper;
 
 mod ask;
+mod confirmation;
 mod looks;
 
 use looks::Looks;

@@ -9,7 +9,10 @@ use entities::payments;
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect};
 
-use super::{DeliveryRecord, Store, StoreError, deliveries, events, roll_back, rows, sale};
+use super::{
+    AuditEntry, DeliveryRecord, Store, StoreError, audit_log, deliveries, events, roll_back, rows,
+    sale,
+};
 use crate::domain::decision::{Decision, Effect};
 use crate::domain::payment::{Payment, Status};
 use crate::domain::radius_user::RadiusUser;
@@ -25,6 +28,8 @@ pub struct Change {
     pub radius_user: Option<RadiusUser>,
     /// The delivery that brought the evidence, to be journalled with its effect.
     pub delivery: Option<DeliveryRecord>,
+    /// The operator's act that brought it, to be logged with its effect.
+    pub audit: Option<AuditEntry>,
     /// Also ask ZenoPay at this time, whatever was decided.
     pub ask_at: Option<DateTime<Utc>>,
 }
@@ -62,25 +67,45 @@ async fn write(
         Effect::Sell(sale) => {
             // First, because it takes the row lock: who comes second waits here and then
             // finds another version.
-            advance(txn, before, &sale.payment).await?;
+            advance(txn, before, rows::changed(&sale.payment)).await?;
             sale::write(txn, sale, change.radius_user.as_ref()).await?;
         }
-        Effect::Fail(next) | Effect::Hold(next) => advance(txn, before, next).await?,
-        Effect::Refund(next) => {
-            advance(txn, before, next).await?;
-            sale::revoke(txn, next).await?;
+        Effect::Fail(next) | Effect::Hold(next) => {
+            advance(txn, before, rows::changed(next)).await?;
         }
+        Effect::Refund(next) => {
+            advance(txn, before, rows::refunded(next)).await?;
+            sale::revoke(txn, next, "refunded").await?;
+        }
+        Effect::Revoke(next) => {
+            advance(txn, before, rows::revoked(next)).await?;
+            sale::revoke(txn, next, "revoked").await?;
+        }
+        Effect::Confirm(kept) => advance(txn, before, rows::confirmed(kept)).await?,
         Effect::Keep | Effect::Refuse => still_the_same(txn, before).await?,
         Effect::Ask(at) => ask_unless_changed(txn, before, *at).await?,
     }
     if let Some(at) = change.ask_at {
         ask_at(txn, before, at).await?;
     }
-    for remark in &change.decision.remarks {
-        events::insert(txn, before.order_id, remark, now).await?;
-    }
+    remark(txn, change, now).await?;
     if let Some(delivery) = &change.delivery {
         deliveries::insert(txn, delivery, change.decision.outcome).await?;
+    }
+    Ok(())
+}
+
+/// What the timeline gets beside the effect, and who had it done.
+async fn remark(
+    txn: &DatabaseTransaction,
+    change: &Change,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    for remark in &change.decision.remarks {
+        events::insert(txn, change.before.order_id, remark, now).await?;
+    }
+    if let Some(entry) = &change.audit {
+        audit_log::insert(txn, entry, now).await?;
     }
     Ok(())
 }
@@ -88,10 +113,10 @@ async fn write(
 async fn advance(
     txn: &DatabaseTransaction,
     before: &Payment,
-    next: &Payment,
+    next: payments::ActiveModel,
 ) -> Result<(), StoreError> {
     let done = payments::Entity::update_many()
-        .set(rows::changed(next))
+        .set(next)
         .filter(payments::Column::Id.eq(before.id))
         .filter(payments::Column::Version.eq(before.version))
         .exec(txn)

@@ -2,12 +2,12 @@
 
 use std::time::Instant;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound, Utc};
 use entities::webhook_deliveries;
 use sea_orm::ActiveValue::Set;
 use sea_orm::{ConnectionTrait, DbErr, EntityTrait};
 
-use super::{Store, StoreError};
+use super::{AuditEntry, Store, StoreError, audit_log, roll_back};
 use crate::domain::money::Tzs;
 use crate::domain::outcome::Outcome;
 
@@ -36,8 +36,42 @@ pub struct DeliveryRecord {
     pub body: Vec<u8>,
 }
 
+/// A delivery of the journal, to be decided again.
+#[derive(Clone)]
+pub struct KeptDelivery {
+    /// As the sender named it.
+    pub order_id: Option<String>,
+    /// Why it was believed then.
+    pub proof: Option<String>,
+    /// As sent.
+    pub content_type: Option<String>,
+    /// As sent.
+    pub body: Vec<u8>,
+}
+
 impl Store {
-    /// Journals a delivery that changed nothing, in a transaction of its own.
+    /// One delivery of the journal; `None` if there is none of that number.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be reached.
+    pub async fn kept_delivery(&self, id: i64) -> Result<Option<KeptDelivery>, StoreError> {
+        let store = self.clone();
+        self.read(async move {
+            let found = webhook_deliveries::Entity::find_by_id(id)
+                .one(&store.inner.reader)
+                .await?;
+            Ok(found.map(|row| KeptDelivery {
+                order_id: row.order_id,
+                proof: row.proof,
+                content_type: row.content_type,
+                body: row.body,
+            }))
+        })
+        .await
+    }
+
+    /// Journals a delivery that changed nothing, in a transaction of its own, with the act
+    /// of the operator who replayed it, if one did.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database cannot be reached; the delivery must
@@ -46,10 +80,25 @@ impl Store {
         &self,
         delivery: DeliveryRecord,
         outcome: Outcome,
+        audit: Option<AuditEntry>,
     ) -> Result<(), StoreError> {
         let store = self.clone();
-        self.run(async move { Ok(insert(&store.inner.writer, &delivery, outcome).await?) })
-            .await
+        self.run(async move {
+            let Some(entry) = audit else {
+                return Ok(insert(&store.inner.writer, &delivery, outcome).await?);
+            };
+            let txn = store.begin().await?;
+            let written = async {
+                audit_log::insert(&txn, &entry, Utc::now().trunc_subsecs(3)).await?;
+                insert(&txn, &delivery, outcome).await
+            };
+            if let Err(error) = written.await {
+                roll_back(txn).await;
+                return Err(error.into());
+            }
+            txn.commit().await.map_err(StoreError::CommitUnknown)
+        })
+        .await
     }
 }
 

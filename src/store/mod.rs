@@ -27,6 +27,7 @@ use crate::config::DatabaseConfig;
 use crate::domain::secret::Secret;
 
 mod audit;
+mod audit_log;
 mod change;
 mod clock;
 mod connect;
@@ -45,10 +46,13 @@ mod overview;
 mod packages;
 mod payments;
 mod place;
+#[cfg(test)]
+mod plans;
 mod proofs;
 mod radius_sessions;
 mod receipts;
 mod reconcile;
+mod reports;
 mod retention;
 mod reveals;
 mod routers;
@@ -58,15 +62,17 @@ mod sandbox;
 mod search;
 mod sessions;
 mod timeline;
+mod vouchers;
 mod wedged;
 
 use wedged::Wedged;
 
 pub use audit::{Booked, JournalLine};
+pub use audit_log::AuditEntry;
 pub use change::Change;
 pub use clock::Clock;
 pub use credentials::{Fingerprint, fresh_token};
-pub use deliveries::DeliveryRecord;
+pub use deliveries::{DeliveryRecord, KeptDelivery};
 pub use disconnects::QueuedDisconnect;
 pub use erasure::{Erased, Erasure};
 pub use error::StoreError;
@@ -79,9 +85,11 @@ pub use place::{NewOrder, Placed};
 pub use receipts::{Arrival, AwaitedReceipt};
 pub use reconcile::DueOrder;
 pub use reveals::Reveal;
+pub use reports::{DailyReport, Listed, OrderLine, Orphan, PackageSales, Total};
 pub use sandbox::{SandboxPayment, SandboxWebhook};
 pub use search::{OrderSearch, Page};
 pub use sessions::{FoundSession, LogIn, LoggedIn, NewSession};
+pub use vouchers::Issued;
 
 /// Threads of the database runtime: they only move bytes, the database does the work.
 const THREADS: usize = 2;

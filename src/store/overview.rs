@@ -2,7 +2,9 @@
 
 use chrono::{DateTime, Utc};
 use entities::{payments, sms_messages};
-use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select,
+};
 
 use super::{Store, StoreError, rows};
 use crate::domain::payment::Status;
@@ -45,15 +47,11 @@ impl Store {
     }
 
     async fn count_payments(&self, status: Status) -> Result<u64, StoreError> {
-        let open = payments::Entity::find()
-            .filter(rows::is_open())
-            .filter(payments::Column::Status.eq(status.as_str()));
-        Ok(open.count(&self.inner.reader).await?)
+        Ok(open_payments(status).count(&self.inner.reader).await?)
     }
 
     async fn count_sms(&self, state: &str) -> Result<u64, StoreError> {
-        let waiting = sms_messages::Entity::find().filter(sms_messages::Column::State.eq(state));
-        Ok(waiting.count(&self.inner.reader).await?)
+        Ok(messages(state).count(&self.inner.reader).await?)
     }
 
     async fn oldest_unsent(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
@@ -67,5 +65,39 @@ impl Store {
             .into_tuple::<DateTime<Utc>>()
             .one(&self.inner.reader)
             .await?)
+    }
+}
+
+fn open_payments(status: Status) -> Select<payments::Entity> {
+    payments::Entity::find()
+        .filter(rows::is_open())
+        .filter(payments::Column::Status.eq(status.as_str()))
+}
+
+fn messages(state: &str) -> Select<sms_messages::Entity> {
+    sms_messages::Entity::find().filter(sms_messages::Column::State.eq(state))
+}
+
+#[cfg(test)]
+mod tests {
+    use sea_orm::QueryTrait;
+
+    use super::super::plans::Books;
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_open_is_counted_by_an_index_of_what_is_open() {
+        for books in Books::both().await {
+            for status in [Status::Pending, Status::Held] {
+                let plan = books
+                    .plan(&open_payments(status).build(books.backend()))
+                    .await;
+                assert!(plan.contains("payments_open"), "{plan}");
+            }
+            for state in ["queued", "failed", "dead"] {
+                let plan = books.plan(&messages(state).build(books.backend())).await;
+                assert!(plan.contains("sms_messages_due"), "{plan}");
+            }
+        }
     }
 }

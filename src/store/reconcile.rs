@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use entities::payments;
 use sea_orm::sea_query::{Expr, ExprTrait, SimpleExpr};
-use sea_orm::{ColumnTrait, Condition, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, Condition, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect, Select};
 use uuid::Uuid;
 
 use super::{Store, StoreError, rows};
@@ -22,6 +22,8 @@ pub struct DueOrder {
     pub status: Status,
     /// When it was made.
     pub created_at: DateTime<Utc>,
+    /// When it was sold, if ZenoPay itself has not said yet that it was paid.
+    pub unconfirmed_since: Option<DateTime<Utc>>,
     /// Until when it is ours: as long as this is its due time, nobody else has touched it.
     leased_until: DateTime<Utc>,
 }
@@ -34,6 +36,8 @@ struct Candidate {
     status: String,
     created_at: DateTime<Utc>,
     due_at: Option<DateTime<Utc>>,
+    sold_at: Option<DateTime<Utc>>,
+    confirmed_at: Option<DateTime<Utc>>,
 }
 
 impl Store {
@@ -86,10 +90,13 @@ impl Store {
                     .exec(&store.inner.writer)
                     .await?;
                 if moved.rows_affected == 1 {
+                    let status = rows::status(&candidate.status)?;
+                    let waits = status == Status::Completed && candidate.confirmed_at.is_none();
                     claimed.push(DueOrder {
                         order_id: candidate.order_id,
-                        status: rows::status(&candidate.status)?,
+                        status,
                         created_at: candidate.created_at,
+                        unconfirmed_since: candidate.sold_at.filter(|_| waits),
                         leased_until,
                     });
                 }
@@ -130,33 +137,22 @@ impl Store {
         most: usize,
         among: Option<&[OrderId]>,
     ) -> Result<Vec<Candidate>, StoreError> {
-        let is_sold = payments::Column::Status.eq(Status::Completed.as_str());
-        let sold_last: SimpleExpr = Expr::case(is_sold, 1).finally(0).into();
-        let mut due = payments::Entity::find()
-            .select_only()
-            .columns([
-                payments::Column::Id,
-                payments::Column::OrderId,
-                payments::Column::Status,
-                payments::Column::CreatedAt,
-                payments::Column::DueAt,
-            ])
-            .filter(payments::Column::DueAt.lte(now))
-            .order_by(sold_last, Order::Asc)
-            .order_by_desc(payments::Column::CreatedAt)
-            .limit(most as u64);
+        let mut due = due(now, most);
         if let Some(names) = among {
             let names = names.iter().map(|order| order.0);
             due = due.filter(payments::Column::OrderId.is_in(names));
         }
-        type Row = (i64, Uuid, String, DateTime<Utc>, Option<DateTime<Utc>>);
+        type Time = DateTime<Utc>;
+        type Row = (i64, Uuid, String, Time, Option<Time>, Option<Time>, Option<Time>);
         let rows: Vec<Row> = due.into_tuple().all(&self.inner.reader).await?;
-        let candidate = |(id, order_id, status, created_at, due_at)| Candidate {
+        let candidate = |(id, order_id, status, created_at, due_at, sold_at, confirmed_at)| Candidate {
             id,
             order_id: OrderId(order_id),
             status,
             created_at,
             due_at,
+            sold_at,
+            confirmed_at,
         };
         Ok(rows.into_iter().map(candidate).collect())
     }
@@ -209,5 +205,43 @@ impl Store {
             Ok(())
         })
         .await
+    }
+}
+
+/// What is due, the most urgent first.
+fn due(now: DateTime<Utc>, most: usize) -> Select<payments::Entity> {
+    let is_sold = payments::Column::Status.eq(Status::Completed.as_str());
+    let sold_last: SimpleExpr = Expr::case(is_sold, 1).finally(0).into();
+    payments::Entity::find()
+        .select_only()
+        .columns([
+            payments::Column::Id,
+            payments::Column::OrderId,
+            payments::Column::Status,
+            payments::Column::CreatedAt,
+            payments::Column::DueAt,
+            payments::Column::ProcessedAt,
+            payments::Column::GatewayConfirmedAt,
+        ])
+        .filter(payments::Column::DueAt.lte(now))
+        .order_by(sold_last, Order::Asc)
+        .order_by_desc(payments::Column::CreatedAt)
+        .limit(most as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use sea_orm::QueryTrait;
+
+    use super::super::plans::Books;
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_due_is_found_by_an_index_of_what_is_due() {
+        for books in Books::both().await {
+            let query = due(Utc::now(), 10).build(books.backend());
+            let plan = books.plan(&query).await;
+            assert!(plan.contains("payments_due_at"), "{plan}");
+        }
     }
 }

@@ -56,6 +56,8 @@ pub(super) fn payment(
         due_at: row.due_at,
         confirmed_at: row.confirmed_at,
         processed_at: row.processed_at,
+        gateway_confirmed_at: row.gateway_confirmed_at,
+        refunded_at: row.refunded_at,
         voucher: voucher.map(self::voucher),
     })
 }
@@ -118,20 +120,49 @@ pub(super) fn personal(text: Option<&Personal>) -> Option<String> {
     text.map(|text| text.expose().to_owned())
 }
 
-/// What may change in a payment after it was made.
+/// What may change in a payment until it is sold or held.
 pub(super) fn changed(next: &Payment) -> payments::ActiveModel {
     payments::ActiveModel {
         status: Set(next.status.as_str().to_owned()),
         version: Set(next.version),
+        failure_reason: Set(next.failure_reason.clone()),
+        confirmed_at: Set(next.confirmed_at),
+        processed_at: Set(next.processed_at),
+        ..confirmed(next)
+    }
+}
+
+/// What ZenoPay has told us. It may change without a new version, so whoever changes
+/// something else of a sold order, perhaps in another process, must leave it alone.
+pub(super) fn confirmed(next: &Payment) -> payments::ActiveModel {
+    payments::ActiveModel {
         paid_amount: Set(next.gateway.paid_amount.map(|amount| amount.0)),
         reference: Set(next.gateway.reference.clone()),
         transid: Set(next.gateway.transid.clone()),
         channel: Set(next.gateway.channel.clone()),
         payer_msisdn: Set(personal(next.gateway.payer_msisdn.as_ref())),
+        due_at: Set(next.due_at),
+        gateway_confirmed_at: Set(next.gateway_confirmed_at),
+        ..Default::default()
+    }
+}
+
+/// What an operator changes who pays back.
+pub(super) fn refunded(next: &Payment) -> payments::ActiveModel {
+    payments::ActiveModel {
+        status: Set(next.status.as_str().to_owned()),
+        version: Set(next.version),
         failure_reason: Set(next.failure_reason.clone()),
         due_at: Set(next.due_at),
-        confirmed_at: Set(next.confirmed_at),
-        processed_at: Set(next.processed_at),
+        refunded_at: Set(next.refunded_at),
+        ..Default::default()
+    }
+}
+
+/// What changes in the payment when its voucher is revoked.
+pub(super) fn revoked(next: &Payment) -> payments::ActiveModel {
+    payments::ActiveModel {
+        version: Set(next.version),
         ..Default::default()
     }
 }

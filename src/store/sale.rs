@@ -1,18 +1,20 @@
 //! What a sale writes beside the payment row, and how it is taken back. Called inside the
 //! transaction of `change.rs`; nothing here begins or commits.
 
-use chrono::Utc;
+use chrono::{DateTime, Utc};
 use entities::{customers, invoices, radcheck, radreply, radusergroup, sms_messages, vouchers};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{Expr, ExprTrait, Func, OnConflict};
 use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter};
 
 use super::{StoreError, disconnects, rows};
+use crate::domain::ids::OrderId;
 use crate::domain::money::CURRENCY;
 use crate::domain::payment::Payment;
 use crate::domain::radius_user::{Attribute, RadiusUser};
 use crate::domain::sale::Sale;
 use crate::domain::sms_text;
+use crate::domain::voucher::VoucherCode;
 
 /// Customer, invoice, voucher, RADIUS user and SMS of a sale.
 pub(super) async fn write(
@@ -29,15 +31,32 @@ pub(super) async fn write(
     queue_sms(txn, sale).await
 }
 
-/// Takes a voucher back: it stays in the books, and FreeRADIUS no longer knows it.
-pub(super) async fn revoke(txn: &DatabaseTransaction, payment: &Payment) -> Result<(), StoreError> {
+/// Takes an order's voucher back, if it has one.
+pub(super) async fn revoke(
+    txn: &DatabaseTransaction,
+    payment: &Payment,
+    why: &str,
+) -> Result<(), StoreError> {
     let Some(voucher) = &payment.voucher else {
         return Ok(());
     };
-    let code = voucher.code.as_str();
+    let at = voucher.revoked_at.unwrap_or_else(Utc::now);
+    revoke_code(txn, &voucher.code, Some(payment.order_id), at, why).await
+}
+
+/// Takes a voucher back: it stays in the books, FreeRADIUS no longer knows it, and its
+/// sessions end.
+pub(super) async fn revoke_code(
+    txn: &DatabaseTransaction,
+    code: &VoucherCode,
+    order_id: Option<OrderId>,
+    at: DateTime<Utc>,
+    why: &str,
+) -> Result<(), StoreError> {
+    let code = code.as_str();
     vouchers::Entity::update_many()
-        .col_expr(vouchers::Column::RevokedAt, Expr::value(voucher.revoked_at))
-        .col_expr(vouchers::Column::RevokedReason, Expr::value("refunded"))
+        .col_expr(vouchers::Column::RevokedAt, Expr::value(at))
+        .col_expr(vouchers::Column::RevokedReason, Expr::value(why))
         .filter(vouchers::Column::Code.eq(code))
         .exec(txn)
         .await?;
@@ -54,9 +73,7 @@ pub(super) async fn revoke(txn: &DatabaseTransaction, payment: &Payment) -> Resu
         .exec(txn)
         .await?;
     // Nobody can log in any more; who is on-line is told to go.
-    let order_id = Some(payment.order_id.0);
-    let at = voucher.revoked_at.unwrap_or_else(Utc::now);
-    disconnects::queue(txn, code, order_id, "refunded", at).await
+    disconnects::queue(txn, code, order_id.map(|id| id.0), why, at).await
 }
 
 async fn thank_customer(txn: &DatabaseTransaction, sale: &Sale) -> Result<(), StoreError> {

@@ -43,6 +43,8 @@ fn any_evidence() -> impl Strategy<Value = Evidence> {
     let reason = || ".{0,20}";
     prop_oneof![
         8 => any_report().prop_map(Evidence::Gateway),
+        4 => any_report().prop_map(Evidence::OrderStatus),
+        1 => Just(Evidence::NeverConfirmed),
         1 => reason().prop_map(|reason| Evidence::PushRefused { reason }),
         1 => Just(Evidence::PushUnknown),
         1 => Just(Evidence::Unconfirmed),
@@ -50,6 +52,7 @@ fn any_evidence() -> impl Strategy<Value = Evidence> {
         1 => reason().prop_map(|reason| Evidence::Operator(OperatorAct::Release { reason })),
         1 => reason().prop_map(|reason| Evidence::Operator(OperatorAct::Refuse { reason })),
         1 => reason().prop_map(|reason| Evidence::Operator(OperatorAct::Refund { reason })),
+        1 => reason().prop_map(|reason| Evidence::Operator(OperatorAct::Revoke { reason })),
     ]
 }
 
@@ -97,6 +100,9 @@ fn applied(order: &Payment, decision: &Decision) -> Payment {
     if let Effect::Ask(at) = decision.effect {
         stored.due_at = Some(at);
     }
+    if let Effect::Confirm(kept) = &decision.effect {
+        stored = Payment::clone(kept);
+    }
     stored
 }
 
@@ -117,12 +123,18 @@ proptest! {
         match after(&order, &decision.effect) {
             Some(after) => {
                 prop_assert_eq!(after.version, order.version + 1);
-                prop_assert_ne!(after.status, order.status);
+                let is_revoked = matches!(decision.effect, Effect::Revoke(_));
+                prop_assert!(is_revoked || after.status != order.status);
             }
-            // Remarks and asks are written beside the order and leave its document alone.
+            // Remarks, asks and what ZenoPay knows are written beside the order and leave its
+            // document alone.
             None => {
-                let due_at = order.due_at;
-                let stored = Payment { due_at, ..applied(&order, &decision) };
+                let stored = Payment {
+                    due_at: order.due_at,
+                    gateway: order.gateway.clone(),
+                    gateway_confirmed_at: order.gateway_confirmed_at,
+                    ..applied(&order, &decision)
+                };
                 prop_assert_eq!(stored, order);
             }
         }
@@ -142,7 +154,9 @@ proptest! {
         let code = |payment: &Payment| payment.voucher.as_ref().map(|v| v.code.clone());
         prop_assert_eq!(code(&stored), code(&order));
         let is_revoked = stored.voucher.is_some_and(|voucher| voucher.revoked_at.is_some());
-        prop_assert_eq!(is_revoked, is_refund && order.status == Status::Completed);
+        let may_revoke = matches!(evidence, Evidence::Operator(OperatorAct::Revoke { .. }));
+        let was_sold = order.status == Status::Completed;
+        prop_assert_eq!(is_revoked, was_sold && (is_refund || may_revoke));
     }
 
     #[test]
@@ -172,7 +186,7 @@ proptest! {
         prop_assert_eq!(voucher.issued_at, facts.now);
         prop_assert_eq!(sale.payment.processed_at, Some(facts.now));
         prop_assert_eq!(sale.invoice.issued_at, facts.now);
-        prop_assert!(sale.payment.confirmed_at.is_some() && sale.payment.due_at.is_none());
+        prop_assert!(sale.payment.confirmed_at.is_some());
         prop_assert!(sale.sms.text.contains(facts.fresh_code.as_str()));
         prop_assert_eq!(voucher.code, facts.fresh_code);
     }

@@ -16,13 +16,14 @@ mod backlog;
 mod claims;
 mod clocks;
 mod down;
+mod confirming;
 mod finding;
 mod log_lines;
 mod looks;
 mod lost;
 mod outages;
 mod settled;
-mod zenopay;
+pub mod zenopay;
 
 pub use log_lines::LogLines;
 

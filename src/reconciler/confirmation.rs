@@ -1,0 +1,40 @@
+//! Sales that are to be confirmed: ZenoPay is asked about each once, and again while it says
+//! nothing. One that it does not confirm for days is alerted and left to an operator.
+
+use chrono::{DateTime, Utc};
+
+use super::Reconciler;
+use crate::actors::{Case, WeighError};
+use crate::domain::ask_schedule;
+use crate::domain::circuit::Flow;
+use crate::domain::evidence::Evidence;
+use crate::domain::payment::{Payment, Status};
+use crate::store::DueOrder;
+
+/// When the order was sold, if ZenoPay itself has not said yet that it was paid.
+pub(super) fn unconfirmed_since(payment: &Payment) -> Option<DateTime<Utc>> {
+    let waits = payment.status == Status::Completed && payment.gateway_confirmed_at.is_none();
+    waits.then_some(payment.processed_at).flatten()
+}
+
+impl Reconciler {
+    /// Nothing was learned about a sale made at `sold_at`.
+    pub(super) async fn ask_again_or_alert(
+        &self,
+        order: &DueOrder,
+        sold_at: DateTime<Utc>,
+    ) -> Result<(), WeighError> {
+        let parts = &self.inner.parts;
+        let now = parts.store.now().await?;
+        let next = match parts.orders.asks().flow() {
+            Flow::Free => ask_schedule::next_confirmation(sold_at, now),
+            // Not this sale's fault: its turn comes when ZenoPay is back.
+            Flow::Probe | Flow::Stopped => Some(ask_schedule::ask_soon(now)),
+        };
+        if next.is_none() {
+            let case = Case::of(Evidence::NeverConfirmed);
+            parts.orders.weigh(order.order_id, case).await?;
+        }
+        Ok(parts.store.reschedule(order, next).await?)
+    }
+}

@@ -1,0 +1,178 @@
+//! The queries of the daily report. `$1` is when the day begins, `$2` when it ends.
+//!
+//! Kept as text so that a test can ask both databases by which index they would run.
+
+use super::MOST;
+
+/// A list of orders, as parts of a query about `payments p`.
+pub(super) struct Section {
+    /// What put the order into the list, and which orders are in it.
+    from: &'static str,
+    /// When that was.
+    at: &'static str,
+    /// What is summed.
+    sum: &'static str,
+    /// What an operator should know.
+    note: &'static str,
+}
+
+impl Section {
+    /// The first lines.
+    pub fn lines(&self) -> String {
+        format!(
+            "SELECT {} AS at, p.order_id, p.status, p.package_code, p.amount, p.paid_amount, \
+             p.reference, {} AS note FROM {} ORDER BY 1 LIMIT {MOST}",
+            self.at, self.note, self.from
+        )
+    }
+
+    /// Count and sum of all.
+    pub fn total(&self) -> String {
+        format!(
+            "SELECT COUNT(*) AS count, CAST(COALESCE(SUM({}), 0) AS bigint) AS amount FROM {}",
+            self.sum, self.from
+        )
+    }
+}
+
+/// What was sold, by package.
+pub(super) const SALES: &str = "SELECT i.package_code, COUNT(*) AS count, \
+     CAST(SUM(i.amount) AS bigint) AS amount FROM invoices i \
+     WHERE i.issued_at >= $1 AND i.issued_at < $2 GROUP BY i.package_code ORDER BY i.package_code";
+
+const PAID: &str = "COALESCE(p.paid_amount, p.amount)";
+
+pub(super) const REFUNDS: Section = Section {
+    from: "payments p WHERE p.refunded_at >= $1 AND p.refunded_at < $2",
+    at: "p.refunded_at",
+    sum: PAID,
+    note: "p.failure_reason",
+};
+
+pub(super) const HELD: Section = Section {
+    // The first condition is the predicate of the index `payments_open`, to the letter.
+    from: "payments p WHERE p.status IN ('PENDING', 'HELD') AND p.status = 'HELD' \
+           AND p.confirmed_at >= $1 AND p.confirmed_at < $2",
+    at: "p.confirmed_at",
+    sum: PAID,
+    note: "p.failure_reason",
+};
+
+pub(super) const FULFILLED_NOT_CONFIRMED: Section = Section {
+    from: "invoices i JOIN payments p ON p.id = i.payment_id \
+           WHERE i.issued_at >= $1 AND i.issued_at < $2 AND p.gateway_confirmed_at IS NULL",
+    at: "i.issued_at",
+    sum: "p.amount",
+    note: "NULL",
+};
+
+pub(super) const OVERPAID: Section = Section {
+    from: "invoices i JOIN payments p ON p.id = i.payment_id \
+           WHERE i.issued_at >= $1 AND i.issued_at < $2 AND p.paid_amount > p.amount",
+    at: "i.issued_at",
+    sum: "p.paid_amount - p.amount",
+    note: "NULL",
+};
+
+pub(super) const SECOND_CHARGES: Section = Section {
+    from: "order_events e JOIN payments p ON p.order_id = e.order_id \
+           WHERE e.level = 'alert' AND e.at >= $1 AND e.at < $2 AND e.kind = 'second_charge'",
+    at: "e.at",
+    sum: "p.amount",
+    note: "e.summary",
+};
+
+pub(super) const DISAGREEMENTS: Section = Section {
+    from: "order_events e JOIN payments p ON p.order_id = e.order_id \
+           WHERE e.level = 'alert' AND e.at >= $1 AND e.at < $2 AND e.kind IN \
+           ('amount_differs', 'reversal', 'not_confirmed', 'push_refused_after_sale')",
+    at: "e.at",
+    sum: "p.amount",
+    note: "e.summary",
+};
+
+/// A replay is journalled too and is no new money.
+const ORPHANS: &str = "FROM webhook_deliveries WHERE outcome = 'unknown_order' \
+     AND received_at >= $1 AND received_at < $2 AND proof IS NOT NULL \
+     AND COALESCE(source, '') <> 'replay'";
+
+pub(super) const ORPHANS_TOTAL: &str = "SELECT COUNT(*) AS count, \
+     CAST(COALESCE(SUM(amount), 0) AS bigint) AS amount \
+     FROM webhook_deliveries WHERE outcome = 'unknown_order' \
+     AND received_at >= $1 AND received_at < $2 AND proof IS NOT NULL \
+     AND COALESCE(source, '') <> 'replay'";
+
+pub(super) fn orphans() -> String {
+    format!(
+        "SELECT id, received_at, order_id, word, reference, amount {ORPHANS} \
+         ORDER BY received_at LIMIT {MOST}"
+    )
+}
+
+/// Deliveries that changed nothing although somebody may have paid. The condition on
+/// `outcome` is the predicate of the index `webhook_deliveries_unapplied`, to the letter.
+pub(super) fn suspects() -> String {
+    format!(
+        "SELECT order_id, received_at, word, outcome FROM webhook_deliveries \
+         WHERE received_at >= $1 AND received_at < $2 AND outcome IN ('error', 'unconfirmed') \
+         AND order_id IS NOT NULL ORDER BY received_at LIMIT {MOST}"
+    )
+}
+
+#[cfg(test)]
+mod plans {
+    use chrono::{DateTime, Utc};
+    use sea_orm::Statement;
+
+    use super::super::super::plans::Books;
+    use super::*;
+
+    /// Every query of a report, by name, with the index that it must use.
+    fn queries() -> Vec<(&'static str, String, &'static str)> {
+        let mut queries = vec![
+            ("sales", SALES.to_owned(), "invoices_issued_at"),
+            ("orphans", orphans(), "webhook_deliveries_orphans"),
+            (
+                "orphans total",
+                ORPHANS_TOTAL.to_owned(),
+                "webhook_deliveries_orphans",
+            ),
+            ("suspects", suspects(), "webhook_deliveries_unapplied"),
+        ];
+        for (name, section, index) in [
+            ("refunds", REFUNDS, "payments_refunded_at"),
+            ("held", HELD, "payments_open"),
+            (
+                "not confirmed",
+                FULFILLED_NOT_CONFIRMED,
+                "invoices_issued_at",
+            ),
+            ("overpaid", OVERPAID, "invoices_issued_at"),
+            ("second charges", SECOND_CHARGES, "order_events_alerts_at"),
+            ("disagreements", DISAGREEMENTS, "order_events_alerts_at"),
+        ] {
+            queries.push((name, section.lines(), index));
+            queries.push((name, section.total(), index));
+        }
+        queries
+    }
+
+    #[tokio::test]
+    async fn every_query_of_the_report_reads_its_day_by_an_index() {
+        for books in Books::both().await {
+            for (name, text, index) in queries() {
+                let day = ["2026-03-01T21:00:00+00:00", "2026-03-02T21:00:00+00:00"]
+                    .map(|at| at.parse::<DateTime<Utc>>().unwrap().into());
+                let query = Statement::from_sql_and_values(books.backend(), text, day);
+
+                let plan = books.plan(&query).await;
+
+                assert!(
+                    plan.contains(index),
+                    "{name} on {:?}:\n{plan}",
+                    books.backend()
+                );
+            }
+        }
+    }
+}
