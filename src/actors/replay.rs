@@ -6,7 +6,7 @@
 
 use std::time::Instant;
 
-use chrono::{SubsecRound, Utc};
+use chrono::{DateTime, Utc};
 use tracing::error;
 
 use super::asks::Asker;
@@ -114,7 +114,7 @@ impl Orders {
         mut audit: AuditEntry,
     ) -> Result<Acknowledged, Rejection> {
         let told = read_webhook(&kept.body);
-        let mut record = replayed(kept);
+        let mut record = replayed(kept, self.inner.store.clock().now());
         let told = match told {
             Ok(told) => told,
             Err(unreadable) => {
@@ -152,7 +152,7 @@ impl Orders {
 
 /// The new line of the journal. Of the old one's proofs those stand that were about the
 /// body itself.
-fn replayed(kept: KeptDelivery) -> DeliveryRecord {
+fn replayed(kept: KeptDelivery, now: DateTime<Utc>) -> DeliveryRecord {
     let by_itself = [Proof::Key, Proof::PreviousKey, Proof::Token].map(Proof::as_str);
     let told = read_webhook(&kept.body).ok();
     let report = told.as_ref().map(|told| &told.report);
@@ -165,7 +165,7 @@ fn replayed(kept: KeptDelivery) -> DeliveryRecord {
         word: report.map(|report| report.raw_word.clone()),
         reference: report.and_then(|report| report.reference.clone()),
         amount: report.and_then(|report| report.amount),
-        received_at: Utc::now().trunc_subsecs(3),
+        received_at: now,
         received: Instant::now(),
         content_type: kept.content_type,
         body: kept.body,

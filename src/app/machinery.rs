@@ -199,6 +199,7 @@ impl Machinery {
             mode: config.zenopay.mode.as_str(),
             instance: format!("{address}/{}", std::process::id()).into(),
             started: Instant::now(),
+            timezone: config.server.timezone,
             wait_max: Duration::from_secs(u64::from(config.portal.wait_max_secs)),
             clients: Clients::new(
                 &config.server.trusted_proxies,

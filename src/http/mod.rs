@@ -48,6 +48,7 @@ pub use site::Site;
 
 use auth::Gate;
 use operators::events::Screens;
+use operators::{acts, reports};
 use problem::{Code, Problem};
 
 /// Base of the portal's and ZenoPay's paths.
@@ -92,6 +93,8 @@ pub struct Api {
     pub resume: TimeDelta,
     /// What pages know of the shop.
     pub shop: Arc<Shop>,
+    /// Where the shop is, for the day of a report.
+    pub timezone: chrono_tz::Tz,
     /// Where this server stands.
     pub site: Arc<Site>,
 }
@@ -175,7 +178,22 @@ fn operator_routes(config: &mut web::ServiceConfig) {
             "/webhooks/{id}",
             web::get().to(operators::journal::show_webhook),
         )
-        .configure(routers::routes);
+        .configure(routers::routes)
+        .configure(act_routes);
+}
+
+/// What operators do by hand, and the report of their day.
+fn act_routes(config: &mut web::ServiceConfig) {
+    config
+        .route("/webhooks/{id}/replay", web::post().to(acts::replay))
+        .route(
+            "/orders/{order_id}/reconcile",
+            web::post().to(acts::reconcile),
+        )
+        .route("/orders/{order_id}/release", web::post().to(acts::release))
+        .route("/orders/{order_id}/refund", web::post().to(acts::refund))
+        .route("/vouchers/{code}/revoke", web::post().to(acts::revoke))
+        .route("/reports/daily", web::get().to(reports::daily));
 }
 
 /// Load balancers like to ask with HEAD.

@@ -39,8 +39,6 @@ pub enum Code {
     VoucherNotFound,
     /// No such package, or it is retired.
     PackageNotFound,
-    /// No such voucher.
-    VoucherNotFound,
     /// The page is there, the method is not.
     MethodNotAllowed,
     /// The client believes another price.
@@ -89,7 +87,6 @@ impl Code {
             Self::OrderNotFound => ("order_not_found", S::NOT_FOUND, "There is no such order"),
             Self::VoucherNotFound => ("voucher_not_found", S::NOT_FOUND, "There is no such voucher"),
             Self::PackageNotFound => ("package_not_found", S::NOT_FOUND, "There is no such package"),
-            Self::VoucherNotFound => ("voucher_not_found", S::NOT_FOUND, "There is no such voucher"),
             Self::MethodNotAllowed => ("method_not_allowed", S::METHOD_NOT_ALLOWED, "This page has no such method"),
             Self::PriceChanged => ("price_changed", S::CONFLICT, "The price has changed"),
             Self::PromptOpen => ("prompt_open", S::CONFLICT, "The phone already has an open prompt"),

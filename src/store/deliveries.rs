@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use chrono::{DateTime, SubsecRound, Utc};
+use chrono::{DateTime, Utc};
 use entities::webhook_deliveries;
 use sea_orm::ActiveValue::Set;
 use sea_orm::{ConnectionTrait, DbErr, EntityTrait};
@@ -89,7 +89,7 @@ impl Store {
             };
             let txn = store.begin().await?;
             let written = async {
-                audit_log::insert(&txn, &entry, Utc::now().trunc_subsecs(3)).await?;
+                audit_log::insert(&txn, &entry, store.clock().now()).await?;
                 insert(&txn, &delivery, outcome).await
             };
             if let Err(error) = written.await {

@@ -3,7 +3,9 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use entities::payments;
 use sea_orm::sea_query::{Expr, ExprTrait, SimpleExpr};
-use sea_orm::{ColumnTrait, Condition, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect, Select};
+use sea_orm::{
+    ColumnTrait, Condition, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect, Select,
+};
 use uuid::Uuid;
 
 use super::{Store, StoreError, rows};
@@ -143,17 +145,26 @@ impl Store {
             due = due.filter(payments::Column::OrderId.is_in(names));
         }
         type Time = DateTime<Utc>;
-        type Row = (i64, Uuid, String, Time, Option<Time>, Option<Time>, Option<Time>);
+        type Row = (
+            i64,
+            Uuid,
+            String,
+            Time,
+            Option<Time>,
+            Option<Time>,
+            Option<Time>,
+        );
         let rows: Vec<Row> = due.into_tuple().all(&self.inner.reader).await?;
-        let candidate = |(id, order_id, status, created_at, due_at, sold_at, confirmed_at)| Candidate {
-            id,
-            order_id: OrderId(order_id),
-            status,
-            created_at,
-            due_at,
-            sold_at,
-            confirmed_at,
-        };
+        let candidate =
+            |(id, order_id, status, created_at, due_at, sold_at, confirmed_at)| Candidate {
+                id,
+                order_id: OrderId(order_id),
+                status,
+                created_at,
+                due_at,
+                sold_at,
+                confirmed_at,
+            };
         Ok(rows.into_iter().map(candidate).collect())
     }
 

@@ -1,6 +1,6 @@
 //! Vouchers by their code, and the end of one that nobody has bought.
 
-use chrono::{DateTime, SubsecRound, Utc};
+use chrono::{DateTime, Utc};
 use entities::{payments, vouchers};
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter};
@@ -51,7 +51,7 @@ impl Store {
     ) -> Result<bool, StoreError> {
         let store = self.clone();
         self.run(async move {
-            let now = Utc::now().trunc_subsecs(3);
+            let now = store.clock().now();
             let txn = store.begin().await?;
             match revoke_printed(&txn, &code, &audit, now).await {
                 Ok(true) => {

@@ -12,6 +12,7 @@
 #[macro_use]
 mod harness;
 
+mod acts;
 mod buying;
 mod command_line;
 mod concurrency;

@@ -1,4 +1,5 @@
-//! What operators see: the machinery, the orders and the journal.
+//! What operators see: the machinery, the orders, the journal and the report of a day; and
+//! what they do by hand, in `acts`.
 //!
 //! Lists come in pages, newest first; a cursor is opaque and stays right while rows arrive.
 //! Phones and codes are masked in every list. An admin who opens one order or one delivery
@@ -7,9 +8,13 @@
 use super::problem::{Code, Problem};
 
 pub mod actors;
+pub mod acts;
 pub mod events;
 pub mod journal;
 pub mod orders;
+mod report_csv;
+pub mod reports;
+pub mod wish;
 
 /// Rows a page when nobody says.
 const PAGE: u64 = 50;

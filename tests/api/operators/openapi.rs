@@ -37,6 +37,12 @@ const ROUTES: &[(&str, &str)] = &[
     ("get", "/api/v1/operator/nas"),
     ("post", "/api/v1/operator/nas"),
     ("delete", "/api/v1/operator/nas/{id}"),
+    ("post", "/api/v1/operator/webhooks/{id}/replay"),
+    ("post", "/api/v1/operator/orders/{order_id}/reconcile"),
+    ("post", "/api/v1/operator/orders/{order_id}/release"),
+    ("post", "/api/v1/operator/orders/{order_id}/refund"),
+    ("post", "/api/v1/operator/vouchers/{code}/revoke"),
+    ("get", "/api/v1/operator/reports/daily"),
     ("get", "/health/live"),
     ("get", "/health/ready"),
     ("get", "/metrics"),
@@ -182,6 +188,7 @@ async fn assert_served(app: &TestApp, order: &TestOrder, method: &str, path: &st
     if answer.status == 404 && is_problem {
         let known = match path {
             "/api/v1/customer-portal/voucher/{code}" => "voucher_not_found",
+            "/api/v1/operator/vouchers/{code}/revoke" => "voucher_not_found",
             _ => "order_not_found",
         };
         assert_eq!(answer.code(), known, "{method} {path}");

@@ -28,6 +28,12 @@ const RIGHTS: &[(&str, &str, Role)] = &[
     ("get", "/nas", Role::Viewer),
     ("post", "/nas", Role::Admin),
     ("delete", "/nas/{id}", Role::Admin),
+    ("post", "/webhooks/{id}/replay", Role::Admin),
+    ("post", "/orders/{order_id}/reconcile", Role::Admin),
+    ("post", "/orders/{order_id}/release", Role::Admin),
+    ("post", "/orders/{order_id}/refund", Role::Admin),
+    ("post", "/vouchers/{code}/revoke", Role::Admin),
+    ("get", "/reports/daily", Role::Viewer),
 ];
 
 async fn every_route_lets_in_whom_the_table_names(kind: Kind) {

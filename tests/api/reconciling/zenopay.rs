@@ -92,11 +92,6 @@ impl FakeZenoPay {
         state.asked.iter().filter(|id| **id == order.id).count()
     }
 
-    /// Which orders were asked about, the first one first.
-    pub fn asked_ids(&self) -> Vec<String> {
-        self.state.lock().unwrap().asked.clone()
-    }
-
     /// How many asks there were.
     pub fn asked_in_all(&self) -> usize {
         self.state.lock().unwrap().asked.len()

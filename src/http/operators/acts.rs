@@ -1,0 +1,313 @@
+//! What operators do by hand: replay, reconcile, release, refund, revoke. Each goes through
+//! the order's actor and is logged in the same transaction as its effect.
+
+use actix_web::{HttpResponse, web};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::super::Api;
+use super::super::problem::{Code, Problem};
+use super::wish::{NOTE_MAX, REASON_MAX, RefundRequest, ReleaseRequest, RevokeRequest, Wish};
+use crate::actors::Weighed;
+use crate::domain::evidence::OperatorAct;
+use crate::domain::ids::OrderId;
+use crate::domain::operator::Operator;
+use crate::domain::outcome::Outcome;
+use crate::domain::voucher::VoucherCode;
+use crate::store::AuditEntry;
+use crate::zenopay::wire::StatusAnswer;
+
+/// Where an order stands after an act.
+#[derive(Serialize, ToSchema)]
+pub struct Acted {
+    status: &'static str,
+    order_id: String,
+    payment_status: &'static str,
+    version: i32,
+    /// `false` if it was so already.
+    changed: bool,
+}
+
+/// What became of a delivery that was decided again.
+#[derive(Serialize, ToSchema)]
+pub struct Replayed {
+    status: &'static str,
+    order_id: String,
+    payment_status: &'static str,
+    outcome: &'static str,
+}
+
+/// What ZenoPay said when asked, and what became of it.
+#[derive(Serialize, ToSchema)]
+pub struct ReconcileAnswer {
+    status: &'static str,
+    order_id: String,
+    /// ZenoPay's word for the payment; null if it said nothing.
+    zenopay: Option<String>,
+    /// Why it said nothing.
+    silence: Option<String>,
+    outcome: &'static str,
+    payment_status: &'static str,
+    version: i32,
+}
+
+/// A voucher that lets nobody in any more.
+#[derive(Serialize, ToSchema)]
+pub struct Revoked {
+    status: &'static str,
+    state: &'static str,
+    /// Null for a printed voucher.
+    order_id: Option<String>,
+    /// `false` if it was so already.
+    changed: bool,
+}
+
+/// Decides a delivery of the journal again. One that was not proven when it came makes us
+/// ask ZenoPay, and the answer is decided on.
+#[utoipa::path(post, path = "/api/v1/operator/webhooks/{id}/replay", tag = "operator",
+    security(("operator" = [])),
+    params(("id" = i64, Path, description = "The delivery's number in the journal")),
+    responses(
+        (status = 200, description = "Decided again and journalled with source `replay`", body = Replayed),
+        (status = 400, description = "`malformed_webhook`: it still cannot be read"),
+        (status = 401, description = "`unauthorized`"),
+        (status = 403, description = "`forbidden`"),
+        (status = 404, description = "`not_found`: no such delivery; `order_not_found`: it is about no order of ours"),
+        (status = 500, description = "`internal`"),
+        (status = 503, description = "`busy`, `unavailable`, `commit_unknown`, `stopping`")))]
+pub async fn replay(
+    id: web::Path<String>,
+    operator: web::ReqData<Operator>,
+    api: web::Data<Api>,
+) -> Result<HttpResponse, Problem> {
+    let no_such = || Problem::new(Code::NotFound).detail("there is no such delivery");
+    let id: i64 = id.parse().map_err(|_| no_such())?;
+    let kept = api.store.kept_delivery(id).await?.ok_or_else(no_such)?;
+    let audit = AuditEntry {
+        subject: format!("webhook {id}"),
+        ..entry(&operator, "replay")
+    };
+    let done = api.orders.replay(kept, audit).await?;
+    Ok(HttpResponse::Ok().json(Replayed {
+        status: "success",
+        order_id: done.order_id.to_string(),
+        payment_status: done.status.as_str(),
+        outcome: done.outcome.as_str(),
+    }))
+}
+
+/// Asks ZenoPay about an order, once, and applies what it says.
+#[utoipa::path(post, path = "/api/v1/operator/orders/{order_id}/reconcile", tag = "operator",
+    security(("operator" = [])),
+    params(("order_id" = String, Path)),
+    responses(
+        (status = 200, description = "What ZenoPay said, and what became of it", body = ReconcileAnswer),
+        (status = 401, description = "`unauthorized`"),
+        (status = 403, description = "`forbidden`"),
+        (status = 404, description = "`order_not_found`"),
+        (status = 500, description = "`internal`"),
+        (status = 503, description = "`busy`, `unavailable`, `commit_unknown`, `stopping`")))]
+pub async fn reconcile(
+    order_id: web::Path<String>,
+    operator: web::ReqData<Operator>,
+    api: web::Data<Api>,
+) -> Result<HttpResponse, Problem> {
+    let order_id = named(&order_id)?;
+    let audit = about(order_id, entry(&operator, "reconcile"));
+    let done = api.orders.reconcile(order_id, audit).await?;
+    let (zenopay, silence) = match done.answer {
+        StatusAnswer::Known(report) => (Some(report.raw_word), None),
+        StatusAnswer::Unknown(why) => (None, Some(why.to_string())),
+    };
+    let payment = &done.weighed.payment;
+    Ok(HttpResponse::Ok().json(ReconcileAnswer {
+        status: "success",
+        order_id: order_id.to_string(),
+        zenopay,
+        silence,
+        outcome: done.weighed.outcome.as_str(),
+        payment_status: payment.status.as_str(),
+        version: payment.version,
+    }))
+}
+
+/// Decides a held order: it is completed after all, or it is not and the owner pays back.
+#[utoipa::path(post, path = "/api/v1/operator/orders/{order_id}/release", tag = "operator",
+    security(("operator" = [])),
+    params(("order_id" = String, Path)),
+    request_body = ReleaseRequest,
+    responses(
+        (status = 200, description = "COMPLETED or REFUNDED", body = Acted),
+        (status = 400, description = "`invalid_request`"),
+        (status = 401, description = "`unauthorized`"),
+        (status = 403, description = "`forbidden`"),
+        (status = 404, description = "`order_not_found`"),
+        (status = 409, description = "`invalid_transition`: the order is not held"),
+        (status = 413, description = "`payload_too_large`"),
+        (status = 422, description = "`invalid_request`: decision or reason"),
+        (status = 500, description = "`internal`"),
+        (status = 503, description = "`busy`, `unavailable`, `commit_unknown`, `stopping`")))]
+pub async fn release(
+    order_id: web::Path<String>,
+    payload: web::Payload,
+    operator: web::ReqData<Operator>,
+    api: web::Data<Api>,
+) -> Result<HttpResponse, Problem> {
+    let order_id = named(&order_id)?;
+    let wish = Wish::read(payload).await?;
+    let reason = wish.needed("reason", REASON_MAX)?;
+    let (act, action) = match wish.needed("decision", NOTE_MAX)?.as_str() {
+        "complete" => {
+            let reason = reason.clone();
+            (OperatorAct::Release { reason }, "release")
+        }
+        "refuse" => {
+            let reason = reason.clone();
+            (OperatorAct::Refuse { reason }, "refuse")
+        }
+        _ => {
+            let fault = Problem::new(Code::InvalidValue);
+            return Err(fault.detail("decision must be complete or refuse"));
+        }
+    };
+    let audit = AuditEntry {
+        detail: Some(reason),
+        ..about(order_id, entry(&operator, action))
+    };
+    let weighed = api.orders.act(order_id, act, audit).await?;
+    acted(&weighed)
+}
+
+/// Records that the owner has paid back, and revokes the voucher. Moves no money.
+#[utoipa::path(post, path = "/api/v1/operator/orders/{order_id}/refund", tag = "operator",
+    security(("operator" = [])),
+    params(("order_id" = String, Path)),
+    request_body = RefundRequest,
+    responses(
+        (status = 200, description = "REFUNDED, now or before", body = Acted),
+        (status = 400, description = "`invalid_request`"),
+        (status = 401, description = "`unauthorized`"),
+        (status = 403, description = "`forbidden`"),
+        (status = 404, description = "`order_not_found`"),
+        (status = 409, description = "`invalid_transition`: the order is not completed"),
+        (status = 413, description = "`payload_too_large`"),
+        (status = 422, description = "`invalid_request`: reason, method or reference"),
+        (status = 500, description = "`internal`"),
+        (status = 503, description = "`busy`, `unavailable`, `commit_unknown`, `stopping`")))]
+pub async fn refund(
+    order_id: web::Path<String>,
+    payload: web::Payload,
+    operator: web::ReqData<Operator>,
+    api: web::Data<Api>,
+) -> Result<HttpResponse, Problem> {
+    let order_id = named(&order_id)?;
+    let wish = Wish::read(payload).await?;
+    let reason = wish.needed("reason", REASON_MAX)?;
+    let how = [
+        Some(reason.clone()),
+        (wish.optional("method", NOTE_MAX)?).map(|method| format!("method: {method}")),
+        (wish.optional("reference", NOTE_MAX)?).map(|reference| format!("reference: {reference}")),
+    ];
+    let audit = AuditEntry {
+        detail: Some(how.into_iter().flatten().collect::<Vec<_>>().join("; ")),
+        ..about(order_id, entry(&operator, "refund"))
+    };
+    let act = OperatorAct::Refund { reason };
+    let weighed = api.orders.act(order_id, act, audit).await?;
+    acted(&weighed)
+}
+
+/// Takes a voucher back: it lets nobody in any more. The order that it was sold with stays
+/// COMPLETED.
+#[utoipa::path(post, path = "/api/v1/operator/vouchers/{code}/revoke", tag = "operator",
+    security(("operator" = [])),
+    params(("code" = String, Path)),
+    request_body(content = Option<RevokeRequest>, description = "May be left out"),
+    responses(
+        (status = 200, description = "Revoked, now or before", body = Revoked),
+        (status = 400, description = "`invalid_request`"),
+        (status = 401, description = "`unauthorized`"),
+        (status = 403, description = "`forbidden`"),
+        (status = 404, description = "`voucher_not_found`"),
+        (status = 409, description = "`invalid_transition`"),
+        (status = 413, description = "`payload_too_large`"),
+        (status = 422, description = "`invalid_request`: reason"),
+        (status = 500, description = "`internal`"),
+        (status = 503, description = "`busy`, `unavailable`, `commit_unknown`, `stopping`")))]
+pub async fn revoke(
+    code: web::Path<String>,
+    payload: web::Payload,
+    operator: web::ReqData<Operator>,
+    api: web::Data<Api>,
+) -> Result<HttpResponse, Problem> {
+    let wish = Wish::read(payload).await?;
+    let reason = wish.optional("reason", REASON_MAX)?;
+    let no_such = || Problem::new(Code::VoucherNotFound);
+    let code = VoucherCode::typed(&code).ok_or_else(no_such)?;
+    let issued = api.store.voucher(code.clone()).await?.ok_or_else(no_such)?;
+    // Named by its number: whoever reads the log must not read a code that lets in.
+    let audit = AuditEntry {
+        order_id: issued.order_id,
+        subject: format!("voucher {}", issued.id),
+        detail: reason.clone(),
+        ..entry(&operator, "revoke")
+    };
+    let changed = match issued.order_id {
+        Some(order_id) => {
+            let reason = reason.unwrap_or_else(|| "no reason given".to_owned());
+            let act = OperatorAct::Revoke { reason };
+            is_changed(&api.orders.act(order_id, act, audit).await?)?
+        }
+        None => api.store.revoke_printed(code, audit).await?,
+    };
+    Ok(HttpResponse::Ok().json(Revoked {
+        status: "success",
+        state: "revoked",
+        order_id: issued.order_id.map(|order_id| order_id.to_string()),
+        changed,
+    }))
+}
+
+fn entry(operator: &Operator, action: &'static str) -> AuditEntry {
+    AuditEntry {
+        operator: operator.name.clone(),
+        action,
+        order_id: None,
+        subject: String::new(),
+        detail: None,
+    }
+}
+
+fn about(order_id: OrderId, entry: AuditEntry) -> AuditEntry {
+    AuditEntry {
+        order_id: Some(order_id),
+        subject: format!("order {order_id}"),
+        ..entry
+    }
+}
+
+fn named(text: &str) -> Result<OrderId, Problem> {
+    text.parse().map_err(|_| Problem::new(Code::OrderNotFound))
+}
+
+fn acted(weighed: &Weighed) -> Result<HttpResponse, Problem> {
+    let changed = is_changed(weighed)?;
+    let payment = &weighed.payment;
+    Ok(HttpResponse::Ok().json(Acted {
+        status: "success",
+        order_id: payment.order_id.to_string(),
+        payment_status: payment.status.as_str(),
+        version: payment.version,
+        changed,
+    }))
+}
+
+fn is_changed(weighed: &Weighed) -> Result<bool, Problem> {
+    if weighed.refused {
+        let now = weighed.payment.status.as_str();
+        return Err(Problem::new(Code::InvalidTransition)
+            .detail(format!("the order is {now}"))
+            .with("payment_status", now));
+    }
+    Ok(weighed.outcome != Outcome::Duplicate)
+}

@@ -1,0 +1,238 @@
+//! The report of a day as a spreadsheet reads it: RFC 4180, with a byte-order mark so that
+//! Excel takes it for UTF-8, times on the shop's clock.
+//!
+//! The rule that must not be broken: a cell whose text came from outside never begins with
+//! what a spreadsheet runs as a formula. References, words and order ids of deliveries are
+//! such texts, and so is what operators write.
+
+use chrono::{DateTime, Utc};
+use csv::{Terminator, WriterBuilder};
+
+use super::reports::sold;
+use crate::store::{DailyReport, Listed, OrderLine, PackageSales, Total};
+
+/// UTF-8, says Excel, only if this comes first.
+const BYTE_ORDER_MARK: &str = "\u{feff}";
+
+const HEADER: [&str; 12] = [
+    "section",
+    "at",
+    "package",
+    "count",
+    "amount",
+    "paid_amount",
+    "order_id",
+    "payment_status",
+    "webhook_id",
+    "reference",
+    "word",
+    "note",
+];
+
+/// One line of the sheet. Numbers stay numbers, so that they can be summed.
+#[derive(Default)]
+struct Row {
+    section: &'static str,
+    at: String,
+    package: String,
+    count: Option<i64>,
+    amount: Option<i64>,
+    paid_amount: Option<i64>,
+    order_id: String,
+    payment_status: &'static str,
+    webhook_id: Option<i64>,
+    reference: String,
+    word: String,
+    note: String,
+}
+
+impl Row {
+    fn cells(&self) -> [String; 12] {
+        let number = |number: Option<i64>| number.map(|it| it.to_string()).unwrap_or_default();
+        [
+            self.section.to_owned(),
+            self.at.clone(),
+            defused(&self.package),
+            number(self.count),
+            number(self.amount),
+            number(self.paid_amount),
+            defused(&self.order_id),
+            self.payment_status.to_owned(),
+            number(self.webhook_id),
+            defused(&self.reference),
+            defused(&self.word),
+            defused(&self.note),
+        ]
+    }
+}
+
+/// Writes the sheet.
+///
+/// # Errors
+/// Only if memory cannot be written to, which is a bug.
+pub fn sheet(report: &DailyReport, zone: chrono_tz::Tz) -> Result<Vec<u8>, csv::Error> {
+    let mut sheet = WriterBuilder::new()
+        .terminator(Terminator::CRLF)
+        .from_writer(BYTE_ORDER_MARK.as_bytes().to_vec());
+    sheet.write_record(HEADER)?;
+    for row in rows(report, zone) {
+        sheet.write_record(row.cells())?;
+    }
+    sheet
+        .into_inner()
+        .map_err(|error| csv::Error::from(error.into_error()))
+}
+
+fn rows(report: &DailyReport, zone: chrono_tz::Tz) -> Vec<Row> {
+    let mut rows: Vec<Row> = report.sales.iter().map(sales_row).collect();
+    rows.push(total_row("sales_total", sold(&report.sales)));
+    for (section, total, list) in [
+        ("refund", "refunds_total", &report.refunds),
+        (
+            "paid_not_fulfilled",
+            "paid_not_fulfilled_total",
+            &report.paid_not_fulfilled,
+        ),
+        (
+            "fulfilled_not_confirmed",
+            "fulfilled_not_confirmed_total",
+            &report.fulfilled_not_confirmed,
+        ),
+        (
+            "second_charge",
+            "second_charges_total",
+            &report.second_charges,
+        ),
+        ("overpaid", "overpaid_total", &report.overpaid),
+        ("disagreement", "disagreements_total", &report.disagreements),
+        ("held", "held_total", &report.held),
+    ] {
+        rows.extend(order_rows(section, list, zone));
+        rows.push(total_row(total, list.total));
+    }
+    rows.extend(report.orphans.lines.iter().map(|orphan| Row {
+        section: "orphan",
+        at: on_the_clock(orphan.received_at, zone),
+        amount: orphan.amount,
+        order_id: orphan.order_id.clone().unwrap_or_default(),
+        webhook_id: Some(orphan.id),
+        reference: orphan.reference.clone().unwrap_or_default(),
+        word: orphan.word.clone().unwrap_or_default(),
+        ..Row::default()
+    }));
+    rows.push(total_row("orphans_total", report.orphans.total));
+    rows
+}
+
+fn sales_row(line: &PackageSales) -> Row {
+    Row {
+        section: "sales",
+        package: line.package_code.clone(),
+        count: Some(line.count),
+        amount: Some(line.amount),
+        ..Row::default()
+    }
+}
+
+fn total_row(section: &'static str, total: Total) -> Row {
+    Row {
+        section,
+        count: Some(total.count),
+        amount: Some(total.amount),
+        ..Row::default()
+    }
+}
+
+fn order_rows<'a>(
+    section: &'static str,
+    list: &'a Listed<OrderLine>,
+    zone: chrono_tz::Tz,
+) -> impl Iterator<Item = Row> + 'a {
+    list.lines.iter().map(move |line| Row {
+        section,
+        at: on_the_clock(line.at, zone),
+        package: line.package_code.clone(),
+        amount: Some(line.amount),
+        paid_amount: line.paid_amount,
+        order_id: line.order_id.to_string(),
+        payment_status: line.status.as_str(),
+        reference: line.reference.clone().unwrap_or_default(),
+        note: line.note.clone().unwrap_or_default(),
+        ..Row::default()
+    })
+}
+
+/// As a spreadsheet understands a time.
+fn on_the_clock(at: DateTime<Utc>, zone: chrono_tz::Tz) -> String {
+    at.with_timezone(&zone)
+        .format("%Y-%m-%d %H:%M:%S")
+        .to_string()
+}
+
+/// With an apostrophe in front, which a spreadsheet takes for "this is text".
+fn defused(text: &str) -> String {
+    match text.trim_start_matches(' ').chars().next() {
+        Some('=' | '+' | '-' | '@' | '\t' | '\r' | '\n') => format!("'{text}"),
+        Some(_) | None => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_spreadsheet_would_run_is_only_text() {
+        for text in [
+            "=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "  =1",
+        ] {
+            assert_eq!(defused(text), format!("'{text}"), "{text:?}");
+        }
+        for text in ["", "0936000000", "cash - paid", "'=1", "Âsha"] {
+            assert_eq!(defused(text), text);
+        }
+    }
+
+    #[test]
+    fn a_cell_with_commas_quotes_and_line_breaks_stays_one_cell() {
+        let line = OrderLine {
+            at: DateTime::UNIX_EPOCH,
+            order_id: "677e4327-4d7c-4b1e-9f00-0123456789ab".parse().unwrap(),
+            status: crate::domain::payment::Status::Held,
+            package_code: "daily".into(),
+            amount: 2_000,
+            paid_amount: Some(1_500),
+            reference: Some("=cmd|' /C calc'!A0".into()),
+            note: Some("he said \"half\", and\nleft".into()),
+        };
+        let report = DailyReport {
+            held: Listed {
+                total: Total {
+                    count: 1,
+                    amount: 1_500,
+                },
+                lines: vec![line],
+            },
+            ..DailyReport::default()
+        };
+
+        let sheet = sheet(&report, chrono_tz::Africa::Dar_es_Salaam).unwrap();
+
+        let text = String::from_utf8(sheet).unwrap();
+        let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap();
+        let read: Vec<csv::StringRecord> = csv::Reader::from_reader(text.as_bytes())
+            .records()
+            .collect::<Result<_, _>>()
+            .unwrap();
+        let held = read.iter().find(|row| &row[0] == "held").unwrap();
+        assert_eq!(&held[1], "1970-01-01 03:00:00");
+        assert_eq!(&held[9], "'=cmd|' /C calc'!A0");
+        assert_eq!(&held[11], "he said \"half\", and\nleft");
+        let lines = text.split("\r\n").count();
+        assert_eq!(
+            lines,
+            read.len() + 2,
+            "the header, and an end after each line"
+        );
+    }
+}
