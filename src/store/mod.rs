@@ -44,6 +44,7 @@ mod operators;
 mod outbox;
 mod overview;
 mod packages;
+mod paid_already;
 mod payments;
 mod place;
 #[cfg(test)]
@@ -81,6 +82,7 @@ pub use journal::{JournalRow, JournalSearch};
 pub use notices::Heard;
 pub use outbox::{QueuedSms, SentSms};
 pub use overview::Overview;
+pub use paid_already::Remedy;
 pub use place::{NewOrder, Placed};
 pub use receipts::{Arrival, AwaitedReceipt};
 pub use reconcile::DueOrder;

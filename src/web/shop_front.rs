@@ -70,6 +70,10 @@ impl<'a> ShopPage<'a> {
         }
     }
 
+    fn paid_href(&self) -> String {
+        self.frame.visit.link("/paid")
+    }
+
     fn is_about(&self, entry: &str) -> bool {
         let notice = self.draft.notice.as_ref();
         notice.is_some_and(|notice| notice.about == Some(entry))

@@ -60,6 +60,8 @@ pub struct Text {
     pub order: OrderText,
     /// Why a payment failed.
     pub reason: Reason,
+    /// For a guest who has paid and has no voucher.
+    pub paid: PaidText,
     /// When there is no such page, or none now.
     pub trouble: TroubleText,
     /// One sentence a status, also in the API's answers.
@@ -84,7 +86,7 @@ section!(
 section!(
     /// Where packages are chosen.
     ShopText {
-        title, lead, choose, first_login, phone, phone_hint, pay, pay_price, pin, empty_title, empty,
+        title, lead, choose, first_login, phone, phone_hint, pay, pay_price, pin, paid_link, empty_title, empty,
     }
 );
 
@@ -142,6 +144,11 @@ pub struct OrderText {
 section!(
     /// Why a payment failed.
     Reason { balance, pin, declined, network, not_sent }
+);
+
+section!(
+    /// For a guest who has paid and has no voucher.
+    PaidText { title, lead, send, done_title, done }
 );
 
 section!(

@@ -26,6 +26,7 @@ const pages = {
   failed: 'a failed payment',
   cancelled: 'a cancelled payment',
   held: 'a held payment',
+  paid: 'the page for who has paid',
   'no-order': 'an order that nobody knows',
 };
 

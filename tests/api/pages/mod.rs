@@ -8,6 +8,7 @@ use crate::harness::{Answer, TestApp};
 mod asking;
 mod buying;
 mod orders;
+mod paid;
 mod trouble;
 
 /// What a browser sends when a person opens a page.

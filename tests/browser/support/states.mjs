@@ -61,6 +61,7 @@ export const states = {
     assert.equal(await page.locator('main.bad').count(), 1);
     return answer;
   },
+  'the page for who has paid': (page, server) => visit(page, server, '/paid'),
   'an order that nobody knows': (page, server) =>
     visit(page, server, '/order/00000000-0000-4000-8000-000000000000'),
   'a page that is not there': (page, server) => visit(page, server, '/kuponi'),
