@@ -8,6 +8,7 @@ use super::frame::Frame;
 use super::text::{Text, fill};
 use crate::domain::evidence::Word;
 use crate::domain::payment::{Payment, Status};
+use crate::domain::phone::Phone;
 use crate::domain::voucher::Voucher;
 
 /// The page of one order.
@@ -214,6 +215,11 @@ impl<'a> OrderPage<'a> {
 
     fn offer_retry(&mut self, payment: &Payment, key: String, label: &'static str) {
         let order = &self.frame.text.order;
+        self.shop_label = Some(&order.change);
+        // Who was forgotten has no phone any more that could ring.
+        if Phone::read(payment.phone.international()).is_err() {
+            return;
+        }
         let phone = format::masked(&payment.phone);
         self.retry = Some(Retry {
             action: self
@@ -224,7 +230,6 @@ impl<'a> OrderPage<'a> {
             label,
             note: fill(&order.retry_phone, &[("phone", &phone)]),
         });
-        self.shop_label = Some(&order.change);
     }
 }
 

@@ -12,6 +12,7 @@ use super::super::problem::Problem;
 use super::shop::{attempt, key};
 use super::{Form, Visitor, fresh_key};
 use crate::domain::ids::OrderId;
+use crate::domain::phone::Phone;
 use crate::domain::purchase::{PackageRef, Purchase, Ringing};
 use crate::web::{Draft, Look, OrderPage, Trouble};
 
@@ -83,7 +84,10 @@ pub async fn again(
         Ok(None) => return visitor.trouble(StatusCode::NOT_FOUND, Trouble::NoOrder),
         Err(cause) => return visitor.problem(&Problem::from(cause)),
     };
-    let Some(key) = key(&form, &order.terms.code, &order.phone) else {
+    // Who was forgotten has no phone any more that could ring.
+    let phone = Phone::read(order.phone.international()).ok();
+    let key = phone.and_then(|phone| key(&form, &order.terms.code, &phone));
+    let Some(key) = key else {
         return visitor.see(&format!("/order/{order_id}"));
     };
     // Whoever has the link has the order, and still need not learn the number.

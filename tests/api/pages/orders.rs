@@ -8,7 +8,7 @@ use serde_json::json;
 use tokio::time::timeout;
 
 use super::{orders, page, submit};
-use crate::harness::{Kind, TestApp, TestOrder};
+use crate::harness::{Kind, TOKEN, TestApp, TestOrder};
 
 on_both_databases! {
     a_page_that_waits_is_answered_by_the_commit,
@@ -16,6 +16,7 @@ on_both_databases! {
     a_voucher_that_has_ended_or_was_closed_shows_no_code,
     a_link_tells_the_number_only_while_the_phone_rings,
     another_attempt_is_a_new_order_and_only_one,
+    who_was_forgotten_is_not_rung_again,
     the_router_s_address_stays_in_the_links_only_if_it_is_allowed,
 }
 
@@ -124,6 +125,24 @@ async fn another_attempt_is_a_new_order_and_only_one(kind: Kind) {
         &order.phone[1..]
     );
     assert_eq!(app.database.count(&sql).await, 1, "the same phone");
+}
+
+async fn who_was_forgotten_is_not_rung_again(kind: Kind) {
+    let app = TestApp::start(kind).await;
+    let order = app.buy().await;
+    app.deliver_word(&order, "FAILED").await;
+    let body = json!({"phone": order.phone, "reason": "asked for it"});
+    let request = app.http.post(app.url("/api/v1/operator/customers/erase"));
+    let erased = request.bearer_auth(TOKEN).json(&body).send().await.unwrap();
+    assert_eq!(erased.status(), 200);
+
+    let shown = page(&app, &format!("/order/{}", order.id)).await;
+    let again = format!("/order/{}/again", order.id);
+    let pressed = submit(&app, &again, &[("key", "0123456789abcdef")]).await;
+
+    assert_eq!((shown.status, pressed.status), (200, 303));
+    assert!(!shown.text.contains("/again"), "{}", shown.text);
+    assert_eq!(orders(&app).await, 1);
 }
 
 async fn the_router_s_address_stays_in_the_links_only_if_it_is_allowed(kind: Kind) {
