@@ -13,7 +13,9 @@ use super::payment::{Payment, Status};
 
 mod facts;
 
-pub use facts::{Act, Call, Disconnect, Heard, RadiusRows, Remarked, Session, Story, Text};
+pub use facts::{
+    Act, Call, Disconnect, Heard, RadiusRows, Receipt, Remarked, Session, Story, Text,
+};
 
 /// One line of the timeline.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -223,6 +225,18 @@ impl Teller<'_> {
                 let state = &text.state;
                 let summary = format!("SMS {kind} is taken by {by}, state {state}");
                 self.numbered(at, "sms", summary, Some(text.id));
+            }
+            if let Some(receipt) = &text.receipt {
+                let (word, said) = if receipt.is_delivered {
+                    ("sms", "has arrived")
+                } else {
+                    ("alert", "has not arrived")
+                };
+                let mut summary = format!("SMS {kind} {said}");
+                if let Some(detail) = &receipt.detail {
+                    summary += &format!(": {}", self.mask.text(detail));
+                }
+                self.numbered(receipt.at, word, summary, Some(text.id));
             }
         }
     }

@@ -14,7 +14,7 @@ use super::{Store, StoreError, rows};
 use crate::domain::ids::OrderId;
 use crate::domain::money::Tzs;
 use crate::domain::timeline::{
-    Act, Call, Disconnect, Heard, RadiusRows, Remarked, Session, Story, Text,
+    Act, Call, Disconnect, Heard, RadiusRows, Receipt, Remarked, Session, Story, Text,
 };
 
 /// Rows of each kind at most, the newest: a sender that repeats itself for ever must not make
@@ -143,6 +143,11 @@ async fn texts(db: &DatabaseConnection, id: i64) -> Result<Vec<Text>, StoreError
         last_error: row.last_error,
         created_at: row.created_at,
         sent_at: row.sent_at,
+        receipt: row.receipt_at.map(|at| Receipt {
+            at,
+            is_delivered: row.receipt.as_deref() == Some("delivered"),
+            detail: row.receipt_detail,
+        }),
     });
     Ok(texts.collect())
 }

@@ -100,6 +100,19 @@ pub struct Text {
     pub created_at: DateTime<Utc>,
     /// When the provider took it.
     pub sent_at: Option<DateTime<Utc>>,
+    /// What became of it after that.
+    pub receipt: Option<Receipt>,
+}
+
+/// A provider's word on an SMS that it took.
+#[derive(Clone)]
+pub struct Receipt {
+    /// When we learned it.
+    pub at: DateTime<Utc>,
+    /// Whether the phone has it.
+    pub is_delivered: bool,
+    /// The provider's own word.
+    pub detail: Option<String>,
 }
 
 /// A device's time online, as FreeRADIUS accounted for it.

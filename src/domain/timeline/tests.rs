@@ -121,6 +121,11 @@ fn text(sent_at: Option<DateTime<Utc>>, last_error: Option<&str>) -> Text {
         last_error: last_error.map(str::to_owned),
         created_at: at(4_000),
         sent_at,
+        receipt: sent_at.map(|sent| Receipt {
+            at: sent + TimeDelta::milliseconds(100),
+            is_delivered: true,
+            detail: Some("DELIVRD to 0712345678".to_owned()),
+        }),
     }
 }
 
@@ -176,7 +181,8 @@ fn an_admin_reads_the_whole_story() {
             "0 sms #7: SMS voucher to 255712345678 is queued",
             "1 note: released: 0712345678 showed AAAAAAAA",
             "499 sms #7: SMS voucher is taken by beem, state sent",
-            "500 delivery #4: replay cannot be read, without proof: malformed in 1.2 ms",
+            "100 sms #7: SMS voucher has arrived: DELIVRD to 0712345678",
+            "400 delivery #4: replay cannot be read, without proof: malformed in 1.2 ms",
             "64990 gateway_call: ZenoPay is asked what is true: COMPLETED (paid by 255744000001), no answer in 43 ms",
             "10 confirmed: ZenoPay confirms the payment itself",
             "530000 session: device AA-BB is online through 10.0.0.1",
@@ -249,6 +255,11 @@ fn what_is_wrong_is_an_alert() {
     story.payment = order(Status::Completed);
     story.texts = vec![text(None, Some("no credit for 0712345678"))];
     story.disconnects = vec![disconnect(None)];
+    story.texts[0].receipt = Some(Receipt {
+        at: at(9_000),
+        is_delivered: false,
+        detail: None,
+    });
     let missing = told(&story, Sight::Masked).join("\n");
 
     story.radius = RadiusRows(3);

@@ -46,7 +46,9 @@ pub async fn actor(
         .orders
         .view(order_id)
         .ok_or_else(|| Problem::new(Code::OrderNotFound))?;
-    Ok(HttpResponse::Ok().json(row(order_id, &view)))
+    Ok(HttpResponse::Ok()
+        .insert_header(("cache-control", "no-store"))
+        .json(row(order_id, &view)))
 }
 
 /// The document.
