@@ -93,6 +93,10 @@ async fn a_refund_ends_the_guests_session(kind: Kind) {
 
     refund(&guest.app, &guest.order).await;
 
+    // Queued with the refund, and not found later by the sweep.
+    let reason = "SELECT reason FROM outbox_messages";
+    let reason = guest.app.database.text(reason).await;
+    assert_eq!(reason.as_deref(), Some("refunded"));
     let line = guest.timeline("disconnected").await;
     assert_eq!(line, "note: the router has ended the session");
     assert_eq!(guest.outbox().await, "sent acknowledged 1");

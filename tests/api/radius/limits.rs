@@ -8,6 +8,7 @@ on_both_databases! {
     a_package_for_two_devices_lets_in_two,
     time_from_the_first_login_begins_with_it,
     a_routers_own_clock_does_not_count,
+    an_owner_may_have_guests_log_in_again_sooner,
     what_is_left_of_the_data_is_what_the_router_is_told,
 }
 
@@ -73,6 +74,22 @@ async fn a_routers_own_clock_does_not_count(kind: Kind) {
     reply.assert_accepted();
     assert!(reply.number("Session-Timeout").unwrap() > 29 * 86_400);
     radius.login(&code, "AA:02").await.assert_rejected();
+}
+
+/// Where no Disconnect-Request reaches the router, this is how soon a refund is felt.
+async fn an_owner_may_have_guests_log_in_again_sooner(kind: Kind) {
+    let (app, radius, code) = with_voucher(kind, "student").await;
+    let hourly = "INSERT INTO radgroupreply (groupname, attribute, op, value) VALUES ('student', 'Session-Timeout', '=', '3600')";
+    app.database.execute(hourly).await;
+    let reply = radius.login(&code, "AA:01").await;
+    assert_eq!(reply.number("Session-Timeout"), Some(3_600));
+
+    // And never beyond the voucher's own end.
+    tell(&radius, "Start", &code, "s1", &[]).await;
+    tell(&radius, "Stop", &code, "s1", &[("Acct-Session-Time", "60")]).await;
+    age_sessions(&app, 30 * 86_400 - 600).await;
+    let left = radius.login(&code, "AA:01").await;
+    assert!(left.number("Session-Timeout").unwrap() <= 600);
 }
 
 async fn what_is_left_of_the_data_is_what_the_router_is_told(kind: Kind) {
