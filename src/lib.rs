@@ -9,6 +9,7 @@
 //! - [`actors`]: one actor per order in play, and the status actor. A webhook's path is
 //!   `http/webhook.rs` → `actors/intake.rs` → `actors/registry.rs` → `actors/order.rs` →
 //!   `domain/decide.rs` → `store/change.rs` → `actors/status.rs`.
+//! - [`printing`]: vouchers that are sold for cash.
 //! - [`checkout`], [`relay`], [`reconciler`], [`retention`], [`sandbox`]: a purchase, and the
 //!   loops.
 //! - [`web`]: what people see; pages drawn on the server.
@@ -28,6 +29,7 @@ pub mod domain;
 pub mod drill;
 pub mod http;
 pub mod metrics;
+pub mod printing;
 pub mod radius;
 pub mod reconciler;
 pub mod relay;

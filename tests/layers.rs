@@ -29,6 +29,8 @@ const TABLE: &[[&str; 4]] = &[
     // Shell. A loop reaches an order through its actor; the actor does not know the loops.
     ["actors", "domain zenopay sms radius store config metrics timekeeper", "actix tokio rand", SHELL],
     ["checkout", "domain zenopay store actors config metrics", "actix tokio rand", SHELL],
+    // A printed voucher is let in by the same rows as a sold one.
+    ["printing", "domain radius store actors", "", SHELL],
     ["relay", "domain zenopay sms radius store config metrics timekeeper", "actix tokio rand", SHELL],
     ["reconciler", "domain zenopay store actors config metrics timekeeper", "actix tokio rand", SHELL],
     ["retention", "domain store config metrics", "tokio rand", SHELL],
@@ -38,7 +40,7 @@ const TABLE: &[[&str; 4]] = &[
     // an owner what is pasted into a router, which `radius` writes.
     // Pages are drawn from nouns that they are handed.
     ["web", "domain config", "", EDGES],
-    ["http", "domain zenopay sms radius store actors checkout relay reconciler sandbox web config metrics",
+    ["http", "domain zenopay sms radius store actors checkout relay reconciler sandbox printing web config metrics",
              "actix tokio rand", EDGES],
     ["drill", "domain zenopay store actors config metrics", "actix tokio rand reqwest", EDGES],
 

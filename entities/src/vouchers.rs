@@ -14,6 +14,8 @@ pub struct Model {
     /// None for a printed voucher.
     #[sea_orm(unique)]
     pub payment_id: Option<i64>,
+    /// None for a sold voucher.
+    pub batch_id: Option<i64>,
     pub package_code: String,
     pub duration_minutes: i32,
     /// When the minutes start to run: `purchase` or `first_login`.

@@ -34,7 +34,8 @@ impl FactSource {
     }
 }
 
-fn fresh_code() -> VoucherCode {
+/// A code from the system's random source.
+pub fn fresh_code() -> VoucherCode {
     loop {
         // Four times as many bytes as symbols: fewer than one byte in thirty is skipped.
         let mut bytes = [0_u8; 32];

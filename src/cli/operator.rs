@@ -39,7 +39,7 @@ async fn add(store: &Store, name: String, role: Role) -> Result<(), Failure> {
         role,
     };
     let token = store
-        .add_operator(operator)
+        .add_operator(operator, None)
         .await
         .map_err(Failure::Operator)?
         .ok_or_else(|| Failure::NameTaken(name.clone()))?;
@@ -51,7 +51,7 @@ async fn add(store: &Store, name: String, role: Role) -> Result<(), Failure> {
 
 async fn disable(store: &Store, name: String) -> Result<(), Failure> {
     let disabled = store
-        .disable_operator(&name)
+        .disable_operator(&name, None)
         .await
         .map_err(Failure::Operator)?;
     if !disabled {

@@ -29,6 +29,7 @@ pub mod search;
 pub mod secret;
 pub mod session;
 pub mod shop_day;
+pub mod signs;
 pub mod sms_text;
 pub mod timeline;
 pub mod token_bucket;

@@ -3,9 +3,12 @@
 //! Per voucher: the password, how long, how many devices, and the speeds as they were sold.
 //! What all vouchers of a package share stands in its group.
 
-use crate::domain::package::Validity;
+use chrono::{DateTime, Utc};
+
+use crate::domain::package::{Terms, Validity};
 use crate::domain::radius_user::{Attribute, RadiusUser};
 use crate::domain::sale::Sale;
+use crate::domain::voucher::VoucherCode;
 
 /// Beyond this many octets MikroTik wants the rest in gigawords (RFC 2869, section 5.1).
 const GIGAWORD: u64 = 1 << 32;
@@ -13,15 +16,26 @@ const GIGAWORD: u64 = 1 << 32;
 /// The RADIUS user of a sale; `None` for a sale without a voucher, which cannot be.
 pub fn radius_user(sale: &Sale) -> Option<RadiusUser> {
     let voucher = sale.payment.voucher.as_ref()?;
-    let code = voucher.code.as_str();
-    let terms = &sale.payment.terms;
+    Some(voucher_user(
+        &voucher.code,
+        &sale.payment.terms,
+        voucher.expires_at,
+    ))
+}
 
+/// The RADIUS user of a voucher, sold or printed.
+pub fn voucher_user(
+    code: &VoucherCode,
+    terms: &Terms,
+    expires_at: Option<DateTime<Utc>>,
+) -> RadiusUser {
+    let code = code.as_str();
     let mut checks = vec![
         set("Cleartext-Password", code),
         // Needs `session { sql }` in the server's configuration.
         set("Simultaneous-Use", terms.shared_devices),
     ];
-    match (terms.validity, voucher.expires_at) {
+    match (terms.validity, expires_at) {
         // Digits: FreeRADIUS reads a date as text in its own zone, a number as Unix time.
         (Validity::Purchase, Some(at)) => checks.push(set("Expiration", at.timestamp())),
         (Validity::Purchase | Validity::FirstLogin, _) => {
@@ -29,13 +43,7 @@ pub fn radius_user(sale: &Sale) -> Option<RadiusUser> {
         }
     }
 
-    let (up, down) = (terms.upload_kbps, terms.download_kbps);
-    let mut replies = vec![
-        // From the router's side: what it receives is what the guest uploads.
-        set("Mikrotik-Rate-Limit", format!("{up}k/{down}k")),
-        set("WISPr-Bandwidth-Max-Up", i64::from(up) * 1_000),
-        set("WISPr-Bandwidth-Max-Down", i64::from(down) * 1_000),
-    ];
+    let mut replies = speeds(terms, ":=");
     if let Some(limit_mb) = terms.data_limit_mb {
         let octets = u64::try_from(limit_mb).unwrap_or(0) * 1024 * 1024;
         replies.push(set("Mikrotik-Total-Limit", octets % GIGAWORD));
@@ -44,18 +52,41 @@ pub fn radius_user(sale: &Sale) -> Option<RadiusUser> {
         }
     }
 
-    Some(RadiusUser {
+    RadiusUser {
         username: code.to_owned(),
         checks,
         replies,
         group: terms.code.clone(),
-    })
+    }
+}
+
+/// What the group of a package replies to all its vouchers, unless their own rows say
+/// otherwise: a voucher keeps the speeds that it was sold with.
+pub fn group_replies(terms: &Terms) -> Vec<Attribute> {
+    let mut replies = speeds(terms, "=");
+    replies.push(attribute("Acct-Interim-Interval", "=", 300));
+    replies.push(attribute("Idle-Timeout", "=", 900));
+    replies
+}
+
+fn speeds(terms: &Terms, op: &'static str) -> Vec<Attribute> {
+    let (up, down) = (terms.upload_kbps, terms.download_kbps);
+    vec![
+        // From the router's side: what it receives is what the guest uploads.
+        attribute("Mikrotik-Rate-Limit", op, format!("{up}k/{down}k")),
+        attribute("WISPr-Bandwidth-Max-Up", op, i64::from(up) * 1_000),
+        attribute("WISPr-Bandwidth-Max-Down", op, i64::from(down) * 1_000),
+    ]
 }
 
 fn set(name: &'static str, value: impl ToString) -> Attribute {
+    attribute(name, ":=", value)
+}
+
+fn attribute(name: &'static str, op: &'static str, value: impl ToString) -> Attribute {
     Attribute {
         name,
-        op: ":=",
+        op,
         value: value.to_string(),
     }
 }

@@ -4,7 +4,12 @@
 use chrono::{DateTime, Utc};
 use entities::audit_events;
 use sea_orm::ActiveValue::Set;
-use sea_orm::{ConnectionTrait, DbErr, EntityTrait};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+};
+
+use super::search::Page;
+use super::{Store, StoreError};
 
 use crate::domain::ids::OrderId;
 
@@ -42,4 +47,61 @@ pub(super) async fn insert(
         .exec_without_returning(db)
         .await?;
     Ok(())
+}
+
+/// A line of the log, as it is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditLine {
+    /// Its number.
+    pub id: i64,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Who.
+    pub operator: String,
+    /// What, in a word.
+    pub action: String,
+    /// The order that it was about, if it was about one.
+    pub order_id: Option<OrderId>,
+    /// What was acted on.
+    pub subject: String,
+    /// What else the operator said.
+    pub detail: Option<String>,
+}
+
+impl Store {
+    /// A page of the log, newest first: of one operator or of all, before that line.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be reached.
+    pub async fn audit_log(
+        &self,
+        operator: Option<String>,
+        before: Option<i64>,
+        limit: u64,
+    ) -> Result<Page<AuditLine>, StoreError> {
+        let store = self.clone();
+        self.read(async move {
+            let mut page = audit_events::Entity::find()
+                .order_by_desc(audit_events::Column::Id)
+                .limit(limit + 1);
+            if let Some(operator) = operator {
+                page = page.filter(audit_events::Column::Operator.eq(operator));
+            }
+            if let Some(before) = before {
+                page = page.filter(audit_events::Column::Id.lt(before));
+            }
+            let found = page.all(&store.inner.reader).await?;
+            let lines = found.into_iter().map(|row| AuditLine {
+                id: row.id,
+                at: row.at,
+                operator: row.operator,
+                action: row.action,
+                order_id: row.order_id.map(OrderId),
+                subject: row.subject,
+                detail: row.detail,
+            });
+            Ok(Page::of(lines.collect(), limit, |line| line.id))
+        })
+        .await
+    }
 }

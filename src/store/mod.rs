@@ -28,6 +28,7 @@ use crate::domain::secret::Secret;
 
 mod audit;
 mod audit_log;
+mod batches;
 mod change;
 mod clock;
 mod connect;
@@ -39,6 +40,7 @@ mod error;
 mod events;
 mod gateway_calls;
 mod journal;
+mod letters;
 mod notices;
 mod operators;
 mod outbox;
@@ -49,6 +51,7 @@ mod payments;
 mod place;
 #[cfg(test)]
 mod plans;
+mod price_list;
 mod proofs;
 mod radius_sessions;
 mod receipts;
@@ -63,13 +66,15 @@ mod sandbox;
 mod search;
 mod sessions;
 mod timeline;
+mod vitals;
 mod vouchers;
 mod wedged;
 
 use wedged::Wedged;
 
 pub use audit::{Booked, JournalLine};
-pub use audit_log::AuditEntry;
+pub use audit_log::{AuditEntry, AuditLine};
+pub use batches::{Batch, NewBatch, PrintedVoucher};
 pub use change::Change;
 pub use clock::Clock;
 pub use credentials::{Fingerprint, fresh_token};
@@ -79,11 +84,14 @@ pub use erasure::{Erased, Erasure};
 pub use error::StoreError;
 pub use gateway_calls::GatewayCall;
 pub use journal::{JournalRow, JournalSearch};
+pub use letters::{Letter, Letters};
 pub use notices::Heard;
+pub use operators::KnownOperator;
 pub use outbox::{QueuedSms, SentSms};
 pub use overview::Overview;
 pub use paid_already::Remedy;
 pub use place::{NewOrder, Placed};
+pub use price_list::{ListedPackage, Listing, NewPackage};
 pub use receipts::{Arrival, AwaitedReceipt};
 pub use reconcile::DueOrder;
 pub use reports::{DailyReport, Listed, OrderLine, Orphan, PackageSales, Total};
@@ -92,6 +100,8 @@ pub use sandbox::{SandboxPayment, SandboxWebhook};
 pub use search::{OrderSearch, Page};
 pub use sessions::{FoundSession, LogIn, LoggedIn, NewSession};
 pub use vouchers::Issued;
+
+pub use vitals::Vitals;
 
 /// Threads of the database runtime: they only move bytes, the database does the work.
 const THREADS: usize = 2;

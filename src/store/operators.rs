@@ -1,17 +1,29 @@
 //! The people who run the hotspots, by their tokens.
 
-use chrono::{SubsecRound, Utc};
+use chrono::{DateTime, SubsecRound, Utc};
 use entities::operators;
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter,
+    QueryOrder,
 };
 
 use super::credentials::{Fingerprint, fresh_token};
-use super::{Store, StoreError, roll_back};
+use super::{AuditEntry, Store, StoreError, audit_log, roll_back};
 use crate::domain::operator::Operator;
 use crate::domain::secret::Secret;
+
+/// Somebody who has or had a token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownOperator {
+    /// Who it is.
+    pub operator: Operator,
+    /// Since when.
+    pub since: DateTime<Utc>,
+    /// When the token was ended.
+    pub disabled_at: Option<DateTime<Utc>>,
+}
 
 impl Store {
     /// Takes an operator on, or again one who was disabled, and returns a fresh token, which
@@ -19,12 +31,17 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database cannot be reached.
-    pub async fn add_operator(&self, operator: Operator) -> Result<Option<Secret>, StoreError> {
+    pub async fn add_operator(
+        &self,
+        operator: Operator,
+        audit: Option<AuditEntry>,
+    ) -> Result<Option<Secret>, StoreError> {
         let store = self.clone();
         self.run(async move {
             let token = fresh_token();
             let txn = store.begin().await?;
-            match add(&txn, &operator, &Fingerprint::of(token.expose())).await {
+            let token_hash = Fingerprint::of(token.expose());
+            match add_and_log(&txn, &operator, &token_hash, audit.as_ref()).await {
                 Ok(added) => {
                     txn.commit().await.map_err(StoreError::CommitUnknown)?;
                     Ok(added.then_some(token))
@@ -43,17 +60,49 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database cannot be reached.
-    pub async fn disable_operator(&self, name: &str) -> Result<bool, StoreError> {
+    pub async fn disable_operator(
+        &self,
+        name: &str,
+        audit: Option<AuditEntry>,
+    ) -> Result<bool, StoreError> {
         let (store, name) = (self.clone(), name.to_owned());
         self.run(async move {
-            let now = Utc::now().trunc_subsecs(3);
-            let disabled = operators::Entity::update_many()
-                .col_expr(operators::Column::DisabledAt, Expr::value(now))
-                .filter(operators::Column::Name.eq(name))
-                .filter(operators::Column::DisabledAt.is_null())
-                .exec(&store.inner.writer)
+            let txn = store.begin().await?;
+            match disable(&txn, &name, audit.as_ref()).await {
+                Ok(disabled) => {
+                    txn.commit().await.map_err(StoreError::CommitUnknown)?;
+                    Ok(disabled)
+                }
+                Err(error) => {
+                    roll_back(txn).await;
+                    Err(error)
+                }
+            }
+        })
+        .await
+    }
+
+    /// Everybody who has or had a token, by name.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be reached.
+    pub async fn operators(&self) -> Result<Vec<KnownOperator>, StoreError> {
+        let store = self.clone();
+        self.read(async move {
+            let rows = operators::Entity::find()
+                .order_by_asc(operators::Column::Name)
+                .all(&store.inner.reader)
                 .await?;
-            Ok(disabled.rows_affected == 1)
+            rows.into_iter()
+                .map(|row| {
+                    let (since, disabled_at) = (row.created_at, row.disabled_at);
+                    Ok(KnownOperator {
+                        operator: operator(row)?,
+                        since,
+                        disabled_at,
+                    })
+                })
+                .collect()
         })
         .await
     }
@@ -85,6 +134,25 @@ impl Store {
     }
 }
 
+async fn disable(
+    txn: &DatabaseTransaction,
+    name: &str,
+    audit: Option<&AuditEntry>,
+) -> Result<bool, StoreError> {
+    let now = Utc::now().trunc_subsecs(3);
+    let disabled = operators::Entity::update_many()
+        .col_expr(operators::Column::DisabledAt, Expr::value(now))
+        .filter(operators::Column::Name.eq(name))
+        .filter(operators::Column::DisabledAt.is_null())
+        .exec(txn)
+        .await?;
+    let disabled = disabled.rows_affected == 1;
+    if let Some(entry) = audit.filter(|_| disabled) {
+        audit_log::insert(txn, entry, now).await?;
+    }
+    Ok(disabled)
+}
+
 /// Who has this token now.
 pub(super) async fn find(
     db: &impl ConnectionTrait,
@@ -98,12 +166,26 @@ pub(super) async fn find(
     row.map(operator).transpose()
 }
 
+async fn add_and_log(
+    txn: &DatabaseTransaction,
+    operator: &Operator,
+    token: &Fingerprint,
+    audit: Option<&AuditEntry>,
+) -> Result<bool, StoreError> {
+    let now = Utc::now().trunc_subsecs(3);
+    let added = add(txn, operator, token, now).await?;
+    if let Some(entry) = audit.filter(|_| added) {
+        audit_log::insert(txn, entry, now).await?;
+    }
+    Ok(added)
+}
+
 async fn add(
     txn: &DatabaseTransaction,
     operator: &Operator,
     token: &Fingerprint,
+    now: DateTime<Utc>,
 ) -> Result<bool, StoreError> {
-    let now = Utc::now().trunc_subsecs(3);
     let role = operator.role.as_str().to_owned();
     let again = operators::Entity::update_many()
         .set(operators::ActiveModel {

@@ -3,10 +3,12 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use entities::{payments, sms_messages};
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+};
 use uuid::Uuid;
 
-use super::{Store, StoreError};
+use super::{AuditEntry, Store, StoreError, audit_log, roll_back};
 use crate::domain::ids::OrderId;
 use crate::domain::phone::Phone;
 
@@ -158,24 +160,69 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database cannot be reached.
-    pub async fn resend_sms(&self, id: i64) -> Result<Option<OrderId>, StoreError> {
+    pub async fn resend_sms(
+        &self,
+        id: i64,
+        audit: Option<AuditEntry>,
+    ) -> Result<Option<OrderId>, StoreError> {
         let store = self.clone();
         self.run(async move {
-            let queued = requeue(&store.inner.writer, id, store.clock().now()).await?;
-            if !queued {
-                return Ok(None);
+            let now = store.clock().now();
+            let txn = store.begin().await?;
+            match resend(&txn, id, audit, now).await {
+                Ok(order_id) => {
+                    txn.commit().await.map_err(StoreError::CommitUnknown)?;
+                    Ok(order_id)
+                }
+                Err(error) => {
+                    roll_back(txn).await;
+                    Err(error)
+                }
             }
-            let order = sms_messages::Entity::find_by_id(id)
-                .left_join(payments::Entity)
-                .select_only()
-                .column(payments::Column::OrderId)
-                .into_tuple::<Uuid>()
-                .one(&store.inner.reader)
-                .await?;
-            Ok(order.map(OrderId))
         })
         .await
     }
+
+    /// The order that a message is about; `None` if there is no such message.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be reached.
+    pub async fn order_of_sms(&self, id: i64) -> Result<Option<OrderId>, StoreError> {
+        let store = self.clone();
+        self.read(async move { order_of(&store.inner.reader, id).await })
+            .await
+    }
+}
+
+async fn resend(
+    txn: &DatabaseTransaction,
+    id: i64,
+    audit: Option<AuditEntry>,
+    now: DateTime<Utc>,
+) -> Result<Option<OrderId>, StoreError> {
+    if !requeue(txn, id, now).await? {
+        return Ok(None);
+    }
+    let order_id = order_of(txn, id).await?;
+    if let Some(entry) = audit {
+        let entry = AuditEntry { order_id, ..entry };
+        audit_log::insert(txn, &entry, now).await?;
+    }
+    Ok(order_id)
+}
+
+async fn order_of(
+    db: &impl sea_orm::ConnectionTrait,
+    id: i64,
+) -> Result<Option<OrderId>, StoreError> {
+    let order = sms_messages::Entity::find_by_id(id)
+        .left_join(payments::Entity)
+        .select_only()
+        .column(payments::Column::OrderId)
+        .into_tuple::<Uuid>()
+        .one(db)
+        .await?;
+    Ok(order.map(OrderId))
 }
 
 /// Puts a message back into the queue; whether there is one.

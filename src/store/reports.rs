@@ -168,6 +168,25 @@ impl Store {
         .await
     }
 
+    /// What was sold on each of these days.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be reached.
+    pub async fn sales_of(
+        &self,
+        days: Vec<ShopDay>,
+    ) -> Result<Vec<(ShopDay, Vec<PackageSales>)>, StoreError> {
+        let store = self.clone();
+        self.read(async move {
+            let mut sales = Vec::with_capacity(days.len());
+            for day in days {
+                sales.push((day, store.all(sql::SALES, day).await?));
+            }
+            Ok(sales)
+        })
+        .await
+    }
+
     async fn list(&self, section: &Section, day: ShopDay) -> Result<Listed<OrderLine>, StoreError> {
         let found: Vec<LineRow> = self.all(&section.lines(), day).await?;
         let lines = found.into_iter().map(line).collect::<Result<_, _>>()?;

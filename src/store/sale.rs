@@ -11,7 +11,7 @@ use super::{StoreError, disconnects, rows};
 use crate::domain::ids::OrderId;
 use crate::domain::money::CURRENCY;
 use crate::domain::payment::Payment;
-use crate::domain::radius_user::{Attribute, RadiusUser};
+use crate::domain::radius_user::RadiusUser;
 use crate::domain::sale::Sale;
 use crate::domain::sms_text;
 use crate::domain::voucher::VoucherCode;
@@ -27,7 +27,7 @@ pub(super) async fn write(
     thank_customer(txn, sale).await?;
     issue_invoice(txn, sale).await?;
     issue_voucher(txn, sale).await?;
-    let_in(txn, radius_user).await?;
+    let_in(txn, &[radius_user]).await?;
     queue_sms(txn, sale).await
 }
 
@@ -159,40 +159,42 @@ async fn issue_voucher(txn: &DatabaseTransaction, sale: &Sale) -> Result<(), Sto
 
 /// FreeRADIUS's tables have no unique key on user and attribute; the voucher's does the
 /// work, because it is written first and in the same transaction.
-async fn let_in(txn: &DatabaseTransaction, user: &RadiusUser) -> Result<(), StoreError> {
-    let checks = user
-        .checks
-        .iter()
-        .map(|check: &Attribute| radcheck::ActiveModel {
+pub(super) async fn let_in(
+    txn: &DatabaseTransaction,
+    users: &[&RadiusUser],
+) -> Result<(), StoreError> {
+    let mut checks = Vec::new();
+    let mut replies = Vec::new();
+    let mut groups = Vec::new();
+    for user in users {
+        checks.extend(user.checks.iter().map(|check| radcheck::ActiveModel {
             username: Set(user.username.clone()),
             attribute: Set(check.name.to_owned()),
             op: Set(check.op.to_owned()),
             value: Set(check.value.clone()),
             ..Default::default()
-        });
-    let replies = user
-        .replies
-        .iter()
-        .map(|reply: &Attribute| radreply::ActiveModel {
+        }));
+        replies.extend(user.replies.iter().map(|reply| radreply::ActiveModel {
             username: Set(user.username.clone()),
             attribute: Set(reply.name.to_owned()),
             op: Set(reply.op.to_owned()),
             value: Set(reply.value.clone()),
             ..Default::default()
+        }));
+        groups.push(radusergroup::ActiveModel {
+            username: Set(user.username.clone()),
+            groupname: Set(user.group.clone()),
+            priority: Set(1),
+            ..Default::default()
         });
-    let group = radusergroup::ActiveModel {
-        username: Set(user.username.clone()),
-        groupname: Set(user.group.clone()),
-        priority: Set(1),
-        ..Default::default()
-    };
+    }
     radcheck::Entity::insert_many(checks)
         .exec_without_returning(txn)
         .await?;
     radreply::Entity::insert_many(replies)
         .exec_without_returning(txn)
         .await?;
-    radusergroup::Entity::insert(group)
+    radusergroup::Entity::insert_many(groups)
         .exec_without_returning(txn)
         .await?;
     Ok(())

@@ -211,7 +211,7 @@ impl TestApp {
             role,
         };
         let store = self.store_beside().await;
-        let token = store.add_operator(operator).await.unwrap();
+        let token = store.add_operator(operator, None).await.unwrap();
         store.close().await;
         token.unwrap().expose().to_owned()
     }

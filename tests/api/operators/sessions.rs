@@ -98,7 +98,7 @@ async fn a_session_ends_with_its_token(kind: Kind) {
     let vera = open(&gate, &app.take_on("vera", Role::Viewer).await).await;
 
     let store = app.store_beside().await;
-    assert!(store.disable_operator("asha").await.unwrap());
+    assert!(store.disable_operator("asha", None).await.unwrap());
 
     assert_eq!(looks(&app, &asha).await, 401);
     assert_eq!(looks(&app, &vera).await, 200, "nobody else is concerned");

@@ -51,14 +51,14 @@ async fn a_disabled_operator_is_out_at_once(kind: Kind) {
     let token = app.take_on("asha", Role::Admin).await;
     assert_eq!(status(&app, &token).await, 200);
 
-    assert!(store.disable_operator("asha").await.unwrap());
+    assert!(store.disable_operator("asha", None).await.unwrap());
 
     assert_eq!(status(&app, &token).await, 401);
     assert!(
-        !store.disable_operator("asha").await.unwrap(),
+        !store.disable_operator("asha", None).await.unwrap(),
         "done already"
     );
-    assert!(!store.disable_operator("nobody").await.unwrap());
+    assert!(!store.disable_operator("nobody", None).await.unwrap());
     let again = app.take_on("asha", Role::Viewer).await;
     assert_eq!(status(&app, &again).await, 200);
     assert_eq!(status(&app, &token).await, 401, "the old one stays out");

@@ -100,7 +100,7 @@ async fn who_is_disabled_does_not_watch_on(kind: Kind) {
     next(&mut stream).await.unwrap();
 
     let store = app.store_beside().await;
-    assert!(store.disable_operator("asha").await.unwrap());
+    assert!(store.disable_operator("asha", None).await.unwrap());
 
     let mut told = 0;
     while next(&mut stream).await.is_some() {

@@ -136,9 +136,9 @@ async fn a_phone_that_does_not_exist_is_given_up_at_once_and_sent_again_by_an_op
     let id: i64 = column(&app, &order, "id").await.unwrap().parse().unwrap();
     let books = crate::harness::config(&app.database.url).database;
     let beside = malipo::store::Store::open_beside(&books).await.unwrap();
-    let whose = beside.resend_sms(id).await.unwrap();
+    let whose = beside.resend_sms(id, None).await.unwrap();
     assert_eq!(whose.map(|order| order.to_string()), Some(order.id.clone()));
-    assert_eq!(beside.resend_sms(id + 1).await.unwrap(), None);
+    assert_eq!(beside.resend_sms(id + 1, None).await.unwrap(), None);
     eventually("it is sent", async || state(&app, &order).await == "sent").await;
 
     let sent = gateway.sent();

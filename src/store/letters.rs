@@ -1,0 +1,104 @@
+//! Letters that did not arrive: SMS and Disconnect-Requests that failed or were given up.
+
+use chrono::{DateTime, Utc};
+use entities::{outbox_messages, payments, sms_messages};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+
+use super::{Store, StoreError};
+use crate::domain::ids::OrderId;
+
+/// States of what has not arrived.
+const NOT_ARRIVED: [&str; 2] = ["failed", "dead"];
+
+/// A letter that did not arrive. `Debug` is not derived: errors may hold phones.
+#[derive(Clone)]
+pub struct Letter {
+    /// Its number in its outbox.
+    pub id: i64,
+    /// What it tells, as in `voucher` or `refunded`.
+    pub kind: String,
+    /// The order, if it is about one.
+    pub order_id: Option<OrderId>,
+    /// The phone or the router.
+    pub to: String,
+    /// Given up; otherwise it is tried again.
+    pub is_dead: bool,
+    /// How often it was tried.
+    pub attempts: i32,
+    /// What last went wrong.
+    pub last_error: Option<String>,
+    /// When it was written.
+    pub created_at: DateTime<Utc>,
+    /// When it is tried again.
+    pub due_at: DateTime<Utc>,
+}
+
+/// Both outboxes.
+#[derive(Clone, Default)]
+pub struct Letters {
+    /// To guests, newest first.
+    pub sms: Vec<Letter>,
+    /// To routers, newest first.
+    pub disconnects: Vec<Letter>,
+}
+
+impl Store {
+    /// The newest letters that did not arrive, at most `limit` of each kind.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be reached.
+    pub async fn letters(&self, limit: u64) -> Result<Letters, StoreError> {
+        let store = self.clone();
+        self.read(async move {
+            let sms = sms_messages::Entity::find()
+                .filter(sms_messages::Column::State.is_in(NOT_ARRIVED))
+                .order_by_desc(sms_messages::Column::Id)
+                .limit(limit)
+                .find_also_related(payments::Entity)
+                .all(&store.inner.reader)
+                .await?;
+            let disconnects = outbox_messages::Entity::find()
+                .filter(outbox_messages::Column::State.is_in(NOT_ARRIVED))
+                .order_by_desc(outbox_messages::Column::Id)
+                .limit(limit)
+                .all(&store.inner.reader)
+                .await?;
+            Ok(Letters {
+                sms: sms
+                    .into_iter()
+                    .map(|(row, order)| sms_letter(row, order))
+                    .collect(),
+                disconnects: disconnects.into_iter().map(disconnect).collect(),
+            })
+        })
+        .await
+    }
+}
+
+fn sms_letter(row: sms_messages::Model, order: Option<payments::Model>) -> Letter {
+    Letter {
+        id: row.id,
+        kind: row.kind,
+        order_id: order.map(|order| OrderId(order.order_id)),
+        to: row.phone,
+        is_dead: row.state == "dead",
+        attempts: row.attempts,
+        last_error: row.last_error,
+        created_at: row.created_at,
+        due_at: row.due_at,
+    }
+}
+
+fn disconnect(row: outbox_messages::Model) -> Letter {
+    Letter {
+        id: row.id,
+        kind: row.reason,
+        order_id: row.order_id.map(OrderId),
+        to: row.router,
+        is_dead: row.state == "dead",
+        attempts: row.attempts,
+        last_error: row.last_error,
+        created_at: row.created_at,
+        due_at: row.due_at,
+    }
+}
