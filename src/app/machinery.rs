@@ -23,6 +23,7 @@ use crate::config::{Config, Mode};
 use crate::domain::admission::Limits;
 use crate::domain::secret::Secret;
 use crate::http::auth::Gate;
+use crate::http::console::History;
 use crate::http::operators::events::Screens;
 use crate::http::{Api, Clients, Site};
 use crate::metrics::Metrics;
@@ -188,6 +189,7 @@ impl Machinery {
         let api = Api {
             gate: Gate::new(self.store.clone(), operator_token, https),
             screens: Screens::default(),
+            history: History::default(),
             store: self.store,
             orders: self.orders,
             status: self.status,

@@ -16,6 +16,7 @@ use url::Url;
 use crate::actors::Orders;
 use crate::config::{Config, ConfigError, Mode};
 use crate::domain::secret::Secret;
+use crate::http::console;
 use crate::reconciler::Reconciler;
 use crate::sandbox::SandboxError;
 use crate::sms::CarrierError;
@@ -129,10 +130,15 @@ impl App {
         )?;
         let draining = machinery.draining.clone();
         let stop_loops = CancellationToken::new();
-        let (loops, overview) = machinery.run_loops(&background.handle(), &stop_loops);
+        let (mut loops, overview) = machinery.run_loops(&background.handle(), &stop_loops);
         let (orders, reconciler) = (machinery.orders.clone(), machinery.reconciler.clone());
         let sandbox = machinery.sandbox.clone();
         let (api, arbiters) = machinery.into_api(&config, address, bootstrap, overview);
+        loops.push(
+            background
+                .handle()
+                .spawn(console::keep_history(api.clone())),
+        );
         let (server, serving) =
             serve::serve((listener, tls), api, sandbox, &config).map_err(StartError::Bind)?;
         info!(%address, mode = config.zenopay.mode.as_str(), "serving");

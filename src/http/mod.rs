@@ -26,6 +26,7 @@ use crate::web::Shop;
 mod allowance;
 pub mod auth;
 mod client;
+pub mod console;
 mod customers;
 pub mod health;
 mod openapi;
@@ -91,6 +92,8 @@ pub struct Api {
     pub clients: Clients,
     /// How long a prompt is taken to be open.
     pub resume: TimeDelta,
+    /// The last minutes of the machinery.
+    pub history: console::History,
     /// What pages know of the shop.
     pub shop: Arc<Shop>,
     /// Where the shop is, for the day of a report.
@@ -145,7 +148,8 @@ pub fn routes(config: &mut web::ServiceConfig, sandbox: Option<crate::sandbox::S
                 .default_service(web::to(no_such_method)),
         )
         .configure(openapi::routes)
-        .configure(pages::routes);
+        .configure(pages::routes)
+        .configure(console::routes);
     if let Some(sandbox) = sandbox {
         config
             .app_data(web::Data::new(sandbox))

@@ -140,6 +140,11 @@ impl Problem {
         self.code
     }
 
+    /// The sentence about this very case, if there is one.
+    pub fn told(&self) -> Option<&str> {
+        self.detail.as_deref()
+    }
+
     /// Adds a sentence about this very case.
     #[must_use]
     pub fn detail(mut self, detail: impl Into<String>) -> Self {

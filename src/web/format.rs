@@ -69,11 +69,7 @@ pub fn terms(text: &Text, terms: &Terms) -> String {
         Some(mb) if mb % 1_024 == 0 => fill(&units.data_gb, &[("n", &(mb / 1_024).to_string())]),
         Some(mb) => fill(&units.data_mb, &[("n", &mb.to_string())]),
     };
-    let devices = counted(
-        &units.device,
-        &units.devices,
-        i64::from(terms.shared_devices),
-    );
+    let devices = devices(text, terms.shared_devices);
     let speed = fill(unit, &[("n", &speed.to_string())]);
     let lasts = duration(text, terms.duration_minutes);
     // A number stays with its unit when the line is broken.
@@ -88,6 +84,11 @@ fn sentence(text: &str) -> String {
         Some(first) => first.to_uppercase().chain(letters).collect(),
         None => String::new(),
     }
+}
+
+/// How many devices may be on-line at once.
+pub fn devices(text: &Text, number: i32) -> String {
+    counted(&text.units.device, &text.units.devices, i64::from(number))
 }
 
 /// When a voucher ends, in the shop's time.

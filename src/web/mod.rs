@@ -11,6 +11,7 @@
 use askama::Template;
 
 pub mod assets;
+pub mod console;
 mod format;
 mod frame;
 mod handset;

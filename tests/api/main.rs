@@ -16,6 +16,7 @@ mod acts;
 mod buying;
 mod command_line;
 mod concurrency;
+mod console;
 mod crowds;
 mod deadlines;
 mod disk;

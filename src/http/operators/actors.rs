@@ -52,7 +52,7 @@ pub async fn actor(
 }
 
 /// The document.
-pub(super) fn glance(api: &Api) -> Value {
+pub(in crate::http) fn glance(api: &Api) -> Value {
     let metrics = &api.metrics;
     let mut views = api.orders.views();
     let now = Utc::now();

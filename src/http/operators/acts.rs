@@ -203,18 +203,29 @@ pub async fn refund(
     let order_id = named(&order_id)?;
     let wish = Wish::read(payload).await?;
     let reason = wish.needed("reason", REASON_MAX)?;
-    let how = [
-        Some(reason.clone()),
-        (wish.optional("method", NOTE_MAX)?).map(|method| format!("method: {method}")),
-        (wish.optional("reference", NOTE_MAX)?).map(|reference| format!("reference: {reference}")),
-    ];
+    let method = wish.optional("method", NOTE_MAX)?;
+    let reference = wish.optional("reference", NOTE_MAX)?;
     let audit = AuditEntry {
-        detail: Some(how.into_iter().flatten().collect::<Vec<_>>().join("; ")),
+        detail: Some(refund_detail(&reason, method, reference)),
         ..about(order_id, entry(&operator, "refund"))
     };
     let act = OperatorAct::Refund { reason };
     let weighed = api.orders.act(order_id, act, audit).await?;
     acted(&weighed)
+}
+
+/// What the log keeps of a refund.
+pub(in crate::http) fn refund_detail(
+    reason: &str,
+    method: Option<String>,
+    reference: Option<String>,
+) -> String {
+    let how = [
+        Some(reason.to_owned()),
+        method.map(|method| format!("method: {method}")),
+        reference.map(|reference| format!("reference: {reference}")),
+    ];
+    how.into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 
 /// Takes a voucher back: it lets nobody in any more. The order that it was sold with stays
@@ -268,7 +279,7 @@ pub async fn revoke(
     }))
 }
 
-fn entry(operator: &Operator, action: &'static str) -> AuditEntry {
+pub(in crate::http) fn entry(operator: &Operator, action: &'static str) -> AuditEntry {
     AuditEntry {
         operator: operator.name.clone(),
         action,
@@ -278,7 +289,7 @@ fn entry(operator: &Operator, action: &'static str) -> AuditEntry {
     }
 }
 
-fn about(order_id: OrderId, entry: AuditEntry) -> AuditEntry {
+pub(in crate::http) fn about(order_id: OrderId, entry: AuditEntry) -> AuditEntry {
     AuditEntry {
         order_id: Some(order_id),
         subject: format!("order {order_id}"),
@@ -302,7 +313,7 @@ fn acted(weighed: &Weighed) -> Result<HttpResponse, Problem> {
     }))
 }
 
-fn is_changed(weighed: &Weighed) -> Result<bool, Problem> {
+pub(in crate::http) fn is_changed(weighed: &Weighed) -> Result<bool, Problem> {
     if weighed.refused {
         let now = weighed.payment.status.as_str();
         return Err(Problem::new(Code::InvalidTransition)

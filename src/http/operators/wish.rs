@@ -4,6 +4,7 @@ use actix_web::web;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
+use super::super::pages::Form;
 use super::super::problem::{Code, Problem};
 use super::super::request::body_of;
 
@@ -62,6 +63,13 @@ pub struct RevokeRequest {
 pub struct Wish(Map<String, Value>);
 
 impl Wish {
+    /// The fields of a form that say something.
+    pub fn of_form(form: &Form) -> Self {
+        let said = form.fields().filter(|(_, value)| !value.trim().is_empty());
+        let members = said.map(|(name, value)| (name.to_owned(), Value::from(value)));
+        Self(members.collect())
+    }
+
     /// Reads a body; an empty one, and `null`, hold nothing.
     ///
     /// # Errors

@@ -132,19 +132,31 @@ pub fn or_problem(request: &HttpRequest, problem: &Problem) -> HttpResponse {
 }
 
 /// The fields of a form, in the order in which they were sent.
-struct Form(Vec<(String, String)>);
+#[derive(Clone)]
+pub struct Form(Vec<(String, String)>);
 
 impl Form {
-    async fn read(payload: web::Payload) -> Result<Self, Problem> {
+    /// Reads a form of at most 16 KiB.
+    ///
+    /// # Errors
+    /// A 400 if it does not come whole, a 413 if it is larger.
+    pub async fn read(payload: web::Payload) -> Result<Self, Problem> {
         let body = body_of(payload, FORM_MAX).await?;
         let fields = url::form_urlencoded::parse(&body).into_owned().collect();
         Ok(Self(fields))
     }
 
     /// The first field of that name; empty if there is none.
-    fn field(&self, name: &str) -> &str {
+    pub fn field(&self, name: &str) -> &str {
         let field = self.0.iter().find(|(known, _)| known == name);
         field.map_or("", |(_, value)| value.as_str())
+    }
+
+    /// All fields, by name.
+    pub fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
     }
 }
 

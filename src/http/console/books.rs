@@ -1,0 +1,227 @@
+//! What the books say: letters that did not arrive, a day's report, sales, the audit log.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+use chrono::{Days, NaiveDate, Utc};
+
+use super::{address, answer, desk, parameter, sight};
+use crate::domain::mask::Sight;
+use crate::domain::shop_day::ShopDay;
+use crate::http::Api;
+use crate::http::auth::Visitor;
+use crate::http::problem::{Code, Problem};
+use crate::store::{DailyReport, Letter, Listed, OrderLine, Orphan};
+use crate::web::console::{
+    AuditPage, AuditRow, LetterLine, LettersPage, Moment, ReportLine, ReportList, ReportPage,
+    SalesPage, Section, Sold, SoldDay, money,
+};
+
+/// Letters of each kind that are shown.
+const LETTERS: u64 = 100;
+/// Lines of the audit log a page.
+const AUDIT: u64 = 100;
+/// Days of sales.
+const DAYS: u64 = 30;
+/// Lines of a list of the report that are shown; the CSV has more.
+const LINES: usize = 50;
+
+/// What did not arrive.
+pub async fn letters(
+    visitor: web::ReqData<Visitor>,
+    api: web::Data<Api>,
+) -> Result<HttpResponse, Problem> {
+    let found = api.store.letters(LETTERS).await?;
+    let desk = desk(&api, &visitor, Section::Letters).await;
+    // In lists phones are masked for everybody.
+    let sms = found.sms.into_iter().map(|letter| LetterLine {
+        to: Sight::Masked.phone(&letter.to),
+        error: whose(&letter, sight(&visitor)),
+        ..line(letter, &api)
+    });
+    let sms = sms.collect();
+    let disconnects = found
+        .disconnects
+        .into_iter()
+        .map(|letter| line(letter, &api));
+    let page = LettersPage::new(desk, sms, disconnects.collect());
+    Ok(answer(StatusCode::OK, &page))
+}
+
+/// What a provider answered may name the phone.
+fn whose(letter: &Letter, sight: Sight) -> String {
+    let error = letter.last_error.clone().unwrap_or_default();
+    let digits = letter.to.get(letter.to.len().saturating_sub(9)..);
+    match digits {
+        Some(digits) if !digits.is_empty() => error.replace(digits, &sight.phone(digits)),
+        _ => error,
+    }
+}
+
+fn line(letter: Letter, api: &Api) -> LetterLine {
+    let zone = api.shop.timezone;
+    LetterLine {
+        kind: letter.kind,
+        to: letter.to,
+        order_id: letter.order_id.map(|order_id| order_id.to_string()),
+        is_dead: letter.is_dead,
+        attempts: letter.attempts,
+        error: letter.last_error.unwrap_or_default(),
+        at: Moment::new(letter.created_at, zone),
+        due: Moment::new(letter.due_at, zone),
+    }
+}
+
+/// One day, and what does not fit together.
+pub async fn report(
+    request: HttpRequest,
+    visitor: web::ReqData<Visitor>,
+    api: web::Data<Api>,
+) -> Result<HttpResponse, Problem> {
+    let zone = api.shop.timezone;
+    let fault = || Problem::new(Code::InvalidQuery).detail("A day is written as 2026-11-24.");
+    let today = ShopDay::at(Utc::now(), &zone).ok_or_else(fault)?;
+    let day = match parameter(&request, "date").as_str() {
+        "" => today,
+        date => {
+            let date: NaiveDate = date.parse().map_err(|_| fault())?;
+            ShopDay::of(date, &zone).ok_or_else(fault)?
+        }
+    };
+    let report = api.store.daily_report(day).await?;
+    let before = day.date.checked_sub_days(Days::new(1));
+    let after = day.date.checked_add_days(Days::new(1));
+    let after = after.filter(|date| *date <= today.date);
+    let sales = report.sales.iter();
+    let sales = sales.map(|line| (line.package_code.clone(), line.count, line.amount));
+    let page = ReportPage::new(
+        desk(&api, &visitor, Section::Report).await,
+        day.date.to_string(),
+        [before, after].map(|date| date.map(|date| date.to_string())),
+        sales.collect(),
+        lists(report, &api),
+    );
+    Ok(answer(StatusCode::OK, &page))
+}
+
+#[rustfmt::skip] // A table is read by its columns.
+fn lists(report: DailyReport, api: &Api) -> Vec<ReportList> {
+    let list = |name, meaning, is_trouble, listed: Listed<OrderLine>| ReportList {
+        name,
+        meaning,
+        count: listed.total.count,
+        amount: listed.total.amount,
+        is_trouble,
+        lines: listed.lines.into_iter().take(LINES).map(|line| order(line, api)).collect(),
+    };
+    vec![
+        list("Paid, not fulfilled", "Somebody says that it was paid, and there is no voucher. Decide what is held, and ask ZenoPay about the others.", true, report.paid_not_fulfilled),
+        list("Fulfilled, not confirmed", "Sold, and ZenoPay's order-status has not said yet that it was paid. It is asked by itself.", false, report.fulfilled_not_confirmed),
+        list("Second charges", "Paid once more under another reference. Pay the guest back.", true, report.second_charges),
+        orphans(report.orphans, api),
+        list("Disagreements", "What ZenoPay told does not fit the sale.", true, report.disagreements),
+        list("Paid too much", "The sum is the difference to the price.", false, report.overpaid),
+        list("Held", "The money came, and an operator has not decided.", true, report.held),
+        list("Refunds", "Recorded as paid back.", false, report.refunds),
+    ]
+}
+
+fn order(line: OrderLine, api: &Api) -> ReportLine {
+    ReportLine {
+        at: Moment::new(line.at, api.shop.timezone),
+        order_id: line.order_id.to_string(),
+        href: Some(format!("/operator/orders/{}", line.order_id)),
+        status: line.status.as_str().to_owned(),
+        amount: money(line.paid_amount.unwrap_or(line.amount)),
+        note: line.note.unwrap_or_default(),
+    }
+}
+
+fn orphans(listed: Listed<Orphan>, api: &Api) -> ReportList {
+    let lines = listed
+        .lines
+        .into_iter()
+        .take(LINES)
+        .map(|orphan| ReportLine {
+            at: Moment::new(orphan.received_at, api.shop.timezone),
+            order_id: orphan.order_id.unwrap_or_else(|| "unnamed".to_owned()),
+            href: Some(format!("/operator/deliveries/{}", orphan.id)),
+            status: orphan.word.unwrap_or_default(),
+            amount: orphan.amount.map_or("–".to_owned(), money),
+            note: orphan.reference.unwrap_or_default(),
+        });
+    ReportList {
+        name: "Orphans",
+        meaning: "Proven deliveries about no order of ours: money that somebody else sees.",
+        count: listed.total.count,
+        amount: listed.total.amount,
+        is_trouble: true,
+        lines: lines.collect(),
+    }
+}
+
+/// What was sold in the last days.
+pub async fn sales(
+    visitor: web::ReqData<Visitor>,
+    api: web::Data<Api>,
+) -> Result<HttpResponse, Problem> {
+    let zone = api.shop.timezone;
+    let today = Utc::now().with_timezone(&zone).date_naive();
+    let days = (0..DAYS)
+        .filter_map(|back| ShopDay::of(today.checked_sub_days(Days::new(back))?, &zone))
+        .collect();
+    let found = api.store.sales_of(days).await?;
+    let days = found.into_iter().map(|(day, sales)| SoldDay {
+        date: day.date.to_string(),
+        name: day.date.format("%a %-d %b").to_string(),
+        sold: sales
+            .into_iter()
+            .map(|line| Sold {
+                package: line.package_code,
+                count: line.count,
+                amount: line.amount,
+            })
+            .collect(),
+    });
+    let desk = desk(&api, &visitor, Section::Sales).await;
+    let page = SalesPage::new(desk, days.collect());
+    Ok(answer(StatusCode::OK, &page))
+}
+
+/// Who did what.
+pub async fn audit(
+    request: HttpRequest,
+    visitor: web::ReqData<Visitor>,
+    api: web::Data<Api>,
+) -> Result<HttpResponse, Problem> {
+    let operator = parameter(&request, "operator");
+    let before = parameter(&request, "before").parse().ok();
+    // PostgreSQL refuses NUL in a text, and no name holds one.
+    let wanted = Some(operator.replace('\0', "")).filter(|name| !name.is_empty());
+    let page = api.store.audit_log(wanted, before, AUDIT).await?;
+    let next = page.next.map(|id| {
+        let before = id.to_string();
+        address(
+            "/operator/audit",
+            &[("operator", &operator), ("before", &before)],
+        )
+    });
+    let rows = page.items.into_iter().map(|line| AuditRow {
+        at: Moment::new(line.at, api.shop.timezone),
+        operator: line.operator,
+        action: line.action,
+        subject: line.subject,
+        order_id: line.order_id.map(|order_id| order_id.to_string()),
+        detail: match sight(&visitor) {
+            Sight::Whole => line.detail.unwrap_or_default(),
+            // Whatever an admin has typed may name a guest.
+            Sight::Masked => line
+                .detail
+                .map(|_| "only for admins".to_owned())
+                .unwrap_or_default(),
+        },
+    });
+    let rows = rows.collect();
+    let desk = desk(&api, &visitor, Section::Audit).await;
+    let page = AuditPage::new(desk, operator, rows, next);
+    Ok(answer(StatusCode::OK, &page))
+}

@@ -1,0 +1,86 @@
+//! The last minutes of the machinery, so that a page that is opened now has charts at once.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::time::{MissedTickBehavior, interval};
+
+use crate::http::Api;
+use crate::http::operators::actors::glance;
+
+/// Between two looks.
+const EACH: Duration = Duration::from_secs(3);
+/// Five minutes of them.
+const LOOKS: usize = 100;
+
+/// What charts are drawn of. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct History(Arc<Mutex<VecDeque<Arc<str>>>>);
+
+impl History {
+    /// A list of documents in JSON, oldest first, each with what charts show.
+    pub fn json(&self) -> String {
+        let looks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let looks: Vec<Arc<str>> = looks.iter().cloned().collect();
+        format!("[{}]", looks.join(","))
+    }
+
+    fn keep(&self, glance: &Value) {
+        let mut looks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if looks.len() == LOOKS {
+            looks.pop_front();
+        }
+        looks.push_back(charted(glance).to_string().into());
+    }
+}
+
+/// The part that charts show: numbers, and nothing that somebody wrote.
+fn charted(glance: &Value) -> Value {
+    let actors = &glance["order_actors"];
+    json!({
+        "at": glance["at"],
+        "webhooks": glance["webhooks"],
+        "latency_ms": glance["latency_ms"],
+        "order_actors": {"mailbox_depth": actors["mailbox_depth"], "busy": actors["busy"]},
+        "status_actor": {"waiters": glance["status_actor"]["waiters"]},
+    })
+}
+
+/// Looks every few seconds, until the server stops.
+pub async fn keep(api: Api) {
+    let mut clock = interval(EACH);
+    clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while api
+        .draining
+        .run_until_cancelled(clock.tick())
+        .await
+        .is_some()
+    {
+        api.history.keep(&glance(&api));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn five_minutes_are_kept_and_what_is_older_is_not() {
+        let history = History::default();
+        assert_eq!(history.json(), "[]");
+
+        for n in 0..LOOKS + 20 {
+            history.keep(&json!({"at": n, "busiest": [{"last_error": "</script>"}]}));
+        }
+
+        let kept: Vec<Value> = serde_json::from_str(&history.json()).unwrap();
+        assert_eq!(kept.len(), LOOKS);
+        assert_eq!(
+            (&kept[0]["at"], &kept[LOOKS - 1]["at"]),
+            (&json!(20), &json!(LOOKS + 19))
+        );
+        assert!(!history.json().contains('<'));
+    }
+}

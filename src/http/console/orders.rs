@@ -1,0 +1,89 @@
+//! Find an order.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use super::{address, answer, desk, parameter, see};
+use crate::domain::language::Language;
+use crate::domain::mask::Sight;
+use crate::domain::payment::{Payment, Status};
+use crate::domain::search;
+use crate::http::Api;
+use crate::http::auth::Visitor;
+use crate::http::problem::Problem;
+use crate::store::OrderSearch;
+use crate::web::console::{FoundOrder, Moment, OrdersPage, Section, money};
+
+/// Orders a page.
+const PAGE: u64 = 25;
+/// Where orders are found.
+const PATH: &str = "/operator/orders";
+
+/// What was found, newest first. What was typed to find one order leads there at once.
+pub async fn show(
+    request: HttpRequest,
+    visitor: web::ReqData<Visitor>,
+    api: web::Data<Api>,
+) -> Result<HttpResponse, Problem> {
+    let q = parameter(&request, "q");
+    let status = Status::read(&parameter(&request, "status"));
+    let before = parameter(&request, "before").parse::<i64>().ok();
+    let desk = desk(&api, &visitor, Section::Orders).await;
+    let keys = match q.as_str() {
+        "" => Ok(Vec::new()),
+        typed => search::read(typed),
+    };
+    let keys = match keys {
+        Ok(keys) => keys,
+        Err(why) => {
+            let page = OrdersPage::new(desk, q, status, Vec::new(), None);
+            let why = format!("Nothing can be looked for: {why}.");
+            return Ok(answer(StatusCode::UNPROCESSABLE_ENTITY, &page.refused(why)));
+        }
+    };
+    let search = OrderSearch {
+        keys,
+        status,
+        before,
+        limit: PAGE,
+    };
+    let found = api.store.find_orders(search).await?;
+    if let ([only], false, None) = (found.items.as_slice(), q.is_empty(), before) {
+        return Ok(see(&format!("{PATH}/{}", only.order_id)));
+    }
+    let word = status.map_or("", Status::as_str);
+    let next = found.next.map(|id| {
+        let parameters = [
+            ("q", q.as_str()),
+            ("status", word),
+            ("before", &id.to_string()),
+        ];
+        address(PATH, &parameters)
+    });
+    let orders = found
+        .items
+        .iter()
+        .map(|payment| row(payment, &api))
+        .collect();
+    let page = OrdersPage::new(desk, q, status, orders, next);
+    Ok(answer(StatusCode::OK, &page))
+}
+
+/// As lists show an order: masked for everybody.
+fn row(payment: &Payment, api: &Api) -> FoundOrder {
+    let sight = Sight::Masked;
+    let code = payment
+        .voucher
+        .as_ref()
+        .map(|voucher| voucher.code.as_str());
+    FoundOrder {
+        order_id: payment.order_id.to_string(),
+        status: payment.status,
+        at: Moment::new(payment.created_at, api.shop.timezone),
+        phone: sight.phone(payment.phone.international()),
+        package: payment.terms.name(Language::English).to_owned(),
+        amount: money(payment.amount.0),
+        code: code.map(|code| sight.code(code)),
+        reference: payment.gateway.reference.clone(),
+    }
+}

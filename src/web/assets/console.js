@@ -1,0 +1,173 @@
+// The console: keeps open pages true. Without it every page still works.
+(() => {
+  'use strict';
+  const $ = (selector) => document.querySelector(selector);
+  document.documentElement.classList.add('script');
+
+  const count = (number) => String(number).replace(/\B(?=(\d{3})+$)/g, ',');
+  const millis = (ms) => ms < 10 ? `${ms.toFixed(1)} ms` : ms < 1000 ? `${ms.toFixed(0)} ms` : `${(ms / 1000).toFixed(1)} s`;
+  const ago = (ms) => {
+    if (ms < 1000) { return `${Math.trunc(ms)} ms`; }
+    if (ms < 10_000) { return `${(Math.trunc(ms / 100) / 10).toFixed(1)} s`; }
+    for (const [below, unit, name] of [[120_000, 1000, 's'], [7_200_000, 60_000, 'min'], [172_800_000, 3_600_000, 'h']]) {
+      if (ms < below) { return `${Math.trunc(ms / unit)} ${name}`; }
+    }
+    return `${Math.trunc(ms / 86_400_000)} d`;
+  };
+  const told = (value, form, now) => {
+    if (value === null || value === undefined) { return '–'; }
+    if (form === 'since') { return `${ago(Math.max(0, now - Date.parse(value)))} ago`; }
+    if (typeof value !== 'number') { return String(value); }
+    return { count, ago, 'ago-secs': (secs) => ago(secs * 1000) }[form](value);
+  };
+  const pick = (document, pointer) => pointer.split('/').slice(1)
+    .reduce((value, name) => value?.[name], document);
+  const tell = (element, text) => { if (element.textContent !== text) { element.textContent = text; } };
+
+  // In words, on every page: whether all is well.
+  const words = $('#words');
+  const refresh = async () => {
+    if (document.hidden) { return; }
+    let html;
+    try {
+      const answer = await fetch(words.dataset.fresh, { redirect: 'manual' });
+      // Logged out, here or elsewhere.
+      if (answer.type === 'opaqueredirect') { location.reload(); return; }
+      if (!answer.ok) { throw new Error(answer.status); }
+      html = await answer.text();
+    } catch {
+      html = '<div class="words wrong" data-tone="wrong"><ul class="sentences"><li class="wrong">The server does not answer.</li></ul></div>';
+    }
+    // What is unchanged is not read out again.
+    if (words.dataset.shown !== html) { words.dataset.shown = html; words.innerHTML = html; }
+  };
+  if (words) {
+    setInterval(refresh, 5000);
+    document.addEventListener('visibilitychange', refresh);
+  }
+
+  // A chart of the last minutes, in SVG.
+  const [LEAST, MOST] = [60_000, 300_000];
+  const [WIDTH, HEIGHT] = [300, 90];
+  class Chart {
+    constructor(figure) {
+      this.rate = figure.dataset.kind === 'rate';
+      this.unit = figure.dataset.unit;
+      this.svg = figure.querySelector('svg');
+      this.peak = figure.querySelector('.peak');
+      this.before = null;
+      const keys = figure.querySelectorAll('.keys b');
+      this.lines = figure.dataset.lines.split(';').map((line, at) => {
+        const [, pointers] = line.split('=');
+        const path = document.createElementNS('http://www.w3.org/2000/svg', 'path');
+        path.setAttribute('class', `k${at + 1}`);
+        this.svg.append(path);
+        return { pointers: pointers.split(','), path, key: keys[at], points: [] };
+      });
+    }
+
+    take(glance) {
+      const at = Date.parse(glance.at);
+      const values = this.lines.map(({ pointers }) =>
+        pointers.reduce((sum, pointer) => sum + (pick(glance, pointer) ?? 0), 0));
+      const { before } = this;
+      this.before = { at, values };
+      if (this.rate && (!before || at <= before.at)) { return; }
+      this.lines.forEach((line, n) => {
+        // A counter that has fallen is that of a new process.
+        const value = this.rate
+          ? Math.max(0, values[n] - before.values[n]) * 1000 / (at - before.at) : values[n];
+        line.points.push([at, value]);
+        while (line.points[0][0] < at - MOST) { line.points.shift(); }
+      });
+    }
+
+    told(value) {
+      if (this.unit === 'ms') { return millis(value); }
+      return this.unit ? `${value < 10 ? value.toFixed(1) : value.toFixed(0)}${this.unit}` : count(Math.round(value));
+    }
+
+    draw() {
+      const all = this.lines.flatMap(({ points }) => points.map(([, value]) => value));
+      if (all.length === 0) { return; }
+      const most = Math.max(...all);
+      const top = most > 0 ? most * 1.08 : 1;
+      const end = this.before.at;
+      const begin = Math.min(...this.lines.map(({ points }) => points[0]?.[0] ?? end));
+      const span = Math.max(LEAST, end - begin);
+      for (const { points, path, key } of this.lines) {
+        path.setAttribute('d', points.map(([at, value], n) =>
+          `${n ? 'L' : 'M'}${(WIDTH * (1 - (end - at) / span)).toFixed(1)} ${(HEIGHT - 1 - (HEIGHT - 2) * value / top).toFixed(1)}`).join(''));
+        tell(key, this.told(points.at(-1)?.[1] ?? 0));
+      }
+      tell(this.peak, `peak ${this.told(most)} in ${ago(span)}`);
+    }
+  }
+
+  const live = $('#live');
+  if (live && window.EventSource) {
+    const numbers = [...document.querySelectorAll('[data-at]')];
+    const charts = [...document.querySelectorAll('.chart')].map((figure) => new Chart(figure));
+    const rows = $('#rows');
+    const pulse = $('#pulse');
+    let news = Date.now();
+
+    const row = (order, now) => {
+      const made = $('#row').content.firstElementChild.cloneNode(true);
+      const link = made.querySelector('a');
+      link.href += order.order_id;
+      link.textContent = order.order_id.split('-')[0];
+      made.classList.toggle('hot', order.mailbox_depth > 0 || order.last_error !== null);
+      for (const cell of made.querySelectorAll('[data-of]')) {
+        cell.textContent = told(order[cell.dataset.of], cell.dataset.as, now);
+      }
+      return made;
+    };
+    const show = (glance) => {
+      const now = Date.parse(glance.at);
+      for (const element of numbers) {
+        tell(element, told(pick(glance, element.dataset.at), element.dataset.as, now));
+        element.closest('.counts > div')?.classList.toggle('zero', element.textContent === '0');
+      }
+      // Whoever is about to press a link keeps it.
+      if (!rows.matches(':hover, :focus-within')) {
+        rows.replaceChildren(...glance.busiest.map((order) => row(order, now)));
+        $('#none').hidden = glance.busiest.length > 0;
+      }
+    };
+
+    for (const glance of JSON.parse($('#history').textContent)) {
+      charts.forEach((chart) => chart.take(glance));
+    }
+    charts.forEach((chart) => chart.draw());
+    let source;
+    const watch = () => {
+      source = new EventSource(live.dataset.events);
+      source.addEventListener('actors', ({ data }) => {
+        news = Date.now();
+        const glance = JSON.parse(data);
+        show(glance);
+        charts.forEach((chart) => { chart.take(glance); chart.draw(); });
+      });
+    };
+    watch();
+    // A stream that was refused is not tried again by the browser.
+    setInterval(() => {
+      const late = Date.now() - news > 5000;
+      pulse.classList.toggle('late', late);
+      if (late && source.readyState === EventSource.CLOSED) { watch(); }
+    }, 2000);
+  }
+
+  $('[data-print]')?.addEventListener('click', () => window.print());
+
+  // Pressing twice is pressing once.
+  document.addEventListener('submit', ({ target }) => {
+    if (target.method === 'post') {
+      setTimeout(() => { for (const button of target.querySelectorAll('button')) { button.disabled = true; } });
+    }
+  });
+  window.addEventListener('pageshow', ({ persisted }) => {
+    if (persisted) { location.reload(); }
+  });
+})();
