@@ -2,20 +2,12 @@
 // sideways scrolling at 320 pixels, nothing blocked by the policy, and light.
 
 import assert from 'node:assert/strict';
-import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
-import { fileURLToPath } from 'node:url';
-
-import { FileSystemConfigLoader, HtmlValidate, formatterFactory } from 'html-validate';
 
 import { assertClean, guest, launch } from './support/browser.mjs';
+import { assertAccessible, assertFits, assertPolicy, assertValid } from './support/judge.mjs';
 import { Server } from './support/server.mjs';
 import { states } from './support/states.mjs';
-
-const axe = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
-const here = fileURLToPath(new URL('.', import.meta.url));
-const validator = new HtmlValidate(new FileSystemConfigLoader());
-const readable = formatterFactory('text');
 
 let browser;
 let server;
@@ -37,15 +29,9 @@ for (const [name, reach] of Object.entries(states)) {
 
       const answer = await reach(page, server);
 
-      // As it came, and as it stands.
-      const sent = await answer.text();
-      for (const html of [sent, await page.content()]) {
-        const report = await validator.validateString(html, `${here}page.html`);
-        assert.ok(report.valid, readable(report.results));
-      }
+      await assertValid(page, answer);
       assert.equal(await page.locator('html').getAttribute('lang'), language);
-      const width = await page.evaluate(() => document.documentElement.scrollWidth);
-      assert.ok(width <= 320, `${width} pixels wide`);
+      await assertFits(page, 320);
       await assertAccessible(page);
       assertPolicy(answer);
       assertClean(page, { allowed: ['Failed to load resource'] });
@@ -132,21 +118,3 @@ test('a screen reader is told what happens while the guest waits', async () => {
   assert.match(await page.title(), /^Umelipa/);
   await page.context().close();
 });
-
-async function assertAccessible(page) {
-  // By the debugger, which the page's policy does not concern.
-  await page.evaluate(await import('node:fs').then((fs) => fs.readFileSync(axe, 'utf8')));
-  const found = await page.evaluate(() => window.axe.run());
-  const bad = found.violations.filter(({ impact }) => impact !== 'minor');
-  const told = bad.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
-  assert.deepEqual(told, []);
-}
-
-function assertPolicy(answer) {
-  const headers = answer.headers();
-  const policy = headers['content-security-policy'];
-  assert.match(policy, /default-src 'none'/);
-  assert.doesNotMatch(policy, /unsafe|http|\*|data:/);
-  assert.equal(headers['referrer-policy'], 'no-referrer');
-  assert.equal(headers['cache-control'], 'no-store');
-}

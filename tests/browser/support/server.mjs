@@ -47,6 +47,7 @@ export class Server {
         env[`MALIPO__${section}__${key}`.toUpperCase()] = String(value);
       }
     }
+    this.env = env;
     this.process = spawn(binary, ['serve'], { cwd: this.folder, env });
     this.ended = new Promise((resolve) => this.process.on('exit', resolve));
     let output = '';
@@ -62,6 +63,18 @@ export class Server {
       });
       this.ended.then((code) => reject(new Error(`malipo ended with ${code}: ${output}`)));
     });
+  }
+
+  /** Runs another command of the program beside the server; what it prints. */
+  async command(...args) {
+    const child = spawn(binary, args, { cwd: this.folder, env: this.env });
+    let output = '';
+    let trouble = '';
+    child.stdout.on('data', (data) => { output += data; });
+    child.stderr.on('data', (data) => { trouble += data; });
+    const code = await new Promise((resolve) => child.on('close', resolve));
+    if (code !== 0) { throw new Error(`malipo ${args.join(' ')} ended with ${code}: ${trouble}`); }
+    return output.trim();
   }
 
   /** Ends the process, at once or in order; the books stay. */

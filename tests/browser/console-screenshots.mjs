@@ -1,0 +1,59 @@
+// Pictures of the console's pages, for the documentation and for whoever judges them.
+// `node console-screenshots.mjs FOLDER`
+
+import { mkdir } from 'node:fs/promises';
+
+import { launch } from './support/browser.mjs';
+import { DESKTOP, PHONE, TOKEN, freshPhone, held, operator, sold, until } from './support/console.mjs';
+import { Server } from './support/server.mjs';
+
+const folder = process.argv[2] ?? '../../docs/screenshots';
+const only = process.argv[3];
+await mkdir(folder, { recursive: true });
+const server = await Server.start();
+const browser = await launch();
+
+// A shop that has been open for a while.
+await server.command('drill', '--url', server.base, '--token', TOKEN, '--orders', '60', '--copies', '4');
+const phone = freshPhone();
+const order = await sold(server, { phoneNumber: phone, customerName: 'Asha Juma', packageId: 'weekly' });
+await held(server);
+const lost = await server.buy({ packageId: 'student' });
+const failed = await server.buy({ packageId: 'half-day' });
+await server.decide(failed, { decision: 'decline', word: 'INSUFFICIENT_BALANCE' });
+await until(server, failed, 'FAILED');
+await sold(server, { packageId: 'monthly' });
+await server.decide(lost, { decision: 'approve', deliver: false });
+const headers = { authorization: `Bearer ${TOKEN}` };
+const [delivery] = (await server.json(`/api/v1/operator/webhooks?order_id=${order.order_id}`, { headers })).webhooks;
+
+const pages = {
+  live: '/operator',
+  orders: '/operator/orders',
+  order: `/operator/orders/${order.order_id}`,
+  refund: `/operator/orders/${order.order_id}/refund`,
+  deliveries: '/operator/deliveries',
+  delivery: `/operator/deliveries/${delivery.id}`,
+};
+for (const [where, viewport] of Object.entries({ phone: PHONE, desktop: DESKTOP })) {
+  const page = await operator(browser, server, { viewport, deviceScaleFactor: where === 'phone' ? 2 : 1 });
+  for (const [name, path] of Object.entries(pages)) {
+    if (only && !name.startsWith(only)) { continue; }
+    await page.goto(server.url(path));
+    if (name === 'live') {
+      for (let n = 0; n < 8; n += 1) {
+        await server.command('drill', '--url', server.base, '--token', TOKEN, '--orders', String(5 + 7 * (n % 3)), '--copies', '3');
+      }
+    }
+    await page.waitForTimeout(300);
+    await page.screenshot({ path: `${folder}/operator-${name}-${where}.png`, fullPage: true });
+  }
+  await page.context().clearCookies();
+  if (!only) {
+    await page.goto(server.url('/operator/login'));
+    await page.screenshot({ path: `${folder}/operator-login-${where}.png`, fullPage: true });
+  }
+  await page.context().close();
+}
+await browser.close();
+await server.stop();

@@ -1,0 +1,160 @@
+// The operator as a shopkeeper: packages, printed vouchers, sales, operators.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+
+import { assertClean, launch } from './support/browser.mjs';
+import { held, operator, sold, viewer } from './support/console.mjs';
+import { fillPackage, printed } from './support/console-states.mjs';
+import { Server } from './support/server.mjs';
+
+let browser;
+let server;
+
+before(async () => {
+  [browser, server] = await Promise.all([launch(), Server.start()]);
+});
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+
+const prices = async () => {
+  const { packages } = await server.json('/api/v1/customer-portal/packages');
+  return Object.fromEntries(packages.map(({ code, price }) => [code, price]));
+};
+
+test('a package is added, gets another price and is retired; an order keeps its own price', async () => {
+  const page = await operator(browser, server);
+  await page.goto(server.url('/operator/packages'));
+  await fillPackage(page, 'hour');
+  await page.getByRole('button', { name: 'Add', exact: true }).click();
+  await page.getByText('The package is on sale.').waitFor();
+  const before = await server.buy({ packageId: 'hour' });
+
+  await page.getByLabel('New price of hour in TZS').fill('700');
+  await page.getByRole('row', { name: /^hour/ }).getByRole('button', { name: 'Set' }).click();
+  await page.getByText('The price is changed').waitFor();
+
+  assert.equal((await prices()).hour, 700);
+  assert.equal((await server.status(before)).amount, 500);
+  assert.equal((await server.status(await server.buy({ packageId: 'hour' }))).amount, 700);
+
+  await page.getByRole('button', { name: 'Retire hour' }).click();
+  await page.getByText('no longer on sale').waitFor();
+  assert.equal((await prices()).hour, undefined);
+  await page.getByRole('button', { name: 'Offer hour again' }).click();
+  await page.getByText('on sale again').waitFor();
+  assert.equal((await prices()).hour, 700);
+
+  await page.goto(server.url('/operator/audit'));
+  const log = await page.locator('tbody').innerText();
+  for (const act of ['add_package', 'change_price', 'retire_package', 'offer_package']) {
+    assert.match(log, new RegExp(`${act}\\s+package hour`));
+  }
+  assertClean(page);
+  await page.context().close();
+});
+
+test('a batch of vouchers is made, printed and valid', async () => {
+  const page = await operator(browser, server);
+  await printed(page, server, { count: 30, note: 'kiosk' });
+
+  const codes = (await page.locator('.sheet .code').allInnerTexts())
+    .map((text) => text.replace(/\s/g, ''));
+  assert.equal(codes.length, 30);
+  assert.equal(new Set(codes).size, 30);
+  assert.ok(codes.every((code) => /^[A-HJ-KM-NP-Z2-9]{8}$/.test(code)), codes.join(' '));
+  const voucher = await server.json(`/api/v1/customer-portal/voucher/${codes[0]}`).catch(() => null);
+  if (voucher) { assert.equal(voucher.state, 'new'); }
+
+  // On paper there are cards and nothing else.
+  await page.emulateMedia({ media: 'print' });
+  for (const gone of ['.bar', '#words', '.title']) {
+    assert.equal(await page.locator(gone).first().isVisible(), false, `${gone} is printed`);
+  }
+  await page.emulateMedia({ media: 'screen' });
+
+  await page.goto(server.url('/operator/vouchers'));
+  assert.match(await page.locator('tbody tr').first().innerText(), /30\s+60,000 TZS\s+kiosk\s+bootstrap|30\s+\S+ TZS\s+kiosk\s+bootstrap/);
+  assertClean(page);
+  await page.context().close();
+});
+
+test('a token is shown once, lets in, and is ended', async () => {
+  const page = await operator(browser, server);
+  await page.goto(server.url('/operator/people'));
+  await page.locator('#name').fill('asha');
+  await page.locator('#role').selectOption('admin');
+  await page.getByRole('button', { name: 'Make a token' }).click();
+  const token = await page.locator('#fresh').innerText();
+  const asha = await operator(browser, server, { token });
+  assert.match(await asha.locator('.who').innerText(), /asha admin/);
+
+  await page.goto(server.url('/operator/people'));
+  assert.ok(!(await page.content()).includes(token), 'it is shown once');
+  await page.getByRole('button', { name: 'End the token of asha' }).click();
+  await page.getByText('are ended').waitFor();
+
+  await asha.reload();
+  assert.equal(new URL(asha.url()).pathname, '/operator/login');
+  assertClean(page);
+  await page.context().close();
+  await asha.context().close();
+});
+
+test('the report says what does not fit, the sales what was sold, and both lead on', async () => {
+  const own = await Server.start();
+  await Promise.all([sold(own), sold(own, { packageId: 'weekly' })]);
+  const stuck = await held(own);
+  const page = await operator(browser, own);
+
+  await page.goto(own.url('/operator/report'));
+  assert.match(await page.locator('.title').innerText(), /Sold 2 for 12,000 TZS/);
+  const trouble = page.locator('.panel.trouble').filter({ hasText: 'Paid, not fulfilled' });
+  await trouble.locator('tbody a').first().click();
+  await page.waitForURL(`**/operator/orders/${stuck.order_id}`);
+
+  await page.goto(own.url('/operator/sales'));
+  assert.match(await page.locator('.title').innerText(), /2 sold for 12,000 TZS/);
+  assert.equal(await page.locator('.chart rect').count(), 2);
+  const download = page.waitForEvent('download');
+  await page.locator('tbody a[download]').first().click();
+  assert.match((await download).suggestedFilename(), /^malipo-\d{4}-\d\d-\d\d\.csv$/);
+  assertClean(page);
+  await page.context().close();
+  await own.stop();
+});
+
+test('a viewer sees no form, no code, and changes nothing', async () => {
+  const admin = await operator(browser, server);
+  await printed(admin, server, { count: 2 });
+  const sheet = new URL(admin.url()).pathname;
+  const page = await operator(browser, server, { token: await viewer(server, 'neema') });
+  const csrf = await page.locator('[name=csrf]').first().inputValue();
+
+  for (const path of ['packages', 'vouchers', 'people', 'letters', 'report', 'sales', 'audit']) {
+    const answer = await page.goto(server.url(`/operator/${path}`));
+    assert.equal(answer.status(), 200, path);
+    assert.equal(await page.locator('main form[method=post]').count(), 0, path);
+  }
+  assert.equal((await page.goto(server.url(sheet))).status(), 403);
+  const before = await prices();
+  const forged = [
+    ['/operator/packages/daily/price', { price: 1 }],
+    ['/operator/packages/daily/retire', {}],
+    ['/operator/vouchers', { package: 'daily', count: 5 }],
+    ['/operator/people', { name: 'mallory', role: 'admin' }],
+  ];
+  for (const [path, fields] of forged) {
+    const answer = await page.request.post(server.url(path), {
+      form: { csrf, ...fields }, maxRedirects: 0,
+    });
+    assert.equal(answer.status(), 403, path);
+  }
+  assert.deepEqual(await prices(), before);
+  const { status } = await admin.goto(server.url('/operator/people'));
+  assert.ok(!(await admin.content()).includes('mallory'), String(status));
+  await page.context().close();
+  await admin.context().close();
+});

@@ -1,0 +1,329 @@
+// The operator at the console: in and out, live numbers, search, timeline and acts.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+
+import { assertClean, guest, launch } from './support/browser.mjs';
+import { TOKEN, freshPhone, held, logIn, operator, sold, until, viewer } from './support/console.mjs';
+import { Server } from './support/server.mjs';
+
+let browser;
+let server;
+
+before(async () => {
+  [browser, server] = await Promise.all([launch(), Server.start()]);
+});
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+
+test('whoever is not logged in comes to the log-in, and from there to where they wanted', async () => {
+  const order = await sold(server);
+  const page = await guest(browser, server);
+  await page.goto(server.url(`/operator/orders/${order.order_id}`));
+  assert.equal(new URL(page.url()).pathname, '/operator/login');
+
+  await logIn(page, TOKEN);
+
+  await page.waitForURL(`**/operator/orders/${order.order_id}`);
+  const [cookie] = await page.context().cookies();
+  assert.deepEqual(
+    [cookie.name, cookie.httpOnly, cookie.sameSite, cookie.path],
+    ['malipo_session', true, 'Lax', '/'],
+  );
+
+  await page.getByRole('button', { name: 'Log out' }).click();
+  await page.getByText('You are logged out.').waitFor();
+  await page.goto(server.url('/operator'));
+  assert.equal(new URL(page.url()).pathname, '/operator/login');
+  // The old cookie opens nothing any more.
+  await page.context().addCookies([cookie]);
+  await page.goto(server.url('/operator'));
+  assert.equal(new URL(page.url()).pathname, '/operator/login');
+  assertClean(page);
+  await page.context().close();
+});
+
+test('a fourth wrong token is not even looked at', async () => {
+  const own = await Server.start();
+  const page = await guest(browser, own);
+  await page.goto(own.url('/operator/login'));
+  for (let tries = 0; tries < 3; tries += 1) {
+    await logIn(page, 'wrong');
+    await page.getByText('Nobody has this token').waitFor();
+  }
+
+  await logIn(page, TOKEN);
+
+  const told = await page.getByRole('alert').innerText();
+  assert.match(told, /Too many wrong tokens: wait \d+ s/);
+  // Patience is all that it takes, also with the right token only now.
+  for (;;) {
+    await logIn(page, TOKEN);
+    await page.locator('#notice, #live').first().waitFor();
+    if (await page.locator('#live').count() > 0) { break; }
+    await page.waitForTimeout(300);
+  }
+  await page.context().close();
+  await own.stop();
+});
+
+test('live numbers move while a drill runs, without a reload', async () => {
+  const own = await Server.start();
+  const page = await operator(browser, own);
+  const shown = async (pointer) => Number(
+    (await page.locator(`[data-at="${pointer}"]`).first().innerText()).replaceAll(',', ''));
+  assert.equal(await shown('/webhooks/completed'), 0);
+  await page.evaluate(() => { window.sameDocument = true; });
+
+  await own.command('drill', '--url', own.base, '--token', TOKEN, '--orders', '30', '--copies', '3');
+
+  await page.waitForFunction(() =>
+    Number(document.querySelector('[data-at="/webhooks/completed"]').textContent) >= 30);
+  assert.ok(await shown('/webhooks/duplicate') > 0, 'copies are seen');
+  assert.ok(await shown('/status_actor/waiters') >= 0);
+  await page.locator('#rows a').first().waitFor();
+  const lines = await page.locator('.chart path').evaluateAll((paths) =>
+    paths.filter((path) => (path.getAttribute('d') ?? '').length > 20).length);
+  assert.ok(lines >= 6, `${lines} lines are drawn`);
+  assert.match(await page.locator('.chart .peak').first().innerText(), /peak [0-9.]+\/s/);
+  assert.equal(await page.evaluate(() => window.sameDocument), true, 'no reload');
+  // A click tells of the order.
+  await page.locator('#rows a').first().click();
+  await page.getByRole('heading', { name: 'Timeline' }).waitFor();
+  assertClean(page);
+  await page.context().close();
+  await own.stop();
+});
+
+test('a page that is opened later has the last minutes at once', async () => {
+  await sold(server);
+  const page = await operator(browser, server);
+  await page.waitForFunction(async () => {
+    const text = await (await fetch('/operator')).text();
+    const page = new DOMParser().parseFromString(text, 'text/html');
+    return JSON.parse(page.querySelector('#history').textContent).length >= 2;
+  }, null, { polling: 500 });
+  await page.reload();
+  assert.match(await page.locator('.chart path').nth(4).getAttribute('d'), /^M.+L/);
+  await page.context().close();
+});
+
+test('one box finds an order by phone, id, code and reference', async () => {
+  const phone = freshPhone();
+  const order = await sold(server, { phoneNumber: phone });
+  const page = await operator(browser, server);
+  const reference = (await server.json(`/api/v1/operator/orders?q=${order.order_id}`, {
+    headers: { authorization: `Bearer ${TOKEN}` },
+  })).orders[0].reference;
+
+  for (const typed of [phone, order.order_id, order.voucher_code.toLowerCase(), reference]) {
+    await page.locator('#find').fill(typed);
+    await page.locator('#find').press('Enter');
+    await page.waitForURL(`**/operator/orders/${order.order_id}`);
+  }
+
+  // A second order of the same phone: a list, and nothing of it in the clear.
+  const other = await sold(server, { phoneNumber: phone });
+  await page.locator('#find').fill(phone);
+  await page.locator('#find').press('Enter');
+  await page.locator('.list a').nth(1).waitFor();
+  const list = await page.locator('.list').innerText();
+  assert.ok(!list.includes(other.voucher_code) && !list.includes(phone.slice(1)), list);
+  await page.goto(server.url('/operator/orders?q=%00'));
+  await page.getByText('Nothing can be looked for').waitFor();
+  assertClean(page, { allowed: ['422'] });
+  await page.context().close();
+});
+
+test('the timeline tells every step, its time and the milliseconds between', async () => {
+  const order = await sold(server);
+  const page = await operator(browser, server);
+  await page.goto(server.url(`/operator/orders/${order.order_id}`));
+
+  const steps = await page.locator('.step').evaluateAll((lines) => lines.map((line) => ({
+    time: line.querySelector('time').textContent,
+    iso: line.querySelector('time').dateTime,
+    after: line.querySelector('.after').textContent,
+    kind: line.querySelector('.kind').textContent,
+  })));
+
+  const kinds = steps.map(({ kind }) => kind);
+  for (const kind of ['created', 'push', 'delivery', 'commit', 'radius', 'sms']) {
+    assert.ok(kinds.includes(kind), `${kind} in ${kinds}`);
+  }
+  assert.ok(steps.every(({ time }) => /^\d\d:\d\d:\d\d\.\d{3}$/.test(time)));
+  assert.equal(steps[0].after, '');
+  steps.slice(1).forEach((step, at) => {
+    const passed = Date.parse(step.iso) - Date.parse(steps[at].iso);
+    // The books know parts of milliseconds, and the page cuts them off.
+    const told = Number(/^\+([0-9,]+) ms$/.exec(step.after)[1].replaceAll(',', ''));
+    assert.ok(Math.abs(told - passed) <= 1, `${step.after} and ${passed}`);
+  });
+  assert.match(await page.locator('.facts').innerText(), new RegExp(order.voucher_code));
+  assertClean(page);
+  await page.context().close();
+});
+
+for (const javaScriptEnabled of [true, false]) {
+  test(`an admin records a refund ${javaScriptEnabled ? 'with' : 'without'} scripts`, async () => {
+    const order = await sold(server);
+    const page = await operator(browser, server, { javaScriptEnabled });
+    await page.goto(server.url(`/operator/orders/${order.order_id}`));
+    await page.getByRole('link', { name: 'Record a refund' }).click();
+    await page.getByText('No money is moved').waitFor();
+
+    await page.locator('#reason').fill('the router was down');
+    await page.locator('#method').fill('cash');
+    await page.getByRole('button', { name: 'Record a refund' }).click();
+
+    await page.getByText('The refund is recorded').waitFor();
+    assert.equal(new URL(page.url()).pathname, `/operator/orders/${order.order_id}`);
+    assert.match(await page.locator('h1').innerText(), /REFUNDED/);
+    assert.match(await page.locator('.timeline').innerText(), /bootstrap: refund.*the router was down.*method: cash/);
+    assert.equal((await server.status(order.order_id)).payment_status, 'REFUNDED');
+    assertClean(page);
+    await page.context().close();
+  });
+}
+
+test('a held order is completed by hand, and the guest has the code', async () => {
+  const order = await held(server);
+  const page = await operator(browser, server);
+  await page.getByText('held: the money is here').waitFor();
+  await page.goto(server.url(`/operator/orders/${order.order_id}/release`));
+  // The browser insists on a reason, and so does the server.
+  await page.evaluate(() => { document.querySelector('#reason').required = false; });
+  await page.getByRole('button', { name: 'Complete the order' }).click();
+  await page.getByText('Not done: reason is missing').waitFor();
+
+  await page.locator('#reason').fill('paid the rest in cash');
+  await page.getByRole('button', { name: 'Complete the order' }).click();
+
+  await page.getByText('The order is completed').waitFor();
+  assert.ok((await server.status(order.order_id)).voucher_code);
+  // Too late for the other decision.
+  await page.goto(server.url(`/operator/orders/${order.order_id}/refuse`));
+  await page.locator('#reason').fill('changed my mind');
+  await page.getByRole('button', { name: 'Refuse the order' }).click();
+  await page.getByText('Not done: the order is COMPLETED').waitFor();
+  assertClean(page, { allowed: ['409', '422'] });
+  await page.context().close();
+});
+
+test('a lost webhook is found by asking, and a delivery is decided again', async () => {
+  const order = await server.buy();
+  await server.decide(order, { decision: 'approve', deliver: false });
+  const page = await operator(browser, server);
+  await page.goto(server.url(`/operator/orders/${order}`));
+  await page.getByRole('link', { name: 'Ask ZenoPay' }).click();
+  await page.getByRole('button', { name: 'Ask ZenoPay' }).click();
+  await page.getByText('ZenoPay was asked').waitFor();
+  await until(server, order, 'COMPLETED');
+
+  const told = await sold(server);
+  await page.goto(server.url(`/operator/orders/${told.order_id}`));
+  await page.getByRole('link', { name: 'Decide again' }).first().click();
+  await page.getByRole('button', { name: 'Decide again' }).click();
+  await page.getByText('The delivery was decided again').waitFor();
+  assert.match(await page.locator('.timeline').innerText(), /replay says COMPLETED.*duplicate/);
+  assertClean(page);
+  await page.context().close();
+});
+
+test('an SMS is sent again, once it is confirmed', async () => {
+  const order = await sold(server);
+  const page = await operator(browser, server);
+  await page.goto(server.url(`/operator/orders/${order.order_id}`));
+  await page.getByRole('link', { name: 'Send the SMS again' }).click();
+  await page.getByText('The same text is sent').waitFor();
+
+  await page.getByRole('button', { name: 'Send the SMS again' }).click();
+
+  await page.getByText('The SMS is queued again').waitFor();
+  assert.match(await page.locator('.timeline').innerText(), /bootstrap: resend sms \d+/);
+  assertClean(page);
+  await page.context().close();
+});
+
+test('a viewer sees no buttons, nothing in the clear, and cannot forge a form', async () => {
+  const phone = freshPhone();
+  const order = await sold(server, { phoneNumber: phone });
+  const token = await viewer(server, 'neema');
+  const page = await operator(browser, server, { token });
+  await page.goto(server.url(`/operator/orders/${order.order_id}`));
+
+  const text = await page.content();
+  assert.ok(!text.includes(order.voucher_code), 'the code is masked');
+  assert.ok(!text.includes(phone.slice(1)), 'the phone is masked');
+  assert.equal(await page.locator('main form, .acts a, .see[href*="replay"]').count(), 0);
+  await page.locator('.see').first().click();
+  await page.getByText('Only an admin sees bodies').waitFor();
+
+  // With the session's own token: it is meant, and still not allowed.
+  const csrf = await page.locator('[name=csrf]').first().inputValue();
+  const forged = await page.request.post(server.url(`/operator/orders/${order.order_id}/refund`), {
+    form: { csrf, reason: 'forged' }, maxRedirects: 0,
+  });
+  assert.equal(forged.status(), 403);
+  assert.match(await forged.text(), /A viewer only looks/);
+  const asked = await page.goto(server.url(`/operator/orders/${order.order_id}/refund`));
+  assert.equal(asked.status(), 403);
+  assert.equal((await server.status(order.order_id)).payment_status, 'COMPLETED');
+  await page.context().close();
+});
+
+test('a form without the session\'s token, or with another\'s, changes nothing', async () => {
+  const order = await sold(server);
+  const page = await operator(browser, server);
+  const other = await operator(browser, server);
+  const foreign = await other.locator('[name=csrf]').first().inputValue();
+
+  for (const csrf of [undefined, '', foreign]) {
+    const form = { reason: 'forged', ...(csrf === undefined ? {} : { csrf }) };
+    const answer = await page.request.post(
+      server.url(`/operator/orders/${order.order_id}/refund`), { form, maxRedirects: 0 });
+    assert.equal(answer.status(), 403);
+    assert.match(await answer.text(), /not of your session/);
+  }
+
+  assert.equal((await server.status(order.order_id)).payment_status, 'COMPLETED');
+  const left = await page.request.post(server.url('/operator/logout'), { form: {}, maxRedirects: 0 });
+  assert.equal(left.status(), 403, 'nobody is logged out by another site');
+  await page.context().close();
+  await other.context().close();
+});
+
+test('the journal is filtered, and an admin reads a body as it was sent', async () => {
+  const order = await sold(server);
+  const page = await operator(browser, server);
+  await page.goto(server.url('/operator/deliveries'));
+  await page.locator('#outcome').selectOption('completed');
+  await page.locator('#order_id').fill(order.order_id);
+  await page.getByRole('button', { name: 'Show' }).click();
+  await page.waitForURL(/outcome=completed/);
+
+  assert.equal(await page.locator('tbody tr').count(), 1);
+  await page.locator('tbody a').first().click();
+
+  const body = JSON.parse(await page.locator('pre.body').innerText());
+  assert.equal(body.order_id, order.order_id);
+  assertClean(page);
+  await page.context().close();
+});
+
+test('what is wrong is said in words on every open page', async () => {
+  const own = await Server.start();
+  const page = await operator(browser, own);
+  await page.goto(own.url('/operator/orders'));
+  await page.getByText('All is well').waitFor();
+
+  await held(own);
+  await page.getByText('1 order is held').waitFor();
+  await own.halt();
+
+  await page.getByText('The server does not answer').waitFor();
+  await page.context().close();
+  await own.stop();
+});

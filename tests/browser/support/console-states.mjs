@@ -1,0 +1,114 @@
+// Every page of the console, and how to get there. Each answers with the page's response.
+
+import { TOKEN, held, sold } from './console.mjs';
+
+/** The last answer that is a page. */
+function answered(page) {
+  return page.waitForResponse((answer) => answer.request().isNavigationRequest() && answer.status() !== 303);
+}
+
+const visit = (path) => (page, server) => page.goto(server.url(path));
+
+/** The numbers of a sold order's deliveries, newest first. */
+async function deliveries(server, query) {
+  const headers = { authorization: `Bearer ${TOKEN}` };
+  return (await server.json(`/api/v1/operator/webhooks?${query}`, { headers })).webhooks;
+}
+
+export const consoleStates = {
+  'live': async (page, server) => {
+    await sold(server);
+    await held(server);
+    const answer = await page.goto(server.url('/operator'));
+    await page.locator('#rows a').first().waitFor();
+    return answer;
+  },
+  'orders': async (page, server) => {
+    await Promise.all([sold(server), server.buy()]);
+    return page.goto(server.url('/operator/orders'));
+  },
+  'orders, when none is found': visit('/operator/orders?q=0799999999'),
+  'orders, when nothing can be looked for': visit('/operator/orders?q=%01'),
+  'an order': async (page, server) => {
+    const order = await sold(server, { customerName: 'Asha Juma' });
+    return page.goto(server.url(`/operator/orders/${order.order_id}`));
+  },
+  'a refund, before it is recorded': async (page, server) => {
+    const order = await sold(server);
+    return page.goto(server.url(`/operator/orders/${order.order_id}/refund`));
+  },
+  'a refund that came too late': async (page, server) => {
+    const order = await held(server);
+    await page.goto(server.url(`/operator/orders/${order.order_id}/refund`));
+    await page.locator('#reason').fill('not completed yet');
+    const answer = answered(page);
+    await page.getByRole('button', { name: 'Record a refund' }).click();
+    return answer;
+  },
+  'the deliveries': async (page, server) => {
+    await sold(server);
+    return page.goto(server.url('/operator/deliveries'));
+  },
+  'a delivery': async (page, server) => {
+    const order = await sold(server);
+    const [delivery] = await deliveries(server, `order_id=${order.order_id}`);
+    return page.goto(server.url(`/operator/deliveries/${delivery.id}`));
+  },
+  'the dead letters': visit('/operator/letters'),
+  'the report of a day that does not fit': async (page, server) => {
+    await Promise.all([sold(server), held(server)]);
+    return page.goto(server.url('/operator/report'));
+  },
+  'the sales': async (page, server) => {
+    await Promise.all([sold(server), sold(server, { packageId: 'weekly' })]);
+    return page.goto(server.url('/operator/sales'));
+  },
+  'the price list': visit('/operator/packages'),
+  'the price list, when a package cannot be added': async (page, server) => {
+    await page.goto(server.url('/operator/packages'));
+    await fillPackage(page, 'daily');
+    const answer = answered(page);
+    await page.getByRole('button', { name: 'Add', exact: true }).click();
+    return answer;
+  },
+  'the printed vouchers': async (page, server) => {
+    await printed(page, server);
+    return page.goto(server.url('/operator/vouchers'));
+  },
+  'a sheet of vouchers': async (page, server) => {
+    await printed(page, server);
+    return page.reload();
+  },
+  'the operators, with a fresh token': async (page, server) => {
+    await page.goto(server.url('/operator/people'));
+    await page.locator('#name').fill(`juma${Date.now()}`);
+    const answer = answered(page);
+    await page.getByRole('button', { name: 'Make a token' }).click();
+    return answer;
+  },
+  'the audit log': async (page, server) => {
+    await page.goto(server.url(`/operator/orders/${(await sold(server)).order_id}`));
+    return page.goto(server.url('/operator/audit'));
+  },
+  'a page that is not there': visit('/operator/nothing'),
+};
+
+/** Fills the form of a new package. */
+export async function fillPackage(page, code) {
+  const fields = {
+    code, name_sw: 'Saa moja', name_en: 'One hour', price: '500', minutes: '60',
+    down: '5120', up: '2048', devices: '1',
+  };
+  for (const [name, value] of Object.entries(fields)) {
+    await page.locator(`#${name}`).fill(value);
+  }
+}
+
+/** Makes a batch and stays on its sheet. */
+export async function printed(page, server, { count = 12, note = 'Duka la Asha' } = {}) {
+  await page.goto(server.url('/operator/vouchers'));
+  await page.locator('#count').fill(String(count));
+  await page.locator('#note').fill(note);
+  await page.getByRole('button', { name: 'Make and print' }).click();
+  await page.locator('.sheet').waitFor();
+}
