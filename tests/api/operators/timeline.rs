@@ -133,7 +133,11 @@ async fn an_order_that_was_paid_late_says_so(kind: Kind) {
 
     let late = seen(&app, &order).await;
 
-    assert_eq!(kinds(&expired).last().unwrap(), "deadline", "{expired:#}");
+    // ZenoPay is asked at about the same moment, so it need not be the last line.
+    assert!(
+        kinds(&expired).contains(&"deadline".to_owned()),
+        "{expired:#}"
+    );
     let kinds = kinds(&late);
     let place = |kind: &str| kinds.iter().position(|it| it == kind);
     assert!(place("deadline") < place("delivery"), "{kinds:?}");
