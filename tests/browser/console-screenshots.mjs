@@ -5,6 +5,7 @@ import { mkdir } from 'node:fs/promises';
 
 import { launch } from './support/browser.mjs';
 import { DESKTOP, PHONE, TOKEN, freshPhone, held, operator, sold, until } from './support/console.mjs';
+import { printed } from './support/console-states.mjs';
 import { Server } from './support/server.mjs';
 
 const folder = process.argv[2] ?? '../../docs/screenshots';
@@ -24,6 +25,10 @@ await server.decide(failed, { decision: 'decline', word: 'INSUFFICIENT_BALANCE' 
 await until(server, failed, 'FAILED');
 await sold(server, { packageId: 'monthly' });
 await server.decide(lost, { decision: 'approve', deliver: false });
+await server.command('operator', 'add', 'neema', '--role', 'viewer');
+const keeper = await operator(browser, server);
+await printed(keeper, server, { count: 24, note: 'Duka la Asha' });
+await keeper.context().close();
 const headers = { authorization: `Bearer ${TOKEN}` };
 const [delivery] = (await server.json(`/api/v1/operator/webhooks?order_id=${order.order_id}`, { headers })).webhooks;
 
@@ -34,9 +39,17 @@ const pages = {
   refund: `/operator/orders/${order.order_id}/refund`,
   deliveries: '/operator/deliveries',
   delivery: `/operator/deliveries/${delivery.id}`,
+  letters: '/operator/letters',
+  report: '/operator/report',
+  sales: '/operator/sales',
+  packages: '/operator/packages',
+  vouchers: '/operator/vouchers',
+  sheet: '/operator/vouchers/1',
+  people: '/operator/people',
+  audit: '/operator/audit',
 };
 for (const [where, viewport] of Object.entries({ phone: PHONE, desktop: DESKTOP })) {
-  const page = await operator(browser, server, { viewport, deviceScaleFactor: where === 'phone' ? 2 : 1 });
+  const page = await operator(browser, server, { viewport });
   for (const [name, path] of Object.entries(pages)) {
     if (only && !name.startsWith(only)) { continue; }
     await page.goto(server.url(path));

@@ -23,7 +23,7 @@ const AUDIT: u64 = 100;
 /// Days of sales.
 const DAYS: u64 = 30;
 /// Lines of a list of the report that are shown; the CSV has more.
-const LINES: usize = 50;
+const LINES: usize = 20;
 
 /// What did not arrive.
 pub async fn letters(

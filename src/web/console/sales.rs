@@ -40,7 +40,10 @@ impl SoldDay {
     }
 
     fn total(&self) -> String {
-        money(self.amount())
+        match self.amount() {
+            0 => "–".to_owned(),
+            amount => money(amount),
+        }
     }
 }
 
