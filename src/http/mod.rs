@@ -49,7 +49,7 @@ pub use site::Site;
 
 use auth::Gate;
 use operators::events::Screens;
-use operators::{acts, reports};
+use operators::{acts, reports, sms};
 use problem::{Code, Problem};
 
 /// Base of the portal's and ZenoPay's paths.
@@ -197,6 +197,7 @@ fn act_routes(config: &mut web::ServiceConfig) {
         .route("/orders/{order_id}/release", web::post().to(acts::release))
         .route("/orders/{order_id}/refund", web::post().to(acts::refund))
         .route("/vouchers/{code}/revoke", web::post().to(acts::revoke))
+        .route("/sms/{id}/resend", web::post().to(sms::resend))
         .route("/reports/daily", web::get().to(reports::daily));
 }
 

@@ -41,6 +41,7 @@ use super::auth;
         super::operators::acts::release,
         super::operators::acts::refund,
         super::operators::acts::revoke,
+        super::operators::sms::resend,
         super::operators::reports::daily,
         super::health::live,
         super::health::ready,

@@ -1,5 +1,5 @@
 //! What operators see: the machinery, the orders, the journal and the report of a day; and
-//! what they do by hand, in `acts`.
+//! what they do by hand, in `acts` and `sms`.
 //!
 //! Lists come in pages, newest first; a cursor is opaque and stays right while rows arrive.
 //! Phones and codes are masked in every list. An admin who opens one order or one delivery
@@ -14,6 +14,7 @@ pub mod journal;
 pub mod orders;
 mod report_csv;
 pub mod reports;
+pub mod sms;
 pub mod wish;
 
 /// Rows a page when nobody says.

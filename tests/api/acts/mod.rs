@@ -9,6 +9,7 @@ mod logging;
 mod reconciling;
 mod replaying;
 mod reports;
+mod resending;
 mod vouchers;
 
 /// `POST` below the operators' base, as the bootstrap admin.

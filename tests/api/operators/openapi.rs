@@ -42,6 +42,7 @@ const ROUTES: &[(&str, &str)] = &[
     ("post", "/api/v1/operator/orders/{order_id}/release"),
     ("post", "/api/v1/operator/orders/{order_id}/refund"),
     ("post", "/api/v1/operator/vouchers/{code}/revoke"),
+    ("post", "/api/v1/operator/sms/{id}/resend"),
     ("get", "/api/v1/operator/reports/daily"),
     ("get", "/health/live"),
     ("get", "/health/ready"),
@@ -189,6 +190,7 @@ async fn assert_served(app: &TestApp, order: &TestOrder, method: &str, path: &st
         let known = match path {
             "/api/v1/customer-portal/voucher/{code}" => "voucher_not_found",
             "/api/v1/operator/vouchers/{code}/revoke" => "voucher_not_found",
+            "/api/v1/operator/sms/{id}/resend" => "not_found",
             _ => "order_not_found",
         };
         assert_eq!(answer.code(), known, "{method} {path}");

@@ -33,6 +33,7 @@ const RIGHTS: &[(&str, &str, Role)] = &[
     ("post", "/orders/{order_id}/release", Role::Admin),
     ("post", "/orders/{order_id}/refund", Role::Admin),
     ("post", "/vouchers/{code}/revoke", Role::Admin),
+    ("post", "/sms/{id}/resend", Role::Admin),
     ("get", "/reports/daily", Role::Viewer),
 ];
 
