@@ -219,6 +219,10 @@ async fn forget_sms(
         .col_expr(sms_messages::Column::Phone, Expr::value(nobody))
         .col_expr(sms_messages::Column::Body, Expr::value(""))
         .col_expr(
+            sms_messages::Column::ReceiptDetail,
+            Expr::value(Option::<String>::None),
+        )
+        .col_expr(
             sms_messages::Column::LastError,
             Expr::value(Option::<String>::None),
         )
