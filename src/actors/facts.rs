@@ -17,6 +17,8 @@ pub struct FactSource {
     pub timezone: chrono_tz::Tz,
     /// The shop's name.
     pub brand: String,
+    /// What an order's short name is put behind to make a link to it.
+    pub links: String,
 }
 
 impl FactSource {
@@ -30,6 +32,7 @@ impl FactSource {
             fresh_code: fresh_code(),
             shop_time: now.with_timezone(&self.timezone).offset().fix(),
             brand: self.brand.clone(),
+            links: self.links.clone(),
         }
     }
 }

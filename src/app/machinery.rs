@@ -93,7 +93,7 @@ impl Machinery {
         );
         let tools = Tools {
             store: store.clone(),
-            facts: facts(config, &store),
+            facts: facts(config, here, &store),
             status: status.clone(),
             metrics: metrics.clone(),
         };
@@ -275,6 +275,12 @@ fn relay(
     }))
 }
 
+/// Where guests and ZenoPay find us.
+fn public_url(config: &Config, here: &Url) -> Url {
+    let public_url = config.server.public_url.clone();
+    public_url.unwrap_or_else(|| here.clone())
+}
+
 fn checkout(
     config: &Config,
     here: &Url,
@@ -283,23 +289,26 @@ fn checkout(
     client: Client,
     background: Handle,
 ) -> Checkout {
-    let public_url = config.server.public_url.clone();
     Checkout::new(Parts {
         store: store.clone(),
         orders: orders.clone(),
         client,
         limits: limits(config),
         expire_after: TimeDelta::seconds(i64::from(config.orders.expire_after_secs)),
-        public_url: public_url.unwrap_or_else(|| here.clone()),
+        public_url: public_url(config, here),
         background,
     })
 }
 
-fn facts(config: &Config, store: &Store) -> FactSource {
+fn facts(config: &Config, here: &Url, store: &Store) -> FactSource {
     FactSource {
         clock: store.clock(),
         timezone: config.server.timezone,
         brand: config.portal.brand.clone(),
+        links: format!(
+            "{}/v/",
+            public_url(config, here).as_str().trim_end_matches('/')
+        ),
     }
 }
 

@@ -309,5 +309,6 @@ fn facts() -> Facts {
         fresh_code: VoucherCode::from_stored("K7QMX2PA".into()),
         shop_time: FixedOffset::east_opt(3 * 3600).unwrap(),
         brand: "malipo".into(),
+        links: "http://127.0.0.1/v/".into(),
     }
 }

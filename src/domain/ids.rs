@@ -24,6 +24,36 @@ impl fmt::Debug for OrderId {
     }
 }
 
+/// Letters and digits, which no program takes for the end of a link.
+const SHORT_ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+/// 62 to this power is more than 2 to the 128.
+const SHORT_CHARS: usize = 22;
+
+impl OrderId {
+    /// The same name in 22 letters and digits, for the link in an SMS. It is as hard to guess.
+    pub fn short(self) -> String {
+        let mut left = self.0.as_u128();
+        let mut short = [b'0'; SHORT_CHARS];
+        for place in short.iter_mut().rev() {
+            *place = SHORT_ALPHABET[(left % 62) as usize];
+            left /= 62;
+        }
+        short.iter().copied().map(char::from).collect()
+    }
+
+    /// Reads the short form; `None` if the text is none.
+    pub fn from_short(short: &str) -> Option<Self> {
+        if short.len() != SHORT_CHARS {
+            return None;
+        }
+        let number = short.bytes().try_fold(0_u128, |number, byte| {
+            let digit = SHORT_ALPHABET.iter().position(|known| *known == byte)?;
+            number.checked_mul(62)?.checked_add(digit as u128)
+        })?;
+        Some(Self(Uuid::from_u128(number)))
+    }
+}
+
 /// The text is not a UUID, so it names no order of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not an order id")]
@@ -41,7 +71,31 @@ impl FromStr for OrderId {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn the_short_form_reads_back_and_nothing_else_is_one(number: u128, text in ".{0,30}") {
+            let order_id = OrderId(Uuid::from_u128(number));
+
+            let short = order_id.short();
+
+            prop_assert!(short.len() == 22 && short.bytes().all(|b| b.is_ascii_alphanumeric()));
+            prop_assert_eq!(OrderId::from_short(&short), Some(order_id));
+            if let Some(read) = OrderId::from_short(&text) {
+                prop_assert_eq!(read.short(), text);
+            }
+        }
+    }
+
+    #[test]
+    fn a_short_form_beyond_the_last_id_is_none() {
+        let last = OrderId(Uuid::max());
+        assert_eq!(OrderId::from_short(&last.short()), Some(last));
+        assert_eq!(OrderId::from_short(&"z".repeat(22)), None);
+    }
 
     #[test]
     fn an_order_id_reads_back_in_any_spelling_and_is_written_in_one() {

@@ -6,7 +6,7 @@ use super::ask_schedule;
 use super::evidence::GatewayReport;
 use super::package::Validity;
 use super::payment::{Payment, Status};
-use super::sms_text::voucher_text;
+use super::sms_text::{VoucherNews, voucher_text};
 use super::voucher::{Voucher, VoucherCode};
 
 /// What the decision needs from the outside world.
@@ -20,6 +20,8 @@ pub struct Facts {
     pub shop_time: FixedOffset,
     /// The shop's name, for the SMS.
     pub brand: String,
+    /// What an order's short name is put behind to make a link to it, for the SMS.
+    pub links: String,
 }
 
 /// The bill. Its number is made of the payment's row number, which the database gives out
@@ -89,14 +91,15 @@ impl Sale {
             expires_at,
             revoked_at: None,
         });
-        let text = voucher_text(
-            payment.language,
-            &facts.brand,
-            &facts.fresh_code,
-            payment.terms.name(payment.language),
+        let news = VoucherNews {
+            brand: &facts.brand,
+            code: &facts.fresh_code,
+            package: payment.terms.name(payment.language),
             expires_at,
-            facts.shop_time,
-        );
+            shop_time: facts.shop_time,
+            link: &format!("{}{}", facts.links, payment.order_id.short()),
+        };
+        let text = voucher_text(payment.language, news);
         Self {
             payment: sold,
             invoice: Invoice::of(payment.id, facts.now, facts.shop_time),

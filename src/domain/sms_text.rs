@@ -46,31 +46,63 @@ fn septets(text: &str) -> Option<usize> {
         .sum()
 }
 
-/// The text that brings a voucher: code, package and when it ends, in the shop's time.
-pub fn voucher_text(
-    language: Language,
-    brand: &str,
-    code: &VoucherCode,
-    package: &str,
-    expires_at: Option<DateTime<Utc>>,
-    shop_time: FixedOffset,
-) -> String {
-    let (brand, package) = (plain(brand, 20), plain(package, 30));
-    let code = code.as_str();
-    let until = expires_at.map(|at| at.with_timezone(&shop_time).format("%d/%m/%Y %H:%M"));
-    match (language, until) {
-        (Language::Swahili, Some(until)) => format!(
-            "{brand}: Malipo yamepokelewa. Vocha yako ni {code}. Kifurushi: {package}. Mwisho: {until}."
-        ),
-        (Language::Swahili, None) => format!(
-            "{brand}: Malipo yamepokelewa. Vocha yako ni {code}. Kifurushi: {package}. Muda unaanza ukiingia."
-        ),
-        (Language::English, Some(until)) => format!(
-            "{brand}: Payment received. Your voucher is {code}. Package: {package}. Valid until {until}."
-        ),
-        (Language::English, None) => format!(
-            "{brand}: Payment received. Your voucher is {code}. Package: {package}. Time starts at first login."
-        ),
+/// What the text tells.
+#[derive(Clone, Copy, Debug)]
+pub struct VoucherNews<'a> {
+    /// The shop.
+    pub brand: &'a str,
+    /// The code.
+    pub code: &'a VoucherCode,
+    /// What was bought.
+    pub package: &'a str,
+    /// When it ends; `None` if time starts at the first login.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// The shop's clock.
+    pub shop_time: FixedOffset,
+    /// Where the order is to be seen.
+    pub link: &'a str,
+}
+
+/// The text that brings a voucher: code, package, when it ends in the shop's time, and where
+/// to see the order. What a single message has no room for is left out, the least important
+/// first; never the code.
+pub fn voucher_text(language: Language, news: VoucherNews<'_>) -> String {
+    let brand = plain(news.brand, 20);
+    let code = news.code.as_str();
+    let thanks = language.pick("Malipo yamepokelewa. ", "Payment received. ");
+    let voucher = match language {
+        Language::Swahili => format!("Vocha yako ni {code}."),
+        Language::English => format!("Your voucher is {code}."),
+    };
+    let package = match language {
+        Language::Swahili => format!(" Kifurushi: {}.", plain(news.package, 30)),
+        Language::English => format!(" Package: {}.", plain(news.package, 30)),
+    };
+    let until = until(language, &news);
+    let link = format!(" {}", news.link);
+    let by_room = [
+        [thanks, &voucher, &package, &until, &link],
+        [thanks, &voucher, "", &until, &link],
+        ["", &voucher, "", &until, &link],
+        [thanks, &voucher, &package, &until, ""],
+    ];
+    let texts = by_room.map(|pieces| format!("{brand}: {}", pieces.concat()));
+    let fits = |text: &&String| septets(text).is_some_and(|septets| septets <= ONE_MESSAGE);
+    // The last one always fits.
+    texts.iter().find(fits).unwrap_or(&texts[3]).clone()
+}
+
+fn until(language: Language, news: &VoucherNews<'_>) -> String {
+    let at = news.expires_at.map(|at| {
+        at.with_timezone(&news.shop_time)
+            .format("%d/%m/%Y %H:%M")
+            .to_string()
+    });
+    match (language, at) {
+        (Language::Swahili, Some(at)) => format!(" Mwisho: {at}."),
+        (Language::English, Some(at)) => format!(" Valid until {at}."),
+        (Language::Swahili, None) => " Muda unaanza ukiingia.".to_owned(),
+        (Language::English, None) => " Time starts at first login.".to_owned(),
     }
 }
 
@@ -95,21 +127,64 @@ mod tests {
 
     use super::*;
 
+    const LINK: &str = "http://wifi.example/v/0123456789ABCDEFGHIJKL";
+
+    fn code() -> VoucherCode {
+        VoucherCode::from_random_bytes([1; 8]).unwrap()
+    }
+
+    fn news<'a>(code: &'a VoucherCode, package: &'a str, link: &'a str) -> VoucherNews<'a> {
+        VoucherNews {
+            brand: "Duka",
+            code,
+            package,
+            expires_at: Some(DateTime::UNIX_EPOCH),
+            shop_time: FixedOffset::east_opt(3 * 3600).unwrap(),
+            link,
+        }
+    }
+
     proptest! {
         #[test]
         fn the_text_is_one_message_whatever_the_names_are(
-            brand in ".*", package in ".*", english: bool, expires: bool,
+            brand in ".*", package in ".*", link in "(http://[a-z./]{0,200}|.*)",
+            english: bool, expires: bool,
         ) {
-            let code = VoucherCode::from_random_bytes([1; 8]).unwrap();
+            let code = code();
             let language = if english { Language::English } else { Language::Swahili };
-            let until = expires.then_some(DateTime::UNIX_EPOCH);
-            let east_africa = FixedOffset::east_opt(3 * 3600).unwrap();
+            let mut news = news(&code, &package, &link);
+            news.brand = &brand;
+            news.expires_at = expires.then_some(DateTime::UNIX_EPOCH);
 
-            let text = voucher_text(language, &brand, &code, &package, until, east_africa);
+            let text = voucher_text(language, news);
 
             prop_assert!(septets(&text).is_some_and(|it| it <= ONE_MESSAGE), "{text}");
             prop_assert_eq!(parts(&text), 1);
             prop_assert!(text.contains(code.as_str()));
+        }
+    }
+
+    #[test]
+    fn what_there_is_no_room_for_is_left_out_and_the_code_never() {
+        let code = code();
+        let long = format!("https://{}/v/0123456789ABCDEFGHIJKL", "wifi.".repeat(7));
+        let longer = format!("https://{}/v/0123456789ABCDEFGHIJKL", "wifi.".repeat(11));
+        let longest = format!("https://{}/v/0123456789ABCDEFGHIJKL", "wifi.".repeat(20));
+        for (link, thanks, package, is_there) in [
+            (LINK, true, true, true),
+            (long.as_str(), true, false, true),
+            (longer.as_str(), false, false, true),
+            (longest.as_str(), true, true, false),
+        ] {
+            let text = voucher_text(Language::Swahili, news(&code, "Siku moja", link));
+
+            assert!(
+                text.contains(code.as_str()) && text.contains("01/01/1970 03:00"),
+                "{text}"
+            );
+            assert_eq!(text.contains("Malipo yamepokelewa"), thanks, "{text}");
+            assert_eq!(text.contains("Siku moja"), package, "{text}");
+            assert_eq!(text.ends_with(link), is_there, "{text}");
         }
     }
 
@@ -146,28 +221,35 @@ mod tests {
     }
 
     #[test]
-    fn times_are_those_of_the_shop() {
-        let code = VoucherCode::from_random_bytes([1; 8]).unwrap();
-        let east_africa = FixedOffset::east_opt(3 * 3600).unwrap();
+    fn the_text_says_it_in_the_guest_s_language_and_the_shop_s_time() {
+        let code = code();
+        let mut english = news(&code, "One day", LINK);
+        english.expires_at = None;
 
-        let text = voucher_text(
-            Language::Swahili,
-            "Duka",
-            &code,
-            "Siku moja",
-            Some(DateTime::UNIX_EPOCH),
-            east_africa,
+        assert_eq!(
+            voucher_text(Language::Swahili, news(&code, "Siku moja", LINK)),
+            format!(
+                "Duka: Malipo yamepokelewa. Vocha yako ni {}. Kifurushi: Siku moja. Mwisho: 01/01/1970 03:00. {LINK}",
+                code.as_str()
+            )
         );
-
-        assert!(text.ends_with("Mwisho: 01/01/1970 03:00."), "{text}");
+        assert_eq!(
+            voucher_text(Language::English, english),
+            format!(
+                "Duka: Payment received. Your voucher is {}. Package: One day. Time starts at first login. {LINK}",
+                code.as_str()
+            )
+        );
     }
 
     #[test]
     fn names_stand_in_the_text_as_far_as_a_message_has_room_and_letters_for_them() {
-        let code = VoucherCode::from_random_bytes([1; 8]).unwrap();
-        let utc = FixedOffset::east_opt(0).unwrap();
-        let text =
-            |brand, package| voucher_text(Language::English, brand, &code, package, None, utc);
+        let code = code();
+        let text = |brand, package| {
+            let mut news = news(&code, package, "");
+            news.brand = brand;
+            voucher_text(Language::English, news)
+        };
 
         let (plain, fancy) = (
             text("Duka la Asha", "Siku moja (1)"),

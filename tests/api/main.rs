@@ -36,4 +36,5 @@ mod reconciling;
 mod recovery;
 mod running;
 mod sms;
+mod sms_link;
 mod webhook;

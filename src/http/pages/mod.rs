@@ -20,6 +20,7 @@ use crate::web::{Frame, Shop, Trouble, TroublePage, Visit, draw};
 
 mod assets;
 pub mod handset;
+mod link;
 mod order;
 mod paid;
 mod shop;
@@ -41,6 +42,10 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .route("/order/{order_id}/again", web::get().to(order::back))
         .route("/paid", web::get().to(paid::show))
         .route("/paid", web::post().to(paid::send))
+        .route(
+            "/v/{short}",
+            web::route().guard(get_or_head()).to(link::follow),
+        )
         .route("/assets/{name}", web::get().to(assets::serve));
 }
 

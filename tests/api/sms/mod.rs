@@ -8,7 +8,7 @@ use crate::harness::{TestApp, TestOrder};
 
 mod bad_days;
 mod doctor;
-mod gateway;
+pub mod gateway;
 mod receipts;
 mod settings;
 
