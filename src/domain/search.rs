@@ -32,7 +32,7 @@ pub struct NotAKey;
 /// [`NotAKey`] for what can be none of them.
 pub fn read(text: &str) -> Result<Vec<Key>, NotAKey> {
     let text = text.trim();
-    if text.is_empty() || text.len() > LONGEST || text.chars().any(char::is_control) {
+    if text.is_empty() || text.chars().count() > LONGEST || text.chars().any(char::is_control) {
         return Err(NotAKey);
     }
     if let Ok(order_id) = text.parse() {

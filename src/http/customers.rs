@@ -23,10 +23,18 @@ const REASON_MAX: usize = 200;
 #[derive(ToSchema)]
 #[expect(dead_code, reason = "only described: it is read member by member")]
 pub struct EraseRequest {
-    /// The customer's phone.
+    /// The customer's phone, spelled as in a purchase.
+    #[schema(
+        max_length = 40,
+        pattern = "^[ -]*(([0][ -]*[0][ -]*|[+][ -]*)?2[ -]*5[ -]*5[ -]*|2[ -]*5[ -]*5[ -]*0[ -]*|0[ -]*)?[67]([ -]*[0-9]){8}[ -]*$"
+    )]
     phone: String,
     /// For the audit log; no name and no number, for it stays.
-    #[schema(min_length = 1, max_length = 200, pattern = "[!-~]")]
+    #[schema(
+        min_length = 1,
+        max_length = 200,
+        pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*[!-~][^\\x00-\\x1f\\x7f-\\x9f]*$"
+    )]
     reason: String,
 }
 

@@ -145,7 +145,7 @@ pub fn routes(config: &mut web::ServiceConfig, sandbox: Option<crate::sandbox::S
             web::resource("/metrics")
                 .wrap(from_fn(auth::operators_only_from_afar))
                 .route(web::get().to(health::metrics))
-                .default_service(web::to(no_such_method)),
+                .default_service(web::to(no_such_page)),
         )
         .configure(openapi::routes)
         .configure(pages::routes)
@@ -206,13 +206,16 @@ fn get_or_head() -> impl Guard {
     guard::Any(guard::Get()).or(guard::Head())
 }
 
+/// For every path and method that nobody serves. A resource with middleware of its own does not
+/// inherit it from above, and would answer with nothing.
 async fn no_such_page(request: HttpRequest) -> HttpResponse {
-    pages::or_problem(&request, &Problem::new(Code::NotFound))
-}
-
-/// A resource does not inherit the page above, and answers with nothing.
-async fn no_such_method() -> Problem {
-    Problem::new(Code::MethodNotAllowed)
+    let Some(allowed) = openapi::methods_of(&request) else {
+        return pages::or_problem(&request, &Problem::new(Code::NotFound));
+    };
+    let mut refusal = pages::or_problem(&request, &Problem::new(Code::MethodNotAllowed));
+    let allowed = header::HeaderValue::from_static(allowed);
+    refusal.headers_mut().insert(header::ALLOW, allowed);
+    refusal
 }
 
 impl actix_web::Responder for Problem {

@@ -1,7 +1,10 @@
 //! The contract as a machine reads it, and a page that shows it without the Internet.
 
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
 use actix_web::middleware::from_fn;
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 use utoipa_swagger_ui::SwaggerUi;
@@ -52,6 +55,7 @@ use super::auth;
         super::sandbox::payments,
         super::sandbox::behaviour,
         super::sandbox::set_behaviour,
+        super::sandbox::post_behaviour,
         super::sandbox::decide,
         super::sandbox::approve,
         super::sandbox::decline,
@@ -88,7 +92,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
             web::resource("/openapi.json")
                 .wrap(from_fn(auth::operators_only_from_afar))
                 .route(web::get().to(document))
-                .default_service(web::to(super::no_such_method)),
+                .default_service(web::to(super::no_such_page)),
         )
         .route("/docs", web::get().to(to_docs))
         .service(
@@ -97,6 +101,32 @@ pub fn routes(config: &mut web::ServiceConfig) {
             SwaggerUi::new("/docs/{_:.*}")
                 .config(utoipa_swagger_ui::Config::from("/openapi.json").validator_url("none")),
         );
+}
+
+/// The methods of every path, as `Allow` tells them.
+static METHODS: LazyLock<BTreeMap<String, String>> = LazyLock::new(|| {
+    let paths = Document::openapi().paths.paths;
+    let told = paths.into_iter().map(|(path, item)| {
+        let methods = [
+            ("GET", item.get.is_some()),
+            // Only load balancers ask with it; see `get_or_head`.
+            ("HEAD", path.starts_with("/health/")),
+            ("POST", item.post.is_some()),
+            ("PUT", item.put.is_some()),
+            ("DELETE", item.delete.is_some()),
+        ];
+        let served = methods.iter().filter(|(_, is_served)| *is_served);
+        let names: Vec<_> = served.map(|(name, _)| *name).collect();
+        (path, names.join(", "))
+    });
+    told.collect()
+});
+
+/// The methods that the path of a request has; `None` if machines know no such path, or it is
+/// not served in this mode.
+pub fn methods_of(request: &HttpRequest) -> Option<&'static str> {
+    let path = request.match_pattern()?;
+    METHODS.get(&path).map(String::as_str)
 }
 
 async fn to_docs() -> HttpResponse {

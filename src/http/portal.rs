@@ -85,20 +85,21 @@ fn line(package: Package, language: Language) -> PackageLine {
 pub struct PayRequest {
     /// Number or code of the package.
     #[serde(alias = "package_id")]
-    #[schema(value_type = String, example = "daily")]
+    #[schema(value_type = String, example = "daily", pattern = "[^\\s]")]
     package_id: Value,
     /// Nine digits beginning 6 or 7, after an optional 0, 255, +255, 2550 or 00255.
     #[serde(alias = "phone_number")]
-    #[schema(value_type = String, example = "0712345678")]
+    #[schema(value_type = String, example = "0712345678", pattern = "^[ -]*(([0][ -]*[0][ -]*|[+][ -]*)?2[ -]*5[ -]*5[ -]*|2[ -]*5[ -]*5[ -]*0[ -]*|0[ -]*)?[67]([ -]*[0-9]){8}[ -]*$")]
     phone_number: Value,
     /// For the invoice.
     #[serde(default, alias = "customer_name")]
     customer_name: Option<String>,
     /// The price that the client believes; ours counts.
     #[serde(default)]
-    #[schema(value_type = Option<i64>)]
+    #[schema(value_type = Option<i64>, minimum = 0, maximum = 999_999_999_999_999_i64)]
     amount: Option<Value>,
     /// Only TZS.
+    #[schema(pattern = "^ *[Tt][Zz][Ss] *$")]
     #[serde(default)]
     currency: Option<String>,
     /// Not looked at: ZenoPay knows the operator by the number.
@@ -125,7 +126,7 @@ pub struct PayAnswer {
 /// Buys a package: makes the order and has the phone ring.
 #[utoipa::path(post, path = "/api/v1/customer-portal/payment", tag = "portal",
     request_body = PayRequest,
-    params(("Idempotency-Key" = Option<String>, Header, description = "8 to 255 visible ASCII characters; makes sending the same purchase again safe")),
+    params(("Idempotency-Key" = Option<String>, Header, pattern = "^[!-~]{8,255}$", description = "8 to 255 visible ASCII characters; makes sending the same purchase again safe")),
     responses(
         (status = 201, description = "The phone is ringing", body = PayAnswer),
         (status = 200, description = "The order that this Idempotency-Key has made, as it is now", body = PayAnswer),

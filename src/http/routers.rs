@@ -3,6 +3,9 @@
 use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use utoipa::openapi::schema::{
+    KnownFormat, ObjectBuilder, OneOfBuilder, Schema, SchemaFormat, Type,
+};
 
 use super::Api;
 use super::problem::{Code, Problem};
@@ -43,12 +46,29 @@ pub struct RouterList {
 /// A router that is to be added.
 #[derive(Deserialize, ToSchema)]
 pub struct RouterBody {
+    #[schema(schema_with = address)]
     address: String,
+    #[schema(pattern = "^[A-Za-z0-9._-]{1,32}$")]
     name: String,
     /// Unset: a fresh one, which the script holds.
+    #[schema(pattern = "^[A-Za-z0-9._-]{8,60}$")]
     secret: Option<String>,
     /// Unset: 3799.
+    #[schema(minimum = 1, maximum = 65_535)]
     coa_port: Option<u32>,
+}
+
+/// One IP address, of either kind.
+fn address() -> Schema {
+    let of = |format| {
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .format(Some(SchemaFormat::KnownFormat(format)))
+    };
+    OneOfBuilder::new()
+        .item(of(KnownFormat::Ipv4))
+        .item(of(KnownFormat::Ipv6))
+        .into()
 }
 
 /// A router that was added.
@@ -87,9 +107,11 @@ pub async fn list(api: web::Data<Api>) -> Result<HttpResponse, Problem> {
     security(("operator" = [])), request_body = RouterBody,
     responses(
         (status = 201, description = "The router, and the script for it", body = RouterAdded),
+        (status = 400, description = "`invalid_request`"),
         (status = 401, description = "`unauthorized`"),
         (status = 403, description = "`forbidden`: a viewer only looks"),
         (status = 409, description = "`invalid_transition`: there is a router at this address"),
+        (status = 413, description = "`payload_too_large`"),
         (status = 422, description = "`invalid_request`: a value is at fault")))]
 pub async fn add(
     api: web::Data<Api>,

@@ -47,8 +47,8 @@ pub fn routes(config: &mut web::ServiceConfig) {
             web::resource("/sandbox/behaviour")
                 .route(web::get().to(behaviour))
                 .route(web::put().to(set_behaviour))
-                .route(web::post().to(set_behaviour))
-                .default_service(web::to(super::no_such_method)),
+                .route(web::post().to(post_behaviour))
+                .default_service(web::to(super::no_such_page)),
         );
 }
 
@@ -69,7 +69,8 @@ pub struct Decided {
 #[derive(Deserialize, IntoParams)]
 pub struct ListQuery {
     /// Payments at most: 50, and no more than 500.
-    limit: Option<u64>,
+    #[param(minimum = 0)]
+    limit: Option<i64>,
 }
 
 /// About which order.
@@ -122,13 +123,17 @@ pub async fn order_status(
 /// The newest payments of the simulated ZenoPay, how they behave and what was sent.
 #[utoipa::path(get, path = "/sandbox/payments", tag = "sandbox",
     params(ListQuery),
-    responses((status = 200, description = "Newest first", body = Payments)))]
+    responses(
+        (status = 200, description = "Newest first", body = Payments),
+        (status = 422, description = "`invalid_query`")))]
 pub async fn payments(
     query: web::Query<ListQuery>,
     sandbox: web::Data<Sandbox>,
 ) -> Result<HttpResponse, Problem> {
-    let most = query.limit.unwrap_or(LISTED).min(LISTED_MAX);
-    let payments = sandbox.list(most).await?;
+    let most = query.limit.map_or(Ok(LISTED), u64::try_from);
+    let most =
+        most.map_err(|_| Problem::new(Code::InvalidQuery).detail("limit is a number of payments"))?;
+    let payments = sandbox.list(most.min(LISTED_MAX)).await?;
     Ok(HttpResponse::Ok().json(Payments { payments }))
 }
 
@@ -140,9 +145,9 @@ pub async fn behaviour(sandbox: web::Data<Sandbox>) -> Result<HttpResponse, Prob
 }
 
 /// Says how payments from now on behave. What is not named has its default; `{}` is ZenoPay
-/// as documented. POST does the same.
+/// as documented.
 #[utoipa::path(put, path = "/sandbox/behaviour", tag = "sandbox",
-    request_body = Behaviour,
+    request_body(content = Option<Behaviour>, description = "May be left out, and is then `{}`"),
     responses(
         (status = 200, description = "The switches as they are now", body = Behaviour),
         (status = 400, description = "`invalid_request`: not JSON"),
@@ -157,11 +162,26 @@ pub async fn set_behaviour(
     Ok(HttpResponse::Ok().json(behaviour))
 }
 
+/// A second name for PUT, for those who have only POST.
+#[utoipa::path(post, path = "/sandbox/behaviour", tag = "sandbox",
+    request_body(content = Option<Behaviour>, description = "May be left out, and is then `{}`"),
+    responses(
+        (status = 200, description = "The switches as they are now", body = Behaviour),
+        (status = 400, description = "`invalid_request`: not JSON"),
+        (status = 413, description = "`payload_too_large`"),
+        (status = 422, description = "`invalid_request`: an unknown field or a bad value")))]
+pub async fn post_behaviour(
+    payload: web::Payload,
+    sandbox: web::Data<Sandbox>,
+) -> Result<HttpResponse, Problem> {
+    set_behaviour(payload, sandbox).await
+}
+
 /// The subscriber of one payment decides now, whatever was decided before. The body names
 /// what is to be different from the payment's own behaviour.
 #[utoipa::path(post, path = "/sandbox/payments/{order_id}/decide", tag = "sandbox",
     params(("order_id" = String, Path)),
-    request_body = Behaviour,
+    request_body(content = Option<Behaviour>, description = "May be left out, and is then `{}`"),
     responses(
         (status = 200, description = "Decided; its webhooks are on their way", body = Decided),
         (status = 400, description = "`invalid_request`: not JSON"),
@@ -182,7 +202,10 @@ pub async fn decide(
     request_body(content = Option<Behaviour>, description = "What is to be different"),
     responses(
         (status = 200, description = "Paid; its webhooks are on their way", body = Decided),
-        (status = 404, description = "`order_not_found`: not pushed here")))]
+        (status = 400, description = "`invalid_request`: not JSON"),
+        (status = 404, description = "`order_not_found`: not pushed here"),
+        (status = 413, description = "`payload_too_large`"),
+        (status = 422, description = "`invalid_request`: an unknown field or a bad value")))]
 pub async fn approve(
     order_id: web::Path<String>,
     payload: web::Payload,
@@ -199,7 +222,10 @@ pub async fn approve(
     request_body(content = Option<Behaviour>, description = "What is to be different"),
     responses(
         (status = 200, description = "Declined; its webhooks are on their way", body = Decided),
-        (status = 404, description = "`order_not_found`: not pushed here")))]
+        (status = 400, description = "`invalid_request`: not JSON"),
+        (status = 404, description = "`order_not_found`: not pushed here"),
+        (status = 413, description = "`payload_too_large`"),
+        (status = 422, description = "`invalid_request`: an unknown field or a bad value")))]
 pub async fn decline(
     order_id: web::Path<String>,
     payload: web::Payload,
@@ -240,13 +266,14 @@ fn answer(simulated: Simulated) -> HttpResponse {
         .body(simulated.body)
 }
 
-/// The fields of a JSON object; no body at all names none.
+/// The fields of a JSON object; null, and no body at all, name none.
 async fn fields_of(payload: web::Payload) -> Result<Map<String, Value>, Problem> {
     let body = body_of(payload, BODY_MAX).await?;
     if body.is_empty() {
         return Ok(Map::new());
     }
-    serde_json::from_slice(&body)
+    serde_json::from_slice::<Option<_>>(&body)
+        .map(Option::unwrap_or_default)
         .map_err(|_| Problem::new(Code::InvalidRequest).detail("the body is no JSON object"))
 }
 

@@ -73,6 +73,7 @@ pub struct Behaviour {
     /// `sandbox.approve_after_ms`, 0 is until told by hand.
     pub after_ms: Option<u64>,
     /// ZenoPay's word for the decision, if it is to be another than usual.
+    #[schema(pattern = "^[^\\x00]*$")]
     pub word: Option<String>,
     /// What the subscriber pays, in whole TZS; null is what was asked for.
     pub amount: Option<i64>,
@@ -92,6 +93,7 @@ pub struct Behaviour {
     /// Whether the body is form-encoded, as from legacy senders.
     pub form: bool,
     /// ZenoPay's number for the payment; null is a random one.
+    #[schema(pattern = "^[^\\x00]*$")]
     pub reference: Option<String>,
 }
 

@@ -31,10 +31,10 @@ pub struct JournalQuery {
 #[utoipa::path(get, path = "/api/v1/operator/webhooks", tag = "operator",
     security(("operator" = [])),
     params(
-        ("outcome" = Option<String>, Query, description = "As in `held` or `unknown_order`"),
-        ("order_id" = Option<String>, Query, description = "As the sender named it"),
+        ("outcome" = Option<String>, Query, pattern = "^ *(completed|duplicate|stale|failed|cancelled|pending|held|unconfirmed|unknown_order|malformed|error)? *$", description = "As in `held` or `unknown_order`"),
+        ("order_id" = Option<String>, Query, max_length = 200, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*$", description = "As the sender named it"),
         ("limit" = Option<u64>, Query, minimum = 1, description = "Deliveries a page; 50, at most 200"),
-        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before")),
+        ("cursor" = Option<String>, Query, pattern = "^ *(c[1-9a-f][0-9a-f]{0,14})? *$", description = "`next_cursor` of the page before")),
     responses(
         (status = 200, description = "`{\"webhooks\":[…],\"next_cursor\":null}`", body = serde_json::Value),
         (status = 401, description = "`unauthorized`"),
@@ -102,7 +102,7 @@ fn search_of(query: &JournalQuery) -> Result<JournalSearch, Problem> {
         None => None,
     };
     let order_id = match said(query.order_id.as_ref()) {
-        Some(text) if text.len() > ORDER_ID_MAX || text.chars().any(char::is_control) => {
+        Some(text) if text.chars().count() > ORDER_ID_MAX || text.chars().any(char::is_control) => {
             return Err(fault("order_id is not one that a sender could have named"));
         }
         // Orders of ours are spelled in one way in the journal.

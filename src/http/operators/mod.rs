@@ -36,9 +36,9 @@ fn limit_of(text: Option<&String>) -> Result<u64, Problem> {
     let Some(text) = said(text) else {
         return Ok(PAGE);
     };
-    match text.parse::<u64>() {
-        Ok(0) | Err(_) => Err(fault("limit is a number of rows, from 1")),
-        Ok(limit) => Ok(limit.min(PAGE_MAX)),
+    match text.parse::<i64>() {
+        Ok(limit @ 1..) => Ok(limit.unsigned_abs().min(PAGE_MAX)),
+        Ok(_) | Err(_) => Err(fault("limit is a number of rows, from 1")),
     }
 }
 

@@ -34,10 +34,10 @@ pub struct OrdersQuery {
 #[utoipa::path(get, path = "/api/v1/operator/orders", tag = "operator",
     security(("operator" = [])),
     params(
-        ("q" = Option<String>, Query, description = "Order id, whole phone number in any spelling, voucher code, ZenoPay's reference or the mobile-money operator's number"),
-        ("status" = Option<String>, Query, description = "`PENDING`, `COMPLETED`, `FAILED`, `CANCELLED`, `EXPIRED`, `HELD` or `REFUNDED`"),
+        ("q" = Option<String>, Query, max_length = 100, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*$", description = "Order id, whole phone number in any spelling, voucher code, ZenoPay's reference or the mobile-money operator's number"),
+        ("status" = Option<String>, Query, pattern = "^ *(PENDING|COMPLETED|FAILED|CANCELLED|EXPIRED|HELD|REFUNDED)? *$", description = "`PENDING`, `COMPLETED`, `FAILED`, `CANCELLED`, `EXPIRED`, `HELD` or `REFUNDED`"),
         ("limit" = Option<u64>, Query, minimum = 1, description = "Orders a page; 50, at most 200"),
-        ("cursor" = Option<String>, Query, description = "`next_cursor` of the page before")),
+        ("cursor" = Option<String>, Query, pattern = "^ *(c[1-9a-f][0-9a-f]{0,14})? *$", description = "`next_cursor` of the page before")),
     responses(
         (status = 200, description = "`{\"orders\":[…],\"next_cursor\":null}`", body = serde_json::Value),
         (status = 401, description = "`unauthorized`"),

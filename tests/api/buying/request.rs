@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{order_of, orders, post};
-use crate::harness::{Answer, DAILY_PRICE, Kind, TestApp, fresh_phone};
+use crate::harness::{Answer, DAILY_PRICE, Kind, TOKEN, TestApp, fresh_phone};
 
 on_both_databases! {
     a_phone_may_be_written_in_every_usual_way,
@@ -15,6 +15,7 @@ on_both_databases! {
     a_purchase_that_cannot_be_read_is_refused,
     a_body_that_is_too_large_is_refused,
     a_page_that_does_not_exist_is_a_problem_too,
+    a_method_that_a_page_does_not_have_is_told_from_a_page_that_is_not_there,
 }
 
 async fn a_phone_may_be_written_in_every_usual_way(kind: Kind) {
@@ -225,19 +226,36 @@ async fn a_page_that_does_not_exist_is_a_problem_too(kind: Kind) {
     for (method, path) in [
         (Method::GET, "/nowhere"),
         (Method::GET, "/api/v1/customer-portal/nowhere"),
-        (Method::GET, "/api/v1/customer-portal/payment"),
-        (Method::DELETE, "/api/v1/customer-portal/packages"),
-        (Method::GET, "/api/v1/customer-portal/webhook/zenopay"),
+        (Method::POST, "/api/v1/customer-portal/payment/nothing"),
     ] {
         let answer = app.http.request(method, app.url(path)).send().await;
         Answer::of(answer.unwrap())
             .await
             .assert_problem(404, "not_found");
     }
-    for path in ["/metrics", "/openapi.json", "/sandbox/behaviour"] {
-        let answer = app.http.delete(app.url(path)).send().await;
-        Answer::of(answer.unwrap())
-            .await
-            .assert_problem(405, "method_not_allowed");
+}
+
+async fn a_method_that_a_page_does_not_have_is_told_from_a_page_that_is_not_there(kind: Kind) {
+    let app = TestApp::start(kind).await;
+
+    for (method, path, allowed) in [
+        (Method::GET, "/api/v1/customer-portal/payment", "POST"),
+        (Method::DELETE, "/api/v1/customer-portal/packages", "GET"),
+        (
+            Method::GET,
+            "/api/v1/customer-portal/webhook/zenopay/x",
+            "POST",
+        ),
+        (Method::TRACE, "/api/v1/operator/nas", "GET, POST"),
+        (Method::TRACE, "/api/v1/operator/nas/1", "DELETE"),
+        (Method::POST, "/health/live", "GET, HEAD"),
+        (Method::DELETE, "/metrics", "GET"),
+        (Method::DELETE, "/openapi.json", "GET"),
+        (Method::DELETE, "/sandbox/behaviour", "GET, POST, PUT"),
+    ] {
+        let request = app.http.request(method, app.url(path)).bearer_auth(TOKEN);
+        let answer = Answer::of(request.send().await.unwrap()).await;
+        answer.assert_problem(405, "method_not_allowed");
+        assert_eq!(answer.header("allow"), Some(allowed), "{path}");
     }
 }
