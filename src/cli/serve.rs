@@ -38,8 +38,7 @@ fn greet(app: &App, scheme: &str, mode: Mode) {
         println!("  test phone    {here}/sandbox");
     }
     println!("  try the API   {here}/docs");
-    println!("  price list    {here}/api/v1/customer-portal/packages");
-    println!("  machinery     {here}/api/v1/operator/actors");
+    println!("  console       {here}/operator");
     if mode == Mode::Sandbox {
         println!("  No money moves: ZenoPay is simulated, and approves by itself.");
     }
