@@ -67,7 +67,7 @@ pub struct OrderLine {
 pub struct Listed<T> {
     /// Of all, also of those that are cut off.
     pub total: Total,
-    /// The first [`MOST`].
+    /// The first `MOST`.
     pub lines: Vec<T>,
 }
 

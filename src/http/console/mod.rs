@@ -1,6 +1,6 @@
 //! The operator's console: pages under `/operator`.
 //!
-//! The rule that must not be broken: every page but the log-in stands behind [`gate::insiders`],
+//! The rule that must not be broken: every page but the log-in stands behind `gate::insiders`,
 //! so that a form reaches its handler only from somebody who may write and who meant it.
 
 use actix_web::http::StatusCode;
