@@ -77,13 +77,13 @@ async fn a_session_looks_and_writes_only_when_it_is_meant(kind: Kind) {
         answer.assert_problem(403, "forbidden");
     }
     // There is nothing to POST to at this path; but the gate was passed.
-    assert_eq!(write(&admin, Some(admin.csrf.expose())).await.status, 404);
+    assert_eq!(write(&admin, Some(admin.csrf.expose())).await.status, 405);
     let by_viewer = write(&viewer, Some(viewer.csrf.expose())).await;
     by_viewer.assert_problem(403, "forbidden");
     // A bearer token needs no second one, and decides alone when it is there.
     let url = app.url("/api/v1/operator/actors");
     let by_token = app.http.post(&url).bearer_auth(TOKEN).send().await;
-    assert_eq!(by_token.unwrap().status(), 404);
+    assert_eq!(by_token.unwrap().status(), 405);
     let both = app.http.get(&url).bearer_auth("wrong").header(
         "cookie",
         format!("malipo_session={}", admin.cookie.expose()),

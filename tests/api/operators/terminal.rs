@@ -44,8 +44,8 @@ async fn an_operator_is_added_beside_a_running_server_and_disabled_again(kind: K
     assert_eq!(come_in("POST", &viewer).await, 403);
     assert_eq!(
         come_in("POST", &admin).await,
-        404,
-        "in, but there is no such page"
+        405,
+        "in, but there is nothing to write"
     );
 
     let twice = operator(&database, &["add", "asha", "--role", "viewer"]);
