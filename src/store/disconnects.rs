@@ -164,7 +164,7 @@ impl Store {
                 let moved = outbox_messages::Entity::update_many()
                     .col_expr(outbox_messages::Column::DueAt, Expr::value(now + lease))
                     .filter(outbox_messages::Column::Id.eq(row.id))
-                    .filter(outbox_messages::Column::DueAt.eq(row.due_at))
+                    .filter(outbox_messages::Column::DueAt.lte(now))
                     .exec(&store.inner.writer)
                     .await?;
                 if moved.rows_affected == 1 {

@@ -72,7 +72,7 @@ impl Store {
                 let moved = sms_messages::Entity::update_many()
                     .col_expr(sms_messages::Column::DueAt, Expr::value(leased_until))
                     .filter(sms_messages::Column::Id.eq(row.id))
-                    .filter(sms_messages::Column::DueAt.eq(row.due_at))
+                    .filter(sms_messages::Column::DueAt.lte(now))
                     .exec(&store.inner.writer)
                     .await?;
                 if moved.rows_affected == 1 {

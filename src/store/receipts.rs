@@ -60,7 +60,7 @@ impl Store {
                 let moved = sms_messages::Entity::update_many()
                     .col_expr(Column::ReceiptDueAt, Expr::value(leased_until))
                     .filter(Column::Id.eq(row.id))
-                    .filter(Column::ReceiptDueAt.eq(row.receipt_due_at))
+                    .filter(Column::ReceiptDueAt.lte(now))
                     .exec(&store.inner.writer)
                     .await?;
                 if let (1, Some(message_id)) = (moved.rows_affected, row.provider_message_id) {

@@ -37,7 +37,6 @@ struct Candidate {
     order_id: OrderId,
     status: String,
     created_at: DateTime<Utc>,
-    due_at: Option<DateTime<Utc>>,
     sold_at: Option<DateTime<Utc>>,
     confirmed_at: Option<DateTime<Utc>>,
 }
@@ -88,7 +87,9 @@ impl Store {
                 let moved = payments::Entity::update_many()
                     .col_expr(payments::Column::DueAt, Expr::value(leased_until))
                     .filter(payments::Column::Id.eq(candidate.id))
-                    .filter(payments::Column::DueAt.eq(candidate.due_at))
+                    // Not "as it was read": the same time may be written in several ways in
+                    // SQLite, and an order that nobody can claim is never asked about.
+                    .filter(payments::Column::DueAt.lte(now))
                     .exec(&store.inner.writer)
                     .await?;
                 if moved.rows_affected == 1 {
@@ -145,26 +146,16 @@ impl Store {
             due = due.filter(payments::Column::OrderId.is_in(names));
         }
         type Time = DateTime<Utc>;
-        type Row = (
-            i64,
-            Uuid,
-            String,
-            Time,
-            Option<Time>,
-            Option<Time>,
-            Option<Time>,
-        );
+        type Row = (i64, Uuid, String, Time, Option<Time>, Option<Time>);
         let rows: Vec<Row> = due.into_tuple().all(&self.inner.reader).await?;
-        let candidate =
-            |(id, order_id, status, created_at, due_at, sold_at, confirmed_at)| Candidate {
-                id,
-                order_id: OrderId(order_id),
-                status,
-                created_at,
-                due_at,
-                sold_at,
-                confirmed_at,
-            };
+        let candidate = |(id, order_id, status, created_at, sold_at, confirmed_at)| Candidate {
+            id,
+            order_id: OrderId(order_id),
+            status,
+            created_at,
+            sold_at,
+            confirmed_at,
+        };
         Ok(rows.into_iter().map(candidate).collect())
     }
 
@@ -230,7 +221,6 @@ fn due(now: DateTime<Utc>, most: usize) -> Select<payments::Entity> {
             payments::Column::OrderId,
             payments::Column::Status,
             payments::Column::CreatedAt,
-            payments::Column::DueAt,
             payments::Column::ProcessedAt,
             payments::Column::GatewayConfirmedAt,
         ])

@@ -13,6 +13,7 @@ use crate::harness::{Answer, Kind, SaleCounts, TestApp, TestOrder, body_of, conf
 on_both_databases! {
     a_crowd_of_hints_and_the_reconciler_share_one_ask,
     more_than_eight_hints_at_once_are_not_followed,
+    a_due_time_written_in_another_way_is_claimed_all_the_same,
 }
 
 async fn hint(app: &TestApp, order: &TestOrder) -> Answer {
@@ -62,6 +63,23 @@ async fn more_than_eight_hints_at_once_are_not_followed(kind: Kind) {
     });
 
     assert!(answers.iter().all(|answer| answer.status == 401));
+}
+
+/// An operator or a restored copy may have written it; SQLite keeps it as text.
+async fn a_due_time_written_in_another_way_is_claimed_all_the_same(kind: Kind) {
+    let zenopay = FakeZenoPay::start();
+    let app = zenopay.shop(kind, |_| {}).await;
+    let order = zenopay.buy(&app).await;
+    zenopay.says(&order, Says::Word("COMPLETED"));
+
+    app.database
+        .execute("UPDATE payments SET due_at = '2020-01-01T00:00:00.000+00:00'")
+        .await;
+
+    eventually("the money is found", async || {
+        app.sale_of(&order).await == SaleCounts::ONE
+    })
+    .await;
 }
 
 /// Two servers, four rounds at the same moment: each server's loop runs too.
