@@ -1,0 +1,89 @@
+//! Open arrivals: requests leave at a fixed pace whatever becomes of those before them, and the time
+//! of each counts from when it was meant to leave, so that a server that stalls cannot hide it.
+
+use std::cell::{Cell, RefCell};
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Builder;
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::task::LocalSet;
+
+use super::Outcome;
+use super::client::{Connection, Heard};
+
+/// When a turn was meant to leave.
+pub type Intended = (u32, Instant);
+
+/// Names the turns at a fixed pace, from a thread of its own: a runtime's timer ticks once a
+/// millisecond, which is half of what is measured.
+pub fn clockwork(began: Instant, a_second: f64, turns: u32) -> UnboundedReceiver<Intended> {
+    let (sender, receiver) = unbounded_channel();
+    thread::spawn(move || {
+        for turn in 0..turns {
+            let due = began + Duration::from_secs_f64(f64::from(turn) / a_second);
+            thread::sleep(due.saturating_duration_since(Instant::now()));
+            if sender.send((turn, due)).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
+}
+
+/// Sends so many requests at a fixed pace, on as many connections as that needs.
+///
+/// # Errors
+/// When a connection breaks.
+pub fn open_arrivals(
+    address: SocketAddr,
+    a_second: f64,
+    turns: u32,
+    write: &dyn Fn(u32, &mut Vec<u8>),
+) -> Outcome<Heard> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let idle = Rc::new(RefCell::new(Vec::<Connection>::new()));
+    let heard = Rc::new(RefCell::new(Heard::nothing()));
+    let broken = Rc::new(Cell::new(0_u32));
+    let local = LocalSet::new();
+    let began = Instant::now();
+    runtime.block_on(local.run_until(async {
+        let mut clock = clockwork(began, a_second, turns);
+        let mut under_way = Vec::new();
+        while let Some((turn, intended)) = clock.recv().await {
+            let mut request = Vec::new();
+            write(turn, &mut request);
+            let (idle, heard, broken) = (idle.clone(), heard.clone(), broken.clone());
+            under_way.push(tokio::task::spawn_local(async move {
+                let kept = idle.borrow_mut().pop();
+                let answered = async {
+                    let mut connection = match kept {
+                        Some(connection) => connection,
+                        None => Connection::open(address).await?,
+                    };
+                    let status = connection.exchange(&request).await?.status;
+                    std::io::Result::Ok((status, connection))
+                };
+                match answered.await {
+                    Ok((status, connection)) => {
+                        heard.borrow_mut().note(turn, status, intended.elapsed());
+                        idle.borrow_mut().push(connection);
+                    }
+                    Err(_) => broken.set(broken.get() + 1),
+                }
+            }));
+        }
+        for task in under_way {
+            task.await?;
+        }
+        Outcome::Ok(())
+    }))?;
+    if broken.get() > 0 {
+        return Err(format!("{} connections broke", broken.get()).into());
+    }
+    let mut heard = heard.replace(Heard::nothing());
+    (heard.began, heard.took) = (began, began.elapsed());
+    Ok(heard)
+}

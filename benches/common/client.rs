@@ -1,0 +1,257 @@
+//! A client that costs little, for it shares the machine with what it measures: requests are bytes,
+//! connections are kept, one thread drives them all.
+
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::ops::Range;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use futures_util::future::try_join_all;
+use hdrhistogram::Histogram;
+use tokio::io::{AsyncRead, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::runtime::Builder;
+
+use super::Outcome;
+
+/// As much of an answer as is read at once.
+const PIECE: usize = 4096;
+/// What is no answer any more.
+const LONGEST: u64 = 120_000_000;
+
+/// One connection that is kept.
+pub struct Connection {
+    stream: TcpStream,
+    inbox: Vec<u8>,
+}
+
+/// An answer.
+pub struct Reply<'a> {
+    pub status: u16,
+    pub body: &'a [u8],
+}
+
+/// What one turn of a run was answered.
+#[derive(Clone, Copy, Debug)]
+pub struct Turn {
+    /// Its number.
+    pub number: u32,
+    /// As in 200.
+    pub status: u16,
+    /// Until its answer.
+    pub took: Duration,
+}
+
+/// Everything that was heard in one run.
+pub struct Heard {
+    /// In microseconds.
+    pub latency: Histogram<u64>,
+    /// When the first request was sent, or meant to be sent.
+    pub began: Instant,
+    /// From the first request to the last answer.
+    pub took: Duration,
+    pub turns: Vec<Turn>,
+}
+
+impl Reply<'_> {
+    /// The value of a member of a JSON document, if it is a text without escapes.
+    pub fn member(&self, name: &str) -> Option<&str> {
+        let text = std::str::from_utf8(self.body).ok()?;
+        let rest = text.split_once(&format!("\"{name}\":\""))?.1;
+        rest.split('"').next()
+    }
+}
+
+impl Connection {
+    /// Opens one.
+    ///
+    /// # Errors
+    /// In the system's words.
+    pub async fn open(address: SocketAddr) -> io::Result<Self> {
+        let stream = TcpStream::connect(address).await?;
+        stream.set_nodelay(true)?;
+        Ok(Self {
+            stream,
+            inbox: Vec::new(),
+        })
+    }
+
+    /// Sends a request and reads the answer to its end.
+    ///
+    /// # Errors
+    /// When the connection breaks, or what comes is not HTTP/1.1 with a length.
+    pub async fn exchange(&mut self, request: &[u8]) -> io::Result<Reply<'_>> {
+        self.send(request).await?;
+        self.hear().await
+    }
+
+    /// Sends a request.
+    ///
+    /// # Errors
+    /// When the connection breaks.
+    pub async fn send(&mut self, mut request: &[u8]) -> io::Result<()> {
+        self.inbox.clear();
+        while !request.is_empty() {
+            match self.stream.try_write(request) {
+                Ok(written) => request = &request[written..],
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.stream.writable().await?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads one answer to its end.
+    ///
+    /// # Errors
+    /// When the connection breaks, or what comes is not HTTP/1.1 with a length.
+    pub async fn hear(&mut self) -> io::Result<Reply<'_>> {
+        let (status, body) = loop {
+            if let Some(whole) = whole_answer(&self.inbox)? {
+                break whole;
+            }
+            self.read_more().await?;
+        };
+        Ok(Reply {
+            status,
+            body: &self.inbox[body],
+        })
+    }
+
+    async fn read_more(&mut self) -> io::Result<()> {
+        let mut piece = [0; PIECE];
+        let mut buffer = ReadBuf::new(&mut piece);
+        poll_fn(|context| Pin::new(&mut self.stream).poll_read(context, &mut buffer)).await?;
+        if buffer.filled().is_empty() {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        self.inbox.extend_from_slice(buffer.filled());
+        Ok(())
+    }
+}
+
+/// Status and body, once both are there.
+fn whole_answer(inbox: &[u8]) -> io::Result<Option<(u16, Range<usize>)>> {
+    let Some(end) = inbox.windows(4).position(|it| it == b"\r\n\r\n") else {
+        return Ok(None);
+    };
+    let strange = || io::Error::other("not an answer with a length");
+    let head = std::str::from_utf8(&inbox[..end]).map_err(|_| strange())?;
+    let status = head.get(9..12).and_then(|digits| digits.parse().ok());
+    let length = head.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        let is_length = name.eq_ignore_ascii_case("content-length");
+        is_length.then(|| value.trim().parse::<usize>().ok())?
+    });
+    let (status, length) = status.zip(length).ok_or_else(strange)?;
+    let body = end + 4..end + 4 + length;
+    Ok((inbox.len() >= body.end).then_some((status, body)))
+}
+
+/// A histogram of microseconds.
+pub fn microseconds() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, LONGEST, 3).expect("these bounds are in order")
+}
+
+/// A percentile in milliseconds.
+pub fn millis(latency: &Histogram<u64>, percentile: f64) -> f64 {
+    latency.value_at_percentile(percentile) as f64 / 1_000.0
+}
+
+impl Heard {
+    /// Nothing yet.
+    pub fn nothing() -> Self {
+        Self {
+            latency: microseconds(),
+            began: Instant::now(),
+            took: Duration::ZERO,
+            turns: Vec::new(),
+        }
+    }
+
+    /// Writes one answer down.
+    pub fn note(&mut self, number: u32, status: u16, took: Duration) {
+        self.latency
+            .saturating_record(took.as_micros().try_into().unwrap_or(LONGEST));
+        self.turns.push(Turn {
+            number,
+            status,
+            took,
+        });
+    }
+
+    /// When a turn of open arrivals was meant to leave.
+    pub fn due(&self, number: u32, a_second: f64) -> Instant {
+        self.began + Duration::from_secs_f64(f64::from(number) / a_second)
+    }
+
+    /// What was answered 200, a second.
+    pub fn rate(&self) -> f64 {
+        let good = self.turns.iter().filter(|turn| turn.status == 200).count();
+        good as f64 / self.took.as_secs_f64()
+    }
+
+    /// How many were answered anything but 200.
+    pub fn refused(&self) -> usize {
+        self.turns.iter().filter(|turn| turn.status != 200).count()
+    }
+}
+
+/// How a closed loop ends.
+#[derive(Clone, Copy, Debug)]
+pub struct Until {
+    /// No request is begun after this time.
+    pub seconds: f64,
+    /// Nor are there more than these.
+    pub turns: usize,
+}
+
+/// Every connection sends its next request when the last one is answered. `write` puts down the
+/// request of a turn; turns are numbered from 0 in the order in which they begin.
+///
+/// # Errors
+/// When a connection breaks.
+pub fn closed_loop(
+    address: SocketAddr,
+    connections: usize,
+    until: Until,
+    write: &dyn Fn(u32, &mut Vec<u8>),
+) -> Outcome<Heard> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let mut ready = Vec::new();
+        for _ in 0..connections {
+            ready.push(Connection::open(address).await?);
+        }
+        let heard = Rc::new(RefCell::new(Heard::nothing()));
+        let next = Rc::new(Cell::new(0));
+        let began = Instant::now();
+        let loops = ready.into_iter().map(|mut connection| {
+            let (heard, next) = (heard.clone(), next.clone());
+            async move {
+                let mut request = Vec::new();
+                while (next.get() as usize) < until.turns
+                    && began.elapsed().as_secs_f64() < until.seconds
+                {
+                    let turn = next.replace(next.get() + 1);
+                    request.clear();
+                    write(turn, &mut request);
+                    let sent = Instant::now();
+                    let status = connection.exchange(&request).await?.status;
+                    heard.borrow_mut().note(turn, status, sent.elapsed());
+                }
+                io::Result::Ok(())
+            }
+        });
+        try_join_all(loops).await?;
+        let mut heard = heard.replace(Heard::nothing());
+        (heard.began, heard.took) = (began, began.elapsed());
+        Ok(heard)
+    })
+}

@@ -1,0 +1,111 @@
+//! What a benchmark can be told, after `--`; and the throw-away PostgreSQL that it needs.
+
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::Command;
+
+use clap::{Parser, ValueEnum};
+
+use super::Outcome;
+
+/// Where `scripts/with-postgres` says that its server is.
+const POSTGRES: &str = "MALIPO_TEST_POSTGRES";
+
+/// A database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Kind {
+    Postgres,
+    Sqlite,
+}
+
+impl Kind {
+    /// As people write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Postgres => "PostgreSQL",
+            Self::Sqlite => "SQLite",
+        }
+    }
+
+    /// As it begins the names of figures.
+    pub fn slug(self) -> &'static str {
+        match self {
+            Self::Postgres => "postgres",
+            Self::Sqlite => "sqlite",
+        }
+    }
+}
+
+/// What a benchmark can be told.
+#[derive(Clone, Debug, Parser)]
+#[command(about = "Measures malipo beside what it is compared with, in one sitting")]
+pub struct Options {
+    /// A size that shows in seconds that everything works; its figures mean nothing
+    #[arg(long)]
+    pub smoke: bool,
+    /// Only this database
+    #[arg(long, value_enum)]
+    pub database: Option<Kind>,
+    /// Only figures whose name contains this, as in `throughput`
+    #[arg(long)]
+    pub only: Option<String>,
+    /// How often each figure and its yardstick take turns
+    #[arg(long, default_value = "5")]
+    pub pairs: usize,
+    /// Seconds of one turn
+    #[arg(long, default_value = "4")]
+    pub seconds: f64,
+    /// Payments in the large table of `--bench scale`
+    #[arg(long, default_value = "10000000")]
+    pub rows: u64,
+    /// Also write the report to `docs/performance`
+    #[arg(long)]
+    pub publish: bool,
+    /// Cargo says so
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+impl Options {
+    /// Reads the arguments. Where PostgreSQL is wanted and nobody has started one, starts this
+    /// benchmark again below `scripts/with-postgres --durable`.
+    ///
+    /// # Errors
+    /// If that script cannot be started.
+    pub fn read() -> Outcome<Self> {
+        let mut options = Self::parse();
+        if options.smoke {
+            options.pairs = 1;
+            options.seconds = 0.3;
+            options.rows = 20_000;
+        }
+        if options.wants(Kind::Postgres) && std::env::var_os(POSTGRES).is_none() {
+            let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("scripts/with-postgres");
+            let error = Command::new(&script)
+                .arg("--durable")
+                .arg(std::env::current_exe()?)
+                .args(std::env::args_os().skip(1))
+                .exec();
+            return Err(format!("{}: {error}", script.display()).into());
+        }
+        Ok(options)
+    }
+
+    /// Whether this database is to be measured.
+    pub fn wants(&self, kind: Kind) -> bool {
+        self.database.is_none_or(|only| only == kind)
+    }
+
+    /// Whether the figures of this name are to be measured.
+    pub fn wants_figure(&self, name: &str) -> bool {
+        self.only.as_ref().is_none_or(|only| name.contains(only))
+    }
+
+    /// The PostgreSQL server's URL, without a database.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn postgres() -> Outcome<String> {
+        std::env::var(POSTGRES).map_err(|_| format!("{POSTGRES} is not set").into())
+    }
+}

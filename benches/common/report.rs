@@ -1,0 +1,201 @@
+//! What was measured: a table for people, line by line as it is measured; JSON for machines; a chart.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::books::folder;
+use super::chart;
+use super::machine::Machine;
+use super::options::Options;
+use super::{Outcome, median};
+
+/// What is aimed at.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Target {
+    AtLeast(f64),
+    AtMost(f64),
+}
+
+/// One thing that was measured, once in each pair.
+#[derive(Clone, Debug, Serialize)]
+pub struct Figure {
+    /// As in `postgres-throughput`.
+    pub name: String,
+    /// In words.
+    pub what: String,
+    /// As in `/s`; `×` is a ratio.
+    pub unit: &'static str,
+    pub median: f64,
+    pub values: Vec<f64>,
+    pub target: Option<Target>,
+}
+
+/// What one benchmark has to tell.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    pub bench: &'static str,
+    pub smoke: bool,
+    pub machine: Machine,
+    /// Settings and circumstances, a sentence each.
+    pub notes: Vec<String>,
+    pub figures: Vec<Figure>,
+}
+
+impl Target {
+    /// Whether it is met.
+    pub fn is_met(self, value: f64) -> bool {
+        match self {
+            Self::AtLeast(least) => value >= least,
+            Self::AtMost(most) => value <= most,
+        }
+    }
+
+    /// 1 is exactly met, more is better.
+    pub fn share(self, value: f64) -> f64 {
+        match self {
+            Self::AtLeast(least) => value / least,
+            Self::AtMost(most) => most / value.max(f64::MIN_POSITIVE),
+        }
+    }
+
+    /// In few characters.
+    pub fn told(self) -> String {
+        match self {
+            Self::AtLeast(least) => format!("≥ {}", short(least)),
+            Self::AtMost(most) => format!("≤ {}", short(most)),
+        }
+    }
+}
+
+impl Report {
+    /// Nothing measured yet.
+    ///
+    /// # Errors
+    /// If the machine cannot be looked at.
+    pub fn begin(bench: &'static str, options: &Options) -> Outcome<Self> {
+        let machine = Machine::here()?;
+        println!("{}\n", machine.told());
+        Ok(Self {
+            bench,
+            smoke: options.smoke,
+            machine,
+            notes: Vec::new(),
+            figures: Vec::new(),
+        })
+    }
+
+    /// A circumstance that belongs to the figures.
+    pub fn note(&mut self, note: impl Into<String>) {
+        let note = note.into();
+        println!("  {note}");
+        self.notes.push(note);
+    }
+
+    /// One figure, told at once.
+    pub fn add(
+        &mut self,
+        name: impl Into<String>,
+        what: impl Into<String>,
+        unit: &'static str,
+        values: Vec<f64>,
+    ) {
+        self.put(name.into(), what.into(), unit, values, None);
+    }
+
+    /// One figure that something is aimed at, told at once.
+    pub fn aim(
+        &mut self,
+        target: Target,
+        name: impl Into<String>,
+        what: impl Into<String>,
+        unit: &'static str,
+        values: Vec<f64>,
+    ) {
+        self.put(name.into(), what.into(), unit, values, Some(target));
+    }
+
+    fn put(
+        &mut self,
+        name: String,
+        what: String,
+        unit: &'static str,
+        values: Vec<f64>,
+        target: Option<Target>,
+    ) {
+        let figure = Figure {
+            name,
+            what,
+            unit,
+            median: median(&values),
+            values,
+            target,
+        };
+        println!("{}", line(&figure));
+        self.figures.push(figure);
+    }
+
+    /// Writes JSON and chart below `target/bench`, and to
+    /// `docs/performance` if that is wanted.
+    ///
+    /// # Errors
+    /// If a file cannot be written.
+    pub fn end(&self, options: &Options) -> Outcome<()> {
+        if self.smoke {
+            println!("A smoke run: it works, and its figures mean nothing.");
+        }
+        self.write(&folder()?)?;
+        if options.publish {
+            let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/performance");
+            self.write(&docs)?;
+        }
+        Ok(())
+    }
+
+    fn write(&self, folder: &Path) -> Outcome<()> {
+        std::fs::create_dir_all(folder)?;
+        let file = |ending: &str| -> PathBuf { folder.join(format!("{}.{ending}", self.bench)) };
+        std::fs::write(file("json"), serde_json::to_string_pretty(self)? + "\n")?;
+        std::fs::write(file("svg"), chart::draw(self))?;
+        println!("written: {} and .svg", file("json").display());
+        Ok(())
+    }
+}
+
+/// One line of the table.
+fn line(figure: &Figure) -> String {
+    let (low, high) = figure
+        .values
+        .iter()
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
+            (low.min(*value), high.max(*value))
+        });
+    let measured = format!("{} {}", short(figure.median), figure.unit);
+    let spread = if figure.values.len() > 1 {
+        format!("({} to {})", short(low), short(high))
+    } else {
+        String::new()
+    };
+    let target = figure.target.map_or_else(String::new, |target| {
+        let met = if target.is_met(figure.median) {
+            "met"
+        } else {
+            "not met"
+        };
+        format!("target {}: {met}", target.told())
+    });
+    format!(
+        "  {:<72} {measured:>14}  {spread:<20} {target}",
+        figure.what
+    )
+}
+
+/// Three digits that count.
+pub fn short(value: f64) -> String {
+    match value.abs() {
+        it if it >= 100.0 => format!("{value:.0}"),
+        it if it >= 10.0 => format!("{value:.1}"),
+        _ => format!("{value:.2}"),
+    }
+}

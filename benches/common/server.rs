@@ -1,0 +1,146 @@
+//! The real server, in a process of its own: the binary as it is delivered, in live mode, on a
+//! loopback port. Nobody answers where it would call ZenoPay, and texts wait in the outbox, so what
+//! runs is what a webhook needs.
+
+use std::fs::File;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use super::Outcome;
+use super::books::{Books, folder};
+
+/// What webhooks bring in `x-api-key`.
+pub const KEY: &str = "key-of-the-benchmark";
+/// What operators send.
+pub const TOKEN: &str = "operator-token-of-the-benchmark";
+const START_WITHIN: Duration = Duration::from_secs(60);
+const STOP_WITHIN: Duration = Duration::from_secs(30);
+
+/// A running server.
+pub struct Server {
+    pub address: SocketAddr,
+    child: Child,
+}
+
+impl Server {
+    /// Starts one on these books. `settings` are keys of the configuration as the environment
+    /// spells them, without the prefix.
+    ///
+    /// # Errors
+    /// With what the server said, if it does not serve soon.
+    pub fn start(books: &Books, settings: &[(&str, &str)]) -> Outcome<Self> {
+        let said = folder()?.join(format!("server-{}.log", std::process::id()));
+        let file = File::create(&said)?;
+        let mut command = Command::new(env!("CARGO_BIN_EXE_malipo"));
+        command
+            .current_dir(folder()?)
+            .stdin(Stdio::null())
+            .stdout(file.try_clone()?)
+            .stderr(file);
+        let usual = [
+            ("SERVER__BIND", "127.0.0.1:0"),
+            ("SERVER__PUBLIC_URL", "http://127.0.0.1:8080"),
+            ("DATABASE__URL", books.url.as_str()),
+            ("ZENOPAY__MODE", "live"),
+            // Port 9 is that of `discard`: nobody is there, and says so at once.
+            ("ZENOPAY__BASE_URL", "http://127.0.0.1:9"),
+            ("ZENOPAY__API_KEY", KEY),
+            ("OPERATOR__TOKEN", TOKEN),
+            ("LOG__FILTER", "error"),
+        ];
+        for (key, value) in usual.iter().chain(settings) {
+            command.env(format!("MALIPO__{key}"), value);
+        }
+        let mut child = command.spawn()?;
+        let address = until_it_serves(&mut child, &said)?;
+        Ok(Self { address, child })
+    }
+
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Resident memory, in bytes.
+    ///
+    /// # Errors
+    /// If the kernel does not tell.
+    pub fn resident(&self) -> Outcome<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib = line.and_then(|line| line.split_whitespace().next());
+        let kib: u64 = kib.ok_or("/proc does not tell VmRSS")?.parse()?;
+        Ok(kib * 1024)
+    }
+
+    /// Takes the processor away while a yardstick is measured.
+    ///
+    /// # Errors
+    /// If `kill` cannot be run.
+    pub fn pause(&self) -> Outcome<()> {
+        self.signal("STOP")
+    }
+
+    /// Gives it back.
+    ///
+    /// # Errors
+    /// If `kill` cannot be run.
+    pub fn resume(&self) -> Outcome<()> {
+        self.signal("CONT")
+    }
+
+    /// Stops it as an operator does.
+    ///
+    /// # Errors
+    /// If it does not end in time.
+    pub fn stop(mut self) -> Outcome<()> {
+        self.signal("TERM")?;
+        let began = Instant::now();
+        while self.child.try_wait()?.is_none() {
+            if began.elapsed() > STOP_WITHIN {
+                return Err("the server does not stop".into());
+            }
+            sleep(Duration::from_millis(10));
+        }
+        Ok(())
+    }
+
+    fn signal(&self, name: &str) -> Outcome<()> {
+        let sent = Command::new("kill")
+            .arg(format!("-{name}"))
+            .arg(self.id().to_string())
+            .status()?;
+        if sent.success() {
+            Ok(())
+        } else {
+            Err(format!("the server is gone: kill -{name} failed").into())
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Waits for the line in which the server says where it is.
+fn until_it_serves(child: &mut Child, said: &PathBuf) -> Outcome<SocketAddr> {
+    let began = Instant::now();
+    loop {
+        let text = std::fs::read_to_string(said)?;
+        let place = text.split("serves at http://").nth(1);
+        if let Some(address) = place.and_then(|rest| rest.split_whitespace().next()) {
+            return Ok(address.parse()?);
+        }
+        if child.try_wait()?.is_some() || began.elapsed() > START_WITHIN {
+            let _ = child.kill();
+            return Err(format!("the server does not serve: {text}").into());
+        }
+        sleep(Duration::from_millis(10));
+    }
+}

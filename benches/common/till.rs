@@ -1,0 +1,245 @@
+//! Where it is sold: the server on its books, the orders that wait for their money, and what was
+//! acknowledged.
+
+use std::net::SocketAddr;
+use std::thread;
+
+use malipo::domain::ids::OrderId;
+
+use super::Outcome;
+use super::arrivals::open_arrivals;
+use super::books::{Books, Order};
+use super::client::{Heard, Until, closed_loop};
+use super::crowd::Crowd;
+use super::evidence::{Acknowledged, status_read, webhook};
+use super::options::Kind;
+use super::server::Server;
+
+/// Copies of one order that race its sale; then the next order's turn comes.
+const COPIES: usize = 1_000;
+const COMPLETED: &str = "COMPLETED";
+
+/// The server and what it sells from.
+pub struct Till {
+    pub books: Books,
+    pub server: Server,
+    pub acknowledged: Acknowledged,
+    orders: Vec<Order>,
+    used: usize,
+}
+
+impl Till {
+    /// Opens one on a database of its own.
+    ///
+    /// # Errors
+    /// If database or server do not start.
+    pub fn open(kind: Kind, name: &str, settings: &[(&str, &str)]) -> Outcome<Self> {
+        Self::open_on(Books::create(kind, name)?, settings)
+    }
+
+    /// Opens one on a database that something may be in.
+    ///
+    /// # Errors
+    /// If the server does not start.
+    pub fn open_on(books: Books, settings: &[(&str, &str)]) -> Outcome<Self> {
+        let server = Server::start(&books, settings)?;
+        Ok(Self {
+            books,
+            server,
+            acknowledged: Acknowledged::default(),
+            orders: Vec::new(),
+            used: 0,
+        })
+    }
+
+    /// Sees to it that so many orders wait for their money.
+    ///
+    /// # Errors
+    /// If the database does not take them.
+    pub fn prepare(&mut self, count: usize) -> Outcome<()> {
+        let waiting = self.orders.len() - self.used;
+        if waiting < count {
+            self.orders.extend(self.books.place(count - waiting)?);
+        }
+        Ok(())
+    }
+
+    /// The next order, for what is done to it alone.
+    ///
+    /// # Errors
+    /// If the database does not take one.
+    pub fn one_order(&mut self) -> Outcome<Order> {
+        self.prepare(1)?;
+        self.used += 1;
+        Ok(self.orders[self.used - 1])
+    }
+
+    /// The next orders, in the order in which they will be sold.
+    ///
+    /// # Errors
+    /// If the database does not take them.
+    pub fn next_orders(&mut self, count: usize) -> Outcome<Vec<OrderId>> {
+        self.prepare(count)?;
+        let waiting = &self.orders[self.used..self.used + count];
+        Ok(waiting.iter().map(|order| order.id).collect())
+    }
+
+    /// Leaves so many orders unsold for ever.
+    pub fn skip(&mut self, count: usize) {
+        self.used += count;
+    }
+
+    /// Parks so many guests, each on an order that nobody pays.
+    ///
+    /// # Errors
+    /// If the server does not take them all.
+    pub fn park(&mut self, count: usize) -> Outcome<Crowd> {
+        let orders = self.next_orders(count)?;
+        self.skip(count);
+        let plans = orders.into_iter().map(|order| [order].into()).collect();
+        let crowd = Crowd::gather(self.server.address, plans);
+        crowd.until_parked(&self.server, count)?;
+        Ok(crowd)
+    }
+
+    /// First-time webhooks in a closed loop, each for an order of its own.
+    ///
+    /// # Errors
+    /// If a connection breaks.
+    pub fn sell(&mut self, connections: usize, seconds: f64) -> Outcome<Heard> {
+        let waiting = &self.orders[self.used..];
+        let until = Until {
+            seconds,
+            turns: waiting.len(),
+        };
+        let first = self.acknowledged.marks(waiting.len());
+        let heard = closed_loop(self.server.address, connections, until, &|turn, into| {
+            webhook(waiting[turn as usize].id, first + turn, COMPLETED, into);
+        })?;
+        self.acknowledged
+            .take(&heard, first, |turn| waiting[turn as usize].id);
+        self.used += heard.turns.len();
+        Ok(heard)
+    }
+
+    /// First-time webhooks in closed loops at several servers on the same books; how many a second
+    /// in all.
+    ///
+    /// # Errors
+    /// If a connection breaks.
+    pub fn sell_at_all(
+        &mut self,
+        servers: &[SocketAddr],
+        connections: usize,
+        seconds: f64,
+    ) -> Outcome<f64> {
+        let waiting = &self.orders[self.used..];
+        let share = waiting.len() / servers.len();
+        let until = Until {
+            seconds,
+            turns: share,
+        };
+        let first = self.acknowledged.marks(waiting.len());
+        let place = |server: usize, turn: u32| server * share + turn as usize;
+        let heard: Vec<Result<Heard, String>> = thread::scope(|scope| {
+            let clients: Vec<_> = (0..servers.len())
+                .map(|server| {
+                    scope.spawn(move || {
+                        closed_loop(servers[server], connections, until, &|turn, into| {
+                            let at = place(server, turn);
+                            webhook(waiting[at].id, first + at as u32, COMPLETED, into);
+                        })
+                        .map_err(|error| error.to_string())
+                    })
+                })
+                .collect();
+            let died = |_| Err("a client died".to_owned());
+            clients
+                .into_iter()
+                .map(|client| client.join().unwrap_or_else(died))
+                .collect()
+        });
+        let mut rate = 0.0;
+        for (server, heard) in heard.into_iter().enumerate() {
+            let heard = heard?;
+            rate += heard.rate();
+            let first_here = first + place(server, 0) as u32;
+            self.acknowledged
+                .take(&heard, first_here, |turn| waiting[place(server, turn)].id);
+        }
+        // The shares have holes between them now, so none of these is used again.
+        self.used = self.orders.len();
+        Ok(rate)
+    }
+
+    /// First-time webhooks that arrive at a fixed pace.
+    ///
+    /// # Errors
+    /// If a connection breaks.
+    pub fn sell_at(&mut self, a_second: f64, turns: u32) -> Outcome<Heard> {
+        self.prepare(turns as usize)?;
+        let waiting = &self.orders[self.used..];
+        let first = self.acknowledged.marks(turns as usize);
+        let heard = open_arrivals(self.server.address, a_second, turns, &|turn, into| {
+            webhook(waiting[turn as usize].id, first + turn, COMPLETED, into);
+        })?;
+        self.acknowledged
+            .take(&heard, first, |turn| waiting[turn as usize].id);
+        self.used += turns as usize;
+        Ok(heard)
+    }
+
+    /// Copies of the webhook of one order that was sold long ago.
+    ///
+    /// # Errors
+    /// If a connection breaks.
+    pub fn repeat(&mut self, order: OrderId, connections: usize, until: Until) -> Outcome<Heard> {
+        let first = self.acknowledged.marks(until.turns);
+        let heard = closed_loop(self.server.address, connections, until, &|turn, into| {
+            webhook(order, first + turn, COMPLETED, into);
+        })?;
+        self.acknowledged.take(&heard, first, |_| order);
+        Ok(heard)
+    }
+
+    /// Copies of one order's webhook race its sale; after a thousand, those of the next order.
+    ///
+    /// # Errors
+    /// If a connection breaks.
+    pub fn race(&mut self, connections: usize, until: Until) -> Outcome<Heard> {
+        self.prepare(until.turns.div_ceil(COPIES))?;
+        let waiting = &self.orders[self.used..];
+        let first = self.acknowledged.marks(until.turns);
+        let of = |turn: u32| waiting[turn as usize / COPIES].id;
+        let heard = closed_loop(self.server.address, connections, until, &|turn, into| {
+            webhook(of(turn), first + turn, COMPLETED, into);
+        })?;
+        self.acknowledged.take(&heard, first, of);
+        self.used += heard.turns.len().div_ceil(COPIES);
+        Ok(heard)
+    }
+
+    /// Looks at the status of orders that were sold, one after the other.
+    ///
+    /// # Errors
+    /// If a connection breaks.
+    pub fn look(&self, connections: usize, until: Until) -> Outcome<Heard> {
+        let sold = &self.orders[..self.used];
+        closed_loop(self.server.address, connections, until, &|turn, into| {
+            status_read(sold[turn as usize % sold.len()].id, None, into);
+        })
+    }
+
+    /// Opens the books: every acknowledged webhook is in them, exactly once.
+    ///
+    /// # Errors
+    /// If one is not.
+    pub fn must_balance(&self) -> Outcome<String> {
+        let orders = self.acknowledged.must_be_booked(&self.books, COMPLETED)?;
+        Ok(format!(
+            "{}: {} acknowledged webhooks of {orders} orders looked up in the database: each is there exactly once",
+            self.books.kind.name(),
+            self.acknowledged.deliveries(),
+        ))
+    }
+}

@@ -1,0 +1,158 @@
+//! The server and its yardsticks, by turns: whoever does not measure is stopped.
+
+use super::pgbench::{Pgbench, Script, bare_round_trips};
+use super::raw_sqlite::RawLoop;
+use crate::common::client::millis;
+use crate::common::options::Options;
+use crate::common::report::Report;
+use crate::common::report::Target::{AtLeast, AtMost};
+use crate::common::till::Till;
+use crate::common::{Outcome, ratios};
+
+/// Sales a second that are more than PostgreSQL makes.
+const MOST_SALES_POSTGRES: f64 = 10_000.0;
+/// Sales a second that are more than a bare loop makes.
+const MOST_SALES: f64 = 20_000.0;
+
+/// PostgreSQL: beside pgbench, and beside bare round trips.
+///
+/// # Errors
+/// In the words of whoever fails.
+pub fn pgbench(till: &mut Till, options: &Options, report: &mut Report) -> Outcome<()> {
+    let mut pgbench = Pgbench::prepare()?;
+    report.note(pgbench.settings()?);
+    if options.wants_figure("throughput") {
+        throughput(till, &mut pgbench, options, report)?;
+    }
+    if options.wants_figure("latency") {
+        latency(till, options, report)?;
+    }
+    Ok(())
+}
+
+/// Webhooks, the textbook, one function call.
+fn throughput(
+    till: &mut Till,
+    pgbench: &mut Pgbench,
+    options: &Options,
+    report: &mut Report,
+) -> Outcome<()> {
+    let seconds = options.seconds;
+    let orders = (MOST_SALES_POSTGRES * seconds.max(1.0)) as usize;
+    till.server.pause()?;
+    let (clients, told) = pgbench.best_clients(options)?;
+    till.server.resume()?;
+    report.note(told);
+
+    let (mut ours, mut textbook, mut function) = (vec![], vec![], vec![]);
+    for _ in 0..options.pairs {
+        till.prepare(orders)?;
+        ours.push(till.sell(32, seconds)?.rate());
+        till.server.pause()?;
+        textbook.push(pgbench.run(Script::Textbook, clients, seconds, orders)?);
+        function.push(pgbench.run(Script::FunctionCall, clients, seconds, orders)?);
+        till.server.resume()?;
+    }
+    pgbench.must_balance()?;
+
+    let of_textbook = ratios(&ours, &textbook);
+    let of_function = ratios(&ours, &function);
+    let name = "postgres-throughput";
+    report.add(name, "PostgreSQL, webhooks, 32 connections", "/s", ours);
+    let name = "postgres-textbook";
+    report.add(name, "pgbench, textbook, 11 statements", "/s", textbook);
+    let name = "postgres-function";
+    report.add(name, "pgbench, one function call", "/s", function);
+    report.aim(
+        AtLeast(1.3),
+        "postgres-throughput-textbook",
+        "PostgreSQL, webhooks ÷ textbook",
+        "×",
+        of_textbook,
+    );
+    report.aim(
+        AtLeast(0.65),
+        "postgres-throughput-function",
+        "PostgreSQL, webhooks ÷ one function call",
+        "×",
+        of_function,
+    );
+    Ok(())
+}
+
+/// One webhook after the other, and three bare round trips.
+fn latency(till: &mut Till, options: &Options, report: &mut Report) -> Outcome<()> {
+    let seconds = options.seconds / 2.0;
+    let (mut ours, mut bare) = (vec![], vec![]);
+    for _ in 0..options.pairs {
+        till.prepare((MOST_SALES_POSTGRES * seconds) as usize)?;
+        ours.push(millis(&till.sell(1, seconds)?.latency, 50.0));
+        till.server.pause()?;
+        bare.push(millis(&bare_round_trips(&till.books, seconds)?, 50.0));
+        till.server.resume()?;
+    }
+
+    let ratio = ratios(&ours, &bare);
+    let name = "postgres-latency";
+    report.add(name, "PostgreSQL, 1 connection, p50", "ms", ours);
+    let name = "postgres-round-trips";
+    report.add(name, "three bare round trips, p50", "ms", bare);
+    report.aim(
+        AtMost(1.5),
+        "postgres-latency-round-trips",
+        "PostgreSQL, 1 connection, p50 ÷ three bare round trips",
+        "×",
+        ratio,
+    );
+    Ok(())
+}
+
+/// SQLite: beside a bare loop.
+///
+/// # Errors
+/// In the words of whoever fails.
+pub fn raw_loop(till: &mut Till, options: &Options, report: &mut Report) -> Outcome<()> {
+    if !options.wants_figure("throughput") {
+        return Ok(());
+    }
+    let seconds = options.seconds;
+    let orders = (MOST_SALES * seconds) as usize;
+    let mut raw = RawLoop::prepare()?;
+    let (mut many, mut alone, mut one_by_one, mut sixteen) = (vec![], vec![], vec![], vec![]);
+    for _ in 0..options.pairs {
+        till.prepare(orders)?;
+        many.push(till.sell(64, seconds)?.rate());
+        till.server.pause()?;
+        one_by_one.push(raw.run(1, seconds, orders)?);
+        sixteen.push(raw.run(16, seconds / 2.0, orders)?);
+        till.server.resume()?;
+        till.prepare(orders)?;
+        alone.push(till.sell(1, seconds / 2.0)?.rate());
+    }
+
+    let of_raw = ratios(&many, &one_by_one);
+    let alone_of_raw = ratios(&alone, &one_by_one);
+    let name = "sqlite-throughput";
+    report.add(name, "SQLite, webhooks, 64 connections", "/s", many);
+    let name = "sqlite-alone";
+    report.add(name, "SQLite, webhooks, 1 connection", "/s", alone);
+    let name = "sqlite-raw";
+    report.add(name, "raw loop, 1 a transaction", "/s", one_by_one);
+    let name = "sqlite-raw-16";
+    report.add(name, "raw loop, 16 a transaction", "/s", sixteen);
+    report.aim(
+        AtLeast(1.8),
+        "sqlite-throughput-raw",
+        "SQLite, webhooks, 64 connections ÷ raw loop",
+        "×",
+        of_raw,
+    );
+    report.aim(
+        AtLeast(0.4),
+        "sqlite-alone-raw",
+        "SQLite, webhooks, 1 connection ÷ raw loop",
+        "×",
+        alone_of_raw,
+    );
+    Ok(())
+}

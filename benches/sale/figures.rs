@@ -1,0 +1,194 @@
+//! What is measured with webhooks, database by database. Whatever is compared takes turns, so that a
+//! neighbour's noise falls on both.
+
+use super::beside;
+use crate::common::client::{Until, closed_loop, millis};
+use crate::common::evidence::webhook;
+use crate::common::options::{Kind, Options};
+use crate::common::report::Report;
+use crate::common::report::Target::{AtLeast, AtMost};
+use crate::common::till::Till;
+use crate::common::{Outcome, books, ratios};
+
+/// More webhooks than any of these answers in a second: copies cost no order.
+const COPIES_A_SECOND: f64 = 100_000.0;
+/// What a hotspot's aggregator sends on a busy day.
+const PACE: f64 = 500.0;
+/// How long an order's row stays locked.
+const STUCK_SECS: f64 = 10.0;
+/// Sales a second that are more than any of these makes.
+const MOST_SALES: f64 = 20_000.0;
+
+/// Everything about one database.
+pub fn measure(kind: Kind, options: &Options, report: &mut Report) -> Outcome<()> {
+    println!("{}", kind.name());
+    let mut till = Till::open(kind, "till", &[])?;
+    match kind {
+        Kind::Postgres => beside::pgbench(&mut till, options, report)?,
+        Kind::Sqlite => beside::raw_loop(&mut till, options, report)?,
+    }
+    if options.wants_figure("copies") {
+        copies(&mut till, options, report)?;
+    }
+    if options.wants_figure("arrivals") {
+        arrivals(&mut till, options, report)?;
+    }
+    if kind == Kind::Postgres && options.wants_figure("stuck") {
+        stuck(&mut till, options, report)?;
+    }
+
+    report.note(till.must_balance()?);
+    if options.smoke {
+        must_find_what_is_missing(&till)?;
+    }
+    till.server.stop()
+}
+
+/// What costs no sale: copies of a finished order, copies that race the sale, looks at the status.
+fn copies(till: &mut Till, options: &Options, report: &mut Report) -> Outcome<()> {
+    let connections = 32;
+    let seconds = options.seconds / 2.0;
+    let orders = (MOST_SALES * seconds) as usize;
+    let until = Until {
+        seconds,
+        turns: (COPIES_A_SECOND * seconds) as usize,
+    };
+    let finished = till.one_order()?.id;
+    till.repeat(finished, 1, Until { seconds, turns: 1 })?;
+
+    let (mut first, mut repeated, mut raced, mut looked) = (vec![], vec![], vec![], vec![]);
+    let mut refused = 0;
+    for _ in 0..options.pairs {
+        till.prepare(orders)?;
+        first.push(till.sell(connections, seconds)?.rate());
+        for (heard, rates) in [
+            (till.repeat(finished, connections, until)?, &mut repeated),
+            (till.race(connections, until)?, &mut raced),
+            (till.look(connections, until)?, &mut looked),
+        ] {
+            refused += heard.refused();
+            rates.push(heard.rate());
+        }
+    }
+    if refused > 0 {
+        report.note(format!("{refused} copies and looks were not answered 200"));
+    }
+    let (slug, name) = (till.books.kind.slug(), till.books.kind.name());
+    let of_first = ratios(&repeated, &first);
+    let looked_of_first = ratios(&looked, &first);
+    report.aim(
+        AtLeast(12_000.0),
+        format!("{slug}-copies"),
+        format!("{name}, duplicates of a finished order"),
+        "/s",
+        repeated,
+    );
+    report.aim(
+        AtLeast(4.0),
+        format!("{slug}-copies-first"),
+        format!("{name}, duplicates ÷ first-time webhooks"),
+        "×",
+        of_first,
+    );
+    report.aim(
+        AtLeast(8_000.0),
+        format!("{slug}-copies-hot-key"),
+        format!("{name}, duplicates racing the first sale"),
+        "/s",
+        raced,
+    );
+    report.add(
+        format!("{slug}-copies-status"),
+        format!("{name}, status reads of finished orders"),
+        "/s",
+        looked,
+    );
+    report.aim(
+        AtLeast(20.0),
+        format!("{slug}-copies-status-first"),
+        format!("{name}, status reads ÷ first-time webhooks"),
+        "×",
+        looked_of_first,
+    );
+    Ok(())
+}
+
+/// Webhooks that come at their own pace.
+fn arrivals(till: &mut Till, options: &Options, report: &mut Report) -> Outcome<()> {
+    let (mut middle, mut slow) = (vec![], vec![]);
+    for _ in 0..options.pairs {
+        let heard = till.sell_at(PACE, (PACE * options.seconds) as u32)?;
+        middle.push(millis(&heard.latency, 50.0));
+        slow.push(millis(&heard.latency, 99.0));
+    }
+    let (slug, name) = (till.books.kind.slug(), till.books.kind.name());
+    for (percentile, values) in [("p50", middle), ("p99", slow)] {
+        report.add(
+            format!("{slug}-arrivals-{percentile}"),
+            format!("{name}, {PACE} webhooks/s arriving, {percentile}"),
+            "ms",
+            values,
+        );
+    }
+    Ok(())
+}
+
+/// Somebody holds the row of one order; everybody else's webhooks go on.
+fn stuck(till: &mut Till, options: &Options, report: &mut Report) -> Outcome<()> {
+    let seconds = if options.smoke { 0.5 } else { STUCK_SECS };
+    let turns = (PACE * seconds) as u32;
+    let before = millis(&till.sell_at(PACE, turns)?.latency, 99.0);
+    let order = till.one_order()?;
+    till.prepare(turns as usize)?;
+
+    let mut holder = till.books.block_on(books::connect(&till.books.url))?;
+    let lock = format!(
+        "BEGIN; SELECT id FROM payments WHERE id = {} FOR UPDATE",
+        order.row
+    );
+    till.books.block_on(books::run(&mut holder, &lock))?;
+    // Its webhook waits for the row, and is told after five seconds to come again.
+    let address = till.server.address;
+    let mark = till.acknowledged.marks(1);
+    let waiting = std::thread::spawn(move || {
+        let once = Until {
+            seconds: 1.0,
+            turns: 1,
+        };
+        closed_loop(address, 1, once, &|_, into| {
+            webhook(order.id, mark, "COMPLETED", into);
+        })
+        .map_err(|error| error.to_string())
+    });
+    let during = millis(&till.sell_at(PACE, turns)?.latency, 99.0);
+    till.books.block_on(books::run(&mut holder, "ROLLBACK"))?;
+    waiting
+        .join()
+        .map_err(|_| "the client of the stuck order died")??;
+
+    report.add(
+        "postgres-stuck-before",
+        format!("PostgreSQL, {PACE} webhooks/s arriving, p99, nobody stuck"),
+        "ms",
+        vec![before],
+    );
+    report.aim(
+        AtMost(1.2),
+        "postgres-stuck",
+        format!("PostgreSQL, one order stuck {seconds} s: p99 of others ÷ before"),
+        "×",
+        vec![during / before],
+    );
+    Ok(())
+}
+
+/// The check itself is checked: without one row of the journal, it must not pass.
+fn must_find_what_is_missing(till: &Till) -> Outcome<()> {
+    till.books.execute(
+        "DELETE FROM webhook_deliveries WHERE id = (SELECT min(id) FROM webhook_deliveries)",
+    )?;
+    match till.must_balance() {
+        Err(_) => Ok(()),
+        Ok(_) => Err("a row of the journal is gone, and the check did not see it".into()),
+    }
+}
