@@ -14,6 +14,7 @@
 //!   loops.
 //! - [`web`]: what people see; pages drawn on the server.
 //! - [`http`]: in from the net; all routes on one screen in `http/mod.rs`.
+//! - [`failpoint`]: where a test has a sale fail; empty in an optimised build.
 //! - [`drill`]: the proof that each order is sold exactly once; the verdict is
 //!   `drill/check.rs`.
 //! - [`app`]: who is given what; start and stop.
@@ -27,6 +28,7 @@ pub mod cli;
 pub mod config;
 pub mod domain;
 pub mod drill;
+pub mod failpoint;
 pub mod http;
 pub mod metrics;
 pub mod printing;

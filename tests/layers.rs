@@ -19,15 +19,16 @@ const TABLE: &[[&str; 4]] = &[
     ["metrics", "domain config", "", BESIDE],
     ["telemetry", "config", "tokio", BESIDE],
     ["timekeeper", "", "", BESIDE],
+    ["failpoint", "", "", BESIDE],
 
     // Translators. Of `config` they may use the type of their own section.
     ["zenopay", "domain config", "tokio rand reqwest", TRANSLATORS],
     ["sms", "domain config", "tokio rand reqwest", TRANSLATORS],
     ["radius", "domain config", "tokio rand", TRANSLATORS],
-    ["store", "domain config", "tokio rand sea_orm sqlx entities migration", TRANSLATORS],
+    ["store", "domain config failpoint", "tokio rand sea_orm sqlx entities migration", TRANSLATORS],
 
     // Shell. A loop reaches an order through its actor; the actor does not know the loops.
-    ["actors", "domain zenopay sms radius store config metrics timekeeper", "actix tokio rand", SHELL],
+    ["actors", "domain zenopay sms radius store config metrics timekeeper failpoint", "actix tokio rand", SHELL],
     ["checkout", "domain zenopay store actors config metrics", "actix tokio rand", SHELL],
     // A printed voucher is let in by the same rows as a sold one.
     ["printing", "domain radius store actors", "", SHELL],

@@ -14,6 +14,7 @@ use tracing::{error, info, warn};
 
 use crate::config::{ActorsConfig, Confirm};
 use crate::domain::ids::OrderId;
+use crate::failpoint::Point;
 use crate::metrics::Metrics;
 use crate::store::Store;
 use crate::zenopay::proof::Keys;
@@ -120,7 +121,10 @@ impl Orders {
 
         let orders = self.clone();
         let work = self.inner.background.spawn(async move {
-            let result = orders.take_in(&letter).await;
+            let mut result = orders.take_in(&letter).await;
+            if let Err(error) = orders.inner.store.reach_knowing_no_end(Point::BeforeAnswer) {
+                result = Err(error.into());
+            }
             drop(place);
             orders.answered(named, received, result)
         });

@@ -22,6 +22,7 @@ use crate::domain::evidence::Evidence;
 use crate::domain::ids::OrderId;
 use crate::domain::outcome::Outcome;
 use crate::domain::payment::Payment;
+use crate::failpoint::Point;
 use crate::metrics::Metrics;
 use crate::radius::attributes::radius_user;
 use crate::store::{AuditEntry, Change, DeliveryRecord, Store, StoreError};
@@ -205,6 +206,9 @@ async fn weigh(
         match tools.store.commit(change).await {
             Ok(()) => {
                 tools.metrics.transaction.observe(began.elapsed());
+                if let Err(error) = tools.store.reach_knowing_no_end(Point::BeforeNotice) {
+                    return (Err(error.into()), None);
+                }
                 let weighed = publish(tools, &payment, decision, was_known);
                 let now_known = Payment::clone(&weighed.payment);
                 return (Ok(weighed), Some(now_known));

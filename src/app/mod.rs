@@ -16,7 +16,8 @@ use url::Url;
 use crate::actors::Orders;
 use crate::config::{Config, ConfigError, Mode};
 use crate::domain::secret::Secret;
-use crate::http::console;
+use crate::failpoint::Failpoints;
+use crate::http::{Api, console};
 use crate::reconciler::Reconciler;
 use crate::sandbox::SandboxError;
 use crate::sms::CarrierError;
@@ -92,6 +93,8 @@ pub struct App {
     pub reconciler: Reconciler,
     /// How anybody comes in.
     pub way_in: WayIn,
+    /// What handlers have, for tests that call them without a socket.
+    pub api: Api,
     store: Store,
     server: ServerHandle,
     serving: JoinHandle<std::io::Result<()>>,
@@ -139,14 +142,15 @@ impl App {
                 .handle()
                 .spawn(console::keep_history(api.clone())),
         );
-        let (server, serving) =
-            serve::serve((listener, tls), api, sandbox, &config).map_err(StartError::Bind)?;
+        let (server, serving) = serve::serve((listener, tls), api.clone(), sandbox, &config)
+            .map_err(StartError::Bind)?;
         info!(%address, mode = config.zenopay.mode.as_str(), "serving");
         Ok(Self {
             address,
             orders,
             reconciler,
             way_in,
+            api,
             store,
             server,
             serving,
@@ -156,6 +160,11 @@ impl App {
             arbiters,
             _background: background,
         })
+    }
+
+    /// Where a test has a sale fail.
+    pub fn failpoints(&self) -> &Failpoints {
+        self.store.failpoints()
     }
 
     /// Stops everything, in order; what was acknowledged stays.

@@ -16,6 +16,7 @@ use crate::domain::money::Tzs;
 use crate::domain::package::Terms;
 use crate::domain::radius_user::RadiusUser;
 use crate::domain::voucher::VoucherCode;
+use crate::failpoint::Failpoints;
 
 /// What is to be printed.
 #[derive(Clone)]
@@ -192,7 +193,7 @@ async fn print(
         .exec_without_returning(txn)
         .await?;
     let users: Vec<&RadiusUser> = batch.vouchers.iter().map(|(_, user)| user).collect();
-    sale::let_in(txn, &users).await?;
+    sale::let_in(txn, &Failpoints::default(), &users).await?;
     let audit = AuditEntry {
         subject: format!("batch {id}"),
         ..audit

@@ -16,6 +16,7 @@ use super::{
 use crate::domain::decision::{Decision, Effect};
 use crate::domain::payment::{Payment, Status};
 use crate::domain::radius_user::RadiusUser;
+use crate::failpoint::{Failpoints, Point};
 
 /// What one message writes.
 #[derive(Clone)]
@@ -44,14 +45,18 @@ impl Store {
     pub async fn commit(&self, change: Change) -> Result<(), StoreError> {
         let store = self.clone();
         self.run(async move {
+            let failpoints = store.failpoints();
+            failpoints.reach(Point::BeforeBegin)?;
             let txn = store.begin().await?;
-            if let Err(error) = write(&txn, &change, store.clock().now()).await {
+            if let Err(error) = write(&txn, failpoints, &change, store.clock().now()).await {
                 roll_back(txn).await;
                 return Err(error);
             }
             // Nothing but the database was awaited since `begin`. From here on an error
             // does not tell whether the sale is there.
-            txn.commit().await.map_err(StoreError::CommitUnknown)
+            store.reach_knowing_no_end(Point::BeforeCommit)?;
+            txn.commit().await.map_err(StoreError::CommitUnknown)?;
+            store.reach_knowing_no_end(Point::AfterCommit)
         })
         .await
     }
@@ -59,16 +64,19 @@ impl Store {
 
 async fn write(
     txn: &DatabaseTransaction,
+    failpoints: &Failpoints,
     change: &Change,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     let before = &change.before;
+    failpoints.reach(Point::AfterBegin)?;
     match &change.decision.effect {
         Effect::Sell(sale) => {
             // First, because it takes the row lock: who comes second waits here and then
             // finds another version.
             advance(txn, before, rows::changed(&sale.payment)).await?;
-            sale::write(txn, sale, change.radius_user.as_ref()).await?;
+            failpoints.reach(Point::AfterPayment)?;
+            sale::write(txn, failpoints, sale, change.radius_user.as_ref()).await?;
         }
         Effect::Fail(next) | Effect::Hold(next) => {
             advance(txn, before, rows::changed(next)).await?;
@@ -92,7 +100,7 @@ async fn write(
     if let Some(delivery) = &change.delivery {
         deliveries::insert(txn, delivery, change.decision.outcome).await?;
     }
-    Ok(())
+    Ok(failpoints.reach(Point::AfterJournal)?)
 }
 
 /// What the timeline gets beside the effect, and who had it done.

@@ -2,6 +2,8 @@
 
 use sea_orm::{DbErr, RuntimeErr, SqlErr, sqlx};
 
+use crate::failpoint::Failure;
+
 /// Why the store could not do it.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -94,6 +96,13 @@ fn later_helps(error: &DbErr) -> bool {
             }
         }
         _ => false,
+    }
+}
+
+/// Before the commit: nothing of it will stay.
+impl From<Failure> for StoreError {
+    fn from(wanted: Failure) -> Self {
+        Self::Aborted(DbErr::Custom(wanted.to_string()))
     }
 }
 

@@ -25,6 +25,7 @@ use tracing::warn;
 
 use crate::config::DatabaseConfig;
 use crate::domain::secret::Secret;
+use crate::failpoint::{Failpoints, Point};
 
 mod audit;
 mod audit_log;
@@ -130,6 +131,7 @@ struct Inner {
     url: Secret,
     wedged: Wedged,
     clock: Clock,
+    failpoints: Failpoints,
     /// Keeps a second server off the same SQLite file.
     _only_server: Option<File>,
 }
@@ -191,6 +193,7 @@ impl Store {
             url,
             wedged,
             clock: Clock::default(),
+            failpoints: Failpoints::from_environment(),
             _only_server: only_server,
         };
         let store = Self {
@@ -293,6 +296,20 @@ impl Store {
     /// The same clock as far as it is known, without asking.
     pub fn clock(&self) -> Clock {
         self.inner.clock.clone()
+    }
+
+    /// Where a test has a sale fail.
+    pub fn failpoints(&self) -> &Failpoints {
+        &self.inner.failpoints
+    }
+
+    /// Somebody comes past a point after the commit was sent.
+    ///
+    /// # Errors
+    /// [`StoreError::CommitUnknown`], if a test wants one here.
+    pub fn reach_knowing_no_end(&self, point: Point) -> Result<(), StoreError> {
+        let reached = self.inner.failpoints.reach(point);
+        reached.map_err(|wanted| StoreError::CommitUnknown(DbErr::Custom(wanted.to_string())))
     }
 
     /// Whether the database answers.

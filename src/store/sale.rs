@@ -15,20 +15,26 @@ use crate::domain::radius_user::RadiusUser;
 use crate::domain::sale::Sale;
 use crate::domain::sms_text;
 use crate::domain::voucher::VoucherCode;
+use crate::failpoint::{Failpoints, Point};
 
 /// Customer, invoice, voucher, RADIUS user and SMS of a sale.
 pub(super) async fn write(
     txn: &DatabaseTransaction,
+    failpoints: &Failpoints,
     sale: &Sale,
     radius_user: Option<&RadiusUser>,
 ) -> Result<(), StoreError> {
     let radius_user = radius_user
         .ok_or_else(|| StoreError::Corrupt("a sale without a RADIUS user".to_owned()))?;
     thank_customer(txn, sale).await?;
+    failpoints.reach(Point::AfterCustomer)?;
     issue_invoice(txn, sale).await?;
+    failpoints.reach(Point::AfterInvoice)?;
     issue_voucher(txn, sale).await?;
-    let_in(txn, &[radius_user]).await?;
-    queue_sms(txn, sale).await
+    failpoints.reach(Point::AfterVoucher)?;
+    let_in(txn, failpoints, &[radius_user]).await?;
+    queue_sms(txn, sale).await?;
+    Ok(failpoints.reach(Point::AfterSms)?)
 }
 
 /// Takes an order's voucher back, if it has one.
@@ -161,6 +167,7 @@ async fn issue_voucher(txn: &DatabaseTransaction, sale: &Sale) -> Result<(), Sto
 /// work, because it is written first and in the same transaction.
 pub(super) async fn let_in(
     txn: &DatabaseTransaction,
+    failpoints: &Failpoints,
     users: &[&RadiusUser],
 ) -> Result<(), StoreError> {
     let mut checks = Vec::new();
@@ -191,13 +198,15 @@ pub(super) async fn let_in(
     radcheck::Entity::insert_many(checks)
         .exec_without_returning(txn)
         .await?;
+    failpoints.reach(Point::AfterRadiusCheck)?;
     radreply::Entity::insert_many(replies)
         .exec_without_returning(txn)
         .await?;
+    failpoints.reach(Point::AfterRadiusReply)?;
     radusergroup::Entity::insert_many(groups)
         .exec_without_returning(txn)
         .await?;
-    Ok(())
+    Ok(failpoints.reach(Point::AfterRadiusGroup)?)
 }
 
 async fn queue_sms(txn: &DatabaseTransaction, sale: &Sale) -> Result<(), StoreError> {

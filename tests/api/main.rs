@@ -14,6 +14,7 @@ mod harness;
 
 mod acts;
 mod buying;
+mod cancelled;
 mod command_line;
 mod concurrency;
 mod console;
@@ -21,6 +22,8 @@ mod crowds;
 mod deadlines;
 mod disk;
 mod drill;
+#[cfg(debug_assertions)]
+mod failpoints;
 mod gateway;
 mod history;
 mod keys_alone;

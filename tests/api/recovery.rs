@@ -1,99 +1,22 @@
 //! Bad days: the process dies, is told to stop, or its clients vanish.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use futures_util::future::join_all;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
+use crate::harness::client::Client;
 use crate::harness::process::Process;
-use crate::harness::{
-    KEY, Kind, SaleCounts, TOKEN, TestApp, TestDatabase, body_of, fresh_phone, http_client,
-};
-
-/// Longer than any of this takes on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(30);
+use crate::harness::{KEY, Kind, SaleCounts, TestApp, TestDatabase, body_of};
 
 on_both_databases! {
     kill_minus_nine_in_mid_load_loses_nothing_that_was_acknowledged,
     a_stop_under_load_answers_every_poll_and_loses_nothing_that_was_acknowledged,
     a_client_that_hangs_up_cancels_nothing,
     a_guest_is_not_told_of_a_sale_that_was_rolled_back,
-}
-
-/// A client that outlives the server: it loses connections and says so.
-struct Client {
-    http: reqwest::Client,
-    base: String,
-    actors: String,
-    /// Deliveries that were answered 200.
-    acknowledged: AtomicUsize,
-}
-
-impl Client {
-    fn of(process: &Process) -> Self {
-        Self {
-            http: http_client(),
-            base: format!("{}/api/v1/customer-portal", process.base),
-            actors: format!("{}/api/v1/operator/actors", process.base),
-            acknowledged: AtomicUsize::new(0),
-        }
-    }
-
-    /// Returns when so many deliveries were acknowledged: in mid-load, however fast this
-    /// machine is.
-    async fn until_acknowledged(&self, deliveries: usize) {
-        let begun = Instant::now();
-        while self.acknowledged.load(Ordering::Relaxed) < deliveries {
-            assert!(begun.elapsed() < PATIENCE, "nothing is acknowledged");
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
-    }
-
-    /// Returns when this many polls are parked.
-    async fn until_parked(&self, polls: usize) {
-        let begun = Instant::now();
-        loop {
-            let request = self.http.get(&self.actors).bearer_auth(TOKEN);
-            let seen: Value = request.send().await.unwrap().json().await.unwrap();
-            if seen["status_actor"]["waiters"] == polls {
-                return;
-            }
-            assert!(begun.elapsed() < PATIENCE, "{seen}");
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    }
-
-    async fn buy(&self) -> String {
-        let wish = json!({"packageId": "daily", "phoneNumber": fresh_phone()});
-        let request = self.http.post(format!("{}/payment", self.base)).json(&wish);
-        let answer: Value = request.send().await.unwrap().json().await.unwrap();
-        answer["order_id"]
-            .as_str()
-            .unwrap_or_else(|| panic!("{answer}"))
-            .to_owned()
-    }
-
-    /// The status code; `None` when no answer came.
-    async fn deliver(&self, order_id: &str) -> Option<u16> {
-        let request = self
-            .http
-            .post(format!("{}/webhook/zenopay", self.base))
-            .header("x-api-key", KEY)
-            .body(body_of(order_id, "COMPLETED"));
-        let response = request.send().await.ok()?;
-        let status = response.status().as_u16();
-        // An answer that broke off is none.
-        response.bytes().await.ok().map(|_| status)
-    }
-
-    async fn wait(&self, order_id: &str) -> (u16, Value) {
-        let url = format!("{}/payment/status/{order_id}?wait=25", self.base);
-        let response = self.http.get(url).send().await.unwrap();
-        (response.status().as_u16(), response.json().await.unwrap())
-    }
 }
 
 /// Starts deliveries one after another, so that the end comes in their midst; says which

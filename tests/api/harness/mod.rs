@@ -10,8 +10,10 @@ use malipo::store::Store;
 use reqwest::{RequestBuilder, Response};
 use serde_json::{Value, json};
 
+pub mod client;
 mod database;
 pub mod freeradius;
+pub mod pool;
 pub mod process;
 pub mod proxy;
 pub mod router;

@@ -1,0 +1,162 @@
+//! A request whose future is polled so many times and then dropped, for each number of times
+//! until it ends: as when its client vanishes at that very moment.
+//!
+//! Handlers are called without a socket, because only then it is we who poll.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
+
+use actix_web::dev::Service;
+use actix_web::test::{TestRequest, init_service};
+use actix_web::{App, web};
+use serde_json::json;
+
+use crate::harness::{KEY, Kind, SaleCounts, TestApp, body_of, fresh_phone, pool};
+
+on_both_databases! {
+    a_webhook_dropped_after_any_poll_poisons_nothing_and_sells_when_it_is_sent_again,
+    a_purchase_dropped_after_any_poll_is_one_order_and_one_push_when_it_is_sent_again,
+    a_long_poll_dropped_after_any_poll_leaves_its_seat_and_its_connection,
+}
+
+/// No request is polled more often than this until it ends.
+const POLLS_MAX: usize = 60;
+
+/// The server's handlers, called by us. A macro, because their type has no name here.
+macro_rules! handlers {
+    ($app:expr) => {
+        init_service(
+            App::new()
+                .app_data(web::Data::new($app.app.api.clone()))
+                .configure(|routes| malipo::http::routes(routes, None)),
+        )
+        .await
+    };
+}
+
+/// What came of it; `None` if it was dropped before its end.
+async fn polled<F: Future>(future: F, times: usize) -> Option<F::Output> {
+    let mut future = pin!(future);
+    let mut left = times;
+    poll_fn(move |context| {
+        if left == 0 {
+            return Poll::Ready(None);
+        }
+        left -= 1;
+        match future.as_mut().poll(context) {
+            Poll::Ready(output) => Poll::Ready(Some(output)),
+            Poll::Pending if left == 0 => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
+}
+
+async fn a_webhook_dropped_after_any_poll_poisons_nothing_and_sells_when_it_is_sent_again(
+    kind: Kind,
+) {
+    let app = TestApp::start(kind).await;
+    let handlers = handlers!(app);
+    let mut orders = Vec::new();
+
+    for polls in 0.. {
+        assert!(polls < POLLS_MAX, "it never ends");
+        let order = app.buy().await;
+        let webhook = TestRequest::post()
+            .uri("/api/v1/customer-portal/webhook/zenopay")
+            .insert_header(("x-api-key", KEY))
+            .set_payload(body_of(&order.id, "COMPLETED"));
+        let answer = polled(handlers.call(webhook.to_request()), polls).await;
+        orders.push(order);
+        if let Some(answer) = answer {
+            assert_eq!(answer.unwrap().status(), 200);
+            break;
+        }
+    }
+
+    assert!(orders.len() > 2, "it was never dropped under way");
+    for order in &orders {
+        assert_eq!(app.deliver_word(order, "COMPLETED").await.status, 200);
+        assert_eq!(app.sale_of(order).await, SaleCounts::ONE);
+        assert_eq!(app.journal(&order.id, "completed").await, 1);
+    }
+    pool::assert_clean(&app).await;
+}
+
+async fn a_purchase_dropped_after_any_poll_is_one_order_and_one_push_when_it_is_sent_again(
+    kind: Kind,
+) {
+    let app = TestApp::start(kind).await;
+    let handlers = handlers!(app);
+    let mut wishes = Vec::new();
+
+    for polls in 0.. {
+        assert!(polls < POLLS_MAX, "it never ends");
+        let wish = json!({"packageId": "daily", "phoneNumber": fresh_phone()});
+        let key = format!("dropped-after-{polls}");
+        let purchase = TestRequest::post()
+            .uri("/api/v1/customer-portal/payment")
+            .insert_header(("idempotency-key", key.as_str()))
+            .set_json(&wish)
+            .peer_addr("127.0.0.1:9".parse().unwrap());
+        let answer = polled(handlers.call(purchase.to_request()), polls).await;
+        wishes.push((key, wish));
+        if let Some(answer) = answer {
+            assert_eq!(answer.unwrap().status(), 201);
+            break;
+        }
+    }
+
+    assert!(wishes.len() > 2, "it was never dropped under way");
+    for (key, wish) in &wishes {
+        let answer = app.pay_with_key(wish, key).await;
+        assert!(matches!(answer.status, 200 | 201), "{}", answer.text);
+        let count = |table: &str, column: &str, id: &str| {
+            format!("SELECT COUNT(*) FROM {table} WHERE {column} = '{id}'")
+        };
+        let rows = count("payments", "idempotency_key", key);
+        assert_eq!(app.database.count(&rows).await, 1, "{key}");
+        // It may still be on its way: the push goes on without whoever wanted it.
+        let json = answer.json();
+        let pushes = count(
+            "sandbox_payments",
+            "order_id",
+            json["order_id"].as_str().unwrap(),
+        );
+        app.database.wait_for_count(&pushes, 1).await;
+    }
+    pool::assert_clean(&app).await;
+}
+
+async fn a_long_poll_dropped_after_any_poll_leaves_its_seat_and_its_connection(kind: Kind) {
+    let app = TestApp::start(kind).await;
+    let handlers = handlers!(app);
+    let order = app.buy().await;
+    let path = format!("/api/v1/customer-portal/payment/status/{}", order.id);
+    let mut dropped = 0;
+
+    for polls in 0.. {
+        assert!(polls < POLLS_MAX, "it never ends");
+        let poll = TestRequest::get().uri(&format!("{path}?wait=0.2&since=1"));
+        match polled(handlers.call(poll.to_request()), polls).await {
+            None => dropped += 1,
+            Some(answer) => {
+                assert_eq!(answer.unwrap().status(), 200);
+                break;
+            }
+        }
+    }
+
+    assert!(dropped > 2, "it was never dropped under way");
+    app.until_parked(0).await;
+    // The order has a few seats only, and one who waits is told.
+    let told = app.portal(&format!("/payment/status/{}?wait=20&since=1", order.id));
+    let (told, sold) = tokio::join!(app.get(&told), async {
+        app.until_parked(1).await;
+        app.deliver_word(&order, "COMPLETED").await
+    });
+    assert_eq!(sold.verdict(), (200, "completed".to_owned()));
+    assert_eq!(told.json()["payment_status"], "COMPLETED");
+    pool::assert_clean(&app).await;
+}

@@ -1,0 +1,32 @@
+//! Whether the server's connections are as they should be after a bad day.
+
+use futures_util::future::join_all;
+
+use super::{Kind, SaleCounts, TestApp};
+
+/// More than the connections of a pool that writes, so that each of them is used.
+const SALES: usize = 20;
+
+/// Every transaction has come to an end, and every connection of the pool can sell. One that
+/// was left in a transaction would say that it has, and nobody would ever see the rows.
+pub async fn assert_clean(app: &TestApp) {
+    if app.database.kind == Kind::Postgres {
+        let open = "SELECT COUNT(*) FROM pg_stat_activity
+                    WHERE datname = current_database() AND state LIKE 'idle in transaction%'";
+        app.database.wait_for_count(open, 0).await;
+    }
+    let mut orders = Vec::new();
+    for _ in 0..SALES {
+        orders.push(app.buy().await);
+    }
+    let sold = orders
+        .iter()
+        .map(|order| app.deliver_word(order, "COMPLETED"));
+    for answer in join_all(sold).await {
+        assert_eq!(answer.verdict(), (200, "completed".to_owned()));
+    }
+    for order in &orders {
+        // Read by another connection, so only what is committed counts.
+        assert_eq!(app.sale_of(order).await, SaleCounts::ONE);
+    }
+}
