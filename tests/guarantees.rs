@@ -42,12 +42,20 @@ fn patches_in(text: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// Where a module of the tests may stand.
-fn files_of(module: &[&str]) -> [PathBuf; 2] {
-    let stem = module
-        .iter()
-        .fold(root().join("tests/api"), |path, part| path.join(part));
-    [stem.with_extension("rs"), stem.join("mod.rs")]
+/// Where a module of the tests may stand; a binary's own folder comes before its modules, but for
+/// that of most tests.
+fn files_of(module: &[&str]) -> [PathBuf; 3] {
+    let below = |folder: &str| {
+        module
+            .iter()
+            .fold(root().join(folder), |path, part| path.join(part))
+    };
+    let stem = below("tests/api");
+    [
+        stem.with_extension("rs"),
+        stem.join("mod.rs"),
+        below("tests").with_extension("rs"),
+    ]
 }
 
 #[test]

@@ -2,10 +2,12 @@
 //! that looking never disturbs and a busy actor still answers.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::in_play::Mailbox;
+use super::places::Places;
 use crate::domain::outcome::Outcome;
 use crate::domain::payment::Status;
 use crate::domain::secret::Secret;
@@ -16,7 +18,7 @@ const NONE: u8 = u8::MAX;
 pub struct Gauge {
     activated: Instant,
     /// Messages admitted and not yet done: waiting, and the one being handled.
-    pending: AtomicUsize,
+    pending: Places,
     busy: AtomicBool,
     handled: AtomicU64,
     /// Milliseconds after `activated`.
@@ -57,7 +59,7 @@ impl Gauge {
     pub(super) fn new() -> Self {
         Self {
             activated: Instant::now(),
-            pending: AtomicUsize::new(0),
+            pending: Places::new(),
             busy: AtomicBool::new(false),
             handled: AtomicU64::new(0),
             last_used_ms: AtomicU64::new(0),
@@ -67,33 +69,6 @@ impl Gauge {
             queue: Mutex::new(VecDeque::new()),
             webhook_secret: OnceLock::new(),
         }
-    }
-
-    /// Takes one of `places`; `false` if all are taken.
-    pub(super) fn enter(&self, places: usize) -> bool {
-        let taken = self
-            .pending
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |pending| {
-                (pending < places).then_some(pending + 1)
-            });
-        if taken.is_ok() {
-            self.touch();
-            self.queue
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push_back(Instant::now());
-        }
-        taken.is_ok()
-    }
-
-    /// Gives the place back.
-    pub(super) fn leave(&self) {
-        self.queue
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .pop_front();
-        self.touch();
-        self.pending.fetch_sub(1, Ordering::SeqCst);
     }
 
     pub(super) fn begin(&self) {
@@ -127,15 +102,10 @@ impl Gauge {
         self.webhook_secret.get().cloned()
     }
 
-    /// Whether the actor has nothing to do and has had nothing to do for so long.
-    pub(super) fn is_idle_for(&self, idle: Duration) -> bool {
-        self.pending.load(Ordering::SeqCst) == 0 && self.idle() >= idle
-    }
-
     /// A look at the numbers.
     pub fn view(&self) -> ActorView {
         let busy = self.busy.load(Ordering::Relaxed);
-        let pending = self.pending.load(Ordering::Relaxed);
+        let pending = self.pending.taken();
         let oldest = self
             .queue
             .lock()
@@ -167,6 +137,34 @@ impl Gauge {
     fn touch(&self) {
         let now = u64::try_from(self.activated.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.last_used_ms.store(now, Ordering::Relaxed);
+    }
+}
+
+impl Mailbox for Gauge {
+    fn enter(&self, places: usize) -> bool {
+        let entered = self.pending.take(places);
+        if entered {
+            self.touch();
+            self.queue
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push_back(Instant::now());
+        }
+        entered
+    }
+
+    fn leave(&self) {
+        self.queue
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .pop_front();
+        // Before the place is given back: from then on the actor may be idle.
+        self.touch();
+        self.pending.give_back();
+    }
+
+    fn is_idle_for(&self, idle: Duration) -> bool {
+        self.pending.taken() == 0 && self.idle() >= idle
     }
 }
 

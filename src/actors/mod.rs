@@ -24,14 +24,18 @@ mod delivery;
 pub mod facts;
 pub mod gauge;
 mod hints;
+mod in_play;
 mod intake;
 pub mod neighbours;
 mod order;
 mod permit;
+mod places;
 mod registry;
 mod replay;
 pub mod status;
 mod status_actor;
+mod sync;
+mod waiter_table;
 
 use asks::Asks;
 use delivery::Letter;

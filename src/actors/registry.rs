@@ -1,18 +1,16 @@
 //! Who is active: one actor per order in play, started on first need and let go when idle.
 //!
-//! The rule that must not be broken: places are taken and idle actors are removed under the
-//! same lock of the map's shard. So an actor that somebody is about to use is never
-//! removed, and an order never has two actors that work.
+//! What must hold whoever comes at the same moment is in `in_play.rs`, which knows no actors and
+//! is tried in every order of steps by `tests/schedules`.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use actix::{Actor, Addr, Arbiter, ArbiterHandle};
-use dashmap::DashMap;
 use tracing::error;
 
 use super::gauge::{ActorView, Gauge};
+use super::in_play::{InPlay, Room};
 use super::order::{Case, OrderActor, Tools, Weigh, WeighError, Weighed};
 use super::permit::Permit;
 use crate::config::ActorsConfig;
@@ -24,29 +22,25 @@ const INCARNATIONS: u32 = 3;
 
 /// Who is active.
 pub(super) struct Registry {
-    actors: DashMap<OrderId, Active>,
+    in_play: InPlay<OrderId, Addr<OrderActor>, Gauge>,
     arbiters: Vec<ArbiterHandle>,
     tools: Arc<Tools>,
     limits: ActorsConfig,
-    in_flight: Arc<AtomicUsize>,
-    closed: AtomicBool,
-}
-
-struct Active {
-    address: Addr<OrderActor>,
-    gauge: Arc<Gauge>,
 }
 
 impl Registry {
     /// Starts with nobody active; actors will live on `arbiters`, which the caller keeps.
     pub fn new(tools: Arc<Tools>, limits: ActorsConfig, arbiters: &[Arbiter]) -> Self {
+        let room = Room {
+            // One is being handled, the others wait.
+            mailbox: limits.mailbox_capacity.saturating_add(1),
+            process: limits.in_flight_max,
+        };
         Self {
-            actors: DashMap::new(),
+            in_play: InPlay::new(room),
             arbiters: arbiters.iter().map(Arbiter::handle).collect(),
             tools,
             limits,
-            in_flight: Arc::new(AtomicUsize::new(0)),
-            closed: AtomicBool::new(false),
         }
     }
 
@@ -74,39 +68,25 @@ impl Registry {
 
     /// Takes a place and finds or starts the actor.
     fn admit(&self, order_id: OrderId) -> Result<(Addr<OrderActor>, Permit), WeighError> {
-        let in_flight = self.in_flight.fetch_add(1, Ordering::SeqCst);
-        if in_flight >= self.limits.in_flight_max || self.closed.load(Ordering::SeqCst) {
-            self.in_flight.fetch_sub(1, Ordering::SeqCst);
-            return Err(WeighError::Busy);
-        }
-        let active = self
-            .actors
-            .entry(order_id)
-            .or_insert_with(|| self.activate(order_id));
-        // One is being handled, the others wait.
-        if !active.gauge.enter(self.limits.mailbox_capacity + 1) {
-            self.in_flight.fetch_sub(1, Ordering::SeqCst);
-            return Err(WeighError::Busy);
-        }
-        let permit = Permit::new(&active.gauge, &self.in_flight, &self.tools.metrics);
-        Ok((active.address.clone(), permit))
+        let (address, passage) = self
+            .in_play
+            .admit(order_id, || self.activate(order_id))
+            .ok_or(WeighError::Busy)?;
+        Ok((address, Permit::new(passage, &self.tools.metrics)))
     }
 
-    fn activate(&self, order_id: OrderId) -> Active {
+    fn activate(&self, order_id: OrderId) -> (Addr<OrderActor>, Arc<Gauge>) {
         let gauge = Arc::new(Gauge::new());
         let actor = OrderActor::new(order_id, self.tools.clone(), gauge.clone());
         let home = order_id.0.as_u128() as usize % self.arbiters.len();
         let address = OrderActor::start_in_arbiter(&self.arbiters[home], move |_| actor);
         self.tools.metrics.activations.inc();
         self.tools.metrics.order_actors.inc();
-        Active { address, gauge }
+        (address, gauge)
     }
 
     fn replace(&self, order_id: OrderId, dead: &Addr<OrderActor>) {
-        let removed = self
-            .actors
-            .remove_if(&order_id, |_, active| active.address == *dead);
-        if removed.is_some() {
+        if self.in_play.bury(order_id, |address| address == dead) {
             error!(%order_id, "the order's actor died and is replaced");
             self.tools.metrics.restarts.inc();
             self.tools.metrics.order_actors.dec();
@@ -117,39 +97,25 @@ impl Registry {
     /// when its last address is dropped, after what is queued.
     pub fn passivate_idle(&self) {
         let idle = Duration::from_secs(u64::from(self.limits.idle_secs));
-        let candidates: Vec<OrderId> = self
-            .actors
-            .iter()
-            .filter(|entry| entry.gauge.is_idle_for(idle))
-            .map(|entry| *entry.key())
-            .collect();
-        for order_id in candidates {
-            let removed = self
-                .actors
-                .remove_if(&order_id, |_, active| active.gauge.is_idle_for(idle));
-            if removed.is_some() {
-                self.tools.metrics.passivations.inc();
-                self.tools.metrics.order_actors.dec();
-            }
+        for _ in 0..self.in_play.passivate_idle(idle) {
+            self.tools.metrics.passivations.inc();
+            self.tools.metrics.order_actors.dec();
         }
     }
 
     /// The order's webhook secret, if its actor is active and has read it.
     pub fn webhook_secret(&self, order_id: OrderId) -> Option<Secret> {
-        self.actors.get(&order_id)?.gauge.webhook_secret()
+        self.in_play.look(order_id, Gauge::webhook_secret)?
     }
 
     /// A look at one actor; `None` if the order is not in play.
     pub fn view(&self, order_id: OrderId) -> Option<ActorView> {
-        self.actors.get(&order_id).map(|active| active.gauge.view())
+        self.in_play.look(order_id, Gauge::view)
     }
 
     /// A look at all of them.
     pub fn views(&self) -> Vec<(OrderId, ActorView)> {
-        self.actors
-            .iter()
-            .map(|entry| (*entry.key(), entry.gauge.view()))
-            .collect()
+        self.in_play.look_at_all(Gauge::view)
     }
 
     /// How many wait per order, beside the one being handled.
@@ -159,11 +125,11 @@ impl Registry {
 
     /// Messages that are not done.
     pub fn in_flight(&self) -> usize {
-        self.in_flight.load(Ordering::SeqCst)
+        self.in_play.in_flight()
     }
 
     /// Admits nobody any more.
     pub fn close(&self) {
-        self.closed.store(true, Ordering::SeqCst);
+        self.in_play.close();
     }
 }

@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
+use super::places::{Place, Places};
 use super::status_actor::{News, Publish, StatusActor, Watch, WhatIsWatched};
 use crate::domain::ids::OrderId;
 use crate::domain::payment::Payment;
@@ -28,7 +29,7 @@ pub use super::status_actor::Notice;
 #[derive(Clone)]
 pub struct StatusBoard {
     address: Addr<StatusActor>,
-    waiters: Arc<AtomicUsize>,
+    waiters: Arc<Places>,
     watched_count: Arc<AtomicUsize>,
     waiters_max: usize,
     draining: CancellationToken,
@@ -39,13 +40,12 @@ pub struct StatusBoard {
 
 /// A place among the waiters, given back on drop.
 struct Seat {
-    waiters: Arc<AtomicUsize>,
+    _place: Place,
     metrics: Arc<Metrics>,
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        self.waiters.fetch_sub(1, Ordering::SeqCst);
         self.metrics.waiters.dec();
     }
 }
@@ -78,7 +78,7 @@ impl StatusBoard {
         let watched_count = Arc::new(AtomicUsize::new(0));
         let actor = StatusActor::new(watched_count.clone());
         let address = StatusActor::start_in_arbiter(&arbiter.handle(), move |_| actor);
-        let waiters = Arc::new(AtomicUsize::new(0));
+        let waiters = Arc::new(Places::new());
         Self {
             address,
             waiters,
@@ -128,13 +128,12 @@ impl StatusBoard {
     }
 
     fn seat(&self) -> Option<Seat> {
-        let taken = self.waiters.fetch_add(1, Ordering::SeqCst);
+        let place = self.waiters.hold(self.waiters_max)?;
         self.metrics.waiters.inc();
-        let seat = Seat {
-            waiters: self.waiters.clone(),
+        Some(Seat {
+            _place: place,
             metrics: self.metrics.clone(),
-        };
-        (taken < self.waiters_max).then_some(seat)
+        })
     }
 
     /// Waits until the order's version differs from `since`, at most for `wait`, and answers
@@ -196,7 +195,7 @@ impl StatusBoard {
 
     /// Parked polls.
     pub fn waiters(&self) -> usize {
-        self.waiters.load(Ordering::Relaxed)
+        self.waiters.taken()
     }
 
     /// Orders that somebody waits for.

@@ -9,11 +9,10 @@ use std::time::{Duration, Instant};
 use actix::{Actor, AsyncContext, Context, Handler, Message, MessageResult};
 use tokio::sync::watch;
 
+use super::waiter_table::WaiterTable;
 use crate::domain::ids::OrderId;
 use crate::domain::payment::Payment;
 
-/// Waiters of one order at most; a family looks at one phone, not at nine.
-const WAITERS_PER_ORDER: usize = 8;
 /// How often orders that nobody watches any more are forgotten.
 const SWEEP: Duration = Duration::from_secs(1);
 
@@ -28,17 +27,9 @@ pub struct Notice {
 
 pub(super) type News = Option<Notice>;
 
-/// One order that somebody waits for.
-struct Watched {
-    news: watch::Sender<News>,
-    /// The newest version that was published here; 0 is none. What one waiter has read does
-    /// not count: another one may have read before it.
-    published: i32,
-}
-
 /// The actor: who watches what.
 pub(super) struct StatusActor {
-    watched: HashMap<OrderId, Watched>,
+    table: WaiterTable<OrderId, Notice>,
     watched_count: Arc<AtomicUsize>,
 }
 
@@ -47,9 +38,7 @@ impl Actor for StatusActor {
 
     fn started(&mut self, context: &mut Context<Self>) {
         context.run_interval(SWEEP, |actor, _| {
-            actor
-                .watched
-                .retain(|_, watched| watched.news.receiver_count() > 0);
+            actor.table.sweep();
             actor.count();
         });
     }
@@ -58,14 +47,14 @@ impl Actor for StatusActor {
 impl StatusActor {
     pub fn new(watched_count: Arc<AtomicUsize>) -> Self {
         Self {
-            watched: HashMap::new(),
+            table: WaiterTable::new(),
             watched_count,
         }
     }
 
     fn count(&self) {
         self.watched_count
-            .store(self.watched.len(), Ordering::Relaxed);
+            .store(self.table.len(), Ordering::Relaxed);
     }
 }
 
@@ -79,12 +68,7 @@ impl Handler<Watch> for StatusActor {
     type Result = Option<watch::Receiver<News>>;
 
     fn handle(&mut self, Watch(order_id): Watch, _: &mut Context<Self>) -> Self::Result {
-        let watched = self.watched.entry(order_id).or_insert_with(|| Watched {
-            news: watch::Sender::new(None),
-            published: 0,
-        });
-        let free = watched.news.receiver_count() < WAITERS_PER_ORDER;
-        let subscribed = free.then(|| watched.news.subscribe());
+        let subscribed = self.table.watch(order_id);
         self.count();
         subscribed
     }
@@ -100,12 +84,7 @@ impl Handler<WhatIsWatched> for StatusActor {
     type Result = MessageResult<WhatIsWatched>;
 
     fn handle(&mut self, _: WhatIsWatched, _: &mut Context<Self>) -> Self::Result {
-        let watched = self
-            .watched
-            .iter()
-            .filter(|(_, watched)| watched.news.receiver_count() > 0)
-            .map(|(order_id, watched)| (*order_id, watched.published));
-        MessageResult(watched.collect())
+        MessageResult(self.table.watched())
     }
 }
 
@@ -119,13 +98,7 @@ impl Handler<Publish> for StatusActor {
     type Result = ();
 
     fn handle(&mut self, Publish(notice): Publish, _: &mut Context<Self>) {
-        // Read by the neighbours' loop, it may be older than what an actor here published.
-        if let Some(watched) = self.watched.get_mut(&notice.payment.order_id)
-            && notice.payment.version > watched.published
-        {
-            watched.published = notice.payment.version;
-            // Fails only when nobody listens any more.
-            let _ = watched.news.send(Some(notice));
-        }
+        let (order_id, version) = (notice.payment.order_id, notice.payment.version);
+        self.table.publish(order_id, version, notice);
     }
 }

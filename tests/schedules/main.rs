@@ -1,0 +1,58 @@
+//! The concurrent cores, in every order of steps that matters.
+//!
+//! The cores' own source is compiled here a second time, against locks and counters of `shuttle`
+//! (`sync.rs`), which hands each next step to a thread of its choice. So what no load test meets
+//! in a year is met in a second, and what fails prints a schedule that fails again.
+//!
+//! Each property stands beside a test in which its protection is missing, and which insists that
+//! the fault is found: a checker that finds nothing proves nothing.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that unwraps has found what it looks for"
+)]
+
+#[path = "../../src/actors/in_play.rs"]
+mod in_play;
+#[path = "../../src/actors/places.rs"]
+mod places;
+mod sync;
+#[path = "../../src/actors/waiter_table.rs"]
+mod waiter_table;
+
+mod admission;
+mod registry;
+mod waiting;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use shuttle::scheduler::{PctScheduler, RandomScheduler};
+use shuttle::{Config, Runner};
+
+/// How many schedules of each kind, unless `MALIPO_TEST_SCHEDULES` says otherwise.
+const SCHEDULES: usize = 3_000;
+/// Changes of the running thread that a fault may need: few do (Burckhardt et al., 2010).
+const DEPTH: usize = 3;
+
+/// Runs `story` in many schedules: at random, and with few changes at the worst moments.
+fn in_every_schedule(story: impl Fn() + Clone + Send + Sync + 'static) {
+    let asked = std::env::var("MALIPO_TEST_SCHEDULES").ok();
+    let schedules = asked.map_or(SCHEDULES, |asked| asked.parse().unwrap());
+    let random = RandomScheduler::new(schedules);
+    Runner::new(random, Config::new()).run(story.clone());
+    let few_changes = PctScheduler::new(DEPTH, schedules);
+    Runner::new(few_changes, Config::new()).run(story);
+}
+
+/// Insists that some schedule of `story` fails, and as `how` says.
+#[track_caller]
+fn is_found_out(story: impl Fn() + Clone + Send + Sync + 'static, how: &str) {
+    let found = catch_unwind(AssertUnwindSafe(|| in_every_schedule(story)));
+    let fault = found.expect_err("nobody noticed that the protection is missing");
+    let told = fault
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| fault.downcast_ref::<&str>().copied())
+        .unwrap_or_default();
+    assert!(told.contains(how), "it failed otherwise: {told}");
+}

@@ -1,0 +1,230 @@
+//! Orders enter and leave memory while messages come: an order never has two actors that work.
+
+use std::time::Duration;
+
+use shuttle::sync::Mutex;
+use shuttle::thread;
+
+use super::in_play::{InPlay, Mailbox, Room};
+use super::places::Places;
+use super::sync::{Arc, AtomicBool, AtomicUsize, Ordering};
+use super::{in_every_schedule, is_found_out};
+
+const ORDER: u8 = 1;
+const TWO_WORK: &str = "two actors of one order work";
+
+/// A mailbox that is idle as soon as it is empty.
+pub struct Letters(Places);
+
+impl Letters {
+    pub fn none() -> Arc<Self> {
+        Arc::new(Self(Places::new()))
+    }
+
+    pub fn count(&self) -> usize {
+        self.0.taken()
+    }
+}
+
+impl Mailbox for Letters {
+    fn enter(&self, places: usize) -> bool {
+        self.0.take(places)
+    }
+
+    fn leave(&self) {
+        self.0.give_back();
+    }
+
+    fn is_idle_for(&self, _: Duration) -> bool {
+        self.0.taken() == 0
+    }
+}
+
+/// An actor: it handles one message at a time, and after a panic none any more.
+struct Actor {
+    turn: Mutex<()>,
+    is_dead: AtomicBool,
+}
+
+/// The books and the actors of one order.
+struct Scene {
+    in_play: InPlay<u8, Arc<Actor>, Letters>,
+    at_work: AtomicUsize,
+    handled: AtomicUsize,
+    activated: AtomicUsize,
+}
+
+impl Scene {
+    fn new() -> Arc<Self> {
+        let room = Room {
+            mailbox: 8,
+            process: 8,
+        };
+        Arc::new(Self {
+            in_play: InPlay::new(room),
+            at_work: AtomicUsize::new(0),
+            handled: AtomicUsize::new(0),
+            activated: AtomicUsize::new(0),
+        })
+    }
+
+    fn activate(&self) -> (Arc<Actor>, Arc<Letters>) {
+        self.activated.fetch_add(1, Ordering::SeqCst);
+        let actor = Actor {
+            turn: Mutex::new(()),
+            is_dead: AtomicBool::new(false),
+        };
+        (Arc::new(actor), Letters::none())
+    }
+
+    /// One message, from its place to its end; a message that finds its actor dead is sent
+    /// again to another, as the registry does.
+    fn send(&self, kills: bool) {
+        for _ in 0..3 {
+            let (actor, passage) = self.in_play.admit(ORDER, || self.activate()).unwrap();
+            if self.handle(&actor, kills) {
+                drop(passage);
+                return;
+            }
+            drop(passage);
+            self.in_play
+                .bury(ORDER, |address| Arc::ptr_eq(address, &actor));
+        }
+        // As a message that kills every actor is: given up.
+        assert!(kills, "a message was lost");
+    }
+
+    fn handle(&self, actor: &Actor, kills: bool) -> bool {
+        let turn = actor.turn.lock().unwrap();
+        if actor.is_dead.load(Ordering::SeqCst) {
+            return false;
+        }
+        assert_eq!(self.at_work.fetch_add(1, Ordering::SeqCst), 0, "{TWO_WORK}");
+        thread::yield_now();
+        self.at_work.fetch_sub(1, Ordering::SeqCst);
+        actor.is_dead.store(kills, Ordering::SeqCst);
+        self.handled
+            .fetch_add(usize::from(!kills), Ordering::SeqCst);
+        drop(turn);
+        !kills
+    }
+}
+
+fn beside(scene: &Arc<Scene>, act: impl Fn(&Scene) + Send + 'static) -> thread::JoinHandle<()> {
+    let scene = scene.clone();
+    thread::spawn(move || act(&scene))
+}
+
+fn join(threads: impl IntoIterator<Item = thread::JoinHandle<()>>) {
+    for thread in threads {
+        thread.join().unwrap();
+    }
+}
+
+#[test]
+fn an_order_that_comes_and_goes_never_has_two_actors_that_work() {
+    in_every_schedule(|| {
+        let scene = Scene::new();
+        scene.send(false);
+
+        join([
+            beside(&scene, |scene| scene.send(false)),
+            beside(&scene, |scene| scene.send(false)),
+            beside(&scene, |scene| {
+                scene.in_play.passivate_idle(Duration::ZERO);
+                scene.in_play.passivate_idle(Duration::ZERO);
+            }),
+        ]);
+
+        assert_eq!(scene.handled.load(Ordering::SeqCst), 3);
+        assert_eq!(scene.in_play.in_flight(), 0);
+        // Whoever is left is idle.
+        let waiting = scene.in_play.look_at_all(Letters::count);
+        assert!(waiting.is_empty() || waiting == [(ORDER, 0)]);
+    });
+}
+
+#[test]
+fn an_idle_order_that_was_removed_after_a_look_would_be_found_out() {
+    let story = || {
+        let scene = Scene::new();
+        scene.send(false);
+
+        join([
+            beside(&scene, |scene| scene.send(false)),
+            beside(&scene, |scene| scene.send(false)),
+            // Idle when it was looked at, and removed whatever it is by then.
+            beside(&scene, |scene| {
+                let is_idle = |mailbox: &Letters| mailbox.is_idle_for(Duration::ZERO);
+                if scene.in_play.look(ORDER, is_idle) == Some(true) {
+                    scene.in_play.bury(ORDER, |_| true);
+                }
+            }),
+        ]);
+    };
+
+    is_found_out(story, TWO_WORK);
+}
+
+#[test]
+fn an_actor_that_died_is_replaced_once_and_its_successor_stays() {
+    in_every_schedule(|| {
+        let scene = Scene::new();
+
+        join([
+            beside(&scene, |scene| {
+                let (actor, passage) = scene.in_play.admit(ORDER, || scene.activate()).unwrap();
+                scene.handle(&actor, true);
+                drop(passage);
+            }),
+            beside(&scene, |scene| scene.send(false)),
+            beside(&scene, |scene| scene.send(false)),
+        ]);
+
+        assert_eq!(scene.handled.load(Ordering::SeqCst), 2);
+        assert!(scene.activated.load(Ordering::SeqCst) <= 2);
+    });
+}
+
+#[test]
+fn whoever_buried_the_successor_of_a_dead_actor_would_be_found_out() {
+    let story = || {
+        let scene = Scene::new();
+        let (dead, passage) = scene.in_play.admit(ORDER, || scene.activate()).unwrap();
+        scene.handle(&dead, true);
+        drop(passage);
+        // Both have found it dead; whoever comes second must leave the new one alone.
+        let find_dead = |scene: &Scene| {
+            scene.in_play.bury(ORDER, |_| true);
+            scene.send(false);
+        };
+
+        join([beside(&scene, find_dead), beside(&scene, find_dead)]);
+    };
+
+    is_found_out(story, TWO_WORK);
+}
+
+#[test]
+fn who_closes_and_finds_nothing_in_flight_knows_that_nobody_comes() {
+    in_every_schedule(|| {
+        let scene = Scene::new();
+        let is_over = Arc::new(AtomicBool::new(false));
+
+        let over = is_over.clone();
+        let late = beside(&scene, move |scene| {
+            if let Some((actor, passage)) = scene.in_play.admit(ORDER, || scene.activate()) {
+                scene.handle(&actor, false);
+                assert!(!over.load(Ordering::SeqCst), "handled after the end");
+                drop(passage);
+            }
+        });
+        scene.in_play.close();
+        if scene.in_play.in_flight() == 0 {
+            is_over.store(true, Ordering::SeqCst);
+        }
+
+        join([late]);
+        assert!(scene.in_play.admit(ORDER, || scene.activate()).is_none());
+    });
+}

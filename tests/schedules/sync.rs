@@ -1,0 +1,76 @@
+//! What `src/actors/sync.rs` names, by `shuttle`.
+
+pub use shuttle::sync::Arc;
+pub use shuttle::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+pub use shuttle_dashmap::DashMap;
+
+/// As much of tokio's `watch` as a waiter table needs; tokio's own is tried in every schedule by
+/// tokio's own tests.
+pub mod watch {
+    use shuttle::sync::atomic::{AtomicUsize, Ordering};
+    use shuttle::sync::{Arc, Condvar, Mutex};
+
+    struct Shared<T> {
+        /// The value, and how often it was sent.
+        state: Mutex<(T, usize)>,
+        changed: Condvar,
+        receivers: AtomicUsize,
+    }
+
+    pub struct Sender<T>(Arc<Shared<T>>);
+
+    pub struct Receiver<T> {
+        shared: Arc<Shared<T>>,
+        seen: usize,
+    }
+
+    impl<T> Sender<T> {
+        pub fn new(value: T) -> Self {
+            Self(Arc::new(Shared {
+                state: Mutex::new((value, 0)),
+                changed: Condvar::new(),
+                receivers: AtomicUsize::new(0),
+            }))
+        }
+
+        pub fn subscribe(&self) -> Receiver<T> {
+            self.0.receivers.fetch_add(1, Ordering::SeqCst);
+            Receiver {
+                shared: self.0.clone(),
+                seen: self.0.state.lock().unwrap().1,
+            }
+        }
+
+        pub fn receiver_count(&self) -> usize {
+            self.0.receivers.load(Ordering::SeqCst)
+        }
+
+        pub fn send(&self, value: T) -> Result<(), T> {
+            if self.receiver_count() == 0 {
+                return Err(value);
+            }
+            let mut state = self.0.state.lock().unwrap();
+            *state = (value, state.1 + 1);
+            self.0.changed.notify_all();
+            Ok(())
+        }
+    }
+
+    impl<T: Clone> Receiver<T> {
+        /// Waits for a value that was sent after the last one seen.
+        pub fn next(&mut self) -> T {
+            let mut state = self.shared.state.lock().unwrap();
+            while state.1 == self.seen {
+                state = self.shared.changed.wait(state).unwrap();
+            }
+            self.seen = state.1;
+            state.0.clone()
+        }
+    }
+
+    impl<T> Drop for Receiver<T> {
+        fn drop(&mut self) {
+            self.shared.receivers.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+}

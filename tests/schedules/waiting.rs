@@ -1,0 +1,189 @@
+//! A poll never misses: it registers, looks, and only then waits, while others commit, publish,
+//! leave and sweep. A missed notice is a thread that waits for ever, which `shuttle` reports.
+
+use shuttle::sync::Mutex;
+use shuttle::thread;
+
+use super::sync::Arc;
+use super::sync::watch::Receiver;
+use super::waiter_table::WaiterTable;
+use super::{in_every_schedule, is_found_out};
+
+const ORDER: u8 = 1;
+const WAITS_FOR_EVER: &str = "deadlock";
+
+/// One order: what is committed, and who waits. The lock of the table stands for the status
+/// actor, which handles one message at a time.
+struct Scene {
+    committed: Mutex<i32>,
+    table: Mutex<WaiterTable<u8, i32>>,
+}
+
+impl Scene {
+    fn new() -> Arc<Self> {
+        Arc::new(Self {
+            committed: Mutex::new(1),
+            table: Mutex::new(WaiterTable::new()),
+        })
+    }
+
+    fn commit(&self, version: i32) {
+        *self.committed.lock().unwrap() = version;
+        self.publish(version);
+    }
+
+    fn publish(&self, version: i32) {
+        self.table.lock().unwrap().publish(ORDER, version, version);
+    }
+
+    fn register(&self) -> Receiver<Option<i32>> {
+        self.table.lock().unwrap().watch(ORDER).unwrap()
+    }
+
+    fn look(&self) -> i32 {
+        *self.committed.lock().unwrap()
+    }
+
+    fn sweep(&self) {
+        self.table.lock().unwrap().sweep();
+    }
+}
+
+/// Waits for a version from `wanted` on, as `StatusBoard::wait` does for one that differs.
+fn wait(news: &mut Receiver<Option<i32>>, mut version: i32, wanted: i32) -> i32 {
+    while version < wanted {
+        // Older news: the look was newer than the notice.
+        version = version.max(news.next().unwrap_or_default());
+    }
+    version
+}
+
+fn beside<T: Send + 'static>(
+    scene: &Arc<Scene>,
+    act: impl FnOnce(&Scene) -> T + Send + 'static,
+) -> thread::JoinHandle<T> {
+    let scene = scene.clone();
+    thread::spawn(move || act(&scene))
+}
+
+#[test]
+fn who_registers_before_looking_is_told_of_every_commit() {
+    in_every_schedule(|| {
+        let scene = Scene::new();
+
+        let waiter = beside(&scene, |scene| {
+            let mut news = scene.register();
+            let version = scene.look();
+            wait(&mut news, version, 2)
+        });
+        let sweeper = beside(&scene, Scene::sweep);
+        let other = beside(&scene, |scene| drop(scene.register()));
+        scene.commit(2);
+
+        assert_eq!(waiter.join().unwrap(), 2);
+        sweeper.join().unwrap();
+        other.join().unwrap();
+    });
+}
+
+#[test]
+fn who_looked_before_registering_would_be_found_out() {
+    let story = || {
+        let scene = Scene::new();
+
+        let waiter = beside(&scene, |scene| {
+            let version = scene.look();
+            let mut news = scene.register();
+            wait(&mut news, version, 2)
+        });
+        scene.commit(2);
+
+        assert_eq!(waiter.join().unwrap(), 2);
+    };
+
+    is_found_out(story, WAITS_FOR_EVER);
+}
+
+#[test]
+fn a_notice_before_the_commit_would_be_found_out() {
+    let story = || {
+        let scene = Scene::new();
+
+        let waiter = beside(&scene, |scene| {
+            let mut news = scene.register();
+            let version = scene.look();
+            // A waiter who is woken and reads, as the events do, must find what it was told.
+            if wait(&mut news, version, 2) == 2 {
+                assert_eq!(scene.look(), 2, "told of what is not there");
+            }
+        });
+        scene.publish(2);
+        *scene.committed.lock().unwrap() = 2;
+        // One who registered too late for the notice is not what this is about.
+        scene.table.lock().unwrap().publish(ORDER, 3, 2);
+
+        waiter.join().unwrap();
+    };
+
+    is_found_out(story, "told of what is not there");
+}
+
+#[test]
+fn old_news_that_comes_late_takes_the_place_of_none() {
+    in_every_schedule(|| {
+        let scene = Scene::new();
+        let mut news = scene.register();
+
+        // The actor here commits twice; the neighbours' loop has read in between.
+        let actor = beside(&scene, |scene| {
+            scene.commit(2);
+            scene.commit(3);
+        });
+        let neighbour = beside(&scene, |scene| {
+            let read = scene.look();
+            scene.publish(read);
+        });
+        actor.join().unwrap();
+        neighbour.join().unwrap();
+
+        // One look at what is there now, as a waiter has that was busy until now.
+        assert_eq!(news.next(), Some(3));
+        assert_eq!(scene.table.lock().unwrap().watched()[&ORDER], 3);
+    });
+}
+
+#[test]
+fn what_nobody_waits_for_any_more_is_forgotten_and_nothing_else() {
+    in_every_schedule(|| {
+        let scene = Scene::new();
+
+        let leaver = beside(&scene, |scene| drop(scene.register()));
+        let sweeper = beside(&scene, Scene::sweep);
+        let stayer = beside(&scene, Scene::register);
+        let mut news = stayer.join().unwrap();
+        leaver.join().unwrap();
+        sweeper.join().unwrap();
+
+        scene.sweep();
+        assert_eq!(scene.table.lock().unwrap().len(), 1);
+        scene.commit(2);
+        assert_eq!(news.next(), Some(2));
+        drop(news);
+        scene.sweep();
+        assert_eq!(scene.table.lock().unwrap().len(), 0);
+    });
+}
+
+#[test]
+fn an_order_has_eight_waiters_at_most() {
+    in_every_schedule(|| {
+        let scene = Scene::new();
+        let _six = [(); 6].map(|()| scene.register());
+
+        let try_to_wait = |scene: &Scene| scene.table.lock().unwrap().watch(ORDER);
+        let three = [(); 3].map(|()| beside(&scene, try_to_wait));
+        let seated = three.map(|thread| thread.join().unwrap());
+
+        assert_eq!(seated.iter().flatten().count(), 2);
+    });
+}
