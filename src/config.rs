@@ -14,11 +14,14 @@ use url::Url;
 use crate::domain::secret::Secret;
 
 mod check;
-mod check_sms;
 mod defaults;
 mod load;
+mod sms;
+mod telemetry;
 
 pub use load::load;
+pub use sms::{SmsConfig, SmsProvider};
+pub use telemetry::{LogConfig, LogFormat};
 
 /// What is wrong with the configuration, in one sentence that names the key.
 #[derive(Debug, thiserror::Error)]
@@ -228,49 +231,6 @@ pub struct OperatorConfig {
     pub token: Option<Secret>,
 }
 
-/// Who carries the SMS.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "lowercase")]
-pub enum SmsProvider {
-    /// Written to the log; for the sandbox.
-    Log,
-    /// NextSMS.
-    Nextsms,
-    /// Beem.
-    Beem,
-    /// Africa's Talking.
-    Africastalking,
-    /// ZenoPay's own SMS.
-    Zenopay,
-}
-
-/// `[sms]`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct SmsConfig {
-    /// Who carries the SMS.
-    pub provider: SmsProvider,
-    /// The name that the handset shows, at most 11 characters.
-    pub sender_id: Option<String>,
-    /// NextSMS and Africa's Talking: the account.
-    pub username: Option<String>,
-    /// NextSMS.
-    #[serde(deserialize_with = "load::optional_secret")]
-    pub password: Option<Secret>,
-    /// Beem, Africa's Talking and ZenoPay SMS.
-    #[serde(deserialize_with = "load::optional_secret")]
-    pub api_key: Option<Secret>,
-    /// Beem.
-    #[serde(deserialize_with = "load::optional_secret")]
-    pub secret_key: Option<Secret>,
-    /// Where the provider is; unset is where it says itself.
-    pub base_url: Option<Url>,
-    /// How long the provider may take, in milliseconds.
-    pub timeout_ms: u64,
-    /// After so many failed attempts a message is given up.
-    pub attempts_max: u32,
-}
-
 /// `[radius]`
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -287,26 +247,6 @@ pub struct RadiusConfig {
     pub proofs_per_min: u32,
 }
 
-/// How log lines look.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "lowercase")]
-pub enum LogFormat {
-    /// For people.
-    Pretty,
-    /// For machines, a line each.
-    Json,
-}
-
-/// `[log]`
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct LogConfig {
-    /// For people or for machines.
-    pub format: LogFormat,
-    /// A `tracing` filter, as in `info` or `malipo=debug`.
-    pub filter: String,
-}
-
 impl ZenopayConfig {
     /// The key: in the sandbox there is one from the start; live mode is refused without.
     pub fn key(&self) -> Secret {
@@ -318,13 +258,6 @@ impl ZenopayConfig {
     /// How long a push may take.
     pub fn create_timeout(&self) -> Duration {
         Duration::from_millis(self.create_timeout_ms)
-    }
-}
-
-impl SmsConfig {
-    /// How long the provider may take.
-    pub fn timeout(&self) -> Duration {
-        Duration::from_millis(self.timeout_ms)
     }
 }
 

@@ -3,7 +3,7 @@
 
 use url::Url;
 
-use super::{Config, ConfigError, Mode, check_sms};
+use super::{Config, ConfigError, Mode, sms};
 use crate::domain::secret::Secret;
 
 impl Config {
@@ -209,7 +209,7 @@ fn texts(config: &Config) -> Result<(), ConfigError> {
     {
         return complain("server.public_url", "must begin with http:// or https://");
     }
-    check_sms::sms(config)
+    sms::check(config)
 }
 
 /// A host, perhaps with a port, and nothing around it.

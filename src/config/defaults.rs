@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use url::Url;
 
 use super::{
-    ActorsConfig, Confirm, DatabaseConfig, LimitsConfig, LogConfig, LogFormat, Mode, OrdersConfig,
-    PortalConfig, RadiusConfig, SandboxConfig, ServerConfig, SmsConfig, SmsProvider, ZenopayConfig,
+    ActorsConfig, Confirm, DatabaseConfig, LimitsConfig, Mode, OrdersConfig, PortalConfig,
+    RadiusConfig, SandboxConfig, ServerConfig, ZenopayConfig,
 };
 use crate::domain::secret::Secret;
 
@@ -99,22 +99,6 @@ impl Default for LimitsConfig {
     }
 }
 
-impl Default for SmsConfig {
-    fn default() -> Self {
-        Self {
-            provider: SmsProvider::Log,
-            sender_id: None,
-            username: None,
-            password: None,
-            api_key: None,
-            secret_key: None,
-            base_url: None,
-            timeout_ms: 10_000,
-            attempts_max: 10,
-        }
-    }
-}
-
 impl Default for RadiusConfig {
     fn default() -> Self {
         Self {
@@ -122,15 +106,6 @@ impl Default for RadiusConfig {
             secret: None,
             coa_secret: None,
             proofs_per_min: 6,
-        }
-    }
-}
-
-impl Default for LogConfig {
-    fn default() -> Self {
-        Self {
-            format: LogFormat::Pretty,
-            filter: "info,actix_server=warn,actix_http=off,sea_orm_migration=warn".into(),
         }
     }
 }

@@ -1,14 +1,86 @@
-//! What a provider of SMS needs from the configuration.
+//! `[sms]`: who carries the SMS, and what each carrier needs.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use url::Url;
 
 use super::check::complain;
-use super::{Config, ConfigError, SmsConfig, SmsProvider};
+use super::{Config, ConfigError};
+use crate::domain::secret::Secret;
 
 /// GSM 03.38 gives an alphanumeric sender seven bits in ten octets.
 const SENDER_ID_MAX: usize = 11;
 /// An SMS is leased for two minutes while it is sent.
 const TIMEOUT_MAX_MS: u64 = 60_000;
 
-pub(super) fn sms(config: &Config) -> Result<(), ConfigError> {
+/// Who carries the SMS.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum SmsProvider {
+    /// Written to the log; for the sandbox.
+    Log,
+    /// NextSMS.
+    Nextsms,
+    /// Beem.
+    Beem,
+    /// Africa's Talking.
+    Africastalking,
+    /// ZenoPay's own SMS.
+    Zenopay,
+}
+
+/// `[sms]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SmsConfig {
+    /// Who carries the SMS.
+    pub provider: SmsProvider,
+    /// The name that the handset shows, at most 11 characters.
+    pub sender_id: Option<String>,
+    /// NextSMS and Africa's Talking: the account.
+    pub username: Option<String>,
+    /// NextSMS.
+    #[serde(deserialize_with = "super::load::optional_secret")]
+    pub password: Option<Secret>,
+    /// Beem, Africa's Talking and ZenoPay SMS.
+    #[serde(deserialize_with = "super::load::optional_secret")]
+    pub api_key: Option<Secret>,
+    /// Beem.
+    #[serde(deserialize_with = "super::load::optional_secret")]
+    pub secret_key: Option<Secret>,
+    /// Where the provider is; unset is where it says itself.
+    pub base_url: Option<Url>,
+    /// How long the provider may take, in milliseconds.
+    pub timeout_ms: u64,
+    /// After so many failed attempts a message is given up.
+    pub attempts_max: u32,
+}
+
+impl Default for SmsConfig {
+    fn default() -> Self {
+        Self {
+            provider: SmsProvider::Log,
+            sender_id: None,
+            username: None,
+            password: None,
+            api_key: None,
+            secret_key: None,
+            base_url: None,
+            timeout_ms: 10_000,
+            attempts_max: 10,
+        }
+    }
+}
+
+impl SmsConfig {
+    /// How long the provider may take.
+    pub fn timeout(&self) -> Duration {
+        Duration::from_millis(self.timeout_ms)
+    }
+}
+
+pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
     let sms = &config.sms;
     if sms.sender_id.as_ref().is_some_and(|id| !is_sender_id(id)) {
         return complain(
