@@ -11,7 +11,7 @@ use sea_orm::{
     QueryOrder, QuerySelect,
 };
 
-use super::{AuditEntry, Store, StoreError, audit_log, roll_back, sale};
+use super::{AuditEntry, Store, StoreError, audit_log, radius_users, roll_back};
 use crate::domain::money::Tzs;
 use crate::domain::package::Terms;
 use crate::domain::radius_user::RadiusUser;
@@ -193,7 +193,7 @@ async fn print(
         .exec_without_returning(txn)
         .await?;
     let users: Vec<&RadiusUser> = batch.vouchers.iter().map(|(_, user)| user).collect();
-    sale::let_in(txn, &Failpoints::default(), &users).await?;
+    radius_users::let_in(txn, &Failpoints::default(), &users).await?;
     let audit = AuditEntry {
         subject: format!("batch {id}"),
         ..audit

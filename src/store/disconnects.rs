@@ -1,22 +1,14 @@
-//! Sessions that are to be ended at their router: queued with what ends them, carried out
-//! after it.
-//!
-//! The rule that must not be broken: a session is queued in the transaction that takes its
-//! voucher back, and once, because its `reference` is unique.
+//! The outbox of Disconnect-Requests: sessions that a router is told to end, after what ends
+//! them was committed (`ended_sessions.rs` queues them).
 
 use std::net::{IpAddr, Ipv4Addr};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use entities::{nas, outbox_messages, radacct};
+use entities::{nas, outbox_messages};
 use sea_orm::ActiveValue::Set;
-use sea_orm::sea_query::{Expr, OnConflict};
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder,
-    QuerySelect, Statement,
-};
-use uuid::Uuid;
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
-use super::radius_sessions::epoch;
+use super::lease::Lease;
 use super::{Store, StoreError, events, roll_back};
 use crate::domain::decision::Remark;
 use crate::domain::ids::OrderId;
@@ -41,104 +33,7 @@ pub struct QueuedDisconnect {
     pub attempts: i32,
 }
 
-/// Queues every open session of a voucher. Called by whoever takes the voucher back.
-pub(super) async fn queue(
-    txn: &DatabaseTransaction,
-    code: &str,
-    order_id: Option<Uuid>,
-    reason: &str,
-    now: DateTime<Utc>,
-) -> Result<(), StoreError> {
-    let open = radacct::Entity::find()
-        .filter(radacct::Column::Username.eq(code))
-        .filter(radacct::Column::Acctstoptime.is_null())
-        .all(txn)
-        .await?;
-    for session in open {
-        let row = outbox_messages::ActiveModel {
-            kind: Set("disconnect".to_owned()),
-            reference: Set(format!("disconnect-{}", session.acctuniqueid)),
-            order_id: Set(order_id),
-            reason: Set(reason.to_owned()),
-            voucher_code: Set(code.to_owned()),
-            router: Set(bare(&session.nasipaddress).to_owned()),
-            session_id: Set(session.acctsessionid),
-            device_address: Set(session.framedipaddress.map(|it| bare(&it).to_owned())),
-            device_station: Set(session.callingstationid),
-            state: Set("queued".to_owned()),
-            // At once, whatever clock the caller goes by.
-            due_at: Set(DateTime::UNIX_EPOCH),
-            created_at: Set(now),
-            ..Default::default()
-        };
-        let once = OnConflict::column(outbox_messages::Column::Reference)
-            .do_nothing()
-            .to_owned();
-        outbox_messages::Entity::insert(row)
-            .on_conflict(once)
-            .exec_without_returning(txn)
-            .await?;
-    }
-    Ok(())
-}
-
-/// An `inet` reads with its prefix length.
-fn bare(address: &str) -> &str {
-    address.split('/').next().unwrap_or(address)
-}
-
 impl Store {
-    /// Queues the open sessions of vouchers that have ended: their time is over, or they were
-    /// taken back while a guest was just logging in. Says of how many vouchers.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`] when the database cannot be reached.
-    pub async fn queue_ended(&self, now: DateTime<Utc>, most: u64) -> Result<usize, StoreError> {
-        let store = self.clone();
-        self.run(async move {
-            let ended = store.ended(now, most).await?;
-            if ended.is_empty() {
-                return Ok(0);
-            }
-            let txn = store.begin().await?;
-            for (code, order_id) in &ended {
-                if let Err(error) = queue(&txn, code, *order_id, "ended", now).await {
-                    roll_back(txn).await;
-                    return Err(error);
-                }
-            }
-            txn.commit().await.map_err(StoreError::CommitUnknown)?;
-            Ok(ended.len())
-        })
-        .await
-    }
-
-    async fn ended(
-        &self,
-        now: DateTime<Utc>,
-        most: u64,
-    ) -> Result<Vec<(String, Option<Uuid>)>, StoreError> {
-        let backend = self.backend();
-        let first_login = epoch(backend, "MIN(f.acctstarttime)");
-        let sql = format!(
-            "SELECT DISTINCT v.code AS code, p.order_id AS order_id FROM radacct a \
-             JOIN vouchers v ON v.code = a.username \
-             LEFT JOIN payments p ON p.id = v.payment_id \
-             WHERE a.acctstoptime IS NULL AND (v.revoked_at IS NOT NULL OR v.expires_at <= $1 \
-                OR (v.validity = 'first_login' AND v.duration_minutes * 60 + \
-                    (SELECT {first_login} FROM radacct f WHERE f.username = v.code) <= $2)) \
-             AND NOT EXISTS (SELECT 1 FROM outbox_messages o \
-                WHERE o.reference = 'disconnect-' || a.acctuniqueid) \
-             LIMIT {most}"
-        );
-        let values = [now.into(), now.timestamp().into()];
-        let ask = Statement::from_sql_and_values(backend, sql, values);
-        let rows = self.inner.reader.query_all_raw(ask).await?;
-        rows.iter()
-            .map(|row| Ok((row.try_get("", "code")?, row.try_get("", "order_id")?)))
-            .collect()
-    }
-
     /// Claims sessions that are due to be ended at `now` (the database's clock) by moving
     /// their due time forward by `lease`.
     ///
@@ -151,6 +46,10 @@ impl Store {
         most: u64,
     ) -> Result<Vec<QueuedDisconnect>, StoreError> {
         let store = self.clone();
+        let lease = Lease {
+            now,
+            until: now + lease,
+        };
         self.run(async move {
             let due = outbox_messages::Entity::find()
                 .filter(outbox_messages::Column::State.is_in(["queued", "failed"]))
@@ -161,13 +60,10 @@ impl Store {
                 .await?;
             let mut claimed = Vec::with_capacity(due.len());
             for row in due {
-                let moved = outbox_messages::Entity::update_many()
-                    .col_expr(outbox_messages::Column::DueAt, Expr::value(now + lease))
-                    .filter(outbox_messages::Column::Id.eq(row.id))
-                    .filter(outbox_messages::Column::DueAt.lte(now))
-                    .exec(&store.inner.writer)
-                    .await?;
-                if moved.rows_affected == 1 {
+                let (id, due) = (outbox_messages::Column::Id, outbox_messages::Column::DueAt);
+                let is_ours =
+                    lease.claims::<outbox_messages::Entity>(&store.inner.writer, id, row.id, due);
+                if is_ours.await? {
                     claimed.push(store.queued(row).await?);
                 }
             }

@@ -5,22 +5,21 @@
 //! so that what belongs together still does, and unique keys and references hold.
 
 use chrono::{DateTime, SubsecRound, Utc};
-use entities::{
-    audit_events, customers, gateway_calls, invoices, outbox_messages, payments, radacct, radcheck,
-    radpostauth, radreply, radusergroup, sandbox_payments, sms_messages, vouchers,
-    webhook_deliveries,
-};
+use entities::{audit_events, customers, invoices, payments, vouchers};
 use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait,
-    IntoActiveModel, QueryFilter, QuerySelect,
+    ActiveModelTrait, ColumnTrait, DatabaseTransaction, EntityTrait, IntoActiveModel,
+    QueryFilter, QuerySelect,
 };
 use uuid::Uuid;
 
-use super::{Store, StoreError, disconnects, roll_back, rows};
+use super::{Store, StoreError, radius_users, roll_back, rows};
+use crate::domain::ids::OrderId;
 use crate::domain::payment::Status;
 use crate::domain::phone::Phone;
+
+mod traces;
 
 /// Orders handled in one statement.
 const BATCH: usize = 500;
@@ -115,9 +114,9 @@ async fn erase(
         ..Erased::default()
     };
     for batch in orders.chunks(BATCH) {
-        erased.sms += forget_sms(txn, batch, &nobody).await?;
+        erased.sms += traces::forget_sms(txn, batch, &nobody).await?;
         erased.vouchers += forget_vouchers(txn, batch, now).await?;
-        forget_papers(txn, batch, &nobody).await?;
+        traces::forget_papers(txn, batch, &nobody).await?;
     }
     let line = audit_events::ActiveModel {
         at: Set(now),
@@ -202,37 +201,7 @@ async fn forget_customer(
 
 type Order = (i64, Uuid, String);
 
-async fn forget_sms(
-    txn: &DatabaseTransaction,
-    orders: &[Order],
-    nobody: &str,
-) -> Result<u64, StoreError> {
-    let of_orders = sms_messages::Column::PaymentId.is_in(orders.iter().map(|(id, _, _)| *id));
-    // What has not left yet stays here.
-    sms_messages::Entity::update_many()
-        .col_expr(sms_messages::Column::State, Expr::value("dead"))
-        .filter(of_orders.clone())
-        .filter(sms_messages::Column::State.is_in(["queued", "failed"]))
-        .exec(txn)
-        .await?;
-    let done = sms_messages::Entity::update_many()
-        .col_expr(sms_messages::Column::Phone, Expr::value(nobody))
-        .col_expr(sms_messages::Column::Body, Expr::value(""))
-        .col_expr(
-            sms_messages::Column::ReceiptDetail,
-            Expr::value(Option::<String>::None),
-        )
-        .col_expr(
-            sms_messages::Column::LastError,
-            Expr::value(Option::<String>::None),
-        )
-        .filter(of_orders)
-        .exec(txn)
-        .await?;
-    Ok(done.rows_affected)
-}
-
-/// Sessions too: the device's address is a person's.
+/// Nobody is let in by them any more.
 async fn forget_vouchers(
     txn: &DatabaseTransaction,
     orders: &[Order],
@@ -246,93 +215,9 @@ async fn forget_vouchers(
         let order = orders
             .iter()
             .find(|(id, _, _)| Some(*id) == voucher.payment_id);
-        let order_id = order.map(|(_, order_id, _)| *order_id);
-        take_back(txn, &voucher.code, order_id, now).await?;
+        let order_id = order.map(|(_, order_id, _)| OrderId(*order_id));
+        radius_users::shut_out(txn, &voucher.code, order_id, now, "erased").await?;
     }
-    let codes: Vec<&str> = sold.iter().map(|voucher| voucher.code.as_str()).collect();
-    // FreeRADIUS's own schemas differ in what they call nothing.
-    let nothing = match txn.get_database_backend() {
-        DbBackend::Postgres => "NULL",
-        _ => "''",
-    };
-    radacct::Entity::update_many()
-        .col_expr(radacct::Column::Callingstationid, Expr::cust(nothing))
-        .col_expr(radacct::Column::Framedipaddress, Expr::cust(nothing))
-        .filter(radacct::Column::Username.is_in(codes.iter().copied()))
-        .exec(txn)
-        .await?;
-    radpostauth::Entity::delete_many()
-        .filter(radpostauth::Column::Username.is_in(codes.iter().copied()))
-        .exec(txn)
-        .await?;
-    // The router knows the session by its number.
-    outbox_messages::Entity::update_many()
-        .col_expr(
-            outbox_messages::Column::DeviceStation,
-            Expr::value(Option::<String>::None),
-        )
-        .filter(outbox_messages::Column::VoucherCode.is_in(codes.iter().copied()))
-        .exec(txn)
-        .await?;
+    traces::forget_devices(txn, &sold).await?;
     Ok(sold.len())
-}
-
-/// The voucher stays in the books; nobody can log in with it, and who is on-line is told to go.
-async fn take_back(
-    txn: &DatabaseTransaction,
-    code: &str,
-    order_id: Option<Uuid>,
-    now: DateTime<Utc>,
-) -> Result<(), StoreError> {
-    vouchers::Entity::update_many()
-        .col_expr(vouchers::Column::RevokedAt, Expr::value(now))
-        .col_expr(vouchers::Column::RevokedReason, Expr::value("erased"))
-        .filter(vouchers::Column::Code.eq(code))
-        .exec(txn)
-        .await?;
-    radcheck::Entity::delete_many()
-        .filter(radcheck::Column::Username.eq(code))
-        .exec(txn)
-        .await?;
-    radreply::Entity::delete_many()
-        .filter(radreply::Column::Username.eq(code))
-        .exec(txn)
-        .await?;
-    radusergroup::Entity::delete_many()
-        .filter(radusergroup::Column::Username.eq(code))
-        .exec(txn)
-        .await?;
-    disconnects::queue(txn, code, order_id, "erased", now).await
-}
-
-/// What ZenoPay sent and what we asked it.
-async fn forget_papers(
-    txn: &DatabaseTransaction,
-    orders: &[Order],
-    nobody: &str,
-) -> Result<(), StoreError> {
-    let ids = || orders.iter().map(|(_, order_id, _)| *order_id);
-    let names = || ids().map(|order_id| order_id.to_string());
-    webhook_deliveries::Entity::update_many()
-        .col_expr(
-            webhook_deliveries::Column::Body,
-            Expr::value(Vec::<u8>::new()),
-        )
-        .filter(webhook_deliveries::Column::OrderId.is_in(names()))
-        .exec(txn)
-        .await?;
-    gateway_calls::Entity::update_many()
-        .col_expr(
-            gateway_calls::Column::Detail,
-            Expr::value(Option::<String>::None),
-        )
-        .filter(gateway_calls::Column::OrderId.is_in(ids()))
-        .exec(txn)
-        .await?;
-    sandbox_payments::Entity::update_many()
-        .col_expr(sandbox_payments::Column::BuyerPhone, Expr::value(nobody))
-        .filter(sandbox_payments::Column::OrderId.is_in(names()))
-        .exec(txn)
-        .await?;
-    Ok(())
 }

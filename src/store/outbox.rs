@@ -8,6 +8,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
+use super::lease::Lease;
 use super::{AuditEntry, Store, StoreError, audit_log, roll_back};
 use crate::domain::ids::OrderId;
 use crate::domain::phone::Phone;
@@ -59,6 +60,10 @@ impl Store {
     ) -> Result<Vec<QueuedSms>, StoreError> {
         let store = self.clone();
         let leased_until = now + lease;
+        let lease = Lease {
+            now,
+            until: leased_until,
+        };
         self.run(async move {
             let due = sms_messages::Entity::find()
                 .filter(sms_messages::Column::State.is_in(["queued", "failed"]))
@@ -69,13 +74,10 @@ impl Store {
                 .await?;
             let mut claimed = Vec::with_capacity(due.len());
             for row in due {
-                let moved = sms_messages::Entity::update_many()
-                    .col_expr(sms_messages::Column::DueAt, Expr::value(leased_until))
-                    .filter(sms_messages::Column::Id.eq(row.id))
-                    .filter(sms_messages::Column::DueAt.lte(now))
-                    .exec(&store.inner.writer)
-                    .await?;
-                if moved.rows_affected == 1 {
+                let (id, due) = (sms_messages::Column::Id, sms_messages::Column::DueAt);
+                let is_ours =
+                    lease.claims::<sms_messages::Entity>(&store.inner.writer, id, row.id, due);
+                if is_ours.await? {
                     claimed.push(QueuedSms {
                         id: row.id,
                         phone: Phone::from_stored(row.phone),

@@ -5,6 +5,7 @@ use entities::sms_messages;
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
+use super::lease::Lease;
 use super::{Store, StoreError};
 
 /// A sent message whose receipt is ours to ask for until the lease ends.
@@ -46,6 +47,10 @@ impl Store {
         use sms_messages::Column;
         let store = self.clone();
         let leased_until = now + lease;
+        let lease = Lease {
+            now,
+            until: leased_until,
+        };
         self.run(async move {
             let due = sms_messages::Entity::find()
                 .filter(Column::ReceiptDueAt.lte(now))
@@ -57,13 +62,13 @@ impl Store {
                 .await?;
             let mut claimed = Vec::with_capacity(due.len());
             for row in due {
-                let moved = sms_messages::Entity::update_many()
-                    .col_expr(Column::ReceiptDueAt, Expr::value(leased_until))
-                    .filter(Column::Id.eq(row.id))
-                    .filter(Column::ReceiptDueAt.lte(now))
-                    .exec(&store.inner.writer)
-                    .await?;
-                if let (1, Some(message_id)) = (moved.rows_affected, row.provider_message_id) {
+                let is_ours = lease.claims::<sms_messages::Entity>(
+                    &store.inner.writer,
+                    Column::Id,
+                    row.id,
+                    Column::ReceiptDueAt,
+                );
+                if let (true, Some(message_id)) = (is_ours.await?, row.provider_message_id) {
                     claimed.push(AwaitedReceipt {
                         id: row.id,
                         message_id,

@@ -2,19 +2,18 @@
 //! transaction of `change.rs`; nothing here begins or commits.
 
 use chrono::{DateTime, Utc};
-use entities::{customers, invoices, radcheck, radreply, radusergroup, sms_messages, vouchers};
+use entities::{customers, invoices, sms_messages, vouchers};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{Expr, ExprTrait, Func, OnConflict};
-use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter};
+use sea_orm::{DatabaseTransaction, EntityTrait};
 
-use super::{StoreError, disconnects, rows};
-use crate::domain::ids::OrderId;
+use super::radius_users::{let_in, shut_out};
+use super::{StoreError, rows};
 use crate::domain::money::CURRENCY;
 use crate::domain::payment::Payment;
 use crate::domain::radius_user::RadiusUser;
-use crate::domain::sale::Sale;
+use crate::domain::sale::{Sale, Sms};
 use crate::domain::sms_text;
-use crate::domain::voucher::VoucherCode;
 use crate::failpoint::{Failpoints, Point};
 
 /// Customer, invoice, voucher, RADIUS user and SMS of a sale.
@@ -30,10 +29,10 @@ pub(super) async fn write(
     failpoints.reach(Point::AfterCustomer)?;
     issue_invoice(txn, sale).await?;
     failpoints.reach(Point::AfterInvoice)?;
-    issue_voucher(txn, sale).await?;
+    issue_voucher(txn, &sale.payment).await?;
     failpoints.reach(Point::AfterVoucher)?;
     let_in(txn, failpoints, &[radius_user]).await?;
-    queue_sms(txn, sale).await?;
+    queue_sms(txn, &sale.payment, &sale.sms, sale.invoice.issued_at).await?;
     Ok(failpoints.reach(Point::AfterSms)?)
 }
 
@@ -47,39 +46,7 @@ pub(super) async fn revoke(
         return Ok(());
     };
     let at = voucher.revoked_at.unwrap_or_else(Utc::now);
-    revoke_code(txn, &voucher.code, Some(payment.order_id), at, why).await
-}
-
-/// Takes a voucher back: it stays in the books, FreeRADIUS no longer knows it, and its
-/// sessions end.
-pub(super) async fn revoke_code(
-    txn: &DatabaseTransaction,
-    code: &VoucherCode,
-    order_id: Option<OrderId>,
-    at: DateTime<Utc>,
-    why: &str,
-) -> Result<(), StoreError> {
-    let code = code.as_str();
-    vouchers::Entity::update_many()
-        .col_expr(vouchers::Column::RevokedAt, Expr::value(at))
-        .col_expr(vouchers::Column::RevokedReason, Expr::value(why))
-        .filter(vouchers::Column::Code.eq(code))
-        .exec(txn)
-        .await?;
-    radcheck::Entity::delete_many()
-        .filter(radcheck::Column::Username.eq(code))
-        .exec(txn)
-        .await?;
-    radreply::Entity::delete_many()
-        .filter(radreply::Column::Username.eq(code))
-        .exec(txn)
-        .await?;
-    radusergroup::Entity::delete_many()
-        .filter(radusergroup::Column::Username.eq(code))
-        .exec(txn)
-        .await?;
-    // Nobody can log in any more; who is on-line is told to go.
-    disconnects::queue(txn, code, order_id.map(|id| id.0), why, at).await
+    shut_out(txn, voucher.code.as_str(), Some(payment.order_id), at, why).await
 }
 
 async fn thank_customer(txn: &DatabaseTransaction, sale: &Sale) -> Result<(), StoreError> {
@@ -139,8 +106,11 @@ async fn issue_invoice(txn: &DatabaseTransaction, sale: &Sale) -> Result<(), Sto
     Ok(())
 }
 
-async fn issue_voucher(txn: &DatabaseTransaction, sale: &Sale) -> Result<(), StoreError> {
-    let payment = &sale.payment;
+/// The row of an order's voucher.
+pub(super) async fn issue_voucher(
+    txn: &DatabaseTransaction,
+    payment: &Payment,
+) -> Result<(), StoreError> {
     let voucher = payment
         .voucher
         .as_ref()
@@ -163,67 +133,26 @@ async fn issue_voucher(txn: &DatabaseTransaction, sale: &Sale) -> Result<(), Sto
     Ok(())
 }
 
-/// FreeRADIUS's tables have no unique key on user and attribute; the voucher's does the
-/// work, because it is written first and in the same transaction.
-pub(super) async fn let_in(
+/// A message to the guest, to be sent after the commit.
+pub(super) async fn queue_sms(
     txn: &DatabaseTransaction,
-    failpoints: &Failpoints,
-    users: &[&RadiusUser],
+    payment: &Payment,
+    sms: &Sms,
+    at: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let mut checks = Vec::new();
-    let mut replies = Vec::new();
-    let mut groups = Vec::new();
-    for user in users {
-        checks.extend(user.checks.iter().map(|check| radcheck::ActiveModel {
-            username: Set(user.username.clone()),
-            attribute: Set(check.name.to_owned()),
-            op: Set(check.op.to_owned()),
-            value: Set(check.value.clone()),
-            ..Default::default()
-        }));
-        replies.extend(user.replies.iter().map(|reply| radreply::ActiveModel {
-            username: Set(user.username.clone()),
-            attribute: Set(reply.name.to_owned()),
-            op: Set(reply.op.to_owned()),
-            value: Set(reply.value.clone()),
-            ..Default::default()
-        }));
-        groups.push(radusergroup::ActiveModel {
-            username: Set(user.username.clone()),
-            groupname: Set(user.group.clone()),
-            priority: Set(1),
-            ..Default::default()
-        });
-    }
-    radcheck::Entity::insert_many(checks)
-        .exec_without_returning(txn)
-        .await?;
-    failpoints.reach(Point::AfterRadiusCheck)?;
-    radreply::Entity::insert_many(replies)
-        .exec_without_returning(txn)
-        .await?;
-    failpoints.reach(Point::AfterRadiusReply)?;
-    radusergroup::Entity::insert_many(groups)
-        .exec_without_returning(txn)
-        .await?;
-    Ok(failpoints.reach(Point::AfterRadiusGroup)?)
-}
-
-async fn queue_sms(txn: &DatabaseTransaction, sale: &Sale) -> Result<(), StoreError> {
-    let payment = &sale.payment;
     let row = sms_messages::ActiveModel {
         payment_id: Set(payment.id),
-        kind: Set(sale.sms.kind.to_owned()),
+        kind: Set(sms.kind.to_owned()),
         phone: Set(payment.phone.international().to_owned()),
         language: Set(payment.language.tag().to_owned()),
-        body: Set(sale.sms.text.clone()),
+        body: Set(sms.text.clone()),
         // The same at every attempt, so that a copy can be recognised.
-        reference: Set(format!("{}-{}", payment.id, sale.sms.kind)),
+        reference: Set(format!("{}-{}", payment.id, sms.kind)),
         state: Set("queued".to_owned()),
         attempts: Set(0),
-        due_at: Set(sale.invoice.issued_at),
-        created_at: Set(sale.invoice.issued_at),
-        parts: Set(i32::try_from(sms_text::parts(&sale.sms.text)).unwrap_or(i32::MAX)),
+        due_at: Set(at),
+        created_at: Set(at),
+        parts: Set(i32::try_from(sms_text::parts(&sms.text)).unwrap_or(i32::MAX)),
         ..Default::default()
     };
     sms_messages::Entity::insert(row)

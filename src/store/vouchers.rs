@@ -5,7 +5,7 @@ use entities::{payments, vouchers};
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter};
 
-use super::{AuditEntry, Store, StoreError, audit_log, roll_back, sale};
+use super::{AuditEntry, Store, StoreError, audit_log, radius_users, roll_back};
 use crate::domain::ids::OrderId;
 use crate::domain::voucher::VoucherCode;
 
@@ -88,7 +88,7 @@ async fn revoke_printed(
     if marked.rows_affected == 0 {
         return Ok(false);
     }
-    sale::revoke_code(txn, code, None, now, "revoked").await?;
+    radius_users::shut_out(txn, code.as_str(), None, now, "revoked").await?;
     audit_log::insert(txn, audit, now).await?;
     Ok(true)
 }

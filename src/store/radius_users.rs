@@ -1,0 +1,92 @@
+//! Whom FreeRADIUS lets in: the rows of RADIUS users, written with what lets a guest in and
+//! taken away with what keeps one out. Nothing here begins or commits.
+//!
+//! The rule that must not be broken: FreeRADIUS's tables have no unique key on user and
+//! attribute, so a user is written once, after its row in `vouchers` and in the same
+//! transaction, whose key does the work.
+
+use chrono::{DateTime, Utc};
+use entities::{radcheck, radreply, radusergroup, vouchers};
+use sea_orm::ActiveValue::Set;
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter};
+
+use super::{StoreError, ended_sessions};
+use crate::domain::ids::OrderId;
+use crate::domain::radius_user::RadiusUser;
+use crate::failpoint::{Failpoints, Point};
+
+/// Writes users that do not exist yet.
+pub(super) async fn let_in(
+    txn: &DatabaseTransaction,
+    failpoints: &Failpoints,
+    users: &[&RadiusUser],
+) -> Result<(), StoreError> {
+    let mut checks = Vec::new();
+    let mut replies = Vec::new();
+    let mut groups = Vec::new();
+    for user in users {
+        checks.extend(user.checks.iter().map(|check| radcheck::ActiveModel {
+            username: Set(user.username.clone()),
+            attribute: Set(check.name.to_owned()),
+            op: Set(check.op.to_owned()),
+            value: Set(check.value.clone()),
+            ..Default::default()
+        }));
+        replies.extend(user.replies.iter().map(|reply| radreply::ActiveModel {
+            username: Set(user.username.clone()),
+            attribute: Set(reply.name.to_owned()),
+            op: Set(reply.op.to_owned()),
+            value: Set(reply.value.clone()),
+            ..Default::default()
+        }));
+        groups.push(radusergroup::ActiveModel {
+            username: Set(user.username.clone()),
+            groupname: Set(user.group.clone()),
+            priority: Set(1),
+            ..Default::default()
+        });
+    }
+    radcheck::Entity::insert_many(checks)
+        .exec_without_returning(txn)
+        .await?;
+    failpoints.reach(Point::AfterRadiusCheck)?;
+    radreply::Entity::insert_many(replies)
+        .exec_without_returning(txn)
+        .await?;
+    failpoints.reach(Point::AfterRadiusReply)?;
+    radusergroup::Entity::insert_many(groups)
+        .exec_without_returning(txn)
+        .await?;
+    Ok(failpoints.reach(Point::AfterRadiusGroup)?)
+}
+
+/// Closes a code: it stays in the books, FreeRADIUS no longer knows it, and its sessions end.
+pub(super) async fn shut_out(
+    txn: &DatabaseTransaction,
+    code: &str,
+    order_id: Option<OrderId>,
+    at: DateTime<Utc>,
+    why: &str,
+) -> Result<(), StoreError> {
+    vouchers::Entity::update_many()
+        .col_expr(vouchers::Column::RevokedAt, Expr::value(at))
+        .col_expr(vouchers::Column::RevokedReason, Expr::value(why))
+        .filter(vouchers::Column::Code.eq(code))
+        .exec(txn)
+        .await?;
+    radcheck::Entity::delete_many()
+        .filter(radcheck::Column::Username.eq(code))
+        .exec(txn)
+        .await?;
+    radreply::Entity::delete_many()
+        .filter(radreply::Column::Username.eq(code))
+        .exec(txn)
+        .await?;
+    radusergroup::Entity::delete_many()
+        .filter(radusergroup::Column::Username.eq(code))
+        .exec(txn)
+        .await?;
+    // Nobody can log in any more; who is on-line is told to go.
+    ended_sessions::queue(txn, code, order_id.map(|id| id.0), why, at).await
+}
