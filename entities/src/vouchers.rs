@@ -11,9 +11,11 @@ pub struct Model {
     pub id: i64,
     #[sea_orm(unique)]
     pub code: String,
-    /// None for a printed voucher.
+    /// None for a printed voucher, and for a code that was replaced.
     #[sea_orm(unique)]
     pub payment_id: Option<i64>,
+    /// Of a code that was replaced: whose it was.
+    pub former_payment_id: Option<i64>,
     /// None for a sold voucher.
     pub batch_id: Option<i64>,
     pub package_code: String,

@@ -21,6 +21,7 @@ mod m20261124_0008_after_the_sale;
 mod m20261124_0009_disconnects;
 mod m20261124_0010_sms;
 mod m20261124_0013_printed_vouchers;
+mod m20261124_0014_replaced_vouchers;
 
 pub use run::{Step, down, status, up};
 
@@ -45,6 +46,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_0009_disconnects::Migration),
             Box::new(m20261124_0010_sms::Migration),
             Box::new(m20261124_0013_printed_vouchers::Migration),
+            Box::new(m20261124_0014_replaced_vouchers::Migration),
         ]
     }
 }

@@ -31,6 +31,7 @@ mod order;
 mod permit;
 mod places;
 mod registry;
+mod replacing;
 mod replay;
 pub mod status;
 mod status_actor;
@@ -45,6 +46,7 @@ use registry::Registry;
 
 pub use delivery::{Acknowledged, Delivery, Rejection};
 pub use order::{Case, Tools, WeighError, Weighed};
+pub use replacing::NewCode;
 pub use replay::Reconciled;
 
 /// Every delivery is answered within five seconds; this leaves room for the answer itself.

@@ -96,7 +96,7 @@ pub struct Weighed {
     pub outcome: Outcome,
     /// The order as it is now.
     pub payment: Arc<Payment>,
-    /// An operator wanted what is not possible.
+    /// An operator or a guest wanted what is not possible.
     pub refused: bool,
 }
 
@@ -231,7 +231,8 @@ fn is_stale_connection(error: &StoreError, began: Instant) -> bool {
 
 fn change(payment: &Payment, decision: &Decision, case: &Case, now: DateTime<Utc>) -> Change {
     let radius_user = match &decision.effect {
-        Effect::Sell(sale) => radius_user(sale),
+        Effect::Sell(sale) => radius_user(&sale.payment),
+        Effect::Replace(replacement) => radius_user(&replacement.payment),
         Effect::Fail(_)
         | Effect::Hold(_)
         | Effect::Refund(_)
@@ -265,6 +266,7 @@ fn publish(tools: &Tools, before: &Payment, decision: Decision, was_known: bool)
     let committed = Instant::now();
     let (payment, refused) = match decision.effect {
         Effect::Sell(sale) => (sale.payment, false),
+        Effect::Replace(replacement) => (replacement.payment, false),
         Effect::Fail(next)
         | Effect::Hold(next)
         | Effect::Refund(next)

@@ -79,12 +79,12 @@ impl Orders {
     }
 
     /// In a task of its own, which no client that leaves cancels. `None` is a bug of ours.
-    async fn to_its_end<T: Send + 'static>(
+    pub(super) async fn to_its_end<T: Send + 'static>(
         &self,
         work: impl Future<Output = T> + Send + 'static,
     ) -> Option<T> {
         let done = self.inner.background.spawn(work).await;
-        done.inspect_err(|panic| error!(%panic, "an operator's act panicked"))
+        done.inspect_err(|panic| error!(%panic, "an act panicked"))
             .ok()
     }
 

@@ -11,6 +11,7 @@ use super::decision::{Decision, Effect};
 use super::evidence::{Evidence, GatewayReport, OperatorAct, Word};
 use super::outcome::Outcome;
 use super::payment::{Payment, Status, Tender};
+use super::replacement;
 use super::sale::{Facts, Sale};
 
 /// Decides what `evidence` does to `payment`.
@@ -27,6 +28,7 @@ pub fn decide(payment: &Payment, evidence: &Evidence, facts: &Facts) -> Decision
         Evidence::NeverConfirmed => confirmation::given_up(payment),
         Evidence::Deadline => deadline(payment, facts),
         Evidence::Operator(act) => operator(payment, act, facts),
+        Evidence::NewCode(wish) => replacement::replace(payment, wish, facts),
     }
 }
 

@@ -7,9 +7,9 @@
 //!   outcome is that word in small letters unless another follows (a refund has none in the
 //!   contract). Without a word in capitals neither status nor version changes.
 //! - `kept` keeps what ZenoPay knows of the money and changes nothing that a guest sees;
-//!   `revoked` takes the voucher back and raises `version`.
+//!   `revoked` takes the voucher back and raises `version`, `replaced` gives it another code.
 //! - A word in small letters is the outcome. `stale` stands where the contract has "nothing"
-//!   or "–". `ask` sets the time of the next ask. `409` refuses an operator.
+//!   or "–". `ask` sets the time of the next ask. `409` refuses an operator or a guest.
 //! - `!kind` is an alert for operators, `~kind` a note.
 //! - `a / b` is `a` for FAILED and `b` for CANCELLED.
 
@@ -27,8 +27,10 @@ use super::money::Tzs;
 use super::package::{Terms, Validity};
 use super::payment::{GatewayFacts, Payment, Status};
 use super::phone::Phone;
+use super::replacement::{Replaced, Wish};
 use super::sale::Facts;
 use super::secret::Secret;
+use super::usage::Usage;
 use super::voucher::{Voucher, VoucherCode};
 
 const TABLE: &str = "
@@ -57,6 +59,7 @@ release           | 409                       | 409                 | 409       
 refuse            | 409                       | 409                 | 409                   | REFUNDED ~refused     | 409                            | 409
 refund            | 409                       | 409                 | 409                   | 409                   | REFUNDED ~refunded             | duplicate
 revoke            | 409                       | 409                 | 409                   | 409                   | stale revoked ~voucher_revoked | duplicate
+new code          | 409                       | 409                 | 409                   | 409                   | stale replaced ~voucher_replaced | 409
 ";
 
 #[test]
@@ -73,7 +76,7 @@ fn an_order_becomes_what_the_contract_says_for_every_evidence_and_status() {
     }
     assert_eq!(
         cells,
-        24 * Status::ALL.len(),
+        25 * Status::ALL.len(),
         "a row or a column is missing"
     );
 }
@@ -145,6 +148,10 @@ fn describe(before: &Payment, decision: &Decision) -> String {
                 assert_eq!(after.status, before.status);
                 return words_of(&[outcome, "revoked"], decision);
             }
+            if let Effect::Replace(_) = decision.effect {
+                assert_eq!(after.status, before.status);
+                return words_of(&[outcome, "replaced"], decision);
+            }
             assert_ne!(after.status, before.status);
             let status = after.status.as_str();
             let is_refund = after.status == Status::Refunded;
@@ -196,6 +203,7 @@ fn after<'a>(before: &Payment, effect: &'a Effect) -> Option<&'a Payment> {
         Effect::Hold(held) => (&**held, &[Status::Held]),
         Effect::Refund(refunded) => (&**refunded, &[Status::Refunded]),
         Effect::Revoke(revoked) => (&**revoked, &[Status::Completed]),
+        Effect::Replace(replacement) => (&replacement.payment, &[Status::Completed]),
         Effect::Keep | Effect::Ask(_) | Effect::Confirm(_) | Effect::Refuse => return None,
     };
     assert!(may_become.contains(&after.status), "{effect:?}");
@@ -235,6 +243,11 @@ fn evidence(name: &str) -> Evidence {
         "refuse" => Evidence::Operator(OperatorAct::Refuse { reason }),
         "refund" => Evidence::Operator(OperatorAct::Refund { reason }),
         "revoke" => Evidence::Operator(OperatorAct::Revoke { reason }),
+        "new code" => Evidence::NewCode(Wish {
+            seen: 1,
+            usage: Usage::default(),
+            replaced: Replaced::default(),
+        }),
         other => panic!("no such evidence: {other}"),
     }
 }
@@ -303,7 +316,7 @@ pub(super) fn order(status: Status) -> Payment {
 }
 
 /// Ten minutes after the order was made.
-fn facts() -> Facts {
+pub(super) fn facts() -> Facts {
     Facts {
         now: DateTime::<Utc>::UNIX_EPOCH + TimeDelta::minutes(10),
         fresh_code: VoucherCode::from_stored("K7QMX2PA".into()),

@@ -5,6 +5,7 @@ use chrono::{DateTime, Utc};
 
 use super::outcome::Outcome;
 use super::payment::Payment;
+use super::replacement::Replacement;
 use super::sale::Sale;
 
 /// How loud a remark is.
@@ -40,13 +41,15 @@ pub enum Effect {
     Refund(Box<Payment>),
     /// The order stays COMPLETED and its voucher is revoked.
     Revoke(Box<Payment>),
+    /// The order stays COMPLETED and its voucher gets another code.
+    Replace(Box<Replacement>),
     /// The order stays as it is, and what ZenoPay knows of the money is kept.
     Confirm(Box<Payment>),
     /// The order stays as it is.
     Keep,
     /// The order stays as it is and ZenoPay is asked at this time.
     Ask(DateTime<Utc>),
-    /// An operator wants what is not possible now.
+    /// An operator or a guest wants what is not possible now.
     Refuse,
 }
 

@@ -3,6 +3,7 @@
 
 use super::money::Tzs;
 use super::personal::Personal;
+use super::replacement::Wish;
 
 /// What ZenoPay's word for a payment means. Words are compared whole: `UNPAID` contains
 /// `PAID` and is not paid.
@@ -107,6 +108,8 @@ pub enum Evidence {
     Deadline,
     /// An operator acts.
     Operator(OperatorAct),
+    /// A guest wants a new code for the voucher.
+    NewCode(Wish),
 }
 
 #[cfg(test)]

@@ -92,6 +92,13 @@ impl Mask {
         Self { sight, hidden }
     }
 
+    /// Also hides this code.
+    #[must_use]
+    pub fn and(mut self, code: &str) -> Self {
+        self.hidden.push((code.to_owned(), self.sight.code(code)));
+        self
+    }
+
     /// The text as this sight shows it.
     pub fn text(&self, text: &str) -> String {
         match self.sight {

@@ -6,7 +6,7 @@ use super::ask_schedule;
 use super::evidence::GatewayReport;
 use super::package::Validity;
 use super::payment::{Payment, Status};
-use super::sms_text::{VoucherNews, voucher_text};
+use super::sms_text::{Occasion, VoucherNews, voucher_text};
 use super::voucher::{Voucher, VoucherCode};
 
 /// What the decision needs from the outside world.
@@ -49,7 +49,7 @@ impl Invoice {
 #[derive(Clone, PartialEq, Eq)]
 pub struct Sms {
     /// What it is about, as in `voucher`; one of a kind a payment.
-    pub kind: &'static str,
+    pub kind: String,
     /// One GSM-7 message; holds the voucher code, so `Debug` hides it.
     pub text: String,
 }
@@ -92,6 +92,7 @@ impl Sale {
             revoked_at: None,
         });
         let news = VoucherNews {
+            occasion: Occasion::Sale,
             brand: &facts.brand,
             code: &facts.fresh_code,
             package: payment.terms.name(payment.language),
@@ -104,7 +105,7 @@ impl Sale {
             payment: sold,
             invoice: Invoice::of(payment.id, facts.now, facts.shop_time),
             sms: Sms {
-                kind: "voucher",
+                kind: "voucher".to_owned(),
                 text,
             },
         }
@@ -129,7 +130,7 @@ mod tests {
     #[test]
     fn a_message_is_printed_without_its_text() {
         let sms = Sms {
-            kind: "voucher",
+            kind: "voucher".to_owned(),
             text: "K7QMX2PA".to_owned(),
         };
 

@@ -46,9 +46,20 @@ fn septets(text: &str) -> Option<usize> {
         .sum()
 }
 
+/// Why the text is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Occasion {
+    /// The guest has paid.
+    Sale,
+    /// The guest wanted another code.
+    NewCode,
+}
+
 /// What the text tells.
 #[derive(Clone, Copy, Debug)]
 pub struct VoucherNews<'a> {
+    /// Why it is sent.
+    pub occasion: Occasion,
     /// The shop.
     pub brand: &'a str,
     /// The code.
@@ -69,7 +80,13 @@ pub struct VoucherNews<'a> {
 pub fn voucher_text(language: Language, news: VoucherNews<'_>) -> String {
     let brand = plain(news.brand, 20);
     let code = news.code.as_str();
-    let thanks = language.pick("Malipo yamepokelewa. ", "Payment received. ");
+    let thanks = match news.occasion {
+        Occasion::Sale => language.pick("Malipo yamepokelewa. ", "Payment received. "),
+        Occasion::NewCode => language.pick(
+            "Vocha ya awali haitumiki tena. ",
+            "The old voucher is closed. ",
+        ),
+    };
     let voucher = match language {
         Language::Swahili => format!("Vocha yako ni {code}."),
         Language::English => format!("Your voucher is {code}."),
@@ -135,6 +152,7 @@ mod tests {
 
     fn news<'a>(code: &'a VoucherCode, package: &'a str, link: &'a str) -> VoucherNews<'a> {
         VoucherNews {
+            occasion: Occasion::Sale,
             brand: "Duka",
             code,
             package,
@@ -148,12 +166,15 @@ mod tests {
         #[test]
         fn the_text_is_one_message_whatever_the_names_are(
             brand in ".*", package in ".*", link in "(http://[a-z./]{0,200}|.*)",
-            english: bool, expires: bool,
+            english: bool, expires: bool, is_new_code: bool,
         ) {
             let code = code();
             let language = if english { Language::English } else { Language::Swahili };
             let mut news = news(&code, &package, &link);
             news.brand = &brand;
+            if is_new_code {
+                news.occasion = Occasion::NewCode;
+            }
             news.expires_at = expires.then_some(DateTime::UNIX_EPOCH);
 
             let text = voucher_text(language, news);
@@ -239,6 +260,28 @@ mod tests {
                 "Duka: Payment received. Your voucher is {}. Package: One day. Time starts at first login. {LINK}",
                 code.as_str()
             )
+        );
+    }
+
+    #[test]
+    fn a_new_code_comes_with_the_end_of_the_old_one() {
+        let code = code();
+        let text = |language| {
+            let mut news = news(&code, "Siku moja", LINK);
+            news.occasion = Occasion::NewCode;
+            voucher_text(language, news)
+        };
+
+        let told = text(Language::Swahili);
+        let expected = format!(
+            "Duka: Vocha ya awali haitumiki tena. Vocha yako ni {}. ",
+            code.as_str()
+        );
+        assert!(told.starts_with(&expected), "{told}");
+        let told = text(Language::English);
+        assert!(
+            told.starts_with("Duka: The old voucher is closed. "),
+            "{told}"
         );
     }
 

@@ -9,12 +9,14 @@
 use chrono::{DateTime, Utc};
 
 use super::mask::{Mask, Sight};
+use super::package::Validity;
 use super::payment::{Payment, Status};
 
 mod facts;
 
 pub use facts::{
-    Act, Call, Disconnect, Heard, RadiusRows, Receipt, Remarked, Session, Story, Text,
+    Act, Call, Disconnect, FormerCode, Heard, RadiusRows, Receipt, Remarked, Session, Story, Text,
+    Twin,
 };
 
 /// One line of the timeline.
@@ -37,7 +39,7 @@ pub struct Line {
 pub fn tell(story: &Story, sight: Sight, now: DateTime<Utc>) -> Vec<Line> {
     let mut teller = Teller {
         story,
-        mask: Mask::of(sight, &story.payment),
+        mask: mask(story, sight),
         lines: Vec::new(),
     };
     // In the order in which things follow from each other: of two at the same millisecond
@@ -61,6 +63,12 @@ pub fn tell(story: &Story, sight: Sight, now: DateTime<Utc>) -> Vec<Line> {
         before = Some(line.at);
     }
     lines
+}
+
+/// Also of codes that were replaced.
+fn mask(story: &Story, sight: Sight) -> Mask {
+    let codes = story.former_codes.iter().map(|former| &former.code);
+    codes.fold(Mask::of(sight, &story.payment), |mask, code| mask.and(code))
 }
 
 struct Teller<'a> {
@@ -163,17 +171,26 @@ impl Teller<'_> {
             return;
         };
         let code = self.mask.sight.code(voucher.code.as_str());
-        let until = match voucher.expires_at {
-            Some(at) => format!("until {}", minute(at)),
-            None => "from its first login".to_owned(),
+        let first = match self.story.former_codes.first() {
+            Some(former) => self.mask.sight.code(&former.code),
+            None => code.clone(),
+        };
+        let until = match (payment.terms.validity, voucher.expires_at) {
+            (Validity::Purchase, Some(at)) => format!("until {}", minute(at)),
+            (Validity::Purchase | Validity::FirstLogin, _) => "from its first login".to_owned(),
         };
         let invoice = self.story.invoice.as_deref().unwrap_or("none");
         let sold_at = payment.processed_at.unwrap_or(voucher.issued_at);
         self.line(
             sold_at,
             "commit",
-            format!("sold: voucher {code}, {until}; invoice {invoice}"),
+            format!("sold: voucher {first}, {until}; invoice {invoice}"),
         );
+        for former in &self.story.former_codes {
+            let old = self.mask.sight.code(&former.code);
+            let summary = format!("RADIUS user {old} is written; it was replaced later");
+            self.line(former.issued_at, "radius", summary);
+        }
         let rows = self.story.radius;
         let is_known = format!(
             "RADIUS user {code} is written, group {}",

@@ -21,7 +21,7 @@ pub struct Allowance {
     pub data_limit_mb: Option<i32>,
 }
 
-/// What accounting has told, of all sessions together.
+/// What accounting has told, of all sessions together, those of former codes too.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
     /// When the first session began.
@@ -46,6 +46,14 @@ pub enum State {
 }
 
 impl State {
+    /// Whether it still lets in.
+    pub fn is_open(self) -> bool {
+        match self {
+            Self::New | Self::Active => true,
+            Self::Expired | Self::Revoked => false,
+        }
+    }
+
     /// `new`, `active`, `expired` or `revoked`.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -108,7 +116,10 @@ impl Standing {
 fn ends_at(allowance: &Allowance, usage: &Usage) -> Option<DateTime<Utc>> {
     match allowance.validity {
         Validity::Purchase => allowance.expires_at,
-        Validity::FirstLogin => usage.first_login_at.map(|at| at + allowance.duration),
+        // Known already of a code that took the place of a used one.
+        Validity::FirstLogin => allowance
+            .expires_at
+            .or(usage.first_login_at.map(|at| at + allowance.duration)),
     }
 }
 

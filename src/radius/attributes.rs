@@ -5,20 +5,20 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::domain::package::{Terms, Validity};
+use crate::domain::package::Terms;
+use crate::domain::payment::Payment;
 use crate::domain::radius_user::{Attribute, RadiusUser};
-use crate::domain::sale::Sale;
 use crate::domain::voucher::VoucherCode;
 
 /// Beyond this many octets MikroTik wants the rest in gigawords (RFC 2869, section 5.1).
 const GIGAWORD: u64 = 1 << 32;
 
-/// The RADIUS user of a sale; `None` for a sale without a voucher, which cannot be.
-pub fn radius_user(sale: &Sale) -> Option<RadiusUser> {
-    let voucher = sale.payment.voucher.as_ref()?;
+/// The RADIUS user of a sold order's voucher; `None` if it has none.
+pub fn radius_user(payment: &Payment) -> Option<RadiusUser> {
+    let voucher = payment.voucher.as_ref()?;
     Some(voucher_user(
         &voucher.code,
-        &sale.payment.terms,
+        &payment.terms,
         voucher.expires_at,
     ))
 }
@@ -35,12 +35,11 @@ pub fn voucher_user(
         // Needs `session { sql }` in the server's configuration.
         set("Simultaneous-Use", terms.shared_devices),
     ];
-    match (terms.validity, expires_at) {
+    match expires_at {
         // Digits: FreeRADIUS reads a date as text in its own zone, a number as Unix time.
-        (Validity::Purchase, Some(at)) => checks.push(set("Expiration", at.timestamp())),
-        (Validity::Purchase | Validity::FirstLogin, _) => {
-            checks.push(set("Expire-After", i64::from(terms.duration_minutes) * 60));
-        }
+        Some(at) => checks.push(set("Expiration", at.timestamp())),
+        // From the first log-in.
+        None => checks.push(set("Expire-After", i64::from(terms.duration_minutes) * 60)),
     }
 
     let mut replies = speeds(terms, ":=");

@@ -10,8 +10,8 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect};
 
 use super::{
-    AuditEntry, DeliveryRecord, Store, StoreError, audit_log, deliveries, events, roll_back, rows,
-    sale,
+    AuditEntry, DeliveryRecord, Store, StoreError, audit_log, deliveries, events, replacement,
+    roll_back, rows, sale,
 };
 use crate::domain::decision::{Decision, Effect};
 use crate::domain::payment::{Payment, Status};
@@ -25,7 +25,7 @@ pub struct Change {
     pub before: Payment,
     /// What was decided.
     pub decision: Decision,
-    /// The voucher's RADIUS user, when it is sold.
+    /// The voucher's RADIUS user, when it is sold or has another code.
     pub radius_user: Option<RadiusUser>,
     /// The delivery that brought the evidence, to be journalled with its effect.
     pub delivery: Option<DeliveryRecord>,
@@ -88,6 +88,10 @@ async fn write(
         Effect::Revoke(next) => {
             advance(txn, before, rows::revoked(next)).await?;
             sale::revoke(txn, next, "revoked").await?;
+        }
+        Effect::Replace(replacement) => {
+            advance(txn, before, rows::revoked(&replacement.payment)).await?;
+            replacement::write(txn, failpoints, replacement, change.radius_user.as_ref()).await?;
         }
         Effect::Confirm(kept) => advance(txn, before, rows::confirmed(kept)).await?,
         Effect::Keep | Effect::Refuse => still_the_same(txn, before).await?,

@@ -9,7 +9,7 @@ use entities::{audit_events, customers, invoices, payments, vouchers};
 use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{
-    ActiveModelTrait, ColumnTrait, DatabaseTransaction, EntityTrait, IntoActiveModel,
+    ActiveModelTrait, ColumnTrait, Condition, DatabaseTransaction, EntityTrait, IntoActiveModel,
     QueryFilter, QuerySelect,
 };
 use uuid::Uuid;
@@ -207,10 +207,12 @@ async fn forget_vouchers(
     orders: &[Order],
     now: DateTime<Utc>,
 ) -> Result<usize, StoreError> {
-    let sold = vouchers::Entity::find()
-        .filter(vouchers::Column::PaymentId.is_in(orders.iter().map(|(id, _, _)| *id)))
-        .all(txn)
-        .await?;
+    let ids = || orders.iter().map(|(id, _, _)| *id);
+    // Under all of their codes.
+    let of_orders = Condition::any()
+        .add(vouchers::Column::PaymentId.is_in(ids()))
+        .add(vouchers::Column::FormerPaymentId.is_in(ids()));
+    let sold = vouchers::Entity::find().filter(of_orders).all(txn).await?;
     for voucher in sold.iter().filter(|voucher| voucher.revoked_at.is_none()) {
         let order = orders
             .iter()
@@ -219,5 +221,5 @@ async fn forget_vouchers(
         radius_users::shut_out(txn, &voucher.code, order_id, now, "erased").await?;
     }
     traces::forget_devices(txn, &sold).await?;
-    Ok(sold.len())
+    Ok(sold.iter().filter(|it| it.payment_id.is_some()).count())
 }

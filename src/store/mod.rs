@@ -60,6 +60,7 @@ mod radius_sessions;
 mod radius_users;
 mod receipts;
 mod reconcile;
+mod replacement;
 mod reports;
 mod retention;
 mod reveals;

@@ -84,7 +84,8 @@ impl Store {
         let order_id = OrderId(sold.order_id);
         let sms = sms_messages::Entity::find()
             .filter(sms_messages::Column::PaymentId.eq(sold.id))
-            .order_by_asc(sms_messages::Column::Id)
+            // The newest tells the code that counts.
+            .order_by_desc(sms_messages::Column::Id)
             .one(&self.inner.reader)
             .await?;
         let Some(sms) = sms.filter(|sms| has_rested(sms, now)) else {

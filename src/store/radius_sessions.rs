@@ -13,6 +13,7 @@ use sea_orm::{
     Value,
 };
 
+use super::replacement::NAMES;
 use super::{Store, StoreError, rows};
 use crate::domain::usage::{Allowance, Usage};
 use crate::domain::voucher::VoucherCode;
@@ -63,7 +64,7 @@ impl Store {
             "SELECT {first} AS first_login, \
              CAST(COALESCE(SUM(COALESCE(acctinputoctets, 0) + COALESCE(acctoutputoctets, 0)), 0) AS bigint) AS octets, \
              COUNT(CASE WHEN acctstoptime IS NULL THEN 1 END) AS online \
-             FROM radacct WHERE username = $1"
+             FROM radacct WHERE username IN ({NAMES})"
         );
         let ask = Statement::from_sql_and_values(self.backend(), sql, [code.as_str().into()]);
         let Some(row) = self.inner.reader.query_one_raw(ask).await? else {

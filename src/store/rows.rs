@@ -159,7 +159,7 @@ pub(super) fn refunded(next: &Payment) -> payments::ActiveModel {
     }
 }
 
-/// What changes in the payment when its voucher is revoked.
+/// What changes in the payment when its voucher is revoked or has another code.
 pub(super) fn revoked(next: &Payment) -> payments::ActiveModel {
     payments::ActiveModel {
         version: Set(next.version),

@@ -142,7 +142,7 @@ pub(super) async fn queue_sms(
 ) -> Result<(), StoreError> {
     let row = sms_messages::ActiveModel {
         payment_id: Set(payment.id),
-        kind: Set(sms.kind.to_owned()),
+        kind: Set(sms.kind.clone()),
         phone: Set(payment.phone.international().to_owned()),
         language: Set(payment.language.tag().to_owned()),
         body: Set(sms.text.clone()),

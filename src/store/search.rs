@@ -105,13 +105,13 @@ impl Store {
                     let sold = vouchers::Entity::find()
                         .select_only()
                         .column(vouchers::Column::PaymentId)
+                        .column(vouchers::Column::FormerPaymentId)
                         .filter(vouchers::Column::Code.eq(code.as_str()))
-                        .into_tuple::<Option<i64>>()
+                        .into_tuple::<(Option<i64>, Option<i64>)>()
                         .one(&self.inner.reader)
-                        .await?
-                        .flatten();
-                    // A printed voucher has no order.
-                    if let Some(id) = sold {
+                        .await?;
+                    // A printed voucher has no order; a code that was replaced had one.
+                    if let Some(id) = sold.and_then(|(id, former)| id.or(former)) {
                         lookups.push(few(search).filter(payments::Column::Id.eq(id)));
                     }
                 }

@@ -14,7 +14,7 @@ use super::{Store, StoreError, rows};
 use crate::domain::ids::OrderId;
 use crate::domain::money::Tzs;
 use crate::domain::timeline::{
-    Act, Call, Disconnect, Heard, RadiusRows, Receipt, Remarked, Session, Story, Text,
+    Act, Call, Disconnect, FormerCode, Heard, RadiusRows, Receipt, Remarked, Session, Story, Text,
 };
 
 /// Rows of each kind at most, the newest: a sender that repeats itself for ever must not make
@@ -52,6 +52,7 @@ async fn story(db: &DatabaseConnection, order_id: OrderId) -> Result<Option<Stor
         gateway_confirmed_at,
         invoice: invoice(db, id).await?,
         revoked_reason,
+        former_codes: former_codes(db, id).await?,
         radius: RadiusRows(0),
         calls: calls(db, order_id).await?,
         deliveries: deliveries(db, order_id).await?,
@@ -64,7 +65,8 @@ async fn story(db: &DatabaseConnection, order_id: OrderId) -> Result<Option<Stor
     };
     if let Some(code) = &code {
         story.radius = radius_rows(db, code).await?;
-        story.sessions = sessions(db, code).await?;
+        let former = story.former_codes.iter().map(|it| it.code.as_str());
+        story.sessions = sessions(db, former.chain([code.as_str()])).await?;
     }
     let lengths = [
         story.calls.len(),
@@ -189,9 +191,25 @@ async fn radius_rows(db: &DatabaseConnection, code: &str) -> Result<RadiusRows, 
     Ok(RadiusRows(rows.count(db).await?))
 }
 
-async fn sessions(db: &DatabaseConnection, code: &str) -> Result<Vec<Session>, StoreError> {
+async fn former_codes(db: &DatabaseConnection, id: i64) -> Result<Vec<FormerCode>, StoreError> {
+    let rows = vouchers::Entity::find()
+        .filter(vouchers::Column::FormerPaymentId.eq(id))
+        .order_by_asc(vouchers::Column::Id)
+        .all(db)
+        .await?;
+    let codes = rows.into_iter().map(|row| FormerCode {
+        code: row.code,
+        issued_at: row.issued_at,
+    });
+    Ok(codes.collect())
+}
+
+async fn sessions(
+    db: &DatabaseConnection,
+    codes: impl Iterator<Item = &str>,
+) -> Result<Vec<Session>, StoreError> {
     let rows = radacct::Entity::find()
-        .filter(radacct::Column::Username.eq(code))
+        .filter(radacct::Column::Username.is_in(codes))
         .order_by_desc(radacct::Column::Radacctid)
         .limit(MOST)
         .all(db)

@@ -14,7 +14,8 @@ use crate::domain::voucher::VoucherCode;
 pub struct Issued {
     /// The row's number, by which it is named where its code must not stand.
     pub id: i64,
-    /// The order that it was sold with; `None` for a printed one.
+    /// The order that it was sold with; `None` for a printed one, and for a code that was
+    /// replaced, which is closed already.
     pub order_id: Option<OrderId>,
 }
 

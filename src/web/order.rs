@@ -5,6 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use super::format;
 use super::frame::Frame;
+use super::shop_front::Notice;
 use super::text::{Text, fill};
 use crate::domain::evidence::Word;
 use crate::domain::payment::{Payment, Status};
@@ -27,7 +28,9 @@ pub struct OrderPage<'a> {
     refresh_secs: Option<u8>,
     steps: Vec<String>,
     is_late: bool,
+    notice: Option<Notice>,
     code: Option<CodeView>,
+    new_code: Option<NewCodeForm>,
     retry: Option<Retry>,
     is_retry_urged: bool,
     /// What leads back to the shop is called.
@@ -63,6 +66,13 @@ struct CodeView {
     connect: Option<String>,
 }
 
+/// Asks for another code in the place of the one that is shown.
+struct NewCodeForm {
+    action: String,
+    /// Pressing twice is one new code.
+    seen: i32,
+}
+
 /// Another attempt with the same phone and package.
 struct Retry {
     action: String,
@@ -81,6 +91,8 @@ pub struct Look {
     pub key: String,
     /// There was no seat to wait on: come back later.
     pub is_crowded: bool,
+    /// Why the guest sees the page again.
+    pub notice: Option<Notice>,
 }
 
 impl<'a> OrderPage<'a> {
@@ -91,6 +103,7 @@ impl<'a> OrderPage<'a> {
         let price = format::money(text, payment.amount);
         let package = payment.terms.name(frame.language);
         let mut page = Self::blank(frame, payment, &look);
+        page.notice = look.notice;
         match payment.status {
             Status::Pending => {
                 let phone = format::phone(&payment.phone);
@@ -158,7 +171,9 @@ impl<'a> OrderPage<'a> {
             lead: String::new(),
             steps: Vec::new(),
             is_late: false,
+            notice: None,
             code: None,
+            new_code: None,
             retry: None,
             is_retry_urged: true,
             shop_label: None,
@@ -201,6 +216,11 @@ impl<'a> OrderPage<'a> {
                     spelled: code.chars().map(|c| format!("{c} ")).collect(),
                     validity,
                     connect: self.frame.visit.connect(code),
+                });
+                let path = format!("/order/{}/code", payment.order_id);
+                self.new_code = Some(NewCodeForm {
+                    action: self.frame.visit.link(&path),
+                    seen: payment.version,
                 });
             }
             Life::Ended => {

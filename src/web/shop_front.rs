@@ -162,6 +162,18 @@ impl Notice {
         Self::new(&text.notice.title, &text.notice.again)
     }
 
+    /// The code was replaced often enough today.
+    pub fn enough_codes(text: &Text) -> Self {
+        let notice = &text.notice;
+        Self::new(&notice.enough_codes_title, &notice.enough_codes)
+    }
+
+    /// The voucher is over, so it has no new code.
+    pub fn no_new_code(text: &Text) -> Self {
+        let notice = &text.notice;
+        Self::new(&notice.no_new_code_title, &notice.no_new_code)
+    }
+
     /// The router refused the code.
     pub fn router(text: &Text, error: &str) -> Self {
         let body = fill(&text.notice.router, &[("error", error)]);

@@ -95,6 +95,7 @@ section!(
     NoticeText {
         title, package_missing, phone_invalid, package_gone, price_title, price, prompt_title,
         prompt, limit_title, limit, busy_title, busy, again, router_title, router,
+        enough_codes_title, enough_codes, no_new_code_title, no_new_code,
     }
 );
 
@@ -121,6 +122,9 @@ pub struct OrderText {
     pub until: String,
     pub from_login: String,
     pub keep: String,
+    pub new_code_title: String,
+    pub new_code: String,
+    pub new_code_button: String,
     pub ended_title: String,
     pub ended: String,
     pub revoked_title: String,

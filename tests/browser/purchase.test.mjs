@@ -117,3 +117,29 @@ test('the same form sent twice at the same moment makes one order', async () => 
   assert.equal(places.size, 1);
   await page.context().close();
 });
+
+for (const javaScriptEnabled of [true, false]) {
+  const how = javaScriptEnabled ? 'with scripts' : 'without scripts';
+
+  test(`a guest moves to another phone and has one new code, ${how}`, async () => {
+    const first = await guest(browser, server);
+    const id = await order(first, { phone: freshPhone() });
+    await server.decide(id, { decision: 'approve' });
+    await first.getByRole('heading', { name: 'Umelipa. Karibu!' }).waitFor();
+    const old = await code(first);
+    const { version, expires_at: ends } = await server.status(id);
+
+    const page = await guest(browser, server, { javaScriptEnabled });
+    await page.goto(first.url());
+    await page.getByRole('button', { name: 'Nipe vocha mpya' }).dblclick();
+    await page.locator('.code', { hasNotText: old }).waitFor();
+
+    const now = await server.status(id);
+    assert.equal(await code(page), now.voucher_code);
+    assert.notEqual(now.voucher_code, old);
+    assert.deepEqual([now.version, now.expires_at], [version + 1, ends]);
+    assert.equal(orderId(page), id);
+    assertClean(page);
+    await Promise.all([first, page].map((one) => one.context().close()));
+  });
+}

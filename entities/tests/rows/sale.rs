@@ -36,6 +36,7 @@ pub(crate) async fn a_sale_is_kept(db: &DatabaseConnection) {
         id: NotSet,
         code: Set("K7QMX2PA".to_owned()),
         payment_id: Set(Some(payment.id)),
+        former_payment_id: Set(None),
         batch_id: Set(None),
         package_code: Set("daily".to_owned()),
         duration_minutes: Set(1440),

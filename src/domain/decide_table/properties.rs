@@ -10,7 +10,9 @@ use super::super::evidence::{Evidence, GatewayReport, OperatorAct, Word};
 use super::super::money::Tzs;
 use super::super::package::Validity;
 use super::super::payment::{GatewayFacts, Payment, Status};
+use super::super::replacement::{Replaced, Wish};
 use super::super::sale::Facts;
+use super::super::usage::Usage;
 use super::super::voucher::VoucherCode;
 use super::{DateTime, TimeDelta, after, facts, order};
 
@@ -39,6 +41,22 @@ prop_compose! {
     }
 }
 
+prop_compose! {
+    fn any_wish()(
+        seen in 1..4_i32,
+        first_login in option::of(-3600..4_000_000_000_i64),
+        octets in any::<u64>(),
+        lately in 0..5_u32,
+    ) -> Wish {
+        let first_login = first_login.map(|secs| DateTime::UNIX_EPOCH + TimeDelta::seconds(secs));
+        Wish {
+            seen,
+            usage: Usage { first_login_at: first_login, octets, devices_online: 0 },
+            replaced: Replaced { ever: lately, lately },
+        }
+    }
+}
+
 fn any_evidence() -> impl Strategy<Value = Evidence> {
     let reason = || ".{0,20}";
     prop_oneof![
@@ -53,6 +71,7 @@ fn any_evidence() -> impl Strategy<Value = Evidence> {
         1 => reason().prop_map(|reason| Evidence::Operator(OperatorAct::Refuse { reason })),
         1 => reason().prop_map(|reason| Evidence::Operator(OperatorAct::Refund { reason })),
         1 => reason().prop_map(|reason| Evidence::Operator(OperatorAct::Revoke { reason })),
+        1 => any_wish().prop_map(Evidence::NewCode),
     ]
 }
 
@@ -123,8 +142,9 @@ proptest! {
         match after(&order, &decision.effect) {
             Some(after) => {
                 prop_assert_eq!(after.version, order.version + 1);
-                let is_revoked = matches!(decision.effect, Effect::Revoke(_));
-                prop_assert!(is_revoked || after.status != order.status);
+                let is_about_the_voucher =
+                    matches!(decision.effect, Effect::Revoke(_) | Effect::Replace(_));
+                prop_assert!(is_about_the_voucher || after.status != order.status);
             }
             // Remarks, asks and what ZenoPay knows are written beside the order and leave its
             // document alone.
@@ -152,7 +172,8 @@ proptest! {
         let is_refund = may_refund && stored.status == Status::Refunded;
         prop_assert!(stored.status == order.status || is_refund);
         let code = |payment: &Payment| payment.voucher.as_ref().map(|v| v.code.clone());
-        prop_assert_eq!(code(&stored), code(&order));
+        let may_replace = matches!(evidence, Evidence::NewCode(_));
+        prop_assert!(code(&stored) == code(&order) || may_replace);
         let is_revoked = stored.voucher.is_some_and(|voucher| voucher.revoked_at.is_some());
         let may_revoke = matches!(evidence, Evidence::Operator(OperatorAct::Revoke { .. }));
         let was_sold = order.status == Status::Completed;

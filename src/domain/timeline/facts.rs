@@ -17,6 +17,8 @@ pub struct Story {
     pub invoice: Option<String>,
     /// Why the voucher was taken back.
     pub revoked_reason: Option<String>,
+    /// Codes that the voucher had before, oldest first.
+    pub former_codes: Vec<FormerCode>,
     /// What FreeRADIUS knows of the voucher.
     pub radius: RadiusRows,
     /// Pushes and questions to ZenoPay.
@@ -35,6 +37,15 @@ pub struct Story {
     pub acts: Vec<Act>,
     /// Some of these lists were too long: their oldest rows are left out.
     pub is_cut: bool,
+}
+
+/// A code that was replaced.
+#[derive(Clone)]
+pub struct FormerCode {
+    /// What the guest typed.
+    pub code: String,
+    /// Since when it let in.
+    pub issued_at: DateTime<Utc>,
 }
 
 /// How many rows let the voucher in.

@@ -33,6 +33,7 @@ fn full() -> Story {
         gateway_confirmed_at: Some(at(70_000)),
         invoice: Some("INV-1".to_owned()),
         revoked_reason: Some("refunded".to_owned()),
+        former_codes: Vec::new(),
         radius: RadiusRows(0),
         calls: vec![
             call(true, 10, "accepted", None, Some(200)),

@@ -21,6 +21,7 @@ use crate::web::{Frame, Shop, Trouble, TroublePage, Visit, draw};
 mod assets;
 pub mod handset;
 mod link;
+mod new_code;
 mod order;
 mod paid;
 mod shop;
@@ -40,6 +41,8 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .route("/order/{order_id}", web::get().to(order::show))
         .route("/order/{order_id}/again", web::post().to(order::again))
         .route("/order/{order_id}/again", web::get().to(order::back))
+        .route("/order/{order_id}/code", web::post().to(new_code::replace))
+        .route("/order/{order_id}/code", web::get().to(order::back))
         .route("/paid", web::get().to(paid::show))
         .route("/paid", web::post().to(paid::send))
         .route(

@@ -12,9 +12,10 @@ use super::super::problem::Problem;
 use super::shop::{attempt, key};
 use super::{Form, Visitor, fresh_key};
 use crate::domain::ids::OrderId;
+use crate::domain::payment::Payment;
 use crate::domain::phone::Phone;
 use crate::domain::purchase::{PackageRef, Purchase, Ringing};
-use crate::web::{Draft, Look, OrderPage, Trouble};
+use crate::web::{Draft, Look, Notice, OrderPage, Trouble};
 
 /// How long a page is held for a browser without scripts, which shows nothing new meanwhile.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -41,18 +42,39 @@ pub async fn show(
         Ok(None) => return visitor.trouble(StatusCode::NOT_FOUND, Trouble::NoOrder),
         Err(cause) => return visitor.problem(&Problem::from(cause)),
     };
-    let look = Look {
-        now: Utc::now(),
-        resume: api.resume,
-        key: fresh_key(),
-        is_crowded: answered.crowded,
-    };
+    let look = look(&api, answered.crowded);
     let page = OrderPage::new(visitor.frame(), &answered.payment, look);
     let mut answer = visitor.answer(StatusCode::OK, &page);
     if answered.crowded {
         answer.headers_mut().insert(RETRY_AFTER, CROWDED_RETRY_SECS);
     }
     answer
+}
+
+fn look(api: &Api, is_crowded: bool) -> Look {
+    Look {
+        now: Utc::now(),
+        resume: api.resume,
+        key: fresh_key(),
+        is_crowded,
+        notice: None,
+    }
+}
+
+/// The order's page at another path than its own, with why the guest sees it again.
+pub(super) fn draw(
+    api: &Api,
+    visitor: &Visitor<'_>,
+    status: StatusCode,
+    order: &Payment,
+    notice: Option<Notice>,
+) -> HttpResponse {
+    let frame = visitor.frame_at(&format!("/order/{}", order.order_id));
+    let look = Look {
+        notice,
+        ..look(api, false)
+    };
+    visitor.answer(status, &OrderPage::new(frame, order, look))
 }
 
 /// Leads to the order.

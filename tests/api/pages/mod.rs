@@ -15,7 +15,7 @@ mod trouble;
 const BROWSER: &str = "text/html,application/xhtml+xml,*/*;q=0.8";
 
 /// `GET` of a page, in English, so that a test reads easily.
-async fn page(app: &TestApp, path: &str) -> Answer {
+pub async fn page(app: &TestApp, path: &str) -> Answer {
     let request = app
         .http
         .get(app.url(path))
@@ -25,7 +25,7 @@ async fn page(app: &TestApp, path: &str) -> Answer {
 }
 
 /// `POST` of a form, in English; where it leads to is not followed.
-async fn submit(app: &TestApp, path: &str, fields: &[(&str, &str)]) -> Answer {
+pub async fn submit(app: &TestApp, path: &str, fields: &[(&str, &str)]) -> Answer {
     let client = reqwest::Client::builder().redirect(Policy::none());
     let request = client
         .build()

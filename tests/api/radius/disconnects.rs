@@ -35,16 +35,16 @@ async fn the_routers_of_these_tests_understand_freeradius_own_client() {
 }
 
 /// A server, its FreeRADIUS, a router, and a guest who is on-line there.
-struct OnLine {
-    app: TestApp,
-    radius: FreeRadius,
-    router: TestRouter,
-    order: TestOrder,
-    code: String,
+pub(super) struct OnLine {
+    pub app: TestApp,
+    pub radius: FreeRadius,
+    pub router: TestRouter,
+    pub order: TestOrder,
+    pub code: String,
 }
 
 impl OnLine {
-    async fn start(kind: Kind, manner: Manner, package: &str) -> Self {
+    pub async fn start(kind: Kind, manner: Manner, package: &str) -> Self {
         let app = TestApp::start_with(kind, |config| {
             config.radius.coa_secret = Some(malipo::domain::secret::Secret::new(SECRET));
         })
@@ -65,7 +65,7 @@ impl OnLine {
     }
 
     /// The last line of the order's timeline that is about the session, when it is there.
-    async fn timeline(&self, kind: &str) -> String {
+    pub async fn timeline(&self, kind: &str) -> String {
         let found = format!("FROM order_events WHERE kind = '{kind}'");
         let count = format!("SELECT COUNT(*) {found}");
         self.app.database.wait_for_count(&count, 1).await;

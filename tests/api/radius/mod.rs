@@ -5,12 +5,14 @@ use malipo::actors::Case;
 use malipo::domain::evidence::{Evidence, OperatorAct};
 
 use crate::harness::freeradius::FreeRadius;
-use crate::harness::{Kind, TestApp, TestOrder};
+use crate::harness::{Answer, Kind, TestApp, TestOrder};
+use crate::pages::submit;
 
 mod access;
 mod accounting;
 mod disconnects;
 mod limits;
+mod new_code;
 mod proofs;
 mod routers;
 mod sweep;
@@ -67,6 +69,12 @@ async fn tell(radius: &FreeRadius, what: &str, code: &str, session: &str, more: 
     packet.retain(|(name, _)| more.iter().all(|(other, _)| other != name));
     packet.extend(more);
     radius.account(&packet).await;
+}
+
+/// A guest who saw the order at this version presses the button for a new code.
+async fn ask_for_new_code(app: &TestApp, order: &TestOrder, seen: i64) -> Answer {
+    let path = format!("/order/{}/code", order.id);
+    submit(app, &path, &[("seen", &seen.to_string())]).await
 }
 
 /// Moves a session's last sign of life, and its beginning, into the past.

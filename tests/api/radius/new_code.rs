@@ -1,0 +1,355 @@
+//! A guest has the code of a voucher replaced, to go on with another phone: the old code is out,
+//! and nothing is won by it.
+
+use serde_json::{Value, json};
+
+use super::disconnects::OnLine;
+use super::{age_sessions, ask_for_new_code, code_of, refund, sell, tell, with_voucher};
+use crate::harness::router::{Manner, attribute};
+use crate::harness::{Kind, SaleCounts, TOKEN, TestApp, TestOrder};
+use crate::pages::page;
+
+on_both_databases! {
+    the_new_code_lets_in_and_the_old_one_and_its_session_are_out,
+    the_time_that_is_left_is_not_more_than_before,
+    time_from_the_first_login_goes_on_with_the_new_code,
+    data_that_the_old_code_has_moved_counts,
+    whoever_presses_twice_at_once_has_one_new_code,
+    after_three_in_a_day_the_guest_is_told_kindly,
+    what_is_over_has_no_new_code,
+    the_books_tell_of_it_and_find_the_order_by_the_old_code,
+    a_waiting_page_hears_of_the_new_code,
+    a_customer_is_forgotten_under_all_codes,
+}
+
+/// The order at the version at which the guest sees it.
+async fn version(app: &TestApp, order: &TestOrder) -> i64 {
+    app.status(order).await["version"].as_i64().unwrap()
+}
+
+/// Has the code replaced; the new one.
+async fn replace(app: &TestApp, order: &TestOrder) -> String {
+    let before = code_of(app, order).await;
+    let seen = version(app, order).await;
+    let answer = ask_for_new_code(app, order, seen).await;
+    assert_eq!(answer.status, 303, "{}", answer.text);
+    let after = code_of(app, order).await;
+    assert_ne!(after, before);
+    after
+}
+
+async fn voucher(app: &TestApp, code: &str) -> Value {
+    let answer = app.get(&app.portal(&format!("/voucher/{code}"))).await;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    answer.json()
+}
+
+async fn the_new_code_lets_in_and_the_old_one_and_its_session_are_out(kind: Kind) {
+    let guest = OnLine::start(kind, Manner::Acknowledges, "daily").await;
+    let (app, order, old) = (&guest.app, &guest.order, &guest.code);
+    let shown = page(app, &format!("/order/{}", order.id)).await;
+    let action = format!("/order/{}/code", order.id);
+    assert!(shown.text.contains(&action), "{}", shown.text);
+
+    let new = replace(app, order).await;
+
+    // Queued with the new code, and not found later by the sweep.
+    let reason = "SELECT reason FROM outbox_messages";
+    let reason = app.database.text(reason).await;
+    assert_eq!(reason.as_deref(), Some("replaced"));
+    guest
+        .radius
+        .login(old, "AA:00:00:00:00:01")
+        .await
+        .assert_rejected();
+    // At once: the session of the old phone does not count, though no Stop has come yet.
+    let reply = guest.radius.login(&new, "AA:00:00:00:00:02").await;
+    reply.assert_accepted();
+    assert_eq!(reply.get("Mikrotik-Rate-Limit"), Some("2048k/5120k"));
+    guest.timeline("disconnected").await;
+    let heard = guest.router.heard();
+    assert_eq!(heard.len(), 1);
+    assert_eq!(attribute(&heard[0], 1).as_deref(), Some(old.as_bytes()));
+    assert_eq!(attribute(&heard[0], 44).as_deref(), Some(&b"s1"[..]));
+    let shown = page(app, &format!("/order/{}", order.id)).await;
+    assert!(shown.text.contains(&new), "{}", shown.text);
+    assert!(!shown.text.contains(old.as_str()), "{}", shown.text);
+}
+
+async fn the_time_that_is_left_is_not_more_than_before(kind: Kind) {
+    let (app, radius, old) = with_voucher(kind, "daily").await;
+    let order = the_order(&app).await;
+    let before = radius.login(&old, "AA:01").await;
+    let ends = app.status(&order).await["expires_at"].clone();
+
+    let new = replace(&app, &order).await;
+
+    let after = radius.login(&new, "AA:02").await;
+    after.assert_accepted();
+    let left = |reply: &crate::harness::freeradius::Reply| reply.number("Session-Timeout");
+    assert!(left(&after) <= left(&before), "{after:?} {before:?}");
+    assert_eq!(app.status(&order).await["expires_at"], ends);
+    assert_eq!(voucher(&app, &new).await["expires_at"], ends);
+    assert_eq!(voucher(&app, &old).await["state"], "revoked");
+    assert_eq!(
+        app.sale_of(&order).await,
+        SaleCounts {
+            sms: 2,
+            ..SaleCounts::ONE
+        }
+    );
+}
+
+async fn time_from_the_first_login_goes_on_with_the_new_code(kind: Kind) {
+    let (app, radius, old) = with_voucher(kind, "student").await;
+    let order = the_order(&app).await;
+    // Nobody has logged in yet: the time begins later, and with the first login by any code.
+    let second = replace(&app, &order).await;
+    assert_eq!(app.status(&order).await["expires_at"], Value::Null);
+    // A router tells late of a login that was made with the old code.
+    tell(&radius, "Start", &old, "s1", &[]).await;
+    age_sessions(&app, 3_600).await;
+    let month = 30 * 86_400;
+    let reply = radius.login(&second, "AA:02").await;
+    reply.assert_accepted();
+    let left = reply.number("Session-Timeout").unwrap();
+    assert!((month - 3_720..=month - 3_600).contains(&left), "{left}");
+
+    let third = replace(&app, &order).await;
+
+    let reply = radius.login(&third, "AA:03").await;
+    reply.assert_accepted();
+    let rest = reply.number("Session-Timeout").unwrap();
+    assert!(rest <= left, "{rest} {left}");
+    let standing = voucher(&app, &third).await;
+    assert_eq!(standing["state"], "active");
+    assert!(standing["seconds_remaining"].as_u64() <= Some(left));
+    assert_eq!(
+        standing["expires_at"],
+        app.status(&order).await["expires_at"]
+    );
+}
+
+async fn data_that_the_old_code_has_moved_counts(kind: Kind) {
+    let (app, radius, old) = with_voucher(kind, "student").await;
+    let order = the_order(&app).await;
+    tell(&radius, "Start", &old, "s1", &[]).await;
+    let interim = [("Acct-Session-Time", "60"), ("Acct-Input-Octets", "1000")];
+    tell(&radius, "Interim-Update", &old, "s1", &interim).await;
+
+    let new = replace(&app, &order).await;
+    // What the router tells at the end of the old session counts too.
+    let stop = [("Acct-Session-Time", "90"), ("Acct-Input-Octets", "5000")];
+    tell(&radius, "Stop", &old, "s1", &stop).await;
+
+    let whole = 20_480_u64 << 20;
+    assert_eq!(voucher(&app, &new).await["bytes_remaining"], whole - 5_000);
+    let reply = radius.login(&new, "AA:02").await;
+    reply.assert_accepted();
+    let gigawords = reply.number("Mikrotik-Total-Limit-Gigawords").unwrap();
+    let limit = (gigawords << 32) + reply.number("Mikrotik-Total-Limit").unwrap();
+    assert_eq!(limit, whole - 5_000);
+}
+
+async fn whoever_presses_twice_at_once_has_one_new_code(kind: Kind) {
+    let app = TestApp::start(kind).await;
+    let (order, old) = sell(&app, "daily").await;
+    let seen = version(&app, &order).await;
+
+    let presses = (0..6).map(|_| ask_for_new_code(&app, &order, seen));
+    let answers = futures_util::future::join_all(presses).await;
+
+    assert!(answers.iter().all(|answer| answer.status == 303));
+    assert_eq!(version(&app, &order).await, seen + 1);
+    let codes = app.database.texts("SELECT code FROM vouchers").await;
+    assert_eq!(codes.len(), 2, "{codes:?}");
+    let new = code_of(&app, &order).await;
+    assert!(codes.contains(&old) && codes.contains(&new), "{codes:?}");
+    let users = app
+        .database
+        .texts("SELECT username FROM radcheck WHERE attribute = 'Cleartext-Password'")
+        .await;
+    assert_eq!(users, [new]);
+    assert_eq!(
+        app.sale_of(&order).await,
+        SaleCounts {
+            sms: 2,
+            ..SaleCounts::ONE
+        }
+    );
+}
+
+async fn after_three_in_a_day_the_guest_is_told_kindly(kind: Kind) {
+    let app = TestApp::start(kind).await;
+    let (order, _) = sell(&app, "daily").await;
+    for _ in 0..3 {
+        replace(&app, &order).await;
+    }
+    let code = code_of(&app, &order).await;
+
+    let fourth = ask_for_new_code(&app, &order, version(&app, &order).await).await;
+
+    assert_eq!(fourth.status, 429, "{}", fourth.text);
+    assert!(fourth.text.contains("enough for today"), "{}", fourth.text);
+    assert!(fourth.text.contains(&code), "it still works");
+    assert_eq!(code_of(&app, &order).await, code);
+
+    // A day later there is another.
+    let day_ago = match kind {
+        Kind::Sqlite => "strftime('%Y-%m-%dT%H:%M:%f+00:00', revoked_at, '-25 hours')",
+        Kind::Postgres => "revoked_at - interval '25 hours'",
+    };
+    let aged = format!("UPDATE vouchers SET revoked_at = {day_ago} WHERE revoked_at IS NOT NULL");
+    assert_eq!(app.database.execute(&aged).await, 3);
+    replace(&app, &order).await;
+    let kinds = "SELECT kind FROM sms_messages ORDER BY id";
+    let kinds = app.database.texts(kinds).await;
+    let expected = [
+        "voucher",
+        "voucher-2",
+        "voucher-3",
+        "voucher-4",
+        "voucher-5",
+    ];
+    assert_eq!(kinds, expected);
+}
+
+async fn what_is_over_has_no_new_code(kind: Kind) {
+    let app = TestApp::start_with(kind, |config| config.actors.idle_secs = 0).await;
+    let refused = async |order: &TestOrder| {
+        let seen = version(&app, order).await;
+        let codes = "SELECT COUNT(*) FROM vouchers WHERE former_payment_id IS NOT NULL";
+        let answer = ask_for_new_code(&app, order, seen).await;
+        assert_eq!(answer.status, 409, "{}", answer.text);
+        assert_eq!(app.database.count(codes).await, 0);
+        assert_eq!(version(&app, order).await, seen);
+    };
+    let unpaid = app.buy().await;
+    refused(&unpaid).await;
+
+    let (paid_back, _) = sell(&app, "daily").await;
+    refund(&app, &paid_back).await;
+    refused(&paid_back).await;
+
+    let (revoked, code) = sell(&app, "daily").await;
+    let path = format!("/api/v1/operator/vouchers/{code}/revoke");
+    let request = app.http.post(app.url(&path)).bearer_auth(TOKEN);
+    assert_eq!(request.send().await.unwrap().status(), 200);
+    refused(&revoked).await;
+
+    let (ended, code) = sell(&app, "daily").await;
+    let past = format!(
+        "UPDATE vouchers SET expires_at = '2021-01-01 00:00:00+00:00' WHERE code = '{code}'"
+    );
+    assert_eq!(app.database.execute(&past).await, 1);
+    // Let go, so that the books are read.
+    app.actors_when(|_| {
+        app.app.orders.passivate_idle();
+        app.app.orders.views().is_empty()
+    })
+    .await;
+    refused(&ended).await;
+
+    // And of what is no order, or no form of ours, nothing follows.
+    let nobody = TestOrder {
+        id: uuid::Uuid::new_v4().to_string(),
+        ..unpaid
+    };
+    assert_eq!(ask_for_new_code(&app, &nobody, 1).await.status, 404);
+}
+
+async fn the_books_tell_of_it_and_find_the_order_by_the_old_code(kind: Kind) {
+    let (app, radius, old) = with_voucher(kind, "daily").await;
+    let order = the_order(&app).await;
+    tell(&radius, "Start", &old, "s1", &[]).await;
+
+    let new = replace(&app, &order).await;
+
+    for code in [&old, &new] {
+        let path = format!("/api/v1/operator/orders?q={code}");
+        let found = app.get_as_operator(&path).await.json();
+        assert_eq!(found["orders"][0]["order_id"], order.id.as_str(), "{found}");
+    }
+    let kept =
+        format!("SELECT revoked_reason FROM vouchers WHERE code = '{old}' AND payment_id IS NULL");
+    let kept = app.database.text(&kept).await;
+    assert_eq!(kept.as_deref(), Some("replaced"));
+    let path = format!("/api/v1/operator/orders/{}", order.id);
+    let story = app.get_as_operator(&path).await.json();
+    let lines: Vec<&str> = story["timeline"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|line| line["summary"].as_str().unwrap())
+        .collect();
+    for told in [
+        "the guest has a new code for the voucher (1 of 3 in a day); the old one is closed"
+            .to_owned(),
+        format!("RADIUS user {old} is written; it was replaced later"),
+        format!("RADIUS user {new} is written, group daily"),
+        format!("sold: voucher {old}"),
+        "device AA:00:00:00:00:01 is online".to_owned(),
+        "is told to end the session (replaced)".to_owned(),
+        "SMS voucher-2 to".to_owned(),
+    ] {
+        let is_told = lines.iter().any(|line| line.contains(&told));
+        assert!(is_told, "{told}: {lines:#?}");
+    }
+    let text = "SELECT body FROM sms_messages WHERE kind = 'voucher-2'";
+    let text = app.database.text(text).await.unwrap();
+    assert!(text.contains(&new) && !text.contains(&old), "{text}");
+}
+
+async fn a_waiting_page_hears_of_the_new_code(kind: Kind) {
+    let app = TestApp::start(kind).await;
+    let (order, _) = sell(&app, "daily").await;
+    let seen = version(&app, &order).await;
+    let path = format!("/payment/status/{}?wait=30&since={seen}", order.id);
+    let url = app.portal(&path);
+
+    let waiting = app.get(&url);
+    let replacing = async {
+        app.until_parked(1).await;
+        replace(&app, &order).await
+    };
+    let (answer, new) = tokio::join!(waiting, replacing);
+
+    let document = answer.json();
+    let expected = json!({"code": new, "status": "COMPLETED", "version": seen + 1});
+    let told = json!({
+        "code": document["voucher_code"], "status": document["payment_status"],
+        "version": document["version"],
+    });
+    assert_eq!(told, expected);
+}
+
+async fn a_customer_is_forgotten_under_all_codes(kind: Kind) {
+    let (app, radius, old) = with_voucher(kind, "daily").await;
+    let order = the_order(&app).await;
+    tell(&radius, "Start", &old, "s1", &[]).await;
+    let new = replace(&app, &order).await;
+    tell(&radius, "Start", &new, "s2", &[]).await;
+
+    let request = app
+        .http
+        .post(app.url("/api/v1/operator/customers/erase"))
+        .bearer_auth(TOKEN)
+        .json(&json!({"phone": order.phone, "reason": "asked by letter"}));
+    let answer = crate::harness::Answer::of(request.send().await.unwrap()).await;
+
+    assert_eq!(answer.json()["vouchers"], 1, "{}", answer.text);
+    let stations = "SELECT COUNT(*) FROM radacct WHERE callingstationid <> ''";
+    assert_eq!(app.database.count(stations).await, 0);
+    radius.login(&new, "AA:01").await.assert_rejected();
+}
+
+/// The only order there is.
+async fn the_order(app: &TestApp) -> TestOrder {
+    let id = "SELECT order_id FROM sandbox_payments";
+    let phone = "SELECT phone FROM payments";
+    TestOrder {
+        id: app.database.text(id).await.unwrap(),
+        phone: app.database.text(phone).await.unwrap(),
+        webhook_url: String::new(),
+    }
+}
