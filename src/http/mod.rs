@@ -35,6 +35,7 @@ mod pages;
 mod portal;
 pub mod problem;
 mod request;
+mod resend;
 mod routers;
 pub mod sandbox;
 mod site;
@@ -114,6 +115,7 @@ pub fn routes(config: &mut web::ServiceConfig, sandbox: Option<crate::sandbox::S
             web::scope(PORTAL)
                 .route("/packages", web::get().to(portal::packages))
                 .route("/payment", web::post().to(portal::pay))
+                .route("/payment/resend", web::post().to(resend::resend))
                 .route("/payment/status/{order_id}", web::get().to(status::show))
                 .route(
                     "/payment/status/{order_id}/events",

@@ -22,6 +22,7 @@ use super::auth;
     paths(
         super::portal::packages,
         super::portal::pay,
+        super::resend::resend,
         super::status::show,
         super::status::events,
         super::voucher::show,

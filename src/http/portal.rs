@@ -1,6 +1,7 @@
 //! The price list and the purchase.
 
 use actix_web::{HttpRequest, HttpResponse, web};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -18,7 +19,7 @@ use crate::domain::phone::Phone;
 use crate::domain::purchase::{IdempotencyKey, PackageRef, Purchase, Ringing};
 
 /// A purchase has no need of more.
-const BODY_MAX: usize = 16 * 1024;
+pub(super) const BODY_MAX: usize = 16 * 1024;
 /// Characters kept of a customer's name.
 const NAME_MAX: usize = 80;
 
@@ -160,7 +161,7 @@ pub async fn pay(
 }
 
 fn purchase(request: &HttpRequest, body: &[u8]) -> Result<Purchase, Problem> {
-    let wish = read_wish(body)?;
+    let wish: PayRequest = read_wish(body)?;
     if wish
         .currency
         .as_deref()
@@ -202,7 +203,7 @@ fn purchase(request: &HttpRequest, body: &[u8]) -> Result<Purchase, Problem> {
 }
 
 /// An object, as anything else would be read by the position of its items.
-fn read_wish(body: &[u8]) -> Result<PayRequest, Problem> {
+pub(super) fn read_wish<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     let fault = |detail: String| Problem::new(Code::InvalidRequest).detail(detail);
     if body.trim_ascii_start().first() != Some(&b'{') {
         return Err(fault("the body must be a JSON object".to_owned()));
@@ -211,7 +212,7 @@ fn read_wish(body: &[u8]) -> Result<PayRequest, Problem> {
 }
 
 /// Numbers may be strings, and strings numbers.
-fn scalar(value: &Value) -> Option<String> {
+pub(super) fn scalar(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),

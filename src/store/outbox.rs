@@ -13,6 +13,9 @@ use super::{AuditEntry, Store, StoreError, audit_log, roll_back};
 use crate::domain::ids::OrderId;
 use crate::domain::phone::Phone;
 
+/// Where a message may stand.
+const STATES: [&str; 4] = ["queued", "sent", "failed", "dead"];
+
 /// An SMS that is ours to send until the lease ends. `Debug` is not derived: the text holds
 /// the voucher code.
 #[derive(Clone)]
@@ -202,7 +205,7 @@ async fn resend(
     audit: Option<AuditEntry>,
     now: DateTime<Utc>,
 ) -> Result<Option<OrderId>, StoreError> {
-    if !requeue(txn, id, now).await? {
+    if !requeue(txn, id, &STATES, now).await? {
         return Ok(None);
     }
     let order_id = order_of(txn, id).await?;
@@ -227,10 +230,11 @@ async fn order_of(
     Ok(order.map(OrderId))
 }
 
-/// Puts a message back into the queue; whether there is one.
+/// Puts a message back into the queue; whether there is one in one of these states.
 pub(super) async fn requeue(
     db: &impl sea_orm::ConnectionTrait,
     id: i64,
+    states: &[&str],
     now: DateTime<Utc>,
 ) -> Result<bool, StoreError> {
     use sms_messages::Column;
@@ -244,6 +248,7 @@ pub(super) async fn requeue(
         .col_expr(Column::ReceiptAt, Expr::value(None::<DateTime<Utc>>))
         .col_expr(Column::ReceiptDueAt, Expr::value(None::<DateTime<Utc>>))
         .filter(Column::Id.eq(id))
+        .filter(Column::State.is_in(states.iter().copied()))
         .exec(db)
         .await?;
     Ok(done.rows_affected == 1)

@@ -4,10 +4,11 @@
 //! and never to whoever asked. A number is no secret, so it is no proof.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use entities::{payments, sms_messages, vouchers};
-use sea_orm::sea_query::Expr;
+use entities::{order_events, payments, sms_messages, vouchers};
+use sea_orm::sea_query::{Expr, SelectStatement};
 use sea_orm::{
-    ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect, QueryTrait,
 };
 
 use super::{Store, StoreError, events, outbox, roll_back, rows};
@@ -16,8 +17,12 @@ use crate::domain::ids::OrderId;
 use crate::domain::payment::Status;
 use crate::domain::phone::Phone;
 
-/// The same SMS goes out again at most this often, whoever asks.
-const PAUSE: TimeDelta = TimeDelta::minutes(10);
+/// So often in [`AN_HOUR`] a phone is sent its SMS again, whoever asks.
+const MOST: u64 = 3;
+/// For how long a repetition counts against [`MOST`].
+const AN_HOUR: TimeDelta = TimeDelta::hours(1);
+/// What the timeline calls a repetition.
+const KIND: &str = "sms_asked_again";
 /// Unpaid orders older than this are not asked about again.
 const UNPAID_WITHIN: TimeDelta = TimeDelta::hours(24);
 /// So many of the newest sales of a phone are looked at for a voucher that still counts.
@@ -28,7 +33,7 @@ const SALES: u64 = 5;
 pub enum Remedy {
     /// The voucher's SMS goes out again.
     Resent(OrderId),
-    /// It went out a short while ago, or is about to.
+    /// It is about to go out, or went out often enough in this hour.
     OnItsWay(OrderId),
     /// There is no voucher, and ZenoPay is asked about the newest order now.
     Asked(OrderId),
@@ -88,16 +93,24 @@ impl Store {
             .order_by_desc(sms_messages::Column::Id)
             .one(&self.inner.reader)
             .await?;
-        let Some(sms) = sms.filter(|sms| has_rested(sms, now)) else {
+        let Some(sms) = sms else {
             return Ok(Remedy::OnItsWay(order_id));
         };
         let txn = self.begin().await?;
-        if let Err(error) = write(&txn, order_id, sms.id, now).await {
-            roll_back(txn).await;
-            return Err(error);
+        match repeat(&txn, order_id, &sold.phone, sms.id, now).await {
+            Ok(true) => {
+                txn.commit().await.map_err(StoreError::CommitUnknown)?;
+                Ok(Remedy::Resent(order_id))
+            }
+            Ok(false) => {
+                roll_back(txn).await;
+                Ok(Remedy::OnItsWay(order_id))
+            }
+            Err(error) => {
+                roll_back(txn).await;
+                Err(error)
+            }
         }
-        txn.commit().await.map_err(StoreError::CommitUnknown)?;
-        Ok(Remedy::Resent(order_id))
     }
 
     /// Brings the next question to ZenoPay forward.
@@ -127,28 +140,41 @@ impl Store {
     }
 }
 
-async fn write(
+/// Whether the SMS goes out again.
+async fn repeat(
     txn: &DatabaseTransaction,
     order_id: OrderId,
+    phone: &str,
     sms: i64,
     now: DateTime<Utc>,
-) -> Result<(), StoreError> {
-    outbox::requeue(txn, sms, now).await?;
+) -> Result<bool, StoreError> {
+    // First, because it takes the row lock: whoever asks at the same moment waits here, and then
+    // finds the message in the queue. One that is queued goes out without our help.
+    if !outbox::requeue(txn, sms, &["sent", "dead"], now).await? {
+        return Ok(false);
+    }
+    let repeated = order_events::Entity::find()
+        .filter(order_events::Column::OrderId.in_subquery(orders_of(phone)))
+        .filter(order_events::Column::Kind.eq(KIND))
+        .filter(order_events::Column::At.gt(now - AN_HOUR))
+        .count(txn)
+        .await?;
+    if repeated >= MOST {
+        return Ok(false);
+    }
     let remark = Remark {
         level: Level::Note,
-        kind: "sms_asked_again",
+        kind: KIND,
         text: "the guest asked for the SMS again".to_owned(),
     };
-    Ok(events::insert(txn, order_id, &remark, now).await?)
+    events::insert(txn, order_id, &remark, now).await?;
+    Ok(true)
 }
 
-/// Whether the message is done with, and has been for a while.
-fn has_rested(sms: &sms_messages::Model, now: DateTime<Utc>) -> bool {
-    let since = match sms.state.as_str() {
-        "sent" => sms.sent_at,
-        "dead" => Some(sms.due_at),
-        // Queued or to be tried again: it goes out without our help.
-        _ => None,
-    };
-    since.is_some_and(|at| at + PAUSE <= now)
+fn orders_of(phone: &str) -> SelectStatement {
+    payments::Entity::find()
+        .select_only()
+        .column(payments::Column::OrderId)
+        .filter(payments::Column::Phone.eq(phone))
+        .into_query()
 }

@@ -17,6 +17,7 @@ on_both_databases! {
 const ROUTES: &[(&str, &str)] = &[
     ("get", "/api/v1/customer-portal/packages"),
     ("post", "/api/v1/customer-portal/payment"),
+    ("post", "/api/v1/customer-portal/payment/resend"),
     ("get", "/api/v1/customer-portal/payment/status/{order_id}"),
     (
         "get",

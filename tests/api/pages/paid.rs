@@ -1,13 +1,18 @@
 //! "I have paid, and have no voucher."
 
+use serde_json::{Value, json};
+
 use super::{page, submit};
 use crate::harness::{Answer, Kind, TestApp, TestOrder, fresh_phone};
 
 on_both_databases! {
     the_sms_goes_out_again_to_the_phone_that_paid,
-    the_same_sms_does_not_go_out_again_and_again,
+    a_phone_is_sent_its_sms_again_three_times_an_hour,
+    whoever_asks_many_times_at_once_has_the_sms_sent_again_once,
+    an_sms_that_is_about_to_go_out_is_not_sent_again,
     a_phone_whose_money_we_have_not_seen_is_asked_about_at_once,
     nobody_learns_whether_a_phone_has_paid,
+    a_portal_asks_by_json_and_learns_nothing_either,
     a_number_that_is_none_is_told,
 }
 
@@ -27,16 +32,57 @@ async fn the_sms_goes_out_again_to_the_phone_that_paid(kind: Kind) {
     assert!(!answer.text.contains(&order.id), "{}", answer.text);
 }
 
-async fn the_same_sms_does_not_go_out_again_and_again(kind: Kind) {
+async fn a_phone_is_sent_its_sms_again_three_times_an_hour(kind: Kind) {
+    let app = TestApp::start(kind).await;
+    let order = sold(&app).await;
+    for repeated in 1..=3 {
+        ask(&app, &order.phone).await;
+        all_sent(&app).await;
+        assert_eq!(repetitions(&app).await, repeated);
+    }
+
+    let fourth = ask(&app, &order.phone).await;
+    assert_eq!((fourth.status, repetitions(&app).await), (200, 3));
+
+    // The hour is the phone's and not the order's.
+    let wish = json!({"packageId": "daily", "phoneNumber": order.phone});
+    let second = app.pay(&wish).await.json()["order_id"].clone();
+    let paid = json!({"order_id": second, "payment_status": "COMPLETED"});
+    app.deliver(paid.to_string()).await;
+    all_sent(&app).await;
+    ask(&app, &order.phone).await;
+    assert_eq!(repetitions(&app).await, 3);
+
+    let hour_ago = match kind {
+        Kind::Sqlite => "strftime('%Y-%m-%dT%H:%M:%f+00:00', at, '-61 minutes')",
+        Kind::Postgres => "at - interval '61 minutes'",
+    };
+    let aged = format!("UPDATE order_events SET at = {hour_ago}");
+    app.database.execute(&aged).await;
+    ask(&app, &order.phone).await;
+    assert_eq!(repetitions(&app).await, 4);
+}
+
+async fn whoever_asks_many_times_at_once_has_the_sms_sent_again_once(kind: Kind) {
     let app = TestApp::start(kind).await;
     let order = sold(&app).await;
 
-    // It has just been sent.
-    ask(&app, &order.phone).await;
-    ask(&app, &order.phone).await;
+    let asks = (0..8).map(|_| ask(&app, &order.phone));
+    futures_util::future::join_all(asks).await;
 
-    let again = "SELECT COUNT(*) FROM order_events WHERE kind = 'sms_asked_again'";
-    assert_eq!(app.database.count(again).await, 0);
+    let repeated = repetitions(&app).await;
+    assert!((1..=3).contains(&repeated), "{repeated}");
+}
+
+async fn an_sms_that_is_about_to_go_out_is_not_sent_again(kind: Kind) {
+    let app = TestApp::start(kind).await;
+    let order = sold(&app).await;
+    let later = "UPDATE sms_messages SET state = 'failed', due_at = '2100-01-01 00:00:00+00:00'";
+    app.database.execute(later).await;
+
+    let answer = ask(&app, &order.phone).await;
+
+    assert_eq!((answer.status, repetitions(&app).await), (200, 0));
 }
 
 async fn a_phone_whose_money_we_have_not_seen_is_asked_about_at_once(kind: Kind) {
@@ -68,6 +114,28 @@ async fn nobody_learns_whether_a_phone_has_paid(kind: Kind) {
     assert_eq!((paid.status, &paid.text), (stranger.status, &stranger.text));
 }
 
+async fn a_portal_asks_by_json_and_learns_nothing_either(kind: Kind) {
+    let app = TestApp::start(kind).await;
+    let order = sold(&app).await;
+    let resend = async |body: Value| {
+        let url = app.portal("/payment/resend");
+        let request = app.http.post(url).header("accept-language", "en");
+        Answer::of(request.json(&body).send().await.unwrap()).await
+    };
+
+    let paid = resend(json!({"phoneNumber": order.phone})).await;
+    let stranger = resend(json!({"phone_number": fresh_phone()})).await;
+
+    assert_eq!(paid.status, 202, "{}", paid.text);
+    assert_eq!((paid.status, &paid.text), (stranger.status, &stranger.text));
+    assert_eq!(paid.json()["status"], "success");
+    assert_eq!(repetitions(&app).await, 1);
+    let no_phone = resend(json!({"phoneNumber": "12"})).await;
+    no_phone.assert_problem(422, "invalid_phone");
+    let nothing = resend(json!([])).await;
+    nothing.assert_problem(400, "invalid_request");
+}
+
 async fn a_number_that_is_none_is_told(kind: Kind) {
     let app = TestApp::start(kind).await;
 
@@ -91,10 +159,19 @@ async fn ask(app: &TestApp, phone: &str) -> Answer {
 async fn sold(app: &TestApp) -> TestOrder {
     let order = app.buy().await;
     app.deliver_word(&order, "COMPLETED").await;
-    app.database
-        .wait_for_count("SELECT COUNT(*) FROM sms_messages WHERE state = 'sent'", 1)
-        .await;
+    all_sent(app).await;
     order
+}
+
+async fn all_sent(app: &TestApp) {
+    let waiting = "SELECT COUNT(*) FROM sms_messages WHERE state <> 'sent'";
+    app.database.wait_for_count(waiting, 0).await;
+}
+
+/// How often an SMS was sent again.
+async fn repetitions(app: &TestApp) -> i64 {
+    let again = "SELECT COUNT(*) FROM order_events WHERE kind = 'sms_asked_again'";
+    app.database.count(again).await
 }
 
 /// The SMS was sent long ago.
