@@ -50,6 +50,7 @@ pub fn tell(story: &Story, sight: Sight, now: DateTime<Utc>) -> Vec<Line> {
     teller.acts();
     teller.sale();
     teller.remarks();
+    teller.twins();
     teller.texts();
     teller.sessions();
     teller.disconnects();
@@ -220,6 +221,16 @@ impl Teller<'_> {
         for remark in &self.story.remarks {
             let kind = if remark.is_alert { "alert" } else { "note" };
             self.line(remark.at, kind, self.mask.text(&remark.summary));
+        }
+    }
+
+    fn twins(&mut self) {
+        for twin in &self.story.twins {
+            let summary = format!(
+                "order {} was paid for the same purchase: pay one of the two back",
+                twin.order_id
+            );
+            self.line(twin.at, "alert", summary);
         }
     }
 

@@ -71,6 +71,7 @@ mod sandbox;
 mod search;
 mod sessions;
 mod timeline;
+mod twins;
 mod vitals;
 mod vouchers;
 mod wedged;

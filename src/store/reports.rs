@@ -113,6 +113,9 @@ pub struct DailyReport {
     pub fulfilled_not_confirmed: Listed<OrderLine>,
     /// Reported as paid under another reference that day.
     pub second_charges: Listed<OrderLine>,
+    /// Sold that day although the same phone was sold the same package by another order, which
+    /// it could not know when it bought again: one of the two is to be paid back.
+    pub paid_twice: Listed<OrderLine>,
     /// Sold that day for more than the price; the total is the difference.
     pub overpaid: Listed<OrderLine>,
     /// What ZenoPay told that day does not fit the sale.
@@ -157,6 +160,7 @@ impl Store {
                 held,
                 fulfilled_not_confirmed: store.list(&sql::FULFILLED_NOT_CONFIRMED, day).await?,
                 second_charges: store.list(&sql::SECOND_CHARGES, day).await?,
+                paid_twice: store.list(sql::paid_twice(store.backend()), day).await?,
                 overpaid: store.list(&sql::OVERPAID, day).await?,
                 disagreements: store.list(&sql::DISAGREEMENTS, day).await?,
                 orphans: Listed {

@@ -10,7 +10,7 @@ use sea_orm::{
     QuerySelect,
 };
 
-use super::{Store, StoreError, rows};
+use super::{Store, StoreError, rows, twins};
 use crate::domain::ids::OrderId;
 use crate::domain::money::Tzs;
 use crate::domain::timeline::{
@@ -61,8 +61,10 @@ async fn story(db: &DatabaseConnection, order_id: OrderId) -> Result<Option<Stor
         disconnects: disconnects(db, order_id).await?,
         remarks: remarks(db, order_id).await?,
         acts: acts(db, order_id).await?,
+        twins: Vec::new(),
         is_cut: false,
     };
+    story.twins = twins::of(db, &story.payment).await?;
     if let Some(code) = &code {
         story.radius = radius_rows(db, code).await?;
         let former = story.former_codes.iter().map(|it| it.code.as_str());

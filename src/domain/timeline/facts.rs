@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
+use crate::domain::ids::OrderId;
 use crate::domain::money::Tzs;
 use crate::domain::payment::Payment;
 
@@ -35,6 +36,8 @@ pub struct Story {
     pub remarks: Vec<Remarked>,
     /// What operators did.
     pub acts: Vec<Act>,
+    /// Other orders for the same purchase that were paid too.
+    pub twins: Vec<Twin>,
     /// Some of these lists were too long: their oldest rows are left out.
     pub is_cut: bool,
 }
@@ -166,6 +169,15 @@ pub struct Disconnect {
     pub created_at: DateTime<Utc>,
     /// When the router answered.
     pub sent_at: Option<DateTime<Utc>>,
+}
+
+/// Another order that the same guest paid for the same purchase.
+#[derive(Clone)]
+pub struct Twin {
+    /// Which one.
+    pub order_id: OrderId,
+    /// When the later of the two was sold.
+    pub at: DateTime<Utc>,
 }
 
 /// A remark of a decision.

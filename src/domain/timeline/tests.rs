@@ -34,6 +34,7 @@ fn full() -> Story {
         invoice: Some("INV-1".to_owned()),
         revoked_reason: Some("refunded".to_owned()),
         former_codes: Vec::new(),
+        twins: Vec::new(),
         radius: RadiusRows(0),
         calls: vec![
             call(true, 10, "accepted", None, Some(200)),

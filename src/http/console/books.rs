@@ -117,6 +117,7 @@ fn lists(report: DailyReport, api: &Api) -> Vec<ReportList> {
         list("Paid, not fulfilled", "Somebody says that it was paid, and there is no voucher. Decide what is held, and ask ZenoPay about the others.", true, report.paid_not_fulfilled),
         list("Fulfilled, not confirmed", "Sold, and ZenoPay's order-status has not said yet that it was paid. It is asked by itself.", false, report.fulfilled_not_confirmed),
         list("Second charges", "Paid once more under another reference. Pay the guest back.", true, report.second_charges),
+        list("Two orders for one purchase", "The guest bought again before the first money was known, and both were paid. Pay one of the two back.", true, report.paid_twice),
         orphans(report.orphans, api),
         list("Disagreements", "What ZenoPay told does not fit the sale.", true, report.disagreements),
         list("Paid too much", "The sum is the difference to the price.", false, report.overpaid),

@@ -103,6 +103,7 @@ fn rows(report: &DailyReport, zone: chrono_tz::Tz) -> Vec<Row> {
             "second_charges_total",
             &report.second_charges,
         ),
+        ("paid_twice", "paid_twice_total", &report.paid_twice),
         ("overpaid", "overpaid_total", &report.overpaid),
         ("disagreement", "disagreements_total", &report.disagreements),
         ("held", "held_total", &report.held),

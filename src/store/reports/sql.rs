@@ -2,6 +2,8 @@
 //!
 //! Kept as text so that a test can ask both databases by which index they would run.
 
+use sea_orm::DbBackend;
+
 use super::MOST;
 
 /// A list of orders, as parts of a query about `payments p`.
@@ -90,6 +92,48 @@ pub(super) const DISAGREEMENTS: Section = Section {
     sum: "p.amount",
     note: "e.summary",
 };
+
+/// Of two orders for one purchase the one that was sold last: when it was made, the other one
+/// was not sold yet, so the guest had been given nothing when buying again.
+macro_rules! paid_twice {
+    (within: $within:literal, name: $name:literal) => {
+        Section {
+            from: concat!(
+                "invoices i JOIN payments p ON p.id = i.payment_id \
+                 JOIN payments o ON o.id = (SELECT MAX(x.id + 0) FROM payments x \
+                     WHERE x.phone = p.phone AND x.package_code = p.package_code \
+                     AND x.status = 'COMPLETED' AND x.id <> p.id AND ",
+                $within,
+                " AND x.processed_at > p.created_at AND (x.processed_at < p.processed_at \
+                      OR (x.processed_at = p.processed_at AND x.id < p.id))) \
+                 WHERE i.issued_at >= $1 AND i.issued_at < $2 AND p.status = 'COMPLETED'"
+            ),
+            at: "i.issued_at",
+            sum: PAID,
+            note: concat!("'the same was sold by order ' || ", $name),
+        }
+    };
+}
+
+/// Two purchases further apart than a day are two.
+const PAID_TWICE_ON_POSTGRES: Section = paid_twice!(
+    within: "x.created_at BETWEEN p.created_at - interval '1 day' AND p.created_at + interval '1 day'",
+    name: "o.order_id"
+);
+
+const PAID_TWICE_ON_SQLITE: Section = paid_twice!(
+    within: "ABS(julianday(x.created_at) - julianday(p.created_at)) <= 1.0",
+    name: "lower(substr(hex(o.order_id), 1, 8) || '-' || substr(hex(o.order_id), 9, 4) || '-' || \
+        substr(hex(o.order_id), 13, 4) || '-' || substr(hex(o.order_id), 17, 4) || '-' || \
+        substr(hex(o.order_id), 21))"
+);
+
+pub(super) fn paid_twice(backend: DbBackend) -> &'static Section {
+    match backend {
+        DbBackend::Postgres => &PAID_TWICE_ON_POSTGRES,
+        _ => &PAID_TWICE_ON_SQLITE,
+    }
+}
 
 /// A replay is journalled too and is no new money.
 const ORPHANS: &str = "FROM webhook_deliveries WHERE outcome = 'unknown_order' \

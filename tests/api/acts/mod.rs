@@ -10,6 +10,7 @@ mod reconciling;
 mod replaying;
 mod reports;
 mod resending;
+mod twice;
 mod vouchers;
 
 /// `POST` below the operators' base, as the bootstrap admin.
