@@ -54,6 +54,9 @@ pub struct Heard {
     pub began: Instant,
     /// From the first request to the last answer.
     pub took: Duration,
+    /// Processor time of server, client and all the rest, in microseconds a turn, if it was
+    /// measured.
+    pub spent: Option<[f64; 3]>,
     pub turns: Vec<Turn>,
 }
 
@@ -171,6 +174,7 @@ impl Heard {
             latency: microseconds(),
             began: Instant::now(),
             took: Duration::ZERO,
+            spent: None,
             turns: Vec::new(),
         }
     }

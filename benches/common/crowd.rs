@@ -90,16 +90,29 @@ impl Crowd {
         all
     }
 
-    /// Everybody goes home.
+    /// Everybody goes home, and the server has seen them go.
     ///
     /// # Errors
-    /// If a connection broke.
-    pub fn leave(mut self) -> Outcome<()> {
+    /// If a connection broke, or the server still counts them.
+    pub fn leave(mut self, server: &Server) -> Outcome<()> {
         self.enough.cancel();
         if let Some(thread) = self.thread.take() {
             thread.join().map_err(|_| "the crowd's thread died")??;
         }
+        let began = Instant::now();
+        while parked(server)? > 0 {
+            if began.elapsed() > PARK_WITHIN {
+                return Err("polls of closed connections stay parked".into());
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
         Ok(())
+    }
+}
+
+impl Drop for Crowd {
+    fn drop(&mut self) {
+        self.enough.cancel();
     }
 }
 

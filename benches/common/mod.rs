@@ -15,6 +15,7 @@ pub mod evidence;
 pub mod fill;
 pub mod machine;
 pub mod options;
+pub mod processor;
 pub mod report;
 pub mod server;
 pub mod till;

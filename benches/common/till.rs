@@ -13,6 +13,7 @@ use super::client::{Heard, Until, closed_loop};
 use super::crowd::Crowd;
 use super::evidence::{Acknowledged, status_read, webhook};
 use super::options::Kind;
+use super::processor::Spent;
 use super::server::Server;
 
 /// Copies of one order that race its sale; then the next order's turn comes.
@@ -113,9 +114,12 @@ impl Till {
             turns: waiting.len(),
         };
         let first = self.acknowledged.marks(waiting.len());
-        let heard = closed_loop(self.server.address, connections, until, &|turn, into| {
+        let before = Spent::so_far(&self.server)?;
+        let mut heard = closed_loop(self.server.address, connections, until, &|turn, into| {
             webhook(waiting[turn as usize].id, first + turn, COMPLETED, into);
         })?;
+        let spent = Spent::so_far(&self.server)?;
+        heard.spent = Some(spent.micros_each(before, heard.turns.len()));
         self.acknowledged
             .take(&heard, first, |turn| waiting[turn as usize].id);
         self.used += heard.turns.len();

@@ -1,9 +1,9 @@
 //! The server and its yardsticks, by turns: whoever does not measure is stopped.
 
-use super::pgbench::{Pgbench, Script, bare_round_trips};
+use super::pgbench::{NOTHING, ONE_ROW, Pgbench, Script};
 use super::raw_sqlite::RawLoop;
 use crate::common::client::millis;
-use crate::common::options::Options;
+use crate::common::options::{Kind, Options};
 use crate::common::report::Report;
 use crate::common::report::Target::{AtLeast, AtMost};
 use crate::common::till::Till;
@@ -25,7 +25,7 @@ pub fn pgbench(till: &mut Till, options: &Options, report: &mut Report) -> Outco
         throughput(till, &mut pgbench, options, report)?;
     }
     if options.wants_figure("latency") {
-        latency(till, options, report)?;
+        latency(till, &pgbench, options, report)?;
     }
     Ok(())
 }
@@ -45,9 +45,12 @@ fn throughput(
     report.note(told);
 
     let (mut ours, mut textbook, mut function) = (vec![], vec![], vec![]);
+    let mut spent = Vec::new();
     for _ in 0..options.pairs {
         till.prepare(orders)?;
-        ours.push(till.sell(32, seconds)?.rate());
+        let heard = till.sell(32, seconds)?;
+        ours.push(heard.rate());
+        spent.extend(heard.spent);
         till.server.pause()?;
         textbook.push(pgbench.run(Script::Textbook, clients, seconds, orders)?);
         function.push(pgbench.run(Script::FunctionCall, clients, seconds, orders)?);
@@ -59,6 +62,7 @@ fn throughput(
     let of_function = ratios(&ours, &function);
     let name = "postgres-throughput";
     report.add(name, "PostgreSQL, webhooks, 32 connections", "/s", ours);
+    tell_spent(report, Kind::Postgres, &spent);
     let name = "postgres-textbook";
     report.add(name, "pgbench, textbook, 11 statements", "/s", textbook);
     let name = "postgres-function";
@@ -80,29 +84,47 @@ fn throughput(
     Ok(())
 }
 
-/// One webhook after the other, and three bare round trips.
-fn latency(till: &mut Till, options: &Options, report: &mut Report) -> Outcome<()> {
+/// One webhook after the other; three bare round trips; the same with one row to keep.
+fn latency(
+    till: &mut Till,
+    pgbench: &Pgbench,
+    options: &Options,
+    report: &mut Report,
+) -> Outcome<()> {
     let seconds = options.seconds / 2.0;
-    let (mut ours, mut bare) = (vec![], vec![]);
+    let (mut ours, mut bare, mut kept) = (vec![], vec![], vec![]);
     for _ in 0..options.pairs {
         till.prepare((MOST_SALES_POSTGRES * seconds) as usize)?;
         ours.push(millis(&till.sell(1, seconds)?.latency, 50.0));
         till.server.pause()?;
-        bare.push(millis(&bare_round_trips(&till.books, seconds)?, 50.0));
+        let median = |middle| -> Outcome<f64> {
+            let latency = pgbench.three_round_trips(middle, seconds / 2.0)?;
+            Ok(millis(&latency, 50.0))
+        };
+        bare.push(median(NOTHING)?);
+        kept.push(median(ONE_ROW)?);
         till.server.resume()?;
     }
 
-    let ratio = ratios(&ours, &bare);
+    let (of_bare, of_kept) = (ratios(&ours, &bare), ratios(&ours, &kept));
     let name = "postgres-latency";
     report.add(name, "PostgreSQL, 1 connection, p50", "ms", ours);
-    let name = "postgres-round-trips";
-    report.add(name, "three bare round trips, p50", "ms", bare);
+    let name = "postgres-latency-bare";
+    report.add(name, "begin, select 1, commit, p50", "ms", bare);
+    let name = "postgres-latency-one-row";
+    report.add(name, "begin, insert one row, commit, p50", "ms", kept);
     report.aim(
         AtMost(1.5),
-        "postgres-latency-round-trips",
-        "PostgreSQL, 1 connection, p50 ÷ three bare round trips",
+        "postgres-latency-of-bare",
+        "PostgreSQL, 1 connection, p50 ÷ begin, select 1, commit",
         "×",
-        ratio,
+        of_bare,
+    );
+    report.add(
+        "postgres-latency-of-one-row",
+        "PostgreSQL, 1 connection, p50 ÷ begin, insert one row, commit",
+        "×",
+        of_kept,
     );
     Ok(())
 }
@@ -119,9 +141,12 @@ pub fn raw_loop(till: &mut Till, options: &Options, report: &mut Report) -> Outc
     let orders = (MOST_SALES * seconds) as usize;
     let mut raw = RawLoop::prepare()?;
     let (mut many, mut alone, mut one_by_one, mut sixteen) = (vec![], vec![], vec![], vec![]);
+    let mut spent = Vec::new();
     for _ in 0..options.pairs {
         till.prepare(orders)?;
-        many.push(till.sell(64, seconds)?.rate());
+        let heard = till.sell(64, seconds)?;
+        many.push(heard.rate());
+        spent.extend(heard.spent);
         till.server.pause()?;
         one_by_one.push(raw.run(1, seconds, orders)?);
         sixteen.push(raw.run(16, seconds / 2.0, orders)?);
@@ -134,6 +159,7 @@ pub fn raw_loop(till: &mut Till, options: &Options, report: &mut Report) -> Outc
     let alone_of_raw = ratios(&alone, &one_by_one);
     let name = "sqlite-throughput";
     report.add(name, "SQLite, webhooks, 64 connections", "/s", many);
+    tell_spent(report, Kind::Sqlite, &spent);
     let name = "sqlite-alone";
     report.add(name, "SQLite, webhooks, 1 connection", "/s", alone);
     let name = "sqlite-raw";
@@ -155,4 +181,21 @@ pub fn raw_loop(till: &mut Till, options: &Options, report: &mut Report) -> Outc
         alone_of_raw,
     );
     Ok(())
+}
+
+/// Who had the processor while webhooks came in.
+fn tell_spent(report: &mut Report, kind: Kind, spent: &[[f64; 3]]) {
+    let rest = match kind {
+        Kind::Postgres => "PostgreSQL and all else",
+        Kind::Sqlite => "all else",
+    };
+    for (at, who) in ["the server", "the client", rest].into_iter().enumerate() {
+        let values = spent.iter().map(|each| each[at]).collect();
+        report.add(
+            format!("{}-processor-{at}", kind.slug()),
+            format!("{}, processor time a webhook: {who}", kind.name()),
+            "µs",
+            values,
+        );
+    }
 }

@@ -14,6 +14,11 @@ use crate::common::books::{Books, connect};
 use crate::common::client::microseconds;
 use crate::common::options::{Kind, Options};
 
+/// Commits nothing, so it waits for no disk.
+pub const NOTHING: &str = "SELECT 1";
+/// Commits the least there is, which waits for the disk as a sale does.
+pub const ONE_ROW: &str = "INSERT INTO bench_rows DEFAULT VALUES";
+
 /// A script in `benches/pgbench`.
 #[derive(Clone, Copy)]
 pub enum Script {
@@ -51,6 +56,7 @@ impl Pgbench {
     pub fn prepare() -> Outcome<Self> {
         let books = Books::create(Kind::Postgres, "pgbench")?;
         books.execute(&fs::read_to_string(scripts().join("function.sql"))?)?;
+        books.execute("CREATE TABLE bench_rows (at timestamptz DEFAULT now())")?;
         Ok(Self {
             books,
             program: program()?,
@@ -156,6 +162,26 @@ impl Pgbench {
         self.books.execute("CHECKPOINT")
     }
 
+    /// How long three bare round trips take on one connection: begin, this statement, commit.
+    ///
+    /// # Errors
+    /// In the database's words.
+    pub fn three_round_trips(&self, middle: &'static str, seconds: f64) -> Outcome<Histogram<u64>> {
+        self.books.block_on(async {
+            let mut connection = connect(&self.books.url).await?;
+            let mut latency = microseconds();
+            let began = Instant::now();
+            while began.elapsed().as_secs_f64() < seconds {
+                let sent = Instant::now();
+                connection.execute("BEGIN").await?;
+                connection.execute(sqlx::query(middle)).await?;
+                connection.execute("COMMIT").await?;
+                latency.saturating_record(sent.elapsed().as_micros().try_into()?);
+            }
+            Ok(latency)
+        })
+    }
+
     /// How PostgreSQL is set where it matters here.
     ///
     /// # Errors
@@ -166,26 +192,6 @@ impl Pgbench {
                        'shared_buffers', 'wal_level', 'max_wal_size')";
         self.books.text(sql)
     }
-}
-
-/// How long three bare round trips take: begin, select 1, commit, on one connection.
-///
-/// # Errors
-/// In the database's words.
-pub fn bare_round_trips(books: &Books, seconds: f64) -> Outcome<Histogram<u64>> {
-    books.block_on(async {
-        let mut connection = connect(&books.url).await?;
-        let mut latency = microseconds();
-        let began = Instant::now();
-        while began.elapsed().as_secs_f64() < seconds {
-            let sent = Instant::now();
-            connection.execute("BEGIN").await?;
-            connection.fetch_one(sqlx::query("SELECT 1")).await?;
-            connection.execute("COMMIT").await?;
-            latency.saturating_record(sent.elapsed().as_micros().try_into()?);
-        }
-        Ok(latency)
-    })
 }
 
 fn scripts() -> PathBuf {

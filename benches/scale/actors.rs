@@ -1,0 +1,68 @@
+//! What an order's actor costs that stays in memory: a webhook with PENDING, which changes nothing,
+//! brings each order into play.
+
+use crate::common::Outcome;
+use crate::common::client::{Until, closed_loop};
+use crate::common::evidence::webhook;
+use crate::common::options::{Kind, Options};
+use crate::common::report::Report;
+use crate::common::report::Target::AtMost;
+use crate::common::till::Till;
+
+const ACTORS: usize = 100_000;
+/// Nobody leaves memory while it is measured.
+const IDLE_SECS: &str = "3600";
+const PENDING: &str = "PENDING";
+const MIB: f64 = 1024.0 * 1024.0;
+
+/// Memory with a hundred thousand live actors.
+///
+/// # Errors
+/// If one of the webhooks is not acknowledged, or not in the books.
+pub fn measure(options: &Options, report: &mut Report) -> Outcome<()> {
+    let count = if options.smoke { 500 } else { ACTORS };
+    let mut till = Till::open(
+        Kind::Postgres,
+        "actors",
+        &[("ACTORS__IDLE_SECS", IDLE_SECS)],
+    )?;
+    // Pools, buffers and threads are there before it is measured.
+    till.prepare(1_000)?;
+    till.sell(32, 0.5)?;
+    till.must_balance()?;
+
+    let orders = till.next_orders(count)?;
+    let before = till.server.resident()?;
+    let first = till.acknowledged.marks(count);
+    let until = Until {
+        seconds: f64::INFINITY,
+        turns: count,
+    };
+    let heard = closed_loop(till.server.address, 32, until, &|turn, into| {
+        webhook(orders[turn as usize], first + turn, PENDING, into);
+    })?;
+    if heard.refused() > 0 {
+        return Err(format!("{} webhooks were not answered 200", heard.refused()).into());
+    }
+    let after = till.server.resident()?;
+    let mut pending = crate::common::evidence::Acknowledged::default();
+    pending.take(&heard, first, |turn| orders[turn as usize]);
+    pending.must_be_booked(&till.books, PENDING)?;
+
+    let each = after.saturating_sub(before) as f64 / count as f64 / 1024.0;
+    report.aim(
+        AtMost(2.0),
+        "postgres-actors-each",
+        format!("resident memory a live order actor, {count} live"),
+        "KiB",
+        vec![each],
+    );
+    report.aim(
+        AtMost(300.0),
+        "postgres-actors-all",
+        format!("resident memory of the server, {count} actors live"),
+        "MiB",
+        vec![after as f64 / MIB],
+    );
+    till.server.stop()
+}

@@ -1,0 +1,104 @@
+//! Two processes on one PostgreSQL: what they sell together, and how soon a guest who waits at one
+//! is told of a sale at the other.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use crate::common::client::{microseconds, millis};
+use crate::common::crowd::Crowd;
+use crate::common::options::{Kind, Options};
+use crate::common::report::Report;
+use crate::common::report::Target::{AtLeast, AtMost};
+use crate::common::server::Server;
+use crate::common::till::Till;
+use crate::common::{Outcome, ratios};
+
+/// Webhooks a second at one process, while guests wait at the other.
+const PACE: f64 = 100.0;
+const GUESTS: usize = 50;
+const MOST_SALES: f64 = 10_000.0;
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Everything about two processes.
+///
+/// # Errors
+/// In the words of whoever fails.
+pub fn measure(options: &Options, report: &mut Report) -> Outcome<()> {
+    let mut till = Till::open(Kind::Postgres, "processes", &[])?;
+    let second = Server::start(&till.books, &[])?;
+    together(&mut till, &second, options, report)?;
+    across(&mut till, &second, options, report)?;
+    report.note(till.must_balance()?);
+    second.stop()?;
+    till.server.stop()
+}
+
+/// One process with 32 connections, then both with 16 each.
+fn together(
+    till: &mut Till,
+    second: &Server,
+    options: &Options,
+    report: &mut Report,
+) -> Outcome<()> {
+    let orders = (MOST_SALES * options.seconds) as usize;
+    let (mut one, mut both) = (vec![], vec![]);
+    for _ in 0..options.pairs {
+        till.prepare(orders)?;
+        second.pause()?;
+        one.push(till.sell(32, options.seconds)?.rate());
+        second.resume()?;
+        till.prepare(orders)?;
+        let addresses = [till.server.address, second.address];
+        both.push(till.sell_at_all(&addresses, 16, options.seconds)?);
+    }
+    let ratio = ratios(&both, &one);
+    let name = "postgres-processes-one";
+    report.add(name, "one process, webhooks, 32 connections", "/s", one);
+    let name = "postgres-processes-two";
+    report.add(name, "two processes, 16 connections each", "/s", both);
+    report.aim(
+        AtLeast(0.9),
+        "postgres-processes-ratio",
+        "two processes, sum ÷ one process",
+        "×",
+        ratio,
+    );
+    Ok(())
+}
+
+/// From a webhook at the first to a guest at the second.
+fn across(till: &mut Till, second: &Server, options: &Options, report: &mut Report) -> Outcome<()> {
+    let turns = (PACE * options.seconds).max(50.0) as usize;
+    let mut slow = Vec::new();
+    for _ in 0..options.pairs {
+        let orders = till.next_orders(turns)?;
+        let plans: Vec<VecDeque<_>> = (0..GUESTS)
+            .map(|guest| orders.iter().skip(guest).step_by(GUESTS).copied().collect())
+            .collect();
+        let crowd = Crowd::gather(second.address, plans);
+        crowd.until_parked(second, GUESTS.min(turns))?;
+        let heard = till.sell_at(PACE, turns as u32)?;
+        let told = crowd.told(turns, PATIENCE);
+        crowd.leave(second)?;
+        if told.len() < turns {
+            return Err(format!("{} of {turns} guests were told", told.len()).into());
+        }
+
+        let mut latency = microseconds();
+        let told: std::collections::HashMap<_, Instant> = told.into_iter().collect();
+        for turn in &heard.turns {
+            let answered = heard.due(turn.number, PACE) + turn.took;
+            let at = told[&orders[turn.number as usize]];
+            latency.saturating_record(at.saturating_duration_since(answered).as_micros() as u64);
+        }
+        slow.push(millis(&latency, 99.0));
+    }
+    report.aim(
+        AtMost(50.0),
+        "postgres-processes-notice",
+        "ZenoPay's 200 at one process → guest at the other, p99",
+        "ms",
+        slow,
+    );
+    Ok(())
+}

@@ -1,0 +1,76 @@
+//! Webhooks on a table of millions, and on one of thousands, by turns.
+
+use std::time::Instant;
+
+use crate::common::books::Books;
+use crate::common::options::{Kind, Options};
+use crate::common::report::Report;
+use crate::common::report::Target::AtLeast;
+use crate::common::till::Till;
+use crate::common::{Outcome, ratios};
+
+const FEW: u64 = 10_000;
+const MOST_SALES: f64 = 10_000.0;
+
+/// Webhooks on a large table ÷ on a small one.
+///
+/// # Errors
+/// In the words of whoever fails.
+pub fn measure(kind: Kind, rows: u64, options: &Options, report: &mut Report) -> Outcome<()> {
+    let (slug, name) = (kind.slug(), kind.name());
+    let few = if options.smoke { 1_000 } else { FEW };
+    let books = Books::create(kind, "small")?;
+    books.fill(few)?;
+    let mut small = Till::open_on(books, &[])?;
+    small.server.pause()?;
+    let books = Books::create(kind, "large")?;
+    let began = Instant::now();
+    books.fill(rows)?;
+    let took = began.elapsed().as_secs_f64();
+    let mut large = Till::open_on(books, &[])?;
+    small.server.resume()?;
+    report.note(format!(
+        "{name}: {rows} finished payments written in {took:.0} s; the other tables begin empty"
+    ));
+
+    let orders = (MOST_SALES * options.seconds) as usize;
+    let (mut on_small, mut on_large) = (vec![], vec![]);
+    for _ in 0..options.pairs {
+        on_small.push(turn(&mut small, &large, orders, options)?);
+        on_large.push(turn(&mut large, &small, orders, options)?);
+    }
+    let ratio = ratios(&on_large, &on_small);
+    report.add(
+        format!("{slug}-rows-small"),
+        format!("{name}, webhooks, {few} payments"),
+        "/s",
+        on_small,
+    );
+    report.add(
+        format!("{slug}-rows-large"),
+        format!("{name}, webhooks, {rows} payments"),
+        "/s",
+        on_large,
+    );
+    report.aim(
+        AtLeast(0.8),
+        format!("{slug}-rows-ratio"),
+        format!("{name}, webhooks, {rows} payments ÷ {few}"),
+        "×",
+        ratio,
+    );
+    for till in [small, large] {
+        report.note(till.must_balance()?);
+        till.server.stop()?;
+    }
+    Ok(())
+}
+
+/// One sells while the other is stopped.
+fn turn(till: &mut Till, other: &Till, orders: usize, options: &Options) -> Outcome<f64> {
+    other.server.pause()?;
+    till.prepare(orders)?;
+    let heard = till.sell(32, options.seconds)?;
+    other.server.resume()?;
+    Ok(heard.rate())
+}

@@ -1,0 +1,34 @@
+//! Guests who wait: how soon they are told, what they cost, and whether they get in the way of the
+//! webhooks. Two processes: the server, and this one with all its clients.
+
+use std::process::ExitCode;
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod figures;
+
+use common::Outcome;
+use common::options::{Kind, Options};
+use common::report::Report;
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench wait: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Outcome<()> {
+    let options = Options::read()?;
+    let mut report = Report::begin("wait", &options)?;
+    for kind in [Kind::Postgres, Kind::Sqlite] {
+        if options.wants(kind) {
+            figures::measure(kind, &options, &mut report)?;
+        }
+    }
+    report.end(&options)
+}
