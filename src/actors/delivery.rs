@@ -53,10 +53,7 @@ impl Letter {
             Some(None) => Token::Garbage,
             Some(Some(token)) => Token::Present(token),
         };
-        let in_body = told
-            .as_ref()
-            .ok()
-            .and_then(|told| told.order_id.parse().ok());
+        let in_body = told.as_ref().ok().and_then(|told| told.names);
         Self {
             delivery,
             told,

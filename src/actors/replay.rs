@@ -123,7 +123,7 @@ impl Orders {
                 return Err(Rejection::Malformed(unreadable));
             }
         };
-        let Ok(order_id) = told.order_id.parse() else {
+        let Some(order_id) = told.names else {
             self.journal(record, Outcome::UnknownOrder, Some(audit))
                 .await?;
             return Err(Rejection::UnknownOrder);

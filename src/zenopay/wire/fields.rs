@@ -11,6 +11,7 @@ use serde::de::{
 };
 
 use crate::domain::evidence::{GatewayReport, Word};
+use crate::domain::ids::OrderId;
 use crate::domain::money::Tzs;
 use crate::domain::personal::Personal;
 
@@ -64,9 +65,22 @@ pub(super) struct PaymentFields {
 }
 
 impl PaymentFields {
-    /// The order's id as it was sent, trimmed.
+    /// The order's id as it was sent, trimmed and safe to store.
     pub(super) fn order_id(&self) -> Option<String> {
         self.order_id.id()
+    }
+
+    /// The order of ours that is named. By the id as sent: one that is only whole once cleaned
+    /// or cut is nobody's.
+    pub(super) fn names(&self) -> Option<OrderId> {
+        match &self.order_id {
+            Scalar::Text(id) => id.trim().parse().ok(),
+            Scalar::Absent
+            | Scalar::Null
+            | Scalar::Bool(_)
+            | Scalar::Number(_)
+            | Scalar::Nested => None,
+        }
     }
 
     /// What is said about the payment; `None` without a word in `payment_status`.

@@ -157,10 +157,7 @@ fn find_report(order_id: OrderId, http_status: u16, body: &[u8]) -> Result<Gatew
 /// What the rows of our own order say. Should there be several, one that says "paid" is
 /// believed: money that has moved once has moved.
 fn our_report(order_id: OrderId, rows: &[PaymentFields]) -> Result<GatewayReport, Why> {
-    let is_ours = |row: &&PaymentFields| {
-        let id = row.order_id().and_then(|id| id.parse().ok());
-        !row.ambiguous && id == Some(order_id)
-    };
+    let is_ours = |row: &&PaymentFields| !row.ambiguous && row.names() == Some(order_id);
     let mut ours = rows.iter().filter(is_ours).peekable();
     ours.peek().ok_or(Why::NotOurs)?;
 

@@ -9,12 +9,15 @@ use url::form_urlencoded;
 
 use super::fields::{PaymentFields, Scalar, body_text};
 use crate::domain::evidence::GatewayReport;
+use crate::domain::ids::OrderId;
 
 /// One delivery, read. Whether it is believed is settled elsewhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notification {
-    /// As sent, trimmed; it need not name an order of ours, nor be a UUID.
+    /// As sent, trimmed and safe to store; it need not name an order of ours, nor be a UUID.
     pub order_id: String,
+    /// The order that it names, if what was sent is the id of one.
+    pub names: Option<OrderId>,
     /// What it says about the payment.
     pub report: GatewayReport,
 }
@@ -74,6 +77,7 @@ pub fn read_webhook(body: &[u8]) -> Result<Notification, Unreadable> {
     }
     Ok(Notification {
         order_id: fields.order_id().ok_or(Unreadable::NoOrderId)?,
+        names: fields.names(),
         report: fields.report().ok_or(Unreadable::NoPaymentStatus)?,
     })
 }

@@ -33,6 +33,10 @@ fn only_the_row_of_our_own_order_says_anything_about_the_payment() {
             Why::NotOurs,
         ),
         (json!([{"payment_status": "COMPLETED"}]), Why::NotOurs),
+        (
+            json!([{"order_id": format!("\0{ORDER}"), "payment_status": "COMPLETED"}]),
+            Why::NotOurs,
+        ),
         (json!([{"order_id": ORDER}]), Why::NoPaymentStatus),
         (
             json!([{"order_id": ORDER, "payment_status": null}]),

@@ -188,6 +188,20 @@ fn a_word_that_is_only_whole_once_cleaned_does_not_make_a_sale() {
 }
 
 #[test]
+fn an_id_that_is_only_whole_once_cleaned_or_cut_names_nobodys_order() {
+    let id = "677e4327-4d7c-4b1e-9f00-0123456789ab";
+    let names = |sent: &str| {
+        let body = json!({"order_id": sent, "payment_status": "PAID"});
+        read(&body.to_string()).unwrap().names
+    };
+
+    assert_eq!(names(&format!(" {id}\n")), id.parse().ok());
+    assert_eq!(names(&format!("\0{id}")), None);
+    assert_eq!(names(&id.replace("4327", "43\u{7}27")), None);
+    assert_eq!(names(&format!("{id}{}x", " ".repeat(100))), None);
+}
+
+#[test]
 fn deep_nesting_and_size_do_no_harm() {
     for field in ["metadata", "amount", "order_id", "payment_status"] {
         for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
