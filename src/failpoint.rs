@@ -17,22 +17,9 @@ pub enum Point {
     AfterBegin,
     /// The payment's row is changed, and locked.
     AfterPayment,
-    /// The customer is thanked.
-    AfterCustomer,
-    /// The invoice is written.
-    AfterInvoice,
-    /// The voucher is written.
-    AfterVoucher,
-    /// The first of FreeRADIUS's three tables.
-    AfterRadiusCheck,
-    /// The second.
-    AfterRadiusReply,
-    /// The third.
-    AfterRadiusGroup,
-    /// The SMS is in the outbox.
-    AfterSms,
-    /// The delivery is in the journal, the last statement.
-    AfterJournal,
+    /// All rows are written, in the last statement: those of the sale and its line in the
+    /// journal.
+    AfterRows,
     /// A commit that is never sent, and whose end is not known.
     BeforeCommit,
     /// A commit that took place, and whose answer is lost.
@@ -45,18 +32,11 @@ pub enum Point {
 
 impl Point {
     /// All of them, in their order.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 8] = [
         Self::BeforeBegin,
         Self::AfterBegin,
         Self::AfterPayment,
-        Self::AfterCustomer,
-        Self::AfterInvoice,
-        Self::AfterVoucher,
-        Self::AfterRadiusCheck,
-        Self::AfterRadiusReply,
-        Self::AfterRadiusGroup,
-        Self::AfterSms,
-        Self::AfterJournal,
+        Self::AfterRows,
         Self::BeforeCommit,
         Self::AfterCommit,
         Self::BeforeNotice,
@@ -89,7 +69,7 @@ pub struct Failpoints {
 
 #[cfg(debug_assertions)]
 impl Failpoints {
-    /// The variable by which a test arms a process that it starts: `AfterVoucher=Exit`.
+    /// The variable by which a test arms a process that it starts: `AfterRows=Exit`.
     const VARIABLE: &str = "MALIPO_FAILPOINT";
 
     /// What the environment asks for.

@@ -11,12 +11,12 @@ use sea_orm::{
     QueryOrder, QuerySelect,
 };
 
+use super::inserts::Inserts;
 use super::{AuditEntry, Store, StoreError, audit_log, radius_users, roll_back};
 use crate::domain::money::Tzs;
 use crate::domain::package::Terms;
 use crate::domain::radius_user::RadiusUser;
 use crate::domain::voucher::VoucherCode;
-use crate::failpoint::Failpoints;
 
 /// What is to be printed.
 #[derive(Clone)]
@@ -193,7 +193,9 @@ async fn print(
         .exec_without_returning(txn)
         .await?;
     let users: Vec<&RadiusUser> = batch.vouchers.iter().map(|(_, user)| user).collect();
-    radius_users::let_in(txn, &Failpoints::default(), &users).await?;
+    let mut inserts = Inserts::default();
+    radius_users::let_in(&mut inserts, &users);
+    inserts.write(txn).await?;
     let audit = AuditEntry {
         subject: format!("batch {id}"),
         ..audit

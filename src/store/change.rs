@@ -9,6 +9,7 @@ use entities::payments;
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect};
 
+use super::inserts::Inserts;
 use super::{
     AuditEntry, DeliveryRecord, Store, StoreError, audit_log, deliveries, events, replacement,
     roll_back, rows, sale,
@@ -70,13 +71,14 @@ async fn write(
 ) -> Result<(), StoreError> {
     let before = &change.before;
     failpoints.reach(Point::AfterBegin)?;
+    let mut inserts = Inserts::default();
     match &change.decision.effect {
         Effect::Sell(sale) => {
             // First, because it takes the row lock: who comes second waits here and then
             // finds another version.
             advance(txn, before, rows::changed(&sale.payment)).await?;
             failpoints.reach(Point::AfterPayment)?;
-            sale::write(txn, failpoints, sale, change.radius_user.as_ref()).await?;
+            sale::gather(&mut inserts, sale, change.radius_user.as_ref())?;
         }
         Effect::Fail(next) | Effect::Hold(next) => {
             advance(txn, before, rows::changed(next)).await?;
@@ -91,7 +93,8 @@ async fn write(
         }
         Effect::Replace(replacement) => {
             advance(txn, before, rows::revoked(&replacement.payment)).await?;
-            replacement::write(txn, failpoints, replacement, change.radius_user.as_ref()).await?;
+            let radius_user = change.radius_user.as_ref();
+            replacement::write(txn, &mut inserts, replacement, radius_user).await?;
         }
         Effect::Confirm(kept) => advance(txn, before, rows::confirmed(kept)).await?,
         Effect::Keep | Effect::Refuse => still_the_same(txn, before).await?,
@@ -100,26 +103,22 @@ async fn write(
     if let Some(at) = change.ask_at {
         ask_at(txn, before, at).await?;
     }
-    remark(txn, change, now).await?;
+    remark(&mut inserts, change, now);
     if let Some(delivery) = &change.delivery {
-        deliveries::insert(txn, delivery, change.decision.outcome).await?;
+        inserts.add(deliveries::row(delivery, change.decision.outcome));
     }
-    Ok(failpoints.reach(Point::AfterJournal)?)
+    inserts.write(txn).await?;
+    Ok(failpoints.reach(Point::AfterRows)?)
 }
 
 /// What the timeline gets beside the effect, and who had it done.
-async fn remark(
-    txn: &DatabaseTransaction,
-    change: &Change,
-    now: DateTime<Utc>,
-) -> Result<(), StoreError> {
+fn remark(inserts: &mut Inserts, change: &Change, now: DateTime<Utc>) {
     for remark in &change.decision.remarks {
-        events::insert(txn, change.before.order_id, remark, now).await?;
+        inserts.add(events::row(change.before.order_id, remark, now));
     }
     if let Some(entry) = &change.audit {
-        audit_log::insert(txn, entry, now).await?;
+        inserts.add(audit_log::row(entry, now));
     }
-    Ok(())
 }
 
 async fn advance(

@@ -5,7 +5,7 @@ use std::time::Instant;
 use chrono::{DateTime, Utc};
 use entities::webhook_deliveries;
 use sea_orm::ActiveValue::Set;
-use sea_orm::{ConnectionTrait, DbErr, EntityTrait};
+use sea_orm::{ConnectionTrait, DbErr, EntityTrait, Insert};
 
 use super::{AuditEntry, Store, StoreError, audit_log, roll_back};
 use crate::domain::money::Tzs;
@@ -102,14 +102,23 @@ impl Store {
     }
 }
 
-/// Writes one row of the journal; the last statement before a commit, so that
-/// `processing_ms` covers the rest.
-pub(super) async fn insert(
+/// Writes one row of the journal.
+async fn insert(
     db: &impl ConnectionTrait,
     delivery: &DeliveryRecord,
     outcome: Outcome,
 ) -> Result<(), DbErr> {
-    let row = webhook_deliveries::ActiveModel {
+    row(delivery, outcome).exec_without_returning(db).await?;
+    Ok(())
+}
+
+/// One row of the journal, made for the last statement before a commit, so that
+/// `processing_ms` covers the rest.
+pub(super) fn row(
+    delivery: &DeliveryRecord,
+    outcome: Outcome,
+) -> Insert<webhook_deliveries::ActiveModel> {
+    webhook_deliveries::Entity::insert(webhook_deliveries::ActiveModel {
         order_id: Set(delivery.order_id.clone()),
         outcome: Set(outcome.as_str().to_owned()),
         proof: Set(delivery.proof.map(str::to_owned)),
@@ -122,9 +131,5 @@ pub(super) async fn insert(
         content_type: Set(delivery.content_type.clone()),
         body: Set(delivery.body.clone()),
         ..Default::default()
-    };
-    webhook_deliveries::Entity::insert(row)
-        .exec_without_returning(db)
-        .await?;
-    Ok(())
+    })
 }

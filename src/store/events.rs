@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use entities::order_events;
 use sea_orm::ActiveValue::Set;
-use sea_orm::{ConnectionTrait, DbErr, EntityTrait};
+use sea_orm::{ConnectionTrait, DbErr, EntityTrait, Insert};
 
 use super::{Store, StoreError};
 use crate::domain::decision::{Level, Remark};
@@ -31,7 +31,17 @@ pub(super) async fn insert(
     remark: &Remark,
     at: DateTime<Utc>,
 ) -> Result<(), DbErr> {
-    let row = order_events::ActiveModel {
+    row(order_id, remark, at).exec_without_returning(db).await?;
+    Ok(())
+}
+
+/// One line.
+pub(super) fn row(
+    order_id: OrderId,
+    remark: &Remark,
+    at: DateTime<Utc>,
+) -> Insert<order_events::ActiveModel> {
+    order_events::Entity::insert(order_events::ActiveModel {
         order_id: Set(order_id.0),
         at: Set(at),
         kind: Set(remark.kind.to_owned()),
@@ -41,9 +51,5 @@ pub(super) async fn insert(
         }),
         summary: Set(remark.text.clone()),
         ..Default::default()
-    };
-    order_events::Entity::insert(row)
-        .exec_without_returning(db)
-        .await?;
-    Ok(())
+    })
 }

@@ -41,6 +41,7 @@ mod erasure;
 mod error;
 mod events;
 mod gateway_calls;
+mod inserts;
 mod journal;
 mod lease;
 mod letters;

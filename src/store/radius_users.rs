@@ -2,8 +2,8 @@
 //! taken away with what keeps one out. Nothing here begins or commits.
 //!
 //! The rule that must not be broken: FreeRADIUS's tables have no unique key on user and
-//! attribute, so a user is written once, after its row in `vouchers` and in the same
-//! transaction, whose key does the work.
+//! attribute, so a user is written once, and in the same transaction as its row in
+//! `vouchers`, whose key does the work.
 
 use chrono::{DateTime, Utc};
 use entities::{radcheck, radreply, radusergroup, vouchers};
@@ -11,17 +11,13 @@ use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter};
 
+use super::inserts::Inserts;
 use super::{StoreError, ended_sessions};
 use crate::domain::ids::OrderId;
 use crate::domain::radius_user::RadiusUser;
-use crate::failpoint::{Failpoints, Point};
 
 /// Writes users that do not exist yet.
-pub(super) async fn let_in(
-    txn: &DatabaseTransaction,
-    failpoints: &Failpoints,
-    users: &[&RadiusUser],
-) -> Result<(), StoreError> {
+pub(super) fn let_in(inserts: &mut Inserts, users: &[&RadiusUser]) {
     let mut checks = Vec::new();
     let mut replies = Vec::new();
     let mut groups = Vec::new();
@@ -47,18 +43,9 @@ pub(super) async fn let_in(
             ..Default::default()
         });
     }
-    radcheck::Entity::insert_many(checks)
-        .exec_without_returning(txn)
-        .await?;
-    failpoints.reach(Point::AfterRadiusCheck)?;
-    radreply::Entity::insert_many(replies)
-        .exec_without_returning(txn)
-        .await?;
-    failpoints.reach(Point::AfterRadiusReply)?;
-    radusergroup::Entity::insert_many(groups)
-        .exec_without_returning(txn)
-        .await?;
-    Ok(failpoints.reach(Point::AfterRadiusGroup)?)
+    inserts.add(radcheck::Entity::insert_many(checks));
+    inserts.add(radreply::Entity::insert_many(replies));
+    inserts.add(radusergroup::Entity::insert_many(groups));
 }
 
 /// Closes a code: it stays in the books, FreeRADIUS no longer knows it, and its sessions end.

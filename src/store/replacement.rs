@@ -6,10 +6,10 @@ use entities::{sms_messages, vouchers};
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect};
 
+use super::inserts::Inserts;
 use super::{Store, StoreError, radius_users, sale};
 use crate::domain::radius_user::RadiusUser;
 use crate::domain::replacement::{Replaced, Replacement};
-use crate::failpoint::Failpoints;
 
 /// The names that sessions of a voucher may have: its code `$1`, and those that it replaced.
 pub(super) const NAMES: &str = "SELECT CAST($1 AS text) UNION ALL \
@@ -46,10 +46,10 @@ impl Store {
     }
 }
 
-/// Closes the old code and lets the new one in.
+/// Closes the old code, and gathers what lets the new one in.
 pub(super) async fn write(
     txn: &DatabaseTransaction,
-    failpoints: &Failpoints,
+    inserts: &mut Inserts,
     replacement: &Replacement,
     radius_user: Option<&RadiusUser>,
 ) -> Result<(), StoreError> {
@@ -82,7 +82,8 @@ pub(super) async fn write(
         .exec(txn)
         .await?;
 
-    sale::issue_voucher(txn, payment).await?;
-    radius_users::let_in(txn, failpoints, &[radius_user]).await?;
-    sale::queue_sms(txn, payment, &replacement.sms, at).await
+    sale::issue_voucher(inserts, payment)?;
+    radius_users::let_in(inserts, &[radius_user]);
+    sale::queue_sms(inserts, payment, &replacement.sms, at);
+    Ok(())
 }

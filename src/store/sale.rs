@@ -1,5 +1,6 @@
 //! What a sale writes beside the payment row, and how it is taken back. Called inside the
-//! transaction of `change.rs`; nothing here begins or commits.
+//! transaction of `change.rs`; nothing here begins or commits, and a sale's rows are only
+//! gathered here: `change.rs` writes them together.
 
 use chrono::{DateTime, Utc};
 use entities::{customers, invoices, sms_messages, vouchers};
@@ -7,6 +8,7 @@ use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{Expr, ExprTrait, Func, OnConflict};
 use sea_orm::{DatabaseTransaction, EntityTrait};
 
+use super::inserts::Inserts;
 use super::radius_users::{let_in, shut_out};
 use super::{StoreError, rows};
 use crate::domain::money::CURRENCY;
@@ -14,26 +16,21 @@ use crate::domain::payment::Payment;
 use crate::domain::radius_user::RadiusUser;
 use crate::domain::sale::{Sale, Sms};
 use crate::domain::sms_text;
-use crate::failpoint::{Failpoints, Point};
 
 /// Customer, invoice, voucher, RADIUS user and SMS of a sale.
-pub(super) async fn write(
-    txn: &DatabaseTransaction,
-    failpoints: &Failpoints,
+pub(super) fn gather(
+    inserts: &mut Inserts,
     sale: &Sale,
     radius_user: Option<&RadiusUser>,
 ) -> Result<(), StoreError> {
     let radius_user = radius_user
         .ok_or_else(|| StoreError::Corrupt("a sale without a RADIUS user".to_owned()))?;
-    thank_customer(txn, sale).await?;
-    failpoints.reach(Point::AfterCustomer)?;
-    issue_invoice(txn, sale).await?;
-    failpoints.reach(Point::AfterInvoice)?;
-    issue_voucher(txn, &sale.payment).await?;
-    failpoints.reach(Point::AfterVoucher)?;
-    let_in(txn, failpoints, &[radius_user]).await?;
-    queue_sms(txn, &sale.payment, &sale.sms, sale.invoice.issued_at).await?;
-    Ok(failpoints.reach(Point::AfterSms)?)
+    thank_customer(inserts, sale);
+    issue_invoice(inserts, sale);
+    issue_voucher(inserts, &sale.payment)?;
+    let_in(inserts, &[radius_user]);
+    queue_sms(inserts, &sale.payment, &sale.sms, sale.invoice.issued_at);
+    Ok(())
 }
 
 /// Takes an order's voucher back, if it has one.
@@ -49,7 +46,7 @@ pub(super) async fn revoke(
     shut_out(txn, voucher.code.as_str(), Some(payment.order_id), at, why).await
 }
 
-async fn thank_customer(txn: &DatabaseTransaction, sale: &Sale) -> Result<(), StoreError> {
+fn thank_customer(inserts: &mut Inserts, sale: &Sale) {
     let payment = &sale.payment;
     let paid = payment.gateway.paid_amount.unwrap_or(payment.amount).0;
     let at = sale.invoice.issued_at;
@@ -79,14 +76,10 @@ async fn thank_customer(txn: &DatabaseTransaction, sale: &Sale) -> Result<(), St
         )
         .value(customers::Column::LastPaidAt, new("last_paid_at"))
         .to_owned();
-    customers::Entity::insert(row)
-        .on_conflict(again)
-        .exec_without_returning(txn)
-        .await?;
-    Ok(())
+    inserts.add(customers::Entity::insert(row).on_conflict(again));
 }
 
-async fn issue_invoice(txn: &DatabaseTransaction, sale: &Sale) -> Result<(), StoreError> {
+fn issue_invoice(inserts: &mut Inserts, sale: &Sale) {
     let payment = &sale.payment;
     let row = invoices::ActiveModel {
         number: Set(sale.invoice.number.clone()),
@@ -100,17 +93,11 @@ async fn issue_invoice(txn: &DatabaseTransaction, sale: &Sale) -> Result<(), Sto
         issued_at: Set(sale.invoice.issued_at),
         ..Default::default()
     };
-    invoices::Entity::insert(row)
-        .exec_without_returning(txn)
-        .await?;
-    Ok(())
+    inserts.add(invoices::Entity::insert(row));
 }
 
 /// The row of an order's voucher.
-pub(super) async fn issue_voucher(
-    txn: &DatabaseTransaction,
-    payment: &Payment,
-) -> Result<(), StoreError> {
+pub(super) fn issue_voucher(inserts: &mut Inserts, payment: &Payment) -> Result<(), StoreError> {
     let voucher = payment
         .voucher
         .as_ref()
@@ -127,19 +114,12 @@ pub(super) async fn issue_voucher(
         expires_at: Set(voucher.expires_at),
         ..Default::default()
     };
-    vouchers::Entity::insert(row)
-        .exec_without_returning(txn)
-        .await?;
+    inserts.add(vouchers::Entity::insert(row));
     Ok(())
 }
 
 /// A message to the guest, to be sent after the commit.
-pub(super) async fn queue_sms(
-    txn: &DatabaseTransaction,
-    payment: &Payment,
-    sms: &Sms,
-    at: DateTime<Utc>,
-) -> Result<(), StoreError> {
+pub(super) fn queue_sms(inserts: &mut Inserts, payment: &Payment, sms: &Sms, at: DateTime<Utc>) {
     let row = sms_messages::ActiveModel {
         payment_id: Set(payment.id),
         kind: Set(sms.kind.clone()),
@@ -155,8 +135,5 @@ pub(super) async fn queue_sms(
         parts: Set(i32::try_from(sms_text::parts(&sms.text)).unwrap_or(i32::MAX)),
         ..Default::default()
     };
-    sms_messages::Entity::insert(row)
-        .exec_without_returning(txn)
-        .await?;
-    Ok(())
+    inserts.add(sms_messages::Entity::insert(row));
 }

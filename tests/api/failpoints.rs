@@ -21,14 +21,7 @@ fn left_behind(at: Point) -> SaleCounts {
         Point::BeforeBegin
         | Point::AfterBegin
         | Point::AfterPayment
-        | Point::AfterCustomer
-        | Point::AfterInvoice
-        | Point::AfterVoucher
-        | Point::AfterRadiusCheck
-        | Point::AfterRadiusReply
-        | Point::AfterRadiusGroup
-        | Point::AfterSms
-        | Point::AfterJournal
+        | Point::AfterRows
         | Point::BeforeCommit => SaleCounts::NONE,
         Point::AfterCommit | Point::BeforeNotice | Point::BeforeAnswer => SaleCounts::ONE,
     }
