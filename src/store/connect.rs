@@ -13,7 +13,7 @@ use super::StoreError;
 use super::wedged::Wedged;
 
 /// How long a message waits for a connection before it is told to come later.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
+pub(super) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
 /// PostgreSQL gives up a statement or a lock after this long. Longer than the five seconds
 /// in which ZenoPay is answered: the answer is then "unknown", while the sale goes on and
 /// is made when the lock is free.

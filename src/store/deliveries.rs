@@ -89,8 +89,8 @@ impl Store {
             };
             let txn = store.begin().await?;
             let written = async {
-                audit_log::insert(&txn, &entry, store.clock().now()).await?;
-                insert(&txn, &delivery, outcome).await
+                audit_log::insert(&*txn, &entry, store.clock().now()).await?;
+                insert(&*txn, &delivery, outcome).await
             };
             if let Err(error) = written.await {
                 roll_back(txn).await;

@@ -10,17 +10,10 @@
 
 use std::fs::File;
 use std::future::Future;
-use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
 
 use chrono::{DateTime, SubsecRound, Utc};
-use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
-    SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
-};
-use tokio::runtime::{Builder, Handle, Runtime};
-use tokio::time::timeout;
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, Statement};
 use tracing::warn;
 
 use crate::config::DatabaseConfig;
@@ -41,6 +34,7 @@ mod erasure;
 mod error;
 mod events;
 mod gateway_calls;
+mod group;
 mod inserts;
 mod journal;
 mod lease;
@@ -67,16 +61,21 @@ mod retention;
 mod reveals;
 mod routers;
 mod rows;
+mod runtime;
 mod sale;
 mod sandbox;
 mod search;
 mod sessions;
 mod timeline;
 mod twins;
+mod tx;
 mod vitals;
 mod vouchers;
 mod wedged;
 
+use group::Door;
+use runtime::DatabaseRuntime;
+use tx::{Tx, roll_back};
 use wedged::Wedged;
 
 pub use audit::{Booked, JournalLine};
@@ -110,14 +109,6 @@ pub use vouchers::Issued;
 
 pub use vitals::Vitals;
 
-/// Threads of the database runtime: they only move bytes, the database does the work.
-const THREADS: usize = 2;
-/// After this long what writes is given up and its connection closed. Longer than the
-/// server's own time-outs: those end a statement cleanly, this is for a server that is gone.
-const WRITE_WITHIN: Duration = Duration::from_secs(30);
-/// The same for what only reads: nothing is lost with it.
-const READ_WITHIN: Duration = Duration::from_secs(4);
-
 /// The books. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
@@ -125,17 +116,17 @@ pub struct Store {
 }
 
 struct Inner {
-    handle: Handle,
-    runtime: Option<Runtime>,
+    runtime: DatabaseRuntime,
     /// SQLite: the one connection that writes. PostgreSQL: the pool.
     writer: DatabaseConnection,
     /// SQLite: connections that only read. PostgreSQL: the same pool.
     reader: DatabaseConnection,
+    /// SQLite: where the transactions of that one connection are handed out.
+    door: Option<Door>,
     /// PostgreSQL: one connection for notices, beside the sales.
     side: Option<DatabaseConnection>,
     /// For the connection that listens.
     url: Secret,
-    wedged: Wedged,
     clock: Clock,
     failpoints: Failpoints,
     /// Keeps a second server off the same SQLite file.
@@ -165,39 +156,25 @@ impl Store {
         config: &DatabaseConfig,
         only_server: Option<File>,
     ) -> Result<Self, StoreError> {
-        let runtime = Builder::new_multi_thread()
-            .worker_threads(THREADS)
-            .thread_name("malipo-store")
-            .enable_all()
-            .build()
-            .map_err(|error| StoreError::Unavailable(error.to_string()))?;
-        let handle = runtime.handle().clone();
-        let url = config.url.clone();
         let wedged = Wedged::new();
-        let for_pools = (url.clone(), wedged.clone());
-        // Connections belong to the runtime that opens them.
-        let opened = handle
-            .spawn(async move { connect::pools(for_pools.0.expose(), &for_pools.1).await })
-            .await;
-        let pools = match opened {
-            Ok(Ok(pools)) => pools,
-            Ok(Err(error)) => {
-                runtime.shutdown_background();
-                return Err(StoreError::Unavailable(error.to_string()));
-            }
-            Err(panic) => {
-                runtime.shutdown_background();
-                return Err(StoreError::Panicked(panic.to_string()));
-            }
+        let runtime = DatabaseRuntime::start(wedged.clone())?;
+        let url = config.url.clone();
+        let pools = {
+            let url = url.clone();
+            let opened = async move { connect::pools(url.expose(), &wedged).await };
+            runtime.open(opened).await?
+        };
+        let door = match pools.writer.get_database_backend() {
+            DbBackend::Sqlite => Some(Door::open(pools.writer.clone(), runtime.handle())),
+            _ => None,
         };
         let inner = Inner {
-            handle,
-            runtime: Some(runtime),
+            runtime,
             writer: pools.writer,
             reader: pools.reader,
+            door,
             side: pools.side,
             url,
-            wedged,
             clock: Clock::default(),
             failpoints: Failpoints::from_environment(),
             _only_server: only_server,
@@ -216,8 +193,7 @@ impl Store {
         &self,
         work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let lost = || StoreError::CommitUnknown(DbErr::Custom("no answer in time".to_owned()));
-        self.run_within(WRITE_WITHIN, work, lost).await
+        self.inner.runtime.write(work).await
     }
 
     /// Runs what only reads.
@@ -225,50 +201,20 @@ impl Store {
         &self,
         work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let lost = || StoreError::Unavailable("no answer in time".to_owned());
-        self.run_within(READ_WITHIN, work, lost).await
-    }
-
-    async fn run_within<T: Send + 'static>(
-        &self,
-        limit: Duration,
-        work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
-        lost: fn() -> StoreError,
-    ) -> Result<T, StoreError> {
-        let wedged = self.inner.wedged.clone();
-        let task = self.inner.handle.spawn(async move {
-            let mut work = pin!(work);
-            match timeout(limit, &mut work).await {
-                Ok(result) => result,
-                Err(_) => {
-                    // Before `work` is dropped, and its connection with it.
-                    wedged.give_up();
-                    Err(lost())
-                }
-            }
-        });
-        match task.await {
-            Ok(result) => result,
-            Err(panic) => Err(StoreError::Panicked(panic.to_string())),
-        }
+        self.inner.runtime.read(work).await
     }
 
     fn backend(&self) -> DbBackend {
         self.inner.writer.get_database_backend()
     }
 
-    /// Opens a transaction that writes. On SQLite it takes the write lock at once: a
-    /// deferred one fails at its first write with "database is locked", busy time-out or not.
-    async fn begin(&self) -> Result<DatabaseTransaction, StoreError> {
-        let options = TransactionOptions {
-            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-            ..Default::default()
+    /// Opens a transaction that writes.
+    async fn begin(&self) -> Result<Tx, StoreError> {
+        let opened = match &self.inner.door {
+            Some(door) => door.enter().await.map(Tx::Shared),
+            None => tx::begin(&self.inner.writer).await.map(Tx::Own),
         };
-        self.inner
-            .writer
-            .begin_with_options(options)
-            .await
-            .map_err(StoreError::before_commit)
+        opened.map_err(StoreError::before_commit)
     }
 
     /// The database's clock, by which processes share leases and due times. On SQLite that
@@ -343,23 +289,6 @@ impl Store {
             .await;
         if let Err(error) = closed {
             warn!(%error, "the database pools did not close cleanly");
-        }
-    }
-}
-
-/// Ends a transaction that failed, so that its connection goes back clean.
-async fn roll_back(txn: DatabaseTransaction) {
-    if let Err(error) = txn.rollback().await {
-        // The pool looks at every connection that comes back; see connect.rs.
-        warn!(%error, "rollback failed");
-    }
-}
-
-impl Drop for Inner {
-    fn drop(&mut self) {
-        // A runtime must not be dropped where async code runs, and a store may be.
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
         }
     }
 }

@@ -1,0 +1,112 @@
+//! The runtime that runs all database work, as tasks that their callers only await: a caller
+//! that vanishes or times out cancels nothing, a panic comes back as an error, and no
+//! connection ever belongs to a runtime that ends (sqlx issue 4385).
+
+use std::future::Future;
+use std::pin::pin;
+use std::time::Duration;
+
+use sea_orm::DbErr;
+use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::time::timeout;
+
+use super::StoreError;
+use super::wedged::Wedged;
+
+/// Threads of the database runtime: they only move bytes, the database does the work.
+const THREADS: usize = 2;
+/// After this long what writes is given up and its connection closed. Longer than the
+/// server's own time-outs: those end a statement cleanly, this is for a server that is gone.
+const WRITE_WITHIN: Duration = Duration::from_secs(30);
+/// The same for what only reads: nothing is lost with it.
+const READ_WITHIN: Duration = Duration::from_secs(4);
+
+/// Runs database work to its end, or gives it up after its time.
+pub(super) struct DatabaseRuntime {
+    handle: Handle,
+    /// Taken when it is dropped.
+    runtime: Option<Runtime>,
+    wedged: Wedged,
+}
+
+impl DatabaseRuntime {
+    pub fn start(wedged: Wedged) -> Result<Self, StoreError> {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(THREADS)
+            .thread_name("malipo-store")
+            .enable_all()
+            .build()
+            .map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        Ok(Self {
+            handle: runtime.handle().clone(),
+            runtime: Some(runtime),
+            wedged,
+        })
+    }
+
+    pub fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// Runs what opens connections: they belong to the runtime that opens them.
+    pub async fn open<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, DbErr>> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        match self.handle.spawn(work).await {
+            Ok(opened) => opened.map_err(|error| StoreError::Unavailable(error.to_string())),
+            Err(panic) => Err(StoreError::Panicked(panic.to_string())),
+        }
+    }
+
+    /// Runs what writes.
+    pub async fn write<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let lost = || StoreError::CommitUnknown(DbErr::Custom("no answer in time".to_owned()));
+        self.run_within(WRITE_WITHIN, work, lost).await
+    }
+
+    /// Runs what only reads.
+    pub async fn read<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let lost = || StoreError::Unavailable("no answer in time".to_owned());
+        self.run_within(READ_WITHIN, work, lost).await
+    }
+
+    async fn run_within<T: Send + 'static>(
+        &self,
+        limit: Duration,
+        work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+        lost: fn() -> StoreError,
+    ) -> Result<T, StoreError> {
+        let wedged = self.wedged.clone();
+        let task = self.handle.spawn(async move {
+            let mut work = pin!(work);
+            match timeout(limit, &mut work).await {
+                Ok(result) => result,
+                Err(_) => {
+                    // Before `work` is dropped, and its connection with it.
+                    wedged.give_up();
+                    Err(lost())
+                }
+            }
+        });
+        match task.await {
+            Ok(result) => result,
+            Err(panic) => Err(StoreError::Panicked(panic.to_string())),
+        }
+    }
+}
+
+impl Drop for DatabaseRuntime {
+    fn drop(&mut self) {
+        // A runtime must not be dropped where async code runs, and a store may be.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! A transaction that writes, as handed to whoever writes. Whoever began it ends it: with
+//! [`Tx::commit`], after which what it wrote is durable, or with [`roll_back`].
+//!
+//! On PostgreSQL it is a transaction of its own. On SQLite it may be a part of one that
+//! several share, see `group.rs`; whoever holds it need not know.
+
+use std::ops::Deref;
+
+use sea_orm::{
+    DatabaseConnection, DatabaseTransaction, DbErr, SqliteTransactionMode, TransactionOptions,
+    TransactionTrait,
+};
+use tracing::warn;
+
+use super::group::Member;
+
+/// A transaction that writes.
+pub(super) enum Tx {
+    /// Nobody else writes in it.
+    Own(DatabaseTransaction),
+    /// Others write in it too, one after the other, and the commit is everybody's.
+    Shared(Member),
+}
+
+impl Tx {
+    /// Makes what was written durable. An error does not tell whether it is.
+    pub async fn commit(self) -> Result<(), DbErr> {
+        match self {
+            Self::Own(txn) => txn.commit().await,
+            Self::Shared(member) => member.commit().await,
+        }
+    }
+}
+
+impl Deref for Tx {
+    type Target = DatabaseTransaction;
+
+    fn deref(&self) -> &DatabaseTransaction {
+        match self {
+            Self::Own(txn) => txn,
+            Self::Shared(member) => member,
+        }
+    }
+}
+
+/// Opens a transaction on a connection that nobody else uses meanwhile. On SQLite it takes
+/// the write lock at once: a deferred one fails at its first write with "database is
+/// locked", busy time-out or not.
+pub(super) async fn begin(writer: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
+    let options = TransactionOptions {
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        ..Default::default()
+    };
+    writer.begin_with_options(options).await
+}
+
+/// Ends a transaction that failed, so that its connection goes back clean.
+pub(super) async fn roll_back(tx: Tx) {
+    let undone = match tx {
+        Tx::Own(txn) => txn.rollback().await,
+        Tx::Shared(member) => {
+            member.roll_back().await;
+            Ok(())
+        }
+    };
+    if let Err(error) = undone {
+        // The pool looks at every connection that comes back; see connect.rs.
+        warn!(%error, "rollback failed");
+    }
+}
