@@ -11,7 +11,7 @@ const LEFT: f64 = 470.0;
 /// How long a bar is that meets its target exactly.
 const MET: f64 = 220.0;
 /// Longer bars are cut here.
-const LONGEST: f64 = 2.0;
+const LONGEST: f64 = 1.5;
 const STEP: f64 = 26.0;
 const TOP: f64 = 74.0;
 

@@ -16,6 +16,7 @@ pub mod fill;
 pub mod machine;
 pub mod options;
 pub mod processor;
+pub mod publish;
 pub mod report;
 pub mod server;
 pub mod till;

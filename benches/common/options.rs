@@ -58,8 +58,8 @@ pub struct Options {
     /// Payments in the large table of `--bench scale`
     #[arg(long, default_value = "10000000")]
     pub rows: u64,
-    /// Also write the report to `docs/performance`
-    #[arg(long)]
+    /// Also write the report to `docs/performance` and into `docs/performance.md`
+    #[arg(long, conflicts_with = "smoke")]
     pub publish: bool,
     /// Cargo says so
     #[arg(long, hide = true)]

@@ -8,6 +8,7 @@ use super::books::folder;
 use super::chart;
 use super::machine::Machine;
 use super::options::Options;
+use super::publish::publish;
 use super::{Outcome, median};
 
 /// What is aimed at.
@@ -41,6 +42,16 @@ pub struct Report {
     /// Settings and circumstances, a sentence each.
     pub notes: Vec<String>,
     pub figures: Vec<Figure>,
+}
+
+impl Figure {
+    /// The lowest and the highest value.
+    pub fn spread(&self) -> (f64, f64) {
+        let values = self.values.iter();
+        values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
+            (low.min(*value), high.max(*value))
+        })
+    }
 }
 
 impl Target {
@@ -144,11 +155,13 @@ impl Report {
     pub fn end(&self, options: &Options) -> Outcome<()> {
         if self.smoke {
             println!("A smoke run: it works, and its figures mean nothing.");
+            return self.write(&folder()?.join("smoke"));
         }
         self.write(&folder()?)?;
         if options.publish {
             let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/performance");
             self.write(&docs)?;
+            publish(self)?;
         }
         Ok(())
     }
@@ -165,12 +178,7 @@ impl Report {
 
 /// One line of the table.
 fn line(figure: &Figure) -> String {
-    let (low, high) = figure
-        .values
-        .iter()
-        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
-            (low.min(*value), high.max(*value))
-        });
+    let (low, high) = figure.spread();
     let measured = format!("{} {}", short(figure.median), figure.unit);
     let spread = if figure.values.len() > 1 {
         format!("({} to {})", short(low), short(high))

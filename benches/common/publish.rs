@@ -1,0 +1,63 @@
+//! Puts a run into `docs/performance.md`, between the two marks that name the benchmark, so that what
+//! stands there is what was measured and nobody has to copy it.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use super::Outcome;
+use super::report::{Figure, Report, short};
+
+/// Replaces what stands between this benchmark's marks.
+///
+/// # Errors
+/// If the marks are not there.
+pub fn publish(report: &Report) -> Outcome<()> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/performance.md");
+    let (begin, end) = (mark(report, "begin"), mark(report, "end"));
+    let text = std::fs::read_to_string(&path)?;
+    let missing = || format!("{}: no marks of {}", path.display(), report.bench);
+    let (before, rest) = text.split_once(&begin).ok_or_else(missing)?;
+    let (_, after) = rest.split_once(&end).ok_or_else(missing)?;
+    let table = table(report);
+    std::fs::write(&path, format!("{before}{begin}\n{table}{end}{after}"))?;
+    println!("written: {}", path.display());
+    Ok(())
+}
+
+fn mark(report: &Report, which: &str) -> String {
+    format!("<!-- {}: {which} -->", report.bench)
+}
+
+/// The run as Markdown.
+fn table(report: &Report) -> String {
+    let mut text = format!("\n{}.\n\n", report.machine.told());
+    for note in &report.notes {
+        let _ = writeln!(text, "- {note}");
+    }
+    text += "\n| what | median | lowest to highest | target | |\n|---|---|---|---|---|\n";
+    for figure in &report.figures {
+        text += &row(figure);
+    }
+    text.push('\n');
+    text
+}
+
+fn row(figure: &Figure) -> String {
+    let (low, high) = figure.spread();
+    let (target, met) = match figure.target {
+        Some(target) if target.is_met(figure.median) => (target.told(), "met"),
+        Some(target) => (target.told(), "**not met**"),
+        None => (String::new(), ""),
+    };
+    let spread = if figure.values.len() > 1 {
+        format!("{} to {}", short(low), short(high))
+    } else {
+        "one run".to_owned()
+    };
+    format!(
+        "| {} | {} {} | {spread} | {target} | {met} |\n",
+        figure.what,
+        short(figure.median),
+        figure.unit
+    )
+}
