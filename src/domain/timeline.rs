@@ -9,10 +9,10 @@
 use chrono::{DateTime, Utc};
 
 use super::mask::{Mask, Sight};
-use super::package::Validity;
 use super::payment::{Payment, Status};
 
 mod facts;
+mod voucher;
 
 pub use facts::{
     Act, Call, Disconnect, FormerCode, Heard, RadiusRows, Receipt, Remarked, Session, Story, Text,
@@ -162,75 +162,10 @@ impl Teller<'_> {
         }
     }
 
-    fn sale(&mut self) {
-        let payment = &self.story.payment;
-        if let Some(at) = self.story.gateway_confirmed_at {
-            let summary = "ZenoPay confirms the payment itself".to_owned();
-            self.line(at, "confirmed", summary);
-        }
-        let Some(voucher) = &payment.voucher else {
-            return;
-        };
-        let code = self.mask.sight.code(voucher.code.as_str());
-        let first = match self.story.former_codes.first() {
-            Some(former) => self.mask.sight.code(&former.code),
-            None => code.clone(),
-        };
-        let until = match (payment.terms.validity, voucher.expires_at) {
-            (Validity::Purchase, Some(at)) => format!("until {}", minute(at)),
-            (Validity::Purchase | Validity::FirstLogin, _) => "from its first login".to_owned(),
-        };
-        let invoice = self.story.invoice.as_deref().unwrap_or("none");
-        let sold_at = payment.processed_at.unwrap_or(voucher.issued_at);
-        self.line(
-            sold_at,
-            "commit",
-            format!("sold: voucher {first}, {until}; invoice {invoice}"),
-        );
-        for former in &self.story.former_codes {
-            let old = self.mask.sight.code(&former.code);
-            let summary = format!("RADIUS user {old} is written; it was replaced later");
-            self.line(former.issued_at, "radius", summary);
-        }
-        let rows = self.story.radius;
-        let is_known = format!(
-            "RADIUS user {code} is written, group {}",
-            payment.terms.code
-        );
-        if voucher.revoked_at.is_none() && rows == RadiusRows(0) {
-            let summary = format!("RADIUS user {code} is missing: FreeRADIUS lets nobody in");
-            self.line(voucher.issued_at, "alert", summary);
-        } else {
-            self.line(voucher.issued_at, "radius", is_known);
-        }
-        if let Some(at) = voucher.revoked_at {
-            let why = self.story.revoked_reason.as_deref().unwrap_or("no reason");
-            let (kind, left) = match rows {
-                RadiusRows(0) => ("revoked", "its RADIUS user is gone".to_owned()),
-                RadiusRows(rows) => ("alert", format!("but {rows} RADIUS rows still let it in")),
-            };
-            let summary = format!(
-                "voucher {code} is revoked ({}); {left}",
-                self.mask.text(why)
-            );
-            self.line(at, kind, summary);
-        }
-    }
-
     fn remarks(&mut self) {
         for remark in &self.story.remarks {
             let kind = if remark.is_alert { "alert" } else { "note" };
             self.line(remark.at, kind, self.mask.text(&remark.summary));
-        }
-    }
-
-    fn twins(&mut self) {
-        for twin in &self.story.twins {
-            let summary = format!(
-                "order {} was paid for the same purchase: pay one of the two back",
-                twin.order_id
-            );
-            self.line(twin.at, "alert", summary);
         }
     }
 
@@ -342,10 +277,6 @@ fn millis(ms: f64) -> String {
     } else {
         format!("{ms:.0} ms")
     }
-}
-
-fn minute(at: DateTime<Utc>) -> String {
-    at.format("%Y-%m-%dT%H:%MZ").to_string()
 }
 
 fn megabytes(bytes: i64) -> String {

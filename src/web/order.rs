@@ -6,11 +6,14 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::format;
 use super::frame::Frame;
 use super::shop_front::Notice;
-use super::text::{Text, fill};
-use crate::domain::evidence::Word;
+use super::text::fill;
 use crate::domain::payment::{Payment, Status};
 use crate::domain::phone::Phone;
 use crate::domain::voucher::Voucher;
+
+mod reason;
+
+use reason::reason;
 
 /// The page of one order.
 #[derive(Template)]
@@ -266,45 +269,5 @@ fn life(voucher: &Voucher, now: DateTime<Utc>) -> Life {
         Life::Ended
     } else {
         Life::Usable
-    }
-}
-
-/// Why it failed, in the guest's language. What is no word of ZenoPay's is its answer to the
-/// push: then the phone never rang.
-fn reason<'t>(text: &'t Text, stored: Option<&str>) -> &'t str {
-    let reason = &text.reason;
-    let Some(stored) = stored else {
-        return &reason.network;
-    };
-    match stored.trim().to_ascii_uppercase().as_str() {
-        "INSUFFICIENT_BALANCE" | "INSUFFICIENT_FUNDS" => &reason.balance,
-        "INVALID_PIN" => &reason.pin,
-        "REJECTED" | "DECLINED" => &reason.declined,
-        word => match Word::read(word) {
-            Word::Failed | Word::Cancelled => &reason.network,
-            Word::Paid | Word::InProgress | Word::Unknown => &reason.not_sent,
-        },
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::text::text;
-    use super::*;
-    use crate::domain::language::Language;
-
-    #[test]
-    fn the_guest_is_told_why_in_words_that_help() {
-        let text = text(Language::English);
-        for (stored, told) in [
-            (Some("INSUFFICIENT_FUNDS"), &text.reason.balance),
-            (Some(" invalid_pin "), &text.reason.pin),
-            (Some("DECLINED"), &text.reason.declined),
-            (Some("FAILED"), &text.reason.network),
-            (None, &text.reason.network),
-            (Some("Invalid phone number"), &text.reason.not_sent),
-        ] {
-            assert_eq!(reason(text, stored), told, "{stored:?}");
-        }
     }
 }

@@ -56,7 +56,7 @@ pub struct ReconcileAnswer {
 pub struct Revoked {
     status: &'static str,
     state: &'static str,
-    /// Null for a printed voucher.
+    /// Null for a printed voucher, and for a code that was replaced.
     order_id: Option<String>,
     /// `false` if it was so already.
     changed: bool,

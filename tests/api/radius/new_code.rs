@@ -19,6 +19,7 @@ on_both_databases! {
     what_is_over_has_no_new_code,
     the_books_tell_of_it_and_find_the_order_by_the_old_code,
     a_waiting_page_hears_of_the_new_code,
+    a_login_that_crossed_the_replacement_is_ended_too,
     a_customer_is_forgotten_under_all_codes,
 }
 
@@ -321,6 +322,21 @@ async fn a_waiting_page_hears_of_the_new_code(kind: Kind) {
         "version": document["version"],
     });
     assert_eq!(told, expected);
+}
+
+/// The old code was let in a moment before, and the router tells of it after.
+async fn a_login_that_crossed_the_replacement_is_ended_too(kind: Kind) {
+    let guest = OnLine::start(kind, Manner::Acknowledges, "daily").await;
+    let here = [("NAS-IP-Address", "127.0.0.1")];
+    replace(&guest.app, &guest.order).await;
+
+    tell(&guest.radius, "Start", &guest.code, "s2", &here).await;
+
+    let told = "SELECT COUNT(*) FROM order_events WHERE kind = 'disconnected'";
+    guest.app.database.wait_for_count(told, 2).await;
+    let heard = guest.router.heard();
+    let last = attribute(heard.last().unwrap(), 44);
+    assert_eq!(last.as_deref(), Some(&b"s2"[..]));
 }
 
 async fn a_customer_is_forgotten_under_all_codes(kind: Kind) {
