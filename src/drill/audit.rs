@@ -24,7 +24,7 @@ pub async fn audit(target: &Target, played: Vec<PlayedOrder>) -> Result<Collecte
     });
     let shown = stream::iter(looks)
         .buffer_unordered(AT_ONCE)
-        .filter_map(async |shown| shown)
+        .filter_map(std::future::ready)
         .collect()
         .await;
     let booked = match &target.store {

@@ -86,16 +86,20 @@ fn page(shown: Option<&Shown>) -> Option<Fault> {
 }
 
 /// What the guest who waited was told.
-fn guest(order: &PlayedOrder, shown: Option<&Shown>) -> Option<Fault> {
+fn guest(order: &PlayedOrder, shown: Option<&Shown>) -> Vec<Fault> {
     let Some(told) = &order.told else {
-        return Some(Fault::NeverTold);
+        return vec![Fault::NeverTold];
     };
     let code_shown = shown.and_then(|shown| shown.code.as_ref());
-    match (&told.code, code_shown) {
+    let went_back = told
+        .went_back
+        .map(|(from, to)| Fault::WentBack { from, to });
+    let code = match (&told.code, code_shown) {
         (None, _) => Some(Fault::ToldWithoutCode),
         (Some(told), Some(shown)) if told != shown => Some(Fault::ToldAnotherCode),
         (Some(_), _) => None,
-    }
+    };
+    went_back.into_iter().chain(code).collect()
 }
 
 /// What the sale has left in the books.

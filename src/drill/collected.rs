@@ -77,6 +77,8 @@ pub struct Told {
     pub code: Option<VoucherCode>,
     /// When.
     pub at: Instant,
+    /// An order that was shown at a version and later at a lower one; both.
+    pub went_back: Option<(i64, i64)>,
 }
 
 /// What the status page shows.

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::DrillError;
 use super::collected::{Shown, Told};
 use super::sender::{back_off, pause_of};
-use super::server::Server;
+use super::server::{Server, asks_for_another_try};
 use crate::domain::ids::OrderId;
 use crate::domain::voucher::VoucherCode;
 
@@ -21,7 +21,7 @@ const WAIT_SECS: u64 = 30;
 /// How long a guest goes on waiting when all is sent: a poll to its end and a little more.
 /// A notice that is lost then shows as a slow one, and not as no sale.
 const GRACE: Duration = Duration::from_secs(WAIT_SECS + 5);
-/// After this long an order that is answered 503 or 429 is given up.
+/// After this long an order that is answered 429 or asked to come again is given up.
 const PLACE_WITHIN: Duration = Duration::from_secs(60);
 /// Tries to see an order's status at the end.
 const LOOKS: u32 = 8;
@@ -113,7 +113,8 @@ pub(super) async fn place(
                 let (status, pause) = (answer.status(), pause_of(&answer));
                 let problem: Value = answer.json().await.unwrap_or_default();
                 let why = format!("{status}, {}", problem["code"]);
-                if !matches!(status.as_u16(), 429 | 503) {
+                let status = status.as_u16();
+                if status != 429 && !asks_for_another_try(status) {
                     return Err(DrillError::NotPlaced(why));
                 }
                 (why, pause)
@@ -154,6 +155,7 @@ pub(super) async fn wait(
 
 async fn poll_until_completed(server: &Server, order_id: OrderId) -> Told {
     let mut since = FIRST_VERSION;
+    let mut went_back = None;
     loop {
         let path = format!("/payment/status/{order_id}?wait={WAIT_SECS}&since={since}");
         let (document, pause) = poll(server, &path).await;
@@ -161,7 +163,15 @@ async fn poll_until_completed(server: &Server, order_id: OrderId) -> Told {
         match document {
             Some(document) if document.payment_status == COMPLETED => {
                 let code = document.code();
-                return Told { code, at };
+                return Told {
+                    code,
+                    at,
+                    went_back,
+                };
+            }
+            Some(document) if document.version < since => {
+                went_back = Some((since, document.version));
+                since = document.version;
             }
             // FAILED or the like: money may still come.
             Some(document) if document.version != since => since = document.version,

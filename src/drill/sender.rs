@@ -11,7 +11,7 @@ use tokio::time::sleep;
 
 use super::collected::{Answer, Sent};
 use super::progress::Progress;
-use super::server::Server;
+use super::server::{Server, asks_for_another_try};
 use crate::domain::ids::OrderId;
 use crate::domain::secret::Secret;
 use crate::zenopay::client::KEY_HEADER;
@@ -131,7 +131,7 @@ async fn hear(result: Result<Response, reqwest::Error>) -> Heard {
         return Heard::Again(None);
     };
     let status = response.status().as_u16();
-    if status == 503 {
+    if asks_for_another_try(status) {
         return Heard::Again(pause_of(&response));
     }
     let Ok(bytes) = response.bytes().await else {

@@ -18,6 +18,12 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 const USER_AGENT: &str = concat!("malipo-drill/", env!("CARGO_PKG_VERSION"));
 
+/// Whether this status asks for another try: ours are too busy or away, or a proxy before us
+/// has nobody behind it.
+pub(super) fn asks_for_another_try(status: u16) -> bool {
+    matches!(status, 502..=504)
+}
+
 /// A way to the server. Clones share their connections.
 #[derive(Clone)]
 pub(super) struct Server {

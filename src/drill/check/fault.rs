@@ -47,6 +47,13 @@ pub enum Fault {
     NotInBooks,
     /// The waiting guest never heard COMPLETED.
     NeverTold,
+    /// The waiting guest was shown a version, and later a lower one.
+    WentBack {
+        /// The version first.
+        from: i64,
+        /// The version then.
+        to: i64,
+    },
     /// The waiting guest heard COMPLETED without a code.
     ToldWithoutCode,
     /// The waiting guest heard another code than the status page shows.
@@ -136,6 +143,7 @@ impl Fault {
             Self::ShownWithoutCode => "shown_without_code",
             Self::NotInBooks => "not_in_books",
             Self::NeverTold => "never_told",
+            Self::WentBack { .. } => "went_back",
             Self::ToldWithoutCode => "told_without_code",
             Self::ToldAnotherCode => "told_another_code",
             Self::ToldWhatIsNotBooked => "told_what_is_not_booked",
@@ -162,6 +170,7 @@ impl Fault {
             | Self::SharesCode { .. }
             | Self::SharesInvoiceNumber { .. } => Harm::Doubled,
             Self::NeverTold
+            | Self::WentBack { .. }
             | Self::ToldWithoutCode
             | Self::ToldAnotherCode
             | Self::ToldWhatIsNotBooked
@@ -195,6 +204,10 @@ impl fmt::Display for Fault {
             Self::NeverTold => {
                 f.write_str("has a guest who waited and was never told that it is paid.")
             }
+            Self::WentBack { from, to } => write!(
+                f,
+                "has a guest who was shown version {from} and then version {to}."
+            ),
             Self::ToldWithoutCode => {
                 f.write_str("has a guest who was told that it is paid, without a voucher code.")
             }

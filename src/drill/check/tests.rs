@@ -69,6 +69,7 @@ fn well() -> Collected {
         told: Some(Told {
             code: code(CODES[number]),
             at: Instant::now(),
+            went_back: None,
         }),
     };
     let shown = |number| {
@@ -134,7 +135,7 @@ fn a_guest_who_was_never_told_is_found() {
 #[rustfmt::skip]
 fn each_fault_is_found_at_its_order_and_named() {
     type Case = (fn(&mut Collected), Fault);
-    let cases: [Case; 22] = [
+    let cases: [Case; 23] = [
         (|it| books_of(it).invoices.clear(), not_one(Thing::Invoice, 0)),
         (|it| books_of(it).invoices.push("INV-9".to_owned()), not_one(Thing::Invoice, 2)),
         (|it| books_of(it).vouchers.clear(), not_one(Thing::Voucher, 0)),
@@ -158,6 +159,7 @@ fn each_fault_is_found_at_its_order_and_named() {
         (|it| page_of(it).code = None, Fault::ShownWithoutCode),
         (|it| it.played[0].told.as_mut().unwrap().code = code("CCCC4444"), Fault::ToldAnotherCode),
         (|it| it.played[0].told.as_mut().unwrap().code = None, Fault::ToldWithoutCode),
+        (|it| it.played[0].told.as_mut().unwrap().went_back = Some((3, 1)), Fault::WentBack { from: 3, to: 1 }),
     ];
     for (change, fault) in cases {
         let [of_first, of_second] = faults_after(change);
