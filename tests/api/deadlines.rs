@@ -117,6 +117,45 @@ async fn sales_that_fall_into_a_black_hole_are_made_when_they_are_sent_again() {
     assert_all_are_taken(&app, &orders).await;
 }
 
+/// Everything arrives, the commits are made, and of none an answer comes back.
+#[actix_web::test]
+async fn sales_whose_answers_are_lost_on_the_way_are_made_once() {
+    let (app, cable) = start_behind_a_cable().await;
+    let orders = more_orders_than_connections(&app).await;
+    let lock = app.database.begin().await;
+    lock.execute_unprepared("SELECT 1 FROM payments FOR UPDATE")
+        .await
+        .unwrap();
+
+    let deliveries = join_all(orders.iter().map(|order| timed(&app, order)));
+    let losing_answers = async {
+        app.database.until_so_many_wait_for_a_lock(10).await;
+        cable.set(Cable::HalfOpen);
+        lock.rollback().await.unwrap();
+    };
+    let (answers, ()) = tokio::join!(deliveries, losing_answers);
+    cable.set(Cable::Whole);
+
+    assert_told_to_come_again(&answers);
+    assert_all_are_taken(&app, &orders).await;
+}
+
+#[actix_web::test]
+async fn a_slow_cable_sells_as_a_quick_one_does() {
+    let (app, cable) = start_behind_a_cable().await;
+    let orders = [app.buy().await, app.buy().await];
+
+    cable.set(Cable::Slow(Duration::from_millis(40)));
+    let answers = join_all(orders.iter().map(|order| timed(&app, order))).await;
+
+    for (order, (answer, took)) in orders.iter().zip(answers) {
+        assert_eq!(answer.verdict(), (200, "completed".to_owned()));
+        // A sale asks more than once, and waits for each answer.
+        assert!(took > Duration::from_millis(160), "{took:?}");
+        assert_eq!(app.sale_of(order).await, SaleCounts::ONE);
+    }
+}
+
 /// PostgreSQL hangs: nothing is answered, nothing is closed, and then it goes on.
 #[actix_web::test]
 async fn a_database_that_stands_still_is_answered_503_and_needs_no_restart_of_ours() {

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -14,10 +15,23 @@ use tokio::sync::watch;
 pub enum Cable {
     /// Carries.
     Whole,
+    /// Carries, each burst so much later.
+    Slow(Duration),
+    /// Carries questions and no answers, and closes nothing: half-open.
+    HalfOpen,
     /// Carries nothing and says nothing: a black hole.
     Silent,
     /// Ends every connection with a reset, and takes none.
     Cut,
+}
+
+impl Cable {
+    fn carries(self) -> bool {
+        match self {
+            Self::Whole | Self::Slow(_) => true,
+            Self::HalfOpen | Self::Silent | Self::Cut => false,
+        }
+    }
 }
 
 /// The cable; connections made while it was silent stay silent for ever, as when a firewall
@@ -68,29 +82,56 @@ async fn carry(
         client.set_zero_linger().unwrap();
         return;
     }
-    let server = TcpStream::connect(target).await.unwrap();
-    let was_silent = *state.borrow() == Cable::Silent;
+    // A server that is away refuses, and so do we.
+    let Ok(server) = TcpStream::connect(target).await else {
+        return;
+    };
     let (mut from_client, mut to_client) = client.into_split();
     let (mut from_server, mut to_server) = server.into_split();
-    let answered = AtomicU64::new(0);
-    if !was_silent {
-        tokio::select! {
-            () = pump(&mut from_client, &mut to_server, &sent) => return,
-            () = pump(&mut from_server, &mut to_client, &answered) => return,
-            _ = state.wait_for(|cable| *cable != Cable::Whole) => {}
+    let (answered, pace) = (AtomicU64::new(0), state.clone());
+    let broken = async {
+        let broken = state.wait_for(|cable| !cable.carries()).await;
+        broken.map_or(Cable::Silent, |cable| *cable)
+    };
+    let how = tokio::select! {
+        biased;
+        how = broken => how,
+        () = pump(&mut from_client, &mut to_server, &sent, &pace) => return,
+        () = pump(&mut from_server, &mut to_client, &answered, &pace) => return,
+    };
+    match how {
+        Cable::Cut => {
+            let client = from_client.reunite(to_client).unwrap();
+            let server = from_server.reunite(to_server).unwrap();
+            client.set_zero_linger().unwrap();
+            server.set_zero_linger().unwrap();
         }
-        if *state.borrow() == Cable::Cut {
-            return;
+        // For good: what comes back is swallowed, nothing is closed.
+        Cable::HalfOpen => {
+            let mut nowhere = tokio::io::sink();
+            let swallow = tokio::io::copy(&mut from_server, &mut nowhere);
+            let questions = pump(&mut from_client, &mut to_server, &sent, &pace);
+            let _ = tokio::join!(questions, swallow);
+            std::future::pending::<()>().await;
         }
+        // For good: the halves are kept, nothing is read, nothing is closed.
+        Cable::Silent | Cable::Whole | Cable::Slow(_) => std::future::pending::<()>().await,
     }
-    // Silent for good: the halves are kept, nothing is read, nothing is closed.
-    std::future::pending::<()>().await;
 }
 
-async fn pump(from: &mut OwnedReadHalf, to: &mut OwnedWriteHalf, bursts: &AtomicU64) {
+async fn pump(
+    from: &mut OwnedReadHalf,
+    to: &mut OwnedWriteHalf,
+    bursts: &AtomicU64,
+    pace: &watch::Receiver<Cable>,
+) {
     let mut buffer = vec![0; 16 * 1024];
     while let Ok(read @ 1..) = from.read(&mut buffer).await {
         bursts.fetch_add(1, Ordering::Relaxed);
+        let pace = *pace.borrow();
+        if let Cable::Slow(by) = pace {
+            tokio::time::sleep(by).await;
+        }
         if to.write_all(&buffer[..read]).await.is_err() {
             return;
         }
