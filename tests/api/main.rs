@@ -40,4 +40,5 @@ mod recovery;
 mod running;
 mod sms;
 mod sms_link;
+mod torture;
 mod webhook;

@@ -87,6 +87,11 @@ impl Process {
         self.child.wait().unwrap();
     }
 
+    /// Whether it has not ended, by itself or by somebody's hand.
+    pub fn is_alive(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
     /// Sends a signal, by its name.
     pub fn signal(&self, name: &str) {
         let sent = Command::new("kill")
