@@ -66,13 +66,27 @@ impl Phones {
     }
 }
 
-/// The codes of what is on sale.
+/// The codes of what is on sale; comes again when the server is away for a moment.
 pub(super) async fn price_list(server: &Server) -> Result<Vec<String>, DrillError> {
-    let request = server.portal_get("/packages", Duration::ZERO);
-    let answer = request.send().await.and_then(Response::error_for_status);
-    let list: Value = match answer {
-        Ok(answer) => answer.json().await.unwrap_or_default(),
-        Err(error) => return Err(DrillError::NotPlaced(format!("no price list: {error}"))),
+    let started = Instant::now();
+    let mut tries = 0;
+    let list: Value = loop {
+        let request = server.portal_get("/packages", Duration::ZERO);
+        let why = match request.send().await {
+            Ok(answer) if answer.status().is_success() => {
+                break answer.json().await.unwrap_or_default();
+            }
+            Ok(answer) if !asks_for_another_try(answer.status().as_u16()) => {
+                return Err(no_price_list(&answer.status()));
+            }
+            Ok(answer) => answer.status().to_string(),
+            Err(error) => error.to_string(),
+        };
+        if started.elapsed() > PLACE_WITHIN {
+            return Err(no_price_list(&why));
+        }
+        sleep(back_off(tries)).await;
+        tries += 1;
     };
     let codes: Vec<String> = list["packages"]
         .as_array()
@@ -84,6 +98,10 @@ pub(super) async fn price_list(server: &Server) -> Result<Vec<String>, DrillErro
         return Err(DrillError::NotPlaced("nothing is on sale".to_owned()));
     }
     Ok(codes)
+}
+
+fn no_price_list(why: &dyn std::fmt::Display) -> DrillError {
+    DrillError::NotPlaced(format!("no price list: {why}"))
 }
 
 /// Places an order; comes again when the server is busy or the shop's limit is reached.
