@@ -10,6 +10,10 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
+/// How long the server does not learn that the client behind a broken cable has hung up: longer
+/// than its own time-outs, and not for ever, for it has only so many connections.
+const UNAWARE: Duration = Duration::from_secs(60);
+
 /// What the cable does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cable {
@@ -109,13 +113,25 @@ async fn carry(
         // For good: what comes back is swallowed, nothing is closed.
         Cable::HalfOpen => {
             let mut nowhere = tokio::io::sink();
-            let swallow = tokio::io::copy(&mut from_server, &mut nowhere);
-            let questions = pump(&mut from_client, &mut to_server, &sent, &pace);
-            let _ = tokio::join!(questions, swallow);
-            std::future::pending::<()>().await;
+            let swallow = async {
+                let _ = tokio::io::copy(&mut from_server, &mut nowhere).await;
+                std::future::pending::<()>().await;
+            };
+            let questions = async {
+                pump(&mut from_client, &mut to_server, &sent, &pace).await;
+                tokio::time::sleep(UNAWARE).await;
+            };
+            tokio::select! {
+                () = swallow => {}
+                () = questions => {}
+            }
         }
-        // For good: the halves are kept, nothing is read, nothing is closed.
-        Cable::Silent | Cable::Whole | Cable::Slow(_) => std::future::pending::<()>().await,
+        // For good: what is said is swallowed, nothing is closed.
+        Cable::Silent | Cable::Whole | Cable::Slow(_) => {
+            let mut nowhere = tokio::io::sink();
+            let _ = tokio::io::copy(&mut from_client, &mut nowhere).await;
+            tokio::time::sleep(UNAWARE).await;
+        }
     }
 }
 

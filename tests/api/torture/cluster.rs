@@ -184,7 +184,8 @@ fn spawn(bin: &Path, folder: &Path, port: u16) -> Child {
         .arg("-c")
         .arg(format!("unix_socket_directories={}", folder.display()))
         .args(["-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"])
-        .args(["-c", "max_connections=200"])
+        // Those behind a broken cable are missed only after a while.
+        .args(["-c", "max_connections=500"])
         .stdin(Stdio::null())
         .stdout(log.try_clone().unwrap())
         .stderr(log)

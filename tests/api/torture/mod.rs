@@ -132,8 +132,10 @@ impl Torture {
         };
         let ((played, gave_up), (in_mid_load, complaints)) = tokio::join!(playing, hurting);
 
+        let bought = began.elapsed().as_secs();
         self.report.wrong.extend(complaints);
         self.report.wrong.extend(scene.until_ready().await);
+        let ready = began.elapsed().as_secs();
         let gave_up = gave_up.map(|error| format!("{}: {error}", harm.name()));
         self.report.wrong.extend(gave_up);
         self.report.in_mid_load += usize::from(in_mid_load);
@@ -147,10 +149,10 @@ impl Torture {
             .filter_map(drill::PlayedOrder::told_after)
             .max();
         println!(
-            "{:?}, {}: {} s, {} acknowledged, {} lost, {} doubled, {} otherwise wrong; slowest guest {:?}",
+            "{:?}, {}: {bought} s, ready after {ready} s; {} acknowledged, {} lost, {} doubled, {} \
+             otherwise wrong; slowest guest {:?}",
             scene.kind,
             harm.name(),
-            began.elapsed().as_secs(),
             self.report.acknowledged,
             self.report.lost.len(),
             self.report.doubled.len(),

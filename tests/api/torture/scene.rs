@@ -121,7 +121,15 @@ impl Scene {
             url: Secret::new(self.books.as_str()),
             auto_migrate: false,
         };
-        Store::open_beside(&config).await.unwrap()
+        let begun = Instant::now();
+        loop {
+            match Store::open_beside(&config).await {
+                Ok(store) => return store,
+                Err(error) if begun.elapsed() > READY_WITHIN => panic!("{error}"),
+                // As when it still recovers.
+                Err(_) => tokio::time::sleep(Duration::from_millis(200)).await,
+            }
+        }
     }
 
     /// Waits until every process serves; says which have died by themselves.
