@@ -5,41 +5,35 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix::Arbiter;
-use chrono::TimeDelta;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use super::{StartError, local_url, open_files, overview, radius_address};
+use super::{StartError, open_files, overview, parts};
 use crate::actors::asks::Asks;
-use crate::actors::facts::FactSource;
 use crate::actors::neighbours::{self, Neighbours, Outgoing};
 use crate::actors::status::StatusBoard;
-use crate::actors::{Belief, Orders, Tools};
-use crate::checkout::{Checkout, Parts};
-use crate::config::{Config, Mode};
-use crate::domain::admission::Limits;
+use crate::actors::{Orders, Tools};
+use crate::checkout::Checkout;
+use crate::config::Config;
 use crate::domain::secret::Secret;
 use crate::http::auth::Gate;
 use crate::http::console::History;
 use crate::http::operators::events::Screens;
-use crate::http::{Api, Clients, Site};
+use crate::http::{Api, Clients};
 use crate::metrics::Metrics;
 use crate::reconciler::{self, Reconciler};
+use crate::relay::Relay;
 use crate::relay::disconnects::Disconnects;
 use crate::relay::proofs::Proofs;
 use crate::relay::sweep::Sweep;
-use crate::relay::{self, Relay};
 use crate::retention::Retention;
-use crate::sandbox::{Sandbox, SandboxError};
-use crate::sms::{self, CarrierError};
+use crate::sandbox::Sandbox;
 use crate::store::{Overview, Store};
 use crate::timekeeper::Timekeeper;
 use crate::web::Shop;
-use crate::zenopay::client::{Client, ClientError};
-use crate::zenopay::proof::Keys;
 
 /// Arbiters on which order actors live; the status actor has one of its own, so that a
 /// notice never waits behind an order.
@@ -74,8 +68,8 @@ impl Machinery {
     ) -> Result<Self, StartError> {
         let metrics = Metrics::new();
         let draining = CancellationToken::new();
-        let client = client(config, here)?;
-        let sandbox = simulated(config, &store)?;
+        let client = parts::client(config, here)?;
+        let sandbox = parts::simulated(config, &store)?;
 
         let arbiters: Vec<Arbiter> = (0..=ORDER_ARBITERS).map(|_| Arbiter::new()).collect();
         let (for_status, for_orders) = arbiters.split_at(1);
@@ -93,7 +87,7 @@ impl Machinery {
         );
         let tools = Tools {
             store: store.clone(),
-            facts: facts(config, here, &store),
+            facts: parts::facts(config, here, &store),
             status: status.clone(),
             metrics: metrics.clone(),
         };
@@ -110,11 +104,11 @@ impl Machinery {
             config.actors.clone(),
             for_orders,
             asks,
-            belief(config),
+            parts::belief(config),
             background.clone(),
         );
 
-        let checkout = checkout(config, here, &orders, &store, client, background);
+        let checkout = parts::checkout(config, here, &orders, &store, client, background);
         let reconciler = Reconciler::new(reconciler::Parts {
             store: store.clone(),
             orders: orders.clone(),
@@ -123,7 +117,7 @@ impl Machinery {
             timekeeper: timekeeper.clone(),
             metrics: metrics.clone(),
         });
-        let relay = relay(config, &store, timekeeper, &metrics)?;
+        let relay = parts::relay(config, &store, timekeeper, &metrics)?;
         Ok(Self {
             reconciler,
             relay,
@@ -132,7 +126,7 @@ impl Machinery {
             sandbox,
             disconnects: Disconnects::new(store.clone(), config.radius.coa_secret.clone()),
             sweep: Sweep::new(store.clone()),
-            proofs: proofs(config, &store),
+            proofs: parts::proofs(config, &store),
             draining,
             store,
             status,
@@ -207,126 +201,14 @@ impl Machinery {
                 &config.server.trusted_proxies,
                 config.limits.purchases_per_client_min,
             ),
-            resume: limits(config).resume,
+            resume: parts::limits(config).resume,
             shop: Arc::new(Shop::new(
                 &config.portal,
                 config.server.timezone,
                 config.zenopay.mode,
             )),
-            site: Arc::new(site(config, address)),
+            site: Arc::new(parts::site(config, address)),
         };
         (api, self.arbiters)
-    }
-}
-
-fn simulated(config: &Config, store: &Store) -> Result<Option<Sandbox>, SandboxError> {
-    match config.zenopay.mode {
-        Mode::Sandbox => {
-            let key = config.zenopay.key();
-            Sandbox::new(store.clone(), config.sandbox.clone(), key).map(Some)
-        }
-        Mode::Live => Ok(None),
-    }
-}
-
-/// The real ZenoPay, or the one that we simulate on our own port.
-fn client(config: &Config, here: &Url) -> Result<Client, ClientError> {
-    let base_url = match config.zenopay.mode {
-        Mode::Live => config.zenopay.base_url.clone(),
-        Mode::Sandbox => here.join("/sandbox").expect("a path joins every http URL"),
-    };
-    Client::new(
-        base_url,
-        config.zenopay.key(),
-        config.zenopay.create_timeout(),
-    )
-}
-
-fn site(config: &Config, address: SocketAddr) -> Site {
-    let public_url = config.server.public_url.clone();
-    let portal = public_url.unwrap_or_else(|| local_url(address));
-    Site {
-        captive_portal: config.portal.on_site.then_some(portal),
-        radius_address: radius_address(config),
-    }
-}
-
-/// Only where there is somebody to ask.
-fn proofs(config: &Config, store: &Store) -> Option<Proofs> {
-    let radius = &config.radius;
-    let (server, secret) = (radius.server?, radius.secret.clone()?);
-    let per_min = radius.proofs_per_min;
-    (per_min > 0).then(|| Proofs::new(store.clone(), server, secret, per_min))
-}
-
-fn relay(
-    config: &Config,
-    store: &Store,
-    timekeeper: Timekeeper,
-    metrics: &Arc<Metrics>,
-) -> Result<Relay, CarrierError> {
-    let carrier = sms::carrier(&config.sms, config.zenopay.key(), config.zenopay.mode)?;
-    Ok(Relay::new(relay::Parts {
-        store: store.clone(),
-        carrier,
-        attempts_max: config.sms.attempts_max,
-        timekeeper,
-        metrics: metrics.clone(),
-    }))
-}
-
-/// Where guests and ZenoPay find us.
-fn public_url(config: &Config, here: &Url) -> Url {
-    let public_url = config.server.public_url.clone();
-    public_url.unwrap_or_else(|| here.clone())
-}
-
-fn checkout(
-    config: &Config,
-    here: &Url,
-    orders: &Orders,
-    store: &Store,
-    client: Client,
-    background: Handle,
-) -> Checkout {
-    Checkout::new(Parts {
-        store: store.clone(),
-        orders: orders.clone(),
-        client,
-        limits: limits(config),
-        expire_after: TimeDelta::seconds(i64::from(config.orders.expire_after_secs)),
-        public_url: public_url(config, here),
-        background,
-    })
-}
-
-fn facts(config: &Config, here: &Url, store: &Store) -> FactSource {
-    FactSource {
-        clock: store.clock(),
-        timezone: config.server.timezone,
-        brand: config.portal.brand.clone(),
-        links: format!(
-            "{}/v/",
-            public_url(config, here).as_str().trim_end_matches('/')
-        ),
-    }
-}
-
-fn belief(config: &Config) -> Belief {
-    Belief {
-        keys: Keys {
-            current: config.zenopay.key(),
-            previous: config.zenopay.previous_api_key.clone(),
-        },
-        confirm: config.zenopay.confirm,
-    }
-}
-
-fn limits(config: &Config) -> Limits {
-    Limits {
-        prompts_per_phone: config.limits.prompts_per_phone,
-        unpaid_per_phone_day: config.limits.unpaid_per_phone_day,
-        prompts_per_sec: config.limits.prompts_per_sec,
-        resume: TimeDelta::seconds(i64::from(config.portal.resume_secs)),
     }
 }

@@ -28,6 +28,7 @@ mod background;
 mod machinery;
 mod open_files;
 mod overview;
+mod parts;
 mod serve;
 mod tls;
 

@@ -1,0 +1,137 @@
+//! What the configuration says, made into the parts that it is about.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use tokio::runtime::Handle;
+use url::Url;
+
+use super::{local_url, radius_address};
+use crate::actors::facts::FactSource;
+use crate::actors::{Belief, Orders};
+use crate::checkout::{Checkout, Parts};
+use crate::config::{Config, Mode};
+use crate::domain::admission::Limits;
+use crate::http::Site;
+use crate::metrics::Metrics;
+use crate::relay::proofs::Proofs;
+use crate::relay::{self, Relay};
+use crate::sandbox::{Sandbox, SandboxError};
+use crate::sms::{self, CarrierError};
+use crate::store::Store;
+use crate::timekeeper::Timekeeper;
+use crate::zenopay::client::{Client, ClientError};
+use crate::zenopay::proof::Keys;
+
+pub(super) fn simulated(config: &Config, store: &Store) -> Result<Option<Sandbox>, SandboxError> {
+    match config.zenopay.mode {
+        Mode::Sandbox => {
+            let key = config.zenopay.key();
+            Sandbox::new(store.clone(), config.sandbox.clone(), key).map(Some)
+        }
+        Mode::Live => Ok(None),
+    }
+}
+
+/// The real ZenoPay, or the one that we simulate on our own port.
+pub(super) fn client(config: &Config, here: &Url) -> Result<Client, ClientError> {
+    let base_url = match config.zenopay.mode {
+        Mode::Live => config.zenopay.base_url.clone(),
+        Mode::Sandbox => here.join("/sandbox").expect("a path joins every http URL"),
+    };
+    Client::new(
+        base_url,
+        config.zenopay.key(),
+        config.zenopay.create_timeout(),
+    )
+}
+
+pub(super) fn site(config: &Config, address: SocketAddr) -> Site {
+    let public_url = config.server.public_url.clone();
+    let portal = public_url.unwrap_or_else(|| local_url(address));
+    Site {
+        captive_portal: config.portal.on_site.then_some(portal),
+        radius_address: radius_address(config),
+    }
+}
+
+/// Only where there is somebody to ask.
+pub(super) fn proofs(config: &Config, store: &Store) -> Option<Proofs> {
+    let radius = &config.radius;
+    let (server, secret) = (radius.server?, radius.secret.clone()?);
+    let per_min = radius.proofs_per_min;
+    (per_min > 0).then(|| Proofs::new(store.clone(), server, secret, per_min))
+}
+
+pub(super) fn relay(
+    config: &Config,
+    store: &Store,
+    timekeeper: Timekeeper,
+    metrics: &Arc<Metrics>,
+) -> Result<Relay, CarrierError> {
+    let carrier = sms::carrier(&config.sms, config.zenopay.key(), config.zenopay.mode)?;
+    Ok(Relay::new(relay::Parts {
+        store: store.clone(),
+        carrier,
+        attempts_max: config.sms.attempts_max,
+        timekeeper,
+        metrics: metrics.clone(),
+    }))
+}
+
+/// Where guests and ZenoPay find us.
+pub(super) fn public_url(config: &Config, here: &Url) -> Url {
+    let public_url = config.server.public_url.clone();
+    public_url.unwrap_or_else(|| here.clone())
+}
+
+pub(super) fn checkout(
+    config: &Config,
+    here: &Url,
+    orders: &Orders,
+    store: &Store,
+    client: Client,
+    background: Handle,
+) -> Checkout {
+    Checkout::new(Parts {
+        store: store.clone(),
+        orders: orders.clone(),
+        client,
+        limits: limits(config),
+        expire_after: TimeDelta::seconds(i64::from(config.orders.expire_after_secs)),
+        public_url: public_url(config, here),
+        background,
+    })
+}
+
+pub(super) fn facts(config: &Config, here: &Url, store: &Store) -> FactSource {
+    FactSource {
+        clock: store.clock(),
+        timezone: config.server.timezone,
+        brand: config.portal.brand.clone(),
+        links: format!(
+            "{}/v/",
+            public_url(config, here).as_str().trim_end_matches('/')
+        ),
+    }
+}
+
+pub(super) fn belief(config: &Config) -> Belief {
+    Belief {
+        keys: Keys {
+            current: config.zenopay.key(),
+            previous: config.zenopay.previous_api_key.clone(),
+        },
+        confirm: config.zenopay.confirm,
+    }
+}
+
+pub(super) fn limits(config: &Config) -> Limits {
+    Limits {
+        prompts_per_phone: config.limits.prompts_per_phone,
+        unpaid_per_phone_day: config.limits.unpaid_per_phone_day,
+        prompts_per_sec: config.limits.prompts_per_sec,
+        resume: TimeDelta::seconds(i64::from(config.portal.resume_secs)),
+    }
+}
