@@ -220,6 +220,8 @@ pub struct LimitsConfig {
 pub struct RetentionConfig {
     /// Bodies of webhooks leave the journal after this many days; 0 keeps them.
     pub bodies_days: u32,
+    /// Where bodies are kept that leave the journal; unset is nowhere.
+    pub archive_dir: Option<PathBuf>,
 }
 
 /// `[operator]`

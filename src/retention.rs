@@ -1,15 +1,23 @@
 //! Forgetting: after `retention.bodies_days` the bodies of webhooks leave the journal, a small
-//! batch at a time. What was decided, when and why stays.
+//! batch at a time, into an archive if there is one. What was decided, when and why stays.
+//!
+//! The rule that must not be broken: with an archive, a body is forgotten only after the file
+//! that holds it is on the disk, and only if it was written there.
 
+use std::io;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::config::RetentionConfig;
 use crate::store::{Store, StoreError};
+
+pub mod archive;
 
 /// Between two rounds.
 const EACH: Duration = Duration::from_secs(3_600);
@@ -18,11 +26,23 @@ const BREATH: Duration = Duration::from_millis(100);
 /// Rows a batch.
 const BATCH: u64 = 500;
 
+/// Why a round ended early; what is left is for the next one.
+#[derive(Debug, thiserror::Error)]
+pub enum RetentionError {
+    /// The journal cannot be read or written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Not in the archive, so not forgotten.
+    #[error("retention.archive_dir cannot be written: {0}")]
+    Archive(#[from] io::Error),
+}
+
 /// The loop.
 #[derive(Clone)]
 pub struct Retention {
     store: Store,
     bodies: Option<TimeDelta>,
+    archive: Option<PathBuf>,
 }
 
 impl Retention {
@@ -32,6 +52,7 @@ impl Retention {
         Self {
             store,
             bodies: (days > 0).then(|| TimeDelta::days(days)),
+            archive: config.archive_dir.clone(),
         }
     }
 
@@ -55,18 +76,45 @@ impl Retention {
     /// One round over the rows after `reached`, which moves with it; says how many bodies left.
     ///
     /// # Errors
-    /// If the journal cannot be read or written; what is left is for the next round.
-    pub async fn run_once(&self, reached: &mut i64) -> Result<u64, StoreError> {
+    /// If the journal or the archive cannot be read or written; what is left is for the next
+    /// round.
+    pub async fn run_once(&self, reached: &mut i64) -> Result<u64, RetentionError> {
         let Some(bodies) = self.bodies else {
             return Ok(0);
         };
         let before = self.store.now().await? - bodies;
         let mut forgotten = 0;
-        while let Some(last) = self.store.old_deliveries(*reached, before, BATCH).await? {
-            forgotten += self.store.forget_bodies(*reached, last, before).await?;
-            *reached = last;
+        while let Some(batch) = self.batch(*reached, before).await? {
+            if !batch.numbers.is_empty() {
+                forgotten += self.store.forget_bodies(batch.numbers).await?;
+            }
+            *reached = batch.last;
             sleep(BREATH).await;
         }
         Ok(forgotten)
     }
+
+    /// The next rows whose bodies may be forgotten: they are in the archive, if there is one.
+    async fn batch(
+        &self,
+        after: i64,
+        before: DateTime<Utc>,
+    ) -> Result<Option<Batch>, RetentionError> {
+        let mut old = self.store.old_deliveries(after, before, BATCH).await?;
+        let Some(last) = old.last().map(|delivery| delivery.id) else {
+            return Ok(None);
+        };
+        old.retain(|delivery| !delivery.body.is_empty());
+        let numbers = old.iter().map(|delivery| delivery.id).collect();
+        if let Some(folder) = self.archive.clone() {
+            let written = spawn_blocking(move || archive::write(&folder, &old)).await;
+            written.map_err(io::Error::other)??;
+        }
+        Ok(Some(Batch { numbers, last }))
+    }
+}
+
+struct Batch {
+    numbers: Vec<i64>,
+    last: i64,
 }

@@ -26,6 +26,7 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
         Mode::Sandbox => sandbox(config)?,
     }
     numbers(config)?;
+    retention(config)?;
     radius(config)?;
     texts(config)
 }
@@ -166,6 +167,17 @@ fn numbers(config: &Config) -> Result<(), ConfigError> {
         Some((key, _)) => complain(key, "must be at least 1"),
         None => Ok(()),
     }
+}
+
+/// An archive that nothing enters is not what was meant.
+fn retention(config: &Config) -> Result<(), ConfigError> {
+    if config.retention.archive_dir.is_some() && config.retention.bodies_days == 0 {
+        return complain(
+            "retention.bodies_days",
+            "is required where retention.archive_dir is set: 0 keeps every body in the journal",
+        );
+    }
+    Ok(())
 }
 
 fn radius(config: &Config) -> Result<(), ConfigError> {

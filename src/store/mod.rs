@@ -101,6 +101,7 @@ pub use price_list::{ListedPackage, Listing, NewPackage};
 pub use receipts::{Arrival, AwaitedReceipt};
 pub use reconcile::DueOrder;
 pub use reports::{DailyReport, Listed, OrderLine, Orphan, PackageSales, Total};
+pub use retention::OldDelivery;
 pub use reveals::Reveal;
 pub use sandbox::{SandboxPayment, SandboxWebhook};
 pub use search::{OrderSearch, Page};

@@ -1,6 +1,7 @@
 //! Running it for years: strangers at the door, systemd and TLS, what is forgotten, and what is
 //! backed up.
 
+mod archive;
 mod backup;
 mod clients;
 mod erasure;

@@ -1,0 +1,114 @@
+//! The archive: deliveries that left the journal, as lines of JSON in files that never change,
+//! `webhooks-DAY-FIRST.jsonl` by the day on which they came (UTC) and the number of the first.
+//!
+//! The rule that must not be broken: a file is there as a whole or not at all, and when
+//! `write` returns it outlives a power cut. A batch that is written again, as after a kill
+//! before its bodies were forgotten, has the same first number and takes the place of itself.
+
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::path::Path;
+
+use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::store::OldDelivery;
+
+/// A delivery in the archive: its line in the journal, with its body.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
+pub struct Archived {
+    /// Its number in the journal, where what it did stays.
+    pub id: i64,
+    /// As the sender named it.
+    pub order_id: Option<String>,
+    /// What it meant.
+    pub outcome: String,
+    /// Why it was believed.
+    pub proof: Option<String>,
+    /// RFC 3339, UTC.
+    pub received_at: String,
+    /// As sent.
+    pub content_type: Option<String>,
+    /// As journalled, so without our keys, if it is text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
+    /// The same in hexadecimal digits, if it is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body_hex: Option<String>,
+}
+
+impl From<&OldDelivery> for Archived {
+    fn from(old: &OldDelivery) -> Self {
+        let text = std::str::from_utf8(&old.body).ok();
+        let hex = || old.body.iter().map(|byte| format!("{byte:02x}")).collect();
+        Self {
+            id: old.id,
+            order_id: old.order_id.clone(),
+            outcome: old.outcome.clone(),
+            proof: old.proof.clone(),
+            received_at: rfc3339(old.received_at),
+            content_type: old.content_type.clone(),
+            body: text.map(str::to_owned),
+            body_hex: text.is_none().then(hex),
+        }
+    }
+}
+
+fn rfc3339(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
+/// Writes deliveries into `folder`, which is made if it is missing.
+///
+/// # Errors
+/// If anything of it is not on the disk.
+pub(super) fn write(folder: &Path, old: &[OldDelivery]) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    let same_day = |one: &OldDelivery, other: &OldDelivery| day(one) == day(other);
+    for of_a_day in old.chunk_by(same_day) {
+        write_file(folder, of_a_day)?;
+    }
+    // The names are part of what must outlive a power cut.
+    File::open(folder)?.sync_all()
+}
+
+fn day(old: &OldDelivery) -> NaiveDate {
+    old.received_at.date_naive()
+}
+
+fn write_file(folder: &Path, old: &[OldDelivery]) -> io::Result<()> {
+    let first = &old[0];
+    let name = format!("webhooks-{}-{:012}.jsonl", day(first), first.id);
+    // Another process may archive into the same folder.
+    let unfinished = folder.join(format!("{name}.{}.tmp", std::process::id()));
+    let mut lines = BufWriter::new(private(&unfinished)?);
+    for delivery in old {
+        serde_json::to_writer(&mut lines, &Archived::from(delivery))?;
+        lines.write_all(b"\n")?;
+    }
+    lines.into_inner()?.sync_all()?;
+    fs::rename(unfinished, folder.join(name))
+}
+
+/// Bodies hold names and numbers of guests.
+fn private(path: &Path) -> io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt;
+
+    File::options()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)
+}
+
+/// Reads a file of the archive.
+///
+/// # Errors
+/// If it cannot be read, or a line of it is none of ours.
+pub fn read(path: &Path) -> io::Result<Vec<Archived>> {
+    let lines = BufReader::new(File::open(path)?).lines();
+    lines
+        .map(|line| serde_json::from_str(&line?).map_err(io::Error::from))
+        .collect()
+}
