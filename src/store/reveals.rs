@@ -6,10 +6,9 @@
 
 use chrono::{SubsecRound, TimeDelta, Utc};
 use entities::audit_events;
-use sea_orm::ActiveValue::Set;
 use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
 
-use super::{Store, StoreError};
+use super::{AuditEntry, Store, StoreError, audit_log};
 use crate::domain::ids::OrderId;
 
 /// The action in the audit log.
@@ -49,18 +48,14 @@ impl Store {
             if same.count(&store.inner.reader).await? > 0 {
                 return Ok(());
             }
-            let row = audit_events::ActiveModel {
-                at: Set(now),
-                operator: Set(reveal.operator),
-                action: Set(REVEAL.to_owned()),
-                order_id: Set(reveal.order_id.map(|order_id| order_id.0)),
-                subject: Set(reveal.subject),
-                ..Default::default()
+            let look = AuditEntry {
+                operator: reveal.operator,
+                action: REVEAL,
+                order_id: reveal.order_id,
+                subject: reveal.subject,
+                detail: None,
             };
-            audit_events::Entity::insert(row)
-                .exec_without_returning(&store.inner.writer)
-                .await?;
-            Ok(())
+            Ok(audit_log::insert(&store.inner.writer, &look, now).await?)
         })
         .await
     }

@@ -1,11 +1,11 @@
 //! Routers, in FreeRADIUS's table `nas`. FreeRADIUS looks there when a router speaks.
 
 use chrono::{SubsecRound, Utc};
-use entities::{audit_events, nas};
+use entities::nas;
 use sea_orm::ActiveValue::Set;
 use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder};
 
-use super::{Store, StoreError, Tx, roll_back};
+use super::{AuditEntry, Store, StoreError, Tx, audit_log, roll_back};
 use crate::domain::router::{COA_PORT, NewRouter, Router};
 use crate::domain::secret::Secret;
 
@@ -122,20 +122,17 @@ async fn remove(
 async fn log(
     txn: &DatabaseTransaction,
     operator: String,
-    action: &str,
+    action: &'static str,
     address: &str,
 ) -> Result<(), StoreError> {
-    let row = audit_events::ActiveModel {
-        at: Set(Utc::now().trunc_subsecs(3)),
-        operator: Set(operator),
-        action: Set(action.to_owned()),
-        subject: Set(format!("router {address}")),
-        ..Default::default()
+    let entry = AuditEntry {
+        operator,
+        action,
+        order_id: None,
+        subject: format!("router {address}"),
+        detail: None,
     };
-    audit_events::Entity::insert(row)
-        .exec_without_returning(txn)
-        .await?;
-    Ok(())
+    Ok(audit_log::insert(txn, &entry, Utc::now().trunc_subsecs(3)).await?)
 }
 
 fn router(row: nas::Model) -> Router {
