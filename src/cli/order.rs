@@ -84,7 +84,7 @@ fn told(story: &Story, sight: Sight, zone: Tz, now: DateTime<Utc>) -> String {
     text += &format!("  times in {zone}\n\n");
 
     let mut day = None;
-    for line in tell(story, sight, now) {
+    for line in tell(story, sight, now, &zone) {
         let at = line.at.with_timezone(&zone);
         if day != Some(at.date_naive()) {
             day = Some(at.date_naive());

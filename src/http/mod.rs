@@ -198,7 +198,14 @@ fn act_routes(config: &mut web::ServiceConfig) {
         )
         .route("/orders/{order_id}/release", web::post().to(acts::release))
         .route("/orders/{order_id}/refund", web::post().to(acts::refund))
-        .route("/vouchers/{code}/revoke", web::post().to(acts::revoke))
+        .route(
+            "/vouchers/{code}",
+            web::get().to(operators::vouchers::show_voucher),
+        )
+        .route(
+            "/vouchers/{code}/revoke",
+            web::post().to(operators::vouchers::revoke),
+        )
         .route("/sms/{id}/resend", web::post().to(sms::resend))
         .route("/reports/daily", web::get().to(reports::daily));
 }

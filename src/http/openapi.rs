@@ -5,6 +5,9 @@ use std::sync::LazyLock;
 
 use actix_web::middleware::from_fn;
 use actix_web::{HttpRequest, HttpResponse, web};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::path::Parameter;
+use utoipa::openapi::schema::{Object, Schema, SchemaType, Type};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 use utoipa_swagger_ui::SwaggerUi;
@@ -44,7 +47,8 @@ use super::auth;
         super::operators::acts::reconcile,
         super::operators::acts::release,
         super::operators::acts::refund,
-        super::operators::acts::revoke,
+        super::operators::vouchers::show_voucher,
+        super::operators::vouchers::revoke,
         super::operators::sms::resend,
         super::operators::reports::daily,
         super::health::live,
@@ -61,7 +65,7 @@ use super::auth;
         super::sandbox::approve,
         super::sandbox::decline,
     ),
-    modifiers(&OperatorToken)
+    modifiers(&OperatorToken, &LeftOut)
 )]
 pub struct Document;
 
@@ -74,6 +78,45 @@ impl Modify for OperatorToken {
             .components
             .get_or_insert_default()
             .add_security_scheme("operator", bearer);
+    }
+}
+
+/// A parameter that may be left out is not one that may be null: there is no null in a header or
+/// a query.
+struct LeftOut;
+
+impl Modify for LeftOut {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        for item in openapi.paths.paths.values_mut() {
+            let operations = [
+                &mut item.get,
+                &mut item.post,
+                &mut item.put,
+                &mut item.delete,
+            ];
+            let parameters = operations
+                .into_iter()
+                .flatten()
+                .flat_map(|operation| operation.parameters.iter_mut().flatten());
+            for parameter in parameters {
+                if let RefOr::T(Parameter {
+                    schema: Some(RefOr::T(Schema::Object(object))),
+                    ..
+                }) = parameter
+                {
+                    forbid_null(object);
+                }
+            }
+        }
+    }
+}
+
+fn forbid_null(object: &mut Object) {
+    if let SchemaType::Array(types) = &mut object.schema_type {
+        types.retain(|kind| *kind != Type::Null);
+        if let [only] = types.as_slice() {
+            object.schema_type = SchemaType::Type(only.clone());
+        }
     }
 }
 

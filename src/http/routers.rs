@@ -1,7 +1,9 @@
 //! Routers: who may ask FreeRADIUS, and what is pasted into them.
 
 use actix_web::{HttpResponse, web};
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Number;
 use utoipa::ToSchema;
 use utoipa::openapi::schema::{
     KnownFormat, ObjectBuilder, OneOfBuilder, Schema, SchemaFormat, Type,
@@ -17,6 +19,21 @@ use crate::radius::{fresh_secret, mikrotik};
 
 /// A router has few properties.
 const BODY_MAX: usize = 4 * 1024;
+
+/// To JSON Schema 3799.0 is an integer, and some senders write theirs so.
+fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    let Some(number) = Option::<Number>::deserialize(deserializer)? else {
+        return Ok(None);
+    };
+    let text = match number.as_f64() {
+        Some(float) if number.is_f64() && float.fract() == 0.0 => format!("{float:.0}"),
+        Some(_) | None => number.to_string(),
+    };
+    let whole = text.parse();
+    whole
+        .map(Some)
+        .map_err(|_| D::Error::custom("a port is a whole number"))
+}
 
 /// `GET` and `POST /nas`, `DELETE /nas/{id}`.
 pub fn routes(config: &mut web::ServiceConfig) {
@@ -54,6 +71,7 @@ pub struct RouterBody {
     #[schema(pattern = "^[A-Za-z0-9._-]{8,60}$")]
     secret: Option<String>,
     /// Unset: 3799.
+    #[serde(default, deserialize_with = "whole")]
     #[schema(minimum = 1, maximum = 65_535)]
     coa_port: Option<u32>,
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// How far back the percentiles look.
 const WINDOW: Duration = Duration::from_secs(300);
@@ -15,7 +16,7 @@ const STEP: Duration = Duration::from_secs(30);
 const LONGEST_MICROS: u64 = 60_000_000;
 
 /// In milliseconds; 0 while nothing was measured.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, ToSchema)]
 pub struct Percentiles {
     /// Half were faster.
     pub p50: f64,

@@ -46,19 +46,13 @@ impl Store {
                 return Ok(None);
             };
             let usage = store.usage(&code).await?;
-            let allowance = Allowance {
-                validity: rows::validity(&row.validity)?,
-                duration: TimeDelta::minutes(i64::from(row.duration_minutes)),
-                expires_at: row.expires_at,
-                revoked_at: row.revoked_at,
-                data_limit_mb: row.data_limit_mb,
-            };
-            Ok(Some((allowance, usage)))
+            Ok(Some((rows::allowance(&row)?, usage)))
         })
         .await
     }
 
-    async fn usage(&self, code: &VoucherCode) -> Result<Usage, StoreError> {
+    /// What routers have told of this code.
+    pub(super) async fn usage(&self, code: &VoucherCode) -> Result<Usage, StoreError> {
         let first = epoch(self.backend(), "MIN(acctstarttime)");
         let sql = format!(
             "SELECT {first} AS first_login, \

@@ -1,6 +1,6 @@
 //! Rows to nouns and back. A row that holds what we never write is an error, not a guess.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use entities::{packages, payments, vouchers};
 use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::ColumnTrait;
@@ -15,6 +15,7 @@ use crate::domain::payment::{GatewayFacts, Payment, Status};
 use crate::domain::personal::Personal;
 use crate::domain::phone::Phone;
 use crate::domain::secret::Secret;
+use crate::domain::usage::Allowance;
 use crate::domain::voucher::{Voucher, VoucherCode};
 
 pub(super) fn payment(
@@ -204,4 +205,15 @@ pub(super) fn new_payment(
         asks: Set(0),
         ..Default::default()
     }
+}
+
+/// What a voucher gives.
+pub(super) fn allowance(row: &vouchers::Model) -> Result<Allowance, StoreError> {
+    Ok(Allowance {
+        validity: validity(&row.validity)?,
+        duration: TimeDelta::minutes(i64::from(row.duration_minutes)),
+        expires_at: row.expires_at,
+        revoked_at: row.revoked_at,
+        data_limit_mb: row.data_limit_mb,
+    })
 }

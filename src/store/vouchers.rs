@@ -1,12 +1,13 @@
 //! Vouchers by their code, and the end of one that nobody has bought.
 
 use chrono::{DateTime, Utc};
-use entities::{payments, vouchers};
+use entities::{payments, voucher_batches, vouchers};
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter};
 
-use super::{AuditEntry, Store, StoreError, audit_log, radius_users, roll_back};
+use super::{AuditEntry, Batch, Store, StoreError, audit_log, radius_users, roll_back, rows};
 use crate::domain::ids::OrderId;
+use crate::domain::usage::{Allowance, Usage};
 use crate::domain::voucher::VoucherCode;
 
 /// A voucher, and whose it is.
@@ -19,7 +20,40 @@ pub struct Issued {
     pub order_id: Option<OrderId>,
 }
 
+/// Everything that the books hold of a voucher.
+#[derive(Clone, Debug)]
+pub struct KnownVoucher {
+    /// The row's number.
+    pub id: i64,
+    /// What the guest types.
+    pub code: VoucherCode,
+    /// The order that it was sold with, also by a code that was replaced; `None` for a printed
+    /// one.
+    pub order_id: Option<OrderId>,
+    /// The batch that it was printed in; `None` for a sold one.
+    pub batch: Option<Batch>,
+    /// The package.
+    pub package_code: String,
+    /// How many devices at once.
+    pub shared_devices: i32,
+    /// When it was sold or printed.
+    pub issued_at: DateTime<Utc>,
+    /// What it gives.
+    pub allowance: Allowance,
+    /// What of it is used.
+    pub usage: Usage,
+}
+
 impl Store {
+    /// The voucher of this number, sold or printed.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be reached.
+    pub async fn known_voucher(&self, id: i64) -> Result<Option<KnownVoucher>, StoreError> {
+        let store = self.clone();
+        self.read(async move { known(&store, id).await }).await
+    }
+
     /// The voucher with this code, if there is one.
     ///
     /// # Errors
@@ -71,6 +105,37 @@ impl Store {
         })
         .await
     }
+}
+
+async fn known(store: &Store, id: i64) -> Result<Option<KnownVoucher>, StoreError> {
+    let db = &store.inner.reader;
+    let Some(row) = vouchers::Entity::find_by_id(id).one(db).await? else {
+        return Ok(None);
+    };
+    // A code that was replaced is still told by its order.
+    let payment = match row.payment_id.or(row.former_payment_id) {
+        None => None,
+        Some(id) => payments::Entity::find_by_id(id).one(db).await?,
+    };
+    let batch = match row.batch_id {
+        None => None,
+        Some(id) => {
+            let batch = voucher_batches::Entity::find_by_id(id);
+            batch.into_model::<Batch>().one(db).await?
+        }
+    };
+    let code = VoucherCode::from_stored(row.code.clone());
+    Ok(Some(KnownVoucher {
+        id,
+        usage: store.usage(&code).await?,
+        code,
+        order_id: payment.map(|payment| OrderId(payment.order_id)),
+        batch,
+        package_code: row.package_code.clone(),
+        shared_devices: row.shared_devices,
+        issued_at: row.issued_at,
+        allowance: rows::allowance(&row)?,
+    }))
 }
 
 async fn revoke_printed(

@@ -3,7 +3,7 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::{address, answer, desk, parameter, sight};
+use super::{address, answer, desk, done, parameter, sight};
 use crate::domain::ids::OrderId;
 use crate::domain::mask::Sight;
 use crate::domain::outcome::Outcome;
@@ -11,9 +11,7 @@ use crate::http::Api;
 use crate::http::auth::Visitor;
 use crate::http::problem::{Code, Problem};
 use crate::store::{JournalRow, JournalSearch, Reveal};
-use crate::web::console::{
-    Act, DeliveriesPage, Delivery, DeliveryPage, Moment, Section, millis, money,
-};
+use crate::web::console::{DeliveriesPage, Delivery, DeliveryPage, Moment, Section, millis, money};
 
 /// Deliveries a page.
 const PAGE: u64 = 50;
@@ -85,7 +83,7 @@ pub async fn show(
         }
     };
     let mut desk = desk(&api, &visitor, Section::Deliveries).await;
-    desk.done = Act::read(&parameter(&request, "done")).map(Act::done);
+    desk.done = done(&parameter(&request, "done"));
     let page = DeliveryPage::new(desk, delivery(&found, &api), found.content_type, body);
     Ok(answer(StatusCode::OK, &page))
 }

@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::Utc;
 use chrono_tz::Tz;
 
-use super::{answer, desk, parameter, sight};
+use super::{answer, desk, done, parameter, sight};
 use crate::actors::gauge::ActorView;
 use crate::domain::ids::OrderId;
 use crate::domain::language::Language;
@@ -40,9 +40,9 @@ pub async fn show(
         };
         api.store.record_reveal(reveal).await?;
     }
-    let lines = tell(&story, sight, Utc::now());
+    let lines = tell(&story, sight, Utc::now(), &api.shop.timezone);
     let mut desk = desk(&api, &visitor, Section::Orders).await;
-    desk.done = Act::read(&parameter(&request, "done")).map(Act::done);
+    desk.done = done(&parameter(&request, "done"));
     let may_act = desk.may_act();
     let actions = if may_act {
         actions(&story.payment)

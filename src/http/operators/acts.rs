@@ -1,5 +1,5 @@
-//! What operators do by hand: replay, reconcile, release, refund, revoke. Each goes through
-//! the order's actor and is logged in the same transaction as its effect.
+//! What operators do by hand with an order or a delivery: replay, reconcile, release, refund.
+//! Each goes through the order's actor and is logged in the same transaction as its effect.
 
 use actix_web::{HttpResponse, web};
 use serde::Serialize;
@@ -7,13 +7,11 @@ use utoipa::ToSchema;
 
 use super::super::Api;
 use super::super::problem::{Code, Problem};
-use super::wish::{NOTE_MAX, REASON_MAX, RefundRequest, ReleaseRequest, RevokeRequest, Wish};
+use super::wanted::{Wanted, is_changed};
+use super::wish::{NOTE_MAX, RefundRequest, ReleaseRequest, Wish};
 use crate::actors::Weighed;
-use crate::domain::evidence::OperatorAct;
 use crate::domain::ids::OrderId;
 use crate::domain::operator::Operator;
-use crate::domain::outcome::Outcome;
-use crate::domain::voucher::VoucherCode;
 use crate::store::AuditEntry;
 use crate::zenopay::wire::StatusAnswer;
 
@@ -49,17 +47,6 @@ pub struct ReconcileAnswer {
     outcome: &'static str,
     payment_status: &'static str,
     version: i32,
-}
-
-/// A voucher that lets nobody in any more.
-#[derive(Serialize, ToSchema)]
-pub struct Revoked {
-    status: &'static str,
-    state: &'static str,
-    /// Null for a printed voucher, and for a code that was replaced.
-    order_id: Option<String>,
-    /// `false` if it was so already.
-    changed: bool,
 }
 
 /// Decides a delivery of the journal again. One that was not proven when it came makes us
@@ -155,27 +142,15 @@ pub async fn release(
 ) -> Result<HttpResponse, Problem> {
     let order_id = named(&order_id)?;
     let wish = Wish::read(payload).await?;
-    let reason = wish.needed("reason", REASON_MAX)?;
-    let (act, action) = match wish.needed("decision", NOTE_MAX)?.as_str() {
-        "complete" => {
-            let reason = reason.clone();
-            (OperatorAct::Release { reason }, "release")
-        }
-        "refuse" => {
-            let reason = reason.clone();
-            (OperatorAct::Refuse { reason }, "refuse")
-        }
+    let wanted = match wish.needed("decision", NOTE_MAX)?.as_str() {
+        "complete" => Wanted::release(&wish)?,
+        "refuse" => Wanted::refuse(&wish)?,
         _ => {
             let fault = Problem::new(Code::InvalidValue);
             return Err(fault.detail("decision must be complete or refuse"));
         }
     };
-    let audit = AuditEntry {
-        detail: Some(reason),
-        ..about(order_id, entry(&operator, action))
-    };
-    let weighed = api.orders.act(order_id, act, audit).await?;
-    acted(&weighed)
+    acted(&wanted.done(order_id, &operator, &api).await?)
 }
 
 /// Records that the owner has paid back, and revokes the voucher. Moves no money.
@@ -201,82 +176,8 @@ pub async fn refund(
     api: web::Data<Api>,
 ) -> Result<HttpResponse, Problem> {
     let order_id = named(&order_id)?;
-    let wish = Wish::read(payload).await?;
-    let reason = wish.needed("reason", REASON_MAX)?;
-    let method = wish.optional("method", NOTE_MAX)?;
-    let reference = wish.optional("reference", NOTE_MAX)?;
-    let audit = AuditEntry {
-        detail: Some(refund_detail(&reason, method, reference)),
-        ..about(order_id, entry(&operator, "refund"))
-    };
-    let act = OperatorAct::Refund { reason };
-    let weighed = api.orders.act(order_id, act, audit).await?;
-    acted(&weighed)
-}
-
-/// What the log keeps of a refund.
-pub(in crate::http) fn refund_detail(
-    reason: &str,
-    method: Option<String>,
-    reference: Option<String>,
-) -> String {
-    let how = [
-        Some(reason.to_owned()),
-        method.map(|method| format!("method: {method}")),
-        reference.map(|reference| format!("reference: {reference}")),
-    ];
-    how.into_iter().flatten().collect::<Vec<_>>().join("; ")
-}
-
-/// Takes a voucher back: it lets nobody in any more. The order that it was sold with stays
-/// COMPLETED.
-#[utoipa::path(post, path = "/api/v1/operator/vouchers/{code}/revoke", tag = "operator",
-    security(("operator" = [])),
-    params(("code" = String, Path)),
-    request_body(content = Option<RevokeRequest>, description = "May be left out"),
-    responses(
-        (status = 200, description = "Revoked, now or before", body = Revoked),
-        (status = 400, description = "`invalid_request`"),
-        (status = 401, description = "`unauthorized`"),
-        (status = 403, description = "`forbidden`"),
-        (status = 404, description = "`voucher_not_found`"),
-        (status = 409, description = "`invalid_transition`"),
-        (status = 413, description = "`payload_too_large`"),
-        (status = 422, description = "`invalid_request`: reason"),
-        (status = 500, description = "`internal`"),
-        (status = 503, description = "`busy`, `unavailable`, `commit_unknown`, `stopping`")))]
-pub async fn revoke(
-    code: web::Path<String>,
-    payload: web::Payload,
-    operator: web::ReqData<Operator>,
-    api: web::Data<Api>,
-) -> Result<HttpResponse, Problem> {
-    let wish = Wish::read(payload).await?;
-    let reason = wish.optional("reason", REASON_MAX)?;
-    let no_such = || Problem::new(Code::VoucherNotFound);
-    let code = VoucherCode::typed(&code).ok_or_else(no_such)?;
-    let issued = api.store.voucher(code.clone()).await?.ok_or_else(no_such)?;
-    // Named by its number: whoever reads the log must not read a code that lets in.
-    let audit = AuditEntry {
-        order_id: issued.order_id,
-        subject: format!("voucher {}", issued.id),
-        detail: reason.clone(),
-        ..entry(&operator, "revoke")
-    };
-    let changed = match issued.order_id {
-        Some(order_id) => {
-            let reason = reason.unwrap_or_else(|| "no reason given".to_owned());
-            let act = OperatorAct::Revoke { reason };
-            is_changed(&api.orders.act(order_id, act, audit).await?)?
-        }
-        None => api.store.revoke_printed(code, audit).await?,
-    };
-    Ok(HttpResponse::Ok().json(Revoked {
-        status: "success",
-        state: "revoked",
-        order_id: issued.order_id.map(|order_id| order_id.to_string()),
-        changed,
-    }))
+    let wanted = Wanted::refund(&Wish::read(payload).await?)?;
+    acted(&wanted.done(order_id, &operator, &api).await?)
 }
 
 pub(in crate::http) fn entry(operator: &Operator, action: &'static str) -> AuditEntry {
@@ -311,14 +212,4 @@ fn acted(weighed: &Weighed) -> Result<HttpResponse, Problem> {
         version: payment.version,
         changed,
     }))
-}
-
-pub(in crate::http) fn is_changed(weighed: &Weighed) -> Result<bool, Problem> {
-    if weighed.refused {
-        let now = weighed.payment.status.as_str();
-        return Err(Problem::new(Code::InvalidTransition)
-            .detail(format!("the order is {now}"))
-            .with("payment_status", now));
-    }
-    Ok(weighed.outcome != Outcome::Duplicate)
 }

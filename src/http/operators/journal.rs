@@ -2,8 +2,8 @@
 
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpResponse, web};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::{cursor, cursor_of, fault, limit_of, said};
 use crate::domain::ids::OrderId;
@@ -27,6 +27,87 @@ pub struct JournalQuery {
     cursor: Option<String>,
 }
 
+/// A page of deliveries, the newest first.
+#[derive(Serialize, ToSchema)]
+pub struct WebhooksDocument {
+    webhooks: Vec<WebhookRow>,
+    /// For the next page; null after the last.
+    next_cursor: Option<String>,
+}
+
+/// A delivery as lists show it.
+#[derive(Serialize, ToSchema)]
+pub struct WebhookRow {
+    /// Its number in the journal.
+    id: i64,
+    /// As the sender named it.
+    order_id: Option<String>,
+    outcome: String,
+    /// Why it was believed; null if it was not.
+    proof: Option<String>,
+    /// What brought it, as in `webhook` or `replay`.
+    source: Option<String>,
+    /// ZenoPay's word.
+    word: Option<String>,
+    received_at: String,
+    /// Until just before the commit.
+    processing_ms: f64,
+}
+
+/// A delivery as it is shown alone.
+#[derive(Serialize, ToSchema)]
+pub struct WebhookFile {
+    #[serde(flatten)]
+    row: WebhookRow,
+    /// ZenoPay's number.
+    reference: Option<String>,
+    /// In whole TZS, if told.
+    amount: Option<i64>,
+    content_type: Option<String>,
+    #[serde(flatten)]
+    body: Option<SeenBody>,
+}
+
+/// What was sent; for admins alone.
+#[derive(Serialize, ToSchema)]
+pub struct SeenBody {
+    /// Null if it is no text.
+    body: Option<String>,
+    /// What is no text, byte by byte.
+    body_hex: Option<String>,
+}
+
+impl WebhookRow {
+    fn of(row: &JournalRow) -> Self {
+        Self {
+            id: row.id,
+            order_id: row.order_id.clone(),
+            outcome: row.outcome.clone(),
+            proof: row.proof.clone(),
+            source: row.source.clone(),
+            word: row.word.clone(),
+            received_at: rfc3339(row.received_at),
+            processing_ms: row.processing_ms,
+        }
+    }
+}
+
+impl SeenBody {
+    /// What is no text is still evidence.
+    fn of(body: Vec<u8>) -> Self {
+        match String::from_utf8(body) {
+            Ok(text) => Self {
+                body: Some(text),
+                body_hex: None,
+            },
+            Err(error) => Self {
+                body: None,
+                body_hex: Some(hexadecimal(error.as_bytes())),
+            },
+        }
+    }
+}
+
 /// The journal of deliveries, newest first.
 #[utoipa::path(get, path = "/api/v1/operator/webhooks", tag = "operator",
     security(("operator" = [])),
@@ -36,7 +117,7 @@ pub struct JournalQuery {
         ("limit" = Option<u64>, Query, minimum = 1, description = "Deliveries a page; 50, at most 200"),
         ("cursor" = Option<String>, Query, pattern = "^ *(c[1-9a-f][0-9a-f]{0,14})? *$", description = "`next_cursor` of the page before")),
     responses(
-        (status = 200, description = "`{\"webhooks\":[…],\"next_cursor\":null}`", body = serde_json::Value),
+        (status = 200, description = "A page of deliveries", body = WebhooksDocument),
         (status = 401, description = "`unauthorized`"),
         (status = 422, description = "`invalid_query`"),
         (status = 503, description = "`unavailable`, `stopping`")))]
@@ -47,10 +128,10 @@ pub async fn list_webhooks(
     let page = api.store.read_journal(search_of(&query)?).await?;
     Ok(HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, "no-store"))
-        .json(json!({
-            "webhooks": page.items.iter().map(row).collect::<Vec<_>>(),
-            "next_cursor": page.next.map(cursor),
-        })))
+        .json(WebhooksDocument {
+            webhooks: page.items.iter().map(WebhookRow::of).collect(),
+            next_cursor: page.next.map(cursor),
+        }))
 }
 
 /// One delivery. An admin also sees its body, which is audited.
@@ -58,7 +139,7 @@ pub async fn list_webhooks(
     security(("operator" = [])),
     params(("id" = i64, Path, description = "Its number in the journal")),
     responses(
-        (status = 200, description = "The delivery; `body` and `body_hex` for admins alone", body = serde_json::Value),
+        (status = 200, description = "The delivery; `body` and `body_hex` for admins alone", body = WebhookFile),
         (status = 401, description = "`unauthorized`"),
         (status = 404, description = "`not_found`: the journal has no such number"),
         (status = 503, description = "`unavailable`, `stopping`")))]
@@ -70,10 +151,13 @@ pub async fn show_webhook(
     let not_found = || Problem::new(Code::NotFound).detail("the journal has no such number");
     let id: i64 = id.parse().map_err(|_| not_found())?;
     let found = api.store.journalled(id).await?.ok_or_else(not_found)?;
-    let mut shown = row(&found);
-    shown["reference"] = json!(found.reference);
-    shown["amount"] = json!(found.amount);
-    shown["content_type"] = json!(found.content_type);
+    let mut shown = WebhookFile {
+        row: WebhookRow::of(&found),
+        reference: found.reference.clone(),
+        amount: found.amount,
+        content_type: found.content_type.clone(),
+        body: None,
+    };
     if Sight::of(operator.role) == Sight::Whole {
         let reveal = Reveal {
             operator: operator.into_inner().name,
@@ -81,13 +165,8 @@ pub async fn show_webhook(
             subject: format!("webhook {id}"),
         };
         api.store.record_reveal(reveal).await?;
-        let body = api.store.journalled_body(id).await?.unwrap_or_default();
-        // What is no text is still evidence.
-        shown["body_hex"] = match std::str::from_utf8(&body) {
-            Ok(_) => Value::Null,
-            Err(_) => json!(hexadecimal(&body)),
-        };
-        shown["body"] = json!(String::from_utf8(body).ok());
+        let body = api.store.journalled_body(id).await?;
+        shown.body = Some(SeenBody::of(body.unwrap_or_default()));
     }
     Ok(HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, "no-store"))
@@ -117,20 +196,6 @@ fn search_of(query: &JournalQuery) -> Result<JournalSearch, Problem> {
         order_id,
         before: cursor_of(query.cursor.as_ref())?,
         limit: limit_of(query.limit.as_ref())?,
-    })
-}
-
-/// A delivery as lists show it.
-fn row(row: &JournalRow) -> Value {
-    json!({
-        "id": row.id,
-        "order_id": row.order_id,
-        "outcome": row.outcome,
-        "proof": row.proof,
-        "source": row.source,
-        "word": row.word,
-        "received_at": rfc3339(row.received_at),
-        "processing_ms": row.processing_ms,
     })
 }
 

@@ -1,5 +1,5 @@
 //! What operators see: the machinery, the orders, the journal and the report of a day; and
-//! what they do by hand, in `acts` and `sms`.
+//! what they do by hand, in `acts`, `vouchers` and `sms`.
 //!
 //! Lists come in pages, newest first; a cursor is opaque and stays right while rows arrive.
 //! Phones and codes are masked in every list. An admin who opens one order or one delivery
@@ -11,10 +11,14 @@ pub mod actors;
 pub mod acts;
 pub mod events;
 pub mod journal;
+mod machinery;
+mod order_documents;
 pub mod orders;
 mod report_csv;
 pub mod reports;
 pub mod sms;
+pub mod vouchers;
+pub mod wanted;
 pub mod wish;
 
 /// Rows a page when nobody says.

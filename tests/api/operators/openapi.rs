@@ -42,6 +42,7 @@ const ROUTES: &[(&str, &str)] = &[
     ("post", "/api/v1/operator/orders/{order_id}/reconcile"),
     ("post", "/api/v1/operator/orders/{order_id}/release"),
     ("post", "/api/v1/operator/orders/{order_id}/refund"),
+    ("get", "/api/v1/operator/vouchers/{code}"),
     ("post", "/api/v1/operator/vouchers/{code}/revoke"),
     ("post", "/api/v1/operator/sms/{id}/resend"),
     ("get", "/api/v1/operator/reports/daily"),
@@ -187,6 +188,7 @@ async fn assert_served(app: &TestApp, order: &TestOrder, method: &str, path: &st
     if answer.status == 404 && is_problem {
         let known = match path {
             "/api/v1/customer-portal/voucher/{code}" => "voucher_not_found",
+            "/api/v1/operator/vouchers/{code}" => "voucher_not_found",
             "/api/v1/operator/vouchers/{code}/revoke" => "voucher_not_found",
             "/api/v1/operator/sms/{id}/resend" => "not_found",
             _ => "order_not_found",

@@ -32,6 +32,7 @@ const RIGHTS: &[(&str, &str, Role)] = &[
     ("post", "/orders/{order_id}/reconcile", Role::Admin),
     ("post", "/orders/{order_id}/release", Role::Admin),
     ("post", "/orders/{order_id}/refund", Role::Admin),
+    ("get", "/vouchers/{code}", Role::Viewer),
     ("post", "/vouchers/{code}/revoke", Role::Admin),
     ("post", "/sms/{id}/resend", Role::Admin),
     ("get", "/reports/daily", Role::Viewer),

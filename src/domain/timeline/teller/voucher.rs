@@ -1,13 +1,16 @@
 //! The voucher in the timeline: sold, replaced, taken back, or paid for twice.
 
-use chrono::{DateTime, Utc};
+use std::fmt::Display;
 
-use super::{RadiusRows, Teller};
+use chrono::{DateTime, TimeZone, Utc};
+
+use super::Teller;
 use crate::domain::package::Validity;
+use crate::domain::timeline::RadiusRows;
 
 impl Teller<'_> {
     /// What was sold, and what became of it.
-    pub(super) fn sale(&mut self) {
+    pub(super) fn sale(&mut self, clock: &impl TimeZone<Offset: Display>) {
         let payment = &self.story.payment;
         if let Some(at) = self.story.gateway_confirmed_at {
             let summary = "ZenoPay confirms the payment itself".to_owned();
@@ -22,7 +25,7 @@ impl Teller<'_> {
             None => code.clone(),
         };
         let until = match (payment.terms.validity, voucher.expires_at) {
-            (Validity::Purchase, Some(at)) => format!("until {}", minute(at)),
+            (Validity::Purchase, Some(at)) => format!("until {}", minute(at, clock)),
             (Validity::Purchase | Validity::FirstLogin, _) => "from its first login".to_owned(),
         };
         let invoice = self.story.invoice.as_deref().unwrap_or("none");
@@ -78,6 +81,9 @@ impl Teller<'_> {
     }
 }
 
-fn minute(at: DateTime<Utc>) -> String {
-    at.format("%Y-%m-%dT%H:%MZ").to_string()
+/// With the zone's name: the same sentence is read beside times in UTC.
+fn minute(at: DateTime<Utc>, clock: &impl TimeZone<Offset: Display>) -> String {
+    at.with_timezone(clock)
+        .format("%-d %b %Y, %H:%M %Z")
+        .to_string()
 }

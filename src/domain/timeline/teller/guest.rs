@@ -1,0 +1,106 @@
+//! What the guest and the routers had of it: SMS, sessions, disconnects.
+
+use super::Teller;
+
+impl Teller<'_> {
+    pub(super) fn texts(&mut self) {
+        for text in &self.story.texts {
+            let (kind, phone) = (&text.kind, self.mask.sight.phone(&text.phone));
+            let mut queued = format!("SMS {kind} to {phone} is queued");
+            let trouble = text.last_error.as_ref().filter(|_| text.sent_at.is_none());
+            if let Some(error) = trouble {
+                queued += &format!(
+                    "; {} after {} attempts: {}",
+                    text.state,
+                    text.attempts,
+                    self.mask.text(error)
+                );
+            }
+            self.numbered(text.created_at, "sms", queued, Some(text.id));
+            if let Some(at) = text.sent_at {
+                let by = text.provider.as_deref().unwrap_or("the provider");
+                let state = &text.state;
+                let summary = format!("SMS {kind} is taken by {by}, state {state}");
+                self.numbered(at, "sms", summary, Some(text.id));
+            }
+            if let Some(receipt) = &text.receipt {
+                let (word, said) = if receipt.is_delivered {
+                    ("sms", "has arrived")
+                } else {
+                    ("alert", "has not arrived")
+                };
+                let mut summary = format!("SMS {kind} {said}");
+                if let Some(detail) = &receipt.detail {
+                    summary += &format!(": {}", self.mask.text(detail));
+                }
+                self.numbered(receipt.at, word, summary, Some(text.id));
+            }
+        }
+    }
+
+    pub(super) fn sessions(&mut self) {
+        for session in &self.story.sessions {
+            let (device, router) = (&session.device, &session.router);
+            if let Some(at) = session.started_at {
+                let summary = format!("device {device} is online through {router}");
+                self.line(at, "session", summary);
+            }
+            if let Some(at) = session.stopped_at {
+                let summary = format!(
+                    "device {device} is offline after {} min, {} MB down, {} MB up ({})",
+                    session.secs / 60,
+                    megabytes(session.down_bytes),
+                    megabytes(session.up_bytes),
+                    session.cause
+                );
+                self.line(at, "session", summary);
+            }
+        }
+    }
+
+    pub(super) fn disconnects(&mut self) {
+        for disconnect in &self.story.disconnects {
+            let router = &disconnect.router;
+            let asked = format!(
+                "router {router} is told to end the session ({})",
+                disconnect.reason
+            );
+            self.line(disconnect.created_at, "disconnect", asked);
+            let result = disconnect.result.as_deref();
+            match (disconnect.sent_at, &disconnect.last_error) {
+                (Some(at), _) => {
+                    let result = result.unwrap_or("no word");
+                    let summary = format!("router {router} has ended the session: {result}");
+                    self.line(at, "disconnect", summary);
+                }
+                (None, Some(error)) => {
+                    let summary = format!(
+                        "router {router} does not end the session: {} after {} attempts, {}",
+                        disconnect.state,
+                        disconnect.attempts,
+                        self.mask.text(error)
+                    );
+                    self.line(disconnect.created_at, "alert", summary);
+                }
+                (None, None) => {}
+            }
+        }
+    }
+}
+
+fn megabytes(bytes: i64) -> String {
+    format!("{:.1}", bytes as f64 / 1_000_000.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::megabytes;
+
+    #[test]
+    fn data_is_told_in_megabytes() {
+        assert_eq!(
+            [0, 49_999, 50_000, 1_540_000].map(megabytes),
+            ["0.0", "0.0", "0.1", "1.5"]
+        );
+    }
+}

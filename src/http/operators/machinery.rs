@@ -1,0 +1,204 @@
+//! The machinery as operators read it in JSON. Counters are of this process since its start,
+//! latencies of the last five minutes.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use chrono::Utc;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::actors::gauge::ActorView;
+use crate::domain::ids::OrderId;
+use crate::domain::outcome::Outcome;
+use crate::http::Api;
+use crate::http::status::rfc3339;
+use crate::metrics::{Percentiles, REJECTED};
+
+/// Rows of the table of busiest orders.
+const BUSIEST: usize = 10;
+
+/// The machinery at a glance.
+#[derive(Serialize, ToSchema)]
+pub struct Machinery {
+    at: String,
+    /// Which process this is.
+    instance: String,
+    /// `sandbox` or `live`.
+    mode: &'static str,
+    uptime_secs: u64,
+    order_actors: OrderActors,
+    status_actor: Waiting,
+    relay: Outbox,
+    reconciler: Reconciling,
+    /// By outcome, and by why they were turned away.
+    webhooks: BTreeMap<&'static str, u64>,
+    latency_ms: Latencies,
+    busiest: Vec<ActorRow>,
+}
+
+/// The orders in play.
+#[derive(Serialize, ToSchema)]
+struct OrderActors {
+    live: usize,
+    activated: u64,
+    passivated: u64,
+    restarted: u64,
+    mailbox_depth: usize,
+    mailbox_depth_max: usize,
+    mailbox_capacity: usize,
+    oldest_message_ms: u64,
+    busy: usize,
+}
+
+/// Parked polls.
+#[derive(Serialize, ToSchema)]
+struct Waiting {
+    waiters: usize,
+    orders_watched: usize,
+    notices: u64,
+    wakeups: u64,
+    waiters_max: usize,
+}
+
+/// SMS on their way.
+#[derive(Serialize, ToSchema)]
+struct Outbox {
+    queued: u64,
+    sent: u64,
+    failed: u64,
+    dead: u64,
+    oldest_queued_secs: i64,
+}
+
+/// Questions to ZenoPay.
+#[derive(Serialize, ToSchema)]
+struct Reconciling {
+    pending: u64,
+    checked: u64,
+    repaired: u64,
+    last_run_at: Option<String>,
+}
+
+/// In milliseconds; 0 while nothing was measured.
+#[derive(Serialize, ToSchema)]
+struct Latencies {
+    webhook: Percentiles,
+    transaction: Percentiles,
+    notice: Percentiles,
+}
+
+/// One order's actor.
+#[derive(Serialize, ToSchema)]
+pub struct ActorRow {
+    order_id: String,
+    /// A `payment_status`; null until the actor has read it.
+    state: Option<&'static str>,
+    mailbox_depth: usize,
+    handled: u64,
+    last_outcome: Option<&'static str>,
+    age_ms: u64,
+    idle_ms: u64,
+    last_error: Option<String>,
+}
+
+impl Machinery {
+    /// From shared atomics and from what was last counted; no actor is asked.
+    pub fn of(api: &Api) -> Self {
+        let metrics = &api.metrics;
+        let mut views = api.orders.views();
+        let now = Utc::now();
+        let overview = *api.overview.borrow();
+        let oldest_queued = overview.oldest_unsent_at.map(|at| (now - at).num_seconds());
+        let order_actors = OrderActors::of(&views, api);
+        views.sort_by_key(|(_, view)| {
+            Reverse((view.mailbox_depth, view.oldest_message, view.handled))
+        });
+        Self {
+            at: rfc3339(now),
+            instance: api.instance.to_string(),
+            mode: api.mode,
+            uptime_secs: api.started.elapsed().as_secs(),
+            order_actors,
+            status_actor: Waiting {
+                waiters: api.status.waiters(),
+                orders_watched: api.status.orders_watched(),
+                notices: metrics.notices.get(),
+                wakeups: metrics.wakeups.get(),
+                waiters_max: api.status.waiters_max(),
+            },
+            relay: Outbox {
+                queued: overview.sms_queued + overview.sms_failed,
+                sent: metrics.sms_sent.get(),
+                failed: metrics.sms_failed.get(),
+                dead: overview.sms_dead,
+                oldest_queued_secs: oldest_queued.map_or(0, |secs| secs.max(0)),
+            },
+            reconciler: Reconciling {
+                pending: overview.pending,
+                checked: metrics.reconciler_checked.get(),
+                repaired: metrics.reconciler_repairs.get(),
+                last_run_at: api.reconciler.last_run_at().map(rfc3339),
+            },
+            webhooks: webhooks(api),
+            latency_ms: Latencies {
+                webhook: metrics.webhook.percentiles(),
+                transaction: metrics.transaction.percentiles(),
+                notice: metrics.notice.percentiles(),
+            },
+            busiest: views
+                .iter()
+                .take(BUSIEST)
+                .map(|(id, view)| ActorRow::of(*id, view))
+                .collect(),
+        }
+    }
+}
+
+impl OrderActors {
+    fn of(views: &[(OrderId, ActorView)], api: &Api) -> Self {
+        let depths = || views.iter().map(|(_, view)| view.mailbox_depth);
+        let oldest = views.iter().map(|(_, view)| view.oldest_message).max();
+        Self {
+            live: views.len(),
+            activated: api.metrics.activations.get(),
+            passivated: api.metrics.passivations.get(),
+            restarted: api.metrics.restarts.get(),
+            mailbox_depth: depths().sum(),
+            mailbox_depth_max: depths().max().unwrap_or(0),
+            mailbox_capacity: api.orders.mailbox_capacity(),
+            oldest_message_ms: millis(oldest.unwrap_or_default()),
+            busy: views.iter().filter(|(_, view)| view.busy).count(),
+        }
+    }
+}
+
+impl ActorRow {
+    /// As the actor was last seen.
+    pub fn of(order_id: OrderId, view: &ActorView) -> Self {
+        Self {
+            order_id: order_id.to_string(),
+            state: view.status.map(|status| status.as_str()),
+            mailbox_depth: view.mailbox_depth,
+            handled: view.handled,
+            last_outcome: view.last_outcome.map(Outcome::as_str),
+            age_ms: millis(view.age),
+            idle_ms: millis(view.idle),
+            last_error: view.last_error.clone(),
+        }
+    }
+}
+
+fn webhooks(api: &Api) -> BTreeMap<&'static str, u64> {
+    let labels = Outcome::ALL.map(Outcome::as_str);
+    let counts = labels.into_iter().chain(REJECTED).map(|label| {
+        let count = api.metrics.webhooks.with_label_values(&[label]).get();
+        (label, count)
+    });
+    counts.collect()
+}
+
+fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,184 @@
+//! Vouchers by their code, sold or printed: how one stands, and its end.
+
+use actix_web::http::header::CACHE_CONTROL;
+use actix_web::{HttpResponse, web};
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::acts::entry;
+use super::wanted::{Wanted, is_changed};
+use super::wish::{REASON_MAX, RevokeRequest, Wish};
+use crate::domain::mask::Sight;
+use crate::domain::operator::Operator;
+use crate::domain::usage::Standing;
+use crate::domain::voucher::VoucherCode;
+use crate::http::Api;
+use crate::http::problem::{Code, Problem};
+use crate::http::status::rfc3339;
+use crate::store::{AuditEntry, KnownVoucher, Reveal};
+
+/// A voucher, sold or printed.
+#[derive(Serialize, ToSchema)]
+pub struct VoucherFile {
+    /// The row's number, by which the audit log names it.
+    id: i64,
+    voucher_code: String,
+    /// Whether the code is masked, as for a viewer.
+    masked: bool,
+    /// `new`, `active`, `expired` or `revoked`.
+    state: &'static str,
+    package: String,
+    /// The order that it was sold with; null for a printed voucher.
+    order_id: Option<String>,
+    /// Null for a sold voucher.
+    batch: Option<PrintedBatch>,
+    /// When it was sold or printed.
+    issued_at: String,
+    first_login_at: Option<String>,
+    /// Null while a voucher that counts from the first log-in is unused.
+    expires_at: Option<String>,
+    seconds_remaining: u64,
+    /// Null is without limit.
+    bytes_remaining: Option<u64>,
+    devices_online: u32,
+    shared_devices: i32,
+    revoked_at: Option<String>,
+}
+
+/// The batch that a voucher was printed in.
+#[derive(Serialize, ToSchema)]
+pub struct PrintedBatch {
+    id: i64,
+    count: i32,
+    /// Of each voucher, in whole TZS.
+    price: i64,
+    /// Where they are sold.
+    note: Option<String>,
+    operator: String,
+    created_at: String,
+}
+
+/// How a voucher stands: sold by an order, or printed for cash. An admin sees its code whole,
+/// which is audited.
+#[utoipa::path(get, path = "/api/v1/operator/vouchers/{code}", tag = "operator",
+    security(("operator" = [])),
+    params(("code" = String, Path, description = "As the guest types it: in any case, with spaces or dashes")),
+    responses(
+        (status = 200, description = "How it stands", body = VoucherFile),
+        (status = 401, description = "`unauthorized`"),
+        (status = 404, description = "`voucher_not_found`"),
+        (status = 503, description = "`unavailable`, `stopping`")))]
+pub async fn show_voucher(
+    code: web::Path<String>,
+    operator: web::ReqData<Operator>,
+    api: web::Data<Api>,
+) -> Result<HttpResponse, Problem> {
+    let no_such = || Problem::new(Code::VoucherNotFound);
+    let code = VoucherCode::typed(&code).ok_or_else(no_such)?;
+    let issued = api.store.voucher(code).await?.ok_or_else(no_such)?;
+    let voucher = api.store.known_voucher(issued.id).await?;
+    let voucher = voucher.ok_or_else(no_such)?;
+    let sight = Sight::of(operator.role);
+    if sight == Sight::Whole {
+        let reveal = Reveal {
+            operator: operator.into_inner().name,
+            order_id: voucher.order_id,
+            subject: format!("voucher {}", voucher.id),
+        };
+        api.store.record_reveal(reveal).await?;
+    }
+    let now = api.store.now().await?;
+    Ok(HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .json(file(voucher, sight, now)))
+}
+
+fn file(voucher: KnownVoucher, sight: Sight, now: DateTime<Utc>) -> VoucherFile {
+    let standing = Standing::of(&voucher.allowance, &voucher.usage, now);
+    VoucherFile {
+        id: voucher.id,
+        voucher_code: sight.code(voucher.code.as_str()),
+        masked: sight == Sight::Masked,
+        state: standing.state.as_str(),
+        package: voucher.package_code,
+        order_id: voucher.order_id.map(|order_id| order_id.to_string()),
+        batch: voucher.batch.map(|batch| PrintedBatch {
+            id: batch.id,
+            count: batch.count,
+            price: batch.price,
+            note: batch.note,
+            operator: batch.operator,
+            created_at: rfc3339(batch.created_at),
+        }),
+        issued_at: rfc3339(voucher.issued_at),
+        first_login_at: voucher.usage.first_login_at.map(rfc3339),
+        expires_at: standing.expires_at.map(rfc3339),
+        seconds_remaining: standing.seconds_remaining,
+        bytes_remaining: standing.bytes_remaining,
+        devices_online: standing.devices_online,
+        shared_devices: voucher.shared_devices,
+        revoked_at: voucher.allowance.revoked_at.map(rfc3339),
+    }
+}
+
+/// A voucher that lets nobody in any more.
+#[derive(Serialize, ToSchema)]
+pub struct Revoked {
+    status: &'static str,
+    state: &'static str,
+    /// Null for a printed voucher, and for a code that was replaced.
+    order_id: Option<String>,
+    /// `false` if it was so already.
+    changed: bool,
+}
+
+/// Takes a voucher back: it lets nobody in any more. The order that it was sold with stays
+/// COMPLETED.
+#[utoipa::path(post, path = "/api/v1/operator/vouchers/{code}/revoke", tag = "operator",
+    security(("operator" = [])),
+    params(("code" = String, Path)),
+    request_body(content = Option<RevokeRequest>, description = "May be left out"),
+    responses(
+        (status = 200, description = "Revoked, now or before", body = Revoked),
+        (status = 400, description = "`invalid_request`"),
+        (status = 401, description = "`unauthorized`"),
+        (status = 403, description = "`forbidden`"),
+        (status = 404, description = "`voucher_not_found`"),
+        (status = 409, description = "`invalid_transition`"),
+        (status = 413, description = "`payload_too_large`"),
+        (status = 422, description = "`invalid_request`: reason"),
+        (status = 500, description = "`internal`"),
+        (status = 503, description = "`busy`, `unavailable`, `commit_unknown`, `stopping`")))]
+pub async fn revoke(
+    code: web::Path<String>,
+    payload: web::Payload,
+    operator: web::ReqData<Operator>,
+    api: web::Data<Api>,
+) -> Result<HttpResponse, Problem> {
+    let wish = Wish::read(payload).await?;
+    let wanted = Wanted::revoke(&wish)?;
+    let no_such = || Problem::new(Code::VoucherNotFound);
+    let code = VoucherCode::typed(&code).ok_or_else(no_such)?;
+    let issued = api.store.voucher(code.clone()).await?.ok_or_else(no_such)?;
+    let changed = match issued.order_id {
+        Some(order_id) => {
+            let done = wanted.done_to_voucher(issued.id, order_id, &operator, &api);
+            is_changed(&done.await?)?
+        }
+        None => {
+            let audit = AuditEntry {
+                subject: format!("voucher {}", issued.id),
+                detail: wish.optional("reason", REASON_MAX)?,
+                ..entry(&operator, "revoke")
+            };
+            api.store.revoke_printed(code, audit).await?
+        }
+    };
+    Ok(HttpResponse::Ok().json(Revoked {
+        status: "success",
+        state: "revoked",
+        order_id: issued.order_id.map(|order_id| order_id.to_string()),
+        changed,
+    }))
+}

@@ -1,0 +1,147 @@
+//! What an operator wants done with an order, read from what they sent: the API and the console
+//! understand it alike.
+
+use super::acts::{about, entry};
+use super::wish::{NOTE_MAX, REASON_MAX, Wish};
+use crate::actors::Weighed;
+use crate::domain::evidence::OperatorAct;
+use crate::domain::ids::OrderId;
+use crate::domain::operator::Operator;
+use crate::domain::outcome::Outcome;
+use crate::http::Api;
+use crate::http::problem::{Code, Problem};
+use crate::store::AuditEntry;
+
+/// An act, and what the log says of it.
+pub struct Wanted {
+    act: OperatorAct,
+    /// The word in the log.
+    action: &'static str,
+    detail: Option<String>,
+}
+
+impl Wanted {
+    /// A held order is completed after all.
+    ///
+    /// # Errors
+    /// A 422 without a reason.
+    pub fn release(wish: &Wish) -> Result<Self, Problem> {
+        let reason = wish.needed("reason", REASON_MAX)?;
+        Ok(Self {
+            detail: Some(reason.clone()),
+            act: OperatorAct::Release { reason },
+            action: "release",
+        })
+    }
+
+    /// A held order is not completed, and the owner pays back.
+    ///
+    /// # Errors
+    /// A 422 without a reason.
+    pub fn refuse(wish: &Wish) -> Result<Self, Problem> {
+        let reason = wish.needed("reason", REASON_MAX)?;
+        Ok(Self {
+            detail: Some(reason.clone()),
+            act: OperatorAct::Refuse { reason },
+            action: "refuse",
+        })
+    }
+
+    /// The owner has paid back.
+    ///
+    /// # Errors
+    /// A 422 without a reason, or if method or reference cannot be read.
+    pub fn refund(wish: &Wish) -> Result<Self, Problem> {
+        let reason = wish.needed("reason", REASON_MAX)?;
+        let method = wish.optional("method", NOTE_MAX)?;
+        let reference = wish.optional("reference", NOTE_MAX)?;
+        let said = [
+            Some(reason.clone()),
+            method.map(|method| format!("method: {method}")),
+            reference.map(|reference| format!("reference: {reference}")),
+        ];
+        let said: Vec<_> = said.into_iter().flatten().collect();
+        Ok(Self {
+            detail: Some(said.join("; ")),
+            act: OperatorAct::Refund { reason },
+            action: "refund",
+        })
+    }
+
+    /// The voucher lets nobody in any more.
+    ///
+    /// # Errors
+    /// A 422 if the reason cannot be read.
+    pub fn revoke(wish: &Wish) -> Result<Self, Problem> {
+        let detail = wish.optional("reason", REASON_MAX)?;
+        let reason = detail.clone();
+        Ok(Self {
+            act: OperatorAct::Revoke {
+                reason: reason.unwrap_or_else(|| "no reason given".to_owned()),
+            },
+            action: "revoke",
+            detail,
+        })
+    }
+
+    /// Has the order's actor do it; what it is about is the order.
+    ///
+    /// # Errors
+    /// What kept the actor from it.
+    pub async fn done(
+        self,
+        order_id: OrderId,
+        operator: &Operator,
+        api: &Api,
+    ) -> Result<Weighed, Problem> {
+        let entry = about(order_id, entry(operator, self.action));
+        self.logged_as(order_id, entry, api).await
+    }
+
+    /// Has the order's actor do it to the voucher of that number, which the log names.
+    ///
+    /// # Errors
+    /// What kept the actor from it.
+    pub async fn done_to_voucher(
+        self,
+        id: i64,
+        order_id: OrderId,
+        operator: &Operator,
+        api: &Api,
+    ) -> Result<Weighed, Problem> {
+        let entry = AuditEntry {
+            order_id: Some(order_id),
+            // Whoever reads the log must not read a code that lets in.
+            subject: format!("voucher {id}"),
+            ..entry(operator, self.action)
+        };
+        self.logged_as(order_id, entry, api).await
+    }
+
+    async fn logged_as(
+        self,
+        order_id: OrderId,
+        entry: AuditEntry,
+        api: &Api,
+    ) -> Result<Weighed, Problem> {
+        let entry = AuditEntry {
+            detail: self.detail,
+            ..entry
+        };
+        Ok(api.orders.act(order_id, self.act, entry).await?)
+    }
+}
+
+/// Whether the act has changed something; it has not if it was so already.
+///
+/// # Errors
+/// A 409 when the order stands where this cannot be done.
+pub fn is_changed(weighed: &Weighed) -> Result<bool, Problem> {
+    if weighed.refused {
+        let now = weighed.payment.status.as_str();
+        return Err(Problem::new(Code::InvalidTransition)
+            .detail(format!("the order is {now}"))
+            .with("payment_status", now));
+    }
+    Ok(weighed.outcome != Outcome::Duplicate)
+}
