@@ -14,6 +14,8 @@ pub struct Model {
     /// `note`, or `alert` for what an operator should look at.
     pub level: String,
     pub summary: String,
+    /// ZenoPay's number of the payment that it tells of, where that is not the order's own.
+    pub reference: Option<String>,
 }
 
 impl ActiveModelBehavior for ActiveModel {}

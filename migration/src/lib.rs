@@ -22,6 +22,7 @@ mod m20261124_0009_disconnects;
 mod m20261124_0010_sms;
 mod m20261124_0013_printed_vouchers;
 mod m20261124_0014_replaced_vouchers;
+mod m20261125_0015_second_charges;
 
 pub use run::{Step, down, status, up};
 
@@ -47,6 +48,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_0010_sms::Migration),
             Box::new(m20261124_0013_printed_vouchers::Migration),
             Box::new(m20261124_0014_replaced_vouchers::Migration),
+            Box::new(m20261125_0015_second_charges::Migration),
         ]
     }
 }

@@ -75,10 +75,12 @@ fn paid(payment: &Payment, report: &GatewayReport, facts: &Facts) -> Decision {
 fn paid_again(payment: &Payment, report: &GatewayReport) -> Decision {
     let duplicate = Decision::keep(Outcome::Duplicate);
     if payment.names_another_reference(report) {
-        return duplicate.alert(
-            "second_charge",
-            "paid again under another reference: the guest may have been charged twice",
+        let known = |reference: &Option<String>| reference.clone().unwrap_or_default();
+        let (first, second) = (known(&payment.gateway.reference), known(&report.reference));
+        let text = format!(
+            "paid again under another reference, {second} after {first}: the guest may have been charged twice"
         );
+        return duplicate.alert("second_charge", text).about(Some(second));
     }
     match payment.tender(report) {
         Tender::Exact => duplicate,

@@ -26,6 +26,20 @@ pub struct Remark {
     pub kind: &'static str,
     /// A sentence for the operator; no phone, no code.
     pub text: String,
+    /// ZenoPay's number of the payment that it tells of, where that is not the order's own.
+    pub reference: Option<String>,
+}
+
+impl Remark {
+    /// About nothing but the order's own payment.
+    pub fn new(level: Level, kind: &'static str, text: String) -> Self {
+        Self {
+            level,
+            kind,
+            text,
+            reference: None,
+        }
+    }
 }
 
 /// What is to be written.
@@ -91,8 +105,17 @@ impl Decision {
         self.remark(Level::Alert, kind, text.into())
     }
 
+    /// The last remark tells of another payment than the order's own.
+    #[must_use]
+    pub fn about(mut self, reference: Option<String>) -> Self {
+        if let Some(remark) = self.remarks.last_mut() {
+            remark.reference = reference;
+        }
+        self
+    }
+
     fn remark(mut self, level: Level, kind: &'static str, text: String) -> Self {
-        self.remarks.push(Remark { level, kind, text });
+        self.remarks.push(Remark::new(level, kind, text));
         self
     }
 }

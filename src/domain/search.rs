@@ -16,7 +16,8 @@ pub enum Key {
     Phone(Phone),
     /// What was sold.
     Code(VoucherCode),
-    /// ZenoPay's reference or the mobile-money operator's number, as on the guest's receipt.
+    /// ZenoPay's reference or the mobile-money operator's number, as on the guest's receipt; of a
+    /// second charge, too.
     Number(String),
 }
 

@@ -158,7 +158,7 @@ fn told(answer: Disconnected) -> Told {
 }
 
 fn remark(level: Level, kind: &'static str, text: String) -> Remark {
-    Remark { level, kind, text }
+    Remark::new(level, kind, text)
 }
 
 fn pause(attempts_before: i32) -> TimeDelta {

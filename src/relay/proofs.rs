@@ -97,7 +97,7 @@ impl Proofs {
                 (Level::Alert, not_tested, fault.to_string())
             }
         };
-        Ok(Remark { level, kind, text })
+        Ok(Remark::new(level, kind, text))
     }
 
     async fn is_used(&self, code: &VoucherCode) -> Result<bool, StoreError> {

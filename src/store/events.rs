@@ -50,6 +50,7 @@ pub(super) fn row(
             Level::Alert => "alert".to_owned(),
         }),
         summary: Set(remark.text.clone()),
+        reference: Set(remark.reference.clone()),
         ..Default::default()
     })
 }

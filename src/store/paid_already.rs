@@ -162,11 +162,8 @@ async fn repeat(
     if repeated >= MOST {
         return Ok(false);
     }
-    let remark = Remark {
-        level: Level::Note,
-        kind: KIND,
-        text: "the guest asked for the SMS again".to_owned(),
-    };
+    let text = "the guest asked for the SMS again".to_owned();
+    let remark = Remark::new(Level::Note, KIND, text);
     events::insert(txn, order_id, &remark, now).await?;
     Ok(true)
 }

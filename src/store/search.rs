@@ -5,13 +5,17 @@
 //! reads. A page is remembered by the number of its last row: rows that arrive meanwhile have
 //! higher numbers and move nothing.
 
-use entities::{payments, vouchers};
+use entities::{order_events, payments, vouchers};
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect, Select};
+use uuid::Uuid;
 
 use super::{Store, StoreError, rows};
 use crate::domain::payment::{Payment, Status};
 use crate::domain::search::Key;
+
+/// A number stands for one payment; remarks of more orders than this name none that matters.
+const CHARGED_AGAIN: u64 = 50;
 
 /// Which orders.
 #[derive(Clone, Default)]
@@ -121,11 +125,29 @@ impl Store {
                     for column in [payments::Column::Reference, payments::Column::Transid] {
                         lookups.push(few(search).filter(column.is_in(told.clone())));
                     }
+                    let charged = charged_again(&told)
+                        .into_tuple::<Uuid>()
+                        .all(&self.inner.reader)
+                        .await?;
+                    if !charged.is_empty() {
+                        let again = payments::Column::OrderId.is_in(charged);
+                        lookups.push(few(search).filter(again));
+                    }
                 }
             }
         }
         Ok(lookups)
     }
+}
+
+/// Orders that were paid for once more under one of these numbers.
+fn charged_again(told: &[String]) -> Select<order_events::Entity> {
+    order_events::Entity::find()
+        .select_only()
+        .column(order_events::Column::OrderId)
+        .filter(order_events::Column::Reference.is_in(told))
+        .order_by_desc(order_events::Column::Id)
+        .limit(CHARGED_AGAIN)
 }
 
 /// Numbers of the newest orders of one key. A sum is in no index: without it PostgreSQL may

@@ -49,6 +49,7 @@ pub(crate) async fn journals_are_kept(db: &DatabaseConnection) {
         kind: Set("second_charge".to_owned()),
         level: Set("alert".to_owned()),
         summary: Set("paid twice".to_owned()),
+        reference: Set(Some("R2".to_owned())),
     }
     .insert(db)
     .await

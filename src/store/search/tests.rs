@@ -90,7 +90,11 @@ impl Books {
                 {body} FROM payments"
         );
         let writer = &self.store.inner.writer;
+        let events = "INSERT INTO order_events (order_id, at, kind, level, summary, reference)
+             SELECT order_id, created_at, 'note', 'note', 's',
+                CASE WHEN id % 400 = 0 THEN 'S' || CAST(id AS text) END FROM payments";
         writer.execute_unprepared(&fill).await.unwrap();
+        writer.execute_unprepared(events).await.unwrap();
         writer.execute_unprepared(&journal).await.unwrap();
         writer.execute_unprepared("ANALYZE").await.unwrap();
     }
@@ -167,6 +171,32 @@ async fn every_lookup_has_its_index(books: &Books, primary: &str) {
     }
 }
 
+async fn a_second_charge_has_its_index(books: &Books) {
+    let told = ["S400".to_owned(), "s400".to_owned()];
+    let plan = books
+        .plan(charged_again(&told).build(books.store.backend()))
+        .await;
+    assert!(plan.contains("order_events_reference"), "{plan}");
+    assert!(!plan.contains("Seq Scan"), "{plan}");
+
+    let search = OrderSearch {
+        keys: number("S400"),
+        limit: 20,
+        ..Default::default()
+    };
+    let plans = books.plans(&search).await;
+    let order_index = match books.store.backend() {
+        DbBackend::Postgres => "payments_order_id_key",
+        _ => "sqlite_autoindex_payments",
+    };
+    assert_eq!(
+        plans.len(),
+        3,
+        "by reference, by transid, and the order charged again"
+    );
+    assert!(plans[2].contains(order_index), "{}", plans[2]);
+}
+
 async fn every_page_of_the_journal_has_its_index(books: &Books) {
     let order_id = Some("order-17".to_owned());
     let by_order = ["webhook_deliveries_order"];
@@ -196,6 +226,7 @@ async fn every_page_of_the_journal_has_its_index(books: &Books) {
 async fn every_lookup_has_its_index_on_sqlite() {
     let books = Books::sqlite().await;
     every_page_of_the_journal_has_its_index(&books).await;
+    a_second_charge_has_its_index(&books).await;
     // A walk along the table from its end: SQLite calls that SCAN or SEARCH, and no sort.
     every_lookup_has_its_index(&books, "payments").await;
     let newest = OrderSearch {
@@ -210,5 +241,6 @@ async fn every_lookup_has_its_index_on_sqlite() {
 async fn every_lookup_has_its_index_on_postgres() {
     let books = Books::postgres().await;
     every_page_of_the_journal_has_its_index(&books).await;
+    a_second_charge_has_its_index(&books).await;
     every_lookup_has_its_index(&books, "payments_pkey").await;
 }

@@ -113,7 +113,7 @@ async fn everything_that_does_not_fit_together_stands_in_the_report(kind: Kind) 
 
     let today = report(&app, "").await;
 
-    assert_eq!(ids(&today["second_charges"]), [&twice.id]);
+    assert_charged_twice(&today, &twice);
     assert_eq!(ids(&today["overpaid"]), [&over.id]);
     assert_eq!(
         today["totals"]["overpaid"],
@@ -152,6 +152,13 @@ async fn everything_that_does_not_fit_together_stands_in_the_report(kind: Kind) 
     let later = report(&app, "").await;
     assert_eq!(ids(&later["paid_not_fulfilled"]), [&short.id]);
     assert_eq!(later["totals"]["orphans"]["count"], 1);
+}
+
+/// The only one, and the line tells both numbers.
+fn assert_charged_twice(today: &Value, order: &TestOrder) {
+    assert_eq!(ids(&today["second_charges"]), [&order.id]);
+    let note = today["second_charges"][0]["note"].as_str().unwrap();
+    assert!(note.contains("R-2 after R-1"), "{note}");
 }
 
 async fn replay_what_was_not_applied(app: &TestApp) {
