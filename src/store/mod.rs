@@ -100,13 +100,13 @@ pub use place::{NewOrder, Placed};
 pub use price_list::{ListedPackage, Listing, NewPackage};
 pub use receipts::{Arrival, AwaitedReceipt};
 pub use reconcile::DueOrder;
-pub use reports::{DailyReport, Listed, OrderLine, Orphan, PackageSales, Total};
+pub use reports::{DailyReport, DaySales, Listed, OrderLine, Orphan, PackageSales, Total};
 pub use retention::OldDelivery;
 pub use reveals::Reveal;
 pub use sandbox::{SandboxPayment, SandboxWebhook};
 pub use search::{OrderSearch, Page};
 pub use sessions::{FoundSession, LogIn, LoggedIn, NewSession};
-pub use vouchers::Issued;
+pub use vouchers::{Issued, KnownVoucher};
 
 pub use vitals::Vitals;
 

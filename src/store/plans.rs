@@ -15,7 +15,8 @@ pub(super) struct Books {
 
 impl Books {
     /// Both databases, filled: 20,000 orders over 200 days, sold but for a hundred, each with
-    /// its invoice, a delivery and, one in twenty, an alert.
+    /// its invoice, a delivery and, one in twenty, an alert; and as many printed vouchers, each
+    /// used once.
     pub async fn both() -> [Self; 2] {
         [Self::sqlite().await, Self::postgres().await]
     }
@@ -80,6 +81,11 @@ async fn filled(url: &str, at: &str, id: &str, body: &str, numbers: &str) -> Dat
     migration::up(url).await.unwrap();
     let db = Database::connect(url).await.unwrap();
     let sold = "CASE WHEN i % 200 = 0 THEN 'PENDING' WHEN i % 200 = 1 THEN 'HELD' WHEN i % 200 = 2 THEN 'REFUNDED' ELSE 'COMPLETED' END";
+    // FreeRADIUS writes seconds since 1970 on SQLite.
+    let session = match db.get_database_backend() {
+        DbBackend::Postgres => "created_at",
+        _ => "CAST(strftime('%s', created_at) AS integer)",
+    };
     let due = format!("CASE WHEN i % 200 < 2 OR i > 19900 THEN {at} END");
     let refunded = format!("CASE WHEN i % 200 = 2 THEN {at} END");
     for text in [
@@ -89,6 +95,9 @@ async fn filled(url: &str, at: &str, id: &str, body: &str, numbers: &str) -> Dat
         format!("INSERT INTO webhook_deliveries (order_id, outcome, proof, received_at, processing_ms, body) SELECT CAST(i AS text), CASE WHEN i % 500 = 0 THEN 'unknown_order' WHEN i % 500 = 1 THEN 'error' ELSE 'duplicate' END, 'key', {at}, 1.0, {body} FROM {numbers}"),
         "INSERT INTO order_events (order_id, at, kind, level, summary) SELECT order_id, created_at, 'second_charge', CASE WHEN id % 20 = 0 THEN 'alert' ELSE 'note' END, 's' FROM payments".to_owned(),
         "INSERT INTO sms_messages (payment_id, kind, phone, language, body, reference, state, due_at, created_at) SELECT id, 'voucher', phone, 'sw', 'b', CAST(id AS text), CASE WHEN id % 1000 = 0 THEN 'queued' WHEN id % 1000 = 1 THEN 'failed' WHEN id % 1000 = 2 THEN 'dead' ELSE 'sent' END, created_at, created_at FROM payments".to_owned(),
+        "INSERT INTO voucher_batches (package_code, package_name, price, count, operator, created_at) SELECT 'daily', 'Day', 2000, 240, 'o', MIN(created_at) FROM payments".to_owned(),
+        "INSERT INTO vouchers (code, batch_id, package_code, duration_minutes, validity, shared_devices, issued_at) SELECT 'C' || CAST(id AS text), 1, 'daily', 1440, 'first_login', 1, created_at FROM payments".to_owned(),
+        format!("INSERT INTO radacct (acctsessionid, acctuniqueid, username, nasipaddress, acctstarttime) SELECT CAST(id AS text), CAST(id AS text), 'C' || CAST(id AS text), '10.0.0.1', {session} FROM payments"),
         "ANALYZE".to_owned(),
     ] {
         db.execute_unprepared(&text).await.unwrap();

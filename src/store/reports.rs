@@ -5,7 +5,9 @@
 
 use chrono::{DateTime, Utc};
 use entities::payments;
-use sea_orm::{ColumnTrait, DbErr, EntityTrait, FromQueryResult, QueryFilter, Statement};
+use sea_orm::{
+    ColumnTrait, DbBackend, DbErr, EntityTrait, FromQueryResult, QueryFilter, Statement, Value,
+};
 use uuid::Uuid;
 
 use super::{Store, StoreError, rows};
@@ -97,11 +99,25 @@ pub struct Orphan {
     pub amount: Option<i64>,
 }
 
+/// What was sold on a day.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DaySales {
+    /// Which.
+    pub day: ShopDay,
+    /// With mobile money, by package.
+    pub by_phone: Vec<PackageSales>,
+    /// Printed vouchers that were first used that day, by package.
+    pub for_cash: Vec<PackageSales>,
+}
+
 /// One day of the shop.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DailyReport {
     /// What was sold that day, whatever became of it later.
     pub sales: Vec<PackageSales>,
+    /// Printed vouchers that were first used that day, at the prices of their batches: what was
+    /// taken for them in cash, as far as anybody can tell.
+    pub cash_sales: Vec<PackageSales>,
     /// Money went back that day.
     pub refunds: Listed<OrderLine>,
     /// The money came that day and an operator has not decided yet.
@@ -155,6 +171,7 @@ impl Store {
             let held = store.list(&sql::HELD, day).await?;
             Ok(DailyReport {
                 sales: store.all(sql::SALES, day).await?,
+                cash_sales: store.cash_sales(day).await?,
                 refunds: store.list(&sql::REFUNDS, day).await?,
                 paid_not_fulfilled: store.paid_not_fulfilled(&held, day).await?,
                 held,
@@ -172,23 +189,37 @@ impl Store {
         .await
     }
 
-    /// What was sold on each of these days.
+    /// What was sold on each of these days, by phone and for cash.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database cannot be reached.
-    pub async fn sales_of(
-        &self,
-        days: Vec<ShopDay>,
-    ) -> Result<Vec<(ShopDay, Vec<PackageSales>)>, StoreError> {
+    pub async fn sales_of(&self, days: Vec<ShopDay>) -> Result<Vec<DaySales>, StoreError> {
         let store = self.clone();
         self.read(async move {
             let mut sales = Vec::with_capacity(days.len());
             for day in days {
-                sales.push((day, store.all(sql::SALES, day).await?));
+                sales.push(DaySales {
+                    day,
+                    by_phone: store.all(sql::SALES, day).await?,
+                    for_cash: store.cash_sales(day).await?,
+                });
             }
             Ok(sales)
         })
         .await
+    }
+
+    /// FreeRADIUS's times are seconds since 1970 on SQLite; the shop's days begin at whole ones.
+    async fn cash_sales(&self, day: ShopDay) -> Result<Vec<PackageSales>, DbErr> {
+        let backend = self.inner.reader.get_database_backend();
+        let bounds: [Value; 2] = [day.begins, day.ends].map(|at| match backend {
+            DbBackend::Postgres => at.into(),
+            _ => at.timestamp().into(),
+        });
+        let ask = Statement::from_sql_and_values(backend, sql::CASH_SALES, bounds);
+        PackageSales::find_by_statement(ask)
+            .all(&self.inner.reader)
+            .await
     }
 
     async fn list(&self, section: &Section, day: ShopDay) -> Result<Listed<OrderLine>, StoreError> {

@@ -10,7 +10,7 @@ use crate::domain::shop_day::ShopDay;
 use crate::http::Api;
 use crate::http::auth::Visitor;
 use crate::http::problem::{Code, Problem};
-use crate::store::{DailyReport, Letter, Listed, OrderLine, Orphan};
+use crate::store::{DailyReport, Letter, Listed, OrderLine, Orphan, PackageSales};
 use crate::web::console::{
     AuditPage, AuditRow, LetterLine, LettersPage, Moment, ReportLine, ReportList, ReportPage,
     SalesPage, Section, Sold, SoldDay, money,
@@ -91,13 +91,18 @@ pub async fn report(
     let before = day.date.checked_sub_days(Days::new(1));
     let after = day.date.checked_add_days(Days::new(1));
     let after = after.filter(|date| *date <= today.date);
-    let sales = report.sales.iter();
-    let sales = sales.map(|line| (line.package_code.clone(), line.count, line.amount));
+    let [sales, cash] = [&report.sales, &report.cash_sales].map(|lines| {
+        let lines = lines.iter();
+        lines
+            .map(|line| (line.package_code.clone(), line.count, line.amount))
+            .collect()
+    });
     let page = ReportPage::new(
         desk(&api, &visitor, Section::Report).await,
         day.date.to_string(),
         [before, after].map(|date| date.map(|date| date.to_string())),
-        sales.collect(),
+        sales,
+        cash,
         lists(report, &api),
     );
     Ok(answer(StatusCode::OK, &page))
@@ -171,21 +176,23 @@ pub async fn sales(
         .filter_map(|back| ShopDay::of(today.checked_sub_days(Days::new(back))?, &zone))
         .collect();
     let found = api.store.sales_of(days).await?;
-    let days = found.into_iter().map(|(day, sales)| SoldDay {
-        date: day.date.to_string(),
-        name: day.date.format("%a %-d %b").to_string(),
-        sold: sales
-            .into_iter()
-            .map(|line| Sold {
-                package: line.package_code,
-                count: line.count,
-                amount: line.amount,
-            })
-            .collect(),
+    let days = found.into_iter().map(|sales| SoldDay {
+        date: sales.day.date.to_string(),
+        name: sales.day.date.format("%a %-d %b").to_string(),
+        by_phone: sales.by_phone.into_iter().map(sold).collect(),
+        for_cash: sales.for_cash.into_iter().map(sold).collect(),
     });
     let desk = desk(&api, &visitor, Section::Sales).await;
     let page = SalesPage::new(desk, days.collect());
     Ok(answer(StatusCode::OK, &page))
+}
+
+fn sold(line: PackageSales) -> Sold {
+    Sold {
+        package: line.package_code,
+        count: line.count,
+        amount: line.amount,
+    }
 }
 
 /// Who did what.

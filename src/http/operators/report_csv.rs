@@ -84,8 +84,14 @@ pub fn sheet(report: &DailyReport, zone: chrono_tz::Tz) -> Result<Vec<u8>, csv::
 }
 
 fn rows(report: &DailyReport, zone: chrono_tz::Tz) -> Vec<Row> {
-    let mut rows: Vec<Row> = report.sales.iter().map(sales_row).collect();
-    rows.push(total_row("sales_total", sold(&report.sales)));
+    let mut rows = Vec::new();
+    for (section, total, sales) in [
+        ("sales", "sales_total", &report.sales),
+        ("cash_sales", "cash_sales_total", &report.cash_sales),
+    ] {
+        rows.extend(sales.iter().map(|line| sales_row(section, line)));
+        rows.push(total_row(total, sold(sales)));
+    }
     for (section, total, list) in [
         ("refund", "refunds_total", &report.refunds),
         (
@@ -125,9 +131,9 @@ fn rows(report: &DailyReport, zone: chrono_tz::Tz) -> Vec<Row> {
     rows
 }
 
-fn sales_row(line: &PackageSales) -> Row {
+fn sales_row(section: &'static str, line: &PackageSales) -> Row {
     Row {
-        section: "sales",
+        section,
         package: line.package_code.clone(),
         count: Some(line.count),
         amount: Some(line.amount),

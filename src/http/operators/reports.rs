@@ -32,6 +32,9 @@ pub struct DailyDocument {
     to: String,
     /// What was sold that day, whatever became of it later.
     sales: Vec<SalesLine>,
+    /// Printed vouchers that were first used that day, at the prices of their batches: printed is
+    /// not sold, and the first log-in is the only sign that one was. Part of no other sum.
+    cash_sales: Vec<SalesLine>,
     totals: Totals,
     paid_not_fulfilled: Vec<ReportedOrder>,
     fulfilled_not_confirmed: Vec<ReportedOrder>,
@@ -64,6 +67,7 @@ pub struct ReportTotal {
 #[derive(Serialize, ToSchema)]
 pub struct Totals {
     sales: ReportTotal,
+    cash_sales: ReportTotal,
     refunds: ReportTotal,
     paid_not_fulfilled: ReportTotal,
     fulfilled_not_confirmed: ReportTotal,
@@ -170,7 +174,7 @@ fn day_of(date: Option<&str>, now: DateTime<Utc>, zone: chrono_tz::Tz) -> Result
 }
 
 fn document(day: ShopDay, zone: chrono_tz::Tz, report: DailyReport) -> DailyDocument {
-    let sold = sold(&report.sales);
+    let (by_phone, for_cash) = (sold(&report.sales), sold(&report.cash_sales));
     DailyDocument {
         status: "success",
         date: day.date.to_string(),
@@ -179,7 +183,8 @@ fn document(day: ShopDay, zone: chrono_tz::Tz, report: DailyReport) -> DailyDocu
         from: rfc3339(day.begins),
         to: rfc3339(day.ends),
         totals: Totals {
-            sales: total(sold),
+            sales: total(by_phone),
+            cash_sales: total(for_cash),
             refunds: total(report.refunds.total),
             paid_not_fulfilled: total(report.paid_not_fulfilled.total),
             fulfilled_not_confirmed: total(report.fulfilled_not_confirmed.total),
@@ -191,6 +196,7 @@ fn document(day: ShopDay, zone: chrono_tz::Tz, report: DailyReport) -> DailyDocu
             orphans: total(report.orphans.total),
         },
         sales: report.sales.into_iter().map(sales_line).collect(),
+        cash_sales: report.cash_sales.into_iter().map(sales_line).collect(),
         paid_not_fulfilled: orders(report.paid_not_fulfilled),
         fulfilled_not_confirmed: orders(report.fulfilled_not_confirmed),
         second_charges: orders(report.second_charges),

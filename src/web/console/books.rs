@@ -98,6 +98,13 @@ impl ReportList {
     }
 }
 
+/// A way to sell, and what was sold in it: package, how often, for how much.
+struct Way<'a> {
+    name: &'static str,
+    meaning: &'static str,
+    lines: Vec<(&'a str, String, String)>,
+}
+
 /// One day, and everything that does not fit together.
 #[derive(Template)]
 #[template(path = "console/report.html")]
@@ -107,8 +114,10 @@ pub struct ReportPage {
     date: String,
     before: Option<String>,
     after: Option<String>,
-    /// Package, how often, for how much.
+    /// Package, how often, for how much: with mobile money.
     sales: Vec<(String, i64, i64)>,
+    /// The same of printed vouchers that were first used that day.
+    cash: Vec<(String, i64, i64)>,
     lists: Vec<ReportList>,
 }
 
@@ -119,6 +128,7 @@ impl ReportPage {
         date: String,
         [before, after]: [Option<String>; 2],
         sales: Vec<(String, i64, i64)>,
+        cash: Vec<(String, i64, i64)>,
         lists: Vec<ReportList>,
     ) -> Self {
         Self {
@@ -127,15 +137,32 @@ impl ReportPage {
             before,
             after,
             sales,
+            cash,
             lists,
         }
     }
 
-    fn lines(&self) -> Vec<(&str, String, String)> {
-        let lines = self.sales.iter();
-        lines
-            .map(|(package, times, amount)| (package.as_str(), count(*times), money(*amount)))
-            .collect()
+    /// What was sold, by phone and for cash.
+    fn ways(&self) -> [Way<'_>; 2] {
+        [
+            Way {
+                name: "Sold with mobile money",
+                meaning: "",
+                lines: shown(&self.sales),
+            },
+            Way {
+                name: "Printed vouchers first used",
+                meaning: "A printed voucher counts on the day of its first log-in, at the price on the card: that it was printed says nothing, and what was taken in cash is known at the till alone.",
+                lines: shown(&self.cash),
+            },
+        ]
+    }
+
+    /// What there is to say of cash, if anything.
+    fn cash(&self) -> Option<String> {
+        let times: i64 = self.cash.iter().map(|(_, times, _)| times).sum();
+        let amount = self.cash.iter().map(|(_, _, amount)| amount).sum();
+        (times > 0).then(|| format!("{} printed for {}", count(times), money(amount)))
     }
 
     fn sold(&self) -> String {
@@ -150,6 +177,13 @@ impl ReportPage {
         let troubles = self.lists.iter().filter(|list| list.is_trouble);
         troubles.map(|list| list.count).sum()
     }
+}
+
+fn shown(sales: &[(String, i64, i64)]) -> Vec<(&str, String, String)> {
+    let lines = sales.iter();
+    lines
+        .map(|(package, times, amount)| (package.as_str(), count(*times), money(*amount)))
+        .collect()
 }
 
 /// A line of the audit log.

@@ -21,17 +21,24 @@ pub struct SoldDay {
     pub date: String,
     /// `Tue 24 Nov`.
     pub name: String,
-    /// By package.
-    pub sold: Vec<Sold>,
+    /// With mobile money, by package.
+    pub by_phone: Vec<Sold>,
+    /// Printed vouchers that were first used that day, by package.
+    pub for_cash: Vec<Sold>,
 }
 
 impl SoldDay {
-    fn amount(&self) -> i64 {
-        self.sold.iter().map(|sold| sold.amount).sum()
+    fn of(&self, package: &str) -> Option<&Sold> {
+        self.by_phone.iter().find(|sold| sold.package == package)
     }
 
-    fn of(&self, package: &str) -> Option<&Sold> {
-        self.sold.iter().find(|sold| sold.package == package)
+    /// How high the day's bar is: all that was sold.
+    fn height(&self) -> i64 {
+        amount(&self.by_phone) + amount(&self.for_cash)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.by_phone.is_empty() && self.for_cash.is_empty()
     }
 
     fn times(&self, package: &str) -> String {
@@ -40,16 +47,36 @@ impl SoldDay {
     }
 
     fn total(&self) -> String {
-        match self.amount() {
-            0 => "–".to_owned(),
-            amount => money(amount),
-        }
+        or_dash(amount(&self.by_phone), money)
+    }
+
+    fn cards(&self) -> String {
+        or_dash(times(&self.for_cash), count)
+    }
+
+    fn cash(&self) -> String {
+        or_dash(amount(&self.for_cash), money)
+    }
+}
+
+fn amount(sold: &[Sold]) -> i64 {
+    sold.iter().map(|sold| sold.amount).sum()
+}
+
+fn times(sold: &[Sold]) -> i64 {
+    sold.iter().map(|sold| sold.count).sum()
+}
+
+fn or_dash(number: i64, shown: impl Fn(i64) -> String) -> String {
+    match number {
+        0 => "–".to_owned(),
+        number => shown(number),
     }
 }
 
 /// A part of a day's bar, in the chart's own units.
 struct Block {
-    tone: usize,
+    tone: String,
     y: i64,
     height: i64,
 }
@@ -66,6 +93,8 @@ const HEIGHT: i64 = 160;
 const WIDTH: i64 = 20;
 /// Packages with a colour of their own; the others share the last.
 const TONES: usize = 6;
+/// The colour of what was sold for cash.
+const CASH: &str = "cash";
 
 /// What was sold, newest day first.
 #[derive(Template)]
@@ -81,7 +110,7 @@ impl SalesPage {
     pub fn new(desk: Desk, days: Vec<SoldDay>) -> Self {
         let mut packages: Vec<String> = days
             .iter()
-            .flat_map(|day| &day.sold)
+            .flat_map(|day| &day.by_phone)
             .map(|sold| sold.package.clone())
             .collect();
         packages.sort();
@@ -93,13 +122,26 @@ impl SalesPage {
         }
     }
 
-    fn keys(&self) -> impl Iterator<Item = (usize, &str)> {
-        let tone = |at: usize| at.min(TONES - 1) + 1;
+    fn tones(&self) -> impl Iterator<Item = (String, &str)> {
+        let tone = |at: usize| format!("t{}", at.min(TONES - 1) + 1);
         (self.packages.iter().enumerate()).map(move |(at, package)| (tone(at), package.as_str()))
     }
 
+    /// What each colour of the chart stands for.
+    fn keys(&self) -> Vec<(String, &str)> {
+        let cash = self
+            .has_cash()
+            .then(|| (CASH.to_owned(), "printed, for cash"));
+        self.tones().chain(cash).collect()
+    }
+
+    /// Whether any printed voucher was used: a shop that prints none reads nothing of them.
+    fn has_cash(&self) -> bool {
+        self.days.iter().any(|day| !day.for_cash.is_empty())
+    }
+
     fn best(&self) -> i64 {
-        self.days.iter().map(SoldDay::amount).max().unwrap_or(0)
+        self.days.iter().map(SoldDay::height).max().unwrap_or(0)
     }
 
     fn peak(&self) -> String {
@@ -121,10 +163,13 @@ impl SalesPage {
 
     fn bar(&self, day: &SoldDay, x: i64) -> Bar {
         let best = self.best().max(1);
+        let by_phone = self
+            .tones()
+            .map(|(tone, package)| (tone, day.of(package).map_or(0, |sold| sold.amount)));
+        let for_cash = (CASH.to_owned(), amount(&day.for_cash));
         let mut below = 0;
         let mut blocks = Vec::new();
-        for (tone, package) in self.keys() {
-            let amount = day.of(package).map_or(0, |sold| sold.amount);
+        for (tone, amount) in by_phone.chain([for_cash]) {
             // Between two edges that are rounded alike there is no gap.
             let foot = below * HEIGHT / best;
             below += amount;
@@ -141,12 +186,13 @@ impl SalesPage {
     }
 
     fn all(&self) -> (String, String) {
-        let sold = || self.days.iter().flat_map(|day| &day.sold);
-        let (times, amount) = (
-            sold().map(|it| it.count).sum(),
-            sold().map(|it| it.amount).sum(),
-        );
-        (count(times), money(amount))
+        let sold = |of: fn(&[Sold]) -> i64| self.days.iter().map(|day| of(&day.by_phone)).sum();
+        (count(sold(times)), money(sold(amount)))
+    }
+
+    fn all_cash(&self) -> (String, String) {
+        let sold = |of: fn(&[Sold]) -> i64| self.days.iter().map(|day| of(&day.for_cash)).sum();
+        (count(sold(times)), money(sold(amount)))
     }
 }
 
@@ -157,18 +203,21 @@ mod tests {
 
     use super::*;
 
-    fn day(date: &str, sold: &[(&str, i64, i64)]) -> SoldDay {
+    fn lines(sold: &[(&str, i64, i64)]) -> Vec<Sold> {
+        let sold = sold.iter().map(|(package, count, amount)| Sold {
+            package: (*package).to_owned(),
+            count: *count,
+            amount: *amount,
+        });
+        sold.collect()
+    }
+
+    fn day(date: &str, sold: &[(&str, i64, i64)], cash: &[(&str, i64, i64)]) -> SoldDay {
         SoldDay {
             date: date.to_owned(),
             name: date.to_owned(),
-            sold: sold
-                .iter()
-                .map(|(package, count, amount)| Sold {
-                    package: (*package).to_owned(),
-                    count: *count,
-                    amount: *amount,
-                })
-                .collect(),
+            by_phone: lines(sold),
+            for_cash: lines(cash),
         }
     }
 
@@ -187,9 +236,13 @@ mod tests {
         let page = SalesPage::new(
             desk,
             vec![
-                day("2026-11-24", &[("daily", 3, 6_000), ("weekly", 1, 10_000)]),
-                day("2026-11-23", &[("daily", 2, 4_000)]),
-                day("2026-11-22", &[]),
+                day(
+                    "2026-11-24",
+                    &[("daily", 3, 6_000), ("weekly", 1, 6_000)],
+                    &[("daily", 2, 4_000)],
+                ),
+                day("2026-11-23", &[("daily", 2, 4_000)], &[]),
+                day("2026-11-22", &[], &[]),
             ],
         );
 
@@ -202,11 +255,13 @@ mod tests {
         let best: Vec<_> = bars[2]
             .blocks
             .iter()
-            .map(|it| (it.tone, it.y, it.height))
+            .map(|it| (it.tone.as_str(), it.y, it.height))
             .collect();
-        assert_eq!(best, [(1, 100, 60), (2, 0, 100)]);
+        assert_eq!(best, [("t1", 100, 60), ("t2", 40, 60), ("cash", 0, 40)]);
         assert_eq!(bars[1].blocks[0].height, 40);
         assert!(bars[0].blocks.is_empty());
-        assert_eq!(page.all(), ("6".to_owned(), "20,000 TZS".to_owned()));
+        // Cash is told beside, and is in no sum of what ZenoPay pays out.
+        assert_eq!(page.all(), ("6".to_owned(), "16,000 TZS".to_owned()));
+        assert_eq!(page.all_cash(), ("2".to_owned(), "4,000 TZS".to_owned()));
     }
 }
