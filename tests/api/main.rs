@@ -34,6 +34,7 @@ mod operators;
 mod overload;
 mod pages;
 mod peers;
+mod printed;
 mod radius;
 mod reconciling;
 mod recovery;

@@ -5,7 +5,7 @@ import { after, before, test } from 'node:test';
 
 import { assertClean, launch } from './support/browser.mjs';
 import { held, operator, sold, viewer } from './support/console.mjs';
-import { fillPackage, printed } from './support/console-states.mjs';
+import { fillPackage, firstCode, logIn, printed } from './support/console-states.mjs';
 import { Server } from './support/server.mjs';
 
 let browser;
@@ -24,6 +24,12 @@ const prices = async () => {
   return Object.fromEntries(packages.map(({ code, price }) => [code, price]));
 };
 
+/** The page says what will happen before anything does. */
+async function promised(page, sentence) {
+  await page.getByRole('heading', { name: 'What will happen' }).waitFor();
+  assert.match(await page.locator('.consequences').innerText(), sentence);
+}
+
 test('a package is added, gets another price and is retired; an order keeps its own price', async () => {
   const page = await operator(browser, server);
   await page.goto(server.url('/operator/packages'));
@@ -32,18 +38,29 @@ test('a package is added, gets another price and is retired; an order keeps its 
   await page.getByText('The package is on sale.').waitFor();
   const before = await server.buy({ packageId: 'hour' });
 
-  await page.getByLabel('New price of hour in TZS').fill('700');
-  await page.getByRole('row', { name: /^hour/ }).getByRole('button', { name: 'Set' }).click();
+  await page.getByRole('link', { name: 'Change the price of hour' }).click();
+  await promised(page, /What was ordered before keeps its price/);
+  assert.match(await page.locator('.slip .facts').innerText(), /Price now\s+500 TZS/);
+  assert.equal((await prices()).hour, 500, 'to look is to change nothing');
+  await page.locator('#price').fill('700');
+  await page.getByRole('button', { name: 'Change the price' }).click();
   await page.getByText('The price is changed').waitFor();
 
   assert.equal((await prices()).hour, 700);
   assert.equal((await server.status(before)).amount, 500);
   assert.equal((await server.status(await server.buy({ packageId: 'hour' }))).amount, 700);
 
-  await page.getByRole('button', { name: 'Retire hour' }).click();
+  await page.getByRole('link', { name: 'Retire hour' }).click();
+  await promised(page, /What was sold stays valid/);
+  await page.getByRole('link', { name: 'Do nothing' }).click();
+  assert.equal((await prices()).hour, 700);
+  await page.getByRole('link', { name: 'Retire hour' }).click();
+  await page.getByRole('button', { name: 'Retire the package' }).click();
   await page.getByText('no longer on sale').waitFor();
   assert.equal((await prices()).hour, undefined);
-  await page.getByRole('button', { name: 'Offer hour again' }).click();
+  await page.getByRole('link', { name: 'Offer hour again' }).click();
+  await promised(page, /The shop shows the package again/);
+  await page.getByRole('button', { name: 'Offer the package again' }).click();
   await page.getByText('on sale again').waitFor();
   assert.equal((await prices()).hour, 700);
 
@@ -81,6 +98,46 @@ test('a batch of vouchers is made, printed and valid', async () => {
   await page.context().close();
 });
 
+test('the code on a card leads to the voucher, which is a cash sale once it is used', async () => {
+  const own = await Server.start();
+  const page = await operator(browser, own);
+  await printed(page, own, { count: 3, note: 'kiosk' });
+  const code = await firstCode(page);
+
+  await page.goto(own.url('/operator'));
+  await page.locator('#find').fill(`${code.slice(0, 4).toLowerCase()} ${code.slice(4)}`);
+  await page.keyboard.press('Enter');
+  await page.waitForURL('**/operator/printed/*');
+  assert.match(await page.locator('h1').innerText(), /Printed voucher \d+\s+new/i);
+  const facts = await page.locator('.facts').innerText();
+  for (const told of [code, 'Half day', '1,000 TZS', 'kiosk', 'not yet', 'bootstrap']) {
+    assert.ok(facts.includes(told), `${told}: ${facts}`);
+  }
+  await page.goto(own.url('/operator/sales'));
+  assert.match(await page.locator('main').innerText(), /Nothing was sold in these days/);
+
+  await logIn(own, code, 0);
+  await page.goto(own.url('/operator/sales'));
+  assert.match(await page.locator('.title').innerText(), /0 sold for 0 TZS, and 1 printed for 1,000 TZS in cash/);
+  assert.equal(await page.locator('.chart rect.cash').count(), 1);
+  await page.locator('tbody a').first().click();
+  assert.match(await page.locator('.title').innerText(), /and 1 printed for 1,000 TZS/);
+
+  await page.goto(own.url(`/operator/orders?q=${code}`));
+  assert.match(await page.locator('h1').innerText(), /active/i);
+  await page.getByRole('link', { name: 'Revoke the voucher' }).click();
+  await promised(page, /lets nobody in any more/);
+  await page.locator('#reason').fill('lost');
+  await page.getByRole('button', { name: 'Revoke the voucher' }).click();
+  await page.getByText('The voucher is revoked.').waitFor();
+  assert.match(await page.locator('h1').innerText(), /revoked/i);
+  const voucher = await own.json(`/api/v1/customer-portal/voucher/${code}`);
+  assert.equal(voucher.state, 'revoked');
+  assertClean(page);
+  await page.context().close();
+  await own.stop();
+});
+
 test('a token is shown once, lets in, and is ended', async () => {
   const page = await operator(browser, server);
   await page.goto(server.url('/operator/people'));
@@ -93,7 +150,12 @@ test('a token is shown once, lets in, and is ended', async () => {
 
   await page.goto(server.url('/operator/people'));
   assert.ok(!(await page.content()).includes(token), 'it is shown once');
-  await page.getByRole('button', { name: 'End the token of asha' }).click();
+  await page.getByRole('link', { name: 'End the token of asha' }).click();
+  await promised(page, /whoever is logged in with it is out at once/);
+  await asha.reload();
+  assert.equal(new URL(asha.url()).pathname, '/operator', 'nothing has happened yet');
+  await page.locator('#reason').fill('has left us');
+  await page.getByRole('button', { name: 'End the token' }).click();
   await page.getByText('are ended').waitFor();
 
   await asha.reload();

@@ -13,7 +13,7 @@ use super::Api;
 use super::auth::Visitor;
 use super::problem::{Code, Problem};
 use crate::domain::mask::Sight;
-use crate::web::console::{Desk, Section};
+use crate::web::console::{Act, Desk, Section};
 use crate::web::{CONTENT_SECURITY_POLICY as POLICY, draw};
 
 mod acts;
@@ -27,6 +27,8 @@ mod order;
 mod orders;
 mod packages;
 mod people;
+mod printed;
+mod target;
 mod vouchers;
 mod words;
 
@@ -58,13 +60,12 @@ pub fn routes(config: &mut web::ServiceConfig) {
                     .route("/audit", web::get().to(books::audit))
                     .route("/packages", web::get().to(packages::show))
                     .route("/packages", web::post().to(packages::add))
-                    .route("/packages/{code}/{how}", web::post().to(packages::change))
                     .route("/vouchers", web::get().to(vouchers::show))
                     .route("/vouchers", web::post().to(vouchers::make))
                     .route("/vouchers/{id}", web::get().to(vouchers::sheet))
                     .route("/people", web::get().to(people::show))
                     .route("/people", web::post().to(people::add))
-                    .route("/people/{name}/disable", web::post().to(people::disable))
+                    .route("/printed/{id}", web::get().to(printed::show))
                     .route("/{kind}/{id}/{act}", web::get().to(acts::ask))
                     .route("/{kind}/{id}/{act}", web::post().to(acts::perform))
                     .default_service(web::to(no_such_page)),
@@ -110,11 +111,7 @@ fn see(path: &str) -> HttpResponse {
 fn done(word: &str) -> Option<&'static str> {
     match word {
         "package" => Some("The package is on sale."),
-        "price" => Some("The price is changed, for orders from now on."),
-        "retire" => Some("The package is no longer on sale. What was sold stays valid."),
-        "offer" => Some("The package is on sale again."),
-        "disable" => Some("The token and its sessions are ended."),
-        _ => None,
+        word => Act::read(word).map(Act::done),
     }
 }
 

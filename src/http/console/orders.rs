@@ -7,7 +7,8 @@ use super::{address, answer, desk, parameter, see};
 use crate::domain::language::Language;
 use crate::domain::mask::Sight;
 use crate::domain::payment::{Payment, Status};
-use crate::domain::search;
+use crate::domain::search::{self, Key};
+use crate::domain::voucher::VoucherCode;
 use crate::http::Api;
 use crate::http::auth::Visitor;
 use crate::http::problem::Problem;
@@ -41,6 +42,7 @@ pub async fn show(
             return Ok(answer(StatusCode::UNPROCESSABLE_ENTITY, &page.refused(why)));
         }
     };
+    let code = code_of(&keys);
     let search = OrderSearch {
         keys,
         status,
@@ -48,6 +50,11 @@ pub async fn show(
         limit: PAGE,
     };
     let found = api.store.find_orders(search).await?;
+    if let (true, Some(code)) = (found.items.is_empty(), code)
+        && let Some(id) = printed(code, &api).await?
+    {
+        return Ok(see(&format!("/operator/printed/{id}")));
+    }
     if let ([only], false, None) = (found.items.as_slice(), q.is_empty(), before) {
         return Ok(see(&format!("{PATH}/{}", only.order_id)));
     }
@@ -67,6 +74,20 @@ pub async fn show(
         .collect();
     let page = OrdersPage::new(desk, q, status, orders, next);
     Ok(answer(StatusCode::OK, &page))
+}
+
+fn code_of(keys: &[Key]) -> Option<VoucherCode> {
+    keys.iter().find_map(|key| match key {
+        Key::Code(code) => Some(code.clone()),
+        Key::Order(_) | Key::Phone(_) | Key::Number(_) => None,
+    })
+}
+
+/// The printed voucher of that code: no order leads to it.
+async fn printed(code: VoucherCode, api: &Api) -> Result<Option<i64>, Problem> {
+    let found = api.store.voucher(code).await?;
+    let printed = found.filter(|issued| issued.order_id.is_none());
+    Ok(printed.map(|issued| issued.id))
 }
 
 /// As lists show an order: masked for everybody.

@@ -13,13 +13,13 @@ use crate::http::operators::wish::Wish;
 use crate::http::pages::Form;
 use crate::http::problem::{Code, Problem};
 use crate::printing;
-use crate::store::{AuditEntry, Listing};
-use crate::web::console::{PackageDraft, PackageLine, PackagesPage, Section, money, until};
+use crate::store::AuditEntry;
+use crate::web::console::{
+    PRICE_MAX, PackageDraft, PackageLine, PackagesPage, Section, money, until,
+};
 
 /// Where the list is.
 const PATH: &str = "/operator/packages";
-/// A hundred million shillings: a slip of the finger, whatever is sold.
-const PRICE_MAX: i64 = 100_000_000;
 /// Characters of a code and of a name.
 const CODE_MAX: usize = 32;
 const NAME_MAX: usize = 40;
@@ -116,47 +116,15 @@ fn read(form: &Form) -> Result<(Terms, Tzs), Problem> {
     Ok((terms, price(&wish)?))
 }
 
-fn price(wish: &Wish) -> Result<Tzs, Problem> {
+/// Whole shillings, and no slip of the finger.
+pub(super) fn price(wish: &Wish) -> Result<Tzs, Problem> {
     let price = Tzs::read_whole(&wish.needed("price", 12)?);
     let price = price.filter(|price| (0..=PRICE_MAX).contains(&price.0));
     price.ok_or_else(|| {
         let fault = Problem::new(Code::InvalidValue);
-        fault.detail(format!("price must be whole shillings, up to {PRICE_MAX}"))
+        fault.detail(format!(
+            "price must be whole shillings, up to {}",
+            money(PRICE_MAX)
+        ))
     })
-}
-
-/// Changes a line of the list.
-pub async fn change(
-    path: web::Path<(String, String)>,
-    form: web::ReqData<Form>,
-    visitor: web::ReqData<Visitor>,
-    api: web::Data<Api>,
-) -> Result<HttpResponse, Problem> {
-    let (code, how) = path.into_inner();
-    let (listing, action, detail) = match how.as_str() {
-        "price" => {
-            let price = match price(&Wish::of_form(&form)) {
-                Ok(price) => price,
-                Err(problem) => {
-                    let why = format!("Not changed: {}.", problem.told().unwrap_or_default());
-                    let desk = desk(&api, &visitor, Section::Packages).await;
-                    let page = PackagesPage::new(desk, lines(&api).await?);
-                    let page = page.refused(PackageDraft::default(), why);
-                    return Ok(answer(StatusCode::UNPROCESSABLE_ENTITY, &page));
-                }
-            };
-            (Listing::Price(price), "change_price", Some(money(price.0)))
-        }
-        "retire" => (Listing::Retired, "retire_package", None),
-        "offer" => (Listing::OnSale, "offer_package", None),
-        _ => return Err(Problem::new(Code::NotFound)),
-    };
-    let audit = AuditEntry {
-        subject: format!("package {code}"),
-        detail,
-        ..entry(&visitor.operator, action)
-    };
-    // What is so already is as good as done.
-    api.store.relist(code, listing, audit).await?;
-    Ok(see(&format!("{PATH}?done={how}")))
 }

@@ -3,13 +3,13 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::{answer, desk, done, parameter, see};
+use super::{answer, desk, done, parameter};
 use crate::domain::operator::{Operator, Role, read_name};
 use crate::http::Api;
 use crate::http::auth::Visitor;
 use crate::http::operators::acts::entry;
 use crate::http::pages::Form;
-use crate::http::problem::{Code, Problem};
+use crate::http::problem::Problem;
 use crate::store::AuditEntry;
 use crate::web::console::{PeoplePage, Person, Section, until};
 
@@ -74,21 +74,4 @@ fn wanted(form: &Form) -> Result<Operator, String> {
     let name = read_name(form.field("name").trim()).map_err(|why| format!("No token: {why}."))?;
     let role: Role = (form.field("role").parse()).map_err(|why| format!("No token: {why}."))?;
     Ok(Operator { name, role })
-}
-
-/// Ends somebody's token and sessions, at once.
-pub async fn disable(
-    name: web::Path<String>,
-    visitor: web::ReqData<Visitor>,
-    api: web::Data<Api>,
-) -> Result<HttpResponse, Problem> {
-    let audit = AuditEntry {
-        subject: format!("operator {name}"),
-        ..entry(&visitor.operator, "disable_operator")
-    };
-    if !api.store.disable_operator(&name, Some(audit)).await? {
-        let nobody = Problem::new(Code::NotFound);
-        return Err(nobody.detail("There is nobody of that name whose token could be ended."));
-    }
-    Ok(see("/operator/people?done=disable"))
 }

@@ -159,6 +159,10 @@
     }, 2000);
   }
 
+  // On a phone the sections are a strip that begins where one is.
+  const here = $('.sections [aria-current]');
+  if (here) { here.parentElement.scrollLeft = here.offsetLeft - 16; }
+
   $('[data-print]')?.addEventListener('click', () => window.print());
 
   // Pressing twice is pressing once.

@@ -1,8 +1,4 @@
-//! What an operator may do by hand, and the page before it that says what will happen.
-
-use askama::Template;
-
-use super::desk::Desk;
+//! What an operator may do by hand.
 
 /// What an operator may do by hand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,11 +17,19 @@ pub enum Act {
     Resend,
     /// A journalled delivery is decided again.
     Replay,
+    /// A package costs something else.
+    ChangePrice,
+    /// A package is no longer on sale.
+    Retire,
+    /// A package is on sale again.
+    Offer,
+    /// An operator is let in no more.
+    EndToken,
 }
 
 impl Act {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 11] = [
         Self::Reconcile,
         Self::Release,
         Self::Refuse,
@@ -33,6 +37,10 @@ impl Act {
         Self::Revoke,
         Self::Resend,
         Self::Replay,
+        Self::ChangePrice,
+        Self::Retire,
+        Self::Offer,
+        Self::EndToken,
     ];
 
     /// Its word in a path.
@@ -45,6 +53,10 @@ impl Act {
             Self::Revoke => "revoke",
             Self::Resend => "resend",
             Self::Replay => "replay",
+            Self::ChangePrice => "price",
+            Self::Retire => "retire",
+            Self::Offer => "offer",
+            Self::EndToken => "disable",
         }
     }
 
@@ -63,14 +75,24 @@ impl Act {
             Self::Revoke => "Revoke the voucher",
             Self::Resend => "Send the SMS again",
             Self::Replay => "Decide again",
+            Self::ChangePrice => "Change the price",
+            Self::Retire => "Retire the package",
+            Self::Offer => "Offer the package again",
+            Self::EndToken => "End the token",
         }
     }
 
-    /// Whether it takes something away from a guest.
+    /// Whether it takes something away from somebody.
     pub const fn takes_away(self) -> bool {
         match self {
-            Self::Refuse | Self::Refund | Self::Revoke => true,
-            Self::Reconcile | Self::Release | Self::Resend | Self::Replay => false,
+            Self::Refuse | Self::Refund | Self::Revoke | Self::EndToken => true,
+            Self::Reconcile
+            | Self::Release
+            | Self::Resend
+            | Self::Replay
+            | Self::ChangePrice
+            | Self::Retire
+            | Self::Offer => false,
         }
     }
 
@@ -99,7 +121,7 @@ impl Act {
             ],
             Self::Revoke => &[
                 "The voucher lets nobody in any more, and devices that are online are disconnected.",
-                "The order stays COMPLETED, and no money is moved.",
+                "No money is moved, and an order that it was sold with stays COMPLETED.",
                 "This cannot be undone; the guest must buy again.",
             ],
             Self::Resend => &[
@@ -110,6 +132,25 @@ impl Act {
                 "The delivery is decided again as if it came now, and journalled as a replay.",
                 "If it was proven when it came, it counts as evidence again; if not, ZenoPay is asked.",
                 "What the order already knows is not changed: one payment is one sale.",
+            ],
+            Self::ChangePrice => &[
+                "The shop shows the new price at once, and orders that are made from now on cost it.",
+                "What was ordered before keeps its price, also if it is not paid yet.",
+                "Printed vouchers keep the price that stands on them.",
+            ],
+            Self::Retire => &[
+                "The shop no longer shows the package, and no vouchers of it can be printed.",
+                "What was sold stays valid, and an order that waits for its payment is still sold when that comes.",
+                "It can be offered again at any time.",
+            ],
+            Self::Offer => &[
+                "The shop shows the package again at once, at the price above.",
+                "Nothing else is changed.",
+            ],
+            Self::EndToken => &[
+                "The token lets nobody in any more, and whoever is logged in with it is out at once.",
+                "What was done with it stays in the audit log.",
+                "A new token can be made for the same name at any time.",
             ],
         }
     }
@@ -124,120 +165,11 @@ impl Act {
             Self::Revoke => "The voucher is revoked.",
             Self::Resend => "The SMS is queued again.",
             Self::Replay => "The delivery was decided again; what came of it is below.",
+            Self::ChangePrice => "The price is changed, for orders from now on.",
+            Self::Retire => "The package is no longer on sale. What was sold stays valid.",
+            Self::Offer => "The package is on sale again.",
+            Self::EndToken => "The token and its sessions are ended.",
         }
-    }
-
-    /// What the operator is asked for.
-    pub fn fields(self) -> Vec<Field> {
-        let reason = |is_needed| {
-            Field::new(
-                "reason",
-                "Reason",
-                "For the log and the timeline",
-                200,
-                is_needed,
-            )
-        };
-        match self {
-            Self::Release | Self::Refuse => vec![reason(true)],
-            Self::Refund => vec![
-                reason(true),
-                Field::new(
-                    "method",
-                    "How it was paid back",
-                    "As in cash or M-Pesa",
-                    100,
-                    false,
-                ),
-                Field::new(
-                    "reference",
-                    "Number of the transfer",
-                    "If there is one",
-                    100,
-                    false,
-                ),
-            ],
-            Self::Revoke => vec![reason(false)],
-            Self::Reconcile | Self::Resend | Self::Replay => Vec::new(),
-        }
-    }
-}
-
-/// A line of a form.
-pub struct Field {
-    /// Its name in the form.
-    pub name: &'static str,
-    label: &'static str,
-    hint: &'static str,
-    most: usize,
-    is_needed: bool,
-    /// What was typed.
-    pub value: String,
-}
-
-impl Field {
-    fn new(
-        name: &'static str,
-        label: &'static str,
-        hint: &'static str,
-        most: usize,
-        is_needed: bool,
-    ) -> Self {
-        Self {
-            name,
-            label,
-            hint,
-            most,
-            is_needed,
-            value: String::new(),
-        }
-    }
-}
-
-/// What is acted on.
-pub struct Subject {
-    /// As in `Order 677e4327`.
-    pub title: String,
-    /// What there is to know of it.
-    pub facts: Vec<(&'static str, String)>,
-    /// Where the form goes.
-    pub action: String,
-    /// Where one who thinks better of it goes.
-    pub back: String,
-}
-
-/// Says what will happen, and asks for it.
-#[derive(Template)]
-#[template(path = "console/act.html")]
-pub struct ActPage {
-    desk: Desk,
-    act: Act,
-    subject: Subject,
-    fields: Vec<Field>,
-    /// Why it was not done.
-    fault: Option<String>,
-}
-
-impl ActPage {
-    /// Before anything was done.
-    pub fn new(desk: Desk, act: Act, subject: Subject) -> Self {
-        Self {
-            desk,
-            act,
-            subject,
-            fields: act.fields(),
-            fault: None,
-        }
-    }
-
-    /// With what was typed, and why it was not done.
-    #[must_use]
-    pub fn refused(mut self, why: String, typed: impl Fn(&str) -> String) -> Self {
-        for field in &mut self.fields {
-            field.value = typed(field.name);
-        }
-        self.fault = Some(why);
-        self
     }
 }
 
@@ -250,8 +182,6 @@ mod tests {
         for act in Act::ALL {
             assert_eq!(Act::read(act.word()), Some(act));
             assert!(act.consequences().len() >= 2, "{act:?}");
-            let needs_reason = act.fields().iter().any(|field| field.name == "reason");
-            assert!(needs_reason || !act.takes_away(), "{act:?}");
         }
         assert_eq!(Act::read("delete"), None);
     }

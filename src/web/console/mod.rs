@@ -8,6 +8,7 @@
 //! The rule that must not be broken: every form carries the session's own token, and every text
 //! is drawn by a template that escapes it.
 
+mod act_page;
 mod acts;
 mod books;
 mod deliveries;
@@ -17,11 +18,13 @@ mod instruments;
 mod live;
 mod login;
 mod orders;
+mod printed;
 mod sales;
 mod shop;
 mod trouble;
 
-pub use acts::{Act, ActPage, Field, Subject};
+pub use act_page::{ActPage, Field, PRICE_MAX, Subject};
+pub use acts::Act;
 pub use books::{
     AuditPage, AuditRow, LetterLine, LettersPage, PeoplePage, Person, ReportLine, ReportList,
     ReportPage,
@@ -32,6 +35,7 @@ pub use format::{Moment, ago, count, millis, money, until};
 pub use live::{Glance, LivePage};
 pub use login::LoginPage;
 pub use orders::{Action, Detail, FoundOrder, OrderPage, OrdersPage, Step};
+pub use printed::PrintedPage;
 pub use sales::{SalesPage, Sold, SoldDay};
 pub use shop::{
     BatchLine, Card, PackageDraft, PackageLine, PackagesPage, SheetPage, VouchersPage, gives,

@@ -75,6 +75,40 @@ export const consoleStates = {
     await printed(page, server);
     return page.goto(server.url('/operator/vouchers'));
   },
+  'a printed voucher': async (page, server) => {
+    await printed(page, server, { note: 'A kiosk with a name that is rather long, near the old bus stand' });
+    const code = await firstCode(page);
+    await logIn(server, code, 1);
+    return page.goto(server.url(`/operator/orders?q=${code}`));
+  },
+  'a printed voucher, before it is revoked': async (page, server) => {
+    await printed(page, server);
+    await page.goto(server.url(`/operator/orders?q=${await firstCode(page)}`));
+    const answer = answered(page);
+    await page.getByRole('link', { name: 'Revoke the voucher' }).click();
+    return answer;
+  },
+  'the sales, by phone and for cash': async (page, server) => {
+    await sold(server);
+    await printed(page, server);
+    await logIn(server, await firstCode(page), 0);
+    return page.goto(server.url('/operator/sales'));
+  },
+  'a price, before it is changed': visit('/operator/packages/daily/price'),
+  'a price that is none': async (page, server) => {
+    await page.goto(server.url('/operator/packages/daily/price'));
+    await page.evaluate(() => { document.querySelector('main form').noValidate = true; });
+    await page.locator('#price').fill('-5');
+    const answer = answered(page);
+    await page.getByRole('button', { name: 'Change the price' }).click();
+    return answer;
+  },
+  'a package, before it is retired': visit('/operator/packages/weekly/retire'),
+  'a token, before it is ended': async (page, server) => {
+    const name = `asha${Date.now()}`;
+    await server.command('operator', 'add', name, '--role', 'viewer');
+    return page.goto(server.url(`/operator/people/${name}/disable`));
+  },
   'a sheet of vouchers': async (page, server) => {
     await printed(page, server);
     return page.reload();
@@ -102,6 +136,20 @@ export async function fillPackage(page, code) {
   for (const [name, value] of Object.entries(fields)) {
     await page.locator(`#${name}`).fill(value);
   }
+}
+
+/** The code on the first card of the sheet that is open. */
+export async function firstCode(page) {
+  const shown = await page.locator('.sheet .code').first().innerText();
+  return shown.replace(/\s/g, '');
+}
+
+/** A first log-in with this code, as FreeRADIUS writes it, so many minutes ago. */
+export function logIn(server, code, minutes = 30) {
+  return server.sql(
+    "INSERT INTO radacct (acctsessionid, acctuniqueid, username, nasipaddress, acctstarttime, " +
+    `acctinputoctets, acctoutputoctets) VALUES ('${code}', '${code}', '${code}', '10.0.0.1', ` +
+    `CAST(strftime('%s', 'now', '-${minutes} minutes') AS integer), 1000000, 2000000)`);
 }
 
 /** Makes a batch and stays on its sheet. */

@@ -77,6 +77,14 @@ export class Server {
     return output.trim();
   }
 
+  /** Writes into the books beside the server, as FreeRADIUS does. */
+  async sql(text) {
+    const books = path.join(this.folder, 'books.db');
+    const wrote = spawn('sqlite3', ['-cmd', '.timeout 10000', books, text], { stdio: 'inherit' });
+    const code = await new Promise((resolve) => wrote.on('close', resolve));
+    if (code !== 0) { throw new Error(`sqlite3 ended with ${code}: ${text}`); }
+  }
+
   /** Ends the process, at once or in order; the books stay. */
   async halt(signal = 'SIGKILL') {
     this.process.kill(signal);
