@@ -1,11 +1,12 @@
 // Pictures of the console's pages, for the documentation and for whoever judges them.
 // `node console-screenshots.mjs FOLDER`
 
-import { mkdir } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 
 import { launch } from './support/browser.mjs';
 import { DESKTOP, PHONE, TOKEN, freshPhone, held, operator, sold, until } from './support/console.mjs';
-import { printed } from './support/console-states.mjs';
+import { firstCode, logIn, printed } from './support/console-states.mjs';
+import { shrink } from './support/palette.mjs';
 import { Server } from './support/server.mjs';
 
 const folder = process.argv[2] ?? '../../docs/screenshots';
@@ -28,6 +29,10 @@ await server.decide(lost, { decision: 'approve', deliver: false });
 await server.command('operator', 'add', 'neema', '--role', 'viewer');
 const keeper = await operator(browser, server);
 await printed(keeper, server, { count: 24, note: 'Duka la Asha' });
+const card = await firstCode(keeper);
+await logIn(server, card);
+await keeper.goto(server.url(`/operator/orders?q=${card}`));
+const voucher = new URL(keeper.url()).pathname;
 await keeper.context().close();
 const headers = { authorization: `Bearer ${TOKEN}` };
 const [delivery] = (await server.json(`/api/v1/operator/webhooks?order_id=${order.order_id}`, { headers })).webhooks;
@@ -43,11 +48,22 @@ const pages = {
   report: '/operator/report',
   sales: '/operator/sales',
   packages: '/operator/packages',
+  price: '/operator/packages/daily/price',
   vouchers: '/operator/vouchers',
   sheet: '/operator/vouchers/1',
+  printed: voucher,
   people: '/operator/people',
   audit: '/operator/audit',
 };
+/** The page, as far down as anybody looks at a picture. */
+async function take(page, name) {
+  const { width } = page.viewportSize();
+  const height = await page.evaluate(() => document.documentElement.scrollHeight);
+  const clip = { x: 0, y: 0, width, height: Math.min(height, 1600) };
+  const png = await page.screenshot({ fullPage: true, clip });
+  await writeFile(`${folder}/operator-${name}.png`, shrink(png));
+}
+
 for (const [where, viewport] of Object.entries({ phone: PHONE, desktop: DESKTOP })) {
   const page = await operator(browser, server, { viewport });
   for (const [name, path] of Object.entries(pages)) {
@@ -59,12 +75,12 @@ for (const [where, viewport] of Object.entries({ phone: PHONE, desktop: DESKTOP 
       }
     }
     await page.waitForTimeout(300);
-    await page.screenshot({ path: `${folder}/operator-${name}-${where}.png`, fullPage: true });
+    await take(page, `${name}-${where}`);
   }
   await page.context().clearCookies();
   if (!only) {
     await page.goto(server.url('/operator/login'));
-    await page.screenshot({ path: `${folder}/operator-login-${where}.png`, fullPage: true });
+    await take(page, `login-${where}`);
   }
   await page.context().close();
 }

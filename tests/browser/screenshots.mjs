@@ -2,11 +2,12 @@
 //
 //   npm run screenshots
 
-import { mkdir } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { SMALL_PHONE, guest, launch, order } from './support/browser.mjs';
+import { shrink } from './support/palette.mjs';
 import { Server, freshPhone } from './support/server.mjs';
 import { expired, states } from './support/states.mjs';
 
@@ -37,9 +38,8 @@ await mkdir(folder, { recursive: true });
 async function take(page, name, size) {
   await page.mouse.move(0, 0);
   await page.evaluate(() => document.activeElement?.blur());
-  await page.screenshot({
-    path: path.join(folder, `${name}-${size}.png`), fullPage: true, animations: 'disabled',
-  });
+  const png = await page.screenshot({ fullPage: true, animations: 'disabled' });
+  await writeFile(path.join(folder, `${name}-${size}.png`), shrink(png));
 }
 
 for (const [size, options] of Object.entries(sizes)) {
