@@ -21,7 +21,7 @@ mod telemetry;
 
 pub use load::load;
 pub use sms::{SmsConfig, SmsProvider};
-pub use telemetry::{LogConfig, LogFormat};
+pub use telemetry::{LogConfig, LogFormat, TelemetryConfig};
 
 /// What is wrong with the configuration, in one sentence that names the key.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +59,8 @@ pub struct Config {
     pub radius: RadiusConfig,
     /// What is logged and how.
     pub log: LogConfig,
+    /// Where traces go.
+    pub telemetry: TelemetryConfig,
 }
 
 /// `[server]`

@@ -17,7 +17,7 @@ const TABLE: &[[&str; 4]] = &[
     // Beside. Handed to the rows below, so they know next to nothing.
     ["config", "domain", "", BESIDE],
     ["metrics", "domain config", "", BESIDE],
-    ["telemetry", "config", "tokio", BESIDE],
+    ["telemetry", "config", "tokio reqwest", BESIDE],
     ["timekeeper", "", "", BESIDE],
     ["failpoint", "", "", BESIDE],
 
@@ -38,10 +38,10 @@ const TABLE: &[[&str; 4]] = &[
     ["sandbox", "domain zenopay store config metrics", "tokio rand reqwest", SHELL],
 
     // Edges. `http` has all routes on one screen, so it knows the pages that `web` draws; it shows
-    // an owner what is pasted into a router, which `radius` writes.
+    // an owner what is pasted into a router, which `radius` writes; a trace goes on in here.
     // Pages are drawn from nouns that they are handed.
     ["web", "domain config", "", EDGES],
-    ["http", "domain zenopay sms radius store actors checkout relay reconciler sandbox printing web config metrics",
+    ["http", "domain zenopay sms radius store actors checkout relay reconciler sandbox printing web config metrics telemetry",
              "actix tokio rand", EDGES],
     ["drill", "domain zenopay store actors config metrics", "actix tokio rand reqwest", EDGES],
 

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
-use tracing::{error, info, warn};
+use tracing::{Instrument, Span, error, info, warn};
 
 use crate::config::{ActorsConfig, Confirm};
 use crate::domain::ids::OrderId;
@@ -126,14 +126,15 @@ impl Orders {
         };
 
         let orders = self.clone();
-        let work = self.inner.background.spawn(async move {
+        let work = async move {
             let mut result = orders.take_in(&letter).await;
             if let Err(error) = orders.inner.store.reach_knowing_no_end(Point::BeforeAnswer) {
                 result = Err(error.into());
             }
             drop(place);
             orders.answered(named, received, result)
-        });
+        };
+        let work = self.inner.background.spawn(work.in_current_span());
         match timeout(ANSWER_WITHIN, work).await {
             Ok(Ok(result)) => result,
             // Not in the journal, so not 500: another copy must come.
@@ -162,6 +163,9 @@ impl Orders {
             Ok(done) => done.outcome.as_str(),
             Err(rejection) => rejection.label(),
         };
+        let span = Span::current();
+        span.record("order_id", named.map(tracing::field::display));
+        span.record("outcome", outcome);
         let took = received.elapsed();
         self.inner
             .metrics

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use actix::{Actor, ActorFutureExt, AtomicResponse, Context, Handler, Message, WrapFuture};
 use chrono::{DateTime, Utc};
-use tracing::{info, warn};
+use tracing::{Instrument, Span, info, info_span, warn};
 
 use super::facts::FactSource;
 use super::gauge::Gauge;
@@ -83,6 +83,8 @@ impl Case {
 pub(super) struct Weigh {
     pub case: Case,
     pub permit: Permit,
+    /// Its step in the trace.
+    pub span: Span,
 }
 
 impl Message for Weigh {
@@ -148,12 +150,16 @@ impl Handler<Weigh> for OrderActor {
     type Result = AtomicResponse<Self, Result<Weighed, WeighError>>;
 
     fn handle(&mut self, message: Weigh, _: &mut Context<Self>) -> Self::Result {
-        let Weigh { case, mut permit } = message;
+        let Weigh {
+            case,
+            mut permit,
+            span,
+        } = message;
         let (tools, order_id) = (self.tools.clone(), self.order_id);
         // Taken, so that a handler that dies leaves no stale state behind.
         let known = self.known.take().or_else(|| case.loaded.clone());
         permit.begin();
-        let work = async move { weigh(&tools, order_id, known, case).await };
+        let work = async move { weigh(&tools, order_id, known, case).await }.instrument(span);
         AtomicResponse::new(Box::pin(work.into_actor(self).map(
             |(result, known), actor, _| {
                 if let Some(payment) = &known {
@@ -203,7 +209,8 @@ async fn weigh(
 
         let change = change(&payment, &decision, &case, facts.now);
         let began = Instant::now();
-        match tools.store.commit(change).await {
+        let written = tools.store.commit(change);
+        match written.instrument(info_span!("transaction")).await {
             Ok(()) => {
                 tools.metrics.transaction.observe(began.elapsed());
                 if let Err(error) = tools.store.reach_knowing_no_end(Point::BeforeNotice) {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, Addr, Arbiter, ArbiterHandle};
-use tracing::error;
+use tracing::{error, info_span};
 
 use super::gauge::{ActorView, Gauge};
 use super::in_play::{InPlay, Room};
@@ -48,6 +48,8 @@ impl Registry {
     /// weighed is weighed to its end; one that still waits is dropped with whoever sent it,
     /// so send from a task that nobody cancels.
     pub async fn send(&self, order_id: OrderId, case: Case) -> Result<Weighed, WeighError> {
+        // From the door to the end: also the time in the mailbox.
+        let span = info_span!("actor", %order_id);
         for _ in 0..INCARNATIONS {
             let (address, permit) = self.admit(order_id)?;
             let dead = address.clone();
@@ -55,6 +57,7 @@ impl Registry {
                 .send(Weigh {
                     case: case.clone(),
                     permit,
+                    span: span.clone(),
                 })
                 .await
             {

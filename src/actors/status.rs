@@ -15,6 +15,7 @@ use actix::{Actor, Addr, Arbiter};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
+use tracing::info_span;
 
 use super::places::{Place, Places};
 use super::status_actor::{News, Publish, StatusActor, Watch, WhatIsWatched};
@@ -105,7 +106,8 @@ impl StatusBoard {
     pub fn publish_here(&self, notice: Notice) {
         // Never waits and is never dropped, which is what a notice needs; how many there
         // are is bounded by the commits.
-        self.address.do_send(Publish(notice));
+        let span = info_span!("notice", version = notice.payment.version);
+        self.address.do_send(Publish { notice, span });
     }
 
     /// Which orders somebody waits for, and the newest version of each that was published

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use actix::{Actor, AsyncContext, Context, Handler, Message, MessageResult};
 use tokio::sync::watch;
+use tracing::Span;
 
 use super::waiter_table::WaiterTable;
 use crate::domain::ids::OrderId;
@@ -88,7 +89,11 @@ impl Handler<WhatIsWatched> for StatusActor {
     }
 }
 
-pub(super) struct Publish(pub Notice);
+pub(super) struct Publish {
+    pub notice: Notice,
+    /// Its step in the trace, which ends when the waiters are told.
+    pub span: Span,
+}
 
 impl Message for Publish {
     type Result = ();
@@ -97,7 +102,8 @@ impl Message for Publish {
 impl Handler<Publish> for StatusActor {
     type Result = ();
 
-    fn handle(&mut self, Publish(notice): Publish, _: &mut Context<Self>) {
+    fn handle(&mut self, Publish { notice, span }: Publish, _: &mut Context<Self>) {
+        let _telling = span.entered();
         let (order_id, version) = (notice.payment.order_id, notice.payment.version);
         self.table.publish(order_id, version, notice);
     }

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::app::StartError;
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, TelemetryConfig};
 use crate::domain::ids::OrderId;
 use crate::drill::DrillError;
 use crate::store::StoreError;
@@ -156,9 +156,19 @@ async fn execute(arguments: Arguments) -> Result<(), Failure> {
     if let Command::Drill(_) = command {
         drill::quieten(&mut config.log);
     }
-    telemetry::start(&config.log)?;
+    // Only a server has webhooks to trace.
+    let traced = if let Command::Serve = command {
+        config.telemetry.clone()
+    } else {
+        TelemetryConfig::default()
+    };
+    let traces = telemetry::start(&config.log, &traced)?;
     match command {
-        Command::Serve => Ok(serve::serve(config).await?),
+        Command::Serve => {
+            let served = serve::serve(config).await;
+            traces.stop().await;
+            Ok(served?)
+        }
         Command::Migrate { to } => migrate(&config, to).await,
         Command::Check => check::check(&config).await,
         Command::Order(look) => order::look(&config, look).await,

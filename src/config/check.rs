@@ -3,7 +3,7 @@
 
 use url::Url;
 
-use super::{Config, ConfigError, Mode, sms};
+use super::{Config, ConfigError, Mode, sms, telemetry};
 use crate::domain::secret::Secret;
 
 impl Config {
@@ -28,6 +28,7 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
     numbers(config)?;
     retention(config)?;
     radius(config)?;
+    telemetry::check(config)?;
     texts(config)
 }
 

@@ -1,6 +1,10 @@
-//! `[log]`: what the process tells of itself.
+//! `[log]` and `[telemetry]`: what the process tells of itself.
 
 use serde::Deserialize;
+use url::Url;
+
+use super::check::complain;
+use super::{Config, ConfigError};
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
@@ -29,4 +33,45 @@ impl Default for LogConfig {
             filter: "info,actix_server=warn,actix_http=off,sea_orm_migration=warn".into(),
         }
     }
+}
+
+/// `[telemetry]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TelemetryConfig {
+    /// A collector of OpenTelemetry traces, by OTLP over HTTP; unset is no traces.
+    pub otlp_endpoint: Option<Url>,
+    /// How many webhooks in a hundred are traced, of those whose sender does not say.
+    pub sample_percent: u8,
+}
+
+impl Default for TelemetryConfig {
+    fn default() -> Self {
+        Self {
+            otlp_endpoint: None,
+            sample_percent: 100,
+        }
+    }
+}
+
+pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
+    let telemetry = &config.telemetry;
+    if let Some(url) = &telemetry.otlp_endpoint {
+        if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+            return complain(
+                "telemetry.otlp_endpoint",
+                "must begin with http:// or https://",
+            );
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return complain(
+                "telemetry.otlp_endpoint",
+                "cannot hold a password; a collector beside this server needs none",
+            );
+        }
+    }
+    if telemetry.sample_percent > 100 {
+        return complain("telemetry.sample_percent", "must be at most 100");
+    }
+    Ok(())
 }

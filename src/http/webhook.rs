@@ -5,12 +5,15 @@ use std::time::Instant;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
+use tracing::field::Empty;
+use tracing::{Instrument, info_span};
 use utoipa::ToSchema;
 
 use super::Api;
 use super::problem::Problem;
 use super::request::body_of;
 use crate::actors::Delivery;
+use crate::telemetry;
 
 /// Larger than any delivery that ZenoPay sends.
 const BODY_MAX: usize = 64 * 1024;
@@ -84,7 +87,15 @@ async fn take(
         received_at: api.store.clock().now(),
         received: Instant::now(),
     };
-    let done = api.orders.receive(delivery).await?;
+    let span = info_span!(
+        "webhook",
+        otel.kind = "server",
+        order_id = Empty,
+        outcome = Empty
+    );
+    let traceparent = header("traceparent").and_then(|value| value.to_str().ok());
+    telemetry::go_on(&span, traceparent);
+    let done = api.orders.receive(delivery).instrument(span).await?;
     Ok(HttpResponse::Ok().json(Received {
         status: "received",
         order_id: done.order_id.to_string(),

@@ -8,6 +8,7 @@ use chrono::{DateTime, Utc};
 use entities::payments;
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect};
+use tracing::{Instrument, info_span};
 
 use super::inserts::Inserts;
 use super::{
@@ -56,7 +57,10 @@ impl Store {
             // Nothing but the database was awaited since `begin`. From here on an error
             // does not tell whether the sale is there.
             store.reach_knowing_no_end(Point::BeforeCommit)?;
-            txn.commit().await.map_err(StoreError::CommitUnknown)?;
+            txn.commit()
+                .instrument(info_span!("commit"))
+                .await
+                .map_err(StoreError::CommitUnknown)?;
             store.reach_knowing_no_end(Point::AfterCommit)
         })
         .await

@@ -9,6 +9,7 @@ use std::time::Duration;
 use sea_orm::DbErr;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::time::timeout;
+use tracing::Instrument;
 
 use super::StoreError;
 use super::wedged::Wedged;
@@ -84,7 +85,7 @@ impl DatabaseRuntime {
         lost: fn() -> StoreError,
     ) -> Result<T, StoreError> {
         let wedged = self.wedged.clone();
-        let task = self.handle.spawn(async move {
+        let task = async move {
             let mut work = pin!(work);
             match timeout(limit, &mut work).await {
                 Ok(result) => result,
@@ -94,8 +95,8 @@ impl DatabaseRuntime {
                     Err(lost())
                 }
             }
-        });
-        match task.await {
+        };
+        match self.handle.spawn(task.in_current_span()).await {
             Ok(result) => result,
             Err(panic) => Err(StoreError::Panicked(panic.to_string())),
         }

@@ -11,6 +11,7 @@ use reqwest::{RequestBuilder, Response};
 use serde_json::{Value, json};
 
 pub mod client;
+pub mod collector;
 mod database;
 pub mod freeradius;
 pub mod pool;
@@ -156,7 +157,7 @@ impl TestApp {
     pub async fn start_on(database: TestDatabase, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = config(&database.url);
         change(&mut config);
-        malipo::telemetry::start(&config.log).unwrap();
+        let _ = malipo::telemetry::start(&config.log, &config.telemetry).unwrap();
         let app = App::start(config, Some(Secret::new(TOKEN))).await.unwrap();
         let base = format!("http://{}", app.address);
         let http = http_client();

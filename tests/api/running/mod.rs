@@ -10,3 +10,4 @@ mod secrets;
 mod slow;
 mod systemd;
 mod tls;
+mod traces;

@@ -5,6 +5,7 @@ use std::process::Stdio;
 use serde_json::json;
 use tempfile::NamedTempFile;
 
+use crate::harness::collector::Collector;
 use crate::harness::process::Process;
 use crate::harness::{Answer, Kind, TOKEN, TestDatabase, body_of, http_client};
 
@@ -20,7 +21,9 @@ async fn nothing_that_the_binary_writes_holds_a_phone_a_name_a_key_a_token_or_a_
     let database = TestDatabase::create(kind).await;
     let log = NamedTempFile::new().unwrap();
     // As loud as it gets, with all libraries: also in the hour when somebody looks for a fault.
+    let collector = Collector::start();
     let settings = [
+        ("MALIPO__TELEMETRY__OTLP_ENDPOINT", collector.url.as_str()),
         ("MALIPO__LOG__FILTER", "trace"),
         ("MALIPO__LOG__FORMAT", "json"),
         ("MALIPO__ZENOPAY__API_KEY", KEY),
@@ -71,6 +74,8 @@ async fn nothing_that_the_binary_writes_holds_a_phone_a_name_a_key_a_token_or_a_
         (log.lines().map(str::to_owned)).partition(|line| line.contains("\"message\":\"sms\""));
     assert_eq!(sms.len(), 1, "{sms:?}");
     written.extend(lines);
+    assert!(!collector.spans().is_empty());
+    written.push(collector.text());
     for text in written {
         for private in [&PHONE[1..], PASSED, KEY, &secret, TOKEN, &code] {
             assert!(!text.contains(private), "{private} in {text}");
