@@ -9,12 +9,13 @@ use std::time::{Duration, Instant};
 
 use actix::{Actor, ActorFutureExt, AtomicResponse, Context, Handler, Message, WrapFuture};
 use chrono::{DateTime, Utc};
-use tracing::{Instrument, Span, info, info_span, warn};
+use tracing::{Instrument, Span, info_span, warn};
 
 use super::facts::FactSource;
 use super::gauge::Gauge;
 use super::permit::Permit;
-use super::status::{Notice, StatusBoard};
+use super::status::StatusBoard;
+use super::telling::publish;
 use crate::domain::ask_schedule;
 use crate::domain::decide::decide;
 use crate::domain::decision::{Decision, Effect};
@@ -265,53 +266,4 @@ fn is_done(decision: &Decision, case: &Case) -> bool {
     let by_hand = matches!(case.evidence, Evidence::Operator(_));
     let changes_nothing = matches!(decision.effect, Effect::Keep | Effect::Refuse);
     !(by_hand && changes_nothing)
-}
-
-/// Tells the waiters and the log.
-fn publish(tools: &Tools, before: &Payment, decision: Decision, was_known: bool) -> Weighed {
-    // Invariant: called only after the commit.
-    let committed = Instant::now();
-    let (payment, refused) = match decision.effect {
-        Effect::Sell(sale) => (sale.payment, false),
-        Effect::Replace(replacement) => (replacement.payment, false),
-        Effect::Fail(next)
-        | Effect::Hold(next)
-        | Effect::Refund(next)
-        | Effect::Revoke(next)
-        | Effect::Confirm(next) => (*next, false),
-        Effect::Keep | Effect::Ask(_) => (before.clone(), false),
-        Effect::Refuse => (before.clone(), true),
-    };
-    let payment = Arc::new(payment);
-    let notice = Notice {
-        payment: payment.clone(),
-        committed,
-    };
-    if payment.version == before.version {
-        // What had to be read may be news to somebody here, as after a commit whose end was
-        // lost.
-        if !was_known {
-            tools.status.publish_here(notice);
-        }
-    } else {
-        tools.status.publish(notice);
-        info!(
-            order_id = %payment.order_id,
-            from = before.status.as_str(),
-            status = payment.status.as_str(),
-            version = payment.version,
-            committed_at = %Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true),
-            "payment status updated"
-        );
-    }
-    for remark in &decision.remarks {
-        if remark.level == crate::domain::decision::Level::Alert {
-            warn!(order_id = %payment.order_id, kind = remark.kind, "{}", remark.text);
-        }
-    }
-    Weighed {
-        outcome: decision.outcome,
-        payment,
-        refused,
-    }
 }

@@ -1,0 +1,66 @@
+//! What is told after a commit, and to whom: the waiters, other processes, the log.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use chrono::Utc;
+use tracing::{info, warn};
+
+use super::order::{Tools, Weighed};
+use super::status::Notice;
+use crate::domain::decision::{Decision, Effect, Level};
+use crate::domain::payment::Payment;
+
+/// Tells the waiters and the log.
+pub(super) fn publish(
+    tools: &Tools,
+    before: &Payment,
+    decision: Decision,
+    was_known: bool,
+) -> Weighed {
+    // Invariant: called only after the commit.
+    let committed = Instant::now();
+    let (payment, refused) = match decision.effect {
+        Effect::Sell(sale) => (sale.payment, false),
+        Effect::Replace(replacement) => (replacement.payment, false),
+        Effect::Fail(next)
+        | Effect::Hold(next)
+        | Effect::Refund(next)
+        | Effect::Revoke(next)
+        | Effect::Confirm(next) => (*next, false),
+        Effect::Keep | Effect::Ask(_) => (before.clone(), false),
+        Effect::Refuse => (before.clone(), true),
+    };
+    let payment = Arc::new(payment);
+    let notice = Notice {
+        payment: payment.clone(),
+        committed,
+    };
+    if payment.version == before.version {
+        // What had to be read may be news to somebody here, as after a commit whose end was
+        // lost.
+        if !was_known {
+            tools.status.publish_here(notice);
+        }
+    } else {
+        tools.status.publish(notice);
+        info!(
+            order_id = %payment.order_id,
+            from = before.status.as_str(),
+            status = payment.status.as_str(),
+            version = payment.version,
+            committed_at = %Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true),
+            "payment status updated"
+        );
+    }
+    for remark in &decision.remarks {
+        if remark.level == Level::Alert {
+            warn!(order_id = %payment.order_id, kind = remark.kind, "{}", remark.text);
+        }
+    }
+    Weighed {
+        outcome: decision.outcome,
+        payment,
+        refused,
+    }
+}
