@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::DateTime;
 use futures_util::future::join_all;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::{actor, row_of};
 use crate::harness::{Kind, TestApp};
@@ -94,18 +94,21 @@ async fn messages_that_wait_for_a_busy_actor_are_counted(kind: Kind) {
 
     let copies = join_all((0..5).map(|_| app.deliver_word(&order, "COMPLETED")));
     let (answers, (seen, metrics)) = tokio::join!(copies, async {
-        let full = |seen: &Value| seen["order_actors"]["mailbox_depth"] == 4;
-        let seen = app.actors_when(full).await;
+        // Four wait also for a moment in which four came and none is at work yet.
+        let seen = app
+            .actors_when(|seen| {
+                let actors = &seen["order_actors"];
+                actors["busy"] == 1 && actors["mailbox_depth"] == 4
+            })
+            .await;
         let metrics = app.get(&app.url("/metrics")).await.text;
         lock.commit().await.unwrap();
         (seen, metrics)
     });
 
     let actors = &seen["order_actors"];
-    assert_eq!(
-        (&actors["busy"], &actors["mailbox_depth_max"]),
-        (&json!(1), &json!(4))
-    );
+    // The fifth may have come before the first was taken.
+    assert!([4, 5].contains(&actors["mailbox_depth_max"].as_u64().unwrap()));
     assert_eq!(row_of(&seen, &order)["mailbox_depth"], 4);
     assert!(
         metrics
