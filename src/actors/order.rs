@@ -13,6 +13,7 @@ use tracing::{Instrument, Span, info_span, warn};
 
 use super::facts::FactSource;
 use super::gauge::Gauge;
+use super::handled::Handled;
 use super::permit::Permit;
 use super::status::StatusBoard;
 use super::telling::publish;
@@ -26,7 +27,7 @@ use crate::domain::payment::Payment;
 use crate::failpoint::Point;
 use crate::metrics::Metrics;
 use crate::radius::attributes::radius_user;
-use crate::store::{AuditEntry, Change, DeliveryRecord, Store, StoreError};
+use crate::store::{AuditEntry, Change, DeliveryRecord, Journalling, Store, StoreError};
 
 /// How often an order is loaded and decided again when somebody else changed it first.
 const TRIES: u32 = 3;
@@ -89,7 +90,7 @@ pub(super) struct Weigh {
 }
 
 impl Message for Weigh {
-    type Result = Result<Weighed, WeighError>;
+    type Result = Result<Handled, WeighError>;
 }
 
 /// What became of a case, after the commit.
@@ -148,7 +149,7 @@ impl Actor for OrderActor {
 impl Handler<Weigh> for OrderActor {
     // Atomic: the next message waits until this one is done. One handler that interleaved
     // would undo that for all of them.
-    type Result = AtomicResponse<Self, Result<Weighed, WeighError>>;
+    type Result = AtomicResponse<Self, Result<Handled, WeighError>>;
 
     fn handle(&mut self, message: Weigh, _: &mut Context<Self>) -> Self::Result {
         let Weigh {
@@ -169,13 +170,17 @@ impl Handler<Weigh> for OrderActor {
                 if let Err(error) = &result {
                     actor.gauge.failed(error.to_string());
                 }
-                let outcome = result.as_ref().ok().map(|weighed| weighed.outcome);
+                let outcome = result.as_ref().ok().map(|(weighed, _)| weighed.outcome);
                 actor
                     .gauge
                     .finish(outcome, known.as_ref().map(|payment| payment.status));
                 actor.known = known;
-                drop(permit);
-                result
+                result.map(|(weighed, journalling)| Handled {
+                    weighed,
+                    journalling,
+                    gauge: actor.gauge.clone(),
+                    permit,
+                })
             },
         )))
     }
@@ -188,7 +193,10 @@ async fn weigh(
     order_id: OrderId,
     mut known: Option<Payment>,
     case: Case,
-) -> (Result<Weighed, WeighError>, Option<Payment>) {
+) -> (
+    Result<(Weighed, Option<(Journalling, Instant)>), WeighError>,
+    Option<Payment>,
+) {
     for attempt in 1..=TRIES {
         let began = Instant::now();
         let was_known = known.is_some();
@@ -209,6 +217,12 @@ async fn weigh(
         }
 
         let change = change(&payment, &decision, &case, facts.now);
+        if let Some(delivery) = change.only_journalled() {
+            let began = Instant::now();
+            let journalling = tools.store.journal_soon(delivery, decision.outcome);
+            let weighed = publish(tools, &payment, decision, was_known);
+            return (Ok((weighed, Some((journalling, began)))), Some(payment));
+        }
         let began = Instant::now();
         let written = tools.store.commit(change);
         match written.instrument(info_span!("transaction")).await {
@@ -219,7 +233,7 @@ async fn weigh(
                 }
                 let weighed = publish(tools, &payment, decision, was_known);
                 let now_known = Payment::clone(&weighed.payment);
-                return (Ok(weighed), Some(now_known));
+                return (Ok((weighed, None)), Some(now_known));
             }
             // Somebody else was first, or the fresh code exists: look again.
             Err(StoreError::Conflict | StoreError::CodeTaken) => {}

@@ -18,7 +18,8 @@ pub(super) fn publish(
     decision: Decision,
     was_known: bool,
 ) -> Weighed {
-    // Invariant: called only after the commit.
+    // Invariant: called only after the commit of what it tells. A delivery that changes
+    // nothing tells what was committed before it.
     let committed = Instant::now();
     let (payment, refused) = match decision.effect {
         Effect::Sell(sale) => (sale.payment, false),

@@ -5,7 +5,7 @@
 //! even if two processes, or no actors at all, stand above.
 
 use chrono::{DateTime, Utc};
-use entities::payments;
+use entities::{payments, webhook_deliveries};
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect};
 use tracing::{Instrument, info_span};
@@ -35,6 +35,19 @@ pub struct Change {
     pub audit: Option<AuditEntry>,
     /// Also ask ZenoPay at this time, whatever was decided.
     pub ask_at: Option<DateTime<Utc>>,
+}
+
+impl Change {
+    /// The delivery, if its line in the journal is all that is written, and stays true
+    /// whatever becomes of the order: COMPLETED can only become REFUNDED, and what is said
+    /// about it holds then too.
+    pub fn only_journalled(&self) -> Option<DeliveryRecord> {
+        let is_settled = matches!(self.before.status, Status::Completed | Status::Refunded);
+        let keeps = matches!(self.decision.effect, Effect::Keep);
+        let says_nothing = self.decision.remarks.is_empty() && self.audit.is_none();
+        let is_all = is_settled && keeps && says_nothing && self.ask_at.is_none();
+        self.delivery.clone().filter(|_| is_all)
+    }
 }
 
 impl Store {
@@ -109,7 +122,8 @@ async fn write(
     }
     remark(&mut inserts, change, now);
     if let Some(delivery) = &change.delivery {
-        inserts.add(deliveries::row(delivery, change.decision.outcome));
+        let line = deliveries::row(delivery, change.decision.outcome);
+        inserts.add(webhook_deliveries::Entity::insert(line));
     }
     inserts.write(txn).await?;
     Ok(failpoints.reach(Point::AfterRows)?)

@@ -5,8 +5,9 @@ use std::time::Instant;
 use chrono::{DateTime, Utc};
 use entities::webhook_deliveries;
 use sea_orm::ActiveValue::Set;
-use sea_orm::{ConnectionTrait, DbErr, EntityTrait, Insert};
+use sea_orm::EntityTrait;
 
+use super::inserts::Inserts;
 use super::{AuditEntry, Store, StoreError, audit_log, roll_back};
 use crate::domain::money::Tzs;
 use crate::domain::outcome::Outcome;
@@ -82,17 +83,16 @@ impl Store {
         outcome: Outcome,
         audit: Option<AuditEntry>,
     ) -> Result<(), StoreError> {
+        let Some(entry) = audit else {
+            return self.journal_soon(delivery, outcome).durable().await;
+        };
         let store = self.clone();
         self.run(async move {
-            let Some(entry) = audit else {
-                return Ok(insert(&store.inner.writer, &delivery, outcome).await?);
-            };
             let txn = store.begin().await?;
-            let written = async {
-                audit_log::insert(&*txn, &entry, store.clock().now()).await?;
-                insert(&*txn, &delivery, outcome).await
-            };
-            if let Err(error) = written.await {
+            let mut inserts = Inserts::default();
+            inserts.add(audit_log::row(&entry, store.clock().now()));
+            inserts.add(webhook_deliveries::Entity::insert(row(&delivery, outcome)));
+            if let Err(error) = inserts.write(&txn).await {
                 roll_back(txn).await;
                 return Err(error.into());
             }
@@ -102,23 +102,10 @@ impl Store {
     }
 }
 
-/// Writes one row of the journal.
-async fn insert(
-    db: &impl ConnectionTrait,
-    delivery: &DeliveryRecord,
-    outcome: Outcome,
-) -> Result<(), DbErr> {
-    row(delivery, outcome).exec_without_returning(db).await?;
-    Ok(())
-}
-
 /// One row of the journal, made for the last statement before a commit, so that
 /// `processing_ms` covers the rest.
-pub(super) fn row(
-    delivery: &DeliveryRecord,
-    outcome: Outcome,
-) -> Insert<webhook_deliveries::ActiveModel> {
-    webhook_deliveries::Entity::insert(webhook_deliveries::ActiveModel {
+pub(super) fn row(delivery: &DeliveryRecord, outcome: Outcome) -> webhook_deliveries::ActiveModel {
+    webhook_deliveries::ActiveModel {
         order_id: Set(delivery.order_id.clone()),
         outcome: Set(outcome.as_str().to_owned()),
         proof: Set(delivery.proof.map(str::to_owned)),
@@ -131,5 +118,5 @@ pub(super) fn row(
         content_type: Set(delivery.content_type.clone()),
         body: Set(delivery.body.clone()),
         ..Default::default()
-    })
+    }
 }

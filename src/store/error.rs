@@ -5,7 +5,7 @@ use sea_orm::{DbErr, RuntimeErr, SqlErr, sqlx};
 use crate::failpoint::Failure;
 
 /// Why the store could not do it.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
     /// Somebody else changed the order first. Load it again and decide again.
     #[error("the order was changed by somebody else")]

@@ -25,7 +25,8 @@ const MEMBERS_MAX: usize = 64;
 /// A group that is open for so long commits: its first member waits for it.
 const OPEN_FOR: Duration = Duration::from_millis(50);
 
-/// Where whoever wants to write asks for a turn.
+/// Where whoever wants to write asks for a turn. Its keeper ends with the last clone.
+#[derive(Clone)]
 pub(super) struct Door {
     asks: mpsc::UnboundedSender<Ask>,
 }
@@ -55,7 +56,7 @@ struct Returned {
 type Fate = Result<(), String>;
 
 impl Door {
-    /// Opens it, on the runtime to which the connection belongs. Its keeper ends with it.
+    /// Opens it, on the runtime to which the connection belongs.
     pub fn open(writer: DatabaseConnection, runtime: &Handle) -> Self {
         let (asks, asked) = mpsc::unbounded_channel();
         runtime.spawn(keep(writer, asked));

@@ -37,6 +37,7 @@ mod gateway_calls;
 mod group;
 mod inserts;
 mod journal;
+mod journalling;
 mod lease;
 mod letters;
 mod notices;
@@ -73,9 +74,9 @@ mod vitals;
 mod vouchers;
 mod wedged;
 
-use group::Door;
+use journalling::JournalQueue;
 use runtime::DatabaseRuntime;
-use tx::{Tx, roll_back};
+use tx::{Transactions, Tx, roll_back};
 use wedged::Wedged;
 
 pub use audit::{Booked, JournalLine};
@@ -90,6 +91,7 @@ pub use erasure::{Erased, Erasure};
 pub use error::StoreError;
 pub use gateway_calls::GatewayCall;
 pub use journal::{JournalRow, JournalSearch};
+pub use journalling::Journalling;
 pub use letters::{Letter, Letters};
 pub use notices::Heard;
 pub use operators::KnownOperator;
@@ -122,8 +124,10 @@ struct Inner {
     writer: DatabaseConnection,
     /// SQLite: connections that only read. PostgreSQL: the same pool.
     reader: DatabaseConnection,
-    /// SQLite: where the transactions of that one connection are handed out.
-    door: Option<Door>,
+    /// Of the connections that write.
+    transactions: Transactions,
+    /// Deliveries that change nothing, on their way into the journal.
+    journal: JournalQueue,
     /// PostgreSQL: one connection for notices, beside the sales.
     side: Option<DatabaseConnection>,
     /// For the connection that listens.
@@ -160,20 +164,18 @@ impl Store {
         let wedged = Wedged::new();
         let runtime = DatabaseRuntime::start(wedged.clone())?;
         let url = config.url.clone();
-        let pools = {
-            let url = url.clone();
-            let opened = async move { connect::pools(url.expose(), &wedged).await };
-            runtime.open(opened).await?
-        };
-        let door = match pools.writer.get_database_backend() {
-            DbBackend::Sqlite => Some(Door::open(pools.writer.clone(), runtime.handle())),
-            _ => None,
-        };
+        let (for_pools, its_wedged) = (url.clone(), wedged.clone());
+        let pools = runtime
+            .open(async move { connect::pools(for_pools.expose(), &its_wedged).await })
+            .await?;
+        let transactions = Transactions::on(pools.writer.clone(), runtime.handle());
+        let journal = JournalQueue::open(transactions.clone(), runtime.handle(), wedged);
         let inner = Inner {
             runtime,
             writer: pools.writer,
             reader: pools.reader,
-            door,
+            transactions,
+            journal,
             side: pools.side,
             url,
             clock: Clock::default(),
@@ -211,11 +213,7 @@ impl Store {
 
     /// Opens a transaction that writes.
     async fn begin(&self) -> Result<Tx, StoreError> {
-        let opened = match &self.inner.door {
-            Some(door) => door.enter().await.map(Tx::Shared),
-            None => tx::begin(&self.inner.writer).await.map(Tx::Own),
-        };
-        opened.map_err(StoreError::before_commit)
+        self.inner.transactions.begin().await
     }
 
     /// The database's clock, by which processes share leases and due times. On SQLite that

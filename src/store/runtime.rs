@@ -65,8 +65,9 @@ impl DatabaseRuntime {
         &self,
         work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let lost = || StoreError::CommitUnknown(DbErr::Custom("no answer in time".to_owned()));
-        self.run_within(WRITE_WITHIN, work, lost).await
+        let wedged = self.wedged.clone();
+        self.run(async move { write_within(&wedged, work).await })
+            .await
     }
 
     /// Runs what only reads.
@@ -74,31 +75,45 @@ impl DatabaseRuntime {
         &self,
         work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
     ) -> Result<T, StoreError> {
+        let wedged = self.wedged.clone();
         let lost = || StoreError::Unavailable("no answer in time".to_owned());
-        self.run_within(READ_WITHIN, work, lost).await
+        self.run(async move { within(READ_WITHIN, &wedged, work, lost).await })
+            .await
     }
 
-    async fn run_within<T: Send + 'static>(
+    async fn run<T: Send + 'static>(
         &self,
-        limit: Duration,
         work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
-        lost: fn() -> StoreError,
     ) -> Result<T, StoreError> {
-        let wedged = self.wedged.clone();
-        let task = async move {
-            let mut work = pin!(work);
-            match timeout(limit, &mut work).await {
-                Ok(result) => result,
-                Err(_) => {
-                    // Before `work` is dropped, and its connection with it.
-                    wedged.give_up();
-                    Err(lost())
-                }
-            }
-        };
-        match self.handle.spawn(task.in_current_span()).await {
+        match self.handle.spawn(work.in_current_span()).await {
             Ok(result) => result,
             Err(panic) => Err(StoreError::Panicked(panic.to_string())),
+        }
+    }
+}
+
+/// Writes to the end, or gives it up after its time.
+pub(super) async fn write_within<T>(
+    wedged: &Wedged,
+    work: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    let lost = || StoreError::CommitUnknown(DbErr::Custom("no answer in time".to_owned()));
+    within(WRITE_WITHIN, wedged, work, lost).await
+}
+
+async fn within<T>(
+    limit: Duration,
+    wedged: &Wedged,
+    work: impl Future<Output = Result<T, StoreError>>,
+    lost: fn() -> StoreError,
+) -> Result<T, StoreError> {
+    let mut work = pin!(work);
+    match timeout(limit, &mut work).await {
+        Ok(result) => result,
+        Err(_) => {
+            // Before `work` is dropped, and its connection with it.
+            wedged.give_up();
+            Err(lost())
         }
     }
 }

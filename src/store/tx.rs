@@ -7,12 +7,14 @@
 use std::ops::Deref;
 
 use sea_orm::{
-    DatabaseConnection, DatabaseTransaction, DbErr, SqliteTransactionMode, TransactionOptions,
-    TransactionTrait,
+    DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, SqliteTransactionMode,
+    TransactionOptions, TransactionTrait,
 };
+use tokio::runtime::Handle;
 use tracing::warn;
 
-use super::group::Member;
+use super::StoreError;
+use super::group::{Door, Member};
 
 /// A transaction that writes.
 pub(super) enum Tx {
@@ -40,6 +42,34 @@ impl Deref for Tx {
             Self::Own(txn) => txn,
             Self::Shared(member) => member,
         }
+    }
+}
+
+/// Where transactions that write come from. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Transactions {
+    writer: DatabaseConnection,
+    /// Of SQLite's one connection.
+    door: Option<Door>,
+}
+
+impl Transactions {
+    /// On the runtime to which the connection belongs.
+    pub fn on(writer: DatabaseConnection, runtime: &Handle) -> Self {
+        let door = match writer.get_database_backend() {
+            DbBackend::Sqlite => Some(Door::open(writer.clone(), runtime)),
+            _ => None,
+        };
+        Self { writer, door }
+    }
+
+    /// Opens one.
+    pub async fn begin(&self) -> Result<Tx, StoreError> {
+        let opened = match &self.door {
+            Some(door) => door.enter().await.map(Tx::Shared),
+            None => begin(&self.writer).await.map(Tx::Own),
+        };
+        opened.map_err(StoreError::before_commit)
     }
 }
 
