@@ -3,7 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use serde_json::json;
+use url::Url;
 use utoipa::ToSchema;
 
 use super::Api;
@@ -48,6 +48,34 @@ impl VoucherDocument {
     }
 }
 
+/// What RFC 8908 has a device told. What there is nothing to say of is left out.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct CaptiveDocument {
+    captive: bool,
+    user_portal_url: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seconds_remaining: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bytes_remaining: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    can_extend_session: Option<bool>,
+}
+
+impl CaptiveDocument {
+    fn of(portal: &Url, standing: Option<&Standing>) -> Self {
+        let free = standing.filter(|it| matches!(it.state, State::New | State::Active));
+        Self {
+            captive: free.is_none(),
+            user_portal_url: portal.to_string(),
+            seconds_remaining: free.map(|it| it.seconds_remaining),
+            bytes_remaining: free.and_then(|it| it.bytes_remaining),
+            // More time is another voucher.
+            can_extend_session: free.map(|_| false),
+        }
+    }
+}
+
 /// What is left of a voucher: from what its routers have told so far.
 #[utoipa::path(get, path = "/api/v1/customer-portal/voucher/{code}", tag = "portal",
     params(("code" = String, Path, description = "As the guest types it: in any case, with spaces or dashes")),
@@ -75,7 +103,7 @@ pub async fn show(
 /// address in the hotspot, so only a server on site can tell.
 #[utoipa::path(get, path = "/api/v1/customer-portal/captive", tag = "portal",
     responses(
-        (status = 200, description = "RFC 8908", body = serde_json::Value, content_type = "application/captive+json"),
+        (status = 200, description = "RFC 8908", body = CaptiveDocument, content_type = "application/captive+json"),
         (status = 404, description = "`not_found`: `portal.on_site` is not set")))]
 pub async fn captive(api: web::Data<Api>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let Some(portal) = &api.site.captive_portal else {
@@ -89,20 +117,10 @@ pub async fn captive(api: web::Data<Api>, request: HttpRequest) -> Result<HttpRe
         },
         None => None,
     };
-    let mut document = json!({ "captive": true, "user-portal-url": portal.as_str() });
-    if let Some(standing) = standing.filter(|it| matches!(it.state, State::New | State::Active)) {
-        document["captive"] = json!(false);
-        document["seconds-remaining"] = json!(standing.seconds_remaining);
-        if let Some(bytes) = standing.bytes_remaining {
-            document["bytes-remaining"] = json!(bytes);
-        }
-        // More time is another voucher.
-        document["can-extend-session"] = json!(false);
-    }
     Ok(HttpResponse::Ok()
         .insert_header(("cache-control", "private"))
         .content_type("application/captive+json")
-        .body(document.to_string()))
+        .json(CaptiveDocument::of(portal, standing.as_ref())))
 }
 
 async fn standing(

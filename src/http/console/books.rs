@@ -126,7 +126,8 @@ fn lists(report: DailyReport, api: &Api) -> Vec<ReportList> {
         orphans(report.orphans, api),
         list("Disagreements", "What ZenoPay told does not fit the sale.", true, report.disagreements),
         list("Paid too much", "The sum is the difference to the price.", false, report.overpaid),
-        list("Held", "The money came, and an operator has not decided.", true, report.held),
+        // Already counted among what is paid and not fulfilled.
+        list("Held", "The money came, and an operator has not decided: also above.", false, report.held),
         list("Refunds", "Recorded as paid back.", false, report.refunds),
     ]
 }
