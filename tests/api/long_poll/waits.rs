@@ -44,11 +44,16 @@ async fn a_parked_poll_is_woken_by_the_commit_and_brings_the_voucher(kind: Kind)
         } else {
             order.clone()
         };
+        let begun = Instant::now();
         let (answer, ()) = tokio::join!(poll(&app, &order, query), async {
             app.until_parked(1).await;
             app.deliver_word(&order, "COMPLETED").await;
         });
 
+        assert!(
+            begun.elapsed() < Duration::from_secs(20),
+            "answered because its time was over"
+        );
         assert_eq!(answer.status, 200);
         assert_eq!(answer.json(), app.status(&order).await);
         assert_eq!(answer.json()["payment_status"], "COMPLETED");
