@@ -9,9 +9,7 @@ use crate::common::report::Target::{AtLeast, AtMost};
 use crate::common::till::Till;
 use crate::common::{Outcome, ratios};
 
-/// Sales a second that are more than PostgreSQL makes.
-const MOST_SALES_POSTGRES: f64 = 10_000.0;
-/// Sales a second that are more than a bare loop makes.
+/// Sales a second that are more than a server makes, or a bare loop.
 const MOST_SALES: f64 = 20_000.0;
 
 /// PostgreSQL: beside pgbench, and beside bare round trips.
@@ -19,7 +17,7 @@ const MOST_SALES: f64 = 20_000.0;
 /// # Errors
 /// In the words of whoever fails.
 pub fn pgbench(till: &mut Till, options: &Options, report: &mut Report) -> Outcome<()> {
-    let mut pgbench = Pgbench::prepare()?;
+    let mut pgbench = Pgbench::prepare(options)?;
     report.note(pgbench.settings()?);
     if options.wants_figure("throughput") {
         throughput(till, &mut pgbench, options, report)?;
@@ -38,9 +36,9 @@ fn throughput(
     report: &mut Report,
 ) -> Outcome<()> {
     let seconds = options.seconds;
-    let orders = (MOST_SALES_POSTGRES * seconds.max(1.0)) as usize;
+    let orders = (MOST_SALES * seconds) as usize;
     till.server.pause()?;
-    let (clients, told) = pgbench.best_clients(options)?;
+    let (clients, told) = pgbench.best_clients()?;
     till.server.resume()?;
     report.note(told);
 
@@ -52,8 +50,8 @@ fn throughput(
         ours.push(heard.rate());
         spent.extend(heard.spent);
         till.server.pause()?;
-        textbook.push(pgbench.run(Script::Textbook, clients, seconds, orders)?);
-        function.push(pgbench.run(Script::FunctionCall, clients, seconds, orders)?);
+        textbook.push(pgbench.run(Script::Textbook, clients, seconds)?);
+        function.push(pgbench.run(Script::FunctionCall, clients, seconds)?);
         till.server.resume()?;
     }
     pgbench.must_balance()?;
@@ -94,7 +92,7 @@ fn latency(
     let seconds = options.seconds / 2.0;
     let (mut ours, mut bare, mut kept) = (vec![], vec![], vec![]);
     for _ in 0..options.pairs {
-        till.prepare((MOST_SALES_POSTGRES * seconds) as usize)?;
+        till.prepare((MOST_SALES * seconds) as usize)?;
         ours.push(millis(&till.sell(1, seconds)?.latency, 50.0));
         till.server.pause()?;
         let median = |middle| -> Outcome<f64> {
