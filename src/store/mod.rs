@@ -75,7 +75,7 @@ mod vouchers;
 mod wedged;
 
 use journalling::JournalQueue;
-use runtime::DatabaseRuntime;
+use runtime::{DatabaseRuntime, Underway};
 use tx::{Transactions, Tx, roll_back};
 use wedged::Wedged;
 
@@ -192,19 +192,19 @@ impl Store {
 
     /// Runs what writes on the store's own runtime, to its end, whatever becomes of the
     /// caller. A panic comes back as an error.
-    async fn run<T: Send + 'static>(
+    fn run<T: Send + 'static>(
         &self,
         work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
-    ) -> Result<T, StoreError> {
-        self.inner.runtime.write(work).await
+    ) -> Underway<T> {
+        self.inner.runtime.write(work)
     }
 
     /// Runs what only reads.
-    async fn read<T: Send + 'static>(
+    fn read<T: Send + 'static>(
         &self,
         work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
-    ) -> Result<T, StoreError> {
-        self.inner.runtime.read(work).await
+    ) -> Underway<T> {
+        self.inner.runtime.read(work)
     }
 
     fn backend(&self) -> DbBackend {

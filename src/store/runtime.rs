@@ -3,11 +3,13 @@
 //! connection ever belongs to a runtime that ends (sqlx issue 4385).
 
 use std::future::Future;
-use std::pin::pin;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use sea_orm::DbErr;
 use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tracing::Instrument;
 
@@ -21,6 +23,19 @@ const THREADS: usize = 2;
 const WRITE_WITHIN: Duration = Duration::from_secs(30);
 /// The same for what only reads: nothing is lost with it.
 const READ_WITHIN: Duration = Duration::from_secs(4);
+
+/// Work that has begun, whoever awaits its end.
+pub(super) struct Underway<T>(JoinHandle<Result<T, StoreError>>);
+
+impl<T> Future for Underway<T> {
+    type Output = Result<T, StoreError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0)
+            .poll(context)
+            .map(|ended| ended.unwrap_or_else(|panic| Err(StoreError::Panicked(panic.to_string()))))
+    }
+}
 
 /// Runs database work to its end, or gives it up after its time.
 pub(super) struct DatabaseRuntime {
@@ -60,35 +75,31 @@ impl DatabaseRuntime {
         }
     }
 
-    /// Runs what writes.
-    pub async fn write<T: Send + 'static>(
+    /// Runs what writes. It begins at once; what is awaited is only its end, and stays small
+    /// however large the work is, because thousands of callers wait at a time.
+    pub fn write<T: Send + 'static>(
         &self,
         work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
-    ) -> Result<T, StoreError> {
+    ) -> Underway<T> {
         let wedged = self.wedged.clone();
         self.run(async move { write_within(&wedged, work).await })
-            .await
     }
 
-    /// Runs what only reads.
-    pub async fn read<T: Send + 'static>(
+    /// Runs what only reads, in the same way.
+    pub fn read<T: Send + 'static>(
         &self,
         work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
-    ) -> Result<T, StoreError> {
+    ) -> Underway<T> {
         let wedged = self.wedged.clone();
         let lost = || StoreError::Unavailable("no answer in time".to_owned());
         self.run(async move { within(READ_WITHIN, &wedged, work, lost).await })
-            .await
     }
 
-    async fn run<T: Send + 'static>(
+    fn run<T: Send + 'static>(
         &self,
         work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
-    ) -> Result<T, StoreError> {
-        match self.handle.spawn(work.in_current_span()).await {
-            Ok(result) => result,
-            Err(panic) => Err(StoreError::Panicked(panic.to_string())),
-        }
+    ) -> Underway<T> {
+        Underway(self.handle.spawn(work.in_current_span()))
     }
 }
 
