@@ -2,14 +2,14 @@
 //! commit wakes theirs.
 //!
 //! The rule that must not be broken: nudge and poll, and never trust the nudge. LISTEN and
-//! NOTIFY make it quick; one question a second about all watched orders makes it sure.
+//! NOTIFY make it quick; asking once a second about each watched order, a *slice* of them at a
+//! time, makes it sure.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant as Due, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 use uuid::Uuid;
@@ -18,8 +18,11 @@ use super::status::{Notice, StatusBoard};
 use crate::domain::ids::OrderId;
 use crate::store::{Heard, Store, StoreError};
 
-/// The safety net.
+/// How often each watched order is looked at: the safety net.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// Orders that are looked at together. A question about ten thousand takes the machine away from
+/// the sales for a tenth of a second; in slices it is spread over the whole second.
+const SLICE: usize = 250;
 /// Notices of ours that may wait to be told; more are left to the others' safety net.
 pub const BACKLOG: usize = 10_000;
 
@@ -51,7 +54,8 @@ impl Neighbours {
         }
         let neighbours = Arc::new(self);
         let telling = tokio::spawn(neighbours.clone().tell(outgoing));
-        let _ = stop.run_until_cancelled(neighbours.hear()).await;
+        let both = async { tokio::join!(neighbours.hear(), neighbours.look_again()) };
+        let _ = stop.run_until_cancelled(both).await;
         telling.abort();
     }
 
@@ -69,53 +73,49 @@ impl Neighbours {
 
     async fn hear(&self) {
         let mut heard = self.store.listen(self.teller);
-        let mut look_again = interval(LOOK_AGAIN);
-        look_again.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            let looked = tokio::select! {
-                news = heard.recv() => match news {
-                    Some(Heard::Changed(notices)) => self.follow(notices.into_iter().collect()).await,
-                    Some(Heard::Lost) => self.look_at_all().await,
-                    // Ends with the store, and so do we.
-                    None => return,
-                },
-                _ = look_again.tick() => self.look_at_all().await,
-            };
-            if let Err(error) = looked {
-                warn!(%error, "watched orders cannot be read; trying again");
+        // Ends with the store, and so do we.
+        while let Some(news) = heard.recv().await {
+            match news {
+                Heard::Changed(versions) => self.try_to_wake(versions).await,
+                Heard::Lost => self.look_at_all(Duration::ZERO).await,
             }
         }
     }
 
-    async fn look_at_all(&self) -> Result<(), StoreError> {
-        let watched = self.board.watched().await;
-        if watched.is_empty() {
-            return Ok(());
+    async fn look_again(&self) {
+        loop {
+            let next = Due::now() + LOOK_AGAIN;
+            self.look_at_all(LOOK_AGAIN).await;
+            sleep_until(next).await;
         }
-        let versions = self
-            .store
-            .versions(watched.keys().copied().collect())
-            .await?;
-        self.wake(&watched, &versions).await
     }
 
-    async fn follow(&self, notices: HashMap<OrderId, i32>) -> Result<(), StoreError> {
+    /// Looks at each order that somebody waits for, slice by slice, spread over `time`.
+    async fn look_at_all(&self, time: Duration) {
+        let began = Due::now();
         let watched = self.board.watched().await;
-        self.wake(&watched, &notices).await
+        let slices = watched.len().div_ceil(SLICE) as u32;
+        for (slice, number) in watched.chunks(SLICE).zip(0..) {
+            // The first at once; who is late does not wait.
+            sleep_until(began + time * number / slices).await;
+            match self.store.versions(slice.to_vec()).await {
+                Ok(versions) => self.try_to_wake(versions).await,
+                Err(error) => unreadable(&error),
+            }
+        }
     }
 
-    /// Reads the orders that somebody waits for and that are newer than what is known here,
-    /// once for all their waiters.
-    async fn wake(
-        &self,
-        watched: &HashMap<OrderId, i32>,
-        versions: &HashMap<OrderId, i32>,
-    ) -> Result<(), StoreError> {
-        let newer: Vec<OrderId> = watched
-            .iter()
-            .filter(|(order_id, known)| versions.get(order_id).is_some_and(|now| now > known))
-            .map(|(order_id, _)| *order_id)
-            .collect();
+    /// Wakes whoever has not heard of these versions.
+    async fn try_to_wake(&self, versions: Vec<(OrderId, i32)>) {
+        if let Err(error) = self.wake(versions).await {
+            unreadable(&error);
+        }
+    }
+
+    /// Reads the orders of which these versions are news to somebody here, once for all their
+    /// waiters.
+    async fn wake(&self, versions: Vec<(OrderId, i32)>) -> Result<(), StoreError> {
+        let newer = self.board.unheard_of(versions).await;
         if newer.is_empty() {
             return Ok(());
         }
@@ -128,4 +128,8 @@ impl Neighbours {
         }
         Ok(())
     }
+}
+
+fn unreadable(error: &StoreError) {
+    warn!(%error, "watched orders cannot be read; trying again");
 }

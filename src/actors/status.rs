@@ -6,7 +6,6 @@
 //! The rule that must not be broken: register interest before you look. A waiter subscribes
 //! first and reads the committed order second, so that a commit between the two is seen.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -18,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::info_span;
 
 use super::places::{Place, Places};
-use super::status_actor::{News, Publish, StatusActor, Watch, WhatIsWatched};
+use super::status_actor::{HasRead, News, Publish, StatusActor, UnheardOf, Watch, WhatIsWatched};
 use crate::domain::ids::OrderId;
 use crate::domain::payment::Payment;
 use crate::metrics::Metrics;
@@ -53,6 +52,8 @@ impl Drop for Seat {
 
 /// Interest in one order.
 pub struct Watching {
+    order_id: OrderId,
+    board: Addr<StatusActor>,
     receiver: watch::Receiver<News>,
     draining: CancellationToken,
     metrics: Arc<Metrics>,
@@ -110,11 +111,16 @@ impl StatusBoard {
         self.address.do_send(Publish { notice, span });
     }
 
-    /// Which orders somebody waits for, and the newest version of each that was published
-    /// here; 0 is none.
-    pub async fn watched(&self) -> HashMap<OrderId, i32> {
+    /// Which orders somebody waits for.
+    pub async fn watched(&self) -> Vec<OrderId> {
         // The actor ends with the server, and so do its waiters.
         self.address.send(WhatIsWatched).await.unwrap_or_default()
+    }
+
+    /// Of these orders those that somebody waits for who may not know this version.
+    pub async fn unheard_of(&self, versions: Vec<(OrderId, i32)>) -> Vec<OrderId> {
+        let asked = self.address.send(UnheardOf(versions)).await;
+        asked.unwrap_or_default()
     }
 
     /// Takes a seat and subscribes; `None` when there is no seat.
@@ -122,6 +128,8 @@ impl StatusBoard {
         let seat = self.seat()?;
         let receiver = self.address.send(Watch(order_id)).await.ok()??;
         Some(Watching {
+            order_id,
+            board: self.address.clone(),
             receiver,
             draining: self.draining.clone(),
             metrics: self.metrics.clone(),
@@ -178,6 +186,9 @@ impl StatusBoard {
             }
             None => i64::from(payment.version),
         };
+        if i64::from(payment.version) == since {
+            watching.has_read(payment.version);
+        }
         while i64::from(payment.version) == since {
             match timeout_at(deadline, watching.next()).await {
                 Ok(Some(news)) if news.version > payment.version => payment = news,
@@ -221,6 +232,11 @@ async fn read_again(store: &Store, known: Arc<Payment>) -> Arc<Payment> {
 }
 
 impl Watching {
+    /// Who waits has read this version, so that nobody reads it again to tell them.
+    pub fn has_read(&self, version: i32) {
+        self.board.do_send(HasRead(self.order_id, version));
+    }
+
     /// The order after its next commit; `None` when the server stops.
     pub async fn next(&mut self) -> Option<Arc<Payment>> {
         tokio::select! {

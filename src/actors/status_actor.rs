@@ -1,12 +1,11 @@
 //! The actor behind the status board: who watches what. It only keeps the list and passes
 //! news on; it never reads the database and never waits.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use actix::{Actor, AsyncContext, Context, Handler, Message, MessageResult};
+use actix::{Actor, AsyncContext, Context, Handler, Message};
 use tokio::sync::watch;
 use tracing::Span;
 
@@ -75,17 +74,47 @@ impl Handler<Watch> for StatusActor {
     }
 }
 
+/// A waiter of this order has read this version.
+pub(super) struct HasRead(pub OrderId, pub i32);
+
+impl Message for HasRead {
+    type Result = ();
+}
+
+impl Handler<HasRead> for StatusActor {
+    type Result = ();
+
+    fn handle(&mut self, HasRead(order_id, version): HasRead, _: &mut Context<Self>) {
+        self.table.has_read(order_id, version);
+    }
+}
+
 pub(super) struct WhatIsWatched;
 
 impl Message for WhatIsWatched {
-    type Result = HashMap<OrderId, i32>;
+    type Result = Vec<OrderId>;
 }
 
 impl Handler<WhatIsWatched> for StatusActor {
-    type Result = MessageResult<WhatIsWatched>;
+    type Result = Vec<OrderId>;
 
     fn handle(&mut self, _: WhatIsWatched, _: &mut Context<Self>) -> Self::Result {
-        MessageResult(self.table.watched())
+        self.table.watched()
+    }
+}
+
+/// Of which of these versions somebody who waits may not have heard.
+pub(super) struct UnheardOf(pub Vec<(OrderId, i32)>);
+
+impl Message for UnheardOf {
+    type Result = Vec<OrderId>;
+}
+
+impl Handler<UnheardOf> for StatusActor {
+    type Result = Vec<OrderId>;
+
+    fn handle(&mut self, UnheardOf(versions): UnheardOf, _: &mut Context<Self>) -> Self::Result {
+        self.table.unheard_of(versions)
     }
 }
 

@@ -125,6 +125,7 @@ pub async fn events(
         .await?
         .ok_or_else(|| Problem::new(Code::OrderNotFound))?;
     let watching = watching.ok_or_else(|| Problem::new(Code::Busy).retry_after_secs(2))?;
+    watching.has_read(payment.version);
     Ok(HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, "no-store"))
         .insert_header(("x-accel-buffering", "no"))

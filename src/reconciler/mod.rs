@@ -252,7 +252,7 @@ impl Reconciler {
     async fn claim(&self, most: usize) -> Result<Vec<DueOrder>, StoreError> {
         let Parts { store, status, .. } = &self.inner.parts;
         let now = store.now().await?;
-        let waited_for = status.watched().await.into_keys().collect();
+        let waited_for = status.watched().await;
         store.claim_due(now, LEASE, most, waited_for).await
     }
 

@@ -1,8 +1,6 @@
 //! Telling other processes on the same PostgreSQL that an order has changed, and hearing it
 //! from them. A notice that is lost costs latency, never truth.
 
-use std::collections::HashMap;
-
 use entities::{payments, vouchers};
 use sea_orm::sea_query::{Expr, SimpleExpr};
 use sea_orm::sqlx::postgres::PgListener;
@@ -117,13 +115,10 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database cannot be reached.
-    pub async fn versions(
-        &self,
-        orders: Vec<OrderId>,
-    ) -> Result<HashMap<OrderId, i32>, StoreError> {
+    pub async fn versions(&self, orders: Vec<OrderId>) -> Result<Vec<(OrderId, i32)>, StoreError> {
         let store = self.clone();
         self.read(async move {
-            let mut versions = HashMap::with_capacity(orders.len());
+            let mut versions = Vec::with_capacity(orders.len());
             for batch in orders.chunks(READ_BATCH) {
                 let found = payments::Entity::find()
                     .select_only()

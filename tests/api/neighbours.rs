@@ -51,10 +51,40 @@ impl Neighbour {
     }
 }
 
+/// With a `pg_notify` that says nothing: what remains is the look of each second.
+async fn without_notices() -> TestDatabase {
+    let database = TestDatabase::create(Kind::Postgres).await;
+    database
+        .execute(
+            "CREATE FUNCTION public.pg_notify(text, text) RETURNS void LANGUAGE sql AS $$ SELECT $$",
+        )
+        .await;
+    let name = database
+        .text("SELECT current_database()::text")
+        .await
+        .unwrap();
+    database
+        .execute(&format!(
+            "ALTER DATABASE {name} SET search_path = public, pg_catalog"
+        ))
+        .await;
+    database
+}
+
 async fn poll_there_deliver_here(first: &TestApp, there: &Neighbour, orders: &[TestOrder]) {
+    poll_there_deliver_here_beside(first, there, orders, 0).await;
+}
+
+/// Beside so many polls that are parked there already.
+async fn poll_there_deliver_here_beside(
+    first: &TestApp,
+    there: &Neighbour,
+    orders: &[TestOrder],
+    others: usize,
+) {
     let polls = join_all(orders.iter().map(|order| there.wait(first, order)));
     let deliveries = async {
-        there.parked(first, orders.len()).await;
+        there.parked(first, orders.len() + others).await;
         for order in orders {
             assert_eq!(first.deliver_word(order, "COMPLETED").await.status, 200);
         }
@@ -92,29 +122,38 @@ async fn a_guest_who_waits_on_one_server_is_told_of_a_sale_on_another() {
     poll_there_deliver_here(&here, &there, &orders).await;
 }
 
-/// With a `pg_notify` that says nothing: what remains is the question of each second.
 #[actix_web::test]
 async fn a_guest_is_told_although_no_notice_passes_between_the_servers() {
-    let database = TestDatabase::create(Kind::Postgres).await;
-    database
-        .execute(
-            "CREATE FUNCTION public.pg_notify(text, text) RETURNS void LANGUAGE sql AS $$ SELECT $$",
-        )
-        .await;
-    let name = database
-        .text("SELECT current_database()::text")
-        .await
-        .unwrap();
-    database
-        .execute(&format!(
-            "ALTER DATABASE {name} SET search_path = public, pg_catalog"
-        ))
-        .await;
-    let here = TestApp::start_on(database, |_| {}).await;
+    let here = TestApp::start_on(without_notices().await, |_| {}).await;
     let there = Neighbour::of(&here).await;
     let orders = several(&here, 10).await;
 
     poll_there_deliver_here(&here, &there, &orders).await;
+}
+
+/// More orders than are looked at together: their guests are told, in whichever slice they are.
+#[actix_web::test]
+async fn no_guest_in_a_crowd_is_forgotten_although_no_notice_passes_between_the_servers() {
+    const CROWD: usize = 520;
+    let here = TestApp::start_on(without_notices().await, |_| {}).await;
+    let there = Neighbour::of(&here).await;
+    let orders = several(&here, CROWD).await;
+
+    let (lucky, idle): (Vec<_>, Vec<_>) = orders
+        .into_iter()
+        .enumerate()
+        .partition(|(number, _)| number.is_multiple_of(50));
+    let lucky: Vec<_> = lucky.into_iter().map(|(_, order)| order).collect();
+    let beside = idle.iter().map(|(_, order)| there.wait(&here, order));
+    let told = async {
+        there.parked(&here, CROWD - lucky.len()).await;
+        poll_there_deliver_here_beside(&here, &there, &lucky, CROWD - lucky.len()).await;
+    };
+
+    tokio::select! {
+        () = told => {}
+        _ = join_all(beside) => panic!("nobody has paid for these"),
+    }
 }
 
 /// Ratios of one run: with a thousand waiters the database gets hardly more questions. They

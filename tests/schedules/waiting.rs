@@ -17,6 +17,8 @@ const WAITS_FOR_EVER: &str = "deadlock";
 struct Scene {
     committed: Mutex<i32>,
     table: Mutex<WaiterTable<u8, i32>>,
+    /// Waiters that know what they waited for.
+    told: Mutex<usize>,
 }
 
 impl Scene {
@@ -24,6 +26,7 @@ impl Scene {
         Arc::new(Self {
             committed: Mutex::new(1),
             table: Mutex::new(WaiterTable::new()),
+            told: Mutex::new(0),
         })
     }
 
@@ -40,8 +43,26 @@ impl Scene {
         self.table.lock().unwrap().watch(ORDER).unwrap()
     }
 
+    fn has_read(&self, version: i32) {
+        self.table.lock().unwrap().has_read(ORDER, version);
+    }
+
     fn look(&self) -> i32 {
         *self.committed.lock().unwrap()
+    }
+
+    /// A look at the books that somebody else has changed without a notice: reads for those who
+    /// have not heard.
+    fn look_again(&self) {
+        let version = self.look();
+        if self.unheard_of(version) > 0 {
+            self.publish(version);
+        }
+    }
+
+    fn unheard_of(&self, version: i32) -> usize {
+        let table = self.table.lock().unwrap();
+        table.unheard_of(vec![(ORDER, version)]).len()
     }
 
     fn sweep(&self) {
@@ -148,7 +169,37 @@ fn old_news_that_comes_late_takes_the_place_of_none() {
 
         // One look at what is there now, as a waiter has that was busy until now.
         assert_eq!(news.next(), Some(3));
-        assert_eq!(scene.table.lock().unwrap().watched()[&ORDER], 3);
+        assert_eq!(scene.unheard_of(3), 0);
+        assert_eq!(scene.unheard_of(4), 1);
+    });
+}
+
+/// A waiter that reads, says so, and waits for the second version.
+fn reads_says_and_waits(scene: &Scene) -> i32 {
+    let mut news = scene.register();
+    let version = scene.look();
+    scene.has_read(version);
+    let version = wait(&mut news, version, 2);
+    *scene.told.lock().unwrap() += 1;
+    version
+}
+
+#[test]
+fn who_has_read_the_old_version_is_told_although_another_has_read_the_new_one() {
+    in_every_schedule(|| {
+        let scene = Scene::new();
+
+        let first = beside(&scene, reads_says_and_waits);
+        let second = beside(&scene, reads_says_and_waits);
+        // Another process commits, and its notice is lost.
+        *scene.committed.lock().unwrap() = 2;
+        while *scene.told.lock().unwrap() < 2 {
+            scene.look_again();
+            thread::yield_now();
+        }
+
+        assert_eq!(first.join().unwrap(), 2);
+        assert_eq!(second.join().unwrap(), 2);
     });
 }
 
@@ -168,6 +219,7 @@ fn what_nobody_waits_for_any_more_is_forgotten_and_nothing_else() {
         assert_eq!(scene.table.lock().unwrap().len(), 1);
         scene.commit(2);
         assert_eq!(news.next(), Some(2));
+        assert_eq!(scene.table.lock().unwrap().watched(), [ORDER]);
         drop(news);
         scene.sweep();
         assert_eq!(scene.table.lock().unwrap().len(), 0);
