@@ -13,6 +13,7 @@ pub mod customers;
 pub mod invoices;
 pub mod packages;
 pub mod payments;
+pub mod settled_changes;
 pub mod voucher_batches;
 pub mod vouchers;
 

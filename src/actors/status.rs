@@ -146,6 +146,22 @@ impl StatusBoard {
         })
     }
 
+    /// The order as it is now, for who does not wait. `None` if there is no such order.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub async fn look(
+        &self,
+        store: &Store,
+        order_id: OrderId,
+    ) -> Result<Option<Answered>, StoreError> {
+        let payment = store.look_at(order_id).await?;
+        Ok(payment.map(|payment| Answered {
+            payment,
+            crowded: false,
+        }))
+    }
+
     /// Waits until the order's version differs from `since`, at most for `wait`, and answers
     /// with what is then true. Without `since` a final order is answered at once and any
     /// other when it changes. `None` if there is no such order.

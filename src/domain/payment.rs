@@ -61,8 +61,16 @@ impl Status {
         Self::ALL.into_iter().find(|status| status.as_str() == word)
     }
 
-    /// Whether a poll may stop waiting: all but PENDING and HELD. Only COMPLETED and
-    /// REFUNDED never change any more without an operator.
+    /// Whether its money has come to rest: only an operator who pays back moves it any more.
+    pub fn is_settled(self) -> bool {
+        match self {
+            Self::Completed | Self::Refunded => true,
+            Self::Pending | Self::Failed | Self::Cancelled | Self::Expired | Self::Held => false,
+        }
+    }
+
+    /// Whether a poll may stop waiting: all but PENDING and HELD. Of these only what is settled
+    /// stays as it is.
     pub fn is_final(self) -> bool {
         match self {
             Self::Pending | Self::Held => false,

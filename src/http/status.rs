@@ -85,11 +85,12 @@ pub async fn show(
     let order_id = named(&order_id)?;
     let wait = wait_of(query.wait.as_deref(), api.wait_max)?;
     let since = since_of(query.since.as_deref())?;
-    let answered = api
-        .status
-        .wait(&api.store, order_id, since, wait)
-        .await?
-        .ok_or_else(|| Problem::new(Code::OrderNotFound))?;
+    let answered = if wait.is_zero() {
+        api.status.look(&api.store, order_id).await?
+    } else {
+        api.status.wait(&api.store, order_id, since, wait).await?
+    };
+    let answered = answered.ok_or_else(|| Problem::new(Code::OrderNotFound))?;
     api.reconciler.was_looked_at(&answered.payment);
     let mut response = HttpResponse::Ok();
     response.insert_header((CACHE_CONTROL, "no-store"));

@@ -13,10 +13,10 @@ use tracing::{Instrument, info_span};
 use super::inserts::Inserts;
 use super::{
     AuditEntry, DeliveryRecord, Store, StoreError, audit_log, deliveries, events, replacement,
-    roll_back, rows, sale,
+    roll_back, rows, sale, settled,
 };
 use crate::domain::decision::{Decision, Effect};
-use crate::domain::payment::{Payment, Status};
+use crate::domain::payment::Payment;
 use crate::domain::radius_user::RadiusUser;
 use crate::failpoint::{Failpoints, Point};
 
@@ -42,11 +42,26 @@ impl Change {
     /// whatever becomes of the order: COMPLETED can only become REFUNDED, and what is said
     /// about it holds then too.
     pub fn only_journalled(&self) -> Option<DeliveryRecord> {
-        let is_settled = matches!(self.before.status, Status::Completed | Status::Refunded);
+        let is_settled = self.before.status.is_settled();
         let keeps = matches!(self.decision.effect, Effect::Keep);
         let says_nothing = self.decision.remarks.is_empty() && self.audit.is_none();
         let is_all = is_settled && keeps && says_nothing && self.ask_at.is_none();
         self.delivery.clone().filter(|_| is_all)
+    }
+
+    /// Whether something else is shown of a settled order afterwards. What ZenoPay confirms is
+    /// not shown.
+    fn alters_what_is_settled(&self) -> bool {
+        match self.decision.effect {
+            Effect::Refund(_) | Effect::Revoke(_) | Effect::Replace(_) => true,
+            Effect::Sell(_)
+            | Effect::Fail(_)
+            | Effect::Hold(_)
+            | Effect::Confirm(_)
+            | Effect::Keep
+            | Effect::Ask(_)
+            | Effect::Refuse => false,
+        }
     }
 }
 
@@ -70,10 +85,11 @@ impl Store {
             // Nothing but the database was awaited since `begin`. From here on an error
             // does not tell whether the sale is there.
             store.reach_knowing_no_end(Point::BeforeCommit)?;
-            txn.commit()
-                .instrument(info_span!("commit"))
-                .await
-                .map_err(StoreError::CommitUnknown)?;
+            let committed = txn.commit().instrument(info_span!("commit")).await;
+            if change.alters_what_is_settled() {
+                store.inner.settled.changed_here();
+            }
+            committed.map_err(StoreError::CommitUnknown)?;
             store.reach_knowing_no_end(Point::AfterCommit)
         })
         .await
@@ -126,6 +142,9 @@ async fn write(
         inserts.add(webhook_deliveries::Entity::insert(line));
     }
     inserts.write(txn).await?;
+    if change.alters_what_is_settled() {
+        settled::count_change(txn).await?;
+    }
     Ok(failpoints.reach(Point::AfterRows)?)
 }
 
@@ -160,7 +179,7 @@ async fn advance(
 /// An outcome that changes nothing is still only true of the version it was decided on.
 async fn still_the_same(txn: &DatabaseTransaction, before: &Payment) -> Result<(), StoreError> {
     // COMPLETED can only become REFUNDED, and what is said about it stays true then.
-    if matches!(before.status, Status::Completed | Status::Refunded) {
+    if before.status.is_settled() {
         return Ok(());
     }
     let version = payments::Entity::find()

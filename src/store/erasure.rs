@@ -14,7 +14,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::{Store, StoreError, radius_users, roll_back, rows};
+use super::{Store, StoreError, radius_users, roll_back, rows, settled};
 use crate::domain::ids::OrderId;
 use crate::domain::payment::Status;
 use crate::domain::phone::Phone;
@@ -61,7 +61,9 @@ impl Store {
             let txn = store.begin().await?;
             match erase(&txn, &phone, operator, reason).await {
                 Ok(Erasure::Done(erased)) => {
-                    txn.commit().await.map_err(StoreError::CommitUnknown)?;
+                    let committed = txn.commit().await;
+                    store.inner.settled.changed_here();
+                    committed.map_err(StoreError::CommitUnknown)?;
                     Ok(Erasure::Done(erased))
                 }
                 Ok(Erasure::StillOpen) => {
@@ -130,6 +132,8 @@ async fn erase(
     audit_events::Entity::insert(line)
         .exec_without_returning(txn)
         .await?;
+    // Nobody remembers the phone any more, in no process.
+    settled::count_change(txn).await?;
     Ok(Erasure::Done(erased))
 }
 

@@ -67,6 +67,7 @@ mod sale;
 mod sandbox;
 mod search;
 mod sessions;
+mod settled;
 mod timeline;
 mod twins;
 mod tx;
@@ -76,6 +77,7 @@ mod wedged;
 
 use journalling::JournalQueue;
 use runtime::{DatabaseRuntime, Underway};
+use settled::Settled;
 use tx::{Transactions, Tx, roll_back};
 use wedged::Wedged;
 
@@ -128,6 +130,8 @@ struct Inner {
     transactions: Transactions,
     /// Deliveries that change nothing, on their way into the journal.
     journal: JournalQueue,
+    /// What is looked at without a question.
+    settled: Settled,
     /// PostgreSQL: one connection for notices, beside the sales.
     side: Option<DatabaseConnection>,
     /// For the connection that listens.
@@ -176,6 +180,7 @@ impl Store {
             reader: pools.reader,
             transactions,
             journal,
+            settled: Settled::none(),
             side: pools.side,
             url,
             clock: Clock::default(),

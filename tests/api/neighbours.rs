@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use malipo::app::App;
+use serde_json::json;
 
 use crate::harness::proxy::Proxy;
-use crate::harness::{Kind, SaleCounts, TestApp, TestDatabase, TestOrder, config};
+use crate::harness::{Kind, SaleCounts, TOKEN, TestApp, TestDatabase, TestOrder, config};
 
 /// A second server on the same books.
 struct Neighbour {
@@ -35,6 +36,13 @@ impl Neighbour {
             document["payment_status"].as_str().unwrap().to_owned(),
             asked.elapsed(),
         )
+    }
+
+    /// Where an order stands now.
+    async fn look(&self, first: &TestApp, order: &TestOrder) -> String {
+        let url = format!("{}/payment/status/{}", self.base, order.id);
+        let document = first.get(&url).await.json();
+        document["payment_status"].as_str().unwrap().to_owned()
     }
 
     /// Until so many polls are parked here.
@@ -154,6 +162,59 @@ async fn no_guest_in_a_crowd_is_forgotten_although_no_notice_passes_between_the_
         () = told => {}
         _ = join_all(beside) => panic!("nobody has paid for these"),
     }
+}
+
+/// What is remembered there of a finished order is known to have changed here, also without a
+/// notice.
+#[actix_web::test]
+async fn a_refund_on_one_server_is_seen_on_another_that_remembers_the_sale() {
+    let here = TestApp::start_on(without_notices().await, |_| {}).await;
+    let there = Neighbour::of(&here).await;
+    let order = here.buy().await;
+    assert_eq!(here.deliver_word(&order, "COMPLETED").await.status, 200);
+    let remembering = Instant::now();
+    while remembering.elapsed() < Duration::from_millis(500) {
+        assert_eq!(there.look(&here, &order).await, "COMPLETED");
+    }
+
+    let wish = json!({"reason": "the line was down", "method": "cash", "reference": "R-77"});
+    let url = here.url(&format!("/api/v1/operator/orders/{}/refund", order.id));
+    let refund = here.http.post(url).bearer_auth(TOKEN).json(&wish).send();
+    assert_eq!(refund.await.unwrap().status(), 200);
+
+    // Looks go on without a pause, so that nothing is read anew but for the refund.
+    let refunded = Instant::now();
+    while there.look(&here, &order).await == "COMPLETED" {
+        assert!(refunded.elapsed() < Duration::from_secs(10), "never seen");
+    }
+    assert_eq!(there.look(&here, &order).await, "REFUNDED");
+}
+
+/// Counted on the cable between this server and PostgreSQL.
+#[actix_web::test]
+async fn looks_at_a_finished_order_hardly_trouble_the_books() {
+    const LOOKS: u64 = 1_000;
+    let here = TestApp::start(Kind::Postgres).await;
+    let order = here.buy().await;
+    assert_eq!(here.deliver_word(&order, "COMPLETED").await.status, 200);
+    let cable = Proxy::to(here.database.server_address()).await;
+    let there = Neighbour::at(&here.database.url.replace(
+        &here.database.server_address().to_string(),
+        &cable.address.to_string(),
+    ))
+    .await;
+    for _ in 0..10 {
+        there.look(&here, &order).await;
+    }
+
+    let before = cable.questions();
+    for _ in 0..LOOKS / 8 {
+        let together = join_all((0..8).map(|_| there.look(&here, &order))).await;
+        assert!(together.iter().all(|status| status == "COMPLETED"));
+    }
+
+    let asked = cable.questions() - before;
+    assert!(asked < LOOKS / 2, "{asked} questions for {LOOKS} looks");
 }
 
 /// Ratios of one run: with a thousand waiters the database gets hardly more questions. They
