@@ -4,9 +4,10 @@
 //! nothing new, drain the actors, finish the loops, close the books; one deadline over all.
 
 use std::net::{IpAddr, SocketAddr, TcpListener};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix_web::dev::ServerHandle;
+use futures_util::future::join_all;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -40,8 +41,12 @@ const STOP_WITHIN: Duration = Duration::from_secs(20);
 /// Between "not ready" and the closed door: who comes back at once, as a portal does whose
 /// poll was just answered, is told to come again.
 const LAST_CALL: Duration = Duration::from_millis(500);
-/// For the messages that are being handled.
+/// For the messages that are being handled, and whoever waits for their answers; from the last
+/// call on.
 const DRAIN_WITHIN: Duration = Duration::from_secs(8);
+/// For what the loops have in hand, counted in the same way: an SMS is at its provider for ten
+/// seconds at most, unless `sms.timeout_ms` says more.
+const LOOPS_END_WITHIN: Duration = Duration::from_secs(11);
 
 /// Why the server does not start.
 #[derive(Debug, thiserror::Error)]
@@ -182,11 +187,14 @@ impl App {
         self.draining.cancel();
         self.stop_loops.cancel();
         sleep(LAST_CALL).await;
+        let called = Instant::now();
+        let left = |limit: Duration| limit.saturating_sub(called.elapsed());
         self.server.stop(true).await;
         let _ = (&mut self.serving).await;
-        self.orders.drain(DRAIN_WITHIN).await;
-        for task in self.loops.drain(..) {
-            let _ = task.await;
+        self.orders.drain(left(DRAIN_WITHIN)).await;
+        let ends = join_all(self.loops.drain(..));
+        if timeout(left(LOOPS_END_WITHIN), ends).await.is_err() {
+            warn!("stopping although a loop waits for somebody; its leases end by themselves");
         }
         for arbiter in self.arbiters.drain(..) {
             arbiter.stop();

@@ -14,7 +14,6 @@ use std::sync::Arc;
 
 use chrono::{DateTime, SubsecRound, Utc};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, Statement};
-use tracing::warn;
 
 use crate::config::DatabaseConfig;
 use crate::domain::secret::Secret;
@@ -25,6 +24,7 @@ mod audit_log;
 mod batches;
 mod change;
 mod clock;
+mod closing;
 mod connect;
 mod credentials;
 mod deliveries;
@@ -276,23 +276,5 @@ impl Store {
         let store = self.clone();
         self.read(async move { Ok(store.inner.reader.ping().await?) })
             .await
-    }
-
-    /// Closes the pools after what is under way.
-    pub async fn close(&self) {
-        let store = self.clone();
-        let closed = self
-            .run(async move {
-                store.inner.reader.close_by_ref().await?;
-                if let Some(side) = &store.inner.side {
-                    side.close_by_ref().await?;
-                }
-                store.inner.writer.close_by_ref().await?;
-                Ok(())
-            })
-            .await;
-        if let Err(error) = closed {
-            warn!(%error, "the database pools did not close cleanly");
-        }
     }
 }

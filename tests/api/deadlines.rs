@@ -8,10 +8,10 @@ use futures_util::future::join_all;
 use sea_orm::ConnectionTrait;
 
 use crate::harness::proxy::{Cable, Proxy};
-use crate::harness::{Answer, Kind, SaleCounts, TestApp, TestDatabase, TestOrder};
+use crate::harness::{ANSWERED_WITHIN, Answer, Kind, SaleCounts, TestApp, TestDatabase, TestOrder};
 
-/// The contract's limit, and what a busy test machine adds to it.
-const ANSWERED_WITHIN: Duration = Duration::from_millis(5_500);
+/// After so long a stop ends whatever is not done.
+const STOP_LIMIT: Duration = Duration::from_secs(20);
 
 /// A server whose way to PostgreSQL leads through a cable.
 async fn start_behind_a_cable() -> (TestApp, Proxy) {
@@ -97,29 +97,35 @@ async fn a_black_hole_is_answered_503_and_leaves_no_dead_connection_behind() {
 /// The worst of all: every connection of the pool falls silent in the midst of a sale.
 #[actix_web::test]
 async fn sales_that_fall_into_a_black_hole_are_made_when_they_are_sent_again() {
-    let (app, cable) = start_behind_a_cable().await;
-    let orders = more_orders_than_connections(&app).await;
-    let lock = app.database.begin().await;
-    lock.execute_unprepared("SELECT 1 FROM payments FOR UPDATE")
-        .await
-        .unwrap();
+    let (app, _cable, orders) = break_in_the_midst_of_sales(Cable::Silent).await;
 
-    let deliveries = join_all(orders.iter().map(|order| timed(&app, order)));
-    let falling_silent = async {
-        app.database.until_so_many_wait_for_a_lock(10).await;
-        cable.set(Cable::Silent);
-        lock.rollback().await.unwrap();
-    };
-    let (answers, ()) = tokio::join!(deliveries, falling_silent);
-    cable.set(Cable::Whole);
-
-    assert_told_to_come_again(&answers);
     assert_all_are_taken(&app, &orders).await;
 }
 
 /// Everything arrives, the commits are made, and of none an answer comes back.
 #[actix_web::test]
 async fn sales_whose_answers_are_lost_on_the_way_are_made_once() {
+    let (app, _cable, orders) = break_in_the_midst_of_sales(Cable::HalfOpen).await;
+
+    assert_all_are_taken(&app, &orders).await;
+}
+
+/// What waits for answers that never come would hold a stop up until its last limit.
+#[actix_web::test]
+async fn a_stop_after_answers_were_lost_is_well_within_its_limit_and_loses_nothing() {
+    let (app, _cable, orders) = break_in_the_midst_of_sales(Cable::HalfOpen).await;
+
+    let begun = Instant::now();
+    let database = app.stop().await;
+    let took = begun.elapsed();
+
+    assert!(took < STOP_LIMIT * 4 / 5, "{took:?}");
+    let app = TestApp::start_on(database, |_| {}).await;
+    assert_all_are_taken(&app, &orders).await;
+}
+
+/// The cable breaks for every connection that sells, and new ones work again.
+async fn break_in_the_midst_of_sales(how: Cable) -> (TestApp, Proxy, Vec<TestOrder>) {
     let (app, cable) = start_behind_a_cable().await;
     let orders = more_orders_than_connections(&app).await;
     let lock = app.database.begin().await;
@@ -128,16 +134,16 @@ async fn sales_whose_answers_are_lost_on_the_way_are_made_once() {
         .unwrap();
 
     let deliveries = join_all(orders.iter().map(|order| timed(&app, order)));
-    let losing_answers = async {
+    let breaking = async {
         app.database.until_so_many_wait_for_a_lock(10).await;
-        cable.set(Cable::HalfOpen);
+        cable.set(how);
         lock.rollback().await.unwrap();
     };
-    let (answers, ()) = tokio::join!(deliveries, losing_answers);
+    let (answers, ()) = tokio::join!(deliveries, breaking);
     cable.set(Cable::Whole);
 
     assert_told_to_come_again(&answers);
-    assert_all_are_taken(&app, &orders).await;
+    (app, cable, orders)
 }
 
 #[actix_web::test]

@@ -1,6 +1,8 @@
 //! A database for each test: a file in a temporary folder, or a fresh one in the throw-away
 //! PostgreSQL that `scripts/with-postgres` starts.
 
+use std::time::{Duration, Instant};
+
 use sea_orm::{
     ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
     SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
@@ -8,7 +10,7 @@ use sea_orm::{
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use super::SaleCounts;
+use super::{PATIENCE, SaleCounts};
 
 /// Which database a test runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -195,11 +197,12 @@ impl TestDatabase {
     /// Until at least so many connections to this PostgreSQL database wait for a lock.
     pub async fn until_so_many_wait_for_a_lock(&self, waiting: i64) {
         let sql = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
-        for _ in 0..500 {
+        let begun = Instant::now();
+        while begun.elapsed() < PATIENCE {
             if self.count(sql).await >= waiting {
                 return;
             }
-            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
         panic!("fewer than {waiting} wait for a lock");
     }
@@ -234,15 +237,16 @@ impl TestDatabase {
         held
     }
 
-    /// Waits until a query counts this many; fails after ten seconds.
+    /// Waits until a query counts this many.
     pub async fn wait_for_count(&self, sql: &str, wanted: i64) {
         let mut seen = 0;
-        for _ in 0..500 {
+        let begun = Instant::now();
+        while begun.elapsed() < PATIENCE {
             seen = self.count(sql).await;
             if seen == wanted {
                 return;
             }
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
         panic!("{seen} instead of {wanted}: {sql}");
     }
