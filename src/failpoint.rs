@@ -1,5 +1,5 @@
 //! Places in the course of a sale at which a test has the server fail: by an error, by a panic,
-//! or by the end of the process.
+//! or by the end of the process; or only learns that somebody came past.
 //!
 //! The rule that must not be broken: an optimised build has nothing of it. Without debug
 //! assertions nobody can arm a point, and [`Failpoints::reach`] is an empty function. It hangs
@@ -53,6 +53,8 @@ pub enum Action {
     Panic,
     /// As when the machine runs out of memory: nothing is finished.
     Exit,
+    /// Nothing, but that the point is not armed any more.
+    Pass,
 }
 
 /// A test wanted this.
@@ -115,7 +117,7 @@ impl Failpoints {
             armed.take_if(|(at, _)| *at == point)
         };
         match action {
-            None => Ok(()),
+            None | Some((_, Action::Pass)) => Ok(()),
             Some((_, Action::Error)) => Err(Failure(point)),
             Some((_, Action::Panic)) => panic!("failpoint {point:?}"),
             Some((_, Action::Exit)) => std::process::abort(),
