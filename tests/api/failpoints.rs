@@ -130,7 +130,7 @@ async fn a_guest_whose_notice_is_lost_is_told_when_the_wait_ends(kind: Kind) {
     let app = TestApp::start(kind).await;
     for at in [Point::AfterCommit, Point::BeforeNotice] {
         let order = app.buy().await;
-        let poll = app.portal(&format!("/payment/status/{}?wait=3&since=1", order.id));
+        let poll = app.portal(&format!("/payment/status/{}?wait=6&since=1", order.id));
         let failing = async {
             app.until_parked(1).await;
             app.app.failpoints().arm(at, Action::Error);

@@ -48,7 +48,7 @@ impl Neighbour {
     /// Until so many polls are parked here.
     async fn parked(&self, first: &TestApp, polls: usize) {
         let url = format!("http://{}/metrics", self.app.address);
-        for _ in 0..500 {
+        for _ in 0..3_000 {
             let metrics = first.get(&url).await.text;
             if metrics.contains(&format!("malipo_status_waiters {polls}\n")) {
                 return;
@@ -106,7 +106,7 @@ async fn poll_there_deliver_here_beside(
         let after_the_last = (started + took).saturating_duration_since(delivered);
         // Far less than the forty seconds of the wait: somebody woke it.
         assert!(
-            after_the_last < Duration::from_secs(5),
+            after_the_last < Duration::from_secs(20),
             "{after_the_last:?}"
         );
         assert_eq!(first.sale_of(order).await, SaleCounts::ONE);

@@ -47,6 +47,18 @@ impl TestRouter {
     pub fn heard(&self) -> Vec<Vec<u8>> {
         self.heard.lock().unwrap().clone()
     }
+
+    /// The same without copies, which are sent until an answer comes: how many depends on the
+    /// machine.
+    pub fn requests(&self) -> Vec<Vec<u8>> {
+        let mut requests = Vec::new();
+        for heard in self.heard() {
+            if !requests.contains(&heard) {
+                requests.push(heard);
+            }
+        }
+        requests
+    }
 }
 
 impl Drop for TestRouter {

@@ -71,7 +71,7 @@ async fn every_parked_poll_of_an_order_is_woken_and_no_other(kind: Kind) {
     let (order, other) = (app.buy().await, app.buy().await);
     let polls = futures_util::future::join_all((0..8).map(|_| poll(&app, &order, "?wait=30")));
 
-    let (answers, waiting, ()) = tokio::join!(polls, poll(&app, &other, "?wait=2"), async {
+    let (answers, waiting, ()) = tokio::join!(polls, poll(&app, &other, "?wait=6"), async {
         app.until_parked(9).await;
         app.deliver_word(&order, "COMPLETED").await;
     });
@@ -259,14 +259,14 @@ async fn notes_wake_nobody(kind: Kind) {
     let order = app.buy().await;
 
     let begun = Instant::now();
-    let (answer, ()) = tokio::join!(poll(&app, &order, "?wait=2"), async {
+    let (answer, ()) = tokio::join!(poll(&app, &order, "?wait=5"), async {
         app.until_parked(1).await;
         app.deliver_word(&order, "PENDING").await;
         app.deliver_word(&order, "WHATEVER").await;
     });
 
     assert_eq!(answer.json()["version"], 1);
-    assert!(begun.elapsed() >= Duration::from_secs(2), "woken by a note");
+    assert!(begun.elapsed() >= Duration::from_secs(5), "woken by a note");
     let request = app.http.get(status_url(&app, &order, "?wait=1&since=1"));
     assert_eq!(
         Answer::of(request.send().await.unwrap()).await.json()["version"],

@@ -85,7 +85,7 @@ async fn ready_when(app: &TestApp, status: u16) -> Answer {
             return answer;
         }
         assert!(
-            begun.elapsed() < Duration::from_secs(20),
+            begun.elapsed() < Duration::from_secs(45),
             "still {}",
             answer.text
         );

@@ -129,7 +129,10 @@ async fn waiters_notices_and_wakeups_are_counted(kind: Kind) {
     let after = app
         .actors_when(|seen| {
             let waiting = &seen["status_actor"];
-            waiting["orders_watched"] == 0 && waiting["notices"] == 5
+            waiting["orders_watched"] == 0
+                && waiting["waiters"] == 0
+                && waiting["notices"] == 5
+                && waiting["wakeups"] == 2
         })
         .await["status_actor"]
         .clone();

@@ -68,7 +68,7 @@ async fn the_new_code_lets_in_and_the_old_one_and_its_session_are_out(kind: Kind
     reply.assert_accepted();
     assert_eq!(reply.get("Mikrotik-Rate-Limit"), Some("2048k/5120k"));
     guest.timeline("disconnected").await;
-    let heard = guest.router.heard();
+    let heard = guest.router.requests();
     assert_eq!(heard.len(), 1);
     assert_eq!(attribute(&heard[0], 1).as_deref(), Some(old.as_bytes()));
     assert_eq!(attribute(&heard[0], 44).as_deref(), Some(&b"s1"[..]));

@@ -11,15 +11,14 @@ use sea_orm::{ConnectionTrait, Database};
 use super::fake::{self, FakeZenoPay};
 use super::trouble::retry_after_secs;
 use super::{assert_untouched, deliver_by_token, journal};
-use crate::harness::{Answer, DAILY_PRICE, Kind, SaleCounts, TestApp, TestOrder, body_of};
+use crate::harness::{
+    ANSWERED_WITHIN, Answer, DAILY_PRICE, Kind, SaleCounts, TestApp, TestOrder, body_of,
+};
 
 on_both_databases! {
     a_database_that_is_away_is_told_within_five_seconds_and_a_later_copy_is_sold,
     a_delivery_whose_sender_hangs_up_is_sold_all_the_same,
 }
-
-/// Longer than the five seconds of the contract by what a busy test machine may lose.
-const IN_TIME: Duration = Duration::from_secs(6);
 
 async fn a_database_that_is_away_is_told_within_five_seconds_and_a_later_copy_is_sold(kind: Kind) {
     let app = TestApp::start(kind).await;
@@ -63,7 +62,7 @@ async fn a_commit_that_takes_too_long_is_told_in_time_and_is_made_all_the_same()
 
     let answer = app.deliver_word(&order, "COMPLETED").await;
 
-    assert!(began.elapsed() < IN_TIME, "{:?}", began.elapsed());
+    assert!(began.elapsed() < ANSWERED_WITHIN, "{:?}", began.elapsed());
     assert_eq!(answer.verdict(), (503, "commit_unknown".into()));
     assert!(retry_after_secs(&answer) >= 1);
     assert_untouched(&app, &order).await;
@@ -92,7 +91,7 @@ async fn a_delivery_whose_sender_hangs_up_is_sold_all_the_same(kind: Kind) {
 
     sender.shutdown(Shutdown::Write).unwrap();
     // The server hangs up too, so by now nobody waits for the answer.
-    sender.set_read_timeout(Some(IN_TIME)).unwrap();
+    sender.set_read_timeout(Some(ANSWERED_WITHIN)).unwrap();
     assert!(
         matches!(sender.read(&mut [0; 64]), Ok(0)),
         "it was answered"
@@ -149,7 +148,7 @@ impl Away {
 
 async fn until_available<F: Future<Output = Answer>>(deliver: impl Fn() -> F) -> Answer {
     let mut answer = deliver().await;
-    for _ in 0..20 {
+    for _ in 0..200 {
         if answer.status != 503 {
             break;
         }
@@ -160,7 +159,7 @@ async fn until_available<F: Future<Output = Answer>>(deliver: impl Fn() -> F) ->
 }
 
 fn assert_unavailable(kind: Kind, answer: &Answer, began: Instant) {
-    assert!(began.elapsed() < IN_TIME, "{:?}", began.elapsed());
+    assert!(began.elapsed() < ANSWERED_WITHIN, "{:?}", began.elapsed());
     assert_eq!(answer.status, 503, "{}", answer.text);
     assert!(retry_after_secs(answer) >= 1);
     // SQLite waits for the lock almost as long as we wait for SQLite; whoever gives up first

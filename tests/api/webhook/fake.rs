@@ -76,9 +76,9 @@ impl FakeZenoPay {
         self.state.asked.load(Ordering::SeqCst)
     }
 
-    /// Waits until it was asked this often; fails after ten seconds.
+    /// Waits until it was asked this often; fails after half a minute.
     pub async fn wait_until_asked(&self, times: usize) {
-        for _ in 0..500 {
+        for _ in 0..1_500 {
             if self.asked() == times {
                 return;
             }

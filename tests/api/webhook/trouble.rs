@@ -149,9 +149,9 @@ async fn counted(app: &TestApp, outcome: &str) -> i64 {
     glance(app).await["webhooks"][outcome].as_i64().unwrap()
 }
 
-/// Waits until so many actors are busy and so many messages wait; fails after three seconds.
+/// Waits until so many actors are busy and so many messages wait; fails after half a minute.
 async fn wait_for_actors(app: &TestApp, busy: i64, waiting: i64) {
-    for _ in 0..150 {
+    for _ in 0..1_500 {
         let actors = glance(app).await["order_actors"].take();
         if actors["busy"] == busy && actors["mailbox_depth"] == waiting {
             return;
