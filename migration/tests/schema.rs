@@ -5,14 +5,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use migration::{Migrator, down, status, up};
 use sea_orm_migration::MigratorTrait;
-use sea_orm_migration::sea_orm::{
-    ConnectionTrait, Database, DatabaseConnection, DbBackend, Statement,
-};
-use tempfile::TempDir;
+use sea_orm_migration::sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
+
+mod databases;
+
+use databases::{PostgresDatabase, SqliteFile, connect};
 
 /// How many steps there are.
 fn steps() -> u32 {
@@ -245,61 +244,4 @@ async fn texts(db: &DatabaseConnection, sql: &str) -> Vec<String> {
     rows.iter()
         .map(|row| row.try_get_by_index(0).unwrap())
         .collect()
-}
-
-async fn connect(url: &str) -> DatabaseConnection {
-    Database::connect(url).await.unwrap()
-}
-
-struct SqliteFile(TempDir);
-
-impl SqliteFile {
-    fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
-    }
-
-    fn url(&self) -> String {
-        format!("sqlite://{}/malipo.db?mode=rwc", self.0.path().display())
-    }
-}
-
-struct PostgresDatabase {
-    server: String,
-    name: String,
-}
-
-impl PostgresDatabase {
-    async fn create(purpose: &str) -> Self {
-        let server = std::env::var("MALIPO_TEST_POSTGRES").expect(
-            "set MALIPO_TEST_POSTGRES to a PostgreSQL server that tests may use, \
-             such as postgres://postgres@127.0.0.1:5555",
-        );
-        let nanos = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap()
-            .as_nanos();
-        let database = Self {
-            server,
-            name: format!("malipo_migration_{purpose}_{nanos}"),
-        };
-
-        database.on_server("CREATE DATABASE").await;
-        database
-    }
-
-    fn url(&self) -> String {
-        format!("{}/{}", self.server, self.name)
-    }
-
-    async fn drop(self) {
-        self.on_server("DROP DATABASE").await;
-    }
-
-    async fn on_server(&self, command: &str) {
-        let db = connect(&format!("{}/postgres", self.server)).await;
-        db.execute_unprepared(&format!("{command} {}", self.name))
-            .await
-            .unwrap();
-        db.close().await.unwrap();
-    }
 }

@@ -1,6 +1,7 @@
 //! The report of a day: what was sold, and everything that does not fit together.
 //!
-//! The queries are in `reports/sql.rs`; each reads one day by an index. Lists are cut at
+//! What it says is in `reports/document.rs`, the queries are in `reports/sql.rs`; each reads one
+//! day by an index. Lists are cut at
 //! [`MOST`] lines, sums and counts never.
 
 use chrono::{DateTime, Utc};
@@ -13,132 +14,17 @@ use uuid::Uuid;
 use super::{Store, StoreError, rows};
 use crate::domain::evidence::Word;
 use crate::domain::ids::OrderId;
-use crate::domain::payment::Status;
 use crate::domain::shop_day::ShopDay;
 
+mod document;
 mod sql;
 
 use sql::Section;
 
+pub use document::{DailyReport, DaySales, Listed, OrderLine, Orphan, PackageSales, Total};
+
 /// Lines of one list at most.
 pub const MOST: u64 = 1_000;
-
-/// What was sold of one package.
-#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
-pub struct PackageSales {
-    /// The package.
-    pub package_code: String,
-    /// How often.
-    pub count: i64,
-    /// For how much, in whole TZS: the prices.
-    pub amount: i64,
-}
-
-/// How many, and how much money that is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromQueryResult)]
-pub struct Total {
-    /// How many.
-    pub count: i64,
-    /// In whole TZS.
-    pub amount: i64,
-}
-
-/// One order in a list.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OrderLine {
-    /// When that was which put it into the list.
-    pub at: DateTime<Utc>,
-    /// Which order.
-    pub order_id: OrderId,
-    /// Where it stands now.
-    pub status: Status,
-    /// What was bought.
-    pub package_code: String,
-    /// The price, in whole TZS.
-    pub amount: i64,
-    /// What was paid, if ZenoPay has said so.
-    pub paid_amount: Option<i64>,
-    /// ZenoPay's number.
-    pub reference: Option<String>,
-    /// What an operator should know.
-    pub note: Option<String>,
-}
-
-/// A list and its sum.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listed<T> {
-    /// Of all, also of those that are cut off.
-    pub total: Total,
-    /// The first `MOST`.
-    pub lines: Vec<T>,
-}
-
-impl<T> Default for Listed<T> {
-    fn default() -> Self {
-        Self {
-            total: Total::default(),
-            lines: Vec::new(),
-        }
-    }
-}
-
-/// A proven delivery about an order that is none of ours: money that somebody else sees.
-#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
-pub struct Orphan {
-    /// Its number in the journal.
-    pub id: i64,
-    /// When it came.
-    pub received_at: DateTime<Utc>,
-    /// As the sender named it.
-    pub order_id: Option<String>,
-    /// ZenoPay's word.
-    pub word: Option<String>,
-    /// ZenoPay's number.
-    pub reference: Option<String>,
-    /// In whole TZS, if told.
-    pub amount: Option<i64>,
-}
-
-/// What was sold on a day.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DaySales {
-    /// Which.
-    pub day: ShopDay,
-    /// With mobile money, by package.
-    pub by_phone: Vec<PackageSales>,
-    /// Printed vouchers that were first used that day, by package.
-    pub for_cash: Vec<PackageSales>,
-}
-
-/// One day of the shop.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct DailyReport {
-    /// What was sold that day, whatever became of it later.
-    pub sales: Vec<PackageSales>,
-    /// Printed vouchers that were first used that day, at the prices of their batches: what was
-    /// taken for them in cash, as far as anybody can tell.
-    pub cash_sales: Vec<PackageSales>,
-    /// Money went back that day.
-    pub refunds: Listed<OrderLine>,
-    /// The money came that day and an operator has not decided yet.
-    pub held: Listed<OrderLine>,
-    /// Somebody says that it was paid, and there is no voucher: held, or a delivery that we
-    /// failed on or could not confirm.
-    pub paid_not_fulfilled: Listed<OrderLine>,
-    /// Sold that day, and ZenoPay itself has not said yet that it was paid.
-    pub fulfilled_not_confirmed: Listed<OrderLine>,
-    /// Reported as paid under another reference that day.
-    pub second_charges: Listed<OrderLine>,
-    /// Sold that day although the same phone was sold the same package by another order, which
-    /// it could not know when it bought again: one of the two is to be paid back.
-    pub paid_twice: Listed<OrderLine>,
-    /// Sold that day for more than the price; the total is the difference.
-    pub overpaid: Listed<OrderLine>,
-    /// What ZenoPay told that day does not fit the sale.
-    pub disagreements: Listed<OrderLine>,
-    /// Proven deliveries about no order of ours.
-    pub orphans: Listed<Orphan>,
-}
 
 #[derive(FromQueryResult)]
 struct LineRow {

@@ -1,5 +1,7 @@
 //! What comes after the sale: ZenoPay's own word for it, and an operator who takes it back.
 
+use chrono::TimeDelta;
+
 use super::super::decide::decide;
 use super::super::decision::Effect;
 use super::super::evidence::{Evidence, GatewayReport, OperatorAct};
@@ -8,7 +10,7 @@ use super::super::outcome::Outcome;
 use super::super::payment::Status;
 use super::super::personal::Personal;
 use super::super::sale::Facts;
-use super::{TimeDelta, facts, order, report};
+use super::fixtures::{facts, order, report};
 
 #[test]
 fn what_zenopay_confirms_fills_in_what_we_do_not_know_and_is_kept_once() {

@@ -1,5 +1,6 @@
 //! What must hold for any order and any evidence, whatever the table says.
 
+use chrono::{DateTime, TimeDelta};
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -14,7 +15,8 @@ use super::super::replacement::{Replaced, Wish};
 use super::super::sale::Facts;
 use super::super::usage::Usage;
 use super::super::voucher::VoucherCode;
-use super::{DateTime, TimeDelta, after, facts, order};
+use super::after;
+use super::fixtures::{facts, order};
 
 const ALPHABET_CODE: &str = "[A-HJKMNP-Z2-9]{8}";
 
