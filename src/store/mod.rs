@@ -40,6 +40,8 @@ mod journal;
 mod journalling;
 mod lease;
 mod letters;
+#[cfg(test)]
+mod migrated;
 mod notices;
 mod operators;
 mod outbox;

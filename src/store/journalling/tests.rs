@@ -6,9 +6,7 @@ use chrono::Utc;
 use sea_orm::ConnectionTrait;
 
 use super::*;
-use crate::config::DatabaseConfig;
-use crate::domain::secret::Secret;
-use crate::store::JournalSearch;
+use crate::store::{JournalSearch, migrated};
 
 const LINES: usize = 75;
 
@@ -42,15 +40,7 @@ async fn words(store: &Store) -> Vec<String> {
 
 #[tokio::test]
 async fn each_line_is_there_once_and_a_refused_one_takes_no_other_with_it() {
-    let folder = tempfile::tempdir().unwrap();
-    let url = format!("sqlite://{}/books.db?mode=rwc", folder.path().display());
-    migration::up(&url).await.unwrap();
-    let store = Store::open_beside(&DatabaseConfig {
-        url: Secret::new(url),
-        auto_migrate: false,
-    })
-    .await
-    .unwrap();
+    let (store, _folder) = migrated::sqlite().await;
     let refuse = "CREATE TRIGGER refuse BEFORE INSERT ON webhook_deliveries WHEN new.word = '40' \
                   BEGIN SELECT RAISE(ABORT, 'not this one'); END";
     store.inner.writer.execute_unprepared(refuse).await.unwrap();

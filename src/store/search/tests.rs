@@ -3,11 +3,9 @@
 use sea_orm::{ConnectionTrait, DbBackend, QueryTrait, Statement};
 
 use super::*;
-use crate::config::DatabaseConfig;
 use crate::domain::outcome::Outcome;
 use crate::domain::phone::Phone;
-use crate::domain::secret::Secret;
-use crate::store::{JournalSearch, journal};
+use crate::store::{JournalSearch, journal, migrated};
 
 /// Orders in the table: enough that reading them all would be the slower way.
 const ORDERS: i64 = 4_000;
@@ -18,14 +16,7 @@ struct Books {
 }
 
 impl Books {
-    async fn open(url: String, folder: Option<tempfile::TempDir>) -> Self {
-        migration::up(&url).await.unwrap();
-        let store = Store::open_beside(&DatabaseConfig {
-            url: Secret::new(url),
-            auto_migrate: false,
-        })
-        .await
-        .unwrap();
+    async fn of(store: Store, folder: Option<tempfile::TempDir>) -> Self {
         let books = Self {
             store,
             _folder: folder,
@@ -35,9 +26,8 @@ impl Books {
     }
 
     async fn sqlite() -> Self {
-        let folder = tempfile::TempDir::new().unwrap();
-        let url = format!("sqlite://{}/books.db?mode=rwc", folder.path().display());
-        Self::open(url, Some(folder)).await
+        let (store, folder) = migrated::sqlite().await;
+        Self::of(store, Some(folder)).await
     }
 
     async fn postgres() -> Self {
@@ -51,7 +41,7 @@ impl Books {
         let create = format!("CREATE DATABASE {name}");
         admin.execute_unprepared(&create).await.unwrap();
         admin.close().await.unwrap();
-        Self::open(format!("{server}/{name}"), None).await
+        Self::of(migrated::open(format!("{server}/{name}")).await, None).await
     }
 
     /// Most are COMPLETED, one in fifty FAILED, one in five hundred HELD; forty phones.
