@@ -12,9 +12,10 @@ use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 use askama::Template;
 use uuid::Uuid;
 
-use super::problem::Problem;
+use super::problem::{Code, Problem};
 use super::request::{body_of, language};
 use super::{Api, get_or_head};
+use crate::domain::ids::OrderId;
 use crate::domain::language::Language;
 use crate::web::{Frame, Shop, Trouble, TroublePage, Visit, draw};
 
@@ -108,6 +109,7 @@ impl<'a> Visitor<'a> {
     fn problem(&self, problem: &Problem) -> HttpResponse {
         let status = problem.status_code();
         let trouble = match status {
+            _ if problem.code() == Code::OrderNotFound => Trouble::NoOrder,
             StatusCode::SERVICE_UNAVAILABLE => Trouble::Away,
             StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => Trouble::NoPage,
             _ => Trouble::Internal,
@@ -154,6 +156,15 @@ impl Form {
         Ok(Self(fields))
     }
 
+    /// Reads a form about the order that the path names.
+    ///
+    /// # Errors
+    /// As [`Self::read`], and a 404 if that is no order's name.
+    async fn about(order_id: &str, payload: web::Payload) -> Result<(OrderId, Self), Problem> {
+        let form = Self::read(payload).await?;
+        Ok((order_in(order_id)?, form))
+    }
+
     /// The first field of that name; empty if there is none.
     pub fn field(&self, name: &str) -> &str {
         let field = self.0.iter().find(|(known, _)| known == name);
@@ -166,6 +177,12 @@ impl Form {
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_str()))
     }
+}
+
+/// The order that a path names.
+fn order_in(path: &str) -> Result<OrderId, Problem> {
+    let no_order = |_| Problem::new(Code::OrderNotFound);
+    path.parse().map_err(no_order)
 }
 
 /// Names one attempt to buy, for the form that starts it.

@@ -7,8 +7,7 @@ use super::super::Api;
 use super::super::problem::Problem;
 use super::order::draw;
 use super::{Form, Visitor};
-use crate::actors::{NewCode, WeighError};
-use crate::domain::ids::OrderId;
+use crate::actors::NewCode;
 use crate::web::text::text;
 use crate::web::{Notice, Trouble};
 
@@ -20,12 +19,9 @@ pub async fn replace(
     api: web::Data<Api>,
 ) -> HttpResponse {
     let visitor = Visitor::of(&request, &api.shop);
-    let form = match Form::read(payload).await {
-        Ok(form) => form,
+    let (order_id, form) = match Form::about(&order_id, payload).await {
+        Ok(read) => read,
         Err(problem) => return visitor.problem(&problem),
-    };
-    let Ok(order_id) = order_id.parse::<OrderId>() else {
-        return visitor.trouble(StatusCode::NOT_FOUND, Trouble::NoOrder);
     };
     let back = format!("/order/{order_id}");
     // A form of ours knows what the guest saw; of anything else nothing follows.
@@ -37,9 +33,6 @@ pub async fn replace(
         Ok(NewCode::Given | NewCode::GivenBefore) => return visitor.see(&back),
         Ok(NewCode::Enough) => (StatusCode::TOO_MANY_REQUESTS, Notice::enough_codes(text)),
         Ok(NewCode::Over) => (StatusCode::CONFLICT, Notice::no_new_code(text)),
-        Err(WeighError::UnknownOrder) => {
-            return visitor.trouble(StatusCode::NOT_FOUND, Trouble::NoOrder);
-        }
         Err(cause) => return visitor.problem(&Problem::from(cause)),
     };
     match api.store.load(order_id).await {

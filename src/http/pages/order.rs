@@ -10,8 +10,7 @@ use chrono::Utc;
 use super::super::Api;
 use super::super::problem::Problem;
 use super::shop::{attempt, key};
-use super::{Form, Visitor, fresh_key};
-use crate::domain::ids::OrderId;
+use super::{Form, Visitor, fresh_key, order_in};
 use crate::domain::payment::Payment;
 use crate::domain::phone::Phone;
 use crate::domain::purchase::{PackageRef, Purchase, Ringing};
@@ -29,8 +28,9 @@ pub async fn show(
     api: web::Data<Api>,
 ) -> HttpResponse {
     let visitor = Visitor::of(&request, &api.shop);
-    let Ok(order_id) = order_id.parse::<OrderId>() else {
-        return visitor.trouble(StatusCode::NOT_FOUND, Trouble::NoOrder);
+    let order_id = match order_in(&order_id) {
+        Ok(order_id) => order_id,
+        Err(problem) => return visitor.problem(&problem),
     };
     let since = number(&request, "since");
     let hold = match since {
@@ -94,12 +94,9 @@ pub async fn again(
     api: web::Data<Api>,
 ) -> HttpResponse {
     let visitor = Visitor::of(&request, &api.shop);
-    let form = match Form::read(payload).await {
-        Ok(form) => form,
+    let (order_id, form) = match Form::about(&order_id, payload).await {
+        Ok(read) => read,
         Err(problem) => return visitor.problem(&problem),
-    };
-    let Ok(order_id) = order_id.parse::<OrderId>() else {
-        return visitor.trouble(StatusCode::NOT_FOUND, Trouble::NoOrder);
     };
     let order = match api.store.load(order_id).await {
         Ok(Some(order)) => order,
