@@ -6,6 +6,7 @@ import { after, before, test } from 'node:test';
 import { assertClean, launch } from './support/browser.mjs';
 import { held, operator, sold, viewer } from './support/console.mjs';
 import { fillPackage, firstCode, logIn, printed } from './support/console-states.mjs';
+import { assertFits } from './support/judge.mjs';
 import { Server } from './support/server.mjs';
 
 let browser;
@@ -69,6 +70,24 @@ test('a package is added, gets another price and is retired; an order keeps its 
   for (const act of ['add_package', 'change_price', 'retire_package', 'offer_package']) {
     assert.match(log, new RegExp(`${act}\\s+package hour`));
   }
+  assertClean(page);
+  await page.context().close();
+});
+
+test('on the smallest phone a price can be changed without a sideways scroll', async () => {
+  const width = 320;
+  const page = await operator(browser, server, { viewport: { width, height: 640 } });
+  await page.goto(server.url('/operator/packages'));
+
+  const links = page.locator('.prices a');
+  assert.ok(await links.count() >= 2, 'nothing to change');
+  for (const link of await links.all()) {
+    const { x, width: wide } = await link.boundingBox();
+    const list = await page.locator('.scroll').boundingBox();
+    const end = Math.min(width, list.x + list.width);
+    assert.ok(x + wide <= end, `${await link.innerText()} ends at ${x + wide}, the list at ${end}`);
+  }
+  await assertFits(page, width);
   assertClean(page);
   await page.context().close();
 });
