@@ -239,9 +239,14 @@ impl TestDatabase {
 
     /// Waits until a query counts this many.
     pub async fn wait_for_count(&self, sql: &str, wanted: i64) {
+        self.wait_for_count_within(PATIENCE, sql, wanted).await;
+    }
+
+    /// The same, where it would come by itself later.
+    pub async fn wait_for_count_within(&self, patience: Duration, sql: &str, wanted: i64) {
         let mut seen = 0;
         let begun = Instant::now();
-        while begun.elapsed() < PATIENCE {
+        while begun.elapsed() < patience {
             seen = self.count(sql).await;
             if seen == wanted {
                 return;

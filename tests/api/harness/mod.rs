@@ -324,6 +324,21 @@ impl TestApp {
         );
     }
 
+    /// Returns when ZenoPay is to be asked about the order earlier than about one that is new,
+    /// or was. That first ask comes twelve seconds after the order at the earliest, so this
+    /// waits for less.
+    pub async fn until_asked_soon(&self, order: &TestOrder) {
+        let soon = match self.database.kind {
+            Kind::Sqlite => "(julianday(due_at) - julianday(created_at)) * 86400 < 12",
+            Kind::Postgres => "due_at < created_at + interval '12 seconds'",
+        };
+        // Or the reconciler was quicker than we are: then it has asked already.
+        let order = self.database.is_order(&order.id);
+        let sql = format!("SELECT COUNT(*) FROM payments WHERE {order} AND ({soon} OR asks > 0)");
+        let patience = Duration::from_secs(10);
+        self.database.wait_for_count_within(patience, &sql, 1).await;
+    }
+
     /// Everything that a sale writes, counted for one order.
     pub async fn sale_of(&self, order: &TestOrder) -> SaleCounts {
         self.database.sale_of(&order.id).await

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::fake::{self, FakeZenoPay};
 use super::{
     Line, asks_about, asks_sql, assert_untouched, deliver_by_token, deliver_unproven, journal,
-    pays_in_silence, wait_until_asked_soon,
+    pays_in_silence,
 };
 use crate::harness::{DAILY_PRICE, Kind, SaleCounts, TestApp, TestOrder, body_of};
 
@@ -77,7 +77,7 @@ async fn a_proven_delivery_that_zenopay_does_not_confirm_is_kept_and_zenopay_is_
         assert_eq!(answer.json()["payment_status"], "PENDING", "{case}");
         assert_eq!(app.journal(&order.id, "unconfirmed").await, 1, "{case}");
         assert_untouched(&app, &order).await;
-        wait_until_asked_soon(&app, &order).await;
+        app.until_asked_soon(&order).await;
     }
 }
 

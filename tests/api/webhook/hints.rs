@@ -8,10 +8,7 @@ use malipo::config::Confirm;
 use serde_json::json;
 
 use super::fake::{self, FakeZenoPay};
-use super::{
-    Line, asks_about, assert_untouched, deliver_unproven, journal, pays_in_silence,
-    wait_until_asked_soon,
-};
+use super::{Line, asks_about, assert_untouched, deliver_unproven, journal, pays_in_silence};
 use crate::harness::{ANSWERED_WITHIN, Answer, DAILY_PRICE, Kind, SaleCounts, TestApp, body_of};
 
 on_both_databases! {
@@ -112,7 +109,7 @@ async fn a_hint_that_zenopay_does_not_confirm_is_refused_and_zenopay_is_asked_ag
     assert_eq!(answer.verdict(), (401, "webhook_not_authentic".into()));
     assert_eq!(journal(&app).await, []);
     assert_untouched(&app, &order).await;
-    wait_until_asked_soon(&app, &order).await;
+    app.until_asked_soon(&order).await;
 }
 
 async fn hints_are_not_followed_when_confirmation_is_switched_off(kind: Kind) {
@@ -178,7 +175,7 @@ async fn strangers_cannot_make_us_ask_about_more_than_eight_orders_at_once(kind:
 
     assert_eq!(ninth.verdict(), (401, "webhook_not_authentic".into()));
     assert_eq!(asks_about(&app, &orders[8]).await, 0);
-    wait_until_asked_soon(&app, &orders[8]).await;
+    app.until_asked_soon(&orders[8]).await;
 
     zenopay.holds(false);
     for hint in hints {
@@ -198,7 +195,7 @@ async fn a_hint_is_answered_in_time_although_zenopay_is_silent(kind: Kind) {
     assert_eq!(answer.verdict(), (401, "webhook_not_authentic".into()));
     assert!(began.elapsed() < ANSWERED_WITHIN, "{:?}", began.elapsed());
     assert_untouched(&app, &order).await;
-    wait_until_asked_soon(&app, &order).await;
+    app.until_asked_soon(&order).await;
 }
 
 fn hint_later(app: &TestApp, order_id: &str) -> JoinHandle<Answer> {

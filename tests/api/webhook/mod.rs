@@ -141,16 +141,3 @@ async fn assert_untouched(app: &TestApp, order: &TestOrder) {
     assert_eq!(document["version"], 1, "{document}");
     assert_eq!(app.sale_of(order).await, crate::harness::SaleCounts::NONE);
 }
-
-/// Waits until the next ask is nearer than the first one of a new order, which is 15 seconds
-/// after it was made; fails after ten.
-async fn wait_until_asked_soon(app: &TestApp, order: &TestOrder) {
-    let soon = match app.database.kind {
-        Kind::Sqlite => "(julianday(due_at) - julianday(created_at)) * 86400 < 13",
-        Kind::Postgres => "due_at < created_at + interval '13 seconds'",
-    };
-    // Or the reconciler was quicker than we are: then it has asked already.
-    let order = app.database.is_order(&order.id);
-    let sql = format!("SELECT COUNT(*) FROM payments WHERE {order} AND ({soon} OR asks > 0)");
-    app.database.wait_for_count(&sql, 1).await;
-}
