@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
-use tokio::time::{Instant as Due, sleep_until};
+use tokio::time::{Instant as Due, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 use uuid::Uuid;
@@ -23,6 +23,9 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// Orders that are looked at together. A question about ten thousand takes the machine away from
 /// the sales for a tenth of a second; in slices it is spread over the whole second.
 const SLICE: usize = 250;
+/// After an announcement, what comes next gathers for so long: to PostgreSQL each announcement
+/// is a transaction, which costs as much as half a sale.
+const GATHER: Duration = Duration::from_millis(10);
 /// Notices of ours that may wait to be told; more are left to the others' safety net.
 pub const BACKLOG: usize = 10_000;
 
@@ -59,8 +62,8 @@ impl Neighbours {
         telling.abort();
     }
 
-    /// Everything that waits goes into one announcement: alone it goes at once, in a crowd
-    /// together.
+    /// Everything that waits goes into one announcement: what is alone goes at once, a crowd
+    /// goes together.
     async fn tell(self: Arc<Self>, mut outgoing: Outgoing) {
         let mut batch = Vec::new();
         while outgoing.recv_many(&mut batch, BACKLOG).await > 0 {
@@ -68,6 +71,7 @@ impl Neighbours {
             if let Err(error) = self.store.announce(self.teller, notices).await {
                 warn!(%error, "other processes are not told; they find out by themselves");
             }
+            sleep(GATHER).await;
         }
     }
 
