@@ -32,12 +32,16 @@ impl Store {
     ) -> Result<Option<Payment>, StoreError> {
         let store = self.clone();
         self.read(async move {
+            // Not `one`, which adds `LIMIT ?`: a statement with that is prepared anew by SQLite
+            // (since 3.47) whenever it is given its values. What is asked for is unique.
             let found = payments::Entity::find()
                 .filter(which)
                 .find_also_related(vouchers::Entity)
-                .one(&store.inner.reader)
+                .all(&store.inner.reader)
                 .await?;
             found
+                .into_iter()
+                .next()
                 .map(|(row, voucher)| rows::payment(row, voucher))
                 .transpose()
         })
