@@ -6,8 +6,12 @@
 
 use chrono::{DateTime, Utc};
 use entities::{payments, webhook_deliveries};
+use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect,
+    QueryTrait, Statement, UpdateMany,
+};
 use tracing::{Instrument, info_span};
 
 use super::inserts::Inserts;
@@ -74,11 +78,14 @@ impl Store {
     /// was written.
     pub async fn commit(&self, change: Change) -> Result<(), StoreError> {
         let store = self.clone();
+        // Put into words before its turn comes: on SQLite everybody else waits for whoever writes.
+        let guard = guard(&change).map(|update| update.build(self.backend()));
+        let rows = gather(&change, self.clock().now())?.in_words(self.backend());
         self.run(async move {
             let failpoints = store.failpoints();
             failpoints.reach(Point::BeforeBegin)?;
             let txn = store.begin().await?;
-            if let Err(error) = write(&txn, failpoints, &change, store.clock().now()).await {
+            if let Err(error) = write(&txn, failpoints, &change, guard, rows).await {
                 roll_back(txn).await;
                 return Err(error);
             }
@@ -96,52 +103,91 @@ impl Store {
     }
 }
 
-async fn write(
-    txn: &DatabaseTransaction,
-    failpoints: &Failpoints,
-    change: &Change,
-    now: DateTime<Utc>,
-) -> Result<(), StoreError> {
-    let before = &change.before;
-    failpoints.reach(Point::AfterBegin)?;
+/// Changes the payment's row, if it is still what the decision saw; `None` if it stays.
+fn guard(change: &Change) -> Option<UpdateMany<payments::Entity>> {
+    let next = match &change.decision.effect {
+        Effect::Sell(sale) => rows::changed(&sale.payment),
+        Effect::Fail(next) | Effect::Hold(next) => rows::changed(next),
+        Effect::Refund(next) => rows::refunded(next),
+        Effect::Revoke(next) => rows::revoked(next),
+        Effect::Replace(replacement) => rows::revoked(&replacement.payment),
+        Effect::Confirm(kept) => rows::confirmed(kept),
+        Effect::Ask(at) => payments::ActiveModel {
+            due_at: Set(Some(*at)),
+            ..Default::default()
+        },
+        Effect::Keep | Effect::Refuse => return None,
+    };
+    let update = payments::Entity::update_many()
+        .set(next)
+        .filter(payments::Column::Id.eq(change.before.id))
+        .filter(payments::Column::Version.eq(change.before.version));
+    Some(update)
+}
+
+/// The new rows.
+fn gather(change: &Change, now: DateTime<Utc>) -> Result<Inserts, StoreError> {
     let mut inserts = Inserts::default();
+    let radius_user = change.radius_user.as_ref();
     match &change.decision.effect {
-        Effect::Sell(sale) => {
-            // First, because it takes the row lock: who comes second waits here and then
-            // finds another version.
-            advance(txn, before, rows::changed(&sale.payment)).await?;
-            failpoints.reach(Point::AfterPayment)?;
-            sale::gather(&mut inserts, sale, change.radius_user.as_ref())?;
-        }
-        Effect::Fail(next) | Effect::Hold(next) => {
-            advance(txn, before, rows::changed(next)).await?;
-        }
-        Effect::Refund(next) => {
-            advance(txn, before, rows::refunded(next)).await?;
-            sale::revoke(txn, next, "refunded").await?;
-        }
-        Effect::Revoke(next) => {
-            advance(txn, before, rows::revoked(next)).await?;
-            sale::revoke(txn, next, "revoked").await?;
-        }
+        Effect::Sell(sale) => sale::gather(&mut inserts, sale, radius_user)?,
         Effect::Replace(replacement) => {
-            advance(txn, before, rows::revoked(&replacement.payment)).await?;
-            let radius_user = change.radius_user.as_ref();
-            replacement::write(txn, &mut inserts, replacement, radius_user).await?;
+            replacement::gather(&mut inserts, replacement, radius_user)?;
         }
-        Effect::Confirm(kept) => advance(txn, before, rows::confirmed(kept)).await?,
-        Effect::Keep | Effect::Refuse => still_the_same(txn, before).await?,
-        Effect::Ask(at) => ask_unless_changed(txn, before, *at).await?,
-    }
-    if let Some(at) = change.ask_at {
-        ask_at(txn, before, at).await?;
+        Effect::Fail(_)
+        | Effect::Hold(_)
+        | Effect::Refund(_)
+        | Effect::Revoke(_)
+        | Effect::Confirm(_)
+        | Effect::Keep
+        | Effect::Ask(_)
+        | Effect::Refuse => {}
     }
     remark(&mut inserts, change, now);
     if let Some(delivery) = &change.delivery {
         let line = deliveries::row(delivery, change.decision.outcome);
         inserts.add(webhook_deliveries::Entity::insert(line));
     }
-    inserts.write(txn).await?;
+    Ok(inserts)
+}
+
+async fn write(
+    txn: &DatabaseTransaction,
+    failpoints: &Failpoints,
+    change: &Change,
+    guard: Option<Statement>,
+    rows: Option<Statement>,
+) -> Result<(), StoreError> {
+    let before = &change.before;
+    failpoints.reach(Point::AfterBegin)?;
+    // First, because it takes the row lock: who comes second waits here and then finds another
+    // version.
+    if let Some(guard) = guard {
+        if txn.execute_raw(guard).await?.rows_affected() == 0 {
+            return Err(StoreError::Conflict);
+        }
+        failpoints.reach(Point::AfterPayment)?;
+    } else {
+        still_the_same(txn, before).await?;
+    }
+    match &change.decision.effect {
+        Effect::Refund(next) => sale::revoke(txn, next, "refunded").await?,
+        Effect::Revoke(next) => sale::revoke(txn, next, "revoked").await?,
+        Effect::Replace(replacement) => replacement::close(txn, replacement).await?,
+        Effect::Sell(_)
+        | Effect::Fail(_)
+        | Effect::Hold(_)
+        | Effect::Confirm(_)
+        | Effect::Keep
+        | Effect::Ask(_)
+        | Effect::Refuse => {}
+    }
+    if let Some(at) = change.ask_at {
+        ask_at(txn, before, at).await?;
+    }
+    if let Some(rows) = rows {
+        txn.execute_raw(rows).await?;
+    }
     if change.alters_what_is_settled() {
         settled::count_change(txn).await?;
     }
@@ -155,24 +201,6 @@ fn remark(inserts: &mut Inserts, change: &Change, now: DateTime<Utc>) {
     }
     if let Some(entry) = &change.audit {
         inserts.add(audit_log::row(entry, now));
-    }
-}
-
-async fn advance(
-    txn: &DatabaseTransaction,
-    before: &Payment,
-    next: payments::ActiveModel,
-) -> Result<(), StoreError> {
-    let done = payments::Entity::update_many()
-        .set(next)
-        .filter(payments::Column::Id.eq(before.id))
-        .filter(payments::Column::Version.eq(before.version))
-        .exec(txn)
-        .await?;
-    if done.rows_affected == 0 {
-        Err(StoreError::Conflict)
-    } else {
-        Ok(())
     }
 }
 
@@ -208,22 +236,4 @@ async fn ask_at(
         .exec(txn)
         .await?;
     Ok(())
-}
-
-async fn ask_unless_changed(
-    txn: &DatabaseTransaction,
-    before: &Payment,
-    at: DateTime<Utc>,
-) -> Result<(), StoreError> {
-    let done = payments::Entity::update_many()
-        .col_expr(payments::Column::DueAt, Expr::value(at))
-        .filter(payments::Column::Id.eq(before.id))
-        .filter(payments::Column::Version.eq(before.version))
-        .exec(txn)
-        .await?;
-    if done.rows_affected == 0 {
-        Err(StoreError::Conflict)
-    } else {
-        Ok(())
-    }
 }

@@ -25,15 +25,15 @@ impl Inserts {
 
     /// Writes all of them, or none.
     pub async fn write(self, txn: &DatabaseTransaction) -> Result<(), DbErr> {
-        if let Some(statement) = self.into_statement(txn.get_database_backend()) {
+        if let Some(statement) = self.in_words(txn.get_database_backend()) {
             txn.execute_raw(statement).await?;
         }
         Ok(())
     }
 
-    /// One statement; the same text for the same tables and numbers of rows, so that the
-    /// connection has it prepared.
-    fn into_statement(self, backend: DbBackend) -> Option<Statement> {
+    /// One statement, or none for no rows; the same text for the same tables and numbers of rows,
+    /// so that the connection has it prepared.
+    pub fn in_words(self, backend: DbBackend) -> Option<Statement> {
         match backend {
             DbBackend::Postgres => self.into_one_insert(),
             _ => self.into_one_text(backend),
@@ -109,7 +109,7 @@ mod tests {
     #[test]
     fn the_values_stand_in_the_order_of_their_places() {
         for backend in [DbBackend::Postgres, DbBackend::Sqlite] {
-            let statement = together(["1", "2", "3"]).into_statement(backend).unwrap();
+            let statement = together(["1", "2", "3"]).in_words(backend).unwrap();
 
             let shown = statement.to_string();
             let at = |value: &str| shown.find(&format!("'{value}'")).unwrap();
@@ -122,8 +122,8 @@ mod tests {
     #[test]
     fn other_values_have_the_same_text() {
         for backend in [DbBackend::Postgres, DbBackend::Sqlite] {
-            let one = together(["1", "2", "3"]).into_statement(backend).unwrap();
-            let other = together(["a", "b", "c"]).into_statement(backend).unwrap();
+            let one = together(["1", "2", "3"]).in_words(backend).unwrap();
+            let other = together(["a", "b", "c"]).in_words(backend).unwrap();
 
             assert_eq!(one.sql, other.sql);
         }
@@ -131,10 +131,6 @@ mod tests {
 
     #[test]
     fn nothing_is_no_statement() {
-        assert!(
-            Inserts::default()
-                .into_statement(DbBackend::Sqlite)
-                .is_none()
-        );
+        assert!(Inserts::default().in_words(DbBackend::Sqlite).is_none());
     }
 }

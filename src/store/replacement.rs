@@ -8,6 +8,7 @@ use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryS
 
 use super::inserts::Inserts;
 use super::{Store, StoreError, radius_users, sale};
+use crate::domain::payment::Payment;
 use crate::domain::radius_user::RadiusUser;
 use crate::domain::replacement::{Replaced, Replacement};
 
@@ -46,20 +47,28 @@ impl Store {
     }
 }
 
-/// Closes the old code, and gathers what lets the new one in.
-pub(super) async fn write(
-    txn: &DatabaseTransaction,
+/// What lets the new code in.
+pub(super) fn gather(
     inserts: &mut Inserts,
     replacement: &Replacement,
     radius_user: Option<&RadiusUser>,
 ) -> Result<(), StoreError> {
     let payment = &replacement.payment;
-    let (Some(radius_user), Some(voucher)) = (radius_user, &payment.voucher) else {
-        return Err(StoreError::Corrupt(
-            "a new code without a voucher".to_owned(),
-        ));
-    };
-    let (old, at) = (replacement.old.as_str(), voucher.issued_at);
+    let radius_user = radius_user
+        .ok_or_else(|| StoreError::Corrupt("a new code without a RADIUS user".to_owned()))?;
+    sale::issue_voucher(inserts, payment)?;
+    radius_users::let_in(inserts, &[radius_user]);
+    sale::queue_sms(inserts, payment, &replacement.sms, replaced_at(payment)?);
+    Ok(())
+}
+
+/// Closes the old code.
+pub(super) async fn close(
+    txn: &DatabaseTransaction,
+    replacement: &Replacement,
+) -> Result<(), StoreError> {
+    let payment = &replacement.payment;
+    let (old, at) = (replacement.old.as_str(), replaced_at(payment)?);
     let gave_up = vouchers::Entity::update_many()
         .col_expr(vouchers::Column::PaymentId, Expr::value(None::<i64>))
         .col_expr(vouchers::Column::FormerPaymentId, Expr::value(payment.id))
@@ -81,9 +90,13 @@ pub(super) async fn write(
         .filter(sms_messages::Column::State.is_in(["queued", "failed"]))
         .exec(txn)
         .await?;
-
-    sale::issue_voucher(inserts, payment)?;
-    radius_users::let_in(inserts, &[radius_user]);
-    sale::queue_sms(inserts, payment, &replacement.sms, at);
     Ok(())
+}
+
+/// When the new voucher took the place of the old one.
+fn replaced_at(payment: &Payment) -> Result<DateTime<Utc>, StoreError> {
+    let voucher = payment.voucher.as_ref();
+    voucher
+        .map(|voucher| voucher.issued_at)
+        .ok_or_else(|| StoreError::Corrupt("a new code without a voucher".to_owned()))
 }
