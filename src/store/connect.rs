@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sea_orm::sqlx::{self, Connection, Executor, PgConnection};
-use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr, RuntimeErr};
+use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbBackend, DbErr, RuntimeErr};
 use tokio::time::timeout;
 use tracing::log::LevelFilter;
 
@@ -31,33 +31,38 @@ const SQLITE_READERS: u32 = 4;
 /// How long SQLite waits for the write lock of another process, as `malipo migrate`.
 const SQLITE_BUSY: Duration = Duration::from_secs(4);
 
-/// What is opened for a store.
-pub(super) struct Pools {
-    pub writer: DatabaseConnection,
-    pub reader: DatabaseConnection,
-    pub side: Option<DatabaseConnection>,
+/// The database that a URL names.
+pub(super) fn backend(url: &str) -> DbBackend {
+    if url.starts_with("sqlite:") {
+        DbBackend::Sqlite
+    } else {
+        DbBackend::Postgres
+    }
 }
 
-/// Opens what writes, what reads, and what tells others.
-pub(super) async fn pools(url: &str, wedged: &Wedged) -> Result<Pools, DbErr> {
-    if url.starts_with("sqlite:") {
-        let writer = Database::connect(sqlite(url, 1, false)).await?;
-        let reader = Database::connect(sqlite(url, SQLITE_READERS, true)).await?;
-        Ok(Pools {
-            writer,
-            reader,
-            side: None,
-        })
-    } else {
-        greet(url).await?;
-        let writer = Database::connect(postgres(url, POSTGRES_WRITERS, wedged)).await?;
-        let reader = Database::connect(postgres(url, POSTGRES_READERS, wedged)).await?;
-        let side = Database::connect(postgres(url, 1, wedged)).await?;
-        Ok(Pools {
-            writer,
-            reader,
-            side: Some(side),
-        })
+/// Opens what writes.
+pub(super) async fn writer(url: &str, wedged: &Wedged) -> Result<DatabaseConnection, DbErr> {
+    if backend(url) == DbBackend::Sqlite {
+        return Database::connect(sqlite(url, 1, false)).await;
+    }
+    greet(url).await?;
+    Database::connect(postgres(url, POSTGRES_WRITERS, wedged)).await
+}
+
+/// Opens what only reads.
+pub(super) async fn reader(url: &str, wedged: &Wedged) -> Result<DatabaseConnection, DbErr> {
+    let options = match backend(url) {
+        DbBackend::Sqlite => sqlite(url, SQLITE_READERS, true),
+        _ => postgres(url, POSTGRES_READERS, wedged),
+    };
+    Database::connect(options).await
+}
+
+/// Opens what tells other processes, if others may share the books.
+pub(super) async fn side(url: &str, wedged: &Wedged) -> Result<Option<DatabaseConnection>, DbErr> {
+    match backend(url) {
+        DbBackend::Sqlite => Ok(None),
+        _ => Database::connect(postgres(url, 1, wedged)).await.map(Some),
     }
 }
 

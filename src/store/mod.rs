@@ -43,6 +43,7 @@ mod letters;
 #[cfg(test)]
 mod migrated;
 mod notices;
+mod one_core;
 mod operators;
 mod outbox;
 mod overview;
@@ -167,23 +168,29 @@ impl Store {
         config: &DatabaseConfig,
         only_server: Option<File>,
     ) -> Result<Self, StoreError> {
-        let wedged = Wedged::new();
-        let runtime = DatabaseRuntime::start(wedged.clone())?;
-        let url = config.url.clone();
-        let (for_pools, its_wedged) = (url.clone(), wedged.clone());
-        let pools = runtime
-            .open(async move { connect::pools(for_pools.expose(), &its_wedged).await })
-            .await?;
-        let transactions = Transactions::on(pools.writer.clone(), runtime.handle());
-        let journal = JournalQueue::open(transactions.clone(), runtime.handle(), wedged);
+        let (url, wedged) = (config.url.clone(), Wedged::new());
+        let runtime = DatabaseRuntime::start(connect::backend(url.expose()), wedged.clone())?;
+        let names = || (url.clone(), wedged.clone());
+        let (to, its_wedged) = names();
+        let writer = async move { connect::writer(to.expose(), &its_wedged).await };
+        let writer = runtime.open(writer).await?;
+        let (to, its_wedged) = names();
+        let reader = async move { connect::reader(to.expose(), &its_wedged).await };
+        let reader = runtime.open_for_reading(reader).await?;
+        let (to, its_wedged) = names();
+        let side = async move { connect::side(to.expose(), &its_wedged).await };
+        let side = runtime.open(side).await?;
+
+        let transactions = Transactions::on(writer.clone(), runtime.writes());
+        let journal = JournalQueue::open(transactions.clone(), runtime.writes(), wedged);
         let inner = Inner {
             runtime,
-            writer: pools.writer,
-            reader: pools.reader,
+            writer,
+            reader,
             transactions,
             journal,
             settled: Settled::none(),
-            side: pools.side,
+            side,
             url,
             clock: Clock::default(),
             failpoints: Failpoints::from_environment(),

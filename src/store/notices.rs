@@ -70,7 +70,7 @@ impl Store {
     pub fn listen(&self, teller: Uuid) -> mpsc::Receiver<Heard> {
         let (sender, receiver) = mpsc::channel(BACKLOG);
         let store = self.clone();
-        self.inner.runtime.handle().spawn(async move {
+        self.inner.runtime.reads().spawn(async move {
             while !sender.is_closed() {
                 if let Err(error) = store.hear(teller, &sender).await {
                     debug!(%error, "notices of other processes are not heard; trying again");

@@ -165,7 +165,7 @@ impl Store {
             return;
         };
         let store = self.clone();
-        self.inner.runtime.handle().spawn(async move {
+        self.inner.runtime.reads().spawn(async move {
             let asked_at = Instant::now();
             match store.count_of_changes().await {
                 Ok(Some(count)) => store.inner.settled.answered(count, asked_at),

@@ -17,17 +17,18 @@ struct Books {
 async fn books() -> Books {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}/books.db?mode=rwc", folder.path().display());
-    let pools = connect::pools(&url, &Wedged::new()).await.unwrap();
+    let writer = connect::writer(&url, &Wedged::new()).await.unwrap();
+    let reader = connect::reader(&url, &Wedged::new()).await.unwrap();
     for sql in [
         "CREATE TABLE lines (text TEXT UNIQUE)",
         "CREATE TRIGGER disk BEFORE INSERT ON lines WHEN new.text = 'too much' \
          BEGIN SELECT RAISE(ROLLBACK, 'database or disk is full'); END",
     ] {
-        pools.writer.execute_unprepared(sql).await.unwrap();
+        writer.execute_unprepared(sql).await.unwrap();
     }
     Books {
-        door: Door::open(pools.writer, &Handle::current()),
-        reader: pools.reader,
+        door: Door::open(writer, &Handle::current()),
+        reader,
         _folder: folder,
     }
 }
