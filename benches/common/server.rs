@@ -76,22 +76,6 @@ impl Server {
         Ok(kib * 1024)
     }
 
-    /// Takes the processor away while a yardstick is measured.
-    ///
-    /// # Errors
-    /// If `kill` cannot be run.
-    pub fn pause(&self) -> Outcome<()> {
-        self.signal("STOP")
-    }
-
-    /// Gives it back.
-    ///
-    /// # Errors
-    /// If `kill` cannot be run.
-    pub fn resume(&self) -> Outcome<()> {
-        self.signal("CONT")
-    }
-
     /// Stops it as an operator does.
     ///
     /// # Errors

@@ -1,4 +1,6 @@
-//! The server and its yardsticks, by turns: whoever does not measure is stopped.
+//! The server and its yardsticks, by turns: whoever does not measure has nothing to do. It is not
+//! stopped for that: a server that was stopped distrusts its connections for a minute afterwards, and
+//! tries each of them before and after it is used.
 
 use super::pgbench::{NOTHING, ONE_ROW, Pgbench, Script};
 use super::raw_sqlite::RawLoop;
@@ -37,9 +39,7 @@ fn throughput(
 ) -> Outcome<()> {
     let seconds = options.seconds;
     let orders = (MOST_SALES * seconds) as usize;
-    till.server.pause()?;
     let (clients, told) = pgbench.best_clients()?;
-    till.server.resume()?;
     report.note(told);
 
     let (mut ours, mut textbook, mut function) = (vec![], vec![], vec![]);
@@ -49,10 +49,8 @@ fn throughput(
         let heard = till.sell(32, seconds)?;
         ours.push(heard.rate());
         spent.extend(heard.spent);
-        till.server.pause()?;
         textbook.push(pgbench.run(Script::Textbook, clients, seconds)?);
         function.push(pgbench.run(Script::FunctionCall, clients, seconds)?);
-        till.server.resume()?;
     }
     pgbench.must_balance()?;
 
@@ -94,14 +92,12 @@ fn latency(
     for _ in 0..options.pairs {
         till.prepare((MOST_SALES * seconds) as usize)?;
         ours.push(millis(&till.sell(1, seconds)?.latency, 50.0));
-        till.server.pause()?;
         let median = |middle| -> Outcome<f64> {
             let latency = pgbench.three_round_trips(middle, seconds / 2.0)?;
             Ok(millis(&latency, 50.0))
         };
         bare.push(median(NOTHING)?);
         kept.push(median(ONE_ROW)?);
-        till.server.resume()?;
     }
 
     let (of_bare, of_kept) = (ratios(&ours, &bare), ratios(&ours, &kept));
@@ -145,10 +141,8 @@ pub fn raw_loop(till: &mut Till, options: &Options, report: &mut Report) -> Outc
         let heard = till.sell(64, seconds)?;
         many.push(heard.rate());
         spent.extend(heard.spent);
-        till.server.pause()?;
         one_by_one.push(raw.run(1, seconds, orders)?);
         sixteen.push(raw.run(16, seconds / 2.0, orders)?);
-        till.server.resume()?;
         till.prepare(orders)?;
         alone.push(till.sell(1, seconds / 2.0)?.rate());
     }

@@ -44,9 +44,7 @@ fn together(
     let (mut one, mut both) = (vec![], vec![]);
     for _ in 0..options.pairs {
         till.prepare(orders)?;
-        second.pause()?;
         one.push(till.sell(32, options.seconds)?.rate());
-        second.resume()?;
         till.prepare(orders)?;
         let addresses = [till.server.address, second.address];
         both.push(till.sell_at_all(&addresses, 16, options.seconds)?);
