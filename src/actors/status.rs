@@ -250,6 +250,8 @@ async fn read_again(store: &Store, known: Arc<Payment>) -> Arc<Payment> {
 impl Watching {
     /// Who waits has read this version, so that nobody reads it again to tell them.
     pub fn has_read(&self, version: i32) {
+        // Said once by whoever has a seat, so the seats bound how many there are. One that is
+        // lost costs a read.
         self.board.do_send(HasRead(self.order_id, version));
     }
 
