@@ -116,7 +116,12 @@ pub fn routes(config: &mut web::ServiceConfig, sandbox: Option<crate::sandbox::S
                 .route("/packages", web::get().to(portal::packages))
                 .route("/payment", web::post().to(portal::pay))
                 .route("/payment/resend", web::post().to(resend::resend))
-                .route("/payment/status/{order_id}", web::get().to(status::show))
+                .service(
+                    web::resource("/payment/status/{order_id}")
+                        .wrap(from_fn(status::travel_light))
+                        .route(web::get().to(status::show))
+                        .default_service(web::to(no_such_page)),
+                )
                 .route(
                     "/payment/status/{order_id}/events",
                     web::get().to(status::events),

@@ -1,11 +1,14 @@
 //! The status document: at once, after a wait, or as events.
 
 use std::convert::Infallible;
+use std::mem;
 use std::time::Duration;
 
-use actix_web::http::header::{CACHE_CONTROL, RETRY_AFTER};
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{CACHE_CONTROL, HeaderMap, RETRY_AFTER};
 use actix_web::web::Bytes;
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{Error, HttpRequest, HttpResponse, middleware, web};
 use chrono::{DateTime, SecondsFormat, Utc};
 use futures_util::stream::{self, Stream};
 use serde::{Deserialize, Serialize};
@@ -102,6 +105,21 @@ pub async fn show(
         language(request.headers()),
         Utc::now(),
     )))
+}
+
+/// Keeps the head of a request in as much memory as it fills. The library has room for some thirty
+/// headers in each, 7 KiB, and a parked poll keeps its head for a minute.
+pub async fn travel_light(
+    mut request: ServiceRequest,
+    next: middleware::Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let roomy = mem::take(request.headers_mut());
+    let mut snug = HeaderMap::with_capacity(roomy.len());
+    for (name, value) in roomy {
+        snug.append(name, value);
+    }
+    *request.headers_mut() = snug;
+    next.call(request).await
 }
 
 /// Shows an order as Server-Sent Events, one a version; ends after a final one.
