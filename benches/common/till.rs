@@ -223,12 +223,16 @@ impl Till {
         Ok(heard)
     }
 
-    /// Looks at the status of orders that were sold, one after the other.
+    /// What was sold so far.
+    pub fn sold(&self) -> &[Order] {
+        &self.orders[..self.used]
+    }
+
+    /// Looks at the status of these orders, one after the other and again.
     ///
     /// # Errors
     /// If a connection breaks.
-    pub fn look(&self, connections: usize, until: Until) -> Outcome<Heard> {
-        let sold = &self.orders[..self.used];
+    pub fn look(&self, sold: &[Order], connections: usize, until: Until) -> Outcome<Heard> {
         closed_loop(self.server.address, connections, until, &|turn, into| {
             status_read(sold[turn as usize % sold.len()].id, None, into);
         })

@@ -16,6 +16,8 @@ const COPIES_A_SECOND: f64 = 100_000.0;
 const PACE: f64 = 500.0;
 /// How long an order's row stays locked.
 const STUCK_SECS: f64 = 10.0;
+/// Finished orders at which guests look again and again: those sold last.
+const LOOKED_AT: usize = 1_000;
 /// Sales a second that are more than any of these makes.
 const MOST_SALES: f64 = 20_000.0;
 
@@ -56,15 +58,24 @@ fn copies(till: &mut Till, options: &Options, report: &mut Report) -> Outcome<()
     let finished = till.one_order()?.id;
     till.repeat(finished, 1, Until { seconds, turns: 1 })?;
 
-    let (mut first, mut repeated, mut raced, mut looked) = (vec![], vec![], vec![], vec![]);
+    let (mut first, mut repeated, mut raced) = (vec![], vec![], vec![]);
+    let (mut looked_once, mut looked) = (vec![], vec![]);
     let mut refused = 0;
     for _ in 0..options.pairs {
         till.prepare(orders)?;
+        let before = till.sold().len();
         first.push(till.sell(connections, seconds)?.rate());
+        let sold = till.sold()[before..].to_vec();
+        let (once, often) = sold.split_at(sold.len() - LOOKED_AT.min(sold.len() / 2));
+        let once_each = Until {
+            turns: once.len(),
+            ..until
+        };
         for (heard, rates) in [
             (till.repeat(finished, connections, until)?, &mut repeated),
             (till.race(connections, until)?, &mut raced),
-            (till.look(connections, until)?, &mut looked),
+            (till.look(once, connections, once_each)?, &mut looked_once),
+            (till.look(often, connections, until)?, &mut looked),
         ] {
             refused += heard.refused();
             rates.push(heard.rate());
@@ -102,6 +113,12 @@ fn copies(till: &mut Till, options: &Options, report: &mut Report) -> Outcome<()
         format!("{name}, status reads of finished orders"),
         "/s",
         looked,
+    );
+    report.add(
+        format!("{slug}-copies-status-once"),
+        format!("{name}, the first status read of each finished order"),
+        "/s",
+        looked_once,
     );
     report.aim(
         AtLeast(20.0),
