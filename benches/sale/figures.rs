@@ -58,41 +58,61 @@ fn copies(till: &mut Till, options: &Options, report: &mut Report) -> Outcome<()
     let finished = till.one_order()?.id;
     till.repeat(finished, 1, Until { seconds, turns: 1 })?;
 
-    let (mut first, mut repeated, mut raced) = (vec![], vec![], vec![]);
-    let (mut looked_once, mut looked) = (vec![], vec![]);
+    let mut rates = Rates::default();
     let mut refused = 0;
     for _ in 0..options.pairs {
         till.prepare(orders)?;
         let before = till.sold().len();
-        first.push(till.sell(connections, seconds)?.rate());
+        rates.first.push(till.sell(connections, seconds)?.rate());
         let sold = till.sold()[before..].to_vec();
         let (once, often) = sold.split_at(sold.len() - LOOKED_AT.min(sold.len() / 2));
         let once_each = Until {
             turns: once.len(),
             ..until
         };
-        for (heard, rates) in [
-            (till.repeat(finished, connections, until)?, &mut repeated),
-            (till.race(connections, until)?, &mut raced),
-            (till.look(once, connections, once_each)?, &mut looked_once),
-            (till.look(often, connections, until)?, &mut looked),
+        for (heard, heard_rates) in [
+            (
+                till.repeat(finished, connections, until)?,
+                &mut rates.repeated,
+            ),
+            (till.race(connections, until)?, &mut rates.raced),
+            (
+                till.look(once, connections, once_each)?,
+                &mut rates.looked_once,
+            ),
+            (till.look(often, connections, until)?, &mut rates.looked),
         ] {
             refused += heard.refused();
-            rates.push(heard.rate());
+            heard_rates.push(heard.rate());
         }
     }
     if refused > 0 {
         report.note(format!("{refused} copies and looks were not answered 200"));
     }
-    let (slug, name) = (till.books.kind.slug(), till.books.kind.name());
-    let of_first = ratios(&repeated, &first);
-    let looked_of_first = ratios(&looked, &first);
+    tell(rates, till.books.kind, report);
+    Ok(())
+}
+
+/// What costs no sale, beside what does: one figure a pair, in requests a second.
+#[derive(Default)]
+struct Rates {
+    first: Vec<f64>,
+    repeated: Vec<f64>,
+    raced: Vec<f64>,
+    looked_once: Vec<f64>,
+    looked: Vec<f64>,
+}
+
+fn tell(rates: Rates, kind: Kind, report: &mut Report) {
+    let (slug, name) = (kind.slug(), kind.name());
+    let of_first = ratios(&rates.repeated, &rates.first);
+    let looked_of_first = ratios(&rates.looked, &rates.first);
     report.aim(
         AtLeast(12_000.0),
         format!("{slug}-copies"),
         format!("{name}, duplicates of a finished order"),
         "/s",
-        repeated,
+        rates.repeated,
     );
     report.aim(
         AtLeast(4.0),
@@ -106,19 +126,19 @@ fn copies(till: &mut Till, options: &Options, report: &mut Report) -> Outcome<()
         format!("{slug}-copies-hot-key"),
         format!("{name}, duplicates racing the first sale"),
         "/s",
-        raced,
+        rates.raced,
     );
     report.add(
         format!("{slug}-copies-status"),
         format!("{name}, status reads of finished orders"),
         "/s",
-        looked,
+        rates.looked,
     );
     report.add(
         format!("{slug}-copies-status-once"),
         format!("{name}, the first status read of each finished order"),
         "/s",
-        looked_once,
+        rates.looked_once,
     );
     report.aim(
         AtLeast(20.0),
@@ -127,7 +147,6 @@ fn copies(till: &mut Till, options: &Options, report: &mut Report) -> Outcome<()
         "×",
         looked_of_first,
     );
-    Ok(())
 }
 
 /// Webhooks that come at their own pace.
