@@ -181,10 +181,9 @@ impl StatusBoard {
         } else {
             self.watch(order_id).await
         };
-        let Some(payment) = store.load(order_id).await? else {
+        let Some(mut payment) = store.load_together(order_id).await? else {
             return Ok(None);
         };
-        let mut payment = Arc::new(payment);
         let Some(mut watching) = watching else {
             return Ok(Some(Answered {
                 payment,
@@ -241,8 +240,8 @@ impl StatusBoard {
 /// What is true when a wait ends without news: another process may have committed. If the
 /// database does not say, what was known.
 async fn read_again(store: &Store, known: Arc<Payment>) -> Arc<Payment> {
-    match store.load(known.order_id).await {
-        Ok(Some(payment)) => Arc::new(payment),
+    match store.load_together(known.order_id).await {
+        Ok(Some(payment)) => payment,
         Ok(None) | Err(_) => known,
     }
 }

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::mem;
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::body::MessageBody;
@@ -140,7 +141,7 @@ pub async fn events(
     let watching = api.status.watch(order_id).await;
     let payment = api
         .store
-        .load(order_id)
+        .load_together(order_id)
         .await?
         .ok_or_else(|| Problem::new(Code::OrderNotFound))?;
     let watching = watching.ok_or_else(|| Problem::new(Code::Busy).retry_after_secs(2))?;
@@ -153,18 +154,18 @@ pub async fn events(
 }
 
 enum Next {
-    Show(Box<Payment>),
+    Show(Arc<Payment>),
     Wait(i32),
     End,
 }
 
 fn event_stream(
     watching: Watching,
-    payment: Payment,
+    payment: Arc<Payment>,
     language: Language,
 ) -> impl Stream<Item = Result<Bytes, Infallible>> {
     stream::unfold(
-        (watching, Next::Show(Box::new(payment))),
+        (watching, Next::Show(payment)),
         move |(mut watching, next)| async move {
             let shown = match next {
                 Next::End => return None,

@@ -72,6 +72,7 @@ mod search;
 mod sessions;
 mod settled;
 mod timeline;
+mod together;
 mod twins;
 mod tx;
 mod vitals;
@@ -81,6 +82,7 @@ mod wedged;
 use journalling::JournalQueue;
 use runtime::{DatabaseRuntime, Underway};
 use settled::Settled;
+use together::ReadQueue;
 use tx::{Transactions, Tx, roll_back};
 use wedged::Wedged;
 
@@ -133,6 +135,8 @@ struct Inner {
     transactions: Transactions,
     /// Deliveries that change nothing, on their way into the journal.
     journal: JournalQueue,
+    /// PostgreSQL: orders that many ask for at the same moment.
+    together: Option<ReadQueue>,
     /// What is looked at without a question.
     settled: Settled,
     /// PostgreSQL: one connection for notices, beside the sales.
@@ -182,13 +186,16 @@ impl Store {
         let side = runtime.open(side).await?;
 
         let transactions = Transactions::on(writer.clone(), runtime.writes());
-        let journal = JournalQueue::open(transactions.clone(), runtime.writes(), wedged);
+        let journal = JournalQueue::open(transactions.clone(), runtime.writes(), wedged.clone());
+        let is_shared = writer.get_database_backend() == DbBackend::Postgres;
+        let together = is_shared.then(|| ReadQueue::open(reader.clone(), runtime.reads(), wedged));
         let inner = Inner {
             runtime,
             writer,
             reader,
             transactions,
             journal,
+            together,
             settled: Settled::none(),
             side,
             url,

@@ -168,7 +168,7 @@ impl Store {
 
 /// One text and one value, however many orders: a list of values would be another
 /// statement to prepare and to keep for each length. PostgreSQL only.
-fn is_any_of(orders: &[OrderId]) -> SimpleExpr {
+pub(super) fn is_any_of(orders: &[OrderId]) -> SimpleExpr {
     let list: Vec<String> = orders.iter().map(ToString::to_string).collect();
     Expr::cust_with_values(
         r#""payments"."order_id" = ANY(string_to_array($1, ',')::uuid[])"#,

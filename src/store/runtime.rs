@@ -23,7 +23,7 @@ const POSTGRES_THREADS: usize = 2;
 /// server's own time-outs: those end a statement cleanly, this is for a server that is gone.
 const WRITE_WITHIN: Duration = Duration::from_secs(30);
 /// The same for what only reads: nothing is lost with it.
-const READ_WITHIN: Duration = Duration::from_secs(4);
+pub(super) const READ_WITHIN: Duration = Duration::from_secs(4);
 
 /// Work that has begun, whoever awaits its end.
 pub(super) struct Underway<T>(JoinHandle<Result<T, StoreError>>);
@@ -119,10 +119,7 @@ impl DatabaseRuntime {
         work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
     ) -> Underway<T> {
         let wedged = self.wedged.clone();
-        let lost = || StoreError::Unavailable("no answer in time".to_owned());
-        run(&self.reads, async move {
-            within(READ_WITHIN, &wedged, work, lost).await
-        })
+        run(&self.reads, async move { read_within(&wedged, work).await })
     }
 }
 
@@ -150,6 +147,15 @@ pub(super) async fn write_within<T>(
 ) -> Result<T, StoreError> {
     let lost = || StoreError::CommitUnknown(DbErr::Custom("no answer in time".to_owned()));
     within(WRITE_WITHIN, wedged, work, lost).await
+}
+
+/// Reads to the end, or gives it up after its time.
+pub(super) async fn read_within<T>(
+    wedged: &Wedged,
+    work: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
+    let lost = || StoreError::Unavailable("no answer in time".to_owned());
+    within(READ_WITHIN, wedged, work, lost).await
 }
 
 async fn within<T>(

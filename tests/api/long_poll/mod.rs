@@ -12,6 +12,7 @@ mod cors;
 mod document;
 mod events;
 mod races;
+mod rushes;
 mod seats;
 mod stopping;
 mod waits;

@@ -1,0 +1,92 @@
+//! Guests who all come back in the same moment, as after a restart.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use malipo::domain::secret::Secret;
+
+use super::poll;
+use crate::harness::proxy::{Cable, Proxy};
+use crate::harness::{Kind, TestApp, TestDatabase, TestOrder};
+
+const GUESTS: usize = 800;
+/// As many of one order as may wait for it.
+const FAMILY: usize = 8;
+
+/// A server whose way to PostgreSQL leads through a cable.
+async fn start_behind_a_cable() -> (TestApp, Proxy) {
+    let database = TestDatabase::create(Kind::Postgres).await;
+    let server = database.server_address();
+    let cable = Proxy::to(server).await;
+    let through = database
+        .url
+        .replace(&server.to_string(), &cable.address.to_string());
+    let app = TestApp::start_on(database, |config| {
+        config.database.url = Secret::new(through);
+    })
+    .await;
+    (app, cable)
+}
+
+async fn several(app: &TestApp, orders: usize) -> Vec<TestOrder> {
+    let mut bought = Vec::new();
+    for _ in 0..orders {
+        bought.push(app.buy().await);
+    }
+    // The reconciler's questions about them are not what is counted.
+    app.database
+        .execute("UPDATE payments SET due_at = NULL")
+        .await;
+    bought
+}
+
+/// Counted on a slow cable, so that they come faster than they can be read.
+#[actix_web::test]
+async fn guests_who_come_together_are_a_few_questions_to_postgresql() {
+    let (app, cable) = start_behind_a_cable().await;
+    let orders = several(&app, GUESTS / FAMILY).await;
+    cable.set(Cable::Slow(Duration::from_millis(100)));
+    let before = cable.questions();
+
+    let guests = orders
+        .iter()
+        .flat_map(|order| (0..FAMILY).map(|_| poll(&app, order, "?wait=6&since=1")));
+    let answers = join_all(guests).await;
+
+    // Each was read when it came and when its time was up.
+    let asked = cable.questions() - before;
+    assert!(
+        asked < GUESTS as u64 / 2,
+        "{asked} questions for {GUESTS} guests"
+    );
+    for (number, answer) in answers.iter().enumerate() {
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        assert_eq!(answer.json()["order_id"], orders[number / FAMILY].id);
+    }
+}
+
+#[actix_web::test]
+async fn in_a_rush_everybody_is_told_of_their_own_order() {
+    let (app, cable) = start_behind_a_cable().await;
+    let orders = several(&app, 60).await;
+    for paid in orders.iter().step_by(3) {
+        assert_eq!(app.deliver_word(paid, "COMPLETED").await.status, 200);
+    }
+    cable.set(Cable::Slow(Duration::from_millis(100)));
+
+    let rush = join_all(orders.iter().map(|order| poll(&app, order, "?wait=1")));
+    let stranger = app.portal("/payment/status/00000000-0000-4000-8000-000000000000?wait=1");
+    let (answers, unknown) = tokio::join!(rush, app.get(&stranger));
+
+    cable.set(Cable::Whole);
+    unknown.assert_problem(404, "order_not_found");
+    for (number, (order, answer)) in orders.iter().zip(&answers).enumerate() {
+        let status = if number % 3 == 0 {
+            "COMPLETED"
+        } else {
+            "PENDING"
+        };
+        assert_eq!(answer.json()["payment_status"], status);
+        assert_eq!(answer.json(), app.status(order).await);
+    }
+}
