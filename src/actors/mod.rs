@@ -29,6 +29,7 @@ mod in_play;
 mod intake;
 pub mod neighbours;
 mod order;
+mod patience;
 mod permit;
 mod places;
 mod registry;

@@ -16,6 +16,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::info_span;
 
+use super::patience::spread;
 use super::places::{Place, Places};
 use super::status_actor::{HasRead, News, Publish, StatusActor, UnheardOf, Watch, WhatIsWatched};
 use crate::domain::ids::OrderId;
@@ -162,9 +163,9 @@ impl StatusBoard {
         }))
     }
 
-    /// Waits until the order's version differs from `since`, at most for `wait`, and answers
-    /// with what is then true. Without `since` a final order is answered at once and any
-    /// other when it changes. `None` if there is no such order.
+    /// Waits until the order's version differs from `since`, at most for `wait`, of which a long
+    /// one may end a tenth earlier, and answers with what is then true. Without `since` a final
+    /// order is answered at once and any other when it changes. `None` if there is no such order.
     ///
     /// # Errors
     /// If the database cannot be read.
@@ -175,7 +176,7 @@ impl StatusBoard {
         since: Option<i64>,
         wait: Duration,
     ) -> Result<Option<Answered>, StoreError> {
-        let deadline = Instant::now() + wait;
+        let deadline = Instant::now() + spread(wait, rand::random());
         let watching = if wait.is_zero() {
             None
         } else {

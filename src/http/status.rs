@@ -73,7 +73,7 @@ pub struct StatusQuery {
 #[utoipa::path(get, path = "/api/v1/customer-portal/payment/status/{order_id}", tag = "portal",
     params(
         ("order_id" = String, Path),
-        ("wait" = Option<f64>, Query, minimum = 0, description = "Seconds to wait for a change; capped by `portal.wait_max_secs`"),
+        ("wait" = Option<f64>, Query, minimum = 0, description = "Seconds to wait for a change; capped by `portal.wait_max_secs`; a wait of 20 or more may end a tenth earlier"),
         ("since" = Option<i64>, Query, minimum = 0, description = "Answer as soon as `version` differs from this")),
     responses(
         (status = 200, description = "The order as it is now", body = StatusDocument),

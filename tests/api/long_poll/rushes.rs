@@ -1,6 +1,6 @@
 //! Guests who all come back in the same moment, as after a restart.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use malipo::domain::secret::Secret;
@@ -89,4 +89,25 @@ async fn in_a_rush_everybody_is_told_of_their_own_order() {
         assert_eq!(answer.json()["payment_status"], status);
         assert_eq!(answer.json(), app.status(order).await);
     }
+}
+
+#[actix_web::test]
+async fn guests_who_came_together_are_not_all_sent_back_together() {
+    let app = TestApp::start(Kind::Sqlite).await;
+    let orders = several(&app, 5).await;
+
+    let begun = Instant::now();
+    let guests = orders.iter().flat_map(|order| {
+        (0..FAMILY).map(async |_| {
+            let answer = poll(&app, order, "?wait=20&since=1").await;
+            assert_eq!(answer.json()["payment_status"], "PENDING");
+            begun.elapsed()
+        })
+    });
+    let mut ends = join_all(guests).await;
+
+    ends.sort();
+    let (first, last) = (ends[0], ends[ends.len() - 1]);
+    assert!(first >= Duration::from_secs(18), "{first:?}");
+    assert!(last - first >= Duration::from_millis(500), "{ends:?}");
 }
