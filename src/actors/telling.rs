@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use chrono::Utc;
+use chrono::{SecondsFormat, Utc};
 use tracing::{info, warn};
 
 use super::order::{Tools, Weighed};
@@ -20,7 +20,7 @@ pub(super) fn publish(
 ) -> Weighed {
     // Invariant: called only after the commit of what it tells. A delivery that changes
     // nothing tells what was committed before it.
-    let committed = Instant::now();
+    let (committed, committed_at) = (Instant::now(), Utc::now());
     let (payment, refused) = match decision.effect {
         Effect::Sell(sale) => (sale.payment, false),
         Effect::Replace(replacement) => (replacement.payment, false),
@@ -50,7 +50,7 @@ pub(super) fn publish(
             from = before.status.as_str(),
             status = payment.status.as_str(),
             version = payment.version,
-            committed_at = %Utc::now().to_rfc3339_opts(chrono::SecondsFormat::Millis, true),
+            committed_at = %committed_at.to_rfc3339_opts(SecondsFormat::Micros, true),
             "payment status updated"
         );
     }
