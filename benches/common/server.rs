@@ -2,12 +2,16 @@
 //! loopback port. Nobody answers where it would call ZenoPay, and texts wait in the outbox, so what
 //! runs is what a webhook needs.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
+
+use chrono::{DateTime, Utc};
+use malipo::domain::ids::OrderId;
 
 use super::Outcome;
 use super::books::{Books, folder};
@@ -16,6 +20,11 @@ use super::books::{Books, folder};
 pub const KEY: &str = "key-of-the-benchmark";
 /// What operators send.
 pub const TOKEN: &str = "operator-token-of-the-benchmark";
+/// Settings with which the log names each commit.
+pub const TELLS_COMMITS: [(&str, &str); 2] = [
+    ("LOG__FILTER", "error,malipo::actors::telling=info"),
+    ("LOG__FORMAT", "json"),
+];
 const START_WITHIN: Duration = Duration::from_secs(60);
 const STOP_WITHIN: Duration = Duration::from_secs(30);
 
@@ -23,6 +32,8 @@ const STOP_WITHIN: Duration = Duration::from_secs(30);
 pub struct Server {
     pub address: SocketAddr,
     child: Child,
+    /// Where it writes its log.
+    said: PathBuf,
 }
 
 impl Server {
@@ -56,12 +67,31 @@ impl Server {
         }
         let mut child = command.spawn()?;
         let address = until_it_serves(&mut child, &said)?;
-        Ok(Self { address, child })
+        Ok(Self {
+            address,
+            child,
+            said,
+        })
     }
 
     /// Its process.
     pub fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// When it learnt that orders were committed, by its log, which must say so
+    /// ([`TELLS_COMMITS`]).
+    ///
+    /// # Errors
+    /// If the log cannot be read.
+    pub fn commits(&self) -> Outcome<HashMap<OrderId, DateTime<Utc>>> {
+        let text = std::fs::read_to_string(&self.said)?;
+        let commit = |line: &str| {
+            let line: serde_json::Value = serde_json::from_str(line).ok()?;
+            let order = line["order_id"].as_str()?.parse().ok()?;
+            Some((order, line["committed_at"].as_str()?.parse().ok()?))
+        };
+        Ok(text.lines().filter_map(commit).collect())
     }
 
     /// Resident memory, in bytes.

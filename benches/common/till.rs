@@ -10,7 +10,7 @@ use super::Outcome;
 use super::arrivals::open_arrivals;
 use super::books::{Books, Order};
 use super::client::{Heard, Until, closed_loop};
-use super::crowd::Crowd;
+use super::crowd::{Crowd, Patience};
 use super::evidence::{Acknowledged, status_read, webhook};
 use super::options::Kind;
 use super::processor::Spent;
@@ -94,11 +94,11 @@ impl Till {
     ///
     /// # Errors
     /// If the server does not take them all.
-    pub fn park(&mut self, count: usize) -> Outcome<Crowd> {
+    pub fn park(&mut self, count: usize, patience: Patience) -> Outcome<Crowd> {
         let orders = self.next_orders(count)?;
         self.skip(count);
         let plans = orders.into_iter().map(|order| [order].into()).collect();
-        let crowd = Crowd::gather(self.server.address, plans);
+        let crowd = Crowd::gather(self.server.address, plans, patience);
         crowd.until_parked(&self.server, count)?;
         Ok(crowd)
     }

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use crate::common::client::{microseconds, millis};
-use crate::common::crowd::Crowd;
+use crate::common::crowd::{Crowd, Patience};
 use crate::common::options::{Kind, Options};
 use crate::common::report::Report;
 use crate::common::report::Target::{AtLeast, AtMost};
@@ -73,7 +73,7 @@ fn across(till: &mut Till, second: &Server, options: &Options, report: &mut Repo
         let plans: Vec<VecDeque<_>> = (0..GUESTS)
             .map(|guest| orders.iter().skip(guest).step_by(GUESTS).copied().collect())
             .collect();
-        let crowd = Crowd::gather(second.address, plans);
+        let crowd = Crowd::gather(second.address, plans, Patience::UntilPaid);
         crowd.until_parked(second, GUESTS.min(turns))?;
         let heard = till.sell_at(PACE, turns as u32)?;
         let told = crowd.told(turns, PATIENCE);
@@ -83,7 +83,8 @@ fn across(till: &mut Till, second: &Server, options: &Options, report: &mut Repo
         }
 
         let mut latency = microseconds();
-        let told: std::collections::HashMap<_, Instant> = told.into_iter().collect();
+        let told: std::collections::HashMap<_, Instant> =
+            told.iter().map(|told| (told.order, told.at)).collect();
         for turn in &heard.turns {
             let answered = heard.due(turn.number, PACE) + turn.took;
             let at = told[&orders[turn.number as usize]];

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 mod common;
 
 mod figures;
+mod told;
 
 use common::Outcome;
 use common::options::{Kind, Options};

@@ -1,0 +1,139 @@
+//! How soon guests are told, with few and with many of them. Told so long after the *commit*, which
+//! is when the order's actor learns that it is durable, by the server's log; and so long after the
+//! webhook was meant to leave, which contains the sale and the disk.
+
+use std::collections::HashMap;
+
+use hdrhistogram::Histogram;
+use malipo::domain::ids::OrderId;
+
+use super::figures::{PACE, PATIENCE, Size};
+use crate::common::client::{microseconds, millis};
+use crate::common::crowd::{Crowd, Patience};
+use crate::common::options::Options;
+use crate::common::report::Report;
+use crate::common::report::Target::AtMost;
+use crate::common::till::Till;
+use crate::common::{Outcome, ratios};
+
+/// How many guests a family is.
+const FEW: usize = 10;
+
+/// From the commit to the guest, and from the webhook, with few and with many guests.
+pub fn told(till: &mut Till, size: &Size, options: &Options, report: &mut Report) -> Outcome<()> {
+    let mut few = Runs::default();
+    let mut many = Runs::default();
+    for _ in 0..options.pairs {
+        few.add(&run(till, FEW, size.turns)?);
+        many.add(&run(till, size.many, size.turns)?);
+    }
+    let (slug, name) = (till.books.kind.slug(), till.books.kind.name());
+    let ratio = ratios(&many.slow, &few.slow);
+    for (runs, guests) in [(few, FEW), (many, size.many)] {
+        let figure = |what: &str| format!("{slug}-told-{guests}-{what}");
+        let words = |what: &str| format!("{name}, {what}, {guests} parked");
+        let mut add = |what, sentence: &str, values| {
+            report.add(figure(what), words(sentence), "ms", values);
+        };
+        add("p50", "commit → guest, p50", runs.middle);
+        if guests == FEW {
+            add("p99", "commit → guest, p99", runs.slow);
+        } else {
+            let sentence = words("commit → guest, p99");
+            report.aim(AtMost(10.0), figure("p99"), sentence, "ms", runs.slow);
+        }
+        let mut add = |what, sentence: &str, values| {
+            report.add(figure(what), words(sentence), "ms", values);
+        };
+        add(
+            "webhook-p50",
+            "webhook → guest, p50",
+            runs.from_webhook_middle,
+        );
+        add(
+            "webhook-p99",
+            "webhook → guest, p99",
+            runs.from_webhook_slow,
+        );
+    }
+    report.aim(
+        AtMost(3.0),
+        format!("{slug}-told-ratio"),
+        format!("{name}, commit → guest, p99, {} parked ÷ {FEW}", size.many),
+        "×",
+        ratio,
+    );
+    Ok(())
+}
+
+/// How long it took until guests were told.
+struct Times {
+    since_commit: Histogram<u64>,
+    since_webhook: Histogram<u64>,
+}
+
+/// One figure of each run.
+#[derive(Default)]
+struct Runs {
+    middle: Vec<f64>,
+    slow: Vec<f64>,
+    from_webhook_middle: Vec<f64>,
+    from_webhook_slow: Vec<f64>,
+}
+
+impl Runs {
+    fn add(&mut self, times: &Times) {
+        self.middle.push(millis(&times.since_commit, 50.0));
+        self.slow.push(millis(&times.since_commit, 99.0));
+        let from_webhook = &times.since_webhook;
+        self.from_webhook_middle.push(millis(from_webhook, 50.0));
+        self.from_webhook_slow.push(millis(from_webhook, 99.0));
+    }
+}
+
+/// So many guests wait all the time, while webhooks arrive.
+fn run(till: &mut Till, guests: usize, turns: u32) -> Outcome<Times> {
+    let paid = turns as usize;
+    let orders = till.next_orders(paid.max(guests) + guests)?;
+    // Each guest waits for every so many-th order, and at last for one that nobody pays.
+    let plans = (0..guests).map(|guest| {
+        let own = orders[..paid.max(guests)]
+            .iter()
+            .skip(guest)
+            .step_by(guests);
+        own.chain([&orders[paid.max(guests) + guest]])
+            .copied()
+            .collect()
+    });
+    let address = till.server.address;
+    let crowd = Crowd::gather(address, plans.collect(), Patience::UntilPaid);
+    crowd.until_parked(&till.server, guests)?;
+
+    let heard = till.sell_at(PACE, turns)?;
+    let told = crowd.told(paid, PATIENCE);
+    crowd.leave(&till.server)?;
+    if told.len() < paid {
+        return Err(format!("{} of {paid} guests were told", told.len()).into());
+    }
+    // What nobody paid is not used again: guests may still be known to wait for it.
+    till.skip(orders.len() - paid);
+
+    let commits = till.server.commits()?;
+    let turns: HashMap<OrderId, u32> = orders[..paid].iter().copied().zip(0..).collect();
+    let (mut since_commit, mut since_webhook) = (microseconds(), microseconds());
+    for told in told {
+        let due = heard.due(turns[&told.order], PACE);
+        let took = told.at.saturating_duration_since(due);
+        since_webhook.saturating_record(took.as_micros() as u64);
+        let committed = commits
+            .get(&told.order)
+            .ok_or("the log misses a commit of which a guest was told")?;
+        // Below nothing only where the clock was set meanwhile.
+        let took = (told.by_the_clock - *committed).num_microseconds();
+        since_commit.saturating_record(took.unwrap_or(0).max(0) as u64);
+    }
+    Ok(Times {
+        since_commit,
+        since_webhook,
+    })
+}
