@@ -3,7 +3,7 @@
 //! tries each of them before and after it is used.
 
 use super::pgbench::{NOTHING, ONE_ROW, Pgbench, Script};
-use super::raw_sqlite::RawLoop;
+use super::raw_sqlite::{RawLoop, Settings};
 use crate::common::client::millis;
 use crate::common::options::{Kind, Options};
 use crate::common::report::Report;
@@ -134,13 +134,17 @@ pub fn raw_loop(till: &mut Till, options: &Options, report: &mut Report) -> Outc
     let seconds = options.seconds;
     let orders = (MOST_SALES * seconds) as usize;
     let mut raw = RawLoop::prepare()?;
-    let (mut many, mut alone, mut one_by_one, mut sixteen) = (vec![], vec![], vec![], vec![]);
+    let (mut many, mut alone, mut plain) = (vec![], vec![], vec![]);
+    let (mut one_by_one, mut sixteen) = (vec![], vec![]);
     let mut spent = Vec::new();
     for _ in 0..options.pairs {
         till.prepare(orders)?;
         let heard = till.sell(64, seconds)?;
         many.push(heard.rate());
         spent.extend(heard.spent);
+        raw.set(Settings::Sqlite)?;
+        plain.push(raw.run(1, seconds, orders)?);
+        raw.set(Settings::Server)?;
         one_by_one.push(raw.run(1, seconds, orders)?);
         sixteen.push(raw.run(16, seconds / 2.0, orders)?);
         till.prepare(orders)?;
@@ -149,6 +153,7 @@ pub fn raw_loop(till: &mut Till, options: &Options, report: &mut Report) -> Outc
 
     let of_raw = ratios(&many, &one_by_one);
     let alone_of_raw = ratios(&alone, &one_by_one);
+    let of_plain = ratios(&many, &plain);
     let name = "sqlite-throughput";
     report.add(name, "SQLite, webhooks, 64 connections", "/s", many);
     tell_spent(report, Kind::Sqlite, &spent);
@@ -158,6 +163,14 @@ pub fn raw_loop(till: &mut Till, options: &Options, report: &mut Report) -> Outc
     report.add(name, "raw loop, 1 a transaction", "/s", one_by_one);
     let name = "sqlite-raw-16";
     report.add(name, "raw loop, 16 a transaction", "/s", sixteen);
+    let name = "sqlite-raw-plain";
+    report.add(name, "raw loop, SQLite's own settings", "/s", plain);
+    report.add(
+        "sqlite-throughput-raw-plain",
+        "SQLite, webhooks, 64 connections ÷ that",
+        "×",
+        of_plain,
+    );
     report.aim(
         AtLeast(1.8),
         "sqlite-throughput-raw",

@@ -18,6 +18,15 @@ pub struct RawLoop {
     used: usize,
 }
 
+/// How much memory SQLite takes, and how often it copies its log into the file.
+#[derive(Clone, Copy)]
+pub enum Settings {
+    /// As `store/connect.rs` sets them.
+    Server,
+    /// As SQLite is delivered.
+    Sqlite,
+}
+
 impl RawLoop {
     /// Prepares the file.
     ///
@@ -32,6 +41,23 @@ impl RawLoop {
             orders: Vec::new(),
             used: 0,
         })
+    }
+
+    /// With the server's settings from now on, or with those that SQLite has by itself. Durable is
+    /// it with both.
+    ///
+    /// # Errors
+    /// In SQLite's words.
+    pub fn set(&self, settings: Settings) -> Outcome<()> {
+        self.connection.execute_batch(match settings {
+            Settings::Server => {
+                "PRAGMA cache_size = -32768; PRAGMA wal_autocheckpoint = 8000; PRAGMA temp_store = 2;"
+            }
+            Settings::Sqlite => {
+                "PRAGMA cache_size = -2000; PRAGMA wal_autocheckpoint = 1000; PRAGMA temp_store = 0;"
+            }
+        })?;
+        Ok(())
     }
 
     /// Sales a second, so many in each transaction. So many orders must be enough for the run.
