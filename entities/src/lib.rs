@@ -10,10 +10,10 @@
 
 // The shop.
 pub mod customers;
+pub mod finished_changes;
 pub mod invoices;
 pub mod packages;
 pub mod payments;
-pub mod settled_changes;
 pub mod voucher_batches;
 pub mod vouchers;
 

@@ -23,7 +23,7 @@ mod m20261124_0010_sms;
 mod m20261124_0013_printed_vouchers;
 mod m20261124_0014_replaced_vouchers;
 mod m20261125_0015_second_charges;
-mod m20261125_0017_settled_changes;
+mod m20261125_0017_finished_changes;
 mod m20261125_0018_open_by_deadline;
 
 pub use run::{Step, down, status, up};
@@ -51,7 +51,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_0013_printed_vouchers::Migration),
             Box::new(m20261124_0014_replaced_vouchers::Migration),
             Box::new(m20261125_0015_second_charges::Migration),
-            Box::new(m20261125_0017_settled_changes::Migration),
+            Box::new(m20261125_0017_finished_changes::Migration),
             Box::new(m20261125_0018_open_by_deadline::Migration),
         ]
     }

@@ -163,7 +163,7 @@ impl From<&Weighed> for Acknowledged {
 impl From<StoreError> for Rejection {
     fn from(error: StoreError) -> Self {
         match error {
-            // Three other writers in a row: another copy will find the order settled.
+            // Three other writers in a row: another copy will find it quiet.
             StoreError::Conflict | StoreError::CodeTaken => Self::Busy,
             StoreError::Unavailable(_) | StoreError::InUse(_) => Self::Unavailable,
             StoreError::CommitUnknown(_) => Self::CommitUnknown,

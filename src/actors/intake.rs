@@ -101,7 +101,7 @@ impl Orders {
                 None => put_silence(&mut case),
             }
         }
-        self.settle(order_id, case, record).await
+        self.have_weighed(order_id, case, record).await
     }
 
     /// A delivery without proof about an order of ours: ask ZenoPay, once for all who hint
@@ -119,7 +119,7 @@ impl Orders {
                 let record = letter.record(Some(Proof::OrderStatus));
                 let mut case = Case::of(Evidence::OrderStatus(report));
                 case.delivery = Some(record.clone());
-                self.settle(order_id, case, record).await
+                self.have_weighed(order_id, case, record).await
             }
             // What was not confirmed is neither believed nor journalled.
             Some(Verdict::NotPaid) => Err(Rejection::NotAuthentic),
@@ -128,7 +128,7 @@ impl Orders {
     }
 
     /// Has the order's actor weigh the case; what goes wrong is journalled.
-    pub(super) async fn settle(
+    pub(super) async fn have_weighed(
         &self,
         order_id: OrderId,
         case: Case,

@@ -146,7 +146,7 @@ impl Orders {
             }
         }
         case.delivery = Some(record.clone());
-        self.settle(order_id, case, record).await
+        self.have_weighed(order_id, case, record).await
     }
 }
 

@@ -62,14 +62,14 @@ impl Status {
     }
 
     /// Whether its money has come to rest: only an operator who pays back moves it any more.
-    pub fn is_settled(self) -> bool {
+    pub fn is_finished(self) -> bool {
         match self {
             Self::Completed | Self::Refunded => true,
             Self::Pending | Self::Failed | Self::Cancelled | Self::Expired | Self::Held => false,
         }
     }
 
-    /// Whether a poll may stop waiting: all but PENDING and HELD. Of these only what is settled
+    /// Whether a poll may stop waiting: all but PENDING and HELD. Of these only what is finished
     /// stays as it is.
     pub fn is_final(self) -> bool {
         match self {

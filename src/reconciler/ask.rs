@@ -17,10 +17,10 @@ use crate::zenopay::wire::StatusAnswer;
 
 impl Reconciler {
     /// Asks about a claimed order; what goes wrong is logged, and the lease brings it back.
-    pub(super) async fn settle(&self, order: &DueOrder) {
+    pub(super) async fn reconcile(&self, order: &DueOrder) {
         if let Err(error) = self.ask(order).await {
             let order_id = order.order_id;
-            warn!(%order_id, %error, "reconciler: an order was not settled");
+            warn!(%order_id, %error, "reconciler: an order was not reconciled");
         }
     }
 
@@ -78,7 +78,7 @@ impl Reconciler {
     }
 }
 
-/// When an order is asked about next; one that is settled, no more.
+/// When an order is asked about next; one that waits for no money, no more.
 fn next_look(order: &DueOrder, status: Status, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     match status {
         Status::Pending | Status::Expired => {

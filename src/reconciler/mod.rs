@@ -220,7 +220,7 @@ impl Reconciler {
             let reconciler = self.clone();
             asks.spawn(async move {
                 let _place = place;
-                reconciler.settle(&order).await;
+                reconciler.reconcile(&order).await;
             });
         }
         Ok(claimed)

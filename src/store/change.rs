@@ -16,8 +16,8 @@ use tracing::{Instrument, info_span};
 
 use super::inserts::Inserts;
 use super::{
-    AuditEntry, DeliveryRecord, Store, StoreError, audit_log, deliveries, events, replacement,
-    roll_back, rows, sale, settled,
+    AuditEntry, DeliveryRecord, Store, StoreError, audit_log, deliveries, events, finished,
+    replacement, roll_back, rows, sale,
 };
 use crate::domain::decision::{Decision, Effect};
 use crate::domain::payment::Payment;
@@ -46,16 +46,16 @@ impl Change {
     /// whatever becomes of the order: COMPLETED can only become REFUNDED, and what is said
     /// about it holds then too.
     pub fn only_journalled(&self) -> Option<DeliveryRecord> {
-        let is_settled = self.before.status.is_settled();
+        let is_finished = self.before.status.is_finished();
         let keeps = matches!(self.decision.effect, Effect::Keep);
         let says_nothing = self.decision.remarks.is_empty() && self.audit.is_none();
-        let is_all = is_settled && keeps && says_nothing && self.ask_at.is_none();
+        let is_all = is_finished && keeps && says_nothing && self.ask_at.is_none();
         self.delivery.clone().filter(|_| is_all)
     }
 
-    /// Whether something else is shown of a settled order afterwards. What ZenoPay confirms is
+    /// Whether something else is shown of a finished order afterwards. What ZenoPay confirms is
     /// not shown.
-    fn alters_what_is_settled(&self) -> bool {
+    fn alters_what_is_finished(&self) -> bool {
         match self.decision.effect {
             Effect::Refund(_) | Effect::Revoke(_) | Effect::Replace(_) => true,
             Effect::Sell(_)
@@ -93,8 +93,8 @@ impl Store {
             // does not tell whether the sale is there.
             store.reach_knowing_no_end(Point::BeforeCommit)?;
             let committed = txn.commit().instrument(info_span!("commit")).await;
-            if change.alters_what_is_settled() {
-                store.inner.settled.changed_here();
+            if change.alters_what_is_finished() {
+                store.inner.finished.changed_here();
             }
             committed.map_err(StoreError::CommitUnknown)?;
             store.reach_knowing_no_end(Point::AfterCommit)
@@ -188,8 +188,8 @@ async fn write(
     if let Some(rows) = rows {
         txn.execute_raw(rows).await?;
     }
-    if change.alters_what_is_settled() {
-        settled::count_change(txn).await?;
+    if change.alters_what_is_finished() {
+        finished::count_change(txn).await?;
     }
     Ok(failpoints.reach(Point::AfterRows)?)
 }
@@ -207,7 +207,7 @@ fn remark(inserts: &mut Inserts, change: &Change, now: DateTime<Utc>) {
 /// An outcome that changes nothing is still only true of the version it was decided on.
 async fn still_the_same(txn: &DatabaseTransaction, before: &Payment) -> Result<(), StoreError> {
     // COMPLETED can only become REFUNDED, and what is said about it stays true then.
-    if before.status.is_settled() {
+    if before.status.is_finished() {
         return Ok(());
     }
     let version = payments::Entity::find()
@@ -224,7 +224,7 @@ async fn still_the_same(txn: &DatabaseTransaction, before: &Payment) -> Result<(
     }
 }
 
-/// Also of a settled order: somebody claims what ZenoPay does not confirm.
+/// Also of a finished order: somebody claims what ZenoPay does not confirm.
 async fn ask_at(
     txn: &DatabaseTransaction,
     before: &Payment,

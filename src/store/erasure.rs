@@ -14,7 +14,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::{Store, StoreError, radius_users, roll_back, rows, settled};
+use super::{Store, StoreError, finished, radius_users, roll_back, rows};
 use crate::domain::ids::OrderId;
 use crate::domain::payment::Status;
 use crate::domain::phone::Phone;
@@ -62,7 +62,7 @@ impl Store {
             match erase(&txn, &phone, operator, reason).await {
                 Ok(Erasure::Done(erased)) => {
                     let committed = txn.commit().await;
-                    store.inner.settled.changed_here();
+                    store.inner.finished.changed_here();
                     committed.map_err(StoreError::CommitUnknown)?;
                     Ok(Erasure::Done(erased))
                 }
@@ -133,7 +133,7 @@ async fn erase(
         .exec_without_returning(txn)
         .await?;
     // Nobody remembers the phone any more, in no process.
-    settled::count_change(txn).await?;
+    finished::count_change(txn).await?;
     Ok(Erasure::Done(erased))
 }
 

@@ -32,9 +32,9 @@ pub(super) struct Door {
 }
 
 struct Ask {
-    /// Whoever sets it first decides: the keeper, that it is this one's turn, or the one who
-    /// asks, that it has waited long enough.
-    is_settled: Arc<AtomicBool>,
+    /// Whether it waits no more. Whoever sets it first decides: the keeper, that it is this one's
+    /// turn, or the one who asks, that it has waited long enough.
+    is_over: Arc<AtomicBool>,
     turn: oneshot::Sender<Result<Member, DbErr>>,
 }
 
@@ -65,17 +65,17 @@ impl Door {
 
     /// Waits for a turn, but not for long.
     pub async fn enter(&self) -> Result<Member, DbErr> {
-        let is_settled = Arc::new(AtomicBool::new(false));
+        let is_over = Arc::new(AtomicBool::new(false));
         let (turn, mut my_turn) = oneshot::channel();
         let ask = Ask {
-            is_settled: is_settled.clone(),
+            is_over: is_over.clone(),
             turn,
         };
         // If nobody keeps the door any more, it is dropped, and so the answer is an error.
         drop(self.asks.send(ask));
         let turn = match timeout(ACQUIRE_TIMEOUT, &mut my_turn).await {
             Ok(turn) => turn,
-            Err(_) if !is_settled.swap(true, Ordering::SeqCst) => {
+            Err(_) if !is_over.swap(true, Ordering::SeqCst) => {
                 return Err(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout));
             }
             // The database takes its time to begin.
@@ -90,7 +90,7 @@ impl Door {
 impl Ask {
     /// Whether it still waits. From then on it waits for its turn, however long that takes.
     fn still_waits(&self) -> bool {
-        !self.is_settled.swap(true, Ordering::SeqCst)
+        !self.is_over.swap(true, Ordering::SeqCst)
     }
 }
 

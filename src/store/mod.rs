@@ -33,6 +33,7 @@ mod ended_sessions;
 mod erasure;
 mod error;
 mod events;
+mod finished;
 mod gateway_calls;
 mod group;
 mod inserts;
@@ -70,7 +71,6 @@ mod sale;
 mod sandbox;
 mod search;
 mod sessions;
-mod settled;
 mod timeline;
 mod together;
 mod twins;
@@ -79,9 +79,9 @@ mod vitals;
 mod vouchers;
 mod wedged;
 
+use finished::Finished;
 use journalling::JournalQueue;
 use runtime::{DatabaseRuntime, Underway};
-use settled::Settled;
 use together::ReadQueue;
 use tx::{Transactions, Tx, roll_back};
 use wedged::Wedged;
@@ -138,7 +138,7 @@ struct Inner {
     /// PostgreSQL: orders that many ask for at the same moment.
     together: Option<ReadQueue>,
     /// What is looked at without a question.
-    settled: Settled,
+    finished: Finished,
     /// PostgreSQL: one connection for notices, beside the sales.
     side: Option<DatabaseConnection>,
     /// For the connection that listens.
@@ -196,7 +196,7 @@ impl Store {
             transactions,
             journal,
             together,
-            settled: Settled::none(),
+            finished: Finished::none(),
             side,
             url,
             clock: Clock::default(),

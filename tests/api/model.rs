@@ -245,11 +245,11 @@ async fn reconcile(app: &TestApp, order: &TestOrder) {
         let sql = format!("SELECT CAST(asks AS BIGINT) FROM payments WHERE {is_order}");
         app.database.count(&sql).await
     };
-    let settled = format!("SELECT COUNT(*) FROM payments WHERE {is_order} AND due_at IS NULL");
+    let answered = format!("SELECT COUNT(*) FROM payments WHERE {is_order} AND due_at IS NULL");
     let before = asks().await;
     // The loop in the background may be quicker; either way it is asked about once, which
-    // an order that stays open counts and one that is settled shows by not being due.
-    while made_due > 0 && asks().await == before && app.database.count(&settled).await == 0 {
+    // an order that stays open counts and one that has its answer shows by not being due.
+    while made_due > 0 && asks().await == before && app.database.count(&answered).await == 0 {
         app.app.reconciler.run_once().await.unwrap();
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }

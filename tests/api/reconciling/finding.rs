@@ -8,7 +8,7 @@ use crate::harness::{Kind, SaleCounts, TestApp, TestOrder, body_of, fresh_phone}
 on_both_databases! {
     a_lost_webhook_is_found_by_asking_and_the_waiting_guest_is_told,
     a_refusal_and_a_cancelled_prompt_are_found_by_asking,
-    a_push_without_a_clear_answer_is_settled_by_asking_and_never_pushed_again,
+    a_push_without_a_clear_answer_is_cleared_up_by_asking_and_never_pushed_again,
     money_that_falls_short_is_held_and_money_that_is_too_much_still_sells,
     an_unpaid_order_shows_expired_by_itself_and_late_money_still_sells,
     a_hint_that_came_too_early_is_followed_up_within_seconds,
@@ -70,7 +70,7 @@ async fn a_refusal_and_a_cancelled_prompt_are_found_by_asking(kind: Kind) {
 
 /// Nothing is driven by hand here: such an order is due at once, so that its guest is not
 /// kept waiting until the first regular ask.
-async fn a_push_without_a_clear_answer_is_settled_by_asking_and_never_pushed_again(kind: Kind) {
+async fn a_push_without_a_clear_answer_is_cleared_up_by_asking_and_never_pushed_again(kind: Kind) {
     let app = TestApp::start_with(kind, |config| config.zenopay.create_timeout_ms = 1_000).await;
 
     let mut orders = Vec::new();

@@ -12,6 +12,7 @@ use tokio::time::sleep;
 
 use crate::harness::{Kind, TestApp, TestOrder};
 
+mod answered;
 mod backlog;
 mod claims;
 mod clocks;
@@ -22,7 +23,6 @@ mod log_lines;
 mod looks;
 mod lost;
 mod outages;
-mod settled;
 pub mod zenopay;
 
 pub use log_lines::LogLines;

@@ -16,7 +16,7 @@ on_both_databases! {
     a_proven_delivery_that_zenopay_does_not_confirm_is_kept_and_zenopay_is_asked_again_soon,
     a_delivery_that_zenopay_contradicts_does_what_zenopay_says,
     a_proven_delivery_about_no_order_of_ours_makes_us_ask_nobody,
-    a_settled_order_is_asked_about_once_more_and_then_left_alone,
+    an_answered_order_is_asked_about_once_more_and_then_left_alone,
 }
 
 async fn start(kind: Kind) -> TestApp {
@@ -130,9 +130,9 @@ async fn a_proven_delivery_about_no_order_of_ours_makes_us_ask_nobody(kind: Kind
     assert_eq!(app.database.count(asks).await, 0);
 }
 
-/// An unconfirmed delivery about an order that is settled brings one more ask, and not one a
+/// An unconfirmed delivery about an order that has its answer brings one more ask, and not one a
 /// minute for ever.
-async fn a_settled_order_is_asked_about_once_more_and_then_left_alone(kind: Kind) {
+async fn an_answered_order_is_asked_about_once_more_and_then_left_alone(kind: Kind) {
     let app = start(kind).await;
     let (sold, failed) = (app.buy().await, app.buy().await);
     pays_in_silence(&app, &sold).await;

@@ -1,4 +1,4 @@
-//! What is settled is left alone; what nobody could tell us about is not settled.
+//! An order that has its answer is left alone; what says nothing is no answer.
 
 use chrono::{TimeDelta, Utc};
 use malipo::actors::Case;
@@ -12,8 +12,8 @@ use crate::harness::{Kind, SaleCounts, TestApp, body_of};
 
 on_both_databases! {
     an_answer_that_says_nothing_leaves_the_order_pending_until_a_clear_one_comes,
-    a_settled_order_is_not_asked_about,
-    a_settled_order_that_became_due_all_the_same_is_due_no_more,
+    an_answered_order_is_not_asked_about,
+    an_answered_order_that_became_due_all_the_same_is_due_no_more,
     a_copy_that_zenopay_does_not_confirm_keeps_nobody_busy_for_ever,
 }
 
@@ -108,7 +108,7 @@ async fn an_answer_that_says_nothing_leaves_the_order_pending_until_a_clear_one_
     }
 }
 
-async fn a_settled_order_is_not_asked_about(kind: Kind) {
+async fn an_answered_order_is_not_asked_about(kind: Kind) {
     let app = TestApp::start(kind).await;
     let mut orders = Vec::new();
     for word in ["COMPLETED", "FAILED", "CANCELLED"] {
@@ -152,7 +152,7 @@ async fn a_settled_order_is_not_asked_about(kind: Kind) {
     assert_eq!(answers(&app, failed).await, ["PENDING", "PENDING"]);
 }
 
-async fn a_settled_order_that_became_due_all_the_same_is_due_no_more(kind: Kind) {
+async fn an_answered_order_that_became_due_all_the_same_is_due_no_more(kind: Kind) {
     let app = TestApp::start(kind).await;
 
     for word in ["COMPLETED", "FAILED", "CANCELLED"] {

@@ -1,8 +1,8 @@
-//! Settled orders, kept in memory so that a look at one needs no question.
+//! Finished orders, kept in memory so that a look at one needs no question.
 //!
-//! Nouns: an order is *settled* when it is COMPLETED or REFUNDED. From then on only a refund, or
+//! Nouns: an order is *finished* when it is COMPLETED or REFUNDED. From then on only a refund, or
 //! a voucher that is revoked or replaced, changes what is shown of it, here or in another process.
-//! Each of these counts itself in the one row of `settled_changes`, in its own transaction.
+//! Each of these counts itself in the one row of `finished_changes`, in its own transaction.
 //!
 //! The rule that must not be broken: what is kept is shown only while that count is known not to
 //! have moved since before it was read, and known so lately ([`CONFIRMED_WITHIN`]). So no notice
@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use dashmap::DashMap;
-use entities::settled_changes;
+use entities::finished_changes;
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{DatabaseTransaction, EntityTrait, QuerySelect};
 use tokio::sync::Semaphore;
@@ -32,8 +32,8 @@ const ASK_AFTER: Duration = Duration::from_millis(50);
 /// looks again is read again.
 const KEPT: usize = 10_000;
 
-/// Settled orders, and what is known of their count of changes.
-pub(super) struct Settled {
+/// Finished orders, and what is known of their count of changes.
+pub(super) struct Finished {
     kept: DashMap<OrderId, Kept>,
     standing: Mutex<Standing>,
     /// One question about the count at a time.
@@ -85,7 +85,7 @@ impl Standing {
     }
 }
 
-impl Settled {
+impl Finished {
     pub fn none() -> Self {
         let standing = Standing {
             count: None,
@@ -99,7 +99,7 @@ impl Settled {
         }
     }
 
-    /// A settled order has just been changed here. Invariant: called after the commit and before
+    /// A finished order has just been changed here. Invariant: called after the commit and before
     /// anybody is told of it.
     pub fn changed_here(&self) {
         self.standing().changed_here(Instant::now());
@@ -127,7 +127,7 @@ impl Settled {
 }
 
 impl Store {
-    /// One order for who looks at it without waiting. A settled one may come from memory, and was
+    /// One order for who looks at it without waiting. A finished one may come from memory, and was
     /// so in the books at most a tenth of a second ago; a change that was made in this process is
     /// seen at once. `None` if there is none of that name.
     ///
@@ -141,8 +141,8 @@ impl Store {
         let Some(payment) = self.load(order_id).await?.map(Arc::new) else {
             return Ok(None);
         };
-        if payment.status.is_settled() {
-            self.inner.settled.keep(payment.clone(), read_at);
+        if payment.status.is_finished() {
+            self.inner.finished.keep(payment.clone(), read_at);
         }
         Ok(Some(payment))
     }
@@ -150,10 +150,10 @@ impl Store {
     /// What is kept of the order, if it still holds. Whoever finds that this is not known any
     /// more has it asked for those who come next, and reads.
     fn kept(&self, order_id: OrderId) -> Option<Arc<Payment>> {
-        let settled = &self.inner.settled;
-        let Kept { payment, read_at } = settled.kept.get(&order_id)?.clone();
+        let finished = &self.inner.finished;
+        let Kept { payment, read_at } = finished.kept.get(&order_id)?.clone();
         let now = Instant::now();
-        let standing = *settled.standing();
+        let standing = *finished.standing();
         if !standing.is_confirmed(ASK_AFTER, now) {
             self.ask_for_the_count();
         }
@@ -161,16 +161,16 @@ impl Store {
     }
 
     fn ask_for_the_count(&self) {
-        let Ok(asking) = self.inner.settled.asking.clone().try_acquire_owned() else {
+        let Ok(asking) = self.inner.finished.asking.clone().try_acquire_owned() else {
             return;
         };
         let store = self.clone();
         self.inner.runtime.reads().spawn(async move {
             let asked_at = Instant::now();
             match store.count_of_changes().await {
-                Ok(Some(count)) => store.inner.settled.answered(count, asked_at),
+                Ok(Some(count)) => store.inner.finished.answered(count, asked_at),
                 Ok(None) => {}
-                Err(error) => debug!(%error, "settled orders are read, not remembered"),
+                Err(error) => debug!(%error, "finished orders are read, not remembered"),
             }
             drop(asking);
         });
@@ -179,9 +179,9 @@ impl Store {
     async fn count_of_changes(&self) -> Result<Option<i64>, StoreError> {
         let store = self.clone();
         self.read(async move {
-            let count = settled_changes::Entity::find()
+            let count = finished_changes::Entity::find()
                 .select_only()
-                .column(settled_changes::Column::Changes)
+                .column(finished_changes::Column::Changes)
                 .into_tuple::<i64>()
                 .one(&store.inner.reader)
                 .await?;
@@ -191,11 +191,11 @@ impl Store {
     }
 }
 
-/// Counts a change of a settled order, in the transaction that makes it. The last statement of it,
+/// Counts a change of a finished order, in the transaction that makes it. The last statement of it,
 /// for until its end all others of the kind wait.
 pub(super) async fn count_change(txn: &DatabaseTransaction) -> Result<(), StoreError> {
-    let changes = settled_changes::Column::Changes;
-    settled_changes::Entity::update_many()
+    let changes = finished_changes::Column::Changes;
+    finished_changes::Entity::update_many()
         .col_expr(changes, Expr::col(changes).add(1))
         .exec(txn)
         .await?;

@@ -1,4 +1,4 @@
-//! What is settled may be remembered, as long as it is known that nothing settled has changed.
+//! What is finished may be remembered, as long as it is known that nothing finished has changed.
 
 use sea_orm_migration::prelude::{
     DbErr, DeriveMigrationName, MigrationTrait, SchemaManager, async_trait,
@@ -22,13 +22,13 @@ impl MigrationTrait for Migration {
 
 /// One row. A sequence would not do: it moves before the change is committed.
 const UP: &str = "
-CREATE TABLE settled_changes (
+CREATE TABLE finished_changes (
     id integer PRIMARY KEY CHECK (id = 1),
     changes bigint NOT NULL
 );
-INSERT INTO settled_changes (id, changes) VALUES (1, 0);
+INSERT INTO finished_changes (id, changes) VALUES (1, 0);
 ";
 
 const DOWN: &str = "
-DROP TABLE settled_changes;
+DROP TABLE finished_changes;
 ";
