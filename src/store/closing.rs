@@ -20,10 +20,9 @@ impl Store {
         let closed = self
             .run(async move {
                 let Inner { writer, reader, .. } = &*store.inner;
-                let side =
-                    OptionFuture::from(store.inner.side.as_ref().map(|it| it.close_by_ref()));
+                let side = OptionFuture::from(store.inner.side.as_ref().map(|it| it.close()));
                 // All at once: none waits for another whose server has fallen silent.
-                let closing = join3(reader.close_by_ref(), side, writer.close_by_ref());
+                let closing = join3(reader.close(), side, writer.close());
                 let all = async {
                     let (reader, side, writer) = closing.await;
                     reader.and(side.unwrap_or(Ok(()))).and(writer)

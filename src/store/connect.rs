@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sea_orm::sqlx::{self, Connection, Executor, PgConnection};
-use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbBackend, DbErr, RuntimeErr};
+use sea_orm::{ConnectOptions, DbBackend, DbErr, RuntimeErr};
 use tokio::time::timeout;
 use tracing::log::LevelFilter;
 
 use super::StoreError;
+use super::pool::Pool;
+use super::runtime::{READ_WITHIN, WRITE_WITHIN};
 use super::wedged::Wedged;
 
 /// How long a message waits for a connection before it is told to come later.
@@ -26,6 +28,8 @@ const POSTGRES_WRITERS: u32 = 16;
 const POSTGRES_READERS: u32 = 8;
 /// How long a connection may take to show that it can be used again.
 const CLEAN_WITHIN: Duration = Duration::from_secs(1);
+/// A connection that nobody uses any more is in the pool again, or closed, well within this.
+const GIVEN_BACK_WITHIN: Duration = Duration::from_secs(6);
 /// Connections that read one SQLite file.
 const SQLITE_READERS: u32 = 4;
 /// What the connection that writes one keeps of it in memory, in KiB. A group of sales changes a
@@ -47,29 +51,33 @@ pub(super) fn backend(url: &str) -> DbBackend {
 }
 
 /// Opens what writes.
-pub(super) async fn writer(url: &str, wedged: &Wedged) -> Result<DatabaseConnection, DbErr> {
+pub(super) async fn writer(url: &str, wedged: &Wedged) -> Result<Pool, DbErr> {
     if backend(url) == DbBackend::Sqlite {
-        return Database::connect(sqlite(url, 1, false)).await;
+        return Pool::open(sqlite(url, 1, false)).await;
     }
     greet(url).await?;
-    Database::connect(postgres(url, POSTGRES_WRITERS, wedged)).await
+    let options = postgres(url, POSTGRES_WRITERS, wedged);
+    Pool::open_replaceable(options, wedged.clone(), WRITE_WITHIN + GIVEN_BACK_WITHIN).await
 }
 
 /// Opens what only reads.
-pub(super) async fn reader(url: &str, wedged: &Wedged) -> Result<DatabaseConnection, DbErr> {
-    let options = match backend(url) {
-        DbBackend::Sqlite => sqlite(url, SQLITE_READERS, true),
-        _ => postgres(url, POSTGRES_READERS, wedged),
-    };
-    Database::connect(options).await
+pub(super) async fn reader(url: &str, wedged: &Wedged) -> Result<Pool, DbErr> {
+    if backend(url) == DbBackend::Sqlite {
+        return Pool::open(sqlite(url, SQLITE_READERS, true)).await;
+    }
+    let options = postgres(url, POSTGRES_READERS, wedged);
+    Pool::open_replaceable(options, wedged.clone(), READ_WITHIN + GIVEN_BACK_WITHIN).await
 }
 
 /// Opens what tells other processes, if others may share the books.
-pub(super) async fn side(url: &str, wedged: &Wedged) -> Result<Option<DatabaseConnection>, DbErr> {
-    match backend(url) {
-        DbBackend::Sqlite => Ok(None),
-        _ => Database::connect(postgres(url, 1, wedged)).await.map(Some),
+pub(super) async fn side(url: &str, wedged: &Wedged) -> Result<Option<Pool>, DbErr> {
+    if backend(url) == DbBackend::Sqlite {
+        return Ok(None);
     }
+    let options = postgres(url, 1, wedged);
+    let patience = WRITE_WITHIN + GIVEN_BACK_WITHIN;
+    let opened = Pool::open_replaceable(options, wedged.clone(), patience).await;
+    opened.map(Some)
 }
 
 /// Connects once outside the pool, which would hide the reason of a refusal behind
@@ -144,7 +152,9 @@ fn postgres(url: &str, connections: u32, wedged: &Wedged) -> ConnectOptions {
     let millis = STATEMENT_TIMEOUT.as_millis().to_string();
     let wedged = wedged.clone();
     options
-        .min_connections(connections.min(2))
+        // sqlx opens those below the least with a patience of five minutes, and whoever would
+        // use their place waits as long.
+        .min_connections(0)
         .set_application_name("malipo")
         .map_sqlx_postgres_opts(move |postgres| {
             postgres.options([

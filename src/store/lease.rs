@@ -6,7 +6,9 @@
 
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, DatabaseConnection, DbErr, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter};
+
+use super::pool::Pool;
 
 /// A lease from one moment to another, by the database's clock.
 #[derive(Clone, Copy)]
@@ -19,7 +21,7 @@ impl Lease {
     /// Whether row `number` is ours until the lease ends: it was still due by its column `due`.
     pub async fn claims<E: EntityTrait>(
         self,
-        writer: &DatabaseConnection,
+        writer: &Pool,
         id: E::Column,
         number: i64,
         due: E::Column,

@@ -13,7 +13,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use chrono::{DateTime, SubsecRound, Utc};
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, Statement};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 
 use crate::config::DatabaseConfig;
 use crate::domain::secret::Secret;
@@ -54,6 +54,7 @@ mod payments;
 mod place;
 #[cfg(test)]
 mod plans;
+mod pool;
 mod price_list;
 mod proofs;
 mod radius_sessions;
@@ -81,6 +82,7 @@ mod wedged;
 
 use finished::Finished;
 use journalling::JournalQueue;
+use pool::Pool;
 use runtime::{DatabaseRuntime, Underway};
 use together::ReadQueue;
 use tx::{Transactions, Tx, roll_back};
@@ -128,9 +130,9 @@ pub struct Store {
 struct Inner {
     runtime: DatabaseRuntime,
     /// SQLite: the one connection that writes. PostgreSQL: the pool.
-    writer: DatabaseConnection,
+    writer: Pool,
     /// SQLite: connections that only read. PostgreSQL: the same pool.
-    reader: DatabaseConnection,
+    reader: Pool,
     /// Of the connections that write.
     transactions: Transactions,
     /// Deliveries that change nothing, on their way into the journal.
@@ -140,7 +142,7 @@ struct Inner {
     /// What is looked at without a question.
     finished: Finished,
     /// PostgreSQL: one connection for notices, beside the sales.
-    side: Option<DatabaseConnection>,
+    side: Option<Pool>,
     /// For the connection that listens.
     url: Secret,
     clock: Clock,

@@ -1,11 +1,15 @@
 //! Telling other processes on the same PostgreSQL that an order has changed, and hearing it
 //! from them. A notice that is lost costs latency, never truth.
 
+use std::time::Duration;
+
 use entities::{payments, vouchers};
 use sea_orm::sea_query::{Expr, SimpleExpr};
 use sea_orm::sqlx::postgres::PgListener;
+use sea_orm::sqlx::{self, Executor};
 use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QuerySelect, Statement};
 use tokio::sync::mpsc;
+use tokio::time::{sleep, timeout};
 use tracing::{debug, warn};
 use uuid::Uuid;
 
@@ -15,6 +19,14 @@ use crate::domain::payment::Payment;
 
 /// The channel of LISTEN and NOTIFY.
 const CHANNEL: &str = "malipo_orders";
+/// Said again to learn whether PostgreSQL still hears us.
+const LISTEN: &str = "LISTEN malipo_orders";
+/// When nothing was heard for so long.
+const QUIET_FOR: Duration = Duration::from_secs(10);
+/// How long an answer to that may take, or a connection that listens.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(5);
+/// Between one connection that listens and the next.
+const LISTEN_AGAIN: Duration = Duration::from_secs(1);
 /// Orders in one NOTIFY: its payload must be shorter than 8000 bytes, an order takes 48.
 const NOTIFY_BATCH: usize = 120;
 /// Orders in one question.
@@ -75,29 +87,35 @@ impl Store {
                 if let Err(error) = store.hear(teller, &sender).await {
                     debug!(%error, "notices of other processes are not heard; trying again");
                 }
-                tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+                sleep(LISTEN_AGAIN).await;
             }
         });
         receiver
     }
 
-    async fn hear(
-        &self,
-        teller: Uuid,
-        sender: &mpsc::Sender<Heard>,
-    ) -> Result<(), sea_orm::sqlx::Error> {
+    async fn all_ears(&self) -> Result<PgListener, sqlx::Error> {
         let mut listener = PgListener::connect(self.inner.url.expose()).await?;
         listener.listen(CHANNEL).await?;
+        Ok(listener)
+    }
+
+    async fn hear(&self, teller: Uuid, sender: &mpsc::Sender<Heard>) -> Result<(), sqlx::Error> {
+        let mut listener = in_time(self.all_ears()).await?;
         // What was told before we listened is lost too.
         if sender.send(Heard::Lost).await.is_err() {
             return Ok(());
         }
         loop {
             let notification = tokio::select! {
-                notification = listener.try_recv() => notification?,
+                notification = timeout(QUIET_FOR, listener.try_recv()) => notification,
                 () = sender.closed() => return Ok(()),
             };
-            let heard = match notification {
+            let Ok(notification) = notification else {
+                // Nobody may have told anything, or nothing may reach us any more.
+                in_time(listener.execute(LISTEN)).await?;
+                continue;
+            };
+            let heard = match notification? {
                 Some(told) => match changed(told.payload(), teller) {
                     Some(notices) => Heard::Changed(notices),
                     None => continue,
@@ -183,6 +201,13 @@ fn payload(teller: Uuid, notices: &[(OrderId, i32)]) -> String {
         .map(|(id, version)| format!("{id}:{version}"))
         .collect();
     format!("{}|{}", teller.simple(), told.join(","))
+}
+
+/// sqlx waits for PostgreSQL without a limit, and a listener that hears nothing never asks.
+async fn in_time<T>(work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
+    timeout(ANSWERED_WITHIN, work)
+        .await
+        .map_err(|_| sqlx::Error::PoolTimedOut)?
 }
 
 /// What somebody else says; `None` for what we said ourselves or cannot read.

@@ -7,7 +7,8 @@
 use chrono::{DateTime, Utc};
 use entities::payments;
 use sea_orm::{
-    ColumnTrait, DbBackend, DbErr, EntityTrait, FromQueryResult, QueryFilter, Statement, Value,
+    ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, FromQueryResult, QueryFilter,
+    Statement, Value,
 };
 use uuid::Uuid;
 

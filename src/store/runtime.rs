@@ -21,7 +21,7 @@ use super::wedged::Wedged;
 const POSTGRES_THREADS: usize = 2;
 /// After this long what writes is given up and its connection closed. Longer than the
 /// server's own time-outs: those end a statement cleanly, this is for a server that is gone.
-const WRITE_WITHIN: Duration = Duration::from_secs(30);
+pub(super) const WRITE_WITHIN: Duration = Duration::from_secs(30);
 /// The same for what only reads: nothing is lost with it.
 pub(super) const READ_WITHIN: Duration = Duration::from_secs(4);
 

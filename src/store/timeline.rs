@@ -5,11 +5,9 @@ use entities::{
     audit_events, gateway_calls, invoices, order_events, outbox_messages, payments, radacct,
     radcheck, sms_messages, vouchers, webhook_deliveries,
 };
-use sea_orm::{
-    ColumnTrait, DatabaseConnection, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
-    QuerySelect,
-};
+use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect};
 
+use super::pool::Pool;
 use super::{Store, StoreError, rows, twins};
 use crate::domain::ids::OrderId;
 use crate::domain::money::Tzs;
@@ -33,7 +31,7 @@ impl Store {
     }
 }
 
-async fn story(db: &DatabaseConnection, order_id: OrderId) -> Result<Option<Story>, StoreError> {
+async fn story(db: &Pool, order_id: OrderId) -> Result<Option<Story>, StoreError> {
     let found = payments::Entity::find()
         .filter(payments::Column::OrderId.eq(order_id.0))
         .find_also_related(vouchers::Entity)
@@ -82,7 +80,7 @@ async fn story(db: &DatabaseConnection, order_id: OrderId) -> Result<Option<Stor
     Ok(Some(story))
 }
 
-async fn invoice(db: &DatabaseConnection, id: i64) -> Result<Option<String>, StoreError> {
+async fn invoice(db: &Pool, id: i64) -> Result<Option<String>, StoreError> {
     Ok(invoices::Entity::find()
         .select_only()
         .column(invoices::Column::Number)
@@ -92,7 +90,7 @@ async fn invoice(db: &DatabaseConnection, id: i64) -> Result<Option<String>, Sto
         .await?)
 }
 
-async fn calls(db: &DatabaseConnection, order_id: OrderId) -> Result<Vec<Call>, StoreError> {
+async fn calls(db: &Pool, order_id: OrderId) -> Result<Vec<Call>, StoreError> {
     let rows = gateway_calls::Entity::find()
         .filter(gateway_calls::Column::OrderId.eq(order_id.0))
         .order_by_desc(gateway_calls::Column::Id)
@@ -110,7 +108,7 @@ async fn calls(db: &DatabaseConnection, order_id: OrderId) -> Result<Vec<Call>, 
     Ok(calls.collect())
 }
 
-async fn deliveries(db: &DatabaseConnection, order_id: OrderId) -> Result<Vec<Heard>, StoreError> {
+async fn deliveries(db: &Pool, order_id: OrderId) -> Result<Vec<Heard>, StoreError> {
     let rows = super::journal::without_bodies()
         .filter(webhook_deliveries::Column::OrderId.eq(order_id.to_string()))
         .order_by_desc(webhook_deliveries::Column::Id)
@@ -131,7 +129,7 @@ async fn deliveries(db: &DatabaseConnection, order_id: OrderId) -> Result<Vec<He
     Ok(deliveries.collect())
 }
 
-async fn texts(db: &DatabaseConnection, id: i64) -> Result<Vec<Text>, StoreError> {
+async fn texts(db: &Pool, id: i64) -> Result<Vec<Text>, StoreError> {
     let rows = sms_messages::Entity::find()
         .filter(sms_messages::Column::PaymentId.eq(id))
         .order_by_asc(sms_messages::Column::Id)
@@ -156,7 +154,7 @@ async fn texts(db: &DatabaseConnection, id: i64) -> Result<Vec<Text>, StoreError
     Ok(texts.collect())
 }
 
-async fn remarks(db: &DatabaseConnection, order_id: OrderId) -> Result<Vec<Remarked>, StoreError> {
+async fn remarks(db: &Pool, order_id: OrderId) -> Result<Vec<Remarked>, StoreError> {
     let rows = order_events::Entity::find()
         .filter(order_events::Column::OrderId.eq(order_id.0))
         .order_by_desc(order_events::Column::Id)
@@ -171,7 +169,7 @@ async fn remarks(db: &DatabaseConnection, order_id: OrderId) -> Result<Vec<Remar
     Ok(remarks.collect())
 }
 
-async fn acts(db: &DatabaseConnection, order_id: OrderId) -> Result<Vec<Act>, StoreError> {
+async fn acts(db: &Pool, order_id: OrderId) -> Result<Vec<Act>, StoreError> {
     let rows = audit_events::Entity::find()
         .filter(audit_events::Column::OrderId.eq(order_id.0))
         .order_by_desc(audit_events::Column::Id)
@@ -188,12 +186,12 @@ async fn acts(db: &DatabaseConnection, order_id: OrderId) -> Result<Vec<Act>, St
     Ok(acts.collect())
 }
 
-async fn radius_rows(db: &DatabaseConnection, code: &str) -> Result<RadiusRows, StoreError> {
+async fn radius_rows(db: &Pool, code: &str) -> Result<RadiusRows, StoreError> {
     let rows = radcheck::Entity::find().filter(radcheck::Column::Username.eq(code));
     Ok(RadiusRows(rows.count(db).await?))
 }
 
-async fn former_codes(db: &DatabaseConnection, id: i64) -> Result<Vec<FormerCode>, StoreError> {
+async fn former_codes(db: &Pool, id: i64) -> Result<Vec<FormerCode>, StoreError> {
     let rows = vouchers::Entity::find()
         .filter(vouchers::Column::FormerPaymentId.eq(id))
         .order_by_asc(vouchers::Column::Id)
@@ -207,7 +205,7 @@ async fn former_codes(db: &DatabaseConnection, id: i64) -> Result<Vec<FormerCode
 }
 
 async fn sessions(
-    db: &DatabaseConnection,
+    db: &Pool,
     codes: impl Iterator<Item = &str>,
 ) -> Result<Vec<Session>, StoreError> {
     let rows = radacct::Entity::find()
@@ -235,10 +233,7 @@ async fn sessions(
     Ok(sessions.collect())
 }
 
-async fn disconnects(
-    db: &DatabaseConnection,
-    order_id: OrderId,
-) -> Result<Vec<Disconnect>, StoreError> {
+async fn disconnects(db: &Pool, order_id: OrderId) -> Result<Vec<Disconnect>, StoreError> {
     let rows = outbox_messages::Entity::find()
         .filter(outbox_messages::Column::OrderId.eq(order_id.0))
         .order_by_desc(outbox_messages::Column::Id)

@@ -12,13 +12,14 @@ use std::time::Instant;
 
 use entities::{payments, vouchers};
 use sea_orm::sea_query::IntoCondition;
-use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::journalling::STALE_WITHIN;
 use super::notices::is_any_of;
+use super::pool::Pool;
 use super::runtime::{READ_WITHIN, read_within};
 use super::wedged::Wedged;
 use super::{Store, StoreError, rows};
@@ -61,7 +62,7 @@ impl Store {
 
 impl ReadQueue {
     /// Opens it on the runtime to which the connections belong.
-    pub fn open(reader: DatabaseConnection, runtime: &Handle, wedged: Wedged) -> Self {
+    pub fn open(reader: Pool, runtime: &Handle, wedged: Wedged) -> Self {
         // As many ask at a time as have a seat.
         let (asks, waiting) = mpsc::unbounded_channel();
         runtime.spawn(keep(reader, wedged, waiting));
@@ -81,11 +82,7 @@ impl ReadQueue {
 }
 
 /// Reads what waits, group by group, as long as somebody can ask.
-async fn keep(
-    reader: DatabaseConnection,
-    wedged: Wedged,
-    mut waiting: mpsc::UnboundedReceiver<Ask>,
-) {
+async fn keep(reader: Pool, wedged: Wedged, mut waiting: mpsc::UnboundedReceiver<Ask>) {
     let turns = Arc::new(Semaphore::new(AT_ONCE));
     let mut asks = Vec::new();
     while waiting.recv_many(&mut asks, GROUP).await > 0 {
@@ -109,7 +106,7 @@ async fn keep(
 }
 
 /// Reads a group and tells each who asked.
-async fn answer(reader: &DatabaseConnection, wedged: &Wedged, group: Vec<Ask>) {
+async fn answer(reader: &Pool, wedged: &Wedged, group: Vec<Ask>) {
     let orders: Vec<OrderId> = group.iter().map(|ask| ask.order_id).collect();
     let began = Instant::now();
     let mut found = read_within(wedged, find(reader, &orders)).await;
@@ -133,7 +130,7 @@ async fn answer(reader: &DatabaseConnection, wedged: &Wedged, group: Vec<Ask>) {
 
 /// These orders, as far as they exist. A row that is damaged fails for itself.
 async fn find(
-    reader: &DatabaseConnection,
+    reader: &Pool,
     orders: &[OrderId],
 ) -> Result<HashMap<OrderId, Result<Arc<Payment>, StoreError>>, StoreError> {
     let which = match orders {

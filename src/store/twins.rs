@@ -4,10 +4,11 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entities::payments;
-use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, QuerySelect};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
 use uuid::Uuid;
 
 use super::StoreError;
+use super::pool::Pool;
 use crate::domain::ids::OrderId;
 use crate::domain::payment::{Payment, Status};
 use crate::domain::timeline::Twin;
@@ -16,10 +17,7 @@ use crate::domain::timeline::Twin;
 const NEAR: TimeDelta = TimeDelta::days(1);
 
 /// The other orders for the purchase that this order was made for.
-pub(super) async fn of(
-    db: &DatabaseConnection,
-    payment: &Payment,
-) -> Result<Vec<Twin>, StoreError> {
+pub(super) async fn of(db: &Pool, payment: &Payment) -> Result<Vec<Twin>, StoreError> {
     let (Status::Completed, Some(sold_at)) = (payment.status, payment.processed_at) else {
         return Ok(Vec::new());
     };

@@ -7,14 +7,15 @@
 use std::ops::Deref;
 
 use sea_orm::{
-    DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, SqliteTransactionMode,
-    TransactionOptions, TransactionTrait,
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 use tokio::runtime::Handle;
 use tracing::warn;
 
 use super::StoreError;
 use super::group::{Door, Member};
+use super::pool::Pool;
 
 /// A transaction that writes.
 pub(super) enum Tx {
@@ -48,16 +49,16 @@ impl Deref for Tx {
 /// Where transactions that write come from. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Transactions {
-    writer: DatabaseConnection,
+    writer: Pool,
     /// Of SQLite's one connection.
     door: Option<Door>,
 }
 
 impl Transactions {
     /// On the runtime to which the connection belongs.
-    pub fn on(writer: DatabaseConnection, runtime: &Handle) -> Self {
+    pub fn on(writer: Pool, runtime: &Handle) -> Self {
         let door = match writer.get_database_backend() {
-            DbBackend::Sqlite => Some(Door::open(writer.clone(), runtime)),
+            DbBackend::Sqlite => Some(Door::open(writer.connections(), runtime)),
             _ => None,
         };
         Self { writer, door }
@@ -67,21 +68,24 @@ impl Transactions {
     pub async fn begin(&self) -> Result<Tx, StoreError> {
         let opened = match &self.door {
             Some(door) => door.enter().await.map(Tx::Shared),
-            None => begin(&self.writer).await.map(Tx::Own),
+            None => self.writer.begin(at_once()).await.map(Tx::Own),
         };
         opened.map_err(StoreError::before_commit)
     }
 }
 
-/// Opens a transaction on a connection that nobody else uses meanwhile. On SQLite it takes
-/// the write lock at once: a deferred one fails at its first write with "database is
-/// locked", busy time-out or not.
+/// Opens a transaction on a connection that nobody else uses meanwhile.
 pub(super) async fn begin(writer: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
-    let options = TransactionOptions {
+    writer.begin_with_options(at_once()).await
+}
+
+/// On SQLite a transaction takes the write lock at once: a deferred one fails at its first write
+/// with "database is locked", busy time-out or not.
+fn at_once() -> TransactionOptions {
+    TransactionOptions {
         sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
         ..Default::default()
-    };
-    writer.begin_with_options(options).await
+    }
 }
 
 /// Ends a transaction that failed, so that its connection goes back clean.

@@ -215,6 +215,65 @@ async fn a_quiet_shop_is_back_soon_after_a_black_hole() {
     assert_eq!(app.sale_of(&orders[0]).await, SaleCounts::ONE);
 }
 
+/// Each connection falls silent in the moment in which it comes back to its pool, where sqlx waits
+/// for it without a limit.
+#[actix_web::test]
+async fn connections_that_never_come_back_to_their_pool_are_replaced() {
+    const PATIENCE: Duration = Duration::from_secs(90);
+    let (app, cable) = start_behind_a_cable().await;
+    let order = app.buy().await;
+    let look = app.url(&format!(
+        "/api/v1/customer-portal/payment/status/{}",
+        order.id
+    ));
+    let began = Instant::now();
+    let until = async |status: u16, url: &str| {
+        while app.get(url).await.status != status {
+            assert!(
+                began.elapsed() < PATIENCE,
+                "{url} is never answered {status}"
+            );
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+
+    cable.set(Cable::DeafToPings);
+    until(503, &look).await;
+    cable.set(Cable::Whole);
+
+    until(200, &app.url("/health/ready")).await;
+    until(200, &look).await;
+    deliver_until_taken(&app, &order, PATIENCE).await;
+    assert_eq!(app.sale_of(&order).await, SaleCounts::ONE);
+}
+
+/// A connection that only listens would never learn that nothing reaches it any more.
+#[actix_web::test]
+async fn who_listens_for_notices_does_so_again_after_a_black_hole() {
+    let (app, cable) = start_behind_a_cable().await;
+    let listening = async || {
+        let ask = "SELECT pid::text FROM pg_stat_activity
+                   WHERE datname = current_database() AND query LIKE 'LISTEN%'";
+        app.database.texts(ask).await
+    };
+    let began = Instant::now();
+    let until = async |is_so: &dyn Fn(&[String]) -> bool| loop {
+        let now = listening().await;
+        if is_so(&now) {
+            return now;
+        }
+        assert!(began.elapsed() < Duration::from_secs(90), "{now:?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+
+    let before = until(&|now| !now.is_empty()).await;
+    cable.set(Cable::Silent);
+    assert_eq!(app.get(&app.url("/health/ready")).await.status, 503);
+    cable.set(Cable::Whole);
+
+    until(&|now| now.iter().any(|pid| !before.contains(pid))).await;
+}
+
 async fn more_orders_than_connections(app: &TestApp) -> Vec<TestOrder> {
     let mut orders = Vec::new();
     for _ in 0..40 {

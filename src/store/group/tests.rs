@@ -1,16 +1,17 @@
 //! Three who write at once, and what becomes of them when one of them, or the disk, fails.
 
-use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
+use sea_orm::{ConnectionTrait, Statement};
 use tempfile::TempDir;
 use tokio::runtime::Handle;
 
 use super::*;
 use crate::store::connect;
+use crate::store::pool::Pool;
 use crate::store::wedged::Wedged;
 
 struct Books {
     door: Door,
-    reader: DatabaseConnection,
+    reader: Pool,
     _folder: TempDir,
 }
 
@@ -27,7 +28,7 @@ async fn books() -> Books {
         writer.execute_unprepared(sql).await.unwrap();
     }
     Books {
-        door: Door::open(writer, &Handle::current()),
+        door: Door::open(writer.connections(), &Handle::current()),
         reader,
         _folder: folder,
     }

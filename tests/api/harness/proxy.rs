@@ -14,6 +14,9 @@ use tokio::sync::watch;
 /// than its own time-outs, and not for ever, for it has only so many connections.
 const UNAWARE: Duration = Duration::from_secs(60);
 
+/// What sqlx asks to learn whether PostgreSQL still answers: a Sync and nothing else.
+const PING: [u8; 5] = [b'S', 0, 0, 0, 4];
+
 /// What the cable does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cable {
@@ -25,6 +28,9 @@ pub enum Cable {
     HalfOpen,
     /// Carries nothing and says nothing: a black hole.
     Silent,
+    /// Carries, but whoever asks whether the server still lives has that connection fall silent:
+    /// what comes back to a pool does so just then.
+    DeafToPings,
     /// Ends every connection with a reset, and takes none.
     Cut,
 }
@@ -32,7 +38,7 @@ pub enum Cable {
 impl Cable {
     fn carries(self) -> bool {
         match self {
-            Self::Whole | Self::Slow(_) => true,
+            Self::Whole | Self::Slow(_) | Self::DeafToPings => true,
             Self::HalfOpen | Self::Silent | Self::Cut => false,
         }
     }
@@ -127,7 +133,7 @@ async fn carry(
             }
         }
         // For good: what is said is swallowed, nothing is closed.
-        Cable::Silent | Cable::Whole | Cable::Slow(_) => {
+        Cable::Silent | Cable::Whole | Cable::Slow(_) | Cable::DeafToPings => {
             let mut nowhere = tokio::io::sink();
             let _ = tokio::io::copy(&mut from_client, &mut nowhere).await;
             tokio::time::sleep(UNAWARE).await;
@@ -145,8 +151,10 @@ async fn pump(
     while let Ok(read @ 1..) = from.read(&mut buffer).await {
         bursts.fetch_add(1, Ordering::Relaxed);
         let pace = *pace.borrow();
-        if let Cable::Slow(by) = pace {
-            tokio::time::sleep(by).await;
+        match pace {
+            Cable::Slow(by) => tokio::time::sleep(by).await,
+            Cable::DeafToPings if buffer[..read] == PING => std::future::pending().await,
+            Cable::Whole | Cable::DeafToPings | Cable::HalfOpen | Cable::Silent | Cable::Cut => {}
         }
         if to.write_all(&buffer[..read]).await.is_err() {
             return;
