@@ -19,7 +19,7 @@
 //!   `drill/check.rs`.
 //! - [`app`]: who is given what; start and stop.
 //!
-//! Arrows point down only, which `tests/layers.rs` checks.
+//! Arrows point down only, which `tests/layers` checks.
 
 pub mod actors;
 pub mod app;

@@ -17,6 +17,7 @@ mod buying;
 mod cancelled;
 mod command_line;
 mod concurrency;
+mod configuration;
 mod console;
 mod crowds;
 mod deadlines;

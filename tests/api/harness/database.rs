@@ -10,7 +10,8 @@ use sea_orm::{
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use super::{PATIENCE, SaleCounts};
+use super::SaleCounts;
+use super::waiting::PATIENCE;
 
 /// Which database a test runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

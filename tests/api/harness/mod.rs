@@ -1,15 +1,16 @@
 //! A server, a database and a client for each test.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use malipo::app::App;
 use malipo::config::{Config, DatabaseConfig, LogConfig};
 use malipo::domain::operator::{Operator, Role};
 use malipo::domain::secret::Secret;
 use malipo::store::Store;
-use reqwest::{RequestBuilder, Response};
+use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 
+mod answer;
 pub mod client;
 pub mod collector;
 mod database;
@@ -18,8 +19,12 @@ pub mod pool;
 pub mod process;
 pub mod proxy;
 pub mod router;
+mod sale_counts;
+mod waiting;
 
+pub use answer::Answer;
 pub use database::{Kind, TestDatabase};
+pub use sale_counts::SaleCounts;
 
 /// What the sandbox expects in `x-api-key`.
 pub const KEY: &str = "sandbox-key";
@@ -28,8 +33,6 @@ pub const TOKEN: &str = "operator-token-of-the-tests";
 /// The contract's five seconds for an answer, and what a busy test machine adds to them. Who waits
 /// for a database that does not answer instead waits for twenty-five.
 pub const ANSWERED_WITHIN: Duration = Duration::from_secs(8);
-/// How long a test waits for what must come, on the slowest machine.
-const PATIENCE: Duration = Duration::from_secs(45);
 /// The price of `daily`.
 pub const DAILY_PRICE: i64 = 2_000;
 
@@ -65,66 +68,6 @@ pub struct TestOrder {
     pub phone: String,
     /// What ZenoPay was given as this order's webhook URL.
     pub webhook_url: String,
-}
-
-/// An answer, read to its end.
-#[derive(Clone, Debug)]
-pub struct Answer {
-    pub status: u16,
-    pub headers: reqwest::header::HeaderMap,
-    pub text: String,
-}
-
-impl Answer {
-    pub async fn of(response: Response) -> Self {
-        let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        Self {
-            status,
-            headers,
-            text: response.text().await.unwrap(),
-        }
-    }
-
-    pub fn json(&self) -> Value {
-        serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("not JSON: {}", self.text))
-    }
-
-    /// The `code` of a problem document.
-    pub fn code(&self) -> String {
-        self.json()["code"].as_str().unwrap_or_default().to_owned()
-    }
-
-    /// What a webhook was answered: status, and outcome or problem code.
-    pub fn verdict(&self) -> (u16, String) {
-        let json = self.json();
-        let word = json["outcome"]
-            .as_str()
-            .or(json["code"].as_str())
-            .unwrap_or_default();
-        (self.status, word.to_owned())
-    }
-
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name).and_then(|value| value.to_str().ok())
-    }
-
-    /// The answer is a problem as RFC 9457 has it, with this status and this `code`.
-    #[track_caller]
-    pub fn assert_problem(&self, status: u16, code: &str) {
-        assert_eq!(
-            (self.status, self.header("content-type")),
-            (status, Some("application/problem+json")),
-            "expected {code}, got {:?}",
-            self.text
-        );
-        let problem = self.json();
-        assert_eq!(problem["code"], code, "{problem}");
-        assert_eq!(problem["status"], status, "{problem}");
-        for member in ["type", "title"] {
-            let text = problem[member].as_str().unwrap_or_default();
-            assert!(!text.is_empty(), "no {member}: {problem}");
-        }
-    }
 }
 
 /// The configuration that tests start from: port 0, the subscriber decides by hand, limits
@@ -226,15 +169,8 @@ impl TestApp {
 
     /// `POST /payment` with this body.
     pub async fn pay(&self, body: &Value) -> Answer {
-        Answer::of(
-            self.http
-                .post(self.portal("/payment"))
-                .json(body)
-                .send()
-                .await
-                .unwrap(),
-        )
-        .await
+        let request = self.http.post(self.portal("/payment")).json(body);
+        Answer::of(request.send().await.unwrap()).await
     }
 
     /// `POST /payment` with an Idempotency-Key.
@@ -305,40 +241,6 @@ impl TestApp {
         answer.json()
     }
 
-    /// The status document, as soon as `payment_status` is this.
-    pub async fn wait_for(&self, order: &TestOrder, status: &str) -> Value {
-        let mut since = 0;
-        let begun = Instant::now();
-        while begun.elapsed() < PATIENCE {
-            let path = format!("/payment/status/{}?wait=1&since={since}", order.id);
-            let document = self.get(&self.portal(&path)).await.json();
-            if document["payment_status"] == status {
-                return document;
-            }
-            since = document["version"].as_i64().unwrap();
-        }
-        panic!(
-            "{} did not become {status}: {}",
-            order.id,
-            self.status(order).await
-        );
-    }
-
-    /// Returns when ZenoPay is to be asked about the order earlier than about one that is new,
-    /// or was. That first ask comes twelve seconds after the order at the earliest, so this
-    /// waits for less.
-    pub async fn until_asked_soon(&self, order: &TestOrder) {
-        let soon = match self.database.kind {
-            Kind::Sqlite => "(julianday(due_at) - julianday(created_at)) * 86400 < 12",
-            Kind::Postgres => "due_at < created_at + interval '12 seconds'",
-        };
-        // Or the reconciler was quicker than we are: then it has asked already.
-        let order = self.database.is_order(&order.id);
-        let sql = format!("SELECT COUNT(*) FROM payments WHERE {order} AND ({soon} OR asks > 0)");
-        let patience = Duration::from_secs(10);
-        self.database.wait_for_count_within(patience, &sql, 1).await;
-    }
-
     /// Everything that a sale writes, counted for one order.
     pub async fn sale_of(&self, order: &TestOrder) -> SaleCounts {
         self.database.sale_of(&order.id).await
@@ -369,26 +271,6 @@ impl TestApp {
         let answer = Answer::of(self.http.post(url).json(behaviour).send().await.unwrap()).await;
         assert_eq!(answer.status, 200, "{}", answer.text);
     }
-
-    /// The machinery as operators see it, as soon as it looks like this.
-    pub async fn actors_when(&self, holds: impl Fn(&Value) -> bool) -> Value {
-        let mut seen = Value::Null;
-        let begun = Instant::now();
-        while begun.elapsed() < PATIENCE {
-            seen = self.get_as_operator("/api/v1/operator/actors").await.json();
-            if holds(&seen) {
-                return seen;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        panic!("it did not come to this: {seen:#}");
-    }
-
-    /// Returns when this many polls are parked.
-    pub async fn until_parked(&self, polls: usize) {
-        self.actors_when(|seen| seen["status_actor"]["waiters"] == polls)
-            .await;
-    }
 }
 
 /// A client that waits longer than any long poll.
@@ -401,35 +283,6 @@ pub fn http_client() -> reqwest::Client {
         .pool_max_idle_per_host(200)
         .build()
         .unwrap()
-}
-
-/// Rows that one order has led to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SaleCounts {
-    pub completed: i64,
-    pub customers: i64,
-    pub invoices: i64,
-    pub vouchers: i64,
-    pub radius_users: i64,
-    pub sms: i64,
-}
-
-impl SaleCounts {
-    /// Nothing was sold.
-    pub const NONE: Self = Self::all(0);
-    /// One whole sale, and nothing twice.
-    pub const ONE: Self = Self::all(1);
-
-    const fn all(count: i64) -> Self {
-        Self {
-            completed: count,
-            customers: count,
-            invoices: count,
-            vouchers: count,
-            radius_users: count,
-            sms: count,
-        }
-    }
 }
 
 /// The smallest body that ZenoPay may send.

@@ -13,6 +13,7 @@ mod accounting;
 mod disconnects;
 mod limits;
 mod new_code;
+mod no_new_code;
 mod proofs;
 mod routers;
 mod sweep;

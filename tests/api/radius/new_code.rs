@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::disconnects::OnLine;
-use super::{age_sessions, ask_for_new_code, code_of, refund, sell, tell, with_voucher};
+use super::{age_sessions, ask_for_new_code, code_of, sell, tell, with_voucher};
 use crate::harness::router::{Manner, attribute};
 use crate::harness::{Kind, SaleCounts, TOKEN, TestApp, TestOrder};
 use crate::pages::page;
@@ -15,8 +15,6 @@ on_both_databases! {
     time_from_the_first_login_goes_on_with_the_new_code,
     data_that_the_old_code_has_moved_counts,
     whoever_presses_twice_at_once_has_one_new_code,
-    after_three_in_a_day_the_guest_is_told_kindly,
-    what_is_over_has_no_new_code,
     the_books_tell_of_it_and_find_the_order_by_the_old_code,
     a_waiting_page_hears_of_the_new_code,
     a_login_that_crossed_the_replacement_is_ended_too,
@@ -24,12 +22,12 @@ on_both_databases! {
 }
 
 /// The order at the version at which the guest sees it.
-async fn version(app: &TestApp, order: &TestOrder) -> i64 {
+pub async fn version(app: &TestApp, order: &TestOrder) -> i64 {
     app.status(order).await["version"].as_i64().unwrap()
 }
 
 /// Has the code replaced; the new one.
-async fn replace(app: &TestApp, order: &TestOrder) -> String {
+pub async fn replace(app: &TestApp, order: &TestOrder) -> String {
     let before = code_of(app, order).await;
     let seen = version(app, order).await;
     let answer = ask_for_new_code(app, order, seen).await;
@@ -178,85 +176,6 @@ async fn whoever_presses_twice_at_once_has_one_new_code(kind: Kind) {
             ..SaleCounts::ONE
         }
     );
-}
-
-async fn after_three_in_a_day_the_guest_is_told_kindly(kind: Kind) {
-    let app = TestApp::start(kind).await;
-    let (order, _) = sell(&app, "daily").await;
-    for _ in 0..3 {
-        replace(&app, &order).await;
-    }
-    let code = code_of(&app, &order).await;
-
-    let fourth = ask_for_new_code(&app, &order, version(&app, &order).await).await;
-
-    assert_eq!(fourth.status, 429, "{}", fourth.text);
-    assert!(fourth.text.contains("enough for today"), "{}", fourth.text);
-    assert!(fourth.text.contains(&code), "it still works");
-    assert_eq!(code_of(&app, &order).await, code);
-
-    // A day later there is another.
-    let day_ago = match kind {
-        Kind::Sqlite => "strftime('%Y-%m-%dT%H:%M:%f+00:00', revoked_at, '-25 hours')",
-        Kind::Postgres => "revoked_at - interval '25 hours'",
-    };
-    let aged = format!("UPDATE vouchers SET revoked_at = {day_ago} WHERE revoked_at IS NOT NULL");
-    assert_eq!(app.database.execute(&aged).await, 3);
-    replace(&app, &order).await;
-    let kinds = "SELECT kind FROM sms_messages ORDER BY id";
-    let kinds = app.database.texts(kinds).await;
-    let expected = [
-        "voucher",
-        "voucher-2",
-        "voucher-3",
-        "voucher-4",
-        "voucher-5",
-    ];
-    assert_eq!(kinds, expected);
-}
-
-async fn what_is_over_has_no_new_code(kind: Kind) {
-    let app = TestApp::start_with(kind, |config| config.actors.idle_secs = 0).await;
-    let refused = async |order: &TestOrder| {
-        let seen = version(&app, order).await;
-        let codes = "SELECT COUNT(*) FROM vouchers WHERE former_payment_id IS NOT NULL";
-        let answer = ask_for_new_code(&app, order, seen).await;
-        assert_eq!(answer.status, 409, "{}", answer.text);
-        assert_eq!(app.database.count(codes).await, 0);
-        assert_eq!(version(&app, order).await, seen);
-    };
-    let unpaid = app.buy().await;
-    refused(&unpaid).await;
-
-    let (paid_back, _) = sell(&app, "daily").await;
-    refund(&app, &paid_back).await;
-    refused(&paid_back).await;
-
-    let (revoked, code) = sell(&app, "daily").await;
-    let path = format!("/api/v1/operator/vouchers/{code}/revoke");
-    let request = app.http.post(app.url(&path)).bearer_auth(TOKEN);
-    assert_eq!(request.send().await.unwrap().status(), 200);
-    refused(&revoked).await;
-
-    let (ended, code) = sell(&app, "daily").await;
-    let past = format!(
-        "UPDATE vouchers SET expires_at = '2021-01-01 00:00:00+00:00' WHERE code = '{code}'"
-    );
-    assert_eq!(app.database.execute(&past).await, 1);
-    // Let go, so that the books are read.
-    app.actors_when(|_| {
-        app.app.orders.passivate_idle();
-        app.app.orders.views().is_empty()
-    })
-    .await;
-    refused(&ended).await;
-
-    // And of what is no order, or no form of ours, nothing follows.
-    let nobody = TestOrder {
-        id: uuid::Uuid::new_v4().to_string(),
-        ..unpaid
-    };
-    assert_eq!(ask_for_new_code(&app, &nobody, 1).await.status, 404);
 }
 
 async fn the_books_tell_of_it_and_find_the_order_by_the_old_code(kind: Kind) {

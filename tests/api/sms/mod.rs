@@ -7,6 +7,7 @@ use malipo::domain::secret::Secret;
 use crate::harness::{TestApp, TestOrder};
 
 mod bad_days;
+mod copies;
 mod doctor;
 pub mod gateway;
 mod receipts;

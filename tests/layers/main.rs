@@ -1,70 +1,17 @@
 //! Arrows point down only. This test reads the paths in every file under `src/`, from `use` lines
-//! and from code, and fails on an arrow that [`TABLE`] does not allow.
+//! and from code, and fails on an arrow that the [`table`] does not allow.
 //!
 //! Rule: a module without a row fails too, so each has a place before it has a neighbour. Modules
 //! and imports under `#[cfg(test)]` are exempt.
 
 use std::path::{Path, PathBuf};
-use std::{fs, io, mem};
+use std::{fs, io};
 
-/// Module, our modules that it may use, crates among [`WATCHED`] that it may use, and why. From the
-/// core up: a row names only rows above it. `*` is every module but `app` and `cli`.
-#[rustfmt::skip]
-const TABLE: &[[&str; 4]] = &[
-    // Core.
-    ["domain", "", "", "the core is pure: nothing of ours, no async, no I/O, no clock, no dice"],
+mod paths;
+mod table;
 
-    // Beside. Handed to the rows below, so they know next to nothing.
-    ["config", "domain", "", BESIDE],
-    ["metrics", "domain config", "", BESIDE],
-    ["telemetry", "config", "tokio reqwest", BESIDE],
-    ["timekeeper", "", "", BESIDE],
-    ["failpoint", "", "", BESIDE],
-
-    // Translators. Of `config` they may use the type of their own section.
-    ["zenopay", "domain config", "tokio rand reqwest", TRANSLATORS],
-    ["sms", "domain config", "tokio rand reqwest", TRANSLATORS],
-    ["radius", "domain config", "tokio rand", TRANSLATORS],
-    ["store", "domain config failpoint", "tokio rand sea_orm sqlx entities migration", TRANSLATORS],
-
-    // Shell. A loop reaches an order through its actor; the actor does not know the loops.
-    ["actors", "domain zenopay sms radius store config metrics timekeeper failpoint", "actix tokio rand", SHELL],
-    ["checkout", "domain zenopay store actors config metrics", "actix tokio rand", SHELL],
-    // A printed voucher is let in by the same rows as a sold one.
-    ["printing", "domain radius store actors", "", SHELL],
-    ["relay", "domain zenopay sms radius store config metrics timekeeper", "actix tokio rand", SHELL],
-    ["reconciler", "domain zenopay store actors config metrics timekeeper", "actix tokio rand", SHELL],
-    ["retention", "domain store config metrics", "tokio rand", SHELL],
-    ["sandbox", "domain zenopay store config metrics", "tokio rand reqwest", SHELL],
-
-    // Edges. `http` has all routes on one screen, so it knows the pages that `web` draws; it shows
-    // an owner what is pasted into a router, which `radius` writes; a trace goes on in here.
-    // Pages are drawn from nouns that they are handed.
-    ["web", "domain config", "", EDGES],
-    ["http", "domain zenopay sms radius store actors checkout relay reconciler sandbox printing web config metrics telemetry",
-             "actix tokio rand", EDGES],
-    ["drill", "domain zenopay store actors config metrics", "actix tokio rand reqwest", EDGES],
-
-    // Compose.
-    ["app", "*", "actix tokio rand reqwest migration", COMPOSE],
-    ["cli", "* app", "actix tokio rand reqwest migration", COMPOSE],
-    ["main", "* app cli", "actix tokio rand reqwest migration", COMPOSE],
-    ["lib", "", "", "lib.rs is the map: it names the modules and uses none"],
-];
-
-const BESIDE: &str = "what stands beside is handed to all, so it knows the core at most";
-const TRANSLATORS: &str =
-    "a translator knows the domain and its own wire, only the store knows tables";
-const SHELL: &str = "the shell knows no edge, no table, and no neighbour that is not in its row";
-const EDGES: &str = "an edge knows no table, and not who put it together";
-const COMPOSE: &str = "only main and cli use app, only main uses cli, only the store knows tables";
-
-/// `actix` stands for `actix_web` and its like too. All other crates are free.
-const WATCHED: &str = "actix tokio rand reqwest sea_orm sqlx entities migration";
-
-/// What makes the core impure without a watched crate.
-const IMPURE: &str = "async Utc::now Local::now Instant::now SystemTime::now Uuid::new_v4 \
-                      Uuid::now_v7 std::env std::fs std::io std::net std::process std::thread";
+use paths::paths;
+use table::{IMPURE, TABLE, WATCHED};
 
 /// What `file`, a path below `src`, uses against its row: a line each, to be read by a person.
 fn bad_arrows(file: &str, source: &str) -> Vec<String> {
@@ -72,7 +19,7 @@ fn bad_arrows(file: &str, source: &str) -> Vec<String> {
     let module = names[0];
     let Some([_, ours, crates, rule]) = TABLE.iter().find(|row| row[0] == module) else {
         return vec![format!(
-            "src/{file}: `{module}` has no row in tests/layers.rs"
+            "src/{file}: `{module}` has no row in tests/layers/table.rs"
         )];
     };
 
@@ -140,139 +87,6 @@ fn target<'a>(file: &[&'a str], path: &[&'a str]) -> Target<'a> {
         }
     }
     Target::Ours(place.first().copied().unwrap_or("crate"))
-}
-
-/// The paths in the code and their lines; `use a::{b, c}` is two. It knows just enough grammar to
-/// do without a parser.
-fn paths(source: &str) -> Vec<(usize, Vec<&str>)> {
-    let tokens = tokens(source);
-    let text = |at: usize| tokens.get(at).map_or("", |(_, text)| *text);
-
-    let mut found = Vec::new();
-    let (mut path, mut groups, mut in_use) = (Vec::new(), Vec::new(), false);
-    let mut at = 0;
-    while let Some((line, name)) = tokens.get(at) {
-        let continues = at > 0 && text(at - 1) == "::";
-        match *name {
-            "#" => at += test_item(&tokens[at..]),
-            "use" => in_use = text(at + 1) != "<",
-            ";" => in_use = false,
-            "as" if in_use => at += 1,
-            "{" if continues => groups.push(mem::take(&mut path)),
-            "}" if in_use => drop(groups.pop()),
-            "async" => found.push((*line, vec!["async"])),
-            name if is_word(name) || (name == "*" && continues) => {
-                if !continues {
-                    path = groups.last().cloned().unwrap_or_default();
-                }
-                path.push(name);
-
-                let next = text(at + 2);
-                let goes_on = text(at + 1) == "::" && (is_word(next) || ["{", "*"].contains(&next));
-                if !goes_on && (in_use || path.len() > 1) {
-                    found.push((*line, mem::take(&mut path)));
-                }
-            }
-            _ => {}
-        }
-        at += 1;
-    }
-    found
-}
-
-/// How many tokens to skip if they begin with a module or import for tests only, else 0.
-fn test_item(tokens: &[(usize, &str)]) -> usize {
-    let mut texts = tokens.iter().map(|(_, text)| *text);
-    if !texts
-        .by_ref()
-        .take(7)
-        .eq(["#", "[", "cfg", "(", "test", ")", "]"])
-    {
-        return 0;
-    }
-
-    let (mut depth, mut is_exempt) = (0, false);
-    for (at, text) in texts.enumerate() {
-        match text {
-            "mod" | "use" => is_exempt = true,
-            "{" if !is_exempt => return 0,
-            "{" => depth += 1,
-            "}" => depth -= 1,
-            ";" => {}
-            _ => continue,
-        }
-        if depth == 0 && matches!(text, "}" | ";") {
-            return if is_exempt { at + 7 } else { 0 };
-        }
-    }
-    0
-}
-
-/// Words, `::` and single other characters, each with its line.
-fn tokens(source: &str) -> Vec<(usize, &str)> {
-    let mut tokens = Vec::new();
-    let (mut rest, mut line) = (source, 1);
-    while let Some(first) = rest.chars().next() {
-        let skipped = comment_or_literal(rest);
-        let length = match skipped {
-            0 if is_word(rest) => rest.find(|c| !is_word_char(c)).unwrap_or(rest.len()),
-            0 if rest.starts_with("::") => 2,
-            0 => first.len_utf8(),
-            skipped => skipped,
-        };
-        let (text, behind) = rest.split_at(length);
-        if skipped == 0 && !first.is_whitespace() {
-            tokens.push((line, text));
-        }
-        line += text.matches('\n').count();
-        rest = behind;
-    }
-    tokens
-}
-
-fn is_word(text: &str) -> bool {
-    text.starts_with(is_word_char)
-}
-
-fn is_word_char(c: char) -> bool {
-    c.is_alphanumeric() || c == '_'
-}
-
-/// The length of the comment or literal with which `code` begins, else 0.
-fn comment_or_literal(code: &str) -> usize {
-    let behind = |end: &str, from: usize| {
-        code[from..]
-            .find(end)
-            .map_or(code.len(), |at| from + at + end.len())
-    };
-    let mut chars = code.chars();
-    match (chars.next(), chars.next(), chars.next()) {
-        (Some('/'), Some('/'), _) => behind("\n", 2),
-        (Some('/'), Some('*'), _) => behind("*/", 2),
-        (Some('\''), Some('\\'), Some(escaped)) => behind("'", 2 + escaped.len_utf8()),
-        (Some('\''), Some(c), Some('\'')) => 2 + c.len_utf8(),
-        (Some('"'), ..) => string(code),
-        (Some('r' | 'b'), ..) => raw_string(code).unwrap_or(0),
-        _ => 0,
-    }
-}
-
-fn string(code: &str) -> usize {
-    let mut escaped = false;
-    let is_end = |c| {
-        let is_end = c == '"' && !escaped;
-        escaped = c == '\\' && !escaped;
-        is_end
-    };
-    code[1..].find(is_end).map_or(code.len(), |at| at + 2)
-}
-
-fn raw_string(code: &str) -> Option<usize> {
-    let opening = code.strip_prefix("br").or_else(|| code.strip_prefix('r'))?;
-    let text = opening.trim_start_matches('#').strip_prefix('"')?;
-    let end = format!("\"{}", "#".repeat(opening.len() - text.len() - 1));
-    let length = text.find(&end).map_or(text.len(), |at| at + end.len());
-    Some(code.len() - text.len() + length)
 }
 
 fn rust_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
@@ -353,7 +167,7 @@ mod the_table_and_the_scanner {
     fn a_module_without_a_row_is_told() {
         let bad = bad_arrows("util.rs", "");
 
-        assert_eq!(bad, ["src/util.rs: `util` has no row in tests/layers.rs"]);
+        assert_eq!(bad, ["src/util.rs: `util` has no row in tests/layers/table.rs"]);
     }
 
     #[test]

@@ -1,0 +1,66 @@
+//! Waiting until something is so, and failing when it does not come to that.
+
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::{Kind, TestApp, TestOrder};
+
+/// How long a test waits for what must come, on the slowest machine.
+pub const PATIENCE: Duration = Duration::from_secs(45);
+
+impl TestApp {
+    /// The status document, as soon as `payment_status` is this.
+    pub async fn wait_for(&self, order: &TestOrder, status: &str) -> Value {
+        let mut since = 0;
+        let begun = Instant::now();
+        while begun.elapsed() < PATIENCE {
+            let path = format!("/payment/status/{}?wait=1&since={since}", order.id);
+            let document = self.get(&self.portal(&path)).await.json();
+            if document["payment_status"] == status {
+                return document;
+            }
+            since = document["version"].as_i64().unwrap();
+        }
+        panic!(
+            "{} did not become {status}: {}",
+            order.id,
+            self.status(order).await
+        );
+    }
+
+    /// Returns when ZenoPay is to be asked about the order earlier than about one that is new,
+    /// or was. That first ask comes twelve seconds after the order at the earliest, so this
+    /// waits for less.
+    pub async fn until_asked_soon(&self, order: &TestOrder) {
+        let soon = match self.database.kind {
+            Kind::Sqlite => "(julianday(due_at) - julianday(created_at)) * 86400 < 12",
+            Kind::Postgres => "due_at < created_at + interval '12 seconds'",
+        };
+        // Or the reconciler was quicker than we are: then it has asked already.
+        let order = self.database.is_order(&order.id);
+        let sql = format!("SELECT COUNT(*) FROM payments WHERE {order} AND ({soon} OR asks > 0)");
+        let patience = Duration::from_secs(10);
+        self.database.wait_for_count_within(patience, &sql, 1).await;
+    }
+
+    /// The machinery as operators see it, as soon as it looks like this.
+    pub async fn actors_when(&self, holds: impl Fn(&Value) -> bool) -> Value {
+        let mut seen = Value::Null;
+        let begun = Instant::now();
+        while begun.elapsed() < PATIENCE {
+            seen = self.get_as_operator("/api/v1/operator/actors").await.json();
+            if holds(&seen) {
+                return seen;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("it did not come to this: {seen:#}");
+    }
+
+    /// Returns when this many polls are parked.
+    pub async fn until_parked(&self, polls: usize) {
+        self.actors_when(|seen| seen["status_actor"]["waiters"] == polls)
+            .await;
+    }
+}

@@ -1,0 +1,89 @@
+//! Who has no new code for a voucher: who has had enough of them for today, and whose voucher is over.
+
+use super::new_code::{replace, version};
+use super::{ask_for_new_code, code_of, refund, sell};
+use crate::harness::{Kind, TOKEN, TestApp, TestOrder};
+
+on_both_databases! {
+    after_three_in_a_day_the_guest_is_told_kindly,
+    what_is_over_has_no_new_code,
+}
+
+async fn after_three_in_a_day_the_guest_is_told_kindly(kind: Kind) {
+    let app = TestApp::start(kind).await;
+    let (order, _) = sell(&app, "daily").await;
+    for _ in 0..3 {
+        replace(&app, &order).await;
+    }
+    let code = code_of(&app, &order).await;
+
+    let fourth = ask_for_new_code(&app, &order, version(&app, &order).await).await;
+
+    assert_eq!(fourth.status, 429, "{}", fourth.text);
+    assert!(fourth.text.contains("enough for today"), "{}", fourth.text);
+    assert!(fourth.text.contains(&code), "it still works");
+    assert_eq!(code_of(&app, &order).await, code);
+
+    // A day later there is another.
+    let day_ago = match kind {
+        Kind::Sqlite => "strftime('%Y-%m-%dT%H:%M:%f+00:00', revoked_at, '-25 hours')",
+        Kind::Postgres => "revoked_at - interval '25 hours'",
+    };
+    let aged = format!("UPDATE vouchers SET revoked_at = {day_ago} WHERE revoked_at IS NOT NULL");
+    assert_eq!(app.database.execute(&aged).await, 3);
+    replace(&app, &order).await;
+    let kinds = "SELECT kind FROM sms_messages ORDER BY id";
+    let kinds = app.database.texts(kinds).await;
+    let expected = [
+        "voucher",
+        "voucher-2",
+        "voucher-3",
+        "voucher-4",
+        "voucher-5",
+    ];
+    assert_eq!(kinds, expected);
+}
+
+async fn what_is_over_has_no_new_code(kind: Kind) {
+    let app = TestApp::start_with(kind, |config| config.actors.idle_secs = 0).await;
+    let refused = async |order: &TestOrder| {
+        let seen = version(&app, order).await;
+        let codes = "SELECT COUNT(*) FROM vouchers WHERE former_payment_id IS NOT NULL";
+        let answer = ask_for_new_code(&app, order, seen).await;
+        assert_eq!(answer.status, 409, "{}", answer.text);
+        assert_eq!(app.database.count(codes).await, 0);
+        assert_eq!(version(&app, order).await, seen);
+    };
+    let unpaid = app.buy().await;
+    refused(&unpaid).await;
+
+    let (paid_back, _) = sell(&app, "daily").await;
+    refund(&app, &paid_back).await;
+    refused(&paid_back).await;
+
+    let (revoked, code) = sell(&app, "daily").await;
+    let path = format!("/api/v1/operator/vouchers/{code}/revoke");
+    let request = app.http.post(app.url(&path)).bearer_auth(TOKEN);
+    assert_eq!(request.send().await.unwrap().status(), 200);
+    refused(&revoked).await;
+
+    let (ended, code) = sell(&app, "daily").await;
+    let past = format!(
+        "UPDATE vouchers SET expires_at = '2021-01-01 00:00:00+00:00' WHERE code = '{code}'"
+    );
+    assert_eq!(app.database.execute(&past).await, 1);
+    // Let go, so that the books are read.
+    app.actors_when(|_| {
+        app.app.orders.passivate_idle();
+        app.app.orders.views().is_empty()
+    })
+    .await;
+    refused(&ended).await;
+
+    // And of what is no order, or no form of ours, nothing follows.
+    let nobody = TestOrder {
+        id: uuid::Uuid::new_v4().to_string(),
+        ..unpaid
+    };
+    assert_eq!(ask_for_new_code(&app, &nobody, 1).await.status, 404);
+}

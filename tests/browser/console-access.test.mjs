@@ -1,0 +1,118 @@
+// Who is let in at the console, and who may do what there.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+
+import { assertClean, guest, launch } from './support/browser.mjs';
+import { TOKEN, freshPhone, logIn, operator, sold, viewer } from './support/console.mjs';
+import { Server } from './support/server.mjs';
+
+let browser;
+let server;
+
+before(async () => {
+  [browser, server] = await Promise.all([launch(), Server.start()]);
+});
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+
+test('whoever is not logged in comes to the log-in, and from there to where they wanted', async () => {
+  const order = await sold(server);
+  const page = await guest(browser, server);
+  await page.goto(server.url(`/operator/orders/${order.order_id}`));
+  assert.equal(new URL(page.url()).pathname, '/operator/login');
+
+  await logIn(page, TOKEN);
+
+  await page.waitForURL(`**/operator/orders/${order.order_id}`);
+  const [cookie] = await page.context().cookies();
+  assert.deepEqual(
+    [cookie.name, cookie.httpOnly, cookie.sameSite, cookie.path],
+    ['malipo_session', true, 'Lax', '/'],
+  );
+
+  await page.getByRole('button', { name: 'Log out' }).click();
+  await page.getByText('You are logged out.').waitFor();
+  await page.goto(server.url('/operator'));
+  assert.equal(new URL(page.url()).pathname, '/operator/login');
+  // The old cookie opens nothing any more.
+  await page.context().addCookies([cookie]);
+  await page.goto(server.url('/operator'));
+  assert.equal(new URL(page.url()).pathname, '/operator/login');
+  assertClean(page);
+  await page.context().close();
+});
+
+test('a fourth wrong token is not even looked at', async () => {
+  const own = await Server.start();
+  const page = await guest(browser, own);
+  await page.goto(own.url('/operator/login'));
+  for (let tries = 0; tries < 3; tries += 1) {
+    await logIn(page, 'wrong');
+    await page.getByText('Nobody has this token').waitFor();
+  }
+
+  await logIn(page, TOKEN);
+
+  const told = await page.getByRole('alert').innerText();
+  assert.match(told, /Too many wrong tokens: wait \d+ s/);
+  // Patience is all that it takes, also with the right token only now.
+  for (;;) {
+    await logIn(page, TOKEN);
+    await page.locator('#notice, #live').first().waitFor();
+    if (await page.locator('#live').count() > 0) { break; }
+    await page.waitForTimeout(300);
+  }
+  await page.context().close();
+  await own.stop();
+});
+
+test('a viewer sees no buttons, nothing in the clear, and cannot forge a form', async () => {
+  const phone = freshPhone();
+  const order = await sold(server, { phoneNumber: phone });
+  const token = await viewer(server, 'neema');
+  const page = await operator(browser, server, { token });
+  await page.goto(server.url(`/operator/orders/${order.order_id}`));
+
+  const text = await page.content();
+  assert.ok(!text.includes(order.voucher_code), 'the code is masked');
+  assert.ok(!text.includes(phone.slice(1)), 'the phone is masked');
+  assert.equal(await page.locator('main form, .acts a, .see[href*="replay"]').count(), 0);
+  await page.locator('.see').first().click();
+  await page.getByText('Only an admin sees bodies').waitFor();
+
+  // With the session's own token: it is meant, and still not allowed.
+  const csrf = await page.locator('[name=csrf]').first().inputValue();
+  const forged = await page.request.post(server.url(`/operator/orders/${order.order_id}/refund`), {
+    form: { csrf, reason: 'forged' }, maxRedirects: 0,
+  });
+  assert.equal(forged.status(), 403);
+  assert.match(await forged.text(), /A viewer only looks/);
+  const asked = await page.goto(server.url(`/operator/orders/${order.order_id}/refund`));
+  assert.equal(asked.status(), 403);
+  assert.equal((await server.status(order.order_id)).payment_status, 'COMPLETED');
+  await page.context().close();
+});
+
+test('a form without the session\'s token, or with another\'s, changes nothing', async () => {
+  const order = await sold(server);
+  const page = await operator(browser, server);
+  const other = await operator(browser, server);
+  const foreign = await other.locator('[name=csrf]').first().inputValue();
+
+  for (const csrf of [undefined, '', foreign]) {
+    const form = { reason: 'forged', ...(csrf === undefined ? {} : { csrf }) };
+    const answer = await page.request.post(
+      server.url(`/operator/orders/${order.order_id}/refund`), { form, maxRedirects: 0 });
+    assert.equal(answer.status(), 403);
+    assert.match(await answer.text(), /not of your session/);
+  }
+
+  assert.equal((await server.status(order.order_id)).payment_status, 'COMPLETED');
+  const left = await page.request.post(server.url('/operator/logout'), { form: {}, maxRedirects: 0 });
+  assert.equal(left.status(), 403, 'nobody is logged out by another site');
+  await page.context().close();
+  await other.context().close();
+});

@@ -1,0 +1,60 @@
+//! Which module may use which.
+
+/// Module, our modules that it may use, crates among [`WATCHED`] that it may use, and why. From the
+/// core up: a row names only rows above it. `*` is every module but `app` and `cli`.
+#[rustfmt::skip]
+pub const TABLE: &[[&str; 4]] = &[
+    // Core.
+    ["domain", "", "", "the core is pure: nothing of ours, no async, no I/O, no clock, no dice"],
+
+    // Beside. Handed to the rows below, so they know next to nothing.
+    ["config", "domain", "", BESIDE],
+    ["metrics", "domain config", "", BESIDE],
+    ["telemetry", "config", "tokio reqwest", BESIDE],
+    ["timekeeper", "", "", BESIDE],
+    ["failpoint", "", "", BESIDE],
+
+    // Translators. Of `config` they may use the type of their own section.
+    ["zenopay", "domain config", "tokio rand reqwest", TRANSLATORS],
+    ["sms", "domain config", "tokio rand reqwest", TRANSLATORS],
+    ["radius", "domain config", "tokio rand", TRANSLATORS],
+    ["store", "domain config failpoint", "tokio rand sea_orm sqlx entities migration", TRANSLATORS],
+
+    // Shell. A loop reaches an order through its actor; the actor does not know the loops.
+    ["actors", "domain zenopay sms radius store config metrics timekeeper failpoint", "actix tokio rand", SHELL],
+    ["checkout", "domain zenopay store actors config metrics", "actix tokio rand", SHELL],
+    // A printed voucher is let in by the same rows as a sold one.
+    ["printing", "domain radius store actors", "", SHELL],
+    ["relay", "domain zenopay sms radius store config metrics timekeeper", "actix tokio rand", SHELL],
+    ["reconciler", "domain zenopay store actors config metrics timekeeper", "actix tokio rand", SHELL],
+    ["retention", "domain store config metrics", "tokio rand", SHELL],
+    ["sandbox", "domain zenopay store config metrics", "tokio rand reqwest", SHELL],
+
+    // Edges. `http` has all routes on one screen, so it knows the pages that `web` draws; it shows
+    // an owner what is pasted into a router, which `radius` writes; a trace goes on in here.
+    // Pages are drawn from nouns that they are handed.
+    ["web", "domain config", "", EDGES],
+    ["http", "domain zenopay sms radius store actors checkout relay reconciler sandbox printing web config metrics telemetry",
+             "actix tokio rand", EDGES],
+    ["drill", "domain zenopay store actors config metrics", "actix tokio rand reqwest", EDGES],
+
+    // Compose.
+    ["app", "*", "actix tokio rand reqwest migration", COMPOSE],
+    ["cli", "* app", "actix tokio rand reqwest migration", COMPOSE],
+    ["main", "* app cli", "actix tokio rand reqwest migration", COMPOSE],
+    ["lib", "", "", "lib.rs is the map: it names the modules and uses none"],
+];
+
+const BESIDE: &str = "what stands beside is handed to all, so it knows the core at most";
+const TRANSLATORS: &str =
+    "a translator knows the domain and its own wire, only the store knows tables";
+const SHELL: &str = "the shell knows no edge, no table, and no neighbour that is not in its row";
+const EDGES: &str = "an edge knows no table, and not who put it together";
+const COMPOSE: &str = "only main and cli use app, only main uses cli, only the store knows tables";
+
+/// `actix` stands for `actix_web` and its like too. All other crates are free.
+pub const WATCHED: &str = "actix tokio rand reqwest sea_orm sqlx entities migration";
+
+/// What makes the core impure without a watched crate.
+pub const IMPURE: &str = "async Utc::now Local::now Instant::now SystemTime::now Uuid::new_v4 \
+                      Uuid::now_v7 std::env std::fs std::io std::net std::process std::thread";
