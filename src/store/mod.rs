@@ -137,8 +137,8 @@ struct Inner {
     transactions: Transactions,
     /// Deliveries that change nothing, on their way into the journal.
     journal: JournalQueue,
-    /// PostgreSQL: orders that many ask for at the same moment.
-    together: Option<ReadQueue>,
+    /// Orders that many ask for at the same moment.
+    together: ReadQueue,
     /// What is looked at without a question.
     finished: Finished,
     /// PostgreSQL: one connection for notices, beside the sales.
@@ -189,8 +189,7 @@ impl Store {
 
         let transactions = Transactions::on(writer.clone(), runtime.writes());
         let journal = JournalQueue::open(transactions.clone(), runtime.writes(), wedged.clone());
-        let is_shared = writer.get_database_backend() == DbBackend::Postgres;
-        let together = is_shared.then(|| ReadQueue::open(reader.clone(), runtime.reads(), wedged));
+        let together = ReadQueue::open(reader.clone(), runtime.reads(), wedged);
         let inner = Inner {
             runtime,
             writer,

@@ -56,6 +56,10 @@ impl Books {
         Self { db, _folder: None }
     }
 
+    pub fn db(&self) -> &DatabaseConnection {
+        &self.db
+    }
+
     pub fn backend(&self) -> DbBackend {
         self.db.get_database_backend()
     }

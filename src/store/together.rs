@@ -1,7 +1,7 @@
 //! Orders that are read together. When a server comes back, thousands of guests ask about their
-//! orders in one second; a *rush* like that is a few questions to PostgreSQL, a *group* of orders
-//! each, on few connections, so that the sale that comes in beside it finds one. Who comes alone
-//! is read alone and at once.
+//! orders in one second; a *rush* like that is a few questions, a *group* of orders each, on few
+//! connections, so that the sale that comes in beside it finds one. Who comes alone is read alone
+//! and at once.
 //!
 //! The rule that must not be broken: an order is read after it was asked for. Who waits has
 //! registered before it asks, and would else miss a commit between the two.
@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use entities::{payments, vouchers};
 use sea_orm::sea_query::IntoCondition;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, QueryFilter};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
@@ -26,7 +26,7 @@ use super::{Store, StoreError, rows};
 use crate::domain::ids::OrderId;
 use crate::domain::payment::Payment;
 
-/// Orders of one question at most. PostgreSQL takes a few milliseconds for so many.
+/// Orders of one question at most. A database takes a few milliseconds for so many.
 const GROUP: usize = 256;
 /// Questions under way at a time: while one is answered, the next group gathers.
 const AT_ONCE: usize = 2;
@@ -52,11 +52,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`] when the database cannot be reached.
     pub async fn load_together(&self, order_id: OrderId) -> Read {
-        match &self.inner.together {
-            Some(queue) => queue.read(order_id).await,
-            // What SQLite reads is in this process, and has a core and connections of its own.
-            None => Ok(self.load(order_id).await?.map(Arc::new)),
-        }
+        self.inner.together.read(order_id).await
     }
 }
 
@@ -130,16 +126,14 @@ async fn answer(reader: &Pool, wedged: &Wedged, group: Vec<Ask>) {
 
 /// These orders, as far as they exist. A row that is damaged fails for itself.
 async fn find(
-    reader: &Pool,
+    reader: &impl ConnectionTrait,
     orders: &[OrderId],
 ) -> Result<HashMap<OrderId, Result<Arc<Payment>, StoreError>>, StoreError> {
-    let which = match orders {
-        [] => return Ok(HashMap::new()),
-        [alone] => payments::Column::OrderId.eq(alone.0).into_condition(),
-        several => is_any_of(several).into_condition(),
-    };
+    if orders.is_empty() {
+        return Ok(HashMap::new());
+    }
     let found = payments::Entity::find()
-        .filter(which)
+        .filter(is_one_of(orders, reader.get_database_backend()))
         .find_also_related(vouchers::Entity)
         .all(reader)
         .await?;
@@ -148,4 +142,85 @@ async fn find(
         (order_id, rows::payment(row, voucher).map(Arc::new))
     };
     Ok(found.into_iter().map(read).collect())
+}
+
+/// Whether an order is one of at least one. Written so that few texts are prepared.
+fn is_one_of(orders: &[OrderId], backend: DbBackend) -> Condition {
+    let column = payments::Column::OrderId;
+    match (orders, backend) {
+        ([alone], _) => column.eq(alone.0).into_condition(),
+        (several, DbBackend::Postgres) => is_any_of(several).into_condition(),
+        // A list has another text for each length, so it is as long as the next power of two.
+        (several, _) => {
+            let last = several.last().copied();
+            let more = last.into_iter().cycle();
+            let list = several.iter().copied().chain(more);
+            let list = list.take(several.len().next_power_of_two());
+            column.is_in(list.map(|order| order.0)).into_condition()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sea_orm::{QuerySelect, QueryTrait};
+    use uuid::Uuid;
+
+    use super::super::plans::Books;
+    use super::*;
+
+    #[tokio::test]
+    async fn a_group_of_any_size_is_found_by_an_index_and_without_strangers() {
+        for books in Books::both().await {
+            let known: Vec<Uuid> = payments::Entity::find()
+                .select_only()
+                .column(payments::Column::OrderId)
+                .limit(GROUP as u64)
+                .into_tuple()
+                .all(books.db())
+                .await
+                .unwrap();
+            let known: Vec<OrderId> = known.into_iter().map(OrderId).collect();
+            let stranger = OrderId(Uuid::nil());
+
+            for size in [0, 1, 2, 3, 5, GROUP] {
+                let mut asked = known[..size].to_vec();
+                asked.push(stranger);
+                let found = find(books.db(), &asked).await.unwrap();
+
+                assert_eq!(found.len(), size);
+                for order in &known[..size] {
+                    let read = found[order].as_ref().unwrap();
+                    assert_eq!(read.order_id, *order);
+                }
+            }
+            assert!(find(books.db(), &[]).await.unwrap().is_empty());
+
+            let asked = payments::Entity::find()
+                .filter(is_one_of(&known[..5], books.backend()))
+                .build(books.backend());
+            let plan = books.plan(&asked).await.to_uppercase();
+            assert!(
+                plan.contains("INDEX") && !plan.contains("SEQ SCAN"),
+                "{plan}"
+            );
+        }
+    }
+
+    #[test]
+    fn lists_of_many_lengths_are_few_texts() {
+        let orders = [OrderId(Uuid::nil()); GROUP];
+        let text = |count: usize, backend| {
+            payments::Entity::find()
+                .filter(is_one_of(&orders[..count], backend))
+                .build(backend)
+                .sql
+        };
+
+        for (backend, most) in [(DbBackend::Sqlite, 9), (DbBackend::Postgres, 2)] {
+            let texts: std::collections::HashSet<String> =
+                (1..=GROUP).map(|count| text(count, backend)).collect();
+            assert!(texts.len() <= most, "{backend:?}: {}", texts.len());
+        }
+    }
 }

@@ -9,6 +9,10 @@ use super::poll;
 use crate::harness::proxy::{Cable, Proxy};
 use crate::harness::{Kind, TestApp, TestDatabase, TestOrder};
 
+on_both_databases! {
+    in_a_rush_everybody_is_told_of_their_own_order,
+}
+
 const GUESTS: usize = 800;
 /// As many of one order as may wait for it.
 const FAMILY: usize = 8;
@@ -65,20 +69,17 @@ async fn guests_who_come_together_are_a_few_questions_to_postgresql() {
     }
 }
 
-#[actix_web::test]
-async fn in_a_rush_everybody_is_told_of_their_own_order() {
-    let (app, cable) = start_behind_a_cable().await;
+async fn in_a_rush_everybody_is_told_of_their_own_order(kind: Kind) {
+    let app = TestApp::start(kind).await;
     let orders = several(&app, 60).await;
     for paid in orders.iter().step_by(3) {
         assert_eq!(app.deliver_word(paid, "COMPLETED").await.status, 200);
     }
-    cable.set(Cable::Slow(Duration::from_millis(100)));
 
     let rush = join_all(orders.iter().map(|order| poll(&app, order, "?wait=1")));
     let stranger = app.portal("/payment/status/00000000-0000-4000-8000-000000000000?wait=1");
     let (answers, unknown) = tokio::join!(rush, app.get(&stranger));
 
-    cable.set(Cable::Whole);
     unknown.assert_problem(404, "order_not_found");
     for (number, (order, answer)) in orders.iter().zip(&answers).enumerate() {
         let status = if number % 3 == 0 {
