@@ -22,9 +22,10 @@ const MARK: &str = "mark";
 /// Orders looked at together.
 const BATCH: usize = 5_000;
 
-/// Puts down a webhook in the documented form, proven by our key.
+/// Puts down a webhook in the documented form, proven by our key. Copies of an order's webhook differ
+/// in their mark alone: another reference would be another charge.
 pub fn webhook(order: OrderId, mark: u32, word: &str, into: &mut Vec<u8>) {
-    let reference = 1_000_000_000_u64 + u64::from(mark);
+    let reference = order.0.as_u128() % 1_000_000_000_000_000;
     let body = format!(
         r#"{{"order_id":"{order}","payment_status":"{word}","reference":"{reference}","metadata":{{"product_id":"12345","{MARK}":{mark}}}}}"#
     );

@@ -244,6 +244,11 @@ impl Till {
     /// If one is not.
     pub fn must_balance(&self) -> Outcome<String> {
         let orders = self.acknowledged.must_be_booked(&self.books, COMPLETED)?;
+        let alerts = "SELECT count(*) FROM order_events WHERE level = 'alert'";
+        let alerts = self.books.number(alerts)?;
+        if alerts > 0 {
+            return Err(format!("{alerts} alerts: something else than copies was sent").into());
+        }
         Ok(format!(
             "{}: {} acknowledged webhooks of {orders} orders looked up in the database: each is there exactly once",
             self.books.kind.name(),
