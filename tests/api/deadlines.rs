@@ -30,8 +30,7 @@ async fn start_behind_a_cable() -> (TestApp, Proxy) {
 
 async fn timed(app: &TestApp, order: &TestOrder) -> (Answer, Duration) {
     let sent = Instant::now();
-    let answer = app.deliver_word(order, "COMPLETED").await;
-    (answer, sent.elapsed())
+    (app.deliver_word(order, "COMPLETED").await, sent.elapsed())
 }
 
 /// Sends again, as ZenoPay does, until it is taken.
@@ -213,6 +212,7 @@ async fn a_quiet_shop_is_back_soon_after_a_black_hole() {
     assert_told_to_come_again(&[lost]);
     deliver_until_taken(&app, &orders[0], Duration::from_secs(60)).await;
     assert_eq!(app.sale_of(&orders[0]).await, SaleCounts::ONE);
+    assert_eq!(cable.untested(), 0, "a dead connection was trusted");
 }
 
 /// Each connection falls silent in the moment in which it comes back to its pool, where sqlx waits

@@ -49,7 +49,14 @@ impl Cable {
 pub struct Proxy {
     pub address: SocketAddr,
     state: Arc<watch::Sender<Cable>>,
-    sent: Arc<AtomicU64>,
+    counts: Arc<Counts>,
+}
+
+/// What the client has said.
+#[derive(Default)]
+struct Counts {
+    questions: AtomicU64,
+    untested: AtomicU64,
 }
 
 impl Proxy {
@@ -58,8 +65,8 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let state = Arc::new(watch::Sender::new(Cable::Whole));
-        let sent = Arc::new(AtomicU64::new(0));
-        let (for_task, counter) = (state.clone(), sent.clone());
+        let counts = Arc::new(Counts::default());
+        let (for_task, counter) = (state.clone(), counts.clone());
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 tokio::spawn(carry(client, target, for_task.subscribe(), counter.clone()));
@@ -68,13 +75,19 @@ impl Proxy {
         Self {
             address,
             state,
-            sent,
+            counts,
         }
     }
 
     /// How often the client has spoken: once a question, for it waits for each answer.
     pub fn questions(&self) -> u64 {
-        self.sent.load(Ordering::Relaxed)
+        self.counts.questions.load(Ordering::Relaxed)
+    }
+
+    /// How often the client has worked over a connection that fell silent for good, after the cable
+    /// was whole again: without asking first whether it lives.
+    pub fn untested(&self) -> u64 {
+        self.counts.untested.load(Ordering::Relaxed)
     }
 
     pub fn set(&self, cable: Cable) {
@@ -86,7 +99,7 @@ async fn carry(
     client: TcpStream,
     target: SocketAddr,
     mut state: watch::Receiver<Cable>,
-    sent: Arc<AtomicU64>,
+    counts: Arc<Counts>,
 ) {
     if *state.borrow() == Cable::Cut {
         client.set_zero_linger().unwrap();
@@ -106,7 +119,7 @@ async fn carry(
     let how = tokio::select! {
         biased;
         how = broken => how,
-        () = pump(&mut from_client, &mut to_server, &sent, &pace) => return,
+        () = pump(&mut from_client, &mut to_server, &counts.questions, &pace) => return,
         () = pump(&mut from_server, &mut to_client, &answered, &pace) => return,
     };
     match how {
@@ -124,7 +137,7 @@ async fn carry(
                 std::future::pending::<()>().await;
             };
             let questions = async {
-                pump(&mut from_client, &mut to_server, &sent, &pace).await;
+                pump(&mut from_client, &mut to_server, &counts.questions, &pace).await;
                 tokio::time::sleep(UNAWARE).await;
             };
             tokio::select! {
@@ -134,11 +147,27 @@ async fn carry(
         }
         // For good: what is said is swallowed, nothing is closed.
         Cable::Silent | Cable::Whole | Cable::Slow(_) | Cable::DeafToPings => {
-            let mut nowhere = tokio::io::sink();
-            let _ = tokio::io::copy(&mut from_client, &mut nowhere).await;
+            swallow(&mut from_client, &counts.untested, &pace).await;
             tokio::time::sleep(UNAWARE).await;
         }
     }
+}
+
+async fn swallow(from: &mut OwnedReadHalf, untested: &AtomicU64, cable: &watch::Receiver<Cable>) {
+    let mut buffer = vec![0; 16 * 1024];
+    while let Ok(read @ 1..) = from.read(&mut buffer).await {
+        if cable.borrow().carries() && !is_a_test(&buffer[..read]) {
+            untested.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Whether this only asks if the server still hears us, or says good-bye: what cleans a connection
+/// before others may use it, and who listens, ask by a statement.
+fn is_a_test(said: &[u8]) -> bool {
+    const TERMINATE: u8 = b'X';
+    let says = |word: &[u8]| said.windows(word.len()).any(|part| part == word);
+    said == PING || said[0] == TERMINATE || says(b"ROLLBACK") || says(b"LISTEN")
 }
 
 async fn pump(
