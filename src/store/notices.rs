@@ -95,6 +95,8 @@ impl Store {
 
     async fn all_ears(&self) -> Result<PgListener, sqlx::Error> {
         let mut listener = PgListener::connect(self.inner.url.expose()).await?;
+        // One that reconnects by itself may do so unseen, when it is not waited for.
+        listener.eager_reconnect(false);
         listener.listen(CHANNEL).await?;
         Ok(listener)
     }
@@ -120,8 +122,7 @@ impl Store {
                     Some(notices) => Heard::Changed(notices),
                     None => continue,
                 },
-                // The listener has reconnected by itself.
-                None => Heard::Lost,
+                None => return Ok(()),
             };
             if sender.send(heard).await.is_err() {
                 return Ok(());

@@ -3,31 +3,46 @@
 //! sqlx asks a connection that comes back whether it still lives, and waits for the answer
 //! without a limit. One that falls silent at that moment never comes back, and its *place* in
 //! the pool is lost with it; once all are lost, nobody gets a connection until the process is
-//! restarted. Nobody can look into such a pool, but what can be seen is enough: somebody
-//! gave up waiting for an answer, so some places may be lost; or nobody had a connection
-//! for longer than anybody may hold one, so all of them are.
+//! restarted. Such a place cannot be told from one that is in use, but what can be seen is enough:
+//! somebody gave up waiting for an answer and there is no moment at which all connections are
+//! back, so some places may be lost; or nobody had a connection for longer than reads are waited
+//! for, so all of them are.
 //!
 //! The rule that must not be broken: whoever has a connection of the old pool keeps it. Only
-//! what lies idle there is closed.
+//! what lies idle there is closed. A database that is merely slow must not be stormed: one
+//! attempt at a time, a pause after one that failed, and few old pools beside the new one.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DatabaseTransaction, DbBackend,
-    DbErr, ExecResult, QueryResult, Statement, TransactionOptions, TransactionTrait,
+    ConnAcquireErr, ConnectOptions, ConnectionTrait, Database, DatabaseConnection,
+    DatabaseTransaction, DbBackend, DbErr, ExecResult, QueryResult, Statement, TransactionOptions,
+    TransactionTrait,
 };
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
-use tracing::{debug, info};
+use tracing::{info, warn};
 
+use self::standing::Standing;
 use super::wedged::Wedged;
+
+mod standing;
 
 /// An old pool is looked after for so long: then everybody has given back what they had.
 const RETIRE_FOR: Duration = Duration::from_secs(40);
 /// How often idle connections of an old pool are closed.
 const CLOSE_EVERY: Duration = Duration::from_secs(1);
+/// Old pools at a time: a second black hole must not wait until the first is forgotten.
+const OLD_AT_MOST: usize = 2;
+/// For so long it is looked whether all connections come back, before a pool that still has some is
+/// replaced.
+const LOOK_FOR: Duration = Duration::from_secs(5);
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// After an attempt that failed.
+const AGAIN_AFTER: Duration = Duration::from_secs(5);
 
 /// Connections. Cheap to clone.
 #[derive(Clone)]
@@ -39,6 +54,15 @@ struct Shared {
     connections: RwLock<DatabaseConnection>,
     /// `None` is a pool that is never replaced: no network lies before a SQLite file.
     remedy: Option<Remedy>,
+    /// Nothing is opened any more.
+    is_closed: AtomicBool,
+}
+
+/// What may be lost.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lost {
+    Some,
+    All,
 }
 
 /// How a pool is replaced, and when.
@@ -46,39 +70,10 @@ struct Remedy {
     options: ConnectOptions,
     wedged: Wedged,
     standing: Mutex<Standing>,
-    /// One new pool at a time, until the old one has retired.
-    replacing: Arc<Semaphore>,
-}
-
-/// What is known of a pool's places.
-struct Standing {
-    opened_at: Instant,
-    /// Since when nobody has had a connection, of those who asked.
-    in_vain_since: Option<Instant>,
-    /// Longer than anybody may hold a connection.
-    patience: Duration,
-}
-
-impl Standing {
-    fn of_new(patience: Duration, now: Instant) -> Self {
-        Self {
-            opened_at: now,
-            in_vain_since: None,
-            patience,
-        }
-    }
-
-    /// Somebody had a connection; whether places may be lost all the same.
-    fn had_one(&mut self, gave_up_at: Option<Instant>) -> bool {
-        self.in_vain_since = None;
-        gave_up_at.is_some_and(|at| at > self.opened_at)
-    }
-
-    /// Somebody had none; whether all places are lost.
-    fn had_none(&mut self, now: Instant) -> bool {
-        let since = *self.in_vain_since.get_or_insert(now);
-        now.saturating_duration_since(since) >= self.patience
-    }
+    /// One attempt at a time.
+    attempts: Arc<Semaphore>,
+    /// Places for old pools.
+    old: Arc<Semaphore>,
 }
 
 impl Pool {
@@ -99,7 +94,8 @@ impl Pool {
             options,
             wedged,
             standing: Mutex::new(Standing::of_new(patience, Instant::now())),
-            replacing: Arc::new(Semaphore::new(1)),
+            attempts: Arc::new(Semaphore::new(1)),
+            old: Arc::new(Semaphore::new(OLD_AT_MOST)),
         };
         Self::holding(connections, Some(remedy))
     }
@@ -108,6 +104,7 @@ impl Pool {
         let shared = Shared {
             connections: RwLock::new(connections),
             remedy,
+            is_closed: AtomicBool::new(false),
         };
         Ok(Self {
             shared: Arc::new(shared),
@@ -132,50 +129,71 @@ impl Pool {
 
     /// Closes it after what is under way.
     pub async fn close(&self) -> Result<(), DbErr> {
+        self.shared.is_closed.store(true, Ordering::SeqCst);
         self.connections().close_by_ref().await
     }
 
     /// Sees in passing whether there was a connection.
     fn watch<T>(&self, asked: Result<T, DbErr>) -> Result<T, DbErr> {
-        if let Some(remedy) = &self.shared.remedy {
-            let may_be_lost = match &asked {
-                Ok(_) => remedy.standing().had_one(remedy.wedged.gave_up_at()),
-                Err(DbErr::ConnectionAcquire(_)) => remedy.standing().had_none(Instant::now()),
-                Err(_) => false,
-            };
-            if may_be_lost {
-                self.replace(remedy);
-            }
+        if let Some(remedy) = &self.shared.remedy
+            && let Some(lost) = remedy.learn(asked.as_ref().err())
+        {
+            self.replace(remedy, lost);
         }
         asked
     }
 
     /// Opens another in its stead, as soon as the database lets us. Runs on the runtime of
     /// whoever asked, which is the store's.
-    fn replace(&self, remedy: &Remedy) {
-        let Ok(replacing) = remedy.replacing.clone().try_acquire_owned() else {
+    fn replace(&self, remedy: &Remedy, lost: Lost) {
+        let Ok(attempt) = remedy.attempts.clone().try_acquire_owned() else {
             return;
         };
-        let (pool, options) = (self.clone(), remedy.options.clone());
+        let (pool, options, old) = (self.clone(), remedy.options.clone(), remedy.old.clone());
         tokio::spawn(async move {
-            match Database::connect(options).await {
-                Ok(opened) => retire(pool.take_over(opened)).await,
-                Err(error) => debug!(%error, "connections cannot be replaced yet"),
+            let _attempt = attempt;
+            if lost == Lost::Some && all_come_back(&pool.connections()).await {
+                return pool.is_whole();
             }
-            drop(replacing);
+            let Ok(place) = old.acquire_owned().await else {
+                return;
+            };
+            match Database::connect(options).await {
+                Ok(opened) => {
+                    let replaced = pool.take_over(opened).await;
+                    tokio::spawn(async move {
+                        retire(replaced).await;
+                        drop(place);
+                    });
+                }
+                Err(error) => {
+                    warn!(%error, "connections to the database are lost, and it gives no new ones");
+                    sleep(AGAIN_AFTER).await;
+                }
+            }
         });
     }
 
     /// Goes on with what was opened; what was there before.
-    fn take_over(&self, opened: DatabaseConnection) -> DatabaseConnection {
-        if let Some(remedy) = &self.shared.remedy {
-            let mut standing = remedy.standing();
-            *standing = Standing::of_new(standing.patience, Instant::now());
-        }
+    async fn take_over(&self, opened: DatabaseConnection) -> DatabaseConnection {
+        self.is_whole();
         info!("connections to the database were lost; all are replaced");
-        let connections = self.shared.connections.write();
-        let mut connections = connections.unwrap_or_else(PoisonError::into_inner);
-        std::mem::replace(&mut *connections, opened)
+        let replaced = {
+            let connections = self.shared.connections.write();
+            let mut connections = connections.unwrap_or_else(PoisonError::into_inner);
+            std::mem::replace(&mut *connections, opened)
+        };
+        if self.shared.is_closed.load(Ordering::SeqCst) {
+            // Somebody has closed what was there before.
+            drop(self.connections().close_by_ref().await);
+        }
+        replaced
+    }
+
+    fn is_whole(&self) {
+        if let Some(remedy) = &self.shared.remedy {
+            remedy.standing().is_whole(Instant::now());
+        }
     }
 }
 
@@ -183,6 +201,36 @@ impl Remedy {
     fn standing(&self) -> MutexGuard<'_, Standing> {
         self.standing.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// What somebody's error, or none, says about the pool's places.
+    fn learn(&self, error: Option<&DbErr>) -> Option<Lost> {
+        let gave_up_at = self.wedged.gave_up_at();
+        match error {
+            None => self.standing().had_one(gave_up_at).then_some(Lost::Some),
+            Some(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout)) => {
+                let is_so = self.standing().had_none(Instant::now());
+                is_so.then_some(Lost::All)
+            }
+            // Closed by us, or there is no database.
+            Some(DbErr::ConnectionAcquire(_) | DbErr::Conn(_)) => None,
+            // Whoever was refused by the database had a connection.
+            Some(_) => {
+                self.standing().had_one(None);
+                None
+            }
+        }
+    }
+}
+
+/// Whether there is a moment at which nobody has a connection: then no place is lost.
+async fn all_come_back(connections: &DatabaseConnection) -> bool {
+    let pool = connections.get_postgres_connection_pool();
+    let all_idle = async {
+        while pool.num_idle() < usize::try_from(pool.size()).unwrap_or(usize::MAX) {
+            sleep(LOOK_EVERY).await;
+        }
+    };
+    timeout(LOOK_FOR, all_idle).await.is_ok()
 }
 
 /// Closes what comes back to an old pool. To close the pool itself would be to wait for what
@@ -220,50 +268,5 @@ impl ConnectionTrait for Pool {
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
         self.watch(self.connections().query_all_raw(statement).await)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const PATIENCE: Duration = Duration::from_secs(10);
-
-    /// Moments a second apart.
-    fn moments() -> impl Fn(u64) -> Instant {
-        let began = Instant::now();
-        move |secs| began + Duration::from_secs(secs)
-    }
-
-    #[test]
-    fn a_pool_of_which_nobody_had_a_connection_for_long_is_replaced() {
-        let at = moments();
-        let mut standing = Standing::of_new(PATIENCE, at(0));
-
-        assert!(!standing.had_none(at(5)));
-        assert!(!standing.had_none(at(14)));
-        assert!(standing.had_none(at(15)));
-    }
-
-    #[test]
-    fn a_pool_of_which_somebody_had_a_connection_is_only_busy() {
-        let at = moments();
-        let mut standing = Standing::of_new(PATIENCE, at(0));
-        standing.had_none(at(5));
-
-        assert!(!standing.had_one(None));
-
-        assert!(!standing.had_none(at(16)));
-        assert!(!standing.had_none(at(25)));
-        assert!(standing.had_none(at(26)));
-    }
-
-    #[test]
-    fn a_pool_that_has_connections_again_is_replaced_if_somebody_gave_up_since_it_was_opened() {
-        let at = moments();
-        let mut standing = Standing::of_new(PATIENCE, at(3));
-
-        assert!(!standing.had_one(Some(at(2))));
-        assert!(standing.had_one(Some(at(4))));
     }
 }

@@ -59,7 +59,7 @@ impl Store {
 impl ReadQueue {
     /// Opens it on the runtime to which the connections belong.
     pub fn open(reader: Pool, runtime: &Handle, wedged: Wedged) -> Self {
-        // As many ask at a time as have a seat.
+        // As many ask at a time as have a connection to us, which the server limits.
         let (asks, waiting) = mpsc::unbounded_channel();
         runtime.spawn(keep(reader, wedged, waiting));
         Self { asks }

@@ -40,6 +40,7 @@ mod radius;
 mod reconciling;
 mod recovery;
 mod running;
+mod slow_database;
 mod sms;
 mod sms_link;
 mod torture;
