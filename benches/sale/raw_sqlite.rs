@@ -4,6 +4,7 @@
 use std::time::Instant;
 
 use chrono::{Duration, SecondsFormat, Utc};
+use malipo::store::{SQLITE_CACHE_KIB, SQLITE_LOG_PAGES};
 use rusqlite::{Connection, params};
 
 use crate::common::Outcome;
@@ -49,14 +50,13 @@ impl RawLoop {
     /// # Errors
     /// In SQLite's words.
     pub fn set(&self, settings: Settings) -> Outcome<()> {
-        self.connection.execute_batch(match settings {
-            Settings::Server => {
-                "PRAGMA cache_size = -32768; PRAGMA wal_autocheckpoint = 8000; PRAGMA temp_store = 2;"
-            }
-            Settings::Sqlite => {
-                "PRAGMA cache_size = -2000; PRAGMA wal_autocheckpoint = 1000; PRAGMA temp_store = 0;"
-            }
-        })?;
+        let (kib, pages, memory) = match settings {
+            Settings::Server => (SQLITE_CACHE_KIB, SQLITE_LOG_PAGES, 2),
+            Settings::Sqlite => (2_000, 1_000, 0),
+        };
+        self.connection.execute_batch(&format!(
+            "PRAGMA cache_size = -{kib}; PRAGMA wal_autocheckpoint = {pages}; PRAGMA temp_store = {memory};"
+        ))?;
         Ok(())
     }
 

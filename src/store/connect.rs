@@ -34,10 +34,10 @@ const GIVEN_BACK_WITHIN: Duration = Duration::from_secs(6);
 const SQLITE_READERS: u32 = 4;
 /// What the connection that writes one keeps of it in memory, in KiB. A group of sales changes a
 /// thousand pages; those that do not fit are written twice, and SQLite has 2 MiB by itself.
-const SQLITE_CACHE_KIB: u32 = 32 * 1024;
+pub const SQLITE_CACHE_KIB: u32 = 32 * 1024;
 /// Pages of 4 KiB in SQLite's log before they are copied into its file, which waits for the disk
 /// twice. By itself SQLite does it each thousand, which is every sixty sales.
-const SQLITE_LOG_PAGES: u32 = 8_000;
+pub const SQLITE_LOG_PAGES: u32 = 8_000;
 /// How long SQLite waits for the write lock of another process, as `malipo migrate`.
 const SQLITE_BUSY: Duration = Duration::from_secs(4);
 

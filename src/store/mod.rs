@@ -93,6 +93,7 @@ pub use audit_log::{AuditEntry, AuditLine};
 pub use batches::{Batch, NewBatch, PrintedVoucher};
 pub use change::Change;
 pub use clock::Clock;
+pub use connect::{SQLITE_CACHE_KIB, SQLITE_LOG_PAGES};
 pub use credentials::{Fingerprint, fresh_token};
 pub use deliveries::{DeliveryRecord, KeptDelivery};
 pub use disconnects::QueuedDisconnect;
@@ -129,9 +130,9 @@ pub struct Store {
 
 struct Inner {
     runtime: DatabaseRuntime,
-    /// SQLite: the one connection that writes. PostgreSQL: the pool.
+    /// SQLite: the one connection that writes. PostgreSQL: those that write.
     writer: Pool,
-    /// SQLite: connections that only read. PostgreSQL: the same pool.
+    /// Connections that only read, in a pool of their own.
     reader: Pool,
     /// Of the connections that write.
     transactions: Transactions,

@@ -153,7 +153,7 @@ impl Pool {
         tokio::spawn(async move {
             let _attempt = attempt;
             if lost == Lost::Some && all_come_back(&pool.connections()).await {
-                return pool.is_whole();
+                return pool.found_whole();
             }
             let Ok(place) = old.acquire_owned().await else {
                 return;
@@ -176,7 +176,7 @@ impl Pool {
 
     /// Goes on with what was opened; what was there before.
     async fn take_over(&self, opened: DatabaseConnection) -> DatabaseConnection {
-        self.is_whole();
+        self.found_whole();
         info!("connections to the database were lost; all are replaced");
         let replaced = {
             let connections = self.shared.connections.write();
@@ -190,9 +190,9 @@ impl Pool {
         replaced
     }
 
-    fn is_whole(&self) {
+    fn found_whole(&self) {
         if let Some(remedy) = &self.shared.remedy {
-            remedy.standing().is_whole(Instant::now());
+            remedy.standing().found_whole(Instant::now());
         }
     }
 }

@@ -22,7 +22,7 @@ impl Standing {
     }
 
     /// All places were seen to be there.
-    pub fn is_whole(&mut self, now: Instant) {
+    pub fn found_whole(&mut self, now: Instant) {
         *self = Self::of_new(self.patience, now);
     }
 
@@ -82,7 +82,7 @@ mod tests {
         assert!(!standing.had_one(Some(at(2))));
         assert!(standing.had_one(Some(at(4))));
 
-        standing.is_whole(at(5));
+        standing.found_whole(at(5));
         assert!(!standing.had_one(Some(at(4))));
     }
 }
