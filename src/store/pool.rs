@@ -167,7 +167,7 @@ impl Pool {
                     });
                 }
                 Err(error) => {
-                    warn!(%error, "connections to the database are lost, and it gives no new ones");
+                    warn!(%error, "the database gives no new connections in place of those that nobody gets");
                     sleep(AGAIN_AFTER).await;
                 }
             }
