@@ -1,32 +1,16 @@
 //! Whatever the database does, ZenoPay is answered within five seconds, and when the
 //! database is back nobody has to restart us.
 
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use sea_orm::ConnectionTrait;
 
-use crate::harness::proxy::{Cable, Proxy};
-use crate::harness::{ANSWERED_WITHIN, Answer, Kind, SaleCounts, TestApp, TestDatabase, TestOrder};
+use crate::harness::proxy::{Cable, Proxy, start_behind_a_cable};
+use crate::harness::{ANSWERED_WITHIN, Answer, Kind, SaleCounts, TestApp, TestOrder};
 
 /// After so long a stop ends whatever is not done.
 const STOP_LIMIT: Duration = Duration::from_secs(20);
-
-/// A server whose way to PostgreSQL leads through a cable.
-async fn start_behind_a_cable() -> (TestApp, Proxy) {
-    let database = TestDatabase::create(Kind::Postgres).await;
-    let server: SocketAddr = database.server_address();
-    let cable = Proxy::to(server).await;
-    let through = database
-        .url
-        .replace(&server.to_string(), &cable.address.to_string());
-    let app = TestApp::start_on(database, |config| {
-        config.database.url = malipo::domain::secret::Secret::new(through);
-    })
-    .await;
-    (app, cable)
-}
 
 async fn timed(app: &TestApp, order: &TestOrder) -> (Answer, Duration) {
     let sent = Instant::now();

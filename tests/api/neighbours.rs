@@ -21,9 +21,7 @@ impl Neighbour {
     }
 
     async fn over(cable: &Proxy, first: &TestApp) -> Self {
-        let (server, cable) = (first.database.server_address(), cable.address);
-        let url = first.database.url.as_str();
-        Self::at(&url.replace(&server.to_string(), &cable.to_string())).await
+        Self::at(&cable.url_of(&first.database)).await
     }
 
     async fn at(database_url: &str) -> Self {

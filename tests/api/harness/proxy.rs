@@ -5,10 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use malipo::domain::secret::Secret;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+
+use super::{Kind, TestApp, TestDatabase};
 
 /// How long the server does not learn that the client behind a broken cable has hung up: longer
 /// than its own time-outs, and not for ever, for it has only so many connections.
@@ -59,7 +62,25 @@ struct Counts {
     untested: AtomicU64,
 }
 
+/// A server whose way to PostgreSQL leads through a cable.
+pub async fn start_behind_a_cable() -> (TestApp, Proxy) {
+    let database = TestDatabase::create(Kind::Postgres).await;
+    let cable = Proxy::to(database.server_address()).await;
+    let through = cable.url_of(&database);
+    let app = TestApp::start_on(database, |config| {
+        config.database.url = Secret::new(through);
+    })
+    .await;
+    (app, cable)
+}
+
 impl Proxy {
+    /// The database as it is reached through this cable.
+    pub fn url_of(&self, database: &TestDatabase) -> String {
+        let server = database.server_address().to_string();
+        database.url.replace(&server, &self.address.to_string())
+    }
+
     /// Carries to `target`.
     pub async fn to(target: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

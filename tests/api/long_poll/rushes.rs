@@ -3,11 +3,10 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use malipo::domain::secret::Secret;
 
 use super::poll;
-use crate::harness::proxy::{Cable, Proxy};
-use crate::harness::{Kind, TestApp, TestDatabase, TestOrder};
+use crate::harness::proxy::{Cable, start_behind_a_cable};
+use crate::harness::{Kind, TestApp, TestOrder};
 
 on_both_databases! {
     in_a_rush_everybody_is_told_of_their_own_order,
@@ -16,21 +15,6 @@ on_both_databases! {
 const GUESTS: usize = 800;
 /// As many of one order as may wait for it.
 const FAMILY: usize = 8;
-
-/// A server whose way to PostgreSQL leads through a cable.
-async fn start_behind_a_cable() -> (TestApp, Proxy) {
-    let database = TestDatabase::create(Kind::Postgres).await;
-    let server = database.server_address();
-    let cable = Proxy::to(server).await;
-    let through = database
-        .url
-        .replace(&server.to_string(), &cable.address.to_string());
-    let app = TestApp::start_on(database, |config| {
-        config.database.url = Secret::new(through);
-    })
-    .await;
-    (app, cable)
-}
 
 async fn several(app: &TestApp, orders: usize) -> Vec<TestOrder> {
     let mut bought = Vec::new();
