@@ -4,6 +4,7 @@
 //! Each module is handed its own section and sees no other. What is checked here is never
 //! checked again, and every complaint is one sentence that names the key.
 
+use std::ffi::OsString;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,11 +16,13 @@ use crate::domain::secret::Secret;
 
 mod check;
 mod defaults;
+mod keys;
 mod load;
 mod sms;
 mod telemetry;
+#[cfg(test)]
+mod tests;
 
-pub use load::load;
 pub use sms::{SmsConfig, SmsProvider};
 pub use telemetry::{LogConfig, LogFormat, TelemetryConfig};
 
@@ -272,7 +275,14 @@ impl Config {
     /// # Errors
     /// One sentence that names the key.
     pub fn read(path: Option<&Path>) -> Result<Self, ConfigError> {
-        let config = load(path)?;
+        Self::read_with(path, std::env::vars_os())
+    }
+
+    fn read_with(
+        path: Option<&Path>,
+        variables: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Result<Self, ConfigError> {
+        let config = load::load(path, variables)?;
         check::check(&config)?;
         Ok(config)
     }
