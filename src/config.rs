@@ -16,6 +16,7 @@ use crate::domain::secret::Secret;
 
 mod check;
 mod defaults;
+mod group;
 mod keys;
 mod load;
 mod sms;
@@ -23,6 +24,7 @@ mod telemetry;
 #[cfg(test)]
 mod tests;
 
+pub use group::Group;
 pub use sms::{SmsConfig, SmsProvider};
 pub use telemetry::{LogConfig, LogFormat, TelemetryConfig};
 
@@ -94,6 +96,8 @@ pub struct DatabaseConfig {
     pub url: Secret,
     /// Migrate when the server starts.
     pub auto_migrate: bool,
+    /// May read and write SQLite's files beside their owner.
+    pub group: Option<Group>,
 }
 
 /// How we reach ZenoPay.

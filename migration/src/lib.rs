@@ -8,6 +8,7 @@
 //! here imports `entities`: those describe today's tables, a migration describes a step.
 
 mod dialect;
+pub mod file;
 mod run;
 
 mod m20261123_0001_shop;

@@ -10,7 +10,7 @@ use crate::config::{Config, Mode};
 use crate::domain::ids::OrderId;
 use crate::radius::client::{self, Access, RadiusError};
 use crate::sms;
-use crate::store::Store;
+use crate::store::{Store, exposed};
 use crate::zenopay::client::Client;
 use crate::zenopay::wire::{StatusAnswer, Why};
 
@@ -22,6 +22,7 @@ type Finding = Result<String, String>;
 pub(super) async fn check(config: &Config) -> Result<(), Failure> {
     // Reading it has checked it.
     let mut well = report("config", &Ok("every key is understood".to_owned()));
+    well &= report("files", &files(config));
     let store = Store::open_beside(&config.database).await;
     match store {
         Ok(store) => {
@@ -44,6 +45,14 @@ fn report(what: &str, finding: &Finding) -> bool {
         Err(text) => println!("FAIL  {what:9} {text}"),
     }
     finding.is_ok()
+}
+
+/// SQLite's files hold every guest's phone and code.
+fn files(config: &Config) -> Finding {
+    match exposed(&config.database) {
+        Some(open) => Err(open),
+        None => Ok("the database's files are not open to others".to_owned()),
+    }
 }
 
 async fn database(config: &Config, store: &Store) -> Finding {

@@ -14,6 +14,7 @@ const LIVE: &[(&str, &str)] = &[
     ("server.tls_cert", "/cert.pem"),
     ("server.tls_key", "/key.pem"),
     ("server.trusted_proxies", "10.0.0.1"),
+    ("database.group", "root"),
     ("zenopay.mode", "live"),
     ("zenopay.api_key", "zenopay-key"),
     ("zenopay.previous_api_key", "zenopay-key-before"),

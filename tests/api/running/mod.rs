@@ -5,6 +5,7 @@ mod archive;
 mod backup;
 mod clients;
 mod erasure;
+mod files;
 mod retention;
 mod secrets;
 mod slow;
