@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chrono::Utc;
+use chrono::{SecondsFormat, Utc};
 use uuid::Uuid;
 
 use super::Failure;
@@ -28,6 +28,7 @@ pub(super) async fn check(config: &Config) -> Result<(), Failure> {
         Ok(store) => {
             well &= report("database", &database(config, &store).await);
             well &= report("clock", &clock(&store).await);
+            report_outbox(&store).await;
         }
         Err(error) => {
             well &= report("database", &Err(error.to_string()));
@@ -70,6 +71,19 @@ async fn database(config: &Config, store: &Store) -> Finding {
         "answers; {} migrations applied, {pending} to come",
         steps.len() - pending
     ))
+}
+
+/// Not a fault, but it waits for a person.
+async fn report_outbox(store: &Store) {
+    // A schema that is still to come holds nothing back.
+    match store.outbox_hold().await.ok().flatten() {
+        None => println!("ok    outbox    nothing is held back"),
+        Some(hold) => println!(
+            "warn  outbox    {} are held back since the backup was restored at {}; send or drop them in the console",
+            hold.told(),
+            hold.since.to_rfc3339_opts(SecondsFormat::Secs, true)
+        ),
+    }
 }
 
 async fn clock(store: &Store) -> Finding {

@@ -6,6 +6,7 @@ mod backup;
 mod clients;
 mod erasure;
 mod files;
+mod restored;
 mod retention;
 mod secrets;
 mod slow;
