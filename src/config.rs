@@ -137,6 +137,7 @@ pub enum Confirm {
 #[serde(deny_unknown_fields, default)]
 pub struct ZenopayConfig {
     /// Simulated or real.
+    #[serde(deserialize_with = "load::word")]
     pub mode: Mode,
     /// Live mode only.
     pub base_url: Url,
@@ -147,6 +148,7 @@ pub struct ZenopayConfig {
     #[serde(deserialize_with = "load::optional_secret")]
     pub previous_api_key: Option<Secret>,
     /// When order-status is asked before a webhook is believed.
+    #[serde(deserialize_with = "load::word")]
     pub confirm: Confirm,
     /// How long a push may take, in milliseconds.
     pub create_timeout_ms: u64,

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::str::FromStr;
 
 use config::{Environment, File, FileFormat, Map, Source, Value, ValueKind};
-use serde::de::Error;
+use serde::de::{DeserializeOwned, Error, IntoDeserializer, value};
 use serde::{Deserialize, Deserializer};
 
 use super::{Config, ConfigError};
@@ -56,20 +56,44 @@ pub(super) fn load(
 fn ours(
     variables: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<Map<String, String>, ConfigError> {
-    variables
-        .into_iter()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value)))
-        .filter(|(name, _)| name.to_uppercase().starts_with(PREFIX))
-        .map(|(name, value)| match value.into_string() {
-            Ok(value) => Ok((name, value)),
-            Err(_) => {
-                let key = name[PREFIX.len()..].to_lowercase().replace("__", ".");
-                Err(ConfigError(format!(
-                    "configuration key `{key}`: is not UTF-8"
-                )))
-            }
-        })
-        .collect()
+    let mut ours = Map::new();
+    for (name, value) in variables {
+        let Ok(name) = name.into_string() else {
+            continue;
+        };
+        if !name.to_uppercase().starts_with(PREFIX) {
+            is_no_slip(&name)?;
+            continue;
+        }
+        let Ok(value) = value.into_string() else {
+            let key = name[PREFIX.len()..].to_lowercase().replace("__", ".");
+            return Err(ConfigError(format!(
+                "configuration key `{key}`: is not UTF-8"
+            )));
+        };
+        ours.insert(name, value);
+    }
+    Ok(ours)
+}
+
+/// A variable that lacks an underscore would be ignored, and nothing would tell. Others of that
+/// beginning are not ours: Kubernetes sets some for a service of our name.
+fn is_no_slip(name: &str) -> Result<(), ConfigError> {
+    let words = |text: &str| -> Vec<String> {
+        let parts = text.split(['_', '.']).filter(|part| !part.is_empty());
+        parts.map(str::to_lowercase).collect()
+    };
+    let said = words(name);
+    if said.first().map(String::as_str) != Some("malipo") {
+        return Ok(());
+    }
+    match Config::keys().iter().find(|key| words(key) == said[1..]) {
+        None => Ok(()),
+        Some(key) => Err(ConfigError(format!(
+            "configuration key `{key}`: is set by {PREFIX}{}, with two underscores each; {name} sets nothing",
+            key.to_uppercase().replace('.', "__")
+        ))),
+    }
 }
 
 /// A source without the white space around its texts, and without the keys that are set to
@@ -135,6 +159,21 @@ where
     D: Deserializer<'de>,
 {
     secret(from).map(Some)
+}
+
+/// One of the words of an enum.
+pub(super) fn word<'de, D, T>(from: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: DeserializeOwned,
+{
+    let text = String::deserialize(from)?;
+    T::deserialize(text.as_str().into_deserializer()).map_err(|error: value::Error| {
+        // As in "unknown variant `x`, expected `live` or `sandbox`".
+        let told = error.to_string();
+        let words = told.rsplit("expected ").next().unwrap_or_default();
+        D::Error::custom(format!("must be {words}"))
+    })
 }
 
 /// A list, or in the environment its items separated by commas.

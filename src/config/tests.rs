@@ -266,3 +266,51 @@ fn a_list_in_the_environment_is_separated_by_commas() {
     }
     assert_eq!(read(" , "), told("", &[]));
 }
+
+#[test]
+fn a_value_that_is_not_one_of_a_keys_words_is_refused_with_the_words_that_are() {
+    for (key, words) in [
+        ("zenopay.mode", "`sandbox` or `live`"),
+        ("zenopay.confirm", "one of `never`, `unproven`, `always`"),
+        (
+            "sms.provider",
+            "one of `log`, `nextsms`, `beem`, `africastalking`, `zenopay`",
+        ),
+        ("log.format", "`pretty` or `json`"),
+    ] {
+        let read = told("", &[(key, "hush")]);
+        assert_eq!(read, format!("configuration key `{key}`: must be {words}"));
+    }
+}
+
+#[test]
+fn a_variable_that_lacks_an_underscore_is_refused_and_those_of_others_are_left_alone() {
+    let read = |name: &str| {
+        let variables = [(OsString::from(name), OsString::from("hush"))];
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("config.toml");
+        fs::write(&path, "").unwrap();
+        Config::read_with(Some(&path), variables).map_err(|error| error.to_string())
+    };
+    for name in [
+        "MALIPO_ZENOPAY_API_KEY",
+        "MALIPO_ZENOPAY__API_KEY",
+        "malipo_zenopay_api_key",
+    ] {
+        let told = read(name).unwrap_err();
+        let expected = format!(
+            "configuration key `zenopay.api_key`: is set by MALIPO__ZENOPAY__API_KEY, with two underscores each; {name} sets nothing"
+        );
+        assert_eq!(told, expected);
+    }
+    for name in [
+        "MALIPO_SERVICE_HOST",
+        "MALIPO_PORT",
+        "MALIPO_PORT_8080_TCP_ADDR",
+        "MALIPO_TEST_POSTGRES",
+        "MALIPO",
+        "OTHER_ZENOPAY_API_KEY",
+    ] {
+        assert!(read(name).is_ok(), "{name}");
+    }
+}
