@@ -4,6 +4,7 @@
 //! Each module is handed its own section and sees no other. What is checked here is never
 //! checked again, and every complaint is one sentence that names the key.
 
+use std::ffi::OsString;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,11 +16,15 @@ use crate::domain::secret::Secret;
 
 mod check;
 mod defaults;
+mod group;
+mod keys;
 mod load;
 mod sms;
 mod telemetry;
+#[cfg(test)]
+mod tests;
 
-pub use load::load;
+pub use group::Group;
 pub use sms::{SmsConfig, SmsProvider};
 pub use telemetry::{LogConfig, LogFormat, TelemetryConfig};
 
@@ -91,6 +96,8 @@ pub struct DatabaseConfig {
     pub url: Secret,
     /// Migrate when the server starts.
     pub auto_migrate: bool,
+    /// May read and write SQLite's files beside their owner.
+    pub group: Option<Group>,
 }
 
 /// How we reach ZenoPay.
@@ -130,6 +137,7 @@ pub enum Confirm {
 #[serde(deny_unknown_fields, default)]
 pub struct ZenopayConfig {
     /// Simulated or real.
+    #[serde(deserialize_with = "load::word")]
     pub mode: Mode,
     /// Live mode only.
     pub base_url: Url,
@@ -140,6 +148,7 @@ pub struct ZenopayConfig {
     #[serde(deserialize_with = "load::optional_secret")]
     pub previous_api_key: Option<Secret>,
     /// When order-status is asked before a webhook is believed.
+    #[serde(deserialize_with = "load::word")]
     pub confirm: Confirm,
     /// How long a push may take, in milliseconds.
     pub create_timeout_ms: u64,
@@ -272,7 +281,14 @@ impl Config {
     /// # Errors
     /// One sentence that names the key.
     pub fn read(path: Option<&Path>) -> Result<Self, ConfigError> {
-        let config = load(path)?;
+        Self::read_with(path, std::env::vars_os())
+    }
+
+    fn read_with(
+        path: Option<&Path>,
+        variables: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Result<Self, ConfigError> {
+        let config = load::load(path, variables)?;
         check::check(&config)?;
         Ok(config)
     }

@@ -91,6 +91,8 @@ pub struct Metrics {
     pub zenopay_circuit: IntGauge,
     /// 1 while the SMS provider is taken to be down.
     pub sms_circuit: IntGauge,
+    /// 1 while restored books hold SMS and Disconnect-Requests back.
+    pub outbox_held: IntGauge,
     /// Age of the oldest unsent SMS, in seconds.
     pub outbox_oldest: IntGauge,
     /// Orders by open status.
@@ -133,6 +135,7 @@ impl Metrics {
             reconciler_repairs: all.counter("malipo_reconciler_repairs_total", "Orders that the reconciler has mended."),
             zenopay_circuit: all.gauge("malipo_zenopay_circuit_open", "1 while ZenoPay does not answer and the reconciler pauses."),
             sms_circuit: all.gauge("malipo_sms_circuit_open", "1 while the SMS provider takes nothing and the relay pauses."),
+            outbox_held: all.gauge("malipo_outbox_held", "1 while a restored database holds SMS and Disconnect-Requests back, refreshed within 15 s."),
             outbox_oldest: all.gauge("malipo_outbox_oldest_unsent_seconds", "Age of the oldest unsent SMS, refreshed within 15 s."),
             payments: all.gauges("malipo_payments", "Orders by open status, refreshed within 15 s.", "status"),
             registry: all.0,

@@ -89,6 +89,7 @@ impl Acknowledged {
         let config = DatabaseConfig {
             url: Secret::new(books.url.as_str()),
             auto_migrate: false,
+            ..DatabaseConfig::default()
         };
         let names: Vec<OrderId> = self.orders.keys().copied().collect();
         books.block_on(async {

@@ -21,6 +21,7 @@ pub mod vouchers;
 pub mod audit_events;
 pub mod gateway_calls;
 pub mod order_events;
+pub mod outbox_holds;
 pub mod outbox_messages;
 pub mod sms_messages;
 pub mod webhook_deliveries;

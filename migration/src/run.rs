@@ -14,7 +14,7 @@ use sea_orm_migration::sea_orm::{
     DbErr, IsolationLevel, SqliteTransactionMode, TransactionOptions, TransactionTrait,
 };
 
-use crate::Migrator;
+use crate::{Migrator, file};
 
 /// Names the lock among all advisory locks of that PostgreSQL: the letters `malipo`.
 const LOCK_KEY: i64 = 0x6d61_6c69_706f;
@@ -133,6 +133,8 @@ async fn lock(db: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
 }
 
 async fn connect(url: &str) -> Result<DatabaseConnection, DbErr> {
+    file::create(url)
+        .map_err(|error| DbErr::Custom(format!("the file cannot be made: {error}")))?;
     let mut options = ConnectOptions::new(url);
     options
         .max_connections(1)

@@ -126,6 +126,7 @@ impl App {
 
         let store = Store::open(&config.database).await?;
         bring_up_to_date(&config).await?;
+        tell_what_is_held(&store).await?;
         let way_in = way_in(&config, operator_token.as_ref(), &store).await?;
         let bootstrap = match &way_in {
             WayIn::Fresh(token) => Some(token.clone()),
@@ -216,6 +217,19 @@ async fn way_in(
         Mode::Sandbox => WayIn::Fresh(fresh_token()),
         Mode::Live => WayIn::Nobody,
     })
+}
+
+/// A person must decide before guests get another SMS, and may not open the console today.
+async fn tell_what_is_held(store: &Store) -> Result<(), StoreError> {
+    if let Some(hold) = store.outbox_hold().await? {
+        warn!(
+            since = %hold.since,
+            sms = hold.sms.all,
+            disconnects = hold.disconnects.all,
+            "this database was restored from a backup: SMS and Disconnect-Requests are held back until an admin lets them go in the console"
+        );
+    }
+    Ok(())
 }
 
 async fn bring_up_to_date(config: &Config) -> Result<(), StartError> {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chrono::Utc;
+use chrono::{SecondsFormat, Utc};
 use uuid::Uuid;
 
 use super::Failure;
@@ -10,7 +10,7 @@ use crate::config::{Config, Mode};
 use crate::domain::ids::OrderId;
 use crate::radius::client::{self, Access, RadiusError};
 use crate::sms;
-use crate::store::Store;
+use crate::store::{Store, exposed};
 use crate::zenopay::client::Client;
 use crate::zenopay::wire::{StatusAnswer, Why};
 
@@ -22,11 +22,13 @@ type Finding = Result<String, String>;
 pub(super) async fn check(config: &Config) -> Result<(), Failure> {
     // Reading it has checked it.
     let mut well = report("config", &Ok("every key is understood".to_owned()));
+    well &= report("files", &files(config));
     let store = Store::open_beside(&config.database).await;
     match store {
         Ok(store) => {
             well &= report("database", &database(config, &store).await);
             well &= report("clock", &clock(&store).await);
+            report_outbox(&store).await;
         }
         Err(error) => {
             well &= report("database", &Err(error.to_string()));
@@ -46,6 +48,14 @@ fn report(what: &str, finding: &Finding) -> bool {
     finding.is_ok()
 }
 
+/// SQLite's files hold every guest's phone and code.
+fn files(config: &Config) -> Finding {
+    match exposed(&config.database) {
+        Some(open) => Err(open),
+        None => Ok("the database's files are not open to others".to_owned()),
+    }
+}
+
 async fn database(config: &Config, store: &Store) -> Finding {
     store.ping().await.map_err(|error| error.to_string())?;
     let steps = migration::status(config.database.url.expose())
@@ -61,6 +71,19 @@ async fn database(config: &Config, store: &Store) -> Finding {
         "answers; {} migrations applied, {pending} to come",
         steps.len() - pending
     ))
+}
+
+/// Not a fault, but it waits for a person.
+async fn report_outbox(store: &Store) {
+    // A schema that is still to come holds nothing back.
+    match store.outbox_hold().await.ok().flatten() {
+        None => println!("ok    outbox    nothing is held back"),
+        Some(hold) => println!(
+            "warn  outbox    {} are held back since the backup was restored at {}; send or drop them in the console",
+            hold.told(),
+            hold.since.to_rfc3339_opts(SecondsFormat::Secs, true)
+        ),
+    }
 }
 
 async fn clock(store: &Store) -> Finding {

@@ -203,6 +203,7 @@ async fn open_beside(url: &str) -> Result<Store, Failure> {
     let config = DatabaseConfig {
         url: Secret::new(url),
         auto_migrate: false,
+        ..DatabaseConfig::default()
     };
     let opened = Store::open_beside(&config).await;
     opened.map_err(|error| Failure::from(StartError::Store(error)))

@@ -1,10 +1,16 @@
 //! What the values mean together. Fails closed: a live server without a key, or a sandbox
 //! that strangers can reach, does not start.
 
+use std::collections::HashSet;
+
 use url::Url;
 
 use super::{Config, ConfigError, Mode, sms, telemetry};
 use crate::domain::secret::Secret;
+
+/// A shorter token, or one of fewer different characters, can be guessed.
+const TOKEN_MIN: usize = 16;
+const TOKEN_DIFFERENT_MIN: usize = 6;
 
 impl Config {
     /// The same with the books elsewhere.
@@ -85,6 +91,27 @@ fn live(config: &Config) -> Result<(), ConfigError> {
         return complain(
             "server.public_url",
             "is required in live mode: ZenoPay must be able to reach the webhook",
+        );
+    }
+    match &config.operator.token {
+        Some(token) => token_of_ours(token),
+        None => Ok(()),
+    }
+}
+
+/// The one secret that a person makes up; the others are a provider's and are taken as they are.
+fn token_of_ours(token: &Secret) -> Result<(), ConfigError> {
+    let different: HashSet<char> = token.expose().chars().collect();
+    if token.expose().chars().count() < TOKEN_MIN {
+        return complain(
+            "operator.token",
+            "must have at least 16 characters in live mode; `openssl rand -hex 16` makes a good one",
+        );
+    }
+    if different.len() < TOKEN_DIFFERENT_MIN {
+        return complain(
+            "operator.token",
+            "must have at least 6 different characters in live mode; `openssl rand -hex 16` makes a good one",
         );
     }
     Ok(())
@@ -192,14 +219,6 @@ fn radius(config: &Config) -> Result<(), ConfigError> {
 }
 
 fn texts(config: &Config) -> Result<(), ConfigError> {
-    if config
-        .operator
-        .token
-        .as_ref()
-        .is_some_and(|token| token.expose().len() < 16)
-    {
-        return complain("operator.token", "must have at least 16 characters");
-    }
     if config
         .portal
         .allowed_origins

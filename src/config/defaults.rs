@@ -28,6 +28,7 @@ impl Default for DatabaseConfig {
         Self {
             url: Secret::new("sqlite://malipo.db?mode=rwc"),
             auto_migrate: true,
+            group: None,
         }
     }
 }

@@ -35,6 +35,7 @@ pub enum SmsProvider {
 #[serde(deny_unknown_fields, default)]
 pub struct SmsConfig {
     /// Who carries the SMS.
+    #[serde(deserialize_with = "super::load::word")]
     pub provider: SmsProvider,
     /// The name that the handset shows, at most 11 characters.
     pub sender_id: Option<String>,

@@ -21,6 +21,7 @@ pub enum LogFormat {
 #[serde(deny_unknown_fields, default)]
 pub struct LogConfig {
     /// For people or for machines.
+    #[serde(deserialize_with = "super::load::word")]
     pub format: LogFormat,
     /// A `tracing` filter, as in `info` or `malipo=debug`.
     pub filter: String,

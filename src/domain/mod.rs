@@ -16,6 +16,7 @@ pub mod language;
 pub mod mask;
 pub mod money;
 pub mod operator;
+pub mod outbox_hold;
 pub mod outcome;
 pub mod package;
 pub mod payment;

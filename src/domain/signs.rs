@@ -5,6 +5,8 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use crate::domain::outbox_hold::OutboxHold;
+
 mod alerts;
 
 pub use alerts::{Alert, Gravity, alerts};
@@ -33,6 +35,8 @@ pub struct Signs {
     pub sms_waiting_since: Option<DateTime<Utc>>,
     /// SMS that were given up.
     pub sms_dead: u64,
+    /// What restored books hold back.
+    pub outbox_hold: Option<OutboxHold>,
     /// Orders that wait for an operator.
     pub held: u64,
     /// Messages of the order that has the most.

@@ -50,7 +50,7 @@ pub use site::Site;
 
 use auth::Gate;
 use operators::events::Screens;
-use operators::{acts, reports, sms};
+use operators::{acts, outbox, reports, sms};
 use problem::{Code, Problem};
 
 /// Base of the portal's and ZenoPay's paths.
@@ -212,6 +212,8 @@ fn act_routes(config: &mut web::ServiceConfig) {
             web::post().to(operators::vouchers::revoke),
         )
         .route("/sms/{id}/resend", web::post().to(sms::resend))
+        .route("/outbox/hold", web::get().to(outbox::show))
+        .route("/outbox/hold/release", web::post().to(outbox::release))
         .route("/reports/daily", web::get().to(reports::daily));
 }
 

@@ -50,6 +50,8 @@ use super::auth;
         super::operators::vouchers::show_voucher,
         super::operators::vouchers::revoke,
         super::operators::sms::resend,
+        super::operators::outbox::show,
+        super::operators::outbox::release,
         super::operators::reports::daily,
         super::health::live,
         super::health::ready,

@@ -1,6 +1,7 @@
 //! How connections are opened: durable, bounded in every wait, quiet in the log.
 
 use std::fs::{File, TryLockError};
+use std::os::unix::fs::OpenOptionsExt;
 use std::time::Duration;
 
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
@@ -212,7 +213,12 @@ pub(super) fn claim_file(url: &str) -> Result<Option<File>, StoreError> {
         .next()
         .unwrap_or(rest);
     let lock = format!("{path}.lock");
-    let file = File::create(&lock)
+    let file = File::options()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&lock)
         .map_err(|error| StoreError::Unavailable(format!("database.url: {lock}: {error}")))?;
     match file.try_lock() {
         Ok(()) => Ok(Some(file)),

@@ -9,7 +9,7 @@ use sea_orm::ActiveValue::Set;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use super::lease::Lease;
-use super::{Store, StoreError, events, roll_back};
+use super::{Store, StoreError, events, outbox_hold, roll_back};
 use crate::domain::decision::Remark;
 use crate::domain::ids::OrderId;
 use crate::domain::secret::Secret;
@@ -54,6 +54,7 @@ impl Store {
             let due = outbox_messages::Entity::find()
                 .filter(outbox_messages::Column::State.is_in(["queued", "failed"]))
                 .filter(outbox_messages::Column::DueAt.lte(now))
+                .filter(outbox_hold::is_let_go())
                 .order_by_asc(outbox_messages::Column::DueAt)
                 .limit(most)
                 .all(&store.inner.reader)

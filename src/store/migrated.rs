@@ -12,6 +12,7 @@ pub(super) async fn open(url: String) -> Store {
     let config = DatabaseConfig {
         url: Secret::new(url),
         auto_migrate: false,
+        ..DatabaseConfig::default()
     };
     Store::open_beside(&config).await.unwrap()
 }

@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, SubsecRound, Utc};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
+use tracing::warn;
 
 use crate::config::DatabaseConfig;
 use crate::domain::secret::Secret;
@@ -33,6 +34,7 @@ mod ended_sessions;
 mod erasure;
 mod error;
 mod events;
+mod files;
 mod finished;
 mod gateway_calls;
 mod group;
@@ -47,6 +49,7 @@ mod notices;
 mod one_core;
 mod operators;
 mod outbox;
+mod outbox_hold;
 mod overview;
 mod packages;
 mod paid_already;
@@ -99,6 +102,7 @@ pub use deliveries::{DeliveryRecord, KeptDelivery};
 pub use disconnects::QueuedDisconnect;
 pub use erasure::{Erased, Erasure};
 pub use error::StoreError;
+pub use files::exposed;
 pub use gateway_calls::GatewayCall;
 pub use journal::{JournalRow, JournalSearch};
 pub use journalling::Journalling;
@@ -106,6 +110,7 @@ pub use letters::{Letter, Letters};
 pub use notices::Heard;
 pub use operators::KnownOperator;
 pub use outbox::{QueuedSms, SentSms};
+pub use outbox_hold::Dropped;
 pub use overview::Overview;
 pub use paid_already::Remedy;
 pub use place::{NewOrder, Placed};
@@ -160,7 +165,11 @@ impl Store {
     /// [`StoreError::InUse`] when another server has the SQLite file.
     pub async fn open(config: &DatabaseConfig) -> Result<Self, StoreError> {
         let only_server = connect::claim_file(config.url.expose())?;
-        Self::connect(config, only_server).await
+        let store = Self::connect(config, only_server).await?;
+        if let Some(open) = files::exposed(config) {
+            warn!("the database's file is {open}");
+        }
+        Ok(store)
     }
 
     /// Opens the books beside a running server, to look at them.
@@ -175,6 +184,7 @@ impl Store {
         config: &DatabaseConfig,
         only_server: Option<File>,
     ) -> Result<Self, StoreError> {
+        files::prepare(config)?;
         let (url, wedged) = (config.url.clone(), Wedged::new());
         let runtime = DatabaseRuntime::start(connect::backend(url.expose()), wedged.clone())?;
         let names = || (url.clone(), wedged.clone());
@@ -210,6 +220,7 @@ impl Store {
         };
         // Learns by how much the clocks differ before anything is stored.
         store.now().await?;
+        files::admit_group(config)?;
         Ok(store)
     }
 

@@ -9,7 +9,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::lease::Lease;
-use super::{AuditEntry, Store, StoreError, audit_log, roll_back};
+use super::{AuditEntry, Store, StoreError, audit_log, outbox_hold, roll_back};
 use crate::domain::ids::OrderId;
 use crate::domain::phone::Phone;
 
@@ -71,6 +71,7 @@ impl Store {
             let due = sms_messages::Entity::find()
                 .filter(sms_messages::Column::State.is_in(["queued", "failed"]))
                 .filter(sms_messages::Column::DueAt.lte(now))
+                .filter(outbox_hold::is_let_go())
                 .order_by_asc(sms_messages::Column::DueAt)
                 .limit(most)
                 .all(&store.inner.reader)

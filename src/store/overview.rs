@@ -7,6 +7,7 @@ use sea_orm::{
 };
 
 use super::{Store, StoreError, rows};
+use crate::domain::outbox_hold::OutboxHold;
 use crate::domain::payment::Status;
 
 /// What is open now.
@@ -24,6 +25,8 @@ pub struct Overview {
     pub sms_dead: u64,
     /// When the oldest of the unsent SMS was written.
     pub oldest_unsent_at: Option<DateTime<Utc>>,
+    /// What restored books hold back.
+    pub outbox_hold: Option<OutboxHold>,
 }
 
 impl Store {
@@ -33,8 +36,10 @@ impl Store {
     /// [`StoreError::Unavailable`] when the database cannot be reached.
     pub async fn overview(&self) -> Result<Overview, StoreError> {
         let store = self.clone();
+        let outbox_hold = self.outbox_hold().await?;
         self.read(async move {
             Ok(Overview {
+                outbox_hold,
                 pending: store.count_payments(Status::Pending).await?,
                 held: store.count_payments(Status::Held).await?,
                 sms_queued: store.count_sms("queued").await?,

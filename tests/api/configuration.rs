@@ -66,7 +66,6 @@ const WRONG: &[(&str, &str, &str)] = &[
         "many",
         "actors.mailbox_capacity",
     ),
-    ("MALIPO__OPERATOR__TOKEN", "short", "operator.token"),
     ("MALIPO__SMS__PROVIDER", "pigeon", "sms.provider"),
     ("MALIPO__PORTAL__COLOUR", "red", "portal"),
     ("MALIPO__TYPO__KEY", "x", "typo"),
@@ -184,22 +183,62 @@ fn the_shipped_configuration_is_the_built_in_one_and_names_every_key() {
     let built_in = malipo::config::Config::default();
     assert_eq!(format!("{read:#?}"), format!("{built_in:#?}"));
     assert_eq!(read.database.url, built_in.database.url);
-    // `Debug` shows every field, and so every key.
-    for line in format!("{built_in:#?}").lines() {
-        let Some((key, _)) = line
-            .strip_prefix("        ")
-            .and_then(|field| field.split_once(": "))
-        else {
-            continue;
-        };
-        if key.starts_with(' ') || key.contains(['"', '(']) {
-            continue;
-        }
+    for key in malipo::config::Config::keys() {
+        let (_, name) = key.split_once('.').unwrap();
         let set = text.lines().any(|line| {
             line.trim_start_matches("# ")
-                .strip_prefix(key)
+                .strip_prefix(name)
                 .is_some_and(|rest| rest.starts_with(" = "))
         });
         assert!(set, "config.toml does not name {key}");
     }
+}
+
+/// A compose file hands on every variable, also those that its owner has left empty.
+#[actix_web::test]
+async fn a_server_whose_optional_keys_are_all_set_to_nothing_starts() {
+    let database = TestDatabase::create(Kind::Sqlite).await;
+    let keys = malipo::config::Config::keys();
+    let names: Vec<String> = keys
+        .iter()
+        .filter(|key| !["database.url", "server.bind"].contains(&key.as_str()))
+        .map(|key| format!("MALIPO__{}", key.to_uppercase().replace('.', "__")))
+        .collect();
+    let empty: Vec<_> = names.iter().map(|name| (name.as_str(), "")).collect();
+
+    let process = Process::serve(&database.url, &empty);
+
+    let ready = http_client()
+        .get(format!("{}/health/ready", process.base))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(ready.status(), 200);
+}
+
+/// An editor leaves a line break at the end of a file, and a person a blank.
+#[actix_web::test]
+async fn a_key_with_white_space_around_it_is_the_key_that_zenopay_sends_back() {
+    let database = TestDatabase::create(Kind::Sqlite).await;
+    let process = Process::serve(
+        &database.url,
+        &[("MALIPO__ZENOPAY__API_KEY", " the-very-key\r\n")],
+    );
+
+    let answer = http_client()
+        .post(format!(
+            "{}/api/v1/customer-portal/webhook/zenopay",
+            process.base
+        ))
+        .header("x-api-key", "the-very-key")
+        .json(&serde_json::json!({
+            "order_id": "3c7a1c1e-6a53-4b0e-8f3e-2b1f6f5b6a01",
+            "payment_status": "COMPLETED",
+        }))
+        .send()
+        .await
+        .unwrap();
+
+    // Believed, although there is no such order.
+    assert_eq!(answer.status(), 404);
 }

@@ -101,6 +101,14 @@ impl Alerts {
                 format!("ZenoPay not answering since {since}"),
             );
         }
+        if let Some(hold) = &signs.outbox_hold {
+            let (waiting, since) = (hold.told(), moment(hold.since, now, clock));
+            self.add(
+                Gravity::Wrong,
+                format!("{waiting} are held back since a backup was restored, {since}: an admin must decide"),
+            );
+            return;
+        }
         let late = signs.sms_waiting_since.filter(|at| now - *at >= SMS_LATE);
         if let Some(since) = signs.sms_failing_since.or(late) {
             let since = moment(since, now, clock);
@@ -179,6 +187,7 @@ mod tests {
     use chrono_tz::Africa::Dar_es_Salaam;
 
     use super::*;
+    use crate::domain::outbox_hold::{OutboxHold, Waiting};
 
     fn at(text: &str) -> DateTime<Utc> {
         text.parse().unwrap()
@@ -196,6 +205,7 @@ mod tests {
             sms_failing_since: None,
             sms_waiting_since: Some(noon() - TimeDelta::seconds(5)),
             sms_dead: 0,
+            outbox_hold: None,
             held: 0,
             mailbox_depth_max: 3,
             mailbox_capacity: 64,
@@ -227,6 +237,11 @@ mod tests {
     fn each_sign_has_its_sentence() {
         let early = at("2026-11-24T08:02:00Z");
         let yesterday = at("2026-11-23T08:02:00Z");
+        let held = OutboxHold {
+            since: early,
+            sms: Waiting { all: 3, old: 2 },
+            disconnects: Waiting { all: 1, old: 1 },
+        };
         #[rustfmt::skip]
         let cases = [
             (Signs { database: Database::Away, held: 2, ..well() }, "Database not answering: nothing is sold, and ZenoPay is told to come again"),
@@ -236,6 +251,7 @@ mod tests {
             (Signs { gateway_silent_since: Some(yesterday), ..well() }, "ZenoPay not answering since 23 Nov, 11:02"),
             (Signs { sms_failing_since: Some(early), ..well() }, "SMS failing since 11:02"),
             (Signs { sms_waiting_since: Some(early), ..well() }, "SMS failing since 11:02"),
+            (Signs { outbox_hold: Some(held), sms_waiting_since: Some(yesterday), ..well() }, "3 SMS and 1 Disconnect-Request are held back since a backup was restored, 11:02: an admin must decide"),
             (Signs { sms_dead: 1, ..well() }, "1 SMS was given up: see the dead letters"),
             (Signs { held: 2, ..well() }, "2 orders are held: the money is here and somebody must decide"),
             (Signs { oldest_message: TimeDelta::seconds(7), ..well() }, "An order has been stuck for 7 s"),

@@ -4,7 +4,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::{Days, NaiveDate, Utc};
 
-use super::{address, answer, desk, parameter, sight};
+use super::{address, answer, desk, done, parameter, sight};
 use crate::domain::mask::Sight;
 use crate::domain::shop_day::ShopDay;
 use crate::http::Api;
@@ -27,11 +27,13 @@ const LINES: usize = 20;
 
 /// What did not arrive.
 pub async fn letters(
+    request: HttpRequest,
     visitor: web::ReqData<Visitor>,
     api: web::Data<Api>,
 ) -> Result<HttpResponse, Problem> {
     let found = api.store.letters(LETTERS).await?;
-    let desk = desk(&api, &visitor, Section::Letters).await;
+    let mut desk = desk(&api, &visitor, Section::Letters).await;
+    desk.done = done(&parameter(&request, "done"));
     // In lists phones are masked for everybody.
     let sms = found.sms.into_iter().map(|letter| LetterLine {
         to: Sight::Masked.phone(&letter.to),

@@ -5,6 +5,7 @@ use chrono_tz::Tz;
 use super::sight;
 use crate::domain::ids::OrderId;
 use crate::domain::language::Language;
+use crate::domain::outbox_hold::{OutboxHold, Queued, Waiting};
 use crate::domain::payment::Payment;
 use crate::http::Api;
 use crate::http::auth::Visitor;
@@ -28,6 +29,8 @@ pub(super) enum Target {
     Person(KnownOperator),
     /// A voucher on paper is taken back.
     Printed(Box<KnownVoucher>),
+    /// What restored books hold back is let go.
+    Held(OutboxHold, Queued),
 }
 
 impl Target {
@@ -73,6 +76,8 @@ impl Target {
                 let printed = found.filter(|voucher| voucher.order_id.is_none());
                 Ok(Self::Printed(Box::new(printed.ok_or_else(not_found)?)))
             }
+            ("outbox", Act::SendHeld) if id == "held" => held(api, Queued::Send).await,
+            ("outbox", Act::DropHeld) if id == "held" => held(api, Queued::Drop).await,
             _ => Err(not_found()),
         }
     }
@@ -85,6 +90,8 @@ impl Target {
             Self::Sms(..) => Act::Resend,
             Self::Person(_) => Act::EndToken,
             Self::Printed(_) => Act::Revoke,
+            Self::Held(_, Queued::Send) => Act::SendHeld,
+            Self::Held(_, Queued::Drop) => Act::DropHeld,
         }
     }
 
@@ -96,6 +103,7 @@ impl Target {
             Self::Package(..) => Section::Packages,
             Self::Person(_) => Section::People,
             Self::Printed(_) => Section::Vouchers,
+            Self::Held(..) => Section::Letters,
         }
     }
 
@@ -108,7 +116,9 @@ impl Target {
                 Some(order_id) => format!("/operator/orders/{order_id}"),
                 None => format!("/operator/deliveries/{}", row.id),
             },
-            Self::Package(..) | Self::Person(_) => self.section().href().to_owned(),
+            Self::Package(..) | Self::Person(_) | Self::Held(..) => {
+                self.section().href().to_owned()
+            }
             Self::Printed(voucher) => format!("/operator/printed/{}", voucher.id),
         }
     }
@@ -142,6 +152,7 @@ impl Target {
                 let facts = vec![("Code", code), ("First login", first)];
                 (format!("Printed voucher {}", voucher.id), facts)
             }
+            Self::Held(hold, _) => ("Held back".to_owned(), of_hold(hold, zone)),
         };
         Subject {
             title,
@@ -166,6 +177,7 @@ impl Target {
                 let name: String = url::form_urlencoded::byte_serialize(name).collect();
                 format!("/operator/people/{name}/{word}")
             }
+            Self::Held(..) => format!("/operator/outbox/held/{word}"),
         }
     }
 }
@@ -203,6 +215,26 @@ fn of_person(known: &KnownOperator, visitor: &Visitor, zone: Tz) -> Vec<(&'stati
         facts.push(("This is you", "you will be logged out".to_owned()));
     }
     facts
+}
+
+async fn held(api: &Api, queued: Queued) -> Result<Target, Problem> {
+    let hold = api.store.outbox_hold().await?;
+    let nothing = || Problem::new(Code::NotFound).detail("Nothing is held back.");
+    Ok(Target::Held(hold.ok_or_else(nothing)?, queued))
+}
+
+fn of_hold(hold: &OutboxHold, zone: Tz) -> Vec<(&'static str, String)> {
+    let told = |waiting: Waiting| {
+        format!(
+            "{}, of which {} came with the backup",
+            waiting.all, waiting.old
+        )
+    };
+    vec![
+        ("Backup restored", until(hold.since, zone)),
+        ("SMS", told(hold.sms)),
+        ("Disconnect-Requests", told(hold.disconnects)),
+    ]
 }
 
 fn order_of(row: &JournalRow) -> Option<OrderId> {

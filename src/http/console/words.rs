@@ -20,9 +20,15 @@ pub async fn show(api: web::Data<Api>) -> HttpResponse {
 /// Whether all is well now.
 pub async fn now(api: &Api) -> Words {
     let vitals = api.store.vitals().await.ok();
-    let overview = *api.overview.borrow();
+    let hold = api.store.outbox_hold().await.ok().flatten();
+    let overview = Overview {
+        // Not as last counted: who has just decided looks whether it is done.
+        outbox_hold: hold,
+        ..*api.overview.borrow()
+    };
     let signs = signs(&glance(api), vitals, &overview);
     Words {
+        is_outbox_held: hold.is_some(),
         alerts: alerts(&signs, Utc::now(), &api.shop.timezone),
     }
 }
@@ -44,6 +50,7 @@ fn signs(glance: &Value, vitals: Option<Vitals>, overview: &Overview) -> Signs {
         sms_failing_since: known.sms_failing_since,
         sms_waiting_since: overview.oldest_unsent_at,
         sms_dead: number("/relay/dead"),
+        outbox_hold: overview.outbox_hold,
         held: overview.held,
         mailbox_depth_max: number("/order_actors/mailbox_depth_max"),
         mailbox_capacity: number("/order_actors/mailbox_capacity"),

@@ -14,6 +14,7 @@ pub mod journal;
 mod machinery;
 mod order_documents;
 pub mod orders;
+pub mod outbox;
 mod report_csv;
 pub mod reports;
 pub mod sms;

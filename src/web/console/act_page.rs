@@ -38,9 +38,11 @@ fn fields(act: Act) -> Vec<Field> {
                 false,
             ),
         ],
-        Act::Revoke | Act::EndToken => vec![reason(false)],
+        Act::Revoke | Act::EndToken | Act::DropHeld => vec![reason(false)],
         Act::ChangePrice => vec![Field::price()],
-        Act::Reconcile | Act::Resend | Act::Replay | Act::Retire | Act::Offer => Vec::new(),
+        Act::Reconcile | Act::Resend | Act::Replay | Act::Retire | Act::Offer | Act::SendHeld => {
+            Vec::new()
+        }
     }
 }
 

@@ -25,11 +25,15 @@ pub enum Act {
     Offer,
     /// An operator is let in no more.
     EndToken,
+    /// What restored books hold back is sent.
+    SendHeld,
+    /// What restored books hold back is given up, as far as it came with the backup.
+    DropHeld,
 }
 
 impl Act {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Reconcile,
         Self::Release,
         Self::Refuse,
@@ -41,6 +45,8 @@ impl Act {
         Self::Retire,
         Self::Offer,
         Self::EndToken,
+        Self::SendHeld,
+        Self::DropHeld,
     ];
 
     /// Its word in a path.
@@ -57,6 +63,8 @@ impl Act {
             Self::Retire => "retire",
             Self::Offer => "offer",
             Self::EndToken => "disable",
+            Self::SendHeld => "send",
+            Self::DropHeld => "drop",
         }
     }
 
@@ -79,20 +87,23 @@ impl Act {
             Self::Retire => "Retire the package",
             Self::Offer => "Offer the package again",
             Self::EndToken => "End the token",
+            Self::SendHeld => "Send what is held back",
+            Self::DropHeld => "Drop what the backup had queued",
         }
     }
 
     /// Whether it takes something away from somebody.
     pub const fn takes_away(self) -> bool {
         match self {
-            Self::Refuse | Self::Refund | Self::Revoke | Self::EndToken => true,
+            Self::Refuse | Self::Refund | Self::Revoke | Self::EndToken | Self::DropHeld => true,
             Self::Reconcile
             | Self::Release
             | Self::Resend
             | Self::Replay
             | Self::ChangePrice
             | Self::Retire
-            | Self::Offer => false,
+            | Self::Offer
+            | Self::SendHeld => false,
         }
     }
 
@@ -152,6 +163,17 @@ impl Act {
                 "What was done with it stays in the audit log.",
                 "A new token can be made for the same name at any time.",
             ],
+            Self::SendHeld => &[
+                "Every SMS and Disconnect-Request that waits is sent now, also those that were queued in the backup.",
+                "A guest whose SMS went out after the backup was made gets it a second time.",
+                "From now on messages go out as they come. This cannot be undone.",
+            ],
+            Self::DropHeld => &[
+                "SMS and Disconnect-Requests that were queued in the backup are given up; they are then among the dead letters.",
+                "Those of sales since the restore are sent now.",
+                "A guest whose SMS was never sent still sees the code on the order's page, and you can send each SMS again by hand.",
+                "From now on messages go out as they come. This cannot be undone.",
+            ],
         }
     }
 
@@ -169,6 +191,10 @@ impl Act {
             Self::Retire => "The package is no longer on sale. What was sold stays valid.",
             Self::Offer => "The package is on sale again.",
             Self::EndToken => "The token and its sessions are ended.",
+            Self::SendHeld => "Nothing is held back any more: what waited is being sent.",
+            Self::DropHeld => {
+                "Nothing is held back any more: what the backup had queued is given up."
+            }
         }
     }
 }

@@ -160,6 +160,8 @@ impl Desk {
 pub struct Words {
     /// What a person must look at, the worst first.
     pub alerts: Vec<Alert>,
+    /// Restored books hold SMS and Disconnect-Requests back, and an admin must decide.
+    pub is_outbox_held: bool,
 }
 
 impl Words {

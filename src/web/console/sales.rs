@@ -230,7 +230,10 @@ mod tests {
             operator: Operator::bootstrap(),
             csrf: String::new(),
             here: Section::Sales,
-            words: Words { alerts: Vec::new() },
+            words: Words {
+                alerts: Vec::new(),
+                is_outbox_held: false,
+            },
             done: None,
         };
         let page = SalesPage::new(

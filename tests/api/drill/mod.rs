@@ -24,6 +24,7 @@ async fn target(app: &TestApp) -> Target {
     let config = DatabaseConfig {
         url: Secret::new(app.database.url.clone()),
         auto_migrate: false,
+        ..DatabaseConfig::default()
     };
     Target {
         url: app.base.parse().unwrap(),

@@ -151,6 +151,7 @@ impl TestApp {
         let config = DatabaseConfig {
             url: Secret::new(self.database.url.as_str()),
             auto_migrate: false,
+            ..DatabaseConfig::default()
         };
         Store::open_beside(&config).await.unwrap()
     }

@@ -45,6 +45,8 @@ const ROUTES: &[(&str, &str)] = &[
     ("get", "/api/v1/operator/vouchers/{code}"),
     ("post", "/api/v1/operator/vouchers/{code}/revoke"),
     ("post", "/api/v1/operator/sms/{id}/resend"),
+    ("get", "/api/v1/operator/outbox/hold"),
+    ("post", "/api/v1/operator/outbox/hold/release"),
     ("get", "/api/v1/operator/reports/daily"),
     ("get", "/health/live"),
     ("get", "/health/ready"),

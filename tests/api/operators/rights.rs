@@ -35,6 +35,8 @@ const RIGHTS: &[(&str, &str, Role)] = &[
     ("get", "/vouchers/{code}", Role::Viewer),
     ("post", "/vouchers/{code}/revoke", Role::Admin),
     ("post", "/sms/{id}/resend", Role::Admin),
+    ("get", "/outbox/hold", Role::Viewer),
+    ("post", "/outbox/hold/release", Role::Admin),
     ("get", "/reports/daily", Role::Viewer),
 ];
 

@@ -5,6 +5,8 @@ mod archive;
 mod backup;
 mod clients;
 mod erasure;
+mod files;
+mod restored;
 mod retention;
 mod secrets;
 mod slow;

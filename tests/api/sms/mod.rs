@@ -16,7 +16,7 @@ mod settings;
 use gateway::FakeGateway;
 
 /// NextSMS as a shop sets it, with the gateway in its place.
-fn by_nextsms(gateway: &FakeGateway) -> impl FnOnce(&mut Config) + use<> {
+pub fn by_nextsms(gateway: &FakeGateway) -> impl FnOnce(&mut Config) + use<> {
     let url = gateway.url();
     move |config| {
         config.sms.provider = SmsProvider::Nextsms;

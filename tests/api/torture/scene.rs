@@ -120,6 +120,7 @@ impl Scene {
         let config = DatabaseConfig {
             url: Secret::new(self.books.as_str()),
             auto_migrate: false,
+            ..DatabaseConfig::default()
         };
         let begun = Instant::now();
         loop {

@@ -7,6 +7,7 @@ use crate::http::Api;
 use crate::http::auth::Visitor;
 use crate::http::console::packages::price;
 use crate::http::operators::acts::{about, entry};
+use crate::http::operators::outbox::let_go;
 use crate::http::operators::wanted::{Wanted, is_changed};
 use crate::http::operators::wish::{REASON_MAX, Wish};
 use crate::http::pages::Form;
@@ -62,6 +63,9 @@ impl Target {
                     .revoke_printed(voucher.code.clone(), audit)
                     .await?;
             }
+            Self::Held(_, queued) => {
+                let_go(api, operator, *queued, &wish).await?;
+            }
         }
         Ok(())
     }
@@ -85,7 +89,14 @@ async fn by_its_actor(
             api.orders.reconcile(order_id, audit).await?;
             return Ok(());
         }
-        Act::Resend | Act::Replay | Act::ChangePrice | Act::Retire | Act::Offer | Act::EndToken => {
+        Act::Resend
+        | Act::Replay
+        | Act::ChangePrice
+        | Act::Retire
+        | Act::Offer
+        | Act::EndToken
+        | Act::SendHeld
+        | Act::DropHeld => {
             return Err(Problem::new(Code::NotFound));
         }
     };
@@ -115,7 +126,9 @@ async fn relist(
         | Act::Revoke
         | Act::Resend
         | Act::Replay
-        | Act::EndToken => return Err(Problem::new(Code::NotFound)),
+        | Act::EndToken
+        | Act::SendHeld
+        | Act::DropHeld => return Err(Problem::new(Code::NotFound)),
     };
     let code = line.package.terms.code.clone();
     let audit = AuditEntry {

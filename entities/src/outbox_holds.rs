@@ -1,0 +1,15 @@
+//! A row, with id 1, while SMS and Disconnect-Requests are held back. `deploy/restore` writes it.
+
+use sea_orm::entity::prelude::*;
+
+#[sea_orm::model]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "outbox_holds")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub id: i32,
+    /// When the backup was restored.
+    pub since: DateTimeUtc,
+}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,35 @@
+//! Books that were restored from a backup hold SMS and Disconnect-Requests back, until an operator
+//! decides about those that were queued then.
+
+use sea_orm_migration::prelude::{
+    DbErr, DeriveMigrationName, MigrationTrait, SchemaManager, async_trait,
+};
+
+use crate::dialect;
+
+#[derive(DeriveMigrationName)]
+pub(crate) struct Migration;
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        dialect::run(manager, UP).await
+    }
+
+    async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        dialect::run(manager, DOWN).await
+    }
+}
+
+/// At most one row. `deploy/restore` has made the same table already where a backup is older than
+/// this step.
+const UP: &str = "
+CREATE TABLE IF NOT EXISTS outbox_holds (
+    id integer PRIMARY KEY CHECK (id = 1),
+    since {time} NOT NULL
+);
+";
+
+const DOWN: &str = "
+DROP TABLE outbox_holds;
+";

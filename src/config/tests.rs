@@ -1,0 +1,316 @@
+//! Each key alone: enumerated from the structs, so that a new key is tried as well.
+
+use std::ffi::OsString;
+use std::fs;
+use std::os::unix::ffi::OsStringExt;
+
+use tempfile::TempDir;
+
+use super::Config;
+
+/// Every key that has no default, and values that a live server accepts.
+const LIVE: &[(&str, &str)] = &[
+    ("server.public_url", "https://wifi.example"),
+    ("server.tls_cert", "/cert.pem"),
+    ("server.tls_key", "/key.pem"),
+    ("server.trusted_proxies", "10.0.0.1"),
+    ("database.group", "root"),
+    ("zenopay.mode", "live"),
+    ("zenopay.api_key", "zenopay-key"),
+    ("zenopay.previous_api_key", "zenopay-key-before"),
+    ("retention.bodies_days", "90"),
+    ("retention.archive_dir", "/archive"),
+    ("operator.token", "0123456789abcdef"),
+    ("sms.provider", "beem"),
+    ("sms.sender_id", "malipo"),
+    ("sms.username", "name"),
+    ("sms.password", "the-password"),
+    ("sms.api_key", "the-key"),
+    ("sms.secret_key", "the-secret"),
+    ("sms.base_url", "https://sms.example"),
+    ("radius.server", "127.0.0.1:1812"),
+    ("radius.secret", "radius-secret"),
+    ("radius.coa_secret", "coa-secret"),
+    ("portal.support_phone", "0712345678"),
+    ("telemetry.otlp_endpoint", "http://127.0.0.1:4318"),
+];
+
+/// The kinds of white space that reach a value: an editor's, a file's, a web page's.
+const AROUND: &[&str] = &[" ", "\n", "\r\n", "\t", "\u{a0}", "\u{feff}", "\u{200b}"];
+
+fn variable(key: &str) -> OsString {
+    format!("MALIPO__{}", key.to_uppercase().replace('.', "__")).into()
+}
+
+/// What a configuration says with these variables, and what is wrong with it.
+fn told(file: &str, variables: &[(&str, &str)]) -> String {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("config.toml");
+    fs::write(&path, file).unwrap();
+    let variables = variables
+        .iter()
+        .map(|(key, value)| (variable(key), OsString::from(value)));
+    match Config::read_with(Some(&path), variables) {
+        // `Debug` hides the secrets.
+        Ok(config) => format!("{config:#?}{:?}", exposed(&config)),
+        Err(error) => error.to_string(),
+    }
+}
+
+fn exposed(config: &Config) -> Vec<Option<String>> {
+    let secrets = [
+        Some(&config.database.url),
+        config.zenopay.api_key.as_ref(),
+        config.zenopay.previous_api_key.as_ref(),
+        config.operator.token.as_ref(),
+        config.sms.password.as_ref(),
+        config.sms.api_key.as_ref(),
+        config.sms.secret_key.as_ref(),
+        config.radius.secret.as_ref(),
+        config.radius.coa_secret.as_ref(),
+    ];
+    let told = secrets.map(|secret| secret.map(|secret| secret.expose().to_owned()));
+    told.to_vec()
+}
+
+#[test]
+fn a_key_that_is_set_to_nothing_is_as_if_it_were_left_out() {
+    for key in Config::keys() {
+        let left_out: Vec<_> = LIVE.iter().copied().filter(|(k, _)| *k != key).collect();
+        let expected = told("", &left_out);
+        for nothing in ["", " ", "\n"] {
+            let mut set = left_out.clone();
+            set.push((&key, nothing));
+            assert_eq!(told("", &set), expected, "{key} in the environment");
+
+            let (section, name) = key.split_once('.').unwrap();
+            let file = format!("[{section}]\n{name} = {nothing:?}\n");
+            assert_eq!(told(&file, &left_out), expected, "{key} in the file");
+        }
+    }
+}
+
+#[test]
+fn a_variable_that_is_set_to_nothing_leaves_the_files_value() {
+    let file = "[portal]\nbrand = \"Mama Asha\"\n";
+
+    let read = told(file, &[("portal.brand", "")]);
+
+    assert_eq!(read, told(file, &[]));
+    assert!(read.contains("Mama Asha"), "{read}");
+}
+
+#[test]
+fn only_a_key_that_is_required_ends_the_start_when_it_is_set_to_nothing() {
+    for (key, _) in LIVE {
+        let needed = [
+            "server.public_url",
+            "server.tls_cert",
+            "server.tls_key",
+            "zenopay.api_key",
+            "retention.bodies_days",
+            "sms.sender_id",
+            "sms.api_key",
+            "sms.secret_key",
+            "radius.secret",
+        ];
+        let set: Vec<_> = LIVE
+            .iter()
+            .map(|(k, value)| (*k, if k == key { "" } else { value }))
+            .collect();
+
+        let read = told("", &set);
+
+        let complaint = format!("configuration key `{key}`: is required");
+        assert_eq!(read.starts_with(&complaint), needed.contains(key), "{read}");
+    }
+}
+
+#[test]
+fn a_key_that_does_not_exist_is_an_error_also_when_it_is_set_to_nothing() {
+    for key in ["typo.key", "portal.typo"] {
+        let read = told("", &[(key, "")]);
+        assert!(read.starts_with("configuration key `"), "{read}");
+        assert!(read.contains("typo"), "{read}");
+    }
+}
+
+#[test]
+fn white_space_around_a_value_is_not_part_of_it() {
+    let expected = told("", LIVE);
+    assert!(expected.contains("zenopay-key"), "{expected}");
+    for (key, value) in LIVE {
+        for blank in AROUND {
+            let around = format!("{blank}{value}{blank}");
+            let mut set = LIVE.to_vec();
+            set.push((key, &around));
+            assert_eq!(told("", &set), expected, "{key} with {blank:?}");
+        }
+    }
+}
+
+#[test]
+fn a_key_without_a_default_has_a_value_in_these_tests() {
+    let default = format!("{:#?}", Config::default());
+    let mut section = "";
+    for line in default.lines() {
+        let Some((name, value)) = line.trim_start().split_once(": ") else {
+            continue;
+        };
+        let depth = line.len() - line.trim_start().len();
+        if depth == 4 {
+            section = name;
+        }
+        // Deeper lines are the fields of a value.
+        if depth != 8 {
+            continue;
+        }
+        let key = format!("{section}.{name}");
+        let is_harmless = [
+            "portal.allowed_origins",
+            "portal.login_hosts",
+            "portal.waiters_max",
+        ]
+        .contains(&key.as_str());
+        let has_default = !matches!(value, "None," | "[],") || is_harmless;
+        assert!(has_default || LIVE.iter().any(|(k, _)| *k == key), "{key}");
+    }
+}
+
+#[test]
+fn a_control_character_inside_a_secret_is_refused_without_showing_it() {
+    let mut secrets = Vec::new();
+    for key in Config::keys() {
+        for inside in ["hush\nhush", "hush\0hush", "hush\u{7f}hush", "hush\thush"] {
+            let read = told("", &[(key.as_str(), inside)]);
+            if read.contains("control character") {
+                assert!(read.contains(&format!("`{key}`")), "{read}");
+                assert!(!read.contains("hush"), "{read}");
+                secrets.push(key.clone());
+            }
+        }
+    }
+    secrets.dedup();
+    let expected = [
+        "database.url",
+        "zenopay.api_key",
+        "zenopay.previous_api_key",
+        "operator.token",
+        "sms.password",
+        "sms.api_key",
+        "sms.secret_key",
+        "radius.secret",
+        "radius.coa_secret",
+    ];
+    assert_eq!(secrets, expected);
+}
+
+#[test]
+fn a_secret_that_is_not_utf_8_is_refused_without_showing_it() {
+    let value = OsString::from_vec(b"hush\xffhush".to_vec());
+
+    let error = Config::read_with(None, [(variable("zenopay.api_key"), value)]).unwrap_err();
+
+    let expected = "configuration key `zenopay.api_key`: is not UTF-8";
+    assert_eq!(error.to_string(), expected);
+}
+
+#[test]
+fn a_weak_operator_token_is_refused_in_live_mode() {
+    let long_enough = "must have at least 16 characters";
+    let varied = "must have at least 6 different characters";
+    let live = |token| {
+        let mut set = LIVE.to_vec();
+        set.push(("operator.token", token));
+        told("", &set)
+    };
+    for (token, complaint) in [
+        ("0123456789abcde", long_enough),
+        ("0123456789abcde \n", long_enough),
+        ("\u{e9}\u{e8}\u{ea}\u{eb}12345678", long_enough),
+        ("aaaaaaaaaaaaaaaa", varied),
+        ("abcdeabcdeabcdeabcdeabcdeabcde", varied),
+    ] {
+        let read = live(token);
+        assert!(read.contains("`operator.token`"), "{read}");
+        assert!(read.contains(complaint), "{read}");
+        assert!(!read.contains(token.trim()), "{read}");
+    }
+    for token in ["abcdefabcdefabcd", "0000000123456789"] {
+        assert!(live(token).contains(token), "{token}");
+    }
+    let provided = told(
+        "",
+        &[
+            ("zenopay.mode", "live"),
+            ("zenopay.api_key", "aaa"),
+            ("server.public_url", "https://wifi.example"),
+        ],
+    );
+    assert!(provided.contains("aaa"), "{provided}");
+}
+
+#[test]
+fn a_list_in_the_environment_is_separated_by_commas() {
+    let read = |text| told("", &[("portal.login_hosts", text)]);
+    let expected = told(
+        "[portal]\nlogin_hosts = [\"wifi.example\", \"10.5.50.1\"]\n",
+        &[],
+    );
+    for text in [
+        "wifi.example,10.5.50.1",
+        " wifi.example , 10.5.50.1 ,\n",
+        "wifi.example,,10.5.50.1",
+    ] {
+        assert_eq!(read(text), expected, "{text:?}");
+    }
+    assert_eq!(read(" , "), told("", &[]));
+}
+
+#[test]
+fn a_value_that_is_not_one_of_a_keys_words_is_refused_with_the_words_that_are() {
+    for (key, words) in [
+        ("zenopay.mode", "`sandbox` or `live`"),
+        ("zenopay.confirm", "one of `never`, `unproven`, `always`"),
+        (
+            "sms.provider",
+            "one of `log`, `nextsms`, `beem`, `africastalking`, `zenopay`",
+        ),
+        ("log.format", "`pretty` or `json`"),
+    ] {
+        let read = told("", &[(key, "hush")]);
+        assert_eq!(read, format!("configuration key `{key}`: must be {words}"));
+    }
+}
+
+#[test]
+fn a_variable_that_lacks_an_underscore_is_refused_and_those_of_others_are_left_alone() {
+    let read = |name: &str| {
+        let variables = [(OsString::from(name), OsString::from("hush"))];
+        let folder = TempDir::new().unwrap();
+        let path = folder.path().join("config.toml");
+        fs::write(&path, "").unwrap();
+        Config::read_with(Some(&path), variables).map_err(|error| error.to_string())
+    };
+    for name in [
+        "MALIPO_ZENOPAY_API_KEY",
+        "MALIPO_ZENOPAY__API_KEY",
+        "malipo_zenopay_api_key",
+    ] {
+        let told = read(name).unwrap_err();
+        let expected = format!(
+            "configuration key `zenopay.api_key`: is set by MALIPO__ZENOPAY__API_KEY, with two underscores each; {name} sets nothing"
+        );
+        assert_eq!(told, expected);
+    }
+    for name in [
+        "MALIPO_SERVICE_HOST",
+        "MALIPO_PORT",
+        "MALIPO_PORT_8080_TCP_ADDR",
+        "MALIPO_TEST_POSTGRES",
+        "MALIPO",
+        "OTHER_ZENOPAY_API_KEY",
+    ] {
+        assert!(read(name).is_ok(), "{name}");
+    }
+}

@@ -1,0 +1,61 @@
+//! What books that were restored from a backup hold back: SMS and Disconnect-Requests.
+//!
+//! A backup may be days old, and its queue with it: what was sent long ago would be sent again,
+//! and a code that was replaced since would be told once more.
+
+use chrono::{DateTime, Utc};
+
+/// What is held back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OutboxHold {
+    /// When the backup was restored.
+    pub since: DateTime<Utc>,
+    /// SMS that wait.
+    pub sms: Waiting,
+    /// Disconnect-Requests that wait.
+    pub disconnects: Waiting,
+}
+
+/// How many messages of a kind wait.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Waiting {
+    /// All of them, also those of sales since the restore.
+    pub all: u64,
+    /// Those that came with the backup.
+    pub old: u64,
+}
+
+impl OutboxHold {
+    /// What waits, in words.
+    pub fn told(&self) -> String {
+        let (sms, disconnects) = (self.sms.all, self.disconnects.all);
+        let plural = if disconnects == 1 { "" } else { "s" };
+        format!("{sms} SMS and {disconnects} Disconnect-Request{plural}")
+    }
+}
+
+/// What becomes of the messages that came with the backup. Newer ones are sent in any case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Queued {
+    /// They are sent.
+    Send,
+    /// They are given up.
+    Drop,
+}
+
+impl Queued {
+    /// Reads `send` or `drop`.
+    pub fn read(word: &str) -> Option<Self> {
+        [Self::Send, Self::Drop]
+            .into_iter()
+            .find(|queued| queued.word() == word)
+    }
+
+    /// `send` or `drop`.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Send => "send",
+            Self::Drop => "drop",
+        }
+    }
+}

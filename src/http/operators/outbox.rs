@@ -1,0 +1,132 @@
+//! What restored books hold back, and letting it go. Logged in the same transaction as its effect.
+
+use actix_web::{HttpResponse, web};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::acts::entry;
+use super::wish::{NOTE_MAX, REASON_MAX, Wish};
+use crate::domain::operator::Operator;
+use crate::domain::outbox_hold::{OutboxHold, Queued};
+use crate::http::Api;
+use crate::http::problem::{Code, Problem};
+use crate::http::status::rfc3339;
+use crate::store::{AuditEntry, Dropped};
+
+/// What is held back.
+#[derive(Serialize, ToSchema)]
+pub struct Hold {
+    status: &'static str,
+    /// Whether SMS and Disconnect-Requests wait for an admin.
+    held: bool,
+    /// When the backup was restored.
+    since: Option<String>,
+    /// SMS that wait, also those of sales since.
+    sms: u64,
+    /// Of these, the ones that came with the backup.
+    sms_from_backup: u64,
+    /// Disconnect-Requests that wait.
+    disconnects: u64,
+    /// Of these, the ones that came with the backup.
+    disconnects_from_backup: u64,
+}
+
+/// What is to become of the messages that came with the backup.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "only described: it is read by `Wish`")]
+pub struct ReleaseOutboxRequest {
+    queued: QueuedWord,
+    /// For the log.
+    #[schema(min_length = 1, max_length = 200, pattern = "[!-~\u{a1}-\u{ffff}]")]
+    reason: Option<String>,
+}
+
+/// Whether they are sent or given up.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub enum QueuedWord {
+    /// They are sent.
+    Send,
+    /// They are given up; what was queued since is sent.
+    Drop,
+}
+
+/// What was let go.
+#[derive(Serialize, ToSchema)]
+pub struct OutboxReleased {
+    status: &'static str,
+    sms_dropped: u64,
+    disconnects_dropped: u64,
+}
+
+/// Says what a restored database holds back.
+#[utoipa::path(get, path = "/api/v1/operator/outbox/hold", tag = "operator",
+    security(("operator" = [])),
+    responses(
+        (status = 200, description = "What is held back; zeros if nothing is", body = Hold),
+        (status = 401, description = "`unauthorized`"),
+        (status = 500, description = "`internal`"),
+        (status = 503, description = "`unavailable`, `stopping`")))]
+pub async fn show(api: web::Data<Api>) -> Result<HttpResponse, Problem> {
+    let hold = api.store.outbox_hold().await?;
+    let count = |of: fn(&OutboxHold) -> u64| hold.as_ref().map_or(0, of);
+    Ok(HttpResponse::Ok().json(Hold {
+        status: "success",
+        held: hold.is_some(),
+        since: hold.map(|hold| rfc3339(hold.since)),
+        sms: count(|hold| hold.sms.all),
+        sms_from_backup: count(|hold| hold.sms.old),
+        disconnects: count(|hold| hold.disconnects.all),
+        disconnects_from_backup: count(|hold| hold.disconnects.old),
+    }))
+}
+
+/// Lets SMS and Disconnect-Requests go out again. Those that came with the backup are sent or
+/// given up; newer ones are sent.
+#[utoipa::path(post, path = "/api/v1/operator/outbox/hold/release", tag = "operator",
+    security(("operator" = [])),
+    request_body = ReleaseOutboxRequest,
+    responses(
+        (status = 200, description = "Nothing is held back any more", body = OutboxReleased),
+        (status = 400, description = "`invalid_request`"),
+        (status = 401, description = "`unauthorized`"),
+        (status = 403, description = "`forbidden`"),
+        (status = 409, description = "`invalid_transition`: nothing is held back"),
+        (status = 413, description = "`payload_too_large`"),
+        (status = 422, description = "`invalid_request`: queued or reason"),
+        (status = 500, description = "`internal`"),
+        (status = 503, description = "`unavailable`, `commit_unknown`, `stopping`")))]
+pub async fn release(
+    payload: web::Payload,
+    operator: web::ReqData<Operator>,
+    api: web::Data<Api>,
+) -> Result<HttpResponse, Problem> {
+    let wish = Wish::read(payload).await?;
+    let word = wish.needed("queued", NOTE_MAX)?;
+    let queued = Queued::read(&word)
+        .ok_or_else(|| Problem::new(Code::InvalidValue).detail("queued must be send or drop"))?;
+    let dropped = let_go(&api, &operator, queued, &wish).await?;
+    Ok(HttpResponse::Ok().json(OutboxReleased {
+        status: "success",
+        sms_dropped: dropped.sms,
+        disconnects_dropped: dropped.disconnects,
+    }))
+}
+
+/// The same for API and console.
+pub(in crate::http) async fn let_go(
+    api: &Api,
+    operator: &Operator,
+    queued: Queued,
+    wish: &Wish,
+) -> Result<Dropped, Problem> {
+    let audit = AuditEntry {
+        subject: format!("outbox: {} what was queued", queued.word()),
+        detail: wish.optional("reason", REASON_MAX)?,
+        ..entry(operator, "release_outbox")
+    };
+    let released = api.store.release_outbox(queued, audit).await?;
+    released.ok_or_else(|| {
+        Problem::new(Code::InvalidTransition).detail("nothing is held back any more")
+    })
+}

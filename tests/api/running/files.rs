@@ -1,0 +1,202 @@
+//! SQLite's files hold every guest's phone and code: other users of the machine read none of them.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use tempfile::TempDir;
+
+use crate::command_line::{code, text};
+use crate::harness::process::{Process, malipo};
+use crate::harness::{Kind, TestDatabase};
+
+/// The file, its log, its index of that, and the lock.
+const FILES: [&str; 4] = ["", "-wal", "-shm", ".lock"];
+
+fn url(folder: &Path) -> String {
+    format!("sqlite://{}/shop.db?mode=rwc", folder.display())
+}
+
+fn file(folder: &Path, suffix: &str) -> PathBuf {
+    folder.join(format!("shop.db{suffix}"))
+}
+
+fn mode(folder: &Path, suffix: &str) -> u32 {
+    fs::metadata(file(folder, suffix)).unwrap().mode() & 0o777
+}
+
+/// The doctor, on these books.
+fn check(folder: &Path, settings: &[(&str, &str)]) -> Output {
+    let elsewhere = TempDir::new().unwrap();
+    malipo(elsewhere.path(), settings)
+        .env("MALIPO__DATABASE__URL", url(folder))
+        .arg("check")
+        .output()
+        .unwrap()
+}
+
+/// A shell sets the umask, as a person's does, and then becomes the command.
+fn under_umask(umask: &str, folder: &Path, command: &str) -> Output {
+    Command::new("sh")
+        .args(["-c", &format!("umask {umask}; exec \"$0\" \"$@\"")])
+        .arg(env!("CARGO_BIN_EXE_malipo"))
+        .arg(command)
+        .env_clear()
+        .env("MALIPO__DATABASE__URL", url(folder))
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn whichever_command_makes_the_database_only_its_owner_reads_it_whatever_the_umask() {
+    for umask in ["022", "000", "077", "777"] {
+        for command in ["migrate", "check"] {
+            let folder = TempDir::new().unwrap();
+
+            let done = under_umask(umask, folder.path(), command);
+
+            assert_eq!(code(&done), Some(0), "{umask} {command}: {done:?}");
+            assert_eq!(mode(folder.path(), ""), 0o600, "{umask} {command}");
+        }
+    }
+}
+
+#[actix_web::test]
+async fn while_the_server_runs_only_its_owner_reads_any_of_its_files() {
+    let folder = TempDir::new().unwrap();
+
+    // The tests' own umask is the usual 022.
+    let _server = Process::serve(&url(folder.path()), &[]);
+
+    for suffix in FILES {
+        assert_eq!(mode(folder.path(), suffix), 0o600, "{suffix}");
+    }
+    let checked = check(folder.path(), &[]);
+    let told = text(&checked.stdout);
+    assert_eq!(code(&checked), Some(0), "{told}");
+    assert!(told.contains("ok    files"), "{told}");
+}
+
+#[actix_web::test]
+async fn a_file_that_others_could_read_before_is_left_and_told_by_the_log_and_the_doctor() {
+    let folder = TempDir::new().unwrap();
+    migration::up(&url(folder.path())).await.unwrap();
+    fs::set_permissions(file(folder.path(), ""), Permissions::from_mode(0o644)).unwrap();
+    let log_path = folder.path().join("log");
+    let log = fs::File::create(&log_path).unwrap();
+
+    let _server = Process::serve_telling(&url(folder.path()), &[], log.into());
+
+    assert_eq!(mode(folder.path(), ""), 0o644);
+    let log = fs::read_to_string(log_path).unwrap();
+    let hint = format!("chmod 600 {}", file(folder.path(), "").display());
+    assert!(log.contains(&hint), "{log}");
+    let checked = check(folder.path(), &[]);
+    let told = text(&checked.stdout);
+    assert_eq!(code(&checked), Some(1), "{told}");
+    assert!(told.contains("FAIL  files"), "{told}");
+    assert!(told.contains(&hint), "{told}");
+}
+
+/// A group that a test may give files to: root gives to any, everybody else to their own.
+fn group() -> (String, u32) {
+    let groups = fs::read_to_string("/etc/group").unwrap();
+    let own = fs::metadata("/proc/self").unwrap();
+    let all: Vec<(String, u32)> = groups
+        .lines()
+        .filter_map(|line| {
+            let fields: Vec<_> = line.split(':').collect();
+            Some(((*fields.first()?).to_owned(), fields.get(2)?.parse().ok()?))
+        })
+        .collect();
+    let is_root = own.uid() == 0;
+    let freeradius = all.iter().find(|(name, _)| is_root && name == "freerad");
+    let fits = |group: &&(String, u32)| is_root != (group.1 == own.gid());
+    let found = freeradius.or_else(|| all.iter().find(fits));
+    found.unwrap().clone()
+}
+
+#[actix_web::test]
+async fn the_group_of_freeradius_may_read_and_write_and_nobody_else() {
+    let (name, gid) = group();
+    let folder = TempDir::new().unwrap();
+    // Made before the owner named the group.
+    migration::up(&url(folder.path())).await.unwrap();
+
+    let _server = Process::serve(&url(folder.path()), &[("MALIPO__DATABASE__GROUP", &name)]);
+
+    for suffix in ["", "-wal", "-shm"] {
+        let found = fs::metadata(file(folder.path(), suffix)).unwrap();
+        assert_eq!(found.mode() & 0o777, 0o660, "{suffix}");
+        assert_eq!(found.gid(), gid, "{suffix}");
+    }
+    assert_eq!(mode(folder.path(), ".lock"), 0o600);
+    let checked = check(folder.path(), &[("MALIPO__DATABASE__GROUP", &name)]);
+    assert_eq!(code(&checked), Some(0), "{}", text(&checked.stdout));
+}
+
+/// Needs root, to become FreeRADIUS's user.
+#[actix_web::test]
+async fn freeradius_s_user_reads_the_file_and_writes_accounting_beside_the_server() {
+    let (name, gid) = group();
+    if name != "freerad" {
+        return;
+    }
+    let folder = TempDir::new().unwrap();
+    chown(folder.path(), None, Some(gid)).unwrap();
+    fs::set_permissions(folder.path(), Permissions::from_mode(0o2770)).unwrap();
+    let _server = Process::serve(&url(folder.path()), &[("MALIPO__DATABASE__GROUP", &name)]);
+
+    let as_freeradius = |sql: &str| {
+        Command::new("setpriv")
+            .args(["--reuid", "freerad", "--regid", "freerad", "--init-groups"])
+            .args(["sqlite3", "-cmd", ".timeout 5000"])
+            .arg(file(folder.path(), ""))
+            .arg(sql)
+            .output()
+            .unwrap()
+    };
+    let read = as_freeradius("SELECT count(*) FROM radcheck");
+    let written = as_freeradius(
+        "INSERT INTO radacct (acctsessionid, acctuniqueid, username, nasipaddress)
+         VALUES ('1', '1', 'K7QMX2PA', '10.0.0.1')",
+    );
+
+    assert_eq!(code(&read), Some(0), "{}", text(&read.stderr));
+    assert_eq!(code(&written), Some(0), "{}", text(&written.stderr));
+}
+
+#[test]
+fn a_group_that_does_not_exist_is_refused_in_one_sentence() {
+    let folder = TempDir::new().unwrap();
+
+    let refused = check(
+        folder.path(),
+        &[("MALIPO__DATABASE__GROUP", "no-such-group")],
+    );
+
+    let told = text(&refused.stderr);
+    assert_eq!(code(&refused), Some(2), "{told}");
+    assert!(told.contains("`database.group`"), "{told}");
+    assert_eq!(told.trim().lines().count(), 1, "{told}");
+}
+
+#[actix_web::test]
+async fn a_database_that_is_not_a_file_has_no_files_to_hide() {
+    let database = TestDatabase::create(Kind::Postgres).await;
+    let elsewhere = TempDir::new().unwrap();
+
+    let checked = malipo(
+        elsewhere.path(),
+        &[("MALIPO__DATABASE__URL", &database.url)],
+    )
+    .arg("check")
+    .output()
+    .unwrap();
+
+    let told = text(&checked.stdout);
+    assert!(told.contains("ok    files"), "{told}");
+}
