@@ -114,7 +114,8 @@ async fn radius(config: &Config) -> Finding {
         return Ok("radius.server is not set: no voucher is tested".to_owned());
     };
     let nobody = format!("malipo-check-{}", Uuid::new_v4().simple());
-    match client::access(server, secret, &nobody, &nobody).await {
+    let said = client::access(server, secret, &nobody, &nobody).await;
+    match said.map(|answer| answer.access) {
         Ok(Access::Rejected(_)) => Ok("answers, knows us, and refuses a stranger".to_owned()),
         Ok(Access::Accepted) => Err(format!("{server} lets a stranger in")),
         Err(fault @ RadiusError::Silent(_)) => Err(format!(

@@ -74,7 +74,7 @@ impl Proofs {
     async fn test(&self, order_id: OrderId, code: &VoucherCode) -> Result<Remark, StoreError> {
         let [tested, not_let_in, not_tested] = KINDS;
         let said = client::access(self.server, &self.secret, code.as_str(), code.as_str()).await;
-        let (level, kind, text) = match said {
+        let (level, kind, text) = match said.map(|answer| answer.access) {
             Ok(Access::Accepted) => (
                 Level::Note,
                 tested,

@@ -16,6 +16,7 @@ mod new_code;
 mod no_new_code;
 mod proofs;
 mod routers;
+mod signatures;
 mod sweep;
 mod vouchers;
 
