@@ -14,8 +14,10 @@ use prometheus::{
 
 use crate::domain::outcome::Outcome;
 
+mod radius;
 mod sliding;
 
+pub use radius::{RadiusInstruments, RadiusTurn};
 pub use sliding::{Percentiles, Sliding};
 
 /// Seconds; from a tenth of a millisecond to the five seconds in which every webhook is
@@ -95,6 +97,8 @@ pub struct Metrics {
     pub outbox_oldest: IntGauge,
     /// Orders by open status.
     pub payments: IntGaugeVec,
+    /// FreeRADIUS, as far as it was asked.
+    pub radius: RadiusInstruments,
 }
 
 impl Metrics {
@@ -135,6 +139,7 @@ impl Metrics {
             sms_circuit: all.gauge("malipo_sms_circuit_open", "1 while the SMS provider takes nothing and the relay pauses."),
             outbox_oldest: all.gauge("malipo_outbox_oldest_unsent_seconds", "Age of the oldest unsent SMS, refreshed within 15 s."),
             payments: all.gauges("malipo_payments", "Orders by open status, refreshed within 15 s.", "status"),
+            radius: RadiusInstruments::new(&all),
             registry: all.0,
         })
     }

@@ -47,5 +47,6 @@ fn set(metrics: &Metrics, overview: &Overview, now: DateTime<Utc>) {
     outbox("failed").set(gauge(overview.sms_failed));
     outbox("dead").set(gauge(overview.sms_dead));
     let age = overview.oldest_unsent_at.map(|at| (now - at).num_seconds());
+    metrics.radius.refused.set(overview.refusals.still);
     metrics.outbox_oldest.set(age.unwrap_or(0).max(0));
 }

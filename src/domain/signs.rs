@@ -5,6 +5,8 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::radius_health::RadiusTrouble;
+
 mod alerts;
 
 pub use alerts::{Alert, Gravity, alerts};
@@ -33,6 +35,12 @@ pub struct Signs {
     pub sms_waiting_since: Option<DateTime<Utc>>,
     /// SMS that were given up.
     pub sms_dead: u64,
+    /// What is wrong with FreeRADIUS, and since when.
+    pub radius_trouble: Option<(RadiusTrouble, DateTime<Utc>)>,
+    /// Vouchers of the last day that FreeRADIUS still refuses.
+    pub vouchers_refused: u64,
+    /// All that it has refused in the last day.
+    pub vouchers_refused_in_a_day: u64,
     /// Orders that wait for an operator.
     pub held: u64,
     /// Messages of the order that has the most.

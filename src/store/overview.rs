@@ -6,6 +6,7 @@ use sea_orm::{
     ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select,
 };
 
+use super::proofs::Refusals;
 use super::{Store, StoreError, rows};
 use crate::domain::payment::Status;
 
@@ -24,6 +25,8 @@ pub struct Overview {
     pub sms_dead: u64,
     /// When the oldest of the unsent SMS was written.
     pub oldest_unsent_at: Option<DateTime<Utc>>,
+    /// Sold vouchers that FreeRADIUS refuses.
+    pub refusals: Refusals,
 }
 
 impl Store {
@@ -41,6 +44,7 @@ impl Store {
                 sms_failed: store.count_sms("failed").await?,
                 sms_dead: store.count_sms("dead").await?,
                 oldest_unsent_at: store.oldest_unsent().await?,
+                refusals: store.refusals(store.clock().now()).await?,
             })
         })
         .await

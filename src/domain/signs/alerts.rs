@@ -5,6 +5,7 @@ use std::fmt::Display;
 use chrono::{DateTime, TimeDelta, TimeZone, Utc};
 
 use super::{Database, Signs};
+use crate::domain::radius_health::RadiusTrouble;
 
 /// Half a second for what usually takes a few milliseconds: guests begin to notice.
 const SLOW_MS: f64 = 500.0;
@@ -44,9 +45,11 @@ pub fn alerts(
 ) -> Vec<Alert> {
     let mut found = Alerts(Vec::new());
     found.database(signs);
+    found.radius(signs, now, clock);
     // What stands in the books is not known while they cannot be read.
     if signs.database == Database::Answers {
         found.outside(signs, now, clock);
+        found.refused(signs);
         found.undecided(signs);
     }
     found.machinery(signs, now, clock);
@@ -109,6 +112,44 @@ impl Alerts {
         if signs.sms_dead > 0 {
             let sms = counted(signs.sms_dead, "SMS was given up", "SMS were given up");
             self.add(Gravity::Watch, format!("{sms}: see the dead letters"));
+        }
+    }
+
+    /// Whether guests can log in at all.
+    fn radius(
+        &mut self,
+        signs: &Signs,
+        now: DateTime<Utc>,
+        clock: &impl TimeZone<Offset: Display>,
+    ) {
+        let Some((trouble, since)) = signs.radius_trouble else {
+            return;
+        };
+        let since = moment(since, now, clock);
+        let sentence = match trouble {
+            RadiusTrouble::NoAnswer => {
+                format!("FreeRADIUS not answering since {since}: no guest can log in")
+            }
+            RadiusTrouble::Unsealed => format!(
+                "FreeRADIUS answers without a valid Message-Authenticator since {since}: routers \
+                 refuse such answers; run malipo check"
+            ),
+        };
+        self.add(Gravity::Wrong, sentence);
+    }
+
+    /// Vouchers that were paid and do not let in.
+    fn refused(&mut self, signs: &Signs) {
+        if signs.vouchers_refused > 0 {
+            let vouchers = counted(
+                signs.vouchers_refused,
+                "sold voucher is refused by FreeRADIUS",
+                "sold vouchers are refused by FreeRADIUS",
+            );
+            let in_a_day = signs.vouchers_refused_in_a_day;
+            let sentence =
+                format!("{vouchers} ({in_a_day} refused in the last day): see the day's report");
+            self.add(Gravity::Wrong, sentence);
         }
     }
 
@@ -196,6 +237,10 @@ mod tests {
             sms_failing_since: None,
             sms_waiting_since: Some(noon() - TimeDelta::seconds(5)),
             sms_dead: 0,
+            radius_trouble: None,
+            vouchers_refused: 0,
+            // Mended by now.
+            vouchers_refused_in_a_day: 2,
             held: 0,
             mailbox_depth_max: 3,
             mailbox_capacity: 64,
@@ -237,6 +282,9 @@ mod tests {
             (Signs { sms_failing_since: Some(early), ..well() }, "SMS failing since 11:02"),
             (Signs { sms_waiting_since: Some(early), ..well() }, "SMS failing since 11:02"),
             (Signs { sms_dead: 1, ..well() }, "1 SMS was given up: see the dead letters"),
+            (Signs { radius_trouble: Some((RadiusTrouble::NoAnswer, early)), ..well() }, "FreeRADIUS not answering since 11:02: no guest can log in"),
+            (Signs { radius_trouble: Some((RadiusTrouble::Unsealed, early)), ..well() }, "FreeRADIUS answers without a valid Message-Authenticator since 11:02: routers refuse such answers; run malipo check"),
+            (Signs { vouchers_refused: 1, ..well() }, "1 sold voucher is refused by FreeRADIUS (2 refused in the last day): see the day's report"),
             (Signs { held: 2, ..well() }, "2 orders are held: the money is here and somebody must decide"),
             (Signs { oldest_message: TimeDelta::seconds(7), ..well() }, "An order has been stuck for 7 s"),
             (Signs { mailbox_depth_max: 64, ..well() }, "An order's mailbox is full: copies are told to come again"),

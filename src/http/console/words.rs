@@ -6,6 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
 use super::answer;
+use crate::domain::radius_health::RadiusTrouble;
 use crate::domain::signs::{Database, Signs, alerts};
 use crate::http::Api;
 use crate::http::operators::actors::glance;
@@ -21,18 +22,25 @@ pub async fn show(api: web::Data<Api>) -> HttpResponse {
 pub async fn now(api: &Api) -> Words {
     let vitals = api.store.vitals().await.ok();
     let overview = *api.overview.borrow();
-    let signs = signs(&glance(api), vitals, &overview);
+    let radius = api.metrics.radius.trouble();
+    let signs = signs(&glance(api), vitals, &overview, radius);
     Words {
         alerts: alerts(&signs, Utc::now(), &api.shop.timezone),
     }
 }
 
 /// What the document says, what only the books say, and what is open as last counted.
-fn signs(glance: &Value, vitals: Option<Vitals>, overview: &Overview) -> Signs {
+fn signs(
+    glance: &Value,
+    vitals: Option<Vitals>,
+    overview: &Overview,
+    radius_trouble: Option<(RadiusTrouble, DateTime<Utc>)>,
+) -> Signs {
     let at = |pointer: &str| glance.pointer(pointer).unwrap_or(&Value::Null);
     let number = |pointer: &str| at(pointer).as_u64().unwrap_or(0);
     let span = |number: u64| i64::try_from(number).unwrap_or(i64::MAX / 2_000);
     let moment = |pointer: &str| at(pointer).as_str()?.parse::<DateTime<Utc>>().ok();
+    let count = |number: i64| u64::try_from(number).unwrap_or(0);
     let known = vitals.unwrap_or_default();
     Signs {
         database: match vitals {
@@ -44,6 +52,9 @@ fn signs(glance: &Value, vitals: Option<Vitals>, overview: &Overview) -> Signs {
         sms_failing_since: known.sms_failing_since,
         sms_waiting_since: overview.oldest_unsent_at,
         sms_dead: number("/relay/dead"),
+        radius_trouble,
+        vouchers_refused: count(overview.refusals.still),
+        vouchers_refused_in_a_day: count(overview.refusals.in_a_day),
         held: overview.held,
         mailbox_depth_max: number("/order_actors/mailbox_depth_max"),
         mailbox_capacity: number("/order_actors/mailbox_capacity"),
@@ -76,7 +87,7 @@ mod tests {
             ..Overview::default()
         };
 
-        let signs = signs(&glance, Some(Vitals::default()), &overview);
+        let signs = signs(&glance, Some(Vitals::default()), &overview, None);
 
         assert_eq!(signs.database, Database::Answers);
         assert_eq!((signs.sms_dead, signs.held), (2, 3));
@@ -91,7 +102,7 @@ mod tests {
 
     #[test]
     fn books_that_cannot_be_read_are_away() {
-        let signs = signs(&json!({}), None, &Overview::default());
+        let signs = signs(&json!({}), None, &Overview::default(), None);
 
         assert_eq!(signs.database, Database::Away);
     }
