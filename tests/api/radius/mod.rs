@@ -11,6 +11,7 @@ use crate::pages::submit;
 mod access;
 mod accounting;
 mod disconnects;
+mod doctor;
 mod down;
 mod limits;
 mod new_code;
