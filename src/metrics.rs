@@ -14,8 +14,10 @@ use prometheus::{
 
 use crate::domain::outcome::Outcome;
 
+mod radius;
 mod sliding;
 
+pub use radius::{RadiusInstruments, RadiusTurn};
 pub use sliding::{Percentiles, Sliding};
 
 /// Seconds; from a tenth of a millisecond to the five seconds in which every webhook is
@@ -97,6 +99,8 @@ pub struct Metrics {
     pub outbox_oldest: IntGauge,
     /// Orders by open status.
     pub payments: IntGaugeVec,
+    /// FreeRADIUS, as far as it was asked.
+    pub radius: RadiusInstruments,
 }
 
 impl Metrics {
@@ -138,6 +142,7 @@ impl Metrics {
             outbox_held: all.gauge("malipo_outbox_held", "1 while a restored database holds SMS and Disconnect-Requests back, refreshed within 15 s."),
             outbox_oldest: all.gauge("malipo_outbox_oldest_unsent_seconds", "Age of the oldest unsent SMS, refreshed within 15 s."),
             payments: all.gauges("malipo_payments", "Orders by open status, refreshed within 15 s.", "status"),
+            radius: RadiusInstruments::new(&all),
             registry: all.0,
         })
     }

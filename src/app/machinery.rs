@@ -126,7 +126,7 @@ impl Machinery {
             sandbox,
             disconnects: Disconnects::new(store.clone(), config.radius.coa_secret.clone()),
             sweep: Sweep::new(store.clone()),
-            proofs: parts::proofs(config, &store),
+            proofs: parts::proofs(config, &store, &metrics),
             draining,
             store,
             status,

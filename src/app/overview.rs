@@ -20,7 +20,7 @@ const EACH: Duration = Duration::from_secs(5);
 pub(super) async fn refresh(
     store: Store,
     metrics: Arc<Metrics>,
-    sender: watch::Sender<Overview>,
+    sender: Arc<watch::Sender<Overview>>,
     stop: CancellationToken,
 ) {
     loop {
@@ -50,5 +50,6 @@ fn set(metrics: &Metrics, overview: &Overview, now: DateTime<Utc>) {
     metrics
         .outbox_held
         .set(overview.outbox_hold.is_some().into());
+    metrics.radius.refused.set(overview.refusals.still);
     metrics.outbox_oldest.set(age.unwrap_or(0).max(0));
 }

@@ -57,11 +57,11 @@ pub(super) fn site(config: &Config, address: SocketAddr) -> Site {
 }
 
 /// Only where there is somebody to ask.
-pub(super) fn proofs(config: &Config, store: &Store) -> Option<Proofs> {
+pub(super) fn proofs(config: &Config, store: &Store, metrics: &Arc<Metrics>) -> Option<Proofs> {
     let radius = &config.radius;
     let (server, secret) = (radius.server?, radius.secret.clone()?);
     let per_min = radius.proofs_per_min;
-    (per_min > 0).then(|| Proofs::new(store.clone(), server, secret, per_min))
+    (per_min > 0).then(|| Proofs::new(store.clone(), server, secret, per_min, metrics.clone()))
 }
 
 pub(super) fn relay(

@@ -8,11 +8,12 @@ use uuid::Uuid;
 use super::Failure;
 use crate::config::{Config, Mode};
 use crate::domain::ids::OrderId;
-use crate::radius::client::{self, Access, RadiusError};
 use crate::sms;
 use crate::store::{Store, exposed};
 use crate::zenopay::client::Client;
 use crate::zenopay::wire::{StatusAnswer, Why};
+
+mod radius;
 
 /// Clocks that differ by more make leases and expiry times doubtful.
 const CLOCK_TOLERANCE: Duration = Duration::from_secs(2);
@@ -24,18 +25,18 @@ pub(super) async fn check(config: &Config) -> Result<(), Failure> {
     let mut well = report("config", &Ok("every key is understood".to_owned()));
     well &= report("files", &files(config));
     let store = Store::open_beside(&config.database).await;
-    match store {
+    match &store {
         Ok(store) => {
-            well &= report("database", &database(config, &store).await);
-            well &= report("clock", &clock(&store).await);
-            report_outbox(&store).await;
+            well &= report("database", &database(config, store).await);
+            well &= report("clock", &clock(store).await);
+            report_outbox(store).await;
         }
         Err(error) => {
             well &= report("database", &Err(error.to_string()));
         }
     }
     well &= report("zenopay", &zenopay(config).await);
-    well &= report("radius", &radius(config).await);
+    well &= report("radius", &radius::radius(config, store.as_ref().ok()).await);
     well &= report("sms", &carrier(config).await);
     if well { Ok(()) } else { Err(Failure::Check) }
 }
@@ -127,22 +128,5 @@ async fn zenopay(config: &Config) -> Finding {
             Err("refuses zenopay.api_key".to_owned())
         }
         StatusAnswer::Unknown(why) => Err(why.to_string()),
-    }
-}
-
-/// Asks about a user who cannot exist: a refusal shows that the server is there, knows us and
-/// has the same secret. With another secret it says nothing.
-async fn radius(config: &Config) -> Finding {
-    let (Some(server), Some(secret)) = (config.radius.server, &config.radius.secret) else {
-        return Ok("radius.server is not set: no voucher is tested".to_owned());
-    };
-    let nobody = format!("malipo-check-{}", Uuid::new_v4().simple());
-    match client::access(server, secret, &nobody, &nobody).await {
-        Ok(Access::Rejected(_)) => Ok("answers, knows us, and refuses a stranger".to_owned()),
-        Ok(Access::Accepted) => Err(format!("{server} lets a stranger in")),
-        Err(fault @ RadiusError::Silent(_)) => Err(format!(
-            "{fault}; compare radius.secret with FreeRADIUS's client for this machine"
-        )),
-        Err(fault) => Err(fault.to_string()),
     }
 }

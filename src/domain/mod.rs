@@ -23,6 +23,7 @@ pub mod payment;
 pub mod personal;
 pub mod phone;
 pub mod purchase;
+pub mod radius_health;
 pub mod radius_user;
 pub mod replacement;
 pub mod router;

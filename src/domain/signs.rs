@@ -5,6 +5,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use super::radius_health::RadiusTrouble;
 use crate::domain::outbox_hold::OutboxHold;
 
 mod alerts;
@@ -37,6 +38,12 @@ pub struct Signs {
     pub sms_dead: u64,
     /// What restored books hold back.
     pub outbox_hold: Option<OutboxHold>,
+    /// What is wrong with FreeRADIUS, and since when.
+    pub radius_trouble: Option<(RadiusTrouble, DateTime<Utc>)>,
+    /// Vouchers of the last day that FreeRADIUS still refuses.
+    pub vouchers_refused: u64,
+    /// All that it has refused in the last day.
+    pub vouchers_refused_in_a_day: u64,
     /// Orders that wait for an operator.
     pub held: u64,
     /// Messages of the order that has the most.
@@ -53,4 +60,8 @@ pub struct Signs {
     pub reconciler_ran_at: Option<DateTime<Utc>>,
     /// How long the process runs.
     pub uptime: TimeDelta,
+    /// Long-running tasks that have failed, by name, and how long ago each failed last.
+    pub failed_tasks: Vec<(&'static str, TimeDelta)>,
+    /// Since when notices of other processes cannot be heard.
+    pub deaf_since: Option<DateTime<Utc>>,
 }

@@ -9,7 +9,7 @@ use rand::rngs::SysRng;
 use tokio::net::UdpSocket;
 use tokio::time::{Instant, timeout_at};
 
-use super::packet::{Answer, Code, LONGEST, NotTheAnswer, Request};
+use super::packet::{Answer, Code, LONGEST, NotTheAnswer, Request, Seal};
 use crate::domain::secret::Secret;
 use crate::domain::session::Session;
 
@@ -30,6 +30,13 @@ pub enum RadiusError {
     /// An answer came, signed with another secret.
     #[error("{0} answers with another secret")]
     NotAuthentic(SocketAddr),
+    /// An answer came without Message-Authenticator.
+    #[error(
+        "{0} answers without Message-Authenticator: anybody on the way can forge such an answer \
+         (Blast-RADIUS), and RouterOS 7.15 and later refuse it; put this version's \
+         deploy/freeradius/*.conf in place and restart FreeRADIUS"
+    )]
+    Unsealed(SocketAddr),
     /// This machine cannot send.
     #[error("{0} cannot be reached: {1}")]
     Unreachable(SocketAddr, std::io::Error),
@@ -42,6 +49,15 @@ pub enum Access {
     Accepted,
     /// The user may not, perhaps with a reason.
     Rejected(Option<String>),
+}
+
+/// An answer to an Access-Request, with a valid Message-Authenticator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccessAnswer {
+    /// What it says.
+    pub access: Access,
+    /// Where the Message-Authenticator stands.
+    pub seal: Seal,
 }
 
 /// What a router says of a session that is to end.
@@ -67,17 +83,21 @@ pub async fn access(
     secret: &Secret,
     user: &str,
     password: &str,
-) -> Result<Access, RadiusError> {
+) -> Result<AccessAnswer, RadiusError> {
     let [identifier, random @ ..]: [u8; 17] = random_bytes();
     let request = Request::access(identifier, random, user, password, secret);
     let answer = exchange(server, &request, secret).await?;
-    Ok(match answer.code {
+    let access = match answer.code {
         Code::AccessAccept => Access::Accepted,
         Code::AccessRequest
         | Code::AccessReject
         | Code::DisconnectRequest
         | Code::DisconnectAck
         | Code::DisconnectNak => Access::Rejected(answer.message),
+    };
+    Ok(AccessAnswer {
+        access,
+        seal: answer.seal,
     })
 }
 
@@ -105,30 +125,36 @@ async fn exchange(
     request: &Request,
     secret: &Secret,
 ) -> Result<Answer, RadiusError> {
-    let socket = connect(peer)
-        .await
-        .map_err(|error| RadiusError::Unreachable(peer, error))?;
-    let mut forged = false;
+    let unreachable = |error| RadiusError::Unreachable(peer, error);
+    let socket = connect(peer).await.map_err(unreachable)?;
+    let mut fault = RadiusError::Silent(peer);
     for _ in 0..SENDINGS {
-        let sent = socket.send(request.bytes()).await;
-        sent.map_err(|error| failed(peer, error))?;
+        match socket.send(request.bytes()).await {
+            // Of the datagram before: a server that is being restarted may be back by now.
+            Err(error) if is_closed(&error) => fault = RadiusError::Closed(peer),
+            sent => sent.map(drop).map_err(unreachable)?,
+        }
         let until = Instant::now() + SEND_AGAIN_AFTER;
         let mut datagram = [0; LONGEST];
         while let Ok(received) = timeout_at(until, socket.recv(&mut datagram)).await {
-            let length = received.map_err(|error| failed(peer, error))?;
+            let length = match received {
+                Ok(length) => length,
+                Err(error) if is_closed(&error) => {
+                    fault = RadiusError::Closed(peer);
+                    continue;
+                }
+                Err(error) => return Err(unreachable(error)),
+            };
+            // What is no answer may be somebody else's: the right one may still come.
             match request.read_answer(&datagram[..length], secret) {
                 Ok(answer) => return Ok(answer),
-                // Perhaps somebody else's: the right one may still come.
-                Err(NotTheAnswer::NotAuthentic) => forged = true,
+                Err(NotTheAnswer::Unsealed) => fault = RadiusError::Unsealed(peer),
+                Err(NotTheAnswer::NotAuthentic) => fault = RadiusError::NotAuthentic(peer),
                 Err(NotTheAnswer::Stray) => {}
             }
         }
     }
-    Err(if forged {
-        RadiusError::NotAuthentic(peer)
-    } else {
-        RadiusError::Silent(peer)
-    })
+    Err(fault)
 }
 
 /// A socket of its own for each question, so that an identifier is never shared; connected,
@@ -143,11 +169,9 @@ async fn connect(peer: SocketAddr) -> std::io::Result<UdpSocket> {
     Ok(socket)
 }
 
-fn failed(peer: SocketAddr, error: std::io::Error) -> RadiusError {
-    match error.kind() {
-        std::io::ErrorKind::ConnectionRefused => RadiusError::Closed(peer),
-        _ => RadiusError::Unreachable(peer, error),
-    }
+/// The machine is there, and nothing listens at that port.
+fn is_closed(error: &std::io::Error) -> bool {
+    error.kind() == std::io::ErrorKind::ConnectionRefused
 }
 
 pub(super) fn random_bytes<const N: usize>() -> [u8; N] {

@@ -1,8 +1,12 @@
 //! RADIUS packets, the four of them that we need: Access-Request with its answers (RFC 2865),
 //! signed by Message-Authenticator (RFC 3579), and Disconnect-Request (RFC 5176).
 //!
-//! The rule that must not be broken: an answer counts only if its authenticator shows that
-//! the sender knows our secret and answers this very request.
+//! # Invariants
+//!
+//! - An answer counts only if its Response Authenticator shows that the sender knows our secret
+//!   and answers this very request.
+//! - An answer to an Access-Request counts only with a valid Message-Authenticator: the Response
+//!   Authenticator alone can be forged on the way (Blast-RADIUS, CVE-2024-3596).
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -14,6 +18,8 @@ use crate::domain::session::Session;
 mod seal;
 
 use seal::{digest, hide_password, sign};
+
+pub use seal::Seal;
 
 /// Code, identifier, length and authenticator (RFC 2865, section 3).
 const HEADER: usize = 20;
@@ -98,6 +104,8 @@ pub struct Answer {
     pub error_cause: Option<u32>,
     /// What the user is to be told.
     pub message: Option<String>,
+    /// Where its Message-Authenticator stands.
+    pub seal: Seal,
 }
 
 /// Why a datagram is not the answer.
@@ -109,6 +117,9 @@ pub enum NotTheAnswer {
     /// Its sender does not know our secret.
     #[error("it is signed with another secret")]
     NotAuthentic,
+    /// It answers an Access-Request and has no Message-Authenticator.
+    #[error("it has no Message-Authenticator")]
+    Unsealed,
 }
 
 impl Request {
@@ -173,9 +184,7 @@ impl Request {
             return Err(NotTheAnswer::Stray);
         }
         let attributes = attributes(packet).ok_or(NotTheAnswer::Stray)?;
-        if !self.is_signed(packet, &attributes, secret) {
-            return Err(NotTheAnswer::NotAuthentic);
-        }
+        let seal = self.seal_of(packet, &attributes, secret)?;
         let find = |wanted| attributes.iter().find(|found| found.number == wanted);
         Ok(Answer {
             code,
@@ -183,6 +192,7 @@ impl Request {
                 .and_then(|found| Some(u32::from_be_bytes(found.value.try_into().ok()?))),
             message: find(number::REPLY_MESSAGE)
                 .map(|found| String::from_utf8_lossy(found.value).into_owned()),
+            seal,
         })
     }
 
@@ -196,28 +206,28 @@ impl Request {
         }
     }
 
-    /// RFC 2865, section 3, and where it is there Message-Authenticator (RFC 3579, 3.2).
-    fn is_signed(&self, packet: &[u8], attributes: &[Found<'_>], secret: &Secret) -> bool {
+    /// Response Authenticator (RFC 2865, section 3) and Message-Authenticator (RFC 3579, 3.2),
+    /// which routers may leave out of an answer to a Disconnect-Request.
+    fn seal_of(
+        &self,
+        packet: &[u8],
+        attributes: &[Found<'_>],
+        secret: &Secret,
+    ) -> Result<Seal, NotTheAnswer> {
         let asked = &self.bytes[AUTHENTICATOR..HEADER];
         let expected = digest(
             &[&packet[..AUTHENTICATOR], asked, &packet[HEADER..]],
             secret,
         );
         if !bool::from(expected.ct_eq(&packet[AUTHENTICATOR..HEADER])) {
-            return false;
+            return Err(NotTheAnswer::NotAuthentic);
         }
-        let signature = attributes
-            .iter()
-            .find(|found| found.number == number::MESSAGE_AUTHENTICATOR);
-        signature.is_none_or(|found| {
-            if found.value.len() != BLOCK {
-                return false;
-            }
-            let mut unsigned = packet.to_vec();
-            unsigned[AUTHENTICATOR..HEADER].copy_from_slice(asked);
-            unsigned[found.at..found.at + BLOCK].fill(0);
-            sign(&unsigned, secret).ct_eq(found.value).into()
-        })
+        let seal = seal::find(packet, asked, attributes, secret)?;
+        let is_login = Code::read(self.bytes[0]) == Some(Code::AccessRequest);
+        if is_login && seal == Seal::Absent {
+            return Err(NotTheAnswer::Unsealed);
+        }
+        Ok(seal)
     }
 }
 

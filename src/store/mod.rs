@@ -115,6 +115,7 @@ pub use overview::Overview;
 pub use paid_already::Remedy;
 pub use place::{NewOrder, Placed};
 pub use price_list::{ListedPackage, Listing, NewPackage};
+pub use proofs::{NOT_LET_IN, NOT_TESTED, Refusals, SoldVoucher, TESTED};
 pub use receipts::{Arrival, AwaitedReceipt};
 pub use reconcile::DueOrder;
 pub use reports::{DailyReport, DaySales, Listed, OrderLine, Orphan, PackageSales, Total};

@@ -6,6 +6,7 @@ use sea_orm::{
     ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select,
 };
 
+use super::proofs::Refusals;
 use super::{Store, StoreError, rows};
 use crate::domain::outbox_hold::OutboxHold;
 use crate::domain::payment::Status;
@@ -27,6 +28,8 @@ pub struct Overview {
     pub oldest_unsent_at: Option<DateTime<Utc>>,
     /// What restored books hold back.
     pub outbox_hold: Option<OutboxHold>,
+    /// Sold vouchers that FreeRADIUS refuses.
+    pub refusals: Refusals,
 }
 
 impl Store {
@@ -46,6 +49,7 @@ impl Store {
                 sms_failed: store.count_sms("failed").await?,
                 sms_dead: store.count_sms("dead").await?,
                 oldest_unsent_at: store.oldest_unsent().await?,
+                refusals: store.refusals(store.clock().now()).await?,
             })
         })
         .await

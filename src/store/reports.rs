@@ -67,6 +67,7 @@ impl Store {
                 paid_twice: store.list(sql::paid_twice(store.backend()), day).await?,
                 overpaid: store.list(&sql::OVERPAID, day).await?,
                 disagreements: store.list(&sql::DISAGREEMENTS, day).await?,
+                refused_vouchers: store.list(&sql::REFUSED_VOUCHERS, day).await?,
                 orphans: Listed {
                     total: store.total(sql::ORPHANS_TOTAL, day).await?,
                     lines: store.all(&sql::orphans(), day).await?,

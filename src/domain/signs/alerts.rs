@@ -5,6 +5,7 @@ use std::fmt::Display;
 use chrono::{DateTime, TimeDelta, TimeZone, Utc};
 
 use super::{Database, Signs};
+use crate::domain::radius_health::RadiusTrouble;
 
 /// Half a second for what usually takes a few milliseconds: guests begin to notice.
 const SLOW_MS: f64 = 500.0;
@@ -16,6 +17,8 @@ const STUCK: TimeDelta = TimeDelta::seconds(5);
 const SMS_LATE: TimeDelta = TimeDelta::seconds(120);
 /// A reconciler that runs every few seconds has stopped.
 const RECONCILER_LATE: TimeDelta = TimeDelta::seconds(120);
+/// A task that failed longer ago runs again, for what is seen here.
+const FAILED_LATELY: TimeDelta = TimeDelta::minutes(15);
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -44,9 +47,11 @@ pub fn alerts(
 ) -> Vec<Alert> {
     let mut found = Alerts(Vec::new());
     found.database(signs);
+    found.radius(signs, now, clock);
     // What stands in the books is not known while they cannot be read.
     if signs.database == Database::Answers {
         found.outside(signs, now, clock);
+        found.refused(signs);
         found.undecided(signs);
     }
     found.machinery(signs, now, clock);
@@ -120,6 +125,44 @@ impl Alerts {
         }
     }
 
+    /// Whether guests can log in at all.
+    fn radius(
+        &mut self,
+        signs: &Signs,
+        now: DateTime<Utc>,
+        clock: &impl TimeZone<Offset: Display>,
+    ) {
+        let Some((trouble, since)) = signs.radius_trouble else {
+            return;
+        };
+        let since = moment(since, now, clock);
+        let sentence = match trouble {
+            RadiusTrouble::NoAnswer => {
+                format!("FreeRADIUS not answering since {since}: no guest can log in")
+            }
+            RadiusTrouble::Unsealed => format!(
+                "FreeRADIUS answers without a valid Message-Authenticator since {since}: routers \
+                 refuse such answers; run malipo check"
+            ),
+        };
+        self.add(Gravity::Wrong, sentence);
+    }
+
+    /// Vouchers that were paid and do not let in.
+    fn refused(&mut self, signs: &Signs) {
+        if signs.vouchers_refused > 0 {
+            let vouchers = counted(
+                signs.vouchers_refused,
+                "sold voucher is refused by FreeRADIUS",
+                "sold vouchers are refused by FreeRADIUS",
+            );
+            let in_a_day = signs.vouchers_refused_in_a_day;
+            let sentence =
+                format!("{vouchers} ({in_a_day} refused in the last day): see the day's report");
+            self.add(Gravity::Wrong, sentence);
+        }
+    }
+
     fn undecided(&mut self, signs: &Signs) {
         if signs.held > 0 {
             let orders = counted(signs.held, "order is held", "orders are held");
@@ -164,6 +207,31 @@ impl Alerts {
                 format!("Lost webhooks are not looked for since {since}"),
             );
         }
+        self.tasks(signs);
+        if let Some(since) = signs.deaf_since {
+            let since = moment(since, now, clock);
+            self.add(
+                Gravity::Watch,
+                format!(
+                    "Other servers not heard since {since}: guests see their sales a second late"
+                ),
+            );
+        }
+    }
+
+    fn tasks(&mut self, signs: &Signs) {
+        let lately = signs.failed_tasks.iter();
+        let lately = lately.filter(|(_, ago)| *ago < FAILED_LATELY);
+        let names: Vec<&str> = lately.map(|(name, _)| *name).collect();
+        let what = match names.len() {
+            0 => return,
+            1 => "A background task failed in the last 15 minutes and was".to_owned(),
+            several => {
+                format!("{several} background tasks failed in the last 15 minutes and were")
+            }
+        };
+        let names = names.join(", ");
+        self.add(Gravity::Watch, format!("{what} started again: {names}"));
     }
 }
 
@@ -206,6 +274,10 @@ mod tests {
             sms_waiting_since: Some(noon() - TimeDelta::seconds(5)),
             sms_dead: 0,
             outbox_hold: None,
+            radius_trouble: None,
+            vouchers_refused: 0,
+            // Mended by now.
+            vouchers_refused_in_a_day: 2,
             held: 0,
             mailbox_depth_max: 3,
             mailbox_capacity: 64,
@@ -214,6 +286,8 @@ mod tests {
             waiters_max: 15_000,
             reconciler_ran_at: Some(noon() - TimeDelta::seconds(2)),
             uptime: TimeDelta::hours(3),
+            failed_tasks: vec![("sms_relay", TimeDelta::minutes(16))],
+            deaf_since: None,
         }
     }
 
@@ -253,12 +327,18 @@ mod tests {
             (Signs { sms_waiting_since: Some(early), ..well() }, "SMS failing since 11:02"),
             (Signs { outbox_hold: Some(held), sms_waiting_since: Some(yesterday), ..well() }, "3 SMS and 1 Disconnect-Request are held back since a backup was restored, 11:02: an admin must decide"),
             (Signs { sms_dead: 1, ..well() }, "1 SMS was given up: see the dead letters"),
+            (Signs { radius_trouble: Some((RadiusTrouble::NoAnswer, early)), ..well() }, "FreeRADIUS not answering since 11:02: no guest can log in"),
+            (Signs { radius_trouble: Some((RadiusTrouble::Unsealed, early)), ..well() }, "FreeRADIUS answers without a valid Message-Authenticator since 11:02: routers refuse such answers; run malipo check"),
+            (Signs { vouchers_refused: 1, ..well() }, "1 sold voucher is refused by FreeRADIUS (2 refused in the last day): see the day's report"),
             (Signs { held: 2, ..well() }, "2 orders are held: the money is here and somebody must decide"),
             (Signs { oldest_message: TimeDelta::seconds(7), ..well() }, "An order has been stuck for 7 s"),
             (Signs { mailbox_depth_max: 64, ..well() }, "An order's mailbox is full: copies are told to come again"),
             (Signs { waiters: 13_500, ..well() }, "Nearly full: 13500 of 15000 seats for waiting guests are taken"),
             (Signs { reconciler_ran_at: Some(early), ..well() }, "Lost webhooks are not looked for since 11:02"),
             (Signs { reconciler_ran_at: None, ..well() }, "Lost webhooks are not looked for since the start"),
+            (Signs { failed_tasks: vec![("sms_relay", TimeDelta::minutes(14))], ..well() }, "A background task failed in the last 15 minutes and was started again: sms_relay"),
+            (Signs { failed_tasks: vec![("overview", TimeDelta::zero()), ("sandbox", TimeDelta::zero())], ..well() }, "2 background tasks failed in the last 15 minutes and were started again: overview, sandbox"),
+            (Signs { deaf_since: Some(early), ..well() }, "Other servers not heard since 11:02: guests see their sales a second late"),
         ];
         for (signs, sentence) in cases {
             assert_eq!(words(&signs), [sentence]);

@@ -127,6 +127,7 @@ fn lists(report: DailyReport, api: &Api) -> Vec<ReportList> {
         list("Two orders for one purchase", "The guest bought again before the first money was known, and both were paid. Pay one of the two back.", true, report.paid_twice),
         orphans(report.orphans, api),
         list("Disagreements", "What ZenoPay told does not fit the sale.", true, report.disagreements),
+        list("Refused by FreeRADIUS", "Sold, and FreeRADIUS did not let the voucher in when malipo tried it. The order's timeline tells whether it does by now.", true, report.refused_vouchers),
         list("Paid too much", "The sum is the difference to the price.", false, report.overpaid),
         // Already counted among what is paid and not fulfilled.
         list("Held", "The money came, and an operator has not decided: also above.", false, report.held),

@@ -6,10 +6,12 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
 use super::answer;
+use crate::domain::radius_health::RadiusTrouble;
 use crate::domain::signs::{Database, Signs, alerts};
 use crate::http::Api;
 use crate::http::operators::actors::glance;
 use crate::store::{Overview, Vitals};
+use crate::supervisor::Supervisor;
 use crate::web::console::Words;
 
 /// The words alone, for a page that is open.
@@ -26,19 +28,36 @@ pub async fn now(api: &Api) -> Words {
         outbox_hold: hold,
         ..*api.overview.borrow()
     };
-    let signs = signs(&glance(api), vitals, &overview);
+    let radius = api.metrics.radius.trouble();
+    let mut signs = signs(&glance(api), vitals, &overview, radius);
+    signs.failed_tasks = failed_tasks(&api.supervisor);
+    signs.deaf_since = api.store.deaf_since();
     Words {
         is_outbox_held: hold.is_some(),
         alerts: alerts(&signs, Utc::now(), &api.shop.timezone),
     }
 }
 
+fn failed_tasks(supervisor: &Supervisor) -> Vec<(&'static str, TimeDelta)> {
+    let failed = supervisor.failed().into_iter();
+    let ago = |ago| TimeDelta::from_std(ago).unwrap_or(TimeDelta::MAX);
+    failed
+        .map(|(task, span)| (task.name(), ago(span)))
+        .collect()
+}
+
 /// What the document says, what only the books say, and what is open as last counted.
-fn signs(glance: &Value, vitals: Option<Vitals>, overview: &Overview) -> Signs {
+fn signs(
+    glance: &Value,
+    vitals: Option<Vitals>,
+    overview: &Overview,
+    radius_trouble: Option<(RadiusTrouble, DateTime<Utc>)>,
+) -> Signs {
     let at = |pointer: &str| glance.pointer(pointer).unwrap_or(&Value::Null);
     let number = |pointer: &str| at(pointer).as_u64().unwrap_or(0);
     let span = |number: u64| i64::try_from(number).unwrap_or(i64::MAX / 2_000);
     let moment = |pointer: &str| at(pointer).as_str()?.parse::<DateTime<Utc>>().ok();
+    let count = |number: i64| u64::try_from(number).unwrap_or(0);
     let known = vitals.unwrap_or_default();
     Signs {
         database: match vitals {
@@ -51,6 +70,9 @@ fn signs(glance: &Value, vitals: Option<Vitals>, overview: &Overview) -> Signs {
         sms_waiting_since: overview.oldest_unsent_at,
         sms_dead: number("/relay/dead"),
         outbox_hold: overview.outbox_hold,
+        radius_trouble,
+        vouchers_refused: count(overview.refusals.still),
+        vouchers_refused_in_a_day: count(overview.refusals.in_a_day),
         held: overview.held,
         mailbox_depth_max: number("/order_actors/mailbox_depth_max"),
         mailbox_capacity: number("/order_actors/mailbox_capacity"),
@@ -59,6 +81,8 @@ fn signs(glance: &Value, vitals: Option<Vitals>, overview: &Overview) -> Signs {
         waiters_max: number("/status_actor/waiters_max"),
         reconciler_ran_at: moment("/reconciler/last_run_at"),
         uptime: TimeDelta::seconds(span(number("/uptime_secs"))),
+        failed_tasks: Vec::new(),
+        deaf_since: None,
     }
 }
 
@@ -83,7 +107,7 @@ mod tests {
             ..Overview::default()
         };
 
-        let signs = signs(&glance, Some(Vitals::default()), &overview);
+        let signs = signs(&glance, Some(Vitals::default()), &overview, None);
 
         assert_eq!(signs.database, Database::Answers);
         assert_eq!((signs.sms_dead, signs.held), (2, 3));
@@ -98,7 +122,7 @@ mod tests {
 
     #[test]
     fn books_that_cannot_be_read_are_away() {
-        let signs = signs(&json!({}), None, &Overview::default());
+        let signs = signs(&json!({}), None, &Overview::default(), None);
 
         assert_eq!(signs.database, Database::Away);
     }

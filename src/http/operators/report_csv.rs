@@ -112,6 +112,11 @@ fn rows(report: &DailyReport, zone: chrono_tz::Tz) -> Vec<Row> {
         ("paid_twice", "paid_twice_total", &report.paid_twice),
         ("overpaid", "overpaid_total", &report.overpaid),
         ("disagreement", "disagreements_total", &report.disagreements),
+        (
+            "refused_voucher",
+            "refused_vouchers_total",
+            &report.refused_vouchers,
+        ),
         ("held", "held_total", &report.held),
     ] {
         rows.extend(order_rows(section, list, zone));

@@ -43,6 +43,8 @@ pub struct DailyDocument {
     paid_twice: Vec<ReportedOrder>,
     overpaid: Vec<ReportedOrder>,
     disagreements: Vec<ReportedOrder>,
+    /// Sold vouchers that FreeRADIUS did not let in when they were tried that day.
+    refused_vouchers: Vec<ReportedOrder>,
     held: Vec<ReportedOrder>,
     refunds: Vec<ReportedOrder>,
     orphans: Vec<ReportedOrphan>,
@@ -75,6 +77,7 @@ pub struct Totals {
     paid_twice: ReportTotal,
     overpaid: ReportTotal,
     disagreements: ReportTotal,
+    refused_vouchers: ReportTotal,
     held: ReportTotal,
     orphans: ReportTotal,
 }
@@ -192,6 +195,7 @@ fn document(day: ShopDay, zone: chrono_tz::Tz, report: DailyReport) -> DailyDocu
             paid_twice: total(report.paid_twice.total),
             overpaid: total(report.overpaid.total),
             disagreements: total(report.disagreements.total),
+            refused_vouchers: total(report.refused_vouchers.total),
             held: total(report.held.total),
             orphans: total(report.orphans.total),
         },
@@ -203,6 +207,7 @@ fn document(day: ShopDay, zone: chrono_tz::Tz, report: DailyReport) -> DailyDocu
         paid_twice: orders(report.paid_twice),
         overpaid: orders(report.overpaid),
         disagreements: orders(report.disagreements),
+        refused_vouchers: orders(report.refused_vouchers),
         held: orders(report.held),
         refunds: orders(report.refunds),
         orphans: report.orphans.lines.into_iter().map(orphan).collect(),

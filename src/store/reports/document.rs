@@ -120,6 +120,8 @@ pub struct DailyReport {
     pub overpaid: Listed<OrderLine>,
     /// What ZenoPay told that day does not fit the sale.
     pub disagreements: Listed<OrderLine>,
+    /// Sold vouchers that FreeRADIUS did not let in when they were tried that day.
+    pub refused_vouchers: Listed<OrderLine>,
     /// Proven deliveries about no order of ours.
     pub orphans: Listed<Orphan>,
 }

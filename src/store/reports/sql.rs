@@ -105,6 +105,15 @@ pub(super) const DISAGREEMENTS: Section = Section {
     note: "e.summary",
 };
 
+/// Sold vouchers that FreeRADIUS did not let in when they were tried that day.
+pub(super) const REFUSED_VOUCHERS: Section = Section {
+    from: "order_events e JOIN payments p ON p.order_id = e.order_id \
+           WHERE e.level = 'alert' AND e.at >= $1 AND e.at < $2 AND e.kind = 'not_let_in'",
+    at: "e.at",
+    sum: "p.amount",
+    note: "e.summary",
+};
+
 /// The other of two orders for one purchase, for the one that was sold last: when it was made, the
 /// other was not sold yet, so the guest had been given nothing when buying again. A sum is in no
 /// index, so the newest is not looked for from the end of the table.
@@ -226,6 +235,11 @@ mod plans {
             ("overpaid", OVERPAID, "invoices_issued_at"),
             ("second charges", SECOND_CHARGES, "order_events_alerts_at"),
             ("disagreements", DISAGREEMENTS, "order_events_alerts_at"),
+            (
+                "refused vouchers",
+                REFUSED_VOUCHERS,
+                "order_events_alerts_at",
+            ),
         ] {
             queries.push((name, section.lines(), index));
             queries.push((name, section.total(), index));

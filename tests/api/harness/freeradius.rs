@@ -1,9 +1,7 @@
 //! A real FreeRADIUS on a loopback port, with the configuration that we ship: only what
 //! `settings.conf` is there for is set, so that what is tested is what is shipped.
 
-use std::fmt::Write as _;
 use std::fs;
-use std::io::Write as _;
 use std::net::UdpSocket;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -11,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+pub use super::radclient::{Reply, radclient};
 use super::{Kind, TestDatabase};
 
 /// What radclient on this machine shares with the server.
@@ -26,35 +25,34 @@ pub struct FreeRadius {
     pub auth_port: u16,
     pub acct_port: u16,
     folder: TempDir,
+    place: Place,
 }
 
-/// What a server said.
-#[derive(Clone, Debug)]
-pub struct Reply {
-    /// As in `Access-Accept`; empty if there was no answer.
-    pub code: String,
-    /// Name and value of each attribute, without quotes.
-    pub attributes: Vec<(String, String)>,
+/// What a server is started with, so that it can be started there again.
+#[derive(Clone)]
+pub struct Place {
+    settings: Vec<(&'static str, String)>,
+    zone: String,
+    /// Free ones, if there are none.
+    ports: Option<(u16, u16)>,
+    /// What is written otherwise in `radiusd.conf`, by an owner or by an older version.
+    edit: Option<(&'static str, &'static str)>,
 }
 
-impl Reply {
-    pub fn get(&self, name: &str) -> Option<&str> {
-        let found = self.attributes.iter().find(|(known, _)| known == name);
-        found.map(|(_, value)| value.as_str())
+impl Place {
+    /// Starts a server there.
+    pub async fn start(self) -> FreeRadius {
+        blocking(move || FreeRadius::start_with(&self)).await
     }
 
-    pub fn number(&self, name: &str) -> Option<u64> {
-        self.get(name).map(|value| value.parse().unwrap())
-    }
-
-    #[track_caller]
-    pub fn assert_accepted(&self) {
-        assert_eq!(self.code, "Access-Accept", "{:?}", self.attributes);
-    }
-
-    #[track_caller]
-    pub fn assert_rejected(&self) {
-        assert_eq!(self.code, "Access-Reject", "{:?}", self.attributes);
+    fn edit_in(&self, folder: &Path) {
+        let Some((shipped, edited)) = self.edit else {
+            return;
+        };
+        let file = folder.join("radiusd.conf");
+        let text = fs::read_to_string(&file).unwrap();
+        assert!(text.contains(shipped), "radiusd.conf has no {shipped}");
+        fs::write(file, text.replace(shipped, edited)).unwrap();
     }
 }
 
@@ -66,24 +64,49 @@ impl FreeRadius {
 
     /// Starts with another time zone than ours.
     pub async fn start_in_zone(database: &TestDatabase, zone: &str) -> Self {
-        let (settings, zone) = (settings_of(database), zone.to_owned());
-        blocking(move || Self::start_with(&settings, &zone)).await
+        Self::place(database, zone).start().await
+    }
+
+    /// Starts with one text of `radiusd.conf` replaced by another.
+    pub async fn start_edited(database: &TestDatabase, edit: (&'static str, &'static str)) -> Self {
+        let mut place = Self::place(database, "UTC");
+        place.edit = Some(edit);
+        place.start().await
+    }
+
+    fn place(database: &TestDatabase, zone: &str) -> Place {
+        Place {
+            settings: settings_of(database),
+            zone: zone.to_owned(),
+            ports: None,
+            edit: None,
+        }
+    }
+
+    /// Kills it as the machine does; where it was, to start it again.
+    pub fn kill(mut self) -> Place {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+        let mut place = self.place.clone();
+        place.ports = Some((self.auth_port, self.acct_port));
+        place
     }
 
     /// A port that was free may be taken before it is bound, so it is tried again.
-    fn start_with(settings: &[(&str, String)], zone: &str) -> Self {
+    fn start_with(place: &Place) -> Self {
         for _ in 0..5 {
-            if let Some(started) = Self::try_start(settings, zone) {
+            if let Some(started) = Self::try_start(place) {
                 return started;
             }
         }
         panic!("FreeRADIUS does not start; see its log above");
     }
 
-    fn try_start(settings: &[(&str, String)], zone: &str) -> Option<Self> {
+    fn try_start(place: &Place) -> Option<Self> {
         let folder = TempDir::new().unwrap();
-        let (auth_port, acct_port) = (free_port(), free_port());
-        let mut settings = settings.to_vec();
+        let ports = place.ports;
+        let (auth_port, acct_port) = ports.unwrap_or_else(|| (free_port(), free_port()));
+        let mut settings = place.settings.clone();
         settings.extend([
             ("local_secret", SECRET.to_owned()),
             ("listen_address", "127.0.0.1".to_owned()),
@@ -95,11 +118,12 @@ impl FreeRadius {
             settings.push(("stock_queries", stock));
         }
         install(folder.path(), &settings);
+        place.edit_in(folder.path());
         let log = fs::File::create(folder.path().join("log")).unwrap();
         let child = Command::new("freeradius")
             .args(["-fxx", "-l", "stdout", "-d"])
             .arg(folder.path())
-            .env("TZ", zone)
+            .env("TZ", &place.zone)
             .stdin(Stdio::null())
             .stderr(log.try_clone().unwrap())
             .stdout(log)
@@ -110,6 +134,7 @@ impl FreeRadius {
             auth_port,
             acct_port,
             folder,
+            place: place.clone(),
         };
         started.is_ready().then_some(started)
     }
@@ -167,52 +192,6 @@ impl FreeRadius {
         };
         radclient(&format!("127.0.0.1:{port}"), kind, secret, attributes).await
     }
-}
-
-/// FreeRADIUS's own client; an empty code if nothing answers.
-pub async fn radclient(
-    server: &str,
-    kind: &str,
-    secret: &str,
-    attributes: &[(&str, &str)],
-) -> Reply {
-    let mut input = String::new();
-    for (name, value) in attributes {
-        writeln!(input, "{name} = \"{value}\"").unwrap();
-    }
-    let arguments = ["-x", "-r", "4", "-t", "2", server, kind, secret].map(str::to_owned);
-    blocking(move || run_radclient(&arguments, &input)).await
-}
-
-fn run_radclient(arguments: &[String], input: &str) -> Reply {
-    let mut child = Command::new("radclient")
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("radclient is not installed: run `./scripts/test`");
-    let mut stdin = child.stdin.take().unwrap();
-    stdin.write_all(input.as_bytes()).unwrap();
-    drop(stdin);
-    let output = child.wait_with_output().unwrap();
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let received = text
-        .lines()
-        .skip_while(|line| !line.starts_with("Received"));
-    let mut reply = Reply {
-        code: String::new(),
-        attributes: Vec::new(),
-    };
-    for line in received {
-        if let Some(head) = line.strip_prefix("Received ") {
-            reply.code = head.split(' ').next().unwrap_or_default().to_owned();
-        } else if let Some((name, value)) = line.trim().split_once(" = ") {
-            let value = value.trim_matches('"').to_owned();
-            reply.attributes.push((name.to_owned(), value));
-        }
-    }
-    reply
 }
 
 impl Drop for FreeRadius {
@@ -280,6 +259,6 @@ pub fn free_port() -> u16 {
 }
 
 /// Lets what else this test runs go on meanwhile.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     tokio::task::spawn_blocking(work).await.unwrap()
 }

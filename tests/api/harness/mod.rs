@@ -18,6 +18,8 @@ pub mod freeradius;
 pub mod pool;
 pub mod process;
 pub mod proxy;
+mod radclient;
+pub mod radius_packet;
 pub mod router;
 mod sale_counts;
 mod waiting;

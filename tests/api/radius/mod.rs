@@ -11,11 +11,14 @@ use crate::pages::submit;
 mod access;
 mod accounting;
 mod disconnects;
+mod doctor;
+mod down;
 mod limits;
 mod new_code;
 mod no_new_code;
 mod proofs;
 mod routers;
+mod signatures;
 mod sweep;
 mod vouchers;
 

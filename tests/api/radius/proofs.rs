@@ -19,7 +19,8 @@ on_both_databases! {
 const NOBODY_LISTENS: u16 = 1;
 const TESTED: &str = "SELECT level || ' ' || kind || ': ' || summary FROM order_events WHERE kind IN ('tested', 'not_let_in', 'not_tested')";
 
-fn asks(port: u16, secret: &'static str) -> impl FnOnce(&mut Config) {
+/// A configuration that tries sold vouchers at this FreeRADIUS.
+pub(super) fn asks(port: u16, secret: &'static str) -> impl FnOnce(&mut Config) {
     move |config| {
         config.radius.server = Some(([127, 0, 0, 1], port).into());
         config.radius.secret = Some(Secret::new(secret));

@@ -1,0 +1,111 @@
+//! Whether FreeRADIUS answers as it should, from what came of the last log-ins that were tried.
+//!
+//! Pure: the caller hands in the time.
+
+use chrono::{DateTime, Utc};
+
+/// A single failure may be a restart; this many in a row are trouble. Each of them is a request
+/// that was sent several times.
+const IN_A_ROW: u32 = 2;
+
+/// What came of a log-in that was tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProofResult {
+    /// FreeRADIUS lets the voucher in.
+    Accepted,
+    /// It does not.
+    Refused,
+    /// No answer came.
+    NoAnswer,
+    /// An answer came that cannot be believed: without a valid Message-Authenticator, or by
+    /// another secret.
+    Unsealed,
+}
+
+impl ProofResult {
+    /// Each of them.
+    pub const ALL: [Self; 4] = [
+        Self::Accepted,
+        Self::Refused,
+        Self::NoAnswer,
+        Self::Unsealed,
+    ];
+
+    /// The word for it in metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Refused => "refused",
+            Self::NoAnswer => "no_answer",
+            Self::Unsealed => "unsealed",
+        }
+    }
+}
+
+/// What is wrong with FreeRADIUS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RadiusTrouble {
+    /// It does not answer.
+    NoAnswer,
+    /// Its answers cannot be believed.
+    Unsealed,
+}
+
+/// The failures since FreeRADIUS last answered.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RadiusHealth {
+    failures: u32,
+    last: Option<RadiusTrouble>,
+    since: Option<DateTime<Utc>>,
+}
+
+impl RadiusHealth {
+    /// Learns what came of a log-in.
+    pub fn learn(&mut self, result: ProofResult, now: DateTime<Utc>) {
+        let trouble = match result {
+            // Also a refusal is an answer.
+            ProofResult::Accepted | ProofResult::Refused => {
+                *self = Self::default();
+                return;
+            }
+            ProofResult::NoAnswer => RadiusTrouble::NoAnswer,
+            ProofResult::Unsealed => RadiusTrouble::Unsealed,
+        };
+        self.failures = self.failures.saturating_add(1);
+        self.last = Some(trouble);
+        self.since.get_or_insert(now);
+    }
+
+    /// What is wrong, and since when; `None` while nothing is known to be.
+    pub fn trouble(&self) -> Option<(RadiusTrouble, DateTime<Utc>)> {
+        let trouble = self.last.zip(self.since);
+        trouble.filter(|_| self.failures >= IN_A_ROW)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::*;
+
+    #[test]
+    fn one_failure_is_no_trouble_and_two_in_a_row_are_until_there_is_an_answer() {
+        let start: DateTime<Utc> = "2026-11-24T09:00:00Z".parse().unwrap();
+        let mut health = RadiusHealth::default();
+        let mut learn = |secs, result| {
+            health.learn(result, start + TimeDelta::seconds(secs));
+            health.trouble()
+        };
+
+        assert_eq!(learn(0, ProofResult::NoAnswer), None);
+        assert_eq!(learn(10, ProofResult::Accepted), None);
+        assert_eq!(learn(20, ProofResult::NoAnswer), None);
+        let since = start + TimeDelta::seconds(20);
+        let silent = Some((RadiusTrouble::NoAnswer, since));
+        assert_eq!(learn(30, ProofResult::NoAnswer), silent);
+        let unsealed = Some((RadiusTrouble::Unsealed, since));
+        assert_eq!(learn(40, ProofResult::Unsealed), unsealed);
+        assert_eq!(learn(50, ProofResult::Refused), None);
+    }
+}

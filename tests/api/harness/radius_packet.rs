@@ -1,0 +1,186 @@
+//! RADIUS packets byte by byte, written and checked without the code under test: RFC 2865 for
+//! the packet, RFC 3579, section 3.2 for Message-Authenticator.
+
+use std::time::Duration;
+
+use hmac::{Hmac, KeyInit, Mac};
+use md5::{Digest, Md5};
+use tokio::net::UdpSocket;
+use tokio::time::timeout;
+
+/// Code, identifier, length and authenticator.
+const HEADER: usize = 20;
+const MESSAGE_AUTHENTICATOR: u8 = 80;
+
+/// Whether a request has a Message-Authenticator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signed {
+    Yes,
+    No,
+}
+
+/// A request; what it asks is in `code` and `attributes`.
+pub struct RawRequest {
+    pub bytes: Vec<u8>,
+    secret: String,
+}
+
+/// An answer whose Response Authenticator is right.
+#[derive(Clone, Debug)]
+pub struct RawAnswer {
+    pub code: u8,
+    /// The attributes' numbers, in their order.
+    pub numbers: Vec<u8>,
+    /// Reply-Message.
+    pub message: Option<String>,
+}
+
+impl RawRequest {
+    /// An Access-Request by PAP with these Proxy-States.
+    pub fn login(signed: Signed, secret: &str, user: &str, proxies: &[&str]) -> Self {
+        let random: [u8; 16] = rand::random();
+        let hidden = hide_password(user, &random, secret);
+        let mut attributes = vec![
+            (1, user.as_bytes()),
+            (2, &hidden),
+            (31, b"AA:00:00:00:00:02"),
+        ];
+        attributes.extend(proxies.iter().map(|proxy| (33, proxy.as_bytes())));
+        Self::of(1, random, signed, secret, &attributes)
+    }
+
+    /// The same with another password than the user's name.
+    pub fn wrong_password(secret: &str, user: &str) -> Self {
+        let random: [u8; 16] = rand::random();
+        let hidden = hide_password("K7QMX2PZ", &random, secret);
+        let attributes = [(1, user.as_bytes()), (2, hidden.as_slice())];
+        Self::of(1, random, Signed::Yes, secret, &attributes)
+    }
+
+    /// Status-Server (RFC 5997).
+    pub fn status(secret: &str) -> Self {
+        Self::of(12, rand::random(), Signed::Yes, secret, &[])
+    }
+
+    fn of(
+        code: u8,
+        random: [u8; 16],
+        signed: Signed,
+        secret: &str,
+        attributes: &[(u8, &[u8])],
+    ) -> Self {
+        let mut bytes = vec![code, rand::random(), 0, 0];
+        bytes.extend(random);
+        if signed == Signed::Yes {
+            bytes.extend([MESSAGE_AUTHENTICATOR, 18]);
+            bytes.extend([0; 16]);
+        }
+        for (number, value) in attributes {
+            bytes.extend([*number, u8::try_from(value.len() + 2).unwrap()]);
+            bytes.extend(*value);
+        }
+        let length = u16::try_from(bytes.len()).unwrap();
+        bytes[2..4].copy_from_slice(&length.to_be_bytes());
+        if signed == Signed::Yes {
+            let signature = sign(&bytes, secret);
+            bytes[HEADER + 2..HEADER + 18].copy_from_slice(&signature);
+        }
+        let secret = secret.to_owned();
+        Self { bytes, secret }
+    }
+
+    /// Sends it until an answer is here; fails after half a minute, and if the answer's Response
+    /// Authenticator or a Message-Authenticator in it is wrong.
+    pub async fn send(&self, port: u16) -> RawAnswer {
+        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        socket.connect(("127.0.0.1", port)).await.unwrap();
+        let mut answer = [0; 4_096];
+        for _ in 0..10 {
+            socket.send(&self.bytes).await.unwrap();
+            let wait = timeout(Duration::from_secs(3), socket.recv(&mut answer));
+            if let Ok(length) = wait.await {
+                return self.read(&answer[..length.unwrap()]);
+            }
+        }
+        panic!("no answer");
+    }
+
+    fn read(&self, answer: &[u8]) -> RawAnswer {
+        assert_eq!(answer[1], self.bytes[1], "it answers another request");
+        let expected = authenticator(answer, &self.bytes, &self.secret);
+        assert_eq!(&answer[4..HEADER], expected, "Response Authenticator");
+        let mut read = RawAnswer {
+            code: answer[0],
+            numbers: Vec::new(),
+            message: None,
+        };
+        let mut at = HEADER;
+        while at < answer.len() {
+            let (number, length) = (answer[at], usize::from(answer[at + 1]));
+            let value = &answer[at + 2..at + length];
+            read.numbers.push(number);
+            if number == MESSAGE_AUTHENTICATOR {
+                let mut unsigned = answer.to_vec();
+                unsigned[4..HEADER].copy_from_slice(&self.bytes[4..HEADER]);
+                unsigned[at + 2..at + length].fill(0);
+                assert_eq!(value, sign(&unsigned, &self.secret), "HMAC-MD5");
+            } else if number == 18 {
+                read.message = Some(String::from_utf8(value.to_vec()).unwrap());
+            }
+            at += length;
+        }
+        read
+    }
+}
+
+/// An answer to `request` with these attributes; sixteen zeros as the value of a
+/// Message-Authenticator are replaced by the right one.
+pub fn answer(request: &[u8], code: u8, attributes: &[(u8, &[u8])], secret: &str) -> Vec<u8> {
+    let mut bytes = vec![code, request[1], 0, 0];
+    bytes.extend(&request[4..HEADER]);
+    let mut signature = None;
+    for (number, value) in attributes {
+        bytes.extend([*number, u8::try_from(value.len() + 2).unwrap()]);
+        if *number == MESSAGE_AUTHENTICATOR && *value == [0; 16] {
+            signature = Some(bytes.len());
+        }
+        bytes.extend(*value);
+    }
+    let length = u16::try_from(bytes.len()).unwrap();
+    bytes[2..4].copy_from_slice(&length.to_be_bytes());
+    if let Some(at) = signature {
+        let signed = sign(&bytes, secret);
+        bytes[at..at + 16].copy_from_slice(&signed);
+    }
+    let authenticator = authenticator(&bytes, request, secret);
+    bytes[4..HEADER].copy_from_slice(&authenticator);
+    bytes
+}
+
+/// RFC 2865, section 3.
+fn authenticator(answer: &[u8], request: &[u8], secret: &str) -> [u8; 16] {
+    let mut hash = Md5::new();
+    hash.update(&answer[..4]);
+    hash.update(&request[4..HEADER]);
+    hash.update(&answer[HEADER..]);
+    hash.update(secret);
+    hash.finalize().into()
+}
+
+fn sign(packet: &[u8], secret: &str) -> [u8; 16] {
+    let mut mac = Hmac::<Md5>::new_from_slice(secret.as_bytes()).unwrap();
+    mac.update(packet);
+    mac.finalize().into_bytes().into()
+}
+
+/// RFC 2865, section 5.2, for passwords of at most 16 bytes.
+fn hide_password(password: &str, random: &[u8; 16], secret: &str) -> [u8; 16] {
+    let mut hash = Md5::new();
+    hash.update(secret);
+    hash.update(random);
+    let mut hidden: [u8; 16] = hash.finalize().into();
+    for (byte, letter) in hidden.iter_mut().zip(password.bytes()) {
+        *byte ^= letter;
+    }
+    hidden
+}
