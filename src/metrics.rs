@@ -81,6 +81,8 @@ pub struct Metrics {
     pub outbox: IntGaugeVec,
     /// SMS handed to the provider.
     pub sms_sent: IntCounter,
+    /// SMS that count as sent although the provider's answer was not understood.
+    pub sms_unclear: IntCounter,
     /// Attempts to send an SMS that failed.
     pub sms_failed: IntCounter,
     /// Orders that the reconciler has asked ZenoPay about.
@@ -129,6 +131,7 @@ impl Metrics {
             outbox: all.gauges("malipo_outbox_messages", "Outbox messages by state, refreshed within 15 s.", "state"),
             sms_sent: all.counter("malipo_sms_sent_total", "SMS that the provider took."),
             sms_failed: all.counter("malipo_sms_failures_total", "Attempts to send an SMS that failed."),
+            sms_unclear: all.counter("malipo_sms_unclear_total", "SMS that count as sent, by an answer that was not understood."),
             reconciler_checked: all.counter("malipo_reconciler_checks_total", "Orders asked about on schedule."),
             reconciler_repairs: all.counter("malipo_reconciler_repairs_total", "Orders that the reconciler has mended."),
             zenopay_circuit: all.gauge("malipo_zenopay_circuit_open", "1 while ZenoPay does not answer and the reconciler pauses."),

@@ -3,7 +3,8 @@
 //!
 //! A message that fails is tried again after a pause that grows and is never quite the same,
 //! so that a crowd of them does not come back together; after `sms.attempts_max` attempts it
-//! is dead and waits for an operator. A provider that takes nothing is not hammered: the
+//! is dead and waits for an operator. One whose answer is not understood counts as sent, and the
+//! order's timeline has an alert. A provider that takes nothing is not hammered: the
 //! circuit opens, and while it is open no message uses up its attempts but the probes.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::domain::circuit::{Circuit, Flow, Turn};
+use crate::domain::decision::{Level, Remark};
 use crate::metrics::Metrics;
 use crate::sms::{Carrier, Message, SmsError, Taken};
 use crate::store::{QueuedSms, SentSms, Store, StoreError};
@@ -123,6 +125,13 @@ impl Relay {
         };
         let sent = carrier.send(message).await;
         self.learn_from(&sent);
+                if let Some(why) = &taken.unclear {
+                    self.parts.metrics.sms_unclear.inc();
+                    warn!(
+                        sms = sms.id,
+                        why, "relay: an SMS counts as sent, which is not certain"
+                    );
+                }
         let now = store.now().await?;
         match sent {
             Ok(taken) => {
@@ -150,6 +159,7 @@ impl Relay {
     fn acknowledgement(&self, taken: Taken, at: chrono::DateTime<chrono::Utc>) -> SentSms {
         let is_told = self.parts.carrier.gives_receipts() && taken.message_id.is_some();
         SentSms {
+            alert: taken.unclear.map(unclear),
             provider: self.parts.carrier.name(),
             message_id: taken.message_id,
             parts: taken.parts.and_then(|parts| i32::try_from(parts).ok()),
@@ -178,6 +188,13 @@ impl Relay {
     }
 
     fn circuit(&self) -> MutexGuard<'_, Circuit> {
+/// Told in the order's timeline.
+fn unclear(why: String) -> Remark {
+    let text =
+        format!("the SMS counts as sent, which is not certain, and is not sent again: {why}");
+    Remark::new(Level::Alert, "sms_unclear", text)
+}
+
         self.circuit.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

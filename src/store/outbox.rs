@@ -9,7 +9,8 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::lease::Lease;
-use super::{AuditEntry, Store, StoreError, audit_log, roll_back};
+use super::{AuditEntry, Store, StoreError, audit_log, events, roll_back};
+use crate::domain::decision::Remark;
 use crate::domain::ids::OrderId;
 use crate::domain::phone::Phone;
 
@@ -47,6 +48,8 @@ pub struct SentSms {
     pub receipt_due_at: Option<DateTime<Utc>>,
     /// When it was taken.
     pub at: DateTime<Utc>,
+    /// For the order's timeline, if it is not certain that it was taken.
+    pub alert: Option<Remark>,
 }
 
 impl Store {
@@ -117,12 +120,26 @@ impl Store {
             if let Some(parts) = sent.parts {
                 update = update.col_expr(Column::Parts, Expr::value(parts));
             }
-            update
+            let update = update
                 .filter(Column::Id.eq(id))
-                .filter(Column::DueAt.eq(leased_until))
-                .exec(&store.inner.writer)
-                .await?;
-            Ok(())
+                .filter(Column::DueAt.eq(leased_until));
+            let Some(alert) = sent.alert else {
+                update.exec(&store.inner.writer).await?;
+                return Ok(());
+            };
+            let txn = store.begin().await?;
+            let written = async {
+                update.exec(&*txn).await?;
+                if let Some(order_id) = order_of(&*txn, id).await? {
+                    events::insert(&*txn, order_id, &alert, sent.at).await?;
+                }
+                Ok(())
+            };
+            if let Err(error) = written.await {
+                roll_back(txn).await;
+                return Err(error);
+            }
+            txn.commit().await.map_err(StoreError::CommitUnknown)
         })
         .await
     }
