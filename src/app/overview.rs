@@ -20,7 +20,7 @@ const EACH: Duration = Duration::from_secs(5);
 pub(super) async fn refresh(
     store: Store,
     metrics: Arc<Metrics>,
-    sender: watch::Sender<Overview>,
+    sender: Arc<watch::Sender<Overview>>,
     stop: CancellationToken,
 ) {
     loop {

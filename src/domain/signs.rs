@@ -49,4 +49,8 @@ pub struct Signs {
     pub reconciler_ran_at: Option<DateTime<Utc>>,
     /// How long the process runs.
     pub uptime: TimeDelta,
+    /// Long-running tasks that have failed, by name, and how long ago each failed last.
+    pub failed_tasks: Vec<(&'static str, TimeDelta)>,
+    /// Since when notices of other processes cannot be heard.
+    pub deaf_since: Option<DateTime<Utc>>,
 }

@@ -74,12 +74,8 @@ impl Relay {
         }
     }
 
-    /// Goes on until stopped; messages that are being sent are finished first.
-    pub async fn run(self, stop: CancellationToken) {
-        tokio::join!(self.send_on_and_on(&stop), self.read_receipts(&stop));
-    }
-
-    async fn send_on_and_on(&self, stop: &CancellationToken) {
+    /// Sends until stopped; messages that are being sent are finished first.
+    pub async fn send_on_and_on(self, stop: CancellationToken) {
         let mut pause = TICK;
         while stop.run_until_cancelled(sleep(pause)).await.is_some() {
             pause = match self.run_once().await {
@@ -125,6 +121,10 @@ impl Relay {
         };
         let sent = carrier.send(message).await;
         self.learn_from(&sent);
+        let now = store.now().await?;
+        match sent {
+            Ok(taken) => {
+                self.parts.metrics.sms_sent.inc();
                 if let Some(why) = &taken.unclear {
                     self.parts.metrics.sms_unclear.inc();
                     warn!(
@@ -132,10 +132,6 @@ impl Relay {
                         why, "relay: an SMS counts as sent, which is not certain"
                     );
                 }
-        let now = store.now().await?;
-        match sent {
-            Ok(taken) => {
-                self.parts.metrics.sms_sent.inc();
                 store.sms_sent(sms, self.acknowledgement(taken, now)).await
             }
             Err(error) => {
@@ -159,11 +155,11 @@ impl Relay {
     fn acknowledgement(&self, taken: Taken, at: chrono::DateTime<chrono::Utc>) -> SentSms {
         let is_told = self.parts.carrier.gives_receipts() && taken.message_id.is_some();
         SentSms {
-            alert: taken.unclear.map(unclear),
             provider: self.parts.carrier.name(),
             message_id: taken.message_id,
             parts: taken.parts.and_then(|parts| i32::try_from(parts).ok()),
             receipt_due_at: is_told.then(|| at + receipts::FIRST_LOOK),
+            alert: taken.unclear.map(unclear),
             at,
         }
     }
@@ -188,15 +184,15 @@ impl Relay {
     }
 
     fn circuit(&self) -> MutexGuard<'_, Circuit> {
+        self.circuit.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// Told in the order's timeline.
 fn unclear(why: String) -> Remark {
     let text =
         format!("the SMS counts as sent, which is not certain, and is not sent again: {why}");
     Remark::new(Level::Alert, "sms_unclear", text)
-}
-
-        self.circuit.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// The pause after so many attempts: twice as long each time, and by dice (0 to 1) between

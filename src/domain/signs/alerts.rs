@@ -16,6 +16,8 @@ const STUCK: TimeDelta = TimeDelta::seconds(5);
 const SMS_LATE: TimeDelta = TimeDelta::seconds(120);
 /// A reconciler that runs every few seconds has stopped.
 const RECONCILER_LATE: TimeDelta = TimeDelta::seconds(120);
+/// A task that failed longer ago runs again, for what is seen here.
+const FAILED_LATELY: TimeDelta = TimeDelta::minutes(15);
 
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -156,6 +158,31 @@ impl Alerts {
                 format!("Lost webhooks are not looked for since {since}"),
             );
         }
+        self.tasks(signs);
+        if let Some(since) = signs.deaf_since {
+            let since = moment(since, now, clock);
+            self.add(
+                Gravity::Watch,
+                format!(
+                    "Other servers not heard since {since}: guests see their sales a second late"
+                ),
+            );
+        }
+    }
+
+    fn tasks(&mut self, signs: &Signs) {
+        let lately = signs.failed_tasks.iter();
+        let lately = lately.filter(|(_, ago)| *ago < FAILED_LATELY);
+        let names: Vec<&str> = lately.map(|(name, _)| *name).collect();
+        let what = match names.len() {
+            0 => return,
+            1 => "A background task failed in the last 15 minutes and was".to_owned(),
+            several => {
+                format!("{several} background tasks failed in the last 15 minutes and were")
+            }
+        };
+        let names = names.join(", ");
+        self.add(Gravity::Watch, format!("{what} started again: {names}"));
     }
 }
 
@@ -204,6 +231,8 @@ mod tests {
             waiters_max: 15_000,
             reconciler_ran_at: Some(noon() - TimeDelta::seconds(2)),
             uptime: TimeDelta::hours(3),
+            failed_tasks: vec![("sms_relay", TimeDelta::minutes(16))],
+            deaf_since: None,
         }
     }
 
@@ -243,6 +272,9 @@ mod tests {
             (Signs { waiters: 13_500, ..well() }, "Nearly full: 13500 of 15000 seats for waiting guests are taken"),
             (Signs { reconciler_ran_at: Some(early), ..well() }, "Lost webhooks are not looked for since 11:02"),
             (Signs { reconciler_ran_at: None, ..well() }, "Lost webhooks are not looked for since the start"),
+            (Signs { failed_tasks: vec![("sms_relay", TimeDelta::minutes(14))], ..well() }, "A background task failed in the last 15 minutes and was started again: sms_relay"),
+            (Signs { failed_tasks: vec![("overview", TimeDelta::zero()), ("sandbox", TimeDelta::zero())], ..well() }, "2 background tasks failed in the last 15 minutes and were started again: overview, sandbox"),
+            (Signs { deaf_since: Some(early), ..well() }, "Other servers not heard since 11:02: guests see their sales a second late"),
         ];
         for (signs, sentence) in cases {
             assert_eq!(words(&signs), [sentence]);

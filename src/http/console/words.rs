@@ -10,6 +10,7 @@ use crate::domain::signs::{Database, Signs, alerts};
 use crate::http::Api;
 use crate::http::operators::actors::glance;
 use crate::store::{Overview, Vitals};
+use crate::supervisor::Supervisor;
 use crate::web::console::Words;
 
 /// The words alone, for a page that is open.
@@ -21,10 +22,20 @@ pub async fn show(api: web::Data<Api>) -> HttpResponse {
 pub async fn now(api: &Api) -> Words {
     let vitals = api.store.vitals().await.ok();
     let overview = *api.overview.borrow();
-    let signs = signs(&glance(api), vitals, &overview);
+    let mut signs = signs(&glance(api), vitals, &overview);
+    signs.failed_tasks = failed_tasks(&api.supervisor);
+    signs.deaf_since = api.store.deaf_since();
     Words {
         alerts: alerts(&signs, Utc::now(), &api.shop.timezone),
     }
+}
+
+fn failed_tasks(supervisor: &Supervisor) -> Vec<(&'static str, TimeDelta)> {
+    let failed = supervisor.failed().into_iter();
+    let ago = |ago| TimeDelta::from_std(ago).unwrap_or(TimeDelta::MAX);
+    failed
+        .map(|(task, span)| (task.name(), ago(span)))
+        .collect()
 }
 
 /// What the document says, what only the books say, and what is open as last counted.
@@ -52,6 +63,8 @@ fn signs(glance: &Value, vitals: Option<Vitals>, overview: &Overview) -> Signs {
         waiters_max: number("/status_actor/waiters_max"),
         reconciler_ran_at: moment("/reconciler/last_run_at"),
         uptime: TimeDelta::seconds(span(number("/uptime_secs"))),
+        failed_tasks: Vec::new(),
+        deaf_since: None,
     }
 }
 
