@@ -221,7 +221,7 @@ impl App {
         self.server.stop(true).await;
         let _ = (&mut self.serving).await;
         // Before the orders are closed, because a push ends with its order.
-        let ends = join(async {}, self.supervisor.stopped());
+        let ends = join(self.under_way.ended(), self.supervisor.stopped());
         if timeout(left(LOOPS_END_WITHIN), ends).await.is_err() {
             warn!("stopping although a task waits for somebody; its leases end by themselves");
         }
