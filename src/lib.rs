@@ -15,6 +15,7 @@
 //! - [`web`]: what people see; pages drawn on the server.
 //! - [`http`]: in from the net; all routes on one screen in `http/mod.rs`.
 //! - [`failpoint`]: where a test has a sale fail; empty in an optimised build.
+//! - [`supervisor`]: runs the tasks that last as long as the server.
 //! - [`drill`]: the proof that each order is sold exactly once; the verdict is
 //!   `drill/check.rs`.
 //! - [`app`]: who is given what; start and stop.
@@ -39,6 +40,7 @@ pub mod retention;
 pub mod sandbox;
 pub mod sms;
 pub mod store;
+pub mod supervisor;
 pub mod telemetry;
 pub mod timekeeper;
 pub mod web;

@@ -83,6 +83,8 @@ pub struct Metrics {
     pub outbox: IntGaugeVec,
     /// SMS handed to the provider.
     pub sms_sent: IntCounter,
+    /// SMS that count as sent although the provider's answer was not understood.
+    pub sms_unclear: IntCounter,
     /// Attempts to send an SMS that failed.
     pub sms_failed: IntCounter,
     /// Orders that the reconciler has asked ZenoPay about.
@@ -104,11 +106,12 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Makes the instruments of a process.
+    /// Makes the instruments of a process, beside the failures that its supervisor counts.
     #[rustfmt::skip] // A table is read by its columns.
-    pub fn new() -> Arc<Self> {
+    pub fn new(task_failures: &IntCounterVec) -> Arc<Self> {
         let all = Instruments(Registry::new());
         all.add(ProcessCollector::for_self());
+        all.add(task_failures.clone());
         all.gauges("malipo_build_info", "What is running.", "version")
             .with_label_values(&[env!("CARGO_PKG_VERSION")])
             .set(1);
@@ -134,6 +137,7 @@ impl Metrics {
             wakeups: all.counter("malipo_status_wakeups_total", "Waiters that a notice woke."),
             outbox: all.gauges("malipo_outbox_messages", "Outbox messages by state, refreshed within 15 s.", "state"),
             sms_sent: all.counter("malipo_sms_sent_total", "SMS that the provider took."),
+            sms_unclear: all.counter("malipo_sms_unclear_total", "SMS that count as sent, by an answer that was not understood."),
             sms_failed: all.counter("malipo_sms_failures_total", "Attempts to send an SMS that failed."),
             reconciler_checked: all.counter("malipo_reconciler_checks_total", "Orders asked about on schedule."),
             reconciler_repairs: all.counter("malipo_reconciler_repairs_total", "Orders that the reconciler has mended."),

@@ -56,6 +56,11 @@ impl Retention {
         }
     }
 
+    /// Whether anything is ever forgotten.
+    pub fn forgets(&self) -> bool {
+        self.bodies.is_some()
+    }
+
     /// Goes on until stopped; ends at once if everything is kept.
     pub async fn run(self, stop: CancellationToken) {
         // The journal is read once from its beginning, and then from where it was left.

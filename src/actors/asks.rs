@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
-use tokio::runtime::Handle;
 use tokio::time::timeout;
 use tracing::{error, info, warn};
 
@@ -17,6 +16,7 @@ use crate::domain::circuit::{Circuit, Flow, Turn};
 use crate::domain::ids::OrderId;
 use crate::metrics::Metrics;
 use crate::store::{GatewayCall, Store};
+use crate::supervisor::UnderWay;
 use crate::timekeeper::Timekeeper;
 use crate::zenopay::client::Client;
 use crate::zenopay::wire::{StatusAnswer, Why};
@@ -55,7 +55,7 @@ type Flights = Arc<Mutex<HashMap<OrderId, (Asker, Flight)>>>;
 pub struct Asks {
     client: Client,
     store: Store,
-    background: Handle,
+    background: UnderWay,
     flights: Flights,
     circuit: Arc<Mutex<Circuit>>,
     timekeeper: Timekeeper,
@@ -67,7 +67,7 @@ impl Asks {
     pub fn new(
         client: Client,
         store: Store,
-        background: Handle,
+        background: UnderWay,
         timekeeper: Timekeeper,
         metrics: Arc<Metrics>,
     ) -> Self {

@@ -7,7 +7,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tracing::{Instrument, Span, error, info, warn};
@@ -17,6 +16,7 @@ use crate::domain::ids::OrderId;
 use crate::failpoint::Point;
 use crate::metrics::Metrics;
 use crate::store::Store;
+use crate::supervisor::UnderWay;
 use crate::zenopay::proof::Keys;
 
 pub mod asks;
@@ -71,7 +71,7 @@ struct Inner {
     keys: Keys,
     confirm: Confirm,
     metrics: Arc<Metrics>,
-    background: Handle,
+    background: UnderWay,
 }
 
 /// How deliveries are believed.
@@ -90,7 +90,7 @@ impl Orders {
         arbiters: &[actix::Arbiter],
         asks: Asks,
         belief: Belief,
-        background: Handle,
+        background: UnderWay,
     ) -> Self {
         let (store, metrics) = (tools.store.clone(), tools.metrics.clone());
         let places = Arc::new(Semaphore::new(

@@ -8,15 +8,16 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::mpsc;
+use tokio::runtime::Handle;
+use tokio::sync::{Mutex, mpsc};
 use tokio::time::{Instant as Due, sleep, sleep_until};
-use tokio_util::sync::CancellationToken;
 use tracing::warn;
 use uuid::Uuid;
 
 use super::status::{Notice, StatusBoard};
 use crate::domain::ids::OrderId;
 use crate::store::{Heard, Store, StoreError};
+use crate::supervisor::{Supervisor, Task};
 
 /// How often each watched order is looked at: the safety net.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
@@ -38,33 +39,45 @@ pub struct Neighbours {
     board: StatusBoard,
     /// Names this process in what it tells.
     teller: Uuid,
+    outgoing: Mutex<Outgoing>,
+    heard: Mutex<mpsc::Receiver<Heard>>,
 }
 
 impl Neighbours {
-    /// Ties to whoever shares these books.
-    pub fn new(store: Store, board: StatusBoard) -> Self {
-        Self {
-            store,
-            board,
-            teller: Uuid::new_v4(),
-        }
-    }
-
-    /// Tells and hears until stopped. Books that nobody shares need neither.
-    pub async fn run(self, outgoing: Outgoing, stop: CancellationToken) {
-        if !self.store.is_shared() {
+    /// Tells and hears until stopped. No-op unless several processes share the database.
+    pub fn start(
+        store: Store,
+        board: StatusBoard,
+        outgoing: Outgoing,
+        supervisor: &Supervisor,
+        background: &Handle,
+    ) {
+        if !store.is_shared() {
             return;
         }
-        let neighbours = Arc::new(self);
-        let telling = tokio::spawn(neighbours.clone().tell(outgoing));
-        let both = async { tokio::join!(neighbours.hear(), neighbours.look_again()) };
-        let _ = stop.run_until_cancelled(both).await;
-        telling.abort();
+        let teller = Uuid::new_v4();
+        let neighbours = Arc::new(Self {
+            outgoing: Mutex::new(outgoing),
+            heard: Mutex::new(store.listen(teller)),
+            store,
+            board,
+            teller,
+        });
+        let ours = neighbours.clone();
+        supervisor.run_droppable(background, Task::ClusterAnnounce, move || {
+            ours.clone().tell()
+        });
+        let ours = neighbours.clone();
+        supervisor.run_droppable(background, Task::ClusterHear, move || ours.clone().hear());
+        supervisor.run_droppable(background, Task::ClusterLooks, move || {
+            neighbours.clone().look_again()
+        });
     }
 
     /// Everything that waits goes into one announcement: what is alone goes at once, a crowd
     /// goes together.
-    async fn tell(self: Arc<Self>, mut outgoing: Outgoing) {
+    async fn tell(self: Arc<Self>) {
+        let mut outgoing = self.outgoing.lock().await;
         let mut batch = Vec::new();
         while outgoing.recv_many(&mut batch, BACKLOG).await > 0 {
             let notices = std::mem::take(&mut batch);
@@ -75,9 +88,8 @@ impl Neighbours {
         }
     }
 
-    async fn hear(&self) {
-        let mut heard = self.store.listen(self.teller);
-        // Ends with the store, and so do we.
+    async fn hear(self: Arc<Self>) {
+        let mut heard = self.heard.lock().await;
         while let Some(news) = heard.recv().await {
             match news {
                 Heard::Changed(versions) => self.try_to_wake(versions).await,
@@ -86,7 +98,7 @@ impl Neighbours {
         }
     }
 
-    async fn look_again(&self) {
+    async fn look_again(self: Arc<Self>) {
         loop {
             let next = Due::now() + LOOK_AGAIN;
             self.look_at_all(LOOK_AGAIN).await;

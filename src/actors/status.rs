@@ -3,15 +3,18 @@
 //! Nouns: a *waiter* is a parked poll and holds a *seat*; a [`Notice`] is an order as it
 //! is after a commit, so that nobody who is woken needs to read.
 //!
+//! An actor that panics is replaced: its waiters are answered with what is true, and the next ones
+//! wait at the new one.
+//!
 //! The rule that must not be broken: register interest before you look. A waiter subscribes
 //! first and reads the committed order second, so that a commit between the two is seen.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use actix::{Actor, Addr, Arbiter};
-use tokio::sync::{mpsc, watch};
+use actix::Addr;
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::info_span;
@@ -23,13 +26,14 @@ use crate::domain::ids::OrderId;
 use crate::domain::payment::Payment;
 use crate::metrics::Metrics;
 use crate::store::{Store, StoreError};
+use crate::supervisor::Task;
 
-pub use super::status_actor::Notice;
+pub use super::status_actor::{Home, Notice};
 
 /// The handle that everybody else sees.
 #[derive(Clone)]
 pub struct StatusBoard {
-    address: Addr<StatusActor>,
+    address: Arc<RwLock<Addr<StatusActor>>>,
     waiters: Arc<Places>,
     watched_count: Arc<AtomicUsize>,
     waiters_max: usize,
@@ -70,27 +74,51 @@ pub struct Answered {
 }
 
 impl StatusBoard {
-    /// Starts the actor on an arbiter of its own. `draining` answers everybody.
+    /// Starts the actor on an arbiter of its own, and another one when it has ended. `draining`
+    /// answers everybody.
     pub fn start(
-        arbiter: &Arbiter,
+        home: Home,
         waiters_max: usize,
         draining: CancellationToken,
         outgoing: mpsc::Sender<(OrderId, i32)>,
         metrics: Arc<Metrics>,
     ) -> Self {
         let watched_count = Arc::new(AtomicUsize::new(0));
-        let actor = StatusActor::new(watched_count.clone());
-        let address = StatusActor::start_in_arbiter(&arbiter.handle(), move |_| actor);
-        let waiters = Arc::new(Places::new());
-        Self {
-            address,
-            waiters,
+        let (address, ended) = home.start_actor(watched_count.clone());
+        let board = Self {
+            address: Arc::new(RwLock::new(address)),
+            waiters: Arc::new(Places::new()),
             watched_count,
             waiters_max,
             draining,
             outgoing,
             metrics,
-        }
+        };
+        board.replace_when_ended(home, ended);
+        board
+    }
+
+    fn replace_when_ended(&self, home: Home, ended: oneshot::Receiver<()>) {
+        let (board, mut first) = (self.clone(), Some(ended));
+        let (supervisor, background) = (home.supervisor.clone(), home.background.clone());
+        supervisor.run_droppable(&background, Task::StatusActor, move || {
+            let ended = first.take().unwrap_or_else(|| board.replace_actor(&home));
+            async move {
+                // Nothing is ever sent: this is the end of the actor.
+                let _ = ended.await;
+            }
+        });
+    }
+
+    fn replace_actor(&self, home: &Home) -> oneshot::Receiver<()> {
+        let (address, ended) = home.start_actor(self.watched_count.clone());
+        *self.address.write().unwrap_or_else(PoisonError::into_inner) = address;
+        ended
+    }
+
+    fn address(&self) -> Addr<StatusActor> {
+        let address = self.address.read();
+        address.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Tells everybody who waits for this order, here and in other processes. Called only
@@ -109,28 +137,29 @@ impl StatusBoard {
         // Never waits and is never dropped, which is what a notice needs; how many there
         // are is bounded by the commits.
         let span = info_span!("notice", version = notice.payment.version);
-        self.address.do_send(Publish { notice, span });
+        self.address().do_send(Publish { notice, span });
     }
 
     /// Which orders somebody waits for.
     pub async fn watched(&self) -> Vec<OrderId> {
-        // The actor ends with the server, and so do its waiters.
-        self.address.send(WhatIsWatched).await.unwrap_or_default()
+        // If the actor has just ended, its waiters are answered.
+        self.address().send(WhatIsWatched).await.unwrap_or_default()
     }
 
     /// Of these orders those that somebody waits for who may not know this version.
     pub async fn unheard_of(&self, versions: Vec<(OrderId, i32)>) -> Vec<OrderId> {
-        let asked = self.address.send(UnheardOf(versions)).await;
+        let asked = self.address().send(UnheardOf(versions)).await;
         asked.unwrap_or_default()
     }
 
     /// Takes a seat and subscribes; `None` when there is no seat.
     pub async fn watch(&self, order_id: OrderId) -> Option<Watching> {
         let seat = self.seat()?;
-        let receiver = self.address.send(Watch(order_id)).await.ok()??;
+        let board = self.address();
+        let receiver = board.send(Watch(order_id)).await.ok()??;
         Some(Watching {
             order_id,
-            board: self.address.clone(),
+            board,
             receiver,
             draining: self.draining.clone(),
             metrics: self.metrics.clone(),
@@ -255,7 +284,7 @@ impl Watching {
         self.board.do_send(HasRead(self.order_id, version));
     }
 
-    /// The order after its next commit; `None` when the server stops.
+    /// The order after its next commit; `None` when the server stops or the actor has ended.
     pub async fn next(&mut self) -> Option<Arc<Payment>> {
         tokio::select! {
             biased;

@@ -5,13 +5,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use actix::{Actor, AsyncContext, Context, Handler, Message};
-use tokio::sync::watch;
+use actix::{Actor, Addr, Arbiter, ArbiterHandle, AsyncContext, Context, Handler, Message};
+use tokio::runtime::Handle;
+use tokio::sync::{oneshot, watch};
 use tracing::Span;
 
 use super::waiter_table::WaiterTable;
 use crate::domain::ids::OrderId;
 use crate::domain::payment::Payment;
+use crate::supervisor::{Supervisor, Task, UnderWay};
 
 /// How often orders that nobody watches any more are forgotten.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -31,6 +33,9 @@ pub(super) type News = Option<Notice>;
 pub(super) struct StatusActor {
     table: WaiterTable<OrderId, Notice>,
     watched_count: Arc<AtomicUsize>,
+    supervisor: Supervisor,
+    /// Dropped with the actor, which tells the supervisor.
+    _alive: oneshot::Sender<()>,
 }
 
 impl Actor for StatusActor {
@@ -45,16 +50,51 @@ impl Actor for StatusActor {
 }
 
 impl StatusActor {
-    pub fn new(watched_count: Arc<AtomicUsize>) -> Self {
+    pub fn new(
+        watched_count: Arc<AtomicUsize>,
+        supervisor: Supervisor,
+        alive: oneshot::Sender<()>,
+    ) -> Self {
         Self {
             table: WaiterTable::new(),
             watched_count,
+            supervisor,
+            _alive: alive,
         }
     }
 
     fn count(&self) {
         self.watched_count
             .store(self.table.len(), Ordering::Relaxed);
+    }
+}
+
+/// Where the actor lives, and who replaces it.
+pub struct Home {
+    arbiter: ArbiterHandle,
+    pub(super) supervisor: Supervisor,
+    pub(super) background: Handle,
+}
+
+impl Home {
+    /// On an arbiter that is the actor's alone; its end is waited for in the background.
+    pub fn on(arbiter: &Arbiter, supervisor: &Supervisor, background: &UnderWay) -> Self {
+        Self {
+            arbiter: arbiter.handle(),
+            supervisor: supervisor.clone(),
+            background: background.runtime(),
+        }
+    }
+
+    /// Starts an actor; what is given back ends with it.
+    pub(super) fn start_actor(
+        &self,
+        watched_count: Arc<AtomicUsize>,
+    ) -> (Addr<StatusActor>, oneshot::Receiver<()>) {
+        let (alive, ended) = oneshot::channel();
+        let actor = StatusActor::new(watched_count, self.supervisor.clone(), alive);
+        let address = StatusActor::start_in_arbiter(&self.arbiter, move |_| actor);
+        (address, ended)
     }
 }
 
@@ -132,6 +172,7 @@ impl Handler<Publish> for StatusActor {
     type Result = ();
 
     fn handle(&mut self, Publish { notice, span }: Publish, _: &mut Context<Self>) {
+        self.supervisor.spring(Task::StatusActor);
         let _telling = span.entered();
         let (order_id, version) = (notice.payment.order_id, notice.payment.version);
         self.table.publish(order_id, version, notice);

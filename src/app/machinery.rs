@@ -1,20 +1,20 @@
 //! Everything between the books and the listener, put together.
 
+use std::future::pending;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix::Arbiter;
 use tokio::runtime::Handle;
-use tokio::sync::{mpsc, watch};
-use tokio::task::JoinHandle;
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use super::{StartError, open_files, overview, parts};
+use super::{StartError, loops, open_files, overview, parts};
 use crate::actors::asks::Asks;
 use crate::actors::neighbours::{self, Neighbours, Outgoing};
-use crate::actors::status::StatusBoard;
+use crate::actors::status::{Home, StatusBoard};
 use crate::actors::{Orders, Tools};
 use crate::checkout::Checkout;
 use crate::config::Config;
@@ -32,6 +32,7 @@ use crate::relay::sweep::Sweep;
 use crate::retention::Retention;
 use crate::sandbox::Sandbox;
 use crate::store::{Overview, Store};
+use crate::supervisor::{Supervisor, Task, UnderWay};
 use crate::timekeeper::Timekeeper;
 use crate::web::Shop;
 
@@ -56,6 +57,7 @@ pub(super) struct Machinery {
     /// Taken by the loop that tells other processes.
     outgoing: Option<Outgoing>,
     metrics: Arc<Metrics>,
+    supervisor: Supervisor,
     arbiters: Vec<Arbiter>,
 }
 
@@ -64,9 +66,10 @@ impl Machinery {
         config: &Config,
         here: &Url,
         store: Store,
-        background: Handle,
+        supervisor: Supervisor,
+        background: UnderWay,
     ) -> Result<Self, StartError> {
-        let metrics = Metrics::new();
+        let metrics = Metrics::new(supervisor.failures());
         let draining = CancellationToken::new();
         let client = parts::client(config, here)?;
         let sandbox = parts::simulated(config, &store)?;
@@ -79,7 +82,7 @@ impl Machinery {
             .unwrap_or_else(open_files::default_waiters);
         let (to_neighbours, outgoing) = mpsc::channel(neighbours::BACKLOG);
         let status = StatusBoard::start(
-            &for_status[0],
+            Home::on(&for_status[0], &supervisor, &background),
             waiters_max,
             draining.clone(),
             to_neighbours,
@@ -133,38 +136,68 @@ impl Machinery {
             checkout,
             outgoing: Some(outgoing),
             metrics,
+            supervisor,
             arbiters,
         })
     }
 
     /// Starts what goes on by itself.
-    pub fn run_loops(
-        &mut self,
-        background: &Handle,
-        stop: &CancellationToken,
-    ) -> (Vec<JoinHandle<()>>, watch::Receiver<Overview>) {
-        let (sender, overview) = watch::channel(Overview::default());
-        let (store, metrics) = (self.store.clone(), self.metrics.clone());
-        let mut loops = vec![
-            background.spawn(self.reconciler.clone().run(stop.clone())),
-            background.spawn(self.relay.clone().run(stop.clone())),
-            background.spawn(self.disconnects.clone().run(stop.clone())),
-            background.spawn(self.sweep.clone().run(stop.clone())),
-            background.spawn(self.retention.clone().run(stop.clone())),
-            background.spawn(self.orders.clone().passivate(stop.clone())),
-            background.spawn(overview::refresh(store, metrics, sender, stop.clone())),
-        ];
+    pub fn run_loops(&mut self, background: &Handle) -> watch::Receiver<Overview> {
+        let supervisor = &self.supervisor;
+        self.reconciler.start(supervisor, background);
+        loops::start(
+            supervisor,
+            background,
+            loops::Loops {
+                relay: &self.relay,
+                disconnects: &self.disconnects,
+                sweep: &self.sweep,
+                proofs: self.proofs.as_ref(),
+                retention: &self.retention,
+                sandbox: self.sandbox.as_ref(),
+                orders: &self.orders,
+            },
+        );
         if let Some(outgoing) = self.outgoing.take() {
-            let neighbours = Neighbours::new(self.store.clone(), self.status.clone());
-            loops.push(background.spawn(neighbours.run(outgoing, stop.clone())));
+            let (store, status) = (self.store.clone(), self.status.clone());
+            Neighbours::start(store, status, outgoing, supervisor, background);
         }
-        if let Some(proofs) = self.proofs.clone() {
-            loops.push(background.spawn(proofs.run(stop.clone())));
+        self.watch_arbiters(background);
+        self.count_what_is_open(background)
+    }
+
+    fn count_what_is_open(&self, background: &Handle) -> watch::Receiver<Overview> {
+        let (sender, overview) = watch::channel(Overview::default());
+        let sender = Arc::new(sender);
+        let (store, metrics) = (self.store.clone(), self.metrics.clone());
+        let stop = self.supervisor.stop_token();
+        self.supervisor.run(background, Task::Overview, move || {
+            let (store, metrics) = (store.clone(), metrics.clone());
+            overview::refresh(store, metrics, sender.clone(), stop.clone())
+        });
+        overview
+    }
+
+    /// The first arbiter is the status actor's, see [`Machinery::assemble`].
+    fn watch_arbiters(&self, background: &Handle) {
+        for (number, arbiter) in self.arbiters.iter().enumerate() {
+            let task = match number {
+                0 => Task::StatusArbiter,
+                _ => Task::OrderArbiter,
+            };
+            let arbiter = arbiter.handle();
+            self.supervisor.run_droppable(background, task, move || {
+                let (alive, ended) = oneshot::channel::<()>();
+                // Dropped with the arbiter, or at once if it is gone already.
+                arbiter.spawn(async move {
+                    let _alive = alive;
+                    pending::<()>().await;
+                });
+                async move {
+                    let _ = ended.await;
+                }
+            });
         }
-        if let Some(sandbox) = self.sandbox.clone() {
-            loops.push(background.spawn(sandbox.run(stop.clone())));
-        }
-        (loops, overview)
     }
 
     /// What handlers need, and the arbiters for whoever stops them.
@@ -191,6 +224,7 @@ impl Machinery {
             reconciler: self.reconciler,
             overview,
             metrics: self.metrics,
+            supervisor: self.supervisor,
             draining: self.draining,
             mode: config.zenopay.mode.as_str(),
             instance: format!("{address}/{}", std::process::id()).into(),

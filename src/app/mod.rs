@@ -7,7 +7,8 @@ use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::time::{Duration, Instant};
 
 use actix_web::dev::ServerHandle;
-use futures_util::future::join_all;
+use futures_util::future::join;
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -23,9 +24,11 @@ use crate::reconciler::Reconciler;
 use crate::sandbox::SandboxError;
 use crate::sms::CarrierError;
 use crate::store::{Store, StoreError, fresh_token};
+use crate::supervisor::{Supervisor, Task, UnderWay};
 use crate::zenopay::client::ClientError;
 
 mod background;
+mod loops;
 mod machinery;
 mod open_files;
 mod overview;
@@ -44,9 +47,12 @@ const LAST_CALL: Duration = Duration::from_millis(500);
 /// For the messages that are being handled, and whoever waits for their answers; from the last
 /// call on.
 const DRAIN_WITHIN: Duration = Duration::from_secs(8);
-/// For what the loops have in hand, counted in the same way: an SMS is at its provider for ten
-/// seconds at most, unless `sms.timeout_ms` says more.
+/// For what the loops and tasks without a client have in hand, counted in the same way: a push is
+/// at ZenoPay and an SMS at its provider for ten seconds at most, unless `zenopay.create_timeout_ms`
+/// or `sms.timeout_ms` say more.
 const LOOPS_END_WITHIN: Duration = Duration::from_secs(11);
+/// For a stop after a task has failed without which nothing is sold: parked polls are answered.
+const FAILED_STOP_WITHIN: Duration = Duration::from_secs(3);
 
 /// Why the server does not start.
 #[derive(Debug, thiserror::Error)]
@@ -105,8 +111,8 @@ pub struct App {
     server: ServerHandle,
     serving: JoinHandle<std::io::Result<()>>,
     draining: CancellationToken,
-    stop_loops: CancellationToken,
-    loops: Vec<JoinHandle<()>>,
+    supervisor: Supervisor,
+    under_way: UnderWay,
     arbiters: Vec<actix::Arbiter>,
     _background: Background,
 }
@@ -124,7 +130,8 @@ impl App {
         let address = listener.local_addr().map_err(StartError::Bind)?;
         let background = Background::start().map_err(StartError::Threads)?;
 
-        let store = Store::open(&config.database).await?;
+        let supervisor = Supervisor::new();
+        let store = Store::open(&config.database, &supervisor).await?;
         bring_up_to_date(&config).await?;
         tell_what_is_held(&store).await?;
         let way_in = way_in(&config, operator_token.as_ref(), &store).await?;
@@ -132,25 +139,27 @@ impl App {
             WayIn::Fresh(token) => Some(token.clone()),
             WayIn::Known | WayIn::Nobody => operator_token,
         };
+        let under_way = UnderWay::on(background.handle());
         let mut machinery = Machinery::assemble(
             &config,
             &local_url(address),
             store.clone(),
-            background.handle(),
+            supervisor.clone(),
+            under_way.clone(),
         )?;
         let draining = machinery.draining.clone();
-        let stop_loops = CancellationToken::new();
-        let (mut loops, overview) = machinery.run_loops(&background.handle(), &stop_loops);
+        let overview = machinery.run_loops(&background.handle());
         let (orders, reconciler) = (machinery.orders.clone(), machinery.reconciler.clone());
         let sandbox = machinery.sandbox.clone();
         let (api, arbiters) = machinery.into_api(&config, address, bootstrap, overview);
-        loops.push(
-            background
-                .handle()
-                .spawn(console::keep_history(api.clone())),
-        );
-        let (server, serving) = serve::serve((listener, tls), api.clone(), sandbox, &config)
+        let shown = api.clone();
+        supervisor.run(&background.handle(), Task::ConsoleHistory, move || {
+            console::keep_history(shown.clone())
+        });
+        let (server, serving, ended) = serve::serve((listener, tls), api.clone(), sandbox, &config)
             .map_err(StartError::Bind)?;
+        watch_listener(&supervisor, &background, ended);
+        supervisor.set_trap_from_environment();
         info!(%address, mode = config.zenopay.mode.as_str(), "serving");
         Ok(Self {
             address,
@@ -162,8 +171,8 @@ impl App {
             server,
             serving,
             draining,
-            stop_loops,
-            loops,
+            supervisor,
+            under_way,
             arbiters,
             _background: background,
         })
@@ -174,35 +183,69 @@ impl App {
         self.store.failpoints()
     }
 
+    /// What runs as long as the server does; a test has one of the tasks fail.
+    pub fn supervisor(&self) -> &Supervisor {
+        &self.supervisor
+    }
+
+    /// Returns as soon as a task has failed without which nothing can be sold.
+    pub async fn failed(&self) -> Task {
+        self.supervisor.fatal().await
+    }
+
     /// Stops everything, in order; what was acknowledged stays.
-    pub async fn stop(mut self) {
+    pub async fn stop(self) {
+        self.stop_within(STOP_WITHIN).await;
+    }
+
+    /// The same after such a failure: sooner, so that the next process sells.
+    pub async fn stop_failed(self) {
+        self.stop_within(FAILED_STOP_WITHIN).await;
+    }
+
+    async fn stop_within(mut self, limit: Duration) {
         info!("stopping");
-        if timeout(STOP_WITHIN, self.wind_down()).await.is_err() {
+        if timeout(limit, self.wind_down()).await.is_err() {
             warn!("not everything ended in time; what was acknowledged is committed");
         }
         info!("stopped");
     }
 
     async fn wind_down(&mut self) {
+        // First, because a task that ends before it has failed.
+        self.supervisor.stop();
         // Every parked poll is answered, and nothing new is taken.
         self.draining.cancel();
-        self.stop_loops.cancel();
         sleep(LAST_CALL).await;
         let called = Instant::now();
         let left = |limit: Duration| limit.saturating_sub(called.elapsed());
         self.server.stop(true).await;
         let _ = (&mut self.serving).await;
-        self.orders.drain(left(DRAIN_WITHIN)).await;
-        let ends = join_all(self.loops.drain(..));
+        // Before the orders are closed, because a push ends with its order.
+        let ends = join(self.under_way.ended(), self.supervisor.stopped());
         if timeout(left(LOOPS_END_WITHIN), ends).await.is_err() {
-            warn!("stopping although a loop waits for somebody; its leases end by themselves");
+            warn!("stopping although a task waits for somebody; its leases end by themselves");
         }
+        self.orders.drain(left(DRAIN_WITHIN)).await;
         for arbiter in self.arbiters.drain(..) {
             arbiter.stop();
             let _ = tokio::task::spawn_blocking(move || arbiter.join()).await;
         }
         self.store.close().await;
     }
+}
+
+fn watch_listener(supervisor: &Supervisor, background: &Background, ended: oneshot::Receiver<()>) {
+    let mut ended = Some(ended);
+    supervisor.run_droppable(&background.handle(), Task::Listener, move || {
+        let ended = ended.take();
+        async move {
+            if let Some(ended) = ended {
+                // Nothing is ever sent: this is the end of the server.
+                let _ = ended.await;
+            }
+        }
+    });
 }
 
 async fn way_in(

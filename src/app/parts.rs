@@ -4,7 +4,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use tokio::runtime::Handle;
 use url::Url;
 
 use super::{local_url, radius_address};
@@ -20,6 +19,7 @@ use crate::relay::{self, Relay};
 use crate::sandbox::{Sandbox, SandboxError};
 use crate::sms::{self, CarrierError};
 use crate::store::Store;
+use crate::supervisor::UnderWay;
 use crate::timekeeper::Timekeeper;
 use crate::zenopay::client::{Client, ClientError};
 use crate::zenopay::proof::Keys;
@@ -92,7 +92,7 @@ pub(super) fn checkout(
     orders: &Orders,
     store: &Store,
     client: Client,
-    background: Handle,
+    background: UnderWay,
 ) -> Checkout {
     Checkout::new(Parts {
         store: store.clone(),

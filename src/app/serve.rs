@@ -8,6 +8,7 @@ use actix_web::dev::ServerHandle;
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
 use rustls::ServerConfig as Tls;
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::DRAIN_WITHIN;
@@ -22,12 +23,20 @@ const HANDSHAKE_WITHIN: Duration = Duration::from_secs(5);
 /// Between two requests on a connection; longer than the pause of a long poll.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
+/// The handle that stops the server, its task, and the end of that.
+pub(super) type Serving = (
+    ServerHandle,
+    JoinHandle<std::io::Result<()>>,
+    oneshot::Receiver<()>,
+);
+
+/// Starts to serve; the receiver learns of the end of it, however it comes.
 pub(super) fn serve(
     (listener, tls): (TcpListener, Option<Tls>),
     api: Api,
     sandbox: Option<Sandbox>,
     config: &Config,
-) -> std::io::Result<(ServerHandle, JoinHandle<std::io::Result<()>>)> {
+) -> std::io::Result<Serving> {
     let origins: Arc<[String]> = config.portal.allowed_origins.clone().into();
     let public = config.server.public_url.as_ref();
     let https = tls.is_some() || public.is_some_and(|url| url.scheme() == "https");
@@ -54,5 +63,10 @@ pub(super) fn serve(
     };
     let server = server.run();
     let handle = server.handle();
-    Ok((handle, actix_web::rt::spawn(server)))
+    let (alive, ended) = oneshot::channel();
+    let serving = actix_web::rt::spawn(async move {
+        let _alive = alive;
+        server.await
+    });
+    Ok((handle, serving, ended))
 }

@@ -11,7 +11,6 @@ use chrono::TimeDelta;
 use rand::TryRng;
 use rand::rngs::SysRng;
 use serde_json::json;
-use tokio::runtime::Handle;
 use tracing::{info, warn};
 use url::Url;
 use uuid::{Builder, Uuid};
@@ -26,6 +25,7 @@ use crate::domain::payment::Payment;
 use crate::domain::purchase::{PackageRef, Purchase};
 use crate::domain::secret::Secret;
 use crate::store::{GatewayCall, NewOrder, Placed, Store, StoreError};
+use crate::supervisor::UnderWay;
 use crate::zenopay::client::Client;
 use crate::zenopay::wire::{CreateAnswer, CreateRequest};
 
@@ -53,7 +53,7 @@ pub struct Parts {
     /// Base of the webhook's URL.
     pub public_url: Url,
     /// Where pushes run.
-    pub background: Handle,
+    pub background: UnderWay,
 }
 
 /// What became of a wish to buy.

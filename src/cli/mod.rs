@@ -71,6 +71,8 @@ enum Failure {
     Config(#[from] ConfigError),
     #[error(transparent)]
     Start(StartError),
+    #[error("serve: the task {0} has failed, without which nothing can be sold; start me again")]
+    TaskFailed(&'static str),
     #[error("migrate: {0}")]
     Migrate(String),
     /// Every line is already printed.
@@ -120,6 +122,7 @@ impl Failure {
         match self {
             Self::Config(_) => ExitCode::from(2),
             Self::Start(_)
+            | Self::TaskFailed(_)
             | Self::Migrate(_)
             | Self::Check
             | Self::Operator(_)
@@ -167,7 +170,7 @@ async fn execute(arguments: Arguments) -> Result<(), Failure> {
         Command::Serve => {
             let served = serve::serve(config).await;
             traces.stop().await;
-            Ok(served?)
+            served
         }
         Command::Migrate { to } => migrate(&config, to).await,
         Command::Check => check::check(&config).await,

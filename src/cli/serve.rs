@@ -1,12 +1,13 @@
 //! `malipo serve`: start, tell a person where to look, stop on a signal.
 
 use tokio::signal::unix::{SignalKind, signal};
+use tracing::error;
 
-use super::notify;
+use super::{Failure, notify};
 use crate::app::{App, StartError, WayIn};
 use crate::config::{Config, Mode};
 
-pub(super) async fn serve(config: Config) -> Result<(), StartError> {
+pub(super) async fn serve(config: Config) -> Result<(), Failure> {
     // Before anything else, so that no signal is missed while starting.
     let mut terminate = signal(SignalKind::terminate()).map_err(StartError::Threads)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::Threads)?;
@@ -17,13 +18,19 @@ pub(super) async fn serve(config: Config) -> Result<(), StartError> {
     let app = App::start(config, token).await?;
     greet(&app, scheme, mode);
     notify::serving();
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
+    let failed = tokio::select! {
+        _ = terminate.recv() => None,
+        _ = interrupt.recv() => None,
+        task = app.failed() => Some(task),
+    };
     notify::stopping();
-    app.stop().await;
-    Ok(())
+    let Some(task) = failed else {
+        app.stop().await;
+        return Ok(());
+    };
+    error!(task = task.name(), "nothing can be sold; the process ends");
+    app.stop_failed().await;
+    Err(Failure::TaskFailed(task.name()))
 }
 
 fn greet(app: &App, scheme: &str, mode: Mode) {

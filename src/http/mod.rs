@@ -21,6 +21,7 @@ use crate::checkout::{Checkout, WEBHOOK_PATH};
 use crate::metrics::Metrics;
 use crate::reconciler::Reconciler;
 use crate::store::{Overview, Store};
+use crate::supervisor::Supervisor;
 use crate::web::Shop;
 
 mod allowance;
@@ -75,6 +76,8 @@ pub struct Api {
     pub overview: tokio::sync::watch::Receiver<Overview>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// Which tasks have failed.
+    pub supervisor: Supervisor,
     /// Set when the server stops.
     pub draining: CancellationToken,
     /// Who is an operator.

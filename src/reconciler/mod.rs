@@ -14,11 +14,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::sleep;
-use tokio_util::sync::CancellationToken;
-use tracing::warn;
+use tracing::{error, warn};
 
 use crate::actors::status::StatusBoard;
 use crate::actors::{Case, Orders};
@@ -29,6 +29,7 @@ use crate::domain::payment::Payment;
 use crate::domain::token_bucket::TokenBucket;
 use crate::metrics::Metrics;
 use crate::store::{DueOrder, Store, StoreError};
+use crate::supervisor::{Supervisor, Task};
 use crate::timekeeper::Timekeeper;
 
 mod ask;
@@ -96,17 +97,21 @@ impl Reconciler {
         }
     }
 
-    /// Goes on until stopped; what a stop leaves undone comes back when its lease ends.
-    pub async fn run(self, stop: CancellationToken) {
-        // Beside each other: an order expires on time while ZenoPay does not answer.
-        let all = async {
-            tokio::join!(
-                self.expire_on_and_on(),
-                self.ask_on_and_on(),
-                self.follow_looks()
-            )
-        };
-        stop.run_until_cancelled(all).await;
+    /// Starts the loops, beside each other: an order expires on time while ZenoPay does not
+    /// answer. What a stop or a panic leaves undone comes back when its lease ends.
+    pub fn start(&self, supervisor: &Supervisor, background: &Handle) {
+        let ours = self.clone();
+        supervisor.run_droppable(background, Task::OrderExpiry, move || {
+            ours.clone().expire_on_and_on()
+        });
+        let ours = self.clone();
+        supervisor.run_droppable(background, Task::StatusChecks, move || {
+            ours.clone().ask_on_and_on()
+        });
+        let ours = self.clone();
+        supervisor.run_droppable(background, Task::EarlyChecks, move || {
+            ours.clone().follow_looks()
+        });
     }
 
     /// When the last round ended.
@@ -146,12 +151,14 @@ impl Reconciler {
                 started => claimed += started,
             }
         }
-        while asks.join_next().await.is_some() {}
+        while let Some(ended) = asks.join_next().await {
+            log_panic(ended);
+        }
         self.ended_a_round();
         Ok(claimed)
     }
 
-    async fn expire_on_and_on(&self) {
+    async fn expire_on_and_on(self) {
         loop {
             sleep(TICK).await;
             if let Err(error) = self.expire_overdue().await {
@@ -160,11 +167,13 @@ impl Reconciler {
         }
     }
 
-    async fn ask_on_and_on(&self) {
+    async fn ask_on_and_on(self) {
         let mut asks = JoinSet::new();
         loop {
             let started = self.start_asks(&mut asks, usize::MAX).await;
-            while asks.try_join_next().is_some() {}
+            while let Some(ended) = asks.try_join_next() {
+                log_panic(ended);
+            }
             self.ended_a_round();
             match started {
                 // More may be due: a place and a token set the pace.
@@ -178,7 +187,7 @@ impl Reconciler {
         }
     }
 
-    async fn follow_looks(&self) {
+    async fn follow_looks(self) {
         loop {
             let order_id = self.inner.looks.next().await;
             let store = &self.inner.parts.store;
@@ -270,5 +279,11 @@ impl Reconciler {
         if let Err(error) = self.inner.parts.orders.weigh(order_id, case).await {
             warn!(%order_id, %error, "reconciler: an order did not expire");
         }
+    }
+}
+
+fn log_panic(ended: Result<(), JoinError>) {
+    if let Err(panic) = ended {
+        error!(%panic, "reconciler: an ask panicked; its lease brings the order back");
     }
 }

@@ -80,7 +80,11 @@ impl Disconnects {
                 }
             });
         }
-        while asks.join_next().await.is_some() {}
+        while let Some(ended) = asks.join_next().await {
+            if let Err(panic) = ended {
+                error!(%panic, "disconnects: one panicked; its lease brings it back");
+            }
+        }
         Ok(claimed)
     }
 

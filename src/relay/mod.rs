@@ -3,7 +3,8 @@
 //!
 //! A message that fails is tried again after a pause that grows and is never quite the same,
 //! so that a crowd of them does not come back together; after `sms.attempts_max` attempts it
-//! is dead and waits for an operator. A provider that takes nothing is not hammered: the
+//! is dead and waits for an operator. One whose answer is not understood counts as sent, and the
+//! order's timeline has an alert. A provider that takes nothing is not hammered: the
 //! circuit opens, and while it is open no message uses up its attempts but the probes.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::domain::circuit::{Circuit, Flow, Turn};
+use crate::domain::decision::{Level, Remark};
 use crate::metrics::Metrics;
 use crate::sms::{Carrier, Message, SmsError, Taken};
 use crate::store::{QueuedSms, SentSms, Store, StoreError};
@@ -72,12 +74,8 @@ impl Relay {
         }
     }
 
-    /// Goes on until stopped; messages that are being sent are finished first.
-    pub async fn run(self, stop: CancellationToken) {
-        tokio::join!(self.send_on_and_on(&stop), self.read_receipts(&stop));
-    }
-
-    async fn send_on_and_on(&self, stop: &CancellationToken) {
+    /// Sends until stopped; messages that are being sent are finished first.
+    pub async fn send_on_and_on(self, stop: CancellationToken) {
         let mut pause = TICK;
         while stop.run_until_cancelled(sleep(pause)).await.is_some() {
             pause = match self.run_once().await {
@@ -127,6 +125,13 @@ impl Relay {
         match sent {
             Ok(taken) => {
                 self.parts.metrics.sms_sent.inc();
+                if let Some(why) = &taken.unclear {
+                    self.parts.metrics.sms_unclear.inc();
+                    warn!(
+                        sms = sms.id,
+                        why, "relay: an SMS counts as sent, which is not certain"
+                    );
+                }
                 store.sms_sent(sms, self.acknowledgement(taken, now)).await
             }
             Err(error) => {
@@ -154,6 +159,7 @@ impl Relay {
             message_id: taken.message_id,
             parts: taken.parts.and_then(|parts| i32::try_from(parts).ok()),
             receipt_due_at: is_told.then(|| at + receipts::FIRST_LOOK),
+            alert: taken.unclear.map(unclear),
             at,
         }
     }
@@ -180,6 +186,13 @@ impl Relay {
     fn circuit(&self) -> MutexGuard<'_, Circuit> {
         self.circuit.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Told in the order's timeline.
+fn unclear(why: String) -> Remark {
+    let text =
+        format!("the SMS counts as sent, which is not certain, and is not sent again: {why}");
+    Remark::new(Level::Alert, "sms_unclear", text)
 }
 
 /// The pause after so many attempts: twice as long each time, and by dice (0 to 1) between

@@ -25,11 +25,13 @@ const GIVE_UP: TimeDelta = TimeDelta::days(2);
 const TICK: Duration = Duration::from_secs(2);
 
 impl Relay {
-    /// Goes on until stopped; does nothing with a provider that gives no receipts.
-    pub(super) async fn read_receipts(&self, stop: &CancellationToken) {
-        if !self.parts.carrier.gives_receipts() {
-            return;
-        }
+    /// Whether the provider gives receipts.
+    pub fn awaits_receipts(&self) -> bool {
+        self.parts.carrier.gives_receipts()
+    }
+
+    /// Asks for receipts until stopped.
+    pub async fn read_receipts(self, stop: CancellationToken) {
         while stop.run_until_cancelled(sleep(TICK)).await.is_some() {
             if let Err(error) = self.read_receipts_once().await {
                 warn!(%error, "relay: receipts cannot be read or written; trying again");

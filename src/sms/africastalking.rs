@@ -129,29 +129,40 @@ fn read_answer(heard: &Heard, to: &str) -> Result<Taken, SmsError> {
     if !heard.is_success() {
         return Err(heard.fault());
     }
-    let answer: Answer = heard.json().ok_or_else(|| heard.fault())?;
-    let recipients = answer.data.recipients.unwrap_or_default();
+    let Some(Answer { data }) = heard.json() else {
+        return heard.unclear();
+    };
+    let Some(recipients) = data.recipients else {
+        return heard.unclear();
+    };
     let ours = match recipients.as_slice() {
+        [] => {
+            let message = scalar(&data.message).unwrap_or_default();
+            return Err(later(NAME, &format!("took nothing: {}", word(&message))));
+        }
         [only] => Some(only),
         several => several
             .iter()
             .find(|one| scalar(&one.number).as_deref() == Some(to)),
     };
-    let Some(ours) = ours else {
-        let message = scalar(&answer.data.message).unwrap_or_default();
-        return Err(later(NAME, &format!("took nothing: {}", word(&message))));
+    let Some((ours, code)) = ours.and_then(|ours| Some((ours, scalar(&ours.status_code)?))) else {
+        return heard.unclear();
     };
-    let code = scalar(&ours.status_code).ok_or_else(|| heard.fault())?;
     let said = word(&scalar(&ours.status).unwrap_or_default());
     match code.as_str() {
         "100" | "101" | "102" => Ok(Taken {
             message_id: scalar(&ours.message_id).filter(|id| id != "None"),
             parts: scalar(&ours.message_parts).and_then(|count| count.parse().ok()),
+            unclear: None,
         }),
         // Invalid phone, unsupported kind of number, on the blacklist, wants no messages.
         "403" | "404" | "406" | "409" => Err(never(NAME, &format!("refused: {said} ({code})"))),
         "405" => Err(later(NAME, "has no balance left (405)")),
-        other => Err(later(NAME, &format!("answered {}: {said}", word(other)))),
+        // Documented: 4xx and 5xx are refusals.
+        other if other.starts_with(['4', '5']) => {
+            Err(later(NAME, &format!("answered {}: {said}", word(other))))
+        }
+        other => heard.unclear_because(&format!("answered {}: {said}", word(other))),
     }
 }
 

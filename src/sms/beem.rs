@@ -127,11 +127,11 @@ impl Provider for Beem {
 fn read_answer(heard: &Heard) -> Result<Taken, SmsError> {
     // Errors come inside `data`, with a status that is not 200.
     let answer = heard.json::<Wrapped>().map(|wrapped| wrapped.data);
-    let answer = answer
-        .or_else(|| heard.json())
-        .ok_or_else(|| heard.fault())?;
+    let Some(answer) = answer.or_else(|| heard.json()) else {
+        return heard.unclear();
+    };
     let Some(code) = scalar(&answer.code) else {
-        return Err(heard.fault());
+        return heard.unclear();
     };
     let said = || word(&scalar(&answer.message).unwrap_or_default());
     match code.as_str() {
@@ -144,7 +144,7 @@ fn read_answer(heard: &Heard) -> Result<Taken, SmsError> {
         }
         "100" if heard.is_success() => Ok(Taken {
             message_id: scalar(&answer.request_id),
-            parts: None,
+            ..Taken::default()
         }),
         "100" => Err(heard.fault()),
         "101" => Err(never(NAME, "refused: the phone is invalid (101)")),

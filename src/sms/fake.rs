@@ -21,6 +21,8 @@ pub(super) struct FakeGateway {
 #[derive(Clone)]
 pub(super) enum Does {
     Answer(u16, String),
+    /// Announces a longer body than it sends.
+    BreakOff(u16, String),
     HangUp,
     Nothing,
 }
@@ -51,6 +53,13 @@ impl FakeGateway {
                         let answer = format!(
                             "HTTP/1.1 {status} X\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
                             body.len()
+                        );
+                        let _ = reader.get_mut().write_all(answer.as_bytes());
+                    }
+                    Does::BreakOff(status, body) => {
+                        let answer = format!(
+                            "HTTP/1.1 {status} X\r\nContent-Length: {}\r\n\r\n{body}",
+                            body.len() + 9
                         );
                         let _ = reader.get_mut().write_all(answer.as_bytes());
                     }
@@ -103,8 +112,9 @@ pub(super) async fn send(carrier: &Carrier) -> Result<Taken, SmsError> {
         reference: "17-voucher",
     };
     let sent = carrier.send(message).await;
-    if let Err(error) = &sent {
-        assert_keeps_secrets(&error.to_string());
+    match &sent {
+        Ok(taken) => assert_keeps_secrets(taken.unclear.as_deref().unwrap_or_default()),
+        Err(error) => assert_keeps_secrets(&error.to_string()),
     }
     sent
 }
@@ -149,11 +159,11 @@ pub(super) async fn assert_bad_days_mean_later(provider: SmsProvider) {
         ("500", says(500, "oops"), "answered 500"),
         ("HTML with 502", says(502, html), "answered 502"),
         ("429", says(429, ""), "answered 429"),
-        ("HTML with 200", says(200, html), "not readable"),
-        ("garbage", says(200, "\u{1}{{{"), "not readable"),
-        ("empty", says(200, ""), "not readable"),
-        ("an array", says(200, "[]"), "not readable"),
-        ("too much", says(200, &"x".repeat(100_000)), "too large"),
+        (
+            "broken off with 500",
+            Does::BreakOff(500, "{".to_owned()),
+            "answered 500",
+        ),
         (
             "401 in plain text",
             says(401, "The supplied authentication is invalid"),
@@ -178,6 +188,41 @@ pub(super) async fn assert_bad_days_mean_later(provider: SmsProvider) {
     match send(&gone.carrier(provider)).await {
         Err(SmsError::Later(said)) => assert!(said.contains("cannot be reached"), "{said}"),
         other => panic!("gone: {other:?}"),
+    }
+}
+
+/// A 2xx that cannot be read counts as taken, and a person is told.
+pub(super) async fn assert_an_unreadable_2xx_counts_as_sent(provider: SmsProvider) {
+    let html = "<html><body>Well done</body></html>";
+    for (case, does, sentence) in [
+        ("HTML", says(200, html), "not readable"),
+        ("garbage", says(200, "\u{1}{{{"), "not readable"),
+        ("empty", says(200, ""), "not readable"),
+        ("empty with 202", says(202, ""), "not readable"),
+        ("an array", says(200, "[]"), "not readable"),
+        ("a text", says(200, "\"OK\""), "not readable"),
+        ("a phone", says(200, "255712345678"), "not readable"),
+        ("too much", says(200, &"x".repeat(100_000)), "too large"),
+        ("broken off", Does::BreakOff(200, "{".to_owned()), "hung up"),
+    ] {
+        let taken = sent(provider, does).await;
+        let taken = taken.unwrap_or_else(|error| panic!("{case}: {error}"));
+        let why = taken.unclear.unwrap_or_else(|| panic!("{case}: no alert"));
+        assert!(why.contains(sentence), "{case}: {why}");
+        assert_eq!((taken.message_id, taken.parts), (None, None), "{case}");
+    }
+    for (body, why) in [
+        (
+            r#"{"error":"Insufficient balance"}"#,
+            "refused: Insufficient balance",
+        ),
+        (r#"{"success":false,"message":"Try later"}"#, "Try later"),
+        (r#"{"status":"error","message":"Try later"}"#, "Try later"),
+    ] {
+        match sent(provider, says(200, body)).await {
+            Err(SmsError::Later(said)) => assert!(said.contains(why), "{body}: {said}"),
+            other => panic!("{body}: {other:?}"),
+        }
     }
 }
 

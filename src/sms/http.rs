@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use reqwest::{RequestBuilder, Response, redirect, retry};
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use url::Url;
 
-use super::{CarrierError, SmsError};
+use super::{CarrierError, SmsError, Taken};
 use crate::config::SmsConfig;
 use crate::domain::secret::Secret;
 
@@ -17,6 +17,10 @@ const BODY_BYTES_MAX: usize = 64 * 1024;
 const USER_AGENT: &str = concat!("malipo/", env!("CARGO_PKG_VERSION"));
 /// Characters kept of a provider's own word.
 const WORD_CHARS: usize = 60;
+/// Where answers of any shape say no: by a word or by `false`, or by an error that they hold.
+const YES_OR_NO: [&str; 3] = ["status", "success", "successful"];
+const NO: [&str; 6] = ["error", "failed", "fail", "false", "rejected", "invalid"];
+const ERRORS: [&str; 3] = ["error", "errors", "requestError"];
 
 /// The way to one provider.
 pub(super) struct Http {
@@ -26,10 +30,11 @@ pub(super) struct Http {
     provider: &'static str,
 }
 
-/// A whole answer.
+/// An answer.
 pub(super) struct Heard {
     pub status: u16,
-    body: Vec<u8>,
+    /// Or why it could not be read to its end.
+    body: Result<Vec<u8>, &'static str>,
     provider: &'static str,
 }
 
@@ -80,45 +85,45 @@ impl Http {
         url
     }
 
-    /// Makes a call and reads its answer to the end.
+    /// Makes a call and reads its answer as far as it goes. The status counts also if the body
+    /// breaks off.
     pub(super) async fn hear(&self, call: RequestBuilder) -> Result<Heard, SmsError> {
-        let response = call.send().await.map_err(|error| self.why(&error))?;
-        let status = response.status().as_u16();
+        let answered = call.send().await;
+        let response = answered.map_err(|error| later(self.provider, why(&error)))?;
         Ok(Heard {
-            status,
-            body: self.read_body(response).await?,
+            status: response.status().as_u16(),
+            body: read_body(response).await,
             provider: self.provider,
         })
     }
+}
 
-    /// Piece by piece, because a length that is announced need not be true.
-    async fn read_body(&self, mut response: Response) -> Result<Vec<u8>, SmsError> {
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| self.why(&error))? {
-            if body.len() + chunk.len() > BODY_BYTES_MAX {
-                return Err(later(self.provider, "gave an answer that is too large"));
-            }
-            body.extend_from_slice(&chunk);
+/// Piece by piece, because a length that is announced need not be true.
+async fn read_body(mut response: Response) -> Result<Vec<u8>, &'static str> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| why(&error))? {
+        if body.len() + chunk.len() > BODY_BYTES_MAX {
+            return Err("gave an answer that is too large");
         }
-        Ok(body)
+        body.extend_from_slice(&chunk);
     }
+    Ok(body)
+}
 
-    fn why(&self, error: &reqwest::Error) -> SmsError {
-        let what = if error.is_connect() {
-            "cannot be reached"
-        } else if error.is_timeout() {
-            "did not answer in time"
-        } else {
-            "hung up in the middle of its answer"
-        };
-        later(self.provider, what)
+fn why(error: &reqwest::Error) -> &'static str {
+    if error.is_connect() {
+        "cannot be reached"
+    } else if error.is_timeout() {
+        "did not answer in time"
+    } else {
+        "hung up in the middle of its answer"
     }
 }
 
 impl Heard {
     /// The body as JSON of this shape, whatever the status; `None` for anything else.
     pub(super) fn json<T: DeserializeOwned>(&self) -> Option<T> {
-        serde_json::from_slice(&self.body).ok()
+        serde_json::from_slice(self.body.as_ref().ok()?).ok()
     }
 
     pub(super) fn is_success(&self) -> bool {
@@ -129,9 +134,60 @@ impl Heard {
     pub(super) fn fault(&self) -> SmsError {
         match self.status {
             401 | 403 => self.refused_credentials(),
-            200..=299 => later(self.provider, "gave an answer that is not readable"),
+            200..=299 => later(self.provider, self.unreadable()),
             status => later(self.provider, &format!("answered {status}")),
         }
+    }
+
+    fn unreadable(&self) -> &'static str {
+        let broken_off = self.body.as_ref().err();
+        broken_off
+            .copied()
+            .unwrap_or("gave an answer that is not readable")
+    }
+
+    /// What an answer means whose body has no shape that we know. A 2xx without a clear no
+    /// means taken: a message that is sent ten times is worse than one that a person sends again.
+    pub(super) fn unclear(&self) -> Result<Taken, SmsError> {
+        self.unclear_because(self.unreadable())
+    }
+
+    /// The same, and this is what is not known in it.
+    pub(super) fn unclear_because(&self, what: &str) -> Result<Taken, SmsError> {
+        if !self.is_success() {
+            return Err(self.fault());
+        }
+        self.no_clear_no()?;
+        Ok(Taken {
+            unclear: Some(format!("{} {what}", self.provider)),
+            ..Taken::default()
+        })
+    }
+
+    /// Finds a clear no in an object of any shape.
+    pub(super) fn no_clear_no(&self) -> Result<(), SmsError> {
+        let Some(answer) = self.json::<Map<String, Value>>() else {
+            return Ok(());
+        };
+        let says_no = |name: &&str| match answer.get(*name) {
+            Some(Value::Bool(yes)) => !yes,
+            Some(Value::String(text)) => NO.iter().any(|no| text.trim().eq_ignore_ascii_case(no)),
+            _ => false,
+        };
+        let holds_error = |name: &&str| match answer.get(*name) {
+            None | Some(Value::Null | Value::Bool(false)) => false,
+            Some(Value::String(text)) => !text.is_empty(),
+            Some(Value::Array(errors)) => !errors.is_empty(),
+            Some(Value::Bool(true) | Value::Number(_) | Value::Object(_)) => true,
+        };
+        if !YES_OR_NO.iter().any(says_no) && !ERRORS.iter().any(holds_error) {
+            return Ok(());
+        }
+        let why = ["message", "error"]
+            .into_iter()
+            .find_map(|name| answer.get(name).and_then(scalar));
+        let why = word(&why.unwrap_or_default());
+        Err(later(self.provider, &format!("refused: {why}")))
     }
 
     pub(super) fn refused_credentials(&self) -> SmsError {

@@ -47,6 +47,10 @@ pub struct Taken {
     pub message_id: Option<String>,
     /// How many parts it counts and charges.
     pub parts: Option<u32>,
+    /// Why it is not certain that it was taken: the HTTP status says so, and the body says
+    /// nothing that we know. Such a message is not sent again by itself, because each copy is
+    /// paid for; a person decides.
+    pub unclear: Option<String>,
 }
 
 /// What became of a message that was taken.
@@ -60,7 +64,7 @@ pub enum Receipt {
     Underway,
 }
 
-/// The provider did not take the message.
+/// The provider did not take the message, as far as we know. After a 2xx only a clear no is one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SmsError {
     /// Not this message's fault, as far as we know: later may be better.

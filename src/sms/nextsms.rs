@@ -145,7 +145,9 @@ fn read_answer(heard: &Heard, to: &str) -> Result<Taken, SmsError> {
     if matches!(heard.status, 401 | 403) {
         return Err(heard.fault());
     }
-    let answer: Answer = heard.json().ok_or_else(|| heard.fault())?;
+    let Some(answer) = heard.json::<Answer>() else {
+        return heard.unclear();
+    };
     if answer.success == Value::Bool(false) {
         return Err(match scalar(&answer.status).as_deref() {
             Some("401" | "403") => heard.refused_credentials(),
@@ -157,15 +159,17 @@ fn read_answer(heard: &Heard, to: &str) -> Result<Taken, SmsError> {
     }
     let lines = answer.messages.unwrap_or_default();
     let line = ours(&lines, &|line| scalar(&line.to).as_deref() == Some(to));
-    let line = line.ok_or_else(|| heard.fault())?;
-    let status = line.status.as_ref().ok_or_else(|| heard.fault())?;
+    let Some((line, status)) = line.and_then(|line| Some((line, line.status.as_ref()?))) else {
+        return heard.unclear();
+    };
     match status.group.trim().to_ascii_uppercase().as_str() {
         "PENDING" | "ACCEPTED" | "DELIVERED" => Ok(Taken {
             message_id: scalar(&line.message_id),
             parts: scalar(&line.sms_count).and_then(|count| count.parse().ok()),
+            unclear: None,
         }),
         "REJECTED" | "UNDELIVERABLE" | "EXPIRED" => Err(refusal(&status.name)),
-        other => Err(later(NAME, &format!("said {}", word(other)))),
+        other => heard.unclear_because(&format!("said {}", word(other))),
     }
 }
 

@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::http::{Heard, Http, later, required, scalar, word};
+use super::http::{Heard, Http, required, scalar};
 use super::{CarrierError, Message, Provider, SmsError, Taken};
 use crate::config::SmsConfig;
 use crate::domain::secret::Secret;
@@ -15,9 +15,6 @@ use crate::domain::secret::Secret;
 const NAME: &str = "ZenoPay SMS";
 const BASE_URL: &str = "https://zenoapi.com";
 const SEND_PATH: &str = "/api/sms/send/";
-
-/// Values of `status` that are a no.
-const NO: [&str; 6] = ["error", "failed", "fail", "false", "rejected", "invalid"];
 
 pub(super) struct ZenoPay {
     http: Http,
@@ -78,28 +75,14 @@ fn read_answer(heard: &Heard) -> Result<Taken, SmsError> {
     if !heard.is_success() {
         return Err(heard.fault());
     }
-    let answer: Map<String, Value> = heard.json().ok_or_else(|| heard.fault())?;
-    let is_no = |name: &str| match answer.get(name) {
-        Some(Value::Bool(yes)) => !yes,
-        Some(Value::String(text)) => NO.iter().any(|no| text.trim().eq_ignore_ascii_case(no)),
-        _ => false,
+    heard.no_clear_no()?;
+    let Some(answer) = heard.json::<Map<String, Value>>() else {
+        return heard.unclear();
     };
-    let has_error = answer.get("error").is_some_and(|error| match error {
-        Value::Null | Value::Bool(false) => false,
-        Value::String(text) => !text.is_empty(),
-        Value::Bool(true) | Value::Number(_) | Value::Array(_) | Value::Object(_) => true,
-    });
-    if is_no("status") || is_no("success") || has_error {
-        let why = ["message", "error"]
-            .into_iter()
-            .find_map(|name| answer.get(name).and_then(scalar));
-        let why = word(&why.unwrap_or_default());
-        return Err(later(NAME, &format!("refused: {why}")));
-    }
     let id = ["message_id", "messageId", "id"];
     Ok(Taken {
         message_id: id.into_iter().find_map(|name| scalar(answer.get(name)?)),
-        parts: None,
+        ..Taken::default()
     })
 }
 

@@ -14,11 +14,12 @@ use std::time::{Duration, Instant};
 
 use sea_orm::{ConnAcquireErr, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr};
 use tokio::runtime::Handle;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::connect::ACQUIRE_TIMEOUT;
 use super::tx;
+use crate::supervisor::{Supervisor, Task};
 
 /// A group with so many members commits, whoever else waits.
 const MEMBERS_MAX: usize = 64;
@@ -57,9 +58,12 @@ type Fate = Result<(), String>;
 
 impl Door {
     /// Opens it, on the runtime to which the connection belongs.
-    pub fn open(writer: DatabaseConnection, runtime: &Handle) -> Self {
+    pub fn open(writer: DatabaseConnection, runtime: &Handle, tasks: &Supervisor) -> Self {
         let (asks, asked) = mpsc::unbounded_channel();
-        runtime.spawn(keep(writer, asked));
+        let asked = Arc::new(Mutex::new(asked));
+        tasks.run(runtime, Task::SqliteWriter, move || {
+            keep(writer.clone(), asked.clone())
+        });
         Self { asks }
     }
 
@@ -137,7 +141,8 @@ impl Drop for Member {
 }
 
 /// Keeps one group after the other, as long as somebody can ask.
-async fn keep(writer: DatabaseConnection, mut asked: mpsc::UnboundedReceiver<Ask>) {
+async fn keep(writer: DatabaseConnection, asked: Arc<Mutex<mpsc::UnboundedReceiver<Ask>>>) {
+    let mut asked = asked.lock().await;
     while let Some(ask) = asked.recv().await {
         if !ask.still_waits() {
             continue;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use entities::webhook_deliveries;
 use sea_orm::EntityTrait;
 use tokio::runtime::Handle;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{Mutex, Semaphore, mpsc, oneshot};
 
 use super::deliveries::{self, DeliveryRecord};
 use super::runtime::write_within;
@@ -18,6 +18,7 @@ use super::tx::{Transactions, roll_back};
 use super::wedged::Wedged;
 use super::{Store, StoreError};
 use crate::domain::outcome::Outcome;
+use crate::supervisor::{Supervisor, Task};
 
 /// Rows in one insert at most. A group is a power of two, so that few texts are prepared.
 const ROWS_MAX: usize = 32;
@@ -63,9 +64,17 @@ impl Store {
 
 impl JournalQueue {
     /// Opens it on the runtime to which the connections belong.
-    pub fn open(transactions: Transactions, runtime: &Handle, wedged: Wedged) -> Self {
+    pub fn open(
+        transactions: Transactions,
+        runtime: &Handle,
+        wedged: Wedged,
+        tasks: &Supervisor,
+    ) -> Self {
         let (lines, waiting) = mpsc::unbounded_channel();
-        runtime.spawn(keep(transactions, wedged, waiting));
+        let waiting = Arc::new(Mutex::new(waiting));
+        tasks.run(runtime, Task::JournalQueue, move || {
+            keep(transactions.clone(), wedged.clone(), waiting.clone())
+        });
         Self { lines }
     }
 
@@ -86,8 +95,9 @@ impl JournalQueue {
 async fn keep(
     transactions: Transactions,
     wedged: Wedged,
-    mut waiting: mpsc::UnboundedReceiver<Line>,
+    waiting: Arc<Mutex<mpsc::UnboundedReceiver<Line>>>,
 ) {
+    let mut waiting = waiting.lock().await;
     let turns = Arc::new(Semaphore::new(AT_ONCE));
     let mut lines = Vec::new();
     while !lines.is_empty() || waiting.recv_many(&mut lines, ROWS_MAX).await > 0 {

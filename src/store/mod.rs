@@ -14,11 +14,13 @@ use std::sync::Arc;
 
 use chrono::{DateTime, SubsecRound, Utc};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::warn;
 
 use crate::config::DatabaseConfig;
 use crate::domain::secret::Secret;
 use crate::failpoint::{Failpoints, Point};
+use crate::supervisor::Supervisor;
 
 mod audit;
 mod audit_log;
@@ -85,6 +87,7 @@ mod wedged;
 
 use finished::Finished;
 use journalling::JournalQueue;
+use notices::Hearing;
 use pool::Pool;
 use runtime::{DatabaseRuntime, Underway};
 use together::ReadQueue;
@@ -135,6 +138,8 @@ pub struct Store {
 }
 
 struct Inner {
+    /// Dropped first: with the store its tasks may end.
+    _tasks: DropGuard,
     runtime: DatabaseRuntime,
     /// SQLite: the one connection that writes. PostgreSQL: those that write.
     writer: Pool,
@@ -154,19 +159,26 @@ struct Inner {
     url: Secret,
     clock: Clock,
     failpoints: Failpoints,
+    supervisor: Supervisor,
+    /// Whether other processes are heard.
+    hearing: Hearing,
     /// Keeps a second server off the same SQLite file.
     _only_server: Option<File>,
 }
 
 impl Store {
-    /// Opens the books for a server. On SQLite a second server on the same file is refused.
+    /// Opens the books for a server, which supervises the store's tasks. On SQLite a second
+    /// server on the same file is refused.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database cannot be reached,
     /// [`StoreError::InUse`] when another server has the SQLite file.
-    pub async fn open(config: &DatabaseConfig) -> Result<Self, StoreError> {
+    pub async fn open(
+        config: &DatabaseConfig,
+        supervisor: &Supervisor,
+    ) -> Result<Self, StoreError> {
         let only_server = connect::claim_file(config.url.expose())?;
-        let store = Self::connect(config, only_server).await?;
+        let store = Self::connect(config, supervisor.clone(), only_server).await?;
         if let Some(open) = files::exposed(config) {
             warn!("the database's file is {open}");
         }
@@ -178,11 +190,12 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`] when the database cannot be reached.
     pub async fn open_beside(config: &DatabaseConfig) -> Result<Self, StoreError> {
-        Self::connect(config, None).await
+        Self::connect(config, Supervisor::new(), None).await
     }
 
     async fn connect(
         config: &DatabaseConfig,
+        supervisor: Supervisor,
         only_server: Option<File>,
     ) -> Result<Self, StoreError> {
         files::prepare(config)?;
@@ -199,10 +212,14 @@ impl Store {
         let side = async move { connect::side(to.expose(), &its_wedged).await };
         let side = runtime.open(side).await?;
 
-        let transactions = Transactions::on(writer.clone(), runtime.writes());
-        let journal = JournalQueue::open(transactions.clone(), runtime.writes(), wedged.clone());
-        let together = ReadQueue::open(reader.clone(), runtime.reads(), wedged);
+        let end = CancellationToken::new();
+        let tasks = supervisor.within(end.clone());
+        let transactions = Transactions::on(writer.clone(), runtime.writes(), &tasks);
+        let pool = transactions.clone();
+        let journal = JournalQueue::open(pool, runtime.writes(), wedged.clone(), &tasks);
+        let together = ReadQueue::open(reader.clone(), runtime.reads(), wedged, &tasks);
         let inner = Inner {
+            _tasks: end.drop_guard(),
             runtime,
             writer,
             reader,
@@ -214,6 +231,8 @@ impl Store {
             url,
             clock: Clock::default(),
             failpoints: Failpoints::from_environment(),
+            supervisor,
+            hearing: Hearing::default(),
             _only_server: only_server,
         };
         let store = Self {

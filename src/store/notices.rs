@@ -1,8 +1,10 @@
 //! Telling other processes on the same PostgreSQL that an order has changed, and hearing it
 //! from them. A notice that is lost costs latency, never truth.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use entities::{payments, vouchers};
 use sea_orm::sea_query::{Expr, SimpleExpr};
 use sea_orm::sqlx::postgres::PgListener;
@@ -10,12 +12,13 @@ use sea_orm::sqlx::{self, Executor};
 use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QuerySelect, Statement};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
-use tracing::{debug, warn};
+use tracing::{info, warn};
 use uuid::Uuid;
 
 use super::{Store, StoreError, rows};
 use crate::domain::ids::OrderId;
 use crate::domain::payment::Payment;
+use crate::supervisor::Task;
 
 /// The channel of LISTEN and NOTIFY.
 const CHANNEL: &str = "malipo_orders";
@@ -33,6 +36,34 @@ const NOTIFY_BATCH: usize = 120;
 const READ_BATCH: usize = 5_000;
 /// Notices that may wait for whoever listens.
 const BACKLOG: usize = 1_024;
+
+/// Whether the connection that listens can be had.
+#[derive(Default)]
+pub(super) struct Hearing {
+    deaf_since: Mutex<Option<DateTime<Utc>>>,
+}
+
+impl Hearing {
+    fn deaf_since(&self) -> MutexGuard<'_, Option<DateTime<Utc>>> {
+        let since = self.deaf_since.lock();
+        since.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Logged once for an outage, however long it takes.
+    fn failed(&self, error: &sqlx::Error, now: DateTime<Utc>) {
+        let mut since = self.deaf_since();
+        if since.is_none() {
+            *since = Some(now);
+            warn!(%error, "notices of other processes are not heard; trying again each second");
+        }
+    }
+
+    fn began(&self) {
+        if self.deaf_since().take().is_some() {
+            info!("notices of other processes are heard again");
+        }
+    }
+}
 
 /// What is heard from other processes.
 #[derive(Debug)]
@@ -77,20 +108,30 @@ impl Store {
         .await
     }
 
-    /// Listens to what others than `teller` announce, until the receiver is dropped. Only
-    /// for books that are shared.
+    /// Listens to what others than `teller` announce, until the server stops. Only for books
+    /// that are shared.
     pub fn listen(&self, teller: Uuid) -> mpsc::Receiver<Heard> {
         let (sender, receiver) = mpsc::channel(BACKLOG);
-        let store = self.clone();
-        self.inner.runtime.reads().spawn(async move {
-            while !sender.is_closed() {
-                if let Err(error) = store.hear(teller, &sender).await {
-                    debug!(%error, "notices of other processes are not heard; trying again");
-                }
-                sleep(LISTEN_AGAIN).await;
-            }
+        let (store, tasks) = (self.clone(), &self.inner.supervisor);
+        tasks.run_droppable(self.inner.runtime.reads(), Task::ClusterListen, move || {
+            store.clone().hear_on_and_on(teller, sender.clone())
         });
         receiver
+    }
+
+    async fn hear_on_and_on(self, teller: Uuid, sender: mpsc::Sender<Heard>) {
+        loop {
+            if let Err(error) = self.hear(teller, &sender).await {
+                self.inner.hearing.failed(&error, self.inner.clock.now());
+            }
+            sleep(LISTEN_AGAIN).await;
+        }
+    }
+
+    /// Since when notices of other processes cannot be heard; `None` while they can. A guest
+    /// then learns of what another process has sold up to a second later.
+    pub fn deaf_since(&self) -> Option<DateTime<Utc>> {
+        *self.inner.hearing.deaf_since()
     }
 
     async fn all_ears(&self) -> Result<PgListener, sqlx::Error> {
@@ -103,6 +144,7 @@ impl Store {
 
     async fn hear(&self, teller: Uuid, sender: &mpsc::Sender<Heard>) -> Result<(), sqlx::Error> {
         let mut listener = in_time(self.all_ears()).await?;
+        self.inner.hearing.began();
         // What was told before we listened is lost too.
         if sender.send(Heard::Lost).await.is_err() {
             return Ok(());

@@ -4,12 +4,13 @@ use chrono::{DateTime, TimeDelta, Utc};
 use entities::{payments, sms_messages};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
 };
 use uuid::Uuid;
 
 use super::lease::Lease;
-use super::{AuditEntry, Store, StoreError, audit_log, outbox_hold, roll_back};
+use super::{AuditEntry, Store, StoreError, audit_log, events, outbox_hold, roll_back};
+use crate::domain::decision::Remark;
 use crate::domain::ids::OrderId;
 use crate::domain::phone::Phone;
 
@@ -47,6 +48,8 @@ pub struct SentSms {
     pub receipt_due_at: Option<DateTime<Utc>>,
     /// When it was taken.
     pub at: DateTime<Utc>,
+    /// For the order's timeline, if it is not certain that it was taken.
+    pub alert: Option<Remark>,
 }
 
 impl Store {
@@ -118,12 +121,26 @@ impl Store {
             if let Some(parts) = sent.parts {
                 update = update.col_expr(Column::Parts, Expr::value(parts));
             }
-            update
+            let update = update
                 .filter(Column::Id.eq(id))
-                .filter(Column::DueAt.eq(leased_until))
-                .exec(&store.inner.writer)
-                .await?;
-            Ok(())
+                .filter(Column::DueAt.eq(leased_until));
+            let Some(alert) = sent.alert else {
+                update.exec(&store.inner.writer).await?;
+                return Ok(());
+            };
+            let txn = store.begin().await?;
+            let written = async {
+                update.exec(&*txn).await?;
+                if let Some(order_id) = order_of(&*txn, id).await? {
+                    events::insert(&*txn, order_id, &alert, sent.at).await?;
+                }
+                Ok(())
+            };
+            if let Err(error) = written.await {
+                roll_back(txn).await;
+                return Err(error);
+            }
+            txn.commit().await.map_err(StoreError::CommitUnknown)
         })
         .await
     }
@@ -161,8 +178,9 @@ impl Store {
         .await
     }
 
-    /// Has a message sent again, whatever became of it before, with the same text and
-    /// reference. Says whose it is; `None` if there is no such message.
+    /// Has a message sent again, whatever became of it before, with the same reference and the
+    /// same text, unless the code in it was replaced meanwhile. Says whose it is; `None` if there
+    /// is no such message.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database cannot be reached.
@@ -252,5 +270,33 @@ pub(super) async fn requeue(
         .filter(Column::State.is_in(states.iter().copied()))
         .exec(db)
         .await?;
-    Ok(done.rows_affected == 1)
+    if done.rows_affected == 0 {
+        return Ok(false);
+    }
+    bring_up_to_date(db, id).await?;
+    Ok(true)
+}
+
+/// Gives a message the text of the newest one to its order, so that none brings a code that is
+/// closed.
+async fn bring_up_to_date(db: &impl sea_orm::ConnectionTrait, id: i64) -> Result<(), StoreError> {
+    use sms_messages::Column;
+    let order = sms_messages::Entity::find_by_id(id)
+        .select_only()
+        .column(Column::PaymentId);
+    let newest = sms_messages::Entity::find()
+        .filter(Column::PaymentId.in_subquery(order.into_query()))
+        .order_by_desc(Column::Id)
+        .one(db)
+        .await?;
+    let Some(newest) = newest.filter(|newest| newest.id != id) else {
+        return Ok(());
+    };
+    sms_messages::Entity::update_many()
+        .col_expr(Column::Body, Expr::value(newest.body))
+        .col_expr(Column::Parts, Expr::value(newest.parts))
+        .filter(Column::Id.eq(id))
+        .exec(db)
+        .await?;
+    Ok(())
 }

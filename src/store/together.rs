@@ -14,7 +14,7 @@ use entities::{payments, vouchers};
 use sea_orm::sea_query::IntoCondition;
 use sea_orm::{ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, QueryFilter};
 use tokio::runtime::Handle;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{Mutex, Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::journalling::STALE_WITHIN;
@@ -25,6 +25,7 @@ use super::wedged::Wedged;
 use super::{Store, StoreError, rows};
 use crate::domain::ids::OrderId;
 use crate::domain::payment::Payment;
+use crate::supervisor::{Supervisor, Task};
 
 /// Orders of one question at most. A database takes a few milliseconds for so many.
 const GROUP: usize = 256;
@@ -58,10 +59,13 @@ impl Store {
 
 impl ReadQueue {
     /// Opens it on the runtime to which the connections belong.
-    pub fn open(reader: Pool, runtime: &Handle, wedged: Wedged) -> Self {
+    pub fn open(reader: Pool, runtime: &Handle, wedged: Wedged, tasks: &Supervisor) -> Self {
         // As many ask at a time as have a connection to us, which the server limits.
         let (asks, waiting) = mpsc::unbounded_channel();
-        runtime.spawn(keep(reader, wedged, waiting));
+        let waiting = Arc::new(Mutex::new(waiting));
+        tasks.run(runtime, Task::ReadQueue, move || {
+            keep(reader.clone(), wedged.clone(), waiting.clone())
+        });
         Self { asks }
     }
 
@@ -78,7 +82,8 @@ impl ReadQueue {
 }
 
 /// Reads what waits, group by group, as long as somebody can ask.
-async fn keep(reader: Pool, wedged: Wedged, mut waiting: mpsc::UnboundedReceiver<Ask>) {
+async fn keep(reader: Pool, wedged: Wedged, waiting: Arc<Mutex<mpsc::UnboundedReceiver<Ask>>>) {
+    let mut waiting = waiting.lock().await;
     let turns = Arc::new(Semaphore::new(AT_ONCE));
     let mut asks = Vec::new();
     while waiting.recv_many(&mut asks, GROUP).await > 0 {

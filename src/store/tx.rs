@@ -16,6 +16,7 @@ use tracing::warn;
 use super::StoreError;
 use super::group::{Door, Member};
 use super::pool::Pool;
+use crate::supervisor::Supervisor;
 
 /// A transaction that writes.
 pub(super) enum Tx {
@@ -56,9 +57,9 @@ pub(super) struct Transactions {
 
 impl Transactions {
     /// On the runtime to which the connection belongs.
-    pub fn on(writer: Pool, runtime: &Handle) -> Self {
+    pub fn on(writer: Pool, runtime: &Handle, tasks: &Supervisor) -> Self {
         let door = match writer.get_database_backend() {
-            DbBackend::Sqlite => Some(Door::open(writer.connections(), runtime)),
+            DbBackend::Sqlite => Some(Door::open(writer.connections(), runtime, tasks)),
             _ => None,
         };
         Self { writer, door }

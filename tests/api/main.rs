@@ -43,5 +43,7 @@ mod running;
 mod slow_database;
 mod sms;
 mod sms_link;
+#[cfg(debug_assertions)]
+mod tasks;
 mod torture;
 mod webhook;

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 mod paths;
+mod spawns;
 mod table;
 
 use paths::paths;

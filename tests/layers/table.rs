@@ -13,20 +13,21 @@ pub const TABLE: &[[&str; 4]] = &[
     ["telemetry", "config", "tokio reqwest", BESIDE],
     ["timekeeper", "", "", BESIDE],
     ["failpoint", "", "", BESIDE],
+    ["supervisor", "", "tokio", BESIDE],
 
     // Translators. Of `config` they may use the type of their own section.
     ["zenopay", "domain config", "tokio rand reqwest", TRANSLATORS],
     ["sms", "domain config", "tokio rand reqwest", TRANSLATORS],
     ["radius", "domain config", "tokio rand", TRANSLATORS],
-    ["store", "domain config failpoint", "tokio rand sea_orm sqlx entities migration", TRANSLATORS],
+    ["store", "domain config failpoint supervisor", "tokio rand sea_orm sqlx entities migration", TRANSLATORS],
 
     // Shell. A loop reaches an order through its actor; the actor does not know the loops.
-    ["actors", "domain zenopay sms radius store config metrics timekeeper failpoint", "actix tokio rand", SHELL],
-    ["checkout", "domain zenopay store actors config metrics", "actix tokio rand", SHELL],
+    ["actors", "domain zenopay sms radius store config metrics timekeeper failpoint supervisor", "actix tokio rand", SHELL],
+    ["checkout", "domain zenopay store actors config metrics supervisor", "actix tokio rand", SHELL],
     // A printed voucher is let in by the same rows as a sold one.
     ["printing", "domain radius store actors", "", SHELL],
     ["relay", "domain zenopay sms radius store config metrics timekeeper", "actix tokio rand", SHELL],
-    ["reconciler", "domain zenopay store actors config metrics timekeeper", "actix tokio rand", SHELL],
+    ["reconciler", "domain zenopay store actors config metrics timekeeper supervisor", "actix tokio rand", SHELL],
     ["retention", "domain store config metrics", "tokio rand", SHELL],
     ["sandbox", "domain zenopay store config metrics", "tokio rand reqwest", SHELL],
 
@@ -34,7 +35,7 @@ pub const TABLE: &[[&str; 4]] = &[
     // an owner what is pasted into a router, which `radius` writes; a trace goes on in here.
     // Pages are drawn from nouns that they are handed.
     ["web", "domain config", "", EDGES],
-    ["http", "domain zenopay sms radius store actors checkout relay reconciler sandbox printing web config metrics telemetry",
+    ["http", "domain zenopay sms radius store actors checkout relay reconciler sandbox printing web config metrics telemetry supervisor",
              "actix tokio rand", EDGES],
     ["drill", "domain zenopay store actors config metrics", "actix tokio rand reqwest", EDGES],
 

@@ -1,6 +1,9 @@
 use serde_json::{Value, json};
 
-use super::super::fake::{FakeGateway, assert_bad_days_mean_later, checked, says, send, sent};
+use super::super::fake::{
+    FakeGateway, assert_an_unreadable_2xx_counts_as_sent, assert_bad_days_mean_later, checked,
+    says, send, sent,
+};
 use super::super::{SmsError, Taken};
 use crate::config::SmsProvider::Beem;
 
@@ -9,7 +12,7 @@ const ACCEPTED: &str = r#"{"successful":true,"request_id":1234,"code":100,"messa
 fn taken(id: Option<&str>) -> Result<Taken, SmsError> {
     Ok(Taken {
         message_id: id.map(str::to_owned),
-        parts: None,
+        ..Taken::default()
     })
 }
 
@@ -80,6 +83,18 @@ async fn the_code_decides_whatever_the_http_status_says() {
 }
 
 #[tokio::test]
+async fn an_answer_without_a_code_is_paid_for_once_and_told() {
+    for body in [
+        "{}",
+        r#"{"data":{}}"#,
+        r#"{"successful":true,"request_id":7}"#,
+    ] {
+        let taken = sent(Beem, says(200, body)).await;
+        assert!(taken.is_ok_and(|taken| taken.unclear.is_some()), "{body}");
+    }
+}
+
+#[tokio::test]
 async fn a_request_that_is_accepted_without_our_phone_is_refused() {
     let none_valid = r#"{"successful":true,"request_id":5,"code":100,"valid":0,"invalid":1}"#;
     let contradicts = r#"{"successful":false,"request_id":5,"code":100,"message":"Queue is full"}"#;
@@ -93,13 +108,14 @@ async fn a_request_that_is_accepted_without_our_phone_is_refused() {
         Err(SmsError::Later(_))
     ));
     assert!(matches!(
-        sent(Beem, says(200, "{}")).await,
-        Err(SmsError::Later(_))
-    ));
-    assert!(matches!(
         sent(Beem, says(500, ACCEPTED)).await,
         Err(SmsError::Later(_))
     ));
+}
+
+#[tokio::test]
+async fn a_2xx_that_cannot_be_read_is_paid_for_once_and_told() {
+    assert_an_unreadable_2xx_counts_as_sent(Beem).await;
 }
 
 #[tokio::test]

@@ -1,7 +1,8 @@
 use serde_json::{Value, json};
 
 use super::super::fake::{
-    FakeGateway, assert_bad_days_mean_later, checked, receipt, says, send, sent,
+    FakeGateway, assert_an_unreadable_2xx_counts_as_sent, assert_bad_days_mean_later, checked,
+    receipt, says, send, sent,
 };
 use super::super::{Receipt, SmsError, Taken};
 use crate::config::SmsProvider::Nextsms;
@@ -21,6 +22,7 @@ fn taken(id: Option<&str>) -> Result<Taken, SmsError> {
     Ok(Taken {
         message_id: id.map(str::to_owned),
         parts: Some(1),
+        unclear: None,
     })
 }
 
@@ -78,7 +80,6 @@ async fn the_group_decides_and_only_a_bad_phone_is_for_ever() {
         ("REJECTED", "REJECTED_NOT_ENOUGH_CREDITS", false),
         ("REJECTED", "REJECTED_SENDER", false),
         ("REJECTED", "REJECTED_NETWORK", false),
-        ("SOMETHING_NEW", "", false),
     ] {
         let status = json!({"groupName": group, "name": name});
         match sent(Nextsms, says(200, &line(status, json!("1")))).await {
@@ -86,6 +87,33 @@ async fn the_group_decides_and_only_a_bad_phone_is_for_ever() {
             Err(SmsError::Later(said)) => assert!(!for_ever, "{said}"),
             Ok(taken) => panic!("{group}: {taken:?}"),
         }
+    }
+}
+
+#[tokio::test]
+async fn a_200_in_a_shape_that_nobody_knows_is_paid_for_once_and_told() {
+    let new_word = line(json!({"groupName": "SOMETHING_NEW"}), json!("1"));
+    for (body, sentence) in [
+        (new_word.as_str(), "NextSMS said SOMETHING_NEW"),
+        (r#"{"messages":[]}"#, "not readable"),
+        (r#"{"messages":null}"#, "not readable"),
+        (r#"{"messages":[{"to":"255712345678"}]}"#, "not readable"),
+        (r#"{"messages":"queued"}"#, "not readable"),
+        (r#"{"messages":[{"status":{"groupId":1}}]}"#, "not readable"),
+        (r#"{"data":{"bulkId":"x"}}"#, "not readable"),
+        ("{}", "not readable"),
+    ] {
+        let taken = sent(Nextsms, says(200, body)).await;
+        let why = taken.map(|taken| taken.unclear.unwrap_or_default());
+        assert!(
+            why.as_ref().is_ok_and(|why| why.contains(sentence)),
+            "{body}: {why:?}"
+        );
+        let refused = sent(Nextsms, says(500, body)).await;
+        assert!(
+            matches!(refused, Err(SmsError::Later(_))),
+            "{body}: {refused:?}"
+        );
     }
 }
 
@@ -98,13 +126,7 @@ async fn a_refusal_inside_a_200_is_a_refusal() {
             r#"{"success":false,"status":400,"message":"Bad +255712345678"}"#,
             "refused the request: Bad",
         ),
-        (r#"{"messages":[]}"#, "not readable"),
-        (r#"{"messages":null}"#, "not readable"),
-        (r#"{"messages":[{"to":"255712345678"}]}"#, "not readable"),
-        (
-            r#"{"requestError":{"serviceException":{}}}"#,
-            "not readable",
-        ),
+        (r#"{"requestError":{"serviceException":{}}}"#, "refused"),
     ] {
         match sent(Nextsms, says(200, body)).await {
             Err(SmsError::Later(said)) => assert!(said.contains(sentence), "{body}: {said}"),
@@ -132,6 +154,11 @@ async fn of_several_lines_ours_counts() {
         sent(Nextsms, says(200, &both.to_string())).await,
         taken(Some("2"))
     );
+}
+
+#[tokio::test]
+async fn a_2xx_that_cannot_be_read_is_paid_for_once_and_told() {
+    assert_an_unreadable_2xx_counts_as_sent(Nextsms).await;
 }
 
 #[tokio::test]

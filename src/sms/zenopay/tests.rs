@@ -1,6 +1,9 @@
 use serde_json::{Value, json};
 
-use super::super::fake::{FakeGateway, assert_bad_days_mean_later, says, send, sent};
+use super::super::fake::{
+    FakeGateway, assert_an_unreadable_2xx_counts_as_sent, assert_bad_days_mean_later, says, send,
+    sent,
+};
 use super::super::{SmsError, Taken, carrier};
 use crate::config::SmsProvider::Zenopay;
 use crate::config::{Mode, SmsConfig};
@@ -17,7 +20,7 @@ async fn a_message_is_sent_as_documented() {
         sent,
         Ok(Taken {
             message_id: id,
-            parts: None
+            ..Taken::default()
         })
     );
     let (head, body) = fake.request();
@@ -66,6 +69,11 @@ async fn a_clear_no_inside_a_200_is_a_no() {
         ));
         assert_eq!(sent(Zenopay, says(200, body)).await, said, "{body}");
     }
+}
+
+#[tokio::test]
+async fn a_2xx_that_cannot_be_read_is_paid_for_once_and_told() {
+    assert_an_unreadable_2xx_counts_as_sent(Zenopay).await;
 }
 
 #[tokio::test]

@@ -28,7 +28,7 @@ async fn books() -> Books {
         writer.execute_unprepared(sql).await.unwrap();
     }
     Books {
-        door: Door::open(writer.connections(), &Handle::current()),
+        door: Door::open(writer.connections(), &Handle::current(), &Supervisor::new()),
         reader,
         _folder: folder,
     }

@@ -7,6 +7,7 @@ use crate::harness::{TestApp, TestOrder};
 
 mod arrivals;
 mod push;
+mod stopping;
 
 /// The order that an answer names.
 fn order_in(answer: &Value) -> TestOrder {

@@ -46,6 +46,9 @@ struct State {
     asked: Vec<String>,
     /// By order id.
     webhook_urls: HashMap<String, String>,
+    pushes: usize,
+    /// Before a push is answered.
+    push_takes: Duration,
 }
 
 impl FakeZenoPay {
@@ -79,6 +82,16 @@ impl FakeZenoPay {
         let mut state = self.state.lock().unwrap();
         state.says.clear();
         state.says_of_others = Some(says);
+    }
+
+    /// How long a push takes from now on.
+    pub fn push_takes(&self, time: Duration) {
+        self.state.lock().unwrap().push_takes = time;
+    }
+
+    /// How many pushes there were.
+    pub fn pushes(&self) -> usize {
+        self.state.lock().unwrap().pushes
     }
 
     /// Order ids in the order in which they were asked about.
@@ -153,10 +166,15 @@ impl FakeZenoPay {
     fn answer_push(&self, body: &str) -> (u16, String) {
         let push: Value = serde_json::from_str(body).unwrap();
         let text = |name: &str| push[name].as_str().unwrap().to_owned();
-        let mut state = self.state.lock().unwrap();
-        state
-            .webhook_urls
-            .insert(text("order_id"), text("webhook_url"));
+        let takes = {
+            let mut state = self.state.lock().unwrap();
+            state.pushes += 1;
+            state
+                .webhook_urls
+                .insert(text("order_id"), text("webhook_url"));
+            state.push_takes
+        };
+        thread::sleep(takes);
         (
             200,
             json!({"status": "success", "resultcode": "000"}).to_string(),

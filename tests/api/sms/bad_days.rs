@@ -15,6 +15,7 @@ on_both_databases! {
     the_code_is_sent_once_and_the_provider_s_name_for_it_is_kept,
     a_phone_that_does_not_exist_is_given_up_at_once_and_sent_again_by_an_operator_s_wish,
     a_message_is_given_up_after_the_attempts_that_are_set,
+    an_answer_that_nobody_understands_is_paid_for_once_and_told_as_an_alert,
     a_provider_that_is_down_is_not_hammered_and_afterwards_everything_arrives,
     in_live_mode_the_log_tells_nobody_and_messages_wait,
 }
@@ -124,6 +125,41 @@ async fn a_message_is_given_up_after_the_attempts_that_are_set(kind: Kind) {
     .await;
     assert_eq!(state(&app, &order).await, "dead");
     assert_eq!(gateway.sent().len(), 4);
+}
+
+async fn an_answer_that_nobody_understands_is_paid_for_once_and_told_as_an_alert(kind: Kind) {
+    let gateway = FakeGateway::that(Does::Answer(200, r#"{"data":{"bulkId":"7"}}"#));
+    let app = TestApp::start_with(kind, by_nextsms(&gateway)).await;
+
+    let order = sell(&app).await;
+    eventually("it counts as sent", async || {
+        state(&app, &order).await == "sent"
+    })
+    .await;
+
+    assert_eq!(metric(&app, "malipo_sms_unclear_total").await, 1.0);
+    let of = app.database.is_order(&order.id);
+    let alerts = format!(
+        "SELECT COUNT(*) FROM order_events
+         WHERE {of} AND kind = 'sms_unclear' AND level = 'alert'"
+    );
+    assert_eq!(app.database.count(&alerts).await, 1);
+    let path = format!("/api/v1/operator/orders/{}", order.id);
+    let document = app.get_as_operator(&path).await.text;
+    assert!(
+        document.contains("NextSMS gave an answer that is not readable"),
+        "{document}"
+    );
+    // Not by itself, however much time passes.
+    gateway.now_does(Does::Take);
+    let due = format!("UPDATE sms_messages SET due_at = '{LONG_AGO}'");
+    app.database.execute(&due).await;
+    let other = sell(&app).await;
+    eventually("the next is sent", async || {
+        state(&app, &other).await == "sent"
+    })
+    .await;
+    assert_eq!(gateway.sent().len(), 2, "each of the two once");
 }
 
 async fn a_provider_that_is_down_is_not_hammered_and_afterwards_everything_arrives(kind: Kind) {

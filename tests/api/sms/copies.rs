@@ -19,11 +19,7 @@ async fn a_message_that_was_not_taken_is_sent_again_with_the_same_reference(kind
 
     for (case, does, error) in [
         ("500", Does::Answer(500, "oops"), "NextSMS answered 500"),
-        (
-            "HTML",
-            Does::Answer(200, html),
-            "NextSMS gave an answer that is not readable",
-        ),
+        ("HTML", Does::Answer(502, html), "NextSMS answered 502"),
         (
             "a refusal inside",
             Does::Answer(

@@ -6,7 +6,7 @@ use malipo::domain::secret::Secret;
 
 use crate::harness::{TestApp, TestOrder};
 
-mod bad_days;
+pub mod bad_days;
 mod copies;
 mod doctor;
 pub mod gateway;
@@ -29,7 +29,7 @@ pub fn by_nextsms(gateway: &FakeGateway) -> impl FnOnce(&mut Config) + use<> {
 }
 
 /// A sold order.
-async fn sell(app: &TestApp) -> TestOrder {
+pub async fn sell(app: &TestApp) -> TestOrder {
     let order = app.buy().await;
     let answer = app.deliver_word(&order, "COMPLETED").await;
     assert_eq!(answer.status, 200, "{}", answer.text);
@@ -46,6 +46,6 @@ async fn column(app: &TestApp, order: &TestOrder, column: &str) -> Option<String
     app.database.text(&sql).await
 }
 
-async fn state(app: &TestApp, order: &TestOrder) -> String {
+pub async fn state(app: &TestApp, order: &TestOrder) -> String {
     column(app, order, "state").await.unwrap()
 }

@@ -1,0 +1,242 @@
+//! Runs the tasks that last as long as the server, and restarts the ones that fail.
+//!
+//! A [`Task`] is one of them, by name. It fails when it panics, or when it ends before the server
+//! stops. A failure is logged and counted (`malipo_task_restarts_total`). Then the task is started
+//! again after a pause, which doubles from one second to one minute while it keeps failing; the
+//! supervisor never gives up. A task without which nothing can be sold is not restarted: the
+//! process ends, and systemd starts all of it anew. `task.rs` says for each task which of the two
+//! applies, and why.
+//!
+//! # Invariants
+//! - Every long-running task runs here. `tests/layers/spawns.rs` lists every other `spawn` of the
+//!   source, each with the reason why it ends by itself.
+//! - What must survive a restart is owned by the closure that makes the task's future, or is a
+//!   lease in the database. The future itself is dropped with everything in it.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures_util::FutureExt;
+use prometheus::{IntCounterVec, Opts};
+use tokio::runtime::Handle;
+use tokio::sync::watch;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::error;
+
+mod task;
+mod trap;
+mod under_way;
+
+pub use task::{OnFailure, Task};
+pub use under_way::UnderWay;
+
+use trap::Trap;
+
+/// The pause before a restart, and what it doubles up to.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// Runs long-running tasks. Cheap to clone.
+#[derive(Clone)]
+pub struct Supervisor {
+    shared: Arc<Shared>,
+    /// From its cancellation on a task may end.
+    stop: CancellationToken,
+    tracker: TaskTracker,
+}
+
+struct Shared {
+    failures: IntCounterVec,
+    last_failures: Mutex<HashMap<Task, Instant>>,
+    /// The first task that ends the process.
+    fatal: watch::Sender<Option<Task>>,
+    trap: Trap,
+}
+
+impl Default for Supervisor {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Supervisor {
+    /// Supervises nothing yet.
+    pub fn new() -> Self {
+        let name = "malipo_task_restarts_total";
+        let help = "Long-running tasks that panicked or ended too early.";
+        let failures = IntCounterVec::new(Opts::new(name, help), &["task"])
+            .expect("a constant name with one label");
+        // A series that begins at its first event hides that event from `rate()`.
+        for task in Task::ALL {
+            failures.with_label_values(&[task.name()]);
+        }
+        let shared = Shared {
+            failures,
+            last_failures: Mutex::default(),
+            fatal: watch::Sender::new(None),
+            trap: Trap::default(),
+        };
+        Self {
+            shared: Arc::new(shared),
+            stop: CancellationToken::new(),
+            tracker: TaskTracker::new(),
+        }
+    }
+
+    /// The same supervisor for tasks that end with `owner`, and that a stop does not wait for.
+    pub fn within(&self, owner: CancellationToken) -> Self {
+        Self {
+            shared: self.shared.clone(),
+            stop: owner,
+            tracker: TaskTracker::new(),
+        }
+    }
+
+    /// Failures by task, to be registered with the other instruments.
+    pub fn failures(&self) -> &IntCounterVec {
+        &self.shared.failures
+    }
+
+    /// Cancelled when tasks have to end.
+    pub fn stop_token(&self) -> CancellationToken {
+        self.stop.clone()
+    }
+
+    /// Tells all tasks to end.
+    pub fn stop(&self) {
+        self.stop.cancel();
+    }
+
+    /// Returns when all tasks have ended.
+    pub async fn stopped(&self) {
+        self.tracker.close();
+        self.tracker.wait().await;
+    }
+
+    /// Returns as soon as a task has failed without which nothing can be sold.
+    pub async fn fatal(&self) -> Task {
+        let mut fatal = self.shared.fatal.subscribe();
+        loop {
+            if let Some(task) = *fatal.borrow_and_update() {
+                return task;
+            }
+            fatal.changed().await.expect("the sender is ours");
+        }
+    }
+
+    /// Tasks that have failed, and how long ago each failed last.
+    pub fn failed(&self) -> Vec<(Task, Duration)> {
+        let failures = self.shared.last_failures.lock();
+        let failures = failures.unwrap_or_else(PoisonError::into_inner);
+        let known = Task::ALL.into_iter();
+        known
+            .filter_map(|task| Some((task, failures.get(&task)?.elapsed())))
+            .collect()
+    }
+
+    /// Runs a task on `runtime` until the stop. `work` makes its future, and makes another one
+    /// after each failure.
+    pub fn run<F>(&self, runtime: &Handle, task: Task, work: impl FnMut() -> F + Send + 'static)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.tracker
+            .spawn_on(self.clone().supervise(task, work), runtime);
+    }
+
+    /// The same for work that a stop may drop at any of its awaits.
+    pub fn run_droppable<F>(
+        &self,
+        runtime: &Handle,
+        task: Task,
+        mut work: impl FnMut() -> F + Send + 'static,
+    ) where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let stop = self.stop.clone();
+        self.run(runtime, task, move || {
+            let (stop, work) = (stop.clone(), work());
+            async move {
+                stop.run_until_cancelled(work).await;
+            }
+        });
+    }
+
+    async fn supervise<F>(self, task: Task, mut work: impl FnMut() -> F)
+    where
+        F: Future<Output = ()>,
+    {
+        let mut pause = FIRST_PAUSE;
+        while !self.stop.is_cancelled() {
+            let began = Instant::now();
+            let turns = self.shared.trap.on(task, async { work().await });
+            let ended = AssertUnwindSafe(turns).catch_unwind().await;
+            if ended.is_ok() && self.stop.is_cancelled() {
+                return;
+            }
+            self.note(task, ended.err());
+            if task.on_failure() == OnFailure::EndProcess {
+                self.shared.fatal.send_if_modified(|fatal| {
+                    let is_first = fatal.is_none();
+                    fatal.get_or_insert(task);
+                    is_first
+                });
+                return;
+            }
+            pause = next_pause(pause, began.elapsed());
+            self.stop.run_until_cancelled(sleep(pause)).await;
+            pause *= 2;
+        }
+    }
+
+    fn note(&self, task: Task, panic: Option<Box<dyn Any + Send>>) {
+        let name = task.name();
+        match panic {
+            Some(panic) => error!(task = name, panic = words(&*panic), "a task panicked"),
+            None => error!(task = name, "a task ended although nobody stopped it"),
+        }
+        self.shared.failures.with_label_values(&[name]).inc();
+        let failures = self.shared.last_failures.lock();
+        let mut failures = failures.unwrap_or_else(PoisonError::into_inner);
+        failures.insert(task, Instant::now());
+    }
+
+    /// Has a task panic when it is polled next; for tests. Does nothing in an optimised build.
+    pub fn set_trap(&self, task: Task) {
+        self.shared.trap.set(task);
+    }
+
+    /// The same for a task that `MALIPO_TRAP` names.
+    pub fn set_trap_from_environment(&self) {
+        self.shared.trap.set_from_environment();
+    }
+
+    /// Panics if a trap is set for this task: for an actor, which is not polled by us.
+    pub fn spring(&self, task: Task) {
+        self.shared.trap.spring(task);
+    }
+}
+
+/// The pause after a failure of a task that ran for so long.
+fn next_pause(pause: Duration, ran_for: Duration) -> Duration {
+    if ran_for > LONGEST_PAUSE {
+        FIRST_PAUSE
+    } else {
+        pause.min(LONGEST_PAUSE)
+    }
+}
+
+/// What a panic says.
+fn words(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("no words")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,170 @@
+//! The long-running tasks, and what follows when one of them fails.
+//!
+//! | task | on failure | why |
+//! |---|---|---|
+//! | `order_expiry`, `status_checks`, `early_checks` | restarted | webhooks go on selling; what was due stays due in the database |
+//! | `sms_relay`, `sms_receipts`, `disconnects` | restarted | the outbox keeps what was claimed until its lease ends |
+//! | `session_sweep`, `retention`, `voucher_tests` | restarted | each round reads what is true from the database |
+//! | `passivation`, `overview`, `console_history` | restarted | memory and numbers only |
+//! | `cluster_announce`, `cluster_hear`, `cluster_looks`, `cluster_listen` | restarted | each makes up for the others; a lost notice costs a second |
+//! | `sandbox` | restarted | a webhook that was under way is sent again after its lease |
+//! | `status_actor` | restarted | polls are answered from the database meanwhile |
+//! | `journal_queue` | restarted | copies of finished orders are answered 503 meanwhile and come again |
+//! | `read_queue` | restarted | polls wait for four seconds, which is longer than the first pause |
+//! | `sqlite_writer` | ends the process | it holds the only connection that writes, and a transaction whose state is then unknown |
+//! | `order_arbiter`, `status_arbiter` | ends the process | actors cannot start on an arbiter that is gone, and it cannot be replaced under them |
+//! | `listener` | ends the process | no webhook and no guest reaches us |
+//!
+//! Not here, because they are not ours: the threads of sqlx, of actix-web's workers (which it
+//! replaces itself) and of the exporter of traces, without which only traces are lost.
+
+/// A long-running task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Task {
+    /// Ends orders that nobody has paid in time.
+    OrderExpiry,
+    /// Asks ZenoPay about orders that are due.
+    StatusChecks,
+    /// Brings asks forward that a guest's look leads to.
+    EarlyChecks,
+    /// Sends SMS.
+    SmsRelay,
+    /// Asks what became of SMS.
+    SmsReceipts,
+    /// Has routers end sessions.
+    Disconnects,
+    /// Closes silent sessions and queues ended ones.
+    SessionSweep,
+    /// Forgets bodies of old webhooks.
+    Retention,
+    /// Removes idle order actors.
+    Passivation,
+    /// Counts what is open.
+    Overview,
+    /// Notifies other processes.
+    ClusterAnnounce,
+    /// Handles notices of other processes.
+    ClusterHear,
+    /// Looks at watched orders each second.
+    ClusterLooks,
+    /// Holds the connection that listens.
+    ClusterListen,
+    /// Tries sold vouchers at FreeRADIUS.
+    VoucherTests,
+    /// The simulated ZenoPay.
+    Sandbox,
+    /// Keeps the console's last minutes.
+    ConsoleHistory,
+    /// Notifies parked polls.
+    StatusActor,
+    /// Writes deliveries that change nothing.
+    JournalQueue,
+    /// Reads orders for crowds of polls.
+    ReadQueue,
+    /// Hands SQLite's one transaction on.
+    SqliteWriter,
+    /// A thread of order actors.
+    OrderArbiter,
+    /// The thread of the status actor.
+    StatusArbiter,
+    /// The HTTP server.
+    Listener,
+}
+
+/// What follows when a task fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnFailure {
+    /// It is started again.
+    Restart,
+    /// Nothing can be sold without it: the process ends.
+    EndProcess,
+}
+
+impl Task {
+    /// All of them.
+    pub const ALL: [Self; 24] = [
+        Self::OrderExpiry,
+        Self::StatusChecks,
+        Self::EarlyChecks,
+        Self::SmsRelay,
+        Self::SmsReceipts,
+        Self::Disconnects,
+        Self::SessionSweep,
+        Self::Retention,
+        Self::Passivation,
+        Self::Overview,
+        Self::ClusterAnnounce,
+        Self::ClusterHear,
+        Self::ClusterLooks,
+        Self::ClusterListen,
+        Self::VoucherTests,
+        Self::Sandbox,
+        Self::ConsoleHistory,
+        Self::StatusActor,
+        Self::JournalQueue,
+        Self::ReadQueue,
+        Self::SqliteWriter,
+        Self::OrderArbiter,
+        Self::StatusArbiter,
+        Self::Listener,
+    ];
+
+    /// Its name in logs, metrics and on the console.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::OrderExpiry => "order_expiry",
+            Self::StatusChecks => "status_checks",
+            Self::EarlyChecks => "early_checks",
+            Self::SmsRelay => "sms_relay",
+            Self::SmsReceipts => "sms_receipts",
+            Self::Disconnects => "disconnects",
+            Self::SessionSweep => "session_sweep",
+            Self::Retention => "retention",
+            Self::Passivation => "passivation",
+            Self::Overview => "overview",
+            Self::ClusterAnnounce => "cluster_announce",
+            Self::ClusterHear => "cluster_hear",
+            Self::ClusterLooks => "cluster_looks",
+            Self::ClusterListen => "cluster_listen",
+            Self::VoucherTests => "voucher_tests",
+            Self::Sandbox => "sandbox",
+            Self::ConsoleHistory => "console_history",
+            Self::StatusActor => "status_actor",
+            Self::JournalQueue => "journal_queue",
+            Self::ReadQueue => "read_queue",
+            Self::SqliteWriter => "sqlite_writer",
+            Self::OrderArbiter => "order_arbiter",
+            Self::StatusArbiter => "status_arbiter",
+            Self::Listener => "listener",
+        }
+    }
+
+    /// What follows when it fails.
+    pub fn on_failure(self) -> OnFailure {
+        match self {
+            Self::SqliteWriter | Self::OrderArbiter | Self::StatusArbiter | Self::Listener => {
+                OnFailure::EndProcess
+            }
+            Self::OrderExpiry
+            | Self::StatusChecks
+            | Self::EarlyChecks
+            | Self::SmsRelay
+            | Self::SmsReceipts
+            | Self::Disconnects
+            | Self::SessionSweep
+            | Self::Retention
+            | Self::Passivation
+            | Self::Overview
+            | Self::ClusterAnnounce
+            | Self::ClusterHear
+            | Self::ClusterLooks
+            | Self::ClusterListen
+            | Self::VoucherTests
+            | Self::Sandbox
+            | Self::ConsoleHistory
+            | Self::StatusActor
+            | Self::JournalQueue
+            | Self::ReadQueue => OnFailure::Restart,
+        }
+    }
+}

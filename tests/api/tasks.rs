@@ -1,0 +1,259 @@
+//! A task that lasts as long as the server fails: it is started again, goes on with its work, and
+//! an operator sees it. Without some nothing can be sold: then the process ends, and the next one
+//! sells.
+
+use std::fs::File;
+
+use malipo::supervisor::Task;
+use serde_json::json;
+use tempfile::NamedTempFile;
+
+use crate::harness::client::Client;
+use crate::harness::process::Process;
+use crate::harness::proxy::{Cable, start_behind_a_cable};
+use crate::harness::{
+    Kind, SaleCounts, TOKEN, TestApp, TestDatabase, TestOrder, fresh_phone, http_client,
+};
+use crate::reconciling::{eventually, metric};
+use crate::sms::bad_days::make_due;
+use crate::sms::gateway::{Does, FakeGateway};
+use crate::sms::{by_nextsms, sell, state};
+
+on_both_databases! {
+    every_task_is_counted_from_the_start,
+    every_task_that_fails_is_started_again,
+    an_sms_is_sent_although_its_sender_failed_in_the_midst_of_it,
+    a_lost_webhook_is_found_although_the_checks_failed,
+    an_order_expires_although_the_expiry_failed,
+    a_copy_is_answered_although_the_journal_failed,
+    a_guest_is_told_although_the_reads_failed,
+    a_guest_is_told_when_the_status_actor_fails_and_the_next_one_waits_again,
+    the_console_says_that_a_task_has_failed,
+}
+
+const LONG_AGO: &str = "2020-01-01T00:00:00+00:00";
+
+fn fail(app: &TestApp, task: Task) {
+    app.app.supervisor().set_trap(task);
+}
+
+async fn failures(app: &TestApp, task: Task) -> f64 {
+    let series = format!("malipo_task_restarts_total{{task=\"{}\"}}", task.name());
+    metric(app, &series).await
+}
+
+async fn until_failed(app: &TestApp, task: Task, times: f64) {
+    eventually(task.name(), async || failures(app, task).await == times).await;
+}
+
+async fn every_task_is_counted_from_the_start(kind: Kind) {
+    let app = TestApp::start(kind).await;
+
+    for task in Task::ALL {
+        assert_eq!(failures(&app, task).await, 0.0, "{task:?}");
+    }
+}
+
+/// All that work by the clock, which they do at least every five seconds.
+async fn every_task_that_fails_is_started_again(kind: Kind) {
+    let gateway = FakeGateway::that(Does::Take);
+    let app = TestApp::start_with(kind, by_nextsms(&gateway)).await;
+    let mut tasks = vec![
+        Task::OrderExpiry,
+        Task::StatusChecks,
+        Task::SmsRelay,
+        Task::SmsReceipts,
+        Task::Disconnects,
+        Task::SessionSweep,
+        Task::Passivation,
+        Task::Overview,
+        Task::Sandbox,
+        Task::ConsoleHistory,
+    ];
+    if kind == Kind::Postgres {
+        tasks.push(Task::ClusterLooks);
+    }
+
+    // Who fails a second time was running again.
+    for times in [1.0, 2.0] {
+        for task in &tasks {
+            fail(&app, *task);
+        }
+        for task in &tasks {
+            until_failed(&app, *task, times).await;
+        }
+    }
+
+    let order = sell(&app).await;
+    assert_eq!(app.sale_of(&order).await, SaleCounts::ONE);
+    eventually("it is sent", async || state(&app, &order).await == "sent").await;
+    app.stop().await;
+}
+
+async fn an_sms_is_sent_although_its_sender_failed_in_the_midst_of_it(kind: Kind) {
+    let gateway = FakeGateway::that(Does::Hang);
+    let app = TestApp::start_with(kind, by_nextsms(&gateway)).await;
+    let order = sell(&app).await;
+    eventually("it is under way", async || gateway.sent().len() == 1).await;
+
+    // Wakes when the provider is given up.
+    fail(&app, Task::SmsRelay);
+    until_failed(&app, Task::SmsRelay, 1.0).await;
+    assert_eq!(state(&app, &order).await, "queued");
+    gateway.now_does(Does::Take);
+    // As when its lease ends.
+    make_due(&app.database).await;
+
+    eventually("it is sent", async || state(&app, &order).await == "sent").await;
+    let sent = gateway.sent();
+    assert_eq!(sent.len(), 2);
+    assert_eq!(sent[0], sent[1], "with the same reference");
+}
+
+async fn a_lost_webhook_is_found_although_the_checks_failed(kind: Kind) {
+    let app = TestApp::start(kind).await;
+    app.gateway_behaves(&json!({"deliver": false})).await;
+    let order = app.buy().await;
+    app.subscriber_decides(&order, &json!({"decision": "approve"}))
+        .await;
+    fail(&app, Task::StatusChecks);
+    until_failed(&app, Task::StatusChecks, 1.0).await;
+
+    has_long_passed(&app, &order, "due_at").await;
+
+    app.wait_for(&order, "COMPLETED").await;
+    assert_eq!(app.sale_of(&order).await, SaleCounts::ONE);
+}
+
+async fn an_order_expires_although_the_expiry_failed(kind: Kind) {
+    let app = TestApp::start(kind).await;
+    let order = app.buy().await;
+    fail(&app, Task::OrderExpiry);
+    until_failed(&app, Task::OrderExpiry, 1.0).await;
+
+    has_long_passed(&app, &order, "deadline_at").await;
+
+    app.wait_for(&order, "EXPIRED").await;
+}
+
+async fn has_long_passed(app: &TestApp, order: &TestOrder, column: &str) {
+    let order = app.database.is_order(&order.id);
+    let sql = format!("UPDATE payments SET {column} = '{LONG_AGO}' WHERE {order}");
+    assert_eq!(app.database.execute(&sql).await, 1);
+}
+
+/// What waits in a queue whose keeper fails waits for the next keeper.
+async fn a_copy_is_answered_although_the_journal_failed(kind: Kind) {
+    let app = TestApp::start(kind).await;
+    let order = sell(&app).await;
+    fail(&app, Task::JournalQueue);
+
+    let copy = app.deliver_word(&order, "COMPLETED").await;
+
+    assert_eq!(copy.verdict(), (200, "duplicate".to_owned()));
+    assert_eq!(failures(&app, Task::JournalQueue).await, 1.0);
+    assert_eq!(app.journal(&order.id, "duplicate").await, 1);
+}
+
+async fn a_guest_is_told_although_the_reads_failed(kind: Kind) {
+    let app = TestApp::start(kind).await;
+    let order = sell(&app).await;
+    fail(&app, Task::ReadQueue);
+
+    let told = app
+        .get(&app.portal(&format!("/payment/status/{}?wait=9", order.id)))
+        .await;
+
+    assert_eq!(told.json()["payment_status"], "COMPLETED", "{}", told.text);
+    assert_eq!(failures(&app, Task::ReadQueue).await, 1.0);
+}
+
+async fn a_guest_is_told_when_the_status_actor_fails_and_the_next_one_waits_again(kind: Kind) {
+    let app = TestApp::start(kind).await;
+    for times in [1.0, 2.0] {
+        let order = app.buy().await;
+        let poll = app.portal(&format!("/payment/status/{}?wait=45&since=1", order.id));
+        let selling = async {
+            // Of the second order only if the actor was replaced.
+            app.until_parked(1).await;
+            fail(&app, Task::StatusActor);
+            app.deliver_word(&order, "COMPLETED").await
+        };
+
+        let (told, sold) = tokio::join!(app.get(&poll), selling);
+
+        assert_eq!(sold.verdict(), (200, "completed".to_owned()));
+        assert_eq!(told.json()["payment_status"], "COMPLETED", "{}", told.text);
+        until_failed(&app, Task::StatusActor, times).await;
+        eventually("polls are parked again", async || parks(&app).await).await;
+    }
+}
+
+/// Whether a poll is parked: one that finds no actor is answered at once, and told to come later.
+async fn parks(app: &TestApp) -> bool {
+    let order = app.buy().await;
+    let poll = app.portal(&format!("/payment/status/{}?wait=1&since=1", order.id));
+    let answer = app.http.get(poll).send().await.unwrap();
+    answer.headers().get("retry-after").is_none()
+}
+
+async fn the_console_says_that_a_task_has_failed(kind: Kind) {
+    let app = TestApp::start(kind).await;
+    let words = async || app.get_with("/operator/words", TOKEN).await.text;
+    assert!(words().await.contains("All is well"));
+
+    fail(&app, Task::Passivation);
+    until_failed(&app, Task::Passivation, 1.0).await;
+
+    let words = words().await;
+    assert!(!words.contains("All is well"), "{words}");
+    assert!(words.contains("started again: passivation"), "{words}");
+}
+
+#[actix_web::test]
+async fn a_server_that_cannot_hear_the_others_says_so_as_long_as_it_is_so() {
+    let (app, cable) = start_behind_a_cable().await;
+    let store = &app.app.api.store;
+    let words = async || app.get_with("/operator/words", TOKEN).await.text;
+    assert_eq!(store.deaf_since(), None);
+
+    cable.set(Cable::Cut);
+    eventually("it hears nothing", async || store.deaf_since().is_some()).await;
+    let words = words().await;
+    assert!(words.contains("Other servers not heard since"), "{words}");
+
+    cable.set(Cable::Whole);
+    eventually("it hears again", async || store.deaf_since().is_none()).await;
+}
+
+#[actix_web::test]
+async fn a_server_that_can_no_longer_write_ends_with_a_sentence_and_the_next_one_sells() {
+    let database = TestDatabase::create(Kind::Sqlite).await;
+    let log = NamedTempFile::new().unwrap();
+    let told = File::create(log.path()).unwrap();
+    let trap = [("MALIPO_TRAP", "sqlite_writer")];
+
+    let mut process = Process::serve_telling(&database.url, &trap, told.into());
+
+    // At its next transaction.
+    let wish = json!({"packageId": "daily", "phoneNumber": fresh_phone()});
+    let url = format!("{}/api/v1/customer-portal/payment", process.base);
+    let bought = http_client().post(url).json(&wish).send().await;
+    assert!(bought.is_ok_and(|answer| answer.status().is_server_error()));
+    assert_eq!(process.wait(), Some(1));
+    let told = std::fs::read_to_string(log.path()).unwrap();
+    for sentence in [
+        "a task panicked",
+        "nothing can be sold; the process ends",
+        "malipo: serve: the task sqlite_writer has failed",
+    ] {
+        assert!(told.contains(sentence), "{sentence}: {told}");
+    }
+    drop(process);
+
+    let process = Process::serve(&database.url, &[]);
+    let client = Client::of(&process);
+    let order_id = client.buy().await;
+    assert_eq!(client.deliver(&order_id).await, Some(200));
+    assert_eq!(database.sale_of(&order_id).await, SaleCounts::ONE);
+}

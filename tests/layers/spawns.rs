@@ -1,0 +1,103 @@
+//! Every place in `src` that starts a task or a thread. A task that lasts as long as the server
+//! goes through the supervisor (`src/supervisor`), which restarts it; what is listed here ends by
+//! itself, and its caller or its owner learns how.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use super::rust_files;
+
+/// File, how many places it has, and why they need no supervisor.
+#[rustfmt::skip]
+const SPAWNS: &[(&str, usize, &str)] = &[
+    ("supervisor/mod.rs", 1, "the supervisor itself"),
+    ("supervisor/under_way.rs", 1, "work that ends, which a stop waits for"),
+
+    ("actors/asks.rs", 1, "one ask, whose askers share its end"),
+    ("actors/hints.rs", 1, "one hint, whose followers share its end"),
+    ("actors/mod.rs", 1, "one delivery, which its answer waits for"),
+    ("actors/replay.rs", 1, "one act of an operator"),
+    ("checkout/mod.rs", 1, "one purchase and its push"),
+    ("reconciler/mod.rs", 1, "one ask, in the loop's own set"),
+    ("relay/disconnects.rs", 1, "one session to end, in the round's own set"),
+    ("sandbox/courier.rs", 1, "one webhook, in the loop's own set"),
+    ("retention.rs", 1, "one file, awaited"),
+    ("telemetry/traces.rs", 1, "the last traces, awaited by the stop"),
+
+    ("app/mod.rs", 1, "the end of an arbiter, awaited by the stop"),
+    ("app/machinery.rs", 1, "on an arbiter, for the supervised task that watches it"),
+    ("app/serve.rs", 1, "the server, watched by a supervised task"),
+
+    ("store/runtime.rs", 2, "one piece of database work, awaited"),
+    ("store/pool.rs", 2, "one attempt to replace a pool, and one old pool that is closed"),
+    ("store/finished.rs", 1, "one question; without its answer nothing is shown from memory"),
+    ("store/journalling.rs", 1, "one insert; who waits for it learns of its loss"),
+    ("store/together.rs", 1, "one question; who waits for it learns of its loss"),
+];
+
+/// Calls that start a task or a thread, as they are written.
+const CALLS: [&str; 5] = [
+    "spawn(",
+    "spawn_on(",
+    "spawn_local(",
+    "spawn_blocking(",
+    "thread::Builder",
+];
+
+fn calls_in(source: &str) -> usize {
+    let code = source
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"));
+    let calls = code.map(|line| {
+        let calls = CALLS.iter().map(|call| line.matches(call).count());
+        calls.sum::<usize>()
+    });
+    calls.sum()
+}
+
+#[test]
+fn every_task_that_lasts_goes_through_the_supervisor() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = BTreeMap::new();
+    for path in rust_files(&src).unwrap() {
+        let file = path
+            .strip_prefix(&src)
+            .unwrap()
+            .to_str()
+            .unwrap()
+            .to_owned();
+        let calls = calls_in(&fs::read_to_string(&path).unwrap());
+        if calls > 0 {
+            found.insert(file, calls);
+        }
+    }
+
+    let listed: BTreeMap<_, _> = SPAWNS
+        .iter()
+        .map(|(file, calls, _)| ((*file).to_owned(), *calls))
+        .collect();
+
+    assert_eq!(
+        found, listed,
+        "a task that lasts is started by `Supervisor::run`; \
+         one that ends by itself is listed in tests/layers/spawns.rs, with the reason"
+    );
+}
+
+#[test]
+fn a_spawn_is_found_however_it_is_written() {
+    for code in [
+        "tokio::spawn(f());",
+        "self.background.spawn(f())",
+        "    .spawn(async move {",
+        "let task = runtime.spawn_blocking(f);",
+        "std::thread::spawn(f)",
+        "thread::Builder::new()",
+        "set.spawn_on(f, handle)",
+    ] {
+        assert_eq!(calls_in(code), 1, "{code}");
+    }
+    assert_eq!(calls_in("// tokio::spawn(f())"), 0);
+    assert_eq!(calls_in("spawner.run()"), 0);
+}
