@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tracing::{Instrument, Span, error, info, warn};
 
@@ -32,6 +31,7 @@ mod order;
 mod patience;
 mod permit;
 mod places;
+mod proving;
 mod registry;
 mod replacing;
 mod replay;
@@ -45,6 +45,7 @@ use asks::Asks;
 use delivery::Letter;
 use gauge::ActorView;
 use hints::Hints;
+use proving::{Claim, Rooms};
 use registry::Registry;
 
 pub use delivery::{Acknowledged, Delivery, Rejection};
@@ -66,8 +67,8 @@ struct Inner {
     store: Store,
     asks: Asks,
     hints: Hints,
-    /// Deliveries in the process, `actors.in_flight_max` of them.
-    places: Arc<Semaphore>,
+    /// Places of the deliveries in the process.
+    rooms: Rooms,
     keys: Keys,
     confirm: Confirm,
     metrics: Arc<Metrics>,
@@ -93,9 +94,7 @@ impl Orders {
         background: Handle,
     ) -> Self {
         let (store, metrics) = (tools.store.clone(), tools.metrics.clone());
-        let places = Arc::new(Semaphore::new(
-            limits.in_flight_max.min(Semaphore::MAX_PERMITS),
-        ));
+        let rooms = Rooms::new(limits.in_flight_max);
         let registry = Registry::new(Arc::new(tools), limits, arbiters);
         let Belief { keys, confirm } = belief;
         let inner = Inner {
@@ -103,7 +102,7 @@ impl Orders {
             store,
             asks,
             hints: Hints::default(),
-            places,
+            rooms,
             keys,
             confirm,
             metrics,
@@ -124,17 +123,25 @@ impl Orders {
         let (named, received) = (letter.named(), letter.delivery.received);
         info!(order_id = named.map(display), "webhook received");
         // Before anything is started for it.
-        let Ok(place) = self.inner.places.clone().try_acquire_owned() else {
-            return self.answered(named, received, Err(Rejection::Busy));
+        let entered = self.claim(&letter).and_then(|claim| {
+            let place = self.inner.rooms.enter(&claim)?;
+            Ok((claim, place))
+        });
+        let (claim, place) = match entered {
+            Ok(entered) => entered,
+            Err(rejection) => return self.answered(named, received, Err(rejection)),
+        };
+        let if_late = match &claim {
+            Claim::Hint(_) => Rejection::NotAuthentic,
+            Claim::Token { .. } | Claim::Proven(_) => Rejection::CommitUnknown,
         };
 
         let orders = self.clone();
         let work = async move {
-            let mut result = orders.take_in(&letter).await;
+            let mut result = orders.take_in(&letter, claim, place).await;
             if let Err(error) = orders.inner.store.reach_knowing_no_end(Point::BeforeAnswer) {
                 result = Err(error.into());
             }
-            drop(place);
             orders.answered(named, received, result)
         };
         let work = self.inner.background.spawn(work.in_current_span());
@@ -150,7 +157,7 @@ impl Orders {
                     order_id = named.map(display),
                     "the answer cannot wait; the work goes on"
                 );
-                self.answered(named, received, Err(Rejection::CommitUnknown))
+                self.answered(named, received, Err(if_late))
             }
         }
     }
