@@ -1,4 +1,5 @@
-//! Asking ZenoPay about an order: a single flight an order, a handful in all.
+//! Asking ZenoPay about an order: a single flight an order, a handful in all, and at the pace
+//! of the budget that all of them share.
 //!
 //! Asks come from strangers' hints, from the reconciler and from operators; whoever comes
 //! while one is under way shares its answer. Never awaited inside an order's actor.
@@ -12,6 +13,7 @@ use futures_util::future::{BoxFuture, Shared};
 use tokio::time::timeout;
 use tracing::{error, info, warn};
 
+use crate::domain::ask_budget::{AskBudget, Turns};
 use crate::domain::circuit::{Circuit, Flow, Turn};
 use crate::domain::ids::OrderId;
 use crate::metrics::Metrics;
@@ -43,12 +45,14 @@ pub enum Asker {
     Stranger,
     /// A proven delivery, an operator.
     Ourselves,
-    /// The reconciler, which alone holds back while ZenoPay is down.
+    /// The reconciler, which alone holds back while ZenoPay is down, and has taken a turn
+    /// from the budget before it claimed the order.
     Schedule,
 }
 
-type Flight = Shared<BoxFuture<'static, Option<StatusAnswer>>>;
-type Flights = Arc<Mutex<HashMap<OrderId, (Asker, Flight)>>>;
+pub(super) type Flight = Shared<BoxFuture<'static, Option<StatusAnswer>>>;
+type UnderWay = HashMap<OrderId, (Asker, Flight)>;
+type Flights = Arc<Mutex<UnderWay>>;
 
 /// Asks ZenoPay. Clones share their flights.
 #[derive(Clone)]
@@ -58,6 +62,7 @@ pub struct Asks {
     background: UnderWay,
     flights: Flights,
     circuit: Arc<Mutex<Circuit>>,
+    budget: Arc<Mutex<AskBudget>>,
     timekeeper: Timekeeper,
     metrics: Arc<Metrics>,
 }
@@ -66,18 +71,21 @@ impl Asks {
     /// Asks run on `background`, so that nobody who leaves cancels one.
     pub fn new(
         client: Client,
+        asks_per_sec: u32,
         store: Store,
         background: UnderWay,
         timekeeper: Timekeeper,
         metrics: Arc<Metrics>,
     ) -> Self {
         let circuit = Circuit::new(PATIENCE, FIRST_PAUSE, LONGEST_PAUSE);
+        let budget = AskBudget::new(asks_per_sec, timekeeper.now());
         Self {
             client,
             store,
             background,
             flights: Arc::default(),
             circuit: Arc::new(Mutex::new(circuit)),
+            budget: Arc::new(Mutex::new(budget)),
             timekeeper,
             metrics,
         }
@@ -97,24 +105,53 @@ impl Asks {
         self.circuit.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Takes turns to ask about due orders, at most `most` and as many as there are now.
+    pub fn take_turns(&self, most: usize) -> Turns {
+        self.budget().take_turns(most, self.timekeeper.now())
+    }
+
+    /// Gives back turns that were not used.
+    pub fn give_back(&self, unused: Turns) {
+        self.budget().give_back(unused);
+    }
+
+    /// How long until there is a turn.
+    pub fn next_turn_in(&self) -> Duration {
+        self.budget().next_turn_in(self.timekeeper.now())
+    }
+
+    fn budget(&self) -> MutexGuard<'_, AskBudget> {
+        self.budget.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// By which pauses are measured.
+    pub(super) fn timekeeper(&self) -> &Timekeeper {
+        &self.timekeeper
+    }
+
     /// What ZenoPay says about an order's payment. `None` when too many asks are under way,
     /// or one was lost.
     pub async fn ask(&self, order_id: OrderId, asker: Asker) -> Option<StatusAnswer> {
-        self.flight(order_id, asker)?.await
+        self.begin(order_id, asker)?.await
     }
 
-    fn flight(&self, order_id: OrderId, asker: Asker) -> Option<Flight> {
+    /// Joins the ask that is under way about this order, or begins one. `None` when there are
+    /// too many, and for a stranger when hints have had their share.
+    pub(super) fn begin(&self, order_id: OrderId, asker: Asker) -> Option<Flight> {
         let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, flight)) = flights.get(&order_id) {
-            return Some(flight.clone());
-        }
-        let most = match asker {
-            Asker::Stranger if self.circuit().is_open() => STRANGERS_WHILE_DOWN,
-            Asker::Stranger | Asker::Ourselves | Asker::Schedule => IN_ALL,
-        };
-        let under_way = flights.values().filter(|(other, _)| *other == asker);
-        if under_way.count() >= most {
+        let under_way = flights.get(&order_id).map(|(_, flight)| flight.clone());
+        if under_way.is_none() && self.is_crowded(&flights, asker) {
             return None;
+        }
+        let now = self.timekeeper.now();
+        match asker {
+            // Also for an answer that it only shares: each is followed by another ask.
+            Asker::Stranger if !self.budget().admits_hint(now) => return None,
+            Asker::Ourselves if under_way.is_none() => self.budget().spend(now),
+            Asker::Stranger | Asker::Ourselves | Asker::Schedule => {}
+        }
+        if under_way.is_some() {
+            return under_way;
         }
         let asks = self.clone();
         let task = self
@@ -123,6 +160,15 @@ impl Asks {
         let flight = async move { task.await.ok() }.boxed().shared();
         flights.insert(order_id, (asker, flight.clone()));
         Some(flight)
+    }
+
+    fn is_crowded(&self, flights: &UnderWay, asker: Asker) -> bool {
+        let most = match asker {
+            Asker::Stranger if self.circuit().is_open() => STRANGERS_WHILE_DOWN,
+            Asker::Stranger | Asker::Ourselves | Asker::Schedule => IN_ALL,
+        };
+        let under_way = flights.values().filter(|(other, _)| *other == asker);
+        under_way.count() >= most
     }
 
     async fn call(&self, order_id: OrderId) -> StatusAnswer {

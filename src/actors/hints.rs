@@ -1,8 +1,10 @@
-//! Deliveries without proof about orders of ours. A stranger can send any number of them,
-//! so they are followed up once for all who come at the same moment, and a fresh answer
-//! serves for a while.
+//! Deliveries without proof about orders of ours. A stranger can send any number of them, so
+//! they are followed up once for all that come at the same moment, a fresh answer serves for
+//! a while, and then no hint leads to another ask about this order for some seconds. Hints
+//! that come too fast are refused like everything else that a stranger sends.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -11,17 +13,20 @@ use futures_util::future::{BoxFuture, Shared};
 use tracing::warn;
 
 use super::Orders;
-use super::asks::Asker;
+use super::asks::{Asker, Flight};
 use super::order::Case;
 use crate::domain::ask_schedule;
 use crate::domain::evidence::{Evidence, GatewayReport, Word};
 use crate::domain::ids::OrderId;
+use crate::timekeeper::Timekeeper;
 use crate::zenopay::wire::StatusAnswer;
 
 /// Hints that share one answer at most; ZenoPay sends a handful of copies.
 const FOLLOWERS: usize = 32;
 /// For so long an answer serves further hints.
 const FRESH: Duration = Duration::from_secs(2);
+/// Between two asks about one order that hints lead to.
+const PER_ORDER: Duration = Duration::from_secs(15);
 
 /// What became of a hint.
 #[derive(Clone)]
@@ -37,7 +42,19 @@ type Shares = Shared<BoxFuture<'static, Verdict>>;
 struct Hint {
     verdict: Shares,
     followers: usize,
+    asked: Instant,
     landed: Arc<OnceLock<Instant>>,
+}
+
+impl Hint {
+    fn is_forgotten(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.asked) >= PER_ORDER
+    }
+
+    fn is_stale(&self, now: Instant) -> bool {
+        let landed = self.landed.get();
+        landed.is_some_and(|landed| now.saturating_duration_since(*landed) >= FRESH)
+    }
 }
 
 /// Hints that are being followed up, and those just followed up.
@@ -48,55 +65,62 @@ pub(super) struct Hints {
 
 impl Hints {
     /// Joins the follow-up of this order's hints, or starts it. `None` when too many share
-    /// it already.
+    /// it already, when the last one was a short while ago, or when it cannot be started.
     fn join(
         &self,
         order_id: OrderId,
-        start: impl FnOnce() -> BoxFuture<'static, Verdict>,
+        timekeeper: &Timekeeper,
+        start: impl FnOnce() -> Option<BoxFuture<'static, Verdict>>,
     ) -> Option<Shares> {
+        let now = timekeeper.now();
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-        recent.retain(|_, hint| {
-            hint.landed
-                .get()
-                .is_none_or(|landed| landed.elapsed() < FRESH)
-        });
-        let hint = recent.entry(order_id).or_insert_with(|| {
-            let landed = Arc::new(OnceLock::new());
-            let (work, when) = (start(), landed.clone());
-            let verdict = async move {
-                let verdict = work.await;
-                // Set once: a shared future runs once.
-                let _ = when.set(Instant::now());
-                verdict
-            };
-            Hint {
-                verdict: verdict.boxed().shared(),
-                followers: 0,
-                landed,
+        // Short, because hints lead to few asks.
+        recent.retain(|_, hint| !hint.is_forgotten(now));
+        let hint = match recent.entry(order_id) {
+            Entry::Occupied(hint) => hint.into_mut(),
+            Entry::Vacant(place) => {
+                let landed = Arc::new(OnceLock::new());
+                let (work, when, timekeeper) = (start()?, landed.clone(), timekeeper.clone());
+                let verdict = async move {
+                    let verdict = work.await;
+                    // Set once: a shared future runs once.
+                    let _ = when.set(timekeeper.now());
+                    verdict
+                };
+                place.insert(Hint {
+                    verdict: verdict.boxed().shared(),
+                    followers: 0,
+                    asked: now,
+                    landed,
+                })
             }
-        });
+        };
+        if hint.followers >= FOLLOWERS || hint.is_stale(now) {
+            return None;
+        }
         hint.followers += 1;
-        (hint.followers <= FOLLOWERS).then(|| hint.verdict.clone())
+        Some(hint.verdict.clone())
     }
 }
 
 impl Orders {
-    /// What became of the hint; `None` when too many come for this order.
+    /// What became of the hint; `None` when hints come too fast, for this order or in all.
     pub(super) async fn follow_hint(&self, order_id: OrderId) -> Option<Verdict> {
-        let orders = self.clone();
-        let shares = self.inner.hints.join(order_id, move || {
+        let asks = &self.inner.asks;
+        let start = || {
+            let flight = asks.begin(order_id, Asker::Stranger)?;
+            let orders = self.clone();
             // A task of its own: a follower that dies must not take the others along.
-            let background = orders.inner.background.clone();
-            let task = background.spawn(async move { orders.look_into(order_id).await });
-            async move { task.await.unwrap_or(Verdict::NotPaid) }.boxed()
-        })?;
+            let look = async move { orders.look_into(order_id, flight).await };
+            let task = self.inner.background.spawn(look);
+            Some(async move { task.await.unwrap_or(Verdict::NotPaid) }.boxed())
+        };
+        let shares = self.inner.hints.join(order_id, asks.timekeeper(), start)?;
         Some(shares.await)
     }
 
-    async fn look_into(&self, order_id: OrderId) -> Verdict {
-        if let Some(StatusAnswer::Known(report)) =
-            self.inner.asks.ask(order_id, Asker::Stranger).await
-        {
+    async fn look_into(&self, order_id: OrderId, flight: Flight) -> Verdict {
+        if let Some(StatusAnswer::Known(report)) = flight.await {
             if report.word == Word::Paid {
                 return Verdict::Paid(report);
             }
@@ -106,10 +130,15 @@ impl Orders {
             }
         }
         // Something may have happened that ZenoPay does not show yet.
+        self.ask_again_soon(order_id).await;
+        Verdict::NotPaid
+    }
+
+    /// Has the schedule ask once more, because of a hint that led to an ask.
+    pub(super) async fn ask_again_soon(&self, order_id: OrderId) {
         let soon = ask_schedule::ask_soon(self.inner.store.clock().now());
         if let Err(error) = self.inner.store.ask_by(order_id, soon).await {
             warn!(%order_id, %error, "the next ask could not be brought forward");
         }
-        Verdict::NotPaid
     }
 }

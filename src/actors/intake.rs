@@ -1,87 +1,60 @@
-//! A delivery comes in: prove it, hand it to its order's actor, journal it.
+//! A delivery comes in: hand it to its order's actor if it is proven (`proving.rs`), and
+//! journal it.
 //!
 //! The rule that must not be broken: what is not proven changes nothing and learns nothing.
 //! Without proof a delivery is only a hint to ask ZenoPay, and the answer is the evidence.
 
+use tokio::sync::OwnedSemaphorePermit;
 use tracing::{error, warn};
 
 use super::Orders;
 use super::asks::Asker;
-use super::delivery::{Acknowledged, Letter, Rejection, Token};
+use super::delivery::{Acknowledged, Letter, Rejection};
 use super::hints::Verdict;
 use super::order::{Case, WeighError};
+use super::proving::Claim;
 use crate::config::Confirm;
 use crate::domain::evidence::{Evidence, GatewayReport, Word};
 use crate::domain::ids::OrderId;
 use crate::domain::outcome::Outcome;
 use crate::domain::payment::Payment;
 use crate::store::{AuditEntry, DeliveryRecord, StoreError};
-use crate::zenopay::proof::{KeyCheck, Proof};
+use crate::zenopay::proof::Proof;
 use crate::zenopay::wire::StatusAnswer;
-
-/// A hint is journalled once it is confirmed; none that ZenoPay sends is longer.
-const HINT_BYTES_MAX: usize = 8 * 1024;
 
 impl Orders {
     /// Takes in one delivery, to its end.
-    pub(super) async fn take_in(&self, letter: &Letter) -> Result<Acknowledged, Rejection> {
-        let (proof, loaded) = self.prove(letter).await?;
-        match (proof, letter.told.as_ref(), letter.in_body) {
-            (None, Ok(_), Some(order_id)) if self.takes_hints(letter) => {
-                self.take_hint(order_id, letter).await
+    pub(super) async fn take_in(
+        &self,
+        letter: &Letter,
+        claim: Claim,
+        place: OwnedSemaphorePermit,
+    ) -> Result<Acknowledged, Rejection> {
+        let (proof, loaded, _place) = match claim {
+            Claim::Hint(order_id) => return self.take_hint(order_id, letter).await,
+            Claim::Proven(proof) => (proof, None, place),
+            Claim::Token { by_key, token } => {
+                let (proof, payment) = self.prove(letter, by_key, &token).await?;
+                // Only now is it known not to be a stranger's.
+                drop(place);
+                let place = self.inner.rooms.enter_proven()?;
+                (proof, Some(payment), place)
             }
-            (None, _, _) => Err(Rejection::NotAuthentic),
-            (Some(_), Err(unreadable), _) => {
-                self.journal(letter.record(proof), Outcome::Malformed, None)
-                    .await?;
+        };
+        let record = letter.record(Some(proof));
+        match (letter.told.as_ref(), letter.in_body) {
+            (Err(unreadable), _) => {
+                self.journal(record, Outcome::Malformed, None).await?;
                 Err(Rejection::Malformed(*unreadable))
             }
-            (Some(_), Ok(_), None) => {
-                self.journal(letter.record(proof), Outcome::UnknownOrder, None)
-                    .await?;
+            (Ok(_), None) => {
+                self.journal(record, Outcome::UnknownOrder, None).await?;
                 Err(Rejection::UnknownOrder)
             }
-            (Some(_), Ok(told), Some(order_id)) => {
-                let record = letter.record(proof);
+            (Ok(told), Some(order_id)) => {
                 self.take_proven(order_id, &told.report, record, loaded)
                     .await
             }
-        }
-    }
-
-    fn takes_hints(&self, letter: &Letter) -> bool {
-        self.inner.confirm != Confirm::Never && letter.delivery.body.len() <= HINT_BYTES_MAX
-    }
-
-    /// Why the delivery is believed; `None` if it proves nothing.
-    async fn prove(&self, letter: &Letter) -> Result<(Option<Proof>, Option<Payment>), Rejection> {
-        let by_key = match self.inner.keys.check_key(letter.delivery.key.as_deref()) {
-            KeyCheck::Wrong => return Err(Rejection::NotAuthentic),
-            KeyCheck::Current => Some(Proof::Key),
-            KeyCheck::Previous => Some(Proof::PreviousKey),
-            KeyCheck::Absent => None,
-        };
-        let token = match &letter.token {
-            Token::Absent => return Ok((by_key, None)),
-            Token::Garbage => return Err(Rejection::NotAuthentic),
-            Token::Present(token) => token,
-        };
-
-        // It proves one order alone, so a body about another one is not authentic.
-        if letter.told.is_ok() && letter.in_body != Some(token.order_id) {
-            return Err(Rejection::NotAuthentic);
-        }
-        let (secret, loaded) = match self.inner.registry.webhook_secret(token.order_id) {
-            Some(secret) => (Some(secret), None),
-            None => match self.inner.store.load(token.order_id).await {
-                Ok(loaded) => (loaded.as_ref().map(|it| it.webhook_secret.clone()), loaded),
-                // Whether it is the right token was not found out.
-                Err(error) => return Err(self.failed(error, letter.record(by_key)).await),
-            },
-        };
-        match secret {
-            Some(secret) if token.matches(&secret) => Ok((by_key.or(Some(Proof::Token)), loaded)),
-            _ => Err(Rejection::NotAuthentic),
         }
     }
 
@@ -104,26 +77,34 @@ impl Orders {
         self.have_weighed(order_id, case, record).await
     }
 
-    /// A delivery without proof about an order of ours: ask ZenoPay, once for all who hint
-    /// at the same moment.
+    /// A delivery without proof: if it is about an order of ours, ask ZenoPay, once for all
+    /// that hint at the same moment.
     async fn take_hint(
         &self,
         order_id: OrderId,
         letter: &Letter,
     ) -> Result<Acknowledged, Rejection> {
-        if !self.is_ours(order_id, &letter.record(None)).await? {
-            return Err(Rejection::NotAuthentic);
+        // Always from the database, and before anything else: how long a refusal takes must
+        // not tell whether there is such an order, or whether it is in play.
+        match self.inner.store.load_together(order_id).await {
+            Ok(Some(_)) => {}
+            Ok(None) => return Err(Rejection::NotAuthentic),
+            Err(error) => return Err(self.failed(error, letter.record(None)).await),
         }
         match self.follow_hint(order_id).await {
             Some(Verdict::Paid(report)) => {
                 let record = letter.record(Some(Proof::OrderStatus));
                 let mut case = Case::of(Evidence::OrderStatus(report));
                 case.delivery = Some(record.clone());
-                self.have_weighed(order_id, case, record).await
+                let done = self.have_weighed(order_id, case, record).await;
+                if let Err(Rejection::Busy) = done {
+                    self.ask_again_soon(order_id).await;
+                    return Err(Rejection::NotAuthentic);
+                }
+                done
             }
             // What was not confirmed is neither believed nor journalled.
-            Some(Verdict::NotPaid) => Err(Rejection::NotAuthentic),
-            None => Err(Rejection::Busy),
+            Some(Verdict::NotPaid) | None => Err(Rejection::NotAuthentic),
         }
     }
 
@@ -167,7 +148,7 @@ impl Orders {
     }
 
     /// Our own failure: nothing was changed, and the journal says so.
-    async fn failed(&self, error: StoreError, record: DeliveryRecord) -> Rejection {
+    pub(super) async fn failed(&self, error: StoreError, record: DeliveryRecord) -> Rejection {
         error!(order_id = record.order_id, %error, "webhook failed");
         let rejection = Rejection::from(error);
         if matches!(rejection, Rejection::Internal)

@@ -7,12 +7,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
+use tracing::field::{DisplayValue, display};
 use tracing::{Instrument, Span, error, info, warn};
 
 use crate::config::{ActorsConfig, Confirm};
-use crate::domain::ids::OrderId;
+use crate::domain::ids::{OrderId, OrderRef};
 use crate::failpoint::Point;
 use crate::metrics::Metrics;
 use crate::store::Store;
@@ -32,6 +32,7 @@ mod order;
 mod patience;
 mod permit;
 mod places;
+mod proving;
 mod registry;
 mod replacing;
 mod replay;
@@ -45,11 +46,12 @@ use asks::Asks;
 use delivery::Letter;
 use gauge::ActorView;
 use hints::Hints;
+use proving::{Claim, Rooms};
 use registry::Registry;
 
 pub use delivery::{Acknowledged, Delivery, Rejection};
 pub use order::{Case, Tools, WeighError, Weighed};
-pub use replacing::NewCode;
+pub use replacing::{NewCode, Reissue};
 pub use replay::Reconciled;
 
 /// Every delivery is answered within five seconds; this leaves room for the answer itself.
@@ -66,8 +68,8 @@ struct Inner {
     store: Store,
     asks: Asks,
     hints: Hints,
-    /// Deliveries in the process, `actors.in_flight_max` of them.
-    places: Arc<Semaphore>,
+    /// Places of the deliveries in the process.
+    rooms: Rooms,
     keys: Keys,
     confirm: Confirm,
     metrics: Arc<Metrics>,
@@ -93,9 +95,7 @@ impl Orders {
         background: UnderWay,
     ) -> Self {
         let (store, metrics) = (tools.store.clone(), tools.metrics.clone());
-        let places = Arc::new(Semaphore::new(
-            limits.in_flight_max.min(Semaphore::MAX_PERMITS),
-        ));
+        let rooms = Rooms::new(limits.in_flight_max);
         let registry = Registry::new(Arc::new(tools), limits, arbiters);
         let Belief { keys, confirm } = belief;
         let inner = Inner {
@@ -103,7 +103,7 @@ impl Orders {
             store,
             asks,
             hints: Hints::default(),
-            places,
+            rooms,
             keys,
             confirm,
             metrics,
@@ -122,19 +122,27 @@ impl Orders {
     pub async fn receive(&self, delivery: Delivery) -> Result<Acknowledged, Rejection> {
         let letter = Letter::open(delivery).redacted(&self.inner.keys);
         let (named, received) = (letter.named(), letter.delivery.received);
-        info!(order_id = named.map(display), "webhook received");
+        info!(order = named.map(ref_of), "webhook received");
         // Before anything is started for it.
-        let Ok(place) = self.inner.places.clone().try_acquire_owned() else {
-            return self.answered(named, received, Err(Rejection::Busy));
+        let entered = self.claim(&letter).and_then(|claim| {
+            let place = self.inner.rooms.enter(&claim)?;
+            Ok((claim, place))
+        });
+        let (claim, place) = match entered {
+            Ok(entered) => entered,
+            Err(rejection) => return self.answered(named, received, Err(rejection)),
+        };
+        let if_late = match &claim {
+            Claim::Hint(_) => Rejection::NotAuthentic,
+            Claim::Token { .. } | Claim::Proven(_) => Rejection::CommitUnknown,
         };
 
         let orders = self.clone();
         let work = async move {
-            let mut result = orders.take_in(&letter).await;
+            let mut result = orders.take_in(&letter, claim, place).await;
             if let Err(error) = orders.inner.store.reach_knowing_no_end(Point::BeforeAnswer) {
                 result = Err(error.into());
             }
-            drop(place);
             orders.answered(named, received, result)
         };
         let work = self.inner.background.spawn(work.in_current_span());
@@ -142,15 +150,15 @@ impl Orders {
             Ok(Ok(result)) => result,
             // Not in the journal, so not 500: another copy must come.
             Ok(Err(panic)) => {
-                error!(order_id = named.map(display), %panic, "webhook panicked");
+                error!(order = named.map(ref_of), %panic, "webhook panicked");
                 self.answered(named, received, Err(Rejection::Unavailable))
             }
             Err(_) => {
                 warn!(
-                    order_id = named.map(display),
+                    order = named.map(ref_of),
                     "the answer cannot wait; the work goes on"
                 );
-                self.answered(named, received, Err(Rejection::CommitUnknown))
+                self.answered(named, received, Err(if_late))
             }
         }
     }
@@ -167,7 +175,7 @@ impl Orders {
             Err(rejection) => rejection.label(),
         };
         let span = Span::current();
-        span.record("order_id", named.map(tracing::field::display));
+        span.record("order", named.map(ref_of));
         span.record("outcome", outcome);
         let took = received.elapsed();
         self.inner
@@ -178,7 +186,7 @@ impl Orders {
         self.inner.metrics.webhook.observe(took);
         let processing_ms = took.as_secs_f64() * 1_000.0;
         info!(
-            order_id = named.map(display),
+            order = named.map(ref_of),
             outcome, processing_ms, "webhook processed"
         );
         result
@@ -244,4 +252,9 @@ impl Orders {
             );
         }
     }
+}
+
+/// How log lines and traces name an order.
+fn ref_of(order_id: OrderId) -> DisplayValue<OrderRef> {
+    display(order_id.order_ref())
 }

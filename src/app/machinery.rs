@@ -97,6 +97,7 @@ impl Machinery {
         let timekeeper = Timekeeper::default();
         let asks = Asks::new(
             client.clone(),
+            config.zenopay.asks_per_sec,
             store.clone(),
             background.clone(),
             timekeeper.clone(),

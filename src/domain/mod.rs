@@ -5,6 +5,7 @@
 //! because the edges parse into it; inside nobody checks again.
 
 pub mod admission;
+pub mod ask_budget;
 pub mod ask_schedule;
 pub mod circuit;
 mod confirmation;

@@ -1,4 +1,5 @@
-//! So many a second and no more, with a burst of one second's worth after a rest.
+//! So many a second and no more, with a burst of one second's worth after a rest, and of one
+//! token where that is less.
 //!
 //! Pure: whoever uses it hands in the time.
 
@@ -8,17 +9,21 @@ use std::time::{Duration, Instant};
 #[derive(Clone, Debug)]
 pub struct TokenBucket {
     per_sec: f64,
+    /// At least one, else a slow bucket would never give any.
+    most: f64,
+    /// Below zero after [`spend`](Self::spend).
     tokens: f64,
     filled_at: Instant,
 }
 
 impl TokenBucket {
-    /// A full one. `per_sec` is at least 1, which the configuration checks.
-    pub fn new(per_sec: u32, now: Instant) -> Self {
-        let per_sec = f64::from(per_sec.max(1));
+    /// A full one. `per_sec` may be a fraction; it is more than 0.
+    pub fn new(per_sec: f64, now: Instant) -> Self {
+        let most = per_sec.max(1.0);
         Self {
             per_sec,
-            tokens: per_sec,
+            most,
+            tokens: most,
             filled_at: now,
         }
     }
@@ -26,14 +31,27 @@ impl TokenBucket {
     /// Takes at most `most` whole tokens, as many as there are at `now`.
     pub fn take_up_to(&mut self, most: usize, now: Instant) -> usize {
         self.fill(now);
-        let taken = (self.tokens.floor() as usize).min(most);
+        let taken = (self.tokens.max(0.0).floor() as usize).min(most);
         self.tokens -= taken as f64;
         taken
     }
 
+    /// Takes one token although there may be none. What is owed is never more than a full
+    /// bucket, so that the others wait for two of its fillings at most.
+    pub fn spend(&mut self, now: Instant) {
+        self.fill(now);
+        self.tokens = (self.tokens - 1.0).max(-self.most);
+    }
+
+    /// Whether tokens are owed at `now`.
+    pub fn is_in_debt(&mut self, now: Instant) -> bool {
+        self.fill(now);
+        self.tokens < 0.0
+    }
+
     /// Gives back what was taken and not used.
     pub fn give_back(&mut self, unused: usize) {
-        self.tokens = (self.tokens + unused as f64).min(self.per_sec);
+        self.tokens = (self.tokens + unused as f64).min(self.most);
     }
 
     /// How long until there is a whole token.
@@ -44,7 +62,7 @@ impl TokenBucket {
 
     fn fill(&mut self, now: Instant) {
         let passed = now.saturating_duration_since(self.filled_at);
-        self.tokens = (self.tokens + passed.as_secs_f64() * self.per_sec).min(self.per_sec);
+        self.tokens = (self.tokens + passed.as_secs_f64() * self.per_sec).min(self.most);
         self.filled_at = self.filled_at.max(now);
     }
 }
@@ -56,7 +74,7 @@ mod tests {
     #[test]
     fn after_the_first_burst_no_more_come_than_the_pace_allows() {
         let begin = Instant::now();
-        let mut bucket = TokenBucket::new(5, begin);
+        let mut bucket = TokenBucket::new(5.0, begin);
 
         let mut taken = 0;
         for tenth in 0..600 {
@@ -70,7 +88,7 @@ mod tests {
     #[test]
     fn a_long_rest_saves_up_no_more_than_a_second() {
         let begin = Instant::now();
-        let mut bucket = TokenBucket::new(5, begin);
+        let mut bucket = TokenBucket::new(5.0, begin);
 
         assert_eq!(
             bucket.take_up_to(100, begin + Duration::from_secs(3_600)),
@@ -85,7 +103,7 @@ mod tests {
     #[test]
     fn what_is_given_back_can_be_taken_again_and_a_wait_is_told() {
         let now = Instant::now();
-        let mut bucket = TokenBucket::new(4, now);
+        let mut bucket = TokenBucket::new(4.0, now);
 
         assert_eq!(bucket.take_up_to(4, now), 4);
         assert_eq!(bucket.next_in(now), Duration::from_millis(250));
@@ -98,10 +116,38 @@ mod tests {
     #[test]
     fn a_clock_that_stands_still_or_goes_back_gives_nothing() {
         let now = Instant::now() + Duration::from_secs(10);
-        let mut bucket = TokenBucket::new(2, now);
+        let mut bucket = TokenBucket::new(2.0, now);
         bucket.take_up_to(2, now);
 
         assert_eq!(bucket.take_up_to(2, now - Duration::from_secs(9)), 0);
         assert_eq!(bucket.take_up_to(2, now), 0);
+    }
+    #[test]
+    fn a_bucket_of_a_quarter_a_second_gives_one_in_four_seconds() {
+        let begin = Instant::now();
+        let mut bucket = TokenBucket::new(0.25, begin);
+
+        let taken: Vec<usize> = (0..=8)
+            .map(|second| bucket.take_up_to(100, begin + Duration::from_secs(second)))
+            .collect();
+
+        assert_eq!(taken, [1, 0, 0, 0, 1, 0, 0, 0, 1]);
+    }
+
+    #[test]
+    fn what_is_owed_is_waited_for_and_never_more_than_a_full_bucket() {
+        let begin = Instant::now();
+        let mut bucket = TokenBucket::new(2.0, begin);
+
+        for _ in 0..100 {
+            bucket.spend(begin);
+        }
+
+        assert!(bucket.is_in_debt(begin));
+        assert_eq!(bucket.next_in(begin), Duration::from_millis(1_500));
+        let later = begin + Duration::from_secs(1);
+        assert!(!bucket.is_in_debt(later));
+        assert_eq!(bucket.take_up_to(100, later), 0);
+        assert_eq!(bucket.take_up_to(100, later + Duration::from_secs(1)), 2);
     }
 }

@@ -34,12 +34,12 @@ struct Recent {
 }
 
 impl Looks {
-    /// Half of the asks are left to the schedule.
+    /// Looks bring asks forward at half the pace of all asks.
     pub(super) fn new(asks_per_sec: u32, now: Instant) -> Self {
         let (sender, receiver) = mpsc::channel(BACKLOG);
         Self {
             recent: Mutex::new(Recent {
-                bucket: TokenBucket::new(asks_per_sec / 2, now),
+                bucket: TokenBucket::new(f64::from(asks_per_sec) / 2.0, now),
                 followed: HashMap::new(),
             }),
             sender,

@@ -1,16 +1,17 @@
 //! Asks ZenoPay what is true, for orders whose webhook was lost, failed or never came.
 //!
 //! Nouns: an order is *due* when its time in the books has come; whoever moves that time has
-//! *claimed* it for a while (a lease), so that processes share the work; a *token* is the
-//! right to ask once, and there are `zenopay.asks_per_sec` of them a second. What is most
-//! urgent is asked first: orders that somebody waits for, then the newest, and what is sold
-//! already last. While ZenoPay is down nothing is asked but a probe from time to time.
+//! *claimed* it for a while (a lease), so that processes share the work; a *turn* is the right
+//! to ask once, from the budget of `zenopay.asks_per_sec` that all asks share. Half of the
+//! turns are kept for the orders that are longest overdue; with the others the most urgent are
+//! asked about: orders that somebody waits for, then the newest, and what is sold already
+//! last. While ZenoPay is down nothing is asked but a probe from time to time.
 //!
 //! The rule that must not be broken: what is learnt goes through the order's actor like every
 //! other evidence; nothing here repairs anything by itself.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -22,11 +23,11 @@ use tracing::{error, warn};
 
 use crate::actors::status::StatusBoard;
 use crate::actors::{Case, Orders};
+use crate::domain::ask_budget::Turns;
 use crate::domain::circuit::Flow;
 use crate::domain::evidence::Evidence;
 use crate::domain::ids::OrderId;
 use crate::domain::payment::Payment;
-use crate::domain::token_bucket::TokenBucket;
 use crate::metrics::Metrics;
 use crate::store::{DueOrder, Store, StoreError};
 use crate::supervisor::{Supervisor, Task};
@@ -74,7 +75,6 @@ pub struct Reconciler {
 
 struct Inner {
     parts: Parts,
-    bucket: Mutex<TokenBucket>,
     places: Arc<Semaphore>,
     looks: Looks,
     /// Milliseconds of Unix time; 0 is never.
@@ -86,7 +86,6 @@ impl Reconciler {
     pub fn new(parts: Parts) -> Self {
         let now = parts.timekeeper.now();
         let inner = Inner {
-            bucket: Mutex::new(TokenBucket::new(parts.asks_per_sec, now)),
             places: Arc::new(Semaphore::new(AT_ONCE)),
             looks: Looks::new(parts.asks_per_sec, now),
             last_run: AtomicI64::new(0),
@@ -176,7 +175,7 @@ impl Reconciler {
             }
             self.ended_a_round();
             match started {
-                // More may be due: a place and a token set the pace.
+                // More may be due: a place and a turn set the pace.
                 Ok(1..) => {}
                 Ok(0) => sleep(TICK).await,
                 Err(error) => {
@@ -202,7 +201,7 @@ impl Reconciler {
         self.inner.last_run.store(now, Ordering::Relaxed);
     }
 
-    /// Claims as many orders as there are places and tokens, waiting for the first of each,
+    /// Claims as many orders as there are places and turns, waiting for the first of each,
     /// and starts to ask. Says how many.
     async fn start_asks(&self, asks: &mut JoinSet<()>, most: usize) -> Result<usize, StoreError> {
         let first = self.place().await;
@@ -213,10 +212,14 @@ impl Reconciler {
             Flow::Probe => 1,
             Flow::Stopped => return Ok(0),
         };
-        let tokens = self.take_tokens(most).await;
-        let due = self.claim(tokens).await;
+        let turns = self.take_turns(most).await;
+        let due = self.claim(turns).await;
         let claimed = due.as_ref().map_or(0, Vec::len);
-        self.bucket().give_back(tokens - claimed);
+        self.inner
+            .parts
+            .orders
+            .asks()
+            .give_back(turns.without(claimed));
         if flow == Flow::Probe && claimed > 0 {
             self.inner.parts.orders.asks().probing();
         }
@@ -240,29 +243,23 @@ impl Reconciler {
         places.acquire_owned().await.expect("places never close")
     }
 
-    /// At least one token, at most `most`.
-    async fn take_tokens(&self, most: usize) -> usize {
+    /// At least one turn, at most `most`.
+    async fn take_turns(&self, most: usize) -> Turns {
+        let asks = self.inner.parts.orders.asks();
         loop {
-            let now = self.inner.parts.timekeeper.now();
-            let taken = self.bucket().take_up_to(most, now);
-            if taken > 0 {
-                return taken;
+            let turns = asks.take_turns(most);
+            if turns.in_all() > 0 {
+                return turns;
             }
-            let pause = self.bucket().next_in(now);
-            sleep(pause.max(Duration::from_millis(1))).await;
+            sleep(asks.next_turn_in().max(Duration::from_millis(1))).await;
         }
     }
 
-    fn bucket(&self) -> MutexGuard<'_, TokenBucket> {
-        let bucket = self.inner.bucket.lock();
-        bucket.unwrap_or_else(PoisonError::into_inner)
-    }
-
-    async fn claim(&self, most: usize) -> Result<Vec<DueOrder>, StoreError> {
+    async fn claim(&self, turns: Turns) -> Result<Vec<DueOrder>, StoreError> {
         let Parts { store, status, .. } = &self.inner.parts;
         let now = store.now().await?;
         let waited_for = status.watched().await;
-        store.claim_due(now, LEASE, most, waited_for).await
+        store.claim_due(now, LEASE, turns, waited_for).await
     }
 
     async fn expire_overdue(&self) -> Result<(), StoreError> {

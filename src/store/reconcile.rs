@@ -1,5 +1,7 @@
 //! Which orders are to be looked at, shared between processes by leases.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use entities::payments;
 use sea_orm::sea_query::{Expr, ExprTrait, SimpleExpr};
@@ -9,6 +11,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::{Store, StoreError, rows};
+use crate::domain::ask_budget::Turns;
 use crate::domain::ids::OrderId;
 use crate::domain::payment::Status;
 
@@ -59,9 +62,11 @@ impl Store {
         .await
     }
 
-    /// Claims orders that are due at `now` (the database's clock) by moving their due time
-    /// forward by `lease`. Whoever moves it has it. The most urgent come first: those in
-    /// `waited_for`, then the newest, and what is sold already last.
+    /// Claims orders that are due at `now` (the database's clock), one for each turn, by
+    /// moving their due time forward by `lease`. Whoever moves it has it. The turns of the
+    /// overdue are for the unsold ones that have been due for the longest time; the others are
+    /// for the most urgent: those in `waited_for`, then the newest, and what is sold already
+    /// last.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database cannot be reached.
@@ -69,13 +74,13 @@ impl Store {
         &self,
         now: DateTime<Utc>,
         lease: TimeDelta,
-        most: usize,
+        turns: Turns,
         waited_for: Vec<OrderId>,
     ) -> Result<Vec<DueOrder>, StoreError> {
         let store = self.clone();
         let leased_until = now + lease;
         self.run(async move {
-            let candidates = store.most_urgent(now, most, &waited_for).await?;
+            let candidates = store.candidates(now, turns, &waited_for).await?;
             let mut claimed = Vec::with_capacity(candidates.len());
             for candidate in candidates {
                 let moved = payments::Entity::update_many()
@@ -103,42 +108,37 @@ impl Store {
         .await
     }
 
-    async fn most_urgent(
+    /// What is due, as much of it as there are turns.
+    async fn candidates(
         &self,
         now: DateTime<Utc>,
-        most: usize,
+        turns: Turns,
         waited_for: &[OrderId],
     ) -> Result<Vec<Candidate>, StoreError> {
-        let newest = self.candidates(now, most, None).await?;
+        let most = turns.in_all();
+        let newest = self.read_due(newest_first(now, most)).await?;
         // If all that is due can be claimed there is no queue to jump.
-        if newest.len() < most || waited_for.is_empty() {
+        if newest.len() < most {
             return Ok(newest);
         }
-        let mut chosen = Vec::new();
+        let mut chosen = Vec::with_capacity(most);
+        if turns.overdue > 0 {
+            let overdue = longest_overdue_first(now, turns.overdue);
+            chosen.extend(self.read_due(overdue).await?);
+        }
         for names in waited_for.chunks(READ_BATCH) {
-            chosen.extend(self.candidates(now, most, Some(names)).await?);
+            let names = names.iter().map(|order| order.0);
+            let among = newest_first(now, most).filter(payments::Column::OrderId.is_in(names));
+            chosen.extend(self.read_due(among).await?);
         }
-        for candidate in newest {
-            if chosen.iter().all(|other| other.id != candidate.id) {
-                chosen.push(candidate);
-            }
-        }
+        chosen.extend(newest);
+        let mut seen = HashSet::with_capacity(most);
+        chosen.retain(|candidate| seen.insert(candidate.id));
         chosen.truncate(most);
         Ok(chosen)
     }
 
-    /// What is due, of these orders or of all, the most urgent first.
-    async fn candidates(
-        &self,
-        now: DateTime<Utc>,
-        most: usize,
-        among: Option<&[OrderId]>,
-    ) -> Result<Vec<Candidate>, StoreError> {
-        let mut due = due(now, most);
-        if let Some(names) = among {
-            let names = names.iter().map(|order| order.0);
-            due = due.filter(payments::Column::OrderId.is_in(names));
-        }
+    async fn read_due(&self, due: Select<payments::Entity>) -> Result<Vec<Candidate>, StoreError> {
         type Time = DateTime<Utc>;
         type Row = (i64, Uuid, String, Time, Option<Time>, Option<Time>);
         let rows: Vec<Row> = due.into_tuple().all(&self.inner.reader).await?;
@@ -215,10 +215,24 @@ fn overdue(now: DateTime<Utc>, most: u64) -> Select<payments::Entity> {
         .limit(most)
 }
 
-/// What is due, the most urgent first.
-fn due(now: DateTime<Utc>, most: usize) -> Select<payments::Entity> {
+/// What is due, the newest first and what is sold last.
+fn newest_first(now: DateTime<Utc>, most: usize) -> Select<payments::Entity> {
     let is_sold = payments::Column::Status.eq(Status::Completed.as_str());
     let sold_last: SimpleExpr = Expr::case(is_sold, 1).finally(0).into();
+    due(now, most)
+        .order_by(sold_last, Order::Asc)
+        .order_by_desc(payments::Column::CreatedAt)
+}
+
+/// What is due and not sold, the longest overdue first.
+fn longest_overdue_first(now: DateTime<Utc>, most: usize) -> Select<payments::Entity> {
+    due(now, most)
+        .filter(payments::Column::Status.ne(Status::Completed.as_str()))
+        .order_by_asc(payments::Column::DueAt)
+        .order_by_desc(payments::Column::CreatedAt)
+}
+
+fn due(now: DateTime<Utc>, most: usize) -> Select<payments::Entity> {
     payments::Entity::find()
         .select_only()
         .columns([
@@ -230,8 +244,6 @@ fn due(now: DateTime<Utc>, most: usize) -> Select<payments::Entity> {
             payments::Column::GatewayConfirmedAt,
         ])
         .filter(payments::Column::DueAt.lte(now))
-        .order_by(sold_last, Order::Asc)
-        .order_by_desc(payments::Column::CreatedAt)
         .limit(most as u64)
 }
 
@@ -245,9 +257,13 @@ mod tests {
     #[tokio::test]
     async fn what_is_due_is_found_by_an_index_of_what_is_due() {
         for books in Books::both().await {
-            let query = due(Utc::now(), 10).build(books.backend());
-            let plan = books.plan(&query).await;
-            assert!(plan.contains("payments_due_at"), "{plan}");
+            for query in [
+                newest_first(Utc::now(), 10),
+                longest_overdue_first(Utc::now(), 10),
+            ] {
+                let plan = books.plan(&query.build(books.backend())).await;
+                assert!(plan.contains("payments_due_at"), "{plan}");
+            }
         }
     }
 

@@ -23,6 +23,7 @@ mod log_lines;
 mod looks;
 mod lost;
 mod outages;
+mod strangers;
 pub mod zenopay;
 
 pub use log_lines::LogLines;

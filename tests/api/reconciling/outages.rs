@@ -4,6 +4,7 @@ use std::env;
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use malipo::domain::ask_budget::Turns;
 use malipo::store::Store;
 use sea_orm::{ConnectionTrait, Database};
 use tokio::time::timeout;
@@ -133,8 +134,12 @@ async fn an_order_claimed_by_a_server_that_died_is_asked_about_when_the_lease_en
     // A lease that is over at once, as that of a server which died a minute ago.
     let now = dying.now().await.unwrap();
     let tomorrow = now + TimeDelta::days(1);
+    let turns = Turns {
+        overdue: 5,
+        urgent: 5,
+    };
     let claimed = dying
-        .claim_due(tomorrow, TimeDelta::days(-1), 10, Vec::new())
+        .claim_due(tomorrow, TimeDelta::days(-1), turns, Vec::new())
         .await;
     assert_eq!(claimed.unwrap().len(), 1);
 

@@ -59,6 +59,8 @@ impl FakeZenoPay {
         config.zenopay.mode = Mode::Live;
         config.zenopay.base_url = self.base.parse().unwrap();
         config.zenopay.api_key = Some(Secret::new(KEY));
+        // Hints have a quarter of them.
+        config.zenopay.asks_per_sec = 50;
     }
 
     /// What order-status says from now on.

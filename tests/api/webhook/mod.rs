@@ -12,6 +12,7 @@ mod fake;
 mod fixtures;
 mod hints;
 mod proof;
+mod strangers;
 mod transitions;
 mod trouble;
 

@@ -1,0 +1,202 @@
+//! How often ZenoPay is asked, and for whom: the asks of `zenopay.asks_per_sec`, shared out.
+//!
+//! One half is kept for the orders that are longest overdue. Nothing else can use it, so each
+//! due order is asked about in the end, however many fresh orders or hints a stranger makes.
+//! The other half is shared by the most urgent due orders, by hints (at most a quarter of all
+//! asks) and by asks that are never refused: a proven webhook that is to be confirmed, an
+//! operator's. Those may leave the shared half in debt.
+//!
+//! Pure: the caller hands in the time.
+
+use std::time::{Duration, Instant};
+
+use super::token_bucket::TokenBucket;
+
+/// Rights to ask about due orders.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Turns {
+    /// Of the half that is kept for the longest overdue.
+    pub overdue: usize,
+    /// Of the shared half, for the most urgent.
+    pub urgent: usize,
+}
+
+impl Turns {
+    /// Of both kinds.
+    pub fn in_all(self) -> usize {
+        self.overdue + self.urgent
+    }
+
+    /// What is left after this many, the overdue first.
+    pub fn without(self, used: usize) -> Self {
+        let of_overdue = used.min(self.overdue);
+        Self {
+            overdue: self.overdue - of_overdue,
+            urgent: self.urgent.saturating_sub(used - of_overdue),
+        }
+    }
+}
+
+/// The asks that there are.
+#[derive(Clone, Debug)]
+pub struct AskBudget {
+    overdue: TokenBucket,
+    shared: TokenBucket,
+    hints: TokenBucket,
+    /// Whether the next turn is one for the longest overdue. Each has every other turn while
+    /// there are tokens of both, also when a slow ZenoPay leaves room for few.
+    overdue_is_next: bool,
+}
+
+impl AskBudget {
+    /// With a second's worth of everything saved up.
+    pub fn new(asks_per_sec: u32, now: Instant) -> Self {
+        let all = f64::from(asks_per_sec);
+        Self {
+            overdue: TokenBucket::new(all / 2.0, now),
+            shared: TokenBucket::new(all / 2.0, now),
+            hints: TokenBucket::new(all / 4.0, now),
+            overdue_is_next: true,
+        }
+    }
+
+    /// Takes at most `most` turns, as many as there are at `now`.
+    pub fn take_turns(&mut self, most: usize, now: Instant) -> Turns {
+        let mut turns = Turns::default();
+        while turns.in_all() < most {
+            let (first, second) = if self.overdue_is_next {
+                (&mut self.overdue, &mut self.shared)
+            } else {
+                (&mut self.shared, &mut self.overdue)
+            };
+            let of_first = first.take_up_to(1, now) == 1;
+            if !of_first && second.take_up_to(1, now) == 0 {
+                break;
+            }
+            if of_first == self.overdue_is_next {
+                turns.overdue += 1;
+            } else {
+                turns.urgent += 1;
+            }
+            self.overdue_is_next ^= of_first;
+        }
+        turns
+    }
+
+    /// Gives back turns that were not used.
+    pub fn give_back(&mut self, unused: Turns) {
+        self.overdue.give_back(unused.overdue);
+        self.shared.give_back(unused.urgent);
+    }
+
+    /// How long until there is a turn.
+    pub fn next_turn_in(&mut self, now: Instant) -> Duration {
+        self.overdue.next_in(now).min(self.shared.next_in(now))
+    }
+
+    /// Takes an ask for a hint; `false` when hints have had their share. An urgent order's turn
+    /// waits for it, as otherwise a backlog would leave hints nothing.
+    pub fn admits_hint(&mut self, now: Instant) -> bool {
+        let admitted = !self.shared.is_in_debt(now) && self.hints.take_up_to(1, now) == 1;
+        if admitted {
+            self.shared.spend(now);
+        }
+        admitted
+    }
+
+    /// Counts an ask that is never refused.
+    pub fn spend(&mut self, now: Instant) {
+        self.shared.spend(now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a minute of full demand is given at a pace, looked at each 10 ms.
+    struct Minute {
+        overdue: usize,
+        urgent: usize,
+        hints: usize,
+    }
+
+    fn a_minute(asks_per_sec: u32, mut each: impl FnMut(&mut AskBudget, Instant)) -> Minute {
+        let begin = Instant::now();
+        let mut budget = AskBudget::new(asks_per_sec, begin);
+        let mut minute = Minute {
+            overdue: 0,
+            urgent: 0,
+            hints: 0,
+        };
+        for step in 0..6_000 {
+            let now = begin + Duration::from_millis(step * 10);
+            each(&mut budget, now);
+            minute.hints += usize::from(budget.admits_hint(now));
+            let turns = budget.take_turns(8, now);
+            minute.overdue += turns.overdue;
+            minute.urgent += turns.urgent;
+        }
+        minute
+    }
+
+    #[test]
+    fn all_asks_together_keep_the_pace_hints_have_a_quarter_and_the_overdue_half() {
+        for asks_per_sec in [1, 2, 3, 5, 50] {
+            let minute = a_minute(asks_per_sec, |_, _| {});
+            let all = 60 * asks_per_sec as usize;
+            let burst = asks_per_sec as usize + 2;
+
+            let made = minute.overdue + minute.urgent + minute.hints;
+            assert!((all - 2..=all + burst).contains(&made), "{made} of {all}");
+            let quarter = (all / 4)..=(all / 4 + burst);
+            assert!(quarter.contains(&minute.hints), "{} hints", minute.hints);
+            let half = (all / 2 - 1)..=(all / 2 + burst);
+            assert!(half.contains(&minute.overdue), "{} overdue", minute.overdue);
+        }
+    }
+
+    #[test]
+    fn asks_that_are_never_refused_leave_the_overdue_their_half() {
+        let minute = a_minute(4, |budget, now| budget.spend(now));
+
+        assert!((120..=123).contains(&minute.overdue), "{}", minute.overdue);
+        // What was saved up before.
+        assert!(minute.urgent + minute.hints <= 2);
+    }
+
+    #[test]
+    fn with_room_for_one_ask_at_a_time_the_two_kinds_take_turns() {
+        let begin = Instant::now();
+        let mut budget = AskBudget::new(10, begin);
+
+        let turns: Vec<Turns> = (0..4)
+            .map(|second| budget.take_turns(1, begin + Duration::from_secs(second)))
+            .collect();
+
+        let (overdue, urgent) = (
+            Turns {
+                overdue: 1,
+                urgent: 0,
+            },
+            Turns {
+                overdue: 0,
+                urgent: 1,
+            },
+        );
+        assert_eq!(turns, [overdue, urgent, overdue, urgent]);
+    }
+
+    #[test]
+    fn turns_that_are_not_used_are_given_back() {
+        let now = Instant::now();
+        let mut budget = AskBudget::new(4, now);
+
+        let taken = budget.take_turns(100, now);
+        budget.give_back(taken.without(1));
+
+        assert_eq!(taken.in_all(), 4);
+        assert_eq!(budget.take_turns(100, now).in_all(), 3);
+        assert!(budget.next_turn_in(now) > Duration::ZERO);
+    }
+}
