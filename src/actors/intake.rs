@@ -53,6 +53,11 @@ impl Orders {
         self.inner.confirm != Confirm::Never && letter.delivery.body.len() <= HINT_BYTES_MAX
     }
 
+    /// Whether ZenoPay is asked before a proven delivery is believed.
+    pub(super) fn asks_before_believing(&self, report: &GatewayReport) -> bool {
+        self.inner.confirm == Confirm::Always || report.needs_confirmation()
+    }
+
     /// Why the delivery is believed; `None` if it proves nothing.
     async fn prove(&self, letter: &Letter) -> Result<(Option<Proof>, Option<Payment>), Rejection> {
         let by_key = match self.inner.keys.check_key(letter.delivery.key.as_deref()) {
@@ -95,7 +100,7 @@ impl Orders {
         let mut case = Case::of(Evidence::Gateway(report.clone()));
         case.delivery = Some(record.clone());
         case.loaded = loaded;
-        if self.inner.confirm == Confirm::Always && self.is_ours(order_id, &record).await? {
+        if self.asks_before_believing(report) && self.is_ours(order_id, &record).await? {
             match self.inner.asks.ask(order_id, Asker::Ourselves).await {
                 Some(answer) => put_answer(&mut case, answer),
                 None => put_silence(&mut case),

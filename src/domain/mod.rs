@@ -24,6 +24,7 @@ pub mod phone;
 pub mod purchase;
 pub mod radius_user;
 pub mod replacement;
+pub mod reported_amount;
 pub mod router;
 pub mod sale;
 pub mod search;
