@@ -17,6 +17,7 @@ use super::sale::{Facts, Sale};
 /// Decides what `evidence` does to `payment`.
 pub fn decide(payment: &Payment, evidence: &Evidence, facts: &Facts) -> Decision {
     match evidence {
+        // ZenoPay is asked before this is decided; should it not be, nothing is concluded.
         Evidence::Gateway(report) if report.needs_confirmation() => {
             Decision::keep(Outcome::Unconfirmed)
         }

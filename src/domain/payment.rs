@@ -209,6 +209,11 @@ impl Payment {
         }
     }
 
+    /// The money that came in, once it did: the price where ZenoPay named no amount.
+    pub fn came_in(&self) -> Tzs {
+        self.gateway.paid_amount.unwrap_or(self.amount)
+    }
+
     /// Whether a report is about another movement of money than the one we know.
     pub fn names_another_reference(&self, report: &GatewayReport) -> bool {
         match (&self.gateway.reference, &report.reference) {

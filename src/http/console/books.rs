@@ -12,8 +12,8 @@ use crate::http::auth::Visitor;
 use crate::http::problem::{Code, Problem};
 use crate::store::{DailyReport, Letter, Listed, OrderLine, Orphan, PackageSales};
 use crate::web::console::{
-    AuditPage, AuditRow, LetterLine, LettersPage, Moment, ReportLine, ReportList, ReportPage,
-    SalesPage, Section, Sold, SoldDay, money,
+    AuditPage, AuditRow, LetterBox, LetterLine, LettersPage, Moment, ReportLine, ReportList,
+    ReportPage, SalesPage, Section, Sold, SoldDay, money,
 };
 
 /// Letters of each kind that are shown.
@@ -38,12 +38,23 @@ pub async fn letters(
         error: whose(&letter, sight(&visitor)),
         ..line(letter, &api)
     });
-    let sms = sms.collect();
     let disconnects = found
         .disconnects
         .into_iter()
         .map(|letter| line(letter, &api));
-    let page = LettersPage::new(desk, sms, disconnects.collect());
+    let boxes = vec![
+        LetterBox {
+            name: "SMS to guests",
+            count: found.sms_count,
+            letters: sms.collect(),
+        },
+        LetterBox {
+            name: "Disconnects to routers",
+            count: found.disconnects_count,
+            letters: disconnects.collect(),
+        },
+    ];
+    let page = LettersPage::new(desk, boxes);
     Ok(answer(StatusCode::OK, &page))
 }
 
@@ -125,6 +136,7 @@ fn lists(report: DailyReport, api: &Api) -> Vec<ReportList> {
         list("Two orders for one purchase", "The guest bought again before the first money was known, and both were paid. Pay one of the two back.", true, report.paid_twice),
         orphans(report.orphans, api),
         list("Disagreements", "What ZenoPay told does not fit the sale.", true, report.disagreements),
+        list("Paid too little", "Sold for less than the price: an operator has released it, or ZenoPay has named the amount after the sale. The sum is the difference to the price.", true, report.underpaid),
         list("Paid too much", "The sum is the difference to the price.", false, report.overpaid),
         // Already counted among what is paid and not fulfilled.
         list("Held", "The money came, and an operator has not decided: also above.", false, report.held),
