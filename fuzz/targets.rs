@@ -7,6 +7,7 @@
 use malipo::domain::evidence::{GatewayReport, Word};
 use malipo::domain::ids::OrderId;
 use malipo::domain::phone::Phone;
+use malipo::domain::reported_amount::ReportedAmount;
 use malipo::zenopay::wire::{
     Notification, StatusAnswer, Unreadable, WebhookBody, read_order_status, read_webhook,
 };
@@ -38,8 +39,39 @@ pub fn webhook(body: &[u8]) {
     let kept: Option<OrderId> = told.order_id.parse().ok();
     assert!(told.names.is_none() || told.names == kept);
     report_holds(&told.report);
+    amount_is_as_sent(body, &told.report.amount);
     reads_back(&told);
     names_no_second_order(body);
+}
+
+/// Nothing that is there is read as absent, and nothing as another number than it is.
+fn amount_is_as_sent(body: &[u8], read: &ReportedAmount) {
+    let text = String::from_utf8_lossy(body);
+    let text = text.strip_prefix('\u{FEFF}').unwrap_or(&text).trim();
+    // A form is no JSON, and `1e400` is no number of this reader's.
+    if let Ok(sent @ Value::Object(_)) = serde_json::from_str::<Value>(text) {
+        assert!(amount_fits(&sent["amount"], read), "another amount");
+    }
+}
+
+fn amount_fits(sent: &Value, read: &ReportedAmount) -> bool {
+    let is_blank = |text: &str| text.chars().all(|c| c.is_whitespace() || c.is_control());
+    match read {
+        ReportedAmount::Absent => sent.is_null() || sent.as_str().is_some_and(is_blank),
+        ReportedAmount::Unreadable(_) => !sent.is_null() && !sent.as_str().is_some_and(is_blank),
+        ReportedAmount::Whole(amount) => {
+            let number = match sent {
+                Value::Number(number) => number.as_f64(),
+                Value::String(text) => {
+                    let bare = |c: &char| !c.is_whitespace() && *c != ',';
+                    text.chars().filter(bare).collect::<String>().parse().ok()
+                }
+                Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+            };
+            // Fifteen digits are exact.
+            number.is_some() && number == amount.0.to_string().parse::<f64>().ok()
+        }
+    }
 }
 
 /// What is written of it in the documented form says the same again.
@@ -140,7 +172,8 @@ pub fn order_status(answer: &[u8]) {
             .as_str()
             .and_then(|id| id.trim().parse().ok());
         let word = row["payment_status"].as_str().map(Word::read);
-        named == Some(order_id) && word == Some(report.word)
+        let amount_fits = amount_fits(&row["amount"], &report.amount);
+        named == Some(order_id) && word == Some(report.word) && amount_fits
     };
     let rows = value["data"]
         .as_array()
@@ -162,10 +195,11 @@ fn report_holds(report: &GatewayReport) {
     }
     let is_paid = PAID.contains(&report.raw_word.trim().to_ascii_uppercase().as_str());
     assert!(is_paid || report.word != Word::Paid, "paid by another word");
-    assert!(
-        report.amount.is_none_or(|amount| amount.0 >= 0),
-        "a negative amount"
-    );
+    match &report.amount {
+        ReportedAmount::Absent => {}
+        ReportedAmount::Whole(amount) => assert!(amount.0 >= 0, "a negative amount"),
+        ReportedAmount::Unreadable(sent) => is_storable(sent, 60),
+    }
 }
 
 /// Not empty, no longer than its column, and nothing that PostgreSQL refuses.

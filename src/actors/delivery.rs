@@ -91,7 +91,7 @@ impl Letter {
             source: "webhook",
             word: told.map(|told| told.report.raw_word.clone()),
             reference: told.and_then(|told| told.report.reference.clone()),
-            amount: told.and_then(|told| told.report.amount),
+            amount: told.and_then(|told| told.report.amount.whole()),
             received_at: self.delivery.received_at,
             received: self.delivery.received,
             content_type: self.delivery.content_type.clone(),

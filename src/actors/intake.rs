@@ -7,12 +7,12 @@
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::{error, warn};
 
-use super::Orders;
 use super::asks::Asker;
 use super::delivery::{Acknowledged, Letter, Rejection};
 use super::hints::Verdict;
 use super::order::{Case, WeighError};
 use super::proving::Claim;
+use super::{Orders, ref_of};
 use crate::config::Confirm;
 use crate::domain::evidence::{Evidence, GatewayReport, Word};
 use crate::domain::ids::OrderId;
@@ -58,6 +58,11 @@ impl Orders {
         }
     }
 
+    /// Whether ZenoPay is asked before a proven delivery is believed.
+    pub(super) fn asks_before_believing(&self, report: &GatewayReport) -> bool {
+        self.inner.confirm == Confirm::Always || report.needs_confirmation()
+    }
+
     async fn take_proven(
         &self,
         order_id: OrderId,
@@ -68,7 +73,7 @@ impl Orders {
         let mut case = Case::of(Evidence::Gateway(report.clone()));
         case.delivery = Some(record.clone());
         case.loaded = loaded;
-        if self.inner.confirm == Confirm::Always && self.is_ours(order_id, &record).await? {
+        if self.asks_before_believing(report) && self.is_ours(order_id, &record).await? {
             match self.inner.asks.ask(order_id, Asker::Ourselves).await {
                 Some(answer) => put_answer(&mut case, answer),
                 None => put_silence(&mut case),
@@ -125,7 +130,7 @@ impl Orders {
             Err(WeighError::Busy) => Err(Rejection::Busy),
             Err(WeighError::Store(error)) => Err(self.failed(error, record).await),
             Err(error @ WeighError::Panicked) => {
-                error!(%order_id, %error, "webhook failed");
+                error!(order = %order_id.order_ref(), %error, "webhook failed");
                 self.journal(record, Outcome::Error, None).await?;
                 Err(Rejection::Internal)
             }
@@ -149,7 +154,8 @@ impl Orders {
 
     /// Our own failure: nothing was changed, and the journal says so.
     pub(super) async fn failed(&self, error: StoreError, record: DeliveryRecord) -> Rejection {
-        error!(order_id = record.order_id, %error, "webhook failed");
+        let named = record.order_id.as_deref().and_then(|it| it.parse().ok());
+        error!(order = named.map(ref_of), %error, "webhook failed");
         let rejection = Rejection::from(error);
         if matches!(rejection, Rejection::Internal)
             && let Err(worse) = self.journal(record, Outcome::Error, None).await

@@ -13,7 +13,6 @@ use super::asks::Asker;
 use super::delivery::{Acknowledged, Rejection};
 use super::order::{Case, WeighError, Weighed};
 use super::{Orders, intake};
-use crate::config::Confirm;
 use crate::domain::evidence::{Evidence, OperatorAct};
 use crate::domain::ids::OrderId;
 use crate::domain::outcome::Outcome;
@@ -131,8 +130,8 @@ impl Orders {
         audit.order_id = Some(order_id);
 
         let is_proven = record.proof.is_some();
+        let asks = !is_proven || self.asks_before_believing(&told.report);
         let mut case = Case::of(Evidence::Gateway(told.report)).audited(audit);
-        let asks = !is_proven || self.inner.confirm == Confirm::Always;
         if asks {
             if !self.is_ours(order_id, &record).await? {
                 self.journal(record, Outcome::UnknownOrder, case.audit)
@@ -164,7 +163,7 @@ fn replayed(kept: KeptDelivery, now: DateTime<Utc>) -> DeliveryRecord {
         source: "replay",
         word: report.map(|report| report.raw_word.clone()),
         reference: report.and_then(|report| report.reference.clone()),
-        amount: report.and_then(|report| report.amount),
+        amount: report.and_then(|report| report.amount.whole()),
         received_at: now,
         received: Instant::now(),
         content_type: kept.content_type,

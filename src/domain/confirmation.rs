@@ -7,7 +7,7 @@
 use super::decision::{Decision, Effect};
 use super::evidence::{GatewayReport, Word};
 use super::outcome::Outcome;
-use super::payment::{Payment, Status, Tender};
+use super::payment::{Payment, Status};
 use super::sale::Facts;
 
 /// Adds to what was decided about a report that it was an answer.
@@ -54,12 +54,8 @@ fn confirm(
 /// The amount that it was sold for all the same: more than the price, or less and released
 /// by an operator. Alerted then; once is enough.
 fn tells_nothing_new(payment: &Payment, report: &GatewayReport) -> bool {
-    let in_shillings = !matches!(payment.tender(report), Tender::Foreign(_));
     let known = payment.gateway.paid_amount;
-    in_shillings
-        && known.is_some()
-        && known == report.amount
-        && !payment.names_another_reference(report)
+    known.is_some() && known == report.paid_amount() && !payment.names_another_reference(report)
 }
 
 /// ZenoPay was asked about a sale for days and never confirmed it.

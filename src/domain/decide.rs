@@ -17,6 +17,10 @@ use super::sale::{Facts, Sale};
 /// Decides what `evidence` does to `payment`.
 pub fn decide(payment: &Payment, evidence: &Evidence, facts: &Facts) -> Decision {
     match evidence {
+        // ZenoPay is asked before this is decided; should it not be, nothing is concluded.
+        Evidence::Gateway(report) if report.needs_confirmation() => {
+            Decision::keep(Outcome::Unconfirmed)
+        }
         Evidence::Gateway(report) => told(payment, report, facts),
         Evidence::OrderStatus(report) => {
             confirmation::asked(payment, report, told(payment, report, facts), facts)
@@ -52,18 +56,19 @@ fn paid(payment: &Payment, report: &GatewayReport, facts: &Facts) -> Decision {
                     "overpaid",
                     format!("paid {more} TZS more than the price of {}", payment.amount),
                 ),
-                Tender::Short(less) => hold(
-                    payment,
-                    report,
-                    facts,
-                    format!("paid {less} TZS less than the price"),
-                ),
-                Tender::Foreign(currency) => hold(
-                    payment,
-                    report,
-                    facts,
-                    format!("paid in {currency} instead of TZS"),
-                ),
+                Tender::Short(less) => {
+                    let reason = format!("paid {less} TZS less than the price");
+                    hold(payment, report, facts, &reason).alert("held", reason)
+                }
+                Tender::Foreign(currency) => {
+                    let reason = format!("paid in {currency} instead of TZS");
+                    hold(payment, report, facts, &reason).alert("held", reason)
+                }
+                // What was sent is for the operator alone: the guest is shown the reason.
+                Tender::Unreadable(sent) => {
+                    let reason = "the amount paid cannot be read";
+                    hold(payment, report, facts, reason).alert("held", format!("{reason}: {sent}"))
+                }
             }
         }
         Status::Held => Decision::keep(Outcome::Held)
@@ -87,6 +92,10 @@ fn paid_again(payment: &Payment, report: &GatewayReport) -> Decision {
         Tender::Over(_) | Tender::Short(_) | Tender::Foreign(_) => duplicate.alert(
             "amount_differs",
             "a later report names another amount than the one sold for",
+        ),
+        Tender::Unreadable(sent) => duplicate.alert(
+            "amount_differs",
+            format!("a later report names an amount that cannot be read: {sent}"),
         ),
     }
 }
@@ -241,13 +250,13 @@ fn sell(payment: &Payment, report: Option<&GatewayReport>, facts: &Facts) -> Dec
     Decision::of(Outcome::Completed, Effect::Sell(Box::new(sale)))
 }
 
-fn hold(payment: &Payment, report: &GatewayReport, facts: &Facts, reason: String) -> Decision {
+fn hold(payment: &Payment, report: &GatewayReport, facts: &Facts, reason: &str) -> Decision {
     let mut held = payment.next(Status::Held);
     held.gateway = payment.gateway.updated_by(report);
     held.confirmed_at = payment.confirmed_at.or(Some(facts.now));
     held.due_at = None;
-    held.failure_reason = Some(reason.clone());
-    Decision::of(Outcome::Held, Effect::Hold(Box::new(held))).alert("held", reason)
+    held.failure_reason = Some(reason.to_owned());
+    Decision::of(Outcome::Held, Effect::Hold(Box::new(held)))
 }
 
 fn fail(

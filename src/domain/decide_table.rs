@@ -23,6 +23,7 @@ use super::evidence::{Evidence, GatewayReport, OperatorAct};
 use super::money::Tzs;
 use super::payment::{Payment, Status};
 use super::replacement::{Replaced, Wish};
+use super::reported_amount::ReportedAmount;
 use super::usage::Usage;
 
 use fixtures::report;
@@ -37,13 +38,16 @@ paid, another ref | COMPLETED                 | COMPLETED           | COMPLETED 
 paid, more        | COMPLETED !overpaid       | COMPLETED !overpaid | COMPLETED !overpaid   | held ~paid_while_held | duplicate !amount_differs      | duplicate !amount_differs
 paid, less        | HELD !held                | HELD !held          | HELD !held            | held ~paid_while_held | duplicate !amount_differs      | duplicate !amount_differs
 paid, in dollars  | HELD !held                | HELD !held          | HELD !held            | held ~paid_while_held | duplicate !amount_differs      | duplicate !amount_differs
+paid, unreadable  | unconfirmed               | unconfirmed         | unconfirmed           | unconfirmed           | unconfirmed                    | unconfirmed
 failed            | FAILED                    | duplicate / stale   | FAILED                | stale !reversal       | stale !reversal                | stale
+failed, unreadable | FAILED                    | duplicate / stale   | FAILED                | stale !reversal       | stale !reversal                | stale
 cancelled         | CANCELLED                 | stale / duplicate   | CANCELLED             | stale !reversal       | stale !reversal                | stale
 in progress       | pending ~in_progress      | stale               | pending ~in_progress  | stale                 | stale                          | stale
 unknown word      | pending !unknown_word     | stale !unknown_word | pending !unknown_word | stale !unknown_word   | stale !unknown_word            | stale
 asked, paid       | COMPLETED                 | COMPLETED           | COMPLETED             | held ~paid_while_held | duplicate kept                 | duplicate
 asked, more       | COMPLETED !overpaid       | COMPLETED !overpaid | COMPLETED !overpaid   | held ~paid_while_held | duplicate kept !amount_differs | duplicate !amount_differs
 asked, less       | HELD !held                | HELD !held          | HELD !held            | held ~paid_while_held | duplicate kept !amount_differs | duplicate !amount_differs
+asked, unreadable | HELD !held                | HELD !held          | HELD !held            | held ~paid_while_held | duplicate kept !amount_differs | duplicate !amount_differs
 asked, other ref  | COMPLETED                 | COMPLETED           | COMPLETED             | held ~paid_while_held | duplicate kept !second_charge  | duplicate !second_charge
 asked, failed     | FAILED                    | duplicate / stale   | FAILED                | stale !reversal       | stale !reversal                | stale
 asked, pending    | pending ~in_progress      | stale               | pending ~in_progress  | stale                 | stale                          | stale
@@ -72,7 +76,7 @@ fn an_order_becomes_what_the_contract_says_for_every_evidence_and_status() {
     }
     assert_eq!(
         cells,
-        25 * Status::ALL.len(),
+        28 * Status::ALL.len(),
         "a row or a column is missing"
     );
 }
@@ -91,6 +95,40 @@ fn a_held_order_keeps_what_was_paid_for_the_operator_to_see() {
         Some("paid 500 TZS less than the price")
     );
     assert_eq!((held.confirmed_at, held.due_at), (Some(facts().now), None));
+}
+
+#[test]
+fn an_amount_that_cannot_be_read_is_shown_to_operators_and_to_no_guest() {
+    for (status, text) in [
+        (Status::Pending, "the amount paid cannot be read: TZS 100"),
+        (
+            Status::Completed,
+            "a later report names an amount that cannot be read: TZS 100",
+        ),
+    ] {
+        let decision = decide(&order(status), &evidence("asked, unreadable"), &facts());
+
+        let texts: Vec<_> = decision.remarks.iter().map(|it| it.text.as_str()).collect();
+        assert_eq!(texts, [text]);
+        if let Effect::Hold(held) = decision.effect {
+            assert_eq!(held.gateway.paid_amount, None);
+            assert!(!held.failure_reason.unwrap().contains("100"));
+        }
+    }
+}
+
+#[test]
+fn an_amount_of_another_currency_is_not_taken_for_shillings() {
+    let decision = decide(
+        &order(Status::Pending),
+        &evidence("paid, in dollars"),
+        &facts(),
+    );
+
+    let Effect::Hold(held) = decision.effect else {
+        panic!("{decision:?}")
+    };
+    assert_eq!(held.gateway.paid_amount, None);
 }
 
 #[test]
@@ -208,6 +246,14 @@ fn after<'a>(before: &Payment, effect: &'a Effect) -> Option<&'a Payment> {
     Some(after)
 }
 
+/// An amount is there, and nobody can tell which.
+fn unreadable(word: &str) -> GatewayReport {
+    GatewayReport {
+        amount: ReportedAmount::Unreadable("TZS 100".into()),
+        ..report(word, "R1", None)
+    }
+}
+
 fn evidence(name: &str) -> Evidence {
     let report = |word| report(word, "R1", None);
     let reason = "by hand".to_owned();
@@ -221,13 +267,16 @@ fn evidence(name: &str) -> Evidence {
             currency: Some("USD".into()),
             ..self::report("PAID", "R1", Some(2000))
         }),
+        "paid, unreadable" => Evidence::Gateway(unreadable("PAID")),
         "failed" => Evidence::Gateway(report("FAILED")),
+        "failed, unreadable" => Evidence::Gateway(unreadable("FAILED")),
         "cancelled" => Evidence::Gateway(report("CANCELLED")),
         "in progress" => Evidence::Gateway(report("PENDING")),
         "unknown word" => Evidence::Gateway(report("UNPAID")),
         "asked, paid" => Evidence::OrderStatus(self::report("COMPLETED", "R1", Some(2000))),
         "asked, more" => Evidence::OrderStatus(self::report("COMPLETED", "R1", Some(2500))),
         "asked, less" => Evidence::OrderStatus(self::report("COMPLETED", "R1", Some(1500))),
+        "asked, unreadable" => Evidence::OrderStatus(unreadable("COMPLETED")),
         "asked, other ref" => Evidence::OrderStatus(self::report("COMPLETED", "R2", None)),
         "asked, failed" => Evidence::OrderStatus(report("FAILED")),
         "asked, pending" => Evidence::OrderStatus(report("PENDING")),

@@ -1,9 +1,10 @@
 //! What we know about a payment, whoever told us. Proof is settled before: evidence is
 //! believed.
 
-use super::money::Tzs;
+use super::money::{CURRENCY, Tzs};
 use super::personal::Personal;
 use super::replacement::Wish;
+use super::reported_amount::ReportedAmount;
 
 /// What ZenoPay's word for a payment means. Words are compared whole: `UNPAID` contains
 /// `PAID` and is not paid.
@@ -47,8 +48,8 @@ pub struct GatewayReport {
     pub word: Word,
     /// As it was sent, for the journal.
     pub raw_word: String,
-    /// Whole shillings; the documented webhook does not carry it.
-    pub amount: Option<Tzs>,
+    /// What was paid; the documented webhook does not carry it.
+    pub amount: ReportedAmount,
     /// ISO 4217, upper case; absent means TZS.
     pub currency: Option<String>,
     /// ZenoPay's own number for the payment.
@@ -59,6 +60,28 @@ pub struct GatewayReport {
     pub channel: Option<String>,
     /// The phone that paid.
     pub payer_msisdn: Option<Personal>,
+}
+
+impl GatewayReport {
+    /// The currency, if it is not shillings.
+    pub fn foreign_currency(&self) -> Option<&str> {
+        self.currency.as_deref().filter(|code| *code != CURRENCY)
+    }
+
+    /// What was paid, if the report names it in whole shillings.
+    pub fn paid_amount(&self) -> Option<Tzs> {
+        let amount = self.amount.whole();
+        amount.filter(|_| self.foreign_currency().is_none())
+    }
+
+    /// Whether a webhook that says this is believed only once order-status says "paid" too: it
+    /// names an amount and nobody can tell which.
+    pub fn needs_confirmation(&self) -> bool {
+        match &self.amount {
+            ReportedAmount::Unreadable(_) => self.word == Word::Paid,
+            ReportedAmount::Absent | ReportedAmount::Whole(_) => false,
+        }
+    }
 }
 
 /// What an operator decides about an order or its voucher.

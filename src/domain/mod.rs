@@ -27,6 +27,7 @@ pub mod purchase;
 pub mod radius_health;
 pub mod radius_user;
 pub mod replacement;
+pub mod reported_amount;
 pub mod router;
 pub mod sale;
 pub mod search;

@@ -5,10 +5,11 @@ use chrono::{DateTime, Utc};
 use super::evidence::GatewayReport;
 use super::ids::OrderId;
 use super::language::Language;
-use super::money::{CURRENCY, Tzs};
+use super::money::Tzs;
 use super::package::Terms;
 use super::personal::Personal;
 use super::phone::Phone;
+use super::reported_amount::ReportedAmount;
 use super::secret::Secret;
 use super::voucher::Voucher;
 
@@ -84,7 +85,7 @@ impl Status {
 /// What ZenoPay told us about the money, kept for disputes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GatewayFacts {
-    /// What was paid, if ZenoPay said so.
+    /// What was paid, if ZenoPay said so in whole shillings.
     pub paid_amount: Option<Tzs>,
     /// ZenoPay's number for the payment.
     pub reference: Option<String>,
@@ -103,7 +104,7 @@ impl GatewayFacts {
         let newer =
             |new: &Option<String>, old: &Option<String>| new.clone().or_else(|| old.clone());
         Self {
-            paid_amount: report.amount.or(self.paid_amount),
+            paid_amount: report.paid_amount().or(self.paid_amount),
             reference: newer(&report.reference, &self.reference),
             transid: newer(&report.transid, &self.transid),
             channel: newer(&report.channel, &self.channel),
@@ -119,7 +120,7 @@ impl GatewayFacts {
     pub fn completed_by(&self, report: &GatewayReport) -> Self {
         let known = |old: &Option<String>, new: &Option<String>| old.clone().or(new.clone());
         Self {
-            paid_amount: self.paid_amount.or(report.amount),
+            paid_amount: self.paid_amount.or(report.paid_amount()),
             reference: known(&self.reference, &report.reference),
             transid: known(&self.transid, &report.transid),
             channel: known(&self.channel, &report.channel),
@@ -139,6 +140,8 @@ pub enum Tender {
     Short(Tzs),
     /// Not shillings.
     Foreign(String),
+    /// An amount that cannot be read, as it was sent.
+    Unreadable(String),
 }
 
 /// One order: its row, its money state and, when sold, its voucher.
@@ -191,14 +194,24 @@ pub struct Payment {
 impl Payment {
     /// Compares what a report says was paid with our price.
     pub fn tender(&self, report: &GatewayReport) -> Tender {
-        if let Some(currency) = report.currency.as_deref().filter(|c| *c != CURRENCY) {
+        if let Some(currency) = report.foreign_currency() {
             return Tender::Foreign(currency.to_owned());
         }
-        match report.amount {
-            Some(paid) if paid > self.amount => Tender::Over(Tzs(paid.0 - self.amount.0)),
-            Some(paid) if paid < self.amount => Tender::Short(Tzs(self.amount.0 - paid.0)),
-            Some(_) | None => Tender::Exact,
+        match &report.amount {
+            ReportedAmount::Whole(paid) if *paid > self.amount => {
+                Tender::Over(Tzs(paid.0 - self.amount.0))
+            }
+            ReportedAmount::Whole(paid) if *paid < self.amount => {
+                Tender::Short(Tzs(self.amount.0 - paid.0))
+            }
+            ReportedAmount::Whole(_) | ReportedAmount::Absent => Tender::Exact,
+            ReportedAmount::Unreadable(sent) => Tender::Unreadable(sent.clone()),
         }
+    }
+
+    /// The money that came in, once it did: the price where ZenoPay named no amount.
+    pub fn came_in(&self) -> Tzs {
+        self.gateway.paid_amount.unwrap_or(self.amount)
     }
 
     /// Whether a report is about another movement of money than the one we know.

@@ -51,6 +51,10 @@ pub struct StatusDocument {
     expires_at: Option<String>,
     message: &'static str,
     failure_reason: Option<String>,
+    /// Of a HELD order alone: what was paid in whole TZS, null if ZenoPay named no such amount.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<i64>, required = false)]
+    paid_amount: Option<Option<i64>>,
     minutes_pending: i64,
     timeout_warning: bool,
 }
@@ -265,6 +269,8 @@ pub fn document(payment: &Payment, language: Language, now: DateTime<Utc>) -> St
         expires_at: voucher.and_then(|voucher| voucher.expires_at).map(rfc3339),
         message: wording::of(payment, language),
         failure_reason: payment.failure_reason.clone(),
+        paid_amount: (payment.status == Status::Held)
+            .then(|| payment.gateway.paid_amount.map(|amount| amount.0)),
         minutes_pending,
         timeout_warning: minutes_pending >= WARN_AFTER_MINUTES,
     }

@@ -196,8 +196,8 @@ fn read_wish(body: &[u8]) -> Option<(Wish, Phone, i64)> {
     let wish: Wish = serde_json::from_slice(body).ok()?;
     let phone = Phone::read(&wish.buyer_phone).ok()?;
     let amount = match &wish.amount {
-        Value::String(text) => Tzs::read(text)?,
-        other => Tzs::read(&other.to_string())?,
+        Value::String(text) => Tzs::read_whole(text)?,
+        other => Tzs::read_whole(&other.to_string())?,
     };
     let is_named = (1..=ORDER_ID_CHARS).contains(&wish.order_id.chars().count());
     // PostgreSQL refuses NUL in text, and the rest has no place in a name either.

@@ -174,10 +174,10 @@ async fn write(
         Effect::Refund(next) => sale::revoke(txn, next, "refunded").await?,
         Effect::Revoke(next) => sale::revoke(txn, next, "revoked").await?,
         Effect::Replace(replacement) => replacement::close(txn, replacement).await?,
+        Effect::Confirm(kept) => sale::correct_amount(txn, before, kept).await?,
         Effect::Sell(_)
         | Effect::Fail(_)
         | Effect::Hold(_)
-        | Effect::Confirm(_)
         | Effect::Keep
         | Effect::Ask(_)
         | Effect::Refuse => {}

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use entities::{outbox_messages, payments, sms_messages};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use super::{Store, StoreError};
 use crate::domain::ids::OrderId;
@@ -38,8 +38,12 @@ pub struct Letter {
 pub struct Letters {
     /// To guests, newest first.
     pub sms: Vec<Letter>,
+    /// How many there are to guests, also of those that are left out.
+    pub sms_count: u64,
     /// To routers, newest first.
     pub disconnects: Vec<Letter>,
+    /// How many there are to routers, also of those that are left out.
+    pub disconnects_count: u64,
 }
 
 impl Store {
@@ -50,25 +54,32 @@ impl Store {
     pub async fn letters(&self, limit: u64) -> Result<Letters, StoreError> {
         let store = self.clone();
         self.read(async move {
-            let sms = sms_messages::Entity::find()
-                .filter(sms_messages::Column::State.is_in(NOT_ARRIVED))
+            let reader = &store.inner.reader;
+            let sms =
+                sms_messages::Entity::find().filter(sms_messages::Column::State.is_in(NOT_ARRIVED));
+            let disconnects = outbox_messages::Entity::find()
+                .filter(outbox_messages::Column::State.is_in(NOT_ARRIVED));
+            let sms_count = sms.clone().count(reader).await?;
+            let disconnects_count = disconnects.clone().count(reader).await?;
+            let sms = sms
                 .order_by_desc(sms_messages::Column::Id)
                 .limit(limit)
                 .find_also_related(payments::Entity)
-                .all(&store.inner.reader)
+                .all(reader)
                 .await?;
-            let disconnects = outbox_messages::Entity::find()
-                .filter(outbox_messages::Column::State.is_in(NOT_ARRIVED))
+            let disconnects = disconnects
                 .order_by_desc(outbox_messages::Column::Id)
                 .limit(limit)
-                .all(&store.inner.reader)
+                .all(reader)
                 .await?;
             Ok(Letters {
                 sms: sms
                     .into_iter()
                     .map(|(row, order)| sms_letter(row, order))
                     .collect(),
+                sms_count,
                 disconnects: disconnects.into_iter().map(disconnect).collect(),
+                disconnects_count,
             })
         })
         .await

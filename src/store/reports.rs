@@ -1,19 +1,14 @@
 //! The report of a day: what was sold, and everything that does not fit together.
 //!
 //! What it says is in `reports/document.rs`, the queries are in `reports/sql.rs`; each reads one
-//! day by an index. Lists are cut at
-//! [`MOST`] lines, sums and counts never.
+//! day by an index. Lists are cut at `MOST_LINES`; sums and counts come from queries of their own
+//! and are never cut.
 
 use chrono::{DateTime, Utc};
-use entities::payments;
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, FromQueryResult, QueryFilter,
-    Statement, Value,
-};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, FromQueryResult, Statement, Value};
 use uuid::Uuid;
 
 use super::{Store, StoreError, rows};
-use crate::domain::evidence::Word;
 use crate::domain::ids::OrderId;
 use crate::domain::shop_day::ShopDay;
 
@@ -23,9 +18,6 @@ mod sql;
 use sql::Section;
 
 pub use document::{DailyReport, DaySales, Listed, OrderLine, Orphan, PackageSales, Total};
-
-/// Lines of one list at most.
-pub const MOST: u64 = 1_000;
 
 #[derive(FromQueryResult)]
 struct LineRow {
@@ -37,14 +29,6 @@ struct LineRow {
     paid_amount: Option<i64>,
     reference: Option<String>,
     note: Option<String>,
-}
-
-#[derive(FromQueryResult)]
-struct Suspect {
-    order_id: String,
-    received_at: DateTime<Utc>,
-    word: Option<String>,
-    outcome: String,
 }
 
 impl Store {
@@ -60,11 +44,14 @@ impl Store {
                 sales: store.all(sql::SALES, day).await?,
                 cash_sales: store.cash_sales(day).await?,
                 refunds: store.list(&sql::REFUNDS, day).await?,
-                paid_not_fulfilled: store.paid_not_fulfilled(&held, day).await?,
+                paid_not_fulfilled: held
+                    .clone()
+                    .and(store.list(sql::claimed(store.backend()), day).await?),
                 held,
                 fulfilled_not_confirmed: store.list(&sql::FULFILLED_NOT_CONFIRMED, day).await?,
                 second_charges: store.list(&sql::SECOND_CHARGES, day).await?,
                 paid_twice: store.list(sql::paid_twice(store.backend()), day).await?,
+                underpaid: store.list(&sql::UNDERPAID, day).await?,
                 overpaid: store.list(&sql::OVERPAID, day).await?,
                 disagreements: store.list(&sql::DISAGREEMENTS, day).await?,
                 refused_vouchers: store.list(&sql::REFUSED_VOUCHERS, day).await?,
@@ -117,44 +104,6 @@ impl Store {
             total: self.total(&section.total(), day).await?,
             lines,
         })
-    }
-
-    /// What is held, and what deliveries claim that changed nothing.
-    async fn paid_not_fulfilled(
-        &self,
-        held: &Listed<OrderLine>,
-        day: ShopDay,
-    ) -> Result<Listed<OrderLine>, StoreError> {
-        let mut suspects: Vec<Suspect> = self.all(&sql::suspects(), day).await?;
-        suspects.retain(|it| it.word.as_deref().map(Word::read) == Some(Word::Paid));
-        let named = |it: &Suspect| it.order_id.parse::<OrderId>().ok();
-        let found = payments::Entity::find()
-            .filter(
-                payments::Column::OrderId.is_in(suspects.iter().filter_map(named).map(|it| it.0)),
-            )
-            .filter(rows::may_still_be_paid())
-            .all(&self.inner.reader)
-            .await?;
-
-        let mut listed = held.clone();
-        for row in found {
-            let order_id = OrderId(row.order_id);
-            let claims = suspects.iter().find(|it| named(it) == Some(order_id));
-            let Some(claim) = claims else { continue };
-            listed.total.count += 1;
-            listed.total.amount += row.amount;
-            listed.lines.push(OrderLine {
-                at: claim.received_at,
-                order_id,
-                status: rows::status(&row.status)?,
-                package_code: row.package_code,
-                amount: row.amount,
-                paid_amount: row.paid_amount,
-                reference: row.reference,
-                note: Some(format!("a delivery says paid: {}", claim.outcome)),
-            });
-        }
-        Ok(listed)
     }
 
     async fn total(&self, text: &str, day: ShopDay) -> Result<Total, DbErr> {

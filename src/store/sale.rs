@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use entities::{customers, invoices, sms_messages, vouchers};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{Expr, ExprTrait, Func, OnConflict};
-use sea_orm::{DatabaseTransaction, EntityTrait};
+use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter};
 
 use super::inserts::Inserts;
 use super::radius_users::{let_in, shut_out};
@@ -48,13 +48,12 @@ pub(super) async fn revoke(
 
 fn thank_customer(inserts: &mut Inserts, sale: &Sale) {
     let payment = &sale.payment;
-    let paid = payment.gateway.paid_amount.unwrap_or(payment.amount).0;
     let at = sale.invoice.issued_at;
     let row = customers::ActiveModel {
         phone: Set(payment.phone.international().to_owned()),
         name: Set(rows::personal(payment.customer_name.as_ref())),
         orders_paid: Set(1),
-        total_paid: Set(paid),
+        total_paid: Set(payment.came_in().0),
         first_paid_at: Set(at),
         last_paid_at: Set(at),
         ..Default::default()
@@ -88,12 +87,36 @@ fn issue_invoice(inserts: &mut Inserts, sale: &Sale) {
         customer_name: Set(rows::personal(payment.customer_name.as_ref())),
         package_code: Set(payment.terms.code.clone()),
         description: Set(payment.terms.name(payment.language).to_owned()),
-        amount: Set(payment.amount.0),
+        // Not the price, which stays in the payment's row.
+        amount: Set(payment.came_in().0),
         currency: Set(CURRENCY.to_owned()),
         issued_at: Set(sale.invoice.issued_at),
         ..Default::default()
     };
     inserts.add(invoices::Entity::insert(row));
+}
+
+/// The invoice and the customer's sum after ZenoPay has named the amount of a sale.
+pub(super) async fn correct_amount(
+    txn: &DatabaseTransaction,
+    before: &Payment,
+    after: &Payment,
+) -> Result<(), StoreError> {
+    let more = after.came_in().0 - before.came_in().0;
+    if more == 0 {
+        return Ok(());
+    }
+    let invoice = invoices::Entity::update_many()
+        .col_expr(invoices::Column::Amount, Expr::value(after.came_in().0))
+        .filter(invoices::Column::PaymentId.eq(after.id));
+    invoice.exec(txn).await?;
+    let total_paid = Expr::col(customers::Column::TotalPaid).add(more);
+    customers::Entity::update_many()
+        .col_expr(customers::Column::TotalPaid, total_paid)
+        .filter(customers::Column::Phone.eq(after.phone.international()))
+        .exec(txn)
+        .await?;
+    Ok(())
 }
 
 /// The row of an order's voucher.

@@ -139,7 +139,16 @@ impl<'a> OrderPage<'a> {
                 // Money may be on its way: paying again is not what the page asks for.
                 page.is_retry_urged = false;
             }
-            Status::Held => page.say(Tone::Wait, &order.held_title, order.held.clone()),
+            Status::Held => {
+                let lead = match payment.gateway.paid_amount {
+                    Some(paid) => {
+                        let paid = format::money(text, paid);
+                        fill(&order.held_paid, &[("paid", &paid), ("price", &price)])
+                    }
+                    None => order.held.clone(),
+                };
+                page.say(Tone::Wait, &order.held_title, lead);
+            }
             Status::Refunded => {
                 let lead = fill(&order.refunded, &[("price", &price), ("package", package)]);
                 page.say(Tone::Calm, &order.refunded_title, lead);

@@ -136,6 +136,7 @@ pub struct OrderText {
     pub expired: String,
     pub held_title: String,
     pub held: String,
+    pub held_paid: String,
     pub refunded_title: String,
     pub refunded: String,
     pub retry: String,

@@ -9,6 +9,7 @@ use super::super::money::Tzs;
 use super::super::package::{Terms, Validity};
 use super::super::payment::{GatewayFacts, Payment, Status};
 use super::super::phone::Phone;
+use super::super::reported_amount::ReportedAmount;
 use super::super::sale::Facts;
 use super::super::secret::Secret;
 use super::super::voucher::{Voucher, VoucherCode};
@@ -17,7 +18,7 @@ pub(super) fn report(word: &str, reference: &str, amount: Option<i64>) -> Gatewa
     GatewayReport {
         word: Word::read(word),
         raw_word: word.into(),
-        amount: amount.map(Tzs),
+        amount: amount.map_or(ReportedAmount::Absent, |it| ReportedAmount::Whole(Tzs(it))),
         currency: None,
         reference: Some(reference.into()),
         transid: None,

@@ -12,6 +12,7 @@ use super::super::money::Tzs;
 use super::super::package::Validity;
 use super::super::payment::{GatewayFacts, Payment, Status};
 use super::super::replacement::{Replaced, Wish};
+use super::super::reported_amount::ReportedAmount;
 use super::super::sale::Facts;
 use super::super::usage::Usage;
 use super::super::voucher::VoucherCode;
@@ -20,20 +21,29 @@ use super::fixtures::{facts, order};
 
 const ALPHABET_CODE: &str = "[A-HJKMNP-Z2-9]{8}";
 
+fn any_amount() -> impl Strategy<Value = ReportedAmount> {
+    let whole = prop_oneof![Just(2000), 0..=999_999_999_999_999_i64];
+    prop_oneof![
+        Just(ReportedAmount::Absent),
+        whole.prop_map(|amount| ReportedAmount::Whole(Tzs(amount))),
+        "[ -~]{1,60}".prop_map(ReportedAmount::Unreadable),
+    ]
+}
+
 prop_compose! {
     fn any_report()(
         (word, raw_word) in select(vec![
             (Word::Paid, "PAID"), (Word::Failed, "FAILED"), (Word::Cancelled, "CANCELLED"),
             (Word::InProgress, "PENDING"), (Word::Unknown, "UNPAID"),
         ]),
-        amount in option::of(prop_oneof![Just(2000), 0..=999_999_999_999_999_i64]),
+        amount in any_amount(),
         currency in option::of(select(vec!["TZS", "USD", ""])),
         reference in option::of("R[12]"),
     ) -> GatewayReport {
         GatewayReport {
             word,
             raw_word: raw_word.into(),
-            amount: amount.map(Tzs),
+            amount,
             currency: currency.map(str::to_owned),
             reference,
             transid: None,
@@ -193,6 +203,19 @@ proptest! {
     }
 
     #[test]
+    fn an_amount_that_nobody_can_read_sells_nothing(
+        order in any_order(), report in any_report(), facts in any_facts(),
+    ) {
+        let unreadable = matches!(report.amount, ReportedAmount::Unreadable(_));
+        prop_assume!(unreadable);
+
+        for evidence in [Evidence::Gateway(report.clone()), Evidence::OrderStatus(report)] {
+            let decision = decide(&order, &evidence, &facts);
+            prop_assert!(!matches!(decision.effect, Effect::Sell(_)), "{decision:?}");
+        }
+    }
+
+    #[test]
     fn a_sale_gives_the_whole_time_from_now_and_a_fresh_code(
         order in any_order(), evidence in any_evidence(), facts in any_facts(),
     ) {
@@ -238,9 +261,9 @@ proptest! {
         for report in &mut story {
             // Money that does not fit waits for an operator: that is another story.
             report.currency = None;
-            report.amount = None;
+            report.amount = ReportedAmount::Absent;
         }
-        let paid = GatewayReport { amount: Some(Tzs(2000)), ..super::report("PAID", "R1", None) };
+        let paid = super::report("PAID", "R1", Some(2000));
         story.insert(at.index(story.len() + 1), paid);
 
         let mut order = order(Status::Pending);

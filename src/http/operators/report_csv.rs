@@ -110,6 +110,7 @@ fn rows(report: &DailyReport, zone: chrono_tz::Tz) -> Vec<Row> {
             &report.second_charges,
         ),
         ("paid_twice", "paid_twice_total", &report.paid_twice),
+        ("underpaid", "underpaid_total", &report.underpaid),
         ("overpaid", "overpaid_total", &report.overpaid),
         ("disagreement", "disagreements_total", &report.disagreements),
         (

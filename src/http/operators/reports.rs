@@ -41,6 +41,8 @@ pub struct DailyDocument {
     second_charges: Vec<ReportedOrder>,
     /// Two orders of one phone for one purchase, both paid: the one that was sold last.
     paid_twice: Vec<ReportedOrder>,
+    /// Sold for less than the price: `amount` is the price.
+    underpaid: Vec<ReportedOrder>,
     overpaid: Vec<ReportedOrder>,
     disagreements: Vec<ReportedOrder>,
     /// Sold vouchers that FreeRADIUS did not let in when they were tried that day.
@@ -50,7 +52,8 @@ pub struct DailyDocument {
     orphans: Vec<ReportedOrphan>,
 }
 
-/// What was sold of one package, in whole TZS.
+/// What was sold of one package, and what came in for it in whole TZS: the price where ZenoPay named
+/// no amount.
 #[derive(Serialize, ToSchema)]
 pub struct SalesLine {
     package: String,
@@ -65,7 +68,8 @@ pub struct ReportTotal {
     amount: i64,
 }
 
-/// The sums of all lists; of `overpaid` it is the difference to the price.
+/// The sums of all lists, never cut: what came in, and of `underpaid` and `overpaid` the difference
+/// to the price.
 #[derive(Serialize, ToSchema)]
 pub struct Totals {
     sales: ReportTotal,
@@ -75,6 +79,7 @@ pub struct Totals {
     fulfilled_not_confirmed: ReportTotal,
     second_charges: ReportTotal,
     paid_twice: ReportTotal,
+    underpaid: ReportTotal,
     overpaid: ReportTotal,
     disagreements: ReportTotal,
     refused_vouchers: ReportTotal,
@@ -89,7 +94,9 @@ pub struct ReportedOrder {
     order_id: String,
     payment_status: &'static str,
     package: String,
+    /// The price, in whole TZS.
     amount: i64,
+    /// What was paid, if ZenoPay has said so.
     paid_amount: Option<i64>,
     reference: Option<String>,
     note: Option<String>,
@@ -193,6 +200,7 @@ fn document(day: ShopDay, zone: chrono_tz::Tz, report: DailyReport) -> DailyDocu
             fulfilled_not_confirmed: total(report.fulfilled_not_confirmed.total),
             second_charges: total(report.second_charges.total),
             paid_twice: total(report.paid_twice.total),
+            underpaid: total(report.underpaid.total),
             overpaid: total(report.overpaid.total),
             disagreements: total(report.disagreements.total),
             refused_vouchers: total(report.refused_vouchers.total),
@@ -205,6 +213,7 @@ fn document(day: ShopDay, zone: chrono_tz::Tz, report: DailyReport) -> DailyDocu
         fulfilled_not_confirmed: orders(report.fulfilled_not_confirmed),
         second_charges: orders(report.second_charges),
         paid_twice: orders(report.paid_twice),
+        underpaid: orders(report.underpaid),
         overpaid: orders(report.overpaid),
         disagreements: orders(report.disagreements),
         refused_vouchers: orders(report.refused_vouchers),

@@ -7,6 +7,9 @@ use crate::domain::ids::OrderId;
 use crate::domain::payment::Status;
 use crate::domain::shop_day::ShopDay;
 
+/// Lines of one list at most.
+pub(super) const MOST_LINES: usize = 1_000;
+
 /// What was sold of one package.
 #[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
 pub struct PackageSales {
@@ -14,7 +17,7 @@ pub struct PackageSales {
     pub package_code: String,
     /// How often.
     pub count: i64,
-    /// For how much, in whole TZS: the prices.
+    /// What came in for it, in whole TZS; for printed vouchers the prices of their batches.
     pub amount: i64,
 }
 
@@ -53,7 +56,7 @@ pub struct OrderLine {
 pub struct Listed<T> {
     /// Of all, also of those that are cut off.
     pub total: Total,
-    /// The first `MOST`.
+    /// The first of them, at most `MOST_LINES`.
     pub lines: Vec<T>,
 }
 
@@ -63,6 +66,18 @@ impl<T> Default for Listed<T> {
             total: Total::default(),
             lines: Vec::new(),
         }
+    }
+}
+
+impl<T> Listed<T> {
+    /// Both lists as one, of what is in one of them only.
+    #[must_use]
+    pub(super) fn and(mut self, other: Self) -> Self {
+        self.total.count += other.total.count;
+        self.total.amount += other.total.amount;
+        self.lines.extend(other.lines);
+        self.lines.truncate(MOST_LINES);
+        self
     }
 }
 
@@ -116,6 +131,9 @@ pub struct DailyReport {
     /// Sold that day although the same phone was sold the same package by another order, which
     /// it could not know when it bought again: one of the two is to be paid back.
     pub paid_twice: Listed<OrderLine>,
+    /// Sold that day for less than the price, which an operator has released or ZenoPay has named
+    /// later; the total is the difference.
+    pub underpaid: Listed<OrderLine>,
     /// Sold that day for more than the price; the total is the difference.
     pub overpaid: Listed<OrderLine>,
     /// What ZenoPay told that day does not fit the sale.

@@ -26,25 +26,34 @@ pub struct LetterLine {
     pub due: Moment,
 }
 
+/// What did not arrive of one outbox.
+pub struct LetterBox {
+    /// Its name.
+    pub name: &'static str,
+    /// How many in all.
+    pub count: u64,
+    /// The newest of them.
+    pub letters: Vec<LetterLine>,
+}
+
+impl LetterBox {
+    fn rest(&self) -> u64 {
+        self.count.saturating_sub(self.letters.len() as u64)
+    }
+}
+
 /// What did not arrive, by outbox.
 #[derive(Template)]
 #[template(path = "console/letters.html")]
 pub struct LettersPage {
     desk: Desk,
-    /// Name, and what is in it.
-    boxes: Vec<(&'static str, Vec<LetterLine>)>,
+    boxes: Vec<LetterBox>,
 }
 
 impl LettersPage {
     /// Both outboxes.
-    pub fn new(desk: Desk, sms: Vec<LetterLine>, disconnects: Vec<LetterLine>) -> Self {
-        Self {
-            desk,
-            boxes: vec![
-                ("SMS to guests", sms),
-                ("Disconnects to routers", disconnects),
-            ],
-        }
+    pub fn new(desk: Desk, boxes: Vec<LetterBox>) -> Self {
+        Self { desk, boxes }
     }
 }
 

@@ -26,8 +26,8 @@ mod trouble;
 pub use act_page::{ActPage, Field, PRICE_MAX, Subject};
 pub use acts::Act;
 pub use books::{
-    AuditPage, AuditRow, LetterLine, LettersPage, PeoplePage, Person, ReportLine, ReportList,
-    ReportPage,
+    AuditPage, AuditRow, LetterBox, LetterLine, LettersPage, PeoplePage, Person, ReportLine,
+    ReportList, ReportPage,
 };
 pub use deliveries::{DeliveriesPage, Delivery, DeliveryPage};
 pub use desk::{Desk, Section, Words};

@@ -9,12 +9,14 @@ use std::fmt;
 use serde::de::{
     Deserialize, DeserializeOwned, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor,
 };
+use serde_json::value::RawValue;
 
 use crate::domain::evidence::{GatewayReport, Word};
 use crate::domain::ids::OrderId;
-use crate::domain::money::Tzs;
 use crate::domain::personal::Personal;
+use crate::domain::reported_amount::ReportedAmount;
 
+const AMOUNT: &str = "amount";
 /// Characters kept of a word, for the journal.
 const WORD_CHARS: usize = 64;
 /// Characters kept of an id, a reference, a channel or a phone.
@@ -52,7 +54,7 @@ impl Scalar {
 pub(super) struct PaymentFields {
     order_id: Scalar,
     payment_status: Scalar,
-    amount: Scalar,
+    amount: ReportedAmount,
     currency: Scalar,
     reference: Scalar,
     transid: Scalar,
@@ -92,7 +94,7 @@ impl PaymentFields {
             // Of the word as sent: one that is only whole once cleaned is no word of ZenoPay's.
             word: Word::read(word),
             raw_word: storable(word, WORD_CHARS)?,
-            amount: self.amount(),
+            amount: self.amount.clone(),
             currency: self.currency.id().map(|code| code.to_ascii_uppercase()),
             reference: self.reference.id(),
             transid: self.transid.id(),
@@ -105,9 +107,18 @@ impl PaymentFields {
         })
     }
 
+    /// Takes in one field of a form, where everything is text.
+    pub(super) fn put_text(&mut self, name: &str, value: String) {
+        if name == AMOUNT {
+            self.amount = ReportedAmount::read(&value);
+        } else {
+            self.put(name, Scalar::Text(value));
+        }
+    }
+
     /// Takes one field in. The last of several wins, as in most readers of JSON, except
     /// where a second one makes the whole ambiguous.
-    pub(super) fn put(&mut self, name: &str, value: Scalar) {
+    fn put(&mut self, name: &str, value: Scalar) {
         let Some(slot) = self.slot(name) else { return };
         let seen = *slot != Scalar::Absent;
         *slot = value;
@@ -118,7 +129,6 @@ impl PaymentFields {
         match name {
             "order_id" => Some(&mut self.order_id),
             "payment_status" => Some(&mut self.payment_status),
-            "amount" => Some(&mut self.amount),
             "currency" => Some(&mut self.currency),
             "reference" => Some(&mut self.reference),
             "transid" => Some(&mut self.transid),
@@ -127,13 +137,6 @@ impl PaymentFields {
             "msisdn" => Some(&mut self.msisdn),
             "phone" => Some(&mut self.phone),
             _ => None,
-        }
-    }
-
-    fn amount(&self) -> Option<Tzs> {
-        match &self.amount {
-            Scalar::Text(text) | Scalar::Number(text) => Tzs::read(text),
-            Scalar::Absent | Scalar::Null | Scalar::Bool(_) | Scalar::Nested => None,
         }
     }
 }
@@ -166,6 +169,20 @@ impl<'de> Deserialize<'de> for PaymentFields {
     }
 }
 
+/// Reads the JSON value that stands where an amount belongs.
+fn json_amount(sent: &str) -> ReportedAmount {
+    match sent.as_bytes().first() {
+        Some(b'"') => match serde_json::from_str::<String>(sent) {
+            Ok(text) => ReportedAmount::read(&text),
+            // Half of a surrogate pair, which is not a text.
+            Err(_) => ReportedAmount::unreadable(sent),
+        },
+        Some(b'n') | None => ReportedAmount::Absent,
+        Some(b't' | b'f' | b'[' | b'{') => ReportedAmount::unreadable(sent),
+        Some(_) => ReportedAmount::read_number(sent),
+    }
+}
+
 struct FieldsVisitor;
 
 impl<'de> Visitor<'de> for FieldsVisitor {
@@ -178,7 +195,11 @@ impl<'de> Visitor<'de> for FieldsVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<PaymentFields, A::Error> {
         let mut fields = PaymentFields::default();
         while let Some(name) = map.next_key::<String>()? {
-            if fields.slot(&name).is_some() {
+            if name == AMOUNT {
+                // As it was sent: 1e400 is a number that no type of ours holds, and what is no
+                // plain value is shown to operators.
+                fields.amount = json_amount(map.next_value::<&RawValue>()?.get());
+            } else if fields.slot(&name).is_some() {
                 fields.put(&name, map.next_value()?);
             } else {
                 // Skipped without building it, however deep it is.

@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 use url::form_urlencoded;
 
-use super::fields::{PaymentFields, Scalar, body_text};
+use super::fields::{PaymentFields, body_text};
 use crate::domain::evidence::GatewayReport;
 use crate::domain::ids::OrderId;
 
@@ -89,7 +89,7 @@ fn read_form(text: &str) -> Result<PaymentFields, Unreadable> {
         if value.contains(char::REPLACEMENT_CHARACTER) {
             return Err(Unreadable::NotUtf8);
         }
-        fields.put(&name, Scalar::Text(value.into_owned()));
+        fields.put_text(&name, value.into_owned());
     }
     Ok(fields)
 }

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use crate::harness::{Answer, Kind, TestApp, TestOrder};
 
+mod amounts;
 mod away;
 mod bodies;
 mod confirmation;

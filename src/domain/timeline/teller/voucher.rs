@@ -6,6 +6,7 @@ use chrono::{DateTime, TimeZone, Utc};
 
 use super::Teller;
 use crate::domain::package::Validity;
+use crate::domain::payment::Payment;
 use crate::domain::timeline::RadiusRows;
 
 impl Teller<'_> {
@@ -33,7 +34,10 @@ impl Teller<'_> {
         self.line(
             sold_at,
             "commit",
-            format!("sold: voucher {first}, {until}; invoice {invoice}"),
+            format!(
+                "sold: voucher {first}, {until}; invoice {invoice}{}",
+                paid(payment)
+            ),
         );
         self.former_codes();
         let rows = self.story.radius;
@@ -86,4 +90,13 @@ fn minute(at: DateTime<Utc>, clock: &impl TimeZone<Offset: Display>) -> String {
     at.with_timezone(clock)
         .format("%-d %b %Y, %H:%M %Z")
         .to_string()
+}
+
+/// What the invoice is about, where that is not the price.
+fn paid(payment: &Payment) -> String {
+    let (paid, price) = (payment.came_in(), payment.amount);
+    if paid == price {
+        return String::new();
+    }
+    format!(" for {paid} TZS, the price being {price} TZS")
 }

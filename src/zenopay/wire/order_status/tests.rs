@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::domain::money::Tzs;
+use crate::domain::reported_amount::ReportedAmount;
 use crate::zenopay::wire::fixtures::{ORDER, order_id};
 
 fn read(body: &Value) -> StatusAnswer {
@@ -132,7 +133,7 @@ fn what_the_simulated_gateway_writes_is_what_we_read() {
     };
 
     let report = known(&serde_json::to_value(found).unwrap());
-    assert_eq!(report.amount, Some(Tzs(2000)));
+    assert_eq!(report.amount, ReportedAmount::Whole(Tzs(2000)));
     assert_eq!(report.reference.as_deref(), Some("0936"));
     assert_eq!(report.transid.as_deref(), Some("CEJ3"));
     assert_eq!(report.channel.as_deref(), Some("MPESA-TZ"));

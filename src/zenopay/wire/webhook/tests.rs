@@ -6,6 +6,7 @@ use serde_json::json;
 use super::*;
 use crate::domain::evidence::Word;
 use crate::domain::money::Tzs;
+use crate::domain::reported_amount::ReportedAmount;
 
 fn read(body: &str) -> Result<Notification, Unreadable> {
     read_webhook(body.as_bytes())
@@ -26,7 +27,7 @@ fn every_field_that_zenopay_may_send_is_understood() {
 
     assert_eq!(report.word, Word::Paid);
     assert_eq!(report.raw_word, "PAID");
-    assert_eq!(report.amount, Some(Tzs(2000)));
+    assert_eq!(report.amount, ReportedAmount::Whole(Tzs(2000)));
     assert_eq!(report.currency.as_deref(), Some("TZS"));
     assert_eq!(report.reference.as_deref(), Some("1003020496"));
     assert_eq!(report.transid.as_deref(), Some("CEJ3"));
@@ -61,16 +62,9 @@ fn what_is_empty_null_or_no_plain_value_counts_as_absent() {
         "[\"x\"]",
         "\"\\u0000\"",
     ] {
-        let fields = [
-            "amount",
-            "currency",
-            "reference",
-            "transid",
-            "channel",
-            "msisdn",
-        ]
-        .map(|name| format!("\"{name}\":{value}"))
-        .join(",");
+        let fields = ["currency", "reference", "transid", "channel", "msisdn"]
+            .map(|name| format!("\"{name}\":{value}"))
+            .join(",");
         let report = report(&fields);
 
         let bare = r#"{"order_id":"A","payment_status":"PAID"}"#;
@@ -79,14 +73,39 @@ fn what_is_empty_null_or_no_plain_value_counts_as_absent() {
 }
 
 #[test]
-fn an_amount_that_nobody_can_read_is_not_taken_for_one() {
-    for amount in ["\"a lot\"", "-5", "\"1,000\"", "1e30", "[2000]"] {
-        assert_eq!(
-            report(&format!("\"amount\":{amount}")).amount,
-            None,
-            "{amount}"
-        );
+fn an_amount_is_whole_shillings_or_absent_or_kept_as_it_was_sent() {
+    let whole = |amount| ReportedAmount::Whole(Tzs(amount));
+    let kept = |sent: &str| ReportedAmount::Unreadable(sent.to_owned());
+    for (sent, expected) in [
+        ("null", ReportedAmount::Absent),
+        ("\"\"", ReportedAmount::Absent),
+        ("\" \"", ReportedAmount::Absent),
+        ("\"\\u0000\"", ReportedAmount::Absent),
+        ("2000.0", whole(2_000)),
+        ("2.000", whole(2)),
+        ("1e3", whole(1_000)),
+        ("\"1,000\"", whole(1_000)),
+        ("\"1\\u202f000\"", whole(1_000)),
+        ("\"a lot\"", kept("a lot")),
+        ("\"TZS\\n100\"", kept("TZS100")),
+        ("\"\\ud83d\"", kept("\"\\ud83d\"")),
+        ("-5", kept("-5")),
+        ("1999.5", kept("1999.5")),
+        ("1e30", kept("1e30")),
+        ("1e400", kept("1e400")),
+        ("true", kept("true")),
+        ("[ 2000 ]", kept("[ 2000 ]")),
+        ("{\"value\":2000}", kept("{\"value\":2000}")),
+        ("{}", kept("{}")),
+        // The last of several wins, as of every other field.
+        ("\"TZS 100\",\"amount\":2000", whole(2_000)),
+        ("2000,\"amount\":\"TZS 100\"", kept("TZS 100")),
+    ] {
+        let report = report(&format!("\"amount\":{sent}"));
+        assert_eq!(report.amount, expected, "{sent}");
     }
+    let form = read("order_id=A&payment_status=PAID&amount=+2%2C000.00").unwrap();
+    assert_eq!(form.report.amount, whole(2_000));
 }
 
 #[test]

@@ -1,0 +1,111 @@
+//! Every query of the report runs by an index, on both databases.
+
+use chrono::{DateTime, Utc};
+use sea_orm::{DbBackend, Statement, Value};
+
+use super::super::super::plans::Books;
+use super::*;
+use crate::domain::evidence::Word;
+
+#[test]
+fn the_words_of_a_claim_are_those_that_say_paid() {
+    let text = CLAIMED_ON_SQLITE.total();
+    let (_, words) = text.split_once("UPPER(word) IN (").unwrap();
+    let (words, _) = words.split_once(')').unwrap();
+    for word in words.split(", ") {
+        assert_eq!(Word::read(word.trim_matches('\'')), Word::Paid, "{word}");
+    }
+}
+
+/// Every query of a report, by name, with the index that it must use.
+fn queries() -> Vec<(&'static str, String, &'static str)> {
+    let mut queries = vec![
+        ("sales", SALES.to_owned(), "invoices_issued_at"),
+        ("orphans", orphans(), "webhook_deliveries_orphans"),
+        (
+            "orphans total",
+            ORPHANS_TOTAL.to_owned(),
+            "webhook_deliveries_orphans",
+        ),
+    ];
+    for (name, section, index) in [
+        ("refunds", REFUNDS, "payments_refunded_at"),
+        ("held", HELD, "payments_open"),
+        (
+            "not confirmed",
+            FULFILLED_NOT_CONFIRMED,
+            "invoices_issued_at",
+        ),
+        ("underpaid", UNDERPAID, "invoices_issued_at"),
+        ("overpaid", OVERPAID, "invoices_issued_at"),
+        ("second charges", SECOND_CHARGES, "order_events_alerts_at"),
+        ("disagreements", DISAGREEMENTS, "order_events_alerts_at"),
+    ] {
+        queries.push((name, section.lines(), index));
+        queries.push((name, section.total(), index));
+    }
+    queries
+}
+
+#[tokio::test]
+async fn cash_sales_begin_at_the_sessions_of_the_day() {
+    for books in Books::both().await {
+        let (day, by_time) = match books.backend() {
+            DbBackend::Postgres => (
+                ["2026-03-01T21:00:00+00:00", "2026-03-02T21:00:00+00:00"]
+                    .map(|at| at.parse::<DateTime<Utc>>().unwrap().into()),
+                "radacct_start_user_idx",
+            ),
+            _ => (
+                [1_772_398_800_i64, 1_772_485_200].map(Value::from),
+                "INDEX acctstarttime",
+            ),
+        };
+        let query = Statement::from_sql_and_values(books.backend(), CASH_SALES, day);
+
+        let plan = books.plan(&query).await;
+
+        assert!(plan.contains(by_time), "{plan}");
+        assert!(!plan.contains("Seq Scan on radacct"), "{plan}");
+        assert!(!plan.contains("Seq Scan on vouchers"), "{plan}");
+        assert!(!plan.contains("SCAN v"), "{plan}");
+    }
+}
+
+#[tokio::test]
+async fn every_query_of_the_report_reads_its_day_by_an_index() {
+    for books in Books::both().await {
+        let (twice, claimed) = (paid_twice(books.backend()), claimed(books.backend()));
+        let mut queries = queries();
+        // All orders of these books are of one phone, so a day of them may be as near.
+        let other = match books.backend() {
+            DbBackend::Postgres => "payments_created_at on payments x",
+            _ => "SEARCH x USING INDEX payments_phone",
+        };
+        for text in [twice.lines(), twice.total()] {
+            queries.push(("paid twice", text.clone(), "invoices_issued_at"));
+            queries.push(("paid twice", text, other));
+        }
+        let by_id = match books.backend() {
+            DbBackend::Postgres => "Index Scan using payments_order_id",
+            _ => "SEARCH p USING INDEX",
+        };
+        for text in [claimed.lines(), claimed.total()] {
+            queries.push(("claimed", text.clone(), "webhook_deliveries_unapplied"));
+            queries.push(("claimed", text, by_id));
+        }
+        for (name, text, index) in queries {
+            let day = ["2026-03-01T21:00:00+00:00", "2026-03-02T21:00:00+00:00"]
+                .map(|at| at.parse::<DateTime<Utc>>().unwrap().into());
+            let query = Statement::from_sql_and_values(books.backend(), text, day);
+
+            let plan = books.plan(&query).await;
+
+            assert!(
+                plan.contains(index),
+                "{name} on {:?}:\n{plan}",
+                books.backend()
+            );
+        }
+    }
+}
