@@ -194,7 +194,7 @@ fn deadline(payment: &Payment, facts: &Facts) -> Decision {
     match payment.status {
         Status::Pending => {
             let reason = "not paid in time".to_owned();
-            fail(payment, Status::Expired, Outcome::Pending, reason, facts)
+            fail(payment, Status::Expired, Outcome::Expired, reason, facts)
         }
         Status::Failed
         | Status::Cancelled
@@ -207,14 +207,14 @@ fn deadline(payment: &Payment, facts: &Facts) -> Decision {
 
 fn operator(payment: &Payment, act: &OperatorAct, facts: &Facts) -> Decision {
     match (act, payment.status) {
-        (OperatorAct::Release { reason }, Status::Held) => {
-            sell(payment, None, facts).note("released", format!("released: {reason}"))
-        }
+        (OperatorAct::Release { reason }, Status::Held) => release(payment, reason, facts),
         (OperatorAct::Refuse { reason }, Status::Held) => {
-            refund(payment, reason, facts).note("refused", format!("refused: {reason}"))
+            refund(payment, Outcome::Refused, reason, facts)
+                .note("refused", format!("refused: {reason}"))
         }
         (OperatorAct::Refund { reason }, Status::Completed) => {
-            refund(payment, reason, facts).note("refunded", format!("refunded: {reason}"))
+            refund(payment, Outcome::Refunded, reason, facts)
+                .note("refunded", format!("refunded: {reason}"))
         }
         (OperatorAct::Revoke { reason }, Status::Completed) => revoke(payment, reason, facts),
         (OperatorAct::Refund { .. } | OperatorAct::Revoke { .. }, Status::Refunded) => {
@@ -239,6 +239,12 @@ fn operator(payment: &Payment, act: &OperatorAct, facts: &Facts) -> Decision {
 fn sell(payment: &Payment, report: Option<&GatewayReport>, facts: &Facts) -> Decision {
     let sale = Sale::of(payment, report, facts);
     Decision::of(Outcome::Completed, Effect::Sell(Box::new(sale)))
+}
+
+fn release(payment: &Payment, reason: &str, facts: &Facts) -> Decision {
+    let sale = Sale::of(payment, None, facts);
+    Decision::of(Outcome::Released, Effect::Sell(Box::new(sale)))
+        .note("released", format!("released: {reason}"))
 }
 
 fn hold(payment: &Payment, report: &GatewayReport, facts: &Facts, reason: String) -> Decision {
@@ -267,7 +273,7 @@ fn fail(
     Decision::of(outcome, Effect::Fail(Box::new(failed)))
 }
 
-fn refund(payment: &Payment, reason: &str, facts: &Facts) -> Decision {
+fn refund(payment: &Payment, outcome: Outcome, reason: &str, facts: &Facts) -> Decision {
     let mut refunded = payment.next(Status::Refunded);
     refunded.due_at = None;
     refunded.refunded_at = Some(facts.now);
@@ -276,7 +282,7 @@ fn refund(payment: &Payment, reason: &str, facts: &Facts) -> Decision {
         // One that was revoked before stays revoked since then.
         voucher.revoked_at = voucher.revoked_at.or(Some(facts.now));
     }
-    Decision::of(Outcome::Stale, Effect::Refund(Box::new(refunded)))
+    Decision::of(outcome, Effect::Refund(Box::new(refunded)))
 }
 
 fn revoke(payment: &Payment, reason: &str, facts: &Facts) -> Decision {
@@ -284,7 +290,7 @@ fn revoke(payment: &Payment, reason: &str, facts: &Facts) -> Decision {
     match &mut revoked.voucher {
         Some(voucher) if voucher.revoked_at.is_none() => {
             voucher.revoked_at = Some(facts.now);
-            Decision::of(Outcome::Stale, Effect::Revoke(Box::new(revoked)))
+            Decision::of(Outcome::Revoked, Effect::Revoke(Box::new(revoked)))
                 .note("voucher_revoked", format!("voucher revoked: {reason}"))
         }
         Some(_) | None => Decision::keep(Outcome::Duplicate),

@@ -4,10 +4,10 @@
 //! How to read a cell of [`TABLE`]:
 //!
 //! - A word in capitals is the order's new status; `version` rises by exactly one, and the
-//!   outcome is that word in small letters unless another follows (a refund has none in the
-//!   contract). Without a word in capitals neither status nor version changes.
+//!   outcome is that word in small letters unless another follows. Without a word in capitals
+//!   the status stays.
 //! - `kept` keeps what ZenoPay knows of the money and changes nothing that a guest sees;
-//!   `revoked` takes the voucher back and raises `version`, `replaced` gives it another code.
+//!   `revoked` takes the voucher back and `reissued` gives it another code; both raise `version`.
 //! - A word in small letters is the outcome. `stale` stands where the contract has "nothing"
 //!   or "–". `ask` sets the time of the next ask. `409` refuses an operator or a guest.
 //! - `!kind` is an alert for operators, `~kind` a note.
@@ -50,12 +50,12 @@ asked, pending    | pending ~in_progress      | stale               | pending ~i
 never confirmed   | stale                     | stale               | stale                 | stale                 | stale !not_confirmed           | stale
 push refused      | FAILED                    | stale               | FAILED                | stale                 | stale !push_refused_after_sale | stale
 push unknown      | pending ask ~push_unknown | stale               | stale                 | stale                 | stale                          | stale
-deadline          | EXPIRED pending           | stale               | stale                 | stale                 | stale                          | stale
-release           | 409                       | 409                 | 409                   | COMPLETED ~released   | 409                            | 409
-refuse            | 409                       | 409                 | 409                   | REFUNDED ~refused     | 409                            | 409
+deadline          | EXPIRED                   | stale               | stale                 | stale                 | stale                          | stale
+release           | 409                       | 409                 | 409                   | COMPLETED released ~released | 409                            | 409
+refuse            | 409                       | 409                 | 409                   | REFUNDED refused ~refused | 409                            | 409
 refund            | 409                       | 409                 | 409                   | 409                   | REFUNDED ~refunded             | duplicate
-revoke            | 409                       | 409                 | 409                   | 409                   | stale revoked ~voucher_revoked | duplicate
-new code          | 409                       | 409                 | 409                   | 409                   | stale replaced ~voucher_replaced | 409
+revoke            | 409                       | 409                 | 409                   | 409                   | revoked ~voucher_revoked       | duplicate
+new code          | 409                       | 409                 | 409                   | 409                   | reissued ~voucher_replaced     | 409
 ";
 
 #[test]
@@ -142,16 +142,15 @@ fn describe(before: &Payment, decision: &Decision) -> String {
             assert_eq!(after.version, before.version + 1);
             if let Effect::Revoke(_) = decision.effect {
                 assert_eq!(after.status, before.status);
-                return words_of(&[outcome, "revoked"], decision);
+                return words_of(&[outcome], decision);
             }
             if let Effect::Replace(_) = decision.effect {
                 assert_eq!(after.status, before.status);
-                return words_of(&[outcome, "replaced"], decision);
+                return words_of(&[outcome], decision);
             }
             assert_ne!(after.status, before.status);
             let status = after.status.as_str();
-            let is_refund = after.status == Status::Refunded;
-            let says_it_all = is_refund || status.to_lowercase() == outcome;
+            let says_it_all = status.to_lowercase() == outcome;
             [status]
                 .into_iter()
                 .chain((!says_it_all).then_some(outcome))

@@ -7,6 +7,7 @@ use crate::harness::{Answer, Kind, TOKEN, TestApp, TestOrder};
 mod deciding;
 mod logging;
 mod looking;
+mod outcomes;
 mod reconciling;
 mod replaying;
 mod reports;
