@@ -20,6 +20,7 @@ mod properties;
 use super::decide::decide;
 use super::decision::{Decision, Effect, Level};
 use super::evidence::{Evidence, GatewayReport, OperatorAct};
+use super::failure::FailureReason;
 use super::money::Tzs;
 use super::payment::{Payment, Status};
 use super::replacement::{Replaced, Wish};
@@ -86,11 +87,30 @@ fn a_held_order_keeps_what_was_paid_for_the_operator_to_see() {
     };
     assert_eq!(held.gateway.paid_amount, Some(Tzs(1500)));
     assert_eq!(held.gateway.reference.as_deref(), Some("R1"));
-    assert_eq!(
-        held.failure_reason.as_deref(),
-        Some("paid 500 TZS less than the price")
-    );
+    assert_eq!(held.failure_reason, Some(FailureReason::Underpaid));
+    let texts: Vec<_> = decision.remarks.iter().map(|it| it.text.as_str()).collect();
+    assert_eq!(texts, ["paid 500 TZS less than the price"]);
     assert_eq!((held.confirmed_at, held.due_at), (Some(facts().now), None));
+}
+
+#[test]
+fn dollars_are_never_kept_as_shillings() {
+    let held = decide(
+        &order(Status::Pending),
+        &evidence("paid, in dollars"),
+        &facts(),
+    );
+    let sold = decide(
+        &order(Status::Completed),
+        &evidence("asked, in dollars"),
+        &facts(),
+    );
+
+    let (Effect::Hold(held), Effect::Confirm(sold)) = (held.effect, sold.effect) else {
+        panic!("neither held nor confirmed")
+    };
+    assert_eq!(held.failure_reason, Some(FailureReason::Other));
+    assert_eq!([held, sold].map(|it| it.gateway.paid_amount), [None, None]);
 }
 
 #[test]
@@ -207,6 +227,13 @@ fn after<'a>(before: &Payment, effect: &'a Effect) -> Option<&'a Payment> {
     Some(after)
 }
 
+fn dollars(word: &str) -> GatewayReport {
+    GatewayReport {
+        currency: Some("USD".into()),
+        ..report(word, "R1", Some(2000))
+    }
+}
+
 fn evidence(name: &str) -> Evidence {
     let report = |word| report(word, "R1", None);
     let reason = "by hand".to_owned();
@@ -216,10 +243,8 @@ fn evidence(name: &str) -> Evidence {
         "paid, another ref" => Evidence::Gateway(self::report("PAID", "R2", None)),
         "paid, more" => Evidence::Gateway(self::report("PAID", "R1", Some(2500))),
         "paid, less" => Evidence::Gateway(self::report("PAID", "R1", Some(1500))),
-        "paid, in dollars" => Evidence::Gateway(GatewayReport {
-            currency: Some("USD".into()),
-            ..self::report("PAID", "R1", Some(2000))
-        }),
+        "paid, in dollars" => Evidence::Gateway(dollars("PAID")),
+        "asked, in dollars" => Evidence::OrderStatus(dollars("COMPLETED")),
         "failed" => Evidence::Gateway(report("FAILED")),
         "cancelled" => Evidence::Gateway(report("CANCELLED")),
         "in progress" => Evidence::Gateway(report("PENDING")),

@@ -1,7 +1,9 @@
 //! What we know about a payment, whoever told us. Proof is settled before: evidence is
 //! believed.
 
-use super::money::Tzs;
+use std::fmt;
+
+use super::money::{CURRENCY, Tzs};
 use super::personal::Personal;
 use super::replacement::Wish;
 
@@ -61,8 +63,18 @@ pub struct GatewayReport {
     pub payer_msisdn: Option<Personal>,
 }
 
-/// What an operator decides about an order or its voucher.
-#[derive(Clone, Debug, PartialEq, Eq)]
+impl GatewayReport {
+    /// What was paid, if that is told in shillings.
+    pub fn paid_in_tzs(&self) -> Option<Tzs> {
+        let currency = self.currency.as_deref();
+        self.amount
+            .filter(|_| currency.is_none_or(|it| it == CURRENCY))
+    }
+}
+
+/// What an operator decides about an order or its voucher. `Debug` hides the reason, which may
+/// name a guest.
+#[derive(Clone, PartialEq, Eq)]
 pub enum OperatorAct {
     /// A held order is completed after all.
     Release {
@@ -84,6 +96,17 @@ pub enum OperatorAct {
         /// Why, in the operator's words.
         reason: String,
     },
+}
+
+impl fmt::Debug for OperatorAct {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Release { .. } => "Release(hidden)",
+            Self::Refuse { .. } => "Refuse(hidden)",
+            Self::Refund { .. } => "Refund(hidden)",
+            Self::Revoke { .. } => "Revoke(hidden)",
+        })
+    }
 }
 
 /// Everything that can move an order.

@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::evidence::GatewayReport;
+use super::failure::FailureReason;
 use super::ids::OrderId;
 use super::language::Language;
 use super::money::{CURRENCY, Tzs};
@@ -103,7 +104,7 @@ impl GatewayFacts {
         let newer =
             |new: &Option<String>, old: &Option<String>| new.clone().or_else(|| old.clone());
         Self {
-            paid_amount: report.amount.or(self.paid_amount),
+            paid_amount: report.paid_in_tzs().or(self.paid_amount),
             reference: newer(&report.reference, &self.reference),
             transid: newer(&report.transid, &self.transid),
             channel: newer(&report.channel, &self.channel),
@@ -119,7 +120,7 @@ impl GatewayFacts {
     pub fn completed_by(&self, report: &GatewayReport) -> Self {
         let known = |old: &Option<String>, new: &Option<String>| old.clone().or(new.clone());
         Self {
-            paid_amount: self.paid_amount.or(report.amount),
+            paid_amount: self.paid_amount.or(report.paid_in_tzs()),
             reference: known(&self.reference, &report.reference),
             transid: known(&self.transid, &report.transid),
             channel: known(&self.channel, &report.channel),
@@ -168,8 +169,12 @@ pub struct Payment {
     pub webhook_secret: Secret,
     /// What ZenoPay told us.
     pub gateway: GatewayFacts,
-    /// Why it failed or is held, in words for the guest's helper.
-    pub failure_reason: Option<String>,
+    /// Why it is not sold.
+    pub failure_reason: Option<FailureReason>,
+    /// What the gateway wrote when it refused, as it was sent. For admins alone: it is free text.
+    pub gateway_word: Option<String>,
+    /// What the operator typed who paid back or refused. For admins alone.
+    pub operator_reason: Option<Personal>,
     /// When the guest asked for it.
     pub created_at: DateTime<Utc>,
     /// When PENDING becomes EXPIRED.
@@ -199,6 +204,16 @@ impl Payment {
             Some(paid) if paid < self.amount => Tender::Short(Tzs(self.amount.0 - paid.0)),
             Some(_) | None => Tender::Exact,
         }
+    }
+
+    /// What came in, in TZS: the price, where ZenoPay named no amount.
+    pub fn received(&self) -> Tzs {
+        self.gateway.paid_amount.unwrap_or(self.amount)
+    }
+
+    /// Whether there was ever a sale. A held order that was refused is REFUNDED without one.
+    pub fn was_sold(&self) -> bool {
+        self.processed_at.is_some()
     }
 
     /// Whether a report is about another movement of money than the one we know.

@@ -16,10 +16,12 @@ use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 use utoipa::ToSchema;
 
+use super::Api;
 use super::problem::{Code, Problem};
 use super::request::language;
-use super::{Api, wording};
+use super::wording::{self, Reason};
 use crate::actors::status::Watching;
+use crate::domain::failure::FailureReason;
 use crate::domain::ids::OrderId;
 use crate::domain::language::Language;
 use crate::domain::money::CURRENCY;
@@ -50,7 +52,9 @@ pub struct StatusDocument {
     processed_at: Option<String>,
     expires_at: Option<String>,
     message: &'static str,
-    failure_reason: Option<String>,
+    /// Why it is not sold; null while that is open, and for a sale.
+    #[schema(value_type = Option<Reason>)]
+    failure_reason: Option<&'static str>,
     minutes_pending: i64,
     timeout_warning: bool,
 }
@@ -264,7 +268,7 @@ pub fn document(payment: &Payment, language: Language, now: DateTime<Utc>) -> St
         processed_at: payment.processed_at.map(rfc3339),
         expires_at: voucher.and_then(|voucher| voucher.expires_at).map(rfc3339),
         message: wording::of(payment, language),
-        failure_reason: payment.failure_reason.clone(),
+        failure_reason: payment.failure_reason.map(FailureReason::as_str),
         minutes_pending,
         timeout_warning: minutes_pending >= WARN_AFTER_MINUTES,
     }

@@ -125,7 +125,7 @@ impl<'a> OrderPage<'a> {
             }
             Status::Completed => page.show_voucher(payment, look.now),
             Status::Failed => {
-                let why = reason(text, payment.failure_reason.as_deref());
+                let why = reason(text, payment.failure_reason);
                 page.say(Tone::Bad, &order.failed_title, why.to_owned());
                 page.offer_retry(payment, look.key, &order.retry);
             }

@@ -8,6 +8,7 @@ mod deciding;
 mod logging;
 mod looking;
 mod outcomes;
+mod reasons;
 mod reconciling;
 mod replaying;
 mod reports;
