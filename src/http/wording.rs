@@ -38,11 +38,13 @@ pub fn of(payment: &Payment, language: Language) -> &'static str {
     if is_revoked && payment.status == Status::Completed {
         return &text(language).order.revoked;
     }
+    if payment.status == Status::Refunded && !payment.was_sold() {
+        return &text(language).status.refused;
+    }
     status(payment.status, language)
 }
 
-/// What the guest is told of a status, in one sentence.
-pub fn status(status: Status, language: Language) -> &'static str {
+fn status(status: Status, language: Language) -> &'static str {
     let sentences = &text(language).status;
     match status {
         Status::Pending => &sentences.pending,
