@@ -52,7 +52,12 @@ pub struct Model {
     pub channel: Option<String>,
     /// Who paid, which need not be `phone`.
     pub payer_msisdn: Option<String>,
+    /// Why it is not sold: one of the contract's words, as in `no_funds`.
     pub failure_reason: Option<String>,
+    /// What the gateway wrote when it refused, as it was sent.
+    pub gateway_word: Option<String>,
+    /// What the operator typed who paid back or refused; for admins alone.
+    pub operator_reason: Option<String>,
 
     pub created_at: DateTimeUtc,
     /// When PENDING becomes EXPIRED.

@@ -86,12 +86,10 @@ pub enum CheckoutError {
     #[error("not now")]
     Refused(Refusal),
     /// ZenoPay did not push; the order is FAILED.
-    #[error("{reason}")]
+    #[error("ZenoPay refused to push")]
     GatewayRefused {
         /// The order.
         order_id: OrderId,
-        /// In ZenoPay's words.
-        reason: String,
     },
     /// The store could not do it; there is no order.
     #[error(transparent)]
@@ -222,14 +220,8 @@ impl Checkout {
         reason: String,
     ) -> Result<Bought, CheckoutError> {
         let order_id = payment.order_id;
-        self.tell(
-            payment,
-            Evidence::PushRefused {
-                reason: reason.clone(),
-            },
-        )
-        .await;
-        Err(CheckoutError::GatewayRefused { order_id, reason })
+        self.tell(payment, Evidence::PushRefused { reason }).await;
+        Err(CheckoutError::GatewayRefused { order_id })
     }
 
     /// Tells the order's actor. If that fails the order stays PENDING, and is asked about.

@@ -9,8 +9,10 @@ use super::ask_schedule;
 use super::confirmation;
 use super::decision::{Decision, Effect};
 use super::evidence::{Evidence, GatewayReport, OperatorAct, Word};
+use super::failure::FailureReason;
 use super::outcome::Outcome;
 use super::payment::{Payment, Status, Tender};
+use super::personal::Personal;
 use super::replacement;
 use super::sale::{Facts, Sale};
 
@@ -51,24 +53,18 @@ fn paid(payment: &Payment, report: &GatewayReport, facts: &Facts) -> Decision {
         // Late money wins: whatever we believed before, the guest has paid.
         Status::Pending | Status::Failed | Status::Cancelled | Status::Expired => {
             match payment.tender(report) {
-                Tender::Exact => sell(payment, Some(report), facts),
-                Tender::Over(more) => sell(payment, Some(report), facts).alert(
+                Tender::Exact => sell(payment, report, facts),
+                Tender::Over(more) => sell(payment, report, facts).alert(
                     "overpaid",
                     format!("paid {more} TZS more than the price of {}", payment.amount),
                 ),
-                Tender::Short(less) => {
-                    let reason = format!("paid {less} TZS less than the price");
-                    hold(payment, report, facts, &reason).alert("held", reason)
-                }
-                Tender::Foreign(currency) => {
-                    let reason = format!("paid in {currency} instead of TZS");
-                    hold(payment, report, facts, &reason).alert("held", reason)
-                }
+                Tender::Short(less) => hold(payment, report, facts, FailureReason::Underpaid)
+                    .alert("held", format!("paid {less} TZS less than the price")),
+                Tender::Foreign(currency) => hold(payment, report, facts, FailureReason::Other)
+                    .alert("held", format!("paid in {currency} instead of TZS")),
                 // What was sent is for the operator alone: the guest is shown the reason.
-                Tender::Unreadable(sent) => {
-                    let reason = "the amount paid cannot be read";
-                    hold(payment, report, facts, reason).alert("held", format!("{reason}: {sent}"))
-                }
+                Tender::Unreadable(sent) => hold(payment, report, facts, FailureReason::Other)
+                    .alert("held", format!("the amount paid cannot be read: {sent}")),
             }
         }
         Status::Held => Decision::keep(Outcome::Held)
@@ -106,13 +102,11 @@ fn refused(payment: &Payment, report: &GatewayReport, facts: &Facts, to: Status)
         _ => Outcome::Failed,
     };
     match payment.status {
-        Status::Pending | Status::Expired => fail(
-            payment,
-            to,
-            outcome,
-            report.raw_word.trim().to_owned(),
-            facts,
-        ),
+        Status::Pending | Status::Expired => {
+            let reason = FailureReason::of_gateway_word(&report.raw_word);
+            let word = report.raw_word.trim().to_owned();
+            fail(payment, to, outcome, (reason, Some(word)), facts)
+        }
         Status::Failed | Status::Cancelled if payment.status == to => {
             Decision::keep(Outcome::Duplicate)
         }
@@ -162,13 +156,10 @@ fn unknown_word(payment: &Payment, report: &GatewayReport) -> Decision {
 
 fn push_refused(payment: &Payment, reason: &str, facts: &Facts) -> Decision {
     match payment.status {
-        Status::Pending | Status::Expired => fail(
-            payment,
-            Status::Failed,
-            Outcome::Failed,
-            reason.to_owned(),
-            facts,
-        ),
+        Status::Pending | Status::Expired => {
+            let why = (FailureReason::GatewayRefused, Some(reason.to_owned()));
+            fail(payment, Status::Failed, Outcome::Failed, why, facts)
+        }
         Status::Failed | Status::Cancelled | Status::Held | Status::Refunded => {
             Decision::keep(Outcome::Stale)
         }
@@ -202,8 +193,8 @@ fn push_unknown(payment: &Payment, facts: &Facts) -> Decision {
 fn deadline(payment: &Payment, facts: &Facts) -> Decision {
     match payment.status {
         Status::Pending => {
-            let reason = "not paid in time".to_owned();
-            fail(payment, Status::Expired, Outcome::Pending, reason, facts)
+            let why = (FailureReason::Expired, None);
+            fail(payment, Status::Expired, Outcome::Expired, why, facts)
         }
         Status::Failed
         | Status::Cancelled
@@ -216,16 +207,19 @@ fn deadline(payment: &Payment, facts: &Facts) -> Decision {
 
 fn operator(payment: &Payment, act: &OperatorAct, facts: &Facts) -> Decision {
     match (act, payment.status) {
-        (OperatorAct::Release { reason }, Status::Held) => {
-            sell(payment, None, facts).note("released", format!("released: {reason}"))
-        }
+        (OperatorAct::Release { .. }, Status::Held) => release(payment, facts),
         (OperatorAct::Refuse { reason }, Status::Held) => {
-            refund(payment, reason, facts).note("refused", format!("refused: {reason}"))
+            let note = format!(
+                "refused: {}; nothing was sold, and the owner pays it back",
+                what_came_in(payment)
+            );
+            refund(payment, Outcome::Refused, reason, facts).note("refused", note)
         }
         (OperatorAct::Refund { reason }, Status::Completed) => {
-            refund(payment, reason, facts).note("refunded", format!("refunded: {reason}"))
+            let note = format!("refunded: {} TZS", payment.came_in());
+            refund(payment, Outcome::Refunded, reason, facts).note("refunded", note)
         }
-        (OperatorAct::Revoke { reason }, Status::Completed) => revoke(payment, reason, facts),
+        (OperatorAct::Revoke { .. }, Status::Completed) => revoke(payment, facts),
         (OperatorAct::Refund { .. } | OperatorAct::Revoke { .. }, Status::Refunded) => {
             Decision::keep(Outcome::Duplicate)
         }
@@ -245,29 +239,51 @@ fn operator(payment: &Payment, act: &OperatorAct, facts: &Facts) -> Decision {
     }
 }
 
-fn sell(payment: &Payment, report: Option<&GatewayReport>, facts: &Facts) -> Decision {
-    let sale = Sale::of(payment, report, facts);
+fn sell(payment: &Payment, report: &GatewayReport, facts: &Facts) -> Decision {
+    let sale = Sale::of(payment, Some(report), facts);
     Decision::of(Outcome::Completed, Effect::Sell(Box::new(sale)))
 }
 
-fn hold(payment: &Payment, report: &GatewayReport, facts: &Facts, reason: &str) -> Decision {
+fn release(payment: &Payment, facts: &Facts) -> Decision {
+    let sale = Sale::of(payment, None, facts);
+    let note = format!("released: {}, and it is sold", what_came_in(payment));
+    Decision::of(Outcome::Released, Effect::Sell(Box::new(sale))).note("released", note)
+}
+
+/// What came in for a held order, for the timeline.
+fn what_came_in(payment: &Payment) -> String {
+    match payment.gateway.paid_amount {
+        Some(paid) => format!("{paid} TZS was paid of {}", payment.amount),
+        None => format!("what was paid does not fit the price of {}", payment.amount),
+    }
+}
+
+fn hold(
+    payment: &Payment,
+    report: &GatewayReport,
+    facts: &Facts,
+    reason: FailureReason,
+) -> Decision {
     let mut held = payment.next(Status::Held);
     held.gateway = payment.gateway.updated_by(report);
     held.confirmed_at = payment.confirmed_at.or(Some(facts.now));
     held.due_at = None;
-    held.failure_reason = Some(reason.to_owned());
+    held.failure_reason = Some(reason);
+    held.gateway_word = None;
     Decision::of(Outcome::Held, Effect::Hold(Box::new(held)))
 }
 
+/// `why` is our word, and what the gateway wrote.
 fn fail(
     payment: &Payment,
     to: Status,
     outcome: Outcome,
-    reason: String,
+    why: (FailureReason, Option<String>),
     facts: &Facts,
 ) -> Decision {
     let mut failed = payment.next(to);
-    failed.failure_reason = Some(reason);
+    failed.failure_reason = Some(why.0);
+    failed.gateway_word = why.1;
     failed.due_at = match to {
         // Money may still come: the prompt cannot be withdrawn.
         Status::Expired => ask_schedule::next_ask(payment.order_id, payment.created_at, facts.now),
@@ -276,25 +292,26 @@ fn fail(
     Decision::of(outcome, Effect::Fail(Box::new(failed)))
 }
 
-fn refund(payment: &Payment, reason: &str, facts: &Facts) -> Decision {
+fn refund(payment: &Payment, outcome: Outcome, typed: &str, facts: &Facts) -> Decision {
     let mut refunded = payment.next(Status::Refunded);
     refunded.due_at = None;
     refunded.refunded_at = Some(facts.now);
-    refunded.failure_reason = Some(reason.to_owned());
+    refunded.failure_reason = Some(FailureReason::Refunded);
+    refunded.operator_reason = Some(Personal::new(typed));
     if let Some(voucher) = &mut refunded.voucher {
         // One that was revoked before stays revoked since then.
         voucher.revoked_at = voucher.revoked_at.or(Some(facts.now));
     }
-    Decision::of(Outcome::Stale, Effect::Refund(Box::new(refunded)))
+    Decision::of(outcome, Effect::Refund(Box::new(refunded)))
 }
 
-fn revoke(payment: &Payment, reason: &str, facts: &Facts) -> Decision {
+fn revoke(payment: &Payment, facts: &Facts) -> Decision {
     let mut revoked = payment.next(payment.status);
     match &mut revoked.voucher {
         Some(voucher) if voucher.revoked_at.is_none() => {
             voucher.revoked_at = Some(facts.now);
-            Decision::of(Outcome::Stale, Effect::Revoke(Box::new(revoked)))
-                .note("voucher_revoked", format!("voucher revoked: {reason}"))
+            Decision::of(Outcome::Revoked, Effect::Revoke(Box::new(revoked)))
+                .note("voucher_revoked", "voucher revoked by an operator")
         }
         Some(_) | None => Decision::keep(Outcome::Duplicate),
     }

@@ -4,10 +4,10 @@
 //! How to read a cell of [`TABLE`]:
 //!
 //! - A word in capitals is the order's new status; `version` rises by exactly one, and the
-//!   outcome is that word in small letters unless another follows (a refund has none in the
-//!   contract). Without a word in capitals neither status nor version changes.
+//!   outcome is that word in small letters unless another follows. Without a word in capitals
+//!   the status stays.
 //! - `kept` keeps what ZenoPay knows of the money and changes nothing that a guest sees;
-//!   `revoked` takes the voucher back and raises `version`, `replaced` gives it another code.
+//!   `revoked` takes the voucher back and `reissued` gives it another code; both raise `version`.
 //! - A word in small letters is the outcome. `stale` stands where the contract has "nothing"
 //!   or "–". `ask` sets the time of the next ask. `409` refuses an operator or a guest.
 //! - `!kind` is an alert for operators, `~kind` a note.
@@ -20,9 +20,10 @@ mod properties;
 use super::decide::decide;
 use super::decision::{Decision, Effect, Level};
 use super::evidence::{Evidence, GatewayReport, OperatorAct};
+use super::failure::FailureReason;
 use super::money::Tzs;
 use super::payment::{Payment, Status};
-use super::replacement::{Replaced, Wish};
+use super::replacement::{ReissuedBy, Replaced, Wish};
 use super::reported_amount::ReportedAmount;
 use super::usage::Usage;
 
@@ -54,12 +55,12 @@ asked, pending    | pending ~in_progress      | stale               | pending ~i
 never confirmed   | stale                     | stale               | stale                 | stale                 | stale !not_confirmed           | stale
 push refused      | FAILED                    | stale               | FAILED                | stale                 | stale !push_refused_after_sale | stale
 push unknown      | pending ask ~push_unknown | stale               | stale                 | stale                 | stale                          | stale
-deadline          | EXPIRED pending           | stale               | stale                 | stale                 | stale                          | stale
-release           | 409                       | 409                 | 409                   | COMPLETED ~released   | 409                            | 409
-refuse            | 409                       | 409                 | 409                   | REFUNDED ~refused     | 409                            | 409
+deadline          | EXPIRED                   | stale               | stale                 | stale                 | stale                          | stale
+release           | 409                       | 409                 | 409                   | COMPLETED released ~released | 409                            | 409
+refuse            | 409                       | 409                 | 409                   | REFUNDED refused ~refused | 409                            | 409
 refund            | 409                       | 409                 | 409                   | 409                   | REFUNDED ~refunded             | duplicate
-revoke            | 409                       | 409                 | 409                   | 409                   | stale revoked ~voucher_revoked | duplicate
-new code          | 409                       | 409                 | 409                   | 409                   | stale replaced ~voucher_replaced | 409
+revoke            | 409                       | 409                 | 409                   | 409                   | revoked ~voucher_revoked       | duplicate
+new code          | 409                       | 409                 | 409                   | 409                   | reissued ~voucher_replaced     | 409
 ";
 
 #[test]
@@ -90,10 +91,9 @@ fn a_held_order_keeps_what_was_paid_for_the_operator_to_see() {
     };
     assert_eq!(held.gateway.paid_amount, Some(Tzs(1500)));
     assert_eq!(held.gateway.reference.as_deref(), Some("R1"));
-    assert_eq!(
-        held.failure_reason.as_deref(),
-        Some("paid 500 TZS less than the price")
-    );
+    assert_eq!(held.failure_reason, Some(FailureReason::Underpaid));
+    let texts: Vec<_> = decision.remarks.iter().map(|it| it.text.as_str()).collect();
+    assert_eq!(texts, ["paid 500 TZS less than the price"]);
     assert_eq!((held.confirmed_at, held.due_at), (Some(facts().now), None));
 }
 
@@ -112,23 +112,29 @@ fn an_amount_that_cannot_be_read_is_shown_to_operators_and_to_no_guest() {
         assert_eq!(texts, [text]);
         if let Effect::Hold(held) = decision.effect {
             assert_eq!(held.gateway.paid_amount, None);
-            assert!(!held.failure_reason.unwrap().contains("100"));
+            assert_eq!(held.failure_reason, Some(FailureReason::Other));
         }
     }
 }
 
 #[test]
-fn an_amount_of_another_currency_is_not_taken_for_shillings() {
-    let decision = decide(
+fn dollars_are_never_kept_as_shillings() {
+    let held = decide(
         &order(Status::Pending),
         &evidence("paid, in dollars"),
         &facts(),
     );
+    let sold = decide(
+        &order(Status::Completed),
+        &evidence("asked, in dollars"),
+        &facts(),
+    );
 
-    let Effect::Hold(held) = decision.effect else {
-        panic!("{decision:?}")
+    let (Effect::Hold(held), Effect::Confirm(sold)) = (held.effect, sold.effect) else {
+        panic!("neither held nor confirmed")
     };
-    assert_eq!(held.gateway.paid_amount, None);
+    assert_eq!(held.failure_reason, Some(FailureReason::Other));
+    assert_eq!([held, sold].map(|it| it.gateway.paid_amount), [None, None]);
 }
 
 #[test]
@@ -180,16 +186,15 @@ fn describe(before: &Payment, decision: &Decision) -> String {
             assert_eq!(after.version, before.version + 1);
             if let Effect::Revoke(_) = decision.effect {
                 assert_eq!(after.status, before.status);
-                return words_of(&[outcome, "revoked"], decision);
+                return words_of(&[outcome], decision);
             }
             if let Effect::Replace(_) = decision.effect {
                 assert_eq!(after.status, before.status);
-                return words_of(&[outcome, "replaced"], decision);
+                return words_of(&[outcome], decision);
             }
             assert_ne!(after.status, before.status);
             let status = after.status.as_str();
-            let is_refund = after.status == Status::Refunded;
-            let says_it_all = is_refund || status.to_lowercase() == outcome;
+            let says_it_all = status.to_lowercase() == outcome;
             [status]
                 .into_iter()
                 .chain((!says_it_all).then_some(outcome))
@@ -254,6 +259,13 @@ fn unreadable(word: &str) -> GatewayReport {
     }
 }
 
+fn dollars(word: &str) -> GatewayReport {
+    GatewayReport {
+        currency: Some("USD".into()),
+        ..report(word, "R1", Some(2000))
+    }
+}
+
 fn evidence(name: &str) -> Evidence {
     let report = |word| report(word, "R1", None);
     let reason = "by hand".to_owned();
@@ -263,10 +275,8 @@ fn evidence(name: &str) -> Evidence {
         "paid, another ref" => Evidence::Gateway(self::report("PAID", "R2", None)),
         "paid, more" => Evidence::Gateway(self::report("PAID", "R1", Some(2500))),
         "paid, less" => Evidence::Gateway(self::report("PAID", "R1", Some(1500))),
-        "paid, in dollars" => Evidence::Gateway(GatewayReport {
-            currency: Some("USD".into()),
-            ..self::report("PAID", "R1", Some(2000))
-        }),
+        "paid, in dollars" => Evidence::Gateway(dollars("PAID")),
+        "asked, in dollars" => Evidence::OrderStatus(dollars("COMPLETED")),
         "paid, unreadable" => Evidence::Gateway(unreadable("PAID")),
         "failed" => Evidence::Gateway(report("FAILED")),
         "failed, unreadable" => Evidence::Gateway(unreadable("FAILED")),
@@ -289,6 +299,7 @@ fn evidence(name: &str) -> Evidence {
         "refund" => Evidence::Operator(OperatorAct::Refund { reason }),
         "revoke" => Evidence::Operator(OperatorAct::Revoke { reason }),
         "new code" => Evidence::NewCode(Wish {
+            by: ReissuedBy::Owner,
             seen: 1,
             usage: Usage::default(),
             replaced: Replaced::default(),

@@ -1,6 +1,8 @@
 //! What we know about a payment, whoever told us. Proof is settled before: evidence is
 //! believed.
 
+use std::fmt;
+
 use super::money::{CURRENCY, Tzs};
 use super::personal::Personal;
 use super::replacement::Wish;
@@ -84,8 +86,9 @@ impl GatewayReport {
     }
 }
 
-/// What an operator decides about an order or its voucher.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What an operator decides about an order or its voucher. `Debug` hides the reason, which may
+/// name a guest.
+#[derive(Clone, PartialEq, Eq)]
 pub enum OperatorAct {
     /// A held order is completed after all.
     Release {
@@ -107,6 +110,17 @@ pub enum OperatorAct {
         /// Why, in the operator's words.
         reason: String,
     },
+}
+
+impl fmt::Debug for OperatorAct {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Release { .. } => "Release(hidden)",
+            Self::Refuse { .. } => "Refuse(hidden)",
+            Self::Refund { .. } => "Refund(hidden)",
+            Self::Revoke { .. } => "Revoke(hidden)",
+        })
+    }
 }
 
 /// Everything that can move an order.
@@ -131,7 +145,7 @@ pub enum Evidence {
     Deadline,
     /// An operator acts.
     Operator(OperatorAct),
-    /// A guest wants a new code for the voucher.
+    /// The owner, or an operator, wants a new code for the voucher.
     NewCode(Wish),
 }
 

@@ -38,6 +38,15 @@ impl Sight {
         self.keep(name, 1, 0, 1)
     }
 
+    /// A text that a person or a gateway wrote freely: for admins alone, for nothing in it can be
+    /// relied on to be masked.
+    pub fn typed(self, text: Option<&str>) -> Option<String> {
+        match self {
+            Self::Whole => text.map(str::to_owned),
+            Self::Masked => None,
+        }
+    }
+
     /// Shows the first and last characters, and none where fewer than `hidden` would be left.
     fn keep(self, text: &str, first: usize, last: usize, hidden: usize) -> String {
         match self {

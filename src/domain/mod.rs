@@ -12,6 +12,7 @@ mod confirmation;
 pub mod decide;
 pub mod decision;
 pub mod evidence;
+pub mod failure;
 pub mod ids;
 pub mod language;
 pub mod mask;

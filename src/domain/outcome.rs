@@ -1,6 +1,11 @@
-//! What a delivery meant: one word, the same in code, columns, JSON, logs and metrics.
+//! What a delivery, an operator's act or the deadline did: one word, the same in code, columns,
+//! JSON, logs and metrics.
+//!
+//! # Invariants
+//! Only the words in [`Outcome::OF_DELIVERIES`] are journalled and counted as webhooks: an act is
+//! no webhook.
 
-/// What a delivery meant.
+/// What a delivery, an operator's act or the deadline did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Outcome {
     /// The order became COMPLETED.
@@ -25,11 +30,23 @@ pub enum Outcome {
     Malformed,
     /// We failed; nothing was changed.
     Error,
+    /// An operator recorded that the owner has paid back.
+    Refunded,
+    /// An operator took the voucher back.
+    Revoked,
+    /// An operator completed a held order.
+    Released,
+    /// An operator did not complete a held order; the owner pays back.
+    Refused,
+    /// The voucher has a new code.
+    Reissued,
+    /// The order became EXPIRED.
+    Expired,
 }
 
 impl Outcome {
-    /// All of them, in the order of the operator's table.
-    pub const ALL: [Self; 11] = [
+    /// What a delivery can mean, in the order of the operator's table.
+    pub const OF_DELIVERIES: [Self; 11] = [
         Self::Completed,
         Self::Duplicate,
         Self::Stale,
@@ -41,6 +58,27 @@ impl Outcome {
         Self::UnknownOrder,
         Self::Malformed,
         Self::Error,
+    ];
+
+    /// All of them.
+    pub const ALL: [Self; 17] = [
+        Self::Completed,
+        Self::Duplicate,
+        Self::Stale,
+        Self::Failed,
+        Self::Cancelled,
+        Self::Pending,
+        Self::Held,
+        Self::Unconfirmed,
+        Self::UnknownOrder,
+        Self::Malformed,
+        Self::Error,
+        Self::Refunded,
+        Self::Revoked,
+        Self::Released,
+        Self::Refused,
+        Self::Reissued,
+        Self::Expired,
     ];
 
     /// The word.
@@ -57,13 +95,33 @@ impl Outcome {
             Self::UnknownOrder => "unknown_order",
             Self::Malformed => "malformed",
             Self::Error => "error",
+            Self::Refunded => "refunded",
+            Self::Revoked => "revoked",
+            Self::Released => "released",
+            Self::Refused => "refused",
+            Self::Reissued => "reissued",
+            Self::Expired => "expired",
         }
     }
 
-    /// Reads the word; `None` if it is none of them.
-    pub fn read(word: &str) -> Option<Self> {
-        Self::ALL
+    /// Reads the word of a delivery; `None` if a delivery cannot have it.
+    pub fn of_delivery(word: &str) -> Option<Self> {
+        Self::OF_DELIVERIES
             .into_iter()
             .find(|outcome| outcome.as_str() == word)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_of_an_act_is_none_of_a_delivery() {
+        for outcome in Outcome::ALL {
+            let is_of_deliveries = Outcome::OF_DELIVERIES.contains(&outcome);
+            let read = Outcome::of_delivery(outcome.as_str());
+            assert_eq!(read, is_of_deliveries.then_some(outcome), "{outcome:?}");
+        }
     }
 }

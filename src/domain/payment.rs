@@ -3,9 +3,11 @@
 use chrono::{DateTime, Utc};
 
 use super::evidence::GatewayReport;
+use super::failure::FailureReason;
 use super::ids::OrderId;
 use super::language::Language;
 use super::money::Tzs;
+use super::owner_link::OwnerToken;
 use super::package::Terms;
 use super::personal::Personal;
 use super::phone::Phone;
@@ -169,10 +171,16 @@ pub struct Payment {
     pub amount: Tzs,
     /// The random part of this order's webhook URL.
     pub webhook_secret: Secret,
+    /// The secret part of the link in the SMS; `None` for orders from before there was one.
+    pub owner_token: Option<OwnerToken>,
     /// What ZenoPay told us.
     pub gateway: GatewayFacts,
-    /// Why it failed or is held, in words for the guest's helper.
-    pub failure_reason: Option<String>,
+    /// Why it is not sold.
+    pub failure_reason: Option<FailureReason>,
+    /// What the gateway wrote when it refused, as it was sent. For admins alone: it is free text.
+    pub gateway_word: Option<String>,
+    /// What the operator typed who paid back or refused. For admins alone.
+    pub operator_reason: Option<Personal>,
     /// When the guest asked for it.
     pub created_at: DateTime<Utc>,
     /// When PENDING becomes EXPIRED.
@@ -187,6 +195,8 @@ pub struct Payment {
     pub gateway_confirmed_at: Option<DateTime<Utc>>,
     /// When an operator recorded that the money went back.
     pub refunded_at: Option<DateTime<Utc>>,
+    /// When the voucher's code was last replaced. From then on the order id shows no code.
+    pub reissued_at: Option<DateTime<Utc>>,
     /// The voucher, once sold.
     pub voucher: Option<Voucher>,
 }
@@ -212,6 +222,11 @@ impl Payment {
     /// The money that came in, once it did: the price where ZenoPay named no amount.
     pub fn came_in(&self) -> Tzs {
         self.gateway.paid_amount.unwrap_or(self.amount)
+    }
+
+    /// Whether there was ever a sale. A held order that was refused is REFUNDED without one.
+    pub fn was_sold(&self) -> bool {
+        self.processed_at.is_some()
     }
 
     /// Whether a report is about another movement of money than the one we know.

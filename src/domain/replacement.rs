@@ -89,7 +89,7 @@ pub fn replace(payment: &Payment, wish: &Wish, facts: &Facts) -> Decision {
         return refused();
     }
     let replacement = Replacement::of(payment, old, wish, standing, facts);
-    Decision::of(Outcome::Stale, Effect::Replace(Box::new(replacement))).note(
+    Decision::of(Outcome::Reissued, Effect::Replace(Box::new(replacement))).note(
         "voucher_replaced",
         format!(
             "the guest has a new code for the voucher ({} of {MOST} in a day); the old one is closed",

@@ -81,6 +81,7 @@ impl Sale {
             sold.gateway = payment.gateway.updated_by(report);
         }
         sold.failure_reason = None;
+        sold.gateway_word = None;
         // To hear from ZenoPay itself what a delivery does not tell: amount, number, channel.
         sold.due_at = Some(ask_schedule::first_confirmation(facts.now));
         sold.confirmed_at = payment.confirmed_at.or(Some(facts.now));

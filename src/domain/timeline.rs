@@ -4,7 +4,8 @@
 //! it. Pure, so that terminal, API and console tell the same story.
 //!
 //! The rule that must not be broken: what is masked is masked here. Every phone, code or name
-//! goes through the [`Sight`], and so does every text that somebody else wrote.
+//! goes through the [`Sight`], and so does every text that somebody else wrote. What an operator
+//! typed is told to admins alone.
 
 use std::fmt::Display;
 

@@ -234,7 +234,7 @@ fn clean_name(name: &str) -> Option<Personal> {
 fn answer(payment: &Payment, language: Language, resumed: bool) -> PayAnswer {
     PayAnswer {
         status: "success",
-        message: wording::status(payment.status, language).to_owned(),
+        message: wording::of(payment, language).to_owned(),
         order_id: payment.order_id.to_string(),
         version: payment.version,
         payment_status: payment.status.as_str(),

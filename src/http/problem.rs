@@ -259,9 +259,10 @@ impl From<CheckoutError> for Problem {
             CheckoutError::Refused(Refusal::RateLimited { retry_after_secs }) => {
                 Self::new(Code::RateLimited).retry_after_secs(retry_after_secs)
             }
-            CheckoutError::GatewayRefused { order_id, reason } => Self::new(Code::GatewayRefused)
-                .detail(reason)
-                .with("order_id", order_id.to_string()),
+            // ZenoPay's own words may name the guest; they are for admins alone.
+            CheckoutError::GatewayRefused { order_id } => {
+                Self::new(Code::GatewayRefused).with("order_id", order_id.to_string())
+            }
             CheckoutError::Store(cause) => cause.into(),
         }
     }

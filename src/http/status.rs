@@ -16,10 +16,12 @@ use serde::{Deserialize, Serialize};
 use tokio::time::timeout;
 use utoipa::ToSchema;
 
+use super::Api;
 use super::problem::{Code, Problem};
 use super::request::language;
-use super::{Api, wording};
+use super::wording::{self, Reason};
 use crate::actors::status::Watching;
+use crate::domain::failure::FailureReason;
 use crate::domain::ids::OrderId;
 use crate::domain::language::Language;
 use crate::domain::money::CURRENCY;
@@ -39,8 +41,11 @@ pub struct StatusDocument {
     payment_status: &'static str,
     order_id: String,
     version: i32,
+    /// Null also when the code was replaced: the new one is shown to the owner link alone.
     voucher_code: Option<String>,
     voucher_generated: bool,
+    /// Whether the code was replaced, which the phone that paid can have done, and an operator.
+    code_replaced: bool,
     payment_id: i64,
     package: PackageName,
     amount: i64,
@@ -50,7 +55,9 @@ pub struct StatusDocument {
     processed_at: Option<String>,
     expires_at: Option<String>,
     message: &'static str,
-    failure_reason: Option<String>,
+    /// Why it is not sold; null while that is open, and for a sale.
+    #[schema(value_type = Option<Reason>)]
+    failure_reason: Option<&'static str>,
     /// Of a HELD order alone: what was paid in whole TZS, null if ZenoPay named no such amount.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<i64>, required = false)]
@@ -245,6 +252,9 @@ pub fn document(payment: &Payment, language: Language, now: DateTime<Utc>) -> St
         .voucher
         .as_ref()
         .filter(|voucher| payment.status == Status::Completed && voucher.revoked_at.is_none());
+    // The phone that paid has the last word: what was sold is not taken back, and the order id
+    // does not show its new code.
+    let shown = voucher.filter(|_| payment.reissued_at.is_none());
     let minutes_pending = match payment.status {
         Status::Pending => (now - payment.created_at).num_minutes().max(0),
         _ => 0,
@@ -254,8 +264,9 @@ pub fn document(payment: &Payment, language: Language, now: DateTime<Utc>) -> St
         payment_status: payment.status.as_str(),
         order_id: payment.order_id.to_string(),
         version: payment.version,
-        voucher_code: voucher.map(|voucher| voucher.code.as_str().to_owned()),
+        voucher_code: shown.map(|voucher| voucher.code.as_str().to_owned()),
         voucher_generated: voucher.is_some(),
+        code_replaced: payment.reissued_at.is_some(),
         payment_id: payment.id,
         package: PackageName {
             code: payment.terms.code.clone(),
@@ -268,7 +279,7 @@ pub fn document(payment: &Payment, language: Language, now: DateTime<Utc>) -> St
         processed_at: payment.processed_at.map(rfc3339),
         expires_at: voucher.and_then(|voucher| voucher.expires_at).map(rfc3339),
         message: wording::of(payment, language),
-        failure_reason: payment.failure_reason.clone(),
+        failure_reason: payment.failure_reason.map(FailureReason::as_str),
         paid_amount: (payment.status == Status::Held)
             .then(|| payment.gateway.paid_amount.map(|amount| amount.0)),
         minutes_pending,

@@ -73,7 +73,13 @@ impl Reconciler {
             | Outcome::Unconfirmed
             | Outcome::UnknownOrder
             | Outcome::Malformed
-            | Outcome::Error => {}
+            | Outcome::Error
+            | Outcome::Refunded
+            | Outcome::Revoked
+            | Outcome::Released
+            | Outcome::Refused
+            | Outcome::Reissued
+            | Outcome::Expired => {}
         }
     }
 }

@@ -13,8 +13,8 @@ use super::{Store, StoreError};
 
 use crate::domain::ids::OrderId;
 
-/// An operator's act, as it stands in the log.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// An operator's act, as it stands in the log. `Debug` is not derived: `detail` may name a guest.
+#[derive(Clone, PartialEq, Eq)]
 pub struct AuditEntry {
     /// The operator's name.
     pub operator: String,
@@ -52,7 +52,7 @@ pub(super) fn row(entry: &AuditEntry, now: DateTime<Utc>) -> Insert<audit_events
 }
 
 /// A line of the log, as it is read.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct AuditLine {
     /// Its number.
     pub id: i64,

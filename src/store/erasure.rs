@@ -164,6 +164,15 @@ async fn forget_in_payments(
             payments::Column::PayerMsisdn,
             Expr::value(Option::<String>::None),
         )
+        // Free texts, which may name the guest.
+        .col_expr(
+            payments::Column::GatewayWord,
+            Expr::value(Option::<String>::None),
+        )
+        .col_expr(
+            payments::Column::OperatorReason,
+            Expr::value(Option::<String>::None),
+        )
         .filter(of_phone)
         .exec(txn)
         .await?;

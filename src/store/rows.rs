@@ -7,6 +7,7 @@ use sea_orm::ColumnTrait;
 use sea_orm::sea_query::{Expr, SimpleExpr};
 
 use super::StoreError;
+use crate::domain::failure::FailureReason;
 use crate::domain::ids::OrderId;
 use crate::domain::language::Language;
 use crate::domain::money::{CURRENCY, Tzs};
@@ -51,7 +52,9 @@ pub(super) fn payment(
             channel: row.channel,
             payer_msisdn: row.payer_msisdn.map(Personal::new),
         },
-        failure_reason: row.failure_reason,
+        failure_reason: (row.failure_reason.as_deref()).map(FailureReason::from_stored),
+        gateway_word: row.gateway_word,
+        operator_reason: row.operator_reason.map(Personal::new),
         created_at: row.created_at,
         deadline_at: row.deadline_at,
         due_at: row.due_at,
@@ -121,12 +124,17 @@ pub(super) fn personal(text: Option<&Personal>) -> Option<String> {
     text.map(|text| text.expose().to_owned())
 }
 
+fn reason(payment: &Payment) -> Option<String> {
+    (payment.failure_reason).map(|reason| reason.as_str().to_owned())
+}
+
 /// What may change in a payment until it is sold or held.
 pub(super) fn changed(next: &Payment) -> payments::ActiveModel {
     payments::ActiveModel {
         status: Set(next.status.as_str().to_owned()),
         version: Set(next.version),
-        failure_reason: Set(next.failure_reason.clone()),
+        failure_reason: Set(reason(next)),
+        gateway_word: Set(next.gateway_word.clone()),
         confirmed_at: Set(next.confirmed_at),
         processed_at: Set(next.processed_at),
         ..confirmed(next)
@@ -153,7 +161,8 @@ pub(super) fn refunded(next: &Payment) -> payments::ActiveModel {
     payments::ActiveModel {
         status: Set(next.status.as_str().to_owned()),
         version: Set(next.version),
-        failure_reason: Set(next.failure_reason.clone()),
+        failure_reason: Set(reason(next)),
+        operator_reason: Set(personal(next.operator_reason.as_ref())),
         due_at: Set(next.due_at),
         refunded_at: Set(next.refunded_at),
         ..Default::default()

@@ -104,7 +104,6 @@ impl<'a> OrderPage<'a> {
         let text = frame.text;
         let order = &text.order;
         let price = format::money(text, payment.amount);
-        let package = payment.terms.name(frame.language);
         let mut page = Self::blank(frame, payment, &look);
         page.notice = look.notice;
         match payment.status {
@@ -125,7 +124,7 @@ impl<'a> OrderPage<'a> {
             }
             Status::Completed => page.show_voucher(payment, look.now),
             Status::Failed => {
-                let why = reason(text, payment.failure_reason.as_deref());
+                let why = reason(text, payment.failure_reason);
                 page.say(Tone::Bad, &order.failed_title, why.to_owned());
                 page.offer_retry(payment, look.key, &order.retry);
             }
@@ -150,8 +149,13 @@ impl<'a> OrderPage<'a> {
                 page.say(Tone::Wait, &order.held_title, lead);
             }
             Status::Refunded => {
-                let lead = fill(&order.refunded, &[("price", &price), ("package", package)]);
-                page.say(Tone::Calm, &order.refunded_title, lead);
+                if payment.was_sold() {
+                    let paid = format::money(text, payment.received());
+                    let lead = fill(&order.refunded, &[("paid", &paid)]);
+                    page.say(Tone::Calm, &order.refunded_title, lead);
+                } else {
+                    page.say_refused(payment);
+                }
                 page.shop_label = Some(&order.buy_more);
             }
         }
@@ -194,6 +198,26 @@ impl<'a> OrderPage<'a> {
 
     fn say(&mut self, tone: Tone, title: &'static str, lead: String) {
         (self.tone, self.title, self.lead) = (tone, title, lead);
+    }
+
+    /// An operator did not complete a held order: there never was a voucher, and the money is
+    /// still to be paid back, by hand.
+    fn say_refused(&mut self, payment: &Payment) {
+        let text = self.frame.text;
+        let order = &text.order;
+        let price = format::money(text, payment.amount);
+        let why = match payment.gateway.paid_amount {
+            Some(paid) => {
+                let paid = format::money(text, paid);
+                fill(&order.refused, &[("paid", &paid), ("price", &price)])
+            }
+            None => fill(&order.refused_unclear, &[("price", &price)]),
+        };
+        let whom = match self.frame.shop.support_phone.as_deref() {
+            Some(phone) => fill(&order.refused_call, &[("phone", phone)]),
+            None => order.refused_ask.clone(),
+        };
+        self.say(Tone::Calm, &order.refused_title, format!("{why} {whom}"));
     }
 
     fn show_voucher(&mut self, payment: &Payment, now: DateTime<Utc>) {

@@ -139,6 +139,11 @@ pub struct OrderText {
     pub held_paid: String,
     pub refunded_title: String,
     pub refunded: String,
+    pub refused_title: String,
+    pub refused: String,
+    pub refused_unclear: String,
+    pub refused_call: String,
+    pub refused_ask: String,
     pub retry: String,
     pub retry_unpaid: String,
     pub retry_phone: String,
@@ -166,7 +171,7 @@ section!(
 
 section!(
     /// One sentence a status, also in the API's answers.
-    StatusText { pending, completed, failed, cancelled, expired, held, refunded }
+    StatusText { pending, completed, failed, cancelled, expired, held, refunded, refused }
 );
 
 section!(

@@ -61,6 +61,8 @@ pub(in crate::domain) fn order(status: Status) -> Payment {
             ..GatewayFacts::default()
         },
         failure_reason: None,
+        gateway_word: None,
+        operator_reason: None,
         created_at,
         deadline_at: created_at + TimeDelta::minutes(5),
         due_at: Some(created_at),

@@ -127,8 +127,8 @@ impl Teller<'_> {
     fn acts(&mut self) {
         for act in &self.story.acts {
             let mut summary = format!("{}: {} {}", act.operator, act.action, act.subject);
-            if let Some(detail) = &act.detail {
-                summary += &format!(" ({})", self.mask.text(detail));
+            if let Some(detail) = self.mask.sight.typed(act.detail.as_deref()) {
+                summary += &format!(" ({detail})");
             }
             self.line(act.at, "operator", summary.trim_end().to_owned());
         }

@@ -35,7 +35,7 @@ fn an_admin_reads_the_whole_story() {
             "0 commit: sold: voucher AAAAAAAA, until 2 Jan 1970, 03:00 EAT; invoice INV-1",
             "0 radius: RADIUS user AAAAAAAA is written, group daily",
             "0 sms #7: SMS voucher to 255712345678 is queued",
-            "1 note: released: 0712345678 showed AAAAAAAA",
+            "1 note: released: 0712345678 paid 1500 TZS for AAAAAAAA",
             "499 sms #7: SMS voucher is taken by beem, state sent",
             "100 sms #7: SMS voucher has arrived: DELIVRD to 0712345678",
             "400 delivery #4: replay cannot be read, without proof: malformed in 1.2 ms",
@@ -56,14 +56,16 @@ fn a_viewer_reads_the_same_story_without_phones_and_codes() {
 
     let text = masked.join("\n");
     assert_eq!(masked.len(), whole.len());
-    for secret in ["712345678", "744000001", "AAAAAAAA"] {
+    // What an operator typed is told to admins alone, masked or not.
+    for secret in ["712345678", "744000001", "AAAAAAAA", "showed"] {
         assert!(!text.contains(secret), "{text}");
     }
     assert!(text.contains("created: 2557*****678 orders"), "{text}");
     assert!(
-        text.contains("released: 07*****678 showed AA******"),
+        text.contains("released: 07*****678 paid 1500 TZS for AA******"),
         "{text}"
     );
+    assert!(text.contains("operator: asha: release order\n"), "{text}");
     assert!(text.contains("paid by 2557*****001"), "{text}");
 }
 

@@ -26,7 +26,7 @@ pub async fn list(
     visitor: web::ReqData<Visitor>,
     api: web::Data<Api>,
 ) -> Result<HttpResponse, Problem> {
-    let outcome = Outcome::read(&parameter(&request, "outcome"));
+    let outcome = Outcome::of_delivery(&parameter(&request, "outcome"));
     let order_id = parameter(&request, "order_id");
     let fits = order_id.len() <= ORDER_ID_MAX && !order_id.chars().any(char::is_control);
     // Orders of ours are spelled in one way in the journal.

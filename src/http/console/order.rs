@@ -9,9 +9,10 @@ use super::{answer, desk, done, parameter, sight};
 use crate::actors::gauge::ActorView;
 use crate::domain::ids::OrderId;
 use crate::domain::language::Language;
-use crate::domain::mask::{Mask, Sight};
+use crate::domain::mask::Sight;
 use crate::domain::outcome::Outcome;
 use crate::domain::payment::{Payment, Status};
+use crate::domain::personal::Personal;
 use crate::domain::timeline::{Line, Story, tell};
 use crate::http::Api;
 use crate::http::auth::Visitor;
@@ -106,7 +107,9 @@ fn detail(story: &Story, sight: Sight, actor: Option<&ActorView>, zone: Tz) -> D
         ("Valid until", voucher.map(|voucher| voucher.expires_at.map_or("from first login".to_owned(), when))),
         ("Revoked", voucher.and_then(|voucher| voucher.revoked_at).map(when)),
         ("Invoice", story.invoice.clone()),
-        ("Reason", payment.failure_reason.as_ref().map(|reason| Mask::of(sight, payment).text(reason))),
+        ("Reason", payment.failure_reason.map(|reason| reason.as_str().to_owned())),
+        ("In ZenoPay's words", sight.typed(payment.gateway_word.as_deref())),
+        ("As an operator typed", sight.typed(payment.operator_reason.as_ref().map(Personal::expose))),
         ("Ordered", Some(when(payment.created_at))),
         ("Sold", payment.processed_at.map(when)),
         ("ZenoPay agrees", story.gateway_confirmed_at.map(when)),

@@ -22,6 +22,8 @@ pub struct Acted {
     order_id: String,
     payment_status: &'static str,
     version: i32,
+    /// `released`, `refused` or `refunded`; `duplicate` if it was so already.
+    outcome: &'static str,
     /// `false` if it was so already.
     changed: bool,
 }
@@ -210,6 +212,7 @@ fn acted(weighed: &Weighed) -> Result<HttpResponse, Problem> {
         order_id: payment.order_id.to_string(),
         payment_status: payment.status.as_str(),
         version: payment.version,
+        outcome: weighed.outcome.as_str(),
         changed,
     }))
 }

@@ -176,7 +176,7 @@ pub async fn show_webhook(
 fn search_of(query: &JournalQuery) -> Result<JournalSearch, Problem> {
     let outcome = match said(query.outcome.as_ref()) {
         Some(word) => {
-            Some(Outcome::read(word).ok_or_else(|| fault("outcome is a word as in held"))?)
+            Some(Outcome::of_delivery(word).ok_or_else(|| fault("outcome is a word as in held"))?)
         }
         None => None,
     };

@@ -191,7 +191,7 @@ impl ActorRow {
 }
 
 fn webhooks(api: &Api) -> BTreeMap<&'static str, u64> {
-    let labels = Outcome::ALL.map(Outcome::as_str);
+    let labels = Outcome::OF_DELIVERIES.map(Outcome::as_str);
     let counts = labels.into_iter().chain(REJECTED).map(|label| {
         let count = api.metrics.webhooks.with_label_values(&[label]).get();
         (label, count)

@@ -3,13 +3,16 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::domain::failure::FailureReason;
 use crate::domain::language::Language;
-use crate::domain::mask::{Mask, Sight};
+use crate::domain::mask::Sight;
 use crate::domain::money::CURRENCY;
 use crate::domain::payment::Payment;
+use crate::domain::personal::Personal;
 use crate::domain::timeline::{Line, Story};
 use crate::domain::voucher::Voucher;
 use crate::http::status::rfc3339;
+use crate::http::wording::Reason;
 
 /// A page of orders, the newest first.
 #[derive(Serialize, ToSchema)]
@@ -46,7 +49,9 @@ pub struct OrderRow {
     /// The mobile-money operator's number.
     transid: Option<String>,
     voucher_code: Option<String>,
-    failure_reason: Option<String>,
+    /// Why it is not sold.
+    #[schema(value_type = Option<Reason>)]
+    failure_reason: Option<&'static str>,
     created_at: String,
     confirmed_at: Option<String>,
     processed_at: Option<String>,
@@ -79,6 +84,10 @@ pub struct OrderFile {
     invoice_number: Option<String>,
     voucher: Option<OrderedVoucher>,
     deadline_at: String,
+    /// What ZenoPay wrote when it refused; null for a viewer.
+    gateway_word: Option<String>,
+    /// What the operator typed who paid back or refused; null for a viewer.
+    operator_reason: Option<String>,
     /// When ZenoPay is asked next.
     next_ask_at: Option<String>,
     /// When order-status, and not only a webhook, said that it was paid.
@@ -113,7 +122,6 @@ impl OrderRow {
     /// What this sight shows of an order.
     pub fn of(payment: &Payment, sight: Sight, language: Language) -> Self {
         let code = payment.voucher.as_ref();
-        let reason = payment.failure_reason.as_ref();
         Self {
             order_id: payment.order_id.to_string(),
             status: payment.status.as_str(),
@@ -128,7 +136,7 @@ impl OrderRow {
             reference: payment.gateway.reference.clone(),
             transid: payment.gateway.transid.clone(),
             voucher_code: code.map(|voucher| sight.code(voucher.code.as_str())),
-            failure_reason: reason.map(|reason| Mask::of(sight, payment).text(reason)),
+            failure_reason: payment.failure_reason.map(FailureReason::as_str),
             created_at: rfc3339(payment.created_at),
             confirmed_at: payment.confirmed_at.map(rfc3339),
             processed_at: payment.processed_at.map(rfc3339),
@@ -156,6 +164,8 @@ impl OrderFile {
                 .voucher
                 .as_ref()
                 .map(|voucher| OrderedVoucher::of(voucher, sight)),
+            gateway_word: sight.typed(payment.gateway_word.as_deref()),
+            operator_reason: sight.typed(payment.operator_reason.as_ref().map(Personal::expose)),
             deadline_at: rfc3339(payment.deadline_at),
             next_ask_at: payment.due_at.map(rfc3339),
             gateway_confirmed_at: story.gateway_confirmed_at.map(rfc3339),

@@ -11,6 +11,7 @@ use super::wanted::{Wanted, is_changed};
 use super::wish::{REASON_MAX, RevokeRequest, Wish};
 use crate::domain::mask::Sight;
 use crate::domain::operator::Operator;
+use crate::domain::outcome::Outcome;
 use crate::domain::usage::Standing;
 use crate::domain::voucher::VoucherCode;
 use crate::http::Api;
@@ -129,6 +130,8 @@ pub struct Revoked {
     state: &'static str,
     /// Null for a printed voucher, and for a code that was replaced.
     order_id: Option<String>,
+    /// `revoked`; `duplicate` if it was so already.
+    outcome: &'static str,
     /// `false` if it was so already.
     changed: bool,
 }
@@ -175,10 +178,16 @@ pub async fn revoke(
             api.store.revoke_printed(code, audit).await?
         }
     };
+    let outcome = if changed {
+        Outcome::Revoked
+    } else {
+        Outcome::Duplicate
+    };
     Ok(HttpResponse::Ok().json(Revoked {
         status: "success",
         state: "revoked",
         order_id: issued.order_id.map(|order_id| order_id.to_string()),
+        outcome: outcome.as_str(),
         changed,
     }))
 }

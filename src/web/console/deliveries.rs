@@ -35,7 +35,7 @@ pub struct Delivery {
 
 impl Delivery {
     fn tone(&self) -> &'static str {
-        match Outcome::read(&self.outcome) {
+        match Outcome::of_delivery(&self.outcome) {
             Some(Outcome::Completed) => "good",
             Some(Outcome::Held | Outcome::Unconfirmed | Outcome::UnknownOrder) => "watch",
             Some(Outcome::Malformed | Outcome::Error) | None => "wrong",
@@ -44,7 +44,14 @@ impl Delivery {
                 | Outcome::Stale
                 | Outcome::Failed
                 | Outcome::Cancelled
-                | Outcome::Pending,
+                | Outcome::Pending
+                // Of acts and of the deadline, which no delivery brings.
+                | Outcome::Refunded
+                | Outcome::Revoked
+                | Outcome::Released
+                | Outcome::Refused
+                | Outcome::Reissued
+                | Outcome::Expired,
             ) => "quiet",
         }
     }
@@ -92,7 +99,7 @@ impl DeliveriesPage {
 
     fn outcomes(&self) -> impl Iterator<Item = (&'static str, bool)> {
         let chosen = self.outcome;
-        Outcome::ALL
+        Outcome::OF_DELIVERIES
             .into_iter()
             .map(move |outcome| (outcome.as_str(), Some(outcome) == chosen))
     }

@@ -44,7 +44,7 @@ async fn a_held_order_that_is_released_is_sold_and_logged(kind: Kind) {
     );
     assert_eq!(
         app.database.text(&note).await.as_deref(),
-        Some("released: paid the rest in cash")
+        Some("released: 500 TZS was paid of 2000, and it is sold")
     );
 
     let again = release(&app, &order, "complete").await;
@@ -63,6 +63,14 @@ async fn a_held_order_that_is_refused_is_refunded_and_never_sold(kind: Kind) {
     assert_eq!(answer.status, 200, "{}", answer.text);
     assert_eq!(answer.json()["payment_status"], "REFUNDED");
     assert_eq!(app.sale_of(&order).await, SaleCounts::NONE);
+    let note = format!(
+        "SELECT summary FROM order_events WHERE kind = 'refused' AND {}",
+        app.database.is_order(&order.id)
+    );
+    assert_eq!(
+        app.database.text(&note).await.as_deref(),
+        Some("refused: 500 TZS was paid of 2000; nothing was sold, and the owner pays it back")
+    );
     assert_eq!(audited(&app, &order).await.len(), 1);
     let late = app.deliver_word(&order, "COMPLETED").await;
     assert_eq!(late.verdict(), (200, "duplicate".to_owned()));

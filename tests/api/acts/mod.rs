@@ -8,6 +8,8 @@ mod deciding;
 mod logging;
 mod looking;
 mod money;
+mod outcomes;
+mod reasons;
 mod reconciling;
 mod replaying;
 mod reports;

@@ -112,13 +112,13 @@ async fn a_webhook_that_tells_another_amount_is_noticed(kind: Kind) {
 async fn a_guest_who_does_not_pay_gets_the_reason_and_no_voucher(kind: Kind) {
     let app = TestApp::start(kind).await;
     let cases = [
-        (json!({"decision": "decline"}), "FAILED", "FAILED"),
+        (json!({"decision": "decline"}), "FAILED", "other"),
         (
             json!({"decision": "decline", "word": "INVALID_PIN"}),
             "FAILED",
-            "INVALID_PIN",
+            "wrong_pin",
         ),
-        (json!({"decision": "cancel"}), "CANCELLED", "CANCELLED"),
+        (json!({"decision": "cancel"}), "CANCELLED", "cancelled"),
     ];
 
     for (decision, status, reason) in cases {

@@ -29,8 +29,15 @@ async fn a_refused_push_fails_the_order_and_says_why(kind: Kind) {
         let document = app.status(&order).await;
         assert_eq!(document["payment_status"], "FAILED", "{push}");
         assert_eq!(document["version"], 2, "{push}");
-        let reason = "Invalid API Key or request payload";
-        assert_eq!(document["failure_reason"], reason, "{push}");
+        assert_eq!(document["failure_reason"], "gateway_refused", "{push}");
+        // ZenoPay's own words are for admins alone.
+        let wrote = "Invalid API Key or request payload";
+        for public in [&answer.text, &document.to_string()] {
+            assert!(!public.contains(wrote), "{push}: {public}");
+        }
+        let path = format!("/api/v1/operator/orders/{}", order.id);
+        let shown = app.get_as_operator(&path).await.json();
+        assert_eq!(shown["order"]["gateway_word"], wrote, "{push}");
         assert_eq!(pushes(&app, &order).await, 1, "{push}");
         let call = calls(
             &app,

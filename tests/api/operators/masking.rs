@@ -25,7 +25,7 @@ async fn telling_order(app: &TestApp) -> (TestOrder, String) {
     let blurted = format!("{} or {international} or {PAYER}, code {code}", order.phone);
     app.database
         .execute(&format!(
-            "UPDATE payments SET payer_msisdn = '{PAYER}', customer_name = '{NAME}', failure_reason = '{blurted}' WHERE {named}"
+            "UPDATE payments SET payer_msisdn = '{PAYER}', customer_name = '{NAME}', gateway_word = '{blurted}', operator_reason = '{blurted}' WHERE {named}"
         ))
         .await;
     app.database

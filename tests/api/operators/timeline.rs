@@ -95,12 +95,14 @@ async fn a_held_released_and_refunded_order_reads_like_a_story(kind: Kind) {
         from += at;
     }
     for note in [
-        "released: showed the receipt",
-        "refunded: router was broken",
+        "note: released: 1500 TZS was paid of 2000, and it is sold",
+        "note: refunded: 1500 TZS",
     ] {
         assert!(text.contains(note), "{note}:\n{text}");
     }
     assert_eq!(seen["order"]["status"], "REFUNDED");
+    assert_eq!(seen["order"]["failure_reason"], "refunded");
+    assert_eq!(seen["order"]["operator_reason"], "router was broken");
     assert_times_add_up(&seen);
 }
 

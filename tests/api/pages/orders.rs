@@ -8,11 +8,13 @@ use serde_json::json;
 use tokio::time::timeout;
 
 use super::{orders, page, submit};
-use crate::harness::{Kind, TOKEN, TestApp, TestOrder};
+use crate::harness::{Answer, Kind, TOKEN, TestApp, TestOrder};
 
 on_both_databases! {
     a_page_that_waits_is_answered_by_the_commit,
     a_refunded_order_shows_no_code,
+    a_refund_names_what_was_paid,
+    a_refused_order_says_that_nothing_was_sold,
     a_voucher_that_has_ended_or_was_closed_shows_no_code,
     a_link_tells_the_number_only_while_the_phone_rings,
     another_attempt_is_a_new_order_and_only_one,
@@ -36,6 +38,101 @@ async fn a_page_that_waits_is_answered_by_the_commit(kind: Kind) {
         "{}",
         answer.text
     );
+}
+
+async fn decided(app: &TestApp, order: &TestOrder, act: OperatorAct) {
+    let case = Case::of(Evidence::Operator(act));
+    let order_id = order.id.parse().unwrap();
+    let weighed = app.app.orders.weigh(order_id, case).await.unwrap();
+    assert!(!weighed.refused);
+}
+
+async fn pay(app: &TestApp, order: &TestOrder, amount: i64) {
+    let told = json!({"order_id": order.id, "payment_status": "COMPLETED", "amount": amount});
+    assert_eq!(app.deliver(told.to_string()).await.status, 200);
+}
+
+/// The page and the sentence of the status document, in one language.
+async fn told_in(app: &TestApp, order: &TestOrder, language: &str) -> [String; 2] {
+    let urls = [
+        app.url(&format!("/order/{}", order.id)),
+        app.portal(&format!("/payment/status/{}", order.id)),
+    ];
+    let mut told = Vec::new();
+    for url in urls {
+        let request = app.http.get(url).header("accept-language", language);
+        let request = request.header("accept", "text/html,application/json");
+        told.push(Answer::of(request.send().await.unwrap()).await.text);
+    }
+    told.try_into().unwrap()
+}
+
+async fn a_refund_names_what_was_paid(kind: Kind) {
+    let app = TestApp::start(kind).await;
+    let reason = || "the line was down".to_owned();
+    let (over, released, exact) = (app.buy().await, app.buy().await, app.buy().await);
+    pay(&app, &over, 2_500).await;
+    pay(&app, &released, 500).await;
+    decided(&app, &released, OperatorAct::Release { reason: reason() }).await;
+    let [sold, _] = told_in(&app, &released, "en").await;
+    assert!(sold.contains(&code(&app, &released).await), "{sold}");
+    app.deliver_word(&exact, "COMPLETED").await;
+
+    for (order, paid) in [(&over, "2,500"), (&released, "500"), (&exact, "2,000")] {
+        decided(&app, order, OperatorAct::Refund { reason: reason() }).await;
+        let [page, _] = told_in(&app, order, "en").await;
+        let lead = format!("The payment of TSh {paid} was paid back.");
+        assert!(page.contains(&lead), "{page}");
+    }
+}
+
+async fn a_refused_order_says_that_nothing_was_sold(kind: Kind) {
+    let app = TestApp::start_with(kind, |config| {
+        config.portal.support_phone = Some("0712 000 111".to_owned());
+    })
+    .await;
+    let order = app.buy().await;
+    pay(&app, &order, 500).await;
+
+    let reason = "typed by the owner".to_owned();
+    decided(&app, &order, OperatorAct::Refuse { reason }).await;
+
+    let texts = [
+        (
+            "en",
+            "TSh 500 was paid, and the price is TSh 2,000. Nothing was sold. The owner will pay \
+             your money back. If the money does not come, call 0712 000 111.",
+            "Nothing was sold, and the owner will pay your money back.",
+        ),
+        (
+            "sw",
+            "Ililipwa TSh 500, lakini bei ni TSh 2,000. Hakuna kilichouzwa. Mwenye duka \
+             atakurudishia pesa yako. Pesa isipofika, piga simu 0712 000 111.",
+            "Hakuna kilichouzwa, na mwenye duka atakurudishia pesa yako.",
+        ),
+    ];
+    for (language, lead, sentence) in texts {
+        let [page, document] = told_in(&app, &order, language).await;
+        assert!(page.contains(lead), "{page}");
+        assert!(document.contains(sentence), "{document}");
+        for untrue in [
+            "paid back",
+            "imerudishwa",
+            "yamerudishwa",
+            "oucher",
+            "ocha",
+            "typed by",
+        ] {
+            let main = page.split("<main").nth(1).unwrap();
+            let main = main.split("</main>").next().unwrap();
+            assert!(!main.contains(untrue), "{untrue}: {main}");
+        }
+        let document: serde_json::Value = serde_json::from_str(&document).unwrap();
+        let message = document["message"].as_str().unwrap();
+        for untrue in ["paid back.", "imerudishwa", "oucher", "ocha"] {
+            assert!(!message.contains(untrue), "{message}");
+        }
+    }
 }
 
 async fn a_refunded_order_shows_no_code(kind: Kind) {

@@ -63,7 +63,11 @@ pub(super) fn full() -> Story {
         sessions: vec![session()],
         remarks: vec![
             remark(2_001, true, "paid 500 TZS less than the price"),
-            remark(4_001, false, "released: 0712345678 showed AAAAAAAA"),
+            remark(
+                4_001,
+                false,
+                "released: 0712345678 paid 1500 TZS for AAAAAAAA",
+            ),
         ],
         acts: vec![Act {
             at: at(4_000),

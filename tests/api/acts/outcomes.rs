@@ -1,0 +1,77 @@
+//! What an operator or the deadline does has a word of its own, and is no webhook.
+
+use malipo::actors::Case;
+use malipo::domain::evidence::Evidence;
+use serde_json::Value;
+
+use super::{code_of, held, refund, release, revoke, sold};
+use crate::harness::{Kind, TestApp, TestOrder};
+
+on_both_databases! {
+    an_act_has_a_word_of_its_own_and_is_not_counted_as_a_webhook,
+}
+
+/// Words that no delivery has.
+const WORDS: [&str; 6] = [
+    "refunded", "revoked", "released", "refused", "reissued", "expired",
+];
+
+async fn last_outcome(app: &TestApp, order: &TestOrder) -> Value {
+    let path = format!("/api/v1/operator/actors/{}", order.id);
+    app.get_as_operator(&path).await.json()["last_outcome"].clone()
+}
+
+async fn an_act_has_a_word_of_its_own_and_is_not_counted_as_a_webhook(kind: Kind) {
+    let app = TestApp::start(kind).await;
+    let (released, refused) = (held(&app).await, held(&app).await);
+    let (refunded, revoked, reissued) = (sold(&app).await, sold(&app).await, sold(&app).await);
+    let expired = app.buy().await;
+    let before = app.actors_when(|_| true).await["webhooks"].clone();
+
+    for (order, answer, outcome) in [
+        (
+            &released,
+            release(&app, &released, "complete").await,
+            "released",
+        ),
+        (&refused, release(&app, &refused, "refuse").await, "refused"),
+        (&refunded, refund(&app, &refunded).await, "refunded"),
+        (&refunded, refund(&app, &refunded).await, "duplicate"),
+        (
+            &revoked,
+            revoke(&app, &code_of(&app, &revoked).await).await,
+            "revoked",
+        ),
+    ] {
+        assert_eq!(answer.json()["outcome"], outcome, "{}", answer.text);
+        if outcome != "refunded" {
+            assert_eq!(last_outcome(&app, order).await, outcome);
+        }
+    }
+    let orders = &app.app.orders;
+    orders
+        .new_code(reissued.id.parse().unwrap(), 2)
+        .await
+        .unwrap();
+    assert_eq!(last_outcome(&app, &reissued).await, "reissued");
+    let deadline = Case::of(Evidence::Deadline);
+    let weighed = orders.weigh(expired.id.parse().unwrap(), deadline).await;
+    assert_eq!(weighed.unwrap().outcome.as_str(), "expired");
+
+    let seen = app.actors_when(|_| true).await;
+    assert_eq!(seen["webhooks"], before, "an act is no webhook");
+    let metrics = app.get_as_operator("/metrics").await.text;
+    for word in WORDS {
+        assert!(seen["webhooks"].get(word).is_none(), "{word}");
+        let label = format!("malipo_webhooks_total{{outcome=\"{word}\"}}");
+        assert!(!metrics.contains(&label), "{word}");
+        let path = format!("/api/v1/operator/webhooks?outcome={word}");
+        let filtered = app.get_as_operator(&path).await;
+        filtered.assert_problem(422, "invalid_query");
+    }
+    let journalled = format!(
+        "SELECT COUNT(*) FROM webhook_deliveries WHERE outcome IN ('{}')",
+        WORDS.join("', '")
+    );
+    assert_eq!(app.database.count(&journalled).await, 0);
+}
