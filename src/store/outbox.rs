@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use entities::{payments, sms_messages};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
 };
 use uuid::Uuid;
 
@@ -160,8 +160,9 @@ impl Store {
         .await
     }
 
-    /// Has a message sent again, whatever became of it before, with the same text and
-    /// reference. Says whose it is; `None` if there is no such message.
+    /// Has a message sent again, whatever became of it before, with the same reference and the
+    /// same text, unless the code in it was replaced meanwhile. Says whose it is; `None` if there
+    /// is no such message.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database cannot be reached.
@@ -251,5 +252,33 @@ pub(super) async fn requeue(
         .filter(Column::State.is_in(states.iter().copied()))
         .exec(db)
         .await?;
-    Ok(done.rows_affected == 1)
+    if done.rows_affected == 0 {
+        return Ok(false);
+    }
+    bring_up_to_date(db, id).await?;
+    Ok(true)
+}
+
+/// Gives a message the text of the newest one to its order, so that none brings a code that is
+/// closed.
+async fn bring_up_to_date(db: &impl sea_orm::ConnectionTrait, id: i64) -> Result<(), StoreError> {
+    use sms_messages::Column;
+    let order = sms_messages::Entity::find_by_id(id)
+        .select_only()
+        .column(Column::PaymentId);
+    let newest = sms_messages::Entity::find()
+        .filter(Column::PaymentId.in_subquery(order.into_query()))
+        .order_by_desc(Column::Id)
+        .one(db)
+        .await?;
+    let Some(newest) = newest.filter(|newest| newest.id != id) else {
+        return Ok(());
+    };
+    sms_messages::Entity::update_many()
+        .col_expr(Column::Body, Expr::value(newest.body))
+        .col_expr(Column::Parts, Expr::value(newest.parts))
+        .filter(Column::Id.eq(id))
+        .exec(db)
+        .await?;
+    Ok(())
 }
