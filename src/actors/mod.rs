@@ -49,7 +49,7 @@ use registry::Registry;
 
 pub use delivery::{Acknowledged, Delivery, Rejection};
 pub use order::{Case, Tools, WeighError, Weighed};
-pub use replacing::NewCode;
+pub use replacing::{NewCode, Reissue};
 pub use replay::Reconciled;
 
 /// Every delivery is answered within five seconds; this leaves room for the answer itself.

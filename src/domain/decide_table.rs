@@ -22,7 +22,7 @@ use super::decision::{Decision, Effect, Level};
 use super::evidence::{Evidence, GatewayReport, OperatorAct};
 use super::money::Tzs;
 use super::payment::{Payment, Status};
-use super::replacement::{Replaced, Wish};
+use super::replacement::{ReissuedBy, Replaced, Wish};
 use super::usage::Usage;
 
 use fixtures::report;
@@ -240,6 +240,7 @@ fn evidence(name: &str) -> Evidence {
         "refund" => Evidence::Operator(OperatorAct::Refund { reason }),
         "revoke" => Evidence::Operator(OperatorAct::Revoke { reason }),
         "new code" => Evidence::NewCode(Wish {
+            by: ReissuedBy::Owner,
             seen: 1,
             usage: Usage::default(),
             replaced: Replaced::default(),

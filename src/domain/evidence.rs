@@ -108,7 +108,7 @@ pub enum Evidence {
     Deadline,
     /// An operator acts.
     Operator(OperatorAct),
-    /// A guest wants a new code for the voucher.
+    /// The owner, or an operator, wants a new code for the voucher.
     NewCode(Wish),
 }
 

@@ -6,6 +6,7 @@
 
 pub mod admission;
 pub mod ask_schedule;
+mod base62;
 pub mod circuit;
 mod confirmation;
 pub mod decide;
@@ -17,6 +18,7 @@ pub mod mask;
 pub mod money;
 pub mod operator;
 pub mod outcome;
+pub mod owner_link;
 pub mod package;
 pub mod payment;
 pub mod personal;

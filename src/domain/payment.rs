@@ -6,6 +6,7 @@ use super::evidence::GatewayReport;
 use super::ids::OrderId;
 use super::language::Language;
 use super::money::{CURRENCY, Tzs};
+use super::owner_link::OwnerToken;
 use super::package::Terms;
 use super::personal::Personal;
 use super::phone::Phone;
@@ -166,6 +167,8 @@ pub struct Payment {
     pub amount: Tzs,
     /// The random part of this order's webhook URL.
     pub webhook_secret: Secret,
+    /// The secret part of the link in the SMS; `None` for orders from before there was one.
+    pub owner_token: Option<OwnerToken>,
     /// What ZenoPay told us.
     pub gateway: GatewayFacts,
     /// Why it failed or is held, in words for the guest's helper.
@@ -184,6 +187,8 @@ pub struct Payment {
     pub gateway_confirmed_at: Option<DateTime<Utc>>,
     /// When an operator recorded that the money went back.
     pub refunded_at: Option<DateTime<Utc>>,
+    /// When the voucher's code was last replaced. From then on the order id shows no code.
+    pub reissued_at: Option<DateTime<Utc>>,
     /// The voucher, once sold.
     pub voucher: Option<Voucher>,
 }

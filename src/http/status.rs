@@ -39,8 +39,11 @@ pub struct StatusDocument {
     payment_status: &'static str,
     order_id: String,
     version: i32,
+    /// Null also when the code was replaced: the new one is shown to the owner link alone.
     voucher_code: Option<String>,
     voucher_generated: bool,
+    /// Whether the code was replaced, which the phone that paid can have done, and an operator.
+    code_replaced: bool,
     payment_id: i64,
     package: PackageName,
     amount: i64,
@@ -241,6 +244,9 @@ pub fn document(payment: &Payment, language: Language, now: DateTime<Utc>) -> St
         .voucher
         .as_ref()
         .filter(|voucher| payment.status == Status::Completed && voucher.revoked_at.is_none());
+    // The phone that paid has the last word: what was sold is not taken back, and the order id
+    // does not show its new code.
+    let shown = voucher.filter(|_| payment.reissued_at.is_none());
     let minutes_pending = match payment.status {
         Status::Pending => (now - payment.created_at).num_minutes().max(0),
         _ => 0,
@@ -250,8 +256,9 @@ pub fn document(payment: &Payment, language: Language, now: DateTime<Utc>) -> St
         payment_status: payment.status.as_str(),
         order_id: payment.order_id.to_string(),
         version: payment.version,
-        voucher_code: voucher.map(|voucher| voucher.code.as_str().to_owned()),
+        voucher_code: shown.map(|voucher| voucher.code.as_str().to_owned()),
         voucher_generated: voucher.is_some(),
+        code_replaced: payment.reissued_at.is_some(),
         payment_id: payment.id,
         package: PackageName {
             code: payment.terms.code.clone(),

@@ -11,6 +11,9 @@ pub fn of(payment: &Payment, language: Language) -> &'static str {
     if is_revoked && payment.status == Status::Completed {
         return &text(language).order.revoked;
     }
+    if payment.reissued_at.is_some() && payment.status == Status::Completed {
+        return &text(language).order.replaced;
+    }
     status(payment.status, language)
 }
 
