@@ -1,9 +1,12 @@
 //! What the owner link shows and asks, and whom it lets in.
 
+use malipo::config::Mode;
 use malipo::domain::ids::OrderId;
+use malipo::domain::secret::Secret;
+use serde_json::json;
 
-use super::{Kind, TestApp, newest_sms, owner_link, press, reissue, sold, true_code};
-use crate::harness::TOKEN;
+use super::{Kind, TestApp, TestOrder, newest_sms, owner_link, press, reissue, sold, true_code};
+use crate::harness::{Answer, TOKEN};
 use crate::pages::{page, submit};
 
 on_both_databases! {
@@ -13,6 +16,16 @@ on_both_databases! {
     an_sms_that_is_sent_again_brings_the_code_that_counts,
     a_link_of_the_first_edition_opens_the_order_and_replaces_nothing,
     an_unknown_link_looks_like_an_unknown_order,
+    where_no_sms_is_sent_only_an_operator_replaces_a_code,
+    an_operator_replaces_a_code_and_that_is_logged,
+}
+
+/// `POST …/reissue` as the bootstrap admin.
+async fn reissue_by_hand(app: &TestApp, order: &TestOrder) -> Answer {
+    let url = app.url(&format!("/api/v1/operator/orders/{}/reissue", order.id));
+    let request = app.http.post(url).bearer_auth(TOKEN);
+    let request = request.json(&json!({"reason": "came to the counter"}));
+    Answer::of(request.send().await.unwrap()).await
 }
 
 async fn the_link_shows_the_order_at_an_address_of_its_own(kind: Kind) {
@@ -138,4 +151,78 @@ async fn an_unknown_link_looks_like_an_unknown_order(kind: Kind) {
             expected.text.replace(unknown, "PATH")
         );
     }
+}
+
+async fn where_no_sms_is_sent_only_an_operator_replaces_a_code(kind: Kind) {
+    let app = TestApp::start(kind).await;
+    let order = sold(&app).await;
+    let code = true_code(&app, &order).await;
+    let seen = app.status(&order).await["version"].as_i64().unwrap();
+    // By default messages are written to the log.
+    let app = TestApp::start_on(app.stop().await, |config| {
+        config.zenopay.mode = Mode::Live;
+        config.zenopay.api_key = Some(Secret::new("a-key-of-the-tests"));
+    })
+    .await;
+    let link = owner_link(&app, &order).await;
+
+    let shown = page(&app, &link).await;
+    let asked = page(&app, &format!("{link}/reissue")).await;
+    let pressed = press(&app, &order, seen).await;
+
+    assert!(shown.text.contains(&code), "{}", shown.text);
+    assert!(!shown.text.contains("/reissue"), "{}", shown.text);
+    for answer in [asked, pressed] {
+        assert_eq!(answer.status, 403, "{}", answer.text);
+        assert!(answer.text.contains("Ask the staff"), "{}", answer.text);
+    }
+    assert_eq!(true_code(&app, &order).await, code);
+
+    let done = reissue_by_hand(&app, &order).await;
+    assert_eq!(done.status, 200, "{}", done.text);
+    let new = true_code(&app, &order).await;
+    assert_ne!(new, code);
+    let shown = page(&app, &link).await;
+    assert!(shown.text.contains(&new), "{}", shown.text);
+}
+
+async fn an_operator_replaces_a_code_and_that_is_logged(kind: Kind) {
+    let app = TestApp::start(kind).await;
+    let order = sold(&app).await;
+    for _ in 0..3 {
+        reissue(&app, &order).await;
+    }
+    let (old, link) = (
+        true_code(&app, &order).await,
+        owner_link(&app, &order).await,
+    );
+    let before = app.status(&order).await;
+
+    let done = reissue_by_hand(&app, &order).await;
+
+    assert_eq!(done.status, 200, "{}", done.text);
+    let told = done.json();
+    let version = before["version"].as_i64().unwrap() + 1;
+    assert_eq!(
+        (&told["changed"], &told["version"]),
+        (&json!(true), &json!(version))
+    );
+    let new = true_code(&app, &order).await;
+    assert_ne!(new, old);
+    assert!(!told.to_string().contains(&new), "{told}");
+    let shown = page(&app, &link).await;
+    assert!(shown.text.contains(&new), "{}", shown.text);
+    assert_eq!(app.status(&order).await["voucher_code"], json!(null));
+    let audited = "SELECT detail FROM audit_events WHERE action = 'reissue'";
+    let audited = app.database.texts(audited).await;
+    assert_eq!(audited, ["came to the counter"]);
+    // The reason is for admins: not for whoever reads the timeline's remarks.
+    let remark = "SELECT COUNT(*) FROM order_events WHERE summary LIKE '%counter%'";
+    assert_eq!(app.database.count(remark).await, 0);
+
+    let unpaid = app.buy().await;
+    let refused = reissue_by_hand(&app, &unpaid).await;
+    refused.assert_problem(409, "invalid_transition");
+    let acts = "SELECT COUNT(*) FROM audit_events WHERE action = 'reissue'";
+    assert_eq!(app.database.count(acts).await, 1);
 }
