@@ -43,6 +43,9 @@ pub struct Model {
 
     /// What the webhook URL of this order, and of no other, carries as proof.
     pub webhook_secret: String,
+    /// The secret part of the link in the SMS; None for orders from before there was one.
+    #[sea_orm(unique)]
+    pub owner_token: Option<String>,
 
     // What ZenoPay has told us.
     /// Whole TZS; None while unpaid, or when no amount was told.
@@ -74,6 +77,8 @@ pub struct Model {
     pub gateway_confirmed_at: Option<DateTimeUtc>,
     /// When an operator recorded that the money went back.
     pub refunded_at: Option<DateTimeUtc>,
+    /// When the voucher's code was last replaced.
+    pub reissued_at: Option<DateTimeUtc>,
 
     #[sea_orm(has_one)]
     pub invoice: HasOne<super::invoices::Entity>,

@@ -17,7 +17,7 @@ pub struct FactSource {
     pub timezone: chrono_tz::Tz,
     /// The shop's name.
     pub brand: String,
-    /// What an order's short name is put behind to make a link to it.
+    /// What an owner link begins with.
     pub links: String,
 }
 

@@ -277,7 +277,7 @@ fn change(payment: &Payment, decision: &Decision, case: &Case, now: DateTime<Utc
 /// An act that changed nothing, because it is not possible or holds already, is none. A
 /// replay and an ask are acts whatever comes of them.
 fn is_done(decision: &Decision, case: &Case) -> bool {
-    let by_hand = matches!(case.evidence, Evidence::Operator(_));
+    let by_hand = matches!(case.evidence, Evidence::Operator(_) | Evidence::NewCode(_));
     let changes_nothing = matches!(decision.effect, Effect::Keep | Effect::Refuse);
     !(by_hand && changes_nothing)
 }

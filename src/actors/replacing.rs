@@ -1,16 +1,20 @@
-//! A guest wants a new code for a voucher. What is known of the old one is read first; the
-//! order's actor decides, as it does about all else.
+//! A new code for a voucher. What is known of the old one is read first; the order's actor
+//! decides, as it does about all else.
 //!
-//! The rule that must not be broken: what was read counts only for the version that the guest
-//! saw. Each new code raises it, so of two wishes about one version the second finds another.
+//! # Invariants
+//! What was read counts only for the version that was seen. Each new code raises it, so of two
+//! wishes about one version the second finds another.
+
+use std::sync::Arc;
 
 use super::Orders;
 use super::order::{Case, WeighError};
 use crate::domain::evidence::Evidence;
 use crate::domain::ids::OrderId;
 use crate::domain::outcome::Outcome;
-use crate::domain::payment::Status;
-use crate::domain::replacement::{Wish, a_day};
+use crate::domain::payment::{Payment, Status};
+use crate::domain::replacement::{ReissuedBy, Wish, a_day};
+use crate::store::AuditEntry;
 
 /// What became of the wish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,47 +29,115 @@ pub enum NewCode {
     Over,
 }
 
+/// What became of the wish, and the order as it is now.
+#[derive(Clone, Debug)]
+pub struct Reissue {
+    /// What became of the wish.
+    pub code: NewCode,
+    /// The order as it is now.
+    pub payment: Arc<Payment>,
+}
+
+/// A wish on its way to the order's actor.
+struct Request {
+    by: ReissuedBy,
+    /// The version that was seen; `None` is whatever it is now.
+    seen: Option<i32>,
+    audit: Option<AuditEntry>,
+}
+
 impl Orders {
-    /// Gives an order's voucher another code, for a guest who saw the order at version `seen`.
+    /// Gives an order's voucher another code, for an owner who saw the order at version `seen`.
+    /// The caller has looked at the owner link; an order id is not enough.
     ///
     /// # Errors
     /// The [`WeighError`]; nothing was written, unless the store says that it does not know.
-    pub async fn new_code(&self, order_id: OrderId, seen: i32) -> Result<NewCode, WeighError> {
+    pub async fn reissue_for_owner(
+        &self,
+        order_id: OrderId,
+        seen: i32,
+    ) -> Result<Reissue, WeighError> {
+        let request = Request {
+            by: ReissuedBy::Owner,
+            seen: Some(seen),
+            audit: None,
+        };
+        self.reissue(order_id, request).await
+    }
+
+    /// Gives an order's voucher another code, for an operator whose act is logged with it.
+    ///
+    /// # Errors
+    /// The [`WeighError`]; nothing was written, unless the store says that it does not know.
+    pub async fn reissue_by_hand(
+        &self,
+        order_id: OrderId,
+        audit: AuditEntry,
+    ) -> Result<Reissue, WeighError> {
+        let request = Request {
+            by: ReissuedBy::Operator,
+            seen: None,
+            audit: Some(audit),
+        };
+        self.reissue(order_id, request).await
+    }
+
+    async fn reissue(&self, order_id: OrderId, request: Request) -> Result<Reissue, WeighError> {
         let orders = self.clone();
-        self.to_its_end(async move { orders.replace_code(order_id, seen).await })
+        self.to_its_end(async move { orders.replace_code(order_id, request).await })
             .await
             .unwrap_or(Err(WeighError::Panicked))
     }
 
-    async fn replace_code(&self, order_id: OrderId, seen: i32) -> Result<NewCode, WeighError> {
+    async fn replace_code(
+        &self,
+        order_id: OrderId,
+        request: Request,
+    ) -> Result<Reissue, WeighError> {
         let store = &self.inner.store;
         let payment = store.load(order_id).await?;
         let payment = payment.ok_or(WeighError::UnknownOrder)?;
+        let seen = request.seen.unwrap_or(payment.version);
         let voucher = match (payment.status, &payment.voucher) {
             (Status::Completed, Some(voucher)) if voucher.revoked_at.is_none() => voucher,
-            _ => return Ok(NewCode::Over),
+            _ => return Ok(Reissue::without_effect(NewCode::Over, payment)),
         };
         if payment.version != seen {
-            return Ok(NewCode::GivenBefore);
+            return Ok(Reissue::without_effect(NewCode::GivenBefore, payment));
         }
         let lately = store.clock().now() - a_day();
         let replaced = store.replaced(payment.id, lately).await?;
         let used = store.voucher_usage(&voucher.code).await?;
         let usage = used.map(|(_, usage)| usage).unwrap_or_default();
         let wish = Wish {
+            by: request.by,
             seen,
             usage,
             replaced,
         };
         let mut case = Case::of(Evidence::NewCode(wish));
         case.loaded = Some(payment);
+        case.audit = request.audit;
 
         let weighed = self.weigh(order_id, case).await?;
-        Ok(match (weighed.refused, weighed.outcome) {
-            (true, _) if replaced.is_enough() => NewCode::Enough,
-            (true, _) => NewCode::Over,
-            (false, Outcome::Duplicate) => NewCode::GivenBefore,
-            (false, _) => NewCode::Given,
+        let is_enough = request.by == ReissuedBy::Owner && replaced.is_enough();
+        Ok(Reissue {
+            code: match (weighed.refused, weighed.outcome) {
+                (true, _) if is_enough => NewCode::Enough,
+                (true, _) => NewCode::Over,
+                (false, Outcome::Duplicate) => NewCode::GivenBefore,
+                (false, _) => NewCode::Given,
+            },
+            payment: weighed.payment,
         })
+    }
+}
+
+impl Reissue {
+    fn without_effect(code: NewCode, payment: Payment) -> Self {
+        Self {
+            code,
+            payment: Arc::new(payment),
+        }
     }
 }

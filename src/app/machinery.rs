@@ -241,6 +241,7 @@ impl Machinery {
                 &config.portal,
                 config.server.timezone,
                 config.zenopay.mode,
+                config.sms.provider,
             )),
             site: Arc::new(parts::site(config, address)),
         };

@@ -20,6 +20,7 @@ use crate::domain::admission::{Limits, Refusal};
 use crate::domain::evidence::Evidence;
 use crate::domain::ids::OrderId;
 use crate::domain::money::Tzs;
+use crate::domain::owner_link::OwnerToken;
 use crate::domain::package::Package;
 use crate::domain::payment::Payment;
 use crate::domain::purchase::{PackageRef, Purchase};
@@ -178,6 +179,7 @@ impl Checkout {
             ringing: purchase.ringing,
             // 128 bits, in the 32 hexadecimal digits of an id without dashes.
             webhook_secret: Secret::new(Uuid::from_bytes(random()).simple().to_string()),
+            owner_token: OwnerToken::from_random_bytes(random()),
             expire_after: self.inner.expire_after,
         }
     }

@@ -6,6 +6,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::base62;
+
 /// Names one purchase, inside and outside. We hand out version 4 from the system's random
 /// source; any version is understood, because an id is compared and never interpreted.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -24,33 +26,16 @@ impl fmt::Debug for OrderId {
     }
 }
 
-/// Letters and digits, which no program takes for the end of a link.
-const SHORT_ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-/// 62 to this power is more than 2 to the 128.
-const SHORT_CHARS: usize = 22;
-
 impl OrderId {
-    /// The same name in 22 letters and digits, for the link in an SMS. It is as hard to guess.
+    /// The same name in 22 letters and digits. The first edition made links of it, which still
+    /// open their orders.
     pub fn short(self) -> String {
-        let mut left = self.0.as_u128();
-        let mut short = [b'0'; SHORT_CHARS];
-        for place in short.iter_mut().rev() {
-            *place = SHORT_ALPHABET[(left % 62) as usize];
-            left /= 62;
-        }
-        short.iter().copied().map(char::from).collect()
+        base62::write(self.0.as_u128())
     }
 
     /// Reads the short form; `None` if the text is none.
     pub fn from_short(short: &str) -> Option<Self> {
-        if short.len() != SHORT_CHARS {
-            return None;
-        }
-        let number = short.bytes().try_fold(0_u128, |number, byte| {
-            let digit = SHORT_ALPHABET.iter().position(|known| *known == byte)?;
-            number.checked_mul(62)?.checked_add(digit as u128)
-        })?;
-        Some(Self(Uuid::from_u128(number)))
+        base62::read(short).map(|number| Self(Uuid::from_u128(number)))
     }
 }
 

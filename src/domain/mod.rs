@@ -7,6 +7,7 @@
 pub mod admission;
 pub mod ask_budget;
 pub mod ask_schedule;
+mod base62;
 pub mod circuit;
 mod confirmation;
 pub mod decide;
@@ -20,6 +21,7 @@ pub mod money;
 pub mod operator;
 pub mod outbox_hold;
 pub mod outcome;
+pub mod owner_link;
 pub mod package;
 pub mod payment;
 pub mod personal;

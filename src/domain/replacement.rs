@@ -1,13 +1,16 @@
 //! A new code for a voucher: the guest moves to another phone, or somebody else knows the old
 //! code.
 //!
-//! The rule that must not be broken: nothing is won by it. The new code ends when the old one
-//! would have ended, and what was moved with the old one counts against it.
+//! # Invariants
+//! Nothing is won by it. The new code ends when the old one would have ended, and what was moved
+//! with the old one counts against it. The order remembers it, and shows the new code to the owner
+//! link alone: another phone may have paid than the one that bought.
 
 use chrono::TimeDelta;
 
 use super::decision::{Decision, Effect};
 use super::outcome::Outcome;
+use super::owner_link::sms_link;
 use super::payment::{Payment, Status};
 use super::sale::{Facts, Sms};
 use super::sms_text::{Occasion, VoucherNews, voucher_text};
@@ -22,10 +25,30 @@ pub fn a_day() -> TimeDelta {
     TimeDelta::days(1)
 }
 
-/// What a guest wants who asks for a new code, and what is known of the old one.
+/// Who has a code replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReissuedBy {
+    /// The phone that paid, by the link in its SMS.
+    Owner,
+    /// An admin, by hand. Not limited: the guest whose three of a day are used up asks the staff.
+    Operator,
+}
+
+/// Who can have a code replaced in this shop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MayReissue {
+    /// Whoever has the link in the SMS; and admins.
+    Owner,
+    /// Admins alone: no SMS is sent, so no phone has a link.
+    OperatorsOnly,
+}
+
+/// What is wanted, and what is known of the old code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Wish {
-    /// The version of the order that the guest saw: whoever presses twice saw the same one.
+    /// Who wants it.
+    pub by: ReissuedBy,
+    /// The version of the order that was seen: a second press has seen the same one.
     pub seen: i32,
     /// What of the voucher is used.
     pub usage: Usage,
@@ -60,7 +83,7 @@ pub struct Replacement {
     pub sms: Sms,
 }
 
-/// Decides what a guest's wish for a new code does to `payment`.
+/// Decides what the wish for a new code does to `payment`.
 pub fn replace(payment: &Payment, wish: &Wish, facts: &Facts) -> Decision {
     let refused = || Decision::of(Outcome::Stale, Effect::Refuse);
     let old = match (payment.status, &payment.voucher) {
@@ -85,17 +108,19 @@ pub fn replace(payment: &Payment, wish: &Wish, facts: &Facts) -> Decision {
     if payment.version != wish.seen {
         return Decision::keep(Outcome::Duplicate);
     }
-    if wish.replaced.is_enough() {
-        return refused();
-    }
-    let replacement = Replacement::of(payment, old, wish, standing, facts);
-    Decision::of(Outcome::Reissued, Effect::Replace(Box::new(replacement))).note(
-        "voucher_replaced",
-        format!(
-            "the guest has a new code for the voucher ({} of {MOST} in a day); the old one is closed",
-            wish.replaced.lately + 1
+    let number = wish.replaced.lately + 1;
+    let told = match wish.by {
+        ReissuedBy::Owner if wish.replaced.is_enough() => return refused(),
+        ReissuedBy::Owner => format!(
+            "the guest has a new code for the voucher ({number} of {MOST} in a day); the old one is closed"
         ),
-    )
+        ReissuedBy::Operator => {
+            "an operator gave the voucher a new code; the old one is closed".to_owned()
+        }
+    };
+    let replacement = Replacement::of(payment, old, wish, standing, facts);
+    Decision::of(Outcome::Reissued, Effect::Replace(Box::new(replacement)))
+        .note("voucher_replaced", told)
 }
 
 fn standing(payment: &Payment, voucher: &Voucher, usage: &Usage, facts: &Facts) -> Standing {
@@ -113,6 +138,7 @@ fn standing(payment: &Payment, voucher: &Voucher, usage: &Usage, facts: &Facts) 
 impl Replacement {
     fn of(payment: &Payment, old: &Voucher, wish: &Wish, left: Standing, facts: &Facts) -> Self {
         let mut next = payment.next(payment.status);
+        next.reissued_at = Some(facts.now);
         next.voucher = Some(Voucher {
             code: facts.fresh_code.clone(),
             issued_at: facts.now,
@@ -127,7 +153,7 @@ impl Replacement {
             package: payment.terms.name(payment.language),
             expires_at: left.expires_at,
             shop_time: facts.shop_time,
-            link: &format!("{}{}", facts.links, payment.order_id.short()),
+            link: &sms_link(payment, &facts.links),
         };
         Self {
             payment: next,

@@ -4,6 +4,7 @@ use chrono::{DateTime, Datelike, FixedOffset, TimeDelta, Utc};
 
 use super::ask_schedule;
 use super::evidence::GatewayReport;
+use super::owner_link::sms_link;
 use super::package::Validity;
 use super::payment::{Payment, Status};
 use super::sms_text::{Occasion, VoucherNews, voucher_text};
@@ -20,7 +21,7 @@ pub struct Facts {
     pub shop_time: FixedOffset,
     /// The shop's name, for the SMS.
     pub brand: String,
-    /// What an order's short name is put behind to make a link to it, for the SMS.
+    /// What an owner link begins with, for the SMS.
     pub links: String,
 }
 
@@ -99,7 +100,7 @@ impl Sale {
             package: payment.terms.name(payment.language),
             expires_at,
             shop_time: facts.shop_time,
-            link: &format!("{}{}", facts.links, payment.order_id.short()),
+            link: &sms_link(payment, &facts.links),
         };
         let text = voucher_text(payment.language, news);
         Self {

@@ -206,6 +206,7 @@ fn act_routes(config: &mut web::ServiceConfig) {
         )
         .route("/orders/{order_id}/release", web::post().to(acts::release))
         .route("/orders/{order_id}/refund", web::post().to(acts::refund))
+        .route("/orders/{order_id}/reissue", web::post().to(acts::reissue))
         .route(
             "/vouchers/{code}",
             web::get().to(operators::vouchers::show_voucher),

@@ -47,6 +47,7 @@ use super::auth;
         super::operators::acts::reconcile,
         super::operators::acts::release,
         super::operators::acts::refund,
+        super::operators::acts::reissue,
         super::operators::vouchers::show_voucher,
         super::operators::vouchers::revoke,
         super::operators::sms::resend,

@@ -9,7 +9,8 @@ use utoipa::ToSchema;
 use super::problem::{Code, Problem};
 use super::request::{body_of, language};
 use super::{Api, PORTAL, wording};
-use crate::checkout::Bought;
+use crate::checkout::{Bought, CheckoutError};
+use crate::domain::admission::Refusal;
 use crate::domain::language::Language;
 use crate::domain::money::{CURRENCY, Tzs};
 use crate::domain::package::Package;
@@ -17,6 +18,8 @@ use crate::domain::payment::Payment;
 use crate::domain::personal::Personal;
 use crate::domain::phone::Phone;
 use crate::domain::purchase::{IdempotencyKey, PackageRef, Purchase, Ringing};
+use crate::web::Notice;
+use crate::web::text::text;
 
 /// A purchase has no need of more.
 pub(super) const BODY_MAX: usize = 16 * 1024;
@@ -148,8 +151,9 @@ pub async fn pay(
     api.clients.admit(&request)?;
     let body = body_of(payload, BODY_MAX).await?;
     let purchase = purchase(&request, &body)?;
-    let language = purchase.language;
-    match api.checkout.buy(purchase).await? {
+    let (language, phone) = (purchase.language, purchase.phone.clone());
+    let bought = api.checkout.buy(purchase).await;
+    match bought.map_err(|cause| refused(cause, &phone, language))? {
         Bought::Pushed(payment) => {
             Ok(HttpResponse::Created().json(answer(&payment, language, false)))
         }
@@ -157,6 +161,27 @@ pub async fn pay(
             Ok(HttpResponse::Accepted().json(answer(&payment, language, false)))
         }
         Bought::Resumed(payment) => Ok(HttpResponse::Ok().json(answer(&payment, language, true))),
+    }
+}
+
+/// Why there is no order. A prompt that is open may be a stranger's, who has typed this number: the
+/// person who reads it is told to decline what they did not order.
+fn refused(cause: CheckoutError, phone: &Phone, language: Language) -> Problem {
+    let notice = match &cause {
+        CheckoutError::Refused(refusal @ Refusal::PromptOpen { .. }) => {
+            Some(Notice::refused(text(language), *refusal, phone))
+        }
+        CheckoutError::Refused(Refusal::RateLimited { .. })
+        | CheckoutError::PackageNotFound
+        | CheckoutError::PriceChanged { .. }
+        | CheckoutError::KeyReused
+        | CheckoutError::GatewayRefused { .. }
+        | CheckoutError::Store(_) => None,
+    };
+    let problem = Problem::from(cause);
+    match notice {
+        Some(notice) => problem.detail(notice.body),
+        None => problem,
     }
 }
 

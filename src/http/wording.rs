@@ -41,6 +41,9 @@ pub fn of(payment: &Payment, language: Language) -> &'static str {
     if payment.status == Status::Refunded && !payment.was_sold() {
         return &text(language).status.refused;
     }
+    if payment.reissued_at.is_some() && payment.status == Status::Completed {
+        return &text(language).order.replaced;
+    }
     status(payment.status, language)
 }
 

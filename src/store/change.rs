@@ -110,7 +110,7 @@ fn guard(change: &Change) -> Option<UpdateMany<payments::Entity>> {
         Effect::Fail(next) | Effect::Hold(next) => rows::changed(next),
         Effect::Refund(next) => rows::refunded(next),
         Effect::Revoke(next) => rows::revoked(next),
-        Effect::Replace(replacement) => rows::revoked(&replacement.payment),
+        Effect::Replace(replacement) => rows::reissued(&replacement.payment),
         Effect::Confirm(kept) => rows::confirmed(kept),
         Effect::Ask(at) => payments::ActiveModel {
             due_at: Set(Some(*at)),

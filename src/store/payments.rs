@@ -1,10 +1,12 @@
 //! Orders by their names.
 
 use entities::{payments, vouchers};
+use sea_orm::sea_query::SimpleExpr;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 use super::{Store, StoreError, rows};
 use crate::domain::ids::OrderId;
+use crate::domain::owner_link::OwnerToken;
 use crate::domain::payment::Payment;
 use crate::domain::purchase::IdempotencyKey;
 
@@ -24,6 +26,17 @@ impl Store {
     pub async fn load_by_key(&self, key: &IdempotencyKey) -> Result<Option<Payment>, StoreError> {
         self.find(payments::Column::IdempotencyKey.eq(key.as_str()))
             .await
+    }
+
+    /// The order whose owner link has this token, which is compared whole.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be reached.
+    pub async fn load_by_owner_token(
+        &self,
+        token: &OwnerToken,
+    ) -> Result<Option<Payment>, StoreError> {
+        self.find(has_owner_token(token)).await
     }
 
     async fn find(
@@ -46,5 +59,29 @@ impl Store {
                 .transpose()
         })
         .await
+    }
+}
+
+fn has_owner_token(token: &OwnerToken) -> SimpleExpr {
+    payments::Column::OwnerToken.eq(token.expose())
+}
+
+#[cfg(test)]
+mod tests {
+    use sea_orm::QueryTrait;
+
+    use super::super::plans::Books;
+    use super::*;
+
+    #[tokio::test]
+    async fn an_order_is_found_by_the_token_of_its_owner_link_in_an_index() {
+        for books in Books::both().await {
+            let token = OwnerToken::from_random_bytes([7; 16]);
+            let asked = payments::Entity::find().filter(has_owner_token(&token));
+
+            let plan = books.plan(&asked.build(books.backend())).await;
+
+            assert!(plan.contains("payments_owner_token"), "{plan}");
+        }
     }
 }

@@ -13,6 +13,7 @@ use crate::domain::admission::{self, History, Limits, Refusal};
 use crate::domain::ask_schedule;
 use crate::domain::ids::OrderId;
 use crate::domain::language::Language;
+use crate::domain::owner_link::OwnerToken;
 use crate::domain::package::Package;
 use crate::domain::payment::{Payment, Status};
 use crate::domain::personal::Personal;
@@ -39,6 +40,8 @@ pub struct NewOrder {
     pub ringing: Ringing,
     /// The random part of the webhook URL.
     pub webhook_secret: Secret,
+    /// The random part of the link in the SMS.
+    pub owner_token: OwnerToken,
     /// How long it may stay PENDING.
     pub expire_after: TimeDelta,
 }

@@ -11,6 +11,7 @@ use crate::domain::failure::FailureReason;
 use crate::domain::ids::OrderId;
 use crate::domain::language::Language;
 use crate::domain::money::{CURRENCY, Tzs};
+use crate::domain::owner_link::OwnerToken;
 use crate::domain::package::{Package, Terms, Validity};
 use crate::domain::payment::{GatewayFacts, Payment, Status};
 use crate::domain::personal::Personal;
@@ -45,6 +46,7 @@ pub(super) fn payment(
         },
         amount: Tzs(row.amount),
         webhook_secret: Secret::new(row.webhook_secret),
+        owner_token: row.owner_token.map(OwnerToken::from_stored),
         gateway: GatewayFacts {
             paid_amount: row.paid_amount.map(Tzs),
             reference: row.reference,
@@ -62,6 +64,7 @@ pub(super) fn payment(
         processed_at: row.processed_at,
         gateway_confirmed_at: row.gateway_confirmed_at,
         refunded_at: row.refunded_at,
+        reissued_at: row.reissued_at,
         voucher: voucher.map(self::voucher),
     })
 }
@@ -169,11 +172,19 @@ pub(super) fn refunded(next: &Payment) -> payments::ActiveModel {
     }
 }
 
-/// What changes in the payment when its voucher is revoked or has another code.
+/// What changes in the payment when its voucher is revoked.
 pub(super) fn revoked(next: &Payment) -> payments::ActiveModel {
     payments::ActiveModel {
         version: Set(next.version),
         ..Default::default()
+    }
+}
+
+/// What changes in the payment when its voucher has another code.
+pub(super) fn reissued(next: &Payment) -> payments::ActiveModel {
+    payments::ActiveModel {
+        reissued_at: Set(next.reissued_at),
+        ..revoked(next)
     }
 }
 
@@ -208,6 +219,7 @@ pub(super) fn new_payment(
         upload_kbps: Set(terms.upload_kbps),
         shared_devices: Set(terms.shared_devices),
         webhook_secret: Set(order.webhook_secret.expose().to_owned()),
+        owner_token: Set(Some(order.owner_token.expose().to_owned())),
         created_at: Set(created_at),
         deadline_at: Set(created_at + order.expire_after),
         due_at: Set(Some(order.first_ask_at(created_at))),

@@ -5,8 +5,9 @@ use chrono_tz::Tz;
 use super::assets::{self, Asset};
 use super::text::{Text, text};
 use super::visit::Visit;
-use crate::config::{Mode, PortalConfig};
+use crate::config::{Mode, PortalConfig, SmsProvider};
 use crate::domain::language::Language;
+use crate::domain::replacement::MayReissue;
 
 /// What every page knows of the shop.
 #[derive(Clone, Debug)]
@@ -21,11 +22,13 @@ pub struct Shop {
     pub timezone: Tz,
     /// No money moves, and every page says so.
     pub is_sandbox: bool,
+    /// Who can have a voucher's code replaced.
+    pub may_reissue: MayReissue,
 }
 
 impl Shop {
     /// As configured.
-    pub fn new(portal: &PortalConfig, timezone: Tz, mode: Mode) -> Self {
+    pub fn new(portal: &PortalConfig, timezone: Tz, mode: Mode, sms: SmsProvider) -> Self {
         Self {
             brand: portal.brand.clone(),
             support_phone: portal.support_phone.clone(),
@@ -36,6 +39,18 @@ impl Shop {
                 .collect(),
             timezone,
             is_sandbox: mode == Mode::Sandbox,
+            may_reissue: match (mode, sms) {
+                // The link would be in our log, for whoever reads that, and on no phone.
+                (Mode::Live, SmsProvider::Log) => MayReissue::OperatorsOnly,
+                (
+                    Mode::Live,
+                    SmsProvider::Nextsms
+                    | SmsProvider::Beem
+                    | SmsProvider::Africastalking
+                    | SmsProvider::Zenopay,
+                )
+                | (Mode::Sandbox, _) => MayReissue::Owner,
+            },
         }
     }
 }

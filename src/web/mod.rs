@@ -17,6 +17,7 @@ mod frame;
 mod handset;
 mod order;
 mod paid;
+mod reissue;
 mod shop_front;
 pub mod text;
 mod trouble;
@@ -24,8 +25,9 @@ mod visit;
 
 pub use frame::{Frame, Shop};
 pub use handset::{HandsetPage, Past, Prompt, Switches};
-pub use order::{Look, OrderPage};
+pub use order::{Door, Look, OrderPage};
 pub use paid::{PaidAnswer, PaidPage};
+pub use reissue::ReissuePage;
 pub use shop_front::{Draft, Notice, ShopPage};
 pub use trouble::{Trouble, TroublePage};
 pub use visit::Visit;

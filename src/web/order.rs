@@ -9,10 +9,13 @@ use super::shop_front::Notice;
 use super::text::fill;
 use crate::domain::payment::{Payment, Status};
 use crate::domain::phone::Phone;
+use crate::domain::replacement::MayReissue;
 use crate::domain::voucher::Voucher;
 
+mod door;
 mod reason;
 
+pub use door::Door;
 use reason::reason;
 
 /// The page of one order.
@@ -33,7 +36,10 @@ pub struct OrderPage<'a> {
     is_late: bool,
     notice: Option<Notice>,
     code: Option<CodeView>,
-    new_code: Option<NewCodeForm>,
+    /// Where the owner asks for another code in the place of the one that is shown.
+    reissue_href: Option<String>,
+    /// What who came by the order id is told instead.
+    reissue_hint: Option<&'static str>,
     retry: Option<Retry>,
     is_retry_urged: bool,
     /// What leads back to the shop is called.
@@ -69,13 +75,6 @@ struct CodeView {
     connect: Option<String>,
 }
 
-/// Asks for another code in the place of the one that is shown.
-struct NewCodeForm {
-    action: String,
-    /// Pressing twice is one new code.
-    seen: i32,
-}
-
 /// Another attempt with the same phone and package.
 struct Retry {
     action: String,
@@ -85,7 +84,9 @@ struct Retry {
 }
 
 /// How the page came to be drawn.
-pub struct Look {
+pub struct Look<'a> {
+    /// How the guest came to it.
+    pub door: Door<'a>,
     /// The page is drawn at this moment.
     pub now: DateTime<Utc>,
     /// How long a prompt is taken to be open.
@@ -100,7 +101,7 @@ pub struct Look {
 
 impl<'a> OrderPage<'a> {
     /// The page of this order as it is at `look.now`.
-    pub fn new(frame: Frame<'a>, payment: &Payment, look: Look) -> Self {
+    pub fn new(frame: Frame<'a>, payment: &Payment, look: Look<'_>) -> Self {
         let text = frame.text;
         let order = &text.order;
         let price = format::money(text, payment.amount);
@@ -108,7 +109,8 @@ impl<'a> OrderPage<'a> {
         page.notice = look.notice;
         match payment.status {
             Status::Pending => {
-                let phone = format::phone(&payment.phone);
+                // The owner knows it by this much. Anybody else who has the link need not learn it.
+                let phone = format::masked(&payment.phone);
                 let blanks = [("price", &*price), ("phone", &phone)];
                 page.say(
                     Tone::Wait,
@@ -119,22 +121,22 @@ impl<'a> OrderPage<'a> {
                 page.is_late = look.now - payment.created_at >= look.resume;
                 if page.is_late {
                     page.is_retry_urged = false;
-                    page.offer_retry(payment, look.key, &order.send_again);
+                    page.offer_retry(payment, look.door, look.key, &order.send_again);
                 }
             }
-            Status::Completed => page.show_voucher(payment, look.now),
+            Status::Completed => page.show_voucher(payment, look.door, look.now),
             Status::Failed => {
                 let why = reason(text, payment.failure_reason);
                 page.say(Tone::Bad, &order.failed_title, why.to_owned());
-                page.offer_retry(payment, look.key, &order.retry);
+                page.offer_retry(payment, look.door, look.key, &order.retry);
             }
             Status::Cancelled => {
                 page.say(Tone::Bad, &order.cancelled_title, order.cancelled.clone());
-                page.offer_retry(payment, look.key, &order.retry);
+                page.offer_retry(payment, look.door, look.key, &order.retry);
             }
             Status::Expired => {
                 page.say(Tone::Bad, &order.expired_title, order.expired.clone());
-                page.offer_retry(payment, look.key, &order.retry_unpaid);
+                page.offer_retry(payment, look.door, look.key, &order.retry_unpaid);
                 // Money may be on its way: paying again is not what the page asks for.
                 page.is_retry_urged = false;
             }
@@ -150,7 +152,7 @@ impl<'a> OrderPage<'a> {
             }
             Status::Refunded => {
                 if payment.was_sold() {
-                    let paid = format::money(text, payment.received());
+                    let paid = format::money(text, payment.came_in());
                     let lead = fill(&order.refunded, &[("paid", &paid)]);
                     page.say(Tone::Calm, &order.refunded_title, lead);
                 } else {
@@ -164,8 +166,8 @@ impl<'a> OrderPage<'a> {
     }
 
     /// All but what depends on the status.
-    fn blank(frame: Frame<'a>, payment: &Payment, look: &Look) -> Self {
-        let path = format!("/order/{}", payment.order_id);
+    fn blank(frame: Frame<'a>, payment: &Payment, look: &Look<'_>) -> Self {
+        let path = look.door.path(payment);
         let since = payment.version.to_string();
         // Late money wins over FAILED, CANCELLED and EXPIRED, so all of these are watched.
         let may_change = match payment.status {
@@ -189,7 +191,8 @@ impl<'a> OrderPage<'a> {
             is_late: false,
             notice: None,
             code: None,
-            new_code: None,
+            reissue_href: None,
+            reissue_hint: None,
             retry: None,
             is_retry_urged: true,
             shop_label: None,
@@ -220,7 +223,7 @@ impl<'a> OrderPage<'a> {
         self.say(Tone::Calm, &order.refused_title, format!("{why} {whom}"));
     }
 
-    fn show_voucher(&mut self, payment: &Payment, now: DateTime<Utc>) {
+    fn show_voucher(&mut self, payment: &Payment, door: Door<'_>, now: DateTime<Utc>) {
         let text = self.frame.text;
         let order = &text.order;
         let package = payment.terms.name(self.frame.language);
@@ -236,6 +239,13 @@ impl<'a> OrderPage<'a> {
             ("until", until.as_deref().unwrap_or("")),
         ];
         match life(voucher, now) {
+            Life::Usable if !door.shows_code(payment) => {
+                let where_it_is = match self.frame.shop.may_reissue {
+                    MayReissue::Owner => &order.replaced,
+                    MayReissue::OperatorsOnly => &order.replaced_by_staff,
+                };
+                self.say(Tone::Calm, &order.replaced_title, where_it_is.clone());
+            }
             Life::Usable => {
                 let lead = fill(&order.completed, &blanks);
                 self.say(Tone::Good, &order.completed_title, lead);
@@ -253,11 +263,7 @@ impl<'a> OrderPage<'a> {
                     validity,
                     connect: self.frame.visit.connect(code),
                 });
-                let path = format!("/order/{}/code", payment.order_id);
-                self.new_code = Some(NewCodeForm {
-                    action: self.frame.visit.link(&path),
-                    seen: payment.version,
-                });
+                self.offer_reissue(payment, door);
             }
             Life::Ended => {
                 self.say(Tone::Calm, &order.ended_title, fill(&order.ended, &blanks));
@@ -269,9 +275,29 @@ impl<'a> OrderPage<'a> {
         }
     }
 
-    fn offer_retry(&mut self, payment: &Payment, key: String, label: &'static str) {
+    fn offer_reissue(&mut self, payment: &Payment, door: Door<'_>) {
+        match (self.frame.shop.may_reissue, door) {
+            (MayReissue::Owner, Door::OwnerLink(_)) => {
+                let path = format!("{}/reissue", door.path(payment));
+                self.reissue_href = Some(self.frame.visit.link(&path));
+            }
+            // The SMS of an older order has no such link.
+            (MayReissue::Owner, Door::OrderId) => {
+                let hint = self.frame.text.order.new_code_by_sms.as_str();
+                self.reissue_hint = payment.owner_token.as_ref().map(|_| hint);
+            }
+            (MayReissue::OperatorsOnly, Door::OrderId | Door::OwnerLink(_)) => {}
+        }
+    }
+
+    fn offer_retry(&mut self, payment: &Payment, door: Door<'_>, key: String, label: &'static str) {
         let order = &self.frame.text.order;
         self.shop_label = Some(&order.change);
+        match door {
+            Door::OrderId => {}
+            // The address of the form is the order id, which this page does not give away.
+            Door::OwnerLink(_) => return,
+        }
         // Who was forgotten has no phone any more that could ring.
         if Phone::read(payment.phone.international()).is_err() {
             return;
@@ -286,6 +312,14 @@ impl<'a> OrderPage<'a> {
             label,
             note: fill(&order.retry_phone, &[("phone", &phone)]),
         });
+    }
+}
+
+/// Whether the order has a voucher that may still let in, as far as the order tells.
+pub(super) fn is_usable(payment: &Payment, now: DateTime<Utc>) -> bool {
+    match (&payment.voucher, payment.status) {
+        (Some(voucher), Status::Completed) => matches!(life(voucher, now), Life::Usable),
+        _ => false,
     }
 }
 

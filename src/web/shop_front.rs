@@ -174,6 +174,12 @@ impl Notice {
         Self::new(&notice.no_new_code_title, &notice.no_new_code)
     }
 
+    /// No phone has a link that could replace a voucher.
+    pub fn staff_replace_codes(text: &Text) -> Self {
+        let notice = &text.notice;
+        Self::new(&notice.staff_codes_title, &notice.staff_codes)
+    }
+
     /// The router refused the code.
     pub fn router(text: &Text, error: &str) -> Self {
         let body = fill(&text.notice.router, &[("error", error)]);

@@ -58,6 +58,8 @@ pub struct Text {
     pub notice: NoticeText,
     /// An order, whatever became of it.
     pub order: OrderText,
+    /// Before a voucher's code is replaced.
+    pub reissue: ReissueText,
     /// Why a payment failed.
     pub reason: Reason,
     /// For a guest who has paid and has no voucher.
@@ -95,7 +97,7 @@ section!(
     NoticeText {
         title, package_missing, phone_invalid, package_gone, price_title, price, prompt_title,
         prompt, limit_title, limit, busy_title, busy, again, router_title, router,
-        enough_codes_title, enough_codes, no_new_code_title, no_new_code,
+        enough_codes_title, enough_codes, no_new_code_title, no_new_code, staff_codes_title, staff_codes,
     }
 );
 
@@ -125,6 +127,10 @@ pub struct OrderText {
     pub new_code_title: String,
     pub new_code: String,
     pub new_code_button: String,
+    pub new_code_by_sms: String,
+    pub replaced_title: String,
+    pub replaced: String,
+    pub replaced_by_staff: String,
     pub ended_title: String,
     pub ended: String,
     pub revoked_title: String,
@@ -150,6 +156,11 @@ pub struct OrderText {
     pub change: String,
     pub buy_more: String,
 }
+
+section!(
+    /// Before a voucher's code is replaced.
+    ReissueText { title, closed, devices, new, limit, confirm, keep }
+);
 
 section!(
     /// Why a payment failed.

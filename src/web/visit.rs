@@ -148,7 +148,7 @@ fn message(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{Mode, PortalConfig};
+    use crate::config::{Mode, PortalConfig, SmsProvider};
 
     const FROM_ROUTER: &str = "mac=AA%3ABB&ip=10.5.50.9&link-login-only=http%3A%2F%2Fwifi.example%2Flogin&link-orig=http%3A%2F%2Fnews.example%2F%3Fa%3D1&chap-id=&chap-challenge=";
 
@@ -157,7 +157,7 @@ mod tests {
             login_hosts: vec!["WiFi.example".to_owned(), "10.5.50.1:8080".to_owned()],
             ..PortalConfig::default()
         };
-        Shop::new(&portal, chrono_tz::UTC, Mode::Live)
+        Shop::new(&portal, chrono_tz::UTC, Mode::Live, SmsProvider::Log)
     }
 
     #[test]

@@ -33,6 +33,7 @@ mod model;
 mod neighbours;
 mod operators;
 mod overload;
+mod owner_link;
 mod pages;
 mod peers;
 mod printed;

@@ -28,7 +28,7 @@ for (const javaScriptEnabled of [true, false]) {
     const waiting = await onScreen(page);
     assert.match(waiting, /<html lang="sw"/);
     assert.match(waiting, /<h1>Angalia simu yako<\/h1>/);
-    assert.match(waiting, /TSh 2,000 kwa 0712 345 678/);
+    assert.match(waiting, /TSh 2,000 kwa 0712 … 678/);
 
     await server.decide(id, { decision: 'approve' });
     await page.getByRole('heading', { name: 'Umelipa. Karibu!' }).waitFor();
@@ -130,16 +130,23 @@ for (const javaScriptEnabled of [true, false]) {
     const { version, expires_at: ends } = await server.status(id);
 
     const page = await guest(browser, server, { javaScriptEnabled });
-    await page.goto(first.url());
-    await page.getByRole('button', { name: 'Nipe vocha mpya' }).dblclick();
+    const link = await server.ownerLink(id);
+    await page.goto(link);
+    assert.equal(await code(page), old);
+    await page.getByRole('link', { name: 'Badilisha vocha hii' }).click();
+    await page.getByRole('button', { name: 'Ndiyo, nipe vocha mpya' }).dblclick();
     await page.locator('.code', { hasNotText: old }).waitFor();
 
     const now = await server.status(id);
-    assert.equal(await code(page), now.voucher_code);
-    assert.notEqual(now.voucher_code, old);
+    assert.deepEqual([now.voucher_code, now.code_replaced], [null, true]);
+    assert.notEqual(await code(page), old);
     assert.deepEqual([now.version, now.expires_at], [version + 1, ends]);
-    assert.equal(orderId(page), id);
+    assert.equal(page.url(), link);
     assertClean(page);
+    // The browser that bought has the order id, and no code any more.
+    await first.reload();
+    await first.getByRole('heading', { name: 'Vocha hii ina namba mpya' }).waitFor();
+    assert.equal(await first.locator('.code').count(), 0);
     await Promise.all([first, page].map((one) => one.context().close()));
   });
 }

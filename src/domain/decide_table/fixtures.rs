@@ -6,6 +6,7 @@ use super::super::evidence::{GatewayReport, Word};
 use super::super::ids::OrderId;
 use super::super::language::Language;
 use super::super::money::Tzs;
+use super::super::owner_link::OwnerToken;
 use super::super::package::{Terms, Validity};
 use super::super::payment::{GatewayFacts, Payment, Status};
 use super::super::phone::Phone;
@@ -56,6 +57,7 @@ pub(in crate::domain) fn order(status: Status) -> Payment {
         },
         amount: Tzs(2000),
         webhook_secret: Secret::new("s"),
+        owner_token: Some(OwnerToken::from_random_bytes([7; 16])),
         gateway: GatewayFacts {
             reference: is_paid.then(|| "R1".into()),
             ..GatewayFacts::default()
@@ -70,6 +72,7 @@ pub(in crate::domain) fn order(status: Status) -> Payment {
         processed_at: is_sold.then_some(created_at),
         gateway_confirmed_at: None,
         refunded_at: None,
+        reissued_at: None,
         voucher: is_sold.then(|| Voucher {
             code: VoucherCode::from_stored("AAAAAAAA".into()),
             issued_at: created_at,

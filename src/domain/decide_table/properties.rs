@@ -11,7 +11,7 @@ use super::super::evidence::{Evidence, GatewayReport, OperatorAct, Word};
 use super::super::money::Tzs;
 use super::super::package::Validity;
 use super::super::payment::{GatewayFacts, Payment, Status};
-use super::super::replacement::{Replaced, Wish};
+use super::super::replacement::{ReissuedBy, Replaced, Wish};
 use super::super::reported_amount::ReportedAmount;
 use super::super::sale::Facts;
 use super::super::usage::Usage;
@@ -59,9 +59,11 @@ prop_compose! {
         first_login in option::of(-3600..4_000_000_000_i64),
         octets in any::<u64>(),
         lately in 0..5_u32,
+        by in select(vec![ReissuedBy::Owner, ReissuedBy::Operator]),
     ) -> Wish {
         let first_login = first_login.map(|secs| DateTime::UNIX_EPOCH + TimeDelta::seconds(secs));
         Wish {
+            by,
             seen,
             usage: Usage { first_login_at: first_login, octets, devices_online: 0 },
             replaced: Replaced { ever: lately, lately },

@@ -10,6 +10,7 @@ const GIB: u64 = 1 << 30;
 
 fn wish(order: &Payment) -> Wish {
     Wish {
+        by: ReissuedBy::Owner,
         seen: order.version,
         usage: Usage::default(),
         replaced: Replaced::default(),
@@ -97,6 +98,25 @@ fn three_a_day_are_enough() {
 
     often.replaced.lately = 3;
     assert_eq!(replaced(&order, &often), None);
+}
+
+#[test]
+fn the_staff_help_who_has_had_enough_for_a_day() {
+    let order = order(Status::Completed);
+    let mut often = wish(&order);
+    often.by = ReissuedBy::Operator;
+    often.replaced = Replaced { ever: 3, lately: 3 };
+
+    assert!(replaced(&order, &often).is_some());
+}
+
+#[test]
+fn the_order_remembers_that_its_code_was_replaced() {
+    let order = order(Status::Completed);
+
+    let replaced = replaced(&order, &wish(&order)).unwrap();
+
+    assert_eq!(replaced.payment.reissued_at, Some(facts().now));
 }
 
 #[test]

@@ -69,7 +69,7 @@ fn actions(payment: &Payment) -> Vec<Action> {
         Status::Completed => {
             acts.push(Act::Refund);
             if is_good {
-                acts.push(Act::Revoke);
+                acts.extend([Act::Reissue, Act::Revoke]);
             }
         }
         Status::Pending

@@ -40,7 +40,15 @@ impl Target {
         let not_found = || Problem::new(Code::NotFound);
         let act = Act::read(act).ok_or_else(not_found)?;
         match (kind.as_str(), act) {
-            ("orders", Act::Reconcile | Act::Release | Act::Refuse | Act::Refund | Act::Revoke) => {
+            (
+                "orders",
+                Act::Reconcile
+                | Act::Release
+                | Act::Refuse
+                | Act::Refund
+                | Act::Revoke
+                | Act::Reissue,
+            ) => {
                 let order_id: OrderId = id.parse().map_err(|_| not_found())?;
                 let found = api.store.load(order_id).await?.ok_or_else(not_found)?;
                 Ok(Self::Order(Box::new(found), act))

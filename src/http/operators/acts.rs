@@ -7,11 +7,12 @@ use utoipa::ToSchema;
 
 use super::super::Api;
 use super::super::problem::{Code, Problem};
-use super::wanted::{Wanted, is_changed};
-use super::wish::{NOTE_MAX, RefundRequest, ReleaseRequest, Wish};
-use crate::actors::Weighed;
+use super::wanted::{self, Wanted, is_changed};
+use super::wish::{NOTE_MAX, RefundRequest, ReissueRequest, ReleaseRequest, Wish};
+use crate::actors::{NewCode, Weighed};
 use crate::domain::ids::OrderId;
 use crate::domain::operator::Operator;
+use crate::domain::payment::Payment;
 use crate::store::AuditEntry;
 use crate::zenopay::wire::StatusAnswer;
 
@@ -182,6 +183,35 @@ pub async fn refund(
     acted(&wanted.done(order_id, &operator, &api).await?)
 }
 
+/// Gives the voucher of an order another code: the old one is closed, its devices go off-line, and
+/// the new one goes to the phone that paid by SMS. Not limited to three a day, as the owner link is.
+#[utoipa::path(post, path = "/api/v1/operator/orders/{order_id}/reissue", tag = "operator",
+    security(("operator" = [])),
+    params(("order_id" = String, Path)),
+    request_body(content = Option<ReissueRequest>, description = "May be left out"),
+    responses(
+        (status = 200, description = "There is a new code", body = Acted),
+        (status = 400, description = "`invalid_request`"),
+        (status = 401, description = "`unauthorized`"),
+        (status = 403, description = "`forbidden`"),
+        (status = 404, description = "`order_not_found`"),
+        (status = 409, description = "`invalid_transition`: there is no voucher that is still good"),
+        (status = 413, description = "`payload_too_large`"),
+        (status = 422, description = "`invalid_request`: reason"),
+        (status = 500, description = "`internal`"),
+        (status = 503, description = "`busy`, `unavailable`, `commit_unknown`, `stopping`")))]
+pub async fn reissue(
+    order_id: web::Path<String>,
+    payload: web::Payload,
+    operator: web::ReqData<Operator>,
+    api: web::Data<Api>,
+) -> Result<HttpResponse, Problem> {
+    let order_id = named(&order_id)?;
+    let wish = Wish::read(payload).await?;
+    let done = wanted::reissue(&wish, order_id, &operator, &api).await?;
+    Ok(stands(&done.payment, done.code == NewCode::Given))
+}
+
 pub(in crate::http) fn entry(operator: &Operator, action: &'static str) -> AuditEntry {
     AuditEntry {
         operator: operator.name.clone(),
@@ -206,13 +236,16 @@ fn named(text: &str) -> Result<OrderId, Problem> {
 
 fn acted(weighed: &Weighed) -> Result<HttpResponse, Problem> {
     let changed = is_changed(weighed)?;
-    let payment = &weighed.payment;
-    Ok(HttpResponse::Ok().json(Acted {
+    Ok(stands(&weighed.payment, changed))
+}
+
+fn stands(payment: &Payment, changed: bool) -> HttpResponse {
+    HttpResponse::Ok().json(Acted {
         status: "success",
         order_id: payment.order_id.to_string(),
         payment_status: payment.status.as_str(),
         version: payment.version,
         outcome: weighed.outcome.as_str(),
         changed,
-    }))
+    })
 }

@@ -3,7 +3,7 @@
 
 use super::acts::{about, entry};
 use super::wish::{NOTE_MAX, REASON_MAX, Wish};
-use crate::actors::Weighed;
+use crate::actors::{NewCode, Reissue, Weighed};
 use crate::domain::evidence::OperatorAct;
 use crate::domain::ids::OrderId;
 use crate::domain::operator::Operator;
@@ -129,6 +129,30 @@ impl Wanted {
             ..entry
         };
         Ok(api.orders.act(order_id, self.act, entry).await?)
+    }
+}
+
+/// Has an order's voucher given another code, for a guest who cannot do it: where no SMS is sent,
+/// or whose three of a day are used up.
+///
+/// # Errors
+/// A 409 if there is nothing that could have another code, or what kept the actor from it.
+pub async fn reissue(
+    wish: &Wish,
+    order_id: OrderId,
+    operator: &Operator,
+    api: &Api,
+) -> Result<Reissue, Problem> {
+    let entry = AuditEntry {
+        detail: wish.optional("reason", REASON_MAX)?,
+        ..about(order_id, entry(operator, "reissue"))
+    };
+    let done = api.orders.reissue_by_hand(order_id, entry).await?;
+    match done.code {
+        NewCode::Given | NewCode::GivenBefore => Ok(done),
+        NewCode::Over | NewCode::Enough => Err(Problem::new(Code::InvalidTransition)
+            .detail("there is no voucher that is still good")
+            .with("payment_status", done.payment.status.as_str())),
     }
 }
 

@@ -59,6 +59,15 @@ pub struct RevokeRequest {
     reason: Option<String>,
 }
 
+/// Why a voucher gets another code.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "only described")]
+pub struct ReissueRequest {
+    /// For the audit log.
+    #[schema(min_length = 1, max_length = 200, pattern = "[!-~\u{a1}-\u{ffff}]")]
+    reason: Option<String>,
+}
+
 /// The members of a body.
 pub struct Wish(Map<String, Value>);
 

@@ -21,9 +21,8 @@ use crate::web::{Frame, Shop, Trouble, TroublePage, Visit, draw};
 
 mod assets;
 pub mod handset;
-mod link;
-mod new_code;
 mod order;
+mod owner_link;
 mod paid;
 mod shop;
 
@@ -42,14 +41,14 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .route("/order/{order_id}", web::get().to(order::show))
         .route("/order/{order_id}/again", web::post().to(order::again))
         .route("/order/{order_id}/again", web::get().to(order::back))
-        .route("/order/{order_id}/code", web::post().to(new_code::replace))
-        .route("/order/{order_id}/code", web::get().to(order::back))
         .route("/paid", web::get().to(paid::show))
         .route("/paid", web::post().to(paid::send))
         .route(
-            "/v/{short}",
-            web::route().guard(get_or_head()).to(link::follow),
+            "/v/{token}",
+            web::route().guard(get_or_head()).to(owner_link::show),
         )
+        .route("/v/{token}/reissue", web::get().to(owner_link::ask))
+        .route("/v/{token}/reissue", web::post().to(owner_link::reissue))
         .route("/assets/{name}", web::get().to(assets::serve));
 }
 

@@ -11,10 +11,11 @@ use super::super::Api;
 use super::super::problem::Problem;
 use super::shop::{attempt, key};
 use super::{Form, Visitor, fresh_key, order_in};
+use crate::domain::ids::OrderId;
 use crate::domain::payment::Payment;
 use crate::domain::phone::Phone;
 use crate::domain::purchase::{PackageRef, Purchase, Ringing};
-use crate::web::{Draft, Look, Notice, OrderPage, Trouble};
+use crate::web::{Door, Draft, Look, Notice, OrderPage, Trouble};
 
 /// How long a page is held for a browser without scripts, which shows nothing new meanwhile.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -28,13 +29,23 @@ pub async fn show(
     api: web::Data<Api>,
 ) -> HttpResponse {
     let visitor = Visitor::of(&request, &api.shop);
-    let order_id = match order_in(&order_id) {
-        Ok(order_id) => order_id,
-        Err(problem) => return visitor.problem(&problem),
-    };
-    let since = number(&request, "since");
+    match order_in(&order_id) {
+        Ok(order_id) => show_by(&request, &api, &visitor, order_id, Door::OrderId).await,
+        Err(problem) => visitor.problem(&problem),
+    }
+}
+
+/// The order for a guest who came by this door.
+pub(super) async fn show_by(
+    request: &HttpRequest,
+    api: &Api,
+    visitor: &Visitor<'_>,
+    order_id: OrderId,
+    door: Door<'_>,
+) -> HttpResponse {
+    let since = number(request, "since");
     let hold = match since {
-        Some(_) => hold(&request, api.wait_max),
+        Some(_) => hold(request, api.wait_max),
         None => Duration::ZERO,
     };
     let answered = match api.status.wait(&api.store, order_id, since, hold).await {
@@ -42,7 +53,7 @@ pub async fn show(
         Ok(None) => return visitor.trouble(StatusCode::NOT_FOUND, Trouble::NoOrder),
         Err(cause) => return visitor.problem(&Problem::from(cause)),
     };
-    let look = look(&api, answered.crowded);
+    let look = look(api, answered.crowded, door);
     let page = OrderPage::new(visitor.frame(), &answered.payment, look);
     let mut answer = visitor.answer(StatusCode::OK, &page);
     if answered.crowded {
@@ -51,8 +62,9 @@ pub async fn show(
     answer
 }
 
-fn look(api: &Api, is_crowded: bool) -> Look {
+fn look<'a>(api: &Api, is_crowded: bool, door: Door<'a>) -> Look<'a> {
     Look {
+        door,
         now: Utc::now(),
         resume: api.resume,
         key: fresh_key(),
@@ -67,12 +79,13 @@ pub(super) fn draw(
     visitor: &Visitor<'_>,
     status: StatusCode,
     order: &Payment,
-    notice: Option<Notice>,
+    door: Door<'_>,
+    notice: Notice,
 ) -> HttpResponse {
-    let frame = visitor.frame_at(&format!("/order/{}", order.order_id));
+    let frame = visitor.frame_at(&door.path(order));
     let look = Look {
-        notice,
-        ..look(api, false)
+        notice: Some(notice),
+        ..look(api, false, door)
     };
     visitor.answer(status, &OrderPage::new(frame, order, look))
 }

@@ -38,7 +38,7 @@ fn fields(act: Act) -> Vec<Field> {
                 false,
             ),
         ],
-        Act::Revoke | Act::EndToken | Act::DropHeld => vec![reason(false)],
+        Act::Revoke | Act::Reissue | Act::EndToken | Act::DropHeld => vec![reason(false)],
         Act::ChangePrice => vec![Field::price()],
         Act::Reconcile | Act::Resend | Act::Replay | Act::Retire | Act::Offer | Act::SendHeld => {
             Vec::new()

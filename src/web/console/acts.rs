@@ -13,6 +13,8 @@ pub enum Act {
     Refund,
     /// A voucher is taken back.
     Revoke,
+    /// A voucher gets another code.
+    Reissue,
     /// An SMS is sent once more.
     Resend,
     /// A journalled delivery is decided again.
@@ -31,14 +33,30 @@ pub enum Act {
     DropHeld,
 }
 
+/// What sending the held messages does.
+const SENDS_HELD: &[&str] = &[
+    "Every SMS and Disconnect-Request that waits is sent now, also those that were queued in the backup.",
+    "A guest whose SMS went out after the backup was made gets it a second time.",
+    "From now on messages go out as they come. This cannot be undone.",
+];
+
+/// What dropping them does.
+const DROPS_HELD: &[&str] = &[
+    "SMS and Disconnect-Requests that were queued in the backup are given up; they are then among the dead letters.",
+    "Those of sales since the restore are sent now.",
+    "A guest whose SMS was never sent still sees the code on the order's page, and you can send each SMS again by hand.",
+    "From now on messages go out as they come. This cannot be undone.",
+];
+
 impl Act {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Reconcile,
         Self::Release,
         Self::Refuse,
         Self::Refund,
         Self::Revoke,
+        Self::Reissue,
         Self::Resend,
         Self::Replay,
         Self::ChangePrice,
@@ -57,6 +75,7 @@ impl Act {
             Self::Refuse => "refuse",
             Self::Refund => "refund",
             Self::Revoke => "revoke",
+            Self::Reissue => "reissue",
             Self::Resend => "resend",
             Self::Replay => "replay",
             Self::ChangePrice => "price",
@@ -81,6 +100,7 @@ impl Act {
             Self::Refuse => "Refuse the order",
             Self::Refund => "Record a refund",
             Self::Revoke => "Revoke the voucher",
+            Self::Reissue => "Give a new code",
             Self::Resend => "Send the SMS again",
             Self::Replay => "Decide again",
             Self::ChangePrice => "Change the price",
@@ -95,7 +115,12 @@ impl Act {
     /// Whether it takes something away from somebody.
     pub const fn takes_away(self) -> bool {
         match self {
-            Self::Refuse | Self::Refund | Self::Revoke | Self::EndToken | Self::DropHeld => true,
+            Self::Refuse
+            | Self::Refund
+            | Self::Revoke
+            | Self::Reissue
+            | Self::EndToken
+            | Self::DropHeld => true,
             Self::Reconcile
             | Self::Release
             | Self::Resend
@@ -135,8 +160,13 @@ impl Act {
                 "No money is moved, and an order that it was sold with stays COMPLETED.",
                 "This cannot be undone; the guest must buy again.",
             ],
+            Self::Reissue => &[
+                "The voucher gets another code, for the time and data that are left. The old code is closed at once, and devices that use it are disconnected.",
+                "The new code goes by SMS to the phone that paid, and the link in that SMS shows it. Where no SMS is sent, tell it to the guest yourself.",
+                "The page of whoever knows the order's id shows no code from then on.",
+            ],
             Self::Resend => &[
-                "The same text is sent to the same phone once more.",
+                "The same text is sent to the same phone once more, or that of the newest code if there is a new one.",
                 "Nothing else is changed.",
             ],
             Self::Replay => &[
@@ -163,17 +193,8 @@ impl Act {
                 "What was done with it stays in the audit log.",
                 "A new token can be made for the same name at any time.",
             ],
-            Self::SendHeld => &[
-                "Every SMS and Disconnect-Request that waits is sent now, also those that were queued in the backup.",
-                "A guest whose SMS went out after the backup was made gets it a second time.",
-                "From now on messages go out as they come. This cannot be undone.",
-            ],
-            Self::DropHeld => &[
-                "SMS and Disconnect-Requests that were queued in the backup are given up; they are then among the dead letters.",
-                "Those of sales since the restore are sent now.",
-                "A guest whose SMS was never sent still sees the code on the order's page, and you can send each SMS again by hand.",
-                "From now on messages go out as they come. This cannot be undone.",
-            ],
+            Self::SendHeld => SENDS_HELD,
+            Self::DropHeld => DROPS_HELD,
         }
     }
 
@@ -185,6 +206,7 @@ impl Act {
             Self::Refuse => "The order is refused. Pay the guest back by hand.",
             Self::Refund => "The refund is recorded, and the voucher lets nobody in any more.",
             Self::Revoke => "The voucher is revoked.",
+            Self::Reissue => "The voucher has a new code, which is below and goes out by SMS.",
             Self::Resend => "The SMS is queued again.",
             Self::Replay => "The delivery was decided again; what came of it is below.",
             Self::ChangePrice => "The price is changed, for orders from now on.",

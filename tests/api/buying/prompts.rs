@@ -29,6 +29,9 @@ async fn a_phone_that_rings_is_not_rung_again(kind: Kind) {
                 .await;
 
             answer.assert_problem(409, "prompt_open");
+            // The prompt may be a stranger's, who has typed this number.
+            let detail = answer.json()["detail"].as_str().unwrap().to_owned();
+            assert!(detail.contains("hukuagiza sasa hivi, likatae"), "{detail}");
             let retry_after: u64 = answer.header("retry-after").unwrap().parse().unwrap();
             assert!((1..=91).contains(&retry_after), "{retry_after}");
             // Whoever types a number that is not theirs must not get hold of its order.

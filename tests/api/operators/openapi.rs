@@ -42,6 +42,7 @@ const ROUTES: &[(&str, &str)] = &[
     ("post", "/api/v1/operator/orders/{order_id}/reconcile"),
     ("post", "/api/v1/operator/orders/{order_id}/release"),
     ("post", "/api/v1/operator/orders/{order_id}/refund"),
+    ("post", "/api/v1/operator/orders/{order_id}/reissue"),
     ("get", "/api/v1/operator/vouchers/{code}"),
     ("post", "/api/v1/operator/vouchers/{code}/revoke"),
     ("post", "/api/v1/operator/sms/{id}/resend"),

@@ -31,6 +31,7 @@ const RIGHTS: &[(&str, &str, Role)] = &[
     ("post", "/webhooks/{id}/replay", Role::Admin),
     ("post", "/orders/{order_id}/reconcile", Role::Admin),
     ("post", "/orders/{order_id}/release", Role::Admin),
+    ("post", "/orders/{order_id}/reissue", Role::Admin),
     ("post", "/orders/{order_id}/refund", Role::Admin),
     ("get", "/vouchers/{code}", Role::Viewer),
     ("post", "/vouchers/{code}/revoke", Role::Admin),

@@ -136,6 +136,8 @@ async fn a_phone_that_rings_is_not_rung_again_and_its_owner_is_told(kind: Kind) 
         "{}",
         answer.text
     );
+    let advice = "If you did not order this just now, decline it";
+    assert!(answer.text.contains(advice), "{}", answer.text);
     assert!(answer.header("retry-after").is_some());
     assert!(
         !answer.text.contains(&order.id),

@@ -6,7 +6,7 @@ use malipo::domain::evidence::{Evidence, OperatorAct};
 
 use crate::harness::freeradius::FreeRadius;
 use crate::harness::{Answer, Kind, TestApp, TestOrder};
-use crate::pages::submit;
+use crate::owner_link::{press, true_code};
 
 mod access;
 mod accounting;
@@ -43,8 +43,7 @@ async fn sell(app: &TestApp, package: &str) -> (TestOrder, String) {
 }
 
 async fn code_of(app: &TestApp, order: &TestOrder) -> String {
-    let status = app.status(order).await;
-    status["voucher_code"].as_str().unwrap().to_owned()
+    true_code(app, order).await
 }
 
 /// The owner has paid back.
@@ -75,10 +74,9 @@ async fn tell(radius: &FreeRadius, what: &str, code: &str, session: &str, more: 
     radius.account(&packet).await;
 }
 
-/// A guest who saw the order at this version presses the button for a new code.
+/// The owner, who saw the order at this version, confirms that the code is to be replaced.
 async fn ask_for_new_code(app: &TestApp, order: &TestOrder, seen: i64) -> Answer {
-    let path = format!("/order/{}/code", order.id);
-    submit(app, &path, &[("seen", &seen.to_string())]).await
+    press(app, order, seen).await
 }
 
 /// Moves a session's last sign of life, and its beginning, into the past.

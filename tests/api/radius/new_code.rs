@@ -7,6 +7,7 @@ use super::disconnects::OnLine;
 use super::{age_sessions, ask_for_new_code, code_of, sell, tell, with_voucher};
 use crate::harness::router::{Manner, attribute};
 use crate::harness::{Kind, SaleCounts, TOKEN, TestApp, TestOrder};
+use crate::owner_link::owner_link;
 use crate::pages::page;
 
 on_both_databases! {
@@ -46,9 +47,7 @@ async fn voucher(app: &TestApp, code: &str) -> Value {
 async fn the_new_code_lets_in_and_the_old_one_and_its_session_are_out(kind: Kind) {
     let guest = OnLine::start(kind, Manner::Acknowledges, "daily").await;
     let (app, order, old) = (&guest.app, &guest.order, &guest.code);
-    let shown = page(app, &format!("/order/{}", order.id)).await;
-    let action = format!("/order/{}/code", order.id);
-    assert!(shown.text.contains(&action), "{}", shown.text);
+    let link = owner_link(app, order).await;
 
     let new = replace(app, order).await;
 
@@ -70,7 +69,7 @@ async fn the_new_code_lets_in_and_the_old_one_and_its_session_are_out(kind: Kind
     assert_eq!(heard.len(), 1);
     assert_eq!(attribute(&heard[0], 1).as_deref(), Some(old.as_bytes()));
     assert_eq!(attribute(&heard[0], 44).as_deref(), Some(&b"s1"[..]));
-    let shown = page(app, &format!("/order/{}", order.id)).await;
+    let shown = page(app, &link).await;
     assert!(shown.text.contains(&new), "{}", shown.text);
     assert!(!shown.text.contains(old.as_str()), "{}", shown.text);
 }
@@ -235,12 +234,13 @@ async fn a_waiting_page_hears_of_the_new_code(kind: Kind) {
     let (answer, new) = tokio::join!(waiting, replacing);
 
     let document = answer.json();
-    let expected = json!({"code": new, "status": "COMPLETED", "version": seen + 1});
+    let expected = json!({"replaced": true, "status": "COMPLETED", "version": seen + 1});
     let told = json!({
-        "code": document["voucher_code"], "status": document["payment_status"],
+        "replaced": document["code_replaced"], "status": document["payment_status"],
         "version": document["version"],
     });
     assert_eq!(told, expected);
+    assert!(!answer.text.contains(&new), "{document}");
 }
 
 /// The old code was let in a moment before, and the router tells of it after.

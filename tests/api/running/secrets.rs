@@ -37,13 +37,8 @@ async fn nothing_that_the_binary_writes_holds_a_phone_a_name_a_key_a_token_or_a_
     let bought = http.post(format!("{portal}/payment")).json(&wish);
     let bought = Answer::of(bought.send().await.unwrap()).await.json();
     let order_id = bought["order_id"].as_str().unwrap().to_owned();
-    let is_order = database.is_order(&order_id);
-    let secret = database
-        .text(&format!(
-            "SELECT webhook_secret FROM payments WHERE {is_order}"
-        ))
-        .await
-        .unwrap();
+    let secret = kept(&database, &order_id, "webhook_secret").await;
+    let owner_token = kept(&database, &order_id, "owner_token").await;
     let told = json!({"order_id": order_id, "payment_status": "COMPLETED", "msisdn": PHONE});
     let by_key = http.post(format!("{portal}/webhook/zenopay"));
     let by_key = by_key.header("x-api-key", KEY).body(told.to_string());
@@ -54,6 +49,7 @@ async fn nothing_that_the_binary_writes_holds_a_phone_a_name_a_key_a_token_or_a_
     let status = http.get(format!("{portal}/payment/status/{order_id}?wait=1"));
     let status = Answer::of(status.send().await.unwrap()).await.json();
     let code = status["voucher_code"].as_str().unwrap().to_owned();
+    look_by_the_owner_link(&http, &process.base, &owner_token).await;
     let sent = "SELECT COUNT(*) FROM sms_messages WHERE state = 'sent'";
     database.wait_for_count(sent, 1).await;
     let mut written = Vec::new();
@@ -77,8 +73,31 @@ async fn nothing_that_the_binary_writes_holds_a_phone_a_name_a_key_a_token_or_a_
     assert!(!collector.spans().is_empty());
     written.push(collector.text());
     for text in written {
-        for private in [&PHONE[1..], PASSED, KEY, &secret, TOKEN, &code] {
+        for private in [
+            &PHONE[1..],
+            PASSED,
+            KEY,
+            &secret,
+            &owner_token,
+            TOKEN,
+            &code,
+        ] {
             assert!(!text.contains(private), "{private} in {text}");
         }
+    }
+}
+
+/// What the database keeps of the order in this column.
+async fn kept(database: &TestDatabase, order_id: &str, column: &str) -> String {
+    let is_order = database.is_order(order_id);
+    let asked = format!("SELECT {column} FROM payments WHERE {is_order}");
+    database.text(&asked).await.unwrap()
+}
+
+/// Opens the pages whose address has the owner's token in it.
+async fn look_by_the_owner_link(http: &reqwest::Client, base: &str, token: &str) {
+    for path in [format!("/v/{token}"), format!("/v/{token}/reissue")] {
+        let shown = http.get(format!("{base}{path}")).send().await.unwrap();
+        assert_eq!(shown.status(), 200, "{path}");
     }
 }

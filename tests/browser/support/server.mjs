@@ -85,6 +85,24 @@ export class Server {
     if (code !== 0) { throw new Error(`sqlite3 ended with ${code}: ${text}`); }
   }
 
+  /** What the first column of one row of the books says. */
+  async ask(text) {
+    const books = path.join(this.folder, 'books.db');
+    const asked = spawn('sqlite3', ['-readonly', '-cmd', '.timeout 10000', books, text]);
+    let output = '';
+    asked.stdout.on('data', (data) => { output += data; });
+    const code = await new Promise((resolve) => asked.on('close', resolve));
+    if (code !== 0) { throw new Error(`sqlite3 ended with ${code}: ${text}`); }
+    return output.trim();
+  }
+
+  /** The link in the newest SMS about an order, as the phone that paid has it. */
+  async ownerLink(order) {
+    const sms = await this.ask(`SELECT m.body FROM sms_messages m JOIN payments p ON p.id = m.payment_id
+      WHERE p.order_id = x'${order.replaceAll('-', '')}' ORDER BY m.id DESC LIMIT 1`);
+    return /http:\S+$/.exec(sms)[0];
+  }
+
   /** Ends the process, at once or in order; the books stay. */
   async halt(signal = 'SIGKILL') {
     this.process.kill(signal);

@@ -28,6 +28,14 @@ async function decided(page, server, changes, tone) {
   return (await answer.text()).includes(`order ${tone}`) ? answer : page.reload();
 }
 
+/** An order that is paid. */
+async function sold(server) {
+  const id = await server.buy();
+  await server.decide(id, { decision: 'approve' });
+  await server.json(`/api/v1/customer-portal/payment/status/${id}?wait=30`);
+  return id;
+}
+
 export const states = {
   'the shop': (page, server) => visit(page, server, '/'),
   'the shop, when the number is wrong': (page, server) => submit(page, server, { phone: '12345' }),
@@ -42,6 +50,18 @@ export const states = {
     visit(page, server, '/?error=no+more+sessions+are+allowed'),
   'the waiting page': async (page, server) => visit(page, server, `/order/${await server.buy()}`),
   'the code': (page, server) => decided(page, server, { decision: 'approve' }, 'good'),
+  'the code, by the link in the SMS': async (page, server) =>
+    page.goto(await server.ownerLink(await sold(server))),
+  'the page before a voucher is replaced': async (page, server) =>
+    page.goto(`${await server.ownerLink(await sold(server))}/reissue`),
+  'a voucher that was replaced': async (page, server) => {
+    const id = await sold(server);
+    const { version } = await server.status(id);
+    await fetch(`${await server.ownerLink(id)}/reissue`, {
+      method: 'POST', body: new URLSearchParams({ seen: version }), redirect: 'manual',
+    });
+    return visit(page, server, `/order/${id}`);
+  },
   'a failed payment': (page, server) =>
     decided(page, server, { decision: 'decline', word: 'INVALID_PIN' }, 'bad'),
   'a cancelled payment': (page, server) => decided(page, server, { decision: 'cancel' }, 'bad'),

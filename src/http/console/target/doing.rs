@@ -8,7 +8,7 @@ use crate::http::auth::Visitor;
 use crate::http::console::packages::price;
 use crate::http::operators::acts::{about, entry};
 use crate::http::operators::outbox::let_go;
-use crate::http::operators::wanted::{Wanted, is_changed};
+use crate::http::operators::wanted::{self, Wanted, is_changed};
 use crate::http::operators::wish::{REASON_MAX, Wish};
 use crate::http::pages::Form;
 use crate::http::problem::{Code, Problem};
@@ -89,6 +89,10 @@ async fn by_its_actor(
             api.orders.reconcile(order_id, audit).await?;
             return Ok(());
         }
+        Act::Reissue => {
+            wanted::reissue(wish, order_id, operator, api).await?;
+            return Ok(());
+        }
         Act::Resend
         | Act::Replay
         | Act::ChangePrice
@@ -124,6 +128,7 @@ async fn relist(
         | Act::Refuse
         | Act::Refund
         | Act::Revoke
+        | Act::Reissue
         | Act::Resend
         | Act::Replay
         | Act::EndToken

@@ -1,0 +1,149 @@
+//! The link in the SMS, which is short because an SMS is: it shows the order at an address of its
+//! own, and has the voucher's code replaced after a page that asks for confirmation.
+//!
+//! # Invariants
+//! Only what is reached by the link's own token shows a new code or asks for one. An order id, also
+//! in the short form that the first edition put into links, leads to the order's page.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use super::super::Api;
+use super::super::problem::{Code, Problem};
+use super::order::{draw, show_by};
+use super::{Form, Visitor};
+use crate::actors::NewCode;
+use crate::domain::ids::OrderId;
+use crate::domain::owner_link::OwnerToken;
+use crate::domain::payment::Payment;
+use crate::domain::replacement::MayReissue;
+use crate::web::text::text;
+use crate::web::{Door, Notice, ReissuePage, Trouble};
+
+/// The order, as it is now or as soon as it differs from `since`.
+pub async fn show(
+    request: HttpRequest,
+    token: web::Path<String>,
+    api: web::Data<Api>,
+) -> HttpResponse {
+    let visitor = Visitor::of(&request, &api.shop);
+    match find(&api, &token).await {
+        Ok(Some((token, order))) => {
+            let door = Door::OwnerLink(&token);
+            show_by(&request, &api, &visitor, order.order_id, door).await
+        }
+        Ok(None) => first_edition(&api, &visitor, &token).await,
+        Err(problem) => visitor.problem(&problem),
+    }
+}
+
+/// Says what will happen, and asks whether it is to happen.
+pub async fn ask(
+    request: HttpRequest,
+    token: web::Path<String>,
+    api: web::Data<Api>,
+) -> HttpResponse {
+    let visitor = Visitor::of(&request, &api.shop);
+    let (token, order) = match owned(&api, &token).await {
+        Ok(found) => found,
+        Err(problem) => return visitor.problem(&problem),
+    };
+    if let Some((status, notice)) = hindrance(&visitor) {
+        return back(&api, &visitor, &token, status, &order, notice);
+    }
+    match ReissuePage::new(visitor.frame(), &order, &token, api.store.clock().now()) {
+        Some(page) => visitor.answer(StatusCode::OK, &page),
+        None => {
+            let notice = Notice::no_new_code(text(visitor.language));
+            back(&api, &visitor, &token, StatusCode::CONFLICT, &order, notice)
+        }
+    }
+}
+
+/// Has the code replaced, and leads back to the order, which shows the new one.
+pub async fn reissue(
+    request: HttpRequest,
+    token: web::Path<String>,
+    payload: web::Payload,
+    api: web::Data<Api>,
+) -> HttpResponse {
+    let visitor = Visitor::of(&request, &api.shop);
+    let form = match Form::read(payload).await {
+        Ok(form) => form,
+        Err(problem) => return visitor.problem(&problem),
+    };
+    let (token, order) = match owned(&api, &token).await {
+        Ok(found) => found,
+        Err(problem) => return visitor.problem(&problem),
+    };
+    if let Some((status, notice)) = hindrance(&visitor) {
+        return back(&api, &visitor, &token, status, &order, notice);
+    }
+    let home = format!("/v/{}", token.expose());
+    // A form of ours knows what the guest saw; of anything else nothing follows.
+    let Ok(seen) = form.field("seen").parse() else {
+        return visitor.see(&format!("{home}/reissue"));
+    };
+    let done = match api.orders.reissue_for_owner(order.order_id, seen).await {
+        Ok(done) => done,
+        Err(cause) => return visitor.problem(&Problem::from(cause)),
+    };
+    let text = text(visitor.language);
+    let (status, notice) = match done.code {
+        NewCode::Given | NewCode::GivenBefore => return visitor.see(&home),
+        NewCode::Enough => (StatusCode::TOO_MANY_REQUESTS, Notice::enough_codes(text)),
+        NewCode::Over => (StatusCode::CONFLICT, Notice::no_new_code(text)),
+    };
+    back(&api, &visitor, &token, status, &done.payment, notice)
+}
+
+/// Leads to the page that asks: a reloaded answer to the form changes nothing.
+fn back(
+    api: &Api,
+    visitor: &Visitor<'_>,
+    token: &OwnerToken,
+    status: StatusCode,
+    order: &Payment,
+    notice: Notice,
+) -> HttpResponse {
+    draw(api, visitor, status, order, Door::OwnerLink(token), notice)
+}
+
+/// Why nobody can have a code replaced by a link here.
+fn hindrance(visitor: &Visitor<'_>) -> Option<(StatusCode, Notice)> {
+    match visitor.shop.may_reissue {
+        MayReissue::Owner => None,
+        MayReissue::OperatorsOnly => {
+            let notice = Notice::staff_replace_codes(text(visitor.language));
+            Some((StatusCode::FORBIDDEN, notice))
+        }
+    }
+}
+
+/// The order behind a link, with the token that opened it.
+async fn find(api: &Api, token: &str) -> Result<Option<(OwnerToken, Payment)>, Problem> {
+    let Some(token) = OwnerToken::read(token) else {
+        return Ok(None);
+    };
+    let order = api.store.load_by_owner_token(&token).await?;
+    Ok(order.map(|order| (token, order)))
+}
+
+/// The same for who wants to change something, which nothing but the token opens.
+async fn owned(api: &Api, token: &str) -> Result<(OwnerToken, Payment), Problem> {
+    let found = find(api, token).await?;
+    found.ok_or_else(|| Problem::new(Code::OrderNotFound))
+}
+
+/// A link of the first edition leads to the order's page, whose address it says as well.
+async fn first_edition(api: &Api, visitor: &Visitor<'_>, short: &str) -> HttpResponse {
+    let nothing = || visitor.trouble(StatusCode::NOT_FOUND, Trouble::NoOrder);
+    let Some(order_id) = OrderId::from_short(short) else {
+        return nothing();
+    };
+    match api.store.load(order_id).await {
+        Ok(Some(_)) => visitor.see(&format!("/order/{order_id}")),
+        Ok(None) => nothing(),
+        Err(cause) => visitor.problem(&Problem::from(cause)),
+    }
+}

@@ -1,0 +1,32 @@
+//! By which link a guest came to the page of an order, and what that link shows.
+
+use crate::domain::owner_link::OwnerToken;
+use crate::domain::payment::Payment;
+
+/// How the guest came to the page.
+#[derive(Clone, Copy)]
+pub enum Door<'a> {
+    /// By the order id, which the browser that bought has.
+    OrderId,
+    /// By the link in the SMS, which the phone that paid has.
+    OwnerLink(&'a OwnerToken),
+}
+
+impl Door<'_> {
+    /// The address of the page.
+    pub fn path(&self, payment: &Payment) -> String {
+        match self {
+            Self::OrderId => format!("/order/{}", payment.order_id),
+            Self::OwnerLink(token) => format!("/v/{}", token.expose()),
+        }
+    }
+
+    /// Whether the page shows the code. Once it was replaced the phone that paid has the last word,
+    /// for another one may have bought.
+    pub(super) fn shows_code(&self, payment: &Payment) -> bool {
+        match self {
+            Self::OrderId => payment.reissued_at.is_none(),
+            Self::OwnerLink(_) => true,
+        }
+    }
+}
