@@ -25,6 +25,7 @@ mod m20261124_0014_replaced_vouchers;
 mod m20261125_0015_second_charges;
 mod m20261125_0017_finished_changes;
 mod m20261125_0018_open_by_deadline;
+mod m20261129_0023_order_refs;
 
 pub use run::{Step, down, status, up};
 
@@ -53,6 +54,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_0015_second_charges::Migration),
             Box::new(m20261125_0017_finished_changes::Migration),
             Box::new(m20261125_0018_open_by_deadline::Migration),
+            Box::new(m20261129_0023_order_refs::Migration),
         ]
     }
 }

@@ -35,6 +35,8 @@ pub enum Code {
     NotFound,
     /// No such order.
     OrderNotFound,
+    /// Several orders have this `ref`.
+    AmbiguousRef,
     /// No such voucher.
     VoucherNotFound,
     /// No such package, or it is retired.
@@ -85,6 +87,7 @@ impl Code {
             Self::Forbidden => ("forbidden", S::FORBIDDEN, "This operator may not do this"),
             Self::NotFound => ("not_found", S::NOT_FOUND, "There is no such page"),
             Self::OrderNotFound => ("order_not_found", S::NOT_FOUND, "There is no such order"),
+            Self::AmbiguousRef => ("ambiguous_ref", S::CONFLICT, "Several orders have this ref"),
             Self::VoucherNotFound => ("voucher_not_found", S::NOT_FOUND, "There is no such voucher"),
             Self::PackageNotFound => ("package_not_found", S::NOT_FOUND, "There is no such package"),
             Self::MethodNotAllowed => ("method_not_allowed", S::METHOD_NOT_ALLOWED, "This page has no such method"),

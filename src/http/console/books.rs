@@ -4,6 +4,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::{Days, NaiveDate, Utc};
 
+use super::deliveries::sender_named;
 use super::{address, answer, desk, parameter, sight};
 use crate::domain::mask::Sight;
 use crate::domain::shop_day::ShopDay;
@@ -62,7 +63,7 @@ fn line(letter: Letter, api: &Api) -> LetterLine {
     LetterLine {
         kind: letter.kind,
         to: letter.to,
-        order_id: letter.order_id.map(|order_id| order_id.to_string()),
+        order: letter.order_id.map(|it| it.order_ref().to_string()),
         is_dead: letter.is_dead,
         attempts: letter.attempts,
         error: letter.last_error.unwrap_or_default(),
@@ -103,13 +104,13 @@ pub async fn report(
         [before, after].map(|date| date.map(|date| date.to_string())),
         sales,
         cash,
-        lists(report, &api),
+        lists(report, sight(&visitor), &api),
     );
     Ok(answer(StatusCode::OK, &page))
 }
 
 #[rustfmt::skip] // A table is read by its columns.
-fn lists(report: DailyReport, api: &Api) -> Vec<ReportList> {
+fn lists(report: DailyReport, sight: Sight, api: &Api) -> Vec<ReportList> {
     let list = |name, meaning, is_trouble, listed: Listed<OrderLine>| ReportList {
         name,
         meaning,
@@ -123,7 +124,7 @@ fn lists(report: DailyReport, api: &Api) -> Vec<ReportList> {
         list("Fulfilled, not confirmed", "Sold, and ZenoPay's order-status has not said yet that it was paid. It is asked by itself.", false, report.fulfilled_not_confirmed),
         list("Second charges", "Paid once more under another reference. Pay the guest back.", true, report.second_charges),
         list("Two orders for one purchase", "The guest bought again before the first money was known, and both were paid. Pay one of the two back.", true, report.paid_twice),
-        orphans(report.orphans, api),
+        orphans(report.orphans, sight, api),
         list("Disagreements", "What ZenoPay told does not fit the sale.", true, report.disagreements),
         list("Paid too much", "The sum is the difference to the price.", false, report.overpaid),
         // Already counted among what is paid and not fulfilled.
@@ -135,22 +136,22 @@ fn lists(report: DailyReport, api: &Api) -> Vec<ReportList> {
 fn order(line: OrderLine, api: &Api) -> ReportLine {
     ReportLine {
         at: Moment::new(line.at, api.shop.timezone),
-        order_id: line.order_id.to_string(),
-        href: Some(format!("/operator/orders/{}", line.order_id)),
+        order: line.order_id.order_ref().to_string(),
+        href: Some(format!("/operator/orders/{}", line.order_id.order_ref())),
         status: line.status.as_str().to_owned(),
         amount: money(line.paid_amount.unwrap_or(line.amount)),
         note: line.note.unwrap_or_default(),
     }
 }
 
-fn orphans(listed: Listed<Orphan>, api: &Api) -> ReportList {
+fn orphans(listed: Listed<Orphan>, sight: Sight, api: &Api) -> ReportList {
     let lines = listed
         .lines
         .into_iter()
         .take(LINES)
         .map(|orphan| ReportLine {
             at: Moment::new(orphan.received_at, api.shop.timezone),
-            order_id: orphan.order_id.unwrap_or_else(|| "unnamed".to_owned()),
+            order: sender_named(orphan.order_id.as_deref(), sight),
             href: Some(format!("/operator/deliveries/{}", orphan.id)),
             status: orphan.word.unwrap_or_default(),
             amount: orphan.amount.map_or("–".to_owned(), money),
@@ -219,7 +220,7 @@ pub async fn audit(
         operator: line.operator,
         action: line.action,
         subject: line.subject,
-        order_id: line.order_id.map(|order_id| order_id.to_string()),
+        order: line.order_id.map(|it| it.order_ref().to_string()),
         detail: match sight(&visitor) {
             Sight::Whole => line.detail.unwrap_or_default(),
             // Whatever an admin has typed may name a guest.

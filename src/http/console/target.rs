@@ -5,9 +5,11 @@ use chrono_tz::Tz;
 use super::sight;
 use crate::domain::ids::OrderId;
 use crate::domain::language::Language;
+use crate::domain::operator::Operator;
 use crate::domain::payment::Payment;
 use crate::http::Api;
 use crate::http::auth::Visitor;
+use crate::http::operators::order_name::order_named;
 use crate::http::problem::{Code, Problem};
 use crate::store::{JournalRow, KnownOperator, KnownVoucher, ListedPackage};
 use crate::web::console::{Act, Section, Subject, money, until};
@@ -32,13 +34,17 @@ pub(super) enum Target {
 
 impl Target {
     /// Finds it by its path; what is not there, or has no such act, is no page.
-    pub async fn find(api: &Api, path: &(String, String, String)) -> Result<Self, Problem> {
+    pub async fn find(
+        api: &Api,
+        operator: &Operator,
+        path: &(String, String, String),
+    ) -> Result<Self, Problem> {
         let (kind, id, act) = path;
         let not_found = || Problem::new(Code::NotFound);
         let act = Act::read(act).ok_or_else(not_found)?;
         match (kind.as_str(), act) {
             ("orders", Act::Reconcile | Act::Release | Act::Refuse | Act::Refund | Act::Revoke) => {
-                let order_id: OrderId = id.parse().map_err(|_| not_found())?;
+                let order_id = order_named(api, operator, id).await?;
                 let found = api.store.load(order_id).await?.ok_or_else(not_found)?;
                 Ok(Self::Order(Box::new(found), act))
             }

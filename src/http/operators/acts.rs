@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 use super::super::Api;
 use super::super::problem::{Code, Problem};
+use super::order_name::order_named;
 use super::wanted::{Wanted, is_changed};
 use super::wish::{NOTE_MAX, RefundRequest, ReleaseRequest, Wish};
 use crate::actors::Weighed;
@@ -19,6 +20,8 @@ use crate::zenopay::wire::StatusAnswer;
 #[derive(Serialize, ToSchema)]
 pub struct Acted {
     status: &'static str,
+    /// The order's `ref`.
+    order: String,
     order_id: String,
     payment_status: &'static str,
     version: i32,
@@ -30,6 +33,8 @@ pub struct Acted {
 #[derive(Serialize, ToSchema)]
 pub struct Replayed {
     status: &'static str,
+    /// The order's `ref`.
+    order: String,
     order_id: String,
     payment_status: &'static str,
     outcome: &'static str,
@@ -39,6 +44,8 @@ pub struct Replayed {
 #[derive(Serialize, ToSchema)]
 pub struct ReconcileAnswer {
     status: &'static str,
+    /// The order's `ref`.
+    order: String,
     order_id: String,
     /// ZenoPay's word for the payment; null if it said nothing.
     zenopay: Option<String>,
@@ -77,6 +84,7 @@ pub async fn replay(
     let done = api.orders.replay(kept, audit).await?;
     Ok(HttpResponse::Ok().json(Replayed {
         status: "success",
+        order: done.order_id.order_ref().to_string(),
         order_id: done.order_id.to_string(),
         payment_status: done.status.as_str(),
         outcome: done.outcome.as_str(),
@@ -86,12 +94,13 @@ pub async fn replay(
 /// Asks ZenoPay about an order, once, and applies what it says.
 #[utoipa::path(post, path = "/api/v1/operator/orders/{order_id}/reconcile", tag = "operator",
     security(("operator" = [])),
-    params(("order_id" = String, Path)),
+    params(("order_id" = String, Path, description = "The order's id or its `ref`")),
     responses(
         (status = 200, description = "What ZenoPay said, and what became of it", body = ReconcileAnswer),
         (status = 401, description = "`unauthorized`"),
         (status = 403, description = "`forbidden`"),
         (status = 404, description = "`order_not_found`"),
+        (status = 409, description = "`ambiguous_ref`"),
         (status = 500, description = "`internal`"),
         (status = 503, description = "`busy`, `unavailable`, `commit_unknown`, `stopping`")))]
 pub async fn reconcile(
@@ -99,7 +108,7 @@ pub async fn reconcile(
     operator: web::ReqData<Operator>,
     api: web::Data<Api>,
 ) -> Result<HttpResponse, Problem> {
-    let order_id = named(&order_id)?;
+    let order_id = order_named(&api, &operator, &order_id).await?;
     let audit = about(order_id, entry(&operator, "reconcile"));
     let done = api.orders.reconcile(order_id, audit).await?;
     let (zenopay, silence) = match done.answer {
@@ -109,6 +118,7 @@ pub async fn reconcile(
     let payment = &done.weighed.payment;
     Ok(HttpResponse::Ok().json(ReconcileAnswer {
         status: "success",
+        order: order_id.order_ref().to_string(),
         order_id: order_id.to_string(),
         zenopay,
         silence,
@@ -121,7 +131,7 @@ pub async fn reconcile(
 /// Decides a held order: it is completed after all, or it is not and the owner pays back.
 #[utoipa::path(post, path = "/api/v1/operator/orders/{order_id}/release", tag = "operator",
     security(("operator" = [])),
-    params(("order_id" = String, Path)),
+    params(("order_id" = String, Path, description = "The order's id or its `ref`")),
     request_body = ReleaseRequest,
     responses(
         (status = 200, description = "COMPLETED or REFUNDED", body = Acted),
@@ -129,7 +139,7 @@ pub async fn reconcile(
         (status = 401, description = "`unauthorized`"),
         (status = 403, description = "`forbidden`"),
         (status = 404, description = "`order_not_found`"),
-        (status = 409, description = "`invalid_transition`: the order is not held"),
+        (status = 409, description = "`ambiguous_ref`; `invalid_transition`: the order is not held"),
         (status = 413, description = "`payload_too_large`"),
         (status = 422, description = "`invalid_request`: decision or reason"),
         (status = 500, description = "`internal`"),
@@ -140,7 +150,7 @@ pub async fn release(
     operator: web::ReqData<Operator>,
     api: web::Data<Api>,
 ) -> Result<HttpResponse, Problem> {
-    let order_id = named(&order_id)?;
+    let order_id = order_named(&api, &operator, &order_id).await?;
     let wish = Wish::read(payload).await?;
     let wanted = match wish.needed("decision", NOTE_MAX)?.as_str() {
         "complete" => Wanted::release(&wish)?,
@@ -156,7 +166,7 @@ pub async fn release(
 /// Records that the owner has paid back, and revokes the voucher. Moves no money.
 #[utoipa::path(post, path = "/api/v1/operator/orders/{order_id}/refund", tag = "operator",
     security(("operator" = [])),
-    params(("order_id" = String, Path)),
+    params(("order_id" = String, Path, description = "The order's id or its `ref`")),
     request_body = RefundRequest,
     responses(
         (status = 200, description = "REFUNDED, now or before", body = Acted),
@@ -164,7 +174,7 @@ pub async fn release(
         (status = 401, description = "`unauthorized`"),
         (status = 403, description = "`forbidden`"),
         (status = 404, description = "`order_not_found`"),
-        (status = 409, description = "`invalid_transition`: the order is not completed"),
+        (status = 409, description = "`ambiguous_ref`; `invalid_transition`: the order is not completed"),
         (status = 413, description = "`payload_too_large`"),
         (status = 422, description = "`invalid_request`: reason, method or reference"),
         (status = 500, description = "`internal`"),
@@ -175,7 +185,7 @@ pub async fn refund(
     operator: web::ReqData<Operator>,
     api: web::Data<Api>,
 ) -> Result<HttpResponse, Problem> {
-    let order_id = named(&order_id)?;
+    let order_id = order_named(&api, &operator, &order_id).await?;
     let wanted = Wanted::refund(&Wish::read(payload).await?)?;
     acted(&wanted.done(order_id, &operator, &api).await?)
 }
@@ -193,13 +203,9 @@ pub(in crate::http) fn entry(operator: &Operator, action: &'static str) -> Audit
 pub(in crate::http) fn about(order_id: OrderId, entry: AuditEntry) -> AuditEntry {
     AuditEntry {
         order_id: Some(order_id),
-        subject: format!("order {order_id}"),
+        subject: format!("order {}", order_id.order_ref()),
         ..entry
     }
-}
-
-fn named(text: &str) -> Result<OrderId, Problem> {
-    text.parse().map_err(|_| Problem::new(Code::OrderNotFound))
 }
 
 fn acted(weighed: &Weighed) -> Result<HttpResponse, Problem> {
@@ -207,6 +213,7 @@ fn acted(weighed: &Weighed) -> Result<HttpResponse, Problem> {
     let payment = &weighed.payment;
     Ok(HttpResponse::Ok().json(Acted {
         status: "success",
+        order: payment.order_id.order_ref().to_string(),
         order_id: payment.order_id.to_string(),
         payment_status: payment.status.as_str(),
         version: payment.version,

@@ -13,6 +13,7 @@ pub mod events;
 pub mod journal;
 mod machinery;
 mod order_documents;
+pub mod order_name;
 pub mod orders;
 mod report_csv;
 pub mod reports;
