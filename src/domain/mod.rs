@@ -19,6 +19,7 @@ pub mod operator;
 pub mod outcome;
 pub mod package;
 pub mod payment;
+pub mod person;
 pub mod personal;
 pub mod phone;
 pub mod purchase;

@@ -14,6 +14,7 @@ use crate::checkout::CheckoutError;
 use crate::domain::admission::Refusal;
 use crate::domain::phone::NotAPhone;
 use crate::domain::purchase::NotAnIdempotencyKey;
+use crate::retention::RetentionError;
 use crate::store::StoreError;
 
 /// The stable words of the contract, section 8.
@@ -220,6 +221,20 @@ impl From<StoreError> for Problem {
         };
         error!(%cause, "a request failed");
         Self::new(code)
+    }
+}
+
+impl From<RetentionError> for Problem {
+    fn from(cause: RetentionError) -> Self {
+        match cause {
+            RetentionError::Store(cause) => cause.into(),
+            RetentionError::Archive(cause) => {
+                error!(%cause, "a customer is erased from the database and still in the archive");
+                Self::new(Code::Internal).detail(
+                    "erased from the database, but retention.archive_dir cannot be written: ask again",
+                )
+            }
+        }
     }
 }
 

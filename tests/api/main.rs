@@ -36,6 +36,7 @@ mod overload;
 mod pages;
 mod peers;
 mod printed;
+mod privacy;
 mod radius;
 mod reconciling;
 mod recovery;
