@@ -6,16 +6,19 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::config::RetentionConfig;
-use crate::store::{Store, StoreError};
+use crate::domain::phone::Phone;
+use crate::store::{Erasure, Store, StoreError};
 
 pub mod archive;
 
@@ -43,6 +46,8 @@ pub struct Retention {
     store: Store,
     bodies: Option<TimeDelta>,
     archive: Option<PathBuf>,
+    /// Held while a batch moves into the archive, so that an erasure misses none that is under way.
+    moving: Arc<Mutex<()>>,
 }
 
 impl Retention {
@@ -53,6 +58,7 @@ impl Retention {
             store,
             bodies: (days > 0).then(|| TimeDelta::days(days)),
             archive: config.archive_dir.clone(),
+            moving: Arc::default(),
         }
     }
 
@@ -89,14 +95,45 @@ impl Retention {
         };
         let before = self.store.now().await? - bodies;
         let mut forgotten = 0;
-        while let Some(batch) = self.batch(*reached, before).await? {
+        loop {
+            let moving = self.moving.lock().await;
+            let Some(batch) = self.batch(*reached, before).await? else {
+                break;
+            };
             if !batch.numbers.is_empty() {
                 forgotten += self.store.forget_bodies(batch.numbers).await?;
             }
             *reached = batch.last;
+            drop(moving);
             sleep(BREATH).await;
         }
         Ok(forgotten)
+    }
+
+    /// Erases a customer: from the database first, and then from the archive.
+    ///
+    /// # Errors
+    /// If the database cannot be written, then nothing was; if the archive cannot, then the customer
+    /// is in it alone, and asking again erases them there.
+    pub async fn erase_customer(
+        &self,
+        phone: Phone,
+        operator: String,
+        reason: String,
+    ) -> Result<Erasure, RetentionError> {
+        let _moving = self.moving.lock().await;
+        let person = self.store.person(&phone).await?;
+        let orders = self.store.orders_of_phone(&phone).await?;
+        let done = self.store.erase_customer(phone, operator, reason).await?;
+        if let (Erasure::Done(_), Some(folder)) = (done, self.archive.clone())
+            && folder.exists()
+        {
+            let orders = orders.iter().map(ToString::to_string).collect();
+            let erased = spawn_blocking(move || archive::forget(&folder, &person, &orders)).await;
+            let bodies = erased.map_err(io::Error::other)??;
+            info!(bodies, "a customer was erased from the archive");
+        }
+        Ok(done)
     }
 
     /// The next rows whose bodies may be forgotten: they are in the archive, if there is one.

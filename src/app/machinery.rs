@@ -220,6 +220,7 @@ impl Machinery {
             history: History::default(),
             store: self.store,
             orders: self.orders,
+            retention: self.retention,
             status: self.status,
             checkout: self.checkout,
             reconciler: self.reconciler,

@@ -8,7 +8,6 @@ use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::app::StartError;
 use crate::config::{Config, ConfigError, TelemetryConfig};
-use crate::domain::ids::OrderId;
 use crate::drill::DrillError;
 use crate::store::StoreError;
 use crate::telemetry;
@@ -88,8 +87,11 @@ enum Failure {
     NoSuchOperator(String),
     #[error("order: {0}")]
     Order(StoreError),
-    #[error("order: there is no order {0}")]
-    NoSuchOrder(OrderId),
+    #[error("order: there is no such order")]
+    NoSuchOrder,
+    /// They are already printed.
+    #[error("order: several orders are named so; give the first word of one line")]
+    SeveralOrders,
     #[error("nas: {0}")]
     Nas(String),
     #[error("drill: {0}")]
@@ -129,7 +131,8 @@ impl Failure {
             | Self::NameTaken(_)
             | Self::NoSuchOperator(_)
             | Self::Order(_)
-            | Self::NoSuchOrder(_)
+            | Self::NoSuchOrder
+            | Self::SeveralOrders
             | Self::Nas(_)
             | Self::Drill(_)
             | Self::Violated(_)

@@ -9,18 +9,26 @@ use super::Failure;
 use crate::config::Config;
 use crate::domain::ids::OrderId;
 use crate::domain::mask::Sight;
+use crate::domain::operator::Role;
+use crate::domain::payment::Payment;
+use crate::domain::search;
 use crate::domain::timeline::{Line, Story, tell};
-use crate::store::{Reveal, Store};
+use crate::store::{OrderSearch, Reveal, Store};
 
 /// Who looks, in the audit log: whoever may run this has the database anyway.
 const TERMINAL: &str = "terminal";
+
+/// Orders of one name that are listed.
+const LISTED: u64 = 10;
 
 #[derive(Subcommand)]
 pub(super) enum Look {
     /// Print one order's timeline
     Show {
-        /// The order's id
-        id: OrderId,
+        /// Its id, the first eight digits of its id, the phone that bought or its last digits, the
+        /// voucher's code, or the number of a payment or an invoice
+        #[arg(value_name = "ID|REF|PHONE|CODE")]
+        name: String,
         /// Show phones and codes whole, and keep a record of that in the audit log
         #[arg(long)]
         reveal: bool,
@@ -28,15 +36,16 @@ pub(super) enum Look {
 }
 
 pub(super) async fn look(config: &Config, look: Look) -> Result<(), Failure> {
-    let Look::Show { id, reveal } = look;
+    let Look::Show { name, reveal } = look;
     let store = Store::open_beside(&config.database)
         .await
         .map_err(Failure::Order)?;
+    let id = only_order(&store, &name, config.server.timezone).await?;
     let story = store
         .story(id)
         .await
         .map_err(Failure::Order)?
-        .ok_or(Failure::NoSuchOrder(id))?;
+        .ok_or(Failure::NoSuchOrder)?;
     let sight = if reveal { Sight::Whole } else { Sight::Masked };
     if sight == Sight::Whole {
         let reveal = Reveal {
@@ -53,11 +62,54 @@ pub(super) async fn look(config: &Config, look: Look) -> Result<(), Failure> {
     Ok(())
 }
 
+/// The one order that is named so.
+async fn only_order(store: &Store, name: &str, zone: Tz) -> Result<OrderId, Failure> {
+    let keys = search::read(name, Role::Admin).map_err(|_| Failure::NoSuchOrder)?;
+    let search = OrderSearch {
+        keys,
+        limit: LISTED,
+        ..OrderSearch::default()
+    };
+    let found = store.find_orders(search).await.map_err(Failure::Order)?;
+    match found.items.as_slice() {
+        [] => Err(Failure::NoSuchOrder),
+        [only] => Ok(only.order_id),
+        several => {
+            for order in several {
+                println!("{}", listed(order, several, zone));
+            }
+            Err(Failure::SeveralOrders)
+        }
+    }
+}
+
+/// A line by which one order is told from the others: its `ref`, or its id where two have one `ref`.
+fn listed(order: &Payment, list: &[Payment], zone: Tz) -> String {
+    let order_ref = order.order_id.order_ref();
+    let same = list
+        .iter()
+        .filter(|it| it.order_id.order_ref() == order_ref);
+    let name = match same.count() {
+        1 => order_ref.to_string(),
+        _ => order.order_id.to_string(),
+    };
+    format!(
+        "{name}  {}  {:9}  {} for {} TZS",
+        order
+            .created_at
+            .with_timezone(&zone)
+            .format("%Y-%m-%d %H:%M:%S"),
+        order.status.as_str(),
+        order.terms.code,
+        order.amount,
+    )
+}
+
 fn told(story: &Story, sight: Sight, zone: Tz, now: DateTime<Utc>) -> String {
     let payment = &story.payment;
     let mut text = format!(
         "Order {}  {}, version {}\n  {} for {} TZS, phone {}\n",
-        payment.order_id,
+        name_of(payment.order_id, sight),
         payment.status.as_str(),
         payment.version,
         payment.terms.code,
@@ -96,6 +148,12 @@ fn told(story: &Story, sight: Sight, zone: Tz, now: DateTime<Utc>) -> String {
         );
     }
     text
+}
+
+/// Its id opens its voucher, so it is shown where the voucher's code is.
+fn name_of(order_id: OrderId, sight: Sight) -> String {
+    let whole = sight.order_id(order_id);
+    whole.unwrap_or_else(|| order_id.order_ref().to_string())
 }
 
 fn row(line: &Line, at: &str) -> String {

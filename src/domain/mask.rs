@@ -1,5 +1,6 @@
 //! What a viewer sees of phones, codes and names: enough to recognise, too little to use.
 
+use super::ids::OrderId;
 use super::operator::Role;
 use super::payment::Payment;
 
@@ -31,6 +32,14 @@ impl Sight {
     /// `K7******`: a code is money, so most of it is hidden.
     pub fn code(self, code: &str) -> String {
         self.keep(code, 2, 0, 6)
+    }
+
+    /// An order's whole id, which opens its voucher; a viewer knows an order by its `ref`.
+    pub fn order_id(self, order_id: OrderId) -> Option<String> {
+        match self {
+            Self::Whole => Some(order_id.to_string()),
+            Self::Masked => None,
+        }
     }
 
     /// `A***`.

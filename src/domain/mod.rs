@@ -24,6 +24,7 @@ pub mod outcome;
 pub mod owner_link;
 pub mod package;
 pub mod payment;
+pub mod person;
 pub mod personal;
 pub mod phone;
 pub mod purchase;

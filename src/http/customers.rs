@@ -72,7 +72,7 @@ pub async fn erase(
     let phone = Phone::read(text(&wish, "phone", PHONE_MAX)?)?;
     let reason = text(&wish, "reason", REASON_MAX)?.to_owned();
     let name = operator.name.clone();
-    match api.store.erase_customer(phone, name, reason).await? {
+    match api.retention.erase_customer(phone, name, reason).await? {
         Erasure::Done(erased) => Ok(HttpResponse::Ok().json(Forgotten {
             status: "success",
             orders: erased.orders,

@@ -20,6 +20,7 @@ use crate::actors::status::StatusBoard;
 use crate::checkout::{Checkout, WEBHOOK_PATH};
 use crate::metrics::Metrics;
 use crate::reconciler::Reconciler;
+use crate::retention::Retention;
 use crate::store::{Overview, Store};
 use crate::supervisor::Supervisor;
 use crate::web::Shop;
@@ -66,6 +67,8 @@ pub struct Api {
     pub store: Store,
     /// Where evidence goes.
     pub orders: Orders,
+    /// Where a customer is erased, from the archive too.
+    pub retention: Retention,
     /// Where polls wait.
     pub status: StatusBoard,
     /// Where purchases are made.

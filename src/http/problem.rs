@@ -14,6 +14,7 @@ use crate::checkout::CheckoutError;
 use crate::domain::admission::Refusal;
 use crate::domain::phone::NotAPhone;
 use crate::domain::purchase::NotAnIdempotencyKey;
+use crate::retention::RetentionError;
 use crate::store::StoreError;
 
 /// The stable words of the contract, section 8.
@@ -35,6 +36,8 @@ pub enum Code {
     NotFound,
     /// No such order.
     OrderNotFound,
+    /// Several orders have this `ref`.
+    AmbiguousRef,
     /// No such voucher.
     VoucherNotFound,
     /// No such package, or it is retired.
@@ -85,6 +88,7 @@ impl Code {
             Self::Forbidden => ("forbidden", S::FORBIDDEN, "This operator may not do this"),
             Self::NotFound => ("not_found", S::NOT_FOUND, "There is no such page"),
             Self::OrderNotFound => ("order_not_found", S::NOT_FOUND, "There is no such order"),
+            Self::AmbiguousRef => ("ambiguous_ref", S::CONFLICT, "Several orders have this ref"),
             Self::VoucherNotFound => ("voucher_not_found", S::NOT_FOUND, "There is no such voucher"),
             Self::PackageNotFound => ("package_not_found", S::NOT_FOUND, "There is no such package"),
             Self::MethodNotAllowed => ("method_not_allowed", S::METHOD_NOT_ALLOWED, "This page has no such method"),
@@ -217,6 +221,20 @@ impl From<StoreError> for Problem {
         };
         error!(%cause, "a request failed");
         Self::new(code)
+    }
+}
+
+impl From<RetentionError> for Problem {
+    fn from(cause: RetentionError) -> Self {
+        match cause {
+            RetentionError::Store(cause) => cause.into(),
+            RetentionError::Archive(cause) => {
+                error!(%cause, "a customer is erased from the database and still in the archive");
+                Self::new(Code::Internal).detail(
+                    "erased from the database, but retention.archive_dir cannot be written: ask again",
+                )
+            }
+        }
     }
 }
 

@@ -1,10 +1,12 @@
-//! The archive: deliveries that left the journal, as lines of JSON in files that never change,
+//! The archive: deliveries that left the journal, as lines of JSON in files that change only when a
+//! person is erased,
 //! `webhooks-DAY-FIRST.jsonl` by the day on which they came (UTC) and the number of the first.
 //!
 //! The rule that must not be broken: a file is there as a whole or not at all, and when
 //! `write` returns it outlives a power cut. A batch that is written again, as after a kill
 //! before its bodies were forgotten, has the same first number and takes the place of itself.
 
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::Path;
@@ -12,6 +14,8 @@ use std::path::Path;
 use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 
+use crate::domain::ids::OrderId;
+use crate::domain::person::Person;
 use crate::store::OldDelivery;
 
 /// A delivery in the archive: its line in the journal, with its body.
@@ -79,15 +83,22 @@ fn day(old: &OldDelivery) -> NaiveDate {
 fn write_file(folder: &Path, old: &[OldDelivery]) -> io::Result<()> {
     let first = &old[0];
     let name = format!("webhooks-{}-{:012}.jsonl", day(first), first.id);
+    write_lines(&folder.join(name), old.iter().map(Archived::from))
+}
+
+fn write_lines(
+    path: &Path,
+    lines: impl Iterator<Item = impl std::borrow::Borrow<Archived>>,
+) -> io::Result<()> {
     // Another process may archive into the same folder.
-    let unfinished = folder.join(format!("{name}.{}.tmp", std::process::id()));
-    let mut lines = BufWriter::new(private(&unfinished)?);
-    for delivery in old {
-        serde_json::to_writer(&mut lines, &Archived::from(delivery))?;
-        lines.write_all(b"\n")?;
+    let unfinished = path.with_extension(format!("jsonl.{}.tmp", std::process::id()));
+    let mut file = BufWriter::new(private(&unfinished)?);
+    for line in lines {
+        serde_json::to_writer(&mut file, line.borrow())?;
+        file.write_all(b"\n")?;
     }
-    lines.into_inner()?.sync_all()?;
-    fs::rename(unfinished, folder.join(name))
+    file.into_inner()?.sync_all()?;
+    fs::rename(unfinished, path)
 }
 
 /// Bodies hold names and numbers of guests.
@@ -100,6 +111,65 @@ fn private(path: &Path) -> io::Result<File> {
         .truncate(true)
         .mode(0o600)
         .open(path)
+}
+
+/// Takes a person out of the archive: the bodies of deliveries about `orders` (as they are spelled
+/// in the journal), and of those that name the person. A file that has none stays as it is. Says how
+/// many bodies there were.
+///
+/// # Errors
+/// If a file cannot be read or written; asking again goes on.
+pub(super) fn forget(folder: &Path, person: &Person, orders: &HashSet<String>) -> io::Result<u64> {
+    let mut forgotten = 0;
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.extension().is_none_or(|it| it != "jsonl") {
+            continue;
+        }
+        let mut deliveries = read(&path)?;
+        let found = deliveries
+            .iter_mut()
+            .filter(|it| it.is_about(person, orders))
+            .map(Archived::forget)
+            .count();
+        if found > 0 {
+            write_lines(&path, deliveries.iter())?;
+            forgotten += found as u64;
+        }
+    }
+    File::open(folder)?.sync_all()?;
+    Ok(forgotten)
+}
+
+impl Archived {
+    fn is_about(&self, person: &Person, orders: &HashSet<String>) -> bool {
+        let is_in = |text: &Option<String>| text.as_deref().is_some_and(|it| person.is_in(it));
+        let has_body = self.body.is_some() || self.body_hex.is_some();
+        let is_theirs = self.order_id.as_ref().is_some_and(|it| orders.contains(it));
+        (is_theirs && has_body)
+            || is_in(&self.body)
+            || is_in(&self.order_id)
+            || is_in(&self.content_type)
+            || self.bytes().is_some_and(|it| person.is_in_bytes(&it))
+    }
+
+    /// A body that is no text.
+    fn bytes(&self) -> Option<Vec<u8>> {
+        let hex = self.body_hex.as_deref()?;
+        let pairs = hex.as_bytes().chunks(2);
+        pairs
+            .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
+            .collect()
+    }
+
+    fn forget(&mut self) {
+        self.body = None;
+        self.body_hex = None;
+        self.content_type = None;
+        if self.order_id.as_ref().is_some_and(|it| it.parse::<OrderId>().is_err()) {
+            self.order_id = None;
+        }
+    }
 }
 
 /// Reads a file of the archive.

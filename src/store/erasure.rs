@@ -19,6 +19,7 @@ use crate::domain::ids::OrderId;
 use crate::domain::payment::Status;
 use crate::domain::phone::Phone;
 
+mod mentions;
 mod traces;
 
 /// Orders handled in one statement.
@@ -57,9 +58,24 @@ impl Store {
         reason: String,
     ) -> Result<Erasure, StoreError> {
         let store = self.clone();
+        let person = self.person(&phone).await?;
+        let mentions = self.mentions(&person).await?;
         self.run(async move {
             let txn = store.begin().await?;
-            match erase(&txn, &phone, operator, reason).await {
+            let line = audit_events::ActiveModel {
+                operator: Set(operator),
+                action: Set("erase_customer".to_owned()),
+                order_id: Set(None),
+                detail: Set(Some(reason)),
+                ..Default::default()
+            };
+            let done = match erase(&txn, &phone, line).await {
+                Ok(Erasure::Done(erased)) => mentions::forget(&txn, &person, mentions)
+                    .await
+                    .map(|()| Erasure::Done(erased)),
+                other => other,
+            };
+            match done {
                 Ok(Erasure::Done(erased)) => {
                     let committed = txn.commit().await;
                     store.inner.finished.changed_here();
@@ -83,8 +99,7 @@ impl Store {
 async fn erase(
     txn: &DatabaseTransaction,
     phone: &Phone,
-    operator: String,
-    reason: String,
+    mut line: audit_events::ActiveModel,
 ) -> Result<Erasure, StoreError> {
     let now = Utc::now().trunc_subsecs(3);
     let nobody = format!("erased-{}", Uuid::new_v4().simple());
@@ -120,15 +135,8 @@ async fn erase(
         erased.vouchers += forget_vouchers(txn, batch, now).await?;
         traces::forget_papers(txn, batch, &nobody).await?;
     }
-    let line = audit_events::ActiveModel {
-        at: Set(now),
-        operator: Set(operator),
-        action: Set("erase_customer".to_owned()),
-        order_id: Set(None),
-        subject: Set(nobody),
-        detail: Set(Some(reason)),
-        ..Default::default()
-    };
+    line.at = Set(now);
+    line.subject = Set(nobody);
     audit_events::Entity::insert(line)
         .exec_without_returning(txn)
         .await?;
@@ -171,6 +179,11 @@ async fn forget_in_payments(
         )
         .col_expr(
             payments::Column::OperatorReason,
+            Expr::value(Option::<String>::None),
+        )
+        // A client may have made it of the phone or the name.
+        .col_expr(
+            payments::Column::IdempotencyKey,
             Expr::value(Option::<String>::None),
         )
         .filter(of_phone)

@@ -5,17 +5,21 @@
 //! reads. A page is remembered by the number of its last row: rows that arrive meanwhile have
 //! higher numbers and move nothing.
 
-use entities::{order_events, payments, vouchers};
-use sea_orm::sea_query::Expr;
+use entities::{invoices, order_events, payments, vouchers};
+use sea_orm::sea_query::{Expr, ExprTrait, SimpleExpr};
 use sea_orm::{ColumnTrait, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect, Select};
 use uuid::Uuid;
 
 use super::{Store, StoreError, rows};
+use crate::domain::ids::OrderRef;
 use crate::domain::payment::{Payment, Status};
-use crate::domain::search::Key;
+use crate::domain::search::{Key, PHONE_END_MIN};
 
 /// A number stands for one payment; remarks of more orders than this name none that matters.
 const CHARGED_AGAIN: u64 = 50;
+
+/// Orders of one `ref` that an operator chooses from.
+const SAME_REF: u64 = 10;
 
 /// Which orders.
 #[derive(Clone, Default)]
@@ -80,6 +84,19 @@ impl Store {
         .await
     }
 
+    /// The newest orders that have this `ref`: nearly always one at most.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be reached.
+    pub async fn orders_of_ref(&self, order_ref: OrderRef) -> Result<Vec<Payment>, StoreError> {
+        let search = OrderSearch {
+            keys: vec![Key::Ref(order_ref)],
+            limit: SAME_REF,
+            ..OrderSearch::default()
+        };
+        Ok(self.find_orders(search).await?.items)
+    }
+
     async fn numbers(&self, search: &OrderSearch) -> Result<Vec<i64>, StoreError> {
         let mut ids = Vec::new();
         for lookup in self.lookups(search).await? {
@@ -101,6 +118,8 @@ impl Store {
                 Key::Order(order_id) => {
                     lookups.push(few(search).filter(payments::Column::OrderId.eq(order_id.0)));
                 }
+                Key::Ref(order_ref) => lookups.push(few(search).filter(has_ref(*order_ref))),
+                Key::PhoneEnd(digits) => lookups.push(few(search).filter(phone_ends(digits))),
                 Key::Phone(phone) => {
                     let phone = payments::Column::Phone.eq(phone.international());
                     lookups.push(few(search).filter(phone));
@@ -125,6 +144,16 @@ impl Store {
                     for column in [payments::Column::Reference, payments::Column::Transid] {
                         lookups.push(few(search).filter(column.is_in(told.clone())));
                     }
+                    let billed = invoices::Entity::find()
+                        .select_only()
+                        .column(invoices::Column::PaymentId)
+                        .filter(invoices::Column::Number.is_in(told.clone()))
+                        .into_tuple::<i64>()
+                        .all(&self.inner.reader)
+                        .await?;
+                    if !billed.is_empty() {
+                        lookups.push(few(search).filter(payments::Column::Id.is_in(billed)));
+                    }
                     let charged = charged_again(&told)
                         .into_tuple::<Uuid>()
                         .all(&self.inner.reader)
@@ -138,6 +167,23 @@ impl Store {
         }
         Ok(lookups)
     }
+}
+
+/// Ids are compared byte by byte, so the orders of one `ref` are a range of the unique index.
+fn has_ref(order_ref: OrderRef) -> SimpleExpr {
+    let (first, last) = order_ref.range();
+    payments::Column::OrderId.between(first.0, last.0)
+}
+
+/// The last four digits are in an index; those before them narrow down what it finds. A stored
+/// phone has twelve characters.
+fn phone_ends(digits: &str) -> SimpleExpr {
+    let last_four = digits.get(digits.len().saturating_sub(PHONE_END_MIN)..);
+    Expr::cust_with_values(
+        "substr(payments.phone, 9, 4) = $1",
+        [last_four.unwrap_or(digits)],
+    )
+    .and(payments::Column::Phone.like(format!("255%{digits}")))
 }
 
 /// Orders that were paid for once more under one of these numbers.

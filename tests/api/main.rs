@@ -37,6 +37,7 @@ mod owner_link;
 mod pages;
 mod peers;
 mod printed;
+mod privacy;
 mod radius;
 mod reconciling;
 mod recovery;

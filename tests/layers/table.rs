@@ -35,7 +35,7 @@ pub const TABLE: &[[&str; 4]] = &[
     // an owner what is pasted into a router, which `radius` writes; a trace goes on in here.
     // Pages are drawn from nouns that they are handed.
     ["web", "domain config", "", EDGES],
-    ["http", "domain zenopay sms radius store actors checkout relay reconciler sandbox printing web config metrics telemetry supervisor",
+    ["http", "domain zenopay sms radius store actors checkout relay reconciler retention sandbox printing web config metrics telemetry supervisor",
              "actix tokio rand", EDGES],
     ["drill", "domain zenopay store actors config metrics", "actix tokio rand reqwest", EDGES],
 

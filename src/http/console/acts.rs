@@ -18,7 +18,7 @@ pub async fn ask(
     visitor: web::ReqData<Visitor>,
     api: web::Data<Api>,
 ) -> Result<HttpResponse, Problem> {
-    let target = Target::find(&api, &path).await?;
+    let target = Target::find(&api, &visitor.operator, &path).await?;
     if !visitor.operator.role.may_write() {
         return Err(Problem::new(Code::Forbidden).detail("A viewer only looks: ask an admin."));
     }
@@ -35,7 +35,7 @@ pub async fn perform(
     visitor: web::ReqData<Visitor>,
     api: web::Data<Api>,
 ) -> Result<HttpResponse, Problem> {
-    let target = Target::find(&api, &path).await?;
+    let target = Target::find(&api, &visitor.operator, &path).await?;
     let act = target.act();
     match target.perform(&api, &visitor, &form).await {
         Ok(()) => Ok(see(&format!("{}?done={}", target.home(), act.word()))),

@@ -9,6 +9,7 @@ use crate::domain::mask::Sight;
 use crate::domain::outcome::Outcome;
 use crate::http::Api;
 use crate::http::auth::Visitor;
+use crate::http::operators::journal::as_journalled;
 use crate::http::problem::{Code, Problem};
 use crate::store::{JournalRow, JournalSearch, Reveal};
 use crate::web::console::{DeliveriesPage, Delivery, DeliveryPage, Moment, Section, millis, money};
@@ -17,6 +18,8 @@ use crate::web::console::{DeliveriesPage, Delivery, DeliveryPage, Moment, Sectio
 const PAGE: u64 = 50;
 /// Where the journal begins.
 const PATH: &str = "/operator/deliveries";
+/// Characters of what a sender named that a table has room for.
+const NAME_MAX: usize = 36;
 /// No order id that a sender claims is longer and worth a look.
 const ORDER_ID_MAX: usize = 200;
 
@@ -29,11 +32,7 @@ pub async fn list(
     let outcome = Outcome::of_delivery(&parameter(&request, "outcome"));
     let order_id = parameter(&request, "order_id");
     let fits = order_id.len() <= ORDER_ID_MAX && !order_id.chars().any(char::is_control);
-    // Orders of ours are spelled in one way in the journal.
-    let spelled = match order_id.parse::<OrderId>() {
-        Ok(order_id) => order_id.to_string(),
-        Err(_) => order_id.clone(),
-    };
+    let spelled = as_journalled(&order_id, &visitor.operator, &api).await?;
     let search = JournalSearch {
         outcome,
         order_id: (fits && !spelled.is_empty()).then_some(spelled),
@@ -53,7 +52,12 @@ pub async fn list(
             ],
         )
     });
-    let rows = page.items.iter().map(|row| delivery(row, &api)).collect();
+    let sight = sight(&visitor);
+    let rows = page
+        .items
+        .iter()
+        .map(|row| delivery(row, sight, &api))
+        .collect();
     let desk = desk(&api, &visitor, Section::Deliveries).await;
     let page = DeliveriesPage::new(desk, outcome, order_id, rows, next);
     Ok(answer(StatusCode::OK, &page))
@@ -84,11 +88,27 @@ pub async fn show(
     };
     let mut desk = desk(&api, &visitor, Section::Deliveries).await;
     desk.done = done(&parameter(&request, "done"));
-    let page = DeliveryPage::new(desk, delivery(&found, &api), found.content_type, body);
+    let page = DeliveryPage::new(
+        desk,
+        delivery(&found, sight(&visitor), &api),
+        found.content_type,
+        body,
+    );
     Ok(answer(StatusCode::OK, &page))
 }
 
-fn delivery(row: &JournalRow, api: &Api) -> Delivery {
+/// How a list names the order that a sender named: one that can be ours by its `ref`. Anything
+/// else is text from outside, which viewers do not see.
+pub(super) fn sender_named(named: Option<&str>, sight: Sight) -> String {
+    let order_id: Option<OrderId> = named.and_then(|text| text.parse().ok());
+    match (order_id, named, sight) {
+        (Some(order_id), _, _) => order_id.order_ref().to_string(),
+        (None, Some(text), Sight::Whole) => text.chars().take(NAME_MAX).collect(),
+        (None, Some(_), Sight::Masked) | (None, None, _) => "–".to_owned(),
+    }
+}
+
+fn delivery(row: &JournalRow, sight: Sight, api: &Api) -> Delivery {
     let order_id: Option<OrderId> = row.order_id.as_deref().and_then(|text| text.parse().ok());
     Delivery {
         id: row.id,
@@ -97,8 +117,8 @@ fn delivery(row: &JournalRow, api: &Api) -> Delivery {
         word: row.word.clone(),
         proof: row.proof.clone(),
         source: row.source.clone().unwrap_or_else(|| "webhook".to_owned()),
-        order_id: row.order_id.clone(),
-        order_href: order_id.map(|order_id| format!("/operator/orders/{order_id}")),
+        order: sender_named(row.order_id.as_deref(), sight),
+        order_href: order_id.map(|it| format!("/operator/orders/{}", it.order_ref())),
         reference: row.reference.clone(),
         amount: row.amount.map(money),
         took: millis(row.processing_ms),

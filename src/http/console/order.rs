@@ -5,9 +5,8 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::Utc;
 use chrono_tz::Tz;
 
-use super::{answer, desk, done, parameter, sight};
+use super::{address, answer, desk, done, parameter, see, sight};
 use crate::actors::gauge::ActorView;
-use crate::domain::ids::OrderId;
 use crate::domain::language::Language;
 use crate::domain::mask::Sight;
 use crate::domain::outcome::Outcome;
@@ -16,6 +15,7 @@ use crate::domain::personal::Personal;
 use crate::domain::timeline::{Line, Story, tell};
 use crate::http::Api;
 use crate::http::auth::Visitor;
+use crate::http::operators::order_name::order_named;
 use crate::http::problem::{Code, Problem};
 use crate::store::Reveal;
 use crate::web::console::{
@@ -30,7 +30,15 @@ pub async fn show(
     api: web::Data<Api>,
 ) -> Result<HttpResponse, Problem> {
     let not_found = || Problem::new(Code::OrderNotFound).detail("There is no such order.");
-    let order_id: OrderId = order_id.parse().map_err(|_| not_found())?;
+    let order_id = match order_named(&api, &visitor.operator, &order_id).await {
+        Ok(order_id) => order_id,
+        // The list of those that have this ref.
+        Err(problem) if problem.code() == Code::AmbiguousRef => {
+            return Ok(see(&address("/operator/orders", &[("q", &order_id)])));
+        }
+        Err(problem) if problem.code() == Code::OrderNotFound => return Err(not_found()),
+        Err(problem) => return Err(problem),
+    };
     let story = api.store.story(order_id).await?.ok_or_else(not_found)?;
     let sight = sight(&visitor);
     if sight == Sight::Whole {
@@ -95,6 +103,7 @@ fn detail(story: &Story, sight: Sight, actor: Option<&ActorView>, zone: Tz) -> D
     let when = |at| until(at, zone);
     #[rustfmt::skip] // A table is read by its columns.
     let facts = [
+        ("Order", sight.order_id(payment.order_id)),
         ("Phone", Some(sight.phone(payment.phone.international()))),
         ("Name", payment.customer_name.as_ref().map(|name| sight.name(name.expose()))),
         ("Price", Some(money(payment.amount.0))),
@@ -116,7 +125,7 @@ fn detail(story: &Story, sight: Sight, actor: Option<&ActorView>, zone: Tz) -> D
         ("ZenoPay is asked next", payment.due_at.map(when)),
     ];
     Detail {
-        order_id: payment.order_id.to_string(),
+        name: payment.order_id.order_ref().to_string(),
         status: payment.status,
         title: format!(
             "{}, {}",

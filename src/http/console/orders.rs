@@ -3,7 +3,7 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::{address, answer, desk, parameter, see};
+use super::{address, answer, desk, parameter, see, sight};
 use crate::domain::language::Language;
 use crate::domain::mask::Sight;
 use crate::domain::payment::{Payment, Status};
@@ -32,7 +32,7 @@ pub async fn show(
     let desk = desk(&api, &visitor, Section::Orders).await;
     let keys = match q.as_str() {
         "" => Ok(Vec::new()),
-        typed => search::read(typed),
+        typed => search::read(typed, visitor.operator.role),
     };
     let keys = match keys {
         Ok(keys) => keys,
@@ -56,7 +56,7 @@ pub async fn show(
         return Ok(see(&format!("/operator/printed/{id}")));
     }
     if let ([only], false, None) = (found.items.as_slice(), q.is_empty(), before) {
-        return Ok(see(&format!("{PATH}/{}", only.order_id)));
+        return Ok(see(&href(only, &found.items, sight(&visitor))));
     }
     let word = status.map_or("", Status::as_str);
     let next = found.next.map(|id| {
@@ -70,7 +70,7 @@ pub async fn show(
     let orders = found
         .items
         .iter()
-        .map(|payment| row(payment, &api))
+        .map(|payment| row(payment, href(payment, &found.items, sight(&visitor)), &api))
         .collect();
     let page = OrdersPage::new(desk, q, status, orders, next);
     Ok(answer(StatusCode::OK, &page))
@@ -79,7 +79,7 @@ pub async fn show(
 fn code_of(keys: &[Key]) -> Option<VoucherCode> {
     keys.iter().find_map(|key| match key {
         Key::Code(code) => Some(code.clone()),
-        Key::Order(_) | Key::Phone(_) | Key::Number(_) => None,
+        Key::Order(_) | Key::Ref(_) | Key::Phone(_) | Key::PhoneEnd(_) | Key::Number(_) => None,
     })
 }
 
@@ -90,15 +90,29 @@ async fn printed(code: VoucherCode, api: &Api) -> Result<Option<i64>, Problem> {
     Ok(printed.map(|issued| issued.id))
 }
 
+/// An order's page: by its `ref`, unless another order of the list has the same and an admin
+/// looks, who may see whole ids.
+fn href(payment: &Payment, list: &[Payment], sight: Sight) -> String {
+    let order_ref = payment.order_id.order_ref();
+    let same = list
+        .iter()
+        .filter(|it| it.order_id.order_ref() == order_ref);
+    match sight.order_id(payment.order_id) {
+        Some(order_id) if same.count() > 1 => format!("{PATH}/{order_id}"),
+        Some(_) | None => format!("{PATH}/{order_ref}"),
+    }
+}
+
 /// As lists show an order: masked for everybody.
-fn row(payment: &Payment, api: &Api) -> FoundOrder {
+fn row(payment: &Payment, href: String, api: &Api) -> FoundOrder {
     let sight = Sight::Masked;
     let code = payment
         .voucher
         .as_ref()
         .map(|voucher| voucher.code.as_str());
     FoundOrder {
-        order_id: payment.order_id.to_string(),
+        name: payment.order_id.order_ref().to_string(),
+        href,
         status: payment.status,
         at: Moment::new(payment.created_at, api.shop.timezone),
         phone: sight.phone(payment.phone.international()),

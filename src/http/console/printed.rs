@@ -25,7 +25,7 @@ pub async fn show(
     let id: i64 = id.parse().map_err(|_| not_found())?;
     let voucher = api.store.known_voucher(id).await?.ok_or_else(not_found)?;
     if let Some(order_id) = voucher.order_id {
-        return Ok(see(&format!("/operator/orders/{order_id}")));
+        return Ok(see(&format!("/operator/orders/{}", order_id.order_ref())));
     }
     let sight = sight(&visitor);
     if sight == Sight::Whole {

@@ -5,10 +5,12 @@ use chrono_tz::Tz;
 use super::sight;
 use crate::domain::ids::OrderId;
 use crate::domain::language::Language;
+use crate::domain::operator::Operator;
 use crate::domain::outbox_hold::{OutboxHold, Queued, Waiting};
 use crate::domain::payment::Payment;
 use crate::http::Api;
 use crate::http::auth::Visitor;
+use crate::http::operators::order_name::order_named;
 use crate::http::problem::{Code, Problem};
 use crate::store::{JournalRow, KnownOperator, KnownVoucher, ListedPackage};
 use crate::web::console::{Act, Section, Subject, money, until};
@@ -35,7 +37,11 @@ pub(super) enum Target {
 
 impl Target {
     /// Finds it by its path; what is not there, or has no such act, is no page.
-    pub async fn find(api: &Api, path: &(String, String, String)) -> Result<Self, Problem> {
+    pub async fn find(
+        api: &Api,
+        operator: &Operator,
+        path: &(String, String, String),
+    ) -> Result<Self, Problem> {
         let (kind, id, act) = path;
         let not_found = || Problem::new(Code::NotFound);
         let act = Act::read(act).ok_or_else(not_found)?;
@@ -49,7 +55,7 @@ impl Target {
                 | Act::Revoke
                 | Act::Reissue,
             ) => {
-                let order_id: OrderId = id.parse().map_err(|_| not_found())?;
+                let order_id = order_named(api, operator, id).await?;
                 let found = api.store.load(order_id).await?.ok_or_else(not_found)?;
                 Ok(Self::Order(Box::new(found), act))
             }

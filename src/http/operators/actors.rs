@@ -4,7 +4,8 @@ use actix_web::{HttpResponse, web};
 use serde_json::Value;
 
 use super::machinery::{ActorRow, Machinery};
-use crate::domain::ids::OrderId;
+use super::order_name::order_named;
+use crate::domain::operator::Operator;
 use crate::http::Api;
 use crate::http::problem::{Code, Problem};
 
@@ -23,18 +24,18 @@ pub async fn actors(api: web::Data<Api>) -> HttpResponse {
 /// One order's actor.
 #[utoipa::path(get, path = "/api/v1/operator/actors/{order_id}", tag = "operator",
     security(("operator" = [])),
-    params(("order_id" = String, Path)),
+    params(("order_id" = String, Path, description = "The order's id or its `ref`")),
     responses(
         (status = 200, description = "The actor", body = ActorRow),
         (status = 401, description = "`unauthorized`"),
-        (status = 404, description = "`order_not_found`: the order is not in play")))]
+        (status = 404, description = "`order_not_found`: the order is not in play"),
+        (status = 409, description = "`ambiguous_ref`")))]
 pub async fn actor(
     order_id: web::Path<String>,
+    operator: web::ReqData<Operator>,
     api: web::Data<Api>,
 ) -> Result<HttpResponse, Problem> {
-    let order_id: OrderId = order_id
-        .parse()
-        .map_err(|_| Problem::new(Code::OrderNotFound))?;
+    let order_id = order_named(&api, &operator, &order_id).await?;
     let view = api
         .orders
         .view(order_id)

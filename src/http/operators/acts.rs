@@ -7,11 +7,13 @@ use utoipa::ToSchema;
 
 use super::super::Api;
 use super::super::problem::{Code, Problem};
+use super::order_name::order_named;
 use super::wanted::{self, Wanted, is_changed};
 use super::wish::{NOTE_MAX, RefundRequest, ReissueRequest, ReleaseRequest, Wish};
 use crate::actors::{NewCode, Weighed};
 use crate::domain::ids::OrderId;
 use crate::domain::operator::Operator;
+use crate::domain::outcome::Outcome;
 use crate::domain::payment::Payment;
 use crate::store::AuditEntry;
 use crate::zenopay::wire::StatusAnswer;
@@ -20,6 +22,8 @@ use crate::zenopay::wire::StatusAnswer;
 #[derive(Serialize, ToSchema)]
 pub struct Acted {
     status: &'static str,
+    /// The order's `ref`.
+    order: String,
     order_id: String,
     payment_status: &'static str,
     version: i32,
@@ -33,6 +37,8 @@ pub struct Acted {
 #[derive(Serialize, ToSchema)]
 pub struct Replayed {
     status: &'static str,
+    /// The order's `ref`.
+    order: String,
     order_id: String,
     payment_status: &'static str,
     outcome: &'static str,
@@ -42,6 +48,8 @@ pub struct Replayed {
 #[derive(Serialize, ToSchema)]
 pub struct ReconcileAnswer {
     status: &'static str,
+    /// The order's `ref`.
+    order: String,
     order_id: String,
     /// ZenoPay's word for the payment; null if it said nothing.
     zenopay: Option<String>,
@@ -80,6 +88,7 @@ pub async fn replay(
     let done = api.orders.replay(kept, audit).await?;
     Ok(HttpResponse::Ok().json(Replayed {
         status: "success",
+        order: done.order_id.order_ref().to_string(),
         order_id: done.order_id.to_string(),
         payment_status: done.status.as_str(),
         outcome: done.outcome.as_str(),
@@ -89,12 +98,13 @@ pub async fn replay(
 /// Asks ZenoPay about an order, once, and applies what it says.
 #[utoipa::path(post, path = "/api/v1/operator/orders/{order_id}/reconcile", tag = "operator",
     security(("operator" = [])),
-    params(("order_id" = String, Path)),
+    params(("order_id" = String, Path, description = "The order's id or its `ref`")),
     responses(
         (status = 200, description = "What ZenoPay said, and what became of it", body = ReconcileAnswer),
         (status = 401, description = "`unauthorized`"),
         (status = 403, description = "`forbidden`"),
         (status = 404, description = "`order_not_found`"),
+        (status = 409, description = "`ambiguous_ref`"),
         (status = 500, description = "`internal`"),
         (status = 503, description = "`busy`, `unavailable`, `commit_unknown`, `stopping`")))]
 pub async fn reconcile(
@@ -102,7 +112,7 @@ pub async fn reconcile(
     operator: web::ReqData<Operator>,
     api: web::Data<Api>,
 ) -> Result<HttpResponse, Problem> {
-    let order_id = named(&order_id)?;
+    let order_id = order_named(&api, &operator, &order_id).await?;
     let audit = about(order_id, entry(&operator, "reconcile"));
     let done = api.orders.reconcile(order_id, audit).await?;
     let (zenopay, silence) = match done.answer {
@@ -112,6 +122,7 @@ pub async fn reconcile(
     let payment = &done.weighed.payment;
     Ok(HttpResponse::Ok().json(ReconcileAnswer {
         status: "success",
+        order: order_id.order_ref().to_string(),
         order_id: order_id.to_string(),
         zenopay,
         silence,
@@ -124,7 +135,7 @@ pub async fn reconcile(
 /// Decides a held order: it is completed after all, or it is not and the owner pays back.
 #[utoipa::path(post, path = "/api/v1/operator/orders/{order_id}/release", tag = "operator",
     security(("operator" = [])),
-    params(("order_id" = String, Path)),
+    params(("order_id" = String, Path, description = "The order's id or its `ref`")),
     request_body = ReleaseRequest,
     responses(
         (status = 200, description = "COMPLETED or REFUNDED", body = Acted),
@@ -132,7 +143,7 @@ pub async fn reconcile(
         (status = 401, description = "`unauthorized`"),
         (status = 403, description = "`forbidden`"),
         (status = 404, description = "`order_not_found`"),
-        (status = 409, description = "`invalid_transition`: the order is not held"),
+        (status = 409, description = "`ambiguous_ref`; `invalid_transition`: the order is not held"),
         (status = 413, description = "`payload_too_large`"),
         (status = 422, description = "`invalid_request`: decision or reason"),
         (status = 500, description = "`internal`"),
@@ -143,7 +154,7 @@ pub async fn release(
     operator: web::ReqData<Operator>,
     api: web::Data<Api>,
 ) -> Result<HttpResponse, Problem> {
-    let order_id = named(&order_id)?;
+    let order_id = order_named(&api, &operator, &order_id).await?;
     let wish = Wish::read(payload).await?;
     let wanted = match wish.needed("decision", NOTE_MAX)?.as_str() {
         "complete" => Wanted::release(&wish)?,
@@ -159,7 +170,7 @@ pub async fn release(
 /// Records that the owner has paid back, and revokes the voucher. Moves no money.
 #[utoipa::path(post, path = "/api/v1/operator/orders/{order_id}/refund", tag = "operator",
     security(("operator" = [])),
-    params(("order_id" = String, Path)),
+    params(("order_id" = String, Path, description = "The order's id or its `ref`")),
     request_body = RefundRequest,
     responses(
         (status = 200, description = "REFUNDED, now or before", body = Acted),
@@ -167,7 +178,7 @@ pub async fn release(
         (status = 401, description = "`unauthorized`"),
         (status = 403, description = "`forbidden`"),
         (status = 404, description = "`order_not_found`"),
-        (status = 409, description = "`invalid_transition`: the order is not completed"),
+        (status = 409, description = "`ambiguous_ref`; `invalid_transition`: the order is not completed"),
         (status = 413, description = "`payload_too_large`"),
         (status = 422, description = "`invalid_request`: reason, method or reference"),
         (status = 500, description = "`internal`"),
@@ -178,7 +189,7 @@ pub async fn refund(
     operator: web::ReqData<Operator>,
     api: web::Data<Api>,
 ) -> Result<HttpResponse, Problem> {
-    let order_id = named(&order_id)?;
+    let order_id = order_named(&api, &operator, &order_id).await?;
     let wanted = Wanted::refund(&Wish::read(payload).await?)?;
     acted(&wanted.done(order_id, &operator, &api).await?)
 }
@@ -195,7 +206,7 @@ pub async fn refund(
         (status = 401, description = "`unauthorized`"),
         (status = 403, description = "`forbidden`"),
         (status = 404, description = "`order_not_found`"),
-        (status = 409, description = "`invalid_transition`: there is no voucher that is still good"),
+        (status = 409, description = "`ambiguous_ref`; `invalid_transition`: there is no voucher that is still good"),
         (status = 413, description = "`payload_too_large`"),
         (status = 422, description = "`invalid_request`: reason"),
         (status = 500, description = "`internal`"),
@@ -206,10 +217,14 @@ pub async fn reissue(
     operator: web::ReqData<Operator>,
     api: web::Data<Api>,
 ) -> Result<HttpResponse, Problem> {
-    let order_id = named(&order_id)?;
+    let order_id = order_named(&api, &operator, &order_id).await?;
     let wish = Wish::read(payload).await?;
     let done = wanted::reissue(&wish, order_id, &operator, &api).await?;
-    Ok(stands(&done.payment, done.code == NewCode::Given))
+    let outcome = match done.code {
+        NewCode::Given => Outcome::Reissued,
+        NewCode::GivenBefore | NewCode::Enough | NewCode::Over => Outcome::Duplicate,
+    };
+    Ok(stands(&done.payment, outcome, done.code == NewCode::Given))
 }
 
 pub(in crate::http) fn entry(operator: &Operator, action: &'static str) -> AuditEntry {
@@ -225,27 +240,24 @@ pub(in crate::http) fn entry(operator: &Operator, action: &'static str) -> Audit
 pub(in crate::http) fn about(order_id: OrderId, entry: AuditEntry) -> AuditEntry {
     AuditEntry {
         order_id: Some(order_id),
-        subject: format!("order {order_id}"),
+        subject: format!("order {}", order_id.order_ref()),
         ..entry
     }
 }
 
-fn named(text: &str) -> Result<OrderId, Problem> {
-    text.parse().map_err(|_| Problem::new(Code::OrderNotFound))
-}
-
 fn acted(weighed: &Weighed) -> Result<HttpResponse, Problem> {
     let changed = is_changed(weighed)?;
-    Ok(stands(&weighed.payment, changed))
+    Ok(stands(&weighed.payment, weighed.outcome, changed))
 }
 
-fn stands(payment: &Payment, changed: bool) -> HttpResponse {
+fn stands(payment: &Payment, outcome: Outcome, changed: bool) -> HttpResponse {
     HttpResponse::Ok().json(Acted {
         status: "success",
+        order: payment.order_id.order_ref().to_string(),
         order_id: payment.order_id.to_string(),
         payment_status: payment.status.as_str(),
         version: payment.version,
-        outcome: weighed.outcome.as_str(),
+        outcome: outcome.as_str(),
         changed,
     })
 }

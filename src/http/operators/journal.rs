@@ -5,8 +5,9 @@ use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::order_name::only_order;
 use super::{cursor, cursor_of, fault, limit_of, said};
-use crate::domain::ids::OrderId;
+use crate::domain::ids::{OrderId, OrderName};
 use crate::domain::mask::Sight;
 use crate::domain::operator::Operator;
 use crate::domain::outcome::Outcome;
@@ -40,7 +41,9 @@ pub struct WebhooksDocument {
 pub struct WebhookRow {
     /// Its number in the journal.
     id: i64,
-    /// As the sender named it.
+    /// The `ref`, if the sender named an order as we name ours.
+    order: Option<String>,
+    /// As the sender named it; null for viewers.
     order_id: Option<String>,
     outcome: String,
     /// Why it was believed; null if it was not.
@@ -78,10 +81,14 @@ pub struct SeenBody {
 }
 
 impl WebhookRow {
-    fn of(row: &JournalRow) -> Self {
+    fn of(row: &JournalRow, sight: Sight) -> Self {
         Self {
             id: row.id,
-            order_id: row.order_id.clone(),
+            order: order_of(row).map(|order_id| order_id.order_ref().to_string()),
+            order_id: match sight {
+                Sight::Whole => row.order_id.clone(),
+                Sight::Masked => None,
+            },
             outcome: row.outcome.clone(),
             proof: row.proof.clone(),
             source: row.source.clone(),
@@ -113,23 +120,31 @@ impl SeenBody {
     security(("operator" = [])),
     params(
         ("outcome" = Option<String>, Query, pattern = "^ *(completed|duplicate|stale|failed|cancelled|pending|held|unconfirmed|unknown_order|malformed|error)? *$", description = "As in `held` or `unknown_order`"),
-        ("order_id" = Option<String>, Query, max_length = 200, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*$", description = "As the sender named it"),
+        ("order_id" = Option<String>, Query, max_length = 200, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*$", description = "As the sender named it; of an order of ours also the `ref`"),
         ("limit" = Option<u64>, Query, minimum = 1, description = "Deliveries a page; 50, at most 200"),
         ("cursor" = Option<String>, Query, pattern = "^ *(c[1-9a-f][0-9a-f]{0,14})? *$", description = "`next_cursor` of the page before")),
     responses(
         (status = 200, description = "A page of deliveries", body = WebhooksDocument),
         (status = 401, description = "`unauthorized`"),
+        (status = 409, description = "`ambiguous_ref`"),
         (status = 422, description = "`invalid_query`"),
         (status = 503, description = "`unavailable`, `stopping`")))]
 pub async fn list_webhooks(
     query: web::Query<JournalQuery>,
+    operator: web::ReqData<Operator>,
     api: web::Data<Api>,
 ) -> Result<HttpResponse, Problem> {
-    let page = api.store.read_journal(search_of(&query)?).await?;
+    let search = search_of(&query, &operator, &api).await?;
+    let page = api.store.read_journal(search).await?;
+    let sight = Sight::of(operator.role);
     Ok(HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, "no-store"))
         .json(WebhooksDocument {
-            webhooks: page.items.iter().map(WebhookRow::of).collect(),
+            webhooks: page
+                .items
+                .iter()
+                .map(|row| WebhookRow::of(row, sight))
+                .collect(),
             next_cursor: page.next.map(cursor),
         }))
 }
@@ -151,14 +166,15 @@ pub async fn show_webhook(
     let not_found = || Problem::new(Code::NotFound).detail("the journal has no such number");
     let id: i64 = id.parse().map_err(|_| not_found())?;
     let found = api.store.journalled(id).await?.ok_or_else(not_found)?;
+    let sight = Sight::of(operator.role);
     let mut shown = WebhookFile {
-        row: WebhookRow::of(&found),
+        row: WebhookRow::of(&found, sight),
         reference: found.reference.clone(),
         amount: found.amount,
         content_type: found.content_type.clone(),
         body: None,
     };
-    if Sight::of(operator.role) == Sight::Whole {
+    if sight == Sight::Whole {
         let reveal = Reveal {
             operator: operator.into_inner().name,
             order_id: order_of(&found),
@@ -173,7 +189,11 @@ pub async fn show_webhook(
         .json(shown))
 }
 
-fn search_of(query: &JournalQuery) -> Result<JournalSearch, Problem> {
+async fn search_of(
+    query: &JournalQuery,
+    operator: &Operator,
+    api: &Api,
+) -> Result<JournalSearch, Problem> {
     let outcome = match said(query.outcome.as_ref()) {
         Some(word) => {
             Some(Outcome::of_delivery(word).ok_or_else(|| fault("outcome is a word as in held"))?)
@@ -184,11 +204,7 @@ fn search_of(query: &JournalQuery) -> Result<JournalSearch, Problem> {
         Some(text) if text.chars().count() > ORDER_ID_MAX || text.chars().any(char::is_control) => {
             return Err(fault("order_id is not one that a sender could have named"));
         }
-        // Orders of ours are spelled in one way in the journal.
-        Some(text) => Some(match text.parse::<OrderId>() {
-            Ok(order_id) => order_id.to_string(),
-            Err(_) => text.to_owned(),
-        }),
+        Some(text) => Some(as_journalled(text, operator, api).await?),
         None => None,
     };
     Ok(JournalSearch {
@@ -197,6 +213,23 @@ fn search_of(query: &JournalQuery) -> Result<JournalSearch, Problem> {
         before: cursor_of(query.cursor.as_ref())?,
         limit: limit_of(query.limit.as_ref())?,
     })
+}
+
+/// As the journal has it: orders of ours are spelled in one way there, and a `ref` is looked up.
+///
+/// # Errors
+/// 409 `ambiguous_ref`.
+pub(in crate::http) async fn as_journalled(
+    text: &str,
+    operator: &Operator,
+    api: &Api,
+) -> Result<String, Problem> {
+    let named = match text.parse() {
+        Ok(OrderName::Id(order_id)) => Some(order_id),
+        Ok(OrderName::Ref(order_ref)) => only_order(api, operator, order_ref).await?,
+        Err(_) => None,
+    };
+    Ok(named.map_or_else(|| text.to_owned(), |order_id| order_id.to_string()))
 }
 
 fn order_of(row: &JournalRow) -> Option<OrderId> {

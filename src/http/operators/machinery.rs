@@ -92,7 +92,10 @@ struct Latencies {
 /// One order's actor.
 #[derive(Serialize, ToSchema)]
 pub struct ActorRow {
-    order_id: String,
+    /// The order's `ref`.
+    order: String,
+    /// Always null: everybody who works here may read this document.
+    order_id: Option<String>,
     /// A `payment_status`; null until the actor has read it.
     state: Option<&'static str>,
     mailbox_depth: usize,
@@ -178,7 +181,8 @@ impl ActorRow {
     /// As the actor was last seen.
     pub fn of(order_id: OrderId, view: &ActorView) -> Self {
         Self {
-            order_id: order_id.to_string(),
+            order: order_id.order_ref().to_string(),
+            order_id: None,
             state: view.status.map(|status| status.as_str()),
             mailbox_depth: view.mailbox_depth,
             handled: view.handled,

@@ -13,6 +13,7 @@ pub mod events;
 pub mod journal;
 mod machinery;
 mod order_documents;
+pub mod order_name;
 pub mod orders;
 pub mod outbox;
 mod report_csv;

@@ -35,7 +35,10 @@ pub struct OrderDocument {
 /// An order as lists show it.
 #[derive(Serialize, ToSchema)]
 pub struct OrderRow {
-    order_id: String,
+    /// The order's `ref`: the first eight hex digits of its id.
+    order: String,
+    /// Null for viewers: it opens the order's voucher.
+    order_id: Option<String>,
     /// A `payment_status`, as in `COMPLETED`.
     status: &'static str,
     version: i32,
@@ -119,11 +122,13 @@ pub struct TimelineLine {
 }
 
 impl OrderRow {
-    /// What this sight shows of an order.
-    pub fn of(payment: &Payment, sight: Sight, language: Language) -> Self {
+    /// What `sight` shows of an order; its id is shown by `ids`, since lists mask the rest for
+    /// everybody.
+    pub fn of(payment: &Payment, sight: Sight, ids: Sight, language: Language) -> Self {
         let code = payment.voucher.as_ref();
         Self {
-            order_id: payment.order_id.to_string(),
+            order: payment.order_id.order_ref().to_string(),
+            order_id: ids.order_id(payment.order_id),
             status: payment.status.as_str(),
             version: payment.version,
             phone: sight.phone(payment.phone.international()),
@@ -151,7 +156,7 @@ impl OrderFile {
         let gateway = &payment.gateway;
         let (name, payer) = (&payment.customer_name, &gateway.payer_msisdn);
         Self {
-            row: OrderRow::of(payment, sight, language),
+            row: OrderRow::of(payment, sight, sight, language),
             payment_id: payment.id,
             masked: sight == Sight::Masked,
             customer_name: name.as_ref().map(|name| sight.name(name.expose())),

@@ -6,8 +6,8 @@ use chrono::Utc;
 use serde::Deserialize;
 
 use super::order_documents::{OrderDocument, OrderFile, OrderRow, OrdersDocument, TimelineLine};
+use super::order_name::order_named;
 use super::{cursor, cursor_of, fault, limit_of, said};
-use crate::domain::ids::OrderId;
 use crate::domain::mask::Sight;
 use crate::domain::operator::Operator;
 use crate::domain::payment::Status;
@@ -31,7 +31,7 @@ pub struct OrdersQuery {
 #[utoipa::path(get, path = "/api/v1/operator/orders", tag = "operator",
     security(("operator" = [])),
     params(
-        ("q" = Option<String>, Query, max_length = 100, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*$", description = "Order id, whole phone number in any spelling, voucher code, ZenoPay's reference or the mobile-money operator's number"),
+        ("q" = Option<String>, Query, max_length = 100, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*$", description = "Order id or `ref`, phone number in any spelling, for admins also its last four or more digits, voucher code, number of an invoice, ZenoPay's reference or the mobile-money operator's number"),
         ("status" = Option<String>, Query, pattern = "^ *(PENDING|COMPLETED|FAILED|CANCELLED|EXPIRED|HELD|REFUNDED)? *$", description = "`PENDING`, `COMPLETED`, `FAILED`, `CANCELLED`, `EXPIRED`, `HELD` or `REFUNDED`"),
         ("limit" = Option<u64>, Query, minimum = 1, description = "Orders a page; 50, at most 200"),
         ("cursor" = Option<String>, Query, pattern = "^ *(c[1-9a-f][0-9a-f]{0,14})? *$", description = "`next_cursor` of the page before")),
@@ -43,14 +43,16 @@ pub struct OrdersQuery {
 pub async fn find_orders(
     request: HttpRequest,
     query: web::Query<OrdersQuery>,
+    operator: web::ReqData<Operator>,
     api: web::Data<Api>,
 ) -> Result<HttpResponse, Problem> {
-    let page = api.store.find_orders(search_of(&query)?).await?;
+    let page = api.store.find_orders(search_of(&query, &operator)?).await?;
+    let ids = Sight::of(operator.role);
     let language = language(request.headers());
     let orders = page
         .items
         .iter()
-        .map(|payment| OrderRow::of(payment, Sight::Masked, language));
+        .map(|payment| OrderRow::of(payment, Sight::Masked, ids, language));
     Ok(HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, "no-store"))
         .json(OrdersDocument {
@@ -62,11 +64,12 @@ pub async fn find_orders(
 /// One order and its timeline. An admin sees it whole, which is audited.
 #[utoipa::path(get, path = "/api/v1/operator/orders/{order_id}", tag = "operator",
     security(("operator" = [])),
-    params(("order_id" = String, Path)),
+    params(("order_id" = String, Path, description = "The order's id or its `ref`")),
     responses(
         (status = 200, description = "The order, and what happened to it", body = OrderDocument),
         (status = 401, description = "`unauthorized`"),
         (status = 404, description = "`order_not_found`"),
+        (status = 409, description = "`ambiguous_ref`"),
         (status = 503, description = "`unavailable`, `stopping`")))]
 pub async fn show_order(
     request: HttpRequest,
@@ -75,7 +78,7 @@ pub async fn show_order(
     api: web::Data<Api>,
 ) -> Result<HttpResponse, Problem> {
     let not_found = || Problem::new(Code::OrderNotFound);
-    let order_id: OrderId = order_id.parse().map_err(|_| not_found())?;
+    let order_id = order_named(&api, &operator, &order_id).await?;
     let story = api.store.story(order_id).await?.ok_or_else(not_found)?;
     let sight = Sight::of(operator.role);
     if sight == Sight::Whole {
@@ -95,9 +98,9 @@ pub async fn show_order(
         }))
 }
 
-fn search_of(query: &OrdersQuery) -> Result<OrderSearch, Problem> {
+fn search_of(query: &OrdersQuery, operator: &Operator) -> Result<OrderSearch, Problem> {
     let keys = match said(query.q.as_ref()) {
-        Some(text) => search::read(text).map_err(|why| fault(&why.to_string()))?,
+        Some(text) => search::read(text, operator.role).map_err(|why| fault(&why.to_string()))?,
         None => Vec::new(),
     };
     let status = match said(query.status.as_ref()) {

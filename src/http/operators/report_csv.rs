@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use csv::{Terminator, WriterBuilder};
 
 use super::reports::sold;
+use crate::domain::ids::OrderId;
 use crate::store::{DailyReport, Listed, OrderLine, PackageSales, Total};
 
 /// UTF-8, says Excel, only if this comes first.
@@ -21,7 +22,7 @@ const HEADER: [&str; 12] = [
     "count",
     "amount",
     "paid_amount",
-    "order_id",
+    "order",
     "payment_status",
     "webhook_id",
     "reference",
@@ -38,7 +39,8 @@ struct Row {
     count: Option<i64>,
     amount: Option<i64>,
     paid_amount: Option<i64>,
-    order_id: String,
+    /// Its `ref`: a sheet is passed on.
+    order: String,
     payment_status: &'static str,
     webhook_id: Option<i64>,
     reference: String,
@@ -56,7 +58,7 @@ impl Row {
             number(self.count),
             number(self.amount),
             number(self.paid_amount),
-            defused(&self.order_id),
+            defused(&self.order),
             self.payment_status.to_owned(),
             number(self.webhook_id),
             defused(&self.reference),
@@ -127,7 +129,7 @@ fn rows(report: &DailyReport, zone: chrono_tz::Tz) -> Vec<Row> {
         section: "orphan",
         at: on_the_clock(orphan.received_at, zone),
         amount: orphan.amount,
-        order_id: orphan.order_id.clone().unwrap_or_default(),
+        order: orphan.order_id.as_deref().map(named).unwrap_or_default(),
         webhook_id: Some(orphan.id),
         reference: orphan.reference.clone().unwrap_or_default(),
         word: orphan.word.clone().unwrap_or_default(),
@@ -167,12 +169,20 @@ fn order_rows<'a>(
         package: line.package_code.clone(),
         amount: Some(line.amount),
         paid_amount: line.paid_amount,
-        order_id: line.order_id.to_string(),
+        order: line.order_id.order_ref().to_string(),
         payment_status: line.status.as_str(),
         reference: line.reference.clone().unwrap_or_default(),
         note: line.note.clone().unwrap_or_default(),
         ..Row::default()
     })
+}
+
+/// As the sender named an order; an id that could be one of ours is shortened to its `ref`.
+fn named(text: &str) -> String {
+    match text.parse::<OrderId>() {
+        Ok(order_id) => order_id.order_ref().to_string(),
+        Err(_) => text.to_owned(),
+    }
 }
 
 /// As a spreadsheet understands a time.

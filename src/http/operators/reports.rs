@@ -10,7 +10,9 @@ use super::super::Api;
 use super::super::problem::{Code, Problem};
 use super::super::status::rfc3339;
 use super::report_csv;
+use crate::domain::mask::Sight;
 use crate::domain::money::CURRENCY;
+use crate::domain::operator::Operator;
 use crate::domain::shop_day::ShopDay;
 use crate::store::{DailyReport, Listed, OrderLine, Orphan, PackageSales, Total};
 
@@ -91,7 +93,10 @@ pub struct Totals {
 #[derive(Serialize, ToSchema)]
 pub struct ReportedOrder {
     at: String,
-    order_id: String,
+    /// The order's `ref`.
+    order: String,
+    /// Null for viewers.
+    order_id: Option<String>,
     payment_status: &'static str,
     package: String,
     /// The price, in whole TZS.
@@ -107,6 +112,7 @@ pub struct ReportedOrder {
 pub struct ReportedOrphan {
     webhook_id: i64,
     received_at: String,
+    /// As the sender named it; null for viewers.
     order_id: Option<String>,
     word: Option<String>,
     reference: Option<String>,
@@ -127,6 +133,7 @@ pub struct ReportedOrphan {
         (status = 503, description = "`unavailable`, `stopping`")))]
 pub async fn daily(
     query: web::Query<ReportQuery>,
+    operator: web::ReqData<Operator>,
     api: web::Data<Api>,
 ) -> Result<HttpResponse, Problem> {
     let format = ReportFormat::read(query.format.as_deref())?;
@@ -135,7 +142,12 @@ pub async fn daily(
     let mut response = HttpResponse::Ok();
     response.insert_header((CACHE_CONTROL, "no-store"));
     match format {
-        ReportFormat::Json => Ok(response.json(document(day, api.timezone, report))),
+        ReportFormat::Json => Ok(response.json(document(
+            day,
+            api.timezone,
+            report,
+            Sight::of(operator.role),
+        ))),
         ReportFormat::Csv => {
             let name = format!("attachment; filename=\"malipo-{}.csv\"", day.date);
             let sheet = report_csv::sheet(&report, api.timezone).map_err(|error| {
@@ -183,7 +195,8 @@ fn day_of(date: Option<&str>, now: DateTime<Utc>, zone: chrono_tz::Tz) -> Result
     ShopDay::of(date, &zone).ok_or_else(fault)
 }
 
-fn document(day: ShopDay, zone: chrono_tz::Tz, report: DailyReport) -> DailyDocument {
+fn document(day: ShopDay, zone: chrono_tz::Tz, report: DailyReport, sight: Sight) -> DailyDocument {
+    let orders = |listed| orders(listed, sight);
     let (by_phone, for_cash) = (sold(&report.sales), sold(&report.cash_sales));
     DailyDocument {
         status: "success",
@@ -219,7 +232,12 @@ fn document(day: ShopDay, zone: chrono_tz::Tz, report: DailyReport) -> DailyDocu
         refused_vouchers: orders(report.refused_vouchers),
         held: orders(report.held),
         refunds: orders(report.refunds),
-        orphans: report.orphans.lines.into_iter().map(orphan).collect(),
+        orphans: report
+            .orphans
+            .lines
+            .into_iter()
+            .map(|it| orphan(it, sight))
+            .collect(),
     }
 }
 
@@ -246,10 +264,11 @@ fn sales_line(line: PackageSales) -> SalesLine {
     }
 }
 
-fn orders(listed: Listed<OrderLine>) -> Vec<ReportedOrder> {
+fn orders(listed: Listed<OrderLine>, sight: Sight) -> Vec<ReportedOrder> {
     let reported = listed.lines.into_iter().map(|line| ReportedOrder {
         at: rfc3339(line.at),
-        order_id: line.order_id.to_string(),
+        order: line.order_id.order_ref().to_string(),
+        order_id: sight.order_id(line.order_id),
         payment_status: line.status.as_str(),
         package: line.package_code,
         amount: line.amount,
@@ -260,11 +279,11 @@ fn orders(listed: Listed<OrderLine>) -> Vec<ReportedOrder> {
     reported.collect()
 }
 
-fn orphan(orphan: Orphan) -> ReportedOrphan {
+fn orphan(orphan: Orphan, sight: Sight) -> ReportedOrphan {
     ReportedOrphan {
         webhook_id: orphan.id,
         received_at: rfc3339(orphan.received_at),
-        order_id: orphan.order_id,
+        order_id: orphan.order_id.filter(|_| sight == Sight::Whole),
         word: orphan.word,
         reference: orphan.reference,
         amount: orphan.amount,

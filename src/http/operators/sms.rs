@@ -16,6 +16,8 @@ use crate::store::AuditEntry;
 pub struct Requeued {
     status: &'static str,
     state: &'static str,
+    /// The order's `ref`.
+    order: String,
     order_id: String,
 }
 
@@ -46,6 +48,7 @@ pub async fn resend(
     Ok(HttpResponse::Ok().json(Requeued {
         status: "success",
         state: "queued",
+        order: order_id.order_ref().to_string(),
         order_id: order_id.to_string(),
     }))
 }

@@ -30,7 +30,9 @@ pub struct VoucherFile {
     /// `new`, `active`, `expired` or `revoked`.
     state: &'static str,
     package: String,
-    /// The order that it was sold with; null for a printed voucher.
+    /// The `ref` of the order that it was sold with; null for a printed voucher.
+    order: Option<String>,
+    /// Null for a printed voucher, and for viewers.
     order_id: Option<String>,
     /// Null for a sold voucher.
     batch: Option<PrintedBatch>,
@@ -103,7 +105,8 @@ fn file(voucher: KnownVoucher, sight: Sight, now: DateTime<Utc>) -> VoucherFile 
         masked: sight == Sight::Masked,
         state: standing.state.as_str(),
         package: voucher.package_code,
-        order_id: voucher.order_id.map(|order_id| order_id.to_string()),
+        order: voucher.order_id.map(|it| it.order_ref().to_string()),
+        order_id: voucher.order_id.and_then(|it| sight.order_id(it)),
         batch: voucher.batch.map(|batch| PrintedBatch {
             id: batch.id,
             count: batch.count,
@@ -128,7 +131,8 @@ fn file(voucher: KnownVoucher, sight: Sight, now: DateTime<Utc>) -> VoucherFile 
 pub struct Revoked {
     status: &'static str,
     state: &'static str,
-    /// Null for a printed voucher, and for a code that was replaced.
+    /// The order's `ref`; null for a printed voucher, and for a code that was replaced.
+    order: Option<String>,
     order_id: Option<String>,
     /// `revoked`; `duplicate` if it was so already.
     outcome: &'static str,
@@ -186,7 +190,8 @@ pub async fn revoke(
     Ok(HttpResponse::Ok().json(Revoked {
         status: "success",
         state: "revoked",
-        order_id: issued.order_id.map(|order_id| order_id.to_string()),
+        order: issued.order_id.map(|it| it.order_ref().to_string()),
+        order_id: issued.order_id.map(|it| it.to_string()),
         outcome: outcome.as_str(),
         changed,
     }))

@@ -3,6 +3,7 @@
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderValue, RETRY_AFTER};
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
+use sha2::{Digest, Sha256};
 
 use super::super::Api;
 use super::super::problem::Problem;
@@ -77,12 +78,16 @@ fn purchase(form: &Form, visitor: &Visitor) -> Result<Purchase, Notice> {
 }
 
 /// The form's own key, for this package and this phone: pressing twice is one order, and going
-/// back to choose something else is another.
+/// back to choose something else is another. A hash, because the phone must not be kept in it.
 pub(super) fn key(form: &Form, package: &str, phone: &Phone) -> Option<IdempotencyKey> {
     let key = form.field("key");
-    let phone = phone.national();
-    (!key.is_empty())
-        .then(|| IdempotencyKey::read(format!("{key}.{package}.{phone}").as_bytes()).ok())?
+    if key.is_empty() {
+        return None;
+    }
+    let attempt = format!("{key}.{package}.{}", phone.national());
+    let hash = Sha256::digest(attempt.as_bytes());
+    let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    IdempotencyKey::read(format!("form-{hex}").as_bytes()).ok()
 }
 
 /// Buys, and leads to the order or back to the form.

@@ -1,8 +1,8 @@
 //! What a customer leaves behind beside the books: texts, devices, what ZenoPay wrote of them.
 
 use entities::{
-    gateway_calls, outbox_messages, radacct, radpostauth, sandbox_payments, sms_messages, vouchers,
-    webhook_deliveries,
+    audit_events, gateway_calls, order_events, outbox_messages, radacct, radpostauth,
+    sandbox_payments, sandbox_webhooks, sms_messages, vouchers, webhook_deliveries,
 };
 use sea_orm::sea_query::Expr;
 use sea_orm::{
@@ -11,6 +11,7 @@ use sea_orm::{
 
 use super::super::StoreError;
 use super::Order;
+use super::mentions::ERASED;
 
 /// Texts to the guest; how many.
 pub(super) async fn forget_sms(
@@ -31,6 +32,10 @@ pub(super) async fn forget_sms(
         .col_expr(sms_messages::Column::Body, Expr::value(""))
         .col_expr(
             sms_messages::Column::ReceiptDetail,
+            Expr::value(Option::<String>::None),
+        )
+        .col_expr(
+            sms_messages::Column::ProviderMessageId,
             Expr::value(Option::<String>::None),
         )
         .col_expr(
@@ -70,7 +75,26 @@ pub(super) async fn forget_devices(
             outbox_messages::Column::DeviceStation,
             Expr::value(Option::<String>::None),
         )
+        .col_expr(
+            outbox_messages::Column::DeviceAddress,
+            Expr::value(Option::<String>::None),
+        )
+        .col_expr(
+            outbox_messages::Column::LastError,
+            Expr::value(Option::<String>::None),
+        )
+        .col_expr(
+            outbox_messages::Column::Result,
+            Expr::value(Option::<String>::None),
+        )
         .filter(outbox_messages::Column::VoucherCode.is_in(codes()))
+        .exec(txn)
+        .await?;
+    // An operator may have typed it.
+    vouchers::Entity::update_many()
+        .col_expr(vouchers::Column::RevokedReason, Expr::value(ERASED))
+        .filter(vouchers::Column::Id.is_in(sold.iter().map(|voucher| voucher.id)))
+        .filter(vouchers::Column::RevokedReason.is_not_null())
         .exec(txn)
         .await?;
     Ok(())
@@ -100,8 +124,31 @@ pub(super) async fn forget_papers(
         .filter(gateway_calls::Column::OrderId.is_in(ids()))
         .exec(txn)
         .await?;
+    // What happened stays as its kind; a sentence may hold what ZenoPay or an operator wrote.
+    order_events::Entity::update_many()
+        .col_expr(order_events::Column::Summary, Expr::value(ERASED))
+        .filter(order_events::Column::OrderId.is_in(ids()))
+        .exec(txn)
+        .await?;
+    audit_events::Entity::update_many()
+        .col_expr(
+            audit_events::Column::Detail,
+            Expr::value(Option::<String>::None),
+        )
+        .filter(audit_events::Column::OrderId.is_in(ids()))
+        .exec(txn)
+        .await?;
+    // One that has not come yet is found by asking.
+    sandbox_webhooks::Entity::delete_many()
+        .filter(sandbox_webhooks::Column::OrderId.is_in(names()))
+        .exec(txn)
+        .await?;
     sandbox_payments::Entity::update_many()
         .col_expr(sandbox_payments::Column::BuyerPhone, Expr::value(nobody))
+        .col_expr(
+            sandbox_payments::Column::Metadata,
+            Expr::value(Option::<String>::None),
+        )
         .filter(sandbox_payments::Column::OrderId.is_in(names()))
         .exec(txn)
         .await?;

@@ -134,6 +134,21 @@ async fn every_lookup_has_its_index(books: &Books, primary: &str) {
             vec!["payments_reference", "payments_transid"],
         ),
         (order, None, vec![order_index]),
+        (
+            vec![Key::Ref("677e4327".parse().unwrap())],
+            None,
+            vec![order_index],
+        ),
+        (
+            vec![Key::PhoneEnd("5607".to_owned())],
+            None,
+            vec!["payments_phone_end"],
+        ),
+        (
+            vec![Key::PhoneEnd("12345607".to_owned())],
+            None,
+            vec!["payments_phone_end"],
+        ),
         (Vec::new(), Some(Status::Held), vec!["payments_open"]),
         (Vec::new(), Some(Status::Failed), vec!["payments_not_sold"]),
         (

@@ -115,8 +115,8 @@
     const row = (order, now) => {
       const made = $('#row').content.firstElementChild.cloneNode(true);
       const link = made.querySelector('a');
-      link.href += order.order_id;
-      link.textContent = order.order_id.split('-')[0];
+      link.href += order.order;
+      link.textContent = order.order;
       made.classList.toggle('hot', order.mailbox_depth > 0 || order.last_error !== null);
       for (const cell of made.querySelectorAll('[data-of]')) {
         cell.textContent = told(order[cell.dataset.of], cell.dataset.as, now);

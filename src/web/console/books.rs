@@ -12,8 +12,8 @@ pub struct LetterLine {
     pub kind: String,
     /// The phone, masked, or the router.
     pub to: String,
-    /// The order.
-    pub order_id: Option<String>,
+    /// The order's `ref`.
+    pub order: Option<String>,
     /// Given up.
     pub is_dead: bool,
     /// How often it was tried.
@@ -61,8 +61,8 @@ impl LettersPage {
 pub struct ReportLine {
     /// When.
     pub at: Moment,
-    /// The order, as far as it has a name.
-    pub order_id: String,
+    /// The order's `ref`, as far as it has one.
+    pub order: String,
     /// Where one reads more.
     pub href: Option<String>,
     /// Where it stands, or what was said.
@@ -205,8 +205,8 @@ pub struct AuditRow {
     pub action: String,
     /// To what.
     pub subject: String,
-    /// The order.
-    pub order_id: Option<String>,
+    /// The order's `ref`.
+    pub order: Option<String>,
     /// What else they said.
     pub detail: String,
 }

@@ -21,8 +21,8 @@ pub struct Delivery {
     pub proof: Option<String>,
     /// What brought it.
     pub source: String,
-    /// As the sender named it.
-    pub order_id: Option<String>,
+    /// The `ref`, or for an admin what the sender named.
+    pub order: String,
     /// If it can be an order of ours.
     pub order_href: Option<String>,
     /// ZenoPay's number.
@@ -54,17 +54,6 @@ impl Delivery {
                 | Outcome::Expired,
             ) => "quiet",
         }
-    }
-
-    fn short_order(&self) -> String {
-        let order = self.order_id.as_deref().unwrap_or("–");
-        order
-            .split('-')
-            .next()
-            .unwrap_or_default()
-            .chars()
-            .take(12)
-            .collect()
     }
 }
 

@@ -58,7 +58,8 @@ impl Glance {
 
 /// One order's actor.
 struct Busy {
-    order_id: String,
+    /// The `ref`.
+    order: String,
     /// Something waits for it, or went wrong.
     is_hot: bool,
     cells: Vec<(&'static str, String)>,
@@ -81,15 +82,10 @@ impl Busy {
         let row = Glance(row.clone());
         let cells = COLUMNS.map(|(name, _, form)| (name, row.shown(&format!("/{name}"), &form)));
         Self {
-            order_id: row.shown("/order_id", &Form::Count),
+            order: row.shown("/order", &Form::Count),
             is_hot,
             cells: cells.into(),
         }
-    }
-
-    /// Enough to tell it from its neighbours.
-    fn short(&self) -> &str {
-        self.order_id.split('-').next().unwrap_or_default()
     }
 }
 

@@ -20,8 +20,10 @@ fn tone(status: Status) -> &'static str {
 
 /// An order in a list.
 pub struct FoundOrder {
-    /// Its id.
-    pub order_id: String,
+    /// Its `ref`.
+    pub name: String,
+    /// Its page.
+    pub href: String,
     /// Where it stands.
     pub status: Status,
     /// When it was made.
@@ -41,10 +43,6 @@ pub struct FoundOrder {
 impl FoundOrder {
     fn tone(&self) -> &'static str {
         tone(self.status)
-    }
-
-    fn short(&self) -> &str {
-        self.order_id.split('-').next().unwrap_or_default()
     }
 }
 
@@ -100,8 +98,8 @@ impl OrdersPage {
 
 /// What there is to know of an order.
 pub struct Detail {
-    /// Its id.
-    pub order_id: String,
+    /// Its `ref`.
+    pub name: String,
     /// Where it stands.
     pub status: Status,
     /// What was bought, and for how much.

@@ -205,7 +205,7 @@ async fn a_spreadsheet_runs_nothing_that_came_from_outside(kind: Kind) {
     let sheet = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap();
     let mut reader = csv::Reader::from_reader(sheet);
     let column = |name| reader.headers().unwrap().iter().position(|it| it == name);
-    let columns = ["order_id", "reference", "note", "section", "amount"].map(column);
+    let columns = ["order", "reference", "note", "section", "amount"].map(column);
     let [order_id, reference, note, section, amount] = columns.map(Option::unwrap);
     let rows: Vec<_> = reader.records().map(Result::unwrap).collect();
     let of = |wanted: &str| rows.iter().find(|row| &row[section] == wanted).unwrap();

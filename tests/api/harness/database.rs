@@ -1,6 +1,7 @@
 //! A database for each test: a file in a temporary folder, or a fresh one in the throw-away
 //! PostgreSQL that `scripts/with-postgres` starts.
 
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use sea_orm::{
@@ -187,6 +188,27 @@ impl TestDatabase {
             }
         }
         found
+    }
+
+    /// All of it as SQL, as an operator would look into a backup.
+    pub fn dump(&self) -> String {
+        let mut command = match self.kind {
+            Kind::Sqlite => {
+                let file = self.url.trim_start_matches("sqlite://");
+                let file = file.split('?').next().unwrap();
+                let mut command = Command::new("sqlite3");
+                command.args([file, ".dump"]);
+                command
+            }
+            Kind::Postgres => {
+                let mut command = Command::new("pg_dump");
+                command.arg(&self.url);
+                command
+            }
+        };
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
     /// Where the PostgreSQL server listens.

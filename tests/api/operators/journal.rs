@@ -60,6 +60,7 @@ async fn the_journal_is_read_by_outcome_and_by_order(kind: Kind) {
         keys,
         [
             "id",
+            "order",
             "order_id",
             "outcome",
             "processing_ms",

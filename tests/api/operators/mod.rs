@@ -17,6 +17,7 @@ mod numbers;
 mod openapi;
 mod orders;
 mod passivation;
+mod refs;
 mod rights;
 mod sessions;
 mod size;
@@ -35,7 +36,7 @@ async fn actor(app: &TestApp, id: &str) -> Answer {
 fn row_of(seen: &Value, order: &TestOrder) -> Value {
     let rows = seen["busiest"].as_array().unwrap();
     rows.iter()
-        .find(|row| row["order_id"] == order.id)
+        .find(|row| row["order"] == order.id[..8])
         .unwrap()
         .clone()
 }

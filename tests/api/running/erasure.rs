@@ -7,6 +7,8 @@ use crate::harness::{Answer, Kind, SaleCounts, TOKEN, TestApp, TestOrder, fresh_
 on_both_databases! {
     who_asks_to_be_forgotten_is_in_no_table_and_the_invoice_stays,
     nobody_is_forgotten_while_an_order_is_open,
+    nothing_is_left_of_who_was_erased_in_any_text,
+    a_form_s_key_has_no_phone_in_it,
 }
 
 const NAME: &str = "Zuhura Kisanga";
@@ -105,4 +107,165 @@ async fn nobody_is_forgotten_while_an_order_is_open(kind: Kind) {
     );
     app.deliver_word(&order, "COMPLETED").await;
     assert_eq!(app.sale_of(&order).await, SaleCounts::ONE);
+}
+
+/// Columns that have words of ours, of FreeRADIUS or of a router alone, never of a person.
+#[rustfmt::skip] // A table is read by its rows.
+const OF_NO_PERSON: &[(&str, &str)] = &[
+    ("audit_events", "operator action"),
+    ("gateway_calls", "kind"),
+    ("invoices", "number package_code description currency"),
+    ("order_events", "kind level"),
+    ("outbox_messages", "kind reference reason voucher_code router session_id state"),
+    ("payments", "status language package_code package_name_sw package_name_en currency validity \
+                  webhook_secret"),
+    ("sandbox_payments", "order_id webhook_url payment_status reference transid channel behaviour"),
+    ("sandbox_webhooks", "order_id url content_type"),
+    ("sms_messages", "kind language reference state provider receipt"),
+    ("vouchers", "code package_code validity"),
+    ("voucher_batches", "package_code package_name operator"),
+    ("webhook_deliveries", "outcome proof source"),
+];
+
+/// Tables whose rows are about no order and no person.
+const WITHOUT_PEOPLE: &[&str] = &[
+    "finished_changes", "login_failures", "nas", "nasreload", "operator_sessions", "operators",
+    "packages", "radacct", "radcheck", "radgroupcheck", "radgroupreply", "radreply",
+    "radusergroup", "sandbox_switches", "seaql_migrations",
+];
+
+/// Columns that can have text, as `(table, column)`.
+async fn text_columns(app: &TestApp) -> Vec<(String, String)> {
+    let sql = match app.database.kind {
+        Kind::Sqlite => {
+            "SELECT m.name || ' ' || c.name FROM sqlite_master m JOIN pragma_table_info(m.name) c \
+             WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite_%' AND lower(c.type) = 'text' \
+             ORDER BY 1"
+        }
+        Kind::Postgres => {
+            "SELECT table_name || ' ' || column_name FROM information_schema.columns \
+             WHERE table_schema = 'public' AND data_type IN ('text', 'character varying') \
+             ORDER BY 1"
+        }
+    };
+    let rows = app.database.texts(sql).await;
+    let pairs = rows.iter().map(|row| row.split_once(' ').unwrap());
+    pairs.map(|(table, column)| (table.to_owned(), column.to_owned())).collect()
+}
+
+/// Writes the phone and the name into each column that a person or a stranger can reach.
+async fn fill_every_text(app: &TestApp, phone: &str) -> usize {
+    let marker = format!("{NAME} 0{}", &phone[1..]);
+    let mut filled = 0;
+    for (table, column) in text_columns(app).await {
+        if WITHOUT_PEOPLE.contains(&table.as_str()) {
+            continue;
+        }
+        let ours = OF_NO_PERSON.iter().find(|(name, _)| *name == table);
+        if ours.is_some_and(|(_, columns)| columns.split(' ').any(|it| it == column)) {
+            continue;
+        }
+        // A phone is a key: it stays what it is.
+        if ["phone", "customer_phone", "buyer_phone"].contains(&column.as_str()) {
+            continue;
+        }
+        let last = format!("id = (SELECT MAX(id) FROM {table})");
+        let sql = format!("UPDATE {table} SET {column} = '{marker}' WHERE {last}");
+        filled += usize::from(app.database.execute(&sql).await == 1);
+    }
+    filled
+}
+
+async fn nothing_is_left_of_who_was_erased_in_any_text(kind: Kind) {
+    let folder = tempfile::TempDir::new().unwrap();
+    let archive = folder.path().join("archive");
+    let app = TestApp::start_with(kind, |config| {
+        config.retention.bodies_days = 30;
+        config.retention.archive_dir = Some(archive.clone());
+    })
+    .await;
+    let phone = fresh_phone();
+    let other = app.buy().await;
+    let key = format!("{phone}-today");
+    let wish = json!({"packageId": "daily", "phoneNumber": phone, "customerName": NAME});
+    let sold = app.pay_with_key(&wish, &key).await.json()["order_id"].clone();
+    let sold = sold.as_str().unwrap().to_owned();
+    // Webhooks in every form that can name somebody; the last three are archived.
+    for body in [
+        json!({"order_id": sold, "payment_status": "COMPLETED", "msisdn": phone}).to_string(),
+        json!({"order_id": phone, "payment_status": "COMPLETED"}).to_string(),
+        json!({"order_id": other.id, "payment_status": format!("PAID BY {phone}")}).to_string(),
+        format!("not JSON, from 255-{}", &phone[1..]),
+        json!({"order_id": uuid::Uuid::new_v4(), "payment_status": "PAID", "from": NAME}).to_string(),
+    ] {
+        app.deliver(body).await;
+    }
+    let aged = match kind {
+        Kind::Sqlite => "'2020-01-01T08:00:00+00:00'",
+        Kind::Postgres => "'2020-01-01T08:00:00Z'::timestamptz",
+    };
+    let old = "SELECT id FROM webhook_deliveries ORDER BY id DESC LIMIT 3";
+    let sql = format!("UPDATE webhook_deliveries SET received_at = {aged} WHERE id IN ({old})");
+    app.database.execute(&sql).await;
+    let retention = &app.app.api.retention;
+    assert_eq!(retention.run_once(&mut 0).await.unwrap(), 3);
+    app.database
+        .execute(&format!(
+            "INSERT INTO radpostauth (username, pass, reply, authdate) VALUES ('{phone}', 'x', 'Access-Reject', {aged})"
+        ))
+        .await;
+    let code = app.database.text("SELECT code FROM vouchers").await.unwrap();
+    let revoke = format!("/api/v1/operator/vouchers/{code}/revoke");
+    let request = app.http.post(app.url(&revoke)).bearer_auth(TOKEN);
+    let said = json!({"reason": format!("{NAME} called from {phone}")});
+    assert_eq!(request.json(&said).send().await.unwrap().status(), 200);
+    app.database
+        .wait_for_count("SELECT COUNT(*) FROM sms_messages WHERE state = 'sent'", 1)
+        .await;
+    let filled = fill_every_text(&app, &phone).await;
+    assert!(filled > 20, "{filled} columns were filled");
+    let named = |path: &std::path::Path| {
+        let files = std::fs::read_dir(path).unwrap();
+        let texts = files.map(|it| std::fs::read_to_string(it.unwrap().path()).unwrap());
+        let all = texts.collect::<String>();
+        [&phone[1..], "Kisanga"].map(|private| all.contains(private))
+    };
+    assert_eq!(named(&archive), [true, true]);
+
+    let answer = erase(&app, &json!({"phone": phone, "reason": REASON})).await;
+
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    for private in [&phone[1..], "Kisanga"] {
+        let found = app.database.tables_with(private).await;
+        assert_eq!(found, Vec::<String>::new(), "{private}");
+    }
+    assert_eq!(named(&archive), [false, false]);
+    let dump = app.database.dump();
+    assert!(dump.contains(&other.phone[1..]), "{dump}");
+    for private in [&phone[1..], "Kisanga"] {
+        let bytes: String = private.bytes().map(|byte| format!("{byte:02x}")).collect();
+        for form in [private, &bytes, &bytes.to_uppercase()] {
+            assert!(!dump.contains(form), "{private} is in a dump as {form}");
+        }
+    }
+    // Somebody else's order is as it was, and can still be paid.
+    app.deliver_word(&other, "COMPLETED").await;
+    assert_eq!(app.sale_of(&other).await, SaleCounts::ONE);
+    // Another try under the same key is another purchase.
+    let invoices = "SELECT COUNT(*) FROM invoices WHERE amount = 2000";
+    assert_eq!(app.database.count(invoices).await, 2);
+}
+
+async fn a_form_s_key_has_no_phone_in_it(kind: Kind) {
+    let app = TestApp::start(kind).await;
+    let phone = fresh_phone();
+
+    let form = format!("package=daily%3A2000&phone={phone}&key=abcdefgh12345678");
+    let request = app.http.post(app.url("/buy")).body(form);
+    let request = request.header("content-type", "application/x-www-form-urlencoded");
+    assert_eq!(request.send().await.unwrap().status(), 200);
+
+    let key = "SELECT idempotency_key FROM payments";
+    let key = app.database.text(key).await.unwrap();
+    assert!(!key.contains(&phone[1..]), "{key}");
 }

@@ -78,7 +78,7 @@ impl Teller<'_> {
         for twin in &self.story.twins {
             let summary = format!(
                 "order {} was paid for the same purchase: pay one of the two back",
-                twin.order_id
+                twin.order_id.order_ref()
             );
             self.line(twin.at, "alert", summary);
         }

@@ -1,0 +1,3 @@
+//! Who may know what about an order.
+
+mod walk;

@@ -1,0 +1,278 @@
+//! A viewer opens every route there is, and the whole log is read at `trace`: neither has a phone, a
+//! name, a voucher code, a typed reason, a whole order id or a secret.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+use std::process::Stdio;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use tempfile::NamedTempFile;
+
+use crate::harness::process::{Process, run};
+use crate::harness::{Answer, Kind, TOKEN, TestDatabase, http_client};
+
+on_both_databases! {
+    a_viewer_finds_nothing_private_on_any_route_and_nobody_finds_it_in_the_log,
+}
+
+#[test]
+fn every_route_of_the_server_is_walked() {
+    let walked: BTreeSet<String> = ROUTES.iter().map(|(_, route, _)| (*route).to_owned()).collect();
+
+    assert_eq!(walked, routes_in_source());
+}
+
+const PHONE: &str = "0754193826";
+const NAME: &str = "Mwanaidi Kisanga";
+const REASON: &str = "marked-reason-of-an-operator";
+const KEY: &str = "zk-4f1d2b8c6a";
+
+/// Every route as the source has it, and what a viewer asks for there. `{order}` is a `ref`, for a
+/// viewer knows no order id.
+#[rustfmt::skip] // A table is read by its columns.
+const ROUTES: &[(&str, &str, &str)] = &[
+    // The portal.
+    ("GET", "/packages", "/api/v1/customer-portal/packages"),
+    ("POST", "/payment", "/api/v1/customer-portal/payment"),
+    ("POST", "/payment/resend", "/api/v1/customer-portal/payment/resend"),
+    ("GET", "/payment/status/{order_id}", "/api/v1/customer-portal/payment/status/{order}"),
+    ("GET", "/payment/status/{order_id}/events", "/api/v1/customer-portal/payment/status/{order}/events"),
+    ("POST", "/webhook/zenopay", "/api/v1/customer-portal/webhook/zenopay"),
+    ("POST", "/webhook/zenopay/{token}", "/api/v1/customer-portal/webhook/zenopay/{order}.x"),
+    ("GET", "/voucher/{code}", "/api/v1/customer-portal/voucher/AAAABBBB"),
+    ("GET", "/captive", "/api/v1/customer-portal/captive"),
+    // The operators' API.
+    ("POST", "/customers/erase", "/api/v1/operator/customers/erase"),
+    ("GET", "/actors", "/api/v1/operator/actors"),
+    ("GET", "/actors/{order_id}", "/api/v1/operator/actors/{order}"),
+    ("GET", "/events", "/api/v1/operator/events"),
+    ("GET", "/orders", "/api/v1/operator/orders?limit=200"),
+    ("GET", "/orders/{order_id}", "/api/v1/operator/orders/{order}"),
+    ("GET", "/webhooks", "/api/v1/operator/webhooks?limit=200"),
+    ("GET", "/webhooks/{id}", "/api/v1/operator/webhooks/{delivery}"),
+    ("POST", "/webhooks/{id}/replay", "/api/v1/operator/webhooks/{delivery}/replay"),
+    ("POST", "/orders/{order_id}/reconcile", "/api/v1/operator/orders/{order}/reconcile"),
+    ("POST", "/orders/{order_id}/release", "/api/v1/operator/orders/{order}/release"),
+    ("POST", "/orders/{order_id}/refund", "/api/v1/operator/orders/{order}/refund"),
+    ("GET", "/vouchers/{code}", "/api/v1/operator/vouchers/{code}"),
+    ("POST", "/vouchers/{code}/revoke", "/api/v1/operator/vouchers/{code}/revoke"),
+    ("POST", "/sms/{id}/resend", "/api/v1/operator/sms/1/resend"),
+    ("GET", "/reports/daily", "/api/v1/operator/reports/daily"),
+    ("GET", "/reports/daily", "/api/v1/operator/reports/daily?format=csv"),
+    ("GET", "/nas", "/api/v1/operator/nas"),
+    ("POST", "/nas", "/api/v1/operator/nas"),
+    ("DELETE", "/nas/{id}", "/api/v1/operator/nas/1"),
+    // Health, metrics, documentation.
+    ("GET", "/health/live", "/health/live"),
+    ("GET", "/health/ready", "/health/ready"),
+    ("GET", "/metrics", "/metrics"),
+    ("GET", "/openapi.json", "/openapi.json"),
+    ("GET", "/docs", "/docs"),
+    // Pages for guests.
+    ("GET", "/", "/"),
+    ("POST", "/buy", "/buy"),
+    ("GET", "/buy", "/buy"),
+    ("GET", "/order/{order_id}", "/order/{order}"),
+    ("POST", "/order/{order_id}/again", "/order/{order}/again"),
+    ("GET", "/order/{order_id}/again", "/order/{order}/again"),
+    ("GET", "/paid", "/paid"),
+    ("POST", "/paid", "/paid"),
+    ("GET", "/assets/{name}", "/assets/style.css"),
+    // The console.
+    ("GET", "/login", "/operator/login"),
+    ("POST", "/login", "/operator/login"),
+    ("GET", "", "/operator"),
+    ("POST", "/logout", "/operator/logout"),
+    ("GET", "/words", "/operator/words"),
+    ("GET", "/orders", "/operator/orders"),
+    ("GET", "/orders", "/operator/orders?q={order}"),
+    ("GET", "/orders/{order_id}", "/operator/orders/{order}"),
+    ("GET", "/deliveries", "/operator/deliveries"),
+    ("GET", "/deliveries/{id}", "/operator/deliveries/{delivery}"),
+    ("GET", "/letters", "/operator/letters"),
+    ("GET", "/report", "/operator/report"),
+    ("GET", "/sales", "/operator/sales"),
+    ("GET", "/audit", "/operator/audit"),
+    ("GET", "/packages", "/operator/packages"),
+    ("POST", "/packages", "/operator/packages"),
+    ("GET", "/vouchers", "/operator/vouchers"),
+    ("POST", "/vouchers", "/operator/vouchers"),
+    ("GET", "/vouchers/{id}", "/operator/vouchers/1"),
+    ("GET", "/people", "/operator/people"),
+    ("POST", "/people", "/operator/people"),
+    ("GET", "/printed/{id}", "/operator/printed/1"),
+    ("GET", "/{kind}/{id}/{act}", "/operator/orders/{order}/refund"),
+    ("POST", "/{kind}/{id}/{act}", "/operator/orders/{order}/refund"),
+];
+
+/// The paths in `.route("…")` and `web::resource("…")` of all of `src/http`.
+fn routes_in_source() -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/http"), &mut found);
+    found
+}
+
+fn collect(folder: &Path, found: &mut BTreeSet<String>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect(&path, found);
+            continue;
+        }
+        let source = fs::read_to_string(&path).unwrap();
+        for opening in [".route(", "web::resource("] {
+            for (at, _) in source.match_indices(opening) {
+                let rest = source[at + opening.len()..].trim_start();
+                if let Some(literal) = rest.strip_prefix('"') {
+                    let (path, _) = literal.split_once('"').unwrap();
+                    // The simulated ZenoPay is a guest's handset, and there is none in live mode.
+                    if !path.starts_with("/sandbox") {
+                        found.insert(path.to_owned());
+                    }
+                }
+            }
+        }
+    }
+}
+
+struct Shop {
+    process: Process,
+    http: reqwest::Client,
+    database: TestDatabase,
+}
+
+impl Shop {
+    async fn post(&self, path: &str, body: &Value) -> Answer {
+        let url = format!("{}{path}", self.process.base);
+        let request = self.http.post(url).bearer_auth(TOKEN).header("x-api-key", KEY);
+        Answer::of(request.json(body).send().await.unwrap()).await
+    }
+
+    async fn buy(&self) -> String {
+        let wish = json!({"packageId": "daily", "phoneNumber": PHONE, "customerName": NAME});
+        let bought = self.post("/api/v1/customer-portal/payment", &wish).await;
+        bought.json()["order_id"].as_str().unwrap().to_owned()
+    }
+
+    async fn deliver(&self, body: Value) {
+        let answer = self.post("/api/v1/customer-portal/webhook/zenopay", &body).await;
+        assert!([200, 404].contains(&answer.status), "{}", answer.text);
+    }
+
+    async fn act(&self, order: &str, act: &str, body: Value) {
+        let path = format!("/api/v1/operator/orders/{order}/{act}");
+        let answer = self.post(&path, &body).await;
+        assert_eq!(answer.status, 200, "{act}: {}", answer.text);
+    }
+
+    /// Orders in every state in which somebody has typed a reason. The first one is whole.
+    async fn fill(&self) -> Vec<String> {
+        let paid = |order: &str, amount: i64| {
+            json!({"order_id": order, "payment_status": "COMPLETED", "amount": amount,
+                "msisdn": PHONE, "buyer": NAME})
+        };
+        let mut orders = Vec::new();
+        for _ in 0..5 {
+            orders.push(self.buy().await);
+        }
+        for (order, amount) in orders.iter().zip([2_000, 2_000, 500, 500, 2_000]) {
+            self.deliver(paid(order, amount)).await;
+        }
+        self.deliver(paid(&uuid::Uuid::new_v4().to_string(), 700)).await;
+        self.act(&orders[1], "refund", json!({"reason": REASON, "method": REASON})).await;
+        self.act(&orders[2], "release", json!({"reason": REASON, "decision": "complete"})).await;
+        self.act(&orders[3], "release", json!({"reason": REASON, "decision": "refuse"})).await;
+        let revoked = self.code_of(&orders[4]).await;
+        let revoke = format!("/api/v1/operator/vouchers/{revoked}/revoke");
+        assert_eq!(self.post(&revoke, &json!({"reason": REASON})).await.status, 200);
+        orders
+    }
+
+    async fn code_of(&self, order: &str) -> String {
+        let order = self.database.is_order(order);
+        let sql = format!(
+            "SELECT code FROM vouchers WHERE payment_id = (SELECT id FROM payments WHERE {order})"
+        );
+        self.database.text(&sql).await.unwrap()
+    }
+}
+
+async fn a_viewer_finds_nothing_private_on_any_route_and_nobody_finds_it_in_the_log(kind: Kind) {
+    let database = TestDatabase::create(kind).await;
+    let log = NamedTempFile::new().unwrap();
+    let settings = [
+        ("MALIPO__LOG__FILTER", "trace"),
+        ("MALIPO__LOG__FORMAT", "json"),
+        ("MALIPO__ZENOPAY__API_KEY", KEY),
+        ("MALIPO__LIMITS__PROMPTS_PER_PHONE", "1000"),
+        ("MALIPO__LIMITS__UNPAID_PER_PHONE_DAY", "1000"),
+        ("MALIPO__PORTAL__RESUME_SECS", "1"),
+    ];
+    let own = [("MALIPO__DATABASE__URL", database.url.as_str())];
+    let added = run(&["operator", "add", "vera", "--role", "viewer"], &own);
+    let viewer = String::from_utf8(added.stdout).unwrap().trim().to_owned();
+    let output = Stdio::from(log.reopen().unwrap());
+    let process = Process::serve_telling(&database.url, &settings, output);
+    let mut shop = Shop { process, http: http_client(), database };
+
+    let orders = shop.fill().await;
+    let mut private = vec![PHONE[1..].to_owned(), NAME.to_owned(), REASON.to_owned(), KEY.to_owned()];
+    private.extend(orders.iter().cloned());
+    let codes = shop.database.texts("SELECT code FROM vouchers").await;
+    private.extend(codes.iter().cloned());
+    let secrets = "SELECT webhook_secret FROM payments";
+    private.extend(shop.database.texts(secrets).await);
+    let texts = walk(&shop, &viewer, &orders, &codes[0]).await;
+    for (path, text) in &texts {
+        for marker in &private {
+            assert!(!text.contains(marker), "{path} shows {marker}: {text}");
+        }
+    }
+
+    shop.process.signal("-TERM");
+    assert_eq!(shop.process.wait(), Some(0));
+    let log = fs::read_to_string(log.path()).unwrap();
+    assert!(log.contains("webhook processed"), "{log}");
+    for line in log.lines().filter(|line| !line.contains("\"message\":\"sms\"")) {
+        for marker in private.iter().chain([&viewer, &TOKEN.to_owned()]) {
+            assert!(!line.contains(marker.as_str()), "{marker} in {line}");
+        }
+    }
+}
+
+/// What the viewer is shown on each route, about each of these orders.
+async fn walk(shop: &Shop, viewer: &str, orders: &[String], code: &str) -> Vec<(String, String)> {
+    let mut seen = Vec::new();
+    for (method, _, template) in ROUTES {
+        let about: &[String] = if template.contains("{order}") { orders } else { &orders[..1] };
+        for order in about {
+            let delivery = "SELECT MIN(id) FROM webhook_deliveries";
+            let path = template
+                .replace("{order}", &order[..8])
+                .replace("{code}", code)
+                .replace("{delivery}", &shop.database.count(delivery).await.to_string());
+            let method: Method = method.parse().unwrap();
+            let url = format!("{}{path}", shop.process.base);
+            let mut request = shop.http.request(method.clone(), url).bearer_auth(viewer);
+            if method == Method::POST {
+                request = request.json(&json!({}));
+            }
+            let mut response = request.send().await.unwrap();
+            assert!(response.status() != 500, "{path}");
+            let streams = response
+                .headers()
+                .get("content-type")
+                .is_some_and(|it| it == "text/event-stream");
+            let text = if streams {
+                let chunk = response.chunk().await.unwrap().unwrap_or_default();
+                String::from_utf8_lossy(&chunk).into_owned()
+            } else {
+                response.text().await.unwrap()
+            };
+            seen.push((format!("{method} {path}"), text));
+        }
+    }
+    seen
+}
