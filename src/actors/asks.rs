@@ -51,8 +51,8 @@ pub enum Asker {
 }
 
 pub(super) type Flight = Shared<BoxFuture<'static, Option<StatusAnswer>>>;
-type UnderWay = HashMap<OrderId, (Asker, Flight)>;
-type Flights = Arc<Mutex<UnderWay>>;
+type FlightsByOrder = HashMap<OrderId, (Asker, Flight)>;
+type Flights = Arc<Mutex<FlightsByOrder>>;
 
 /// Asks ZenoPay. Clones share their flights.
 #[derive(Clone)]
@@ -162,7 +162,7 @@ impl Asks {
         Some(flight)
     }
 
-    fn is_crowded(&self, flights: &UnderWay, asker: Asker) -> bool {
+    fn is_crowded(&self, flights: &FlightsByOrder, asker: Asker) -> bool {
         let most = match asker {
             Asker::Stranger if self.circuit().is_open() => STRANGERS_WHILE_DOWN,
             Asker::Stranger | Asker::Ourselves | Asker::Schedule => IN_ALL,
@@ -197,7 +197,9 @@ impl Asks {
         // hold the answer back; the write then goes on by itself.
         match timeout(RECORD_WITHIN, self.store.record_call(call)).await {
             Ok(Ok(())) | Err(_) => {}
-            Ok(Err(error)) => warn!(%order_id, %error, "a call to ZenoPay could not be recorded"),
+            Ok(Err(error)) => {
+                warn!(order = %order_id.order_ref(), %error, "a call to ZenoPay could not be recorded")
+            }
         }
         answer
     }

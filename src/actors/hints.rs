@@ -126,7 +126,7 @@ impl Orders {
             }
             let case = Case::of(Evidence::OrderStatus(report));
             if let Err(error) = self.inner.registry.send(order_id, case).await {
-                warn!(%order_id, %error, "what a hint led to could not be applied");
+                warn!(order = %order_id.order_ref(), %error, "what a hint led to could not be applied");
             }
         }
         // Something may have happened that ZenoPay does not show yet.
@@ -138,7 +138,7 @@ impl Orders {
     pub(super) async fn ask_again_soon(&self, order_id: OrderId) {
         let soon = ask_schedule::ask_soon(self.inner.store.clock().now());
         if let Err(error) = self.inner.store.ask_by(order_id, soon).await {
-            warn!(%order_id, %error, "the next ask could not be brought forward");
+            warn!(order = %order_id.order_ref(), %error, "the next ask could not be brought forward");
         }
     }
 }

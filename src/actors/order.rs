@@ -241,7 +241,7 @@ async fn weigh(
             Err(error) => return (Err(error.into()), None),
         }
     }
-    warn!(%order_id, tries = TRIES, "the order changed under every decision");
+    warn!(order = %order_id.order_ref(), tries = TRIES, "the order changed under every decision");
     (Err(StoreError::Conflict.into()), None)
 }
 

@@ -49,7 +49,7 @@ impl Registry {
     /// so send from a task that nobody cancels.
     pub async fn send(&self, order_id: OrderId, case: Case) -> Result<Weighed, WeighError> {
         // From the door to the end: also the time in the mailbox.
-        let span = info_span!("actor", %order_id);
+        let span = info_span!("actor", order = %order_id.order_ref());
         for _ in 0..INCARNATIONS {
             let (address, permit) = self.admit(order_id)?;
             let dead = address.clone();
@@ -90,7 +90,7 @@ impl Registry {
 
     fn replace(&self, order_id: OrderId, dead: &Addr<OrderActor>) {
         if self.in_play.bury(order_id, |address| address == dead) {
-            error!(%order_id, "the order's actor died and is replaced");
+            error!(order = %order_id.order_ref(), "the order's actor died and is replaced");
             self.tools.metrics.restarts.inc();
             self.tools.metrics.order_actors.dec();
         }

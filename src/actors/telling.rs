@@ -46,7 +46,7 @@ pub(super) fn publish(
     } else {
         tools.status.publish(notice);
         info!(
-            order_id = %payment.order_id,
+            order = %payment.order_id.order_ref(),
             from = before.status.as_str(),
             status = payment.status.as_str(),
             version = payment.version,
@@ -56,7 +56,12 @@ pub(super) fn publish(
     }
     for remark in &decision.remarks {
         if remark.level == Level::Alert {
-            warn!(order_id = %payment.order_id, kind = remark.kind, "{}", remark.text);
+            // Its text may repeat what a gateway wrote.
+            warn!(
+                order = %payment.order_id.order_ref(),
+                kind = remark.kind,
+                "alert in the order's timeline"
+            );
         }
     }
     Weighed {

@@ -194,7 +194,7 @@ impl Checkout {
             CreateAnswer::Refused { reason } => ("refused", Some(reason.clone())),
             CreateAnswer::Unknown { reason } => ("unknown", Some(reason.clone())),
         };
-        info!(%order_id, answer = word, duration_ms = facts.duration.as_millis() as u64, "push");
+        info!(order = %order_id.order_ref(), answer = word, duration_ms = facts.duration.as_millis() as u64, "push");
         let call = GatewayCall {
             order_id,
             kind: "create",
@@ -205,7 +205,7 @@ impl Checkout {
             detail,
         };
         if let Err(error) = self.inner.store.record_call(call).await {
-            warn!(%order_id, %error, "a call to ZenoPay could not be recorded");
+            warn!(order = %order_id.order_ref(), %error, "a call to ZenoPay could not be recorded");
         }
         match answer {
             CreateAnswer::Accepted => Ok(Bought::Pushed(payment)),
@@ -232,7 +232,7 @@ impl Checkout {
         match self.inner.orders.weigh(order_id, Case::of(evidence)).await {
             Ok(weighed) => Payment::clone(&weighed.payment),
             Err(error) => {
-                warn!(%order_id, %error, "the end of a push could not be recorded");
+                warn!(order = %order_id.order_ref(), %error, "the end of a push could not be recorded");
                 payment
             }
         }

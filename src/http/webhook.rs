@@ -90,7 +90,7 @@ async fn take(
     let span = info_span!(
         "webhook",
         otel.kind = "server",
-        order_id = Empty,
+        order = Empty,
         outcome = Empty
     );
     let traceparent = header("traceparent").and_then(|value| value.to_str().ok());

@@ -20,7 +20,7 @@ impl Reconciler {
     pub(super) async fn reconcile(&self, order: &DueOrder) {
         if let Err(error) = self.ask(order).await {
             let order_id = order.order_id;
-            warn!(%order_id, %error, "reconciler: an order was not reconciled");
+            warn!(order = %order_id.order_ref(), %error, "reconciler: an order was not reconciled");
         }
     }
 
@@ -65,7 +65,7 @@ impl Reconciler {
         match weighed.outcome {
             Outcome::Completed | Outcome::Failed | Outcome::Cancelled | Outcome::Held => {
                 self.inner.parts.metrics.reconciler_repairs.inc();
-                info!(%order_id, status, "reconciler: an order was mended");
+                info!(order = %order_id.order_ref(), status, "reconciler: an order was mended");
             }
             Outcome::Duplicate
             | Outcome::Stale

@@ -191,7 +191,7 @@ impl Reconciler {
             let order_id = self.inner.looks.next().await;
             let store = &self.inner.parts.store;
             if let Err(error) = store.ask_by(order_id, store.clock().now()).await {
-                warn!(%order_id, %error, "the next ask could not be brought forward");
+                warn!(order = %order_id.order_ref(), %error, "the next ask could not be brought forward");
             }
         }
     }
@@ -274,7 +274,7 @@ impl Reconciler {
     async fn expire(&self, order_id: OrderId) {
         let case = Case::of(Evidence::Deadline);
         if let Err(error) = self.inner.parts.orders.weigh(order_id, case).await {
-            warn!(%order_id, %error, "reconciler: an order did not expire");
+            warn!(order = %order_id.order_ref(), %error, "reconciler: an order did not expire");
         }
     }
 }

@@ -138,13 +138,13 @@ impl Proofs {
                 let reason = reason.unwrap_or_else(|| "no reason given".to_owned());
                 let text = format!("FreeRADIUS does not let this voucher in: {}", reason.trim());
                 if voucher.last_try.as_deref() != Some(NOT_LET_IN) {
-                    error!(%order_id, "FreeRADIUS does not let a sold voucher in");
+                    error!(order = %order_id.order_ref(), "FreeRADIUS does not let a sold voucher in");
                 }
                 (result, Level::Alert, NOT_LET_IN, text)
             }
             Err(fault) => {
                 if voucher.last_try.is_none() {
-                    error!(%order_id, %fault, "a sold voucher could not be tested");
+                    error!(order = %order_id.order_ref(), %fault, "a sold voucher could not be tested");
                 }
                 (result, Level::Alert, NOT_TESTED, fault.to_string())
             }

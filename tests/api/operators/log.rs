@@ -147,7 +147,7 @@ async fn deliver_wrongly(app: &TestApp, order_id: &str, secret: &str) {
 /// The three lines by which an order is followed through the log.
 fn assert_story(lines: &[Value], order_id: &str) {
     let of = |message: &str| {
-        let is_of = |line: &&Value| line["message"] == message && line["order_id"] == order_id;
+        let is_of = |line: &&Value| line["message"] == message && line["order"] == order_id[..8];
         lines.iter().filter(is_of).collect::<Vec<_>>()
     };
     let (received, updated, processed) = (

@@ -73,7 +73,8 @@ async fn one_trace_leads_from_the_webhook_to_the_commit_and_to_the_notice(kind: 
         notice.start_time_unix_nano >= commit.end_time_unix_nano,
         "told before the commit"
     );
-    assert_eq!(attribute(webhook, "order_id"), Some(order_id));
+    let named = attribute(webhook, "order");
+    assert_eq!(named.as_deref(), Some(&order_id[..8]));
     assert_eq!(attribute(webhook, "outcome").as_deref(), Some("completed"));
 }
 
