@@ -30,7 +30,9 @@ impl Person {
         let names = names.into_iter().map(|name| spaced(name.trim()));
         Self {
             subscriber: phone.national()[1..].to_owned(),
-            names: names.filter(|name| name.chars().count() >= NAME_MIN).collect(),
+            names: names
+                .filter(|name| name.chars().count() >= NAME_MIN)
+                .collect(),
         }
     }
 
@@ -101,7 +103,11 @@ mod tests {
 
     #[test]
     fn a_whole_name_is_recognised_and_a_short_one_is_too_many_people_s() {
-        for text in ["for ZUHURA kisanga.", "name=Zuhura+Kisanga", "Zuhura%20Kisanga"] {
+        for text in [
+            "for ZUHURA kisanga.",
+            "name=Zuhura+Kisanga",
+            "Zuhura%20Kisanga",
+        ] {
             assert!(person().is_in(text), "{text}");
         }
         for text in ["Asha", "Zuhura", "Kisanga"] {

@@ -166,7 +166,11 @@ impl Archived {
         self.body = None;
         self.body_hex = None;
         self.content_type = None;
-        if self.order_id.as_ref().is_some_and(|it| it.parse::<OrderId>().is_err()) {
+        if self
+            .order_id
+            .as_ref()
+            .is_some_and(|it| it.parse::<OrderId>().is_err())
+        {
             self.order_id = None;
         }
     }

@@ -179,11 +179,9 @@ fn has_ref(order_ref: OrderRef) -> SimpleExpr {
 /// phone has twelve characters.
 fn phone_ends(digits: &str) -> SimpleExpr {
     let last_four = digits.get(digits.len().saturating_sub(PHONE_END_MIN)..);
-    Expr::cust_with_values(
-        "substr(payments.phone, 9, 4) = $1",
-        [last_four.unwrap_or(digits)],
-    )
-    .and(payments::Column::Phone.like(format!("255%{digits}")))
+    Expr::cust("substr(payments.phone, 9, 4)")
+        .eq(last_four.unwrap_or(digits))
+        .and(payments::Column::Phone.like(format!("255%{digits}")))
 }
 
 /// Orders that were paid for once more under one of these numbers.

@@ -22,7 +22,7 @@ const SPAWNS: &[(&str, usize, &str)] = &[
     ("reconciler/mod.rs", 1, "one ask, in the loop's own set"),
     ("relay/disconnects.rs", 1, "one session to end, in the round's own set"),
     ("sandbox/courier.rs", 1, "one webhook, in the loop's own set"),
-    ("retention.rs", 1, "one file, awaited"),
+    ("retention.rs", 2, "one file, or all of them for an erasure, awaited"),
     ("telemetry/traces.rs", 1, "the last traces, awaited by the stop"),
 
     ("app/mod.rs", 1, "the end of an arbiter, awaited by the stop"),

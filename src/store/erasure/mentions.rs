@@ -4,12 +4,15 @@
 //! The tables are read a slice at a time and before the transaction, so that a sale waits for no
 //! search; what comes in between is found by asking for the erasure again.
 
-use entities::{audit_events, gateway_calls, order_events, payments, radpostauth, voucher_batches, webhook_deliveries};
+use entities::{
+    audit_events, gateway_calls, order_events, payments, radpostauth, voucher_batches,
+    webhook_deliveries,
+};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::Expr;
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, DatabaseTransaction, EntityTrait, FromQueryResult,
-    IntoActiveModel, PrimaryKeyToColumn, PrimaryKeyTrait, QueryFilter, QueryOrder, QuerySelect,
+    IntoActiveModel, PrimaryKeyToColumn, QueryFilter, QueryOrder, QuerySelect,
 };
 
 use uuid::Uuid;
@@ -64,7 +67,10 @@ impl Store {
                 .into_tuple()
                 .all(&store.inner.reader)
                 .await?;
-            Ok(Person::new(&phone, names.iter().flatten().map(String::as_str)))
+            Ok(Person::new(
+                &phone,
+                names.iter().flatten().map(String::as_str),
+            ))
         })
         .await
     }
@@ -92,39 +98,46 @@ impl Store {
         let is_in = |text: &Option<String>| text.as_deref().is_some_and(|it| person.is_in(it));
         Ok(Mentions {
             deliveries: self
-                .sieve::<webhook_deliveries::Entity>(|row| row.id, |row| {
-                    person.is_in_bytes(&row.body)
-                        || is_in(&row.order_id)
-                        || is_in(&row.word)
-                        || is_in(&row.reference)
-                        || is_in(&row.content_type)
-                })
+                .sieve::<webhook_deliveries::Entity>(
+                    |row| row.id,
+                    |row| {
+                        person.is_in_bytes(&row.body)
+                            || is_in(&row.order_id)
+                            || is_in(&row.word)
+                            || is_in(&row.reference)
+                            || is_in(&row.content_type)
+                    },
+                )
                 .await?,
             audit: self
-                .sieve::<audit_events::Entity>(|row| row.id, |row| {
-                    person.is_in(&row.subject) || is_in(&row.detail)
-                })
+                .sieve::<audit_events::Entity>(
+                    |row| row.id,
+                    |row| person.is_in(&row.subject) || is_in(&row.detail),
+                )
                 .await?,
             events: self
-                .sieve::<order_events::Entity>(|row| row.id, |row| {
-                    person.is_in(&row.summary) || is_in(&row.reference)
-                })
+                .sieve::<order_events::Entity>(
+                    |row| row.id,
+                    |row| person.is_in(&row.summary) || is_in(&row.reference),
+                )
                 .await?,
             batches: self
                 .sieve::<voucher_batches::Entity>(|row| row.id, |row| is_in(&row.note))
                 .await?,
             logins: self
-                .sieve::<radpostauth::Entity>(|row| row.id, |row| {
-                    person.is_in(&row.username) || is_in(&row.pass) || is_in(&row.reply)
-                })
+                .sieve::<radpostauth::Entity>(
+                    |row| row.id,
+                    |row| person.is_in(&row.username) || is_in(&row.pass) || is_in(&row.reply),
+                )
                 .await?
                 .iter()
                 .map(|row| row.id)
                 .collect(),
             calls: self
-                .sieve::<gateway_calls::Entity>(|row| row.id, |row| {
-                    person.is_in(&row.answer) || is_in(&row.detail)
-                })
+                .sieve::<gateway_calls::Entity>(
+                    |row| row.id,
+                    |row| person.is_in(&row.answer) || is_in(&row.detail),
+                )
                 .await?,
             payments: self.gateway_texts(person).await?,
         })
@@ -191,7 +204,12 @@ impl Store {
             };
             after = last;
             found.extend(rows.into_iter().filter(|row| {
-                let texts = [&row.payer_msisdn, &row.reference, &row.transid, &row.channel];
+                let texts = [
+                    &row.payer_msisdn,
+                    &row.reference,
+                    &row.transid,
+                    &row.channel,
+                ];
                 let mut texts = texts.into_iter().flatten();
                 texts.any(|text| person.is_in(text))
             }));

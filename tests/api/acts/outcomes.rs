@@ -50,7 +50,7 @@ async fn an_act_has_a_word_of_its_own_and_is_not_counted_as_a_webhook(kind: Kind
     }
     let orders = &app.app.orders;
     orders
-        .new_code(reissued.id.parse().unwrap(), 2)
+        .reissue_for_owner(reissued.id.parse().unwrap(), 2)
         .await
         .unwrap();
     assert_eq!(last_outcome(&app, &reissued).await, "reissued");

@@ -110,6 +110,7 @@ async fn viewer(database: &TestDatabase) -> String {
     let config = DatabaseConfig {
         url: Secret::new(database.url.as_str()),
         auto_migrate: false,
+        group: None,
     };
     let store = Store::open_beside(&config).await.unwrap();
     let vera = |name: &str| Operator {

@@ -15,7 +15,8 @@ on_both_databases! {
     an_order_that_is_not_in_play_has_no_actor,
 }
 
-const ROW: &str = "order_id state mailbox_depth handled last_outcome age_ms idle_ms last_error";
+const ROW: &str =
+    "order order_id state mailbox_depth handled last_outcome age_ms idle_ms last_error";
 
 async fn the_machinery_is_shown_whole(kind: Kind) {
     let app = TestApp::start_with(kind, |config| {

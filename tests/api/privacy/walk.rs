@@ -19,7 +19,10 @@ on_both_databases! {
 
 #[test]
 fn every_route_of_the_server_is_walked() {
-    let walked: BTreeSet<String> = ROUTES.iter().map(|(_, route, _)| (*route).to_owned()).collect();
+    let walked: BTreeSet<String> = ROUTES
+        .iter()
+        .map(|(_, route, _)| (*route).to_owned())
+        .collect();
 
     assert_eq!(walked, routes_in_source());
 }
@@ -55,6 +58,9 @@ const ROUTES: &[(&str, &str, &str)] = &[
     ("POST", "/webhooks/{id}/replay", "/api/v1/operator/webhooks/{delivery}/replay"),
     ("POST", "/orders/{order_id}/reconcile", "/api/v1/operator/orders/{order}/reconcile"),
     ("POST", "/orders/{order_id}/release", "/api/v1/operator/orders/{order}/release"),
+    ("POST", "/orders/{order_id}/reissue", "/api/v1/operator/orders/{order}/reissue"),
+    ("GET", "/outbox/hold", "/api/v1/operator/outbox/hold"),
+    ("POST", "/outbox/hold/release", "/api/v1/operator/outbox/hold/release"),
     ("POST", "/orders/{order_id}/refund", "/api/v1/operator/orders/{order}/refund"),
     ("GET", "/vouchers/{code}", "/api/v1/operator/vouchers/{code}"),
     ("POST", "/vouchers/{code}/revoke", "/api/v1/operator/vouchers/{code}/revoke"),
@@ -79,6 +85,9 @@ const ROUTES: &[(&str, &str, &str)] = &[
     ("GET", "/order/{order_id}/again", "/order/{order}/again"),
     ("GET", "/paid", "/paid"),
     ("POST", "/paid", "/paid"),
+    ("GET", "/v/{token}", "/v/{order}"),
+    ("GET", "/v/{token}/reissue", "/v/{order}/reissue"),
+    ("POST", "/v/{token}/reissue", "/v/{order}/reissue"),
     ("GET", "/assets/{name}", "/assets/style.css"),
     // The console.
     ("GET", "/login", "/operator/login"),
@@ -110,7 +119,10 @@ const ROUTES: &[(&str, &str, &str)] = &[
 /// The paths in `.route("…")` and `web::resource("…")` of all of `src/http`.
 fn routes_in_source() -> BTreeSet<String> {
     let mut found = BTreeSet::new();
-    collect(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/http"), &mut found);
+    collect(
+        &Path::new(env!("CARGO_MANIFEST_DIR")).join("src/http"),
+        &mut found,
+    );
     found
 }
 
@@ -146,18 +158,27 @@ struct Shop {
 impl Shop {
     async fn post(&self, path: &str, body: &Value) -> Answer {
         let url = format!("{}{path}", self.process.base);
-        let request = self.http.post(url).bearer_auth(TOKEN).header("x-api-key", KEY);
+        let request = self
+            .http
+            .post(url)
+            .bearer_auth(TOKEN)
+            .header("x-api-key", KEY);
         Answer::of(request.json(body).send().await.unwrap()).await
     }
 
     async fn buy(&self) -> String {
         let wish = json!({"packageId": "daily", "phoneNumber": PHONE, "customerName": NAME});
-        let bought = self.post("/api/v1/customer-portal/payment", &wish).await;
+        let url = format!("{}/api/v1/customer-portal/payment", self.process.base);
+        let key = uuid::Uuid::new_v4().to_string();
+        let request = self.http.post(url).header("idempotency-key", key);
+        let bought = Answer::of(request.json(&wish).send().await.unwrap()).await;
         bought.json()["order_id"].as_str().unwrap().to_owned()
     }
 
     async fn deliver(&self, body: Value) {
-        let answer = self.post("/api/v1/customer-portal/webhook/zenopay", &body).await;
+        let answer = self
+            .post("/api/v1/customer-portal/webhook/zenopay", &body)
+            .await;
         assert!([200, 404].contains(&answer.status), "{}", answer.text);
     }
 
@@ -180,13 +201,32 @@ impl Shop {
         for (order, amount) in orders.iter().zip([2_000, 2_000, 500, 500, 2_000]) {
             self.deliver(paid(order, amount)).await;
         }
-        self.deliver(paid(&uuid::Uuid::new_v4().to_string(), 700)).await;
-        self.act(&orders[1], "refund", json!({"reason": REASON, "method": REASON})).await;
-        self.act(&orders[2], "release", json!({"reason": REASON, "decision": "complete"})).await;
-        self.act(&orders[3], "release", json!({"reason": REASON, "decision": "refuse"})).await;
+        self.deliver(paid(&uuid::Uuid::new_v4().to_string(), 700))
+            .await;
+        self.act(
+            &orders[1],
+            "refund",
+            json!({"reason": REASON, "method": REASON}),
+        )
+        .await;
+        self.act(
+            &orders[2],
+            "release",
+            json!({"reason": REASON, "decision": "complete"}),
+        )
+        .await;
+        self.act(
+            &orders[3],
+            "release",
+            json!({"reason": REASON, "decision": "refuse"}),
+        )
+        .await;
         let revoked = self.code_of(&orders[4]).await;
         let revoke = format!("/api/v1/operator/vouchers/{revoked}/revoke");
-        assert_eq!(self.post(&revoke, &json!({"reason": REASON})).await.status, 200);
+        assert_eq!(
+            self.post(&revoke, &json!({"reason": REASON})).await.status,
+            200
+        );
         orders
     }
 
@@ -215,15 +255,26 @@ async fn a_viewer_finds_nothing_private_on_any_route_and_nobody_finds_it_in_the_
     let viewer = String::from_utf8(added.stdout).unwrap().trim().to_owned();
     let output = Stdio::from(log.reopen().unwrap());
     let process = Process::serve_telling(&database.url, &settings, output);
-    let mut shop = Shop { process, http: http_client(), database };
+    let mut shop = Shop {
+        process,
+        http: http_client(),
+        database,
+    };
 
     let orders = shop.fill().await;
-    let mut private = vec![PHONE[1..].to_owned(), NAME.to_owned(), REASON.to_owned(), KEY.to_owned()];
+    let mut private = vec![
+        PHONE[1..].to_owned(),
+        NAME.to_owned(),
+        REASON.to_owned(),
+        KEY.to_owned(),
+    ];
     private.extend(orders.iter().cloned());
     let codes = shop.database.texts("SELECT code FROM vouchers").await;
     private.extend(codes.iter().cloned());
-    let secrets = "SELECT webhook_secret FROM payments";
-    private.extend(shop.database.texts(secrets).await);
+    for secrets in ["webhook_secret", "owner_token"] {
+        let secrets = format!("SELECT {secrets} FROM payments");
+        private.extend(shop.database.texts(&secrets).await);
+    }
     let texts = walk(&shop, &viewer, &orders, &codes[0]).await;
     for (path, text) in &texts {
         for marker in &private {
@@ -235,7 +286,10 @@ async fn a_viewer_finds_nothing_private_on_any_route_and_nobody_finds_it_in_the_
     assert_eq!(shop.process.wait(), Some(0));
     let log = fs::read_to_string(log.path()).unwrap();
     assert!(log.contains("webhook processed"), "{log}");
-    for line in log.lines().filter(|line| !line.contains("\"message\":\"sms\"")) {
+    for line in log
+        .lines()
+        .filter(|line| !line.contains("\"message\":\"sms\""))
+    {
         for marker in private.iter().chain([&viewer, &TOKEN.to_owned()]) {
             assert!(!line.contains(marker.as_str()), "{marker} in {line}");
         }
@@ -246,13 +300,20 @@ async fn a_viewer_finds_nothing_private_on_any_route_and_nobody_finds_it_in_the_
 async fn walk(shop: &Shop, viewer: &str, orders: &[String], code: &str) -> Vec<(String, String)> {
     let mut seen = Vec::new();
     for (method, _, template) in ROUTES {
-        let about: &[String] = if template.contains("{order}") { orders } else { &orders[..1] };
+        let about: &[String] = if template.contains("{order}") {
+            orders
+        } else {
+            &orders[..1]
+        };
         for order in about {
             let delivery = "SELECT MIN(id) FROM webhook_deliveries";
             let path = template
                 .replace("{order}", &order[..8])
                 .replace("{code}", code)
-                .replace("{delivery}", &shop.database.count(delivery).await.to_string());
+                .replace(
+                    "{delivery}",
+                    &shop.database.count(delivery).await.to_string(),
+                );
             let method: Method = method.parse().unwrap();
             let url = format!("{}{path}", shop.process.base);
             let mut request = shop.http.request(method.clone(), url).bearer_auth(viewer);

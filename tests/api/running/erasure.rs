@@ -118,7 +118,7 @@ const OF_NO_PERSON: &[(&str, &str)] = &[
     ("order_events", "kind level"),
     ("outbox_messages", "kind reference reason voucher_code router session_id state"),
     ("payments", "status language package_code package_name_sw package_name_en currency validity \
-                  webhook_secret"),
+                  webhook_secret failure_reason owner_token"),
     ("sandbox_payments", "order_id webhook_url payment_status reference transid channel behaviour"),
     ("sandbox_webhooks", "order_id url content_type"),
     ("sms_messages", "kind language reference state provider receipt"),
@@ -129,9 +129,21 @@ const OF_NO_PERSON: &[(&str, &str)] = &[
 
 /// Tables whose rows are about no order and no person.
 const WITHOUT_PEOPLE: &[&str] = &[
-    "finished_changes", "login_failures", "nas", "nasreload", "operator_sessions", "operators",
-    "packages", "radacct", "radcheck", "radgroupcheck", "radgroupreply", "radreply",
-    "radusergroup", "sandbox_switches", "seaql_migrations",
+    "finished_changes",
+    "login_failures",
+    "nas",
+    "nasreload",
+    "operator_sessions",
+    "operators",
+    "packages",
+    "radacct",
+    "radcheck",
+    "radgroupcheck",
+    "radgroupreply",
+    "radreply",
+    "radusergroup",
+    "sandbox_switches",
+    "seaql_migrations",
 ];
 
 /// Columns that can have text, as `(table, column)`.
@@ -150,7 +162,9 @@ async fn text_columns(app: &TestApp) -> Vec<(String, String)> {
     };
     let rows = app.database.texts(sql).await;
     let pairs = rows.iter().map(|row| row.split_once(' ').unwrap());
-    pairs.map(|(table, column)| (table.to_owned(), column.to_owned())).collect()
+    pairs
+        .map(|(table, column)| (table.to_owned(), column.to_owned()))
+        .collect()
 }
 
 /// Writes the phone and the name into each column that a person or a stranger can reach.
@@ -165,8 +179,15 @@ async fn fill_every_text(app: &TestApp, phone: &str) -> usize {
         if ours.is_some_and(|(_, columns)| columns.split(' ').any(|it| it == column)) {
             continue;
         }
-        // A phone is a key: it stays what it is.
-        if ["phone", "customer_phone", "buyer_phone"].contains(&column.as_str()) {
+        // A person is found by these: they stay what they are.
+        let keys = [
+            "phone",
+            "customer_phone",
+            "buyer_phone",
+            "customer_name",
+            "name",
+        ];
+        if keys.contains(&column.as_str()) {
             continue;
         }
         let last = format!("id = (SELECT MAX(id) FROM {table})");
@@ -176,27 +197,22 @@ async fn fill_every_text(app: &TestApp, phone: &str) -> usize {
     filled
 }
 
-async fn nothing_is_left_of_who_was_erased_in_any_text(kind: Kind) {
-    let folder = tempfile::TempDir::new().unwrap();
-    let archive = folder.path().join("archive");
-    let app = TestApp::start_with(kind, |config| {
-        config.retention.bodies_days = 30;
-        config.retention.archive_dir = Some(archive.clone());
-    })
-    .await;
-    let phone = fresh_phone();
+/// Buys as [`NAME`] and leaves phone and name wherever they can come in; the last three webhooks are
+/// archived. Somebody else's order.
+async fn leave_traces(app: &TestApp, phone: &str, kind: Kind) -> TestOrder {
     let other = app.buy().await;
     let key = format!("{phone}-today");
     let wish = json!({"packageId": "daily", "phoneNumber": phone, "customerName": NAME});
     let sold = app.pay_with_key(&wish, &key).await.json()["order_id"].clone();
     let sold = sold.as_str().unwrap().to_owned();
-    // Webhooks in every form that can name somebody; the last three are archived.
+    // Webhooks in every form that can name somebody.
     for body in [
         json!({"order_id": sold, "payment_status": "COMPLETED", "msisdn": phone}).to_string(),
         json!({"order_id": phone, "payment_status": "COMPLETED"}).to_string(),
         json!({"order_id": other.id, "payment_status": format!("PAID BY {phone}")}).to_string(),
         format!("not JSON, from 255-{}", &phone[1..]),
-        json!({"order_id": uuid::Uuid::new_v4(), "payment_status": "PAID", "from": NAME}).to_string(),
+        json!({"order_id": uuid::Uuid::new_v4(), "payment_status": "PAID", "from": NAME})
+            .to_string(),
     ] {
         app.deliver(body).await;
     }
@@ -214,7 +230,11 @@ async fn nothing_is_left_of_who_was_erased_in_any_text(kind: Kind) {
             "INSERT INTO radpostauth (username, pass, reply, authdate) VALUES ('{phone}', 'x', 'Access-Reject', {aged})"
         ))
         .await;
-    let code = app.database.text("SELECT code FROM vouchers").await.unwrap();
+    let code = app
+        .database
+        .text("SELECT code FROM vouchers")
+        .await
+        .unwrap();
     let revoke = format!("/api/v1/operator/vouchers/{code}/revoke");
     let request = app.http.post(app.url(&revoke)).bearer_auth(TOKEN);
     let said = json!({"reason": format!("{NAME} called from {phone}")});
@@ -222,14 +242,28 @@ async fn nothing_is_left_of_who_was_erased_in_any_text(kind: Kind) {
     app.database
         .wait_for_count("SELECT COUNT(*) FROM sms_messages WHERE state = 'sent'", 1)
         .await;
+    other
+}
+
+fn text_in(folder: &std::path::Path) -> String {
+    let files = std::fs::read_dir(folder).unwrap();
+    let texts = files.map(|it| std::fs::read_to_string(it.unwrap().path()).unwrap());
+    texts.collect()
+}
+
+async fn nothing_is_left_of_who_was_erased_in_any_text(kind: Kind) {
+    let folder = tempfile::TempDir::new().unwrap();
+    let archive = folder.path().join("archive");
+    let app = TestApp::start_with(kind, |config| {
+        config.retention.bodies_days = 30;
+        config.retention.archive_dir = Some(archive.clone());
+    })
+    .await;
+    let phone = fresh_phone();
+    let other = leave_traces(&app, &phone, kind).await;
     let filled = fill_every_text(&app, &phone).await;
     assert!(filled > 20, "{filled} columns were filled");
-    let named = |path: &std::path::Path| {
-        let files = std::fs::read_dir(path).unwrap();
-        let texts = files.map(|it| std::fs::read_to_string(it.unwrap().path()).unwrap());
-        let all = texts.collect::<String>();
-        [&phone[1..], "Kisanga"].map(|private| all.contains(private))
-    };
+    let named = |folder| [&phone[1..], "Kisanga"].map(|it| text_in(folder).contains(it));
     assert_eq!(named(&archive), [true, true]);
 
     let answer = erase(&app, &json!({"phone": phone, "reason": REASON})).await;

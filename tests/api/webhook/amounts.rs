@@ -161,7 +161,12 @@ async fn a_paid_webhook_whose_amount_cannot_be_read_is_kept_and_zenopay_is_asked
 
 async fn an_order_that_order_status_calls_paid_with_an_unreadable_amount_is_held(kind: Kind) {
     let zenopay = FakeZenoPay::start();
-    let app = TestApp::start_with(kind, |config| zenopay.configure(config)).await;
+    let app = TestApp::start_with(kind, |config| {
+        zenopay.configure(config);
+        // Each order is a hint.
+        config.zenopay.asks_per_sec = 400;
+    })
+    .await;
     let long = format!(r#""TZS\u0000 {}""#, "9".repeat(200));
     let cut = format!("TZS {}", "9".repeat(56));
     for (amount, shown) in UNREADABLE.into_iter().chain([(&*long, &*cut)]) {
@@ -215,7 +220,8 @@ async fn a_word_that_is_not_paid_does_what_it_does_whatever_the_amount(kind: Kin
 }
 
 async fn an_unproven_webhook_with_an_unreadable_amount_is_a_hint_like_any_other(kind: Kind) {
-    let app = TestApp::start(kind).await;
+    // Room for two hints at once.
+    let app = TestApp::start_with(kind, |config| config.zenopay.asks_per_sec = 50).await;
     let (open, paid) = (app.buy().await, app.buy().await);
     pays_in_silence(&app, &paid).await;
     let hint = |order: &TestOrder| webhook(order, "COMPLETED", r#""TZS 100""#);

@@ -40,6 +40,11 @@ fn queries() -> Vec<(&'static str, String, &'static str)> {
         ("overpaid", OVERPAID, "invoices_issued_at"),
         ("second charges", SECOND_CHARGES, "order_events_alerts_at"),
         ("disagreements", DISAGREEMENTS, "order_events_alerts_at"),
+        (
+            "refused vouchers",
+            REFUSED_VOUCHERS,
+            "order_events_alerts_at",
+        ),
     ] {
         queries.push((name, section.lines(), index));
         queries.push((name, section.total(), index));
