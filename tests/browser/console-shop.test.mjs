@@ -194,7 +194,7 @@ test('the report says what does not fit, the sales what was sold, and both lead 
   assert.match(await page.locator('.title').innerText(), /Sold 2 for 12,000 TZS\. 1 does not fit\./);
   const trouble = page.locator('.panel.trouble').filter({ hasText: 'Paid, not fulfilled' });
   await trouble.locator('tbody a').first().click();
-  await page.waitForURL(`**/operator/orders/${stuck.order_id}`);
+  await page.waitForURL(`**/operator/orders/${stuck.order_id.slice(0, 8)}`);
 
   await page.goto(own.url('/operator/sales'));
   assert.match(await page.locator('.title').innerText(), /2 sold for 12,000 TZS/);
