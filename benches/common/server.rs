@@ -11,7 +11,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
-use malipo::domain::ids::OrderId;
+use malipo::domain::ids::OrderRef;
 
 use super::Outcome;
 use super::books::{Books, folder};
@@ -84,11 +84,11 @@ impl Server {
     ///
     /// # Errors
     /// If the log cannot be read.
-    pub fn commits(&self) -> Outcome<HashMap<OrderId, DateTime<Utc>>> {
+    pub fn commits(&self) -> Outcome<HashMap<OrderRef, DateTime<Utc>>> {
         let text = std::fs::read_to_string(&self.said)?;
         let commit = |line: &str| {
             let line: serde_json::Value = serde_json::from_str(line).ok()?;
-            let order = line["order_id"].as_str()?.parse().ok()?;
+            let order = line["order"].as_str()?.parse().ok()?;
             Some((order, line["committed_at"].as_str()?.parse().ok()?))
         };
         Ok(text.lines().filter_map(commit).collect())

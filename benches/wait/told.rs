@@ -126,7 +126,7 @@ fn run(till: &mut Till, guests: usize, turns: u32) -> Outcome<Times> {
         let took = told.at.saturating_duration_since(due);
         since_webhook.saturating_record(took.as_micros() as u64);
         let committed = commits
-            .get(&told.order)
+            .get(&told.order.order_ref())
             .ok_or("the log misses a commit of which a guest was told")?;
         // Below nothing only where the clock was set meanwhile.
         let took = (told.by_the_clock - *committed).num_microseconds();
