@@ -21,6 +21,8 @@ pub struct Model {
     /// `255[67]XXXXXXXX`: who gets the prompt, the text and the voucher.
     pub phone: String,
     pub customer_name: Option<String>,
+    /// The device that it was bought from: a MAC address in twelve lower-case hex digits.
+    pub device_mac: Option<String>,
     /// `sw` or `en`: the language in which this customer is written to.
     pub language: String,
     #[sea_orm(unique)]

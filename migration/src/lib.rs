@@ -30,6 +30,7 @@ mod m20261129_0019_owner_link;
 mod m20261129_0020_reasons;
 mod m20261129_0022_outbox_holds;
 mod m20261129_0023_order_refs;
+mod m20261129_0024_devices;
 
 pub use run::{Step, down, status, up};
 
@@ -62,6 +63,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_0020_reasons::Migration),
             Box::new(m20261129_0022_outbox_holds::Migration),
             Box::new(m20261129_0023_order_refs::Migration),
+            Box::new(m20261129_0024_devices::Migration),
         ]
     }
 }

@@ -173,6 +173,7 @@ impl Checkout {
             order_id: OrderId(Builder::from_random_bytes(random()).into_uuid()),
             phone: purchase.phone.clone(),
             customer_name: purchase.customer_name.clone(),
+            device: purchase.device.clone(),
             language: purchase.language,
             package,
             idempotency_key: purchase.idempotency_key.clone(),

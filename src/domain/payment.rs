@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
+use super::device::DeviceMac;
 use super::evidence::GatewayReport;
 use super::failure::FailureReason;
 use super::ids::OrderId;
@@ -161,6 +162,8 @@ pub struct Payment {
     pub phone: Phone,
     /// Their name, if they gave one.
     pub customer_name: Option<Personal>,
+    /// The device that it was bought from, if the router named it.
+    pub device: Option<DeviceMac>,
     /// Of the SMS.
     pub language: Language,
     /// The package's number.

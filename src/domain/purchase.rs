@@ -1,5 +1,6 @@
 //! What a guest asks for when buying, after the edge has parsed it.
 
+use super::device::DeviceMac;
 use super::language::Language;
 use super::money::Tzs;
 use super::personal::Personal;
@@ -79,6 +80,8 @@ pub struct Purchase {
     pub phone: Phone,
     /// Their name, if they gave one.
     pub customer_name: Option<Personal>,
+    /// The device in the guest's hand, if the router named it.
+    pub device: Option<DeviceMac>,
     /// The price that the client believes; ours counts, a differing one is refused.
     pub expected_price: Option<Tzs>,
     /// Of the SMS.

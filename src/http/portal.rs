@@ -11,6 +11,7 @@ use super::request::{body_of, language};
 use super::{Api, PORTAL, wording};
 use crate::checkout::{Bought, CheckoutError};
 use crate::domain::admission::Refusal;
+use crate::domain::device::DeviceMac;
 use crate::domain::language::Language;
 use crate::domain::money::{CURRENCY, Tzs};
 use crate::domain::package::Package;
@@ -98,6 +99,13 @@ pub struct PayRequest {
     /// For the invoice.
     #[serde(default, alias = "customer_name")]
     customer_name: Option<String>,
+    /// The guest's device as the router names it: a MAC address in any spelling.
+    #[serde(default)]
+    #[schema(
+        pattern = "^[ ]*([0-9A-Fa-f][-:. ]*){12}$",
+        example = "AA:BB:CC:00:11:22"
+    )]
+    mac: Option<String>,
     /// The price that the client believes; ours counts.
     #[serde(default)]
     #[schema(value_type = Option<i64>, minimum = 0, maximum = 999_999_999_999_999_i64)]
@@ -207,6 +215,13 @@ fn purchase(request: &HttpRequest, body: &[u8]) -> Result<Purchase, Problem> {
     let package = scalar(&wish.package_id)
         .filter(|text| !text.trim().is_empty())
         .ok_or_else(|| Problem::new(Code::InvalidValue).detail("packageId is not a name"))?;
+    let device = match wish.mac.as_deref().map(str::trim) {
+        None | Some("") => None,
+        Some(mac) => Some(
+            DeviceMac::read(mac)
+                .map_err(|fault| Problem::new(Code::InvalidValue).detail(fault.to_string()))?,
+        ),
+    };
     let phone = Phone::read(&scalar(&wish.phone_number).unwrap_or_default())?;
     let idempotency_key = match request.headers().get("idempotency-key") {
         Some(key) => Some(IdempotencyKey::read(key.as_bytes())?),
@@ -215,6 +230,7 @@ fn purchase(request: &HttpRequest, body: &[u8]) -> Result<Purchase, Problem> {
     Ok(Purchase {
         package: PackageRef::read(&package).ok_or_else(|| Problem::new(Code::PackageNotFound))?,
         phone,
+        device,
         customer_name: wish.customer_name.and_then(|name| clean_name(&name)),
         expected_price,
         language: language(request.headers()),

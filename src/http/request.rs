@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use actix_web::http::header::{ACCEPT_LANGUAGE, HeaderMap};
+use actix_web::http::header::{ACCEPT_LANGUAGE, COOKIE, HeaderMap};
 use actix_web::web;
 use tokio::time::timeout;
 
@@ -18,6 +18,17 @@ pub fn language(headers: &HeaderMap) -> Language {
         .get(ACCEPT_LANGUAGE)
         .and_then(|value| value.to_str().ok());
     Language::from_accept_language(wish.unwrap_or_default())
+}
+
+/// The value of the cookie of that name.
+pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers
+        .get_all(COOKIE)
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find(|(known, _)| *known == name)
+        .map(|(_, value)| value)
 }
 
 /// A body of at most `limit` bytes.

@@ -181,6 +181,10 @@ async fn forget_in_payments(
             payments::Column::OperatorReason,
             Expr::value(Option::<String>::None),
         )
+        .col_expr(
+            payments::Column::DeviceMac,
+            Expr::value(Option::<String>::None),
+        )
         // A client may have made it of the phone or the name.
         .col_expr(
             payments::Column::IdempotencyKey,

@@ -2,12 +2,13 @@
 
 use entities::{payments, vouchers};
 use sea_orm::sea_query::SimpleExpr;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 
 use super::{Store, StoreError, rows};
 use crate::domain::ids::OrderId;
 use crate::domain::owner_link::OwnerToken;
-use crate::domain::payment::Payment;
+use crate::domain::payment::{Payment, Status};
+use crate::domain::phone::Phone;
 use crate::domain::purchase::IdempotencyKey;
 
 impl Store {
@@ -37,6 +38,24 @@ impl Store {
         token: &OwnerToken,
     ) -> Result<Option<Payment>, StoreError> {
         self.find(has_owner_token(token)).await
+    }
+
+    /// The newest order of a phone that still waits for its money.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be reached.
+    pub async fn newest_pending(&self, phone: &Phone) -> Result<Option<Payment>, StoreError> {
+        let (store, phone) = (self.clone(), phone.clone());
+        self.read(async move {
+            let newest = payments::Entity::find()
+                .filter(payments::Column::Phone.eq(phone.international()))
+                .filter(payments::Column::Status.eq(Status::Pending.as_str()))
+                .order_by_desc(payments::Column::CreatedAt)
+                .one(&store.inner.reader)
+                .await?;
+            newest.map(|row| rows::payment(row, None)).transpose()
+        })
+        .await
     }
 
     async fn find(

@@ -11,6 +11,7 @@ use sea_orm::{
 use super::{Store, StoreError, roll_back, rows};
 use crate::domain::admission::{self, History, Limits, Refusal};
 use crate::domain::ask_schedule;
+use crate::domain::device::DeviceMac;
 use crate::domain::ids::OrderId;
 use crate::domain::language::Language;
 use crate::domain::owner_link::OwnerToken;
@@ -30,6 +31,8 @@ pub struct NewOrder {
     pub phone: Phone,
     /// Their name, if they gave one.
     pub customer_name: Option<Personal>,
+    /// The device that it is bought from, if the router named it.
+    pub device: Option<DeviceMac>,
     /// Of the SMS.
     pub language: Language,
     /// What, at our price.

@@ -7,6 +7,7 @@ use sea_orm::ColumnTrait;
 use sea_orm::sea_query::{Expr, SimpleExpr};
 
 use super::StoreError;
+use crate::domain::device::DeviceMac;
 use crate::domain::failure::FailureReason;
 use crate::domain::ids::OrderId;
 use crate::domain::language::Language;
@@ -31,6 +32,7 @@ pub(super) fn payment(
         version: row.version,
         phone: Phone::from_stored(row.phone),
         customer_name: row.customer_name.map(Personal::new),
+        device: row.device_mac.map(DeviceMac::from_stored),
         language: Language::from_tag(&row.language),
         package_id: row.package_id,
         terms: Terms {
@@ -201,6 +203,10 @@ pub(super) fn new_payment(
         version: Set(1),
         phone: Set(order.phone.international().to_owned()),
         customer_name: Set(personal(order.customer_name.as_ref())),
+        device_mac: Set(order
+            .device
+            .as_ref()
+            .map(|device| device.expose().to_owned())),
         language: Set(order.language.tag().to_owned()),
         idempotency_key: Set(order
             .idempotency_key

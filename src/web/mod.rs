@@ -19,6 +19,7 @@ mod order;
 mod paid;
 mod reissue;
 mod shop_front;
+mod state;
 pub mod text;
 mod trouble;
 mod visit;
@@ -29,6 +30,7 @@ pub use order::{Door, Look, OrderPage};
 pub use paid::{PaidAnswer, PaidPage};
 pub use reissue::ReissuePage;
 pub use shop_front::{Draft, Notice, ShopPage};
+pub use state::StatePage;
 pub use trouble::{Trouble, TroublePage};
 pub use visit::Visit;
 

@@ -58,6 +58,8 @@ pub struct Text {
     pub notice: NoticeText,
     /// An order, whatever became of it.
     pub order: OrderText,
+    /// An order's state alone, for the device that it was bought from.
+    pub state: StateText,
     /// Before a voucher's code is replaced.
     pub reissue: ReissueText,
     /// Why a payment failed.
@@ -156,6 +158,11 @@ pub struct OrderText {
     pub change: String,
     pub buy_more: String,
 }
+
+section!(
+    /// An order's state alone, for the device that it was bought from.
+    StateText { pending, completed_title, completed, completed_by_staff, unpaid_title, unpaid, over_title, over }
+);
 
 section!(
     /// Before a voucher's code is replaced.

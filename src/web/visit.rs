@@ -1,5 +1,5 @@
-//! What a guest's URLs carry from page to page: the language that was tapped, and where the
-//! router wants the code.
+//! What a guest's URLs carry from page to page: the language that was tapped, the device, and
+//! where the router wants the code.
 //!
 //! The rule that must not be broken: a code is only ever sent to a router that
 //! `portal.login_hosts` names. Whoever can make a guest open a link could otherwise have the
@@ -9,6 +9,7 @@ use url::Url;
 use url::form_urlencoded::Serializer;
 
 use super::frame::Shop;
+use crate::domain::device::DeviceMac;
 use crate::domain::language::Language;
 
 /// Characters of a URL that is carried on; longer ones are dropped.
@@ -27,6 +28,8 @@ pub struct Visit {
     destination: Option<String>,
     /// The router insists on a challenge, whose answer only its own page can compute.
     has_challenge: bool,
+    /// The device in the guest's hand, as the router named it.
+    pub device: Option<DeviceMac>,
     /// What the router said when it last refused; not carried on.
     pub router_error: Option<String>,
 }
@@ -41,6 +44,7 @@ impl Visit {
                 "login" | "link-login-only" => visit.login = allowed(&value, &shop.login_hosts),
                 "dst" | "link-orig" => visit.destination = web_address(&value),
                 "chap" | "chap-id" => visit.has_challenge = !value.is_empty(),
+                "mac" => visit.device = DeviceMac::read(&value).ok(),
                 "error" => visit.router_error = message(&value),
                 _ => {}
             }
@@ -68,6 +72,9 @@ impl Visit {
         query.extend_pairs(more);
         if let Some(language) = self.wish {
             query.append_pair("lang", language.tag());
+        }
+        if let Some(device) = &self.device {
+            query.append_pair("mac", device.expose());
         }
         if let Some(login) = &self.login {
             query.append_pair("login", login.as_str());
@@ -150,7 +157,7 @@ mod tests {
     use super::*;
     use crate::config::{Mode, PortalConfig, SmsProvider};
 
-    const FROM_ROUTER: &str = "mac=AA%3ABB&ip=10.5.50.9&link-login-only=http%3A%2F%2Fwifi.example%2Flogin&link-orig=http%3A%2F%2Fnews.example%2F%3Fa%3D1&chap-id=&chap-challenge=";
+    const FROM_ROUTER: &str = "mac=AA%3ABB%3ACC%3A00%3A11%3A22&ip=10.5.50.9&link-login-only=http%3A%2F%2Fwifi.example%2Flogin&link-orig=http%3A%2F%2Fnews.example%2F%3Fa%3D1&chap-id=&chap-challenge=";
 
     fn shop() -> Shop {
         let portal = PortalConfig {
@@ -236,12 +243,16 @@ mod tests {
         let again = Visit::read(link.split_once('?').unwrap().1, &shop());
 
         assert!(
-            link.starts_with("/order/1?since=3&lang=en&login="),
+            link.starts_with("/order/1?since=3&lang=en&mac=aabbcc001122&login="),
             "{link}"
         );
         assert_eq!(again.connect("K7QMX2PA"), visit.connect("K7QMX2PA"));
         assert_eq!(again.wish, Some(Language::English));
-        assert!(!link.contains("mac"), "what nobody needs is not carried on");
+        assert_eq!(again.device, visit.device);
+        assert!(
+            !link.contains("ip="),
+            "what no page needs is not carried on"
+        );
     }
 
     #[test]

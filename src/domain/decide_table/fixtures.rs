@@ -42,6 +42,7 @@ pub(in crate::domain) fn order(status: Status) -> Payment {
         version: 1,
         phone: Phone::read("0712345678").unwrap(),
         customer_name: None,
+        device: None,
         language: Language::Swahili,
         package_id: 1,
         terms: Terms {

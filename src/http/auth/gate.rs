@@ -6,10 +6,11 @@
 
 use std::net::IpAddr;
 
-use actix_web::http::header::{AUTHORIZATION, COOKIE, HeaderMap};
+use actix_web::http::header::{AUTHORIZATION, HeaderMap};
 use chrono::Utc;
 use subtle::ConstantTimeEq;
 
+use super::super::request::cookie;
 use crate::domain::operator::Operator;
 use crate::domain::secret::Secret;
 use crate::store::{Fingerprint, LogIn, LoggedIn, NewSession, Store, StoreError};
@@ -159,19 +160,18 @@ impl Gate {
     /// site's form sends it.
     pub fn cookie(&self, session: &NewSession) -> String {
         let lasts = (session.expires_at - Utc::now()).num_seconds().max(0);
-        self.set_cookie(session.cookie.expose(), lasts)
+        self.set_cookie(SESSION_COOKIE, session.cookie.expose(), lasts)
     }
 
     /// The `Set-Cookie` that takes the cookie back.
     pub fn no_cookie(&self) -> String {
-        self.set_cookie("", 0)
+        self.set_cookie(SESSION_COOKIE, "", 0)
     }
 
-    fn set_cookie(&self, value: &str, lasts_secs: i64) -> String {
+    /// A `Set-Cookie` that no script reads and no other site's form sends along.
+    pub fn set_cookie(&self, name: &str, value: &str, lasts_secs: i64) -> String {
         let secure = if self.https { "; Secure" } else { "" };
-        format!(
-            "{SESSION_COOKIE}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={lasts_secs}{secure}"
-        )
+        format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={lasts_secs}{secure}")
     }
 
     fn is_bootstrap(&self, token: &str) -> bool {
@@ -187,13 +187,7 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 }
 
 fn session_cookie(headers: &HeaderMap) -> Option<&str> {
-    headers
-        .get_all(COOKIE)
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='))
-        .find(|(name, _)| *name == SESSION_COOKIE)
-        .map(|(_, value)| value)
+    cookie(headers, SESSION_COOKIE)
 }
 
 /// Whose wrong tries count together: an IPv4 address, or the IPv6 network that one client has

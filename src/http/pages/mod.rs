@@ -20,6 +20,7 @@ use crate::domain::language::Language;
 use crate::web::{Frame, Shop, Trouble, TroublePage, Visit, draw};
 
 mod assets;
+mod bought;
 pub mod handset;
 mod order;
 mod owner_link;
@@ -41,6 +42,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .route("/order/{order_id}", web::get().to(order::show))
         .route("/order/{order_id}/again", web::post().to(order::again))
         .route("/order/{order_id}/again", web::get().to(order::back))
+        .route("/state/{token}", web::get().to(bought::show))
         .route("/paid", web::get().to(paid::show))
         .route("/paid", web::post().to(paid::send))
         .route(
@@ -176,6 +178,11 @@ impl Form {
             .iter()
             .map(|(name, value)| (name.as_str(), value.as_str()))
     }
+}
+
+/// The page of an order, for whoever may have its id.
+fn order_path(order_id: OrderId) -> String {
+    format!("/order/{order_id}")
 }
 
 /// The order that a path names.

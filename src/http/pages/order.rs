@@ -44,10 +44,7 @@ pub(super) async fn show_by(
     door: Door<'_>,
 ) -> HttpResponse {
     let since = number(request, "since");
-    let hold = match since {
-        Some(_) => hold(request, api.wait_max),
-        None => Duration::ZERO,
-    };
+    let hold = hold(request, since, api.wait_max);
     let answered = match api.status.wait(&api.store, order_id, since, hold).await {
         Ok(Some(answered)) => answered,
         Ok(None) => return visitor.trouble(StatusCode::NOT_FOUND, Trouble::NoOrder),
@@ -132,6 +129,7 @@ pub async fn again(
         package: PackageRef::Code(order.terms.code),
         phone: order.phone,
         customer_name: order.customer_name,
+        device: visitor.visit.device.clone(),
         expected_price: Some(order.amount),
         language: visitor.language,
         idempotency_key: Some(key),
@@ -140,14 +138,18 @@ pub async fn again(
     attempt(&api, &request, &visitor, purchase, draft).await
 }
 
-/// How long to hold the page: as long as asked, and always less than a poll may wait.
-fn hold(request: &HttpRequest, wait_max: Duration) -> Duration {
+/// How long to hold a page that knows the version `since`: as long as asked, and always less than
+/// a poll may wait.
+pub(super) fn hold(request: &HttpRequest, since: Option<i64>, wait_max: Duration) -> Duration {
+    if since.is_none() {
+        return Duration::ZERO;
+    }
     let wanted = number(request, "wait").and_then(|secs| u64::try_from(secs).ok());
     let wanted = wanted.map_or(PATIENCE, Duration::from_secs);
     wanted.min(wait_max * 9 / 10)
 }
 
-fn number(request: &HttpRequest, name: &str) -> Option<i64> {
+pub(super) fn number(request: &HttpRequest, name: &str) -> Option<i64> {
     url::form_urlencoded::parse(request.query_string().as_bytes())
         .find(|(known, _)| known == name)
         .and_then(|(_, value)| value.parse().ok())

@@ -7,10 +7,10 @@ use sha2::{Digest, Sha256};
 
 use super::super::Api;
 use super::super::problem::Problem;
+use super::bought::{lead_back, remember};
 use super::{Form, Visitor, fresh_key};
 use crate::checkout::{Bought, CheckoutError};
 use crate::domain::admission::Refusal;
-use crate::domain::ids::OrderId;
 use crate::domain::money::Tzs;
 use crate::domain::phone::Phone;
 use crate::domain::purchase::{IdempotencyKey, PackageRef, Purchase, Ringing};
@@ -71,6 +71,7 @@ fn purchase(form: &Form, visitor: &Visitor) -> Result<Purchase, Notice> {
         package,
         phone,
         customer_name: None,
+        device: visitor.visit.device.clone(),
         expected_price: Tzs::read_whole(price),
         language: visitor.language,
         ringing: Ringing::Once,
@@ -105,12 +106,20 @@ pub(super) async fn attempt(
             retry_after_secs: problem.retry_secs().unwrap_or(1),
         })),
     };
-    let to_order = |order_id: OrderId| visitor.see(&format!("/order/{order_id}"));
     let error = match bought {
         Ok(Bought::Pushed(order) | Bought::Unclear(order) | Bought::Resumed(order)) => {
-            return to_order(order.order_id);
+            return remember(api, visitor, order.order_id);
         }
-        Err(CheckoutError::GatewayRefused { order_id, .. }) => return to_order(order_id),
+        Err(CheckoutError::GatewayRefused { order_id, .. }) => {
+            return remember(api, visitor, order_id);
+        }
+        Err(CheckoutError::Refused(refusal @ Refusal::PromptOpen { .. })) => {
+            match lead_back(api, request, visitor, &phone).await {
+                Ok(Some(answer)) => return answer,
+                Ok(None) => CheckoutError::Refused(refusal),
+                Err(error) => CheckoutError::Store(error),
+            }
+        }
         Err(error) => error,
     };
     let notice = why_not(api, visitor, &wanted, &error, &phone).await;

@@ -21,7 +21,7 @@ async fn post(app: &TestApp, body: impl Into<reqwest::Body>) -> Answer {
 
 /// The order that a purchase was answered with.
 #[track_caller]
-fn order_of(answer: &Answer, phone: &str) -> TestOrder {
+pub fn order_of(answer: &Answer, phone: &str) -> TestOrder {
     assert!(matches!(answer.status, 200 | 201), "{}", answer.text);
     TestOrder {
         id: answer.json()["order_id"].as_str().unwrap().to_owned(),

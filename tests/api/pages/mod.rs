@@ -7,6 +7,7 @@ use crate::harness::{Answer, TestApp};
 
 mod asking;
 mod buying;
+mod open_order;
 mod orders;
 mod paid;
 mod trouble;

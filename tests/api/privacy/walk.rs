@@ -85,6 +85,7 @@ const ROUTES: &[(&str, &str, &str)] = &[
     ("GET", "/order/{order_id}/again", "/order/{order}/again"),
     ("GET", "/paid", "/paid"),
     ("POST", "/paid", "/paid"),
+    ("GET", "/state/{token}", "/state/{order}"),
     ("GET", "/v/{token}", "/v/{order}"),
     ("GET", "/v/{token}/reissue", "/v/{order}/reissue"),
     ("POST", "/v/{token}/reissue", "/v/{order}/reissue"),

@@ -1,0 +1,190 @@
+//! A guest presses again, in a form that knows nothing of the open order: who is led to it, and how
+//! much is shown.
+
+use reqwest::redirect::Policy;
+use serde_json::json;
+
+use super::{page, submit};
+use crate::buying::order_of;
+use crate::harness::{Answer, Kind, TestApp, TestOrder, fresh_phone};
+
+on_both_databases! {
+    the_device_that_bought_is_shown_the_state_alone,
+    another_device_is_led_nowhere,
+    the_browser_that_bought_is_led_back_to_its_order,
+    the_device_is_kept_in_one_spelling_and_opens_nothing_by_the_api,
+}
+
+const MAC: &str = "AA:BB:CC:00:11:22";
+
+/// The fields of a form that has just been opened.
+fn form(phone: &str) -> [(&'static str, String); 3] {
+    let key = uuid::Uuid::new_v4().simple().to_string();
+    [
+        ("key", key),
+        ("package", "daily:2000".into()),
+        ("phone", phone.into()),
+    ]
+}
+
+async fn press(app: &TestApp, query: &str, phone: &str) -> Answer {
+    let form = form(phone);
+    let fields = form.each_ref().map(|(name, value)| (*name, value.as_str()));
+    submit(app, &format!("/buy{query}"), &fields).await
+}
+
+async fn press_with_cookie(app: &TestApp, cookie: &str, phone: &str) -> Answer {
+    let form = form(phone);
+    let client = reqwest::Client::builder()
+        .redirect(Policy::none())
+        .build()
+        .unwrap();
+    let request = client
+        .post(app.url("/buy"))
+        .header("accept-language", "en")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .header("cookie", cookie)
+        .body(serde_urlencoded::to_string(&form).unwrap());
+    Answer::of(request.send().await.unwrap()).await
+}
+
+fn led_to(answer: &Answer) -> &str {
+    assert_eq!(answer.status, 303, "{}", answer.text);
+    answer.header("location").unwrap()
+}
+
+async fn buy_from(app: &TestApp, mac: &str) -> TestOrder {
+    let phone = fresh_phone();
+    let wish = json!({"packageId": "daily", "phoneNumber": phone, "mac": mac});
+    let answer = app.pay(&wish).await;
+    assert_eq!(answer.status, 201, "{}", answer.text);
+    order_of(&answer, &phone)
+}
+
+async fn the_device_that_bought_is_shown_the_state_alone(kind: Kind) {
+    let app = TestApp::start(kind).await;
+    let order = buy_from(&app, MAC).await;
+
+    let again = press(&app, "?mac=aa-bb-cc-00-11-22", &order.phone).await;
+    let path = led_to(&again).to_owned();
+    let waiting = page(&app, &path).await;
+
+    assert!(path.starts_with("/state/"), "{path}");
+    assert_eq!(waiting.status, 200, "{}", waiting.text);
+    assert!(waiting.text.contains("decline it"), "{}", waiting.text);
+    let since = format!("{}&since=1&wait=30", path);
+    let (held, ()) = tokio::join!(page(&app, &since), async {
+        app.until_parked(1).await;
+        app.deliver_word(&order, "COMPLETED").await;
+    });
+    assert!(held.text.contains("sent by SMS"), "{}", held.text);
+    let is_order = app.database.is_order(&order.id);
+    let code = format!(
+        "SELECT code FROM vouchers WHERE payment_id = (SELECT id FROM payments WHERE {is_order})"
+    );
+    let code = app.database.text(&code).await.unwrap();
+    for shown in [&again, &waiting, &held] {
+        let header = shown.header("location").unwrap_or_default();
+        for secret in [
+            &order.id,
+            &code,
+            &order.id.replace('-', ""),
+            &"2,000".to_owned(),
+        ] {
+            assert!(
+                !shown.text.contains(secret.as_str()),
+                "{secret}: {}",
+                shown.text
+            );
+            assert!(!header.contains(secret.as_str()), "{header}");
+        }
+    }
+    // Only the whole token opens it.
+    let order_ref = &order.id[..8];
+    for wrong in [
+        format!("/state/{order_ref}"),
+        format!("/state/{order_ref}-{}", "0".repeat(22)),
+        format!("/state/{}", order.id),
+    ] {
+        assert_eq!(page(&app, &wrong).await.status, 404, "{wrong}");
+    }
+}
+
+async fn another_device_is_led_nowhere(kind: Kind) {
+    let app = TestApp::start(kind).await;
+    let order = buy_from(&app, MAC).await;
+    let unnamed = app.buy().await;
+
+    for (query, phone) in [
+        ("", &order.phone),
+        ("?mac=", &order.phone),
+        ("?mac=aabbcc001123", &order.phone),
+        ("?mac=aabbcc001122", &unnamed.phone),
+        ("?mac=", &unnamed.phone),
+    ] {
+        let answer = press(&app, query, phone).await;
+
+        assert_eq!(answer.status, 409, "{query}");
+        assert!(answer.text.contains("decline it"), "{}", answer.text);
+        for order in [&order, &unnamed] {
+            assert!(!answer.text.contains(&order.id), "{}", answer.text);
+        }
+    }
+}
+
+async fn the_browser_that_bought_is_led_back_to_its_order(kind: Kind) {
+    let app = TestApp::start(kind).await;
+    let phone = fresh_phone();
+    let bought = press(&app, "", &phone).await;
+    let order = led_to(&bought).to_owned();
+    let set = bought.header("set-cookie").unwrap().to_owned();
+    let (cookie, rules) = set.split_once(';').unwrap();
+    assert_eq!(rules, " Path=/; HttpOnly; SameSite=Lax; Max-Age=3600");
+
+    let again = press_with_cookie(&app, cookie, &phone).await;
+    assert_eq!(led_to(&again), order);
+
+    // It is about that phone alone, and only while the order is open.
+    let stranger = app.buy().await;
+    let other = press_with_cookie(&app, cookie, &stranger.phone).await;
+    assert_eq!(other.status, 409, "{}", other.text);
+    for cookie in ["malipo_order=", "malipo_order=x", "malipo_order=0"] {
+        let answer = press_with_cookie(&app, cookie, &phone).await;
+        assert_eq!(answer.status, 409, "{cookie}");
+    }
+    let id = order.strip_prefix("/order/").unwrap();
+    let paid = TestOrder {
+        id: id.to_owned(),
+        ..stranger
+    };
+    app.deliver_word(&paid, "COMPLETED").await;
+    let next = press_with_cookie(&app, cookie, &phone).await;
+    assert_ne!(led_to(&next), order, "a second purchase is a new order");
+}
+
+async fn the_device_is_kept_in_one_spelling_and_opens_nothing_by_the_api(kind: Kind) {
+    let app = TestApp::start(kind).await;
+    for mac in ["AA:BB:CC:00:11:22", "aa-bb-cc-00-11-22", "AABB.CC00.1122"] {
+        let order = buy_from(&app, mac).await;
+
+        let is_order = app.database.is_order(&order.id);
+        let kept = format!("SELECT device_mac FROM payments WHERE {is_order}");
+        assert_eq!(
+            app.database.text(&kept).await.unwrap(),
+            "aabbcc001122",
+            "{mac}"
+        );
+        let wish = json!({"packageId": "daily", "phoneNumber": order.phone, "mac": mac});
+        let again = app.pay(&wish).await;
+        again.assert_problem(409, "prompt_open");
+        assert!(!again.text.contains(&order.id), "{}", again.text);
+    }
+    for mac in ["$(mac)", "aabbcc00112", "aa:bb:cc:00:11:22:33"] {
+        let wish = json!({"packageId": "daily", "phoneNumber": fresh_phone(), "mac": mac});
+        app.pay(&wish).await.assert_problem(422, "invalid_request");
+    }
+    for mac in [json!(""), json!(" "), json!(null)] {
+        let wish = json!({"packageId": "daily", "phoneNumber": fresh_phone(), "mac": mac});
+        assert_eq!(app.pay(&wish).await.status, 201, "{mac}");
+    }
+}
