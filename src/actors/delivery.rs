@@ -165,7 +165,9 @@ impl From<StoreError> for Rejection {
         match error {
             // Three other writers in a row: another copy will find it quiet.
             StoreError::Conflict | StoreError::CodeTaken => Self::Busy,
-            StoreError::Unavailable(_) | StoreError::InUse(_) => Self::Unavailable,
+            StoreError::Unavailable(_) | StoreError::Locked(_) | StoreError::InUse(_) => {
+                Self::Unavailable
+            }
             StoreError::CommitUnknown(_) => Self::CommitUnknown,
             StoreError::Aborted(_) | StoreError::Corrupt(_) | StoreError::Panicked(_) => {
                 Self::Internal

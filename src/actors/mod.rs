@@ -23,7 +23,6 @@ pub mod asks;
 mod delivery;
 pub mod facts;
 pub mod gauge;
-mod handled;
 mod hints;
 mod in_play;
 mod intake;

@@ -5,7 +5,7 @@
 //! conditional update and the unique keys do that, also beside another process.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use actix::{Actor, ActorFutureExt, AtomicResponse, Context, Handler, Message, WrapFuture};
 use chrono::{DateTime, Utc};
@@ -13,7 +13,6 @@ use tracing::{Instrument, Span, info_span, warn};
 
 use super::facts::FactSource;
 use super::gauge::Gauge;
-use super::handled::Handled;
 use super::permit::Permit;
 use super::status::StatusBoard;
 use super::telling::publish;
@@ -27,12 +26,10 @@ use crate::domain::payment::Payment;
 use crate::failpoint::Point;
 use crate::metrics::Metrics;
 use crate::radius::attributes::radius_user;
-use crate::store::{AuditEntry, Change, DeliveryRecord, Journalling, Store, StoreError};
+use crate::store::{AuditEntry, Change, DeliveryRecord, Store, StoreError};
 
 /// How often an order is loaded and decided again when somebody else changed it first.
 const TRIES: u32 = 3;
-/// A dead connection shows at once; what takes longer is a database that does not answer.
-const STALE_WITHIN: Duration = Duration::from_millis(500);
 
 /// What every order actor needs.
 pub struct Tools {
@@ -90,7 +87,7 @@ pub(super) struct Weigh {
 }
 
 impl Message for Weigh {
-    type Result = Result<Handled, WeighError>;
+    type Result = Result<Weighed, WeighError>;
 }
 
 /// What became of a case, after the commit.
@@ -149,7 +146,7 @@ impl Actor for OrderActor {
 impl Handler<Weigh> for OrderActor {
     // Atomic: the next message waits until this one is done. One handler that interleaved
     // would undo that for all of them.
-    type Result = AtomicResponse<Self, Result<Handled, WeighError>>;
+    type Result = AtomicResponse<Self, Result<Weighed, WeighError>>;
 
     fn handle(&mut self, message: Weigh, _: &mut Context<Self>) -> Self::Result {
         let Weigh {
@@ -170,17 +167,13 @@ impl Handler<Weigh> for OrderActor {
                 if let Err(error) = &result {
                     actor.gauge.failed(error.to_string());
                 }
-                let outcome = result.as_ref().ok().map(|(weighed, _)| weighed.outcome);
+                let outcome = result.as_ref().ok().map(|weighed| weighed.outcome);
                 actor
                     .gauge
                     .finish(outcome, known.as_ref().map(|payment| payment.status));
                 actor.known = known;
-                result.map(|(weighed, journalling)| Handled {
-                    weighed,
-                    journalling,
-                    gauge: actor.gauge.clone(),
-                    permit,
-                })
+                drop(permit);
+                result
             },
         )))
     }
@@ -193,12 +186,8 @@ async fn weigh(
     order_id: OrderId,
     mut known: Option<Payment>,
     case: Case,
-) -> (
-    Result<(Weighed, Option<(Journalling, Instant)>), WeighError>,
-    Option<Payment>,
-) {
-    for attempt in 1..=TRIES {
-        let began = Instant::now();
+) -> (Result<Weighed, WeighError>, Option<Payment>) {
+    for _ in 0..TRIES {
         let was_known = known.is_some();
         let payment = match known.take() {
             Some(payment) => Ok(Some(payment)),
@@ -207,7 +196,6 @@ async fn weigh(
         let payment = match payment {
             Ok(Some(payment)) => payment,
             Ok(None) => return (Err(WeighError::UnknownOrder), None),
-            Err(error) if attempt == 1 && is_stale_connection(&error, began) => continue,
             Err(error) => return (Err(error.into()), None),
         };
         let facts = tools.facts.now();
@@ -217,12 +205,6 @@ async fn weigh(
         }
 
         let change = change(&payment, &decision, &case, facts.now);
-        if let Some(delivery) = change.only_journalled() {
-            let began = Instant::now();
-            let journalling = tools.store.journal_soon(delivery, decision.outcome);
-            let weighed = publish(tools, &payment, decision, was_known);
-            return (Ok((weighed, Some((journalling, began)))), Some(payment));
-        }
         let began = Instant::now();
         let written = tools.store.commit(change);
         match written.instrument(info_span!("transaction")).await {
@@ -233,22 +215,15 @@ async fn weigh(
                 }
                 let weighed = publish(tools, &payment, decision, was_known);
                 let now_known = Payment::clone(&weighed.payment);
-                return (Ok((weighed, None)), Some(now_known));
+                return (Ok(weighed), Some(now_known));
             }
             // Somebody else was first, or the fresh code exists: look again.
             Err(StoreError::Conflict | StoreError::CodeTaken) => {}
-            Err(error) if attempt == 1 && is_stale_connection(&error, began) => {}
             Err(error) => return (Err(error.into()), None),
         }
     }
     warn!(order = %order_id.order_ref(), tries = TRIES, "the order changed under every decision");
     (Err(StoreError::Conflict.into()), None)
-}
-
-/// After a restart of PostgreSQL every old connection fails once, at once and before
-/// anything is written; ZenoPay may never send again, so we try again ourselves.
-fn is_stale_connection(error: &StoreError, began: Instant) -> bool {
-    matches!(error, StoreError::Unavailable(_)) && began.elapsed() < STALE_WITHIN
 }
 
 fn change(payment: &Payment, decision: &Decision, case: &Case, now: DateTime<Utc>) -> Change {

@@ -61,7 +61,7 @@ impl Registry {
                 })
                 .await
             {
-                return result?.durable(&self.tools.metrics).await;
+                return result;
             }
             // A panic has ended this very actor; whoever finds it first replaces it.
             self.replace(order_id, &dead);

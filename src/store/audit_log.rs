@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use entities::audit_events;
 use sea_orm::ActiveValue::Set;
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, Insert, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
 };
 
 use super::search::Page;
@@ -34,13 +34,14 @@ pub(super) async fn insert(
     entry: &AuditEntry,
     now: DateTime<Utc>,
 ) -> Result<(), DbErr> {
-    row(entry, now).exec_without_returning(db).await?;
+    let line = audit_events::Entity::insert(row(entry, now));
+    line.exec_without_returning(db).await?;
     Ok(())
 }
 
 /// One line.
-pub(super) fn row(entry: &AuditEntry, now: DateTime<Utc>) -> Insert<audit_events::ActiveModel> {
-    audit_events::Entity::insert(audit_events::ActiveModel {
+pub(super) fn row(entry: &AuditEntry, now: DateTime<Utc>) -> audit_events::ActiveModel {
+    audit_events::ActiveModel {
         at: Set(now),
         operator: Set(entry.operator.clone()),
         action: Set(entry.action.to_owned()),
@@ -48,7 +49,7 @@ pub(super) fn row(entry: &AuditEntry, now: DateTime<Utc>) -> Insert<audit_events
         subject: Set(entry.subject.clone()),
         detail: Set(entry.detail.clone()),
         ..Default::default()
-    })
+    }
 }
 
 /// A line of the log, as it is read.

@@ -11,7 +11,7 @@ use sea_orm::{
     QueryOrder, QuerySelect,
 };
 
-use super::inserts::Inserts;
+use super::writer::Rows;
 use super::{AuditEntry, Store, StoreError, audit_log, radius_users, roll_back};
 use crate::domain::money::Tzs;
 use crate::domain::package::Terms;
@@ -193,9 +193,9 @@ async fn print(
         .exec_without_returning(txn)
         .await?;
     let users: Vec<&RadiusUser> = batch.vouchers.iter().map(|(_, user)| user).collect();
-    let mut inserts = Inserts::default();
-    radius_users::let_in(&mut inserts, &users);
-    inserts.write(txn).await?;
+    let mut rows = Rows::default();
+    radius_users::let_in(&mut rows, &users);
+    rows.write(txn).await?;
     let audit = AuditEntry {
         subject: format!("batch {id}"),
         ..audit

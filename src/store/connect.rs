@@ -14,6 +14,7 @@ use super::StoreError;
 use super::pool::Pool;
 use super::runtime::{READ_WITHIN, WRITE_WITHIN};
 use super::wedged::Wedged;
+use super::writer::POSTGRES_LANES;
 
 /// How long a message waits for a connection before it is told to come later.
 pub(super) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -23,8 +24,16 @@ pub(super) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(25);
 /// A connection that was idle for this long is tested before use.
 const IDLE_BEFORE_PING: Duration = Duration::from_secs(30);
-/// Connections to PostgreSQL that write; more than that only queue inside PostgreSQL.
-const POSTGRES_WRITERS: u32 = 16;
+/// Connections to PostgreSQL that write beside the lanes: changes that are written alone, purchases,
+/// the outbox, operators. More than that only queue inside PostgreSQL.
+const POSTGRES_WRITERS: u32 = 12;
+/// A lane waits for a lock for a tenth of a second; the change is then written on another connection.
+/// Its few statements are planned once: what they do does not depend on the values, and planning one
+/// takes longer than running it.
+const LANE_OPTIONS: [(&str, &str); 2] = [
+    ("lock_timeout", "100"),
+    ("plan_cache_mode", "force_generic_plan"),
+];
 /// Connections to PostgreSQL that read: a rush of polls must not hold up a sale.
 const POSTGRES_READERS: u32 = 8;
 /// How long a connection may take to show that it can be used again.
@@ -57,8 +66,19 @@ pub(super) async fn writer(url: &str, wedged: &Wedged) -> Result<Pool, DbErr> {
         return Pool::open(sqlite(url, 1, false)).await;
     }
     greet(url).await?;
-    let options = postgres(url, POSTGRES_WRITERS, wedged);
+    let options = postgres(url, POSTGRES_WRITERS, &[], wedged);
     Pool::open_replaceable(options, wedged.clone(), WRITE_WITHIN + GIVEN_BACK_WITHIN).await
+}
+
+/// Opens what the writer's lanes write on; `None` for SQLite, which has one connection that writes.
+pub(super) async fn lanes(url: &str, wedged: &Wedged) -> Result<Option<Pool>, DbErr> {
+    if backend(url) == DbBackend::Sqlite {
+        return Ok(None);
+    }
+    let options = postgres(url, POSTGRES_LANES, &LANE_OPTIONS, wedged);
+    let patience = WRITE_WITHIN + GIVEN_BACK_WITHIN;
+    let opened = Pool::open_replaceable(options, wedged.clone(), patience).await;
+    opened.map(Some)
 }
 
 /// Opens what only reads.
@@ -66,7 +86,7 @@ pub(super) async fn reader(url: &str, wedged: &Wedged) -> Result<Pool, DbErr> {
     if backend(url) == DbBackend::Sqlite {
         return Pool::open(sqlite(url, SQLITE_READERS, true)).await;
     }
-    let options = postgres(url, POSTGRES_READERS, wedged);
+    let options = postgres(url, POSTGRES_READERS, &[], wedged);
     Pool::open_replaceable(options, wedged.clone(), READ_WITHIN + GIVEN_BACK_WITHIN).await
 }
 
@@ -75,7 +95,7 @@ pub(super) async fn side(url: &str, wedged: &Wedged) -> Result<Option<Pool>, DbE
     if backend(url) == DbBackend::Sqlite {
         return Ok(None);
     }
-    let options = postgres(url, 1, wedged);
+    let options = postgres(url, 1, &[], wedged);
     let patience = WRITE_WITHIN + GIVEN_BACK_WITHIN;
     let opened = Pool::open_replaceable(options, wedged.clone(), patience).await;
     opened.map(Some)
@@ -148,7 +168,12 @@ fn sqlite(url: &str, connections: u32, read_only: bool) -> ConnectOptions {
     options
 }
 
-fn postgres(url: &str, connections: u32, wedged: &Wedged) -> ConnectOptions {
+fn postgres(
+    url: &str,
+    connections: u32,
+    more: &'static [(&str, &str)],
+    wedged: &Wedged,
+) -> ConnectOptions {
     let mut options = common(url, connections);
     let millis = STATEMENT_TIMEOUT.as_millis().to_string();
     let wedged = wedged.clone();
@@ -158,7 +183,7 @@ fn postgres(url: &str, connections: u32, wedged: &Wedged) -> ConnectOptions {
         .min_connections(0)
         .set_application_name("malipo")
         .map_sqlx_postgres_opts(move |postgres| {
-            postgres.options([
+            let usual = [
                 ("statement_timeout", millis.as_str()),
                 ("lock_timeout", millis.as_str()),
                 ("idle_in_transaction_session_timeout", millis.as_str()),
@@ -167,7 +192,8 @@ fn postgres(url: &str, connections: u32, wedged: &Wedged) -> ConnectOptions {
                 // Limits are counted after a lock was waited for, and must see what came
                 // before it.
                 ("default_transaction_isolation", "read committed"),
-            ])
+            ];
+            postgres.options(usual).options(more.iter().copied())
         })
         .map_sqlx_postgres_pool_opts(move |pool| {
             let (before, after) = (wedged.clone(), wedged.clone());

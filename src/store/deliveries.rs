@@ -7,8 +7,8 @@ use entities::webhook_deliveries;
 use sea_orm::ActiveValue::Set;
 use sea_orm::EntityTrait;
 
-use super::inserts::Inserts;
-use super::{AuditEntry, Store, StoreError, audit_log, roll_back};
+use super::writer::Rows;
+use super::{AuditEntry, Store, StoreError, audit_log};
 use crate::domain::money::Tzs;
 use crate::domain::outcome::Outcome;
 
@@ -71,8 +71,8 @@ impl Store {
         .await
     }
 
-    /// Journals a delivery that changed nothing, in a transaction of its own, with the act
-    /// of the operator who replayed it, if one did.
+    /// Journals a delivery that changed nothing, with the act of the operator who replayed it, if
+    /// one did.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database cannot be reached; the delivery must
@@ -83,27 +83,17 @@ impl Store {
         outcome: Outcome,
         audit: Option<AuditEntry>,
     ) -> Result<(), StoreError> {
-        let Some(entry) = audit else {
-            return self.journal_soon(delivery, outcome).durable().await;
-        };
-        let store = self.clone();
-        self.run(async move {
-            let txn = store.begin().await?;
-            let mut inserts = Inserts::default();
-            inserts.add(audit_log::row(&entry, store.clock().now()));
-            inserts.add(webhook_deliveries::Entity::insert(row(&delivery, outcome)));
-            if let Err(error) = inserts.write(&txn).await {
-                roll_back(txn).await;
-                return Err(error.into());
-            }
-            txn.commit().await.map_err(StoreError::CommitUnknown)
-        })
-        .await
+        let mut rows = Rows::default();
+        if let Some(entry) = audit {
+            rows.add(audit_log::row(&entry, self.clock().now()));
+        }
+        rows.add_delivery(row(&delivery, outcome), delivery.received);
+        self.insert(rows).await
     }
 }
 
-/// One row of the journal, made for the last statement before a commit, so that
-/// `processing_ms` covers the rest.
+/// One row of the journal; the writer measures `processing_ms` when it makes the last statement
+/// before the commit.
 pub(super) fn row(delivery: &DeliveryRecord, outcome: Outcome) -> webhook_deliveries::ActiveModel {
     webhook_deliveries::ActiveModel {
         order_id: Set(delivery.order_id.clone()),
@@ -114,7 +104,6 @@ pub(super) fn row(delivery: &DeliveryRecord, outcome: Outcome) -> webhook_delive
         reference: Set(delivery.reference.clone()),
         amount: Set(delivery.amount.map(|amount| amount.0)),
         received_at: Set(delivery.received_at),
-        processing_ms: Set(delivery.received.elapsed().as_secs_f64() * 1_000.0),
         content_type: Set(delivery.content_type.clone()),
         body: Set(delivery.body.clone()),
         ..Default::default()

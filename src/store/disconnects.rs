@@ -180,10 +180,10 @@ impl Store {
                 outbox_messages::Entity::update_many()
                     .set(next)
                     .filter(outbox_messages::Column::Id.eq(id))
-                    .exec(&*txn)
+                    .exec(&txn)
                     .await?;
                 if let Some((order_id, remark)) = told {
-                    events::insert(&*txn, order_id, &remark, now).await?;
+                    events::insert(&txn, order_id, &remark, now).await?;
                 }
                 Ok(())
             };

@@ -16,6 +16,9 @@ pub enum StoreError {
     /// No connection, a lock that was not given, no room on the disk: later may be better.
     #[error("the database is not available: {0}")]
     Unavailable(String),
+    /// Another session has a row or a key locked for longer than was waited for.
+    #[error("the database is not available: {0}")]
+    Locked(String),
     /// Another server has the SQLite file.
     #[error("database.url: another malipo serves from {0}; one server a file")]
     InUse(String),
@@ -34,14 +37,16 @@ pub enum StoreError {
 }
 
 /// PostgreSQL's codes after which a later try may succeed (appendix A of its manual):
-/// shutdown, cannot connect now, too many connections, lock not available, query cancelled
-/// by a time-out, serialization failure, deadlock, disk full, out of memory, a standby that
+/// shutdown, cannot connect now, too many connections, disk full, out of memory, a standby that
 /// only reads, our own transaction time-out, idle time-out, I/O error. Class 08, connection
 /// exceptions, counts too.
-const LATER: [&str; 14] = [
-    "57P01", "57P02", "57P03", "53300", "55P03", "57014", "40001", "40P01", "53100", "53200",
-    "25006", "25P03", "57P05", "58030",
+const LATER: [&str; 10] = [
+    "57P01", "57P02", "57P03", "53300", "53100", "53200", "25006", "25P03", "57P05", "58030",
 ];
+
+/// PostgreSQL's codes for what another session does with the same rows: lock not available,
+/// serialization failure, deadlock, and a statement that was cancelled while it waited.
+const LOCKS: [&str; 4] = ["55P03", "40001", "40P01", "57014"];
 
 /// SQLite's primary result codes with the same meaning: busy, locked, no memory, read-only,
 /// I/O error, full, cannot open, protocol.
@@ -56,7 +61,9 @@ impl StoreError {
                 return Self::CodeTaken;
             }
         }
-        if later_helps(&error) {
+        if is_lock(&error) {
+            Self::Locked(error.to_string())
+        } else if later_helps(&error) {
             Self::Unavailable(error.to_string())
         } else {
             Self::Aborted(error)
@@ -67,6 +74,17 @@ impl StoreError {
     pub(super) fn is_duplicate(error: &DbErr) -> bool {
         matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
     }
+}
+
+fn is_lock(error: &DbErr) -> bool {
+    let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) =
+        error
+    else {
+        return false;
+    };
+    let refusal = error.as_database_error();
+    let code = refusal.and_then(|refusal| refusal.code());
+    code.is_some_and(|code| LOCKS.contains(&&*code))
 }
 
 fn later_helps(error: &DbErr) -> bool {

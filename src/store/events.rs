@@ -3,8 +3,9 @@
 use chrono::{DateTime, Utc};
 use entities::order_events;
 use sea_orm::ActiveValue::Set;
-use sea_orm::{ConnectionTrait, DbErr, EntityTrait, Insert};
+use sea_orm::{ConnectionTrait, DbErr, EntityTrait};
 
+use super::writer::Rows;
 use super::{Store, StoreError};
 use crate::domain::decision::{Level, Remark};
 use crate::domain::ids::OrderId;
@@ -15,12 +16,9 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`] when the database cannot be reached.
     pub async fn remark(&self, order_id: OrderId, remark: Remark) -> Result<(), StoreError> {
-        let store = self.clone();
-        self.run(async move {
-            let now = store.clock().now();
-            Ok(insert(&store.inner.writer, order_id, &remark, now).await?)
-        })
-        .await
+        let mut rows = Rows::default();
+        rows.add(row(order_id, &remark, self.clock().now()));
+        self.insert(rows).await
     }
 }
 
@@ -31,7 +29,8 @@ pub(super) async fn insert(
     remark: &Remark,
     at: DateTime<Utc>,
 ) -> Result<(), DbErr> {
-    row(order_id, remark, at).exec_without_returning(db).await?;
+    let line = order_events::Entity::insert(row(order_id, remark, at));
+    line.exec_without_returning(db).await?;
     Ok(())
 }
 
@@ -40,8 +39,8 @@ pub(super) fn row(
     order_id: OrderId,
     remark: &Remark,
     at: DateTime<Utc>,
-) -> Insert<order_events::ActiveModel> {
-    order_events::Entity::insert(order_events::ActiveModel {
+) -> order_events::ActiveModel {
+    order_events::ActiveModel {
         order_id: Set(order_id.0),
         at: Set(at),
         kind: Set(remark.kind.to_owned()),
@@ -52,5 +51,5 @@ pub(super) fn row(
         summary: Set(remark.text.clone()),
         reference: Set(remark.reference.clone()),
         ..Default::default()
-    })
+    }
 }

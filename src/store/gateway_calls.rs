@@ -5,8 +5,8 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use entities::gateway_calls;
 use sea_orm::ActiveValue::Set;
-use sea_orm::EntityTrait;
 
+use super::writer::Rows;
 use super::{Store, StoreError};
 use crate::domain::ids::OrderId;
 
@@ -45,13 +45,8 @@ impl Store {
             detail: Set(call.detail),
             ..Default::default()
         };
-        let store = self.clone();
-        self.run(async move {
-            gateway_calls::Entity::insert(row)
-                .exec_without_returning(&store.inner.writer)
-                .await?;
-            Ok(())
-        })
-        .await
+        let mut rows = Rows::default();
+        rows.add(row);
+        self.insert(rows).await
     }
 }

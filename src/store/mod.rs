@@ -13,7 +13,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use chrono::{DateTime, SubsecRound, Utc};
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, Statement};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::warn;
 
@@ -39,10 +39,7 @@ mod events;
 mod files;
 mod finished;
 mod gateway_calls;
-mod group;
-mod inserts;
 mod journal;
-mod journalling;
 mod lease;
 mod letters;
 #[cfg(test)]
@@ -84,15 +81,16 @@ mod tx;
 mod vitals;
 mod vouchers;
 mod wedged;
+mod writer;
 
 use finished::Finished;
-use journalling::JournalQueue;
 use notices::Hearing;
 use pool::Pool;
 use runtime::{DatabaseRuntime, Underway};
 use together::ReadQueue;
-use tx::{Transactions, Tx, roll_back};
+use tx::roll_back;
 use wedged::Wedged;
+use writer::{Pools, Writer};
 
 pub use audit::{Booked, JournalLine};
 pub use audit_log::{AuditEntry, AuditLine};
@@ -108,7 +106,6 @@ pub use error::StoreError;
 pub use files::exposed;
 pub use gateway_calls::GatewayCall;
 pub use journal::{JournalRow, JournalSearch};
-pub use journalling::Journalling;
 pub use letters::{Letter, Letters};
 pub use notices::Heard;
 pub use operators::KnownOperator;
@@ -145,10 +142,8 @@ struct Inner {
     writer: Pool,
     /// Connections that only read, in a pool of their own.
     reader: Pool,
-    /// Of the connections that write.
-    transactions: Transactions,
-    /// Deliveries that change nothing, on their way into the journal.
-    journal: JournalQueue,
+    /// Where changes of orders are written.
+    write_path: Writer,
     /// Orders that many ask for at the same moment.
     together: ReadQueue,
     /// What is looked at without a question.
@@ -206,6 +201,9 @@ impl Store {
         let writer = async move { connect::writer(to.expose(), &its_wedged).await };
         let writer = runtime.open(writer).await?;
         let (to, its_wedged) = names();
+        let lanes = async move { connect::lanes(to.expose(), &its_wedged).await };
+        let lanes = runtime.open(lanes).await?.unwrap_or_else(|| writer.clone());
+        let (to, its_wedged) = names();
         let reader = async move { connect::reader(to.expose(), &its_wedged).await };
         let reader = runtime.open_for_reading(reader).await?;
         let (to, its_wedged) = names();
@@ -214,23 +212,26 @@ impl Store {
 
         let end = CancellationToken::new();
         let tasks = supervisor.within(end.clone());
-        let transactions = Transactions::on(writer.clone(), runtime.writes(), &tasks);
-        let pool = transactions.clone();
-        let journal = JournalQueue::open(pool, runtime.writes(), wedged.clone(), &tasks);
+        let failpoints = Failpoints::from_environment();
+        let pools = Pools {
+            lanes,
+            singles: writer.clone(),
+        };
+        let handle = runtime.writes();
+        let write_path = Writer::start(pools, handle, wedged.clone(), failpoints.clone(), &tasks);
         let together = ReadQueue::open(reader.clone(), runtime.reads(), wedged, &tasks);
         let inner = Inner {
             _tasks: end.drop_guard(),
             runtime,
             writer,
             reader,
-            transactions,
-            journal,
+            write_path,
             together,
             finished: Finished::none(),
             side,
             url,
             clock: Clock::default(),
-            failpoints: Failpoints::from_environment(),
+            failpoints,
             supervisor,
             hearing: Hearing::default(),
             _only_server: only_server,
@@ -266,8 +267,8 @@ impl Store {
     }
 
     /// Opens a transaction that writes.
-    async fn begin(&self) -> Result<Tx, StoreError> {
-        self.inner.transactions.begin().await
+    async fn begin(&self) -> Result<DatabaseTransaction, StoreError> {
+        tx::begin(&self.inner.writer).await
     }
 
     /// The database's clock, by which processes share leases and due times. On SQLite that

@@ -130,9 +130,9 @@ impl Store {
             };
             let txn = store.begin().await?;
             let written = async {
-                update.exec(&*txn).await?;
-                if let Some(order_id) = order_of(&*txn, id).await? {
-                    events::insert(&*txn, order_id, &alert, sent.at).await?;
+                update.exec(&txn).await?;
+                if let Some(order_id) = order_of(&txn, id).await? {
+                    events::insert(&txn, order_id, &alert, sent.at).await?;
                 }
                 Ok(())
             };

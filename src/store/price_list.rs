@@ -11,7 +11,7 @@ use sea_orm::{
     ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
 };
 
-use super::{AuditEntry, Store, StoreError, Tx, audit_log, roll_back, rows};
+use super::{AuditEntry, Store, StoreError, audit_log, roll_back, rows};
 use crate::domain::money::{CURRENCY, Tzs};
 use crate::domain::package::{Package, Terms};
 use crate::domain::radius_user::Attribute;
@@ -116,7 +116,10 @@ impl Store {
 }
 
 /// Commits what has changed something.
-async fn finish(txn: Tx, changed: Result<bool, StoreError>) -> Result<bool, StoreError> {
+async fn finish(
+    txn: DatabaseTransaction,
+    changed: Result<bool, StoreError>,
+) -> Result<bool, StoreError> {
     match changed {
         Ok(true) => {
             txn.commit().await.map_err(StoreError::CommitUnknown)?;

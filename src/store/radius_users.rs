@@ -11,41 +11,39 @@ use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter};
 
-use super::inserts::Inserts;
+use super::writer::Rows;
 use super::{StoreError, ended_sessions};
 use crate::domain::ids::OrderId;
 use crate::domain::radius_user::RadiusUser;
 
-/// Writes users that do not exist yet.
-pub(super) fn let_in(inserts: &mut Inserts, users: &[&RadiusUser]) {
-    let mut checks = Vec::new();
-    let mut replies = Vec::new();
-    let mut groups = Vec::new();
+/// Adds users that do not exist yet.
+pub(super) fn let_in(rows: &mut Rows, users: &[&RadiusUser]) {
     for user in users {
-        checks.extend(user.checks.iter().map(|check| radcheck::ActiveModel {
-            username: Set(user.username.clone()),
-            attribute: Set(check.name.to_owned()),
-            op: Set(check.op.to_owned()),
-            value: Set(check.value.clone()),
-            ..Default::default()
-        }));
-        replies.extend(user.replies.iter().map(|reply| radreply::ActiveModel {
-            username: Set(user.username.clone()),
-            attribute: Set(reply.name.to_owned()),
-            op: Set(reply.op.to_owned()),
-            value: Set(reply.value.clone()),
-            ..Default::default()
-        }));
-        groups.push(radusergroup::ActiveModel {
+        for check in &user.checks {
+            rows.add(radcheck::ActiveModel {
+                username: Set(user.username.clone()),
+                attribute: Set(check.name.to_owned()),
+                op: Set(check.op.to_owned()),
+                value: Set(check.value.clone()),
+                ..Default::default()
+            });
+        }
+        for reply in &user.replies {
+            rows.add(radreply::ActiveModel {
+                username: Set(user.username.clone()),
+                attribute: Set(reply.name.to_owned()),
+                op: Set(reply.op.to_owned()),
+                value: Set(reply.value.clone()),
+                ..Default::default()
+            });
+        }
+        rows.add(radusergroup::ActiveModel {
             username: Set(user.username.clone()),
             groupname: Set(user.group.clone()),
             priority: Set(1),
             ..Default::default()
         });
     }
-    inserts.add(radcheck::Entity::insert_many(checks));
-    inserts.add(radreply::Entity::insert_many(replies));
-    inserts.add(radusergroup::Entity::insert_many(groups));
 }
 
 /// Closes a code: it stays in the books, FreeRADIUS no longer knows it, and its sessions end.

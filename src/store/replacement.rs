@@ -6,7 +6,7 @@ use entities::{sms_messages, vouchers};
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect};
 
-use super::inserts::Inserts;
+use super::writer::Rows;
 use super::{Store, StoreError, radius_users, sale};
 use crate::domain::payment::Payment;
 use crate::domain::radius_user::RadiusUser;
@@ -49,16 +49,16 @@ impl Store {
 
 /// What lets the new code in.
 pub(super) fn gather(
-    inserts: &mut Inserts,
+    rows: &mut Rows,
     replacement: &Replacement,
     radius_user: Option<&RadiusUser>,
 ) -> Result<(), StoreError> {
     let payment = &replacement.payment;
     let radius_user = radius_user
         .ok_or_else(|| StoreError::Corrupt("a new code without a RADIUS user".to_owned()))?;
-    sale::issue_voucher(inserts, payment)?;
-    radius_users::let_in(inserts, &[radius_user]);
-    sale::queue_sms(inserts, payment, &replacement.sms, replaced_at(payment)?);
+    sale::issue_voucher(rows, payment)?;
+    radius_users::let_in(rows, &[radius_user]);
+    sale::queue_sms(rows, payment, &replacement.sms, replaced_at(payment)?);
     Ok(())
 }
 

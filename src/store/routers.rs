@@ -5,7 +5,7 @@ use entities::nas;
 use sea_orm::ActiveValue::Set;
 use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder};
 
-use super::{AuditEntry, Store, StoreError, Tx, audit_log, roll_back};
+use super::{AuditEntry, Store, StoreError, audit_log, roll_back};
 use crate::domain::router::{COA_PORT, NewRouter, Router};
 use crate::domain::secret::Secret;
 
@@ -63,7 +63,7 @@ impl Store {
     }
 }
 
-async fn end<T>(txn: Tx, done: Result<T, StoreError>) -> Result<T, StoreError> {
+async fn end<T>(txn: DatabaseTransaction, done: Result<T, StoreError>) -> Result<T, StoreError> {
     match done {
         Ok(value) => {
             txn.commit().await.map_err(StoreError::CommitUnknown)?;

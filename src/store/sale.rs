@@ -1,16 +1,17 @@
 //! What a sale writes beside the payment row, and how it is taken back. Called inside the
-//! transaction of `change.rs`; nothing here begins or commits, and a sale's rows are only
-//! gathered here: `change.rs` writes them together.
+//! transaction of `writer`; nothing here begins or commits, and a sale's rows are only gathered
+//! here: the writer inserts them, with those of other changes.
 
 use chrono::{DateTime, Utc};
 use entities::{customers, invoices, sms_messages, vouchers};
 use sea_orm::ActiveValue::Set;
-use sea_orm::sea_query::{Expr, ExprTrait, Func, OnConflict};
+use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter};
 
-use super::inserts::Inserts;
+use super::StoreError;
 use super::radius_users::{let_in, shut_out};
-use super::{StoreError, rows};
+use super::rows::personal;
+use super::writer::{Customer, Rows};
 use crate::domain::money::CURRENCY;
 use crate::domain::payment::Payment;
 use crate::domain::radius_user::RadiusUser;
@@ -19,17 +20,17 @@ use crate::domain::sms_text;
 
 /// Customer, invoice, voucher, RADIUS user and SMS of a sale.
 pub(super) fn gather(
-    inserts: &mut Inserts,
+    rows: &mut Rows,
     sale: &Sale,
     radius_user: Option<&RadiusUser>,
 ) -> Result<(), StoreError> {
     let radius_user = radius_user
         .ok_or_else(|| StoreError::Corrupt("a sale without a RADIUS user".to_owned()))?;
-    thank_customer(inserts, sale);
-    issue_invoice(inserts, sale);
-    issue_voucher(inserts, &sale.payment)?;
-    let_in(inserts, &[radius_user]);
-    queue_sms(inserts, &sale.payment, &sale.sms, sale.invoice.issued_at);
+    add_customer(rows, sale);
+    issue_invoice(rows, sale);
+    issue_voucher(rows, &sale.payment)?;
+    let_in(rows, &[radius_user]);
+    queue_sms(rows, &sale.payment, &sale.sms, sale.invoice.issued_at);
     Ok(())
 }
 
@@ -46,45 +47,26 @@ pub(super) async fn revoke(
     shut_out(txn, voucher.code.as_str(), Some(payment.order_id), at, why).await
 }
 
-fn thank_customer(inserts: &mut Inserts, sale: &Sale) {
+fn add_customer(rows: &mut Rows, sale: &Sale) {
     let payment = &sale.payment;
     let at = sale.invoice.issued_at;
-    let row = customers::ActiveModel {
-        phone: Set(payment.phone.international().to_owned()),
-        name: Set(rows::personal(payment.customer_name.as_ref())),
-        orders_paid: Set(1),
-        total_paid: Set(payment.came_in().0),
-        first_paid_at: Set(at),
-        last_paid_at: Set(at),
-        ..Default::default()
-    };
-    let known = |column| Expr::col((customers::Entity, column));
-    let new = |column: &'static str| Expr::cust(format!("excluded.{column}"));
-    let again = OnConflict::column(customers::Column::Phone)
-        .value(
-            customers::Column::Name,
-            Func::coalesce([new("name"), known(customers::Column::Name)]),
-        )
-        .value(
-            customers::Column::OrdersPaid,
-            known(customers::Column::OrdersPaid).add(1),
-        )
-        .value(
-            customers::Column::TotalPaid,
-            known(customers::Column::TotalPaid).add(new("total_paid")),
-        )
-        .value(customers::Column::LastPaidAt, new("last_paid_at"))
-        .to_owned();
-    inserts.add(customers::Entity::insert(row).on_conflict(again));
+    rows.add_customer(Customer {
+        phone: payment.phone.international().to_owned(),
+        name: personal(payment.customer_name.as_ref()),
+        orders_paid: 1,
+        total_paid: payment.came_in().0,
+        first_paid_at: at,
+        last_paid_at: at,
+    });
 }
 
-fn issue_invoice(inserts: &mut Inserts, sale: &Sale) {
+fn issue_invoice(rows: &mut Rows, sale: &Sale) {
     let payment = &sale.payment;
     let row = invoices::ActiveModel {
         number: Set(sale.invoice.number.clone()),
         payment_id: Set(payment.id),
         customer_phone: Set(payment.phone.international().to_owned()),
-        customer_name: Set(rows::personal(payment.customer_name.as_ref())),
+        customer_name: Set(personal(payment.customer_name.as_ref())),
         package_code: Set(payment.terms.code.clone()),
         description: Set(payment.terms.name(payment.language).to_owned()),
         // Not the price, which stays in the payment's row.
@@ -93,7 +75,7 @@ fn issue_invoice(inserts: &mut Inserts, sale: &Sale) {
         issued_at: Set(sale.invoice.issued_at),
         ..Default::default()
     };
-    inserts.add(invoices::Entity::insert(row));
+    rows.add(row);
 }
 
 /// The invoice and the customer's sum after ZenoPay has named the amount of a sale.
@@ -120,7 +102,7 @@ pub(super) async fn correct_amount(
 }
 
 /// The row of an order's voucher.
-pub(super) fn issue_voucher(inserts: &mut Inserts, payment: &Payment) -> Result<(), StoreError> {
+pub(super) fn issue_voucher(rows: &mut Rows, payment: &Payment) -> Result<(), StoreError> {
     let voucher = payment
         .voucher
         .as_ref()
@@ -137,12 +119,12 @@ pub(super) fn issue_voucher(inserts: &mut Inserts, payment: &Payment) -> Result<
         expires_at: Set(voucher.expires_at),
         ..Default::default()
     };
-    inserts.add(vouchers::Entity::insert(row));
+    rows.add(row);
     Ok(())
 }
 
 /// A message to the guest, to be sent after the commit.
-pub(super) fn queue_sms(inserts: &mut Inserts, payment: &Payment, sms: &Sms, at: DateTime<Utc>) {
+pub(super) fn queue_sms(rows: &mut Rows, payment: &Payment, sms: &Sms, at: DateTime<Utc>) {
     let row = sms_messages::ActiveModel {
         payment_id: Set(payment.id),
         kind: Set(sms.kind.clone()),
@@ -158,5 +140,5 @@ pub(super) fn queue_sms(inserts: &mut Inserts, payment: &Payment, sms: &Sms, at:
         parts: Set(i32::try_from(sms_text::parts(&sms.text)).unwrap_or(i32::MAX)),
         ..Default::default()
     };
-    inserts.add(sms_messages::Entity::insert(row));
+    rows.add(row);
 }

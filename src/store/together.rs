@@ -17,7 +17,6 @@ use tokio::runtime::Handle;
 use tokio::sync::{Mutex, Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
 
-use super::journalling::STALE_WITHIN;
 use super::notices::is_any_of;
 use super::pool::Pool;
 use super::runtime::{READ_WITHIN, read_within};
@@ -27,6 +26,8 @@ use crate::domain::ids::OrderId;
 use crate::domain::payment::Payment;
 use crate::supervisor::{Supervisor, Task};
 
+/// A dead connection shows at once; what takes longer is a database that does not answer.
+const STALE_WITHIN: std::time::Duration = std::time::Duration::from_millis(500);
 /// Orders of one question at most. A database takes a few milliseconds for so many.
 const GROUP: usize = 256;
 /// Questions under way at a time: while one is answered, the next group gathers.

@@ -9,9 +9,8 @@
 //! | `cluster_announce`, `cluster_hear`, `cluster_looks`, `cluster_listen` | restarted | each makes up for the others; a lost notice costs a second |
 //! | `sandbox` | restarted | a webhook that was under way is sent again after its lease |
 //! | `status_actor` | restarted | polls are answered from the database meanwhile |
-//! | `journal_queue` | restarted | copies of finished orders are answered 503 meanwhile and come again |
+//! | `writer` | restarted | the other lanes write meanwhile; what the lane had is answered 503, "it is not known", and comes again |
 //! | `read_queue` | restarted | polls wait for four seconds, which is longer than the first pause |
-//! | `sqlite_writer` | ends the process | it holds the only connection that writes, and a transaction whose state is then unknown |
 //! | `order_arbiter`, `status_arbiter` | ends the process | actors cannot start on an arbiter that is gone, and it cannot be replaced under them |
 //! | `listener` | ends the process | no webhook and no guest reaches us |
 //!
@@ -57,12 +56,10 @@ pub enum Task {
     ConsoleHistory,
     /// Notifies parked polls.
     StatusActor,
-    /// Writes deliveries that change nothing.
-    JournalQueue,
+    /// A lane that writes changes.
+    Writer,
     /// Reads orders for crowds of polls.
     ReadQueue,
-    /// Hands SQLite's one transaction on.
-    SqliteWriter,
     /// A thread of order actors.
     OrderArbiter,
     /// The thread of the status actor.
@@ -82,7 +79,7 @@ pub enum OnFailure {
 
 impl Task {
     /// All of them.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 23] = [
         Self::OrderExpiry,
         Self::StatusChecks,
         Self::EarlyChecks,
@@ -101,9 +98,8 @@ impl Task {
         Self::Sandbox,
         Self::ConsoleHistory,
         Self::StatusActor,
-        Self::JournalQueue,
+        Self::Writer,
         Self::ReadQueue,
-        Self::SqliteWriter,
         Self::OrderArbiter,
         Self::StatusArbiter,
         Self::Listener,
@@ -130,9 +126,8 @@ impl Task {
             Self::Sandbox => "sandbox",
             Self::ConsoleHistory => "console_history",
             Self::StatusActor => "status_actor",
-            Self::JournalQueue => "journal_queue",
+            Self::Writer => "writer",
             Self::ReadQueue => "read_queue",
-            Self::SqliteWriter => "sqlite_writer",
             Self::OrderArbiter => "order_arbiter",
             Self::StatusArbiter => "status_arbiter",
             Self::Listener => "listener",
@@ -142,9 +137,7 @@ impl Task {
     /// What follows when it fails.
     pub fn on_failure(self) -> OnFailure {
         match self {
-            Self::SqliteWriter | Self::OrderArbiter | Self::StatusArbiter | Self::Listener => {
-                OnFailure::EndProcess
-            }
+            Self::OrderArbiter | Self::StatusArbiter | Self::Listener => OnFailure::EndProcess,
             Self::OrderExpiry
             | Self::StatusChecks
             | Self::EarlyChecks
@@ -163,7 +156,7 @@ impl Task {
             | Self::Sandbox
             | Self::ConsoleHistory
             | Self::StatusActor
-            | Self::JournalQueue
+            | Self::Writer
             | Self::ReadQueue => OnFailure::Restart,
         }
     }

@@ -78,15 +78,15 @@ async fn a_task_without_which_nothing_is_sold_is_fatal_and_not_started_again() {
     let supervisor = Supervisor::new();
     let runs = Arc::new(AtomicU32::new(0));
     let seen = runs.clone();
-    supervisor.run(&Handle::current(), Task::SqliteWriter, move || {
+    supervisor.run(&Handle::current(), Task::Listener, move || {
         seen.fetch_add(1, Ordering::SeqCst);
         async { panic!("of the writer") }
     });
 
-    assert_eq!(supervisor.fatal().await, Task::SqliteWriter);
+    assert_eq!(supervisor.fatal().await, Task::Listener);
     supervisor.stopped().await;
     assert_eq!(runs.load(Ordering::SeqCst), 1);
-    assert_eq!(failures(&supervisor, Task::SqliteWriter), 1);
+    assert_eq!(failures(&supervisor, Task::Listener), 1);
 }
 
 #[tokio::test]

@@ -118,7 +118,7 @@ async fn break_in_the_midst_of_sales(how: Cable) -> (TestApp, Proxy, Vec<TestOrd
 
     let deliveries = join_all(orders.iter().map(|order| timed(&app, order)));
     let breaking = async {
-        app.database.until_so_many_wait_for_a_lock(10).await;
+        app.database.until_so_many_wait_for_a_lock(8).await;
         cable.set(how);
         lock.rollback().await.unwrap();
     };
