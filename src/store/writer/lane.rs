@@ -173,13 +173,13 @@ fn answer(context: &Arc<Context>, batch: Vec<Job>, done: &HashSet<i64>) {
         if job.is_done(done) {
             job.answer(Ok(()));
         } else {
-            single::spawn(context, job);
+            single::start(context, job);
         }
     }
 }
 
 fn write_alone(context: &Arc<Context>, batch: Vec<Job>) {
     for job in batch {
-        single::spawn(context, job);
+        single::start(context, job);
     }
 }

@@ -157,7 +157,7 @@ impl Writer {
             answer,
         };
         if is_alone {
-            single::spawn(&self.context, job);
+            single::start(&self.context, job);
         } else if self.jobs.try_send(job).is_err() {
             return Err(StoreError::Unavailable("too many changes wait".to_owned()));
         }

@@ -16,7 +16,7 @@ use crate::store::connect::ACQUIRE_TIMEOUT;
 use crate::store::{Change, StoreError, replacement, sale};
 
 /// Writes a change alone, in a task that no caller can cancel, and answers it.
-pub(super) fn spawn(context: &Arc<Context>, job: Job) {
+pub(super) fn start(context: &Arc<Context>, job: Job) {
     let context = context.clone();
     let span = job.span.clone();
     let runtime = context.runtime.clone();
