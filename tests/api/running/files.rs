@@ -188,6 +188,11 @@ fn a_group_that_does_not_exist_is_refused_in_one_sentence() {
 async fn a_database_that_is_not_a_file_has_no_files_to_hide() {
     let database = TestDatabase::create(Kind::Postgres).await;
     let elsewhere = TempDir::new().unwrap();
+    // What the URL is, read as a path: open to all, and not the database.
+    let path = elsewhere.path().join(&database.url);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(&path, "").unwrap();
+    fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
 
     let checked = malipo(
         elsewhere.path(),
