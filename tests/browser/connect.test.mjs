@@ -7,6 +7,7 @@ import { after, before, test } from 'node:test';
 
 import { assertClean, code, guest, launch, order } from './support/browser.mjs';
 import { Server, freshPhone } from './support/server.mjs';
+import { endAll } from './support/started.mjs';
 
 let browser;
 let server;
@@ -15,10 +16,7 @@ before(async () => {
   browser = await launch();
   server = await Server.start({ portal: { login_hosts: '127.0.0.1:7,router.test' } });
 });
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
+after(endAll);
 
 const fromRouter = (login, more = '') =>
   `/?link-login-only=${encodeURIComponent(login)}&link-orig=http%3A%2F%2Fnews.test%2F${more}`;
@@ -64,8 +62,8 @@ test('the code can be copied', async () => {
 
 test('the router\'s own page sends a new guest to the portal, and logs in one who has paid', async () => {
   const template = await readFile(new URL('../../deploy/mikrotik/login.html', import.meta.url), 'utf8');
-  const router = await Router.start(template, server.base);
   const page = await guest(browser, server);
+  const router = await Router.start(template, server.base);
   try {
     await page.goto(`${router.base}/login`);
     await page.getByRole('heading', { name: 'Nunua intaneti' }).waitFor();

@@ -6,6 +6,7 @@ import { after, before, test } from 'node:test';
 import { assertClean, guest, launch } from './support/browser.mjs';
 import { TOKEN, freshPhone, logIn, operator, sold, viewer } from './support/console.mjs';
 import { Server } from './support/server.mjs';
+import { endAll } from './support/started.mjs';
 
 let browser;
 let server;
@@ -13,10 +14,7 @@ let server;
 before(async () => {
   [browser, server] = await Promise.all([launch(), Server.start()]);
 });
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
+after(endAll);
 
 test('whoever is not logged in comes to the log-in, and from there to where they wanted', async () => {
   const order = await sold(server);

@@ -8,6 +8,7 @@ import { DESKTOP, PHONE, logIn, operator } from './support/console.mjs';
 import { consoleStates } from './support/console-states.mjs';
 import { assertAccessible, assertFits, assertPolicy, assertValid } from './support/judge.mjs';
 import { Server } from './support/server.mjs';
+import { endAll } from './support/started.mjs';
 
 let browser;
 let server;
@@ -15,10 +16,7 @@ let server;
 before(async () => {
   [browser, server] = await Promise.all([launch(), Server.start()]);
 });
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
+after(endAll);
 
 async function judge(page, answer, viewport) {
   await assertValid(page, answer);

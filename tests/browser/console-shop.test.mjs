@@ -8,6 +8,7 @@ import { held, operator, sold, viewer } from './support/console.mjs';
 import { fillPackage, firstCode, logIn, printed } from './support/console-states.mjs';
 import { assertFits } from './support/judge.mjs';
 import { Server } from './support/server.mjs';
+import { endAll } from './support/started.mjs';
 
 let browser;
 let server;
@@ -15,10 +16,7 @@ let server;
 before(async () => {
   [browser, server] = await Promise.all([launch(), Server.start()]);
 });
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
+after(endAll);
 
 const prices = async () => {
   const { packages } = await server.json('/api/v1/customer-portal/packages');

@@ -6,6 +6,7 @@ import { after, before, test } from 'node:test';
 import { assertClean, guest, launch } from './support/browser.mjs';
 import { TOKEN, freshPhone, held, operator, sold, until } from './support/console.mjs';
 import { Server } from './support/server.mjs';
+import { endAll } from './support/started.mjs';
 
 let browser;
 let server;
@@ -13,10 +14,7 @@ let server;
 before(async () => {
   [browser, server] = await Promise.all([launch(), Server.start()]);
 });
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
+after(endAll);
 
 test('live numbers move while a drill runs, without a reload', async () => {
   const own = await Server.start();

@@ -5,6 +5,7 @@ import { after, before, test } from 'node:test';
 
 import { assertClean, guest, launch, order } from './support/browser.mjs';
 import { Server, freshPhone } from './support/server.mjs';
+import { endAll } from './support/started.mjs';
 
 let browser;
 let server;
@@ -12,10 +13,7 @@ let server;
 before(async () => {
   [browser, server] = await Promise.all([launch(), Server.start()]);
 });
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
+after(endAll);
 
 test('a prompt shows up on the phone by itself, and a tap there pays here', async () => {
   const shop = await guest(browser, server);

@@ -7,6 +7,7 @@ import { after, before, test } from 'node:test';
 import { assertClean, guest, launch } from './support/browser.mjs';
 import { assertAccessible, assertFits, assertPolicy, assertValid } from './support/judge.mjs';
 import { Server } from './support/server.mjs';
+import { endAll } from './support/started.mjs';
 import { states } from './support/states.mjs';
 
 let browser;
@@ -15,10 +16,7 @@ let server;
 before(async () => {
   [browser, server] = await Promise.all([launch(), Server.start()]);
 });
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
+after(endAll);
 
 for (const [name, reach] of Object.entries(states)) {
   for (const language of ['sw', 'en']) {

@@ -5,6 +5,7 @@ import { after, before, test } from 'node:test';
 
 import { assertClean, code, guest, launch, onScreen, order, orderId } from './support/browser.mjs';
 import { Server, freshPhone } from './support/server.mjs';
+import { endAll } from './support/started.mjs';
 
 let browser;
 let server;
@@ -12,10 +13,7 @@ let server;
 before(async () => {
   [browser, server] = await Promise.all([launch(), Server.start()]);
 });
-after(async () => {
-  await browser?.close();
-  await server?.stop();
-});
+after(endAll);
 
 for (const javaScriptEnabled of [true, false]) {
   const how = javaScriptEnabled ? 'with scripts' : 'without scripts';

@@ -5,12 +5,13 @@ import { after, before, test } from 'node:test';
 
 import { assertClean, code, guest, launch, order } from './support/browser.mjs';
 import { Server, freshPhone } from './support/server.mjs';
+import { endAll } from './support/started.mjs';
 import { expired } from './support/states.mjs';
 
 let browser;
 
 before(async () => { browser = await launch(); });
-after(async () => { await browser?.close(); });
+after(endAll);
 
 /** A server for one test. */
 async function withServer(changes, work) {

@@ -95,6 +95,7 @@ fn a_spawn_is_found_however_it_is_written() {
         "std::thread::spawn(f)",
         "thread::Builder::new()",
         "set.spawn_on(f, handle)",
+        "actix_rt::task::spawn_local(f)",
     ] {
         assert_eq!(calls_in(code), 1, "{code}");
     }

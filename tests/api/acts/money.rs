@@ -279,6 +279,11 @@ async fn dead_letters_say_how_many_there_are(kind: Kind) {
          SELECT id, 'k' || i, phone, 'sw', 'b', 'r' || i, 'dead', created_at, created_at FROM payments, {numbers}"
     );
     assert_eq!(app.database.execute(&dead).await, 1_120);
+    let dead = format!(
+        "INSERT INTO outbox_messages (kind, reference, reason, voucher_code, router, session_id, state, due_at, created_at)
+         SELECT 'disconnect', 'r' || i, 'revoked', 'K7QMX2PA', '10.0.0.1', 's' || i, 'dead', created_at, created_at FROM payments, {numbers} WHERE i <= 130"
+    );
+    assert_eq!(app.database.execute(&dead).await, 130);
 
     let page = text_of(&app, "/operator/letters").await;
 
@@ -287,4 +292,9 @@ async fn dead_letters_say_how_many_there_are(kind: Kind) {
         "{page}"
     );
     assert!(page.contains("And 1020 more."), "{page}");
+    assert!(
+        page.contains(r#"Disconnects to routers <span class="badge">130</span>"#),
+        "{page}"
+    );
+    assert!(page.contains("And 30 more."), "{page}");
 }

@@ -18,7 +18,7 @@ pub struct Process {
     pub base: String,
     /// What it printed until it served.
     pub greeting: Vec<String>,
-    _folder: TempDir,
+    _folder: Option<TempDir>,
 }
 
 /// The binary with an environment of its own.
@@ -54,6 +54,21 @@ impl Process {
     pub fn serve_telling(database_url: &str, settings: &[(&str, &str)], log: Stdio) -> Self {
         let folder = TempDir::new().unwrap();
         let mut command = malipo(folder.path(), &[]);
+        command.stderr(log);
+        Self::start(command, database_url, settings, Some(folder))
+    }
+
+    /// The same by a command of the caller's, in a folder of the caller's.
+    pub fn serve_by(command: Command, database_url: &str, settings: &[(&str, &str)]) -> Self {
+        Self::start(command, database_url, settings, None)
+    }
+
+    fn start(
+        mut command: Command,
+        database_url: &str,
+        settings: &[(&str, &str)],
+        folder: Option<TempDir>,
+    ) -> Self {
         command
             .env("MALIPO__DATABASE__URL", database_url)
             .env("MALIPO__SERVER__BIND", "127.0.0.1:0")
@@ -61,8 +76,7 @@ impl Process {
             .env("MALIPO__SANDBOX__APPROVE_AFTER_MS", "0")
             .env("MALIPO__LIMITS__PROMPTS_PER_SEC", "100000")
             .env("MALIPO__LOG__FILTER", "warn")
-            .envs(settings.iter().copied())
-            .stderr(log);
+            .envs(settings.iter().copied());
         let mut child = command.spawn().unwrap();
         let greeting = greeting(&mut child);
         let base = greeting

@@ -169,6 +169,45 @@ async fn freeradius_s_user_reads_the_file_and_writes_accounting_beside_the_serve
     assert_eq!(code(&written), Some(0), "{}", text(&written.stderr));
 }
 
+/// As a user that is not root, in the group: to root's own log SQLite gives the file's group itself.
+fn as_a_member(group: &str, program: &str) -> Command {
+    let mut command = Command::new("setpriv");
+    command
+        .args(["--reuid", "nobody", "--regid", "nogroup", "--groups", group])
+        .arg(program)
+        .env_clear()
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped());
+    command
+}
+
+/// Needs root, to become another user, and a binary that this user reaches.
+#[actix_web::test]
+async fn the_group_has_the_log_too_where_the_folder_does_not_hand_its_group_on() {
+    let (name, gid) = group();
+    let binary = env!("CARGO_BIN_EXE_malipo");
+    let reaches_it = || as_a_member(&name, "test").args(["-x", binary]).status();
+    if name != "freerad" || !reaches_it().unwrap().success() {
+        return;
+    }
+    let folder = TempDir::new().unwrap();
+    let nobody = as_a_member(&name, "id").arg("-u").output().unwrap();
+    let nobody = text(&nobody.stdout).trim().parse().unwrap();
+    chown(folder.path(), Some(nobody), None).unwrap();
+    let mut command = as_a_member(&name, binary);
+    command.current_dir(folder.path());
+
+    let settings = [("MALIPO__DATABASE__GROUP", name.as_str())];
+    let _server = Process::serve_by(command, &url(folder.path()), &settings);
+
+    for suffix in ["", "-wal", "-shm"] {
+        let found = fs::metadata(file(folder.path(), suffix)).unwrap();
+        assert_eq!(found.uid(), nobody, "{suffix}");
+        assert_eq!(found.gid(), gid, "{suffix}");
+        assert_eq!(found.mode() & 0o777, 0o660, "{suffix}");
+    }
+}
+
 #[test]
 fn a_group_that_does_not_exist_is_refused_in_one_sentence() {
     let folder = TempDir::new().unwrap();
@@ -188,6 +227,11 @@ fn a_group_that_does_not_exist_is_refused_in_one_sentence() {
 async fn a_database_that_is_not_a_file_has_no_files_to_hide() {
     let database = TestDatabase::create(Kind::Postgres).await;
     let elsewhere = TempDir::new().unwrap();
+    // What the URL is, read as a path: open to all, and not the database.
+    let path = elsewhere.path().join(&database.url);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(&path, "").unwrap();
+    fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
 
     let checked = malipo(
         elsewhere.path(),

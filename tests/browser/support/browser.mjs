@@ -3,17 +3,21 @@
 import assert from 'node:assert/strict';
 import { chromium } from 'playwright-core';
 
+import { endWithTheFile } from './started.mjs';
+
 /** The phone that the portal is drawn for. */
 export const SMALL_PHONE = { width: 360, height: 640 };
 
-export function launch() {
-  return chromium.launch({
+export async function launch() {
+  const browser = await chromium.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
     args: [
       '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
       '--disable-background-networking', '--disable-component-update', '--disable-sync',
     ],
   });
+  endWithTheFile(() => browser.close());
+  return browser;
 }
 
 /** A guest with a browser of their own, who notes every request, error and violation. */

@@ -7,6 +7,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+import { endWithTheFile } from './started.mjs';
+
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 const binary = process.env.MALIPO_BIN ??
   path.join(process.env.CARGO_TARGET_DIR ?? path.join(root, 'target'), 'debug', 'malipo');
@@ -50,6 +52,7 @@ export class Server {
     this.env = env;
     this.process = spawn(binary, ['serve'], { cwd: this.folder, env });
     this.ended = new Promise((resolve) => this.process.on('exit', resolve));
+    endWithTheFile(() => this.stop());
     let output = '';
     this.process.stderr.on('data', (data) => {
       output += data;
