@@ -5,6 +5,7 @@
 //! long polls, `asks` is the way to ZenoPay's order-status.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::time::{sleep, timeout};
@@ -136,11 +137,22 @@ impl Orders {
             Claim::Token { .. } | Claim::Proven(_) => Rejection::CommitUnknown,
         };
 
-        let orders = self.clone();
+        // Counted and logged once, with the answer that was given. The work counts it itself, because
+        // a sender that hangs up leaves nobody else.
+        let is_counted = Arc::new(AtomicBool::new(false));
+        let (orders, is_answered) = (self.clone(), is_counted.clone());
         let work = async move {
             let mut result = orders.take_in(&letter, claim, place).await;
             if let Err(error) = orders.inner.store.reach_knowing_no_end(Point::BeforeAnswer) {
                 result = Err(error.into());
+            }
+            if is_answered.swap(true, Ordering::SeqCst) {
+                let outcome = label(&result);
+                info!(
+                    order = named.map(ref_of),
+                    outcome, "webhook done after its answer"
+                );
+                return result;
             }
             orders.answered(named, received, result)
         };
@@ -157,6 +169,9 @@ impl Orders {
                     order = named.map(ref_of),
                     "the answer cannot wait; the work goes on"
                 );
+                if is_counted.swap(true, Ordering::SeqCst) {
+                    return Err(if_late);
+                }
                 self.answered(named, received, Err(if_late))
             }
         }
@@ -169,10 +184,7 @@ impl Orders {
         received: Instant,
         result: Result<Acknowledged, Rejection>,
     ) -> Result<Acknowledged, Rejection> {
-        let outcome = match &result {
-            Ok(done) => done.outcome.as_str(),
-            Err(rejection) => rejection.label(),
-        };
+        let outcome = label(&result);
         let span = Span::current();
         span.record("order", named.map(ref_of));
         span.record("outcome", outcome);
@@ -256,4 +268,12 @@ impl Orders {
 /// How log lines and traces name an order.
 fn ref_of(order_id: OrderId) -> DisplayValue<OrderRef> {
     display(order_id.order_ref())
+}
+
+/// The outcome as metrics and log name it.
+fn label(result: &Result<Acknowledged, Rejection>) -> &'static str {
+    match result {
+        Ok(done) => done.outcome.as_str(),
+        Err(rejection) => rejection.label(),
+    }
 }

@@ -14,6 +14,7 @@ use super::{assert_untouched, deliver_by_token, journal};
 use crate::harness::{
     ANSWERED_WITHIN, Answer, DAILY_PRICE, Kind, SaleCounts, TestApp, TestOrder, body_of,
 };
+use crate::reconciling::metric;
 
 on_both_databases! {
     a_database_that_is_away_is_told_within_five_seconds_and_a_later_copy_is_sold,
@@ -74,6 +75,19 @@ async fn a_commit_that_takes_too_long_is_told_in_time_and_is_made_all_the_same()
 
     assert_eq!(again.verdict(), (200, "duplicate".into()));
     assert_eq!(app.sale_of(&order).await, SaleCounts::ONE);
+    // Each of the two was counted once, with the answer that was given.
+    for (outcome, times) in [
+        ("commit_unknown", 1.0),
+        ("completed", 0.0),
+        ("duplicate", 1.0),
+    ] {
+        let series = format!("malipo_webhooks_total{{outcome=\"{outcome}\"}}");
+        assert_eq!(metric(&app, &series).await, times, "{outcome}");
+    }
+    assert_eq!(
+        metric(&app, "malipo_webhook_duration_seconds_count").await,
+        2.0
+    );
 }
 
 async fn a_delivery_whose_sender_hangs_up_is_sold_all_the_same(kind: Kind) {
