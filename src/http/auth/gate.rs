@@ -208,7 +208,7 @@ fn same(secret: &Secret, sent: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use actix_web::http::header::HeaderValue;
+    use actix_web::http::header::{COOKIE, HeaderValue};
 
     use super::*;
 
