@@ -185,7 +185,7 @@ impl StatusBoard {
         store: &Store,
         order_id: OrderId,
     ) -> Result<Option<Answered>, StoreError> {
-        let payment = store.look_at(order_id).await?;
+        let payment = store.load_together(order_id).await?;
         Ok(payment.map(|payment| Answered {
             payment,
             crowded: false,

@@ -16,8 +16,8 @@ use tracing::{Instrument, info_span};
 
 use super::inserts::Inserts;
 use super::{
-    AuditEntry, DeliveryRecord, Store, StoreError, audit_log, deliveries, events, finished,
-    replacement, roll_back, rows, sale,
+    AuditEntry, DeliveryRecord, Store, StoreError, audit_log, deliveries, events, replacement,
+    roll_back, rows, sale,
 };
 use crate::domain::decision::{Decision, Effect};
 use crate::domain::payment::Payment;
@@ -52,21 +52,6 @@ impl Change {
         let is_all = is_finished && keeps && says_nothing && self.ask_at.is_none();
         self.delivery.clone().filter(|_| is_all)
     }
-
-    /// Whether something else is shown of a finished order afterwards. What ZenoPay confirms is
-    /// not shown.
-    fn alters_what_is_finished(&self) -> bool {
-        match self.decision.effect {
-            Effect::Refund(_) | Effect::Revoke(_) | Effect::Replace(_) => true,
-            Effect::Sell(_)
-            | Effect::Fail(_)
-            | Effect::Hold(_)
-            | Effect::Confirm(_)
-            | Effect::Keep
-            | Effect::Ask(_)
-            | Effect::Refuse => false,
-        }
-    }
 }
 
 impl Store {
@@ -93,9 +78,6 @@ impl Store {
             // does not tell whether the sale is there.
             store.reach_knowing_no_end(Point::BeforeCommit)?;
             let committed = txn.commit().instrument(info_span!("commit")).await;
-            if change.alters_what_is_finished() {
-                store.inner.finished.changed_here();
-            }
             committed.map_err(StoreError::CommitUnknown)?;
             store.reach_knowing_no_end(Point::AfterCommit)
         })
@@ -187,9 +169,6 @@ async fn write(
     }
     if let Some(rows) = rows {
         txn.execute_raw(rows).await?;
-    }
-    if change.alters_what_is_finished() {
-        finished::count_change(txn).await?;
     }
     Ok(failpoints.reach(Point::AfterRows)?)
 }

@@ -37,7 +37,6 @@ mod erasure;
 mod error;
 mod events;
 mod files;
-mod finished;
 mod gateway_calls;
 mod group;
 mod inserts;
@@ -85,7 +84,6 @@ mod vitals;
 mod vouchers;
 mod wedged;
 
-use finished::Finished;
 use journalling::JournalQueue;
 use notices::Hearing;
 use pool::Pool;
@@ -151,8 +149,6 @@ struct Inner {
     journal: JournalQueue,
     /// Orders that many ask for at the same moment.
     together: ReadQueue,
-    /// What is looked at without a question.
-    finished: Finished,
     /// PostgreSQL: one connection for notices, beside the sales.
     side: Option<Pool>,
     /// For the connection that listens.
@@ -226,7 +222,6 @@ impl Store {
             transactions,
             journal,
             together,
-            finished: Finished::none(),
             side,
             url,
             clock: Clock::default(),
