@@ -26,7 +26,7 @@ const IDLE_BEFORE_PING: Duration = Duration::from_secs(30);
 /// Connections to PostgreSQL that write; more than that only queue inside PostgreSQL.
 const POSTGRES_WRITERS: u32 = 16;
 /// Connections to PostgreSQL that read: a rush of polls must not hold up a sale.
-const POSTGRES_READERS: u32 = 8;
+pub(super) const POSTGRES_READERS: u32 = 8;
 /// How long a connection may take to show that it can be used again.
 const CLEAN_WITHIN: Duration = Duration::from_secs(1);
 /// A connection that nobody uses any more is in the pool again, or closed, well within this.
@@ -48,6 +48,14 @@ pub(super) fn backend(url: &str) -> DbBackend {
         DbBackend::Sqlite
     } else {
         DbBackend::Postgres
+    }
+}
+
+/// Connections that only read.
+pub(super) fn readers(backend: DbBackend) -> u32 {
+    match backend {
+        DbBackend::Sqlite => SQLITE_READERS,
+        _ => POSTGRES_READERS,
     }
 }
 

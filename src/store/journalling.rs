@@ -26,7 +26,7 @@ const ROWS_MAX: usize = 32;
 const AT_ONCE: usize = 2;
 
 /// A dead connection shows at once; what takes longer is a database that does not answer.
-pub(super) const STALE_WITHIN: Duration = Duration::from_millis(500);
+const STALE_WITHIN: Duration = Duration::from_millis(500);
 
 /// Where lines wait for the next insert.
 pub(super) struct JournalQueue {

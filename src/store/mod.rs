@@ -63,6 +63,7 @@ mod price_list;
 mod proofs;
 mod radius_sessions;
 mod radius_users;
+mod reader;
 mod receipts;
 mod reconcile;
 mod replacement;
@@ -77,7 +78,6 @@ mod sandbox;
 mod search;
 mod sessions;
 mod timeline;
-mod together;
 mod twins;
 mod tx;
 mod vitals;
@@ -87,8 +87,8 @@ mod wedged;
 use journalling::JournalQueue;
 use notices::Hearing;
 use pool::Pool;
+use reader::Reader;
 use runtime::{DatabaseRuntime, Underway};
-use together::ReadQueue;
 use tx::{Transactions, Tx, roll_back};
 use wedged::Wedged;
 
@@ -147,8 +147,8 @@ struct Inner {
     transactions: Transactions,
     /// Deliveries that change nothing, on their way into the journal.
     journal: JournalQueue,
-    /// Orders that many ask for at the same moment.
-    together: ReadQueue,
+    /// Reads orders over `reader`.
+    orders: Reader,
     /// PostgreSQL: one connection for notices, beside the sales.
     side: Option<Pool>,
     /// For the connection that listens.
@@ -213,7 +213,7 @@ impl Store {
         let transactions = Transactions::on(writer.clone(), runtime.writes(), &tasks);
         let pool = transactions.clone();
         let journal = JournalQueue::open(pool, runtime.writes(), wedged.clone(), &tasks);
-        let together = ReadQueue::open(reader.clone(), runtime.reads(), wedged, &tasks);
+        let orders = Reader::open(&reader, runtime.reads(), &wedged, &tasks);
         let inner = Inner {
             _tasks: end.drop_guard(),
             runtime,
@@ -221,7 +221,7 @@ impl Store {
             reader,
             transactions,
             journal,
-            together,
+            orders,
             side,
             url,
             clock: Clock::default(),

@@ -10,7 +10,7 @@
 //! | `sandbox` | restarted | a webhook that was under way is sent again after its lease |
 //! | `status_actor` | restarted | polls are answered from the database meanwhile |
 //! | `journal_queue` | restarted | copies of finished orders are answered 503 meanwhile and come again |
-//! | `read_queue` | restarted | polls wait for four seconds, which is longer than the first pause |
+//! | `reader` | restarted | orders are read by the other lanes meanwhile |
 //! | `sqlite_writer` | ends the process | it holds the only connection that writes, and a transaction whose state is then unknown |
 //! | `order_arbiter`, `status_arbiter` | ends the process | actors cannot start on an arbiter that is gone, and it cannot be replaced under them |
 //! | `listener` | ends the process | no webhook and no guest reaches us |
@@ -59,8 +59,8 @@ pub enum Task {
     StatusActor,
     /// Writes deliveries that change nothing.
     JournalQueue,
-    /// Reads orders for crowds of polls.
-    ReadQueue,
+    /// Reads orders, one batch at a time; there are several.
+    Reader,
     /// Hands SQLite's one transaction on.
     SqliteWriter,
     /// A thread of order actors.
@@ -102,7 +102,7 @@ impl Task {
         Self::ConsoleHistory,
         Self::StatusActor,
         Self::JournalQueue,
-        Self::ReadQueue,
+        Self::Reader,
         Self::SqliteWriter,
         Self::OrderArbiter,
         Self::StatusArbiter,
@@ -131,7 +131,7 @@ impl Task {
             Self::ConsoleHistory => "console_history",
             Self::StatusActor => "status_actor",
             Self::JournalQueue => "journal_queue",
-            Self::ReadQueue => "read_queue",
+            Self::Reader => "reader",
             Self::SqliteWriter => "sqlite_writer",
             Self::OrderArbiter => "order_arbiter",
             Self::StatusArbiter => "status_arbiter",
@@ -164,7 +164,7 @@ impl Task {
             | Self::ConsoleHistory
             | Self::StatusActor
             | Self::JournalQueue
-            | Self::ReadQueue => OnFailure::Restart,
+            | Self::Reader => OnFailure::Restart,
         }
     }
 }

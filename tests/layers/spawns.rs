@@ -32,7 +32,6 @@ const SPAWNS: &[(&str, usize, &str)] = &[
     ("store/runtime.rs", 2, "one piece of database work, awaited"),
     ("store/pool.rs", 2, "one attempt to replace a pool, and one old pool that is closed"),
     ("store/journalling.rs", 1, "one insert; who waits for it learns of its loss"),
-    ("store/together.rs", 1, "one question; who waits for it learns of its loss"),
 ];
 
 /// Calls that start a task or a thread, as they are written.
