@@ -47,7 +47,6 @@ mod letters;
 #[cfg(test)]
 mod migrated;
 mod notices;
-mod one_core;
 mod operators;
 mod outbox;
 mod outbox_hold;
@@ -196,24 +195,24 @@ impl Store {
     ) -> Result<Self, StoreError> {
         files::prepare(config)?;
         let (url, wedged) = (config.url.clone(), Wedged::new());
-        let runtime = DatabaseRuntime::start(connect::backend(url.expose()), wedged.clone())?;
+        let runtime = DatabaseRuntime::start(wedged.clone())?;
         let names = || (url.clone(), wedged.clone());
         let (to, its_wedged) = names();
         let writer = async move { connect::writer(to.expose(), &its_wedged).await };
         let writer = runtime.open(writer).await?;
         let (to, its_wedged) = names();
         let reader = async move { connect::reader(to.expose(), &its_wedged).await };
-        let reader = runtime.open_for_reading(reader).await?;
+        let reader = runtime.open(reader).await?;
         let (to, its_wedged) = names();
         let side = async move { connect::side(to.expose(), &its_wedged).await };
         let side = runtime.open(side).await?;
 
         let end = CancellationToken::new();
         let tasks = supervisor.within(end.clone());
-        let transactions = Transactions::on(writer.clone(), runtime.writes(), &tasks);
+        let transactions = Transactions::on(writer.clone(), runtime.handle(), &tasks);
         let pool = transactions.clone();
-        let journal = JournalQueue::open(pool, runtime.writes(), wedged.clone(), &tasks);
-        let orders = Reader::open(&reader, runtime.reads(), &wedged, &tasks);
+        let journal = JournalQueue::open(pool, runtime.handle(), wedged.clone(), &tasks);
+        let orders = Reader::open(&reader, runtime.handle(), &wedged, &tasks);
         let inner = Inner {
             _tasks: end.drop_guard(),
             runtime,

@@ -113,9 +113,11 @@ impl Store {
     pub fn listen(&self, teller: Uuid) -> mpsc::Receiver<Heard> {
         let (sender, receiver) = mpsc::channel(BACKLOG);
         let (store, tasks) = (self.clone(), &self.inner.supervisor);
-        tasks.run_droppable(self.inner.runtime.reads(), Task::ClusterListen, move || {
-            store.clone().hear_on_and_on(teller, sender.clone())
-        });
+        tasks.run_droppable(
+            self.inner.runtime.handle(),
+            Task::ClusterListen,
+            move || store.clone().hear_on_and_on(teller, sender.clone()),
+        );
         receiver
     }
 
