@@ -10,7 +10,6 @@
 
 // The shop.
 pub mod customers;
-pub mod finished_changes;
 pub mod invoices;
 pub mod packages;
 pub mod payments;

@@ -31,6 +31,7 @@ mod m20261129_0020_reasons;
 mod m20261129_0022_outbox_holds;
 mod m20261129_0023_order_refs;
 mod m20261129_0024_devices;
+mod m20261129_0025_no_finished_changes;
 
 pub use run::{Step, down, status, up};
 
@@ -64,6 +65,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_0022_outbox_holds::Migration),
             Box::new(m20261129_0023_order_refs::Migration),
             Box::new(m20261129_0024_devices::Migration),
+            Box::new(m20261129_0025_no_finished_changes::Migration),
         ]
     }
 }

@@ -91,7 +91,7 @@ impl Orders {
     ) -> Result<Acknowledged, Rejection> {
         // Always from the database, and before anything else: how long a refusal takes must
         // not tell whether there is such an order, or whether it is in play.
-        match self.inner.store.load_together(order_id).await {
+        match self.inner.store.load_for_guest(order_id).await {
             Ok(Some(_)) => {}
             Ok(None) => return Err(Rejection::NotAuthentic),
             Err(error) => return Err(self.failed(error, letter.record(None)).await),

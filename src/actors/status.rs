@@ -185,7 +185,7 @@ impl StatusBoard {
         store: &Store,
         order_id: OrderId,
     ) -> Result<Option<Answered>, StoreError> {
-        let payment = store.look_at(order_id).await?;
+        let payment = store.load_for_guest(order_id).await?;
         Ok(payment.map(|payment| Answered {
             payment,
             crowded: false,
@@ -211,7 +211,7 @@ impl StatusBoard {
         } else {
             self.watch(order_id).await
         };
-        let Some(mut payment) = store.load_together(order_id).await? else {
+        let Some(mut payment) = store.load_for_guest(order_id).await? else {
             return Ok(None);
         };
         let Some(mut watching) = watching else {
@@ -270,7 +270,7 @@ impl StatusBoard {
 /// What is true when a wait ends without news: another process may have committed. If the
 /// database does not say, what was known.
 async fn read_again(store: &Store, known: Arc<Payment>) -> Arc<Payment> {
-    match store.load_together(known.order_id).await {
+    match store.load_for_guest(known.order_id).await {
         Ok(Some(payment)) => payment,
         Ok(None) | Err(_) => known,
     }

@@ -152,7 +152,7 @@ pub async fn events(
     let watching = api.status.watch(order_id).await;
     let payment = api
         .store
-        .load_together(order_id)
+        .load_for_guest(order_id)
         .await?
         .ok_or_else(|| Problem::new(Code::OrderNotFound))?;
     let watching = watching.ok_or_else(|| Problem::new(Code::Busy).retry_after_secs(2))?;

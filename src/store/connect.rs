@@ -35,7 +35,7 @@ const LANE_OPTIONS: [(&str, &str); 2] = [
     ("plan_cache_mode", "force_generic_plan"),
 ];
 /// Connections to PostgreSQL that read: a rush of polls must not hold up a sale.
-const POSTGRES_READERS: u32 = 8;
+pub(super) const POSTGRES_READERS: u32 = 8;
 /// How long a connection may take to show that it can be used again.
 const CLEAN_WITHIN: Duration = Duration::from_secs(1);
 /// A connection that nobody uses any more is in the pool again, or closed, well within this.
@@ -57,6 +57,14 @@ pub(super) fn backend(url: &str) -> DbBackend {
         DbBackend::Sqlite
     } else {
         DbBackend::Postgres
+    }
+}
+
+/// Connections that only read.
+pub(super) fn readers(backend: DbBackend) -> u32 {
+    match backend {
+        DbBackend::Sqlite => SQLITE_READERS,
+        _ => POSTGRES_READERS,
     }
 }
 

@@ -14,7 +14,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::{Store, StoreError, finished, radius_users, roll_back, rows};
+use super::{Store, StoreError, radius_users, roll_back, rows};
 use crate::domain::ids::OrderId;
 use crate::domain::payment::Status;
 use crate::domain::phone::Phone;
@@ -77,9 +77,7 @@ impl Store {
             };
             match done {
                 Ok(Erasure::Done(erased)) => {
-                    let committed = txn.commit().await;
-                    store.inner.finished.changed_here();
-                    committed.map_err(StoreError::CommitUnknown)?;
+                    txn.commit().await.map_err(StoreError::CommitUnknown)?;
                     Ok(Erasure::Done(erased))
                 }
                 Ok(Erasure::StillOpen) => {
@@ -140,8 +138,6 @@ async fn erase(
     audit_events::Entity::insert(line)
         .exec_without_returning(txn)
         .await?;
-    // Nobody remembers the phone any more, in no process.
-    finished::count_change(txn).await?;
     Ok(Erasure::Done(erased))
 }
 

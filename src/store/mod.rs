@@ -37,7 +37,6 @@ mod erasure;
 mod error;
 mod events;
 mod files;
-mod finished;
 mod gateway_calls;
 mod journal;
 mod lease;
@@ -45,7 +44,6 @@ mod letters;
 #[cfg(test)]
 mod migrated;
 mod notices;
-mod one_core;
 mod operators;
 mod outbox;
 mod outbox_hold;
@@ -61,6 +59,7 @@ mod price_list;
 mod proofs;
 mod radius_sessions;
 mod radius_users;
+mod reader;
 mod receipts;
 mod reconcile;
 mod replacement;
@@ -75,7 +74,6 @@ mod sandbox;
 mod search;
 mod sessions;
 mod timeline;
-mod together;
 mod twins;
 mod tx;
 mod vitals;
@@ -83,11 +81,10 @@ mod vouchers;
 mod wedged;
 mod writer;
 
-use finished::Finished;
 use notices::Hearing;
 use pool::Pool;
+use reader::Reader;
 use runtime::{DatabaseRuntime, Underway};
-use together::ReadQueue;
 use tx::roll_back;
 use wedged::Wedged;
 use writer::{Pools, Writer};
@@ -144,10 +141,8 @@ struct Inner {
     reader: Pool,
     /// Where changes of orders are written.
     write_path: Writer,
-    /// Orders that many ask for at the same moment.
-    together: ReadQueue,
-    /// What is looked at without a question.
-    finished: Finished,
+    /// Reads orders over `reader`.
+    orders: Reader,
     /// PostgreSQL: one connection for notices, beside the sales.
     side: Option<Pool>,
     /// For the connection that listens.
@@ -195,7 +190,7 @@ impl Store {
     ) -> Result<Self, StoreError> {
         files::prepare(config)?;
         let (url, wedged) = (config.url.clone(), Wedged::new());
-        let runtime = DatabaseRuntime::start(connect::backend(url.expose()), wedged.clone())?;
+        let runtime = DatabaseRuntime::start(wedged.clone())?;
         let names = || (url.clone(), wedged.clone());
         let (to, its_wedged) = names();
         let writer = async move { connect::writer(to.expose(), &its_wedged).await };
@@ -205,7 +200,7 @@ impl Store {
         let lanes = runtime.open(lanes).await?.unwrap_or_else(|| writer.clone());
         let (to, its_wedged) = names();
         let reader = async move { connect::reader(to.expose(), &its_wedged).await };
-        let reader = runtime.open_for_reading(reader).await?;
+        let reader = runtime.open(reader).await?;
         let (to, its_wedged) = names();
         let side = async move { connect::side(to.expose(), &its_wedged).await };
         let side = runtime.open(side).await?;
@@ -217,17 +212,16 @@ impl Store {
             lanes,
             singles: writer.clone(),
         };
-        let handle = runtime.writes();
+        let handle = runtime.handle();
         let write_path = Writer::start(pools, handle, wedged.clone(), failpoints.clone(), &tasks);
-        let together = ReadQueue::open(reader.clone(), runtime.reads(), wedged, &tasks);
+        let orders = Reader::open(&reader, handle, &wedged, &tasks);
         let inner = Inner {
             _tasks: end.drop_guard(),
             runtime,
             writer,
             reader,
             write_path,
-            together,
-            finished: Finished::none(),
+            orders,
             side,
             url,
             clock: Clock::default(),

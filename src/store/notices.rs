@@ -5,8 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use entities::{payments, vouchers};
-use sea_orm::sea_query::{Expr, SimpleExpr};
+use entities::payments;
 use sea_orm::sqlx::postgres::PgListener;
 use sea_orm::sqlx::{self, Executor};
 use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QuerySelect, Statement};
@@ -15,7 +14,8 @@ use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 use uuid::Uuid;
 
-use super::{Store, StoreError, rows};
+use super::reader::{self, is_any_of};
+use super::{Store, StoreError};
 use crate::domain::ids::OrderId;
 use crate::domain::payment::Payment;
 use crate::supervisor::Task;
@@ -113,9 +113,11 @@ impl Store {
     pub fn listen(&self, teller: Uuid) -> mpsc::Receiver<Heard> {
         let (sender, receiver) = mpsc::channel(BACKLOG);
         let (store, tasks) = (self.clone(), &self.inner.supervisor);
-        tasks.run_droppable(self.inner.runtime.reads(), Task::ClusterListen, move || {
-            store.clone().hear_on_and_on(teller, sender.clone())
-        });
+        tasks.run_droppable(
+            self.inner.runtime.handle(),
+            Task::ClusterListen,
+            move || store.clone().hear_on_and_on(teller, sender.clone()),
+        );
         receiver
     }
 
@@ -208,13 +210,8 @@ impl Store {
         self.read(async move {
             let mut payments = Vec::with_capacity(orders.len());
             for batch in orders.chunks(READ_BATCH) {
-                let found = payments::Entity::find()
-                    .filter(is_any_of(batch))
-                    .find_also_related(vouchers::Entity)
-                    .all(&store.inner.reader)
-                    .await?;
-                for (row, voucher) in found {
-                    match rows::payment(row, voucher) {
+                for (_, read) in reader::find(&store.inner.reader, batch).await? {
+                    match read {
                         Ok(payment) => payments.push(payment),
                         // One damaged row must not keep the others asleep.
                         Err(error) => warn!(%error, "a watched order cannot be read"),
@@ -225,16 +222,6 @@ impl Store {
         })
         .await
     }
-}
-
-/// One text and one value, however many orders: a list of values would be another
-/// statement to prepare and to keep for each length. PostgreSQL only.
-pub(super) fn is_any_of(orders: &[OrderId]) -> SimpleExpr {
-    let list: Vec<String> = orders.iter().map(ToString::to_string).collect();
-    Expr::cust_with_values(
-        r#""payments"."order_id" = ANY(string_to_array($1, ',')::uuid[])"#,
-        [list.join(",")],
-    )
 }
 
 /// `TELLER|ORDER:VERSION,ORDER:VERSION`

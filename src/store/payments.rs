@@ -1,25 +1,16 @@
-//! Orders by their names.
+//! Orders by other keys than their id, which `reader.rs` reads by.
 
 use entities::{payments, vouchers};
 use sea_orm::sea_query::SimpleExpr;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 
 use super::{Store, StoreError, rows};
-use crate::domain::ids::OrderId;
 use crate::domain::owner_link::OwnerToken;
 use crate::domain::payment::{Payment, Status};
 use crate::domain::phone::Phone;
 use crate::domain::purchase::IdempotencyKey;
 
 impl Store {
-    /// One order as committed, with its voucher. `None` if there is none of that name.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`] when the database cannot be reached.
-    pub async fn load(&self, order_id: OrderId) -> Result<Option<Payment>, StoreError> {
-        self.find(payments::Column::OrderId.eq(order_id.0)).await
-    }
-
     /// The order that a client's own key once made.
     ///
     /// # Errors

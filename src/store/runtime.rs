@@ -7,18 +7,17 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use sea_orm::{DbBackend, DbErr};
+use sea_orm::DbErr;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tracing::Instrument;
 
 use super::StoreError;
-use super::one_core::stay_on_one;
 use super::wedged::Wedged;
 
-/// Threads for PostgreSQL: they only move bytes, the database does the work.
-const POSTGRES_THREADS: usize = 2;
+/// They only move bytes: PostgreSQL does its work in its own processes, SQLite on threads of sqlx.
+const THREADS: usize = 2;
 /// After this long what writes is given up and its connection closed. Longer than the
 /// server's own time-outs: those end a statement cleanly, this is for a server that is gone.
 pub(super) const WRITE_WITHIN: Duration = Duration::from_secs(30);
@@ -39,65 +38,43 @@ impl<T> Future for Underway<T> {
 }
 
 /// Runs database work to its end, or gives it up after its time.
-///
-/// On PostgreSQL what writes and what reads share their threads. On SQLite what writes has one,
-/// on one core with the driver's own: the two wake each other for each statement, and across
-/// cores that costs more than the statement. What reads has another, so that it takes nothing
-/// from that core.
 pub(super) struct DatabaseRuntime {
-    writes: Handle,
-    reads: Handle,
     /// Taken when it is dropped.
-    runtimes: Vec<Runtime>,
+    runtime: Option<Runtime>,
+    handle: Handle,
     wedged: Wedged,
 }
 
 impl DatabaseRuntime {
-    /// For the one or the other.
-    pub fn start(backend: DbBackend, wedged: Wedged) -> Result<Self, StoreError> {
-        let start = |builder: &mut Builder| {
-            let built = builder.thread_name("malipo-store").enable_all().build();
-            built.map_err(|error| StoreError::Unavailable(error.to_string()))
-        };
-        let mut threads = Builder::new_multi_thread();
-        let runtimes = if backend == DbBackend::Sqlite {
-            let reads = start(threads.worker_threads(1))?;
-            vec![start(threads.on_thread_start(stay_on_one))?, reads]
-        } else {
-            vec![start(threads.worker_threads(POSTGRES_THREADS))?]
-        };
+    /// Starts its threads.
+    pub fn start(wedged: Wedged) -> Result<Self, StoreError> {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(THREADS)
+            .thread_name("malipo-store")
+            .enable_all()
+            .build()
+            .map_err(|error| StoreError::Unavailable(error.to_string()))?;
         Ok(Self {
-            writes: runtimes[0].handle().clone(),
-            reads: runtimes[runtimes.len() - 1].handle().clone(),
-            runtimes,
+            handle: runtime.handle().clone(),
+            runtime: Some(runtime),
             wedged,
         })
     }
 
-    /// Where connections that write belong.
-    pub fn writes(&self) -> &Handle {
-        &self.writes
+    /// Where all connections belong.
+    pub fn handle(&self) -> &Handle {
+        &self.handle
     }
 
-    /// Where connections that only read belong.
-    pub fn reads(&self) -> &Handle {
-        &self.reads
-    }
-
-    /// Runs what opens connections that write: they belong to the runtime that opens them.
+    /// Runs what opens connections: they belong to the runtime that opens them.
     pub async fn open<T: Send + 'static>(
         &self,
         work: impl Future<Output = Result<T, DbErr>> + Send + 'static,
     ) -> Result<T, StoreError> {
-        open(&self.writes, work).await
-    }
-
-    /// The same for connections that only read.
-    pub async fn open_for_reading<T: Send + 'static>(
-        &self,
-        work: impl Future<Output = Result<T, DbErr>> + Send + 'static,
-    ) -> Result<T, StoreError> {
-        open(&self.reads, work).await
+        match self.handle.spawn(work).await {
+            Ok(opened) => opened.map_err(|error| StoreError::Unavailable(error.to_string())),
+            Err(panic) => Err(StoreError::Panicked(panic.to_string())),
+        }
     }
 
     /// Runs what writes. It begins at once; what is awaited is only its end, and stays small
@@ -107,10 +84,7 @@ impl DatabaseRuntime {
         work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
     ) -> Underway<T> {
         let wedged = self.wedged.clone();
-        run(
-            &self.writes,
-            async move { write_within(&wedged, work).await },
-        )
+        self.run(async move { write_within(&wedged, work).await })
     }
 
     /// Runs what only reads, in the same way.
@@ -119,25 +93,15 @@ impl DatabaseRuntime {
         work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
     ) -> Underway<T> {
         let wedged = self.wedged.clone();
-        run(&self.reads, async move { read_within(&wedged, work).await })
+        self.run(async move { read_within(&wedged, work).await })
     }
-}
 
-async fn open<T: Send + 'static>(
-    runtime: &Handle,
-    work: impl Future<Output = Result<T, DbErr>> + Send + 'static,
-) -> Result<T, StoreError> {
-    match runtime.spawn(work).await {
-        Ok(opened) => opened.map_err(|error| StoreError::Unavailable(error.to_string())),
-        Err(panic) => Err(StoreError::Panicked(panic.to_string())),
+    fn run<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
+    ) -> Underway<T> {
+        Underway(self.handle.spawn(work.in_current_span()))
     }
-}
-
-fn run<T: Send + 'static>(
-    runtime: &Handle,
-    work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
-) -> Underway<T> {
-    Underway(runtime.spawn(work.in_current_span()))
 }
 
 /// Writes to the end, or gives it up after its time.
@@ -178,7 +142,7 @@ async fn within<T>(
 impl Drop for DatabaseRuntime {
     fn drop(&mut self) {
         // A runtime must not be dropped where async code runs, and a store may be.
-        for runtime in self.runtimes.drain(..) {
+        if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }
     }

@@ -10,7 +10,7 @@
 //! | `sandbox` | restarted | a webhook that was under way is sent again after its lease |
 //! | `status_actor` | restarted | polls are answered from the database meanwhile |
 //! | `writer` | restarted | the other lanes write meanwhile; what the lane had is answered 503, "it is not known", and comes again |
-//! | `read_queue` | restarted | polls wait for four seconds, which is longer than the first pause |
+//! | `reader` | restarted | orders are read by the other lanes meanwhile |
 //! | `order_arbiter`, `status_arbiter` | ends the process | actors cannot start on an arbiter that is gone, and it cannot be replaced under them |
 //! | `listener` | ends the process | no webhook and no guest reaches us |
 //!
@@ -58,8 +58,8 @@ pub enum Task {
     StatusActor,
     /// A lane that writes changes.
     Writer,
-    /// Reads orders for crowds of polls.
-    ReadQueue,
+    /// Reads orders, one batch at a time; there are several.
+    Reader,
     /// A thread of order actors.
     OrderArbiter,
     /// The thread of the status actor.
@@ -99,7 +99,7 @@ impl Task {
         Self::ConsoleHistory,
         Self::StatusActor,
         Self::Writer,
-        Self::ReadQueue,
+        Self::Reader,
         Self::OrderArbiter,
         Self::StatusArbiter,
         Self::Listener,
@@ -127,7 +127,7 @@ impl Task {
             Self::ConsoleHistory => "console_history",
             Self::StatusActor => "status_actor",
             Self::Writer => "writer",
-            Self::ReadQueue => "read_queue",
+            Self::Reader => "reader",
             Self::OrderArbiter => "order_arbiter",
             Self::StatusArbiter => "status_arbiter",
             Self::Listener => "listener",
@@ -157,7 +157,7 @@ impl Task {
             | Self::ConsoleHistory
             | Self::StatusActor
             | Self::Writer
-            | Self::ReadQueue => OnFailure::Restart,
+            | Self::Reader => OnFailure::Restart,
         }
     }
 }

@@ -94,12 +94,12 @@ async fn a_task_whose_owner_has_gone_may_end() {
     let supervisor = Supervisor::new();
     let owner = CancellationToken::new();
     let within = supervisor.within(owner.clone());
-    within.run(&Handle::current(), Task::ReadQueue, move || {
+    within.run(&Handle::current(), Task::Reader, move || {
         owner.clone().cancelled_owned()
     });
 
     within.stop();
     within.stopped().await;
 
-    assert_eq!(failures(&supervisor, Task::ReadQueue), 0);
+    assert_eq!(failures(&supervisor, Task::Reader), 0);
 }

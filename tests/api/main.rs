@@ -39,6 +39,7 @@ mod peers;
 mod printed;
 mod privacy;
 mod radius;
+mod reads;
 mod reconciling;
 mod recovery;
 mod running;

@@ -4,10 +4,9 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use malipo::app::App;
-use serde_json::json;
 
 use crate::harness::proxy::Proxy;
-use crate::harness::{Kind, SaleCounts, TOKEN, TestApp, TestDatabase, TestOrder, config};
+use crate::harness::{Kind, SaleCounts, TestApp, TestDatabase, TestOrder, config};
 
 /// A second server on the same books.
 struct Neighbour {
@@ -39,13 +38,6 @@ impl Neighbour {
             document["payment_status"].as_str().unwrap().to_owned(),
             asked.elapsed(),
         )
-    }
-
-    /// Where an order stands now.
-    async fn look(&self, first: &TestApp, order: &TestOrder) -> String {
-        let url = format!("{}/payment/status/{}", self.base, order.id);
-        let document = first.get(&url).await.json();
-        document["payment_status"].as_str().unwrap().to_owned()
     }
 
     /// Until so many polls are parked here.
@@ -165,71 +157,6 @@ async fn no_guest_in_a_crowd_is_forgotten_although_no_notice_passes_between_the_
         () = told => {}
         _ = join_all(beside) => panic!("nobody has paid for these"),
     }
-}
-
-/// Also without a notice. The looks at another order keep the memory trusted, so that it answers
-/// for those that were refunded meanwhile, too, unless their changes were counted.
-#[actix_web::test]
-async fn refunds_on_one_server_are_seen_on_another_that_remembers_the_sales() {
-    const SALES: usize = 12;
-    let here = TestApp::start_on(without_notices().await, |_| {}).await;
-    let there = Neighbour::of(&here).await;
-    let sold = several(&here, SALES + 1).await;
-    for order in &sold {
-        assert_eq!(here.deliver_word(order, "COMPLETED").await.status, 200);
-    }
-    let (another, sold) = sold.split_first().unwrap();
-    let trusted = async |time: Duration| {
-        let began = Instant::now();
-        while began.elapsed() < time {
-            assert_eq!(there.look(&here, another).await, "COMPLETED");
-        }
-    };
-    // Twice: what was read before the count was known is not remembered.
-    for _ in 0..2 {
-        trusted(Duration::from_millis(300)).await;
-        for order in sold {
-            assert_eq!(there.look(&here, order).await, "COMPLETED");
-        }
-    }
-
-    let wish = json!({"reason": "the line was down", "method": "cash", "reference": "R-77"});
-    for order in sold {
-        let url = here.url(&format!("/api/v1/operator/orders/{}/refund", order.id));
-        let refund = here.http.post(url).bearer_auth(TOKEN).json(&wish).send();
-        assert_eq!(refund.await.unwrap().status(), 200);
-    }
-    // The second within which another server knows.
-    trusted(Duration::from_secs(1)).await;
-
-    // Several: who is looked at while the memory is not trusted is read, which proves nothing.
-    for order in sold {
-        assert_eq!(there.look(&here, order).await, "REFUNDED");
-        trusted(Duration::from_millis(20)).await;
-    }
-}
-
-/// Counted on the cable between this server and PostgreSQL.
-#[actix_web::test]
-async fn looks_at_a_finished_order_hardly_trouble_the_books() {
-    const LOOKS: u64 = 1_000;
-    let here = TestApp::start(Kind::Postgres).await;
-    let order = here.buy().await;
-    assert_eq!(here.deliver_word(&order, "COMPLETED").await.status, 200);
-    let cable = Proxy::to(here.database.server_address()).await;
-    let there = Neighbour::over(&cable, &here).await;
-    for _ in 0..10 {
-        there.look(&here, &order).await;
-    }
-
-    let before = cable.questions();
-    for _ in 0..LOOKS / 8 {
-        let together = join_all((0..8).map(|_| there.look(&here, &order))).await;
-        assert!(together.iter().all(|status| status == "COMPLETED"));
-    }
-
-    let asked = cable.questions() - before;
-    assert!(asked < LOOKS / 2, "{asked} questions for {LOOKS} looks");
 }
 
 /// Ratios of one run: with a thousand waiters the database gets hardly more questions. They

@@ -153,14 +153,14 @@ async fn a_copy_is_answered_although_a_lane_failed(kind: Kind) {
 async fn a_guest_is_told_although_the_reads_failed(kind: Kind) {
     let app = TestApp::start(kind).await;
     let order = sell(&app).await;
-    fail(&app, Task::ReadQueue);
+    fail(&app, Task::Reader);
 
     let told = app
         .get(&app.portal(&format!("/payment/status/{}?wait=9", order.id)))
         .await;
 
     assert_eq!(told.json()["payment_status"], "COMPLETED", "{}", told.text);
-    assert_eq!(failures(&app, Task::ReadQueue).await, 1.0);
+    until_failed(&app, Task::Reader, 1.0).await;
 }
 
 async fn a_guest_is_told_when_the_status_actor_fails_and_the_next_one_waits_again(kind: Kind) {

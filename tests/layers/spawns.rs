@@ -31,9 +31,7 @@ const SPAWNS: &[(&str, usize, &str)] = &[
 
     ("store/runtime.rs", 2, "one piece of database work, awaited"),
     ("store/pool.rs", 2, "one attempt to replace a pool, and one old pool that is closed"),
-    ("store/finished.rs", 1, "one question; without its answer nothing is shown from memory"),
     ("store/writer/single.rs", 1, "one change, whose caller learns of its loss"),
-    ("store/together.rs", 1, "one question; who waits for it learns of its loss"),
 ];
 
 /// Calls that start a task or a thread, as they are written.

@@ -50,7 +50,7 @@ pub(super) async fn lead_back(
 ) -> Result<Option<HttpResponse>, StoreError> {
     let remembered = cookie(request.headers(), COOKIE).and_then(|id| id.parse().ok());
     if let Some(order_id) = remembered
-        && let Some(order) = api.store.load(order_id).await?
+        && let Some(order) = api.store.load_for_guest(order_id).await?
         && order.status == Status::Pending
         && order.phone == *phone
     {

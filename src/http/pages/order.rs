@@ -108,7 +108,7 @@ pub async fn again(
         Ok(read) => read,
         Err(problem) => return visitor.problem(&problem),
     };
-    let order = match api.store.load(order_id).await {
+    let order = match api.store.load_for_guest(order_id).await {
         Ok(Some(order)) => order,
         Ok(None) => return visitor.trouble(StatusCode::NOT_FOUND, Trouble::NoOrder),
         Err(cause) => return visitor.problem(&Problem::from(cause)),
@@ -126,9 +126,9 @@ pub async fn again(
         ..Draft::default()
     };
     let purchase = Purchase {
-        package: PackageRef::Code(order.terms.code),
-        phone: order.phone,
-        customer_name: order.customer_name,
+        package: PackageRef::Code(order.terms.code.clone()),
+        phone: order.phone.clone(),
+        customer_name: order.customer_name.clone(),
         device: visitor.visit.device.clone(),
         expected_price: Some(order.amount),
         language: visitor.language,

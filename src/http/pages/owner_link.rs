@@ -141,7 +141,7 @@ async fn first_edition(api: &Api, visitor: &Visitor<'_>, short: &str) -> HttpRes
     let Some(order_id) = OrderId::from_short(short) else {
         return nothing();
     };
-    match api.store.load(order_id).await {
+    match api.store.load_for_guest(order_id).await {
         Ok(Some(_)) => visitor.see(&format!("/order/{order_id}")),
         Ok(None) => nothing(),
         Err(cause) => visitor.problem(&Problem::from(cause)),

@@ -129,7 +129,6 @@ const OF_NO_PERSON: &[(&str, &str)] = &[
 
 /// Tables whose rows are about no order and no person.
 const WITHOUT_PEOPLE: &[&str] = &[
-    "finished_changes",
     "login_failures",
     "nas",
     "nasreload",
