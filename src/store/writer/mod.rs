@@ -27,6 +27,7 @@ use crate::failpoint::Failpoints;
 use crate::supervisor::{Supervisor, Task};
 
 mod batch;
+mod json;
 mod lane;
 mod rows;
 mod single;

@@ -13,7 +13,7 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use entities::{customers, webhook_deliveries};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::ColumnType;
@@ -21,7 +21,8 @@ use sea_orm::{
     ActiveModelTrait, ActiveValue, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend,
     DbErr, EntityName, EntityTrait, IdenStatic, Iterable, Statement, Value,
 };
-use serde_json::Map;
+
+use super::json::{document, recordset};
 
 /// Rows in one insert on SQLite at most.
 const CHUNK_MAX: usize = 32;
@@ -273,12 +274,7 @@ impl Table {
             "INSERT INTO {name} ({names}) SELECT {names} FROM {}{conflict}",
             recordset(&self.columns, 1)
         );
-        let columns = self.columns.iter().map(|(name, _)| *name);
-        let rows = self
-            .rows
-            .iter()
-            .map(|row| (columns.clone(), row.as_slice()));
-        (sql, vec![json(rows)])
+        (sql, vec![document(&self.columns, &self.rows)])
     }
 
     /// The same rows in tables of 1, 2, 4, … 32 of them.
@@ -303,75 +299,6 @@ fn values<A: ActiveModelTrait>(row: A) -> Vec<Value> {
     <A::Entity as EntityTrait>::Column::iter()
         .filter_map(|column| row.get(column).into_value())
         .collect()
-}
-
-/// A JSON document of rows as PostgreSQL reads it, with the types of its columns. `place` numbers
-/// the value that has the document.
-pub(super) fn recordset(columns: &[(&'static str, ColumnType)], place: usize) -> String {
-    let typed: Vec<String> = columns
-        .iter()
-        .map(|(name, kind)| format!("{name} {}", type_name(kind)))
-        .collect();
-    format!(
-        "json_to_recordset(${place}::text::json) AS rows ({})",
-        typed.join(", ")
-    )
-}
-
-/// The rows as that document.
-pub(super) fn json<'a>(
-    rows: impl Iterator<Item = (impl Iterator<Item = &'a str>, &'a [Value])>,
-) -> Value {
-    let rows = rows.map(|(names, values)| {
-        let fields = names
-            .zip(values)
-            .map(|(name, value)| (name.to_owned(), field(value)));
-        serde_json::Value::Object(fields.collect::<Map<_, _>>())
-    });
-    let document = serde_json::Value::Array(rows.collect());
-    Value::String(Some(document.to_string()))
-}
-
-/// A value as PostgreSQL reads it out of JSON.
-fn field(value: &Value) -> serde_json::Value {
-    match value {
-        Value::String(Some(text)) => text.as_str().into(),
-        Value::Int(Some(number)) => (*number).into(),
-        Value::BigInt(Some(number)) => (*number).into(),
-        Value::Double(Some(number)) => (*number).into(),
-        Value::Uuid(Some(uuid)) => uuid.to_string().into(),
-        Value::ChronoDateTimeUtc(Some(at)) => {
-            at.to_rfc3339_opts(SecondsFormat::Micros, true).into()
-        }
-        Value::Bytes(Some(bytes)) => {
-            let mut hex = String::with_capacity(2 + 2 * bytes.len());
-            hex.push_str("\\x");
-            for byte in bytes {
-                hex.push_str(&format!("{byte:02x}"));
-            }
-            hex.into()
-        }
-        Value::String(None)
-        | Value::Int(None)
-        | Value::BigInt(None)
-        | Value::Double(None)
-        | Value::Uuid(None)
-        | Value::ChronoDateTimeUtc(None)
-        | Value::Bytes(None) => serde_json::Value::Null,
-        other => unreachable!("no table of the write path has such a value: {other:?}"),
-    }
-}
-
-fn type_name(kind: &ColumnType) -> &'static str {
-    match kind {
-        ColumnType::Integer => "integer",
-        ColumnType::BigInteger => "bigint",
-        ColumnType::Double => "double precision",
-        ColumnType::Uuid => "uuid",
-        ColumnType::TimestampWithTimeZone => "timestamptz",
-        ColumnType::Binary(_) | ColumnType::VarBinary(_) | ColumnType::Blob => "bytea",
-        _ => "text",
-    }
 }
 
 /// The places of a text numbered after those that come before it.

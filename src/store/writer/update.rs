@@ -17,7 +17,7 @@ use sea_orm::{
     EntityTrait, IdenStatic, Iterable, QueryFilter, QuerySelect, Statement, Value,
 };
 
-use super::rows::{json, recordset};
+use super::json::{document, recordset};
 use crate::store::StoreError;
 
 /// The payment that a change is about.
@@ -199,8 +199,7 @@ fn on_postgres(
         set.join(", "),
         recordset(columns, 1)
     );
-    let fields = columns.iter().map(|(name, _)| *name);
-    let document = json(rows.iter().map(|row| (fields.clone(), row.as_slice())));
+    let document = document(columns, rows);
     Statement::from_sql_and_values(DbBackend::Postgres, sql, [document])
 }
 
