@@ -18,6 +18,8 @@ pub struct StatePage<'a> {
     state: i32,
     title: &'a str,
     lead: String,
+    /// What leads to the shop is called.
+    shop_label: &'a str,
     /// Where the next look waits for news, while there can be any.
     news_href: Option<String>,
 }
@@ -46,12 +48,18 @@ impl<'a> StatePage<'a> {
             }
             Status::Refunded => (&state.over_title, state.over.clone(), false),
         };
+        let shop_label = match payment.status {
+            Status::Pending | Status::Held => &order.change,
+            Status::Completed | Status::Refunded => &order.buy_more,
+            Status::Failed | Status::Cancelled | Status::Expired => &order.retry,
+        };
         let since = payment.version.to_string();
         let link = || frame.visit.link_with(&token.path(), &[("since", &since)]);
         Self {
             state: payment.version,
             title: title.as_str(),
             lead,
+            shop_label: shop_label.as_str(),
             news_href: may_change.then(link),
             frame,
         }
