@@ -48,6 +48,12 @@ pub const SQLITE_CACHE_KIB: u32 = 32 * 1024;
 /// Pages of 4 KiB in SQLite's log before they are copied into its file, which waits for the disk
 /// twice. By itself SQLite does it each thousand, which is every sixty sales.
 pub const SQLITE_LOG_PAGES: u32 = 8_000;
+/// Statements that a connection to PostgreSQL keeps prepared. A lane needs fewer, whatever is in its
+/// batches.
+pub(super) const POSTGRES_STATEMENTS: usize = 100;
+/// The same on SQLite, where batches have a text for each table and power of two, on the one connection
+/// on which all else is written.
+pub(super) const SQLITE_STATEMENTS: usize = 256;
 /// How long SQLite waits for the write lock of another process, as `malipo migrate`.
 const SQLITE_BUSY: Duration = Duration::from_secs(4);
 
@@ -149,6 +155,7 @@ fn sqlite(url: &str, connections: u32, read_only: bool) -> ConnectOptions {
                 .synchronous(SqliteSynchronous::Full)
                 .foreign_keys(true)
                 .busy_timeout(SQLITE_BUSY)
+                .statement_cache_capacity(SQLITE_STATEMENTS)
                 .pragma("query_only", if read_only { "on" } else { "off" });
             if read_only {
                 return sqlite;
@@ -201,6 +208,7 @@ fn postgres(
                 // before it.
                 ("default_transaction_isolation", "read committed"),
             ];
+            let postgres = postgres.statement_cache_capacity(POSTGRES_STATEMENTS);
             postgres.options(usual).options(more.iter().copied())
         })
         .map_sqlx_postgres_pool_opts(move |pool| {
