@@ -39,16 +39,21 @@ impl Store {
     /// [`StoreError::CommitUnknown`]: forget what is known of the order. Any other: nothing
     /// was written.
     pub async fn commit(&self, change: Change) -> Result<(), StoreError> {
-        let write = Write {
-            guard: change.guard(),
-            rows: change.rows(self.clock().now())?,
-            more: change.has_more().then(|| Box::new(change)),
-        };
+        let write = change.into_write(self.clock().now())?;
         self.inner.write_path.write(write).await
     }
 }
 
 impl Change {
+    /// As the writer takes it.
+    pub(super) fn into_write(self, now: DateTime<Utc>) -> Result<Write, StoreError> {
+        Ok(Write {
+            guard: self.guard(),
+            rows: self.rows(now)?,
+            more: self.has_more().then(|| Box::new(self)),
+        })
+    }
+
     /// What it does to the payment's row; `None` if it holds whatever becomes of the row.
     fn guard(&self) -> Option<Guard> {
         let update = match &self.decision.effect {

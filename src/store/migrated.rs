@@ -1,6 +1,8 @@
 //! Books with their schema, for tests that look at a store from inside.
 
+use sea_orm::{ConnectionTrait, Database};
 use tempfile::TempDir;
+use uuid::Uuid;
 
 use super::Store;
 use crate::config::DatabaseConfig;
@@ -22,4 +24,20 @@ pub(super) async fn sqlite() -> (Store, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}/books.db?mode=rwc", folder.path().display());
     (open(url).await, folder)
+}
+
+/// In a database of its own in the PostgreSQL that `scripts/with-postgres` starts; its address.
+pub(super) async fn on_postgres() -> String {
+    let server = std::env::var("MALIPO_TEST_POSTGRES")
+        .expect("MALIPO_TEST_POSTGRES is not set: run `scripts/with-postgres cargo nextest run`");
+    let name = format!("store_{}", Uuid::new_v4().simple());
+    let admin = Database::connect(format!("{server}/postgres"))
+        .await
+        .unwrap();
+    admin
+        .execute_unprepared(&format!("CREATE DATABASE {name}"))
+        .await
+        .unwrap();
+    admin.close().await.unwrap();
+    format!("{server}/{name}")
 }

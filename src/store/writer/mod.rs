@@ -31,6 +31,8 @@ mod json;
 mod lane;
 mod rows;
 mod single;
+#[cfg(test)]
+mod tests;
 mod update;
 
 pub(super) use rows::{Customer, Rows};
@@ -148,15 +150,8 @@ impl Writer {
     /// [`StoreError::Conflict`] and [`StoreError::CodeTaken`]: load and decide again.
     /// [`StoreError::CommitUnknown`]: it may be written or not. Any other: nothing was written.
     pub async fn write(&self, write: Write) -> Result<(), StoreError> {
-        let (answer, answered) = oneshot::channel();
         let is_alone = write.more.is_some();
-        let job = Job {
-            guard: write.guard,
-            rows: write.rows,
-            more: write.more,
-            span: Span::current(),
-            answer,
-        };
+        let (job, answered) = Job::of(write);
         if is_alone {
             single::start(&self.context, job);
         } else if self.jobs.try_send(job).is_err() {
@@ -212,6 +207,19 @@ fn top_up(waiting: &mut VecDeque<Job>, queue: &mut mpsc::Receiver<Job>) {
 }
 
 impl Job {
+    /// A change on its way, and where its answer comes.
+    fn of(write: Write) -> (Self, oneshot::Receiver<Result<(), StoreError>>) {
+        let (answer, answered) = oneshot::channel();
+        let job = Self {
+            guard: write.guard,
+            rows: write.rows,
+            more: write.more,
+            span: Span::current(),
+            answer,
+        };
+        (job, answered)
+    }
+
     /// Whether a batch has written it, which has changed or found these payments.
     fn is_done(&self, done: &HashSet<i64>) -> bool {
         (self.guard.as_ref()).is_none_or(|guard| done.contains(&guard.payment_id))

@@ -140,11 +140,11 @@ async fn unchanged(txn: &DatabaseTransaction, guards: &[&Guard]) -> Result<Vec<i
         .collect())
 }
 
-type Member<'a> = (&'a Guard, &'a payments::ActiveModel);
+pub(super) type Member<'a> = (&'a Guard, &'a payments::ActiveModel);
 
 /// One update of several rows. The first column is the row's number, the second the version that was
 /// decided on, both under names of their own.
-fn statement(backend: DbBackend, members: &[Member<'_>]) -> Statement {
+pub(super) fn statement(backend: DbBackend, members: &[Member<'_>]) -> Statement {
     let (_, first) = members[0];
     let set: Vec<_> = payments::Column::iter()
         .filter(|column| !matches!(first.get(*column), ActiveValue::NotSet))
