@@ -50,3 +50,4 @@ mod sms_link;
 mod tasks;
 mod torture;
 mod webhook;
+mod writing;
