@@ -31,7 +31,7 @@ impl DeviceMac {
             }
         }
         let is_whole = digits.len() == Self::DIGITS;
-        is_whole.then(|| Self(digits)).ok_or(NotADeviceMac)
+        is_whole.then_some(Self(digits)).ok_or(NotADeviceMac)
     }
 
     /// Trusts an address that the database kept.

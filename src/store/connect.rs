@@ -26,7 +26,7 @@ const STATEMENT_TIMEOUT: Duration = Duration::from_secs(25);
 const IDLE_BEFORE_PING: Duration = Duration::from_secs(30);
 /// Connections to PostgreSQL that write beside the lanes: changes that are written alone, purchases,
 /// the outbox, operators. More than that only queue inside PostgreSQL.
-const POSTGRES_WRITERS: u32 = 12;
+pub(super) const POSTGRES_WRITERS: u32 = 12;
 /// A lane waits for a lock for a tenth of a second; the change is then written on another connection.
 /// Its few statements are planned once: what they do does not depend on the values, and planning one
 /// takes longer than running it.

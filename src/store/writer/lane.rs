@@ -13,7 +13,7 @@ use tracing::{Span, info_span};
 use super::batch::halves;
 use super::rows::Rows;
 use super::single::{self, write_one};
-use super::{Context, Job, update};
+use super::{Context, Job, POSTGRES_LANES, update};
 use crate::failpoint::{Failpoints, Point};
 use crate::store::StoreError;
 use crate::store::pool::Pool;
@@ -57,7 +57,7 @@ impl Failure {
 /// Writes a batch and answers each of its members after the COMMIT.
 pub(super) async fn write(context: &Arc<Context>, batch: Vec<Job>) {
     let began = Instant::now();
-    let mut is_first_try = true;
+    let mut stale = POSTGRES_LANES;
     let mut batches = vec![batch];
     while let Some(batch) = batches.pop() {
         match attempt(context, &context.lanes, &batch).await {
@@ -65,10 +65,10 @@ pub(super) async fn write(context: &Arc<Context>, batch: Vec<Job>) {
             Err(Failure::OfAMember(_)) if batch.len() > 1 => batches.extend(halves(batch)),
             // Alone, it can wait for whoever has the lock.
             Err(Failure::OfAMember(StoreError::Locked(_))) => write_alone(context, batch),
-            Err(Failure::OfTheConnection(_)) if is_first_try && began.elapsed() < STALE_WITHIN => {
-                // After a restart of PostgreSQL every old connection fails once, before anything
-                // is written.
-                is_first_try = false;
+            Err(Failure::OfTheConnection(_)) if stale > 0 && began.elapsed() < STALE_WITHIN => {
+                // After a restart of PostgreSQL every old connection of the pool fails once, before
+                // anything is written.
+                stale -= 1;
                 batches.push(batch);
             }
             Err(failure) => {

@@ -69,9 +69,11 @@ impl Context {
     /// Where a test has these fail: they are on the way of a change of an order.
     fn failpoints_of(&self, batch: &[Job]) -> Failpoints {
         let is_change = batch.iter().any(|job| job.guard.is_some());
-        is_change
-            .then(|| self.failpoints.clone())
-            .unwrap_or_default()
+        if is_change {
+            self.failpoints.clone()
+        } else {
+            Failpoints::default()
+        }
     }
 }
 

@@ -159,7 +159,7 @@ impl Rows {
     pub fn into_few(self, backend: DbBackend) -> Vec<Statement> {
         let tables = self.into_tables();
         if backend == DbBackend::Postgres {
-            let parts = tables.iter().map(Table::from_json).collect();
+            let parts = tables.iter().map(Table::with_json).collect();
             return joined(backend, parts).into_iter().collect();
         }
         let chunks = tables.into_iter().flat_map(Table::into_powers_of_two);
@@ -268,7 +268,7 @@ impl Table {
     }
 
     /// One insert of any number of rows, which come as a JSON document.
-    fn from_json(&self) -> (String, Vec<Value>) {
+    fn with_json(&self) -> (String, Vec<Value>) {
         let (name, names, conflict) = (self.name, self.names(), self.conflict());
         let sql = format!(
             "INSERT INTO {name} ({names}) SELECT {names} FROM {}{conflict}",

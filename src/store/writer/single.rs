@@ -12,7 +12,7 @@ use super::lane::{Failure, STALE_WITHIN, attempt};
 use super::{Context, Job};
 use crate::domain::decision::Effect;
 use crate::failpoint::{Failpoints, Point};
-use crate::store::connect::ACQUIRE_TIMEOUT;
+use crate::store::connect::{ACQUIRE_TIMEOUT, POSTGRES_WRITERS};
 use crate::store::{Change, StoreError, replacement, sale};
 
 /// Writes a change alone, in a task that no caller can cancel, and answers it.
@@ -35,8 +35,12 @@ async fn write(context: &Context, job: &Job) -> Result<(), StoreError> {
     let began = Instant::now();
     let batch = std::slice::from_ref(job);
     let mut written = attempt(context, &context.singles, batch).await;
-    if matches!(written, Err(Failure::OfTheConnection(_))) && began.elapsed() < STALE_WITHIN {
-        // After a restart of PostgreSQL every old connection fails once.
+    for _ in 0..POSTGRES_WRITERS {
+        // After a restart of PostgreSQL every old connection of the pool fails once.
+        let is_stale = matches!(written, Err(Failure::OfTheConnection(_)));
+        if !is_stale || began.elapsed() >= STALE_WITHIN {
+            break;
+        }
         written = attempt(context, &context.singles, batch).await;
     }
     written.map(drop).map_err(Failure::into_error)
