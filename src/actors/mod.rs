@@ -138,7 +138,7 @@ impl Orders {
         };
 
         // Counted and logged once, with the answer that was given. The work counts it itself, because
-        // a sender that hangs up leaves nobody else.
+        // the request's own future is dropped when the sender hangs up.
         let is_counted = Arc::new(AtomicBool::new(false));
         let (orders, is_answered) = (self.clone(), is_counted.clone());
         let work = async move {

@@ -1,8 +1,8 @@
 //! The address of the page that shows an order's state alone.
 //!
 //! # Invariants
-//! The link is worked out of the order id by a hash, so whoever has the link cannot have the order
-//! id, which opens the voucher. It is given to the device that was bought from, and to no list.
+//! The link holds a hash of the order id. The order id opens the voucher, and cannot be worked out of
+//! the hash. The link is given to the device that was bought from, and stands in no list.
 
 use std::fmt;
 

@@ -180,7 +180,7 @@ impl Form {
     }
 }
 
-/// The page of an order, for whoever may have its id.
+/// The path of an order's page, which opens the voucher: for the browser that bought alone.
 fn order_path(order_id: OrderId) -> String {
     format!("/order/{order_id}")
 }

@@ -63,7 +63,7 @@ pub(super) async fn write(context: &Arc<Context>, batch: Vec<Job>) {
         match attempt(context, &context.lanes, &batch).await {
             Ok(done) => answer(context, batch, &done),
             Err(Failure::OfAMember(_)) if batch.len() > 1 => batches.extend(halves(batch)),
-            // Alone, it can wait for whoever has the lock.
+            // Alone, it can wait until the other session releases the lock.
             Err(Failure::OfAMember(StoreError::Locked(_))) => write_alone(context, batch),
             Err(Failure::OfTheConnection(_)) if stale > 0 && began.elapsed() < STALE_WITHIN => {
                 // After a restart of PostgreSQL every old connection of the pool fails once, before

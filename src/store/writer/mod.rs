@@ -7,7 +7,7 @@
 //! alone ([`single`]) on other connections, so that a locked row never stops a lane.
 //!
 //! # Invariants
-//! Nobody is answered before the COMMIT. A batch that fails before it is rolled back whole; from the
+//! Each caller is answered after the COMMIT. A batch that fails before it is rolled back whole; from the
 //! moment that COMMIT is sent a failure is [`StoreError::CommitUnknown`] for all its members, and so
 //! is a lane that ends without an answer.
 

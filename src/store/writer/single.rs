@@ -53,7 +53,7 @@ pub(super) async fn write_one(
     job: &Job,
 ) -> Result<HashSet<i64>, StoreError> {
     failpoints.reach(Point::AfterBegin)?;
-    // First, because it takes the row lock: whoever comes second waits here and then finds another
+    // First, because it takes the row lock: a second session waits here and then finds another
     // version.
     if let Some(guard) = &job.guard {
         guard.apply(txn).await?;
