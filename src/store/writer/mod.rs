@@ -31,6 +31,7 @@ mod json;
 mod lane;
 mod rows;
 mod single;
+mod table;
 #[cfg(test)]
 mod tests;
 mod update;

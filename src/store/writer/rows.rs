@@ -16,16 +16,12 @@ use std::time::Instant;
 use chrono::{DateTime, Utc};
 use entities::{customers, webhook_deliveries};
 use sea_orm::ActiveValue::Set;
-use sea_orm::sea_query::ColumnType;
 use sea_orm::{
-    ActiveModelTrait, ActiveValue, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend,
-    DbErr, EntityName, EntityTrait, IdenStatic, Iterable, Statement, Value,
+    ActiveModelTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityName,
+    Statement, Value,
 };
 
-use super::json::{document, recordset};
-
-/// Rows in one insert on SQLite at most.
-const CHUNK_MAX: usize = 32;
+use super::table::Table;
 
 /// Tables in the order in which they are written: a row comes after those that it refers to.
 const TABLES: [&str; 11] = [
@@ -41,14 +37,6 @@ const TABLES: [&str; 11] = [
     "gateway_calls",
     "webhook_deliveries",
 ];
-
-/// What a customer who is known already gets. The sums are of the batch: one statement cannot
-/// touch a row twice.
-const KNOWN_CUSTOMER: &str = " ON CONFLICT (phone) DO UPDATE SET \
-     name = COALESCE(excluded.name, customers.name), \
-     orders_paid = customers.orders_paid + excluded.orders_paid, \
-     total_paid = customers.total_paid + excluded.total_paid, \
-     last_paid_at = excluded.last_paid_at";
 
 /// Rows of several tables on their way into one transaction.
 #[derive(Clone, Default)]
@@ -86,14 +74,6 @@ impl Customer {
     }
 }
 
-/// Rows of one table, all with the same columns.
-#[derive(Clone)]
-struct Table {
-    name: &'static str,
-    columns: Vec<(&'static str, ColumnType)>,
-    rows: Vec<Vec<Value>>,
-}
-
 impl Rows {
     /// Adds a row of one of the tables that [`TABLES`] names.
     pub fn add<A: ActiveModelTrait>(&mut self, row: A) {
@@ -104,7 +84,7 @@ impl Rows {
             .tables
             .entry(place)
             .or_insert_with(|| Table::of(TABLES[place], &row));
-        table.rows.push(values(row));
+        table.push(row);
     }
 
     /// Adds what a sale adds to its customer.
@@ -128,7 +108,7 @@ impl Rows {
         }
         for (place, table) in other.tables {
             match self.tables.get_mut(&place) {
-                Some(known) => known.rows.extend(table.rows),
+                Some(known) => known.append(table),
                 None => drop(self.tables.insert(place, table)),
             }
         }
@@ -217,88 +197,6 @@ fn joined(backend: DbBackend, parts: Vec<(String, Vec<Value>)>) -> Option<Statem
         values.extend(of_part);
     }
     Some(Statement::from_sql_and_values(backend, sql, values))
-}
-
-impl Table {
-    fn of<A: ActiveModelTrait>(name: &'static str, row: &A) -> Self {
-        let columns = <A::Entity as EntityTrait>::Column::iter()
-            .filter(|column| !matches!(row.get(*column), ActiveValue::NotSet))
-            .map(|column| (column.as_str(), column.def().get_column_type().clone()))
-            .collect();
-        Self {
-            name,
-            columns,
-            rows: Vec::new(),
-        }
-    }
-
-    fn names(&self) -> String {
-        let names: Vec<&str> = self.columns.iter().map(|(name, _)| *name).collect();
-        names.join(", ")
-    }
-
-    /// What happens where a row is there already.
-    fn conflict(&self) -> &'static str {
-        if self.name == "customers" {
-            KNOWN_CUSTOMER
-        } else {
-            ""
-        }
-    }
-
-    /// One insert whose values stand in its text.
-    fn with_values(&self, backend: DbBackend) -> (String, Vec<Value>) {
-        let mut places = 1..;
-        let mut row = || {
-            let of_row: Vec<String> = (self.columns.iter())
-                .map(|_| match (backend, places.next()) {
-                    (DbBackend::Postgres, Some(place)) => format!("${place}"),
-                    _ => "?".to_owned(),
-                })
-                .collect();
-            format!("({})", of_row.join(", "))
-        };
-        let rows: Vec<String> = self.rows.iter().map(|_| row()).collect();
-        let (name, names, conflict) = (self.name, self.names(), self.conflict());
-        let sql = format!(
-            "INSERT INTO {name} ({names}) VALUES {}{conflict}",
-            rows.join(", ")
-        );
-        (sql, self.rows.concat())
-    }
-
-    /// One insert of any number of rows, which come as a JSON document.
-    fn with_json(&self) -> (String, Vec<Value>) {
-        let (name, names, conflict) = (self.name, self.names(), self.conflict());
-        let sql = format!(
-            "INSERT INTO {name} ({names}) SELECT {names} FROM {}{conflict}",
-            recordset(&self.columns, 1)
-        );
-        (sql, vec![document(&self.columns, &self.rows)])
-    }
-
-    /// The same rows in tables of 1, 2, 4, … 32 of them.
-    fn into_powers_of_two(self) -> Vec<Self> {
-        let mut chunks = Vec::new();
-        let mut rest = self.rows;
-        while !rest.is_empty() {
-            let size = 1 << rest.len().ilog2().min(CHUNK_MAX.ilog2());
-            let after = rest.split_off(size);
-            chunks.push(Self {
-                name: self.name,
-                columns: self.columns.clone(),
-                rows: std::mem::replace(&mut rest, after),
-            });
-        }
-        chunks
-    }
-}
-
-/// The values of a row, in the order of its columns.
-fn values<A: ActiveModelTrait>(row: A) -> Vec<Value> {
-    <A::Entity as EntityTrait>::Column::iter()
-        .filter_map(|column| row.get(column).into_value())
-        .collect()
 }
 
 /// The places of a text numbered after those that come before it.
