@@ -158,8 +158,9 @@ impl App {
         });
         let (server, serving, ended) = serve::serve((listener, tls), api.clone(), sandbox, &config)
             .map_err(StartError::Bind)?;
-        watch_listener(&supervisor, &background, ended);
+        // Before the last task starts: one that waits for ever is polled once.
         supervisor.set_trap_from_environment();
+        watch_listener(&supervisor, &background, ended);
         info!(%address, mode = config.zenopay.mode.as_str(), "serving");
         Ok(Self {
             address,
