@@ -90,7 +90,7 @@ pub async fn show(
 ) -> Result<HttpResponse, Problem> {
     let code = VoucherCode::typed(&code).ok_or_else(|| Problem::new(Code::VoucherNotFound))?;
     api.clients.guess(&request)?;
-    let now = api.store.now().await?;
+    let now = api.store.clock().now();
     let standing = standing(&api, &code, now).await?;
     let standing = standing.ok_or_else(|| Problem::new(Code::VoucherNotFound))?;
     api.clients.was_no_guess(&request);
@@ -109,7 +109,7 @@ pub async fn captive(api: web::Data<Api>, request: HttpRequest) -> Result<HttpRe
     let Some(portal) = &api.site.captive_portal else {
         return Err(Problem::new(Code::NotFound).detail("this server is not inside a hotspot"));
     };
-    let now = api.store.now().await?;
+    let now = api.store.clock().now();
     let standing = match api.clients.address(&request) {
         Some(device) => match api.store.online_at(device).await? {
             Some(code) => standing(&api, &code, now).await?,

@@ -29,7 +29,7 @@ impl Reconciler {
         let order_id = order.order_id;
         let Some(answer) = parts.orders.asks().ask(order_id, Asker::Schedule).await else {
             // Not asked at all, so it does not count.
-            let soon = ask_schedule::ask_soon(parts.store.now().await?);
+            let soon = ask_schedule::ask_soon(parts.store.clock().now());
             return Ok(parts.store.ask_by(order_id, soon).await?);
         };
         parts.metrics.reconciler_checked.inc();
@@ -48,7 +48,7 @@ impl Reconciler {
         if let Some(sold_at) = unconfirmed_since {
             return self.ask_again_or_alert(order, sold_at).await;
         }
-        let now = parts.store.now().await?;
+        let now = parts.store.clock().now();
         let next = match parts.orders.asks().flow() {
             Flow::Free => next_look(order, status, now),
             // Not this order's fault: its turn comes when ZenoPay is back.

@@ -25,7 +25,7 @@ impl Reconciler {
         sold_at: DateTime<Utc>,
     ) -> Result<(), WeighError> {
         let parts = &self.inner.parts;
-        let now = parts.store.now().await?;
+        let now = parts.store.clock().now();
         let next = match parts.orders.asks().flow() {
             Flow::Free => ask_schedule::next_confirmation(sold_at, now),
             // Not this sale's fault: its turn comes when ZenoPay is back.

@@ -90,7 +90,7 @@ impl Disconnects {
 
     async fn end(&self, queued: &QueuedDisconnect) -> Result<(), StoreError> {
         let answer = self.ask(queued).await;
-        let now = self.store.now().await?;
+        let now = self.store.clock().now();
         match answer {
             Ok(answer) => {
                 let told = told(answer);

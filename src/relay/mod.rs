@@ -11,7 +11,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use futures_util::future::join_all;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -20,7 +21,7 @@ use crate::domain::circuit::{Circuit, Flow, Turn};
 use crate::domain::decision::{Level, Remark};
 use crate::metrics::Metrics;
 use crate::sms::{Carrier, Message, SmsError, Taken};
-use crate::store::{QueuedSms, SentSms, Store, StoreError};
+use crate::store::{Attempt, QueuedSms, SentSms, Store, StoreError};
 use crate::timekeeper::Timekeeper;
 
 pub mod disconnects;
@@ -107,12 +108,18 @@ impl Relay {
         if flow == Flow::Probe && !due.is_empty() {
             self.circuit().probing(self.parts.timekeeper.now());
         }
-        let ends = join_all(due.iter().map(|sms| self.send(sms))).await;
-        ends.into_iter().collect::<Result<(), StoreError>>()?;
-        Ok(due.len())
+        let claimed = due.len();
+        // What ends at the same moment is recorded at once, and waits for no slower message.
+        let sends: FuturesUnordered<_> = due.into_iter().map(|sms| self.send(sms)).collect();
+        let mut ended = sends.ready_chunks(claimed.max(1));
+        let mut recorded = Ok(());
+        while let Some(attempts) = ended.next().await {
+            recorded = recorded.and(store.record_attempts(attempts).await);
+        }
+        recorded.map(|()| claimed)
     }
 
-    async fn send(&self, sms: &QueuedSms) -> Result<(), StoreError> {
+    async fn send(&self, sms: QueuedSms) -> (QueuedSms, Attempt) {
         let Parts { store, carrier, .. } = &*self.parts;
         let message = Message {
             phone: &sms.phone,
@@ -121,8 +128,8 @@ impl Relay {
         };
         let sent = carrier.send(message).await;
         self.learn_from(&sent);
-        let now = store.now().await?;
-        match sent {
+        let now = store.clock().now();
+        let attempt = match sent {
             Ok(taken) => {
                 self.parts.metrics.sms_sent.inc();
                 if let Some(why) = &taken.unclear {
@@ -132,7 +139,7 @@ impl Relay {
                         why, "relay: an SMS counts as sent, which is not certain"
                     );
                 }
-                store.sms_sent(sms, self.acknowledgement(taken, now)).await
+                Attempt::Sent(self.acknowledgement(taken, now))
             }
             Err(error) => {
                 self.parts.metrics.sms_failed.inc();
@@ -146,10 +153,13 @@ impl Relay {
                 } else {
                     warn!(sms = sms.id, %error, "relay: an SMS was not taken");
                 }
-                let again_at = (!gives_up).then(|| now + pause(attempts, rand::random()));
-                store.sms_failed(sms, error.to_string(), again_at).await
+                Attempt::Failed {
+                    error: error.to_string(),
+                    again_at: (!gives_up).then(|| now + pause(attempts, rand::random())),
+                }
             }
-        }
+        };
+        (sms, attempt)
     }
 
     fn acknowledgement(&self, taken: Taken, at: chrono::DateTime<chrono::Utc>) -> SentSms {

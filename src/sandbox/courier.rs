@@ -162,7 +162,7 @@ impl Sandbox {
         if bag.tried.is_empty() {
             return Ok(());
         }
-        let now = self.inner.store.now().await?;
+        let now = self.inner.store.clock().now();
         let after = |(webhook, http_status): &Tried| after(webhook.clone(), *http_status, now);
         self.inner
             .store

@@ -145,7 +145,7 @@ impl Sandbox {
             return Ok(None);
         };
 
-        let now = self.inner.store.now().await?;
+        let now = self.inner.store.clock().now();
         Ok(Some(SandboxPayment {
             order_id: wish.order_id,
             amount,

@@ -148,7 +148,7 @@ impl Sandbox {
     /// # Errors
     /// [`StoreError::Unavailable`] when the database cannot be reached.
     pub async fn set_switches(&self, behaviour: &Behaviour) -> Result<(), StoreError> {
-        let now = self.inner.store.now().await?;
+        let now = self.inner.store.clock().now();
         self.inner
             .store
             .sandbox_set_switches(behaviour.to_stored(), now)
@@ -177,7 +177,7 @@ impl Sandbox {
             .with(changes)
             .map_err(DecideError::Behaviour)?;
 
-        let now = store.now().await?;
+        let now = store.clock().now();
         let decide_at = behaviour.decide_at(now, 0).filter(|_| waits).unwrap_or(now);
         payment.behaviour = behaviour.to_stored();
         payment.decide_at = Some(decide_at);

@@ -12,7 +12,7 @@ use sea_orm::{
 };
 
 use super::writer::Rows;
-use super::{AuditEntry, Store, StoreError, audit_log, radius_users, roll_back};
+use super::{AuditEntry, Store, StoreError, audit_log, radius_users};
 use crate::domain::money::Tzs;
 use crate::domain::package::Terms;
 use crate::domain::radius_user::RadiusUser;
@@ -72,21 +72,8 @@ impl Store {
     /// [`StoreError::CodeTaken`]: one of the codes exists; make others. Any other: nothing was
     /// written, unless it says that it does not know.
     pub async fn print(&self, batch: NewBatch, audit: AuditEntry) -> Result<i64, StoreError> {
-        let store = self.clone();
-        self.run(async move {
-            let txn = store.begin().await?;
-            match print(&txn, &batch, audit).await {
-                Ok(id) => {
-                    txn.commit().await.map_err(StoreError::CommitUnknown)?;
-                    Ok(id)
-                }
-                Err(error) => {
-                    roll_back(txn).await;
-                    Err(error)
-                }
-            }
-        })
-        .await
+        self.transaction(move |txn| Box::pin(async move { print(txn, &batch, audit).await }))
+            .await
     }
 
     /// The newest batches.

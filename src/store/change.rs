@@ -51,6 +51,7 @@ impl Change {
             guard: self.guard(),
             rows: self.rows(now)?,
             more: self.has_more().then(|| Box::new(self)),
+            ..Write::default()
         })
     }
 

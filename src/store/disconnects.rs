@@ -9,7 +9,7 @@ use sea_orm::ActiveValue::Set;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use super::lease::Lease;
-use super::{Store, StoreError, events, outbox_hold, roll_back};
+use super::{Store, StoreError, events, outbox_hold};
 use crate::domain::decision::Remark;
 use crate::domain::ids::OrderId;
 use crate::domain::secret::Secret;
@@ -45,32 +45,24 @@ impl Store {
         lease: TimeDelta,
         most: u64,
     ) -> Result<Vec<QueuedDisconnect>, StoreError> {
-        let store = self.clone();
+        use outbox_messages::Column;
         let lease = Lease {
             now,
             until: now + lease,
         };
-        self.run(async move {
+        let claimed = self.share(move |txn| {
             let due = outbox_messages::Entity::find()
-                .filter(outbox_messages::Column::State.is_in(["queued", "failed"]))
-                .filter(outbox_messages::Column::DueAt.lte(now))
+                .filter(Column::State.is_in(["queued", "failed"]))
                 .filter(outbox_hold::is_let_go())
-                .order_by_asc(outbox_messages::Column::DueAt)
-                .limit(most)
-                .all(&store.inner.reader)
-                .await?;
-            let mut claimed = Vec::with_capacity(due.len());
-            for row in due {
-                let (id, due) = (outbox_messages::Column::Id, outbox_messages::Column::DueAt);
-                let is_ours =
-                    lease.claims::<outbox_messages::Entity>(&store.inner.writer, id, row.id, due);
-                if is_ours.await? {
-                    claimed.push(store.queued(row).await?);
-                }
-            }
-            Ok(claimed)
-        })
-        .await
+                .order_by_asc(Column::DueAt)
+                .limit(most);
+            Box::pin(async move { Ok(lease.claim(txn, (Column::Id, Column::DueAt), due).await?) })
+        });
+        let mut queued = Vec::new();
+        for row in claimed.await? {
+            queued.push(self.queued(row).await?);
+        }
+        Ok(queued)
     }
 
     async fn queued(&self, row: outbox_messages::Model) -> Result<QueuedDisconnect, StoreError> {
@@ -78,11 +70,14 @@ impl Store {
             .router
             .parse()
             .map_err(|_| StoreError::Corrupt(format!("outbox_messages.router {:?}", row.router)))?;
-        let known = nas::Entity::find()
-            .filter(nas::Column::Nasname.eq(&row.router))
-            .order_by_desc(nas::Column::Id)
-            .one(&self.inner.reader)
-            .await?;
+        let (store, address) = (self.clone(), row.router.clone());
+        let known = self.read(async move {
+            let known = nas::Entity::find()
+                .filter(nas::Column::Nasname.eq(address))
+                .order_by_desc(nas::Column::Id);
+            Ok(known.one(&store.inner.reader).await?)
+        });
+        let known = known.await?;
         let coa_port = known.as_ref().and_then(|router| router.ports);
         let present = |text: Option<String>| text.filter(|text| !text.is_empty());
         Ok(QueuedDisconnect {
@@ -173,25 +168,20 @@ impl Store {
     ) -> Result<(), StoreError> {
         next.attempts = Set(queued.attempts + 1);
         let told = queued.order_id.zip(remark);
-        let (store, id) = (self.clone(), queued.id);
-        self.run(async move {
-            let txn = store.begin().await?;
-            let written = async {
+        let id = queued.id;
+        self.share(move |txn| {
+            let (next, told) = (next.clone(), told.clone());
+            Box::pin(async move {
                 outbox_messages::Entity::update_many()
                     .set(next)
                     .filter(outbox_messages::Column::Id.eq(id))
-                    .exec(&txn)
+                    .exec(txn)
                     .await?;
-                if let Some((order_id, remark)) = told {
-                    events::insert(&txn, order_id, &remark, now).await?;
+                if let Some((order_id, remark)) = &told {
+                    events::insert(txn, *order_id, remark, now).await?;
                 }
                 Ok(())
-            };
-            if let Err(error) = written.await {
-                roll_back(txn).await;
-                return Err(error);
-            }
-            txn.commit().await.map_err(StoreError::CommitUnknown)
+            })
         })
         .await
     }

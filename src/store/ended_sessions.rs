@@ -13,7 +13,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::radius_sessions::epoch;
-use super::{Store, StoreError, roll_back};
+use super::{Store, StoreError};
 
 /// Queues every open session of a voucher. Called by whoever takes the voucher back.
 pub(super) async fn queue(
@@ -69,20 +69,19 @@ impl Store {
     /// [`StoreError::Unavailable`] when the database cannot be reached.
     pub async fn queue_ended(&self, now: DateTime<Utc>, most: u64) -> Result<usize, StoreError> {
         let store = self.clone();
-        self.run(async move {
-            let ended = store.ended(now, most).await?;
-            if ended.is_empty() {
-                return Ok(0);
-            }
-            let txn = store.begin().await?;
-            for (code, order_id) in &ended {
-                if let Err(error) = queue(&txn, code, *order_id, "ended", now).await {
-                    roll_back(txn).await;
-                    return Err(error);
+        let ended = self
+            .read(async move { store.ended(now, most).await })
+            .await?;
+        if ended.is_empty() {
+            return Ok(0);
+        }
+        self.transaction(move |txn| {
+            Box::pin(async move {
+                for (code, order_id) in &ended {
+                    queue(txn, code, *order_id, "ended", now).await?;
                 }
-            }
-            txn.commit().await.map_err(StoreError::CommitUnknown)?;
-            Ok(ended.len())
+                Ok(ended.len())
+            })
         })
         .await
     }

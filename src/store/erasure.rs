@@ -14,7 +14,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::{Store, StoreError, radius_users, roll_back, rows};
+use super::{Store, StoreError, radius_users, rows};
 use crate::domain::ids::OrderId;
 use crate::domain::payment::Status;
 use crate::domain::phone::Phone;
@@ -57,48 +57,34 @@ impl Store {
         operator: String,
         reason: String,
     ) -> Result<Erasure, StoreError> {
-        let store = self.clone();
         let person = self.person(&phone).await?;
         let mentions = self.mentions(&person).await?;
-        self.run(async move {
-            let txn = store.begin().await?;
-            let line = audit_events::ActiveModel {
-                operator: Set(operator),
-                action: Set("erase_customer".to_owned()),
-                order_id: Set(None),
-                detail: Set(Some(reason)),
-                ..Default::default()
-            };
-            let done = match erase(&txn, &phone, line).await {
-                Ok(Erasure::Done(erased)) => mentions::forget(&txn, &person, mentions)
-                    .await
-                    .map(|()| Erasure::Done(erased)),
-                other => other,
-            };
-            match done {
-                Ok(Erasure::Done(erased)) => {
-                    txn.commit().await.map_err(StoreError::CommitUnknown)?;
-                    Ok(Erasure::Done(erased))
+        let line = audit_events::ActiveModel {
+            operator: Set(operator),
+            action: Set("erase_customer".to_owned()),
+            order_id: Set(None),
+            detail: Set(Some(reason)),
+            ..Default::default()
+        };
+        let erased = self.transaction_if(move |txn| {
+            Box::pin(async move {
+                let erased = erase(txn, &phone, line).await?;
+                if erased.is_some() {
+                    mentions::forget(txn, &person, mentions).await?;
                 }
-                Ok(Erasure::StillOpen) => {
-                    roll_back(txn).await;
-                    Ok(Erasure::StillOpen)
-                }
-                Err(error) => {
-                    roll_back(txn).await;
-                    Err(error)
-                }
-            }
-        })
-        .await
+                Ok(erased)
+            })
+        });
+        Ok(erased.await?.map_or(Erasure::StillOpen, Erasure::Done))
     }
 }
 
+/// Erases what the tables of orders have; `None` if an order is open.
 async fn erase(
     txn: &DatabaseTransaction,
     phone: &Phone,
     mut line: audit_events::ActiveModel,
-) -> Result<Erasure, StoreError> {
+) -> Result<Option<Erased>, StoreError> {
     let now = Utc::now().trunc_subsecs(3);
     let nobody = format!("erased-{}", Uuid::new_v4().simple());
     // First, because it takes the row locks: what is being sold is finished before or after.
@@ -120,7 +106,7 @@ async fn erase(
             .any(|it| it.as_str() == status)
     };
     if orders.iter().any(|(_, _, status)| is_open(status)) {
-        return Ok(Erasure::StillOpen);
+        return Ok(None);
     }
 
     forget_customer(txn, phone, &nobody).await?;
@@ -138,7 +124,7 @@ async fn erase(
     audit_events::Entity::insert(line)
         .exec_without_returning(txn)
         .await?;
-    Ok(Erasure::Done(erased))
+    Ok(Some(erased))
 }
 
 async fn forget_in_payments(

@@ -1,14 +1,15 @@
-//! A lease: what is due is claimed by moving its due time forward. Of several processes one has
-//! it, and what a process that died had claimed is due again when the lease ends.
+//! A lease: rows that are due are claimed by moving their due time forward. Of several processes one
+//! gets them, and what a process that died had claimed is due again when the lease ends.
 //!
-//! The rule that must not be broken: whether a row is still due is asked in the statement that
-//! moves its time, for another process may have been quicker than the read before.
+//! # Invariants
+//! One statement finds what is due and moves it. On PostgreSQL it leaves out rows that another
+//! transaction has locked: another process is claiming them, or an act is changing them.
 
 use chrono::{DateTime, Utc};
-use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter};
-
-use super::pool::Pool;
+use sea_orm::sea_query::{Expr, LockBehavior, LockType};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QuerySelect, QueryTrait, Select,
+};
 
 /// A lease from one moment to another, by the database's clock.
 #[derive(Clone, Copy)]
@@ -18,20 +19,24 @@ pub(super) struct Lease {
 }
 
 impl Lease {
-    /// Whether row `number` is ours until the lease ends: it was still due by its column `due`.
-    pub async fn claims<E: EntityTrait>(
+    /// Claims the rows of `candidates` that are due by their column `due`; the rows as they are then,
+    /// in no promised order. `candidates` has the order and the limit.
+    pub async fn claim<E: EntityTrait>(
         self,
-        writer: &Pool,
-        id: E::Column,
-        number: i64,
-        due: E::Column,
-    ) -> Result<bool, DbErr> {
-        let moved = E::update_many()
-            .col_expr(due, Expr::value(self.until))
-            .filter(id.eq(number))
+        db: &impl ConnectionTrait,
+        (id, due): (E::Column, E::Column),
+        candidates: Select<E>,
+    ) -> Result<Vec<E::Model>, DbErr> {
+        let mut numbers = candidates
             .filter(due.lte(self.now))
-            .exec(writer)
-            .await?;
-        Ok(moved.rows_affected == 1)
+            .select_only()
+            .column(id)
+            .into_query();
+        numbers.lock_with_behavior(LockType::NoKeyUpdate, LockBehavior::SkipLocked);
+        E::update_many()
+            .col_expr(due, Expr::value(self.until))
+            .filter(id.in_subquery(numbers))
+            .exec_with_returning(db)
+            .await
     }
 }

@@ -13,7 +13,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use chrono::{DateTime, SubsecRound, Utc};
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, Statement};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::warn;
 
@@ -74,8 +74,8 @@ mod sandbox;
 mod search;
 mod sessions;
 mod timeline;
+mod transaction;
 mod twins;
-mod tx;
 mod vitals;
 mod vouchers;
 mod wedged;
@@ -85,7 +85,6 @@ use notices::Hearing;
 use pool::Pool;
 use reader::Reader;
 use runtime::{DatabaseRuntime, Underway};
-use tx::roll_back;
 use wedged::Wedged;
 use writer::{Pools, Writer};
 
@@ -106,7 +105,7 @@ pub use journal::{JournalRow, JournalSearch};
 pub use letters::{Letter, Letters};
 pub use notices::Heard;
 pub use operators::KnownOperator;
-pub use outbox::{QueuedSms, SentSms};
+pub use outbox::{Attempt, QueuedSms, SentSms};
 pub use outbox_hold::Dropped;
 pub use overview::Overview;
 pub use paid_already::Remedy;
@@ -258,11 +257,6 @@ impl Store {
 
     fn backend(&self) -> DbBackend {
         self.inner.writer.get_database_backend()
-    }
-
-    /// Opens a transaction that writes.
-    async fn begin(&self) -> Result<DatabaseTransaction, StoreError> {
-        tx::begin(&self.inner.writer).await
     }
 
     /// The database's clock, by which processes share leases and due times. On SQLite that

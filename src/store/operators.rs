@@ -10,7 +10,7 @@ use sea_orm::{
 };
 
 use super::credentials::{Fingerprint, fresh_token};
-use super::{AuditEntry, Store, StoreError, audit_log, roll_back};
+use super::{AuditEntry, Store, StoreError, audit_log};
 use crate::domain::operator::Operator;
 use crate::domain::secret::Secret;
 
@@ -36,23 +36,12 @@ impl Store {
         operator: Operator,
         audit: Option<AuditEntry>,
     ) -> Result<Option<Secret>, StoreError> {
-        let store = self.clone();
-        self.run(async move {
-            let token = fresh_token();
-            let txn = store.begin().await?;
-            let token_hash = Fingerprint::of(token.expose());
-            match add_and_log(&txn, &operator, &token_hash, audit.as_ref()).await {
-                Ok(added) => {
-                    txn.commit().await.map_err(StoreError::CommitUnknown)?;
-                    Ok(added.then_some(token))
-                }
-                Err(error) => {
-                    roll_back(txn).await;
-                    Err(error)
-                }
-            }
-        })
-        .await
+        let token = fresh_token();
+        let token_hash = Fingerprint::of(token.expose());
+        let added = self.transaction(move |txn| {
+            Box::pin(async move { add_and_log(txn, &operator, &token_hash, audit.as_ref()).await })
+        });
+        Ok(added.await?.then_some(token))
     }
 
     /// Ends an operator's token, and the sessions that it opened; the name stays in the audit log. False if there
@@ -65,19 +54,9 @@ impl Store {
         name: &str,
         audit: Option<AuditEntry>,
     ) -> Result<bool, StoreError> {
-        let (store, name) = (self.clone(), name.to_owned());
-        self.run(async move {
-            let txn = store.begin().await?;
-            match disable(&txn, &name, audit.as_ref()).await {
-                Ok(disabled) => {
-                    txn.commit().await.map_err(StoreError::CommitUnknown)?;
-                    Ok(disabled)
-                }
-                Err(error) => {
-                    roll_back(txn).await;
-                    Err(error)
-                }
-            }
+        let name = name.to_owned();
+        self.transaction(move |txn| {
+            Box::pin(async move { disable(txn, &name, audit.as_ref()).await })
         })
         .await
     }

@@ -1,7 +1,10 @@
 //! Facts to be told outside, written with the sale and carried out after it.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use entities::{payments, sms_messages};
+use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::Expr;
 use sea_orm::{
     ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
@@ -9,7 +12,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::lease::Lease;
-use super::{AuditEntry, Store, StoreError, audit_log, events, outbox_hold, roll_back};
+use super::{AuditEntry, Store, StoreError, audit_log, events, outbox_hold};
 use crate::domain::decision::Remark;
 use crate::domain::ids::OrderId;
 use crate::domain::phone::Phone;
@@ -33,6 +36,21 @@ pub struct QueuedSms {
     pub attempts: i32,
     /// As long as this is its due time nobody has claimed it again or wants it sent again.
     leased_until: DateTime<Utc>,
+}
+
+/// What became of one attempt to send a message.
+#[derive(Clone, Debug)]
+pub enum Attempt {
+    /// The provider has taken it.
+    Sent(SentSms),
+    /// The provider has not taken it. It is tried again at this time, or is dead and waits for an
+    /// operator.
+    Failed {
+        /// For the operator.
+        error: String,
+        /// When it is due again.
+        again_at: Option<DateTime<Utc>>,
+    },
 }
 
 /// What is written when a provider has taken a message.
@@ -64,116 +82,50 @@ impl Store {
         lease: TimeDelta,
         most: u64,
     ) -> Result<Vec<QueuedSms>, StoreError> {
-        let store = self.clone();
+        use sms_messages::Column;
         let leased_until = now + lease;
         let lease = Lease {
             now,
             until: leased_until,
         };
-        self.run(async move {
+        let claimed = self.share(move |txn| {
             let due = sms_messages::Entity::find()
-                .filter(sms_messages::Column::State.is_in(["queued", "failed"]))
-                .filter(sms_messages::Column::DueAt.lte(now))
+                .filter(Column::State.is_in(["queued", "failed"]))
                 .filter(outbox_hold::is_let_go())
-                .order_by_asc(sms_messages::Column::DueAt)
-                .limit(most)
-                .all(&store.inner.reader)
-                .await?;
-            let mut claimed = Vec::with_capacity(due.len());
-            for row in due {
-                let (id, due) = (sms_messages::Column::Id, sms_messages::Column::DueAt);
-                let is_ours =
-                    lease.claims::<sms_messages::Entity>(&store.inner.writer, id, row.id, due);
-                if is_ours.await? {
-                    claimed.push(QueuedSms {
-                        id: row.id,
-                        phone: Phone::from_stored(row.phone),
-                        text: row.body,
-                        reference: row.reference,
-                        attempts: row.attempts,
-                        leased_until,
-                    });
-                }
-            }
-            Ok(claimed)
-        })
-        .await
+                .order_by_asc(Column::DueAt)
+                .limit(most);
+            Box::pin(async move { Ok(lease.claim(txn, (Column::Id, Column::DueAt), due).await?) })
+        });
+        let queued = |row: sms_messages::Model| QueuedSms {
+            id: row.id,
+            phone: Phone::from_stored(row.phone),
+            text: row.body,
+            reference: row.reference,
+            attempts: row.attempts,
+            leased_until,
+        };
+        Ok(claimed.await?.into_iter().map(queued).collect())
     }
 
-    /// The provider has taken the message. If somebody wanted it sent again meanwhile it
-    /// stays queued.
+    /// Records what became of messages that were claimed. One that was queued again meanwhile stays
+    /// queued.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the database cannot be reached; the message is then
-    /// sent again when the lease ends.
-    pub async fn sms_sent(&self, sms: &QueuedSms, sent: SentSms) -> Result<(), StoreError> {
-        use sms_messages::Column;
-        let (store, id, leased_until) = (self.clone(), sms.id, sms.leased_until);
-        let attempts = sms.attempts + 1;
-        self.run(async move {
-            let mut update = sms_messages::Entity::update_many()
-                .col_expr(Column::State, Expr::value("sent"))
-                .col_expr(Column::Attempts, Expr::value(attempts))
-                .col_expr(Column::Provider, Expr::value(sent.provider))
-                .col_expr(Column::ProviderMessageId, Expr::value(sent.message_id))
-                .col_expr(Column::ReceiptDueAt, Expr::value(sent.receipt_due_at))
-                .col_expr(Column::SentAt, Expr::value(sent.at));
-            if let Some(parts) = sent.parts {
-                update = update.col_expr(Column::Parts, Expr::value(parts));
-            }
-            let update = update
-                .filter(Column::Id.eq(id))
-                .filter(Column::DueAt.eq(leased_until));
-            let Some(alert) = sent.alert else {
-                update.exec(&store.inner.writer).await?;
-                return Ok(());
-            };
-            let txn = store.begin().await?;
-            let written = async {
-                update.exec(&txn).await?;
-                if let Some(order_id) = order_of(&txn, id).await? {
-                    events::insert(&txn, order_id, &alert, sent.at).await?;
+    /// [`StoreError::Unavailable`] when the database cannot be reached; the messages are then
+    /// sent again when their leases end.
+    pub async fn record_attempts(
+        &self,
+        attempts: Vec<(QueuedSms, Attempt)>,
+    ) -> Result<(), StoreError> {
+        let attempts = Arc::new(attempts);
+        self.share(move |txn| {
+            let attempts = attempts.clone();
+            Box::pin(async move {
+                for (sms, attempt) in attempts.iter() {
+                    record(txn, sms, attempt).await?;
                 }
                 Ok(())
-            };
-            if let Err(error) = written.await {
-                roll_back(txn).await;
-                return Err(error);
-            }
-            txn.commit().await.map_err(StoreError::CommitUnknown)
-        })
-        .await
-    }
-
-    /// The provider has not taken the message; it is tried again at `again_at`, or is dead
-    /// and waits for an operator.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`] when the database cannot be reached.
-    pub async fn sms_failed(
-        &self,
-        sms: &QueuedSms,
-        error: String,
-        again_at: Option<DateTime<Utc>>,
-    ) -> Result<(), StoreError> {
-        use sms_messages::Column;
-        let (store, id, leased_until) = (self.clone(), sms.id, sms.leased_until);
-        let attempts = sms.attempts + 1;
-        let state = if again_at.is_some() { "failed" } else { "dead" };
-        self.run(async move {
-            let mut update = sms_messages::Entity::update_many()
-                .col_expr(Column::State, Expr::value(state))
-                .col_expr(Column::Attempts, Expr::value(attempts))
-                .col_expr(Column::LastError, Expr::value(error));
-            if let Some(at) = again_at {
-                update = update.col_expr(Column::DueAt, Expr::value(at));
-            }
-            update
-                .filter(Column::Id.eq(id))
-                .filter(Column::DueAt.eq(leased_until))
-                .exec(&store.inner.writer)
-                .await?;
-            Ok(())
+            })
         })
         .await
     }
@@ -189,22 +141,9 @@ impl Store {
         id: i64,
         audit: Option<AuditEntry>,
     ) -> Result<Option<OrderId>, StoreError> {
-        let store = self.clone();
-        self.run(async move {
-            let now = store.clock().now();
-            let txn = store.begin().await?;
-            match resend(&txn, id, audit, now).await {
-                Ok(order_id) => {
-                    txn.commit().await.map_err(StoreError::CommitUnknown)?;
-                    Ok(order_id)
-                }
-                Err(error) => {
-                    roll_back(txn).await;
-                    Err(error)
-                }
-            }
-        })
-        .await
+        let now = self.clock().now();
+        self.transaction(move |txn| Box::pin(resend(txn, id, audit, now)))
+            .await
     }
 
     /// The order that a message is about; `None` if there is no such message.
@@ -216,6 +155,50 @@ impl Store {
         self.read(async move { order_of(&store.inner.reader, id).await })
             .await
     }
+}
+
+async fn record(
+    txn: &DatabaseTransaction,
+    sms: &QueuedSms,
+    attempt: &Attempt,
+) -> Result<(), StoreError> {
+    use sms_messages::Column;
+    let mut row = sms_messages::ActiveModel {
+        attempts: Set(sms.attempts + 1),
+        ..Default::default()
+    };
+    match attempt {
+        Attempt::Sent(sent) => {
+            row.state = Set("sent".to_owned());
+            row.provider = Set(Some(sent.provider.to_owned()));
+            row.provider_message_id = Set(sent.message_id.clone());
+            row.receipt_due_at = Set(sent.receipt_due_at);
+            row.sent_at = Set(Some(sent.at));
+            if let Some(parts) = sent.parts {
+                row.parts = Set(parts);
+            }
+        }
+        Attempt::Failed { error, again_at } => {
+            row.state = Set(if again_at.is_some() { "failed" } else { "dead" }.to_owned());
+            row.last_error = Set(Some(error.clone()));
+            if let Some(at) = again_at {
+                row.due_at = Set(*at);
+            }
+        }
+    }
+    sms_messages::Entity::update_many()
+        .set(row)
+        .filter(Column::Id.eq(sms.id))
+        .filter(Column::DueAt.eq(sms.leased_until))
+        .exec(txn)
+        .await?;
+    if let Attempt::Sent(sent) = attempt
+        && let Some(alert) = &sent.alert
+        && let Some(order_id) = order_of(txn, sms.id).await?
+    {
+        events::insert(txn, order_id, alert, sent.at).await?;
+    }
+    Ok(())
 }
 
 async fn resend(

@@ -9,7 +9,7 @@ use entities::{outbox_holds, outbox_messages, sms_messages};
 use sea_orm::sea_query::{Expr, SimpleExpr};
 use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter, Select};
 
-use super::{AuditEntry, Store, StoreError, audit_log, roll_back};
+use super::{AuditEntry, Store, StoreError, audit_log};
 use crate::domain::outbox_hold::{OutboxHold, Queued, Waiting};
 
 /// The id of the only row.
@@ -74,23 +74,9 @@ impl Store {
         queued: Queued,
         audit: AuditEntry,
     ) -> Result<Option<Dropped>, StoreError> {
-        let store = self.clone();
-        self.run(async move {
-            let txn = store.begin().await?;
-            match release(&txn, queued, &audit, store.clock().now()).await {
-                Ok(Some(dropped)) => {
-                    txn.commit().await.map_err(StoreError::CommitUnknown)?;
-                    Ok(Some(dropped))
-                }
-                Ok(None) => {
-                    roll_back(txn).await;
-                    Ok(None)
-                }
-                Err(error) => {
-                    roll_back(txn).await;
-                    Err(error)
-                }
-            }
+        let now = self.clock().now();
+        self.transaction_if(move |txn| {
+            Box::pin(async move { release(txn, queued, &audit, now).await })
         })
         .await
     }

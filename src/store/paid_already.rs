@@ -11,7 +11,7 @@ use sea_orm::{
     QuerySelect, QueryTrait,
 };
 
-use super::{Store, StoreError, events, outbox, roll_back, rows};
+use super::{Store, StoreError, events, outbox, rows};
 use crate::domain::decision::{Level, Remark};
 use crate::domain::ids::OrderId;
 use crate::domain::payment::Status;
@@ -96,21 +96,13 @@ impl Store {
         let Some(sms) = sms else {
             return Ok(Remedy::OnItsWay(order_id));
         };
-        let txn = self.begin().await?;
-        match repeat(&txn, order_id, &sold.phone, sms.id, now).await {
-            Ok(true) => {
-                txn.commit().await.map_err(StoreError::CommitUnknown)?;
-                Ok(Remedy::Resent(order_id))
-            }
-            Ok(false) => {
-                roll_back(txn).await;
-                Ok(Remedy::OnItsWay(order_id))
-            }
-            Err(error) => {
-                roll_back(txn).await;
-                Err(error)
-            }
-        }
+        let repeated = self.transaction_if(move |txn| {
+            Box::pin(async move { repeat(txn, order_id, &sold.phone, sms.id, now).await })
+        });
+        Ok(match repeated.await? {
+            Some(()) => Remedy::Resent(order_id),
+            None => Remedy::OnItsWay(order_id),
+        })
     }
 
     /// Brings the next question to ZenoPay forward.
@@ -140,18 +132,18 @@ impl Store {
     }
 }
 
-/// Whether the SMS goes out again.
+/// Queues the SMS again; `None` if it is queued already or went out often enough.
 async fn repeat(
     txn: &DatabaseTransaction,
     order_id: OrderId,
     phone: &str,
     sms: i64,
     now: DateTime<Utc>,
-) -> Result<bool, StoreError> {
+) -> Result<Option<()>, StoreError> {
     // First, because it takes the row lock: whoever asks at the same moment waits here, and then
     // finds the message in the queue. One that is queued goes out without our help.
     if !outbox::requeue(txn, sms, &["sent", "dead"], now).await? {
-        return Ok(false);
+        return Ok(None);
     }
     let repeated = order_events::Entity::find()
         .filter(order_events::Column::OrderId.in_subquery(orders_of(phone)))
@@ -160,12 +152,12 @@ async fn repeat(
         .count(txn)
         .await?;
     if repeated >= MOST {
-        return Ok(false);
+        return Ok(None);
     }
     let text = "the guest asked for the SMS again".to_owned();
     let remark = Remark::new(Level::Note, KIND, text);
     events::insert(txn, order_id, &remark, now).await?;
-    Ok(true)
+    Ok(Some(()))
 }
 
 fn orders_of(phone: &str) -> SelectStatement {

@@ -1,6 +1,8 @@
 //! A new order: limits, price and row in one transaction, so that two presses of a button
 //! cannot both slip under a limit.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use entities::{payments, vouchers};
 use sea_orm::{
@@ -8,7 +10,7 @@ use sea_orm::{
     QueryOrder, QuerySelect, Statement,
 };
 
-use super::{Store, StoreError, roll_back, rows};
+use super::{Store, StoreError, rows};
 use crate::domain::admission::{self, History, Limits, Refusal};
 use crate::domain::ask_schedule;
 use crate::domain::device::DeviceMac;
@@ -72,25 +74,16 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`] when the database cannot be reached; then there is no row.
     pub async fn place(&self, order: NewOrder, limits: Limits) -> Result<Placed, StoreError> {
-        let store = self.clone();
-        self.run(async move {
-            let txn = store.begin().await?;
-            match place(&txn, &order, limits, store.clock().now()).await {
-                Ok(placed) => {
-                    txn.commit().await.map_err(StoreError::CommitUnknown)?;
-                    Ok(placed)
-                }
-                Err(PlaceError::KeyTaken) => {
-                    roll_back(txn).await;
-                    store.resume(order.idempotency_key.as_ref()).await
-                }
-                Err(PlaceError::Store(error)) => {
-                    roll_back(txn).await;
-                    Err(error)
-                }
-            }
-        })
-        .await
+        let (key, clock) = (order.idempotency_key.clone(), self.clock());
+        let order = Arc::new(order);
+        let placed = self.share(move |txn| {
+            let (order, now) = (order.clone(), clock.now());
+            Box::pin(async move { place(txn, &order, limits, now).await })
+        });
+        match placed.await {
+            Err(StoreError::Conflict) => self.resume(key.as_ref()).await,
+            placed => placed,
+        }
     }
 
     /// Two requests with one key at the same moment: the other one was first.
@@ -103,29 +96,12 @@ impl Store {
     }
 }
 
-enum PlaceError {
-    KeyTaken,
-    Store(StoreError),
-}
-
-impl From<StoreError> for PlaceError {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
-    }
-}
-
-impl From<sea_orm::DbErr> for PlaceError {
-    fn from(error: sea_orm::DbErr) -> Self {
-        Self::Store(error.into())
-    }
-}
-
 async fn place(
     txn: &DatabaseTransaction,
     order: &NewOrder,
     limits: Limits,
     now: DateTime<Utc>,
-) -> Result<Placed, PlaceError> {
+) -> Result<Placed, StoreError> {
     one_at_a_time(txn, &order.phone).await?;
     // Who waited for the lock may find that its twin was first: no limit concerns it.
     if let Some(key) = &order.idempotency_key
@@ -148,7 +124,7 @@ async fn place(
     match inserted {
         Ok(row) => Ok(Placed::Created(rows::payment(row, None)?)),
         Err(error) if order.idempotency_key.is_some() && StoreError::is_duplicate(&error) => {
-            Err(PlaceError::KeyTaken)
+            Err(StoreError::Conflict)
         }
         Err(error) => Err(error.into()),
     }

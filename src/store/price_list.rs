@@ -11,7 +11,7 @@ use sea_orm::{
     ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
 };
 
-use super::{AuditEntry, Store, StoreError, audit_log, roll_back, rows};
+use super::{AuditEntry, Store, StoreError, audit_log, rows};
 use crate::domain::money::{CURRENCY, Tzs};
 use crate::domain::package::{Package, Terms};
 use crate::domain::radius_user::Attribute;
@@ -85,13 +85,8 @@ impl Store {
         package: NewPackage,
         audit: AuditEntry,
     ) -> Result<bool, StoreError> {
-        let store = self.clone();
-        self.run(async move {
-            let txn = store.begin().await?;
-            let added = add(&txn, package, &audit).await;
-            finish(txn, added).await
-        })
-        .await
+        self.transaction(move |txn| Box::pin(async move { add(txn, package, &audit).await }))
+            .await
     }
 
     /// Changes a line; `false` if there is none of that code or it is so already, and then
@@ -105,30 +100,10 @@ impl Store {
         listing: Listing,
         audit: AuditEntry,
     ) -> Result<bool, StoreError> {
-        let store = self.clone();
-        self.run(async move {
-            let txn = store.begin().await?;
-            let changed = relist(&txn, &code, listing, &audit).await;
-            finish(txn, changed).await
+        self.transaction(move |txn| {
+            Box::pin(async move { relist(txn, &code, listing, &audit).await })
         })
         .await
-    }
-}
-
-/// Commits what has changed something.
-async fn finish(
-    txn: DatabaseTransaction,
-    changed: Result<bool, StoreError>,
-) -> Result<bool, StoreError> {
-    match changed {
-        Ok(true) => {
-            txn.commit().await.map_err(StoreError::CommitUnknown)?;
-            Ok(true)
-        }
-        unchanged => {
-            roll_back(txn).await;
-            unchanged
-        }
     }
 }
 

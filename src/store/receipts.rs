@@ -45,41 +45,29 @@ impl Store {
         most: u64,
     ) -> Result<Vec<AwaitedReceipt>, StoreError> {
         use sms_messages::Column;
-        let store = self.clone();
         let leased_until = now + lease;
         let lease = Lease {
             now,
             until: leased_until,
         };
-        self.run(async move {
+        let claimed = self.share(move |txn| {
             let due = sms_messages::Entity::find()
-                .filter(Column::ReceiptDueAt.lte(now))
                 .filter(Column::State.eq("sent"))
                 .filter(Column::Provider.eq(provider))
                 .order_by_asc(Column::ReceiptDueAt)
-                .limit(most)
-                .all(&store.inner.reader)
-                .await?;
-            let mut claimed = Vec::with_capacity(due.len());
-            for row in due {
-                let is_ours = lease.claims::<sms_messages::Entity>(
-                    &store.inner.writer,
-                    Column::Id,
-                    row.id,
-                    Column::ReceiptDueAt,
-                );
-                if let (true, Some(message_id)) = (is_ours.await?, row.provider_message_id) {
-                    claimed.push(AwaitedReceipt {
-                        id: row.id,
-                        message_id,
-                        sent_at: row.sent_at.unwrap_or(row.created_at),
-                        leased_until,
-                    });
-                }
-            }
-            Ok(claimed)
-        })
-        .await
+                .limit(most);
+            let columns = (Column::Id, Column::ReceiptDueAt);
+            Box::pin(async move { Ok(lease.claim(txn, columns, due).await?) })
+        });
+        let awaited = |row: sms_messages::Model| {
+            Some(AwaitedReceipt {
+                id: row.id,
+                message_id: row.provider_message_id?,
+                sent_at: row.sent_at.unwrap_or(row.created_at),
+                leased_until,
+            })
+        };
+        Ok(claimed.await?.into_iter().filter_map(awaited).collect())
     }
 
     /// Records what a receipt says. If the message was queued again meanwhile, nothing: the
@@ -95,22 +83,25 @@ impl Store {
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
         use sms_messages::Column;
-        let (store, id, leased_until) = (self.clone(), awaited.id, awaited.leased_until);
-        self.run(async move {
+        let (id, leased_until) = (awaited.id, awaited.leased_until);
+        self.share(move |txn| {
             let update = sms_messages::Entity::update_many();
-            let update = match arrival {
+            let update = match &arrival {
                 Arrival::Unknown(again_at) => {
-                    update.col_expr(Column::ReceiptDueAt, Expr::value(again_at))
+                    update.col_expr(Column::ReceiptDueAt, Expr::value(*again_at))
                 }
                 Arrival::Delivered => arrived(update, "delivered", None, now),
-                Arrival::Undelivered(word) => arrived(update, "undelivered", Some(word), now),
+                Arrival::Undelivered(word) => {
+                    arrived(update, "undelivered", Some(word.clone()), now)
+                }
             };
-            update
+            let update = update
                 .filter(Column::Id.eq(id))
-                .filter(Column::ReceiptDueAt.eq(leased_until))
-                .exec(&store.inner.writer)
-                .await?;
-            Ok(())
+                .filter(Column::ReceiptDueAt.eq(leased_until));
+            Box::pin(async move {
+                update.exec(txn).await?;
+                Ok(())
+            })
         })
         .await
     }

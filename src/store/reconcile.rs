@@ -1,6 +1,6 @@
 //! Which orders are to be looked at, shared between processes by leases.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entities::payments;
@@ -10,6 +10,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
+use super::lease::Lease;
 use super::{Store, StoreError, rows};
 use crate::domain::ask_budget::Turns;
 use crate::domain::ids::OrderId;
@@ -31,17 +32,6 @@ pub struct DueOrder {
     pub unconfirmed_since: Option<DateTime<Utc>>,
     /// Until when it is ours: as long as this is its due time, nobody else has touched it.
     leased_until: DateTime<Utc>,
-}
-
-/// A due order that nobody has claimed yet.
-#[derive(Clone, Debug)]
-struct Candidate {
-    id: i64,
-    order_id: OrderId,
-    status: String,
-    created_at: DateTime<Utc>,
-    sold_at: Option<DateTime<Utc>>,
-    confirmed_at: Option<DateTime<Utc>>,
 }
 
 impl Store {
@@ -78,34 +68,40 @@ impl Store {
         waited_for: Vec<OrderId>,
     ) -> Result<Vec<DueOrder>, StoreError> {
         let store = self.clone();
+        let candidates = self.read(async move { store.candidates(now, turns, &waited_for).await });
+        let candidates = candidates.await?;
+        if candidates.is_empty() {
+            return Ok(Vec::new());
+        }
         let leased_until = now + lease;
-        self.run(async move {
-            let candidates = store.candidates(now, turns, &waited_for).await?;
-            let mut claimed = Vec::with_capacity(candidates.len());
-            for candidate in candidates {
-                let moved = payments::Entity::update_many()
-                    .col_expr(payments::Column::DueAt, Expr::value(leased_until))
-                    .filter(payments::Column::Id.eq(candidate.id))
-                    // Not "as it was read": the same time may be written in several ways in
-                    // SQLite, and an order that nobody can claim is never asked about.
-                    .filter(payments::Column::DueAt.lte(now))
-                    .exec(&store.inner.writer)
-                    .await?;
-                if moved.rows_affected == 1 {
-                    let status = rows::status(&candidate.status)?;
-                    let waits = status == Status::Completed && candidate.confirmed_at.is_none();
-                    claimed.push(DueOrder {
-                        order_id: candidate.order_id,
-                        status,
-                        created_at: candidate.created_at,
-                        unconfirmed_since: candidate.sold_at.filter(|_| waits),
-                        leased_until,
-                    });
-                }
-            }
-            Ok(claimed)
-        })
-        .await
+        let lease = Lease {
+            now,
+            until: leased_until,
+        };
+        let places: HashMap<i64, usize> = candidates.iter().copied().zip(0..).collect();
+        let claimed = self.share(move |txn| {
+            let chosen = payments::Entity::find()
+                .filter(payments::Column::Id.is_in(candidates.iter().copied()));
+            let columns = (payments::Column::Id, payments::Column::DueAt);
+            Box::pin(async move { Ok(lease.claim(txn, columns, chosen).await?) })
+        });
+        let mut claimed = claimed.await?;
+        // The most urgent first, as they were chosen.
+        claimed.sort_by_key(|row| places.get(&row.id).copied());
+        claimed
+            .into_iter()
+            .map(|row| {
+                let status = rows::status(&row.status)?;
+                let waits = status == Status::Completed && row.gateway_confirmed_at.is_none();
+                Ok(DueOrder {
+                    order_id: OrderId(row.order_id),
+                    status,
+                    created_at: row.created_at,
+                    unconfirmed_since: row.processed_at.filter(|_| waits),
+                    leased_until,
+                })
+            })
+            .collect()
     }
 
     /// What is due, as much of it as there are turns.
@@ -114,7 +110,7 @@ impl Store {
         now: DateTime<Utc>,
         turns: Turns,
         waited_for: &[OrderId],
-    ) -> Result<Vec<Candidate>, StoreError> {
+    ) -> Result<Vec<i64>, StoreError> {
         let most = turns.in_all();
         let newest = self.read_due(newest_first(now, most)).await?;
         // If all that is due can be claimed there is no queue to jump.
@@ -133,24 +129,13 @@ impl Store {
         }
         chosen.extend(newest);
         let mut seen = HashSet::with_capacity(most);
-        chosen.retain(|candidate| seen.insert(candidate.id));
+        chosen.retain(|id| seen.insert(*id));
         chosen.truncate(most);
         Ok(chosen)
     }
 
-    async fn read_due(&self, due: Select<payments::Entity>) -> Result<Vec<Candidate>, StoreError> {
-        type Time = DateTime<Utc>;
-        type Row = (i64, Uuid, String, Time, Option<Time>, Option<Time>);
-        let rows: Vec<Row> = due.into_tuple().all(&self.inner.reader).await?;
-        let candidate = |(id, order_id, status, created_at, sold_at, confirmed_at)| Candidate {
-            id,
-            order_id: OrderId(order_id),
-            status,
-            created_at,
-            sold_at,
-            confirmed_at,
-        };
-        Ok(rows.into_iter().map(candidate).collect())
+    async fn read_due(&self, due: Select<payments::Entity>) -> Result<Vec<i64>, StoreError> {
+        Ok(due.into_tuple().all(&self.inner.reader).await?)
     }
 
     /// Counts an ask and sets when a claimed order is looked at next. If somebody has set
@@ -163,19 +148,20 @@ impl Store {
         order: &DueOrder,
         due_at: Option<DateTime<Utc>>,
     ) -> Result<(), StoreError> {
-        let (store, order_id, leased_until) = (self.clone(), order.order_id, order.leased_until);
-        self.run(async move {
-            payments::Entity::update_many()
+        let (order_id, leased_until) = (order.order_id, order.leased_until);
+        self.share(move |txn| {
+            let update = payments::Entity::update_many()
                 .col_expr(payments::Column::DueAt, Expr::value(due_at))
                 .col_expr(
                     payments::Column::Asks,
                     Expr::col(payments::Column::Asks).add(1),
                 )
                 .filter(payments::Column::OrderId.eq(order_id.0))
-                .filter(payments::Column::DueAt.eq(leased_until))
-                .exec(&store.inner.writer)
-                .await?;
-            Ok(())
+                .filter(payments::Column::DueAt.eq(leased_until));
+            Box::pin(async move {
+                update.exec(txn).await?;
+                Ok(())
+            })
         })
         .await
     }
@@ -186,19 +172,19 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`] when the database cannot be reached.
     pub async fn ask_by(&self, order_id: OrderId, due_at: DateTime<Utc>) -> Result<(), StoreError> {
-        let store = self.clone();
-        self.run(async move {
+        self.share(move |txn| {
             let later_or_never = Condition::any()
                 .add(payments::Column::DueAt.gt(due_at))
                 .add(payments::Column::DueAt.is_null());
-            payments::Entity::update_many()
+            let update = payments::Entity::update_many()
                 .col_expr(payments::Column::DueAt, Expr::value(due_at))
                 .filter(payments::Column::OrderId.eq(order_id.0))
                 .filter(later_or_never)
-                .filter(rows::may_still_be_paid())
-                .exec(&store.inner.writer)
-                .await?;
-            Ok(())
+                .filter(rows::may_still_be_paid());
+            Box::pin(async move {
+                update.exec(txn).await?;
+                Ok(())
+            })
         })
         .await
     }
@@ -235,14 +221,7 @@ fn longest_overdue_first(now: DateTime<Utc>, most: usize) -> Select<payments::En
 fn due(now: DateTime<Utc>, most: usize) -> Select<payments::Entity> {
     payments::Entity::find()
         .select_only()
-        .columns([
-            payments::Column::Id,
-            payments::Column::OrderId,
-            payments::Column::Status,
-            payments::Column::CreatedAt,
-            payments::Column::ProcessedAt,
-            payments::Column::GatewayConfirmedAt,
-        ])
+        .column(payments::Column::Id)
         .filter(payments::Column::DueAt.lte(now))
         .limit(most as u64)
 }

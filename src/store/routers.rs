@@ -5,7 +5,7 @@ use entities::nas;
 use sea_orm::ActiveValue::Set;
 use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder};
 
-use super::{AuditEntry, Store, StoreError, audit_log, roll_back};
+use super::{AuditEntry, Store, StoreError, audit_log};
 use crate::domain::router::{COA_PORT, NewRouter, Router};
 use crate::domain::secret::Secret;
 
@@ -35,13 +35,9 @@ impl Store {
         new: NewRouter,
         operator: &str,
     ) -> Result<Option<Router>, StoreError> {
-        let (store, operator) = (self.clone(), operator.to_owned());
-        self.run(async move {
-            let txn = store.begin().await?;
-            let added = add(&txn, &new, operator).await;
-            end(txn, added).await
-        })
-        .await
+        let operator = operator.to_owned();
+        self.transaction_if(move |txn| Box::pin(async move { add(txn, &new, operator).await }))
+            .await
     }
 
     /// Removes a router, for this operator; `None` if there is none with that number.
@@ -53,26 +49,9 @@ impl Store {
         id: i32,
         operator: &str,
     ) -> Result<Option<Router>, StoreError> {
-        let (store, operator) = (self.clone(), operator.to_owned());
-        self.run(async move {
-            let txn = store.begin().await?;
-            let removed = remove(&txn, id, operator).await;
-            end(txn, removed).await
-        })
-        .await
-    }
-}
-
-async fn end<T>(txn: DatabaseTransaction, done: Result<T, StoreError>) -> Result<T, StoreError> {
-    match done {
-        Ok(value) => {
-            txn.commit().await.map_err(StoreError::CommitUnknown)?;
-            Ok(value)
-        }
-        Err(error) => {
-            roll_back(txn).await;
-            Err(error)
-        }
+        let operator = operator.to_owned();
+        self.transaction_if(move |txn| Box::pin(remove(txn, id, operator)))
+            .await
     }
 }
 

@@ -11,7 +11,7 @@ use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, Qu
 use tracing::warn;
 
 use super::credentials::{Fingerprint, fresh_token};
-use super::{Store, StoreError, operators, roll_back};
+use super::{Store, StoreError, operators};
 use crate::domain::operator::{Operator, pause_after};
 use crate::domain::secret::Secret;
 
@@ -79,21 +79,8 @@ impl Store {
         if let Some(retry_after_secs) = self.must_wait(&wish.from, now).await? {
             return Ok(LoggedIn::TooSoon { retry_after_secs });
         }
-        let store = self.clone();
-        self.run(async move {
-            let txn = store.begin().await?;
-            match log_in(&txn, &wish, now).await {
-                Ok(logged_in) => {
-                    txn.commit().await.map_err(StoreError::CommitUnknown)?;
-                    Ok(logged_in)
-                }
-                Err(error) => {
-                    roll_back(txn).await;
-                    Err(error)
-                }
-            }
-        })
-        .await
+        self.transaction(move |txn| Box::pin(async move { log_in(txn, &wish, now).await }))
+            .await
     }
 
     async fn must_wait(&self, from: &str, now: DateTime<Utc>) -> Result<Option<u64>, StoreError> {

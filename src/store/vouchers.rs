@@ -5,7 +5,7 @@ use entities::{payments, voucher_batches, vouchers};
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter};
 
-use super::{AuditEntry, Batch, Store, StoreError, audit_log, radius_users, roll_back, rows};
+use super::{AuditEntry, Batch, Store, StoreError, audit_log, radius_users, rows};
 use crate::domain::ids::OrderId;
 use crate::domain::usage::{Allowance, Usage};
 use crate::domain::voucher::VoucherCode;
@@ -84,24 +84,9 @@ impl Store {
         code: VoucherCode,
         audit: AuditEntry,
     ) -> Result<bool, StoreError> {
-        let store = self.clone();
-        self.run(async move {
-            let now = store.clock().now();
-            let txn = store.begin().await?;
-            match revoke_printed(&txn, &code, &audit, now).await {
-                Ok(true) => {
-                    txn.commit().await.map_err(StoreError::CommitUnknown)?;
-                    Ok(true)
-                }
-                Ok(false) => {
-                    roll_back(txn).await;
-                    Ok(false)
-                }
-                Err(error) => {
-                    roll_back(txn).await;
-                    Err(error)
-                }
-            }
+        let now = self.clock().now();
+        self.transaction(move |txn| {
+            Box::pin(async move { revoke_printed(txn, &code, &audit, now).await })
         })
         .await
     }

@@ -36,7 +36,7 @@ pub async fn show(
         };
         api.store.record_reveal(reveal).await?;
     }
-    let standing = Standing::of(&voucher.allowance, &voucher.usage, api.store.now().await?);
+    let standing = Standing::of(&voucher.allowance, &voucher.usage, api.store.clock().now());
     let mut desk = desk(&api, &visitor, Section::Vouchers).await;
     desk.done = done(&parameter(&request, "done"));
     let acts = match standing.state {

@@ -1,5 +1,7 @@
 //! The payments that the simulated ZenoPay believes it handles.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use entities::{sandbox_payments, sandbox_webhooks};
 use sea_orm::ActiveValue::{NotSet, Set};
@@ -10,7 +12,7 @@ use sea_orm::{
 
 use super::webhooks::{self, SandboxWebhook};
 use crate::domain::phone::Phone;
-use crate::store::{Store, StoreError, roll_back};
+use crate::store::{Store, StoreError};
 
 /// A payment as the simulated ZenoPay knows it. `Debug` is not derived: the webhook URL ends
 /// in a secret.
@@ -48,16 +50,15 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`] when the database cannot be reached.
     pub async fn sandbox_create(&self, payment: SandboxPayment) -> Result<bool, StoreError> {
-        let store = self.clone();
-        self.run(async move {
+        self.share(move |txn| {
             let known = OnConflict::column(sandbox_payments::Column::OrderId)
                 .do_nothing()
                 .to_owned();
-            let inserted = sandbox_payments::Entity::insert(new_row(payment))
-                .on_conflict(known)
-                .exec_without_returning(&store.inner.writer)
-                .await?;
-            Ok(inserted == 1)
+            let insert = sandbox_payments::Entity::insert(new_row(payment.clone()));
+            Box::pin(async move {
+                let inserted = insert.on_conflict(known).exec_without_returning(txn);
+                Ok(inserted.await? == 1)
+            })
         })
         .await
     }
@@ -179,19 +180,10 @@ impl Store {
         if decided.is_empty() {
             return Ok(0);
         }
-        let store = self.clone();
-        self.run(async move {
-            let txn = store.begin().await?;
-            match write_decisions(&txn, decided).await {
-                Ok(ours) => {
-                    txn.commit().await.map_err(StoreError::CommitUnknown)?;
-                    Ok(ours)
-                }
-                Err(error) => {
-                    roll_back(txn).await;
-                    Err(error)
-                }
-            }
+        let decided = Arc::new(decided);
+        self.share(move |txn| {
+            let decided = decided.clone();
+            Box::pin(async move { write_decisions(txn, &decided).await })
         })
         .await
     }
@@ -199,10 +191,11 @@ impl Store {
 
 async fn write_decisions(
     txn: &DatabaseTransaction,
-    decided: Vec<(SandboxPayment, Vec<SandboxWebhook>)>,
+    decided: &[(SandboxPayment, Vec<SandboxWebhook>)],
 ) -> Result<usize, StoreError> {
     let mut ours = 0;
     for (payment, planned) in decided {
+        let (payment, planned) = (payment.clone(), planned.clone());
         // Invariant: decided once. The due time and the behaviour are what was read before
         // the decision; whoever finds them changed was not first.
         let done = sandbox_payments::Entity::update_many()

@@ -1,14 +1,16 @@
 //! The simulated ZenoPay's outgoing webhooks.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use entities::sandbox_webhooks;
 use sea_orm::ActiveValue::{NotSet, Set};
-use sea_orm::sea_query::Expr;
 use sea_orm::{
     ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
 };
 
-use crate::store::{Store, StoreError, roll_back};
+use crate::store::lease::Lease;
+use crate::store::{Store, StoreError};
 
 /// A webhook to be sent, or one that was. `Debug` is not derived: the URL ends in a secret.
 #[derive(Clone)]
@@ -53,32 +55,20 @@ impl Store {
         lease: TimeDelta,
         most: u64,
     ) -> Result<Vec<SandboxWebhook>, StoreError> {
-        let store = self.clone();
-        self.run(async move {
+        let lease = Lease {
+            now,
+            until: now + lease,
+        };
+        let claimed = self.share(move |txn| {
+            use sandbox_webhooks::Column;
             let due = sandbox_webhooks::Entity::find()
-                .filter(sandbox_webhooks::Column::DeliveredAt.is_null())
-                .filter(sandbox_webhooks::Column::DueAt.lte(now))
-                .order_by_asc(sandbox_webhooks::Column::DueAt)
-                .order_by_asc(sandbox_webhooks::Column::Id)
-                .limit(most)
-                .all(&store.inner.reader)
-                .await?;
-            if due.is_empty() {
-                return Ok(Vec::new());
-            }
-            let txn = store.begin().await?;
-            match claim(&txn, due, now + lease).await {
-                Ok(claimed) => {
-                    txn.commit().await.map_err(StoreError::CommitUnknown)?;
-                    Ok(claimed)
-                }
-                Err(error) => {
-                    roll_back(txn).await;
-                    Err(error)
-                }
-            }
-        })
-        .await
+                .filter(Column::DeliveredAt.is_null())
+                .order_by_asc(Column::DueAt)
+                .order_by_asc(Column::Id)
+                .limit(most);
+            Box::pin(async move { Ok(lease.claim(txn, (Column::Id, Column::DueAt), due).await?) })
+        });
+        Ok(claimed.await?.into_iter().map(webhook).collect())
     }
 
     /// Keeps what became of webhooks that were tried, in one transaction. One that was
@@ -91,14 +81,10 @@ impl Store {
         if webhooks.is_empty() {
             return Ok(());
         }
-        let store = self.clone();
-        self.run(async move {
-            let txn = store.begin().await?;
-            if let Err(error) = write_tries(&txn, webhooks).await {
-                roll_back(txn).await;
-                return Err(error);
-            }
-            txn.commit().await.map_err(StoreError::CommitUnknown)
+        let webhooks = Arc::new(webhooks);
+        self.share(move |txn| {
+            let webhooks = webhooks.clone();
+            Box::pin(async move { write_tries(txn, &webhooks).await })
         })
         .await
     }
@@ -116,30 +102,9 @@ pub(super) async fn insert(
     Ok(())
 }
 
-async fn claim(
-    txn: &DatabaseTransaction,
-    due: Vec<sandbox_webhooks::Model>,
-    until: DateTime<Utc>,
-) -> Result<Vec<SandboxWebhook>, StoreError> {
-    let mut claimed = Vec::with_capacity(due.len());
-    for row in due {
-        let moved = sandbox_webhooks::Entity::update_many()
-            .col_expr(sandbox_webhooks::Column::DueAt, Expr::value(until))
-            .filter(sandbox_webhooks::Column::Id.eq(row.id))
-            .filter(sandbox_webhooks::Column::DueAt.eq(row.due_at))
-            .filter(sandbox_webhooks::Column::DeliveredAt.is_null())
-            .exec(txn)
-            .await?;
-        if moved.rows_affected == 1 {
-            claimed.push(webhook(row));
-        }
-    }
-    Ok(claimed)
-}
-
 async fn write_tries(
     txn: &DatabaseTransaction,
-    webhooks: Vec<SandboxWebhook>,
+    webhooks: &[SandboxWebhook],
 ) -> Result<(), StoreError> {
     for webhook in webhooks {
         sandbox_webhooks::Entity::update_many()

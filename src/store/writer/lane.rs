@@ -18,7 +18,7 @@ use crate::failpoint::{Failpoints, Point};
 use crate::store::StoreError;
 use crate::store::pool::Pool;
 use crate::store::runtime::write_within;
-use crate::store::tx::{begin, roll_back};
+use crate::store::transaction::{begin, roll_back};
 
 /// A dead connection shows at once; what takes longer is a database that does not answer.
 pub(super) const STALE_WITHIN: Duration = Duration::from_millis(500);
@@ -161,6 +161,9 @@ async fn write_all(
     }
     for statement in rows.into_few(txn.get_database_backend()) {
         txn.execute_raw(statement).await?;
+    }
+    for act in batch.iter().filter_map(|job| job.act.as_ref()) {
+        act.run(txn).await?;
     }
     failpoints.reach(Point::AfterRows)?;
     Ok(done)

@@ -14,7 +14,8 @@
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
-use sea_orm::{ConnectionTrait, DbBackend, DbErr};
+use futures_util::future::BoxFuture;
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr};
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex, Semaphore, mpsc, oneshot};
 use tracing::Span;
@@ -86,6 +87,8 @@ pub(super) struct Job {
     rows: Rows,
     /// The change itself, where it does more than change its payment and insert rows.
     more: Option<Box<Change>>,
+    /// What runs beside all that.
+    act: Option<Box<dyn Act>>,
     /// Of the caller, for its trace.
     span: Span,
     answer: oneshot::Sender<Result<(), StoreError>>,
@@ -97,7 +100,15 @@ impl batch::Member for Job {
     }
 }
 
+/// Work that is part of a batch although it belongs to no change of an order. It reads and writes by
+/// itself; if the batch is written in halves, it runs again.
+pub(super) trait Act: Send + Sync {
+    /// Does it. An error fails its batch, but not its neighbours: they are written without it.
+    fn run<'t>(&'t self, txn: &'t DatabaseTransaction) -> BoxFuture<'t, Result<(), StoreError>>;
+}
+
 /// What one change writes, before anybody waits for it.
+#[derive(Default)]
 pub(super) struct Write {
     /// The payment that it changes or checks.
     pub guard: Option<Guard>,
@@ -105,6 +116,8 @@ pub(super) struct Write {
     pub rows: Rows,
     /// The change itself, where it does more; it is then written alone.
     pub more: Option<Box<Change>>,
+    /// What runs beside all that.
+    pub act: Option<Box<dyn Act>>,
 }
 
 /// The pools that the writer writes on.
@@ -174,9 +187,8 @@ impl Store {
     /// As [`Writer::write`].
     pub(super) async fn insert(&self, rows: Rows) -> Result<(), StoreError> {
         let write = Write {
-            guard: None,
             rows,
-            more: None,
+            ..Write::default()
         };
         self.inner.write_path.write(write).await
     }
@@ -217,6 +229,7 @@ impl Job {
             guard: write.guard,
             rows: write.rows,
             more: write.more,
+            act: write.act,
             span: Span::current(),
             answer,
         };

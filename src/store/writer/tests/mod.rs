@@ -1,5 +1,7 @@
 //! Batches on both databases, made of changes as actors make them.
 
+use std::time::Duration;
+
 use chrono::{DateTime, FixedOffset, TimeDelta, Utc};
 use futures_util::future::join_all;
 use sea_orm::{
@@ -8,9 +10,10 @@ use sea_orm::{
 };
 use tempfile::TempDir;
 use tokio::sync::oneshot;
+use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
-use super::{Job, lane};
+use super::{Job, QUEUE_MAX, lane};
 use crate::domain::admission::Limits;
 use crate::domain::decision::{Decision, Effect};
 use crate::domain::ids::OrderId;
@@ -44,6 +47,7 @@ macro_rules! on_both_databases {
     )*};
 }
 
+mod acts;
 mod commits;
 mod guards;
 mod locks;
@@ -134,6 +138,17 @@ impl Scene {
     async fn write(&self, changes: Vec<Change>) -> Vec<Answer> {
         let answers = self.begin_writing(changes).await.into_iter().map(answer_of);
         join_all(answers).await
+    }
+
+    /// Returns when so many changes wait for a lane.
+    async fn until_queued(&self, count: usize) {
+        let queue = &self.store.inner.write_path.jobs;
+        let queued = async {
+            while QUEUE_MAX - queue.capacity() != count {
+                sleep(Duration::from_millis(1)).await;
+            }
+        };
+        timeout(Duration::from_secs(30), queued).await.unwrap();
     }
 
     async fn execute(&self, sql: &str) {

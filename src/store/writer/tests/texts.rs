@@ -58,9 +58,8 @@ fn kinds(order: &Payment, some: usize) -> Vec<Write> {
         ..Default::default()
     });
     writes.push(Write {
-        guard: None,
         rows,
-        more: None,
+        ..Write::default()
     });
     writes
 }
@@ -70,7 +69,7 @@ impl Write {
         Self {
             guard: self.guard.clone(),
             rows: self.rows.clone(),
-            more: None,
+            ..Self::default()
         }
     }
 }
