@@ -227,6 +227,24 @@ pub fn closed_loop(
     until: Until,
     write: &dyn Fn(u32, &mut Vec<u8>),
 ) -> Outcome<Heard> {
+    let one_request = async |connection: &mut Connection, turn, request: &mut Vec<u8>| {
+        write(turn, request);
+        Ok(connection.exchange(request).await?.status)
+    };
+    closed_loop_of(address, connections, until, &one_request)
+}
+
+/// As [`closed_loop`], where a turn may be several requests. `take` carries out a turn and answers
+/// with its last status; the buffer is for its requests and empty when a turn begins.
+///
+/// # Errors
+/// When a turn fails.
+pub fn closed_loop_of(
+    address: SocketAddr,
+    connections: usize,
+    until: Until,
+    take: &impl AsyncFn(&mut Connection, u32, &mut Vec<u8>) -> io::Result<u16>,
+) -> Outcome<Heard> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut ready = Vec::new();
@@ -245,10 +263,9 @@ pub fn closed_loop(
                 {
                     let turn = next.replace(next.get() + 1);
                     request.clear();
-                    write(turn, &mut request);
-                    let sent = Instant::now();
-                    let status = connection.exchange(&request).await?.status;
-                    heard.borrow_mut().note(turn, status, sent.elapsed());
+                    let began = Instant::now();
+                    let status = take(&mut connection, turn, &mut request).await?;
+                    heard.borrow_mut().note(turn, status, began.elapsed());
                 }
                 io::Result::Ok(())
             }

@@ -1,6 +1,6 @@
 //! The real server, in a process of its own: the binary as it is delivered, in live mode, on a
-//! loopback port. Nobody answers where it would call ZenoPay, and texts wait in the outbox, so what
-//! runs is what a webhook needs.
+//! loopback port. Unless a benchmark has a gateway, nobody answers where it would call ZenoPay. Texts
+//! wait in the outbox. So what runs is what a webhook needs.
 
 use std::collections::HashMap;
 use std::fs::File;

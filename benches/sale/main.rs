@@ -2,7 +2,8 @@
 //! process of its own; the yardsticks take turns with it in the same sitting.
 //!
 //! `pgbench` and `raw_sqlite` are what it is held against, `beside` takes turns with them, and
-//! `figures` measures what has no yardstick but the server itself. docs/performance.md says why.
+//! `figures` measures what has no yardstick but the server itself. `purchases` measures all that one
+//! guest causes, with `zenopay` as the gateway. docs/performance.md says why.
 
 use std::process::ExitCode;
 
@@ -12,7 +13,9 @@ mod common;
 mod beside;
 mod figures;
 mod pgbench;
+mod purchases;
 mod raw_sqlite;
+mod zenopay;
 
 use common::Outcome;
 use common::options::{Kind, Options};
@@ -34,6 +37,9 @@ fn run() -> Outcome<()> {
     for kind in [Kind::Postgres, Kind::Sqlite] {
         if options.wants(kind) {
             figures::measure(kind, &options, &mut report)?;
+            if options.wants_figure("purchases") {
+                purchases::measure(kind, &options, &mut report)?;
+            }
         }
     }
     report.end(&options)
