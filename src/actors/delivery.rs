@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
 
 use super::order::Weighed;
@@ -15,7 +16,7 @@ use crate::zenopay::wire::{Notification, Unreadable, read_webhook};
 /// One POST from ZenoPay, or from somebody who says so.
 pub struct Delivery {
     /// As sent; at most 64 KiB.
-    pub body: Vec<u8>,
+    pub body: Bytes,
     /// `x-api-key`, if there is one.
     pub key: Option<Vec<u8>>,
     /// What follows `webhook/zenopay/` in the URL, if anything.

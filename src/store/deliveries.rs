@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use entities::webhook_deliveries;
 use sea_orm::ActiveValue::Set;
@@ -34,7 +35,7 @@ pub struct DeliveryRecord {
     /// As sent.
     pub content_type: Option<String>,
     /// As sent.
-    pub body: Vec<u8>,
+    pub body: Bytes,
 }
 
 /// A delivery of the journal, to be decided again.
@@ -47,7 +48,7 @@ pub struct KeptDelivery {
     /// As sent.
     pub content_type: Option<String>,
     /// As sent.
-    pub body: Vec<u8>,
+    pub body: Bytes,
 }
 
 impl Store {
@@ -65,7 +66,7 @@ impl Store {
                 order_id: row.order_id,
                 proof: row.proof,
                 content_type: row.content_type,
-                body: row.body,
+                body: row.body.into(),
             }))
         })
         .await
@@ -105,7 +106,7 @@ pub(super) fn row(delivery: &DeliveryRecord, outcome: Outcome) -> webhook_delive
         amount: Set(delivery.amount.map(|amount| amount.0)),
         received_at: Set(delivery.received_at),
         content_type: Set(delivery.content_type.clone()),
-        body: Set(delivery.body.clone()),
+        body: Set(delivery.body.to_vec()),
         ..Default::default()
     }
 }
