@@ -43,13 +43,13 @@ mod telling;
 mod waiter_table;
 
 use asks::Asks;
-use delivery::Letter;
+use delivery::ParsedWebhook;
 use gauge::ActorView;
 use hints::Hints;
 use proving::{Claim, Rooms};
 use registry::Registry;
 
-pub use delivery::{Acknowledged, Delivery, Rejection};
+pub use delivery::{Delivery, Rejection};
 pub use order::{Case, Tools, WeighError, Weighed};
 pub use replacing::{NewCode, Reissue};
 pub use replay::Reconciled;
@@ -119,12 +119,12 @@ impl Orders {
     ///
     /// # Errors
     /// The [`Rejection`], which says whether another copy would help.
-    pub async fn receive(&self, delivery: Delivery) -> Result<Acknowledged, Rejection> {
-        let letter = Letter::open(delivery).redacted(&self.inner.keys);
-        let (named, received) = (letter.named(), letter.delivery.received);
+    pub async fn receive(&self, delivery: Delivery) -> Result<Weighed, Rejection> {
+        let webhook = ParsedWebhook::read(delivery).redacted(&self.inner.keys);
+        let (named, received) = (webhook.named, webhook.record.received);
         info!(order = named.map(ref_of), "webhook received");
         // Before anything is started for it.
-        let entered = self.claim(&letter).and_then(|claim| {
+        let entered = self.claim(&webhook).and_then(|claim| {
             let place = self.inner.rooms.enter(&claim)?;
             Ok((claim, place))
         });
@@ -142,7 +142,7 @@ impl Orders {
         let is_counted = Arc::new(AtomicBool::new(false));
         let (orders, is_answered) = (self.clone(), is_counted.clone());
         let work = async move {
-            let mut result = orders.take_in(&letter, claim, place).await;
+            let mut result = orders.take_in(webhook, claim, place).await;
             if let Err(error) = orders.inner.store.reach_knowing_no_end(Point::BeforeAnswer) {
                 result = Err(error.into());
             }
@@ -182,8 +182,8 @@ impl Orders {
         &self,
         named: Option<OrderId>,
         received: Instant,
-        result: Result<Acknowledged, Rejection>,
-    ) -> Result<Acknowledged, Rejection> {
+        result: Result<Weighed, Rejection>,
+    ) -> Result<Weighed, Rejection> {
         let outcome = label(&result);
         let span = Span::current();
         span.record("order", named.map(ref_of));
@@ -271,7 +271,7 @@ fn ref_of(order_id: OrderId) -> DisplayValue<OrderRef> {
 }
 
 /// The outcome as metrics and log name it.
-fn label(result: &Result<Acknowledged, Rejection>) -> &'static str {
+fn label(result: &Result<Weighed, Rejection>) -> &'static str {
     match result {
         Ok(done) => done.outcome.as_str(),
         Err(rejection) => rejection.label(),

@@ -52,8 +52,6 @@ pub struct Case {
     pub delivery: Option<DeliveryRecord>,
     /// The operator's act that brought it, to be logged in the same transaction.
     pub audit: Option<AuditEntry>,
-    /// ZenoPay was asked about a proven delivery and did not say "paid".
-    pub unconfirmed: bool,
     /// The order as it was just read, if it was; saves the actor a read.
     pub loaded: Option<Payment>,
 }
@@ -65,9 +63,13 @@ impl Case {
             evidence,
             delivery: None,
             audit: None,
-            unconfirmed: false,
             loaded: None,
         }
+    }
+
+    /// Whether ZenoPay was asked about a delivery and did not say "paid".
+    fn is_unconfirmed(&self) -> bool {
+        self.delivery.is_some() && self.evidence.is_unconfirmed()
     }
 
     /// The same, brought by an operator.
@@ -200,7 +202,7 @@ async fn weigh(
         };
         let facts = tools.facts.now();
         let mut decision = decide(&payment, &case.evidence, &facts);
-        if case.unconfirmed && decision.outcome != Outcome::Completed {
+        if case.is_unconfirmed() && decision.outcome != Outcome::Completed {
             decision.outcome = Outcome::Unconfirmed;
         }
 

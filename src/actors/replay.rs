@@ -6,19 +6,21 @@
 
 use std::time::Instant;
 
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use tracing::error;
 
+use super::Orders;
 use super::asks::Asker;
-use super::delivery::{Acknowledged, Rejection};
+use super::delivery::{Delivery, ParsedWebhook, Rejection};
+use super::intake::evidence_of;
 use super::order::{Case, WeighError, Weighed};
-use super::{Orders, intake};
 use crate::domain::evidence::{Evidence, OperatorAct};
 use crate::domain::ids::OrderId;
 use crate::domain::outcome::Outcome;
-use crate::store::{AuditEntry, DeliveryRecord, KeptDelivery};
+use crate::store::{AuditEntry, JournalRow};
 use crate::zenopay::proof::Proof;
-use crate::zenopay::wire::{StatusAnswer, read_webhook};
+use crate::zenopay::wire::StatusAnswer;
 
 /// What ZenoPay said about an order and what became of it.
 #[derive(Clone, Debug)]
@@ -68,11 +70,13 @@ impl Orders {
     /// The [`Rejection`] that the delivery itself would meet.
     pub async fn replay(
         &self,
-        kept: KeptDelivery,
+        row: &JournalRow,
+        body: Vec<u8>,
         audit: AuditEntry,
-    ) -> Result<Acknowledged, Rejection> {
+    ) -> Result<Weighed, Rejection> {
+        let webhook = replayed(row, body.into(), self.inner.store.clock().now());
         let orders = self.clone();
-        self.to_its_end(async move { orders.decide_again(kept, audit).await })
+        self.to_its_end(async move { orders.decide_again(webhook, audit).await })
             .await
             .unwrap_or(Err(Rejection::Internal))
     }
@@ -97,41 +101,25 @@ impl Orders {
         }
         let asked = self.inner.asks.ask(order_id, Asker::Ourselves).await;
         let answer = asked.ok_or(WeighError::Busy)?;
-        let evidence = match &answer {
-            StatusAnswer::Known(report) => Evidence::OrderStatus(report.clone()),
-            StatusAnswer::Unknown(_) => Evidence::Unconfirmed,
-        };
-        let weighed = self
-            .weigh(order_id, Case::of(evidence).audited(audit))
-            .await?;
+        let case = Case::of(evidence_of(Some(answer.clone()))).audited(audit);
+        let weighed = self.weigh(order_id, case).await?;
         Ok(Reconciled { answer, weighed })
     }
 
     async fn decide_again(
         &self,
-        kept: KeptDelivery,
+        webhook: ParsedWebhook,
         mut audit: AuditEntry,
-    ) -> Result<Acknowledged, Rejection> {
-        let told = read_webhook(&kept.body);
-        let mut record = replayed(kept, self.inner.store.clock().now());
-        let told = match told {
-            Ok(told) => told,
-            Err(unreadable) => {
-                self.journal(record, Outcome::Malformed, Some(audit))
-                    .await?;
-                return Err(Rejection::Malformed(unreadable));
-            }
-        };
-        let Some(order_id) = told.names else {
-            self.journal(record, Outcome::UnknownOrder, Some(audit))
-                .await?;
-            return Err(Rejection::UnknownOrder);
-        };
+    ) -> Result<Weighed, Rejection> {
+        let ParsedWebhook {
+            said, mut record, ..
+        } = webhook;
+        let (order_id, report) = self.report_of(said, &record, Some(&audit)).await?;
         audit.order_id = Some(order_id);
 
         let is_proven = record.proof.is_some();
-        let asks = !is_proven || self.asks_before_believing(&told.report);
-        let mut case = Case::of(Evidence::Gateway(told.report)).audited(audit);
+        let asks = !is_proven || self.asks_before_believing(&report);
+        let mut case = Case::of(Evidence::Gateway(report)).audited(audit);
         if asks {
             if !self.is_ours(order_id, &record).await? {
                 self.journal(record, Outcome::UnknownOrder, case.audit)
@@ -139,34 +127,31 @@ impl Orders {
                 return Err(Rejection::UnknownOrder);
             }
             let asked = self.inner.asks.ask(order_id, Asker::Ourselves).await;
-            intake::put_answer(&mut case, asked.ok_or(Rejection::Busy)?);
-            if !is_proven && !case.unconfirmed {
+            case.evidence = evidence_of(Some(asked.ok_or(Rejection::Busy)?));
+            if !is_proven && !case.evidence.is_unconfirmed() {
                 record.proof = Some(Proof::OrderStatus.as_str());
             }
         }
-        case.delivery = Some(record.clone());
         self.have_weighed(order_id, case, record).await
     }
 }
 
-/// The new line of the journal. Of the old one's proofs those stand that were about the
-/// body itself.
-fn replayed(kept: KeptDelivery, now: DateTime<Utc>) -> DeliveryRecord {
+/// A delivery of the journal as if it came now. Of its proofs those stand that were about the body
+/// itself.
+fn replayed(row: &JournalRow, body: Bytes, now: DateTime<Utc>) -> ParsedWebhook {
     let by_itself = [Proof::Key, Proof::PreviousKey, Proof::Token].map(Proof::as_str);
-    let told = read_webhook(&kept.body).ok();
-    let report = told.as_ref().map(|told| &told.report);
-    DeliveryRecord {
-        order_id: kept.order_id,
-        proof: by_itself
-            .into_iter()
-            .find(|proof| Some(*proof) == kept.proof.as_deref()),
-        source: "replay",
-        word: report.map(|report| report.raw_word.clone()),
-        reference: report.and_then(|report| report.reference.clone()),
-        amount: report.and_then(|report| report.amount.whole()),
+    let mut webhook = ParsedWebhook::read(Delivery {
+        body,
+        key: None,
+        path_token: None,
+        content_type: row.content_type.clone(),
         received_at: now,
         received: Instant::now(),
-        content_type: kept.content_type,
-        body: kept.body,
-    }
+    });
+    webhook.record.source = "replay";
+    webhook.record.order_id = row.order_id.clone();
+    webhook.record.proof = by_itself
+        .into_iter()
+        .find(|proof| Some(*proof) == row.proof.as_deref());
+    webhook
 }

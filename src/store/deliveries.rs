@@ -6,7 +6,6 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use entities::webhook_deliveries;
 use sea_orm::ActiveValue::Set;
-use sea_orm::EntityTrait;
 
 use super::writer::Rows;
 use super::{AuditEntry, Store, StoreError, audit_log};
@@ -38,40 +37,7 @@ pub struct DeliveryRecord {
     pub body: Bytes,
 }
 
-/// A delivery of the journal, to be decided again.
-#[derive(Clone)]
-pub struct KeptDelivery {
-    /// As the sender named it.
-    pub order_id: Option<String>,
-    /// Why it was believed then.
-    pub proof: Option<String>,
-    /// As sent.
-    pub content_type: Option<String>,
-    /// As sent.
-    pub body: Bytes,
-}
-
 impl Store {
-    /// One delivery of the journal; `None` if there is none of that number.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`] when the database cannot be reached.
-    pub async fn kept_delivery(&self, id: i64) -> Result<Option<KeptDelivery>, StoreError> {
-        let store = self.clone();
-        self.read(async move {
-            let found = webhook_deliveries::Entity::find_by_id(id)
-                .one(&store.inner.reader)
-                .await?;
-            Ok(found.map(|row| KeptDelivery {
-                order_id: row.order_id,
-                proof: row.proof,
-                content_type: row.content_type,
-                body: row.body.into(),
-            }))
-        })
-        .await
-    }
-
     /// Journals a delivery that changed nothing, with the act of the operator who replayed it, if
     /// one did.
     ///

@@ -96,7 +96,7 @@ pub use change::Change;
 pub use clock::Clock;
 pub use connect::{SQLITE_CACHE_KIB, SQLITE_LOG_PAGES};
 pub use credentials::{Fingerprint, fresh_token};
-pub use deliveries::{DeliveryRecord, KeptDelivery};
+pub use deliveries::DeliveryRecord;
 pub use disconnects::QueuedDisconnect;
 pub use erasure::{Erased, Erasure};
 pub use error::StoreError;

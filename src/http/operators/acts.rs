@@ -80,17 +80,18 @@ pub async fn replay(
 ) -> Result<HttpResponse, Problem> {
     let no_such = || Problem::new(Code::NotFound).detail("there is no such delivery");
     let id: i64 = id.parse().map_err(|_| no_such())?;
-    let kept = api.store.kept_delivery(id).await?.ok_or_else(no_such)?;
+    let row = api.store.journalled(id).await?.ok_or_else(no_such)?;
+    let body = api.store.journalled_body(id).await?.ok_or_else(no_such)?;
     let audit = AuditEntry {
         subject: format!("webhook {id}"),
         ..entry(&operator, "replay")
     };
-    let done = api.orders.replay(kept, audit).await?;
+    let done = api.orders.replay(&row, body, audit).await?;
     Ok(HttpResponse::Ok().json(Replayed {
         status: "success",
-        order: done.order_id.order_ref().to_string(),
-        order_id: done.order_id.to_string(),
-        payment_status: done.status.as_str(),
+        order: done.payment.order_id.order_ref().to_string(),
+        order_id: done.payment.order_id.to_string(),
+        payment_status: done.payment.status.as_str(),
         outcome: done.outcome.as_str(),
     }))
 }
