@@ -39,7 +39,6 @@ mod replay;
 pub mod status;
 mod status_actor;
 mod sync;
-mod telling;
 mod waiter_table;
 
 use asks::Asks;

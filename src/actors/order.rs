@@ -8,17 +8,16 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use actix::{Actor, ActorFutureExt, AtomicResponse, Context, Handler, Message, WrapFuture};
-use chrono::{DateTime, Utc};
-use tracing::{Instrument, Span, info_span, warn};
+use chrono::{DateTime, SecondsFormat, Utc};
+use tracing::{Instrument, Span, info, info_span, warn};
 
 use super::facts::FactSource;
 use super::gauge::Gauge;
 use super::permit::Permit;
 use super::status::StatusBoard;
-use super::telling::publish;
 use crate::domain::ask_schedule;
 use crate::domain::decide::decide;
-use crate::domain::decision::{Decision, Effect};
+use crate::domain::decision::{Decision, Effect, Level};
 use crate::domain::evidence::Evidence;
 use crate::domain::ids::OrderId;
 use crate::domain::outcome::Outcome;
@@ -215,7 +214,7 @@ async fn weigh(
                 if let Err(error) = tools.store.reach_knowing_no_end(Point::BeforeNotice) {
                     return (Err(error.into()), None);
                 }
-                let weighed = publish(tools, &payment, decision, was_known);
+                let weighed = publish(tools, payment, decision, was_known);
                 let now_known = Payment::clone(&weighed.payment);
                 return (Ok(weighed), Some(now_known));
             }
@@ -226,6 +225,44 @@ async fn weigh(
     }
     warn!(order = %order_id.order_ref(), tries = TRIES, "the order changed under every decision");
     (Err(StoreError::Conflict.into()), None)
+}
+
+/// Notifies the waiters and the log of what was committed, and of nothing else.
+fn publish(tools: &Tools, before: Payment, decision: Decision, was_known: bool) -> Weighed {
+    let committed_at = Utc::now();
+    let (from, version) = (before.status, before.version);
+    let refused = matches!(decision.effect, Effect::Refuse);
+    let payment = Arc::new(decision.effect.into_payment().unwrap_or(before));
+    if payment.version != version {
+        tools.status.publish(payment.clone());
+        info!(
+            order = %payment.order_id.order_ref(),
+            from = from.as_str(),
+            status = payment.status.as_str(),
+            version = payment.version,
+            committed_at = %committed_at.to_rfc3339_opts(SecondsFormat::Micros, true),
+            "payment status updated"
+        );
+    } else if !was_known {
+        // Nothing was changed; but what had to be read may be news to a waiter here, as after a
+        // commit whose end was lost.
+        tools.status.publish_here(payment.clone());
+    }
+    for remark in &decision.remarks {
+        if remark.level == Level::Alert {
+            // Its text may repeat what a gateway wrote.
+            warn!(
+                order = %payment.order_id.order_ref(),
+                kind = remark.kind,
+                "alert in the order's timeline"
+            );
+        }
+    }
+    Weighed {
+        outcome: decision.outcome,
+        payment,
+        refused,
+    }
 }
 
 fn change(payment: &Payment, decision: &Decision, case: &Case, now: DateTime<Utc>) -> Change {
