@@ -10,7 +10,7 @@ use tracing::{error, warn};
 use super::asks::Asker;
 use super::delivery::{ParsedWebhook, Rejection};
 use super::hints::Verdict;
-use super::order::{Case, WeighError, Weighed};
+use super::order::{Command, HandleError, Handled};
 use super::proving::Claim;
 use super::{Orders, ref_of};
 use crate::config::Confirm;
@@ -28,7 +28,7 @@ impl Orders {
         webhook: ParsedWebhook,
         claim: Claim,
         place: OwnedSemaphorePermit,
-    ) -> Result<Weighed, Rejection> {
+    ) -> Result<Handled, Rejection> {
         let ParsedWebhook {
             said, mut record, ..
         } = webhook;
@@ -52,9 +52,9 @@ impl Orders {
         } else {
             Evidence::Gateway(report)
         };
-        let mut case = Case::of(evidence);
-        case.loaded = loaded;
-        self.have_weighed(order_id, case, record).await
+        let mut command = Command::of(evidence);
+        command.loaded = loaded;
+        self.handle_delivery(order_id, command, record).await
     }
 
     /// What a proven delivery says of which order. One that does not say is journalled.
@@ -87,7 +87,7 @@ impl Orders {
         &self,
         order_id: OrderId,
         mut record: DeliveryRecord,
-    ) -> Result<Weighed, Rejection> {
+    ) -> Result<Handled, Rejection> {
         // Always from the database, and before anything else: how long a refusal takes must
         // not tell whether there is such an order, or whether it is in play.
         match self.inner.store.load_for_guest(order_id).await {
@@ -100,8 +100,8 @@ impl Orders {
             return Err(Rejection::NotAuthentic);
         };
         record.proof = Some(Proof::OrderStatus.as_str());
-        let case = Case::of(Evidence::OrderStatus(report));
-        let done = self.have_weighed(order_id, case, record).await;
+        let command = Command::of(Evidence::OrderStatus(report));
+        let done = self.handle_delivery(order_id, command, record).await;
         if let Err(Rejection::Busy) = done {
             self.ask_again_soon(order_id).await;
             return Err(Rejection::NotAuthentic);
@@ -109,24 +109,24 @@ impl Orders {
         done
     }
 
-    /// Has the order's actor weigh what a delivery brought; what goes wrong is journalled.
-    pub(super) async fn have_weighed(
+    /// Has the order's actor handle what a delivery brought; what goes wrong is journalled.
+    pub(super) async fn handle_delivery(
         &self,
         order_id: OrderId,
-        mut case: Case,
+        mut command: Command,
         record: DeliveryRecord,
-    ) -> Result<Weighed, Rejection> {
-        case.delivery = Some(record.clone());
-        let audit = case.audit.clone();
-        match self.inner.registry.send(order_id, case).await {
-            Ok(weighed) => Ok(weighed),
-            Err(WeighError::UnknownOrder) => {
+    ) -> Result<Handled, Rejection> {
+        command.delivery = Some(record.clone());
+        let audit = command.audit.clone();
+        match self.inner.registry.send(order_id, command).await {
+            Ok(handled) => Ok(handled),
+            Err(HandleError::UnknownOrder) => {
                 self.journal(record, Outcome::UnknownOrder, audit).await?;
                 Err(Rejection::UnknownOrder)
             }
-            Err(WeighError::Busy) => Err(Rejection::Busy),
-            Err(WeighError::Store(error)) => Err(self.failed(error, record).await),
-            Err(error @ WeighError::Panicked) => {
+            Err(HandleError::Busy) => Err(Rejection::Busy),
+            Err(HandleError::Store(error)) => Err(self.failed(error, record).await),
+            Err(error @ HandleError::Panicked) => {
                 error!(order = %order_id.order_ref(), %error, "webhook failed");
                 self.journal(record, Outcome::Error, None).await?;
                 Err(Rejection::Internal)

@@ -49,7 +49,7 @@ use proving::{Claim, Rooms};
 use registry::Registry;
 
 pub use delivery::{Delivery, Rejection};
-pub use order::{Case, Tools, WeighError, Weighed};
+pub use order::{Command, HandleError, Handled, Tools};
 pub use replacing::{NewCode, Reissue};
 pub use replay::Reconciled;
 
@@ -118,7 +118,7 @@ impl Orders {
     ///
     /// # Errors
     /// The [`Rejection`], which says whether another copy would help.
-    pub async fn receive(&self, delivery: Delivery) -> Result<Weighed, Rejection> {
+    pub async fn receive(&self, delivery: Delivery) -> Result<Handled, Rejection> {
         let webhook = ParsedWebhook::read(delivery).redacted(&self.inner.keys);
         let (named, received) = (webhook.named, webhook.record.received);
         info!(order = named.map(ref_of), "webhook received");
@@ -181,8 +181,8 @@ impl Orders {
         &self,
         named: Option<OrderId>,
         received: Instant,
-        result: Result<Weighed, Rejection>,
-    ) -> Result<Weighed, Rejection> {
+        result: Result<Handled, Rejection>,
+    ) -> Result<Handled, Rejection> {
         let outcome = label(&result);
         let span = Span::current();
         span.record("order", named.map(ref_of));
@@ -202,12 +202,16 @@ impl Orders {
         result
     }
 
-    /// Has an order's actor weigh evidence that no webhook brought.
+    /// Has an order's actor handle evidence that no webhook brought.
     ///
     /// # Errors
-    /// The [`WeighError`]; nothing was written, unless the store says that it does not know.
-    pub async fn weigh(&self, order_id: OrderId, case: Case) -> Result<Weighed, WeighError> {
-        self.inner.registry.send(order_id, case).await
+    /// The [`HandleError`]; nothing was written, unless the store says that it does not know.
+    pub async fn handle(
+        &self,
+        order_id: OrderId,
+        command: Command,
+    ) -> Result<Handled, HandleError> {
+        self.inner.registry.send(order_id, command).await
     }
 
     /// The way to ZenoPay's order-status.
@@ -270,7 +274,7 @@ fn ref_of(order_id: OrderId) -> DisplayValue<OrderRef> {
 }
 
 /// The outcome as metrics and log name it.
-fn label(result: &Result<Weighed, Rejection>) -> &'static str {
+fn label(result: &Result<Handled, Rejection>) -> &'static str {
     match result {
         Ok(done) => done.outcome.as_str(),
         Err(rejection) => rejection.label(),

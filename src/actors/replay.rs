@@ -14,7 +14,7 @@ use super::Orders;
 use super::asks::Asker;
 use super::delivery::{Delivery, ParsedWebhook, Rejection};
 use super::intake::evidence_of;
-use super::order::{Case, WeighError, Weighed};
+use super::order::{Command, HandleError, Handled};
 use crate::domain::evidence::{Evidence, OperatorAct};
 use crate::domain::ids::OrderId;
 use crate::domain::outcome::Outcome;
@@ -28,40 +28,40 @@ pub struct Reconciled {
     /// In ZenoPay's words, or why it said nothing.
     pub answer: StatusAnswer,
     /// What followed.
-    pub weighed: Weighed,
+    pub handled: Handled,
 }
 
 impl Orders {
-    /// Has an operator's act weighed, and logged with its effect.
+    /// Has an operator's act done, and logged with its effect.
     ///
     /// # Errors
-    /// The [`WeighError`]; nothing was written, unless the store says that it does not know.
+    /// The [`HandleError`]; nothing was written, unless the store says that it does not know.
     pub async fn act(
         &self,
         order_id: OrderId,
         act: OperatorAct,
         audit: AuditEntry,
-    ) -> Result<Weighed, WeighError> {
-        let case = Case::of(Evidence::Operator(act)).audited(audit);
+    ) -> Result<Handled, HandleError> {
+        let command = Command::of(Evidence::Operator(act)).audited(audit);
         let orders = self.clone();
-        self.to_its_end(async move { orders.weigh(order_id, case).await })
+        self.to_its_end(async move { orders.handle(order_id, command).await })
             .await
-            .unwrap_or(Err(WeighError::Panicked))
+            .unwrap_or(Err(HandleError::Panicked))
     }
 
     /// Asks ZenoPay about an order, once, and applies what it says.
     ///
     /// # Errors
-    /// [`WeighError::Busy`] when too many asks are under way; else as [`weigh`](Self::weigh).
+    /// [`HandleError::Busy`] when too many asks are under way; else as [`handle`](Self::handle).
     pub async fn reconcile(
         &self,
         order_id: OrderId,
         audit: AuditEntry,
-    ) -> Result<Reconciled, WeighError> {
+    ) -> Result<Reconciled, HandleError> {
         let orders = self.clone();
-        self.to_its_end(async move { orders.ask_and_weigh(order_id, audit).await })
+        self.to_its_end(async move { orders.ask_and_handle(order_id, audit).await })
             .await
-            .unwrap_or(Err(WeighError::Panicked))
+            .unwrap_or(Err(HandleError::Panicked))
     }
 
     /// Decides a delivery of the journal again, as if it came now, and journals that.
@@ -73,7 +73,7 @@ impl Orders {
         row: &JournalRow,
         body: Vec<u8>,
         audit: AuditEntry,
-    ) -> Result<Weighed, Rejection> {
+    ) -> Result<Handled, Rejection> {
         let webhook = replayed(row, body.into(), self.inner.store.clock().now());
         let orders = self.clone();
         self.to_its_end(async move { orders.decide_again(webhook, audit).await })
@@ -91,26 +91,26 @@ impl Orders {
             .ok()
     }
 
-    async fn ask_and_weigh(
+    async fn ask_and_handle(
         &self,
         order_id: OrderId,
         audit: AuditEntry,
-    ) -> Result<Reconciled, WeighError> {
+    ) -> Result<Reconciled, HandleError> {
         if self.inner.store.load(order_id).await?.is_none() {
-            return Err(WeighError::UnknownOrder);
+            return Err(HandleError::UnknownOrder);
         }
         let asked = self.inner.asks.ask(order_id, Asker::Ourselves).await;
-        let answer = asked.ok_or(WeighError::Busy)?;
-        let case = Case::of(evidence_of(Some(answer.clone()))).audited(audit);
-        let weighed = self.weigh(order_id, case).await?;
-        Ok(Reconciled { answer, weighed })
+        let answer = asked.ok_or(HandleError::Busy)?;
+        let command = Command::of(evidence_of(Some(answer.clone()))).audited(audit);
+        let handled = self.handle(order_id, command).await?;
+        Ok(Reconciled { answer, handled })
     }
 
     async fn decide_again(
         &self,
         webhook: ParsedWebhook,
         mut audit: AuditEntry,
-    ) -> Result<Weighed, Rejection> {
+    ) -> Result<Handled, Rejection> {
         let ParsedWebhook {
             said, mut record, ..
         } = webhook;
@@ -119,20 +119,20 @@ impl Orders {
 
         let is_proven = record.proof.is_some();
         let asks = !is_proven || self.asks_before_believing(&report);
-        let mut case = Case::of(Evidence::Gateway(report)).audited(audit);
+        let mut command = Command::of(Evidence::Gateway(report)).audited(audit);
         if asks {
             if !self.is_ours(order_id, &record).await? {
-                self.journal(record, Outcome::UnknownOrder, case.audit)
+                self.journal(record, Outcome::UnknownOrder, command.audit)
                     .await?;
                 return Err(Rejection::UnknownOrder);
             }
             let asked = self.inner.asks.ask(order_id, Asker::Ourselves).await;
-            case.evidence = evidence_of(Some(asked.ok_or(Rejection::Busy)?));
-            if !is_proven && !case.evidence.is_unconfirmed() {
+            command.evidence = evidence_of(Some(asked.ok_or(Rejection::Busy)?));
+            if !is_proven && !command.evidence.is_unconfirmed() {
                 record.proof = Some(Proof::OrderStatus.as_str());
             }
         }
-        self.have_weighed(order_id, case, record).await
+        self.handle_delivery(order_id, command, record).await
     }
 }
 

@@ -10,7 +10,7 @@ use super::super::problem::{Code, Problem};
 use super::order_name::order_named;
 use super::wanted::{self, Wanted, is_changed};
 use super::wish::{NOTE_MAX, RefundRequest, ReissueRequest, ReleaseRequest, Wish};
-use crate::actors::{NewCode, Weighed};
+use crate::actors::{Handled, NewCode};
 use crate::domain::ids::OrderId;
 use crate::domain::operator::Operator;
 use crate::domain::outcome::Outcome;
@@ -120,14 +120,14 @@ pub async fn reconcile(
         StatusAnswer::Known(report) => (Some(report.raw_word), None),
         StatusAnswer::Unknown(why) => (None, Some(why.to_string())),
     };
-    let payment = &done.weighed.payment;
+    let payment = &done.handled.payment;
     Ok(HttpResponse::Ok().json(ReconcileAnswer {
         status: "success",
         order: order_id.order_ref().to_string(),
         order_id: order_id.to_string(),
         zenopay,
         silence,
-        outcome: done.weighed.outcome.as_str(),
+        outcome: done.handled.outcome.as_str(),
         payment_status: payment.status.as_str(),
         version: payment.version,
     }))
@@ -246,9 +246,9 @@ pub(in crate::http) fn about(order_id: OrderId, entry: AuditEntry) -> AuditEntry
     }
 }
 
-fn acted(weighed: &Weighed) -> Result<HttpResponse, Problem> {
-    let changed = is_changed(weighed)?;
-    Ok(stands(&weighed.payment, weighed.outcome, changed))
+fn acted(handled: &Handled) -> Result<HttpResponse, Problem> {
+    let changed = is_changed(handled)?;
+    Ok(stands(&handled.payment, handled.outcome, changed))
 }
 
 fn stands(payment: &Payment, outcome: Outcome, changed: bool) -> HttpResponse {
