@@ -14,7 +14,7 @@ use tokio::time::{Instant as Due, sleep, sleep_until};
 use tracing::warn;
 use uuid::Uuid;
 
-use super::status::StatusBoard;
+use super::status::{Source, StatusBoard};
 use crate::domain::ids::OrderId;
 use crate::store::{Heard, Store};
 use crate::supervisor::{Supervisor, Task};
@@ -92,7 +92,9 @@ impl Neighbours {
         let mut heard = self.heard.lock().await;
         while let Some(news) = heard.recv().await {
             match news {
-                Heard::Changed(versions) => self.board.nudge(versions),
+                Heard::Changed(versions) => {
+                    self.board.publish_versions(versions, Source::Announcement);
+                }
                 Heard::Lost => self.look_at_all(Duration::ZERO).await,
             }
         }
@@ -115,7 +117,7 @@ impl Neighbours {
             // The first at once; who is late does not wait.
             sleep_until(began + time * number / slices).await;
             match self.store.versions(slice.to_vec()).await {
-                Ok(versions) => self.board.nudge(versions),
+                Ok(versions) => self.board.publish_versions(versions, Source::Database),
                 Err(error) => warn!(%error, "watched orders cannot be read; trying again"),
             }
         }

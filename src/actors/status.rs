@@ -1,8 +1,8 @@
 //! The status actor: pushes completion notices to the long polls that wait for them.
 //!
 //! Nouns: a *waiter* is a parked poll and holds a *seat*. A commit here is *published* with the
-//! order as it is now, so that its waiters need not read it. A commit elsewhere is a *nudge*: a
-//! version, which each waiter compares with the one that it has read itself.
+//! order as it is now, so that its waiters need not read it. Of a commit elsewhere they get the
+//! version, and each compares it with the one that it has read itself.
 //!
 //! An actor that panics is replaced: its waiters are answered with what is true, and the next ones
 //! wait at the new one.
@@ -23,14 +23,14 @@ use tracing::info_span;
 
 use super::patience::spread;
 use super::places::{Place, Places};
-use super::status_actor::{News, Nudge, Publish, StatusActor, Watch, WhatIsWatched};
+use super::status_actor::{News, Publish, StatusActor, Versions, Watch, WhatIsWatched};
 use crate::domain::ids::OrderId;
 use crate::domain::payment::Payment;
 use crate::metrics::Metrics;
 use crate::store::{Store, StoreError};
 use crate::supervisor::Task;
 
-pub use super::status_actor::Home;
+pub use super::status_actor::{Home, Source};
 
 /// The handle that everybody else sees.
 #[derive(Clone)]
@@ -142,9 +142,9 @@ impl StatusBoard {
         });
     }
 
-    /// Has the waiters look at those of these orders whose version is news to them.
-    pub fn nudge(&self, versions: Vec<(OrderId, i32)>) {
-        self.address().do_send(Nudge(versions));
+    /// Notifies the waiters in this process of versions that may be news to them.
+    pub fn publish_versions(&self, versions: Vec<(OrderId, i32)>, source: Source) {
+        self.address().do_send(Versions(versions, source));
     }
 
     /// Which orders somebody waits for.

@@ -129,25 +129,37 @@ impl Handler<WhatIsWatched> for StatusActor {
     }
 }
 
-/// These orders may have these versions by now.
-pub(super) struct Nudge(pub Vec<(OrderId, i32)>);
+/// How it is known that orders have other versions.
+#[derive(Clone, Copy, Debug)]
+pub enum Source {
+    /// The database says so.
+    Database,
+    /// Another process says so, or a stranger on its channel.
+    Announcement,
+}
 
-impl Message for Nudge {
+/// Orders that have these versions.
+pub(super) struct Versions(pub Vec<(OrderId, i32)>, pub Source);
+
+impl Message for Versions {
     type Result = ();
 }
 
-impl Handler<Nudge> for StatusActor {
+impl Handler<Versions> for StatusActor {
     type Result = ();
 
-    fn handle(&mut self, Nudge(versions): Nudge, _: &mut Context<Self>) {
+    fn handle(&mut self, Versions(versions, source): Versions, _: &mut Context<Self>) {
         let committed = Instant::now();
         for (order_id, version) in versions {
-            let nudge = Notice {
+            let notice = Notice {
                 version,
                 payment: None,
                 committed,
             };
-            self.table.nudge(order_id, version, nudge);
+            match source {
+                Source::Database => self.table.publish(order_id, version, notice),
+                Source::Announcement => self.table.nudge(order_id, version, notice),
+            }
         }
     }
 }

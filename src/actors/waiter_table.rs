@@ -20,8 +20,6 @@ struct Watched<N> {
     news: watch::Sender<Option<N>>,
     /// The newest version that was published here; 0 is none.
     published: i32,
-    /// The version that waiters were last nudged about; 0 is none.
-    nudged: i32,
 }
 
 impl<N> Watched<N> {
@@ -42,13 +40,12 @@ impl<K: Copy + Eq + Hash, N> WaiterTable<K, N> {
         let watched = self.watched.entry(order).or_insert_with(|| Watched {
             news: watch::Sender::new(None),
             published: 0,
-            nudged: 0,
         });
         let free = watched.news.receiver_count() < WAITERS_PER_ORDER;
         free.then(|| watched.news.subscribe())
     }
 
-    /// Passes on an order as it was committed here, unless what was published is as new.
+    /// Passes on news of a committed version, unless what was published is as new.
     pub fn publish(&mut self, order: K, version: i32, news: N) {
         if let Some(watched) = self.watched.get_mut(&order)
             && version > watched.published
@@ -59,17 +56,12 @@ impl<K: Copy + Eq + Hash, N> WaiterTable<K, N> {
         }
     }
 
-    /// Has the waiters look at an order that may have this version by now, unless they were
-    /// published as new a one or were just nudged about this one.
-    ///
-    /// A nudge does not count as published, because the version in it may never have been
-    /// committed: it costs each waiter a look and hides nothing that follows.
+    /// Passes on that this version is said to be committed. It does not count as published: one
+    /// that never was costs each waiter a read and hides nothing that follows.
     pub fn nudge(&mut self, order: K, version: i32, nudge: N) {
-        if let Some(watched) = self.watched.get_mut(&order)
+        if let Some(watched) = self.watched.get(&order)
             && version > watched.published
-            && version != watched.nudged
         {
-            watched.nudged = version;
             // Fails only when nobody listens any more.
             let _ = watched.news.send(Some(nudge));
         }
