@@ -295,7 +295,7 @@ impl Watching {
                 self.metrics.notice.observe(notice.committed.elapsed());
                 return Some(payment);
             }
-            // Nobody has committed that version.
+            // That version was announced and never committed.
             self.receiver.changed().await.ok()?;
         }
     }
