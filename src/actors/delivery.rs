@@ -1,21 +1,20 @@
-//! What ZenoPay sends and what it is told.
+//! What ZenoPay sends, and why it may be answered with an error.
 
 use std::time::Instant;
 
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
 
-use super::order::Weighed;
 use crate::domain::ids::OrderId;
 use crate::domain::outcome::Outcome;
-use crate::domain::payment::Status;
 use crate::store::{DeliveryRecord, StoreError};
-use crate::zenopay::proof::{Keys, PathToken, Proof};
+use crate::zenopay::proof::{Keys, PathToken};
 use crate::zenopay::wire::{Notification, Unreadable, read_webhook};
 
 /// One POST from ZenoPay, or from somebody who says so.
 pub struct Delivery {
     /// As sent; at most 64 KiB.
-    pub body: Vec<u8>,
+    pub body: Bytes,
     /// `x-api-key`, if there is one.
     pub key: Option<Vec<u8>>,
     /// What follows `webhook/zenopay/` in the URL, if anything.
@@ -28,13 +27,17 @@ pub struct Delivery {
     pub received: Instant,
 }
 
-/// A delivery that has been read. Nothing later looks at JSON.
-pub(super) struct Letter {
-    pub delivery: Delivery,
-    pub told: Result<Notification, Unreadable>,
-    /// The order that the body names, if it names one.
-    pub in_body: Option<OrderId>,
+/// A delivery that was read. Nothing later looks at its JSON.
+pub(super) struct ParsedWebhook {
+    /// The order that it is about: the one in the body, else the one in the URL.
+    pub named: Option<OrderId>,
+    /// What the body says.
+    pub said: Result<Notification, Unreadable>,
+    /// `x-api-key`, if there is one.
+    pub key: Option<Vec<u8>>,
     pub token: Token,
+    /// What the journal gets; without proof until there is one.
+    pub record: DeliveryRecord,
 }
 
 /// What stands in the place of a token.
@@ -45,70 +48,54 @@ pub(super) enum Token {
     Present(PathToken),
 }
 
-impl Letter {
-    pub fn open(delivery: Delivery) -> Self {
-        let told = read_webhook(&delivery.body);
+impl ParsedWebhook {
+    pub fn read(delivery: Delivery) -> Self {
+        let said = read_webhook(&delivery.body);
         let token = match delivery.path_token.as_deref().map(PathToken::read) {
             None => Token::Absent,
             Some(None) => Token::Garbage,
             Some(Some(token)) => Token::Present(token),
         };
-        let in_body = told.as_ref().ok().and_then(|told| told.names);
+        let readable = said.as_ref().ok();
+        let in_url = match &token {
+            Token::Present(token) => Some(token.order_id),
+            Token::Absent | Token::Garbage => None,
+        };
+        let named = readable.and_then(|said| said.names).or(in_url);
+        // One spelling an order, so that the journal's own unique key sees copies.
+        let spelled = named.map(|order_id| order_id.to_string());
+        let report = readable.map(|said| &said.report);
+        let record = DeliveryRecord {
+            order_id: spelled.or_else(|| readable.map(|said| said.order_id.clone())),
+            proof: None,
+            source: "webhook",
+            word: report.map(|report| report.raw_word.clone()),
+            reference: report.and_then(|report| report.reference.clone()),
+            amount: report.and_then(|report| report.amount.whole()),
+            received_at: delivery.received_at,
+            received: delivery.received,
+            content_type: delivery.content_type,
+            body: delivery.body,
+        };
         Self {
-            delivery,
-            told,
-            in_body,
+            named,
+            said,
+            key: delivery.key,
             token,
+            record,
         }
     }
 
     /// The same to be kept: its body without our keys, should it carry one.
     pub fn redacted(mut self, keys: &Keys) -> Self {
-        self.delivery.body = keys.redact(self.delivery.body);
+        self.record.body = keys.redact(self.record.body);
         self
     }
 
-    /// Which order it is about, by what it says.
-    pub fn named(&self) -> Option<OrderId> {
-        self.in_body.or(match &self.token {
-            Token::Present(token) => Some(token.order_id),
-            Token::Absent | Token::Garbage => None,
-        })
+    /// The order that the body names, if it names one.
+    pub fn in_body(&self) -> Option<OrderId> {
+        self.said.as_ref().ok()?.names
     }
-
-    /// Its line in the journal; without proof if we failed before we knew.
-    pub fn record(&self, proof: Option<Proof>) -> DeliveryRecord {
-        let told = self.told.as_ref().ok();
-        // One spelling an order, so that the journal's own unique key sees copies.
-        let order_id = match (self.named(), told) {
-            (Some(order_id), _) => Some(order_id.to_string()),
-            (None, Some(told)) => Some(told.order_id.clone()),
-            (None, None) => None,
-        };
-        DeliveryRecord {
-            order_id,
-            proof: proof.map(Proof::as_str),
-            source: "webhook",
-            word: told.map(|told| told.report.raw_word.clone()),
-            reference: told.and_then(|told| told.report.reference.clone()),
-            amount: told.and_then(|told| told.report.amount.whole()),
-            received_at: self.delivery.received_at,
-            received: self.delivery.received,
-            content_type: self.delivery.content_type.clone(),
-            body: self.delivery.body.clone(),
-        }
-    }
-}
-
-/// What ZenoPay is told: this is safe with us.
-#[derive(Clone, Debug)]
-pub struct Acknowledged {
-    /// The order's name.
-    pub order_id: OrderId,
-    /// Where the order stands now.
-    pub status: Status,
-    /// What the delivery meant.
-    pub outcome: Outcome,
 }
 
 /// Why a delivery is not acknowledged.
@@ -146,16 +133,6 @@ impl Rejection {
             Self::Malformed(_) => Outcome::Malformed.as_str(),
             Self::Busy | Self::Unavailable | Self::CommitUnknown => "busy",
             Self::Internal => Outcome::Error.as_str(),
-        }
-    }
-}
-
-impl From<&Weighed> for Acknowledged {
-    fn from(weighed: &Weighed) -> Self {
-        Self {
-            order_id: weighed.payment.order_id,
-            status: weighed.payment.status,
-            outcome: weighed.outcome,
         }
     }
 }

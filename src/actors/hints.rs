@@ -14,7 +14,7 @@ use tracing::warn;
 
 use super::Orders;
 use super::asks::{Asker, Flight};
-use super::order::Case;
+use super::order::Command;
 use crate::domain::ask_schedule;
 use crate::domain::evidence::{Evidence, GatewayReport, Word};
 use crate::domain::ids::OrderId;
@@ -124,8 +124,8 @@ impl Orders {
             if report.word == Word::Paid {
                 return Verdict::Paid(report);
             }
-            let case = Case::of(Evidence::OrderStatus(report));
-            if let Err(error) = self.inner.registry.send(order_id, case).await {
+            let command = Command::of(Evidence::OrderStatus(report));
+            if let Err(error) = self.inner.registry.send(order_id, command).await {
                 warn!(order = %order_id.order_ref(), %error, "what a hint led to could not be applied");
             }
         }

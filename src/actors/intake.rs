@@ -8,54 +8,72 @@ use tokio::sync::OwnedSemaphorePermit;
 use tracing::{error, warn};
 
 use super::asks::Asker;
-use super::delivery::{Acknowledged, Letter, Rejection};
+use super::delivery::{ParsedWebhook, Rejection};
 use super::hints::Verdict;
-use super::order::{Case, WeighError};
+use super::order::{Command, HandleError, Handled};
 use super::proving::Claim;
 use super::{Orders, ref_of};
 use crate::config::Confirm;
-use crate::domain::evidence::{Evidence, GatewayReport, Word};
+use crate::domain::evidence::{Evidence, GatewayReport};
 use crate::domain::ids::OrderId;
 use crate::domain::outcome::Outcome;
-use crate::domain::payment::Payment;
 use crate::store::{AuditEntry, DeliveryRecord, StoreError};
 use crate::zenopay::proof::Proof;
-use crate::zenopay::wire::StatusAnswer;
+use crate::zenopay::wire::{Notification, StatusAnswer, Unreadable};
 
 impl Orders {
     /// Takes in one delivery, to its end.
     pub(super) async fn take_in(
         &self,
-        letter: &Letter,
+        webhook: ParsedWebhook,
         claim: Claim,
         place: OwnedSemaphorePermit,
-    ) -> Result<Acknowledged, Rejection> {
+    ) -> Result<Handled, Rejection> {
+        let ParsedWebhook {
+            said, mut record, ..
+        } = webhook;
         let (proof, loaded, _place) = match claim {
-            Claim::Hint(order_id) => return self.take_hint(order_id, letter).await,
+            Claim::Hint(order_id) => return self.take_hint(order_id, record).await,
             Claim::Proven(proof) => (proof, None, place),
             Claim::Token { by_key, token } => {
-                let (proof, payment) = self.prove(letter, by_key, &token).await?;
+                record.proof = by_key.map(Proof::as_str);
+                let (proof, payment) = self.prove(&record, by_key, &token).await?;
                 // Only now is it known not to be a stranger's.
                 drop(place);
                 let place = self.inner.rooms.enter_proven()?;
                 (proof, Some(payment), place)
             }
         };
-        let record = letter.record(Some(proof));
-        match (letter.told.as_ref(), letter.in_body) {
-            (Err(unreadable), _) => {
-                self.journal(record, Outcome::Malformed, None).await?;
-                Err(Rejection::Malformed(*unreadable))
-            }
-            (Ok(_), None) => {
-                self.journal(record, Outcome::UnknownOrder, None).await?;
-                Err(Rejection::UnknownOrder)
-            }
-            (Ok(told), Some(order_id)) => {
-                self.take_proven(order_id, &told.report, record, loaded)
-                    .await
-            }
-        }
+        record.proof = Some(proof.as_str());
+        let (order_id, report) = self.report_of(said, &record, None).await?;
+        let asks = self.asks_before_believing(&report) && self.is_ours(order_id, &record).await?;
+        let evidence = if asks {
+            evidence_of(self.inner.asks.ask(order_id, Asker::Ourselves).await)
+        } else {
+            Evidence::Gateway(report)
+        };
+        let mut command = Command::of(evidence);
+        command.loaded = loaded;
+        self.handle_delivery(order_id, command, record).await
+    }
+
+    /// What a proven delivery says of which order. One that does not say is journalled.
+    pub(super) async fn report_of(
+        &self,
+        said: Result<Notification, Unreadable>,
+        record: &DeliveryRecord,
+        audit: Option<&AuditEntry>,
+    ) -> Result<(OrderId, GatewayReport), Rejection> {
+        let (outcome, rejection) = match said {
+            Ok(said) => match said.names {
+                Some(order_id) => return Ok((order_id, said.report)),
+                None => (Outcome::UnknownOrder, Rejection::UnknownOrder),
+            },
+            Err(unreadable) => (Outcome::Malformed, Rejection::Malformed(unreadable)),
+        };
+        self.journal(record.clone(), outcome, audit.cloned())
+            .await?;
+        Err(rejection)
     }
 
     /// Whether ZenoPay is asked before a proven delivery is believed.
@@ -63,73 +81,52 @@ impl Orders {
         self.inner.confirm == Confirm::Always || report.needs_confirmation()
     }
 
-    async fn take_proven(
-        &self,
-        order_id: OrderId,
-        report: &GatewayReport,
-        record: DeliveryRecord,
-        loaded: Option<Payment>,
-    ) -> Result<Acknowledged, Rejection> {
-        let mut case = Case::of(Evidence::Gateway(report.clone()));
-        case.delivery = Some(record.clone());
-        case.loaded = loaded;
-        if self.asks_before_believing(report) && self.is_ours(order_id, &record).await? {
-            match self.inner.asks.ask(order_id, Asker::Ourselves).await {
-                Some(answer) => put_answer(&mut case, answer),
-                None => put_silence(&mut case),
-            }
-        }
-        self.have_weighed(order_id, case, record).await
-    }
-
     /// A delivery without proof: if it is about an order of ours, ask ZenoPay, once for all
     /// that hint at the same moment.
     async fn take_hint(
         &self,
         order_id: OrderId,
-        letter: &Letter,
-    ) -> Result<Acknowledged, Rejection> {
+        mut record: DeliveryRecord,
+    ) -> Result<Handled, Rejection> {
         // Always from the database, and before anything else: how long a refusal takes must
         // not tell whether there is such an order, or whether it is in play.
         match self.inner.store.load_for_guest(order_id).await {
             Ok(Some(_)) => {}
             Ok(None) => return Err(Rejection::NotAuthentic),
-            Err(error) => return Err(self.failed(error, letter.record(None)).await),
+            Err(error) => return Err(self.failed(error, record).await),
         }
-        match self.follow_hint(order_id).await {
-            Some(Verdict::Paid(report)) => {
-                let record = letter.record(Some(Proof::OrderStatus));
-                let mut case = Case::of(Evidence::OrderStatus(report));
-                case.delivery = Some(record.clone());
-                let done = self.have_weighed(order_id, case, record).await;
-                if let Err(Rejection::Busy) = done {
-                    self.ask_again_soon(order_id).await;
-                    return Err(Rejection::NotAuthentic);
-                }
-                done
-            }
+        let Some(Verdict::Paid(report)) = self.follow_hint(order_id).await else {
             // What was not confirmed is neither believed nor journalled.
-            Some(Verdict::NotPaid) | None => Err(Rejection::NotAuthentic),
+            return Err(Rejection::NotAuthentic);
+        };
+        record.proof = Some(Proof::OrderStatus.as_str());
+        let command = Command::of(Evidence::OrderStatus(report));
+        let done = self.handle_delivery(order_id, command, record).await;
+        if let Err(Rejection::Busy) = done {
+            self.ask_again_soon(order_id).await;
+            return Err(Rejection::NotAuthentic);
         }
+        done
     }
 
-    /// Has the order's actor weigh the case; what goes wrong is journalled.
-    pub(super) async fn have_weighed(
+    /// Has the order's actor handle what a delivery brought; what goes wrong is journalled.
+    pub(super) async fn handle_delivery(
         &self,
         order_id: OrderId,
-        case: Case,
+        mut command: Command,
         record: DeliveryRecord,
-    ) -> Result<Acknowledged, Rejection> {
-        let audit = case.audit.clone();
-        match self.inner.registry.send(order_id, case).await {
-            Ok(weighed) => Ok(Acknowledged::from(&weighed)),
-            Err(WeighError::UnknownOrder) => {
+    ) -> Result<Handled, Rejection> {
+        command.delivery = Some(record.clone());
+        let audit = command.audit.clone();
+        match self.inner.registry.send(order_id, command).await {
+            Ok(handled) => Ok(handled),
+            Err(HandleError::UnknownOrder) => {
                 self.journal(record, Outcome::UnknownOrder, audit).await?;
                 Err(Rejection::UnknownOrder)
             }
-            Err(WeighError::Busy) => Err(Rejection::Busy),
-            Err(WeighError::Store(error)) => Err(self.failed(error, record).await),
-            Err(error @ WeighError::Panicked) => {
+            Err(HandleError::Busy) => Err(Rejection::Busy),
+            Err(HandleError::Store(error)) => Err(self.failed(error, record).await),
+            Err(error @ HandleError::Panicked) => {
                 error!(order = %order_id.order_ref(), %error, "webhook failed");
                 self.journal(record, Outcome::Error, None).await?;
                 Err(Rejection::Internal)
@@ -184,17 +181,9 @@ impl Orders {
 }
 
 /// What ZenoPay answers is the evidence, in the place of what the delivery says.
-pub(super) fn put_answer(case: &mut Case, answer: StatusAnswer) {
+pub(super) fn evidence_of(answer: Option<StatusAnswer>) -> Evidence {
     match answer {
-        StatusAnswer::Known(report) => {
-            case.unconfirmed = report.word != Word::Paid;
-            case.evidence = Evidence::OrderStatus(report);
-        }
-        StatusAnswer::Unknown(_) => put_silence(case),
+        Some(StatusAnswer::Known(report)) => Evidence::OrderStatus(report),
+        Some(StatusAnswer::Unknown(_)) | None => Evidence::Unconfirmed,
     }
-}
-
-fn put_silence(case: &mut Case) {
-    case.unconfirmed = true;
-    case.evidence = Evidence::Unconfirmed;
 }

@@ -39,18 +39,17 @@ mod replay;
 pub mod status;
 mod status_actor;
 mod sync;
-mod telling;
 mod waiter_table;
 
 use asks::Asks;
-use delivery::Letter;
+use delivery::ParsedWebhook;
 use gauge::ActorView;
 use hints::Hints;
 use proving::{Claim, Rooms};
 use registry::Registry;
 
-pub use delivery::{Acknowledged, Delivery, Rejection};
-pub use order::{Case, Tools, WeighError, Weighed};
+pub use delivery::{Delivery, Rejection};
+pub use order::{Command, HandleError, Handled, Tools};
 pub use replacing::{NewCode, Reissue};
 pub use replay::Reconciled;
 
@@ -119,12 +118,12 @@ impl Orders {
     ///
     /// # Errors
     /// The [`Rejection`], which says whether another copy would help.
-    pub async fn receive(&self, delivery: Delivery) -> Result<Acknowledged, Rejection> {
-        let letter = Letter::open(delivery).redacted(&self.inner.keys);
-        let (named, received) = (letter.named(), letter.delivery.received);
+    pub async fn receive(&self, delivery: Delivery) -> Result<Handled, Rejection> {
+        let webhook = ParsedWebhook::read(delivery).redacted(&self.inner.keys);
+        let (named, received) = (webhook.named, webhook.record.received);
         info!(order = named.map(ref_of), "webhook received");
         // Before anything is started for it.
-        let entered = self.claim(&letter).and_then(|claim| {
+        let entered = self.claim(&webhook).and_then(|claim| {
             let place = self.inner.rooms.enter(&claim)?;
             Ok((claim, place))
         });
@@ -142,7 +141,7 @@ impl Orders {
         let is_counted = Arc::new(AtomicBool::new(false));
         let (orders, is_answered) = (self.clone(), is_counted.clone());
         let work = async move {
-            let mut result = orders.take_in(&letter, claim, place).await;
+            let mut result = orders.take_in(webhook, claim, place).await;
             if let Err(error) = orders.inner.store.reach_knowing_no_end(Point::BeforeAnswer) {
                 result = Err(error.into());
             }
@@ -182,8 +181,8 @@ impl Orders {
         &self,
         named: Option<OrderId>,
         received: Instant,
-        result: Result<Acknowledged, Rejection>,
-    ) -> Result<Acknowledged, Rejection> {
+        result: Result<Handled, Rejection>,
+    ) -> Result<Handled, Rejection> {
         let outcome = label(&result);
         let span = Span::current();
         span.record("order", named.map(ref_of));
@@ -203,12 +202,16 @@ impl Orders {
         result
     }
 
-    /// Has an order's actor weigh evidence that no webhook brought.
+    /// Has an order's actor handle evidence that no webhook brought.
     ///
     /// # Errors
-    /// The [`WeighError`]; nothing was written, unless the store says that it does not know.
-    pub async fn weigh(&self, order_id: OrderId, case: Case) -> Result<Weighed, WeighError> {
-        self.inner.registry.send(order_id, case).await
+    /// The [`HandleError`]; nothing was written, unless the store says that it does not know.
+    pub async fn handle(
+        &self,
+        order_id: OrderId,
+        command: Command,
+    ) -> Result<Handled, HandleError> {
+        self.inner.registry.send(order_id, command).await
     }
 
     /// The way to ZenoPay's order-status.
@@ -271,7 +274,7 @@ fn ref_of(order_id: OrderId) -> DisplayValue<OrderRef> {
 }
 
 /// The outcome as metrics and log name it.
-fn label(result: &Result<Acknowledged, Rejection>) -> &'static str {
+fn label(result: &Result<Handled, Rejection>) -> &'static str {
     match result {
         Ok(done) => done.outcome.as_str(),
         Err(rejection) => rejection.label(),

@@ -6,7 +6,7 @@
 //! time, makes it sure.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex, mpsc};
@@ -14,9 +14,9 @@ use tokio::time::{Instant as Due, sleep, sleep_until};
 use tracing::warn;
 use uuid::Uuid;
 
-use super::status::{Notice, StatusBoard};
+use super::status::{Source, StatusBoard};
 use crate::domain::ids::OrderId;
-use crate::store::{Heard, Store, StoreError};
+use crate::store::{Heard, Store};
 use crate::supervisor::{Supervisor, Task};
 
 /// How often each watched order is looked at: the safety net.
@@ -92,7 +92,9 @@ impl Neighbours {
         let mut heard = self.heard.lock().await;
         while let Some(news) = heard.recv().await {
             match news {
-                Heard::Changed(versions) => self.try_to_wake(versions).await,
+                Heard::Changed(versions) => {
+                    self.board.publish_versions(versions, Source::Announcement);
+                }
                 Heard::Lost => self.look_at_all(Duration::ZERO).await,
             }
         }
@@ -115,37 +117,9 @@ impl Neighbours {
             // The first at once; who is late does not wait.
             sleep_until(began + time * number / slices).await;
             match self.store.versions(slice.to_vec()).await {
-                Ok(versions) => self.try_to_wake(versions).await,
-                Err(error) => unreadable(&error),
+                Ok(versions) => self.board.publish_versions(versions, Source::Database),
+                Err(error) => warn!(%error, "watched orders cannot be read; trying again"),
             }
         }
     }
-
-    /// Wakes whoever has not heard of these versions.
-    async fn try_to_wake(&self, versions: Vec<(OrderId, i32)>) {
-        if let Err(error) = self.wake(versions).await {
-            unreadable(&error);
-        }
-    }
-
-    /// Reads the orders of which these versions are news to somebody here, once for all their
-    /// waiters.
-    async fn wake(&self, versions: Vec<(OrderId, i32)>) -> Result<(), StoreError> {
-        let newer = self.board.unheard_of(versions).await;
-        if newer.is_empty() {
-            return Ok(());
-        }
-        let committed = Instant::now();
-        for payment in self.store.load_many(newer).await? {
-            self.board.publish_here(Notice {
-                payment: Arc::new(payment),
-                committed,
-            });
-        }
-        Ok(())
-    }
-}
-
-fn unreadable(error: &StoreError) {
-    warn!(%error, "watched orders cannot be read; trying again");
 }

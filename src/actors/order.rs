@@ -1,5 +1,5 @@
 //! The actor of one order in play. It handles one message at a time, to the end: decide,
-//! write everything in one transaction, and only then tell anyone.
+//! write everything in one transaction, and only then publish it.
 //!
 //! The actor removes contention; it is not what makes the result right. The version in the
 //! conditional update and the unique keys do that, also beside another process.
@@ -8,17 +8,16 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use actix::{Actor, ActorFutureExt, AtomicResponse, Context, Handler, Message, WrapFuture};
-use chrono::{DateTime, Utc};
-use tracing::{Instrument, Span, info_span, warn};
+use chrono::{DateTime, SecondsFormat, Utc};
+use tracing::{Instrument, Span, info, info_span, warn};
 
 use super::facts::FactSource;
 use super::gauge::Gauge;
 use super::permit::Permit;
 use super::status::StatusBoard;
-use super::telling::publish;
 use crate::domain::ask_schedule;
 use crate::domain::decide::decide;
-use crate::domain::decision::{Decision, Effect};
+use crate::domain::decision::{Decision, Effect, Level};
 use crate::domain::evidence::Evidence;
 use crate::domain::ids::OrderId;
 use crate::domain::outcome::Outcome;
@@ -45,29 +44,31 @@ pub struct Tools {
 
 /// Evidence about this actor's order.
 #[derive(Clone)]
-pub struct Case {
+pub struct Command {
     /// What is known.
     pub evidence: Evidence,
     /// The delivery that brought it, to be journalled in the same transaction.
     pub delivery: Option<DeliveryRecord>,
     /// The operator's act that brought it, to be logged in the same transaction.
     pub audit: Option<AuditEntry>,
-    /// ZenoPay was asked about a proven delivery and did not say "paid".
-    pub unconfirmed: bool,
     /// The order as it was just read, if it was; saves the actor a read.
     pub loaded: Option<Payment>,
 }
 
-impl Case {
+impl Command {
     /// Evidence that no delivery brought.
     pub fn of(evidence: Evidence) -> Self {
         Self {
             evidence,
             delivery: None,
             audit: None,
-            unconfirmed: false,
             loaded: None,
         }
+    }
+
+    /// Whether ZenoPay was asked about a delivery and did not say "paid".
+    fn is_unconfirmed(&self) -> bool {
+        self.delivery.is_some() && self.evidence.is_unconfirmed()
     }
 
     /// The same, brought by an operator.
@@ -78,21 +79,21 @@ impl Case {
     }
 }
 
-/// A case on its way, with the place that it takes.
-pub(super) struct Weigh {
-    pub case: Case,
+/// A command on its way, with the place that it takes.
+pub(super) struct Admitted {
+    pub command: Command,
     pub permit: Permit,
     /// Its step in the trace.
     pub span: Span,
 }
 
-impl Message for Weigh {
-    type Result = Result<Weighed, WeighError>;
+impl Message for Admitted {
+    type Result = Result<Handled, HandleError>;
 }
 
-/// What became of a case, after the commit.
+/// What became of a command, after the commit.
 #[derive(Clone, Debug)]
-pub struct Weighed {
+pub struct Handled {
     /// What the evidence meant.
     pub outcome: Outcome,
     /// The order as it is now.
@@ -101,9 +102,9 @@ pub struct Weighed {
     pub refused: bool,
 }
 
-/// Why a case could not be weighed.
+/// Why a command could not be handled.
 #[derive(Debug, thiserror::Error)]
-pub enum WeighError {
+pub enum HandleError {
     /// There is no such order.
     #[error("no order of ours")]
     UnknownOrder,
@@ -143,22 +144,22 @@ impl Actor for OrderActor {
     type Context = Context<Self>;
 }
 
-impl Handler<Weigh> for OrderActor {
+impl Handler<Admitted> for OrderActor {
     // Atomic: the next message waits until this one is done. One handler that interleaved
     // would undo that for all of them.
-    type Result = AtomicResponse<Self, Result<Weighed, WeighError>>;
+    type Result = AtomicResponse<Self, Result<Handled, HandleError>>;
 
-    fn handle(&mut self, message: Weigh, _: &mut Context<Self>) -> Self::Result {
-        let Weigh {
-            case,
+    fn handle(&mut self, message: Admitted, _: &mut Context<Self>) -> Self::Result {
+        let Admitted {
+            command,
             mut permit,
             span,
         } = message;
         let (tools, order_id) = (self.tools.clone(), self.order_id);
         // Taken, so that a handler that dies leaves no stale state behind.
-        let known = self.known.take().or_else(|| case.loaded.clone());
+        let known = self.known.take().or_else(|| command.loaded.clone());
         permit.begin();
-        let work = async move { weigh(&tools, order_id, known, case).await }.instrument(span);
+        let work = async move { handle(&tools, order_id, known, command).await }.instrument(span);
         AtomicResponse::new(Box::pin(work.into_actor(self).map(
             |(result, known), actor, _| {
                 if let Some(payment) = &known {
@@ -167,7 +168,7 @@ impl Handler<Weigh> for OrderActor {
                 if let Err(error) = &result {
                     actor.gauge.failed(error.to_string());
                 }
-                let outcome = result.as_ref().ok().map(|weighed| weighed.outcome);
+                let outcome = result.as_ref().ok().map(|handled| handled.outcome);
                 actor
                     .gauge
                     .finish(outcome, known.as_ref().map(|payment| payment.status));
@@ -181,12 +182,12 @@ impl Handler<Weigh> for OrderActor {
 
 /// Load, decide, write, publish. Gives back the order as it is now known, or nothing when
 /// it is not.
-async fn weigh(
+async fn handle(
     tools: &Tools,
     order_id: OrderId,
     mut known: Option<Payment>,
-    case: Case,
-) -> (Result<Weighed, WeighError>, Option<Payment>) {
+    command: Command,
+) -> (Result<Handled, HandleError>, Option<Payment>) {
     for _ in 0..TRIES {
         let was_known = known.is_some();
         let payment = match known.take() {
@@ -195,16 +196,16 @@ async fn weigh(
         };
         let payment = match payment {
             Ok(Some(payment)) => payment,
-            Ok(None) => return (Err(WeighError::UnknownOrder), None),
+            Ok(None) => return (Err(HandleError::UnknownOrder), None),
             Err(error) => return (Err(error.into()), None),
         };
         let facts = tools.facts.now();
-        let mut decision = decide(&payment, &case.evidence, &facts);
-        if case.unconfirmed && decision.outcome != Outcome::Completed {
+        let mut decision = decide(&payment, &command.evidence, &facts);
+        if command.is_unconfirmed() && decision.outcome != Outcome::Completed {
             decision.outcome = Outcome::Unconfirmed;
         }
 
-        let change = change(&payment, &decision, &case, facts.now);
+        let change = change(&payment, &decision, &command, facts.now);
         let began = Instant::now();
         let written = tools.store.commit(change);
         match written.instrument(info_span!("transaction")).await {
@@ -213,9 +214,9 @@ async fn weigh(
                 if let Err(error) = tools.store.reach_knowing_no_end(Point::BeforeNotice) {
                     return (Err(error.into()), None);
                 }
-                let weighed = publish(tools, &payment, decision, was_known);
-                let now_known = Payment::clone(&weighed.payment);
-                return (Ok(weighed), Some(now_known));
+                let handled = publish(tools, payment, decision, was_known);
+                let now_known = Payment::clone(&handled.payment);
+                return (Ok(handled), Some(now_known));
             }
             // Somebody else was first, or the fresh code exists: look again.
             Err(StoreError::Conflict | StoreError::CodeTaken) => {}
@@ -226,7 +227,45 @@ async fn weigh(
     (Err(StoreError::Conflict.into()), None)
 }
 
-fn change(payment: &Payment, decision: &Decision, case: &Case, now: DateTime<Utc>) -> Change {
+/// Notifies the waiters and the log of what was committed, and of nothing else.
+fn publish(tools: &Tools, before: Payment, decision: Decision, was_known: bool) -> Handled {
+    let committed_at = Utc::now();
+    let (from, version) = (before.status, before.version);
+    let refused = matches!(decision.effect, Effect::Refuse);
+    let payment = Arc::new(decision.effect.into_payment().unwrap_or(before));
+    if payment.version != version {
+        tools.status.publish(payment.clone());
+        info!(
+            order = %payment.order_id.order_ref(),
+            from = from.as_str(),
+            status = payment.status.as_str(),
+            version = payment.version,
+            committed_at = %committed_at.to_rfc3339_opts(SecondsFormat::Micros, true),
+            "payment status updated"
+        );
+    } else if !was_known {
+        // Nothing was changed; but what had to be read may be news to a waiter here, as after a
+        // commit whose end was lost.
+        tools.status.publish_here(payment.clone());
+    }
+    for remark in &decision.remarks {
+        if remark.level == Level::Alert {
+            // Its text may repeat what a gateway wrote.
+            warn!(
+                order = %payment.order_id.order_ref(),
+                kind = remark.kind,
+                "alert in the order's timeline"
+            );
+        }
+    }
+    Handled {
+        outcome: decision.outcome,
+        payment,
+        refused,
+    }
+}
+
+fn change(payment: &Payment, decision: &Decision, command: &Command, now: DateTime<Utc>) -> Change {
     let radius_user = match &decision.effect {
         Effect::Sell(sale) => radius_user(&sale.payment),
         Effect::Replace(replacement) => radius_user(&replacement.payment),
@@ -243,16 +282,19 @@ fn change(payment: &Payment, decision: &Decision, case: &Case, now: DateTime<Utc
         before: payment.clone(),
         decision: decision.clone(),
         radius_user,
-        delivery: case.delivery.clone(),
-        audit: case.audit.clone().filter(|_| is_done(decision, case)),
+        delivery: command.delivery.clone(),
+        audit: command.audit.clone().filter(|_| is_done(decision, command)),
         ask_at: (decision.outcome == Outcome::Unconfirmed).then(|| ask_schedule::ask_soon(now)),
     }
 }
 
 /// An act that changed nothing, because it is not possible or holds already, is none. A
 /// replay and an ask are acts whatever comes of them.
-fn is_done(decision: &Decision, case: &Case) -> bool {
-    let by_hand = matches!(case.evidence, Evidence::Operator(_) | Evidence::NewCode(_));
+fn is_done(decision: &Decision, command: &Command) -> bool {
+    let by_hand = matches!(
+        command.evidence,
+        Evidence::Operator(_) | Evidence::NewCode(_)
+    );
     let changes_nothing = matches!(decision.effect, Effect::Keep | Effect::Refuse);
     !(by_hand && changes_nothing)
 }

@@ -12,10 +12,11 @@ use std::sync::Arc;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::Orders;
-use super::delivery::{Letter, Rejection, Token};
+use super::delivery::{ParsedWebhook, Rejection, Token};
 use crate::config::Confirm;
 use crate::domain::ids::OrderId;
 use crate::domain::payment::Payment;
+use crate::store::DeliveryRecord;
 use crate::zenopay::proof::{KeyCheck, PathToken, Proof};
 
 /// A hint is journalled once it is confirmed; none that ZenoPay sends is longer.
@@ -78,23 +79,23 @@ fn enter(room: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
 
 impl Orders {
     /// What the delivery offers, as far as memory tells.
-    pub(super) fn claim(&self, letter: &Letter) -> Result<Claim, Rejection> {
-        let by_key = match self.inner.keys.check_key(letter.delivery.key.as_deref()) {
+    pub(super) fn claim(&self, webhook: &ParsedWebhook) -> Result<Claim, Rejection> {
+        let by_key = match self.inner.keys.check_key(webhook.key.as_deref()) {
             KeyCheck::Wrong => return Err(Rejection::NotAuthentic),
             KeyCheck::Current => Some(Proof::Key),
             KeyCheck::Previous => Some(Proof::PreviousKey),
             KeyCheck::Absent => None,
         };
-        match (&letter.token, by_key) {
+        match (&webhook.token, by_key) {
             (Token::Garbage, _) => Err(Rejection::NotAuthentic),
             (Token::Absent, Some(proof)) => Ok(Claim::Proven(proof)),
-            (Token::Absent, None) => match letter.in_body {
-                Some(order_id) if self.takes_hints(letter) => Ok(Claim::Hint(order_id)),
+            (Token::Absent, None) => match webhook.in_body() {
+                Some(order_id) if self.takes_hints(webhook) => Ok(Claim::Hint(order_id)),
                 Some(_) | None => Err(Rejection::NotAuthentic),
             },
             (Token::Present(token), by_key) => {
                 // It proves one order alone, so a body about another one is not authentic.
-                if letter.told.is_ok() && letter.in_body != Some(token.order_id) {
+                if webhook.said.is_ok() && webhook.in_body() != Some(token.order_id) {
                     return Err(Rejection::NotAuthentic);
                 }
                 let known = self.inner.registry.webhook_secret(token.order_id);
@@ -109,14 +110,14 @@ impl Orders {
         }
     }
 
-    fn takes_hints(&self, letter: &Letter) -> bool {
-        self.inner.confirm != Confirm::Never && letter.delivery.body.len() <= HINT_BYTES_MAX
+    fn takes_hints(&self, webhook: &ParsedWebhook) -> bool {
+        self.inner.confirm != Confirm::Never && webhook.record.body.len() <= HINT_BYTES_MAX
     }
 
     /// Compares the token with the secret in the database.
     pub(super) async fn prove(
         &self,
-        letter: &Letter,
+        record: &DeliveryRecord,
         by_key: Option<Proof>,
         token: &PathToken,
     ) -> Result<(Proof, Payment), Rejection> {
@@ -126,7 +127,7 @@ impl Orders {
             }
             Ok(Some(_) | None) => Err(Rejection::NotAuthentic),
             // Whether it is the right token was not found out.
-            Err(error) => Err(self.failed(error, letter.record(by_key)).await),
+            Err(error) => Err(self.failed(error, record.clone()).await),
         }
     }
 }

@@ -11,7 +11,7 @@ use tracing::{error, info_span};
 
 use super::gauge::{ActorView, Gauge};
 use super::in_play::{InPlay, Room};
-use super::order::{Case, OrderActor, Tools, Weigh, WeighError, Weighed};
+use super::order::{Admitted, Command, HandleError, Handled, OrderActor, Tools};
 use super::permit::Permit;
 use crate::config::ActorsConfig;
 use crate::domain::ids::OrderId;
@@ -44,18 +44,18 @@ impl Registry {
         }
     }
 
-    /// Has an order's actor weigh a case, and waits for the end of it. A case that is being
-    /// weighed is weighed to its end; one that still waits is dropped with whoever sent it,
-    /// so send from a task that nobody cancels.
-    pub async fn send(&self, order_id: OrderId, case: Case) -> Result<Weighed, WeighError> {
+    /// Has an order's actor handle a command, and waits for the result. A command that is being
+    /// handled is handled to its end; one that still waits is dropped if the caller is cancelled,
+    /// so call this in a task that no client cancels.
+    pub async fn send(&self, order_id: OrderId, command: Command) -> Result<Handled, HandleError> {
         // From the door to the end: also the time in the mailbox.
         let span = info_span!("actor", order = %order_id.order_ref());
         for _ in 0..INCARNATIONS {
             let (address, permit) = self.admit(order_id)?;
             let dead = address.clone();
             if let Ok(result) = address
-                .send(Weigh {
-                    case: case.clone(),
+                .send(Admitted {
+                    command: command.clone(),
                     permit,
                     span: span.clone(),
                 })
@@ -66,15 +66,15 @@ impl Registry {
             // A panic has ended this very actor; whoever finds it first replaces it.
             self.replace(order_id, &dead);
         }
-        Err(WeighError::Panicked)
+        Err(HandleError::Panicked)
     }
 
     /// Takes a place and finds or starts the actor.
-    fn admit(&self, order_id: OrderId) -> Result<(Addr<OrderActor>, Permit), WeighError> {
+    fn admit(&self, order_id: OrderId) -> Result<(Addr<OrderActor>, Permit), HandleError> {
         let (address, passage) = self
             .in_play
             .admit(order_id, || self.activate(order_id))
-            .ok_or(WeighError::Busy)?;
+            .ok_or(HandleError::Busy)?;
         Ok((address, Permit::new(passage, &self.tools.metrics)))
     }
 

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use super::Orders;
-use super::order::{Case, WeighError};
+use super::order::{Command, HandleError};
 use crate::domain::evidence::Evidence;
 use crate::domain::ids::OrderId;
 use crate::domain::outcome::Outcome;
@@ -51,12 +51,12 @@ impl Orders {
     /// The caller has looked at the owner link; an order id is not enough.
     ///
     /// # Errors
-    /// The [`WeighError`]; nothing was written, unless the store says that it does not know.
+    /// The [`HandleError`]; nothing was written, unless the store says that it does not know.
     pub async fn reissue_for_owner(
         &self,
         order_id: OrderId,
         seen: i32,
-    ) -> Result<Reissue, WeighError> {
+    ) -> Result<Reissue, HandleError> {
         let request = Request {
             by: ReissuedBy::Owner,
             seen: Some(seen),
@@ -68,12 +68,12 @@ impl Orders {
     /// Gives an order's voucher another code, for an operator whose act is logged with it.
     ///
     /// # Errors
-    /// The [`WeighError`]; nothing was written, unless the store says that it does not know.
+    /// The [`HandleError`]; nothing was written, unless the store says that it does not know.
     pub async fn reissue_by_hand(
         &self,
         order_id: OrderId,
         audit: AuditEntry,
-    ) -> Result<Reissue, WeighError> {
+    ) -> Result<Reissue, HandleError> {
         let request = Request {
             by: ReissuedBy::Operator,
             seen: None,
@@ -82,21 +82,21 @@ impl Orders {
         self.reissue(order_id, request).await
     }
 
-    async fn reissue(&self, order_id: OrderId, request: Request) -> Result<Reissue, WeighError> {
+    async fn reissue(&self, order_id: OrderId, request: Request) -> Result<Reissue, HandleError> {
         let orders = self.clone();
         self.to_its_end(async move { orders.replace_code(order_id, request).await })
             .await
-            .unwrap_or(Err(WeighError::Panicked))
+            .unwrap_or(Err(HandleError::Panicked))
     }
 
     async fn replace_code(
         &self,
         order_id: OrderId,
         request: Request,
-    ) -> Result<Reissue, WeighError> {
+    ) -> Result<Reissue, HandleError> {
         let store = &self.inner.store;
         let payment = store.load(order_id).await?;
-        let payment = payment.ok_or(WeighError::UnknownOrder)?;
+        let payment = payment.ok_or(HandleError::UnknownOrder)?;
         let seen = request.seen.unwrap_or(payment.version);
         let voucher = match (payment.status, &payment.voucher) {
             (Status::Completed, Some(voucher)) if voucher.revoked_at.is_none() => voucher,
@@ -115,20 +115,20 @@ impl Orders {
             usage,
             replaced,
         };
-        let mut case = Case::of(Evidence::NewCode(wish));
-        case.loaded = Some(payment);
-        case.audit = request.audit;
+        let mut command = Command::of(Evidence::NewCode(wish));
+        command.loaded = Some(payment);
+        command.audit = request.audit;
 
-        let weighed = self.weigh(order_id, case).await?;
+        let handled = self.handle(order_id, command).await?;
         let is_enough = request.by == ReissuedBy::Owner && replaced.is_enough();
         Ok(Reissue {
-            code: match (weighed.refused, weighed.outcome) {
+            code: match (handled.refused, handled.outcome) {
                 (true, _) if is_enough => NewCode::Enough,
                 (true, _) => NewCode::Over,
                 (false, Outcome::Duplicate) => NewCode::GivenBefore,
                 (false, _) => NewCode::Given,
             },
-            payment: weighed.payment,
+            payment: handled.payment,
         })
     }
 }

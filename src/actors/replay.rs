@@ -6,19 +6,21 @@
 
 use std::time::Instant;
 
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use tracing::error;
 
+use super::Orders;
 use super::asks::Asker;
-use super::delivery::{Acknowledged, Rejection};
-use super::order::{Case, WeighError, Weighed};
-use super::{Orders, intake};
+use super::delivery::{Delivery, ParsedWebhook, Rejection};
+use super::intake::evidence_of;
+use super::order::{Command, HandleError, Handled};
 use crate::domain::evidence::{Evidence, OperatorAct};
 use crate::domain::ids::OrderId;
 use crate::domain::outcome::Outcome;
-use crate::store::{AuditEntry, DeliveryRecord, KeptDelivery};
+use crate::store::{AuditEntry, JournalRow};
 use crate::zenopay::proof::Proof;
-use crate::zenopay::wire::{StatusAnswer, read_webhook};
+use crate::zenopay::wire::StatusAnswer;
 
 /// What ZenoPay said about an order and what became of it.
 #[derive(Clone, Debug)]
@@ -26,40 +28,40 @@ pub struct Reconciled {
     /// In ZenoPay's words, or why it said nothing.
     pub answer: StatusAnswer,
     /// What followed.
-    pub weighed: Weighed,
+    pub handled: Handled,
 }
 
 impl Orders {
-    /// Has an operator's act weighed, and logged with its effect.
+    /// Has an operator's act done, and logged with its effect.
     ///
     /// # Errors
-    /// The [`WeighError`]; nothing was written, unless the store says that it does not know.
+    /// The [`HandleError`]; nothing was written, unless the store says that it does not know.
     pub async fn act(
         &self,
         order_id: OrderId,
         act: OperatorAct,
         audit: AuditEntry,
-    ) -> Result<Weighed, WeighError> {
-        let case = Case::of(Evidence::Operator(act)).audited(audit);
+    ) -> Result<Handled, HandleError> {
+        let command = Command::of(Evidence::Operator(act)).audited(audit);
         let orders = self.clone();
-        self.to_its_end(async move { orders.weigh(order_id, case).await })
+        self.to_its_end(async move { orders.handle(order_id, command).await })
             .await
-            .unwrap_or(Err(WeighError::Panicked))
+            .unwrap_or(Err(HandleError::Panicked))
     }
 
     /// Asks ZenoPay about an order, once, and applies what it says.
     ///
     /// # Errors
-    /// [`WeighError::Busy`] when too many asks are under way; else as [`weigh`](Self::weigh).
+    /// [`HandleError::Busy`] when too many asks are under way; else as [`handle`](Self::handle).
     pub async fn reconcile(
         &self,
         order_id: OrderId,
         audit: AuditEntry,
-    ) -> Result<Reconciled, WeighError> {
+    ) -> Result<Reconciled, HandleError> {
         let orders = self.clone();
-        self.to_its_end(async move { orders.ask_and_weigh(order_id, audit).await })
+        self.to_its_end(async move { orders.ask_and_handle(order_id, audit).await })
             .await
-            .unwrap_or(Err(WeighError::Panicked))
+            .unwrap_or(Err(HandleError::Panicked))
     }
 
     /// Decides a delivery of the journal again, as if it came now, and journals that.
@@ -68,11 +70,13 @@ impl Orders {
     /// The [`Rejection`] that the delivery itself would meet.
     pub async fn replay(
         &self,
-        kept: KeptDelivery,
+        row: &JournalRow,
+        body: Vec<u8>,
         audit: AuditEntry,
-    ) -> Result<Acknowledged, Rejection> {
+    ) -> Result<Handled, Rejection> {
+        let webhook = replayed(row, body.into(), self.inner.store.clock().now());
         let orders = self.clone();
-        self.to_its_end(async move { orders.decide_again(kept, audit).await })
+        self.to_its_end(async move { orders.decide_again(webhook, audit).await })
             .await
             .unwrap_or(Err(Rejection::Internal))
     }
@@ -87,86 +91,67 @@ impl Orders {
             .ok()
     }
 
-    async fn ask_and_weigh(
+    async fn ask_and_handle(
         &self,
         order_id: OrderId,
         audit: AuditEntry,
-    ) -> Result<Reconciled, WeighError> {
+    ) -> Result<Reconciled, HandleError> {
         if self.inner.store.load(order_id).await?.is_none() {
-            return Err(WeighError::UnknownOrder);
+            return Err(HandleError::UnknownOrder);
         }
         let asked = self.inner.asks.ask(order_id, Asker::Ourselves).await;
-        let answer = asked.ok_or(WeighError::Busy)?;
-        let evidence = match &answer {
-            StatusAnswer::Known(report) => Evidence::OrderStatus(report.clone()),
-            StatusAnswer::Unknown(_) => Evidence::Unconfirmed,
-        };
-        let weighed = self
-            .weigh(order_id, Case::of(evidence).audited(audit))
-            .await?;
-        Ok(Reconciled { answer, weighed })
+        let answer = asked.ok_or(HandleError::Busy)?;
+        let command = Command::of(evidence_of(Some(answer.clone()))).audited(audit);
+        let handled = self.handle(order_id, command).await?;
+        Ok(Reconciled { answer, handled })
     }
 
     async fn decide_again(
         &self,
-        kept: KeptDelivery,
+        webhook: ParsedWebhook,
         mut audit: AuditEntry,
-    ) -> Result<Acknowledged, Rejection> {
-        let told = read_webhook(&kept.body);
-        let mut record = replayed(kept, self.inner.store.clock().now());
-        let told = match told {
-            Ok(told) => told,
-            Err(unreadable) => {
-                self.journal(record, Outcome::Malformed, Some(audit))
-                    .await?;
-                return Err(Rejection::Malformed(unreadable));
-            }
-        };
-        let Some(order_id) = told.names else {
-            self.journal(record, Outcome::UnknownOrder, Some(audit))
-                .await?;
-            return Err(Rejection::UnknownOrder);
-        };
+    ) -> Result<Handled, Rejection> {
+        let ParsedWebhook {
+            said, mut record, ..
+        } = webhook;
+        let (order_id, report) = self.report_of(said, &record, Some(&audit)).await?;
         audit.order_id = Some(order_id);
 
         let is_proven = record.proof.is_some();
-        let asks = !is_proven || self.asks_before_believing(&told.report);
-        let mut case = Case::of(Evidence::Gateway(told.report)).audited(audit);
+        let asks = !is_proven || self.asks_before_believing(&report);
+        let mut command = Command::of(Evidence::Gateway(report)).audited(audit);
         if asks {
             if !self.is_ours(order_id, &record).await? {
-                self.journal(record, Outcome::UnknownOrder, case.audit)
+                self.journal(record, Outcome::UnknownOrder, command.audit)
                     .await?;
                 return Err(Rejection::UnknownOrder);
             }
             let asked = self.inner.asks.ask(order_id, Asker::Ourselves).await;
-            intake::put_answer(&mut case, asked.ok_or(Rejection::Busy)?);
-            if !is_proven && !case.unconfirmed {
+            command.evidence = evidence_of(Some(asked.ok_or(Rejection::Busy)?));
+            if !is_proven && !command.evidence.is_unconfirmed() {
                 record.proof = Some(Proof::OrderStatus.as_str());
             }
         }
-        case.delivery = Some(record.clone());
-        self.have_weighed(order_id, case, record).await
+        self.handle_delivery(order_id, command, record).await
     }
 }
 
-/// The new line of the journal. Of the old one's proofs those stand that were about the
-/// body itself.
-fn replayed(kept: KeptDelivery, now: DateTime<Utc>) -> DeliveryRecord {
+/// A delivery of the journal as if it came now. Of its proofs those stand that were about the body
+/// itself.
+fn replayed(row: &JournalRow, body: Bytes, now: DateTime<Utc>) -> ParsedWebhook {
     let by_itself = [Proof::Key, Proof::PreviousKey, Proof::Token].map(Proof::as_str);
-    let told = read_webhook(&kept.body).ok();
-    let report = told.as_ref().map(|told| &told.report);
-    DeliveryRecord {
-        order_id: kept.order_id,
-        proof: by_itself
-            .into_iter()
-            .find(|proof| Some(*proof) == kept.proof.as_deref()),
-        source: "replay",
-        word: report.map(|report| report.raw_word.clone()),
-        reference: report.and_then(|report| report.reference.clone()),
-        amount: report.and_then(|report| report.amount.whole()),
+    let mut webhook = ParsedWebhook::read(Delivery {
+        body,
+        key: None,
+        path_token: None,
+        content_type: row.content_type.clone(),
         received_at: now,
         received: Instant::now(),
-        content_type: kept.content_type,
-        body: kept.body,
-    }
+    });
+    webhook.record.source = "replay";
+    webhook.record.order_id = row.order_id.clone();
+    webhook.record.proof = by_itself
+        .into_iter()
+        .find(|proof| Some(*proof) == row.proof.as_deref());
+    webhook
 }

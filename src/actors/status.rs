@@ -1,13 +1,15 @@
 //! The status actor: pushes completion notices to the long polls that wait for them.
 //!
-//! Nouns: a *waiter* is a parked poll and holds a *seat*; a [`Notice`] is an order as it
-//! is after a commit, so that nobody who is woken needs to read.
+//! Nouns: a *waiter* is a parked poll and holds a *seat*. A commit here is *published* with the
+//! order as it is now, so that its waiters need not read it. Of a commit elsewhere they get the
+//! version, and each compares it with the one that it has read itself.
 //!
 //! An actor that panics is replaced: its waiters are answered with what is true, and the next ones
 //! wait at the new one.
 //!
-//! The rule that must not be broken: register interest before you look. A waiter subscribes
-//! first and reads the committed order second, so that a commit between the two is seen.
+//! # Invariants
+//! Subscribe, then read, then wait: a commit between the first two is read, and a later one is
+//! notified. A lost notification costs latency, never truth.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -21,14 +23,14 @@ use tracing::info_span;
 
 use super::patience::spread;
 use super::places::{Place, Places};
-use super::status_actor::{HasRead, News, Publish, StatusActor, UnheardOf, Watch, WhatIsWatched};
+use super::status_actor::{News, Publish, StatusActor, Versions, Watch, WhatIsWatched};
 use crate::domain::ids::OrderId;
 use crate::domain::payment::Payment;
 use crate::metrics::Metrics;
 use crate::store::{Store, StoreError};
 use crate::supervisor::Task;
 
-pub use super::status_actor::{Home, Notice};
+pub use super::status_actor::{Home, Source};
 
 /// The handle that everybody else sees.
 #[derive(Clone)]
@@ -58,7 +60,7 @@ impl Drop for Seat {
 /// Interest in one order.
 pub struct Watching {
     order_id: OrderId,
-    board: Addr<StatusActor>,
+    store: Store,
     receiver: watch::Receiver<News>,
     draining: CancellationToken,
     metrics: Arc<Metrics>,
@@ -121,23 +123,28 @@ impl StatusBoard {
         address.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Tells everybody who waits for this order, here and in other processes. Called only
-    /// after a commit.
-    pub fn publish(&self, notice: Notice) {
+    /// Notifies the waiters of an order that was just committed, here and in other processes.
+    pub fn publish(&self, payment: Arc<Payment>) {
         self.metrics.notices.inc();
         // Full or not listened to: others find out by themselves.
-        let _ = self
-            .outgoing
-            .try_send((notice.payment.order_id, notice.payment.version));
-        self.publish_here(notice);
+        let _ = self.outgoing.try_send((payment.order_id, payment.version));
+        self.publish_here(payment);
     }
 
-    /// Tells everybody who waits for this order in this process.
-    pub fn publish_here(&self, notice: Notice) {
+    /// Notifies the waiters in this process.
+    pub fn publish_here(&self, payment: Arc<Payment>) {
         // Never waits and is never dropped, which is what a notice needs; how many there
         // are is bounded by the commits.
-        let span = info_span!("notice", version = notice.payment.version);
-        self.address().do_send(Publish { notice, span });
+        self.address().do_send(Publish {
+            span: info_span!("notice", version = payment.version),
+            payment,
+            committed: std::time::Instant::now(),
+        });
+    }
+
+    /// Notifies the waiters in this process of versions that may be news to them.
+    pub fn publish_versions(&self, versions: Vec<(OrderId, i32)>, source: Source) {
+        self.address().do_send(Versions(versions, source));
     }
 
     /// Which orders somebody waits for.
@@ -146,20 +153,13 @@ impl StatusBoard {
         self.address().send(WhatIsWatched).await.unwrap_or_default()
     }
 
-    /// Of these orders those that somebody waits for who may not know this version.
-    pub async fn unheard_of(&self, versions: Vec<(OrderId, i32)>) -> Vec<OrderId> {
-        let asked = self.address().send(UnheardOf(versions)).await;
-        asked.unwrap_or_default()
-    }
-
     /// Takes a seat and subscribes; `None` when there is no seat.
-    pub async fn watch(&self, order_id: OrderId) -> Option<Watching> {
+    pub async fn watch(&self, store: &Store, order_id: OrderId) -> Option<Watching> {
         let seat = self.seat()?;
-        let board = self.address();
-        let receiver = board.send(Watch(order_id)).await.ok()??;
+        let receiver = self.address().send(Watch(order_id)).await.ok()??;
         Some(Watching {
             order_id,
-            board,
+            store: store.clone(),
             receiver,
             draining: self.draining.clone(),
             metrics: self.metrics.clone(),
@@ -209,7 +209,7 @@ impl StatusBoard {
         let watching = if wait.is_zero() {
             None
         } else {
-            self.watch(order_id).await
+            self.watch(store, order_id).await
         };
         let Some(mut payment) = store.load_for_guest(order_id).await? else {
             return Ok(None);
@@ -232,18 +232,11 @@ impl StatusBoard {
             None => i64::from(payment.version),
         };
         if i64::from(payment.version) == since {
-            watching.has_read(payment.version);
-        }
-        while i64::from(payment.version) == since {
-            match timeout_at(deadline, watching.next()).await {
-                Ok(Some(news)) if news.version > payment.version => payment = news,
-                // Older news: the read was newer than the notice.
-                Ok(Some(_)) => {}
-                Ok(None) | Err(_) => {
-                    payment = read_again(store, payment).await;
-                    break;
-                }
-            }
+            let newer = timeout_at(deadline, watching.newer_than(payment.version)).await;
+            payment = match newer {
+                Ok(Some(newer)) => newer,
+                Ok(None) | Err(_) => read_again(store, payment).await,
+            };
         }
         Ok(Some(Answered {
             payment,
@@ -277,25 +270,33 @@ async fn read_again(store: &Store, known: Arc<Payment>) -> Arc<Payment> {
 }
 
 impl Watching {
-    /// Who waits has read this version, so that nobody reads it again to tell them.
-    pub fn has_read(&self, version: i32) {
-        // Said once by whoever has a seat, so the seats bound how many there are. One that is
-        // lost costs a read.
-        self.board.do_send(HasRead(self.order_id, version));
-    }
-
-    /// The order after its next commit; `None` when the server stops or the actor has ended.
-    pub async fn next(&mut self) -> Option<Arc<Payment>> {
+    /// The order once it is newer than the version that the waiter has read; `None` when the
+    /// server stops, the actor has ended or the database does not answer.
+    pub async fn newer_than(&mut self, read: i32) -> Option<Arc<Payment>> {
+        let draining = self.draining.clone();
         tokio::select! {
             biased;
-            changed = self.receiver.changed() => {
-                changed.ok()?;
-                let notice = self.receiver.borrow_and_update().clone()?;
+            newer = self.notified(read) => newer,
+            () = draining.cancelled() => None,
+        }
+    }
+
+    async fn notified(&mut self, read: i32) -> Option<Arc<Payment>> {
+        let is_newer = |news: &News| news.as_ref().is_some_and(|notice| notice.version > read);
+        loop {
+            // Does not use the notice up, so a caller may give up during the read and come back.
+            let notice = self.receiver.wait_for(is_newer).await.ok()?.clone()?;
+            let payment = match notice.payment {
+                Some(payment) => payment,
+                None => self.store.load_for_guest(self.order_id).await.ok()??,
+            };
+            if payment.version > read {
                 self.metrics.wakeups.inc();
                 self.metrics.notice.observe(notice.committed.elapsed());
-                Some(notice.payment)
+                return Some(payment);
             }
-            () = self.draining.cancelled() => None,
+            // That version was announced and never committed.
+            self.receiver.changed().await.ok()?;
         }
     }
 }

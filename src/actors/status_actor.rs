@@ -18,12 +18,13 @@ use crate::supervisor::{Supervisor, Task, UnderWay};
 /// How often orders that nobody watches any more are forgotten.
 const SWEEP: Duration = Duration::from_secs(1);
 
-/// An order as it is after a commit.
+/// An order has another version.
 #[derive(Clone, Debug)]
-pub struct Notice {
-    /// The order.
-    pub payment: Arc<Payment>,
-    /// When the commit was done.
+pub(super) struct Notice {
+    pub version: i32,
+    /// The order, if this process committed it; else the waiter reads it.
+    pub payment: Option<Arc<Payment>>,
+    /// When the commit was done, or was heard of.
     pub committed: Instant,
 }
 
@@ -114,21 +115,6 @@ impl Handler<Watch> for StatusActor {
     }
 }
 
-/// A waiter of this order has read this version.
-pub(super) struct HasRead(pub OrderId, pub i32);
-
-impl Message for HasRead {
-    type Result = ();
-}
-
-impl Handler<HasRead> for StatusActor {
-    type Result = ();
-
-    fn handle(&mut self, HasRead(order_id, version): HasRead, _: &mut Context<Self>) {
-        self.table.has_read(order_id, version);
-    }
-}
-
 pub(super) struct WhatIsWatched;
 
 impl Message for WhatIsWatched {
@@ -143,24 +129,46 @@ impl Handler<WhatIsWatched> for StatusActor {
     }
 }
 
-/// Of which of these versions somebody who waits may not have heard.
-pub(super) struct UnheardOf(pub Vec<(OrderId, i32)>);
-
-impl Message for UnheardOf {
-    type Result = Vec<OrderId>;
+/// How it is known that orders have other versions.
+#[derive(Clone, Copy, Debug)]
+pub enum Source {
+    /// The database says so.
+    Database,
+    /// Another process says so, or a stranger on its channel.
+    Announcement,
 }
 
-impl Handler<UnheardOf> for StatusActor {
-    type Result = Vec<OrderId>;
+/// Orders that have these versions.
+pub(super) struct Versions(pub Vec<(OrderId, i32)>, pub Source);
 
-    fn handle(&mut self, UnheardOf(versions): UnheardOf, _: &mut Context<Self>) -> Self::Result {
-        self.table.unheard_of(versions)
+impl Message for Versions {
+    type Result = ();
+}
+
+impl Handler<Versions> for StatusActor {
+    type Result = ();
+
+    fn handle(&mut self, Versions(versions, source): Versions, _: &mut Context<Self>) {
+        let committed = Instant::now();
+        for (order_id, version) in versions {
+            let notice = Notice {
+                version,
+                payment: None,
+                committed,
+            };
+            match source {
+                Source::Database => self.table.publish(order_id, version, notice),
+                Source::Announcement => self.table.nudge(order_id, version, notice),
+            }
+        }
     }
 }
 
 pub(super) struct Publish {
-    pub notice: Notice,
-    /// Its step in the trace, which ends when the waiters are told.
+    pub payment: Arc<Payment>,
+    /// When the commit was done.
+    pub committed: Instant,
+    /// Its step in the trace, which ends when the waiters are notified.
     pub span: Span,
 }
 
@@ -171,10 +179,15 @@ impl Message for Publish {
 impl Handler<Publish> for StatusActor {
     type Result = ();
 
-    fn handle(&mut self, Publish { notice, span }: Publish, _: &mut Context<Self>) {
+    fn handle(&mut self, message: Publish, _: &mut Context<Self>) {
         self.supervisor.spring(Task::StatusActor);
-        let _telling = span.entered();
-        let (order_id, version) = (notice.payment.order_id, notice.payment.version);
+        let _publishing = message.span.entered();
+        let (order_id, version) = (message.payment.order_id, message.payment.version);
+        let notice = Notice {
+            version,
+            payment: Some(message.payment),
+            committed: message.committed,
+        };
         self.table.publish(order_id, version, notice);
     }
 }

@@ -20,20 +20,11 @@ struct Watched<N> {
     news: watch::Sender<Option<N>>,
     /// The newest version that was published here; 0 is none.
     published: i32,
-    /// The oldest version that a waiter has read; `None` when nobody has said yet. The newest
-    /// does not count: another waiter may have read before it.
-    read: Option<i32>,
 }
 
 impl<N> Watched<N> {
     fn is_waited_for(&self) -> bool {
         self.news.receiver_count() > 0
-    }
-
-    /// What all its waiters know: each subscribed before it read, so it has read or was told
-    /// what was published.
-    fn known(&self) -> i32 {
-        self.published.max(self.read.unwrap_or_default())
     }
 }
 
@@ -49,23 +40,13 @@ impl<K: Copy + Eq + Hash, N> WaiterTable<K, N> {
         let watched = self.watched.entry(order).or_insert_with(|| Watched {
             news: watch::Sender::new(None),
             published: 0,
-            read: None,
         });
         let free = watched.news.receiver_count() < WAITERS_PER_ORDER;
         free.then(|| watched.news.subscribe())
     }
 
-    /// A waiter of this order, registered before, has read this version.
-    pub fn has_read(&mut self, order: K, version: i32) {
-        if let Some(watched) = self.watched.get_mut(&order) {
-            let oldest = watched.read.map_or(version, |read| read.min(version));
-            watched.read = Some(oldest);
-        }
-    }
-
-    /// Passes news on, unless what was published is as new.
+    /// Passes on news of a committed version, unless what was published is as new.
     pub fn publish(&mut self, order: K, version: i32, news: N) {
-        // Read by the neighbours' loop, it may be older than what an actor here published.
         if let Some(watched) = self.watched.get_mut(&order)
             && version > watched.published
         {
@@ -75,26 +56,23 @@ impl<K: Copy + Eq + Hash, N> WaiterTable<K, N> {
         }
     }
 
+    /// Passes on that this version is said to be committed. It does not count as published: one
+    /// that never was costs each waiter a read and hides nothing that follows.
+    pub fn nudge(&mut self, order: K, version: i32, nudge: N) {
+        if let Some(watched) = self.watched.get(&order)
+            && version > watched.published
+        {
+            // Fails only when nobody listens any more.
+            let _ = watched.news.send(Some(nudge));
+        }
+    }
+
     /// Which orders somebody waits for.
     pub fn watched(&self) -> Vec<K> {
         self.watched
             .iter()
             .filter(|(_, watched)| watched.is_waited_for())
             .map(|(order, _)| *order)
-            .collect()
-    }
-
-    /// Of these orders those that somebody waits for who may not know this version.
-    pub fn unheard_of(&self, versions: Vec<(K, i32)>) -> Vec<K> {
-        let is_news = |order: &K, version| {
-            self.watched
-                .get(order)
-                .is_some_and(|watched| watched.is_waited_for() && version > watched.known())
-        };
-        versions
-            .into_iter()
-            .filter(|(order, version)| is_news(order, *version))
-            .map(|(order, _)| order)
             .collect()
     }
 

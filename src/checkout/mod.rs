@@ -15,7 +15,7 @@ use tracing::{info, warn};
 use url::Url;
 use uuid::{Builder, Uuid};
 
-use crate::actors::{Case, Orders};
+use crate::actors::{Command, Orders};
 use crate::domain::admission::{Limits, Refusal};
 use crate::domain::evidence::Evidence;
 use crate::domain::ids::OrderId;
@@ -230,8 +230,13 @@ impl Checkout {
     /// Tells the order's actor. If that fails the order stays PENDING, and is asked about.
     async fn tell(&self, payment: Payment, evidence: Evidence) -> Payment {
         let order_id = payment.order_id;
-        match self.inner.orders.weigh(order_id, Case::of(evidence)).await {
-            Ok(weighed) => Payment::clone(&weighed.payment),
+        match self
+            .inner
+            .orders
+            .handle(order_id, Command::of(evidence))
+            .await
+        {
+            Ok(handled) => Payment::clone(&handled.payment),
             Err(error) => {
                 warn!(order = %order_id.order_ref(), %error, "the end of a push could not be recorded");
                 payment

@@ -67,6 +67,22 @@ pub enum Effect {
     Refuse,
 }
 
+impl Effect {
+    /// The order as it is afterwards; `None` if it stays as it is.
+    pub fn into_payment(self) -> Option<Payment> {
+        match self {
+            Self::Sell(sale) => Some(sale.payment),
+            Self::Replace(replacement) => Some(replacement.payment),
+            Self::Fail(next)
+            | Self::Hold(next)
+            | Self::Refund(next)
+            | Self::Revoke(next)
+            | Self::Confirm(next) => Some(*next),
+            Self::Keep | Self::Ask(_) | Self::Refuse => None,
+        }
+    }
+}
+
 /// What a piece of evidence means and what follows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decision {

@@ -149,6 +149,23 @@ pub enum Evidence {
     NewCode(Wish),
 }
 
+impl Evidence {
+    /// Whether ZenoPay was asked and did not say "paid".
+    pub fn is_unconfirmed(&self) -> bool {
+        match self {
+            Self::OrderStatus(report) => report.word != Word::Paid,
+            Self::Unconfirmed => true,
+            Self::Gateway(_)
+            | Self::PushRefused { .. }
+            | Self::PushUnknown
+            | Self::NeverConfirmed
+            | Self::Deadline
+            | Self::Operator(_)
+            | Self::NewCode(_) => false,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

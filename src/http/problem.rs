@@ -9,7 +9,7 @@ use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use serde_json::{Map, Value, json};
 use tracing::error;
 
-use crate::actors::{Rejection, WeighError};
+use crate::actors::{HandleError, Rejection};
 use crate::checkout::CheckoutError;
 use crate::domain::admission::Refusal;
 use crate::domain::phone::NotAPhone;
@@ -240,13 +240,13 @@ impl From<RetentionError> for Problem {
     }
 }
 
-impl From<WeighError> for Problem {
-    fn from(cause: WeighError) -> Self {
+impl From<HandleError> for Problem {
+    fn from(cause: HandleError) -> Self {
         match cause {
-            WeighError::UnknownOrder => Self::new(Code::OrderNotFound),
-            WeighError::Store(cause) => cause.into(),
-            WeighError::Busy => Self::new(Code::Busy),
-            WeighError::Panicked => Self::new(Code::Internal),
+            HandleError::UnknownOrder => Self::new(Code::OrderNotFound),
+            HandleError::Store(cause) => cause.into(),
+            HandleError::Busy => Self::new(Code::Busy),
+            HandleError::Panicked => Self::new(Code::Internal),
         }
     }
 }

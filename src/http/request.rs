@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use actix_web::http::header::{ACCEPT_LANGUAGE, COOKIE, HeaderMap};
-use actix_web::web;
+use actix_web::web::{self, Bytes};
 use tokio::time::timeout;
 
 use super::problem::{Code, Problem};
@@ -32,12 +32,12 @@ pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 }
 
 /// A body of at most `limit` bytes.
-pub async fn body_of(payload: web::Payload, limit: usize) -> Result<Vec<u8>, Problem> {
+pub async fn body_of(payload: web::Payload, limit: usize) -> Result<Bytes, Problem> {
     let Ok(read) = timeout(BODY_WITHIN, payload.to_bytes_limited(limit)).await else {
         return Err(Problem::new(Code::InvalidRequest).detail("the body did not come in time"));
     };
     match read {
-        Ok(Ok(body)) => Ok(body.to_vec()),
+        Ok(Ok(body)) => Ok(body),
         Ok(Err(_)) => Err(Problem::new(Code::InvalidRequest).detail("the body broke off")),
         Err(_) => {
             Err(Problem::new(Code::PayloadTooLarge)

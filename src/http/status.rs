@@ -149,14 +149,13 @@ pub async fn events(
     let order_id = named(&order_id)?;
     let language = language(request.headers());
     // Register interest before looking.
-    let watching = api.status.watch(order_id).await;
+    let watching = api.status.watch(&api.store, order_id).await;
     let payment = api
         .store
         .load_for_guest(order_id)
         .await?
         .ok_or_else(|| Problem::new(Code::OrderNotFound))?;
     let watching = watching.ok_or_else(|| Problem::new(Code::Busy).retry_after_secs(2))?;
-    watching.has_read(payment.version);
     Ok(HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, "no-store"))
         .insert_header(("x-accel-buffering", "no"))
@@ -178,26 +177,19 @@ fn event_stream(
     stream::unfold(
         (watching, Next::Show(payment)),
         move |(mut watching, next)| async move {
-            let shown = match next {
+            let payment = match next {
                 Next::End => return None,
-                Next::Show(payment) => {
-                    return Some((Ok(event(&payment, language)), (watching, after(&payment))));
-                }
-                Next::Wait(shown) => shown,
-            };
-            loop {
-                match timeout(KEEP_ALIVE, watching.next()).await {
-                    Ok(Some(payment)) if payment.version > shown => {
-                        return Some((Ok(event(&payment, language)), (watching, after(&payment))));
-                    }
-                    Ok(Some(_)) => {}
-                    Ok(None) => return None,
+                Next::Show(payment) => payment,
+                Next::Wait(shown) => match timeout(KEEP_ALIVE, watching.newer_than(shown)).await {
+                    Ok(newer) => newer?,
                     Err(_) => {
                         let comment = Bytes::from_static(b": still waiting\n\n");
                         return Some((Ok(comment), (watching, Next::Wait(shown))));
                     }
-                }
-            }
+                },
+            };
+            let next = after(&payment);
+            Some((Ok(event(&payment, language)), (watching, next)))
         },
     )
 }

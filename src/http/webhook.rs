@@ -98,8 +98,8 @@ async fn take(
     let done = api.orders.receive(delivery).instrument(span).await?;
     Ok(HttpResponse::Ok().json(Received {
         status: "received",
-        order_id: done.order_id.to_string(),
-        payment_status: done.status.as_str(),
+        order_id: done.payment.order_id.to_string(),
+        payment_status: done.payment.status.as_str(),
         outcome: done.outcome.as_str(),
     }))
 }

@@ -5,7 +5,7 @@ use tracing::{info, warn};
 
 use super::{Reconciler, confirmation};
 use crate::actors::asks::Asker;
-use crate::actors::{Case, WeighError, Weighed};
+use crate::actors::{Command, HandleError, Handled};
 use crate::domain::ask_schedule;
 use crate::domain::circuit::Flow;
 use crate::domain::evidence::{Evidence, Word};
@@ -24,7 +24,7 @@ impl Reconciler {
         }
     }
 
-    async fn ask(&self, order: &DueOrder) -> Result<(), WeighError> {
+    async fn ask(&self, order: &DueOrder) -> Result<(), HandleError> {
         let parts = &self.inner.parts;
         let order_id = order.order_id;
         let Some(answer) = parts.orders.asks().ask(order_id, Asker::Schedule).await else {
@@ -36,11 +36,11 @@ impl Reconciler {
         let (status, unconfirmed_since) = match answer {
             StatusAnswer::Known(report) => {
                 let says_nothing = report.word == Word::InProgress;
-                let case = Case::of(Evidence::OrderStatus(report));
-                let weighed = parts.orders.weigh(order_id, case).await?;
-                self.count_repair(order_id, &weighed);
-                let since = confirmation::unconfirmed_since(&weighed.payment);
-                (weighed.payment.status, since.filter(|_| says_nothing))
+                let command = Command::of(Evidence::OrderStatus(report));
+                let handled = parts.orders.handle(order_id, command).await?;
+                self.count_repair(order_id, &handled);
+                let since = confirmation::unconfirmed_since(&handled.payment);
+                (handled.payment.status, since.filter(|_| says_nothing))
             }
             // Unknown is never failed: ask again.
             StatusAnswer::Unknown(_) => (order.status, order.unconfirmed_since),
@@ -60,9 +60,9 @@ impl Reconciler {
     }
 
     /// Only what this answer has moved: a webhook that was quicker needed no repair.
-    fn count_repair(&self, order_id: OrderId, weighed: &Weighed) {
-        let status = weighed.payment.status.as_str();
-        match weighed.outcome {
+    fn count_repair(&self, order_id: OrderId, handled: &Handled) {
+        let status = handled.payment.status.as_str();
+        match handled.outcome {
             Outcome::Completed | Outcome::Failed | Outcome::Cancelled | Outcome::Held => {
                 self.inner.parts.metrics.reconciler_repairs.inc();
                 info!(order = %order_id.order_ref(), status, "reconciler: an order was mended");

@@ -4,7 +4,7 @@
 use chrono::{DateTime, Utc};
 
 use super::Reconciler;
-use crate::actors::{Case, WeighError};
+use crate::actors::{Command, HandleError};
 use crate::domain::ask_schedule;
 use crate::domain::circuit::Flow;
 use crate::domain::evidence::Evidence;
@@ -23,7 +23,7 @@ impl Reconciler {
         &self,
         order: &DueOrder,
         sold_at: DateTime<Utc>,
-    ) -> Result<(), WeighError> {
+    ) -> Result<(), HandleError> {
         let parts = &self.inner.parts;
         let now = parts.store.clock().now();
         let next = match parts.orders.asks().flow() {
@@ -32,8 +32,8 @@ impl Reconciler {
             Flow::Probe | Flow::Stopped => Some(ask_schedule::ask_soon(now)),
         };
         if next.is_none() {
-            let case = Case::of(Evidence::NeverConfirmed);
-            parts.orders.weigh(order.order_id, case).await?;
+            let command = Command::of(Evidence::NeverConfirmed);
+            parts.orders.handle(order.order_id, command).await?;
         }
         Ok(parts.store.reschedule(order, next).await?)
     }

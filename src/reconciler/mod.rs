@@ -22,7 +22,7 @@ use tokio::time::sleep;
 use tracing::{error, warn};
 
 use crate::actors::status::StatusBoard;
-use crate::actors::{Case, Orders};
+use crate::actors::{Command, Orders};
 use crate::domain::ask_budget::Turns;
 use crate::domain::circuit::Flow;
 use crate::domain::evidence::Evidence;
@@ -272,8 +272,8 @@ impl Reconciler {
     }
 
     async fn expire(&self, order_id: OrderId) {
-        let case = Case::of(Evidence::Deadline);
-        if let Err(error) = self.inner.parts.orders.weigh(order_id, case).await {
+        let command = Command::of(Evidence::Deadline);
+        if let Err(error) = self.inner.parts.orders.handle(order_id, command).await {
             warn!(order = %order_id.order_ref(), %error, "reconciler: an order did not expire");
         }
     }

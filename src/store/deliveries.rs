@@ -2,10 +2,10 @@
 
 use std::time::Instant;
 
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use entities::webhook_deliveries;
 use sea_orm::ActiveValue::Set;
-use sea_orm::EntityTrait;
 
 use super::writer::Rows;
 use super::{AuditEntry, Store, StoreError, audit_log};
@@ -34,43 +34,10 @@ pub struct DeliveryRecord {
     /// As sent.
     pub content_type: Option<String>,
     /// As sent.
-    pub body: Vec<u8>,
-}
-
-/// A delivery of the journal, to be decided again.
-#[derive(Clone)]
-pub struct KeptDelivery {
-    /// As the sender named it.
-    pub order_id: Option<String>,
-    /// Why it was believed then.
-    pub proof: Option<String>,
-    /// As sent.
-    pub content_type: Option<String>,
-    /// As sent.
-    pub body: Vec<u8>,
+    pub body: Bytes,
 }
 
 impl Store {
-    /// One delivery of the journal; `None` if there is none of that number.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`] when the database cannot be reached.
-    pub async fn kept_delivery(&self, id: i64) -> Result<Option<KeptDelivery>, StoreError> {
-        let store = self.clone();
-        self.read(async move {
-            let found = webhook_deliveries::Entity::find_by_id(id)
-                .one(&store.inner.reader)
-                .await?;
-            Ok(found.map(|row| KeptDelivery {
-                order_id: row.order_id,
-                proof: row.proof,
-                content_type: row.content_type,
-                body: row.body,
-            }))
-        })
-        .await
-    }
-
     /// Journals a delivery that changed nothing, with the act of the operator who replayed it, if
     /// one did.
     ///
@@ -105,7 +72,7 @@ pub(super) fn row(delivery: &DeliveryRecord, outcome: Outcome) -> webhook_delive
         amount: Set(delivery.amount.map(|amount| amount.0)),
         received_at: Set(delivery.received_at),
         content_type: Set(delivery.content_type.clone()),
-        body: Set(delivery.body.clone()),
+        body: Set(delivery.body.to_vec()),
         ..Default::default()
     }
 }

@@ -14,10 +14,9 @@ use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 use uuid::Uuid;
 
-use super::reader::{self, is_any_of};
+use super::reader::is_any_of;
 use super::{Store, StoreError};
 use crate::domain::ids::OrderId;
-use crate::domain::payment::Payment;
 use crate::supervisor::Task;
 
 /// The channel of LISTEN and NOTIFY.
@@ -197,28 +196,6 @@ impl Store {
                 );
             }
             Ok(versions)
-        })
-        .await
-    }
-
-    /// These orders as committed, in one question.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`] when the database cannot be reached.
-    pub async fn load_many(&self, orders: Vec<OrderId>) -> Result<Vec<Payment>, StoreError> {
-        let store = self.clone();
-        self.read(async move {
-            let mut payments = Vec::with_capacity(orders.len());
-            for batch in orders.chunks(READ_BATCH) {
-                for (_, read) in reader::find(&store.inner.reader, batch).await? {
-                    match read {
-                        Ok(payment) => payments.push(payment),
-                        // One damaged row must not keep the others asleep.
-                        Err(error) => warn!(%error, "a watched order cannot be read"),
-                    }
-                }
-            }
-            Ok(payments)
         })
         .await
     }

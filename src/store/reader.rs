@@ -187,7 +187,7 @@ impl Lane {
 }
 
 /// These orders, as far as they exist.
-pub(super) async fn find(
+async fn find(
     reader: &impl ConnectionTrait,
     orders: &[OrderId],
 ) -> Result<Vec<(OrderId, Result<Payment, StoreError>)>, StoreError> {

@@ -7,6 +7,7 @@
 //! The rule that must not be broken: secrets are compared in constant time, and what is
 //! empty proves nothing.
 
+use bytes::Bytes;
 use subtle::{Choice, ConstantTimeEq};
 
 use crate::domain::ids::OrderId;
@@ -60,22 +61,23 @@ const KEY_BYTES_MIN: usize = 8;
 
 impl Keys {
     /// The body without our keys, should it ever carry one.
-    pub fn redact(&self, body: Vec<u8>) -> Vec<u8> {
+    pub fn redact(&self, body: Bytes) -> Bytes {
         let keys = [Some(&self.current), self.previous.as_ref()];
         keys.into_iter().flatten().fold(body, |body, key| {
             let key = key.expose().as_bytes();
-            if key.len() < KEY_BYTES_MIN {
+            let first = |text: &[u8]| text.windows(key.len()).position(|part| part == key);
+            if key.len() < KEY_BYTES_MIN || first(&body).is_none() {
                 return body;
             }
-            let mut rest = body.as_slice();
+            let mut rest = &body[..];
             let mut redacted = Vec::with_capacity(body.len());
-            while let Some(at) = rest.windows(key.len()).position(|part| part == key) {
+            while let Some(at) = first(rest) {
                 redacted.extend_from_slice(&rest[..at]);
                 redacted.extend_from_slice(REDACTED);
                 rest = &rest[at + key.len()..];
             }
             redacted.extend_from_slice(rest);
-            redacted
+            redacted.into()
         })
     }
 }
@@ -178,7 +180,7 @@ mod tests {
             current: Secret::new("current-key"),
             previous: Some(Secret::new("previous-key")),
         };
-        let redacted = |body: &str| String::from_utf8(both.redact(body.into())).unwrap();
+        let redacted = |body: &'static str| both.redact(body.into());
 
         assert_eq!(redacted("{}"), "{}");
         assert_eq!(
@@ -189,7 +191,7 @@ mod tests {
             current: Secret::new("key"),
             previous: None,
         };
-        assert_eq!(short.redact(b"a monkey".to_vec()), b"a monkey");
+        assert_eq!(short.redact("a monkey".into()), "a monkey");
     }
 
     #[test]

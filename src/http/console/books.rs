@@ -11,7 +11,7 @@ use crate::domain::shop_day::ShopDay;
 use crate::http::Api;
 use crate::http::auth::Visitor;
 use crate::http::problem::{Code, Problem};
-use crate::store::{DailyReport, Letter, Listed, OrderLine, Orphan, PackageSales};
+use crate::store::{DailyReport, DeadLetter, Listed, OrderLine, Orphan, PackageSales};
 use crate::web::console::{
     AuditPage, AuditRow, LetterBox, LetterLine, LettersPage, Moment, ReportLine, ReportList,
     ReportPage, SalesPage, Section, Sold, SoldDay, money,
@@ -32,7 +32,7 @@ pub async fn letters(
     visitor: web::ReqData<Visitor>,
     api: web::Data<Api>,
 ) -> Result<HttpResponse, Problem> {
-    let found = api.store.letters(LETTERS).await?;
+    let found = api.store.dead_letters(LETTERS).await?;
     let mut desk = desk(&api, &visitor, Section::Letters).await;
     desk.done = done(&parameter(&request, "done"));
     // In lists phones are masked for everybody.
@@ -62,7 +62,7 @@ pub async fn letters(
 }
 
 /// What a provider answered may name the phone.
-fn whose(letter: &Letter, sight: Sight) -> String {
+fn whose(letter: &DeadLetter, sight: Sight) -> String {
     let error = letter.last_error.clone().unwrap_or_default();
     let digits = letter.to.get(letter.to.len().saturating_sub(9)..);
     match digits {
@@ -71,7 +71,7 @@ fn whose(letter: &Letter, sight: Sight) -> String {
     }
 }
 
-fn line(letter: Letter, api: &Api) -> LetterLine {
+fn line(letter: DeadLetter, api: &Api) -> LetterLine {
     let zone = api.shop.timezone;
     LetterLine {
         kind: letter.kind,

@@ -10,7 +10,7 @@ use super::super::problem::{Code, Problem};
 use super::order_name::order_named;
 use super::wanted::{self, Wanted, is_changed};
 use super::wish::{NOTE_MAX, RefundRequest, ReissueRequest, ReleaseRequest, Wish};
-use crate::actors::{NewCode, Weighed};
+use crate::actors::{Handled, NewCode};
 use crate::domain::ids::OrderId;
 use crate::domain::operator::Operator;
 use crate::domain::outcome::Outcome;
@@ -80,17 +80,18 @@ pub async fn replay(
 ) -> Result<HttpResponse, Problem> {
     let no_such = || Problem::new(Code::NotFound).detail("there is no such delivery");
     let id: i64 = id.parse().map_err(|_| no_such())?;
-    let kept = api.store.kept_delivery(id).await?.ok_or_else(no_such)?;
+    let row = api.store.journalled(id).await?.ok_or_else(no_such)?;
+    let body = api.store.journalled_body(id).await?.ok_or_else(no_such)?;
     let audit = AuditEntry {
         subject: format!("webhook {id}"),
         ..entry(&operator, "replay")
     };
-    let done = api.orders.replay(kept, audit).await?;
+    let done = api.orders.replay(&row, body, audit).await?;
     Ok(HttpResponse::Ok().json(Replayed {
         status: "success",
-        order: done.order_id.order_ref().to_string(),
-        order_id: done.order_id.to_string(),
-        payment_status: done.status.as_str(),
+        order: done.payment.order_id.order_ref().to_string(),
+        order_id: done.payment.order_id.to_string(),
+        payment_status: done.payment.status.as_str(),
         outcome: done.outcome.as_str(),
     }))
 }
@@ -119,14 +120,14 @@ pub async fn reconcile(
         StatusAnswer::Known(report) => (Some(report.raw_word), None),
         StatusAnswer::Unknown(why) => (None, Some(why.to_string())),
     };
-    let payment = &done.weighed.payment;
+    let payment = &done.handled.payment;
     Ok(HttpResponse::Ok().json(ReconcileAnswer {
         status: "success",
         order: order_id.order_ref().to_string(),
         order_id: order_id.to_string(),
         zenopay,
         silence,
-        outcome: done.weighed.outcome.as_str(),
+        outcome: done.handled.outcome.as_str(),
         payment_status: payment.status.as_str(),
         version: payment.version,
     }))
@@ -245,9 +246,9 @@ pub(in crate::http) fn about(order_id: OrderId, entry: AuditEntry) -> AuditEntry
     }
 }
 
-fn acted(weighed: &Weighed) -> Result<HttpResponse, Problem> {
-    let changed = is_changed(weighed)?;
-    Ok(stands(&weighed.payment, weighed.outcome, changed))
+fn acted(handled: &Handled) -> Result<HttpResponse, Problem> {
+    let changed = is_changed(handled)?;
+    Ok(stands(&handled.payment, handled.outcome, changed))
 }
 
 fn stands(payment: &Payment, outcome: Outcome, changed: bool) -> HttpResponse {

@@ -3,7 +3,7 @@
 
 use super::acts::{about, entry};
 use super::wish::{NOTE_MAX, REASON_MAX, Wish};
-use crate::actors::{NewCode, Reissue, Weighed};
+use crate::actors::{Handled, NewCode, Reissue};
 use crate::domain::evidence::OperatorAct;
 use crate::domain::ids::OrderId;
 use crate::domain::operator::Operator;
@@ -93,7 +93,7 @@ impl Wanted {
         order_id: OrderId,
         operator: &Operator,
         api: &Api,
-    ) -> Result<Weighed, Problem> {
+    ) -> Result<Handled, Problem> {
         let entry = about(order_id, entry(operator, self.action));
         self.logged_as(order_id, entry, api).await
     }
@@ -108,7 +108,7 @@ impl Wanted {
         order_id: OrderId,
         operator: &Operator,
         api: &Api,
-    ) -> Result<Weighed, Problem> {
+    ) -> Result<Handled, Problem> {
         let entry = AuditEntry {
             order_id: Some(order_id),
             // Whoever reads the log must not read a code that lets in.
@@ -123,7 +123,7 @@ impl Wanted {
         order_id: OrderId,
         entry: AuditEntry,
         api: &Api,
-    ) -> Result<Weighed, Problem> {
+    ) -> Result<Handled, Problem> {
         let entry = AuditEntry {
             detail: self.detail,
             ..entry
@@ -160,12 +160,12 @@ pub async fn reissue(
 ///
 /// # Errors
 /// A 409 when the order stands where this cannot be done.
-pub fn is_changed(weighed: &Weighed) -> Result<bool, Problem> {
-    if weighed.refused {
-        let now = weighed.payment.status.as_str();
+pub fn is_changed(handled: &Handled) -> Result<bool, Problem> {
+    if handled.refused {
+        let now = handled.payment.status.as_str();
         return Err(Problem::new(Code::InvalidTransition)
             .detail(format!("the order is {now}"))
             .with("payment_status", now));
     }
-    Ok(weighed.outcome != Outcome::Duplicate)
+    Ok(handled.outcome != Outcome::Duplicate)
 }

@@ -1,6 +1,6 @@
 //! What an operator or the deadline does has a word of its own, and is no webhook.
 
-use malipo::actors::Case;
+use malipo::actors::Command;
 use malipo::domain::evidence::Evidence;
 use serde_json::Value;
 
@@ -54,9 +54,9 @@ async fn an_act_has_a_word_of_its_own_and_is_not_counted_as_a_webhook(kind: Kind
         .await
         .unwrap();
     assert_eq!(last_outcome(&app, &reissued).await, "reissued");
-    let deadline = Case::of(Evidence::Deadline);
-    let weighed = orders.weigh(expired.id.parse().unwrap(), deadline).await;
-    assert_eq!(weighed.unwrap().outcome.as_str(), "expired");
+    let deadline = Command::of(Evidence::Deadline);
+    let handled = orders.handle(expired.id.parse().unwrap(), deadline).await;
+    assert_eq!(handled.unwrap().outcome.as_str(), "expired");
 
     let seen = app.actors_when(|_| true).await;
     assert_eq!(seen["webhooks"], before, "an act is no webhook");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use malipo::actors::Case;
+use malipo::actors::Command;
 use malipo::domain::evidence::{Evidence, OperatorAct};
 use serde_json::json;
 
@@ -42,8 +42,8 @@ async fn release(app: &TestApp, order: &TestOrder) {
     let act = OperatorAct::Release {
         reason: "the rest was paid in cash".to_owned(),
     };
-    let case = Case::of(Evidence::Operator(act));
+    let command = Command::of(Evidence::Operator(act));
     let order_id = order.id.parse().unwrap();
-    let weighed = app.app.orders.weigh(order_id, case).await.unwrap();
-    assert!(!weighed.refused);
+    let handled = app.app.orders.handle(order_id, command).await.unwrap();
+    assert!(!handled.refused);
 }

@@ -1,6 +1,6 @@
 //! The timeline of an order reads like a story.
 
-use malipo::actors::Case;
+use malipo::actors::Command;
 use malipo::domain::evidence::{Evidence, OperatorAct};
 use malipo::domain::operator::Role;
 use serde_json::{Value, json};
@@ -42,9 +42,9 @@ fn kinds(seen: &Value) -> Vec<String> {
 
 async fn act(app: &TestApp, order: &TestOrder, act: OperatorAct) {
     let order_id = order.id.parse().unwrap();
-    let case = Case::of(Evidence::Operator(act));
-    let weighed = app.app.orders.weigh(order_id, case).await.unwrap();
-    assert!(!weighed.refused);
+    let command = Command::of(Evidence::Operator(act));
+    let handled = app.app.orders.handle(order_id, command).await.unwrap();
+    assert!(!handled.refused);
 }
 
 async fn until_sms_is_sent(app: &TestApp) {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use malipo::actors::Case;
+use malipo::actors::Command;
 use malipo::domain::evidence::{Evidence, OperatorAct};
 use serde_json::json;
 use tokio::time::timeout;
@@ -41,10 +41,10 @@ async fn a_page_that_waits_is_answered_by_the_commit(kind: Kind) {
 }
 
 async fn decided(app: &TestApp, order: &TestOrder, act: OperatorAct) {
-    let case = Case::of(Evidence::Operator(act));
+    let command = Command::of(Evidence::Operator(act));
     let order_id = order.id.parse().unwrap();
-    let weighed = app.app.orders.weigh(order_id, case).await.unwrap();
-    assert!(!weighed.refused);
+    let handled = app.app.orders.handle(order_id, command).await.unwrap();
+    assert!(!handled.refused);
 }
 
 async fn pay(app: &TestApp, order: &TestOrder, amount: i64) {
@@ -144,9 +144,9 @@ async fn a_refunded_order_shows_no_code(kind: Kind) {
     let refund = OperatorAct::Refund {
         reason: "the access point was down".to_owned(),
     };
-    let case = Case::of(Evidence::Operator(refund));
+    let command = Command::of(Evidence::Operator(refund));
     let order_id = order.id.parse().unwrap();
-    app.app.orders.weigh(order_id, case).await.unwrap();
+    app.app.orders.handle(order_id, command).await.unwrap();
     let shown = page(&app, &format!("/order/{}", order.id)).await;
 
     assert!(

@@ -1,7 +1,7 @@
 //! Vouchers at a real FreeRADIUS, with the configuration that is shipped in
 //! `deploy/freeradius`: what a guest's phone meets at the router.
 
-use malipo::actors::Case;
+use malipo::actors::Command;
 use malipo::domain::evidence::{Evidence, OperatorAct};
 
 use crate::harness::freeradius::FreeRadius;
@@ -54,7 +54,7 @@ async fn refund(app: &TestApp, order: &TestOrder) {
     let order_id = order.id.parse().unwrap();
     app.app
         .orders
-        .weigh(order_id, Case::of(refund))
+        .handle(order_id, Command::of(refund))
         .await
         .unwrap();
 }

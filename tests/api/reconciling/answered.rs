@@ -1,7 +1,7 @@
 //! An order that has its answer is left alone; what says nothing is no answer.
 
 use chrono::{TimeDelta, Utc};
-use malipo::actors::Case;
+use malipo::actors::Command;
 use malipo::config::Confirm;
 use malipo::domain::evidence::{Evidence, OperatorAct};
 use serde_json::json;
@@ -125,8 +125,8 @@ async fn an_answered_order_is_not_asked_about(kind: Kind) {
     let refund = Evidence::Operator(OperatorAct::Refund {
         reason: "the line was down".to_owned(),
     });
-    let (id, case) = (refunded.id.parse().unwrap(), Case::of(refund));
-    app.app.orders.weigh(id, case).await.unwrap();
+    let (id, command) = (refunded.id.parse().unwrap(), Command::of(refund));
+    app.app.orders.handle(id, command).await.unwrap();
     orders.push(("REFUNDED", refunded));
 
     let due = app.app.reconciler.run_once().await.unwrap();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono::{TimeDelta, Utc};
-use malipo::actors::Case;
+use malipo::actors::Command;
 use malipo::app::App;
 use malipo::domain::evidence::{Evidence, OperatorAct};
 use serde_json::Value;
@@ -207,8 +207,8 @@ async fn a_refund_by_another_process_keeps_what_zenopay_has_confirmed() {
     let beside = App::start(config(&app.database.url), None).await.unwrap();
     let order = sell(&zenopay, &app).await;
     let order_id = order.id.parse().unwrap();
-    let look = Case::of(Evidence::Deadline);
-    let seen = beside.orders.weigh(order_id, look).await.unwrap();
+    let look = Command::of(Evidence::Deadline);
+    let seen = beside.orders.handle(order_id, look).await.unwrap();
     assert_eq!(seen.payment.gateway_confirmed_at, None);
     zenopay.says(&order, Says::Word("COMPLETED"));
     let told = app
@@ -219,15 +219,15 @@ async fn a_refund_by_another_process_keeps_what_zenopay_has_confirmed() {
     let malipo::zenopay::wire::StatusAnswer::Known(report) = told.await.unwrap() else {
         panic!("ZenoPay said nothing")
     };
-    let confirms = Case::of(Evidence::OrderStatus(report));
-    app.app.orders.weigh(order_id, confirms).await.unwrap();
+    let confirms = Command::of(Evidence::OrderStatus(report));
+    app.app.orders.handle(order_id, confirms).await.unwrap();
     let confirmed = kept(&app, &order).await;
 
     let refund = OperatorAct::Refund {
         reason: "the line was down".to_owned(),
     };
-    let case = Case::of(Evidence::Operator(refund));
-    beside.orders.weigh(order_id, case).await.unwrap();
+    let command = Command::of(Evidence::Operator(refund));
+    beside.orders.handle(order_id, command).await.unwrap();
 
     let document: Value = app.status(&order).await;
     assert_eq!(document["payment_status"], "REFUNDED");

@@ -5,7 +5,7 @@
 //! `version` rises by one; without one neither changes. The word in small letters is the
 //! outcome, `!kind` an alert for operators, `~kind` a note.
 
-use malipo::actors::Case;
+use malipo::actors::Command;
 use malipo::domain::evidence::{Evidence, OperatorAct};
 use serde_json::{Value, json};
 
@@ -177,7 +177,7 @@ async fn weigh(app: &TestApp, order: &TestOrder, evidence: Evidence) {
     let order_id = order.id.parse().unwrap();
     app.app
         .orders
-        .weigh(order_id, Case::of(evidence))
+        .handle(order_id, Command::of(evidence))
         .await
         .unwrap();
 }

@@ -30,10 +30,10 @@ impl Target {
         };
         match self {
             Self::Delivery(row) => {
-                let kept = api.store.kept_delivery(row.id).await?;
+                let body = api.store.journalled_body(row.id).await?;
                 let audit = entry("replay", format!("webhook {}", row.id));
-                let kept = kept.ok_or_else(not_found)?;
-                api.orders.replay(kept, audit).await?;
+                let body = body.ok_or_else(not_found)?;
+                api.orders.replay(row, body, audit).await?;
             }
             Self::Sms(id, _) => {
                 let audit = entry("resend", format!("sms {id}"));

@@ -245,7 +245,7 @@ fn change(payment: &Payment, outcome: Outcome, effect: Effect) -> Change {
             received_at: Utc::now(),
             received: std::time::Instant::now(),
             content_type: None,
-            body: b"{}".to_vec(),
+            body: "{}".into(),
         }),
         audit: None,
         ask_at: None,

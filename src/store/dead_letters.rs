@@ -1,4 +1,4 @@
-//! Letters that did not arrive: SMS and Disconnect-Requests that failed or were given up.
+//! Dead letters: SMS and Disconnect-Requests that failed or were given up.
 
 use chrono::{DateTime, Utc};
 use entities::{outbox_messages, payments, sms_messages};
@@ -10,9 +10,9 @@ use crate::domain::ids::OrderId;
 /// States of what has not arrived.
 const NOT_ARRIVED: [&str; 2] = ["failed", "dead"];
 
-/// A letter that did not arrive. `Debug` is not derived: errors may hold phones.
+/// A message that has not arrived. `Debug` is not derived: errors may hold phones.
 #[derive(Clone)]
-pub struct Letter {
+pub struct DeadLetter {
     /// Its number in its outbox.
     pub id: i64,
     /// What it tells, as in `voucher` or `refunded`.
@@ -35,23 +35,23 @@ pub struct Letter {
 
 /// Both outboxes.
 #[derive(Clone, Default)]
-pub struct Letters {
+pub struct DeadLetters {
     /// To guests, newest first.
-    pub sms: Vec<Letter>,
+    pub sms: Vec<DeadLetter>,
     /// How many there are to guests, also of those that are left out.
     pub sms_count: u64,
     /// To routers, newest first.
-    pub disconnects: Vec<Letter>,
+    pub disconnects: Vec<DeadLetter>,
     /// How many there are to routers, also of those that are left out.
     pub disconnects_count: u64,
 }
 
 impl Store {
-    /// The newest letters that did not arrive, at most `limit` of each kind.
+    /// The newest dead letters, at most `limit` of each kind.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database cannot be reached.
-    pub async fn letters(&self, limit: u64) -> Result<Letters, StoreError> {
+    pub async fn dead_letters(&self, limit: u64) -> Result<DeadLetters, StoreError> {
         let store = self.clone();
         self.read(async move {
             let reader = &store.inner.reader;
@@ -72,13 +72,13 @@ impl Store {
                 .limit(limit)
                 .all(reader)
                 .await?;
-            Ok(Letters {
+            Ok(DeadLetters {
                 sms: sms
                     .into_iter()
-                    .map(|(row, order)| sms_letter(row, order))
+                    .map(|(row, order)| dead_sms(row, order))
                     .collect(),
                 sms_count,
-                disconnects: disconnects.into_iter().map(disconnect).collect(),
+                disconnects: disconnects.into_iter().map(dead_disconnect).collect(),
                 disconnects_count,
             })
         })
@@ -86,8 +86,8 @@ impl Store {
     }
 }
 
-fn sms_letter(row: sms_messages::Model, order: Option<payments::Model>) -> Letter {
-    Letter {
+fn dead_sms(row: sms_messages::Model, order: Option<payments::Model>) -> DeadLetter {
+    DeadLetter {
         id: row.id,
         kind: row.kind,
         order_id: order.map(|order| OrderId(order.order_id)),
@@ -100,8 +100,8 @@ fn sms_letter(row: sms_messages::Model, order: Option<payments::Model>) -> Lette
     }
 }
 
-fn disconnect(row: outbox_messages::Model) -> Letter {
-    Letter {
+fn dead_disconnect(row: outbox_messages::Model) -> DeadLetter {
+    DeadLetter {
         id: row.id,
         kind: row.reason,
         order_id: row.order_id.map(OrderId),
