@@ -22,7 +22,7 @@ pub const KEY: &str = "key-of-the-benchmark";
 pub const TOKEN: &str = "operator-token-of-the-benchmark";
 /// Settings with which the log names each commit.
 pub const TELLS_COMMITS: [(&str, &str); 2] = [
-    ("LOG__FILTER", "error,malipo::actors::telling=info"),
+    ("LOG__FILTER", "error,malipo::actors::order=info"),
     ("LOG__FORMAT", "json"),
 ];
 const START_WITHIN: Duration = Duration::from_secs(60);
