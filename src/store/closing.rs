@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use futures_util::future::{OptionFuture, join3};
+use futures_util::future::{OptionFuture, join4};
 use tokio::time::timeout;
 use tracing::warn;
 
@@ -20,12 +20,13 @@ impl Store {
         let closed = self
             .run(async move {
                 let Inner { writer, reader, .. } = &*store.inner;
+                let lanes = store.inner.write_path.close();
                 let side = OptionFuture::from(store.inner.side.as_ref().map(|it| it.close()));
                 // All at once: none waits for another whose server has fallen silent.
-                let closing = join3(reader.close(), side, writer.close());
+                let closing = join4(reader.close(), side, writer.close(), lanes);
                 let all = async {
-                    let (reader, side, writer) = closing.await;
-                    reader.and(side.unwrap_or(Ok(()))).and(writer)
+                    let (reader, side, writer, lanes) = closing.await;
+                    reader.and(side.unwrap_or(Ok(()))).and(writer).and(lanes)
                 };
                 match timeout(CLOSE_WITHIN, all).await {
                     Ok(closed) => Ok(closed?),

@@ -160,6 +160,11 @@ impl Writer {
         Self { jobs, context }
     }
 
+    /// Closes the connections of the lanes after what is under way.
+    pub async fn close(&self) -> Result<(), DbErr> {
+        self.context.lanes.close().await
+    }
+
     /// Writes a change and returns when it is durable. A caller that leaves cancels nothing.
     ///
     /// # Errors
