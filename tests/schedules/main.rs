@@ -12,6 +12,8 @@
     reason = "a test that unwraps has found what it looks for"
 )]
 
+#[path = "../../src/store/writer/batch.rs"]
+mod batch;
 #[path = "../../src/actors/in_play.rs"]
 mod in_play;
 #[path = "../../src/actors/places.rs"]
@@ -21,6 +23,7 @@ mod sync;
 mod waiter_table;
 
 mod admission;
+mod batches;
 mod registry;
 mod waiting;
 
