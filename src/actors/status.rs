@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use actix::Addr;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::info_span;
 
@@ -31,6 +31,9 @@ use crate::store::{Store, StoreError};
 use crate::supervisor::Task;
 
 pub use super::status_actor::{Home, Source};
+
+/// After a read that failed although a newer version was published.
+const READ_AGAIN: Duration = Duration::from_secs(1);
 
 /// The handle that everybody else sees.
 #[derive(Clone)]
@@ -271,7 +274,7 @@ async fn read_again(store: &Store, known: Arc<Payment>) -> Arc<Payment> {
 
 impl Watching {
     /// The order once it is newer than the version that the waiter has read; `None` when the
-    /// server stops, the actor has ended or the database does not answer.
+    /// server stops or the actor has ended.
     pub async fn newer_than(&mut self, read: i32) -> Option<Arc<Payment>> {
         let draining = self.draining.clone();
         tokio::select! {
@@ -288,7 +291,14 @@ impl Watching {
             let notice = self.receiver.wait_for(is_newer).await.ok()?.clone()?;
             let payment = match notice.payment {
                 Some(payment) => payment,
-                None => self.store.load_for_guest(self.order_id).await.ok()??,
+                None => match self.store.load_for_guest(self.order_id).await {
+                    Ok(read) => read?,
+                    Err(_) => {
+                        // The caller has a limit, and what it knows is true until then.
+                        sleep(READ_AGAIN).await;
+                        continue;
+                    }
+                },
             };
             if payment.version > read {
                 self.metrics.wakeups.inc();

@@ -158,7 +158,7 @@ impl App {
         });
         let (server, serving, ended) = serve::serve((listener, tls), api.clone(), sandbox, &config)
             .map_err(StartError::Bind)?;
-        // Before the last task starts: one that waits for ever is polled once.
+        // Before the last task starts: it is polled once and then waits for ever.
         supervisor.set_trap_from_environment();
         watch_listener(&supervisor, &background, ended);
         info!(%address, mode = config.zenopay.mode.as_str(), "serving");

@@ -7,12 +7,12 @@
 //! order's timeline has an alert. A provider that takes nothing is not hammered: the
 //! circuit opens, and while it is open no message uses up its attempts but the probes.
 
+use std::iter;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use futures_util::StreamExt;
-use futures_util::stream::FuturesUnordered;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -84,7 +84,7 @@ impl Relay {
                 Ok(sent) if sent as u64 == AT_ONCE => Duration::ZERO,
                 Ok(_) => TICK,
                 Err(error) => {
-                    warn!(%error, "relay: the outbox cannot be read; trying again");
+                    warn!(%error, "relay: the outbox cannot be read or written; trying again");
                     TICK * 2
                 }
             };
@@ -109,11 +109,16 @@ impl Relay {
             self.circuit().probing(self.parts.timekeeper.now());
         }
         let claimed = due.len();
-        // What ends at the same moment is recorded at once, and waits for no slower message.
-        let sends: FuturesUnordered<_> = due.into_iter().map(|sms| self.send(sms)).collect();
-        let mut ended = sends.ready_chunks(claimed.max(1));
+        // As tasks, so that each goes on while the results of others are recorded.
+        let mut sends = JoinSet::new();
+        for sms in due {
+            let relay = self.clone();
+            sends.spawn(async move { relay.send(sms).await });
+        }
         let mut recorded = Ok(());
-        while let Some(attempts) = ended.next().await {
+        while let Some(ended) = sends.join_next().await {
+            let more = iter::from_fn(|| sends.try_join_next());
+            let attempts = iter::once(ended).chain(more).filter_map(attempt).collect();
             recorded = recorded.and(store.record_attempts(attempts).await);
         }
         recorded.map(|()| claimed)
@@ -196,6 +201,14 @@ impl Relay {
     fn circuit(&self) -> MutexGuard<'_, Circuit> {
         self.circuit.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What a task has brought.
+fn attempt(ended: Result<(QueuedSms, Attempt), JoinError>) -> Option<(QueuedSms, Attempt)> {
+    if let Err(panic) = &ended {
+        error!(%panic, "relay: sending an SMS panicked; its lease brings it back");
+    }
+    ended.ok()
 }
 
 /// Told in the order's timeline.

@@ -8,6 +8,8 @@ use entities::{nas, outbox_messages};
 use sea_orm::ActiveValue::Set;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
+use tracing::error;
+
 use super::lease::Lease;
 use super::{Store, StoreError, events, outbox_hold};
 use crate::domain::decision::Remark;
@@ -50,17 +52,23 @@ impl Store {
             now,
             until: now + lease,
         };
-        let claimed = self.share(move |txn| {
-            let due = outbox_messages::Entity::find()
-                .filter(Column::State.is_in(["queued", "failed"]))
-                .filter(outbox_hold::is_let_go())
-                .order_by_asc(Column::DueAt)
-                .limit(most);
-            Box::pin(async move { Ok(lease.claim(txn, (Column::Id, Column::DueAt), due).await?) })
-        });
+        let due = outbox_messages::Entity::find()
+            .filter(Column::State.is_in(["queued", "failed"]))
+            .filter(outbox_hold::is_let_go())
+            .order_by_asc(Column::DueAt)
+            .limit(most);
+        let claimed = self.claim(lease, (Column::Id, Column::DueAt), due);
         let mut queued = Vec::new();
         for row in claimed.await? {
-            queued.push(self.queued(row).await?);
+            let id = row.id;
+            match self.queued(row).await {
+                Ok(session) => queued.push(session),
+                // The others are claimed already, and must not wait for it.
+                Err(error @ StoreError::Corrupt(_)) => {
+                    error!(disconnect = id, %error, "a session to be ended cannot be read");
+                }
+                Err(error) => return Err(error),
+            }
         }
         Ok(queued)
     }

@@ -70,6 +70,19 @@ impl StoreError {
         }
     }
 
+    /// Whether what was written may be the cause: without it, its neighbours may be written.
+    pub(super) fn is_of_a_change(&self) -> bool {
+        match self {
+            Self::Conflict
+            | Self::CodeTaken
+            | Self::Locked(_)
+            | Self::Aborted(_)
+            | Self::Corrupt(_)
+            | Self::Panicked(_) => true,
+            Self::Unavailable(_) | Self::InUse(_) | Self::CommitUnknown(_) => false,
+        }
+    }
+
     /// Whether a unique key refused a row.
     pub(super) fn is_duplicate(error: &DbErr) -> bool {
         matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))

@@ -88,14 +88,12 @@ impl Store {
             now,
             until: leased_until,
         };
-        let claimed = self.share(move |txn| {
-            let due = sms_messages::Entity::find()
-                .filter(Column::State.is_in(["queued", "failed"]))
-                .filter(outbox_hold::is_let_go())
-                .order_by_asc(Column::DueAt)
-                .limit(most);
-            Box::pin(async move { Ok(lease.claim(txn, (Column::Id, Column::DueAt), due).await?) })
-        });
+        let due = sms_messages::Entity::find()
+            .filter(Column::State.is_in(["queued", "failed"]))
+            .filter(outbox_hold::is_let_go())
+            .order_by_asc(Column::DueAt)
+            .limit(most);
+        let claimed = self.claim(lease, (Column::Id, Column::DueAt), due);
         let queued = |row: sms_messages::Model| QueuedSms {
             id: row.id,
             phone: Phone::from_stored(row.phone),
@@ -115,8 +113,22 @@ impl Store {
     /// sent again when their leases end.
     pub async fn record_attempts(
         &self,
-        attempts: Vec<(QueuedSms, Attempt)>,
+        mut attempts: Vec<(QueuedSms, Attempt)>,
     ) -> Result<(), StoreError> {
+        // In the order of their numbers, as others lock them.
+        attempts.sort_by_key(|(sms, _)| sms.id);
+        let recorded = self.record_together(attempts.clone()).await;
+        if attempts.len() == 1 || !matches!(&recorded, Err(error) if error.is_of_a_change()) {
+            return recorded;
+        }
+        let mut recorded = Ok(());
+        for attempt in attempts {
+            recorded = recorded.and(self.record_together(vec![attempt]).await);
+        }
+        recorded
+    }
+
+    async fn record_together(&self, attempts: Vec<(QueuedSms, Attempt)>) -> Result<(), StoreError> {
         let attempts = Arc::new(attempts);
         self.share(move |txn| {
             let attempts = attempts.clone();
@@ -171,7 +183,7 @@ async fn record(
         Attempt::Sent(sent) => {
             row.state = Set("sent".to_owned());
             row.provider = Set(Some(sent.provider.to_owned()));
-            row.provider_message_id = Set(sent.message_id.clone());
+            row.provider_message_id = Set(sent.message_id.as_deref().map(storable));
             row.receipt_due_at = Set(sent.receipt_due_at);
             row.sent_at = Set(Some(sent.at));
             if let Some(parts) = sent.parts {
@@ -180,7 +192,7 @@ async fn record(
         }
         Attempt::Failed { error, again_at } => {
             row.state = Set(if again_at.is_some() { "failed" } else { "dead" }.to_owned());
-            row.last_error = Set(Some(error.clone()));
+            row.last_error = Set(Some(storable(error)));
             if let Some(at) = again_at {
                 row.due_at = Set(*at);
             }
@@ -199,6 +211,11 @@ async fn record(
         events::insert(txn, order_id, alert, sent.at).await?;
     }
     Ok(())
+}
+
+/// A provider's text without NUL, which PostgreSQL refuses: the attempt would never be recorded.
+fn storable(text: &str) -> String {
+    text.replace('\0', "")
 }
 
 async fn resend(

@@ -50,15 +50,12 @@ impl Store {
             now,
             until: leased_until,
         };
-        let claimed = self.share(move |txn| {
-            let due = sms_messages::Entity::find()
-                .filter(Column::State.eq("sent"))
-                .filter(Column::Provider.eq(provider))
-                .order_by_asc(Column::ReceiptDueAt)
-                .limit(most);
-            let columns = (Column::Id, Column::ReceiptDueAt);
-            Box::pin(async move { Ok(lease.claim(txn, columns, due).await?) })
-        });
+        let due = sms_messages::Entity::find()
+            .filter(Column::State.eq("sent"))
+            .filter(Column::Provider.eq(provider))
+            .order_by_asc(Column::ReceiptDueAt)
+            .limit(most);
+        let claimed = self.claim(lease, (Column::Id, Column::ReceiptDueAt), due);
         let awaited = |row: sms_messages::Model| {
             Some(AwaitedReceipt {
                 id: row.id,

@@ -83,7 +83,7 @@ impl Store {
             let chosen = payments::Entity::find()
                 .filter(payments::Column::Id.is_in(candidates.iter().copied()));
             let columns = (payments::Column::Id, payments::Column::DueAt);
-            Box::pin(async move { Ok(lease.claim(txn, columns, chosen).await?) })
+            Box::pin(async move { Ok(lease.take(txn, columns, chosen).await?) })
         });
         let mut claimed = claimed.await?;
         // The most urgent first, as they were chosen.

@@ -1,4 +1,4 @@
-//! Transactions that write, as everything but the writer's lanes opens them.
+//! Transactions that write: how each begins and ends.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -7,7 +7,7 @@ use sea_orm::{DatabaseTransaction, DbBackend, SqliteTransactionMode, Transaction
 use tracing::warn;
 
 use super::pool::Pool;
-use super::writer::{Act, Write};
+use super::writer::{SharedWork, Write};
 use super::{Store, StoreError};
 
 /// What runs in a transaction.
@@ -56,7 +56,7 @@ impl Store {
 
     /// The same for work that is short and frequent. On SQLite, where each commit waits for the
     /// disk and one connection writes, it is part of the next batch, and shares its commit. There it
-    /// runs again if a neighbour of the batch fails.
+    /// may run several times, and only its last run counts.
     ///
     /// # Errors
     /// As [`Store::transaction`].
@@ -69,12 +69,12 @@ impl Store {
             return self.transaction(work).await;
         }
         let result = Arc::new(Mutex::new(None));
-        let act = Shared {
+        let shared = Shared {
             work,
             result: result.clone(),
         };
         let write = Write {
-            act: Some(Box::new(act)),
+            shared: Some(Box::new(shared)),
             ..Write::default()
         };
         self.inner.write_path.write(write).await?;
@@ -89,7 +89,7 @@ struct Shared<T, F> {
     result: Arc<Mutex<Option<T>>>,
 }
 
-impl<T, F> Act for Shared<T, F>
+impl<T, F> SharedWork for Shared<T, F>
 where
     T: Send,
     F: for<'t> Fn(&'t DatabaseTransaction) -> Work<'t, T> + Send + Sync,

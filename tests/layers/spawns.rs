@@ -20,6 +20,7 @@ const SPAWNS: &[(&str, usize, &str)] = &[
     ("actors/replay.rs", 1, "one act of an operator"),
     ("checkout/mod.rs", 1, "one purchase and its push"),
     ("reconciler/mod.rs", 1, "one ask, in the loop's own set"),
+    ("relay/mod.rs", 1, "one SMS to send, in the round's own set"),
     ("relay/disconnects.rs", 1, "one session to end, in the round's own set"),
     ("sandbox/courier.rs", 1, "one webhook, in the loop's own set"),
     ("retention.rs", 2, "one file, or all of them for an erasure, awaited"),

@@ -59,15 +59,13 @@ impl Store {
             now,
             until: now + lease,
         };
-        let claimed = self.share(move |txn| {
-            use sandbox_webhooks::Column;
-            let due = sandbox_webhooks::Entity::find()
-                .filter(Column::DeliveredAt.is_null())
-                .order_by_asc(Column::DueAt)
-                .order_by_asc(Column::Id)
-                .limit(most);
-            Box::pin(async move { Ok(lease.claim(txn, (Column::Id, Column::DueAt), due).await?) })
-        });
+        use sandbox_webhooks::Column;
+        let due = sandbox_webhooks::Entity::find()
+            .filter(Column::DeliveredAt.is_null())
+            .order_by_asc(Column::DueAt)
+            .order_by_asc(Column::Id)
+            .limit(most);
+        let claimed = self.claim(lease, (Column::Id, Column::DueAt), due);
         Ok(claimed.await?.into_iter().map(webhook).collect())
     }
 

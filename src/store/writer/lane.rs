@@ -36,14 +36,9 @@ pub(super) enum Failure {
 impl Failure {
     fn of(error: StoreError) -> Self {
         match error {
-            StoreError::Unavailable(_) | StoreError::InUse(_) => Self::OfTheConnection(error),
             StoreError::CommitUnknown(_) => Self::Unknown(error),
-            StoreError::Conflict
-            | StoreError::CodeTaken
-            | StoreError::Locked(_)
-            | StoreError::Aborted(_)
-            | StoreError::Corrupt(_)
-            | StoreError::Panicked(_) => Self::OfAMember(error),
+            _ if error.is_of_a_change() => Self::OfAMember(error),
+            _ => Self::OfTheConnection(error),
         }
     }
 
@@ -162,8 +157,8 @@ async fn write_all(
     for statement in rows.into_few(txn.get_database_backend()) {
         txn.execute_raw(statement).await?;
     }
-    for act in batch.iter().filter_map(|job| job.act.as_ref()) {
-        act.run(txn).await?;
+    for work in batch.iter().filter_map(|job| job.shared.as_ref()) {
+        work.run(txn).await?;
     }
     failpoints.reach(Point::AfterRows)?;
     Ok(done)

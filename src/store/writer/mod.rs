@@ -87,8 +87,8 @@ pub(super) struct Job {
     rows: Rows,
     /// The change itself, where it does more than change its payment and insert rows.
     more: Option<Box<Change>>,
-    /// What runs beside all that.
-    act: Option<Box<dyn Act>>,
+    /// Work that shares the commit.
+    shared: Option<Box<dyn SharedWork>>,
     /// Of the caller, for its trace.
     span: Span,
     answer: oneshot::Sender<Result<(), StoreError>>,
@@ -100,10 +100,10 @@ impl batch::Member for Job {
     }
 }
 
-/// Work that is part of a batch although it belongs to no change of an order. It reads and writes by
-/// itself; if the batch is written in halves, it runs again.
-pub(super) trait Act: Send + Sync {
-    /// Does it. An error fails its batch, but not its neighbours: they are written without it.
+/// Work that is part of a batch although it belongs to no change of an order. It may run several
+/// times, as its batch is tried again, and only its last run counts.
+pub(super) trait SharedWork: Send + Sync {
+    /// Reads and writes. An error fails its batch, but not its neighbours: they are written without it.
     fn run<'t>(&'t self, txn: &'t DatabaseTransaction) -> BoxFuture<'t, Result<(), StoreError>>;
 }
 
@@ -116,8 +116,8 @@ pub(super) struct Write {
     pub rows: Rows,
     /// The change itself, where it does more; it is then written alone.
     pub more: Option<Box<Change>>,
-    /// What runs beside all that.
-    pub act: Option<Box<dyn Act>>,
+    /// Work that shares the commit.
+    pub shared: Option<Box<dyn SharedWork>>,
 }
 
 /// The pools that the writer writes on.
@@ -234,7 +234,7 @@ impl Job {
             guard: write.guard,
             rows: write.rows,
             more: write.more,
-            act: write.act,
+            shared: write.shared,
             span: Span::current(),
             answer,
         };

@@ -63,8 +63,8 @@ pub(super) async fn write_one(
         write_more(txn, change).await?;
     }
     job.rows.clone().write(txn).await?;
-    if let Some(act) = &job.act {
-        act.run(txn).await?;
+    if let Some(work) = &job.shared {
+        work.run(txn).await?;
     }
     failpoints.reach(Point::AfterRows)?;
     Ok(job.guard.iter().map(|guard| guard.payment_id).collect())

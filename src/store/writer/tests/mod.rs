@@ -47,10 +47,10 @@ macro_rules! on_both_databases {
     )*};
 }
 
-mod acts;
 mod commits;
 mod guards;
 mod locks;
+mod shared_work;
 mod sharing;
 mod texts;
 

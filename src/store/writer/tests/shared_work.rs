@@ -6,7 +6,12 @@ use futures_util::future::join_all;
 use sea_orm::{ConnectionTrait, SqliteTransactionMode, TransactionOptions, TransactionTrait};
 
 use super::{Scene, is_ok, sell};
-use crate::store::StoreError;
+use crate::store::{Attempt, SentSms, StoreError};
+
+on_both_databases! {
+    an_attempt_that_the_database_refuses_costs_none_that_is_recorded_with_it,
+    a_providers_name_for_a_message_is_recorded_without_nul,
+}
 
 /// SQLite's write lock, so that what is begun meanwhile waits.
 const WRITE_LOCK: TransactionOptions = TransactionOptions {
@@ -43,8 +48,8 @@ async fn a_purchase_and_a_lease_share_the_commit_of_the_sales_beside_them() {
     let (first, sales, claimed, bought, ()) =
         tokio::join!(first, join_all(sales), lease, purchase, released);
     assert!(first.is_ok() && is_ok(&sales), "{first:?} {sales:?}");
-    // Of the sales before the batch, and of those in it.
-    assert_eq!(claimed.unwrap().len(), 4);
+    // Of the first sale: it is looked for before the others are written.
+    assert_eq!(claimed.unwrap().len(), 1);
     assert!(bought.id > orders[3].id);
     assert_eq!(scene.transactions().await - before, 2);
 }
@@ -80,4 +85,56 @@ async fn work_that_fails_writes_nothing_and_costs_none_of_the_sales_beside_it() 
     }
     let touched = "SELECT COUNT(*) FROM payments WHERE asks = 99";
     assert_eq!(scene.count(touched).await, 0);
+}
+
+async fn sent(scene: &Scene, message_ids: &[&str]) -> Result<(), StoreError> {
+    let orders = scene.orders(message_ids.len()).await;
+    scene.write(orders.iter().map(sell).collect()).await;
+    let now = scene.store.clock().now() + TimeDelta::seconds(1);
+    let claimed = scene.store.claim_sms(now, TimeDelta::minutes(2), 8).await;
+    let attempts = claimed.unwrap().into_iter().zip(message_ids);
+    let attempts = attempts.map(|(sms, message_id)| {
+        let attempt = Attempt::Sent(SentSms {
+            provider: "nextsms",
+            message_id: Some((*message_id).to_owned()),
+            parts: None,
+            receipt_due_at: None,
+            at: now,
+            alert: None,
+        });
+        (sms, attempt)
+    });
+    scene.store.record_attempts(attempts.collect()).await
+}
+
+async fn an_attempt_that_the_database_refuses_costs_none_that_is_recorded_with_it(scene: Scene) {
+    let trigger = match &scene.folder {
+        Some(_) => {
+            "CREATE TRIGGER poison BEFORE UPDATE ON sms_messages \
+             WHEN NEW.provider_message_id = 'poison' \
+             BEGIN SELECT RAISE(ABORT, 'poison'); END"
+        }
+        None => {
+            "CREATE FUNCTION poison() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN \
+             IF NEW.provider_message_id = 'poison' THEN RAISE EXCEPTION 'poison'; END IF; \
+             RETURN NEW; END $$; \
+             CREATE TRIGGER poison BEFORE UPDATE ON sms_messages \
+             FOR EACH ROW EXECUTE FUNCTION poison()"
+        }
+    };
+    scene.execute(trigger).await;
+
+    let recorded = sent(&scene, &["a", "poison", "c"]).await;
+
+    let refused = recorded.unwrap_err().to_string();
+    assert!(refused.contains("poison"), "{refused}");
+    let both = "SELECT COUNT(*) FROM sms_messages WHERE state = 'sent'";
+    assert_eq!(scene.count(both).await, 2);
+}
+
+async fn a_providers_name_for_a_message_is_recorded_without_nul(scene: Scene) {
+    sent(&scene, &["a\0b"]).await.unwrap();
+
+    let named = "SELECT COUNT(*) FROM sms_messages WHERE provider_message_id = 'ab'";
+    assert_eq!(scene.count(named).await, 1);
 }
