@@ -228,15 +228,16 @@ pub(super) fn figure(value: &Value) -> String {
     text.chars().filter(is_plain).take(24).collect()
 }
 
-/// Numbers may be strings, and strings numbers.
+/// Numbers may be strings, and strings numbers. Without control characters, of which PostgreSQL
+/// refuses NUL.
 pub(super) fn scalar(value: &Value) -> Option<String> {
-    match value {
-        Value::String(text) if !text.trim().is_empty() => Some(text.trim().to_owned()),
-        Value::Number(number) => Some(number.to_string()),
-        Value::String(_) | Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => {
-            None
-        }
-    }
+    let text = match value {
+        Value::String(text) => text.chars().filter(|c| !c.is_control()).collect(),
+        Value::Number(number) => number.to_string(),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => String::new(),
+    };
+    let text = text.trim();
+    (!text.is_empty()).then(|| text.to_owned())
 }
 
 /// A text that the configuration must have.
@@ -268,5 +269,17 @@ mod tests {
             "bad number  2557######## "
         );
         assert_eq!(word(&"x".repeat(500)).len(), WORD_CHARS);
+    }
+
+    #[test]
+    fn a_value_has_no_character_that_a_database_refuses() {
+        for (sent, read) in [
+            (Value::from(" 7\0a "), Some("7a")),
+            (Value::from(7), Some("7")),
+            (Value::from("\0"), None),
+            (Value::Null, None),
+        ] {
+            assert_eq!(scalar(&sent).as_deref(), read, "{sent}");
+        }
     }
 }

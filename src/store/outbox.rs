@@ -183,7 +183,7 @@ async fn record(
         Attempt::Sent(sent) => {
             row.state = Set("sent".to_owned());
             row.provider = Set(Some(sent.provider.to_owned()));
-            row.provider_message_id = Set(sent.message_id.as_deref().map(storable));
+            row.provider_message_id = Set(sent.message_id.clone());
             row.receipt_due_at = Set(sent.receipt_due_at);
             row.sent_at = Set(Some(sent.at));
             if let Some(parts) = sent.parts {
@@ -192,7 +192,7 @@ async fn record(
         }
         Attempt::Failed { error, again_at } => {
             row.state = Set(if again_at.is_some() { "failed" } else { "dead" }.to_owned());
-            row.last_error = Set(Some(storable(error)));
+            row.last_error = Set(Some(error.clone()));
             if let Some(at) = again_at {
                 row.due_at = Set(*at);
             }
@@ -211,11 +211,6 @@ async fn record(
         events::insert(txn, order_id, alert, sent.at).await?;
     }
     Ok(())
-}
-
-/// A provider's text without NUL, which PostgreSQL refuses: the attempt would never be recorded.
-fn storable(text: &str) -> String {
-    text.replace('\0', "")
 }
 
 async fn resend(

@@ -10,7 +10,6 @@ use crate::store::{Attempt, SentSms, StoreError};
 
 on_both_databases! {
     an_attempt_that_the_database_refuses_costs_none_that_is_recorded_with_it,
-    a_providers_name_for_a_message_is_recorded_without_nul,
 }
 
 /// SQLite's write lock, so that what is begun meanwhile waits.
@@ -130,11 +129,4 @@ async fn an_attempt_that_the_database_refuses_costs_none_that_is_recorded_with_i
     assert!(refused.contains("poison"), "{refused}");
     let both = "SELECT COUNT(*) FROM sms_messages WHERE state = 'sent'";
     assert_eq!(scene.count(both).await, 2);
-}
-
-async fn a_providers_name_for_a_message_is_recorded_without_nul(scene: Scene) {
-    sent(&scene, &["a\0b"]).await.unwrap();
-
-    let named = "SELECT COUNT(*) FROM sms_messages WHERE provider_message_id = 'ab'";
-    assert_eq!(scene.count(named).await, 1);
 }
