@@ -207,6 +207,8 @@ fn postgres(
                 // Limits are counted after a lock was waited for, and must see what came
                 // before it.
                 ("default_transaction_isolation", "read committed"),
+                // Each of them is a line in our log, and a ROLLBACK outside a transaction warns.
+                ("client_min_messages", "error"),
             ];
             let postgres = postgres.statement_cache_capacity(POSTGRES_STATEMENTS);
             postgres.options(usual).options(more.iter().copied())
@@ -268,5 +270,24 @@ pub(super) fn claim_file(url: &str) -> Result<Option<File>, StoreError> {
         Err(TryLockError::Error(error)) => Err(StoreError::Unavailable(format!(
             "database.url: {lock}: {error}"
         ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sea_orm::{ConnectionTrait, Statement};
+
+    use super::*;
+    use crate::store::migrated;
+
+    #[tokio::test]
+    async fn postgresql_sends_no_warnings_that_would_flood_the_log() {
+        let store = migrated::open(migrated::on_postgres().await).await;
+        for pool in [&store.inner.writer, &store.inner.reader] {
+            let asked = Statement::from_string(DbBackend::Postgres, "SHOW client_min_messages");
+            let row = pool.query_one_raw(asked).await.unwrap().unwrap();
+            let least: String = row.try_get_by_index(0).unwrap();
+            assert_eq!(least, "error");
+        }
     }
 }
