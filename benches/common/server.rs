@@ -1,5 +1,5 @@
 //! The real server, in a process of its own: the binary as it is delivered, in live mode, on a
-//! loopback port. Unless a benchmark has a gateway, nobody answers where it would call ZenoPay. Texts
+//! loopback port. ZenoPay's address is a closed port, unless a benchmark has a gateway of its own. Texts
 //! wait in the outbox. So what runs is what a webhook needs.
 
 use std::collections::HashMap;

@@ -93,7 +93,9 @@ impl Neighbours {
         while let Some(news) = heard.recv().await {
             match news {
                 Heard::Changed(versions) => {
-                    self.board.publish_versions(versions, Source::Announcement);
+                    self.board
+                        .publish_versions(versions, Source::Announcement)
+                        .await;
                 }
                 Heard::Lost => self.look_at_all(Duration::ZERO).await,
             }
@@ -117,7 +119,11 @@ impl Neighbours {
             // The first at once; who is late does not wait.
             sleep_until(began + time * number / slices).await;
             match self.store.versions(slice.to_vec()).await {
-                Ok(versions) => self.board.publish_versions(versions, Source::Database),
+                Ok(versions) => {
+                    self.board
+                        .publish_versions(versions, Source::Database)
+                        .await
+                }
                 Err(error) => warn!(%error, "watched orders cannot be read; trying again"),
             }
         }

@@ -145,9 +145,11 @@ impl StatusBoard {
         });
     }
 
-    /// Notifies the waiters in this process of versions that may be news to them.
-    pub fn publish_versions(&self, versions: Vec<(OrderId, i32)>, source: Source) {
-        self.address().do_send(Versions(versions, source));
+    /// Notifies the waiters in this process of versions that may be news to them. Returns when the
+    /// actor has taken them, so that a flood of announcements waits outside its mailbox.
+    pub async fn publish_versions(&self, versions: Vec<(OrderId, i32)>, source: Source) {
+        // If the actor has just ended, its waiters are answered.
+        let _ = self.address().send(Versions(versions, source)).await;
     }
 
     /// Which orders somebody waits for.

@@ -51,18 +51,18 @@ impl<K: Copy + Eq + Hash, N> WaiterTable<K, N> {
             && version > watched.published
         {
             watched.published = version;
-            // Fails only when nobody listens any more.
+            // Fails only when all waiters have left.
             let _ = watched.news.send(Some(news));
         }
     }
 
-    /// Passes on that this version is said to be committed. It does not count as published: one
-    /// that never was costs each waiter a read and hides nothing that follows.
+    /// Passes on that another process has announced this version. It does not count as published: a
+    /// version that was never committed costs each waiter a read, and hides no later version.
     pub fn nudge(&mut self, order: K, version: i32, nudge: N) {
         if let Some(watched) = self.watched.get(&order)
             && version > watched.published
         {
-            // Fails only when nobody listens any more.
+            // Fails only when all waiters have left.
             let _ = watched.news.send(Some(nudge));
         }
     }

@@ -42,7 +42,21 @@ impl Store {
             let numbers = numbers.into_tuple::<i64>();
             Ok(numbers.all(&store.inner.reader).await?)
         });
-        let mut numbers = numbers.await?;
+        self.claim_rows(lease, (id, due), candidates, numbers.await?)
+            .await
+    }
+
+    /// The same for rows of `candidates` that were chosen by their numbers.
+    pub(super) async fn claim_rows<E: EntityTrait>(
+        &self,
+        lease: Lease,
+        (id, due): (E::Column, E::Column),
+        candidates: Select<E>,
+        mut numbers: Vec<i64>,
+    ) -> Result<Vec<E::Model>, StoreError>
+    where
+        E::Model: Send,
+    {
         let Some(last) = numbers.last().copied() else {
             return Ok(Vec::new());
         };
@@ -58,7 +72,7 @@ impl Store {
 
 impl Lease {
     /// Moves the due time of those rows that are still due.
-    pub async fn take<E: EntityTrait>(
+    async fn take<E: EntityTrait>(
         self,
         txn: &DatabaseTransaction,
         (id, due): (E::Column, E::Column),

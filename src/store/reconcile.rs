@@ -70,21 +70,14 @@ impl Store {
         let store = self.clone();
         let candidates = self.read(async move { store.candidates(now, turns, &waited_for).await });
         let candidates = candidates.await?;
-        if candidates.is_empty() {
-            return Ok(Vec::new());
-        }
         let leased_until = now + lease;
         let lease = Lease {
             now,
             until: leased_until,
         };
         let places: HashMap<i64, usize> = candidates.iter().copied().zip(0..).collect();
-        let claimed = self.share(move |txn| {
-            let chosen = payments::Entity::find()
-                .filter(payments::Column::Id.is_in(candidates.iter().copied()));
-            let columns = (payments::Column::Id, payments::Column::DueAt);
-            Box::pin(async move { Ok(lease.take(txn, columns, chosen).await?) })
-        });
+        let columns = (payments::Column::Id, payments::Column::DueAt);
+        let claimed = self.claim_rows(lease, columns, payments::Entity::find(), candidates);
         let mut claimed = claimed.await?;
         // The most urgent first, as they were chosen.
         claimed.sort_by_key(|row| places.get(&row.id).copied());

@@ -10,7 +10,7 @@ use super::json::{document, recordset};
 /// Rows in one insert on SQLite at most.
 const CHUNK_MAX: usize = 32;
 
-/// What a customer who is known already gets. The sums are of the batch: one statement cannot
+/// Updates the row of a known customer. The sums are of the batch: one statement cannot
 /// touch a row twice.
 const KNOWN_CUSTOMER: &str = " ON CONFLICT (phone) DO UPDATE SET \
      name = COALESCE(excluded.name, customers.name), \
