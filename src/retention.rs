@@ -93,7 +93,7 @@ impl Retention {
         let Some(bodies) = self.bodies else {
             return Ok(0);
         };
-        let before = self.store.now().await? - bodies;
+        let before = self.store.clock().now() - bodies;
         let mut forgotten = 0;
         loop {
             let moving = self.moving.lock().await;

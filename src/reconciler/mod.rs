@@ -257,13 +257,14 @@ impl Reconciler {
 
     async fn claim(&self, turns: Turns) -> Result<Vec<DueOrder>, StoreError> {
         let Parts { store, status, .. } = &self.inner.parts;
-        let now = store.now().await?;
+        let now = store.clock().now();
         let waited_for = status.watched().await;
         store.claim_due(now, LEASE, turns, waited_for).await
     }
 
     async fn expire_overdue(&self) -> Result<(), StoreError> {
         let store = &self.inner.parts.store;
+        // The one loop that asks for the time: the others go by what it has learnt.
         let now = store.now().await?;
         for order_id in store.overdue(now, DEADLINES).await? {
             self.expire(order_id).await;

@@ -68,7 +68,7 @@ impl Disconnects {
     /// # Errors
     /// If the outbox cannot be read; the lease brings back what could not be written.
     pub async fn run_once(&self) -> Result<usize, StoreError> {
-        let now = self.store.now().await?;
+        let now = self.store.clock().now();
         let due = self.store.claim_disconnects(now, LEASE, BATCH).await?;
         let claimed = due.len();
         let mut asks = JoinSet::new();

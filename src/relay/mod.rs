@@ -104,7 +104,7 @@ impl Relay {
             Flow::Probe => 1,
             Flow::Stopped => return Ok(0),
         };
-        let due = store.claim_sms(store.now().await?, LEASE, most).await?;
+        let due = store.claim_sms(store.clock().now(), LEASE, most).await?;
         if flow == Flow::Probe && !due.is_empty() {
             self.circuit().probing(self.parts.timekeeper.now());
         }

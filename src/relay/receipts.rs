@@ -45,7 +45,7 @@ impl Relay {
     /// If the outbox cannot be read or written; the lease brings the messages back.
     pub async fn read_receipts_once(&self) -> Result<usize, StoreError> {
         let Parts { store, carrier, .. } = &*self.parts;
-        let now = store.now().await?;
+        let now = store.clock().now();
         let due = store
             .claim_receipts(carrier.name(), now, LEASE, AT_ONCE)
             .await?;

@@ -43,7 +43,7 @@ impl Sweep {
     /// # Errors
     /// If the sessions cannot be read or written; the next round does what is left.
     pub async fn run_once(&self) -> Result<(), StoreError> {
-        let now = self.store.now().await?;
+        let now = self.store.clock().now();
         let silent = self.store.close_silent_sessions(now).await?;
         let ended = self.store.queue_ended(now, BATCH).await?;
         if silent > 0 || ended > 0 {
