@@ -1,8 +1,8 @@
 //! The one write path: changes that wait at the same moment are one transaction.
 //!
 //! [`Writer::write`] puts a change into a bounded queue and waits for its result. A few *lanes*, each
-//! with one connection, take what waits ([`batch`]), write it as one transaction ([`lane`]) and
-//! answer each caller after its COMMIT. There is no timer: an idle lane takes a single change at
+//! with one connection, take what waits ([`batch`]), write it as one transaction ([`attempt`]) and
+//! answer each caller after its COMMIT ([`lane`]). There is no timer: an idle lane takes a single change at
 //! once. What cannot share a transaction, or whose row another session has locked, is written
 //! alone ([`single`]) on other connections, so that a locked row never stops a lane.
 //!
@@ -27,6 +27,7 @@ use super::{Store, StoreError};
 use crate::failpoint::Failpoints;
 use crate::supervisor::{Supervisor, Task};
 
+mod attempt;
 mod batch;
 mod json;
 mod lane;
