@@ -4,11 +4,11 @@
 //! The rule that must not be broken: a target says what is right by means other than those of the
 //! code that it tries, and fails when the code says otherwise; a panic is only the crudest fault.
 
-use malipo::domain::evidence::{GatewayReport, Word};
-use malipo::domain::ids::OrderId;
-use malipo::domain::phone::Phone;
-use malipo::domain::reported_amount::ReportedAmount;
-use malipo::zenopay::wire::{
+use malipo::domain::order::evidence::{GatewayReport, Word};
+use malipo::domain::order::ids::OrderId;
+use malipo::domain::order::reported_amount::ReportedAmount;
+use malipo::domain::people::phone::Phone;
+use malipo::gateways::zenopay::wire::{
     Notification, StatusAnswer, Unreadable, WebhookBody, read_order_status, read_webhook,
 };
 use serde_json::Value;

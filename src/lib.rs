@@ -3,24 +3,24 @@
 //!
 //! # Layout, in reading order
 //!
-//! - [`domain`]: what a delivery means. Start with `domain/decide.rs`.
-//! - [`store`]: rows and transactions. The one that sells is `store/change.rs`.
-//! - [`zenopay`], [`sms`], [`radius`]: the outside's words translated into ours.
-//! - [`actors`]: one actor per order in play, and the status actor. A webhook's path is
-//!   `http/webhook.rs` → `actors/intake.rs` → `actors/registry.rs` → `actors/order.rs` →
-//!   `domain/decide.rs` → `store/change.rs` → `actors/status.rs`.
-//! - [`printing`]: vouchers that are sold for cash.
-//! - [`checkout`], [`relay`], [`reconciler`], [`retention`], [`sandbox`]: a purchase, and the
-//!   loops.
-//! - [`web`]: what people see; pages drawn on the server.
-//! - [`http`]: in from the net; all routes on one screen in `http/mod.rs`.
-//! - [`failpoint`]: where a test has a sale fail; empty in an optimised build.
-//! - [`supervisor`]: runs the tasks that last as long as the server.
+//! - [`domain`]: what a webhook means. Pure. Start with `domain/order/decide.rs`.
+//! - [`store`]: rows and transactions. A sale is `store/orders/commit.rs`, written by
+//!   `store/engine/writer`.
+//! - [`gateways`], [`sms`], [`radius`]: wire formats translated into the domain.
+//! - [`actors`]: one actor per active order, and the status actor. A webhook's path is
+//!   `http/webhook.rs` → `actors/receive` → `actors/registry` → `actors/order` →
+//!   `domain/order/decide.rs` → `store/orders/commit.rs` → `actors/status`.
+//! - [`checkout`]: a purchase, and printed vouchers that are sold for cash.
+//! - [`jobs`]: the periodic jobs: relay, reconciler, retention. [`sandbox`] simulates ZenoPay.
+//! - [`web`]: pages, drawn on the server.
+//! - [`http`]: requests; all routes on one screen in `http/mod.rs`.
 //! - [`drill`]: the proof that each order is sold exactly once; the verdict is
-//!   `drill/check.rs`.
-//! - [`app`]: who is given what; start and stop.
+//!   `drill/check/mod.rs`.
+//! - [`observability`], [`supervisor`], [`failpoint`]: metrics, logs and traces; restarts of
+//!   long-running tasks; where a test has a sale fail (empty in an optimised build).
+//! - [`app`]: wiring; start and stop.
 //!
-//! Arrows point down only, which `tests/layers` checks.
+//! Dependencies point down only, which `tests/layers` checks.
 
 pub mod actors;
 pub mod app;
@@ -30,18 +30,14 @@ pub mod config;
 pub mod domain;
 pub mod drill;
 pub mod failpoint;
+pub mod gateways;
 pub mod http;
-pub mod metrics;
-pub mod printing;
+pub mod jobs;
+pub mod observability;
 pub mod radius;
-pub mod reconciler;
-pub mod relay;
-pub mod retention;
 pub mod sandbox;
 pub mod sms;
 pub mod store;
 pub mod supervisor;
-pub mod telemetry;
 pub mod timekeeper;
 pub mod web;
-pub mod zenopay;

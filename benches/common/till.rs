@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::thread;
 
-use malipo::domain::ids::OrderId;
+use malipo::domain::order::ids::OrderId;
 
 use super::Outcome;
 use super::arrivals::open_arrivals;

@@ -22,7 +22,7 @@ pub struct RawLoop {
 /// How much memory SQLite takes, and how often it copies its log into the file.
 #[derive(Clone, Copy)]
 pub enum Settings {
-    /// As `store/connect.rs` sets them.
+    /// As `store/engine/connect.rs` sets them.
     Server,
     /// As SQLite is delivered.
     Sqlite,

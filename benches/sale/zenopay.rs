@@ -9,8 +9,8 @@ use std::thread;
 
 use actix_web::rt::System;
 use actix_web::{App, HttpResponse, HttpServer, web};
-use malipo::zenopay::client::CREATE_PATH;
-use malipo::zenopay::wire::{CreateBody, CreateRequest};
+use malipo::gateways::zenopay::client::CREATE_PATH;
+use malipo::gateways::zenopay::wire::{CreateBody, CreateRequest};
 
 use crate::common::Outcome;
 

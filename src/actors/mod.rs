@@ -13,45 +13,31 @@ use tracing::field::{DisplayValue, display};
 use tracing::{Instrument, Span, error, info, warn};
 
 use crate::config::{ActorsConfig, Confirm};
-use crate::domain::ids::{OrderId, OrderRef};
+use crate::domain::order::ids::{OrderId, OrderRef};
 use crate::failpoint::Point;
-use crate::metrics::Metrics;
+use crate::gateways::zenopay::proof::Keys;
+use crate::observability::metrics::Metrics;
 use crate::store::Store;
 use crate::supervisor::UnderWay;
-use crate::zenopay::proof::Keys;
 
-pub mod asks;
-mod delivery;
-pub mod facts;
-pub mod gauge;
-mod hints;
-mod in_play;
-mod intake;
-pub mod neighbours;
-mod order;
-mod patience;
-mod permit;
-mod places;
-mod proving;
-mod registry;
-mod replacing;
-mod replay;
+pub mod cluster;
+pub mod order;
+mod receive;
+pub mod registry;
 pub mod status;
-mod status_actor;
-mod sync;
-mod waiter_table;
+pub mod status_checks;
 
-use asks::Asks;
-use delivery::ParsedWebhook;
-use gauge::ActorView;
-use hints::Hints;
-use proving::{Claim, Rooms};
+use receive::delivery::ParsedWebhook;
+use receive::proving::{Claim, Rooms};
+use receive::unverified::Hints;
 use registry::Registry;
+use registry::gauge::ActorView;
+use status_checks::Asks;
 
-pub use delivery::{Delivery, Rejection};
+pub use order::reissue::{NewCode, Reissue};
+pub use order::replay::Reconciled;
 pub use order::{Command, HandleError, Handled, Tools};
-pub use replacing::{NewCode, Reissue};
-pub use replay::Reconciled;
+pub use receive::delivery::{Delivery, Rejection};
 
 /// Every delivery is answered within five seconds; this leaves room for the answer itself.
 const ANSWER_WITHIN: Duration = Duration::from_millis(4_700);

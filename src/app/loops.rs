@@ -4,11 +4,11 @@ use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use crate::actors::Orders;
-use crate::relay::Relay;
-use crate::relay::disconnects::Disconnects;
-use crate::relay::proofs::Proofs;
-use crate::relay::sweep::Sweep;
-use crate::retention::Retention;
+use crate::jobs::relay::Relay;
+use crate::jobs::relay::disconnects::Disconnects;
+use crate::jobs::relay::proofs::Proofs;
+use crate::jobs::relay::session_sweep::Sweep;
+use crate::jobs::retention::Retention;
 use crate::sandbox::Sandbox;
 use crate::supervisor::{Supervisor, Task};
 

@@ -12,24 +12,26 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use super::{StartError, loops, open_files, overview, parts};
-use crate::actors::asks::Asks;
-use crate::actors::neighbours::{self, Neighbours, Outgoing};
+use crate::actors::cluster;
+use crate::actors::cluster::{Neighbours, Outgoing};
 use crate::actors::status::{Home, StatusBoard};
+use crate::actors::status_checks::Asks;
 use crate::actors::{Orders, Tools};
 use crate::checkout::Checkout;
 use crate::config::Config;
-use crate::domain::secret::Secret;
+use crate::domain::people::secret::Secret;
 use crate::http::auth::Gate;
 use crate::http::console::History;
 use crate::http::operators::events::Screens;
 use crate::http::{Api, Clients};
-use crate::metrics::Metrics;
-use crate::reconciler::{self, Reconciler};
-use crate::relay::Relay;
-use crate::relay::disconnects::Disconnects;
-use crate::relay::proofs::Proofs;
-use crate::relay::sweep::Sweep;
-use crate::retention::Retention;
+use crate::jobs::reconciler;
+use crate::jobs::reconciler::Reconciler;
+use crate::jobs::relay::Relay;
+use crate::jobs::relay::disconnects::Disconnects;
+use crate::jobs::relay::proofs::Proofs;
+use crate::jobs::relay::session_sweep::Sweep;
+use crate::jobs::retention::Retention;
+use crate::observability::metrics::Metrics;
 use crate::sandbox::Sandbox;
 use crate::store::{Overview, Store};
 use crate::supervisor::{Supervisor, Task, UnderWay};
@@ -80,7 +82,7 @@ impl Machinery {
             .portal
             .waiters_max
             .unwrap_or_else(open_files::default_waiters);
-        let (to_neighbours, outgoing) = mpsc::channel(neighbours::BACKLOG);
+        let (to_neighbours, outgoing) = mpsc::channel(cluster::BACKLOG);
         let status = StatusBoard::start(
             Home::on(&for_status[0], &supervisor, &background),
             waiters_max,

@@ -17,15 +17,15 @@ use url::Url;
 
 use crate::actors::Orders;
 use crate::config::{Config, ConfigError, Mode};
-use crate::domain::secret::Secret;
+use crate::domain::people::secret::Secret;
 use crate::failpoint::Failpoints;
+use crate::gateways::zenopay::client::ClientError;
 use crate::http::{Api, console};
-use crate::reconciler::Reconciler;
+use crate::jobs::reconciler::Reconciler;
 use crate::sandbox::SandboxError;
 use crate::sms::CarrierError;
 use crate::store::{Store, StoreError, fresh_token};
 use crate::supervisor::{Supervisor, Task, UnderWay};
-use crate::zenopay::client::ClientError;
 
 mod background;
 mod loops;

@@ -9,8 +9,8 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use crate::domain::payment::Status;
-use crate::metrics::Metrics;
+use crate::domain::order::payment::Status;
+use crate::observability::metrics::Metrics;
 use crate::store::{Overview, Store};
 
 /// Well within the fifteen seconds that the contract promises.

@@ -7,22 +7,23 @@ use chrono::TimeDelta;
 use url::Url;
 
 use super::{local_url, radius_address};
-use crate::actors::facts::FactSource;
+use crate::actors::order::facts::FactSource;
 use crate::actors::{Belief, Orders};
 use crate::checkout::{Checkout, Parts};
 use crate::config::{Config, Mode};
-use crate::domain::admission::Limits;
+use crate::domain::catalog::admission::Limits;
+use crate::gateways::zenopay::client::{Client, ClientError};
+use crate::gateways::zenopay::proof::Keys;
 use crate::http::Site;
-use crate::metrics::Metrics;
-use crate::relay::proofs::Proofs;
-use crate::relay::{self, Relay};
+use crate::jobs::relay;
+use crate::jobs::relay::Relay;
+use crate::jobs::relay::proofs::Proofs;
+use crate::observability::metrics::Metrics;
 use crate::sandbox::{Sandbox, SandboxError};
 use crate::sms::{self, CarrierError};
 use crate::store::Store;
 use crate::supervisor::UnderWay;
 use crate::timekeeper::Timekeeper;
-use crate::zenopay::client::{Client, ClientError};
-use crate::zenopay::proof::Keys;
 
 pub(super) fn simulated(config: &Config, store: &Store) -> Result<Option<Sandbox>, SandboxError> {
     match config.zenopay.mode {

@@ -16,19 +16,21 @@ use url::Url;
 use uuid::{Builder, Uuid};
 
 use crate::actors::{Command, Orders};
-use crate::domain::admission::{Limits, Refusal};
-use crate::domain::evidence::Evidence;
-use crate::domain::ids::OrderId;
-use crate::domain::money::Tzs;
-use crate::domain::owner_link::OwnerToken;
-use crate::domain::package::Package;
-use crate::domain::payment::Payment;
-use crate::domain::purchase::{PackageRef, Purchase};
-use crate::domain::secret::Secret;
+use crate::domain::access::owner_link::OwnerToken;
+use crate::domain::catalog::admission::{Limits, Refusal};
+use crate::domain::catalog::money::Tzs;
+use crate::domain::catalog::package::Package;
+use crate::domain::catalog::purchase::{PackageRef, Purchase};
+use crate::domain::order::evidence::Evidence;
+use crate::domain::order::ids::OrderId;
+use crate::domain::order::payment::Payment;
+use crate::domain::people::secret::Secret;
+use crate::gateways::zenopay::client::Client;
+use crate::gateways::zenopay::wire::{CreateAnswer, CreateRequest};
 use crate::store::{GatewayCall, NewOrder, Placed, Store, StoreError};
 use crate::supervisor::UnderWay;
-use crate::zenopay::client::Client;
-use crate::zenopay::wire::{CreateAnswer, CreateRequest};
+
+pub mod printed;
 
 /// Where ZenoPay finds our webhook, below the public URL.
 pub const WEBHOOK_PATH: &str = "/api/v1/customer-portal/webhook/zenopay";

@@ -11,7 +11,7 @@ use url::Url;
 use super::Failure;
 use crate::app::{App, StartError};
 use crate::config::{Config, Confirm, DatabaseConfig, LogConfig, Mode, SmsProvider};
-use crate::domain::secret::Secret;
+use crate::domain::people::secret::Secret;
 use crate::drill::{self, DrillError, Plan, Progress, Report, Target};
 use crate::store::{Store, fresh_token};
 

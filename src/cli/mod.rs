@@ -9,8 +9,8 @@ use clap::{Parser, Subcommand, ValueEnum};
 use crate::app::StartError;
 use crate::config::{Config, ConfigError, TelemetryConfig};
 use crate::drill::DrillError;
+use crate::observability::telemetry;
 use crate::store::StoreError;
-use crate::telemetry;
 
 mod check;
 mod drill;

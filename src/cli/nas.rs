@@ -6,8 +6,8 @@ use super::Failure;
 use super::operator::open;
 use crate::app::radius_address;
 use crate::config::Config;
-use crate::domain::router::NewRouter;
-use crate::domain::secret::Secret;
+use crate::domain::access::router::NewRouter;
+use crate::domain::people::secret::Secret;
 use crate::radius::{fresh_secret, mikrotik};
 use crate::store::Store;
 

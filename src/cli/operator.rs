@@ -4,7 +4,7 @@ use clap::Subcommand;
 
 use super::Failure;
 use crate::config::Config;
-use crate::domain::operator::{Operator, Role, read_name};
+use crate::domain::people::operator::{Operator, Role, read_name};
 use crate::store::Store;
 
 #[derive(Subcommand)]

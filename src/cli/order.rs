@@ -7,12 +7,12 @@ use clap::Subcommand;
 
 use super::Failure;
 use crate::config::Config;
-use crate::domain::ids::OrderId;
-use crate::domain::mask::Sight;
-use crate::domain::operator::Role;
-use crate::domain::payment::Payment;
+use crate::domain::history::{Line, Story, tell};
+use crate::domain::order::ids::OrderId;
+use crate::domain::order::payment::Payment;
+use crate::domain::people::mask::Sight;
+use crate::domain::people::operator::Role;
 use crate::domain::search;
-use crate::domain::timeline::{Line, Story, tell};
 use crate::store::{OrderSearch, Reveal, Store};
 
 /// Who looks, in the audit log: whoever may run this has the database anyway.

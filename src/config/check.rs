@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use url::Url;
 
 use super::{Config, ConfigError, Mode, sms, telemetry};
-use crate::domain::secret::Secret;
+use crate::domain::people::secret::Secret;
 
 /// A shorter token, or one of fewer different characters, can be guessed.
 const TOKEN_MIN: usize = 16;

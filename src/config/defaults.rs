@@ -8,7 +8,7 @@ use super::{
     ActorsConfig, Confirm, DatabaseConfig, LimitsConfig, Mode, OrdersConfig, PortalConfig,
     RadiusConfig, SandboxConfig, ServerConfig, ZenopayConfig,
 };
-use crate::domain::secret::Secret;
+use crate::domain::people::secret::Secret;
 
 impl Default for ServerConfig {
     fn default() -> Self {

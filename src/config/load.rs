@@ -11,7 +11,7 @@ use serde::de::{DeserializeOwned, Error, IntoDeserializer, value};
 use serde::{Deserialize, Deserializer};
 
 use super::{Config, ConfigError};
-use crate::domain::secret::Secret;
+use crate::domain::people::secret::Secret;
 
 /// What every variable of ours begins with.
 const PREFIX: &str = "MALIPO__";

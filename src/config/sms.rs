@@ -7,7 +7,7 @@ use url::Url;
 
 use super::check::complain;
 use super::{Config, ConfigError};
-use crate::domain::secret::Secret;
+use crate::domain::people::secret::Secret;
 
 /// GSM 03.38 gives an alphanumeric sender seven bits in ten octets.
 const SENDER_ID_MAX: usize = 11;

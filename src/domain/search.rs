@@ -1,9 +1,9 @@
 //! What an operator types to find an order: whatever a guest reads out.
 
-use super::ids::{OrderId, OrderRef};
-use super::operator::Role;
-use super::phone::Phone;
-use super::voucher::{ALPHABET, CODE_LENGTH, VoucherCode};
+use super::access::voucher::{ALPHABET, CODE_LENGTH, VoucherCode};
+use super::order::ids::{OrderId, OrderRef};
+use super::people::operator::Role;
+use super::people::phone::Phone;
 
 /// No id, phone, code or number of ours or ZenoPay's is longer.
 const LONGEST: usize = 100;

@@ -5,7 +5,7 @@ use futures_util::stream::{self, StreamExt};
 use super::collected::{Collected, PlayedOrder};
 use super::server::Server;
 use super::{DrillError, Target, guest};
-use crate::domain::ids::OrderId;
+use crate::domain::order::ids::OrderId;
 
 /// Status pages looked at together.
 const AT_ONCE: usize = 32;

@@ -4,8 +4,8 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use crate::domain::ids::OrderId;
-use crate::domain::voucher::VoucherCode;
+use crate::domain::access::voucher::VoucherCode;
+use crate::domain::order::ids::OrderId;
 use crate::store::Booked;
 
 /// The word for a delivery that sold.

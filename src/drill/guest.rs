@@ -13,8 +13,8 @@ use super::DrillError;
 use super::collected::{Shown, Told};
 use super::sender::{back_off, pause_of};
 use super::server::{Server, asks_for_another_try};
-use crate::domain::ids::OrderId;
-use crate::domain::voucher::VoucherCode;
+use crate::domain::access::voucher::VoucherCode;
+use crate::domain::order::ids::OrderId;
 
 /// How long one poll is parked.
 const WAIT_SECS: u64 = 30;

@@ -8,7 +8,7 @@
 
 use url::Url;
 
-use crate::domain::secret::Secret;
+use crate::domain::people::secret::Secret;
 use crate::store::{Store, StoreError};
 
 mod audit;

@@ -12,10 +12,10 @@ use tokio::time::sleep;
 use super::collected::{Answer, Sent};
 use super::progress::Progress;
 use super::server::{Server, asks_for_another_try};
-use crate::domain::ids::OrderId;
-use crate::domain::secret::Secret;
-use crate::zenopay::client::KEY_HEADER;
-use crate::zenopay::wire::WebhookBody;
+use crate::domain::order::ids::OrderId;
+use crate::domain::people::secret::Secret;
+use crate::gateways::zenopay::client::KEY_HEADER;
+use crate::gateways::zenopay::wire::WebhookBody;
 
 /// Deliveries on their way at the same moment.
 const IN_FLIGHT: usize = 64;

@@ -7,7 +7,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::{DrillError, Target};
-use crate::domain::secret::Secret;
+use crate::domain::people::secret::Secret;
 
 /// Base of the portal's and ZenoPay's paths (contract, sections 3 and 4).
 const PORTAL: &str = "/api/v1/customer-portal";

@@ -11,8 +11,8 @@ use std::time::Instant;
 use actix_web::HttpRequest;
 use actix_web::http::header::HeaderMap;
 
-use super::allowance::Allowances;
 use super::problem::{Code, Problem};
+use super::rate_limit::Allowances;
 
 /// The clients of this process. Cheap to clone: all clones count together.
 #[derive(Clone)]

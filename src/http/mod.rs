@@ -18,33 +18,27 @@ use tokio_util::sync::CancellationToken;
 use crate::actors::Orders;
 use crate::actors::status::StatusBoard;
 use crate::checkout::{Checkout, WEBHOOK_PATH};
-use crate::metrics::Metrics;
-use crate::reconciler::Reconciler;
-use crate::retention::Retention;
+use crate::jobs::reconciler::Reconciler;
+use crate::jobs::retention::Retention;
+use crate::observability::metrics::Metrics;
 use crate::store::{Overview, Store};
 use crate::supervisor::Supervisor;
 use crate::web::Shop;
 
-mod allowance;
 pub mod auth;
 mod client;
 pub mod console;
-mod customers;
 pub mod health;
 mod openapi;
 pub mod operators;
 mod pages;
 mod portal;
 pub mod problem;
+mod rate_limit;
 mod request;
-mod resend;
-mod routers;
 pub mod sandbox;
 mod site;
-mod status;
-mod voucher;
 mod webhook;
-mod wording;
 
 pub use client::Clients;
 pub use openapi::Document;
@@ -121,18 +115,18 @@ pub fn routes(config: &mut web::ServiceConfig, sandbox: Option<crate::sandbox::S
             web::scope(PORTAL)
                 .route("/packages", web::get().to(portal::packages))
                 .route("/payment", web::post().to(portal::pay))
-                .route("/payment/resend", web::post().to(resend::resend))
+                .route("/payment/resend", web::post().to(portal::resend::resend))
                 .service(
                     web::resource("/payment/status/{order_id}")
-                        .wrap(from_fn(status::travel_light))
-                        .route(web::get().to(status::show))
+                        .wrap(from_fn(portal::status::travel_light))
+                        .route(web::get().to(portal::status::show))
                         .default_service(web::to(no_such_page)),
                 )
                 .route(
                     "/payment/status/{order_id}/events",
-                    web::get().to(status::events),
+                    web::get().to(portal::status::events),
                 )
-                .configure(voucher::routes)
+                .configure(portal::voucher::routes)
                 .route("/webhook/zenopay", web::post().to(webhook::receive))
                 .route(
                     "/webhook/zenopay/{token}",
@@ -175,7 +169,10 @@ pub fn routes(config: &mut web::ServiceConfig, sandbox: Option<crate::sandbox::S
 /// What operators see and do.
 fn operator_routes(config: &mut web::ServiceConfig) {
     config
-        .route("/customers/erase", web::post().to(customers::erase))
+        .route(
+            "/customers/erase",
+            web::post().to(operators::customers::erase),
+        )
         .route("/actors", web::get().to(operators::actors::actors))
         .route(
             "/actors/{order_id}",
@@ -195,7 +192,7 @@ fn operator_routes(config: &mut web::ServiceConfig) {
             "/webhooks/{id}",
             web::get().to(operators::journal::show_webhook),
         )
-        .configure(routers::routes)
+        .configure(operators::routers::routes)
         .configure(act_routes);
 }
 

@@ -11,10 +11,10 @@ use tracing::error;
 
 use crate::actors::{HandleError, Rejection};
 use crate::checkout::CheckoutError;
-use crate::domain::admission::Refusal;
-use crate::domain::phone::NotAPhone;
-use crate::domain::purchase::NotAnIdempotencyKey;
-use crate::retention::RetentionError;
+use crate::domain::catalog::admission::Refusal;
+use crate::domain::catalog::purchase::NotAnIdempotencyKey;
+use crate::domain::people::phone::NotAPhone;
+use crate::jobs::retention::RetentionError;
 use crate::store::StoreError;
 
 /// The stable words of the contract, section 8.

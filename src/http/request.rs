@@ -7,7 +7,7 @@ use actix_web::web::{self, Bytes};
 use tokio::time::timeout;
 
 use super::problem::{Code, Problem};
-use crate::domain::language::Language;
+use crate::domain::people::language::Language;
 
 /// A body that takes longer than this is held back on purpose.
 const BODY_WITHIN: Duration = Duration::from_secs(10);

@@ -9,9 +9,9 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::problem::{Code, Problem};
 use super::request::body_of;
-use crate::domain::ids::OrderId;
+use crate::domain::order::ids::OrderId;
+use crate::gateways::zenopay::client::KEY_HEADER;
 use crate::sandbox::{Behaviour, DecideError, Entry, Sandbox, Simulated};
-use crate::zenopay::client::KEY_HEADER;
 
 /// Larger than any behaviour and any create call.
 const BODY_MAX: usize = 64 * 1024;

@@ -13,7 +13,7 @@ use super::Api;
 use super::problem::Problem;
 use super::request::body_of;
 use crate::actors::Delivery;
-use crate::telemetry;
+use crate::observability::telemetry;
 
 /// Larger than any delivery that ZenoPay sends.
 const BODY_MAX: usize = 64 * 1024;

@@ -5,10 +5,10 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::domain::package::Terms;
-use crate::domain::payment::Payment;
-use crate::domain::radius_user::{Attribute, RadiusUser};
-use crate::domain::voucher::VoucherCode;
+use crate::domain::access::radius_user::{Attribute, RadiusUser};
+use crate::domain::access::voucher::VoucherCode;
+use crate::domain::catalog::package::Terms;
+use crate::domain::order::payment::Payment;
 
 /// Beyond this many octets MikroTik wants the rest in gigawords (RFC 2869, section 5.1).
 const GIGAWORD: u64 = 1 << 32;

@@ -1,7 +1,7 @@
 //! What an owner pastes into a MikroTik router's terminal, so that its hotspot asks
 //! FreeRADIUS, tells of its sessions, and ends them when asked to.
 
-use crate::domain::router::Router;
+use crate::domain::access::router::Router;
 
 /// Stands in the script where we do not know how the router reaches FreeRADIUS.
 const UNKNOWN: &str = "ADDRESS-OF-FREERADIUS";
@@ -25,7 +25,7 @@ pub fn script(router: &Router, server: Option<&str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::secret::Secret;
+    use crate::domain::people::secret::Secret;
 
     #[test]
     fn the_script_tells_the_router_everything() {

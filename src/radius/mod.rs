@@ -9,7 +9,7 @@ pub mod client;
 pub mod mikrotik;
 pub mod packet;
 
-use crate::domain::secret::Secret;
+use crate::domain::people::secret::Secret;
 
 /// A secret to share with a router: 128 random bits, as hexadecimal digits.
 pub fn fresh_secret() -> Secret {

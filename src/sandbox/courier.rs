@@ -18,8 +18,8 @@ use tracing::warn;
 
 use super::subscriber::{self, Numbers};
 use super::{AT_ONCE, Sandbox};
+use crate::gateways::zenopay::client::KEY_HEADER;
 use crate::store::{SandboxWebhook, StoreError};
-use crate::zenopay::client::KEY_HEADER;
 
 /// How often the loop looks by itself while something is open, and while nothing is.
 const TICK: Duration = Duration::from_millis(200);

@@ -9,11 +9,11 @@ use url::Url;
 
 use super::behaviour::{Behaviour, PENDING, Push, ZENOPAY_ZONE};
 use super::{Inner, Sandbox};
-use crate::domain::money::Tzs;
-use crate::domain::phone::Phone;
+use crate::domain::catalog::money::Tzs;
+use crate::domain::people::phone::Phone;
+use crate::gateways::zenopay::proof::KeyCheck;
+use crate::gateways::zenopay::wire::{CreateBody, OrderStatusBody, OrderStatusRow};
 use crate::store::{SandboxPayment, StoreError};
-use crate::zenopay::proof::KeyCheck;
-use crate::zenopay::wire::{CreateBody, OrderStatusBody, OrderStatusRow};
 
 /// How long a push hangs: longer than `zenopay.create_timeout_ms` is by default.
 const HANG: Duration = Duration::from_secs(30);

@@ -16,9 +16,9 @@ use tokio_util::sync::CancellationToken;
 use utoipa::ToSchema;
 
 use crate::config::SandboxConfig;
-use crate::domain::secret::Secret;
+use crate::domain::people::secret::Secret;
+use crate::gateways::zenopay::proof::Keys;
 use crate::store::{SandboxPayment, Store, StoreError};
-use crate::zenopay::proof::Keys;
 
 mod behaviour;
 mod courier;

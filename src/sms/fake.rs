@@ -8,8 +8,8 @@ use std::thread;
 
 use super::{Carrier, Message, Receipt, SmsError, Taken, carrier};
 use crate::config::{Mode, SmsConfig, SmsProvider};
-use crate::domain::phone::Phone;
-use crate::domain::secret::Secret;
+use crate::domain::people::phone::Phone;
+use crate::domain::people::secret::Secret;
 
 /// Answers every request in the same way, and remembers them.
 pub(super) struct FakeGateway {

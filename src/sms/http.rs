@@ -10,7 +10,7 @@ use url::Url;
 
 use super::{CarrierError, SmsError, Taken};
 use crate::config::SmsConfig;
-use crate::domain::secret::Secret;
+use crate::domain::people::secret::Secret;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const BODY_BYTES_MAX: usize = 64 * 1024;

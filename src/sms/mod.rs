@@ -13,8 +13,8 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use crate::config::{Mode, SmsConfig, SmsProvider};
-use crate::domain::phone::Phone;
-use crate::domain::secret::Secret;
+use crate::domain::people::phone::Phone;
+use crate::domain::people::secret::Secret;
 
 mod africastalking;
 mod beem;

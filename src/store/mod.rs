@@ -18,111 +18,67 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::warn;
 
 use crate::config::DatabaseConfig;
-use crate::domain::secret::Secret;
+use crate::domain::people::secret::Secret;
 use crate::failpoint::{Failpoints, Point};
 use crate::supervisor::Supervisor;
 
-mod audit;
-mod audit_log;
-mod batches;
-mod change;
+mod catalog;
 mod clock;
-mod closing;
-mod connect;
-mod credentials;
-mod dead_letters;
-mod deliveries;
-mod disconnects;
-mod ended_sessions;
-mod erasure;
+mod cluster;
+mod engine;
 mod error;
-mod events;
-mod files;
-mod gateway_calls;
 mod journal;
-mod lease;
-#[cfg(test)]
-mod migrated;
-mod notices;
 mod operators;
+mod orders;
 mod outbox;
-mod outbox_hold;
-mod overview;
-mod packages;
-mod paid_already;
-mod payments;
-mod place;
-#[cfg(test)]
-mod plans;
-mod pool;
-mod price_list;
-mod proofs;
-mod radius_sessions;
-mod radius_users;
-mod reader;
-mod receipts;
-mod reconcile;
-mod replacement;
+mod privacy;
+mod radius;
 mod reports;
-mod retention;
-mod reveals;
-mod routers;
 mod rows;
-mod runtime;
-mod sale;
 mod sandbox;
-mod search;
-mod sessions;
-mod timeline;
-mod transaction;
-mod twins;
-mod vitals;
-mod vouchers;
-mod wedged;
-mod writer;
 
-use notices::Hearing;
-use pool::Pool;
-use reader::Reader;
-use runtime::{DatabaseRuntime, Underway};
-use wedged::Wedged;
-use writer::{Pools, Writer};
+use cluster::Hearing;
+use engine::pool::Pool;
+use engine::reader::Reader;
+use engine::runtime::{DatabaseRuntime, Underway};
+use engine::stalled::Wedged;
+use engine::writer::{Pools, Writer};
 
-pub use audit::{Booked, JournalLine};
-pub use audit_log::{AuditEntry, AuditLine};
-pub use batches::{Batch, NewBatch, PrintedVoucher};
-pub use change::Change;
+pub use catalog::price_list::{ListedPackage, Listing, NewPackage};
+pub use catalog::voucher_batches::{Batch, NewBatch, PrintedVoucher};
+pub use catalog::vouchers::{Issued, KnownVoucher};
 pub use clock::Clock;
-pub use connect::{SQLITE_CACHE_KIB, SQLITE_LOG_PAGES};
-pub use credentials::{Fingerprint, fresh_token};
-pub use dead_letters::{DeadLetter, DeadLetters};
-pub use deliveries::DeliveryRecord;
-pub use disconnects::QueuedDisconnect;
-pub use erasure::{Erased, Erasure};
+pub use cluster::Heard;
+pub use engine::connect::{SQLITE_CACHE_KIB, SQLITE_LOG_PAGES};
+pub use engine::files::exposed;
 pub use error::StoreError;
-pub use files::exposed;
-pub use gateway_calls::GatewayCall;
-pub use journal::{JournalRow, JournalSearch};
-pub use notices::Heard;
-pub use operators::KnownOperator;
-pub use outbox::{Attempt, QueuedSms, SentSms};
-pub use outbox_hold::Dropped;
-pub use overview::Overview;
-pub use paid_already::Remedy;
-pub use place::{NewOrder, Placed};
-pub use price_list::{ListedPackage, Listing, NewPackage};
-pub use proofs::{NOT_LET_IN, NOT_TESTED, Refusals, SoldVoucher, TESTED};
-pub use receipts::{Arrival, AwaitedReceipt};
-pub use reconcile::DueOrder;
+pub use journal::deliveries::DeliveryRecord;
+pub use journal::gateway_calls::GatewayCall;
+pub use journal::read::{JournalRow, JournalSearch};
+pub use journal::retention::OldDelivery;
+pub use operators::audit_log::{AuditEntry, AuditLine};
+pub use operators::credentials::{Fingerprint, fresh_token};
+pub use operators::sessions::{FoundSession, LogIn, LoggedIn, NewSession};
+pub use operators::tokens::KnownOperator;
+pub use operators::unmask_log::Reveal;
+pub use orders::audit::{Booked, JournalLine};
+pub use orders::commit::Change;
+pub use orders::create::{NewOrder, Placed};
+pub use orders::due::DueOrder;
+pub use orders::resend::Remedy;
+pub use orders::search::{OrderSearch, Page};
+pub use outbox::dead_letters::{DeadLetter, DeadLetters};
+pub use outbox::disconnects::QueuedDisconnect;
+pub use outbox::hold::Dropped;
+pub use outbox::messages::{Attempt, QueuedSms, SentSms};
+pub use outbox::receipts::{Arrival, AwaitedReceipt};
+pub use privacy::{Erased, Erasure};
+pub use radius::proofs::{NOT_LET_IN, NOT_TESTED, Refusals, SoldVoucher, TESTED};
+pub use reports::overview::Overview;
 pub use reports::{DailyReport, DaySales, Listed, OrderLine, Orphan, PackageSales, Total};
-pub use retention::OldDelivery;
-pub use reveals::Reveal;
 pub use sandbox::{SandboxPayment, SandboxWebhook};
-pub use search::{OrderSearch, Page};
-pub use sessions::{FoundSession, LogIn, LoggedIn, NewSession};
-pub use vouchers::{Issued, KnownVoucher};
 
-pub use vitals::Vitals;
+pub use reports::dependency_health::Vitals;
 
 /// The books. Cheap to clone.
 #[derive(Clone)]
@@ -166,9 +122,9 @@ impl Store {
         config: &DatabaseConfig,
         supervisor: &Supervisor,
     ) -> Result<Self, StoreError> {
-        let only_server = connect::claim_file(config.url.expose())?;
+        let only_server = engine::connect::claim_file(config.url.expose())?;
         let store = Self::connect(config, supervisor.clone(), only_server).await?;
-        if let Some(open) = files::exposed(config) {
+        if let Some(open) = engine::files::exposed(config) {
             warn!("the database's file is {open}");
         }
         Ok(store)
@@ -187,21 +143,21 @@ impl Store {
         supervisor: Supervisor,
         only_server: Option<File>,
     ) -> Result<Self, StoreError> {
-        files::prepare(config)?;
+        engine::files::prepare(config)?;
         let (url, wedged) = (config.url.clone(), Wedged::new());
         let runtime = DatabaseRuntime::start(wedged.clone())?;
         let names = || (url.clone(), wedged.clone());
         let (to, its_wedged) = names();
-        let writer = async move { connect::writer(to.expose(), &its_wedged).await };
+        let writer = async move { engine::connect::writer(to.expose(), &its_wedged).await };
         let writer = runtime.open(writer).await?;
         let (to, its_wedged) = names();
-        let lanes = async move { connect::lanes(to.expose(), &its_wedged).await };
+        let lanes = async move { engine::connect::lanes(to.expose(), &its_wedged).await };
         let lanes = runtime.open(lanes).await?.unwrap_or_else(|| writer.clone());
         let (to, its_wedged) = names();
-        let reader = async move { connect::reader(to.expose(), &its_wedged).await };
+        let reader = async move { engine::connect::reader(to.expose(), &its_wedged).await };
         let reader = runtime.open(reader).await?;
         let (to, its_wedged) = names();
-        let side = async move { connect::side(to.expose(), &its_wedged).await };
+        let side = async move { engine::connect::side(to.expose(), &its_wedged).await };
         let side = runtime.open(side).await?;
 
         let end = CancellationToken::new();
@@ -234,7 +190,7 @@ impl Store {
         };
         // Learns by how much the clocks differ before anything is stored.
         store.now().await?;
-        files::admit_group(config)?;
+        engine::files::admit_group(config)?;
         Ok(store)
     }
 

@@ -7,19 +7,19 @@ use sea_orm::ColumnTrait;
 use sea_orm::sea_query::{Expr, SimpleExpr};
 
 use super::StoreError;
-use crate::domain::device::DeviceMac;
-use crate::domain::failure::FailureReason;
-use crate::domain::ids::OrderId;
-use crate::domain::language::Language;
-use crate::domain::money::{CURRENCY, Tzs};
-use crate::domain::owner_link::OwnerToken;
-use crate::domain::package::{Package, Terms, Validity};
-use crate::domain::payment::{GatewayFacts, Payment, Status};
-use crate::domain::personal::Personal;
-use crate::domain::phone::Phone;
-use crate::domain::secret::Secret;
-use crate::domain::usage::Allowance;
-use crate::domain::voucher::{Voucher, VoucherCode};
+use crate::domain::access::device::DeviceMac;
+use crate::domain::access::owner_link::OwnerToken;
+use crate::domain::access::usage::Allowance;
+use crate::domain::access::voucher::{Voucher, VoucherCode};
+use crate::domain::catalog::money::{CURRENCY, Tzs};
+use crate::domain::catalog::package::{Package, Terms, Validity};
+use crate::domain::order::failure::FailureReason;
+use crate::domain::order::ids::OrderId;
+use crate::domain::order::payment::{GatewayFacts, Payment, Status};
+use crate::domain::people::language::Language;
+use crate::domain::people::personal::Personal;
+use crate::domain::people::phone::Phone;
+use crate::domain::people::secret::Secret;
 
 pub(super) fn payment(
     row: payments::Model,

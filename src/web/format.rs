@@ -4,9 +4,9 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
 use super::text::{Text, fill};
-use crate::domain::money::Tzs;
-use crate::domain::package::Terms;
-use crate::domain::phone::Phone;
+use crate::domain::catalog::money::Tzs;
+use crate::domain::catalog::package::Terms;
+use crate::domain::people::phone::Phone;
 
 /// `TSh 2,000`.
 pub fn money(text: &Text, amount: Tzs) -> String {
@@ -112,9 +112,9 @@ pub fn masked(phone: &Phone) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::text::text;
     use super::*;
-    use crate::domain::language::Language::{English, Swahili};
+    use crate::domain::people::language::Language::{English, Swahili};
+    use crate::web::text::text;
 
     #[test]
     fn money_has_its_thousands_apart() {

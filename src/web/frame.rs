@@ -6,8 +6,8 @@ use super::assets::{self, Asset};
 use super::text::{Text, text};
 use super::visit::Visit;
 use crate::config::{Mode, PortalConfig, SmsProvider};
-use crate::domain::language::Language;
-use crate::domain::replacement::MayReissue;
+use crate::domain::order::reissue::MayReissue;
+use crate::domain::people::language::Language;
 
 /// What every page knows of the shop.
 #[derive(Clone, Debug)]

@@ -5,8 +5,8 @@ use askama::Template;
 use super::format;
 use super::frame::Frame;
 use super::text::fill;
-use crate::domain::money::Tzs;
-use crate::domain::phone::Phone;
+use crate::domain::catalog::money::Tzs;
+use crate::domain::people::phone::Phone;
 
 /// Prompts to answer, switches for those to come, and what went before.
 #[derive(Template)]

@@ -5,8 +5,8 @@ use chrono::{DateTime, Utc};
 
 use super::frame::Frame;
 use super::order::is_usable;
-use crate::domain::owner_link::OwnerToken;
-use crate::domain::payment::Payment;
+use crate::domain::access::owner_link::OwnerToken;
+use crate::domain::order::payment::Payment;
 
 /// Asks for confirmation.
 #[derive(Template)]

@@ -5,10 +5,10 @@ use askama::Template;
 use super::format;
 use super::frame::Frame;
 use super::text::{Text, fill};
-use crate::domain::admission::Refusal;
-use crate::domain::money::Tzs;
-use crate::domain::package::{Package, Validity};
-use crate::domain::phone::Phone;
+use crate::domain::catalog::admission::Refusal;
+use crate::domain::catalog::money::Tzs;
+use crate::domain::catalog::package::{Package, Validity};
+use crate::domain::people::phone::Phone;
 
 /// Packages, a phone, a button.
 #[derive(Template)]

@@ -5,9 +5,9 @@ use askama::Template;
 use super::format;
 use super::frame::Frame;
 use super::text::fill;
-use crate::domain::payment::{Payment, Status};
-use crate::domain::replacement::MayReissue;
-use crate::domain::state_link::StateToken;
+use crate::domain::access::state_link::StateToken;
+use crate::domain::order::payment::{Payment, Status};
+use crate::domain::order::reissue::MayReissue;
 
 /// What has become of the order, and where the code is.
 #[derive(Template)]

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-use crate::domain::language::Language;
+use crate::domain::people::language::Language;
 
 static SWAHILI: LazyLock<Text> = LazyLock::new(|| read(include_str!("text/sw.toml")));
 static ENGLISH: LazyLock<Text> = LazyLock::new(|| read(include_str!("text/en.toml")));

@@ -9,8 +9,8 @@ use url::Url;
 use url::form_urlencoded::Serializer;
 
 use super::frame::Shop;
-use crate::domain::device::DeviceMac;
-use crate::domain::language::Language;
+use crate::domain::access::device::DeviceMac;
+use crate::domain::people::language::Language;
 
 /// Characters of a URL that is carried on; longer ones are dropped.
 const URL_MAX: usize = 512;

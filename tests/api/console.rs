@@ -1,7 +1,7 @@
 //! The console's writes, as the database shows them: batches of printed vouchers and the price
 //! list. What a person sees is tested in a browser, in `tests/browser`.
 
-use malipo::domain::operator::Role;
+use malipo::domain::people::operator::Role;
 use serde_json::json;
 
 use crate::harness::{Answer, Kind, TOKEN, TestApp};

@@ -1,7 +1,7 @@
 //! Vouchers on paper, as an operator meets them: found by what a guest reads out, and counted
 //! when they are used.
 
-use malipo::domain::operator::Role;
+use malipo::domain::people::operator::Role;
 use serde_json::{Value, json};
 
 use crate::harness::{Answer, Kind, TOKEN, TestApp};

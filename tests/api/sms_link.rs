@@ -1,7 +1,7 @@
 //! A guest who has paid and lost the page: the link in the SMS opens the order on any device.
 
 use malipo::config::SmsProvider;
-use malipo::domain::secret::Secret;
+use malipo::domain::people::secret::Secret;
 
 use crate::harness::{Kind, TestApp, TestOrder};
 use crate::reconciling::eventually;

@@ -192,11 +192,11 @@ mod the_table_and_the_scanner {
 
     #[test]
     fn neighbours_do_not_know_each_other() {
-        assert_caught("zenopay/client.rs", "use crate::sms::Provider;", "sms");
+        assert_caught("gateways/zenopay/client/mod.rs", "use crate::sms::Provider;", "sms");
         assert_caught("radius/check.rs", "use crate::store::Store;", "store");
-        assert_caught("store/sale.rs", "use crate::zenopay::wire;", "zenopay");
-        assert_caught("sms/mod.rs", "use crate::metrics::Metrics;", "metrics");
-        assert_caught("actors/mod.rs", "use crate::relay::Relay;", "relay");
+        assert_caught("store/orders/sale.rs", "use crate::gateways::zenopay::wire;", "gateways");
+        assert_caught("sms/mod.rs", "use crate::observability::metrics::Metrics;", "observability");
+        assert_caught("actors/mod.rs", "use crate::jobs::relay::Relay;", "jobs");
         assert_caught("web/mod.rs", "use crate::http::problem;", "http");
     }
 
@@ -207,15 +207,15 @@ mod the_table_and_the_scanner {
         assert_caught("app.rs", "use crate::cli::Command;", "cli");
         assert_caught("lib.rs", "pub use crate::domain::Phone;", "domain");
         assert_fine("cli.rs", "use crate::app::App;");
-        assert_fine("main.rs", "use malipo::{cli, telemetry};");
+        assert_fine("main.rs", "use malipo::{cli, observability::telemetry};");
     }
 
     #[test]
     fn only_the_store_knows_tables() {
         assert_caught("http/operators.rs", "use sea_orm::EntityTrait;", "sea_orm");
-        assert_caught("reconciler.rs", "fn f() { entities::payment::Entity::find() }", "entities");
+        assert_caught("jobs/reconciler.rs", "fn f() { entities::payment::Entity::find() }", "entities");
         assert_caught("app.rs", "use sea_orm_migration::MigratorTrait;", "sea_orm_migration");
-        assert_fine("store/sale.rs", "use ::{entities::payment, sea_orm::EntityTrait};");
+        assert_fine("store/orders/sale.rs", "use ::{entities::payment, sea_orm::EntityTrait};");
         assert_fine("http/operators.rs", "fn f(entities: &[u8]) { entities.len() }");
     }
 
@@ -238,9 +238,9 @@ mod the_table_and_the_scanner {
     #[test]
     fn an_arrow_down_is_fine() {
         assert_fine("domain/a.rs", "use chrono::Utc;\nuse super::money::{self, Money};");
-        assert_fine("store/sale.rs", "use crate::config;\nfn f() { tokio::spawn(self::g()) }");
-        assert_fine("actors/mod.rs", "use crate::{domain::decide, store::Store as S, zenopay};");
-        assert_fine("reconciler.rs", "use crate::actors::Orders;");
+        assert_fine("store/orders/sale.rs", "use crate::config;\nfn f() { tokio::spawn(self::g()) }");
+        assert_fine("actors/mod.rs", "use crate::{domain::order, store::Store as S, gateways};");
+        assert_fine("jobs/reconciler.rs", "use crate::actors::Orders;");
         assert_fine("http/mod.rs", "use actix_web::http::StatusCode;\nuse crate::web::pages;");
         assert_fine("config.rs", "use config::A;\npub(crate) fn f() -> impl Sized + use<'_> {}");
     }

@@ -14,25 +14,25 @@ const SPAWNS: &[(&str, usize, &str)] = &[
     ("supervisor/mod.rs", 1, "the supervisor itself"),
     ("supervisor/under_way.rs", 1, "work that ends, which a stop waits for"),
 
-    ("actors/asks.rs", 1, "one ask, whose askers share its end"),
-    ("actors/hints.rs", 1, "one hint, whose followers share its end"),
+    ("actors/status_checks.rs", 1, "one ask, whose askers share its end"),
+    ("actors/receive/unverified.rs", 1, "one hint, whose followers share its end"),
     ("actors/mod.rs", 1, "one delivery, which its answer waits for"),
-    ("actors/replay.rs", 1, "one act of an operator"),
+    ("actors/order/replay.rs", 1, "one act of an operator"),
     ("checkout/mod.rs", 1, "one purchase and its push"),
-    ("reconciler/mod.rs", 1, "one ask, in the loop's own set"),
-    ("relay/mod.rs", 1, "one SMS to send, in the round's own set"),
-    ("relay/disconnects.rs", 1, "one session to end, in the round's own set"),
+    ("jobs/reconciler/mod.rs", 1, "one ask, in the loop's own set"),
+    ("jobs/relay/mod.rs", 1, "one SMS to send, in the round's own set"),
+    ("jobs/relay/disconnects.rs", 1, "one session to end, in the round's own set"),
     ("sandbox/courier.rs", 1, "one webhook, in the loop's own set"),
-    ("retention.rs", 2, "one file, or all of them for an erasure, awaited"),
-    ("telemetry/traces.rs", 1, "the last traces, awaited by the stop"),
+    ("jobs/retention/mod.rs", 2, "one file, or all of them for an erasure, awaited"),
+    ("observability/telemetry/traces.rs", 1, "the last traces, awaited by the stop"),
 
     ("app/mod.rs", 1, "the end of an arbiter, awaited by the stop"),
     ("app/machinery.rs", 1, "on an arbiter, for the supervised task that watches it"),
     ("app/serve.rs", 1, "the server, watched by a supervised task"),
 
-    ("store/runtime.rs", 2, "one piece of database work, awaited"),
-    ("store/pool.rs", 2, "one attempt to replace a pool, and one old pool that is closed"),
-    ("store/writer/single.rs", 1, "one change, whose caller learns of its loss"),
+    ("store/engine/runtime.rs", 2, "one piece of database work, awaited"),
+    ("store/engine/pool/mod.rs", 2, "one attempt to replace a pool, and one old pool that is closed"),
+    ("store/engine/writer/single.rs", 1, "one change, whose caller learns of its loss"),
 ];
 
 /// Calls that start a task or a thread, as they are written.

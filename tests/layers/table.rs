@@ -9,35 +9,30 @@ pub const TABLE: &[[&str; 4]] = &[
 
     // Beside. Handed to the rows below, so they know next to nothing.
     ["config", "domain", "", BESIDE],
-    ["metrics", "domain config", "", BESIDE],
-    ["telemetry", "config", "tokio reqwest", BESIDE],
+    ["observability", "domain config", "tokio reqwest", BESIDE],
     ["timekeeper", "", "", BESIDE],
     ["failpoint", "", "", BESIDE],
     ["supervisor", "", "tokio", BESIDE],
 
     // Translators. Of `config` they may use the type of their own section.
-    ["zenopay", "domain config", "tokio rand reqwest", TRANSLATORS],
+    ["gateways", "domain config", "tokio rand reqwest", TRANSLATORS],
     ["sms", "domain config", "tokio rand reqwest", TRANSLATORS],
     ["radius", "domain config", "tokio rand", TRANSLATORS],
     ["store", "domain config failpoint supervisor", "tokio rand sea_orm sqlx entities migration", TRANSLATORS],
 
     // Shell. A loop reaches an order through its actor; the actor does not know the loops.
-    ["actors", "domain zenopay sms radius store config metrics timekeeper failpoint supervisor", "actix tokio rand", SHELL],
-    ["checkout", "domain zenopay store actors config metrics supervisor", "actix tokio rand", SHELL],
-    // A printed voucher is let in by the same rows as a sold one.
-    ["printing", "domain radius store actors", "", SHELL],
-    ["relay", "domain zenopay sms radius store config metrics timekeeper", "actix tokio rand", SHELL],
-    ["reconciler", "domain zenopay store actors config metrics timekeeper supervisor", "actix tokio rand", SHELL],
-    ["retention", "domain store config metrics", "tokio rand", SHELL],
-    ["sandbox", "domain zenopay store config metrics", "tokio rand reqwest", SHELL],
+    ["actors", "domain gateways sms radius store config observability timekeeper failpoint supervisor", "actix tokio rand", SHELL],
+    ["checkout", "domain gateways radius store actors config observability supervisor", "actix tokio rand", SHELL],
+    ["jobs", "domain gateways sms radius store actors config observability timekeeper supervisor", "actix tokio rand", SHELL],
+    ["sandbox", "domain gateways store config observability", "tokio rand reqwest", SHELL],
 
     // Edges. `http` has all routes on one screen, so it knows the pages that `web` draws; it shows
     // an owner what is pasted into a router, which `radius` writes; a trace goes on in here.
     // Pages are drawn from nouns that they are handed.
     ["web", "domain config", "", EDGES],
-    ["http", "domain zenopay sms radius store actors checkout relay reconciler retention sandbox printing web config metrics telemetry supervisor",
+    ["http", "domain gateways sms radius store actors checkout jobs sandbox web config observability supervisor",
              "actix tokio rand", EDGES],
-    ["drill", "domain zenopay store actors config metrics", "actix tokio rand reqwest", EDGES],
+    ["drill", "domain gateways store actors config observability", "actix tokio rand reqwest", EDGES],
 
     // Compose.
     ["app", "*", "actix tokio rand reqwest migration", COMPOSE],

@@ -12,15 +12,15 @@
     reason = "a test that unwraps has found what it looks for"
 )]
 
-#[path = "../../src/store/writer/batch.rs"]
+#[path = "../../src/store/engine/writer/batch.rs"]
 mod batch;
-#[path = "../../src/actors/in_play.rs"]
+#[path = "../../src/actors/registry/in_play.rs"]
 mod in_play;
-#[path = "../../src/actors/places.rs"]
+#[path = "../../src/actors/registry/places.rs"]
 mod places;
 mod sync;
-#[path = "../../src/actors/waiter_table.rs"]
-mod waiter_table;
+#[path = "../../src/actors/status/waiters.rs"]
+mod waiters;
 
 mod admission;
 mod batches;

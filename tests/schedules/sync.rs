@@ -1,4 +1,4 @@
-//! What `src/actors/sync.rs` names, by `shuttle`.
+//! What `src/actors/registry/sync.rs` names, by `shuttle`.
 
 pub use shuttle::sync::Arc;
 pub use shuttle::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

@@ -6,7 +6,7 @@ use shuttle::thread;
 
 use super::sync::Arc;
 use super::sync::watch::Receiver;
-use super::waiter_table::WaiterTable;
+use super::waiters::WaiterTable;
 use super::{in_every_schedule, is_found_out};
 
 const ORDER: u8 = 1;

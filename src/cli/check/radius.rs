@@ -9,8 +9,8 @@ use uuid::Uuid;
 
 use super::Finding;
 use crate::config::Config;
-use crate::domain::radius_user::{Attribute, RadiusUser};
-use crate::domain::secret::Secret;
+use crate::domain::access::radius_user::{Attribute, RadiusUser};
+use crate::domain::people::secret::Secret;
 use crate::radius::client::{self, Access, AccessAnswer, RadiusError};
 use crate::radius::packet::Seal;
 use crate::store::Store;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::domain::ids::OrderId;
+use crate::domain::order::ids::OrderId;
 
 /// Something of which every order has exactly one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

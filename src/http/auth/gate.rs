@@ -10,9 +10,9 @@ use actix_web::http::header::{AUTHORIZATION, HeaderMap};
 use chrono::Utc;
 use subtle::ConstantTimeEq;
 
-use super::super::request::cookie;
-use crate::domain::operator::Operator;
-use crate::domain::secret::Secret;
+use crate::domain::people::operator::Operator;
+use crate::domain::people::secret::Secret;
+use crate::http::request::cookie;
 use crate::store::{Fingerprint, LogIn, LoggedIn, NewSession, Store, StoreError};
 
 /// The console's cookie.

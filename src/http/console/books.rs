@@ -6,7 +6,7 @@ use chrono::{Days, NaiveDate, Utc};
 
 use super::deliveries::sender_named;
 use super::{address, answer, desk, done, parameter, sight};
-use crate::domain::mask::Sight;
+use crate::domain::people::mask::Sight;
 use crate::domain::shop_day::ShopDay;
 use crate::http::Api;
 use crate::http::auth::Visitor;

@@ -4,9 +4,9 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::{address, answer, desk, done, parameter, sight};
-use crate::domain::ids::OrderId;
-use crate::domain::mask::Sight;
-use crate::domain::outcome::Outcome;
+use crate::domain::order::ids::OrderId;
+use crate::domain::order::outcome::Outcome;
+use crate::domain::people::mask::Sight;
 use crate::http::Api;
 use crate::http::auth::Visitor;
 use crate::http::operators::journal::as_journalled;

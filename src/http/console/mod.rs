@@ -12,7 +12,7 @@ use askama::Template;
 use super::Api;
 use super::auth::Visitor;
 use super::problem::{Code, Problem};
-use crate::domain::mask::Sight;
+use crate::domain::people::mask::Sight;
 use crate::web::console::{Act, Desk, Section};
 use crate::web::{CONTENT_SECURITY_POLICY as POLICY, draw};
 

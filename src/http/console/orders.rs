@@ -4,11 +4,11 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::{address, answer, desk, parameter, see, sight};
-use crate::domain::language::Language;
-use crate::domain::mask::Sight;
-use crate::domain::payment::{Payment, Status};
+use crate::domain::access::voucher::VoucherCode;
+use crate::domain::order::payment::{Payment, Status};
+use crate::domain::people::language::Language;
+use crate::domain::people::mask::Sight;
 use crate::domain::search::{self, Key};
-use crate::domain::voucher::VoucherCode;
 use crate::http::Api;
 use crate::http::auth::Visitor;
 use crate::http::problem::Problem;

@@ -4,15 +4,15 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::{answer, desk, done, parameter, see};
-use crate::domain::money::Tzs;
-use crate::domain::package::{Terms, Validity};
+use crate::checkout::printed;
+use crate::domain::catalog::money::Tzs;
+use crate::domain::catalog::package::{Terms, Validity};
 use crate::http::Api;
 use crate::http::auth::Visitor;
 use crate::http::operators::acts::entry;
 use crate::http::operators::wish::Wish;
 use crate::http::pages::Form;
 use crate::http::problem::{Code, Problem};
-use crate::printing;
 use crate::store::AuditEntry;
 use crate::web::console::{
     PRICE_MAX, PackageDraft, PackageLine, PackagesPage, Section, money, until,
@@ -62,7 +62,7 @@ pub async fn add(
                 detail: Some(money(price.0)),
                 ..entry(&visitor.operator, "add_package")
             };
-            let package = printing::new_package(terms, price);
+            let package = printed::new_package(terms, price);
             if api.store.add_package(package, audit).await? {
                 return Ok(see(&format!("{PATH}?done=package")));
             }

@@ -4,7 +4,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::{answer, desk, done, parameter};
-use crate::domain::operator::{Operator, Role, read_name};
+use crate::domain::people::operator::{Operator, Role, read_name};
 use crate::http::Api;
 use crate::http::auth::Visitor;
 use crate::http::operators::acts::entry;

@@ -5,8 +5,8 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::{DateTime, Utc};
 
 use super::{answer, desk, done, parameter, see, sight};
-use crate::domain::mask::Sight;
-use crate::domain::usage::{Standing, State};
+use crate::domain::access::usage::{Standing, State};
+use crate::domain::people::mask::Sight;
 use crate::http::Api;
 use crate::http::auth::Visitor;
 use crate::http::problem::{Code, Problem};

@@ -4,14 +4,15 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 
 use super::{answer, desk, see};
-use crate::domain::purchase::PackageRef;
+use crate::checkout::printed;
+use crate::checkout::printed::BATCH_MAX;
+use crate::domain::catalog::purchase::PackageRef;
 use crate::http::Api;
 use crate::http::auth::Visitor;
 use crate::http::operators::acts::entry;
 use crate::http::operators::wish::{NOTE_MAX, Wish};
 use crate::http::pages::Form;
 use crate::http::problem::{Code, Problem};
-use crate::printing::{self, BATCH_MAX};
 use crate::store::{AuditEntry, Batch, PrintedVoucher, Reveal};
 use crate::web::console::{BatchLine, Card, Section, SheetPage, VouchersPage, gives, until};
 
@@ -57,12 +58,12 @@ pub async fn make(
         detail: Some(format!("{} x {}", wish.count, wish.package.terms.code)),
         ..entry(&visitor.operator, "print_vouchers")
     };
-    let id = printing::print(&api.store, &wish, &audit).await?;
+    let id = printed::print(&api.store, &wish, &audit).await?;
     Ok(see(&format!("/operator/vouchers/{id}")))
 }
 
 /// Reads the form; the sentence says what is at fault.
-async fn wish(form: &Form, api: &Api) -> Result<Result<printing::Wish, String>, Problem> {
+async fn wish(form: &Form, api: &Api) -> Result<Result<printed::Wish, String>, Problem> {
     let count = form.field("count").trim().parse::<u16>().ok();
     let Some(count) = count.filter(|count| (1..=BATCH_MAX).contains(count)) else {
         return Ok(Err(format!(
@@ -81,7 +82,7 @@ async fn wish(form: &Form, api: &Api) -> Result<Result<printing::Wish, String>, 
         None => None,
     };
     Ok(match package {
-        Some(package) => Ok(printing::Wish {
+        Some(package) => Ok(printed::Wish {
             package,
             count,
             note,

@@ -6,8 +6,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 
 use super::answer;
-use crate::domain::radius_health::RadiusTrouble;
-use crate::domain::signs::{Database, Signs, alerts};
+use crate::domain::access::radius_health::RadiusTrouble;
+use crate::domain::health::{Database, Signs, alerts};
 use crate::http::Api;
 use crate::http::operators::actors::glance;
 use crate::store::{Overview, Vitals};

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::machinery::{ActorRow, Machinery};
 use super::order_name::order_named;
-use crate::domain::operator::Operator;
+use crate::domain::people::operator::Operator;
 use crate::http::Api;
 use crate::http::problem::{Code, Problem};
 

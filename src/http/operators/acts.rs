@@ -5,18 +5,18 @@ use actix_web::{HttpResponse, web};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::super::Api;
-use super::super::problem::{Code, Problem};
 use super::order_name::order_named;
 use super::wanted::{self, Wanted, is_changed};
 use super::wish::{NOTE_MAX, RefundRequest, ReissueRequest, ReleaseRequest, Wish};
 use crate::actors::{Handled, NewCode};
-use crate::domain::ids::OrderId;
-use crate::domain::operator::Operator;
-use crate::domain::outcome::Outcome;
-use crate::domain::payment::Payment;
+use crate::domain::order::ids::OrderId;
+use crate::domain::order::outcome::Outcome;
+use crate::domain::order::payment::Payment;
+use crate::domain::people::operator::Operator;
+use crate::gateways::zenopay::wire::StatusAnswer;
+use crate::http::Api;
+use crate::http::problem::{Code, Problem};
 use crate::store::AuditEntry;
-use crate::zenopay::wire::StatusAnswer;
 
 /// Where an order stands after an act.
 #[derive(Serialize, ToSchema)]

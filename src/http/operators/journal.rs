@@ -7,13 +7,13 @@ use utoipa::ToSchema;
 
 use super::order_name::only_order;
 use super::{cursor, cursor_of, fault, limit_of, said};
-use crate::domain::ids::{OrderId, OrderName};
-use crate::domain::mask::Sight;
-use crate::domain::operator::Operator;
-use crate::domain::outcome::Outcome;
+use crate::domain::order::ids::{OrderId, OrderName};
+use crate::domain::order::outcome::Outcome;
+use crate::domain::people::mask::Sight;
+use crate::domain::people::operator::Operator;
 use crate::http::Api;
+use crate::http::portal::status::rfc3339;
 use crate::http::problem::{Code, Problem};
-use crate::http::status::rfc3339;
 use crate::store::{JournalRow, JournalSearch, Reveal};
 
 /// No order id that a sender claims is longer and worth a look.

@@ -9,12 +9,12 @@ use chrono::Utc;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::actors::gauge::ActorView;
-use crate::domain::ids::OrderId;
-use crate::domain::outcome::Outcome;
+use crate::actors::registry::gauge::ActorView;
+use crate::domain::order::ids::OrderId;
+use crate::domain::order::outcome::Outcome;
 use crate::http::Api;
-use crate::http::status::rfc3339;
-use crate::metrics::{Percentiles, REJECTED};
+use crate::http::portal::status::rfc3339;
+use crate::observability::metrics::{Percentiles, REJECTED};
 
 /// Rows of the table of busiest orders.
 const BUSIEST: usize = 10;

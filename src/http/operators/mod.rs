@@ -9,6 +9,7 @@ use super::problem::{Code, Problem};
 
 pub mod actors;
 pub mod acts;
+pub(super) mod customers;
 pub mod events;
 pub mod journal;
 mod machinery;
@@ -18,6 +19,7 @@ pub mod orders;
 pub mod outbox;
 mod report_csv;
 pub mod reports;
+pub(super) mod routers;
 pub mod sms;
 pub mod vouchers;
 pub mod wanted;

@@ -3,16 +3,16 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::domain::failure::FailureReason;
-use crate::domain::language::Language;
-use crate::domain::mask::Sight;
-use crate::domain::money::CURRENCY;
-use crate::domain::payment::Payment;
-use crate::domain::personal::Personal;
-use crate::domain::timeline::{Line, Story};
-use crate::domain::voucher::Voucher;
-use crate::http::status::rfc3339;
-use crate::http::wording::Reason;
+use crate::domain::access::voucher::Voucher;
+use crate::domain::catalog::money::CURRENCY;
+use crate::domain::history::{Line, Story};
+use crate::domain::order::failure::FailureReason;
+use crate::domain::order::payment::Payment;
+use crate::domain::people::language::Language;
+use crate::domain::people::mask::Sight;
+use crate::domain::people::personal::Personal;
+use crate::http::portal::status::rfc3339;
+use crate::http::portal::wording::Reason;
 
 /// A page of orders, the newest first.
 #[derive(Serialize, ToSchema)]

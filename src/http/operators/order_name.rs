@@ -2,13 +2,13 @@
 
 use serde_json::{Value, json};
 
-use crate::domain::ids::{OrderId, OrderName, OrderRef};
-use crate::domain::mask::Sight;
-use crate::domain::operator::Operator;
-use crate::domain::payment::Payment;
+use crate::domain::order::ids::{OrderId, OrderName, OrderRef};
+use crate::domain::order::payment::Payment;
+use crate::domain::people::mask::Sight;
+use crate::domain::people::operator::Operator;
 use crate::http::Api;
+use crate::http::portal::status::rfc3339;
 use crate::http::problem::{Code, Problem};
-use crate::http::status::rfc3339;
 
 /// The order that `text` names. Whether there is an order of that id is not looked up.
 ///

@@ -6,11 +6,11 @@ use utoipa::ToSchema;
 
 use super::acts::entry;
 use super::wish::{NOTE_MAX, REASON_MAX, Wish};
-use crate::domain::operator::Operator;
 use crate::domain::outbox_hold::{OutboxHold, Queued};
+use crate::domain::people::operator::Operator;
 use crate::http::Api;
+use crate::http::portal::status::rfc3339;
 use crate::http::problem::{Code, Problem};
-use crate::http::status::rfc3339;
 use crate::store::{AuditEntry, Dropped};
 
 /// What is held back.

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use csv::{Terminator, WriterBuilder};
 
 use super::reports::sold;
-use crate::domain::ids::OrderId;
+use crate::domain::order::ids::OrderId;
 use crate::store::{DailyReport, Listed, OrderLine, PackageSales, Total};
 
 /// UTF-8, says Excel, only if this comes first.
@@ -221,7 +221,7 @@ mod tests {
         let line = OrderLine {
             at: DateTime::UNIX_EPOCH,
             order_id: "677e4327-4d7c-4b1e-9f00-0123456789ab".parse().unwrap(),
-            status: crate::domain::payment::Status::Held,
+            status: crate::domain::order::payment::Status::Held,
             package_code: "daily".into(),
             amount: 2_000,
             paid_amount: Some(1_500),

@@ -6,14 +6,14 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::super::Api;
-use super::super::problem::{Code, Problem};
-use super::super::status::rfc3339;
 use super::report_csv;
-use crate::domain::mask::Sight;
-use crate::domain::money::CURRENCY;
-use crate::domain::operator::Operator;
+use crate::domain::catalog::money::CURRENCY;
+use crate::domain::people::mask::Sight;
+use crate::domain::people::operator::Operator;
 use crate::domain::shop_day::ShopDay;
+use crate::http::Api;
+use crate::http::portal::status::rfc3339;
+use crate::http::problem::{Code, Problem};
 use crate::store::{DailyReport, Listed, OrderLine, Orphan, PackageSales, Total};
 
 /// Which day, and how it is written.

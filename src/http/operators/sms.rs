@@ -6,7 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::acts::entry;
-use crate::domain::operator::Operator;
+use crate::domain::people::operator::Operator;
 use crate::http::Api;
 use crate::http::problem::{Code, Problem};
 use crate::store::AuditEntry;

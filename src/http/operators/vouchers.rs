@@ -9,14 +9,14 @@ use utoipa::ToSchema;
 use super::acts::entry;
 use super::wanted::{Wanted, is_changed};
 use super::wish::{REASON_MAX, RevokeRequest, Wish};
-use crate::domain::mask::Sight;
-use crate::domain::operator::Operator;
-use crate::domain::outcome::Outcome;
-use crate::domain::usage::Standing;
-use crate::domain::voucher::VoucherCode;
+use crate::domain::access::usage::Standing;
+use crate::domain::access::voucher::VoucherCode;
+use crate::domain::order::outcome::Outcome;
+use crate::domain::people::mask::Sight;
+use crate::domain::people::operator::Operator;
 use crate::http::Api;
+use crate::http::portal::status::rfc3339;
 use crate::http::problem::{Code, Problem};
-use crate::http::status::rfc3339;
 use crate::store::{AuditEntry, KnownVoucher, Reveal};
 
 /// A voucher, sold or printed.

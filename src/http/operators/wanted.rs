@@ -4,10 +4,10 @@
 use super::acts::{about, entry};
 use super::wish::{NOTE_MAX, REASON_MAX, Wish};
 use crate::actors::{Handled, NewCode, Reissue};
-use crate::domain::evidence::OperatorAct;
-use crate::domain::ids::OrderId;
-use crate::domain::operator::Operator;
-use crate::domain::outcome::Outcome;
+use crate::domain::order::evidence::OperatorAct;
+use crate::domain::order::ids::OrderId;
+use crate::domain::order::outcome::Outcome;
+use crate::domain::people::operator::Operator;
 use crate::http::Api;
 use crate::http::problem::{Code, Problem};
 use crate::store::AuditEntry;

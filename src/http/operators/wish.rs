@@ -4,9 +4,9 @@ use actix_web::web;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use super::super::pages::Form;
-use super::super::problem::{Code, Problem};
-use super::super::request::body_of;
+use crate::http::pages::Form;
+use crate::http::problem::{Code, Problem};
+use crate::http::request::body_of;
 
 /// A few sentences have no need of more.
 const BODY_MAX: usize = 16 * 1024;

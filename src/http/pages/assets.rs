@@ -3,7 +3,7 @@
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 
-use super::super::problem::{Code, Problem};
+use crate::http::problem::{Code, Problem};
 use crate::web::assets;
 
 /// One asset; its URL names its content, so it may be kept for ever.

@@ -9,15 +9,15 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderValue, SET_COOKIE};
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::super::Api;
-use super::super::problem::{Code, Problem};
-use super::super::request::cookie;
 use super::order::{hold, number};
 use super::{Visitor, order_path};
-use crate::domain::ids::OrderId;
-use crate::domain::payment::{Payment, Status};
-use crate::domain::phone::Phone;
-use crate::domain::state_link::StateToken;
+use crate::domain::access::state_link::StateToken;
+use crate::domain::order::ids::OrderId;
+use crate::domain::order::payment::{Payment, Status};
+use crate::domain::people::phone::Phone;
+use crate::http::Api;
+use crate::http::problem::{Code, Problem};
+use crate::http::request::cookie;
 use crate::store::StoreError;
 use crate::web::StatePage;
 

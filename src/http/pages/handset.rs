@@ -4,11 +4,11 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Map, Value, json};
 
-use super::super::Api;
-use super::super::problem::Problem;
 use super::{Form, Visitor};
-use crate::domain::money::Tzs;
-use crate::domain::phone::Phone;
+use crate::domain::catalog::money::Tzs;
+use crate::domain::people::phone::Phone;
+use crate::http::Api;
+use crate::http::problem::Problem;
 use crate::sandbox::{Behaviour, Choice, DecideError, Entry, Push, Sandbox};
 use crate::store::StoreError;
 use crate::web::{HandsetPage, Past, Prompt, Switches, Trouble};

@@ -15,8 +15,8 @@ use uuid::Uuid;
 use super::problem::{Code, Problem};
 use super::request::{body_of, language};
 use super::{Api, get_or_head};
-use crate::domain::ids::OrderId;
-use crate::domain::language::Language;
+use crate::domain::order::ids::OrderId;
+use crate::domain::people::language::Language;
 use crate::web::{Frame, Shop, Trouble, TroublePage, Visit, draw};
 
 mod assets;

@@ -7,14 +7,14 @@ use actix_web::http::header::{HeaderValue, RETRY_AFTER};
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::Utc;
 
-use super::super::Api;
-use super::super::problem::Problem;
 use super::shop::{attempt, key};
 use super::{Form, Visitor, fresh_key, order_in};
-use crate::domain::ids::OrderId;
-use crate::domain::payment::Payment;
-use crate::domain::phone::Phone;
-use crate::domain::purchase::{PackageRef, Purchase, Ringing};
+use crate::domain::catalog::purchase::{PackageRef, Purchase, Ringing};
+use crate::domain::order::ids::OrderId;
+use crate::domain::order::payment::Payment;
+use crate::domain::people::phone::Phone;
+use crate::http::Api;
+use crate::http::problem::Problem;
 use crate::web::{Door, Draft, Look, Notice, OrderPage, Trouble};
 
 /// How long a page is held for a browser without scripts, which shows nothing new meanwhile.

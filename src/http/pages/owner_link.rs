@@ -8,15 +8,15 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::super::Api;
-use super::super::problem::{Code, Problem};
 use super::order::{draw, show_by};
 use super::{Form, Visitor};
 use crate::actors::NewCode;
-use crate::domain::ids::OrderId;
-use crate::domain::owner_link::OwnerToken;
-use crate::domain::payment::Payment;
-use crate::domain::replacement::MayReissue;
+use crate::domain::access::owner_link::OwnerToken;
+use crate::domain::order::ids::OrderId;
+use crate::domain::order::payment::Payment;
+use crate::domain::order::reissue::MayReissue;
+use crate::http::Api;
+use crate::http::problem::{Code, Problem};
 use crate::web::text::text;
 use crate::web::{Door, Notice, ReissuePage, Trouble};
 

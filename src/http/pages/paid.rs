@@ -4,11 +4,11 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderValue, RETRY_AFTER};
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 
-use super::super::Api;
-use super::super::problem::Problem;
 use super::{Form, Visitor};
-use crate::domain::admission::Refusal;
-use crate::domain::phone::Phone;
+use crate::domain::catalog::admission::Refusal;
+use crate::domain::people::phone::Phone;
+use crate::http::Api;
+use crate::http::problem::Problem;
 use crate::web::text::text;
 use crate::web::{Notice, PaidAnswer, PaidPage};
 

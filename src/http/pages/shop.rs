@@ -5,15 +5,15 @@ use actix_web::http::header::{HeaderValue, RETRY_AFTER};
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 use sha2::{Digest, Sha256};
 
-use super::super::Api;
-use super::super::problem::Problem;
 use super::bought::{lead_back, remember};
 use super::{Form, Visitor, fresh_key};
 use crate::checkout::{Bought, CheckoutError};
-use crate::domain::admission::Refusal;
-use crate::domain::money::Tzs;
-use crate::domain::phone::Phone;
-use crate::domain::purchase::{IdempotencyKey, PackageRef, Purchase, Ringing};
+use crate::domain::catalog::admission::Refusal;
+use crate::domain::catalog::money::Tzs;
+use crate::domain::catalog::purchase::{IdempotencyKey, PackageRef, Purchase, Ringing};
+use crate::domain::people::phone::Phone;
+use crate::http::Api;
+use crate::http::problem::Problem;
 use crate::web::text::text;
 use crate::web::{Draft, Notice, ShopPage};
 

@@ -5,7 +5,7 @@ use md5::{Digest, Md5};
 use subtle::ConstantTimeEq;
 
 use super::{AUTHENTICATOR, BLOCK, Found, HEADER, NotTheAnswer, number};
-use crate::domain::secret::Secret;
+use crate::domain::people::secret::Secret;
 
 /// Where a valid Message-Authenticator stands in a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,9 +1,9 @@
 use chrono::TimeZone;
 
 use super::*;
-use crate::domain::evidence::Word;
-use crate::domain::phone::Phone;
-use crate::zenopay::wire::{Notification, read_webhook};
+use crate::domain::order::evidence::Word;
+use crate::domain::people::phone::Phone;
+use crate::gateways::zenopay::wire::{Notification, read_webhook};
 
 #[test]
 fn by_default_one_documented_webhook_goes_out_at_once_with_the_key() {

@@ -1,11 +1,11 @@
 use serde_json::{Value, json};
 
-use super::super::fake::{
+use crate::config::SmsProvider::Africastalking;
+use crate::sms::fake::{
     FakeGateway, assert_an_unreadable_2xx_counts_as_sent, assert_bad_days_mean_later, checked,
     says, send, sent,
 };
-use super::super::{SmsError, Taken};
-use crate::config::SmsProvider::Africastalking;
+use crate::sms::{SmsError, Taken};
 
 fn answer(recipients: &[Value]) -> String {
     json!({"SMSMessageData": {"Message": "Sent to 1/1", "Recipients": recipients}}).to_string()

@@ -1,11 +1,11 @@
 use serde_json::{Value, json};
 
-use super::super::fake::{
+use crate::config::SmsProvider::Nextsms;
+use crate::sms::fake::{
     FakeGateway, assert_an_unreadable_2xx_counts_as_sent, assert_bad_days_mean_later, checked,
     receipt, says, send, sent,
 };
-use super::super::{Receipt, SmsError, Taken};
-use crate::config::SmsProvider::Nextsms;
+use crate::sms::{Receipt, SmsError, Taken};
 
 fn line(status: Value, id: Value) -> String {
     json!({"messages": [{

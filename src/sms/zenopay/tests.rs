@@ -1,13 +1,13 @@
 use serde_json::{Value, json};
 
-use super::super::fake::{
+use crate::config::SmsProvider::Zenopay;
+use crate::config::{Mode, SmsConfig};
+use crate::domain::people::secret::Secret;
+use crate::sms::fake::{
     FakeGateway, assert_an_unreadable_2xx_counts_as_sent, assert_bad_days_mean_later, says, send,
     sent,
 };
-use super::super::{SmsError, Taken, carrier};
-use crate::config::SmsProvider::Zenopay;
-use crate::config::{Mode, SmsConfig};
-use crate::domain::secret::Secret;
+use crate::sms::{SmsError, Taken, carrier};
 
 #[tokio::test]
 async fn a_message_is_sent_as_documented() {

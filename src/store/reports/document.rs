@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 use sea_orm::FromQueryResult;
 
-use crate::domain::ids::OrderId;
-use crate::domain::payment::Status;
+use crate::domain::order::ids::OrderId;
+use crate::domain::order::payment::Status;
 use crate::domain::shop_day::ShopDay;
 
 /// Lines of one list at most.

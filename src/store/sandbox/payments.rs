@@ -11,7 +11,7 @@ use sea_orm::{
 };
 
 use super::webhooks::{self, SandboxWebhook};
-use crate::domain::phone::Phone;
+use crate::domain::people::phone::Phone;
 use crate::store::{Store, StoreError};
 
 /// A payment as the simulated ZenoPay knows it. `Debug` is not derived: the webhook URL ends

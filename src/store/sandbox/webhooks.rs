@@ -9,7 +9,7 @@ use sea_orm::{
     ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
 };
 
-use crate::store::lease::Lease;
+use crate::store::engine::lease::Lease;
 use crate::store::{Store, StoreError};
 
 /// A webhook to be sent, or one that was. `Debug` is not derived: the URL ends in a secret.

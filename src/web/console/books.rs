@@ -4,7 +4,7 @@ use askama::Template;
 
 use super::desk::Desk;
 use super::format::{Moment, count, money};
-use crate::domain::operator::Role;
+use crate::domain::people::operator::Role;
 
 /// A letter that did not arrive.
 pub struct LetterLine {

@@ -5,7 +5,7 @@ use askama::Template;
 use super::acts::Act;
 use super::desk::Desk;
 use super::format::Moment;
-use crate::domain::outcome::Outcome;
+use crate::domain::order::outcome::Outcome;
 
 /// A delivery as it was answered.
 pub struct Delivery {

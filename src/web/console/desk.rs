@@ -3,8 +3,8 @@
 use askama::Template;
 use chrono_tz::Tz;
 
-use crate::domain::operator::{Operator, Role};
-use crate::domain::signs::{Alert, Gravity};
+use crate::domain::health::{Alert, Gravity};
+use crate::domain::people::operator::{Operator, Role};
 use crate::web::assets::{self, Asset};
 use crate::web::frame::Shop;
 

@@ -5,7 +5,7 @@ use askama::Template;
 use super::acts::Act;
 use super::desk::Desk;
 use super::format::Moment;
-use crate::domain::payment::Status;
+use crate::domain::order::payment::Status;
 
 /// How a status looks.
 fn tone(status: Status) -> &'static str {

@@ -4,7 +4,7 @@ use askama::Template;
 
 use super::acts::Act;
 use super::desk::Desk;
-use crate::domain::usage::State;
+use crate::domain::access::usage::State;
 
 /// How a printed voucher stands, and what can be done.
 #[derive(Template)]

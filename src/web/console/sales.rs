@@ -198,7 +198,7 @@ impl SalesPage {
 
 #[cfg(test)]
 mod tests {
-    use crate::domain::operator::Operator;
+    use crate::domain::people::operator::Operator;
     use crate::web::console::{Section, Words};
 
     use super::*;

@@ -4,8 +4,8 @@ use askama::Template;
 
 use super::desk::Desk;
 use super::format::{count, money};
-use crate::domain::language::Language;
-use crate::domain::package::{Package, Validity};
+use crate::domain::catalog::package::{Package, Validity};
+use crate::domain::people::language::Language;
 use crate::web::format as guest_format;
 use crate::web::text::text;
 

@@ -1,7 +1,7 @@
 //! By which link a guest came to the page of an order, and what that link shows.
 
-use crate::domain::owner_link::OwnerToken;
-use crate::domain::payment::Payment;
+use crate::domain::access::owner_link::OwnerToken;
+use crate::domain::order::payment::Payment;
 
 /// How the guest came to the page.
 #[derive(Clone, Copy)]

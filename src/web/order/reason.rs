@@ -1,7 +1,7 @@
 //! Why a payment failed, as the guest is told.
 
-use super::super::text::Text;
-use crate::domain::failure::FailureReason;
+use crate::domain::order::failure::FailureReason;
+use crate::web::text::Text;
 
 /// Why it failed, in the guest's language.
 pub(super) fn reason(text: &Text, reason: Option<FailureReason>) -> &str {
@@ -25,9 +25,9 @@ pub(super) fn reason(text: &Text, reason: Option<FailureReason>) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::text::text;
     use super::*;
-    use crate::domain::language::Language;
+    use crate::domain::people::language::Language;
+    use crate::web::text::text;
 
     #[test]
     fn the_guest_is_told_why_in_words_that_help() {

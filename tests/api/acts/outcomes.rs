@@ -1,7 +1,7 @@
 //! What an operator or the deadline does has a word of its own, and is no webhook.
 
 use malipo::actors::Command;
-use malipo::domain::evidence::Evidence;
+use malipo::domain::order::evidence::Evidence;
 use serde_json::Value;
 
 use super::{code_of, held, refund, release, revoke, sold};

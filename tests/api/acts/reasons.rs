@@ -3,8 +3,8 @@
 use std::process::Stdio;
 
 use malipo::config::DatabaseConfig;
-use malipo::domain::operator::{Operator, Role};
-use malipo::domain::secret::Secret;
+use malipo::domain::people::operator::{Operator, Role};
+use malipo::domain::people::secret::Secret;
 use malipo::store::Store;
 use reqwest::RequestBuilder;
 use serde_json::{Value, json};

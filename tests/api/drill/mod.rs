@@ -2,7 +2,7 @@
 //! wrong escapes it.
 
 use malipo::config::DatabaseConfig;
-use malipo::domain::secret::Secret;
+use malipo::domain::people::secret::Secret;
 use malipo::drill::{self, Plan, Progress, Target};
 use malipo::store::Store;
 

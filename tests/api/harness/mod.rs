@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use malipo::app::App;
 use malipo::config::{Config, DatabaseConfig, LogConfig};
-use malipo::domain::operator::{Operator, Role};
-use malipo::domain::secret::Secret;
+use malipo::domain::people::operator::{Operator, Role};
+use malipo::domain::people::secret::Secret;
 use malipo::store::Store;
 use reqwest::RequestBuilder;
 use serde_json::{Value, json};
@@ -107,7 +107,7 @@ impl TestApp {
     pub async fn start_on(database: TestDatabase, change: impl FnOnce(&mut Config)) -> Self {
         let mut config = config(&database.url);
         change(&mut config);
-        let _ = malipo::telemetry::start(&config.log, &config.telemetry).unwrap();
+        let _ = malipo::observability::telemetry::start(&config.log, &config.telemetry).unwrap();
         let app = App::start(config, Some(Secret::new(TOKEN))).await.unwrap();
         let base = format!("http://{}", app.address);
         let http = http_client();

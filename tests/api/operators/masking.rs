@@ -1,6 +1,6 @@
 //! Who sees phones, codes and bodies, and what the audit log knows of it.
 
-use malipo::domain::operator::Role;
+use malipo::domain::people::operator::Role;
 use serde_json::{Value, json};
 
 use crate::harness::{Kind, TestApp, TestOrder};

@@ -1,6 +1,6 @@
 //! An order's `ref` names it wherever people work, and its id is in an admin's documents alone.
 
-use malipo::domain::operator::Role;
+use malipo::domain::people::operator::Role;
 use serde_json::{Value, json};
 
 use super::orders::search;

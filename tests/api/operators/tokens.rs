@@ -1,6 +1,6 @@
 //! Operators' own tokens: a role for each, out at once when disabled, kept as hashes.
 
-use malipo::domain::operator::Role;
+use malipo::domain::people::operator::Role;
 
 use crate::harness::{Answer, Kind, TestApp};
 

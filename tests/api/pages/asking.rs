@@ -1,7 +1,7 @@
 //! Headers, languages, assets, and who is answered with a page.
 
 use malipo::config::Mode;
-use malipo::domain::secret::Secret;
+use malipo::domain::people::secret::Secret;
 
 use super::{BROWSER, page};
 use crate::harness::{Answer, Kind, TestApp};

@@ -2,7 +2,7 @@
 //! `deploy/freeradius`: what a guest's phone meets at the router.
 
 use malipo::actors::Command;
-use malipo::domain::evidence::{Evidence, OperatorAct};
+use malipo::domain::order::evidence::{Evidence, OperatorAct};
 
 use crate::harness::freeradius::FreeRadius;
 use crate::harness::{Answer, Kind, TestApp, TestOrder};

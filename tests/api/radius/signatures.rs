@@ -2,7 +2,7 @@
 //! Message-Authenticator, for without it an attacker on the way can turn a Reject into an Accept
 //! (Blast-RADIUS, CVE-2024-3596).
 
-use malipo::domain::secret::Secret;
+use malipo::domain::people::secret::Secret;
 use malipo::radius::client::{self, Access, RadiusError};
 use malipo::radius::packet::Seal;
 use tokio::net::UdpSocket;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{TimeDelta, Utc};
 use malipo::actors::Command;
 use malipo::app::App;
-use malipo::domain::evidence::{Evidence, OperatorAct};
+use malipo::domain::order::evidence::{Evidence, OperatorAct};
 use serde_json::Value;
 
 use super::zenopay::{FakeZenoPay, Says};
@@ -215,8 +215,8 @@ async fn a_refund_by_another_process_keeps_what_zenopay_has_confirmed() {
         .app
         .orders
         .asks()
-        .ask(order_id, malipo::actors::asks::Asker::Ourselves);
-    let malipo::zenopay::wire::StatusAnswer::Known(report) = told.await.unwrap() else {
+        .ask(order_id, malipo::actors::status_checks::Asker::Ourselves);
+    let malipo::gateways::zenopay::wire::StatusAnswer::Known(report) = told.await.unwrap() else {
         panic!("ZenoPay said nothing")
     };
     let confirms = Command::of(Evidence::OrderStatus(report));

@@ -6,8 +6,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use malipo::config::RetentionConfig;
-use malipo::retention::Retention;
-use malipo::retention::archive::{self, Archived};
+use malipo::jobs::retention::Retention;
+use malipo::jobs::retention::archive;
+use malipo::jobs::retention::archive::Archived;
 use tempfile::TempDir;
 
 use crate::harness::process::Process;

@@ -2,7 +2,7 @@
 //! there, and by a provider that may behave as badly as they do.
 
 use malipo::config::{Config, SmsProvider};
-use malipo::domain::secret::Secret;
+use malipo::domain::people::secret::Secret;
 
 use crate::harness::{TestApp, TestOrder};
 

@@ -248,7 +248,7 @@ async fn a_row_that_is_missing_is_a_loss_and_one_too_many_is_a_double() {
     let target = |store| drill::Target {
         url: app.base.parse().unwrap(),
         token: None,
-        key: malipo::domain::secret::Secret::new(crate::harness::KEY),
+        key: malipo::domain::people::secret::Secret::new(crate::harness::KEY),
         store,
         scene: String::new(),
     };

@@ -1,6 +1,6 @@
 //! Who is believed, and what strangers learn: nothing.
 
-use malipo::domain::secret::Secret;
+use malipo::domain::people::secret::Secret;
 use reqwest::header::HeaderMap;
 use serde_json::json;
 

@@ -6,7 +6,7 @@
 //! outcome, `!kind` an alert for operators, `~kind` a note.
 
 use malipo::actors::Command;
-use malipo::domain::evidence::{Evidence, OperatorAct};
+use malipo::domain::order::evidence::{Evidence, OperatorAct};
 use serde_json::{Value, json};
 
 use super::{alerts, journal, remarks};

@@ -1,8 +1,8 @@
 //! What is done to a target, by the same calls as the API's.
 
 use super::Target;
-use crate::domain::ids::OrderId;
-use crate::domain::operator::Operator;
+use crate::domain::order::ids::OrderId;
+use crate::domain::people::operator::Operator;
 use crate::http::Api;
 use crate::http::auth::Visitor;
 use crate::http::console::packages::price;

@@ -3,9 +3,9 @@
 use chrono::{DateTime, Utc};
 use sea_orm::{DbBackend, Statement, Value};
 
-use super::super::super::plans::Books;
 use super::*;
-use crate::domain::evidence::Word;
+use crate::domain::order::evidence::Word;
+use crate::store::engine::plans::Books;
 
 #[test]
 fn the_words_of_a_claim_are_those_that_say_paid() {

@@ -1,0 +1,131 @@
+//! Other processes on the same PostgreSQL: what they commit wakes our waiters, and what we
+//! commit wakes theirs.
+//!
+//! The rule that must not be broken: nudge and poll, and never trust the nudge. LISTEN and
+//! NOTIFY make it quick; asking once a second about each watched order, a *slice* of them at a
+//! time, makes it sure.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio::sync::{Mutex, mpsc};
+use tokio::time::{Instant as Due, sleep, sleep_until};
+use tracing::warn;
+use uuid::Uuid;
+
+use super::status::{Source, StatusBoard};
+use crate::domain::order::ids::OrderId;
+use crate::store::{Heard, Store};
+use crate::supervisor::{Supervisor, Task};
+
+/// How often each watched order is looked at: the safety net.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+/// Orders that are looked at together. A question about ten thousand takes the machine away from
+/// the sales for a tenth of a second; in slices it is spread over the whole second.
+const SLICE: usize = 250;
+/// After an announcement, what comes next gathers for so long: to PostgreSQL each announcement
+/// is a transaction, which costs as much as half a sale.
+const GATHER: Duration = Duration::from_millis(10);
+/// Notices of ours that may wait to be told; more are left to the others' safety net.
+pub const BACKLOG: usize = 10_000;
+
+/// Our notices on their way out: order and committed version.
+pub type Outgoing = mpsc::Receiver<(OrderId, i32)>;
+
+/// The ties to other processes.
+pub struct Neighbours {
+    store: Store,
+    board: StatusBoard,
+    /// Names this process in what it tells.
+    teller: Uuid,
+    outgoing: Mutex<Outgoing>,
+    heard: Mutex<mpsc::Receiver<Heard>>,
+}
+
+impl Neighbours {
+    /// Tells and hears until stopped. No-op unless several processes share the database.
+    pub fn start(
+        store: Store,
+        board: StatusBoard,
+        outgoing: Outgoing,
+        supervisor: &Supervisor,
+        background: &Handle,
+    ) {
+        if !store.is_shared() {
+            return;
+        }
+        let teller = Uuid::new_v4();
+        let neighbours = Arc::new(Self {
+            outgoing: Mutex::new(outgoing),
+            heard: Mutex::new(store.listen(teller)),
+            store,
+            board,
+            teller,
+        });
+        let ours = neighbours.clone();
+        supervisor.run_droppable(background, Task::ClusterAnnounce, move || {
+            ours.clone().tell()
+        });
+        let ours = neighbours.clone();
+        supervisor.run_droppable(background, Task::ClusterHear, move || ours.clone().hear());
+        supervisor.run_droppable(background, Task::ClusterLooks, move || {
+            neighbours.clone().look_again()
+        });
+    }
+
+    /// Everything that waits goes into one announcement: what is alone goes at once, a crowd
+    /// goes together.
+    async fn tell(self: Arc<Self>) {
+        let mut outgoing = self.outgoing.lock().await;
+        let mut batch = Vec::new();
+        while outgoing.recv_many(&mut batch, BACKLOG).await > 0 {
+            let notices = std::mem::take(&mut batch);
+            if let Err(error) = self.store.announce(self.teller, notices).await {
+                warn!(%error, "other processes are not told; they find out by themselves");
+            }
+            sleep(GATHER).await;
+        }
+    }
+
+    async fn hear(self: Arc<Self>) {
+        let mut heard = self.heard.lock().await;
+        while let Some(news) = heard.recv().await {
+            match news {
+                Heard::Changed(versions) => {
+                    self.board
+                        .publish_versions(versions, Source::Announcement)
+                        .await;
+                }
+                Heard::Lost => self.look_at_all(Duration::ZERO).await,
+            }
+        }
+    }
+
+    async fn look_again(self: Arc<Self>) {
+        loop {
+            let next = Due::now() + LOOK_AGAIN;
+            self.look_at_all(LOOK_AGAIN).await;
+            sleep_until(next).await;
+        }
+    }
+
+    /// Looks at each order that somebody waits for, slice by slice, spread over `time`.
+    async fn look_at_all(&self, time: Duration) {
+        let began = Due::now();
+        let watched = self.board.watched().await;
+        let slices = watched.len().div_ceil(SLICE) as u32;
+        for (slice, number) in watched.chunks(SLICE).zip(0..) {
+            // The first at once; who is late does not wait.
+            sleep_until(began + time * number / slices).await;
+            match self.store.versions(slice.to_vec()).await {
+                Ok(versions) => {
+                    self.board
+                        .publish_versions(versions, Source::Database)
+                        .await
+                }
+                Err(error) => warn!(%error, "watched orders cannot be read; trying again"),
+            }
+        }
+    }
+}

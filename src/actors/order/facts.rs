@@ -1,0 +1,52 @@
+//! Clock, dice and shop: what a decision needs from the outside world.
+
+use chrono::Offset;
+use rand::TryRng;
+use rand::rngs::SysRng;
+
+use crate::domain::access::voucher::VoucherCode;
+use crate::domain::order::sale::Facts;
+use crate::store::Clock;
+
+/// Where the facts of a decision come from.
+#[derive(Clone, Debug)]
+pub struct FactSource {
+    /// The database's, which all processes share.
+    pub clock: Clock,
+    /// The shop's time zone.
+    pub timezone: chrono_tz::Tz,
+    /// The shop's name.
+    pub brand: String,
+    /// What an owner link begins with.
+    pub links: String,
+}
+
+impl FactSource {
+    /// The facts of this moment, with a fresh voucher code.
+    pub fn now(&self) -> Facts {
+        // Milliseconds, which both databases keep, so that what is kept in memory equals
+        // what is read back.
+        let now = self.clock.now();
+        Facts {
+            now,
+            fresh_code: fresh_code(),
+            shop_time: now.with_timezone(&self.timezone).offset().fix(),
+            brand: self.brand.clone(),
+            links: self.links.clone(),
+        }
+    }
+}
+
+/// A code from the system's random source.
+pub fn fresh_code() -> VoucherCode {
+    loop {
+        // Four times as many bytes as symbols: fewer than one byte in thirty is skipped.
+        let mut bytes = [0_u8; 32];
+        SysRng
+            .try_fill_bytes(&mut bytes)
+            .expect("the operating system has random bytes");
+        if let Some(code) = VoucherCode::from_random_bytes(bytes) {
+            return code;
+        }
+    }
+}

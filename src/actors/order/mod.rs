@@ -1,0 +1,304 @@
+//! The actor of one order in play. It handles one message at a time, to the end: decide,
+//! write everything in one transaction, and only then publish it.
+//!
+//! The actor removes contention; it is not what makes the result right. The version in the
+//! conditional update and the unique keys do that, also beside another process.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use actix::{Actor, ActorFutureExt, AtomicResponse, Context, Handler, Message, WrapFuture};
+use chrono::{DateTime, SecondsFormat, Utc};
+use tracing::{Instrument, Span, info, info_span, warn};
+
+use super::registry::gauge::Gauge;
+use super::registry::permit::Permit;
+use super::status::StatusBoard;
+use crate::domain::order::decide::decide;
+use crate::domain::order::decision::{Decision, Effect, Level};
+use crate::domain::order::evidence::Evidence;
+use crate::domain::order::ids::OrderId;
+use crate::domain::order::outcome::Outcome;
+use crate::domain::order::payment::Payment;
+use crate::domain::pacing::check_schedule;
+use crate::failpoint::Point;
+use crate::observability::metrics::Metrics;
+use crate::radius::attributes::radius_user;
+use crate::store::{AuditEntry, Change, DeliveryRecord, Store, StoreError};
+use facts::FactSource;
+
+pub mod facts;
+pub(super) mod reissue;
+pub(super) mod replay;
+
+/// How often an order is loaded and decided again when somebody else changed it first.
+const TRIES: u32 = 3;
+
+/// What every order actor needs.
+pub struct Tools {
+    /// The books.
+    pub store: Store,
+    /// Clock, dice and shop.
+    pub facts: FactSource,
+    /// Who tells the waiters.
+    pub status: StatusBoard,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+}
+
+/// Evidence about this actor's order.
+#[derive(Clone)]
+pub struct Command {
+    /// What is known.
+    pub evidence: Evidence,
+    /// The delivery that brought it, to be journalled in the same transaction.
+    pub delivery: Option<DeliveryRecord>,
+    /// The operator's act that brought it, to be logged in the same transaction.
+    pub audit: Option<AuditEntry>,
+    /// The order as it was just read, if it was; saves the actor a read.
+    pub loaded: Option<Payment>,
+}
+
+impl Command {
+    /// Evidence that no delivery brought.
+    pub fn of(evidence: Evidence) -> Self {
+        Self {
+            evidence,
+            delivery: None,
+            audit: None,
+            loaded: None,
+        }
+    }
+
+    /// Whether ZenoPay was asked about a delivery and did not say "paid".
+    fn is_unconfirmed(&self) -> bool {
+        self.delivery.is_some() && self.evidence.is_unconfirmed()
+    }
+
+    /// The same, brought by an operator.
+    #[must_use]
+    pub fn audited(mut self, audit: AuditEntry) -> Self {
+        self.audit = Some(audit);
+        self
+    }
+}
+
+/// A command on its way, with the place that it takes.
+pub(super) struct Admitted {
+    pub command: Command,
+    pub permit: Permit,
+    /// Its step in the trace.
+    pub span: Span,
+}
+
+impl Message for Admitted {
+    type Result = Result<Handled, HandleError>;
+}
+
+/// What became of a command, after the commit.
+#[derive(Clone, Debug)]
+pub struct Handled {
+    /// What the evidence meant.
+    pub outcome: Outcome,
+    /// The order as it is now.
+    pub payment: Arc<Payment>,
+    /// An operator or a guest wanted what is not possible.
+    pub refused: bool,
+}
+
+/// Why a command could not be handled.
+#[derive(Debug, thiserror::Error)]
+pub enum HandleError {
+    /// There is no such order.
+    #[error("no order of ours")]
+    UnknownOrder,
+    /// The store could not do it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Too many messages wait, for this order or in all.
+    #[error("too busy")]
+    Busy,
+    /// The actor died of this message, again and again.
+    #[error("the order's actor panicked")]
+    Panicked,
+}
+
+/// One order in play.
+pub(super) struct OrderActor {
+    order_id: OrderId,
+    tools: Arc<Tools>,
+    gauge: Arc<Gauge>,
+    /// The order as committed, kept so that the next message needs no read. `None` when it
+    /// is not known: at first, and after a write whose end is unknown.
+    known: Option<Payment>,
+}
+
+impl OrderActor {
+    pub(super) fn new(order_id: OrderId, tools: Arc<Tools>, gauge: Arc<Gauge>) -> Self {
+        Self {
+            order_id,
+            tools,
+            gauge,
+            known: None,
+        }
+    }
+}
+
+impl Actor for OrderActor {
+    type Context = Context<Self>;
+}
+
+impl Handler<Admitted> for OrderActor {
+    // Atomic: the next message waits until this one is done. One handler that interleaved
+    // would undo that for all of them.
+    type Result = AtomicResponse<Self, Result<Handled, HandleError>>;
+
+    fn handle(&mut self, message: Admitted, _: &mut Context<Self>) -> Self::Result {
+        let Admitted {
+            command,
+            mut permit,
+            span,
+        } = message;
+        let (tools, order_id) = (self.tools.clone(), self.order_id);
+        // Taken, so that a handler that dies leaves no stale state behind.
+        let known = self.known.take().or_else(|| command.loaded.clone());
+        permit.begin();
+        let work = async move { handle(&tools, order_id, known, command).await }.instrument(span);
+        AtomicResponse::new(Box::pin(work.into_actor(self).map(
+            |(result, known), actor, _| {
+                if let Some(payment) = &known {
+                    actor.gauge.knows_secret(&payment.webhook_secret);
+                }
+                if let Err(error) = &result {
+                    actor.gauge.failed(error.to_string());
+                }
+                let outcome = result.as_ref().ok().map(|handled| handled.outcome);
+                actor
+                    .gauge
+                    .finish(outcome, known.as_ref().map(|payment| payment.status));
+                actor.known = known;
+                drop(permit);
+                result
+            },
+        )))
+    }
+}
+
+/// Load, decide, write, publish. Gives back the order as it is now known, or nothing when
+/// it is not.
+async fn handle(
+    tools: &Tools,
+    order_id: OrderId,
+    mut known: Option<Payment>,
+    command: Command,
+) -> (Result<Handled, HandleError>, Option<Payment>) {
+    for _ in 0..TRIES {
+        let was_known = known.is_some();
+        let payment = match known.take() {
+            Some(payment) => Ok(Some(payment)),
+            None => tools.store.load(order_id).await,
+        };
+        let payment = match payment {
+            Ok(Some(payment)) => payment,
+            Ok(None) => return (Err(HandleError::UnknownOrder), None),
+            Err(error) => return (Err(error.into()), None),
+        };
+        let facts = tools.facts.now();
+        let mut decision = decide(&payment, &command.evidence, &facts);
+        if command.is_unconfirmed() && decision.outcome != Outcome::Completed {
+            decision.outcome = Outcome::Unconfirmed;
+        }
+
+        let change = change(&payment, &decision, &command, facts.now);
+        let began = Instant::now();
+        let written = tools.store.commit(change);
+        match written.instrument(info_span!("transaction")).await {
+            Ok(()) => {
+                tools.metrics.transaction.observe(began.elapsed());
+                if let Err(error) = tools.store.reach_knowing_no_end(Point::BeforeNotice) {
+                    return (Err(error.into()), None);
+                }
+                let handled = publish(tools, payment, decision, was_known);
+                let now_known = Payment::clone(&handled.payment);
+                return (Ok(handled), Some(now_known));
+            }
+            // Somebody else was first, or the fresh code exists: look again.
+            Err(StoreError::Conflict | StoreError::CodeTaken) => {}
+            Err(error) => return (Err(error.into()), None),
+        }
+    }
+    warn!(order = %order_id.order_ref(), tries = TRIES, "the order changed under every decision");
+    (Err(StoreError::Conflict.into()), None)
+}
+
+/// Notifies the waiters and the log of what was committed, and of nothing else.
+fn publish(tools: &Tools, before: Payment, decision: Decision, was_known: bool) -> Handled {
+    let committed_at = Utc::now();
+    let (from, version) = (before.status, before.version);
+    let refused = matches!(decision.effect, Effect::Refuse);
+    let payment = Arc::new(decision.effect.into_payment().unwrap_or(before));
+    if payment.version != version {
+        tools.status.publish(payment.clone());
+        info!(
+            order = %payment.order_id.order_ref(),
+            from = from.as_str(),
+            status = payment.status.as_str(),
+            version = payment.version,
+            committed_at = %committed_at.to_rfc3339_opts(SecondsFormat::Micros, true),
+            "payment status updated"
+        );
+    } else if !was_known {
+        // Nothing was changed; but what had to be read may be news to a waiter here, as after a
+        // commit whose end was lost.
+        tools.status.publish_here(payment.clone());
+    }
+    for remark in &decision.remarks {
+        if remark.level == Level::Alert {
+            // Its text may repeat what a gateway wrote.
+            warn!(
+                order = %payment.order_id.order_ref(),
+                kind = remark.kind,
+                "alert in the order's timeline"
+            );
+        }
+    }
+    Handled {
+        outcome: decision.outcome,
+        payment,
+        refused,
+    }
+}
+
+fn change(payment: &Payment, decision: &Decision, command: &Command, now: DateTime<Utc>) -> Change {
+    let radius_user = match &decision.effect {
+        Effect::Sell(sale) => radius_user(&sale.payment),
+        Effect::Replace(replacement) => radius_user(&replacement.payment),
+        Effect::Fail(_)
+        | Effect::Hold(_)
+        | Effect::Refund(_)
+        | Effect::Revoke(_)
+        | Effect::Confirm(_)
+        | Effect::Keep
+        | Effect::Ask(_)
+        | Effect::Refuse => None,
+    };
+    Change {
+        before: payment.clone(),
+        decision: decision.clone(),
+        radius_user,
+        delivery: command.delivery.clone(),
+        audit: command.audit.clone().filter(|_| is_done(decision, command)),
+        ask_at: (decision.outcome == Outcome::Unconfirmed).then(|| check_schedule::ask_soon(now)),
+    }
+}
+
+/// An act that changed nothing, because it is not possible or holds already, is none. A
+/// replay and an ask are acts whatever comes of them.
+fn is_done(decision: &Decision, command: &Command) -> bool {
+    let by_hand = matches!(
+        command.evidence,
+        Evidence::Operator(_) | Evidence::NewCode(_)
+    );
+    let changes_nothing = matches!(decision.effect, Effect::Keep | Effect::Refuse);
+    !(by_hand && changes_nothing)
+}

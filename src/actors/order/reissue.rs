@@ -1,0 +1,143 @@
+//! A new code for a voucher. What is known of the old one is read first; the order's actor
+//! decides, as it does about all else.
+//!
+//! # Invariants
+//! What was read counts only for the version that was seen. Each new code raises it, so of two
+//! wishes about one version the second finds another.
+
+use std::sync::Arc;
+
+use super::{Command, HandleError};
+use crate::actors::Orders;
+use crate::domain::order::evidence::Evidence;
+use crate::domain::order::ids::OrderId;
+use crate::domain::order::outcome::Outcome;
+use crate::domain::order::payment::{Payment, Status};
+use crate::domain::order::reissue::{ReissuedBy, Wish, a_day};
+use crate::store::AuditEntry;
+
+/// What became of the wish.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NewCode {
+    /// There is a new code.
+    Given,
+    /// There was one already, since the guest looked.
+    GivenBefore,
+    /// Often enough for a day.
+    Enough,
+    /// There is nothing that could have another code.
+    Over,
+}
+
+/// What became of the wish, and the order as it is now.
+#[derive(Clone, Debug)]
+pub struct Reissue {
+    /// What became of the wish.
+    pub code: NewCode,
+    /// The order as it is now.
+    pub payment: Arc<Payment>,
+}
+
+/// A wish on its way to the order's actor.
+struct Request {
+    by: ReissuedBy,
+    /// The version that was seen; `None` is whatever it is now.
+    seen: Option<i32>,
+    audit: Option<AuditEntry>,
+}
+
+impl Orders {
+    /// Gives an order's voucher another code, for an owner who saw the order at version `seen`.
+    /// The caller has looked at the owner link; an order id is not enough.
+    ///
+    /// # Errors
+    /// The [`HandleError`]; nothing was written, unless the store says that it does not know.
+    pub async fn reissue_for_owner(
+        &self,
+        order_id: OrderId,
+        seen: i32,
+    ) -> Result<Reissue, HandleError> {
+        let request = Request {
+            by: ReissuedBy::Owner,
+            seen: Some(seen),
+            audit: None,
+        };
+        self.reissue(order_id, request).await
+    }
+
+    /// Gives an order's voucher another code, for an operator whose act is logged with it.
+    ///
+    /// # Errors
+    /// The [`HandleError`]; nothing was written, unless the store says that it does not know.
+    pub async fn reissue_by_hand(
+        &self,
+        order_id: OrderId,
+        audit: AuditEntry,
+    ) -> Result<Reissue, HandleError> {
+        let request = Request {
+            by: ReissuedBy::Operator,
+            seen: None,
+            audit: Some(audit),
+        };
+        self.reissue(order_id, request).await
+    }
+
+    async fn reissue(&self, order_id: OrderId, request: Request) -> Result<Reissue, HandleError> {
+        let orders = self.clone();
+        self.to_its_end(async move { orders.replace_code(order_id, request).await })
+            .await
+            .unwrap_or(Err(HandleError::Panicked))
+    }
+
+    async fn replace_code(
+        &self,
+        order_id: OrderId,
+        request: Request,
+    ) -> Result<Reissue, HandleError> {
+        let store = &self.inner.store;
+        let payment = store.load(order_id).await?;
+        let payment = payment.ok_or(HandleError::UnknownOrder)?;
+        let seen = request.seen.unwrap_or(payment.version);
+        let voucher = match (payment.status, &payment.voucher) {
+            (Status::Completed, Some(voucher)) if voucher.revoked_at.is_none() => voucher,
+            _ => return Ok(Reissue::without_effect(NewCode::Over, payment)),
+        };
+        if payment.version != seen {
+            return Ok(Reissue::without_effect(NewCode::GivenBefore, payment));
+        }
+        let lately = store.clock().now() - a_day();
+        let replaced = store.replaced(payment.id, lately).await?;
+        let used = store.voucher_usage(&voucher.code).await?;
+        let usage = used.map(|(_, usage)| usage).unwrap_or_default();
+        let wish = Wish {
+            by: request.by,
+            seen,
+            usage,
+            replaced,
+        };
+        let mut command = Command::of(Evidence::NewCode(wish));
+        command.loaded = Some(payment);
+        command.audit = request.audit;
+
+        let handled = self.handle(order_id, command).await?;
+        let is_enough = request.by == ReissuedBy::Owner && replaced.is_enough();
+        Ok(Reissue {
+            code: match (handled.refused, handled.outcome) {
+                (true, _) if is_enough => NewCode::Enough,
+                (true, _) => NewCode::Over,
+                (false, Outcome::Duplicate) => NewCode::GivenBefore,
+                (false, _) => NewCode::Given,
+            },
+            payment: handled.payment,
+        })
+    }
+}
+
+impl Reissue {
+    fn without_effect(code: NewCode, payment: Payment) -> Self {
+        Self {
+            code,
+            payment: Arc::new(payment),
+        }
+    }
+}

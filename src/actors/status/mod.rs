@@ -1,0 +1,320 @@
+//! The status actor: pushes completion notices to the long polls that wait for them.
+//!
+//! Nouns: a *waiter* is a parked poll and holds a *seat*. A commit here is *published* with the
+//! order as it is now, so that its waiters need not read it. Of a commit elsewhere they get the
+//! version, and each compares it with the one that it has read itself.
+//!
+//! An actor that panics is replaced: its waiters are answered with what is true, and the next ones
+//! wait at the new one.
+//!
+//! # Invariants
+//! Subscribe, then read, then wait: a commit between the first two is read, and a later one is
+//! notified. A lost notification costs latency, never truth.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use actix::Addr;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{Instant, sleep, timeout_at};
+use tokio_util::sync::CancellationToken;
+use tracing::info_span;
+
+use super::registry::places::{Place, Places};
+// The cores of this module take their locks from there.
+use super::registry::sync;
+use crate::domain::order::ids::OrderId;
+use crate::domain::order::payment::Payment;
+use crate::observability::metrics::Metrics;
+use crate::store::{Store, StoreError};
+use crate::supervisor::Task;
+use actor::{News, Publish, StatusActor, Versions, Watch, WhatIsWatched};
+use jitter::spread;
+
+pub use actor::{Home, Source};
+
+pub(super) mod actor;
+pub(super) mod jitter;
+pub(super) mod waiters;
+
+/// After a read that failed although a newer version was published.
+const READ_AGAIN: Duration = Duration::from_secs(1);
+
+/// The handle that everybody else sees.
+#[derive(Clone)]
+pub struct StatusBoard {
+    address: Arc<RwLock<Addr<StatusActor>>>,
+    waiters: Arc<Places>,
+    watched_count: Arc<AtomicUsize>,
+    waiters_max: usize,
+    draining: CancellationToken,
+    /// To other processes.
+    outgoing: mpsc::Sender<(OrderId, i32)>,
+    metrics: Arc<Metrics>,
+}
+
+/// A place among the waiters, given back on drop.
+struct Seat {
+    _place: Place,
+    metrics: Arc<Metrics>,
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.metrics.waiters.dec();
+    }
+}
+
+/// Interest in one order.
+pub struct Watching {
+    order_id: OrderId,
+    store: Store,
+    receiver: watch::Receiver<News>,
+    draining: CancellationToken,
+    metrics: Arc<Metrics>,
+    _seat: Seat,
+}
+
+/// What a poll is answered with.
+pub struct Answered {
+    /// The order as it is now.
+    pub payment: Arc<Payment>,
+    /// There was no seat: the client should not come back at once.
+    pub crowded: bool,
+}
+
+impl StatusBoard {
+    /// Starts the actor on an arbiter of its own, and another one when it has ended. `draining`
+    /// answers everybody.
+    pub fn start(
+        home: Home,
+        waiters_max: usize,
+        draining: CancellationToken,
+        outgoing: mpsc::Sender<(OrderId, i32)>,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        let watched_count = Arc::new(AtomicUsize::new(0));
+        let (address, ended) = home.start_actor(watched_count.clone());
+        let board = Self {
+            address: Arc::new(RwLock::new(address)),
+            waiters: Arc::new(Places::new()),
+            watched_count,
+            waiters_max,
+            draining,
+            outgoing,
+            metrics,
+        };
+        board.replace_when_ended(home, ended);
+        board
+    }
+
+    fn replace_when_ended(&self, home: Home, ended: oneshot::Receiver<()>) {
+        let (board, mut first) = (self.clone(), Some(ended));
+        let (supervisor, background) = (home.supervisor.clone(), home.background.clone());
+        supervisor.run_droppable(&background, Task::StatusActor, move || {
+            let ended = first.take().unwrap_or_else(|| board.replace_actor(&home));
+            async move {
+                // Nothing is ever sent: this is the end of the actor.
+                let _ = ended.await;
+            }
+        });
+    }
+
+    fn replace_actor(&self, home: &Home) -> oneshot::Receiver<()> {
+        let (address, ended) = home.start_actor(self.watched_count.clone());
+        *self.address.write().unwrap_or_else(PoisonError::into_inner) = address;
+        ended
+    }
+
+    fn address(&self) -> Addr<StatusActor> {
+        let address = self.address.read();
+        address.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Notifies the waiters of an order that was just committed, here and in other processes.
+    pub fn publish(&self, payment: Arc<Payment>) {
+        self.metrics.notices.inc();
+        // Full or not listened to: others find out by themselves.
+        let _ = self.outgoing.try_send((payment.order_id, payment.version));
+        self.publish_here(payment);
+    }
+
+    /// Notifies the waiters in this process.
+    pub fn publish_here(&self, payment: Arc<Payment>) {
+        // Never waits and is never dropped, which is what a notice needs; how many there
+        // are is bounded by the commits.
+        self.address().do_send(Publish {
+            span: info_span!("notice", version = payment.version),
+            payment,
+            committed: std::time::Instant::now(),
+        });
+    }
+
+    /// Notifies the waiters in this process of versions that may be news to them. Returns when the
+    /// actor has taken them, so that a flood of announcements waits outside its mailbox.
+    pub async fn publish_versions(&self, versions: Vec<(OrderId, i32)>, source: Source) {
+        // If the actor has just ended, its waiters are answered.
+        let _ = self.address().send(Versions(versions, source)).await;
+    }
+
+    /// Which orders somebody waits for.
+    pub async fn watched(&self) -> Vec<OrderId> {
+        // If the actor has just ended, its waiters are answered.
+        self.address().send(WhatIsWatched).await.unwrap_or_default()
+    }
+
+    /// Takes a seat and subscribes; `None` when there is no seat.
+    pub async fn watch(&self, store: &Store, order_id: OrderId) -> Option<Watching> {
+        let seat = self.seat()?;
+        let receiver = self.address().send(Watch(order_id)).await.ok()??;
+        Some(Watching {
+            order_id,
+            store: store.clone(),
+            receiver,
+            draining: self.draining.clone(),
+            metrics: self.metrics.clone(),
+            _seat: seat,
+        })
+    }
+
+    fn seat(&self) -> Option<Seat> {
+        let place = self.waiters.hold(self.waiters_max)?;
+        self.metrics.waiters.inc();
+        Some(Seat {
+            _place: place,
+            metrics: self.metrics.clone(),
+        })
+    }
+
+    /// The order as it is now, for who does not wait. `None` if there is no such order.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub async fn look(
+        &self,
+        store: &Store,
+        order_id: OrderId,
+    ) -> Result<Option<Answered>, StoreError> {
+        let payment = store.load_for_guest(order_id).await?;
+        Ok(payment.map(|payment| Answered {
+            payment,
+            crowded: false,
+        }))
+    }
+
+    /// Waits until the order's version differs from `since`, at most for `wait`, of which a long
+    /// one may end a tenth earlier, and answers with what is then true. Without `since` a final
+    /// order is answered at once and any other when it changes. `None` if there is no such order.
+    ///
+    /// # Errors
+    /// If the database cannot be read.
+    pub async fn wait(
+        &self,
+        store: &Store,
+        order_id: OrderId,
+        since: Option<i64>,
+        wait: Duration,
+    ) -> Result<Option<Answered>, StoreError> {
+        let deadline = Instant::now() + spread(wait, rand::random());
+        let watching = if wait.is_zero() {
+            None
+        } else {
+            self.watch(store, order_id).await
+        };
+        let Some(mut payment) = store.load_for_guest(order_id).await? else {
+            return Ok(None);
+        };
+        let Some(mut watching) = watching else {
+            return Ok(Some(Answered {
+                payment,
+                crowded: !wait.is_zero(),
+            }));
+        };
+
+        let since = match since {
+            Some(since) => since,
+            None if payment.status.is_final() => {
+                return Ok(Some(Answered {
+                    payment,
+                    crowded: false,
+                }));
+            }
+            None => i64::from(payment.version),
+        };
+        if i64::from(payment.version) == since {
+            let newer = timeout_at(deadline, watching.newer_than(payment.version)).await;
+            payment = match newer {
+                Ok(Some(newer)) => newer,
+                Ok(None) | Err(_) => read_again(store, payment).await,
+            };
+        }
+        Ok(Some(Answered {
+            payment,
+            crowded: false,
+        }))
+    }
+
+    /// Parked polls.
+    pub fn waiters(&self) -> usize {
+        self.waiters.taken()
+    }
+
+    /// Orders that somebody waits for.
+    pub fn orders_watched(&self) -> usize {
+        self.watched_count.load(Ordering::Relaxed)
+    }
+
+    /// Parked polls at most.
+    pub fn waiters_max(&self) -> usize {
+        self.waiters_max
+    }
+}
+
+/// What is true when a wait ends without news: another process may have committed. If the
+/// database does not say, what was known.
+async fn read_again(store: &Store, known: Arc<Payment>) -> Arc<Payment> {
+    match store.load_for_guest(known.order_id).await {
+        Ok(Some(payment)) => payment,
+        Ok(None) | Err(_) => known,
+    }
+}
+
+impl Watching {
+    /// The order once it is newer than the version that the waiter has read; `None` when the
+    /// server stops or the actor has ended.
+    pub async fn newer_than(&mut self, read: i32) -> Option<Arc<Payment>> {
+        let draining = self.draining.clone();
+        tokio::select! {
+            biased;
+            newer = self.notified(read) => newer,
+            () = draining.cancelled() => None,
+        }
+    }
+
+    async fn notified(&mut self, read: i32) -> Option<Arc<Payment>> {
+        let is_newer = |news: &News| news.as_ref().is_some_and(|notice| notice.version > read);
+        loop {
+            // Does not use the notice up, so a caller may give up during the read and come back.
+            let notice = self.receiver.wait_for(is_newer).await.ok()?.clone()?;
+            let payment = match notice.payment {
+                Some(payment) => payment,
+                None => match self.store.load_for_guest(self.order_id).await {
+                    Ok(read) => read?,
+                    Err(_) => {
+                        // The caller has a limit, and what it knows is true until then.
+                        sleep(READ_AGAIN).await;
+                        continue;
+                    }
+                },
+            };
+            if payment.version > read {
+                self.metrics.wakeups.inc();
+                self.metrics.notice.observe(notice.committed.elapsed());
+                return Some(payment);
+            }
+            // That version was announced and never committed.
+            self.receiver.changed().await.ok()?;
+        }
+    }
+}

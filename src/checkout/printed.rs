@@ -1,0 +1,114 @@
+//! Vouchers that are printed and sold for cash.
+//!
+//! The rule that must not be broken: the time on paper begins at the first log-in, whatever the
+//! package says. A card lies in a drawer for weeks.
+
+use std::collections::HashSet;
+
+use crate::actors::order::facts::fresh_code;
+use crate::domain::catalog::money::Tzs;
+use crate::domain::catalog::package::{Package, Terms, Validity};
+use crate::radius::attributes::{group_replies, voucher_user};
+use crate::store::{AuditEntry, NewBatch, NewPackage, Store, StoreError};
+
+/// Vouchers of one batch at most: a few sheets of paper, and one short transaction.
+pub const BATCH_MAX: u16 = 240;
+/// Times that other codes are made when one of them exists: once in a thousand years is enough.
+const ATTEMPTS: usize = 3;
+
+/// What is to be printed.
+#[derive(Clone)]
+pub struct Wish {
+    /// What each voucher gives, and what it costs.
+    pub package: Package,
+    /// How many.
+    pub count: u16,
+    /// Where they will be sold.
+    pub note: Option<String>,
+}
+
+/// Makes a batch and returns its number; at most [`BATCH_MAX`] vouchers.
+///
+/// # Errors
+/// The [`StoreError`]; then nothing was written, unless it says that it does not know.
+pub async fn print(store: &Store, wish: &Wish, audit: &AuditEntry) -> Result<i64, StoreError> {
+    let mut outcome = Err(StoreError::CodeTaken);
+    for _ in 0..ATTEMPTS {
+        outcome = store.print(batch(wish), audit.clone()).await;
+        if !matches!(outcome, Err(StoreError::CodeTaken)) {
+            break;
+        }
+    }
+    outcome
+}
+
+fn batch(wish: &Wish) -> NewBatch {
+    let terms = Terms {
+        validity: Validity::FirstLogin,
+        ..wish.package.terms.clone()
+    };
+    let mut codes = HashSet::new();
+    while codes.len() < usize::from(wish.count.min(BATCH_MAX)) {
+        codes.insert(fresh_code());
+    }
+    let vouchers = codes.into_iter().map(|code| {
+        let user = voucher_user(&code, &terms, None);
+        (code, user)
+    });
+    NewBatch {
+        vouchers: vouchers.collect(),
+        price: wish.package.price,
+        note: wish.note.clone(),
+        terms,
+    }
+}
+
+/// A package with what its RADIUS group replies.
+pub fn new_package(terms: Terms, price: Tzs) -> NewPackage {
+    NewPackage {
+        group: group_replies(&terms),
+        terms,
+        price,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_has_as_many_codes_as_wished_and_time_begins_at_the_first_log_in() {
+        let wish = Wish {
+            package: Package {
+                id: 1,
+                price: Tzs(2_000),
+                terms: Terms {
+                    code: "daily".to_owned(),
+                    name_sw: "Siku moja".to_owned(),
+                    name_en: "One day".to_owned(),
+                    duration_minutes: 1_440,
+                    validity: Validity::Purchase,
+                    data_limit_mb: None,
+                    download_kbps: 5_120,
+                    upload_kbps: 2_048,
+                    shared_devices: 1,
+                },
+            },
+            count: 500,
+            note: None,
+        };
+
+        let batch = batch(&wish);
+
+        assert_eq!(batch.vouchers.len(), usize::from(BATCH_MAX));
+        assert_eq!(batch.terms.validity, Validity::FirstLogin);
+        for (code, user) in &batch.vouchers {
+            assert_eq!(user.username, code.as_str());
+            let names: Vec<_> = user.checks.iter().map(|check| check.name).collect();
+            assert_eq!(
+                names,
+                ["Cleartext-Password", "Simultaneous-Use", "Expire-After"]
+            );
+        }
+    }
+}

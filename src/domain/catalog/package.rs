@@ -1,0 +1,109 @@
+//! What is sold.
+
+use super::money::Tzs;
+use crate::domain::people::language::Language;
+
+/// When the time of a voucher begins to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Validity {
+    /// From the commit of the sale.
+    Purchase,
+    /// From the first log-in; FreeRADIUS counts it.
+    FirstLogin,
+}
+
+impl Validity {
+    /// `purchase` or `first_login`, as in JSON and in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Purchase => "purchase",
+            Self::FirstLogin => "first_login",
+        }
+    }
+
+    /// Reads the stored word; `None` if the database holds something else.
+    pub fn read(word: &str) -> Option<Self> {
+        match word {
+            "purchase" => Some(Self::Purchase),
+            "first_login" => Some(Self::FirstLogin),
+            _ => None,
+        }
+    }
+}
+
+/// What the guest gets for the money: the part of a package that is copied into the order,
+/// so that a later change of the package never changes what was sold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// The short name, as in `daily`; also the RADIUS group.
+    pub code: String,
+    /// The name in Swahili.
+    pub name_sw: String,
+    /// The name in English.
+    pub name_en: String,
+    /// How long it lasts, in minutes.
+    pub duration_minutes: i32,
+    /// When that time begins.
+    pub validity: Validity,
+    /// How much may be moved, both ways together, in MiB; `None` is without limit.
+    pub data_limit_mb: Option<i32>,
+    /// Towards the guest, in kbit/s.
+    pub download_kbps: i32,
+    /// From the guest, in kbit/s.
+    pub upload_kbps: i32,
+    /// How many devices may be on-line at once.
+    pub shared_devices: i32,
+}
+
+impl Terms {
+    /// The name in the reader's language.
+    pub fn name(&self, language: Language) -> &str {
+        language.pick(&self.name_sw, &self.name_en)
+    }
+}
+
+/// One line of the shop's price list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Package {
+    /// The row's number.
+    pub id: i64,
+    /// What it costs.
+    pub price: Tzs,
+    /// What the guest gets.
+    pub terms: Terms,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stored_validity_is_read_back_and_no_other_word_is() {
+        for (validity, word) in [
+            (Validity::Purchase, "purchase"),
+            (Validity::FirstLogin, "first_login"),
+        ] {
+            assert_eq!(validity.as_str(), word);
+            assert_eq!(Validity::read(word), Some(validity));
+        }
+        assert_eq!(Validity::read("forever"), None);
+    }
+
+    #[test]
+    fn a_package_has_its_name_in_the_reader_s_language() {
+        let terms = Terms {
+            code: "daily".to_owned(),
+            name_sw: "Siku moja".to_owned(),
+            name_en: "One day".to_owned(),
+            duration_minutes: 1_440,
+            validity: Validity::Purchase,
+            data_limit_mb: None,
+            download_kbps: 5_120,
+            upload_kbps: 2_048,
+            shared_devices: 1,
+        };
+
+        assert_eq!(terms.name(Language::Swahili), "Siku moja");
+        assert_eq!(terms.name(Language::English), "One day");
+    }
+}

@@ -1,0 +1,141 @@
+//! What a guest asks for when buying, after the edge has parsed it.
+
+use super::money::Tzs;
+use crate::domain::access::device::DeviceMac;
+use crate::domain::people::language::Language;
+use crate::domain::people::personal::Personal;
+use crate::domain::people::phone::Phone;
+
+/// Characters of a package's code at most.
+const CODE_MAX: usize = 64;
+
+/// How a guest names a package: by its number or by its code. Codes begin with a letter,
+/// so the two cannot be confused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PackageRef {
+    /// By number.
+    Id(i64),
+    /// By code.
+    Code(String),
+}
+
+impl PackageRef {
+    /// Reads `1`, `"1"` or `"daily"`; `None` for what can be no package's name.
+    pub fn read(text: &str) -> Option<Self> {
+        let text = text.trim();
+        if let Ok(id) = text.parse() {
+            return Some(Self::Id(id));
+        }
+        let is_code = text.len() <= CODE_MAX
+            && text.starts_with(|first: char| first.is_ascii_alphabetic())
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+        is_code.then(|| Self::Code(text.to_owned()))
+    }
+}
+
+/// The client's own name for one attempt to buy: 8 to 255 visible ASCII characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdempotencyKey(String);
+
+/// The header is not 8 to 255 visible ASCII characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("Idempotency-Key must be 8 to 255 visible ASCII characters")]
+pub struct NotAnIdempotencyKey;
+
+impl IdempotencyKey {
+    /// Reads the header's value.
+    ///
+    /// # Errors
+    /// [`NotAnIdempotencyKey`] if it is too short, too long or has another character.
+    pub fn read(bytes: &[u8]) -> Result<Self, NotAnIdempotencyKey> {
+        let fits = (8..=255).contains(&bytes.len()) && bytes.iter().all(u8::is_ascii_graphic);
+        let text = std::str::from_utf8(bytes).map_err(|_| NotAnIdempotencyKey)?;
+        fits.then(|| Self(text.to_owned()))
+            .ok_or(NotAnIdempotencyKey)
+    }
+
+    /// The key as it was sent.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Whether a phone that rings may be rung once more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ringing {
+    /// Not while a prompt is open on it.
+    Once,
+    /// Also then: the client says that it knows.
+    Again,
+}
+
+/// One wish to buy.
+#[derive(Clone, Debug)]
+pub struct Purchase {
+    /// What.
+    pub package: PackageRef,
+    /// Who pays.
+    pub phone: Phone,
+    /// Their name, if they gave one.
+    pub customer_name: Option<Personal>,
+    /// The device in the guest's hand, if the router named it.
+    pub device: Option<DeviceMac>,
+    /// The price that the client believes; ours counts, a differing one is refused.
+    pub expected_price: Option<Tzs>,
+    /// Of the SMS.
+    pub language: Language,
+    /// Makes sending the same wish again safe.
+    pub idempotency_key: Option<IdempotencyKey>,
+    /// What an open prompt means.
+    pub ringing: Ringing,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_package_is_named_by_number_or_by_code() {
+        let code = |text: &str| Some(PackageRef::Code(text.to_owned()));
+        let longest = "a".repeat(CODE_MAX);
+        for (text, named) in [
+            ("1", Some(PackageRef::Id(1))),
+            (" 42 ", Some(PackageRef::Id(42))),
+            ("daily", code("daily")),
+            ("half-day", code("half-day")),
+            ("half_day_2", code("half_day_2")),
+            (&longest, code(&longest)),
+            (&format!("{longest}a"), None),
+            ("", None),
+            ("-daily", None),
+            ("2daily", None),
+            ("da ily", None),
+            ("siku.moja", None),
+            ("99999999999999999999", None),
+        ] {
+            assert_eq!(PackageRef::read(text), named, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_key_is_8_to_255_visible_characters() {
+        for (key, fits) in [
+            ("1234567".to_owned(), false),
+            ("12345678".to_owned(), true),
+            ("k".repeat(255), true),
+            ("k".repeat(256), false),
+            ("1234 5678".to_owned(), false),
+            ("1234567\u{7f}8".to_owned(), false),
+            ("12345678é".to_owned(), false),
+        ] {
+            let read = IdempotencyKey::read(key.as_bytes());
+            assert_eq!(read.is_ok(), fits, "{key:?}");
+            if let Ok(read) = read {
+                assert_eq!(read.as_str(), key);
+            }
+        }
+        assert!(IdempotencyKey::read(b"1234567\xff8").is_err());
+    }
+}

@@ -1,0 +1,207 @@
+//! What a story is made of: the rows of an order, without their tables.
+
+use chrono::{DateTime, Utc};
+
+use crate::domain::catalog::money::Tzs;
+use crate::domain::order::ids::OrderId;
+use crate::domain::order::payment::Payment;
+
+/// Everything that the books hold of one order. `Debug` is not derived: it holds phones and
+/// codes.
+#[derive(Clone)]
+pub struct Story {
+    /// The order as it is now, with its voucher.
+    pub payment: Payment,
+    /// When ZenoPay's order-status, and not only a webhook, said that it was paid.
+    pub gateway_confirmed_at: Option<DateTime<Utc>>,
+    /// The invoice's number.
+    pub invoice: Option<String>,
+    /// Why the voucher was taken back.
+    pub revoked_reason: Option<String>,
+    /// Codes that the voucher had before, oldest first.
+    pub former_codes: Vec<FormerCode>,
+    /// What FreeRADIUS knows of the voucher.
+    pub radius: RadiusRows,
+    /// Pushes and questions to ZenoPay.
+    pub calls: Vec<Call>,
+    /// What ZenoPay told.
+    pub deliveries: Vec<Heard>,
+    /// SMS to the guest.
+    pub texts: Vec<Text>,
+    /// The guest's devices online.
+    pub sessions: Vec<Session>,
+    /// Sessions that a router is told to end.
+    pub disconnects: Vec<Disconnect>,
+    /// What no other table tells.
+    pub remarks: Vec<Remarked>,
+    /// What operators did.
+    pub acts: Vec<Act>,
+    /// Other orders for the same purchase that were paid too.
+    pub twins: Vec<Twin>,
+    /// Some of these lists were too long: their oldest rows are left out.
+    pub is_cut: bool,
+}
+
+/// A code that was replaced.
+#[derive(Clone)]
+pub struct FormerCode {
+    /// What the guest typed.
+    pub code: String,
+    /// Since when it let in.
+    pub issued_at: DateTime<Utc>,
+}
+
+/// How many rows let the voucher in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RadiusRows(pub u64);
+
+/// A call to ZenoPay.
+#[derive(Clone)]
+pub struct Call {
+    /// Whether the phone was to ring; otherwise the status was asked for.
+    pub is_push: bool,
+    /// When it was made.
+    pub at: DateTime<Utc>,
+    /// How long it took.
+    pub duration_ms: f64,
+    /// `None` when no answer came.
+    pub http_status: Option<i32>,
+    /// What we understood.
+    pub answer: String,
+    /// What else there was.
+    pub detail: Option<String>,
+}
+
+/// A delivery, as journalled.
+#[derive(Clone)]
+pub struct Heard {
+    /// Its number in the journal.
+    pub id: i64,
+    /// When its last byte was here.
+    pub received_at: DateTime<Utc>,
+    /// `webhook`, or what else brought it.
+    pub source: Option<String>,
+    /// ZenoPay's word.
+    pub word: Option<String>,
+    /// What was paid, if it says so.
+    pub amount: Option<Tzs>,
+    /// Why it was believed.
+    pub proof: Option<String>,
+    /// What it meant.
+    pub outcome: String,
+    /// Until just before the commit.
+    pub processing_ms: f64,
+}
+
+/// An SMS; its body holds the code and is left where it is.
+#[derive(Clone)]
+pub struct Text {
+    /// Its number in the outbox.
+    pub id: i64,
+    /// What it tells.
+    pub kind: String,
+    /// To whom.
+    pub phone: String,
+    /// Where it stands.
+    pub state: String,
+    /// How often it was tried.
+    pub attempts: i32,
+    /// Who carried it.
+    pub provider: Option<String>,
+    /// What last went wrong.
+    pub last_error: Option<String>,
+    /// When it was written.
+    pub created_at: DateTime<Utc>,
+    /// When the provider took it.
+    pub sent_at: Option<DateTime<Utc>>,
+    /// What became of it after that.
+    pub receipt: Option<Receipt>,
+}
+
+/// A provider's word on an SMS that it took.
+#[derive(Clone)]
+pub struct Receipt {
+    /// When we learned it.
+    pub at: DateTime<Utc>,
+    /// Whether the phone has it.
+    pub is_delivered: bool,
+    /// The provider's own word.
+    pub detail: Option<String>,
+}
+
+/// A device's time online, as FreeRADIUS accounted for it.
+#[derive(Clone)]
+pub struct Session {
+    /// Its hardware address, as the router told it.
+    pub device: String,
+    /// The router's address.
+    pub router: String,
+    /// `None` if only its end was told.
+    pub started_at: Option<DateTime<Utc>>,
+    /// `None` while it is online.
+    pub stopped_at: Option<DateTime<Utc>>,
+    /// How long it was online.
+    pub secs: i64,
+    /// What the guest downloaded.
+    pub down_bytes: i64,
+    /// What the guest uploaded.
+    pub up_bytes: i64,
+    /// Why it ended, in RADIUS's words.
+    pub cause: String,
+}
+
+/// A session that a router is told to end.
+#[derive(Clone)]
+pub struct Disconnect {
+    /// The router's address.
+    pub router: String,
+    /// Why it is to end.
+    pub reason: String,
+    /// Where the message stands.
+    pub state: String,
+    /// How often it was tried.
+    pub attempts: i32,
+    /// What the router said.
+    pub result: Option<String>,
+    /// What last went wrong.
+    pub last_error: Option<String>,
+    /// When it was queued.
+    pub created_at: DateTime<Utc>,
+    /// When the router answered.
+    pub sent_at: Option<DateTime<Utc>>,
+}
+
+/// Another order that the same guest paid for the same purchase.
+#[derive(Clone)]
+pub struct Twin {
+    /// Which one.
+    pub order_id: OrderId,
+    /// When the later of the two was sold.
+    pub at: DateTime<Utc>,
+}
+
+/// A remark of a decision.
+#[derive(Clone)]
+pub struct Remarked {
+    /// When it was written.
+    pub at: DateTime<Utc>,
+    /// Whether an operator must look at it.
+    pub is_alert: bool,
+    /// A sentence.
+    pub summary: String,
+}
+
+/// What an operator did, as in the audit log.
+#[derive(Clone)]
+pub struct Act {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Who.
+    pub operator: String,
+    /// What, in a word.
+    pub action: String,
+    /// To what.
+    pub subject: String,
+    /// What else they said.
+    pub detail: Option<String>,
+}

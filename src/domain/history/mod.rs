@@ -1,0 +1,58 @@
+//! The timeline of an order: what happened, in the order in which it happened, in sentences.
+//!
+//! A [`Story`] is everything that the books hold of one order; [`tell`] makes the [`Line`]s of
+//! it. Pure, so that terminal, API and console tell the same story.
+//!
+//! The rule that must not be broken: what is masked is masked here. Every phone, code or name
+//! goes through the [`Sight`], and so does every text that somebody else wrote. What an operator
+//! typed is told to admins alone.
+
+use std::fmt::Display;
+
+use chrono::{DateTime, TimeZone, Utc};
+
+use super::people::mask::Sight;
+
+mod facts;
+mod narrate;
+
+pub use facts::{
+    Act, Call, Disconnect, FormerCode, Heard, RadiusRows, Receipt, Remarked, Session, Story, Text,
+    Twin,
+};
+
+/// One line of the timeline.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// When it happened.
+    pub at: DateTime<Utc>,
+    /// Milliseconds since the line before; `None` for the first.
+    pub after_ms: Option<i64>,
+    /// A stable word.
+    pub kind: &'static str,
+    /// A sentence for a person.
+    pub summary: String,
+    /// The row behind it, where that can be asked for or acted on by its number: a delivery
+    /// or an SMS.
+    pub id: Option<i64>,
+}
+
+/// Tells an order's story as it stands at `now`; moments within a sentence are told on `clock`.
+pub fn tell(
+    story: &Story,
+    sight: Sight,
+    now: DateTime<Utc>,
+    clock: &impl TimeZone<Offset: Display>,
+) -> Vec<Line> {
+    let mut lines = narrate::all(story, sight, now, clock);
+    lines.sort_by_key(|line| line.at);
+    let mut before: Option<DateTime<Utc>> = None;
+    for line in &mut lines {
+        line.after_ms = before.map(|before| (line.at - before).num_milliseconds());
+        before = Some(line.at);
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests;

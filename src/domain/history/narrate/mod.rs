@@ -1,0 +1,181 @@
+//! What each kind of row is told as.
+
+use std::fmt::Display;
+
+use chrono::{DateTime, TimeZone, Utc};
+
+use super::{Line, Story};
+use crate::domain::order::payment::{Payment, Status};
+use crate::domain::people::mask::{Mask, Sight};
+
+mod guest;
+mod voucher;
+
+/// Every line of a story, in the order in which things follow from each other: of two at the
+/// same millisecond the first told comes first, if they are sorted by a sort that is stable.
+pub(super) fn all(
+    story: &Story,
+    sight: Sight,
+    now: DateTime<Utc>,
+    clock: &impl TimeZone<Offset: Display>,
+) -> Vec<Line> {
+    let mut teller = Teller {
+        story,
+        mask: mask(story, sight),
+        lines: Vec::new(),
+    };
+    teller.created();
+    teller.calls();
+    teller.deliveries();
+    teller.acts();
+    teller.sale(clock);
+    teller.remarks();
+    teller.twins();
+    teller.texts();
+    teller.sessions();
+    teller.disconnects();
+    teller.end(now);
+    teller.lines
+}
+
+/// Also of codes that were replaced.
+fn mask(story: &Story, sight: Sight) -> Mask {
+    let codes = story.former_codes.iter().map(|former| &former.code);
+    codes.fold(Mask::of(sight, &story.payment), |mask, code| mask.and(code))
+}
+
+struct Teller<'a> {
+    story: &'a Story,
+    mask: Mask,
+    lines: Vec<Line>,
+}
+
+impl Teller<'_> {
+    fn line(&mut self, at: DateTime<Utc>, kind: &'static str, summary: String) {
+        self.numbered(at, kind, summary, None);
+    }
+
+    fn numbered(
+        &mut self,
+        at: DateTime<Utc>,
+        kind: &'static str,
+        summary: String,
+        id: Option<i64>,
+    ) {
+        self.lines.push(Line {
+            at,
+            after_ms: None,
+            kind,
+            summary,
+            id,
+        });
+    }
+
+    fn created(&mut self) {
+        let payment = &self.story.payment;
+        let phone = self.mask.sight.phone(payment.phone.international());
+        let summary = format!(
+            "{phone} orders {} for {} TZS",
+            payment.terms.code, payment.amount
+        );
+        self.line(payment.created_at, "created", summary);
+    }
+
+    fn calls(&mut self) {
+        for call in &self.story.calls {
+            let kind = if call.is_push { "push" } else { "gateway_call" };
+            let asked = if call.is_push {
+                "ZenoPay is asked to ring the phone"
+            } else {
+                "ZenoPay is asked what is true"
+            };
+            let mut summary = format!("{asked}: {}", self.mask.text(&call.answer));
+            if let Some(detail) = &call.detail {
+                summary += &format!(" ({})", self.mask.text(detail));
+            }
+            summary += &match call.http_status {
+                Some(status) => format!(", HTTP {status}"),
+                None => ", no answer".to_owned(),
+            };
+            summary += &format!(" in {}", millis(call.duration_ms));
+            self.line(call.at, kind, summary);
+        }
+    }
+
+    fn deliveries(&mut self) {
+        for heard in &self.story.deliveries {
+            let source = match heard.source.as_deref() {
+                None | Some("webhook") => "webhook",
+                Some(other) => other,
+            };
+            let mut summary = match &heard.word {
+                Some(word) => format!("{source} says {}", self.mask.text(word)),
+                None => format!("{source} cannot be read"),
+            };
+            if let Some(amount) = heard.amount {
+                summary += &format!(", {amount} TZS");
+            }
+            summary += &match &heard.proof {
+                Some(proof) => format!(", proven by {proof}"),
+                None => ", without proof".to_owned(),
+            };
+            summary += &format!(": {} in {}", heard.outcome, millis(heard.processing_ms));
+            self.numbered(heard.received_at, "delivery", summary, Some(heard.id));
+        }
+    }
+
+    fn acts(&mut self) {
+        for act in &self.story.acts {
+            let mut summary = format!("{}: {} {}", act.operator, act.action, act.subject);
+            if let Some(detail) = self.mask.sight.typed(act.detail.as_deref()) {
+                summary += &format!(" ({detail})");
+            }
+            self.line(act.at, "operator", summary.trim_end().to_owned());
+        }
+    }
+
+    fn remarks(&mut self) {
+        for remark in &self.story.remarks {
+            let kind = if remark.is_alert { "alert" } else { "note" };
+            self.line(remark.at, kind, self.mask.text(&remark.summary));
+        }
+    }
+
+    /// That time ran out is in no row: an expired order, or money that came after it.
+    fn end(&mut self, now: DateTime<Utc>) {
+        let payment: &Payment = &self.story.payment;
+        let late = payment
+            .confirmed_at
+            .is_some_and(|at| at > payment.deadline_at);
+        let expired = payment.status == Status::Expired && payment.deadline_at <= now;
+        if expired || late {
+            let summary = "not paid in time; ZenoPay is asked on".to_owned();
+            self.line(payment.deadline_at, "deadline", summary);
+        }
+        if self.story.is_cut {
+            let summary = "there is more than is told here: only the newest lines".to_owned();
+            self.line(payment.created_at, "note", summary);
+        }
+    }
+}
+
+fn millis(ms: f64) -> String {
+    if ms < 10.0 {
+        format!("{ms:.1} ms")
+    } else {
+        format!("{ms:.0} ms")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_as_exact_as_they_are_useful() {
+        assert_eq!(
+            [0.04, 1.26, 9.99, 10.4, 1_234.5].map(millis),
+            ["0.0 ms", "1.3 ms", "10.0 ms", "10 ms", "1234 ms"]
+        );
+    }
+}

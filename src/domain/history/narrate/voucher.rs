@@ -1,0 +1,102 @@
+//! The voucher in the timeline: sold, replaced, taken back, or paid for twice.
+
+use std::fmt::Display;
+
+use chrono::{DateTime, TimeZone, Utc};
+
+use super::Teller;
+use crate::domain::catalog::package::Validity;
+use crate::domain::history::RadiusRows;
+use crate::domain::order::payment::Payment;
+
+impl Teller<'_> {
+    /// What was sold, and what became of it.
+    pub(super) fn sale(&mut self, clock: &impl TimeZone<Offset: Display>) {
+        let payment = &self.story.payment;
+        if let Some(at) = self.story.gateway_confirmed_at {
+            let summary = "ZenoPay confirms the payment itself".to_owned();
+            self.line(at, "confirmed", summary);
+        }
+        let Some(voucher) = &payment.voucher else {
+            return;
+        };
+        let code = self.mask.sight.code(voucher.code.as_str());
+        let first = match self.story.former_codes.first() {
+            Some(former) => self.mask.sight.code(&former.code),
+            None => code.clone(),
+        };
+        let until = match (payment.terms.validity, voucher.expires_at) {
+            (Validity::Purchase, Some(at)) => format!("until {}", minute(at, clock)),
+            (Validity::Purchase | Validity::FirstLogin, _) => "from its first login".to_owned(),
+        };
+        let invoice = self.story.invoice.as_deref().unwrap_or("none");
+        let sold_at = payment.processed_at.unwrap_or(voucher.issued_at);
+        self.line(
+            sold_at,
+            "commit",
+            format!(
+                "sold: voucher {first}, {until}; invoice {invoice}{}",
+                paid(payment)
+            ),
+        );
+        self.former_codes();
+        let rows = self.story.radius;
+        let is_known = format!(
+            "RADIUS user {code} is written, group {}",
+            payment.terms.code
+        );
+        if voucher.revoked_at.is_none() && rows == RadiusRows(0) {
+            let summary = format!("RADIUS user {code} is missing: FreeRADIUS lets nobody in");
+            self.line(voucher.issued_at, "alert", summary);
+        } else {
+            self.line(voucher.issued_at, "radius", is_known);
+        }
+        if let Some(at) = voucher.revoked_at {
+            let why = self.story.revoked_reason.as_deref().unwrap_or("no reason");
+            let (kind, left) = match rows {
+                RadiusRows(0) => ("revoked", "its RADIUS user is gone".to_owned()),
+                RadiusRows(rows) => ("alert", format!("but {rows} RADIUS rows still let it in")),
+            };
+            let summary = format!(
+                "voucher {code} is revoked ({}); {left}",
+                self.mask.text(why)
+            );
+            self.line(at, kind, summary);
+        }
+    }
+
+    fn former_codes(&mut self) {
+        for former in &self.story.former_codes {
+            let old = self.mask.sight.code(&former.code);
+            let summary = format!("RADIUS user {old} is written; it was replaced later");
+            self.line(former.issued_at, "radius", summary);
+        }
+    }
+
+    /// That it was paid for twice.
+    pub(super) fn twins(&mut self) {
+        for twin in &self.story.twins {
+            let summary = format!(
+                "order {} was paid for the same purchase: pay one of the two back",
+                twin.order_id.order_ref()
+            );
+            self.line(twin.at, "alert", summary);
+        }
+    }
+}
+
+/// With the zone's name: the same sentence is read beside times in UTC.
+fn minute(at: DateTime<Utc>, clock: &impl TimeZone<Offset: Display>) -> String {
+    at.with_timezone(clock)
+        .format("%-d %b %Y, %H:%M %Z")
+        .to_string()
+}
+
+/// What the invoice is about, where that is not the price.
+fn paid(payment: &Payment) -> String {
+    let (paid, price) = (payment.came_in(), payment.amount);
+    if paid == price {
+        return String::new();
+    }
+    format!(" for {paid} TZS, the price being {price} TZS")
+}

@@ -1,0 +1,320 @@
+//! The heart: what evidence does to an order. Pure and total; strange input is an outcome
+//! and not an error. Hold it against section 5 of the contract, which `decide_table.rs`
+//! tests cell by cell.
+//!
+//! The rule that must not be broken: there is one way to become COMPLETED, and it is
+//! [`Effect::Sell`].
+
+use super::confirmation;
+use super::decision::{Decision, Effect};
+use super::evidence::{Evidence, GatewayReport, OperatorAct, Word};
+use super::failure::FailureReason;
+use super::outcome::Outcome;
+use super::payment::{Payment, Status, Tender};
+use super::reissue;
+use super::sale::{Facts, Sale};
+use crate::domain::pacing::check_schedule;
+use crate::domain::people::personal::Personal;
+
+/// Decides what `evidence` does to `payment`.
+pub fn decide(payment: &Payment, evidence: &Evidence, facts: &Facts) -> Decision {
+    match evidence {
+        // ZenoPay is asked before this is decided; should it not be, nothing is concluded.
+        Evidence::Gateway(report) if report.needs_confirmation() => {
+            Decision::keep(Outcome::Unconfirmed)
+        }
+        Evidence::Gateway(report) => told(payment, report, facts),
+        Evidence::OrderStatus(report) => {
+            confirmation::asked(payment, report, told(payment, report, facts), facts)
+        }
+        Evidence::PushRefused { reason } => push_refused(payment, reason, facts),
+        Evidence::PushUnknown => push_unknown(payment, facts),
+        // A claim that nobody confirms says nothing about the money.
+        Evidence::Unconfirmed => Decision::keep(Outcome::Unconfirmed),
+        Evidence::NeverConfirmed => confirmation::given_up(payment),
+        Evidence::Deadline => deadline(payment, facts),
+        Evidence::Operator(act) => operator(payment, act, facts),
+        Evidence::NewCode(wish) => reissue::replace(payment, wish, facts),
+    }
+}
+
+fn told(payment: &Payment, report: &GatewayReport, facts: &Facts) -> Decision {
+    match report.word {
+        Word::Paid => paid(payment, report, facts),
+        Word::Failed => refused(payment, report, facts, Status::Failed),
+        Word::Cancelled => refused(payment, report, facts, Status::Cancelled),
+        Word::InProgress => in_progress(payment, report),
+        Word::Unknown => unknown_word(payment, report),
+    }
+}
+
+fn paid(payment: &Payment, report: &GatewayReport, facts: &Facts) -> Decision {
+    match payment.status {
+        // Late money wins: whatever we believed before, the guest has paid.
+        Status::Pending | Status::Failed | Status::Cancelled | Status::Expired => {
+            match payment.tender(report) {
+                Tender::Exact => sell(payment, report, facts),
+                Tender::Over(more) => sell(payment, report, facts).alert(
+                    "overpaid",
+                    format!("paid {more} TZS more than the price of {}", payment.amount),
+                ),
+                Tender::Short(less) => hold(payment, report, facts, FailureReason::Underpaid)
+                    .alert("held", format!("paid {less} TZS less than the price")),
+                Tender::Foreign(currency) => hold(payment, report, facts, FailureReason::Other)
+                    .alert("held", format!("paid in {currency} instead of TZS")),
+                // What was sent is for the operator alone: the guest is shown the reason.
+                Tender::Unreadable(sent) => hold(payment, report, facts, FailureReason::Other)
+                    .alert("held", format!("the amount paid cannot be read: {sent}")),
+            }
+        }
+        Status::Held => Decision::keep(Outcome::Held)
+            .note("paid_while_held", "reported as paid again while held"),
+        Status::Completed | Status::Refunded => paid_again(payment, report),
+    }
+}
+
+fn paid_again(payment: &Payment, report: &GatewayReport) -> Decision {
+    let duplicate = Decision::keep(Outcome::Duplicate);
+    if payment.names_another_reference(report) {
+        let known = |reference: &Option<String>| reference.clone().unwrap_or_default();
+        let (first, second) = (known(&payment.gateway.reference), known(&report.reference));
+        let text = format!(
+            "paid again under another reference, {second} after {first}: the guest may have been charged twice"
+        );
+        return duplicate.alert("second_charge", text).about(Some(second));
+    }
+    match payment.tender(report) {
+        Tender::Exact => duplicate,
+        Tender::Over(_) | Tender::Short(_) | Tender::Foreign(_) => duplicate.alert(
+            "amount_differs",
+            "a later report names another amount than the one sold for",
+        ),
+        Tender::Unreadable(sent) => duplicate.alert(
+            "amount_differs",
+            format!("a later report names an amount that cannot be read: {sent}"),
+        ),
+    }
+}
+
+fn refused(payment: &Payment, report: &GatewayReport, facts: &Facts, to: Status) -> Decision {
+    let outcome = match to {
+        Status::Cancelled => Outcome::Cancelled,
+        _ => Outcome::Failed,
+    };
+    match payment.status {
+        Status::Pending | Status::Expired => {
+            let reason = FailureReason::of_gateway_word(&report.raw_word);
+            let word = report.raw_word.trim().to_owned();
+            fail(payment, to, outcome, (reason, Some(word)), facts)
+        }
+        Status::Failed | Status::Cancelled if payment.status == to => {
+            Decision::keep(Outcome::Duplicate)
+        }
+        Status::Failed | Status::Cancelled => Decision::keep(Outcome::Stale),
+        Status::Held => Decision::keep(Outcome::Stale).alert(
+            "reversal",
+            "reported as not paid while held: the money may have gone back",
+        ),
+        Status::Completed => Decision::keep(Outcome::Stale).alert(
+            "reversal",
+            "reported as not paid after the sale: the money may have gone back",
+        ),
+        Status::Refunded => Decision::keep(Outcome::Stale),
+    }
+}
+
+fn in_progress(payment: &Payment, report: &GatewayReport) -> Decision {
+    match payment.status {
+        Status::Pending | Status::Expired => Decision::keep(Outcome::Pending).note(
+            "in_progress",
+            format!("ZenoPay says {}", report.raw_word.trim()),
+        ),
+        Status::Failed
+        | Status::Cancelled
+        | Status::Held
+        | Status::Completed
+        | Status::Refunded => Decision::keep(Outcome::Stale),
+    }
+}
+
+fn unknown_word(payment: &Payment, report: &GatewayReport) -> Decision {
+    let alert = |decision: Decision| {
+        let word: String = report.raw_word.trim().chars().take(60).collect();
+        decision.alert(
+            "unknown_word",
+            format!("ZenoPay sent a word we do not know: {word:?}"),
+        )
+    };
+    match payment.status {
+        Status::Pending | Status::Expired => alert(Decision::keep(Outcome::Pending)),
+        Status::Failed | Status::Cancelled | Status::Held | Status::Completed => {
+            alert(Decision::keep(Outcome::Stale))
+        }
+        Status::Refunded => Decision::keep(Outcome::Stale),
+    }
+}
+
+fn push_refused(payment: &Payment, reason: &str, facts: &Facts) -> Decision {
+    match payment.status {
+        Status::Pending | Status::Expired => {
+            let why = (FailureReason::GatewayRefused, Some(reason.to_owned()));
+            fail(payment, Status::Failed, Outcome::Failed, why, facts)
+        }
+        Status::Failed | Status::Cancelled | Status::Held | Status::Refunded => {
+            Decision::keep(Outcome::Stale)
+        }
+        Status::Completed => Decision::keep(Outcome::Stale).alert(
+            "push_refused_after_sale",
+            "ZenoPay refused the push of an order that was paid",
+        ),
+    }
+}
+
+fn push_unknown(payment: &Payment, facts: &Facts) -> Decision {
+    match payment.status {
+        // Never pushed again: the phone may be ringing. ZenoPay is asked instead.
+        Status::Pending => Decision::of(
+            Outcome::Pending,
+            Effect::Ask(check_schedule::ask_soon(facts.now)),
+        )
+        .note(
+            "push_unknown",
+            "no clear answer to the push; ZenoPay is asked",
+        ),
+        Status::Failed
+        | Status::Cancelled
+        | Status::Expired
+        | Status::Held
+        | Status::Completed
+        | Status::Refunded => Decision::keep(Outcome::Stale),
+    }
+}
+
+fn deadline(payment: &Payment, facts: &Facts) -> Decision {
+    match payment.status {
+        Status::Pending => {
+            let why = (FailureReason::Expired, None);
+            fail(payment, Status::Expired, Outcome::Expired, why, facts)
+        }
+        Status::Failed
+        | Status::Cancelled
+        | Status::Expired
+        | Status::Held
+        | Status::Completed
+        | Status::Refunded => Decision::keep(Outcome::Stale),
+    }
+}
+
+fn operator(payment: &Payment, act: &OperatorAct, facts: &Facts) -> Decision {
+    match (act, payment.status) {
+        (OperatorAct::Release { .. }, Status::Held) => release(payment, facts),
+        (OperatorAct::Refuse { reason }, Status::Held) => {
+            let note = format!(
+                "refused: {}; nothing was sold, and the owner pays it back",
+                what_came_in(payment)
+            );
+            refund(payment, Outcome::Refused, reason, facts).note("refused", note)
+        }
+        (OperatorAct::Refund { reason }, Status::Completed) => {
+            let note = format!("refunded: {} TZS", payment.came_in());
+            refund(payment, Outcome::Refunded, reason, facts).note("refunded", note)
+        }
+        (OperatorAct::Revoke { .. }, Status::Completed) => revoke(payment, facts),
+        (OperatorAct::Refund { .. } | OperatorAct::Revoke { .. }, Status::Refunded) => {
+            Decision::keep(Outcome::Duplicate)
+        }
+        (
+            OperatorAct::Release { .. }
+            | OperatorAct::Refuse { .. }
+            | OperatorAct::Refund { .. }
+            | OperatorAct::Revoke { .. },
+            Status::Pending
+            | Status::Completed
+            | Status::Failed
+            | Status::Cancelled
+            | Status::Expired
+            | Status::Held
+            | Status::Refunded,
+        ) => Decision::of(Outcome::Stale, Effect::Refuse),
+    }
+}
+
+fn sell(payment: &Payment, report: &GatewayReport, facts: &Facts) -> Decision {
+    let sale = Sale::of(payment, Some(report), facts);
+    Decision::of(Outcome::Completed, Effect::Sell(Box::new(sale)))
+}
+
+fn release(payment: &Payment, facts: &Facts) -> Decision {
+    let sale = Sale::of(payment, None, facts);
+    let note = format!("released: {}, and it is sold", what_came_in(payment));
+    Decision::of(Outcome::Released, Effect::Sell(Box::new(sale))).note("released", note)
+}
+
+/// What came in for a held order, for the timeline.
+fn what_came_in(payment: &Payment) -> String {
+    match payment.gateway.paid_amount {
+        Some(paid) => format!("{paid} TZS was paid of {}", payment.amount),
+        None => format!("what was paid does not fit the price of {}", payment.amount),
+    }
+}
+
+fn hold(
+    payment: &Payment,
+    report: &GatewayReport,
+    facts: &Facts,
+    reason: FailureReason,
+) -> Decision {
+    let mut held = payment.next(Status::Held);
+    held.gateway = payment.gateway.updated_by(report);
+    held.confirmed_at = payment.confirmed_at.or(Some(facts.now));
+    held.due_at = None;
+    held.failure_reason = Some(reason);
+    held.gateway_word = None;
+    Decision::of(Outcome::Held, Effect::Hold(Box::new(held)))
+}
+
+/// `why` is our word, and what the gateway wrote.
+fn fail(
+    payment: &Payment,
+    to: Status,
+    outcome: Outcome,
+    why: (FailureReason, Option<String>),
+    facts: &Facts,
+) -> Decision {
+    let mut failed = payment.next(to);
+    failed.failure_reason = Some(why.0);
+    failed.gateway_word = why.1;
+    failed.due_at = match to {
+        // Money may still come: the prompt cannot be withdrawn.
+        Status::Expired => {
+            check_schedule::next_ask(payment.order_id, payment.created_at, facts.now)
+        }
+        _ => None,
+    };
+    Decision::of(outcome, Effect::Fail(Box::new(failed)))
+}
+
+fn refund(payment: &Payment, outcome: Outcome, typed: &str, facts: &Facts) -> Decision {
+    let mut refunded = payment.next(Status::Refunded);
+    refunded.due_at = None;
+    refunded.refunded_at = Some(facts.now);
+    refunded.failure_reason = Some(FailureReason::Refunded);
+    refunded.operator_reason = Some(Personal::new(typed));
+    if let Some(voucher) = &mut refunded.voucher {
+        // One that was revoked before stays revoked since then.
+        voucher.revoked_at = voucher.revoked_at.or(Some(facts.now));
+    }
+    Decision::of(outcome, Effect::Refund(Box::new(refunded)))
+}
+
+fn revoke(payment: &Payment, facts: &Facts) -> Decision {
+    let mut revoked = payment.next(payment.status);
+    match &mut revoked.voucher {
+        Some(voucher) if voucher.revoked_at.is_none() => {
+            voucher.revoked_at = Some(facts.now);
+            Decision::of(Outcome::Revoked, Effect::Revoke(Box::new(revoked)))
+                .note("voucher_revoked", "voucher revoked by an operator")
+        }
+        Some(_) | None => Decision::keep(Outcome::Duplicate),
+    }
+}

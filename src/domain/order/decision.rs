@@ -1,0 +1,137 @@
+//! What follows from a piece of evidence: the outcome in a word, what is to be written, and
+//! what the order's timeline gets beside it.
+
+use chrono::{DateTime, Utc};
+
+use super::outcome::Outcome;
+use super::payment::Payment;
+use super::reissue::Replacement;
+use super::sale::Sale;
+
+/// How loud a remark is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// Part of the story.
+    Note,
+    /// An operator must look at it.
+    Alert,
+}
+
+/// A line in the order's timeline.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remark {
+    /// How loud.
+    pub level: Level,
+    /// A stable word, as in `second_charge`.
+    pub kind: &'static str,
+    /// A sentence for the operator; no phone, no code.
+    pub text: String,
+    /// ZenoPay's number of the payment that it tells of, where that is not the order's own.
+    pub reference: Option<String>,
+}
+
+impl Remark {
+    /// About nothing but the order's own payment.
+    pub fn new(level: Level, kind: &'static str, text: String) -> Self {
+        Self {
+            level,
+            kind,
+            text,
+            reference: None,
+        }
+    }
+}
+
+/// What is to be written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Make the sale.
+    Sell(Box<Sale>),
+    /// The order becomes FAILED, CANCELLED or EXPIRED.
+    Fail(Box<Payment>),
+    /// The order becomes HELD.
+    Hold(Box<Payment>),
+    /// The order becomes REFUNDED; its voucher, if any, is revoked.
+    Refund(Box<Payment>),
+    /// The order stays COMPLETED and its voucher is revoked.
+    Revoke(Box<Payment>),
+    /// The order stays COMPLETED and its voucher gets another code.
+    Replace(Box<Replacement>),
+    /// The order stays as it is, and what ZenoPay knows of the money is kept.
+    Confirm(Box<Payment>),
+    /// The order stays as it is.
+    Keep,
+    /// The order stays as it is and ZenoPay is asked at this time.
+    Ask(DateTime<Utc>),
+    /// An operator or a guest wants what is not possible now.
+    Refuse,
+}
+
+impl Effect {
+    /// The order as it is afterwards; `None` if it stays as it is.
+    pub fn into_payment(self) -> Option<Payment> {
+        match self {
+            Self::Sell(sale) => Some(sale.payment),
+            Self::Replace(replacement) => Some(replacement.payment),
+            Self::Fail(next)
+            | Self::Hold(next)
+            | Self::Refund(next)
+            | Self::Revoke(next)
+            | Self::Confirm(next) => Some(*next),
+            Self::Keep | Self::Ask(_) | Self::Refuse => None,
+        }
+    }
+}
+
+/// What a piece of evidence means and what follows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// The word for the journal and for the answer.
+    pub outcome: Outcome,
+    /// What is to be written.
+    pub effect: Effect,
+    /// What the timeline gets beside it.
+    pub remarks: Vec<Remark>,
+}
+
+impl Decision {
+    /// An outcome and what follows from it.
+    pub fn of(outcome: Outcome, effect: Effect) -> Self {
+        Self {
+            outcome,
+            effect,
+            remarks: Vec::new(),
+        }
+    }
+
+    /// The order stays as it is.
+    pub fn keep(outcome: Outcome) -> Self {
+        Self::of(outcome, Effect::Keep)
+    }
+
+    /// Adds to the story.
+    #[must_use]
+    pub fn note(self, kind: &'static str, text: impl Into<String>) -> Self {
+        self.remark(Level::Note, kind, text.into())
+    }
+
+    /// Adds what an operator must look at.
+    #[must_use]
+    pub fn alert(self, kind: &'static str, text: impl Into<String>) -> Self {
+        self.remark(Level::Alert, kind, text.into())
+    }
+
+    /// The last remark tells of another payment than the order's own.
+    #[must_use]
+    pub fn about(mut self, reference: Option<String>) -> Self {
+        if let Some(remark) = self.remarks.last_mut() {
+            remark.reference = reference;
+        }
+        self
+    }
+
+    fn remark(mut self, level: Level, kind: &'static str, text: String) -> Self {
+        self.remarks.push(Remark::new(level, kind, text));
+        self
+    }
+}

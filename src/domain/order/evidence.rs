@@ -1,0 +1,188 @@
+//! What we know about a payment, whoever told us. Proof is settled before: evidence is
+//! believed.
+
+use std::fmt;
+
+use super::reissue::Wish;
+use super::reported_amount::ReportedAmount;
+use crate::domain::catalog::money::{CURRENCY, Tzs};
+use crate::domain::people::personal::Personal;
+
+/// What ZenoPay's word for a payment means. Words are compared whole: `UNPAID` contains
+/// `PAID` and is not paid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Word {
+    /// The money has moved.
+    Paid,
+    /// The money will not move.
+    Failed,
+    /// The guest said no.
+    Cancelled,
+    /// Not decided yet.
+    InProgress,
+    /// A word that we have never seen: kept, alerted, and nothing is concluded from it.
+    Unknown,
+}
+
+impl Word {
+    /// Reads the word, trimmed and in any case.
+    pub fn read(text: &str) -> Self {
+        match text.trim().to_ascii_uppercase().as_str() {
+            "COMPLETED" | "SUCCESS" | "SUCCESSFUL" | "PAID" => Self::Paid,
+            "FAILED"
+            | "REJECTED"
+            | "DECLINED"
+            | "ERROR"
+            | "INSUFFICIENT_BALANCE"
+            | "INSUFFICIENT_FUNDS"
+            | "INVALID_PIN" => Self::Failed,
+            "CANCELLED" | "USERCANCELLED" | "USER_CANCELLED" => Self::Cancelled,
+            "PENDING" | "INPROGRESS" | "PROCESSING" => Self::InProgress,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+/// What ZenoPay says about one payment, by webhook or by order-status.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GatewayReport {
+    /// What it means.
+    pub word: Word,
+    /// As it was sent, for the journal.
+    pub raw_word: String,
+    /// What was paid; the documented webhook does not carry it.
+    pub amount: ReportedAmount,
+    /// ISO 4217, upper case; absent means TZS.
+    pub currency: Option<String>,
+    /// ZenoPay's own number for the payment.
+    pub reference: Option<String>,
+    /// The operator's (M-Pesa, Tigo Pesa …) number for the payment.
+    pub transid: Option<String>,
+    /// As in `MPESA-TZ`.
+    pub channel: Option<String>,
+    /// The phone that paid.
+    pub payer_msisdn: Option<Personal>,
+}
+
+impl GatewayReport {
+    /// The currency, if it is not shillings.
+    pub fn foreign_currency(&self) -> Option<&str> {
+        self.currency.as_deref().filter(|code| *code != CURRENCY)
+    }
+
+    /// What was paid, if the report names it in whole shillings.
+    pub fn paid_amount(&self) -> Option<Tzs> {
+        let amount = self.amount.whole();
+        amount.filter(|_| self.foreign_currency().is_none())
+    }
+
+    /// Whether a webhook that says this is believed only once order-status says "paid" too: it
+    /// names an amount and nobody can tell which.
+    pub fn needs_confirmation(&self) -> bool {
+        match &self.amount {
+            ReportedAmount::Unreadable(_) => self.word == Word::Paid,
+            ReportedAmount::Absent | ReportedAmount::Whole(_) => false,
+        }
+    }
+}
+
+/// What an operator decides about an order or its voucher. `Debug` hides the reason, which may
+/// name a guest.
+#[derive(Clone, PartialEq, Eq)]
+pub enum OperatorAct {
+    /// A held order is completed after all.
+    Release {
+        /// Why, in the operator's words.
+        reason: String,
+    },
+    /// A held order is not completed; the owner pays back.
+    Refuse {
+        /// Why, in the operator's words.
+        reason: String,
+    },
+    /// The owner has paid back a completed order.
+    Refund {
+        /// Why, in the operator's words.
+        reason: String,
+    },
+    /// The voucher of a completed order must not let in any more.
+    Revoke {
+        /// Why, in the operator's words.
+        reason: String,
+    },
+}
+
+impl fmt::Debug for OperatorAct {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Release { .. } => "Release(hidden)",
+            Self::Refuse { .. } => "Refuse(hidden)",
+            Self::Refund { .. } => "Refund(hidden)",
+            Self::Revoke { .. } => "Revoke(hidden)",
+        })
+    }
+}
+
+/// Everything that can move an order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Evidence {
+    /// ZenoPay says so by itself, in a delivery.
+    Gateway(GatewayReport),
+    /// ZenoPay says so because it was asked: the same, and it confirms a sale.
+    OrderStatus(GatewayReport),
+    /// ZenoPay refused to push: the guest's phone never rang.
+    PushRefused {
+        /// In ZenoPay's words.
+        reason: String,
+    },
+    /// A time-out or a 5xx: the phone may ring or not.
+    PushUnknown,
+    /// ZenoPay was asked about a delivery and gave no answer.
+    Unconfirmed,
+    /// ZenoPay was asked about a sale for days and never said that it was paid.
+    NeverConfirmed,
+    /// The order is older than `orders.expire_after_secs`.
+    Deadline,
+    /// An operator acts.
+    Operator(OperatorAct),
+    /// The owner, or an operator, wants a new code for the voucher.
+    NewCode(Wish),
+}
+
+impl Evidence {
+    /// Whether ZenoPay was asked and did not say "paid".
+    pub fn is_unconfirmed(&self) -> bool {
+        match self {
+            Self::OrderStatus(report) => report.word != Word::Paid,
+            Self::Unconfirmed => true,
+            Self::Gateway(_)
+            | Self::PushRefused { .. }
+            | Self::PushUnknown
+            | Self::NeverConfirmed
+            | Self::Deadline
+            | Self::Operator(_)
+            | Self::NewCode(_) => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_compared_whole_trimmed_and_in_any_case() {
+        for (text, word) in [
+            (" completed ", Word::Paid),
+            ("Successful", Word::Paid),
+            ("UNPAID", Word::Unknown),
+            ("NOT COMPLETED", Word::Unknown),
+            ("", Word::Unknown),
+            ("USERCANCELLED", Word::Cancelled),
+            ("insufficient_funds", Word::Failed),
+            ("InProgress", Word::InProgress),
+        ] {
+            assert_eq!(Word::read(text), word, "{text:?}");
+        }
+    }
+}

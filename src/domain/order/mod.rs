@@ -1,0 +1,15 @@
+//! One order: its payment, the evidence about it, and what the evidence decides.
+
+pub(super) mod confirmation;
+pub mod decide;
+#[cfg(test)]
+pub(super) mod decide_table;
+pub mod decision;
+pub mod evidence;
+pub mod failure;
+pub mod ids;
+pub mod outcome;
+pub mod payment;
+pub mod reissue;
+pub mod reported_amount;
+pub mod sale;

@@ -1,0 +1,267 @@
+//! One order's money state, as the database holds it.
+
+use chrono::{DateTime, Utc};
+
+use super::evidence::GatewayReport;
+use super::failure::FailureReason;
+use super::ids::OrderId;
+use super::reported_amount::ReportedAmount;
+use crate::domain::access::device::DeviceMac;
+use crate::domain::access::owner_link::OwnerToken;
+use crate::domain::access::voucher::Voucher;
+use crate::domain::catalog::money::Tzs;
+use crate::domain::catalog::package::Terms;
+use crate::domain::people::language::Language;
+use crate::domain::people::personal::Personal;
+use crate::domain::people::phone::Phone;
+use crate::domain::people::secret::Secret;
+
+/// Where an order stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Status {
+    /// The guest has not paid yet, as far as we know.
+    Pending,
+    /// Paid and delivered: voucher and RADIUS user are committed.
+    Completed,
+    /// ZenoPay said no. Late money still wins.
+    Failed,
+    /// The guest said no. Late money still wins.
+    Cancelled,
+    /// Nobody has paid in time. Still asked about; late money wins.
+    Expired,
+    /// The money is here but does not fit; an operator decides.
+    Held,
+    /// The owner has paid back.
+    Refunded,
+}
+
+impl Status {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::Pending,
+        Self::Completed,
+        Self::Failed,
+        Self::Cancelled,
+        Self::Expired,
+        Self::Held,
+        Self::Refunded,
+    ];
+
+    /// The word of the contract.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "PENDING",
+            Self::Completed => "COMPLETED",
+            Self::Failed => "FAILED",
+            Self::Cancelled => "CANCELLED",
+            Self::Expired => "EXPIRED",
+            Self::Held => "HELD",
+            Self::Refunded => "REFUNDED",
+        }
+    }
+
+    /// Reads the stored word; `None` if the database holds something else.
+    pub fn read(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.as_str() == word)
+    }
+
+    /// Whether its money has come to rest: only an operator who pays back moves it any more.
+    pub fn is_finished(self) -> bool {
+        match self {
+            Self::Completed | Self::Refunded => true,
+            Self::Pending | Self::Failed | Self::Cancelled | Self::Expired | Self::Held => false,
+        }
+    }
+
+    /// Whether a poll may stop waiting: all but PENDING and HELD. Of these only what is finished
+    /// stays as it is.
+    pub fn is_final(self) -> bool {
+        match self {
+            Self::Pending | Self::Held => false,
+            Self::Completed | Self::Failed | Self::Cancelled | Self::Expired | Self::Refunded => {
+                true
+            }
+        }
+    }
+}
+
+/// What ZenoPay told us about the money, kept for disputes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct GatewayFacts {
+    /// What was paid, if ZenoPay said so in whole shillings.
+    pub paid_amount: Option<Tzs>,
+    /// ZenoPay's number for the payment.
+    pub reference: Option<String>,
+    /// The mobile-money operator's number for the payment.
+    pub transid: Option<String>,
+    /// As in `MPESA-TZ`.
+    pub channel: Option<String>,
+    /// The phone that paid.
+    pub payer_msisdn: Option<Personal>,
+}
+
+impl GatewayFacts {
+    /// Takes over what a report knows and keeps what it does not mention.
+    #[must_use]
+    pub fn updated_by(&self, report: &GatewayReport) -> Self {
+        let newer =
+            |new: &Option<String>, old: &Option<String>| new.clone().or_else(|| old.clone());
+        Self {
+            paid_amount: report.paid_amount().or(self.paid_amount),
+            reference: newer(&report.reference, &self.reference),
+            transid: newer(&report.transid, &self.transid),
+            channel: newer(&report.channel, &self.channel),
+            payer_msisdn: report
+                .payer_msisdn
+                .clone()
+                .or_else(|| self.payer_msisdn.clone()),
+        }
+    }
+
+    /// Takes over what a report knows and we do not; what we know stays.
+    #[must_use]
+    pub fn completed_by(&self, report: &GatewayReport) -> Self {
+        let known = |old: &Option<String>, new: &Option<String>| old.clone().or(new.clone());
+        Self {
+            paid_amount: self.paid_amount.or(report.paid_amount()),
+            reference: known(&self.reference, &report.reference),
+            transid: known(&self.transid, &report.transid),
+            channel: known(&self.channel, &report.channel),
+            payer_msisdn: (self.payer_msisdn.clone()).or_else(|| report.payer_msisdn.clone()),
+        }
+    }
+}
+
+/// How what was paid compares with what was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Tender {
+    /// The price, or an amount that ZenoPay did not mention.
+    Exact,
+    /// More than the price, by this much.
+    Over(Tzs),
+    /// Less than the price, by this much.
+    Short(Tzs),
+    /// Not shillings.
+    Foreign(String),
+    /// An amount that cannot be read, as it was sent.
+    Unreadable(String),
+}
+
+/// One order: its row, its money state and, when sold, its voucher.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Payment {
+    /// The row's number; the invoice number is made of it.
+    pub id: i64,
+    /// What the outside calls this order.
+    pub order_id: OrderId,
+    /// Where it stands.
+    pub status: Status,
+    /// Starts at 1 and rises with each committed change of what the status document shows.
+    pub version: i32,
+    /// Who pays.
+    pub phone: Phone,
+    /// Their name, if they gave one.
+    pub customer_name: Option<Personal>,
+    /// The device that it was bought from, if the router named it.
+    pub device: Option<DeviceMac>,
+    /// Of the SMS.
+    pub language: Language,
+    /// The package's number.
+    pub package_id: i64,
+    /// What was sold, copied from the package when the order was made.
+    pub terms: Terms,
+    /// Our price when the order was made.
+    pub amount: Tzs,
+    /// The random part of this order's webhook URL.
+    pub webhook_secret: Secret,
+    /// The secret part of the link in the SMS; `None` for orders from before there was one.
+    pub owner_token: Option<OwnerToken>,
+    /// What ZenoPay told us.
+    pub gateway: GatewayFacts,
+    /// Why it is not sold.
+    pub failure_reason: Option<FailureReason>,
+    /// What the gateway wrote when it refused, as it was sent. For admins alone: it is free text.
+    pub gateway_word: Option<String>,
+    /// What the operator typed who paid back or refused. For admins alone.
+    pub operator_reason: Option<Personal>,
+    /// When the guest asked for it.
+    pub created_at: DateTime<Utc>,
+    /// When PENDING becomes EXPIRED.
+    pub deadline_at: DateTime<Utc>,
+    /// When the reconciler looks at it next; `None` is never.
+    pub due_at: Option<DateTime<Utc>>,
+    /// When we learned that it was paid.
+    pub confirmed_at: Option<DateTime<Utc>>,
+    /// When the sale was made.
+    pub processed_at: Option<DateTime<Utc>>,
+    /// When ZenoPay, asked by us, said that it was paid.
+    pub gateway_confirmed_at: Option<DateTime<Utc>>,
+    /// When an operator recorded that the money went back.
+    pub refunded_at: Option<DateTime<Utc>>,
+    /// When the voucher's code was last replaced. From then on the order id shows no code.
+    pub reissued_at: Option<DateTime<Utc>>,
+    /// The voucher, once sold.
+    pub voucher: Option<Voucher>,
+}
+
+impl Payment {
+    /// Compares what a report says was paid with our price.
+    pub fn tender(&self, report: &GatewayReport) -> Tender {
+        if let Some(currency) = report.foreign_currency() {
+            return Tender::Foreign(currency.to_owned());
+        }
+        match &report.amount {
+            ReportedAmount::Whole(paid) if *paid > self.amount => {
+                Tender::Over(Tzs(paid.0 - self.amount.0))
+            }
+            ReportedAmount::Whole(paid) if *paid < self.amount => {
+                Tender::Short(Tzs(self.amount.0 - paid.0))
+            }
+            ReportedAmount::Whole(_) | ReportedAmount::Absent => Tender::Exact,
+            ReportedAmount::Unreadable(sent) => Tender::Unreadable(sent.clone()),
+        }
+    }
+
+    /// The money that came in, once it did: the price where ZenoPay named no amount.
+    pub fn came_in(&self) -> Tzs {
+        self.gateway.paid_amount.unwrap_or(self.amount)
+    }
+
+    /// Whether there was ever a sale. A held order that was refused is REFUNDED without one.
+    pub fn was_sold(&self) -> bool {
+        self.processed_at.is_some()
+    }
+
+    /// Whether a report is about another movement of money than the one we know.
+    pub fn names_another_reference(&self, report: &GatewayReport) -> bool {
+        match (&self.gateway.reference, &report.reference) {
+            (Some(known), Some(new)) => known != new,
+            _ => false,
+        }
+    }
+
+    /// The same order one version later.
+    #[must_use]
+    pub fn next(&self, status: Status) -> Self {
+        Self {
+            status,
+            version: self.version + 1,
+            ..self.clone()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_poll_may_stop_at_every_status_but_pending_and_held() {
+        let waiting: Vec<_> = Status::ALL
+            .into_iter()
+            .filter(|status| !status.is_final())
+            .collect();
+
+        assert_eq!(waiting, [Status::Pending, Status::Held]);
+    }
+}

@@ -1,0 +1,131 @@
+use chrono::{DateTime, Utc};
+
+use super::*;
+use crate::domain::catalog::package::Validity;
+use crate::domain::order::decide::decide;
+use crate::domain::order::decide_table::{facts, order};
+use crate::domain::order::evidence::Evidence;
+
+const GIB: u64 = 1 << 30;
+
+fn wish(order: &Payment) -> Wish {
+    Wish {
+        by: ReissuedBy::Owner,
+        seen: order.version,
+        usage: Usage::default(),
+        replaced: Replaced::default(),
+    }
+}
+
+fn replaced(order: &Payment, wish: &Wish) -> Option<Replacement> {
+    match decide(order, &Evidence::NewCode(wish.clone()), &facts()).effect {
+        Effect::Replace(replacement) => Some(*replacement),
+        Effect::Refuse => None,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn end_of(replacement: Option<Replacement>) -> Option<DateTime<Utc>> {
+    replacement.unwrap().payment.voucher.unwrap().expires_at
+}
+
+#[test]
+fn the_new_code_ends_when_the_old_one_would_have() {
+    let now = facts().now;
+    let mut order = order(Status::Completed);
+    let end = Some(now + TimeDelta::hours(3));
+    order.voucher.as_mut().unwrap().expires_at = end;
+    let replacement = replaced(&order, &wish(&order)).unwrap();
+    let voucher = replacement.payment.voucher.clone().unwrap();
+    assert_eq!(voucher.code, facts().fresh_code);
+    assert_eq!((voucher.issued_at, voucher.expires_at), (now, end));
+    assert_eq!(Some(replacement.old), order.voucher.clone().map(|v| v.code));
+    assert_eq!(replacement.payment.version, order.version + 1);
+    assert!(replacement.sms.text.contains(facts().fresh_code.as_str()));
+    assert_eq!(replacement.sms.kind, "voucher-2");
+
+    // From the first log-in, which was made with the old code, or is still to come.
+    order.terms.validity = Validity::FirstLogin;
+    order.voucher.as_mut().unwrap().expires_at = None;
+    assert_eq!(end_of(replaced(&order, &wish(&order))), None);
+    let mut used = wish(&order);
+    used.usage.first_login_at = Some(now - TimeDelta::hours(1));
+    let left = TimeDelta::minutes(1_440) - TimeDelta::hours(1);
+    assert_eq!(end_of(replaced(&order, &used)), Some(now + left));
+    // A second time, after which the first log-in may not be looked at again.
+    order.voucher.as_mut().unwrap().expires_at = Some(now + left);
+    let mut again = wish(&order);
+    again.usage.first_login_at = Some(now);
+    again.replaced.ever = 1;
+    let second = replaced(&order, &again);
+    assert_eq!(second.as_ref().unwrap().sms.kind, "voucher-3");
+    assert_eq!(end_of(second), Some(now + left));
+}
+
+#[test]
+fn what_is_over_cannot_be_replaced() {
+    let mut order = order(Status::Completed);
+    order.terms.data_limit_mb = Some(1_024);
+    let mut used = wish(&order);
+    used.usage.octets = GIB - 1;
+    assert!(replaced(&order, &used).is_some());
+    used.usage.octets = GIB;
+    assert_eq!(replaced(&order, &used), None);
+
+    let mut ended = order.clone();
+    ended.voucher.as_mut().unwrap().expires_at = Some(facts().now);
+    assert_eq!(replaced(&ended, &wish(&ended)), None);
+
+    let mut revoked = order.clone();
+    revoked.voucher.as_mut().unwrap().revoked_at = Some(facts().now);
+    assert_eq!(replaced(&revoked, &wish(&revoked)), None);
+
+    order.terms.validity = Validity::FirstLogin;
+    let mut over = wish(&order);
+    over.usage.first_login_at = Some(facts().now - TimeDelta::days(1));
+    assert_eq!(replaced(&order, &over), None);
+}
+
+#[test]
+fn three_a_day_are_enough() {
+    let order = order(Status::Completed);
+    let mut often = wish(&order);
+    often.replaced = Replaced { ever: 9, lately: 2 };
+    assert_eq!(
+        replaced(&order, &often).map(|it| it.sms.kind).as_deref(),
+        Some("voucher-11")
+    );
+
+    often.replaced.lately = 3;
+    assert_eq!(replaced(&order, &often), None);
+}
+
+#[test]
+fn the_staff_help_who_has_had_enough_for_a_day() {
+    let order = order(Status::Completed);
+    let mut often = wish(&order);
+    often.by = ReissuedBy::Operator;
+    often.replaced = Replaced { ever: 3, lately: 3 };
+
+    assert!(replaced(&order, &often).is_some());
+}
+
+#[test]
+fn the_order_remembers_that_its_code_was_replaced() {
+    let order = order(Status::Completed);
+
+    let replaced = replaced(&order, &wish(&order)).unwrap();
+
+    assert_eq!(replaced.payment.reissued_at, Some(facts().now));
+}
+
+#[test]
+fn whoever_presses_twice_has_one_new_code() {
+    let order = order(Status::Completed);
+    let pressed = wish(&order);
+    let first = replaced(&order, &pressed).unwrap().payment;
+
+    let second = decide(&first, &Evidence::NewCode(pressed), &facts());
+
+    assert_eq!(second, Decision::keep(Outcome::Duplicate));
+}

@@ -1,0 +1,141 @@
+//! Everything that one paid order writes, worked out before a transaction is opened.
+
+use chrono::{DateTime, Datelike, FixedOffset, TimeDelta, Utc};
+
+use super::evidence::GatewayReport;
+use super::payment::{Payment, Status};
+use crate::domain::access::owner_link::sms_link;
+use crate::domain::access::voucher::{Voucher, VoucherCode};
+use crate::domain::catalog::package::Validity;
+use crate::domain::pacing::check_schedule;
+use crate::domain::sms_text::{Occasion, VoucherNews, voucher_text};
+
+/// What the decision needs from the outside world.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// The moment of the decision.
+    pub now: DateTime<Utc>,
+    /// A voucher code from the system's random source, used only by a sale.
+    pub fresh_code: VoucherCode,
+    /// The shop's clock, for the invoice's year and the text of the SMS.
+    pub shop_time: FixedOffset,
+    /// The shop's name, for the SMS.
+    pub brand: String,
+    /// What an owner link begins with, for the SMS.
+    pub links: String,
+}
+
+/// The bill. Its number is made of the payment's row number, which the database gives out
+/// once, so that two invoices can never share one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invoice {
+    /// As in `INV-2026-0000017`.
+    pub number: String,
+    /// When it was issued: the commit of the sale.
+    pub issued_at: DateTime<Utc>,
+}
+
+impl Invoice {
+    /// The invoice of a payment, with the year in the shop's time.
+    pub fn of(payment_id: i64, now: DateTime<Utc>, shop_time: FixedOffset) -> Self {
+        let year = now.with_timezone(&shop_time).year();
+        Self {
+            number: format!("INV-{year}-{payment_id:07}"),
+            issued_at: now,
+        }
+    }
+}
+
+/// What the guest is told by SMS.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Sms {
+    /// What it is about, as in `voucher`; one of a kind a payment.
+    pub kind: String,
+    /// One GSM-7 message; holds the voucher code, so `Debug` hides it.
+    pub text: String,
+}
+
+impl std::fmt::Debug for Sms {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Sms({}, hidden)", self.kind)
+    }
+}
+
+/// A sale: written whole or not at all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sale {
+    /// The order as it is after the sale, its voucher with it.
+    pub payment: Payment,
+    /// The bill.
+    pub invoice: Invoice,
+    /// The message to the guest.
+    pub sms: Sms,
+}
+
+impl Sale {
+    /// Works out the sale of `payment`. `report` is what ZenoPay says of the money; an
+    /// operator who releases a held order has none.
+    pub fn of(payment: &Payment, report: Option<&GatewayReport>, facts: &Facts) -> Self {
+        let expires_at = expires_at(payment, facts.now);
+        let mut sold = payment.next(Status::Completed);
+        if let Some(report) = report {
+            sold.gateway = payment.gateway.updated_by(report);
+        }
+        sold.failure_reason = None;
+        sold.gateway_word = None;
+        // To hear from ZenoPay itself what a delivery does not tell: amount, number, channel.
+        sold.due_at = Some(check_schedule::first_confirmation(facts.now));
+        sold.confirmed_at = payment.confirmed_at.or(Some(facts.now));
+        sold.processed_at = Some(facts.now);
+        sold.voucher = Some(Voucher {
+            code: facts.fresh_code.clone(),
+            issued_at: facts.now,
+            expires_at,
+            revoked_at: None,
+        });
+        let news = VoucherNews {
+            occasion: Occasion::Sale,
+            brand: &facts.brand,
+            code: &facts.fresh_code,
+            package: payment.terms.name(payment.language),
+            expires_at,
+            shop_time: facts.shop_time,
+            link: &sms_link(payment, &facts.links),
+        };
+        let text = voucher_text(payment.language, news);
+        Self {
+            payment: sold,
+            invoice: Invoice::of(payment.id, facts.now, facts.shop_time),
+            sms: Sms {
+                kind: "voucher".to_owned(),
+                text,
+            },
+        }
+    }
+}
+
+/// Counted from the commit and never from the order: a guest who waits for a late webhook
+/// loses nothing.
+fn expires_at(payment: &Payment, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    match payment.terms.validity {
+        Validity::Purchase => {
+            Some(now + TimeDelta::minutes(i64::from(payment.terms.duration_minutes)))
+        }
+        Validity::FirstLogin => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_is_printed_without_its_text() {
+        let sms = Sms {
+            kind: "voucher".to_owned(),
+            text: "K7QMX2PA".to_owned(),
+        };
+
+        assert_eq!(format!("{sms:?}"), "Sms(voucher, hidden)");
+    }
+}

@@ -1,0 +1,150 @@
+//! When ZenoPay is asked again about an order.
+//!
+//! A webhook may never come, so every open order has a due time. Young orders are asked
+//! about often, because somebody stands at the counter; old ones rarely, because only late
+//! money is left to find. Orders that were made or asked about at the same moment are
+//! spread: each gap is up to a fifth longer or shorter, by the order's own random id.
+
+use chrono::{DateTime, TimeDelta, Utc};
+
+use crate::domain::order::ids::OrderId;
+
+/// The first ask: most guests have typed their PIN by then and the webhook was lost.
+const FIRST: TimeDelta = TimeDelta::seconds(15);
+/// Asks never come closer together than this, but for the spread.
+const SHORTEST: TimeDelta = TimeDelta::seconds(5);
+/// Asks never lie further apart than this, but for the spread.
+const LONGEST: TimeDelta = TimeDelta::hours(6);
+/// ZenoPay forgets orders after about this long (seen in the field, not documented).
+const GIVE_UP: TimeDelta = TimeDelta::days(30);
+/// After a sale ZenoPay is given this long, and the guests at the counter go first.
+const CONFIRM_AFTER: TimeDelta = TimeDelta::seconds(60);
+/// A sale that ZenoPay does not confirm for so long is for an operator to look into.
+const CONFIRM_WITHIN: TimeDelta = TimeDelta::days(3);
+/// How soon to ask after a hint that could not be confirmed.
+const SOON: TimeDelta = TimeDelta::seconds(2);
+
+/// The first ask of an order that was created at `created_at`.
+pub fn first_ask(order_id: OrderId, created_at: DateTime<Utc>) -> DateTime<Utc> {
+    created_at + spread(FIRST, order_id, created_at)
+}
+
+/// The ask after one at `now`: the gap grows with the order's age. `None` when ZenoPay no
+/// longer knows such old orders.
+pub fn next_ask(
+    order_id: OrderId,
+    created_at: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Option<DateTime<Utc>> {
+    let age = now - created_at;
+    let gap = (age / 4).clamp(SHORTEST, LONGEST);
+    (age < GIVE_UP).then(|| now + spread(gap, order_id, now))
+}
+
+/// The ask after a hint at `now`, when there is reason to believe that something happened.
+pub fn ask_soon(now: DateTime<Utc>) -> DateTime<Utc> {
+    now + SOON
+}
+
+/// When ZenoPay is asked whether it knows of a sale made at `sold_at`.
+pub fn first_confirmation(sold_at: DateTime<Utc>) -> DateTime<Utc> {
+    sold_at + CONFIRM_AFTER
+}
+
+/// The next such ask after one at `now` that told nothing: each gap doubles the age. `None`
+/// when the sale has stayed unconfirmed for days.
+pub fn next_confirmation(sold_at: DateTime<Utc>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+    let age = now - sold_at;
+    (age < CONFIRM_WITHIN).then(|| now + age.clamp(CONFIRM_AFTER, LONGEST))
+}
+
+/// A gap between four and six fifths as long. No dice: the id is random and the moment
+/// differs, so the same order is not always early.
+fn spread(gap: TimeDelta, order_id: OrderId, at: DateTime<Utc>) -> TimeDelta {
+    let id = order_id.0.as_u128();
+    let moment = at.timestamp_millis().unsigned_abs();
+    let mixed = mix((id as u64) ^ ((id >> 64) as u64) ^ moment.rotate_left(32));
+    let permille = i64::try_from(mixed % 401).expect("below 401") + 800;
+    TimeDelta::milliseconds(gap.num_milliseconds() * permille / 1_000)
+}
+
+/// The finalizer of SplitMix64 (Steele, Lea and Flood, 2014): every bit in depends on
+/// every bit out.
+fn mix(seed: u64) -> u64 {
+    let once = (seed ^ (seed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let twice = (once ^ (once >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    twice ^ (twice >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn order(number: u128) -> OrderId {
+        OrderId(Uuid::from_u128(
+            number.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835),
+        ))
+    }
+
+    #[test]
+    fn asks_start_within_seconds_grow_rarer_and_end_after_thirty_days() {
+        for number in 1..20 {
+            let (order_id, created) = (order(number), DateTime::UNIX_EPOCH);
+            let mut at = first_ask(order_id, created);
+            let mut asks = 1;
+
+            while let Some(next) = next_ask(order_id, created, at) {
+                let plain = ((at - created) / 4).clamp(SHORTEST, LONGEST);
+                let gap = next - at;
+                // To the millisecond, which is where the spread is rounded.
+                let permille = gap.num_milliseconds() * 1_000 / plain.num_milliseconds();
+                assert!((799..=1_200).contains(&permille), "{gap} for {plain}");
+                at = next;
+                asks += 1;
+            }
+
+            assert!(at - created >= GIVE_UP);
+            assert!((100..250).contains(&asks), "{asks} asks an order");
+        }
+    }
+
+    #[test]
+    fn orders_of_one_moment_are_spread() {
+        let made = DateTime::UNIX_EPOCH;
+        let mut first: Vec<_> = (0..1_000)
+            .map(|number| first_ask(order(number), made))
+            .collect();
+        first.sort_unstable();
+
+        // Six seconds wide, and no second of it with much more than its share.
+        assert!(first[999] - first[0] > TimeDelta::seconds(5));
+        for second in 12..18 {
+            let from = made + TimeDelta::seconds(second);
+            let until = from + TimeDelta::seconds(1);
+            let here = first
+                .iter()
+                .filter(|at| **at >= from && **at < until)
+                .count();
+            assert!((100..250).contains(&here), "{here} in second {second}");
+        }
+    }
+
+    #[test]
+    fn a_sale_is_asked_about_within_minutes_and_given_up_after_days() {
+        let sold = DateTime::UNIX_EPOCH;
+        let mut at = first_confirmation(sold);
+        let mut asks = 1;
+        assert!(at - sold <= TimeDelta::minutes(5));
+
+        while let Some(next) = next_confirmation(sold, at) {
+            assert!(next > at && next - at <= LONGEST);
+            at = next;
+            asks += 1;
+        }
+
+        assert!(at - sold >= CONFIRM_WITHIN);
+        assert!((10..40).contains(&asks), "{asks} asks a sale");
+    }
+}

@@ -1,0 +1,3 @@
+//! Payment gateways: their wire formats, proofs and calls.
+
+pub mod zenopay;

@@ -1,0 +1,234 @@
+//! Why a delivery is believed.
+//!
+//! ZenoPay signs nothing. It sends our own key back in `x-api-key` (documented), and often
+//! forgets it (seen in the field), so each order's webhook URL holds a secret of its own. A
+//! delivery with neither is only a hint to ask.
+//!
+//! The rule that must not be broken: secrets are compared in constant time, and what is
+//! empty proves nothing.
+
+use bytes::Bytes;
+use subtle::{Choice, ConstantTimeEq};
+
+use crate::domain::order::ids::OrderId;
+use crate::domain::people::secret::Secret;
+
+/// The keys that ZenoPay may send back: two during a rotation.
+#[derive(Clone, Debug)]
+pub struct Keys {
+    /// Sent to ZenoPay and expected back.
+    pub current: Secret,
+    /// Still accepted.
+    pub previous: Option<Secret>,
+}
+
+/// What an `x-api-key` header is worth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyCheck {
+    /// Not there, or blank, which is the same.
+    Absent,
+    /// The key.
+    Current,
+    /// The key before the rotation.
+    Previous,
+    /// Something else: whoever sent it is not ZenoPay.
+    Wrong,
+}
+
+impl Keys {
+    /// Checks the value of an `x-api-key` header.
+    pub fn check_key(&self, header: Option<&[u8]>) -> KeyCheck {
+        let sent = header.unwrap_or_default().trim_ascii();
+        if sent.is_empty() {
+            return KeyCheck::Absent;
+        }
+
+        // Both are always compared, so that the time tells nothing about a rotation.
+        let is_current = same(sent, &self.current);
+        let is_previous = same(sent, self.previous.as_ref().unwrap_or(&self.current));
+        match (bool::from(is_current), bool::from(is_previous)) {
+            (true, _) => KeyCheck::Current,
+            (false, true) => KeyCheck::Previous,
+            (false, false) => KeyCheck::Wrong,
+        }
+    }
+}
+
+/// Stands in the journal where a key was.
+const REDACTED: &[u8] = b"[redacted]";
+/// A word this short is no key, and may stand in any body by chance.
+const KEY_BYTES_MIN: usize = 8;
+
+impl Keys {
+    /// The body without our keys, should it ever carry one.
+    pub fn redact(&self, body: Bytes) -> Bytes {
+        let keys = [Some(&self.current), self.previous.as_ref()];
+        keys.into_iter().flatten().fold(body, |body, key| {
+            let key = key.expose().as_bytes();
+            let first = |text: &[u8]| text.windows(key.len()).position(|part| part == key);
+            if key.len() < KEY_BYTES_MIN || first(&body).is_none() {
+                return body;
+            }
+            let mut rest = &body[..];
+            let mut redacted = Vec::with_capacity(body.len());
+            while let Some(at) = first(rest) {
+                redacted.extend_from_slice(&rest[..at]);
+                redacted.extend_from_slice(REDACTED);
+                rest = &rest[at + key.len()..];
+            }
+            redacted.extend_from_slice(rest);
+            redacted.into()
+        })
+    }
+}
+
+/// The last part of a webhook URL, `ORDER_ID.SECRET`. It proves that one order alone.
+#[derive(Clone, Debug)]
+pub struct PathToken {
+    /// Whose.
+    pub order_id: OrderId,
+    /// To be compared with the one stored with the order.
+    pub secret: Secret,
+}
+
+impl PathToken {
+    /// Reads `ORDER_ID.SECRET`; `None` if it has another form.
+    pub fn read(text: &str) -> Option<Self> {
+        let (order_id, secret) = text.split_once('.')?;
+        Some(Self {
+            order_id: order_id.parse().ok()?,
+            secret: (!secret.is_empty()).then(|| Secret::new(secret))?,
+        })
+    }
+
+    /// Whether it is the secret that was stored with the order.
+    pub fn matches(&self, stored: &Secret) -> bool {
+        // Neither is empty here unless the row is damaged, and then nothing is proven.
+        let sent = self.secret.expose().as_bytes();
+        !sent.is_empty() && same(sent, stored).into()
+    }
+}
+
+/// Why we believe it; the word stands in the journal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Proof {
+    /// Our key came back.
+    Key,
+    /// Our key before the rotation came back.
+    PreviousKey,
+    /// The order's own URL was used.
+    Token,
+    /// We asked ZenoPay ourselves.
+    OrderStatus,
+    /// An operator vouches for it.
+    Operator,
+}
+
+impl Proof {
+    /// The word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Key => "key",
+            Self::PreviousKey => "previous_key",
+            Self::Token => "token",
+            Self::OrderStatus => "order_status",
+            Self::Operator => "operator",
+        }
+    }
+}
+
+fn same(sent: &[u8], ours: &Secret) -> Choice {
+    sent.ct_eq(ours.expose().as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys(previous: Option<&str>) -> Keys {
+        Keys {
+            current: Secret::new("new-key"),
+            previous: previous.map(Secret::new),
+        }
+    }
+
+    #[test]
+    fn zenopay_is_believed_with_either_key_during_a_rotation_and_nobody_with_another() {
+        for (previous, header, expected) in [
+            (None, None, KeyCheck::Absent),
+            (None, Some(""), KeyCheck::Absent),
+            (Some("old-key"), Some(" \t"), KeyCheck::Absent),
+            (None, Some("new-key"), KeyCheck::Current),
+            (Some("old-key"), Some(" new-key "), KeyCheck::Current),
+            (Some("old-key"), Some("old-key"), KeyCheck::Previous),
+            (Some("new-key"), Some("new-key"), KeyCheck::Current),
+            (None, Some("old-key"), KeyCheck::Wrong),
+            (Some("old-key"), Some("NEW-KEY"), KeyCheck::Wrong),
+            (Some("old-key"), Some("new-ke"), KeyCheck::Wrong),
+            (Some(""), Some("x"), KeyCheck::Wrong),
+            (Some(""), Some(""), KeyCheck::Absent),
+        ] {
+            let check = keys(previous).check_key(header.map(str::as_bytes));
+            assert_eq!(check, expected, "{previous:?} {header:?}");
+        }
+        assert_eq!(keys(None).check_key(Some(b"\xFF")), KeyCheck::Wrong);
+    }
+
+    #[test]
+    fn a_body_that_carries_a_key_is_kept_without_it() {
+        let both = Keys {
+            current: Secret::new("current-key"),
+            previous: Some(Secret::new("previous-key")),
+        };
+        let redacted = |body: &'static str| both.redact(body.into());
+
+        assert_eq!(redacted("{}"), "{}");
+        assert_eq!(
+            redacted("current-key previous-keycurrent-key current-ke"),
+            "[redacted] [redacted][redacted] current-ke"
+        );
+        let short = Keys {
+            current: Secret::new("key"),
+            previous: None,
+        };
+        assert_eq!(short.redact("a monkey".into()), "a monkey");
+    }
+
+    #[test]
+    fn a_webhook_url_proves_its_own_order_alone() {
+        let id = "677e4327-4d7c-4b1e-9f00-0123456789ab";
+        let token = PathToken::read(&format!("{id}.s.e-cret")).unwrap();
+
+        assert_eq!(token.order_id.to_string(), id);
+        assert!(token.matches(&Secret::new("s.e-cret")));
+        for other in ["", "s.e-cre", "s.e-cret2", "S.E-CRET"] {
+            assert!(!token.matches(&Secret::new(other)), "{other}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_token_proves_nothing() {
+        let id = "677e4327-4d7c-4b1e-9f00-0123456789ab";
+        for text in [
+            "",
+            ".",
+            id,
+            &format!("{id}."),
+            "x.secret",
+            &format!(".{id}"),
+        ] {
+            assert!(PathToken::read(text).is_none(), "{text}");
+        }
+    }
+
+    #[test]
+    fn neither_keys_nor_tokens_can_be_printed() {
+        let token = PathToken::read("677e4327-4d7c-4b1e-9f00-0123456789ab.hush").unwrap();
+        let printed = format!("{:?} {token:?}", keys(Some("old-key")));
+
+        assert!(
+            !printed.contains("key\"") && !printed.contains("hush"),
+            "{printed}"
+        );
+    }
+}

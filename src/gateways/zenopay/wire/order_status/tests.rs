@@ -1,0 +1,154 @@
+//! What an answer of order-status means for the order.
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::domain::catalog::money::Tzs;
+use crate::domain::order::reported_amount::ReportedAmount;
+use crate::gateways::zenopay::wire::fixtures::{ORDER, order_id};
+
+fn read(body: &Value) -> StatusAnswer {
+    read_order_status(order_id(), 200, body.to_string().as_bytes())
+}
+
+fn lookup(rows: Value) -> Value {
+    json!({"reference": "TOP", "resultcode": "000", "result": "SUCCESS", "data": rows})
+}
+
+fn known(body: &Value) -> GatewayReport {
+    match read(body) {
+        StatusAnswer::Known(report) => report,
+        StatusAnswer::Unknown(why) => panic!("{why}: {body}"),
+    }
+}
+
+#[test]
+fn only_the_row_of_our_own_order_says_anything_about_the_payment() {
+    let stranger = "00000000-0000-4000-8000-000000000000";
+    for (rows, why) in [
+        (json!(null), Why::NotFound),
+        (json!([]), Why::NotFound),
+        (
+            json!([{"order_id": stranger, "payment_status": "COMPLETED"}]),
+            Why::NotOurs,
+        ),
+        (json!([{"payment_status": "COMPLETED"}]), Why::NotOurs),
+        (
+            json!([{"order_id": format!("\0{ORDER}"), "payment_status": "COMPLETED"}]),
+            Why::NotOurs,
+        ),
+        (json!([{"order_id": ORDER}]), Why::NoPaymentStatus),
+        (
+            json!([{"order_id": ORDER, "payment_status": null}]),
+            Why::NoPaymentStatus,
+        ),
+        (
+            json!([{"order_id": ORDER, "payment_status": " "}]),
+            Why::NoPaymentStatus,
+        ),
+        (
+            json!({"order_id": ORDER, "payment_status": "COMPLETED"}),
+            Why::Unreadable,
+        ),
+        (json!(["COMPLETED"]), Why::Unreadable),
+    ] {
+        assert_eq!(
+            read(&lookup(rows.clone())),
+            StatusAnswer::Unknown(why),
+            "{rows}"
+        );
+    }
+
+    let rows = json!([
+        {"order_id": stranger, "payment_status": "COMPLETED"},
+        {"order_id": ORDER.to_uppercase(), "payment_status": "FAILED"},
+    ]);
+    assert_eq!(known(&lookup(rows)).word, Word::Failed);
+}
+
+#[test]
+fn a_lookup_that_succeeded_is_not_a_payment() {
+    let body = json!({"result": "SUCCESS", "payment_status": "COMPLETED", "status": "success"});
+
+    assert_eq!(read(&body), StatusAnswer::Unknown(Why::NotFound));
+}
+
+#[test]
+fn a_row_that_gives_its_word_twice_is_not_believed() {
+    let body = format!(
+        r#"{{"data":[{{"order_id":"{ORDER}","payment_status":"FAILED","payment_status":"PAID"}}]}}"#
+    );
+
+    let answer = read_order_status(order_id(), 200, body.as_bytes());
+
+    assert_eq!(answer, StatusAnswer::Unknown(Why::NotOurs));
+}
+
+#[test]
+fn a_guest_who_failed_once_and_then_paid_has_paid() {
+    let rows = json!([
+        {"order_id": ORDER, "payment_status": "FAILED", "reference": "1"},
+        {"order_id": ORDER, "payment_status": "COMPLETED"},
+    ]);
+
+    let report = known(&lookup(rows));
+
+    assert_eq!((report.word, report.reference), (Word::Paid, None));
+}
+
+#[test]
+fn an_answer_that_is_no_answer_is_unknown_and_never_failed() {
+    let row = lookup(json!([{"order_id": ORDER, "payment_status": "FAILED"}])).to_string();
+    for (http_status, body, why) in [
+        (200, "", Why::Unreadable),
+        (200, "<html>COMPLETED</html>", Why::Unreadable),
+        (200, "[\"TOP\", []]", Why::Unreadable),
+        (200, &row[..row.len() - 1], Why::Unreadable),
+        (301, &row, Why::HttpStatus(301)),
+        (403, &row, Why::HttpStatus(403)),
+        (404, &row, Why::NotFound),
+        (504, "", Why::HttpStatus(504)),
+    ] {
+        let answer = read_order_status(order_id(), http_status, body.as_bytes());
+        assert_eq!(answer, StatusAnswer::Unknown(why), "{http_status} {body}");
+    }
+}
+
+#[test]
+fn what_the_simulated_gateway_writes_is_what_we_read() {
+    let row = OrderStatusRow {
+        order_id: ORDER.into(),
+        creation_date: "2025-05-19 08:40:33".into(),
+        amount: "2000".into(),
+        payment_status: "COMPLETED".into(),
+        transid: Some("CEJ3".into()),
+        channel: Some("MPESA-TZ".into()),
+        reference: None,
+        msisdn: Some("255744000000".into()),
+    };
+    let found = OrderStatusBody {
+        reference: Some("0936".into()),
+        ..OrderStatusBody::found(row)
+    };
+
+    let report = known(&serde_json::to_value(found).unwrap());
+    assert_eq!(report.amount, ReportedAmount::Whole(Tzs(2000)));
+    assert_eq!(report.reference.as_deref(), Some("0936"));
+    assert_eq!(report.transid.as_deref(), Some("CEJ3"));
+    assert_eq!(report.channel.as_deref(), Some("MPESA-TZ"));
+    assert_eq!(
+        report.payer_msisdn.as_ref().map(|msisdn| msisdn.expose()),
+        Some("255744000000")
+    );
+
+    let missing = serde_json::to_value(OrderStatusBody::not_found(ORDER)).unwrap();
+    assert_eq!(read(&missing), StatusAnswer::Unknown(Why::NotFound));
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_make_the_reader_panic(http_status in 100_u16..600, body in any::<Vec<u8>>()) {
+        let _ = read_order_status(order_id(), http_status, &body);
+    }
+}

@@ -1,0 +1,175 @@
+//! Routers: who may ask FreeRADIUS, and what is pasted into them.
+
+use actix_web::{HttpResponse, web};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Number;
+use utoipa::ToSchema;
+use utoipa::openapi::schema::{
+    KnownFormat, ObjectBuilder, OneOfBuilder, Schema, SchemaFormat, Type,
+};
+
+use crate::domain::access::router::{NewRouter, Router};
+use crate::domain::people::operator::Operator;
+use crate::domain::people::secret::Secret;
+use crate::http::Api;
+use crate::http::problem::{Code, Problem};
+use crate::http::request::body_of;
+use crate::radius::{fresh_secret, mikrotik};
+
+/// A router has few properties.
+const BODY_MAX: usize = 4 * 1024;
+
+/// To JSON Schema 3799.0 is an integer, and some senders write theirs so.
+fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    let Some(number) = Option::<Number>::deserialize(deserializer)? else {
+        return Ok(None);
+    };
+    let text = match number.as_f64() {
+        Some(float) if number.is_f64() && float.fract() == 0.0 => format!("{float:.0}"),
+        Some(_) | None => number.to_string(),
+    };
+    let whole = text.parse();
+    whole
+        .map(Some)
+        .map_err(|_| D::Error::custom("a port is a whole number"))
+}
+
+/// `GET` and `POST /nas`, `DELETE /nas/{id}`.
+pub fn routes(config: &mut web::ServiceConfig) {
+    config
+        .route("/nas", web::get().to(list))
+        .route("/nas", web::post().to(add))
+        .route("/nas/{id}", web::delete().to(remove));
+}
+
+/// A router, without its secret.
+#[derive(Serialize, ToSchema)]
+pub struct RouterLine {
+    id: i32,
+    /// From where its packets come.
+    address: String,
+    name: String,
+    /// Where it listens for Disconnect-Requests.
+    coa_port: u16,
+}
+
+/// All routers.
+#[derive(Serialize, ToSchema)]
+pub struct RouterList {
+    routers: Vec<RouterLine>,
+}
+
+/// A router that is to be added.
+#[derive(Deserialize, ToSchema)]
+pub struct RouterBody {
+    #[schema(schema_with = address)]
+    address: String,
+    #[schema(pattern = "^[A-Za-z0-9._-]{1,32}$")]
+    name: String,
+    /// Unset: a fresh one, which the script holds.
+    #[schema(pattern = "^[A-Za-z0-9._-]{8,60}$")]
+    secret: Option<String>,
+    /// Unset: 3799.
+    #[serde(default, deserialize_with = "whole")]
+    #[schema(minimum = 1, maximum = 65_535)]
+    coa_port: Option<u32>,
+}
+
+/// One IP address, of either kind.
+fn address() -> Schema {
+    let of = |format| {
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .format(Some(SchemaFormat::KnownFormat(format)))
+    };
+    OneOfBuilder::new()
+        .item(of(KnownFormat::Ipv4))
+        .item(of(KnownFormat::Ipv6))
+        .into()
+}
+
+/// A router that was added.
+#[derive(Serialize, ToSchema)]
+pub struct RouterAdded {
+    router: RouterLine,
+    /// To be pasted into the router's terminal; holds the secret, and is shown once.
+    mikrotik: String,
+}
+
+impl From<Router> for RouterLine {
+    fn from(router: Router) -> Self {
+        Self {
+            id: router.id,
+            address: router.address,
+            name: router.name,
+            coa_port: router.coa_port,
+        }
+    }
+}
+
+/// All routers that may ask FreeRADIUS.
+#[utoipa::path(get, path = "/api/v1/operator/nas", tag = "operator",
+    security(("operator" = [])),
+    responses(
+        (status = 200, description = "The routers, without their secrets", body = RouterList),
+        (status = 401, description = "`unauthorized`")))]
+pub async fn list(api: web::Data<Api>) -> Result<HttpResponse, Problem> {
+    let routers = api.store.routers().await?;
+    let routers = routers.into_iter().map(Into::into).collect();
+    Ok(HttpResponse::Ok().json(RouterList { routers }))
+}
+
+/// Lets a router ask FreeRADIUS.
+#[utoipa::path(post, path = "/api/v1/operator/nas", tag = "operator",
+    security(("operator" = [])), request_body = RouterBody,
+    responses(
+        (status = 201, description = "The router, and the script for it", body = RouterAdded),
+        (status = 400, description = "`invalid_request`"),
+        (status = 401, description = "`unauthorized`"),
+        (status = 403, description = "`forbidden`: a viewer only looks"),
+        (status = 409, description = "`invalid_transition`: there is a router at this address"),
+        (status = 413, description = "`payload_too_large`"),
+        (status = 422, description = "`invalid_request`: a value is at fault")))]
+pub async fn add(
+    api: web::Data<Api>,
+    operator: web::ReqData<Operator>,
+    payload: web::Payload,
+) -> Result<HttpResponse, Problem> {
+    let body = body_of(payload, BODY_MAX).await?;
+    let body: RouterBody = serde_json::from_slice(&body)
+        .map_err(|fault| Problem::new(Code::InvalidRequest).detail(fault.to_string()))?;
+    let secret = body.secret.map_or_else(fresh_secret, Secret::new);
+    let new = NewRouter::parse(&body.address, &body.name, secret, body.coa_port)
+        .map_err(|fault| Problem::new(Code::InvalidValue).detail(fault.to_string()))?;
+    let added = api.store.add_router(new, &operator.name).await?;
+    let router = added.ok_or_else(|| {
+        Problem::new(Code::InvalidTransition).detail("there is a router at this address already")
+    })?;
+    let mikrotik = mikrotik::script(&router, api.site.radius_address.as_deref());
+    let router = router.into();
+    Ok(HttpResponse::Created()
+        .insert_header(("cache-control", "no-store"))
+        .json(RouterAdded { router, mikrotik }))
+}
+
+/// Takes a router out, if it is in. FreeRADIUS forgets it within a minute.
+#[utoipa::path(delete, path = "/api/v1/operator/nas/{id}", tag = "operator",
+    security(("operator" = [])),
+    params(("id" = String, Path)),
+    responses(
+        (status = 204, description = "It is out"),
+        (status = 401, description = "`unauthorized`"),
+        (status = 403, description = "`forbidden`: a viewer only looks"),
+        (status = 404, description = "`not_found`: that is no router's number")))]
+pub async fn remove(
+    id: web::Path<String>,
+    api: web::Data<Api>,
+    operator: web::ReqData<Operator>,
+) -> Result<HttpResponse, Problem> {
+    let id = id
+        .parse()
+        .map_err(|_| Problem::new(Code::NotFound).detail("that is no router's number"))?;
+    api.store.remove_router(id, &operator.name).await?;
+    Ok(HttpResponse::NoContent().finish())
+}

@@ -1,0 +1,116 @@
+//! Looks of guests at orders that have been open for too long: each is a reason to ask
+//! ZenoPay before the schedule would. Limited per order and in all, because anybody can look
+//! as often as they like.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use chrono::TimeDelta;
+use tokio::sync::{Mutex as AsyncMutex, mpsc};
+
+use crate::domain::order::ids::OrderId;
+use crate::domain::order::payment::{Payment, Status};
+use crate::domain::pacing::token_bucket::TokenBucket;
+
+/// Before that the schedule asks soon by itself.
+const OLD: TimeDelta = TimeDelta::seconds(20);
+/// After that nobody stands at the counter any more.
+const TOO_OLD: TimeDelta = TimeDelta::days(2);
+/// Between two asks that looks at one order lead to.
+const PER_ORDER: Duration = Duration::from_secs(15);
+/// Looks that wait to be followed; more are forgotten, the guest will look again.
+const BACKLOG: usize = 64;
+
+pub(super) struct Looks {
+    recent: Mutex<Recent>,
+    sender: mpsc::Sender<OrderId>,
+    receiver: AsyncMutex<mpsc::Receiver<OrderId>>,
+}
+
+struct Recent {
+    bucket: TokenBucket,
+    followed: HashMap<OrderId, Instant>,
+}
+
+impl Looks {
+    /// Looks bring asks forward at half the pace of all asks.
+    pub(super) fn new(asks_per_sec: u32, now: Instant) -> Self {
+        let (sender, receiver) = mpsc::channel(BACKLOG);
+        Self {
+            recent: Mutex::new(Recent {
+                bucket: TokenBucket::new(f64::from(asks_per_sec) / 2.0, now),
+                followed: HashMap::new(),
+            }),
+            sender,
+            receiver: AsyncMutex::new(receiver),
+        }
+    }
+
+    /// Takes a look at an order of this age, if it is a reason to ask.
+    pub(super) fn take(&self, payment: &Payment, age: TimeDelta, now: Instant) {
+        if is_open(payment.status)
+            && (OLD..TOO_OLD).contains(&age)
+            && self.admits(payment.order_id, now)
+        {
+            // Fails when too many wait, and then this one is not followed.
+            let _ = self.sender.try_send(payment.order_id);
+        }
+    }
+
+    /// The next look to be followed.
+    pub(super) async fn next(&self) -> OrderId {
+        let mut receiver = self.receiver.lock().await;
+        receiver.recv().await.expect("the sender is ours")
+    }
+
+    fn admits(&self, order_id: OrderId, now: Instant) -> bool {
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        // Short, because the bucket lets few in.
+        recent
+            .followed
+            .retain(|_, at| now.saturating_duration_since(*at) < PER_ORDER);
+        let admitted =
+            !recent.followed.contains_key(&order_id) && recent.bucket.take_up_to(1, now) == 1;
+        if admitted {
+            recent.followed.insert(order_id, now);
+        }
+        admitted
+    }
+}
+
+fn is_open(status: Status) -> bool {
+    match status {
+        Status::Pending | Status::Expired => true,
+        Status::Completed
+        | Status::Failed
+        | Status::Cancelled
+        | Status::Held
+        | Status::Refunded => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn order(number: u128) -> OrderId {
+        OrderId(Uuid::from_u128(number))
+    }
+
+    #[test]
+    fn one_order_is_followed_once_in_a_while_and_a_crowd_of_orders_at_a_pace() {
+        let now = Instant::now();
+        let looks = Looks::new(4, now);
+
+        assert!(looks.admits(order(1), now));
+        assert!(!looks.admits(order(1), now + Duration::from_secs(14)));
+        assert!(looks.admits(order(1), now + Duration::from_secs(16)));
+
+        let later = now + Duration::from_secs(60);
+        let admitted = (2..1_000).filter(|number| looks.admits(order(*number), later));
+        assert_eq!(admitted.count(), 2);
+    }
+}

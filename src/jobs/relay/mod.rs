@@ -1,0 +1,250 @@
+//! Carries outbox messages out: claimed by a lease, sent with no transaction open, then
+//! acknowledged. At least once, with a reference that stays the same.
+//!
+//! A message that fails is tried again after a pause that grows and is never quite the same,
+//! so that a crowd of them does not come back together; after `sms.attempts_max` attempts it
+//! is dead and waits for an operator. One whose answer is not understood counts as sent, and the
+//! order's timeline has an alert. A provider that takes nothing is not hammered: the
+//! circuit opens, and while it is open no message uses up its attempts but the probes.
+
+use std::iter;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use crate::domain::order::decision::{Level, Remark};
+use crate::domain::pacing::circuit::{Circuit, Flow, Turn};
+use crate::observability::metrics::Metrics;
+use crate::sms::{Carrier, Message, SmsError, Taken};
+use crate::store::{Attempt, QueuedSms, SentSms, Store, StoreError};
+use crate::timekeeper::Timekeeper;
+
+pub mod disconnects;
+pub mod proofs;
+mod receipts;
+pub mod session_sweep;
+
+/// How often the outbox is looked at.
+const TICK: Duration = Duration::from_millis(500);
+/// How long a claimed message is ours; twice as long as any provider may take.
+const LEASE: TimeDelta = TimeDelta::seconds(120);
+/// Messages under way at once. No more are claimed than can be sent, so that no lease ends
+/// while its message waits behind others.
+const AT_ONCE: u64 = 8;
+/// The first pause after a failure; it doubles up to `LONGEST_PAUSE`.
+const FIRST_PAUSE: TimeDelta = TimeDelta::seconds(10);
+const LONGEST_PAUSE: TimeDelta = TimeDelta::hours(1);
+/// Failures in a row after which the provider is taken to be down, and the pauses then.
+const PATIENCE: u32 = 5;
+const FIRST_REST: Duration = Duration::from_secs(10);
+const LONGEST_REST: Duration = Duration::from_secs(300);
+
+/// What a relay needs.
+pub struct Parts {
+    /// The books.
+    pub store: Store,
+    /// Who carries SMS.
+    pub carrier: Carrier,
+    /// After so many attempts a person must look.
+    pub attempts_max: u32,
+    /// By which pauses are measured.
+    pub timekeeper: Timekeeper,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+}
+
+/// The loops. Cheap to clone.
+#[derive(Clone)]
+pub struct Relay {
+    parts: Arc<Parts>,
+    circuit: Arc<Mutex<Circuit>>,
+}
+
+impl Relay {
+    /// Puts the parts together.
+    pub fn new(parts: Parts) -> Self {
+        let circuit = Circuit::new(PATIENCE, FIRST_REST, LONGEST_REST);
+        Self {
+            parts: Arc::new(parts),
+            circuit: Arc::new(Mutex::new(circuit)),
+        }
+    }
+
+    /// Sends until stopped; messages that are being sent are finished first.
+    pub async fn send_on_and_on(self, stop: CancellationToken) {
+        let mut pause = TICK;
+        while stop.run_until_cancelled(sleep(pause)).await.is_some() {
+            pause = match self.run_once().await {
+                // A full load: there may be more.
+                Ok(sent) if sent as u64 == AT_ONCE => Duration::ZERO,
+                Ok(_) => TICK,
+                Err(error) => {
+                    warn!(%error, "relay: the outbox cannot be read or written; trying again");
+                    TICK * 2
+                }
+            };
+        }
+    }
+
+    /// One round; says how many messages were claimed.
+    ///
+    /// # Errors
+    /// If the outbox cannot be read or written; the lease brings the messages back.
+    pub async fn run_once(&self) -> Result<usize, StoreError> {
+        let Parts { store, carrier, .. } = &*self.parts;
+        let flow = self.circuit().flow(self.parts.timekeeper.now());
+        let most = match flow {
+            _ if !carrier.is_ready() => return Ok(0),
+            Flow::Free => AT_ONCE,
+            Flow::Probe => 1,
+            Flow::Stopped => return Ok(0),
+        };
+        let due = store.claim_sms(store.clock().now(), LEASE, most).await?;
+        if flow == Flow::Probe && !due.is_empty() {
+            self.circuit().probing(self.parts.timekeeper.now());
+        }
+        let claimed = due.len();
+        // As tasks, so that each goes on while the results of others are recorded.
+        let mut sends = JoinSet::new();
+        for sms in due {
+            let relay = self.clone();
+            sends.spawn(async move { relay.send(sms).await });
+        }
+        let mut recorded = Ok(());
+        while let Some(ended) = sends.join_next().await {
+            let more = iter::from_fn(|| sends.try_join_next());
+            let attempts = iter::once(ended).chain(more).filter_map(attempt).collect();
+            recorded = recorded.and(store.record_attempts(attempts).await);
+        }
+        recorded.map(|()| claimed)
+    }
+
+    async fn send(&self, sms: QueuedSms) -> (QueuedSms, Attempt) {
+        let Parts { store, carrier, .. } = &*self.parts;
+        let message = Message {
+            phone: &sms.phone,
+            text: &sms.text,
+            reference: &sms.reference,
+        };
+        let sent = carrier.send(message).await;
+        self.learn_from(&sent);
+        let now = store.clock().now();
+        let attempt = match sent {
+            Ok(taken) => {
+                self.parts.metrics.sms_sent.inc();
+                if let Some(why) = &taken.unclear {
+                    self.parts.metrics.sms_unclear.inc();
+                    warn!(
+                        sms = sms.id,
+                        why, "relay: an SMS counts as sent, which is not certain"
+                    );
+                }
+                Attempt::Sent(self.acknowledgement(taken, now))
+            }
+            Err(error) => {
+                self.parts.metrics.sms_failed.inc();
+                let attempts = u32::try_from(sms.attempts).unwrap_or(0) + 1;
+                let gives_up = match error {
+                    SmsError::Never(_) => true,
+                    SmsError::Later(_) => attempts >= self.parts.attempts_max,
+                };
+                if gives_up {
+                    error!(sms = sms.id, %error, "relay: an SMS is given up");
+                } else {
+                    warn!(sms = sms.id, %error, "relay: an SMS was not taken");
+                }
+                Attempt::Failed {
+                    error: error.to_string(),
+                    again_at: (!gives_up).then(|| now + pause(attempts, rand::random())),
+                }
+            }
+        };
+        (sms, attempt)
+    }
+
+    fn acknowledgement(&self, taken: Taken, at: chrono::DateTime<chrono::Utc>) -> SentSms {
+        let is_told = self.parts.carrier.gives_receipts() && taken.message_id.is_some();
+        SentSms {
+            provider: self.parts.carrier.name(),
+            message_id: taken.message_id,
+            parts: taken.parts.and_then(|parts| i32::try_from(parts).ok()),
+            receipt_due_at: is_told.then(|| at + receipts::FIRST_LOOK),
+            alert: taken.unclear.map(unclear),
+            at,
+        }
+    }
+
+    /// Whether the provider is there: a refusal of one phone shows that it is.
+    fn learn_from(&self, sent: &Result<Taken, SmsError>) {
+        let mut circuit = self.circuit();
+        let turn = match sent {
+            Ok(_) | Err(SmsError::Never(_)) => circuit.succeeded(),
+            Err(SmsError::Later(_)) => circuit.failed(self.parts.timekeeper.now()),
+        };
+        self.parts.metrics.sms_circuit.set(circuit.is_open().into());
+        drop(circuit);
+        match turn {
+            None => {}
+            Some(Turn::Opened { pause }) => error!(
+                pause_secs = pause.as_secs(),
+                "the SMS provider takes nothing; the relay pauses"
+            ),
+            Some(Turn::Closed) => info!("the SMS provider takes messages again"),
+        }
+    }
+
+    fn circuit(&self) -> MutexGuard<'_, Circuit> {
+        self.circuit.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a task has brought.
+fn attempt(ended: Result<(QueuedSms, Attempt), JoinError>) -> Option<(QueuedSms, Attempt)> {
+    if let Err(panic) = &ended {
+        error!(%panic, "relay: sending an SMS panicked; its lease brings it back");
+    }
+    ended.ok()
+}
+
+/// Told in the order's timeline.
+fn unclear(why: String) -> Remark {
+    let text =
+        format!("the SMS counts as sent, which is not certain, and is not sent again: {why}");
+    Remark::new(Level::Alert, "sms_unclear", text)
+}
+
+/// The pause after so many attempts: twice as long each time, and by dice (0 to 1) between
+/// half of that and the whole.
+fn pause(attempts: u32, dice: f64) -> TimeDelta {
+    let doublings = attempts.saturating_sub(1).min(16);
+    let whole = (FIRST_PAUSE * 2_i32.pow(doublings)).min(LONGEST_PAUSE);
+    let millis = whole.num_milliseconds() as f64 * (0.5 + dice / 2.0);
+    TimeDelta::milliseconds(millis as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_an_hour_and_differ() {
+        for (attempts, whole) in [
+            (1, 10),
+            (2, 20),
+            (5, 160),
+            (9, 2_560),
+            (10, 3_600),
+            (99, 3_600),
+        ] {
+            let whole = TimeDelta::seconds(whole);
+            assert_eq!(pause(attempts, 0.0), whole / 2, "{attempts}");
+            assert_eq!(pause(attempts, 1.0), whole, "{attempts}");
+            assert!(pause(attempts, 0.25) < pause(attempts, 0.75));
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! The archive: deliveries that left the journal, as lines of JSON in files that change only when a
+//! person is erased,
+//! `webhooks-DAY-FIRST.jsonl` by the day on which they came (UTC) and the number of the first.
+//!
+//! The rule that must not be broken: a file is there as a whole or not at all, and when
+//! `write` returns it outlives a power cut. A batch that is written again, as after a kill
+//! before its bodies were forgotten, has the same first number and takes the place of itself.
+
+use std::collections::HashSet;
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::path::Path;
+
+use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::domain::order::ids::OrderId;
+use crate::domain::people::person::Person;
+use crate::store::OldDelivery;
+
+/// A delivery in the archive: its line in the journal, with its body.
+#[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
+pub struct Archived {
+    /// Its number in the journal, where what it did stays.
+    pub id: i64,
+    /// As the sender named it.
+    pub order_id: Option<String>,
+    /// What it meant.
+    pub outcome: String,
+    /// Why it was believed.
+    pub proof: Option<String>,
+    /// RFC 3339, UTC.
+    pub received_at: String,
+    /// As sent.
+    pub content_type: Option<String>,
+    /// As journalled, so without our keys, if it is text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
+    /// The same in hexadecimal digits, if it is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub body_hex: Option<String>,
+}
+
+impl From<&OldDelivery> for Archived {
+    fn from(old: &OldDelivery) -> Self {
+        let text = std::str::from_utf8(&old.body).ok();
+        let hex = || old.body.iter().map(|byte| format!("{byte:02x}")).collect();
+        Self {
+            id: old.id,
+            order_id: old.order_id.clone(),
+            outcome: old.outcome.clone(),
+            proof: old.proof.clone(),
+            received_at: rfc3339(old.received_at),
+            content_type: old.content_type.clone(),
+            body: text.map(str::to_owned),
+            body_hex: text.is_none().then(hex),
+        }
+    }
+}
+
+fn rfc3339(at: DateTime<Utc>) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
+/// Writes deliveries into `folder`, which is made if it is missing.
+///
+/// # Errors
+/// If anything of it is not on the disk.
+pub(super) fn write(folder: &Path, old: &[OldDelivery]) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    let same_day = |one: &OldDelivery, other: &OldDelivery| day(one) == day(other);
+    for of_a_day in old.chunk_by(same_day) {
+        write_file(folder, of_a_day)?;
+    }
+    // The names are part of what must outlive a power cut.
+    File::open(folder)?.sync_all()
+}
+
+fn day(old: &OldDelivery) -> NaiveDate {
+    old.received_at.date_naive()
+}
+
+fn write_file(folder: &Path, old: &[OldDelivery]) -> io::Result<()> {
+    let first = &old[0];
+    let name = format!("webhooks-{}-{:012}.jsonl", day(first), first.id);
+    write_lines(&folder.join(name), old.iter().map(Archived::from))
+}
+
+fn write_lines(
+    path: &Path,
+    lines: impl Iterator<Item = impl std::borrow::Borrow<Archived>>,
+) -> io::Result<()> {
+    // Another process may archive into the same folder.
+    let unfinished = path.with_extension(format!("jsonl.{}.tmp", std::process::id()));
+    let mut file = BufWriter::new(private(&unfinished)?);
+    for line in lines {
+        serde_json::to_writer(&mut file, line.borrow())?;
+        file.write_all(b"\n")?;
+    }
+    file.into_inner()?.sync_all()?;
+    fs::rename(unfinished, path)
+}
+
+/// Bodies hold names and numbers of guests.
+fn private(path: &Path) -> io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt;
+
+    File::options()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)
+}
+
+/// Takes a person out of the archive: the bodies of deliveries about `orders` (as they are spelled
+/// in the journal), and of those that name the person. A file that has none stays as it is. Says how
+/// many bodies there were.
+///
+/// # Errors
+/// If a file cannot be read or written; asking again goes on.
+pub(super) fn forget(folder: &Path, person: &Person, orders: &HashSet<String>) -> io::Result<u64> {
+    let mut forgotten = 0;
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.extension().is_none_or(|it| it != "jsonl") {
+            continue;
+        }
+        let mut deliveries = read(&path)?;
+        let found = deliveries
+            .iter_mut()
+            .filter(|it| it.is_about(person, orders))
+            .map(Archived::forget)
+            .count();
+        if found > 0 {
+            write_lines(&path, deliveries.iter())?;
+            forgotten += found as u64;
+        }
+    }
+    File::open(folder)?.sync_all()?;
+    Ok(forgotten)
+}
+
+impl Archived {
+    fn is_about(&self, person: &Person, orders: &HashSet<String>) -> bool {
+        let is_in = |text: &Option<String>| text.as_deref().is_some_and(|it| person.is_in(it));
+        let has_body = self.body.is_some() || self.body_hex.is_some();
+        let is_theirs = self.order_id.as_ref().is_some_and(|it| orders.contains(it));
+        (is_theirs && has_body)
+            || is_in(&self.body)
+            || is_in(&self.order_id)
+            || is_in(&self.content_type)
+            || self.bytes().is_some_and(|it| person.is_in_bytes(&it))
+    }
+
+    /// A body that is no text.
+    fn bytes(&self) -> Option<Vec<u8>> {
+        let hex = self.body_hex.as_deref()?;
+        let pairs = hex.as_bytes().chunks(2);
+        pairs
+            .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
+            .collect()
+    }
+
+    fn forget(&mut self) {
+        self.body = None;
+        self.body_hex = None;
+        self.content_type = None;
+        if self
+            .order_id
+            .as_ref()
+            .is_some_and(|it| it.parse::<OrderId>().is_err())
+        {
+            self.order_id = None;
+        }
+    }
+}
+
+/// Reads a file of the archive.
+///
+/// # Errors
+/// If it cannot be read, or a line of it is none of ours.
+pub fn read(path: &Path) -> io::Result<Vec<Archived>> {
+    let lines = BufReader::new(File::open(path)?).lines();
+    lines
+        .map(|line| serde_json::from_str(&line?).map_err(io::Error::from))
+        .collect()
+}

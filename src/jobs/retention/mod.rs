@@ -1,0 +1,162 @@
+//! Forgetting: after `retention.bodies_days` the bodies of webhooks leave the journal, a small
+//! batch at a time, into an archive if there is one. What was decided, when and why stays.
+//!
+//! The rule that must not be broken: with an archive, a body is forgotten only after the file
+//! that holds it is on the disk, and only if it was written there.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, TimeDelta, Utc};
+use tokio::sync::Mutex;
+use tokio::task::spawn_blocking;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::config::RetentionConfig;
+use crate::domain::people::phone::Phone;
+use crate::store::{Erasure, Store, StoreError};
+
+pub mod archive;
+
+/// Between two rounds.
+const EACH: Duration = Duration::from_secs(3_600);
+/// Between two batches: a sale never waits long behind one.
+const BREATH: Duration = Duration::from_millis(100);
+/// Rows a batch.
+const BATCH: u64 = 500;
+
+/// Why a round ended early; what is left is for the next one.
+#[derive(Debug, thiserror::Error)]
+pub enum RetentionError {
+    /// The journal cannot be read or written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Not in the archive, so not forgotten.
+    #[error("retention.archive_dir cannot be written: {0}")]
+    Archive(#[from] io::Error),
+}
+
+/// The loop.
+#[derive(Clone)]
+pub struct Retention {
+    store: Store,
+    bodies: Option<TimeDelta>,
+    archive: Option<PathBuf>,
+    /// Held while a batch moves into the archive, so that an erasure misses none that is under way.
+    moving: Arc<Mutex<()>>,
+}
+
+impl Retention {
+    /// Forgets what the configuration says.
+    pub fn new(store: Store, config: &RetentionConfig) -> Self {
+        let days = i64::from(config.bodies_days);
+        Self {
+            store,
+            bodies: (days > 0).then(|| TimeDelta::days(days)),
+            archive: config.archive_dir.clone(),
+            moving: Arc::default(),
+        }
+    }
+
+    /// Whether anything is ever forgotten.
+    pub fn forgets(&self) -> bool {
+        self.bodies.is_some()
+    }
+
+    /// Goes on until stopped; ends at once if everything is kept.
+    pub async fn run(self, stop: CancellationToken) {
+        // The journal is read once from its beginning, and then from where it was left.
+        let mut reached = 0;
+        while self.bodies.is_some() {
+            match stop.run_until_cancelled(self.run_once(&mut reached)).await {
+                None => return,
+                Some(Ok(0)) => {}
+                Some(Ok(forgotten)) => info!(forgotten, "bodies of old webhooks left the journal"),
+                Some(Err(error)) => warn!(%error, "old webhooks cannot be forgotten yet"),
+            }
+            if stop.run_until_cancelled(sleep(EACH)).await.is_none() {
+                return;
+            }
+        }
+    }
+
+    /// One round over the rows after `reached`, which moves with it; says how many bodies left.
+    ///
+    /// # Errors
+    /// If the journal or the archive cannot be read or written; what is left is for the next
+    /// round.
+    pub async fn run_once(&self, reached: &mut i64) -> Result<u64, RetentionError> {
+        let Some(bodies) = self.bodies else {
+            return Ok(0);
+        };
+        let before = self.store.clock().now() - bodies;
+        let mut forgotten = 0;
+        loop {
+            let moving = self.moving.lock().await;
+            let Some(batch) = self.batch(*reached, before).await? else {
+                break;
+            };
+            if !batch.numbers.is_empty() {
+                forgotten += self.store.forget_bodies(batch.numbers).await?;
+            }
+            *reached = batch.last;
+            drop(moving);
+            sleep(BREATH).await;
+        }
+        Ok(forgotten)
+    }
+
+    /// Erases a customer: from the database first, and then from the archive.
+    ///
+    /// # Errors
+    /// If the database cannot be written, then nothing was; if the archive cannot, then the customer
+    /// is in it alone, and asking again erases them there.
+    pub async fn erase_customer(
+        &self,
+        phone: Phone,
+        operator: String,
+        reason: String,
+    ) -> Result<Erasure, RetentionError> {
+        let _moving = self.moving.lock().await;
+        let person = self.store.person(&phone).await?;
+        let orders = self.store.orders_of_phone(&phone).await?;
+        let done = self.store.erase_customer(phone, operator, reason).await?;
+        if let (Erasure::Done(_), Some(folder)) = (done, self.archive.clone())
+            && folder.exists()
+        {
+            let orders = orders.iter().map(ToString::to_string).collect();
+            let erased = spawn_blocking(move || archive::forget(&folder, &person, &orders)).await;
+            let bodies = erased.map_err(io::Error::other)??;
+            info!(bodies, "a customer was erased from the archive");
+        }
+        Ok(done)
+    }
+
+    /// The next rows whose bodies may be forgotten: they are in the archive, if there is one.
+    async fn batch(
+        &self,
+        after: i64,
+        before: DateTime<Utc>,
+    ) -> Result<Option<Batch>, RetentionError> {
+        let mut old = self.store.old_deliveries(after, before, BATCH).await?;
+        let Some(last) = old.last().map(|delivery| delivery.id) else {
+            return Ok(None);
+        };
+        old.retain(|delivery| !delivery.body.is_empty());
+        let numbers = old.iter().map(|delivery| delivery.id).collect();
+        if let Some(folder) = self.archive.clone() {
+            let written = spawn_blocking(move || archive::write(&folder, &old)).await;
+            written.map_err(io::Error::other)??;
+        }
+        Ok(Some(Batch { numbers, last }))
+    }
+}
+
+struct Batch {
+    numbers: Vec<i64>,
+    last: i64,
+}

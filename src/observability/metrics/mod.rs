@@ -1,0 +1,212 @@
+//! What operators and Prometheus read: shared atomics, never a question to a busy actor.
+//!
+//! One value of [`Metrics`] a process, handed to whoever counts; no globals, so that a test
+//! can run two servers in one process.
+
+use std::sync::Arc;
+
+use prometheus::core::Collector;
+use prometheus::process_collector::ProcessCollector;
+use prometheus::{
+    Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry, TextEncoder,
+};
+
+use crate::domain::order::outcome::Outcome;
+
+mod radius;
+mod sliding;
+
+pub use radius::{RadiusInstruments, RadiusTurn};
+pub use sliding::{Percentiles, Sliding};
+
+/// Seconds; from a tenth of a millisecond to the five seconds in which every webhook is
+/// answered.
+const BUCKETS: [f64; 16] = [
+    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0,
+    5.0, 30.0,
+];
+
+/// What became of deliveries that are not journalled.
+pub const REJECTED: [&str; 2] = ["unauthenticated", "busy"];
+
+/// A duration, as a Prometheus histogram and as percentiles of the last five minutes.
+pub struct Latency {
+    histogram: Histogram,
+    sliding: Sliding,
+}
+
+impl Latency {
+    /// Counts one duration.
+    pub fn observe(&self, duration: std::time::Duration) {
+        self.histogram.observe(duration.as_secs_f64());
+        self.sliding.record(duration);
+    }
+
+    /// In milliseconds, of the last five minutes.
+    pub fn percentiles(&self) -> Percentiles {
+        self.sliding.percentiles()
+    }
+}
+
+/// Every instrument of this process.
+pub struct Metrics {
+    registry: Registry,
+    /// Deliveries by outcome; also `unauthenticated` and `busy`.
+    pub webhooks: IntCounterVec,
+    /// From the last byte of a delivery to its answer.
+    pub webhook: Latency,
+    /// From begin to commit of what a message writes.
+    pub transaction: Latency,
+    /// From commit to the waiter woken.
+    pub notice: Latency,
+    /// Order actors in memory.
+    pub order_actors: IntGauge,
+    /// Order actors that entered memory.
+    pub activations: IntCounter,
+    /// Order actors that left memory.
+    pub passivations: IntCounter,
+    /// Order actors that were replaced after a panic.
+    pub restarts: IntCounter,
+    /// Messages waiting for order actors, beside those being handled.
+    pub mailbox_depth: IntGauge,
+    /// How long the oldest message that is not done has been here, in seconds; set by whoever
+    /// looks.
+    pub oldest_message: Gauge,
+    /// Parked polls.
+    pub waiters: IntGauge,
+    /// Notices of the status actor.
+    pub notices: IntCounter,
+    /// Waiters that a notice woke.
+    pub wakeups: IntCounter,
+    /// Outbox messages by state.
+    pub outbox: IntGaugeVec,
+    /// SMS handed to the provider.
+    pub sms_sent: IntCounter,
+    /// SMS that count as sent although the provider's answer was not understood.
+    pub sms_unclear: IntCounter,
+    /// Attempts to send an SMS that failed.
+    pub sms_failed: IntCounter,
+    /// Orders that the reconciler has asked ZenoPay about.
+    pub reconciler_checked: IntCounter,
+    /// Orders whose status the reconciler has mended.
+    pub reconciler_repairs: IntCounter,
+    /// 1 while ZenoPay is taken to be down.
+    pub zenopay_circuit: IntGauge,
+    /// 1 while the SMS provider is taken to be down.
+    pub sms_circuit: IntGauge,
+    /// 1 while restored books hold SMS and Disconnect-Requests back.
+    pub outbox_held: IntGauge,
+    /// Age of the oldest unsent SMS, in seconds.
+    pub outbox_oldest: IntGauge,
+    /// Orders by open status.
+    pub payments: IntGaugeVec,
+    /// FreeRADIUS, as far as it was asked.
+    pub radius: RadiusInstruments,
+}
+
+impl Metrics {
+    /// Makes the instruments of a process, beside the failures that its supervisor counts.
+    #[rustfmt::skip] // A table is read by its columns.
+    pub fn new(task_failures: &IntCounterVec) -> Arc<Self> {
+        let all = Instruments(Registry::new());
+        all.add(ProcessCollector::for_self());
+        all.add(task_failures.clone());
+        all.gauges("malipo_build_info", "What is running.", "version")
+            .with_label_values(&[env!("CARGO_PKG_VERSION")])
+            .set(1);
+        let webhooks = all.counters("malipo_webhooks_total", "Deliveries from ZenoPay by outcome.", "outcome");
+        // Each is there from the start: a series that begins at its first event hides that
+        // event from `rate()`.
+        for outcome in Outcome::OF_DELIVERIES.map(Outcome::as_str).iter().chain(&REJECTED) {
+            webhooks.with_label_values(&[*outcome]);
+        }
+        Arc::new(Self {
+            webhooks,
+            webhook: all.latency("malipo_webhook_duration_seconds", "From the last byte of a delivery to its answer."),
+            transaction: all.latency("malipo_transaction_duration_seconds", "From begin to commit of what a message writes."),
+            notice: all.latency("malipo_status_notice_duration_seconds", "From commit to the waiter woken."),
+            order_actors: all.gauge("malipo_order_actors", "Order actors in memory."),
+            activations: all.counter("malipo_order_actor_activations_total", "Order actors that entered memory."),
+            passivations: all.counter("malipo_order_actor_passivations_total", "Order actors that left memory."),
+            restarts: all.counter("malipo_order_actor_restarts_total", "Order actors replaced after a panic."),
+            mailbox_depth: all.gauge("malipo_order_actor_mailbox_depth", "Messages waiting for order actors, beside those being handled."),
+            oldest_message: all.seconds("malipo_order_actor_oldest_message_seconds", "How long the oldest message that is not done has been here."),
+            waiters: all.gauge("malipo_status_waiters", "Parked long polls."),
+            notices: all.counter("malipo_status_notices_total", "Notices after commit."),
+            wakeups: all.counter("malipo_status_wakeups_total", "Waiters that a notice woke."),
+            outbox: all.gauges("malipo_outbox_messages", "Outbox messages by state, refreshed within 15 s.", "state"),
+            sms_sent: all.counter("malipo_sms_sent_total", "SMS that the provider took."),
+            sms_unclear: all.counter("malipo_sms_unclear_total", "SMS that count as sent, by an answer that was not understood."),
+            sms_failed: all.counter("malipo_sms_failures_total", "Attempts to send an SMS that failed."),
+            reconciler_checked: all.counter("malipo_reconciler_checks_total", "Orders asked about on schedule."),
+            reconciler_repairs: all.counter("malipo_reconciler_repairs_total", "Orders that the reconciler has mended."),
+            zenopay_circuit: all.gauge("malipo_zenopay_circuit_open", "1 while ZenoPay does not answer and the reconciler pauses."),
+            sms_circuit: all.gauge("malipo_sms_circuit_open", "1 while the SMS provider takes nothing and the relay pauses."),
+            outbox_held: all.gauge("malipo_outbox_held", "1 while a restored database holds SMS and Disconnect-Requests back, refreshed within 15 s."),
+            outbox_oldest: all.gauge("malipo_outbox_oldest_unsent_seconds", "Age of the oldest unsent SMS, refreshed within 15 s."),
+            payments: all.gauges("malipo_payments", "Orders by open status, refreshed within 15 s.", "status"),
+            radius: RadiusInstruments::new(&all),
+            registry: all.0,
+        })
+    }
+
+    /// The text that Prometheus scrapes.
+    ///
+    /// # Errors
+    /// If an instrument cannot be written, which is a bug.
+    pub fn render(&self) -> Result<String, prometheus::Error> {
+        TextEncoder::new().encode_to_string(&self.registry.gather())
+    }
+}
+
+/// A registry that is being filled.
+struct Instruments(Registry);
+
+const NAMED_ONCE: &str = "instrument names are constants, each used once";
+
+impl Instruments {
+    fn add(&self, collector: impl Collector + 'static) {
+        self.0.register(Box::new(collector)).expect(NAMED_ONCE);
+    }
+
+    fn counter(&self, name: &str, help: &str) -> IntCounter {
+        let counter = IntCounter::new(name, help).expect(NAMED_ONCE);
+        self.add(counter.clone());
+        counter
+    }
+
+    fn counters(&self, name: &str, help: &str, label: &str) -> IntCounterVec {
+        let counters = IntCounterVec::new(Opts::new(name, help), &[label]).expect(NAMED_ONCE);
+        self.add(counters.clone());
+        counters
+    }
+
+    fn gauge(&self, name: &str, help: &str) -> IntGauge {
+        let gauge = IntGauge::new(name, help).expect(NAMED_ONCE);
+        self.add(gauge.clone());
+        gauge
+    }
+
+    fn seconds(&self, name: &str, help: &str) -> Gauge {
+        let gauge = Gauge::new(name, help).expect(NAMED_ONCE);
+        self.add(gauge.clone());
+        gauge
+    }
+
+    fn gauges(&self, name: &str, help: &str, label: &str) -> IntGaugeVec {
+        let gauges = IntGaugeVec::new(Opts::new(name, help), &[label]).expect(NAMED_ONCE);
+        self.add(gauges.clone());
+        gauges
+    }
+
+    fn latency(&self, name: &str, help: &str) -> Latency {
+        let options = HistogramOpts::new(name, help).buckets(BUCKETS.to_vec());
+        let histogram = Histogram::with_opts(options).expect(NAMED_ONCE);
+        self.add(histogram.clone());
+        Latency {
+            histogram,
+            sliding: Sliding::new(),
+        }
+    }
+}

@@ -1,0 +1,305 @@
+//! RADIUS packets, the four of them that we need: Access-Request with its answers (RFC 2865),
+//! signed by Message-Authenticator (RFC 3579), and Disconnect-Request (RFC 5176).
+//!
+//! # Invariants
+//!
+//! - An answer counts only if its Response Authenticator shows that the sender knows our secret
+//!   and answers this very request.
+//! - An answer to an Access-Request counts only with a valid Message-Authenticator: the Response
+//!   Authenticator alone can be forged on the way (Blast-RADIUS, CVE-2024-3596).
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use subtle::ConstantTimeEq;
+
+use crate::domain::access::session::Session;
+use crate::domain::people::secret::Secret;
+
+mod seal;
+
+use seal::{digest, hide_password, sign};
+
+pub use seal::Seal;
+
+/// Code, identifier, length and authenticator (RFC 2865, section 3).
+const HEADER: usize = 20;
+/// Where the authenticator begins.
+const AUTHENTICATOR: usize = 4;
+/// Longest packet (RFC 2865, section 3).
+pub const LONGEST: usize = 4_096;
+/// Longest value of one attribute.
+const LONGEST_VALUE: usize = 253;
+/// A password is hidden in blocks of this many bytes.
+const BLOCK: usize = 16;
+
+/// Numbers of attributes (RFC 2865 and 2866, 3579, 5176).
+mod number {
+    pub const USER_NAME: u8 = 1;
+    pub const USER_PASSWORD: u8 = 2;
+    pub const NAS_IP_ADDRESS: u8 = 4;
+    pub const FRAMED_IP_ADDRESS: u8 = 8;
+    pub const REPLY_MESSAGE: u8 = 18;
+    pub const CALLING_STATION_ID: u8 = 31;
+    pub const NAS_IDENTIFIER: u8 = 32;
+    pub const ACCT_SESSION_ID: u8 = 44;
+    pub const MESSAGE_AUTHENTICATOR: u8 = 80;
+    pub const ERROR_CAUSE: u8 = 101;
+}
+
+/// What a packet is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Code {
+    /// May this user in?
+    AccessRequest,
+    /// Yes.
+    AccessAccept,
+    /// No.
+    AccessReject,
+    /// End this session.
+    DisconnectRequest,
+    /// It is ended.
+    DisconnectAck,
+    /// It is not.
+    DisconnectNak,
+}
+
+impl Code {
+    fn number(self) -> u8 {
+        match self {
+            Self::AccessRequest => 1,
+            Self::AccessAccept => 2,
+            Self::AccessReject => 3,
+            Self::DisconnectRequest => 40,
+            Self::DisconnectAck => 41,
+            Self::DisconnectNak => 42,
+        }
+    }
+
+    fn read(number: u8) -> Option<Self> {
+        match number {
+            1 => Some(Self::AccessRequest),
+            2 => Some(Self::AccessAccept),
+            3 => Some(Self::AccessReject),
+            40 => Some(Self::DisconnectRequest),
+            41 => Some(Self::DisconnectAck),
+            42 => Some(Self::DisconnectNak),
+            _ => None,
+        }
+    }
+}
+
+/// A request, ready to be sent as often as it takes: a retransmission is the same bytes, or
+/// the receiver would take it for another request.
+#[derive(Clone)]
+pub struct Request {
+    bytes: Vec<u8>,
+}
+
+/// What came back, and is authentic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// What it says.
+    pub code: Code,
+    /// Why a router did not end a session, if it says (RFC 5176, section 3.5).
+    pub error_cause: Option<u32>,
+    /// What the user is to be told.
+    pub message: Option<String>,
+    /// Where its Message-Authenticator stands.
+    pub seal: Seal,
+}
+
+/// Why a datagram is not the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotTheAnswer {
+    /// It answers another request, or is no RADIUS packet.
+    #[error("it is not an answer to this request")]
+    Stray,
+    /// Its sender does not know our secret.
+    #[error("it is signed with another secret")]
+    NotAuthentic,
+    /// It answers an Access-Request and has no Message-Authenticator.
+    #[error("it has no Message-Authenticator")]
+    Unsealed,
+}
+
+impl Request {
+    /// Asks whether a user may in, by PAP. `random` must be new for each request, because it
+    /// hides the password.
+    pub fn access(
+        identifier: u8,
+        random: [u8; 16],
+        user: &str,
+        password: &str,
+        secret: &Secret,
+    ) -> Self {
+        let mut packet = Draft::of(Code::AccessRequest, identifier, random);
+        // First, where the prefix attack on MD5 (BlastRADIUS) cannot get before it.
+        let signature = packet.reserve_signature();
+        packet.text(number::USER_NAME, user);
+        let hidden = hide_password(password.as_bytes(), &random, secret);
+        packet.push(number::USER_PASSWORD, &hidden);
+        packet.text(number::NAS_IDENTIFIER, "malipo");
+        let mut bytes = packet.finish();
+        let signed = sign(&bytes, secret);
+        bytes[signature..signature + BLOCK].copy_from_slice(&signed);
+        Self { bytes }
+    }
+
+    /// Asks a router to end a session. Without Event-Timestamp: a router without a clock of
+    /// its own starts in the past and would drop the request as stale, and a replay harms
+    /// nobody, for the session is then gone.
+    pub fn disconnect(identifier: u8, session: &Session, secret: &Secret) -> Self {
+        let mut packet = Draft::of(Code::DisconnectRequest, identifier, [0; BLOCK]);
+        packet.text(number::USER_NAME, session.user.as_str());
+        packet.text(number::ACCT_SESSION_ID, &session.id);
+        if let IpAddr::V4(router) = session.router {
+            packet.push(number::NAS_IP_ADDRESS, &router.octets());
+        }
+        if let Some(address) = session.address {
+            packet.push(number::FRAMED_IP_ADDRESS, &Ipv4Addr::octets(&address));
+        }
+        if let Some(station) = &session.station {
+            packet.text(number::CALLING_STATION_ID, station);
+        }
+        let mut bytes = packet.finish();
+        // As in Accounting-Request: over the packet with sixteen zeros in this place.
+        let digest = digest(&[&bytes], secret);
+        bytes[AUTHENTICATOR..HEADER].copy_from_slice(&digest);
+        Self { bytes }
+    }
+
+    /// What goes over the wire.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Reads a datagram that may be the answer.
+    ///
+    /// # Errors
+    /// Why it is not.
+    pub fn read_answer(&self, datagram: &[u8], secret: &Secret) -> Result<Answer, NotTheAnswer> {
+        let packet = whole(datagram).ok_or(NotTheAnswer::Stray)?;
+        let code = Code::read(packet[0]).ok_or(NotTheAnswer::Stray)?;
+        if packet[1] != self.bytes[1] || !self.may_be_answered_by(code) {
+            return Err(NotTheAnswer::Stray);
+        }
+        let attributes = attributes(packet).ok_or(NotTheAnswer::Stray)?;
+        let seal = self.seal_of(packet, &attributes, secret)?;
+        let find = |wanted| attributes.iter().find(|found| found.number == wanted);
+        Ok(Answer {
+            code,
+            error_cause: find(number::ERROR_CAUSE)
+                .and_then(|found| Some(u32::from_be_bytes(found.value.try_into().ok()?))),
+            message: find(number::REPLY_MESSAGE)
+                .map(|found| String::from_utf8_lossy(found.value).into_owned()),
+            seal,
+        })
+    }
+
+    fn may_be_answered_by(&self, code: Code) -> bool {
+        match Code::read(self.bytes[0]) {
+            Some(Code::AccessRequest) => matches!(code, Code::AccessAccept | Code::AccessReject),
+            Some(Code::DisconnectRequest) => {
+                matches!(code, Code::DisconnectAck | Code::DisconnectNak)
+            }
+            _ => false,
+        }
+    }
+
+    /// Response Authenticator (RFC 2865, section 3) and Message-Authenticator (RFC 3579, 3.2),
+    /// which routers may leave out of an answer to a Disconnect-Request.
+    fn seal_of(
+        &self,
+        packet: &[u8],
+        attributes: &[Found<'_>],
+        secret: &Secret,
+    ) -> Result<Seal, NotTheAnswer> {
+        let asked = &self.bytes[AUTHENTICATOR..HEADER];
+        let expected = digest(
+            &[&packet[..AUTHENTICATOR], asked, &packet[HEADER..]],
+            secret,
+        );
+        if !bool::from(expected.ct_eq(&packet[AUTHENTICATOR..HEADER])) {
+            return Err(NotTheAnswer::NotAuthentic);
+        }
+        let seal = seal::find(packet, asked, attributes, secret)?;
+        let is_login = Code::read(self.bytes[0]) == Some(Code::AccessRequest);
+        if is_login && seal == Seal::Absent {
+            return Err(NotTheAnswer::Unsealed);
+        }
+        Ok(seal)
+    }
+}
+
+/// A packet that is being written.
+struct Draft {
+    bytes: Vec<u8>,
+}
+
+impl Draft {
+    fn of(code: Code, identifier: u8, authenticator: [u8; BLOCK]) -> Self {
+        let mut bytes = vec![code.number(), identifier, 0, 0];
+        bytes.extend(authenticator);
+        Self { bytes }
+    }
+
+    /// Longer values are cut: what we send are codes, addresses and session ids.
+    fn push(&mut self, number: u8, value: &[u8]) {
+        let value = &value[..value.len().min(LONGEST_VALUE)];
+        let length = u8::try_from(value.len() + 2).unwrap_or(u8::MAX);
+        self.bytes.extend([number, length]);
+        self.bytes.extend(value);
+    }
+
+    fn text(&mut self, number: u8, value: &str) {
+        self.push(number, value.as_bytes());
+    }
+
+    /// Sixteen zeros that are signed over; says where they are.
+    fn reserve_signature(&mut self) -> usize {
+        self.push(number::MESSAGE_AUTHENTICATOR, &[0; BLOCK]);
+        self.bytes.len() - BLOCK
+    }
+
+    fn finish(mut self) -> Vec<u8> {
+        let length = u16::try_from(self.bytes.len()).unwrap_or(u16::MAX);
+        self.bytes[2..4].copy_from_slice(&length.to_be_bytes());
+        self.bytes
+    }
+}
+
+/// An attribute in a packet.
+struct Found<'a> {
+    number: u8,
+    /// Where its value begins.
+    at: usize,
+    value: &'a [u8],
+}
+
+/// The packet in a datagram, which may have padding behind it.
+fn whole(datagram: &[u8]) -> Option<&[u8]> {
+    let length = datagram.get(2..4)?;
+    let length = usize::from(u16::from_be_bytes(length.try_into().ok()?));
+    (HEADER..=LONGEST)
+        .contains(&length)
+        .then(|| datagram.get(..length))?
+}
+
+fn attributes(packet: &[u8]) -> Option<Vec<Found<'_>>> {
+    let mut found = Vec::new();
+    let mut at = HEADER;
+    while at < packet.len() {
+        let length = usize::from(*packet.get(at + 1)?);
+        let value = packet.get(at + 2..at + length)?;
+        found.push(Found {
+            number: packet[at],
+            at: at + 2,
+            value,
+        });
+        at += length;
+    }
+    Some(found)
+}
+
+#[cfg(test)]
+mod tests;

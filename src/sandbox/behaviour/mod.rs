@@ -1,0 +1,289 @@
+//! How a simulated payment behaves: what ZenoPay answers to the push, what the subscriber
+//! does, and what becomes of the webhook that tells it.
+//!
+//! Everything here is pure: the clock and the dice are handed in. What is not named has its
+//! default, and the default is ZenoPay as documented with a guest who pays.
+
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
+
+use crate::domain::catalog::money::CURRENCY;
+use crate::gateways::zenopay::wire::WebhookBody;
+use crate::store::{SandboxPayment, SandboxWebhook};
+
+/// ZenoPay's word for a payment that nobody has decided on.
+pub(super) const PENDING: &str = "PENDING";
+
+/// Copies of one webhook at most; more count as this many.
+pub const COPIES_MAX: u32 = 100;
+/// Delays in milliseconds at most, a day; longer ones count as this long.
+pub const DELAY_MAX_MS: u64 = 24 * 60 * 60 * 1_000;
+/// How long after the last COMPLETED a PENDING that is out of order goes out.
+const OUT_OF_ORDER_GAP: TimeDelta = TimeDelta::milliseconds(300);
+/// ZenoPay's timestamps are in the time of Dar es Salaam, which has no summer time.
+pub(super) const ZENOPAY_ZONE: chrono_tz::Tz = chrono_tz::Africa::Dar_es_Salaam;
+
+/// What ZenoPay answers to the push.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Push {
+    /// 200, and the phone rings.
+    #[default]
+    Accept,
+    /// 400, and the phone does not ring.
+    Refuse,
+    /// 403, and the phone does not ring.
+    BadKey,
+    /// 504, and the phone rings all the same.
+    Error,
+    /// 502 in HTML, and the phone rings all the same.
+    Html,
+    /// 200 with an empty body, and the phone rings.
+    Empty,
+    /// No answer for half a minute, and the phone rings at once.
+    Hang,
+}
+
+/// What the subscriber does when the phone has rung.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Choice {
+    /// Pays.
+    #[default]
+    Approve,
+    /// Enters a wrong PIN or has not enough money.
+    Decline,
+    /// Presses "no".
+    Cancel,
+    /// Lets it ring; ZenoPay goes on saying PENDING.
+    Ignore,
+}
+
+/// How one payment behaves, or all that are made from now on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Behaviour {
+    /// What ZenoPay answers to the push.
+    pub push: Push,
+    /// What the subscriber does.
+    pub decision: Choice,
+    /// How long the subscriber thinks, in milliseconds; null is
+    /// `sandbox.approve_after_ms`, 0 is until told by hand.
+    pub after_ms: Option<u64>,
+    /// ZenoPay's word for the decision, if it is to be another than usual.
+    #[schema(pattern = "^[^\\x00]*$")]
+    pub word: Option<String>,
+    /// What the subscriber pays, in whole TZS; null is what was asked for.
+    pub amount: Option<i64>,
+    /// Whether the webhook tells the amount, as ZenoPay's `orders/create` product does and
+    /// mobile money does not.
+    pub tell_amount: bool,
+    /// How often the webhook is sent, all at the same moment; at most 100.
+    pub copies: u32,
+    /// How long after the decision the webhook goes out, in milliseconds.
+    pub delay_ms: u64,
+    /// Whether a PENDING webhook follows after the others.
+    pub out_of_order: bool,
+    /// Whether there is any webhook; without, only order-status tells.
+    pub deliver: bool,
+    /// Whether the webhook carries the API key; the field has seen it missing.
+    pub with_key: bool,
+    /// Whether the body is form-encoded, as from legacy senders.
+    pub form: bool,
+    /// ZenoPay's number for the payment; null is a random one.
+    #[schema(pattern = "^[^\\x00]*$")]
+    pub reference: Option<String>,
+}
+
+impl Default for Behaviour {
+    fn default() -> Self {
+        Self {
+            push: Push::Accept,
+            decision: Choice::Approve,
+            after_ms: None,
+            word: None,
+            amount: None,
+            tell_amount: false,
+            copies: 1,
+            delay_ms: 0,
+            out_of_order: false,
+            deliver: true,
+            with_key: true,
+            form: false,
+            reference: None,
+        }
+    }
+}
+
+impl Behaviour {
+    /// Reads what the database keeps. What cannot be read behaves as by default.
+    pub fn from_stored(json: &str) -> Self {
+        serde_json::from_str(json).unwrap_or_default()
+    }
+
+    /// As the database keeps it.
+    pub fn to_stored(&self) -> String {
+        json!(self).to_string()
+    }
+
+    /// The same with some fields changed. Another decision has its usual word again, unless
+    /// the changes name one.
+    ///
+    /// # Errors
+    /// A sentence, when a field is unknown or its value is not of its kind.
+    pub fn with(&self, changes: Map<String, Value>) -> Result<Self, String> {
+        let Value::Object(mut fields) = json!(self) else {
+            return Err("a behaviour is an object".to_owned());
+        };
+        if changes.contains_key("decision") {
+            fields.insert("word".to_owned(), Value::Null);
+        }
+        fields.extend(changes);
+        let changed: Self =
+            serde_json::from_value(Value::Object(fields)).map_err(|error| error.to_string())?;
+        // A payment that cannot be written would be decided on again and again.
+        let texts = [&changed.word, &changed.reference];
+        if texts.into_iter().flatten().any(|text| text.contains('\0')) {
+            return Err("word and reference cannot hold a NUL".to_owned());
+        }
+        Ok(changed)
+    }
+
+    /// When the subscriber of a payment made at `now` decides; `None` is by hand or never.
+    /// `usual_ms` is `sandbox.approve_after_ms`.
+    pub fn decide_at(&self, now: DateTime<Utc>, usual_ms: u64) -> Option<DateTime<Utc>> {
+        let after_ms = self.after_ms.unwrap_or(usual_ms);
+        let is_decided = after_ms > 0 && self.decision != Choice::Ignore;
+        is_decided.then(|| now + millis(after_ms))
+    }
+
+    /// ZenoPay's word for the decision; `None` when nothing is decided.
+    pub fn word(&self) -> Option<&str> {
+        let usual = match self.decision {
+            Choice::Approve => "COMPLETED",
+            Choice::Decline => "FAILED",
+            Choice::Cancel => "CANCELLED",
+            Choice::Ignore => return None,
+        };
+        Some(self.word.as_deref().unwrap_or(usual))
+    }
+
+    /// The webhooks that tell the decision that `payment` shows, taken at `now`.
+    pub fn webhooks(&self, payment: &SandboxPayment, now: DateTime<Utc>) -> Vec<SandboxWebhook> {
+        let Some(url) = payment.webhook_url.as_deref().filter(|_| self.deliver) else {
+            return Vec::new();
+        };
+        let due_at = now + millis(self.delay_ms);
+        let told = Body {
+            money: self.money(payment, now),
+            ..Body::new(payment, &payment.payment_status, payment.reference.clone())
+        };
+        let copies = self.copies.min(COPIES_MAX) as usize;
+        let mut planned = vec![self.webhook(payment, url, &told, due_at); copies];
+
+        if self.out_of_order {
+            let late = Body::new(payment, PENDING, None);
+            planned.push(self.webhook(payment, url, &late, due_at + OUT_OF_ORDER_GAP));
+        }
+        planned
+    }
+
+    fn webhook(
+        &self,
+        payment: &SandboxPayment,
+        url: &str,
+        body: &Body,
+        due_at: DateTime<Utc>,
+    ) -> SandboxWebhook {
+        let (content_type, body) = if self.form {
+            ("application/x-www-form-urlencoded", body.form())
+        } else {
+            ("application/json", body.json())
+        };
+        SandboxWebhook {
+            id: 0,
+            order_id: payment.order_id.clone(),
+            url: url.to_owned(),
+            body,
+            content_type: content_type.to_owned(),
+            with_key: self.with_key,
+            due_at,
+            attempts: 0,
+            delivered_at: None,
+            http_status: None,
+        }
+    }
+
+    fn money(&self, payment: &SandboxPayment, now: DateTime<Utc>) -> Option<Money> {
+        self.tell_amount.then(|| Money {
+            amount: self.amount.unwrap_or(payment.amount),
+            currency: CURRENCY,
+            payment_method: payment.channel.clone(),
+            timestamp: now
+                .with_timezone(&ZENOPAY_ZONE)
+                .to_rfc3339_opts(SecondsFormat::Secs, false),
+        })
+    }
+}
+
+/// A webhook's body; the fields go out in the order in which they stand here.
+#[derive(Serialize)]
+struct Body {
+    #[serde(flatten)]
+    documented: WebhookBody,
+    #[serde(flatten)]
+    money: Option<Money>,
+}
+
+/// What the `orders/create` product adds.
+#[derive(Serialize)]
+struct Money {
+    amount: i64,
+    currency: &'static str,
+    payment_method: Option<String>,
+    timestamp: String,
+}
+
+impl Body {
+    fn new(payment: &SandboxPayment, word: &str, reference: Option<String>) -> Self {
+        let echoed = payment.metadata.as_deref();
+        Self {
+            documented: WebhookBody {
+                order_id: payment.order_id.clone(),
+                payment_status: word.to_owned(),
+                reference,
+                metadata: echoed
+                    .and_then(|json| serde_json::from_str(json).ok())
+                    .unwrap_or(Value::Null),
+            },
+            money: None,
+        }
+    }
+
+    fn json(&self) -> String {
+        serde_json::to_string(self).expect("texts and numbers are JSON")
+    }
+
+    /// Objects as JSON inside, nulls left out.
+    fn form(&self) -> String {
+        let mut pairs = url::form_urlencoded::Serializer::new(String::new());
+        for (name, value) in json!(self).as_object().into_iter().flatten() {
+            match value {
+                Value::Null => &mut pairs,
+                Value::String(text) => pairs.append_pair(name, text),
+                other => pairs.append_pair(name, &other.to_string()),
+            };
+        }
+        pairs.finish()
+    }
+}
+
+/// Cut at a day, so that no sum of times can overflow.
+fn millis(ms: u64) -> TimeDelta {
+    i64::try_from(ms.min(DELAY_MAX_MS)).map_or(TimeDelta::zero(), TimeDelta::milliseconds)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,293 @@
+//! How connections are opened: durable, bounded in every wait, quiet in the log.
+
+use std::fs::{File, TryLockError};
+use std::os::unix::fs::OpenOptionsExt;
+use std::time::Duration;
+
+use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+use sea_orm::sqlx::{self, Connection, Executor, PgConnection};
+use sea_orm::{ConnectOptions, DbBackend, DbErr, RuntimeErr};
+use tokio::time::timeout;
+use tracing::log::LevelFilter;
+
+use super::pool::Pool;
+use super::runtime::{READ_WITHIN, WRITE_WITHIN};
+use super::stalled::Wedged;
+use super::writer::POSTGRES_LANES;
+use crate::store::StoreError;
+
+/// How long a message waits for a connection before it is told to come later.
+pub(in crate::store) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
+/// PostgreSQL gives up a statement or a lock after this long. Longer than the five seconds
+/// in which ZenoPay is answered: the answer is then "unknown", while the sale goes on and
+/// is made when the lock is free.
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(25);
+/// A connection that was idle for this long is tested before use.
+const IDLE_BEFORE_PING: Duration = Duration::from_secs(30);
+/// Connections to PostgreSQL that write beside the lanes: changes that are written alone, purchases,
+/// the outbox, operators. More than that only queue inside PostgreSQL.
+pub(in crate::store) const POSTGRES_WRITERS: u32 = 12;
+/// A lane waits for a lock for a tenth of a second; the change is then written on another connection.
+/// Its few statements are planned once: what they do does not depend on the values, and planning one
+/// takes longer than running it.
+const LANE_OPTIONS: [(&str, &str); 2] = [
+    ("lock_timeout", "100"),
+    ("plan_cache_mode", "force_generic_plan"),
+];
+/// Connections to PostgreSQL that read: a rush of polls must not hold up a sale.
+pub(in crate::store) const POSTGRES_READERS: u32 = 8;
+/// How long a connection may take to show that it can be used again.
+const CLEAN_WITHIN: Duration = Duration::from_secs(1);
+/// A connection that nobody uses any more is in the pool again, or closed, well within this.
+const GIVEN_BACK_WITHIN: Duration = Duration::from_secs(6);
+/// Connections that read one SQLite file.
+const SQLITE_READERS: u32 = 4;
+/// What the connection that writes one keeps of it in memory, in KiB. A group of sales changes a
+/// thousand pages; those that do not fit are written twice, and SQLite has 2 MiB by itself.
+pub const SQLITE_CACHE_KIB: u32 = 32 * 1024;
+/// Pages of 4 KiB in SQLite's log before they are copied into its file, which waits for the disk
+/// twice. By itself SQLite does it each thousand, which is every sixty sales.
+pub const SQLITE_LOG_PAGES: u32 = 8_000;
+/// Statements that a connection to PostgreSQL keeps prepared. A lane needs fewer, whatever is in its
+/// batches.
+pub(in crate::store) const POSTGRES_STATEMENTS: usize = 100;
+/// The same on SQLite, where batches have a text for each table and power of two, on the one connection
+/// on which all else is written.
+pub(in crate::store) const SQLITE_STATEMENTS: usize = 256;
+/// How long SQLite waits for the write lock of another process, as `malipo migrate`.
+const SQLITE_BUSY: Duration = Duration::from_secs(4);
+
+/// The database that a URL names.
+pub(in crate::store) fn backend(url: &str) -> DbBackend {
+    if url.starts_with("sqlite:") {
+        DbBackend::Sqlite
+    } else {
+        DbBackend::Postgres
+    }
+}
+
+/// Connections that only read.
+pub(in crate::store) fn readers(backend: DbBackend) -> u32 {
+    match backend {
+        DbBackend::Sqlite => SQLITE_READERS,
+        _ => POSTGRES_READERS,
+    }
+}
+
+/// Opens what writes.
+pub(in crate::store) async fn writer(url: &str, wedged: &Wedged) -> Result<Pool, DbErr> {
+    if backend(url) == DbBackend::Sqlite {
+        return Pool::open(sqlite(url, 1, false)).await;
+    }
+    greet(url).await?;
+    let options = postgres(url, POSTGRES_WRITERS, &[], wedged);
+    Pool::open_replaceable(options, wedged.clone(), WRITE_WITHIN + GIVEN_BACK_WITHIN).await
+}
+
+/// Opens what the writer's lanes write on; `None` for SQLite, which has one connection that writes.
+pub(in crate::store) async fn lanes(url: &str, wedged: &Wedged) -> Result<Option<Pool>, DbErr> {
+    if backend(url) == DbBackend::Sqlite {
+        return Ok(None);
+    }
+    let options = postgres(url, POSTGRES_LANES, &LANE_OPTIONS, wedged);
+    let patience = WRITE_WITHIN + GIVEN_BACK_WITHIN;
+    let opened = Pool::open_replaceable(options, wedged.clone(), patience).await;
+    opened.map(Some)
+}
+
+/// Opens what only reads.
+pub(in crate::store) async fn reader(url: &str, wedged: &Wedged) -> Result<Pool, DbErr> {
+    if backend(url) == DbBackend::Sqlite {
+        return Pool::open(sqlite(url, SQLITE_READERS, true)).await;
+    }
+    let options = postgres(url, POSTGRES_READERS, &[], wedged);
+    Pool::open_replaceable(options, wedged.clone(), READ_WITHIN + GIVEN_BACK_WITHIN).await
+}
+
+/// Opens what tells other processes, if others may share the books.
+pub(in crate::store) async fn side(url: &str, wedged: &Wedged) -> Result<Option<Pool>, DbErr> {
+    if backend(url) == DbBackend::Sqlite {
+        return Ok(None);
+    }
+    let options = postgres(url, 1, &[], wedged);
+    let patience = WRITE_WITHIN + GIVEN_BACK_WITHIN;
+    let opened = Pool::open_replaceable(options, wedged.clone(), patience).await;
+    opened.map(Some)
+}
+
+/// Connects once outside the pool, which would hide the reason of a refusal behind
+/// "timed out".
+async fn greet(url: &str) -> Result<(), DbErr> {
+    let told = |error: sqlx::Error| DbErr::Conn(RuntimeErr::Internal(error.to_string()));
+    match timeout(ACQUIRE_TIMEOUT, PgConnection::connect(url)).await {
+        Ok(connected) => connected.map_err(told)?.close().await.map_err(told),
+        Err(_) => Err(DbErr::Conn(RuntimeErr::Internal(
+            "no answer in time".to_owned(),
+        ))),
+    }
+}
+
+fn common(url: &str, connections: u32) -> ConnectOptions {
+    let mut options = ConnectOptions::new(url);
+    options
+        .max_connections(connections)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .connect_timeout(ACQUIRE_TIMEOUT)
+        // Statements hold phones and codes; none of them belongs in a log.
+        .sqlx_logging(false)
+        .record_stmt_in_spans(false)
+        .sqlx_logging_level(LevelFilter::Off)
+        // A ping for each use costs a fifth of the throughput; see `postgres`.
+        .test_before_acquire(false);
+    options
+}
+
+fn sqlite(url: &str, connections: u32, read_only: bool) -> ConnectOptions {
+    let mut options = common(url, connections);
+    options
+        // A connection that leaves the pool would lose its page cache for nothing.
+        .idle_timeout(None::<Duration>)
+        .max_lifetime(None::<Duration>)
+        .map_sqlx_sqlite_opts(move |sqlite| {
+            let sqlite = sqlite
+                .journal_mode(SqliteJournalMode::Wal)
+                // A 200 must survive a power cut.
+                .synchronous(SqliteSynchronous::Full)
+                .foreign_keys(true)
+                .busy_timeout(SQLITE_BUSY)
+                .statement_cache_capacity(SQLITE_STATEMENTS)
+                .pragma("query_only", if read_only { "on" } else { "off" });
+            if read_only {
+                return sqlite;
+            }
+            sqlite
+                .pragma("cache_size", format!("-{SQLITE_CACHE_KIB}"))
+                .pragma("wal_autocheckpoint", SQLITE_LOG_PAGES.to_string())
+                // Holds what takes back one member of a group, not only what a sort needs.
+                .pragma("temp_store", "memory")
+        })
+        .map_sqlx_sqlite_pool_opts(|pool| {
+            pool.after_release(|connection, _| {
+                Box::pin(async move {
+                    // Lets a rollback that is queued run.
+                    if connection.is_in_transaction() {
+                        connection.ping().await?;
+                    }
+                    // A full disk makes SQLite roll back by itself, and then sqlx's count of
+                    // open transactions is wrong for ever: its next "commit" would release a
+                    // savepoint and nothing would be durable. Such a connection is closed.
+                    Ok(!connection.is_in_transaction())
+                })
+            })
+        });
+    options
+}
+
+fn postgres(
+    url: &str,
+    connections: u32,
+    more: &'static [(&str, &str)],
+    wedged: &Wedged,
+) -> ConnectOptions {
+    let mut options = common(url, connections);
+    let millis = STATEMENT_TIMEOUT.as_millis().to_string();
+    let wedged = wedged.clone();
+    options
+        // sqlx opens those below the least with a patience of five minutes, and whoever would
+        // use their place waits as long.
+        .min_connections(0)
+        .set_application_name("malipo")
+        .map_sqlx_postgres_opts(move |postgres| {
+            let usual = [
+                ("statement_timeout", millis.as_str()),
+                ("lock_timeout", millis.as_str()),
+                ("idle_in_transaction_session_timeout", millis.as_str()),
+                // A 200 must survive a power cut.
+                ("synchronous_commit", "on"),
+                // Limits are counted after a lock was waited for, and must see what came
+                // before it.
+                ("default_transaction_isolation", "read committed"),
+                // Each of them is a line in our log, and a ROLLBACK outside a transaction warns.
+                ("client_min_messages", "error"),
+            ];
+            let postgres = postgres.statement_cache_capacity(POSTGRES_STATEMENTS);
+            postgres.options(usual).options(more.iter().copied())
+        })
+        .map_sqlx_postgres_pool_opts(move |pool| {
+            let (before, after) = (wedged.clone(), wedged.clone());
+            pool.before_acquire(move |connection, used| {
+                let doubtful = before.is_wary() || used.idle_for >= IDLE_BEFORE_PING;
+                Box::pin(async move {
+                    if doubtful {
+                        in_time(connection.ping()).await?;
+                    }
+                    Ok(true)
+                })
+            })
+            .after_release(move |connection, _| {
+                let doubtful = after.is_wary();
+                Box::pin(async move {
+                    if doubtful {
+                        // Also ends what a dropped BEGIN has left open; outside a
+                        // transaction it is no more than a warning.
+                        in_time(connection.execute("ROLLBACK")).await?;
+                    }
+                    Ok(true)
+                })
+            })
+        });
+    options
+}
+
+/// What does not answer soon is closed by the pool, which then takes another.
+async fn in_time<T>(work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
+    timeout(CLEAN_WITHIN, work)
+        .await
+        .map_err(|_| sqlx::Error::PoolTimedOut)?
+}
+
+/// Claims a SQLite file for one server; `None` for PostgreSQL, which many may share.
+pub(in crate::store) fn claim_file(url: &str) -> Result<Option<File>, StoreError> {
+    let Some(rest) = url.strip_prefix("sqlite:") else {
+        return Ok(None);
+    };
+    let path = rest
+        .trim_start_matches("//")
+        .split('?')
+        .next()
+        .unwrap_or(rest);
+    let lock = format!("{path}.lock");
+    let file = File::options()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&lock)
+        .map_err(|error| StoreError::Unavailable(format!("database.url: {lock}: {error}")))?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Err(StoreError::InUse(path.to_owned())),
+        Err(TryLockError::Error(error)) => Err(StoreError::Unavailable(format!(
+            "database.url: {lock}: {error}"
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sea_orm::{ConnectionTrait, Statement};
+
+    use super::*;
+    use crate::store::engine::migrated;
+
+    #[tokio::test]
+    async fn postgresql_sends_no_warnings_that_would_flood_the_log() {
+        let store = migrated::open(migrated::on_postgres().await).await;
+        for pool in [&store.inner.writer, &store.inner.reader] {
+            let asked = Statement::from_string(DbBackend::Postgres, "SHOW client_min_messages");
+            let row = pool.query_one_raw(asked).await.unwrap().unwrap();
+            let least: String = row.try_get_by_index(0).unwrap();
+            assert_eq!(least, "error");
+        }
+    }
+}

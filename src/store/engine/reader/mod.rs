@@ -1,0 +1,240 @@
+//! Reads orders by their ids, for actors, polls and pages alike. What waits is read by one
+//! statement; a single request is read at once, in a statement of its own. There is no timer.
+//!
+//! There are two queues over the one pool of connections that read. Each has *lanes*, a lane reads
+//! one batch at a time, and half of the connections have a lane in either queue. So thousands of
+//! guests who come back together leave half of the connections to the actors. Other reads (lists,
+//! reports, look-ups by another key) use the same pool and are not counted here.
+//!
+//! # Invariants
+//! - An order is read after it was requested. A poll subscribes before it requests, and would else
+//!   miss a commit between the two.
+//! - A damaged row fails for its own order and for no other one of the batch.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use entities::{payments, vouchers};
+use sea_orm::sea_query::{Expr, IntoCondition, SimpleExpr};
+use sea_orm::{ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, QueryFilter};
+use tokio::runtime::Handle;
+use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::time::timeout;
+
+use super::connect::{POSTGRES_READERS, readers};
+use super::pool::Pool;
+use super::runtime::{READ_WITHIN, read_within};
+use super::stalled::Wedged;
+use crate::domain::order::ids::OrderId;
+use crate::domain::order::payment::Payment;
+use crate::store::{Store, StoreError, rows};
+use crate::supervisor::{Supervisor, Task};
+
+/// Orders in one statement at most. A database takes a few milliseconds for so many.
+const BATCH_MAX: usize = 256;
+/// After a restart of PostgreSQL every old connection of the pool fails once.
+const TRIES: u32 = POSTGRES_READERS + 1;
+/// A dead connection shows at once; a failure that took longer has another cause.
+const STALE_WITHIN: Duration = Duration::from_millis(500);
+
+type Read = Result<Option<Arc<Payment>>, StoreError>;
+
+/// The two queues. Their lanes end with them.
+pub(in crate::store) struct Reader {
+    actors: Queue,
+    guests: Queue,
+}
+
+/// Has no limit of its own, because its callers are limited: a webhook has a permit
+/// (`actors.in_flight_max`), and a guest has a connection to one of the web workers, which take
+/// 25,600 each. A caller leaves after four seconds.
+struct Queue {
+    requests: mpsc::UnboundedSender<Request>,
+}
+
+struct Request {
+    order_id: OrderId,
+    reply: oneshot::Sender<Read>,
+}
+
+/// Reads one batch at a time. Cheap to clone.
+#[derive(Clone)]
+struct Lane {
+    requests: Arc<Mutex<mpsc::UnboundedReceiver<Request>>>,
+    reader: Pool,
+    wedged: Wedged,
+}
+
+impl Store {
+    /// One order as committed, with its voucher, for actors and operators. `None` if there is no
+    /// such order.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be reached.
+    pub async fn load(&self, order_id: OrderId) -> Result<Option<Payment>, StoreError> {
+        let read = self.inner.orders.actors.read(order_id).await?;
+        Ok(read.map(Arc::unwrap_or_clone))
+    }
+
+    /// The same for guests and for unverified webhooks, which may come in thousands and use half
+    /// of the connections at most.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be reached.
+    pub async fn load_for_guest(
+        &self,
+        order_id: OrderId,
+    ) -> Result<Option<Arc<Payment>>, StoreError> {
+        self.inner.orders.guests.read(order_id).await
+    }
+}
+
+impl Reader {
+    /// Starts the lanes on the runtime to which the connections belong.
+    pub fn open(reader: &Pool, runtime: &Handle, wedged: &Wedged, tasks: &Supervisor) -> Self {
+        let lanes = readers(reader.get_database_backend()) / 2;
+        let queue = || {
+            let (requests, waiting) = mpsc::unbounded_channel();
+            let lane = Lane {
+                requests: Arc::new(Mutex::new(waiting)),
+                reader: reader.clone(),
+                wedged: wedged.clone(),
+            };
+            for _ in 0..lanes {
+                let lane = lane.clone();
+                tasks.run(runtime, Task::Reader, move || lane.clone().run());
+            }
+            Queue { requests }
+        };
+        Self {
+            actors: queue(),
+            guests: queue(),
+        }
+    }
+}
+
+impl Queue {
+    async fn read(&self, order_id: OrderId) -> Read {
+        let (reply, read) = oneshot::channel();
+        // Without a lane the request is dropped, and then `read` ends with an error.
+        drop(self.requests.send(Request { order_id, reply }));
+        match timeout(READ_WITHIN, read).await {
+            Ok(Ok(read)) => read,
+            Ok(Err(_)) => Err(StoreError::Panicked("a read was lost".to_owned())),
+            Err(_) => Err(StoreError::Unavailable("no answer in time".to_owned())),
+        }
+    }
+}
+
+impl Lane {
+    /// Reads what waits, batch by batch, until the store is closed.
+    async fn run(self) {
+        let mut batch = Vec::new();
+        loop {
+            // The lock is given back before the batch is read.
+            if self
+                .requests
+                .lock()
+                .await
+                .recv_many(&mut batch, BATCH_MAX)
+                .await
+                == 0
+            {
+                return;
+            }
+            // A caller that has left, or has waited for too long, does not make the others wait.
+            batch.retain(|request| !request.reply.is_closed());
+            self.answer(&mut batch).await;
+        }
+    }
+
+    async fn answer(&self, batch: &mut Vec<Request>) {
+        let orders: Vec<OrderId> = batch.iter().map(|request| request.order_id).collect();
+        let found = self.find(&orders).await;
+        for Request { order_id, reply } in batch.drain(..) {
+            let read = match &found {
+                Ok(found) => found.get(&order_id).cloned().transpose(),
+                Err(error) => Err(error.clone()),
+            };
+            // The caller may have left.
+            drop(reply.send(read));
+        }
+    }
+
+    /// Finds these orders, over another connection if one was dead.
+    async fn find(
+        &self,
+        orders: &[OrderId],
+    ) -> Result<HashMap<OrderId, Result<Arc<Payment>, StoreError>>, StoreError> {
+        let began = Instant::now();
+        let mut tries = 1;
+        loop {
+            match read_within(&self.wedged, find(&self.reader, orders)).await {
+                Ok(found) => {
+                    let shared = |(id, read): (OrderId, Result<_, _>)| (id, read.map(Arc::new));
+                    return Ok(found.into_iter().map(shared).collect());
+                }
+                Err(StoreError::Unavailable(_))
+                    if tries < TRIES && began.elapsed() < STALE_WITHIN =>
+                {
+                    tries += 1;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+/// These orders, as far as they exist.
+async fn find(
+    reader: &impl ConnectionTrait,
+    orders: &[OrderId],
+) -> Result<Vec<(OrderId, Result<Payment, StoreError>)>, StoreError> {
+    if orders.is_empty() {
+        return Ok(Vec::new());
+    }
+    let found = payments::Entity::find()
+        .filter(is_one_of(orders, reader.get_database_backend()))
+        .find_also_related(vouchers::Entity)
+        .all(reader)
+        .await?;
+    Ok(found.into_iter().map(order).collect())
+}
+
+fn order(
+    (row, voucher): (payments::Model, Option<vouchers::Model>),
+) -> (OrderId, Result<Payment, StoreError>) {
+    (OrderId(row.order_id), rows::payment(row, voucher))
+}
+
+/// Whether an order is one of at least one. Written so that few texts are prepared.
+fn is_one_of(orders: &[OrderId], backend: DbBackend) -> Condition {
+    let column = payments::Column::OrderId;
+    match (orders, backend) {
+        ([alone], _) => column.eq(alone.0).into_condition(),
+        (several, DbBackend::Postgres) => is_any_of(several).into_condition(),
+        // A list has another text for each length, so it is as long as the next power of two.
+        (several, _) => {
+            let last = several.last().copied();
+            let more = last.into_iter().cycle();
+            let list = several.iter().copied().chain(more);
+            let list = list.take(several.len().next_power_of_two());
+            column.is_in(list.map(|order| order.0)).into_condition()
+        }
+    }
+}
+
+/// One text and one value, however many orders: a list of values would be another statement to
+/// prepare and to keep for each length. The list is a subquery, because PostgreSQL would else plan
+/// each read anew for the number of its orders, which takes longer than the read. PostgreSQL only.
+pub(in crate::store) fn is_any_of(orders: &[OrderId]) -> SimpleExpr {
+    let list: Vec<String> = orders.iter().map(ToString::to_string).collect();
+    Expr::cust_with_values(
+        r#""payments"."order_id" = ANY(ARRAY(SELECT unnest(string_to_array($1, ',')::uuid[])))"#,
+        [list.join(",")],
+    )
+}
+
+#[cfg(test)]
+mod tests;

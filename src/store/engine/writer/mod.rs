@@ -1,0 +1,254 @@
+//! The one write path: changes that wait at the same moment are one transaction.
+//!
+//! [`Writer::write`] puts a change into a bounded queue and waits for its result. A few *lanes*, each
+//! with one connection, take what waits ([`batch`]), write it as one transaction ([`attempt`]) and
+//! answer each caller after its COMMIT ([`lane`]). There is no timer: an idle lane takes a single change at
+//! once. What cannot share a transaction, or whose row another session has locked, is written
+//! alone ([`single`]) on other connections, so that a locked row never stops a lane.
+//!
+//! # Invariants
+//! Each caller is answered after the COMMIT. A batch that fails before it is rolled back whole; from the
+//! moment that COMMIT is sent a failure is [`StoreError::CommitUnknown`] for all its members, and so
+//! is a lane that ends without an answer.
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr};
+use tokio::runtime::Handle;
+use tokio::sync::{Mutex, Semaphore, mpsc, oneshot};
+use tracing::Span;
+
+use super::pool::Pool;
+use super::stalled::Wedged;
+use crate::failpoint::Failpoints;
+use crate::store::orders::commit::Change;
+use crate::store::{Store, StoreError};
+use crate::supervisor::{Supervisor, Task};
+
+mod attempt;
+mod batch;
+mod json;
+mod lane;
+mod rows;
+mod single;
+mod table;
+#[cfg(test)]
+mod tests;
+mod update;
+
+pub(in crate::store) use rows::{Customer, Rows};
+pub(in crate::store) use update::{Columns, Guard, Update};
+
+/// Lanes on PostgreSQL: while one waits for its COMMIT, the others gather.
+pub(in crate::store) const POSTGRES_LANES: u32 = 3;
+/// Changes written alone at a time.
+const SINGLES_MAX: usize = 8;
+/// Changes that wait for a lane at most: as many as may be under way in a process, and the outbox.
+const QUEUE_MAX: usize = 8_192;
+
+/// Where changes wait for a lane. Cheap to clone.
+#[derive(Clone)]
+pub(in crate::store) struct Writer {
+    jobs: mpsc::Sender<Job>,
+    context: Arc<Context>,
+}
+
+/// What lanes need.
+struct Context {
+    /// Of the lanes.
+    lanes: Pool,
+    /// Of changes that are written alone.
+    singles: Pool,
+    /// Places for these.
+    places: Arc<Semaphore>,
+    runtime: Handle,
+    wedged: Wedged,
+    failpoints: Failpoints,
+}
+
+impl Context {
+    /// Where a test has these fail: they are on the way of a change of an order.
+    fn failpoints_of(&self, batch: &[Job]) -> Failpoints {
+        let is_change = batch.iter().any(|job| job.guard.is_some());
+        if is_change {
+            self.failpoints.clone()
+        } else {
+            Failpoints::default()
+        }
+    }
+}
+
+/// One change on its way.
+pub(in crate::store) struct Job {
+    /// The payment that it changes or checks.
+    guard: Option<Guard>,
+    /// What it inserts.
+    rows: Rows,
+    /// The change itself, where it does more than change its payment and insert rows.
+    more: Option<Box<Change>>,
+    /// Work that shares the commit.
+    shared: Option<Box<dyn SharedWork>>,
+    /// Of the caller, for its trace.
+    span: Span,
+    answer: oneshot::Sender<Result<(), StoreError>>,
+}
+
+impl batch::Member for Job {
+    fn payment_id(&self) -> Option<i64> {
+        self.guard.as_ref().map(|guard| guard.payment_id)
+    }
+}
+
+/// Work that is part of a batch although it belongs to no change of an order. It may run several
+/// times, as its batch is tried again, and only its last run counts.
+pub(in crate::store) trait SharedWork: Send + Sync {
+    /// Reads and writes. An error fails its batch, but not its neighbours: they are written without it.
+    fn run<'t>(&'t self, txn: &'t DatabaseTransaction) -> BoxFuture<'t, Result<(), StoreError>>;
+}
+
+/// What one change writes, before anybody waits for it.
+#[derive(Default)]
+pub(in crate::store) struct Write {
+    /// The payment that it changes or checks.
+    pub guard: Option<Guard>,
+    /// What it inserts.
+    pub rows: Rows,
+    /// The change itself, where it does more; it is then written alone.
+    pub more: Option<Box<Change>>,
+    /// Work that shares the commit.
+    pub shared: Option<Box<dyn SharedWork>>,
+}
+
+/// The pools that the writer writes on.
+pub(in crate::store) struct Pools {
+    /// One connection a lane.
+    pub lanes: Pool,
+    /// For changes that are written alone.
+    pub singles: Pool,
+}
+
+impl Writer {
+    /// Starts the lanes, on the runtime to which the connections belong.
+    pub fn start(
+        pools: Pools,
+        runtime: &Handle,
+        wedged: Wedged,
+        failpoints: Failpoints,
+        tasks: &Supervisor,
+    ) -> Self {
+        let count = match pools.lanes.get_database_backend() {
+            DbBackend::Postgres => POSTGRES_LANES,
+            _ => 1,
+        };
+        let context = Arc::new(Context {
+            lanes: pools.lanes,
+            singles: pools.singles,
+            places: Arc::new(Semaphore::new(SINGLES_MAX)),
+            runtime: runtime.clone(),
+            wedged,
+            failpoints,
+        });
+        let (jobs, waiting) = mpsc::channel(QUEUE_MAX);
+        let waiting = Arc::new(Mutex::new(waiting));
+        for _ in 0..count {
+            let (context, waiting) = (context.clone(), waiting.clone());
+            tasks.run(runtime, Task::Writer, move || {
+                keep_lane(context.clone(), waiting.clone())
+            });
+        }
+        Self { jobs, context }
+    }
+
+    /// Closes the connections of the lanes after what is under way.
+    pub async fn close(&self) -> Result<(), DbErr> {
+        self.context.lanes.close().await
+    }
+
+    /// Writes a change and returns when it is durable. A caller that leaves cancels nothing.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] and [`StoreError::CodeTaken`]: load and decide again.
+    /// [`StoreError::CommitUnknown`]: it may be written or not. Any other: nothing was written.
+    pub async fn write(&self, write: Write) -> Result<(), StoreError> {
+        let is_alone = write.more.is_some();
+        let (job, answered) = Job::of(write);
+        if is_alone {
+            single::start(&self.context, job);
+        } else if self.jobs.try_send(job).is_err() {
+            return Err(StoreError::Unavailable("too many changes wait".to_owned()));
+        }
+        answered.await.unwrap_or_else(|_| {
+            let lost = DbErr::Custom("the lane that wrote it has ended".to_owned());
+            Err(StoreError::CommitUnknown(lost))
+        })
+    }
+}
+
+impl Store {
+    /// Inserts rows that belong to no decision, with what others write at the same moment.
+    ///
+    /// # Errors
+    /// As [`Writer::write`].
+    pub(in crate::store) async fn insert(&self, rows: Rows) -> Result<(), StoreError> {
+        let write = Write {
+            rows,
+            ..Write::default()
+        };
+        self.inner.write_path.write(write).await
+    }
+}
+
+/// Writes what waits, batch by batch, until no one can add to it.
+async fn keep_lane(context: Arc<Context>, queue: Arc<Mutex<mpsc::Receiver<Job>>>) {
+    // A second change of a payment waits here for the next batch.
+    let mut waiting = VecDeque::new();
+    loop {
+        if waiting.is_empty() {
+            let mut queue = queue.lock().await;
+            let Some(job) = queue.recv().await else {
+                return;
+            };
+            waiting.push_back(job);
+            top_up(&mut waiting, &mut queue);
+        } else if let Ok(mut queue) = queue.try_lock() {
+            top_up(&mut waiting, &mut queue);
+        }
+        lane::write(&context, batch::take(&mut waiting)).await;
+    }
+}
+
+fn top_up(waiting: &mut VecDeque<Job>, queue: &mut mpsc::Receiver<Job>) {
+    while waiting.len() < batch::BATCH_MAX
+        && let Ok(job) = queue.try_recv()
+    {
+        waiting.push_back(job);
+    }
+}
+
+impl Job {
+    /// A change on its way, and where its answer comes.
+    fn of(write: Write) -> (Self, oneshot::Receiver<Result<(), StoreError>>) {
+        let (answer, answered) = oneshot::channel();
+        let job = Self {
+            guard: write.guard,
+            rows: write.rows,
+            more: write.more,
+            shared: write.shared,
+            span: Span::current(),
+            answer,
+        };
+        (job, answered)
+    }
+
+    /// Whether a batch has written it, which has changed or found these payments.
+    fn is_done(&self, done: &HashSet<i64>) -> bool {
+        (self.guard.as_ref()).is_none_or(|guard| done.contains(&guard.payment_id))
+    }
+
+    fn answer(self, result: Result<(), StoreError>) {
+        // A caller that has left does not wait for it any more.
+        drop(self.answer.send(result));
+    }
+}

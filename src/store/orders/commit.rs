@@ -1,0 +1,146 @@
+//! What one message writes: its payment's row, and rows of other tables, together or not at all.
+//!
+//! # Invariants
+//! The payment is changed `WHERE version = ?`, and zero rows is [`StoreError::Conflict`]. With that
+//! and the unique keys the result is right even if two processes, or no actors at all, stand above.
+
+use chrono::{DateTime, Utc};
+use sea_orm::ActiveValue::Set;
+
+use super::{events, reissue, sale};
+use crate::domain::access::radius_user::RadiusUser;
+use crate::domain::order::decision::{Decision, Effect};
+use crate::domain::order::payment::Payment;
+use crate::store::engine::writer::{Columns, Guard, Rows, Update, Write};
+use crate::store::journal::deliveries;
+use crate::store::operators::audit_log;
+use crate::store::rows;
+use crate::store::{AuditEntry, DeliveryRecord, Store, StoreError};
+
+/// What one message writes.
+#[derive(Clone)]
+pub struct Change {
+    /// The order as the decision saw it.
+    pub before: Payment,
+    /// What was decided.
+    pub decision: Decision,
+    /// The voucher's RADIUS user, when it is sold or has another code.
+    pub radius_user: Option<RadiusUser>,
+    /// The delivery that brought the evidence, to be journalled with its effect.
+    pub delivery: Option<DeliveryRecord>,
+    /// The operator's act that brought it, to be logged with its effect.
+    pub audit: Option<AuditEntry>,
+    /// Also ask ZenoPay at this time, whatever was decided.
+    pub ask_at: Option<DateTime<Utc>>,
+}
+
+impl Store {
+    /// Writes a change in one transaction and returns when it is durable.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] and [`StoreError::CodeTaken`]: load and decide again.
+    /// [`StoreError::CommitUnknown`]: forget what is known of the order. Any other: nothing
+    /// was written.
+    pub async fn commit(&self, change: Change) -> Result<(), StoreError> {
+        let write = change.into_write(self.clock().now())?;
+        self.inner.write_path.write(write).await
+    }
+}
+
+impl Change {
+    /// As the writer takes it.
+    pub(in crate::store) fn into_write(self, now: DateTime<Utc>) -> Result<Write, StoreError> {
+        Ok(Write {
+            guard: self.guard(),
+            rows: self.rows(now)?,
+            more: self.has_more().then(|| Box::new(self)),
+            ..Write::default()
+        })
+    }
+
+    /// What it does to the payment's row; `None` if it holds whatever becomes of the row.
+    fn guard(&self) -> Option<Guard> {
+        let update = match &self.decision.effect {
+            Effect::Sell(sale) => set(Columns::State, rows::changed(&sale.payment)),
+            Effect::Fail(next) | Effect::Hold(next) => set(Columns::State, rows::changed(next)),
+            Effect::Confirm(kept) => set(Columns::Confirmation, rows::confirmed(kept)),
+            Effect::Refund(next) => set(Columns::Act, rows::refunded(next)),
+            Effect::Revoke(next) => set(Columns::Act, rows::revoked(next)),
+            Effect::Replace(it) => set(Columns::Act, rows::reissued(&it.payment)),
+            Effect::Ask(at) => Update::due_at(*at),
+            // COMPLETED can only become REFUNDED, and what is said about it stays true then.
+            Effect::Keep | Effect::Refuse
+                if self.before.status.is_finished() && self.ask_at.is_none() =>
+            {
+                return None;
+            }
+            Effect::Keep | Effect::Refuse => Update::Check,
+        };
+        Some(Guard {
+            payment_id: self.before.id,
+            version: self.before.version,
+            update: match self.ask_at {
+                Some(at) => asked_at(update, at),
+                None => update,
+            },
+        })
+    }
+
+    /// The new rows.
+    fn rows(&self, now: DateTime<Utc>) -> Result<Rows, StoreError> {
+        let mut rows = Rows::default();
+        let radius_user = self.radius_user.as_ref();
+        match &self.decision.effect {
+            Effect::Sell(sale) => sale::gather(&mut rows, sale, radius_user)?,
+            Effect::Replace(it) => reissue::gather(&mut rows, it, radius_user)?,
+            Effect::Fail(_)
+            | Effect::Hold(_)
+            | Effect::Refund(_)
+            | Effect::Revoke(_)
+            | Effect::Confirm(_)
+            | Effect::Keep
+            | Effect::Ask(_)
+            | Effect::Refuse => {}
+        }
+        for remark in &self.decision.remarks {
+            rows.add(events::row(self.before.order_id, remark, now));
+        }
+        if let Some(entry) = &self.audit {
+            rows.add(audit_log::row(entry, now));
+        }
+        if let Some(delivery) = &self.delivery {
+            let line = deliveries::row(delivery, self.decision.outcome);
+            rows.add_delivery(line, delivery.received);
+        }
+        Ok(rows)
+    }
+
+    /// Whether it changes rows of other tables, which no batch does.
+    fn has_more(&self) -> bool {
+        match &self.decision.effect {
+            Effect::Refund(_) | Effect::Revoke(_) | Effect::Replace(_) => true,
+            Effect::Confirm(kept) => kept.came_in() != self.before.came_in(),
+            Effect::Sell(_)
+            | Effect::Fail(_)
+            | Effect::Hold(_)
+            | Effect::Keep
+            | Effect::Ask(_)
+            | Effect::Refuse => false,
+        }
+    }
+}
+
+fn set(columns: Columns, model: entities::payments::ActiveModel) -> Update {
+    Update::Set(columns, Box::new(model))
+}
+
+/// The same, and the gateway is asked at this time.
+fn asked_at(update: Update, at: DateTime<Utc>) -> Update {
+    match update {
+        Update::Set(columns, mut model) => {
+            model.due_at = Set(Some(at));
+            Update::Set(columns, model)
+        }
+        Update::Check => Update::due_at(at),
+    }
+}

@@ -1,0 +1,14 @@
+//! Orders: created, loaded, changed in one transaction, searched.
+
+pub(super) mod audit;
+pub(super) mod commit;
+pub(super) mod create;
+pub(super) mod due;
+pub(super) mod duplicate_orders;
+pub(super) mod events;
+pub(super) mod history;
+pub(super) mod lookup;
+pub(super) mod reissue;
+pub(super) mod resend;
+pub(super) mod sale;
+pub(super) mod search;

@@ -1,0 +1,253 @@
+//! Each lookup runs by its index, on both databases, as the planner says itself.
+
+use sea_orm::{ConnectionTrait, DbBackend, QueryTrait, Statement};
+
+use super::*;
+use crate::domain::order::outcome::Outcome;
+use crate::domain::people::phone::Phone;
+use crate::store::JournalSearch;
+use crate::store::engine::migrated;
+use crate::store::journal::read;
+
+/// Orders in the table: enough that reading them all would be the slower way.
+const ORDERS: i64 = 4_000;
+
+struct Books {
+    store: Store,
+    _folder: Option<tempfile::TempDir>,
+}
+
+impl Books {
+    async fn of(store: Store, folder: Option<tempfile::TempDir>) -> Self {
+        let books = Self {
+            store,
+            _folder: folder,
+        };
+        books.fill().await;
+        books
+    }
+
+    async fn sqlite() -> Self {
+        let (store, folder) = migrated::sqlite().await;
+        Self::of(store, Some(folder)).await
+    }
+
+    async fn postgres() -> Self {
+        let server = std::env::var("MALIPO_TEST_POSTGRES").expect(
+            "MALIPO_TEST_POSTGRES is not set: run `scripts/with-postgres cargo nextest run`",
+        );
+        let name = format!("search_{}", uuid::Uuid::new_v4().simple());
+        let admin = sea_orm::Database::connect(format!("{server}/postgres"))
+            .await
+            .unwrap();
+        let create = format!("CREATE DATABASE {name}");
+        admin.execute_unprepared(&create).await.unwrap();
+        admin.close().await.unwrap();
+        Self::of(migrated::open(format!("{server}/{name}")).await, None).await
+    }
+
+    /// Most are COMPLETED, one in fifty FAILED, one in five hundred HELD; forty phones.
+    async fn fill(&self) {
+        let is_postgres = self.store.backend() == DbBackend::Postgres;
+        let (id, at, numbers) = if is_postgres {
+            (
+                "gen_random_uuid()",
+                "now()",
+                "generate_series(1, 4000) AS n(i)",
+            )
+        } else {
+            (
+                "randomblob(16)",
+                "'2026-11-24T00:00:00+00:00'",
+                "(WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 4000) SELECT i FROM n)",
+            )
+        };
+        let fill = format!(
+            "INSERT INTO payments (order_id, status, version, phone, language, package_id,
+                package_code, package_name_sw, package_name_en, amount, currency,
+                duration_minutes, validity, download_kbps, upload_kbps, shared_devices,
+                webhook_secret, reference, transid, created_at, deadline_at)
+             SELECT {id},
+                CASE WHEN i % 500 = 0 THEN 'HELD' WHEN i % 50 = 0 THEN 'FAILED' ELSE 'COMPLETED' END,
+                1, CAST(255712345600 + i % 40 AS text), 'sw', 1, 'daily', 'Siku', 'Day', 2000,
+                'TZS', 1440, 'purchase', 1, 1, 1, 'secret', 'R' || CAST(i AS text),
+                'T' || CAST(i AS text), {at}, {at}
+             FROM {numbers}"
+        );
+        let body = if is_postgres { "''::bytea" } else { "x''" };
+        let journal = format!(
+            "INSERT INTO webhook_deliveries (order_id, outcome, received_at, processing_ms, body)
+             SELECT 'order-' || CAST(id / 2 AS text),
+                CASE WHEN id % 400 = 0 THEN 'malformed' ELSE 'duplicate' END, created_at, 1.0,
+                {body} FROM payments"
+        );
+        let writer = &self.store.inner.writer;
+        let events = "INSERT INTO order_events (order_id, at, kind, level, summary, reference)
+             SELECT order_id, created_at, 'note', 'note', 's',
+                CASE WHEN id % 400 = 0 THEN 'S' || CAST(id AS text) END FROM payments";
+        writer.execute_unprepared(&fill).await.unwrap();
+        writer.execute_unprepared(events).await.unwrap();
+        writer.execute_unprepared(&journal).await.unwrap();
+        writer.execute_unprepared("ANALYZE").await.unwrap();
+    }
+
+    /// How the planner would run these lookups.
+    async fn plans(&self, search: &OrderSearch) -> Vec<String> {
+        let mut plans = Vec::new();
+        for lookup in self.store.lookups(search).await.unwrap() {
+            plans.push(self.plan(lookup.build(self.store.backend())).await);
+        }
+        plans
+    }
+
+    async fn plan(&self, mut query: Statement) -> String {
+        let (explain, column) = match self.store.backend() {
+            DbBackend::Postgres => ("EXPLAIN", 0),
+            _ => ("EXPLAIN QUERY PLAN", 3),
+        };
+        query.sql = format!("{explain} {}", query.sql);
+        let rows = self.store.inner.reader.query_all_raw(query).await.unwrap();
+        let lines = rows
+            .iter()
+            .map(|row| row.try_get_by_index::<String>(column).unwrap());
+        lines.collect::<Vec<_>>().join("\n")
+    }
+}
+
+fn number(text: &str) -> Vec<Key> {
+    vec![Key::Number(text.to_owned())]
+}
+
+async fn every_lookup_has_its_index(books: &Books, primary: &str) {
+    let phone = vec![Key::Phone(Phone::read("255712345607").unwrap())];
+    let order = vec![Key::Order(
+        "677e4327-4d7c-4b1e-8f3a-1c2d3e4f5a6b".parse().unwrap(),
+    )];
+    let order_index = match books.store.backend() {
+        DbBackend::Postgres => "payments_order_id_key",
+        _ => "sqlite_autoindex_payments",
+    };
+    for (keys, status, indexes) in [
+        (phone.clone(), None, vec!["payments_phone"]),
+        (phone, Some(Status::Completed), vec!["payments_phone"]),
+        (
+            number("R17"),
+            None,
+            vec!["payments_reference", "payments_transid"],
+        ),
+        (order, None, vec![order_index]),
+        (
+            vec![Key::Ref("677e4327".parse().unwrap())],
+            None,
+            vec![order_index],
+        ),
+        (
+            vec![Key::PhoneEnd("5607".to_owned())],
+            None,
+            vec!["payments_phone_end"],
+        ),
+        (
+            vec![Key::PhoneEnd("12345607".to_owned())],
+            None,
+            vec!["payments_phone_end"],
+        ),
+        (Vec::new(), Some(Status::Held), vec!["payments_open"]),
+        (Vec::new(), Some(Status::Failed), vec!["payments_not_sold"]),
+        (
+            Vec::new(),
+            Some(Status::Refunded),
+            vec!["payments_not_sold"],
+        ),
+        (Vec::new(), None, vec![primary]),
+        (Vec::new(), Some(Status::Completed), vec![primary]),
+    ] {
+        for before in [None, Some(ORDERS / 2)] {
+            let search = OrderSearch {
+                keys: keys.clone(),
+                status,
+                before,
+                limit: 20,
+            };
+            let plans = books.plans(&search).await;
+            assert_eq!(plans.len(), indexes.len());
+            for (plan, index) in plans.iter().zip(&indexes) {
+                assert!(plan.contains(index), "{index} is not used:\n{plan}");
+                assert!(!plan.contains("Seq Scan"), "{index}:\n{plan}");
+            }
+        }
+    }
+}
+
+async fn a_second_charge_has_its_index(books: &Books) {
+    let told = ["S400".to_owned(), "s400".to_owned()];
+    let plan = books
+        .plan(charged_again(&told).build(books.store.backend()))
+        .await;
+    assert!(plan.contains("order_events_reference"), "{plan}");
+    assert!(!plan.contains("Seq Scan"), "{plan}");
+
+    let search = OrderSearch {
+        keys: number("S400"),
+        limit: 20,
+        ..Default::default()
+    };
+    let plans = books.plans(&search).await;
+    let order_index = match books.store.backend() {
+        DbBackend::Postgres => "payments_order_id_key",
+        _ => "sqlite_autoindex_payments",
+    };
+    assert_eq!(
+        plans.len(),
+        3,
+        "by reference, by transid, and the order charged again"
+    );
+    assert!(plans[2].contains(order_index), "{}", plans[2]);
+}
+
+async fn every_page_of_the_journal_has_its_index(books: &Books) {
+    let order_id = Some("order-17".to_owned());
+    let by_order = ["webhook_deliveries_order"];
+    let by_outcome = ["webhook_deliveries_outcome"];
+    let either = [by_order[0], by_outcome[0]];
+    for (order_id, outcome, indexes) in [
+        (order_id.clone(), None, &by_order[..]),
+        (None, Some(Outcome::Malformed), &by_outcome),
+        (order_id, Some(Outcome::Duplicate), &either),
+    ] {
+        for before in [None, Some(ORDERS / 2)] {
+            let search = JournalSearch {
+                outcome,
+                order_id: order_id.clone(),
+                before,
+                limit: 20,
+            };
+            let page = read::page_of(&search).build(books.store.backend());
+            let plan = books.plan(page).await;
+            let used = indexes.iter().any(|index| plan.contains(index));
+            assert!(used && !plan.contains("Seq Scan"), "{indexes:?}:\n{plan}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_lookup_has_its_index_on_sqlite() {
+    let books = Books::sqlite().await;
+    every_page_of_the_journal_has_its_index(&books).await;
+    a_second_charge_has_its_index(&books).await;
+    // A walk along the table from its end: SQLite calls that SCAN or SEARCH, and no sort.
+    every_lookup_has_its_index(&books, "payments").await;
+    let newest = OrderSearch {
+        limit: 20,
+        ..Default::default()
+    };
+    let plan = books.plans(&newest).await.concat();
+    assert!(!plan.contains("TEMP B-TREE"), "{plan}");
+}
+
+#[tokio::test]
+async fn every_lookup_has_its_index_on_postgres() {
+    let books = Books::postgres().await;
+    every_page_of_the_journal_has_its_index(&books).await;
+    a_second_charge_has_its_index(&books).await;
+    every_lookup_has_its_index(&books, "payments_pkey").await;
+}

@@ -1,0 +1,220 @@
+//! Which sold voucher is tried at FreeRADIUS next, and which are refused.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use entities::radcheck;
+use sea_orm::ActiveValue::Set;
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryResult,
+    Statement, Value,
+};
+use uuid::Uuid;
+
+use crate::domain::access::radius_user::RadiusUser;
+use crate::domain::access::voucher::VoucherCode;
+use crate::domain::order::ids::OrderId;
+use crate::store::{Store, StoreError};
+
+/// FreeRADIUS lets the voucher in.
+pub const TESTED: &str = "tested";
+/// FreeRADIUS does not let it in.
+pub const NOT_LET_IN: &str = "not_let_in";
+/// No answer that can be believed came.
+pub const NOT_TESTED: &str = "not_tested";
+
+/// Refusals that are older have been told by the guests.
+const A_DAY: TimeDelta = TimeDelta::days(1);
+
+/// A sold voucher, and the order that it is of.
+#[derive(Clone, Debug)]
+pub struct SoldVoucher {
+    /// The order.
+    pub order_id: OrderId,
+    /// The code.
+    pub code: VoucherCode,
+    /// What the timeline says of its last try: one of the words above, if there was one.
+    pub last_try: Option<String>,
+}
+
+/// What FreeRADIUS did with the vouchers that were sold in the last day.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromQueryResult)]
+pub struct Refusals {
+    /// Vouchers that it has refused.
+    pub in_a_day: i64,
+    /// Vouchers among them that it has not let in since, and that still run.
+    pub still: i64,
+}
+
+/// The newest voucher that was just sold and of which the timeline says nothing yet. Only the
+/// last few rows: a shop that sells faster is tested by samples.
+const UNTRIED: &str = "SELECT v.code AS code, p.order_id AS order_id, CAST(NULL AS text) AS last_try FROM vouchers v \
+     JOIN payments p ON p.id = v.payment_id \
+     WHERE v.id > (SELECT COALESCE(MAX(id), 0) - 20 FROM vouchers) \
+     AND v.issued_at >= $1 AND v.revoked_at IS NULL \
+     AND NOT EXISTS (SELECT 1 FROM order_events e \
+         WHERE e.order_id = p.order_id AND e.kind IN ('tested', 'not_let_in', 'not_tested')) \
+     ORDER BY v.id DESC LIMIT 1";
+
+/// Alerts of the last day, found by their own index before anything else; `$1` is a day ago.
+const ALERTS: &str = "WITH alerts AS MATERIALIZED (SELECT id, order_id, kind, at FROM order_events \
+     WHERE level = 'alert' AND at >= $1 AND kind IN ('not_let_in', 'not_tested'))";
+
+/// Those of them whose order was not tried since, and whose voucher still runs; `$2` is now.
+/// `CROSS JOIN`, because SQLite then joins in this order and does not begin at all vouchers.
+const NOT_IN_YET: &str = "FROM alerts e CROSS JOIN payments p CROSS JOIN vouchers v \
+     WHERE p.order_id = e.order_id AND v.payment_id = p.id \
+     AND v.revoked_at IS NULL AND (v.expires_at IS NULL OR v.expires_at > $2) \
+     AND NOT EXISTS (SELECT 1 FROM order_events t WHERE t.order_id = e.order_id \
+         AND t.id > e.id AND t.kind IN ('tested', 'not_let_in', 'not_tested'))";
+
+fn doubtful() -> String {
+    format!(
+        "{ALERTS} SELECT v.code AS code, e.order_id AS order_id, e.kind AS last_try {NOT_IN_YET} \
+         ORDER BY e.id DESC LIMIT 50"
+    )
+}
+
+fn refusals() -> String {
+    format!(
+        "{ALERTS} SELECT (SELECT COUNT(DISTINCT r.order_id) FROM alerts r \
+         WHERE r.kind = 'not_let_in') AS in_a_day, \
+         (SELECT COUNT(*) {NOT_IN_YET} AND e.kind = 'not_let_in') AS still"
+    )
+}
+
+impl Store {
+    /// The newest voucher that was sold in the last `fresh` before `now` (the database's
+    /// clock) and was not tried yet.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be reached.
+    pub async fn untried_voucher(
+        &self,
+        now: DateTime<Utc>,
+        fresh: TimeDelta,
+    ) -> Result<Option<SoldVoucher>, StoreError> {
+        let found = self.sold(UNTRIED.to_owned(), vec![(now - fresh).into()]);
+        Ok(found.await?.pop())
+    }
+
+    /// Vouchers of the last day that FreeRADIUS has not let in so far and that still run, the
+    /// newest first, 50 at most.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be reached.
+    pub async fn doubtful_vouchers(
+        &self,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<SoldVoucher>, StoreError> {
+        self.sold(doubtful(), vec![(now - A_DAY).into(), now.into()])
+            .await
+    }
+
+    /// Counts the vouchers that FreeRADIUS refuses.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be reached.
+    pub async fn refusals(&self, now: DateTime<Utc>) -> Result<Refusals, StoreError> {
+        let store = self.clone();
+        self.read(async move {
+            let values = [(now - A_DAY).into(), now.into()];
+            let ask = Statement::from_sql_and_values(store.backend(), refusals(), values);
+            let found = Refusals::find_by_statement(ask);
+            Ok(found.one(&store.inner.reader).await?.unwrap_or_default())
+        })
+        .await
+    }
+
+    async fn sold(&self, sql: String, values: Vec<Value>) -> Result<Vec<SoldVoucher>, StoreError> {
+        let store = self.clone();
+        self.read(async move {
+            let ask = Statement::from_sql_and_values(store.backend(), sql, values);
+            let rows = store.inner.reader.query_all_raw(ask).await?;
+            let sold = rows.iter().map(sold_voucher).collect::<Result<_, _>>();
+            Ok(sold?)
+        })
+        .await
+    }
+
+    /// Writes a user that FreeRADIUS is to let in for a moment, beside all vouchers. Its rows
+    /// hold the end of it, so that one that is left behind harms nobody.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be reached.
+    pub async fn add_passing_user(&self, user: &RadiusUser) -> Result<(), StoreError> {
+        let rows: Vec<_> = user
+            .checks
+            .iter()
+            .map(|check| radcheck::ActiveModel {
+                username: Set(user.username.clone()),
+                attribute: Set(check.name.to_owned()),
+                op: Set(check.op.to_owned()),
+                value: Set(check.value.clone()),
+                ..Default::default()
+            })
+            .collect();
+        let store = self.clone();
+        self.run(async move {
+            radcheck::Entity::insert_many(rows)
+                .exec_without_returning(&store.inner.writer)
+                .await?;
+            Ok(())
+        })
+        .await
+    }
+
+    /// Takes a passing user away.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be reached.
+    pub async fn remove_passing_user(&self, user: &RadiusUser) -> Result<(), StoreError> {
+        let (store, name) = (self.clone(), user.username.clone());
+        self.run(async move {
+            radcheck::Entity::delete_many()
+                .filter(radcheck::Column::Username.eq(name))
+                .exec(&store.inner.writer)
+                .await?;
+            Ok(())
+        })
+        .await
+    }
+}
+
+fn sold_voucher(row: &QueryResult) -> Result<SoldVoucher, sea_orm::DbErr> {
+    let order_id: Uuid = row.try_get("", "order_id")?;
+    Ok(SoldVoucher {
+        order_id: OrderId(order_id),
+        code: VoucherCode::from_stored(row.try_get("", "code")?),
+        last_try: row.try_get("", "last_try")?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use sea_orm::DbBackend;
+
+    use super::*;
+    use crate::store::engine::plans::Books;
+
+    #[tokio::test]
+    async fn refusals_are_found_by_the_index_of_their_alerts() {
+        for books in Books::both().await {
+            for text in [doubtful(), refusals()] {
+                let day = ["2026-03-01T21:00:00+00:00", "2026-03-02T21:00:00+00:00"]
+                    .map(|at| at.parse::<DateTime<Utc>>().unwrap().into());
+                let query = Statement::from_sql_and_values(books.backend(), text, day);
+
+                let plan = books.plan(&query).await;
+
+                assert!(plan.contains("order_events_alerts_at"), "{plan}");
+                let wholes = match books.backend() {
+                    DbBackend::Postgres => ["Seq Scan on order_events", "Seq Scan on vouchers"],
+                    // No voucher of these books has a payment, so SQLite takes that index for useless.
+                    _ => ["SCAN order_events", "SCAN p"],
+                };
+                for whole in wholes {
+                    assert!(!plan.contains(whole), "{plan}");
+                }
+            }
+        }
+    }
+}
