@@ -1,5 +1,5 @@
-//! `docs/guarantees.md` names a test for each promise, and patches by which tests were seen to
-//! fail. A name that nothing has would be a promise without its test.
+//! `docs/guarantees.md` names a test for each promise, and patches that were seen to make tests
+//! fail. These tests check that every name exists.
 
 #![expect(
     clippy::unwrap_used,
@@ -18,7 +18,7 @@ fn document() -> String {
     fs::read_to_string(root().join("docs/guarantees.md")).unwrap()
 }
 
-/// What stands between backticks and looks like the path of a test.
+/// Code spans that look like the path of a test.
 fn tests_in(text: &str) -> BTreeSet<String> {
     let is_name = |part: &str| {
         !part.is_empty()
@@ -42,8 +42,8 @@ fn patches_in(text: &str) -> BTreeSet<String> {
         .collect()
 }
 
-/// Where a module of the tests may stand; a binary's own folder comes before its modules, but for
-/// that of most tests.
+/// The files in which a module of the tests may be. A path begins with the name of its binary,
+/// except in `tests/api`.
 fn files_of(module: &[&str]) -> [PathBuf; 3] {
     let below = |folder: &str| {
         module

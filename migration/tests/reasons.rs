@@ -1,5 +1,5 @@
-//! Orders of the first edition have free text as their reason. Each becomes one of the words that
-//! a guest may read, and nothing that an operator needs is lost.
+//! Orders of the first edition have free text as their reason. Each becomes one of the words that a
+//! guest may read, and nothing that an operator needs is lost.
 
 #![expect(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
 
@@ -11,7 +11,7 @@ mod databases;
 
 use databases::{PostgresDatabase, SqliteFile, connect};
 
-/// Status, old text, what was paid; then word, what the gateway wrote, what was typed.
+/// Status, old text and paid amount; then the word, the gateway's text and the operator's text.
 type Case = (
     &'static str,
     &'static str,
@@ -153,7 +153,7 @@ async fn old_reasons_become_words(url: &str) {
     assert_eq!(after, before);
 }
 
-/// How many steps come off so that this one does.
+/// How many steps down it takes to undo this one.
 fn steps_from(name: &str) -> u32 {
     let all = Migrator::migrations();
     let at = all.iter().rposition(|step| step.name().ends_with(name));

@@ -1,7 +1,7 @@
-//! The schema on both databases: it goes up, comes down completely, survives several processes at
-//! once, and its keys hold what the actors would otherwise have to.
+//! The schema on both databases: it migrates up, comes down completely, survives several processes
+//! at once, and its keys hold alone what the actors would otherwise have to.
 //!
-//! PostgreSQL is named by `MALIPO_TEST_POSTGRES`, a URL without a database; each test makes its own.
+//! `MALIPO_TEST_POSTGRES` is PostgreSQL's URL without a database; each test creates its own.
 
 #![expect(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
 
@@ -13,12 +13,12 @@ mod databases;
 
 use databases::{PostgresDatabase, SqliteFile, connect};
 
-/// How many steps there are.
+/// The number of steps.
 fn steps() -> u32 {
     Migrator::migrations().len().try_into().unwrap()
 }
 
-/// How many steps come after the one that ends in this.
+/// How many steps come after the one whose name ends in this.
 fn steps_after(name: &str) -> u32 {
     let all = Migrator::migrations();
     let at = all.iter().rposition(|step| step.name().ends_with(name));

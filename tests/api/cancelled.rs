@@ -1,7 +1,7 @@
-//! A request whose future is polled so many times and then dropped, for each number of times
-//! until it ends: as when its client vanishes at that very moment.
+//! Drops a request's future after a number of polls, for each number until the future completes, as
+//! when the client disconnects at that moment.
 //!
-//! Handlers are called without a socket, because only then it is we who poll.
+//! Handlers are called without a socket, because only then does the test control the polling.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -15,15 +15,15 @@ use serde_json::json;
 use crate::harness::{KEY, Kind, SaleCounts, TestApp, body_of, fresh_phone, pool};
 
 on_both_databases! {
-    a_webhook_dropped_after_any_poll_is_sold_all_the_same_and_poisons_nothing,
+    a_webhook_dropped_after_any_poll_still_sells_and_poisons_no_connection,
     a_purchase_dropped_after_any_poll_is_one_order_and_one_push_when_it_is_sent_again,
     a_long_poll_dropped_after_any_poll_leaves_its_seat_and_its_connection,
 }
 
-/// No request is polled more often than this until it ends.
+/// No request needs more polls than this.
 const POLLS_MAX: usize = 60;
 
-/// The server's handlers, called by us. A macro, because their type has no name here.
+/// The server's handlers as a service. A macro, because the service's type cannot be named here.
 macro_rules! handlers {
     ($app:expr) => {
         init_service(
@@ -35,7 +35,7 @@ macro_rules! handlers {
     };
 }
 
-/// What came of it; `None` if it was dropped before its end.
+/// The output; `None` if the future was dropped before its end.
 async fn polled<F: Future>(future: F, times: usize) -> Option<F::Output> {
     let mut future = pin!(future);
     let mut left = times;
@@ -53,7 +53,7 @@ async fn polled<F: Future>(future: F, times: usize) -> Option<F::Output> {
     .await
 }
 
-async fn a_webhook_dropped_after_any_poll_is_sold_all_the_same_and_poisons_nothing(kind: Kind) {
+async fn a_webhook_dropped_after_any_poll_still_sells_and_poisons_no_connection(kind: Kind) {
     let app = TestApp::start(kind).await;
     let handlers = handlers!(app);
     let mut orders = Vec::new();
@@ -73,9 +73,9 @@ async fn a_webhook_dropped_after_any_poll_is_sold_all_the_same_and_poisons_nothi
         }
     }
 
-    assert!(orders.len() > 2, "it was never dropped under way");
+    assert!(orders.len() > 2, "it was never dropped before its end");
     for (polls, order) in orders.iter().enumerate() {
-        // From the first poll on the work goes on without whoever sent it.
+        // After the first poll the work no longer depends on the sender.
         let expected = if polls == 0 { "completed" } else { "duplicate" };
         if polls > 0 {
             app.wait_for(order, "COMPLETED").await;
@@ -112,7 +112,7 @@ async fn a_purchase_dropped_after_any_poll_is_one_order_and_one_push_when_it_is_
         }
     }
 
-    assert!(wishes.len() > 2, "it was never dropped under way");
+    assert!(wishes.len() > 2, "it was never dropped before its end");
     for (key, wish) in &wishes {
         let answer = app.pay_with_key(wish, key).await;
         assert!(matches!(answer.status, 200 | 201), "{}", answer.text);
@@ -121,7 +121,7 @@ async fn a_purchase_dropped_after_any_poll_is_one_order_and_one_push_when_it_is_
         };
         let rows = count("payments", "idempotency_key", key);
         assert_eq!(app.database.count(&rows).await, 1, "{key}");
-        // It may still be on its way: the push goes on without whoever wanted it.
+        // The push may still be in progress: it does not depend on the sender.
         let json = answer.json();
         let pushes = count(
             "sandbox_payments",
@@ -152,15 +152,15 @@ async fn a_long_poll_dropped_after_any_poll_leaves_its_seat_and_its_connection(k
         }
     }
 
-    assert!(dropped > 2, "it was never dropped under way");
+    assert!(dropped > 2, "it was never dropped before its end");
     app.until_parked(0).await;
-    // The order has a few seats only, and one who waits is told.
-    let told = app.portal(&format!("/payment/status/{}?wait=20&since=1", order.id));
-    let (told, sold) = tokio::join!(app.get(&told), async {
+    // The order has few seats, and a waiting poll must still get the sale.
+    let url = app.portal(&format!("/payment/status/{}?wait=20&since=1", order.id));
+    let (waited, sold) = tokio::join!(app.get(&url), async {
         app.until_parked(1).await;
         app.deliver_word(&order, "COMPLETED").await
     });
     assert_eq!(sold.verdict(), (200, "completed".to_owned()));
-    assert_eq!(told.json()["payment_status"], "COMPLETED");
+    assert_eq!(waited.json()["payment_status"], "COMPLETED");
     pool::assert_clean(&app).await;
 }

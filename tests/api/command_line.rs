@@ -1,4 +1,4 @@
-//! What the person at the terminal sees.
+//! The command line, as an operator uses it at the terminal.
 
 use std::process::{Command, Output};
 
@@ -27,9 +27,9 @@ async fn a_server_that_may_not_migrate_does_not_serve_without_its_schema() {
 
     let output = run(&["serve"], &settings);
 
-    let told = text(&output.stderr);
-    assert_eq!(code(&output), Some(1), "{told}");
-    assert!(told.contains("malipo migrate"), "{told}");
+    let printed = text(&output.stderr);
+    assert_eq!(code(&output), Some(1), "{printed}");
+    assert!(printed.contains("malipo migrate"), "{printed}");
 }
 
 #[actix_web::test]
@@ -56,7 +56,7 @@ async fn the_schema_goes_up_and_down_and_says_where_it_stands() {
 }
 
 #[actix_web::test]
-async fn the_doctor_finds_a_healthy_server_healthy_and_says_what_is_not() {
+async fn the_doctor_passes_a_healthy_server_and_names_what_is_wrong() {
     let database = TestDatabase::create(Kind::Postgres).await;
     let healthy = run(&["check"], &[("MALIPO__DATABASE__URL", &database.url)]);
     let broken = run(
@@ -96,16 +96,16 @@ async fn a_second_server_on_one_sqlite_file_refuses_to_start() {
         ],
     );
 
-    let told = text(&second.stderr);
-    assert_eq!(code(&second), Some(1), "{told}");
+    let printed = text(&second.stderr);
+    assert_eq!(code(&second), Some(1), "{printed}");
     assert!(
-        told.contains("database.url") && told.contains("another malipo"),
-        "{told}"
+        printed.contains("database.url") && printed.contains("another malipo"),
+        "{printed}"
     );
 }
 
 #[actix_web::test]
-async fn both_signals_stop_the_server_in_good_order() {
+async fn both_signals_stop_the_server_gracefully() {
     for signal in ["-TERM", "-INT"] {
         let database = TestDatabase::create(Kind::Sqlite).await;
         let mut process = Process::serve(&database.url, &[]);
@@ -141,7 +141,7 @@ async fn the_sandbox_prints_where_to_look_and_an_admin_token_once() {
     assert_eq!(as_operator.status(), 200);
 }
 
-/// The commands of the README's first screen, word for word but for the port.
+/// The commands of the README's first screen, verbatim except for the port.
 #[actix_web::test]
 async fn the_readme_s_two_commands_buy_and_bring_the_voucher() {
     let readme =

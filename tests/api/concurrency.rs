@@ -1,5 +1,4 @@
-//! Many copies at the same moment, many orders at the same moment, and one order that is
-//! stuck.
+//! Many copies at the same moment, many orders at the same moment, and one order that is stuck.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,7 +16,7 @@ on_both_databases! {
     a_bug_in_one_order_stays_in_that_order,
 }
 
-/// As ZenoPay documents it for mobile money.
+/// The body that ZenoPay documents for mobile money.
 fn documented_body(order: &TestOrder) -> String {
     include_str!("../fixtures/zenopay/completed-documented.json").replace("ORDER", &order.id)
 }
@@ -105,7 +104,7 @@ async fn a_rush_of_mixed_copies_sells_every_order_once(kind: Kind) {
     assert_eq!(codes, ORDERS as i64);
 }
 
-/// The worst case for the registry: every actor is let go the moment it is idle.
+/// The worst case for the registry: every actor is passivated as soon as it is idle.
 async fn copies_are_answered_while_actors_come_and_go(kind: Kind) {
     const ORDERS: usize = 4;
     const ROUNDS: usize = 40;
@@ -150,7 +149,7 @@ async fn copies_are_answered_while_actors_come_and_go(kind: Kind) {
     let number = |name: &str| actors[name].as_i64().unwrap();
     assert!(
         number("activated") > ORDERS as i64,
-        "nobody left and came back: {actors}"
+        "no actor was passivated and activated again: {actors}"
     );
     assert_eq!(
         number("activated") - number("passivated"),
@@ -161,7 +160,7 @@ async fn copies_are_answered_while_actors_come_and_go(kind: Kind) {
     assert_eq!(number("restarted"), 0, "{actors}");
 }
 
-/// A version that cannot be counted up any further makes the decision itself panic.
+/// A version at the maximum of its type makes the decision itself panic.
 async fn a_bug_in_one_order_stays_in_that_order(kind: Kind) {
     let app = TestApp::start(kind).await;
     let (sick, well) = (app.buy().await, app.buy().await);
@@ -187,7 +186,7 @@ async fn a_bug_in_one_order_stays_in_that_order(kind: Kind) {
         "{glance}"
     );
 
-    // Once the cause is gone, another copy is all it takes.
+    // Once the cause is gone, one more copy is enough.
     app.database
         .execute(&format!("UPDATE payments SET version = 1 WHERE {is_sick}"))
         .await;
@@ -198,7 +197,7 @@ async fn a_bug_in_one_order_stays_in_that_order(kind: Kind) {
 }
 
 #[actix_web::test]
-async fn an_order_whose_row_somebody_holds_for_ten_seconds_holds_up_nobody_else() {
+async fn an_order_whose_row_is_locked_for_ten_seconds_delays_no_other() {
     const OTHERS: usize = 100;
     const HELD_FOR: Duration = Duration::from_secs(10);
     let app = TestApp::start(Kind::Postgres).await;
@@ -227,7 +226,7 @@ async fn an_order_whose_row_somebody_holds_for_ten_seconds_holds_up_nobody_else(
     assert_eq!(answer.verdict(), (503, "commit_unknown".to_owned()));
     assert!(answer.header("retry-after").is_some());
     assert!(after < ANSWERED_WITHIN, "answered after {after:?}");
-    // All of them while the row is still held: none waited for the stuck one.
+    // All were answered while the row was still locked: none waited for the stuck order.
     assert!(
         answers
             .iter()
@@ -251,7 +250,7 @@ async fn an_order_whose_row_somebody_holds_for_ten_seconds_holds_up_nobody_else(
     assert_eq!(copy.verdict(), (200, "duplicate".to_owned()));
 }
 
-/// Two actors of one order, one in each process: the version and the unique keys hold alone.
+/// Two actors of one order, one in each process: only the version and the unique keys protect it.
 #[actix_web::test]
 async fn two_servers_on_one_database_sell_once() {
     const ORDERS: usize = 10;

@@ -1,4 +1,4 @@
-//! What is read from the file and the environment, and how it is told that something is wrong in it.
+//! Reading the configuration from the file and the environment, and reporting mistakes in it.
 
 use tempfile::TempDir;
 
@@ -6,7 +6,7 @@ use crate::command_line::{code, text};
 use crate::harness::process::{Process, malipo, run};
 use crate::harness::{Kind, TestDatabase, http_client};
 
-/// Variable, value, and the key that the complaint must name.
+/// Variable, value, and the key that the error message must name.
 const WRONG: &[(&str, &str, &str)] = &[
     ("MALIPO__SERVER__BIND", "nonsense", "server.bind"),
     ("MALIPO__SERVER__BIND", "0.0.0.0:0", "server.bind"),
@@ -72,14 +72,18 @@ const WRONG: &[(&str, &str, &str)] = &[
 ];
 
 #[test]
-fn a_wrong_configuration_is_told_in_one_sentence_that_names_the_key() {
+fn a_wrong_configuration_is_reported_in_one_sentence_that_names_the_key() {
     for (name, value, key) in WRONG {
         let output = run(&["check"], &[(name, value)]);
 
-        let told = text(&output.stderr);
-        assert_eq!(code(&output), Some(2), "{name}={value}: {told}");
-        assert!(told.contains(key), "{name}={value}: {told}");
-        assert_eq!(told.trim().lines().count(), 1, "{name}={value}: {told}");
+        let printed = text(&output.stderr);
+        assert_eq!(code(&output), Some(2), "{name}={value}: {printed}");
+        assert!(printed.contains(key), "{name}={value}: {printed}");
+        assert_eq!(
+            printed.trim().lines().count(),
+            1,
+            "{name}={value}: {printed}"
+        );
     }
 }
 
@@ -94,16 +98,16 @@ fn a_key_that_does_not_exist_is_an_error_in_the_file_too() {
 
     let output = malipo(folder.path(), &[]).arg("check").output().unwrap();
 
-    let told = text(&output.stderr);
-    assert_eq!(code(&output), Some(2), "{told}");
+    let printed = text(&output.stderr);
+    assert_eq!(code(&output), Some(2), "{printed}");
     assert!(
-        told.contains("zenopay") && told.contains("api_kee"),
-        "{told}"
+        printed.contains("zenopay") && printed.contains("api_kee"),
+        "{printed}"
     );
 }
 
 #[test]
-fn a_configuration_file_that_is_not_there_is_told_when_it_was_named() {
+fn a_missing_configuration_file_is_reported_when_it_was_named() {
     let output = run(&["check", "--config", "nowhere.toml"], &[]);
 
     assert_eq!(code(&output), Some(2));
@@ -133,7 +137,7 @@ fn secrets_are_never_printed() {
 }
 
 #[test]
-fn a_complaint_about_the_file_does_not_show_what_is_in_it() {
+fn an_error_in_the_file_does_not_show_its_contents() {
     for broken in [
         "[zenopay]\napi_key = \"hush-hush-key\n",
         "[server]\npublic_url = \"https://user:hush-hush@x y\"\n",
@@ -144,16 +148,16 @@ fn a_complaint_about_the_file_does_not_show_what_is_in_it() {
 
         let output = malipo(folder.path(), &[]).arg("check").output().unwrap();
 
-        let told = text(&output.stderr);
-        assert_eq!(code(&output), Some(2), "{told}");
-        assert!(!told.contains("hush-hush"), "{told}");
-        assert_eq!(told.trim().lines().count(), 1, "{told}");
+        let printed = text(&output.stderr);
+        assert_eq!(code(&output), Some(2), "{printed}");
+        assert!(!printed.contains("hush-hush"), "{printed}");
+        assert_eq!(printed.trim().lines().count(), 1, "{printed}");
     }
 }
 
-/// A token of digits alone is a text: its zeros count, and it is no number.
+/// A token of digits only is text: its zeros count, and it is not read as a number.
 #[actix_web::test]
-async fn a_token_of_digits_from_the_environment_is_taken_to_the_letter() {
+async fn a_token_of_digits_from_the_environment_is_kept_as_text() {
     for token in [
         "00001234567890123456",
         "12345678901234567890",
@@ -194,9 +198,9 @@ fn the_shipped_configuration_is_the_built_in_one_and_names_every_key() {
     }
 }
 
-/// A compose file hands on every variable, also those that its owner has left empty.
+/// A compose file passes every variable on, including those that its owner has left empty.
 #[actix_web::test]
-async fn a_server_whose_optional_keys_are_all_set_to_nothing_starts() {
+async fn a_server_whose_optional_keys_are_all_empty_starts() {
     let database = TestDatabase::create(Kind::Sqlite).await;
     let keys = malipo::config::Config::keys();
     let names: Vec<String> = keys
@@ -216,7 +220,7 @@ async fn a_server_whose_optional_keys_are_all_set_to_nothing_starts() {
     assert_eq!(ready.status(), 200);
 }
 
-/// An editor leaves a line break at the end of a file, and a person a blank.
+/// An editor leaves a line break at the end of a file, and a person may add a blank.
 #[actix_web::test]
 async fn a_key_with_white_space_around_it_is_the_key_that_zenopay_sends_back() {
     let database = TestDatabase::create(Kind::Sqlite).await;
@@ -239,6 +243,6 @@ async fn a_key_with_white_space_around_it_is_the_key_that_zenopay_sends_back() {
         .await
         .unwrap();
 
-    // Believed, although there is no such order.
+    // The key was accepted, although there is no such order.
     assert_eq!(answer.status(), 404);
 }

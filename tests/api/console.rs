@@ -1,5 +1,5 @@
-//! The console's writes, as the database shows them: batches of printed vouchers and the price
-//! list. What a person sees is tested in a browser, in `tests/browser`.
+//! The writes of the console, checked in the database: batches of printed vouchers and the price
+//! list. The pages themselves are tested in a browser, in `tests/browser`.
 
 use malipo::domain::people::operator::Role;
 use serde_json::json;
@@ -7,15 +7,15 @@ use serde_json::json;
 use crate::harness::{Answer, Kind, TOKEN, TestApp};
 
 on_both_databases! {
-    a_batch_is_in_the_books_with_all_its_radius_users,
+    a_batch_is_in_the_database_with_all_its_radius_users,
     a_batch_that_cannot_be_written_whole_leaves_nothing,
-    a_printed_voucher_is_taken_back_with_its_radius_user,
-    a_new_price_is_for_new_orders_and_stands_in_the_log,
-    a_package_comes_with_its_radius_group_and_only_once,
-    only_an_admin_s_form_reaches_the_books,
+    a_printed_voucher_is_revoked_with_its_radius_user,
+    a_new_price_applies_to_new_orders_and_is_in_the_audit_log,
+    a_package_is_added_once_with_its_radius_group,
+    only_an_admins_form_changes_the_database,
 }
 
-/// Sends a form of the console as this operator; the page to which it leads.
+/// Submits a form of the console as this operator and follows it; returns the final page.
 async fn submit(app: &TestApp, token: &str, path: &str, fields: &[(&str, &str)]) -> Answer {
     let form = url::form_urlencoded::Serializer::new(String::new())
         .extend_pairs(fields)
@@ -36,7 +36,7 @@ async fn print(app: &TestApp, count: &str) -> Answer {
 
 const PRINTED: &str = "SELECT COUNT(*) FROM vouchers WHERE payment_id IS NULL";
 
-async fn a_batch_is_in_the_books_with_all_its_radius_users(kind: Kind) {
+async fn a_batch_is_in_the_database_with_all_its_radius_users(kind: Kind) {
     let app = TestApp::start(kind).await;
 
     let answer = print(&app, "240").await;
@@ -84,7 +84,7 @@ async fn a_batch_is_in_the_books_with_all_its_radius_users(kind: Kind) {
 
 async fn a_batch_that_cannot_be_written_whole_leaves_nothing(kind: Kind) {
     let app = TestApp::start(kind).await;
-    // The last rows of a batch but for the log have nowhere to go.
+    // The last table that a batch writes to, apart from the audit log, is missing.
     let away = "ALTER TABLE radusergroup RENAME TO away";
     app.database.execute(away).await;
 
@@ -96,7 +96,7 @@ async fn a_batch_that_cannot_be_written_whole_leaves_nothing(kind: Kind) {
     }
 }
 
-async fn a_printed_voucher_is_taken_back_with_its_radius_user(kind: Kind) {
+async fn a_printed_voucher_is_revoked_with_its_radius_user(kind: Kind) {
     let app = TestApp::start(kind).await;
     print(&app, "2").await;
     let codes = app.database.texts("SELECT code FROM vouchers").await;
@@ -110,13 +110,13 @@ async fn a_printed_voucher_is_taken_back_with_its_radius_user(kind: Kind) {
     assert_eq!(app.database.texts(left).await, codes[1..]);
 }
 
-async fn a_new_price_is_for_new_orders_and_stands_in_the_log(kind: Kind) {
+async fn a_new_price_applies_to_new_orders_and_is_in_the_audit_log(kind: Kind) {
     let app = TestApp::start(kind).await;
     let before = app.buy().await;
 
     let fields = [("price", "2500")];
     submit(&app, TOKEN, "/operator/packages/daily/price", &fields).await;
-    // What is so already is no change.
+    // Setting the same price again changes nothing.
     submit(&app, TOKEN, "/operator/packages/daily/price", &fields).await;
     let after = app.buy().await;
 
@@ -131,7 +131,7 @@ async fn a_new_price_is_for_new_orders_and_stands_in_the_log(kind: Kind) {
     }
 }
 
-async fn a_package_comes_with_its_radius_group_and_only_once(kind: Kind) {
+async fn a_package_is_added_once_with_its_radius_group(kind: Kind) {
     let app = TestApp::start(kind).await;
     let fields = [
         ("code", "hour"),
@@ -150,7 +150,7 @@ async fn a_package_comes_with_its_radius_group_and_only_once(kind: Kind) {
     let again = submit(&app, TOKEN, "/operator/packages", &fields).await;
 
     assert_eq!((added.status, again.status), (200, 422));
-    // As the packages have that a new shop begins with.
+    // The same attributes as in the groups of the seeded packages.
     let group = |code: &str| {
         format!(
             "SELECT attribute || op || value FROM radgroupreply WHERE groupname = '{code}' ORDER BY id"
@@ -164,9 +164,9 @@ async fn a_package_comes_with_its_radius_group_and_only_once(kind: Kind) {
     app.wait_for(&order, "COMPLETED").await;
 }
 
-async fn only_an_admin_s_form_reaches_the_books(kind: Kind) {
+async fn only_an_admins_form_changes_the_database(kind: Kind) {
     let app = TestApp::start(kind).await;
-    let viewer = app.take_on("vera", Role::Viewer).await;
+    let viewer = app.add_operator("vera", Role::Viewer).await;
     let forms: [(&str, &[(&str, &str)]); 3] = [
         (
             "/operator/vouchers",
@@ -185,7 +185,7 @@ async fn only_an_admin_s_form_reaches_the_books(kind: Kind) {
             403,
             "{path}"
         );
-        // A stranger is led to the log-in.
+        // A client without a token is redirected to the log-in page.
         let stranger = submit(&app, "no-token", path, fields).await;
         assert!(stranger.text.contains("Your token"), "{path}");
     }

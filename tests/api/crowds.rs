@@ -1,4 +1,4 @@
-//! Many orders, many copies, several servers on one PostgreSQL, and one of them dies.
+//! Many orders, many copies, several servers on one PostgreSQL, and one of them is killed.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -11,10 +11,10 @@ use crate::harness::{KEY, Kind, SaleCounts, TestDatabase, body_of, fresh_phone, 
 
 const ORDERS: usize = 40;
 const COPIES: usize = 32;
-/// What comes in the midst of the copies that say COMPLETED.
+/// Statuses that arrive between the copies of COMPLETED.
 const OTHERS: [&str; 3] = ["PENDING", "FAILED", "CANCELLED"];
 
-/// ZenoPay, which knows several servers behind one name.
+/// ZenoPay, which reaches several servers behind one name.
 struct Gateway {
     http: reqwest::Client,
     servers: Vec<String>,
@@ -34,7 +34,7 @@ impl Gateway {
         }
     }
 
-    /// Each server in turn.
+    /// Returns the servers in turn.
     fn server(&self) -> &str {
         &self.servers[self.next.fetch_add(1, Ordering::Relaxed) % self.servers.len()]
     }
@@ -66,7 +66,7 @@ impl Gateway {
                 .map(|response| response.status().as_u16())
             {
                 Ok(200) => return,
-                // Busy, or this server is gone: the next one.
+                // Busy, or this server is gone: try the next one.
                 Ok(503) | Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
                 Ok(other) => panic!("{order_id} {word}: {other}"),
             }
@@ -85,7 +85,7 @@ impl Gateway {
                 self.deliver(order_id, word)
             })
         });
-        // All at once, but for what a server is bound to refuse.
+        // All at once, except for what a server must refuse.
         join_all(deliveries).await;
     }
 }
@@ -132,7 +132,7 @@ async fn forty_orders_in_thirty_two_mixed_copies_against_two_servers_in_turn_are
 }
 
 #[actix_web::test]
-async fn three_servers_of_which_one_is_killed_at_random_sell_every_order_once() {
+async fn three_servers_sell_every_order_once_although_one_is_killed_at_random() {
     let database = TestDatabase::create(Kind::Postgres).await;
     let mut processes: Vec<_> = (0..3).map(|_| Process::serve(&database.url, &[])).collect();
     let gateway = Gateway::before(&processes);

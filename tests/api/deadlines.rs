@@ -1,5 +1,5 @@
-//! Whatever the database does, ZenoPay is answered within five seconds, and when the
-//! database is back nobody has to restart us.
+//! ZenoPay is answered within five seconds whatever the database does, and the server recovers by
+//! itself when the database is back.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use sea_orm::ConnectionTrait;
 use crate::harness::proxy::{Cable, Proxy, start_behind_a_cable};
 use crate::harness::{ANSWERED_WITHIN, Answer, Kind, SaleCounts, TestApp, TestOrder};
 
-/// After so long a stop ends whatever is not done.
+/// A stop ends whatever is unfinished after this time.
 const STOP_LIMIT: Duration = Duration::from_secs(20);
 
 async fn timed(app: &TestApp, order: &TestOrder) -> (Answer, Duration) {
@@ -17,7 +17,7 @@ async fn timed(app: &TestApp, order: &TestOrder) -> (Answer, Duration) {
     (app.deliver_word(order, "COMPLETED").await, sent.elapsed())
 }
 
-/// Sends again, as ZenoPay does, until it is taken.
+/// Sends again, as ZenoPay does, until the delivery is taken.
 async fn deliver_until_taken(app: &TestApp, order: &TestOrder, patience: Duration) {
     let started = Instant::now();
     loop {
@@ -41,7 +41,7 @@ async fn deliver_until_taken(app: &TestApp, order: &TestOrder, patience: Duratio
 }
 
 #[actix_web::test]
-async fn a_cut_cable_is_answered_503_and_forgotten_when_it_is_mended() {
+async fn a_cut_connection_is_answered_503_and_has_no_effect_once_it_is_back() {
     let (app, cable) = start_behind_a_cable().await;
     let orders = [app.buy().await, app.buy().await];
 
@@ -62,7 +62,7 @@ async fn a_cut_cable_is_answered_503_and_forgotten_when_it_is_mended() {
     }
 }
 
-/// Nothing comes back and nothing is closed. What reads is given up soon.
+/// Nothing comes back and nothing is closed. Reads are given up soon.
 #[actix_web::test]
 async fn a_black_hole_is_answered_503_and_leaves_no_dead_connection_behind() {
     let (app, cable) = start_behind_a_cable().await;
@@ -77,7 +77,7 @@ async fn a_black_hole_is_answered_503_and_leaves_no_dead_connection_behind() {
     assert_all_are_taken(&app, &orders).await;
 }
 
-/// The worst of all: every connection of the pool falls silent in the midst of a sale.
+/// The worst case: every connection of the pool falls silent in the middle of a sale.
 #[actix_web::test]
 async fn sales_that_fall_into_a_black_hole_are_made_when_they_are_sent_again() {
     let (app, _cable, orders) = break_in_the_midst_of_sales(Cable::Silent).await;
@@ -85,7 +85,7 @@ async fn sales_that_fall_into_a_black_hole_are_made_when_they_are_sent_again() {
     assert_all_are_taken(&app, &orders).await;
 }
 
-/// Everything arrives, the commits are made, and of none an answer comes back.
+/// All statements arrive and the commits are made, but no answer comes back.
 #[actix_web::test]
 async fn sales_whose_answers_are_lost_on_the_way_are_made_once() {
     let (app, _cable, orders) = break_in_the_midst_of_sales(Cable::HalfOpen).await;
@@ -93,7 +93,7 @@ async fn sales_whose_answers_are_lost_on_the_way_are_made_once() {
     assert_all_are_taken(&app, &orders).await;
 }
 
-/// What waits for answers that never come would hold a stop up until its last limit.
+/// Waiting for answers that never come would delay a stop up to its last limit.
 #[actix_web::test]
 async fn a_stop_after_answers_were_lost_is_well_within_its_limit_and_loses_nothing() {
     let (app, _cable, orders) = break_in_the_midst_of_sales(Cable::HalfOpen).await;
@@ -107,7 +107,7 @@ async fn a_stop_after_answers_were_lost_is_well_within_its_limit_and_loses_nothi
     assert_all_are_taken(&app, &orders).await;
 }
 
-/// The cable breaks for every connection that sells, and new ones work again.
+/// The network breaks for every connection that is selling; new connections work.
 async fn break_in_the_midst_of_sales(how: Cable) -> (TestApp, Proxy, Vec<TestOrder>) {
     let (app, cable) = start_behind_a_cable().await;
     let orders = more_orders_than_connections(&app).await;
@@ -130,7 +130,7 @@ async fn break_in_the_midst_of_sales(how: Cable) -> (TestApp, Proxy, Vec<TestOrd
 }
 
 #[actix_web::test]
-async fn a_slow_cable_sells_as_a_quick_one_does() {
+async fn a_slow_connection_sells_as_a_quick_one_does() {
     let (app, cable) = start_behind_a_cable().await;
     let orders = [app.buy().await, app.buy().await];
 
@@ -139,13 +139,13 @@ async fn a_slow_cable_sells_as_a_quick_one_does() {
 
     for (order, (answer, took)) in orders.iter().zip(answers) {
         assert_eq!(answer.verdict(), (200, "completed".to_owned()));
-        // A sale asks more than once, and waits for each answer.
+        // A sale takes more than one round trip, and waits for each answer.
         assert!(took > Duration::from_millis(160), "{took:?}");
         assert_eq!(app.sale_of(order).await, SaleCounts::ONE);
     }
 }
 
-/// PostgreSQL hangs: nothing is answered, nothing is closed, and then it goes on.
+/// PostgreSQL hangs: it answers nothing and closes nothing, and then continues.
 #[actix_web::test]
 async fn a_database_that_stands_still_is_answered_503_and_needs_no_restart_of_ours() {
     let app = TestApp::start(Kind::Postgres).await;
@@ -158,14 +158,14 @@ async fn a_database_that_stands_still_is_answered_503_and_needs_no_restart_of_ou
     let answers = join_all(orders.iter().map(|order| timed(&app, order))).await;
     signal("-CONT", &backends);
 
-    // What found a new connection was sold; what did not was told in time.
+    // A delivery with a new connection was sold; the others were answered in time.
     for (answer, took) in &answers {
         assert!(matches!(answer.status, 200 | 503), "{}", answer.text);
         assert!(*took < ANSWERED_WITHIN, "{took:?}");
     }
     assert!(
         answers.iter().any(|(answer, _)| answer.status == 503),
-        "nothing stood still"
+        "no sale was blocked"
     );
     assert_all_are_taken(&app, &orders).await;
 }
@@ -178,7 +178,7 @@ fn signal(name: &str, processes: &[String]) {
     assert!(sent.unwrap().success());
 }
 
-/// A quiet shop finds one dead connection after another; it must not take minutes.
+/// A quiet shop finds its dead connections one by one; this must not take minutes.
 #[actix_web::test]
 async fn a_quiet_shop_is_back_soon_after_a_black_hole() {
     let (app, cable) = start_behind_a_cable().await;
@@ -199,8 +199,8 @@ async fn a_quiet_shop_is_back_soon_after_a_black_hole() {
     assert_eq!(cable.untested(), 0, "a dead connection was trusted");
 }
 
-/// Each connection falls silent in the moment in which it comes back to its pool, where sqlx waits
-/// for it without a limit.
+/// Each connection falls silent at the moment it returns to its pool, where sqlx waits for it
+/// without a limit.
 #[actix_web::test]
 async fn connections_that_never_come_back_to_their_pool_are_replaced() {
     const PATIENCE: Duration = Duration::from_secs(90);
@@ -231,9 +231,9 @@ async fn connections_that_never_come_back_to_their_pool_are_replaced() {
     assert_eq!(app.sale_of(&order).await, SaleCounts::ONE);
 }
 
-/// A connection that only listens would never learn that nothing reaches it any more.
+/// A connection that only listens would otherwise never notice that nothing reaches it any more.
 #[actix_web::test]
-async fn who_listens_for_notices_does_so_again_after_a_black_hole() {
+async fn the_listener_receives_notices_again_after_a_black_hole() {
     let (app, cable) = start_behind_a_cable().await;
     let listening = async || {
         let ask = "SELECT pid::text FROM pg_stat_activity

@@ -2,11 +2,11 @@
 
 use crate::harness::{Kind, SaleCounts, TestApp};
 
-/// A full disk makes SQLite end the transaction by itself, as `RAISE(ROLLBACK)` does. If the
-/// one connection that writes went back to the pool like that, later commits would release
-/// savepoints of a transaction that never ends: answered 200, and in no book.
+/// A full disk makes SQLite end the transaction by itself, as `RAISE(ROLLBACK)` does. If the one
+/// writing connection returned to the pool in that state, later commits would release savepoints of
+/// a transaction that never ends: they would be answered 200 and written nowhere.
 #[actix_web::test]
-async fn after_a_full_disk_a_200_is_in_the_books_again() {
+async fn after_a_full_disk_a_200_is_in_the_database_again() {
     let app = TestApp::start(Kind::Sqlite).await;
     let (first, second, third) = (app.buy().await, app.buy().await, app.buy().await);
 
@@ -18,7 +18,7 @@ async fn after_a_full_disk_a_200_is_in_the_books_again() {
         .await;
     let refused = app.deliver_word(&first, "COMPLETED").await;
     app.database.execute("DROP TRIGGER disk").await;
-    // An ordinary rollback comes next: somebody else has changed the order.
+    // Next comes an ordinary rollback: the order has been changed by another session.
     app.deliver_word(&second, "PENDING").await;
     let is_second = app.database.is_order(&second.id);
     app.database
@@ -33,7 +33,7 @@ async fn after_a_full_disk_a_200_is_in_the_books_again() {
     assert!(refused.status >= 500, "{}", refused.text);
     for (order, answer) in [(&second, after_conflict), (&third, sold), (&first, again)] {
         assert_eq!(answer.verdict(), (200, "completed".to_owned()));
-        // Read by another connection, so only what is committed counts.
+        // Read over another connection, so only committed rows count.
         assert_eq!(app.sale_of(order).await, SaleCounts::ONE);
     }
 }

@@ -1,5 +1,5 @@
-//! A sale that fails at each of its points, by an error, by a panic, and by the end of the
-//! process: nothing is torn, what is acknowledged is there, and sending again makes one sale.
+//! A sale that fails at each of its points, by an error, by a panic, and by the end of the process:
+//! it is never written in part, an acknowledged sale is there, and sending again makes one sale.
 
 use malipo::failpoint::{Action, Point};
 
@@ -12,10 +12,10 @@ on_both_databases! {
     an_error_at_any_point_leaves_all_or_nothing_and_the_next_copy_one_sale,
     a_panic_at_any_point_leaves_all_or_nothing_and_the_next_copy_one_sale,
     the_end_of_the_process_at_any_point_leaves_all_or_nothing_and_the_next_copy_one_sale,
-    a_guest_whose_notice_is_lost_is_told_when_the_wait_ends,
+    a_guest_whose_notice_is_lost_gets_the_sale_when_the_wait_ends,
 }
 
-/// What an order has led to when its delivery has failed at this point.
+/// The rows that an order has after its delivery failed at this point.
 fn left_behind(at: Point) -> SaleCounts {
     match at {
         Point::BeforeBegin
@@ -32,8 +32,8 @@ async fn an_error_at_any_point_leaves_all_or_nothing_and_the_next_copy_one_sale(
     for at in Point::ALL {
         let (order, failed) = fail(&app, at, Action::Error).await;
 
-        // Before the commit is sent it is known that there is no sale, and the journal has the
-        // failure; from then on it is not known.
+        // Before COMMIT is sent it is known that there is no sale, and the journal has the failure;
+        // afterwards the result is unknown.
         let end_is_known = !matches!(
             at,
             Point::BeforeCommit | Point::AfterCommit | Point::BeforeNotice | Point::BeforeAnswer
@@ -54,8 +54,8 @@ async fn a_panic_at_any_point_leaves_all_or_nothing_and_the_next_copy_one_sale(k
     for at in Point::ALL {
         let (order, failed) = fail(&app, at, Action::Panic).await;
 
-        // The actor that died before the notice is replaced, and its heir finds the sale. From the
-        // moment on at which the commit is sent its end is not known.
+        // The actor that died before the notice is replaced, and the new one finds the sale. From
+        // the moment COMMIT is sent the result is unknown.
         let wanted = match at {
             Point::BeforeNotice => 200,
             Point::BeforeCommit | Point::AfterCommit | Point::BeforeAnswer => 503,
@@ -67,14 +67,14 @@ async fn a_panic_at_any_point_leaves_all_or_nothing_and_the_next_copy_one_sale(k
     pool::assert_clean(&app).await;
 }
 
-/// Delivers COMPLETED for a fresh order, which fails at this point.
+/// Delivers COMPLETED for a new order, which fails at this point.
 async fn fail(app: &TestApp, at: Point, action: Action) -> (TestOrder, Answer) {
     let order = app.buy().await;
     app.app.failpoints().arm(at, action);
 
     let failed = app.deliver_word(&order, "COMPLETED").await;
 
-    assert!(!app.app.failpoints().is_armed(), "{at:?} is not on the way");
+    assert!(!app.app.failpoints().is_armed(), "{at:?} was not reached");
     assert_eq!(app.sale_of(&order).await, left_behind(at), "{at:?}");
     (order, failed)
 }
@@ -89,7 +89,7 @@ async fn assert_sold_by_the_next_copy(app: &TestApp, order: &TestOrder, at: Poin
     assert_eq!(again.verdict(), (200, outcome.to_owned()), "{at:?}");
     assert_eq!(app.sale_of(order).await, SaleCounts::ONE, "{at:?}");
     assert_eq!(app.journal(&order.id, "completed").await, 1, "{at:?}");
-    // The guest, too.
+    // The guest sees it as well.
     let shown = app.status(order).await;
     assert_eq!(shown["payment_status"], "COMPLETED", "{at:?}: {shown}");
 }
@@ -107,8 +107,8 @@ async fn the_end_of_the_process_at_any_point_leaves_all_or_nothing_and_the_next_
 
         let answer = client.deliver(&order_id).await;
 
-        assert_eq!(answer, None, "{at:?} is not on the way");
-        // By a signal, so there is no code.
+        assert_eq!(answer, None, "{at:?} was not reached");
+        // The process ended by a signal, so there is no exit code.
         assert_eq!(process.wait(), None, "{at:?}");
         assert_eq!(database.sale_of(&order_id).await, left_behind(at), "{at:?}");
         died.push((at, order_id));
@@ -127,7 +127,7 @@ async fn the_end_of_the_process_at_any_point_leaves_all_or_nothing_and_the_next_
     }
 }
 
-async fn a_guest_whose_notice_is_lost_is_told_when_the_wait_ends(kind: Kind) {
+async fn a_guest_whose_notice_is_lost_gets_the_sale_when_the_wait_ends(kind: Kind) {
     let app = TestApp::start(kind).await;
     for at in [Point::AfterCommit, Point::BeforeNotice] {
         let order = app.buy().await;
@@ -138,9 +138,9 @@ async fn a_guest_whose_notice_is_lost_is_told_when_the_wait_ends(kind: Kind) {
             app.deliver_word(&order, "COMPLETED").await
         };
 
-        let (told, failed) = tokio::join!(app.get(&poll), failing);
+        let (polled, failed) = tokio::join!(app.get(&poll), failing);
 
         assert_eq!(failed.status, 503, "{at:?}: {}", failed.text);
-        assert_eq!(told.json()["payment_status"], "COMPLETED", "{at:?}");
+        assert_eq!(polled.json()["payment_status"], "COMPLETED", "{at:?}");
     }
 }

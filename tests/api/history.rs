@@ -1,6 +1,6 @@
-//! Many clients write and read the same orders at the same moment, and each notes when it
-//! called and what it was told. Afterwards a checker holds the notes against each other:
-//! what was acknowledged is there exactly once, and nobody ever saw an order go back.
+//! Many clients write and read the same orders at the same moment, and each records when it called
+//! and what it was answered. Afterwards a checker compares the records: every acknowledged delivery
+//! is stored exactly once, and no client ever saw an order go back.
 
 use std::time::Instant;
 
@@ -9,32 +9,32 @@ use futures_util::future::join_all;
 use crate::harness::{Kind, SaleCounts, TestApp, TestOrder};
 
 on_both_databases! {
-    nobody_ever_sees_an_order_go_back_and_what_is_acknowledged_is_there,
+    no_client_sees_an_order_go_back_and_acknowledged_deliveries_are_there,
 }
 
 const ORDERS: usize = 4;
 const CLIENTS: usize = 8;
 const CALLS: usize = 30;
 
-/// What one client did and was told.
+/// A call of one client and its answer.
 #[derive(Clone, Debug)]
 struct Note {
     order: usize,
     called: Instant,
     answered: Instant,
-    told: Told,
+    reply: Reply,
 }
 
 #[derive(Clone, Debug)]
-enum Told {
+enum Reply {
     /// A delivery, by its outcome; `None` when it was refused.
     Delivered(Option<String>),
     /// A status document.
     Read { status: String, version: i64 },
 }
 
-impl Told {
-    /// Whether the order was sold for certain when this was answered.
+impl Reply {
+    /// Whether the order was certainly sold when this was answered.
     fn shows_a_sale(&self) -> bool {
         match self {
             Self::Delivered(outcome) => outcome.as_deref() == Some("completed"),
@@ -43,16 +43,16 @@ impl Told {
     }
 }
 
-/// What is wrong with a history.
+/// The faults in a history.
 fn check(history: &[Note], journalled: &[i64]) -> Vec<String> {
     let mut faults = Vec::new();
     for (order, journalled) in journalled.iter().enumerate() {
         let notes: Vec<_> = history.iter().filter(|note| note.order == order).collect();
         let outcomes: Vec<_> = notes
             .iter()
-            .filter_map(|note| match &note.told {
-                Told::Delivered(outcome) => outcome.as_deref(),
-                Told::Read { .. } => None,
+            .filter_map(|note| match &note.reply {
+                Reply::Delivered(outcome) => outcome.as_deref(),
+                Reply::Read { .. } => None,
             })
             .collect();
         if outcomes
@@ -70,16 +70,16 @@ fn check(history: &[Note], journalled: &[i64]) -> Vec<String> {
         }
         for earlier in &notes {
             for later in notes.iter().filter(|later| later.called > earlier.answered) {
-                faults.extend(went_back(order, &earlier.told, &later.told));
+                faults.extend(went_back(order, &earlier.reply, &later.reply));
             }
         }
     }
     faults
 }
 
-/// `later` was called after `earlier` was answered, so it must not know less.
-fn went_back(order: usize, earlier: &Told, later: &Told) -> Option<String> {
-    if let (Told::Read { version: old, .. }, Told::Read { version: new, .. }) = (earlier, later)
+/// `later` was called after `earlier` was answered, so its answer must not be older.
+fn went_back(order: usize, earlier: &Reply, later: &Reply) -> Option<String> {
+    if let (Reply::Read { version: old, .. }, Reply::Read { version: new, .. }) = (earlier, later)
         && new < old
     {
         return Some(format!(
@@ -90,19 +90,19 @@ fn went_back(order: usize, earlier: &Told, later: &Told) -> Option<String> {
         return None;
     }
     match later {
-        Told::Read { status, .. } if status != "COMPLETED" => {
+        Reply::Read { status, .. } if status != "COMPLETED" => {
             Some(format!("order {order} was sold and then shows {status}"))
         }
-        Told::Delivered(Some(outcome)) if !matches!(outcome.as_str(), "duplicate" | "stale") => {
+        Reply::Delivered(Some(outcome)) if !matches!(outcome.as_str(), "duplicate" | "stale") => {
             Some(format!(
                 "order {order} was sold and then a delivery was {outcome}"
             ))
         }
-        Told::Read { .. } | Told::Delivered(_) => None,
+        Reply::Read { .. } | Reply::Delivered(_) => None,
     }
 }
 
-async fn nobody_ever_sees_an_order_go_back_and_what_is_acknowledged_is_there(kind: Kind) {
+async fn no_client_sees_an_order_go_back_and_acknowledged_deliveries_are_there(kind: Kind) {
     let app = TestApp::start(kind).await;
     let mut orders = Vec::new();
     for _ in 0..ORDERS {
@@ -125,46 +125,46 @@ async fn nobody_ever_sees_an_order_go_back_and_what_is_acknowledged_is_there(kin
     assert_eq!(history.len(), CLIENTS * CALLS);
 }
 
-/// One client: half of its calls read, and what it delivers is now this and now that.
+/// One client: half of its calls are reads, and the statuses that it delivers vary.
 async fn act(app: &TestApp, orders: &[TestOrder], client: usize) -> Vec<Note> {
     const WORDS: [&str; 5] = ["PENDING", "FAILED", "COMPLETED", "CANCELLED", "COMPLETED"];
     let mut notes = Vec::new();
     for call in 0..CALLS {
         let order = (call / 2 + client) % ORDERS;
         let called = Instant::now();
-        let told = if (call + client).is_multiple_of(2) {
+        let reply = if (call + client).is_multiple_of(2) {
             let document = app.status(&orders[order]).await;
-            Told::Read {
+            Reply::Read {
                 status: document["payment_status"].as_str().unwrap().to_owned(),
                 version: document["version"].as_i64().unwrap(),
             }
         } else {
             let word = WORDS[(call / 2 + client * 2) % WORDS.len()];
             let (status, outcome) = app.deliver_word(&orders[order], word).await.verdict();
-            Told::Delivered((status == 200).then_some(outcome))
+            Reply::Delivered((status == 200).then_some(outcome))
         };
         notes.push(Note {
             order,
             called,
             answered: Instant::now(),
-            told,
+            reply,
         });
     }
     notes
 }
 
 #[test]
-fn the_checker_finds_what_it_is_there_to_find() {
+fn the_checker_finds_each_kind_of_fault() {
     let start = Instant::now();
     let at = |millis| start + std::time::Duration::from_millis(millis);
-    let note = |from, to, told| Note {
+    let note = |from, to, reply| Note {
         order: 0,
         called: at(from),
         answered: at(to),
-        told,
+        reply,
     };
-    let delivered = |outcome: &str| Told::Delivered(Some(outcome.to_owned()));
-    let read = |status: &str, version| Told::Read {
+    let delivered = |outcome: &str| Reply::Delivered(Some(outcome.to_owned()));
+    let read = |status: &str, version| Reply::Read {
         status: status.to_owned(),
         version,
     };
@@ -196,7 +196,7 @@ fn the_checker_finds_what_it_is_there_to_find() {
         assert_eq!(check(history, &[journalled]).len(), 1, "{history:?}");
     }
 
-    // At the same moment either may be first.
+    // Calls that overlap in time may take effect in either order.
     let overlapping = [
         note(0, 5, delivered("completed")),
         note(1, 6, read("PENDING", 1)),

@@ -1,15 +1,15 @@
-//! What the unique keys hold when everything above them has failed: the state in the actor,
-//! the decision and the version in the conditional update.
+//! The unique keys alone prevent a second sale, even if the actor's state, the decision and the
+//! version check have all failed.
 
 use crate::harness::{Kind, SaleCounts, TestApp};
 
 on_both_databases! {
-    an_order_that_somebody_set_back_in_the_database_is_not_sold_twice,
+    an_order_that_was_reset_in_the_database_is_not_sold_twice,
     no_second_row_of_a_sale_can_be_written,
 }
 
-/// A restored backup, another program, a hand at `psql`: the row says PENDING again.
-async fn an_order_that_somebody_set_back_in_the_database_is_not_sold_twice(kind: Kind) {
+/// A restored backup, another program or a manual change with `psql`: the row is PENDING again.
+async fn an_order_that_was_reset_in_the_database_is_not_sold_twice(kind: Kind) {
     let app = TestApp::start_with(kind, |config| config.actors.idle_secs = 0).await;
     let order = app.buy().await;
     app.deliver_word(&order, "COMPLETED").await;
@@ -19,7 +19,7 @@ async fn an_order_that_somebody_set_back_in_the_database_is_not_sold_twice(kind:
         "UPDATE payments SET status = 'PENDING', version = 1, processed_at = NULL WHERE {is_order}"
     );
     app.database.execute(&set_back).await;
-    // Let go, so that the next copy reads what the row says.
+    // The actor is passivated, so that the next copy reads the row.
     app.actors_when(|_| {
         app.app.orders.passivate_idle();
         app.app.orders.views().is_empty()
@@ -43,7 +43,7 @@ async fn no_second_row_of_a_sale_can_be_written(kind: Kind) {
     let app = TestApp::start(kind).await;
     let order = app.buy().await;
     app.deliver_word(&order, "COMPLETED").await;
-    // Each differs from the first row in all but the one key.
+    // Each row differs from the first one in everything except one key.
     let second_rows = [
         "INSERT INTO invoices (number, payment_id, customer_phone, package_code, description, amount, currency, issued_at)
          SELECT number || 'B', payment_id, customer_phone, package_code, description, amount, currency, issued_at FROM invoices",
@@ -61,7 +61,7 @@ async fn no_second_row_of_a_sale_can_be_written(kind: Kind) {
     for second_row in second_rows {
         let refused = sea_orm::ConnectionTrait::execute_unprepared(&beside, second_row).await;
 
-        let told = refused.expect_err(second_row).to_string().to_lowercase();
-        assert!(told.contains("unique"), "{second_row}: {told}");
+        let error = refused.expect_err(second_row).to_string().to_lowercase();
+        assert!(error.contains("unique"), "{second_row}: {error}");
     }
 }

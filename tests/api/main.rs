@@ -1,8 +1,8 @@
-//! Through HTTP, against the real thing: a server in this process or the binary itself, a
-//! database of its own for each test, SQLite and PostgreSQL alike.
+//! End-to-end tests through HTTP: a server in this process, or the binary itself, with a database
+//! of its own for each test, on SQLite and on PostgreSQL.
 //!
-//! One binary, so that the library is linked once. A test's name is a sentence about what a
-//! customer or an operator sees.
+//! They are one binary, so that the library is linked once. A test's name is a sentence about what
+//! a guest, an operator or ZenoPay sees.
 
 #![expect(
     clippy::unwrap_used,

@@ -1,5 +1,5 @@
-//! Random stories of an order, told to the real server and to a small model that was
-//! written from the contract alone. After every step both must say the same.
+//! Random histories of an order are played against the real server and against a small model that
+//! was written from the contract alone. After every step both must agree.
 
 use futures_util::future::join_all;
 use proptest::prelude::*;
@@ -13,19 +13,19 @@ on_both_databases! {
     every_story_of_an_order_ends_as_the_contract_says,
 }
 
-/// Stories a run; `MALIPO_TEST_STORIES` asks for more.
+/// Histories in a run; `MALIPO_TEST_STORIES` sets another number.
 const STORIES: usize = 25;
 
-/// One thing that happens.
+/// One step of a history.
 #[derive(Clone, Copy, Debug)]
 enum Step {
-    /// ZenoPay posts this word and amount, in so many copies at once.
+    /// ZenoPay posts this status and amount, in this many copies at once.
     Webhook(Word, Amount, usize),
-    /// ZenoPay knows this word, posts nothing, and the reconciler asks.
+    /// ZenoPay has this status, posts nothing, and the reconciler asks.
     Asked(Word),
-    /// The time to pay is over.
+    /// The order reaches its deadline.
     Deadline,
-    /// The order's actor leaves memory.
+    /// The order's actor is passivated.
     Forgotten,
 }
 
@@ -80,8 +80,8 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// The reference: section 5 of the contract, by its rows and columns. What becomes of a
-/// status, and what the delivery is called.
+/// The reference: section 5 of the contract, row by row and column by column. Returns the new
+/// status and the outcome of the delivery.
 fn model(status: &'static str, word: Word, amount: Amount) -> (&'static str, &'static str) {
     let open = matches!(status, "PENDING" | "EXPIRED");
     match (word, status) {
@@ -98,7 +98,7 @@ fn model(status: &'static str, word: Word, amount: Amount) -> (&'static str, &'s
     }
 }
 
-/// What the model holds of an order.
+/// The model's view of an order.
 struct Expected {
     status: &'static str,
     version: i64,
@@ -112,20 +112,20 @@ impl Expected {
 }
 
 async fn every_story_of_an_order_ends_as_the_contract_says(kind: Kind) {
-    let stories = std::env::var("MALIPO_TEST_STORIES").map_or(STORIES, |n| n.parse().unwrap());
+    let histories = std::env::var("MALIPO_TEST_STORIES").map_or(STORIES, |n| n.parse().unwrap());
     let app = TestApp::start_with(kind, |config| config.actors.idle_secs = 0).await;
     let mut runner = TestRunner::default();
-    for _ in 0..stories {
+    for _ in 0..histories {
         let mut tree = proptest::collection::vec(step(), 1..14)
             .new_tree(&mut runner)
             .unwrap();
-        let Err(fault) = tell(&app, &tree.current()).await else {
+        let Err(fault) = run_steps(&app, &tree.current()).await else {
             continue;
         };
-        // Told wrongly: look for the shortest story that still is.
+        // The history fails: find the shortest one that still does.
         let mut shortest = (tree.current(), fault);
         while tree.simplify() {
-            match tell(&app, &tree.current()).await {
+            match run_steps(&app, &tree.current()).await {
                 Err(fault) => shortest = (tree.current(), fault),
                 Ok(()) => {
                     if !tree.complicate() {
@@ -134,17 +134,17 @@ async fn every_story_of_an_order_ends_as_the_contract_says(kind: Kind) {
                 }
             }
         }
-        panic!("{}\nin the story {:#?}", shortest.1, shortest.0);
+        panic!("{}\nin the history {:#?}", shortest.1, shortest.0);
     }
 }
 
-async fn tell(app: &TestApp, story: &[Step]) -> Result<(), String> {
+async fn run_steps(app: &TestApp, steps: &[Step]) -> Result<(), String> {
     let order = app.buy().await;
     let mut expected = Expected {
         status: "PENDING",
         version: 1,
     };
-    for (at, step) in story.iter().enumerate() {
+    for (at, step) in steps.iter().enumerate() {
         take(app, &order, *step, &mut expected)
             .await
             .map_err(|fault| format!("step {at}: {fault}"))?;
@@ -193,7 +193,7 @@ async fn take(
                 expected.become_(status);
                 wanted.push((200, outcome.to_owned()));
             }
-            // At once, so in any order.
+            // They arrive at once, so in any order.
             outcomes.sort();
             wanted.sort();
             if outcomes != wanted {
@@ -217,7 +217,7 @@ async fn take(
                     "UPDATE payments SET deadline_at = {past} WHERE {is_order}"
                 ))
                 .await;
-            // ZenoPay says nothing new, so that only the deadline speaks.
+            // ZenoPay reports nothing new, so only the deadline has an effect.
             let silent = json!({"decision": "approve", "word": "PENDING", "deliver": false});
             app.subscriber_decides(order, &silent).await;
             reconcile(app, order).await;
@@ -230,7 +230,7 @@ async fn take(
     Ok(())
 }
 
-/// Makes an open order due and has the reconciler look at it.
+/// Makes an open order due and has the reconciler check it.
 async fn reconcile(app: &TestApp, order: &TestOrder) {
     let is_order = app.database.is_order(&order.id);
     let past = "'2020-01-01T00:00:00+00:00'";
@@ -247,8 +247,8 @@ async fn reconcile(app: &TestApp, order: &TestOrder) {
     };
     let answered = format!("SELECT COUNT(*) FROM payments WHERE {is_order} AND due_at IS NULL");
     let before = asks().await;
-    // The loop in the background may be quicker; either way it is asked about once, which
-    // an order that stays open counts and one that has its answer shows by not being due.
+    // The reconciler's own loop may come first; either way ZenoPay is asked once. An order that
+    // stays open counts that check, and one that has its answer is no longer due.
     while made_due > 0 && asks().await == before && app.database.count(&answered).await == 0 {
         app.app.reconciler.run_once().await.unwrap();
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;

@@ -1,4 +1,4 @@
-//! Several servers on one PostgreSQL: a guest may wait on one while the webhook comes to another.
+//! Several servers on one PostgreSQL: a guest may wait on one while the webhook reaches another.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use malipo::app::App;
 use crate::harness::proxy::Proxy;
 use crate::harness::{Kind, SaleCounts, TestApp, TestDatabase, TestOrder, config};
 
-/// A second server on the same books.
+/// A second server on the same database.
 struct Neighbour {
     app: App,
     base: String,
@@ -29,7 +29,7 @@ impl Neighbour {
         Self { app, base }
     }
 
-    /// Waits for news of an order that is still PENDING; how long that took.
+    /// Long-polls an order that is still PENDING; returns its status and how long that took.
     async fn wait(&self, first: &TestApp, order: &TestOrder) -> (String, Duration) {
         let url = format!("{}/payment/status/{}?wait=40&since=1", self.base, order.id);
         let asked = Instant::now();
@@ -40,7 +40,7 @@ impl Neighbour {
         )
     }
 
-    /// Until so many polls are parked here.
+    /// Waits until this many polls are parked here.
     async fn parked(&self, first: &TestApp, polls: usize) {
         let url = format!("http://{}/metrics", self.app.address);
         for _ in 0..3_000 {
@@ -54,7 +54,8 @@ impl Neighbour {
     }
 }
 
-/// With a `pg_notify` that says nothing: what remains is the look of each second.
+/// Replaces `pg_notify` by a function that does nothing: only the poll of the database each second
+/// remains.
 async fn without_notices() -> TestDatabase {
     let database = TestDatabase::create(Kind::Postgres).await;
     database
@@ -78,7 +79,7 @@ async fn poll_there_deliver_here(first: &TestApp, there: &Neighbour, orders: &[T
     poll_there_deliver_here_beside(first, there, orders, 0).await;
 }
 
-/// Beside so many polls that are parked there already.
+/// The same, with this many polls parked already.
 async fn poll_there_deliver_here_beside(
     first: &TestApp,
     there: &Neighbour,
@@ -99,7 +100,7 @@ async fn poll_there_deliver_here_beside(
     for (order, (status, took)) in orders.iter().zip(answers) {
         assert_eq!(status, "COMPLETED");
         let after_the_last = (started + took).saturating_duration_since(delivered);
-        // Far less than the forty seconds of the wait: somebody woke it.
+        // Far less than the forty seconds of the wait: the poll was woken.
         assert!(
             after_the_last < Duration::from_secs(20),
             "{after_the_last:?}"
@@ -117,7 +118,7 @@ async fn several(app: &TestApp, orders: usize) -> Vec<TestOrder> {
 }
 
 #[actix_web::test]
-async fn a_guest_who_waits_on_one_server_is_told_of_a_sale_on_another() {
+async fn a_guest_who_waits_on_one_server_gets_a_sale_made_on_another() {
     let here = TestApp::start(Kind::Postgres).await;
     let there = Neighbour::of(&here).await;
     let orders = several(&here, 30).await;
@@ -126,7 +127,7 @@ async fn a_guest_who_waits_on_one_server_is_told_of_a_sale_on_another() {
 }
 
 #[actix_web::test]
-async fn a_guest_is_told_although_no_notice_passes_between_the_servers() {
+async fn a_guest_gets_the_sale_although_no_notice_passes_between_the_servers() {
     let here = TestApp::start_on(without_notices().await, |_| {}).await;
     let there = Neighbour::of(&here).await;
     let orders = several(&here, 10).await;
@@ -134,7 +135,7 @@ async fn a_guest_is_told_although_no_notice_passes_between_the_servers() {
     poll_there_deliver_here(&here, &there, &orders).await;
 }
 
-/// More orders than are looked at together: their guests are told, in whichever slice they are.
+/// More orders than are read together: the guests of every slice are answered.
 #[actix_web::test]
 async fn no_guest_in_a_crowd_is_forgotten_although_no_notice_passes_between_the_servers() {
     const CROWD: usize = 520;
@@ -148,25 +149,25 @@ async fn no_guest_in_a_crowd_is_forgotten_although_no_notice_passes_between_the_
         .partition(|(number, _)| number.is_multiple_of(50));
     let lucky: Vec<_> = lucky.into_iter().map(|(_, order)| order).collect();
     let beside = idle.iter().map(|(_, order)| there.wait(&here, order));
-    let told = async {
+    let answered = async {
         there.parked(&here, CROWD - lucky.len()).await;
         poll_there_deliver_here_beside(&here, &there, &lucky, CROWD - lucky.len()).await;
     };
 
     tokio::select! {
-        () = told => {}
-        _ = join_all(beside) => panic!("nobody has paid for these"),
+        () = answered => {}
+        _ = join_all(beside) => panic!("these orders are not paid"),
     }
 }
 
-/// Ratios of one run: with a thousand waiters the database gets hardly more questions. They
-/// are counted on the cable between this server and PostgreSQL.
+/// Compares figures of one run: with a thousand waiters the database gets hardly more queries. They
+/// are counted by the proxy between this server and PostgreSQL.
 #[actix_web::test]
-async fn a_thousand_idle_waiters_cost_three_questions_a_second_at_most() {
+async fn a_thousand_idle_waiters_cost_at_most_three_queries_a_second() {
     const WATCHED: Duration = Duration::from_secs(5);
     let here = TestApp::start(Kind::Postgres).await;
     let orders = several(&here, 125).await;
-    // The reconciler's questions about them are not what is measured.
+    // The reconciler's queries about these orders are not measured here.
     here.database
         .execute("UPDATE payments SET due_at = NULL")
         .await;
@@ -184,7 +185,7 @@ async fn a_thousand_idle_waiters_cost_three_questions_a_second_at_most() {
         .flat_map(|order| (0..8).map(|_| there.wait(&here, order)));
     let measured = async {
         there.parked(&here, 1_000).await;
-        // The reads by which the thousand began are behind us.
+        // Wait until the first reads of the thousand polls are over.
         tokio::time::sleep(Duration::from_secs(1)).await;
         questions().await
     };
@@ -193,17 +194,17 @@ async fn a_thousand_idle_waiters_cost_three_questions_a_second_at_most() {
         _ = join_all(crowd) => panic!("the waiters were not idle"),
     };
 
-    assert!(alone > 0, "the cable carries nothing");
+    assert!(alone > 0, "no query passes the proxy");
     let more = with_a_crowd.saturating_sub(alone);
     assert!(
         more <= 3 * WATCHED.as_secs(),
-        "{alone} questions alone, {with_a_crowd} with a thousand waiters"
+        "{alone} queries alone, {with_a_crowd} with a thousand waiters"
     );
 }
 
-/// What a stranger says on the same channel changes nothing.
+/// A stranger's message on the same channel has no effect.
 #[actix_web::test]
-async fn nonsense_on_the_channel_disturbs_nobody() {
+async fn nonsense_on_the_channel_disturbs_no_waiter() {
     let here = TestApp::start(Kind::Postgres).await;
     let there = Neighbour::of(&here).await;
     let orders = several(&here, 3).await;

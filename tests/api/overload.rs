@@ -1,4 +1,5 @@
-//! More than the server can take: refused at once, in flat memory, and nothing is lost.
+//! More requests than the server can take: they are refused at once, memory stays flat, and nothing
+//! is lost.
 
 use std::time::{Duration, Instant};
 
@@ -12,20 +13,21 @@ use crate::harness::{
     Answer, KEY, Kind, SaleCounts, TestDatabase, body_of, fresh_phone, http_client,
 };
 
-/// Messages that the server takes: fewer than it has connections, so that each holds one until
-/// PostgreSQL gives its lock up. On a slow machine that is before the rush is over; then others
-/// take their places.
+/// The limit of messages in the process. It is lower than the number of connections, so that each
+/// message holds a connection until PostgreSQL gives its lock up. On a slow machine that happens
+/// before the load ends, and others take these places.
 const IN_FLIGHT: usize = 12;
-/// Ten times the load under which the server has shown how much memory it needs.
+/// The initial load, by which the memory that the server needs is measured; the test then uses ten
+/// times as much.
 const FEW: usize = 150;
 const MANY: usize = 10 * FEW;
-/// Clients at the same moment.
+/// Concurrent clients.
 const AT_ONCE: usize = 48;
-/// What a server may grow by although nothing stays: buffers, an allocator's habits.
+/// How much a server may grow although it keeps nothing: buffers, the allocator's behaviour.
 const GROWTH_MAX_KIB: u64 = 16 * 1024;
 
 #[actix_web::test]
-async fn what_is_too_much_is_refused_as_quickly_as_a_page_is_served_and_takes_no_memory() {
+async fn overload_is_refused_as_quickly_as_a_page_is_served_and_takes_no_memory() {
     let database = TestDatabase::create(Kind::Postgres).await;
     let in_flight = IN_FLIGHT.to_string();
     let process = Process::serve(
@@ -71,7 +73,8 @@ async fn what_is_too_much_is_refused_as_quickly_as_a_page_is_served_and_takes_no
     }
 }
 
-/// So many copies from many clients, none taken and nearly all refused; the median of their times.
+/// Sends this many copies from many clients, none of which is taken and nearly all are refused;
+/// returns the median of their times.
 async fn overload(
     http: &reqwest::Client,
     process: &Process,
@@ -129,7 +132,7 @@ async fn deliver(http: &reqwest::Client, base: &str, order: &str) -> Answer {
     Answer::of(request.send().await.unwrap()).await
 }
 
-/// Until every place is taken.
+/// Sends until every place is taken.
 async fn until_refused(http: &reqwest::Client, base: &str, order: &str) {
     until_answered(http, base, order, 503).await;
 }

@@ -1,5 +1,5 @@
-//! Vouchers on paper, as an operator meets them: found by what a guest reads out, and counted
-//! when they are used.
+//! Printed vouchers: an operator finds them by what a guest reads out, and they count when they are
+//! used.
 
 use malipo::domain::people::operator::Role;
 use serde_json::{Value, json};
@@ -9,12 +9,12 @@ use crate::harness::{Answer, Kind, TOKEN, TestApp};
 on_both_databases! {
     the_code_on_a_card_leads_to_the_voucher_and_its_batch,
     a_viewer_finds_a_card_and_reads_no_code,
-    a_card_is_taken_back_on_its_page,
-    a_sold_voucher_is_told_by_its_order,
+    a_card_is_revoked_on_its_page,
+    a_sold_voucher_is_shown_with_its_order,
     printed_vouchers_are_cash_sales_on_the_day_of_their_first_login,
 }
 
-/// Sends a form of the console; the page to which it leads.
+/// Submits a form of the console and returns the page to which it leads.
 async fn submit(app: &TestApp, path: &str, fields: &[(&str, &str)]) -> Answer {
     let form = url::form_urlencoded::Serializer::new(String::new())
         .extend_pairs(fields)
@@ -28,7 +28,7 @@ async fn submit(app: &TestApp, path: &str, fields: &[(&str, &str)]) -> Answer {
     Answer::of(request.send().await.unwrap()).await
 }
 
-/// Prints a batch; its codes.
+/// Prints a batch and returns its codes.
 async fn print(app: &TestApp, package: &str, count: &str) -> Vec<String> {
     let fields = [("package", package), ("count", count), ("note", "kiosk")];
     let answer = submit(app, "/operator/vouchers", &fields).await;
@@ -37,7 +37,7 @@ async fn print(app: &TestApp, package: &str, count: &str) -> Vec<String> {
     app.database.texts(&sql).await
 }
 
-/// A session of this voucher, as FreeRADIUS writes it.
+/// Inserts a session of this voucher, as FreeRADIUS writes it.
 async fn log_in(app: &TestApp, kind: Kind, code: &str, at: &str) {
     let at: chrono::DateTime<chrono::Utc> = at.parse().unwrap();
     let time = match kind {
@@ -82,14 +82,14 @@ async fn the_code_on_a_card_leads_to_the_voucher_and_its_batch(kind: Kind) {
     assert_eq!(new["batch"]["price"], 2_000);
     assert_eq!(new["batch"]["note"], "kiosk");
     assert_eq!(page.status, 200, "{}", page.text);
-    for told in [
+    for shown in [
         "Printed voucher",
         codes[1].as_str(),
         "kiosk",
         "2,000 TZS",
         "not yet",
     ] {
-        assert!(page.text.contains(told), "{told}: {}", page.text);
+        assert!(page.text.contains(shown), "{shown}: {}", page.text);
     }
 
     let first = chrono::Utc::now() - chrono::TimeDelta::hours(1);
@@ -114,14 +114,14 @@ async fn the_code_on_a_card_leads_to_the_voucher_and_its_batch(kind: Kind) {
 async fn a_viewer_finds_a_card_and_reads_no_code(kind: Kind) {
     let app = TestApp::start(kind).await;
     let codes = print(&app, "daily", "1").await;
-    let viewer = app.take_on("vera", Role::Viewer).await;
+    let viewer = app.add_operator("vera", Role::Viewer).await;
 
-    let told = voucher(&app, &codes[0], &viewer).await;
+    let shown = voucher(&app, &codes[0], &viewer).await;
     let path = format!("/operator/orders?q={}", codes[0]);
     let page = app.get_with(&path, &viewer).await;
 
-    assert_eq!(told["masked"], true);
-    assert!(!told.to_string().contains(&codes[0]), "{told}");
+    assert_eq!(shown["masked"], true);
+    assert!(!shown.to_string().contains(&codes[0]), "{shown}");
     assert!(page.text.contains("Printed voucher"), "{}", page.text);
     assert!(!page.text.contains(&codes[0]), "{}", page.text);
     for forbidden in ["Revoke the voucher", "The whole batch"] {
@@ -132,7 +132,7 @@ async fn a_viewer_finds_a_card_and_reads_no_code(kind: Kind) {
     unknown.assert_problem(404, "voucher_not_found");
 }
 
-async fn a_card_is_taken_back_on_its_page(kind: Kind) {
+async fn a_card_is_revoked_on_its_page(kind: Kind) {
     let app = TestApp::start(kind).await;
     let codes = print(&app, "daily", "1").await;
     let id = voucher(&app, &codes[0], TOKEN).await["id"].to_string();
@@ -159,27 +159,27 @@ async fn a_card_is_taken_back_on_its_page(kind: Kind) {
     assert_eq!(app.database.texts(log).await, ["lost"]);
 }
 
-async fn a_sold_voucher_is_told_by_its_order(kind: Kind) {
+async fn a_sold_voucher_is_shown_with_its_order(kind: Kind) {
     let app = TestApp::start(kind).await;
     let order = app.buy().await;
     app.deliver_word(&order, "COMPLETED").await;
     let code = app.wait_for(&order, "COMPLETED").await["voucher_code"].clone();
     let code = code.as_str().unwrap();
 
-    let told = voucher(&app, code, TOKEN).await;
+    let shown = voucher(&app, code, TOKEN).await;
     let page = app
-        .get_with(&format!("/operator/printed/{}", told["id"]), TOKEN)
+        .get_with(&format!("/operator/printed/{}", shown["id"]), TOKEN)
         .await;
 
     assert_eq!(
-        (&told["order_id"], &told["batch"]),
+        (&shown["order_id"], &shown["batch"]),
         (&json!(order.id), &json!(null))
     );
     assert_eq!(page.status, 200);
     assert!(page.text.contains(&order.id), "it leads to the order");
     let revoke = submit(
         &app,
-        &format!("/operator/printed/{}/revoke", told["id"]),
+        &format!("/operator/printed/{}/revoke", shown["id"]),
         &[],
     )
     .await;
@@ -207,7 +207,7 @@ async fn printed_vouchers_are_cash_sales_on_the_day_of_their_first_login(kind: K
     ] {
         log_in(&app, kind, code, at).await;
     }
-    // A voucher that was sold with an order is no cash sale.
+    // A voucher that was sold with an order is not a cash sale.
     log_in(
         &app,
         kind,
@@ -215,7 +215,7 @@ async fn printed_vouchers_are_cash_sales_on_the_day_of_their_first_login(kind: K
         "2026-03-08T13:00:00+00:00",
     )
     .await;
-    // A new price is for new cards.
+    // A new price applies to new cards.
     submit(&app, "/operator/packages/daily/price", &[("price", "9000")]).await;
 
     let path = "/api/v1/operator/reports/daily?date=2026-03-08";
@@ -253,10 +253,10 @@ async fn printed_vouchers_are_cash_sales_on_the_day_of_their_first_login(kind: K
     ] {
         assert!(sheet.text.contains(line), "{line}: {}", sheet.text);
     }
-    for told in [
+    for shown in [
         "3 printed for 14,000 TZS",
         "that it was printed says nothing",
     ] {
-        assert!(page.text.contains(told), "{told}: {}", page.text);
+        assert!(page.text.contains(shown), "{shown}: {}", page.text);
     }
 }

@@ -7,7 +7,7 @@ use sea_orm::ConnectionTrait;
 
 use crate::harness::{Kind, SaleCounts, TestApp, TestOrder};
 
-/// Statements that read for guests at a time, and as many for actors.
+/// Statements that read for guests at a time; as many are reserved for actors.
 const HALF: i64 = 4;
 
 fn read_for_guest(store: &Store, order: &TestOrder) -> rt::task::JoinHandle<bool> {
@@ -20,7 +20,7 @@ fn read_for_actor(store: &Store, order: &TestOrder) -> rt::task::JoinHandle<bool
     rt::spawn(async move { store.load(order_id).await.is_ok() })
 }
 
-/// A read of this order, which has a voucher, stands still while another session holds the lock 15.
+/// A read of this order, which has a voucher, blocks while another session holds advisory lock 15.
 async fn reads_stand_still(app: &TestApp, order: &TestOrder) {
     let id = app
         .database
@@ -29,7 +29,7 @@ async fn reads_stand_still(app: &TestApp, order: &TestOrder) {
             app.database.is_order(&order.id)
         ))
         .await;
-    // Costly, so that PostgreSQL evaluates it for as few rows as possible.
+    // A high cost, so that PostgreSQL evaluates it for as few rows as possible.
     app.database
         .execute(
             "CREATE FUNCTION stands_still() RETURNS boolean LANGUAGE plpgsql COST 1000000 AS
@@ -59,7 +59,7 @@ async fn a_sale_is_made_while_every_read_for_guests_stands_still() {
         .await
         .unwrap();
 
-    // One after the other, or they would be one statement.
+    // One after the other, or they would be read by one statement.
     let mut guests = Vec::new();
     for number in 1..=3 * HALF {
         guests.push(read_for_guest(&app.app.api.store, &looked_at));
@@ -73,7 +73,7 @@ async fn a_sale_is_made_while_every_read_for_guests_stands_still() {
     lock.rollback().await.unwrap();
     assert_eq!(app.sale_of(&sold).await, SaleCounts::ONE);
     for guest in guests {
-        // Those that waited for too long were given up.
+        // Polls that waited for too long were given up.
         guest.await.unwrap();
     }
 }
@@ -98,7 +98,7 @@ async fn orders_are_read_although_every_connection_is_dead() {
     }
 }
 
-/// Has all connections that read in use at the same time.
+/// Makes all reading connections busy at the same time.
 async fn open_all_connections(app: &TestApp, order: &TestOrder) {
     let lock = app.database.begin().await;
     lock.execute_unprepared("LOCK TABLE payments IN ACCESS EXCLUSIVE MODE")

@@ -1,4 +1,4 @@
-//! Bad days: the process dies, is told to stop, or its clients vanish.
+//! The process is killed or stopped, or its clients disconnect.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -16,11 +16,11 @@ on_both_databases! {
     kill_minus_nine_in_mid_load_loses_nothing_that_was_acknowledged,
     a_stop_under_load_answers_every_poll_and_loses_nothing_that_was_acknowledged,
     a_client_that_hangs_up_cancels_nothing,
-    a_guest_is_not_told_of_a_sale_that_was_rolled_back,
+    a_guest_does_not_see_a_sale_that_was_rolled_back,
 }
 
-/// Starts deliveries one after another, so that the end comes in their midst; says which
-/// orders were acknowledged, once for each acknowledgement.
+/// Sends deliveries one after another, so that the end comes in the middle of them; returns the
+/// acknowledged orders, one entry for each acknowledgement.
 async fn deliver_in_a_stream(client: &Client, orders: &[String], copies: usize) -> Vec<String> {
     let deliveries = orders.iter().enumerate().flat_map(|(at, order_id)| {
         (0..copies).map(move |copy| async move {
@@ -121,7 +121,7 @@ async fn a_client_that_hangs_up_cancels_nothing(kind: Kind) {
     }
 
     for (at, order) in orders.iter().enumerate() {
-        // In the midst of a sale that cannot go on: the whole order is still to be written.
+        // In the middle of a sale that is blocked: the whole order is still to be written.
         let held = app.database.hold(&order.id).await;
         let sender = send_a_webhook(&app, &order.id).await;
         app.actors_when(|seen| seen["order_actors"]["busy"] == 1)
@@ -129,14 +129,14 @@ async fn a_client_that_hangs_up_cancels_nothing(kind: Kind) {
         if at % 2 == 0 {
             hang_up_and_be_hung_up_on(sender).await;
         } else {
-            // A reset instead of an orderly end.
+            // A reset instead of an orderly close.
             sender.set_zero_linger().unwrap();
             drop(sender);
         }
         held.rollback().await.unwrap();
 
-        // Nobody sends it again. Sold, and also counted, which comes after: what was done for
-        // the sender has come to its end, too.
+        // Nothing is sent again. The order is sold, and its webhook is counted, which comes after
+        // the sale: the work for the sender was completed too.
         app.wait_for(order, "COMPLETED").await;
         app.actors_when(|seen| seen["webhooks"]["completed"] == at + 1)
             .await;
@@ -165,7 +165,8 @@ async fn send_a_webhook(app: &TestApp, order_id: &str) -> TcpStream {
     connection
 }
 
-/// Returns when the server has hung up too, so that nobody waits for the answer any more.
+/// Returns when the server has closed the connection too, so that nothing waits for the answer any
+/// more.
 async fn hang_up_and_be_hung_up_on(mut sender: TcpStream) {
     sender.shutdown().await.unwrap();
     let mut answer = Vec::new();
@@ -175,7 +176,7 @@ async fn hang_up_and_be_hung_up_on(mut sender: TcpStream) {
 }
 
 /// The notice comes after the commit and never before.
-async fn a_guest_is_not_told_of_a_sale_that_was_rolled_back(kind: Kind) {
+async fn a_guest_does_not_see_a_sale_that_was_rolled_back(kind: Kind) {
     let app = TestApp::start(kind).await;
     let order = app.buy().await;
     let poll = app.portal(&format!("/payment/status/{}?wait=6&since=1", order.id));
@@ -183,7 +184,7 @@ async fn a_guest_is_not_told_of_a_sale_that_was_rolled_back(kind: Kind) {
         .execute("ALTER TABLE invoices RENAME TO invoices_away")
         .await;
 
-    let (told, refused) = tokio::join!(app.get(&poll), async {
+    let (polled, refused) = tokio::join!(app.get(&poll), async {
         app.until_parked(1).await;
         app.deliver_word(&order, "COMPLETED").await
     });
@@ -192,7 +193,12 @@ async fn a_guest_is_not_told_of_a_sale_that_was_rolled_back(kind: Kind) {
         .await;
 
     assert_eq!(refused.verdict(), (500, "internal".to_owned()));
-    assert_eq!(told.json()["payment_status"], "PENDING", "{}", told.text);
+    assert_eq!(
+        polled.json()["payment_status"],
+        "PENDING",
+        "{}",
+        polled.text
+    );
     assert_eq!(
         app.deliver_word(&order, "COMPLETED").await.verdict().1,
         "completed"

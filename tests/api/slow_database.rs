@@ -1,4 +1,4 @@
-//! A database that is slow, and lives: nobody may take its connections for lost.
+//! A slow database is not taken for a lost one: its connections are kept.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use sea_orm::ConnectionTrait;
 
 use crate::harness::{Kind, TestApp};
 
-/// Longer than it is looked whether connections come back.
+/// Longer than the time in which returning connections are counted.
 const LOOKED_AT_FOR: Duration = Duration::from_secs(9);
 
 #[actix_web::test]
@@ -39,7 +39,7 @@ async fn a_read_that_is_given_up_costs_no_connection_but_its_own() {
     assert_eq!(app.get(&look).await.status, 503);
     lock.rollback().await.unwrap();
 
-    // Somebody reads and somebody writes, and so finds that there are connections.
+    // A read and a write, each of which finds that there are connections.
     let began = Instant::now();
     while began.elapsed() < LOOKED_AT_FOR {
         assert_eq!(app.get(&look).await.status, 200);

@@ -1,4 +1,4 @@
-//! A guest who has paid and lost the page: the link in the SMS opens the order on any device.
+//! A guest who has paid and lost the page opens the order on any device with the link in the SMS.
 
 use malipo::config::SmsProvider;
 use malipo::domain::people::secret::Secret;
@@ -8,7 +8,7 @@ use crate::reconciling::eventually;
 use crate::sms::gateway::{Does, FakeGateway};
 
 on_both_databases! {
-    the_link_in_the_sms_leads_to_the_code_on_any_device,
+    the_link_in_the_sms_shows_the_code_on_any_device,
 }
 
 async fn shop(kind: Kind, gateway: &FakeGateway) -> TestApp {
@@ -23,7 +23,7 @@ async fn shop(kind: Kind, gateway: &FakeGateway) -> TestApp {
     .await
 }
 
-/// A sold order whose SMS is sent.
+/// Creates a sold order whose SMS is sent.
 async fn sell(app: &TestApp, gateway: &FakeGateway) -> TestOrder {
     let before = gateway.sent().len();
     let order = app.buy().await;
@@ -32,7 +32,7 @@ async fn sell(app: &TestApp, gateway: &FakeGateway) -> TestOrder {
     order
 }
 
-async fn the_link_in_the_sms_leads_to_the_code_on_any_device(kind: Kind) {
+async fn the_link_in_the_sms_shows_the_code_on_any_device(kind: Kind) {
     let gateway = FakeGateway::that(Does::Take);
     let app = shop(kind, &gateway).await;
     let order = sell(&app, &gateway).await;

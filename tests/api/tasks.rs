@@ -1,6 +1,5 @@
-//! A task that lasts as long as the server fails: it is started again, goes on with its work, and
-//! an operator sees it. Without some nothing can be sold: then the process ends, and the next one
-//! sells.
+//! A long-running task fails: it is restarted, continues its work, and an operator sees the
+//! failure. Without some tasks nothing can be sold: then the process ends, and the next one sells.
 
 use malipo::supervisor::Task;
 use serde_json::json;
@@ -17,12 +16,12 @@ use crate::sms::{by_nextsms, sell, state};
 on_both_databases! {
     every_task_is_counted_from_the_start,
     every_task_that_fails_is_started_again,
-    an_sms_is_sent_although_its_sender_failed_in_the_midst_of_it,
+    an_sms_is_sent_although_the_relay_failed_while_sending_it,
     a_lost_webhook_is_found_although_the_checks_failed,
     an_order_expires_although_the_expiry_failed,
     a_copy_is_answered_although_a_lane_failed,
-    a_guest_is_told_although_the_reads_failed,
-    a_guest_is_told_when_the_status_actor_fails_and_the_next_one_waits_again,
+    a_guest_gets_the_sale_although_the_reads_failed,
+    a_guest_is_answered_when_the_status_actor_fails_and_the_next_one_waits_again,
     the_console_says_that_a_task_has_failed,
 }
 
@@ -49,7 +48,7 @@ async fn every_task_is_counted_from_the_start(kind: Kind) {
     }
 }
 
-/// All that work by the clock, which they do at least every five seconds.
+/// All tasks with a timer, which run at least every five seconds.
 async fn every_task_that_fails_is_started_again(kind: Kind) {
     let gateway = FakeGateway::that(Does::Take);
     let app = TestApp::start_with(kind, by_nextsms(&gateway)).await;
@@ -69,7 +68,7 @@ async fn every_task_that_fails_is_started_again(kind: Kind) {
         tasks.push(Task::ClusterLooks);
     }
 
-    // Who fails a second time was running again.
+    // A second failure shows that the task was running again.
     for times in [1.0, 2.0] {
         for task in &tasks {
             fail(&app, *task);
@@ -85,13 +84,13 @@ async fn every_task_that_fails_is_started_again(kind: Kind) {
     app.stop().await;
 }
 
-async fn an_sms_is_sent_although_its_sender_failed_in_the_midst_of_it(kind: Kind) {
+async fn an_sms_is_sent_although_the_relay_failed_while_sending_it(kind: Kind) {
     let gateway = FakeGateway::that(Does::Hang);
     let app = TestApp::start_with(kind, by_nextsms(&gateway)).await;
     let order = sell(&app).await;
-    eventually("it is under way", async || gateway.sent().len() == 1).await;
+    eventually("it is being sent", async || gateway.sent().len() == 1).await;
 
-    // Wakes when the provider is given up.
+    // The relay fails when the time-out of the provider ends.
     fail(&app, Task::SmsRelay);
     until_failed(&app, Task::SmsRelay, 1.0).await;
     assert_eq!(state(&app, &order).await, "queued");
@@ -137,7 +136,8 @@ async fn has_long_passed(app: &TestApp, order: &TestOrder, column: &str) {
     assert_eq!(app.database.execute(&sql).await, 1);
 }
 
-/// What waits for a lane that fails is written by another, or by the same one after its restart.
+/// A change that waits for a failed lane is written by another lane, or by the same one after its
+/// restart.
 async fn a_copy_is_answered_although_a_lane_failed(kind: Kind) {
     let app = TestApp::start(kind).await;
     let order = sell(&app).await;
@@ -150,41 +150,51 @@ async fn a_copy_is_answered_although_a_lane_failed(kind: Kind) {
     assert_eq!(app.journal(&order.id, "duplicate").await, 1);
 }
 
-async fn a_guest_is_told_although_the_reads_failed(kind: Kind) {
+async fn a_guest_gets_the_sale_although_the_reads_failed(kind: Kind) {
     let app = TestApp::start(kind).await;
     let order = sell(&app).await;
     fail(&app, Task::Reader);
 
-    let told = app
+    let polled = app
         .get(&app.portal(&format!("/payment/status/{}?wait=9", order.id)))
         .await;
 
-    assert_eq!(told.json()["payment_status"], "COMPLETED", "{}", told.text);
+    assert_eq!(
+        polled.json()["payment_status"],
+        "COMPLETED",
+        "{}",
+        polled.text
+    );
     until_failed(&app, Task::Reader, 1.0).await;
 }
 
-async fn a_guest_is_told_when_the_status_actor_fails_and_the_next_one_waits_again(kind: Kind) {
+async fn a_guest_is_answered_when_the_status_actor_fails_and_the_next_one_waits_again(kind: Kind) {
     let app = TestApp::start(kind).await;
     for times in [1.0, 2.0] {
         let order = app.buy().await;
         let poll = app.portal(&format!("/payment/status/{}?wait=45&since=1", order.id));
         let selling = async {
-            // Of the second order only if the actor was replaced.
+            // For the second order this happens only if the actor was replaced.
             app.until_parked(1).await;
             fail(&app, Task::StatusActor);
             app.deliver_word(&order, "COMPLETED").await
         };
 
-        let (told, sold) = tokio::join!(app.get(&poll), selling);
+        let (polled, sold) = tokio::join!(app.get(&poll), selling);
 
         assert_eq!(sold.verdict(), (200, "completed".to_owned()));
-        assert_eq!(told.json()["payment_status"], "COMPLETED", "{}", told.text);
+        assert_eq!(
+            polled.json()["payment_status"],
+            "COMPLETED",
+            "{}",
+            polled.text
+        );
         until_failed(&app, Task::StatusActor, times).await;
         eventually("polls are parked again", async || parks(&app).await).await;
     }
 }
 
-/// Whether a poll is parked: one that finds no actor is answered at once, and told to come later.
+/// Whether a poll is parked: a poll that finds no actor is answered at once, with `Retry-After`.
 async fn parks(app: &TestApp) -> bool {
     let order = app.buy().await;
     let poll = app.portal(&format!("/payment/status/{}?wait=1&since=1", order.id));
@@ -206,23 +216,26 @@ async fn the_console_says_that_a_task_has_failed(kind: Kind) {
 }
 
 #[actix_web::test]
-async fn a_server_that_cannot_hear_the_others_says_so_as_long_as_it_is_so() {
+async fn a_server_that_receives_no_notices_from_others_says_so_until_it_does() {
     let (app, cable) = start_behind_a_cable().await;
     let store = &app.app.api.store;
     let words = async || app.get_with("/operator/words", TOKEN).await.text;
     assert_eq!(store.deaf_since(), None);
 
     cable.set(Cable::Cut);
-    eventually("it hears nothing", async || store.deaf_since().is_some()).await;
+    eventually("no notices arrive", async || store.deaf_since().is_some()).await;
     let words = words().await;
     assert!(words.contains("Other servers not heard since"), "{words}");
 
     cable.set(Cable::Whole);
-    eventually("it hears again", async || store.deaf_since().is_none()).await;
+    eventually("notices arrive again", async || {
+        store.deaf_since().is_none()
+    })
+    .await;
 }
 
 #[actix_web::test]
-async fn a_server_that_nobody_can_reach_any_more_ends_with_a_sentence_and_the_next_one_sells() {
+async fn an_unreachable_server_exits_with_a_message_and_the_next_one_sells() {
     let database = TestDatabase::create(Kind::Sqlite).await;
     let settings = [
         ("MALIPO_TRAP", "listener"),
@@ -233,13 +246,13 @@ async fn a_server_that_nobody_can_reach_any_more_ends_with_a_sentence_and_the_ne
     let ended = run(&["serve"], &settings);
 
     assert_eq!(ended.status.code(), Some(1));
-    let told = String::from_utf8_lossy(&ended.stderr);
+    let printed = String::from_utf8_lossy(&ended.stderr);
     for sentence in [
         "a task panicked",
         "nothing can be sold; the process ends",
         "malipo: serve: the task listener has failed",
     ] {
-        assert!(told.contains(sentence), "{sentence}: {told}");
+        assert!(printed.contains(sentence), "{sentence}: {printed}");
     }
 
     let process = Process::serve(&database.url, &[]);

@@ -1,5 +1,5 @@
-//! Changes that wait at the same moment are one transaction: crowds, two servers, locked rows, and
-//! what else writes beside it.
+//! Changes that wait at the same moment are one transaction: many orders, two servers, locked rows,
+//! and other writers beside them.
 
 use std::collections::BTreeMap;
 
@@ -12,16 +12,16 @@ use serde_json::json;
 use crate::harness::{Answer, DAILY_PRICE, Kind, SaleCounts, TestApp, TestDatabase, TestOrder};
 
 on_both_databases! {
-    a_crowd_is_sold_once_each_in_fewer_commits_than_there_are_changes,
-    customers_are_forgotten_while_a_crowd_of_theirs_is_sold,
+    a_crowd_of_orders_is_sold_once_each_in_fewer_commits_than_changes,
+    customers_are_erased_while_a_crowd_of_their_orders_is_sold,
 }
 
-/// Guests who buy more than once.
+/// Guests may buy more than once.
 fn open_house(config: &mut malipo::config::Config) {
     config.portal.resume_secs = 0;
 }
 
-/// Orders of these phones, in this order.
+/// Buys with each of these phones, in sequence.
 async fn buy_with(app: &TestApp, phones: &[String]) -> Vec<TestOrder> {
     let wishes = phones.iter().map(|phone| async move {
         let wish = json!({"packageId": "daily", "phoneNumber": phone});
@@ -63,7 +63,7 @@ async fn assert_sold_once(database: &TestDatabase, orders: &[TestOrder]) {
     }
 }
 
-/// Each of these phones has bought so often.
+/// Each of these phones has bought this many times.
 async fn assert_customers(database: &TestDatabase, phones: usize, times: i64) {
     let sums = format!(
         "SELECT COUNT(*) FROM customers WHERE orders_paid = {times} AND total_paid = {}",
@@ -72,16 +72,16 @@ async fn assert_customers(database: &TestDatabase, phones: usize, times: i64) {
     assert_eq!(database.count(&sums).await, phones as i64);
 }
 
-/// Transactions that have written deliveries.
+/// How many transactions have written deliveries.
 async fn transactions(database: &TestDatabase) -> i64 {
     match database.kind {
-        // The transaction that has written a row stands in it.
+        // Each row names the transaction that wrote it.
         Kind::Postgres => {
             let sql = "SELECT COUNT(DISTINCT xmin::text) FROM webhook_deliveries";
             database.count(sql).await
         }
-        // All commits: frames of the log that tell the size of the database, see "WAL file format"
-        // in <https://www.sqlite.org/fileformat2.html>.
+        // All commits: frames of the WAL that contain the size of the database, see "WAL file
+        // format" in <https://www.sqlite.org/fileformat2.html>.
         Kind::Sqlite => {
             let path = database.url.trim_start_matches("sqlite://");
             let path = path.trim_end_matches("?mode=rwc");
@@ -93,7 +93,7 @@ async fn transactions(database: &TestDatabase) -> i64 {
     }
 }
 
-async fn a_crowd_is_sold_once_each_in_fewer_commits_than_there_are_changes(kind: Kind) {
+async fn a_crowd_of_orders_is_sold_once_each_in_fewer_commits_than_changes(kind: Kind) {
     const PHONES: usize = 20;
     const UNKNOWN: usize = 20;
     let app = TestApp::start_with(kind, open_house).await;
@@ -126,8 +126,9 @@ async fn a_crowd_is_sold_once_each_in_fewer_commits_than_there_are_changes(kind:
     );
 }
 
-/// Sales, erasures and leases of the outbox have rows of the same customers, each in its own order.
-async fn customers_are_forgotten_while_a_crowd_of_theirs_is_sold(kind: Kind) {
+/// Sales, erasures and leases of the outbox use rows of the same customers, each in a different
+/// sequence.
+async fn customers_are_erased_while_a_crowd_of_their_orders_is_sold(kind: Kind) {
     const PHONES: usize = 6;
     let app = TestApp::start_with(kind, open_house).await;
     app.gateway_behaves(&json!({"deliver": false})).await;
@@ -158,7 +159,7 @@ async fn customers_are_forgotten_while_a_crowd_of_theirs_is_sold(kind: Kind) {
         let erased = erase(&store, phone).await;
         assert!(matches!(erased, Erasure::Done(_)), "{erased:?}");
     }
-    // An erased customer keeps the invoice, and the voucher lets nobody in.
+    // An erased customer keeps the invoice, and the voucher gives no access.
     let of_nobody = SaleCounts {
         radius_users: 0,
         ..SaleCounts::ONE
@@ -178,7 +179,7 @@ async fn erase(store: &Store, phone: &str) -> Erasure {
     store.erase_customer(phone, operator, reason).await.unwrap()
 }
 
-/// Counted when the connections have ended that may have seen one.
+/// Counted after all connections that may have seen a deadlock have ended.
 async fn assert_no_deadlock(app: TestApp) {
     let database = app.stop().await;
     if database.kind == Kind::Postgres {
@@ -226,7 +227,7 @@ async fn two_servers_that_sell_to_the_same_phones_in_opposite_orders_never_deadl
 }
 
 #[actix_web::test]
-async fn others_are_sold_while_more_orders_are_locked_than_wait_at_a_time() {
+async fn others_are_sold_while_more_orders_are_locked_than_can_wait_at_a_time() {
     let app = TestApp::start(Kind::Postgres).await;
     app.gateway_behaves(&json!({"deliver": false})).await;
     let orders = buy_with(&app, &phones(42)).await;
@@ -263,7 +264,7 @@ async fn others_are_sold_while_more_orders_are_locked_than_wait_at_a_time() {
     let completed = BTreeMap::from([((200, "completed".to_owned()), others.len())]);
     assert_eq!(verdicts(&sold), completed);
     for (order, answer) in locked.iter().zip(waited) {
-        // Refused for want of a place, or not known in time; the next copy sells it.
+        // Refused because no place was free, or not answered in time; the next copy sells it.
         if answer.status == 503 {
             let again = app.deliver_word(order, "COMPLETED").await;
             assert_eq!(again.status, 200, "{}", again.text);

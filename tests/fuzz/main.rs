@@ -1,6 +1,6 @@
-//! The fuzz targets on stable Rust: over everything in `fuzz/corpus`, and over random mutations
-//! of it. `cargo +nightly fuzz run webhook` does the same with libFuzzer, which looks where new
-//! inputs lead; see `fuzz/README.md`.
+//! The fuzz targets on stable Rust: over everything in `fuzz/corpus`, and over random mutations of
+//! it. `cargo +nightly fuzz run webhook` does the same with libFuzzer, which follows inputs that
+//! reach new code; see `fuzz/README.md`.
 
 #![expect(
     clippy::unwrap_used,
@@ -19,7 +19,7 @@ use proptest::test_runner::{Config, TestRunner};
 
 use mutation::mutations;
 
-/// Mutations of each target, unless `MALIPO_TEST_FUZZ` says otherwise.
+/// Mutations of each target, unless `MALIPO_TEST_FUZZ` sets another number.
 const MUTATIONS: u32 = 50_000;
 
 fn root() -> &'static Path {
@@ -39,7 +39,7 @@ fn corpus(target: &str) -> Vec<Vec<u8>> {
     files_in(root().join("fuzz/corpus").join(target))
 }
 
-/// Tries the corpus, then mutations of it. What fails is shrunk and printed.
+/// Tries the corpus, then mutations of it. A failing input is shrunk and printed.
 fn hold(name: &str, target: fn(&[u8])) {
     let corpus = corpus(name);
     assert!(corpus.len() >= 10, "{name} has hardly a corpus");
@@ -78,7 +78,7 @@ fn whatever_order_status_answers_says_no_more_than_a_row_of_our_order() {
     hold("order_status", targets::order_status);
 }
 
-/// A fixture that somebody adds is where fuzzing should begin, too.
+/// A fixture that is added later must be in the corpus as well.
 #[test]
 fn every_fixture_is_in_the_corpus() {
     let known: BTreeSet<Vec<u8>> = corpus("webhook")

@@ -1,4 +1,4 @@
-//! Inputs that nearly are what they should be: one of the corpus, and a few cuts into it.
+//! Almost valid inputs: one of the corpus with a few changes.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
-/// What readers of JSON, of forms and of numbers stumble over.
+/// Text that parsers of JSON, forms and numbers often handle wrongly.
 const TOKENS: &[&str] = &[
     "{",
     "}",
@@ -48,7 +48,7 @@ const TOKENS: &[&str] = &[
     "-",
 ];
 
-/// Shown as a person would write it.
+/// Printed as a person would write it.
 #[derive(Clone)]
 pub struct Input(pub Vec<u8>);
 
@@ -64,7 +64,7 @@ enum Cut {
     Insert(Index, &'static str),
     Remove(Index, Index),
     Repeat(Index, Index),
-    /// The rest is that of another input.
+    /// Replaces the rest by that of another input.
     Splice(Index, Index, Index),
 }
 
@@ -79,7 +79,7 @@ fn cut() -> impl Strategy<Value = Cut> {
     ]
 }
 
-/// One of `corpus` with up to six cuts, or, one time in ten, bytes of no kind.
+/// One of `corpus` with up to six changes or, one time in ten, random bytes.
 pub fn mutations(corpus: Vec<Vec<u8>>) -> impl Strategy<Value = Input> {
     let mutated = (any::<Index>(), vec(cut(), 0..6)).prop_map(move |(which, cuts)| {
         let begun = which.get(&corpus).clone();

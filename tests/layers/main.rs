@@ -1,8 +1,8 @@
-//! Arrows point down only. This test reads the paths in every file under `src/`, from `use` lines
-//! and from code, and fails on an arrow that the [`table`] does not allow.
+//! Dependencies point down only. This test reads the paths in every file under `src/`, from `use`
+//! lines and from code, and fails on a dependency that the [`table`] does not allow.
 //!
-//! Rule: a module without a row fails too, so each has a place before it has a neighbour. Modules
-//! and imports under `#[cfg(test)]` are exempt.
+//! Rule: a module without a row fails too, so each new module gets its place first. Modules and
+//! imports under `#[cfg(test)]` are exempt.
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};
@@ -14,7 +14,8 @@ mod table;
 use paths::paths;
 use table::{IMPURE, TABLE, WATCHED};
 
-/// What `file`, a path below `src`, uses against its row: a line each, to be read by a person.
+/// The dependencies of `file`, a path below `src`, that its row does not allow: one line each, for
+/// a person to read.
 fn bad_arrows(file: &str, source: &str) -> Vec<String> {
     let names: Vec<_> = file.trim_end_matches(".rs").split('/').collect();
     let module = names[0];
@@ -64,7 +65,7 @@ fn is_impure(path: &[&str]) -> bool {
 }
 
 enum Target<'a> {
-    /// A top-level module of ours, or what else stands in the root; `crate` is the root itself.
+    /// A top-level module of ours, or another item of the root; `crate` is the root itself.
     Ours(&'a str),
     /// The first name of a path that may be a crate.
     Crate(&'a str),
@@ -106,7 +107,7 @@ fn rust_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// Whether the module above declares this file or folder under `#[cfg(test)]`.
+/// Whether the parent module declares this file or folder under `#[cfg(test)]`.
 fn is_for_tests(path: &Path) -> bool {
     let folder = path.parent().expect("the path begins with src");
     let name = path.file_stem().unwrap_or_default().display();
@@ -138,7 +139,7 @@ fn every_arrow_in_src_points_down() {
     );
 }
 
-/// Skipped by rustfmt so that an arrow is a line.
+/// Skipped by rustfmt so that a dependency is a line.
 #[rustfmt::skip]
 mod the_table_and_the_scanner {
     use super::{TABLE, WATCHED, bad_arrows, has, words};
@@ -151,13 +152,13 @@ mod the_table_and_the_scanner {
                 assert!(is_above, "`{module}` names `{name}`, which has no row above it");
             }
             for name in words(crates) {
-                assert!(has(WATCHED, name), "`{module}` names `{name}`, which nobody watches");
+                assert!(has(WATCHED, name), "`{module}` names `{name}`, which is not in WATCHED");
             }
         }
     }
 
     #[test]
-    fn a_bad_arrow_is_told_with_its_place_and_the_rule() {
+    fn a_bad_arrow_is_reported_with_its_place_and_the_rule() {
         let bad = bad_arrows("domain/a.rs", "//! Ids.\n\nuse crate::http::x;\n");
 
         let rule = TABLE[0][3];
@@ -165,7 +166,7 @@ mod the_table_and_the_scanner {
     }
 
     #[test]
-    fn a_module_without_a_row_is_told() {
+    fn a_module_without_a_row_is_reported() {
         let bad = bad_arrows("util.rs", "");
 
         assert_eq!(bad, ["src/util.rs: `util` has no row in tests/layers/table.rs"]);
@@ -191,7 +192,7 @@ mod the_table_and_the_scanner {
     }
 
     #[test]
-    fn neighbours_do_not_know_each_other() {
+    fn modules_on_one_line_do_not_use_each_other() {
         assert_caught("gateways/zenopay/client/mod.rs", "use crate::sms::Provider;", "sms");
         assert_caught("radius/check.rs", "use crate::store::Store;", "store");
         assert_caught("store/orders/sale.rs", "use crate::gateways::zenopay::wire;", "gateways");
@@ -201,7 +202,7 @@ mod the_table_and_the_scanner {
     }
 
     #[test]
-    fn only_main_and_cli_know_who_composes() {
+    fn only_main_and_cli_use_app() {
         assert_caught("http/mod.rs", "use crate::app::App;", "app");
         assert_caught("drill/mod.rs", "use crate::app::App;", "app");
         assert_caught("app.rs", "use crate::cli::Command;", "cli");
@@ -211,7 +212,7 @@ mod the_table_and_the_scanner {
     }
 
     #[test]
-    fn only_the_store_knows_tables() {
+    fn only_the_store_uses_tables() {
         assert_caught("http/operators.rs", "use sea_orm::EntityTrait;", "sea_orm");
         assert_caught("jobs/reconciler.rs", "fn f() { entities::payment::Entity::find() }", "entities");
         assert_caught("app.rs", "use sea_orm_migration::MigratorTrait;", "sea_orm_migration");
@@ -220,7 +221,7 @@ mod the_table_and_the_scanner {
     }
 
     #[test]
-    fn store_and_sandbox_know_no_actix() {
+    fn store_and_sandbox_do_not_use_actix() {
         assert_caught("store/mod.rs", "use actix::Addr;", "actix");
         assert_caught("sandbox.rs", "use actix_web::{App, web};", "actix_web");
     }
@@ -260,7 +261,7 @@ mod the_table_and_the_scanner {
         let bad = bad_arrows(file, source);
 
         let arrow = format!("→ {to} (`");
-        let is_caught = !bad.is_empty() && bad.iter().all(|told| told.contains(&arrow));
+        let is_caught = !bad.is_empty() && bad.iter().all(|line| line.contains(&arrow));
         assert!(is_caught, "{file}, {source}: {bad:#?}");
     }
 

@@ -1,4 +1,4 @@
-//! The paths that stand in a file of Rust: just enough grammar to do without a parser.
+//! Finds the paths in a Rust file: just enough grammar to do without a parser.
 
 use std::mem;
 
@@ -97,7 +97,7 @@ fn is_word_char(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
-/// The length of the comment or literal with which `code` begins, else 0.
+/// The length of the comment or literal at the start of `code`, else 0.
 fn comment_or_literal(code: &str) -> usize {
     let behind = |end: &str, from: usize| {
         code[from..]

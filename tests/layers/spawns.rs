@@ -1,6 +1,6 @@
-//! Every place in `src` that starts a task or a thread. A task that lasts as long as the server
-//! goes through the supervisor (`src/supervisor`), which restarts it; what is listed here ends by
-//! itself, and its caller or its owner learns how.
+//! Every place in `src` that starts a task or a thread. A long-running task is started through the
+//! supervisor (`src/supervisor`), which restarts it; the tasks listed here end by themselves, and
+//! their caller or owner learns the result.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,7 +8,7 @@ use std::path::Path;
 
 use super::rust_files;
 
-/// File, how many places it has, and why they need no supervisor.
+/// File, its number of places, and why they need no supervisor.
 #[rustfmt::skip]
 const SPAWNS: &[(&str, usize, &str)] = &[
     ("supervisor/mod.rs", 1, "the supervisor itself"),
@@ -56,7 +56,7 @@ fn calls_in(source: &str) -> usize {
 }
 
 #[test]
-fn every_task_that_lasts_goes_through_the_supervisor() {
+fn every_long_running_task_goes_through_the_supervisor() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut found = BTreeMap::new();
     for path in rust_files(&src).unwrap() {

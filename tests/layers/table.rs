@@ -1,34 +1,34 @@
 //! Which module may use which.
 
 /// Module, our modules that it may use, crates among [`WATCHED`] that it may use, and why. From the
-/// core up: a row names only rows above it. `*` is every module but `app` and `cli`.
+/// core up: a row names only rows above it. `*` is every module except `app` and `cli`.
 #[rustfmt::skip]
 pub const TABLE: &[[&str; 4]] = &[
     // Core.
     ["domain", "", "", "the core is pure: nothing of ours, no async, no I/O, no clock, no dice"],
 
-    // Beside. Handed to the rows below, so they know next to nothing.
+    // Beside. The rows below receive these, so these use almost nothing.
     ["config", "domain", "", BESIDE],
     ["observability", "domain config", "tokio reqwest", BESIDE],
     ["timekeeper", "", "", BESIDE],
     ["failpoint", "", "", BESIDE],
     ["supervisor", "", "tokio", BESIDE],
 
-    // Translators. Of `config` they may use the type of their own section.
+    // Adapters. Of `config` they may use the type of their own section.
     ["gateways", "domain config", "tokio rand reqwest", TRANSLATORS],
     ["sms", "domain config", "tokio rand reqwest", TRANSLATORS],
     ["radius", "domain config", "tokio rand", TRANSLATORS],
     ["store", "domain config failpoint supervisor", "tokio rand sea_orm sqlx entities migration", TRANSLATORS],
 
-    // Shell. A loop reaches an order through its actor; the actor does not know the loops.
+    // Shell. A job reaches an order through its actor; the actor does not use the jobs.
     ["actors", "domain gateways sms radius store config observability timekeeper failpoint supervisor", "actix tokio rand", SHELL],
     ["checkout", "domain gateways radius store actors config observability supervisor", "actix tokio rand", SHELL],
     ["jobs", "domain gateways sms radius store actors config observability timekeeper supervisor", "actix tokio rand", SHELL],
     ["sandbox", "domain gateways store config observability", "tokio rand reqwest", SHELL],
 
-    // Edges. `http` has all routes on one screen, so it knows the pages that `web` draws; it shows
-    // an owner what is pasted into a router, which `radius` writes; a trace goes on in here.
-    // Pages are drawn from nouns that they are handed.
+    // Edges. `http` has all routes on one screen, so it uses the pages that `web` renders; it shows
+    // an owner the script to paste into a router, which `radius` writes; a trace continues in here.
+    // Pages are rendered from values that they are handed.
     ["web", "domain config", "", EDGES],
     ["http", "domain gateways sms radius store actors checkout jobs sandbox web config observability supervisor",
              "actix tokio rand", EDGES],
@@ -48,9 +48,9 @@ const SHELL: &str = "the shell knows no edge, no table, and no neighbour that is
 const EDGES: &str = "an edge knows no table, and not who put it together";
 const COMPOSE: &str = "only main and cli use app, only main uses cli, only the store knows tables";
 
-/// `actix` stands for `actix_web` and its like too. All other crates are free.
+/// `actix` stands for `actix_web` and related crates too. All other crates are free.
 pub const WATCHED: &str = "actix tokio rand reqwest sea_orm sqlx entities migration";
 
-/// What makes the core impure without a watched crate.
+/// Paths that make the core impure without a watched crate.
 pub const IMPURE: &str = "async Utc::now Local::now Instant::now SystemTime::now Uuid::new_v4 \
                       Uuid::now_v7 std::env std::fs std::io std::net std::process std::thread";

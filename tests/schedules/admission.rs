@@ -1,4 +1,4 @@
-//! Places are counted: never one too many is taken, and none is lost.
+//! Places are counted: never more than the limit are taken, and none is lost.
 
 use shuttle::thread;
 
@@ -8,9 +8,9 @@ use super::registry::Letters;
 use super::sync::{Arc, AtomicUsize, Ordering};
 use super::{in_every_schedule, is_found_out};
 
-const TOO_MANY: &str = "more are in than there are places";
+const TOO_MANY: &str = "more messages than places";
 
-/// Who is in, by a count of its own.
+/// The messages inside, by a count of its own.
 struct Inside {
     now: AtomicUsize,
     most: usize,
@@ -60,7 +60,7 @@ fn an_order_has_no_more_messages_than_its_mailbox_has_places() {
             }
         });
 
-        // All are given back: as many as before may come in.
+        // All are given back: as many messages as before are admitted.
         let again = [(); 3].map(|()| in_play.admit(1, || ((), Letters::none())));
         assert_eq!(again.iter().flatten().count(), 2);
         drop(again);
@@ -87,7 +87,7 @@ fn the_process_has_no_more_messages_than_places_however_many_orders_there_are() 
 }
 
 #[test]
-fn who_is_refused_at_one_door_gives_back_the_place_of_the_other() {
+fn a_message_refused_by_one_limit_gives_back_the_place_of_the_other() {
     in_every_schedule(|| {
         let in_play = in_play(1, 3);
 
@@ -117,7 +117,7 @@ fn a_seat_is_held_by_one_and_given_back() {
 }
 
 #[test]
-fn a_place_that_is_looked_for_and_then_taken_would_be_found_out() {
+fn taking_a_place_in_two_steps_is_detected() {
     let story = || {
         let (seats, inside) = (Arc::new(Places::new()), Inside::of(1));
 

@@ -1,7 +1,7 @@
-//! What a lane takes into one batch: never two changes of one payment.
+//! Which changes a lane takes into one batch: never two of one payment.
 //!
-//! The database is a model. As in `store/writer`, one statement changes the payments that still have
-//! the version decided on, and rows are inserted for each change whose payment it has changed.
+//! The database is a model. As in `store/writer`, one statement changes the payments that still
+//! have the version decided on, and rows are inserted for each change whose payment it has changed.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -111,7 +111,7 @@ fn of_two_changes_of_one_payment_one_is_written_and_the_other_is_a_conflict() {
 }
 
 #[test]
-fn a_lane_that_takes_all_that_waits_is_found_out() {
+fn a_lane_that_takes_all_waiting_changes_is_detected() {
     let all = |waiting: &mut VecDeque<Change>| waiting.drain(..).collect();
     is_found_out(
         move || two_changes_of_one_payment(all),

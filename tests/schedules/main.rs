@@ -1,11 +1,11 @@
-//! The concurrent cores, in every order of steps that matters.
+//! The concurrent cores, in every relevant order of steps.
 //!
 //! The cores' own source is compiled here a second time, against locks and counters of `shuttle`
-//! (`sync.rs`), which hands each next step to a thread of its choice. So what no load test meets
-//! in a year is met in a second, and what fails prints a schedule that fails again.
+//! (`sync.rs`), which gives each next step to a thread of its choice. A fault that no load test
+//! meets in a year is found in a second, and a failure prints a schedule that reproduces it.
 //!
-//! Each property stands beside a test in which its protection is missing, and which insists that
-//! the fault is found: a checker that finds nothing proves nothing.
+//! Beside each property is a test in which its protection is missing and which requires that the
+//! fault is found: a checker that finds nothing proves nothing.
 
 #![expect(
     clippy::unwrap_used,
@@ -32,12 +32,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use shuttle::scheduler::{PctScheduler, RandomScheduler};
 use shuttle::{Config, Runner};
 
-/// How many schedules of each kind, unless `MALIPO_TEST_SCHEDULES` says otherwise.
+/// How many schedules of each kind, unless `MALIPO_TEST_SCHEDULES` sets another number.
 const SCHEDULES: usize = 3_000;
-/// Changes of the running thread that a fault may need: few do (Burckhardt et al., 2010).
+/// Switches of the running thread that a fault may need: few do (Burckhardt et al., 2010).
 const DEPTH: usize = 3;
 
-/// Runs `story` in many schedules: at random, and with few changes at the worst moments.
+/// Runs `story` in many schedules: at random, and with few switches at the worst moments.
 fn in_every_schedule(story: impl Fn() + Clone + Send + Sync + 'static) {
     let asked = std::env::var("MALIPO_TEST_SCHEDULES").ok();
     let schedules = asked.map_or(SCHEDULES, |asked| asked.parse().unwrap());
@@ -47,15 +47,18 @@ fn in_every_schedule(story: impl Fn() + Clone + Send + Sync + 'static) {
     Runner::new(few_changes, Config::new()).run(story);
 }
 
-/// Insists that some schedule of `story` fails, and as `how` says.
+/// Asserts that some schedule of `story` fails, and with the message `how`.
 #[track_caller]
 fn is_found_out(story: impl Fn() + Clone + Send + Sync + 'static, how: &str) {
     let found = catch_unwind(AssertUnwindSafe(|| in_every_schedule(story)));
-    let fault = found.expect_err("nobody noticed that the protection is missing");
-    let told = fault
+    let fault = found.expect_err("the missing protection was not detected");
+    let message = fault
         .downcast_ref::<String>()
         .map(String::as_str)
         .or_else(|| fault.downcast_ref::<&str>().copied())
         .unwrap_or_default();
-    assert!(told.contains(how), "it failed otherwise: {told}");
+    assert!(
+        message.contains(how),
+        "it failed with another message: {message}"
+    );
 }

@@ -1,4 +1,5 @@
-//! Orders enter and leave memory while messages come: an order never has two actors that work.
+//! Orders are activated and passivated while messages arrive: an order never has two actors that
+//! work.
 
 use std::time::Duration;
 
@@ -40,13 +41,13 @@ impl Mailbox for Letters {
     }
 }
 
-/// An actor: it handles one message at a time, and after a panic none any more.
+/// An actor: it handles one message at a time, and none after a panic.
 struct Actor {
     turn: Mutex<()>,
     is_dead: AtomicBool,
 }
 
-/// The books and the actors of one order.
+/// The database and the actors of one order.
 struct Scene {
     in_play: InPlay<u8, Arc<Actor>, Letters>,
     at_work: AtomicUsize,
@@ -77,8 +78,8 @@ impl Scene {
         (Arc::new(actor), Letters::none())
     }
 
-    /// One message, from its place to its end; a message that finds its actor dead is sent
-    /// again to another, as the registry does.
+    /// Sends one message, from its admission to its end; a message that finds its actor dead is
+    /// sent again to another one, as the registry does.
     fn send(&self, kills: bool) {
         for _ in 0..3 {
             let (actor, passage) = self.in_play.admit(ORDER, || self.activate()).unwrap();
@@ -90,7 +91,7 @@ impl Scene {
             self.in_play
                 .bury(ORDER, |address| Arc::ptr_eq(address, &actor));
         }
-        // As a message that kills every actor is: given up.
+        // A message that kills every actor is given up.
         assert!(kills, "a message was lost");
     }
 
@@ -138,14 +139,14 @@ fn an_order_that_comes_and_goes_never_has_two_actors_that_work() {
 
         assert_eq!(scene.handled.load(Ordering::SeqCst), 3);
         assert_eq!(scene.in_play.in_flight(), 0);
-        // Whoever is left is idle.
+        // The remaining orders are idle.
         let waiting = scene.in_play.look_at_all(Letters::count);
         assert!(waiting.is_empty() || waiting == [(ORDER, 0)]);
     });
 }
 
 #[test]
-fn an_idle_order_that_was_removed_after_a_look_would_be_found_out() {
+fn removing_an_idle_order_after_a_separate_look_is_detected() {
     let story = || {
         let scene = Scene::new();
         scene.send(false);
@@ -153,7 +154,7 @@ fn an_idle_order_that_was_removed_after_a_look_would_be_found_out() {
         join([
             beside(&scene, |scene| scene.send(false)),
             beside(&scene, |scene| scene.send(false)),
-            // Idle when it was looked at, and removed whatever it is by then.
+            // It was idle when it was looked at, and is removed whatever it is by then.
             beside(&scene, |scene| {
                 let is_idle = |mailbox: &Letters| mailbox.is_idle_for(Duration::ZERO);
                 if scene.in_play.look(ORDER, is_idle) == Some(true) {
@@ -187,13 +188,13 @@ fn an_actor_that_died_is_replaced_once_and_its_successor_stays() {
 }
 
 #[test]
-fn whoever_buried_the_successor_of_a_dead_actor_would_be_found_out() {
+fn removing_the_successor_of_a_dead_actor_is_detected() {
     let story = || {
         let scene = Scene::new();
         let (dead, passage) = scene.in_play.admit(ORDER, || scene.activate()).unwrap();
         scene.handle(&dead, true);
         drop(passage);
-        // Both have found it dead; whoever comes second must leave the new one alone.
+        // Both have found it dead; the second one must leave the new actor alone.
         let find_dead = |scene: &Scene| {
             scene.in_play.bury(ORDER, |_| true);
             scene.send(false);
@@ -206,7 +207,7 @@ fn whoever_buried_the_successor_of_a_dead_actor_would_be_found_out() {
 }
 
 #[test]
-fn who_closes_and_finds_nothing_in_flight_knows_that_nobody_comes() {
+fn after_closing_with_nothing_in_flight_no_message_is_handled() {
     in_every_schedule(|| {
         let scene = Scene::new();
         let is_over = Arc::new(AtomicBool::new(false));
@@ -215,7 +216,10 @@ fn who_closes_and_finds_nothing_in_flight_knows_that_nobody_comes() {
         let late = beside(&scene, move |scene| {
             if let Some((actor, passage)) = scene.in_play.admit(ORDER, || scene.activate()) {
                 scene.handle(&actor, false);
-                assert!(!over.load(Ordering::SeqCst), "handled after the end");
+                assert!(
+                    !over.load(Ordering::SeqCst),
+                    "a message was handled after the close"
+                );
                 drop(passage);
             }
         });

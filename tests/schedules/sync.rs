@@ -1,17 +1,17 @@
-//! What `src/actors/registry/sync.rs` names, by `shuttle`.
+//! The types that `src/actors/registry/sync.rs` names, from `shuttle`.
 
 pub use shuttle::sync::Arc;
 pub use shuttle::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 pub use shuttle_dashmap::DashMap;
 
-/// As much of tokio's `watch` as a waiter table needs; tokio's own is tried in every schedule by
-/// tokio's own tests.
+/// As much of tokio's `watch` as a waiter table needs. Tokio's own is tested in every schedule by
+/// tokio.
 pub mod watch {
     use shuttle::sync::atomic::{AtomicUsize, Ordering};
     use shuttle::sync::{Arc, Condvar, Mutex};
 
     struct Shared<T> {
-        /// The value, and how often it was sent.
+        /// The value, and how many times it was sent.
         state: Mutex<(T, usize)>,
         changed: Condvar,
         receivers: AtomicUsize,

@@ -1,5 +1,6 @@
-//! A poll never misses: it registers, looks, and only then waits, while others commit, publish,
-//! leave and sweep. A missed notice is a thread that waits for ever, which `shuttle` reports.
+//! A poll misses no commit: it registers, reads, and only then waits, while other threads commit,
+//! publish, leave and sweep. A missed notice is a thread that waits for ever, which `shuttle`
+//! reports.
 
 use shuttle::sync::Mutex;
 use shuttle::thread;
@@ -12,24 +13,24 @@ use super::{in_every_schedule, is_found_out};
 const ORDER: u8 = 1;
 const WAITS_FOR_EVER: &str = "deadlock";
 
-/// What a waiter gets.
+/// The news that a waiter gets.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum News {
-    /// The order, which has this version.
+    /// The order with this version.
     Published(i32),
-    /// The order has this version, or is said to have it.
+    /// The order has this version, or is announced to have it.
     ToRead(i32),
 }
 
 use News::{Published, ToRead};
 
-/// One order: what is committed, and who waits. The lock of the table stands for the status
+/// One order: the committed version, and its waiters. The lock of the table stands for the status
 /// actor, which handles one message at a time.
 struct Scene {
     committed: Mutex<i32>,
     table: Mutex<WaiterTable<u8, News>>,
-    /// Waiters that know what they waited for.
-    told: Mutex<usize>,
+    /// Waiters that got what they waited for.
+    notified: Mutex<usize>,
 }
 
 impl Scene {
@@ -37,7 +38,7 @@ impl Scene {
         Arc::new(Self {
             committed: Mutex::new(1),
             table: Mutex::new(WaiterTable::new()),
-            told: Mutex::new(0),
+            notified: Mutex::new(0),
         })
     }
 
@@ -64,7 +65,7 @@ impl Scene {
         *self.committed.lock().unwrap()
     }
 
-    /// The look each second at the database, which another process has changed.
+    /// The look at the database each second, after another process has changed the order.
     fn look_again(&self) {
         let version = self.look();
         let mut table = self.table.lock().unwrap();
@@ -76,14 +77,15 @@ impl Scene {
     }
 }
 
-/// Waits for a version from `wanted` on, as `Watching::newer_than` does for one after that read.
+/// Waits for a version from `wanted` on, as `Watching::newer_than` does for one after the version
+/// that was read.
 fn wait(scene: &Scene, news: &mut Receiver<Option<News>>, read: i32, wanted: i32) -> i32 {
     let mut version = read;
     while version < wanted {
         version = match news.next() {
             Some(Published(newer)) if newer > version => newer,
             Some(ToRead(newer)) if newer > version => scene.look(),
-            // The look was newer than the notice.
+            // The read was newer than the notice.
             _ => version,
         };
     }
@@ -99,7 +101,7 @@ fn beside<T: Send + 'static>(
 }
 
 #[test]
-fn who_registers_before_looking_is_told_of_every_commit() {
+fn a_waiter_that_registers_before_reading_learns_of_every_commit() {
     in_every_schedule(|| {
         let scene = Scene::new();
 
@@ -119,7 +121,7 @@ fn who_registers_before_looking_is_told_of_every_commit() {
 }
 
 #[test]
-fn who_looked_before_registering_would_be_found_out() {
+fn reading_before_registering_is_detected() {
     let story = || {
         let scene = Scene::new();
 
@@ -137,21 +139,22 @@ fn who_looked_before_registering_would_be_found_out() {
 }
 
 #[test]
-fn a_notice_before_the_commit_would_be_found_out() {
+fn a_notice_before_the_commit_is_detected() {
     let story = || {
         let scene = Scene::new();
 
         let waiter = beside(&scene, |scene| {
             let mut news = scene.register();
             let version = scene.look();
-            // A waiter who is woken and reads, as the events do, must find what it was told.
+            // A waiter that is woken and reads, as event streams do, must find the announced
+            // version.
             if wait(scene, &mut news, version, 2) == 2 {
-                assert_eq!(scene.look(), 2, "told of what is not there");
+                assert_eq!(scene.look(), 2, "announced a version that is not there");
             }
         });
         scene.publish(2);
         *scene.committed.lock().unwrap() = 2;
-        // One who registered too late for the notice is not what this is about.
+        // This test is not about a waiter that registered too late for the notice.
         let mut table = scene.table.lock().unwrap();
         table.publish(ORDER, 3, Published(2));
         drop(table);
@@ -159,29 +162,29 @@ fn a_notice_before_the_commit_would_be_found_out() {
         waiter.join().unwrap();
     };
 
-    is_found_out(story, "told of what is not there");
+    is_found_out(story, "announced a version that is not there");
 }
 
 #[test]
-fn old_news_that_comes_late_takes_the_place_of_none() {
+fn an_old_notice_that_comes_late_replaces_no_newer_one() {
     in_every_schedule(|| {
         let scene = Scene::new();
         let mut news = scene.register();
 
-        // The actor here commits twice; the look each second has read in between.
+        // This actor commits twice; the look each second has read in between.
         let actor = beside(&scene, |scene| {
             scene.commit(2);
             scene.commit(3);
         });
         let neighbour = beside(&scene, |scene| {
             scene.look_again();
-            // An actor that finds the order as it was, and did not know it.
+            // A new actor that reads the order in its old state.
             scene.publish(2);
         });
         actor.join().unwrap();
         neighbour.join().unwrap();
 
-        // One look at what is there now, as a waiter has that was busy until now.
+        // One read of the current state, as by a waiter that was busy until now.
         let seen = news.next();
         assert!(matches!(seen, Some(Published(3) | ToRead(3))), "{seen:?}");
     });
@@ -213,12 +216,12 @@ fn reads_and_waits(scene: &Scene) -> i32 {
     let mut news = scene.register();
     let version = scene.look();
     let version = wait(scene, &mut news, version, 2);
-    *scene.told.lock().unwrap() += 1;
+    *scene.notified.lock().unwrap() += 1;
     version
 }
 
 #[test]
-fn who_has_read_the_old_version_is_told_although_another_has_read_the_new_one() {
+fn a_waiter_with_the_old_version_is_notified_although_another_has_read_the_new_one() {
     in_every_schedule(|| {
         let scene = Scene::new();
 
@@ -226,7 +229,7 @@ fn who_has_read_the_old_version_is_told_although_another_has_read_the_new_one() 
         let second = beside(&scene, reads_and_waits);
         // Another process commits, and its notice is lost.
         *scene.committed.lock().unwrap() = 2;
-        while *scene.told.lock().unwrap() < 2 {
+        while *scene.notified.lock().unwrap() < 2 {
             scene.look_again();
             thread::yield_now();
         }
@@ -237,7 +240,7 @@ fn who_has_read_the_old_version_is_told_although_another_has_read_the_new_one() 
 }
 
 #[test]
-fn what_nobody_waits_for_any_more_is_forgotten_and_nothing_else() {
+fn only_orders_without_waiters_are_removed_from_the_table() {
     in_every_schedule(|| {
         let scene = Scene::new();
 

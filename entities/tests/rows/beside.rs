@@ -1,4 +1,4 @@
-//! What stands beside a sale: journals, operators, RADIUS, the sandbox.
+//! Rows that are not part of a sale: journals, operators, RADIUS, the sandbox.
 
 use entities::{
     audit_events, gateway_calls, login_failures, nas, operator_sessions, operators, order_events,

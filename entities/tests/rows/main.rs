@@ -1,7 +1,7 @@
-//! Every entity against the real schema, on both databases: a column that is misspelt, or of a
-//! type that does not decode, fails here and not in a sale.
+//! Every entity against the real schema, on both databases: a misspelt column, or a type that does
+//! not decode, fails here and not in a sale.
 //!
-//! PostgreSQL is named by `MALIPO_TEST_POSTGRES`, a URL without a database; each test makes its own.
+//! `MALIPO_TEST_POSTGRES` is PostgreSQL's URL without a database; each test creates its own.
 
 #![expect(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
 
@@ -71,7 +71,7 @@ async fn writes_and_reads_everything(db: &DatabaseConnection) {
     beside::the_sandbox_keeps_its_books(db).await;
 }
 
-/// SQLite compares texts, with and without fractions, and our own with those of its clock.
+/// SQLite compares times as text, with and without fractions, and ours with those of its own clock.
 async fn times_sort_as_they_pass(db: &DatabaseConnection) {
     let micros = [500_000, 0, 123_456, 123_000, 500_001, 999_999];
     for (n, micro) in (100..).zip(micros) {
@@ -124,7 +124,7 @@ async fn sessions_are_read(db: &DatabaseConnection, start: &str) {
     assert_eq!(session.acctstoptime, None);
 }
 
-/// A moment in November 2026, `secs` and `micros` on.
+/// A time in November 2026, plus `secs` and `micros`.
 fn at(secs: i64, micros: u32) -> DateTimeUtc {
     DateTimeUtc::from_timestamp(1_795_000_000 + secs, micros * 1000).unwrap()
 }

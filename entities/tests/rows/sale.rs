@@ -1,4 +1,4 @@
-//! What a sale writes.
+//! The rows of a sale.
 
 use entities::{customers, invoices, packages, payments, sms_messages, vouchers};
 use sea_orm::prelude::{DateTimeUtc, Uuid};
@@ -52,7 +52,11 @@ pub(crate) async fn a_sale_is_kept(db: &DatabaseConnection) {
     .await
     .unwrap();
     assert_eq!(queue_text(db, payment.id).await, 1);
-    assert_eq!(queue_text(db, payment.id).await, 0, "somebody was first");
+    assert_eq!(
+        queue_text(db, payment.id).await,
+        0,
+        "the text was queued already"
+    );
 
     let voucher = payment.find_related(vouchers::Entity).one(db).await;
     assert_eq!(voucher.unwrap().unwrap().code, "K7QMX2PA");

@@ -1,4 +1,4 @@
-//! A database for each test, on both kinds.
+//! A database for each test, on SQLite and on PostgreSQL.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -9,7 +9,7 @@ pub async fn connect(url: &str) -> DatabaseConnection {
     Database::connect(url).await.unwrap()
 }
 
-/// A SQLite file that is not there yet; gone when dropped.
+/// A SQLite file that does not exist yet; deleted when dropped.
 pub struct SqliteFile(TempDir);
 
 impl SqliteFile {

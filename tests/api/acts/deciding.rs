@@ -1,4 +1,4 @@
-//! Held orders are released or refused, completed ones refunded; nothing else is.
+//! Only held orders can be released or refused, and only completed orders refunded.
 
 use futures_util::future::join_all;
 use serde_json::json;
@@ -9,11 +9,11 @@ use crate::harness::{Kind, SaleCounts, TestApp, TestOrder};
 on_both_databases! {
     a_held_order_that_is_released_is_sold_and_logged,
     a_held_order_that_is_refused_is_refunded_and_never_sold,
-    a_refund_takes_the_voucher_back_and_a_second_one_changes_nothing,
-    what_an_order_does_not_allow_is_refused_and_not_logged,
-    a_wish_that_is_at_fault_changes_nothing,
-    of_many_who_release_at_once_beside_webhooks_one_does,
-    of_many_who_refund_at_once_beside_webhooks_one_does,
+    a_refund_revokes_the_voucher_and_a_second_one_changes_nothing,
+    an_action_that_the_order_does_not_allow_is_refused_and_not_logged,
+    an_invalid_request_changes_nothing,
+    concurrent_releases_beside_webhooks_release_once,
+    concurrent_refunds_beside_webhooks_refund_once,
 }
 
 async fn a_held_order_that_is_released_is_sold_and_logged(kind: Kind) {
@@ -77,7 +77,7 @@ async fn a_held_order_that_is_refused_is_refunded_and_never_sold(kind: Kind) {
     assert_eq!(app.sale_of(&order).await, SaleCounts::NONE);
 }
 
-async fn a_refund_takes_the_voucher_back_and_a_second_one_changes_nothing(kind: Kind) {
+async fn a_refund_revokes_the_voucher_and_a_second_one_changes_nothing(kind: Kind) {
     let app = TestApp::start(kind).await;
     let order = sold(&app).await;
     let code = code_of(&app, &order).await;
@@ -111,7 +111,7 @@ async fn a_refund_takes_the_voucher_back_and_a_second_one_changes_nothing(kind: 
     );
 }
 
-async fn what_an_order_does_not_allow_is_refused_and_not_logged(kind: Kind) {
+async fn an_action_that_the_order_does_not_allow_is_refused_and_not_logged(kind: Kind) {
     let app = TestApp::start(kind).await;
     let mut orders: Vec<(TestOrder, &str)> = Vec::new();
     for word in ["PENDING", "FAILED", "CANCELLED", "COMPLETED"] {
@@ -140,7 +140,7 @@ async fn what_an_order_does_not_allow_is_refused_and_not_logged(kind: Kind) {
     assert_eq!(app.database.count(lines).await, 0);
 }
 
-async fn a_wish_that_is_at_fault_changes_nothing(kind: Kind) {
+async fn an_invalid_request_changes_nothing(kind: Kind) {
     let app = TestApp::start(kind).await;
     let (waits, done) = (held(&app).await, sold(&app).await);
     let long = "x".repeat(201);
@@ -199,7 +199,7 @@ async fn a_wish_that_is_at_fault_changes_nothing(kind: Kind) {
     assert_eq!(app.database.count(lines).await, 0);
 }
 
-async fn of_many_who_release_at_once_beside_webhooks_one_does(kind: Kind) {
+async fn concurrent_releases_beside_webhooks_release_once(kind: Kind) {
     let app = TestApp::start(kind).await;
     let order = held(&app).await;
 
@@ -221,7 +221,7 @@ async fn of_many_who_release_at_once_beside_webhooks_one_does(kind: Kind) {
     assert_eq!(audited(&app, &order).await.len(), 1);
 }
 
-async fn of_many_who_refund_at_once_beside_webhooks_one_does(kind: Kind) {
+async fn concurrent_refunds_beside_webhooks_refund_once(kind: Kind) {
     let app = TestApp::start(kind).await;
     let order = sold(&app).await;
 

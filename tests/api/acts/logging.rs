@@ -1,4 +1,4 @@
-//! An act that cannot be logged does not happen.
+//! An action that cannot be written to the audit log has no effect.
 
 use super::{
     audited, code_of, held, journalled, radius_rows, reconcile, refund, release, replay, revoke,
@@ -7,7 +7,7 @@ use super::{
 use crate::harness::{Kind, SaleCounts, TestApp, body_of};
 
 on_both_databases! {
-    an_act_that_cannot_be_logged_has_no_effect,
+    an_action_that_cannot_be_logged_has_no_effect,
 }
 
 async fn break_the_log(app: &TestApp) {
@@ -35,7 +35,7 @@ async fn mend_the_log(app: &TestApp) {
         .await;
 }
 
-async fn an_act_that_cannot_be_logged_has_no_effect(kind: Kind) {
+async fn an_action_that_cannot_be_logged_has_no_effect(kind: Kind) {
     let app = TestApp::start(kind).await;
     let (waits, done, open) = (held(&app).await, sold(&app).await, app.buy().await);
     let code = code_of(&app, &done).await;

@@ -1,4 +1,4 @@
-//! What an operator does is seen by the next look at the order.
+//! The effect of an operator's action is visible in the next status request.
 
 use serde_json::Value;
 
@@ -6,11 +6,11 @@ use super::{code_of, refund, revoke, sold};
 use crate::harness::{Kind, TestApp};
 
 on_both_databases! {
-    a_refund_is_seen_by_the_very_next_look,
-    a_revoked_voucher_is_shown_to_nobody_who_looks,
+    the_next_status_request_shows_a_refund,
+    the_next_status_request_shows_no_revoked_voucher,
 }
 
-async fn a_refund_is_seen_by_the_very_next_look(kind: Kind) {
+async fn the_next_status_request_shows_a_refund(kind: Kind) {
     let app = TestApp::start(kind).await;
     let order = sold(&app).await;
     let before = app.status(&order).await;
@@ -23,7 +23,7 @@ async fn a_refund_is_seen_by_the_very_next_look(kind: Kind) {
     assert_eq!(after["voucher_code"], Value::Null);
 }
 
-async fn a_revoked_voucher_is_shown_to_nobody_who_looks(kind: Kind) {
+async fn the_next_status_request_shows_no_revoked_voucher(kind: Kind) {
     let app = TestApp::start(kind).await;
     let order = sold(&app).await;
     let code = code_of(&app, &order).await;

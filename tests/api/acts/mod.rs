@@ -1,4 +1,4 @@
-//! What operators do by hand, and the report of their day.
+//! Actions of operators, and the daily report.
 
 use serde_json::{Value, json};
 
@@ -61,7 +61,7 @@ async fn sold(app: &TestApp) -> TestOrder {
     order
 }
 
-/// The audit log of one order: who, what, on what, and what was said.
+/// The audit log of one order: operator, action, subject and detail.
 async fn audited(app: &TestApp, order: &TestOrder) -> Vec<String> {
     let order = app.database.is_order(&order.id);
     let line = "operator || ' ' || action || ' ' || subject || ' ' || COALESCE(detail, '-')";
@@ -69,7 +69,7 @@ async fn audited(app: &TestApp, order: &TestOrder) -> Vec<String> {
     app.database.texts(&sql).await
 }
 
-/// A line of the journal that we failed on: proven or not, and never applied.
+/// A journal row whose processing failed: proven or not, and never applied.
 async fn journalled(app: &TestApp, order_id: &str, proof: Option<&str>, body: &str) -> i64 {
     let hex: String = body.bytes().map(|byte| format!("{byte:02x}")).collect();
     let body = match app.database.kind {
@@ -96,7 +96,7 @@ async fn code_of(app: &TestApp, order: &TestOrder) -> String {
     app.database.text(&sql).await.unwrap()
 }
 
-/// Rows by which FreeRADIUS would let this code in.
+/// Counts the rows by which FreeRADIUS would accept this code.
 async fn radius_rows(app: &TestApp, code: &str) -> i64 {
     let count = |table| format!("(SELECT COUNT(*) FROM {table} WHERE username = '{code}')");
     let tables = ["radcheck", "radreply", "radusergroup"].map(count);

@@ -1,4 +1,4 @@
-//! What was really paid stands everywhere that money is counted, and no total is cut.
+//! Every total uses the amount that was really paid, and no total is truncated.
 
 use serde_json::{Value, json};
 
@@ -7,13 +7,13 @@ use crate::harness::{Kind, TOKEN, TestApp, TestOrder};
 use crate::pages::page;
 
 on_both_databases! {
-    a_released_order_counts_with_what_was_paid_and_does_not_fit_together,
-    an_overpaid_order_counts_with_what_was_paid,
-    a_refused_order_is_no_sale_and_gives_back_what_came_in,
+    a_released_order_counts_with_the_amount_paid_and_is_listed_as_a_mismatch,
+    an_overpaid_order_counts_with_the_amount_paid,
+    a_refused_order_is_no_sale_and_the_amount_paid_is_refunded,
     an_amount_that_zenopay_names_after_the_sale_corrects_invoice_and_report,
-    a_held_order_tells_the_guest_what_was_paid,
-    a_total_counts_what_its_list_leaves_out,
-    dead_letters_say_how_many_there_are,
+    a_held_order_shows_the_guest_the_amount_paid,
+    a_total_counts_the_rows_that_its_list_leaves_out,
+    the_page_of_failed_messages_shows_how_many_there_are,
 }
 
 async fn report(app: &TestApp) -> Value {
@@ -29,7 +29,7 @@ async fn text_of(app: &TestApp, path: &str) -> String {
     answer.text().await.unwrap()
 }
 
-/// The line of the sheet that has this section.
+/// The CSV row of this section.
 async fn csv_row(app: &TestApp, section: &str) -> String {
     let sheet = text_of(app, "/api/v1/operator/reports/daily?format=csv").await;
     let mut rows = sheet.lines();
@@ -39,7 +39,7 @@ async fn csv_row(app: &TestApp, section: &str) -> String {
         .to_owned()
 }
 
-/// What the invoice of this order is about, and what its customer has paid in all.
+/// The amount of this order's invoice, and the sum that its customer has paid.
 async fn invoiced(app: &TestApp, order: &TestOrder) -> (i64, i64) {
     let row = app.database.is_order(&order.id);
     let of = |what: &str| format!("SELECT {what} FROM payments WHERE {row}");
@@ -60,7 +60,7 @@ async fn deliver(app: &TestApp, order: &TestOrder, amount: i64) {
     assert_eq!(app.deliver(body.to_string()).await.status, 200);
 }
 
-async fn a_released_order_counts_with_what_was_paid_and_does_not_fit_together(kind: Kind) {
+async fn a_released_order_counts_with_the_amount_paid_and_is_listed_as_a_mismatch(kind: Kind) {
     let app = TestApp::start(kind).await;
     let order = held(&app).await;
     assert_eq!(release(&app, &order, "complete").await.status, 200);
@@ -103,13 +103,13 @@ async fn a_released_order_counts_with_what_was_paid_and_does_not_fit_together(ki
         "{story}"
     );
 
-    // Money that is paid back is what came in.
+    // A refund is for the amount received.
     assert_eq!(refund(&app, &order).await.status, 200);
     let back = json!({"count": 1, "amount": 500});
     assert_eq!(report(&app).await["totals"]["refunds"], back);
 }
 
-async fn an_overpaid_order_counts_with_what_was_paid(kind: Kind) {
+async fn an_overpaid_order_counts_with_the_amount_paid(kind: Kind) {
     let app = TestApp::start(kind).await;
     let order = app.buy().await;
     deliver(&app, &order, 2_500).await;
@@ -126,7 +126,7 @@ async fn an_overpaid_order_counts_with_what_was_paid(kind: Kind) {
     assert_eq!(invoiced(&app, &order).await, (2_500, 2_500));
 }
 
-async fn a_refused_order_is_no_sale_and_gives_back_what_came_in(kind: Kind) {
+async fn a_refused_order_is_no_sale_and_the_amount_paid_is_refunded(kind: Kind) {
     let app = TestApp::start(kind).await;
     let order = held(&app).await;
     assert_eq!(release(&app, &order, "refuse").await.status, 200);
@@ -168,7 +168,7 @@ async fn an_amount_that_zenopay_names_after_the_sale_corrects_invoice_and_report
     assert_eq!(today["underpaid"][0]["order_id"], order.id);
 }
 
-async fn a_held_order_tells_the_guest_what_was_paid(kind: Kind) {
+async fn a_held_order_shows_the_guest_the_amount_paid(kind: Kind) {
     let app = TestApp::start(kind).await;
     let (order, dollars) = (held(&app).await, app.buy().await);
     let pending = app.status(&dollars).await;
@@ -183,7 +183,7 @@ async fn a_held_order_tells_the_guest_what_was_paid(kind: Kind) {
         (&document["amount"], &document["paid_amount"]),
         (&json!(2_000), &json!(500))
     );
-    // A dollar is no shilling.
+    // Dollars are not counted as shillings.
     assert_eq!(foreign["payment_status"], "HELD");
     assert_eq!(foreign.get("paid_amount"), Some(&Value::Null), "{foreign}");
     assert_eq!(pending.get("paid_amount"), None, "{pending}");
@@ -200,8 +200,8 @@ async fn a_held_order_tells_the_guest_what_was_paid(kind: Kind) {
     assert_eq!(sold.get("paid_amount"), None, "{sold}");
 }
 
-/// More orders than a list has lines, each claimed to be paid by two deliveries.
-async fn a_total_counts_what_its_list_leaves_out(kind: Kind) {
+/// More orders than a list has rows; two deliveries claim each of them to be paid.
+async fn a_total_counts_the_rows_that_its_list_leaves_out(kind: Kind) {
     const ORDERS: i64 = 1_100;
     let app = TestApp::start(kind).await;
     app.buy().await;
@@ -240,17 +240,17 @@ async fn a_total_counts_what_its_list_leaves_out(kind: Kind) {
         );
         assert_eq!(app.database.execute(&deliveries).await, ORDERS as u64);
     }
-    // What names no order of ours is counted among the orphans alone.
-    let nobodys = format!(
+    // Deliveries about an unknown order are counted among the orphans only.
+    let orphan_id = format!(
         "INSERT INTO webhook_deliveries (order_id, outcome, proof, word, received_at, processing_ms, body)
          VALUES ('shop-17', 'error', 'key', 'PAID', '{at}', 1.0, {body})"
     );
-    app.database.execute(&nobodys).await;
+    app.database.execute(&orphan_id).await;
     held(&app).await;
 
     let today = report(&app).await;
 
-    // The held one with the 500 that came in.
+    // Includes the held order with its 500.
     let total = json!({"count": ORDERS + 1, "amount": ORDERS * 2_000 + 500});
     assert_eq!(today["totals"]["paid_not_fulfilled"], total);
     let lines = today["paid_not_fulfilled"].as_array().unwrap();
@@ -265,7 +265,7 @@ async fn a_total_counts_what_its_list_leaves_out(kind: Kind) {
     assert!(page.contains("And 1081 more."), "{page}");
 }
 
-async fn dead_letters_say_how_many_there_are(kind: Kind) {
+async fn the_page_of_failed_messages_shows_how_many_there_are(kind: Kind) {
     let app = TestApp::start(kind).await;
     app.buy().await;
     let numbers = match kind {

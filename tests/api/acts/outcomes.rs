@@ -1,4 +1,5 @@
-//! What an operator or the deadline does has a word of its own, and is no webhook.
+//! Actions of operators and the deadline have outcomes of their own and are not counted as
+//! webhooks.
 
 use malipo::actors::Command;
 use malipo::domain::order::evidence::Evidence;
@@ -8,10 +9,10 @@ use super::{code_of, held, refund, release, revoke, sold};
 use crate::harness::{Kind, TestApp, TestOrder};
 
 on_both_databases! {
-    an_act_has_a_word_of_its_own_and_is_not_counted_as_a_webhook,
+    an_operators_action_has_its_own_outcome_and_is_not_counted_as_a_webhook,
 }
 
-/// Words that no delivery has.
+/// Outcomes that no delivery has.
 const WORDS: [&str; 6] = [
     "refunded", "revoked", "released", "refused", "reissued", "expired",
 ];
@@ -21,7 +22,7 @@ async fn last_outcome(app: &TestApp, order: &TestOrder) -> Value {
     app.get_as_operator(&path).await.json()["last_outcome"].clone()
 }
 
-async fn an_act_has_a_word_of_its_own_and_is_not_counted_as_a_webhook(kind: Kind) {
+async fn an_operators_action_has_its_own_outcome_and_is_not_counted_as_a_webhook(kind: Kind) {
     let app = TestApp::start(kind).await;
     let (released, refused) = (held(&app).await, held(&app).await);
     let (refunded, revoked, reissued) = (sold(&app).await, sold(&app).await, sold(&app).await);
@@ -59,7 +60,7 @@ async fn an_act_has_a_word_of_its_own_and_is_not_counted_as_a_webhook(kind: Kind
     assert_eq!(handled.unwrap().outcome.as_str(), "expired");
 
     let seen = app.actors_when(|_| true).await;
-    assert_eq!(seen["webhooks"], before, "an act is no webhook");
+    assert_eq!(seen["webhooks"], before, "an action counts as no webhook");
     let metrics = app.get_as_operator("/metrics").await.text;
     for word in WORDS {
         assert!(seen["webhooks"].get(word).is_none(), "{word}");

@@ -1,4 +1,4 @@
-//! What an operator types as a reason is read by admins alone.
+//! Only admins can read what an operator types as a reason.
 
 use std::process::Stdio;
 
@@ -14,13 +14,13 @@ use crate::harness::process::{Process, run};
 use crate::harness::{Answer, KEY, Kind, TOKEN, TestDatabase, fresh_phone, http_client};
 
 on_both_databases! {
-    what_an_operator_types_is_read_by_admins_alone,
+    only_admins_see_the_reason_that_an_operator_types,
 }
 
-/// In every reason of this test, and nowhere else.
+/// Part of every reason in this test, and of nothing else.
 const TYPED: &str = "Zuhura-0713998877";
 
-/// A server as it is shipped, logging all that it can.
+/// A server as it is shipped, with its whole log captured.
 struct Shop {
     database: TestDatabase,
     process: Process,
@@ -50,7 +50,7 @@ impl Shop {
         format!("{}{path}", self.process.base)
     }
 
-    /// Sends it, which must do something.
+    /// Sends the request, which must succeed.
     async fn done(&self, request: RequestBuilder) -> Answer {
         let answer = Answer::of(request.send().await.unwrap()).await;
         assert!(answer.status < 300, "{}: {}", answer.status, answer.text);
@@ -78,12 +78,12 @@ impl Shop {
         bought["order_id"].as_str().unwrap().to_owned()
     }
 
-    /// An order for which this was paid.
+    /// Creates an order for which this amount is paid.
     async fn paid(&self, amount: i64) -> String {
         let id = self.buy(&fresh_phone()).await;
-        let told = json!({"order_id": id, "payment_status": "COMPLETED", "amount": amount});
+        let webhook = json!({"order_id": id, "payment_status": "COMPLETED", "amount": amount});
         let url = self.url("/api/v1/customer-portal/webhook/zenopay");
-        self.done(self.http.post(url).header("x-api-key", KEY).json(&told))
+        self.done(self.http.post(url).header("x-api-key", KEY).json(&webhook))
             .await;
         id
     }
@@ -123,7 +123,7 @@ async fn viewer(database: &TestDatabase) -> String {
     token.unwrap().expose().to_owned()
 }
 
-/// Orders that were acted on by every route that takes a reason.
+/// One order for each route that takes a reason, after that action.
 async fn acted_on(shop: &Shop) -> Vec<String> {
     let reason = || json!({"reason": TYPED, "method": TYPED, "reference": TYPED});
     let [mut release, mut refuse] = [reason(), reason()];
@@ -174,7 +174,7 @@ async fn acted_on(shop: &Shop) -> Vec<String> {
     orders.into()
 }
 
-/// All that a viewer can ask for.
+/// Everything that a viewer can request.
 async fn read_by_a_viewer(shop: &Shop, orders: &[String]) -> Vec<String> {
     let mut paths: Vec<String> = [
         "/api/v1/operator/orders",
@@ -218,12 +218,12 @@ async fn read_by_a_viewer(shop: &Shop, orders: &[String]) -> Vec<String> {
     read
 }
 
-async fn what_an_operator_types_is_read_by_admins_alone(kind: Kind) {
+async fn only_admins_see_the_reason_that_an_operator_types(kind: Kind) {
     let mut shop = Shop::open(kind).await;
     let orders = acted_on(&shop).await;
 
     let mut read = read_by_a_viewer(&shop, &orders).await;
-    // What is exported has it for nobody.
+    // Exports contain no reason, for no role.
     let csv = "/api/v1/operator/reports/daily?format=csv";
     read.push(shop.read(csv, Some(TOKEN)).await);
     let settings = [("MALIPO__DATABASE__URL", shop.database.url.as_str())];

@@ -1,4 +1,4 @@
-//! An operator has ZenoPay asked about one order, now.
+//! An operator triggers a status check for one order.
 
 use super::{audited, reconcile, sold};
 use crate::harness::{Kind, SaleCounts, TestApp};
@@ -7,8 +7,8 @@ use serde_json::json;
 
 on_both_databases! {
     a_lost_webhook_is_found_at_once_and_the_answer_says_what_zenopay_said,
-    a_zenopay_that_says_nothing_changes_nothing_and_says_why,
-    a_sale_that_is_reconciled_is_confirmed,
+    without_an_answer_from_zenopay_nothing_changes_and_the_reason_is_shown,
+    a_reconciled_sale_is_confirmed,
 }
 
 async fn a_lost_webhook_is_found_at_once_and_the_answer_says_what_zenopay_said(kind: Kind) {
@@ -38,7 +38,7 @@ async fn a_lost_webhook_is_found_at_once_and_the_answer_says_what_zenopay_said(k
     );
 }
 
-async fn a_zenopay_that_says_nothing_changes_nothing_and_says_why(kind: Kind) {
+async fn without_an_answer_from_zenopay_nothing_changes_and_the_reason_is_shown(kind: Kind) {
     let zenopay = FakeZenoPay::start();
     let app = zenopay.shop(kind, |_| {}).await;
     let order = zenopay.buy(&app).await;
@@ -55,7 +55,7 @@ async fn a_zenopay_that_says_nothing_changes_nothing_and_says_why(kind: Kind) {
     assert_eq!(audited(&app, &order).await.len(), 1);
 }
 
-async fn a_sale_that_is_reconciled_is_confirmed(kind: Kind) {
+async fn a_reconciled_sale_is_confirmed(kind: Kind) {
     let app = TestApp::start(kind).await;
     let order = sold(&app).await;
     let known = json!({"decision": "approve", "deliver": false});

@@ -1,4 +1,4 @@
-//! A delivery of the journal is decided again, through the same door as the first time.
+//! A replay decides a journalled delivery again, on the same path as the first time.
 
 use futures_util::future::join_all;
 use serde_json::json;
@@ -7,15 +7,15 @@ use super::{audited, journalled, replay, sold};
 use crate::harness::{Kind, SaleCounts, TestApp, body_of};
 
 on_both_databases! {
-    a_proven_delivery_that_we_failed_on_is_applied_by_a_replay_once,
-    the_delivery_that_won_is_a_duplicate_when_it_is_replayed,
-    a_delivery_without_proof_only_makes_us_ask,
-    what_a_delivery_claims_is_not_believed_if_zenopay_says_otherwise,
-    a_delivery_that_cannot_be_read_or_is_about_nobody_is_told_apart,
+    a_replay_applies_a_failed_proven_delivery_once,
+    a_replay_of_the_winning_delivery_is_a_duplicate,
+    a_replay_of_an_unproven_delivery_only_asks_zenopay,
+    zenopays_answer_overrides_what_a_replayed_delivery_claims,
+    replays_of_unreadable_and_orphaned_deliveries_are_refused_with_different_codes,
     replays_beside_webhooks_make_one_sale,
 }
 
-/// Outcome, source and proof of each line about an order.
+/// Outcome, source and proof of each journal row about an order.
 async fn journal(app: &TestApp, order_id: &str) -> Vec<String> {
     let line = "outcome || ' ' || source || ' ' || COALESCE(proof, '-')";
     app.database
@@ -30,7 +30,7 @@ async fn newest(app: &TestApp) -> i64 {
     app.database.count(sql).await
 }
 
-async fn a_proven_delivery_that_we_failed_on_is_applied_by_a_replay_once(kind: Kind) {
+async fn a_replay_applies_a_failed_proven_delivery_once(kind: Kind) {
     let app = TestApp::start(kind).await;
     let order = app.buy().await;
     let webhook = journalled(
@@ -63,12 +63,12 @@ async fn a_proven_delivery_that_we_failed_on_is_applied_by_a_replay_once(kind: K
     );
     let line = format!("bootstrap replay webhook {webhook} -");
     assert_eq!(audited(&app, &order).await, [line.clone(), line]);
-    // ZenoPay has not sent anything.
+    // No new webhook from ZenoPay is counted.
     let seen = app.get_as_operator("/api/v1/operator/actors").await.json();
     assert_eq!(seen["webhooks"]["completed"], 0);
 }
 
-async fn the_delivery_that_won_is_a_duplicate_when_it_is_replayed(kind: Kind) {
+async fn a_replay_of_the_winning_delivery_is_a_duplicate(kind: Kind) {
     let app = TestApp::start(kind).await;
     let order = sold(&app).await;
 
@@ -84,9 +84,9 @@ async fn the_delivery_that_won_is_a_duplicate_when_it_is_replayed(kind: Kind) {
     assert_eq!(app.status(&order).await["version"], 2);
 }
 
-async fn a_delivery_without_proof_only_makes_us_ask(kind: Kind) {
+async fn a_replay_of_an_unproven_delivery_only_asks_zenopay(kind: Kind) {
     let app = TestApp::start(kind).await;
-    // One that we failed to prove, and one that only its ask had proven.
+    // One delivery without proof, and one that was proven only by its status check.
     for proof in [None, Some("order_status")] {
         let order = app.buy().await;
         let webhook = journalled(&app, &order.id, proof, &body_of(&order.id, "COMPLETED")).await;
@@ -102,7 +102,7 @@ async fn a_delivery_without_proof_only_makes_us_ask(kind: Kind) {
             (200, "unconfirmed".to_owned()),
             "{proof:?}"
         );
-        // The reconciler may have been quicker: an unconfirmed delivery is followed up.
+        // The reconciler may have come first: it follows up unconfirmed deliveries.
         assert_eq!(answer.status, 200, "{}", answer.text);
         assert_eq!(answer.json()["payment_status"], "COMPLETED", "{proof:?}");
         assert_eq!(app.sale_of(&order).await, SaleCounts::ONE);
@@ -112,7 +112,7 @@ async fn a_delivery_without_proof_only_makes_us_ask(kind: Kind) {
     }
 }
 
-async fn what_a_delivery_claims_is_not_believed_if_zenopay_says_otherwise(kind: Kind) {
+async fn zenopays_answer_overrides_what_a_replayed_delivery_claims(kind: Kind) {
     let app = TestApp::start(kind).await;
     let order = app.buy().await;
     let webhook = journalled(&app, &order.id, None, &body_of(&order.id, "COMPLETED")).await;
@@ -131,10 +131,12 @@ async fn what_a_delivery_claims_is_not_believed_if_zenopay_says_otherwise(kind: 
     assert_eq!(app.sale_of(&order).await, SaleCounts::NONE);
 }
 
-async fn a_delivery_that_cannot_be_read_or_is_about_nobody_is_told_apart(kind: Kind) {
+async fn replays_of_unreadable_and_orphaned_deliveries_are_refused_with_different_codes(
+    kind: Kind,
+) {
     let app = TestApp::start(kind).await;
-    let nobodys = uuid::Uuid::new_v4().to_string();
-    let unreadable = journalled(&app, &nobodys, Some("key"), "{").await;
+    let orphan_id = uuid::Uuid::new_v4().to_string();
+    let unreadable = journalled(&app, &orphan_id, Some("key"), "{").await;
     let foreign = journalled(
         &app,
         "shop-17",
@@ -142,8 +144,14 @@ async fn a_delivery_that_cannot_be_read_or_is_about_nobody_is_told_apart(kind: K
         &body_of("shop-17", "COMPLETED"),
     )
     .await;
-    let lost = journalled(&app, &nobodys, Some("key"), &body_of(&nobodys, "COMPLETED")).await;
-    let hint = journalled(&app, &nobodys, None, &body_of(&nobodys, "COMPLETED")).await;
+    let lost = journalled(
+        &app,
+        &orphan_id,
+        Some("key"),
+        &body_of(&orphan_id, "COMPLETED"),
+    )
+    .await;
+    let hint = journalled(&app, &orphan_id, None, &body_of(&orphan_id, "COMPLETED")).await;
 
     replay(&app, unreadable)
         .await
@@ -160,7 +168,7 @@ async fn a_delivery_that_cannot_be_read_or_is_about_nobody_is_told_apart(kind: K
     }
 
     assert_eq!(
-        journal(&app, &nobodys).await,
+        journal(&app, &orphan_id).await,
         [
             "error webhook key",
             "error webhook key",

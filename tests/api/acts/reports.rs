@@ -1,4 +1,4 @@
-//! The report of a day, from midnight to midnight on the shop's clock.
+//! The daily report runs from midnight to midnight in the shop's time zone.
 
 use serde_json::{Value, json};
 
@@ -7,9 +7,9 @@ use crate::harness::{Kind, TOKEN, TestApp, TestOrder, body_of};
 
 on_both_databases! {
     a_day_in_dar_es_salaam_counts_what_happened_between_its_midnights,
-    everything_that_does_not_fit_together_stands_in_the_report,
-    a_spreadsheet_runs_nothing_that_came_from_outside,
-    a_day_that_is_none_is_refused,
+    the_report_lists_every_mismatch,
+    a_spreadsheet_runs_no_formula_that_came_from_outside,
+    an_invalid_day_is_refused,
 }
 
 async fn report(app: &TestApp, query: &str) -> Value {
@@ -19,7 +19,7 @@ async fn report(app: &TestApp, query: &str) -> Value {
     answer.json()
 }
 
-/// Dates the sale of an order.
+/// Sets the time of an order's sale.
 async fn sold_at(app: &TestApp, order: &TestOrder, at: &str) {
     let row = app.database.is_order(&order.id);
     let sql = format!(
@@ -79,7 +79,7 @@ async fn a_day_in_dar_es_salaam_counts_what_happened_between_its_midnights(kind:
     assert_eq!(day["to"], "2026-03-08T21:00:00.000Z");
 }
 
-async fn everything_that_does_not_fit_together_stands_in_the_report(kind: Kind) {
+async fn the_report_lists_every_mismatch(kind: Kind) {
     let app = TestApp::start(kind).await;
     let deliver = async |order: &TestOrder, more: Value| {
         let mut body = json!({"order_id": order.id, "payment_status": "COMPLETED"});
@@ -107,8 +107,8 @@ async fn everything_that_does_not_fit_together_stands_in_the_report(kind: Kind) 
     app.database
         .execute("UPDATE webhook_deliveries SET word = 'COMPLETED' WHERE outcome = 'error'")
         .await;
-    let nobodys = uuid::Uuid::new_v4().to_string();
-    let lost = json!({"order_id": nobodys, "payment_status": "COMPLETED", "amount": 700});
+    let orphan_id = uuid::Uuid::new_v4().to_string();
+    let lost = json!({"order_id": orphan_id, "payment_status": "COMPLETED", "amount": 700});
     assert_eq!(app.deliver(lost.to_string()).await.status, 404);
 
     let today = report(&app, "").await;
@@ -136,26 +136,26 @@ async fn everything_that_does_not_fit_together_stands_in_the_report(kind: Kind) 
     let mut wanted = [twice.id.as_str(), &over.id, &back.id];
     wanted.sort_unstable();
     assert_eq!(unconfirmed, wanted);
-    assert_eq!(today["orphans"][0]["order_id"], nobodys);
+    assert_eq!(today["orphans"][0]["order_id"], orphan_id);
     assert_eq!(
         today["totals"]["orphans"],
         json!({"count": 1, "amount": 700})
     );
-    // With what was paid above the price.
+    // Includes what was paid above the price.
     assert_eq!(
         today["totals"]["sales"],
         json!({"count": 3, "amount": 6_500})
     );
 
-    // Once an operator has replayed what we failed on, it is sold and no longer missing. A
-    // replay of the orphan finds the same orphan.
+    // After an operator has replayed the failed delivery, its order is sold and no longer missing.
+    // A replay of the orphan finds no order again.
     replay_what_was_not_applied(&app).await;
     let later = report(&app, "").await;
     assert_eq!(ids(&later["paid_not_fulfilled"]), [&short.id]);
     assert_eq!(later["totals"]["orphans"]["count"], 1);
 }
 
-/// The only one, and the line tells both numbers.
+/// It is the only row, and it has both references.
 fn assert_charged_twice(today: &Value, order: &TestOrder) {
     assert_eq!(ids(&today["second_charges"]), [&order.id]);
     let note = today["second_charges"][0]["note"].as_str().unwrap();
@@ -169,7 +169,7 @@ async fn replay_what_was_not_applied(app: &TestApp) {
     }
 }
 
-async fn a_spreadsheet_runs_nothing_that_came_from_outside(kind: Kind) {
+async fn a_spreadsheet_runs_no_formula_that_came_from_outside(kind: Kind) {
     let app = TestApp::start(kind).await;
     let formula = "=HYPERLINK(\"http://evil\",\"pay\")";
     let orphan = json!({"order_id": "=1+1", "payment_status": "COMPLETED", "reference": formula});
@@ -214,7 +214,7 @@ async fn a_spreadsheet_runs_nothing_that_came_from_outside(kind: Kind) {
     assert_eq!(
         &of("refund")[note],
         "refunded",
-        "what was typed is in no sheet"
+        "the CSV contains no typed text"
     );
     assert_eq!(&of("sales")[amount], "2000");
     assert_eq!(&of("sales_total")[amount], "2000");
@@ -226,7 +226,7 @@ async fn a_spreadsheet_runs_nothing_that_came_from_outside(kind: Kind) {
     }
 }
 
-async fn a_day_that_is_none_is_refused(kind: Kind) {
+async fn an_invalid_day_is_refused(kind: Kind) {
     let app = TestApp::start(kind).await;
 
     for query in [

@@ -1,4 +1,4 @@
-//! A guest who lost the message gets it once more.
+//! An operator resends a message that the guest has lost.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! Two orders for one purchase: the guest bought again before the first money was known.
+//! Two orders for one purchase: the guest bought again before the first payment was known.
 
 use serde_json::{Value, json};
 
@@ -6,9 +6,9 @@ use super::refund;
 use crate::harness::{Kind, TestApp, TestOrder, body_of, fresh_phone};
 
 on_both_databases! {
-    late_money_for_what_was_bought_again_is_listed_for_a_refund,
-    whoever_is_slow_to_answer_two_prompts_is_listed_once,
-    whoever_simply_buys_twice_is_not_listed,
+    late_money_for_a_repeated_purchase_is_listed_for_a_refund,
+    a_guest_who_answers_two_prompts_late_is_listed_once,
+    two_separate_purchases_are_not_listed,
 }
 
 async fn buy(app: &TestApp, phone: &str, package: &str) -> TestOrder {
@@ -49,7 +49,7 @@ async fn listed(app: &TestApp) -> Vec<(String, String)> {
     lines
 }
 
-/// What the order's timeline says of another one.
+/// The alerts in the order's timeline that name the other order.
 async fn alerts(app: &TestApp, order: &TestOrder, other: &TestOrder) -> usize {
     let path = format!("/api/v1/operator/orders/{}", order.id);
     let story = app.get_as_operator(&path).await.json();
@@ -61,7 +61,7 @@ async fn alerts(app: &TestApp, order: &TestOrder, other: &TestOrder) -> usize {
         .count()
 }
 
-async fn late_money_for_what_was_bought_again_is_listed_for_a_refund(kind: Kind) {
+async fn late_money_for_a_repeated_purchase_is_listed_for_a_refund(kind: Kind) {
     let app = TestApp::start(kind).await;
     let phone = fresh_phone();
     let first = buy(&app, &phone, "daily").await;
@@ -70,7 +70,7 @@ async fn late_money_for_what_was_bought_again_is_listed_for_a_refund(kind: Kind)
     pay(&app, &second).await;
     assert_eq!(listed(&app).await, []);
 
-    // Late money wins, and the guest has paid twice.
+    // Late money wins, so the guest has paid twice.
     pay(&app, &first).await;
 
     let note = format!("the same was sold by order {}", &second.id[..8]);
@@ -87,13 +87,13 @@ async fn late_money_for_what_was_bought_again_is_listed_for_a_refund(kind: Kind)
         csv.text
     );
 
-    // Paying one of them back settles it.
+    // Refunding one of them removes the entry.
     refund(&app, &second).await;
     assert_eq!(listed(&app).await, []);
     assert_eq!(alerts(&app, &first, &second).await, 0);
 }
 
-async fn whoever_is_slow_to_answer_two_prompts_is_listed_once(kind: Kind) {
+async fn a_guest_who_answers_two_prompts_late_is_listed_once(kind: Kind) {
     let app = TestApp::start(kind).await;
     let phone = fresh_phone();
     let first = buy(&app, &phone, "daily").await;
@@ -106,21 +106,21 @@ async fn whoever_is_slow_to_answer_two_prompts_is_listed_once(kind: Kind) {
     assert_eq!(listed(&app).await, [(second.id.clone(), note)]);
 }
 
-async fn whoever_simply_buys_twice_is_not_listed(kind: Kind) {
+async fn two_separate_purchases_are_not_listed(kind: Kind) {
     let app = TestApp::start(kind).await;
     let phone = fresh_phone();
     let first = buy(&app, &phone, "daily").await;
     pay(&app, &first).await;
 
-    // Served, and buys for a friend.
+    // The guest has the voucher already and buys for a friend.
     let second = buy(&app, &phone, "daily").await;
     pay(&app, &second).await;
-    // Chose something else before the first money was known.
+    // The guest chose another package before the first payment was known.
     let other = buy(&app, &phone, "half-day").await;
     let third = buy(&app, &phone, "weekly").await;
     pay(&app, &other).await;
     pay(&app, &third).await;
-    // Another guest at the same moment.
+    // Another guest buys at the same moment.
     let stranger = buy(&app, &fresh_phone(), "weekly").await;
     pay(&app, &stranger).await;
 
@@ -128,7 +128,7 @@ async fn whoever_simply_buys_twice_is_not_listed(kind: Kind) {
     assert_eq!(alerts(&app, &second, &first).await, 0);
     assert_eq!(alerts(&app, &third, &other).await, 0);
 
-    // Money that comes for a purchase of another day is for another purchase.
+    // Money for a purchase of another day belongs to another purchase.
     let forgotten = buy(&app, &phone, "monthly").await;
     let again = buy(&app, &phone, "monthly").await;
     let days_ago = format!(

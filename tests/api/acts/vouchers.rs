@@ -1,4 +1,4 @@
-//! A revoked voucher lets nobody in, and says so.
+//! A revoked voucher gives no access, and its page says so.
 
 use serde_json::json;
 
@@ -6,12 +6,12 @@ use super::{audited, code_of, post, radius_rows, refund, revoke, sold};
 use crate::harness::{Kind, TestApp};
 
 on_both_databases! {
-    a_revoked_voucher_is_shown_to_nobody_and_lets_nobody_in,
+    a_revoked_voucher_is_not_shown_and_gives_no_access,
     a_printed_voucher_is_revoked_without_an_order,
-    a_code_that_nobody_has_is_not_found,
+    an_unknown_code_is_not_found,
 }
 
-async fn a_revoked_voucher_is_shown_to_nobody_and_lets_nobody_in(kind: Kind) {
+async fn a_revoked_voucher_is_not_shown_and_gives_no_access(kind: Kind) {
     let app = TestApp::start(kind).await;
     let order = sold(&app).await;
     let code = code_of(&app, &order).await;
@@ -19,7 +19,7 @@ async fn a_revoked_voucher_is_shown_to_nobody_and_lets_nobody_in(kind: Kind) {
     let typed = format!("%20{}-{}", &code[..4].to_lowercase(), &code[4..]);
     let path = format!("/vouchers/{typed}/revoke");
 
-    let (told, answer) = tokio::join!(app.get(&poll), async {
+    let (polled, answer) = tokio::join!(app.get(&poll), async {
         app.until_parked(1).await;
         post(&app, &path, &json!({"reason": "sold on in the street"})).await
     });
@@ -28,9 +28,12 @@ async fn a_revoked_voucher_is_shown_to_nobody_and_lets_nobody_in(kind: Kind) {
     assert_eq!(answer.status, 200, "{}", answer.text);
     assert_eq!(answer.json()["changed"], true);
     assert_eq!(answer.json()["order_id"], order.id);
-    let document = told.json();
+    let document = polled.json();
     assert_eq!(document["payment_status"], "COMPLETED");
-    assert_eq!(document["version"], 3, "the guest who waits is told");
+    assert_eq!(
+        document["version"], 3,
+        "the waiting guest gets the new version"
+    );
     assert_eq!(document["voucher_code"], json!(null));
     assert_eq!(document["voucher_generated"], false);
     assert_eq!(document["expires_at"], json!(null));
@@ -53,7 +56,7 @@ async fn a_revoked_voucher_is_shown_to_nobody_and_lets_nobody_in(kind: Kind) {
         )]
     );
 
-    // A copy of the webhook gives it back to nobody, and the owner may still pay back.
+    // A copy of the webhook does not restore the voucher, and an admin can still refund the order.
     app.deliver_word(&order, "COMPLETED").await;
     assert_eq!(radius_rows(&app, &code).await, 0);
     assert_eq!(
@@ -88,12 +91,12 @@ async fn a_printed_voucher_is_revoked_without_an_order(kind: Kind) {
     assert_eq!(radius_rows(&app, "PRNTEDX2").await, 0);
     let lines = "SELECT COUNT(*) FROM audit_events WHERE action = 'revoke' AND order_id IS NULL";
     assert_eq!(app.database.count(lines).await, 1);
-    // Whoever reads the log does not read a code.
+    // The audit log contains no code.
     let codes = "SELECT COUNT(*) FROM audit_events WHERE subject LIKE '%PRNTEDX2%'";
     assert_eq!(app.database.count(codes).await, 0);
 }
 
-async fn a_code_that_nobody_has_is_not_found(kind: Kind) {
+async fn an_unknown_code_is_not_found(kind: Kind) {
     let app = TestApp::start(kind).await;
 
     for code in ["AAAAAAAA", "x'y", "%00", "%F0%9F%98%80"] {

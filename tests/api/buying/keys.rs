@@ -1,4 +1,4 @@
-//! Idempotency-Key: sending the same purchase again is safe.
+//! Idempotency-Key: repeating the same purchase is safe.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -7,19 +7,19 @@ use super::{order_of, orders, pushes};
 use crate::harness::{Answer, Kind, TestApp, fresh_phone};
 
 on_both_databases! {
-    the_same_key_answers_the_same_order_as_it_is_now,
+    a_repeated_key_returns_the_same_order_in_its_current_state,
     a_key_is_for_one_phone_and_one_package,
-    what_a_key_has_bought_stays_when_the_shop_changes,
+    a_repeated_key_returns_the_old_price_when_the_package_has_changed,
     twenty_presses_with_one_key_make_one_order_and_one_push,
-    one_key_pressed_at_once_on_two_phones_serves_one_of_them,
+    one_key_used_at_once_for_two_phones_serves_one_of_them,
     a_refused_purchase_leaves_its_key_free,
-    a_key_answers_for_a_push_that_zenopay_refused,
+    a_repeated_key_returns_the_order_whose_push_zenopay_refused,
     a_key_is_8_to_255_visible_characters,
 }
 
 const KEY: &str = "order-of-asha-0001";
 
-async fn the_same_key_answers_the_same_order_as_it_is_now(kind: Kind) {
+async fn a_repeated_key_returns_the_same_order_in_its_current_state(kind: Kind) {
     let app = TestApp::start(kind).await;
     let phone = fresh_phone();
     let body = json!({"packageId": "daily", "phoneNumber": phone});
@@ -58,7 +58,7 @@ async fn a_key_is_for_one_phone_and_one_package(kind: Kind) {
                 .await
                 .assert_problem(422, "idempotency_key_reused");
         }
-        // Once more, when the order is over.
+        // Repeat it again when the order is final.
         app.deliver_word(&order, "COMPLETED").await;
     }
 
@@ -74,7 +74,7 @@ async fn a_key_is_for_one_phone_and_one_package(kind: Kind) {
     assert_eq!((orders(&app).await, pushes(&app).await), (1, 1));
 }
 
-async fn what_a_key_has_bought_stays_when_the_shop_changes(kind: Kind) {
+async fn a_repeated_key_returns_the_old_price_when_the_package_has_changed(kind: Kind) {
     let app = TestApp::start(kind).await;
     let body = json!({"packageId": "daily", "phoneNumber": fresh_phone(), "amount": 2000});
     let first = app.pay_with_key(&body, KEY).await;
@@ -90,7 +90,7 @@ async fn what_a_key_has_bought_stays_when_the_shop_changes(kind: Kind) {
 }
 
 async fn twenty_presses_with_one_key_make_one_order_and_one_push(kind: Kind) {
-    // The narrowest limits: that one order must not stand in its own way.
+    // The narrowest limits: they must not count the repeated request itself.
     let app = TestApp::start_with(kind, |config| {
         config.limits.prompts_per_phone = 1;
         config.limits.unpaid_per_phone_day = 1;
@@ -117,7 +117,7 @@ async fn twenty_presses_with_one_key_make_one_order_and_one_push(kind: Kind) {
     }
 }
 
-async fn one_key_pressed_at_once_on_two_phones_serves_one_of_them(kind: Kind) {
+async fn one_key_used_at_once_for_two_phones_serves_one_of_them(kind: Kind) {
     let app = TestApp::start(kind).await;
 
     for round in 0..10 {
@@ -161,7 +161,7 @@ async fn a_refused_purchase_leaves_its_key_free(kind: Kind) {
             .await
             .assert_problem(status, code);
     }
-    assert_eq!(orders(&app).await, 1, "only the phone that is busy has one");
+    assert_eq!(orders(&app).await, 1, "only the first phone has an order");
 
     let answer = app.pay_with_key(&good, KEY).await;
     assert_eq!(
@@ -170,7 +170,7 @@ async fn a_refused_purchase_leaves_its_key_free(kind: Kind) {
     );
 }
 
-async fn a_key_answers_for_a_push_that_zenopay_refused(kind: Kind) {
+async fn a_repeated_key_returns_the_order_whose_push_zenopay_refused(kind: Kind) {
     let app = TestApp::start(kind).await;
     app.gateway_behaves(&json!({"push": "refuse"})).await;
     let body = json!({"packageId": "daily", "phoneNumber": fresh_phone()});

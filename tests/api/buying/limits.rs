@@ -1,4 +1,5 @@
-//! What one phone may do in ten minutes and in a day, and the shop in a second.
+//! Limits on prompts: per phone in ten minutes, unpaid orders per phone and day, and the whole shop
+//! per second.
 
 use serde_json::{Value, json};
 
@@ -6,17 +7,17 @@ use super::{order_of, orders};
 use crate::harness::{Answer, Kind, TestApp, fresh_phone};
 
 on_both_databases! {
-    a_phone_has_so_many_prompts_in_ten_minutes,
-    a_phone_that_does_not_pay_has_so_many_tries_a_day,
-    the_shop_has_its_pace,
+    prompts_are_limited_per_phone_in_ten_minutes,
+    unpaid_orders_are_limited_per_phone_and_day,
+    prompts_of_the_whole_shop_are_limited_per_second,
 }
 
-async fn a_phone_has_so_many_prompts_in_ten_minutes(kind: Kind) {
+async fn prompts_are_limited_per_phone_in_ten_minutes(kind: Kind) {
     let app = TestApp::start_with(kind, |config| config.limits.prompts_per_phone = 2).await;
     let phone = fresh_phone();
     for _ in 0..2 {
         let order = order_of(&app.pay(&daily(&phone)).await, &phone);
-        // Paid or not, it was a prompt.
+        // Paid or not, each prompt counts.
         app.deliver_word(&order, "COMPLETED").await;
     }
 
@@ -37,7 +38,7 @@ async fn a_phone_has_so_many_prompts_in_ten_minutes(kind: Kind) {
     assert_eq!(app.pay(&daily(&phone)).await.status, 201);
 }
 
-async fn a_phone_that_does_not_pay_has_so_many_tries_a_day(kind: Kind) {
+async fn unpaid_orders_are_limited_per_phone_and_day(kind: Kind) {
     let app = TestApp::start_with(kind, |config| config.limits.unpaid_per_phone_day = 2).await;
     let phone = fresh_phone();
     for word in ["COMPLETED", "FAILED", "CANCELLED"] {
@@ -48,23 +49,23 @@ async fn a_phone_that_does_not_pay_has_so_many_tries_a_day(kind: Kind) {
     let fourth = app.pay(&daily(&phone)).await;
     let other = app.pay(&daily(&fresh_phone())).await;
 
-    // A day, and not the ten minutes of the other limit.
+    // The retry time is that of the day's limit, not of the ten minutes.
     assert_limited(&fourth, 601..=86_401);
     assert_eq!(other.status, 201);
 
-    // Late money makes room: the order is paid after all.
+    // After a late payment the order no longer counts as unpaid.
     app.database
         .execute("UPDATE payments SET status = 'COMPLETED' WHERE status = 'FAILED'")
         .await;
     assert_eq!(app.pay(&daily(&phone)).await.status, 201);
 }
 
-async fn the_shop_has_its_pace(kind: Kind) {
+async fn prompts_of_the_whole_shop_are_limited_per_second(kind: Kind) {
     let app = TestApp::start_with(kind, |config| config.limits.prompts_per_sec = 2).await;
     for _ in 0..2 {
         app.buy().await;
     }
-    // However slow the machine is, these two stay younger than a second.
+    // However slow the machine is, these two orders stay younger than a second.
     app.database
         .execute("UPDATE payments SET created_at = '2999-01-01T00:00:00+00:00'")
         .await;

@@ -19,7 +19,7 @@ async fn post(app: &TestApp, body: impl Into<reqwest::Body>) -> Answer {
     Answer::of(request.send().await.unwrap()).await
 }
 
-/// The order that a purchase was answered with.
+/// The order in the answer to a purchase.
 #[track_caller]
 pub fn order_of(answer: &Answer, phone: &str) -> TestOrder {
     assert!(matches!(answer.status, 200 | 201), "{}", answer.text);
@@ -35,7 +35,7 @@ async fn orders(app: &TestApp) -> i64 {
     app.database.count("SELECT COUNT(*) FROM payments").await
 }
 
-/// How often a phone has rung.
+/// How many prompts were sent.
 async fn pushes(app: &TestApp) -> i64 {
     app.database
         .count("SELECT COUNT(*) FROM sandbox_payments")

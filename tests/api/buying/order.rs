@@ -1,4 +1,4 @@
-//! The order that a purchase makes.
+//! The order that a purchase creates.
 
 use std::time::Duration;
 
@@ -15,9 +15,9 @@ use crate::harness::{Answer, Kind, TestApp, fresh_phone};
 
 on_both_databases! {
     a_purchase_is_answered_with_its_order,
-    the_answer_speaks_the_guests_language,
-    the_order_is_in_the_books_before_the_phone_rings,
-    what_was_bought_stays_when_the_package_is_edited,
+    the_answer_is_in_the_guests_language,
+    the_order_is_in_the_database_before_the_phone_rings,
+    an_order_stays_the_same_when_the_package_is_edited,
     a_name_is_kept_short_and_printable,
 }
 
@@ -52,7 +52,7 @@ async fn a_purchase_is_answered_with_its_order(kind: Kind) {
     assert_eq!(document.json()["order_id"], order_id);
 }
 
-async fn the_answer_speaks_the_guests_language(kind: Kind) {
+async fn the_answer_is_in_the_guests_language(kind: Kind) {
     let app = TestApp::start(kind).await;
     let message_in = async |language: &str| {
         let request = app.http.post(app.portal("/payment"));
@@ -68,7 +68,7 @@ async fn the_answer_speaks_the_guests_language(kind: Kind) {
     assert!(english.contains("phone"), "{english}");
 }
 
-async fn the_order_is_in_the_books_before_the_phone_rings(kind: Kind) {
+async fn the_order_is_in_the_database_before_the_phone_rings(kind: Kind) {
     let zenopay = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base_url = format!("http://{}", zenopay.local_addr().unwrap());
     let app = TestApp::start_with(kind, |config| {
@@ -83,7 +83,7 @@ async fn the_order_is_in_the_books_before_the_phone_rings(kind: Kind) {
         let (mut connection, _) = zenopay.accept().await.unwrap();
         let order_id = pushed_order(&mut connection).await;
 
-        // ZenoPay has been asked and has not answered: everybody can see the order.
+        // ZenoPay was called and has not answered yet; the order is already visible.
         let url = app.portal(&format!("/payment/status/{order_id}"));
         let seen = app.get(&url).await;
         let is_order = app.database.is_order(&order_id);
@@ -100,7 +100,7 @@ async fn the_order_is_in_the_books_before_the_phone_rings(kind: Kind) {
     assert_eq!(answer.status, 201);
 }
 
-/// Reads a push as ZenoPay does; the order that it names.
+/// Reads a push as ZenoPay does and returns its order id.
 async fn pushed_order(connection: &mut TcpStream) -> String {
     let mut request = Vec::new();
     let whole = async {
@@ -127,7 +127,7 @@ async fn accept(connection: &mut TcpStream, order_id: &str) {
     connection.write_all(answer.as_bytes()).await.unwrap();
 }
 
-async fn what_was_bought_stays_when_the_package_is_edited(kind: Kind) {
+async fn an_order_stays_the_same_when_the_package_is_edited(kind: Kind) {
     let app = TestApp::start(kind).await;
     let order = app.buy().await;
     let before = app.status(&order).await;

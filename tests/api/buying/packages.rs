@@ -1,4 +1,4 @@
-//! The price list, and the names by which a package is bought.
+//! The price list, and the names by which a package can be bought.
 
 use serde_json::{Value, json};
 
@@ -125,7 +125,7 @@ async fn a_package_that_is_not_on_the_list_is_not_sold(kind: Kind) {
     assert_eq!(orders(&app).await, 0);
 }
 
-/// The line of one package; null if it is not listed.
+/// The row of one package; null if it is not listed.
 fn line_of<'a>(list: &'a Value, code: &str) -> &'a Value {
     list["packages"]
         .as_array()

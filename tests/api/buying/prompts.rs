@@ -1,4 +1,4 @@
-//! One prompt at a time on a phone.
+//! A phone has at most one open prompt.
 
 use std::time::{Duration, Instant};
 
@@ -10,31 +10,31 @@ use super::{order_of, orders, pushes};
 use crate::harness::{Kind, TestApp, fresh_phone};
 
 on_both_databases! {
-    a_phone_that_rings_is_not_rung_again,
-    ten_presses_without_a_key_ring_the_phone_once,
-    a_client_with_a_key_knows_what_it_does,
-    when_the_prompt_is_forgotten_a_new_one_is_allowed,
-    when_the_order_is_over_a_new_one_is_allowed_at_once,
+    a_phone_with_an_open_prompt_gets_no_second_one,
+    ten_requests_without_a_key_prompt_the_phone_once,
+    a_request_with_a_new_key_prompts_again,
+    a_new_prompt_is_allowed_after_the_old_one_timed_out,
+    a_new_prompt_is_allowed_at_once_when_the_order_is_final,
 }
 
-async fn a_phone_that_rings_is_not_rung_again(kind: Kind) {
+async fn a_phone_with_an_open_prompt_gets_no_second_one(kind: Kind) {
     let app = TestApp::start(kind).await;
     let order = app.buy().await;
 
     for dressed in [order.phone.clone(), format!("+255{}", &order.phone[1..])] {
-        // Another package is another prompt on the same phone.
+        // A request for another package would also prompt the same phone.
         for package in ["daily", "weekly"] {
             let answer = app
                 .pay(&json!({"packageId": package, "phoneNumber": dressed}))
                 .await;
 
             answer.assert_problem(409, "prompt_open");
-            // The prompt may be a stranger's, who has typed this number.
+            // The prompt may come from a stranger who typed this number.
             let detail = answer.json()["detail"].as_str().unwrap().to_owned();
             assert!(detail.contains("hukuagiza sasa hivi, likatae"), "{detail}");
             let retry_after: u64 = answer.header("retry-after").unwrap().parse().unwrap();
             assert!((1..=91).contains(&retry_after), "{retry_after}");
-            // Whoever types a number that is not theirs must not get hold of its order.
+            // A client that types another person's number must not learn its order id.
             assert!(!answer.text.contains(&order.id), "{}", answer.text);
             assert_eq!(answer.json().get("order_id"), None);
         }
@@ -43,7 +43,7 @@ async fn a_phone_that_rings_is_not_rung_again(kind: Kind) {
     app.buy().await;
 }
 
-async fn ten_presses_without_a_key_ring_the_phone_once(kind: Kind) {
+async fn ten_requests_without_a_key_prompt_the_phone_once(kind: Kind) {
     let app = TestApp::start(kind).await;
 
     for round in 1..=5 {
@@ -60,7 +60,7 @@ async fn ten_presses_without_a_key_ring_the_phone_once(kind: Kind) {
     }
 }
 
-async fn a_client_with_a_key_knows_what_it_does(kind: Kind) {
+async fn a_request_with_a_new_key_prompts_again(kind: Kind) {
     let app = TestApp::start(kind).await;
     let open = app.buy().await;
     let body = json!({"packageId": "daily", "phoneNumber": open.phone});
@@ -71,7 +71,7 @@ async fn a_client_with_a_key_knows_what_it_does(kind: Kind) {
     assert_eq!((answer.status, pushes(&app).await), (201, 2));
 }
 
-async fn when_the_prompt_is_forgotten_a_new_one_is_allowed(kind: Kind) {
+async fn a_new_prompt_is_allowed_after_the_old_one_timed_out(kind: Kind) {
     let app = TestApp::start_with(kind, |config| config.portal.resume_secs = 1).await;
     let begun = Instant::now();
     let first = app.buy().await;
@@ -94,7 +94,7 @@ async fn when_the_prompt_is_forgotten_a_new_one_is_allowed(kind: Kind) {
     assert_eq!(app.status(&first).await["payment_status"], "COMPLETED");
 }
 
-async fn when_the_order_is_over_a_new_one_is_allowed_at_once(kind: Kind) {
+async fn a_new_prompt_is_allowed_at_once_when_the_order_is_final(kind: Kind) {
     let app = TestApp::start(kind).await;
 
     for word in ["COMPLETED", "FAILED", "CANCELLED"] {

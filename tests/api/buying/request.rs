@@ -1,4 +1,4 @@
-//! What a purchase may look like, and what is said of one that cannot be understood.
+//! Which purchase requests are accepted, and how an invalid one is answered.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -7,20 +7,20 @@ use super::{order_of, orders, post};
 use crate::harness::{Answer, DAILY_PRICE, Kind, TOKEN, TestApp, fresh_phone};
 
 on_both_databases! {
-    a_phone_may_be_written_in_every_usual_way,
-    what_is_no_tanzanian_mobile_number_is_refused,
-    portals_may_write_names_and_numbers_in_their_own_way,
-    the_price_is_ours,
-    a_value_that_makes_no_sense_is_named,
+    a_phone_number_is_read_in_every_usual_spelling,
+    a_number_that_is_not_a_tanzanian_mobile_is_refused,
+    portals_may_use_other_field_names_and_types,
+    an_amount_other_than_the_price_is_refused,
+    an_invalid_value_is_named,
     a_purchase_that_cannot_be_read_is_refused,
     a_body_that_is_too_large_is_refused,
     a_page_that_does_not_exist_is_a_problem_too,
-    a_method_that_a_page_does_not_have_is_told_from_a_page_that_is_not_there,
+    a_method_that_a_path_does_not_have_is_answered_405,
 }
 
-async fn a_phone_may_be_written_in_every_usual_way(kind: Kind) {
+async fn a_phone_number_is_read_in_every_usual_spelling(kind: Kind) {
     let app = TestApp::start(kind).await;
-    // The eight digits that make the number somebody's, in every dress.
+    // The same eight digits of a subscriber in every spelling of the number.
     let forms: [fn(&str) -> Value; 13] = [
         |eight| json!(format!("7{eight}")),
         |eight| json!(format!("7{eight}").parse::<u64>().unwrap()),
@@ -61,7 +61,7 @@ async fn a_phone_may_be_written_in_every_usual_way(kind: Kind) {
     );
 }
 
-/// Buys with a phone that is written like this, and looks how it is kept.
+/// Buys with this spelling of a phone number and returns the stored form.
 async fn stored_phone(app: &TestApp, written: &Value) -> String {
     let answer = app
         .pay(&json!({"packageId": "daily", "phoneNumber": written}))
@@ -74,7 +74,7 @@ async fn stored_phone(app: &TestApp, written: &Value) -> String {
         .unwrap()
 }
 
-async fn what_is_no_tanzanian_mobile_number_is_refused(kind: Kind) {
+async fn a_number_that_is_not_a_tanzanian_mobile_is_refused(kind: Kind) {
     let app = TestApp::start(kind).await;
 
     for phone in [
@@ -106,7 +106,7 @@ async fn what_is_no_tanzanian_mobile_number_is_refused(kind: Kind) {
     assert_eq!(orders(&app).await, 0);
 }
 
-async fn portals_may_write_names_and_numbers_in_their_own_way(kind: Kind) {
+async fn portals_may_use_other_field_names_and_types(kind: Kind) {
     let app = TestApp::start(kind).await;
 
     for body in [
@@ -128,7 +128,7 @@ async fn portals_may_write_names_and_numbers_in_their_own_way(kind: Kind) {
     }
 }
 
-async fn the_price_is_ours(kind: Kind) {
+async fn an_amount_other_than_the_price_is_refused(kind: Kind) {
     let app = TestApp::start(kind).await;
 
     for amount in [
@@ -149,7 +149,7 @@ async fn the_price_is_ours(kind: Kind) {
     assert_eq!(orders(&app).await, 0);
 }
 
-async fn a_value_that_makes_no_sense_is_named(kind: Kind) {
+async fn an_invalid_value_is_named(kind: Kind) {
     let app = TestApp::start(kind).await;
     let phone = fresh_phone();
 
@@ -160,7 +160,7 @@ async fn a_value_that_makes_no_sense_is_named(kind: Kind) {
         ("amount", json!(-2000)),
         ("amount", json!(true)),
         ("amount", json!([2000])),
-        // A guest who believes this price is not to be charged another.
+        // A guest who expects this price must not be charged another.
         ("amount", json!(2000.5)),
         ("amount", json!("2000.01")),
         ("packageId", json!(null)),
@@ -235,7 +235,7 @@ async fn a_page_that_does_not_exist_is_a_problem_too(kind: Kind) {
     }
 }
 
-async fn a_method_that_a_page_does_not_have_is_told_from_a_page_that_is_not_there(kind: Kind) {
+async fn a_method_that_a_path_does_not_have_is_answered_405(kind: Kind) {
     let app = TestApp::start(kind).await;
 
     for (method, path, allowed) in [

@@ -82,7 +82,7 @@ async fn a_running_server_is_drilled_with_its_database_and_without() {
 }
 
 #[actix_web::test]
-async fn a_shop_that_loses_every_sms_is_told_so_by_exit_code_table_and_json() {
+async fn a_loss_of_every_sms_is_reported_by_exit_code_table_and_json() {
     let database = TestDatabase::create(Kind::Sqlite).await;
     database
         .execute(
@@ -131,19 +131,19 @@ async fn a_live_server_is_refused_and_nothing_is_ordered_there() {
 
     for refused in [there, here] {
         assert_eq!(code(&refused), Some(1));
-        let told = text(&refused.stderr);
+        let printed = text(&refused.stderr);
         assert!(
-            told.contains("only against the sandbox") && told.contains("live"),
-            "{told}"
+            printed.contains("only against the sandbox") && printed.contains("live"),
+            "{printed}"
         );
-        assert_eq!(told.trim().lines().count(), 1, "{told}");
+        assert_eq!(printed.trim().lines().count(), 1, "{printed}");
     }
     assert_eq!(database.count("SELECT COUNT(*) FROM payments").await, 0);
     assert!(!file.exists(), "the named database was opened");
 }
 
 #[actix_web::test]
-async fn what_cannot_be_drilled_is_told_in_one_sentence() {
+async fn a_drill_that_cannot_run_is_refused_in_one_sentence() {
     let (served, other) = (
         TestDatabase::create(Kind::Sqlite).await,
         TestDatabase::create(Kind::Sqlite).await,
@@ -165,10 +165,14 @@ async fn what_cannot_be_drilled_is_told_in_one_sentence() {
     for (arguments, exit_code, sentence) in cases {
         let output = run(&[&["drill"], *arguments].concat(), &[]);
 
-        let told = text(&output.stderr);
-        assert_eq!(code(&output), Some(*exit_code), "{arguments:?}: {told}");
-        assert!(told.contains(sentence), "{arguments:?}: {told}");
-        assert_eq!(told.trim().lines().count(), 1, "{arguments:?}: {told}");
+        let printed = text(&output.stderr);
+        assert_eq!(code(&output), Some(*exit_code), "{arguments:?}: {printed}");
+        assert!(printed.contains(sentence), "{arguments:?}: {printed}");
+        assert_eq!(
+            printed.trim().lines().count(),
+            1,
+            "{arguments:?}: {printed}"
+        );
     }
     for usage in [
         ["--orders", "0"],
@@ -210,7 +214,7 @@ async fn a_drill_that_is_interrupted_says_so_and_leaves_nothing() {
     assert_eq!(files(), 0);
 }
 
-/// Runs the binary's drill, also to JSON.
+/// Runs the binary's drill with JSON output.
 fn run_drill(arguments: &[&str]) -> (Output, Value) {
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("result.json");

@@ -1,5 +1,4 @@
-//! The exactly-once drill: that it passes where all is well, and that nothing which is
-//! wrong escapes it.
+//! The exactly-once drill: it passes on a correct server, and it finds every kind of fault.
 
 use malipo::config::DatabaseConfig;
 use malipo::domain::people::secret::Secret;
@@ -46,7 +45,8 @@ async fn a_small_drill_passes(kind: Kind) {
     assert!(report.passed && report.checked_database, "{report}");
     assert_eq!((report.sales.made, report.waiters.told), (12, 12));
     assert_eq!(report.sales.counted_by_server, Some(12));
-    // Four beginnings in turn, then four copies with two words between and two after.
+    // Four initial copies in turn, then four copies with two other statuses between and two after
+    // them.
     let sent = 12 * (4 + 2 + 2) + 3 * (1 + 1 + 2);
     assert_eq!(report.webhooks.sent, sent);
     assert_eq!(report.webhooks.acknowledged, sent);

@@ -1,5 +1,5 @@
-//! The checker itself, put to the test: the books of a drill that passed are changed behind
-//! our back, and the same run is looked at again.
+//! Tests the checker itself: the database of a drill that passed is changed by hand, and the same
+//! run is checked again.
 
 use malipo::drill::{self, Fault, PlayedOrder, Progress, Target, Thing};
 
@@ -7,10 +7,10 @@ use super::{PLAN, target};
 use crate::harness::{Kind, TestApp, TestDatabase};
 
 on_both_databases! {
-    each_change_of_the_books_behind_our_back_is_found_and_named,
+    each_manual_change_of_the_database_is_found_and_named,
 }
 
-async fn each_change_of_the_books_behind_our_back_is_found_and_named(kind: Kind) {
+async fn each_manual_change_of_the_database_is_found_and_named(kind: Kind) {
     let app = TestApp::start(kind).await;
     let target = target(&app).await;
     let played = drill::play(&target, PLAN, &Progress::silent())
@@ -51,7 +51,7 @@ async fn each_change_of_the_books_behind_our_back_is_found_and_named(kind: Kind)
     assert_eq!(found, expected);
 }
 
-/// What the checker says of the same run, as the books are now.
+/// The checker's result for the same run on the changed database.
 async fn look_again(target: &Target, played: &[PlayedOrder]) -> Vec<(usize, Fault)> {
     let collected = drill::audit(target, played.to_vec()).await.unwrap();
     let number = |id| {
@@ -66,7 +66,7 @@ async fn look_again(target: &Target, played: &[PlayedOrder]) -> Vec<(usize, Faul
         .collect()
 }
 
-/// Another fault with each of the first orders.
+/// Damages each of the first orders in a different way.
 async fn tamper(database: &TestDatabase, played: &[PlayedOrder]) {
     let order = |number: usize| played[number].order_id.to_string();
     let payment = |number| {
@@ -115,7 +115,7 @@ async fn tamper(database: &TestDatabase, played: &[PlayedOrder]) {
         code(6).await
     ))
     .await;
-    // By way of a third code, because no two vouchers may have the same.
+    // The swap needs a temporary third code, because no two vouchers may have the same code.
     let (seventh, eighth) = (code(7).await, code(8).await);
     for (number, code) in [(7, "PARKED22"), (8, &seventh), (7, &eighth)] {
         change(format!(
@@ -128,7 +128,7 @@ async fn tamper(database: &TestDatabase, played: &[PlayedOrder]) {
 
 async fn forget_that_an_order_has_one_invoice(database: &TestDatabase) {
     let sql = match database.kind {
-        // It cannot drop a key, but the table of a query has none.
+        // SQLite cannot drop a key, but a table made from a query has none.
         Kind::Sqlite => {
             "CREATE TABLE copied AS SELECT * FROM invoices; \
              DROP TABLE invoices; \

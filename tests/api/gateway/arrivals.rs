@@ -8,12 +8,12 @@ on_both_databases! {
     copies_of_a_webhook_over_the_socket_are_one_sale,
     a_pending_webhook_after_the_paid_one_takes_nothing_away,
     a_webhook_that_is_late_is_sold_when_it_comes,
-    a_webhook_without_key_is_believed_for_its_url,
+    a_webhook_without_key_is_accepted_on_the_orders_own_url,
     a_form_encoded_webhook_is_sold,
-    a_webhook_that_tells_another_amount_is_noticed,
+    a_webhook_with_another_amount_raises_an_alert,
     a_guest_who_does_not_pay_gets_the_reason_and_no_voucher,
-    a_webhook_that_we_failed_at_is_sent_again_and_sold,
-    a_payment_without_any_webhook_is_found_by_asking,
+    a_webhook_that_failed_is_sent_again_and_sold,
+    a_payment_without_any_webhook_is_found_by_a_status_check,
 }
 
 async fn copies_of_a_webhook_over_the_socket_are_one_sale(kind: Kind) {
@@ -42,7 +42,7 @@ async fn a_pending_webhook_after_the_paid_one_takes_nothing_away(kind: Kind) {
     assert_eq!(document["payment_status"], "COMPLETED", "{document}");
     assert_eq!(document["version"], 2, "{document}");
     assert_eq!(app.sale_of(&order).await, SaleCounts::ONE);
-    // Before or after the sale, by the luck of the socket; after it, it is old news.
+    // It may arrive before or after the sale; after it, its outcome is `stale`.
     let stale = app.journal(&order.id, "stale").await;
     assert_eq!(stale + app.journal(&order.id, "pending").await, 1);
 }
@@ -60,7 +60,7 @@ async fn a_webhook_that_is_late_is_sold_when_it_comes(kind: Kind) {
     assert_eq!(app.sale_of(&order).await, SaleCounts::ONE);
 }
 
-async fn a_webhook_without_key_is_believed_for_its_url(kind: Kind) {
+async fn a_webhook_without_key_is_accepted_on_the_orders_own_url(kind: Kind) {
     let app = TestApp::start(kind).await;
     let order = app.buy().await;
 
@@ -89,7 +89,7 @@ async fn a_form_encoded_webhook_is_sold(kind: Kind) {
     assert_eq!(app.sale_of(&order).await, SaleCounts::ONE);
 }
 
-async fn a_webhook_that_tells_another_amount_is_noticed(kind: Kind) {
+async fn a_webhook_with_another_amount_raises_an_alert(kind: Kind) {
     let app = TestApp::start(kind).await;
     let cases = [
         (2_000, "COMPLETED", "", SaleCounts::ONE),
@@ -133,7 +133,7 @@ async fn a_guest_who_does_not_pay_gets_the_reason_and_no_voucher(kind: Kind) {
     }
 }
 
-async fn a_webhook_that_we_failed_at_is_sent_again_and_sold(kind: Kind) {
+async fn a_webhook_that_failed_is_sent_again_and_sold(kind: Kind) {
     let app = TestApp::start(kind).await;
     let order = app.buy().await;
     let rename = async |from: &str, to: &str| {
@@ -153,7 +153,7 @@ async fn a_webhook_that_we_failed_at_is_sent_again_and_sold(kind: Kind) {
     assert_eq!(app.sale_of(&order).await, SaleCounts::ONE);
 }
 
-async fn a_payment_without_any_webhook_is_found_by_asking(kind: Kind) {
+async fn a_payment_without_any_webhook_is_found_by_a_status_check(kind: Kind) {
     let app = TestApp::start(kind).await;
     let order = app.buy().await;
     app.subscriber_decides(&order, &json!({"decision": "approve", "deliver": false}))

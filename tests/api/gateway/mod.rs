@@ -1,5 +1,5 @@
-//! Buying from a ZenoPay that misbehaves: it refuses, is silent, answers nonsense, and sends
-//! its webhooks over a real socket late, twice, without the key or not at all.
+//! Buying from a ZenoPay that misbehaves: it refuses, is silent, answers nonsense, and sends its
+//! webhooks over a real socket late, twice, without the key or not at all.
 
 use serde_json::Value;
 
@@ -9,7 +9,7 @@ mod arrivals;
 mod push;
 mod stopping;
 
-/// The order that an answer names.
+/// The order in this answer.
 fn order_in(answer: &Value) -> TestOrder {
     named(answer["order_id"].as_str().unwrap())
 }

@@ -1,5 +1,5 @@
-//! The push: our row is first, a clear refusal fails the order, and what is unclear is asked
-//! about and never pushed again.
+//! The push: our row is written first, a clear refusal fails the order, and an unclear answer leads
+//! to a status check and never to a second push.
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -11,8 +11,8 @@ use crate::harness::{Answer, Kind, SaleCounts, TestApp, body_of, fresh_phone};
 
 on_both_databases! {
     a_refused_push_fails_the_order_and_says_why,
-    money_that_comes_although_the_push_was_refused_is_sold,
-    an_unclear_push_stays_pending_is_asked_about_and_never_made_again,
+    money_that_comes_after_a_refused_push_is_sold,
+    an_unclear_push_stays_pending_is_checked_and_is_never_sent_again,
     a_push_goes_on_when_the_guest_hangs_up,
 }
 
@@ -30,7 +30,7 @@ async fn a_refused_push_fails_the_order_and_says_why(kind: Kind) {
         assert_eq!(document["payment_status"], "FAILED", "{push}");
         assert_eq!(document["version"], 2, "{push}");
         assert_eq!(document["failure_reason"], "gateway_refused", "{push}");
-        // ZenoPay's own words are for admins alone.
+        // Only admins see ZenoPay's own words.
         let wrote = "Invalid API Key or request payload";
         for public in [&answer.text, &document.to_string()] {
             assert!(!public.contains(wrote), "{push}: {public}");
@@ -50,7 +50,7 @@ async fn a_refused_push_fails_the_order_and_says_why(kind: Kind) {
     assert_eq!(phones_that_rang(&app).await, 0);
 }
 
-async fn money_that_comes_although_the_push_was_refused_is_sold(kind: Kind) {
+async fn money_that_comes_after_a_refused_push_is_sold(kind: Kind) {
     let app = TestApp::start(kind).await;
     app.gateway_behaves(&json!({"push": "refuse"})).await;
     let order = order_in(&pay(&app).await.json());
@@ -65,7 +65,7 @@ async fn money_that_comes_although_the_push_was_refused_is_sold(kind: Kind) {
     assert_eq!(app.sale_of(&order).await, SaleCounts::ONE);
 }
 
-async fn an_unclear_push_stays_pending_is_asked_about_and_never_made_again(kind: Kind) {
+async fn an_unclear_push_stays_pending_is_checked_and_is_never_sent_again(kind: Kind) {
     let app = TestApp::start_with(kind, |config| config.zenopay.create_timeout_ms = 500).await;
     let mut orders = Vec::new();
 
@@ -85,7 +85,7 @@ async fn an_unclear_push_stays_pending_is_asked_about_and_never_made_again(kind:
     }
     assert_eq!(phones_that_rang(&app).await, 4);
 
-    // No webhook tells it: that they are sold shows that ZenoPay was asked.
+    // No webhook reports these payments, so their sales show that ZenoPay was asked.
     for order in &orders {
         app.subscriber_decides(order, &json!({"decision": "approve"}))
             .await;
@@ -115,11 +115,11 @@ async fn a_push_goes_on_when_the_guest_hangs_up(kind: Kind) {
 
     drop(guest);
 
-    // Its end is recorded, although nobody waits for it.
+    // The result is recorded, although no client waits for it.
     let ended = "SELECT COUNT(*) FROM gateway_calls WHERE kind = 'create' AND answer = 'unknown'";
     app.database.wait_for_count(ended, 1).await;
-    let told = "SELECT COUNT(*) FROM order_events WHERE kind = 'push_unknown'";
-    app.database.wait_for_count(told, 1).await;
+    let remarks = "SELECT COUNT(*) FROM order_events WHERE kind = 'push_unknown'";
+    app.database.wait_for_count(remarks, 1).await;
     let id = "SELECT order_id FROM sandbox_payments";
     let order = named(&app.database.text(id).await.unwrap());
     app.subscriber_decides(&order, &json!({"decision": "approve"}))

@@ -1,4 +1,4 @@
-//! A stop while a phone is about to ring.
+//! The server stops while a push is in progress.
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -16,7 +16,7 @@ on_both_databases! {
 
 async fn a_push_whose_guest_has_hung_up_is_recorded_although_the_server_stops(kind: Kind) {
     let zenopay = FakeZenoPay::start();
-    // Longer than a stop without anything to wait for.
+    // Longer than a stop takes that has nothing to wait for.
     zenopay.push_takes(Duration::from_secs(4));
     let app = zenopay.shop(kind, |_| {}).await;
     let mut guest = TcpStream::connect(app.app.address).unwrap();
@@ -34,7 +34,7 @@ async fn a_push_whose_guest_has_hung_up_is_recorded_although_the_server_stops(ki
     assert_eq!(database.count(recorded).await, 1);
     assert_eq!(zenopay.pushes(), 1);
 
-    // And it is not made again by the next server.
+    // The next server does not send it again.
     let app = zenopay.shop_on(database, |_| {}).await;
     let pending = "SELECT COUNT(*) FROM payments WHERE status = 'PENDING'";
     assert_eq!(app.database.count(pending).await, 1);

@@ -1,9 +1,9 @@
-//! What a server has answered.
+//! An HTTP answer of the server.
 
 use reqwest::Response;
 use serde_json::Value;
 
-/// An answer, read to its end.
+/// An answer whose body was read to the end.
 #[derive(Clone, Debug)]
 pub struct Answer {
     pub status: u16,
@@ -30,7 +30,7 @@ impl Answer {
         self.json()["code"].as_str().unwrap_or_default().to_owned()
     }
 
-    /// What a webhook was answered: status, and outcome or problem code.
+    /// The answer to a webhook: status, and outcome or problem code.
     pub fn verdict(&self) -> (u16, String) {
         let json = self.json();
         let word = json["outcome"]
@@ -44,7 +44,7 @@ impl Answer {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 
-    /// The answer is a problem as RFC 9457 has it, with this status and this `code`.
+    /// Asserts that the answer is a problem document (RFC 9457) with this status and this `code`.
     #[track_caller]
     pub fn assert_problem(&self, status: u16, code: &str) {
         assert_eq!(

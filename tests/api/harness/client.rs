@@ -1,4 +1,4 @@
-//! A client of the binary, that outlives it.
+//! A client of the binary. It outlives the server process.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use super::process::Process;
 use super::{KEY, TOKEN, body_of, fresh_phone, http_client};
 
-/// Longer than any of this takes on a busy machine.
+/// Longer than any of these steps takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// A client that outlives the server: it loses connections and says so.
+/// A client that outlives the server: it reports lost connections.
 pub struct Client {
     http: reqwest::Client,
     base: String,
@@ -21,7 +21,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// Of this server.
+    /// A client of this server process.
     pub fn of(process: &Process) -> Self {
         Self {
             http: http_client(),
@@ -31,8 +31,8 @@ impl Client {
         }
     }
 
-    /// Returns when so many deliveries were acknowledged: in mid-load, however fast this
-    /// machine is.
+    /// Returns when this many deliveries were acknowledged, so that the server is in the middle of
+    /// its load on any machine.
     pub async fn until_acknowledged(&self, deliveries: usize) {
         let begun = Instant::now();
         while self.acknowledged.load(Ordering::Relaxed) < deliveries {
@@ -55,7 +55,7 @@ impl Client {
         }
     }
 
-    /// Buys `daily` with a phone that nobody else has; the order's id.
+    /// Buys `daily` with a new phone number; returns the order's id.
     pub async fn buy(&self) -> String {
         let wish = json!({"packageId": "daily", "phoneNumber": fresh_phone()});
         let request = self.http.post(format!("{}/payment", self.base)).json(&wish);
@@ -66,7 +66,7 @@ impl Client {
             .to_owned()
     }
 
-    /// The status code; `None` when no answer came.
+    /// Delivers COMPLETED; returns the status code, or `None` when no answer came.
     pub async fn deliver(&self, order_id: &str) -> Option<u16> {
         let request = self
             .http
@@ -75,11 +75,11 @@ impl Client {
             .body(body_of(order_id, "COMPLETED"));
         let response = request.send().await.ok()?;
         let status = response.status().as_u16();
-        // An answer that broke off is none.
+        // An answer that broke off counts as no answer.
         response.bytes().await.ok().map(|_| status)
     }
 
-    /// A long poll: the status code, and the document.
+    /// Long-polls the order: status code and document.
     pub async fn wait(&self, order_id: &str) -> (u16, Value) {
         let url = format!("{}/payment/status/{order_id}?wait=25", self.base);
         let response = self.http.get(url).send().await.unwrap();

@@ -1,4 +1,4 @@
-//! A collector of traces: takes OTLP over HTTP as a real one does, and keeps what it is told.
+//! A collector of traces: accepts OTLP over HTTP and keeps what it receives.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -9,7 +9,7 @@ use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message;
 
-/// What it was sent, as bytes.
+/// The collector; it keeps the received bytes.
 #[derive(Clone)]
 pub struct Collector {
     pub url: String,
@@ -27,14 +27,14 @@ impl Collector {
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let keeper = keeper.clone();
-                // Ends with its connection.
+                // The thread ends with its connection.
                 std::thread::spawn(move || while keeper.take(&stream).is_some() {});
             }
         });
         collector
     }
 
-    /// One request; `None` when the connection ends.
+    /// Reads one request; `None` when the connection ends.
     fn take(&self, mut stream: &TcpStream) -> Option<()> {
         let mut reader = BufReader::new(stream);
         let (mut path, mut length) = (String::new(), 0);
@@ -60,7 +60,7 @@ impl Collector {
             .ok()
     }
 
-    /// All bytes, read as text as far as they are.
+    /// All received bytes, as lossy text.
     pub fn text(&self) -> String {
         let bodies = self.bodies.lock().unwrap();
         String::from_utf8_lossy(&bodies.concat()).into_owned()

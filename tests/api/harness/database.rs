@@ -1,4 +1,4 @@
-//! A database for each test: a file in a temporary folder, or a fresh one in the throw-away
+//! A database for each test: a file in a temporary folder, or a new database in the throw-away
 //! PostgreSQL that `scripts/with-postgres` starts.
 
 use std::process::Command;
@@ -21,7 +21,7 @@ pub enum Kind {
     Postgres,
 }
 
-/// A database of a test's own, and a connection to look into it.
+/// A database of one test, and a connection to it.
 pub struct TestDatabase {
     pub url: String,
     pub kind: Kind,
@@ -29,7 +29,7 @@ pub struct TestDatabase {
     _folder: Option<TempDir>,
 }
 
-/// Where a database will be.
+/// The address of a database that may not exist yet.
 pub struct Place {
     pub url: String,
     kind: Kind,
@@ -37,7 +37,7 @@ pub struct Place {
 }
 
 impl Place {
-    /// The database that somebody has put there.
+    /// Opens the database that was created at this address.
     pub async fn open(self) -> TestDatabase {
         let look = Database::connect(quiet(&self.url)).await.unwrap();
         TestDatabase {
@@ -57,7 +57,7 @@ impl TestDatabase {
         place.open().await
     }
 
-    /// A place for a database in which there is nothing yet.
+    /// An address for a database that does not exist yet.
     pub async fn reserve(kind: Kind) -> Place {
         let (url, folder) = match kind {
             Kind::Sqlite => {
@@ -70,7 +70,7 @@ impl TestDatabase {
         Place { url, kind, folder }
     }
 
-    /// Runs a statement; how many rows it touched.
+    /// Runs a statement and returns the number of affected rows.
     pub async fn execute(&self, sql: &str) -> u64 {
         self.look
             .execute_unprepared(sql)
@@ -79,7 +79,7 @@ impl TestDatabase {
             .rows_affected()
     }
 
-    /// The number that a query answers with.
+    /// The number that a query returns.
     pub async fn count(&self, sql: &str) -> i64 {
         let row = self
             .look
@@ -90,7 +90,7 @@ impl TestDatabase {
         row.try_get_by_index(0).unwrap()
     }
 
-    /// The text that a query answers with; `None` if it is null or there is no row.
+    /// The text that a query returns; `None` if it is null or there is no row.
     pub async fn text(&self, sql: &str) -> Option<String> {
         let row = self
             .look
@@ -116,7 +116,7 @@ impl TestDatabase {
         }
     }
 
-    /// Everything that a sale writes, counted for one order.
+    /// Counts everything that a sale writes, for one order.
     pub async fn sale_of(&self, order_id: &str) -> SaleCounts {
         let order = self.is_order(order_id);
         let payment = format!("SELECT id FROM payments WHERE {order}");
@@ -133,7 +133,8 @@ impl TestDatabase {
             ),
             format!("SELECT COUNT(*) FROM sms_messages WHERE payment_id = ({payment})"),
         ];
-        // One statement, so that a sale that is being committed is seen whole or not at all.
+        // One statement, so that a sale in the middle of its commit is seen completely or not at
+        // all.
         let sql = format!("SELECT ({})", counts.join("), ("));
         let row = self
             .look
@@ -152,7 +153,7 @@ impl TestDatabase {
         }
     }
 
-    /// The tables in which this text stands somewhere, bodies as bytes included, by name.
+    /// Names of the tables that contain this text in any column, binary bodies included.
     pub async fn tables_with(&self, text: &str) -> Vec<String> {
         let tables = match self.kind {
             Kind::Sqlite => {
@@ -173,7 +174,7 @@ impl TestDatabase {
                         .map(|column| format!("CAST({column} AS text) LIKE '%{text}%'"));
                     holds.collect::<Vec<_>>().join(" OR ")
                 }
-                // A row as text shows bytes in hexadecimal digits.
+                // A row cast to text shows bytes as hexadecimal digits.
                 Kind::Postgres => {
                     let bytes: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
                     format!("{table}::text LIKE '%{text}%' OR {table}::text LIKE '%{bytes}%'")
@@ -190,7 +191,7 @@ impl TestDatabase {
         found
     }
 
-    /// All of it as SQL, as an operator would look into a backup.
+    /// The whole database as SQL, as an operator would search a backup.
     pub fn dump(&self) -> String {
         let mut command = match self.kind {
             Kind::Sqlite => {
@@ -211,13 +212,13 @@ impl TestDatabase {
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
-    /// Where the PostgreSQL server listens.
+    /// The address of the PostgreSQL server.
     pub fn server_address(&self) -> std::net::SocketAddr {
         let rest = self.url.split('@').nth(1).unwrap();
         rest.split('/').next().unwrap().parse().unwrap()
     }
 
-    /// Until at least so many connections to this PostgreSQL database wait for a lock.
+    /// Waits until at least this many connections to this PostgreSQL database wait for a lock.
     pub async fn until_so_many_wait_for_a_lock(&self, waiting: i64) {
         let sql = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
         let begun = Instant::now();
@@ -230,14 +231,14 @@ impl TestDatabase {
         panic!("fewer than {waiting} wait for a lock");
     }
 
-    /// A connection beside, for a test that holds a lock.
+    /// Another connection, for a test that holds a lock.
     pub async fn connect(&self) -> DatabaseConnection {
         Database::connect(quiet(&self.url)).await.unwrap()
     }
 
-    /// A transaction beside that writes, for a test that holds a lock. On SQLite it has the
-    /// write lock at once: a deferred one that finds its snapshot overtaken, by the relay for
-    /// one, is refused without waiting.
+    /// Another writing transaction, for a test that holds a lock. On SQLite it takes the write lock
+    /// at once: a deferred transaction whose snapshot is outdated (for example by the relay) is
+    /// refused without waiting.
     pub async fn begin(&self) -> DatabaseTransaction {
         let options = TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
@@ -247,8 +248,8 @@ impl TestDatabase {
         beside.begin_with_options(options).await.unwrap()
     }
 
-    /// A transaction beside, under which nobody else can change this order: on PostgreSQL its
-    /// row is locked, on SQLite the whole file.
+    /// Another transaction that keeps all others from changing this order: on PostgreSQL it locks
+    /// the order's row, on SQLite the whole file.
     pub async fn hold(&self, order_id: &str) -> DatabaseTransaction {
         let held = self.begin().await;
         if self.kind == Kind::Postgres {
@@ -260,12 +261,12 @@ impl TestDatabase {
         held
     }
 
-    /// Waits until a query counts this many.
+    /// Waits until the query returns this number.
     pub async fn wait_for_count(&self, sql: &str, wanted: i64) {
         self.wait_for_count_within(PATIENCE, sql, wanted).await;
     }
 
-    /// The same, where it would come by itself later.
+    /// The same with another time limit, for changes that would also happen later by themselves.
     pub async fn wait_for_count_within(&self, patience: Duration, sql: &str, wanted: i64) {
         let mut seen = 0;
         let begun = Instant::now();
@@ -288,7 +289,7 @@ impl TestDatabase {
     }
 }
 
-/// The server's base URL; without it a test that needs PostgreSQL fails and says so.
+/// The server's base URL; without it a test that needs PostgreSQL fails with a message.
 pub fn server_url() -> String {
     std::env::var("MALIPO_TEST_POSTGRES").expect(
         "MALIPO_TEST_POSTGRES is not set: run `./scripts/test`, or `scripts/with-postgres cargo nextest run`",

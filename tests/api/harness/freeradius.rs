@@ -1,5 +1,5 @@
-//! A real FreeRADIUS on a loopback port, with the configuration that we ship: only what
-//! `settings.conf` is there for is set, so that what is tested is what is shipped.
+//! A real FreeRADIUS on a loopback port, with the shipped configuration: only the keys of
+//! `settings.conf` are set, so the tests run what is shipped.
 
 use std::fs;
 use std::net::UdpSocket;
@@ -12,14 +12,14 @@ use tempfile::TempDir;
 pub use super::radclient::{Reply, radclient};
 use super::{Kind, TestDatabase};
 
-/// What radclient on this machine shares with the server.
+/// The secret that radclient on this machine shares with the server.
 pub const SECRET: &str = "loopback-secret";
 
 /// Longer than any start on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A `freeradius -f` in a folder of its own; killed when dropped, its log shown when the test
-/// fails.
+/// A `freeradius -f` in a folder of its own. It is killed when dropped, and its log is printed when
+/// the test fails.
 pub struct FreeRadius {
     child: Child,
     pub auth_port: u16,
@@ -28,19 +28,19 @@ pub struct FreeRadius {
     place: Place,
 }
 
-/// What a server is started with, so that it can be started there again.
+/// The settings of a server, so that it can be started again with them.
 #[derive(Clone)]
 pub struct Place {
     settings: Vec<(&'static str, String)>,
     zone: String,
-    /// Free ones, if there are none.
+    /// Authentication and accounting port; free ones are chosen if `None`.
     ports: Option<(u16, u16)>,
-    /// What is written otherwise in `radiusd.conf`, by an owner or by an older version.
+    /// One replacement in `radiusd.conf`, as an owner or an older version may have it.
     edit: Option<(&'static str, &'static str)>,
 }
 
 impl Place {
-    /// Starts a server there.
+    /// Starts a server with these settings.
     pub async fn start(self) -> FreeRadius {
         blocking(move || FreeRadius::start_with(&self)).await
     }
@@ -57,12 +57,12 @@ impl Place {
 }
 
 impl FreeRadius {
-    /// Starts on the books of a test.
+    /// Starts on the database of a test.
     pub async fn start(database: &TestDatabase) -> Self {
         Self::start_in_zone(database, "UTC").await
     }
 
-    /// Starts with another time zone than ours.
+    /// Starts in a time zone other than that of malipo.
     pub async fn start_in_zone(database: &TestDatabase, zone: &str) -> Self {
         Self::place(database, zone).start().await
     }
@@ -83,7 +83,7 @@ impl FreeRadius {
         }
     }
 
-    /// Kills it as the machine does; where it was, to start it again.
+    /// Kills the process (SIGKILL) and returns its settings, to start it again.
     pub fn kill(mut self) -> Place {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
@@ -92,7 +92,7 @@ impl FreeRadius {
         place
     }
 
-    /// A port that was free may be taken before it is bound, so it is tried again.
+    /// A free port may be taken before it is bound, so the start is retried.
     fn start_with(place: &Place) -> Self {
         for _ in 0..5 {
             if let Some(started) = Self::try_start(place) {
@@ -155,7 +155,7 @@ impl FreeRadius {
         false
     }
 
-    /// Everything that it has said; `-xx` tells of each query.
+    /// Everything that it has logged; with `-xx` it logs each query.
     pub fn log(&self) -> String {
         let bytes = fs::read(self.folder.path().join("log")).unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()
@@ -177,7 +177,7 @@ impl FreeRadius {
         self.ask("auth", SECRET, &request).await
     }
 
-    /// Tells of a session, as a router does.
+    /// Sends an accounting request, as a router does.
     pub async fn account(&self, attributes: &[(&str, &str)]) {
         let reply = self.ask("acct", SECRET, attributes).await;
         assert_eq!(reply.code, "Accounting-Response", "{attributes:?}");
@@ -199,13 +199,14 @@ impl Drop for FreeRadius {
         if std::thread::panicking() {
             eprintln!("the end of FreeRADIUS's log:\n{}", self.end_of_log());
         }
-        // Already gone, perhaps.
+        // The process may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// Copies what we ship and fills in `settings.conf`; a name that it does not have fails.
+/// Copies the shipped files and fills in `settings.conf`; fails on a key that the file does not
+/// have.
 fn install(folder: &Path, settings: &[(&str, String)]) {
     let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("deploy/freeradius");
     for entry in fs::read_dir(shipped).unwrap() {
@@ -252,13 +253,13 @@ fn settings_of(database: &TestDatabase) -> Vec<(&'static str, String)> {
     }
 }
 
-/// A UDP port that nobody has just now.
+/// A UDP port that is free at the moment.
 pub fn free_port() -> u16 {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     socket.local_addr().unwrap().port()
 }
 
-/// Lets what else this test runs go on meanwhile.
+/// Runs blocking work on another thread, so that the other tasks of the test go on.
 pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     tokio::task::spawn_blocking(work).await.unwrap()
 }

@@ -28,17 +28,17 @@ pub use answer::Answer;
 pub use database::{Kind, TestDatabase};
 pub use sale_counts::SaleCounts;
 
-/// What the sandbox expects in `x-api-key`.
+/// The key that the sandbox expects in `x-api-key`.
 pub const KEY: &str = "sandbox-key";
-/// What operators send.
+/// The operators' bearer token.
 pub const TOKEN: &str = "operator-token-of-the-tests";
-/// The contract's five seconds for an answer, and what a busy test machine adds to them. Who waits
-/// for a database that does not answer instead waits for twenty-five.
+/// The five seconds that the contract allows for an answer, plus a margin for a busy test machine.
+/// A request that waits for a silent database instead takes twenty-five.
 pub const ANSWERED_WITHIN: Duration = Duration::from_secs(8);
 /// The price of `daily`.
 pub const DAILY_PRICE: i64 = 2_000;
 
-/// Declares a test for both databases: `async fn name(kind: Kind)` stands beside.
+/// Declares a test on both databases for an `async fn name(kind: Kind)` in the same module.
 macro_rules! on_both_databases {
     ($($name:ident,)*) => {$(
         mod $name {
@@ -63,17 +63,17 @@ pub struct TestApp {
     pub base: String,
 }
 
-/// An order, as far as a test needs to know it.
+/// An order, as far as a test needs it.
 #[derive(Clone, Debug)]
 pub struct TestOrder {
     pub id: String,
     pub phone: String,
-    /// What ZenoPay was given as this order's webhook URL.
+    /// The webhook URL that ZenoPay received for this order.
     pub webhook_url: String,
 }
 
-/// The configuration that tests start from: port 0, the subscriber decides by hand, limits
-/// out of the way.
+/// The configuration that tests start from: port 0, the simulated subscriber decides only when
+/// asked to, and limits are out of the way.
 pub fn config(database_url: &str) -> Config {
     let mut config = Config::default();
     config.server.bind = "127.0.0.1:0".parse().unwrap();
@@ -82,7 +82,7 @@ pub fn config(database_url: &str) -> Config {
     config.limits.prompts_per_phone = 1_000;
     config.limits.unpaid_per_phone_day = 1_000;
     config.limits.prompts_per_sec = 100_000;
-    // `MALIPO_TEST_LOG=info` shows what a failing test did.
+    // `MALIPO_TEST_LOG=info` shows the log of a failing test.
     let filter = std::env::var("MALIPO_TEST_LOG").unwrap_or_else(|_| "off".to_owned());
     config.log = LogConfig {
         filter,
@@ -97,7 +97,7 @@ impl TestApp {
         Self::start_with(kind, |_| {}).await
     }
 
-    /// Starts with a change of the configuration.
+    /// Starts with a changed configuration.
     pub async fn start_with(kind: Kind, change: impl FnOnce(&mut Config)) -> Self {
         let database = TestDatabase::create(kind).await;
         Self::start_on(database, change).await
@@ -119,7 +119,7 @@ impl TestApp {
         }
     }
 
-    /// Stops the server and gives the database back.
+    /// Stops the server and returns its database.
     pub async fn stop(self) -> TestDatabase {
         self.app.stop().await;
         self.database
@@ -148,7 +148,7 @@ impl TestApp {
         Answer::of(request.send().await.unwrap()).await
     }
 
-    /// The books, opened beside the server.
+    /// A second `Store` on the server's database.
     pub async fn store_beside(&self) -> Store {
         let config = DatabaseConfig {
             url: Secret::new(self.database.url.as_str()),
@@ -158,8 +158,8 @@ impl TestApp {
         Store::open_beside(&config).await.unwrap()
     }
 
-    /// Takes an operator on; the token.
-    pub async fn take_on(&self, name: &str, role: Role) -> String {
+    /// Adds an operator and returns the token.
+    pub async fn add_operator(&self, name: &str, role: Role) -> String {
         let operator = Operator {
             name: name.to_owned(),
             role,
@@ -185,12 +185,12 @@ impl TestApp {
         Answer::of(request.json(body).send().await.unwrap()).await
     }
 
-    /// Buys `daily` with a phone that nobody else has.
+    /// Buys `daily` with a new phone number.
     pub async fn buy(&self) -> TestOrder {
         self.buy_package("daily").await
     }
 
-    /// Buys a package with a phone that nobody else has.
+    /// Buys a package with a new phone number.
     pub async fn buy_package(&self, code: &str) -> TestOrder {
         let phone = fresh_phone();
         let answer = self
@@ -206,7 +206,7 @@ impl TestApp {
         }
     }
 
-    /// The URL that ZenoPay was given.
+    /// The webhook URL that ZenoPay received.
     async fn webhook_url(&self, order_id: &str) -> String {
         self.database
             .text(&format!(
@@ -216,7 +216,7 @@ impl TestApp {
             .unwrap()
     }
 
-    /// A POST to the general webhook path, as yet without proof.
+    /// A POST to the general webhook path, without proof so far.
     pub fn unproven(&self, body: impl Into<reqwest::Body>) -> RequestBuilder {
         self.http
             .post(self.portal("/webhook/zenopay"))
@@ -244,12 +244,12 @@ impl TestApp {
         answer.json()
     }
 
-    /// Everything that a sale writes, counted for one order.
+    /// Counts everything that a sale writes, for one order.
     pub async fn sale_of(&self, order: &TestOrder) -> SaleCounts {
         self.database.sale_of(&order.id).await
     }
 
-    /// How many deliveries the journal holds of an order, by outcome.
+    /// How many deliveries of an order the journal has, by outcome.
     pub async fn journal(&self, order_id: &str, outcome: &str) -> i64 {
         self.database
             .count(&format!(
@@ -278,7 +278,7 @@ impl TestApp {
 
 /// A client that waits longer than any long poll.
 pub fn http_client() -> reqwest::Client {
-    // Fails only when it is already installed.
+    // Fails only when a provider is already installed.
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder()
         .no_proxy()
@@ -293,7 +293,7 @@ pub fn body_of(order_id: &str, word: &str) -> String {
     json!({"order_id": order_id, "payment_status": word}).to_string()
 }
 
-/// A phone that no other test order has.
+/// A phone number that no other order of the tests has.
 pub fn fresh_phone() -> String {
     format!("07{:08}", uuid::Uuid::new_v4().as_u128() % 100_000_000)
 }

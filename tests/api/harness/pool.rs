@@ -1,14 +1,14 @@
-//! Whether the server's connections are as they should be after a bad day.
+//! Checks that the server's connections are usable after failures.
 
 use futures_util::future::join_all;
 
 use super::{Kind, SaleCounts, TestApp};
 
-/// More than the connections of a pool that writes, so that each of them is used.
+/// More than the connections of a writing pool, so that each of them is used.
 const SALES: usize = 20;
 
-/// Every transaction has come to an end, and every connection of the pool can sell. One that
-/// was left in a transaction would say that it has, and nobody would ever see the rows.
+/// Asserts that every transaction has ended and every connection of the pool can sell. A connection
+/// left inside a transaction would answer 200, and its rows would never be visible to others.
 pub async fn assert_clean(app: &TestApp) {
     if app.database.kind == Kind::Postgres {
         let open = "SELECT COUNT(*) FROM pg_stat_activity
@@ -26,7 +26,7 @@ pub async fn assert_clean(app: &TestApp) {
         assert_eq!(answer.verdict(), (200, "completed".to_owned()));
     }
     for order in &orders {
-        // Read by another connection, so only what is committed counts.
+        // Read over another connection, so only committed rows count.
         assert_eq!(app.sale_of(order).await, SaleCounts::ONE);
     }
 }

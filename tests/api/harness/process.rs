@@ -1,4 +1,4 @@
-//! The binary itself, as an operator starts it, and as the machine kills it.
+//! The binary itself, as an operator starts it and as the kernel kills it.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Output, Stdio};
@@ -16,7 +16,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub struct Process {
     child: Child,
     pub base: String,
-    /// What it printed until it served.
+    /// The lines that it printed before it served.
     pub greeting: Vec<String>,
     _folder: Option<TempDir>,
 }
@@ -50,7 +50,7 @@ impl Process {
         Self::serve_telling(database_url, settings, Stdio::inherit())
     }
 
-    /// The same, with its log somewhere else.
+    /// The same, with the log sent elsewhere.
     pub fn serve_telling(database_url: &str, settings: &[(&str, &str)], log: Stdio) -> Self {
         let folder = TempDir::new().unwrap();
         let mut command = malipo(folder.path(), &[]);
@@ -58,7 +58,7 @@ impl Process {
         Self::start(command, database_url, settings, Some(folder))
     }
 
-    /// The same by a command of the caller's, in a folder of the caller's.
+    /// The same with a command and a folder of the caller.
     pub fn serve_by(command: Command, database_url: &str, settings: &[(&str, &str)]) -> Self {
         Self::start(command, database_url, settings, None)
     }
@@ -95,13 +95,13 @@ impl Process {
         }
     }
 
-    /// As the kernel does when memory runs out: nothing is finished.
+    /// Kills the process as the kernel does when memory runs out: nothing is finished.
     pub fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
-    /// Whether it has not ended, by itself or by somebody's hand.
+    /// Whether the process is still running.
     pub fn is_alive(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
     }
@@ -122,7 +122,7 @@ impl Process {
         kib.parse().unwrap()
     }
 
-    /// Waits for the end; the exit code.
+    /// Waits until the process ends and returns the exit code.
     pub fn wait(&mut self) -> Option<i32> {
         let started = Instant::now();
         loop {
@@ -137,14 +137,14 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Already gone, most of the time.
+        // The process has usually ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-/// Lines up to the one after which nothing more comes; the pipe is then read by a thread,
-/// so that the server never waits for us.
+/// Reads lines up to the last one of the greeting. A thread reads the pipe from then on, so that
+/// the server never blocks on it.
 fn greeting(child: &mut Child) -> Vec<String> {
     let mut output = BufReader::new(child.stdout.take().unwrap());
     let (sender, receiver) = mpsc::channel();

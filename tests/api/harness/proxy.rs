@@ -1,4 +1,4 @@
-//! A cable between us and PostgreSQL that can be cut in several ways.
+//! A TCP proxy between the server and PostgreSQL that simulates several network faults.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,28 +13,28 @@ use tokio::sync::watch;
 
 use super::{Kind, TestApp, TestDatabase};
 
-/// How long the server does not learn that the client behind a broken cable has hung up: longer
-/// than its own time-outs, and not for ever, for it has only so many connections.
+/// How long PostgreSQL does not notice that the client behind a broken connection has hung up:
+/// longer than its own time-outs, and limited, because it has only so many connections.
 const UNAWARE: Duration = Duration::from_secs(60);
 
-/// What sqlx asks to learn whether PostgreSQL still answers: a Sync and nothing else.
+/// The message by which sqlx tests whether PostgreSQL still answers: a Sync and nothing else.
 const PING: [u8; 5] = [b'S', 0, 0, 0, 4];
 
-/// What the cable does.
+/// The state of the simulated network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cable {
-    /// Carries.
+    /// Forwards everything.
     Whole,
-    /// Carries, each burst so much later.
+    /// Forwards everything, each burst delayed by this time.
     Slow(Duration),
-    /// Carries questions and no answers, and closes nothing: half-open.
+    /// Forwards requests and drops answers, without closing: half-open.
     HalfOpen,
-    /// Carries nothing and says nothing: a black hole.
+    /// Drops everything without closing: a black hole.
     Silent,
-    /// Carries, but whoever asks whether the server still lives has that connection fall silent:
-    /// what comes back to a pool does so just then.
+    /// Forwards everything, but a connection on which the client tests whether the server is alive
+    /// falls silent: this hits connections at the moment they return to a pool.
     DeafToPings,
-    /// Ends every connection with a reset, and takes none.
+    /// Resets every connection and refuses new ones.
     Cut,
 }
 
@@ -47,22 +47,22 @@ impl Cable {
     }
 }
 
-/// The cable; connections made while it was silent stay silent for ever, as when a firewall
-/// has forgotten them.
+/// The proxy. Connections made while it was silent stay silent for ever, as when a firewall has
+/// dropped their state.
 pub struct Proxy {
     pub address: SocketAddr,
     state: Arc<watch::Sender<Cable>>,
     counts: Arc<Counts>,
 }
 
-/// What the client has said.
+/// What the client has sent.
 #[derive(Default)]
 struct Counts {
     questions: AtomicU64,
     untested: AtomicU64,
 }
 
-/// A server whose way to PostgreSQL leads through a cable.
+/// Starts a server that reaches PostgreSQL through a proxy.
 pub async fn start_behind_a_cable() -> (TestApp, Proxy) {
     let database = TestDatabase::create(Kind::Postgres).await;
     let cable = Proxy::to(database.server_address()).await;
@@ -75,13 +75,13 @@ pub async fn start_behind_a_cable() -> (TestApp, Proxy) {
 }
 
 impl Proxy {
-    /// The database as it is reached through this cable.
+    /// The URL of this database through the proxy.
     pub fn url_of(&self, database: &TestDatabase) -> String {
         let server = database.server_address().to_string();
         database.url.replace(&server, &self.address.to_string())
     }
 
-    /// Carries to `target`.
+    /// A proxy to `target`.
     pub async fn to(target: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -100,13 +100,14 @@ impl Proxy {
         }
     }
 
-    /// How often the client has spoken: once a question, for it waits for each answer.
+    /// How many times the client has sent something: once for each query, because it waits for each
+    /// answer.
     pub fn questions(&self) -> u64 {
         self.counts.questions.load(Ordering::Relaxed)
     }
 
-    /// How often the client has worked over a connection that fell silent for good, after the cable
-    /// was whole again: without asking first whether it lives.
+    /// How many times the client has used a connection that fell silent for good, after the network
+    /// was whole again, without testing it first.
     pub fn untested(&self) -> u64 {
         self.counts.untested.load(Ordering::Relaxed)
     }
@@ -126,7 +127,7 @@ async fn carry(
         client.set_zero_linger().unwrap();
         return;
     }
-    // A server that is away refuses, and so do we.
+    // If the server is away and refuses, the proxy refuses too.
     let Ok(server) = TcpStream::connect(target).await else {
         return;
     };
@@ -150,7 +151,7 @@ async fn carry(
             client.set_zero_linger().unwrap();
             server.set_zero_linger().unwrap();
         }
-        // For good: what comes back is swallowed, nothing is closed.
+        // For good: answers are dropped, nothing is closed.
         Cable::HalfOpen => {
             let mut nowhere = tokio::io::sink();
             let swallow = async {
@@ -166,7 +167,7 @@ async fn carry(
                 () = questions => {}
             }
         }
-        // For good: what is said is swallowed, nothing is closed.
+        // For good: requests are dropped, nothing is closed.
         Cable::Silent | Cable::Whole | Cable::Slow(_) | Cable::DeafToPings => {
             swallow(&mut from_client, &counts.untested, &pace).await;
             tokio::time::sleep(UNAWARE).await;
@@ -183,8 +184,8 @@ async fn swallow(from: &mut OwnedReadHalf, untested: &AtomicU64, cable: &watch::
     }
 }
 
-/// Whether this only asks if the server still hears us, or says good-bye: what cleans a connection
-/// before others may use it, and who listens, ask by a statement.
+/// Whether these bytes only test the connection or say goodbye. The ROLLBACK that cleans a
+/// connection before others use it counts as a test, and so does the listener's LISTEN.
 fn is_a_test(said: &[u8]) -> bool {
     const TERMINATE: u8 = b'X';
     let says = |word: &[u8]| said.windows(word.len()).any(|part| part == word);

@@ -1,4 +1,4 @@
-//! FreeRADIUS's own client, and what it prints of an answer.
+//! FreeRADIUS's own client, and the answer that it prints.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use super::freeradius::blocking;
 
-/// What a server said.
+/// The answer of a server.
 #[derive(Clone, Debug)]
 pub struct Reply {
     /// As in `Access-Accept`; empty if there was no answer.
@@ -36,7 +36,7 @@ impl Reply {
     }
 }
 
-/// FreeRADIUS's own client; an empty code if nothing answers.
+/// Runs FreeRADIUS's own client; the code is empty if nothing answers.
 pub async fn radclient(
     server: &str,
     kind: &str,

@@ -1,5 +1,5 @@
-//! RADIUS packets byte by byte, written and checked without the code under test: RFC 2865 for
-//! the packet, RFC 3579, section 3.2 for Message-Authenticator.
+//! RADIUS packets byte by byte, written and checked without the code under test: RFC 2865 for the
+//! packet, RFC 3579, section 3.2, for Message-Authenticator.
 
 use std::time::Duration;
 
@@ -19,13 +19,13 @@ pub enum Signed {
     No,
 }
 
-/// A request; what it asks is in `code` and `attributes`.
+/// A request; `code` and `attributes` have its content.
 pub struct RawRequest {
     pub bytes: Vec<u8>,
     secret: String,
 }
 
-/// An answer whose Response Authenticator is right.
+/// An answer with a valid Response Authenticator.
 #[derive(Clone, Debug)]
 pub struct RawAnswer {
     pub code: u8,
@@ -49,7 +49,7 @@ impl RawRequest {
         Self::of(1, random, signed, secret, &attributes)
     }
 
-    /// The same with another password than the user's name.
+    /// The same with a password other than the user's name.
     pub fn wrong_password(secret: &str, user: &str) -> Self {
         let random: [u8; 16] = rand::random();
         let hidden = hide_password("K7QMX2PZ", &random, secret);
@@ -89,8 +89,8 @@ impl RawRequest {
         Self { bytes, secret }
     }
 
-    /// Sends it until an answer is here; fails after half a minute, and if the answer's Response
-    /// Authenticator or a Message-Authenticator in it is wrong.
+    /// Sends the request until an answer arrives. Fails after half a minute, or if the Response
+    /// Authenticator or a Message-Authenticator of the answer is wrong.
     pub async fn send(&self, port: u16) -> RawAnswer {
         let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
         socket.connect(("127.0.0.1", port)).await.unwrap();
@@ -133,8 +133,8 @@ impl RawRequest {
     }
 }
 
-/// An answer to `request` with these attributes; sixteen zeros as the value of a
-/// Message-Authenticator are replaced by the right one.
+/// An answer to `request` with these attributes; a Message-Authenticator of sixteen zeros is
+/// replaced by the right value.
 pub fn answer(request: &[u8], code: u8, attributes: &[(u8, &[u8])], secret: &str) -> Vec<u8> {
     let mut bytes = vec![code, request[1], 0, 0];
     bytes.extend(&request[4..HEADER]);

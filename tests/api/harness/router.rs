@@ -1,6 +1,6 @@
-//! A router that is asked to end sessions: a UDP socket that checks a Disconnect-Request as
-//! RFC 5176 has it and answers as it is told to. FreeRADIUS's own client is the measure of
-//! both; see `radius/disconnects.rs`.
+//! A router that receives Disconnect-Requests: a UDP socket that checks them as RFC 5176 requires
+//! and answers as configured. FreeRADIUS's own client is the reference for both; see
+//! `radius/disconnects.rs`.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -9,24 +9,24 @@ use md5::{Digest, Md5};
 use tokio::net::UdpSocket;
 use tokio::task::JoinHandle;
 
-/// What this router shares with FreeRADIUS and with us.
+/// The secret that this router shares with FreeRADIUS and malipo.
 pub const SECRET: &str = "router-secret";
 
-/// What the router does with a request.
+/// How the router answers a request.
 #[derive(Clone, Copy, Debug)]
 pub enum Manner {
     Acknowledges,
-    /// With this Error-Cause.
+    /// Refuses with this Error-Cause.
     Refuses(u32),
-    /// Acknowledges, after so many copies went unheard.
+    /// Acknowledges, after this many copies got no answer.
     Misses(usize),
     SaysNothing,
 }
 
-/// A router on a loopback port; gone when dropped.
+/// A router on a loopback port; it ends when dropped.
 pub struct TestRouter {
     pub address: SocketAddr,
-    heard: Arc<Mutex<Vec<Vec<u8>>>>,
+    received: Arc<Mutex<Vec<Vec<u8>>>>,
     task: JoinHandle<()>,
 }
 
@@ -34,27 +34,27 @@ impl TestRouter {
     pub async fn start(manner: Manner) -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
         let address = socket.local_addr().unwrap();
-        let heard = Arc::<Mutex<Vec<Vec<u8>>>>::default();
-        let task = tokio::spawn(serve(socket, manner, heard.clone()));
+        let received = Arc::<Mutex<Vec<Vec<u8>>>>::default();
+        let task = tokio::spawn(serve(socket, manner, received.clone()));
         Self {
             address,
-            heard,
+            received,
             task,
         }
     }
 
-    /// Every authentic request so far, copies too.
-    pub fn heard(&self) -> Vec<Vec<u8>> {
-        self.heard.lock().unwrap().clone()
+    /// Every authentic request so far, copies included.
+    pub fn received(&self) -> Vec<Vec<u8>> {
+        self.received.lock().unwrap().clone()
     }
 
-    /// The same without copies, which are sent until an answer comes: how many depends on the
-    /// machine.
+    /// The same without copies. Copies are sent until an answer arrives, so their number depends on
+    /// the machine.
     pub fn requests(&self) -> Vec<Vec<u8>> {
         let mut requests = Vec::new();
-        for heard in self.heard() {
-            if !requests.contains(&heard) {
-                requests.push(heard);
+        for received in self.received() {
+            if !requests.contains(&received) {
+                requests.push(received);
             }
         }
         requests
@@ -80,7 +80,7 @@ pub fn attribute(packet: &[u8], number: u8) -> Option<Vec<u8>> {
     None
 }
 
-async fn serve(socket: UdpSocket, manner: Manner, heard: Arc<Mutex<Vec<Vec<u8>>>>) {
+async fn serve(socket: UdpSocket, manner: Manner, received: Arc<Mutex<Vec<Vec<u8>>>>) {
     let mut buffer = [0; 4_096];
     loop {
         let (length, peer) = socket.recv_from(&mut buffer).await.unwrap();
@@ -89,9 +89,9 @@ async fn serve(socket: UdpSocket, manner: Manner, heard: Arc<Mutex<Vec<Vec<u8>>>
             continue;
         }
         let copies = {
-            let mut heard = heard.lock().unwrap();
-            heard.push(request.to_vec());
-            heard.len()
+            let mut received = received.lock().unwrap();
+            received.push(request.to_vec());
+            received.len()
         };
         let answer = match manner {
             Manner::Acknowledges => answer(request, 41, &[]),
@@ -106,7 +106,7 @@ async fn serve(socket: UdpSocket, manner: Manner, heard: Arc<Mutex<Vec<Vec<u8>>>
     }
 }
 
-/// RFC 5176, section 2.3: as an Accounting-Request, over sixteen zeros.
+/// RFC 5176, section 2.3: computed like an Accounting-Request, over sixteen zeros.
 fn is_authentic(request: &[u8]) -> bool {
     let mut unsigned = request.to_vec();
     unsigned[4..20].fill(0);

@@ -1,6 +1,6 @@
-//! Whether a sale is there, whole and once.
+//! Counts the rows of a sale, to check that it is complete and made once.
 
-/// Rows that one order has led to.
+/// Numbers of rows that one order has caused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SaleCounts {
     pub completed: i64,
@@ -14,7 +14,7 @@ pub struct SaleCounts {
 impl SaleCounts {
     /// Nothing was sold.
     pub const NONE: Self = Self::all(0);
-    /// One whole sale, and nothing twice.
+    /// One complete sale, and nothing twice.
     pub const ONE: Self = Self::all(1);
 
     const fn all(count: i64) -> Self {

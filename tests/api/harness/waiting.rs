@@ -1,4 +1,4 @@
-//! Waiting until something is so, and failing when it does not come to that.
+//! Waits until a condition holds, and fails when it does not in time.
 
 use std::time::{Duration, Instant};
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{Kind, TestApp, TestOrder};
 
-/// How long a test waits for what must come, on the slowest machine.
+/// How long a test waits for an expected event, on the slowest machine.
 pub const PATIENCE: Duration = Duration::from_secs(45);
 
 impl TestApp {
@@ -29,22 +29,22 @@ impl TestApp {
         );
     }
 
-    /// Returns when ZenoPay is to be asked about the order earlier than about one that is new,
-    /// or was. That first ask comes twelve seconds after the order at the earliest, so this
-    /// waits for less.
+    /// Returns when the next status check of the order is due earlier than that of a new order, or
+    /// was made. The first check of a new order is due twelve seconds after it at the earliest, so
+    /// this waits for less.
     pub async fn until_asked_soon(&self, order: &TestOrder) {
         let soon = match self.database.kind {
             Kind::Sqlite => "(julianday(due_at) - julianday(created_at)) * 86400 < 12",
             Kind::Postgres => "due_at < created_at + interval '12 seconds'",
         };
-        // Or the reconciler was quicker than we are: then it has asked already.
+        // The reconciler may have been quicker and made the check already.
         let order = self.database.is_order(&order.id);
         let sql = format!("SELECT COUNT(*) FROM payments WHERE {order} AND ({soon} OR asks > 0)");
         let patience = Duration::from_secs(10);
         self.database.wait_for_count_within(patience, &sql, 1).await;
     }
 
-    /// The machinery as operators see it, as soon as it looks like this.
+    /// The `GET /actors` document, as soon as it satisfies the condition.
     pub async fn actors_when(&self, holds: impl Fn(&Value) -> bool) -> Value {
         let mut seen = Value::Null;
         let begun = Instant::now();
@@ -55,7 +55,7 @@ impl TestApp {
             }
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
-        panic!("it did not come to this: {seen:#}");
+        panic!("the condition never held: {seen:#}");
     }
 
     /// Returns when this many polls are parked.

@@ -1,4 +1,4 @@
-//! Which pages of others may read the portal's answers.
+//! Which origins may read the portal's answers.
 
 use reqwest::Method;
 use serde_json::json;
@@ -6,20 +6,20 @@ use serde_json::json;
 use crate::harness::{Answer, Kind, TestApp, fresh_phone};
 
 on_both_databases! {
-    a_page_that_is_allowed_may_read_and_buy,
-    a_page_that_is_not_allowed_may_not,
-    without_a_list_no_page_of_others_may,
+    an_allowed_origin_may_read_and_buy,
+    any_other_origin_may_not,
+    without_a_list_no_other_origin_may,
 }
 
 const PORTAL: &str = "https://wifi.example.co.tz";
 
-async fn a_page_that_is_allowed_may_read_and_buy(kind: Kind) {
+async fn an_allowed_origin_may_read_and_buy(kind: Kind) {
     let app = start(kind, &[PORTAL, "http://10.5.50.1"]).await;
     let order = app.buy().await;
 
     let path = format!("/payment/status/{}?wait=0.1", order.id);
     let read = ask(&app, Method::GET, &path, PORTAL, None).await;
-    // An answer that says when to come again, for which the page needs leave.
+    // An answer with `Retry-After`, which the page may read only if it is exposed.
     let body = json!({"packageId": "daily", "phoneNumber": order.phone});
     let refused = ask(&app, Method::POST, "/payment", PORTAL, Some(&body)).await;
     let other = ask(&app, Method::GET, "/packages", "http://10.5.50.1", None).await;
@@ -62,7 +62,7 @@ async fn a_page_that_is_allowed_may_read_and_buy(kind: Kind) {
     }
 }
 
-async fn a_page_that_is_not_allowed_may_not(kind: Kind) {
+async fn any_other_origin_may_not(kind: Kind) {
     let app = start(kind, &[PORTAL]).await;
 
     for origin in [
@@ -76,11 +76,11 @@ async fn a_page_that_is_not_allowed_may_not(kind: Kind) {
     }
 }
 
-async fn without_a_list_no_page_of_others_may(kind: Kind) {
+async fn without_a_list_no_other_origin_may(kind: Kind) {
     let app = TestApp::start(kind).await;
 
     assert_no_leave(&app, PORTAL).await;
-    // A page of our own, and whoever is no browser, is served as ever.
+    // Pages of our own origin and clients other than browsers are served as usual.
     let answer = app.get(&app.portal("/packages")).await;
     assert_eq!(
         (answer.status, answer.header("access-control-allow-origin")),
@@ -130,7 +130,7 @@ async fn ask(
     Answer::of(request.send().await.unwrap()).await
 }
 
-/// What a browser asks before it sends a purchase from another page.
+/// The request that a browser sends before a purchase from another origin.
 async fn preflight(app: &TestApp, origin: &str) -> Answer {
     let request = app
         .http

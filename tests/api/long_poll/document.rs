@@ -1,4 +1,4 @@
-//! What the status document shows, field by field.
+//! The fields of the status document.
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde_json::{Value, json};
@@ -11,11 +11,11 @@ on_both_databases! {
     a_completed_order_is_shown_with_its_voucher,
     a_voucher_that_counts_from_the_first_login_has_no_end_yet,
     an_order_that_is_not_completed_shows_no_voucher,
-    the_document_speaks_the_readers_language,
+    the_document_is_in_the_readers_language,
     a_guest_who_waits_long_is_warned,
     an_order_is_found_by_its_id_however_it_is_written,
-    what_names_no_order_is_not_found,
-    nothing_of_it_is_cached,
+    an_id_of_no_order_is_not_found,
+    the_document_is_never_cached,
 }
 
 async fn a_pending_order_is_shown_whole(kind: Kind) {
@@ -123,7 +123,7 @@ async fn an_order_that_is_not_completed_shows_no_voucher(kind: Kind) {
     }
 }
 
-async fn the_document_speaks_the_readers_language(kind: Kind) {
+async fn the_document_is_in_the_readers_language(kind: Kind) {
     let app = TestApp::start(kind).await;
     let order = app.buy().await;
     let shown_in = async |language: &str| {
@@ -173,7 +173,7 @@ async fn an_order_is_found_by_its_id_however_it_is_written(kind: Kind) {
     }
 }
 
-async fn what_names_no_order_is_not_found(kind: Kind) {
+async fn an_id_of_no_order_is_not_found(kind: Kind) {
     let app = TestApp::start(kind).await;
     let order = app.buy().await;
     let cut = &order.id[..35];
@@ -202,7 +202,7 @@ async fn what_names_no_order_is_not_found(kind: Kind) {
     }
 }
 
-async fn nothing_of_it_is_cached(kind: Kind) {
+async fn the_document_is_never_cached(kind: Kind) {
     let app = TestApp::start(kind).await;
     let order = app.buy().await;
 
@@ -214,7 +214,7 @@ async fn nothing_of_it_is_cached(kind: Kind) {
     assert_eq!(unknown.header("cache-control"), Some("no-store"));
 }
 
-/// RFC 3339 in UTC, as it is shown.
+/// Parses RFC 3339 in UTC, the format of the document.
 fn time(shown: &Value) -> DateTime<Utc> {
     let text = shown.as_str().unwrap();
     assert!(text.ends_with('Z'), "{text} is not UTC");

@@ -8,10 +8,10 @@ use crate::harness::{Kind, TestApp, TestOrder};
 on_both_databases! {
     each_version_is_an_event_and_the_final_one_ends_the_stream,
     a_final_order_is_one_event,
-    a_stream_for_which_there_is_no_seat_comes_later,
+    a_stream_without_a_seat_is_asked_to_come_later,
 }
 
-/// An event stream, read as it comes.
+/// An event stream, read as it arrives.
 struct Stream {
     response: reqwest::Response,
     read: String,
@@ -64,7 +64,7 @@ async fn each_version_is_an_event_and_the_final_one_ends_the_stream(kind: Kind) 
     let app = TestApp::start(kind).await;
     let order = app.buy().await;
 
-    // Each event is read before the next thing happens: nothing is kept back for later.
+    // Each event is read before the next change: no event is held back.
     let mut stream = Stream::open(&app, &order).await;
     let pending = (stream.next().await.unwrap(), app.status(&order).await);
     hold(&app, &order).await;
@@ -106,7 +106,7 @@ async fn a_final_order_is_one_event(kind: Kind) {
     app.until_parked(0).await;
 }
 
-async fn a_stream_for_which_there_is_no_seat_comes_later(kind: Kind) {
+async fn a_stream_without_a_seat_is_asked_to_come_later(kind: Kind) {
     let app = TestApp::start_with(kind, |config| config.portal.waiters_max = Some(1)).await;
     let order = app.buy().await;
     let mut stream = Stream::open(&app, &order).await;

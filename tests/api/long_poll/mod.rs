@@ -17,7 +17,8 @@ mod seats;
 mod stopping;
 mod waits;
 
-/// No machine is so slow that "at once" takes this long; polls that wait ask for more.
+/// No machine is so slow that an immediate answer takes this long; polls that wait use a longer
+/// time.
 const AT_ONCE: Duration = Duration::from_secs(15);
 
 /// The URL of an order's status, with a query.
@@ -30,14 +31,14 @@ async fn poll(app: &TestApp, order: &TestOrder, query: &str) -> Answer {
     app.get(&status_url(app, order, query)).await
 }
 
-/// Too little money comes in: the order is held.
+/// Delivers too little money, so that the order is held.
 async fn hold(app: &TestApp, order: &TestOrder) {
     let short = json!({"order_id": order.id, "payment_status": "COMPLETED", "amount": 500});
     let answer = app.deliver(short.to_string()).await;
     assert_eq!(answer.verdict(), (200, "held".to_owned()));
 }
 
-/// An operator lets a held order through.
+/// An operator releases a held order.
 async fn release(app: &TestApp, order: &TestOrder) {
     let act = OperatorAct::Release {
         reason: "the rest was paid in cash".to_owned(),

@@ -1,4 +1,4 @@
-//! Guests who all come back in the same moment, as after a restart.
+//! Many guests who poll again at the same moment, as after a restart.
 
 use std::time::{Duration, Instant};
 
@@ -9,11 +9,11 @@ use crate::harness::proxy::{Cable, start_behind_a_cable};
 use crate::harness::{Kind, TestApp, TestOrder};
 
 on_both_databases! {
-    in_a_rush_everybody_is_told_of_their_own_order,
+    in_a_rush_each_guest_gets_their_own_order,
 }
 
 const GUESTS: usize = 800;
-/// As many of one order as may wait for it.
+/// As many polls of one order as it has seats.
 const FAMILY: usize = 8;
 
 async fn several(app: &TestApp, orders: usize) -> Vec<TestOrder> {
@@ -21,16 +21,16 @@ async fn several(app: &TestApp, orders: usize) -> Vec<TestOrder> {
     for _ in 0..orders {
         bought.push(app.buy().await);
     }
-    // The reconciler's questions about them are not what is counted.
+    // The reconciler's queries about these orders are not counted here.
     app.database
         .execute("UPDATE payments SET due_at = NULL")
         .await;
     bought
 }
 
-/// Counted on a slow cable, so that they come faster than they can be read.
+/// Counted on a slow connection, so that polls arrive faster than they can be read.
 #[actix_web::test]
-async fn guests_who_come_together_are_a_few_questions_to_postgresql() {
+async fn guests_who_come_together_cost_postgresql_a_few_queries() {
     let (app, cable) = start_behind_a_cable().await;
     let orders = several(&app, GUESTS / FAMILY).await;
     cable.set(Cable::Slow(Duration::from_millis(100)));
@@ -41,11 +41,11 @@ async fn guests_who_come_together_are_a_few_questions_to_postgresql() {
         .flat_map(|order| (0..FAMILY).map(|_| poll(&app, order, "?wait=6&since=1")));
     let answers = join_all(guests).await;
 
-    // Each was read when it came and when its time was up.
+    // Each order was read when its poll came and when its time was up.
     let asked = cable.questions() - before;
     assert!(
         asked < GUESTS as u64 / 2,
-        "{asked} questions for {GUESTS} guests"
+        "{asked} queries for {GUESTS} guests"
     );
     for (number, answer) in answers.iter().enumerate() {
         assert_eq!(answer.status, 200, "{}", answer.text);
@@ -53,7 +53,7 @@ async fn guests_who_come_together_are_a_few_questions_to_postgresql() {
     }
 }
 
-async fn in_a_rush_everybody_is_told_of_their_own_order(kind: Kind) {
+async fn in_a_rush_each_guest_gets_their_own_order(kind: Kind) {
     let app = TestApp::start(kind).await;
     let orders = several(&app, 60).await;
     for paid in orders.iter().step_by(3) {
@@ -77,7 +77,7 @@ async fn in_a_rush_everybody_is_told_of_their_own_order(kind: Kind) {
 }
 
 #[actix_web::test]
-async fn guests_who_came_together_are_not_all_sent_back_together() {
+async fn guests_who_came_together_are_not_all_answered_together() {
     let app = TestApp::start(Kind::Sqlite).await;
     let orders = several(&app, 5).await;
 

@@ -1,4 +1,4 @@
-//! Seats of waiters: how many there are, and that they are given back.
+//! Seats of waiters: their limits, and that they are given back.
 
 use std::time::Instant;
 
@@ -11,7 +11,7 @@ use crate::harness::{Kind, TestApp, TestOrder};
 
 on_both_databases! {
     the_ninth_waiter_of_an_order_is_answered_at_once,
-    a_waiter_for_whom_there_is_no_seat_is_answered_at_once,
+    a_waiter_without_a_seat_is_answered_at_once,
     the_seat_of_a_guest_who_hangs_up_is_given_back,
     a_seat_is_given_back_however_a_poll_ends,
 }
@@ -24,7 +24,7 @@ async fn the_ninth_waiter_of_an_order_is_answered_at_once(kind: Kind) {
     let (answers, elsewhere, ()) = tokio::join!(eight, poll(&app, &other, "?wait=35"), async {
         app.until_parked(9).await;
 
-        // Eight of one order and one of another: it is the order that is full.
+        // Eight of this order and one of another: the limit of the order is reached.
         assert_crowded(&app, &order).await;
         app.until_parked(9).await;
 
@@ -39,7 +39,7 @@ async fn the_ninth_waiter_of_an_order_is_answered_at_once(kind: Kind) {
     app.until_parked(0).await;
 }
 
-async fn a_waiter_for_whom_there_is_no_seat_is_answered_at_once(kind: Kind) {
+async fn a_waiter_without_a_seat_is_answered_at_once(kind: Kind) {
     let app = TestApp::start_with(kind, |config| config.portal.waiters_max = Some(3)).await;
     let orders = join_all((0..4).map(|_| app.buy())).await;
     let fourth = &orders[3];
@@ -70,7 +70,7 @@ async fn a_waiter_for_whom_there_is_no_seat_is_answered_at_once(kind: Kind) {
     app.until_parked(0).await;
 }
 
-/// One more poll is answered at once, with what is true and when to come again.
+/// One more poll is answered at once, with the current state and `Retry-After`.
 async fn assert_crowded(app: &TestApp, order: &TestOrder) {
     let begun = Instant::now();
     let answer = poll(app, order, "?wait=35").await;
@@ -105,7 +105,7 @@ async fn the_seat_of_a_guest_who_hangs_up_is_given_back(kind: Kind) {
     drop(resets);
     app.until_parked(0).await;
 
-    // The seats of the order are free too, not only those of the house.
+    // The order's seats are free again too, not only those of the server.
     let eight = join_all((0..8).map(|_| super::poll(&app, &order, "?wait=35")));
     let (answers, ()) = tokio::join!(eight, async {
         app.until_parked(8).await;
@@ -122,7 +122,7 @@ async fn a_seat_is_given_back_however_a_poll_ends(kind: Kind) {
     app.deliver_word(&order, "COMPLETED").await;
     let nobody = app.portal("/payment/status/00000000-0000-0000-0000-000000000000?wait=30");
 
-    // More often than there are seats, each time alone.
+    // More polls than there are seats, one after another.
     for _ in 0..3 {
         let final_at_once = poll(&app, &order, "?wait=30").await;
         let time_is_up = poll(&app, &order, "?wait=0.01&since=2").await;
@@ -137,7 +137,7 @@ async fn a_seat_is_given_back_however_a_poll_ends(kind: Kind) {
     }
 }
 
-/// Sends a GET and reads nothing.
+/// Sends a GET and reads no answer.
 async fn park(app: &TestApp, path: &str) -> TcpStream {
     let mut connection = TcpStream::connect(app.app.address).await.unwrap();
     let url = app.portal(path);

@@ -1,4 +1,4 @@
-//! A server that stops leaves nobody without an answer.
+//! A server that stops answers every client.
 
 use std::time::{Duration, Instant};
 
@@ -12,10 +12,10 @@ use super::status_url;
 use crate::harness::{Answer, Kind, TestApp};
 
 on_both_databases! {
-    a_server_that_stops_answers_every_parked_poll_and_takes_nothing_new,
+    a_server_that_stops_answers_every_parked_poll_and_accepts_nothing_new,
 }
 
-async fn a_server_that_stops_answers_every_parked_poll_and_takes_nothing_new(kind: Kind) {
+async fn a_server_that_stops_answers_every_parked_poll_and_accepts_nothing_new(kind: Kind) {
     let app = TestApp::start(kind).await;
     let (pending, paid) = (app.buy().await, app.buy().await);
     app.deliver_word(&paid, "COMPLETED").await;
@@ -45,7 +45,8 @@ async fn a_server_that_stops_answers_every_parked_poll_and_takes_nothing_new(kin
                 answers.push(Answer::of(response.unwrap()).await);
             }
 
-            // The polls are answered, so the server stops. Who comes now?
+            // The polls were answered, so the server is stopping. New requests now arrive on open
+            // connections.
             let [mut probe, mut buyer, mut poller, mut gateway] =
                 <[Connection; 4]>::try_from(open).ok().unwrap();
             let portal = |path: &str| format!("/api/v1/customer-portal{path}");
@@ -65,7 +66,7 @@ async fn a_server_that_stops_answers_every_parked_poll_and_takes_nothing_new(kin
 
     assert!(
         begun.elapsed() < Duration::from_secs(30),
-        "somebody waited to the end"
+        "a poll waited to its end"
     );
     let shown = [&pending_shown, &pending_shown, &paid_shown];
     for (answer, shown) in answers.iter().zip(shown) {
@@ -79,7 +80,7 @@ async fn a_server_that_stops_answers_every_parked_poll_and_takes_nothing_new(kin
         assert_eq!((status, &problem["code"]), (503, &json!("stopping")));
     }
 
-    // What was true stays true: the next server tells the same.
+    // The next server shows the same state.
     let app = TestApp::start_on(database, |_| {}).await;
     assert_eq!(app.status(&paid).await, paid_shown);
 }
@@ -92,8 +93,8 @@ impl Connection {
         Self(TcpStream::connect(app.app.address).await.unwrap())
     }
 
-    /// One more request on the same connection; status and JSON of its answer, `None` when
-    /// there is no answer.
+    /// Sends one more request on this connection; returns the status and JSON of its answer, or
+    /// `None` when there is no answer.
     async fn get(&mut self, path: &str) -> Option<(u16, Value)> {
         let request = format!("GET {path} HTTP/1.1\r\nhost: portal\r\n\r\n");
         self.0.write_all(request.as_bytes()).await.ok()?;

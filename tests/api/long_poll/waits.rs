@@ -11,13 +11,13 @@ on_both_databases! {
     without_a_wait_the_answer_comes_at_once,
     a_parked_poll_is_woken_by_the_commit_and_brings_the_voucher,
     every_parked_poll_of_an_order_is_woken_and_no_other,
-    a_poll_waits_for_any_version_but_the_one_it_knows,
-    a_poll_whose_time_is_up_is_told_what_is_true,
+    a_poll_waits_for_any_version_other_than_the_one_it_knows,
+    a_poll_whose_time_is_up_gets_the_current_state,
     a_wait_is_never_longer_than_the_cap,
-    a_wait_that_is_no_number_is_refused,
+    a_wait_that_is_not_a_number_is_refused,
     a_held_order_is_waited_for,
     an_order_that_fails_wakes_its_poll_too,
-    notes_wake_nobody,
+    a_note_wakes_no_poll,
 }
 
 async fn without_a_wait_the_answer_comes_at_once(kind: Kind) {
@@ -82,7 +82,7 @@ async fn every_parked_poll_of_an_order_is_woken_and_no_other(kind: Kind) {
     assert_eq!(waiting.json()["payment_status"], "PENDING");
 }
 
-async fn a_poll_waits_for_any_version_but_the_one_it_knows(kind: Kind) {
+async fn a_poll_waits_for_any_version_other_than_the_one_it_knows(kind: Kind) {
     let app = TestApp::start(kind).await;
     let (pending, paid) = (app.buy().await, app.buy().await);
     app.deliver_word(&paid, "COMPLETED").await;
@@ -125,7 +125,7 @@ async fn a_poll_waits_for_any_version_but_the_one_it_knows(kind: Kind) {
     }
 }
 
-async fn a_poll_whose_time_is_up_is_told_what_is_true(kind: Kind) {
+async fn a_poll_whose_time_is_up_gets_the_current_state(kind: Kind) {
     let app = TestApp::start(kind).await;
     let order = app.buy().await;
 
@@ -158,7 +158,7 @@ async fn a_wait_is_never_longer_than_the_cap(kind: Kind) {
     }
 }
 
-async fn a_wait_that_is_no_number_is_refused(kind: Kind) {
+async fn a_wait_that_is_not_a_number_is_refused(kind: Kind) {
     let app = TestApp::start(kind).await;
     let order = app.buy().await;
 
@@ -206,7 +206,7 @@ async fn a_held_order_is_waited_for(kind: Kind) {
         (&json!("HELD"), &json!(2))
     );
 
-    // HELD is not final: a poll that knows of no version waits as well.
+    // HELD is not final: a poll without a known version waits as well.
     let (implicit, explicit, ()) = tokio::join!(
         poll(&app, &order, "?wait=30"),
         poll(&app, &order, "?wait=30&since=2"),
@@ -242,7 +242,7 @@ async fn an_order_that_fails_wakes_its_poll_too(kind: Kind) {
             (&json!(status), &json!(2))
         );
 
-        // Late money is one more version.
+        // Late money makes another version.
         let (answer, ()) = tokio::join!(poll(&app, &order, "?wait=30&since=2"), async {
             app.until_parked(1).await;
             app.deliver_word(&order, "COMPLETED").await;
@@ -254,7 +254,7 @@ async fn an_order_that_fails_wakes_its_poll_too(kind: Kind) {
     }
 }
 
-async fn notes_wake_nobody(kind: Kind) {
+async fn a_note_wakes_no_poll(kind: Kind) {
     let app = TestApp::start(kind).await;
     let order = app.buy().await;
 

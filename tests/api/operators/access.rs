@@ -1,14 +1,14 @@
-//! Who may look.
+//! Access to the actors, the metrics and the OpenAPI document.
 
 use super::get_from_afar;
 use crate::harness::{Answer, Kind, TOKEN, TestApp};
 
 on_both_databases! {
-    nobody_looks_at_the_actors_without_the_token,
-    from_afar_the_instruments_and_the_document_need_the_token,
+    the_actors_are_shown_only_with_the_token,
+    through_a_proxy_metrics_and_openapi_need_the_token,
 }
 
-async fn nobody_looks_at_the_actors_without_the_token(kind: Kind) {
+async fn the_actors_are_shown_only_with_the_token(kind: Kind) {
     let app = TestApp::start(kind).await;
     let order = app.buy().await;
     app.deliver_word(&order, "COMPLETED").await;
@@ -53,7 +53,7 @@ async fn nobody_looks_at_the_actors_without_the_token(kind: Kind) {
         .assert_problem(404, "not_found");
 }
 
-async fn from_afar_the_instruments_and_the_document_need_the_token(kind: Kind) {
+async fn through_a_proxy_metrics_and_openapi_need_the_token(kind: Kind) {
     let app = TestApp::start(kind).await;
 
     for path in ["/metrics", "/openapi.json"] {
@@ -71,7 +71,7 @@ async fn from_afar_the_instruments_and_the_document_need_the_token(kind: Kind) {
             assert_eq!(answer.status, 200, "{path} {header}");
         }
     }
-    // A proxy that asks after our health has no token.
+    // A proxy's health check has no token.
     for path in ["/health/live", "/health/ready"] {
         let answer = get_from_afar(&app, path, "x-forwarded-for", false).await;
         assert_eq!(answer.status, 200, "{path}");

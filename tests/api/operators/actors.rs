@@ -10,15 +10,15 @@ use super::{actor, row_of};
 use crate::harness::{Kind, TestApp};
 
 on_both_databases! {
-    the_machinery_is_shown_whole,
+    the_actors_document_has_every_key,
     messages_that_wait_for_a_busy_actor_are_counted,
-    an_order_that_is_not_in_play_has_no_actor,
+    an_order_that_is_not_active_has_no_actor,
 }
 
 const ROW: &str =
     "order order_id state mailbox_depth handled last_outcome age_ms idle_ms last_error";
 
-async fn the_machinery_is_shown_whole(kind: Kind) {
+async fn the_actors_document_has_every_key(kind: Kind) {
     let app = TestApp::start_with(kind, |config| {
         config.portal.waiters_max = Some(123);
         config.actors.mailbox_capacity = 17;
@@ -95,7 +95,8 @@ async fn messages_that_wait_for_a_busy_actor_are_counted(kind: Kind) {
 
     let copies = join_all((0..5).map(|_| app.deliver_word(&order, "COMPLETED")));
     let (answers, (seen, metrics)) = tokio::join!(copies, async {
-        // Four wait also for a moment in which four came and none is at work yet.
+        // For a moment four messages have arrived and none is being handled yet, so wait for the
+        // exact state.
         let seen = app
             .actors_when(|seen| {
                 let actors = &seen["order_actors"];
@@ -108,7 +109,7 @@ async fn messages_that_wait_for_a_busy_actor_are_counted(kind: Kind) {
     });
 
     let actors = &seen["order_actors"];
-    // The fifth may have come before the first was taken.
+    // The fifth message may have arrived before the first one was taken.
     assert!([4, 5].contains(&actors["mailbox_depth_max"].as_u64().unwrap()));
     assert_eq!(row_of(&seen, &order)["mailbox_depth"], 4);
     assert!(
@@ -141,7 +142,7 @@ async fn messages_that_wait_for_a_busy_actor_are_counted(kind: Kind) {
     );
 }
 
-async fn an_order_that_is_not_in_play_has_no_actor(kind: Kind) {
+async fn an_order_that_is_not_active_has_no_actor(kind: Kind) {
     let app = TestApp::start(kind).await;
     let order = app.buy().await;
 

@@ -1,4 +1,4 @@
-//! The documentation's page, which must work where there is no Internet.
+//! The documentation page, which must work without Internet access.
 
 use crate::harness::{Kind, TestApp};
 
@@ -53,7 +53,7 @@ async fn the_documentation_needs_no_other_host(kind: Kind) {
     assert_loads_nothing("the page", &page.text);
 }
 
-/// Nothing that a browser fetches by itself is on another host.
+/// Asserts that a browser loads nothing from another host.
 fn assert_loads_nothing(name: &str, text: &str) {
     for loads in [
         "url(http",
@@ -68,8 +68,8 @@ fn assert_loads_nothing(name: &str, text: &str) {
     }
 }
 
-/// The page draws our own document. Unless told otherwise, it also asks validator.swagger.io
-/// about it and shows the answer as an image.
+/// The page shows our own document. By default it would also send it to validator.swagger.io and
+/// show the answer as an image.
 fn assert_asks_nobody(initializer: &str) {
     assert!(initializer.contains("/openapi.json"), "{initializer}");
     assert!(!initializer.contains("petstore"), "{initializer}");

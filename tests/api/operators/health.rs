@@ -1,4 +1,4 @@
-//! Alive, and ready.
+//! Liveness and readiness.
 
 use std::time::{Duration, Instant};
 
@@ -76,7 +76,7 @@ async fn a_server_whose_database_is_gone_is_alive_and_not_ready_until_it_is_back
     assert_eq!(app.get(&status_url).await.status, 200);
 }
 
-/// The readiness, as soon as it has this status.
+/// The readiness answer, as soon as it has this status.
 async fn ready_when(app: &TestApp, status: u16) -> Answer {
     let begun = Instant::now();
     loop {

@@ -7,9 +7,9 @@ use crate::harness::{Answer, Kind, TestApp, body_of};
 
 on_both_databases! {
     the_journal_is_read_by_outcome_and_by_order,
-    a_delivery_is_shown_with_its_body_whatever_that_is,
-    pages_of_the_journal_stay_right_while_deliveries_arrive,
-    the_numbers_of_the_machinery_add_up_to_the_journal,
+    a_delivery_is_shown_with_its_body_text_or_binary,
+    pages_of_the_journal_stay_correct_while_deliveries_arrive,
+    the_counters_of_the_actors_add_up_to_the_journal,
 }
 
 async fn journal(app: &TestApp, parameters: &[(&str, &str)]) -> Answer {
@@ -89,7 +89,7 @@ async fn the_journal_is_read_by_outcome_and_by_order(kind: Kind) {
     }
 }
 
-async fn a_delivery_is_shown_with_its_body_whatever_that_is(kind: Kind) {
+async fn a_delivery_is_shown_with_its_body_text_or_binary(kind: Kind) {
     let app = TestApp::start(kind).await;
     app.deliver("{\"no\": \"status\"}").await;
     app.deliver(vec![0xff, 0x00, 0x7b]).await;
@@ -117,7 +117,7 @@ async fn a_delivery_is_shown_with_its_body_whatever_that_is(kind: Kind) {
     }
 }
 
-async fn pages_of_the_journal_stay_right_while_deliveries_arrive(kind: Kind) {
+async fn pages_of_the_journal_stay_correct_while_deliveries_arrive(kind: Kind) {
     let app = TestApp::start(kind).await;
     let order = app.buy().await;
     for _ in 0..11 {
@@ -147,7 +147,7 @@ async fn pages_of_the_journal_stay_right_while_deliveries_arrive(kind: Kind) {
     assert_eq!(expected.len(), 11);
 }
 
-async fn the_numbers_of_the_machinery_add_up_to_the_journal(kind: Kind) {
+async fn the_counters_of_the_actors_add_up_to_the_journal(kind: Kind) {
     let app = TestApp::start(kind).await;
     let orders = join_all((0..8).map(|_| app.buy())).await;
 
@@ -165,7 +165,7 @@ async fn the_numbers_of_the_machinery_add_up_to_the_journal(kind: Kind) {
         .chain(["{".to_owned(), body_of("not-ours", "PAID")]);
     let (_, looks) = tokio::join!(
         join_all(deliveries.map(|body| app.deliver(body))),
-        // A look in between disturbs nobody.
+        // Requests in between change nothing.
         join_all((0..5).map(|_| app.actors_when(|_| true)))
     );
 

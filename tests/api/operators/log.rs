@@ -1,4 +1,4 @@
-//! The log: it tells the day's story, and no secret.
+//! The log shows each step of a sale, and no secret.
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -14,22 +14,22 @@ use tracing_subscriber::fmt::MakeWriter;
 use crate::harness::{Answer, Kind, TOKEN, TestApp, body_of, fresh_phone};
 
 on_both_databases! {
-    the_log_tells_the_story_of_a_sale_and_no_secret,
+    the_log_shows_each_step_of_a_sale_and_no_secret,
 }
 
-/// Not the key of the other tests, which is a word that a log may hold by chance.
+/// Differs from the key of the other tests, which is a word that a log may contain by chance.
 const KEY: &str = "zk-7c1f0e5a9b";
 
-/// In the body of a delivery that cannot be read.
+/// Part of the body of a delivery that cannot be parsed.
 const BROKEN: &str = "not-to-be-logged";
 
-/// What was logged.
+/// The captured log.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
-    /// Captures everything that this process logs. Each test is a process of its own, and
-    /// this comes before the server, which then keeps the subscriber that it finds.
+    /// Captures everything that this process logs. Each test has a process of its own, and this is
+    /// called before the server starts, which then keeps the existing subscriber.
     fn capture() -> Self {
         let log = Self::default();
         tracing_subscriber::fmt()
@@ -69,7 +69,7 @@ impl<'a> MakeWriter<'a> for Log {
     }
 }
 
-async fn the_log_tells_the_story_of_a_sale_and_no_secret(kind: Kind) {
+async fn the_log_shows_each_step_of_a_sale_and_no_secret(kind: Kind) {
     let log = Log::capture();
     let app = TestApp::start_with(kind, |config| {
         config.zenopay.api_key = Some(Secret::new(KEY));
@@ -95,10 +95,10 @@ async fn the_log_tells_the_story_of_a_sale_and_no_secret(kind: Kind) {
     app.pay_with_key(&other, idempotency_key).await;
     app.get_as_operator("/api/v1/operator/actors").await;
     deliver_wrongly(&app, order_id, &secret).await;
-    let told = json!({"order_id": order_id, "payment_status": "COMPLETED", "reference": "0936183435",
+    let payload = json!({"order_id": order_id, "payment_status": "COMPLETED", "reference": "0936183435",
         "buyer_phone": phone, "msisdn": phone, "channel": "MPESA-TZ"});
     for outcome in ["completed", "duplicate"] {
-        let delivery = app.unproven(told.to_string()).header("x-api-key", KEY);
+        let delivery = app.unproven(payload.to_string()).header("x-api-key", KEY);
         let answer = Answer::of(delivery.send().await.unwrap()).await;
         assert_eq!(answer.verdict(), (200, outcome.to_owned()));
     }
@@ -110,7 +110,8 @@ async fn the_log_tells_the_story_of_a_sale_and_no_secret(kind: Kind) {
     let sms = log.line_when(|line| line["message"] == "sms").await;
     app.stop().await;
 
-    // The stand-in for the handset is the one line that may name the phone and the code.
+    // The sandbox's stand-in for the handset logs the only line that may contain the phone and the
+    // code.
     let handset = sms.to_string();
     assert!(handset.contains(&phone[1..]), "{handset}");
     assert!(handset.contains(&code), "{handset}");
@@ -128,7 +129,7 @@ async fn the_log_tells_the_story_of_a_sale_and_no_secret(kind: Kind) {
     assert_story(&lines, order_id);
 }
 
-/// Deliveries that prove nothing or cannot be read.
+/// Delivers webhooks that are unproven or cannot be parsed.
 async fn deliver_wrongly(app: &TestApp, order_id: &str, secret: &str) {
     let paid = body_of(order_id, "COMPLETED");
     let by_token = app.portal(&format!("/webhook/zenopay/{order_id}.{secret}"));
@@ -144,7 +145,7 @@ async fn deliver_wrongly(app: &TestApp, order_id: &str, secret: &str) {
     }
 }
 
-/// The three lines by which an order is followed through the log.
+/// The three lines by which an order can be followed through the log.
 fn assert_story(lines: &[Value], order_id: &str) {
     let of = |message: &str| {
         let is_of = |line: &&Value| line["message"] == message && line["order"] == order_id[..8];
@@ -182,7 +183,7 @@ fn assert_story(lines: &[Value], order_id: &str) {
 }
 
 impl Log {
-    /// The first line like this, as soon as it is there.
+    /// The first line that satisfies the condition, as soon as it is there.
     async fn line_when(&self, is_it: impl Fn(&Value) -> bool) -> Value {
         let begun = Instant::now();
         loop {

@@ -1,4 +1,4 @@
-//! Who sees phones, codes and bodies, and what the audit log knows of it.
+//! Which roles see phones, codes and bodies, and what the audit log records about it.
 
 use malipo::domain::people::operator::Role;
 use serde_json::{Value, json};
@@ -7,15 +7,15 @@ use crate::harness::{Kind, TestApp, TestOrder};
 
 on_both_databases! {
     a_viewer_sees_no_phone_no_code_no_name_and_no_body,
-    an_admin_sees_one_order_whole_and_lists_masked,
-    every_look_behind_the_mask_is_audited_once,
+    an_admin_sees_one_order_unmasked_and_lists_masked,
+    every_unmasking_is_audited_once,
 }
 
 const PAYER: &str = "255744000001";
 const NAME: &str = "Neema Mushi";
 
-/// An order with a secret at every place where one can be.
-async fn telling_order(app: &TestApp) -> (TestOrder, String) {
+/// An order with private data in every place that can have some.
+async fn order_with_private_data(app: &TestApp) -> (TestOrder, String) {
     let order = app.buy().await;
     assert_eq!(app.deliver_word(&order, "COMPLETED").await.status, 200);
     let code = app.status(&order).await["voucher_code"].clone();
@@ -60,7 +60,7 @@ async fn telling_order(app: &TestApp) -> (TestOrder, String) {
 }
 
 fn secrets(order: &TestOrder, code: &str) -> [String; 4] {
-    // However it is spelled, the subscriber's nine digits are in it.
+    // In every spelling, the number contains the subscriber's nine digits.
     [&order.phone[1..], code, &PAYER[3..], NAME].map(str::to_owned)
 }
 
@@ -74,8 +74,8 @@ async fn delivery_of(app: &TestApp, order: &TestOrder) -> i64 {
 
 async fn a_viewer_sees_no_phone_no_code_no_name_and_no_body(kind: Kind) {
     let app = TestApp::start(kind).await;
-    let viewer = app.take_on("vera", Role::Viewer).await;
-    let (order, code) = telling_order(&app).await;
+    let viewer = app.add_operator("vera", Role::Viewer).await;
+    let (order, code) = order_with_private_data(&app).await;
     let delivery = delivery_of(&app, &order).await;
 
     for path in [
@@ -94,7 +94,7 @@ async fn a_viewer_sees_no_phone_no_code_no_name_and_no_body(kind: Kind) {
         for secret in secrets(&order, &code) {
             assert!(
                 !answer.text.contains(&secret),
-                "{path} tells {secret}: {}",
+                "{path} shows {secret}: {}",
                 answer.text
             );
         }
@@ -113,9 +113,9 @@ async fn a_viewer_sees_no_phone_no_code_no_name_and_no_body(kind: Kind) {
     assert_eq!(seen["order"]["masked"], true);
 }
 
-async fn an_admin_sees_one_order_whole_and_lists_masked(kind: Kind) {
+async fn an_admin_sees_one_order_unmasked_and_lists_masked(kind: Kind) {
     let app = TestApp::start(kind).await;
-    let (order, code) = telling_order(&app).await;
+    let (order, code) = order_with_private_data(&app).await;
     let delivery = delivery_of(&app, &order).await;
 
     let seen = app
@@ -130,7 +130,7 @@ async fn an_admin_sees_one_order_whole_and_lists_masked(kind: Kind) {
 
     for secret in secrets(&order, &code) {
         assert!(seen.text.contains(&secret), "{secret} is not there");
-        assert!(!list.text.contains(&secret), "a list tells {secret}");
+        assert!(!list.text.contains(&secret), "a list shows {secret}");
     }
     let shown = &seen.json()["order"];
     assert_eq!(shown["phone"], format!("255{}", &order.phone[1..]));
@@ -146,11 +146,11 @@ async fn an_admin_sees_one_order_whole_and_lists_masked(kind: Kind) {
     assert_eq!(body["order_id"], order.id);
 }
 
-async fn every_look_behind_the_mask_is_audited_once(kind: Kind) {
+async fn every_unmasking_is_audited_once(kind: Kind) {
     let app = TestApp::start(kind).await;
     let (viewer, asha) = (
-        app.take_on("vera", Role::Viewer).await,
-        app.take_on("asha", Role::Admin).await,
+        app.add_operator("vera", Role::Viewer).await,
+        app.add_operator("asha", Role::Admin).await,
     );
     let (order, other) = (app.buy().await, app.buy().await);
     app.deliver_word(&order, "COMPLETED").await;
@@ -196,8 +196,8 @@ async fn every_look_behind_the_mask_is_audited_once(kind: Kind) {
     let of_order = app.database.is_order(&order.id);
     let sql = format!("SELECT COUNT(*) FROM audit_events WHERE {of_order}");
     assert_eq!(app.database.count(&sql).await, 3);
-    let told = bootstrap.json()["timeline"].to_string();
-    assert!(told.contains("asha: reveal order"), "{told}");
+    let timeline = bootstrap.json()["timeline"].to_string();
+    assert!(timeline.contains("asha: reveal order"), "{timeline}");
     app.get_as_operator("/api/v1/operator/orders/00000000-0000-0000-0000-000000000000")
         .await
         .assert_problem(404, "order_not_found");

@@ -1,4 +1,4 @@
-//! The instruments, as Prometheus reads them.
+//! The metrics, as Prometheus reads them.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -10,11 +10,11 @@ use super::watch;
 use crate::harness::{Kind, TestApp};
 
 on_both_databases! {
-    every_instrument_is_there_before_anything_happens,
-    the_instruments_count_what_happens,
+    every_metric_is_there_before_anything_happens,
+    the_metrics_count_what_happens,
 }
 
-/// Type by name, and value by name and labels.
+/// Types by name, and values by name and labels.
 struct Scrape {
     types: BTreeMap<String, String>,
     values: BTreeMap<String, f64>,
@@ -32,7 +32,7 @@ impl Scrape {
         Self::parse(&answer.text)
     }
 
-    /// Line by line, as the text format 0.0.4 has them.
+    /// Parses the text format 0.0.4, line by line.
     fn parse(text: &str) -> Self {
         let mut scrape = Self {
             types: BTreeMap::new(),
@@ -82,10 +82,10 @@ impl Scrape {
     }
 }
 
-async fn every_instrument_is_there_before_anything_happens(kind: Kind) {
+async fn every_metric_is_there_before_anything_happens(kind: Kind) {
     let app = TestApp::start(kind).await;
-    // Open orders are counted for the first time a moment after the start. Nobody else looks
-    // before: an instrument must not wait for an operator.
+    // Open orders are first counted a moment after the start. No operator has requested anything
+    // yet: a metric must not depend on that.
     let begun = Instant::now();
     let mut scrape = Scrape::of(&app).await;
     while !scrape.types.contains_key("malipo_payments") {
@@ -120,7 +120,7 @@ async fn every_instrument_is_there_before_anything_happens(kind: Kind) {
             "{name}"
         );
     }
-    // A series that begins at its first event hides that event from `rate()`.
+    // A series that begins with its first event hides that event from `rate()`.
     for outcome in OUTCOMES {
         assert_eq!(
             scrape.value(&format!("malipo_webhooks_total{{outcome=\"{outcome}\"}}")),
@@ -166,7 +166,7 @@ const OUTCOMES: [&str; 13] = [
     "error",
 ];
 
-async fn the_instruments_count_what_happens(kind: Kind) {
+async fn the_metrics_count_what_happens(kind: Kind) {
     let app = TestApp::start(kind).await;
     let (paid, held, open) = (app.buy().await, app.buy().await, app.buy().await);
     let watching = watch(&app, &paid).await;
@@ -183,7 +183,7 @@ async fn the_instruments_count_what_happens(kind: Kind) {
         .send()
         .await
         .unwrap();
-    // What is open is counted from time to time, and one count may be older than the last order.
+    // Open orders are counted periodically, so one count may be older than the last order.
     let mut scrape = Scrape::of(&app).await;
     for _ in 0..1_000 {
         let is_counted = scrape.value("malipo_payments{status=\"HELD\"}") == 1.0

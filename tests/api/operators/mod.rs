@@ -1,5 +1,5 @@
-//! What operators and their machines see: the actors, the instruments, health, the
-//! documentation and the log.
+//! What operators and their machines see: the actors, metrics, health, the documentation and the
+//! log.
 
 use serde_json::Value;
 
@@ -32,7 +32,7 @@ async fn actor(app: &TestApp, id: &str) -> Answer {
         .await
 }
 
-/// An order's row among the busiest.
+/// An order's row among the busiest ones.
 fn row_of(seen: &Value, order: &TestOrder) -> Value {
     let rows = seen["busiest"].as_array().unwrap();
     rows.iter()
@@ -41,8 +41,8 @@ fn row_of(seen: &Value, order: &TestOrder) -> Value {
         .clone()
 }
 
-/// Watches an order. That the first event is read shows that the waiter is registered and has
-/// looked, which of a poll only its end shows: what comes now wakes it.
+/// Opens an event stream of an order. Its first event shows that the waiter is registered and has
+/// read the order, so that later changes wake it; a poll shows that only by its end.
 async fn watch(app: &TestApp, order: &TestOrder) -> reqwest::Response {
     let url = app.portal(&format!("/payment/status/{}/events", order.id));
     let mut events = app.http.get(url).send().await.unwrap();

@@ -8,12 +8,12 @@ use crate::harness::{Answer, Kind, TestApp, TestOrder, body_of};
 
 on_both_databases! {
     deliveries_are_counted_by_their_outcome,
-    orders_in_play_are_counted_with_their_last_outcome,
+    active_orders_are_counted_with_their_last_outcome,
     waiters_notices_and_wakeups_are_counted,
     latencies_and_messages_are_measured,
 }
 
-/// Orders that a day has brought to these states.
+/// Orders that were brought to these states.
 struct Day {
     paid: TestOrder,
     failed: TestOrder,
@@ -64,7 +64,7 @@ async fn deliveries_are_counted_by_their_outcome(kind: Kind) {
     let refused = [
         unproven(body_of(&day.paid.id, "COMPLETED"), "wrong").await,
         unproven("{".to_owned(), "wrong").await,
-        // Without any proof, about an order of nobody.
+        // Without any proof, about an unknown order.
         unproven(body_of(nobody, "COMPLETED"), "").await,
     ];
 
@@ -81,7 +81,7 @@ async fn deliveries_are_counted_by_their_outcome(kind: Kind) {
     );
 }
 
-async fn orders_in_play_are_counted_with_their_last_outcome(kind: Kind) {
+async fn active_orders_are_counted_with_their_last_outcome(kind: Kind) {
     let app = TestApp::start(kind).await;
     let day = Day::of(&app).await;
 
@@ -158,7 +158,7 @@ async fn latencies_and_messages_are_measured(kind: Kind) {
     assert!(watching.text().await.unwrap().contains("COMPLETED"));
     Day::of(&app).await;
 
-    // Two SMS; of what is open the books are counted from time to time.
+    // Two SMS; the gauges of open work are counted from the database periodically.
     let seen = app
         .actors_when(|seen| seen["relay"]["sent"] == 2 && seen["reconciler"]["pending"] == 1)
         .await;

@@ -1,4 +1,4 @@
-//! The contract as a machine reads it: all that is served, and nothing else.
+//! The OpenAPI document: everything that is served, and nothing else.
 
 use std::collections::BTreeSet;
 
@@ -10,10 +10,10 @@ use crate::harness::{Answer, KEY, Kind, TOKEN, TestApp, TestOrder};
 on_both_databases! {
     the_document_describes_every_route_that_is_served,
     every_described_route_is_served,
-    the_document_is_whole,
+    the_document_is_valid_and_its_references_resolve,
 }
 
-/// Every route, by hand: contract, sections 3, 4, 6 and 7, and the sandbox.
+/// Every route, listed by hand: contract, sections 3, 4, 6 and 7, and the sandbox.
 const ROUTES: &[(&str, &str)] = &[
     ("get", "/api/v1/customer-portal/packages"),
     ("post", "/api/v1/customer-portal/payment"),
@@ -93,7 +93,7 @@ async fn every_described_route_is_served(kind: Kind) {
     }
 }
 
-async fn the_document_is_whole(kind: Kind) {
+async fn the_document_is_valid_and_its_references_resolve(kind: Kind) {
     let app = TestApp::start(kind).await;
 
     let answer = app.get(&app.url("/openapi.json")).await;
@@ -129,7 +129,7 @@ async fn the_document_is_whole(kind: Kind) {
     }
 }
 
-/// A server that serves everything: RFC 8908 only on site.
+/// A server with every route: RFC 8908 is served on site only.
 async fn start(kind: Kind) -> TestApp {
     TestApp::start_with(kind, |config| config.portal.on_site = true).await
 }
@@ -153,7 +153,7 @@ fn operations(document: &Value) -> impl Iterator<Item = (&String, &String, &Valu
     })
 }
 
-/// Whatever is answered, it is not that there is no such page or no such method.
+/// Asserts that the answer is neither an unknown path nor an unknown method.
 async fn assert_served(app: &TestApp, order: &TestOrder, method: &str, path: &str) {
     let method: Method = method.to_uppercase().parse().unwrap();
     let token = order.webhook_url.rsplit_once('/').unwrap().1;
@@ -176,7 +176,7 @@ async fn assert_served(app: &TestApp, order: &TestOrder, method: &str, path: &st
         request = request.json(&json!({}));
     }
     let mut response = request.send().await.unwrap();
-    // An event stream goes on; its head says enough.
+    // An event stream does not end, so only its head is read.
     if response
         .headers()
         .get("content-type")

@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 use crate::harness::{Answer, Kind, TestApp, TestOrder, fresh_phone};
 
 on_both_databases! {
-    an_order_is_found_by_whatever_the_guest_reads_out,
-    what_is_no_order_is_not_found_and_what_is_no_query_is_refused,
-    a_list_shows_where_orders_stand,
-    pages_stay_right_while_orders_arrive,
+    an_order_is_found_by_anything_a_guest_can_read_out,
+    an_unknown_order_is_not_found_and_an_invalid_query_is_refused,
+    a_list_shows_the_status_of_each_order,
+    pages_stay_correct_while_orders_arrive,
     the_orders_of_one_phone_come_in_pages_too,
 }
 
@@ -36,12 +36,12 @@ async fn found(app: &TestApp, q: &str) -> Vec<String> {
     ids(&answer.json())
 }
 
-async fn an_order_is_found_by_whatever_the_guest_reads_out(kind: Kind) {
+async fn an_order_is_found_by_anything_a_guest_can_read_out(kind: Kind) {
     let app = TestApp::start(kind).await;
     let orders = join_all((0..3).map(|_| app.buy())).await;
     let order = &orders[1];
     let reference = order.id[..10].replace('-', "7");
-    // The third is a second charge: its number is on the guest's phone as well.
+    // The third is a second charge: the guest's phone shows its reference as well.
     for (order, reference) in [
         (&orders[0], "another"),
         (order, reference.as_str()),
@@ -84,7 +84,7 @@ async fn an_order_is_found_by_whatever_the_guest_reads_out(kind: Kind) {
     }
 }
 
-async fn what_is_no_order_is_not_found_and_what_is_no_query_is_refused(kind: Kind) {
+async fn an_unknown_order_is_not_found_and_an_invalid_query_is_refused(kind: Kind) {
     let app = TestApp::start(kind).await;
     let order = app.buy().await;
 
@@ -93,7 +93,7 @@ async fn what_is_no_order_is_not_found_and_what_is_no_query_is_refused(kind: Kin
         "0799999999",
         "AAAAAAAA",
         "nothing",
-        // Part of a phone is no phone.
+        // A part of a phone number is not a phone number.
         &order.phone[..6],
         "%",
         "' OR 1=1 --",
@@ -119,7 +119,7 @@ async fn what_is_no_order_is_not_found_and_what_is_no_query_is_refused(kind: Kin
     assert_eq!(ids(&search(&app, &empty).await.json()), [order.id]);
 }
 
-async fn a_list_shows_where_orders_stand(kind: Kind) {
+async fn a_list_shows_the_status_of_each_order(kind: Kind) {
     let app = TestApp::start(kind).await;
     let [pending, failed, held, paid]: [TestOrder; 4] = [
         app.buy().await,
@@ -162,7 +162,7 @@ async fn a_list_shows_where_orders_stand(kind: Kind) {
     assert_eq!(shown["voucher_code"], Value::Null);
 }
 
-async fn pages_stay_right_while_orders_arrive(kind: Kind) {
+async fn pages_stay_correct_while_orders_arrive(kind: Kind) {
     let app = TestApp::start(kind).await;
     let mut expected = Vec::new();
     for _ in 0..23 {
@@ -173,7 +173,7 @@ async fn pages_stay_right_while_orders_arrive(kind: Kind) {
     let mut cursor = String::new();
     loop {
         let parameters = [("limit", "5"), ("cursor", cursor.as_str())];
-        // What arrives between and during two pages moves nothing.
+        // Orders that arrive between and during two pages do not shift the pages.
         let (page, _) = tokio::join!(search(&app, &parameters), app.buy());
         app.buy().await;
         let page = page.json();
@@ -192,7 +192,7 @@ async fn pages_stay_right_while_orders_arrive(kind: Kind) {
     );
     assert!(
         seen.len() <= expected.len() + 1,
-        "what is new is not in old pages"
+        "new orders are not in later pages"
     );
 }
 

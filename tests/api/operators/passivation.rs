@@ -1,15 +1,15 @@
-//! Actors that have nothing to do leave memory, and nobody notices.
+//! Idle actors are passivated, and no client notices.
 
 use serde_json::json;
 
 use crate::harness::{Kind, SaleCounts, TestApp};
 
 on_both_databases! {
-    an_idle_actor_leaves_and_a_late_copy_is_still_a_duplicate,
-    an_actor_that_leaves_keeps_no_poll_from_its_news,
+    an_idle_actor_is_passivated_and_a_late_copy_is_still_a_duplicate,
+    a_poll_still_gets_the_sale_after_the_actor_was_passivated,
 }
 
-async fn an_idle_actor_leaves_and_a_late_copy_is_still_a_duplicate(kind: Kind) {
+async fn an_idle_actor_is_passivated_and_a_late_copy_is_still_a_duplicate(kind: Kind) {
     let app = TestApp::start_with(kind, |config| config.actors.idle_secs = 1).await;
     let order = app.buy().await;
     app.deliver_word(&order, "COMPLETED").await;
@@ -43,7 +43,7 @@ async fn an_idle_actor_leaves_and_a_late_copy_is_still_a_duplicate(kind: Kind) {
     assert_eq!(app.sale_of(&order).await, SaleCounts::ONE);
 }
 
-async fn an_actor_that_leaves_keeps_no_poll_from_its_news(kind: Kind) {
+async fn a_poll_still_gets_the_sale_after_the_actor_was_passivated(kind: Kind) {
     let app = TestApp::start_with(kind, |config| config.actors.idle_secs = 1).await;
     let order = app.buy().await;
     let url = app.portal(&format!("/payment/status/{}?wait=35", order.id));

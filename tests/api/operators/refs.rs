@@ -1,4 +1,4 @@
-//! An order's `ref` names it wherever people work, and its id is in an admin's documents alone.
+//! An order's `ref` names it wherever people work, and only admins' documents contain its id.
 
 use malipo::domain::people::operator::Role;
 use serde_json::{Value, json};
@@ -9,10 +9,10 @@ use crate::harness::{Answer, Kind, TOKEN, TestApp, TestOrder};
 
 on_both_databases! {
     every_route_for_an_order_takes_its_ref,
-    a_ref_that_two_orders_have_is_told_with_their_times_and_packages,
-    a_viewer_is_told_no_order_id,
+    a_ref_of_two_orders_is_answered_with_their_times_and_packages,
+    a_viewer_sees_no_order_id,
     an_order_is_found_by_its_ref_an_invoice_and_the_end_of_a_phone,
-    an_order_is_read_in_the_terminal_by_whatever_names_it,
+    the_terminal_shows_an_order_by_any_of_its_names,
     the_audit_log_names_an_order_by_its_ref,
 }
 
@@ -25,7 +25,7 @@ async fn post(app: &TestApp, path: &str, body: &Value) -> Answer {
     Answer::of(request.send().await.unwrap()).await
 }
 
-/// Gives the second order the first one's `ref`.
+/// Gives the second order the same `ref` as the first one.
 async fn share_a_ref(app: &TestApp, one: &TestOrder, other: &mut TestOrder) {
     let id = format!("{}{}", order_ref(one), &other.id[8..]);
     let value = match app.database.is_order(&id).split_once('=') {
@@ -82,32 +82,32 @@ async fn every_route_for_an_order_takes_its_ref(kind: Kind) {
         .assert_problem(404, "order_not_found");
 }
 
-async fn a_ref_that_two_orders_have_is_told_with_their_times_and_packages(kind: Kind) {
+async fn a_ref_of_two_orders_is_answered_with_their_times_and_packages(kind: Kind) {
     let app = TestApp::start(kind).await;
-    let viewer = app.take_on("vera", Role::Viewer).await;
+    let viewer = app.add_operator("vera", Role::Viewer).await;
     let (one, mut other) = (app.buy().await, app.buy_package("weekly").await);
     share_a_ref(&app, &one, &mut other).await;
     let path = format!("/api/v1/operator/orders/{}", order_ref(&one));
 
-    let told = app.get_as_operator(&path).await;
+    let ambiguous = app.get_as_operator(&path).await;
     let to_viewer = app.get_with(&path, &viewer).await;
     let refund = post(&app, &format!("{path}/refund"), &json!({"reason": "r"})).await;
     let journal = format!("/api/v1/operator/webhooks?order_id={}", order_ref(&one));
 
-    told.assert_problem(409, "ambiguous_ref");
+    ambiguous.assert_problem(409, "ambiguous_ref");
     refund.assert_problem(409, "ambiguous_ref");
     to_viewer.assert_problem(409, "ambiguous_ref");
     app.get_as_operator(&journal)
         .await
         .assert_problem(409, "ambiguous_ref");
-    let candidates = &told.json()["candidates"];
+    let candidates = &ambiguous.json()["candidates"];
     assert_eq!(candidates[0]["order_id"], other.id, "the newest first");
     assert_eq!(candidates[0]["package"], "weekly");
     assert_eq!(candidates[1]["order_id"], one.id);
     assert!(candidates[1]["created_at"].is_string());
     assert_eq!(to_viewer.json()["candidates"][1]["order_id"], Value::Null);
 
-    // The console lists both, and an admin opens each.
+    // The console lists both, and an admin can open each.
     let list = app
         .get_as_operator(&format!("/operator/orders/{}", order_ref(&one)))
         .await;
@@ -118,9 +118,9 @@ async fn a_ref_that_two_orders_have_is_told_with_their_times_and_packages(kind: 
     }
 }
 
-async fn a_viewer_is_told_no_order_id(kind: Kind) {
+async fn a_viewer_sees_no_order_id(kind: Kind) {
     let app = TestApp::start(kind).await;
-    let viewer = app.take_on("vera", Role::Viewer).await;
+    let viewer = app.add_operator("vera", Role::Viewer).await;
     let order = app.buy().await;
     app.deliver_word(&order, "COMPLETED").await;
     app.deliver_word(&order, "NONSENSE").await;
@@ -153,7 +153,7 @@ async fn a_viewer_is_told_no_order_id(kind: Kind) {
             assert!(!answer.text.contains(whole), "{path}: {}", answer.text);
         }
     }
-    // What is left names the order all the same; an admin's CSV has no more.
+    // The remaining text still names the order; an admin's CSV has no more either.
     let seen = app
         .get_with(&format!("/api/v1/operator/orders/{named}"), &viewer)
         .await;
@@ -168,7 +168,7 @@ async fn a_viewer_is_told_no_order_id(kind: Kind) {
 
 async fn an_order_is_found_by_its_ref_an_invoice_and_the_end_of_a_phone(kind: Kind) {
     let app = TestApp::start(kind).await;
-    let viewer = app.take_on("vera", Role::Viewer).await;
+    let viewer = app.add_operator("vera", Role::Viewer).await;
     let order = app.buy().await;
     app.deliver_word(&order, "COMPLETED").await;
     let invoice = app.database.text("SELECT number FROM invoices").await;
@@ -195,7 +195,7 @@ async fn an_order_is_found_by_its_ref_an_invoice_and_the_end_of_a_phone(kind: Ki
     );
 }
 
-async fn an_order_is_read_in_the_terminal_by_whatever_names_it(kind: Kind) {
+async fn the_terminal_shows_an_order_by_any_of_its_names(kind: Kind) {
     let app = TestApp::start(kind).await;
     let (order, mut other) = (app.buy().await, app.buy_package("weekly").await);
     app.deliver_word(&order, "COMPLETED").await;

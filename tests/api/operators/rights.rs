@@ -1,4 +1,4 @@
-//! The table of rights: nobody, a wrong token, a viewer, an admin × every route.
+//! The table of rights: no token, a wrong token, a viewer and an admin, on every route.
 
 use std::collections::BTreeSet;
 
@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 use crate::harness::{Answer, Kind, TOKEN, TestApp, TestOrder};
 
 on_both_databases! {
-    every_route_lets_in_whom_the_table_names,
+    every_route_admits_the_roles_that_the_table_names,
 }
 
 const BASE: &str = "/api/v1/operator";
 
-/// Every route below [`BASE`] and the least role that may use it.
+/// Every route below [`BASE`] and the lowest role that may use it.
 #[rustfmt::skip] // A table is read by its columns.
 const RIGHTS: &[(&str, &str, Role)] = &[
     ("post", "/customers/erase", Role::Admin),
@@ -41,12 +41,12 @@ const RIGHTS: &[(&str, &str, Role)] = &[
     ("get", "/reports/daily", Role::Viewer),
 ];
 
-async fn every_route_lets_in_whom_the_table_names(kind: Kind) {
+async fn every_route_admits_the_roles_that_the_table_names(kind: Kind) {
     let app = TestApp::start(kind).await;
     let order = app.buy().await;
     app.deliver_word(&order, "COMPLETED").await;
-    let viewer = app.take_on("vera", Role::Viewer).await;
-    let admin = app.take_on("asha", Role::Admin).await;
+    let viewer = app.add_operator("vera", Role::Viewer).await;
+    let admin = app.add_operator("asha", Role::Admin).await;
 
     // A route without a row fails, and so does a row without a route.
     let listed: BTreeSet<_> = RIGHTS
@@ -61,7 +61,7 @@ async fn every_route_lets_in_whom_the_table_names(kind: Kind) {
         let cell = format!("{method} {path}");
 
         let unauthorized = (401, "unauthorized".to_owned());
-        assert_eq!(ask(None).await, unauthorized, "nobody: {cell}");
+        assert_eq!(ask(None).await, unauthorized, "no token: {cell}");
         assert_eq!(ask(Some("wrong")).await, unauthorized, "wrong: {cell}");
         let by_viewer = ask(Some(&viewer)).await;
         match may {
@@ -73,7 +73,8 @@ async fn every_route_lets_in_whom_the_table_names(kind: Kind) {
     }
 }
 
-/// Neither turned away nor lost; what else is wrong with such a request is not asked here.
+/// Asserts that the request was neither rejected for its role nor answered 404 as an unknown path;
+/// its other errors do not matter here.
 #[track_caller]
 fn assert_in(answer: &(u16, String), cell: &str) {
     assert!(
@@ -98,7 +99,7 @@ async fn described(app: &TestApp) -> BTreeSet<(String, String)> {
         .collect()
 }
 
-/// The path with names of what is there.
+/// The path with names of existing objects.
 async fn real(app: &TestApp, order: &TestOrder, path: &str) -> String {
     let delivery = app
         .database

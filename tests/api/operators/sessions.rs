@@ -1,4 +1,5 @@
-//! Console sessions: the cookie, the token against forged writes, and guesses that slow down.
+//! Console sessions: the cookie, the token against forged writes, and the delays after wrong
+//! guesses.
 
 use std::net::IpAddr;
 
@@ -12,13 +13,13 @@ use reqwest::Method;
 use crate::harness::{Answer, Kind, TOKEN, TestApp};
 
 on_both_databases! {
-    a_session_looks_and_writes_only_when_it_is_meant,
+    a_session_reads_and_needs_its_csrf_token_to_write,
     a_session_ends_with_its_token,
     a_session_ends_by_itself_and_at_the_log_out,
     the_bootstrap_token_opens_a_session_that_ends_with_it,
     wrong_log_ins_slow_down_after_the_third,
-    guesses_at_the_same_moment_are_counted_one_by_one,
-    no_cookie_stands_in_the_books,
+    simultaneous_guesses_are_counted_one_by_one,
+    no_cookie_is_stored_in_the_database,
 }
 
 const HERE: &str = "192.0.2.1";
@@ -37,7 +38,7 @@ async fn log_in(gate: &Gate, token: &str, from: &str) -> LoggedIn {
 async fn open(gate: &Gate, token: &str) -> NewSession {
     match log_in(gate, token, HERE).await {
         LoggedIn::Opened(session) => session,
-        LoggedIn::Wrong | LoggedIn::TooSoon { .. } => panic!("not let in"),
+        LoggedIn::Wrong | LoggedIn::TooSoon { .. } => panic!("not logged in"),
     }
 }
 
@@ -60,11 +61,11 @@ async fn looks(app: &TestApp, session: &NewSession) -> u16 {
     browse(app, Method::GET, session, None).await.status
 }
 
-async fn a_session_looks_and_writes_only_when_it_is_meant(kind: Kind) {
+async fn a_session_reads_and_needs_its_csrf_token_to_write(kind: Kind) {
     let app = TestApp::start(kind).await;
     let gate = gate(&app, TOKEN).await;
-    let admin = open(&gate, &app.take_on("asha", Role::Admin).await).await;
-    let viewer = open(&gate, &app.take_on("vera", Role::Viewer).await).await;
+    let admin = open(&gate, &app.add_operator("asha", Role::Admin).await).await;
+    let viewer = open(&gate, &app.add_operator("vera", Role::Viewer).await).await;
     let write = async |session: &NewSession, csrf: Option<&str>| {
         browse(&app, Method::POST, session, csrf).await
     };
@@ -76,11 +77,11 @@ async fn a_session_looks_and_writes_only_when_it_is_meant(kind: Kind) {
         let answer = write(&admin, forged).await;
         answer.assert_problem(403, "forbidden");
     }
-    // There is nothing to POST to at this path; but the gate was passed.
+    // This path has no POST, but the request passed the gate.
     assert_eq!(write(&admin, Some(admin.csrf.expose())).await.status, 405);
     let by_viewer = write(&viewer, Some(viewer.csrf.expose())).await;
     by_viewer.assert_problem(403, "forbidden");
-    // A bearer token needs no second one, and decides alone when it is there.
+    // A bearer token needs no CSRF token, and takes precedence over a session.
     let url = app.url("/api/v1/operator/actors");
     let by_token = app.http.post(&url).bearer_auth(TOKEN).send().await;
     assert_eq!(by_token.unwrap().status(), 405);
@@ -94,22 +95,26 @@ async fn a_session_looks_and_writes_only_when_it_is_meant(kind: Kind) {
 async fn a_session_ends_with_its_token(kind: Kind) {
     let app = TestApp::start(kind).await;
     let gate = gate(&app, TOKEN).await;
-    let asha = open(&gate, &app.take_on("asha", Role::Admin).await).await;
-    let vera = open(&gate, &app.take_on("vera", Role::Viewer).await).await;
+    let asha = open(&gate, &app.add_operator("asha", Role::Admin).await).await;
+    let vera = open(&gate, &app.add_operator("vera", Role::Viewer).await).await;
 
     let store = app.store_beside().await;
     assert!(store.disable_operator("asha", None).await.unwrap());
 
     assert_eq!(looks(&app, &asha).await, 401);
-    assert_eq!(looks(&app, &vera).await, 200, "nobody else is concerned");
-    app.take_on("asha", Role::Admin).await;
+    assert_eq!(
+        looks(&app, &vera).await,
+        200,
+        "other sessions are unaffected"
+    );
+    app.add_operator("asha", Role::Admin).await;
     assert_eq!(looks(&app, &asha).await, 401, "a new token, new sessions");
 }
 
 async fn a_session_ends_by_itself_and_at_the_log_out(kind: Kind) {
     let app = TestApp::start(kind).await;
     let gate = gate(&app, TOKEN).await;
-    let token = app.take_on("asha", Role::Admin).await;
+    let token = app.add_operator("asha", Role::Admin).await;
     let (expired, left, stays) = (
         open(&gate, &token).await,
         open(&gate, &token).await,
@@ -131,7 +136,11 @@ async fn a_session_ends_by_itself_and_at_the_log_out(kind: Kind) {
     assert_eq!(looks(&app, &stays).await, 200);
     open(&gate, &token).await;
     let kept = "SELECT COUNT(*) FROM operator_sessions";
-    assert_eq!(app.database.count(kept).await, 2, "what ended is swept");
+    assert_eq!(
+        app.database.count(kept).await,
+        2,
+        "ended sessions are deleted"
+    );
     let lasts = stays.expires_at - chrono::Utc::now();
     assert!((11..=12).contains(&lasts.num_hours()), "{lasts}");
     for (https, secure) in [(false, ""), (true, "; Secure")] {
@@ -172,7 +181,7 @@ async fn the_bootstrap_token_opens_a_session_that_ends_with_it(kind: Kind) {
 async fn wrong_log_ins_slow_down_after_the_third(kind: Kind) {
     let app = TestApp::start(kind).await;
     let gate = gate(&app, TOKEN).await;
-    let token = app.take_on("asha", Role::Admin).await;
+    let token = app.add_operator("asha", Role::Admin).await;
 
     for _ in 0..3 {
         assert!(matches!(
@@ -181,7 +190,7 @@ async fn wrong_log_ins_slow_down_after_the_third(kind: Kind) {
         ));
     }
 
-    // Also the right one: an answer would tell a guesser.
+    // The right token is delayed too: an answer would help a guesser.
     for tried in ["wrong", &token] {
         let LoggedIn::TooSoon { retry_after_secs } = log_in(&gate, tried, HERE).await else {
             panic!("not slowed down");
@@ -210,7 +219,7 @@ async fn wrong_log_ins_slow_down_after_the_third(kind: Kind) {
     assert_eq!(app.database.count(rows).await, 0, "forgiven");
 }
 
-/// Makes the last wrong try six minutes older: no pause is so long.
+/// Makes the last wrong try six minutes older, longer than any delay.
 async fn wait_over(app: &TestApp, kind: Kind) {
     let earlier = match kind {
         Kind::Sqlite => "strftime('%Y-%m-%dT%H:%M:%f+00:00', last_failed_at, '-6 minutes')",
@@ -220,7 +229,7 @@ async fn wait_over(app: &TestApp, kind: Kind) {
     assert_eq!(app.database.execute(&sql).await, 1);
 }
 
-async fn guesses_at_the_same_moment_are_counted_one_by_one(kind: Kind) {
+async fn simultaneous_guesses_are_counted_one_by_one(kind: Kind) {
     let app = TestApp::start(kind).await;
     let gate = gate(&app, TOKEN).await;
 
@@ -234,7 +243,7 @@ async fn guesses_at_the_same_moment_are_counted_one_by_one(kind: Kind) {
     assert_eq!(app.database.count(failures).await, 3);
 }
 
-async fn no_cookie_stands_in_the_books(kind: Kind) {
+async fn no_cookie_is_stored_in_the_database(kind: Kind) {
     let app = TestApp::start(kind).await;
     let session = open(&gate(&app, TOKEN).await, TOKEN).await;
 

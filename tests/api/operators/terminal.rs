@@ -82,7 +82,7 @@ async fn once_there_is_an_operator_the_sandbox_makes_no_token_of_its_own(kind: K
     let database = TestDatabase::create(kind).await;
     let no_token = [("MALIPO__OPERATOR__TOKEN", "")];
 
-    // Before the first start: the schema is brought up to date by whoever is first.
+    // Before the first start: whichever process comes first migrates the schema.
     migration::down(&database.url, None).await.unwrap();
     let added = operator(&database, &["add", "asha", "--role", "admin"]);
     assert_eq!(added.status.code(), Some(0), "{}", text(&added.stderr));
@@ -108,25 +108,25 @@ async fn an_order_is_read_in_the_terminal_beside_a_running_server(kind: Kind) {
     let masked = show(&[&order.id]);
     let whole = show(&[&order.id.to_uppercase(), "--reveal"]);
 
-    let told = text(&masked.stdout);
+    let shown = text(&masked.stdout);
     assert_eq!(masked.status.code(), Some(0), "{}", text(&masked.stderr));
     assert!(
-        told.starts_with(&format!("Order {}  COMPLETED", &order.id[..8])),
-        "{told}"
+        shown.starts_with(&format!("Order {}  COMPLETED", &order.id[..8])),
+        "{shown}"
     );
     let places: Vec<_> = ["created", "push", "delivery", "commit", "radius", "sms"]
         .iter()
         .map(|kind| {
-            let line = told
+            let line = shown
                 .lines()
                 .position(|line| line.contains(&format!("  {kind} ")));
-            line.unwrap_or_else(|| panic!("no {kind}:\n{told}"))
+            line.unwrap_or_else(|| panic!("no {kind}:\n{shown}"))
         })
         .collect();
-    assert!(places.is_sorted(), "{told}");
-    assert!(told.contains(" ms"), "how long between: {told}");
+    assert!(places.is_sorted(), "{shown}");
+    assert!(shown.contains(" ms"), "how long between: {shown}");
     for secret in secrets {
-        assert!(!told.contains(secret), "{told}");
+        assert!(!shown.contains(secret), "{shown}");
         assert!(text(&whole.stdout).contains(secret));
     }
     let audited = "SELECT operator || ' ' || action FROM audit_events";

@@ -1,4 +1,4 @@
-//! The timeline of an order reads like a story.
+//! The timeline of an order.
 
 use malipo::actors::Command;
 use malipo::domain::order::evidence::{Evidence, OperatorAct};
@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 use crate::harness::{Kind, TestApp, TestOrder};
 
 on_both_databases! {
-    a_held_released_and_refunded_order_reads_like_a_story,
+    the_timeline_of_a_held_released_and_refunded_order_has_every_step,
     an_order_that_was_paid_late_says_so,
-    what_is_wrong_with_an_order_is_an_alert,
-    a_guests_time_online_is_part_of_the_story,
-    a_sender_without_end_does_not_bury_the_order,
+    a_fault_of_an_order_is_an_alert,
+    a_guests_time_online_is_in_the_timeline,
+    endless_deliveries_do_not_hide_the_order,
 }
 
 async fn seen(app: &TestApp, order: &TestOrder) -> Value {
@@ -23,7 +23,7 @@ async fn seen(app: &TestApp, order: &TestOrder) -> Value {
     answer.json()
 }
 
-/// The lines, but for the record of our own looking.
+/// The lines, without those about our own requests.
 fn lines(seen: &Value) -> Vec<(String, String)> {
     let lines = seen["timeline"].as_array().unwrap();
     lines
@@ -52,7 +52,7 @@ async fn until_sms_is_sent(app: &TestApp) {
     app.database.wait_for_count(sql, 1).await;
 }
 
-async fn a_held_released_and_refunded_order_reads_like_a_story(kind: Kind) {
+async fn the_timeline_of_a_held_released_and_refunded_order_has_every_step(kind: Kind) {
     let app = TestApp::start(kind).await;
     let order = app.buy().await;
     let short = json!({"order_id": order.id, "payment_status": "COMPLETED", "amount": 1500});
@@ -106,7 +106,7 @@ async fn a_held_released_and_refunded_order_reads_like_a_story(kind: Kind) {
     assert_times_add_up(&seen);
 }
 
-/// Each line says when and how long after the one before.
+/// Asserts that each line has its time and the milliseconds since the line before.
 #[track_caller]
 fn assert_times_add_up(seen: &Value) {
     let mut before: Option<chrono::DateTime<chrono::FixedOffset>> = None;
@@ -117,9 +117,9 @@ fn assert_times_add_up(seen: &Value) {
             Some(before) => {
                 let after = (at - before).num_milliseconds();
                 assert!(after >= 0, "{line}");
-                // What is finer than a millisecond is cut off in the text.
-                let told = line["after_ms"].as_i64().unwrap();
-                assert!((after - told).abs() <= 1, "{line}: {after}");
+                // The text truncates fractions of a millisecond.
+                let webhook = line["after_ms"].as_i64().unwrap();
+                assert!((after - webhook).abs() <= 1, "{line}: {after}");
             }
         }
         before = Some(at);
@@ -146,14 +146,14 @@ async fn an_order_that_was_paid_late_says_so(kind: Kind) {
     assert!(place("delivery") < place("commit"), "{kinds:?}");
 }
 
-async fn what_is_wrong_with_an_order_is_an_alert(kind: Kind) {
+async fn a_fault_of_an_order_is_an_alert(kind: Kind) {
     let app = TestApp::start(kind).await;
     let order = app.buy().await;
-    let told = |reference: &str| json!({"order_id": order.id, "payment_status": "COMPLETED", "reference": reference});
-    app.deliver(told("one").to_string()).await;
+    let webhook = |reference: &str| json!({"order_id": order.id, "payment_status": "COMPLETED", "reference": reference});
+    app.deliver(webhook("one").to_string()).await;
     assert!(!kinds(&seen(&app, &order).await).contains(&"alert".to_owned()));
 
-    app.deliver(told("two").to_string()).await;
+    app.deliver(webhook("two").to_string()).await;
     app.database.execute("DELETE FROM radcheck").await;
 
     let alerts: Vec<_> = lines(&seen(&app, &order).await)
@@ -172,11 +172,11 @@ async fn what_is_wrong_with_an_order_is_an_alert(kind: Kind) {
     );
 }
 
-async fn a_guests_time_online_is_part_of_the_story(kind: Kind) {
+async fn a_guests_time_online_is_in_the_timeline(kind: Kind) {
     let app = TestApp::start(kind).await;
     let order = app.buy().await;
     app.deliver_word(&order, "COMPLETED").await;
-    // As FreeRADIUS's stock queries write: Unix time on SQLite.
+    // Written as FreeRADIUS's stock queries do: Unix time on SQLite.
     let (start, stop) = match kind {
         Kind::Sqlite => (
             "CAST(strftime('%s', 'now', '+1 minutes') AS integer)",
@@ -211,11 +211,11 @@ async fn a_guests_time_online_is_part_of_the_story(kind: Kind) {
     );
 }
 
-async fn a_sender_without_end_does_not_bury_the_order(kind: Kind) {
+async fn endless_deliveries_do_not_hide_the_order(kind: Kind) {
     let app = TestApp::start(kind).await;
     let order = app.buy().await;
     app.deliver_word(&order, "COMPLETED").await;
-    let viewer = app.take_on("vera", Role::Viewer).await;
+    let viewer = app.add_operator("vera", Role::Viewer).await;
     let numbers = match kind {
         Kind::Sqlite => {
             "(WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500) SELECT i FROM n)"

@@ -1,15 +1,16 @@
-//! Operators' own tokens: a role for each, out at once when disabled, kept as hashes.
+//! Operators' own tokens: each has a role, is refused at once when disabled, and is stored as a
+//! hash.
 
 use malipo::domain::people::operator::Role;
 
 use crate::harness::{Answer, Kind, TestApp};
 
 on_both_databases! {
-    each_operator_comes_in_with_a_token_of_their_own,
-    a_disabled_operator_is_out_at_once,
-    no_token_stands_in_the_books,
+    each_operator_has_access_with_their_own_token,
+    a_disabled_operator_loses_access_at_once,
+    no_token_is_stored_in_the_database,
     a_viewer_changes_nothing_whatever_the_path,
-    the_instruments_are_open_to_operators_from_afar,
+    operators_may_read_the_metrics_through_a_proxy,
 }
 
 const ACTORS: &str = "/api/v1/operator/actors";
@@ -18,11 +19,11 @@ async fn status(app: &TestApp, token: &str) -> u16 {
     app.get_with(ACTORS, token).await.status
 }
 
-async fn each_operator_comes_in_with_a_token_of_their_own(kind: Kind) {
+async fn each_operator_has_access_with_their_own_token(kind: Kind) {
     let app = TestApp::start(kind).await;
 
-    let viewer = app.take_on("vera", Role::Viewer).await;
-    let admin = app.take_on("asha", Role::Admin).await;
+    let viewer = app.add_operator("vera", Role::Viewer).await;
+    let admin = app.add_operator("asha", Role::Admin).await;
 
     assert_ne!(viewer, admin);
     for token in [&viewer, &admin] {
@@ -45,10 +46,10 @@ async fn each_operator_comes_in_with_a_token_of_their_own(kind: Kind) {
     }
 }
 
-async fn a_disabled_operator_is_out_at_once(kind: Kind) {
+async fn a_disabled_operator_loses_access_at_once(kind: Kind) {
     let app = TestApp::start(kind).await;
     let store = app.store_beside().await;
-    let token = app.take_on("asha", Role::Admin).await;
+    let token = app.add_operator("asha", Role::Admin).await;
     assert_eq!(status(&app, &token).await, 200);
 
     assert!(store.disable_operator("asha", None).await.unwrap());
@@ -59,15 +60,15 @@ async fn a_disabled_operator_is_out_at_once(kind: Kind) {
         "done already"
     );
     assert!(!store.disable_operator("nobody", None).await.unwrap());
-    let again = app.take_on("asha", Role::Viewer).await;
+    let again = app.add_operator("asha", Role::Viewer).await;
     assert_eq!(status(&app, &again).await, 200);
     assert_eq!(status(&app, &token).await, 401, "the old one stays out");
 }
 
-async fn no_token_stands_in_the_books(kind: Kind) {
+async fn no_token_is_stored_in_the_database(kind: Kind) {
     let app = TestApp::start(kind).await;
 
-    let token = app.take_on("asha", Role::Admin).await;
+    let token = app.add_operator("asha", Role::Admin).await;
 
     let kept = app.database.text("SELECT token_hash FROM operators").await;
     let kept = kept.unwrap();
@@ -77,7 +78,7 @@ async fn no_token_stands_in_the_books(kind: Kind) {
 
 async fn a_viewer_changes_nothing_whatever_the_path(kind: Kind) {
     let app = TestApp::start(kind).await;
-    let viewer = app.take_on("vera", Role::Viewer).await;
+    let viewer = app.add_operator("vera", Role::Viewer).await;
 
     for method in ["POST", "PUT", "PATCH", "DELETE"] {
         for path in ["/actors", "/orders/x/refund", "/nowhere"] {
@@ -89,9 +90,9 @@ async fn a_viewer_changes_nothing_whatever_the_path(kind: Kind) {
     }
 }
 
-async fn the_instruments_are_open_to_operators_from_afar(kind: Kind) {
+async fn operators_may_read_the_metrics_through_a_proxy(kind: Kind) {
     let app = TestApp::start(kind).await;
-    let viewer = app.take_on("vera", Role::Viewer).await;
+    let viewer = app.add_operator("vera", Role::Viewer).await;
 
     for (token, expected) in [(viewer.as_str(), 200), ("wrong", 401)] {
         let request = app

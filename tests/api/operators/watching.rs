@@ -1,4 +1,4 @@
-//! `GET /events`: the machinery each second.
+//! `GET /events`: the state of the actors each second.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use tokio::time::timeout;
 use crate::harness::{Answer, Kind, TOKEN, TestApp};
 
 on_both_databases! {
-    the_machinery_is_told_again_and_again,
+    the_stream_repeats_the_state_of_the_actors,
     the_stream_ends_when_the_server_stops,
-    there_is_a_limit_to_how_many_watch,
-    who_is_disabled_does_not_watch_on,
+    the_number_of_streams_is_limited,
+    the_stream_of_a_disabled_operator_ends,
 }
 
 /// Longer than any pause of a busy machine.
@@ -25,7 +25,7 @@ async fn watch(app: &TestApp, token: &str) -> Response {
     request.bearer_auth(token).send().await.unwrap()
 }
 
-/// What the stream says next; `None` at its end.
+/// The next document of the stream; `None` at its end.
 async fn next(stream: &mut Response) -> Option<Value> {
     let chunk = timeout(PATIENCE, stream.chunk()).await.unwrap().unwrap()?;
     let text = String::from_utf8(chunk.to_vec()).unwrap();
@@ -36,9 +36,9 @@ async fn next(stream: &mut Response) -> Option<Value> {
     Some(serde_json::from_str(data).unwrap())
 }
 
-async fn the_machinery_is_told_again_and_again(kind: Kind) {
+async fn the_stream_repeats_the_state_of_the_actors(kind: Kind) {
     let app = TestApp::start(kind).await;
-    let viewer = app.take_on("vera", Role::Viewer).await;
+    let viewer = app.add_operator("vera", Role::Viewer).await;
     let mut stream = watch(&app, &viewer).await;
     assert_eq!(stream.headers()["content-type"], "text/event-stream");
     assert_eq!(stream.headers()["cache-control"], "no-store");
@@ -46,7 +46,7 @@ async fn the_machinery_is_told_again_and_again(kind: Kind) {
     let first = next(&mut stream).await.unwrap();
     let order = app.buy().await;
     app.deliver_word(&order, "COMPLETED").await;
-    // One that was on its way when the webhook came may be older.
+    // A document that was sent as the webhook came may be older.
     next(&mut stream).await.unwrap();
     let third = next(&mut stream).await.unwrap();
 
@@ -73,7 +73,7 @@ async fn the_stream_ends_when_the_server_stops(kind: Kind) {
     assert!(ended);
 }
 
-async fn there_is_a_limit_to_how_many_watch(kind: Kind) {
+async fn the_number_of_streams_is_limited(kind: Kind) {
     let app = TestApp::start(kind).await;
     let mut streams = Vec::new();
     for _ in 0..STREAMS_MAX {
@@ -93,18 +93,18 @@ async fn there_is_a_limit_to_how_many_watch(kind: Kind) {
     }
 }
 
-async fn who_is_disabled_does_not_watch_on(kind: Kind) {
+async fn the_stream_of_a_disabled_operator_ends(kind: Kind) {
     let app = TestApp::start(kind).await;
-    let asha = app.take_on("asha", Role::Admin).await;
+    let asha = app.add_operator("asha", Role::Admin).await;
     let mut stream = watch(&app, &asha).await;
     next(&mut stream).await.unwrap();
 
     let store = app.store_beside().await;
     assert!(store.disable_operator("asha", None).await.unwrap());
 
-    let mut told = 0;
+    let mut documents = 0;
     while next(&mut stream).await.is_some() {
-        told += 1;
-        assert!(told < 20, "still watching");
+        documents += 1;
+        assert!(documents < 20, "still watching");
     }
 }

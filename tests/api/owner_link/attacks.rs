@@ -1,5 +1,5 @@
-//! A stranger who knows an order id, from a log line, a list, or because the order is theirs and
-//! another phone paid for it.
+//! A stranger who knows an order id, from a log line or a list, or because they placed the order
+//! and another phone paid for it.
 
 use malipo::domain::order::ids::OrderId;
 use serde_json::{Value, json};
@@ -9,18 +9,18 @@ use crate::pages::{page, submit};
 
 on_both_databases! {
     a_stranger_with_the_order_id_cannot_replace_the_code,
-    the_owner_link_cannot_be_worked_out_from_the_order_id,
+    the_owner_link_cannot_be_derived_from_the_order_id,
     after_a_reissue_the_order_id_shows_no_code,
     the_phone_that_paid_has_the_last_word,
 }
 
-/// What the first edition put into the SMS: the order id in base 62.
+/// The link that the first edition put into the SMS: the order id in base 62.
 fn first_edition_link(order: &TestOrder) -> String {
     let order_id: OrderId = order.id.parse().unwrap();
     format!("/v/{}", order_id.short())
 }
 
-/// All that somebody with the order id could try, at each version that the order may have.
+/// Everything that a client with the order id could try, at each version that the order may have.
 async fn try_to_replace(app: &TestApp, order: &TestOrder) {
     let short = first_edition_link(order);
     let paths = [
@@ -59,7 +59,7 @@ async fn a_stranger_with_the_order_id_cannot_replace_the_code(kind: Kind) {
     assert!(!shown.text.contains("/reissue"), "{}", shown.text);
 }
 
-async fn the_owner_link_cannot_be_worked_out_from_the_order_id(kind: Kind) {
+async fn the_owner_link_cannot_be_derived_from_the_order_id(kind: Kind) {
     let app = TestApp::start(kind).await;
     let order = sold(&app).await;
     let other = sold(&app).await;
@@ -70,7 +70,7 @@ async fn the_owner_link_cannot_be_worked_out_from_the_order_id(kind: Kind) {
     assert_ne!(link, owner_link(&app, &other).await);
     let token = link.strip_prefix("/v/").unwrap();
     assert_eq!(token.len(), 22, "{token}");
-    // Nor is it shown to anybody who comes by the order id.
+    // A client that has only the order id does not see it either.
     for path in [format!("/order/{}", order.id), first_edition_link(&order)] {
         let shown = page(&app, &path).await;
         assert_eq!(shown.status, 200, "{}", shown.text);
@@ -78,7 +78,7 @@ async fn the_owner_link_cannot_be_worked_out_from_the_order_id(kind: Kind) {
     }
     let status = app.status(&order).await.to_string();
     assert!(!status.contains(token), "{status}");
-    // And the page behind it does not give the order id away.
+    // The page behind the link does not reveal the order id.
     let shown = page(&app, &link).await;
     assert_eq!(shown.status, 200, "{}", shown.text);
     assert!(!shown.text.contains(&order.id), "{}", shown.text);
@@ -101,7 +101,7 @@ async fn after_a_reissue_the_order_id_shows_no_code(kind: Kind) {
         event(&app.get(&format!("{status}/events")).await.text),
     ];
     for document in documents {
-        let told = json!({
+        let fields = json!({
             "status": document["payment_status"], "code": document["voucher_code"],
             "generated": document["voucher_generated"], "replaced": document["code_replaced"],
             "ends": document["expires_at"],
@@ -110,7 +110,7 @@ async fn after_a_reissue_the_order_id_shows_no_code(kind: Kind) {
             "status": "COMPLETED", "code": null, "generated": true, "replaced": true,
             "ends": before["expires_at"],
         });
-        assert_eq!(told, expected, "{document}");
+        assert_eq!(fields, expected, "{document}");
         assert_ne!(document["message"], before["message"]);
     }
     for path in [format!("/order/{}", order.id), first_edition_link(&order)] {
@@ -124,7 +124,8 @@ async fn after_a_reissue_the_order_id_shows_no_code(kind: Kind) {
     }
 }
 
-/// A stranger has a package sent to the phone of a victim, who takes the prompt for their own.
+/// A stranger has a package charged to a victim's phone, and the victim takes the prompt for their
+/// own.
 async fn the_phone_that_paid_has_the_last_word(kind: Kind) {
     let app = TestApp::start(kind).await;
     let order = sold(&app).await;
@@ -135,7 +136,7 @@ async fn the_phone_that_paid_has_the_last_word(kind: Kind) {
         order.id
     ));
 
-    // The stranger waits for whatever comes, while the victim uses the link in the SMS.
+    // The stranger waits for the result, while the victim uses the link in the SMS.
     let (poll, new) = tokio::join!(app.get(&url), async {
         app.until_parked(1).await;
         reissue(&app, &order).await

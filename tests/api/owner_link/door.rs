@@ -1,4 +1,4 @@
-//! What the owner link shows and asks, and whom it lets in.
+//! What the owner link shows and asks, and who can use it.
 
 use malipo::config::Mode;
 use malipo::domain::order::ids::OrderId;
@@ -13,7 +13,7 @@ on_both_databases! {
     the_link_shows_the_order_at_an_address_of_its_own,
     nothing_is_replaced_before_the_owner_confirms,
     the_owner_link_and_the_sms_show_the_new_code,
-    an_sms_that_is_sent_again_brings_the_code_that_counts,
+    an_sms_that_is_sent_again_has_the_current_code,
     a_link_of_the_first_edition_opens_the_order_and_replaces_nothing,
     an_unknown_link_looks_like_an_unknown_order,
     where_no_sms_is_sent_only_an_operator_replaces_a_code,
@@ -88,13 +88,13 @@ async fn the_owner_link_and_the_sms_show_the_new_code(kind: Kind) {
         assert!(text.contains(&new) && !text.contains(&old), "{text}");
     }
     assert_eq!(owner_link(&app, &order).await, link, "the same link");
-    // Operators see the new one too.
+    // Operators see the new code too.
     let path = format!("/api/v1/operator/orders/{}", order.id);
     let file = app.get_as_operator(&path).await.json();
     assert_eq!(file["order"]["voucher_code"], new.as_str(), "{file}");
 }
 
-async fn an_sms_that_is_sent_again_brings_the_code_that_counts(kind: Kind) {
+async fn an_sms_that_is_sent_again_has_the_current_code(kind: Kind) {
     let app = TestApp::start(kind).await;
     let order = sold(&app).await;
     let sent = "SELECT COUNT(*) FROM sms_messages WHERE state = 'sent'";
@@ -201,22 +201,22 @@ async fn an_operator_replaces_a_code_and_that_is_logged(kind: Kind) {
     let done = reissue_by_hand(&app, &order).await;
 
     assert_eq!(done.status, 200, "{}", done.text);
-    let told = done.json();
+    let document = done.json();
     let version = before["version"].as_i64().unwrap() + 1;
     assert_eq!(
-        (&told["changed"], &told["version"]),
+        (&document["changed"], &document["version"]),
         (&json!(true), &json!(version))
     );
     let new = true_code(&app, &order).await;
     assert_ne!(new, old);
-    assert!(!told.to_string().contains(&new), "{told}");
+    assert!(!document.to_string().contains(&new), "{document}");
     let shown = page(&app, &link).await;
     assert!(shown.text.contains(&new), "{}", shown.text);
     assert_eq!(app.status(&order).await["voucher_code"], json!(null));
     let audited = "SELECT detail FROM audit_events WHERE action = 'reissue'";
     let audited = app.database.texts(audited).await;
     assert_eq!(audited, ["came to the counter"]);
-    // The reason is for admins: not for whoever reads the timeline's remarks.
+    // Only admins see the reason: the timeline's remarks do not contain it.
     let remark = "SELECT COUNT(*) FROM order_events WHERE summary LIKE '%counter%'";
     assert_eq!(app.database.count(remark).await, 0);
 

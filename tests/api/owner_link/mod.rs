@@ -1,5 +1,5 @@
-//! The link in the SMS opens the order and has its voucher's code replaced; the order id, which
-//! the browser that bought has, cannot replace it and does not show the new one.
+//! The link in the SMS opens the order and can replace its voucher's code. The order id, which the
+//! browser that bought has, cannot replace the code and does not show the new one.
 
 use crate::harness::{Answer, Kind, TestApp, TestOrder};
 use crate::pages::submit;
@@ -19,13 +19,13 @@ pub async fn owner_link(app: &TestApp, order: &TestOrder) -> String {
     format!("/v/{}", token.unwrap_or("x".repeat(22)))
 }
 
-/// What the order's newest SMS says.
+/// The text of the order's newest SMS.
 async fn newest_sms(app: &TestApp, order: &TestOrder) -> String {
     let text = of_order(app, order, "sms_messages", "body").await;
     text.unwrap()
 }
 
-/// The code that lets in now, as only the database and the owner know it.
+/// The current code, which only the database and the owner know.
 pub async fn true_code(app: &TestApp, order: &TestOrder) -> String {
     of_order(app, order, "vouchers", "code").await.unwrap()
 }
@@ -40,13 +40,13 @@ async fn of_order(app: &TestApp, order: &TestOrder, table: &str, column: &str) -
     app.database.text(&newest).await
 }
 
-/// The owner, who saw the order at this version, confirms that the code is to be replaced.
+/// The owner, who saw the order at this version, confirms the replacement of the code.
 pub async fn press(app: &TestApp, order: &TestOrder, seen: i64) -> Answer {
     let path = format!("{}/reissue", owner_link(app, order).await);
     submit(app, &path, &[("seen", &seen.to_string())]).await
 }
 
-/// Has the code replaced by the owner; the new one.
+/// The owner replaces the code; returns the new one.
 pub async fn reissue(app: &TestApp, order: &TestOrder) -> String {
     let before = true_code(app, order).await;
     let seen = app.status(order).await["version"].as_i64().unwrap();
@@ -57,7 +57,7 @@ pub async fn reissue(app: &TestApp, order: &TestOrder) -> String {
     after
 }
 
-/// An order that is paid.
+/// Creates a paid order.
 async fn sold(app: &TestApp) -> TestOrder {
     let order = app.buy().await;
     let answer = app.deliver_word(&order, "COMPLETED").await;

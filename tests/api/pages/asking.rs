@@ -1,4 +1,4 @@
-//! Headers, languages, assets, and who is answered with a page.
+//! Headers, languages, assets, and which requests are answered with a page.
 
 use malipo::config::Mode;
 use malipo::domain::people::secret::Secret;
@@ -7,15 +7,15 @@ use super::{BROWSER, page};
 use crate::harness::{Answer, Kind, TestApp};
 
 on_both_databases! {
-    a_page_may_load_from_us_alone_and_is_never_kept,
-    assets_are_kept_for_ever_and_those_of_other_releases_are_not_served,
-    people_are_answered_with_pages_and_machines_with_problems,
-    a_tap_counts_more_than_the_browser_s_wish,
+    a_page_loads_from_this_server_only_and_is_never_cached,
+    assets_are_cached_for_ever_and_those_of_other_releases_are_not_served,
+    browsers_get_pages_and_programs_get_problems,
+    a_chosen_language_overrides_the_browsers,
     the_help_number_is_on_every_page,
     a_live_shop_has_no_test_phone,
 }
 
-async fn a_page_may_load_from_us_alone_and_is_never_kept(kind: Kind) {
+async fn a_page_loads_from_this_server_only_and_is_never_cached(kind: Kind) {
     let app = TestApp::start(kind).await;
     let order = app.buy().await;
 
@@ -43,7 +43,7 @@ async fn a_page_may_load_from_us_alone_and_is_never_kept(kind: Kind) {
     }
 }
 
-async fn assets_are_kept_for_ever_and_those_of_other_releases_are_not_served(kind: Kind) {
+async fn assets_are_cached_for_ever_and_those_of_other_releases_are_not_served(kind: Kind) {
     let app = TestApp::start(kind).await;
     let shop = page(&app, "/").await.text;
     let urls: Vec<&str> = shop
@@ -66,7 +66,7 @@ async fn assets_are_kept_for_ever_and_those_of_other_releases_are_not_served(kin
     old.assert_problem(404, "not_found");
 }
 
-async fn people_are_answered_with_pages_and_machines_with_problems(kind: Kind) {
+async fn browsers_get_pages_and_programs_get_problems(kind: Kind) {
     let app = TestApp::start(kind).await;
 
     let person = page(&app, "/nothing-here").await;
@@ -83,7 +83,7 @@ async fn people_are_answered_with_pages_and_machines_with_problems(kind: Kind) {
     api.assert_problem(404, "not_found");
 }
 
-async fn a_tap_counts_more_than_the_browser_s_wish(kind: Kind) {
+async fn a_chosen_language_overrides_the_browsers(kind: Kind) {
     let app = TestApp::start(kind).await;
 
     let wished = page(&app, "/").await;

@@ -1,4 +1,4 @@
-//! The form, and what becomes of it.
+//! The purchase form and its results.
 
 use serde_json::json;
 
@@ -8,11 +8,11 @@ use crate::harness::{Kind, TestApp, fresh_phone};
 on_both_databases! {
     a_form_makes_one_order_however_often_it_is_sent,
     going_back_to_choose_something_else_makes_another_order,
-    a_price_that_has_changed_is_told_and_nothing_is_ordered,
-    a_package_that_is_retired_is_told_and_nothing_is_ordered,
-    a_phone_that_rings_is_not_rung_again_and_its_owner_is_told,
+    a_changed_price_is_shown_and_nothing_is_ordered,
+    a_retired_package_is_explained_and_nothing_is_ordered,
+    a_phone_with_an_open_prompt_gets_no_second_one_and_the_page_says_so,
     a_push_that_is_refused_leads_to_an_order_that_says_so,
-    what_a_guest_types_is_shown_as_text_and_nothing_else,
+    text_that_a_guest_types_is_shown_as_text_only,
     a_form_without_its_key_is_shown_again_with_one,
 }
 
@@ -62,7 +62,7 @@ async fn going_back_to_choose_something_else_makes_another_order(kind: Kind) {
     assert_eq!(orders(&app).await, 3);
 }
 
-async fn a_price_that_has_changed_is_told_and_nothing_is_ordered(kind: Kind) {
+async fn a_changed_price_is_shown_and_nothing_is_ordered(kind: Kind) {
     let app = TestApp::start(kind).await;
 
     let answer = submit(
@@ -84,7 +84,7 @@ async fn a_price_that_has_changed_is_told_and_nothing_is_ordered(kind: Kind) {
     );
     assert!(
         answer.text.contains(r#"value="0712345678""#),
-        "what was typed is kept"
+        "the typed text is kept"
     );
     assert!(
         answer.text.contains(KEY),
@@ -93,7 +93,7 @@ async fn a_price_that_has_changed_is_told_and_nothing_is_ordered(kind: Kind) {
     assert_eq!(orders(&app).await, 0);
 }
 
-async fn a_package_that_is_retired_is_told_and_nothing_is_ordered(kind: Kind) {
+async fn a_retired_package_is_explained_and_nothing_is_ordered(kind: Kind) {
     let app = TestApp::start(kind).await;
     let retire = "UPDATE packages SET retired_at = created_at WHERE code = 'daily'";
     app.database.execute(retire).await;
@@ -114,11 +114,11 @@ async fn a_package_that_is_retired_is_told_and_nothing_is_ordered(kind: Kind) {
     assert_eq!(orders(&app).await, 0);
 }
 
-async fn a_phone_that_rings_is_not_rung_again_and_its_owner_is_told(kind: Kind) {
+async fn a_phone_with_an_open_prompt_gets_no_second_one_and_the_page_says_so(kind: Kind) {
     let app = TestApp::start(kind).await;
     let order = app.buy().await;
 
-    // Another form, so another key: still the same phone.
+    // Another form, so another key, but the same phone.
     let answer = submit(
         &app,
         "/buy",
@@ -171,7 +171,7 @@ async fn a_push_that_is_refused_leads_to_an_order_that_says_so(kind: Kind) {
     assert!(shown.text.contains("Try again"), "{}", shown.text);
 }
 
-async fn what_a_guest_types_is_shown_as_text_and_nothing_else(kind: Kind) {
+async fn text_that_a_guest_types_is_shown_as_text_only(kind: Kind) {
     let app = TestApp::start(kind).await;
     let script = r#""><script>x()</script>"#;
 

@@ -1,4 +1,4 @@
-//! The guest's pages as they come over the wire. What a browser makes of them is tested in
+//! The guest's pages as they come over the wire. How a browser shows them is tested in
 //! `tests/browser`.
 
 use reqwest::redirect::Policy;
@@ -12,10 +12,10 @@ mod orders;
 mod paid;
 mod trouble;
 
-/// What a browser sends when a person opens a page.
+/// The `Accept` header that a browser sends when a person opens a page.
 const BROWSER: &str = "text/html,application/xhtml+xml,*/*;q=0.8";
 
-/// `GET` of a page, in English, so that a test reads easily.
+/// `GET` of a page, in English, to keep the tests readable.
 pub async fn page(app: &TestApp, path: &str) -> Answer {
     let request = app
         .http
@@ -25,7 +25,7 @@ pub async fn page(app: &TestApp, path: &str) -> Answer {
     Answer::of(request.send().await.unwrap()).await
 }
 
-/// `POST` of a form, in English; where it leads to is not followed.
+/// `POST` of a form, in English; a redirect is not followed.
 pub async fn submit(app: &TestApp, path: &str, fields: &[(&str, &str)]) -> Answer {
     let client = reqwest::Client::builder().redirect(Policy::none());
     let request = client

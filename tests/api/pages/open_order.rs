@@ -1,5 +1,5 @@
-//! A guest presses again, in a form that knows nothing of the open order: who is led to it, and how
-//! much is shown.
+//! A guest buys again with a form that knows nothing of the open order: which clients are led to
+//! that order, and how much they see.
 
 use reqwest::redirect::Policy;
 use serde_json::json;
@@ -9,8 +9,8 @@ use crate::buying::order_of;
 use crate::harness::{Answer, Kind, TestApp, TestOrder, fresh_phone};
 
 on_both_databases! {
-    the_device_that_bought_is_shown_the_state_alone,
-    another_device_is_led_nowhere,
+    the_device_that_bought_sees_the_state_only,
+    another_device_is_not_led_to_the_order,
     the_browser_that_bought_is_led_back_to_its_order,
     the_device_is_kept_in_one_spelling_and_opens_nothing_by_the_api,
 }
@@ -61,7 +61,7 @@ async fn buy_from(app: &TestApp, mac: &str) -> TestOrder {
     order_of(&answer, &phone)
 }
 
-async fn the_device_that_bought_is_shown_the_state_alone(kind: Kind) {
+async fn the_device_that_bought_sees_the_state_only(kind: Kind) {
     let app = TestApp::start(kind).await;
     let order = buy_from(&app, MAC).await;
 
@@ -99,7 +99,7 @@ async fn the_device_that_bought_is_shown_the_state_alone(kind: Kind) {
             assert!(!header.contains(secret.as_str()), "{header}");
         }
     }
-    // Only the whole token opens it.
+    // Only the complete token opens the order.
     let order_ref = &order.id[..8];
     for wrong in [
         format!("/state/{order_ref}"),
@@ -110,7 +110,7 @@ async fn the_device_that_bought_is_shown_the_state_alone(kind: Kind) {
     }
 }
 
-async fn another_device_is_led_nowhere(kind: Kind) {
+async fn another_device_is_not_led_to_the_order(kind: Kind) {
     let app = TestApp::start(kind).await;
     let order = buy_from(&app, MAC).await;
     let unnamed = app.buy().await;
@@ -144,7 +144,7 @@ async fn the_browser_that_bought_is_led_back_to_its_order(kind: Kind) {
     let again = press_with_cookie(&app, cookie, &phone).await;
     assert_eq!(led_to(&again), order);
 
-    // It is about that phone alone, and only while the order is open.
+    // It applies to that phone only, and only while the order is open.
     let stranger = app.buy().await;
     let other = press_with_cookie(&app, cookie, &stranger.phone).await;
     assert_eq!(other.status, 409, "{}", other.text);

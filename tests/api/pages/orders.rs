@@ -16,9 +16,9 @@ on_both_databases! {
     a_refund_names_what_was_paid,
     a_refused_order_says_that_nothing_was_sold,
     a_voucher_that_has_ended_or_was_closed_shows_no_code,
-    no_page_tells_the_whole_number,
+    no_page_shows_the_whole_number,
     another_attempt_is_a_new_order_and_only_one,
-    who_was_forgotten_is_not_rung_again,
+    an_erased_customer_gets_no_prompt_from_the_old_order,
     the_router_s_address_stays_in_the_links_only_if_it_is_allowed,
 }
 
@@ -32,7 +32,7 @@ async fn a_page_that_waits_is_answered_by_the_commit(kind: Kind) {
         app.deliver_word(&order, "COMPLETED").await;
     });
 
-    let answer = answer.expect("told by the commit, not by the end of the wait");
+    let answer = answer.expect("answered at the commit, not at the end of the wait");
     assert!(
         answer.text.contains(&code(&app, &order).await),
         "{}",
@@ -48,23 +48,23 @@ async fn decided(app: &TestApp, order: &TestOrder, act: OperatorAct) {
 }
 
 async fn pay(app: &TestApp, order: &TestOrder, amount: i64) {
-    let told = json!({"order_id": order.id, "payment_status": "COMPLETED", "amount": amount});
-    assert_eq!(app.deliver(told.to_string()).await.status, 200);
+    let webhook = json!({"order_id": order.id, "payment_status": "COMPLETED", "amount": amount});
+    assert_eq!(app.deliver(webhook.to_string()).await.status, 200);
 }
 
-/// The page and the sentence of the status document, in one language.
-async fn told_in(app: &TestApp, order: &TestOrder, language: &str) -> [String; 2] {
+/// The text of the page and of the status document, in one language.
+async fn texts_in(app: &TestApp, order: &TestOrder, language: &str) -> [String; 2] {
     let urls = [
         app.url(&format!("/order/{}", order.id)),
         app.portal(&format!("/payment/status/{}", order.id)),
     ];
-    let mut told = Vec::new();
+    let mut texts = Vec::new();
     for url in urls {
         let request = app.http.get(url).header("accept-language", language);
         let request = request.header("accept", "text/html,application/json");
-        told.push(Answer::of(request.send().await.unwrap()).await.text);
+        texts.push(Answer::of(request.send().await.unwrap()).await.text);
     }
-    told.try_into().unwrap()
+    texts.try_into().unwrap()
 }
 
 async fn a_refund_names_what_was_paid(kind: Kind) {
@@ -74,13 +74,13 @@ async fn a_refund_names_what_was_paid(kind: Kind) {
     pay(&app, &over, 2_500).await;
     pay(&app, &released, 500).await;
     decided(&app, &released, OperatorAct::Release { reason: reason() }).await;
-    let [sold, _] = told_in(&app, &released, "en").await;
+    let [sold, _] = texts_in(&app, &released, "en").await;
     assert!(sold.contains(&code(&app, &released).await), "{sold}");
     app.deliver_word(&exact, "COMPLETED").await;
 
     for (order, paid) in [(&over, "2,500"), (&released, "500"), (&exact, "2,000")] {
         decided(&app, order, OperatorAct::Refund { reason: reason() }).await;
-        let [page, _] = told_in(&app, order, "en").await;
+        let [page, _] = texts_in(&app, order, "en").await;
         let lead = format!("The payment of TSh {paid} was paid back.");
         assert!(page.contains(&lead), "{page}");
     }
@@ -112,7 +112,7 @@ async fn a_refused_order_says_that_nothing_was_sold(kind: Kind) {
         ),
     ];
     for (language, lead, sentence) in texts {
-        let [page, document] = told_in(&app, &order, language).await;
+        let [page, document] = texts_in(&app, &order, language).await;
         assert!(page.contains(lead), "{page}");
         assert!(document.contains(sentence), "{document}");
         for untrue in [
@@ -178,7 +178,7 @@ async fn a_voucher_that_has_ended_or_was_closed_shows_no_code(kind: Kind) {
     }
 }
 
-async fn no_page_tells_the_whole_number(kind: Kind) {
+async fn no_page_shows_the_whole_number(kind: Kind) {
     let app = TestApp::start(kind).await;
     let order = app.buy().await;
     let path = format!("/order/{}", order.id);
@@ -228,7 +228,7 @@ async fn another_attempt_is_a_new_order_and_only_one(kind: Kind) {
     assert_eq!(app.database.count(&sql).await, 1, "the same phone");
 }
 
-async fn who_was_forgotten_is_not_rung_again(kind: Kind) {
+async fn an_erased_customer_gets_no_prompt_from_the_old_order(kind: Kind) {
     let app = TestApp::start(kind).await;
     let order = app.buy().await;
     app.deliver_word(&order, "FAILED").await;

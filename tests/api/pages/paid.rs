@@ -1,4 +1,4 @@
-//! "I have paid, and have no voucher."
+//! The page for guests who have paid and have no voucher.
 
 use serde_json::{Value, json};
 
@@ -8,12 +8,12 @@ use crate::harness::{Answer, Kind, TestApp, TestOrder, fresh_phone};
 on_both_databases! {
     the_sms_goes_out_again_to_the_phone_that_paid,
     a_phone_is_sent_its_sms_again_three_times_an_hour,
-    whoever_asks_many_times_at_once_has_the_sms_sent_again_once,
+    many_simultaneous_requests_send_the_sms_again_once,
     an_sms_that_is_about_to_go_out_is_not_sent_again,
-    a_phone_whose_money_we_have_not_seen_is_asked_about_at_once,
-    nobody_learns_whether_a_phone_has_paid,
-    a_portal_asks_by_json_and_learns_nothing_either,
-    a_number_that_is_none_is_told,
+    an_order_without_known_money_is_checked_with_zenopay_at_once,
+    the_page_does_not_reveal_whether_a_phone_has_paid,
+    the_json_answer_does_not_reveal_whether_a_phone_has_paid,
+    an_invalid_number_is_named_on_the_page,
 }
 
 async fn the_sms_goes_out_again_to_the_phone_that_paid(kind: Kind) {
@@ -44,7 +44,7 @@ async fn a_phone_is_sent_its_sms_again_three_times_an_hour(kind: Kind) {
     let fourth = ask(&app, &order.phone).await;
     assert_eq!((fourth.status, repetitions(&app).await), (200, 3));
 
-    // The hour is the phone's and not the order's.
+    // The hourly limit counts per phone, not per order.
     let wish = json!({"packageId": "daily", "phoneNumber": order.phone});
     let second = app.pay(&wish).await.json()["order_id"].clone();
     let paid = json!({"order_id": second, "payment_status": "COMPLETED"});
@@ -63,7 +63,7 @@ async fn a_phone_is_sent_its_sms_again_three_times_an_hour(kind: Kind) {
     assert_eq!(repetitions(&app).await, 4);
 }
 
-async fn whoever_asks_many_times_at_once_has_the_sms_sent_again_once(kind: Kind) {
+async fn many_simultaneous_requests_send_the_sms_again_once(kind: Kind) {
     let app = TestApp::start(kind).await;
     let order = sold(&app).await;
 
@@ -85,7 +85,7 @@ async fn an_sms_that_is_about_to_go_out_is_not_sent_again(kind: Kind) {
     assert_eq!((answer.status, repetitions(&app).await), (200, 0));
 }
 
-async fn a_phone_whose_money_we_have_not_seen_is_asked_about_at_once(kind: Kind) {
+async fn an_order_without_known_money_is_checked_with_zenopay_at_once(kind: Kind) {
     let app = TestApp::start(kind).await;
     let order = app.buy().await;
     let never = format!(
@@ -104,7 +104,7 @@ async fn a_phone_whose_money_we_have_not_seen_is_asked_about_at_once(kind: Kind)
         .await;
 }
 
-async fn nobody_learns_whether_a_phone_has_paid(kind: Kind) {
+async fn the_page_does_not_reveal_whether_a_phone_has_paid(kind: Kind) {
     let app = TestApp::start(kind).await;
     let order = sold(&app).await;
 
@@ -114,7 +114,7 @@ async fn nobody_learns_whether_a_phone_has_paid(kind: Kind) {
     assert_eq!((paid.status, &paid.text), (stranger.status, &stranger.text));
 }
 
-async fn a_portal_asks_by_json_and_learns_nothing_either(kind: Kind) {
+async fn the_json_answer_does_not_reveal_whether_a_phone_has_paid(kind: Kind) {
     let app = TestApp::start(kind).await;
     let order = sold(&app).await;
     let resend = async |body: Value| {
@@ -136,7 +136,7 @@ async fn a_portal_asks_by_json_and_learns_nothing_either(kind: Kind) {
     nothing.assert_problem(400, "invalid_request");
 }
 
-async fn a_number_that_is_none_is_told(kind: Kind) {
+async fn an_invalid_number_is_named_on_the_page(kind: Kind) {
     let app = TestApp::start(kind).await;
 
     let form = page(&app, "/paid").await;
@@ -155,7 +155,7 @@ async fn ask(app: &TestApp, phone: &str) -> Answer {
     submit(app, "/paid", &[("phone", phone)]).await
 }
 
-/// An order that is sold and whose SMS is sent.
+/// Creates an order that is sold and whose SMS is sent.
 async fn sold(app: &TestApp) -> TestOrder {
     let order = app.buy().await;
     app.deliver_word(&order, "COMPLETED").await;
@@ -168,13 +168,13 @@ async fn all_sent(app: &TestApp) {
     app.database.wait_for_count(waiting, 0).await;
 }
 
-/// How often an SMS was sent again.
+/// How many times an SMS was sent again.
 async fn repetitions(app: &TestApp) -> i64 {
     let again = "SELECT COUNT(*) FROM order_events WHERE kind = 'sms_asked_again'";
     app.database.count(again).await
 }
 
-/// The SMS was sent long ago.
+/// Moves the sending of the SMS into the past.
 async fn rest(app: &TestApp) {
     let long_ago = "UPDATE sms_messages SET sent_at = '2020-01-01 00:00:00+00:00', created_at = '2020-01-01 00:00:00+00:00'";
     app.database.execute(long_ago).await;

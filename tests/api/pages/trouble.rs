@@ -10,7 +10,7 @@ use crate::harness::{Kind, TestApp};
 
 /// PostgreSQL only: a SQLite file that is open cannot be taken away.
 #[actix_web::test]
-async fn a_guest_is_told_that_the_shop_is_away_and_the_order_is_there_when_it_is_back() {
+async fn a_guest_sees_that_the_shop_is_away_and_the_order_is_there_when_it_is_back() {
     let app = TestApp::start(Kind::Postgres).await;
     let order = app.buy().await;
     let path = format!("/order/{}", order.id);

@@ -1,4 +1,4 @@
-//! Nobody is believed for nothing.
+//! No webhook is believed without proof.
 
 use std::fs;
 
@@ -8,10 +8,10 @@ use tempfile::TempDir;
 use crate::harness::{Answer, KEY, Kind, SaleCounts, TestApp, body_of};
 
 on_both_databases! {
-    without_a_key_nobody_is_believed,
+    without_a_key_no_webhook_is_believed,
 }
 
-async fn without_a_key_nobody_is_believed(kind: Kind) {
+async fn without_a_key_no_webhook_is_believed(kind: Kind) {
     let app = TestApp::start(kind).await;
     let (order, other) = (app.buy().await, app.buy().await);
     let body = || body_of(&order.id, "COMPLETED");
@@ -64,7 +64,7 @@ async fn without_a_key_nobody_is_believed(kind: Kind) {
     assert_eq!(app.database.count(journalled).await, 0);
 }
 
-/// What `config.toml` with this text comes to.
+/// Parses a `config.toml` with this text.
 fn read(toml: &str) -> Result<Config, ConfigError> {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("config.toml");

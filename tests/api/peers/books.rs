@@ -1,4 +1,4 @@
-//! A sale is written whole or not at all, and nobody is told 200 about anything else.
+//! A sale is written completely or not at all, and only a committed one is answered 200.
 
 use std::time::Instant;
 
@@ -14,11 +14,11 @@ on_both_databases! {
     a_record_of_success_is_not_taken_for_a_failure,
     no_sms_goes_out_for_a_sale_that_was_rolled_back,
     an_error_is_not_answered_200,
-    what_is_answered_200_is_on_record,
+    a_delivery_answered_200_is_on_record,
     a_database_that_hangs_is_answered_503_in_time_and_the_guest_is_served_later,
 }
 
-/// Takes a table away, so that what writes to it fails.
+/// Renames a table, so that writing to it fails.
 async fn take_away(app: &TestApp, table: &str) {
     let sql = format!("ALTER TABLE {table} RENAME TO {table}_away");
     app.database.execute(&sql).await;
@@ -52,7 +52,7 @@ async fn a_sale_whose_radius_user_cannot_be_written_is_no_sale(kind: Kind) {
     }
 }
 
-/// The inverted guard: what failed looked processed, and what was processed did not.
+/// The inverted guard: a failure was recorded as processed, and a success was not.
 async fn a_record_of_success_is_not_taken_for_a_failure(kind: Kind) {
     let app = TestApp::start(kind).await;
     let order = app.buy().await;
@@ -82,7 +82,7 @@ async fn no_sms_goes_out_for_a_sale_that_was_rolled_back(kind: Kind) {
     let failed = app.deliver_word(&order, "COMPLETED").await;
     bring_back(&app, "webhook_deliveries").await;
 
-    // What cannot be journalled is not answered 500 but "send it again".
+    // A delivery that cannot be journalled is answered 503, so that it is sent again, and not 500.
     assert_eq!(failed.verdict(), (503, "unavailable".to_owned()));
     assert_eq!(app.database.count(messages).await, 0);
     assert_eq!(app.sale_of(&order).await, SaleCounts::NONE);
@@ -159,7 +159,7 @@ async fn an_error_is_not_answered_200(kind: Kind) {
     assert_eq!(app.status(&order).await["payment_status"], "PENDING");
 }
 
-async fn what_is_answered_200_is_on_record(kind: Kind) {
+async fn a_delivery_answered_200_is_on_record(kind: Kind) {
     let app = TestApp::start(kind).await;
     let (paid, failed, cancelled) = (app.buy().await, app.buy().await, app.buy().await);
     let total = "SELECT COUNT(*) FROM webhook_deliveries";
@@ -178,7 +178,7 @@ async fn what_is_answered_200_is_on_record(kind: Kind) {
     for (written, (order, word, outcome)) in cases.into_iter().enumerate() {
         let answer = app.deliver_word(order, word).await;
 
-        // Read over another connection, the moment the answer is here.
+        // Read over another connection, as soon as the answer arrives.
         let now_written = app.database.count(total).await;
         assert_eq!(answer.verdict(), (200, outcome.to_owned()), "{word}");
         assert_eq!(now_written, written as i64 + 1, "{word}");

@@ -1,4 +1,4 @@
-//! A webhook comes twice, eight times, a month later: one sale, for ever.
+//! A webhook comes twice, eight times, a month later: it is one sale, for ever.
 
 use futures_util::future::join_all;
 use malipo::failpoint::{Action, Point};
@@ -11,7 +11,7 @@ use crate::reconciling::eventually;
 on_both_databases! {
     eight_copies_at_once_give_one_voucher_and_one_invoice,
     invoice_numbers_never_collide_in_a_rush,
-    processing_first_does_not_eat_the_success_that_follows,
+    an_early_processing_webhook_does_not_suppress_the_success_that_follows,
     a_copy_with_another_time_in_it_is_still_a_copy,
     a_copy_that_comes_a_month_later_to_another_process_changes_nothing,
     failed_after_completed_takes_nothing_away,
@@ -32,11 +32,11 @@ async fn eight_copies_at_once_give_one_voucher_and_one_invoice(kind: Kind) {
     for order in &orders {
         assert_eq!(app.sale_of(order).await, SaleCounts::ONE, "{}", order.id);
     }
-    let told = |outcome: &str| {
+    let counted = |outcome: &str| {
         let verdict = (200, outcome.to_owned());
         answers.iter().filter(|it| it.verdict() == verdict).count()
     };
-    assert_eq!((told("completed"), told("duplicate")), (10, 40));
+    assert_eq!((counted("completed"), counted("duplicate")), (10, 40));
     for table in ["invoices", "vouchers", "sms_messages"] {
         let sql = format!("SELECT COUNT(*) FROM {table}");
         assert_eq!(app.database.count(&sql).await, 10, "{table}");
@@ -56,20 +56,20 @@ async fn invoice_numbers_never_collide_in_a_rush(kind: Kind) {
     assert!(numbers.iter().all(|number| number.starts_with("INV-")));
 }
 
-async fn processing_first_does_not_eat_the_success_that_follows(kind: Kind) {
+async fn an_early_processing_webhook_does_not_suppress_the_success_that_follows(kind: Kind) {
     let app = TestApp::start(kind).await;
     let order = app.buy().await;
-    // The same delivery but for the word, as a key without the status would see it.
-    let told = |word: &str| {
+    // The same delivery except for the status, as a key without the status would see it.
+    let body = |word: &str| {
         json!({"order_id": order.id, "reference": "0936183435", "payment_status": word}).to_string()
     };
 
     for word in ["PENDING", "PROCESSING", "INPROGRESS", "PROCESSING"] {
-        let answer = app.deliver(told(word)).await;
+        let answer = app.deliver(body(word)).await;
         assert_eq!(answer.verdict(), (200, "pending".to_owned()), "{word}");
     }
-    let success = app.deliver(told("SUCCESS")).await;
-    let late = app.deliver(told("PROCESSING")).await;
+    let success = app.deliver(body("SUCCESS")).await;
+    let late = app.deliver(body("PROCESSING")).await;
 
     assert_eq!(success.verdict(), (200, "completed".to_owned()));
     assert_eq!(late.verdict(), (200, "stale".to_owned()));
@@ -138,8 +138,8 @@ async fn failed_after_completed_takes_nothing_away(kind: Kind) {
     assert_eq!(app.sale_of(&order).await, SaleCounts::ONE);
 }
 
-/// A hand-over by polling would have every copy ask the database whether the sale is done.
-/// Ours wait in the order's mailbox: the database sees one of them.
+/// If duplicates polled, every copy would ask the database whether the sale is done. Ours wait in
+/// the order's mailbox: the database sees one of them.
 async fn a_hundred_duplicates_waiting_for_one_sale_are_answered_without_polling(kind: Kind) {
     let roomy = |config: &mut malipo::config::Config| config.actors.mailbox_capacity = 100;
     let app = TestApp::start_with(kind, roomy).await;
@@ -160,7 +160,7 @@ async fn a_hundred_duplicates_waiting_for_one_sale_are_answered_without_polling(
         })
         .await;
         if kind == Kind::Postgres {
-            // No longer in a lane, which gives up after a tenth of a second.
+            // It no longer waits in a lane, which gives up after a tenth of a second.
             let waiting = "SELECT COUNT(*) FROM pg_stat_activity
                 WHERE datname = current_database() AND wait_event_type = 'Lock'
                 AND query_start < clock_timestamp() - interval '300 milliseconds'";
@@ -169,7 +169,7 @@ async fn a_hundred_duplicates_waiting_for_one_sale_are_answered_without_polling(
             })
             .await;
         }
-        // From now on whoever begins to write fails.
+        // From now on every new write fails.
         failpoints.arm(Point::BeforeBegin, Action::Error);
         held.commit().await.unwrap();
     };

@@ -1,5 +1,5 @@
-//! What payment systems in use do wrong, and customers have paid for. One test a fault,
-//! named for what the customer would have seen.
+//! Faults of payment systems in use that have cost customers money. One test for each fault, named
+//! after what the customer would have seen.
 
 use futures_util::StreamExt;
 use futures_util::stream;
@@ -13,10 +13,10 @@ mod copies;
 mod money;
 mod secrets;
 
-/// Requests under way at the same moment in a rush.
+/// Concurrent requests.
 const AT_ONCE: usize = 16;
 
-/// Makes many orders, several at the same moment.
+/// Creates many orders, several at the same moment.
 async fn buy_many(app: &TestApp, count: usize) -> Vec<TestOrder> {
     stream::iter(0..count)
         .map(|_| app.buy())

@@ -1,4 +1,4 @@
-//! Who has paid gets a voucher, however late and by whichever way we learn of it.
+//! A guest who has paid gets a voucher, however late and by whichever way the payment is found.
 
 use serde_json::{Value, json};
 
@@ -8,12 +8,12 @@ use crate::reconciling::{ask_about, eventually};
 
 on_both_databases! {
     the_documented_body_is_enough,
-    whether_the_poll_or_the_webhook_finds_the_money_the_guest_gets_the_voucher,
+    the_guest_gets_the_voucher_whether_the_poll_or_the_webhook_finds_the_money,
     money_that_comes_after_two_minutes_still_brings_the_voucher,
     a_found_order_is_not_a_paid_order,
     a_webhook_that_comes_before_the_push_answer_finds_the_order,
     the_guest_pays_our_price_whatever_the_client_says,
-    a_new_price_does_not_reach_an_order_that_is_made,
+    a_new_price_does_not_change_an_existing_order,
     the_voucher_is_found_again_on_the_resumable_page,
 }
 
@@ -30,7 +30,7 @@ async fn the_documented_body_is_enough(kind: Kind) {
 
         assert_eq!(answer.verdict(), (200, "completed".to_owned()), "{body}");
         assert_eq!(app.sale_of(&order).await, SaleCounts::ONE);
-        // What the body does not say stands in our own row.
+        // What the body leaves out is taken from our own row.
         let invoiced = format!(
             "SELECT COUNT(*) FROM invoices WHERE amount = {DAILY_PRICE} AND customer_phone = '255{}'",
             &order.phone[1..]
@@ -39,7 +39,7 @@ async fn the_documented_body_is_enough(kind: Kind) {
     }
 }
 
-async fn whether_the_poll_or_the_webhook_finds_the_money_the_guest_gets_the_voucher(kind: Kind) {
+async fn the_guest_gets_the_voucher_whether_the_poll_or_the_webhook_finds_the_money(kind: Kind) {
     let app = TestApp::start(kind).await;
     let silently = json!({"deliver": false});
 
@@ -57,7 +57,7 @@ async fn whether_the_poll_or_the_webhook_finds_the_money_the_guest_gets_the_vouc
     for order in [&by_webhook, &by_asking, &by_both] {
         let document = app.wait_for(order, "COMPLETED").await;
         let code = code_of(&document);
-        // Whoever comes second finds the work done, not only the mark.
+        // The second one finds the sale complete, not only a mark.
         let copy = app.deliver_word(order, "COMPLETED").await;
         ask_about(&app, order).await;
         assert_eq!(copy.verdict(), (200, "duplicate".to_owned()));
@@ -66,7 +66,7 @@ async fn whether_the_poll_or_the_webhook_finds_the_money_the_guest_gets_the_vouc
     }
 }
 
-/// The order as it is when its guest has given up: older than its deadline.
+/// Ages the order until its guest has given up: past its deadline.
 async fn let_time_pass(app: &TestApp, order: &TestOrder) {
     let aged = format!(
         "UPDATE payments SET created_at = '{0}', deadline_at = '{0}' WHERE {1}",
@@ -95,14 +95,14 @@ async fn money_that_comes_after_two_minutes_still_brings_the_voucher(kind: Kind)
         let document = app.status(&order).await;
         assert_eq!(document["payment_status"], "COMPLETED", "{given_up}");
         assert_eq!(document["failure_reason"], Value::Null, "{given_up}");
-        // The time that was bought begins now, not when the order was made.
+        // The purchased time begins now, not when the order was made.
         let fresh = "SELECT COUNT(*) FROM vouchers WHERE expires_at < '2026-01-03T00:00:00+00:00'";
         assert_eq!(app.database.count(fresh).await, 0, "{given_up}");
         assert_eq!(app.sale_of(&order).await, SaleCounts::ONE, "{given_up}");
     }
 }
 
-/// The simulated order-status answers `"result":"SUCCESS"` about an order that it knows.
+/// The simulated order-status answers `"result":"SUCCESS"` about every order that it knows.
 async fn a_found_order_is_not_a_paid_order(kind: Kind) {
     let app = TestApp::start(kind).await;
     let order = app.buy().await;
@@ -124,7 +124,7 @@ async fn a_found_order_is_not_a_paid_order(kind: Kind) {
     assert_eq!(app.sale_of(&order).await, SaleCounts::NONE);
 }
 
-/// The guest is quicker than the answer to the push, which in this test never comes.
+/// The guest pays before the push is answered, and in this test it never is.
 async fn a_webhook_that_comes_before_the_push_answer_finds_the_order(kind: Kind) {
     let patient = |config: &mut malipo::config::Config| config.zenopay.create_timeout_ms = 25_000;
     let app = TestApp::start_with(kind, patient).await;
@@ -171,7 +171,7 @@ async fn the_guest_pays_our_price_whatever_the_client_says(kind: Kind) {
     let asked_for = "SELECT DISTINCT CAST(amount AS text) FROM sandbox_payments";
     assert_eq!(app.database.texts(asked_for).await, ["2000"]);
 
-    // Nor does a webhook make it cheaper.
+    // A webhook does not make it cheaper either.
     let order = app.buy().await;
     let cheap = json!({"order_id": order.id, "payment_status": "COMPLETED", "amount": 1});
     let answer = app.deliver(cheap.to_string()).await;
@@ -179,7 +179,7 @@ async fn the_guest_pays_our_price_whatever_the_client_says(kind: Kind) {
     assert_eq!(app.sale_of(&order).await, SaleCounts::NONE);
 }
 
-async fn a_new_price_does_not_reach_an_order_that_is_made(kind: Kind) {
+async fn a_new_price_does_not_change_an_existing_order(kind: Kind) {
     let app = TestApp::start(kind).await;
     let order = app.buy().await;
 
@@ -196,7 +196,7 @@ async fn a_new_price_does_not_reach_an_order_that_is_made(kind: Kind) {
     assert_eq!(app.database.count(&kept).await, 1);
 }
 
-/// A phone that has changed its MAC address has lost its session, not its voucher.
+/// A phone with a new MAC address has lost its session, not its voucher.
 async fn the_voucher_is_found_again_on_the_resumable_page(kind: Kind) {
     let app = TestApp::start(kind).await;
     let wish = json!({"packageId": "daily", "phoneNumber": fresh_phone()});

@@ -1,4 +1,4 @@
-//! What must not be guessed is not guessable, and what must not be read is not written.
+//! Identifiers that must stay secret cannot be guessed, and secrets are not logged.
 
 use std::collections::BTreeSet;
 
@@ -30,11 +30,11 @@ async fn an_order_id_cannot_be_guessed(kind: Kind) {
             (4, Variant::RFC4122)
         );
     }
-    // An id with a clock or a counter in it would begin alike.
+    // Ids with a clock or a counter in them would begin alike.
     let beginnings: BTreeSet<&str> = orders.iter().map(|order| &order.id[..8]).collect();
     assert_eq!(beginnings.len(), orders.len());
 
-    // Who guesses learns nothing, not even how an id looks.
+    // A guess reveals nothing, not even the format of an id.
     let guess = async |id: &str| {
         let path = app.portal(&format!("/payment/status/{id}"));
         app.get(&path).await
@@ -72,7 +72,7 @@ async fn voucher_codes_are_unambiguous_and_never_repeat(kind: Kind) {
         let is_clear = |c: char| "ABCDEFGHJKMNPQRSTUVWXYZ23456789".contains(c);
         assert!(code.chars().all(is_clear), "{code}");
     }
-    // Of 2400 symbols each of the 31 is missing with a chance of less than 10^-32.
+    // With 2400 symbols each of the 31 is missing with a probability below 10^-32.
     let symbols: BTreeSet<char> = codes.iter().flat_map(|code| code.chars()).collect();
     assert_eq!(symbols.len(), 31);
     // A code from a clock or a counter would hardly change at its beginning.
@@ -83,7 +83,7 @@ async fn voucher_codes_are_unambiguous_and_never_repeat(kind: Kind) {
     assert_eq!(app.database.count(users).await, ORDERS as i64);
 }
 
-/// Whatever happens: sales, failures of ours, strangers, nonsense.
+/// All kinds of events: sales, our own failures, strangers, nonsense.
 async fn the_log_shows_no_key_no_token_no_phone_and_no_voucher_code(kind: Kind) {
     let log = LogLines::record("info,malipo=trace");
     let app = TestApp::start(kind).await;
@@ -144,7 +144,7 @@ async fn the_log_shows_no_key_no_token_no_phone_and_no_voucher_code(kind: Kind) 
     }
 }
 
-/// The stand-in for a handset, which exists in the sandbox alone.
+/// The sandbox's stand-in for a handset, which does not exist in live mode.
 fn is_sms(line: &str) -> bool {
     line.contains(": sms to=")
 }

@@ -1,3 +1,3 @@
-//! Who may know what about an order.
+//! Which roles may see which data of an order.
 
 mod walk;

@@ -1,5 +1,5 @@
-//! A viewer opens every route there is, and the whole log is read at `trace`: neither has a phone, a
-//! name, a voucher code, a typed reason, a whole order id or a secret.
+//! Requests every route as a viewer and reads the whole log at `trace`: neither contains a phone, a
+//! name, a voucher code, a typed reason, a complete order id or a secret.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -14,7 +14,7 @@ use crate::harness::process::{Process, run};
 use crate::harness::{Answer, Kind, TOKEN, TestDatabase, http_client};
 
 on_both_databases! {
-    a_viewer_finds_nothing_private_on_any_route_and_nobody_finds_it_in_the_log,
+    no_route_shows_a_viewer_anything_private_and_the_log_has_none,
 }
 
 #[test]
@@ -32,8 +32,8 @@ const NAME: &str = "Mwanaidi Kisanga";
 const REASON: &str = "marked-reason-of-an-operator";
 const KEY: &str = "zk-4f1d2b8c6a";
 
-/// Every route as the source has it, and what a viewer asks for there. `{order}` is a `ref`, for a
-/// viewer knows no order id.
+/// Every route as in the source, and the path that a viewer requests for it. `{order}` is a `ref`,
+/// because a viewer knows no order id.
 #[rustfmt::skip] // A table is read by its columns.
 const ROUTES: &[(&str, &str, &str)] = &[
     // The portal.
@@ -117,7 +117,7 @@ const ROUTES: &[(&str, &str, &str)] = &[
     ("POST", "/{kind}/{id}/{act}", "/operator/orders/{order}/refund"),
 ];
 
-/// The paths in `.route("…")` and `web::resource("…")` of all of `src/http`.
+/// The paths in `.route("…")` and `web::resource("…")` in all of `src/http`.
 fn routes_in_source() -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     collect(
@@ -140,7 +140,8 @@ fn collect(folder: &Path, found: &mut BTreeSet<String>) {
                 let rest = source[at + opening.len()..].trim_start();
                 if let Some(literal) = rest.strip_prefix('"') {
                     let (path, _) = literal.split_once('"').unwrap();
-                    // The simulated ZenoPay is a guest's handset, and there is none in live mode.
+                    // The simulated ZenoPay stands for a guest's handset and does not exist in live
+                    // mode.
                     if !path.starts_with("/sandbox") {
                         found.insert(path.to_owned());
                     }
@@ -189,7 +190,7 @@ impl Shop {
         assert_eq!(answer.status, 200, "{act}: {}", answer.text);
     }
 
-    /// Orders in every state in which somebody has typed a reason. The first one is whole.
+    /// Orders in every state that has a typed reason. The first one is completely filled.
     async fn fill(&self) -> Vec<String> {
         let paid = |order: &str, amount: i64| {
             json!({"order_id": order, "payment_status": "COMPLETED", "amount": amount,
@@ -240,7 +241,7 @@ impl Shop {
     }
 }
 
-async fn a_viewer_finds_nothing_private_on_any_route_and_nobody_finds_it_in_the_log(kind: Kind) {
+async fn no_route_shows_a_viewer_anything_private_and_the_log_has_none(kind: Kind) {
     let database = TestDatabase::create(kind).await;
     let log = NamedTempFile::new().unwrap();
     let settings = [
@@ -297,7 +298,7 @@ async fn a_viewer_finds_nothing_private_on_any_route_and_nobody_finds_it_in_the_
     }
 }
 
-/// What the viewer is shown on each route, about each of these orders.
+/// What the viewer sees on each route, for each of these orders.
 async fn walk(shop: &Shop, viewer: &str, orders: &[String], code: &str) -> Vec<(String, String)> {
     let mut seen = Vec::new();
     for (method, _, template) in ROUTES {

@@ -1,4 +1,4 @@
-//! Who is let in, and until when.
+//! Which log-ins FreeRADIUS accepts, and until when.
 
 use chrono::Utc;
 
@@ -7,17 +7,17 @@ use crate::harness::freeradius::{FreeRadius, SECRET};
 use crate::harness::{Kind, TestApp};
 
 on_both_databases! {
-    a_voucher_lets_in_right_after_the_webhook_is_answered,
-    chap_works_as_routers_ask_by_default,
+    a_voucher_works_right_after_the_webhook_is_answered,
+    a_login_by_chap_works_as_routers_use_it_by_default,
     a_stranger_is_refused,
     a_voucher_whose_time_is_over_is_refused,
     the_end_is_the_same_whatever_the_time_zone_of_freeradius,
     a_refunded_voucher_is_refused,
     a_voucher_keeps_the_speed_it_was_sold_with,
-    a_restart_of_freeradius_loses_nobody,
+    sessions_and_vouchers_survive_a_restart_of_freeradius,
 }
 
-async fn a_voucher_lets_in_right_after_the_webhook_is_answered(kind: Kind) {
+async fn a_voucher_works_right_after_the_webhook_is_answered(kind: Kind) {
     let app = TestApp::start(kind).await;
     let radius = FreeRadius::start(&app.database).await;
     let order = app.buy().await;
@@ -51,7 +51,7 @@ async fn a_voucher_lets_in_right_after_the_webhook_is_answered(kind: Kind) {
     );
 }
 
-async fn chap_works_as_routers_ask_by_default(kind: Kind) {
+async fn a_login_by_chap_works_as_routers_use_it_by_default(kind: Kind) {
     let (_app, radius, code) = with_voucher(kind, "daily").await;
 
     let request = [("User-Name", code.as_str()), ("CHAP-Password", &code)];
@@ -78,8 +78,8 @@ async fn a_voucher_whose_time_is_over_is_refused(kind: Kind) {
     let reply = radius.login(&code, "AA:01").await;
 
     reply.assert_rejected();
-    let told = reply.get("Reply-Message");
-    assert_eq!(told, Some("The time of this voucher is over"));
+    let message = reply.get("Reply-Message");
+    assert_eq!(message, Some("The time of this voucher is over"));
 }
 
 async fn the_end_is_the_same_whatever_the_time_zone_of_freeradius(kind: Kind) {
@@ -118,10 +118,10 @@ async fn a_voucher_keeps_the_speed_it_was_sold_with(kind: Kind) {
     assert_eq!(reply.get("Mikrotik-Rate-Limit"), Some("2048k/5120k"));
 }
 
-async fn a_restart_of_freeradius_loses_nobody(kind: Kind) {
+async fn sessions_and_vouchers_survive_a_restart_of_freeradius(kind: Kind) {
     let (app, radius, code) = with_voucher(kind, "daily").await;
     radius.login(&code, "AA:01").await.assert_accepted();
-    super::tell(&radius, "Start", &code, "s1", &[]).await;
+    super::send_accounting(&radius, "Start", &code, "s1", &[]).await;
 
     drop(radius);
     let radius = FreeRadius::start(&app.database).await;
@@ -135,7 +135,7 @@ async fn a_restart_of_freeradius_loses_nobody(kind: Kind) {
     second_device.assert_rejected();
 }
 
-/// Moves the end of a voucher, as the days do.
+/// Moves the end of a voucher by this time, as if days had passed.
 async fn ends_in(app: &TestApp, code: &str, secs: i64) {
     let at = Utc::now().timestamp() + secs;
     let sql = format!(

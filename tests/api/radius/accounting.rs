@@ -1,18 +1,18 @@
-//! What routers tell of sessions.
+//! The accounting packets of routers.
 
-use super::{age_sessions, sell, tell, with_voucher};
+use super::{age_sessions, sell, send_accounting, with_voucher};
 use crate::harness::freeradius::FreeRadius;
 use crate::harness::{Kind, TestApp};
 
 on_both_databases! {
-    a_router_that_starts_anew_has_no_sessions,
+    a_restarted_router_has_no_sessions,
     a_silent_session_does_not_keep_the_guest_out,
     sales_and_accounting_write_side_by_side,
 }
 
-async fn a_router_that_starts_anew_has_no_sessions(kind: Kind) {
+async fn a_restarted_router_has_no_sessions(kind: Kind) {
     let (app, radius, code) = with_voucher(kind, "daily").await;
-    tell(&radius, "Start", &code, "s1", &[]).await;
+    send_accounting(&radius, "Start", &code, "s1", &[]).await;
     radius.login(&code, "AA:02").await.assert_rejected();
 
     let restarted = [
@@ -29,7 +29,7 @@ async fn a_router_that_starts_anew_has_no_sessions(kind: Kind) {
 
 async fn a_silent_session_does_not_keep_the_guest_out(kind: Kind) {
     let (app, radius, code) = with_voucher(kind, "daily").await;
-    tell(&radius, "Start", &code, "s1", &[]).await;
+    send_accounting(&radius, "Start", &code, "s1", &[]).await;
     age_sessions(&app, 600).await;
     radius.login(&code, "AA:02").await.assert_rejected();
 
@@ -52,13 +52,13 @@ async fn sales_and_accounting_write_side_by_side(kind: Kind) {
     };
     let accounting = async {
         for session in 0..ROUNDS {
-            tell(&radius, "Start", &code, &format!("s{session}"), &[]).await;
+            send_accounting(&radius, "Start", &code, &format!("s{session}"), &[]).await;
         }
     };
     tokio::join!(selling, accounting);
 
-    let told = "SELECT COUNT(*) FROM radacct";
-    assert_eq!(app.database.count(told).await, ROUNDS as i64);
+    let sessions = "SELECT COUNT(*) FROM radacct";
+    assert_eq!(app.database.count(sessions).await, ROUNDS as i64);
     let sold = "SELECT COUNT(*) FROM vouchers";
     assert_eq!(app.database.count(sold).await, ROUNDS as i64 + 1);
 }

@@ -1,6 +1,6 @@
 //! Sessions end with their voucher.
 
-use super::{age_sessions, refund, sell, tell};
+use super::{age_sessions, refund, sell, send_accounting};
 use crate::harness::freeradius::{FreeRadius, radclient};
 use crate::harness::process::Process;
 use crate::harness::router::{Manner, SECRET, TestRouter, attribute};
@@ -8,11 +8,11 @@ use crate::harness::{Kind, TestApp, TestOrder};
 
 on_both_databases! {
     a_refund_ends_the_guests_session,
-    a_request_that_is_not_heard_is_sent_again_as_it_is,
-    a_session_that_is_gone_is_as_good_as_ended,
-    a_refusal_is_told_to_the_operator,
-    a_router_that_says_nothing_is_asked_again_and_then_given_up,
-    a_router_without_a_row_is_asked_by_the_common_secret,
+    a_lost_request_is_sent_again_unchanged,
+    a_session_that_is_gone_counts_as_ended,
+    a_refusal_is_shown_to_the_operator,
+    a_silent_router_is_asked_again_and_then_given_up,
+    a_router_without_a_row_is_asked_with_the_common_secret,
     a_voucher_that_ends_ends_its_sessions,
     a_voucher_that_counts_from_the_first_login_ends_its_sessions,
 }
@@ -54,7 +54,7 @@ impl OnLine {
         add_router(&app, &router).await;
         let (order, code) = sell(&app, package).await;
         let here = [("NAS-IP-Address", "127.0.0.1")];
-        tell(&radius, "Start", &code, "s1", &here).await;
+        send_accounting(&radius, "Start", &code, "s1", &here).await;
         Self {
             app,
             radius,
@@ -64,7 +64,7 @@ impl OnLine {
         }
     }
 
-    /// The last line of the order's timeline that is about the session, when it is there.
+    /// The last line of the order's timeline that is about the session, as soon as it is there.
     pub async fn timeline(&self, kind: &str) -> String {
         let found = format!("FROM order_events WHERE kind = '{kind}'");
         let count = format!("SELECT COUNT(*) {found}");
@@ -93,15 +93,15 @@ async fn a_refund_ends_the_guests_session(kind: Kind) {
 
     refund(&guest.app, &guest.order).await;
 
-    // Queued with the refund, and not found later by the sweep.
+    // It was queued with the refund, not found later by the sweep.
     let reason = "SELECT reason FROM outbox_messages";
     let reason = guest.app.database.text(reason).await;
     assert_eq!(reason.as_deref(), Some("refunded"));
     let line = guest.timeline("disconnected").await;
     assert_eq!(line, "note: the router has ended the session");
     assert_eq!(guest.outbox().await, "sent acknowledged 1");
-    let heard = guest.router.requests();
-    assert_eq!(heard.len(), 1);
+    let received = guest.router.requests();
+    assert_eq!(received.len(), 1);
     let expected: [(u8, &[u8]); 5] = [
         (1, guest.code.as_bytes()),
         (44, b"s1"),
@@ -111,7 +111,7 @@ async fn a_refund_ends_the_guests_session(kind: Kind) {
     ];
     for (number, value) in expected {
         assert_eq!(
-            attribute(&heard[0], number).as_deref(),
+            attribute(&received[0], number).as_deref(),
             Some(value),
             "{number}"
         );
@@ -120,19 +120,19 @@ async fn a_refund_ends_the_guests_session(kind: Kind) {
     denied.assert_rejected();
 }
 
-async fn a_request_that_is_not_heard_is_sent_again_as_it_is(kind: Kind) {
+async fn a_lost_request_is_sent_again_unchanged(kind: Kind) {
     let guest = OnLine::start(kind, Manner::Misses(2), "daily").await;
 
     refund(&guest.app, &guest.order).await;
 
     guest.timeline("disconnected").await;
     // On a slow machine the answer may come after one more copy.
-    assert!(guest.router.heard().len() >= 3);
+    assert!(guest.router.received().len() >= 3);
     assert_eq!(guest.router.requests().len(), 1, "one identifier");
     assert_eq!(guest.outbox().await, "sent acknowledged 1");
 }
 
-async fn a_session_that_is_gone_is_as_good_as_ended(kind: Kind) {
+async fn a_session_that_is_gone_counts_as_ended(kind: Kind) {
     let guest = OnLine::start(kind, Manner::Refuses(503), "daily").await;
 
     refund(&guest.app, &guest.order).await;
@@ -142,7 +142,7 @@ async fn a_session_that_is_gone_is_as_good_as_ended(kind: Kind) {
     assert_eq!(guest.outbox().await, "sent was_gone 1");
 }
 
-async fn a_refusal_is_told_to_the_operator(kind: Kind) {
+async fn a_refusal_is_shown_to_the_operator(kind: Kind) {
     let guest = OnLine::start(kind, Manner::Refuses(501), "daily").await;
 
     refund(&guest.app, &guest.order).await;
@@ -155,7 +155,7 @@ async fn a_refusal_is_told_to_the_operator(kind: Kind) {
     assert_eq!(guest.outbox().await, "sent refused 1");
 }
 
-async fn a_router_that_says_nothing_is_asked_again_and_then_given_up(kind: Kind) {
+async fn a_silent_router_is_asked_again_and_then_given_up(kind: Kind) {
     let guest = OnLine::start(kind, Manner::SaysNothing, "daily").await;
 
     refund(&guest.app, &guest.order).await;
@@ -163,9 +163,9 @@ async fn a_router_that_says_nothing_is_asked_again_and_then_given_up(kind: Kind)
     let waiting = "SELECT COUNT(*) FROM outbox_messages WHERE state = 'failed' AND attempts = 1";
     guest.app.database.wait_for_count(waiting, 1).await;
     assert_eq!(guest.router.requests().len(), 1);
-    assert!(guest.router.heard().len() >= 2, "asked again");
+    assert!(guest.router.received().len() >= 2, "asked again");
 
-    // Much later.
+    // Move the next attempts far into the past.
     let due = match kind {
         Kind::Sqlite => "'2026-01-01T00:00:00+00:00'",
         Kind::Postgres => "'2026-01-01Z'",
@@ -183,15 +183,15 @@ async fn a_router_that_says_nothing_is_asked_again_and_then_given_up(kind: Kind)
     assert_eq!(requests, 2, "a later attempt is another request");
 }
 
-async fn a_router_without_a_row_is_asked_by_the_common_secret(kind: Kind) {
+async fn a_router_without_a_row_is_asked_with_the_common_secret(kind: Kind) {
     let guest = OnLine::start(kind, Manner::Acknowledges, "daily").await;
-    // Its secret is unknown, its port as before.
+    // The router's secret is now unknown; its port is unchanged.
     let sql = "UPDATE nas SET nasname = '127.0.0.9'";
     guest.app.database.execute(sql).await;
 
     refund(&guest.app, &guest.order).await;
 
-    // Nothing listens at the usual port of this machine.
+    // Nothing listens at this machine's usual port.
     let tried = "SELECT COUNT(*) FROM outbox_messages WHERE state = 'failed' AND last_error = 'nothing listens at 127.0.0.1:3799'";
     guest.app.database.wait_for_count(tried, 1).await;
 }
@@ -208,7 +208,7 @@ async fn a_voucher_that_ends_ends_its_sessions(kind: Kind) {
 
     let line = guest.timeline("disconnected").await;
     assert_eq!(line, "note: the router has ended the session");
-    // The router has not told of its end; it is not asked twice.
+    // The router has not reported the end of the session; it is not asked twice.
     let queued = "SELECT COUNT(*) FROM outbox_messages";
     assert_eq!(guest.app.database.count(queued).await, 1);
 }
@@ -217,7 +217,7 @@ async fn a_voucher_that_counts_from_the_first_login_ends_its_sessions(kind: Kind
     let guest = OnLine::start(kind, Manner::Acknowledges, "student").await;
     age_sessions(&guest.app, 30 * 86_400 + 1).await;
     let interim = [("NAS-IP-Address", "127.0.0.1"), ("Acct-Session-Time", "60")];
-    tell(&guest.radius, "Interim-Update", &guest.code, "s1", &interim).await;
+    send_accounting(&guest.radius, "Interim-Update", &guest.code, "s1", &interim).await;
 
     guest.timeline("disconnected").await;
 
@@ -231,7 +231,7 @@ async fn two_processes_ask_a_router_once() {
 
     refund(&guest.app, &guest.order).await;
     guest.timeline("disconnected").await;
-    // Both look twice a second.
+    // Both processes look for due messages twice a second.
     tokio::time::sleep(std::time::Duration::from_millis(1_500)).await;
 
     assert_eq!(guest.router.requests().len(), 1);

@@ -1,15 +1,15 @@
-//! What `malipo check` finds out about FreeRADIUS.
+//! The findings of `malipo check` about FreeRADIUS.
 
 use crate::harness::freeradius::{FreeRadius, SECRET};
 use crate::harness::process::run;
 use crate::harness::{Kind, TestDatabase};
 
 on_both_databases! {
-    the_doctor_has_one_user_let_in_and_a_stranger_refused,
+    the_doctor_logs_one_user_in_and_has_a_stranger_refused,
     the_doctor_finds_a_freeradius_that_reads_another_database,
 }
 
-/// The doctor's line about FreeRADIUS, and whether it found anything wrong.
+/// The doctor's line about FreeRADIUS, and whether it found a fault.
 fn doctor(database: &TestDatabase, port: u16) -> (Option<i32>, String) {
     let server = format!("127.0.0.1:{port}");
     let settings = [
@@ -23,7 +23,7 @@ fn doctor(database: &TestDatabase, port: u16) -> (Option<i32>, String) {
     (output.status.code(), line.unwrap_or_default().to_owned())
 }
 
-async fn the_doctor_has_one_user_let_in_and_a_stranger_refused(kind: Kind) {
+async fn the_doctor_logs_one_user_in_and_has_a_stranger_refused(kind: Kind) {
     let database = TestDatabase::create(kind).await;
     let radius = FreeRadius::start(&database).await;
 
@@ -49,7 +49,8 @@ async fn the_doctor_finds_a_freeradius_that_reads_another_database(kind: Kind) {
     assert_eq!(ours.count("SELECT COUNT(*) FROM radcheck").await, 0);
 }
 
-/// A FreeRADIUS with the files of the first edition, and one whose signature is not in front.
+/// A FreeRADIUS with the files of the first edition, and one whose signature is not the first
+/// attribute.
 #[actix_web::test]
 async fn the_doctor_finds_answers_that_routers_refuse() {
     for (edit, wanted) in [

@@ -1,4 +1,4 @@
-//! A FreeRADIUS that is dead, or that refuses what was sold, is not "All is well".
+//! A FreeRADIUS that is dead, or refuses vouchers that were sold, is not "All is well".
 
 use std::time::{Duration, Instant};
 
@@ -10,15 +10,15 @@ use crate::harness::freeradius::{FreeRadius, SECRET};
 use crate::harness::{Kind, TestApp, TestDatabase};
 
 on_both_databases! {
-    a_dead_freeradius_is_told_on_every_page_until_it_answers_again,
-    a_sold_voucher_that_is_refused_is_told_until_it_lets_in,
-    a_single_lost_packet_alarms_nobody,
+    a_dead_freeradius_is_shown_on_every_page_until_it_answers_again,
+    a_sold_voucher_that_is_refused_is_shown_until_it_is_accepted,
+    a_single_lost_packet_raises_no_alarm,
 }
 
 const WELL: &str = "All is well.";
 const SILENT: &str = "FreeRADIUS not answering since ";
 
-/// The first lines of a console page, as soon as they hold this.
+/// Waits until the console's banner contains this text.
 async fn until_told(app: &TestApp, wanted: &str) {
     let begun = Instant::now();
     let mut page = String::new();
@@ -29,10 +29,10 @@ async fn until_told(app: &TestApp, wanted: &str) {
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    panic!("{wanted:?} was not told: {page}");
+    panic!("{wanted:?} is not shown: {page}");
 }
 
-/// A number of `/metrics`.
+/// The value of a sample in `/metrics`.
 async fn metric(app: &TestApp, sample: &str) -> f64 {
     let text = app.get(&app.url("/metrics")).await.text;
     let line = text
@@ -56,7 +56,7 @@ async fn report(app: &TestApp) -> Value {
     app.get_as_operator(path).await.json()
 }
 
-async fn a_dead_freeradius_is_told_on_every_page_until_it_answers_again(kind: Kind) {
+async fn a_dead_freeradius_is_shown_on_every_page_until_it_answers_again(kind: Kind) {
     let database = TestDatabase::create(kind).await;
     let radius = FreeRadius::start(&database).await;
     let app = TestApp::start_on(database, asks(radius.auth_port, SECRET)).await;
@@ -88,12 +88,12 @@ async fn a_dead_freeradius_is_told_on_every_page_until_it_answers_again(kind: Ki
     let _back = place.start().await;
     until_told(&app, WELL).await;
     assert_eq!(metric(&app, "malipo_radius_down").await, 0.0);
-    // What was sold meanwhile is tried again.
+    // Vouchers sold meanwhile are tried again.
     let all = "SELECT COUNT(DISTINCT order_id) FROM order_events WHERE kind = 'tested'";
     app.database.wait_for_count(all, 4).await;
 }
 
-async fn a_sold_voucher_that_is_refused_is_told_until_it_lets_in(kind: Kind) {
+async fn a_sold_voucher_that_is_refused_is_shown_until_it_is_accepted(kind: Kind) {
     let database = TestDatabase::create(kind).await;
     let radius = FreeRadius::start(&database).await;
     let app = TestApp::start_on(database, asks(radius.auth_port, SECRET)).await;
@@ -105,17 +105,17 @@ async fn a_sold_voucher_that_is_refused_is_told_until_it_lets_in(kind: Kind) {
     until_told(&app, "1 sold voucher is refused by FreeRADIUS").await;
     assert_eq!(proofs(&app, "refused").await, 1.0);
     assert_eq!(metric(&app, "malipo_radius_vouchers_refused").await, 1.0);
-    let told = report(&app).await;
-    assert_eq!(told["totals"]["refused_vouchers"]["count"], 1);
-    assert_eq!(told["refused_vouchers"][0]["order_id"], order.id.as_str());
-    assert!(!told.to_string().contains(&code));
+    let today = report(&app).await;
+    assert_eq!(today["totals"]["refused_vouchers"]["count"], 1);
+    assert_eq!(today["refused_vouchers"][0]["order_id"], order.id.as_str());
+    assert!(!today.to_string().contains(&code));
 
     let mended = "DELETE FROM radgroupcheck WHERE groupname = 'daily'";
     app.database.execute(mended).await;
 
     until_told(&app, WELL).await;
     assert_eq!(metric(&app, "malipo_radius_vouchers_refused").await, 0.0);
-    // That it was refused stays in the report, and is told in the timeline once.
+    // The refusal stays in the report, and is in the timeline once.
     assert_eq!(report(&app).await["totals"]["refused_vouchers"]["count"], 1);
     let refusals = "SELECT COUNT(*) FROM order_events WHERE kind = 'not_let_in'";
     assert_eq!(app.database.count(refusals).await, 1);
@@ -123,7 +123,7 @@ async fn a_sold_voucher_that_is_refused_is_told_until_it_lets_in(kind: Kind) {
 }
 
 /// The first copy of each request is lost on the way to FreeRADIUS.
-async fn a_single_lost_packet_alarms_nobody(kind: Kind) {
+async fn a_single_lost_packet_raises_no_alarm(kind: Kind) {
     let database = TestDatabase::create(kind).await;
     let radius = FreeRadius::start(&database).await;
     let lossy = lossy_way(radius.auth_port).await;
@@ -140,7 +140,7 @@ async fn a_single_lost_packet_alarms_nobody(kind: Kind) {
     drop(radius);
 }
 
-/// A port that passes each request on from its second copy on.
+/// A port that forwards each request from its second copy on.
 async fn lossy_way(to: u16) -> u16 {
     let socket = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let port = socket.local_addr().unwrap().port();

@@ -1,37 +1,37 @@
-//! How many devices, how much data, and time from the first login.
+//! Limits on devices and data, and time from the first login.
 
-use super::{age_sessions, tell, with_voucher};
+use super::{age_sessions, send_accounting, with_voucher};
 use crate::harness::Kind;
 
 on_both_databases! {
     a_second_device_is_refused_and_the_first_may_come_back,
-    a_package_for_two_devices_lets_in_two,
-    time_from_the_first_login_begins_with_it,
+    a_package_for_two_devices_admits_two,
+    time_from_the_first_login_begins_at_that_login,
     a_routers_own_clock_does_not_count,
-    an_owner_may_have_guests_log_in_again_sooner,
-    what_is_left_of_the_data_is_what_the_router_is_told,
+    an_owner_may_shorten_sessions_so_that_guests_log_in_again_sooner,
+    the_router_receives_the_remaining_data_as_its_limit,
 }
 
 async fn a_second_device_is_refused_and_the_first_may_come_back(kind: Kind) {
     let (_app, radius, code) = with_voucher(kind, "daily").await;
-    tell(&radius, "Start", &code, "s1", &[]).await;
+    send_accounting(&radius, "Start", &code, "s1", &[]).await;
 
     let second = radius.login(&code, "AA:00:00:00:00:02").await;
     second.assert_rejected();
     let first = radius.login(&code, "AA:00:00:00:00:01").await;
     first.assert_accepted();
 
-    tell(&radius, "Stop", &code, "s1", &[("Acct-Session-Time", "60")]).await;
+    send_accounting(&radius, "Stop", &code, "s1", &[("Acct-Session-Time", "60")]).await;
     let second = radius.login(&code, "AA:00:00:00:00:02").await;
     second.assert_accepted();
 }
 
-async fn a_package_for_two_devices_lets_in_two(kind: Kind) {
+async fn a_package_for_two_devices_admits_two(kind: Kind) {
     let (_app, radius, code) = with_voucher(kind, "monthly").await;
-    tell(&radius, "Start", &code, "s1", &[]).await;
+    send_accounting(&radius, "Start", &code, "s1", &[]).await;
     radius.login(&code, "AA:02").await.assert_accepted();
 
-    tell(
+    send_accounting(
         &radius,
         "Start",
         &code,
@@ -43,14 +43,14 @@ async fn a_package_for_two_devices_lets_in_two(kind: Kind) {
     radius.login(&code, "AA:03").await.assert_rejected();
 }
 
-async fn time_from_the_first_login_begins_with_it(kind: Kind) {
+async fn time_from_the_first_login_begins_at_that_login(kind: Kind) {
     const MONTH: u64 = 30 * 86_400;
     let (app, radius, code) = with_voucher(kind, "student").await;
     let unused = radius.login(&code, "AA:01").await;
     assert_eq!(unused.number("Session-Timeout"), Some(MONTH));
 
-    tell(&radius, "Start", &code, "s1", &[]).await;
-    tell(&radius, "Stop", &code, "s1", &[("Acct-Session-Time", "60")]).await;
+    send_accounting(&radius, "Start", &code, "s1", &[]).await;
+    send_accounting(&radius, "Stop", &code, "s1", &[("Acct-Session-Time", "60")]).await;
     age_sessions(&app, 86_400).await;
     let next_day = radius.login(&code, "AA:01").await;
     let left = next_day.number("Session-Timeout").unwrap();
@@ -59,8 +59,8 @@ async fn time_from_the_first_login_begins_with_it(kind: Kind) {
     age_sessions(&app, 29 * 86_400).await;
     let after_a_month = radius.login(&code, "AA:01").await;
     after_a_month.assert_rejected();
-    let told = after_a_month.get("Reply-Message");
-    assert_eq!(told, Some("The time of this voucher is over"));
+    let message = after_a_month.get("Reply-Message");
+    assert_eq!(message, Some("The time of this voucher is over"));
 }
 
 async fn a_routers_own_clock_does_not_count(kind: Kind) {
@@ -68,7 +68,7 @@ async fn a_routers_own_clock_does_not_count(kind: Kind) {
 
     // A router without a battery, after a power cut.
     let in_1970 = [("Event-Timestamp", "Jan  1 1970 00:02:00 UTC")];
-    tell(&radius, "Start", &code, "s1", &in_1970).await;
+    send_accounting(&radius, "Start", &code, "s1", &in_1970).await;
 
     let reply = radius.login(&code, "AA:00:00:00:00:01").await;
     reply.assert_accepted();
@@ -76,23 +76,23 @@ async fn a_routers_own_clock_does_not_count(kind: Kind) {
     radius.login(&code, "AA:02").await.assert_rejected();
 }
 
-/// Where no Disconnect-Request reaches the router, this is how soon a refund is felt.
-async fn an_owner_may_have_guests_log_in_again_sooner(kind: Kind) {
+/// Where no Disconnect-Request reaches the router, this is how soon a refund takes effect.
+async fn an_owner_may_shorten_sessions_so_that_guests_log_in_again_sooner(kind: Kind) {
     let (app, radius, code) = with_voucher(kind, "student").await;
     let hourly = "INSERT INTO radgroupreply (groupname, attribute, op, value) VALUES ('student', 'Session-Timeout', '=', '3600')";
     app.database.execute(hourly).await;
     let reply = radius.login(&code, "AA:01").await;
     assert_eq!(reply.number("Session-Timeout"), Some(3_600));
 
-    // And never beyond the voucher's own end.
-    tell(&radius, "Start", &code, "s1", &[]).await;
-    tell(&radius, "Stop", &code, "s1", &[("Acct-Session-Time", "60")]).await;
+    // A session never exceeds the voucher's own end.
+    send_accounting(&radius, "Start", &code, "s1", &[]).await;
+    send_accounting(&radius, "Stop", &code, "s1", &[("Acct-Session-Time", "60")]).await;
     age_sessions(&app, 30 * 86_400 - 600).await;
     let left = radius.login(&code, "AA:01").await;
     assert!(left.number("Session-Timeout").unwrap() <= 600);
 }
 
-async fn what_is_left_of_the_data_is_what_the_router_is_told(kind: Kind) {
+async fn the_router_receives_the_remaining_data_as_its_limit(kind: Kind) {
     let (_app, radius, code) = with_voucher(kind, "student").await;
     // 20 GiB are five times 2^32.
     let unused = radius.login(&code, "AA:01").await;
@@ -105,16 +105,16 @@ async fn what_is_left_of_the_data_is_what_the_router_is_told(kind: Kind) {
         ("Acct-Output-Octets", "500"),
         ("Acct-Output-Gigawords", "3"),
     ];
-    tell(&radius, "Stop", &code, "s1", &used).await;
+    send_accounting(&radius, "Stop", &code, "s1", &used).await;
     let reply = radius.login(&code, "AA:01").await;
     let left = u64::from(u32::MAX) + 1 - 1_500;
     assert_eq!(reply.number("Mikrotik-Total-Limit"), Some(left));
     assert_eq!(reply.number("Mikrotik-Total-Limit-Gigawords"), Some(1));
 
     let rest = [("Acct-Session-Time", "60"), ("Acct-Input-Gigawords", "2")];
-    tell(&radius, "Stop", &code, "s2", &rest).await;
+    send_accounting(&radius, "Stop", &code, "s2", &rest).await;
     let empty = radius.login(&code, "AA:01").await;
     empty.assert_rejected();
-    let told = empty.get("Reply-Message");
-    assert_eq!(told, Some("The data of this voucher is used up"));
+    let message = empty.get("Reply-Message");
+    assert_eq!(message, Some("The data of this voucher is used up"));
 }

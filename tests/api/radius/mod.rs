@@ -1,5 +1,5 @@
-//! Vouchers at a real FreeRADIUS, with the configuration that is shipped in
-//! `deploy/freeradius`: what a guest's phone meets at the router.
+//! Vouchers at a real FreeRADIUS, with the configuration that is shipped in `deploy/freeradius`:
+//! the answers that a router gets when a guest logs in.
 
 use malipo::actors::Command;
 use malipo::domain::order::evidence::{Evidence, OperatorAct};
@@ -22,10 +22,10 @@ mod signatures;
 mod sweep;
 mod vouchers;
 
-/// The router's side of every session in these tests.
+/// The router's address in every session of these tests.
 const ROUTER: &str = "10.9.9.9";
 
-/// A server, a FreeRADIUS on the same books, and a sold voucher's code.
+/// A server, a FreeRADIUS on the same database, and a sold voucher's code.
 async fn with_voucher(kind: Kind, package: &str) -> (TestApp, FreeRadius, String) {
     let app = TestApp::start(kind).await;
     let radius = FreeRadius::start(&app.database).await;
@@ -33,7 +33,7 @@ async fn with_voucher(kind: Kind, package: &str) -> (TestApp, FreeRadius, String
     (app, radius, code)
 }
 
-/// Sells one voucher: the order and the code.
+/// Sells one voucher; returns the order and the code.
 async fn sell(app: &TestApp, package: &str) -> (TestOrder, String) {
     let order = app.buy_package(package).await;
     let answer = app.deliver_word(&order, "COMPLETED").await;
@@ -46,7 +46,7 @@ async fn code_of(app: &TestApp, order: &TestOrder) -> String {
     true_code(app, order).await
 }
 
-/// The owner has paid back.
+/// Refunds the order as an admin.
 async fn refund(app: &TestApp, order: &TestOrder) {
     let refund = Evidence::Operator(OperatorAct::Refund {
         reason: "slow".to_owned(),
@@ -59,8 +59,14 @@ async fn refund(app: &TestApp, order: &TestOrder) {
         .unwrap();
 }
 
-/// One packet of a session's accounting.
-async fn tell(radius: &FreeRadius, what: &str, code: &str, session: &str, more: &[(&str, &str)]) {
+/// Sends one accounting packet of a session.
+async fn send_accounting(
+    radius: &FreeRadius,
+    what: &str,
+    code: &str,
+    session: &str,
+    more: &[(&str, &str)],
+) {
     let mut packet = vec![
         ("Acct-Status-Type", what),
         ("User-Name", code),
@@ -74,12 +80,12 @@ async fn tell(radius: &FreeRadius, what: &str, code: &str, session: &str, more: 
     radius.account(&packet).await;
 }
 
-/// The owner, who saw the order at this version, confirms that the code is to be replaced.
+/// The owner, who saw the order at this version, confirms the replacement of the code.
 async fn ask_for_new_code(app: &TestApp, order: &TestOrder, seen: i64) -> Answer {
     press(app, order, seen).await
 }
 
-/// Moves a session's last sign of life, and its beginning, into the past.
+/// Moves a session's last update, and its beginning, into the past.
 async fn age_sessions(app: &TestApp, secs: u32) {
     let sql = match app.database.kind {
         Kind::Sqlite => format!(

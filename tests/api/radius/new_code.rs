@@ -1,33 +1,33 @@
-//! A guest has the code of a voucher replaced, to go on with another phone: the old code is out,
-//! and nothing is won by it.
+//! A guest has the code of a voucher replaced, to go on with another phone: the old code is
+//! refused, and the guest gains no time or data.
 
 use serde_json::{Value, json};
 
 use super::disconnects::OnLine;
-use super::{age_sessions, ask_for_new_code, code_of, sell, tell, with_voucher};
+use super::{age_sessions, ask_for_new_code, code_of, sell, send_accounting, with_voucher};
 use crate::harness::router::{Manner, attribute};
 use crate::harness::{Kind, SaleCounts, TOKEN, TestApp, TestOrder};
 use crate::owner_link::owner_link;
 use crate::pages::page;
 
 on_both_databases! {
-    the_new_code_lets_in_and_the_old_one_and_its_session_are_out,
-    the_time_that_is_left_is_not_more_than_before,
+    the_new_code_works_and_the_old_one_and_its_session_are_ended,
+    the_time_left_is_not_more_than_before,
     time_from_the_first_login_goes_on_with_the_new_code,
-    data_that_the_old_code_has_moved_counts,
-    whoever_presses_twice_at_once_has_one_new_code,
-    the_books_tell_of_it_and_find_the_order_by_the_old_code,
-    a_waiting_page_hears_of_the_new_code,
-    a_login_that_crossed_the_replacement_is_ended_too,
-    a_customer_is_forgotten_under_all_codes,
+    data_moved_with_the_old_code_counts,
+    pressing_twice_at_once_makes_one_new_code,
+    the_timeline_shows_both_codes_and_the_old_one_finds_the_order,
+    a_waiting_page_shows_the_new_code,
+    a_login_just_before_the_replacement_is_ended_too,
+    an_erasure_covers_all_codes_of_a_customer,
 }
 
-/// The order at the version at which the guest sees it.
+/// The version of the order that the guest sees.
 pub async fn version(app: &TestApp, order: &TestOrder) -> i64 {
     app.status(order).await["version"].as_i64().unwrap()
 }
 
-/// Has the code replaced; the new one.
+/// Replaces the code; returns the new one.
 pub async fn replace(app: &TestApp, order: &TestOrder) -> String {
     let before = code_of(app, order).await;
     let seen = version(app, order).await;
@@ -44,14 +44,14 @@ async fn voucher(app: &TestApp, code: &str) -> Value {
     answer.json()
 }
 
-async fn the_new_code_lets_in_and_the_old_one_and_its_session_are_out(kind: Kind) {
+async fn the_new_code_works_and_the_old_one_and_its_session_are_ended(kind: Kind) {
     let guest = OnLine::start(kind, Manner::Acknowledges, "daily").await;
     let (app, order, old) = (&guest.app, &guest.order, &guest.code);
     let link = owner_link(app, order).await;
 
     let new = replace(app, order).await;
 
-    // Queued with the new code, and not found later by the sweep.
+    // It was queued with the new code, not found later by the sweep.
     let reason = "SELECT reason FROM outbox_messages";
     let reason = app.database.text(reason).await;
     assert_eq!(reason.as_deref(), Some("replaced"));
@@ -60,21 +60,21 @@ async fn the_new_code_lets_in_and_the_old_one_and_its_session_are_out(kind: Kind
         .login(old, "AA:00:00:00:00:01")
         .await
         .assert_rejected();
-    // At once: the session of the old phone does not count, though no Stop has come yet.
+    // At once: the session of the old phone does not count, although no Stop has come yet.
     let reply = guest.radius.login(&new, "AA:00:00:00:00:02").await;
     reply.assert_accepted();
     assert_eq!(reply.get("Mikrotik-Rate-Limit"), Some("2048k/5120k"));
     guest.timeline("disconnected").await;
-    let heard = guest.router.requests();
-    assert_eq!(heard.len(), 1);
-    assert_eq!(attribute(&heard[0], 1).as_deref(), Some(old.as_bytes()));
-    assert_eq!(attribute(&heard[0], 44).as_deref(), Some(&b"s1"[..]));
+    let received = guest.router.requests();
+    assert_eq!(received.len(), 1);
+    assert_eq!(attribute(&received[0], 1).as_deref(), Some(old.as_bytes()));
+    assert_eq!(attribute(&received[0], 44).as_deref(), Some(&b"s1"[..]));
     let shown = page(app, &link).await;
     assert!(shown.text.contains(&new), "{}", shown.text);
     assert!(!shown.text.contains(old.as_str()), "{}", shown.text);
 }
 
-async fn the_time_that_is_left_is_not_more_than_before(kind: Kind) {
+async fn the_time_left_is_not_more_than_before(kind: Kind) {
     let (app, radius, old) = with_voucher(kind, "daily").await;
     let order = the_order(&app).await;
     let before = radius.login(&old, "AA:01").await;
@@ -101,11 +101,11 @@ async fn the_time_that_is_left_is_not_more_than_before(kind: Kind) {
 async fn time_from_the_first_login_goes_on_with_the_new_code(kind: Kind) {
     let (app, radius, old) = with_voucher(kind, "student").await;
     let order = the_order(&app).await;
-    // Nobody has logged in yet: the time begins later, and with the first login by any code.
+    // No device has logged in yet: the time begins later, at the first login with any code.
     let second = replace(&app, &order).await;
     assert_eq!(app.status(&order).await["expires_at"], Value::Null);
-    // A router tells late of a login that was made with the old code.
-    tell(&radius, "Start", &old, "s1", &[]).await;
+    // A router reports late a login that was made with the old code.
+    send_accounting(&radius, "Start", &old, "s1", &[]).await;
     age_sessions(&app, 3_600).await;
     let month = 30 * 86_400;
     let reply = radius.login(&second, "AA:02").await;
@@ -128,17 +128,17 @@ async fn time_from_the_first_login_goes_on_with_the_new_code(kind: Kind) {
     );
 }
 
-async fn data_that_the_old_code_has_moved_counts(kind: Kind) {
+async fn data_moved_with_the_old_code_counts(kind: Kind) {
     let (app, radius, old) = with_voucher(kind, "student").await;
     let order = the_order(&app).await;
-    tell(&radius, "Start", &old, "s1", &[]).await;
+    send_accounting(&radius, "Start", &old, "s1", &[]).await;
     let interim = [("Acct-Session-Time", "60"), ("Acct-Input-Octets", "1000")];
-    tell(&radius, "Interim-Update", &old, "s1", &interim).await;
+    send_accounting(&radius, "Interim-Update", &old, "s1", &interim).await;
 
     let new = replace(&app, &order).await;
-    // What the router tells at the end of the old session counts too.
+    // What the router reports at the end of the old session counts too.
     let stop = [("Acct-Session-Time", "90"), ("Acct-Input-Octets", "5000")];
-    tell(&radius, "Stop", &old, "s1", &stop).await;
+    send_accounting(&radius, "Stop", &old, "s1", &stop).await;
 
     let whole = 20_480_u64 << 20;
     assert_eq!(voucher(&app, &new).await["bytes_remaining"], whole - 5_000);
@@ -149,7 +149,7 @@ async fn data_that_the_old_code_has_moved_counts(kind: Kind) {
     assert_eq!(limit, whole - 5_000);
 }
 
-async fn whoever_presses_twice_at_once_has_one_new_code(kind: Kind) {
+async fn pressing_twice_at_once_makes_one_new_code(kind: Kind) {
     let app = TestApp::start(kind).await;
     let (order, old) = sell(&app, "daily").await;
     let seen = version(&app, &order).await;
@@ -177,10 +177,10 @@ async fn whoever_presses_twice_at_once_has_one_new_code(kind: Kind) {
     );
 }
 
-async fn the_books_tell_of_it_and_find_the_order_by_the_old_code(kind: Kind) {
+async fn the_timeline_shows_both_codes_and_the_old_one_finds_the_order(kind: Kind) {
     let (app, radius, old) = with_voucher(kind, "daily").await;
     let order = the_order(&app).await;
-    tell(&radius, "Start", &old, "s1", &[]).await;
+    send_accounting(&radius, "Start", &old, "s1", &[]).await;
 
     let new = replace(&app, &order).await;
 
@@ -201,7 +201,7 @@ async fn the_books_tell_of_it_and_find_the_order_by_the_old_code(kind: Kind) {
         .iter()
         .map(|line| line["summary"].as_str().unwrap())
         .collect();
-    for told in [
+    for summary in [
         "the guest has a new code for the voucher (1 of 3 in a day); the old one is closed"
             .to_owned(),
         format!("RADIUS user {old} is written; it was replaced later"),
@@ -211,15 +211,15 @@ async fn the_books_tell_of_it_and_find_the_order_by_the_old_code(kind: Kind) {
         "is told to end the session (replaced)".to_owned(),
         "SMS voucher-2 to".to_owned(),
     ] {
-        let is_told = lines.iter().any(|line| line.contains(&told));
-        assert!(is_told, "{told}: {lines:#?}");
+        let is_there = lines.iter().any(|line| line.contains(&summary));
+        assert!(is_there, "{summary}: {lines:#?}");
     }
     let text = "SELECT body FROM sms_messages WHERE kind = 'voucher-2'";
     let text = app.database.text(text).await.unwrap();
     assert!(text.contains(&new) && !text.contains(&old), "{text}");
 }
 
-async fn a_waiting_page_hears_of_the_new_code(kind: Kind) {
+async fn a_waiting_page_shows_the_new_code(kind: Kind) {
     let app = TestApp::start(kind).await;
     let (order, _) = sell(&app, "daily").await;
     let seen = version(&app, &order).await;
@@ -235,35 +235,35 @@ async fn a_waiting_page_hears_of_the_new_code(kind: Kind) {
 
     let document = answer.json();
     let expected = json!({"replaced": true, "status": "COMPLETED", "version": seen + 1});
-    let told = json!({
+    let shown = json!({
         "replaced": document["code_replaced"], "status": document["payment_status"],
         "version": document["version"],
     });
-    assert_eq!(told, expected);
+    assert_eq!(shown, expected);
     assert!(!answer.text.contains(&new), "{document}");
 }
 
-/// The old code was let in a moment before, and the router tells of it after.
-async fn a_login_that_crossed_the_replacement_is_ended_too(kind: Kind) {
+/// The old code was accepted a moment before, and the router reports it afterwards.
+async fn a_login_just_before_the_replacement_is_ended_too(kind: Kind) {
     let guest = OnLine::start(kind, Manner::Acknowledges, "daily").await;
     let here = [("NAS-IP-Address", "127.0.0.1")];
     replace(&guest.app, &guest.order).await;
 
-    tell(&guest.radius, "Start", &guest.code, "s2", &here).await;
+    send_accounting(&guest.radius, "Start", &guest.code, "s2", &here).await;
 
-    let told = "SELECT COUNT(*) FROM order_events WHERE kind = 'disconnected'";
-    guest.app.database.wait_for_count(told, 2).await;
-    let heard = guest.router.heard();
-    let last = attribute(heard.last().unwrap(), 44);
+    let ended = "SELECT COUNT(*) FROM order_events WHERE kind = 'disconnected'";
+    guest.app.database.wait_for_count(ended, 2).await;
+    let received = guest.router.received();
+    let last = attribute(received.last().unwrap(), 44);
     assert_eq!(last.as_deref(), Some(&b"s2"[..]));
 }
 
-async fn a_customer_is_forgotten_under_all_codes(kind: Kind) {
+async fn an_erasure_covers_all_codes_of_a_customer(kind: Kind) {
     let (app, radius, old) = with_voucher(kind, "daily").await;
     let order = the_order(&app).await;
-    tell(&radius, "Start", &old, "s1", &[]).await;
+    send_accounting(&radius, "Start", &old, "s1", &[]).await;
     let new = replace(&app, &order).await;
-    tell(&radius, "Start", &new, "s2", &[]).await;
+    send_accounting(&radius, "Start", &new, "s2", &[]).await;
 
     let request = app
         .http
@@ -278,7 +278,7 @@ async fn a_customer_is_forgotten_under_all_codes(kind: Kind) {
     radius.login(&new, "AA:01").await.assert_rejected();
 }
 
-/// The only order there is.
+/// The only order in the database.
 async fn the_order(app: &TestApp) -> TestOrder {
     let id = "SELECT order_id FROM sandbox_payments";
     let phone = "SELECT phone FROM payments";

@@ -1,15 +1,15 @@
-//! Who has no new code for a voucher: who has had enough of them for today, and whose voucher is over.
+//! Orders that get no new code: the day's limit is reached, or the voucher cannot be used any more.
 
 use super::new_code::{replace, version};
 use super::{ask_for_new_code, code_of, refund, sell};
 use crate::harness::{Kind, TOKEN, TestApp, TestOrder};
 
 on_both_databases! {
-    after_three_in_a_day_the_guest_is_told_kindly,
-    what_is_over_has_no_new_code,
+    after_three_codes_in_a_day_the_guest_gets_an_explanation,
+    an_order_without_a_usable_voucher_gets_no_new_code,
 }
 
-async fn after_three_in_a_day_the_guest_is_told_kindly(kind: Kind) {
+async fn after_three_codes_in_a_day_the_guest_gets_an_explanation(kind: Kind) {
     let app = TestApp::start(kind).await;
     let (order, _) = sell(&app, "daily").await;
     for _ in 0..3 {
@@ -24,7 +24,7 @@ async fn after_three_in_a_day_the_guest_is_told_kindly(kind: Kind) {
     assert!(fourth.text.contains(&code), "it still works");
     assert_eq!(code_of(&app, &order).await, code);
 
-    // A day later there is another.
+    // A day later another code is allowed.
     let day_ago = match kind {
         Kind::Sqlite => "strftime('%Y-%m-%dT%H:%M:%f+00:00', revoked_at, '-25 hours')",
         Kind::Postgres => "revoked_at - interval '25 hours'",
@@ -44,7 +44,7 @@ async fn after_three_in_a_day_the_guest_is_told_kindly(kind: Kind) {
     assert_eq!(kinds, expected);
 }
 
-async fn what_is_over_has_no_new_code(kind: Kind) {
+async fn an_order_without_a_usable_voucher_gets_no_new_code(kind: Kind) {
     let app = TestApp::start_with(kind, |config| config.actors.idle_secs = 0).await;
     let refused = async |order: &TestOrder| {
         let seen = version(&app, order).await;
@@ -72,7 +72,7 @@ async fn what_is_over_has_no_new_code(kind: Kind) {
         "UPDATE vouchers SET expires_at = '2021-01-01 00:00:00+00:00' WHERE code = '{code}'"
     );
     assert_eq!(app.database.execute(&past).await, 1);
-    // Let go, so that the books are read.
+    // Passivate the actor, so that the database is read.
     app.actors_when(|_| {
         app.app.orders.passivate_idle();
         app.app.orders.views().is_empty()
@@ -80,7 +80,7 @@ async fn what_is_over_has_no_new_code(kind: Kind) {
     .await;
     refused(&ended).await;
 
-    // And of what is no order, or no form of ours, nothing follows.
+    // An unknown order or a form that is not ours has no effect either.
     let nobody = TestOrder {
         id: uuid::Uuid::new_v4().to_string(),
         ..unpaid

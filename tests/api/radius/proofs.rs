@@ -1,4 +1,4 @@
-//! The shop finds out by itself whether a sold voucher lets in.
+//! The shop tests by itself whether a sold voucher is accepted.
 
 use super::sell;
 use crate::harness::freeradius::{FreeRadius, SECRET};
@@ -9,17 +9,17 @@ use malipo::domain::people::secret::Secret;
 
 on_both_databases! {
     a_sold_voucher_is_tested,
-    a_voucher_that_does_not_let_in_alerts,
-    a_freeradius_that_does_not_answer_alerts,
+    a_sold_voucher_that_is_refused_raises_an_alert,
+    a_silent_freeradius_raises_an_alert,
     the_doctor_finds_a_wrong_secret,
 }
 
-/// Below what the kernel hands out, so that no other test has it meanwhile; `tcpmux` never came to
-/// UDP.
+/// Below the kernel's ephemeral ports, so that no other test takes it meanwhile; `tcpmux` was never
+/// used over UDP.
 const NOBODY_LISTENS: u16 = 1;
 const TESTED: &str = "SELECT level || ' ' || kind || ': ' || summary FROM order_events WHERE kind IN ('tested', 'not_let_in', 'not_tested')";
 
-/// A configuration that tries sold vouchers at this FreeRADIUS.
+/// A configuration that tests sold vouchers at this FreeRADIUS.
 pub(super) fn asks(port: u16, secret: &'static str) -> impl FnOnce(&mut Config) {
     move |config| {
         config.radius.server = Some(([127, 0, 0, 1], port).into());
@@ -28,8 +28,8 @@ pub(super) fn asks(port: u16, secret: &'static str) -> impl FnOnce(&mut Config) 
     }
 }
 
-/// What the timeline says of the test; fails after half a minute.
-async fn told(app: &TestApp) -> String {
+/// The line of the test in the timeline; fails after half a minute.
+async fn proof_line(app: &TestApp) -> String {
     for _ in 0..1_500 {
         if let Some(line) = app.database.text(TESTED).await {
             return line;
@@ -47,37 +47,37 @@ async fn a_sold_voucher_is_tested(kind: Kind) {
     sell(&app, "daily").await;
 
     assert_eq!(
-        told(&app).await,
+        proof_line(&app).await,
         "note tested: FreeRADIUS lets this voucher in"
     );
 }
 
-async fn a_voucher_that_does_not_let_in_alerts(kind: Kind) {
+async fn a_sold_voucher_that_is_refused_raises_an_alert(kind: Kind) {
     let database = TestDatabase::create(kind).await;
     let radius = FreeRadius::start(&database).await;
     let app = TestApp::start_on(database, asks(radius.auth_port, SECRET)).await;
-    // Somebody has edited the group.
+    // As if an operator had edited the group.
     let broken = "INSERT INTO radgroupcheck (groupname, attribute, op, value) VALUES ('daily', 'Auth-Type', ':=', 'Reject')";
     app.database.execute(broken).await;
 
     let (_, code) = sell(&app, "daily").await;
 
-    let told = told(&app).await;
-    assert!(told.starts_with("alert not_let_in: "), "{told}");
-    assert!(!told.contains(&code), "{told}");
+    let line = proof_line(&app).await;
+    assert!(line.starts_with("alert not_let_in: "), "{line}");
+    assert!(!line.contains(&code), "{line}");
     drop(radius);
 }
 
-async fn a_freeradius_that_does_not_answer_alerts(kind: Kind) {
+async fn a_silent_freeradius_raises_an_alert(kind: Kind) {
     let database = TestDatabase::create(kind).await;
     let app = TestApp::start_on(database, asks(NOBODY_LISTENS, SECRET)).await;
 
     sell(&app, "daily").await;
 
-    let told = told(&app).await;
+    let line = proof_line(&app).await;
     assert!(
-        told.starts_with("alert not_tested: nothing listens at 127.0.0.1:"),
-        "{told}"
+        line.starts_with("alert not_tested: nothing listens at 127.0.0.1:"),
+        "{line}"
     );
 }
 

@@ -1,4 +1,4 @@
-//! Routers, as the table `nas` has them.
+//! Routers in the table `nas`.
 
 use std::process::Output;
 
@@ -12,7 +12,7 @@ use crate::harness::{Answer, Kind, TOKEN, TestApp, TestDatabase};
 on_both_databases! {
     a_router_in_the_table_is_served_without_a_restart,
     an_operator_adds_and_removes_routers,
-    what_cannot_be_a_router_is_told,
+    an_invalid_router_is_refused_with_the_reason,
     the_command_line_adds_and_removes_routers,
 }
 
@@ -76,7 +76,7 @@ async fn an_operator_adds_and_removes_routers(kind: Kind) {
     assert_eq!(
         remove().await.status,
         204,
-        "it is out, and that is all there is to say"
+        "removing it again is answered alike"
     );
     let log = "SELECT operator || ' ' || action || ' ' || subject FROM audit_events ORDER BY id";
     let expected = [
@@ -86,7 +86,7 @@ async fn an_operator_adds_and_removes_routers(kind: Kind) {
     assert_eq!(app.database.texts(log).await, expected);
 }
 
-async fn what_cannot_be_a_router_is_told(kind: Kind) {
+async fn an_invalid_router_is_refused_with_the_reason(kind: Kind) {
     let app = TestApp::start(kind).await;
     for body in [
         json!({"address": "10.0.0.0/24", "name": "bar"}),
@@ -143,7 +143,7 @@ async fn add(app: &TestApp, body: &Value) -> Answer {
     Answer::of(request.send().await.unwrap()).await
 }
 
-/// What a router at this address is answered.
+/// The answer to a log-in from a router at this address.
 async fn login_from(radius: &FreeRadius, address: &str, secret: &str, code: &str) -> String {
     let request = [
         ("Packet-Src-IP-Address", address),

@@ -1,5 +1,5 @@
-//! Answers that a router can believe: RouterOS 7.15 and later refuse an answer without
-//! Message-Authenticator, for without it an attacker on the way can turn a Reject into an Accept
+//! Signed answers: RouterOS 7.15 and later refuse an answer without Message-Authenticator, because
+//! an attacker between router and server could otherwise turn a Reject into an Accept
 //! (Blast-RADIUS, CVE-2024-3596).
 
 use malipo::domain::people::secret::Secret;
@@ -7,16 +7,16 @@ use malipo::radius::client::{self, Access, RadiusError};
 use malipo::radius::packet::Seal;
 use tokio::net::UdpSocket;
 
-use super::{age_sessions, sell, tell, with_voucher};
+use super::{age_sessions, sell, send_accounting, with_voucher};
 use crate::harness::freeradius::{FreeRadius, SECRET};
 use crate::harness::radius_packet::{RawAnswer, RawRequest, Signed, answer};
 use crate::harness::{Kind, TestApp};
 
 on_both_databases! {
     an_accept_begins_with_a_message_authenticator,
-    a_reject_is_signed_and_tells_the_reason_alone,
+    a_reject_is_signed_and_has_only_the_reason,
     a_database_that_is_away_is_not_taken_for_a_wrong_code,
-    a_look_whether_the_server_is_there_is_answered_with_a_signature,
+    a_status_request_gets_a_signed_answer,
 }
 
 const ACCEPT: u8 = 2;
@@ -46,13 +46,13 @@ async fn an_accept_begins_with_a_message_authenticator(kind: Kind) {
     }
 }
 
-async fn a_reject_is_signed_and_tells_the_reason_alone(kind: Kind) {
+async fn a_reject_is_signed_and_has_only_the_reason(kind: Kind) {
     let (app, radius, wrong) = with_voucher(kind, "daily").await;
     let (_, busy) = sell(&app, "daily").await;
-    tell(&radius, "Start", &busy, "s1", &[]).await;
+    send_accounting(&radius, "Start", &busy, "s1", &[]).await;
     let (_, used_up) = sell(&app, "student").await;
     let all = [("Acct-Session-Time", "60"), ("Acct-Input-Gigawords", "9")];
-    tell(&radius, "Stop", &used_up, "s2", &all).await;
+    send_accounting(&radius, "Stop", &used_up, "s2", &all).await;
     let (_, over) = sell(&app, "daily").await;
     let past = format!(
         "UPDATE radcheck SET value = '1' WHERE username = '{over}' AND attribute = 'Expiration'"
@@ -79,9 +79,9 @@ async fn a_reject_is_signed_and_tells_the_reason_alone(kind: Kind) {
         }
     }
 
-    // A voucher whose time runs from the first log-in.
+    // A voucher whose time runs from the first login.
     let (_, student) = sell(&app, "student").await;
-    tell(
+    send_accounting(
         &radius,
         "Stop",
         &student,
@@ -100,8 +100,8 @@ fn assert_rejected(reply: &RawAnswer, proxies: &[&str], reason: &str) {
     let mut wanted = vec![80, 18];
     wanted.extend(proxies.iter().map(|_| 33));
     assert_eq!(reply.numbers, wanted, "{reason}");
-    let told = reply.message.as_deref().unwrap_or_default();
-    assert_eq!(told.trim(), reason);
+    let text = reply.message.as_deref().unwrap_or_default();
+    assert_eq!(text.trim(), reason);
 }
 
 async fn a_database_that_is_away_is_not_taken_for_a_wrong_code(kind: Kind) {
@@ -115,7 +115,7 @@ async fn a_database_that_is_away_is_not_taken_for_a_wrong_code(kind: Kind) {
     assert_rejected(&reply, &[], reason);
 }
 
-async fn a_look_whether_the_server_is_there_is_answered_with_a_signature(kind: Kind) {
+async fn a_status_request_gets_a_signed_answer(kind: Kind) {
     let app = TestApp::start(kind).await;
     let radius = FreeRadius::start(&app.database).await;
 
@@ -124,9 +124,9 @@ async fn a_look_whether_the_server_is_there_is_answered_with_a_signature(kind: K
     assert_eq!((reply.code, reply.numbers), (ACCEPT, vec![80]));
 }
 
-/// What our own client makes of an Accept with these attributes; zeros stand for a right
+/// How our own client reads an Accept with these attributes; zeros stand for a right
 /// Message-Authenticator.
-async fn heard(attributes: &'static [(u8, &'static [u8])]) -> Result<Seal, RadiusError> {
+async fn read_accept(attributes: &'static [(u8, &'static [u8])]) -> Result<Seal, RadiusError> {
     let server = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let address = server.local_addr().unwrap();
     let serving = tokio::spawn(async move {
@@ -148,24 +148,24 @@ async fn heard(attributes: &'static [(u8, &'static [u8])]) -> Result<Seal, Radiu
 }
 
 #[actix_web::test]
-async fn an_accept_that_anybody_may_have_forged_is_not_believed() {
+async fn an_accept_that_may_be_forged_is_not_believed() {
     const RIGHT: &[u8] = &[0; 16];
     const WRONG: &[u8] = &[1; 16];
     let (first, later, without, wrong, two) = tokio::join!(
-        heard(&[(80, RIGHT), (18, b"welcome")]),
-        heard(&[(18, b"welcome"), (80, RIGHT)]),
-        heard(&[(18, b"welcome")]),
-        heard(&[(80, WRONG), (18, b"welcome")]),
-        heard(&[(18, b"welcome"), (80, WRONG), (80, RIGHT)]),
+        read_accept(&[(80, RIGHT), (18, b"welcome")]),
+        read_accept(&[(18, b"welcome"), (80, RIGHT)]),
+        read_accept(&[(18, b"welcome")]),
+        read_accept(&[(80, WRONG), (18, b"welcome")]),
+        read_accept(&[(18, b"welcome"), (80, WRONG), (80, RIGHT)]),
     );
 
     assert_eq!(first.unwrap(), Seal::First);
     assert_eq!(later.unwrap(), Seal::NotFirst);
     let unsealed = without.unwrap_err();
     assert!(matches!(unsealed, RadiusError::Unsealed(_)), "{unsealed}");
-    let told = unsealed.to_string();
+    let text = unsealed.to_string();
     for word in ["Message-Authenticator", "deploy/freeradius"] {
-        assert!(told.contains(word), "{told}");
+        assert!(text.contains(word), "{text}");
     }
     for forged in [wrong, two] {
         let forged = forged.unwrap_err();

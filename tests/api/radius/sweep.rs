@@ -1,36 +1,40 @@
-//! Sessions of which nothing is heard any more.
+//! Sessions for which no more accounting arrives.
 
-use super::{age_sessions, tell, with_voucher};
+use super::{age_sessions, send_accounting, with_voucher};
 use crate::harness::Kind;
 
 on_both_databases! {
-    a_silent_session_is_closed_as_of_its_last_word,
-    a_session_that_is_heard_again_is_open_again,
-    an_owner_may_have_routers_tell_more_seldom,
+    a_silent_session_is_closed_as_of_its_last_update,
+    a_session_that_reports_again_is_open_again,
+    an_owner_may_choose_a_longer_accounting_interval,
 }
 
 const SILENT: &str = "SELECT COUNT(*) FROM radacct WHERE acctterminatecause = 'Silent' AND acctstoptime = acctupdatetime";
 const OPEN: &str = "SELECT COUNT(*) FROM radacct WHERE acctstoptime IS NULL";
 
-async fn a_silent_session_is_closed_as_of_its_last_word(kind: Kind) {
+async fn a_silent_session_is_closed_as_of_its_last_update(kind: Kind) {
     let (app, radius, code) = with_voucher(kind, "daily").await;
-    tell(&radius, "Start", &code, "s1", &[]).await;
+    send_accounting(&radius, "Start", &code, "s1", &[]).await;
     age_sessions(&app, 901).await;
-    tell(&radius, "Start", &code, "s2", &[]).await;
+    send_accounting(&radius, "Start", &code, "s2", &[]).await;
 
     app.database.wait_for_count(SILENT, 1).await;
 
-    assert_eq!(app.database.count(OPEN).await, 1, "the other goes on");
+    assert_eq!(
+        app.database.count(OPEN).await,
+        1,
+        "the other session stays open"
+    );
 }
 
-async fn a_session_that_is_heard_again_is_open_again(kind: Kind) {
+async fn a_session_that_reports_again_is_open_again(kind: Kind) {
     let (app, radius, code) = with_voucher(kind, "daily").await;
-    tell(&radius, "Start", &code, "s1", &[]).await;
+    send_accounting(&radius, "Start", &code, "s1", &[]).await;
     age_sessions(&app, 901).await;
     app.database.wait_for_count(SILENT, 1).await;
 
     let interim = [("Acct-Session-Time", "950"), ("Acct-Input-Octets", "77")];
-    tell(&radius, "Interim-Update", &code, "s1", &interim).await;
+    send_accounting(&radius, "Interim-Update", &code, "s1", &interim).await;
 
     assert_eq!(app.database.count(OPEN).await, 1);
     let moved = "SELECT acctinputoctets FROM radacct";
@@ -38,15 +42,15 @@ async fn a_session_that_is_heard_again_is_open_again(kind: Kind) {
     radius.login(&code, "AA:02").await.assert_rejected();
 }
 
-async fn an_owner_may_have_routers_tell_more_seldom(kind: Kind) {
+async fn an_owner_may_choose_a_longer_accounting_interval(kind: Kind) {
     let (app, radius, code) = with_voucher(kind, "daily").await;
     let slower = "UPDATE radgroupreply SET value = '600' WHERE attribute = 'Acct-Interim-Interval' AND groupname = 'weekly'";
     app.database.execute(slower).await;
-    tell(&radius, "Start", &code, "s1", &[]).await;
+    send_accounting(&radius, "Start", &code, "s1", &[]).await;
     age_sessions(&app, 1_750).await;
-    tell(&radius, "Start", &code, "s2", &[]).await;
+    send_accounting(&radius, "Start", &code, "s2", &[]).await;
 
-    // Two sweeps at least: this one would have gone with the first.
+    // At least two sweeps: the first one would have closed this session.
     tokio::time::sleep(std::time::Duration::from_secs(7)).await;
     assert_eq!(app.database.count(OPEN).await, 2);
 

@@ -1,26 +1,26 @@
-//! What a guest sees of a voucher, from what the router has told.
+//! The state of a voucher that a guest sees, computed from the routers' accounting.
 
 use serde_json::{Value, json};
 
-use super::{age_sessions, refund, sell, tell, with_voucher};
+use super::{age_sessions, refund, sell, send_accounting, with_voucher};
 use crate::harness::freeradius::FreeRadius;
 use crate::harness::{Answer, Kind, TestApp};
 
 on_both_databases! {
-    time_and_devices_are_counted_as_the_router_tells,
-    data_is_counted_as_the_router_tells,
+    time_and_devices_are_counted_as_the_router_reports,
+    data_is_counted_as_the_router_reports,
     a_voucher_ends,
-    whoever_guesses_codes_is_stopped,
+    a_client_that_guesses_codes_is_stopped,
     a_guest_behind_a_trusted_proxy_is_not_mistaken_for_it,
-    a_device_in_the_hotspot_learns_whether_it_is_held,
-    a_server_elsewhere_cannot_tell,
+    a_device_in_the_hotspot_learns_whether_it_is_captive,
+    a_server_outside_the_hotspot_has_no_captive_state,
 }
 
 async fn voucher(app: &TestApp, code: &str) -> Answer {
     app.get(&app.portal(&format!("/voucher/{code}"))).await
 }
 
-/// The document, without what depends on the hour.
+/// The document, without the parts that depend on the time.
 async fn document(app: &TestApp, code: &str) -> Value {
     let answer = voucher(app, code).await;
     assert_eq!(answer.status, 200, "{}", answer.text);
@@ -37,7 +37,7 @@ fn assert_about(seconds: &Value, wanted: u64) {
     );
 }
 
-async fn time_and_devices_are_counted_as_the_router_tells(kind: Kind) {
+async fn time_and_devices_are_counted_as_the_router_reports(kind: Kind) {
     let (app, radius, code) = with_voucher(kind, "student").await;
     let new = document(&app, &code).await;
     assert_eq!(
@@ -49,10 +49,10 @@ async fn time_and_devices_are_counted_as_the_router_tells(kind: Kind) {
         })
     );
 
-    tell(&radius, "Start", &code, "s1", &[]).await;
+    send_accounting(&radius, "Start", &code, "s1", &[]).await;
     age_sessions(&app, 600).await;
     let interim = [("Acct-Session-Time", "600")];
-    tell(&radius, "Interim-Update", &code, "s1", &interim).await;
+    send_accounting(&radius, "Interim-Update", &code, "s1", &interim).await;
 
     let typed = format!(" {}-{} ", code[..4].to_lowercase(), &code[4..]).replace(' ', "%20");
     let active = document(&app, &typed).await;
@@ -61,7 +61,7 @@ async fn time_and_devices_are_counted_as_the_router_tells(kind: Kind) {
     assert_about(&active["seconds_remaining"], 30 * 86_400 - 600);
     assert!(active["expires_at"].is_string());
 
-    tell(
+    send_accounting(
         &radius,
         "Stop",
         &code,
@@ -76,11 +76,11 @@ async fn time_and_devices_are_counted_as_the_router_tells(kind: Kind) {
     );
 }
 
-async fn data_is_counted_as_the_router_tells(kind: Kind) {
+async fn data_is_counted_as_the_router_reports(kind: Kind) {
     let (app, radius, code) = with_voucher(kind, "student").await;
-    tell(&radius, "Start", &code, "s1", &[]).await;
+    send_accounting(&radius, "Start", &code, "s1", &[]).await;
     let interim = [("Acct-Session-Time", "60"), ("Acct-Input-Octets", "1000")];
-    tell(&radius, "Interim-Update", &code, "s1", &interim).await;
+    send_accounting(&radius, "Interim-Update", &code, "s1", &interim).await;
     let left = document(&app, &code).await;
     assert_eq!(left["bytes_remaining"], (20_480_u64 << 20) - 1_000);
 
@@ -90,12 +90,12 @@ async fn data_is_counted_as_the_router_tells(kind: Kind) {
         ("Acct-Output-Octets", "5"),
         ("Acct-Output-Gigawords", "4"),
     ];
-    tell(&radius, "Stop", &code, "s1", &stop).await;
+    send_accounting(&radius, "Stop", &code, "s1", &stop).await;
     let left = document(&app, &code).await;
     assert_eq!(left["bytes_remaining"], (1_u64 << 32) - 2_005);
 
     let rest = [("Acct-Session-Time", "90"), ("Acct-Input-Gigawords", "1")];
-    tell(&radius, "Stop", &code, "s2", &rest).await;
+    send_accounting(&radius, "Stop", &code, "s2", &rest).await;
     let empty = document(&app, &code).await;
     assert_eq!(
         (&empty["state"], &empty["bytes_remaining"]),
@@ -123,11 +123,11 @@ async fn a_voucher_ends(kind: Kind) {
     );
 }
 
-async fn whoever_guesses_codes_is_stopped(kind: Kind) {
+async fn a_client_that_guesses_codes_is_stopped(kind: Kind) {
     let app = TestApp::start(kind).await;
     let (_, code) = sell(&app, "daily").await;
     for _ in 0..25 {
-        // A right code costs nothing, and neither does what cannot be one.
+        // A right code does not count as a guess, and neither does text that cannot be a code.
         assert_eq!(voucher(&app, &code).await.status, 200);
         voucher(&app, "0")
             .await
@@ -143,7 +143,7 @@ async fn whoever_guesses_codes_is_stopped(kind: Kind) {
     let stopped = voucher(&app, "K7QMX2PZ").await;
     stopped.assert_problem(429, "rate_limited");
     assert!(stopped.header("retry-after").is_some());
-    // Nor can a right code be told from a wrong one any more.
+    // A right code is now refused in the same way as a wrong one.
     voucher(&app, &code)
         .await
         .assert_problem(429, "rate_limited");
@@ -169,7 +169,7 @@ async fn a_guest_behind_a_trusted_proxy_is_not_mistaken_for_it(kind: Kind) {
     assert_eq!(from("198.51.100.2", &code).await, 200);
 }
 
-async fn a_device_in_the_hotspot_learns_whether_it_is_held(kind: Kind) {
+async fn a_device_in_the_hotspot_learns_whether_it_is_captive(kind: Kind) {
     let app = TestApp::start_with(kind, |config| config.portal.on_site = true).await;
     let radius = FreeRadius::start(&app.database).await;
     let (order, code) = sell(&app, "student").await;
@@ -187,7 +187,7 @@ async fn a_device_in_the_hotspot_learns_whether_it_is_held(kind: Kind) {
     let held = json!({"captive": true, "user-portal-url": portal});
     assert_eq!(captive().await, held);
 
-    tell(
+    send_accounting(
         &radius,
         "Start",
         &code,
@@ -204,7 +204,7 @@ async fn a_device_in_the_hotspot_learns_whether_it_is_held(kind: Kind) {
     assert_eq!(captive().await, held);
 }
 
-async fn a_server_elsewhere_cannot_tell(kind: Kind) {
+async fn a_server_outside_the_hotspot_has_no_captive_state(kind: Kind) {
     let app = TestApp::start(kind).await;
 
     let answer = app.get(&app.portal("/captive")).await;

@@ -1,4 +1,4 @@
-//! An order that has its answer is left alone; what says nothing is no answer.
+//! An order with a clear answer is not checked again, and an unclear answer counts as none.
 
 use chrono::{TimeDelta, Utc};
 use malipo::actors::Command;
@@ -11,13 +11,13 @@ use super::{LONG_AGO, answers, ask_about, eventually, is_due_some_day, make_due,
 use crate::harness::{Kind, SaleCounts, TestApp, body_of};
 
 on_both_databases! {
-    an_answer_that_says_nothing_leaves_the_order_pending_until_a_clear_one_comes,
-    an_answered_order_is_not_asked_about,
-    an_answered_order_that_became_due_all_the_same_is_due_no_more,
-    a_copy_that_zenopay_does_not_confirm_keeps_nobody_busy_for_ever,
+    an_unclear_answer_leaves_the_order_pending_until_a_clear_one_comes,
+    an_answered_order_is_not_checked_again,
+    an_answered_order_that_became_due_anyway_is_no_longer_due,
+    a_copy_that_zenopay_does_not_confirm_is_not_checked_for_ever,
 }
 
-/// What says neither "paid" nor "not paid".
+/// Answers that say neither "paid" nor "not paid".
 const UNCLEAR: [(&str, Says); 13] = [
     ("in progress", Says::Word("PROCESSING")),
     (
@@ -61,10 +61,10 @@ const UNCLEAR: [(&str, Says); 13] = [
         ),
     ),
     ("hangs up", Says::HangsUp),
-    ("a word that nobody knows", Says::Word("UNPAID")),
+    ("an unknown word", Says::Word("UNPAID")),
 ];
 
-async fn an_answer_that_says_nothing_leaves_the_order_pending_until_a_clear_one_comes(kind: Kind) {
+async fn an_unclear_answer_leaves_the_order_pending_until_a_clear_one_comes(kind: Kind) {
     let zenopay = FakeZenoPay::start();
     let app = zenopay.shop(kind, |_| {}).await;
     let mut orders = Vec::new();
@@ -86,7 +86,7 @@ async fn an_answer_that_says_nothing_leaves_the_order_pending_until_a_clear_one_
         assert_eq!(document["payment_status"], "PENDING", "{case}");
         assert_eq!(document["version"], 1, "{case}");
         assert_eq!(document["failure_reason"], json!(null), "{case}");
-        // Later than now, and sooner than the end of the lease that the round held.
+        // Later than now, and sooner than the end of the lease that the round had.
         let soon = format!(
             "SELECT COUNT(*) FROM payments WHERE {} AND due_at > '{}' AND due_at < '{}'",
             app.database.is_order(&order.id),
@@ -108,7 +108,7 @@ async fn an_answer_that_says_nothing_leaves_the_order_pending_until_a_clear_one_
     }
 }
 
-async fn an_answered_order_is_not_asked_about(kind: Kind) {
+async fn an_answered_order_is_not_checked_again(kind: Kind) {
     let app = TestApp::start(kind).await;
     let mut orders = Vec::new();
     for word in ["COMPLETED", "FAILED", "CANCELLED"] {
@@ -134,37 +134,38 @@ async fn an_answered_order_is_not_asked_about(kind: Kind) {
     assert_eq!(due, 0);
     for (status, order) in &orders {
         assert_eq!(app.status(order).await["payment_status"], *status);
-        // A sale is only confirmed later; see the tests of that.
+        // A sale is only confirmed later; see `confirming.rs`.
         let sold = *status == "COMPLETED";
         assert_eq!(is_due_some_day(&app, order).await, sold, "{status}");
         assert_eq!(answers(&app, order).await, [""; 0], "{status}");
     }
 
-    // A stranger's hint has it asked about at once and once more, soon; no longer.
+    // An unverified webhook of a stranger causes a check at once and one more soon afterwards, and
+    // no other.
     let (_, failed) = &orders[1];
     let hint = app.unproven(body_of(&failed.id, "COMPLETED"));
     assert_eq!(hint.send().await.unwrap().status().as_u16(), 401);
     assert_eq!(answers(&app, failed).await, ["PENDING"]);
-    eventually("the order is due no more", async || {
+    eventually("the order is no longer due", async || {
         !is_due_some_day(&app, failed).await
     })
     .await;
     assert_eq!(answers(&app, failed).await, ["PENDING", "PENDING"]);
 }
 
-async fn an_answered_order_that_became_due_all_the_same_is_due_no_more(kind: Kind) {
+async fn an_answered_order_that_became_due_anyway_is_no_longer_due(kind: Kind) {
     let app = TestApp::start(kind).await;
 
     for word in ["COMPLETED", "FAILED", "CANCELLED"] {
         let order = app.buy().await;
         app.deliver_word(&order, word).await;
-        // What was sold is confirmed with this ask.
+        // This check also confirms the sale.
         let known = json!({"decision": "approve", "word": word, "deliver": false});
         app.subscriber_decides(&order, &known).await;
 
         ask_about(&app, &order).await;
 
-        eventually("nobody asks again", async || {
+        eventually("no further check is made", async || {
             !is_due_some_day(&app, &order).await
         })
         .await;
@@ -173,8 +174,8 @@ async fn an_answered_order_that_became_due_all_the_same_is_due_no_more(kind: Kin
     }
 }
 
-/// With `confirm = always` an unconfirmed delivery makes the order due, also a sold one.
-async fn a_copy_that_zenopay_does_not_confirm_keeps_nobody_busy_for_ever(kind: Kind) {
+/// With `confirm = always` an unconfirmed delivery makes the order due, even a sold one.
+async fn a_copy_that_zenopay_does_not_confirm_is_not_checked_for_ever(kind: Kind) {
     let zenopay = FakeZenoPay::start();
     let always = |config: &mut malipo::config::Config| config.zenopay.confirm = Confirm::Always;
     let app = zenopay.shop(kind, always).await;
@@ -190,7 +191,7 @@ async fn a_copy_that_zenopay_does_not_confirm_keeps_nobody_busy_for_ever(kind: K
     app.app.reconciler.run_once().await.unwrap();
 
     assert_eq!(copy.verdict(), (200, "unconfirmed".to_owned()));
-    eventually("nobody asks again", async || {
+    eventually("no further check is made", async || {
         !is_due_some_day(&app, &order).await
     })
     .await;

@@ -1,5 +1,5 @@
-//! A server starts with ten thousand open orders: no stampede, live webhooks do not feel it,
-//! and whoever is waited for comes first.
+//! A server starts with ten thousand open orders: there is no stampede, live webhooks are not
+//! delayed, and orders with a waiting guest come first.
 
 use std::time::{Duration, Instant};
 
@@ -8,8 +8,8 @@ use super::{LONG_AGO, eventually};
 use crate::harness::{Kind, TestApp, TestDatabase};
 
 on_both_databases! {
-    ten_thousand_open_orders_are_asked_about_at_the_pace_and_webhooks_do_not_feel_it,
-    who_is_waited_for_comes_first_and_then_the_newest,
+    ten_thousand_open_orders_are_checked_at_the_pace_without_delaying_webhooks,
+    orders_with_a_waiting_guest_come_first_and_then_the_newest,
 }
 
 const BACKLOG: u32 = 10_000;
@@ -17,7 +17,7 @@ const PACE: u32 = 5;
 /// Webhooks that are measured in each shop.
 const MEASURED: usize = 60;
 
-/// Copies of the one order in the books, all due: half of them overdue, half EXPIRED.
+/// Copies of the only order in the database, all due: half of them overdue, half EXPIRED.
 async fn add_backlog(database: &TestDatabase) {
     let columns = "phone, language, package_id, package_code, package_name_sw, package_name_en, \
                    amount, currency, duration_minutes, validity, download_kbps, upload_kbps, \
@@ -42,7 +42,7 @@ async fn add_backlog(database: &TestDatabase) {
     assert_eq!(database.execute(&sql).await, u64::from(BACKLOG));
 }
 
-/// From sending a webhook to its answer.
+/// The time from sending a webhook to its answer.
 async fn sell(app: &TestApp, zenopay: &FakeZenoPay) -> Duration {
     let order = zenopay.buy(app).await;
     let begun = Instant::now();
@@ -57,9 +57,7 @@ fn median(mut times: Vec<Duration>) -> Duration {
     times[times.len() / 2]
 }
 
-async fn ten_thousand_open_orders_are_asked_about_at_the_pace_and_webhooks_do_not_feel_it(
-    kind: Kind,
-) {
+async fn ten_thousand_open_orders_are_checked_at_the_pace_without_delaying_webhooks(kind: Kind) {
     let (zenopay, of_idle) = (FakeZenoPay::start(), FakeZenoPay::start());
     let pace = |config: &mut malipo::config::Config| config.zenopay.asks_per_sec = PACE;
     let first = zenopay
@@ -73,20 +71,23 @@ async fn ten_thousand_open_orders_are_asked_about_at_the_pace_and_webhooks_do_no
 
     let (begun, asked) = (Instant::now(), zenopay.asked_in_all());
     let busy = zenopay.shop_on(database, pace).await;
-    // By turns, so that whatever else the machine does troubles both alike.
+    // By turns, so that other load on the machine affects both equally.
     let (mut with_backlog, mut without) = (Vec::new(), Vec::new());
     for _ in 0..MEASURED {
         with_backlog.push(sell(&busy, &zenopay).await);
         without.push(sell(&idle, &of_idle).await);
     }
-    eventually("several are asked about", async || {
+    eventually("several are checked", async || {
         zenopay.asked_in_all() - asked >= 3 * PACE as usize
     })
     .await;
 
     let asked = (zenopay.asked_in_all() - asked) as f64;
     let allowed = f64::from(PACE) * (1.0 + begun.elapsed().as_secs_f64()) + 1.0;
-    assert!(asked <= allowed, "{asked} asks where {allowed} are allowed");
+    assert!(
+        asked <= allowed,
+        "{asked} checks where {allowed} are allowed"
+    );
     let (with_backlog, without) = (median(with_backlog), median(without));
     let ratio = with_backlog.as_secs_f64() / without.as_secs_f64();
     println!("a webhook takes {with_backlog:?} with a backlog, {without:?} without: {ratio:.2}");
@@ -96,7 +97,7 @@ async fn ten_thousand_open_orders_are_asked_about_at_the_pace_and_webhooks_do_no
     );
 }
 
-async fn who_is_waited_for_comes_first_and_then_the_newest(kind: Kind) {
+async fn orders_with_a_waiting_guest_come_first_and_then_the_newest(kind: Kind) {
     let zenopay = FakeZenoPay::start();
     let app = zenopay
         .shop(kind, |config| config.zenopay.asks_per_sec = 2)
@@ -106,7 +107,7 @@ async fn who_is_waited_for_comes_first_and_then_the_newest(kind: Kind) {
     for _ in 0..30 {
         orders.push(zenopay.buy(&app).await);
     }
-    // The oldest of all, which would be the last.
+    // The oldest order of all, which would otherwise come last.
     let waited_for = orders[0].clone();
     let poll = app.portal(&format!(
         "/payment/status/{}?wait=30&since=1",
@@ -117,7 +118,7 @@ async fn who_is_waited_for_comes_first_and_then_the_newest(kind: Kind) {
         app.until_parked(1).await;
         let due = format!("UPDATE payments SET due_at = '{LONG_AGO}'");
         app.database.execute(&due).await;
-        eventually("ten are asked about", async || zenopay.asked_in_all() >= 10).await;
+        eventually("ten are checked", async || zenopay.asked_in_all() >= 10).await;
         let asked = zenopay.asked_ids();
         zenopay.says(&waited_for, Says::Word("COMPLETED"));
         let due = format!(
@@ -133,7 +134,7 @@ async fn who_is_waited_for_comes_first_and_then_the_newest(kind: Kind) {
     let first = asked.iter().position(|id| *id == waited_for.id);
     assert!(
         first.is_some_and(|at| at < 2),
-        "asked in this order: {asked:?}"
+        "checked in this order: {asked:?}"
     );
     let newest: Vec<&String> = orders[18..].iter().map(|order| &order.id).collect();
     let others = asked[..10].iter().filter(|id| **id != waited_for.id);

@@ -1,4 +1,4 @@
-//! However many want to know, ZenoPay is asked once.
+//! However many requests need the answer, ZenoPay is asked once.
 
 use std::time::Duration;
 
@@ -13,9 +13,9 @@ use super::{LONG_AGO, answers, ask_about, eventually, rounds};
 use crate::harness::{Answer, Kind, SaleCounts, TestApp, TestOrder, body_of, config};
 
 on_both_databases! {
-    a_crowd_of_hints_and_the_reconciler_share_one_ask,
-    more_than_eight_hints_at_once_are_not_followed,
-    a_due_time_written_in_another_way_is_claimed_all_the_same,
+    a_crowd_of_unverified_webhooks_and_the_reconciler_share_one_status_check,
+    at_most_eight_unverified_webhooks_are_checked_at_once,
+    a_due_time_in_another_notation_is_claimed_too,
 }
 
 async fn hint(app: &TestApp, order: &TestOrder) -> Answer {
@@ -23,11 +23,11 @@ async fn hint(app: &TestApp, order: &TestOrder) -> Answer {
     Answer::of(hint.send().await.unwrap()).await
 }
 
-async fn a_crowd_of_hints_and_the_reconciler_share_one_ask(kind: Kind) {
+async fn a_crowd_of_unverified_webhooks_and_the_reconciler_share_one_status_check(kind: Kind) {
     let zenopay = FakeZenoPay::start();
     let app = zenopay.shop(kind, |_| {}).await;
     let order = zenopay.buy(&app).await;
-    // Long enough for the whole crowd to come, and shorter than the patience of an ask.
+    // Long enough for all requests to arrive, and shorter than the time-out of a status check.
     let slowly = Says::WordAfter(Duration::from_secs(2), "COMPLETED");
     zenopay.says(&order, slowly);
 
@@ -43,7 +43,7 @@ async fn a_crowd_of_hints_and_the_reconciler_share_one_ask(kind: Kind) {
     assert_eq!(app.sale_of(&order).await, SaleCounts::ONE);
 }
 
-async fn more_than_eight_hints_at_once_are_not_followed(kind: Kind) {
+async fn at_most_eight_unverified_webhooks_are_checked_at_once(kind: Kind) {
     let zenopay = FakeZenoPay::start();
     let app = zenopay.shop(kind, |_| {}).await;
     let mut orders = Vec::new();
@@ -58,9 +58,9 @@ async fn more_than_eight_hints_at_once_are_not_followed(kind: Kind) {
     for _ in 0..4 {
         answers.extend(hints.next().await);
     }
-    // ZenoPay answers nobody: if more than eight were followed, the fourth came late.
+    // ZenoPay never answers, so a ninth check would be visible here.
     assert!(zenopay.asked_in_all() <= 8);
-    eventually("eight asks are under way", async || {
+    eventually("eight checks are in progress", async || {
         zenopay.asked_in_all() >= 8
     })
     .await;
@@ -70,7 +70,7 @@ async fn more_than_eight_hints_at_once_are_not_followed(kind: Kind) {
 }
 
 /// An operator or a restored copy may have written it; SQLite keeps it as text.
-async fn a_due_time_written_in_another_way_is_claimed_all_the_same(kind: Kind) {
+async fn a_due_time_in_another_notation_is_claimed_too(kind: Kind) {
     let zenopay = FakeZenoPay::start();
     let app = zenopay.shop(kind, |_| {}).await;
     let order = zenopay.buy(&app).await;
@@ -86,9 +86,9 @@ async fn a_due_time_written_in_another_way_is_claimed_all_the_same(kind: Kind) {
     .await;
 }
 
-/// Two servers, four rounds at the same moment: each server's loop runs too.
+/// Two servers, four rounds at the same moment, besides each server's own loop.
 #[actix_web::test]
-async fn two_servers_on_one_database_ask_once_for_one_due_moment() {
+async fn two_servers_on_one_database_check_once_for_one_due_time() {
     let app = TestApp::start_with(Kind::Postgres, |config| config.zenopay.asks_per_sec = 50).await;
     let mut beside = config(&app.database.url);
     beside.zenopay.asks_per_sec = 50;
@@ -98,7 +98,7 @@ async fn two_servers_on_one_database_ask_once_for_one_due_moment() {
         orders.push(app.buy().await);
     }
 
-    // Made yesterday, so that the next ask after this one is hours away.
+    // Made yesterday, so that the next check after this one is hours away.
     let yesterday = (Utc::now() - TimeDelta::days(1)).to_rfc3339();
     let due = format!("UPDATE payments SET due_at = '{LONG_AGO}', created_at = '{yesterday}'");
     app.database.execute(&due).await;
@@ -106,7 +106,7 @@ async fn two_servers_on_one_database_ask_once_for_one_due_moment() {
 
     assert!(here.is_ok() && there.is_ok());
     for order in &orders {
-        eventually("the order was asked about", async || {
+        eventually("the order was checked", async || {
             rounds(&app, order).await >= 1
         })
         .await;

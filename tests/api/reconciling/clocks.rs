@@ -1,12 +1,12 @@
-//! The database's clock and this machine's differ by minutes: what is due is due by the
-//! database's, which all servers share.
+//! The database's clock and this machine's differ by minutes: due times follow the database's
+//! clock, which all servers share.
 
 use serde_json::json;
 
 use super::eventually;
 use crate::harness::{Kind, SaleCounts, TestApp, TestDatabase};
 
-/// A database whose clock is so many minutes ahead of ours.
+/// A database whose clock is this many minutes ahead of ours.
 async fn database_ahead_by(minutes: i64) -> TestDatabase {
     let database = TestDatabase::create(Kind::Postgres).await;
     let name = database.text("SELECT current_database()::text").await;
@@ -21,10 +21,10 @@ async fn database_ahead_by(minutes: i64) -> TestDatabase {
     database
 }
 
-/// By our own clock the order would expire at once, or be asked about in eight minutes. The
-/// SMS would wait as long.
+/// By our own clock the order would expire at once, or be checked in eight minutes. The SMS would
+/// wait as long.
 #[actix_web::test]
-async fn orders_expire_are_asked_about_and_told_on_time_by_the_database_s_clock() {
+async fn expiry_status_checks_and_sms_are_on_time_by_the_databases_clock() {
     for minutes in [7, -7] {
         let database = database_ahead_by(minutes).await;
         let app = TestApp::start_on(database, |config| config.orders.expire_after_secs = 2).await;
@@ -38,7 +38,7 @@ async fn orders_expire_are_asked_about_and_told_on_time_by_the_database_s_clock(
             app.sale_of(&order).await == SaleCounts::ONE
         })
         .await;
-        eventually("the guest is told", async || {
+        eventually("the guest's SMS is sent", async || {
             let sent = "SELECT COUNT(*) FROM sms_messages WHERE sent_at >= created_at";
             app.database.count(sent).await == 1
         })

@@ -1,4 +1,4 @@
-//! After the sale: ZenoPay is asked once what it knows of it, and alerts when it disagrees.
+//! After a sale ZenoPay is asked once what it knows of it, and a contradiction raises an alert.
 
 use std::time::Duration;
 
@@ -14,12 +14,12 @@ use crate::harness::{Kind, SaleCounts, TestApp, TestOrder, config};
 
 on_both_databases! {
     a_sale_is_confirmed_once_and_what_zenopay_knows_of_it_is_kept,
-    a_sale_that_zenopay_tells_otherwise_of_is_alerted_once,
-    a_sale_that_zenopay_does_not_know_is_asked_about_again_and_alerted_after_days,
-    an_order_that_somebody_waits_for_is_asked_about_before_a_sale_is_confirmed,
+    a_sale_that_zenopay_contradicts_raises_one_alert,
+    a_sale_that_zenopay_does_not_know_is_checked_again_and_raises_an_alert_after_days,
+    an_order_with_a_waiting_guest_is_checked_before_a_sale_is_confirmed,
 }
 
-/// A sale by a webhook that says no more than it must.
+/// A sale by a webhook with only the required fields.
 async fn sell(zenopay: &FakeZenoPay, app: &TestApp) -> TestOrder {
     let order = zenopay.buy(app).await;
     let answer = app.deliver_word(&order, "COMPLETED").await;
@@ -76,7 +76,7 @@ async fn a_sale_is_confirmed_once_and_what_zenopay_knows_of_it_is_kept(kind: Kin
     assert_eq!(zenopay.asked(&order), 1);
 }
 
-async fn a_sale_that_zenopay_tells_otherwise_of_is_alerted_once(kind: Kind) {
+async fn a_sale_that_zenopay_contradicts_raises_one_alert(kind: Kind) {
     let zenopay = FakeZenoPay::start();
     let app = zenopay.shop(kind, |_| {}).await;
     let less = r#"{"data":[{"order_id":"ORDER","payment_status":"COMPLETED","amount":"1500"}]}"#;
@@ -92,7 +92,7 @@ async fn a_sale_that_zenopay_tells_otherwise_of_is_alerted_once(kind: Kind) {
 
         ask_about(&app, &order).await;
 
-        eventually("nobody asks again", async || {
+        eventually("no further check is made", async || {
             !is_due_some_day(&app, &order).await
         })
         .await;
@@ -102,12 +102,14 @@ async fn a_sale_that_zenopay_tells_otherwise_of_is_alerted_once(kind: Kind) {
         assert_eq!(app.status(&order).await["version"], 2, "{says:?}");
         assert_eq!(app.sale_of(&order).await, SaleCounts::ONE, "{says:?}");
     }
-    // What was less is known, so that the report can tell it.
+    // The smaller amount is stored, so that the report can show it.
     let less = "SELECT COUNT(*) FROM payments WHERE paid_amount = 1500 AND amount = 2000";
     assert_eq!(app.database.count(less).await, 1);
 }
 
-async fn a_sale_that_zenopay_does_not_know_is_asked_about_again_and_alerted_after_days(kind: Kind) {
+async fn a_sale_that_zenopay_does_not_know_is_checked_again_and_raises_an_alert_after_days(
+    kind: Kind,
+) {
     let zenopay = FakeZenoPay::start();
     let app = zenopay.shop(kind, |_| {}).await;
     let unclear = [
@@ -126,15 +128,12 @@ async fn a_sale_that_zenopay_does_not_know_is_asked_about_again_and_alerted_afte
     app.app.reconciler.run_once().await.unwrap();
 
     for order in &orders {
-        eventually("it was asked about", async || {
-            rounds(&app, order).await >= 1
-        })
-        .await;
+        eventually("it was checked", async || rounds(&app, order).await >= 1).await;
         assert!(is_due_some_day(&app, order).await);
         assert_eq!(alerts(&app, order).await, [""; 0]);
     }
 
-    // Four days later. PENDING is left out: its age stands in the actor's memory.
+    // Four days later. PENDING is left out, because the actor keeps its age in memory.
     let ago = (Utc::now() - TimeDelta::days(4)).to_rfc3339();
     for order in &orders[..2] {
         let row = app.database.is_order(&order.id);
@@ -146,7 +145,7 @@ async fn a_sale_that_zenopay_does_not_know_is_asked_about_again_and_alerted_afte
     app.app.reconciler.run_once().await.unwrap();
 
     for order in &orders[..2] {
-        eventually("nobody asks again", async || {
+        eventually("no further check is made", async || {
             !is_due_some_day(&app, order).await
         })
         .await;
@@ -156,13 +155,13 @@ async fn a_sale_that_zenopay_does_not_know_is_asked_about_again_and_alerted_afte
     }
 }
 
-async fn an_order_that_somebody_waits_for_is_asked_about_before_a_sale_is_confirmed(kind: Kind) {
+async fn an_order_with_a_waiting_guest_is_checked_before_a_sale_is_confirmed(kind: Kind) {
     let zenopay = FakeZenoPay::start();
     let app = zenopay
         .shop(kind, |config| config.zenopay.asks_per_sec = 2)
         .await;
     let (mut sold, mut open) = (Vec::new(), Vec::new());
-    // As many as are asked about in one round.
+    // As many as one round checks.
     for _ in 0..4 {
         sold.push(sell(&zenopay, &app).await);
         let order = zenopay.buy(&app).await;
@@ -181,7 +180,7 @@ async fn an_order_that_somebody_waits_for_is_asked_about_before_a_sale_is_confir
         moment(kind, later),
     );
     app.database.execute(&sql).await;
-    eventually("all were asked about", async || zenopay.asked_in_all() >= 8).await;
+    eventually("all were checked", async || zenopay.asked_in_all() >= 8).await;
 
     let mut first = zenopay.asked_ids()[..4].to_vec();
     first.sort();
@@ -199,7 +198,7 @@ fn moment(kind: Kind, text: &str) -> String {
     }
 }
 
-/// The other process has read the order before and does not know of the confirmation.
+/// The other process has read the order earlier and does not know of the confirmation.
 #[actix_web::test]
 async fn a_refund_by_another_process_keeps_what_zenopay_has_confirmed() {
     let zenopay = FakeZenoPay::start();
@@ -211,12 +210,13 @@ async fn a_refund_by_another_process_keeps_what_zenopay_has_confirmed() {
     let seen = beside.orders.handle(order_id, look).await.unwrap();
     assert_eq!(seen.payment.gateway_confirmed_at, None);
     zenopay.says(&order, Says::Word("COMPLETED"));
-    let told = app
+    let checked = app
         .app
         .orders
         .asks()
         .ask(order_id, malipo::actors::status_checks::Asker::Ourselves);
-    let malipo::gateways::zenopay::wire::StatusAnswer::Known(report) = told.await.unwrap() else {
+    let malipo::gateways::zenopay::wire::StatusAnswer::Known(report) = checked.await.unwrap()
+    else {
         panic!("ZenoPay said nothing")
     };
     let confirms = Command::of(Evidence::OrderStatus(report));

@@ -1,5 +1,5 @@
-//! ZenoPay is down for an hour: it is not hammered, guests' hints are not locked out, and
-//! afterwards everything is found.
+//! ZenoPay is down for an hour: it is not hammered, guests' unverified webhooks still cause checks,
+//! and afterwards all money is found.
 
 use std::time::{Duration, Instant};
 
@@ -9,17 +9,17 @@ use crate::harness::{Kind, SaleCounts, TestApp, TestOrder, body_of};
 
 on_both_databases! {
     zenopay_is_probed_while_it_is_down_for_an_hour_and_then_all_money_is_found,
-    a_hint_shows_that_zenopay_is_back_before_the_next_probe,
+    an_unverified_webhook_shows_that_zenopay_is_back_before_the_next_probe,
 }
 
-/// Asks that may be under way when the pause begins.
+/// Checks that may be in progress when the pause begins.
 const AT_ONCE: usize = 8;
-/// Failures in a row after which it begins.
+/// The number of consecutive failures after which it begins.
 const PATIENCE: usize = 8;
 const FIVE_MINUTES: Duration = Duration::from_secs(300);
 
-/// A shop with so many open orders, whose ZenoPay answers 503 to all of them, at the moment
-/// when it stops asking.
+/// A shop with this many open orders whose ZenoPay answers 503 to all of them, at the moment the
+/// reconciler pauses.
 async fn shop_that_gave_up(
     kind: Kind,
     zenopay: &FakeZenoPay,
@@ -41,8 +41,8 @@ async fn is_paused(app: &TestApp) -> bool {
     metric(app, "malipo_zenopay_circuit_open").await == 1.0
 }
 
-/// Lets the longest pause pass, again and again: on a slow machine the answer to the probe
-/// before may still be on its way, and begins another pause when it comes.
+/// Lets the longest pause pass repeatedly: on a slow machine the answer to the previous probe may
+/// still be on its way, and begins another pause when it comes.
 async fn pauses_end_until(app: &TestApp, what: &str, condition: impl AsyncFn() -> bool) {
     for _ in 0..20 {
         time_passes(app, FIVE_MINUTES).await;
@@ -54,7 +54,7 @@ async fn pauses_end_until(app: &TestApp, what: &str, condition: impl AsyncFn() -
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
-    panic!("it never came to this: {what}");
+    panic!("the condition never held: {what}");
 }
 
 async fn zenopay_is_probed_while_it_is_down_for_an_hour_and_then_all_money_is_found(kind: Kind) {
@@ -64,7 +64,7 @@ async fn zenopay_is_probed_while_it_is_down_for_an_hour_and_then_all_money_is_fo
     let before = zenopay.asked_in_all();
     assert!(
         before <= PATIENCE + AT_ONCE,
-        "{before} asks until it gave up"
+        "{before} checks until the pause"
     );
 
     for _ in 0..12 {
@@ -75,13 +75,14 @@ async fn zenopay_is_probed_while_it_is_down_for_an_hour_and_then_all_money_is_fo
         .await;
     }
     let probes = zenopay.asked_in_all() - before;
-    // A round by hand and the loop may probe at the same moment; a stampede they are not.
+    // A round started by the test and the loop may probe at the same moment; that is not a
+    // stampede.
     assert!(probes <= 12 + AT_ONCE, "{probes} probes in an hour");
     assert!(is_paused(&app).await);
     assert!(log.count("ZenoPay does not answer order-status; the reconciler pauses") >= 1);
 
     zenopay.says_of_all(Says::Word("COMPLETED"));
-    pauses_end_until(&app, "ZenoPay is heard again", async || {
+    pauses_end_until(&app, "ZenoPay's answers are read again", async || {
         !is_paused(&app).await
     })
     .await;
@@ -96,11 +97,11 @@ async fn zenopay_is_probed_while_it_is_down_for_an_hour_and_then_all_money_is_fo
     assert_eq!(log.count("ZenoPay answers order-status again"), 1);
 }
 
-async fn a_hint_shows_that_zenopay_is_back_before_the_next_probe(kind: Kind) {
+async fn an_unverified_webhook_shows_that_zenopay_is_back_before_the_next_probe(kind: Kind) {
     let zenopay = FakeZenoPay::start();
     let (app, orders) = shop_that_gave_up(kind, &zenopay, 10).await;
 
-    // No time passes: the next probe is seconds away, and would be minutes after an hour.
+    // No time passes: the next probe is seconds away, and would be minutes away after an hour.
     zenopay.says_of_all(Says::Word("COMPLETED"));
     let hint = app.unproven(body_of(&orders[0].id, "COMPLETED"));
     let answered = hint.send().await.unwrap().status().as_u16();

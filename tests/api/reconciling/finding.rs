@@ -1,4 +1,4 @@
-//! What is found by asking reaches the guest as if the webhook had come.
+//! What a status check finds reaches the guest as if the webhook had come.
 
 use serde_json::json;
 
@@ -6,21 +6,21 @@ use super::{answers, ask_about, eventually, is_due_some_day, machinery, rounds};
 use crate::harness::{Kind, SaleCounts, TestApp, TestOrder, body_of, fresh_phone};
 
 on_both_databases! {
-    a_lost_webhook_is_found_by_asking_and_the_waiting_guest_is_told,
-    a_refusal_and_a_cancelled_prompt_are_found_by_asking,
-    a_push_without_a_clear_answer_is_cleared_up_by_asking_and_never_pushed_again,
-    money_that_falls_short_is_held_and_money_that_is_too_much_still_sells,
+    a_status_check_finds_a_lost_webhook_and_the_waiting_guest_gets_the_sale,
+    status_checks_find_a_refusal_and_a_cancelled_prompt,
+    a_push_without_a_clear_answer_is_resolved_by_a_status_check_and_never_sent_again,
+    an_underpayment_is_held_and_an_overpayment_still_sells,
     an_unpaid_order_shows_expired_by_itself_and_late_money_still_sells,
-    a_hint_that_came_too_early_is_followed_up_within_seconds,
+    an_unverified_webhook_that_came_too_early_is_followed_up_within_seconds,
 }
 
-/// The subscriber decides, and the webhook that tells so is lost.
+/// The subscriber decides, and the webhook about it is lost.
 async fn decide_in_silence(app: &TestApp, order: &TestOrder, decision: &str) {
     let lost = json!({"decision": decision, "deliver": false});
     app.subscriber_decides(order, &lost).await;
 }
 
-async fn a_lost_webhook_is_found_by_asking_and_the_waiting_guest_is_told(kind: Kind) {
+async fn a_status_check_finds_a_lost_webhook_and_the_waiting_guest_gets_the_sale(kind: Kind) {
     let app = TestApp::start(kind).await;
     let order = app.buy().await;
     let poll = app.portal(&format!("/payment/status/{}?wait=20&since=1", order.id));
@@ -52,7 +52,7 @@ async fn a_lost_webhook_is_found_by_asking_and_the_waiting_guest_is_told(kind: K
     assert_eq!(app.database.count(deliveries).await, 0);
 }
 
-async fn a_refusal_and_a_cancelled_prompt_are_found_by_asking(kind: Kind) {
+async fn status_checks_find_a_refusal_and_a_cancelled_prompt(kind: Kind) {
     let app = TestApp::start(kind).await;
 
     for (decision, status, reason) in [
@@ -71,9 +71,11 @@ async fn a_refusal_and_a_cancelled_prompt_are_found_by_asking(kind: Kind) {
     }
 }
 
-/// Nothing is driven by hand here: such an order is due at once, so that its guest is not
-/// kept waiting until the first regular ask.
-async fn a_push_without_a_clear_answer_is_cleared_up_by_asking_and_never_pushed_again(kind: Kind) {
+/// The test drives nothing here: such an order is due at once, so that its guest does not wait
+/// until the first regular check.
+async fn a_push_without_a_clear_answer_is_resolved_by_a_status_check_and_never_sent_again(
+    kind: Kind,
+) {
     let app = TestApp::start_with(kind, |config| config.zenopay.create_timeout_ms = 1_000).await;
 
     let mut orders = Vec::new();
@@ -102,7 +104,7 @@ async fn a_push_without_a_clear_answer_is_cleared_up_by_asking_and_never_pushed_
     assert_eq!(app.database.count(phones_that_rang).await, 4);
 }
 
-async fn money_that_falls_short_is_held_and_money_that_is_too_much_still_sells(kind: Kind) {
+async fn an_underpayment_is_held_and_an_overpayment_still_sells(kind: Kind) {
     let app = TestApp::start(kind).await;
     let (short, over) = (app.buy().await, app.buy().await);
 
@@ -132,13 +134,13 @@ async fn an_unpaid_order_shows_expired_by_itself_and_late_money_still_sells(kind
     assert_eq!(expired["payment_status"], "EXPIRED");
     assert_eq!(expired["version"], 2);
     assert_eq!(expired["failure_reason"], "expired");
-    eventually("it is asked about all the same", async || {
+    eventually("it is checked anyway", async || {
         rounds(&app, &order).await >= 1
     })
     .await;
     assert!(is_due_some_day(&app, &order).await);
     let repaired = machinery(&app).await["reconciler"]["repaired"].clone();
-    assert_eq!(repaired, 0, "to run out of time is no repair");
+    assert_eq!(repaired, 0, "an expiry is no repair");
 
     decide_in_silence(&app, &order, "approve").await;
     ask_about(&app, &order).await;
@@ -149,8 +151,8 @@ async fn an_unpaid_order_shows_expired_by_itself_and_late_money_still_sells(kind
     assert_eq!(app.sale_of(&order).await, SaleCounts::ONE);
 }
 
-/// Without the hint the first ask would come later than this test waits.
-async fn a_hint_that_came_too_early_is_followed_up_within_seconds(kind: Kind) {
+/// Without the unverified webhook the first check would come later than this test waits.
+async fn an_unverified_webhook_that_came_too_early_is_followed_up_within_seconds(kind: Kind) {
     let app = TestApp::start(kind).await;
     let order = app.buy().await;
 

@@ -5,13 +5,13 @@ use std::sync::{Arc, Mutex};
 
 use tracing_subscriber::EnvFilter;
 
-/// What was logged since the recording began.
+/// The lines logged since the recording began.
 #[derive(Clone, Default)]
 pub struct LogLines(Arc<Mutex<Vec<u8>>>);
 
 impl LogLines {
-    /// Records from now on. To be called before the server starts, whose own attempt to log
-    /// then changes nothing.
+    /// Starts recording. Call this before the server starts, so that the server keeps this
+    /// subscriber.
     pub fn record(filter: &str) -> Self {
         let lines = Self::default();
         let writer = lines.clone();

@@ -1,12 +1,12 @@
-//! A guest who looks at an old open order has ZenoPay asked, without waiting for it.
+//! Viewing an old open order starts a status check, and the request does not wait for it.
 
 use super::eventually;
 use super::zenopay::{FakeZenoPay, Says};
 use crate::harness::{Kind, SaleCounts, TestApp, TestOrder};
 
 on_both_databases! {
-    a_look_at_an_old_open_order_finds_its_money_long_before_the_schedule,
-    many_looks_lead_to_one_ask_and_a_look_at_a_young_order_to_none,
+    viewing_an_old_open_order_finds_its_money_long_before_the_schedule,
+    many_views_cause_one_status_check_and_a_view_of_a_young_order_none,
 }
 
 /// Makes the order an hour old and due tomorrow.
@@ -28,7 +28,7 @@ async fn age(app: &TestApp, order: &TestOrder) {
     assert_eq!(app.database.execute(&sql).await, 1);
 }
 
-async fn a_look_at_an_old_open_order_finds_its_money_long_before_the_schedule(kind: Kind) {
+async fn viewing_an_old_open_order_finds_its_money_long_before_the_schedule(kind: Kind) {
     let zenopay = FakeZenoPay::start();
     let app = zenopay.shop(kind, |_| {}).await;
     let order = zenopay.buy(&app).await;
@@ -37,12 +37,15 @@ async fn a_look_at_an_old_open_order_finds_its_money_long_before_the_schedule(ki
 
     let seen = app.status(&order).await;
 
-    assert_eq!(seen["payment_status"], "PENDING", "the look does not wait");
+    assert_eq!(
+        seen["payment_status"], "PENDING",
+        "the request does not wait"
+    );
     app.wait_for(&order, "COMPLETED").await;
     assert_eq!(app.sale_of(&order).await, SaleCounts::ONE);
 }
 
-async fn many_looks_lead_to_one_ask_and_a_look_at_a_young_order_to_none(kind: Kind) {
+async fn many_views_cause_one_status_check_and_a_view_of_a_young_order_none(kind: Kind) {
     let zenopay = FakeZenoPay::start();
     let app = zenopay.shop(kind, |_| {}).await;
     zenopay.says_of_all(Says::Word("PENDING"));
@@ -58,10 +61,13 @@ async fn many_looks_lead_to_one_ask_and_a_look_at_a_young_order_to_none(kind: Ki
         app.status(&old).await;
         app.status(&young).await;
     }
-    eventually("it is asked about", async || zenopay.asked(&old) > 0).await;
-    // Whatever the looks before have led to is under way before this one.
+    eventually("it is checked", async || zenopay.asked(&old) > 0).await;
+    // By now every check that the earlier views have caused is in progress.
     app.status(&last).await;
-    eventually("another one too", async || zenopay.asked(&last) > 0).await;
+    eventually("the other one is checked", async || {
+        zenopay.asked(&last) > 0
+    })
+    .await;
 
     assert_eq!(zenopay.asked(&old), 1);
     assert_eq!(zenopay.asked(&young), 0);

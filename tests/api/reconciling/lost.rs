@@ -1,5 +1,5 @@
-//! Every webhook is lost, or comes three times while ZenoPay is asked as well: each guest gets
-//! one voucher all the same.
+//! Every webhook is lost, or comes three times while ZenoPay is asked as well: each guest still
+//! gets one voucher.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -31,7 +31,7 @@ async fn two_hundred_purchases_whose_webhooks_come_three_times_are_sold_once_eac
     .await;
 }
 
-/// Two hundred guests buy, ZenoPay is asked about all of them at once, and each has one sale.
+/// Two hundred guests buy, all orders are checked at once, and each has one sale.
 async fn crowd(kind: Kind, behaviour: &Value) -> TestApp {
     let app = TestApp::start_with(kind, |config| config.zenopay.asks_per_sec = 200).await;
     app.gateway_behaves(behaviour).await;
@@ -42,7 +42,7 @@ async fn crowd(kind: Kind, behaviour: &Value) -> TestApp {
         let due = format!("UPDATE payments SET due_at = '{LONG_AGO}' WHERE due_at IS NOT NULL");
         app.database.execute(&due).await;
     }
-    // The subscriber may have decided after the first ask.
+    // The subscriber may have decided after the first check.
     eventually("all are completed", async || {
         let due = format!("UPDATE payments SET due_at = '{LONG_AGO}' WHERE status = 'PENDING'");
         app.database.execute(&due).await == 0

@@ -1,9 +1,7 @@
-//! ZenoPay is asked what is true: for webhooks that were lost, pushes whose end is unknown,
-//! and money that comes late.
+//! Status checks find lost webhooks, pushes with an unknown result, and late money.
 //!
-//! The server's own loop runs in every test. Where a test makes an order due and drives a
-//! round by hand, either of the two may be the one that asks; what the guest sees must be
-//! the same.
+//! The server's own loop runs in every test. Where a test makes an order due and drives a round
+//! itself, either of the two may make the check; what the guest sees must be the same.
 
 use std::time::Duration;
 
@@ -31,7 +29,7 @@ pub use log_lines::LogLines;
 /// A due time that has passed.
 const LONG_AGO: &str = "2020-01-01T00:00:00+00:00";
 
-/// Waits until something is so; fails when it is not within three quarters of a minute.
+/// Waits until the condition holds; fails after three quarters of a minute.
 pub async fn eventually(what: &str, condition: impl AsyncFn() -> bool) {
     for _ in 0..2_250 {
         if condition().await {
@@ -39,16 +37,16 @@ pub async fn eventually(what: &str, condition: impl AsyncFn() -> bool) {
         }
         sleep(Duration::from_millis(20)).await;
     }
-    panic!("it never came to this: {what}");
+    panic!("the condition never held: {what}");
 }
 
-/// Has the order asked about: makes it due and goes one round.
+/// Has the order checked: makes it due and runs one round.
 pub async fn ask_about(app: &TestApp, order: &TestOrder) {
     make_due(app, order).await;
     app.app.reconciler.run_once().await.unwrap();
 }
 
-/// The machinery as operators see it.
+/// The `GET /actors` document.
 pub async fn machinery(app: &TestApp) -> Value {
     app.get_as_operator("/api/v1/operator/actors").await.json()
 }
@@ -59,7 +57,7 @@ async fn make_due(app: &TestApp, order: &TestOrder) {
     assert_eq!(app.database.execute(&sql).await, 1);
 }
 
-/// Lets time pass at once: everything in the books happened so much earlier.
+/// Simulates the passing of time: moves everything in the database into the past by this much.
 async fn time_passes(app: &TestApp, time: Duration) {
     let earlier = |column: &str| match app.database.kind {
         Kind::Sqlite => format!(
@@ -77,7 +75,7 @@ async fn time_passes(app: &TestApp, time: Duration) {
     app.app.reconciler.timekeeper().skip(time);
 }
 
-/// One number of `/metrics`.
+/// One value of `/metrics`.
 pub async fn metric(app: &TestApp, name: &str) -> f64 {
     let text = app.get(&app.url("/metrics")).await.text;
     let line = text
@@ -88,7 +86,7 @@ pub async fn metric(app: &TestApp, name: &str) -> f64 {
         .unwrap()
 }
 
-/// What order-status was understood to say about the order, the first answer first.
+/// How the order-status answers about the order were understood, in their sequence.
 async fn answers(app: &TestApp, order: &TestOrder) -> Vec<String> {
     let order = app.database.is_order(&order.id);
     app.database
@@ -98,7 +96,7 @@ async fn answers(app: &TestApp, order: &TestOrder) -> Vec<String> {
         .await
 }
 
-/// How many rounds have looked at the order and left it open.
+/// How many rounds have checked the order and left it open.
 async fn rounds(app: &TestApp, order: &TestOrder) -> i64 {
     let order = app.database.is_order(&order.id);
     app.database
@@ -108,7 +106,7 @@ async fn rounds(app: &TestApp, order: &TestOrder) -> i64 {
         .await
 }
 
-/// Whether anybody will ever ask about the order again.
+/// Whether the order is still due at some time.
 async fn is_due_some_day(app: &TestApp, order: &TestOrder) -> bool {
     let order = app.database.is_order(&order.id);
     let sql = format!("SELECT COUNT(*) FROM payments WHERE due_at IS NOT NULL AND {order}");

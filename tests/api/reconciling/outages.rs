@@ -1,4 +1,4 @@
-//! The loop goes on, whatever goes away under it.
+//! The reconciler goes on when the database or ZenoPay fails.
 
 use std::env;
 use std::time::Duration;
@@ -14,13 +14,13 @@ use super::{LONG_AGO, LogLines, eventually, make_due, rounds};
 use crate::harness::{Kind, SaleCounts, TestApp, config};
 
 on_both_databases! {
-    a_database_that_goes_away_and_comes_back_finds_the_loop_still_asking,
+    the_reconciler_goes_on_after_the_database_went_away_and_came_back,
     orders_expire_on_time_while_zenopay_does_not_answer,
     a_server_stops_in_time_while_zenopay_does_not_answer,
-    an_order_claimed_by_a_server_that_died_is_asked_about_when_the_lease_ends,
+    an_order_claimed_by_a_server_that_died_is_checked_when_the_lease_ends,
 }
 
-/// Takes the orders away: on PostgreSQL the whole database, on SQLite the table.
+/// Makes the orders unavailable: on PostgreSQL the whole database, on SQLite the table.
 async fn take_away(app: &TestApp) {
     match app.database.kind {
         Kind::Sqlite => {
@@ -46,7 +46,7 @@ async fn bring_back(app: &TestApp) {
     }
 }
 
-/// PostgreSQL does not let a database be closed from within.
+/// PostgreSQL does not allow closing a database from within.
 async fn allow_connections(app: &TestApp, allowed: bool) {
     let name = app.database.text("SELECT current_database()::text").await;
     let server = env::var("MALIPO_TEST_POSTGRES").unwrap();
@@ -59,7 +59,7 @@ async fn allow_connections(app: &TestApp, allowed: bool) {
     admin.close().await.unwrap();
 }
 
-async fn a_database_that_goes_away_and_comes_back_finds_the_loop_still_asking(kind: Kind) {
+async fn the_reconciler_goes_on_after_the_database_went_away_and_came_back(kind: Kind) {
     let log = LogLines::record("malipo=warn");
     let zenopay = FakeZenoPay::start();
     let app = zenopay.shop(kind, |_| {}).await;
@@ -74,7 +74,7 @@ async fn a_database_that_goes_away_and_comes_back_finds_the_loop_still_asking(ki
     bring_back(&app).await;
     make_due(&app, &order).await;
 
-    // Not driven by hand: it is the loop itself that must have survived.
+    // The test drives no round: the loop itself must have survived.
     let completed = "SELECT COUNT(*) FROM payments WHERE status = 'COMPLETED'";
     eventually("the loop finds the money", async || {
         app.database.count(completed).await == 1
@@ -83,7 +83,7 @@ async fn a_database_that_goes_away_and_comes_back_finds_the_loop_still_asking(ki
     assert_eq!(app.sale_of(&order).await, SaleCounts::ONE);
 }
 
-/// A shop whose loop is in the middle of a round of so many asks, none of which is answered.
+/// A shop whose loop is in the middle of a round of this many checks, none of which is answered.
 async fn shop_in_silence(kind: Kind, zenopay: &FakeZenoPay, asks: usize) -> TestApp {
     let app = zenopay.shop(kind, |_| {}).await;
     for _ in 0..asks {
@@ -119,19 +119,19 @@ async fn a_server_stops_in_time_while_zenopay_does_not_answer(kind: Kind) {
     let zenopay = FakeZenoPay::start();
     let app = shop_in_silence(kind, &zenopay, 12).await;
 
-    // Nobody waits for answers that are asked for again after the next start.
+    // The stop does not wait for answers that are requested again after the next start.
     let stopped = timeout(Duration::from_secs(6), app.stop()).await;
 
     assert!(stopped.is_ok(), "it still waits for ZenoPay");
 }
 
-async fn an_order_claimed_by_a_server_that_died_is_asked_about_when_the_lease_ends(kind: Kind) {
+async fn an_order_claimed_by_a_server_that_died_is_checked_when_the_lease_ends(kind: Kind) {
     let app = TestApp::start(kind).await;
     let order = app.buy().await;
-    let books = config(&app.database.url).database;
-    let dying = Store::open_beside(&books).await.unwrap();
+    let settings = config(&app.database.url).database;
+    let dying = Store::open_beside(&settings).await.unwrap();
 
-    // A lease that is over at once, as that of a server which died a minute ago.
+    // A lease that ends at once, like that of a server which died a minute ago.
     let now = dying.now().await.unwrap();
     let tomorrow = now + TimeDelta::days(1);
     let turns = Turns {
@@ -143,7 +143,7 @@ async fn an_order_claimed_by_a_server_that_died_is_asked_about_when_the_lease_en
         .await;
     assert_eq!(claimed.unwrap().len(), 1);
 
-    eventually("another server asks", async || {
+    eventually("another server checks the order", async || {
         rounds(&app, &order).await >= 1
     })
     .await;

@@ -1,5 +1,5 @@
-//! A stranger has orders that nobody pays, and sends hints about them. Guests whose webhook was
-//! lost are asked about in time all the same.
+//! A stranger creates orders that are never paid, and sends unverified webhooks about them. Guests
+//! whose webhook was lost are still checked in time.
 
 use std::time::{Duration, Instant};
 
@@ -11,19 +11,19 @@ use super::{LONG_AGO, eventually};
 use crate::harness::{Kind, TestApp, TestOrder, body_of};
 
 on_both_databases! {
-    the_order_that_is_longest_overdue_is_asked_about_before_newer_ones_run_out,
-    a_paid_guest_beside_sixty_orders_and_hints_of_a_stranger_is_sold_within_twice_the_time,
+    the_order_that_is_longest_overdue_is_checked_before_all_newer_ones_were,
+    a_paid_guest_beside_sixty_orders_and_unverified_webhooks_of_a_stranger_is_sold_to_within_twice_the_time,
 }
 
 const PACE: u32 = 5;
-/// A due time that has passed, but later.
+/// A due time that has passed, but later than [`LONG_AGO`].
 const LATER: &str = "2020-01-01T00:00:01+00:00";
 
 fn pace(config: &mut Config) {
     config.zenopay.asks_per_sec = PACE;
 }
 
-async fn the_order_that_is_longest_overdue_is_asked_about_before_newer_ones_run_out(kind: Kind) {
+async fn the_order_that_is_longest_overdue_is_checked_before_all_newer_ones_were(kind: Kind) {
     let zenopay = FakeZenoPay::start();
     let app = zenopay.shop(kind, pace).await;
     zenopay.says_of_all(Says::Word("PENDING"));
@@ -45,15 +45,15 @@ async fn the_order_that_is_longest_overdue_is_asked_about_before_newer_ones_run_
     );
     let before = zenopay.asked_in_all();
     app.database.execute(&all_due).await;
-    eventually("it is asked about", async || zenopay.asked(&guest) > 0).await;
+    eventually("it is checked", async || zenopay.asked(&guest) > 0).await;
 
     let asked = zenopay.asked_ids();
     let at = asked[before..].iter().position(|id| *id == guest.id);
-    // Eight are asked about at once at most, and it is among the first two to be claimed.
+    // At most eight are checked at once, and it is among the first two to be claimed.
     assert!(at.is_some_and(|at| at < 8), "{at:?} of {}", asked.len());
 }
 
-async fn a_paid_guest_beside_sixty_orders_and_hints_of_a_stranger_is_sold_within_twice_the_time(
+async fn a_paid_guest_beside_sixty_orders_and_unverified_webhooks_of_a_stranger_is_sold_to_within_twice_the_time(
     kind: Kind,
 ) {
     let (zenopay, of_calm) = (FakeZenoPay::start(), FakeZenoPay::start());
@@ -69,7 +69,7 @@ async fn a_paid_guest_beside_sixty_orders_and_hints_of_a_stranger_is_sold_within
     let begun = Instant::now();
     zenopay.says(&guest, Says::Word("COMPLETED"));
     of_calm.says(&alone, Says::Word("COMPLETED"));
-    // Newer than the guest's, too.
+    // Newer than the guest's order as well.
     for _ in 0..30 {
         strangers.push(zenopay.buy(&busy).await);
     }
@@ -93,10 +93,13 @@ async fn a_paid_guest_beside_sixty_orders_and_hints_of_a_stranger_is_sold_within
     );
     let asked = zenopay.asked_in_all() as f64;
     let allowed = f64::from(PACE) * (1.0 + begun.elapsed().as_secs_f64()) + 1.0;
-    assert!(asked <= allowed, "{asked} asks where {allowed} are allowed");
+    assert!(
+        asked <= allowed,
+        "{asked} checks where {allowed} are allowed"
+    );
 }
 
-/// As the schedule has it, but for the spread, which would make one of the two earlier.
+/// The scheduled time without its random spread, which would make one of the two earlier.
 async fn ask_first_after_fifteen_seconds(app: &TestApp, order: &TestOrder) {
     let of = app.database.is_order(&order.id);
     let due = match app.database.kind {
@@ -107,18 +110,18 @@ async fn ask_first_after_fifteen_seconds(app: &TestApp, order: &TestOrder) {
     assert_eq!(app.database.execute(&sql).await, 1);
 }
 
-/// Looked for in the database: a guest who waits for the page would be served first.
+/// Read from the database, because an order with a waiting guest would be checked first.
 async fn sold_after(app: &TestApp, order: &TestOrder, begun: Instant) -> Duration {
     let of = app.database.is_order(&order.id);
     let sql = format!("SELECT COUNT(*) FROM payments WHERE {of} AND status = 'COMPLETED'");
-    eventually("the guest is sold to", async || {
+    eventually("the guest's order is sold", async || {
         app.database.count(&sql).await == 1
     })
     .await;
     begun.elapsed()
 }
 
-/// Six hints a second, about one order after the other.
+/// Sends six unverified webhooks a second, about each order in turn.
 async fn hint_on_and_on(app: &TestApp, orders: &[TestOrder]) {
     let mut pace = interval(Duration::from_millis(166));
     for order in orders.iter().cycle() {

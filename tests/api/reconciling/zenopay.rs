@@ -1,5 +1,5 @@
-//! A ZenoPay of a few lines that answers as badly as a test wants, and a shop that calls it
-//! as if it were the real one.
+//! A fake ZenoPay that answers order-status as a test wants, and a shop that calls it as the real
+//! one.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
@@ -15,12 +15,12 @@ use url::Url;
 
 use crate::harness::{DAILY_PRICE, KEY, Kind, TestApp, TestDatabase, TestOrder, fresh_phone};
 
-/// What order-status answers about an order.
+/// The order-status answer about an order.
 #[derive(Clone, Debug)]
 pub enum Says {
-    /// A row with this word, and the price of `daily`.
+    /// A row with this status and the price of `daily`.
     Word(&'static str),
-    /// The same, after so long.
+    /// The same, after this delay.
     WordAfter(Duration, &'static str),
     /// This status and body; `ORDER` stands for the order's id.
     Raw(u16, &'static str),
@@ -30,7 +30,7 @@ pub enum Says {
     Nothing,
 }
 
-/// Accepts every push. Knows of no order until it is told what to say.
+/// Accepts every push. It knows no order until a test sets an answer.
 #[derive(Clone)]
 pub struct FakeZenoPay {
     url: Url,
@@ -40,14 +40,14 @@ pub struct FakeZenoPay {
 #[derive(Default)]
 struct State {
     says: HashMap<String, Says>,
-    /// About orders that it was told nothing of.
+    /// The answer about all other orders.
     says_of_others: Option<Says>,
-    /// Order ids in the order in which they were asked about.
+    /// Ids of the checked orders, in sequence.
     asked: Vec<String>,
     /// By order id.
     webhook_urls: HashMap<String, String>,
     pushes: usize,
-    /// Before a push is answered.
+    /// The delay before a push is answered.
     push_takes: Duration,
 }
 
@@ -59,8 +59,8 @@ impl FakeZenoPay {
             url: url.parse().unwrap(),
             state: Arc::default(),
         };
-        // Threads, so that an answer that takes long holds up nothing but itself. They end
-        // with the test's process.
+        // One thread for each connection, so that a slow answer delays no other. They end with the
+        // test's process.
         let server = fake.clone();
         thread::spawn(move || {
             for stream in listener.incoming() {
@@ -71,46 +71,46 @@ impl FakeZenoPay {
         fake
     }
 
-    /// What is said about this order from now on.
+    /// Sets the answer about this order.
     pub fn says(&self, order: &TestOrder, says: Says) {
         let mut state = self.state.lock().unwrap();
         state.says.insert(order.id.clone(), says);
     }
 
-    /// What is said from now on about every order, also those told of before.
+    /// Sets the answer about every order, including those with an answer of their own.
     pub fn says_of_all(&self, says: Says) {
         let mut state = self.state.lock().unwrap();
         state.says.clear();
         state.says_of_others = Some(says);
     }
 
-    /// How long a push takes from now on.
+    /// Sets how long a push takes.
     pub fn push_takes(&self, time: Duration) {
         self.state.lock().unwrap().push_takes = time;
     }
 
-    /// How many pushes there were.
+    /// How many pushes were made.
     pub fn pushes(&self) -> usize {
         self.state.lock().unwrap().pushes
     }
 
-    /// Order ids in the order in which they were asked about.
+    /// Ids of the checked orders, in sequence.
     pub fn asked_ids(&self) -> Vec<String> {
         self.state.lock().unwrap().asked.clone()
     }
 
-    /// How often this order was asked about.
+    /// How many times this order was checked.
     pub fn asked(&self, order: &TestOrder) -> usize {
         let state = self.state.lock().unwrap();
         state.asked.iter().filter(|id| **id == order.id).count()
     }
 
-    /// How many asks there were.
+    /// How many checks were made.
     pub fn asked_in_all(&self) -> usize {
         self.state.lock().unwrap().asked.len()
     }
 
-    /// A shop in live mode that takes this for the real ZenoPay.
+    /// A shop in live mode that uses this as the real ZenoPay.
     pub async fn shop(&self, kind: Kind, change: impl FnOnce(&mut Config)) -> TestApp {
         self.shop_on(TestDatabase::create(kind).await, change).await
     }

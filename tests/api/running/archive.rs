@@ -1,4 +1,5 @@
-//! Bodies that leave the journal are in the archive first, whenever the server is killed.
+//! Bodies that leave the journal are in the archive first, even if the server is killed at any
+//! moment.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,14 +16,14 @@ use crate::harness::process::Process;
 use crate::harness::{Kind, TestApp, TestDatabase};
 
 on_both_databases! {
-    nothing_is_lost_between_journal_and_archive_by_a_kill,
+    a_kill_loses_nothing_between_journal_and_archive,
     a_body_that_cannot_be_archived_stays_in_the_journal,
 }
 
 const OLD: i64 = 4_000;
 const LEFT: &str = "SELECT COUNT(*) FROM webhook_deliveries WHERE length(body) > 0";
 
-/// As many deliveries of long ago, over three days, each with a body of its own.
+/// As many old deliveries, over three days, each with a body of its own.
 async fn fill(database: &TestDatabase, kind: Kind) {
     let (bytes, time) = match kind {
         Kind::Sqlite => ("CAST('body ' || n AS blob)", "text"),
@@ -47,7 +48,7 @@ fn archived(folder: &Path) -> BTreeMap<i64, Archived> {
         .collect()
 }
 
-async fn nothing_is_lost_between_journal_and_archive_by_a_kill(kind: Kind) {
+async fn a_kill_loses_nothing_between_journal_and_archive(kind: Kind) {
     let app = TestApp::start(kind).await;
     let database = app.stop().await;
     fill(&database, kind).await;
@@ -61,7 +62,7 @@ async fn nothing_is_lost_between_journal_and_archive_by_a_kill(kind: Kind) {
         ),
     ];
 
-    // Each process is killed soon after it has archived something new, wherever it then is.
+    // Each process is killed soon after it has archived something new, wherever it is by then.
     for _ in 0..4 {
         let before = files_in(&archive_dir);
         let process = Process::serve(&database.url, &settings);
@@ -102,7 +103,7 @@ async fn a_body_that_cannot_be_archived_stays_in_the_journal(kind: Kind) {
     let app = TestApp::start(kind).await;
     let database = app.stop().await;
     fill(&database, kind).await;
-    // A folder that cannot be made, because a file has its name.
+    // The folder cannot be created, because a file has its name.
     let folder = TempDir::new().unwrap();
     let in_the_way = folder.path().join("archive");
     fs::write(&in_the_way, "").unwrap();

@@ -10,7 +10,7 @@ use crate::harness::process::run;
 use crate::harness::{Kind, SaleCounts, TestApp, TestDatabase, TestOrder};
 
 on_both_databases! {
-    a_backup_made_under_load_restores_whole_books_on_which_the_drill_passes,
+    a_backup_made_under_load_restores_whole_sales_and_the_drill_passes_on_it,
 }
 
 fn script(name: &str, arguments: &[&str]) -> Output {
@@ -20,12 +20,12 @@ fn script(name: &str, arguments: &[&str]) -> Output {
     Command::new(path).args(arguments).output().unwrap()
 }
 
-async fn a_backup_made_under_load_restores_whole_books_on_which_the_drill_passes(kind: Kind) {
+async fn a_backup_made_under_load_restores_whole_sales_and_the_drill_passes_on_it(kind: Kind) {
     let app = TestApp::start(kind).await;
     let before = sell(&app, 20).await;
     let folder = TempDir::new().unwrap();
 
-    // The backup runs in the midst of sales.
+    // The backup runs while sales are made.
     let done = AtomicBool::new(false);
     let url = app.database.url.clone();
     let into = folder.path().to_str().unwrap().to_owned();
@@ -98,7 +98,7 @@ async fn sell(app: &TestApp, orders: usize) -> Vec<TestOrder> {
     sold
 }
 
-/// Into a place where nothing is yet.
+/// Restores into a new database.
 async fn restore(kind: Kind, file: &str) -> TestDatabase {
     let place = TestDatabase::reserve(kind).await;
     let done = script("restore", &[file, &place.url]);

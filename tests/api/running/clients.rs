@@ -1,4 +1,4 @@
-//! How often one client may ask for a purchase, and who counts as one.
+//! The limit on purchases per client, and how a client is identified.
 
 use reqwest::RequestBuilder;
 use serde_json::json;
@@ -6,14 +6,14 @@ use serde_json::json;
 use crate::harness::{Answer, Kind, TestApp, body_of, fresh_phone};
 
 on_both_databases! {
-    a_client_that_buys_too_often_is_slowed_down_and_no_other,
+    a_client_that_buys_too_often_is_limited_and_no_other_client_is,
     polls_and_webhooks_are_never_limited_by_address,
 }
 
 /// Purchases in a minute.
 const ALLOWANCE: u32 = 3;
 
-/// Behind a proxy on this machine.
+/// Starts a server behind a proxy on this machine.
 async fn behind_a_proxy(kind: Kind) -> TestApp {
     TestApp::start_with(kind, |config| {
         config.server.trusted_proxies = vec!["127.0.0.1".parse().unwrap()];
@@ -32,7 +32,7 @@ async fn send(request: RequestBuilder, forwarded: &str) -> Answer {
     Answer::of(request.send().await.unwrap()).await
 }
 
-async fn a_client_that_buys_too_often_is_slowed_down_and_no_other(kind: Kind) {
+async fn a_client_that_buys_too_often_is_limited_and_no_other_client_is(kind: Kind) {
     let app = behind_a_proxy(kind).await;
 
     for _ in 0..ALLOWANCE {
@@ -47,11 +47,11 @@ async fn a_client_that_buys_too_often_is_slowed_down_and_no_other(kind: Kind) {
     assert!((1..=60).contains(&retry_after), "{retry_after}");
     disguised.assert_problem(429, "rate_limited");
     assert_eq!(other.status, 201, "{}", other.text);
-    // Whoever is on this machine is no client.
+    // Requests from this machine itself are not limited.
     for _ in 0..=ALLOWANCE {
         app.buy().await;
     }
-    // Nothing of what was refused is in the books.
+    // No refused purchase is in the database.
     let orders = i64::from(2 * ALLOWANCE + 2);
     assert_eq!(
         app.database.count("SELECT COUNT(*) FROM payments").await,
@@ -76,7 +76,7 @@ async fn polls_and_webhooks_are_never_limited_by_address(kind: Kind) {
 }
 
 #[actix_web::test]
-async fn without_trusted_proxies_nobody_is_limited_for_somebody_else_behind_the_same_proxy() {
+async fn without_trusted_proxies_no_client_is_limited_for_another_behind_the_same_proxy() {
     let app = TestApp::start_with(Kind::Sqlite, |config| {
         config.limits.purchases_per_client_min = 1;
     })

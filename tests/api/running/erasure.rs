@@ -1,14 +1,14 @@
-//! A customer who asks to be forgotten is, and the books are kept.
+//! A customer can be erased, and the accounts stay complete.
 
 use serde_json::{Value, json};
 
 use crate::harness::{Answer, Kind, SaleCounts, TOKEN, TestApp, TestOrder, fresh_phone};
 
 on_both_databases! {
-    who_asks_to_be_forgotten_is_in_no_table_and_the_invoice_stays,
-    nobody_is_forgotten_while_an_order_is_open,
-    nothing_is_left_of_who_was_erased_in_any_text,
-    a_form_s_key_has_no_phone_in_it,
+    an_erased_customer_is_in_no_table_and_the_invoice_stays,
+    a_customer_with_an_open_order_is_not_erased,
+    nothing_is_left_of_an_erased_customer_in_any_text,
+    the_key_of_a_form_contains_no_phone,
 }
 
 const NAME: &str = "Zuhura Kisanga";
@@ -34,12 +34,12 @@ async fn erase(app: &TestApp, body: &Value) -> Answer {
     Answer::of(request.send().await.unwrap()).await
 }
 
-async fn who_asks_to_be_forgotten_is_in_no_table_and_the_invoice_stays(kind: Kind) {
+async fn an_erased_customer_is_in_no_table_and_the_invoice_stays(kind: Kind) {
     let app = TestApp::start(kind).await;
     let phone = fresh_phone();
     let sold = buy_as(&app, &phone).await;
-    let told = json!({"order_id": sold.id, "payment_status": "COMPLETED", "msisdn": phone});
-    app.deliver(told.to_string()).await;
+    let webhook = json!({"order_id": sold.id, "payment_status": "COMPLETED", "msisdn": phone});
+    app.deliver(webhook.to_string()).await;
     let failed = buy_as(&app, &phone).await;
     app.deliver_word(&failed, "FAILED").await;
     let other = app.buy().await;
@@ -63,14 +63,14 @@ async fn who_asks_to_be_forgotten_is_in_no_table_and_the_invoice_stays(kind: Kin
         let found = app.database.tables_with(private).await;
         assert_eq!(found, Vec::<String>::new(), "{private}");
     }
-    // The code may stand where it names a row, and lets nobody in.
+    // The code may remain where it names a row, but gives no access.
     for table in ["radcheck", "radreply", "radusergroup"] {
         let rows = format!("SELECT COUNT(*) FROM {table} WHERE username = '{code}'");
         assert_eq!(app.database.count(&rows).await, 0, "{table}");
     }
     let texts = format!("SELECT COUNT(*) FROM sms_messages WHERE body LIKE '%{code}%'");
     assert_eq!(app.database.count(&texts).await, 0);
-    // The books are as they were.
+    // The invoice is unchanged.
     assert_eq!(app.database.text(invoice).await, before);
     let paid = "SELECT COUNT(*) FROM invoices JOIN customers ON customer_phone = phone";
     assert_eq!(app.database.count(paid).await, 2);
@@ -80,17 +80,17 @@ async fn who_asks_to_be_forgotten_is_in_no_table_and_the_invoice_stays(kind: Kin
         "SELECT COUNT(*) FROM audit_events WHERE action = 'erase_customer' AND operator = 'bootstrap' AND detail = '{REASON}' AND subject LIKE 'erased-%'"
     );
     assert_eq!(app.database.count(&audited).await, 1);
-    // Money that still comes is not lost, and brings the phone back nowhere.
+    // Money that still arrives is not lost, and does not bring the phone back.
     let late = app.deliver_word(&failed, "COMPLETED").await;
     assert_eq!(late.verdict(), (200, "completed".to_owned()));
     let found = app.database.tables_with(&phone[1..]).await;
     assert_eq!(found, Vec::<String>::new());
-    // Somebody who is not there any more is not found again.
+    // An erased customer is not found again.
     let again = erase(&app, &json!({"phone": phone, "reason": REASON})).await;
     assert_eq!(again.json()["orders"], 0);
 }
 
-async fn nobody_is_forgotten_while_an_order_is_open(kind: Kind) {
+async fn a_customer_with_an_open_order_is_not_erased(kind: Kind) {
     let app = TestApp::start(kind).await;
     let order = app.buy().await;
 
@@ -109,7 +109,7 @@ async fn nobody_is_forgotten_while_an_order_is_open(kind: Kind) {
     assert_eq!(app.sale_of(&order).await, SaleCounts::ONE);
 }
 
-/// Columns that have words of ours, of FreeRADIUS or of a router alone, never of a person.
+/// Columns with text of ours, of FreeRADIUS or of a router only, never of a person.
 #[rustfmt::skip] // A table is read by its rows.
 const OF_NO_PERSON: &[(&str, &str)] = &[
     ("audit_events", "operator action"),
@@ -145,7 +145,7 @@ const WITHOUT_PEOPLE: &[&str] = &[
     "seaql_migrations",
 ];
 
-/// Columns that can have text, as `(table, column)`.
+/// Columns that can contain text, as `(table, column)`.
 async fn text_columns(app: &TestApp) -> Vec<(String, String)> {
     let sql = match app.database.kind {
         Kind::Sqlite => {
@@ -166,7 +166,7 @@ async fn text_columns(app: &TestApp) -> Vec<(String, String)> {
         .collect()
 }
 
-/// Writes the phone and the name into each column that a person or a stranger can reach.
+/// Writes the phone and the name into each column that a person or a stranger can fill.
 async fn fill_every_text(app: &TestApp, phone: &str) -> usize {
     let marker = format!("{NAME} 0{}", &phone[1..]);
     let mut filled = 0;
@@ -178,7 +178,7 @@ async fn fill_every_text(app: &TestApp, phone: &str) -> usize {
         if ours.is_some_and(|(_, columns)| columns.split(' ').any(|it| it == column)) {
             continue;
         }
-        // A person is found by these: they stay what they are.
+        // These columns identify a person, so they keep their values.
         let keys = [
             "phone",
             "customer_phone",
@@ -196,15 +196,15 @@ async fn fill_every_text(app: &TestApp, phone: &str) -> usize {
     filled
 }
 
-/// Buys as [`NAME`] and leaves phone and name wherever they can come in; the last three webhooks are
-/// archived. Somebody else's order.
+/// Buys as [`NAME`] and leaves phone and name wherever they can come in; the last three webhooks
+/// are archived. Returns another customer's order.
 async fn leave_traces(app: &TestApp, phone: &str, kind: Kind) -> TestOrder {
     let other = app.buy().await;
     let key = format!("{phone}-today");
     let wish = json!({"packageId": "daily", "phoneNumber": phone, "customerName": NAME});
     let sold = app.pay_with_key(&wish, &key).await.json()["order_id"].clone();
     let sold = sold.as_str().unwrap().to_owned();
-    // Webhooks in every form that can name somebody.
+    // Webhooks in every form that can contain a name.
     for body in [
         json!({"order_id": sold, "payment_status": "COMPLETED", "msisdn": phone}).to_string(),
         json!({"order_id": phone, "payment_status": "COMPLETED"}).to_string(),
@@ -250,7 +250,7 @@ fn text_in(folder: &std::path::Path) -> String {
     texts.collect()
 }
 
-async fn nothing_is_left_of_who_was_erased_in_any_text(kind: Kind) {
+async fn nothing_is_left_of_an_erased_customer_in_any_text(kind: Kind) {
     let folder = tempfile::TempDir::new().unwrap();
     let archive = folder.path().join("archive");
     let app = TestApp::start_with(kind, |config| {
@@ -281,15 +281,15 @@ async fn nothing_is_left_of_who_was_erased_in_any_text(kind: Kind) {
             assert!(!dump.contains(form), "{private} is in a dump as {form}");
         }
     }
-    // Somebody else's order is as it was, and can still be paid.
+    // The other customer's order is unchanged and can still be paid.
     app.deliver_word(&other, "COMPLETED").await;
     assert_eq!(app.sale_of(&other).await, SaleCounts::ONE);
-    // Another try under the same key is another purchase.
+    // Another attempt with the same key is a new purchase.
     let invoices = "SELECT COUNT(*) FROM invoices WHERE amount = 2000";
     assert_eq!(app.database.count(invoices).await, 2);
 }
 
-async fn a_form_s_key_has_no_phone_in_it(kind: Kind) {
+async fn the_key_of_a_form_contains_no_phone(kind: Kind) {
     let app = TestApp::start(kind).await;
     let phone = fresh_phone();
 

@@ -1,4 +1,5 @@
-//! SQLite's files hold every guest's phone and code: other users of the machine read none of them.
+//! SQLite's files contain every guest's phone and code: other users of the machine can read none of
+//! them.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
@@ -11,7 +12,7 @@ use crate::command_line::{code, text};
 use crate::harness::process::{Process, malipo};
 use crate::harness::{Kind, TestDatabase};
 
-/// The file, its log, its index of that, and the lock.
+/// The database, its WAL, the WAL's index, and the lock.
 const FILES: [&str; 4] = ["", "-wal", "-shm", ".lock"];
 
 fn url(folder: &Path) -> String {
@@ -26,7 +27,7 @@ fn mode(folder: &Path, suffix: &str) -> u32 {
     fs::metadata(file(folder, suffix)).unwrap().mode() & 0o777
 }
 
-/// The doctor, on these books.
+/// Runs `malipo check` on this database.
 fn check(folder: &Path, settings: &[(&str, &str)]) -> Output {
     let elsewhere = TempDir::new().unwrap();
     malipo(elsewhere.path(), settings)
@@ -36,7 +37,7 @@ fn check(folder: &Path, settings: &[(&str, &str)]) -> Output {
         .unwrap()
 }
 
-/// A shell sets the umask, as a person's does, and then becomes the command.
+/// A shell sets the umask, as in a person's session, and then becomes the command.
 fn under_umask(umask: &str, folder: &Path, command: &str) -> Output {
     Command::new("sh")
         .args(["-c", &format!("umask {umask}; exec \"$0\" \"$@\"")])
@@ -51,7 +52,7 @@ fn under_umask(umask: &str, folder: &Path, command: &str) -> Output {
 }
 
 #[test]
-fn whichever_command_makes_the_database_only_its_owner_reads_it_whatever_the_umask() {
+fn only_the_owner_reads_the_database_whichever_command_made_it_under_whichever_umask() {
     for umask in ["022", "000", "077", "777"] {
         for command in ["migrate", "check"] {
             let folder = TempDir::new().unwrap();
@@ -75,13 +76,13 @@ async fn while_the_server_runs_only_its_owner_reads_any_of_its_files() {
         assert_eq!(mode(folder.path(), suffix), 0o600, "{suffix}");
     }
     let checked = check(folder.path(), &[]);
-    let told = text(&checked.stdout);
-    assert_eq!(code(&checked), Some(0), "{told}");
-    assert!(told.contains("ok    files"), "{told}");
+    let printed = text(&checked.stdout);
+    assert_eq!(code(&checked), Some(0), "{printed}");
+    assert!(printed.contains("ok    files"), "{printed}");
 }
 
 #[actix_web::test]
-async fn a_file_that_others_could_read_before_is_left_and_told_by_the_log_and_the_doctor() {
+async fn a_file_that_others_could_read_before_is_left_and_reported_by_the_log_and_the_doctor() {
     let folder = TempDir::new().unwrap();
     migration::up(&url(folder.path())).await.unwrap();
     fs::set_permissions(file(folder.path(), ""), Permissions::from_mode(0o644)).unwrap();
@@ -95,13 +96,13 @@ async fn a_file_that_others_could_read_before_is_left_and_told_by_the_log_and_th
     let hint = format!("chmod 600 {}", file(folder.path(), "").display());
     assert!(log.contains(&hint), "{log}");
     let checked = check(folder.path(), &[]);
-    let told = text(&checked.stdout);
-    assert_eq!(code(&checked), Some(1), "{told}");
-    assert!(told.contains("FAIL  files"), "{told}");
-    assert!(told.contains(&hint), "{told}");
+    let printed = text(&checked.stdout);
+    assert_eq!(code(&checked), Some(1), "{printed}");
+    assert!(printed.contains("FAIL  files"), "{printed}");
+    assert!(printed.contains(&hint), "{printed}");
 }
 
-/// A group that a test may give files to: root gives to any, everybody else to their own.
+/// A group to which a test may give files: root may use any group, other users only their own.
 fn group() -> (String, u32) {
     let groups = fs::read_to_string("/etc/group").unwrap();
     let own = fs::metadata("/proc/self").unwrap();
@@ -120,10 +121,10 @@ fn group() -> (String, u32) {
 }
 
 #[actix_web::test]
-async fn the_group_of_freeradius_may_read_and_write_and_nobody_else() {
+async fn freeradiuss_group_may_read_and_write_and_other_users_may_not() {
     let (name, gid) = group();
     let folder = TempDir::new().unwrap();
-    // Made before the owner named the group.
+    // Created before the owner set the group.
     migration::up(&url(folder.path())).await.unwrap();
 
     let _server = Process::serve(&url(folder.path()), &[("MALIPO__DATABASE__GROUP", &name)]);
@@ -169,7 +170,7 @@ async fn freeradius_s_user_reads_the_file_and_writes_accounting_beside_the_serve
     assert_eq!(code(&written), Some(0), "{}", text(&written.stderr));
 }
 
-/// As a user that is not root, in the group: to root's own log SQLite gives the file's group itself.
+/// As a user other than root, in the group: SQLite gives root's WAL the file's group by itself.
 fn as_a_member(group: &str, program: &str) -> Command {
     let mut command = Command::new("setpriv");
     command
@@ -181,9 +182,9 @@ fn as_a_member(group: &str, program: &str) -> Command {
     command
 }
 
-/// Needs root, to become another user, and a binary that this user reaches.
+/// Needs root, to become another user, and a binary that this user can reach.
 #[actix_web::test]
-async fn the_group_has_the_log_too_where_the_folder_does_not_hand_its_group_on() {
+async fn the_group_owns_the_wal_too_where_the_folder_does_not_pass_its_group_on() {
     let (name, gid) = group();
     let binary = env!("CARGO_BIN_EXE_malipo");
     let reaches_it = || as_a_member(&name, "test").args(["-x", binary]).status();
@@ -217,17 +218,17 @@ fn a_group_that_does_not_exist_is_refused_in_one_sentence() {
         &[("MALIPO__DATABASE__GROUP", "no-such-group")],
     );
 
-    let told = text(&refused.stderr);
-    assert_eq!(code(&refused), Some(2), "{told}");
-    assert!(told.contains("`database.group`"), "{told}");
-    assert_eq!(told.trim().lines().count(), 1, "{told}");
+    let printed = text(&refused.stderr);
+    assert_eq!(code(&refused), Some(2), "{printed}");
+    assert!(printed.contains("`database.group`"), "{printed}");
+    assert_eq!(printed.trim().lines().count(), 1, "{printed}");
 }
 
 #[actix_web::test]
 async fn a_database_that_is_not_a_file_has_no_files_to_hide() {
     let database = TestDatabase::create(Kind::Postgres).await;
     let elsewhere = TempDir::new().unwrap();
-    // What the URL is, read as a path: open to all, and not the database.
+    // The URL read as a path: a file that is open to all, and not the database.
     let path = elsewhere.path().join(&database.url);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(&path, "").unwrap();
@@ -241,6 +242,6 @@ async fn a_database_that_is_not_a_file_has_no_files_to_hide() {
     .output()
     .unwrap();
 
-    let told = text(&checked.stdout);
-    assert!(told.contains("ok    files"), "{told}");
+    let printed = text(&checked.stdout);
+    assert!(printed.contains("ok    files"), "{printed}");
 }

@@ -1,5 +1,4 @@
-//! Running it for years: strangers at the door, systemd and TLS, what is forgotten, and what is
-//! backed up.
+//! Long-term operation: hostile clients, systemd and TLS, retention, and backups.
 
 mod archive;
 mod backup;

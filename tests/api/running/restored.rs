@@ -1,5 +1,5 @@
-//! A server on books that were restored from a backup: what was queued in the backup may have been
-//! sent long ago, so nothing is sent until an admin has decided.
+//! A server on a database that was restored from a backup: messages queued in the backup may have
+//! been sent long ago, so nothing is sent until an admin has decided.
 
 use std::path::Path;
 use std::process::{Command, Output};
@@ -19,11 +19,11 @@ use crate::sms::by_nextsms;
 use crate::sms::gateway::{Does, FakeGateway};
 
 on_both_databases! {
-    messages_of_a_backup_are_sent_only_after_an_admin_wants_it,
-    messages_of_a_backup_are_dropped_when_an_admin_wants_it_and_new_sales_are_told,
-    every_page_of_the_console_says_what_is_held_back_and_leads_to_both_acts,
+    messages_of_a_backup_are_sent_only_after_an_admin_decides_so,
+    messages_of_a_backup_are_dropped_when_an_admin_decides_so_and_new_sales_send_theirs,
+    every_page_of_the_console_says_what_is_held_back_and_links_to_both_actions,
     a_backup_from_before_messages_could_be_held_is_held_too,
-    the_doctor_tells_what_is_held_back,
+    the_doctor_reports_what_is_held_back,
     a_server_that_was_never_restored_holds_nothing_back,
 }
 
@@ -39,25 +39,26 @@ fn script(name: &str, arguments: &[&str]) -> Output {
     done
 }
 
-/// A server on restored books in which an SMS and a Disconnect-Request wait, both overdue.
+/// A server on a restored database with a waiting SMS and a waiting Disconnect-Request, both
+/// overdue.
 struct Restored {
     app: TestApp,
-    /// Of the SMS provider, from after the restore.
+    /// The SMS provider, started after the restore.
     gateway: FakeGateway,
     router: TestRouter,
-    /// Sold before the backup, and its SMS was not sent.
+    /// Sold before the backup; its SMS was not sent.
     order: TestOrder,
 }
 
 impl Restored {
     async fn start(kind: Kind) -> Self {
-        let (books, order) = unsent(kind).await;
+        let (database, order) = unsent(kind).await;
         let router = TestRouter::start(Manner::Acknowledges).await;
-        queue_disconnect(&books, &router).await;
-        let books = backed_up_and_restored(&books).await;
+        queue_disconnect(&database, &router).await;
+        let database = backed_up_and_restored(&database).await;
         let gateway = FakeGateway::that(Does::Take);
         let nextsms = by_nextsms(&gateway);
-        let app = TestApp::start_on(books, |config| {
+        let app = TestApp::start_on(database, |config| {
             nextsms(config);
             config.radius.coa_secret = Some(Secret::new(SECRET));
         })
@@ -70,7 +71,7 @@ impl Restored {
         }
     }
 
-    /// Whether any of the loops would find something to send now.
+    /// Whether any job would find a message to send now.
     async fn anything_can_be_claimed(&self) -> bool {
         let beside = self.app.store_beside().await;
         let (now, lease) = (beside.now().await.unwrap(), TimeDelta::seconds(60));
@@ -109,7 +110,7 @@ impl Restored {
     }
 }
 
-/// Books in which an SMS waits, because the provider did not take it.
+/// A database with a waiting SMS, because the provider did not take it.
 async fn unsent(kind: Kind) -> (TestDatabase, TestOrder) {
     let gateway = FakeGateway::that(Does::Answer(500, ""));
     let app = TestApp::start_with(kind, by_nextsms(&gateway)).await;
@@ -118,20 +119,20 @@ async fn unsent(kind: Kind) -> (TestDatabase, TestOrder) {
     assert_eq!(answer.status, 200, "{}", answer.text);
     let failed = "SELECT COUNT(*) FROM sms_messages WHERE state = 'failed'";
     app.database.wait_for_count(failed, 1).await;
-    let books = app.stop().await;
+    let database = app.stop().await;
     let due = format!("UPDATE sms_messages SET due_at = '{LONG_AGO}'");
-    books.execute(&due).await;
-    (books, order)
+    database.execute(&due).await;
+    (database, order)
 }
 
-async fn queue_disconnect(books: &TestDatabase, router: &TestRouter) {
+async fn queue_disconnect(database: &TestDatabase, router: &TestRouter) {
     let port = router.address.port();
-    books
+    database
         .execute(&format!(
             "INSERT INTO nas (nasname, shortname, secret, ports) VALUES ('127.0.0.1', 'bar', '{SECRET}', {port})"
         ))
         .await;
-    books
+    database
         .execute(&format!(
             "INSERT INTO outbox_messages (kind, reference, reason, voucher_code, router, session_id, state, due_at, created_at)
              VALUES ('disconnect', 'r1', 'refunded', 'K7QMX2PA', '127.0.0.1', 's1', 'queued', '{LONG_AGO}', '{LONG_AGO}')"
@@ -139,16 +140,16 @@ async fn queue_disconnect(books: &TestDatabase, router: &TestRouter) {
         .await;
 }
 
-async fn backed_up_and_restored(books: &TestDatabase) -> TestDatabase {
+async fn backed_up_and_restored(database: &TestDatabase) -> TestDatabase {
     let folder = TempDir::new().unwrap();
-    let made = script("backup", &[&books.url, folder.path().to_str().unwrap()]);
+    let made = script("backup", &[&database.url, folder.path().to_str().unwrap()]);
     let file = text(&made.stdout).trim().to_owned();
-    let place = TestDatabase::reserve(books.kind).await;
+    let place = TestDatabase::reserve(database.kind).await;
     script("restore", &[&file, &place.url]);
     place.open().await
 }
 
-async fn messages_of_a_backup_are_sent_only_after_an_admin_wants_it(kind: Kind) {
+async fn messages_of_a_backup_are_sent_only_after_an_admin_decides_so(kind: Kind) {
     let restored = Restored::start(kind).await;
     let old = restored.code_of(&restored.order).await;
     let newer = restored.sell().await;
@@ -164,22 +165,22 @@ async fn messages_of_a_backup_are_sent_only_after_an_admin_wants_it(kind: Kind) 
         "{held}"
     );
     assert_eq!(held["disconnects_from_backup"], 1, "{held}");
-    eventually("the gauge says so", async || {
+    eventually("the gauge shows it", async || {
         metric(&restored.app, "malipo_outbox_held").await == 1.0
     })
     .await;
     assert!(restored.gateway.sent().is_empty());
-    assert!(restored.router.heard().is_empty());
+    assert!(restored.router.received().is_empty());
 
     let released = restored.release("send").await;
 
     assert_eq!(released.status, 200, "{}", released.text);
-    eventually("both guests are told", async || {
+    eventually("both SMS are sent", async || {
         restored.was_sent(&old) && restored.was_sent(&new)
     })
     .await;
     eventually("the session is ended", async || {
-        !restored.router.heard().is_empty()
+        !restored.router.received().is_empty()
     })
     .await;
     let after = restored.hold().await;
@@ -196,7 +197,7 @@ async fn messages_of_a_backup_are_sent_only_after_an_admin_wants_it(kind: Kind) 
     assert_eq!(restored.app.database.count(logged).await, 1);
 }
 
-async fn messages_of_a_backup_are_dropped_when_an_admin_wants_it_and_new_sales_are_told(
+async fn messages_of_a_backup_are_dropped_when_an_admin_decides_so_and_new_sales_send_theirs(
     kind: Kind,
 ) {
     let restored = Restored::start(kind).await;
@@ -211,13 +212,13 @@ async fn messages_of_a_backup_are_dropped_when_an_admin_wants_it_and_new_sales_a
     let document = released.json();
     assert_eq!(document["sms_dropped"], 1, "{document}");
     assert_eq!(document["disconnects_dropped"], 1, "{document}");
-    eventually("the new guest is told", async || restored.was_sent(&new)).await;
-    // Also what is sold from now on, so that the old ones had their chance.
+    eventually("the new SMS is sent", async || restored.was_sent(&new)).await;
+    // One more sale after that, so that the old messages could have been sent.
     let last = restored.sell().await;
     let last = restored.code_of(&last).await;
-    eventually("the last guest is told", async || restored.was_sent(&last)).await;
+    eventually("the last SMS is sent", async || restored.was_sent(&last)).await;
     assert_eq!(restored.gateway.sent().len(), 2);
-    assert!(restored.router.heard().is_empty());
+    assert!(restored.router.received().is_empty());
     for table in ["sms_messages", "outbox_messages"] {
         let dead = format!(
             "SELECT COUNT(*) FROM {table} WHERE state = 'dead' AND last_error LIKE 'dropped by an operator%'"
@@ -226,10 +227,10 @@ async fn messages_of_a_backup_are_dropped_when_an_admin_wants_it_and_new_sales_a
     }
 }
 
-async fn every_page_of_the_console_says_what_is_held_back_and_leads_to_both_acts(kind: Kind) {
+async fn every_page_of_the_console_says_what_is_held_back_and_links_to_both_actions(kind: Kind) {
     let restored = Restored::start(kind).await;
     let app = &restored.app;
-    let viewer = app.take_on("vera", Role::Viewer).await;
+    let viewer = app.add_operator("vera", Role::Viewer).await;
     let sentence = "1 SMS and 1 Disconnect-Request are held back since a backup was restored";
     let acts = ["/operator/outbox/held/send", "/operator/outbox/held/drop"];
 
@@ -282,32 +283,34 @@ async fn every_page_of_the_console_says_what_is_held_back_and_leads_to_both_acts
 }
 
 async fn a_backup_from_before_messages_could_be_held_is_held_too(kind: Kind) {
-    let (books, _) = unsent(kind).await;
-    books.execute("DROP TABLE outbox_holds").await;
+    let (database, _) = unsent(kind).await;
+    database.execute("DROP TABLE outbox_holds").await;
     let migration = "DELETE FROM seaql_migrations WHERE version LIKE '%outbox_holds'";
-    assert_eq!(books.execute(migration).await, 1);
-    let books = backed_up_and_restored(&books).await;
+    assert_eq!(database.execute(migration).await, 1);
+    let database = backed_up_and_restored(&database).await;
 
-    let app = TestApp::start_on(books, |_| {}).await;
+    let app = TestApp::start_on(database, |_| {}).await;
 
     let held = app.get_as_operator(HOLD).await.json();
     assert_eq!(held["sms_from_backup"], 1, "{held}");
 }
 
-async fn the_doctor_tells_what_is_held_back(kind: Kind) {
-    let (books, _) = unsent(kind).await;
-    let books = backed_up_and_restored(&books).await;
+async fn the_doctor_reports_what_is_held_back(kind: Kind) {
+    let (database, _) = unsent(kind).await;
+    let database = backed_up_and_restored(&database).await;
 
-    let checked = run(&["check"], &[("MALIPO__DATABASE__URL", &books.url)]);
+    let checked = run(&["check"], &[("MALIPO__DATABASE__URL", &database.url)]);
 
-    let told = text(&checked.stdout);
-    let line = told.lines().find(|line| line.starts_with("warn  outbox"));
-    let line = line.unwrap_or_else(|| panic!("{told}"));
+    let printed = text(&checked.stdout);
+    let line = printed
+        .lines()
+        .find(|line| line.starts_with("warn  outbox"));
+    let line = line.unwrap_or_else(|| panic!("{printed}"));
     assert!(
         line.contains("1 SMS and 0 Disconnect-Requests are held back"),
         "{line}"
     );
-    assert!(checked.status.success(), "{told}");
+    assert!(checked.status.success(), "{printed}");
 }
 
 async fn a_server_that_was_never_restored_holds_nothing_back(kind: Kind) {

@@ -1,15 +1,15 @@
-//! What is forgotten, and what never is.
+//! What is deleted after its time, and what is kept for ever.
 
 use serde_json::json;
 
 use crate::harness::{KEY, Kind, SaleCounts, TestApp};
 
 on_both_databases! {
-    bodies_of_old_webhooks_are_forgotten_and_what_they_did_is_not,
+    bodies_of_old_webhooks_are_deleted_and_their_effects_stay,
     a_body_that_carries_our_key_is_journalled_without_it,
 }
 
-async fn bodies_of_old_webhooks_are_forgotten_and_what_they_did_is_not(kind: Kind) {
+async fn bodies_of_old_webhooks_are_deleted_and_their_effects_stay(kind: Kind) {
     let app = TestApp::start(kind).await;
     let (old, young) = (app.buy().await, app.buy().await);
     for order in [&old, &young] {

@@ -1,4 +1,5 @@
-//! A whole purchase with known values, and all that the binary writes searched for them.
+//! A complete purchase with known values, and a search for them in everything that the binary
+//! writes.
 
 use std::process::Stdio;
 
@@ -20,7 +21,7 @@ const PASSED: &str = "Mwanaidi";
 async fn nothing_that_the_binary_writes_holds_a_phone_a_name_a_key_a_token_or_a_code(kind: Kind) {
     let database = TestDatabase::create(kind).await;
     let log = NamedTempFile::new().unwrap();
-    // As loud as it gets, with all libraries: also in the hour when somebody looks for a fault.
+    // At the highest log level, libraries included, as an engineer may set it to find a fault.
     let collector = Collector::start();
     let settings = [
         ("MALIPO__TELEMETRY__OTLP_ENDPOINT", collector.url.as_str()),
@@ -39,9 +40,9 @@ async fn nothing_that_the_binary_writes_holds_a_phone_a_name_a_key_a_token_or_a_
     let order_id = bought["order_id"].as_str().unwrap().to_owned();
     let secret = kept(&database, &order_id, "webhook_secret").await;
     let owner_token = kept(&database, &order_id, "owner_token").await;
-    let told = json!({"order_id": order_id, "payment_status": "COMPLETED", "msisdn": PHONE});
+    let payload = json!({"order_id": order_id, "payment_status": "COMPLETED", "msisdn": PHONE});
     let by_key = http.post(format!("{portal}/webhook/zenopay"));
-    let by_key = by_key.header("x-api-key", KEY).body(told.to_string());
+    let by_key = by_key.header("x-api-key", KEY).body(payload.to_string());
     assert_eq!(by_key.send().await.unwrap().status(), 200);
     let by_token = http.post(format!("{portal}/webhook/zenopay/{order_id}.{secret}"));
     let by_token = by_token.body(body_of(&order_id, "COMPLETED"));
@@ -65,7 +66,7 @@ async fn nothing_that_the_binary_writes_holds_a_phone_a_name_a_key_a_token_or_a_
     written.extend(process.greeting.iter().cloned());
     let log = std::fs::read_to_string(log.path()).unwrap();
     assert!(log.contains("webhook processed"), "{log}");
-    // The SMS provider `log` is the handset of the sandbox, and the one exception.
+    // The SMS provider `log` stands for the handset in the sandbox, and is the only exception.
     let (sms, lines): (Vec<_>, Vec<_>) =
         (log.lines().map(str::to_owned)).partition(|line| line.contains("\"message\":\"sms\""));
     assert_eq!(sms.len(), 1, "{sms:?}");
@@ -87,14 +88,14 @@ async fn nothing_that_the_binary_writes_holds_a_phone_a_name_a_key_a_token_or_a_
     }
 }
 
-/// What the database keeps of the order in this column.
+/// The stored value of this column for the order.
 async fn kept(database: &TestDatabase, order_id: &str, column: &str) -> String {
     let is_order = database.is_order(order_id);
     let asked = format!("SELECT {column} FROM payments WHERE {is_order}");
     database.text(&asked).await.unwrap()
 }
 
-/// Opens the pages whose address has the owner's token in it.
+/// Opens the pages whose address contains the owner's token.
 async fn look_by_the_owner_link(http: &reqwest::Client, base: &str, token: &str) {
     for path in [format!("/v/{token}"), format!("/v/{token}/reissue")] {
         let shown = http.get(format!("{base}{path}")).send().await.unwrap();

@@ -1,4 +1,4 @@
-//! Those who send slowly, or too much, to keep others out.
+//! Clients that send slowly, or too much, to keep others out.
 
 use std::time::Duration;
 
@@ -14,13 +14,13 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Connections of each kind.
 const MANY: usize = 100;
 
-/// Sends a beginning and then nothing; what comes back until the server hangs up.
+/// Sends a beginning and then nothing; returns what arrives until the server closes the connection.
 async fn send_and_stall(app: &TestApp, beginning: &str) -> String {
     let address = app.app.address;
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(beginning.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
-    // A reset is an end too.
+    // A reset counts as an end too.
     let _ = timeout(PATIENCE, stream.read_to_end(&mut answer))
         .await
         .expect("the server waits for ever");
@@ -28,7 +28,7 @@ async fn send_and_stall(app: &TestApp, beginning: &str) -> String {
 }
 
 #[actix_web::test]
-async fn who_sends_a_head_or_a_body_slowly_is_hung_up_on_and_holds_up_nobody() {
+async fn a_client_that_sends_a_head_or_a_body_slowly_is_disconnected_and_delays_no_other() {
     let app = TestApp::start(Kind::Sqlite).await;
     let order = app.buy().await;
     let head = "POST /api/v1/customer-portal/payment HTTP/1.1\r\nhost: a\r\nx-sl";
@@ -57,7 +57,7 @@ async fn who_sends_a_head_or_a_body_slowly_is_hung_up_on_and_holds_up_nobody() {
         assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
         assert!(answer.contains("invalid_request"), "{answer}");
     }
-    // And none of their places is kept.
+    // None of their places is still taken.
     app.buy().await;
 }
 
@@ -74,20 +74,20 @@ async fn a_head_without_end_is_refused() {
         );
     }
 
-    // It was the size: the same at a size that browsers send is served.
+    // The size was the reason: heads of a size that browsers send are served.
     for head in &heads(USUAL)[1..] {
         let answer = send_whole(&app, head).await;
         assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     }
 }
 
-/// So long a line, and so many lines.
+/// The length of a line, and the number of lines.
 type Size = (usize, usize);
 /// More than is ever read.
 const ENDLESS: Size = (300 * 1024, 500);
 const USUAL: Size = (8 * 1024, 50);
 
-/// A head that is long in its first line, in another line, and in lines.
+/// A head with a long first line, with another long line, and with many lines.
 fn heads((long, many): Size) -> [String; 3] {
     let long = "a".repeat(long);
     let many: String = (0..many).map(|n| format!("x-{n}: {n}\r\n")).collect();
@@ -101,7 +101,7 @@ fn heads((long, many): Size) -> [String; 3] {
 
 async fn send_whole(app: &TestApp, head: &str) -> String {
     let mut stream = TcpStream::connect(app.app.address).await.unwrap();
-    // The server may hang up before all is sent.
+    // The server may close the connection before everything is sent.
     let _ = stream.write_all(head.as_bytes()).await;
     let mut answer = Vec::new();
     let _ = timeout(PATIENCE, stream.read_to_end(&mut answer))

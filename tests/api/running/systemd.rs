@@ -1,4 +1,4 @@
-//! `Type=notify`: systemd is told the truth, and at the right moment.
+//! `Type=notify`: systemd is notified when the server really serves, and when it stops.
 
 use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
@@ -12,25 +12,25 @@ use crate::harness::{Kind, TestDatabase, http_client};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 #[actix_web::test]
-async fn systemd_is_told_when_the_server_serves_and_when_it_stops() {
+async fn systemd_is_notified_when_the_server_serves_and_when_it_stops() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("notify");
     let systemd = UnixDatagram::bind(&path).unwrap();
     systemd.set_read_timeout(Some(PATIENCE)).unwrap();
-    let told = || {
+    let notified = || {
         let mut buffer = [0; 256];
-        let length = systemd.recv(&mut buffer).expect("systemd was not told");
+        let length = systemd.recv(&mut buffer).expect("systemd was not notified");
         String::from_utf8_lossy(&buffer[..length]).into_owned()
     };
     let database = TestDatabase::create(Kind::Sqlite).await;
 
     let settings = [("NOTIFY_SOCKET", path.to_str().unwrap())];
     let mut process = Process::serve(&database.url, &settings);
-    let ready = told();
+    let ready = notified();
     let live = http_client().get(format!("{}/health/ready", process.base));
     let answered = live.send().await.unwrap().status();
     process.signal("-TERM");
-    let stopping = told();
+    let stopping = notified();
 
     assert!(ready.lines().any(|line| line == "READY=1"), "{ready}");
     assert_eq!(answered, 200);

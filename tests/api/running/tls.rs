@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use crate::harness::process::run;
 use crate::harness::{Kind, TestApp, http_client};
 
-/// A certificate of our own making for localhost.
+/// A self-signed certificate for localhost.
 struct SelfMade {
     folder: TempDir,
 }
@@ -75,12 +75,12 @@ async fn with_a_certificate_the_server_speaks_tls_and_nothing_else() {
     assert_eq!(answer.status(), 200);
     let hsts = answer.headers().get("strict-transport-security").unwrap();
     assert_eq!(hsts, "max-age=31536000");
-    assert!(stranger.is_err(), "a certificate of nobody was believed");
+    assert!(stranger.is_err(), "an unknown certificate was accepted");
     assert!(plain.is_err(), "{plain:?}");
 }
 
 #[test]
-fn a_certificate_that_cannot_serve_is_told_in_one_sentence_that_names_the_key() {
+fn an_unusable_certificate_is_reported_in_one_sentence_that_names_the_key() {
     let made = SelfMade::make();
     let (cert, key) = (made.path("cert.pem"), made.path("key.pem"));
     let (cert, key) = (cert.to_str().unwrap(), key.to_str().unwrap());
@@ -104,13 +104,16 @@ fn a_certificate_that_cannot_serve_is_told_in_one_sentence_that_names_the_key() 
         (both(cert, cert), "server.tls_key"),
     ] {
         let output = run(&["serve"], &[&live[..], &settings[..]].concat());
-        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        let printed = String::from_utf8_lossy(&output.stderr).into_owned();
 
-        assert_eq!(output.status.code(), Some(2), "{settings:?}: {told}");
-        assert!(told.contains(&format!("`{names}`")), "{settings:?}: {told}");
+        assert_eq!(output.status.code(), Some(2), "{settings:?}: {printed}");
+        assert!(
+            printed.contains(&format!("`{names}`")),
+            "{settings:?}: {printed}"
+        );
     }
     let sandbox = run(&["serve"], &both(cert, key));
-    let told = String::from_utf8_lossy(&sandbox.stderr).into_owned();
-    assert_eq!(sandbox.status.code(), Some(2), "{told}");
-    assert!(told.contains("`server.tls_cert`"), "{told}");
+    let printed = String::from_utf8_lossy(&sandbox.stderr).into_owned();
+    assert_eq!(sandbox.status.code(), Some(2), "{printed}");
+    assert!(printed.contains("`server.tls_cert`"), "{printed}");
 }

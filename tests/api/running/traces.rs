@@ -1,4 +1,4 @@
-//! A webhook as one trace at a collector, and a collector that is not there.
+//! A webhook as one trace at a collector, and a collector that is missing.
 
 use opentelemetry_proto::tonic::trace::v1::Span;
 use serde_json::json;
@@ -9,13 +9,13 @@ use crate::harness::{Answer, Kind, TestDatabase, body_of, http_client};
 
 on_both_databases! {
     one_trace_leads_from_the_webhook_to_the_commit_and_to_the_notice,
-    a_collector_that_is_not_there_harms_nothing,
+    a_missing_collector_harms_nothing,
 }
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const CALLER: &str = "00f067aa0ba902b7";
 
-/// Buys a package, and has a webhook say that it is paid, as part of somebody's trace.
+/// Buys a package and delivers its paid webhook as part of a caller's trace.
 async fn buy(process: &Process) -> String {
     let http = http_client();
     let portal = format!("{}/api/v1/customer-portal", process.base);
@@ -44,7 +44,7 @@ async fn one_trace_leads_from_the_webhook_to_the_commit_and_to_the_notice(kind: 
     let mut process = Process::serve(&database.url, &endpoint);
 
     let order_id = buy(&process).await;
-    // What is not sent yet is sent by a graceful stop.
+    // A graceful stop sends the remaining traces.
     process.signal("-TERM");
     assert_eq!(process.wait(), Some(0));
 
@@ -71,14 +71,14 @@ async fn one_trace_leads_from_the_webhook_to_the_commit_and_to_the_notice(kind: 
     }
     assert!(
         notice.start_time_unix_nano >= commit.end_time_unix_nano,
-        "told before the commit"
+        "notified before the commit"
     );
     let named = attribute(webhook, "order");
     assert_eq!(named.as_deref(), Some(&order_id[..8]));
     assert_eq!(attribute(webhook, "outcome").as_deref(), Some("completed"));
 }
 
-async fn a_collector_that_is_not_there_harms_nothing(kind: Kind) {
+async fn a_missing_collector_harms_nothing(kind: Kind) {
     let database = TestDatabase::create(kind).await;
     let endpoint = [("MALIPO__TELEMETRY__OTLP_ENDPOINT", "http://127.0.0.1:9")];
     let mut process = Process::serve(&database.url, &endpoint);

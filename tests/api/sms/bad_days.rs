@@ -1,5 +1,5 @@
-//! The provider is slow, broken or says no: the guest gets the code sooner or later, or an
-//! operator sees that not.
+//! The provider is slow, broken or refuses: the guest gets the code sooner or later, or an operator
+//! sees the failure.
 
 use std::time::Duration;
 
@@ -12,12 +12,12 @@ use crate::harness::{Kind, TestApp, TestDatabase};
 use crate::reconciling::{eventually, metric};
 
 on_both_databases! {
-    the_code_is_sent_once_and_the_provider_s_name_for_it_is_kept,
-    a_phone_that_does_not_exist_is_given_up_at_once_and_sent_again_by_an_operator_s_wish,
-    a_message_is_given_up_after_the_attempts_that_are_set,
-    an_answer_that_nobody_understands_is_paid_for_once_and_told_as_an_alert,
-    a_provider_that_is_down_is_not_hammered_and_afterwards_everything_arrives,
-    in_live_mode_the_log_tells_nobody_and_messages_wait,
+    the_code_is_sent_once_and_the_providers_id_for_it_is_kept,
+    an_sms_to_an_unknown_phone_is_given_up_at_once_and_an_operator_can_send_it_again,
+    a_message_is_given_up_after_the_configured_attempts,
+    an_unreadable_answer_counts_as_sent_and_raises_an_alert,
+    a_provider_that_is_down_is_not_hammered_and_later_gets_every_message,
+    in_live_mode_the_log_provider_sends_nothing_and_messages_wait,
 }
 
 const LONG_AGO: &str = "2020-01-01T00:00:00+00:00";
@@ -28,7 +28,7 @@ pub async fn make_due(database: &TestDatabase) {
     database.execute(&sql).await;
 }
 
-async fn the_code_is_sent_once_and_the_provider_s_name_for_it_is_kept(kind: Kind) {
+async fn the_code_is_sent_once_and_the_providers_id_for_it_is_kept(kind: Kind) {
     let gateway = FakeGateway::that(Does::Take);
     let app = TestApp::start_with(kind, by_nextsms(&gateway)).await;
 
@@ -62,7 +62,7 @@ async fn the_code_is_sent_once_and_the_provider_s_name_for_it_is_kept(kind: Kind
     assert_eq!(column(&app, &order, "receipt").await, None);
 }
 
-async fn a_phone_that_does_not_exist_is_given_up_at_once_and_sent_again_by_an_operator_s_wish(
+async fn an_sms_to_an_unknown_phone_is_given_up_at_once_and_an_operator_can_send_it_again(
     kind: Kind,
 ) {
     let gateway = FakeGateway::that(Does::Reject("REJECTED_DESTINATION"));
@@ -86,8 +86,8 @@ async fn a_phone_that_does_not_exist_is_given_up_at_once_and_sent_again_by_an_op
 
     gateway.now_does(Does::Take);
     let id: i64 = column(&app, &order, "id").await.unwrap().parse().unwrap();
-    let books = crate::harness::config(&app.database.url).database;
-    let beside = malipo::store::Store::open_beside(&books).await.unwrap();
+    let settings = crate::harness::config(&app.database.url).database;
+    let beside = malipo::store::Store::open_beside(&settings).await.unwrap();
     let whose = beside.resend_sms(id, None).await.unwrap();
     assert_eq!(whose.map(|order| order.to_string()), Some(order.id.clone()));
     assert_eq!(beside.resend_sms(id + 1, None).await.unwrap(), None);
@@ -97,7 +97,7 @@ async fn a_phone_that_does_not_exist_is_given_up_at_once_and_sent_again_by_an_op
     assert_eq!(sent[0], sent[1]);
 }
 
-async fn a_message_is_given_up_after_the_attempts_that_are_set(kind: Kind) {
+async fn a_message_is_given_up_after_the_configured_attempts(kind: Kind) {
     let gateway = FakeGateway::that(Does::Answer(500, ""));
     let nextsms = by_nextsms(&gateway);
     let app = TestApp::start_with(kind, |config| {
@@ -119,7 +119,7 @@ async fn a_message_is_given_up_after_the_attempts_that_are_set(kind: Kind) {
     eventually("it is dead", async || state(&app, &order).await == "dead").await;
     assert_eq!(gateway.sent().len(), 3);
     let other = sell(&app).await;
-    eventually("the loop goes on", async || {
+    eventually("the relay goes on", async || {
         state(&app, &other).await == "failed"
     })
     .await;
@@ -127,7 +127,7 @@ async fn a_message_is_given_up_after_the_attempts_that_are_set(kind: Kind) {
     assert_eq!(gateway.sent().len(), 4);
 }
 
-async fn an_answer_that_nobody_understands_is_paid_for_once_and_told_as_an_alert(kind: Kind) {
+async fn an_unreadable_answer_counts_as_sent_and_raises_an_alert(kind: Kind) {
     let gateway = FakeGateway::that(Does::Answer(200, r#"{"data":{"bulkId":"7"}}"#));
     let app = TestApp::start_with(kind, by_nextsms(&gateway)).await;
 
@@ -150,7 +150,7 @@ async fn an_answer_that_nobody_understands_is_paid_for_once_and_told_as_an_alert
         document.contains("NextSMS gave an answer that is not readable"),
         "{document}"
     );
-    // Not by itself, however much time passes.
+    // It is not sent by itself, however much time passes.
     gateway.now_does(Does::Take);
     let due = format!("UPDATE sms_messages SET due_at = '{LONG_AGO}'");
     app.database.execute(&due).await;
@@ -162,7 +162,7 @@ async fn an_answer_that_nobody_understands_is_paid_for_once_and_told_as_an_alert
     assert_eq!(gateway.sent().len(), 2, "each of the two once");
 }
 
-async fn a_provider_that_is_down_is_not_hammered_and_afterwards_everything_arrives(kind: Kind) {
+async fn a_provider_that_is_down_is_not_hammered_and_later_gets_every_message(kind: Kind) {
     let gateway = FakeGateway::that(Does::Answer(503, ""));
     let app = TestApp::start_with(kind, by_nextsms(&gateway)).await;
     let is_paused = async || metric(&app, "malipo_sms_circuit_open").await == 1.0;
@@ -173,10 +173,10 @@ async fn a_provider_that_is_down_is_not_hammered_and_afterwards_everything_arriv
     }
     eventually("the circuit opens", is_paused).await;
     let before = gateway.sent().len();
-    // Five failures in a row, and at most a load that was under way.
+    // Five failures in a row, and at most one load that was in progress.
     assert!(before <= 5 + 8, "{before} messages until it gave up");
 
-    // An hour in steps of five minutes: a probe each.
+    // An hour in steps of five minutes, with one probe each.
     for _ in 0..12 {
         let sent = gateway.sent().len();
         end_the_pause(&app, &gateway).await;
@@ -187,7 +187,7 @@ async fn a_provider_that_is_down_is_not_hammered_and_afterwards_everything_arriv
     let dead = "SELECT COUNT(*) FROM sms_messages WHERE state = 'dead'";
     assert!(
         app.database.count(dead).await <= 1,
-        "an outage uses up no attempts but the probes'"
+        "an outage uses up no attempts except the probes"
     );
 
     gateway.now_does(Does::Take);
@@ -215,7 +215,7 @@ async fn end_the_pause(app: &TestApp, gateway: &FakeGateway) {
         .skip(Duration::from_secs(300));
 }
 
-async fn in_live_mode_the_log_tells_nobody_and_messages_wait(kind: Kind) {
+async fn in_live_mode_the_log_provider_sends_nothing_and_messages_wait(kind: Kind) {
     let app = TestApp::start_with(kind, |config| {
         config.zenopay.mode = Mode::Live;
         config.zenopay.api_key = Some(Secret::new(crate::harness::KEY));
@@ -223,7 +223,7 @@ async fn in_live_mode_the_log_tells_nobody_and_messages_wait(kind: Kind) {
     })
     .await;
     let phone = crate::harness::fresh_phone();
-    // Nobody is there to push, so the order is FAILED; late money wins.
+    // No gateway can push here, so the order is FAILED; late money wins.
     let wish = serde_json::json!({"packageId": "daily", "phoneNumber": phone});
     app.pay(&wish).await;
     let id = app

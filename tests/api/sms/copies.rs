@@ -1,4 +1,5 @@
-//! What may have been sent is sent again, and a copy is a copy: the same text, the same reference.
+//! A message that may have been sent is sent again, and a copy has the same text and the same
+//! reference.
 
 use super::bad_days::make_due;
 use super::gateway::{Does, FakeGateway};

@@ -1,4 +1,4 @@
-//! `malipo check` looks at the SMS provider without sending anything.
+//! `malipo check` tests the SMS provider without sending anything.
 
 use super::gateway::{Does, FakeGateway};
 use crate::harness::process::run;
@@ -19,7 +19,7 @@ async fn check(settings: &[(&str, &str)]) -> std::process::Output {
 }
 
 #[actix_web::test]
-async fn the_doctor_tells_a_good_password_from_a_wrong_one() {
+async fn the_doctor_distinguishes_a_good_password_from_a_wrong_one() {
     let gateway = FakeGateway::that(Does::Take);
     let url = gateway.url();
     let settings = [

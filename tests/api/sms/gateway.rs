@@ -1,4 +1,4 @@
-//! A NextSMS of a few lines that answers as badly as a test wants.
+//! A fake NextSMS that answers as a test wants.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
@@ -8,16 +8,16 @@ use std::thread;
 use serde_json::{Value, json};
 use url::Url;
 
-/// What is answered from now on.
+/// The answer from now on.
 #[derive(Clone)]
 pub enum Does {
-    /// Takes every message.
+    /// Accepts every message.
     Take,
     /// Refuses every message with this name.
     Reject(&'static str),
     /// This status and body.
     Answer(u16, &'static str),
-    /// Takes the message and never answers.
+    /// Accepts the message and never answers.
     Hang,
 }
 
@@ -29,9 +29,9 @@ pub struct FakeGateway {
 
 struct State {
     does: Does,
-    /// What was sent, in the order of sending.
+    /// The messages sent, in sequence.
     sent: Vec<Value>,
-    /// The group of every report.
+    /// The group in every report.
     report: &'static str,
     reports_asked: usize,
 }
@@ -50,7 +50,7 @@ impl FakeGateway {
             url: url.parse().unwrap(),
             state: Arc::new(Mutex::new(state)),
         };
-        // Threads, so that one that hangs holds up nothing but itself. They end with the
+        // One thread for each connection, so that a hanging one delays no other. They end with the
         // test's process.
         let server = fake.clone();
         thread::spawn(move || {

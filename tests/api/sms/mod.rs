@@ -1,5 +1,5 @@
-//! The SMS with the code: at least once, with one reference, never for a sale that is not
-//! there, and by a provider that may behave as badly as they do.
+//! The SMS with the code: sent at least once, always with the same reference, never for a sale that
+//! was rolled back, and by a provider that may misbehave as real ones do.
 
 use malipo::config::{Config, SmsProvider};
 use malipo::domain::people::secret::Secret;
@@ -15,7 +15,7 @@ mod settings;
 
 use gateway::FakeGateway;
 
-/// NextSMS as a shop sets it, with the gateway in its place.
+/// NextSMS as a shop configures it, with the fake in its place.
 pub fn by_nextsms(gateway: &FakeGateway) -> impl FnOnce(&mut Config) + use<> {
     let url = gateway.url();
     move |config| {
@@ -28,7 +28,7 @@ pub fn by_nextsms(gateway: &FakeGateway) -> impl FnOnce(&mut Config) + use<> {
     }
 }
 
-/// A sold order.
+/// Creates a sold order.
 pub async fn sell(app: &TestApp) -> TestOrder {
     let order = app.buy().await;
     let answer = app.deliver_word(&order, "COMPLETED").await;

@@ -1,4 +1,4 @@
-//! "Sent" is what we know, "delivered" what the provider says.
+//! "Sent" is what malipo did; "delivered" is what the provider reports.
 
 use super::gateway::{Does, FakeGateway};
 use super::{by_nextsms, column, sell, state};
@@ -6,7 +6,7 @@ use crate::harness::{Kind, TestApp, TestOrder};
 use crate::reconciling::eventually;
 
 on_both_databases! {
-    a_receipt_is_asked_for_and_recorded_as_the_provider_gives_it,
+    a_receipt_is_requested_and_recorded_as_the_provider_gives_it,
     a_message_that_is_sent_again_forgets_the_receipt_of_the_copy_before,
 }
 
@@ -22,7 +22,7 @@ async fn make_receipts_due(app: &TestApp) {
     app.database.execute(sql).await;
 }
 
-async fn a_receipt_is_asked_for_and_recorded_as_the_provider_gives_it(kind: Kind) {
+async fn a_receipt_is_requested_and_recorded_as_the_provider_gives_it(kind: Kind) {
     let gateway = FakeGateway::that(Does::Take);
     let app = TestApp::start_with(kind, by_nextsms(&gateway)).await;
 
@@ -71,8 +71,8 @@ async fn a_message_that_is_sent_again_forgets_the_receipt_of_the_copy_before(kin
     .await;
 
     let id: i64 = column(&app, &order, "id").await.unwrap().parse().unwrap();
-    let books = crate::harness::config(&app.database.url).database;
-    let beside = malipo::store::Store::open_beside(&books).await.unwrap();
+    let settings = crate::harness::config(&app.database.url).database;
+    let beside = malipo::store::Store::open_beside(&settings).await.unwrap();
     beside.resend_sms(id, None).await.unwrap();
 
     eventually("the copy is sent", async || gateway.sent().len() == 2).await;

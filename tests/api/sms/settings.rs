@@ -1,4 +1,4 @@
-//! What is missing for a provider is told in one sentence that names the key.
+//! A missing setting of a provider is reported in one sentence that names the key.
 
 use crate::harness::process::run;
 

@@ -1,4 +1,4 @@
-//! A PostgreSQL of the torture's own, because this one is killed.
+//! A PostgreSQL that belongs to the torture, because it is killed.
 
 use std::fs::{self, File};
 use std::net::{SocketAddr, TcpListener};
@@ -12,7 +12,7 @@ use tempfile::TempDir;
 /// Longer than any recovery on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The cluster; gone when dropped.
+/// The cluster; removed when dropped.
 pub struct Cluster {
     bin: PathBuf,
     folder: TempDir,
@@ -20,7 +20,7 @@ pub struct Cluster {
     postmaster: Child,
 }
 
-/// A port below those that Linux hands out, so that nobody takes it while its owner is dead.
+/// A port below Linux's ephemeral ones, so that no other process takes it while its server is dead.
 pub fn free_port() -> u16 {
     loop {
         let random = uuid::Uuid::new_v4().as_u64_pair().0;
@@ -31,7 +31,7 @@ pub fn free_port() -> u16 {
     }
 }
 
-/// Whether we are root.
+/// Whether this process runs as root.
 pub fn is_root() -> bool {
     fs::metadata("/proc/self").unwrap().uid() == 0
 }
@@ -42,10 +42,10 @@ pub fn run(command: &mut Command) {
 }
 
 impl Cluster {
-    /// Makes an empty one and starts it.
+    /// Creates an empty cluster and starts it.
     pub fn start() -> Self {
         let bin = newest_bin();
-        // Not under $TMPDIR: user postgres might not be let in.
+        // Not under $TMPDIR: user postgres may have no access there.
         let folder = tempfile::Builder::new()
             .prefix("malipo-cluster")
             .tempdir_in("/tmp")
@@ -75,8 +75,8 @@ impl Cluster {
         ([127, 0, 0, 1], self.port).into()
     }
 
-    /// As the kernel does when memory runs out, to the one process over all others; then it is
-    /// started again and recovers.
+    /// Kills the postmaster as the kernel does when memory runs out, and starts it again; it then
+    /// recovers.
     pub fn kill_and_restart(&mut self) {
         self.postmaster.kill().unwrap();
         self.postmaster.wait().unwrap();
@@ -96,9 +96,9 @@ impl Cluster {
 
     /// Sends a signal to every process of the cluster.
     pub fn signal(&self, name: &str) {
-        let mut everybody = self.children();
-        everybody.push(self.postmaster.id());
-        let pids = everybody.iter().map(u32::to_string);
+        let mut processes = self.children();
+        processes.push(self.postmaster.id());
+        let pids = processes.iter().map(u32::to_string);
         // Some may have ended by themselves meanwhile.
         let _ = Command::new("kill").arg(name).args(pids).status();
     }
@@ -110,7 +110,7 @@ impl Cluster {
         pids.collect()
     }
 
-    /// What is left of the old one may still end, and until then it starts in vain.
+    /// Processes of the old server may still be ending; until then a start fails.
     fn until_it_answers(&mut self) {
         let begun = Instant::now();
         let port = self.port.to_string();
@@ -133,7 +133,7 @@ impl Drop for Cluster {
     fn drop(&mut self) {
         self.signal("-CONT");
         let pid = self.postmaster.id().to_string();
-        // At once, for nobody wants this data.
+        // An immediate shutdown, because the data is not needed.
         let _ = Command::new("kill").args(["-QUIT", &pid]).status();
         let _ = self.postmaster.wait();
     }
@@ -165,12 +165,12 @@ fn as_server(program: &Path) -> Command {
         "--",
     ]);
     command.arg(program);
-    // Ours may be a folder that it may not see.
+    // The server may have no access to our own folder.
     command.current_dir("/");
     command
 }
 
-/// Without fsync: processes are killed here, and no machine.
+/// Without fsync: only processes are killed here, not the machine.
 fn spawn(bin: &Path, folder: &Path, port: u16) -> Child {
     let log = File::options()
         .create(true)
@@ -184,7 +184,7 @@ fn spawn(bin: &Path, folder: &Path, port: u16) -> Child {
         .arg("-c")
         .arg(format!("unix_socket_directories={}", folder.display()))
         .args(["-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"])
-        // Those behind a broken cable are missed only after a while.
+        // PostgreSQL notices the clients behind a broken connection only after a while.
         .args(["-c", "max_connections=500"])
         .stdin(Stdio::null())
         .stdout(log.try_clone().unwrap())

@@ -1,4 +1,4 @@
-//! The nginx of `deploy/nginx`, before processes of ours.
+//! The nginx of `deploy/nginx`, in front of three processes.
 
 use std::fs;
 use std::process::{Child, Command, Stdio};
@@ -23,7 +23,7 @@ impl Front {
     pub fn before(ports: [u16; 3]) -> Self {
         let folder = TempDir::new().unwrap();
         let path = folder.path().display();
-        // Its workers are another user's.
+        // Its workers run as another user.
         super::cluster::run(Command::new("chmod").arg("755").arg(folder.path()));
         let port = free_port();
         let mut site: String = SHIPPED
@@ -80,7 +80,7 @@ impl Front {
 impl Drop for Front {
     fn drop(&mut self) {
         let pid = self.nginx.id().to_string();
-        // Its workers end with it only when it is told.
+        // Its workers end with it only after an orderly signal.
         let _ = Command::new("kill").args(["-TERM", &pid]).status();
         let _ = self.nginx.wait();
     }

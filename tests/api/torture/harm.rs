@@ -1,4 +1,4 @@
-//! What is done to a scene while the drill buys, and undone.
+//! Harm that is done to a scene while the drill buys, and then undone.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use tokio::time::sleep;
 use super::scene::Scene;
 use crate::harness::proxy::Cable;
 
-/// One way to hurt.
+/// One kind of harm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Harm {
     KillOne,
@@ -27,7 +27,7 @@ pub enum Harm {
 }
 
 impl Harm {
-    /// What can be done to three processes on PostgreSQL; kills come twice as often.
+    /// Harm to three processes on PostgreSQL; kills come twice as often.
     pub const ON_POSTGRES: [Self; 15] = [
         Self::KillOne,
         Self::KillOne,
@@ -45,7 +45,7 @@ impl Harm {
         Self::HalfOpenCable,
         Self::SilentCable,
     ];
-    /// What can be done to one process on SQLite.
+    /// Harm to one process on SQLite.
     pub const ON_SQLITE: [Self; 6] = [
         Self::KillOne,
         Self::KillOne,
@@ -55,7 +55,7 @@ impl Harm {
         Self::Interrupt,
     ];
 
-    /// In words.
+    /// A description for the report.
     pub fn name(self) -> &'static str {
         match self {
             Self::KillOne => "kill -9 of one malipo",
@@ -75,18 +75,18 @@ impl Harm {
     }
 }
 
-/// How, by the dice.
+/// The random parameters of one harm.
 #[derive(Clone, Copy, Debug)]
 pub struct Manner {
     /// Which of several.
     pub which: usize,
     /// How long it lasts.
     pub lasts: Duration,
-    /// How long something stays frozen: longer than some time-out, or than all of them.
+    /// How long a process stays frozen: longer than some time-outs, or than all of them.
     pub frozen: Duration,
 }
 
-/// Hurts and heals; what should not be is told.
+/// Does the harm and undoes it; returns complaints about unexpected behaviour.
 pub async fn inflict(harm: Harm, manner: Manner, scene: &mut Scene) -> Vec<String> {
     let one = manner.which % scene.servers.len();
     let mut complaints = Vec::new();

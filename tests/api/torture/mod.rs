@@ -1,9 +1,9 @@
-//! Torture: the exactly-once drill buys, round after round, and in its midst something is killed,
-//! frozen, cut off or filled up. After each round the drill's own checker opens the books, and
-//! at the end it opens them once more for all of it.
+//! Torture: the exactly-once drill buys, round after round, and in the middle of each round
+//! something is killed, frozen, cut off or filled up. After each round the drill's own checker
+//! examines the database, and at the end it examines everything once more.
 //!
-//! A short form runs with the other tests; `scripts/torture --minutes 20` is the long one. The
-//! same seed makes the same harm, not the same moments: those the machine makes.
+//! A short form runs with the other tests; `scripts/torture --minutes 20` is the long one. The same
+//! seed makes the same harm, but not at the same moments: those depend on the machine.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
@@ -23,7 +23,7 @@ use scene::Scene;
 
 use crate::harness::{Kind, TestApp};
 
-/// Done in the short form, which leaves out what takes half a minute.
+/// The harm of the short form, which leaves out whatever takes half a minute.
 const SHORT_ON_POSTGRES: [Harm; 6] = [
     Harm::KillOne,
     Harm::KillPostgres,
@@ -42,10 +42,10 @@ const LONG: Plan = Plan {
     copies: 4,
 };
 
-/// So that a long harm does not make more orders than the end can look at.
+/// So that a long harm does not make more orders than can be checked at the end.
 const BETWEEN_DRILLS: Duration = Duration::from_millis(200);
 
-/// Numbers from a seed (Steele, Lea, Flood: SplitMix64), the same for ever.
+/// A generator of random numbers from a seed (Steele, Lea, Flood: SplitMix64), the same for ever.
 struct Dice(u64);
 
 impl Dice {
@@ -95,7 +95,7 @@ impl Torture {
         }
     }
 
-    /// One harm in the midst of one drill, and the verdict.
+    /// One harm in the middle of one drill, and its result.
     async fn round(&mut self, harm: Harm, scene: &mut Scene) {
         let before = self.dice.millis(200, 1_500);
         let long = self.plan.orders == LONG.orders && self.dice.below(3) == 0;
@@ -162,7 +162,7 @@ impl Torture {
         scene.played.extend(collected.played);
     }
 
-    /// What was whole after its round is whole at the end.
+    /// Orders that were complete after their round must be complete at the end.
     async fn look_back(&mut self, scene: &mut Scene) {
         let played = std::mem::take(&mut scene.played);
         let collected = look(scene, played).await;
@@ -171,10 +171,10 @@ impl Torture {
 }
 
 async fn look(scene: &Scene, played: Vec<drill::PlayedOrder>) -> Collected {
-    let books = scene.books().await;
-    let target = scene.target(Some(books.clone()));
+    let store = scene.open_store().await;
+    let target = scene.target(Some(store.clone()));
     let collected = drill::audit(&target, played).await.unwrap();
-    books.close().await;
+    store.close().await;
     collected
 }
 
@@ -232,14 +232,14 @@ async fn rounds_of_every_harm_lose_nothing_and_double_nothing() {
     }
     assert!(
         torture.report.in_mid_load > 0,
-        "nothing was hurt in mid-load"
+        "no harm was done while the drill was buying"
     );
     assert!(torture.report.is_clean(), "see the report above");
 }
 
-/// The verdict itself: books that somebody has doctored are told.
+/// Tests the verdict itself: a manipulated database is reported.
 #[actix_web::test]
-async fn a_row_that_is_missing_is_a_loss_and_one_too_many_is_a_double() {
+async fn a_missing_row_is_a_loss_and_an_extra_row_is_a_double() {
     let app = TestApp::start(Kind::Sqlite).await;
     let plan = Plan {
         orders: 3,
@@ -255,9 +255,9 @@ async fn a_row_that_is_missing_is_a_loss_and_one_too_many_is_a_double() {
     let played = drill::play(&target(None), plan, &Progress::silent()).await;
     let played = played.unwrap();
     let verdict = async || {
-        let books = app.store_beside().await;
-        let collected = drill::audit(&target(Some(books.clone())), played.clone()).await;
-        books.close().await;
+        let store = app.store_beside().await;
+        let collected = drill::audit(&target(Some(store.clone())), played.clone()).await;
+        store.close().await;
         let mut report = Report::default();
         report.judge(&collected.unwrap());
         report

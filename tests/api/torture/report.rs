@@ -1,4 +1,4 @@
-//! What came of it, for a person and for machines.
+//! The report of a run, for a person and for machines.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -13,25 +13,25 @@ use super::harm::Harm;
 pub struct Report {
     pub seed: u64,
     pub secs: u64,
-    /// Rounds in which the drill was not through when the harm was done.
+    /// Rounds in which the drill was still buying when the harm was done.
     pub in_mid_load: usize,
     pub rounds: BTreeMap<Harm, usize>,
     pub orders: usize,
     pub acknowledged: usize,
-    /// How often a webhook was sent again, after a 503 or a lost connection.
+    /// How many times a webhook was sent again, after a 503 or a lost connection.
     pub sent_again: u64,
     /// Paid or acknowledged, and something is missing.
     pub lost: BTreeSet<String>,
     /// Given twice.
     pub doubled: BTreeSet<String>,
-    /// What else should not be.
+    /// Other faults.
     pub wrong: BTreeSet<String>,
-    /// What could not be tried here.
+    /// Harm that could not be tried here.
     pub untried: Vec<&'static str>,
 }
 
 impl Report {
-    /// Counts what a round has sent.
+    /// Adds the figures of a round.
     pub fn count(&mut self, collected: &Collected) {
         self.orders += collected.played.len();
         let sent = || collected.played.iter().flat_map(|order| &order.sent);
@@ -39,8 +39,8 @@ impl Report {
         self.sent_again += sent().map(|sent| u64::from(sent.sent_again)).sum::<u64>();
     }
 
-    /// Holds what was sent against the books. The same fault is told once, however often it is
-    /// found.
+    /// Compares what was sent with the database. The same fault is reported once, however often it
+    /// is found.
     pub fn judge(&mut self, collected: &Collected) {
         for violation in check(collected) {
             let list = match (&violation.fault, violation.fault.harm()) {

@@ -1,4 +1,5 @@
-//! What is tortured: processes of ours on fixed ports, their books, and what stands between.
+//! The system under torture: malipo's processes on fixed ports, their database, and what is between
+//! them.
 
 use std::fs::{self, File};
 use std::path::PathBuf;
@@ -19,23 +20,23 @@ use crate::harness::process::Process;
 use crate::harness::proxy::Proxy;
 use crate::harness::{KEY, Kind};
 
-/// How long a process may need until it serves again after a bad time.
+/// How long a process may need until it serves again after harm.
 const READY_WITHIN: Duration = Duration::from_secs(60);
-/// Room for hours of orders; filling it takes no time.
+/// Enough for hours of orders, and quickly filled.
 const DISK: &str = "size=256m";
 
-/// The scene.
+/// The system under torture.
 pub struct Scene {
     pub kind: Kind,
     pub servers: Vec<Server>,
-    /// Where the drill buys.
+    /// The address at which the drill buys.
     base: String,
-    /// The books as we reach them, past the cable.
-    books: String,
+    /// The database's URL for the test, not through the proxy.
+    database_url: String,
     pub cluster: Option<Cluster>,
     pub cable: Option<Proxy>,
     pub disk: Option<Disk>,
-    /// All that was bought in it.
+    /// All orders that were bought in it.
     pub played: Vec<PlayedOrder>,
     _front: Option<Front>,
     _folder: TempDir,
@@ -55,7 +56,7 @@ pub struct Disk {
 }
 
 impl Scene {
-    /// Three processes behind nginx, and a cable between them and PostgreSQL.
+    /// Three processes behind nginx, and a proxy between them and PostgreSQL.
     pub async fn on_postgres() -> Self {
         let cluster = spawn_blocking(Cluster::start).await.unwrap();
         let cable = Proxy::to(cluster.address()).await;
@@ -71,7 +72,7 @@ impl Scene {
             kind: Kind::Postgres,
             servers,
             base: front.base.clone(),
-            books: url(cluster.address()),
+            database_url: url(cluster.address()),
             cluster: Some(cluster),
             cable: Some(cable),
             disk: None,
@@ -81,20 +82,20 @@ impl Scene {
         }
     }
 
-    /// One process on a file, on a small disk if we may make one.
+    /// One process on a SQLite file, on a small disk if the test may mount one.
     pub async fn on_sqlite() -> Self {
         let folder = TempDir::new().unwrap();
         let disk = Disk::mount(folder.path().join("disk"));
-        let books = format!(
+        let database_url = format!(
             "sqlite://{}/disk/books.db?mode=rwc",
             folder.path().display()
         );
-        let server = Server::start(free_port(), books.clone(), &folder).await;
+        let server = Server::start(free_port(), database_url.clone(), &folder).await;
         Self {
             kind: Kind::Sqlite,
             base: format!("http://127.0.0.1:{}", server.port),
             servers: vec![server],
-            books,
+            database_url,
             cluster: None,
             cable: None,
             disk,
@@ -104,7 +105,7 @@ impl Scene {
         }
     }
 
-    /// For the drill: without the books while it buys, because they may be away.
+    /// The drill's target. It has no database while it buys, because the database may be away.
     pub fn target(&self, store: Option<Store>) -> Target {
         Target {
             url: self.base.parse().unwrap(),
@@ -115,10 +116,10 @@ impl Scene {
         }
     }
 
-    /// The books, opened afresh: old connections have died.
-    pub async fn books(&self) -> Store {
+    /// Opens the database anew: old connections are dead.
+    pub async fn open_store(&self) -> Store {
         let config = DatabaseConfig {
-            url: Secret::new(self.books.as_str()),
+            url: Secret::new(self.database_url.as_str()),
             auto_migrate: false,
             ..DatabaseConfig::default()
         };
@@ -127,13 +128,13 @@ impl Scene {
             match Store::open_beside(&config).await {
                 Ok(store) => return store,
                 Err(error) if begun.elapsed() > READY_WITHIN => panic!("{error}"),
-                // As when it still recovers.
+                // For example while it still recovers.
                 Err(_) => tokio::time::sleep(Duration::from_millis(200)).await,
             }
         }
     }
 
-    /// Waits until every process serves; says which have died by themselves.
+    /// Waits until every process serves; returns those that have died by themselves.
     pub async fn until_ready(&mut self) -> Vec<String> {
         let http = http_client();
         let mut complaints = Vec::new();
@@ -173,7 +174,7 @@ impl Server {
         server
     }
 
-    /// Starts it, on another thread: the cable and the drill go on meanwhile.
+    /// Starts it, on another thread, so that the proxy and the drill go on meanwhile.
     pub async fn restart(&mut self) {
         self.process = None;
         let bind = format!("127.0.0.1:{}", self.port);
@@ -182,7 +183,7 @@ impl Server {
             let settings = [
                 ("MALIPO__SERVER__BIND", bind.as_str()),
                 ("MALIPO__SERVER__TRUSTED_PROXIES", "127.0.0.1"),
-                // A crowd buys here in seconds what a shop sells in a day.
+                // The drill buys in seconds what a shop sells in a day.
                 ("MALIPO__LIMITS__PURCHASES_PER_CLIENT_MIN", "1000000"),
                 ("MALIPO__LOG__FILTER", "error"),
             ];
@@ -192,7 +193,7 @@ impl Server {
         self.process = Some(started.await.unwrap());
     }
 
-    /// Nothing is finished.
+    /// Kills it without a shutdown.
     pub fn kill(&mut self) {
         if let Some(process) = self.process.take() {
             process.kill();
@@ -205,7 +206,7 @@ impl Server {
         }
     }
 
-    /// Tells it to stop and waits for its end; the exit code.
+    /// Sends it this signal and waits for its end; returns the exit code.
     pub async fn stop(&mut self, signal: &str) -> Option<i32> {
         let mut process = self.process.take()?;
         process.signal(signal);
@@ -214,7 +215,7 @@ impl Server {
 }
 
 impl Disk {
-    /// `None` if we are not allowed to.
+    /// `None` if mounting is not allowed.
     fn mount(at: PathBuf) -> Option<Self> {
         fs::create_dir(&at).unwrap();
         if !is_root() {
@@ -228,7 +229,7 @@ impl Disk {
             .then_some(Self { mounted: at })
     }
 
-    /// Leaves no byte of room.
+    /// Fills the disk completely.
     pub fn fill(&self) {
         let zeros = vec![0; 256 * 1024];
         let mut ballast = File::create(self.mounted.join("ballast")).unwrap();
@@ -244,7 +245,7 @@ impl Disk {
 
 impl Drop for Disk {
     fn drop(&mut self) {
-        // Whoever still has a file open there keeps it until the end.
+        // A process that still has a file open there keeps it until the end.
         run(Command::new("umount").arg("--lazy").arg(&self.mounted));
     }
 }

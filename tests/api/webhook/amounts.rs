@@ -1,5 +1,5 @@
-//! What a report names as the amount: in every spelling that is whole shillings, and an amount
-//! that is there and cannot be read, which is never taken for one that is absent.
+//! The amount in a report: every spelling of whole shillings is read, and an unreadable amount is
+//! never treated as an absent one.
 
 use malipo::config::Confirm;
 use serde_json::json;
@@ -14,8 +14,8 @@ on_both_databases! {
     a_paid_webhook_whose_amount_cannot_be_read_is_sold_once_zenopay_has_confirmed_it,
     a_paid_webhook_whose_amount_cannot_be_read_is_kept_and_zenopay_is_asked_again_soon,
     an_order_that_order_status_calls_paid_with_an_unreadable_amount_is_held,
-    a_word_that_is_not_paid_does_what_it_does_whatever_the_amount,
-    an_unproven_webhook_with_an_unreadable_amount_is_a_hint_like_any_other,
+    a_status_other_than_paid_has_its_usual_effect_whatever_the_amount,
+    an_unverified_webhook_with_an_unreadable_amount_is_checked_like_any_other,
     a_replay_of_a_webhook_with_an_unreadable_amount_asks_zenopay,
 }
 
@@ -40,7 +40,7 @@ const READABLE: [&str; 17] = [
     "200000e-2",
 ];
 
-/// An amount that is there and is not whole shillings, as JSON, and what an operator reads of it.
+/// Amounts that are present but not whole shillings, as JSON, with the text that an operator sees.
 const UNREADABLE: [(&str, &str); 28] = [
     (r#""TZS 100""#, "TZS 100"),
     (r#""2000 TZS""#, "2000 TZS"),
@@ -62,7 +62,7 @@ const UNREADABLE: [(&str, &str); 28] = [
     (r#""1,000 000""#, "1,000 000"),
     (r#""2  000""#, "2  000"),
     (r#""0,500""#, "0,500"),
-    // Two, or two thousand.
+    // It could mean two, or two thousand.
     (r#""2.000""#, "2.000"),
     (r#""2.000,00""#, "2.000,00"),
     (r#""1e""#, "1e"),
@@ -78,7 +78,7 @@ fn webhook(order: &TestOrder, word: &str, amount: &str) -> String {
     format!(r#"{{"order_id":"{id}","payment_status":"{word}","amount":{amount}}}"#)
 }
 
-/// What order-status says of this amount.
+/// An order-status row with this amount.
 fn row(order: &TestOrder, word: &str, amount: &str) -> String {
     let row = webhook(order, word, amount);
     format!(r#"{{"result":"SUCCESS","resultcode":"000","data":[{row}]}}"#)
@@ -105,7 +105,7 @@ async fn an_amount_in_every_spelling_of_the_price_is_sold_at_once(kind: Kind) {
 async fn a_paid_webhook_whose_amount_cannot_be_read_is_sold_once_zenopay_has_confirmed_it(
     kind: Kind,
 ) {
-    // Whatever the configuration says.
+    // With any configuration.
     let never = |config: &mut malipo::config::Config| config.zenopay.confirm = Confirm::Never;
     let app = TestApp::start_with(kind, never).await;
     for (at, (amount, _)) in UNREADABLE.into_iter().enumerate() {
@@ -163,7 +163,7 @@ async fn an_order_that_order_status_calls_paid_with_an_unreadable_amount_is_held
     let zenopay = FakeZenoPay::start();
     let app = TestApp::start_with(kind, |config| {
         zenopay.configure(config);
-        // Each order is a hint.
+        // Each order causes a status check.
         config.zenopay.asks_per_sec = 400;
     })
     .await;
@@ -173,7 +173,7 @@ async fn an_order_that_order_status_calls_paid_with_an_unreadable_amount_is_held
         let order = fake::buy(&app).await;
         zenopay.answers(200, row(&order, "COMPLETED", amount));
 
-        // A webhook without an amount is believed as ever; here it is order-status that counts.
+        // A webhook without an amount is believed as usual; here the order-status answer counts.
         let answer = deliver_unproven(&app, body_of(&order.id, "COMPLETED")).await;
 
         assert_eq!(answer.verdict(), (200, "held".into()), "{amount}");
@@ -184,7 +184,7 @@ async fn an_order_that_order_status_calls_paid_with_an_unreadable_amount_is_held
         let alert = app.database.text(&alert).await.unwrap();
         let expected = format!("the amount paid cannot be read: {shown}");
         assert_eq!(alert, expected, "{amount}");
-        // The guest reads nothing of what came from outside.
+        // The guest sees nothing of the text from outside.
         let reason = app.status(&order).await["failure_reason"].to_string();
         assert!(!reason.contains(shown), "{reason}");
     }
@@ -200,7 +200,7 @@ async fn an_order_that_order_status_calls_paid_with_an_unreadable_amount_is_held
     assert_eq!(answer.verdict(), (200, "held".into()));
 }
 
-async fn a_word_that_is_not_paid_does_what_it_does_whatever_the_amount(kind: Kind) {
+async fn a_status_other_than_paid_has_its_usual_effect_whatever_the_amount(kind: Kind) {
     let app = TestApp::start(kind).await;
     for (word, outcome) in [
         ("PENDING", "pending"),
@@ -219,8 +219,8 @@ async fn a_word_that_is_not_paid_does_what_it_does_whatever_the_amount(kind: Kin
     }
 }
 
-async fn an_unproven_webhook_with_an_unreadable_amount_is_a_hint_like_any_other(kind: Kind) {
-    // Room for two hints at once.
+async fn an_unverified_webhook_with_an_unreadable_amount_is_checked_like_any_other(kind: Kind) {
+    // Two unverified webhooks may be checked at once.
     let app = TestApp::start_with(kind, |config| config.zenopay.asks_per_sec = 50).await;
     let (open, paid) = (app.buy().await, app.buy().await);
     pays_in_silence(&app, &paid).await;
@@ -251,7 +251,7 @@ async fn a_replay_of_a_webhook_with_an_unreadable_amount_asks_zenopay(kind: Kind
     let answer = Answer::of(request.send().await.unwrap()).await;
 
     assert_eq!(early.verdict(), (200, "unconfirmed".into()));
-    // The reconciler may have been quicker: an unconfirmed delivery is followed up.
+    // The reconciler may have come first: it follows up unconfirmed deliveries.
     assert_eq!(answer.status, 200, "{}", answer.text);
     assert_eq!(answer.json()["payment_status"], "COMPLETED");
     assert!(app.database.count(&asked).await > before);

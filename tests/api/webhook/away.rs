@@ -1,5 +1,5 @@
-//! When the database does not answer: ZenoPay does, within five seconds, and the work goes on
-//! without whoever waited for it.
+//! When the database does not answer, ZenoPay is still answered within five seconds, and the work
+//! goes on without the sender.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -17,17 +17,19 @@ use crate::harness::{
 use crate::reconciling::metric;
 
 on_both_databases! {
-    a_database_that_is_away_is_told_within_five_seconds_and_a_later_copy_is_sold,
-    a_delivery_whose_sender_hangs_up_is_sold_all_the_same,
+    an_unavailable_database_is_answered_within_five_seconds_and_a_later_copy_is_sold,
+    a_delivery_whose_sender_hangs_up_is_still_sold,
 }
 
-async fn a_database_that_is_away_is_told_within_five_seconds_and_a_later_copy_is_sold(kind: Kind) {
+async fn an_unavailable_database_is_answered_within_five_seconds_and_a_later_copy_is_sold(
+    kind: Kind,
+) {
     let app = TestApp::start(kind).await;
     let (by_key, by_token) = (app.buy().await, app.buy().await);
     let away = Away::begin(&app, &by_key).await;
 
-    // First over connections that have died, then over none. On SQLite, where the whole file
-    // is locked, one is as good as two.
+    // The first try uses connections that have died, the second finds none. On SQLite, where the
+    // whole file is locked, one try is enough.
     let tries = if kind == Kind::Postgres { 2 } else { 1 };
     for _ in 0..tries {
         let began = Instant::now();
@@ -40,7 +42,7 @@ async fn a_database_that_is_away_is_told_within_five_seconds_and_a_later_copy_is
     assert_unavailable(kind, &answer, began);
 
     away.end().await;
-    // A connection that has died may be found out only when it is used.
+    // A dead connection may be noticed only when it is used.
     let later = [
         until_available(|| app.deliver(body_of(&by_key.id, "COMPLETED"))).await,
         until_available(|| deliver_by_token(&app, &by_token, body.clone())).await,
@@ -52,10 +54,10 @@ async fn a_database_that_is_away_is_told_within_five_seconds_and_a_later_copy_is
     assert_eq!(journal(&app).await.len(), 2);
 }
 
-/// Only on PostgreSQL can one order's row be locked for so long: SQLite gives up the lock of
-/// the whole file before it is time to answer.
+/// Only on PostgreSQL can one order's row be locked for so long: SQLite gives up the lock of the
+/// whole file before the answer is due.
 #[actix_web::test]
-async fn a_commit_that_takes_too_long_is_told_in_time_and_is_made_all_the_same() {
+async fn a_commit_that_takes_too_long_is_answered_in_time_and_still_completes() {
     let app = TestApp::start(Kind::Postgres).await;
     let order = app.buy().await;
     let held = app.database.hold(&order.id).await;
@@ -69,13 +71,13 @@ async fn a_commit_that_takes_too_long_is_told_in_time_and_is_made_all_the_same()
     assert_untouched(&app, &order).await;
 
     held.rollback().await.unwrap();
-    // Nobody sends it again: the work goes on without the one who waited.
+    // Nothing is sent again: the work goes on without the sender.
     app.wait_for(&order, "COMPLETED").await;
     let again = app.deliver_word(&order, "COMPLETED").await;
 
     assert_eq!(again.verdict(), (200, "duplicate".into()));
     assert_eq!(app.sale_of(&order).await, SaleCounts::ONE);
-    // Each of the two was counted once, with the answer that was given.
+    // Each of the two was counted once, with the answer that it got.
     let counted = app.get_as_operator("/api/v1/operator/actors").await.json()["webhooks"].clone();
     let of = |outcome: &str| counted[outcome].as_i64();
     assert_eq!(
@@ -89,7 +91,7 @@ async fn a_commit_that_takes_too_long_is_told_in_time_and_is_made_all_the_same()
     );
 }
 
-async fn a_delivery_whose_sender_hangs_up_is_sold_all_the_same(kind: Kind) {
+async fn a_delivery_whose_sender_hangs_up_is_still_sold(kind: Kind) {
     let zenopay = FakeZenoPay::start();
     let app = TestApp::start_with(kind, |config| zenopay.configure(config)).await;
     let order = fake::buy(&app).await;
@@ -103,7 +105,7 @@ async fn a_delivery_whose_sender_hangs_up_is_sold_all_the_same(kind: Kind) {
     zenopay.wait_until_asked(1).await;
 
     sender.shutdown(Shutdown::Write).unwrap();
-    // The server hangs up too, so by now nobody waits for the answer.
+    // The server closes the connection too, so nothing waits for the answer any more.
     sender.set_read_timeout(Some(ANSWERED_WITHIN)).unwrap();
     assert!(
         matches!(sender.read(&mut [0; 64]), Ok(0)),
@@ -116,11 +118,11 @@ async fn a_delivery_whose_sender_hangs_up_is_sold_all_the_same(kind: Kind) {
     assert_eq!(app.sale_of(&order).await, SaleCounts::ONE);
 }
 
-/// The database is out of reach for the server, but not for us.
+/// How the server loses its database, while the test can still reach it.
 enum Away {
-    /// Somebody else writes, for longer than we wait.
+    /// Another session holds the write lock for longer than the server waits.
     Locked(sea_orm::DatabaseTransaction),
-    /// Nobody is let in, and who was in is thrown out.
+    /// New connections are refused, and existing ones were closed.
     Closed {
         server: sea_orm::DatabaseConnection,
         name: String,
@@ -175,8 +177,8 @@ fn assert_unavailable(kind: Kind, answer: &Answer, began: Instant) {
     assert!(began.elapsed() < ANSWERED_WITHIN, "{:?}", began.elapsed());
     assert_eq!(answer.status, 503, "{}", answer.text);
     assert!(retry_after_secs(answer) >= 1);
-    // SQLite waits for the lock almost as long as we wait for SQLite; whoever gives up first
-    // on a busy machine, another copy helps.
+    // SQLite waits for the lock almost as long as the server waits for SQLite; either may give up
+    // first on a busy machine, and another copy helps in both cases.
     if kind == Kind::Postgres || answer.code() != "commit_unknown" {
         assert_eq!(answer.code(), "unavailable");
     }

@@ -1,4 +1,4 @@
-//! What a body may look like, and what becomes of one that nobody can read.
+//! Which bodies are read, and how an unreadable one is answered.
 
 use reqwest::header::CONTENT_TYPE;
 use serde_json::json;
@@ -13,8 +13,8 @@ on_both_databases! {
     an_order_id_in_any_spelling_is_the_same_order_and_one_spelling_in_the_journal,
     a_proven_delivery_that_cannot_be_read_is_refused_and_kept_as_sent,
     an_unreadable_body_at_an_orders_own_url_is_kept_with_that_order,
-    a_proven_delivery_about_no_order_of_ours_is_refused_and_kept_for_operators,
-    a_body_of_64_kib_is_read_and_a_byte_more_is_refused_unseen,
+    a_proven_delivery_about_an_unknown_order_is_refused_and_kept_for_operators,
+    a_body_of_64_kib_is_read_and_a_byte_more_is_refused_unread,
     deep_and_unknown_fields_do_not_stop_a_sale,
 }
 
@@ -137,7 +137,7 @@ async fn a_proven_delivery_that_cannot_be_read_is_refused_and_kept_as_sent(kind:
         format!(r#"{{"order_id":"{id}","payment_status":" "}}"#),
         format!(r#"{{"order_id":"{id}","payment_status":1}}"#),
         format!(r#"{{"order_id":"{id}","payment_status":true}}"#),
-        // Nobody can say which of the two is meant, not even when they agree.
+        // It is unknown which of the two is meant, even when they agree.
         format!(r#"{{"order_id":"{id}","payment_status":"FAILED",{paid}}}"#),
         format!(r#"{{"order_id":"{id}",{paid},{paid}}}"#),
         format!(
@@ -167,7 +167,7 @@ async fn a_proven_delivery_that_cannot_be_read_is_refused_and_kept_as_sent(kind:
         assert_eq!(answer.verdict(), malformed, "{case}");
         let problem = Some("application/problem+json");
         assert_eq!(answer.header("content-type"), problem, "{case}");
-        // What was sent is not sent back.
+        // The answer does not repeat what was sent.
         assert!(!answer.text.contains(id.as_str()), "{}", answer.text);
         expected.push(Line::new(None, "malformed", "key", None).body(body));
     }
@@ -188,17 +188,17 @@ async fn an_unreadable_body_at_an_orders_own_url_is_kept_with_that_order(kind: K
     assert_untouched(&app, &order).await;
 }
 
-async fn a_proven_delivery_about_no_order_of_ours_is_refused_and_kept_for_operators(kind: Kind) {
+async fn a_proven_delivery_about_an_unknown_order_is_refused_and_kept_for_operators(kind: Kind) {
     let app = TestApp::start(kind).await;
-    let nobodys = Uuid::new_v4().to_string();
+    let orphan_id = Uuid::new_v4().to_string();
     let cases = [
-        (nobodys.clone(), nobodys.clone()),
-        (nobodys.to_uppercase(), nobodys.clone()),
+        (orphan_id.clone(), orphan_id.clone()),
+        (orphan_id.to_uppercase(), orphan_id.clone()),
         ("677e43274d7cb".to_owned(), "677e43274d7cb".to_owned()),
         (" 17 ".to_owned(), "17".to_owned()),
         // PostgreSQL refuses NUL in text.
         ("a\u{0}b".to_owned(), "ab".to_owned()),
-        (format!("{nobodys}0"), format!("{nobodys}0")),
+        (format!("{orphan_id}0"), format!("{orphan_id}0")),
     ];
     let mut expected = Vec::new();
 
@@ -219,7 +219,7 @@ async fn a_proven_delivery_about_no_order_of_ours_is_refused_and_kept_for_operat
     assert_eq!(journal(&app).await, expected);
 }
 
-async fn a_body_of_64_kib_is_read_and_a_byte_more_is_refused_unseen(kind: Kind) {
+async fn a_body_of_64_kib_is_read_and_a_byte_more_is_refused_unread(kind: Kind) {
     let app = TestApp::start(kind).await;
     let order = app.buy().await;
     let padded = |bytes: usize| {

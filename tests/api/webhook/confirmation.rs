@@ -1,5 +1,4 @@
-//! `zenopay.confirm = always`: even a proven delivery is believed only once order-status says
-//! the same.
+//! `zenopay.confirm = always`: even a proven delivery counts only once order-status confirms it.
 
 use malipo::config::Confirm;
 use serde_json::json;
@@ -15,8 +14,8 @@ on_both_databases! {
     a_proven_delivery_is_sold_once_zenopay_has_confirmed_it,
     a_proven_delivery_that_zenopay_does_not_confirm_is_kept_and_zenopay_is_asked_again_soon,
     a_delivery_that_zenopay_contradicts_does_what_zenopay_says,
-    a_proven_delivery_about_no_order_of_ours_makes_us_ask_nobody,
-    an_answered_order_is_asked_about_once_more_and_then_left_alone,
+    a_proven_delivery_about_an_unknown_order_causes_no_status_check,
+    an_answered_order_is_checked_once_more_and_then_left_alone,
 }
 
 async fn start(kind: Kind) -> TestApp {
@@ -101,16 +100,16 @@ async fn a_delivery_that_zenopay_contradicts_does_what_zenopay_says(kind: Kind) 
         app.deliver_word(&short, "COMPLETED").await,
     ];
 
-    let told = |word: &str, status: &str| (200, word.to_owned(), status.to_owned());
+    let answered = |word: &str, status: &str| (200, word.to_owned(), status.to_owned());
     let seen = answers.map(|answer| {
         let (status, word) = answer.verdict();
         let now = answer.json()["payment_status"].as_str().unwrap().to_owned();
         (status, word, now)
     });
     let expected = [
-        told("unconfirmed", "FAILED"),
-        told("completed", "COMPLETED"),
-        told("held", "HELD"),
+        answered("unconfirmed", "FAILED"),
+        answered("completed", "COMPLETED"),
+        answered("held", "HELD"),
     ];
     assert_eq!(seen, expected);
     assert_eq!(app.sale_of(&failed).await, SaleCounts::NONE);
@@ -118,21 +117,21 @@ async fn a_delivery_that_zenopay_contradicts_does_what_zenopay_says(kind: Kind) 
     assert_eq!(app.sale_of(&short).await, SaleCounts::NONE);
 }
 
-async fn a_proven_delivery_about_no_order_of_ours_makes_us_ask_nobody(kind: Kind) {
+async fn a_proven_delivery_about_an_unknown_order_causes_no_status_check(kind: Kind) {
     let app = start(kind).await;
-    let nobodys = uuid::Uuid::new_v4().to_string();
+    let orphan_id = uuid::Uuid::new_v4().to_string();
 
-    let answer = app.deliver(body_of(&nobodys, "COMPLETED")).await;
+    let answer = app.deliver(body_of(&orphan_id, "COMPLETED")).await;
 
     assert_eq!(answer.verdict(), (404, "order_not_found".into()));
-    assert_eq!(app.journal(&nobodys, "unknown_order").await, 1);
+    assert_eq!(app.journal(&orphan_id, "unknown_order").await, 1);
     let asks = "SELECT COUNT(*) FROM gateway_calls";
     assert_eq!(app.database.count(asks).await, 0);
 }
 
-/// An unconfirmed delivery about an order that has its answer brings one more ask, and not one a
-/// minute for ever.
-async fn an_answered_order_is_asked_about_once_more_and_then_left_alone(kind: Kind) {
+/// An unconfirmed delivery about an answered order causes one more check, and not one a minute for
+/// ever.
+async fn an_answered_order_is_checked_once_more_and_then_left_alone(kind: Kind) {
     let app = start(kind).await;
     let (sold, failed) = (app.buy().await, app.buy().await);
     pays_in_silence(&app, &sold).await;
@@ -148,7 +147,7 @@ async fn an_answered_order_is_asked_about_once_more_and_then_left_alone(kind: Ki
     assert_eq!(about_sold.verdict(), (200, "unconfirmed".into()));
     assert_eq!(about_failed.verdict(), (200, "unconfirmed".into()));
     for (order, asks) in [(&sold, 3), (&failed, 2)] {
-        // Those of the deliveries, and one by the reconciler.
+        // The checks of the deliveries, and one by the reconciler.
         let asked = asks_sql(&app, order);
         app.database.wait_for_count(&asked, asks).await;
         let row = app.database.is_order(&order.id);

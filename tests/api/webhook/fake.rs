@@ -1,5 +1,5 @@
-//! A ZenoPay whose answers to order-status a test writes by hand and can hold back, for what
-//! the sandbox does not do: it answers at once, and in perfect JSON.
+//! A ZenoPay whose order-status answers a test writes by hand and can delay. The sandbox cannot do
+//! that: it answers at once, and in perfect JSON.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -14,7 +14,7 @@ use tokio::sync::watch;
 
 use crate::harness::{KEY, TestApp, TestOrder, fresh_phone};
 
-/// The fake. Clones are the same one.
+/// The fake. Clones share their state.
 #[derive(Clone)]
 pub struct FakeZenoPay {
     base: String,
@@ -28,7 +28,7 @@ struct State {
 }
 
 impl FakeZenoPay {
-    /// Starts with answers that say nothing.
+    /// Starts with unclear answers.
     pub fn start() -> Self {
         let state = Arc::new(State {
             asked: AtomicUsize::new(0),
@@ -54,31 +54,31 @@ impl FakeZenoPay {
         Self { base, state }
     }
 
-    /// Has the server talk to this one.
+    /// Makes the server use this fake.
     pub fn configure(&self, config: &mut Config) {
         config.zenopay.mode = Mode::Live;
         config.zenopay.base_url = self.base.parse().unwrap();
         config.zenopay.api_key = Some(Secret::new(KEY));
-        // Hints have a quarter of them.
+        // Unverified webhooks get a quarter of them.
         config.zenopay.asks_per_sec = 50;
     }
 
-    /// What order-status says from now on.
+    /// Sets the answer of order-status.
     pub fn answers(&self, http_status: u16, body: impl Into<String>) {
         *self.state.answer.lock().unwrap() = (http_status, body.into());
     }
 
-    /// Keeps everybody waiting who asks from now on, until `false`.
+    /// Delays all answers from now on, until `false`.
     pub fn holds(&self, held: bool) {
         self.state.held.send_replace(held);
     }
 
-    /// How often it was asked.
+    /// How many times order-status was called.
     pub fn asked(&self) -> usize {
         self.state.asked.load(Ordering::SeqCst)
     }
 
-    /// Waits until it was asked this often; fails after half a minute.
+    /// Waits until order-status was called this often; fails after half a minute.
     pub async fn wait_until_asked(&self, times: usize) {
         for _ in 0..1_500 {
             if self.asked() == times {
@@ -103,7 +103,7 @@ async fn order_status(state: web::Data<State>) -> HttpResponse {
     HttpResponse::build(StatusCode::from_u16(http_status).unwrap()).body(body)
 }
 
-/// Buys `daily` from a server that talks to the fake, which keeps no webhook URL.
+/// Buys `daily` from a server that uses the fake, which stores no webhook URL.
 pub async fn buy(app: &TestApp) -> TestOrder {
     let phone = fresh_phone();
     let answer = app
@@ -117,7 +117,7 @@ pub async fn buy(app: &TestApp) -> TestOrder {
     }
 }
 
-/// What order-status says of an order that has this word and this amount.
+/// An order-status row with this status and this amount.
 pub fn row(order: &TestOrder, word: &str, amount: i64) -> String {
     json!({
         "reference": "0936183435", "resultcode": "000", "result": "SUCCESS",

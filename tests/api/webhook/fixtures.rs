@@ -1,4 +1,4 @@
-//! Every body in `tests/fixtures/zenopay` gives what its name says.
+//! Every body in `tests/fixtures/zenopay` has the result that its name promises.
 
 use std::path::Path;
 
@@ -50,7 +50,7 @@ fn fixtures() -> (Vec<Fixture>, Vec<Fixture>) {
         .partition(|fixture| !fixture.name.starts_with("status-"))
 }
 
-/// Verdict and status of the order, by the name; a name that promises nothing is a mistake.
+/// The expected answer and order status for this name; fails on a name without an expectation.
 fn promised(name: &str) -> (u16, &'static str, &'static str) {
     let promises = [
         ("completed-", (200, "completed", "COMPLETED")),
@@ -61,7 +61,7 @@ fn promised(name: &str) -> (u16, &'static str, &'static str) {
     ];
     let promise = promises.iter().find(|(begin, _)| name.starts_with(begin));
     promise
-        .unwrap_or_else(|| panic!("{name} promises nothing"))
+        .unwrap_or_else(|| panic!("{name} has no expected result"))
         .1
 }
 
@@ -115,7 +115,7 @@ async fn every_answer_of_order_status_that_is_known_gives_what_its_name_says(kin
         let hint = crate::harness::body_of(&order.id, "COMPLETED");
         let answer = deliver_unproven(&app, hint).await;
 
-        // Only the word of the payment itself says "paid"; all the rest is unknown, and
+        // Only the status of the payment itself says "paid"; everything else is unknown, and
         // unknown is never failed.
         let name = &fixture.name;
         let (verdict, status) = if name.starts_with("status-completed") {

@@ -1,4 +1,4 @@
-//! A delivery without proof is a hint: ZenoPay is asked, and its answer is what counts.
+//! An unverified webhook causes a status check, and ZenoPay's answer is what counts.
 
 use std::time::{Duration, Instant};
 
@@ -12,16 +12,16 @@ use super::{Line, asks_about, assert_untouched, deliver_unproven, journal, pays_
 use crate::harness::{ANSWERED_WITHIN, Answer, DAILY_PRICE, Kind, SaleCounts, TestApp, body_of};
 
 on_both_databases! {
-    a_hint_about_a_paid_order_is_sold_once_zenopay_has_confirmed_it,
-    what_zenopay_says_counts_and_not_what_the_hint_says,
-    a_hint_that_zenopay_does_not_confirm_is_refused_and_zenopay_is_asked_again_soon,
-    hints_are_not_followed_when_confirmation_is_switched_off,
-    hints_about_one_order_share_one_ask,
-    strangers_cannot_make_us_ask_about_more_than_eight_orders_at_once,
-    a_hint_is_answered_in_time_although_zenopay_is_silent,
+    an_unverified_webhook_about_a_paid_order_sells_once_zenopay_has_confirmed_it,
+    zenopays_answer_counts_and_not_the_unverified_webhook,
+    an_unverified_webhook_that_zenopay_does_not_confirm_is_refused_and_checked_again_soon,
+    unverified_webhooks_are_not_checked_when_confirmation_is_switched_off,
+    unverified_webhooks_about_one_order_share_one_status_check,
+    strangers_cannot_cause_status_checks_of_more_than_eight_orders_at_once,
+    an_unverified_webhook_is_answered_in_time_although_zenopay_is_silent,
 }
 
-async fn a_hint_about_a_paid_order_is_sold_once_zenopay_has_confirmed_it(kind: Kind) {
+async fn an_unverified_webhook_about_a_paid_order_sells_once_zenopay_has_confirmed_it(kind: Kind) {
     let app = TestApp::start(kind).await;
     let order = app.buy().await;
     pays_in_silence(&app, &order).await;
@@ -29,7 +29,7 @@ async fn a_hint_about_a_paid_order_is_sold_once_zenopay_has_confirmed_it(kind: K
 
     let answer = deliver_unproven(&app, body.clone()).await;
     let asks_for_the_first = asks_about(&app, &order).await;
-    // An empty key is no key, and no wrong one either.
+    // An empty key is no key, and not a wrong one either.
     let again = app.unproven(body.clone()).header("x-api-key", "");
     let again = Answer::of(again.send().await.unwrap()).await;
 
@@ -44,7 +44,7 @@ async fn a_hint_about_a_paid_order_is_sold_once_zenopay_has_confirmed_it(kind: K
     assert_eq!(journal(&app).await, [line("completed"), line("duplicate")]);
 }
 
-async fn what_zenopay_says_counts_and_not_what_the_hint_says(kind: Kind) {
+async fn zenopays_answer_counts_and_not_the_unverified_webhook(kind: Kind) {
     let zenopay = FakeZenoPay::start();
     let app = TestApp::start_with(kind, |config| zenopay.configure(config)).await;
     let unauthentic = || (401, "webhook_not_authentic".to_owned());
@@ -89,7 +89,7 @@ async fn what_zenopay_says_counts_and_not_what_the_hint_says(kind: Kind) {
 
         let answer = deliver_unproven(&app, body_of(&order.id, claimed)).await;
 
-        let case = format!("{claimed}, in truth {true_word}");
+        let case = format!("claimed {claimed}, really {true_word}");
         assert_eq!(answer.verdict(), verdict, "{case}");
         assert_eq!(app.status(&order).await["payment_status"], status, "{case}");
         // Only what ZenoPay has confirmed is in the journal.
@@ -98,7 +98,7 @@ async fn what_zenopay_says_counts_and_not_what_the_hint_says(kind: Kind) {
     }
 }
 
-async fn a_hint_that_zenopay_does_not_confirm_is_refused_and_zenopay_is_asked_again_soon(
+async fn an_unverified_webhook_that_zenopay_does_not_confirm_is_refused_and_checked_again_soon(
     kind: Kind,
 ) {
     let app = TestApp::start(kind).await;
@@ -112,7 +112,7 @@ async fn a_hint_that_zenopay_does_not_confirm_is_refused_and_zenopay_is_asked_ag
     app.until_asked_soon(&order).await;
 }
 
-async fn hints_are_not_followed_when_confirmation_is_switched_off(kind: Kind) {
+async fn unverified_webhooks_are_not_checked_when_confirmation_is_switched_off(kind: Kind) {
     let app = TestApp::start_with(kind, |config| config.zenopay.confirm = Confirm::Never).await;
     let order = app.buy().await;
     pays_in_silence(&app, &order).await;
@@ -131,7 +131,7 @@ async fn hints_are_not_followed_when_confirmation_is_switched_off(kind: Kind) {
     assert_eq!(asks_about(&app, &order).await, 0);
 }
 
-async fn hints_about_one_order_share_one_ask(kind: Kind) {
+async fn unverified_webhooks_about_one_order_share_one_status_check(kind: Kind) {
     let zenopay = FakeZenoPay::start();
     let app = TestApp::start_with(kind, |config| zenopay.configure(config)).await;
     let order = fake::buy(&app).await;
@@ -140,7 +140,7 @@ async fn hints_about_one_order_share_one_ask(kind: Kind) {
 
     let hints: Vec<_> = (0..6).map(|_| hint_later(&app, &order.id)).collect();
     zenopay.wait_until_asked(1).await;
-    // Not to let things settle: the time in which a second ask would be made.
+    // This pause is the time in which a second check would be made.
     sleep(Duration::from_secs(1)).await;
     zenopay.holds(false);
     let mut outcomes = Vec::new();
@@ -157,7 +157,7 @@ async fn hints_about_one_order_share_one_ask(kind: Kind) {
     assert_eq!(app.sale_of(&order).await, SaleCounts::ONE);
 }
 
-async fn strangers_cannot_make_us_ask_about_more_than_eight_orders_at_once(kind: Kind) {
+async fn strangers_cannot_cause_status_checks_of_more_than_eight_orders_at_once(kind: Kind) {
     let zenopay = FakeZenoPay::start();
     let app = TestApp::start_with(kind, |config| zenopay.configure(config)).await;
     let mut orders = Vec::new();
@@ -182,7 +182,7 @@ async fn strangers_cannot_make_us_ask_about_more_than_eight_orders_at_once(kind:
     }
 }
 
-async fn a_hint_is_answered_in_time_although_zenopay_is_silent(kind: Kind) {
+async fn an_unverified_webhook_is_answered_in_time_although_zenopay_is_silent(kind: Kind) {
     let zenopay = FakeZenoPay::start();
     let app = TestApp::start_with(kind, |config| zenopay.configure(config)).await;
     let order = fake::buy(&app).await;

@@ -1,5 +1,5 @@
-//! What ZenoPay posts and what it is answered: the contract's section 4, row by row, and what
-//! webhooks can do to an order, section 5.
+//! The answers to ZenoPay's webhooks (the contract's section 4, row by row), and their effect on an
+//! order (section 5).
 
 use serde_json::json;
 
@@ -17,7 +17,7 @@ mod strangers;
 mod transitions;
 mod trouble;
 
-/// One line of the journal.
+/// One row of the journal.
 #[derive(Clone, PartialEq, Eq)]
 struct Line {
     order_id: Option<String>,
@@ -58,7 +58,7 @@ impl std::fmt::Debug for Line {
     }
 }
 
-/// The whole journal, oldest first. A line that says it took no time at all was not measured.
+/// The whole journal, oldest first. A row with a processing time of zero was not measured.
 async fn journal(app: &TestApp) -> Vec<Line> {
     let hex = match app.database.kind {
         Kind::Sqlite => "lower(hex(body))",
@@ -109,7 +109,7 @@ async fn remarks(app: &TestApp, order: &TestOrder, level: &str) -> Vec<String> {
         .await
 }
 
-/// How often ZenoPay was asked about one order.
+/// How many status checks were made about one order.
 async fn asks_about(app: &TestApp, order: &TestOrder) -> i64 {
     app.database.count(&asks_sql(app, order)).await
 }
@@ -119,7 +119,7 @@ fn asks_sql(app: &TestApp, order: &TestOrder) -> String {
     format!("SELECT COUNT(*) FROM gateway_calls WHERE {order} AND kind = 'order_status'")
 }
 
-/// The subscriber pays, and no webhook tells it: only order-status knows.
+/// The subscriber pays, and no webhook reports it: only order-status knows.
 async fn pays_in_silence(app: &TestApp, order: &TestOrder) {
     app.subscriber_decides(order, &json!({"decision": "approve", "deliver": false}))
         .await;
@@ -136,7 +136,7 @@ async fn deliver_by_token(app: &TestApp, order: &TestOrder, body: String) -> Ans
     Answer::of(request.send().await.unwrap()).await
 }
 
-/// Fails unless the order is PENDING as it was made, and nothing was sold.
+/// Asserts that the order is still PENDING in its first version, and that nothing was sold.
 async fn assert_untouched(app: &TestApp, order: &TestOrder) {
     let document = app.status(order).await;
     assert_eq!(document["payment_status"], "PENDING", "{document}");

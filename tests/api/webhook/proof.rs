@@ -1,4 +1,4 @@
-//! Who is believed, and what strangers learn: nothing.
+//! Which proofs are accepted, and that strangers learn nothing.
 
 use malipo::domain::people::secret::Secret;
 use reqwest::header::HeaderMap;
@@ -31,10 +31,10 @@ async fn a_delivery_proven_by_key_or_by_its_url_is_sold_and_the_journal_says_why
         (None, true, "token"),
         (Some(KEY), true, "key"),
         (Some(PREVIOUS), true, "previous_key"),
-        // An empty header is no header.
+        // An empty header counts as no header.
         (Some(""), true, "token"),
         (Some(" "), true, "token"),
-        // Blanks around it are not part of a header's value.
+        // Blanks around a header's value are not part of it.
         (Some(" sandbox-key "), false, "key"),
     ];
     let mut expected = Vec::new();
@@ -57,7 +57,7 @@ async fn a_delivery_proven_by_key_or_by_its_url_is_sold_and_the_journal_says_why
 async fn a_wrong_key_or_a_wrong_url_is_refused_even_beside_a_right_one(kind: Kind) {
     let app = TestApp::start(kind).await;
     let (order, other) = (app.buy().await, app.buy().await);
-    // Whoever asked ZenoPay would hear that it is paid: a wrong proof is not even a hint.
+    // A status check would find it paid, so this shows that a wrong proof causes none.
     pays_in_silence(&app, &order).await;
     let (own, others) = (&*order.webhook_url, &*other.webhook_url);
     let general = app.portal("/webhook/zenopay");
@@ -110,27 +110,27 @@ async fn strangers_cannot_tell_orders_that_exist_from_orders_that_do_not(kind: K
     let app = TestApp::start(kind).await;
     let order = app.buy().await;
     let ours = body_of(&order.id, "COMPLETED");
-    let nobodys = body_of(&uuid::Uuid::new_v4().to_string(), "COMPLETED");
+    let orphan_id = body_of(&uuid::Uuid::new_v4().to_string(), "COMPLETED");
     let general = app.portal("/webhook/zenopay");
     let wrong = format!("{general}/{}.{}", order.id, "0".repeat(32));
     let unknown = format!("{general}/{}.{}", uuid::Uuid::new_v4(), "0".repeat(32));
 
     let answers = [
-        // Ours, but ZenoPay does not say that it is paid.
+        // One of our orders, but ZenoPay does not confirm that it is paid.
         deliver_unproven(&app, ours.clone()).await,
         deliver_unproven(&app, body_of(&order.id, "FAILED")).await,
-        deliver_unproven(&app, nobodys.clone()).await,
+        deliver_unproven(&app, orphan_id.clone()).await,
         deliver_unproven(&app, body_of("677e43274d7cb", "COMPLETED")).await,
         deliver_unproven(&app, "").await,
         deliver_unproven(&app, "{\"order_id\":").await,
         deliver_unproven(&app, json!({"order_id": order.id}).to_string()).await,
         deliver_unproven(&app, vec![0xFF, 0xFE]).await,
         post(&app, &general, Some("guess"), ours.clone()).await,
-        post(&app, &general, Some("guess"), nobodys.clone()).await,
+        post(&app, &general, Some("guess"), orphan_id.clone()).await,
         post(&app, &wrong, None, ours.clone()).await,
         post(&app, &unknown, None, ours).await,
         post(&app, &wrong, None, "unreadable".to_owned()).await,
-        post(&app, &unknown, Some(KEY), nobodys).await,
+        post(&app, &unknown, Some(KEY), orphan_id).await,
     ];
 
     let first = seen_by_a_stranger(&answers[0]);
@@ -155,7 +155,7 @@ async fn a_refused_delivery_does_not_spoil_the_true_one_that_follows(kind: Kind)
     assert_eq!(app.sale_of(&order).await, SaleCounts::ONE);
 }
 
-/// Delivers COMPLETED; without a URL of its own to the general one.
+/// Delivers COMPLETED, to the general URL if the order has none of its own.
 async fn send(app: &TestApp, order: &TestOrder, key: Option<&str>, url: Option<&str>) -> Answer {
     let general = app.portal("/webhook/zenopay");
     let body = body_of(&order.id, "COMPLETED");
@@ -170,7 +170,7 @@ async fn post(app: &TestApp, url: &str, key: Option<&str>, body: String) -> Answ
     Answer::of(request.send().await.unwrap()).await
 }
 
-/// All that comes back, but for the time of day.
+/// Everything in the answer except the time of day.
 fn seen_by_a_stranger(answer: &Answer) -> (u16, HeaderMap, String) {
     let mut headers = answer.headers.clone();
     headers.remove("date");

@@ -1,5 +1,5 @@
-//! A stranger sends hints without end: each is refused in the same words, few lead to an ask,
-//! and what is proven does not notice.
+//! A stranger sends unverified webhooks without end: all are refused in the same words, few cause a
+//! status check, and proven webhooks are not affected.
 
 use std::time::{Duration, Instant};
 
@@ -13,21 +13,21 @@ use crate::harness::{Answer, Kind, SaleCounts, TestApp, TestOrder, body_of};
 use crate::reconciling::zenopay::{self, Says};
 
 on_both_databases! {
-    a_flood_of_hints_is_refused_as_unproven_and_never_as_busy,
-    a_stranger_is_not_told_that_the_process_is_full,
-    hints_under_way_leave_true_webhooks_their_places,
-    hints_about_one_order_lead_to_one_ask_in_fifteen_seconds,
-    all_hints_together_have_a_quarter_of_the_asks,
-    a_hint_that_leads_to_no_ask_does_not_bring_the_next_one_forward,
-    when_an_order_cannot_be_looked_up_a_stranger_does_not_learn_whether_it_is_in_play,
+    a_flood_of_unverified_webhooks_is_refused_as_unproven_and_never_as_busy,
+    a_stranger_does_not_learn_that_the_process_is_full,
+    unverified_webhooks_in_progress_leave_proven_ones_their_places,
+    unverified_webhooks_about_one_order_cause_one_status_check_in_fifteen_seconds,
+    all_unverified_webhooks_together_get_a_quarter_of_the_status_checks,
+    an_unverified_webhook_that_causes_no_status_check_does_not_bring_the_next_one_forward,
+    when_an_order_cannot_be_looked_up_a_stranger_does_not_learn_whether_it_is_active,
 }
 
-/// Hints of each of three threads.
+/// Unverified webhooks from each of three threads.
 const FLOOD: usize = 200;
-/// More than the hints that share one answer.
+/// More than the unverified webhooks that share one answer.
 const AT_ONCE: usize = 96;
 
-async fn a_flood_of_hints_is_refused_as_unproven_and_never_as_busy(kind: Kind) {
+async fn a_flood_of_unverified_webhooks_is_refused_as_unproven_and_never_as_busy(kind: Kind) {
     let zenopay = FakeZenoPay::start();
     let app = TestApp::start_with(kind, |config| zenopay.configure(config)).await;
     let mut orders = Vec::new();
@@ -49,7 +49,7 @@ async fn a_flood_of_hints_is_refused_as_unproven_and_never_as_busy(kind: Kind) {
     assert_eq!(counted["busy"], 0, "{counted}");
 }
 
-async fn a_stranger_is_not_told_that_the_process_is_full(kind: Kind) {
+async fn a_stranger_does_not_learn_that_the_process_is_full(kind: Kind) {
     let zenopay = zenopay::FakeZenoPay::start();
     let app = zenopay
         .shop(kind, |config| config.actors.in_flight_max = 1)
@@ -66,7 +66,7 @@ async fn a_stranger_is_not_told_that_the_process_is_full(kind: Kind) {
         assert_eq!(proven.verdict(), (503, "busy".into()));
 
         let general = app.portal("/webhook/zenopay");
-        let nobodys = Uuid::new_v4().to_string();
+        let orphan_id = Uuid::new_v4().to_string();
         let wrong = |id: &str| format!("{general}/{id}.{}", "0".repeat(32));
         let paid = |id: &str| body_of(id, "COMPLETED");
         let by_url = async |url: &str, id: &str| {
@@ -74,14 +74,14 @@ async fn a_stranger_is_not_told_that_the_process_is_full(kind: Kind) {
             Answer::of(request.send().await.unwrap()).await
         };
         let refused = [
-            // ZenoPay says of this one that it is paid, but its sale finds no place.
+            // ZenoPay confirms this one as paid, but its sale finds no free place.
             deliver_unproven(&app, paid(&other.id)).await,
             deliver_unproven(&app, paid(&other.id)).await,
-            deliver_unproven(&app, paid(&nobodys)).await,
+            deliver_unproven(&app, paid(&orphan_id)).await,
             deliver_unproven(&app, "{").await,
             by_url(&wrong(&order.id), &order.id).await,
             by_url(&wrong(&other.id), &other.id).await,
-            by_url(&wrong(&nobodys), &nobodys).await,
+            by_url(&wrong(&orphan_id), &orphan_id).await,
         ];
         for (case, answer) in refused.iter().enumerate() {
             let refusal = (401, "webhook_not_authentic".into());
@@ -91,12 +91,12 @@ async fn a_stranger_is_not_told_that_the_process_is_full(kind: Kind) {
     };
     tokio::join!(admitted, meanwhile);
 
-    // What the hint has found out is not lost.
+    // The payment that this check found is not lost.
     app.wait_for(&other, "COMPLETED").await;
     assert_eq!(app.sale_of(&other).await, SaleCounts::ONE);
 }
 
-async fn hints_under_way_leave_true_webhooks_their_places(kind: Kind) {
+async fn unverified_webhooks_in_progress_leave_proven_ones_their_places(kind: Kind) {
     let zenopay = FakeZenoPay::start();
     let app = TestApp::start_with(kind, |config| {
         zenopay.configure(config);
@@ -121,7 +121,7 @@ async fn hints_under_way_leave_true_webhooks_their_places(kind: Kind) {
     assert!(hinted.iter().all(|answer| answer.status == 401));
 }
 
-async fn hints_about_one_order_lead_to_one_ask_in_fifteen_seconds(kind: Kind) {
+async fn unverified_webhooks_about_one_order_cause_one_status_check_in_fifteen_seconds(kind: Kind) {
     let zenopay = zenopay::FakeZenoPay::start();
     let app = zenopay.shop(kind, |_| {}).await;
     let order = zenopay.buy(&app).await;
@@ -129,7 +129,7 @@ async fn hints_about_one_order_lead_to_one_ask_in_fifteen_seconds(kind: Kind) {
     zenopay.says(&order, Says::Word("PENDING"));
 
     let first = hint().await;
-    // From now on each ask that a hint leads to sells, or finds it sold.
+    // From now on each check that an unverified webhook causes sells the order, or finds it sold.
     zenopay.says(&order, Says::Word("COMPLETED"));
     app.app.reconciler.timekeeper().skip(Duration::from_secs(5));
     let too_soon = hint().await;
@@ -145,7 +145,7 @@ async fn hints_about_one_order_lead_to_one_ask_in_fifteen_seconds(kind: Kind) {
     assert_eq!(app.sale_of(&order).await, SaleCounts::ONE);
 }
 
-async fn all_hints_together_have_a_quarter_of_the_asks(kind: Kind) {
+async fn all_unverified_webhooks_together_get_a_quarter_of_the_status_checks(kind: Kind) {
     let zenopay = zenopay::FakeZenoPay::start();
     let pace = |config: &mut malipo::config::Config| config.zenopay.asks_per_sec = 4;
     let app = zenopay.shop(kind, pace).await;
@@ -164,16 +164,21 @@ async fn all_hints_together_have_a_quarter_of_the_asks(kind: Kind) {
     for order in &orders[..20] {
         followed += usize::from(hint(order).await);
     }
-    // One that was saved up, one a second, and one for the second that has begun.
+    // One saved-up check, one for each second, and one for the second that has begun.
     let allowed = 2 + begun.elapsed().as_secs() as usize;
     app.app.reconciler.timekeeper().skip(Duration::from_secs(1));
     let after_a_rest = hint(&orders[20]).await;
 
     assert!((1..=allowed).contains(&followed), "{followed} of {allowed}");
-    assert!(after_a_rest, "hints have a quarter, and not nothing");
+    assert!(
+        after_a_rest,
+        "unverified webhooks get a quarter, not nothing"
+    );
 }
 
-async fn a_hint_that_leads_to_no_ask_does_not_bring_the_next_one_forward(kind: Kind) {
+async fn an_unverified_webhook_that_causes_no_status_check_does_not_bring_the_next_one_forward(
+    kind: Kind,
+) {
     let zenopay = zenopay::FakeZenoPay::start();
     let pace = |config: &mut malipo::config::Config| config.zenopay.asks_per_sec = 1;
     let app = zenopay.shop(kind, pace).await;
@@ -188,7 +193,7 @@ async fn a_hint_that_leads_to_no_ask_does_not_bring_the_next_one_forward(kind: K
         let answer = deliver_unproven(&app, body_of(&order.id, "COMPLETED")).await;
         assert_eq!(answer.status, 401);
     }
-    // One that was saved up, and one each four seconds.
+    // One saved-up check, and one for every four seconds.
     let allowed = 2 + begun.elapsed().as_secs() as i64 / 4;
 
     let forward = match kind {
@@ -197,16 +202,19 @@ async fn a_hint_that_leads_to_no_ask_does_not_bring_the_next_one_forward(kind: K
     };
     let sql = format!("SELECT COUNT(*) FROM payments WHERE {forward}");
     let forward = app.database.count(&sql).await;
-    assert!(forward <= allowed, "{forward} where {allowed} are allowed");
+    assert!(
+        forward <= allowed,
+        "{forward} checks where {allowed} are allowed"
+    );
 }
 
-async fn when_an_order_cannot_be_looked_up_a_stranger_does_not_learn_whether_it_is_in_play(
+async fn when_an_order_cannot_be_looked_up_a_stranger_does_not_learn_whether_it_is_active(
     kind: Kind,
 ) {
     let app = TestApp::start(kind).await;
     let (in_play, passive) = (app.buy().await, app.buy().await);
     app.deliver_word(&in_play, "PENDING").await;
-    let nobodys = Uuid::new_v4().to_string();
+    let orphan_id = Uuid::new_v4().to_string();
     // An order is read together with its voucher.
     let away = "ALTER TABLE vouchers RENAME TO vouchers_away";
     app.database.execute(away).await;
@@ -214,7 +222,7 @@ async fn when_an_order_cannot_be_looked_up_a_stranger_does_not_learn_whether_it_
     let general = app.portal("/webhook/zenopay");
     let mut hinted = Vec::new();
     let mut by_url = Vec::new();
-    for id in [&in_play.id, &passive.id, &nobodys] {
+    for id in [&in_play.id, &passive.id, &orphan_id] {
         let body = body_of(id, "COMPLETED");
         hinted.push(deliver_unproven(&app, body.clone()).await.verdict());
         let url = format!("{general}/{id}.{}", "0".repeat(32));

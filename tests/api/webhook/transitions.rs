@@ -1,9 +1,9 @@
-//! Section 5 of the contract, from the socket to the rows: what a proven webhook does to an
+//! Section 5 of the contract, from the socket to the rows: the effect of a proven webhook on an
 //! order in each of its states.
 //!
 //! How to read a cell of [`TABLE`]: a word in capitals is the order's new status, and then
-//! `version` rises by one; without one neither changes. The word in small letters is the
-//! outcome, `!kind` an alert for operators, `~kind` a note.
+//! `version` rises by one; without one neither changes. The word in small letters is the outcome,
+//! `!kind` an alert for operators, `~kind` a note.
 
 use malipo::actors::Command;
 use malipo::domain::order::evidence::{Evidence, OperatorAct};
@@ -14,9 +14,9 @@ use crate::harness::{Kind, SaleCounts, TestApp, TestOrder};
 
 on_both_databases! {
     a_webhook_does_to_an_order_what_the_contract_says_for_every_word_and_state,
-    money_that_comes_late_is_a_whole_sale_and_the_guest_sees_nothing_of_the_delay,
-    a_held_order_says_why_and_keeps_what_zenopay_told,
-    a_whole_story_in_the_wrong_order_ends_in_one_sale,
+    late_money_is_a_whole_sale_and_the_guest_sees_nothing_of_the_delay,
+    a_held_order_says_why_and_keeps_what_zenopay_reported,
+    webhooks_in_the_wrong_sequence_end_in_one_sale,
 }
 
 const TABLE: &str = "
@@ -66,7 +66,7 @@ async fn a_webhook_does_to_an_order_what_the_contract_says_for_every_word_and_st
     assert_eq!(cells, 77);
 }
 
-async fn money_that_comes_late_is_a_whole_sale_and_the_guest_sees_nothing_of_the_delay(kind: Kind) {
+async fn late_money_is_a_whole_sale_and_the_guest_sees_nothing_of_the_delay(kind: Kind) {
     let app = TestApp::start_with(kind, |config| config.orders.expire_after_secs = 1).await;
     let (failed, cancelled, expired) = (app.buy().await, app.buy().await, app.buy().await);
     app.deliver_word(&failed, "INSUFFICIENT_BALANCE").await;
@@ -92,7 +92,7 @@ async fn money_that_comes_late_is_a_whole_sale_and_the_guest_sees_nothing_of_the
     }
 }
 
-async fn a_held_order_says_why_and_keeps_what_zenopay_told(kind: Kind) {
+async fn a_held_order_says_why_and_keeps_what_zenopay_reported(kind: Kind) {
     let app = TestApp::start(kind).await;
     let order = app.buy().await;
     let body = json!({
@@ -114,7 +114,7 @@ async fn a_held_order_says_why_and_keeps_what_zenopay_told(kind: Kind) {
     assert_eq!(app.database.count(&kept).await, 1);
 }
 
-async fn a_whole_story_in_the_wrong_order_ends_in_one_sale(kind: Kind) {
+async fn webhooks_in_the_wrong_sequence_end_in_one_sale(kind: Kind) {
     let app = TestApp::start(kind).await;
     let order = app.buy().await;
     let story = [
@@ -135,13 +135,13 @@ async fn a_whole_story_in_the_wrong_order_ends_in_one_sale(kind: Kind) {
         assert_eq!(answer.verdict(), (200, outcome.into()), "{word}");
     }
 
-    let told: Vec<(String, String)> = journal(&app)
+    let journalled: Vec<(String, String)> = journal(&app)
         .await
         .into_iter()
         .map(|line| (line.word.unwrap(), line.outcome))
         .collect();
     assert_eq!(
-        told,
+        journalled,
         story.map(|(word, outcome)| (word.to_owned(), outcome.to_owned()))
     );
     assert_eq!(app.status(&order).await["version"], 3);
@@ -204,7 +204,7 @@ fn webhook(evidence: &str, order: &TestOrder) -> Value {
     body
 }
 
-/// All that a webhook can change.
+/// Everything that a webhook can change.
 struct Look {
     status: String,
     version: i64,
@@ -226,7 +226,7 @@ impl Look {
     }
 }
 
-/// A cell of the table.
+/// The cell of the table that describes this change.
 fn what_happened(before: &Look, after: &Look, answer: &Value) -> String {
     let mut seen = Vec::new();
     if after.status != before.status {
@@ -248,7 +248,7 @@ fn what_happened(before: &Look, after: &Look, answer: &Value) -> String {
             .map(|it| format!("~{it}")),
     );
 
-    // Who becomes COMPLETED is sold a whole sale, once; nobody else is sold anything.
+    // An order that becomes COMPLETED is sold completely, once; no other order is sold.
     let sold_now = after.status == "COMPLETED" && before.status != "COMPLETED";
     let expected = if sold_now {
         SaleCounts::ONE

@@ -1,5 +1,5 @@
-//! When we fail or are full: nothing is half done, ZenoPay hears at once whether another copy
-//! helps, and another copy then succeeds.
+//! When we fail or are full, nothing is written in part, the answer says at once whether another
+//! copy helps, and another copy then succeeds.
 
 use std::time::Duration;
 
@@ -11,16 +11,16 @@ use crate::harness::{Answer, KEY, Kind, SaleCounts, TestApp, TestOrder, body_of}
 
 on_both_databases! {
     our_own_failure_changes_nothing_is_journalled_and_a_later_copy_is_sold,
-    a_delivery_that_we_cannot_even_look_up_is_journalled_and_a_later_copy_is_sold,
+    a_delivery_whose_order_cannot_be_looked_up_is_journalled_and_a_later_copy_is_sold,
     an_order_with_a_full_mailbox_refuses_at_once_and_sells_to_a_later_copy,
-    a_process_with_all_hands_full_refuses_at_once_and_sells_to_a_later_copy,
+    a_full_process_refuses_at_once_and_sells_to_a_later_copy,
 }
 
 async fn our_own_failure_changes_nothing_is_journalled_and_a_later_copy_is_sold(kind: Kind) {
     let app = TestApp::start(kind).await;
     let order = app.buy().await;
     let body = body_of(&order.id, "COMPLETED");
-    // The sale breaks in its middle: payment and customer are written by then.
+    // The sale fails in its middle: payment and customer are written by then.
     rename(&app, "invoices", "invoices_away").await;
 
     let broken = app.deliver(body.clone()).await;
@@ -38,7 +38,9 @@ async fn our_own_failure_changes_nothing_is_journalled_and_a_later_copy_is_sold(
     assert_eq!(journal(&app).await, [line("error"), line("completed")]);
 }
 
-async fn a_delivery_that_we_cannot_even_look_up_is_journalled_and_a_later_copy_is_sold(kind: Kind) {
+async fn a_delivery_whose_order_cannot_be_looked_up_is_journalled_and_a_later_copy_is_sold(
+    kind: Kind,
+) {
     let app = TestApp::start(kind).await;
     let (by_key, by_token, hinted) = (app.buy().await, app.buy().await, app.buy().await);
     pays_in_silence(&app, &hinted).await;
@@ -56,7 +58,7 @@ async fn a_delivery_that_we_cannot_even_look_up_is_journalled_and_a_later_copy_i
     for (case, answer) in broken.iter().enumerate() {
         assert_eq!(answer.verdict(), (500, "internal".into()), "case {case}");
     }
-    // Whether the token is right could not be found out, nor what ZenoPay says.
+    // It is unknown whether the token is right, and what ZenoPay says.
     let line = |order: &TestOrder, proof: Option<&str>| Line {
         proof: proof.map(str::to_owned),
         ..Line::new(Some(&order.id), "error", "", Some("COMPLETED")).body(body(order))
@@ -84,7 +86,7 @@ async fn an_order_with_a_full_mailbox_refuses_at_once_and_sells_to_a_later_copy(
     let app = TestApp::start_with(kind, |config| config.actors.mailbox_capacity = 1).await;
     let order = app.buy().await;
     let held = app.database.hold(&order.id).await;
-    // One is being handled, one waits, and that is all.
+    // One is being handled and one waits; there is no third place.
     let admitted = [deliver_later(&app, &order), deliver_later(&app, &order)];
     wait_for_actors(&app, 1, 1).await;
 
@@ -105,11 +107,11 @@ async fn an_order_with_a_full_mailbox_refuses_at_once_and_sells_to_a_later_copy(
 
     assert_eq!(later.verdict(), (200, "duplicate".into()));
     assert_eq!(app.sale_of(&order).await, SaleCounts::ONE);
-    // A refused delivery is not safe with us, and the journal does not say so.
+    // A refused delivery is not stored, and the journal does not claim it.
     assert_eq!(journal(&app).await.len(), 3);
 }
 
-async fn a_process_with_all_hands_full_refuses_at_once_and_sells_to_a_later_copy(kind: Kind) {
+async fn a_full_process_refuses_at_once_and_sells_to_a_later_copy(kind: Kind) {
     let app = TestApp::start_with(kind, |config| config.actors.in_flight_max = 1).await;
     let (order, other) = (app.buy().await, app.buy().await);
     let held = app.database.hold(&order.id).await;
@@ -144,12 +146,12 @@ async fn glance(app: &TestApp) -> Value {
     app.get_as_operator("/api/v1/operator/actors").await.json()
 }
 
-/// How many deliveries the operators' page counts under this word.
+/// How many deliveries the operators' page counts under this outcome.
 async fn counted(app: &TestApp, outcome: &str) -> i64 {
     glance(app).await["webhooks"][outcome].as_i64().unwrap()
 }
 
-/// Waits until so many actors are busy and so many messages wait; fails after half a minute.
+/// Waits until this many actors are busy and this many messages wait; fails after half a minute.
 async fn wait_for_actors(app: &TestApp, busy: i64, waiting: i64) {
     for _ in 0..1_500 {
         let actors = glance(app).await["order_actors"].take();
