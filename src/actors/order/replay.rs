@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
+use tokio::task::JoinError;
 use tracing::error;
 
 use super::{Command, HandleError, Handled};
@@ -46,7 +47,6 @@ impl Orders {
         let orders = self.clone();
         self.to_its_end(async move { orders.handle(order_id, command).await })
             .await
-            .unwrap_or(Err(HandleError::Panicked))
     }
 
     /// Asks ZenoPay about an order, once, and applies what it says.
@@ -61,7 +61,6 @@ impl Orders {
         let orders = self.clone();
         self.to_its_end(async move { orders.ask_and_handle(order_id, audit).await })
             .await
-            .unwrap_or(Err(HandleError::Panicked))
     }
 
     /// Decides a delivery of the journal again, as if it came now, and journals that.
@@ -78,17 +77,19 @@ impl Orders {
         let orders = self.clone();
         self.to_its_end(async move { orders.decide_again(webhook, audit).await })
             .await
-            .unwrap_or(Err(Rejection::Internal))
     }
 
-    /// In a task of its own, which no client that leaves cancels. `None` is a bug of ours.
-    pub(in crate::actors) async fn to_its_end<T: Send + 'static>(
+    /// In a task of its own, which no client that leaves cancels.
+    pub(super) async fn to_its_end<T, E>(
         &self,
-        work: impl Future<Output = T> + Send + 'static,
-    ) -> Option<T> {
+        work: impl Future<Output = Result<T, E>> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<JoinError> + Send + 'static,
+    {
         let done = self.inner.background.spawn(work).await;
-        done.inspect_err(|panic| error!(%panic, "an act panicked"))
-            .ok()
+        done.inspect_err(|panic| error!(%panic, "an act panicked"))?
     }
 
     async fn ask_and_handle(
@@ -132,7 +133,7 @@ impl Orders {
                 record.proof = Some(Proof::OrderStatus.as_str());
             }
         }
-        self.handle_delivery(order_id, command, record).await
+        self.handle_delivery(order_id, command, record, None).await
     }
 }
 

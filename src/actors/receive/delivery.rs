@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
+use tokio::task::JoinError;
 
 use crate::domain::order::ids::OrderId;
 use crate::domain::order::outcome::Outcome;
@@ -134,6 +135,12 @@ impl Rejection {
             Self::Busy | Self::Unavailable | Self::CommitUnknown => "busy",
             Self::Internal => Outcome::Error.as_str(),
         }
+    }
+}
+
+impl From<JoinError> for Rejection {
+    fn from(_: JoinError) -> Self {
+        Self::Internal
     }
 }
 

@@ -1,6 +1,6 @@
 //! What an operator or the deadline does has a word of its own, and is no webhook.
 
-use malipo::actors::Command;
+use malipo::actors::{Command, Requester};
 use malipo::domain::order::evidence::Evidence;
 use serde_json::Value;
 
@@ -50,7 +50,7 @@ async fn an_act_has_a_word_of_its_own_and_is_not_counted_as_a_webhook(kind: Kind
     }
     let orders = &app.app.orders;
     orders
-        .reissue_for_owner(reissued.id.parse().unwrap(), 2)
+        .reissue(reissued.id.parse().unwrap(), Requester::Owner { seen: 2 })
         .await
         .unwrap();
     assert_eq!(last_outcome(&app, &reissued).await, "reissued");
