@@ -20,8 +20,8 @@ pub struct Story {
     pub revoked_reason: Option<String>,
     /// Codes that the voucher had before, oldest first.
     pub former_codes: Vec<FormerCode>,
-    /// What FreeRADIUS knows of the voucher.
-    pub radius: RadiusRows,
+    /// How many rows of FreeRADIUS let the voucher in.
+    pub radius: u64,
     /// Pushes and questions to ZenoPay.
     pub calls: Vec<Call>,
     /// What ZenoPay told.
@@ -50,10 +50,6 @@ pub struct FormerCode {
     /// Since when it let in.
     pub issued_at: DateTime<Utc>,
 }
-
-/// How many rows let the voucher in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RadiusRows(pub u64);
 
 /// A call to ZenoPay.
 #[derive(Clone)]

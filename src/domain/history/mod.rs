@@ -14,28 +14,13 @@ use chrono::{DateTime, TimeZone, Utc};
 use super::people::mask::Sight;
 
 mod facts;
+mod line;
 mod narrate;
 
 pub use facts::{
-    Act, Call, Disconnect, FormerCode, Heard, RadiusRows, Receipt, Remarked, Session, Story, Text,
-    Twin,
+    Act, Call, Disconnect, FormerCode, Heard, Receipt, Remarked, Session, Story, Text, Twin,
 };
-
-/// One line of the timeline.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Line {
-    /// When it happened.
-    pub at: DateTime<Utc>,
-    /// Milliseconds since the line before; `None` for the first.
-    pub after_ms: Option<i64>,
-    /// A stable word.
-    pub kind: &'static str,
-    /// A sentence for a person.
-    pub summary: String,
-    /// The row behind it, where that can be asked for or acted on by its number: a delivery
-    /// or an SMS.
-    pub id: Option<i64>,
-}
+pub use line::Line;
 
 /// Tells an order's story as it stands at `now`; moments within a sentence are told on `clock`.
 pub fn tell(
