@@ -4,6 +4,9 @@
 //! files are its nouns. Everything here is a value that cannot be wrong once it exists,
 //! because the edges parse into it; inside nobody checks again.
 
+#[macro_use]
+mod hidden;
+
 pub mod access;
 pub mod catalog;
 pub mod health;

@@ -1,7 +1,5 @@
 //! The code that lets the customer in.
 
-use std::fmt;
-
 use chrono::{DateTime, Utc};
 
 /// Letters and digits that nobody confuses when reading them aloud: no I, L, O, 0, 1.
@@ -54,11 +52,7 @@ impl VoucherCode {
     }
 }
 
-impl fmt::Debug for VoucherCode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("VoucherCode(hidden)")
-    }
-}
+hidden_debug!(VoucherCode);
 
 /// An issued voucher, as the portal needs to see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
