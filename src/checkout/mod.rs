@@ -212,32 +212,20 @@ impl Checkout {
         }
         match answer {
             CreateAnswer::Accepted => Ok(Bought::Pushed(payment)),
-            CreateAnswer::Refused { reason } => self.push_refused(payment, reason).await,
+            CreateAnswer::Refused { reason } => {
+                self.tell(payment, Evidence::PushRefused { reason }).await;
+                Err(CheckoutError::GatewayRefused { order_id })
+            }
             CreateAnswer::Unknown { .. } => Ok(Bought::Unclear(
                 self.tell(payment, Evidence::PushUnknown).await,
             )),
         }
     }
 
-    async fn push_refused(
-        &self,
-        payment: Payment,
-        reason: String,
-    ) -> Result<Bought, CheckoutError> {
-        let order_id = payment.order_id;
-        self.tell(payment, Evidence::PushRefused { reason }).await;
-        Err(CheckoutError::GatewayRefused { order_id })
-    }
-
     /// Tells the order's actor. If that fails the order stays PENDING, and is asked about.
     async fn tell(&self, payment: Payment, evidence: Evidence) -> Payment {
-        let order_id = payment.order_id;
-        match self
-            .inner
-            .orders
-            .handle(order_id, Command::of(evidence))
-            .await
-        {
+        let (order_id, command) = (payment.order_id, Command::of(evidence));
+        match self.inner.orders.handle(order_id, command).await {
             Ok(handled) => Payment::clone(&handled.payment),
             Err(error) => {
                 warn!(order = %order_id.order_ref(), %error, "the end of a push could not be recorded");

@@ -39,6 +39,8 @@ const AT_ONCE: u64 = 8;
 /// The first pause after a failure; it doubles up to `LONGEST_PAUSE`.
 const FIRST_PAUSE: TimeDelta = TimeDelta::seconds(10);
 const LONGEST_PAUSE: TimeDelta = TimeDelta::hours(1);
+/// The first look for a receipt after a message was taken; most arrive within seconds.
+const FIRST_LOOK: TimeDelta = TimeDelta::seconds(30);
 /// Failures in a row after which the provider is taken to be down, and the pauses then.
 const PATIENCE: u32 = 5;
 const FIRST_REST: Duration = Duration::from_secs(10);
@@ -173,7 +175,7 @@ impl Relay {
             provider: self.parts.carrier.name(),
             message_id: taken.message_id,
             parts: taken.parts.and_then(|parts| i32::try_from(parts).ok()),
-            receipt_due_at: is_told.then(|| at + receipts::FIRST_LOOK),
+            receipt_due_at: is_told.then(|| at + FIRST_LOOK),
             alert: taken.unclear.map(unclear),
             at,
         }

@@ -13,8 +13,6 @@ use super::{AT_ONCE, LEASE, Parts, Relay};
 use crate::sms::Receipt;
 use crate::store::{Arrival, AwaitedReceipt, StoreError};
 
-/// After a message was taken; most arrive within seconds.
-pub(super) const FIRST_LOOK: TimeDelta = TimeDelta::seconds(30);
 /// Looks never come closer together than this …
 const SHORTEST: TimeDelta = TimeDelta::seconds(60);
 /// … nor lie further apart than this.

@@ -68,7 +68,7 @@ async fn a_database_that_goes_away_and_comes_back_finds_the_loop_still_asking(ki
 
     take_away(&app).await;
     eventually("the loop meets the outage twice", async || {
-        log.count("reconciler: the books cannot be read") >= 2
+        log.count("reconciler: the database cannot be read") >= 2
     })
     .await;
     bring_back(&app).await;
