@@ -256,7 +256,8 @@ mod tests {
     #[test]
     fn a_poll_may_stop_at_every_status_but_pending_and_held() {
         let waiting: Vec<_> = Status::ALL
-            .into_iter()
+            .iter()
+            .copied()
             .filter(|status| !status.is_final())
             .collect();
 

@@ -81,6 +81,7 @@ fn next_look(sent_at: DateTime<Utc>, now: DateTime<Utc>) -> Option<DateTime<Utc>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::jobs::relay::FIRST_LOOK;
 
     #[test]
     fn looks_grow_rarer_and_end_after_two_days() {
