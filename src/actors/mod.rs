@@ -117,8 +117,8 @@ impl Orders {
             Claim::Token { .. } | Claim::Proven(_) => Rejection::CommitUnknown,
         };
 
-        // Counted and logged once, with the answer that was given. The work counts it itself, because
-        // the request's own future is dropped when the sender hangs up.
+        // Counted and logged once, with the answer that was given. The work counts it itself,
+        // because the request's own future is dropped when the sender hangs up.
         let is_counted = Arc::new(AtomicBool::new(false));
         let (orders, is_answered) = (self.clone(), is_counted.clone());
         let work = async move {

@@ -44,9 +44,9 @@ const STOP_WITHIN: Duration = Duration::from_secs(20);
 /// Between "not ready" and the closed door: who comes back at once, as a portal does whose
 /// poll was just answered, is told to come again.
 const LAST_CALL: Duration = Duration::from_millis(500);
-/// For what the loops and tasks without a client have in hand, counted like [`DRAIN_WITHIN`]: a push is
-/// at ZenoPay and an SMS at its provider for ten seconds at most, unless `zenopay.create_timeout_ms`
-/// or `sms.timeout_ms` say more.
+/// For what the loops and tasks without a client have in hand, counted like [`DRAIN_WITHIN`]: a
+/// push is at ZenoPay and an SMS at its provider for ten seconds at most, unless
+/// `zenopay.create_timeout_ms` or `sms.timeout_ms` say more.
 const LOOPS_END_WITHIN: Duration = Duration::from_secs(11);
 /// For a stop after a task has failed without which nothing is sold: parked polls are answered.
 const FAILED_STOP_WITHIN: Duration = Duration::from_secs(3);
@@ -56,10 +56,10 @@ const FAILED_STOP_WITHIN: Duration = Duration::from_secs(3);
 pub enum WayIn {
     /// By tokens that are known already.
     Known,
-    /// In a sandbox of nobody: by this admin token, which is made for this run and kept
+    /// In a sandbox without operators: by this admin token, which is made for this run and kept
     /// nowhere.
     Fresh(Secret),
-    /// Not at all: nobody has a token yet.
+    /// Not at all: there are no tokens yet.
     Nobody,
 }
 

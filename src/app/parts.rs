@@ -54,7 +54,7 @@ pub(super) fn site(config: &Config, here: &Url) -> Site {
     }
 }
 
-/// Only where there is somebody to ask.
+/// Only where there is a FreeRADIUS to ask.
 pub(super) fn proofs(config: &Config, store: &Store, metrics: &Arc<Metrics>) -> Option<Proofs> {
     let radius = &config.radius;
     let (server, secret) = (radius.server?, radius.secret.clone()?);

@@ -1,7 +1,8 @@
 //! A purchase: our price, our limits, our row; then the push, in a task that no client can
 //! cancel.
 //!
-//! The rule that must not be broken: the row is committed before ZenoPay is called, and a
+//! # Invariants
+//! The row is committed before ZenoPay is called, and a
 //! push whose end is unknown is never made again, with this id or another. The phone may be
 //! ringing.
 
@@ -43,7 +44,7 @@ pub struct Checkout {
 
 /// What a checkout needs.
 pub struct Parts {
-    /// The books.
+    /// The database.
     pub store: Store,
     /// Where evidence about the push goes.
     pub orders: Orders,
@@ -118,7 +119,7 @@ impl Checkout {
         let package = self.package(&purchase).await?;
         let order = self.new_order(&purchase, package);
         // From here on in a task of its own: a guest who hangs up between the row and the
-        // push would otherwise leave an order that nobody ever pushes.
+        // push would otherwise leave an order that is never pushed.
         let checkout = self.clone();
         let task = self
             .inner
@@ -242,7 +243,7 @@ impl Checkout {
         metadata.insert("package".to_owned(), json!(payment.terms.code));
         CreateRequest {
             order_id,
-            // Required and not checked; a name that can never be somebody's address.
+            // Required and not checked; a name that can be no person's address.
             buyer_email: format!("{order_id}@customer.invalid"),
             buyer_name: payment
                 .customer_name

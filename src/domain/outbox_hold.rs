@@ -1,4 +1,4 @@
-//! What books that were restored from a backup hold back: SMS and Disconnect-Requests.
+//! What a database that was restored from a backup holds back: SMS and Disconnect-Requests.
 //!
 //! A backup may be days old, and its queue with it: what was sent long ago would be sent again,
 //! and a code that was replaced since would be told once more.

@@ -15,7 +15,7 @@ pub enum Key {
     Order(OrderId),
     /// The order's `ref`.
     Ref(OrderRef),
-    /// Who bought.
+    /// The phone that bought.
     Phone(Phone),
     /// The last digits of the phone that bought, at least [`PHONE_END_MIN`].
     PhoneEnd(String),

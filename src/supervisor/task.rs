@@ -24,7 +24,7 @@ use strum_macros::{EnumString, IntoStaticStr, VariantArray};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumString, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case")]
 pub enum Task {
-    /// Ends orders that nobody has paid in time.
+    /// Ends orders that were not paid in time.
     OrderExpiry,
     /// Asks ZenoPay about orders that are due.
     StatusChecks,

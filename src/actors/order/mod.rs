@@ -31,16 +31,16 @@ pub mod facts;
 pub(super) mod reissue;
 pub(super) mod replay;
 
-/// How often an order is loaded and decided again when somebody else changed it first.
+/// How often an order is loaded and decided again when another writer changed it first.
 const TRIES: u32 = 3;
 
 /// What every order actor needs.
 pub struct Tools {
-    /// The books.
+    /// The database.
     pub store: Store,
-    /// Clock, dice and shop.
+    /// Clock, randomness and shop.
     pub facts: FactSource,
-    /// Who tells the waiters.
+    /// Notifies the waiters.
     pub status: StatusBoard,
     /// What is counted.
     pub metrics: Arc<Metrics>,
@@ -221,7 +221,7 @@ async fn handle(
                 let now_known = Payment::clone(&handled.payment);
                 return (Ok(handled), Some(now_known));
             }
-            // Somebody else was first, or the fresh code exists: look again.
+            // Another writer was first, or the fresh code exists: look again.
             Err(StoreError::Conflict | StoreError::CodeTaken) => {}
             Err(error) => return (Err(error.into()), None),
         }

@@ -40,8 +40,8 @@ pub struct Reissue {
 
 /// The party that has a code replaced, and what it brings.
 pub enum Requester {
-    /// An owner, who saw the order at this version. The caller has looked at the owner link; an order
-    /// id is not enough.
+    /// An owner, who saw the order at this version. The caller has looked at the owner link; an
+    /// order id is not enough.
     Owner {
         /// The version.
         seen: i32,

@@ -1,8 +1,9 @@
 //! What operators have decided again: a delivery of the journal, an order that ZenoPay is
 //! asked about, an act of their own. All of it goes through the order's actor.
 //!
-//! The rule that must not be broken: a body is evidence only if it was proven when it came.
-//! One that was not is still no more than a hint, whoever replays it.
+//! # Invariants
+//! A body is evidence only if it was proven when it came. One that was not is still no more than a
+//! reason to ask ZenoPay, also when an operator replays it.
 
 use std::time::Instant;
 

@@ -12,7 +12,7 @@ use crate::gateways::zenopay::proof::{Keys, PathToken};
 use crate::gateways::zenopay::wire::{Notification, Unreadable, read_webhook};
 use crate::store::{DeliveryRecord, StoreError};
 
-/// One POST from ZenoPay, or from somebody who says so.
+/// One POST from ZenoPay, or from a sender that claims to be ZenoPay.
 pub struct Delivery {
     /// As sent; at most 64 KiB.
     pub body: Bytes,

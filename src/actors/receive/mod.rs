@@ -1,8 +1,9 @@
 //! A delivery comes in: hand it to its order's actor if it is proven (`proving.rs`), and
 //! journal it.
 //!
-//! The rule that must not be broken: what is not proven changes nothing and learns nothing.
-//! Without proof a delivery is only a hint to ask ZenoPay, and the answer is the evidence.
+//! # Invariants
+//! A delivery that is not proven changes nothing, and its sender learns nothing. Without proof a
+//! delivery is only a hint to ask ZenoPay, and the answer is the evidence.
 
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::{error, warn};

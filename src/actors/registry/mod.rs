@@ -54,8 +54,8 @@ impl Registry {
     /// Has an order's actor handle a command, and waits for the result. The caller may have taken
     /// the command's place in the process already.
     ///
-    /// A command that is being handled is handled to its end; one that still waits is dropped if the
-    /// caller is cancelled, so call this in a task that no client cancels.
+    /// A command that is being handled is handled to its end; one that still waits is dropped if
+    /// the caller is cancelled, so call this in a task that no client cancels.
     pub async fn send(
         &self,
         order_id: OrderId,

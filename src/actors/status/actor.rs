@@ -15,7 +15,7 @@ use crate::domain::order::ids::OrderId;
 use crate::domain::order::payment::Payment;
 use crate::supervisor::{Supervisor, Task, UnderWay};
 
-/// How often orders that nobody watches any more are forgotten.
+/// How often orders without waiters are forgotten.
 const SWEEP: Duration = Duration::from_secs(1);
 
 /// An order has another version.

@@ -40,7 +40,7 @@ pub(super) mod waiters;
 /// After a read that failed although a newer version was published.
 const READ_AGAIN: Duration = Duration::from_secs(1);
 
-/// The handle that everybody else sees.
+/// The handle for the rest of the program.
 #[derive(Clone)]
 pub struct StatusBoard {
     address: Arc<RwLock<Addr<StatusActor>>>,
@@ -156,7 +156,7 @@ impl StatusBoard {
         let _ = self.address().send(Versions(versions, source)).await;
     }
 
-    /// Which orders somebody waits for.
+    /// The orders that have waiters.
     pub async fn watched(&self) -> Vec<OrderId> {
         // If the actor has just ended, its waiters are answered.
         self.address().send(WhatIsWatched).await.unwrap_or_default()
@@ -237,7 +237,7 @@ impl StatusBoard {
         self.waiters_max - self.waiters.available_permits()
     }
 
-    /// Orders that somebody waits for.
+    /// How many orders have waiters.
     pub fn orders_watched(&self) -> usize {
         self.watched_count.load(Ordering::Relaxed)
     }

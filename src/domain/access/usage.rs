@@ -37,7 +37,7 @@ pub struct Usage {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
 #[strum(serialize_all = "lowercase")]
 pub enum State {
-    /// Nobody has logged in yet.
+    /// Without a log-in yet.
     New,
     /// In use.
     Active,

@@ -6,7 +6,7 @@ use crate::domain::catalog::money::Tzs;
 use crate::domain::order::ids::OrderId;
 use crate::domain::order::payment::Payment;
 
-/// Everything that the books hold of one order. `Debug` is not derived: it holds phones and
+/// Everything that the database has of one order. `Debug` is not derived: it holds phones and
 /// codes.
 #[derive(Clone)]
 pub struct Story {
@@ -102,7 +102,7 @@ pub struct Text {
     pub state: String,
     /// How often it was tried.
     pub attempts: i32,
-    /// Who carried it.
+    /// The provider that carried it.
     pub provider: Option<String>,
     /// What last went wrong.
     pub last_error: Option<String>,

@@ -1,10 +1,11 @@
 //! The timeline of an order: what happened, in the order in which it happened, in sentences.
 //!
-//! A [`Story`] is everything that the books hold of one order; [`tell`] makes the [`Line`]s of
+//! A [`Story`] is everything that the database has of one order; [`tell`] makes the [`Line`]s of
 //! it. Pure, so that terminal, API and console tell the same story.
 //!
-//! The rule that must not be broken: what is masked is masked here. Every phone, code or name
-//! goes through the [`Sight`], and so does every text that somebody else wrote. What an operator
+//! # Invariants
+//! What is masked is masked here. Every phone, code or name goes through the [`Sight`], and so does
+//! every text from outside. What an operator
 //! typed is told to admins alone.
 
 use std::fmt::Display;

@@ -30,7 +30,7 @@ pub enum Status {
     Failed,
     /// The guest said no. Late money still wins.
     Cancelled,
-    /// Nobody has paid in time. Still asked about; late money wins.
+    /// Not paid in time. Still asked about; late money wins.
     Expired,
     /// The money is here but does not fit; an operator decides.
     Held,
@@ -156,7 +156,7 @@ pub struct Payment {
     pub status: Status,
     /// Starts at 1 and rises with each committed change of what the status document shows.
     pub version: i32,
-    /// Who pays.
+    /// The phone that pays.
     pub phone: Phone,
     /// Their name, if they gave one.
     pub customer_name: Option<Personal>,

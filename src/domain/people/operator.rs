@@ -61,7 +61,7 @@ const BOOTSTRAP: &str = "bootstrap";
 const NAME_MAX: usize = 40;
 
 impl Operator {
-    /// Whoever has the token of the configuration.
+    /// The operator that has the token of the configuration.
     pub fn bootstrap() -> Self {
         Self {
             name: BOOTSTRAP.to_owned(),
@@ -91,7 +91,7 @@ const FREE_FAILURES: i32 = 3;
 /// No pause is longer.
 const LONGEST_PAUSE: TimeDelta = TimeDelta::seconds(300);
 
-/// How long whoever has logged in wrongly this often must wait: nothing for the first two
+/// How long an address must wait that has failed to log in this often: nothing for the first two
 /// times, then two seconds, and twice as long each time.
 pub fn pause_after(failures: i32) -> TimeDelta {
     let beyond = failures - FREE_FAILURES;

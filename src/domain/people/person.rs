@@ -1,4 +1,4 @@
-//! How a person is recognised in text that somebody else wrote: a webhook's body, an operator's
+//! How a person is recognised in text from outside: a webhook's body, an operator's
 //! reason, what was typed into a log-in.
 
 use super::phone::Phone;

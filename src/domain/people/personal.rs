@@ -1,6 +1,6 @@
 //! A text about a person.
 
-/// A customer's name or the phone of whoever paid. `Debug` hides it: personal data never
+/// A customer's name or the phone that paid. `Debug` hides it: personal data never
 /// belongs in a log (Tanzania's Personal Data Protection Act, 2022).
 #[derive(Clone, PartialEq, Eq)]
 pub struct Personal(String);

@@ -15,7 +15,7 @@ use crate::domain::pacing::token_bucket::TokenBucket;
 
 /// Before that the schedule asks soon by itself.
 const OLD: TimeDelta = TimeDelta::seconds(20);
-/// After that nobody stands at the counter any more.
+/// After that no guest stands at the counter any more.
 const TOO_OLD: TimeDelta = TimeDelta::days(2);
 /// Between two asks that looks at one order lead to.
 const PER_ORDER: Duration = Duration::from_secs(15);

@@ -4,7 +4,7 @@
 //! has *claimed* it for a while (a lease), so that processes share the work; a *turn* is the right
 //! to ask once, from the budget of `zenopay.asks_per_sec` that all asks share. Half of the
 //! turns are kept for the orders that are longest overdue; with the others the most urgent are
-//! asked about: orders that somebody waits for, then the newest, and what is sold already
+//! asked about: orders that polls wait for, then the newest, and what is sold already
 //! last. While ZenoPay is down nothing is asked but a probe from time to time.
 //!
 //! # Invariants
@@ -128,7 +128,7 @@ impl Reconciler {
     }
 
     /// A guest has looked at this order. If it is an old one without an end, ZenoPay is asked
-    /// soon; whoever looks does not wait for it.
+    /// soon; the guest does not wait for it.
     pub fn was_looked_at(&self, payment: &Payment) {
         let parts = &self.inner.parts;
         let age = parts.store.clock().now() - payment.created_at;

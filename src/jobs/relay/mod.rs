@@ -48,9 +48,9 @@ const LONGEST_REST: Duration = Duration::from_secs(300);
 
 /// What a relay needs.
 pub struct Parts {
-    /// The books.
+    /// The database.
     pub store: Store,
-    /// Who carries SMS.
+    /// The way to the SMS provider.
     pub carrier: Carrier,
     /// After so many attempts a person must look.
     pub attempts_max: u32,
@@ -220,7 +220,7 @@ fn unclear(why: String) -> Remark {
     Remark::new(Level::Alert, "sms_unclear", text)
 }
 
-/// The pause after so many attempts: twice as long each time, and by dice (0 to 1) between
+/// The pause after so many attempts: twice as long each time, and by `dice` (0 to 1) between
 /// half of that and the whole.
 fn pause(attempts: u32, dice: f64) -> TimeDelta {
     let doublings = attempts.saturating_sub(1).min(16);

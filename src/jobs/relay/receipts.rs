@@ -19,7 +19,7 @@ const SHORTEST: TimeDelta = TimeDelta::seconds(60);
 const LONGEST: TimeDelta = TimeDelta::hours(6);
 /// Networks give up on a message after two days at the latest.
 const GIVE_UP: TimeDelta = TimeDelta::days(2);
-/// How often the books are looked at.
+/// How often the database is looked at.
 const TICK: Duration = Duration::from_secs(2);
 
 impl Relay {

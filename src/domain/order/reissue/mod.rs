@@ -1,4 +1,4 @@
-//! A new code for a voucher: the guest moves to another phone, or somebody else knows the old
+//! A new code for a voucher: the guest moves to another phone, or another person knows the old
 //! code.
 //!
 //! # Invariants
@@ -21,10 +21,10 @@ use crate::domain::access::voucher::Voucher;
 pub use replacement::Replacement;
 pub use wish::{MOST, ReissuedBy, Replaced, Wish, a_day};
 
-/// Who can have a code replaced in this shop.
+/// The people who can have a code replaced in this shop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MayReissue {
-    /// Whoever has the link in the SMS; and admins.
+    /// The owner of the link in the SMS; and admins.
     Owner,
     /// Admins alone: no SMS is sent, so no phone has a link.
     OperatorsOnly,
@@ -51,7 +51,7 @@ pub fn replace(payment: &Payment, wish: &Wish, facts: &Facts) -> Decision {
     if !standing.state.is_open() {
         return refused();
     }
-    // Somebody was first, so the guest has a new code already.
+    // Another request was first, so the guest has a new code already.
     if payment.version != wish.seen {
         return Decision::keep(Outcome::Duplicate);
     }

@@ -13,7 +13,7 @@ use super::wish::Wish;
 pub struct Replacement {
     /// The order as it is afterwards, the new code with it.
     pub payment: Payment,
-    /// The code that lets nobody in any more.
+    /// The code that no longer lets in.
     pub old: VoucherCode,
     /// The message to the guest.
     pub sms: Sms,
