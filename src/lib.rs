@@ -22,6 +22,11 @@
 //!
 //! Dependencies point down only, which `tests/layers` checks.
 
+#![cfg_attr(
+    test,
+    allow(clippy::disallowed_methods, reason = "a test has no other clock")
+)]
+
 pub mod actors;
 pub mod app;
 pub mod checkout;

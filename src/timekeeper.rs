@@ -1,4 +1,4 @@
-//! Time for whoever measures pauses: this machine's, which never goes back, and which a test
+//! Time for measuring pauses: this machine's, which never goes back, and which a test
 //! may move forward so that an hour passes at once.
 
 use std::sync::Arc;

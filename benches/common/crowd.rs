@@ -208,6 +208,10 @@ async fn wait(
         status_read(order, Some((WAIT_SECS, FIRST_VERSION)), &mut request);
         loop {
             let reply = connection.exchange(&request).await?;
+            #[expect(
+                clippy::disallowed_methods,
+                reason = "compared with a stamp of the log"
+            )]
             let (at, by_the_clock) = (Instant::now(), Utc::now());
             let is_enough = match patience {
                 Patience::UntilPaid => reply.member("payment_status") == Some("COMPLETED"),

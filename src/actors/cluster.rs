@@ -1,9 +1,9 @@
 //! Other processes on the same PostgreSQL: what they commit wakes our waiters, and what we
 //! commit wakes theirs.
 //!
-//! The rule that must not be broken: nudge and poll, and never trust the nudge. LISTEN and
-//! NOTIFY make it quick; asking once a second about each watched order, a *slice* of them at a
-//! time, makes it sure.
+//! # Invariants
+//! An announcement is never trusted: it leads to a read. LISTEN and NOTIFY make it quick; asking
+//! once a second about each watched order, a *slice* of them at a time, makes it sure.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -110,7 +110,7 @@ impl Neighbours {
         }
     }
 
-    /// Looks at each order that somebody waits for, slice by slice, spread over `time`.
+    /// Looks at each order that a poll waits for, slice by slice, spread over `time`.
     async fn look_at_all(&self, time: Duration) {
         let began = Due::now();
         let watched = self.board.watched().await;

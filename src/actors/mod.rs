@@ -1,8 +1,8 @@
-//! The shell around the decision: one actor per order in play, and the status actor.
+//! The shell around the decision: one actor per active order, and the status actor.
 //!
-//! [`Orders`] is the handle that everybody else sees. `intake` proves and reads a delivery,
-//! `registry` finds or starts the order's actor, `order` is that actor, `status` wakes the
-//! long polls, `asks` is the way to ZenoPay's order-status.
+//! [`Orders`] is the handle for the rest of the program. `receive` reads and proves a delivery,
+//! `registry` finds or starts the order's actor, `order` is that actor, `status` notifies the
+//! long polls, `status_checks` asks ZenoPay's order-status.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,14 +27,14 @@ pub mod registry;
 pub mod status;
 pub mod status_checks;
 
+use receive::claim::{Claim, Unproven};
 use receive::delivery::ParsedWebhook;
-use receive::proving::{Claim, Rooms};
-use receive::unverified::Hints;
+use receive::hints::Hints;
 use registry::Registry;
-use registry::gauge::ActorView;
+use registry::gauge::{ActorView, Gauge};
 use status_checks::Asks;
 
-pub use order::reissue::{NewCode, Reissue};
+pub use order::reissue::{NewCode, Reissue, Requester};
 pub use order::replay::Reconciled;
 pub use order::{Command, HandleError, Handled, Tools};
 pub use receive::delivery::{Delivery, Rejection};
@@ -53,10 +53,8 @@ struct Inner {
     store: Store,
     asks: Asks,
     hints: Hints,
-    /// Places of the deliveries in the process.
-    rooms: Rooms,
-    keys: Keys,
-    confirm: Confirm,
+    unproven: Unproven,
+    belief: Belief,
     metrics: Arc<Metrics>,
     background: UnderWay,
 }
@@ -70,7 +68,7 @@ pub struct Belief {
 }
 
 impl Orders {
-    /// Starts with nobody in play; actors will live on `arbiters`, which the caller keeps.
+    /// Starts without actors; they will live on `arbiters`, which the caller keeps.
     pub fn start(
         tools: Tools,
         limits: ActorsConfig,
@@ -80,17 +78,14 @@ impl Orders {
         background: UnderWay,
     ) -> Self {
         let (store, metrics) = (tools.store.clone(), tools.metrics.clone());
-        let rooms = Rooms::new(limits.in_flight_max);
         let registry = Registry::new(Arc::new(tools), limits, arbiters);
-        let Belief { keys, confirm } = belief;
         let inner = Inner {
             registry,
             store,
             asks,
             hints: Hints::default(),
-            rooms,
-            keys,
-            confirm,
+            unproven: Unproven::default(),
+            belief,
             metrics,
             background,
         };
@@ -100,17 +95,17 @@ impl Orders {
     }
 
     /// Receives one delivery and answers within five seconds, whatever the database does.
-    /// The work itself goes on to its end, also when nobody waits for it any more.
+    /// The work itself goes on to its end, also when its caller has left.
     ///
     /// # Errors
     /// The [`Rejection`], which says whether another copy would help.
     pub async fn receive(&self, delivery: Delivery) -> Result<Handled, Rejection> {
-        let webhook = ParsedWebhook::read(delivery).redacted(&self.inner.keys);
+        let webhook = ParsedWebhook::read(delivery).redacted(&self.inner.belief.keys);
         let (named, received) = (webhook.named, webhook.record.received);
         info!(order = named.map(ref_of), "webhook received");
         // Before anything is started for it.
         let entered = self.claim(&webhook).and_then(|claim| {
-            let place = self.inner.rooms.enter(&claim)?;
+            let place = self.enter(&claim)?;
             Ok((claim, place))
         });
         let (claim, place) = match entered {
@@ -122,8 +117,8 @@ impl Orders {
             Claim::Token { .. } | Claim::Proven(_) => Rejection::CommitUnknown,
         };
 
-        // Counted and logged once, with the answer that was given. The work counts it itself, because
-        // the request's own future is dropped when the sender hangs up.
+        // Counted and logged once, with the answer that was given. The work counts it itself,
+        // because the request's own future is dropped when the sender hangs up.
         let is_counted = Arc::new(AtomicBool::new(false));
         let (orders, is_answered) = (self.clone(), is_counted.clone());
         let work = async move {
@@ -197,7 +192,7 @@ impl Orders {
         order_id: OrderId,
         command: Command,
     ) -> Result<Handled, HandleError> {
-        self.inner.registry.send(order_id, command).await
+        self.inner.registry.send(order_id, command, None).await
     }
 
     /// The way to ZenoPay's order-status.
@@ -207,17 +202,17 @@ impl Orders {
 
     /// A look at one actor; `None` if the order is not in play.
     pub fn view(&self, order_id: OrderId) -> Option<ActorView> {
-        self.inner.registry.view(order_id)
+        self.inner.registry.in_play.look(order_id, Gauge::view)
     }
 
     /// A look at all of them.
     pub fn views(&self) -> Vec<(OrderId, ActorView)> {
-        self.inner.registry.views()
+        self.inner.registry.in_play.look_at_all(Gauge::view)
     }
 
     /// How many messages may wait per order, beside the one being handled.
     pub fn mailbox_capacity(&self) -> usize {
-        self.inner.registry.mailbox_capacity()
+        self.inner.registry.limits.mailbox_capacity
     }
 
     /// Lets go of idle actors, from time to time, until stopped.
@@ -238,14 +233,15 @@ impl Orders {
 
     /// Admits nothing any more and waits until what is under way is done, at most `patience`.
     pub async fn drain(&self, patience: Duration) {
-        self.inner.registry.close();
+        let in_play = &self.inner.registry.in_play;
+        in_play.close();
         let done = async {
-            while self.inner.registry.in_flight() > 0 {
+            while in_play.in_flight() > 0 {
                 sleep(Duration::from_millis(5)).await;
             }
         };
         if timeout(patience, done).await.is_err() {
-            let left = self.inner.registry.in_flight();
+            let left = in_play.in_flight();
             warn!(
                 left,
                 "stopping although messages are not done; another copy completes them"

@@ -1,7 +1,7 @@
 //! Asking ZenoPay about an order: a single flight an order, a handful in all, and at the pace
 //! of the budget that all of them share.
 //!
-//! Asks come from strangers' hints, from the reconciler and from operators; whoever comes
+//! Asks come from unverified webhooks, from the reconciler and from operators; a caller that comes
 //! while one is under way shares its answer. Never awaited inside an order's actor.
 
 use std::collections::HashMap;
@@ -68,7 +68,7 @@ pub struct Asks {
 }
 
 impl Asks {
-    /// Asks run on `background`, so that nobody who leaves cancels one.
+    /// Asks run on `background`, so that a caller that leaves cancels none.
     pub fn new(
         client: Client,
         asks_per_sec: u32,
@@ -91,7 +91,7 @@ impl Asks {
         }
     }
 
-    /// What whoever asks without need may ask now: nothing while ZenoPay is down.
+    /// What may be asked without need now: nothing while ZenoPay is down.
     pub fn flow(&self) -> Flow {
         self.circuit().flow(self.timekeeper.now())
     }
@@ -193,7 +193,7 @@ impl Asks {
             answer: word,
             detail,
         };
-        // The call stands in the books before its effect does, but a slow database must not
+        // The call is recorded before its effect is, but a slow database must not
         // hold the answer back; the write then goes on by itself.
         match timeout(RECORD_WITHIN, self.store.record_call(call)).await {
             Ok(Ok(())) | Err(_) => {}

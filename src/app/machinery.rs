@@ -1,4 +1,4 @@
-//! Everything between the books and the listener, put together.
+//! Everything between the database and the listener, put together.
 
 use std::future::pending;
 use std::net::SocketAddr;
@@ -9,15 +9,15 @@ use actix::Arbiter;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
-use url::Url;
 
-use super::{StartError, loops, open_files, overview, parts};
+use super::address::local_url;
+use super::error::StartError;
+use super::{open_files, overview, parts};
 use crate::actors::cluster;
 use crate::actors::cluster::{Neighbours, Outgoing};
 use crate::actors::status::{Home, StatusBoard};
 use crate::actors::status_checks::Asks;
 use crate::actors::{Orders, Tools};
-use crate::checkout::Checkout;
 use crate::config::Config;
 use crate::domain::people::secret::Secret;
 use crate::http::auth::Gate;
@@ -42,35 +42,32 @@ use crate::web::Shop;
 /// notice never waits behind an order.
 const ORDER_ARBITERS: usize = 2;
 
-/// The parts, before anybody is served.
+/// The parts, before anything is served.
 pub(super) struct Machinery {
-    pub orders: Orders,
-    pub reconciler: Reconciler,
+    /// What handlers need.
+    api: Api,
     pub sandbox: Option<Sandbox>,
+    relay: Relay,
     disconnects: Disconnects,
     sweep: Sweep,
     proofs: Option<Proofs>,
-    pub draining: CancellationToken,
-    store: Store,
-    status: StatusBoard,
-    checkout: Checkout,
-    relay: Relay,
-    retention: Retention,
-    /// Taken by the loop that tells other processes.
-    outgoing: Option<Outgoing>,
-    metrics: Arc<Metrics>,
-    supervisor: Supervisor,
+    overview: Arc<watch::Sender<Overview>>,
+    /// Taken by the loop that notifies other processes.
+    outgoing: Outgoing,
+    /// The first is the status actor's.
     arbiters: Vec<Arbiter>,
 }
 
 impl Machinery {
     pub fn assemble(
         config: &Config,
-        here: &Url,
+        address: SocketAddr,
+        operator_token: Option<Secret>,
         store: Store,
         supervisor: Supervisor,
         background: UnderWay,
     ) -> Result<Self, StartError> {
+        let here = &local_url(address);
         let metrics = Metrics::new(supervisor.failures());
         let draining = CancellationToken::new();
         let client = parts::client(config, here)?;
@@ -78,14 +75,10 @@ impl Machinery {
 
         let arbiters: Vec<Arbiter> = (0..=ORDER_ARBITERS).map(|_| Arbiter::new()).collect();
         let (for_status, for_orders) = arbiters.split_at(1);
-        let waiters_max = config
-            .portal
-            .waiters_max
-            .unwrap_or_else(open_files::default_waiters);
         let (to_neighbours, outgoing) = mpsc::channel(cluster::BACKLOG);
         let status = StatusBoard::start(
             Home::on(&for_status[0], &supervisor, &background),
-            waiters_max,
+            (config.portal.waiters_max).unwrap_or_else(open_files::default_waiters),
             draining.clone(),
             to_neighbours,
             metrics.clone(),
@@ -113,8 +106,6 @@ impl Machinery {
             parts::belief(config),
             background.clone(),
         );
-
-        let checkout = parts::checkout(config, here, &orders, &store, client, background);
         let reconciler = Reconciler::new(reconciler::Parts {
             store: store.clone(),
             orders: orders.clone(),
@@ -123,73 +114,119 @@ impl Machinery {
             timekeeper: timekeeper.clone(),
             metrics: metrics.clone(),
         });
-        let relay = parts::relay(config, &store, timekeeper, &metrics)?;
+        let (overview, counted) = watch::channel(Overview::default());
+        let public = config.server.public_url.as_ref();
+        let https = public.is_some_and(|url| url.scheme() == "https");
         Ok(Self {
-            reconciler,
-            relay,
-            retention: Retention::new(store.clone(), &config.retention),
-            orders,
             sandbox,
+            relay: parts::relay(config, &store, timekeeper, &metrics)?,
             disconnects: Disconnects::new(store.clone(), config.radius.coa_secret.clone()),
             sweep: Sweep::new(store.clone()),
             proofs: parts::proofs(config, &store, &metrics),
-            draining,
-            store,
-            status,
-            checkout,
-            outgoing: Some(outgoing),
-            metrics,
-            supervisor,
+            overview: Arc::new(overview),
+            outgoing,
             arbiters,
+            api: Api {
+                gate: Gate::new(store.clone(), operator_token, https),
+                screens: Screens::default(),
+                history: History::default(),
+                retention: Retention::new(store.clone(), &config.retention),
+                checkout: parts::checkout(config, here, &orders, &store, client, background),
+                store,
+                orders,
+                status,
+                reconciler,
+                overview: counted,
+                metrics,
+                supervisor,
+                draining,
+                mode: config.zenopay.mode.as_str(),
+                instance: format!("{address}/{}", std::process::id()).into(),
+                started: Instant::now(),
+                timezone: config.server.timezone,
+                wait_max: Duration::from_secs(u64::from(config.portal.wait_max_secs)),
+                clients: Clients::new(
+                    &config.server.trusted_proxies,
+                    config.limits.purchases_per_client_min,
+                ),
+                resume: parts::limits(config).resume,
+                shop: Arc::new(Shop::new(
+                    &config.portal,
+                    config.server.timezone,
+                    config.zenopay.mode,
+                    config.sms.provider,
+                )),
+                site: Arc::new(parts::site(config, here)),
+            },
         })
     }
 
-    /// Starts what goes on by itself.
-    pub fn run_loops(&mut self, background: &Handle) -> watch::Receiver<Overview> {
-        let supervisor = &self.supervisor;
-        self.reconciler.start(supervisor, background);
-        loops::start(
-            supervisor,
+    /// Starts the loops that have something to do, each under its name. Returns what handlers need,
+    /// and the arbiters, which the caller stops.
+    pub fn run_loops(self, background: &Handle) -> (Api, Vec<Arbiter>) {
+        let api = self.api;
+        let run = Loops {
+            supervisor: &api.supervisor,
             background,
-            loops::Loops {
-                relay: &self.relay,
-                disconnects: &self.disconnects,
-                sweep: &self.sweep,
-                proofs: self.proofs.as_ref(),
-                retention: &self.retention,
-                sandbox: self.sandbox.as_ref(),
-                orders: &self.orders,
-            },
-        );
-        if let Some(outgoing) = self.outgoing.take() {
-            let (store, status) = (self.store.clone(), self.status.clone());
-            Neighbours::start(store, status, outgoing, supervisor, background);
+        };
+        api.reconciler.start(&api.supervisor, background);
+        run.each(Task::SmsRelay, &self.relay, Relay::send_on_and_on);
+        if self.relay.awaits_receipts() {
+            run.each(Task::SmsReceipts, &self.relay, Relay::read_receipts);
         }
-        self.watch_arbiters(background);
-        self.count_what_is_open(background)
+        run.each(Task::Disconnects, &self.disconnects, Disconnects::run);
+        run.each(Task::SessionSweep, &self.sweep, Sweep::run);
+        run.each(Task::Passivation, &api.orders, Orders::passivate);
+        if api.retention.forgets() {
+            run.each(Task::Retention, &api.retention, Retention::run);
+        }
+        if let Some(proofs) = &self.proofs {
+            run.each(Task::VoucherTests, proofs, Proofs::run);
+        }
+        if let Some(sandbox) = &self.sandbox {
+            run.each(Task::Sandbox, sandbox, Sandbox::run);
+        }
+        let counted = (api.store.clone(), api.metrics.clone(), self.overview);
+        run.each(Task::Overview, &counted, overview::refresh);
+        Neighbours::start(
+            api.store.clone(),
+            api.status.clone(),
+            self.outgoing,
+            &api.supervisor,
+            background,
+        );
+        run.watch(&self.arbiters);
+        (api, self.arbiters)
     }
+}
 
-    fn count_what_is_open(&self, background: &Handle) -> watch::Receiver<Overview> {
-        let (sender, overview) = watch::channel(Overview::default());
-        let sender = Arc::new(sender);
-        let (store, metrics) = (self.store.clone(), self.metrics.clone());
-        let stop = self.supervisor.stop_token();
-        self.supervisor.run(background, Task::Overview, move || {
-            let (store, metrics) = (store.clone(), metrics.clone());
-            overview::refresh(store, metrics, sender.clone(), stop.clone())
+struct Loops<'a> {
+    supervisor: &'a Supervisor,
+    background: &'a Handle,
+}
+
+impl Loops<'_> {
+    /// Each time on a fresh clone: what a panic leaves is dropped.
+    fn each<T, F>(&self, task: Task, it: &T, work: fn(T, CancellationToken) -> F)
+    where
+        T: Clone + Send + 'static,
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let (it, stop) = (it.clone(), self.supervisor.stop_token());
+        self.supervisor.run(self.background, task, move || {
+            work(it.clone(), stop.clone())
         });
-        overview
     }
 
-    /// The first arbiter is the status actor's, see [`Machinery::assemble`].
-    fn watch_arbiters(&self, background: &Handle) {
-        for (number, arbiter) in self.arbiters.iter().enumerate() {
+    /// The first arbiter is the status actor's.
+    fn watch(&self, arbiters: &[Arbiter]) {
+        for (number, arbiter) in arbiters.iter().enumerate() {
             let task = match number {
                 0 => Task::StatusArbiter,
                 _ => Task::OrderArbiter,
             };
             let arbiter = arbiter.handle();
-            self.supervisor.run_droppable(background, task, move || {
+            let watch = move || {
                 let (alive, ended) = oneshot::channel::<()>();
                 // Dropped with the arbiter, or at once if it is gone already.
                 arbiter.spawn(async move {
@@ -199,55 +236,8 @@ impl Machinery {
                 async move {
                     let _ = ended.await;
                 }
-            });
+            };
+            self.supervisor.run_droppable(self.background, task, watch);
         }
-    }
-
-    /// What handlers need, and the arbiters for whoever stops them.
-    pub fn into_api(
-        self,
-        config: &Config,
-        address: SocketAddr,
-        operator_token: Option<Secret>,
-        overview: watch::Receiver<Overview>,
-    ) -> (Api, Vec<Arbiter>) {
-        let https = config
-            .server
-            .public_url
-            .as_ref()
-            .is_some_and(|url| url.scheme() == "https");
-        let api = Api {
-            gate: Gate::new(self.store.clone(), operator_token, https),
-            screens: Screens::default(),
-            history: History::default(),
-            store: self.store,
-            orders: self.orders,
-            retention: self.retention,
-            status: self.status,
-            checkout: self.checkout,
-            reconciler: self.reconciler,
-            overview,
-            metrics: self.metrics,
-            supervisor: self.supervisor,
-            draining: self.draining,
-            mode: config.zenopay.mode.as_str(),
-            instance: format!("{address}/{}", std::process::id()).into(),
-            started: Instant::now(),
-            timezone: config.server.timezone,
-            wait_max: Duration::from_secs(u64::from(config.portal.wait_max_secs)),
-            clients: Clients::new(
-                &config.server.trusted_proxies,
-                config.limits.purchases_per_client_min,
-            ),
-            resume: parts::limits(config).resume,
-            shop: Arc::new(Shop::new(
-                &config.portal,
-                config.server.timezone,
-                config.zenopay.mode,
-                config.sms.provider,
-            )),
-            site: Arc::new(parts::site(config, address)),
-        };
-        (api, self.arbiters)
     }
 }

@@ -1,9 +1,9 @@
-//! Who is given what, in the order of starting and of stopping.
+//! The server as a whole: start and stop.
 //!
-//! Start: books, actors, loops, listener last. Stop: not ready, answer every poll, take
-//! nothing new, drain the actors, finish the loops, close the books; one deadline over all.
+//! Start: database, actors, loops, listener last. Stop: not ready, answer every poll, take
+//! nothing new, drain the actors, finish the loops, close the database; one deadline over all.
 
-use std::net::{IpAddr, SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener};
 use std::time::{Duration, Instant};
 
 use actix_web::dev::ServerHandle;
@@ -11,24 +11,20 @@ use futures_util::future::join;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
-use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
-use url::Url;
 
 use crate::actors::Orders;
-use crate::config::{Config, ConfigError, Mode};
+use crate::config::{Config, Mode};
 use crate::domain::people::secret::Secret;
 use crate::failpoint::Failpoints;
-use crate::gateways::zenopay::client::ClientError;
 use crate::http::{Api, console};
 use crate::jobs::reconciler::Reconciler;
-use crate::sandbox::SandboxError;
-use crate::sms::CarrierError;
 use crate::store::{Store, StoreError, fresh_token};
 use crate::supervisor::{Supervisor, Task, UnderWay};
 
+mod address;
 mod background;
-mod loops;
+mod error;
 mod machinery;
 mod open_files;
 mod overview;
@@ -38,60 +34,32 @@ mod tls;
 
 use background::Background;
 use machinery::Machinery;
+use serve::DRAIN_WITHIN;
+
+pub use address::radius_address;
+pub use error::StartError;
 
 /// Over all of stopping.
 const STOP_WITHIN: Duration = Duration::from_secs(20);
 /// Between "not ready" and the closed door: who comes back at once, as a portal does whose
 /// poll was just answered, is told to come again.
 const LAST_CALL: Duration = Duration::from_millis(500);
-/// For the messages that are being handled, and whoever waits for their answers; from the last
-/// call on.
-const DRAIN_WITHIN: Duration = Duration::from_secs(8);
-/// For what the loops and tasks without a client have in hand, counted in the same way: a push is
-/// at ZenoPay and an SMS at its provider for ten seconds at most, unless `zenopay.create_timeout_ms`
-/// or `sms.timeout_ms` say more.
+/// For what the loops and tasks without a client have in hand, counted like [`DRAIN_WITHIN`]: a
+/// push is at ZenoPay and an SMS at its provider for ten seconds at most, unless
+/// `zenopay.create_timeout_ms` or `sms.timeout_ms` say more.
 const LOOPS_END_WITHIN: Duration = Duration::from_secs(11);
 /// For a stop after a task has failed without which nothing is sold: parked polls are answered.
 const FAILED_STOP_WITHIN: Duration = Duration::from_secs(3);
-
-/// Why the server does not start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// Something is set that cannot be.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// The books cannot be opened.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The schema cannot be brought up to date.
-    #[error("the database cannot be migrated: {0}")]
-    Migration(String),
-    /// The port is taken, for one.
-    #[error("server.bind: {0}")]
-    Bind(std::io::Error),
-    /// ZenoPay cannot be called with this configuration.
-    #[error(transparent)]
-    Client(#[from] ClientError),
-    /// No SMS can be sent with this configuration.
-    #[error(transparent)]
-    Carrier(#[from] CarrierError),
-    /// The simulated ZenoPay cannot be had.
-    #[error(transparent)]
-    Sandbox(#[from] SandboxError),
-    /// Threads cannot be had.
-    #[error("the machine gives no threads: {0}")]
-    Threads(std::io::Error),
-}
 
 /// How operators come in.
 #[derive(Clone)]
 pub enum WayIn {
     /// By tokens that are known already.
     Known,
-    /// In a sandbox of nobody: by this admin token, which is made for this run and kept
+    /// In a sandbox without operators: by this admin token, which is made for this run and kept
     /// nowhere.
     Fresh(Secret),
-    /// Not at all: nobody has a token yet.
+    /// Not at all: there are no tokens yet.
     Nobody,
 }
 
@@ -110,7 +78,6 @@ pub struct App {
     store: Store,
     server: ServerHandle,
     serving: JoinHandle<std::io::Result<()>>,
-    draining: CancellationToken,
     supervisor: Supervisor,
     under_way: UnderWay,
     arbiters: Vec<actix::Arbiter>,
@@ -140,18 +107,16 @@ impl App {
             WayIn::Known | WayIn::Nobody => operator_token,
         };
         let under_way = UnderWay::on(background.handle());
-        let mut machinery = Machinery::assemble(
+        let machinery = Machinery::assemble(
             &config,
-            &local_url(address),
+            address,
+            bootstrap,
             store.clone(),
             supervisor.clone(),
             under_way.clone(),
         )?;
-        let draining = machinery.draining.clone();
-        let overview = machinery.run_loops(&background.handle());
-        let (orders, reconciler) = (machinery.orders.clone(), machinery.reconciler.clone());
         let sandbox = machinery.sandbox.clone();
-        let (api, arbiters) = machinery.into_api(&config, address, bootstrap, overview);
+        let (api, arbiters) = machinery.run_loops(&background.handle());
         let shown = api.clone();
         supervisor.run(&background.handle(), Task::ConsoleHistory, move || {
             console::keep_history(shown.clone())
@@ -164,14 +129,13 @@ impl App {
         info!(%address, mode = config.zenopay.mode.as_str(), "serving");
         Ok(Self {
             address,
-            orders,
-            reconciler,
+            orders: api.orders.clone(),
+            reconciler: api.reconciler.clone(),
             way_in,
             api,
             store,
             server,
             serving,
-            draining,
             supervisor,
             under_way,
             arbiters,
@@ -216,7 +180,7 @@ impl App {
         // First, because a task that ends before it has failed.
         self.supervisor.stop();
         // Every parked poll is answered, and nothing new is taken.
-        self.draining.cancel();
+        self.api.draining.cancel();
         sleep(LAST_CALL).await;
         let called = Instant::now();
         let left = |limit: Duration| limit.saturating_sub(called.elapsed());
@@ -295,31 +259,4 @@ async fn bring_up_to_date(config: &Config) -> Result<(), StartError> {
         info!(applied, "schema migrated");
     }
     Ok(())
-}
-
-/// FreeRADIUS as routers reach it: where it is, if that is not this machine, and else this
-/// machine's public name.
-pub fn radius_address(config: &Config) -> Option<String> {
-    let server = config.radius.server.map(|server| server.ip());
-    let elsewhere = server.filter(|ip| !ip.is_loopback() && !ip.is_unspecified());
-    elsewhere.map(|ip| ip.to_string()).or_else(|| {
-        let host = config.server.public_url.as_ref()?.host_str()?;
-        let is_here = host == "localhost"
-            || host
-                .trim_matches(['[', ']'])
-                .parse::<IpAddr>()
-                .is_ok_and(|ip| ip.is_loopback());
-        (!is_here).then(|| host.to_owned())
-    })
-}
-
-/// The address by which this machine reaches itself.
-fn local_url(address: SocketAddr) -> Url {
-    let host = match address {
-        SocketAddr::V4(v4) if v4.ip().is_unspecified() => "127.0.0.1".to_owned(),
-        SocketAddr::V6(v6) if v6.ip().is_unspecified() => "[::1]".to_owned(),
-        SocketAddr::V4(v4) => v4.ip().to_string(),
-        SocketAddr::V6(v6) => format!("[{}]", v6.ip()),
-    };
-    Url::parse(&format!("http://{host}:{}", address.port())).expect("an address makes a URL")
 }

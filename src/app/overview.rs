@@ -18,9 +18,7 @@ const EACH: Duration = Duration::from_secs(5);
 
 /// Goes on until stopped.
 pub(super) async fn refresh(
-    store: Store,
-    metrics: Arc<Metrics>,
-    sender: Arc<watch::Sender<Overview>>,
+    (store, metrics, sender): (Store, Arc<Metrics>, Arc<watch::Sender<Overview>>),
     stop: CancellationToken,
 ) {
     loop {

@@ -1,12 +1,11 @@
 //! What the configuration says, made into the parts that it is about.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
 use url::Url;
 
-use super::{local_url, radius_address};
+use super::address::radius_address;
 use crate::actors::order::facts::FactSource;
 use crate::actors::{Belief, Orders};
 use crate::checkout::{Checkout, Parts};
@@ -48,16 +47,14 @@ pub(super) fn client(config: &Config, here: &Url) -> Result<Client, ClientError>
     )
 }
 
-pub(super) fn site(config: &Config, address: SocketAddr) -> Site {
-    let public_url = config.server.public_url.clone();
-    let portal = public_url.unwrap_or_else(|| local_url(address));
+pub(super) fn site(config: &Config, here: &Url) -> Site {
     Site {
-        captive_portal: config.portal.on_site.then_some(portal),
+        captive_portal: config.portal.on_site.then(|| public_url(config, here)),
         radius_address: radius_address(config),
     }
 }
 
-/// Only where there is somebody to ask.
+/// Only where there is a FreeRADIUS to ask.
 pub(super) fn proofs(config: &Config, store: &Store, metrics: &Arc<Metrics>) -> Option<Proofs> {
     let radius = &config.radius;
     let (server, secret) = (radius.server?, radius.secret.clone()?);
@@ -82,7 +79,7 @@ pub(super) fn relay(
 }
 
 /// Where guests and ZenoPay find us.
-pub(super) fn public_url(config: &Config, here: &Url) -> Url {
+fn public_url(config: &Config, here: &Url) -> Url {
     let public_url = config.server.public_url.clone();
     public_url.unwrap_or_else(|| here.clone())
 }

@@ -11,11 +11,13 @@ use rustls::ServerConfig as Tls;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use super::DRAIN_WITHIN;
 use crate::config::Config;
 use crate::http::{self, Api};
 use crate::sandbox::Sandbox;
 
+/// For the messages that are being handled, and the clients that wait for their answers; from the
+/// last call on.
+pub(super) const DRAIN_WITHIN: Duration = Duration::from_secs(8);
 /// A head that takes longer than this is not sent by a browser.
 const HEAD_WITHIN: Duration = Duration::from_secs(10);
 /// A phone far from the mast needs a few round trips.

@@ -6,7 +6,7 @@ use rustls::ServerConfig as Tls;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
-use super::StartError;
+use super::error::StartError;
 use crate::config::{ConfigError, ServerConfig};
 
 /// Reads the certificate and its key; `None` if there is none and we speak plain HTTP.

@@ -1,7 +1,8 @@
 //! A purchase: our price, our limits, our row; then the push, in a task that no client can
 //! cancel.
 //!
-//! The rule that must not be broken: the row is committed before ZenoPay is called, and a
+//! # Invariants
+//! The row is committed before ZenoPay is called, and a
 //! push whose end is unknown is never made again, with this id or another. The phone may be
 //! ringing.
 
@@ -43,7 +44,7 @@ pub struct Checkout {
 
 /// What a checkout needs.
 pub struct Parts {
-    /// The books.
+    /// The database.
     pub store: Store,
     /// Where evidence about the push goes.
     pub orders: Orders,
@@ -118,7 +119,7 @@ impl Checkout {
         let package = self.package(&purchase).await?;
         let order = self.new_order(&purchase, package);
         // From here on in a task of its own: a guest who hangs up between the row and the
-        // push would otherwise leave an order that nobody ever pushes.
+        // push would otherwise leave an order that is never pushed.
         let checkout = self.clone();
         let task = self
             .inner
@@ -212,32 +213,20 @@ impl Checkout {
         }
         match answer {
             CreateAnswer::Accepted => Ok(Bought::Pushed(payment)),
-            CreateAnswer::Refused { reason } => self.push_refused(payment, reason).await,
+            CreateAnswer::Refused { reason } => {
+                self.tell(payment, Evidence::PushRefused { reason }).await;
+                Err(CheckoutError::GatewayRefused { order_id })
+            }
             CreateAnswer::Unknown { .. } => Ok(Bought::Unclear(
                 self.tell(payment, Evidence::PushUnknown).await,
             )),
         }
     }
 
-    async fn push_refused(
-        &self,
-        payment: Payment,
-        reason: String,
-    ) -> Result<Bought, CheckoutError> {
-        let order_id = payment.order_id;
-        self.tell(payment, Evidence::PushRefused { reason }).await;
-        Err(CheckoutError::GatewayRefused { order_id })
-    }
-
     /// Tells the order's actor. If that fails the order stays PENDING, and is asked about.
     async fn tell(&self, payment: Payment, evidence: Evidence) -> Payment {
-        let order_id = payment.order_id;
-        match self
-            .inner
-            .orders
-            .handle(order_id, Command::of(evidence))
-            .await
-        {
+        let (order_id, command) = (payment.order_id, Command::of(evidence));
+        match self.inner.orders.handle(order_id, command).await {
             Ok(handled) => Payment::clone(&handled.payment),
             Err(error) => {
                 warn!(order = %order_id.order_ref(), %error, "the end of a push could not be recorded");
@@ -254,7 +243,7 @@ impl Checkout {
         metadata.insert("package".to_owned(), json!(payment.terms.code));
         CreateRequest {
             order_id,
-            // Required and not checked; a name that can never be somebody's address.
+            // Required and not checked; a name that can be no person's address.
             buyer_email: format!("{order_id}@customer.invalid"),
             buyer_name: payment
                 .customer_name

@@ -1,6 +1,7 @@
 //! Vouchers that are printed and sold for cash.
 //!
-//! The rule that must not be broken: the time on paper begins at the first log-in, whatever the
+//! # Invariants
+//! The time on paper begins at the first log-in, whatever the
 //! package says. A card lies in a drawer for weeks.
 
 use std::collections::HashSet;

@@ -57,7 +57,7 @@ pub(super) async fn look(config: &Config, look: Look) -> Result<(), Failure> {
     }
     print!(
         "{}",
-        told(&story, sight, config.server.timezone, Utc::now())
+        told(&story, sight, config.server.timezone, store.clock().now())
     );
     Ok(())
 }

@@ -1,8 +1,11 @@
-//! The core: what a delivery means. No async, no I/O, no clock, no dice.
+//! The core: what a delivery means. No async, no I/O, no clock, no randomness.
 //!
 //! Read [`decide`](mod@decide) first: it is the whole business in one `match`. The other
 //! files are its nouns. Everything here is a value that cannot be wrong once it exists,
-//! because the edges parse into it; inside nobody checks again.
+//! because the edges parse into it; inside it is not checked again.
+
+#[macro_use]
+mod hidden;
 
 pub mod access;
 pub mod catalog;

@@ -1,9 +1,10 @@
-//! What books that were restored from a backup hold back: SMS and Disconnect-Requests.
+//! What a database that was restored from a backup holds back: SMS and Disconnect-Requests.
 //!
 //! A backup may be days old, and its queue with it: what was sent long ago would be sent again,
 //! and a code that was replaced since would be told once more.
 
 use chrono::{DateTime, Utc};
+use strum_macros::{EnumString, IntoStaticStr};
 
 /// What is held back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +36,8 @@ impl OutboxHold {
 }
 
 /// What becomes of the messages that came with the backup. Newer ones are sent in any case.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "lowercase", const_into_str)]
 pub enum Queued {
     /// They are sent.
     Send,
@@ -46,16 +48,11 @@ pub enum Queued {
 impl Queued {
     /// Reads `send` or `drop`.
     pub fn read(word: &str) -> Option<Self> {
-        [Self::Send, Self::Drop]
-            .into_iter()
-            .find(|queued| queued.word() == word)
+        word.parse().ok()
     }
 
     /// `send` or `drop`.
     pub const fn word(self) -> &'static str {
-        match self {
-            Self::Send => "send",
-            Self::Drop => "drop",
-        }
+        self.into_str()
     }
 }

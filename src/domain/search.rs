@@ -1,6 +1,6 @@
 //! What an operator types to find an order: whatever a guest reads out.
 
-use super::access::voucher::{ALPHABET, CODE_LENGTH, VoucherCode};
+use super::access::voucher::VoucherCode;
 use super::order::ids::{OrderId, OrderRef};
 use super::people::operator::Role;
 use super::people::phone::Phone;
@@ -15,7 +15,7 @@ pub enum Key {
     Order(OrderId),
     /// The order's `ref`.
     Ref(OrderRef),
-    /// Who bought.
+    /// The phone that bought.
     Phone(Phone),
     /// The last digits of the phone that bought, at least [`PHONE_END_MIN`].
     PhoneEnd(String),
@@ -58,7 +58,7 @@ pub fn read(text: &str, role: Role) -> Result<Vec<Key>, NotAKey> {
     if role.sees_unmasked() {
         keys.extend(phone_end(text).map(Key::PhoneEnd));
     }
-    keys.extend(code(text).map(Key::Code));
+    keys.extend(VoucherCode::typed(text).map(Key::Code));
     keys.push(Key::Number(text.to_owned()));
     Ok(keys)
 }
@@ -67,17 +67,6 @@ fn phone_end(text: &str) -> Option<String> {
     let is_end = (PHONE_END_MIN..=PHONE_END_MAX).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_digit());
     is_end.then(|| text.to_owned())
-}
-
-/// A code as people write it: in small letters, in two groups.
-fn code(text: &str) -> Option<VoucherCode> {
-    let code: String = text
-        .chars()
-        .filter(|c| !c.is_whitespace() && *c != '-')
-        .map(|c| c.to_ascii_uppercase())
-        .collect();
-    let is_code = code.len() == CODE_LENGTH && code.bytes().all(|b| ALPHABET.contains(&b));
-    is_code.then(|| VoucherCode::from_stored(code))
 }
 
 #[cfg(test)]

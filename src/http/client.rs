@@ -1,6 +1,7 @@
-//! Who calls, and whether they call too often.
+//! The client of a request, and whether it calls too often.
 //!
-//! The rule that must not be broken: `X-Forwarded-For` counts only as far as trusted proxies wrote
+//! # Invariants
+//! `X-Forwarded-For` counts only as far as trusted proxies wrote
 //! it. Anybody may send one, so it is read from the right, and the first address that is none of
 //! our proxies is the client.
 
@@ -47,7 +48,7 @@ impl Clients {
     /// # Errors
     /// `rate_limited` when this client has used its allowance.
     pub fn admit(&self, request: &HttpRequest) -> Result<(), Problem> {
-        // Whoever is on this machine may do as they like; and a proxy here that is not trusted
+        // A client on this machine is not limited; and a proxy here that is not trusted
         // makes all guests one client, who must not be limited for each other.
         let Some(address) = self.address(request).filter(|it| !it.is_loopback()) else {
             return Ok(());

@@ -47,14 +47,16 @@ pub async fn ready(api: web::Data<Api>) -> HttpResponse {
         (status = 200, description = "Prometheus text format", content_type = "text/plain", body = String),
         (status = 401, description = "`unauthorized`: behind a proxy the token is needed")))]
 pub async fn metrics(api: web::Data<Api>) -> Result<HttpResponse, Problem> {
-    let waited = api
-        .orders
-        .views()
-        .into_iter()
-        .map(|(_, view)| view.oldest_message);
-    let oldest = waited.max().unwrap_or_default();
-    api.metrics.oldest_message.set(oldest.as_secs_f64());
-    let text = api.metrics.render().map_err(|error| {
+    let views = api.orders.views();
+    let oldest = views.iter().map(|(_, view)| view.oldest_message).max();
+    let depth: usize = views.iter().map(|(_, view)| view.mailbox_depth).sum();
+    let metrics = &api.metrics;
+    metrics
+        .oldest_message
+        .set(oldest.unwrap_or_default().as_secs_f64());
+    metrics.mailbox_depth.set(depth as i64);
+    metrics.waiters.set(api.status.waiters() as i64);
+    let text = metrics.render().map_err(|error| {
         tracing::error!(%error, "metrics cannot be written");
         Problem::new(Code::Internal)
     })?;

@@ -1,6 +1,8 @@
 //! The database's clock, as far as this process knows it. Processes whose own clocks differ
 //! share leases, due times and deadlines, so all that is stored goes by this one.
 
+#![expect(clippy::disallowed_methods, reason = "this is the clock")]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 

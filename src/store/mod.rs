@@ -238,7 +238,7 @@ impl Store {
             if let Some(now) = now {
                 store.inner.clock.learn(now);
             }
-            Ok(now.unwrap_or_else(Utc::now).trunc_subsecs(3))
+            Ok(now.map_or_else(|| store.clock().now(), |now| now.trunc_subsecs(3)))
         })
         .await
     }

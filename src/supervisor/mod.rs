@@ -72,7 +72,7 @@ impl Supervisor {
         let failures = IntCounterVec::new(Opts::new(name, help), &["task"])
             .expect("a constant name with one label");
         // A series that begins at its first event hides that event from `rate()`.
-        for task in Task::ALL {
+        for &task in Task::ALL {
             failures.with_label_values(&[task.name()]);
         }
         let shared = Shared {
@@ -133,9 +133,9 @@ impl Supervisor {
     pub fn failed(&self) -> Vec<(Task, Duration)> {
         let failures = self.shared.last_failures.lock();
         let failures = failures.unwrap_or_else(PoisonError::into_inner);
-        let known = Task::ALL.into_iter();
-        known
-            .filter_map(|task| Some((task, failures.get(&task)?.elapsed())))
+        Task::ALL
+            .iter()
+            .filter_map(|task| Some((*task, failures.get(task)?.elapsed())))
             .collect()
     }
 

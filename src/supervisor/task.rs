@@ -17,10 +17,14 @@
 //! Not here, because they are not ours: the threads of sqlx, of actix-web's workers (which it
 //! replaces itself) and of the exporter of traces, without which only traces are lost.
 
+use strum::VariantArray;
+use strum_macros::{EnumString, IntoStaticStr, VariantArray};
+
 /// A long-running task.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum Task {
-    /// Ends orders that nobody has paid in time.
+    /// Ends orders that were not paid in time.
     OrderExpiry,
     /// Asks ZenoPay about orders that are due.
     StatusChecks,
@@ -79,85 +83,18 @@ pub enum OnFailure {
 
 impl Task {
     /// All of them.
-    pub const ALL: [Self; 23] = [
-        Self::OrderExpiry,
-        Self::StatusChecks,
-        Self::EarlyChecks,
-        Self::SmsRelay,
-        Self::SmsReceipts,
-        Self::Disconnects,
-        Self::SessionSweep,
-        Self::Retention,
-        Self::Passivation,
-        Self::Overview,
-        Self::ClusterAnnounce,
-        Self::ClusterHear,
-        Self::ClusterLooks,
-        Self::ClusterListen,
-        Self::VoucherTests,
-        Self::Sandbox,
-        Self::ConsoleHistory,
-        Self::StatusActor,
-        Self::Writer,
-        Self::Reader,
-        Self::OrderArbiter,
-        Self::StatusArbiter,
-        Self::Listener,
-    ];
+    pub const ALL: &[Self] = Self::VARIANTS;
 
     /// Its name in logs, metrics and on the console.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::OrderExpiry => "order_expiry",
-            Self::StatusChecks => "status_checks",
-            Self::EarlyChecks => "early_checks",
-            Self::SmsRelay => "sms_relay",
-            Self::SmsReceipts => "sms_receipts",
-            Self::Disconnects => "disconnects",
-            Self::SessionSweep => "session_sweep",
-            Self::Retention => "retention",
-            Self::Passivation => "passivation",
-            Self::Overview => "overview",
-            Self::ClusterAnnounce => "cluster_announce",
-            Self::ClusterHear => "cluster_hear",
-            Self::ClusterLooks => "cluster_looks",
-            Self::ClusterListen => "cluster_listen",
-            Self::VoucherTests => "voucher_tests",
-            Self::Sandbox => "sandbox",
-            Self::ConsoleHistory => "console_history",
-            Self::StatusActor => "status_actor",
-            Self::Writer => "writer",
-            Self::Reader => "reader",
-            Self::OrderArbiter => "order_arbiter",
-            Self::StatusArbiter => "status_arbiter",
-            Self::Listener => "listener",
-        }
+        self.into()
     }
 
-    /// What follows when it fails.
+    /// What follows when it fails. A task is restarted unless nothing can be sold without it.
     pub fn on_failure(self) -> OnFailure {
         match self {
             Self::OrderArbiter | Self::StatusArbiter | Self::Listener => OnFailure::EndProcess,
-            Self::OrderExpiry
-            | Self::StatusChecks
-            | Self::EarlyChecks
-            | Self::SmsRelay
-            | Self::SmsReceipts
-            | Self::Disconnects
-            | Self::SessionSweep
-            | Self::Retention
-            | Self::Passivation
-            | Self::Overview
-            | Self::ClusterAnnounce
-            | Self::ClusterHear
-            | Self::ClusterLooks
-            | Self::ClusterListen
-            | Self::VoucherTests
-            | Self::Sandbox
-            | Self::ConsoleHistory
-            | Self::StatusActor
-            | Self::Writer
-            | Self::Reader => OnFailure::Restart,
+            _ => OnFailure::Restart,
         }
     }
 }

@@ -12,7 +12,7 @@ fn failures(supervisor: &Supervisor, task: Task) -> u64 {
 
 #[test]
 fn every_task_has_a_name_of_its_own_and_is_counted_from_zero() {
-    let names: HashSet<_> = Task::ALL.map(Task::name).into_iter().collect();
+    let names: HashSet<_> = Task::ALL.iter().map(|task| task.name()).collect();
     assert_eq!(names.len(), Task::ALL.len());
 
     let supervisor = Supervisor::new();

@@ -28,7 +28,7 @@ impl Trap {
 
     pub fn set_from_environment(&self) {
         if let Ok(wish) = std::env::var(Self::VARIABLE) {
-            let task = Task::ALL.into_iter().find(|task| task.name() == wish);
+            let task = wish.parse();
             self.set(task.expect("MALIPO_TRAP is the name of a task"));
         }
     }

@@ -8,6 +8,7 @@
     clippy::unwrap_used,
     reason = "a test that unwraps has found what it looks for"
 )]
+#![expect(clippy::disallowed_methods, reason = "a test has no other clock")]
 
 #[macro_use]
 mod harness;

@@ -7,6 +7,7 @@
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
+mod cycles;
 mod paths;
 mod spawns;
 mod table;

@@ -1,11 +1,10 @@
 //! Places are counted: never more than the limit are taken, and none is lost.
 
+use shuttle::sync::atomic::{AtomicUsize, Ordering};
 use shuttle::thread;
 
-use super::in_play::{InPlay, Room};
-use super::places::Places;
-use super::registry::Letters;
-use super::sync::{Arc, AtomicUsize, Ordering};
+use super::in_play::{InPlay, Passage, Room};
+use super::sync::{Arc, Semaphore};
 use super::{in_every_schedule, is_found_out};
 
 const TOO_MANY: &str = "more messages than places";
@@ -42,8 +41,16 @@ fn three_at_once(act: impl Fn(u8) + Clone + Send + 'static) {
     }
 }
 
-fn in_play(mailbox: usize, process: usize) -> Arc<InPlay<u8, (), Letters>> {
+type Orders = InPlay<u8, (), ()>;
+
+fn in_play(mailbox: usize, process: usize) -> Arc<Orders> {
     Arc::new(InPlay::new(Room { mailbox, process }))
+}
+
+fn admit(in_play: &Orders, order: u8) -> Option<Passage> {
+    let place = in_play.enter()?;
+    let (_, _, passage) = in_play.admit(order, place, || ((), Arc::default()))?;
+    Some(passage)
 }
 
 #[test]
@@ -53,15 +60,16 @@ fn an_order_has_no_more_messages_than_its_mailbox_has_places() {
 
         let (door, within) = (in_play.clone(), inside.clone());
         three_at_once(move |_| {
-            if let Some((_, passage)) = door.admit(1, || ((), Letters::none())) {
+            if let Some(passage) = admit(&door, 1) {
                 within.come_and_go();
-                assert!((1..=2).contains(&passage.mailbox().count()));
+                let messages = door.look(1, |(), messages| messages);
+                assert!((1..=2).contains(&messages.unwrap()));
                 drop(passage);
             }
         });
 
-        // All are given back: as many messages as before are admitted.
-        let again = [(); 3].map(|()| in_play.admit(1, || ((), Letters::none())));
+        // All are given back: as many as before may come in.
+        let again = [(); 3].map(|()| admit(&in_play, 1));
         assert_eq!(again.iter().flatten().count(), 2);
         drop(again);
         assert_eq!(in_play.in_flight(), 0);
@@ -75,13 +83,13 @@ fn the_process_has_no_more_messages_than_places_however_many_orders_there_are() 
 
         let (door, within) = (in_play.clone(), inside.clone());
         three_at_once(move |order| {
-            if let Some((_, passage)) = door.admit(order, || ((), Letters::none())) {
+            if let Some(passage) = admit(&door, order) {
                 within.come_and_go();
                 drop(passage);
             }
         });
 
-        let again = [0, 1, 2].map(|order| in_play.admit(order, || ((), Letters::none())));
+        let again = [0, 1, 2].map(|order| admit(&in_play, order));
         assert_eq!(again.iter().flatten().count(), 2);
     });
 }
@@ -92,7 +100,7 @@ fn a_message_refused_by_one_limit_gives_back_the_place_of_the_other() {
         let in_play = in_play(1, 3);
 
         let door = in_play.clone();
-        three_at_once(move |_| drop(door.admit(1, || ((), Letters::none()))));
+        three_at_once(move |_| drop(admit(&door, 1)));
 
         assert_eq!(in_play.in_flight(), 0);
     });
@@ -101,29 +109,30 @@ fn a_message_refused_by_one_limit_gives_back_the_place_of_the_other() {
 #[test]
 fn a_seat_is_held_by_one_and_given_back() {
     in_every_schedule(|| {
-        let (seats, inside) = (Arc::new(Places::new()), Inside::of(1));
+        let (seats, inside) = (Arc::new(Semaphore::new(1)), Inside::of(1));
 
         let (row, within) = (seats.clone(), inside.clone());
         three_at_once(move |_| {
-            if let Some(seat) = row.hold(1) {
+            if let Ok(seat) = row.clone().try_acquire_owned() {
                 within.come_and_go();
                 drop(seat);
             }
         });
 
-        assert_eq!(seats.taken(), 0);
-        assert!(seats.hold(1).is_some());
+        assert_eq!(seats.available_permits(), 1);
+        assert!(seats.try_acquire_owned().is_ok());
     });
 }
 
 #[test]
 fn taking_a_place_in_two_steps_is_detected() {
     let story = || {
-        let (seats, inside) = (Arc::new(Places::new()), Inside::of(1));
+        let (seats, inside) = (Arc::new(Semaphore::new(3)), Inside::of(1));
 
         three_at_once(move |_| {
-            if seats.taken() == 0 {
-                let seat = seats.hold(usize::MAX);
+            // As many places as threads: only the look says that one is enough.
+            if seats.available_permits() == 3 {
+                let seat = seats.clone().try_acquire_owned();
                 inside.come_and_go();
                 drop(seat);
             }

@@ -16,8 +16,6 @@
 mod batch;
 #[path = "../../src/actors/registry/in_play.rs"]
 mod in_play;
-#[path = "../../src/actors/registry/places.rs"]
-mod places;
 mod sync;
 #[path = "../../src/actors/status/waiters.rs"]
 mod waiters;

@@ -1,47 +1,18 @@
 //! Orders are activated and passivated while messages arrive: an order never has two actors that
 //! work.
 
-use std::time::Duration;
-
 use shuttle::sync::Mutex;
+use shuttle::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use shuttle::thread;
 
-use super::in_play::{InPlay, Mailbox, Room};
-use super::places::Places;
-use super::sync::{Arc, AtomicBool, AtomicUsize, Ordering};
+use super::in_play::{InPlay, Passage, Room};
+use super::sync::Arc;
 use super::{in_every_schedule, is_found_out};
 
 const ORDER: u8 = 1;
 const TWO_WORK: &str = "two actors of one order work";
 
-/// A mailbox that is idle as soon as it is empty.
-pub struct Letters(Places);
-
-impl Letters {
-    pub fn none() -> Arc<Self> {
-        Arc::new(Self(Places::new()))
-    }
-
-    pub fn count(&self) -> usize {
-        self.0.taken()
-    }
-}
-
-impl Mailbox for Letters {
-    fn enter(&self, places: usize) -> bool {
-        self.0.take(places)
-    }
-
-    fn leave(&self) {
-        self.0.give_back();
-    }
-
-    fn is_idle_for(&self, _: Duration) -> bool {
-        self.0.taken() == 0
-    }
-}
-
-/// An actor: it handles one message at a time, and none after a panic.
+/// An actor: it handles one message at a time, and after a panic none any more.
 struct Actor {
     turn: Mutex<()>,
     is_dead: AtomicBool,
@@ -49,7 +20,7 @@ struct Actor {
 
 /// The database and the actors of one order.
 struct Scene {
-    in_play: InPlay<u8, Arc<Actor>, Letters>,
+    in_play: InPlay<u8, Arc<Actor>, ()>,
     at_work: AtomicUsize,
     handled: AtomicUsize,
     activated: AtomicUsize,
@@ -69,20 +40,31 @@ impl Scene {
         })
     }
 
-    fn activate(&self) -> (Arc<Actor>, Arc<Letters>) {
+    fn activate(&self) -> (Arc<Actor>, Arc<()>) {
         self.activated.fetch_add(1, Ordering::SeqCst);
         let actor = Actor {
             turn: Mutex::new(()),
             is_dead: AtomicBool::new(false),
         };
-        (Arc::new(actor), Letters::none())
+        (Arc::new(actor), Arc::default())
+    }
+
+    fn admit(&self) -> Option<(Arc<Actor>, Passage)> {
+        let place = self.in_play.enter()?;
+        let (actor, _, passage) = self.in_play.admit(ORDER, place, || self.activate())?;
+        Some((actor, passage))
+    }
+
+    /// An order is idle as soon as it has no messages.
+    fn passivate(&self) {
+        self.in_play.passivate(|()| true);
     }
 
     /// Sends one message, from its admission to its end; a message that finds its actor dead is
     /// sent again to another one, as the registry does.
     fn send(&self, kills: bool) {
         for _ in 0..3 {
-            let (actor, passage) = self.in_play.admit(ORDER, || self.activate()).unwrap();
+            let (actor, passage) = self.admit().unwrap();
             if self.handle(&actor, kills) {
                 drop(passage);
                 return;
@@ -132,15 +114,15 @@ fn an_order_that_comes_and_goes_never_has_two_actors_that_work() {
             beside(&scene, |scene| scene.send(false)),
             beside(&scene, |scene| scene.send(false)),
             beside(&scene, |scene| {
-                scene.in_play.passivate_idle(Duration::ZERO);
-                scene.in_play.passivate_idle(Duration::ZERO);
+                scene.passivate();
+                scene.passivate();
             }),
         ]);
 
         assert_eq!(scene.handled.load(Ordering::SeqCst), 3);
         assert_eq!(scene.in_play.in_flight(), 0);
-        // The remaining orders are idle.
-        let waiting = scene.in_play.look_at_all(Letters::count);
+        // Whoever is left is idle.
+        let waiting = scene.in_play.look_at_all(|(), messages| messages);
         assert!(waiting.is_empty() || waiting == [(ORDER, 0)]);
     });
 }
@@ -156,7 +138,7 @@ fn removing_an_idle_order_after_a_separate_look_is_detected() {
             beside(&scene, |scene| scene.send(false)),
             // It was idle when it was looked at, and is removed whatever it is by then.
             beside(&scene, |scene| {
-                let is_idle = |mailbox: &Letters| mailbox.is_idle_for(Duration::ZERO);
+                let is_idle = |(): &(), messages| messages == 0;
                 if scene.in_play.look(ORDER, is_idle) == Some(true) {
                     scene.in_play.bury(ORDER, |_| true);
                 }
@@ -174,7 +156,7 @@ fn an_actor_that_died_is_replaced_once_and_its_successor_stays() {
 
         join([
             beside(&scene, |scene| {
-                let (actor, passage) = scene.in_play.admit(ORDER, || scene.activate()).unwrap();
+                let (actor, passage) = scene.admit().unwrap();
                 scene.handle(&actor, true);
                 drop(passage);
             }),
@@ -191,7 +173,7 @@ fn an_actor_that_died_is_replaced_once_and_its_successor_stays() {
 fn removing_the_successor_of_a_dead_actor_is_detected() {
     let story = || {
         let scene = Scene::new();
-        let (dead, passage) = scene.in_play.admit(ORDER, || scene.activate()).unwrap();
+        let (dead, passage) = scene.admit().unwrap();
         scene.handle(&dead, true);
         drop(passage);
         // Both have found it dead; the second one must leave the new actor alone.
@@ -214,7 +196,7 @@ fn after_closing_with_nothing_in_flight_no_message_is_handled() {
 
         let over = is_over.clone();
         let late = beside(&scene, move |scene| {
-            if let Some((actor, passage)) = scene.in_play.admit(ORDER, || scene.activate()) {
+            if let Some((actor, passage)) = scene.admit() {
                 scene.handle(&actor, false);
                 assert!(
                     !over.load(Ordering::SeqCst),
@@ -229,6 +211,6 @@ fn after_closing_with_nothing_in_flight_no_message_is_handled() {
         }
 
         join([late]);
-        assert!(scene.in_play.admit(ORDER, || scene.activate()).is_none());
+        assert!(scene.admit().is_none());
     });
 }

@@ -1,11 +1,45 @@
 //! The types that `src/actors/registry/sync.rs` names, from `shuttle`.
 
+use shuttle::future::batch_semaphore::{BatchSemaphore, Fairness, TryAcquireError};
 pub use shuttle::sync::Arc;
-pub use shuttle::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 pub use shuttle_dashmap::DashMap;
 
-/// As much of tokio's `watch` as a waiter table needs. Tokio's own is tested in every schedule by
-/// tokio.
+/// As much of tokio's `Semaphore` as admission needs.
+pub struct Semaphore(BatchSemaphore);
+
+/// A permit, given back on drop.
+pub struct OwnedSemaphorePermit(Arc<Semaphore>);
+
+impl Semaphore {
+    pub fn new(permits: usize) -> Self {
+        Self(BatchSemaphore::new(permits, Fairness::StrictlyFair))
+    }
+
+    pub fn available_permits(&self) -> usize {
+        self.0.available_permits()
+    }
+
+    pub fn add_permits(&self, permits: usize) {
+        self.0.release(permits);
+    }
+
+    pub fn try_acquire_owned(self: Arc<Self>) -> Result<OwnedSemaphorePermit, TryAcquireError> {
+        self.0.try_acquire(1).map(|()| OwnedSemaphorePermit(self))
+    }
+
+    pub fn close(&self) {
+        self.0.close();
+    }
+}
+
+impl Drop for OwnedSemaphorePermit {
+    fn drop(&mut self) {
+        self.0.add_permits(1);
+    }
+}
+
+/// As much of tokio's `watch` as a waiter table needs; tokio's own is tried in every schedule by
+/// tokio's own tests.
 pub mod watch {
     use shuttle::sync::atomic::{AtomicUsize, Ordering};
     use shuttle::sync::{Arc, Condvar, Mutex};

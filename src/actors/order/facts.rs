@@ -1,4 +1,4 @@
-//! Clock, dice and shop: what a decision needs from the outside world.
+//! Clock, randomness and shop: what a decision needs from the outside world.
 
 use chrono::Offset;
 use rand::TryRng;

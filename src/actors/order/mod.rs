@@ -9,10 +9,10 @@ use std::time::Instant;
 
 use actix::{Actor, ActorFutureExt, AtomicResponse, Context, Handler, Message, WrapFuture};
 use chrono::{DateTime, SecondsFormat, Utc};
+use tokio::task::JoinError;
 use tracing::{Instrument, Span, info, info_span, warn};
 
-use super::registry::gauge::Gauge;
-use super::registry::permit::Permit;
+use super::registry::gauge::{Gauge, Permit};
 use super::status::StatusBoard;
 use crate::domain::order::decide::decide;
 use crate::domain::order::decision::{Decision, Effect, Level};
@@ -31,16 +31,16 @@ pub mod facts;
 pub(super) mod reissue;
 pub(super) mod replay;
 
-/// How often an order is loaded and decided again when somebody else changed it first.
+/// How often an order is loaded and decided again when another writer changed it first.
 const TRIES: u32 = 3;
 
 /// What every order actor needs.
 pub struct Tools {
-    /// The books.
+    /// The database.
     pub store: Store,
-    /// Clock, dice and shop.
+    /// Clock, randomness and shop.
     pub facts: FactSource,
-    /// Who tells the waiters.
+    /// Notifies the waiters.
     pub status: StatusBoard,
     /// What is counted.
     pub metrics: Arc<Metrics>,
@@ -83,7 +83,7 @@ impl Command {
     }
 }
 
-/// A command on its way, with the place that it takes.
+/// A command on its way, with the places that it takes.
 pub(super) struct Admitted {
     pub command: Command,
     pub permit: Permit,
@@ -123,6 +123,12 @@ pub enum HandleError {
     Panicked,
 }
 
+impl From<JoinError> for HandleError {
+    fn from(_: JoinError) -> Self {
+        Self::Panicked
+    }
+}
+
 /// One order in play.
 pub(super) struct OrderActor {
     order_id: OrderId,
@@ -156,26 +162,19 @@ impl Handler<Admitted> for OrderActor {
     fn handle(&mut self, message: Admitted, _: &mut Context<Self>) -> Self::Result {
         let Admitted {
             command,
-            mut permit,
+            permit,
             span,
         } = message;
         let (tools, order_id) = (self.tools.clone(), self.order_id);
         // Taken, so that a handler that dies leaves no stale state behind.
         let known = self.known.take().or_else(|| command.loaded.clone());
-        permit.begin();
+        self.gauge.begin();
         let work = async move { handle(&tools, order_id, known, command).await }.instrument(span);
         AtomicResponse::new(Box::pin(work.into_actor(self).map(
             |(result, known), actor, _| {
-                if let Some(payment) = &known {
-                    actor.gauge.knows_secret(&payment.webhook_secret);
-                }
-                if let Err(error) = &result {
-                    actor.gauge.failed(error.to_string());
-                }
-                let outcome = result.as_ref().ok().map(|handled| handled.outcome);
-                actor
-                    .gauge
-                    .finish(outcome, known.as_ref().map(|payment| payment.status));
+                let outcome = result.as_ref().map(|handled| handled.outcome);
+                let outcome = outcome.map_err(ToString::to_string);
+                actor.gauge.finish(outcome, known.as_ref());
                 actor.known = known;
                 drop(permit);
                 result
@@ -222,7 +221,7 @@ async fn handle(
                 let now_known = Payment::clone(&handled.payment);
                 return (Ok(handled), Some(now_known));
             }
-            // Somebody else was first, or the fresh code exists: look again.
+            // Another writer was first, or the fresh code exists: look again.
             Err(StoreError::Conflict | StoreError::CodeTaken) => {}
             Err(error) => return (Err(error.into()), None),
         }
@@ -233,6 +232,7 @@ async fn handle(
 
 /// Notifies the waiters and the log of what was committed, and of nothing else.
 fn publish(tools: &Tools, before: Payment, decision: Decision, was_known: bool) -> Handled {
+    #[expect(clippy::disallowed_methods, reason = "a stamp of the log")]
     let committed_at = Utc::now();
     let (from, version) = (before.status, before.version);
     let refused = matches!(decision.effect, Effect::Refuse);

@@ -38,66 +38,45 @@ pub struct Reissue {
     pub payment: Arc<Payment>,
 }
 
-/// A wish on its way to the order's actor.
-struct Request {
-    by: ReissuedBy,
-    /// The version that was seen; `None` is whatever it is now.
-    seen: Option<i32>,
-    audit: Option<AuditEntry>,
+/// The party that has a code replaced, and what it brings.
+pub enum Requester {
+    /// An owner, who saw the order at this version. The caller has looked at the owner link; an
+    /// order id is not enough.
+    Owner {
+        /// The version.
+        seen: i32,
+    },
+    /// An operator, whose act is logged with its effect.
+    Operator(AuditEntry),
 }
 
 impl Orders {
-    /// Gives an order's voucher another code, for an owner who saw the order at version `seen`.
-    /// The caller has looked at the owner link; an order id is not enough.
+    /// Gives an order's voucher another code.
     ///
     /// # Errors
     /// The [`HandleError`]; nothing was written, unless the store says that it does not know.
-    pub async fn reissue_for_owner(
+    pub async fn reissue(
         &self,
         order_id: OrderId,
-        seen: i32,
+        requester: Requester,
     ) -> Result<Reissue, HandleError> {
-        let request = Request {
-            by: ReissuedBy::Owner,
-            seen: Some(seen),
-            audit: None,
-        };
-        self.reissue(order_id, request).await
-    }
-
-    /// Gives an order's voucher another code, for an operator whose act is logged with it.
-    ///
-    /// # Errors
-    /// The [`HandleError`]; nothing was written, unless the store says that it does not know.
-    pub async fn reissue_by_hand(
-        &self,
-        order_id: OrderId,
-        audit: AuditEntry,
-    ) -> Result<Reissue, HandleError> {
-        let request = Request {
-            by: ReissuedBy::Operator,
-            seen: None,
-            audit: Some(audit),
-        };
-        self.reissue(order_id, request).await
-    }
-
-    async fn reissue(&self, order_id: OrderId, request: Request) -> Result<Reissue, HandleError> {
         let orders = self.clone();
-        self.to_its_end(async move { orders.replace_code(order_id, request).await })
+        self.to_its_end(async move { orders.replace_code(order_id, requester).await })
             .await
-            .unwrap_or(Err(HandleError::Panicked))
     }
 
     async fn replace_code(
         &self,
         order_id: OrderId,
-        request: Request,
+        requester: Requester,
     ) -> Result<Reissue, HandleError> {
         let store = &self.inner.store;
         let payment = store.load(order_id).await?;
         let payment = payment.ok_or(HandleError::UnknownOrder)?;
-        let seen = request.seen.unwrap_or(payment.version);
+        let (by, seen, audit) = match requester {
+            Requester::Owner { seen } => (ReissuedBy::Owner, seen, None),
+            Requester::Operator(audit) => (ReissuedBy::Operator, payment.version, Some(audit)),
+        };
         let voucher = match (payment.status, &payment.voucher) {
             (Status::Completed, Some(voucher)) if voucher.revoked_at.is_none() => voucher,
             _ => return Ok(Reissue::without_effect(NewCode::Over, payment)),
@@ -110,17 +89,17 @@ impl Orders {
         let used = store.voucher_usage(&voucher.code).await?;
         let usage = used.map(|(_, usage)| usage).unwrap_or_default();
         let wish = Wish {
-            by: request.by,
+            by,
             seen,
             usage,
             replaced,
         };
         let mut command = Command::of(Evidence::NewCode(wish));
         command.loaded = Some(payment);
-        command.audit = request.audit;
+        command.audit = audit;
 
         let handled = self.handle(order_id, command).await?;
-        let is_enough = request.by == ReissuedBy::Owner && replaced.is_enough();
+        let is_enough = by == ReissuedBy::Owner && replaced.is_enough();
         Ok(Reissue {
             code: match (handled.refused, handled.outcome) {
                 (true, _) if is_enough => NewCode::Enough,

@@ -1,13 +1,15 @@
 //! What operators have decided again: a delivery of the journal, an order that ZenoPay is
 //! asked about, an act of their own. All of it goes through the order's actor.
 //!
-//! The rule that must not be broken: a body is evidence only if it was proven when it came.
-//! One that was not is still no more than a hint, whoever replays it.
+//! # Invariants
+//! A body is evidence only if it was proven when it came. One that was not is still no more than a
+//! reason to ask ZenoPay, also when an operator replays it.
 
 use std::time::Instant;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
+use tokio::task::JoinError;
 use tracing::error;
 
 use super::{Command, HandleError, Handled};
@@ -46,7 +48,6 @@ impl Orders {
         let orders = self.clone();
         self.to_its_end(async move { orders.handle(order_id, command).await })
             .await
-            .unwrap_or(Err(HandleError::Panicked))
     }
 
     /// Asks ZenoPay about an order, once, and applies what it says.
@@ -61,7 +62,6 @@ impl Orders {
         let orders = self.clone();
         self.to_its_end(async move { orders.ask_and_handle(order_id, audit).await })
             .await
-            .unwrap_or(Err(HandleError::Panicked))
     }
 
     /// Decides a delivery of the journal again, as if it came now, and journals that.
@@ -78,17 +78,19 @@ impl Orders {
         let orders = self.clone();
         self.to_its_end(async move { orders.decide_again(webhook, audit).await })
             .await
-            .unwrap_or(Err(Rejection::Internal))
     }
 
-    /// In a task of its own, which no client that leaves cancels. `None` is a bug of ours.
-    pub(in crate::actors) async fn to_its_end<T: Send + 'static>(
+    /// In a task of its own, which no client that leaves cancels.
+    pub(super) async fn to_its_end<T, E>(
         &self,
-        work: impl Future<Output = T> + Send + 'static,
-    ) -> Option<T> {
+        work: impl Future<Output = Result<T, E>> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<JoinError> + Send + 'static,
+    {
         let done = self.inner.background.spawn(work).await;
-        done.inspect_err(|panic| error!(%panic, "an act panicked"))
-            .ok()
+        done.inspect_err(|panic| error!(%panic, "an act panicked"))?
     }
 
     async fn ask_and_handle(
@@ -132,7 +134,7 @@ impl Orders {
                 record.proof = Some(Proof::OrderStatus.as_str());
             }
         }
-        self.handle_delivery(order_id, command, record).await
+        self.handle_delivery(order_id, command, record, None).await
     }
 }
 

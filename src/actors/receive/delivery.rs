@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
+use tokio::task::JoinError;
 
 use crate::domain::order::ids::OrderId;
 use crate::domain::order::outcome::Outcome;
@@ -11,7 +12,7 @@ use crate::gateways::zenopay::proof::{Keys, PathToken};
 use crate::gateways::zenopay::wire::{Notification, Unreadable, read_webhook};
 use crate::store::{DeliveryRecord, StoreError};
 
-/// One POST from ZenoPay, or from somebody who says so.
+/// One POST from ZenoPay, or from a sender that claims to be ZenoPay.
 pub struct Delivery {
     /// As sent; at most 64 KiB.
     pub body: Bytes,
@@ -134,6 +135,12 @@ impl Rejection {
             Self::Busy | Self::Unavailable | Self::CommitUnknown => "busy",
             Self::Internal => Outcome::Error.as_str(),
         }
+    }
+}
+
+impl From<JoinError> for Rejection {
+    fn from(_: JoinError) -> Self {
+        Self::Internal
     }
 }
 

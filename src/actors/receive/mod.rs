@@ -1,8 +1,9 @@
 //! A delivery comes in: hand it to its order's actor if it is proven (`proving.rs`), and
 //! journal it.
 //!
-//! The rule that must not be broken: what is not proven changes nothing and learns nothing.
-//! Without proof a delivery is only a hint to ask ZenoPay, and the answer is the evidence.
+//! # Invariants
+//! A delivery that is not proven changes nothing, and its sender learns nothing. Without proof a
+//! delivery is only a hint to ask ZenoPay, and the answer is the evidence.
 
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::{error, warn};
@@ -17,13 +18,15 @@ use crate::domain::order::outcome::Outcome;
 use crate::gateways::zenopay::proof::Proof;
 use crate::gateways::zenopay::wire::{Notification, StatusAnswer, Unreadable};
 use crate::store::{AuditEntry, DeliveryRecord, StoreError};
+use claim::Claim;
 use delivery::{ParsedWebhook, Rejection};
-use proving::Claim;
-use unverified::Verdict;
+use hints::Verdict;
 
+pub(super) mod claim;
 pub(super) mod delivery;
-pub(super) mod proving;
-pub(super) mod unverified;
+pub(super) mod hints;
+mod proving;
+mod unverified;
 
 impl Orders {
     /// Takes in one delivery, to its end.
@@ -36,7 +39,8 @@ impl Orders {
         let ParsedWebhook {
             said, mut record, ..
         } = webhook;
-        let (proof, loaded, _place) = match claim {
+        let (proof, loaded, place) = match claim {
+            // Its own place is held to the end; its message takes another one.
             Claim::Hint(order_id) => return self.take_hint(order_id, record).await,
             Claim::Proven(proof) => (proof, None, place),
             Claim::Token { by_key, token } => {
@@ -44,7 +48,7 @@ impl Orders {
                 let (proof, payment) = self.prove(&record, by_key, &token).await?;
                 // Only now is it known not to be a stranger's.
                 drop(place);
-                let place = self.inner.rooms.enter_proven()?;
+                let place = self.enter_proven()?;
                 (proof, Some(payment), place)
             }
         };
@@ -58,7 +62,8 @@ impl Orders {
         };
         let mut command = Command::of(evidence);
         command.loaded = loaded;
-        self.handle_delivery(order_id, command, record).await
+        self.handle_delivery(order_id, command, record, Some(place))
+            .await
     }
 
     /// What a proven delivery says of which order. One that does not say is journalled.
@@ -82,7 +87,7 @@ impl Orders {
 
     /// Whether ZenoPay is asked before a proven delivery is believed.
     pub(super) fn asks_before_believing(&self, report: &GatewayReport) -> bool {
-        self.inner.confirm == Confirm::Always || report.needs_confirmation()
+        self.inner.belief.confirm == Confirm::Always || report.needs_confirmation()
     }
 
     /// A delivery without proof: if it is about an order of ours, ask ZenoPay, once for all
@@ -105,7 +110,7 @@ impl Orders {
         };
         record.proof = Some(Proof::OrderStatus.as_str());
         let command = Command::of(Evidence::OrderStatus(report));
-        let done = self.handle_delivery(order_id, command, record).await;
+        let done = self.handle_delivery(order_id, command, record, None).await;
         if let Err(Rejection::Busy) = done {
             self.ask_again_soon(order_id).await;
             return Err(Rejection::NotAuthentic);
@@ -119,10 +124,11 @@ impl Orders {
         order_id: OrderId,
         mut command: Command,
         record: DeliveryRecord,
+        place: Option<OwnedSemaphorePermit>,
     ) -> Result<Handled, Rejection> {
         command.delivery = Some(record.clone());
         let audit = command.audit.clone();
-        match self.inner.registry.send(order_id, command).await {
+        match self.inner.registry.send(order_id, command, place).await {
             Ok(handled) => Ok(handled),
             Err(HandleError::UnknownOrder) => {
                 self.journal(record, Outcome::UnknownOrder, audit).await?;

@@ -1,9 +1,9 @@
-//! Who may have sent a delivery, found out before anything is started for it, and in which
-//! room it then takes a place.
+//! The proof of a delivery, looked at before anything is started for it, and the place that it
+//! then takes.
 //!
 //! # Invariants
-//! - A stranger never takes a place of what is proven, so no flood of theirs makes us refuse a
-//!   true webhook.
+//! - A delivery without proof never takes a place of a proven one, so no flood of them makes us
+//!   refuse a true webhook.
 //! - What is refused for want of proof looks the same whatever is known of the order, and took
 //!   the same reads.
 
@@ -11,76 +11,39 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::claim::Claim;
 use super::delivery::{ParsedWebhook, Rejection, Token};
 use crate::actors::Orders;
 use crate::config::Confirm;
-use crate::domain::order::ids::OrderId;
 use crate::domain::order::payment::Payment;
 use crate::gateways::zenopay::proof::{KeyCheck, PathToken, Proof};
 use crate::store::DeliveryRecord;
 
 /// A hint is journalled once it is confirmed; none that ZenoPay sends is longer.
 const HINT_BYTES_MAX: usize = 8 * 1024;
-/// Hints in the process: as many as share eight asks, `hints.rs`.
-const HINTS_MAX: usize = 256;
-/// Deliveries to an order's own URL whose secret is looked up. A read takes milliseconds, so
-/// so many wait only for a database that does not answer.
-const LOOKUPS_MAX: usize = 1_024;
 
-/// What a delivery offers as its proof.
-pub(in crate::actors) enum Claim {
-    /// Nothing, about this order.
-    Hint(OrderId),
-    /// The secret of an order's own URL, which is to be compared.
-    Token {
-        by_key: Option<Proof>,
-        token: PathToken,
-    },
-    /// It is proven.
-    Proven(Proof),
-}
-
-/// Where deliveries have their places while they are worked on.
-pub(in crate::actors) struct Rooms {
-    /// `actors.in_flight_max`.
-    proven: Arc<Semaphore>,
-    lookups: Arc<Semaphore>,
-    hints: Arc<Semaphore>,
-}
-
-impl Rooms {
-    pub fn new(in_flight_max: usize) -> Self {
-        let room = |places: usize| Arc::new(Semaphore::new(places.min(Semaphore::MAX_PERMITS)));
-        Self {
-            proven: room(in_flight_max),
-            lookups: room(LOOKUPS_MAX),
-            hints: room(HINTS_MAX),
-        }
-    }
-
+impl Orders {
     /// A place, or the refusal.
-    pub fn enter(&self, claim: &Claim) -> Result<OwnedSemaphorePermit, Rejection> {
+    pub(in crate::actors) fn enter(
+        &self,
+        claim: &Claim,
+    ) -> Result<OwnedSemaphorePermit, Rejection> {
+        let enter = |places: &Arc<Semaphore>| places.clone().try_acquire_owned().ok();
         match claim {
-            Claim::Hint(_) => enter(&self.hints).ok_or(Rejection::NotAuthentic),
-            Claim::Token { .. } => enter(&self.lookups).ok_or(Rejection::Busy),
+            Claim::Hint(_) => enter(&self.inner.unproven.hints).ok_or(Rejection::NotAuthentic),
+            Claim::Token { .. } => enter(&self.inner.unproven.lookups).ok_or(Rejection::Busy),
             Claim::Proven(_) => self.enter_proven(),
         }
     }
 
     /// A place of what is proven.
-    pub fn enter_proven(&self) -> Result<OwnedSemaphorePermit, Rejection> {
-        enter(&self.proven).ok_or(Rejection::Busy)
+    pub(in crate::actors) fn enter_proven(&self) -> Result<OwnedSemaphorePermit, Rejection> {
+        self.inner.registry.in_play.enter().ok_or(Rejection::Busy)
     }
-}
 
-fn enter(room: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
-    room.clone().try_acquire_owned().ok()
-}
-
-impl Orders {
     /// What the delivery offers, as far as memory tells.
     pub(in crate::actors) fn claim(&self, webhook: &ParsedWebhook) -> Result<Claim, Rejection> {
-        let by_key = match self.inner.keys.check_key(webhook.key.as_deref()) {
+        let by_key = match self.inner.belief.keys.check_key(webhook.key.as_deref()) {
             KeyCheck::Wrong => return Err(Rejection::NotAuthentic),
             KeyCheck::Current => Some(Proof::Key),
             KeyCheck::Previous => Some(Proof::PreviousKey),
@@ -111,7 +74,7 @@ impl Orders {
     }
 
     fn takes_hints(&self, webhook: &ParsedWebhook) -> bool {
-        self.inner.confirm != Confirm::Never && webhook.record.body.len() <= HINT_BYTES_MAX
+        self.inner.belief.confirm != Confirm::Never && webhook.record.body.len() <= HINT_BYTES_MAX
     }
 
     /// Compares the token with the secret in the database.

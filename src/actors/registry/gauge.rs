@@ -1,35 +1,35 @@
-//! What operators see of one order actor: atomics that it leaves behind as it works, so
-//! that looking never disturbs and a busy actor still answers.
+//! What operators see of one order's actor: numbers that it leaves behind as it works, so that a
+//! look at a busy actor asks nothing of it.
 
-use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::in_play::Mailbox;
-use super::places::Places;
+use super::in_play::Passage;
 use crate::domain::order::outcome::Outcome;
-use crate::domain::order::payment::Status;
+use crate::domain::order::payment::{Payment, Status};
 use crate::domain::people::secret::Secret;
-
-const NONE: u8 = u8::MAX;
 
 /// One actor's numbers.
 pub struct Gauge {
     activated: Instant,
-    /// Messages admitted and not yet done: waiting, and the one being handled.
-    pending: Places,
-    busy: AtomicBool,
-    handled: AtomicU64,
-    /// Milliseconds after `activated`.
-    last_used_ms: AtomicU64,
-    last_outcome: AtomicU8,
-    status: AtomicU8,
-    last_error: Mutex<Option<String>>,
-    /// When the messages that are not yet done were admitted, oldest first.
-    queue: Mutex<VecDeque<Instant>>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    busy: bool,
+    handled: u64,
+    /// `None` until the first message.
+    last_used: Option<Instant>,
+    last_outcome: Option<Outcome>,
+    last_error: Option<String>,
+    status: Option<Status>,
     /// The random part of the order's webhook URL, once the actor has read it.
-    webhook_secret: OnceLock<Secret>,
+    webhook_secret: Option<Secret>,
+    /// When each message that is not done was admitted, by its number.
+    waiting: BTreeMap<u64, Instant>,
+    admitted: u64,
 }
 
 /// A look at one actor.
@@ -56,125 +56,139 @@ pub struct ActorView {
 }
 
 impl Gauge {
-    pub(in crate::actors) fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             activated: Instant::now(),
-            pending: Places::new(),
-            busy: AtomicBool::new(false),
-            handled: AtomicU64::new(0),
-            last_used_ms: AtomicU64::new(0),
-            last_outcome: AtomicU8::new(NONE),
-            status: AtomicU8::new(NONE),
-            last_error: Mutex::new(None),
-            queue: Mutex::new(VecDeque::new()),
-            webhook_secret: OnceLock::new(),
+            state: Mutex::default(),
         }
     }
 
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A message is handled now.
     pub(in crate::actors) fn begin(&self) {
-        self.busy.store(true, Ordering::Relaxed);
+        self.state().busy = true;
     }
 
-    pub(in crate::actors) fn finish(&self, outcome: Option<Outcome>, status: Option<Status>) {
-        self.busy.store(false, Ordering::Relaxed);
-        self.handled.fetch_add(1, Ordering::Relaxed);
-        if let Some(index) = index_of(&Outcome::ALL, outcome) {
-            self.last_outcome.store(index, Ordering::Relaxed);
+    /// The message is done, and this is known of the order.
+    pub(in crate::actors) fn finish(
+        &self,
+        outcome: Result<Outcome, String>,
+        known: Option<&Payment>,
+    ) {
+        let mut state = self.state();
+        state.busy = false;
+        state.handled += 1;
+        match outcome {
+            Ok(outcome) => state.last_outcome = Some(outcome),
+            Err(error) => state.last_error = Some(error),
         }
-        if let Some(index) = index_of(&Status::ALL, status) {
-            self.status.store(index, Ordering::Relaxed);
+        if let Some(payment) = known {
+            state.status = Some(payment.status);
+            state.webhook_secret = Some(payment.webhook_secret.clone());
         }
     }
 
-    pub(in crate::actors) fn failed(&self, error: String) {
-        *self
-            .last_error
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner) = Some(error);
+    pub(super) fn webhook_secret(&self) -> Option<Secret> {
+        self.state().webhook_secret.clone()
     }
 
-    pub(in crate::actors) fn knows_secret(&self, secret: &Secret) {
-        // Never changes in the life of an order.
-        let _ = self.webhook_secret.set(secret.clone());
+    pub(super) fn is_idle_for(&self, idle: Duration) -> bool {
+        self.idle(&self.state()) >= idle
     }
 
-    pub(in crate::actors) fn webhook_secret(&self) -> Option<Secret> {
-        self.webhook_secret.get().cloned()
+    fn idle(&self, state: &State) -> Duration {
+        state.last_used.unwrap_or(self.activated).elapsed()
     }
 
-    /// A look at the numbers.
-    pub fn view(&self) -> ActorView {
-        let busy = self.busy.load(Ordering::Relaxed);
-        let pending = self.pending.taken();
-        let oldest = self
-            .queue
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .front()
-            .copied();
+    /// A look at the numbers, and at so many messages that are not done.
+    pub(in crate::actors) fn view(&self, messages: usize) -> ActorView {
+        let state = self.state();
+        let oldest = state.waiting.first_key_value();
         ActorView {
-            status: at(&Status::ALL, self.status.load(Ordering::Relaxed)),
-            mailbox_depth: pending.saturating_sub(usize::from(busy)),
-            handled: self.handled.load(Ordering::Relaxed),
-            last_outcome: at(&Outcome::ALL, self.last_outcome.load(Ordering::Relaxed)),
+            status: state.status,
+            mailbox_depth: messages.saturating_sub(usize::from(state.busy)),
+            handled: state.handled,
+            last_outcome: state.last_outcome,
             age: self.activated.elapsed(),
-            idle: self.idle(),
-            oldest_message: oldest.map_or(Duration::ZERO, |admitted| admitted.elapsed()),
-            busy,
-            last_error: self
-                .last_error
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .clone(),
+            idle: self.idle(&state),
+            oldest_message: oldest.map_or(Duration::ZERO, |(_, admitted)| admitted.elapsed()),
+            busy: state.busy,
+            last_error: state.last_error.clone(),
         }
     }
-
-    fn idle(&self) -> Duration {
-        let last_used = Duration::from_millis(self.last_used_ms.load(Ordering::Relaxed));
-        self.activated.elapsed().saturating_sub(last_used)
-    }
-
-    fn touch(&self) {
-        let now = u64::try_from(self.activated.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.last_used_ms.store(now, Ordering::Relaxed);
-    }
 }
 
-impl Mailbox for Gauge {
-    fn enter(&self, places: usize) -> bool {
-        let entered = self.pending.take(places);
-        if entered {
-            self.touch();
-            self.queue
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push_back(Instant::now());
+/// The places of one message and its line in the gauge. It travels with the message, and gives
+/// them back when the message is done, or lost with its actor.
+pub(in crate::actors) struct Permit {
+    gauge: Arc<Gauge>,
+    number: u64,
+    /// Dropped after the gauge has noted the end: from then on the actor may be idle.
+    _places: Passage,
+}
+
+impl Permit {
+    pub(super) fn new(gauge: Arc<Gauge>, places: Passage) -> Self {
+        let number = {
+            let (mut state, now) = (gauge.state(), Instant::now());
+            state.admitted += 1;
+            state.last_used = Some(now);
+            let number = state.admitted;
+            state.waiting.insert(number, now);
+            number
+        };
+        Self {
+            gauge,
+            number,
+            _places: places,
         }
-        entered
-    }
-
-    fn leave(&self) {
-        self.queue
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .pop_front();
-        // Before the place is given back: from then on the actor may be idle.
-        self.touch();
-        self.pending.give_back();
-    }
-
-    fn is_idle_for(&self, idle: Duration) -> bool {
-        self.pending.taken() == 0 && self.idle() >= idle
     }
 }
 
-fn index_of<T: PartialEq>(all: &[T], wanted: Option<T>) -> Option<u8> {
-    let wanted = wanted?;
-    all.iter()
-        .position(|one| *one == wanted)
-        .and_then(|index| u8::try_from(index).ok())
+impl Drop for Permit {
+    fn drop(&mut self) {
+        let mut state = self.gauge.state();
+        state.waiting.remove(&self.number);
+        state.last_used = Some(Instant::now());
+    }
 }
 
-fn at<T: Copy>(all: &[T], index: u8) -> Option<T> {
-    all.get(usize::from(index)).copied()
+#[cfg(test)]
+mod tests {
+    use super::super::in_play::{InPlay, Room};
+    use super::*;
+
+    #[test]
+    fn a_stuck_message_stays_the_oldest_when_a_later_one_leaves() {
+        let room = Room {
+            mailbox: 3,
+            process: 3,
+        };
+        let in_play = InPlay::<u8, (), Gauge>::new(room);
+        let gauge = Arc::new(Gauge::new());
+        let admit = || {
+            let place = in_play.enter().unwrap();
+            let (_, gauge, places) = in_play.admit(1, place, || ((), gauge.clone())).unwrap();
+            Permit::new(gauge, places)
+        };
+        let oldest = || {
+            gauge
+                .state()
+                .waiting
+                .first_key_value()
+                .map(|(number, _)| *number)
+        };
+
+        let (stuck, later) = (admit(), admit());
+        drop(later);
+
+        assert_eq!(oldest(), Some(stuck.number));
+        let depth = in_play.look(1, |gauge, messages| gauge.view(messages).mailbox_depth);
+        assert_eq!(depth, Some(1));
+        drop(stuck);
+        assert_eq!(oldest(), None);
+    }
 }

@@ -1,27 +1,16 @@
-//! The orders in play, and who may still come in: the registry without its actors.
+//! The orders in play and the places of their messages: the registry without its actors.
 //!
-//! Nouns: a *mailbox* counts what waits for one order; a [`Passage`] is a place in it and in the
-//! process, which travels with its message and is given back with it.
+//! A place is a permit of a semaphore: the process has one, and each order in play has one, its
+//! mailbox. The permits travel with the message and are given back when it is dropped.
 //!
-//! The rule that must not be broken: places are taken and idle orders are removed under the same
-//! lock of the map's shard. So what somebody is about to use is never removed, and an order
-//! never has two actors that work.
+//! # Invariants
+//! A place in a mailbox is taken, and an idle order is removed, under the same lock of the map's
+//! shard. So an order that is about to be used is never removed, and an order never has two actors
+//! that work.
 
 use std::hash::Hash;
-use std::time::Duration;
 
-use super::places::{Place, Places};
-use super::sync::{Arc, AtomicBool, DashMap, Ordering};
-
-/// What waits for one order.
-pub trait Mailbox {
-    /// Takes one of `places`; `false` if all are taken.
-    fn enter(&self, places: usize) -> bool;
-    /// Gives the place back.
-    fn leave(&self);
-    /// Whether there is nothing to do and has been nothing to do for so long.
-    fn is_idle_for(&self, idle: Duration) -> bool;
-}
+use super::sync::{Arc, DashMap, OwnedSemaphorePermit, Semaphore};
 
 /// Messages at most.
 pub struct Room {
@@ -31,116 +20,106 @@ pub struct Room {
     pub process: usize,
 }
 
-/// The orders in play.
-pub struct InPlay<K, A, M> {
-    active: DashMap<K, Active<A, M>>,
+/// The orders in play: an address `A` and a gauge `G` each.
+pub struct InPlay<K, A, G> {
+    active: DashMap<K, Active<A, G>>,
     room: Room,
-    in_flight: Arc<Places>,
-    closed: AtomicBool,
+    process: Arc<Semaphore>,
 }
 
-struct Active<A, M> {
+struct Active<A, G> {
     address: A,
-    mailbox: Arc<M>,
+    gauge: Arc<G>,
+    mailbox: Arc<Semaphore>,
 }
 
-/// A place in a mailbox and in the process, given back on drop.
-pub struct Passage<M: Mailbox> {
-    mailbox: Arc<M>,
-    _in_flight: Place,
+/// A message's places: in its order's mailbox and in the process.
+pub struct Passage {
+    _mailbox: OwnedSemaphorePermit,
+    _process: OwnedSemaphorePermit,
 }
 
-impl<M: Mailbox> Passage<M> {
-    pub fn mailbox(&self) -> &M {
-        &self.mailbox
-    }
-}
-
-impl<M: Mailbox> Drop for Passage<M> {
-    fn drop(&mut self) {
-        self.mailbox.leave();
-    }
-}
-
-impl<K: Copy + Eq + Hash, A: Clone, M: Mailbox> InPlay<K, A, M> {
-    /// Starts with nobody.
+impl<K: Copy + Eq + Hash, A: Clone, G> InPlay<K, A, G> {
+    /// Starts without orders.
     pub fn new(room: Room) -> Self {
         Self {
             active: DashMap::new(),
+            process: Arc::new(Semaphore::new(room.process)),
             room,
-            in_flight: Arc::new(Places::new()),
-            closed: AtomicBool::new(false),
         }
     }
 
-    /// Takes a place and finds the order's actor, or activates one; `None` if there is no place.
+    /// Takes a place in the process; `None` if all are taken, or the registry is closed.
+    pub fn enter(&self) -> Option<OwnedSemaphorePermit> {
+        self.process.clone().try_acquire_owned().ok()
+    }
+
+    /// Finds the order's actor, or activates one, and takes a place in its mailbox; `None` if the
+    /// mailbox is full.
     pub fn admit(
         &self,
         order: K,
-        activate: impl FnOnce() -> (A, Arc<M>),
-    ) -> Option<(A, Passage<M>)> {
-        let in_flight = self.in_flight.hold(self.room.process)?;
-        // Looked at after the place is taken: whoever closes and then finds no place taken
-        // knows that nobody comes in any more.
-        if self.closed.load(Ordering::SeqCst) {
-            return None;
-        }
+        process: OwnedSemaphorePermit,
+        activate: impl FnOnce() -> (A, Arc<G>),
+    ) -> Option<(A, Arc<G>, Passage)> {
         let active = self.active.entry(order).or_insert_with(|| {
-            let (address, mailbox) = activate();
-            Active { address, mailbox }
+            let (address, gauge) = activate();
+            let mailbox = Arc::new(Semaphore::new(self.room.mailbox));
+            Active {
+                address,
+                gauge,
+                mailbox,
+            }
         });
-        if !active.mailbox.enter(self.room.mailbox) {
-            return None;
-        }
         let passage = Passage {
-            mailbox: active.mailbox.clone(),
-            _in_flight: in_flight,
+            _mailbox: active.mailbox.clone().try_acquire_owned().ok()?,
+            _process: process,
         };
-        Some((active.address.clone(), passage))
+        Some((active.address.clone(), active.gauge.clone(), passage))
     }
 
-    /// Removes the order if its actor is still the dead one; `false` if somebody was first.
+    /// Removes the order if its actor is still the dead one; `false` if another task was first.
     pub fn bury(&self, order: K, is_dead: impl FnOnce(&A) -> bool) -> bool {
         self.active
             .remove_if(&order, |_, active| is_dead(&active.address))
             .is_some()
     }
 
-    /// Removes the orders that have been idle for so long; says how many.
-    pub fn passivate_idle(&self, idle: Duration) -> usize {
-        let candidates: Vec<K> = self
-            .active
-            .iter()
-            .filter(|entry| entry.value().mailbox.is_idle_for(idle))
-            .map(|entry| *entry.key())
-            .collect();
-        let passivate = |order: &K| {
-            self.active
-                .remove_if(order, |_, active| active.mailbox.is_idle_for(idle))
-        };
+    /// Removes the orders without messages that are idle by their gauge; returns how many.
+    pub fn passivate(&self, is_idle: impl Fn(&G) -> bool) -> usize {
+        let is_idle = |active: &Active<A, G>| self.taken(active) == 0 && is_idle(&active.gauge);
+        let idle = self.active.iter().filter(|entry| is_idle(entry.value()));
+        let candidates: Vec<K> = idle.map(|entry| *entry.key()).collect();
+        let passivate = |order: &K| self.active.remove_if(order, |_, active| is_idle(active));
         candidates.iter().filter_map(passivate).count()
     }
 
-    /// A look at one; `None` if the order is not in play.
-    pub fn look<T>(&self, order: K, look: impl FnOnce(&M) -> T) -> Option<T> {
-        self.active.get(&order).map(|active| look(&active.mailbox))
+    /// A look at one order, with the number of its messages; `None` if it is not in play.
+    pub fn look<T>(&self, order: K, look: impl FnOnce(&G, usize) -> T) -> Option<T> {
+        let active = self.active.get(&order)?;
+        Some(look(&active.gauge, self.taken(&active)))
     }
 
     /// A look at all of them.
-    pub fn look_at_all<T>(&self, look: impl Fn(&M) -> T) -> Vec<(K, T)> {
+    pub fn look_at_all<T>(&self, look: impl Fn(&G, usize) -> T) -> Vec<(K, T)> {
         self.active
             .iter()
-            .map(|entry| (*entry.key(), look(&entry.value().mailbox)))
+            .map(|entry| (*entry.key(), look(&entry.gauge, self.taken(&entry))))
             .collect()
     }
 
-    /// Messages that are not done.
-    pub fn in_flight(&self) -> usize {
-        self.in_flight.taken()
+    /// An order's messages that are not done.
+    fn taken(&self, active: &Active<A, G>) -> usize {
+        self.room.mailbox - active.mailbox.available_permits()
     }
 
-    /// Admits nobody any more.
+    /// Messages and deliveries in the process that are not done.
+    pub fn in_flight(&self) -> usize {
+        self.room.process - self.process.available_permits()
+    }
+
+    /// Gives out no places in the process any more.
     pub fn close(&self) {
-        self.closed.store(true, Ordering::SeqCst);
+        self.process.close();
     }
 }

@@ -1,46 +1,47 @@
-//! Who is active: one actor per order in play, started on first need and let go when idle.
+//! The registry of active orders: one actor an order, started on first need and removed when idle.
 //!
-//! What must hold whoever comes at the same moment is in `in_play.rs`, which knows no actors and
+//! What must hold whatever happens at the same moment is in `in_play.rs`, which knows no actors and
 //! is tried in every order of steps by `tests/schedules`.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Actor, Addr, Arbiter, ArbiterHandle};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::{error, info_span};
 
 use super::order::{Admitted, Command, HandleError, Handled, OrderActor, Tools};
 use crate::config::ActorsConfig;
 use crate::domain::order::ids::OrderId;
 use crate::domain::people::secret::Secret;
-use gauge::{ActorView, Gauge};
+use gauge::{Gauge, Permit};
 use in_play::{InPlay, Room};
-use permit::Permit;
 
 pub mod gauge;
 pub(super) mod in_play;
-pub(super) mod permit;
-pub(super) mod places;
 pub(super) mod sync;
 
 /// How often a message is sent again to a fresh actor when the one before it died.
 const INCARNATIONS: u32 = 3;
 
-/// Who is active.
+/// The active orders.
 pub(super) struct Registry {
-    in_play: InPlay<OrderId, Addr<OrderActor>, Gauge>,
+    pub in_play: InPlay<OrderId, Addr<OrderActor>, Gauge>,
     arbiters: Vec<ArbiterHandle>,
     tools: Arc<Tools>,
-    limits: ActorsConfig,
+    pub limits: ActorsConfig,
 }
 
 impl Registry {
-    /// Starts with nobody active; actors will live on `arbiters`, which the caller keeps.
+    /// Starts without actors; they will live on `arbiters`, which the caller keeps.
     pub fn new(tools: Arc<Tools>, limits: ActorsConfig, arbiters: &[Arbiter]) -> Self {
         let room = Room {
             // One is being handled, the others wait.
-            mailbox: limits.mailbox_capacity.saturating_add(1),
-            process: limits.in_flight_max,
+            mailbox: limits
+                .mailbox_capacity
+                .saturating_add(1)
+                .min(Semaphore::MAX_PERMITS),
+            process: limits.in_flight_max.min(Semaphore::MAX_PERMITS),
         };
         Self {
             in_play: InPlay::new(room),
@@ -50,38 +51,48 @@ impl Registry {
         }
     }
 
-    /// Has an order's actor handle a command, and waits for the result. A command that is being
-    /// handled is handled to its end; one that still waits is dropped if the caller is cancelled,
-    /// so call this in a task that no client cancels.
-    pub async fn send(&self, order_id: OrderId, command: Command) -> Result<Handled, HandleError> {
+    /// Has an order's actor handle a command, and waits for the result. The caller may have taken
+    /// the command's place in the process already.
+    ///
+    /// A command that is being handled is handled to its end; one that still waits is dropped if
+    /// the caller is cancelled, so call this in a task that no client cancels.
+    pub async fn send(
+        &self,
+        order_id: OrderId,
+        command: Command,
+        mut place: Option<OwnedSemaphorePermit>,
+    ) -> Result<Handled, HandleError> {
         // From the door to the end: also the time in the mailbox.
         let span = info_span!("actor", order = %order_id.order_ref());
         for _ in 0..INCARNATIONS {
-            let (address, permit) = self.admit(order_id)?;
+            let place = place.take().or_else(|| self.in_play.enter());
+            let (address, permit) = self.admit(order_id, place.ok_or(HandleError::Busy)?)?;
             let dead = address.clone();
-            if let Ok(result) = address
-                .send(Admitted {
-                    command: command.clone(),
-                    permit,
-                    span: span.clone(),
-                })
-                .await
-            {
+            let message = Admitted {
+                command: command.clone(),
+                permit,
+                span: span.clone(),
+            };
+            if let Ok(result) = address.send(message).await {
                 return result;
             }
-            // A panic has ended this very actor; whoever finds it first replaces it.
+            // A panic has ended this very actor; the first task that finds it replaces it.
             self.replace(order_id, &dead);
         }
         Err(HandleError::Panicked)
     }
 
-    /// Takes a place and finds or starts the actor.
-    fn admit(&self, order_id: OrderId) -> Result<(Addr<OrderActor>, Permit), HandleError> {
-        let (address, passage) = self
+    /// Finds or starts the actor, and takes a place in its mailbox.
+    fn admit(
+        &self,
+        order_id: OrderId,
+        place: OwnedSemaphorePermit,
+    ) -> Result<(Addr<OrderActor>, Permit), HandleError> {
+        let admitted = self
             .in_play
-            .admit(order_id, || self.activate(order_id))
-            .ok_or(HandleError::Busy)?;
-        Ok((address, Permit::new(passage, &self.tools.metrics)))
+            .admit(order_id, place, || self.activate(order_id));
+        let (address, gauge, places) = admitted.ok_or(HandleError::Busy)?;
+        Ok((address, Permit::new(gauge, places)))
     }
 
     fn activate(&self, order_id: OrderId) -> (Addr<OrderActor>, Arc<Gauge>) {
@@ -102,43 +113,18 @@ impl Registry {
         }
     }
 
-    /// Lets go of actors that have been idle long enough. An actor whose entry is gone ends
-    /// when its last address is dropped, after what is queued.
+    /// Removes actors that have been idle long enough. An actor whose entry is gone ends when its
+    /// last address is dropped, after what is queued.
     pub fn passivate_idle(&self) {
         let idle = Duration::from_secs(u64::from(self.limits.idle_secs));
-        for _ in 0..self.in_play.passivate_idle(idle) {
-            self.tools.metrics.passivations.inc();
-            self.tools.metrics.order_actors.dec();
-        }
+        let removed = self.in_play.passivate(|gauge| gauge.is_idle_for(idle));
+        self.tools.metrics.passivations.inc_by(removed as u64);
+        self.tools.metrics.order_actors.sub(removed as i64);
     }
 
     /// The order's webhook secret, if its actor is active and has read it.
     pub fn webhook_secret(&self, order_id: OrderId) -> Option<Secret> {
-        self.in_play.look(order_id, Gauge::webhook_secret)?
-    }
-
-    /// A look at one actor; `None` if the order is not in play.
-    pub fn view(&self, order_id: OrderId) -> Option<ActorView> {
-        self.in_play.look(order_id, Gauge::view)
-    }
-
-    /// A look at all of them.
-    pub fn views(&self) -> Vec<(OrderId, ActorView)> {
-        self.in_play.look_at_all(Gauge::view)
-    }
-
-    /// How many wait per order, beside the one being handled.
-    pub fn mailbox_capacity(&self) -> usize {
-        self.limits.mailbox_capacity
-    }
-
-    /// Messages that are not done.
-    pub fn in_flight(&self) -> usize {
-        self.in_play.in_flight()
-    }
-
-    /// Admits nobody any more.
-    pub fn close(&self) {
-        self.in_play.close();
+        self.in_play
+            .look(order_id, |gauge, _| gauge.webhook_secret())?
     }
 }

@@ -4,7 +4,6 @@
 //! a thread of the test's choice, so a core takes them from here and from nowhere else.
 
 pub use std::sync::Arc;
-pub use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 pub use dashmap::DashMap;
-pub use tokio::sync::watch;
+pub use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};

@@ -15,7 +15,7 @@ use crate::domain::order::ids::OrderId;
 use crate::domain::order::payment::Payment;
 use crate::supervisor::{Supervisor, Task, UnderWay};
 
-/// How often orders that nobody watches any more are forgotten.
+/// How often orders without waiters are forgotten.
 const SWEEP: Duration = Duration::from_secs(1);
 
 /// An order has another version.
@@ -51,19 +51,6 @@ impl Actor for StatusActor {
 }
 
 impl StatusActor {
-    pub fn new(
-        watched_count: Arc<AtomicUsize>,
-        supervisor: Supervisor,
-        alive: oneshot::Sender<()>,
-    ) -> Self {
-        Self {
-            table: WaiterTable::new(),
-            watched_count,
-            supervisor,
-            _alive: alive,
-        }
-    }
-
     fn count(&self) {
         self.watched_count
             .store(self.table.len(), Ordering::Relaxed);
@@ -93,7 +80,12 @@ impl Home {
         watched_count: Arc<AtomicUsize>,
     ) -> (Addr<StatusActor>, oneshot::Receiver<()>) {
         let (alive, ended) = oneshot::channel();
-        let actor = StatusActor::new(watched_count, self.supervisor.clone(), alive);
+        let actor = StatusActor {
+            table: WaiterTable::new(),
+            watched_count,
+            supervisor: self.supervisor.clone(),
+            _alive: alive,
+        };
         let address = StatusActor::start_in_arbiter(&self.arbiter, move |_| actor);
         (address, ended)
     }

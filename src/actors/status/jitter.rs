@@ -10,7 +10,7 @@ const LONG: Duration = Duration::from_secs(20);
 /// By this part of the wait at most it ends earlier.
 const EARLIER: f64 = 0.1;
 
-/// How long somebody is kept who would wait for `wait`; `dice` is between 0 and 1.
+/// How long a guest who would wait for `wait` is kept waiting; `dice` is between 0 and 1.
 pub(in crate::actors) fn spread(wait: Duration, dice: f64) -> Duration {
     if wait < LONG {
         wait

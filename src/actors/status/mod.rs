@@ -16,12 +16,11 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use actix::Addr;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::info_span;
 
-use super::registry::places::{Place, Places};
 // The cores of this module take their locks from there.
 use super::registry::sync;
 use crate::domain::order::ids::OrderId;
@@ -41,29 +40,18 @@ pub(super) mod waiters;
 /// After a read that failed although a newer version was published.
 const READ_AGAIN: Duration = Duration::from_secs(1);
 
-/// The handle that everybody else sees.
+/// The handle for the rest of the program.
 #[derive(Clone)]
 pub struct StatusBoard {
     address: Arc<RwLock<Addr<StatusActor>>>,
-    waiters: Arc<Places>,
+    /// A permit is a seat.
+    waiters: Arc<Semaphore>,
     watched_count: Arc<AtomicUsize>,
     waiters_max: usize,
     draining: CancellationToken,
     /// To other processes.
     outgoing: mpsc::Sender<(OrderId, i32)>,
     metrics: Arc<Metrics>,
-}
-
-/// A place among the waiters, given back on drop.
-struct Seat {
-    _place: Place,
-    metrics: Arc<Metrics>,
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        self.metrics.waiters.dec();
-    }
 }
 
 /// Interest in one order.
@@ -73,7 +61,7 @@ pub struct Watching {
     receiver: watch::Receiver<News>,
     draining: CancellationToken,
     metrics: Arc<Metrics>,
-    _seat: Seat,
+    _seat: OwnedSemaphorePermit,
 }
 
 /// What a poll is answered with.
@@ -82,6 +70,15 @@ pub struct Answered {
     pub payment: Arc<Payment>,
     /// There was no seat: the client should not come back at once.
     pub crowded: bool,
+}
+
+impl Answered {
+    fn seated(payment: Arc<Payment>) -> Self {
+        Self {
+            payment,
+            crowded: false,
+        }
+    }
 }
 
 impl StatusBoard {
@@ -94,11 +91,12 @@ impl StatusBoard {
         outgoing: mpsc::Sender<(OrderId, i32)>,
         metrics: Arc<Metrics>,
     ) -> Self {
+        let waiters_max = waiters_max.min(Semaphore::MAX_PERMITS);
         let watched_count = Arc::new(AtomicUsize::new(0));
         let (address, ended) = home.start_actor(watched_count.clone());
         let board = Self {
             address: Arc::new(RwLock::new(address)),
-            waiters: Arc::new(Places::new()),
+            waiters: Arc::new(Semaphore::new(waiters_max)),
             watched_count,
             waiters_max,
             draining,
@@ -158,7 +156,7 @@ impl StatusBoard {
         let _ = self.address().send(Versions(versions, source)).await;
     }
 
-    /// Which orders somebody waits for.
+    /// The orders that have waiters.
     pub async fn watched(&self) -> Vec<OrderId> {
         // If the actor has just ended, its waiters are answered.
         self.address().send(WhatIsWatched).await.unwrap_or_default()
@@ -166,7 +164,7 @@ impl StatusBoard {
 
     /// Takes a seat and subscribes; `None` when there is no seat.
     pub async fn watch(&self, store: &Store, order_id: OrderId) -> Option<Watching> {
-        let seat = self.seat()?;
+        let seat = self.waiters.clone().try_acquire_owned().ok()?;
         let receiver = self.address().send(Watch(order_id)).await.ok()??;
         Some(Watching {
             order_id,
@@ -175,15 +173,6 @@ impl StatusBoard {
             draining: self.draining.clone(),
             metrics: self.metrics.clone(),
             _seat: seat,
-        })
-    }
-
-    fn seat(&self) -> Option<Seat> {
-        let place = self.waiters.hold(self.waiters_max)?;
-        self.metrics.waiters.inc();
-        Some(Seat {
-            _place: place,
-            metrics: self.metrics.clone(),
         })
     }
 
@@ -196,11 +185,7 @@ impl StatusBoard {
         store: &Store,
         order_id: OrderId,
     ) -> Result<Option<Answered>, StoreError> {
-        let payment = store.load_for_guest(order_id).await?;
-        Ok(payment.map(|payment| Answered {
-            payment,
-            crowded: false,
-        }))
+        Ok(store.load_for_guest(order_id).await?.map(Answered::seated))
     }
 
     /// Waits until the order's version differs from `since`, at most for `wait`, of which a long
@@ -234,12 +219,7 @@ impl StatusBoard {
 
         let since = match since {
             Some(since) => since,
-            None if payment.status.is_final() => {
-                return Ok(Some(Answered {
-                    payment,
-                    crowded: false,
-                }));
-            }
+            None if payment.status.is_final() => return Ok(Some(Answered::seated(payment))),
             None => i64::from(payment.version),
         };
         if i64::from(payment.version) == since {
@@ -249,18 +229,15 @@ impl StatusBoard {
                 Ok(None) | Err(_) => read_again(store, payment).await,
             };
         }
-        Ok(Some(Answered {
-            payment,
-            crowded: false,
-        }))
+        Ok(Some(Answered::seated(payment)))
     }
 
     /// Parked polls.
     pub fn waiters(&self) -> usize {
-        self.waiters.taken()
+        self.waiters_max - self.waiters.available_permits()
     }
 
-    /// Orders that somebody waits for.
+    /// How many orders have waiters.
     pub fn orders_watched(&self) -> usize {
         self.watched_count.load(Ordering::Relaxed)
     }

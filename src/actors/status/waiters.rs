@@ -1,6 +1,7 @@
-//! Who waits for which order: the status actor without its mailbox.
+//! The waiters of each order: the status actor without its mailbox.
 //!
-//! The rule that must not be broken: news of an order never makes room for older news.
+//! # Invariants
+//! A notice of an order is never replaced by an older one.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -10,12 +11,12 @@ use super::sync::watch;
 /// Waiters of one order at most; a family looks at one phone, not at nine.
 const WAITERS_PER_ORDER: usize = 8;
 
-/// Who waits for which order.
+/// The waiters of each order.
 pub struct WaiterTable<K, N> {
     watched: HashMap<K, Watched<N>>,
 }
 
-/// One order that somebody waits for.
+/// One order that has waiters.
 struct Watched<N> {
     news: watch::Sender<Option<N>>,
     /// The newest version that was published here; 0 is none.
@@ -67,7 +68,7 @@ impl<K: Copy + Eq + Hash, N> WaiterTable<K, N> {
         }
     }
 
-    /// Which orders somebody waits for.
+    /// The orders that have waiters.
     pub fn watched(&self) -> Vec<K> {
         self.watched
             .iter()
@@ -76,7 +77,7 @@ impl<K: Copy + Eq + Hash, N> WaiterTable<K, N> {
             .collect()
     }
 
-    /// Forgets orders that nobody waits for any more.
+    /// Forgets orders without waiters.
     pub fn sweep(&mut self) {
         self.watched.retain(|_, watched| watched.is_waited_for());
     }

@@ -1,7 +1,5 @@
 //! The device that a guest holds, as the router names it.
 
-use std::fmt;
-
 /// A MAC address in twelve lower-case hex digits. `Debug` hides it: it follows a person around.
 #[derive(Clone, PartialEq, Eq)]
 pub struct DeviceMac(String);
@@ -45,11 +43,7 @@ impl DeviceMac {
     }
 }
 
-impl fmt::Debug for DeviceMac {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("DeviceMac(hidden)")
-    }
-}
+hidden_debug!(DeviceMac);
 
 #[cfg(test)]
 mod tests {

@@ -3,10 +3,8 @@
 //! # Invariants
 //! The token is random and is not made of the order id. It is shown in the SMS and nowhere else.
 
-use std::fmt;
-
 use super::base62;
-use crate::domain::order::payment::Payment;
+use crate::domain::order::ids::OrderId;
 use crate::domain::people::secret::Secret;
 
 /// The secret part of an order's owner link: 128 random bits in 22 letters and digits.
@@ -35,18 +33,14 @@ impl OwnerToken {
     }
 }
 
-impl fmt::Debug for OwnerToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("OwnerToken(hidden)")
-    }
-}
+hidden_debug!(OwnerToken);
 
 /// The link for an order's SMS, which begins with `links`. An order from before there were tokens
 /// has the link of the first edition, which opens the order and replaces nothing.
-pub fn sms_link(payment: &Payment, links: &str) -> String {
-    match &payment.owner_token {
+pub fn sms_link(order_id: OrderId, token: Option<&OwnerToken>, links: &str) -> String {
+    match token {
         Some(token) => format!("{links}{}", token.expose()),
-        None => format!("{links}{}", payment.order_id.short()),
+        None => format!("{links}{}", order_id.short()),
     }
 }
 
@@ -74,14 +68,13 @@ mod tests {
 
     #[test]
     fn the_sms_links_by_the_token_and_by_the_order_id_only_without_one() {
-        let mut order = order(Status::Completed);
+        let order_id = order(Status::Completed).order_id;
         let token = OwnerToken::from_random_bytes([7; 16]);
 
-        order.owner_token = Some(token.clone());
-        assert_eq!(sms_link(&order, "/v/"), format!("/v/{}", token.expose()));
+        let link = sms_link(order_id, Some(&token), "/v/");
+        assert_eq!(link, format!("/v/{}", token.expose()));
 
-        order.owner_token = None;
-        let short = order.order_id.short();
-        assert_eq!(sms_link(&order, "/v/"), format!("/v/{short}"));
+        let short = order_id.short();
+        assert_eq!(sms_link(order_id, None, "/v/"), format!("/v/{short}"));
     }
 }

@@ -3,13 +3,16 @@
 //! Pure: the caller hands in the time.
 
 use chrono::{DateTime, Utc};
+use strum::VariantArray;
+use strum_macros::{IntoStaticStr, VariantArray};
 
 /// A single failure may be a restart; this many in a row are trouble. Each of them is a request
 /// that was sent several times.
 const IN_A_ROW: u32 = 2;
 
 /// What came of a log-in that was tried.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
 pub enum ProofResult {
     /// FreeRADIUS lets the voucher in.
     Accepted,
@@ -24,21 +27,11 @@ pub enum ProofResult {
 
 impl ProofResult {
     /// Each of them.
-    pub const ALL: [Self; 4] = [
-        Self::Accepted,
-        Self::Refused,
-        Self::NoAnswer,
-        Self::Unsealed,
-    ];
+    pub const ALL: &[Self] = Self::VARIANTS;
 
     /// The word for it in metrics.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Accepted => "accepted",
-            Self::Refused => "refused",
-            Self::NoAnswer => "no_answer",
-            Self::Unsealed => "unsealed",
-        }
+        self.into()
     }
 }
 

@@ -1,6 +1,7 @@
 //! What of a voucher is used and what is left.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use strum_macros::IntoStaticStr;
 
 use crate::domain::catalog::package::Validity;
 
@@ -33,9 +34,10 @@ pub struct Usage {
 }
 
 /// How a voucher stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "lowercase")]
 pub enum State {
-    /// Nobody has logged in yet.
+    /// Without a log-in yet.
     New,
     /// In use.
     Active,
@@ -56,12 +58,7 @@ impl State {
 
     /// `new`, `active`, `expired` or `revoked`.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::New => "new",
-            Self::Active => "active",
-            Self::Expired => "expired",
-            Self::Revoked => "revoked",
-        }
+        self.into()
     }
 }
 

@@ -1,10 +1,8 @@
 //! The code that lets the customer in.
 
-use std::fmt;
-
 use chrono::{DateTime, Utc};
 
-/// Letters and digits that nobody confuses when reading them aloud: no I, L, O, 0, 1.
+/// Letters and digits that are not confused when they are read aloud: no I, L, O, 0, 1.
 /// Upper case only, because FreeRADIUS compares user names case-sensitively.
 pub const ALPHABET: &[u8; 31] = b"ABCDEFGHJKMNPQRSTUVWXYZ23456789";
 
@@ -12,7 +10,7 @@ pub const ALPHABET: &[u8; 31] = b"ABCDEFGHJKMNPQRSTUVWXYZ23456789";
 pub const CODE_LENGTH: usize = 8;
 
 /// Voucher code, RADIUS user name and password in one. `Debug` hides it: who reads the
-/// code has the Internet that somebody else paid for.
+/// code has the Internet that another guest paid for.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct VoucherCode(String);
 
@@ -54,11 +52,7 @@ impl VoucherCode {
     }
 }
 
-impl fmt::Debug for VoucherCode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("VoucherCode(hidden)")
-    }
-}
+hidden_debug!(VoucherCode);
 
 /// An issued voucher, as the portal needs to see it.
 #[derive(Clone, Debug, PartialEq, Eq)]

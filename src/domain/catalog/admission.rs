@@ -30,7 +30,7 @@ pub struct Limits {
 pub struct History {
     /// When orders were made.
     pub prompts: Vec<DateTime<Utc>>,
-    /// When those of them were made that nobody has paid.
+    /// When the unpaid ones of them were made.
     pub unpaid: Vec<DateTime<Utc>>,
     /// When the newest was made that is still PENDING.
     pub newest_pending: Option<DateTime<Utc>>,

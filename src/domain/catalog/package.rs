@@ -1,10 +1,13 @@
 //! What is sold.
 
+use strum_macros::{EnumString, IntoStaticStr};
+
 use super::money::Tzs;
 use crate::domain::people::language::Language;
 
 /// When the time of a voucher begins to run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Validity {
     /// From the commit of the sale.
     Purchase,
@@ -15,19 +18,12 @@ pub enum Validity {
 impl Validity {
     /// `purchase` or `first_login`, as in JSON and in the database.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Purchase => "purchase",
-            Self::FirstLogin => "first_login",
-        }
+        self.into()
     }
 
     /// Reads the stored word; `None` if the database holds something else.
     pub fn read(word: &str) -> Option<Self> {
-        match word {
-            "purchase" => Some(Self::Purchase),
-            "first_login" => Some(Self::FirstLogin),
-            _ => None,
-        }
+        word.parse().ok()
     }
 }
 

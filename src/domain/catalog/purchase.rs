@@ -76,7 +76,7 @@ pub enum Ringing {
 pub struct Purchase {
     /// What.
     pub package: PackageRef,
-    /// Who pays.
+    /// The phone that pays.
     pub phone: Phone,
     /// Their name, if they gave one.
     pub customer_name: Option<Personal>,

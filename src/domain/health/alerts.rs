@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use chrono::{DateTime, TimeDelta, TimeZone, Utc};
 
-use super::{Database, Signs};
+use super::signs::{Database, Signs};
 use crate::domain::access::radius_health::RadiusTrouble;
 
 /// Half a second for what usually takes a few milliseconds: guests begin to notice.
@@ -23,7 +23,7 @@ const FAILED_LATELY: TimeDelta = TimeDelta::minutes(15);
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Gravity {
-    /// Somebody should look at it today.
+    /// An operator should look at it today.
     Watch,
     /// Guests notice it now.
     Wrong,
@@ -38,201 +38,194 @@ pub struct Alert {
     pub sentence: String,
 }
 
-/// What a person must look at, the worst first; none means that all is well. Times are told
+/// How a moment is written.
+type Moment<'a> = &'a dyn Fn(DateTime<Utc>) -> String;
+
+/// The alert that the signs call for, if any.
+type Rule = fn(&Signs, DateTime<Utc>, Moment) -> Option<Alert>;
+
+/// Rules about the database and FreeRADIUS.
+const FIRST: [Rule; 2] = [database, radius];
+/// Rules about what the database has, which is not known while it cannot be read.
+const STORED: [Rule; 6] = [
+    gateway,
+    held_back,
+    sms_failing,
+    sms_dead,
+    refused,
+    undecided,
+];
+/// Rules about this process.
+const PROCESS: [Rule; 5] = [mailboxes, seats, reconciler, tasks, deaf];
+
+/// What an operator must look at, the worst first; none means that all is well. Times are written
 /// on `clock`.
 pub fn alerts(
     signs: &Signs,
     now: DateTime<Utc>,
     clock: &impl TimeZone<Offset: Display>,
 ) -> Vec<Alert> {
-    let mut found = Alerts(Vec::new());
-    found.database(signs);
-    found.radius(signs, now, clock);
-    // What stands in the books is not known while they cannot be read.
-    if signs.database == Database::Answers {
-        found.outside(signs, now, clock);
-        found.refused(signs);
-        found.undecided(signs);
-    }
-    found.machinery(signs, now, clock);
-    let Alerts(mut alerts) = found;
+    let stored: &[Rule] = match signs.database {
+        Database::Answers => &STORED,
+        Database::Away => &[],
+    };
+    let rules = FIRST.iter().chain(stored).chain(&PROCESS);
+    let mut alerts: Vec<Alert> = rules
+        .filter_map(|rule| rule(signs, now, &|at| moment(at, now, clock)))
+        .collect();
     alerts.sort_by_key(|alert| std::cmp::Reverse(alert.gravity));
     alerts
 }
 
-struct Alerts(Vec<Alert>);
+fn alert(gravity: Gravity, sentence: impl Into<String>) -> Option<Alert> {
+    let sentence = sentence.into();
+    Some(Alert { gravity, sentence })
+}
 
-impl Alerts {
-    fn add(&mut self, gravity: Gravity, sentence: impl Into<String>) {
-        self.0.push(Alert {
-            gravity,
-            sentence: sentence.into(),
-        });
-    }
+fn wrong(sentence: impl Into<String>) -> Option<Alert> {
+    alert(Gravity::Wrong, sentence)
+}
 
-    fn database(&mut self, signs: &Signs) {
-        let p95 = signs.transaction_p95_ms;
-        match signs.database {
-            Database::Away => self.add(
-                Gravity::Wrong,
-                "Database not answering: nothing is sold, and ZenoPay is told to come again",
-            ),
-            Database::Answers if p95 >= VERY_SLOW_MS => self.add(
-                Gravity::Wrong,
-                format!(
-                    "Database very slow: a sale takes up to {:.1} s",
-                    p95 / 1_000.0
-                ),
-            ),
-            Database::Answers if p95 >= SLOW_MS => self.add(
-                Gravity::Watch,
-                format!("Database slow: a sale takes up to {p95:.0} ms"),
-            ),
-            Database::Answers => {}
-        }
-    }
+fn watch(sentence: impl Into<String>) -> Option<Alert> {
+    alert(Gravity::Watch, sentence)
+}
 
-    /// Whom we talk to: ZenoPay and the SMS provider.
-    fn outside(
-        &mut self,
-        signs: &Signs,
-        now: DateTime<Utc>,
-        clock: &impl TimeZone<Offset: Display>,
-    ) {
-        if let Some(since) = signs.gateway_silent_since {
-            let since = moment(since, now, clock);
-            self.add(
-                Gravity::Wrong,
-                format!("ZenoPay not answering since {since}"),
-            );
+fn database(signs: &Signs, _: DateTime<Utc>, _: Moment) -> Option<Alert> {
+    let p95 = signs.transaction_p95_ms;
+    match signs.database {
+        Database::Away => {
+            wrong("Database not answering: nothing is sold, and ZenoPay is told to come again")
         }
-        if let Some(hold) = &signs.outbox_hold {
-            let (waiting, since) = (hold.told(), moment(hold.since, now, clock));
-            self.add(
-                Gravity::Wrong,
-                format!("{waiting} are held back since a backup was restored, {since}: an admin must decide"),
-            );
-            return;
+        Database::Answers if p95 >= VERY_SLOW_MS => {
+            let secs = p95 / 1_000.0;
+            wrong(format!(
+                "Database very slow: a sale takes up to {secs:.1} s"
+            ))
         }
-        let late = signs.sms_waiting_since.filter(|at| now - *at >= SMS_LATE);
-        if let Some(since) = signs.sms_failing_since.or(late) {
-            let since = moment(since, now, clock);
-            self.add(Gravity::Wrong, format!("SMS failing since {since}"));
+        Database::Answers if p95 >= SLOW_MS => {
+            watch(format!("Database slow: a sale takes up to {p95:.0} ms"))
         }
-        if signs.sms_dead > 0 {
-            let sms = counted(signs.sms_dead, "SMS was given up", "SMS were given up");
-            self.add(Gravity::Watch, format!("{sms}: see the dead letters"));
-        }
+        Database::Answers => None,
     }
+}
 
-    /// Whether guests can log in at all.
-    fn radius(
-        &mut self,
-        signs: &Signs,
-        now: DateTime<Utc>,
-        clock: &impl TimeZone<Offset: Display>,
-    ) {
-        let Some((trouble, since)) = signs.radius_trouble else {
-            return;
-        };
-        let since = moment(since, now, clock);
-        let sentence = match trouble {
-            RadiusTrouble::NoAnswer => {
-                format!("FreeRADIUS not answering since {since}: no guest can log in")
-            }
-            RadiusTrouble::Unsealed => format!(
-                "FreeRADIUS answers without a valid Message-Authenticator since {since}: routers \
-                 refuse such answers; run malipo check"
-            ),
-        };
-        self.add(Gravity::Wrong, sentence);
-    }
+/// Whether guests can log in at all.
+fn radius(signs: &Signs, _: DateTime<Utc>, moment: Moment) -> Option<Alert> {
+    let (trouble, since) = signs.radius_trouble?;
+    let since = moment(since);
+    wrong(match trouble {
+        RadiusTrouble::NoAnswer => {
+            format!("FreeRADIUS not answering since {since}: no guest can log in")
+        }
+        RadiusTrouble::Unsealed => format!(
+            "FreeRADIUS answers without a valid Message-Authenticator since {since}: routers \
+             refuse such answers; run malipo check"
+        ),
+    })
+}
 
-    /// Vouchers that were paid and do not let in.
-    fn refused(&mut self, signs: &Signs) {
-        if signs.vouchers_refused > 0 {
-            let vouchers = counted(
-                signs.vouchers_refused,
-                "sold voucher is refused by FreeRADIUS",
-                "sold vouchers are refused by FreeRADIUS",
-            );
-            let in_a_day = signs.vouchers_refused_in_a_day;
-            let sentence =
-                format!("{vouchers} ({in_a_day} refused in the last day): see the day's report");
-            self.add(Gravity::Wrong, sentence);
-        }
-    }
+fn gateway(signs: &Signs, _: DateTime<Utc>, moment: Moment) -> Option<Alert> {
+    let since = moment(signs.gateway_silent_since?);
+    wrong(format!("ZenoPay not answering since {since}"))
+}
 
-    fn undecided(&mut self, signs: &Signs) {
-        if signs.held > 0 {
-            let orders = counted(signs.held, "order is held", "orders are held");
-            self.add(
-                Gravity::Watch,
-                format!("{orders}: the money is here and somebody must decide"),
-            );
-        }
-    }
+fn held_back(signs: &Signs, _: DateTime<Utc>, moment: Moment) -> Option<Alert> {
+    let hold = signs.outbox_hold.as_ref()?;
+    let (waiting, since) = (hold.told(), moment(hold.since));
+    wrong(format!(
+        "{waiting} are held back since a backup was restored, {since}: an admin must decide"
+    ))
+}
 
-    fn machinery(
-        &mut self,
-        signs: &Signs,
-        now: DateTime<Utc>,
-        clock: &impl TimeZone<Offset: Display>,
-    ) {
-        if signs.oldest_message >= STUCK {
-            let secs = signs.oldest_message.num_seconds();
-            self.add(
-                Gravity::Wrong,
-                format!("An order has been stuck for {secs} s"),
-            );
-        } else if signs.mailbox_depth_max >= signs.mailbox_capacity && signs.mailbox_capacity > 0 {
-            self.add(
-                Gravity::Watch,
-                "An order's mailbox is full: copies are told to come again",
-            );
-        }
-        if signs.waiters >= signs.waiters_max / 10 * 9 && signs.waiters_max > 0 {
-            let (waiters, most) = (signs.waiters, signs.waiters_max);
-            self.add(
-                Gravity::Watch,
-                format!("Nearly full: {waiters} of {most} seats for waiting guests are taken"),
-            );
-        }
-        let ran_at = signs.reconciler_ran_at;
-        let is_late = ran_at.is_none_or(|at| now - at >= RECONCILER_LATE);
-        if is_late && signs.uptime >= RECONCILER_LATE {
-            let since = ran_at.map_or_else(|| "the start".to_owned(), |at| moment(at, now, clock));
-            self.add(
-                Gravity::Wrong,
-                format!("Lost webhooks are not looked for since {since}"),
-            );
-        }
-        self.tasks(signs);
-        if let Some(since) = signs.deaf_since {
-            let since = moment(since, now, clock);
-            self.add(
-                Gravity::Watch,
-                format!(
-                    "Other servers not heard since {since}: guests see their sales a second late"
-                ),
-            );
-        }
-    }
+fn sms_failing(signs: &Signs, now: DateTime<Utc>, moment: Moment) -> Option<Alert> {
+    let late = signs.sms_waiting_since.filter(|at| now - *at >= SMS_LATE);
+    let failing = signs.sms_failing_since.or(late);
+    let since = moment(failing.filter(|_| signs.outbox_hold.is_none())?);
+    wrong(format!("SMS failing since {since}"))
+}
 
-    fn tasks(&mut self, signs: &Signs) {
-        let lately = signs.failed_tasks.iter();
-        let lately = lately.filter(|(_, ago)| *ago < FAILED_LATELY);
-        let names: Vec<&str> = lately.map(|(name, _)| *name).collect();
-        let what = match names.len() {
-            0 => return,
-            1 => "A background task failed in the last 15 minutes and was".to_owned(),
-            several => {
-                format!("{several} background tasks failed in the last 15 minutes and were")
-            }
-        };
-        let names = names.join(", ");
-        self.add(Gravity::Watch, format!("{what} started again: {names}"));
+fn sms_dead(signs: &Signs, _: DateTime<Utc>, _: Moment) -> Option<Alert> {
+    if signs.sms_dead == 0 || signs.outbox_hold.is_some() {
+        return None;
     }
+    let sms = counted(signs.sms_dead, "SMS was given up", "SMS were given up");
+    watch(format!("{sms}: see the dead letters"))
+}
+
+/// Vouchers that were paid and do not let in.
+fn refused(signs: &Signs, _: DateTime<Utc>, _: Moment) -> Option<Alert> {
+    if signs.vouchers_refused == 0 {
+        return None;
+    }
+    let vouchers = counted(
+        signs.vouchers_refused,
+        "sold voucher is refused by FreeRADIUS",
+        "sold vouchers are refused by FreeRADIUS",
+    );
+    let in_a_day = signs.vouchers_refused_in_a_day;
+    wrong(format!(
+        "{vouchers} ({in_a_day} refused in the last day): see the day's report"
+    ))
+}
+
+fn undecided(signs: &Signs, _: DateTime<Utc>, _: Moment) -> Option<Alert> {
+    if signs.held == 0 {
+        return None;
+    }
+    let orders = counted(signs.held, "order is held", "orders are held");
+    watch(format!(
+        "{orders}: the money is here and somebody must decide"
+    ))
+}
+
+fn mailboxes(signs: &Signs, _: DateTime<Utc>, _: Moment) -> Option<Alert> {
+    if signs.oldest_message >= STUCK {
+        let secs = signs.oldest_message.num_seconds();
+        return wrong(format!("An order has been stuck for {secs} s"));
+    }
+    if signs.mailbox_depth_max < signs.mailbox_capacity || signs.mailbox_capacity == 0 {
+        return None;
+    }
+    watch("An order's mailbox is full: copies are told to come again")
+}
+
+fn seats(signs: &Signs, _: DateTime<Utc>, _: Moment) -> Option<Alert> {
+    let (waiters, most) = (signs.waiters, signs.waiters_max);
+    if waiters < most / 10 * 9 || most == 0 {
+        return None;
+    }
+    watch(format!(
+        "Nearly full: {waiters} of {most} seats for waiting guests are taken"
+    ))
+}
+
+fn reconciler(signs: &Signs, now: DateTime<Utc>, moment: Moment) -> Option<Alert> {
+    let ran_at = signs.reconciler_ran_at;
+    let is_late = ran_at.is_none_or(|at| now - at >= RECONCILER_LATE);
+    if !is_late || signs.uptime < RECONCILER_LATE {
+        return None;
+    }
+    let since = ran_at.map_or_else(|| "the start".to_owned(), moment);
+    wrong(format!("Lost webhooks are not looked for since {since}"))
+}
+
+fn tasks(signs: &Signs, _: DateTime<Utc>, _: Moment) -> Option<Alert> {
+    let lately = signs.failed_tasks.iter();
+    let lately = lately.filter(|(_, ago)| *ago < FAILED_LATELY);
+    let names: Vec<&str> = lately.map(|(name, _)| *name).collect();
+    let what = match names.len() {
+        0 => return None,
+        1 => "A background task failed in the last 15 minutes and was".to_owned(),
+        several => format!("{several} background tasks failed in the last 15 minutes and were"),
+    };
+    watch(format!("{what} started again: {}", names.join(", ")))
+}
+
+fn deaf(signs: &Signs, _: DateTime<Utc>, moment: Moment) -> Option<Alert> {
+    let since = moment(signs.deaf_since?);
+    watch(format!(
+        "Other servers not heard since {since}: guests see their sales a second late"
+    ))
 }
 
 fn counted(number: u64, one: &str, many: &str) -> String {

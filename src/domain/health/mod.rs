@@ -1,67 +1,10 @@
-//! Whether the machinery is well, in words: what an operator reads before any number.
+//! Whether the server is well, in words: what an operator reads before any number.
 //!
-//! [`Signs`] are what was measured; [`alerts`] says what of it a person must look at. No alert
+//! [`Signs`] are what was measured; [`alerts`] says what of it an operator must look at. No alert
 //! means that all is well.
 
-use chrono::{DateTime, TimeDelta, Utc};
-
-use super::access::radius_health::RadiusTrouble;
-use crate::domain::outbox_hold::OutboxHold;
-
 mod alerts;
+mod signs;
 
 pub use alerts::{Alert, Gravity, alerts};
-
-/// Whether the books can be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Database {
-    /// They can.
-    Answers,
-    /// They cannot, and nothing of what stands in them is known.
-    Away,
-}
-
-/// What was measured.
-#[derive(Clone, Debug)]
-pub struct Signs {
-    /// Whether the books can be read.
-    pub database: Database,
-    /// 95 of 100 transactions were faster, in milliseconds; 0 while there was none.
-    pub transaction_p95_ms: f64,
-    /// ZenoPay has answered none of our last calls, and this was the first of those.
-    pub gateway_silent_since: Option<DateTime<Utc>>,
-    /// The oldest SMS that has failed at least once and is still tried.
-    pub sms_failing_since: Option<DateTime<Utc>>,
-    /// The oldest SMS that is not sent.
-    pub sms_waiting_since: Option<DateTime<Utc>>,
-    /// SMS that were given up.
-    pub sms_dead: u64,
-    /// What restored books hold back.
-    pub outbox_hold: Option<OutboxHold>,
-    /// What is wrong with FreeRADIUS, and since when.
-    pub radius_trouble: Option<(RadiusTrouble, DateTime<Utc>)>,
-    /// Vouchers of the last day that FreeRADIUS still refuses.
-    pub vouchers_refused: u64,
-    /// All that it has refused in the last day.
-    pub vouchers_refused_in_a_day: u64,
-    /// Orders that wait for an operator.
-    pub held: u64,
-    /// Messages of the order that has the most.
-    pub mailbox_depth_max: u64,
-    /// How many an order may have.
-    pub mailbox_capacity: u64,
-    /// How long the oldest message waits.
-    pub oldest_message: TimeDelta,
-    /// Parked polls.
-    pub waiters: u64,
-    /// How many there may be.
-    pub waiters_max: u64,
-    /// When the reconciler last ran, if it has.
-    pub reconciler_ran_at: Option<DateTime<Utc>>,
-    /// How long the process runs.
-    pub uptime: TimeDelta,
-    /// Long-running tasks that have failed, by name, and how long ago each failed last.
-    pub failed_tasks: Vec<(&'static str, TimeDelta)>,
-    /// Since when notices of other processes cannot be heard.
-    pub deaf_since: Option<DateTime<Utc>>,
-}
+pub use signs::{Database, Signs};

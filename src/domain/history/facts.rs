@@ -6,7 +6,7 @@ use crate::domain::catalog::money::Tzs;
 use crate::domain::order::ids::OrderId;
 use crate::domain::order::payment::Payment;
 
-/// Everything that the books hold of one order. `Debug` is not derived: it holds phones and
+/// Everything that the database has of one order. `Debug` is not derived: it holds phones and
 /// codes.
 #[derive(Clone)]
 pub struct Story {
@@ -20,8 +20,8 @@ pub struct Story {
     pub revoked_reason: Option<String>,
     /// Codes that the voucher had before, oldest first.
     pub former_codes: Vec<FormerCode>,
-    /// What FreeRADIUS knows of the voucher.
-    pub radius: RadiusRows,
+    /// How many rows of FreeRADIUS let the voucher in.
+    pub radius: u64,
     /// Pushes and questions to ZenoPay.
     pub calls: Vec<Call>,
     /// What ZenoPay told.
@@ -50,10 +50,6 @@ pub struct FormerCode {
     /// Since when it let in.
     pub issued_at: DateTime<Utc>,
 }
-
-/// How many rows let the voucher in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RadiusRows(pub u64);
 
 /// A call to ZenoPay.
 #[derive(Clone)]
@@ -106,7 +102,7 @@ pub struct Text {
     pub state: String,
     /// How often it was tried.
     pub attempts: i32,
-    /// Who carried it.
+    /// The provider that carried it.
     pub provider: Option<String>,
     /// What last went wrong.
     pub last_error: Option<String>,

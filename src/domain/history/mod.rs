@@ -1,10 +1,11 @@
 //! The timeline of an order: what happened, in the order in which it happened, in sentences.
 //!
-//! A [`Story`] is everything that the books hold of one order; [`tell`] makes the [`Line`]s of
+//! A [`Story`] is everything that the database has of one order; [`tell`] makes the [`Line`]s of
 //! it. Pure, so that terminal, API and console tell the same story.
 //!
-//! The rule that must not be broken: what is masked is masked here. Every phone, code or name
-//! goes through the [`Sight`], and so does every text that somebody else wrote. What an operator
+//! # Invariants
+//! What is masked is masked here. Every phone, code or name goes through the [`Sight`], and so does
+//! every text from outside. What an operator
 //! typed is told to admins alone.
 
 use std::fmt::Display;
@@ -14,28 +15,13 @@ use chrono::{DateTime, TimeZone, Utc};
 use super::people::mask::Sight;
 
 mod facts;
+mod line;
 mod narrate;
 
 pub use facts::{
-    Act, Call, Disconnect, FormerCode, Heard, RadiusRows, Receipt, Remarked, Session, Story, Text,
-    Twin,
+    Act, Call, Disconnect, FormerCode, Heard, Receipt, Remarked, Session, Story, Text, Twin,
 };
-
-/// One line of the timeline.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Line {
-    /// When it happened.
-    pub at: DateTime<Utc>,
-    /// Milliseconds since the line before; `None` for the first.
-    pub after_ms: Option<i64>,
-    /// A stable word.
-    pub kind: &'static str,
-    /// A sentence for a person.
-    pub summary: String,
-    /// The row behind it, where that can be asked for or acted on by its number: a delivery
-    /// or an SMS.
-    pub id: Option<i64>,
-}
+pub use line::Line;
 
 /// Tells an order's story as it stands at `now`; moments within a sentence are told on `clock`.
 pub fn tell(

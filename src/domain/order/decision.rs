@@ -32,11 +32,11 @@ pub struct Remark {
 
 impl Remark {
     /// About nothing but the order's own payment.
-    pub fn new(level: Level, kind: &'static str, text: String) -> Self {
+    pub fn new(level: Level, kind: &'static str, text: impl Into<String>) -> Self {
         Self {
             level,
             kind,
-            text,
+            text: text.into(),
             reference: None,
         }
     }
@@ -112,13 +112,13 @@ impl Decision {
     /// Adds to the story.
     #[must_use]
     pub fn note(self, kind: &'static str, text: impl Into<String>) -> Self {
-        self.remark(Level::Note, kind, text.into())
+        self.remark(Level::Note, kind, text)
     }
 
     /// Adds what an operator must look at.
     #[must_use]
     pub fn alert(self, kind: &'static str, text: impl Into<String>) -> Self {
-        self.remark(Level::Alert, kind, text.into())
+        self.remark(Level::Alert, kind, text)
     }
 
     /// The last remark tells of another payment than the order's own.
@@ -130,7 +130,7 @@ impl Decision {
         self
     }
 
-    fn remark(mut self, level: Level, kind: &'static str, text: String) -> Self {
+    fn remark(mut self, level: Level, kind: &'static str, text: impl Into<String>) -> Self {
         self.remarks.push(Remark::new(level, kind, text));
         self
     }

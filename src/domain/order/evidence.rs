@@ -1,4 +1,4 @@
-//! What we know about a payment, whoever told us. Proof is settled before: evidence is
+//! What we know about a payment, from any source. Proof is settled before: evidence is
 //! believed.
 
 use std::fmt;
@@ -77,7 +77,7 @@ impl GatewayReport {
     }
 
     /// Whether a webhook that says this is believed only once order-status says "paid" too: it
-    /// names an amount and nobody can tell which.
+    /// names an amount that cannot be read.
     pub fn needs_confirmation(&self) -> bool {
         match &self.amount {
             ReportedAmount::Unreadable(_) => self.word == Word::Paid,

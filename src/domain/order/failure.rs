@@ -7,8 +7,11 @@
 //! [`Payment::gateway_word`]: super::payment::Payment::gateway_word
 //! [`Payment::operator_reason`]: super::payment::Payment::operator_reason
 
+use strum_macros::{EnumString, IntoStaticStr, VariantArray};
+
 /// Why an order was not sold, or is not yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum FailureReason {
     /// The payment was declined.
     Declined,
@@ -31,41 +34,15 @@ pub enum FailureReason {
 }
 
 impl FailureReason {
-    /// All of them.
-    pub const ALL: [Self; 9] = [
-        Self::Declined,
-        Self::NoFunds,
-        Self::WrongPin,
-        Self::Expired,
-        Self::Cancelled,
-        Self::GatewayRefused,
-        Self::Refunded,
-        Self::Underpaid,
-        Self::Other,
-    ];
-
     /// The word of the contract.
     pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Declined => "declined",
-            Self::NoFunds => "no_funds",
-            Self::WrongPin => "wrong_pin",
-            Self::Expired => "expired",
-            Self::Cancelled => "cancelled",
-            Self::GatewayRefused => "gateway_refused",
-            Self::Refunded => "refunded",
-            Self::Underpaid => "underpaid",
-            Self::Other => "other",
-        }
+        self.into_str()
     }
 
     /// Reads a stored word. An unknown text is [`Self::Other`]: a process of an earlier version
     /// that still runs may write one, and it must not keep late money from being sold.
     pub fn from_stored(word: &str) -> Self {
-        Self::ALL
-            .into_iter()
-            .find(|reason| reason.as_str() == word)
-            .unwrap_or(Self::Other)
+        word.parse().unwrap_or(Self::Other)
     }
 
     /// What a gateway's word for an unpaid order means, trimmed and in any case.
@@ -82,6 +59,8 @@ impl FailureReason {
 
 #[cfg(test)]
 mod tests {
+    use strum::VariantArray;
+
     use super::*;
 
     #[test]
@@ -103,7 +82,7 @@ mod tests {
 
     #[test]
     fn a_stored_word_is_read_back_and_free_text_stays_hidden() {
-        for reason in FailureReason::ALL {
+        for &reason in FailureReason::VARIANTS {
             assert_eq!(FailureReason::from_stored(reason.as_str()), reason);
         }
         let typed = FailureReason::from_stored("Asha showed 0712345678");

@@ -2,8 +2,6 @@
 
 pub(super) mod confirmation;
 pub mod decide;
-#[cfg(test)]
-pub(super) mod decide_table;
 pub mod decision;
 pub mod evidence;
 pub mod failure;
@@ -13,3 +11,8 @@ pub mod payment;
 pub mod reissue;
 pub mod reported_amount;
 pub mod sale;
+#[cfg(test)]
+mod tests;
+
+#[cfg(test)]
+pub(super) use tests::decide_table;

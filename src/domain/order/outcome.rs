@@ -5,8 +5,11 @@
 //! Only the words in [`Outcome::OF_DELIVERIES`] are journalled and counted as webhooks: an act is
 //! no webhook.
 
+use strum_macros::{EnumString, IntoStaticStr, VariantArray};
+
 /// What a delivery, an operator's act or the deadline did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Outcome {
     /// The order became COMPLETED.
     Completed,
@@ -60,65 +63,27 @@ impl Outcome {
         Self::Error,
     ];
 
-    /// All of them.
-    pub const ALL: [Self; 17] = [
-        Self::Completed,
-        Self::Duplicate,
-        Self::Stale,
-        Self::Failed,
-        Self::Cancelled,
-        Self::Pending,
-        Self::Held,
-        Self::Unconfirmed,
-        Self::UnknownOrder,
-        Self::Malformed,
-        Self::Error,
-        Self::Refunded,
-        Self::Revoked,
-        Self::Released,
-        Self::Refused,
-        Self::Reissued,
-        Self::Expired,
-    ];
-
     /// The word.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Completed => "completed",
-            Self::Duplicate => "duplicate",
-            Self::Stale => "stale",
-            Self::Failed => "failed",
-            Self::Cancelled => "cancelled",
-            Self::Pending => "pending",
-            Self::Held => "held",
-            Self::Unconfirmed => "unconfirmed",
-            Self::UnknownOrder => "unknown_order",
-            Self::Malformed => "malformed",
-            Self::Error => "error",
-            Self::Refunded => "refunded",
-            Self::Revoked => "revoked",
-            Self::Released => "released",
-            Self::Refused => "refused",
-            Self::Reissued => "reissued",
-            Self::Expired => "expired",
-        }
+    pub const fn as_str(self) -> &'static str {
+        self.into_str()
     }
 
     /// Reads the word of a delivery; `None` if a delivery cannot have it.
     pub fn of_delivery(word: &str) -> Option<Self> {
-        Self::OF_DELIVERIES
-            .into_iter()
-            .find(|outcome| outcome.as_str() == word)
+        let outcome = word.parse().ok()?;
+        Self::OF_DELIVERIES.contains(&outcome).then_some(outcome)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use strum::VariantArray;
+
     use super::*;
 
     #[test]
     fn a_word_of_an_act_is_none_of_a_delivery() {
-        for outcome in Outcome::ALL {
+        for &outcome in Outcome::VARIANTS {
             let is_of_deliveries = Outcome::OF_DELIVERIES.contains(&outcome);
             let read = Outcome::of_delivery(outcome.as_str());
             assert_eq!(read, is_of_deliveries.then_some(outcome), "{outcome:?}");

@@ -1,6 +1,8 @@
 //! One order's money state, as the database holds it.
 
 use chrono::{DateTime, Utc};
+use strum::VariantArray;
+use strum_macros::{EnumString, IntoStaticStr, VariantArray};
 
 use super::evidence::GatewayReport;
 use super::failure::FailureReason;
@@ -17,7 +19,8 @@ use crate::domain::people::phone::Phone;
 use crate::domain::people::secret::Secret;
 
 /// Where an order stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "UPPERCASE", const_into_str)]
 pub enum Status {
     /// The guest has not paid yet, as far as we know.
     Pending,
@@ -27,7 +30,7 @@ pub enum Status {
     Failed,
     /// The guest said no. Late money still wins.
     Cancelled,
-    /// Nobody has paid in time. Still asked about; late money wins.
+    /// Not paid in time. Still asked about; late money wins.
     Expired,
     /// The money is here but does not fit; an operator decides.
     Held,
@@ -37,32 +40,24 @@ pub enum Status {
 
 impl Status {
     /// All of them.
-    pub const ALL: [Self; 7] = [
-        Self::Pending,
-        Self::Completed,
-        Self::Failed,
-        Self::Cancelled,
-        Self::Expired,
-        Self::Held,
-        Self::Refunded,
-    ];
+    pub const ALL: &[Self] = Self::VARIANTS;
 
     /// The word of the contract.
     pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "PENDING",
-            Self::Completed => "COMPLETED",
-            Self::Failed => "FAILED",
-            Self::Cancelled => "CANCELLED",
-            Self::Expired => "EXPIRED",
-            Self::Held => "HELD",
-            Self::Refunded => "REFUNDED",
-        }
+        self.into_str()
     }
 
     /// Reads the stored word; `None` if the database holds something else.
     pub fn read(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|status| status.as_str() == word)
+        word.parse().ok()
+    }
+
+    /// Whether the money may still come by itself, and ZenoPay is asked about it.
+    pub fn awaits_money(self) -> bool {
+        match self {
+            Self::Pending | Self::Expired => true,
+            Self::Completed | Self::Failed | Self::Cancelled | Self::Held | Self::Refunded => false,
+        }
     }
 
     /// Whether its money has come to rest: only an operator who pays back moves it any more.
@@ -101,34 +96,37 @@ pub struct GatewayFacts {
 }
 
 impl GatewayFacts {
+    fn of(report: &GatewayReport) -> Self {
+        Self {
+            paid_amount: report.paid_amount(),
+            reference: report.reference.clone(),
+            transid: report.transid.clone(),
+            channel: report.channel.clone(),
+            payer_msisdn: report.payer_msisdn.clone(),
+        }
+    }
+
+    /// Takes over what is not known here.
+    fn or(self, other: Self) -> Self {
+        Self {
+            paid_amount: self.paid_amount.or(other.paid_amount),
+            reference: self.reference.or(other.reference),
+            transid: self.transid.or(other.transid),
+            channel: self.channel.or(other.channel),
+            payer_msisdn: self.payer_msisdn.or(other.payer_msisdn),
+        }
+    }
+
     /// Takes over what a report knows and keeps what it does not mention.
     #[must_use]
     pub fn updated_by(&self, report: &GatewayReport) -> Self {
-        let newer =
-            |new: &Option<String>, old: &Option<String>| new.clone().or_else(|| old.clone());
-        Self {
-            paid_amount: report.paid_amount().or(self.paid_amount),
-            reference: newer(&report.reference, &self.reference),
-            transid: newer(&report.transid, &self.transid),
-            channel: newer(&report.channel, &self.channel),
-            payer_msisdn: report
-                .payer_msisdn
-                .clone()
-                .or_else(|| self.payer_msisdn.clone()),
-        }
+        Self::of(report).or(self.clone())
     }
 
     /// Takes over what a report knows and we do not; what we know stays.
     #[must_use]
     pub fn completed_by(&self, report: &GatewayReport) -> Self {
-        let known = |old: &Option<String>, new: &Option<String>| old.clone().or(new.clone());
-        Self {
-            paid_amount: self.paid_amount.or(report.paid_amount()),
-            reference: known(&self.reference, &report.reference),
-            transid: known(&self.transid, &report.transid),
-            channel: known(&self.channel, &report.channel),
-            payer_msisdn: (self.payer_msisdn.clone()).or_else(|| report.payer_msisdn.clone()),
-        }
+        self.clone().or(Self::of(report))
     }
 }
 
@@ -158,7 +156,7 @@ pub struct Payment {
     pub status: Status,
     /// Starts at 1 and rises with each committed change of what the status document shows.
     pub version: i32,
-    /// Who pays.
+    /// The phone that pays.
     pub phone: Phone,
     /// Their name, if they gave one.
     pub customer_name: Option<Personal>,
@@ -258,7 +256,8 @@ mod tests {
     #[test]
     fn a_poll_may_stop_at_every_status_but_pending_and_held() {
         let waiting: Vec<_> = Status::ALL
-            .into_iter()
+            .iter()
+            .copied()
             .filter(|status| !status.is_final())
             .collect();
 

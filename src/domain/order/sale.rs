@@ -55,6 +55,23 @@ pub struct Sms {
     pub text: String,
 }
 
+impl Sms {
+    /// The message that brings the voucher of `sold`, whose code is fresh.
+    pub(super) fn of(kind: String, occasion: Occasion, sold: &Payment, facts: &Facts) -> Self {
+        let news = VoucherNews {
+            occasion,
+            brand: &facts.brand,
+            code: &facts.fresh_code,
+            package: sold.terms.name(sold.language),
+            expires_at: sold.voucher.as_ref().and_then(|it| it.expires_at),
+            shop_time: facts.shop_time,
+            link: &sms_link(sold.order_id, sold.owner_token.as_ref(), &facts.links),
+        };
+        let text = voucher_text(sold.language, news);
+        Self { kind, text }
+    }
+}
+
 impl std::fmt::Debug for Sms {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Sms({}, hidden)", self.kind)
@@ -93,23 +110,11 @@ impl Sale {
             expires_at,
             revoked_at: None,
         });
-        let news = VoucherNews {
-            occasion: Occasion::Sale,
-            brand: &facts.brand,
-            code: &facts.fresh_code,
-            package: payment.terms.name(payment.language),
-            expires_at,
-            shop_time: facts.shop_time,
-            link: &sms_link(payment, &facts.links),
-        };
-        let text = voucher_text(payment.language, news);
+        let sms = Sms::of("voucher".to_owned(), Occasion::Sale, &sold, facts);
         Self {
             payment: sold,
             invoice: Invoice::of(payment.id, facts.now, facts.shop_time),
-            sms: Sms {
-                kind: "voucher".to_owned(),
-                text,
-            },
+            sms,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! When ZenoPay is asked again about an order.
 //!
 //! A webhook may never come, so every open order has a due time. Young orders are asked
-//! about often, because somebody stands at the counter; old ones rarely, because only late
+//! about often, because a guest stands at the counter; old ones rarely, because only late
 //! money is left to find. Orders that were made or asked about at the same moment are
 //! spread: each gap is up to a fifth longer or shorter, by the order's own random id.
 
@@ -58,7 +58,7 @@ pub fn next_confirmation(sold_at: DateTime<Utc>, now: DateTime<Utc>) -> Option<D
     (age < CONFIRM_WITHIN).then(|| now + age.clamp(CONFIRM_AFTER, LONGEST))
 }
 
-/// A gap between four and six fifths as long. No dice: the id is random and the moment
+/// A gap between four and six fifths as long. Not random: the id is, and the moment
 /// differs, so the same order is not always early.
 fn spread(gap: TimeDelta, order_id: OrderId, at: DateTime<Utc>) -> TimeDelta {
     let id = order_id.0.as_u128();

@@ -1,8 +1,8 @@
-//! A circuit: whoever is down is not hammered. After a few failures in a row it opens and
+//! A circuit breaker for a service that may be down. After a few failures in a row it opens and
 //! nothing is sent; when a pause is over a single probe may go, and its end decides. The
 //! pause doubles with each probe that fails.
 //!
-//! Pure: whoever uses it hands in the time, so that an hour can pass in a test.
+//! Pure: the caller hands in the time, so that an hour can pass in a test.
 
 use std::time::{Duration, Instant};
 

@@ -1,7 +1,7 @@
 //! So many a second and no more, with a burst of one second's worth after a rest, and of one
 //! token where that is less.
 //!
-//! Pure: whoever uses it hands in the time.
+//! Pure: the caller hands in the time.
 
 use std::time::{Duration, Instant};
 

@@ -1,22 +1,23 @@
 //! The two languages of our guests.
 
+use strum_macros::{EnumString, IntoStaticStr};
+
 /// Swahili is what guests speak; English is a tap away.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumString, IntoStaticStr)]
 pub enum Language {
     /// Kiswahili.
     #[default]
+    #[strum(serialize = "sw")]
     Swahili,
     /// English.
+    #[strum(serialize = "en")]
     English,
 }
 
 impl Language {
     /// `sw` or `en`, as in BCP 47.
     pub fn tag(self) -> &'static str {
-        match self {
-            Self::Swahili => "sw",
-            Self::English => "en",
-        }
+        self.into()
     }
 
     /// The one that is a tap away.
@@ -30,11 +31,7 @@ impl Language {
 
     /// Reads a stored tag; whatever is not English is Swahili.
     pub fn from_tag(tag: &str) -> Self {
-        if tag == "en" {
-            Self::English
-        } else {
-            Self::Swahili
-        }
+        tag.parse().unwrap_or_default()
     }
 
     /// Chooses by `Accept-Language` (RFC 9110, section 12.5.4): the one of our two with the

@@ -9,7 +9,7 @@ use crate::domain::order::payment::Payment;
 pub enum Sight {
     /// Phones, codes and names are masked.
     Masked,
-    /// Everything is shown; whoever shows it keeps a record of that.
+    /// Everything is shown; the caller keeps a record of that.
     Whole,
 }
 

@@ -1,11 +1,12 @@
 //! The people who run the hotspots.
 
-use std::str::FromStr;
-
 use chrono::TimeDelta;
+use strum_macros::{EnumString, IntoStaticStr};
 
 /// What an operator may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "lowercase", const_into_str)]
+#[strum(parse_err_ty = NotARole, parse_err_fn = not_a_role)]
 pub enum Role {
     /// Looks, and sees phones and codes masked.
     Viewer,
@@ -14,31 +15,19 @@ pub enum Role {
 }
 
 impl Role {
-    /// All of them.
-    pub const ALL: [Self; 2] = [Self::Viewer, Self::Admin];
-
     /// `viewer` or `admin`.
     pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Viewer => "viewer",
-            Self::Admin => "admin",
-        }
+        self.into_str()
     }
 
     /// Whether an operator of this role may change anything.
     pub const fn may_write(self) -> bool {
-        match self {
-            Self::Viewer => false,
-            Self::Admin => true,
-        }
+        matches!(self, Self::Admin)
     }
 
     /// Whether an operator of this role sees phones, codes and bodies.
     pub const fn sees_unmasked(self) -> bool {
-        match self {
-            Self::Viewer => false,
-            Self::Admin => true,
-        }
+        matches!(self, Self::Admin)
     }
 }
 
@@ -47,18 +36,11 @@ impl Role {
 #[error("a role is viewer or admin")]
 pub struct NotARole;
 
-impl FromStr for Role {
-    type Err = NotARole;
-
-    fn from_str(word: &str) -> Result<Self, NotARole> {
-        Self::ALL
-            .into_iter()
-            .find(|role| role.as_str() == word)
-            .ok_or(NotARole)
-    }
+fn not_a_role(_: &str) -> NotARole {
+    NotARole
 }
 
-/// Somebody who may look, and perhaps act.
+/// A person who may look, and perhaps act.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Operator {
     /// As in the audit log.
@@ -79,7 +61,7 @@ const BOOTSTRAP: &str = "bootstrap";
 const NAME_MAX: usize = 40;
 
 impl Operator {
-    /// Whoever has the token of the configuration.
+    /// The operator that has the token of the configuration.
     pub fn bootstrap() -> Self {
         Self {
             name: BOOTSTRAP.to_owned(),
@@ -109,7 +91,7 @@ const FREE_FAILURES: i32 = 3;
 /// No pause is longer.
 const LONGEST_PAUSE: TimeDelta = TimeDelta::seconds(300);
 
-/// How long whoever has logged in wrongly this often must wait: nothing for the first two
+/// How long an address must wait that has failed to log in this often: nothing for the first two
 /// times, then two seconds, and twice as long each time.
 pub fn pause_after(failures: i32) -> TimeDelta {
     let beyond = failures - FREE_FAILURES;

@@ -1,7 +1,5 @@
-//! How a person is recognised in text that somebody else wrote: a webhook's body, an operator's
+//! How a person is recognised in text from outside: a webhook's body, an operator's
 //! reason, what was typed into a log-in.
-
-use std::fmt;
 
 use super::phone::Phone;
 
@@ -18,11 +16,7 @@ pub struct Person {
     names: Vec<String>,
 }
 
-impl fmt::Debug for Person {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Person(hidden)")
-    }
-}
+hidden_debug!(Person);
 
 impl Person {
     /// A phone and the names that its orders were made with.

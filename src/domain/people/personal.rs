@@ -1,8 +1,6 @@
 //! A text about a person.
 
-use std::fmt;
-
-/// A customer's name or the phone of whoever paid. `Debug` hides it: personal data never
+/// A customer's name or the phone that paid. `Debug` hides it: personal data never
 /// belongs in a log (Tanzania's Personal Data Protection Act, 2022).
 #[derive(Clone, PartialEq, Eq)]
 pub struct Personal(String);
@@ -19,11 +17,7 @@ impl Personal {
     }
 }
 
-impl fmt::Debug for Personal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Personal(hidden)")
-    }
-}
+hidden_debug!(Personal);
 
 #[cfg(test)]
 mod tests {

@@ -1,7 +1,5 @@
 //! The phone that pays.
 
-use std::fmt;
-
 /// A Tanzanian mobile number, always `255[67]XXXXXXXX`. `Debug` hides it: a phone number
 /// is personal data and never belongs in a log.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -54,11 +52,7 @@ fn is_subscriber(rest: &str) -> bool {
     rest.len() == 9 && rest.bytes().all(|b| b.is_ascii_digit()) && rest.starts_with(['6', '7'])
 }
 
-impl fmt::Debug for Phone {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Phone(hidden)")
-    }
-}
+hidden_debug!(Phone);
 
 #[cfg(test)]
 mod tests {

@@ -1,7 +1,5 @@
 //! A text that must never be printed.
 
-use std::fmt;
-
 /// A key, token or password. `Debug` hides it; there is no `Display`. Compare it only in
 /// constant time.
 #[derive(Clone, PartialEq, Eq)]
@@ -19,11 +17,7 @@ impl Secret {
     }
 }
 
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret(hidden)")
-    }
-}
+hidden_debug!(Secret);
 
 #[cfg(test)]
 mod tests {

@@ -7,7 +7,6 @@
 use std::net::IpAddr;
 
 use actix_web::http::header::{AUTHORIZATION, HeaderMap};
-use chrono::Utc;
 use subtle::ConstantTimeEq;
 
 use crate::domain::people::operator::Operator;
@@ -113,7 +112,7 @@ impl Gate {
         }
         let found = self
             .store
-            .session(Fingerprint::of(cookie), Utc::now())
+            .session(Fingerprint::of(cookie), self.store.clock().now())
             .await?;
         let Some(session) = found else {
             return Ok(None);
@@ -142,7 +141,7 @@ impl Gate {
             token: Fingerprint::of(token),
             from: household(from),
         };
-        self.store.log_in(wish, Utc::now()).await
+        self.store.log_in(wish, self.store.clock().now()).await
     }
 
     /// Ends the session of these headers' cookie.
@@ -159,7 +158,9 @@ impl Gate {
     /// The `Set-Cookie` of a session that was just opened. No script reads it, and no other
     /// site's form sends it.
     pub fn cookie(&self, session: &NewSession) -> String {
-        let lasts = (session.expires_at - Utc::now()).num_seconds().max(0);
+        let lasts = (session.expires_at - self.store.clock().now())
+            .num_seconds()
+            .max(0);
         self.set_cookie(SESSION_COOKIE, session.cookie.expose(), lasts)
     }
 

@@ -2,7 +2,7 @@
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
-use chrono::{Days, NaiveDate, Utc};
+use chrono::{Days, NaiveDate};
 
 use super::deliveries::sender_named;
 use super::{address, answer, desk, done, parameter, sight};
@@ -93,7 +93,7 @@ pub async fn report(
 ) -> Result<HttpResponse, Problem> {
     let zone = api.shop.timezone;
     let fault = || Problem::new(Code::InvalidQuery).detail("A day is written as 2026-11-24.");
-    let today = ShopDay::at(Utc::now(), &zone).ok_or_else(fault)?;
+    let today = ShopDay::at(api.store.clock().now(), &zone).ok_or_else(fault)?;
     let day = match parameter(&request, "date").as_str() {
         "" => today,
         date => {
@@ -188,7 +188,7 @@ pub async fn sales(
     api: web::Data<Api>,
 ) -> Result<HttpResponse, Problem> {
     let zone = api.shop.timezone;
-    let today = Utc::now().with_timezone(&zone).date_naive();
+    let today = api.store.clock().now().with_timezone(&zone).date_naive();
     let days = (0..DAYS)
         .filter_map(|back| ShopDay::of(today.checked_sub_days(Days::new(back))?, &zone))
         .collect();

@@ -2,7 +2,6 @@
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
-use chrono::Utc;
 use chrono_tz::Tz;
 
 use super::{address, answer, desk, done, parameter, see, sight};
@@ -49,7 +48,7 @@ pub async fn show(
         };
         api.store.record_reveal(reveal).await?;
     }
-    let lines = tell(&story, sight, Utc::now(), &api.shop.timezone);
+    let lines = tell(&story, sight, api.store.clock().now(), &api.shop.timezone);
     let mut desk = desk(&api, &visitor, Section::Orders).await;
     desk.done = done(&parameter(&request, "done"));
     let may_act = desk.may_act();

@@ -34,7 +34,7 @@ pub async fn now(api: &Api) -> Words {
     signs.deaf_since = api.store.deaf_since();
     Words {
         is_outbox_held: hold.is_some(),
-        alerts: alerts(&signs, Utc::now(), &api.shop.timezone),
+        alerts: alerts(&signs, api.store.clock().now(), &api.shop.timezone),
     }
 }
 

@@ -5,7 +5,6 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use chrono::Utc;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -111,7 +110,7 @@ impl Machinery {
     pub fn of(api: &Api) -> Self {
         let metrics = &api.metrics;
         let mut views = api.orders.views();
-        let now = Utc::now();
+        let now = api.store.clock().now();
         let overview = *api.overview.borrow();
         let oldest_queued = overview.oldest_unsent_at.map(|at| (now - at).num_seconds());
         let order_actors = OrderActors::of(&views, api);

@@ -2,7 +2,6 @@
 
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpRequest, HttpResponse, web};
-use chrono::Utc;
 use serde::Deserialize;
 
 use super::order_documents::{OrderDocument, OrderFile, OrderRow, OrdersDocument, TimelineLine};
@@ -89,7 +88,7 @@ pub async fn show_order(
         };
         api.store.record_reveal(reveal).await?;
     }
-    let lines = tell(&story, sight, Utc::now(), &api.timezone);
+    let lines = tell(&story, sight, api.store.clock().now(), &api.timezone);
     Ok(HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, "no-store"))
         .json(OrderDocument {

@@ -3,7 +3,7 @@
 
 use super::acts::{about, entry};
 use super::wish::{NOTE_MAX, REASON_MAX, Wish};
-use crate::actors::{Handled, NewCode, Reissue};
+use crate::actors::{Handled, NewCode, Reissue, Requester};
 use crate::domain::order::evidence::OperatorAct;
 use crate::domain::order::ids::OrderId;
 use crate::domain::order::outcome::Outcome;
@@ -147,7 +147,10 @@ pub async fn reissue(
         detail: wish.optional("reason", REASON_MAX)?,
         ..about(order_id, entry(operator, "reissue"))
     };
-    let done = api.orders.reissue_by_hand(order_id, entry).await?;
+    let done = api
+        .orders
+        .reissue(order_id, Requester::Operator(entry))
+        .await?;
     match done.code {
         NewCode::Given | NewCode::GivenBefore => Ok(done),
         NewCode::Over | NewCode::Enough => Err(Problem::new(Code::InvalidTransition)

@@ -5,7 +5,6 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderValue, RETRY_AFTER};
 use actix_web::{HttpRequest, HttpResponse, web};
-use chrono::Utc;
 
 use super::shop::{attempt, key};
 use super::{Form, Visitor, fresh_key, order_in};
@@ -62,7 +61,7 @@ pub(super) async fn show_by(
 fn look<'a>(api: &Api, is_crowded: bool, door: Door<'a>) -> Look<'a> {
     Look {
         door,
-        now: Utc::now(),
+        now: api.store.clock().now(),
         resume: api.resume,
         key: fresh_key(),
         is_crowded,

@@ -10,7 +10,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::order::{draw, show_by};
 use super::{Form, Visitor};
-use crate::actors::NewCode;
+use crate::actors::{NewCode, Requester};
 use crate::domain::access::owner_link::OwnerToken;
 use crate::domain::order::ids::OrderId;
 use crate::domain::order::payment::Payment;
@@ -84,7 +84,11 @@ pub async fn reissue(
     let Ok(seen) = form.field("seen").parse() else {
         return visitor.see(&format!("{home}/reissue"));
     };
-    let done = match api.orders.reissue_for_owner(order.order_id, seen).await {
+    let done = match api
+        .orders
+        .reissue(order.order_id, Requester::Owner { seen })
+        .await
+    {
         Ok(done) => done,
         Err(cause) => return visitor.problem(&Problem::from(cause)),
     };

@@ -26,6 +26,7 @@ use crate::domain::people::language::Language;
 use crate::http::Api;
 use crate::http::problem::{Code, Problem};
 use crate::http::request::language;
+use crate::store::Clock;
 
 /// A poll that found no seat comes again after this many seconds.
 const CROWDED_RETRY_SECS: &str = "2";
@@ -115,7 +116,7 @@ pub async fn show(
     Ok(response.json(document(
         &answered.payment,
         language(request.headers()),
-        Utc::now(),
+        api.store.clock().now(),
     )))
 }
 
@@ -160,7 +161,7 @@ pub async fn events(
         .insert_header((CACHE_CONTROL, "no-store"))
         .insert_header(("x-accel-buffering", "no"))
         .content_type("text/event-stream")
-        .streaming(event_stream(watching, payment, language)))
+        .streaming(event_stream(watching, payment, language, api.store.clock())))
 }
 
 enum Next {
@@ -173,23 +174,30 @@ fn event_stream(
     watching: Watching,
     payment: Arc<Payment>,
     language: Language,
+    clock: Clock,
 ) -> impl Stream<Item = Result<Bytes, Infallible>> {
     stream::unfold(
         (watching, Next::Show(payment)),
-        move |(mut watching, next)| async move {
-            let payment = match next {
-                Next::End => return None,
-                Next::Show(payment) => payment,
-                Next::Wait(shown) => match timeout(KEEP_ALIVE, watching.newer_than(shown)).await {
-                    Ok(newer) => newer?,
-                    Err(_) => {
-                        let comment = Bytes::from_static(b": still waiting\n\n");
-                        return Some((Ok(comment), (watching, Next::Wait(shown))));
+        move |(mut watching, next)| {
+            let clock = clock.clone();
+            async move {
+                let payment = match next {
+                    Next::End => return None,
+                    Next::Show(payment) => payment,
+                    Next::Wait(shown) => {
+                        match timeout(KEEP_ALIVE, watching.newer_than(shown)).await {
+                            Ok(newer) => newer?,
+                            Err(_) => {
+                                let comment = Bytes::from_static(b": still waiting\n\n");
+                                return Some((Ok(comment), (watching, Next::Wait(shown))));
+                            }
+                        }
                     }
-                },
-            };
-            let next = after(&payment);
-            Some((Ok(event(&payment, language)), (watching, next)))
+                };
+                let next = after(&payment);
+                let event = event(&payment, language, clock.now());
+                Some((Ok(event), (watching, next)))
+            }
         },
     )
 }
@@ -202,8 +210,8 @@ fn after(payment: &Payment) -> Next {
     }
 }
 
-fn event(payment: &Payment, language: Language) -> Bytes {
-    let document = document(payment, language, Utc::now());
+fn event(payment: &Payment, language: Language, now: DateTime<Utc>) -> Bytes {
+    let document = document(payment, language, now);
     let json = serde_json::to_string(&document).expect("a struct of texts and numbers");
     Bytes::from(format!(
         "id: {}\nevent: status\ndata: {json}\n\n",

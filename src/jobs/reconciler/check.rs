@@ -62,38 +62,19 @@ impl Reconciler {
     /// Only what this answer has moved: a webhook that was quicker needed no repair.
     fn count_repair(&self, order_id: OrderId, handled: &Handled) {
         let status = handled.payment.status.as_str();
-        match handled.outcome {
-            Outcome::Completed | Outcome::Failed | Outcome::Cancelled | Outcome::Held => {
-                self.inner.parts.metrics.reconciler_repairs.inc();
-                info!(order = %order_id.order_ref(), status, "reconciler: an order was mended");
-            }
-            Outcome::Duplicate
-            | Outcome::Stale
-            | Outcome::Pending
-            | Outcome::Unconfirmed
-            | Outcome::UnknownOrder
-            | Outcome::Malformed
-            | Outcome::Error
-            | Outcome::Refunded
-            | Outcome::Revoked
-            | Outcome::Released
-            | Outcome::Refused
-            | Outcome::Reissued
-            | Outcome::Expired => {}
+        let is_repair = matches!(
+            handled.outcome,
+            Outcome::Completed | Outcome::Failed | Outcome::Cancelled | Outcome::Held
+        );
+        if is_repair {
+            self.inner.parts.metrics.reconciler_repairs.inc();
+            info!(order = %order_id.order_ref(), status, "reconciler: an order was mended");
         }
     }
 }
 
 /// When an order is asked about next; one that waits for no money, no more.
 fn next_look(order: &DueOrder, status: Status, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    match status {
-        Status::Pending | Status::Expired => {
-            check_schedule::next_ask(order.order_id, order.created_at, now)
-        }
-        Status::Completed
-        | Status::Failed
-        | Status::Cancelled
-        | Status::Held
-        | Status::Refunded => None,
-    }
+    let next = || check_schedule::next_ask(order.order_id, order.created_at, now);
+    status.awaits_money().then(next)?
 }

@@ -10,12 +10,12 @@ use chrono::TimeDelta;
 use tokio::sync::{Mutex as AsyncMutex, mpsc};
 
 use crate::domain::order::ids::OrderId;
-use crate::domain::order::payment::{Payment, Status};
+use crate::domain::order::payment::Payment;
 use crate::domain::pacing::token_bucket::TokenBucket;
 
 /// Before that the schedule asks soon by itself.
 const OLD: TimeDelta = TimeDelta::seconds(20);
-/// After that nobody stands at the counter any more.
+/// After that no guest stands at the counter any more.
 const TOO_OLD: TimeDelta = TimeDelta::days(2);
 /// Between two asks that looks at one order lead to.
 const PER_ORDER: Duration = Duration::from_secs(15);
@@ -49,7 +49,7 @@ impl Looks {
 
     /// Takes a look at an order of this age, if it is a reason to ask.
     pub(super) fn take(&self, payment: &Payment, age: TimeDelta, now: Instant) {
-        if is_open(payment.status)
+        if payment.status.awaits_money()
             && (OLD..TOO_OLD).contains(&age)
             && self.admits(payment.order_id, now)
         {
@@ -76,17 +76,6 @@ impl Looks {
             recent.followed.insert(order_id, now);
         }
         admitted
-    }
-}
-
-fn is_open(status: Status) -> bool {
-    match status {
-        Status::Pending | Status::Expired => true,
-        Status::Completed
-        | Status::Failed
-        | Status::Cancelled
-        | Status::Held
-        | Status::Refunded => false,
     }
 }
 

@@ -1,13 +1,14 @@
 //! Asks ZenoPay what is true, for orders whose webhook was lost, failed or never came.
 //!
-//! Nouns: an order is *due* when its time in the books has come; whoever moves that time has
-//! *claimed* it for a while (a lease), so that processes share the work; a *turn* is the right
+//! Nouns: an order is *due* when its time in the database has come; a process that moves that time
+//! has *claimed* it for a while (a lease), so that processes share the work; a *turn* is the right
 //! to ask once, from the budget of `zenopay.asks_per_sec` that all asks share. Half of the
 //! turns are kept for the orders that are longest overdue; with the others the most urgent are
-//! asked about: orders that somebody waits for, then the newest, and what is sold already
+//! asked about: orders that polls wait for, then the newest, and what is sold already
 //! last. While ZenoPay is down nothing is asked but a probe from time to time.
 //!
-//! The rule that must not be broken: what is learnt goes through the order's actor like every
+//! # Invariants
+//! What is learnt goes through the order's actor like every
 //! other evidence; nothing here repairs anything by itself.
 
 use std::sync::Arc;
@@ -39,7 +40,7 @@ mod looks;
 
 use looks::Looks;
 
-/// How often the books are looked at when nothing is due.
+/// How often the database is looked at when nothing is due.
 const TICK: Duration = Duration::from_millis(500);
 /// How long a claimed order is ours; an ask takes a few seconds at most.
 const LEASE: TimeDelta = TimeDelta::seconds(60);
@@ -53,11 +54,11 @@ const DEADLINES: u64 = 200;
 
 /// What a reconciler needs.
 pub struct Parts {
-    /// The books.
+    /// The database.
     pub store: Store,
     /// Where evidence goes, and the way to ZenoPay.
     pub orders: Orders,
-    /// Who is waited for.
+    /// The orders that polls wait for.
     pub status: StatusBoard,
     /// Asks a second.
     pub asks_per_sec: u32,
@@ -127,7 +128,7 @@ impl Reconciler {
     }
 
     /// A guest has looked at this order. If it is an old one without an end, ZenoPay is asked
-    /// soon; whoever looks does not wait for it.
+    /// soon; the guest does not wait for it.
     pub fn was_looked_at(&self, payment: &Payment) {
         let parts = &self.inner.parts;
         let age = parts.store.clock().now() - payment.created_at;
@@ -161,7 +162,7 @@ impl Reconciler {
         loop {
             sleep(TICK).await;
             if let Err(error) = self.expire_overdue().await {
-                warn!(%error, "reconciler: the books cannot be read; trying again");
+                warn!(%error, "reconciler: the database cannot be read; trying again");
             }
         }
     }
@@ -179,7 +180,7 @@ impl Reconciler {
                 Ok(1..) => {}
                 Ok(0) => sleep(TICK).await,
                 Err(error) => {
-                    warn!(%error, "reconciler: the books cannot be read; trying again");
+                    warn!(%error, "reconciler: the database cannot be read; trying again");
                     sleep(TICK).await;
                 }
             }
@@ -197,7 +198,7 @@ impl Reconciler {
     }
 
     fn ended_a_round(&self) {
-        let now = Utc::now().timestamp_millis();
+        let now = self.inner.parts.store.clock().now().timestamp_millis();
         self.inner.last_run.store(now, Ordering::Relaxed);
     }
 
@@ -215,13 +216,10 @@ impl Reconciler {
         let turns = self.take_turns(most).await;
         let due = self.claim(turns).await;
         let claimed = due.as_ref().map_or(0, Vec::len);
-        self.inner
-            .parts
-            .orders
-            .asks()
-            .give_back(turns.without(claimed));
+        let checks = self.inner.parts.orders.asks();
+        checks.give_back(turns.without(claimed));
         if flow == Flow::Probe && claimed > 0 {
-            self.inner.parts.orders.asks().probing();
+            checks.probing();
         }
         let mut first = Some(first);
         for order in due? {

@@ -1,5 +1,5 @@
-//! Has routers end sessions: claimed by a lease, asked with no transaction open, and what
-//! they answer is told in the order's timeline.
+//! Has routers end sessions: claimed by a lease, asked with no transaction open. What a router
+//! answers is a line in the order's timeline.
 //!
 //! A router behind NAT cannot be reached; `Session-Timeout` then bounds how long a guest
 //! whose voucher is over stays on-line.
@@ -38,12 +38,6 @@ pub struct Disconnects {
     store: Store,
     /// For routers that have no row of their own.
     coa_secret: Option<Secret>,
-}
-
-/// A router's answer, for the books: a word, and a line of the timeline.
-struct Told {
-    result: &'static str,
-    remark: Remark,
 }
 
 impl Disconnects {
@@ -90,30 +84,26 @@ impl Disconnects {
 
     async fn end(&self, queued: &QueuedDisconnect) -> Result<(), StoreError> {
         let answer = self.ask(queued).await;
-        let now = self.store.clock().now();
-        match answer {
+        let (store, now) = (&self.store, self.store.clock().now());
+        let failure = match answer {
             Ok(answer) => {
-                let told = told(answer);
-                self.store
-                    .disconnect_answered(queued, told.result, told.remark, now)
-                    .await
+                let (result, remark) = told(answer);
+                return store.disconnect_answered(queued, result, remark, now).await;
             }
-            Err(failure) => {
-                if queued.attempts + 1 < ATTEMPTS {
-                    let again_at = now + pause(queued.attempts);
-                    return self
-                        .store
-                        .disconnect_failed(queued, failure, again_at, now)
-                        .await;
-                }
-                error!(disconnect = queued.id, %failure, "a session could not be ended");
-                let text = format!("the session could not be ended: {failure}");
-                let remark = remark(Level::Alert, "disconnect_failed", text);
-                self.store
-                    .disconnect_given_up(queued, failure, remark, now)
-                    .await
-            }
+            Err(failure) => failure,
+        };
+        if queued.attempts + 1 < ATTEMPTS {
+            let again_at = now + pause(queued.attempts);
+            return store
+                .disconnect_failed(queued, failure, again_at, now)
+                .await;
         }
+        error!(disconnect = queued.id, %failure, "a session could not be ended");
+        let text = format!("the session could not be ended: {failure}");
+        let remark = Remark::new(Level::Alert, "disconnect_failed", text);
+        store
+            .disconnect_given_up(queued, failure, remark, now)
+            .await
     }
 
     async fn ask(&self, queued: &QueuedDisconnect) -> Result<Disconnected, String> {
@@ -131,38 +121,21 @@ impl Disconnects {
     }
 }
 
-fn told(answer: Disconnected) -> Told {
-    let (result, level, kind, text) = match answer {
-        Disconnected::Acknowledged => (
-            "acknowledged",
-            Level::Note,
-            "disconnected",
-            "the router has ended the session".to_owned(),
-        ),
-        Disconnected::WasGone => (
-            "was_gone",
-            Level::Note,
-            "disconnected",
-            "the router has no such session any more".to_owned(),
-        ),
+/// A router's answer in a word, and as a line of the order's timeline.
+fn told(answer: Disconnected) -> (&'static str, Remark) {
+    let ended = |text| Remark::new(Level::Note, "disconnected", text);
+    match answer {
+        Disconnected::Acknowledged => ("acknowledged", ended("the router has ended the session")),
+        Disconnected::WasGone => ("was_gone", ended("the router has no such session any more")),
         Disconnected::Refused(cause) => {
             let cause = cause.map_or_else(|| "none".to_owned(), |cause| cause.to_string());
+            let text = format!("the router refuses to end the session; Error-Cause: {cause}");
             (
                 "refused",
-                Level::Alert,
-                "disconnect_refused",
-                format!("the router refuses to end the session; Error-Cause: {cause}"),
+                Remark::new(Level::Alert, "disconnect_refused", text),
             )
         }
-    };
-    Told {
-        result,
-        remark: remark(level, kind, text),
     }
-}
-
-fn remark(level: Level, kind: &'static str, text: String) -> Remark {
-    Remark::new(level, kind, text)
 }
 
 fn pause(attempts_before: i32) -> TimeDelta {

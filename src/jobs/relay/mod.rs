@@ -39,6 +39,8 @@ const AT_ONCE: u64 = 8;
 /// The first pause after a failure; it doubles up to `LONGEST_PAUSE`.
 const FIRST_PAUSE: TimeDelta = TimeDelta::seconds(10);
 const LONGEST_PAUSE: TimeDelta = TimeDelta::hours(1);
+/// The first look for a receipt after a message was taken; most arrive within seconds.
+const FIRST_LOOK: TimeDelta = TimeDelta::seconds(30);
 /// Failures in a row after which the provider is taken to be down, and the pauses then.
 const PATIENCE: u32 = 5;
 const FIRST_REST: Duration = Duration::from_secs(10);
@@ -46,9 +48,9 @@ const LONGEST_REST: Duration = Duration::from_secs(300);
 
 /// What a relay needs.
 pub struct Parts {
-    /// The books.
+    /// The database.
     pub store: Store,
-    /// Who carries SMS.
+    /// The way to the SMS provider.
     pub carrier: Carrier,
     /// After so many attempts a person must look.
     pub attempts_max: u32,
@@ -173,7 +175,7 @@ impl Relay {
             provider: self.parts.carrier.name(),
             message_id: taken.message_id,
             parts: taken.parts.and_then(|parts| i32::try_from(parts).ok()),
-            receipt_due_at: is_told.then(|| at + receipts::FIRST_LOOK),
+            receipt_due_at: is_told.then(|| at + FIRST_LOOK),
             alert: taken.unclear.map(unclear),
             at,
         }
@@ -218,7 +220,7 @@ fn unclear(why: String) -> Remark {
     Remark::new(Level::Alert, "sms_unclear", text)
 }
 
-/// The pause after so many attempts: twice as long each time, and by dice (0 to 1) between
+/// The pause after so many attempts: twice as long each time, and by `dice` (0 to 1) between
 /// half of that and the whole.
 fn pause(attempts: u32, dice: f64) -> TimeDelta {
     let doublings = attempts.saturating_sub(1).min(16);

@@ -121,19 +121,15 @@ impl Proofs {
         let result = result_of(&said);
         self.learn(result);
         let (result, level, kind, text) = match said {
-            Ok(Access::Accepted) => (
-                result,
-                Level::Note,
-                TESTED,
-                "FreeRADIUS lets this voucher in".to_owned(),
-            ),
+            Ok(Access::Accepted) => {
+                let text = "FreeRADIUS lets this voucher in".to_owned();
+                (result, Level::Note, TESTED, text)
+            }
             // A guest may have been quicker than the test, and then it is one device too many.
-            Ok(Access::Rejected(_)) if self.is_used(&voucher.code).await? => (
-                ProofResult::Accepted,
-                Level::Note,
-                TESTED,
-                "a device has logged in with this voucher already".to_owned(),
-            ),
+            Ok(Access::Rejected(_)) if self.is_used(&voucher.code).await? => {
+                let text = "a device has logged in with this voucher already".to_owned();
+                (ProofResult::Accepted, Level::Note, TESTED, text)
+            }
             Ok(Access::Rejected(reason)) => {
                 let reason = reason.unwrap_or_else(|| "no reason given".to_owned());
                 let text = format!("FreeRADIUS does not let this voucher in: {}", reason.trim());

@@ -13,15 +13,13 @@ use super::{AT_ONCE, LEASE, Parts, Relay};
 use crate::sms::Receipt;
 use crate::store::{Arrival, AwaitedReceipt, StoreError};
 
-/// After a message was taken; most arrive within seconds.
-pub(super) const FIRST_LOOK: TimeDelta = TimeDelta::seconds(30);
 /// Looks never come closer together than this …
 const SHORTEST: TimeDelta = TimeDelta::seconds(60);
 /// … nor lie further apart than this.
 const LONGEST: TimeDelta = TimeDelta::hours(6);
 /// Networks give up on a message after two days at the latest.
 const GIVE_UP: TimeDelta = TimeDelta::days(2);
-/// How often the books are looked at.
+/// How often the database is looked at.
 const TICK: Duration = Duration::from_secs(2);
 
 impl Relay {
@@ -83,6 +81,7 @@ fn next_look(sent_at: DateTime<Utc>, now: DateTime<Utc>) -> Option<DateTime<Utc>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::jobs::relay::FIRST_LOOK;
 
     #[test]
     fn looks_grow_rarer_and_end_after_two_days() {

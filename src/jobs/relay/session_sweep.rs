@@ -24,7 +24,7 @@ pub struct Sweep {
 }
 
 impl Sweep {
-    /// Sweeps these books.
+    /// Sweeps the sessions of this database.
     pub fn new(store: Store) -> Self {
         Self { store }
     }

@@ -2,7 +2,8 @@
 //! person is erased,
 //! `webhooks-DAY-FIRST.jsonl` by the day on which they came (UTC) and the number of the first.
 //!
-//! The rule that must not be broken: a file is there as a whole or not at all, and when
+//! # Invariants
+//! A file is there as a whole or not at all, and when
 //! `write` returns it outlives a power cut. A batch that is written again, as after a kill
 //! before its bodies were forgotten, has the same first number and takes the place of itself.
 
@@ -114,8 +115,8 @@ fn private(path: &Path) -> io::Result<File> {
 }
 
 /// Takes a person out of the archive: the bodies of deliveries about `orders` (as they are spelled
-/// in the journal), and of those that name the person. A file that has none stays as it is. Says how
-/// many bodies there were.
+/// in the journal), and of those that name the person. A file that has none stays as it is. Says
+/// how many bodies there were.
 ///
 /// # Errors
 /// If a file cannot be read or written; asking again goes on.

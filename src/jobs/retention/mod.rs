@@ -1,7 +1,8 @@
 //! Forgetting: after `retention.bodies_days` the bodies of webhooks leave the journal, a small
 //! batch at a time, into an archive if there is one. What was decided, when and why stays.
 //!
-//! The rule that must not be broken: with an archive, a body is forgotten only after the file
+//! # Invariants
+//! With an archive, a body is forgotten only after the file
 //! that holds it is on the disk, and only if it was written there.
 
 use std::io;
@@ -113,8 +114,8 @@ impl Retention {
     /// Erases a customer: from the database first, and then from the archive.
     ///
     /// # Errors
-    /// If the database cannot be written, then nothing was; if the archive cannot, then the customer
-    /// is in it alone, and asking again erases them there.
+    /// If the database cannot be written, then nothing was; if the archive cannot, then the
+    /// customer is in it alone, and asking again erases them there.
     pub async fn erase_customer(
         &self,
         phone: Phone,

@@ -3,7 +3,7 @@
 //! The rule that must not be broken: an order keeps its own copy of what was sold, so nothing
 //! here touches an order; and every change is logged in the transaction that makes it.
 
-use chrono::{DateTime, SubsecRound, Utc};
+use chrono::{DateTime, Utc};
 use entities::{packages, radgroupreply};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{Expr, OnConflict};
@@ -86,7 +86,8 @@ impl Store {
         package: NewPackage,
         audit: AuditEntry,
     ) -> Result<bool, StoreError> {
-        self.transaction(move |txn| Box::pin(async move { add(txn, package, &audit).await }))
+        let now = self.clock().now();
+        self.transaction(move |txn| Box::pin(async move { add(txn, package, &audit, now).await }))
             .await
     }
 
@@ -101,8 +102,9 @@ impl Store {
         listing: Listing,
         audit: AuditEntry,
     ) -> Result<bool, StoreError> {
+        let now = self.clock().now();
         self.transaction(move |txn| {
-            Box::pin(async move { relist(txn, &code, listing, &audit).await })
+            Box::pin(async move { relist(txn, &code, listing, &audit, now).await })
         })
         .await
     }
@@ -112,8 +114,8 @@ async fn add(
     txn: &DatabaseTransaction,
     package: NewPackage,
     audit: &AuditEntry,
+    now: DateTime<Utc>,
 ) -> Result<bool, StoreError> {
-    let now = Utc::now().trunc_subsecs(3);
     let last = packages::Entity::find()
         .select_only()
         .column(packages::Column::SortOrder)
@@ -172,8 +174,8 @@ async fn relist(
     code: &str,
     listing: Listing,
     audit: &AuditEntry,
+    now: DateTime<Utc>,
 ) -> Result<bool, StoreError> {
-    let now = Utc::now().trunc_subsecs(3);
     let line = packages::Entity::update_many().filter(packages::Column::Code.eq(code));
     let line = match listing {
         Listing::Price(price) => line

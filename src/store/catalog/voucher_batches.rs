@@ -3,7 +3,7 @@
 //! The rule that must not be broken: a code is on paper only if it is in the books with its
 //! RADIUS user. So a batch is written whole, by the same lines as a sale, and printed after.
 
-use chrono::{DateTime, SubsecRound, Utc};
+use chrono::{DateTime, Utc};
 use entities::{voucher_batches, vouchers};
 use sea_orm::ActiveValue::Set;
 use sea_orm::{
@@ -74,7 +74,8 @@ impl Store {
     /// [`StoreError::CodeTaken`]: one of the codes exists; make others. Any other: nothing was
     /// written, unless it says that it does not know.
     pub async fn print(&self, batch: NewBatch, audit: AuditEntry) -> Result<i64, StoreError> {
-        self.transaction(move |txn| Box::pin(async move { print(txn, &batch, audit).await }))
+        let now = self.clock().now();
+        self.transaction(move |txn| Box::pin(async move { print(txn, &batch, audit, now).await }))
             .await
     }
 
@@ -144,8 +145,8 @@ async fn print(
     txn: &DatabaseTransaction,
     batch: &NewBatch,
     audit: AuditEntry,
+    now: DateTime<Utc>,
 ) -> Result<i64, StoreError> {
-    let now = Utc::now().trunc_subsecs(3);
     let row = voucher_batches::ActiveModel {
         package_code: Set(batch.terms.code.clone()),
         package_name: Set(batch.terms.name_en.clone()),

@@ -1,6 +1,6 @@
 //! The people who run the hotspots, by their tokens.
 
-use chrono::{DateTime, SubsecRound, Utc};
+use chrono::{DateTime, Utc};
 use entities::operators;
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{Expr, OnConflict};
@@ -39,14 +39,17 @@ impl Store {
     ) -> Result<Option<Secret>, StoreError> {
         let token = fresh_token();
         let token_hash = Fingerprint::of(token.expose());
+        let now = self.clock().now();
         let added = self.transaction(move |txn| {
-            Box::pin(async move { add_and_log(txn, &operator, &token_hash, audit.as_ref()).await })
+            Box::pin(
+                async move { add_and_log(txn, &operator, &token_hash, audit.as_ref(), now).await },
+            )
         });
         Ok(added.await?.then_some(token))
     }
 
-    /// Ends an operator's token, and the sessions that it opened; the name stays in the audit log. False if there
-    /// is nobody of that name who is not disabled already.
+    /// Ends an operator's token, and the sessions that it opened; the name stays in the audit log.
+    /// False if there is nobody of that name who is not disabled already.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database cannot be reached.
@@ -56,8 +59,9 @@ impl Store {
         audit: Option<AuditEntry>,
     ) -> Result<bool, StoreError> {
         let name = name.to_owned();
+        let now = self.clock().now();
         self.transaction(move |txn| {
-            Box::pin(async move { disable(txn, &name, audit.as_ref()).await })
+            Box::pin(async move { disable(txn, &name, audit.as_ref(), now).await })
         })
         .await
     }
@@ -118,8 +122,8 @@ async fn disable(
     txn: &DatabaseTransaction,
     name: &str,
     audit: Option<&AuditEntry>,
+    now: DateTime<Utc>,
 ) -> Result<bool, StoreError> {
-    let now = Utc::now().trunc_subsecs(3);
     let disabled = operators::Entity::update_many()
         .col_expr(operators::Column::DisabledAt, Expr::value(now))
         .filter(operators::Column::Name.eq(name))
@@ -151,8 +155,8 @@ async fn add_and_log(
     operator: &Operator,
     token: &Fingerprint,
     audit: Option<&AuditEntry>,
+    now: DateTime<Utc>,
 ) -> Result<bool, StoreError> {
-    let now = Utc::now().trunc_subsecs(3);
     let added = add(txn, operator, token, now).await?;
     if let Some(entry) = audit.filter(|_| added) {
         audit_log::insert(txn, entry, now).await?;

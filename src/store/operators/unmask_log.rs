@@ -4,7 +4,7 @@
 //! again within minutes adds nothing that is not known, so it adds no line: a page that
 //! refreshes itself must not bury the acts.
 
-use chrono::{SubsecRound, TimeDelta, Utc};
+use chrono::TimeDelta;
 use entities::audit_events;
 use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter};
 
@@ -37,7 +37,7 @@ impl Store {
     pub async fn record_reveal(&self, reveal: Reveal) -> Result<(), StoreError> {
         let store = self.clone();
         self.run(async move {
-            let now = Utc::now().trunc_subsecs(3);
+            let now = store.clock().now();
             let mut same = audit_events::Entity::find()
                 .filter(audit_events::Column::At.gt(now - SAME_LOOK))
                 .filter(audit_events::Column::Action.eq(REVEAL))

@@ -10,7 +10,7 @@ use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
 use super::duplicate_orders;
 use crate::domain::catalog::money::Tzs;
 use crate::domain::history::{
-    Act, Call, Disconnect, FormerCode, Heard, RadiusRows, Receipt, Remarked, Session, Story, Text,
+    Act, Call, Disconnect, FormerCode, Heard, Receipt, Remarked, Session, Story, Text,
 };
 use crate::domain::order::ids::OrderId;
 use crate::store::engine::pool::Pool;
@@ -52,7 +52,7 @@ async fn story(db: &Pool, order_id: OrderId) -> Result<Option<Story>, StoreError
         invoice: invoice(db, id).await?,
         revoked_reason,
         former_codes: former_codes(db, id).await?,
-        radius: RadiusRows(0),
+        radius: 0,
         calls: calls(db, order_id).await?,
         deliveries: deliveries(db, order_id).await?,
         texts: texts(db, id).await?,
@@ -187,9 +187,9 @@ async fn acts(db: &Pool, order_id: OrderId) -> Result<Vec<Act>, StoreError> {
     Ok(acts.collect())
 }
 
-async fn radius_rows(db: &Pool, code: &str) -> Result<RadiusRows, StoreError> {
+async fn radius_rows(db: &Pool, code: &str) -> Result<u64, StoreError> {
     let rows = radcheck::Entity::find().filter(radcheck::Column::Username.eq(code));
-    Ok(RadiusRows(rows.count(db).await?))
+    Ok(rows.count(db).await?)
 }
 
 async fn former_codes(db: &Pool, id: i64) -> Result<Vec<FormerCode>, StoreError> {

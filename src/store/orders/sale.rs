@@ -43,7 +43,9 @@ pub(in crate::store) async fn revoke(
     let Some(voucher) = &payment.voucher else {
         return Ok(());
     };
-    let at = voucher.revoked_at.unwrap_or_else(Utc::now);
+    let at = voucher
+        .revoked_at
+        .ok_or_else(|| StoreError::Corrupt("a voucher that is revoked at no time".to_owned()))?;
     shut_out(txn, voucher.code.as_str(), Some(payment.order_id), at, why).await
 }
 

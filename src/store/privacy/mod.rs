@@ -4,7 +4,7 @@
 //! The rule that must not be broken: one name that means nothing stands wherever the phone stood,
 //! so that what belongs together still does, and unique keys and references hold.
 
-use chrono::{DateTime, SubsecRound, Utc};
+use chrono::{DateTime, Utc};
 use entities::{audit_events, customers, invoices, payments, vouchers};
 use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::sea_query::{Expr, ExprTrait};
@@ -67,9 +67,10 @@ impl Store {
             detail: Set(Some(reason)),
             ..Default::default()
         };
+        let now = self.clock().now();
         let erased = self.transaction_if(move |txn| {
             Box::pin(async move {
-                let erased = erase(txn, &phone, line).await?;
+                let erased = erase(txn, &phone, line, now).await?;
                 if erased.is_some() {
                     mentions::forget(txn, &person, mentions).await?;
                 }
@@ -85,8 +86,8 @@ async fn erase(
     txn: &DatabaseTransaction,
     phone: &Phone,
     mut line: audit_events::ActiveModel,
+    now: DateTime<Utc>,
 ) -> Result<Option<Erased>, StoreError> {
-    let now = Utc::now().trunc_subsecs(3);
     let nobody = format!("erased-{}", Uuid::new_v4().simple());
     // First, because it takes the row locks: what is being sold is finished before or after.
     forget_in_payments(txn, phone, &nobody).await?;

@@ -1,6 +1,6 @@
 //! Routers, in FreeRADIUS's table `nas`. FreeRADIUS looks there when a router speaks.
 
-use chrono::{SubsecRound, Utc};
+use chrono::{DateTime, Utc};
 use entities::nas;
 use sea_orm::ActiveValue::Set;
 use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder};
@@ -37,7 +37,8 @@ impl Store {
         operator: &str,
     ) -> Result<Option<Router>, StoreError> {
         let operator = operator.to_owned();
-        self.transaction_if(move |txn| Box::pin(async move { add(txn, &new, operator).await }))
+        let now = self.clock().now();
+        self.transaction_if(move |txn| Box::pin(async move { add(txn, &new, operator, now).await }))
             .await
     }
 
@@ -51,7 +52,8 @@ impl Store {
         operator: &str,
     ) -> Result<Option<Router>, StoreError> {
         let operator = operator.to_owned();
-        self.transaction_if(move |txn| Box::pin(remove(txn, id, operator)))
+        let now = self.clock().now();
+        self.transaction_if(move |txn| Box::pin(remove(txn, id, operator, now)))
             .await
     }
 }
@@ -60,6 +62,7 @@ async fn add(
     txn: &DatabaseTransaction,
     new: &NewRouter,
     operator: String,
+    now: DateTime<Utc>,
 ) -> Result<Option<Router>, StoreError> {
     let address = new.address().to_string();
     let known = nas::Entity::find()
@@ -81,7 +84,7 @@ async fn add(
         ..Default::default()
     };
     let row = nas::Entity::insert(row).exec_with_returning(txn).await?;
-    log(txn, operator, "nas_add", &row.nasname).await?;
+    log(txn, operator, "nas_add", &row.nasname, now).await?;
     Ok(Some(router(row)))
 }
 
@@ -89,12 +92,13 @@ async fn remove(
     txn: &DatabaseTransaction,
     id: i32,
     operator: String,
+    now: DateTime<Utc>,
 ) -> Result<Option<Router>, StoreError> {
     let Some(row) = nas::Entity::find_by_id(id).one(txn).await? else {
         return Ok(None);
     };
     nas::Entity::delete_by_id(id).exec(txn).await?;
-    log(txn, operator, "nas_remove", &row.nasname).await?;
+    log(txn, operator, "nas_remove", &row.nasname, now).await?;
     Ok(Some(router(row)))
 }
 
@@ -104,6 +108,7 @@ async fn log(
     operator: String,
     action: &'static str,
     address: &str,
+    now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     let entry = AuditEntry {
         operator,
@@ -112,7 +117,7 @@ async fn log(
         subject: format!("router {address}"),
         detail: None,
     };
-    Ok(audit_log::insert(txn, &entry, Utc::now().trunc_subsecs(3)).await?)
+    Ok(audit_log::insert(txn, &entry, now).await?)
 }
 
 fn router(row: nas::Model) -> Router {

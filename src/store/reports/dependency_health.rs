@@ -48,7 +48,7 @@ impl Store {
                 .one(&store.inner.reader)
                 .await?;
             Ok(Vitals {
-                gateway_silent_since: silent_since(&calls, Utc::now()),
+                gateway_silent_since: silent_since(&calls, store.clock().now()),
                 sms_failing_since: failing,
             })
         })

@@ -48,7 +48,7 @@ impl Store {
             };
             let now = match backend {
                 DbBackend::Postgres => row.try_get("", "now")?,
-                _ => Utc::now(),
+                _ => store.clock().now(),
             };
             let due: [Option<DateTime<Utc>>; 2] =
                 [row.try_get("", "decide_at")?, row.try_get("", "due_at")?];

@@ -91,8 +91,8 @@ impl OrdersPage {
     fn statuses(&self) -> impl Iterator<Item = (&'static str, bool)> {
         let chosen = self.status;
         Status::ALL
-            .into_iter()
-            .map(move |status| (status.as_str(), Some(status) == chosen))
+            .iter()
+            .map(move |&status| (status.as_str(), Some(status) == chosen))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Actions of operators and the deadline have outcomes of their own and are not counted as
 //! webhooks.
 
-use malipo::actors::Command;
+use malipo::actors::{Command, Requester};
 use malipo::domain::order::evidence::Evidence;
 use serde_json::Value;
 
@@ -51,7 +51,7 @@ async fn an_operators_action_has_its_own_outcome_and_is_not_counted_as_a_webhook
     }
     let orders = &app.app.orders;
     orders
-        .reissue_for_owner(reissued.id.parse().unwrap(), 2)
+        .reissue(reissued.id.parse().unwrap(), Requester::Owner { seen: 2 })
         .await
         .unwrap();
     assert_eq!(last_outcome(&app, &reissued).await, "reissued");

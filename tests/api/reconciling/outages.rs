@@ -68,7 +68,7 @@ async fn the_reconciler_goes_on_after_the_database_went_away_and_came_back(kind:
 
     take_away(&app).await;
     eventually("the loop meets the outage twice", async || {
-        log.count("reconciler: the books cannot be read") >= 2
+        log.count("reconciler: the database cannot be read") >= 2
     })
     .await;
     bring_back(&app).await;

@@ -1,25 +1,20 @@
-//! What the guest and the routers had of it: SMS, sessions, disconnects.
+//! The guest's side in the timeline: SMS, sessions, disconnects.
 
-use super::Teller;
+use super::{Teller, optional};
 
 impl Teller<'_> {
     pub(super) fn texts(&mut self) {
         for text in &self.story.texts {
-            let (kind, phone) = (&text.kind, self.mask.sight.phone(&text.phone));
+            let (kind, state) = (&text.kind, &text.state);
+            let phone = self.mask.sight.phone(&text.phone);
             let mut queued = format!("SMS {kind} to {phone} is queued");
             let trouble = text.last_error.as_ref().filter(|_| text.sent_at.is_none());
-            if let Some(error) = trouble {
-                queued += &format!(
-                    "; {} after {} attempts: {}",
-                    text.state,
-                    text.attempts,
-                    self.mask.text(error)
-                );
+            if let Some(error) = self.masked(trouble) {
+                queued += &format!("; {state} after {} attempts: {error}", text.attempts);
             }
             self.numbered(text.created_at, "sms", queued, Some(text.id));
             if let Some(at) = text.sent_at {
                 let by = text.provider.as_deref().unwrap_or("the provider");
-                let state = &text.state;
                 let summary = format!("SMS {kind} is taken by {by}, state {state}");
                 self.numbered(at, "sms", summary, Some(text.id));
             }
@@ -29,10 +24,8 @@ impl Teller<'_> {
                 } else {
                     ("alert", "has not arrived")
                 };
-                let mut summary = format!("SMS {kind} {said}");
-                if let Some(detail) = &receipt.detail {
-                    summary += &format!(": {}", self.mask.text(detail));
-                }
+                let detail = optional(": ", self.masked(receipt.detail.as_ref()), "");
+                let summary = format!("SMS {kind} {said}{detail}");
                 self.numbered(receipt.at, word, summary, Some(text.id));
             }
         }
@@ -60,29 +53,19 @@ impl Teller<'_> {
 
     pub(super) fn disconnects(&mut self) {
         for disconnect in &self.story.disconnects {
-            let router = &disconnect.router;
-            let asked = format!(
-                "router {router} is told to end the session ({})",
-                disconnect.reason
-            );
+            let (router, reason) = (&disconnect.router, &disconnect.reason);
+            let asked = format!("router {router} is told to end the session ({reason})");
             self.line(disconnect.created_at, "disconnect", asked);
-            let result = disconnect.result.as_deref();
-            match (disconnect.sent_at, &disconnect.last_error) {
-                (Some(at), _) => {
-                    let result = result.unwrap_or("no word");
-                    let summary = format!("router {router} has ended the session: {result}");
-                    self.line(at, "disconnect", summary);
-                }
-                (None, Some(error)) => {
-                    let summary = format!(
-                        "router {router} does not end the session: {} after {} attempts, {}",
-                        disconnect.state,
-                        disconnect.attempts,
-                        self.mask.text(error)
-                    );
-                    self.line(disconnect.created_at, "alert", summary);
-                }
-                (None, None) => {}
+            if let Some(at) = disconnect.sent_at {
+                let result = disconnect.result.as_deref().unwrap_or("no word");
+                let summary = format!("router {router} has ended the session: {result}");
+                self.line(at, "disconnect", summary);
+            } else if let Some(error) = self.masked(disconnect.last_error.as_ref()) {
+                let (state, attempts) = (&disconnect.state, disconnect.attempts);
+                let summary = format!(
+                    "router {router} does not end the session: {state} after {attempts} attempts, {error}"
+                );
+                self.line(disconnect.created_at, "alert", summary);
             }
         }
     }

@@ -5,7 +5,7 @@ use std::fmt::Display;
 use chrono::{DateTime, TimeZone, Utc};
 
 use super::{Line, Story};
-use crate::domain::order::payment::{Payment, Status};
+use crate::domain::order::payment::Status;
 use crate::domain::people::mask::{Mask, Sight};
 
 mod guest;
@@ -51,8 +51,8 @@ struct Teller<'a> {
 }
 
 impl Teller<'_> {
-    fn line(&mut self, at: DateTime<Utc>, kind: &'static str, summary: String) {
-        self.numbered(at, kind, summary, None);
+    fn line(&mut self, at: DateTime<Utc>, kind: &'static str, summary: impl Into<String>) {
+        self.numbered(at, kind, summary.into(), None);
     }
 
     fn numbered(
@@ -74,62 +74,52 @@ impl Teller<'_> {
     fn created(&mut self) {
         let payment = &self.story.payment;
         let phone = self.mask.sight.phone(payment.phone.international());
-        let summary = format!(
-            "{phone} orders {} for {} TZS",
-            payment.terms.code, payment.amount
-        );
+        let (code, price) = (&payment.terms.code, payment.amount);
+        let summary = format!("{phone} orders {code} for {price} TZS");
         self.line(payment.created_at, "created", summary);
     }
 
     fn calls(&mut self) {
         for call in &self.story.calls {
-            let kind = if call.is_push { "push" } else { "gateway_call" };
-            let asked = if call.is_push {
-                "ZenoPay is asked to ring the phone"
+            let (kind, asked) = if call.is_push {
+                ("push", "ZenoPay is asked to ring the phone")
             } else {
-                "ZenoPay is asked what is true"
+                ("gateway_call", "ZenoPay is asked what is true")
             };
-            let mut summary = format!("{asked}: {}", self.mask.text(&call.answer));
-            if let Some(detail) = &call.detail {
-                summary += &format!(" ({})", self.mask.text(detail));
-            }
-            summary += &match call.http_status {
-                Some(status) => format!(", HTTP {status}"),
-                None => ", no answer".to_owned(),
+            let (answer, took) = (self.mask.text(&call.answer), millis(call.duration_ms));
+            let detail = optional(" (", self.masked(call.detail.as_ref()), ")");
+            let http = match call.http_status {
+                Some(status) => format!("HTTP {status}"),
+                None => "no answer".to_owned(),
             };
-            summary += &format!(" in {}", millis(call.duration_ms));
+            let summary = format!("{asked}: {answer}{detail}, {http} in {took}");
             self.line(call.at, kind, summary);
         }
     }
 
     fn deliveries(&mut self) {
         for heard in &self.story.deliveries {
-            let source = match heard.source.as_deref() {
-                None | Some("webhook") => "webhook",
-                Some(other) => other,
+            let source = heard.source.as_deref().unwrap_or("webhook");
+            let said = match &heard.word {
+                Some(word) => format!("says {}", self.mask.text(word)),
+                None => "cannot be read".to_owned(),
             };
-            let mut summary = match &heard.word {
-                Some(word) => format!("{source} says {}", self.mask.text(word)),
-                None => format!("{source} cannot be read"),
+            let amount = optional(", ", heard.amount, " TZS");
+            let proof = match &heard.proof {
+                Some(proof) => format!("proven by {proof}"),
+                None => "without proof".to_owned(),
             };
-            if let Some(amount) = heard.amount {
-                summary += &format!(", {amount} TZS");
-            }
-            summary += &match &heard.proof {
-                Some(proof) => format!(", proven by {proof}"),
-                None => ", without proof".to_owned(),
-            };
-            summary += &format!(": {} in {}", heard.outcome, millis(heard.processing_ms));
+            let (outcome, took) = (&heard.outcome, millis(heard.processing_ms));
+            let summary = format!("{source} {said}{amount}, {proof}: {outcome} in {took}");
             self.numbered(heard.received_at, "delivery", summary, Some(heard.id));
         }
     }
 
     fn acts(&mut self) {
         for act in &self.story.acts {
+            let typed = self.mask.sight.typed(act.detail.as_deref());
             let mut summary = format!("{}: {} {}", act.operator, act.action, act.subject);
-            if let Some(detail) = self.mask.sight.typed(act.detail.as_deref()) {
-                summary += &format!(" ({detail})");
-            }
+            summary += &optional(" (", typed, ")");
             self.line(act.at, "operator", summary.trim_end().to_owned());
         }
     }
@@ -141,22 +131,29 @@ impl Teller<'_> {
         }
     }
 
+    fn masked(&self, text: Option<&String>) -> Option<String> {
+        text.map(|text| self.mask.text(text))
+    }
+
     /// That time ran out is in no row: an expired order, or money that came after it.
     fn end(&mut self, now: DateTime<Utc>) {
-        let payment: &Payment = &self.story.payment;
-        let late = payment
-            .confirmed_at
-            .is_some_and(|at| at > payment.deadline_at);
+        let payment = &self.story.payment;
+        let late = payment.confirmed_at > Some(payment.deadline_at);
         let expired = payment.status == Status::Expired && payment.deadline_at <= now;
         if expired || late {
-            let summary = "not paid in time; ZenoPay is asked on".to_owned();
+            let summary = "not paid in time; ZenoPay is asked on";
             self.line(payment.deadline_at, "deadline", summary);
         }
         if self.story.is_cut {
-            let summary = "there is more than is told here: only the newest lines".to_owned();
+            let summary = "there is more than is told here: only the newest lines";
             self.line(payment.created_at, "note", summary);
         }
     }
+}
+
+/// What is known, between two texts; nothing where it is not known.
+fn optional(before: &str, known: Option<impl Display>, after: &str) -> String {
+    known.map_or_else(String::new, |known| format!("{before}{known}{after}"))
 }
 
 fn millis(ms: f64) -> String {

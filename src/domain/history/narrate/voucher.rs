@@ -6,7 +6,6 @@ use chrono::{DateTime, TimeZone, Utc};
 
 use super::Teller;
 use crate::domain::catalog::package::Validity;
-use crate::domain::history::RadiusRows;
 use crate::domain::order::payment::Payment;
 
 impl Teller<'_> {
@@ -14,8 +13,7 @@ impl Teller<'_> {
     pub(super) fn sale(&mut self, clock: &impl TimeZone<Offset: Display>) {
         let payment = &self.story.payment;
         if let Some(at) = self.story.gateway_confirmed_at {
-            let summary = "ZenoPay confirms the payment itself".to_owned();
-            self.line(at, "confirmed", summary);
+            self.line(at, "confirmed", "ZenoPay confirms the payment itself");
         }
         let Some(voucher) = &payment.voucher else {
             return;
@@ -31,37 +29,30 @@ impl Teller<'_> {
         };
         let invoice = self.story.invoice.as_deref().unwrap_or("none");
         let sold_at = payment.processed_at.unwrap_or(voucher.issued_at);
-        self.line(
-            sold_at,
-            "commit",
-            format!(
-                "sold: voucher {first}, {until}; invoice {invoice}{}",
-                paid(payment)
-            ),
-        );
+        let paid = paid(payment);
+        let sold = format!("sold: voucher {first}, {until}; invoice {invoice}{paid}");
+        self.line(sold_at, "commit", sold);
         self.former_codes();
-        let rows = self.story.radius;
-        let is_known = format!(
-            "RADIUS user {code} is written, group {}",
-            payment.terms.code
-        );
-        if voucher.revoked_at.is_none() && rows == RadiusRows(0) {
+        let (rows, group) = (self.story.radius, &payment.terms.code);
+        if voucher.revoked_at.is_none() && rows == 0 {
             let summary = format!("RADIUS user {code} is missing: FreeRADIUS lets nobody in");
             self.line(voucher.issued_at, "alert", summary);
         } else {
-            self.line(voucher.issued_at, "radius", is_known);
+            let summary = format!("RADIUS user {code} is written, group {group}");
+            self.line(voucher.issued_at, "radius", summary);
         }
         if let Some(at) = voucher.revoked_at {
             let why = self.story.revoked_reason.as_deref().unwrap_or("no reason");
             let (kind, left) = match rows {
-                RadiusRows(0) => ("revoked", "its RADIUS user is gone".to_owned()),
-                RadiusRows(rows) => ("alert", format!("but {rows} RADIUS rows still let it in")),
+                0 => ("revoked", "its RADIUS user is gone".to_owned()),
+                rows => ("alert", format!("but {rows} RADIUS rows still let it in")),
             };
-            let summary = format!(
-                "voucher {code} is revoked ({}); {left}",
-                self.mask.text(why)
+            let why = self.mask.text(why);
+            self.line(
+                at,
+                kind,
+                format!("voucher {code} is revoked ({why}); {left}"),
             );
-            self.line(at, kind, summary);
         }
     }
 

@@ -120,7 +120,7 @@ fn what_is_wrong_is_an_alert() {
     });
     let missing = told(&story, Sight::Masked).join("\n");
 
-    story.radius = RadiusRows(3);
+    story.radius = 3;
     let well = told(&story, Sight::Masked).join("\n");
     story.payment = order(Status::Refunded);
     story.payment.voucher.as_mut().unwrap().revoked_at = Some(at(90 * MINUTE));

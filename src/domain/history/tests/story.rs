@@ -36,7 +36,7 @@ pub(super) fn full() -> Story {
         revoked_reason: Some("refunded".to_owned()),
         former_codes: Vec::new(),
         twins: Vec::new(),
-        radius: RadiusRows(0),
+        radius: 0,
         calls: vec![
             call(true, 10, "accepted", None, Some(200)),
             call(

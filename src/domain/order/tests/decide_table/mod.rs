@@ -17,15 +17,15 @@ mod after_the_sale;
 mod fixtures;
 mod properties;
 
-use super::decide::decide;
-use super::decision::{Decision, Effect, Level};
-use super::evidence::{Evidence, GatewayReport, OperatorAct};
-use super::failure::FailureReason;
-use super::payment::{Payment, Status};
-use super::reissue::{ReissuedBy, Replaced, Wish};
-use super::reported_amount::ReportedAmount;
 use crate::domain::access::usage::Usage;
 use crate::domain::catalog::money::Tzs;
+use crate::domain::order::decide::decide;
+use crate::domain::order::decision::{Decision, Effect, Level};
+use crate::domain::order::evidence::{Evidence, GatewayReport, OperatorAct};
+use crate::domain::order::failure::FailureReason;
+use crate::domain::order::payment::{Payment, Status};
+use crate::domain::order::reissue::{ReissuedBy, Replaced, Wish};
+use crate::domain::order::reported_amount::ReportedAmount;
 
 use fixtures::report;
 

@@ -1,0 +1,11 @@
+//! `Debug` for what must not end up in a log: the type's name and nothing of its value.
+
+macro_rules! hidden_debug {
+    ($type:ident) => {
+        impl ::std::fmt::Debug for $type {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                f.write_str(concat!(stringify!($type), "(hidden)"))
+            }
+        }
+    };
+}

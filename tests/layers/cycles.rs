@@ -1,0 +1,223 @@
+//! No cycle between files: each can be read without the files that use it.
+//!
+//! A file is a module. An arrow leads from it to each other file whose items its paths name; a
+//! re-export is followed to the file that defines the item. A `mod` line and a re-export are no
+//! arrows.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fs;
+use std::path::Path;
+
+use super::paths::paths;
+use super::rust_files;
+
+/// The cycles that there are: their common folder, how many files at most, and why they stay.
+#[rustfmt::skip]
+const CYCLES: &[(&str, usize, &str)] = &[
+    ("cli", 8, "each command uses the arguments and the failure that `cli/mod.rs` defines"),
+    ("config", 5, "each section is checked by `check`, which knows all sections"),
+    ("drill", 5, "the report and the server are parts of the drill that they describe"),
+    ("http", 50, "`Api`, which all handlers take, stands beside the routes, which know all handlers"),
+    ("radius/packet", 2, "a seal is part of its packet"),
+    ("sandbox", 2, "the courier is a loop of the sandbox"),
+    ("sms", 7, "each carrier implements what `sms/mod.rs` defines, which builds the carriers"),
+    ("store", 27, "`Store` owns pools, reader and writer, whose files add queries to it"),
+    ("store/privacy", 2, "the traces are part of an erasure"),
+    ("web", 2, "a frame knows its visit, and a visit its frame"),
+];
+
+/// A name that is imported through more modules than this is one that names itself.
+const IMPORTS_MAX: usize = 8;
+
+/// A file below `src`.
+struct File {
+    /// The path of its module.
+    module: Vec<String>,
+    source: String,
+    /// The same without re-exports.
+    own: String,
+}
+
+impl File {
+    fn new(path: &str, source: String) -> Self {
+        let names = path.trim_end_matches(".rs").split('/');
+        let mut module: Vec<String> = names.map(str::to_owned).collect();
+        module.pop_if(|last| *last == "mod" || *last == "lib");
+        Self {
+            module,
+            own: without_re_exports(&source),
+            source,
+        }
+    }
+
+    fn module(&self) -> Vec<&str> {
+        self.module.iter().map(String::as_str).collect()
+    }
+}
+
+/// Without the names of modules in visibilities too.
+fn without_re_exports(source: &str) -> String {
+    let mut is_re_export = false;
+    let mut own = String::new();
+    for line in source.lines() {
+        let code = line.trim_start();
+        is_re_export |=
+            code.starts_with("pub use ") || (code.starts_with("pub(") && code.contains(") use "));
+        if !is_re_export {
+            own += &line.replace("pub(in crate::", "pub(in ");
+        }
+        own.push('\n');
+        is_re_export &= !line.ends_with(';');
+    }
+    own
+}
+
+struct Tree<'a> {
+    modules: BTreeSet<Vec<&'a str>>,
+    /// By module and name: the path that the module imports or re-exports under that name.
+    imports: HashMap<(Vec<&'a str>, &'a str), Vec<&'a str>>,
+}
+
+impl<'a> Tree<'a> {
+    fn of(files: &'a [File]) -> Self {
+        let mut imports = HashMap::new();
+        for file in files {
+            for (_, mut path) in paths(&file.source) {
+                path.pop_if(|last| *last == "self");
+                if let Some(name) = path.last().copied() {
+                    imports.insert((file.module(), name), path);
+                }
+            }
+        }
+        let modules = files.iter().map(File::module).collect();
+        Self { modules, imports }
+    }
+
+    /// The file that defines what a path in the module `from` names; `None` for what is not ours.
+    fn file_of(&self, from: &[&'a str], path: &[&'a str], depth: usize) -> Option<Vec<&'a str>> {
+        let mut place = match *path.first()? {
+            "crate" | "malipo" => Vec::new(),
+            "self" | "super" => from.to_vec(),
+            first => {
+                let is_import = depth > 0 && self.imports.contains_key(&(from.to_vec(), first));
+                let is_child = self.modules.contains(&below(from, first));
+                (is_import || is_child).then(|| from.to_vec())?
+            }
+        };
+        for (at, name) in path.iter().copied().enumerate() {
+            let next = below(&place, name);
+            if name == "super" {
+                place.pop();
+            } else if self.modules.contains(&next) {
+                place = next;
+            } else if !["crate", "malipo", "self"].contains(&name) {
+                let import = self.imports.get(&(place.clone(), name));
+                let Some(import) = import.filter(|_| depth < IMPORTS_MAX) else {
+                    break;
+                };
+                let path = [import.as_slice(), &path[at + 1..]].concat();
+                return self.file_of(&place, &path, depth + 1).or(Some(place));
+            }
+        }
+        Some(place)
+    }
+}
+
+fn below<'a>(module: &[&'a str], name: &'a str) -> Vec<&'a str> {
+    [module, &[name]].concat()
+}
+
+/// The sets of files that reach each other.
+fn cycles(files: &[File]) -> BTreeSet<BTreeSet<String>> {
+    let tree = Tree::of(files);
+    let mut arrows: BTreeMap<Vec<&str>, BTreeSet<Vec<&str>>> = BTreeMap::new();
+    for file in files {
+        let targets = paths(&file.own).into_iter();
+        let targets = targets.filter_map(|(_, path)| tree.file_of(&file.module(), &path, 0));
+        let others = targets.filter(|to| *to != file.module() && tree.modules.contains(to));
+        arrows.insert(file.module(), others.collect());
+    }
+    let reached = |from: &Vec<&str>| {
+        let (mut reached, mut open) = (BTreeSet::new(), vec![from.clone()]);
+        while let Some(next) = open.pop() {
+            let new = arrows[&next].difference(&reached).cloned();
+            open.extend(new.collect::<Vec<_>>());
+            reached.extend(arrows[&next].iter().cloned());
+        }
+        reached
+    };
+    let reached: BTreeMap<_, _> = arrows.keys().map(|from| (from, reached(from))).collect();
+    let within = reached.iter().filter(|(from, to)| to.contains(**from));
+    let sets = within.map(|(from, to)| {
+        let back = to.iter().filter(|to| reached[to].contains(*from));
+        back.map(|module| module.join("/")).collect()
+    });
+    sets.collect()
+}
+
+/// The folder that holds all of them.
+fn folder_of(cycle: &BTreeSet<String>) -> String {
+    let mut common: Vec<&str> = cycle
+        .first()
+        .expect("a cycle has files")
+        .split('/')
+        .collect();
+    for file in cycle {
+        let same = common
+            .iter()
+            .zip(file.split('/'))
+            .take_while(|(a, b)| *a == b);
+        common.truncate(same.count());
+    }
+    common.join("/")
+}
+
+#[test]
+fn no_two_files_need_each_other_but_in_the_cycles_that_are_listed() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let files: Vec<File> = rust_files(&src)
+        .unwrap()
+        .iter()
+        .map(|path| {
+            let name = path.strip_prefix(&src).unwrap().to_str().unwrap();
+            File::new(name, fs::read_to_string(path).unwrap())
+        })
+        .collect();
+
+    let found = cycles(&files);
+
+    let mut listed: Vec<_> = CYCLES.iter().collect();
+    for cycle in &found {
+        let folder = folder_of(cycle);
+        let row = listed
+            .iter()
+            .position(|(listed, most, _)| *listed == folder && cycle.len() <= *most);
+        let row = row.unwrap_or_else(|| panic!("a new cycle of files in src/{folder}: {cycle:#?}"));
+        listed.remove(row);
+    }
+    assert!(
+        listed.is_empty(),
+        "cycles that are no more, to be taken from the table: {listed:?}"
+    );
+}
+
+/// Skipped by rustfmt so that a file is a line.
+#[rustfmt::skip]
+#[test]
+fn a_cycle_is_found_however_its_paths_are_written() {
+    let cycles_of = |files: &[(&str, &str)]| {
+        let files = files.iter().map(|(path, source)| File::new(path, (*source).to_owned()));
+        cycles(&files.collect::<Vec<_>>()).len()
+    };
+
+    assert_eq!(cycles_of(&[("a.rs", "use crate::b::B;"), ("b.rs", "fn f() { crate::a::f() }")]), 1);
+    assert_eq!(cycles_of(&[("a/mod.rs", "use b::B;"), ("a/b.rs", "use super::A;")]), 1);
+    assert_eq!(cycles_of(&[("a/b.rs", "use super::c::C;"), ("a/c.rs", "use crate::a::b::B;")]), 1);
+    // Through a re-export, and through an import of the module above.
+    assert_eq!(cycles_of(&[("a/mod.rs", "pub use b::B;"), ("a/b.rs", "use crate::c::C;"), ("c.rs", "use crate::a::B;")]), 1);
+    assert_eq!(cycles_of(&[("a/mod.rs", "use crate::c;"), ("a/b.rs", "use super::c::C;"), ("c.rs", "use crate::a::b::B;")]), 1);
+    // A `mod` line, a re-export, a visibility and a test are none.
+    assert_eq!(cycles_of(&[("a/mod.rs", "mod b;\npub use b::B;"), ("a/b.rs", "use super::A;")]), 0);
+    assert_eq!(cycles_of(&[("a.rs", "use crate::b::B;"), ("b.rs", "pub(in crate::a) fn f() {}")]), 0);
+    assert_eq!(cycles_of(&[("a.rs", "use crate::b::B;"), ("b.rs", "#[cfg(test)]\nmod tests { use crate::a::A; }")]), 0);
+}
