@@ -43,7 +43,7 @@ async fn until_failed(app: &TestApp, task: Task, times: f64) {
 async fn every_task_is_counted_from_the_start(kind: Kind) {
     let app = TestApp::start(kind).await;
 
-    for task in Task::ALL {
+    for &task in Task::ALL {
         assert_eq!(failures(&app, task).await, 0.0, "{task:?}");
     }
 }
