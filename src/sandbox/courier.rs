@@ -19,7 +19,7 @@ use tracing::warn;
 use super::subscriber::{self, Numbers};
 use super::{AT_ONCE, Sandbox};
 use crate::gateways::zenopay::client::KEY_HEADER;
-use crate::store::{SandboxWebhook, StoreError};
+use crate::store::{NEVER_DUE, SandboxWebhook, StoreError};
 
 /// How often the loop looks by itself while something is open, and while nothing is.
 const TICK: Duration = Duration::from_millis(200);
@@ -193,7 +193,7 @@ fn after(
         let pause = usize::try_from(webhook.attempts)
             .ok()
             .and_then(|tries| BACK_OFF.get(tries));
-        webhook.due_at = pause.map_or(SandboxWebhook::NEVER, |pause| now + *pause);
+        webhook.due_at = pause.map_or(NEVER_DUE, |pause| now + *pause);
     }
     webhook.http_status = http_status.map(i32::from);
     webhook.attempts += 1;
@@ -251,7 +251,7 @@ mod tests {
         assert_eq!(second.http_status, None);
 
         let third = after(second, Some(404), noon());
-        assert_eq!((third.attempts, third.due_at), (3, SandboxWebhook::NEVER));
+        assert_eq!((third.attempts, third.due_at), (3, NEVER_DUE));
     }
 
     #[test]

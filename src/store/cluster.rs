@@ -1,20 +1,20 @@
 //! Telling other processes on the same PostgreSQL that an order has changed, and hearing it
 //! from them. A notice that is lost costs latency, never truth.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use entities::payments;
 use sea_orm::sqlx::postgres::PgListener;
 use sea_orm::sqlx::{self, Executor};
-use sea_orm::{ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QuerySelect, Statement};
-use tokio::sync::mpsc;
+use sea_orm::{DbBackend, EntityTrait, QueryFilter, QuerySelect};
+use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 use uuid::Uuid;
 
 use super::engine::reader::is_any_of;
+use super::engine::sql;
 use super::{Store, StoreError};
 use crate::domain::order::ids::OrderId;
 use crate::supervisor::Task;
@@ -33,32 +33,27 @@ const LISTEN_AGAIN: Duration = Duration::from_secs(1);
 const NOTIFY_BATCH: usize = 120;
 /// Orders in one question.
 const READ_BATCH: usize = 5_000;
-/// Notices that may wait for whoever listens.
+/// Notices that may wait for the listener.
 const BACKLOG: usize = 1_024;
 
-/// Whether the connection that listens can be had.
+/// Since when no connection that listens can be had; `None` while there is one.
 #[derive(Default)]
-pub(super) struct Hearing {
-    deaf_since: Mutex<Option<DateTime<Utc>>>,
-}
+pub(super) struct Hearing(watch::Sender<Option<DateTime<Utc>>>);
 
 impl Hearing {
-    fn deaf_since(&self) -> MutexGuard<'_, Option<DateTime<Utc>>> {
-        let since = self.deaf_since.lock();
-        since.unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Logged once for an outage, however long it takes.
     fn failed(&self, error: &sqlx::Error, now: DateTime<Utc>) {
-        let mut since = self.deaf_since();
-        if since.is_none() {
-            *since = Some(now);
+        if self.0.send_if_modified(|since| {
+            let is_first = since.is_none();
+            since.get_or_insert(now);
+            is_first
+        }) {
             warn!(%error, "notices of other processes are not heard; trying again each second");
         }
     }
 
     fn began(&self) {
-        if self.deaf_since().take().is_some() {
+        if self.0.send_replace(None).is_some() {
             info!("notices of other processes are heard again");
         }
     }
@@ -74,7 +69,7 @@ pub enum Heard {
 }
 
 impl Store {
-    /// Whether other processes may write the same books.
+    /// Whether other processes may share the database.
     pub fn is_shared(&self) -> bool {
         self.backend() == DbBackend::Postgres
     }
@@ -83,7 +78,7 @@ impl Store {
     /// transaction it would make all commits wait for each other.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`]; who was not told finds out by itself within a second.
+    /// [`StoreError::Unavailable`]; a process that was not notified finds out within a second.
     pub async fn announce(
         &self,
         teller: Uuid,
@@ -95,20 +90,16 @@ impl Store {
                 return Ok(());
             };
             for batch in notices.chunks(NOTIFY_BATCH) {
-                let notify = Statement::from_sql_and_values(
-                    DbBackend::Postgres,
-                    "SELECT pg_notify($1, $2)",
-                    [CHANNEL.into(), payload(teller, batch).into()],
-                );
-                side.execute_raw(notify).await?;
+                let values = [CHANNEL.into(), payload(teller, batch).into()];
+                sql::execute(side, "SELECT pg_notify($1, $2)", values).await?;
             }
             Ok(())
         })
         .await
     }
 
-    /// Listens to what others than `teller` announce, until the server stops. Only for books
-    /// that are shared.
+    /// Listens to what others than `teller` announce, until the server stops. Only for a
+    /// database that is shared.
     pub fn listen(&self, teller: Uuid) -> mpsc::Receiver<Heard> {
         let (sender, receiver) = mpsc::channel(BACKLOG);
         let (store, tasks) = (self.clone(), &self.inner.supervisor);
@@ -132,7 +123,7 @@ impl Store {
     /// Since when notices of other processes cannot be heard; `None` while they can. A guest
     /// then learns of what another process has sold up to a second later.
     pub fn deaf_since(&self) -> Option<DateTime<Utc>> {
-        *self.inner.hearing.deaf_since()
+        *self.inner.hearing.0.borrow()
     }
 
     async fn all_ears(&self) -> Result<PgListener, sqlx::Error> {
@@ -156,7 +147,7 @@ impl Store {
                 () = sender.closed() => return Ok(()),
             };
             let Ok(notification) = notification else {
-                // Nobody may have told anything, or nothing may reach us any more.
+                // Nothing was announced, or nothing reaches us any more.
                 in_time(listener.execute(LISTEN)).await?;
                 continue;
             };
@@ -176,28 +167,18 @@ impl Store {
     /// The committed versions of these orders, in one question.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the database cannot be reached.
+    /// [`StoreError::Unavailable`].
     pub async fn versions(&self, orders: Vec<OrderId>) -> Result<Vec<(OrderId, i32)>, StoreError> {
-        let store = self.clone();
-        self.read(async move {
-            let mut versions = Vec::with_capacity(orders.len());
-            for batch in orders.chunks(READ_BATCH) {
-                let found = payments::Entity::find()
-                    .select_only()
-                    .columns([payments::Column::OrderId, payments::Column::Version])
-                    .filter(is_any_of(batch))
-                    .into_tuple::<(Uuid, i32)>()
-                    .all(&store.inner.reader)
-                    .await?;
-                versions.extend(
-                    found
-                        .into_iter()
-                        .map(|(id, version)| (OrderId(id), version)),
-                );
-            }
-            Ok(versions)
-        })
-        .await
+        let (db, mut versions) = (self.db(), Vec::with_capacity(orders.len()));
+        for batch in orders.chunks(READ_BATCH) {
+            let found = payments::Entity::find()
+                .select_only()
+                .columns([payments::Column::OrderId, payments::Column::Version])
+                .filter(is_any_of(batch))
+                .into_tuple::<(OrderId, i32)>();
+            versions.extend(found.all(&db).await?);
+        }
+        Ok(versions)
     }
 }
 
@@ -217,7 +198,7 @@ async fn in_time<T>(work: impl Future<Output = Result<T, sqlx::Error>>) -> Resul
         .map_err(|_| sqlx::Error::PoolTimedOut)?
 }
 
-/// What somebody else says; `None` for what we said ourselves or cannot read.
+/// What another process announces; `None` for our own notices and for what cannot be read.
 fn changed(payload: &str, teller: Uuid) -> Option<Vec<(OrderId, i32)>> {
     let (from, told) = payload.split_once('|')?;
     if from == teller.simple().to_string() {

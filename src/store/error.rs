@@ -1,5 +1,6 @@
 //! What can stop us, told apart by what helps.
 
+use sea_orm::sqlx::sqlite::SqliteError;
 use sea_orm::{DbErr, RuntimeErr, SqlErr, sqlx};
 
 use crate::failpoint::Failure;
@@ -7,7 +8,7 @@ use crate::failpoint::Failure;
 /// Why the store could not do it.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
-    /// Somebody else changed the order first. Load it again and decide again.
+    /// Another change of the order was first. Load it again and decide again.
     #[error("the order was changed by somebody else")]
     Conflict,
     /// The fresh voucher code exists. Decide again with another.
@@ -89,44 +90,43 @@ impl StoreError {
     }
 }
 
+/// What sqlx says of it, if it comes from a statement.
+fn of_statement(error: &DbErr) -> Option<&sqlx::Error> {
+    match error {
+        DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error)) => {
+            Some(&**error)
+        }
+        _ => None,
+    }
+}
+
 fn is_lock(error: &DbErr) -> bool {
-    let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) =
-        error
-    else {
-        return false;
-    };
-    let refusal = error.as_database_error();
+    let refusal = of_statement(error).and_then(sqlx::Error::as_database_error);
     let code = refusal.and_then(|refusal| refusal.code());
     code.is_some_and(|code| LOCKS.contains(&&*code))
 }
 
 fn later_helps(error: &DbErr) -> bool {
-    match error {
-        DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => true,
-        DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error)) => {
-            match &**error {
-                sqlx::Error::Database(refusal) => {
-                    let code = refusal.code().unwrap_or_default();
-                    let primary = code.parse::<i32>().map(|code| code & 0xff);
-                    if refusal
-                        .try_downcast_ref::<sqlx::sqlite::SqliteError>()
-                        .is_some()
-                    {
-                        primary.is_ok_and(|code| SQLITE_LATER.contains(&code))
-                    } else {
-                        code.starts_with("08") || LATER.contains(&&*code)
-                    }
-                }
-                sqlx::Error::Io(_)
+    match of_statement(error) {
+        Some(sqlx::Error::Database(refusal)) => {
+            let code = refusal.code().unwrap_or_default();
+            if refusal.try_downcast_ref::<SqliteError>().is_some() {
+                let primary = code.parse::<i32>().map(|code| code & 0xff);
+                primary.is_ok_and(|code| SQLITE_LATER.contains(&code))
+            } else {
+                code.starts_with("08") || LATER.contains(&&*code)
+            }
+        }
+        Some(error) => matches!(
+            error,
+            sqlx::Error::Io(_)
                 | sqlx::Error::Tls(_)
                 | sqlx::Error::Protocol(_)
                 | sqlx::Error::PoolTimedOut
                 | sqlx::Error::PoolClosed
-                | sqlx::Error::WorkerCrashed => true,
-                _ => false,
-            }
-        }
-        _ => false,
+                | sqlx::Error::WorkerCrashed
+        ),
+        None => matches!(error, DbErr::ConnectionAcquire(_) | DbErr::Conn(_)),
     }
 }
 

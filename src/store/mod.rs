@@ -1,19 +1,26 @@
 //! Rows and transactions: the only module that knows sea-orm.
 //!
-//! Nouns: a [`Change`] is what one message writes, in one transaction (`change.rs`); a
-//! [`DeliveryRecord`] is a line of the journal; [`StoreError`] says whether trying again
-//! helps.
+//! Nouns: a [`Change`] is what one message writes, in one transaction (`orders/commit.rs`); a
+//! [`DeliveryRecord`] is a line of the journal; [`StoreError`] says whether trying again helps.
 //!
-//! The rule that must not be broken: all database work runs on the runtime that the store
-//! owns, as a task that its caller only awaits. A caller that vanishes or times out cancels
-//! nothing, and no connection ever belongs to a runtime that ends (sqlx issue 4385).
+//! There are four ways to the database. [`Store::commit`] writes a change of an order,
+//! [`Store::transaction`] whatever else belongs together, [`Store::execute`] one statement, and
+//! [`Store::db`] reads.
+//!
+//! # Invariants
+//! All database work runs on the runtime that the store owns, as a task that its caller only awaits.
+//! A caller that vanishes or times out cancels nothing, and no connection ever belongs to a runtime
+//! that ends (sqlx issue 4385).
 
 use std::fs::File;
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::{DateTime, SubsecRound, Utc};
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
+use futures_util::future::{OptionFuture, join4};
+use sea_orm::{ConnectionTrait, DbBackend, DbErr};
+use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::warn;
 
@@ -25,6 +32,7 @@ use crate::supervisor::Supervisor;
 mod catalog;
 mod clock;
 mod cluster;
+mod columns;
 mod engine;
 mod error;
 mod journal;
@@ -38,11 +46,13 @@ mod rows;
 mod sandbox;
 
 use cluster::Hearing;
+use engine::connect::Pools;
 use engine::pool::Pool;
 use engine::reader::Reader;
 use engine::runtime::{DatabaseRuntime, Underway};
+use engine::sql;
 use engine::stalled::Wedged;
-use engine::writer::{Pools, Writer};
+use engine::writer::Writer;
 
 pub use catalog::price_list::{ListedPackage, Listing, NewPackage};
 pub use catalog::voucher_batches::{Batch, NewBatch, PrintedVoucher};
@@ -52,15 +62,12 @@ pub use cluster::Heard;
 pub use engine::connect::{SQLITE_CACHE_KIB, SQLITE_LOG_PAGES};
 pub use engine::files::exposed;
 pub use error::StoreError;
-pub use journal::deliveries::DeliveryRecord;
-pub use journal::gateway_calls::GatewayCall;
-pub use journal::read::{JournalRow, JournalSearch};
-pub use journal::retention::OldDelivery;
-pub use operators::audit_log::{AuditEntry, AuditLine};
+pub use journal::deliveries::{DeliveryRecord, GatewayCall};
+pub use journal::read::{JournalRow, JournalSearch, OldDelivery};
+pub use operators::audit_log::{AuditEntry, AuditLine, Reveal};
 pub use operators::credentials::{Fingerprint, fresh_token};
 pub use operators::sessions::{FoundSession, LogIn, LoggedIn, NewSession};
 pub use operators::tokens::KnownOperator;
-pub use operators::unmask_log::Reveal;
 pub use orders::audit::{Booked, JournalLine};
 pub use orders::commit::Change;
 pub use orders::create::{NewOrder, Placed};
@@ -68,19 +75,20 @@ pub use orders::due::DueOrder;
 pub use orders::resend::Remedy;
 pub use orders::search::{OrderSearch, Page};
 pub use outbox::dead_letters::{DeadLetter, DeadLetters};
-pub use outbox::disconnects::QueuedDisconnect;
+pub use outbox::disconnects::{DisconnectAttempt, QueuedDisconnect};
 pub use outbox::hold::Dropped;
 pub use outbox::messages::{Attempt, QueuedSms, SentSms};
 pub use outbox::receipts::{Arrival, AwaitedReceipt};
 pub use privacy::{Erased, Erasure};
 pub use radius::proofs::{NOT_LET_IN, NOT_TESTED, Refusals, SoldVoucher, TESTED};
-pub use reports::overview::Overview;
+pub use reports::overview::{Overview, Vitals};
 pub use reports::{DailyReport, DaySales, Listed, OrderLine, Orphan, PackageSales, Total};
-pub use sandbox::{SandboxPayment, SandboxWebhook};
+pub use sandbox::{NEVER_DUE, SandboxPayment, SandboxWebhook};
 
-pub use reports::dependency_health::Vitals;
+/// For what is under way when the pools are closed. Sales were waited for already.
+const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 
-/// The books. Cheap to clone.
+/// The database. Cheap to clone.
 #[derive(Clone)]
 pub struct Store {
     inner: Arc<Inner>,
@@ -112,7 +120,7 @@ struct Inner {
 }
 
 impl Store {
-    /// Opens the books for a server, which supervises the store's tasks. On SQLite a second
+    /// Opens the database for a server, which supervises the store's tasks. On SQLite a second
     /// server on the same file is refused.
     ///
     /// # Errors
@@ -130,10 +138,10 @@ impl Store {
         Ok(store)
     }
 
-    /// Opens the books beside a running server, to look at them.
+    /// Opens the database beside a running server, to look at it.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the database cannot be reached.
+    /// [`StoreError::Unavailable`].
     pub async fn open_beside(config: &DatabaseConfig) -> Result<Self, StoreError> {
         Self::connect(config, Supervisor::new(), None).await
     }
@@ -146,38 +154,25 @@ impl Store {
         engine::files::prepare(config)?;
         let (url, wedged) = (config.url.clone(), Wedged::new());
         let runtime = DatabaseRuntime::start(wedged.clone())?;
-        let names = || (url.clone(), wedged.clone());
-        let (to, its_wedged) = names();
-        let writer = async move { engine::connect::writer(to.expose(), &its_wedged).await };
-        let writer = runtime.open(writer).await?;
-        let (to, its_wedged) = names();
-        let lanes = async move { engine::connect::lanes(to.expose(), &its_wedged).await };
-        let lanes = runtime.open(lanes).await?.unwrap_or_else(|| writer.clone());
-        let (to, its_wedged) = names();
-        let reader = async move { engine::connect::reader(to.expose(), &its_wedged).await };
-        let reader = runtime.open(reader).await?;
-        let (to, its_wedged) = names();
-        let side = async move { engine::connect::side(to.expose(), &its_wedged).await };
-        let side = runtime.open(side).await?;
+        let (to, its_wedged) = (url.clone(), wedged.clone());
+        let pools = runtime
+            .open(async move { Pools::open(to.expose(), &its_wedged).await })
+            .await?;
 
         let end = CancellationToken::new();
         let tasks = supervisor.within(end.clone());
         let failpoints = Failpoints::from_environment();
-        let pools = Pools {
-            lanes,
-            singles: writer.clone(),
-        };
         let handle = runtime.handle();
-        let write_path = Writer::start(pools, handle, wedged.clone(), failpoints.clone(), &tasks);
-        let orders = Reader::open(&reader, handle, &wedged, &tasks);
+        let orders = Reader::open(&pools.reader, handle, &wedged, &tasks);
+        let write_path = Writer::start(&pools, handle, wedged, failpoints.clone(), &tasks);
         let inner = Inner {
             _tasks: end.drop_guard(),
             runtime,
-            writer,
-            reader,
+            writer: pools.writer,
+            reader: pools.reader,
             write_path,
             orders,
-            side,
+            side: pools.side,
             url,
             clock: Clock::default(),
             failpoints,
@@ -219,28 +214,16 @@ impl Store {
     /// is this machine's.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the database cannot be reached.
+    /// [`StoreError::Unavailable`].
     pub async fn now(&self) -> Result<DateTime<Utc>, StoreError> {
-        let store = self.clone();
-        self.read(async move {
-            let now = match store.backend() {
-                DbBackend::Postgres => {
-                    let ask = Statement::from_string(
-                        DbBackend::Postgres,
-                        "SELECT clock_timestamp() AS now",
-                    );
-                    let row = store.inner.reader.query_one_raw(ask).await?;
-                    row.map(|row| row.try_get::<DateTime<Utc>>("", "now"))
-                        .transpose()?
-                }
-                _ => None,
-            };
+        if self.backend() == DbBackend::Postgres {
+            let now = sql::tuple(&self.db(), "SELECT clock_timestamp()", []).await?;
             if let Some(now) = now {
-                store.inner.clock.learn(now);
+                self.inner.clock.learn(now);
+                return Ok(now.trunc_subsecs(3));
             }
-            Ok(now.map_or_else(|| store.clock().now(), |now| now.trunc_subsecs(3)))
-        })
-        .await
+        }
+        Ok(self.clock().now())
     }
 
     /// The same clock as far as it is known, without asking.
@@ -253,7 +236,7 @@ impl Store {
         &self.inner.failpoints
     }
 
-    /// Somebody comes past a point after the commit was sent.
+    /// Reaches a point after the commit was sent.
     ///
     /// # Errors
     /// [`StoreError::CommitUnknown`], if a test wants one here.
@@ -267,8 +250,33 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`] when it does not.
     pub async fn ping(&self) -> Result<(), StoreError> {
+        let reader = self.inner.reader.clone();
+        self.read(async move { Ok(reader.ping().await?) }).await
+    }
+
+    /// Closes the pools after what is under way, or without it if that takes too long. Then
+    /// no caller was told that it is committed.
+    pub async fn close(&self) {
         let store = self.clone();
-        self.read(async move { Ok(store.inner.reader.ping().await?) })
-            .await
+        let closed = self
+            .run(async move {
+                let Inner { writer, reader, .. } = &*store.inner;
+                let lanes = store.inner.write_path.close();
+                let side = OptionFuture::from(store.inner.side.as_ref().map(|it| it.close()));
+                // All at once: none waits for another whose server has fallen silent.
+                let closing = join4(reader.close(), side, writer.close(), lanes);
+                let all = async {
+                    let (reader, side, writer, lanes) = closing.await;
+                    reader.and(side.unwrap_or(Ok(()))).and(writer).and(lanes)
+                };
+                match timeout(CLOSE_WITHIN, all).await {
+                    Ok(closed) => Ok(closed?),
+                    Err(_) => Err(StoreError::Unavailable("no answer in time".to_owned())),
+                }
+            })
+            .await;
+        if let Err(error) = closed {
+            warn!(%error, "the database pools did not close cleanly");
+        }
     }
 }

@@ -1,10 +1,10 @@
-//! Rows to nouns and back. A row that holds what we never write is an error, not a guess.
+//! Rows to nouns and back. A row with a value that is never written is an error.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entities::{packages, payments, vouchers};
 use sea_orm::ActiveValue::{NotSet, Set};
-use sea_orm::ColumnTrait;
 use sea_orm::sea_query::{Expr, SimpleExpr};
+use sea_orm::{ConnectionTrait, Select};
 
 use super::StoreError;
 use crate::domain::access::device::DeviceMac;
@@ -71,6 +71,16 @@ pub(super) fn payment(
     })
 }
 
+/// The orders that a query finds, each with its voucher.
+pub(super) async fn orders(
+    db: &impl ConnectionTrait,
+    query: Select<payments::Entity>,
+) -> Result<Vec<Payment>, StoreError> {
+    let found = query.find_also_related(vouchers::Entity).all(db).await?;
+    let order = |(row, voucher)| payment(row, voucher);
+    found.into_iter().map(order).collect()
+}
+
 pub(super) fn status(word: &str) -> Result<Status, StoreError> {
     Status::read(word).ok_or_else(|| StoreError::Corrupt(format!("payments.status {word:?}")))
 }
@@ -86,12 +96,8 @@ pub(super) fn is_not_sold() -> SimpleExpr {
     Expr::cust("status IN ('FAILED', 'CANCELLED', 'EXPIRED', 'REFUNDED')")
 }
 
-/// Orders that money can still complete by itself.
-pub(super) fn may_still_be_paid() -> SimpleExpr {
-    payments::Column::Status.is_not_in(
-        [Status::Completed, Status::Refunded, Status::Held].map(|status| status.as_str()),
-    )
-}
+/// Holds for orders that money can still complete by itself.
+pub(super) const MAY_STILL_BE_PAID: &str = "status NOT IN ('COMPLETED', 'REFUNDED', 'HELD')";
 
 fn voucher(row: vouchers::Model) -> Voucher {
     Voucher {
@@ -146,8 +152,8 @@ pub(super) fn changed(next: &Payment) -> payments::ActiveModel {
     }
 }
 
-/// What ZenoPay has told us. It may change without a new version, so whoever changes
-/// something else of a sold order, perhaps in another process, must leave it alone.
+/// What ZenoPay has told us. It may change without a new version, so a change
+/// of something else of a sold order, perhaps in another process, must leave it alone.
 pub(super) fn confirmed(next: &Payment) -> payments::ActiveModel {
     payments::ActiveModel {
         paid_amount: Set(next.gateway.paid_amount.map(|amount| amount.0)),
@@ -161,7 +167,7 @@ pub(super) fn confirmed(next: &Payment) -> payments::ActiveModel {
     }
 }
 
-/// What an operator changes who pays back.
+/// What a refund changes.
 pub(super) fn refunded(next: &Payment) -> payments::ActiveModel {
     payments::ActiveModel {
         status: Set(next.status.as_str().to_owned()),
@@ -203,15 +209,9 @@ pub(super) fn new_payment(
         version: Set(1),
         phone: Set(order.phone.international().to_owned()),
         customer_name: Set(personal(order.customer_name.as_ref())),
-        device_mac: Set(order
-            .device
-            .as_ref()
-            .map(|device| device.expose().to_owned())),
+        device_mac: Set((order.device.as_ref()).map(|device| device.expose().to_owned())),
         language: Set(order.language.tag().to_owned()),
-        idempotency_key: Set(order
-            .idempotency_key
-            .as_ref()
-            .map(|key| key.as_str().to_owned())),
+        idempotency_key: Set((order.idempotency_key.as_ref()).map(|key| key.as_str().to_owned())),
         package_id: Set(order.package.id),
         package_code: Set(terms.code),
         package_name_sw: Set(terms.name_sw),

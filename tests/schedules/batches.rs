@@ -9,7 +9,7 @@ use shuttle::sync::mpsc::{Receiver, Sender, channel};
 use shuttle::sync::{Arc, Mutex};
 use shuttle::thread;
 
-use super::batch::{self, Member};
+use super::batch;
 use super::{in_every_schedule, is_found_out};
 
 const LANES: usize = 2;
@@ -18,12 +18,6 @@ const LANES: usize = 2;
 struct Change {
     payment_id: i64,
     answer: Sender<bool>,
-}
-
-impl Member for Change {
-    fn payment_id(&self) -> Option<i64> {
-        Some(self.payment_id)
-    }
 }
 
 #[derive(Default)]
@@ -107,7 +101,9 @@ fn two_changes_of_one_payment(take: fn(&mut VecDeque<Change>) -> Vec<Change>) {
 
 #[test]
 fn of_two_changes_of_one_payment_one_is_written_and_the_other_is_a_conflict() {
-    in_every_schedule(|| two_changes_of_one_payment(batch::take));
+    in_every_schedule(|| {
+        two_changes_of_one_payment(|waiting| batch::take(waiting, |it| Some(it.payment_id)));
+    });
 }
 
 #[test]

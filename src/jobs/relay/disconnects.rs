@@ -17,7 +17,7 @@ use crate::domain::access::router::COA_PORT;
 use crate::domain::order::decision::{Level, Remark};
 use crate::domain::people::secret::Secret;
 use crate::radius::client::{self, Disconnected};
-use crate::store::{QueuedDisconnect, Store, StoreError};
+use crate::store::{DisconnectAttempt, QueuedDisconnect, Store, StoreError};
 
 /// How often the outbox is looked at.
 const TICK: Duration = Duration::from_millis(500);
@@ -84,26 +84,25 @@ impl Disconnects {
 
     async fn end(&self, queued: &QueuedDisconnect) -> Result<(), StoreError> {
         let answer = self.ask(queued).await;
-        let (store, now) = (&self.store, self.store.clock().now());
-        let failure = match answer {
+        let now = self.store.clock().now();
+        let (attempt, remark) = match answer {
             Ok(answer) => {
                 let (result, remark) = told(answer);
-                return store.disconnect_answered(queued, result, remark, now).await;
+                (DisconnectAttempt::Answered(result), Some(remark))
             }
-            Err(failure) => failure,
+            Err(error) => {
+                let is_last = queued.attempts + 1 >= ATTEMPTS;
+                let again_at = (!is_last).then(|| now + pause(queued.attempts));
+                let given_up = is_last.then(|| {
+                    error!(disconnect = queued.id, failure = %error, "a session could not be ended");
+                    let text = format!("the session could not be ended: {error}");
+                    Remark::new(Level::Alert, "disconnect_failed", text)
+                });
+                (DisconnectAttempt::Failed { error, again_at }, given_up)
+            }
         };
-        if queued.attempts + 1 < ATTEMPTS {
-            let again_at = now + pause(queued.attempts);
-            return store
-                .disconnect_failed(queued, failure, again_at, now)
-                .await;
-        }
-        error!(disconnect = queued.id, %failure, "a session could not be ended");
-        let text = format!("the session could not be ended: {failure}");
-        let remark = Remark::new(Level::Alert, "disconnect_failed", text);
-        store
-            .disconnect_given_up(queued, failure, remark, now)
-            .await
+        let recorded = self.store.record_disconnect(queued, attempt, remark, now);
+        recorded.await
     }
 
     async fn ask(&self, queued: &QueuedDisconnect) -> Result<Disconnected, String> {

@@ -1,19 +1,20 @@
 //! The price list, as its owner changes it.
 //!
-//! The rule that must not be broken: an order keeps its own copy of what was sold, so nothing
-//! here touches an order; and every change is logged in the transaction that makes it.
+//! # Invariants
+//! An order keeps its own copy of what was sold, so nothing here touches an order. Every change is
+//! logged in the transaction that makes it.
 
 use chrono::{DateTime, Utc};
 use entities::{packages, radgroupreply};
 use sea_orm::ActiveValue::Set;
-use sea_orm::sea_query::{Expr, OnConflict};
-use sea_orm::{
-    ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-};
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{DatabaseTransaction, EntityTrait, Value};
 
 use crate::domain::access::radius_user::Attribute;
 use crate::domain::catalog::money::{CURRENCY, Tzs};
 use crate::domain::catalog::package::{Package, Terms};
+use crate::domain::catalog::purchase::PackageRef;
+use crate::store::engine::sql;
 use crate::store::operators::audit_log;
 use crate::store::{AuditEntry, Store, StoreError, rows};
 
@@ -52,42 +53,58 @@ pub enum Listing {
 }
 
 impl Store {
+    /// What is on sale, in the shop's order.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn packages_on_sale(&self) -> Result<Vec<Package>, StoreError> {
+        let on_sale = "SELECT * FROM packages WHERE retired_at IS NULL ORDER BY sort_order, id";
+        let found = sql::rows(&self.db(), on_sale, []).await?;
+        found.into_iter().map(rows::package).collect()
+    }
+
+    /// A package that is on sale; `None` if there is none of that name or it is retired.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn package_on_sale(&self, which: &PackageRef) -> Result<Option<Package>, StoreError> {
+        let (column, name): (_, Value) = match which {
+            PackageRef::Id(id) => ("id", (*id).into()),
+            PackageRef::Code(code) => ("code", code.as_str().into()),
+        };
+        let query = format!("SELECT * FROM packages WHERE retired_at IS NULL AND {column} = $1");
+        let found = sql::row(&self.db(), &query, [name]).await?;
+        found.map(rows::package).transpose()
+    }
+
     /// The whole list, in the shop's order.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the database cannot be reached.
+    /// [`StoreError::Unavailable`].
     pub async fn price_list(&self) -> Result<Vec<ListedPackage>, StoreError> {
-        let store = self.clone();
-        self.read(async move {
-            packages::Entity::find()
-                .order_by_asc(packages::Column::SortOrder)
-                .order_by_asc(packages::Column::Id)
-                .all(&store.inner.reader)
-                .await?
-                .into_iter()
-                .map(|row| {
-                    Ok(ListedPackage {
-                        retired_at: row.retired_at,
-                        package: rows::package(row)?,
-                    })
-                })
-                .collect()
-        })
-        .await
+        let all = "SELECT * FROM packages ORDER BY sort_order, id";
+        let found: Vec<packages::Model> = sql::rows(&self.db(), all, []).await?;
+        let listed = |row: packages::Model| {
+            Ok(ListedPackage {
+                retired_at: row.retired_at,
+                package: rows::package(row)?,
+            })
+        };
+        found.into_iter().map(listed).collect()
     }
 
     /// Adds a package at the end of the list; `false` if there is one of that code, and then
     /// nothing is written.
     ///
     /// # Errors
-    /// The [`StoreError`]; then nothing was written, unless it says that it does not know.
+    /// As [`Store::transaction`].
     pub async fn add_package(
         &self,
         package: NewPackage,
         audit: AuditEntry,
     ) -> Result<bool, StoreError> {
         let now = self.clock().now();
-        self.transaction(move |txn| Box::pin(async move { add(txn, package, &audit, now).await }))
+        self.transaction(move |txn| Box::pin(add(txn, package, audit, now)))
             .await
     }
 
@@ -95,7 +112,7 @@ impl Store {
     /// nothing is written.
     ///
     /// # Errors
-    /// The [`StoreError`]; then nothing was written, unless it says that it does not know.
+    /// As [`Store::transaction`].
     pub async fn relist(
         &self,
         code: String,
@@ -103,27 +120,19 @@ impl Store {
         audit: AuditEntry,
     ) -> Result<bool, StoreError> {
         let now = self.clock().now();
-        self.transaction(move |txn| {
-            Box::pin(async move { relist(txn, &code, listing, &audit, now).await })
-        })
-        .await
+        self.transaction(move |txn| Box::pin(relist(txn, code, listing, audit, now)))
+            .await
     }
 }
 
 async fn add(
     txn: &DatabaseTransaction,
     package: NewPackage,
-    audit: &AuditEntry,
+    audit: AuditEntry,
     now: DateTime<Utc>,
 ) -> Result<bool, StoreError> {
-    let last = packages::Entity::find()
-        .select_only()
-        .column(packages::Column::SortOrder)
-        .order_by_desc(packages::Column::SortOrder)
-        .limit(1)
-        .into_tuple::<i32>()
-        .one(txn)
-        .await?;
+    let last = "SELECT COALESCE(MAX(sort_order), 0) FROM packages";
+    let last: Option<i32> = sql::tuple(txn, last, []).await?;
     let terms = package.terms;
     let row = packages::ActiveModel {
         code: Set(terms.code.clone()),
@@ -141,59 +150,50 @@ async fn add(
         created_at: Set(now),
         ..Default::default()
     };
-    let known = OnConflict::column(packages::Column::Code)
-        .do_nothing()
-        .to_owned();
+    let mut unless_known = OnConflict::column(packages::Column::Code);
     let added = packages::Entity::insert(row)
-        .on_conflict(known)
+        .on_conflict(unless_known.do_nothing().to_owned())
         .exec_without_returning(txn)
         .await?;
     if added == 0 {
         return Ok(false);
     }
-    let replies: Vec<_> = package
-        .group
-        .into_iter()
-        .map(|reply| radgroupreply::ActiveModel {
-            groupname: Set(terms.code.clone()),
-            attribute: Set(reply.name.to_owned()),
-            op: Set(reply.op.to_owned()),
-            value: Set(reply.value),
-            ..Default::default()
-        })
-        .collect();
-    radgroupreply::Entity::insert_many(replies)
+    let reply = |reply: Attribute| radgroupreply::ActiveModel {
+        groupname: Set(terms.code.clone()),
+        attribute: Set(reply.name.to_owned()),
+        op: Set(reply.op.to_owned()),
+        value: Set(reply.value),
+        ..Default::default()
+    };
+    radgroupreply::Entity::insert_many(package.group.into_iter().map(reply))
         .exec_without_returning(txn)
         .await?;
-    audit_log::insert(txn, audit, now).await?;
+    audit_log::insert(txn, &audit, now).await?;
     Ok(true)
 }
 
 async fn relist(
     txn: &DatabaseTransaction,
-    code: &str,
+    code: String,
     listing: Listing,
-    audit: &AuditEntry,
+    audit: AuditEntry,
     now: DateTime<Utc>,
 ) -> Result<bool, StoreError> {
-    let line = packages::Entity::update_many().filter(packages::Column::Code.eq(code));
-    let line = match listing {
-        Listing::Price(price) => line
-            .col_expr(packages::Column::Price, Expr::value(price.0))
-            .filter(packages::Column::Price.ne(price.0)),
-        Listing::Retired => line
-            .col_expr(packages::Column::RetiredAt, Expr::value(now))
-            .filter(packages::Column::RetiredAt.is_null()),
-        Listing::OnSale => line
-            .col_expr(
-                packages::Column::RetiredAt,
-                Expr::value(None::<DateTime<Utc>>),
-            )
-            .filter(packages::Column::RetiredAt.is_not_null()),
+    let (line, value): (_, Value) = match listing {
+        Listing::Price(price) => ("price = $2 WHERE code = $1 AND price <> $2", price.0.into()),
+        Listing::Retired => (
+            "retired_at = $2 WHERE code = $1 AND retired_at IS NULL",
+            now.into(),
+        ),
+        Listing::OnSale => (
+            "retired_at = $2 WHERE code = $1 AND retired_at IS NOT NULL",
+            None::<DateTime<Utc>>.into(),
+        ),
     };
-    if line.exec(txn).await?.rows_affected == 0 {
+    let update = format!("UPDATE packages SET {line}");
+    if sql::execute(txn, &update, [code.into(), value]).await? == 0 {
         return Ok(false);
     }
-    audit_log::insert(txn, audit, now).await?;
+    audit_log::insert(txn, &audit, now).await?;
     Ok(true)
 }

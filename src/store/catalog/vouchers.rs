@@ -1,19 +1,19 @@
-//! Vouchers by their code, and the end of one that nobody has bought.
+//! Vouchers by their code, and the end of one that was sold with no order.
 
 use chrono::{DateTime, Utc};
 use entities::{payments, voucher_batches, vouchers};
-use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter};
+use sea_orm::{DatabaseTransaction, EntityTrait, FromQueryResult};
 
 use crate::domain::access::usage::{Allowance, Usage};
 use crate::domain::access::voucher::VoucherCode;
 use crate::domain::order::ids::OrderId;
+use crate::store::engine::sql;
 use crate::store::operators::audit_log;
 use crate::store::radius::users;
 use crate::store::{AuditEntry, Batch, Store, StoreError, rows};
 
 /// A voucher, and whose it is.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, FromQueryResult)]
 pub struct Issued {
     /// The row's number, by which it is named where its code must not stand.
     pub id: i64,
@@ -22,7 +22,7 @@ pub struct Issued {
     pub order_id: Option<OrderId>,
 }
 
-/// Everything that the books hold of a voucher.
+/// Everything that the database has of a voucher.
 #[derive(Clone, Debug)]
 pub struct KnownVoucher {
     /// The row's number.
@@ -50,98 +50,75 @@ impl Store {
     /// The voucher of this number, sold or printed.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the database cannot be reached.
+    /// [`StoreError::Unavailable`].
     pub async fn known_voucher(&self, id: i64) -> Result<Option<KnownVoucher>, StoreError> {
-        let store = self.clone();
-        self.read(async move { known(&store, id).await }).await
+        let db = self.db();
+        let Some(row) = vouchers::Entity::find_by_id(id).one(&db).await? else {
+            return Ok(None);
+        };
+        // A code that was replaced still belongs to its order.
+        let payment = match row.payment_id.or(row.former_payment_id) {
+            None => None,
+            Some(id) => payments::Entity::find_by_id(id).one(&db).await?,
+        };
+        let batch = match row.batch_id {
+            None => None,
+            Some(id) => voucher_batches::Entity::find_by_id(id).one(&db).await?,
+        };
+        let allowance = rows::allowance(&row)?;
+        let code = VoucherCode::from_stored(row.code);
+        Ok(Some(KnownVoucher {
+            id,
+            usage: self.usage(&code).await?,
+            code,
+            order_id: payment.map(|payment| OrderId(payment.order_id)),
+            batch,
+            package_code: row.package_code,
+            shared_devices: row.shared_devices,
+            issued_at: row.issued_at,
+            allowance,
+        }))
     }
 
     /// The voucher with this code, if there is one.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the database cannot be reached.
+    /// [`StoreError::Unavailable`].
     pub async fn voucher(&self, code: VoucherCode) -> Result<Option<Issued>, StoreError> {
-        let store = self.clone();
-        self.read(async move {
-            let found = vouchers::Entity::find()
-                .filter(vouchers::Column::Code.eq(code.as_str()))
-                .find_also_related(payments::Entity)
-                .one(&store.inner.reader)
-                .await?;
-            Ok(found.map(|(voucher, payment)| Issued {
-                id: voucher.id,
-                order_id: payment.map(|payment| OrderId(payment.order_id)),
-            }))
-        })
-        .await
+        let by_code = "SELECT v.id, p.order_id FROM vouchers v \
+             LEFT JOIN payments p ON p.id = v.payment_id WHERE v.code = $1";
+        sql::row(&self.db(), by_code, [code.as_str().into()]).await
     }
 
-    /// Takes a voucher back that was sold with no order; `false` if somebody has done so
-    /// already, and then nothing is written.
+    /// Takes a voucher back that was sold with no order; `false` if it was taken back already, and
+    /// then nothing is written.
     ///
     /// # Errors
-    /// The [`StoreError`]; then nothing was written, unless it says that it does not know.
+    /// As [`Store::transaction`].
     pub async fn revoke_printed(
         &self,
         code: VoucherCode,
         audit: AuditEntry,
     ) -> Result<bool, StoreError> {
         let now = self.clock().now();
-        self.transaction(move |txn| {
-            Box::pin(async move { revoke_printed(txn, &code, &audit, now).await })
-        })
-        .await
+        self.transaction(move |txn| Box::pin(revoke_printed(txn, code, audit, now)))
+            .await
     }
-}
-
-async fn known(store: &Store, id: i64) -> Result<Option<KnownVoucher>, StoreError> {
-    let db = &store.inner.reader;
-    let Some(row) = vouchers::Entity::find_by_id(id).one(db).await? else {
-        return Ok(None);
-    };
-    // A code that was replaced is still told by its order.
-    let payment = match row.payment_id.or(row.former_payment_id) {
-        None => None,
-        Some(id) => payments::Entity::find_by_id(id).one(db).await?,
-    };
-    let batch = match row.batch_id {
-        None => None,
-        Some(id) => {
-            let batch = voucher_batches::Entity::find_by_id(id);
-            batch.into_model::<Batch>().one(db).await?
-        }
-    };
-    let code = VoucherCode::from_stored(row.code.clone());
-    Ok(Some(KnownVoucher {
-        id,
-        usage: store.usage(&code).await?,
-        code,
-        order_id: payment.map(|payment| OrderId(payment.order_id)),
-        batch,
-        package_code: row.package_code.clone(),
-        shared_devices: row.shared_devices,
-        issued_at: row.issued_at,
-        allowance: rows::allowance(&row)?,
-    }))
 }
 
 async fn revoke_printed(
     txn: &DatabaseTransaction,
-    code: &VoucherCode,
-    audit: &AuditEntry,
+    code: VoucherCode,
+    audit: AuditEntry,
     now: DateTime<Utc>,
 ) -> Result<bool, StoreError> {
-    // First, because it takes the row lock: of two who revoke at once the second finds it done.
-    let marked = vouchers::Entity::update_many()
-        .col_expr(vouchers::Column::RevokedAt, Expr::value(now))
-        .filter(vouchers::Column::Code.eq(code.as_str()))
-        .filter(vouchers::Column::RevokedAt.is_null())
-        .exec(txn)
-        .await?;
-    if marked.rows_affected == 0 {
+    // First, because it takes the row lock: of two that revoke at once the second finds it done.
+    let mark = "UPDATE vouchers SET revoked_at = $1 WHERE code = $2 AND revoked_at IS NULL";
+    let marked = sql::execute(txn, mark, [now.into(), code.as_str().into()]).await?;
+    if marked == 0 {
         return Ok(false);
     }
     users::shut_out(txn, code.as_str(), None, now, "revoked").await?;
-    audit_log::insert(txn, audit, now).await?;
+    audit_log::insert(txn, &audit, now).await?;
     Ok(true)
 }

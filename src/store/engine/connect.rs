@@ -13,7 +13,6 @@ use tracing::log::LevelFilter;
 use super::pool::Pool;
 use super::runtime::{READ_WITHIN, WRITE_WITHIN};
 use super::stalled::Wedged;
-use super::writer::POSTGRES_LANES;
 use crate::store::StoreError;
 
 /// How long a message waits for a connection before it is told to come later.
@@ -27,6 +26,8 @@ const IDLE_BEFORE_PING: Duration = Duration::from_secs(30);
 /// Connections to PostgreSQL that write beside the lanes: changes that are written alone, purchases,
 /// the outbox, operators. More than that only queue inside PostgreSQL.
 pub(in crate::store) const POSTGRES_WRITERS: u32 = 12;
+/// Connections to PostgreSQL for the writer's lanes: while one waits for its COMMIT, the others gather.
+pub(in crate::store) const POSTGRES_LANES: u32 = 3;
 /// A lane waits for a lock for a tenth of a second; the change is then written on another connection.
 /// Its few statements are planned once: what they do does not depend on the values, and planning one
 /// takes longer than running it.
@@ -38,7 +39,7 @@ const LANE_OPTIONS: [(&str, &str); 2] = [
 pub(in crate::store) const POSTGRES_READERS: u32 = 8;
 /// How long a connection may take to show that it can be used again.
 const CLEAN_WITHIN: Duration = Duration::from_secs(1);
-/// A connection that nobody uses any more is in the pool again, or closed, well within this.
+/// A connection that is no longer used is in the pool again, or closed, well within this.
 const GIVEN_BACK_WITHIN: Duration = Duration::from_secs(6);
 /// Connections that read one SQLite file.
 const SQLITE_READERS: u32 = 4;
@@ -74,57 +75,52 @@ pub(in crate::store) fn readers(backend: DbBackend) -> u32 {
     }
 }
 
-/// Opens what writes.
-pub(in crate::store) async fn writer(url: &str, wedged: &Wedged) -> Result<Pool, DbErr> {
-    if backend(url) == DbBackend::Sqlite {
-        return Pool::open(sqlite(url, 1, false)).await;
-    }
-    greet(url).await?;
-    let options = postgres(url, POSTGRES_WRITERS, &[], wedged);
-    Pool::open_replaceable(options, wedged.clone(), WRITE_WITHIN + GIVEN_BACK_WITHIN).await
+/// The connections of a store, by what they are for.
+pub(in crate::store) struct Pools {
+    /// SQLite: the one connection that writes. PostgreSQL: those that write beside the lanes.
+    pub writer: Pool,
+    /// One connection a lane of the writer; on SQLite that is `writer`.
+    pub lanes: Pool,
+    /// Connections that only read.
+    pub reader: Pool,
+    /// PostgreSQL: what notifies other processes.
+    pub side: Option<Pool>,
 }
 
-/// Opens what the writer's lanes write on; `None` for SQLite, which has one connection that writes.
-pub(in crate::store) async fn lanes(url: &str, wedged: &Wedged) -> Result<Option<Pool>, DbErr> {
-    if backend(url) == DbBackend::Sqlite {
-        return Ok(None);
+impl Pools {
+    /// Opens them, on the runtime to which they then belong.
+    pub async fn open(url: &str, wedged: &Wedged) -> Result<Self, DbErr> {
+        if backend(url) == DbBackend::Sqlite {
+            let writer = Pool::open(sqlite(url, 1, false)).await?;
+            return Ok(Self {
+                lanes: writer.clone(),
+                writer,
+                reader: Pool::open(sqlite(url, SQLITE_READERS, true)).await?,
+                side: None,
+            });
+        }
+        greet(url).await?;
+        let open = |connections, options, held_for| {
+            let options = postgres(url, connections, options, wedged);
+            Pool::open_replaceable(options, wedged.clone(), held_for + GIVEN_BACK_WITHIN)
+        };
+        Ok(Self {
+            writer: open(POSTGRES_WRITERS, &[], WRITE_WITHIN).await?,
+            lanes: open(POSTGRES_LANES, &LANE_OPTIONS, WRITE_WITHIN).await?,
+            reader: open(POSTGRES_READERS, &[], READ_WITHIN).await?,
+            side: Some(open(1, &[], WRITE_WITHIN).await?),
+        })
     }
-    let options = postgres(url, POSTGRES_LANES, &LANE_OPTIONS, wedged);
-    let patience = WRITE_WITHIN + GIVEN_BACK_WITHIN;
-    let opened = Pool::open_replaceable(options, wedged.clone(), patience).await;
-    opened.map(Some)
-}
-
-/// Opens what only reads.
-pub(in crate::store) async fn reader(url: &str, wedged: &Wedged) -> Result<Pool, DbErr> {
-    if backend(url) == DbBackend::Sqlite {
-        return Pool::open(sqlite(url, SQLITE_READERS, true)).await;
-    }
-    let options = postgres(url, POSTGRES_READERS, &[], wedged);
-    Pool::open_replaceable(options, wedged.clone(), READ_WITHIN + GIVEN_BACK_WITHIN).await
-}
-
-/// Opens what tells other processes, if others may share the books.
-pub(in crate::store) async fn side(url: &str, wedged: &Wedged) -> Result<Option<Pool>, DbErr> {
-    if backend(url) == DbBackend::Sqlite {
-        return Ok(None);
-    }
-    let options = postgres(url, 1, &[], wedged);
-    let patience = WRITE_WITHIN + GIVEN_BACK_WITHIN;
-    let opened = Pool::open_replaceable(options, wedged.clone(), patience).await;
-    opened.map(Some)
 }
 
 /// Connects once outside the pool, which would hide the reason of a refusal behind
 /// "timed out".
 async fn greet(url: &str) -> Result<(), DbErr> {
-    let told = |error: sqlx::Error| DbErr::Conn(RuntimeErr::Internal(error.to_string()));
-    match timeout(ACQUIRE_TIMEOUT, PgConnection::connect(url)).await {
-        Ok(connected) => connected.map_err(told)?.close().await.map_err(told),
-        Err(_) => Err(DbErr::Conn(RuntimeErr::Internal(
-            "no answer in time".to_owned(),
-        ))),
-    }
+    let told = |why: String| DbErr::Conn(RuntimeErr::Internal(why));
+    let connected = timeout(ACQUIRE_TIMEOUT, PgConnection::connect(url)).await;
+    let connected = connected.map_err(|_| told("no answer in time".to_owned()))?;
+    let connection = connected.map_err(|error| told(error.to_string()))?;
+    (connection.close().await).map_err(|error| told(error.to_string()))
 }
 
 fn common(url: &str, connections: u32) -> ConnectOptions {
@@ -251,25 +247,21 @@ pub(in crate::store) fn claim_file(url: &str) -> Result<Option<File>, StoreError
     let Some(rest) = url.strip_prefix("sqlite:") else {
         return Ok(None);
     };
-    let path = rest
-        .trim_start_matches("//")
-        .split('?')
-        .next()
-        .unwrap_or(rest);
+    let path = rest.trim_start_matches("//").split('?').next();
+    let path = path.unwrap_or(rest);
     let lock = format!("{path}.lock");
+    let failed = |error| StoreError::Unavailable(format!("database.url: {lock}: {error}"));
     let file = File::options()
         .write(true)
         .create(true)
         .truncate(true)
         .mode(0o600)
         .open(&lock)
-        .map_err(|error| StoreError::Unavailable(format!("database.url: {lock}: {error}")))?;
+        .map_err(failed)?;
     match file.try_lock() {
         Ok(()) => Ok(Some(file)),
         Err(TryLockError::WouldBlock) => Err(StoreError::InUse(path.to_owned())),
-        Err(TryLockError::Error(error)) => Err(StoreError::Unavailable(format!(
-            "database.url: {lock}: {error}"
-        ))),
+        Err(TryLockError::Error(error)) => Err(failed(error)),
     }
 }
 
@@ -278,7 +270,7 @@ mod tests {
     use sea_orm::{ConnectionTrait, Statement};
 
     use super::*;
-    use crate::store::engine::migrated;
+    use crate::store::engine::tests::migrated;
 
     #[tokio::test]
     async fn postgresql_sends_no_warnings_that_would_flood_the_log() {

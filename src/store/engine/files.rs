@@ -1,7 +1,7 @@
-//! SQLite's files and who may read them: their owner, and the members of `database.group`.
+//! SQLite's files, which their owner and the members of `database.group` may read.
 //!
 //! SQLite gives `-wal` and `-shm` the mode of the file, and their maker's group. They are there
-//! as long as the books are open, so their group is set after opening.
+//! as long as the database is open, so their group is set after opening.
 
 use std::fs::{self, Permissions};
 use std::io;

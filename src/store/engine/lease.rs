@@ -6,21 +6,16 @@
 //! been quicker than the look before. On PostgreSQL that statement leaves out rows that another
 //! transaction has locked: another process claims them, or a sale or an operator changes them.
 
+use std::ops::Range;
+
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::{Expr, LockBehavior, LockType};
-use sea_orm::{
-    ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QuerySelect, QueryTrait,
-    Select,
-};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait, Select};
 
 use crate::store::{Store, StoreError};
 
-/// A lease from one moment to another, by the database's clock.
-#[derive(Clone, Copy)]
-pub(in crate::store) struct Lease {
-    pub now: DateTime<Utc>,
-    pub until: DateTime<Utc>,
-}
+/// From now until it ends, by the database's clock.
+pub(in crate::store) type Lease = Range<DateTime<Utc>>;
 
 impl Store {
     /// Claims the rows of `candidates` that are due by their column `due`; the rows as they are then,
@@ -35,15 +30,10 @@ impl Store {
     where
         E::Model: Send,
     {
-        let candidates = candidates.filter(due.lte(lease.now));
-        let numbers = candidates.clone().select_only().column(id);
-        let store = self.clone();
-        let numbers = self.read(async move {
-            let numbers = numbers.into_tuple::<i64>();
-            Ok(numbers.all(&store.inner.reader).await?)
-        });
-        self.claim_rows(lease, (id, due), candidates, numbers.await?)
-            .await
+        let are_due = candidates.clone().filter(due.lte(lease.start));
+        let numbers = are_due.select_only().column(id).into_tuple::<i64>();
+        let numbers = numbers.all(&self.db()).await?;
+        self.claim_rows(lease, (id, due), candidates, numbers).await
     }
 
     /// The same for rows of `candidates` that were chosen by their numbers.
@@ -62,32 +52,20 @@ impl Store {
         };
         // Few texts: as many values as the next power of two, by more of the last one.
         numbers.resize(numbers.len().next_power_of_two(), last);
-        self.share(move |txn| {
-            let chosen = candidates.clone().filter(id.is_in(numbers.iter().copied()));
-            Box::pin(async move { Ok(lease.take(txn, (id, due), chosen).await?) })
-        })
-        .await
-    }
-}
-
-impl Lease {
-    /// Moves the due time of those rows that are still due.
-    async fn take<E: EntityTrait>(
-        self,
-        txn: &DatabaseTransaction,
-        (id, due): (E::Column, E::Column),
-        chosen: Select<E>,
-    ) -> Result<Vec<E::Model>, DbErr> {
-        let mut numbers = chosen
-            .filter(due.lte(self.now))
+        let mut chosen = candidates
+            .filter(id.is_in(numbers))
+            .filter(due.lte(lease.start))
             .select_only()
             .column(id)
             .into_query();
-        numbers.lock_with_behavior(LockType::NoKeyUpdate, LockBehavior::SkipLocked);
-        E::update_many()
-            .col_expr(due, Expr::value(self.until))
-            .filter(id.in_subquery(numbers))
-            .exec_with_returning(txn)
-            .await
+        chosen.lock_with_behavior(LockType::NoKeyUpdate, LockBehavior::SkipLocked);
+        let claim = E::update_many()
+            .col_expr(due, Expr::value(lease.end))
+            .filter(id.in_subquery(chosen));
+        self.share(move |txn| {
+            let claim = claim.clone();
+            Box::pin(async move { Ok(claim.exec_with_returning(txn).await?) })
+        })
+        .await
     }
 }

@@ -1,16 +1,14 @@
 //! Connections, transactions, and the one way to write and to read.
 
-pub(super) mod close;
 pub(super) mod connect;
 pub(super) mod files;
 pub(super) mod lease;
-#[cfg(test)]
-pub(super) mod migrated;
-#[cfg(test)]
-pub(super) mod plans;
 pub(super) mod pool;
 pub(super) mod reader;
 pub(super) mod runtime;
+pub(super) mod sql;
 pub(super) mod stalled;
+#[cfg(test)]
+pub(super) mod tests;
 pub(super) mod transaction;
 pub(super) mod writer;

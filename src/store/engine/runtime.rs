@@ -24,7 +24,7 @@ pub(in crate::store) const WRITE_WITHIN: Duration = Duration::from_secs(30);
 /// The same for what only reads: nothing is lost with it.
 pub(in crate::store) const READ_WITHIN: Duration = Duration::from_secs(4);
 
-/// Work that has begun, whoever awaits its end.
+/// Work that has begun. To drop this cancels nothing.
 pub(in crate::store) struct Underway<T>(JoinHandle<Result<T, StoreError>>);
 
 impl<T> Future for Underway<T> {

@@ -71,38 +71,23 @@ impl Store {
         if self.backend() == DbBackend::Postgres {
             return self.transaction(work).await;
         }
-        let result = Arc::new(Mutex::new(None));
-        let shared = Shared {
-            work,
-            result: result.clone(),
-        };
+        let (work, result) = (Arc::new(work), Arc::new(Mutex::new(None)));
+        let kept = result.clone();
+        let shared: SharedWork = Box::new(move |txn| {
+            let (work, kept) = (work.clone(), kept.clone());
+            Box::pin(async move {
+                let done = work(txn).await?;
+                *kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(done);
+                Ok(())
+            })
+        });
         let write = Write {
-            shared: Some(Box::new(shared)),
+            shared: Some(shared),
             ..Write::default()
         };
         self.inner.write_path.write(write).await?;
         let done = result.lock().unwrap_or_else(PoisonError::into_inner).take();
         Ok(done.expect("the batch was written, and this work with it"))
-    }
-}
-
-/// Work that is part of a batch, and what its last run has returned.
-struct Shared<T, F> {
-    work: F,
-    result: Arc<Mutex<Option<T>>>,
-}
-
-impl<T, F> SharedWork for Shared<T, F>
-where
-    T: Send,
-    F: for<'t> Fn(&'t DatabaseTransaction) -> Work<'t, T> + Send + Sync,
-{
-    fn run<'t>(&'t self, txn: &'t DatabaseTransaction) -> Work<'t, ()> {
-        Box::pin(async move {
-            let done = (self.work)(txn).await?;
-            *self.result.lock().unwrap_or_else(PoisonError::into_inner) = Some(done);
-            Ok(())
-        })
     }
 }
 

@@ -1,13 +1,15 @@
-//! The journal: one row for each delivery that we answered.
+//! The journal, written: one row for each delivery that was answered, and one for each call to the
+//! gateway.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use entities::webhook_deliveries;
+use entities::{gateway_calls, webhook_deliveries};
 use sea_orm::ActiveValue::Set;
 
 use crate::domain::catalog::money::Tzs;
+use crate::domain::order::ids::OrderId;
 use crate::domain::order::outcome::Outcome;
 use crate::store::engine::writer::Rows;
 use crate::store::operators::audit_log;
@@ -38,6 +40,25 @@ pub struct DeliveryRecord {
     pub body: Bytes,
 }
 
+/// One call to ZenoPay.
+#[derive(Clone, Debug)]
+pub struct GatewayCall {
+    /// About which order.
+    pub order_id: OrderId,
+    /// `create` or `order_status`.
+    pub kind: &'static str,
+    /// When it was made.
+    pub at: DateTime<Utc>,
+    /// How long it took.
+    pub duration: Duration,
+    /// `None` when no answer came.
+    pub http_status: Option<u16>,
+    /// What we understood, in a word.
+    pub answer: String,
+    /// What else there is to know; no phone, no key.
+    pub detail: Option<String>,
+}
+
 impl Store {
     /// Journals a delivery that changed nothing, with the act of the operator who replayed it, if
     /// one did.
@@ -56,6 +77,25 @@ impl Store {
             rows.add(audit_log::row(&entry, self.clock().now()));
         }
         rows.add_delivery(row(&delivery, outcome), delivery.received);
+        self.insert(rows).await
+    }
+
+    /// Keeps a call for the order's timeline.
+    ///
+    /// # Errors
+    /// As [`Store::insert`].
+    pub async fn record_call(&self, call: GatewayCall) -> Result<(), StoreError> {
+        let mut rows = Rows::default();
+        rows.add(gateway_calls::ActiveModel {
+            order_id: Set(call.order_id.0),
+            kind: Set(call.kind.to_owned()),
+            at: Set(call.at),
+            duration_ms: Set(call.duration.as_secs_f64() * 1_000.0),
+            http_status: Set(call.http_status.map(i32::from)),
+            answer: Set(call.answer),
+            detail: Set(call.detail),
+            ..Default::default()
+        });
         self.insert(rows).await
     }
 }

@@ -1,12 +1,15 @@
-//! The journal, read: deliveries as they were answered, newest first.
+//! The journal, read: deliveries as they were answered, newest first, and the bodies that are old
+//! enough to be forgotten.
 
 use chrono::{DateTime, Utc};
-use entities::webhook_deliveries;
+use entities::webhook_deliveries::{Column, Entity};
+use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect, Select,
+    ColumnTrait, DerivePartialModel, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select,
 };
 
 use crate::domain::order::outcome::Outcome;
+use crate::store::engine::sql;
 use crate::store::orders::search::Page;
 use crate::store::{Store, StoreError};
 
@@ -23,8 +26,9 @@ pub struct JournalSearch {
     pub limit: u64,
 }
 
-/// A delivery without its body.
-#[derive(Clone, FromQueryResult)]
+/// A delivery without its body, which has up to 64 KiB.
+#[derive(Clone, DerivePartialModel)]
+#[sea_orm(entity = "Entity")]
 pub struct JournalRow {
     /// Its number.
     pub id: i64,
@@ -50,90 +54,106 @@ pub struct JournalRow {
     pub content_type: Option<String>,
 }
 
+/// A delivery that is old enough for its body to be forgotten.
+#[derive(Clone, DerivePartialModel)]
+#[sea_orm(entity = "Entity")]
+pub struct OldDelivery {
+    /// Its number.
+    pub id: i64,
+    /// As the sender named it.
+    pub order_id: Option<String>,
+    /// What it meant.
+    pub outcome: String,
+    /// Why it was believed.
+    pub proof: Option<String>,
+    /// When its last byte was here.
+    pub received_at: DateTime<Utc>,
+    /// As sent.
+    pub content_type: Option<String>,
+    /// As sent, without our keys; empty once it was forgotten.
+    pub body: Vec<u8>,
+}
+
 impl Store {
     /// A page of the journal, without bodies.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the database cannot be reached.
+    /// [`StoreError::Unavailable`].
     pub async fn read_journal(
         &self,
         search: JournalSearch,
     ) -> Result<Page<JournalRow>, StoreError> {
-        let store = self.clone();
-        self.read(async move {
-            let found = page_of(&search)
-                .into_model::<JournalRow>()
-                .all(&store.inner.reader)
-                .await?;
-            Ok(Page::of(found, search.limit, |row| row.id))
-        })
-        .await
+        let page = page_of(&search).into_partial_model::<JournalRow>();
+        let found = page.all(&self.db()).await?;
+        Ok(Page::of(found, search.limit, |row| row.id))
     }
 
     /// One delivery without its body.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the database cannot be reached.
+    /// [`StoreError::Unavailable`].
     pub async fn journalled(&self, id: i64) -> Result<Option<JournalRow>, StoreError> {
-        let store = self.clone();
-        self.read(async move {
-            Ok(without_bodies()
-                .filter(webhook_deliveries::Column::Id.eq(id))
-                .into_model::<JournalRow>()
-                .one(&store.inner.reader)
-                .await?)
-        })
-        .await
+        let row = Entity::find_by_id(id).into_partial_model::<JournalRow>();
+        Ok(row.one(&self.db()).await?)
     }
 
     /// The body of one delivery, as sent.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the database cannot be reached.
+    /// [`StoreError::Unavailable`].
     pub async fn journalled_body(&self, id: i64) -> Result<Option<Vec<u8>>, StoreError> {
+        let body = "SELECT body FROM webhook_deliveries WHERE id = $1";
+        sql::tuple(&self.db(), body, [id.into()]).await
+    }
+
+    /// At most `most` deliveries after number `after` that came before `before`, in their order;
+    /// the body of one that was forgotten is empty.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn old_deliveries(
+        &self,
+        after: i64,
+        before: DateTime<Utc>,
+        most: u64,
+    ) -> Result<Vec<OldDelivery>, StoreError> {
+        let old = Entity::find()
+            .filter(Column::Id.gt(after))
+            .filter(Column::ReceivedAt.lt(before))
+            .order_by_asc(Column::Id)
+            .limit(most)
+            .into_partial_model();
+        Ok(old.all(&self.db()).await?)
+    }
+
+    /// Empties the bodies of these deliveries; says how many there were.
+    ///
+    /// # Errors
+    /// As [`Store::transaction`].
+    pub async fn forget_bodies(&self, numbers: Vec<i64>) -> Result<u64, StoreError> {
+        let forget = Entity::update_many()
+            .col_expr(Column::Body, Expr::value(Vec::<u8>::new()))
+            .filter(Column::Id.is_in(numbers))
+            .filter(Column::Body.ne(Vec::<u8>::new()));
         let store = self.clone();
-        self.read(async move {
-            Ok(webhook_deliveries::Entity::find_by_id(id)
-                .select_only()
-                .column(webhook_deliveries::Column::Body)
-                .into_tuple::<Vec<u8>>()
-                .one(&store.inner.reader)
-                .await?)
-        })
-        .await
+        self.run(async move { Ok(forget.exec(&store.inner.writer).await?.rows_affected) })
+            .await
     }
 }
 
 /// Both indexes of the journal end in its number, so a page is read in order.
-pub(in crate::store) fn page_of(search: &JournalSearch) -> Select<webhook_deliveries::Entity> {
-    let mut page = without_bodies()
-        .order_by_desc(webhook_deliveries::Column::Id)
+pub(in crate::store) fn page_of(search: &JournalSearch) -> Select<Entity> {
+    let mut page = Entity::find()
+        .order_by_desc(Column::Id)
         .limit(search.limit + 1);
     if let Some(outcome) = search.outcome {
-        page = page.filter(webhook_deliveries::Column::Outcome.eq(outcome.as_str()));
+        page = page.filter(Column::Outcome.eq(outcome.as_str()));
     }
     if let Some(order_id) = &search.order_id {
-        page = page.filter(webhook_deliveries::Column::OrderId.eq(order_id));
+        page = page.filter(Column::OrderId.eq(order_id));
     }
     if let Some(before) = search.before {
-        page = page.filter(webhook_deliveries::Column::Id.lt(before));
+        page = page.filter(Column::Id.lt(before));
     }
     page
-}
-
-/// A body has up to 64 KiB, and a page of them no reader.
-pub(in crate::store) fn without_bodies() -> Select<webhook_deliveries::Entity> {
-    webhook_deliveries::Entity::find().select_only().columns([
-        webhook_deliveries::Column::Id,
-        webhook_deliveries::Column::OrderId,
-        webhook_deliveries::Column::Outcome,
-        webhook_deliveries::Column::Proof,
-        webhook_deliveries::Column::Source,
-        webhook_deliveries::Column::Word,
-        webhook_deliveries::Column::Reference,
-        webhook_deliveries::Column::Amount,
-        webhook_deliveries::Column::ReceivedAt,
-        webhook_deliveries::Column::ProcessingMs,
-        webhook_deliveries::Column::ContentType,
-    ])
 }

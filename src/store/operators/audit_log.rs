@@ -1,17 +1,29 @@
-//! Who did what by hand, written in the same transaction as its effect: an act that is not
-//! in this log has not happened. (`audit.rs` is the drill's look into the books.)
+//! What operators did, written in the same transaction as its effect: an act that is not in this log
+//! has not happened. A look behind the mask is an act too. (`orders/audit.rs` is what the drill reads.)
+//!
+//! # Invariants
+//! The line of a look is written before anything is shown. Another look within minutes adds no line:
+//! it adds nothing that is not known, and a page that refreshes itself must not bury the acts.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use entities::audit_events;
 use sea_orm::ActiveValue::Set;
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
+    QuerySelect,
 };
+use uuid::Uuid;
 
+use crate::domain::order::ids::OrderId;
+use crate::store::engine::sql;
+use crate::store::engine::writer::Rows;
 use crate::store::orders::search::Page;
 use crate::store::{Store, StoreError};
 
-use crate::domain::order::ids::OrderId;
+/// The action in the audit log.
+const REVEAL: &str = "reveal";
+/// How long one line stands for further looks of the same operator at the same thing.
+const SAME_LOOK: TimeDelta = TimeDelta::minutes(10);
 
 /// An operator's act, as it stands in the log. `Debug` is not derived: `detail` may name a guest.
 #[derive(Clone, PartialEq, Eq)]
@@ -33,7 +45,7 @@ pub(in crate::store) async fn insert(
     db: &impl ConnectionTrait,
     entry: &AuditEntry,
     now: DateTime<Utc>,
-) -> Result<(), DbErr> {
+) -> Result<(), StoreError> {
     let line = audit_events::Entity::insert(row(entry, now));
     line.exec_without_returning(db).await?;
     Ok(())
@@ -52,8 +64,19 @@ pub(in crate::store) fn row(entry: &AuditEntry, now: DateTime<Utc>) -> audit_eve
     }
 }
 
+/// A look at what is masked for others.
+#[derive(Clone, Debug)]
+pub struct Reveal {
+    /// The operator.
+    pub operator: String,
+    /// At which order, if at one.
+    pub order_id: Option<OrderId>,
+    /// At what, as in `order` or `webhook 17`.
+    pub subject: String,
+}
+
 /// A line of the log, as it is read.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, FromQueryResult)]
 pub struct AuditLine {
     /// Its number.
     pub id: i64,
@@ -75,36 +98,50 @@ impl Store {
     /// A page of the log, newest first: of one operator or of all, before that line.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the database cannot be reached.
+    /// [`StoreError::Unavailable`].
     pub async fn audit_log(
         &self,
         operator: Option<String>,
         before: Option<i64>,
         limit: u64,
     ) -> Result<Page<AuditLine>, StoreError> {
-        let store = self.clone();
-        self.read(async move {
-            let mut page = audit_events::Entity::find()
-                .order_by_desc(audit_events::Column::Id)
-                .limit(limit + 1);
-            if let Some(operator) = operator {
-                page = page.filter(audit_events::Column::Operator.eq(operator));
-            }
-            if let Some(before) = before {
-                page = page.filter(audit_events::Column::Id.lt(before));
-            }
-            let found = page.all(&store.inner.reader).await?;
-            let lines = found.into_iter().map(|row| AuditLine {
-                id: row.id,
-                at: row.at,
-                operator: row.operator,
-                action: row.action,
-                order_id: row.order_id.map(OrderId),
-                subject: row.subject,
-                detail: row.detail,
-            });
-            Ok(Page::of(lines.collect(), limit, |line| line.id))
-        })
-        .await
+        let mut page = audit_events::Entity::find()
+            .order_by_desc(audit_events::Column::Id)
+            .limit(limit + 1);
+        if let Some(operator) = operator {
+            page = page.filter(audit_events::Column::Operator.eq(operator));
+        }
+        if let Some(before) = before {
+            page = page.filter(audit_events::Column::Id.lt(before));
+        }
+        let found = page.into_model::<AuditLine>().all(&self.db()).await?;
+        Ok(Page::of(found, limit, |line| line.id))
+    }
+
+    /// Keeps a record of a look.
+    ///
+    /// # Errors
+    /// The [`StoreError`]; nothing may then be shown.
+    pub async fn record_reveal(&self, reveal: Reveal) -> Result<(), StoreError> {
+        let now = self.clock().now();
+        let same = "SELECT order_id FROM audit_events \
+             WHERE at > $1 AND action = 'reveal' AND operator = $2 AND subject = $3";
+        let (operator, subject) = (reveal.operator.as_str(), reveal.subject.as_str());
+        let values = [(now - SAME_LOOK).into(), operator.into(), subject.into()];
+        let same: Vec<Option<Uuid>> = sql::tuples(&self.db(), same, values).await?;
+        let order_id = reveal.order_id.map(|order_id| order_id.0);
+        if same.iter().any(|it| order_id.is_none() || *it == order_id) {
+            return Ok(());
+        }
+        let look = AuditEntry {
+            operator: reveal.operator,
+            action: REVEAL,
+            order_id: reveal.order_id,
+            subject: reveal.subject,
+            detail: None,
+        };
+        let mut rows = Rows::default();
+        rows.add(row(&look, now));
+        self.insert(rows).await
     }
 }

@@ -1,7 +1,7 @@
 //! Tokens and cookies, and what is kept of them.
 //!
-//! A token is 256 bits from the operating system's random source, and the books hold its
-//! SHA-256 alone. A hash that is quick is right here: nobody can list the tokens that there
+//! A token is 256 bits from the operating system's random source, and the database has its
+//! SHA-256 alone. A hash that is quick is right here: no attacker can list the tokens that there
 //! may be, so there is nothing to slow down, while a slow hash would hold up every request. It
 //! also makes the lookup safe: how long an index takes to find a hash says nothing about the
 //! token.
@@ -39,7 +39,7 @@ impl Fingerprint {
     }
 }
 
-/// A token that nobody can guess: 64 hexadecimal digits.
+/// A token that cannot be guessed: 64 hexadecimal digits.
 pub fn fresh_token() -> Secret {
     let mut bytes = [0_u8; 32];
     SysRng

@@ -4,4 +4,3 @@ pub(super) mod audit_log;
 pub(super) mod credentials;
 pub(super) mod sessions;
 pub(super) mod tokens;
-pub(super) mod unmask_log;

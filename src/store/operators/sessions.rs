@@ -1,19 +1,20 @@
 //! Console sessions: opened with a token, known by a cookie, kept as hashes.
 //!
-//! The rule that must not be broken: a session lives no longer than the token that opened
-//! it. So it names the token, and who has that token now is looked up each time.
+//! # Invariants
+//! A session lives no longer than the token that opened it. So it names the token, and whose token
+//! that is now is looked up each time.
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use entities::{login_failures, operator_sessions};
 use sea_orm::ActiveValue::Set;
-use sea_orm::sea_query::{Expr, OnConflict};
-use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, EntityTrait};
 use tracing::warn;
 
 use super::credentials::{Fingerprint, fresh_token};
 use super::tokens;
 use crate::domain::people::operator::{Operator, pause_after};
 use crate::domain::people::secret::Secret;
+use crate::store::engine::sql;
 use crate::store::{Store, StoreError};
 
 /// A working day; then the operator logs in again.
@@ -30,7 +31,7 @@ pub struct LogIn {
     pub token: Fingerprint,
     /// It is the token of the configuration, which is in no table.
     pub is_bootstrap: bool,
-    /// Who tries, as far as that can be told: an address.
+    /// Where the request comes from: an address.
     pub from: String,
 }
 
@@ -38,7 +39,7 @@ pub struct LogIn {
 pub enum LoggedIn {
     /// Welcome.
     Opened(NewSession),
-    /// Nobody has this token.
+    /// No operator has this token.
     Wrong,
     /// Too many wrong ones: nothing was looked at.
     TooSoon {
@@ -61,7 +62,7 @@ pub struct NewSession {
 pub struct FoundSession {
     /// Of the token that opened it.
     pub token: Fingerprint,
-    /// Who has that token now; `None` if nobody in the table has.
+    /// Whose token that is now; `None` if no operator in the table has it.
     pub operator: Option<Operator>,
     /// What a write must repeat.
     pub csrf: Secret,
@@ -73,57 +74,42 @@ impl Store {
     /// Opens a session, unless the token is wrong or the last wrong ones are too fresh.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the database cannot be reached; then nobody is in.
+    /// As [`Store::transaction`]; then there is no session.
     pub async fn log_in(&self, wish: LogIn, now: DateTime<Utc>) -> Result<LoggedIn, StoreError> {
         let now = now.trunc_subsecs(3);
-        // Who must wait is told so by a read: a flood of guesses never takes the write lock.
-        if let Some(retry_after_secs) = self.must_wait(&wish.from, now).await? {
+        // Whether to wait is read first: a flood of guesses never takes the write lock.
+        let failed = failures(&self.db(), &wish.from).await?;
+        if let Some(retry_after_secs) = failed.and_then(|row| wait_of(&row, now)) {
             return Ok(LoggedIn::TooSoon { retry_after_secs });
         }
-        self.transaction(move |txn| Box::pin(async move { log_in(txn, &wish, now).await }))
+        self.transaction(move |txn| Box::pin(log_in(txn, wish, now)))
             .await
-    }
-
-    async fn must_wait(&self, from: &str, now: DateTime<Utc>) -> Result<Option<u64>, StoreError> {
-        let (store, from) = (self.clone(), from.to_owned());
-        self.read(async move {
-            let failed = failures(&store.inner.reader, &from).await?;
-            Ok(failed.and_then(|row| wait_of(&row, now)))
-        })
-        .await
     }
 
     /// The session of a cookie, if it is open.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the database cannot be reached.
+    /// [`StoreError::Unavailable`].
     pub async fn session(
         &self,
         cookie: Fingerprint,
         now: DateTime<Utc>,
     ) -> Result<Option<FoundSession>, StoreError> {
-        let store = self.clone();
-        let found = self
-            .read(async move {
-                let row = operator_sessions::Entity::find()
-                    .filter(operator_sessions::Column::SessionHash.eq(cookie.as_str()))
-                    .filter(operator_sessions::Column::ExpiresAt.gt(now))
-                    .one(&store.inner.reader)
-                    .await?;
-                let Some(row) = row else { return Ok(None) };
-                let token = Fingerprint::from_stored(row.token_hash.clone());
-                let operator = tokens::find(&store.inner.reader, &token).await?;
-                Ok(Some((row, token, operator)))
-            })
-            .await?;
-        let Some((row, token, operator)) = found else {
+        let db = self.db();
+        let open = "SELECT * FROM operator_sessions WHERE session_hash = $1 AND expires_at > $2";
+        let found = sql::row(&db, open, [cookie.as_str().into(), now.into()]).await?;
+        let Some(row): Option<operator_sessions::Model> = found else {
             return Ok(None);
         };
-        if now - row.last_seen_at >= SEEN_EACH
-            && let Err(error) = self.saw_session(row.id, now).await
-        {
-            // Worth no refusal: it is only for people to read.
-            warn!(%error, "when a session was last used could not be kept");
+        let token = Fingerprint::from_stored(row.token_hash);
+        let operator = tokens::find(&db, &token).await?;
+        if now - row.last_seen_at >= SEEN_EACH {
+            let saw = "UPDATE operator_sessions SET last_seen_at = $1 WHERE id = $2";
+            let values = [now.trunc_subsecs(3).into(), row.id.into()];
+            if let Err(error) = self.execute(saw, values).await {
+                // Only people read it, so it is no reason to refuse.
+                warn!(%error, "when a session was last used could not be kept");
+            }
         }
         Ok(Some(FoundSession {
             token,
@@ -133,45 +119,30 @@ impl Store {
         }))
     }
 
-    async fn saw_session(&self, id: i64, now: DateTime<Utc>) -> Result<(), StoreError> {
-        let store = self.clone();
-        self.run(async move {
-            operator_sessions::Entity::update_many()
-                .col_expr(
-                    operator_sessions::Column::LastSeenAt,
-                    Expr::value(now.trunc_subsecs(3)),
-                )
-                .filter(operator_sessions::Column::Id.eq(id))
-                .exec(&store.inner.writer)
-                .await?;
-            Ok(())
-        })
-        .await
-    }
-
     /// Ends the session of a cookie; one that is not open is ended already.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the database cannot be reached; it is then still open.
+    /// As [`Store::execute`]; it may then still be open.
     pub async fn log_out(&self, cookie: Fingerprint) -> Result<(), StoreError> {
-        let store = self.clone();
-        self.run(async move {
-            operator_sessions::Entity::delete_many()
-                .filter(operator_sessions::Column::SessionHash.eq(cookie.as_str()))
-                .exec(&store.inner.writer)
-                .await?;
-            Ok(())
-        })
-        .await
+        let delete = "DELETE FROM operator_sessions WHERE session_hash = $1";
+        let ended = self.execute(delete, [cookie.as_str().into()]);
+        ended.await.map(drop)
     }
 }
 
 async fn log_in(
     txn: &DatabaseTransaction,
-    wish: &LogIn,
+    wish: LogIn,
     now: DateTime<Utc>,
 ) -> Result<LoggedIn, StoreError> {
-    let failed = lock_failures(txn, &wish.from, now).await?;
+    // Changes nothing in a row that is there, and so takes its lock on PostgreSQL: guesses that come
+    // at the same moment are counted one after the other. SQLite has one writer.
+    let lock = "INSERT INTO login_failures (subject, failures, last_failed_at) VALUES ($1, 0, $2) \
+         ON CONFLICT (subject) DO UPDATE SET subject = excluded.subject";
+    sql::execute(txn, lock, [wish.from.as_str().into(), now.into()]).await?;
+    let failed = failures(txn, &wish.from).await?;
+    let failed = failed
+        .ok_or_else(|| StoreError::Corrupt("a row that was just written is gone".to_owned()))?;
     if let Some(retry_after_secs) = wait_of(&failed, now) {
         return Ok(LoggedIn::TooSoon { retry_after_secs });
     }
@@ -184,31 +155,6 @@ async fn log_in(
         .exec(txn)
         .await?;
     open(txn, &wish.token, now).await.map(LoggedIn::Opened)
-}
-
-/// The failures of one address, which nobody else can then count before we are done: guesses
-/// that come at the same moment are counted one after the other.
-async fn lock_failures(
-    txn: &DatabaseTransaction,
-    from: &str,
-    now: DateTime<Utc>,
-) -> Result<login_failures::Model, StoreError> {
-    let none = login_failures::ActiveModel {
-        subject: Set(from.to_owned()),
-        failures: Set(0),
-        last_failed_at: Set(now),
-    };
-    // Changes nothing, and so takes the row's lock on PostgreSQL. SQLite has one writer.
-    let locked = OnConflict::column(login_failures::Column::Subject)
-        .update_column(login_failures::Column::Subject)
-        .to_owned();
-    login_failures::Entity::insert(none)
-        .on_conflict(locked)
-        .exec_without_returning(txn)
-        .await?;
-    failures(txn, from)
-        .await?
-        .ok_or_else(|| StoreError::Corrupt("a row that was just written is gone".to_owned()))
 }
 
 async fn failures(
@@ -230,25 +176,18 @@ async fn count_failure(
     failed: &login_failures::Model,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let before = if now - failed.last_failed_at > FORGET_FAILURES {
-        0
-    } else {
-        failed.failures
-    };
-    login_failures::Entity::update_many()
-        .col_expr(
-            login_failures::Column::Failures,
-            Expr::value(before.saturating_add(1)),
-        )
-        .col_expr(login_failures::Column::LastFailedAt, Expr::value(now))
-        .filter(login_failures::Column::Subject.eq(&failed.subject))
-        .exec(txn)
-        .await?;
+    let is_old = now - failed.last_failed_at > FORGET_FAILURES;
+    let before = if is_old { 0 } else { failed.failures };
+    let count = "UPDATE login_failures SET failures = $1, last_failed_at = $2 WHERE subject = $3";
+    let values = [
+        before.saturating_add(1).into(),
+        now.into(),
+        failed.subject.as_str().into(),
+    ];
+    sql::execute(txn, count, values).await?;
     // What is forgotten needs no row; so the table stays as small as the attack.
-    login_failures::Entity::delete_many()
-        .filter(login_failures::Column::LastFailedAt.lt(now - FORGET_FAILURES))
-        .exec(txn)
-        .await?;
+    let forget = "DELETE FROM login_failures WHERE last_failed_at < $1";
+    sql::execute(txn, forget, [(now - FORGET_FAILURES).into()]).await?;
     Ok(())
 }
 
@@ -257,10 +196,8 @@ async fn open(
     token: &Fingerprint,
     now: DateTime<Utc>,
 ) -> Result<NewSession, StoreError> {
-    operator_sessions::Entity::delete_many()
-        .filter(operator_sessions::Column::ExpiresAt.lte(now))
-        .exec(txn)
-        .await?;
+    let ended = "DELETE FROM operator_sessions WHERE expires_at <= $1";
+    sql::execute(txn, ended, [now.into()]).await?;
     let session = NewSession {
         cookie: fresh_token(),
         csrf: fresh_token(),

@@ -2,23 +2,19 @@
 
 use chrono::{DateTime, Utc};
 use entities::operators;
-use sea_orm::ActiveValue::Set;
-use sea_orm::sea_query::{Expr, OnConflict};
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter,
-    QueryOrder,
-};
+use sea_orm::{ConnectionTrait, DatabaseTransaction};
 
 use super::audit_log;
 use super::credentials::{Fingerprint, fresh_token};
 use crate::domain::people::operator::Operator;
 use crate::domain::people::secret::Secret;
+use crate::store::engine::sql;
 use crate::store::{AuditEntry, Store, StoreError};
 
-/// Somebody who has or had a token.
+/// An operator who has or had a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KnownOperator {
-    /// Who it is.
+    /// Name and role.
     pub operator: Operator,
     /// Since when.
     pub since: DateTime<Utc>,
@@ -27,180 +23,123 @@ pub struct KnownOperator {
 }
 
 impl Store {
-    /// Takes an operator on, or again one who was disabled, and returns a fresh token, which
-    /// is kept nowhere. `None` if there is one of that name.
+    /// Adds an operator, or enables one who was disabled, and returns a fresh token, which is kept
+    /// nowhere. `None` if there is one of that name.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the database cannot be reached.
+    /// As [`Store::transaction`].
     pub async fn add_operator(
         &self,
         operator: Operator,
         audit: Option<AuditEntry>,
     ) -> Result<Option<Secret>, StoreError> {
-        let token = fresh_token();
-        let token_hash = Fingerprint::of(token.expose());
-        let now = self.clock().now();
-        let added = self.transaction(move |txn| {
-            Box::pin(
-                async move { add_and_log(txn, &operator, &token_hash, audit.as_ref(), now).await },
-            )
-        });
+        let (token, now) = (fresh_token(), self.clock().now());
+        let hash = Fingerprint::of(token.expose());
+        let added = self.transaction(move |txn| Box::pin(add(txn, operator, hash, audit, now)));
         Ok(added.await?.then_some(token))
     }
 
     /// Ends an operator's token, and the sessions that it opened; the name stays in the audit log.
-    /// False if there is nobody of that name who is not disabled already.
+    /// `false` if no operator of that name is able to log in.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the database cannot be reached.
+    /// As [`Store::transaction`].
     pub async fn disable_operator(
         &self,
         name: &str,
         audit: Option<AuditEntry>,
     ) -> Result<bool, StoreError> {
-        let name = name.to_owned();
-        let now = self.clock().now();
-        self.transaction(move |txn| {
-            Box::pin(async move { disable(txn, &name, audit.as_ref(), now).await })
-        })
-        .await
+        let (name, now) = (name.to_owned(), self.clock().now());
+        self.transaction(move |txn| Box::pin(disable(txn, name, audit, now)))
+            .await
     }
 
-    /// Everybody who has or had a token, by name.
+    /// All who have or had a token, by name.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the database cannot be reached.
+    /// [`StoreError::Unavailable`].
     pub async fn operators(&self) -> Result<Vec<KnownOperator>, StoreError> {
-        let store = self.clone();
-        self.read(async move {
-            let rows = operators::Entity::find()
-                .order_by_asc(operators::Column::Name)
-                .all(&store.inner.reader)
-                .await?;
-            rows.into_iter()
-                .map(|row| {
-                    let (since, disabled_at) = (row.created_at, row.disabled_at);
-                    Ok(KnownOperator {
-                        operator: operator(row)?,
-                        since,
-                        disabled_at,
-                    })
-                })
-                .collect()
-        })
-        .await
+        let found: Vec<operators::Model> =
+            sql::rows(&self.db(), "SELECT * FROM operators ORDER BY name", []).await?;
+        let known = |row: operators::Model| {
+            Ok(KnownOperator {
+                since: row.created_at,
+                disabled_at: row.disabled_at,
+                operator: operator(row)?,
+            })
+        };
+        found.into_iter().map(known).collect()
     }
 
-    /// Who has this token; `None` also for an operator who is disabled.
+    /// Whose token this is; `None` also for an operator who is disabled.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the database cannot be reached.
+    /// [`StoreError::Unavailable`].
     pub async fn operator_by_token(
         &self,
         token: Fingerprint,
     ) -> Result<Option<Operator>, StoreError> {
-        let store = self.clone();
-        self.read(async move { find(&store.inner.reader, &token).await })
-            .await
+        find(&self.db(), &token).await
     }
 
-    /// Whether anybody but the bootstrap token's owner can come in.
+    /// Whether there is an operator beside the owner of the bootstrap token.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the database cannot be reached.
+    /// [`StoreError::Unavailable`].
     pub async fn has_operators(&self) -> Result<bool, StoreError> {
-        let store = self.clone();
-        self.read(async move {
-            let able = operators::Entity::find().filter(operators::Column::DisabledAt.is_null());
-            Ok(able.count(&store.inner.reader).await? > 0)
-        })
-        .await
+        let able = "SELECT COUNT(*) FROM operators WHERE disabled_at IS NULL";
+        let able: Option<i64> = sql::tuple(&self.db(), able, []).await?;
+        Ok(able.is_some_and(|able| able > 0))
     }
 }
 
-async fn disable(
-    txn: &DatabaseTransaction,
-    name: &str,
-    audit: Option<&AuditEntry>,
-    now: DateTime<Utc>,
-) -> Result<bool, StoreError> {
-    let disabled = operators::Entity::update_many()
-        .col_expr(operators::Column::DisabledAt, Expr::value(now))
-        .filter(operators::Column::Name.eq(name))
-        .filter(operators::Column::DisabledAt.is_null())
-        .exec(txn)
-        .await?;
-    let disabled = disabled.rows_affected == 1;
-    if let Some(entry) = audit.filter(|_| disabled) {
-        audit_log::insert(txn, entry, now).await?;
-    }
-    Ok(disabled)
-}
-
-/// Who has this token now.
+/// Whose token this is now.
 pub(in crate::store) async fn find(
     db: &impl ConnectionTrait,
     token: &Fingerprint,
 ) -> Result<Option<Operator>, StoreError> {
-    let row = operators::Entity::find()
-        .filter(operators::Column::TokenHash.eq(token.as_str()))
-        .filter(operators::Column::DisabledAt.is_null())
-        .one(db)
-        .await?;
-    row.map(operator).transpose()
+    let able = "SELECT * FROM operators WHERE token_hash = $1 AND disabled_at IS NULL";
+    let found = sql::row(db, able, [token.as_str().into()]).await?;
+    found.map(operator).transpose()
 }
 
-async fn add_and_log(
+async fn disable(
     txn: &DatabaseTransaction,
-    operator: &Operator,
-    token: &Fingerprint,
-    audit: Option<&AuditEntry>,
+    name: String,
+    audit: Option<AuditEntry>,
     now: DateTime<Utc>,
 ) -> Result<bool, StoreError> {
-    let added = add(txn, operator, token, now).await?;
-    if let Some(entry) = audit.filter(|_| added) {
-        audit_log::insert(txn, entry, now).await?;
+    let disable = "UPDATE operators SET disabled_at = $1 WHERE name = $2 AND disabled_at IS NULL";
+    let disabled = sql::execute(txn, disable, [now.into(), name.into()]).await? == 1;
+    if let Some(entry) = audit.filter(|_| disabled) {
+        audit_log::insert(txn, &entry, now).await?;
     }
-    Ok(added)
+    Ok(disabled)
 }
 
 async fn add(
     txn: &DatabaseTransaction,
-    operator: &Operator,
-    token: &Fingerprint,
+    operator: Operator,
+    token: Fingerprint,
+    audit: Option<AuditEntry>,
     now: DateTime<Utc>,
 ) -> Result<bool, StoreError> {
-    let role = operator.role.as_str().to_owned();
-    let again = operators::Entity::update_many()
-        .set(operators::ActiveModel {
-            role: Set(role.clone()),
-            token_hash: Set(token.as_str().to_owned()),
-            disabled_at: Set(None),
-            ..Default::default()
-        })
-        .filter(operators::Column::Name.eq(&operator.name))
-        .filter(operators::Column::DisabledAt.is_not_null())
-        .exec(txn)
-        .await?;
-    if again.rows_affected == 1 {
-        return Ok(true);
+    // One that is disabled is enabled again, with this role and token.
+    let add = "INSERT INTO operators (name, role, token_hash, created_at) VALUES ($1, $2, $3, $4) \
+         ON CONFLICT (name) DO UPDATE SET role = excluded.role, \
+         token_hash = excluded.token_hash, disabled_at = NULL \
+         WHERE operators.disabled_at IS NOT NULL";
+    let values = [
+        operator.name.into(),
+        operator.role.as_str().into(),
+        token.as_str().into(),
+        now.into(),
+    ];
+    let added = sql::execute(txn, add, values).await? == 1;
+    if let Some(entry) = audit.filter(|_| added) {
+        audit_log::insert(txn, &entry, now).await?;
     }
-    let known = OnConflict::column(operators::Column::Name)
-        .do_nothing()
-        .to_owned();
-    let row = operators::ActiveModel {
-        name: Set(operator.name.clone()),
-        role: Set(role),
-        token_hash: Set(token.as_str().to_owned()),
-        created_at: Set(now),
-        disabled_at: Set(None),
-        ..Default::default()
-    };
-    let inserted = operators::Entity::insert(row)
-        .on_conflict(known)
-        .exec_without_returning(txn)
-        .await?;
-    Ok(inserted == 1)
+    Ok(added)
 }
 
 fn operator(row: operators::Model) -> Result<Operator, StoreError> {

@@ -1,7 +1,7 @@
-//! What the books hold of given orders, for whoever checks that each was sold exactly once.
-//! Only reads: six queries for a batch of orders, however many there are in it.
+//! What the database has of given orders, for the drill, which checks that each was sold exactly
+//! once. Six queries for a batch of orders, however many there are in it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use entities::{invoices, payments, radcheck, sms_messages, vouchers, webhook_deliveries};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QuerySelect};
@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::domain::access::voucher::VoucherCode;
 use crate::domain::order::ids::OrderId;
+use crate::store::engine::sql::Db;
 use crate::store::{Store, StoreError};
 
 /// Orders a batch: well below the variables that a statement may have, and quick to read.
@@ -23,7 +24,7 @@ pub struct Booked {
     pub invoices: Vec<String>,
     /// Codes of its vouchers.
     pub vouchers: Vec<VoucherCode>,
-    /// Rows that let somebody in by one of these codes.
+    /// RADIUS users with one of these codes.
     pub radius_users: usize,
     /// Texts to the guest.
     pub sms: usize,
@@ -43,170 +44,103 @@ pub struct JournalLine {
 }
 
 impl Store {
-    /// What the books hold of these orders. An order that is not in them is not in the
-    /// answer.
+    /// What the database has of these orders. An order that it does not know is not in the answer.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the database cannot be reached.
+    /// [`StoreError::Unavailable`].
     pub async fn audit(&self, orders: &[OrderId]) -> Result<HashMap<OrderId, Booked>, StoreError> {
-        let mut all = HashMap::with_capacity(orders.len());
+        let (db, mut all) = (self.db(), HashMap::with_capacity(orders.len()));
         for batch in orders.chunks(BATCH) {
-            let (store, batch) = (self.clone(), batch.to_vec());
-            let booked = self
-                .read(async move { Audit::of(&store, &batch).await })
-                .await?;
-            all.extend(booked);
+            all.extend(booked(&db, batch).await?);
         }
         Ok(all)
     }
 }
 
-/// The books of one batch while they are put together.
-struct Audit<'a> {
-    store: &'a Store,
-    /// Numbers of the orders' payment rows.
-    rows: HashMap<OrderId, i64>,
-    /// By these numbers.
-    booked: HashMap<i64, Booked>,
+async fn booked(db: &Db, orders: &[OrderId]) -> Result<HashMap<OrderId, Booked>, StoreError> {
+    let known: Vec<(i64, Uuid)> = payments::Entity::find()
+        .select_only()
+        .columns([payments::Column::Id, payments::Column::OrderId])
+        .filter(payments::Column::OrderId.is_in(orders.iter().map(|order| order.0)))
+        .into_tuple()
+        .all(db)
+        .await?;
+    let ids: Vec<i64> = known.iter().map(|(id, _)| *id).collect();
+    let mut all: HashMap<i64, Booked> = ids.iter().map(|id| (*id, Booked::default())).collect();
+
+    let (id, number) = (invoices::Column::PaymentId, invoices::Column::Number);
+    for (id, number) in texts::<invoices::Entity>(db, &ids, id, number).await? {
+        all.entry(id).or_default().invoices.push(number);
+    }
+    let (id, code) = (vouchers::Column::PaymentId, vouchers::Column::Code);
+    let vouchers = texts::<vouchers::Entity>(db, &ids, id, code).await?;
+    let users = radius_users(db, vouchers.iter().map(|(_, code)| code.as_str())).await?;
+    for (id, code) in vouchers {
+        let booked = all.entry(id).or_default();
+        booked.radius_users += users.iter().filter(|name| **name == code).count();
+        booked.vouchers.push(VoucherCode::from_stored(code));
+    }
+    let (id, body) = (sms_messages::Column::PaymentId, sms_messages::Column::Body);
+    for (id, text) in texts::<sms_messages::Entity>(db, &ids, id, body).await? {
+        let booked = all.entry(id).or_default();
+        let names_code = |code: &VoucherCode| text.contains(code.as_str());
+        booked.sms += 1;
+        booked.sms_with_code += usize::from(booked.vouchers.iter().any(names_code));
+    }
+    let mut journal = journal(db, &known).await?;
+    let booked = known.into_iter().map(|(id, order_id)| {
+        let mut booked = all.remove(&id).unwrap_or_default();
+        booked.journal = journal.remove(&order_id).unwrap_or_default();
+        (OrderId(order_id), booked)
+    });
+    Ok(booked.collect())
 }
 
-impl<'a> Audit<'a> {
-    async fn of(
-        store: &'a Store,
-        orders: &[OrderId],
-    ) -> Result<HashMap<OrderId, Booked>, StoreError> {
-        let rows: Vec<(Uuid, i64)> = payments::Entity::find()
-            .select_only()
-            .columns([payments::Column::OrderId, payments::Column::Id])
-            .filter(payments::Column::OrderId.is_in(orders.iter().map(|order| order.0)))
-            .into_tuple()
-            .all(&store.inner.reader)
-            .await?;
-        let mut audit = Self {
-            store,
-            booked: rows
-                .iter()
-                .map(|(_, id)| (*id, Booked::default()))
-                .collect(),
-            rows: rows
-                .into_iter()
-                .map(|(order_id, id)| (OrderId(order_id), id))
-                .collect(),
-        };
+/// One column of the rows that belong to these payments, each with its payment.
+async fn texts<E: EntityTrait>(
+    db: &Db,
+    ids: &[i64],
+    payment_id: E::Column,
+    text: E::Column,
+) -> Result<Vec<(i64, String)>, StoreError> {
+    let rows = E::find()
+        .select_only()
+        .columns([payment_id, text])
+        .filter(payment_id.is_in(ids.iter().copied()));
+    Ok(rows.into_tuple().all(db).await?)
+}
 
-        audit.read_invoices().await?;
-        audit.read_vouchers().await?;
-        audit.read_radius_users().await?;
-        audit.read_sms().await?;
-        audit.read_journal().await?;
-        Ok(audit.by_order())
-    }
+/// The names among these that FreeRADIUS lets in, each as often as it is there.
+async fn radius_users(
+    db: &Db,
+    codes: impl Iterator<Item = &str>,
+) -> Result<Vec<String>, StoreError> {
+    let names = radcheck::Entity::find()
+        .select_only()
+        .column(radcheck::Column::Username)
+        .filter(radcheck::Column::Attribute.eq(PASSWORD))
+        .filter(radcheck::Column::Username.is_in(codes));
+    Ok(names.into_tuple().all(db).await?)
+}
 
-    fn by_order(mut self) -> HashMap<OrderId, Booked> {
-        self.rows
-            .into_iter()
-            .filter_map(|(order_id, id)| Some((order_id, self.booked.remove(&id)?)))
-            .collect()
-    }
-
-    fn ids(&self) -> Vec<i64> {
-        self.rows.values().copied().collect()
-    }
-
-    async fn read_invoices(&mut self) -> Result<(), StoreError> {
-        let rows: Vec<(i64, String)> = invoices::Entity::find()
-            .select_only()
-            .columns([invoices::Column::PaymentId, invoices::Column::Number])
-            .filter(invoices::Column::PaymentId.is_in(self.ids()))
-            .into_tuple()
-            .all(&self.store.inner.reader)
-            .await?;
-        for (id, number) in rows {
-            if let Some(booked) = self.booked.get_mut(&id) {
-                booked.invoices.push(number);
-            }
+async fn journal(
+    db: &Db,
+    orders: &[(i64, Uuid)],
+) -> Result<HashMap<Uuid, Vec<JournalLine>>, StoreError> {
+    use webhook_deliveries::Column;
+    let lines: Vec<(String, String, Vec<u8>)> = webhook_deliveries::Entity::find()
+        .select_only()
+        .columns([Column::OrderId, Column::Outcome, Column::Body])
+        .filter(Column::OrderId.is_in(orders.iter().map(|(_, order_id)| order_id.to_string())))
+        .into_tuple()
+        .all(db)
+        .await?;
+    let mut journal: HashMap<_, Vec<_>> = HashMap::new();
+    for (order_id, outcome, body) in lines {
+        if let Ok(order_id) = order_id.parse() {
+            let of_order = journal.entry(order_id).or_default();
+            of_order.push(JournalLine { outcome, body });
         }
-        Ok(())
     }
-
-    async fn read_vouchers(&mut self) -> Result<(), StoreError> {
-        let rows: Vec<(i64, String)> = vouchers::Entity::find()
-            .select_only()
-            .columns([vouchers::Column::PaymentId, vouchers::Column::Code])
-            .filter(vouchers::Column::PaymentId.is_in(self.ids()))
-            .into_tuple()
-            .all(&self.store.inner.reader)
-            .await?;
-        for (id, code) in rows {
-            if let Some(booked) = self.booked.get_mut(&id) {
-                booked.vouchers.push(VoucherCode::from_stored(code));
-            }
-        }
-        Ok(())
-    }
-
-    async fn read_radius_users(&mut self) -> Result<(), StoreError> {
-        let codes: HashSet<&str> = self
-            .booked
-            .values()
-            .flat_map(|booked| booked.vouchers.iter().map(VoucherCode::as_str))
-            .collect();
-        let names: Vec<String> = radcheck::Entity::find()
-            .select_only()
-            .column(radcheck::Column::Username)
-            .filter(radcheck::Column::Attribute.eq(PASSWORD))
-            .filter(radcheck::Column::Username.is_in(codes))
-            .into_tuple()
-            .all(&self.store.inner.reader)
-            .await?;
-        let mut users: HashMap<String, usize> = HashMap::new();
-        for name in names {
-            *users.entry(name).or_default() += 1;
-        }
-        for booked in self.booked.values_mut() {
-            let of = |code: &VoucherCode| users.get(code.as_str()).copied().unwrap_or(0);
-            booked.radius_users = booked.vouchers.iter().map(of).sum();
-        }
-        Ok(())
-    }
-
-    async fn read_sms(&mut self) -> Result<(), StoreError> {
-        let rows: Vec<(i64, String)> = sms_messages::Entity::find()
-            .select_only()
-            .columns([sms_messages::Column::PaymentId, sms_messages::Column::Body])
-            .filter(sms_messages::Column::PaymentId.is_in(self.ids()))
-            .into_tuple()
-            .all(&self.store.inner.reader)
-            .await?;
-        for (id, text) in rows {
-            if let Some(booked) = self.booked.get_mut(&id) {
-                let names_code = |code: &VoucherCode| text.contains(code.as_str());
-                booked.sms += 1;
-                booked.sms_with_code += usize::from(booked.vouchers.iter().any(names_code));
-            }
-        }
-        Ok(())
-    }
-
-    async fn read_journal(&mut self) -> Result<(), StoreError> {
-        let names = self.rows.keys().map(ToString::to_string);
-        let rows: Vec<(String, String, Vec<u8>)> = webhook_deliveries::Entity::find()
-            .select_only()
-            .columns([
-                webhook_deliveries::Column::OrderId,
-                webhook_deliveries::Column::Outcome,
-                webhook_deliveries::Column::Body,
-            ])
-            .filter(webhook_deliveries::Column::OrderId.is_in(names))
-            .into_tuple()
-            .all(&self.store.inner.reader)
-            .await?;
-        for (order_id, outcome, body) in rows {
-            let id = order_id.parse().ok().and_then(|it| self.rows.get(&it));
-            if let Some(booked) = id.and_then(|id| self.booked.get_mut(id)) {
-                booked.journal.push(JournalLine { outcome, body });
-            }
-        }
-        Ok(())
-    }
+    Ok(journal)
 }

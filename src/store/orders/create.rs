@@ -4,16 +4,14 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use entities::{payments, vouchers};
+use entities::payments;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, QueryFilter,
-    QueryOrder, QuerySelect, Statement,
 };
 
 use crate::domain::access::device::DeviceMac;
 use crate::domain::access::owner_link::OwnerToken;
-use crate::domain::catalog::admission;
-use crate::domain::catalog::admission::{History, Limits, Refusal};
+use crate::domain::catalog::admission::{self, History, Limits, Refusal};
 use crate::domain::catalog::package::Package;
 use crate::domain::catalog::purchase::{IdempotencyKey, Ringing};
 use crate::domain::order::ids::OrderId;
@@ -23,6 +21,7 @@ use crate::domain::people::language::Language;
 use crate::domain::people::personal::Personal;
 use crate::domain::people::phone::Phone;
 use crate::domain::people::secret::Secret;
+use crate::store::engine::sql;
 use crate::store::{Store, StoreError, rows};
 
 /// What a new order consists of.
@@ -30,7 +29,7 @@ use crate::store::{Store, StoreError, rows};
 pub struct NewOrder {
     /// From the system's random source.
     pub order_id: OrderId,
-    /// Who pays.
+    /// The payer.
     pub phone: Phone,
     /// Their name, if they gave one.
     pub customer_name: Option<Personal>,
@@ -73,7 +72,7 @@ impl Store {
     /// Commits the row of a new order, unless a limit or the client's own key says otherwise.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the database cannot be reached; then there is no row.
+    /// As [`Store::transaction`].
     pub async fn place(&self, order: NewOrder, limits: Limits) -> Result<Placed, StoreError> {
         let (key, clock) = (order.idempotency_key.clone(), self.clock());
         let order = Arc::new(order);
@@ -104,15 +103,13 @@ async fn place(
     now: DateTime<Utc>,
 ) -> Result<Placed, StoreError> {
     one_at_a_time(txn, &order.phone).await?;
-    // Who waited for the lock may find that its twin was first: no limit concerns it.
-    if let Some(key) = &order.idempotency_key
-        && let Some((row, voucher)) = payments::Entity::find()
-            .filter(payments::Column::IdempotencyKey.eq(key.as_str()))
-            .find_also_related(vouchers::Entity)
-            .one(txn)
-            .await?
-    {
-        return Ok(Placed::Resumed(rows::payment(row, voucher)?));
+    // After a wait for the lock the same request may have made its order: no limit concerns it.
+    if let Some(key) = &order.idempotency_key {
+        let same = payments::Column::IdempotencyKey.eq(key.as_str());
+        let made = rows::orders(txn, payments::Entity::find().filter(same)).await?;
+        if let Some(payment) = made.into_iter().next() {
+            return Ok(Placed::Resumed(payment));
+        }
     }
     let history = history(txn, &order.phone, now, limits).await?;
     if let Err(refusal) = admission::admit(&history, order.ringing, limits, now) {
@@ -135,12 +132,8 @@ async fn place(
 /// anyway.
 async fn one_at_a_time(txn: &DatabaseTransaction, phone: &Phone) -> Result<(), StoreError> {
     if txn.get_database_backend() == DbBackend::Postgres {
-        let lock = Statement::from_sql_and_values(
-            DbBackend::Postgres,
-            "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))",
-            [phone.international().into()],
-        );
-        txn.query_one_raw(lock).await?;
+        let lock = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))";
+        sql::execute(txn, lock, [phone.international().into()]).await?;
     }
     Ok(())
 }
@@ -151,35 +144,31 @@ async fn history(
     now: DateTime<Utc>,
     limits: Limits,
 ) -> Result<History, StoreError> {
-    let day: Vec<payments::Model> = payments::Entity::find()
-        .filter(payments::Column::Phone.eq(phone.international()))
-        .filter(payments::Column::CreatedAt.gt(now - admission::DAY))
-        .order_by_asc(payments::Column::CreatedAt)
-        .all(txn)
-        .await?;
-    let last_second = payments::Entity::find()
-        .select_only()
-        .column(payments::Column::Id)
-        .filter(payments::Column::CreatedAt.gt(now - TimeDelta::seconds(1)))
-        // Only as far as the limit: a busy second is not counted to its end.
-        .limit(u64::from(limits.prompts_per_sec))
-        .into_tuple::<i64>()
-        .all(txn)
-        .await?
-        .len() as u64;
+    // Only as far as the limit: a busy second is not counted to its end.
+    let last_second = "SELECT id FROM payments WHERE created_at > $1 LIMIT $2";
+    let second = [
+        (now - TimeDelta::seconds(1)).into(),
+        limits.prompts_per_sec.into(),
+    ];
+    let last_second: Vec<i64> = sql::tuples(txn, last_second, second).await?;
     let mut history = History {
-        last_second,
+        last_second: last_second.len() as u64,
         ..History::default()
     };
-    for row in day {
-        match Status::read(&row.status) {
+    let of_day = "SELECT status, created_at FROM payments WHERE phone = $1 AND created_at > $2 \
+         ORDER BY created_at";
+    let day = [phone.international().into(), (now - admission::DAY).into()];
+    let of_day: Vec<(String, DateTime<Utc>)> = sql::tuples(txn, of_day, day).await?;
+    for (status, created_at) in of_day {
+        let status = Status::read(&status);
+        match status {
             Some(Status::Completed | Status::Refunded | Status::Held) => {}
-            _ => history.unpaid.push(row.created_at),
+            _ => history.unpaid.push(created_at),
         }
-        if row.status == Status::Pending.as_str() {
-            history.newest_pending = Some(row.created_at);
+        if status == Some(Status::Pending) {
+            history.newest_pending = Some(created_at);
         }
-        history.prompts.push(row.created_at);
+        history.prompts.push(created_at);
     }
     Ok(history)
 }

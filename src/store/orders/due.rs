@@ -3,18 +3,15 @@
 use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use entities::payments;
-use sea_orm::sea_query::{Expr, ExprTrait, SimpleExpr};
-use sea_orm::{
-    ColumnTrait, Condition, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect, Select,
-};
-use uuid::Uuid;
+use entities::payments::{self, Column};
+use sea_orm::sea_query::{Expr, SimpleExpr};
+use sea_orm::{ColumnTrait, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect, Select};
 
 use crate::domain::order::ids::OrderId;
 use crate::domain::order::payment::Status;
 use crate::domain::pacing::check_budget::Turns;
-use crate::store::engine::lease::Lease;
-use crate::store::{Store, StoreError, rows};
+use crate::store::rows::{self, MAY_STILL_BE_PAID};
+use crate::store::{Store, StoreError};
 
 /// Names in one question.
 const READ_BATCH: usize = 5_000;
@@ -30,7 +27,7 @@ pub struct DueOrder {
     pub created_at: DateTime<Utc>,
     /// When it was sold, if ZenoPay itself has not said yet that it was paid.
     pub unconfirmed_since: Option<DateTime<Utc>>,
-    /// Until when it is ours: as long as this is its due time, nobody else has touched it.
+    /// Until when it is ours: as long as this is its due time, nothing else has changed it.
     leased_until: DateTime<Utc>,
 }
 
@@ -39,27 +36,19 @@ impl Store {
     /// claimed: expiring twice does nothing.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the database cannot be reached.
+    /// [`StoreError::Unavailable`].
     pub async fn overdue(&self, now: DateTime<Utc>, most: u64) -> Result<Vec<OrderId>, StoreError> {
-        let store = self.clone();
-        self.read(async move {
-            let overdue = overdue(now, most)
-                .into_tuple::<Uuid>()
-                .all(&store.inner.reader)
-                .await?;
-            Ok(overdue.into_iter().map(OrderId).collect())
-        })
-        .await
+        let overdue = overdue(now, most).into_tuple();
+        Ok(overdue.all(&self.db()).await?)
     }
 
     /// Claims orders that are due at `now` (the database's clock), one for each turn, by
-    /// moving their due time forward by `lease`. Whoever moves it has it. The turns of the
-    /// overdue are for the unsold ones that have been due for the longest time; the others are
-    /// for the most urgent: those in `waited_for`, then the newest, and what is sold already
-    /// last.
+    /// moving their due time forward by `lease`. The turns of the overdue are for the unsold ones
+    /// that have been due for the longest time; the others are for the most urgent: those in
+    /// `waited_for`, then the newest, and what is sold already last.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the database cannot be reached.
+    /// As [`Store::transaction`].
     pub async fn claim_due(
         &self,
         now: DateTime<Utc>,
@@ -67,34 +56,26 @@ impl Store {
         turns: Turns,
         waited_for: Vec<OrderId>,
     ) -> Result<Vec<DueOrder>, StoreError> {
-        let store = self.clone();
-        let candidates = self.read(async move { store.candidates(now, turns, &waited_for).await });
-        let candidates = candidates.await?;
+        let candidates = self.candidates(now, turns, &waited_for).await?;
         let leased_until = now + lease;
-        let lease = Lease {
-            now,
-            until: leased_until,
-        };
         let places: HashMap<i64, usize> = candidates.iter().copied().zip(0..).collect();
-        let columns = (payments::Column::Id, payments::Column::DueAt);
-        let claimed = self.claim_rows(lease, columns, payments::Entity::find(), candidates);
+        let (columns, all) = ((Column::Id, Column::DueAt), payments::Entity::find());
+        let claimed = self.claim_rows(now..leased_until, columns, all, candidates);
         let mut claimed = claimed.await?;
         // The most urgent first, as they were chosen.
         claimed.sort_by_key(|row| places.get(&row.id).copied());
-        claimed
-            .into_iter()
-            .map(|row| {
-                let status = rows::status(&row.status)?;
-                let waits = status == Status::Completed && row.gateway_confirmed_at.is_none();
-                Ok(DueOrder {
-                    order_id: OrderId(row.order_id),
-                    status,
-                    created_at: row.created_at,
-                    unconfirmed_since: row.processed_at.filter(|_| waits),
-                    leased_until,
-                })
+        let due = |row: payments::Model| {
+            let status = rows::status(&row.status)?;
+            let waits = status == Status::Completed && row.gateway_confirmed_at.is_none();
+            Ok(DueOrder {
+                order_id: OrderId(row.order_id),
+                status,
+                created_at: row.created_at,
+                unconfirmed_since: row.processed_at.filter(|_| waits),
+                leased_until,
             })
-            .collect()
+        };
+        claimed.into_iter().map(due).collect()
     }
 
     /// What is due, as much of it as there are turns.
@@ -104,21 +85,21 @@ impl Store {
         turns: Turns,
         waited_for: &[OrderId],
     ) -> Result<Vec<i64>, StoreError> {
-        let most = turns.in_all();
-        let newest = self.read_due(newest_first(now, most)).await?;
+        let (db, most) = (&self.db(), turns.in_all());
+        let newest: Vec<i64> = newest_first(now, most).into_tuple().all(db).await?;
         // If all that is due can be claimed there is no queue to jump.
         if newest.len() < most {
             return Ok(newest);
         }
-        let mut chosen = Vec::with_capacity(most);
+        let mut chosen: Vec<i64> = Vec::with_capacity(most);
         if turns.overdue > 0 {
             let overdue = longest_overdue_first(now, turns.overdue);
-            chosen.extend(self.read_due(overdue).await?);
+            chosen.extend(overdue.into_tuple::<i64>().all(db).await?);
         }
         for names in waited_for.chunks(READ_BATCH) {
             let names = names.iter().map(|order| order.0);
-            let among = newest_first(now, most).filter(payments::Column::OrderId.is_in(names));
-            chosen.extend(self.read_due(among).await?);
+            let among = newest_first(now, most).filter(Column::OrderId.is_in(names));
+            chosen.extend(among.into_tuple::<i64>().all(db).await?);
         }
         chosen.extend(newest);
         let mut seen = HashSet::with_capacity(most);
@@ -127,59 +108,35 @@ impl Store {
         Ok(chosen)
     }
 
-    async fn read_due(&self, due: Select<payments::Entity>) -> Result<Vec<i64>, StoreError> {
-        Ok(due.into_tuple().all(&self.inner.reader).await?)
-    }
-
-    /// Counts an ask and sets when a claimed order is looked at next. If somebody has set
-    /// another time meanwhile, as a sale or a hint does, that one stays.
+    /// Counts a status check and sets when a claimed order is looked at next. If another time was
+    /// set meanwhile, as by a sale or an unverified webhook, that one stays.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the database cannot be reached.
+    /// As [`Store::transaction`].
     pub async fn reschedule(
         &self,
         order: &DueOrder,
         due_at: Option<DateTime<Utc>>,
     ) -> Result<(), StoreError> {
-        let (order_id, leased_until) = (order.order_id, order.leased_until);
-        self.share(move |txn| {
-            let update = payments::Entity::update_many()
-                .col_expr(payments::Column::DueAt, Expr::value(due_at))
-                .col_expr(
-                    payments::Column::Asks,
-                    Expr::col(payments::Column::Asks).add(1),
-                )
-                .filter(payments::Column::OrderId.eq(order_id.0))
-                .filter(payments::Column::DueAt.eq(leased_until));
-            Box::pin(async move {
-                update.exec(txn).await?;
-                Ok(())
-            })
-        })
-        .await
+        let (order_id, leased_until) = (order.order_id.0, order.leased_until);
+        let next =
+            "UPDATE payments SET due_at = $1, asks = asks + 1 WHERE order_id = $2 AND due_at = $3";
+        let values = [due_at.into(), order_id.into(), leased_until.into()];
+        self.share_execute(next, values).await
     }
 
     /// Has ZenoPay asked about an order at `due_at` at the latest. One that failed is asked
     /// about once more: late money wins. One that is sold or held is left alone.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the database cannot be reached.
+    /// As [`Store::transaction`].
     pub async fn ask_by(&self, order_id: OrderId, due_at: DateTime<Utc>) -> Result<(), StoreError> {
-        self.share(move |txn| {
-            let later_or_never = Condition::any()
-                .add(payments::Column::DueAt.gt(due_at))
-                .add(payments::Column::DueAt.is_null());
-            let update = payments::Entity::update_many()
-                .col_expr(payments::Column::DueAt, Expr::value(due_at))
-                .filter(payments::Column::OrderId.eq(order_id.0))
-                .filter(later_or_never)
-                .filter(rows::may_still_be_paid());
-            Box::pin(async move {
-                update.exec(txn).await?;
-                Ok(())
-            })
-        })
-        .await
+        let ask = format!(
+            "UPDATE payments SET due_at = $1 WHERE order_id = $2 \
+             AND (due_at > $1 OR due_at IS NULL) AND {MAY_STILL_BE_PAID}"
+        );
+        let values = [due_at.into(), order_id.0.into()];
+        self.share_execute(ask, values).await
     }
 }
 
@@ -187,35 +144,35 @@ impl Store {
 fn overdue(now: DateTime<Utc>, most: u64) -> Select<payments::Entity> {
     payments::Entity::find()
         .select_only()
-        .column(payments::Column::OrderId)
+        .column(Column::OrderId)
         .filter(rows::is_open())
-        .filter(payments::Column::Status.eq(Status::Pending.as_str()))
-        .filter(payments::Column::DeadlineAt.lte(now))
+        .filter(Column::Status.eq(Status::Pending.as_str()))
+        .filter(Column::DeadlineAt.lte(now))
         .limit(most)
 }
 
 /// What is due, the newest first and what is sold last.
 fn newest_first(now: DateTime<Utc>, most: usize) -> Select<payments::Entity> {
-    let is_sold = payments::Column::Status.eq(Status::Completed.as_str());
+    let is_sold = Column::Status.eq(Status::Completed.as_str());
     let sold_last: SimpleExpr = Expr::case(is_sold, 1).finally(0).into();
     due(now, most)
         .order_by(sold_last, Order::Asc)
-        .order_by_desc(payments::Column::CreatedAt)
+        .order_by_desc(Column::CreatedAt)
 }
 
 /// What is due and not sold, the longest overdue first.
 fn longest_overdue_first(now: DateTime<Utc>, most: usize) -> Select<payments::Entity> {
     due(now, most)
-        .filter(payments::Column::Status.ne(Status::Completed.as_str()))
-        .order_by_asc(payments::Column::DueAt)
-        .order_by_desc(payments::Column::CreatedAt)
+        .filter(Column::Status.ne(Status::Completed.as_str()))
+        .order_by_asc(Column::DueAt)
+        .order_by_desc(Column::CreatedAt)
 }
 
 fn due(now: DateTime<Utc>, most: usize) -> Select<payments::Entity> {
     payments::Entity::find()
         .select_only()
-        .column(payments::Column::Id)
-        .filter(payments::Column::DueAt.lte(now))
+        .column(Column::Id)
+        .filter(Column::DueAt.lte(now))
         .limit(most as u64)
 }
 
@@ -224,7 +181,7 @@ mod tests {
     use sea_orm::QueryTrait;
 
     use super::*;
-    use crate::store::engine::plans::Books;
+    use crate::store::engine::tests::plans::Books;
 
     #[tokio::test]
     async fn what_is_due_is_found_by_an_index_of_what_is_due() {

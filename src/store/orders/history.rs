@@ -1,123 +1,119 @@
-//! One order's whole story, gathered from every table that knows of it: a fixed number of
+//! The whole history of one order, gathered from each table that has rows of it: a fixed number of
 //! short reads by index, however large the tables are.
 
+use chrono::{DateTime, TimeDelta, Utc};
 use entities::{
-    audit_events, gateway_calls, invoices, order_events, outbox_messages, payments, radacct,
-    radcheck, sms_messages, vouchers, webhook_deliveries,
+    audit_events, gateway_calls, order_events, outbox_messages, payments, radacct, sms_messages,
+    vouchers,
 };
-use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect};
 
-use super::duplicate_orders;
 use crate::domain::catalog::money::Tzs;
 use crate::domain::history::{
-    Act, Call, Disconnect, FormerCode, Heard, Receipt, Remarked, Session, Story, Text,
+    Act, Call, Disconnect, FormerCode, Heard, RadiusRows, Receipt, Remarked, Session, Story, Text,
+    Twin,
 };
 use crate::domain::order::ids::OrderId;
-use crate::store::engine::pool::Pool;
-use crate::store::{Store, StoreError, rows};
+use crate::domain::order::payment::{Payment, Status};
+use crate::store::engine::sql::{self, Db};
+use crate::store::journal::read::page_of;
+use crate::store::{JournalRow, JournalSearch, Store, StoreError, rows};
 
 /// Rows of each kind at most, the newest: a sender that repeats itself for ever must not make
 /// its order unreadable.
-const MOST: u64 = 200;
+const MOST: usize = 200;
+
+/// Two purchases further apart are two.
+const NEAR: TimeDelta = TimeDelta::days(1);
 
 impl Store {
-    /// Everything that the books hold of an order. `None` if there is none of that name.
+    /// Everything that the database has of an order. `None` if there is no such order.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the database cannot be reached.
+    /// [`StoreError::Unavailable`].
     pub async fn story(&self, order_id: OrderId) -> Result<Option<Story>, StoreError> {
-        let store = self.clone();
-        self.read(async move { story(&store.inner.reader, order_id).await })
-            .await
+        let db = &self.db();
+        let found = payments::Entity::find()
+            .filter(payments::Column::OrderId.eq(order_id.0))
+            .find_also_related(vouchers::Entity)
+            .one(db)
+            .await?;
+        let Some((row, voucher)) = found else {
+            return Ok(None);
+        };
+        let (id, gateway_confirmed_at) = (row.id, row.gateway_confirmed_at);
+        let code = voucher.as_ref().map(|voucher| voucher.code.clone());
+        let revoked_reason = (voucher.as_ref()).and_then(|voucher| voucher.revoked_reason.clone());
+        let invoice = "SELECT number FROM invoices WHERE payment_id = $1";
+        let mut story = Story {
+            payment: rows::payment(row, voucher)?,
+            gateway_confirmed_at,
+            invoice: sql::tuple(db, invoice, [id.into()]).await?,
+            revoked_reason,
+            former_codes: former_codes(db, id).await?,
+            radius: RadiusRows(0),
+            calls: newest(db, "gateway_calls", order_id, call).await?,
+            deliveries: deliveries(db, order_id).await?,
+            texts: texts(db, id).await?,
+            sessions: Vec::new(),
+            disconnects: newest(db, "outbox_messages", order_id, disconnect).await?,
+            remarks: newest(db, "order_events", order_id, remark).await?,
+            acts: newest(db, "audit_events", order_id, act).await?,
+            twins: Vec::new(),
+            is_cut: false,
+        };
+        story.twins = twins(db, &story.payment).await?;
+        if let Some(code) = &code {
+            let count = "SELECT COUNT(*) FROM radcheck WHERE username = $1";
+            let count: Option<i64> = sql::tuple(db, count, [code.as_str().into()]).await?;
+            story.radius = RadiusRows(count.map_or(0, i64::unsigned_abs));
+            let former = story.former_codes.iter().map(|it| it.code.as_str());
+            story.sessions = sessions(db, former.chain([code.as_str()])).await?;
+        }
+        let lengths = [
+            story.calls.len(),
+            story.deliveries.len(),
+            story.remarks.len(),
+            story.acts.len(),
+            story.sessions.len(),
+            story.disconnects.len(),
+        ];
+        story.is_cut = lengths.iter().any(|length| *length >= MOST);
+        Ok(Some(story))
     }
 }
 
-async fn story(db: &Pool, order_id: OrderId) -> Result<Option<Story>, StoreError> {
-    let found = payments::Entity::find()
-        .filter(payments::Column::OrderId.eq(order_id.0))
-        .find_also_related(vouchers::Entity)
-        .one(db)
-        .await?;
-    let Some((row, voucher)) = found else {
-        return Ok(None);
-    };
-    let (id, gateway_confirmed_at) = (row.id, row.gateway_confirmed_at);
-    let (code, revoked_reason) = match &voucher {
-        Some(voucher) => (Some(voucher.code.clone()), voucher.revoked_reason.clone()),
-        None => (None, None),
-    };
-    let mut story = Story {
-        payment: rows::payment(row, voucher)?,
-        gateway_confirmed_at,
-        invoice: invoice(db, id).await?,
-        revoked_reason,
-        former_codes: former_codes(db, id).await?,
-        radius: 0,
-        calls: calls(db, order_id).await?,
-        deliveries: deliveries(db, order_id).await?,
-        texts: texts(db, id).await?,
-        sessions: Vec::new(),
-        disconnects: disconnects(db, order_id).await?,
-        remarks: remarks(db, order_id).await?,
-        acts: acts(db, order_id).await?,
-        twins: Vec::new(),
-        is_cut: false,
-    };
-    story.twins = duplicate_orders::of(db, &story.payment).await?;
-    if let Some(code) = &code {
-        story.radius = radius_rows(db, code).await?;
-        let former = story.former_codes.iter().map(|it| it.code.as_str());
-        story.sessions = sessions(db, former.chain([code.as_str()])).await?;
-    }
-    let lengths = [
-        story.calls.len(),
-        story.deliveries.len(),
-        story.remarks.len(),
-        story.acts.len(),
-        story.sessions.len(),
-        story.disconnects.len(),
-    ];
-    story.is_cut = lengths.iter().any(|length| *length as u64 >= MOST);
-    Ok(Some(story))
+/// The newest rows of an order, in the order in which they came.
+async fn newest<R: FromQueryResult, T>(
+    db: &Db,
+    table: &str,
+    order_id: OrderId,
+    read: fn(R) -> T,
+) -> Result<Vec<T>, StoreError> {
+    let query = format!("SELECT * FROM {table} WHERE order_id = $1 ORDER BY id DESC LIMIT {MOST}");
+    let found = sql::rows(db, &query, [order_id.0.into()]).await?;
+    Ok(found.into_iter().rev().map(read).collect())
 }
 
-async fn invoice(db: &Pool, id: i64) -> Result<Option<String>, StoreError> {
-    Ok(invoices::Entity::find()
-        .select_only()
-        .column(invoices::Column::Number)
-        .filter(invoices::Column::PaymentId.eq(id))
-        .into_tuple::<String>()
-        .one(db)
-        .await?)
-}
-
-async fn calls(db: &Pool, order_id: OrderId) -> Result<Vec<Call>, StoreError> {
-    let rows = gateway_calls::Entity::find()
-        .filter(gateway_calls::Column::OrderId.eq(order_id.0))
-        .order_by_desc(gateway_calls::Column::Id)
-        .limit(MOST)
-        .all(db)
-        .await?;
-    let calls = rows.into_iter().rev().map(|row| Call {
+fn call(row: gateway_calls::Model) -> Call {
+    Call {
         is_push: row.kind == "create",
         at: row.at,
         duration_ms: row.duration_ms,
         http_status: row.http_status,
         answer: row.answer,
         detail: row.detail,
-    });
-    Ok(calls.collect())
+    }
 }
 
-async fn deliveries(db: &Pool, order_id: OrderId) -> Result<Vec<Heard>, StoreError> {
-    let rows = crate::store::journal::read::without_bodies()
-        .filter(webhook_deliveries::Column::OrderId.eq(order_id.to_string()))
-        .order_by_desc(webhook_deliveries::Column::Id)
-        .limit(MOST)
-        .into_model::<crate::store::JournalRow>()
-        .all(db)
-        .await?;
-    let deliveries = rows.into_iter().rev().map(|row| Heard {
+async fn deliveries(db: &Db, order_id: OrderId) -> Result<Vec<Heard>, StoreError> {
+    let search = JournalSearch {
+        order_id: Some(order_id.to_string()),
+        limit: MOST as u64 - 1,
+        ..JournalSearch::default()
+    };
+    let newest = page_of(&search).into_partial_model::<JournalRow>();
+    let heard = |row: JournalRow| Heard {
         id: row.id,
         received_at: row.received_at,
         source: row.source,
@@ -126,16 +122,14 @@ async fn deliveries(db: &Pool, order_id: OrderId) -> Result<Vec<Heard>, StoreErr
         proof: row.proof,
         outcome: row.outcome,
         processing_ms: row.processing_ms,
-    });
-    Ok(deliveries.collect())
+    };
+    let found = newest.all(db).await?;
+    Ok(found.into_iter().rev().map(heard).collect())
 }
 
-async fn texts(db: &Pool, id: i64) -> Result<Vec<Text>, StoreError> {
-    let rows = sms_messages::Entity::find()
-        .filter(sms_messages::Column::PaymentId.eq(id))
-        .order_by_asc(sms_messages::Column::Id)
-        .all(db)
-        .await?;
+async fn texts(db: &Db, id: i64) -> Result<Vec<Text>, StoreError> {
+    let of_payment = "SELECT * FROM sms_messages WHERE payment_id = $1 ORDER BY id";
+    let rows: Vec<sms_messages::Model> = sql::rows(db, of_payment, [id.into()]).await?;
     let texts = rows.into_iter().map(|row| Text {
         id: row.id,
         kind: row.kind,
@@ -155,64 +149,38 @@ async fn texts(db: &Pool, id: i64) -> Result<Vec<Text>, StoreError> {
     Ok(texts.collect())
 }
 
-async fn remarks(db: &Pool, order_id: OrderId) -> Result<Vec<Remarked>, StoreError> {
-    let rows = order_events::Entity::find()
-        .filter(order_events::Column::OrderId.eq(order_id.0))
-        .order_by_desc(order_events::Column::Id)
-        .limit(MOST)
-        .all(db)
-        .await?;
-    let remarks = rows.into_iter().rev().map(|row| Remarked {
+fn remark(row: order_events::Model) -> Remarked {
+    Remarked {
         at: row.at,
         is_alert: row.level == "alert",
         summary: row.summary,
-    });
-    Ok(remarks.collect())
+    }
 }
 
-async fn acts(db: &Pool, order_id: OrderId) -> Result<Vec<Act>, StoreError> {
-    let rows = audit_events::Entity::find()
-        .filter(audit_events::Column::OrderId.eq(order_id.0))
-        .order_by_desc(audit_events::Column::Id)
-        .limit(MOST)
-        .all(db)
-        .await?;
-    let acts = rows.into_iter().rev().map(|row| Act {
+fn act(row: audit_events::Model) -> Act {
+    Act {
         at: row.at,
         operator: row.operator,
         action: row.action,
         subject: row.subject,
         detail: row.detail,
-    });
-    Ok(acts.collect())
+    }
 }
 
-async fn radius_rows(db: &Pool, code: &str) -> Result<u64, StoreError> {
-    let rows = radcheck::Entity::find().filter(radcheck::Column::Username.eq(code));
-    Ok(rows.count(db).await?)
+async fn former_codes(db: &Db, id: i64) -> Result<Vec<FormerCode>, StoreError> {
+    let former = "SELECT code, issued_at FROM vouchers WHERE former_payment_id = $1 ORDER BY id";
+    let found = sql::tuples(db, former, [id.into()]).await?;
+    let codes = found.into_iter();
+    Ok(codes
+        .map(|(code, issued_at)| FormerCode { code, issued_at })
+        .collect())
 }
 
-async fn former_codes(db: &Pool, id: i64) -> Result<Vec<FormerCode>, StoreError> {
-    let rows = vouchers::Entity::find()
-        .filter(vouchers::Column::FormerPaymentId.eq(id))
-        .order_by_asc(vouchers::Column::Id)
-        .all(db)
-        .await?;
-    let codes = rows.into_iter().map(|row| FormerCode {
-        code: row.code,
-        issued_at: row.issued_at,
-    });
-    Ok(codes.collect())
-}
-
-async fn sessions(
-    db: &Pool,
-    codes: impl Iterator<Item = &str>,
-) -> Result<Vec<Session>, StoreError> {
+async fn sessions(db: &Db, codes: impl Iterator<Item = &str>) -> Result<Vec<Session>, StoreError> {
     let rows = radacct::Entity::find()
         .filter(radacct::Column::Username.is_in(codes))
         .order_by_desc(radacct::Column::Radacctid)
-        .limit(MOST)
+        .limit(MOST as u64)
         .all(db)
         .await?;
     let sessions = rows.into_iter().rev().map(|row| Session {
@@ -234,14 +202,8 @@ async fn sessions(
     Ok(sessions.collect())
 }
 
-async fn disconnects(db: &Pool, order_id: OrderId) -> Result<Vec<Disconnect>, StoreError> {
-    let rows = outbox_messages::Entity::find()
-        .filter(outbox_messages::Column::OrderId.eq(order_id.0))
-        .order_by_desc(outbox_messages::Column::Id)
-        .limit(MOST)
-        .all(db)
-        .await?;
-    let disconnects = rows.into_iter().rev().map(|row| Disconnect {
+fn disconnect(row: outbox_messages::Model) -> Disconnect {
+    Disconnect {
         router: row.router,
         reason: row.reason,
         state: row.state,
@@ -250,6 +212,41 @@ async fn disconnects(db: &Pool, order_id: OrderId) -> Result<Vec<Disconnect>, St
         last_error: row.last_error,
         created_at: row.created_at,
         sent_at: row.sent_at,
+    }
+}
+
+/// The other orders for the purchase that this order was made for: the guest bought again before
+/// the first money was known, and then both were paid. Found by looking, so that a sale costs nothing
+/// more and a refund of either settles it. The report of a day asks the same (`reports/sql`).
+async fn twins(db: &Db, payment: &Payment) -> Result<Vec<Twin>, StoreError> {
+    let (Status::Completed, Some(sold_at)) = (payment.status, payment.processed_at) else {
+        return Ok(Vec::new());
+    };
+    let made_at = payment.created_at;
+    let others = "SELECT order_id, created_at, processed_at FROM payments \
+         WHERE phone = $1 AND created_at BETWEEN $2 AND $3 AND package_code = $4 \
+         AND status = 'COMPLETED' AND id <> $5";
+    let values = [
+        payment.phone.international().into(),
+        (made_at - NEAR).into(),
+        (made_at + NEAR).into(),
+        payment.terms.code.as_str().into(),
+        payment.id.into(),
+    ];
+    let others: Vec<(OrderId, DateTime<Utc>, Option<DateTime<Utc>>)> =
+        sql::tuples(db, others, values).await?;
+    let twins = others.into_iter().filter_map(|(order_id, made, sold)| {
+        let other_sold_at = sold?;
+        // When the one that was sold last was made, the other was not sold yet.
+        let is_twin = if other_sold_at > sold_at {
+            sold_at > made
+        } else {
+            other_sold_at > made_at
+        };
+        is_twin.then(|| Twin {
+            order_id,
+            at: sold_at.max(other_sold_at),
+        })
     });
-    Ok(disconnects.collect())
+    Ok(twins.collect())
 }

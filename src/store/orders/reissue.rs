@@ -1,15 +1,14 @@
-//! The same voucher under another code. Its row gives up its payment for a new one, so that the
-//! unique key still holds a payment to one voucher, and stays in the books as a former code.
+//! The same voucher under another code. Its row gives its payment to a new one, so that the unique
+//! key still holds a payment to one voucher, and stays in the database as a former code.
 
 use chrono::{DateTime, Utc};
-use entities::{sms_messages, vouchers};
-use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QuerySelect};
+use sea_orm::DatabaseTransaction;
 
 use super::sale;
 use crate::domain::access::radius_user::RadiusUser;
 use crate::domain::order::payment::Payment;
 use crate::domain::order::reissue::{Replaced, Replacement};
+use crate::store::engine::sql;
 use crate::store::engine::writer::Rows;
 use crate::store::radius::users;
 use crate::store::{Store, StoreError};
@@ -23,29 +22,21 @@ impl Store {
     /// How often the code of this payment was replaced, in all and since `lately`.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the database cannot be reached.
+    /// [`StoreError::Unavailable`].
     pub async fn replaced(
         &self,
         payment_id: i64,
         lately: DateTime<Utc>,
     ) -> Result<Replaced, StoreError> {
-        let store = self.clone();
-        self.read(async move {
-            let times: Vec<Option<DateTime<Utc>>> = vouchers::Entity::find()
-                .select_only()
-                .column(vouchers::Column::RevokedAt)
-                .filter(vouchers::Column::FormerPaymentId.eq(payment_id))
-                .into_tuple()
-                .all(&store.inner.reader)
-                .await?;
-            let count = |times: usize| u32::try_from(times).unwrap_or(u32::MAX);
-            let is_late = |at: &&Option<DateTime<Utc>>| at.is_some_and(|at| at > lately);
-            Ok(Replaced {
-                ever: count(times.len()),
-                lately: count(times.iter().filter(is_late).count()),
-            })
+        let times = "SELECT revoked_at FROM vouchers WHERE former_payment_id = $1";
+        let times: Vec<Option<DateTime<Utc>>> =
+            sql::tuples(&self.db(), times, [payment_id.into()]).await?;
+        let count = |times: usize| u32::try_from(times).unwrap_or(u32::MAX);
+        let is_late = |at: &&Option<DateTime<Utc>>| at.is_some_and(|at| at > lately);
+        Ok(Replaced {
+            ever: count(times.len()),
+            lately: count(times.iter().filter(is_late).count()),
         })
-        .await
     }
 }
 
@@ -59,7 +50,7 @@ pub(in crate::store) fn gather(
     let radius_user = radius_user
         .ok_or_else(|| StoreError::Corrupt("a new code without a RADIUS user".to_owned()))?;
     sale::issue_voucher(rows, payment)?;
-    users::let_in(rows, &[radius_user]);
+    users::let_in(rows, radius_user);
     sale::queue_sms(rows, payment, &replacement.sms, replaced_at(payment)?);
     Ok(())
 }
@@ -71,27 +62,17 @@ pub(in crate::store) async fn close(
 ) -> Result<(), StoreError> {
     let payment = &replacement.payment;
     let (old, at) = (replacement.old.as_str(), replaced_at(payment)?);
-    let gave_up = vouchers::Entity::update_many()
-        .col_expr(vouchers::Column::PaymentId, Expr::value(None::<i64>))
-        .col_expr(vouchers::Column::FormerPaymentId, Expr::value(payment.id))
-        .filter(vouchers::Column::Code.eq(old))
-        .filter(vouchers::Column::PaymentId.eq(payment.id))
-        .exec(txn)
-        .await?;
-    if gave_up.rows_affected != 1 {
+    let give_up = "UPDATE vouchers SET payment_id = NULL, former_payment_id = $1 \
+         WHERE code = $2 AND payment_id = $1";
+    if sql::execute(txn, give_up, [payment.id.into(), old.into()]).await? != 1 {
         return Err(StoreError::Conflict);
     }
     users::shut_out(txn, old, Some(payment.order_id), at, "replaced").await?;
     // What has not left yet must not bring a code that is closed.
-    sms_messages::Entity::update_many()
-        .col_expr(
-            sms_messages::Column::Body,
-            Expr::value(replacement.sms.text.as_str()),
-        )
-        .filter(sms_messages::Column::PaymentId.eq(payment.id))
-        .filter(sms_messages::Column::State.is_in(["queued", "failed"]))
-        .exec(txn)
-        .await?;
+    let correct = "UPDATE sms_messages SET body = $1 \
+         WHERE payment_id = $2 AND state IN ('queued', 'failed')";
+    let text = replacement.sms.text.as_str();
+    sql::execute(txn, correct, [text.into(), payment.id.into()]).await?;
     Ok(())
 }
 

@@ -1,26 +1,26 @@
 //! What is done for a guest who says: I have paid.
 //!
-//! The rule that must not be broken: whatever is found goes to the phone that paid, by SMS,
-//! and never to whoever asked. A number is no secret, so it is no proof.
+//! # Invariants
+//! Whatever is found goes to the phone that paid, by SMS, and never to the caller: a number is no
+//! secret, so it is no proof.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use entities::{order_events, payments, sms_messages, vouchers};
-use sea_orm::sea_query::{Expr, SelectStatement};
+use entities::{payments, vouchers};
 use sea_orm::{
-    ColumnTrait, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
-    QuerySelect, QueryTrait,
+    ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
 };
 
 use super::events;
 use crate::domain::order::decision::{Level, Remark};
 use crate::domain::order::ids::OrderId;
-use crate::domain::order::payment::Status;
 use crate::domain::people::phone::Phone;
+use crate::store::engine::sql;
 use crate::store::outbox::messages;
-use crate::store::{Store, StoreError, rows};
+use crate::store::rows::MAY_STILL_BE_PAID;
+use crate::store::{Store, StoreError};
 
-/// So often in [`AN_HOUR`] a phone is sent its SMS again, whoever asks.
-const MOST: u64 = 3;
+/// So often in [`AN_HOUR`] a phone is sent its SMS again, for all requests together.
+const MOST: i64 = 3;
 /// For how long a repetition counts against [`MOST`].
 const AN_HOUR: TimeDelta = TimeDelta::hours(1);
 /// What the timeline calls a repetition.
@@ -47,7 +47,7 @@ impl Store {
     /// Helps a guest who says that this phone has paid.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the database cannot be reached.
+    /// As [`Store::transaction`].
     pub async fn paid_already(&self, phone: &Phone) -> Result<Remedy, StoreError> {
         let (store, phone) = (self.clone(), phone.clone());
         self.run(async move {
@@ -68,19 +68,17 @@ impl Store {
     ) -> Result<Option<payments::Model>, StoreError> {
         let sales = payments::Entity::find()
             .filter(payments::Column::Phone.eq(phone.international()))
-            .filter(payments::Column::Status.eq(Status::Completed.as_str()))
+            .filter(payments::Column::Status.eq("COMPLETED"))
             .order_by_desc(payments::Column::Id)
             .limit(SALES)
             .find_also_related(vouchers::Entity)
-            .all(&self.inner.reader)
+            .all(&self.db())
             .await?;
         let counts = |voucher: &vouchers::Model| {
             voucher.revoked_at.is_none() && voucher.expires_at.is_none_or(|at| at > now)
         };
-        Ok(sales
-            .into_iter()
-            .find(|(_, voucher)| voucher.as_ref().is_some_and(counts))
-            .map(|(payment, _)| payment))
+        let newest = (sales.into_iter()).find(|(_, voucher)| voucher.as_ref().is_some_and(counts));
+        Ok(newest.map(|(payment, _)| payment))
     }
 
     async fn send_again(
@@ -89,18 +87,12 @@ impl Store {
         now: DateTime<Utc>,
     ) -> Result<Remedy, StoreError> {
         let order_id = OrderId(sold.order_id);
-        let sms = sms_messages::Entity::find()
-            .filter(sms_messages::Column::PaymentId.eq(sold.id))
-            // The newest tells the code that counts.
-            .order_by_desc(sms_messages::Column::Id)
-            .one(&self.inner.reader)
-            .await?;
-        let Some(sms) = sms else {
+        // The newest has the code that counts.
+        let sms = "SELECT id FROM sms_messages WHERE payment_id = $1 ORDER BY id DESC LIMIT 1";
+        let Some(sms) = sql::tuple(&self.db(), sms, [sold.id.into()]).await? else {
             return Ok(Remedy::OnItsWay(order_id));
         };
-        let repeated = self.transaction_if(move |txn| {
-            Box::pin(async move { repeat(txn, order_id, &sold.phone, sms.id, now).await })
-        });
+        let repeated = self.transaction_if(move |txn| Box::pin(repeat(txn, sold, sms, now)));
         Ok(match repeated.await? {
             Some(()) => Remedy::Resent(order_id),
             None => Remedy::OnItsWay(order_id),
@@ -113,59 +105,45 @@ impl Store {
         phone: &Phone,
         now: DateTime<Utc>,
     ) -> Result<Remedy, StoreError> {
-        let unpaid = payments::Entity::find()
-            .filter(payments::Column::Phone.eq(phone.international()))
-            .filter(payments::Column::CreatedAt.gt(now - UNPAID_WITHIN))
-            .filter(rows::may_still_be_paid())
-            .order_by_desc(payments::Column::Id)
-            .one(&self.inner.reader)
-            .await?;
-        let Some(unpaid) = unpaid else {
+        let unpaid = format!(
+            "SELECT id, order_id, version FROM payments WHERE phone = $1 AND created_at > $2 \
+             AND {MAY_STILL_BE_PAID} ORDER BY id DESC LIMIT 1"
+        );
+        let lately = [phone.international().into(), (now - UNPAID_WITHIN).into()];
+        let found = sql::tuple(&self.db(), &unpaid, lately).await?;
+        let Some((id, order_id, version)): Option<(i64, OrderId, i32)> = found else {
             return Ok(Remedy::Nothing);
         };
-        payments::Entity::update_many()
-            .col_expr(payments::Column::DueAt, Expr::value(now))
-            .filter(payments::Column::Id.eq(unpaid.id))
-            .filter(payments::Column::Version.eq(unpaid.version))
-            .filter(rows::may_still_be_paid())
-            .exec(&self.inner.writer)
+        let ask = format!(
+            "UPDATE payments SET due_at = $1 WHERE id = $2 AND version = $3 AND {MAY_STILL_BE_PAID}"
+        );
+        self.execute(ask, [now.into(), id.into(), version.into()])
             .await?;
-        Ok(Remedy::Asked(OrderId(unpaid.order_id)))
+        Ok(Remedy::Asked(order_id))
     }
 }
 
 /// Queues the SMS again; `None` if it is queued already or went out often enough.
 async fn repeat(
     txn: &DatabaseTransaction,
-    order_id: OrderId,
-    phone: &str,
+    sold: payments::Model,
     sms: i64,
     now: DateTime<Utc>,
 ) -> Result<Option<()>, StoreError> {
-    // First, because it takes the row lock: whoever asks at the same moment waits here, and then
+    // First, because it takes the row lock: a second request at the same moment waits here, and then
     // finds the message in the queue. One that is queued goes out without our help.
     if !messages::requeue(txn, sms, &["sent", "dead"], now).await? {
         return Ok(None);
     }
-    let repeated = order_events::Entity::find()
-        .filter(order_events::Column::OrderId.in_subquery(orders_of(phone)))
-        .filter(order_events::Column::Kind.eq(KIND))
-        .filter(order_events::Column::At.gt(now - AN_HOUR))
-        .count(txn)
-        .await?;
-    if repeated >= MOST {
+    let repeated = "SELECT COUNT(*) FROM order_events WHERE kind = 'sms_asked_again' AND at > $1 \
+         AND order_id IN (SELECT order_id FROM payments WHERE phone = $2)";
+    let values = [(now - AN_HOUR).into(), sold.phone.into()];
+    let repeated: Option<i64> = sql::tuple(txn, repeated, values).await?;
+    if repeated.is_some_and(|times| times >= MOST) {
         return Ok(None);
     }
     let text = "the guest asked for the SMS again".to_owned();
     let remark = Remark::new(Level::Note, KIND, text);
-    events::insert(txn, order_id, &remark, now).await?;
+    events::insert(txn, OrderId(sold.order_id), &remark, now).await?;
     Ok(Some(()))
-}
-
-fn orders_of(phone: &str) -> SelectStatement {
-    payments::Entity::find()
-        .select_only()
-        .column(payments::Column::OrderId)
-        .filter(payments::Column::Phone.eq(phone))
-        .into_query()
 }

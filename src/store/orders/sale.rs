@@ -5,8 +5,7 @@
 use chrono::{DateTime, Utc};
 use entities::{customers, invoices, sms_messages, vouchers};
 use sea_orm::ActiveValue::Set;
-use sea_orm::sea_query::{Expr, ExprTrait};
-use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter};
+use sea_orm::DatabaseTransaction;
 
 use crate::domain::access::radius_user::RadiusUser;
 use crate::domain::catalog::money::CURRENCY;
@@ -14,7 +13,8 @@ use crate::domain::order::payment::Payment;
 use crate::domain::order::sale::{Sale, Sms};
 use crate::domain::sms_text;
 use crate::store::StoreError;
-use crate::store::engine::writer::{Customer, Rows};
+use crate::store::engine::sql;
+use crate::store::engine::writer::Rows;
 use crate::store::radius::users::{let_in, shut_out};
 use crate::store::rows::personal;
 
@@ -29,7 +29,7 @@ pub(in crate::store) fn gather(
     add_customer(rows, sale);
     issue_invoice(rows, sale);
     issue_voucher(rows, &sale.payment)?;
-    let_in(rows, &[radius_user]);
+    let_in(rows, radius_user);
     queue_sms(rows, &sale.payment, &sale.sms, sale.invoice.issued_at);
     Ok(())
 }
@@ -52,7 +52,8 @@ pub(in crate::store) async fn revoke(
 fn add_customer(rows: &mut Rows, sale: &Sale) {
     let payment = &sale.payment;
     let at = sale.invoice.issued_at;
-    rows.add_customer(Customer {
+    rows.add_customer(customers::Model {
+        id: 0,
         phone: payment.phone.international().to_owned(),
         name: personal(payment.customer_name.as_ref()),
         orders_paid: 1,
@@ -64,7 +65,7 @@ fn add_customer(rows: &mut Rows, sale: &Sale) {
 
 fn issue_invoice(rows: &mut Rows, sale: &Sale) {
     let payment = &sale.payment;
-    let row = invoices::ActiveModel {
+    rows.add(invoices::ActiveModel {
         number: Set(sale.invoice.number.clone()),
         payment_id: Set(payment.id),
         customer_phone: Set(payment.phone.international().to_owned()),
@@ -76,8 +77,7 @@ fn issue_invoice(rows: &mut Rows, sale: &Sale) {
         currency: Set(CURRENCY.to_owned()),
         issued_at: Set(sale.invoice.issued_at),
         ..Default::default()
-    };
-    rows.add(row);
+    });
 }
 
 /// The invoice and the customer's sum after ZenoPay has named the amount of a sale.
@@ -90,16 +90,11 @@ pub(in crate::store) async fn correct_amount(
     if more == 0 {
         return Ok(());
     }
-    let invoice = invoices::Entity::update_many()
-        .col_expr(invoices::Column::Amount, Expr::value(after.came_in().0))
-        .filter(invoices::Column::PaymentId.eq(after.id));
-    invoice.exec(txn).await?;
-    let total_paid = Expr::col(customers::Column::TotalPaid).add(more);
-    customers::Entity::update_many()
-        .col_expr(customers::Column::TotalPaid, total_paid)
-        .filter(customers::Column::Phone.eq(after.phone.international()))
-        .exec(txn)
-        .await?;
+    let invoice = "UPDATE invoices SET amount = $1 WHERE payment_id = $2";
+    sql::execute(txn, invoice, [after.came_in().0.into(), after.id.into()]).await?;
+    let customer = "UPDATE customers SET total_paid = total_paid + $1 WHERE phone = $2";
+    let phone = after.phone.international();
+    sql::execute(txn, customer, [more.into(), phone.into()]).await?;
     Ok(())
 }
 
@@ -108,11 +103,10 @@ pub(in crate::store) fn issue_voucher(
     rows: &mut Rows,
     payment: &Payment,
 ) -> Result<(), StoreError> {
-    let voucher = payment
-        .voucher
-        .as_ref()
-        .ok_or_else(|| StoreError::Corrupt("a sale without a voucher".to_owned()))?;
-    let row = vouchers::ActiveModel {
+    let Some(voucher) = &payment.voucher else {
+        return Err(StoreError::Corrupt("a sale without a voucher".to_owned()));
+    };
+    rows.add(vouchers::ActiveModel {
         code: Set(voucher.code.as_str().to_owned()),
         payment_id: Set(Some(payment.id)),
         package_code: Set(payment.terms.code.clone()),
@@ -123,8 +117,7 @@ pub(in crate::store) fn issue_voucher(
         issued_at: Set(voucher.issued_at),
         expires_at: Set(voucher.expires_at),
         ..Default::default()
-    };
-    rows.add(row);
+    });
     Ok(())
 }
 
@@ -135,7 +128,7 @@ pub(in crate::store) fn queue_sms(
     sms: &Sms,
     at: DateTime<Utc>,
 ) {
-    let row = sms_messages::ActiveModel {
+    rows.add(sms_messages::ActiveModel {
         payment_id: Set(payment.id),
         kind: Set(sms.kind.clone()),
         phone: Set(payment.phone.international().to_owned()),
@@ -149,6 +142,5 @@ pub(in crate::store) fn queue_sms(
         created_at: Set(at),
         parts: Set(i32::try_from(sms_text::parts(&sms.text)).unwrap_or(i32::MAX)),
         ..Default::default()
-    };
-    rows.add(row);
+    });
 }

@@ -1,17 +1,28 @@
 //! Dead letters: SMS and Disconnect-Requests that failed or were given up.
 
 use chrono::{DateTime, Utc};
-use entities::{outbox_messages, payments, sms_messages};
-use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::FromQueryResult;
 
 use crate::domain::order::ids::OrderId;
+use crate::store::engine::sql;
 use crate::store::{Store, StoreError};
 
-/// States of what has not arrived.
-const NOT_ARRIVED: [&str; 2] = ["failed", "dead"];
+/// SMS that have not arrived.
+const SMS: &str = "SELECT s.id, s.kind, p.order_id, s.phone AS \"to\", \
+     s.state = 'dead' AS is_dead, s.attempts, s.last_error, s.created_at, s.due_at FROM sms_messages s \
+     LEFT JOIN payments p ON p.id = s.payment_id \
+     WHERE s.state IN ('failed', 'dead') ORDER BY s.id DESC LIMIT $1";
+/// Disconnect-Requests that have not arrived.
+const DISCONNECTS: &str = "SELECT id, reason AS kind, order_id, router AS \"to\", \
+     state = 'dead' AS is_dead, attempts, last_error, created_at, due_at FROM outbox_messages \
+     WHERE state IN ('failed', 'dead') ORDER BY id DESC LIMIT $1";
+/// How many there are of both.
+const COUNTS: &str = "SELECT \
+     (SELECT COUNT(*) FROM sms_messages WHERE state IN ('failed', 'dead')), \
+     (SELECT COUNT(*) FROM outbox_messages WHERE state IN ('failed', 'dead'))";
 
 /// A message that has not arrived. `Debug` is not derived: errors may hold phones.
-#[derive(Clone)]
+#[derive(Clone, FromQueryResult)]
 pub struct DeadLetter {
     /// Its number in its outbox.
     pub id: i64,
@@ -50,66 +61,16 @@ impl Store {
     /// The newest dead letters, at most `limit` of each kind.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the database cannot be reached.
+    /// [`StoreError::Unavailable`].
     pub async fn dead_letters(&self, limit: u64) -> Result<DeadLetters, StoreError> {
-        let store = self.clone();
-        self.read(async move {
-            let reader = &store.inner.reader;
-            let sms =
-                sms_messages::Entity::find().filter(sms_messages::Column::State.is_in(NOT_ARRIVED));
-            let disconnects = outbox_messages::Entity::find()
-                .filter(outbox_messages::Column::State.is_in(NOT_ARRIVED));
-            let sms_count = sms.clone().count(reader).await?;
-            let disconnects_count = disconnects.clone().count(reader).await?;
-            let sms = sms
-                .order_by_desc(sms_messages::Column::Id)
-                .limit(limit)
-                .find_also_related(payments::Entity)
-                .all(reader)
-                .await?;
-            let disconnects = disconnects
-                .order_by_desc(outbox_messages::Column::Id)
-                .limit(limit)
-                .all(reader)
-                .await?;
-            Ok(DeadLetters {
-                sms: sms
-                    .into_iter()
-                    .map(|(row, order)| dead_sms(row, order))
-                    .collect(),
-                sms_count,
-                disconnects: disconnects.into_iter().map(dead_disconnect).collect(),
-                disconnects_count,
-            })
+        let db = &self.db();
+        let counts: Option<(i64, i64)> = sql::tuple(db, COUNTS, []).await?;
+        let (sms_count, disconnects_count) = counts.unwrap_or_default();
+        Ok(DeadLetters {
+            sms: sql::rows(db, SMS, [limit.into()]).await?,
+            sms_count: sms_count.unsigned_abs(),
+            disconnects: sql::rows(db, DISCONNECTS, [limit.into()]).await?,
+            disconnects_count: disconnects_count.unsigned_abs(),
         })
-        .await
-    }
-}
-
-fn dead_sms(row: sms_messages::Model, order: Option<payments::Model>) -> DeadLetter {
-    DeadLetter {
-        id: row.id,
-        kind: row.kind,
-        order_id: order.map(|order| OrderId(order.order_id)),
-        to: row.phone,
-        is_dead: row.state == "dead",
-        attempts: row.attempts,
-        last_error: row.last_error,
-        created_at: row.created_at,
-        due_at: row.due_at,
-    }
-}
-
-fn dead_disconnect(row: outbox_messages::Model) -> DeadLetter {
-    DeadLetter {
-        id: row.id,
-        kind: row.reason,
-        order_id: row.order_id.map(OrderId),
-        to: row.router,
-        is_dead: row.state == "dead",
-        attempts: row.attempts,
-        last_error: row.last_error,
-        created_at: row.created_at,
-        due_at: row.due_at,
     }
 }

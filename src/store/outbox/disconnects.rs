@@ -7,7 +7,6 @@ use chrono::{DateTime, TimeDelta, Utc};
 use entities::{nas, outbox_messages};
 use sea_orm::ActiveValue::Set;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
-
 use tracing::error;
 
 use super::hold;
@@ -16,7 +15,7 @@ use crate::domain::access::voucher::VoucherCode;
 use crate::domain::order::decision::Remark;
 use crate::domain::order::ids::OrderId;
 use crate::domain::people::secret::Secret;
-use crate::store::engine::lease::Lease;
+use crate::store::engine::sql;
 use crate::store::orders::events;
 use crate::store::{Store, StoreError};
 
@@ -37,12 +36,26 @@ pub struct QueuedDisconnect {
     pub attempts: i32,
 }
 
+/// What became of one attempt to end a session.
+#[derive(Clone, Debug)]
+pub enum DisconnectAttempt {
+    /// The router has answered, one way or the other: that is the end of it.
+    Answered(&'static str),
+    /// The router has not answered. It is asked again at this time, or is given up.
+    Failed {
+        /// For the operator.
+        error: String,
+        /// When it is due again.
+        again_at: Option<DateTime<Utc>>,
+    },
+}
+
 impl Store {
     /// Claims sessions that are due to be ended at `now` (the database's clock) by moving
     /// their due time forward by `lease`.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the database cannot be reached.
+    /// [`StoreError::Unavailable`].
     pub async fn claim_disconnects(
         &self,
         now: DateTime<Utc>,
@@ -50,16 +63,12 @@ impl Store {
         most: u64,
     ) -> Result<Vec<QueuedDisconnect>, StoreError> {
         use outbox_messages::Column;
-        let lease = Lease {
-            now,
-            until: now + lease,
-        };
         let due = outbox_messages::Entity::find()
             .filter(Column::State.is_in(["queued", "failed"]))
             .filter(hold::is_let_go())
             .order_by_asc(Column::DueAt)
             .limit(most);
-        let claimed = self.claim(lease, (Column::Id, Column::DueAt), due);
+        let claimed = self.claim(now..now + lease, (Column::Id, Column::DueAt), due);
         let mut queued = Vec::new();
         for row in claimed.await? {
             let id = row.id;
@@ -80,14 +89,9 @@ impl Store {
             .router
             .parse()
             .map_err(|_| StoreError::Corrupt(format!("outbox_messages.router {:?}", row.router)))?;
-        let (store, address) = (self.clone(), row.router.clone());
-        let known = self.read(async move {
-            let known = nas::Entity::find()
-                .filter(nas::Column::Nasname.eq(address))
-                .order_by_desc(nas::Column::Id);
-            Ok(known.one(&store.inner.reader).await?)
-        });
-        let known = known.await?;
+        let known = "SELECT * FROM nas WHERE nasname = $1 ORDER BY id DESC LIMIT 1";
+        let known: Option<nas::Model> =
+            sql::row(&self.db(), known, [row.router.as_str().into()]).await?;
         let coa_port = known.as_ref().and_then(|router| router.ports);
         let present = |text: Option<String>| text.filter(|text| !text.is_empty());
         Ok(QueuedDisconnect {
@@ -97,9 +101,7 @@ impl Store {
                 router,
                 user: VoucherCode::from_stored(row.voucher_code),
                 id: row.session_id,
-                address: row
-                    .device_address
-                    .and_then(|text| text.parse::<Ipv4Addr>().ok()),
+                address: (row.device_address).and_then(|text| text.parse::<Ipv4Addr>().ok()),
                 station: present(row.device_station),
             },
             secret: known.map(|router| Secret::new(router.secret)),
@@ -108,86 +110,45 @@ impl Store {
         })
     }
 
-    /// The router has answered, one way or the other: that is the end of it, and the order's
-    /// timeline tells it.
+    /// Records one attempt to end a session, and its remark in the order's timeline.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the database cannot be reached; the session is then
-    /// ended again when the lease ends, which does no harm.
-    pub async fn disconnect_answered(
-        &self,
-        done: &QueuedDisconnect,
-        result: &'static str,
-        remark: Remark,
-        now: DateTime<Utc>,
-    ) -> Result<(), StoreError> {
-        let next = outbox_messages::ActiveModel {
-            state: Set("sent".to_owned()),
-            result: Set(Some(result.to_owned())),
-            sent_at: Set(Some(now)),
-            ..Default::default()
-        };
-        self.tried(done, next, Some(remark), now).await
-    }
-
-    /// The router has not answered; it is asked again at `again_at`.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`] when the database cannot be reached.
-    pub async fn disconnect_failed(
-        &self,
-        failed: &QueuedDisconnect,
-        error: String,
-        again_at: DateTime<Utc>,
-        now: DateTime<Utc>,
-    ) -> Result<(), StoreError> {
-        let next = outbox_messages::ActiveModel {
-            state: Set("failed".to_owned()),
-            last_error: Set(Some(error)),
-            due_at: Set(again_at),
-            ..Default::default()
-        };
-        self.tried(failed, next, None, now).await
-    }
-
-    /// The router has not answered for so long that it is given up, which the timeline tells.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`] when the database cannot be reached.
-    pub async fn disconnect_given_up(
-        &self,
-        failed: &QueuedDisconnect,
-        error: String,
-        remark: Remark,
-        now: DateTime<Utc>,
-    ) -> Result<(), StoreError> {
-        let next = outbox_messages::ActiveModel {
-            state: Set("dead".to_owned()),
-            last_error: Set(Some(error)),
-            ..Default::default()
-        };
-        self.tried(failed, next, Some(remark), now).await
-    }
-
-    async fn tried(
+    /// As [`Store::transaction`]; the session is then ended again when the lease ends, which does no
+    /// harm.
+    pub async fn record_disconnect(
         &self,
         queued: &QueuedDisconnect,
-        mut next: outbox_messages::ActiveModel,
+        attempt: DisconnectAttempt,
         remark: Option<Remark>,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        next.attempts = Set(queued.attempts + 1);
-        let told = queued.order_id.zip(remark);
-        let id = queued.id;
+        let mut next = outbox_messages::ActiveModel {
+            attempts: Set(queued.attempts + 1),
+            ..Default::default()
+        };
+        match attempt {
+            DisconnectAttempt::Answered(result) => {
+                next.state = Set("sent".to_owned());
+                next.result = Set(Some(result.to_owned()));
+                next.sent_at = Set(Some(now));
+            }
+            DisconnectAttempt::Failed { error, again_at } => {
+                next.state = Set(if again_at.is_some() { "failed" } else { "dead" }.to_owned());
+                next.last_error = Set(Some(error));
+                if let Some(at) = again_at {
+                    next.due_at = Set(at);
+                }
+            }
+        }
+        let update = outbox_messages::Entity::update_many()
+            .set(next)
+            .filter(outbox_messages::Column::Id.eq(queued.id));
+        let remark = queued.order_id.zip(remark);
         self.share(move |txn| {
-            let (next, told) = (next.clone(), told.clone());
+            let (update, remark) = (update.clone(), remark.clone());
             Box::pin(async move {
-                outbox_messages::Entity::update_many()
-                    .set(next)
-                    .filter(outbox_messages::Column::Id.eq(id))
-                    .exec(txn)
-                    .await?;
-                if let Some((order_id, remark)) = &told {
+                update.exec(txn).await?;
+                if let Some((order_id, remark)) = &remark {
                     events::insert(txn, *order_id, remark, now).await?;
                 }
                 Ok(())

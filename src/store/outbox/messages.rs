@@ -3,19 +3,18 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use entities::{payments, sms_messages};
+use entities::sms_messages;
 use sea_orm::ActiveValue::Set;
-use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder,
+    QuerySelect,
 };
-use uuid::Uuid;
 
 use super::hold;
 use crate::domain::order::decision::Remark;
 use crate::domain::order::ids::OrderId;
 use crate::domain::people::phone::Phone;
-use crate::store::engine::lease::Lease;
+use crate::store::engine::sql;
 use crate::store::operators::audit_log;
 use crate::store::orders::events;
 use crate::store::{AuditEntry, Store, StoreError};
@@ -37,7 +36,7 @@ pub struct QueuedSms {
     pub reference: String,
     /// How often it was tried before.
     pub attempts: i32,
-    /// As long as this is its due time nobody has claimed it again or wants it sent again.
+    /// As long as this is its due time it was neither claimed nor queued again.
     leased_until: DateTime<Utc>,
 }
 
@@ -59,7 +58,7 @@ pub enum Attempt {
 /// What is written when a provider has taken a message.
 #[derive(Clone, Debug)]
 pub struct SentSms {
-    /// Who took it.
+    /// The provider.
     pub provider: &'static str,
     /// The provider's name for it.
     pub message_id: Option<String>,
@@ -78,7 +77,7 @@ impl Store {
     /// forward by `lease`.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the database cannot be reached.
+    /// [`StoreError::Unavailable`].
     pub async fn claim_sms(
         &self,
         now: DateTime<Utc>,
@@ -87,16 +86,12 @@ impl Store {
     ) -> Result<Vec<QueuedSms>, StoreError> {
         use sms_messages::Column;
         let leased_until = now + lease;
-        let lease = Lease {
-            now,
-            until: leased_until,
-        };
         let due = sms_messages::Entity::find()
             .filter(Column::State.is_in(["queued", "failed"]))
             .filter(hold::is_let_go())
             .order_by_asc(Column::DueAt)
             .limit(most);
-        let claimed = self.claim(lease, (Column::Id, Column::DueAt), due);
+        let claimed = self.claim(now..leased_until, (Column::Id, Column::DueAt), due);
         let queued = |row: sms_messages::Model| QueuedSms {
             id: row.id,
             phone: Phone::from_stored(row.phone),
@@ -112,8 +107,7 @@ impl Store {
     /// queued.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the database cannot be reached; the messages are then
-    /// sent again when their leases end.
+    /// As [`Store::transaction`]; the messages are then sent again when their leases end.
     pub async fn record_attempts(
         &self,
         mut attempts: Vec<(QueuedSms, Attempt)>,
@@ -150,7 +144,7 @@ impl Store {
     /// is no such message.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the database cannot be reached.
+    /// [`StoreError::Unavailable`].
     pub async fn resend_sms(
         &self,
         id: i64,
@@ -164,11 +158,9 @@ impl Store {
     /// The order that a message is about; `None` if there is no such message.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the database cannot be reached.
+    /// [`StoreError::Unavailable`].
     pub async fn order_of_sms(&self, id: i64) -> Result<Option<OrderId>, StoreError> {
-        let store = self.clone();
-        self.read(async move { order_of(&store.inner.reader, id).await })
-            .await
+        order_of(&self.db(), id).await
     }
 }
 
@@ -233,68 +225,44 @@ async fn resend(
     Ok(order_id)
 }
 
-async fn order_of(
-    db: &impl sea_orm::ConnectionTrait,
-    id: i64,
-) -> Result<Option<OrderId>, StoreError> {
-    let order = sms_messages::Entity::find_by_id(id)
-        .left_join(payments::Entity)
-        .select_only()
-        .column(payments::Column::OrderId)
-        .into_tuple::<Uuid>()
-        .one(db)
-        .await?;
-    Ok(order.map(OrderId))
+async fn order_of(db: &impl ConnectionTrait, id: i64) -> Result<Option<OrderId>, StoreError> {
+    let order = "SELECT p.order_id FROM sms_messages s JOIN payments p ON p.id = s.payment_id \
+         WHERE s.id = $1";
+    sql::tuple(db, order, [id.into()]).await
 }
 
-/// Puts a message back into the queue; whether there is one in one of these states.
+/// Puts a message back into the queue, with the text of the newest one to its order, so that none
+/// brings a code that is closed. Whether there is one in one of these states.
 pub(in crate::store) async fn requeue(
-    db: &impl sea_orm::ConnectionTrait,
+    txn: &DatabaseTransaction,
     id: i64,
     states: &[&str],
     now: DateTime<Utc>,
 ) -> Result<bool, StoreError> {
-    use sms_messages::Column;
-    let done = sms_messages::Entity::update_many()
-        .col_expr(Column::State, Expr::value("queued"))
-        .col_expr(Column::Attempts, Expr::value(0))
-        .col_expr(Column::DueAt, Expr::value(now))
+    let row = sms_messages::ActiveModel {
+        state: Set("queued".to_owned()),
+        attempts: Set(0),
+        due_at: Set(now),
         // What is known of the copy before says nothing about the next one.
-        .col_expr(Column::Receipt, Expr::value(None::<String>))
-        .col_expr(Column::ReceiptDetail, Expr::value(None::<String>))
-        .col_expr(Column::ReceiptAt, Expr::value(None::<DateTime<Utc>>))
-        .col_expr(Column::ReceiptDueAt, Expr::value(None::<DateTime<Utc>>))
-        .filter(Column::Id.eq(id))
-        .filter(Column::State.is_in(states.iter().copied()))
-        .exec(db)
+        receipt: Set(None),
+        receipt_detail: Set(None),
+        receipt_at: Set(None),
+        receipt_due_at: Set(None),
+        ..Default::default()
+    };
+    let done = sms_messages::Entity::update_many()
+        .set(row)
+        .filter(sms_messages::Column::Id.eq(id))
+        .filter(sms_messages::Column::State.is_in(states.iter().copied()))
+        .exec(txn)
         .await?;
     if done.rows_affected == 0 {
         return Ok(false);
     }
-    bring_up_to_date(db, id).await?;
+    let correct = "UPDATE sms_messages SET body = newest.body, parts = newest.parts \
+         FROM (SELECT n.body, n.parts FROM sms_messages n JOIN sms_messages s \
+             ON s.payment_id = n.payment_id WHERE s.id = $1 ORDER BY n.id DESC LIMIT 1) AS newest \
+         WHERE sms_messages.id = $1";
+    sql::execute(txn, correct, [id.into()]).await?;
     Ok(true)
-}
-
-/// Gives a message the text of the newest one to its order, so that none brings a code that is
-/// closed.
-async fn bring_up_to_date(db: &impl sea_orm::ConnectionTrait, id: i64) -> Result<(), StoreError> {
-    use sms_messages::Column;
-    let order = sms_messages::Entity::find_by_id(id)
-        .select_only()
-        .column(Column::PaymentId);
-    let newest = sms_messages::Entity::find()
-        .filter(Column::PaymentId.in_subquery(order.into_query()))
-        .order_by_desc(Column::Id)
-        .one(db)
-        .await?;
-    let Some(newest) = newest.filter(|newest| newest.id != id) else {
-        return Ok(());
-    };
-    sms_messages::Entity::update_many()
-        .col_expr(Column::Body, Expr::value(newest.body))
-        .col_expr(Column::Parts, Expr::value(newest.parts))
-        .filter(Column::Id.eq(id))
-        .exec(db)
-        .await?;
-    Ok(())
 }

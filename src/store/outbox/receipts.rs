@@ -2,10 +2,8 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entities::sms_messages;
-use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
-use crate::store::engine::lease::Lease;
 use crate::store::{Store, StoreError};
 
 /// A sent message whose receipt is ours to ask for until the lease ends.
@@ -36,7 +34,7 @@ impl Store {
     /// clock) by moving that time forward by `lease`.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the database cannot be reached.
+    /// [`StoreError::Unavailable`].
     pub async fn claim_receipts(
         &self,
         provider: &'static str,
@@ -46,16 +44,12 @@ impl Store {
     ) -> Result<Vec<AwaitedReceipt>, StoreError> {
         use sms_messages::Column;
         let leased_until = now + lease;
-        let lease = Lease {
-            now,
-            until: leased_until,
-        };
         let due = sms_messages::Entity::find()
             .filter(Column::State.eq("sent"))
             .filter(Column::Provider.eq(provider))
             .order_by_asc(Column::ReceiptDueAt)
             .limit(most);
-        let claimed = self.claim(lease, (Column::Id, Column::ReceiptDueAt), due);
+        let claimed = self.claim(now..leased_until, (Column::Id, Column::ReceiptDueAt), due);
         let awaited = |row: sms_messages::Model| {
             Some(AwaitedReceipt {
                 id: row.id,
@@ -71,49 +65,27 @@ impl Store {
     /// receipt is about the copy before.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the database cannot be reached; the receipt is then
-    /// asked for again when the lease ends.
+    /// As [`Store::transaction`]; the receipt is then asked for again when the lease ends.
     pub async fn record_receipt(
         &self,
         awaited: &AwaitedReceipt,
         arrival: Arrival,
         now: DateTime<Utc>,
     ) -> Result<(), StoreError> {
-        use sms_messages::Column;
-        let (id, leased_until) = (awaited.id, awaited.leased_until);
-        self.share(move |txn| {
-            let update = sms_messages::Entity::update_many();
-            let update = match &arrival {
-                Arrival::Unknown(again_at) => {
-                    update.col_expr(Column::ReceiptDueAt, Expr::value(*again_at))
-                }
-                Arrival::Delivered => arrived(update, "delivered", None, now),
-                Arrival::Undelivered(word) => {
-                    arrived(update, "undelivered", Some(word.clone()), now)
-                }
-            };
-            let update = update
-                .filter(Column::Id.eq(id))
-                .filter(Column::ReceiptDueAt.eq(leased_until));
-            Box::pin(async move {
-                update.exec(txn).await?;
-                Ok(())
-            })
-        })
-        .await
+        let (id, leased_until) = (awaited.id.into(), awaited.leased_until.into());
+        let (receipt, detail) = match arrival {
+            Arrival::Unknown(again_at) => {
+                let ask = "UPDATE sms_messages SET receipt_due_at = $1 \
+                     WHERE id = $2 AND receipt_due_at = $3";
+                let values = [again_at.into(), id, leased_until];
+                return self.share_execute(ask, values).await;
+            }
+            Arrival::Delivered => ("delivered", None),
+            Arrival::Undelivered(word) => ("undelivered", Some(word)),
+        };
+        let record = "UPDATE sms_messages SET receipt = $1, receipt_detail = $2, receipt_at = $3, \
+             receipt_due_at = NULL WHERE id = $4 AND receipt_due_at = $5";
+        let values = [receipt.into(), detail.into(), now.into(), id, leased_until];
+        self.share_execute(record, values).await
     }
-}
-
-fn arrived(
-    update: sea_orm::UpdateMany<sms_messages::Entity>,
-    receipt: &'static str,
-    detail: Option<String>,
-    now: DateTime<Utc>,
-) -> sea_orm::UpdateMany<sms_messages::Entity> {
-    use sms_messages::Column;
-    update
-        .col_expr(Column::Receipt, Expr::value(receipt))
-        .col_expr(Column::ReceiptDetail, Expr::value(detail))
-        .col_expr(Column::ReceiptAt, Expr::value(now))
-        .col_expr(Column::ReceiptDueAt, Expr::value(None::<DateTime<Utc>>))
 }

@@ -1,37 +1,31 @@
 //! Forgetting a customer who asks for it (Tanzania's Personal Data Protection Act, 2022), with the
-//! books kept: numbers, amounts and times of invoices stay, the person goes.
+//! accounts kept: numbers, amounts and times of invoices stay, the person goes.
 //!
-//! The rule that must not be broken: one name that means nothing stands wherever the phone stood,
-//! so that what belongs together still does, and unique keys and references hold.
+//! # Invariants
+//! One name that means nothing takes the place of the phone everywhere, so that rows that belong
+//! together still do, and unique keys and references hold.
 
 use chrono::{DateTime, Utc};
-use entities::{audit_events, customers, invoices, payments, vouchers};
-use sea_orm::ActiveValue::{NotSet, Set};
-use sea_orm::sea_query::{Expr, ExprTrait};
-use sea_orm::{
-    ActiveModelTrait, ColumnTrait, Condition, DatabaseTransaction, EntityTrait, IntoActiveModel,
-    QueryFilter, QuerySelect,
-};
+use entities::audit_events;
+use sea_orm::ActiveValue::Set;
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait};
 use uuid::Uuid;
 
+use super::engine::sql;
 use super::radius::users;
-use super::{Store, StoreError, rows};
+use super::{Store, StoreError};
 use crate::domain::order::ids::OrderId;
-use crate::domain::order::payment::Status;
 use crate::domain::people::phone::Phone;
+use crate::store::rows::MAY_STILL_BE_PAID;
 
 mod mentions;
-mod traces;
-
-/// Orders handled in one statement.
-const BATCH: usize = 500;
 
 /// What was forgotten.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Erased {
     /// Orders of this phone.
     pub orders: usize,
-    /// Their vouchers, which let nobody in any more.
+    /// Their vouchers, which no longer let a device in.
     pub vouchers: usize,
     /// Texts that were sent or waited.
     pub sms: u64,
@@ -40,18 +34,18 @@ pub struct Erased {
 /// What became of a wish to be forgotten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Erasure {
-    /// The person is gone; with no orders there was nobody.
+    /// The person is gone; there may have been no order.
     Done(Erased),
     /// An order still waits for money or for an operator; nothing was written.
     StillOpen,
 }
 
 impl Store {
-    /// Takes a phone, and who has it, out of the books. The subject of the audit line is the
-    /// name that stands in their place; `operator` wishes it, for `reason`.
+    /// Takes a phone, and the person who has it, out of the database. The subject of the audit line
+    /// is the name in their place; `operator` wishes it, for `reason`.
     ///
     /// # Errors
-    /// The [`StoreError`]; then nothing was written, unless it says that it does not know.
+    /// As [`Store::transaction`].
     pub async fn erase_customer(
         &self,
         phone: Phone,
@@ -60,7 +54,9 @@ impl Store {
     ) -> Result<Erasure, StoreError> {
         let person = self.person(&phone).await?;
         let mentions = self.mentions(&person).await?;
+        let now = self.clock().now();
         let line = audit_events::ActiveModel {
+            at: Set(now),
             operator: Set(operator),
             action: Set("erase_customer".to_owned()),
             order_id: Set(None),
@@ -72,7 +68,7 @@ impl Store {
             Box::pin(async move {
                 let erased = erase(txn, &phone, line, now).await?;
                 if erased.is_some() {
-                    mentions::forget(txn, &person, mentions).await?;
+                    mentions::forget(txn, mentions).await?;
                 }
                 Ok(erased)
             })
@@ -91,22 +87,10 @@ async fn erase(
     let nobody = format!("erased-{}", Uuid::new_v4().simple());
     // First, because it takes the row locks: what is being sold is finished before or after.
     forget_in_payments(txn, phone, &nobody).await?;
-    let orders: Vec<(i64, Uuid, String)> = payments::Entity::find()
-        .select_only()
-        .columns([
-            payments::Column::Id,
-            payments::Column::OrderId,
-            payments::Column::Status,
-        ])
-        .filter(payments::Column::Phone.eq(nobody.as_str()))
-        .into_tuple()
-        .all(txn)
-        .await?;
-    let is_open = |status: &str| {
-        [Status::Pending, Status::Held]
-            .iter()
-            .any(|it| it.as_str() == status)
-    };
+    let orders = "SELECT id, order_id, status FROM payments WHERE phone = $1";
+    let orders: Vec<(i64, Uuid, String)> =
+        sql::tuples(txn, orders, [nobody.as_str().into()]).await?;
+    let is_open = |status: &str| matches!(status, "PENDING" | "HELD");
     if orders.iter().any(|(_, _, status)| is_open(status)) {
         return Ok(None);
     }
@@ -116,12 +100,11 @@ async fn erase(
         orders: orders.len(),
         ..Erased::default()
     };
-    for batch in orders.chunks(BATCH) {
-        erased.sms += traces::forget_sms(txn, batch, &nobody).await?;
-        erased.vouchers += forget_vouchers(txn, batch, now).await?;
-        traces::forget_papers(txn, batch, &nobody).await?;
+    for (id, order_id, _) in orders {
+        erased.sms += forget_sms(txn, id, &nobody).await?;
+        erased.vouchers += forget_vouchers(txn, id, OrderId(order_id), now).await?;
+        forget_papers(txn, order_id, &nobody).await?;
     }
-    line.at = Set(now);
     line.subject = Set(nobody);
     audit_events::Entity::insert(line)
         .exec_without_returning(txn)
@@ -134,49 +117,18 @@ async fn forget_in_payments(
     phone: &Phone,
     nobody: &str,
 ) -> Result<(), StoreError> {
-    let of_phone = payments::Column::Phone.eq(phone.international());
+    let phone = phone.international();
     // Late money may still complete these, and an actor that remembers the phone must not write
-    // it again: it finds another version and looks.
-    payments::Entity::update_many()
-        .col_expr(
-            payments::Column::Version,
-            Expr::col(payments::Column::Version).add(1),
-        )
-        .filter(of_phone.clone())
-        .filter(rows::may_still_be_paid())
-        .exec(txn)
-        .await?;
-    payments::Entity::update_many()
-        .col_expr(payments::Column::Phone, Expr::value(nobody))
-        .col_expr(
-            payments::Column::CustomerName,
-            Expr::value(Option::<String>::None),
-        )
-        .col_expr(
-            payments::Column::PayerMsisdn,
-            Expr::value(Option::<String>::None),
-        )
-        // Free texts, which may name the guest.
-        .col_expr(
-            payments::Column::GatewayWord,
-            Expr::value(Option::<String>::None),
-        )
-        .col_expr(
-            payments::Column::OperatorReason,
-            Expr::value(Option::<String>::None),
-        )
-        .col_expr(
-            payments::Column::DeviceMac,
-            Expr::value(Option::<String>::None),
-        )
-        // A client may have made it of the phone or the name.
-        .col_expr(
-            payments::Column::IdempotencyKey,
-            Expr::value(Option::<String>::None),
-        )
-        .filter(of_phone)
-        .exec(txn)
-        .await?;
+    // it again: it finds another version and reads the order anew.
+    let raise = format!(
+        "UPDATE payments SET version = version + 1 WHERE phone = $1 AND {MAY_STILL_BE_PAID}"
+    );
+    sql::execute(txn, &raise, [phone.into()]).await?;
+    // Free texts may name the guest, and a client may have made its key of the phone or the name.
+    let forget = "UPDATE payments SET phone = $1, customer_name = NULL, payer_msisdn = NULL, \
+         gateway_word = NULL, operator_reason = NULL, device_mac = NULL, idempotency_key = NULL \
+         WHERE phone = $2";
+    sql::execute(txn, forget, [nobody.into(), phone.into()]).await?;
     Ok(())
 }
 
@@ -187,53 +139,97 @@ async fn forget_customer(
     phone: &Phone,
     nobody: &str,
 ) -> Result<(), StoreError> {
-    let known = customers::Entity::find()
-        .filter(customers::Column::Phone.eq(phone.international()))
-        .one(txn)
-        .await?;
-    let Some(known) = known else { return Ok(()) };
-    let id = known.id;
-    let mut renamed = known.into_active_model().reset_all();
-    renamed.id = NotSet;
-    renamed.phone = Set(nobody.to_owned());
-    renamed.name = Set(None);
-    customers::Entity::insert(renamed)
-        .exec_without_returning(txn)
-        .await?;
-    invoices::Entity::update_many()
-        .col_expr(invoices::Column::CustomerPhone, Expr::value(nobody))
-        .col_expr(
-            invoices::Column::CustomerName,
-            Expr::value(Option::<String>::None),
-        )
-        .filter(invoices::Column::CustomerPhone.eq(phone.international()))
-        .exec(txn)
-        .await?;
-    customers::Entity::delete_by_id(id).exec(txn).await?;
+    for forget in [
+        "INSERT INTO customers (phone, orders_paid, total_paid, first_paid_at, last_paid_at) \
+         SELECT $1, orders_paid, total_paid, first_paid_at, last_paid_at FROM customers \
+         WHERE phone = $2",
+        "UPDATE invoices SET customer_phone = $1, customer_name = NULL WHERE customer_phone = $2",
+    ] {
+        let values = [nobody.into(), phone.international().into()];
+        sql::execute(txn, forget, values).await?;
+    }
+    let delete = "DELETE FROM customers WHERE phone = $1";
+    sql::execute(txn, delete, [phone.international().into()]).await?;
     Ok(())
 }
 
-type Order = (i64, Uuid, String);
+/// Texts to the guest, of which those that have not left yet stay here; how many.
+async fn forget_sms(txn: &DatabaseTransaction, id: i64, nobody: &str) -> Result<u64, StoreError> {
+    let forget = "UPDATE sms_messages SET phone = $1, body = '', receipt_detail = NULL, \
+         provider_message_id = NULL, last_error = NULL, \
+         state = CASE WHEN state IN ('queued', 'failed') THEN 'dead' ELSE state END \
+         WHERE payment_id = $2";
+    sql::execute(txn, forget, [nobody.into(), id.into()]).await
+}
 
-/// Nobody is let in by them any more.
+/// Closes the vouchers of an order, under all of their codes; how many were sold.
 async fn forget_vouchers(
     txn: &DatabaseTransaction,
-    orders: &[Order],
+    id: i64,
+    order_id: OrderId,
     now: DateTime<Utc>,
 ) -> Result<usize, StoreError> {
-    let ids = || orders.iter().map(|(id, _, _)| *id);
-    // Under all of their codes.
-    let of_orders = Condition::any()
-        .add(vouchers::Column::PaymentId.is_in(ids()))
-        .add(vouchers::Column::FormerPaymentId.is_in(ids()));
-    let sold = vouchers::Entity::find().filter(of_orders).all(txn).await?;
-    for voucher in sold.iter().filter(|voucher| voucher.revoked_at.is_none()) {
-        let order = orders
-            .iter()
-            .find(|(id, _, _)| Some(*id) == voucher.payment_id);
-        let order_id = order.map(|(_, order_id, _)| OrderId(*order_id));
-        users::shut_out(txn, &voucher.code, order_id, now, "erased").await?;
+    let sold = "SELECT code, revoked_at, payment_id FROM vouchers \
+         WHERE payment_id = $1 OR former_payment_id = $1";
+    let sold: Vec<(String, Option<DateTime<Utc>>, Option<i64>)> =
+        sql::tuples(txn, sold, [id.into()]).await?;
+    for (code, revoked_at, payment_id) in &sold {
+        if revoked_at.is_none() {
+            let order_id = payment_id.map(|_| order_id);
+            users::shut_out(txn, code, order_id, now, "erased").await?;
+        }
+        forget_devices(txn, code).await?;
     }
-    traces::forget_devices(txn, &sold).await?;
-    Ok(sold.iter().filter(|it| it.payment_id.is_some()).count())
+    Ok(sold.iter().filter(|(_, _, id)| id.is_some()).count())
+}
+
+/// Devices that were on-line with a code: their addresses are a person's.
+async fn forget_devices(txn: &DatabaseTransaction, code: &str) -> Result<(), StoreError> {
+    // FreeRADIUS's own schemas differ in what they call nothing.
+    let sessions = match txn.get_database_backend() {
+        DbBackend::Postgres => {
+            "UPDATE radacct SET callingstationid = NULL, framedipaddress = NULL \
+             WHERE username = $1"
+        }
+        _ => "UPDATE radacct SET callingstationid = '', framedipaddress = '' WHERE username = $1",
+    };
+    for forget in [
+        sessions,
+        "DELETE FROM radpostauth WHERE username = $1",
+        // The router knows the session by its number.
+        "UPDATE outbox_messages SET device_station = NULL, device_address = NULL, \
+         last_error = NULL, result = NULL WHERE voucher_code = $1",
+        // An operator may have typed it.
+        "UPDATE vouchers SET revoked_reason = 'erased' \
+         WHERE code = $1 AND revoked_reason IS NOT NULL",
+    ] {
+        sql::execute(txn, forget, [code.into()]).await?;
+    }
+    Ok(())
+}
+
+/// What ZenoPay sent and what it was asked.
+async fn forget_papers(
+    txn: &DatabaseTransaction,
+    order_id: Uuid,
+    nobody: &str,
+) -> Result<(), StoreError> {
+    for forget in [
+        "UPDATE gateway_calls SET detail = NULL WHERE order_id = $1",
+        // What happened stays as its kind; a sentence may hold what ZenoPay or an operator wrote.
+        "UPDATE order_events SET summary = 'erased' WHERE order_id = $1",
+        "UPDATE audit_events SET detail = NULL WHERE order_id = $1",
+    ] {
+        sql::execute(txn, forget, [order_id.into()]).await?;
+    }
+    let name = || order_id.to_string().into();
+    let bodies = "UPDATE webhook_deliveries SET body = $1 WHERE order_id = $2";
+    sql::execute(txn, bodies, [Vec::<u8>::new().into(), name()]).await?;
+    // A simulated webhook that has not come yet is found by a status check.
+    let webhooks = "DELETE FROM sandbox_webhooks WHERE order_id = $1";
+    sql::execute(txn, webhooks, [name()]).await?;
+    let payments =
+        "UPDATE sandbox_payments SET buyer_phone = $1, metadata = NULL WHERE order_id = $2";
+    sql::execute(txn, payments, [nobody.into(), name()]).await?;
+    Ok(())
 }

@@ -1,17 +1,14 @@
 //! Which sold voucher is tried at FreeRADIUS next, and which are refused.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use entities::radcheck;
-use sea_orm::ActiveValue::Set;
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryResult,
-    Statement, Value,
-};
-use uuid::Uuid;
+use sea_orm::FromQueryResult;
 
 use crate::domain::access::radius_user::RadiusUser;
 use crate::domain::access::voucher::VoucherCode;
 use crate::domain::order::ids::OrderId;
+use crate::store::engine::sql;
+use crate::store::engine::writer::Rows;
+use crate::store::radius::users;
 use crate::store::{Store, StoreError};
 
 /// FreeRADIUS lets the voucher in.
@@ -25,7 +22,7 @@ pub const NOT_TESTED: &str = "not_tested";
 const A_DAY: TimeDelta = TimeDelta::days(1);
 
 /// A sold voucher, and the order that it is of.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, FromQueryResult)]
 pub struct SoldVoucher {
     /// The order.
     pub order_id: OrderId,
@@ -86,114 +83,68 @@ impl Store {
     /// clock) and was not tried yet.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the database cannot be reached.
+    /// [`StoreError::Unavailable`].
     pub async fn untried_voucher(
         &self,
         now: DateTime<Utc>,
         fresh: TimeDelta,
     ) -> Result<Option<SoldVoucher>, StoreError> {
-        let found = self.sold(UNTRIED.to_owned(), vec![(now - fresh).into()]);
-        Ok(found.await?.pop())
+        sql::row(&self.db(), UNTRIED, [(now - fresh).into()]).await
     }
 
     /// Vouchers of the last day that FreeRADIUS has not let in so far and that still run, the
     /// newest first, 50 at most.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the database cannot be reached.
+    /// [`StoreError::Unavailable`].
     pub async fn doubtful_vouchers(
         &self,
         now: DateTime<Utc>,
     ) -> Result<Vec<SoldVoucher>, StoreError> {
-        self.sold(doubtful(), vec![(now - A_DAY).into(), now.into()])
-            .await
+        let day = [(now - A_DAY).into(), now.into()];
+        sql::rows(&self.db(), &doubtful(), day).await
     }
 
     /// Counts the vouchers that FreeRADIUS refuses.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the database cannot be reached.
+    /// [`StoreError::Unavailable`].
     pub async fn refusals(&self, now: DateTime<Utc>) -> Result<Refusals, StoreError> {
-        let store = self.clone();
-        self.read(async move {
-            let values = [(now - A_DAY).into(), now.into()];
-            let ask = Statement::from_sql_and_values(store.backend(), refusals(), values);
-            let found = Refusals::find_by_statement(ask);
-            Ok(found.one(&store.inner.reader).await?.unwrap_or_default())
-        })
-        .await
-    }
-
-    async fn sold(&self, sql: String, values: Vec<Value>) -> Result<Vec<SoldVoucher>, StoreError> {
-        let store = self.clone();
-        self.read(async move {
-            let ask = Statement::from_sql_and_values(store.backend(), sql, values);
-            let rows = store.inner.reader.query_all_raw(ask).await?;
-            let sold = rows.iter().map(sold_voucher).collect::<Result<_, _>>();
-            Ok(sold?)
-        })
-        .await
+        let day = [(now - A_DAY).into(), now.into()];
+        let found = sql::row(&self.db(), &refusals(), day).await?;
+        Ok(found.unwrap_or_default())
     }
 
     /// Writes a user that FreeRADIUS is to let in for a moment, beside all vouchers. Its rows
-    /// hold the end of it, so that one that is left behind harms nobody.
+    /// hold the end of it, so that one that is left behind does no harm.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the database cannot be reached.
+    /// As [`Store::transaction`].
     pub async fn add_passing_user(&self, user: &RadiusUser) -> Result<(), StoreError> {
-        let rows: Vec<_> = user
-            .checks
-            .iter()
-            .map(|check| radcheck::ActiveModel {
-                username: Set(user.username.clone()),
-                attribute: Set(check.name.to_owned()),
-                op: Set(check.op.to_owned()),
-                value: Set(check.value.clone()),
-                ..Default::default()
-            })
-            .collect();
-        let store = self.clone();
-        self.run(async move {
-            radcheck::Entity::insert_many(rows)
-                .exec_without_returning(&store.inner.writer)
-                .await?;
-            Ok(())
-        })
-        .await
+        let mut rows = Rows::default();
+        for check in &user.checks {
+            rows.add(users::check_row(user, check));
+        }
+        self.insert(rows).await
     }
 
     /// Takes a passing user away.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the database cannot be reached.
+    /// As [`Store::execute`].
     pub async fn remove_passing_user(&self, user: &RadiusUser) -> Result<(), StoreError> {
-        let (store, name) = (self.clone(), user.username.clone());
-        self.run(async move {
-            radcheck::Entity::delete_many()
-                .filter(radcheck::Column::Username.eq(name))
-                .exec(&store.inner.writer)
-                .await?;
-            Ok(())
-        })
-        .await
+        let delete = "DELETE FROM radcheck WHERE username = $1";
+        let deleted = self.execute(delete, [user.username.as_str().into()]);
+        deleted.await.map(drop)
     }
-}
-
-fn sold_voucher(row: &QueryResult) -> Result<SoldVoucher, sea_orm::DbErr> {
-    let order_id: Uuid = row.try_get("", "order_id")?;
-    Ok(SoldVoucher {
-        order_id: OrderId(order_id),
-        code: VoucherCode::from_stored(row.try_get("", "code")?),
-        last_try: row.try_get("", "last_try")?,
-    })
 }
 
 #[cfg(test)]
 mod tests {
-    use sea_orm::DbBackend;
+    use sea_orm::{DbBackend, Statement};
 
     use super::*;
-    use crate::store::engine::plans::Books;
+    use crate::store::engine::tests::plans::Books;
 
     #[tokio::test]
     async fn refusals_are_found_by_the_index_of_their_alerts() {

@@ -3,10 +3,11 @@
 use chrono::{DateTime, Utc};
 use entities::nas;
 use sea_orm::ActiveValue::Set;
-use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{DatabaseTransaction, EntityTrait};
 
 use crate::domain::access::router::{COA_PORT, NewRouter, Router};
 use crate::domain::people::secret::Secret;
+use crate::store::engine::sql;
 use crate::store::operators::audit_log;
 use crate::store::{AuditEntry, Store, StoreError};
 
@@ -14,45 +15,36 @@ impl Store {
     /// All routers, by their row numbers.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the database cannot be reached.
+    /// [`StoreError::Unavailable`].
     pub async fn routers(&self) -> Result<Vec<Router>, StoreError> {
-        let store = self.clone();
-        self.read(async move {
-            let rows = nas::Entity::find()
-                .order_by_asc(nas::Column::Id)
-                .all(&store.inner.reader)
-                .await?;
-            Ok(rows.into_iter().map(router).collect())
-        })
-        .await
+        let found = sql::rows(&self.db(), "SELECT * FROM nas ORDER BY id", []).await?;
+        Ok(found.into_iter().map(router).collect())
     }
 
     /// Adds a router, for this operator; `None` if there is one at that address.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the database cannot be reached.
+    /// As [`Store::transaction`].
     pub async fn add_router(
         &self,
         new: NewRouter,
         operator: &str,
     ) -> Result<Option<Router>, StoreError> {
-        let operator = operator.to_owned();
-        let now = self.clock().now();
-        self.transaction_if(move |txn| Box::pin(async move { add(txn, &new, operator, now).await }))
+        let (operator, now) = (operator.to_owned(), self.clock().now());
+        self.transaction_if(move |txn| Box::pin(add(txn, new, operator, now)))
             .await
     }
 
     /// Removes a router, for this operator; `None` if there is none with that number.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the database cannot be reached.
+    /// As [`Store::transaction`].
     pub async fn remove_router(
         &self,
         id: i32,
         operator: &str,
     ) -> Result<Option<Router>, StoreError> {
-        let operator = operator.to_owned();
-        let now = self.clock().now();
+        let (operator, now) = (operator.to_owned(), self.clock().now());
         self.transaction_if(move |txn| Box::pin(remove(txn, id, operator, now)))
             .await
     }
@@ -60,15 +52,13 @@ impl Store {
 
 async fn add(
     txn: &DatabaseTransaction,
-    new: &NewRouter,
+    new: NewRouter,
     operator: String,
     now: DateTime<Utc>,
 ) -> Result<Option<Router>, StoreError> {
     let address = new.address().to_string();
-    let known = nas::Entity::find()
-        .filter(nas::Column::Nasname.eq(&address))
-        .one(txn)
-        .await?;
+    let known = "SELECT id FROM nas WHERE nasname = $1";
+    let known: Option<i32> = sql::tuple(txn, known, [address.as_str().into()]).await?;
     if known.is_some() {
         return Ok(None);
     }
@@ -84,7 +74,7 @@ async fn add(
         ..Default::default()
     };
     let row = nas::Entity::insert(row).exec_with_returning(txn).await?;
-    log(txn, operator, "nas_add", &row.nasname, now).await?;
+    audit_log::insert(txn, &entry(operator, "nas_add", &row.nasname), now).await?;
     Ok(Some(router(row)))
 }
 
@@ -98,26 +88,19 @@ async fn remove(
         return Ok(None);
     };
     nas::Entity::delete_by_id(id).exec(txn).await?;
-    log(txn, operator, "nas_remove", &row.nasname, now).await?;
+    audit_log::insert(txn, &entry(operator, "nas_remove", &row.nasname), now).await?;
     Ok(Some(router(row)))
 }
 
-/// What is changed by hand is in the audit log, or it is not changed.
-async fn log(
-    txn: &DatabaseTransaction,
-    operator: String,
-    action: &'static str,
-    address: &str,
-    now: DateTime<Utc>,
-) -> Result<(), StoreError> {
-    let entry = AuditEntry {
+/// What an operator changes is in the audit log, or it is not changed.
+fn entry(operator: String, action: &'static str, address: &str) -> AuditEntry {
+    AuditEntry {
         operator,
         action,
         order_id: None,
         subject: format!("router {address}"),
         detail: None,
-    };
-    Ok(audit_log::insert(txn, &entry, now).await?)
+    }
 }
 
 fn router(row: nas::Model) -> Router {

@@ -31,7 +31,7 @@ pub struct Total {
 }
 
 /// One order in a list.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
 pub struct OrderLine {
     /// When that was which put it into the list.
     pub at: DateTime<Utc>,
@@ -81,7 +81,7 @@ impl<T> Listed<T> {
     }
 }
 
-/// A proven delivery about an order that is none of ours: money that somebody else sees.
+/// A proven delivery about an order that is none of ours.
 #[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
 pub struct Orphan {
     /// Its number in the journal.
@@ -115,13 +115,13 @@ pub struct DailyReport {
     /// What was sold that day, whatever became of it later.
     pub sales: Vec<PackageSales>,
     /// Printed vouchers that were first used that day, at the prices of their batches: what was
-    /// taken for them in cash, as far as anybody can tell.
+    /// taken for them in cash, as far as that can be known.
     pub cash_sales: Vec<PackageSales>,
     /// Money went back that day.
     pub refunds: Listed<OrderLine>,
     /// The money came that day and an operator has not decided yet.
     pub held: Listed<OrderLine>,
-    /// Somebody says that it was paid, and there is no voucher: held, or a delivery that we
+    /// Reported as paid, and there is no voucher: held, or a delivery that we
     /// failed on or could not confirm.
     pub paid_not_fulfilled: Listed<OrderLine>,
     /// Sold that day, and ZenoPay itself has not said yet that it was paid.

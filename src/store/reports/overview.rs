@@ -1,15 +1,22 @@
-//! Counts for gauges, cheap on a large table because they read only what is open.
+//! Counts for gauges, cheap on a large table because they read only what is open, and how ZenoPay and
+//! the SMS provider behave, as far as the database tells.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use entities::{payments, sms_messages};
-use sea_orm::{
-    ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select,
-};
+use sea_orm::{ColumnTrait, EntityTrait, PaginatorTrait, QueryFilter, Select};
 
 use crate::domain::order::payment::Status;
 use crate::domain::outbox_hold::OutboxHold;
+use crate::store::engine::sql;
 use crate::store::radius::proofs::Refusals;
 use crate::store::{Store, StoreError, rows};
+
+/// One call without an answer is a slip; this many in a row are a silence.
+const IN_A_ROW: usize = 3;
+/// Calls that are looked at: a silence that is longer began before the oldest of them.
+const LOOKED_AT: u64 = 50;
+/// After this long without any call it is not known.
+const FRESH: TimeDelta = TimeDelta::minutes(15);
 
 /// What is open now.
 #[derive(Clone, Copy, Debug, Default)]
@@ -26,55 +33,73 @@ pub struct Overview {
     pub sms_dead: u64,
     /// When the oldest of the unsent SMS was written.
     pub oldest_unsent_at: Option<DateTime<Utc>>,
-    /// What restored books hold back.
+    /// What is held back after a restored backup.
     pub outbox_hold: Option<OutboxHold>,
     /// Sold vouchers that FreeRADIUS refuses.
     pub refusals: Refusals,
+}
+
+/// How those outside behave.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Vitals {
+    /// ZenoPay has answered none of the last calls, and this was the first of those.
+    pub gateway_silent_since: Option<DateTime<Utc>>,
+    /// The oldest SMS that has failed and is still tried.
+    pub sms_failing_since: Option<DateTime<Utc>>,
 }
 
 impl Store {
     /// Counts what is open.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the database cannot be reached.
+    /// [`StoreError::Unavailable`].
     pub async fn overview(&self) -> Result<Overview, StoreError> {
-        let store = self.clone();
-        let outbox_hold = self.outbox_hold().await?;
-        self.read(async move {
-            Ok(Overview {
-                outbox_hold,
-                pending: store.count_payments(Status::Pending).await?,
-                held: store.count_payments(Status::Held).await?,
-                sms_queued: store.count_sms("queued").await?,
-                sms_failed: store.count_sms("failed").await?,
-                sms_dead: store.count_sms("dead").await?,
-                oldest_unsent_at: store.oldest_unsent().await?,
-                refusals: store.refusals(store.clock().now()).await?,
-            })
+        let db = &self.db();
+        let oldest = "SELECT MIN(created_at) FROM sms_messages WHERE state IN ('queued', 'failed')";
+        let oldest: Option<Option<DateTime<Utc>>> = sql::tuple(db, oldest, []).await?;
+        Ok(Overview {
+            outbox_hold: self.outbox_hold().await?,
+            pending: open_payments(Status::Pending).count(db).await?,
+            held: open_payments(Status::Held).count(db).await?,
+            sms_queued: messages("queued").count(db).await?,
+            sms_failed: messages("failed").count(db).await?,
+            sms_dead: messages("dead").count(db).await?,
+            oldest_unsent_at: oldest.flatten(),
+            refusals: self.refusals(self.clock().now()).await?,
         })
-        .await
     }
 
-    async fn count_payments(&self, status: Status) -> Result<u64, StoreError> {
-        Ok(open_payments(status).count(&self.inner.reader).await?)
+    /// How those outside behave.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn vitals(&self) -> Result<Vitals, StoreError> {
+        let db = &self.db();
+        let calls = "SELECT at, http_status FROM gateway_calls ORDER BY id DESC LIMIT $1";
+        let calls = sql::tuples(db, calls, [LOOKED_AT.into()]).await?;
+        let failing = "SELECT MIN(created_at) FROM sms_messages WHERE state = 'failed'";
+        let failing: Option<Option<_>> = sql::tuple(db, failing, []).await?;
+        Ok(Vitals {
+            gateway_silent_since: silent_since(&calls, self.clock().now()),
+            sms_failing_since: failing.flatten(),
+        })
     }
+}
 
-    async fn count_sms(&self, state: &str) -> Result<u64, StoreError> {
-        Ok(messages(state).count(&self.inner.reader).await?)
-    }
-
-    async fn oldest_unsent(&self) -> Result<Option<DateTime<Utc>>, StoreError> {
-        let oldest = sms_messages::Entity::find()
-            .select_only()
-            .column(sms_messages::Column::CreatedAt)
-            .filter(sms_messages::Column::State.is_in(["queued", "failed"]))
-            .order_by_asc(sms_messages::Column::CreatedAt)
-            .limit(1);
-        Ok(oldest
-            .into_tuple::<DateTime<Utc>>()
-            .one(&self.inner.reader)
-            .await?)
-    }
+/// Since when there is no answer, by the calls, newest first. An error of their server is no
+/// answer either.
+fn silent_since(
+    calls: &[(DateTime<Utc>, Option<i32>)],
+    now: DateTime<Utc>,
+) -> Option<DateTime<Utc>> {
+    let is_silence = |status: &Option<i32>| status.is_none_or(|status| status >= 500);
+    let silence: Vec<_> = calls
+        .iter()
+        .take_while(|(_, status)| is_silence(status))
+        .collect();
+    let (newest, _) = silence.first()?;
+    let (first, _) = silence.last()?;
+    (silence.len() >= IN_A_ROW && now - *newest < FRESH).then_some(*first)
 }
 
 fn open_payments(status: Status) -> Select<payments::Entity> {
@@ -92,7 +117,7 @@ mod tests {
     use sea_orm::QueryTrait;
 
     use super::*;
-    use crate::store::engine::plans::Books;
+    use crate::store::engine::tests::plans::Books;
 
     #[tokio::test]
     async fn what_is_open_is_counted_by_an_index_of_what_is_open() {
@@ -108,5 +133,29 @@ mod tests {
                 assert!(plan.contains("sms_messages_due"), "{plan}");
             }
         }
+    }
+
+    fn since(minutes_ago_and_status: &[(i64, Option<i32>)]) -> Option<i64> {
+        let now = Utc::now();
+        let calls: Vec<_> = minutes_ago_and_status
+            .iter()
+            .map(|(minutes, status)| (now - TimeDelta::minutes(*minutes), *status))
+            .collect();
+        silent_since(&calls, now).map(|at| (now - at).num_minutes())
+    }
+
+    #[test]
+    fn three_calls_in_a_row_without_an_answer_are_a_silence() {
+        assert_eq!(since(&[]), None);
+        assert_eq!(since(&[(1, None), (2, None), (3, Some(200))]), None);
+        assert_eq!(
+            since(&[(1, None), (2, Some(502)), (3, None), (4, Some(200))]),
+            Some(3)
+        );
+        assert_eq!(
+            since(&[(1, Some(404)), (2, None), (3, None), (4, None)]),
+            None
+        );
+        assert_eq!(since(&[(20, None), (21, None), (22, None)]), None);
     }
 }

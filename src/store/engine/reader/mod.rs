@@ -38,6 +38,8 @@ const TRIES: u32 = POSTGRES_READERS + 1;
 /// A dead connection shows at once; a failure that took longer has another cause.
 const STALE_WITHIN: Duration = Duration::from_millis(500);
 
+/// An order that exists, or why its row cannot be read.
+type Found = Result<Arc<Payment>, StoreError>;
 type Read = Result<Option<Arc<Payment>>, StoreError>;
 
 /// The two queues. Their lanes end with them.
@@ -71,7 +73,7 @@ impl Store {
     /// such order.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the database cannot be reached.
+    /// [`StoreError::Unavailable`].
     pub async fn load(&self, order_id: OrderId) -> Result<Option<Payment>, StoreError> {
         let read = self.inner.orders.actors.read(order_id).await?;
         Ok(read.map(Arc::unwrap_or_clone))
@@ -81,7 +83,7 @@ impl Store {
     /// of the connections at most.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the database cannot be reached.
+    /// [`StoreError::Unavailable`].
     pub async fn load_for_guest(
         &self,
         order_id: OrderId,
@@ -133,14 +135,13 @@ impl Lane {
         let mut batch = Vec::new();
         loop {
             // The lock is given back before the batch is read.
-            if self
+            let received = self
                 .requests
                 .lock()
                 .await
                 .recv_many(&mut batch, BATCH_MAX)
-                .await
-                == 0
-            {
+                .await;
+            if received == 0 {
                 return;
             }
             // A caller that has left, or has waited for too long, does not make the others wait.
@@ -163,24 +164,17 @@ impl Lane {
     }
 
     /// Finds these orders, over another connection if one was dead.
-    async fn find(
-        &self,
-        orders: &[OrderId],
-    ) -> Result<HashMap<OrderId, Result<Arc<Payment>, StoreError>>, StoreError> {
+    async fn find(&self, orders: &[OrderId]) -> Result<HashMap<OrderId, Found>, StoreError> {
         let began = Instant::now();
         let mut tries = 1;
         loop {
             match read_within(&self.wedged, find(&self.reader, orders)).await {
-                Ok(found) => {
-                    let shared = |(id, read): (OrderId, Result<_, _>)| (id, read.map(Arc::new));
-                    return Ok(found.into_iter().map(shared).collect());
-                }
                 Err(StoreError::Unavailable(_))
                     if tries < TRIES && began.elapsed() < STALE_WITHIN =>
                 {
                     tries += 1;
                 }
-                Err(error) => return Err(error),
+                found => return Ok(found?.into_iter().collect()),
             }
         }
     }
@@ -190,7 +184,7 @@ impl Lane {
 async fn find(
     reader: &impl ConnectionTrait,
     orders: &[OrderId],
-) -> Result<Vec<(OrderId, Result<Payment, StoreError>)>, StoreError> {
+) -> Result<Vec<(OrderId, Found)>, StoreError> {
     if orders.is_empty() {
         return Ok(Vec::new());
     }
@@ -199,13 +193,11 @@ async fn find(
         .find_also_related(vouchers::Entity)
         .all(reader)
         .await?;
+    let order = |(row, voucher): (payments::Model, _)| {
+        let order_id = OrderId(row.order_id);
+        (order_id, rows::payment(row, voucher).map(Arc::new))
+    };
     Ok(found.into_iter().map(order).collect())
-}
-
-fn order(
-    (row, voucher): (payments::Model, Option<vouchers::Model>),
-) -> (OrderId, Result<Payment, StoreError>) {
-    (OrderId(row.order_id), rows::payment(row, voucher))
 }
 
 /// Whether an order is one of at least one. Written so that few texts are prepared.

@@ -6,7 +6,7 @@ use sea_orm::{QuerySelect, QueryTrait, TransactionTrait};
 use uuid::Uuid;
 
 use super::*;
-use crate::store::engine::plans::Books;
+use crate::store::engine::tests::plans::Books;
 
 async fn known(database: &Books) -> Vec<OrderId> {
     let ids: Vec<Uuid> = payments::Entity::find()

@@ -130,7 +130,7 @@ async fn write_all(
         txn.execute_raw(statement).await?;
     }
     for work in batch.iter().filter_map(|job| job.shared.as_ref()) {
-        work.run(txn).await?;
+        work(txn).await?;
     }
     failpoints.reach(Point::AfterRows)?;
     Ok(done)
@@ -154,7 +154,7 @@ async fn write_one(
     }
     job.rows.clone().write(txn).await?;
     if let Some(work) = &job.shared {
-        work.run(txn).await?;
+        work(txn).await?;
     }
     failpoints.reach(Point::AfterRows)?;
     Ok(job.guard.iter().map(|guard| guard.payment_id).collect())

@@ -9,20 +9,14 @@ use std::collections::{HashSet, VecDeque};
 /// Changes in one transaction at most.
 pub(super) const BATCH_MAX: usize = 32;
 
-/// What waits to be written.
-pub(super) trait Member {
-    /// The payment that it changes or checks, if it does.
-    fn payment_id(&self) -> Option<i64>;
-}
-
 /// Takes the next batch out of what waits, in the order in which it came. What is left over is a
 /// second change of a payment that the batch has already, or one too many.
-pub(super) fn take<T: Member>(waiting: &mut VecDeque<T>) -> Vec<T> {
+pub(super) fn take<T>(waiting: &mut VecDeque<T>, payment_of: impl Fn(&T) -> Option<i64>) -> Vec<T> {
     let mut batch = Vec::new();
     let mut left = VecDeque::new();
     let mut payments = HashSet::new();
     while let Some(member) = waiting.pop_front() {
-        let payment_id = member.payment_id();
+        let payment_id = payment_of(&member);
         // Also behind one that is left: changes of a payment keep their order.
         let is_first = payment_id.is_none_or(|id| payments.insert(id));
         if is_first && batch.len() < BATCH_MAX {
@@ -43,15 +37,13 @@ pub(super) fn halves<T>(mut batch: Vec<T>) -> [Vec<T>; 2] {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{BATCH_MAX, VecDeque, halves};
 
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
     struct Change(char, Option<i64>);
 
-    impl Member for Change {
-        fn payment_id(&self) -> Option<i64> {
-            self.1
-        }
+    fn take(waiting: &mut VecDeque<Change>) -> Vec<Change> {
+        super::take(waiting, |change| change.1)
     }
 
     #[test]

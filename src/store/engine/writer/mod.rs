@@ -4,7 +4,7 @@
 //! with one connection, take what waits ([`batch`]), write it as one transaction ([`attempt`]) and
 //! answer each caller after its COMMIT ([`lane`]). There is no timer: an idle lane takes a single change at
 //! once. What cannot share a transaction, or whose row another session has locked, is written
-//! alone ([`single`]) on other connections, so that a locked row never stops a lane.
+//! alone on other connections, so that a locked row never stops a lane.
 //!
 //! # Invariants
 //! Each caller is answered after the COMMIT. A batch that fails before it is rolled back whole; from the
@@ -20,6 +20,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Mutex, Semaphore, mpsc, oneshot};
 use tracing::Span;
 
+use super::connect::{POSTGRES_LANES, Pools};
 use super::pool::Pool;
 use super::stalled::Wedged;
 use crate::failpoint::Failpoints;
@@ -32,17 +33,14 @@ mod batch;
 mod json;
 mod lane;
 mod rows;
-mod single;
 mod table;
 #[cfg(test)]
 mod tests;
 mod update;
 
-pub(in crate::store) use rows::{Customer, Rows};
+pub(in crate::store) use rows::Rows;
 pub(in crate::store) use update::{Columns, Guard, Update};
 
-/// Lanes on PostgreSQL: while one waits for its COMMIT, the others gather.
-pub(in crate::store) const POSTGRES_LANES: u32 = 3;
 /// Changes written alone at a time.
 const SINGLES_MAX: usize = 8;
 /// Changes that wait for a lane at most: as many as may be under way in a process, and the outbox.
@@ -89,26 +87,20 @@ pub(in crate::store) struct Job {
     /// The change itself, where it does more than change its payment and insert rows.
     more: Option<Box<Change>>,
     /// Work that shares the commit.
-    shared: Option<Box<dyn SharedWork>>,
+    shared: Option<SharedWork>,
     /// Of the caller, for its trace.
     span: Span,
     answer: oneshot::Sender<Result<(), StoreError>>,
 }
 
-impl batch::Member for Job {
-    fn payment_id(&self) -> Option<i64> {
-        self.guard.as_ref().map(|guard| guard.payment_id)
-    }
-}
-
 /// Work that is part of a batch although it belongs to no change of an order. It may run several
-/// times, as its batch is tried again, and only its last run counts.
-pub(in crate::store) trait SharedWork: Send + Sync {
-    /// Reads and writes. An error fails its batch, but not its neighbours: they are written without it.
-    fn run<'t>(&'t self, txn: &'t DatabaseTransaction) -> BoxFuture<'t, Result<(), StoreError>>;
-}
+/// times, as its batch is tried again, and only its last run counts. An error fails its batch, but
+/// not its neighbours: they are written without it.
+pub(in crate::store) type SharedWork = Box<
+    dyn for<'t> Fn(&'t DatabaseTransaction) -> BoxFuture<'t, Result<(), StoreError>> + Send + Sync,
+>;
 
-/// What one change writes, before anybody waits for it.
+/// What one change writes.
 #[derive(Default)]
 pub(in crate::store) struct Write {
     /// The payment that it changes or checks.
@@ -118,21 +110,13 @@ pub(in crate::store) struct Write {
     /// The change itself, where it does more; it is then written alone.
     pub more: Option<Box<Change>>,
     /// Work that shares the commit.
-    pub shared: Option<Box<dyn SharedWork>>,
-}
-
-/// The pools that the writer writes on.
-pub(in crate::store) struct Pools {
-    /// One connection a lane.
-    pub lanes: Pool,
-    /// For changes that are written alone.
-    pub singles: Pool,
+    pub shared: Option<SharedWork>,
 }
 
 impl Writer {
     /// Starts the lanes, on the runtime to which the connections belong.
     pub fn start(
-        pools: Pools,
+        pools: &Pools,
         runtime: &Handle,
         wedged: Wedged,
         failpoints: Failpoints,
@@ -143,8 +127,8 @@ impl Writer {
             _ => 1,
         };
         let context = Arc::new(Context {
-            lanes: pools.lanes,
-            singles: pools.singles,
+            lanes: pools.lanes.clone(),
+            singles: pools.writer.clone(),
             places: Arc::new(Semaphore::new(SINGLES_MAX)),
             runtime: runtime.clone(),
             wedged,
@@ -175,7 +159,7 @@ impl Writer {
         let is_alone = write.more.is_some();
         let (job, answered) = Job::of(write);
         if is_alone {
-            single::start(&self.context, job);
+            lane::start_alone(&self.context, job);
         } else if self.jobs.try_send(job).is_err() {
             return Err(StoreError::Unavailable("too many changes wait".to_owned()));
         }
@@ -215,7 +199,7 @@ async fn keep_lane(context: Arc<Context>, queue: Arc<Mutex<mpsc::Receiver<Job>>>
         } else if let Ok(mut queue) = queue.try_lock() {
             top_up(&mut waiting, &mut queue);
         }
-        lane::write(&context, batch::take(&mut waiting)).await;
+        lane::write(&context, batch::take(&mut waiting, Job::payment_id)).await;
     }
 }
 
@@ -228,6 +212,10 @@ fn top_up(waiting: &mut VecDeque<Job>, queue: &mut mpsc::Receiver<Job>) {
 }
 
 impl Job {
+    fn payment_id(&self) -> Option<i64> {
+        self.guard.as_ref().map(|guard| guard.payment_id)
+    }
+
     /// A change on its way, and where its answer comes.
     fn of(write: Write) -> (Self, oneshot::Receiver<Result<(), StoreError>>) {
         let (answer, answered) = oneshot::channel();
@@ -244,7 +232,7 @@ impl Job {
 
     /// Whether a batch has written it, which has changed or found these payments.
     fn is_done(&self, done: &HashSet<i64>) -> bool {
-        (self.guard.as_ref()).is_none_or(|guard| done.contains(&guard.payment_id))
+        self.payment_id().is_none_or(|id| done.contains(&id))
     }
 
     fn answer(self, result: Result<(), StoreError>) {

@@ -13,9 +13,8 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use chrono::{DateTime, Utc};
 use entities::{customers, webhook_deliveries};
-use sea_orm::ActiveValue::Set;
+use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::{
     ActiveModelTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityName,
     Statement, Value,
@@ -42,36 +41,18 @@ const TABLES: [&str; 11] = [
 #[derive(Clone, Default)]
 pub(in crate::store) struct Rows {
     /// By phone: sorted, so that two batches cannot lock the same customers in opposite orders.
-    customers: BTreeMap<String, Customer>,
+    customers: BTreeMap<String, customers::Model>,
     tables: BTreeMap<usize, Table>,
     deliveries: Vec<(webhook_deliveries::ActiveModel, Instant)>,
 }
 
-/// What sales add to a customer.
-#[derive(Clone)]
-pub(in crate::store) struct Customer {
-    /// `255[67]XXXXXXXX`.
-    pub phone: String,
-    /// As last given.
-    pub name: Option<String>,
-    /// How many sales.
-    pub orders_paid: i32,
-    /// Whole TZS.
-    pub total_paid: i64,
-    /// Of the first of these sales.
-    pub first_paid_at: DateTime<Utc>,
-    /// Of the last of these sales.
-    pub last_paid_at: DateTime<Utc>,
-}
-
-impl Customer {
-    fn add(&mut self, other: Self) {
-        self.name = other.name.or_else(|| self.name.take());
-        self.orders_paid += other.orders_paid;
-        self.total_paid += other.total_paid;
-        self.first_paid_at = self.first_paid_at.min(other.first_paid_at);
-        self.last_paid_at = self.last_paid_at.max(other.last_paid_at);
-    }
+/// Adds what other sales add to the same customer.
+fn merge(known: &mut customers::Model, other: customers::Model) {
+    known.name = other.name.or_else(|| known.name.take());
+    known.orders_paid += other.orders_paid;
+    known.total_paid += other.total_paid;
+    known.first_paid_at = known.first_paid_at.min(other.first_paid_at);
+    known.last_paid_at = known.last_paid_at.max(other.last_paid_at);
 }
 
 impl Rows {
@@ -88,9 +69,9 @@ impl Rows {
     }
 
     /// Adds what a sale adds to its customer.
-    pub fn add_customer(&mut self, customer: Customer) {
+    pub fn add_customer(&mut self, customer: customers::Model) {
         match self.customers.get_mut(&customer.phone) {
-            Some(known) => known.add(customer),
+            Some(known) => merge(known, customer),
             None => drop(self.customers.insert(customer.phone.clone(), customer)),
         }
     }
@@ -129,38 +110,30 @@ impl Rows {
     /// The statement that inserts the rows of one change; `None` if it has none. The same text for
     /// the same tables and numbers of rows.
     pub fn into_one(self, backend: DbBackend) -> Option<Statement> {
-        let parts: Vec<_> = (self.into_tables().iter())
-            .map(|table| table.with_values(backend))
-            .collect();
-        joined(backend, parts)
+        let values = |table: &Table, before| table.with_values(backend, before);
+        joined(backend, &self.into_tables(), values)
     }
 
     /// The statements that insert the rows of a batch, in their order.
     pub fn into_few(self, backend: DbBackend) -> Vec<Statement> {
         let tables = self.into_tables();
         if backend == DbBackend::Postgres {
-            let parts = tables.iter().map(Table::with_json).collect();
-            return joined(backend, parts).into_iter().collect();
+            let all = joined(backend, &tables, Table::with_json);
+            return all.into_iter().collect();
         }
         let chunks = tables.into_iter().flat_map(Table::into_powers_of_two);
-        chunks
-            .map(|chunk| {
-                let (sql, values) = chunk.with_values(backend);
-                Statement::from_sql_and_values(backend, sql, values)
-            })
-            .collect()
+        let insert = |chunk: Table| {
+            let (sql, values) = chunk.with_values(backend, 0);
+            Statement::from_sql_and_values(backend, sql, values)
+        };
+        chunks.map(insert).collect()
     }
 
     fn into_tables(mut self) -> Vec<Table> {
         for customer in std::mem::take(&mut self.customers).into_values() {
             self.add(customers::ActiveModel {
-                phone: Set(customer.phone),
-                name: Set(customer.name),
-                orders_paid: Set(customer.orders_paid),
-                total_paid: Set(customer.total_paid),
-                first_paid_at: Set(customer.first_paid_at),
-                last_paid_at: Set(customer.last_paid_at),
-                ..Default::default()
+                id: NotSet,
+                ..customer.into()
             });
         }
         for (mut row, received) in std::mem::take(&mut self.deliveries) {
@@ -172,42 +145,32 @@ impl Rows {
 }
 
 /// One statement of several inserts: parts of one on PostgreSQL, on SQLite one after the other in
-/// one text.
-fn joined(backend: DbBackend, parts: Vec<(String, Vec<Value>)>) -> Option<Statement> {
-    let (mut sql, mut values) = (String::new(), Vec::new());
-    let last = parts.len().checked_sub(1)?;
-    for (number, (part, of_part)) in parts.into_iter().enumerate() {
-        // Each part numbers its places from 1.
-        let part = match backend {
-            DbBackend::Postgres => renumbered(&part, values.len()),
-            _ => part,
-        };
-        match backend {
-            DbBackend::Postgres if number == last => sql.push_str(&part),
-            DbBackend::Postgres => {
-                let with = if number == 0 { "WITH" } else { "" };
-                let end = if number + 1 == last { " " } else { ", " };
-                sql.push_str(&format!("{with} insert_{number} AS ({part}){end}"));
-            }
-            _ => {
-                sql.push_str(&part);
-                sql.push_str("; ");
-            }
-        }
+/// one text. `insert` makes a part, whose places are numbered after those of the parts before it.
+fn joined(
+    backend: DbBackend,
+    tables: &[Table],
+    insert: impl Fn(&Table, usize) -> (String, Vec<Value>),
+) -> Option<Statement> {
+    let (mut parts, mut values) = (Vec::new(), Vec::new());
+    for table in tables {
+        let (part, of_part) = insert(table, values.len());
+        parts.push(part);
         values.extend(of_part);
     }
+    let last = parts.pop()?;
+    let sql = match backend {
+        DbBackend::Postgres if parts.is_empty() => last,
+        DbBackend::Postgres => {
+            let named = parts.iter().zip(0..);
+            let named: Vec<String> = named
+                .map(|(part, number)| format!("insert_{number} AS ({part})"))
+                .collect();
+            format!("WITH {} {last}", named.join(", "))
+        }
+        _ => {
+            parts.push(last);
+            parts.join("; ")
+        }
+    };
     Some(Statement::from_sql_and_values(backend, sql, values))
-}
-
-/// The places of a text numbered after those that come before it.
-fn renumbered(sql: &str, before: usize) -> String {
-    let mut parts = sql.split('$');
-    let mut all = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        let digits = part.bytes().take_while(u8::is_ascii_digit).count();
-        let (number, rest) = part.split_at(digits);
-        let number: usize = number.parse().unwrap_or_default();
-        all.push_str(&format!("${}{rest}", number + before));
-    }
-    all
 }

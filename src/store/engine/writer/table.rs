@@ -64,9 +64,9 @@ impl Table {
         }
     }
 
-    /// One insert whose values stand in its text.
-    pub fn with_values(&self, backend: DbBackend) -> (String, Vec<Value>) {
-        let mut places = 1..;
+    /// One insert with a place for each value, after this number of other places.
+    pub fn with_values(&self, backend: DbBackend, before: usize) -> (String, Vec<Value>) {
+        let mut places = before + 1..;
         let mut row = || {
             let of_row: Vec<String> = (self.columns.iter())
                 .map(|_| match (backend, places.next()) {
@@ -86,11 +86,11 @@ impl Table {
     }
 
     /// One insert of any number of rows, which come as a JSON document.
-    pub fn with_json(&self) -> (String, Vec<Value>) {
+    pub fn with_json(&self, before: usize) -> (String, Vec<Value>) {
         let (name, names, conflict) = (self.name, self.names(), self.conflict());
         let sql = format!(
             "INSERT INTO {name} ({names}) SELECT {names} FROM {}{conflict}",
-            recordset(&self.columns, 1)
+            recordset(&self.columns, before + 1)
         );
         (sql, vec![document(&self.columns, &self.rows)])
     }

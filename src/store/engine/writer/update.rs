@@ -65,7 +65,7 @@ impl Update {
 }
 
 impl Guard {
-    /// Changes the row, or checks its version, and waits for whoever has it locked.
+    /// Changes the row, or checks its version, and waits for a session that has it locked.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] if it has another version.

@@ -1,18 +1,24 @@
-//! Orders by what an operator types, newest first.
+//! Orders by other keys than their id, which `engine/reader` reads by: by what an operator types,
+//! newest first, and by what a client has.
 //!
-//! The rule that must not be broken: every key is looked up in an index of its own, and reads
-//! no orders but those of that key, so that a search in ten million orders is a few short
-//! reads. A page is remembered by the number of its last row: rows that arrive meanwhile have
+//! # Invariants
+//! Every key is looked up in an index of its own, and reads no orders but those of that key, so that
+//! a search in ten million orders is a few short reads. A page is remembered by the number of its last row: rows that arrive meanwhile have
 //! higher numbers and move nothing.
 
-use entities::{invoices, order_events, payments, vouchers};
+use entities::order_events;
+use entities::payments::{self, Column};
 use sea_orm::sea_query::{Expr, ExprTrait, SimpleExpr};
 use sea_orm::{ColumnTrait, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect, Select};
 use uuid::Uuid;
 
+use crate::domain::access::owner_link::OwnerToken;
+use crate::domain::catalog::purchase::IdempotencyKey;
 use crate::domain::order::ids::OrderRef;
 use crate::domain::order::payment::{Payment, Status};
+use crate::domain::people::phone::Phone;
 use crate::domain::search::{Key, PHONE_END_MIN};
+use crate::store::engine::sql;
 use crate::store::{Store, StoreError, rows};
 
 /// A number stands for one payment; remarks of more orders than this name none that matters.
@@ -57,37 +63,28 @@ impl Store {
     /// A page of orders.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the database cannot be reached.
+    /// [`StoreError::Unavailable`].
     pub async fn find_orders(&self, search: OrderSearch) -> Result<Page<Payment>, StoreError> {
-        let store = self.clone();
-        self.read(async move {
-            let mut ids = store.numbers(&search).await?;
-            // One order may be found by two keys.
-            ids.sort_unstable_by(|one, other| other.cmp(one));
-            ids.dedup();
-            let ids = Page::of(ids, search.limit, |id| *id);
-            let found = payments::Entity::find()
-                .filter(payments::Column::Id.is_in(ids.items))
-                .order_by_desc(payments::Column::Id)
-                .find_also_related(vouchers::Entity)
-                .all(&store.inner.reader)
-                .await?;
-            let items = found
-                .into_iter()
-                .map(|(row, voucher)| rows::payment(row, voucher))
-                .collect::<Result<_, _>>()?;
-            Ok(Page {
-                items,
-                next: ids.next,
-            })
-        })
-        .await
+        let db = self.db();
+        let mut ids = Vec::new();
+        for lookup in self.lookups(&search).await? {
+            ids.extend(lookup.into_tuple::<i64>().all(&db).await?);
+        }
+        // One order may be found by two keys.
+        ids.sort_unstable_by(|one, other| other.cmp(one));
+        ids.dedup();
+        let Page { items, next } = Page::of(ids, search.limit, |id| *id);
+        let found = payments::Entity::find()
+            .filter(Column::Id.is_in(items))
+            .order_by_desc(Column::Id);
+        let items = rows::orders(&db, found).await?;
+        Ok(Page { items, next })
     }
 
     /// The newest orders that have this `ref`: nearly always one at most.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the database cannot be reached.
+    /// [`StoreError::Unavailable`].
     pub async fn orders_of_ref(&self, order_ref: OrderRef) -> Result<Vec<Payment>, StoreError> {
         let search = OrderSearch {
             keys: vec![Key::Ref(order_ref)],
@@ -97,70 +94,82 @@ impl Store {
         Ok(self.find_orders(search).await?.items)
     }
 
-    async fn numbers(&self, search: &OrderSearch) -> Result<Vec<i64>, StoreError> {
-        let mut ids = Vec::new();
-        for lookup in self.lookups(search).await? {
-            ids.extend(lookup.into_tuple::<i64>().all(&self.inner.reader).await?);
-        }
-        Ok(ids)
+    /// The order that was made with a client's own key.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn load_by_key(&self, key: &IdempotencyKey) -> Result<Option<Payment>, StoreError> {
+        self.find(Column::IdempotencyKey.eq(key.as_str())).await
+    }
+
+    /// The order whose owner link has this token, which is compared whole.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn load_by_owner_token(
+        &self,
+        token: &OwnerToken,
+    ) -> Result<Option<Payment>, StoreError> {
+        self.find(has_owner_token(token)).await
+    }
+
+    /// The newest order of a phone that still waits for its money.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn newest_pending(&self, phone: &Phone) -> Result<Option<Payment>, StoreError> {
+        let newest = "SELECT * FROM payments WHERE phone = $1 AND status = 'PENDING' \
+             ORDER BY created_at DESC LIMIT 1";
+        let newest = sql::row(&self.db(), newest, [phone.international().into()]).await?;
+        newest.map(|row| rows::payment(row, None)).transpose()
+    }
+
+    /// Not with `LIMIT ?`: SQLite prepares such a statement anew (since 3.47) whenever it is given
+    /// its values. At most one order is found.
+    async fn find(&self, is_it: SimpleExpr) -> Result<Option<Payment>, StoreError> {
+        let query = payments::Entity::find().filter(is_it);
+        Ok(rows::orders(&self.db(), query).await?.pop())
     }
 
     async fn lookups(
         &self,
         search: &OrderSearch,
     ) -> Result<Vec<Select<payments::Entity>>, StoreError> {
+        let db = self.db();
+        let few = |is_it: SimpleExpr| few(search).filter(is_it);
         let mut lookups = Vec::new();
         if search.keys.is_empty() {
             lookups.push(page_of(search));
         }
         for key in &search.keys {
             match key {
-                Key::Order(order_id) => {
-                    lookups.push(few(search).filter(payments::Column::OrderId.eq(order_id.0)));
-                }
-                Key::Ref(order_ref) => lookups.push(few(search).filter(has_ref(*order_ref))),
-                Key::PhoneEnd(digits) => lookups.push(few(search).filter(phone_ends(digits))),
-                Key::Phone(phone) => {
-                    let phone = payments::Column::Phone.eq(phone.international());
-                    lookups.push(few(search).filter(phone));
-                }
+                Key::Order(order_id) => lookups.push(few(Column::OrderId.eq(order_id.0))),
+                Key::Ref(order_ref) => lookups.push(few(has_ref(*order_ref))),
+                Key::PhoneEnd(digits) => lookups.push(few(phone_ends(digits))),
+                Key::Phone(phone) => lookups.push(few(Column::Phone.eq(phone.international()))),
                 Key::Code(code) => {
-                    let sold = vouchers::Entity::find()
-                        .select_only()
-                        .column(vouchers::Column::PaymentId)
-                        .column(vouchers::Column::FormerPaymentId)
-                        .filter(vouchers::Column::Code.eq(code.as_str()))
-                        .into_tuple::<(Option<i64>, Option<i64>)>()
-                        .one(&self.inner.reader)
-                        .await?;
                     // A printed voucher has no order; a code that was replaced had one.
-                    if let Some(id) = sold.and_then(|(id, former)| id.or(former)) {
-                        lookups.push(few(search).filter(payments::Column::Id.eq(id)));
-                    }
+                    let sold = "SELECT COALESCE(payment_id, former_payment_id) FROM vouchers \
+                         WHERE code = $1";
+                    let sold: Option<Option<i64>> =
+                        sql::tuple(&db, sold, [code.as_str().into()]).await?;
+                    lookups.extend(sold.flatten().map(|id| few(Column::Id.eq(id))));
                 }
                 Key::Number(number) => {
                     // As it was told; mobile-money operators write theirs in capitals.
                     let told = [number.clone(), number.to_uppercase()];
-                    for column in [payments::Column::Reference, payments::Column::Transid] {
-                        lookups.push(few(search).filter(column.is_in(told.clone())));
+                    for column in [Column::Reference, Column::Transid] {
+                        lookups.push(few(column.is_in(told.clone())));
                     }
-                    let billed = invoices::Entity::find()
-                        .select_only()
-                        .column(invoices::Column::PaymentId)
-                        .filter(invoices::Column::Number.is_in(told.clone()))
-                        .into_tuple::<i64>()
-                        .all(&self.inner.reader)
-                        .await?;
+                    let billed = "SELECT payment_id FROM invoices WHERE number IN ($1, $2)";
+                    let values = told.clone().map(Into::into);
+                    let billed: Vec<i64> = sql::tuples(&db, billed, values).await?;
                     if !billed.is_empty() {
-                        lookups.push(few(search).filter(payments::Column::Id.is_in(billed)));
+                        lookups.push(few(Column::Id.is_in(billed)));
                     }
-                    let charged = charged_again(&told)
-                        .into_tuple::<Uuid>()
-                        .all(&self.inner.reader)
-                        .await?;
+                    let charged = charged_again(&told).into_tuple::<Uuid>().all(&db).await?;
                     if !charged.is_empty() {
-                        let again = payments::Column::OrderId.is_in(charged);
-                        lookups.push(few(search).filter(again));
+                        lookups.push(few(Column::OrderId.is_in(charged)));
                     }
                 }
             }
@@ -169,10 +178,14 @@ impl Store {
     }
 }
 
+fn has_owner_token(token: &OwnerToken) -> SimpleExpr {
+    Column::OwnerToken.eq(token.expose())
+}
+
 /// Ids are compared byte by byte, so the orders of one `ref` are a range of the unique index.
 fn has_ref(order_ref: OrderRef) -> SimpleExpr {
     let (first, last) = order_ref.range();
-    payments::Column::OrderId.between(first.0, last.0)
+    Column::OrderId.between(first.0, last.0)
 }
 
 /// The last four digits are in an index; those before them narrow down what it finds. A stored
@@ -181,7 +194,7 @@ fn phone_ends(digits: &str) -> SimpleExpr {
     let last_four = digits.get(digits.len().saturating_sub(PHONE_END_MIN)..);
     Expr::cust("substr(payments.phone, 9, 4)")
         .eq(last_four.unwrap_or(digits))
-        .and(payments::Column::Phone.like(format!("255%{digits}")))
+        .and(Column::Phone.like(format!("255%{digits}")))
 }
 
 /// Orders that were paid for once more under one of these numbers.
@@ -202,22 +215,22 @@ fn few(search: &OrderSearch) -> Select<payments::Entity> {
 
 /// Numbers of the newest orders.
 fn page_of(search: &OrderSearch) -> Select<payments::Entity> {
-    allowed(search).order_by_desc(payments::Column::Id)
+    allowed(search).order_by_desc(Column::Id)
 }
 
 /// Numbers of the orders that the search allows, one more than a page.
 fn allowed(search: &OrderSearch) -> Select<payments::Entity> {
     let mut page = payments::Entity::find()
         .select_only()
-        .column(payments::Column::Id)
+        .column(Column::Id)
         .limit(search.limit + 1);
     if let Some(before) = search.before {
-        page = page.filter(payments::Column::Id.lt(before));
+        page = page.filter(Column::Id.lt(before));
     }
     let Some(status) = search.status else {
         return page;
     };
-    let page = page.filter(payments::Column::Status.eq(status.as_str()));
+    let page = page.filter(Column::Status.eq(status.as_str()));
     // The predicate of the partial index that holds these orders. COMPLETED is in none: most
     // orders are, so the newest of them are near the end of the table.
     match status {

@@ -4,9 +4,8 @@ use sea_orm::{ConnectionTrait, DbBackend, QueryTrait, Statement};
 
 use super::*;
 use crate::domain::order::outcome::Outcome;
-use crate::domain::people::phone::Phone;
 use crate::store::JournalSearch;
-use crate::store::engine::migrated;
+use crate::store::engine::tests::{migrated, plans};
 use crate::store::journal::read;
 
 /// Orders in the table: enough that reading them all would be the slower way.
@@ -250,4 +249,16 @@ async fn every_lookup_has_its_index_on_postgres() {
     every_page_of_the_journal_has_its_index(&books).await;
     a_second_charge_has_its_index(&books).await;
     every_lookup_has_its_index(&books, "payments_pkey").await;
+}
+
+#[tokio::test]
+async fn an_order_is_found_by_the_token_of_its_owner_link_in_an_index() {
+    for books in plans::Books::both().await {
+        let token = OwnerToken::from_random_bytes([7; 16]);
+        let asked = payments::Entity::find().filter(has_owner_token(&token));
+
+        let plan = books.plan(&asked.build(books.backend())).await;
+
+        assert!(plan.contains("payments_owner_token"), "{plan}");
+    }
 }

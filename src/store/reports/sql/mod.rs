@@ -241,4 +241,4 @@ pub(super) fn claimed(backend: DbBackend) -> &'static Section {
 }
 
 #[cfg(test)]
-mod plans;
+mod tests;

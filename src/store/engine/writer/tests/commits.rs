@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use super::{Scene, is_ok, sell};
 use crate::failpoint::{Action, Point};
 use crate::store::StoreError;
-use crate::store::engine::writer::POSTGRES_LANES;
+use crate::store::engine::connect::POSTGRES_LANES;
 use crate::supervisor::Task;
 
 /// How long a test waits for what must come.

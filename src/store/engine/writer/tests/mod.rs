@@ -28,7 +28,7 @@ use crate::domain::people::language::Language;
 use crate::domain::people::personal::Personal;
 use crate::domain::people::phone::Phone;
 use crate::domain::people::secret::Secret;
-use crate::store::engine::migrated;
+use crate::store::engine::tests::migrated;
 use crate::store::{Change, DeliveryRecord, NewOrder, Placed, Store, StoreError};
 
 /// Declares a test for both databases: `async fn name(scene: Scene)` stands beside.

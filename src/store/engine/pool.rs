@@ -2,14 +2,14 @@
 //!
 //! sqlx asks a connection that comes back whether it still lives, and waits for the answer
 //! without a limit. One that falls silent at that moment never comes back, and its *place* in
-//! the pool is lost with it; once all are lost, nobody gets a connection until the process is
+//! the pool is lost with it; once all are lost, no caller gets a connection until the process is
 //! restarted. Such a place cannot be told from one that is in use, but what can be seen is enough:
-//! somebody gave up waiting for an answer and there is no moment at which all connections are
-//! back, so some places may be lost; or nobody had a connection for longer than reads are waited
+//! a caller gave up waiting for an answer and there is no moment at which all connections are
+//! back, so some places may be lost; or no caller had a connection for longer than reads are waited
 //! for, so all of them are.
 //!
-//! The rule that must not be broken: whoever has a connection of the old pool keeps it. Only
-//! what lies idle there is closed. A database that is merely slow must not be stormed: one
+//! # Invariants
+//! A caller that has a connection of the old pool keeps it. Only what lies idle there is closed. A database that is merely slow must not be stormed: one
 //! attempt at a time, a pause after one that failed, and few old pools beside the new one.
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,10 +26,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
-use self::health::Standing;
 use super::stalled::Wedged;
-
-mod health;
 
 /// An old pool is looked after for so long: then everybody has given back what they had.
 const RETIRE_FOR: Duration = Duration::from_secs(40);
@@ -46,9 +43,7 @@ const AGAIN_AFTER: Duration = Duration::from_secs(5);
 
 /// Connections. Cheap to clone.
 #[derive(Clone)]
-pub(in crate::store) struct Pool {
-    shared: Arc<Shared>,
-}
+pub(in crate::store) struct Pool(Arc<Shared>);
 
 struct Shared {
     connections: RwLock<DatabaseConnection>,
@@ -79,10 +74,10 @@ struct Remedy {
 impl Pool {
     /// Opens what is never replaced.
     pub async fn open(options: ConnectOptions) -> Result<Self, DbErr> {
-        Self::holding(Database::connect(options).await?, None)
+        Ok(Self::holding(Database::connect(options).await?, None))
     }
 
-    /// Opens what is replaced when it has lost connections. Nobody may hold one for longer
+    /// Opens what is replaced when it has lost connections. No caller may hold one for longer
     /// than `patience`.
     pub async fn open_replaceable(
         options: ConnectOptions,
@@ -97,23 +92,20 @@ impl Pool {
             attempts: Arc::new(Semaphore::new(1)),
             old: Arc::new(Semaphore::new(OLD_AT_MOST)),
         };
-        Self::holding(connections, Some(remedy))
+        Ok(Self::holding(connections, Some(remedy)))
     }
 
-    fn holding(connections: DatabaseConnection, remedy: Option<Remedy>) -> Result<Self, DbErr> {
-        let shared = Shared {
+    fn holding(connections: DatabaseConnection, remedy: Option<Remedy>) -> Self {
+        Self(Arc::new(Shared {
             connections: RwLock::new(connections),
             remedy,
             is_closed: AtomicBool::new(false),
-        };
-        Ok(Self {
-            shared: Arc::new(shared),
-        })
+        }))
     }
 
     /// The connections as they are now.
     pub fn connections(&self) -> DatabaseConnection {
-        let connections = self.shared.connections.read();
+        let connections = self.0.connections.read();
         connections.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -129,13 +121,13 @@ impl Pool {
 
     /// Closes it after what is under way.
     pub async fn close(&self) -> Result<(), DbErr> {
-        self.shared.is_closed.store(true, Ordering::SeqCst);
+        self.0.is_closed.store(true, Ordering::SeqCst);
         self.connections().close_by_ref().await
     }
 
     /// Sees in passing whether there was a connection.
     fn watch<T>(&self, asked: Result<T, DbErr>) -> Result<T, DbErr> {
-        if let Some(remedy) = &self.shared.remedy
+        if let Some(remedy) = &self.0.remedy
             && let Some(lost) = remedy.learn(asked.as_ref().err())
         {
             self.replace(remedy, lost);
@@ -144,7 +136,7 @@ impl Pool {
     }
 
     /// Opens another in its stead, as soon as the database lets us. Runs on the runtime of
-    /// whoever asked, which is the store's.
+    /// the caller, which is the store's.
     fn replace(&self, remedy: &Remedy, lost: Lost) {
         let Ok(attempt) = remedy.attempts.clone().try_acquire_owned() else {
             return;
@@ -179,19 +171,19 @@ impl Pool {
         self.found_whole();
         info!("connections to the database were lost; all are replaced");
         let replaced = {
-            let connections = self.shared.connections.write();
+            let connections = self.0.connections.write();
             let mut connections = connections.unwrap_or_else(PoisonError::into_inner);
             std::mem::replace(&mut *connections, opened)
         };
-        if self.shared.is_closed.load(Ordering::SeqCst) {
-            // Somebody has closed what was there before.
+        if self.0.is_closed.load(Ordering::SeqCst) {
+            // The old connections were closed meanwhile.
             drop(self.connections().close_by_ref().await);
         }
         replaced
     }
 
     fn found_whole(&self) {
-        if let Some(remedy) = &self.shared.remedy {
+        if let Some(remedy) = &self.0.remedy {
             remedy.standing().found_whole(Instant::now());
         }
     }
@@ -202,7 +194,7 @@ impl Remedy {
         self.standing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What somebody's error, or none, says about the pool's places.
+    /// What a caller's error, or none, says about the pool's places.
     fn learn(&self, error: Option<&DbErr>) -> Option<Lost> {
         let gave_up_at = self.wedged.gave_up_at();
         match error {
@@ -213,7 +205,7 @@ impl Remedy {
             }
             // Closed by us, or there is no database.
             Some(DbErr::ConnectionAcquire(_) | DbErr::Conn(_)) => None,
-            // Whoever was refused by the database had a connection.
+            // A caller that the database refused had a connection.
             Some(_) => {
                 self.standing().had_one(None);
                 None
@@ -222,7 +214,44 @@ impl Remedy {
     }
 }
 
-/// Whether there is a moment at which nobody has a connection: then no place is lost.
+/// What is known of a pool's places.
+struct Standing {
+    /// Nothing that happened before says anything of it.
+    whole_at: Instant,
+    /// Since when no caller has had a connection.
+    in_vain_since: Option<Instant>,
+    /// Longer than a caller may hold a connection.
+    patience: Duration,
+}
+
+impl Standing {
+    fn of_new(patience: Duration, now: Instant) -> Self {
+        Self {
+            whole_at: now,
+            in_vain_since: None,
+            patience,
+        }
+    }
+
+    /// All places were seen to be there.
+    fn found_whole(&mut self, now: Instant) {
+        *self = Self::of_new(self.patience, now);
+    }
+
+    /// A caller had a connection; whether places may be lost all the same.
+    fn had_one(&mut self, gave_up_at: Option<Instant>) -> bool {
+        self.in_vain_since = None;
+        gave_up_at.is_some_and(|at| at > self.whole_at)
+    }
+
+    /// A caller had none; whether all places are lost.
+    fn had_none(&mut self, now: Instant) -> bool {
+        let since = *self.in_vain_since.get_or_insert(now);
+        now.saturating_duration_since(since) >= self.patience
+    }
+}
+
+/// Whether there is a moment at which no connection is in use: then no place is lost.
 async fn all_come_back(connections: &DatabaseConnection) -> bool {
     let pool = connections.get_postgres_connection_pool();
     let all_idle = async {
@@ -268,5 +297,53 @@ impl ConnectionTrait for Pool {
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
         self.watch(self.connections().query_all_raw(statement).await)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(10);
+
+    /// Moments a second apart.
+    fn moments() -> impl Fn(u64) -> Instant {
+        let began = Instant::now();
+        move |secs| began + Duration::from_secs(secs)
+    }
+
+    #[test]
+    fn a_pool_of_which_nobody_had_a_connection_for_long_is_replaced() {
+        let at = moments();
+        let mut standing = Standing::of_new(PATIENCE, at(0));
+
+        assert!(!standing.had_none(at(5)));
+        assert!(!standing.had_none(at(14)));
+        assert!(standing.had_none(at(15)));
+    }
+
+    #[test]
+    fn a_pool_of_which_somebody_had_a_connection_is_only_busy() {
+        let at = moments();
+        let mut standing = Standing::of_new(PATIENCE, at(0));
+        standing.had_none(at(5));
+
+        assert!(!standing.had_one(None));
+
+        assert!(!standing.had_none(at(16)));
+        assert!(!standing.had_none(at(25)));
+        assert!(standing.had_none(at(26)));
+    }
+
+    #[test]
+    fn a_pool_has_lost_places_only_if_somebody_gave_up_since_it_was_whole() {
+        let at = moments();
+        let mut standing = Standing::of_new(PATIENCE, at(3));
+
+        assert!(!standing.had_one(Some(at(2))));
+        assert!(standing.had_one(Some(at(4))));
+
+        standing.found_whole(at(5));
+        assert!(!standing.had_one(Some(at(4))));
     }
 }

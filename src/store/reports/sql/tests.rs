@@ -5,7 +5,7 @@ use sea_orm::{DbBackend, Statement, Value};
 
 use super::*;
 use crate::domain::order::evidence::Word;
-use crate::store::engine::plans::Books;
+use crate::store::engine::tests::plans::Books;
 
 #[test]
 fn the_words_of_a_claim_are_those_that_say_paid() {

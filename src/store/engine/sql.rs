@@ -1,0 +1,150 @@
+//! SQL as text, where that says more than a query builder. `$1`, `$2` and so on stand for values, on
+//! both databases.
+//!
+//! # Invariants
+//! No text contains a value: each connection keeps its prepared statements, so there must be few.
+
+use async_trait::async_trait;
+use sea_orm::{
+    ConnectionTrait, DbBackend, DbErr, ExecResult, FromQueryResult, QueryResult, RuntimeErr,
+    Statement, TryGetableMany, Value,
+};
+
+use crate::store::{Store, StoreError};
+
+/// A statement with its values.
+pub(in crate::store) fn statement<const N: usize>(
+    db: &impl ConnectionTrait,
+    text: &str,
+    values: [Value; N],
+) -> Statement {
+    Statement::from_sql_and_values(db.get_database_backend(), text, values)
+}
+
+/// Runs a statement that writes. Returns the number of rows that it changed.
+pub(in crate::store) async fn execute<const N: usize>(
+    db: &impl ConnectionTrait,
+    text: &str,
+    values: [Value; N],
+) -> Result<u64, StoreError> {
+    let done = db.execute_raw(statement(db, text, values)).await?;
+    Ok(done.rows_affected())
+}
+
+/// The rows of a query as structs, by the names of their columns.
+pub(in crate::store) async fn rows<T: FromQueryResult, const N: usize>(
+    db: &impl ConnectionTrait,
+    text: &str,
+    values: [Value; N],
+) -> Result<Vec<T>, StoreError> {
+    let found = db.query_all_raw(statement(db, text, values)).await?;
+    let read = |row| Ok(T::from_query_result(row, "")?);
+    found.iter().map(read).collect()
+}
+
+/// The only row of a query, or the first.
+pub(in crate::store) async fn row<T: FromQueryResult, const N: usize>(
+    db: &impl ConnectionTrait,
+    text: &str,
+    values: [Value; N],
+) -> Result<Option<T>, StoreError> {
+    Ok(rows(db, text, values).await?.into_iter().next())
+}
+
+/// The rows of a query as tuples or single values, by the order of their columns.
+pub(in crate::store) async fn tuples<T: TryGetableMany, const N: usize>(
+    db: &impl ConnectionTrait,
+    text: &str,
+    values: [Value; N],
+) -> Result<Vec<T>, StoreError> {
+    let found = db.query_all_raw(statement(db, text, values)).await?;
+    let read = |row: &QueryResult| Ok(row.try_get_many_by_index()?);
+    found.iter().map(read).collect()
+}
+
+/// The only one of these, or the first.
+pub(in crate::store) async fn tuple<T: TryGetableMany, const N: usize>(
+    db: &impl ConnectionTrait,
+    text: &str,
+    values: [Value; N],
+) -> Result<Option<T>, StoreError> {
+    Ok(tuples(db, text, values).await?.into_iter().next())
+}
+
+/// The connections that read, for callers on any runtime: each query is a task of the store's
+/// runtime that its caller only awaits, and is given up after its own time.
+pub(in crate::store) struct Db(Store);
+
+impl Store {
+    /// Where to read.
+    ///
+    /// # Errors
+    /// A query fails with [`StoreError::Unavailable`].
+    pub(in crate::store) fn db(&self) -> Db {
+        Db(self.clone())
+    }
+
+    /// Runs one statement that writes, in a transaction of its own.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`]: nothing was written. [`StoreError::CommitUnknown`]: no answer came.
+    pub(in crate::store) async fn execute<const N: usize>(
+        &self,
+        text: impl Into<String>,
+        values: [Value; N],
+    ) -> Result<u64, StoreError> {
+        let (writer, text) = (self.inner.writer.clone(), text.into());
+        self.run(async move { execute(&writer, &text, values).await })
+            .await
+    }
+
+    /// The same as part of the next batch on SQLite; see [`Store::share`].
+    pub(in crate::store) async fn share_execute<const N: usize>(
+        &self,
+        text: impl Into<String>,
+        values: [Value; N],
+    ) -> Result<(), StoreError> {
+        let text = text.into();
+        self.share(move |txn| {
+            let (text, values) = (text.clone(), values.clone());
+            Box::pin(async move { execute(txn, &text, values).await.map(drop) })
+        })
+        .await
+    }
+}
+
+#[async_trait]
+impl ConnectionTrait for Db {
+    fn get_database_backend(&self) -> DbBackend {
+        self.0.backend()
+    }
+
+    async fn execute_raw(&self, _: Statement) -> Result<ExecResult, DbErr> {
+        Err(DbErr::Custom("these connections only read".to_owned()))
+    }
+
+    async fn execute_unprepared(&self, _: &str) -> Result<ExecResult, DbErr> {
+        Err(DbErr::Custom("these connections only read".to_owned()))
+    }
+
+    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        let pool = self.0.inner.reader.clone();
+        let query = self
+            .0
+            .read(async move { Ok(pool.query_one_raw(statement).await) });
+        query.await.unwrap_or_else(lost)
+    }
+
+    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        let pool = self.0.inner.reader.clone();
+        let query = self
+            .0
+            .read(async move { Ok(pool.query_all_raw(statement).await) });
+        query.await.unwrap_or_else(lost)
+    }
+}
+
+/// A query that was given up, or has panicked.
+fn lost<T>(why: StoreError) -> Result<T, DbErr> {
+    Err(DbErr::Conn(RuntimeErr::Internal(why.to_string())))
+}

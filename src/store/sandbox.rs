@@ -1,0 +1,321 @@
+//! The tables of the simulated ZenoPay: its payments, its outgoing webhooks, its switches. They share
+//! the database with the shop and nothing else.
+//!
+//! # Invariants
+//! A decision and the webhooks that report it are written together, and only if the payment is still
+//! as it was when the decision was made.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use entities::{sandbox_payments, sandbox_webhooks};
+use sea_orm::ActiveValue::{NotSet, Set};
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{
+    ColumnTrait, DatabaseTransaction, DbBackend, EntityTrait, FromQueryResult, QueryFilter,
+    QueryOrder, QuerySelect,
+};
+
+use super::engine::sql;
+use super::{Store, StoreError};
+use crate::domain::people::phone::Phone;
+
+/// The due time of a webhook that was given up: the last second that both databases and RFC 3339 can
+/// write.
+pub const NEVER_DUE: DateTime<Utc> =
+    DateTime::from_timestamp(253_402_300_799, 0).expect("the year 9999 exists");
+
+/// The next due time of all, in one round trip.
+const NEXT_DUE: &str = "SELECT (SELECT min(decide_at) FROM sandbox_payments), \
+     (SELECT min(due_at) FROM sandbox_webhooks WHERE delivered_at IS NULL)";
+
+/// A webhook to be sent, or one that was. Its `id` is 0 until it is written. It goes to an URL that
+/// ends in a secret; log nothing of it.
+pub use entities::sandbox_webhooks::Model as SandboxWebhook;
+
+/// A payment as the simulated ZenoPay knows it. `Debug` is not derived: the webhook URL ends
+/// in a secret.
+#[derive(Clone, FromQueryResult)]
+pub struct SandboxPayment {
+    /// As the merchant gave it, so any text.
+    pub order_id: String,
+    /// What was asked for, in whole shillings.
+    pub amount: i64,
+    /// Whose phone rings.
+    pub buyer_phone: Phone,
+    /// Where to tell; `None` is nowhere.
+    pub webhook_url: Option<String>,
+    /// JSON, echoed in the webhook.
+    pub metadata: Option<String>,
+    /// In ZenoPay's own words.
+    pub payment_status: String,
+    /// ZenoPay's number, once the subscriber has decided.
+    pub reference: Option<String>,
+    /// The mobile-money operator's number, once money has moved.
+    pub transid: Option<String>,
+    /// As in `MPESA-TZ`, once the subscriber has decided.
+    pub channel: Option<String>,
+    /// JSON: how this payment is to behave.
+    pub behaviour: String,
+    /// When the phone rang.
+    pub created_at: DateTime<Utc>,
+    /// When the subscriber decides; `None` when no decision is expected.
+    pub decide_at: Option<DateTime<Utc>>,
+}
+
+impl Store {
+    /// The store's clock, and when something is due next; `None` when nothing is open.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn sandbox_clock(
+        &self,
+    ) -> Result<(DateTime<Utc>, Option<DateTime<Utc>>), StoreError> {
+        type Due = Option<DateTime<Utc>>;
+        let found: Option<(Due, Due, Due)> = match self.backend() {
+            DbBackend::Postgres => {
+                let query = format!("{NEXT_DUE}, clock_timestamp()");
+                sql::tuple(&self.db(), &query, []).await?
+            }
+            _ => {
+                let due = sql::tuple(&self.db(), NEXT_DUE, []).await?;
+                due.map(|(decide_at, due_at)| (decide_at, due_at, None))
+            }
+        };
+        let (decide_at, due_at, now) = found.unwrap_or_default();
+        let open = [decide_at, due_at].into_iter().flatten();
+        let next = open.filter(|at| *at < NEVER_DUE).min();
+        Ok((now.unwrap_or_else(Utc::now).trunc_subsecs(3), next))
+    }
+
+    /// How payments from now on are to behave, as JSON; `None` if that was never set.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn sandbox_switches(&self) -> Result<Option<String>, StoreError> {
+        sql::tuple(&self.db(), "SELECT behaviour FROM sandbox_switches", []).await
+    }
+
+    /// Says how payments from now on are to behave.
+    ///
+    /// # Errors
+    /// As [`Store::execute`].
+    pub async fn sandbox_set_switches(
+        &self,
+        behaviour: String,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let set = "INSERT INTO sandbox_switches (id, behaviour, updated_at) VALUES (1, $1, $2) \
+             ON CONFLICT (id) DO UPDATE \
+             SET behaviour = excluded.behaviour, updated_at = excluded.updated_at";
+        let done = self.execute(set, [behaviour.into(), now.into()]);
+        done.await.map(drop)
+    }
+
+    /// Keeps a new payment. `false` if there is one of that name already; it stays as it is.
+    ///
+    /// # Errors
+    /// As [`Store::transaction`].
+    pub async fn sandbox_create(&self, payment: SandboxPayment) -> Result<bool, StoreError> {
+        self.share(move |txn| {
+            let mut unless_known = OnConflict::column(sandbox_payments::Column::OrderId);
+            let insert = sandbox_payments::Entity::insert(new_row(payment.clone()))
+                .on_conflict(unless_known.do_nothing().to_owned());
+            Box::pin(async move { Ok(insert.exec_without_returning(txn).await? == 1) })
+        })
+        .await
+    }
+
+    /// One payment, by the merchant's name for it.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn sandbox_find(&self, order_id: &str) -> Result<Option<SandboxPayment>, StoreError> {
+        let by_order = "SELECT * FROM sandbox_payments WHERE order_id = $1";
+        sql::row(&self.db(), by_order, [order_id.into()]).await
+    }
+
+    /// The newest payments, each with how many webhooks are planned for it in all and how
+    /// many of them were answered 200.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn sandbox_recent(
+        &self,
+        most: u64,
+    ) -> Result<Vec<(SandboxPayment, i64, i64)>, StoreError> {
+        let db = &self.db();
+        let newest = "SELECT * FROM sandbox_payments ORDER BY id DESC LIMIT $1";
+        let newest = sql::rows(db, newest, [most.into()]).await?;
+        let counts = "SELECT order_id, COUNT(*), COUNT(delivered_at) FROM sandbox_webhooks \
+             WHERE order_id IN (SELECT order_id FROM sandbox_payments ORDER BY id DESC LIMIT $1) \
+             GROUP BY order_id";
+        let counts: Vec<(String, i64, i64)> = sql::tuples(db, counts, [most.into()]).await?;
+        let counted = |payment: SandboxPayment| {
+            let count = counts.iter().find(|(order, ..)| *order == payment.order_id);
+            let (planned, delivered) = count.map_or((0, 0), |(_, all, done)| (*all, *done));
+            (payment, planned, delivered)
+        };
+        Ok(newest.into_iter().map(counted).collect())
+    }
+
+    /// Has the subscriber of one payment decide at `decide_at`, whatever was decided before,
+    /// and as `behaviour` (JSON) says. `false` if there is no such payment.
+    ///
+    /// # Errors
+    /// As [`Store::execute`].
+    pub async fn sandbox_summon(
+        &self,
+        order_id: &str,
+        behaviour: String,
+        decide_at: DateTime<Utc>,
+    ) -> Result<bool, StoreError> {
+        let summon =
+            "UPDATE sandbox_payments SET behaviour = $1, decide_at = $2 WHERE order_id = $3";
+        let values = [behaviour.into(), decide_at.into(), order_id.into()];
+        Ok(self.execute(summon, values).await? == 1)
+    }
+
+    /// Payments whose subscriber decides at `now` or should have, the longest overdue first.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn sandbox_due(
+        &self,
+        now: DateTime<Utc>,
+        most: u64,
+    ) -> Result<Vec<SandboxPayment>, StoreError> {
+        // In the same order everywhere, so that two processes queue up for the rows and do not block
+        // each other.
+        let due = "SELECT * FROM sandbox_payments WHERE decide_at <= $1 \
+             ORDER BY decide_at, id LIMIT $2";
+        sql::rows(&self.db(), due, [now.into(), most.into()]).await
+    }
+
+    /// Writes decisions, each with the webhooks that report it, in one transaction. A payment that
+    /// was decided or summoned since is left out. Returns how many were written.
+    ///
+    /// # Errors
+    /// As [`Store::transaction`]; nothing is decided.
+    pub async fn sandbox_decide(
+        &self,
+        decided: Vec<(SandboxPayment, Vec<SandboxWebhook>)>,
+    ) -> Result<usize, StoreError> {
+        if decided.is_empty() {
+            return Ok(0);
+        }
+        let decided = Arc::new(decided);
+        self.share(move |txn| {
+            let decided = decided.clone();
+            Box::pin(async move { write_decisions(txn, &decided).await })
+        })
+        .await
+    }
+
+    /// Claims webhooks that are due at `now` by moving their due time forward by `lease`.
+    ///
+    /// # Errors
+    /// As [`Store::transaction`].
+    pub async fn sandbox_claim_webhooks(
+        &self,
+        now: DateTime<Utc>,
+        lease: TimeDelta,
+        most: u64,
+    ) -> Result<Vec<SandboxWebhook>, StoreError> {
+        use sandbox_webhooks::Column;
+        let due = sandbox_webhooks::Entity::find()
+            .filter(Column::DeliveredAt.is_null())
+            .order_by_asc(Column::DueAt)
+            .order_by_asc(Column::Id)
+            .limit(most);
+        let columns = (Column::Id, Column::DueAt);
+        self.claim(now..now + lease, columns, due).await
+    }
+
+    /// Keeps what became of webhooks that were tried, in one transaction. One that was
+    /// delivered meanwhile stays delivered.
+    ///
+    /// # Errors
+    /// As [`Store::transaction`]; they are then sent again when their leases end.
+    pub async fn sandbox_tried(&self, webhooks: Vec<SandboxWebhook>) -> Result<(), StoreError> {
+        if webhooks.is_empty() {
+            return Ok(());
+        }
+        let webhooks = Arc::new(webhooks);
+        self.share(move |txn| {
+            let webhooks = webhooks.clone();
+            Box::pin(async move { write_tries(txn, &webhooks).await })
+        })
+        .await
+    }
+}
+
+async fn write_decisions(
+    txn: &DatabaseTransaction,
+    decided: &[(SandboxPayment, Vec<SandboxWebhook>)],
+) -> Result<usize, StoreError> {
+    let mut ours = 0;
+    for (payment, planned) in decided {
+        // Decided once: the due time and the behaviour are what was read before the decision.
+        let decide = "UPDATE sandbox_payments SET payment_status = $1, reference = $2, \
+             transid = $3, channel = $4, decide_at = NULL \
+             WHERE order_id = $5 AND decide_at = $6 AND behaviour = $7";
+        let values = [
+            payment.payment_status.as_str().into(),
+            payment.reference.clone().into(),
+            payment.transid.clone().into(),
+            payment.channel.clone().into(),
+            payment.order_id.as_str().into(),
+            payment.decide_at.into(),
+            payment.behaviour.as_str().into(),
+        ];
+        if sql::execute(txn, decide, values).await? == 1 {
+            ours += 1;
+            let new = |webhook: &SandboxWebhook| sandbox_webhooks::ActiveModel {
+                id: NotSet,
+                ..webhook.clone().into()
+            };
+            sandbox_webhooks::Entity::insert_many(planned.iter().map(new))
+                .exec_without_returning(txn)
+                .await?;
+        }
+    }
+    Ok(ours)
+}
+
+async fn write_tries(
+    txn: &DatabaseTransaction,
+    webhooks: &[SandboxWebhook],
+) -> Result<(), StoreError> {
+    let keep = "UPDATE sandbox_webhooks SET due_at = $1, attempts = $2, delivered_at = $3, \
+         http_status = $4 WHERE id = $5 AND delivered_at IS NULL";
+    for webhook in webhooks {
+        let values = [
+            webhook.due_at.into(),
+            webhook.attempts.into(),
+            webhook.delivered_at.into(),
+            webhook.http_status.into(),
+            webhook.id.into(),
+        ];
+        sql::execute(txn, keep, values).await?;
+    }
+    Ok(())
+}
+
+fn new_row(payment: SandboxPayment) -> sandbox_payments::ActiveModel {
+    sandbox_payments::ActiveModel {
+        id: NotSet,
+        order_id: Set(payment.order_id),
+        amount: Set(payment.amount),
+        buyer_phone: Set(payment.buyer_phone.international().to_owned()),
+        webhook_url: Set(payment.webhook_url),
+        metadata: Set(payment.metadata),
+        payment_status: Set(payment.payment_status),
+        reference: Set(payment.reference),
+        transid: Set(payment.transid),
+        channel: Set(payment.channel),
+        behaviour: Set(payment.behaviour),
+        created_at: Set(payment.created_at),
+        decide_at: Set(payment.decide_at),
+    }
+}
