@@ -85,7 +85,8 @@ impl Store {
         let (decide_at, due_at, now) = found.unwrap_or_default();
         let open = [decide_at, due_at].into_iter().flatten();
         let next = open.filter(|at| *at < NEVER_DUE).min();
-        Ok((now.unwrap_or_else(Utc::now).trunc_subsecs(3), next))
+        let now = now.map_or_else(|| self.clock().now(), |now| now.trunc_subsecs(3));
+        Ok((now, next))
     }
 
     /// How payments from now on are to behave, as JSON; `None` if that was never set.

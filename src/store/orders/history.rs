@@ -10,7 +10,7 @@ use sea_orm::{ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder
 
 use crate::domain::catalog::money::Tzs;
 use crate::domain::history::{
-    Act, Call, Disconnect, FormerCode, Heard, RadiusRows, Receipt, Remarked, Session, Story, Text,
+    Act, Call, Disconnect, FormerCode, Heard, Receipt, Remarked, Session, Story, Text,
     Twin,
 };
 use crate::domain::order::ids::OrderId;
@@ -51,7 +51,7 @@ impl Store {
             invoice: sql::tuple(db, invoice, [id.into()]).await?,
             revoked_reason,
             former_codes: former_codes(db, id).await?,
-            radius: RadiusRows(0),
+            radius: 0,
             calls: newest(db, "gateway_calls", order_id, call).await?,
             deliveries: deliveries(db, order_id).await?,
             texts: texts(db, id).await?,
@@ -66,7 +66,7 @@ impl Store {
         if let Some(code) = &code {
             let count = "SELECT COUNT(*) FROM radcheck WHERE username = $1";
             let count: Option<i64> = sql::tuple(db, count, [code.as_str().into()]).await?;
-            story.radius = RadiusRows(count.map_or(0, i64::unsigned_abs));
+            story.radius = count.map_or(0, i64::unsigned_abs);
             let former = story.former_codes.iter().map(|it| it.code.as_str());
             story.sessions = sessions(db, former.chain([code.as_str()])).await?;
         }
