@@ -9,8 +9,9 @@
 //! for, so all of them are.
 //!
 //! # Invariants
-//! A caller that has a connection of the old pool keeps it. Only what lies idle there is closed. A database that is merely slow must not be stormed: one
-//! attempt at a time, a pause after one that failed, and few old pools beside the new one.
+//! A caller that has a connection of the old pool keeps it. Only what lies idle there is closed. A
+//! database that is merely slow must not be stormed: one attempt at a time, a pause after one that
+//! failed, and few old pools beside the new one.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -28,7 +29,7 @@ use tracing::{info, warn};
 
 use super::stalled::Wedged;
 
-/// An old pool is looked after for so long: then everybody has given back what they had.
+/// An old pool is looked after for so long: then all callers have given back what they had.
 const RETIRE_FOR: Duration = Duration::from_secs(40);
 /// How often idle connections of an old pool are closed.
 const CLOSE_EVERY: Duration = Duration::from_secs(1);
