@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod catalog;
+pub mod clean_text;
 pub mod health;
 pub mod history;
 pub mod order;
