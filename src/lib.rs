@@ -18,6 +18,7 @@
 //!   `drill/check/mod.rs`.
 //! - [`observability`], [`supervisor`], [`failpoint`]: metrics, logs and traces; restarts of
 //!   long-running tasks; where a test has a sale fail (empty in an optimised build).
+//!   [`http_client`]: the HTTP calls that this process makes.
 //! - [`app`]: wiring; start and stop.
 //!
 //! Dependencies point down only, which `tests/layers` checks.
@@ -37,6 +38,7 @@ pub mod drill;
 pub mod failpoint;
 pub mod gateways;
 pub mod http;
+pub mod http_client;
 pub mod jobs;
 pub mod observability;
 pub mod radius;

@@ -5,10 +5,9 @@ use std::path::{Path, PathBuf};
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, value_parser};
 use tempfile::TempDir;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use url::Url;
 
-use super::Failure;
+use super::{Failure, Signals};
 use crate::app::{App, StartError};
 use crate::config::{Config, Confirm, DatabaseConfig, LogConfig, Mode, SmsProvider};
 use crate::domain::people::secret::Secret;
@@ -44,12 +43,6 @@ pub(super) struct Options {
     json: Option<PathBuf>,
 }
 
-/// What ends the drill early. A server of its own is then stopped too, and its folder removed.
-struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
 /// What is there only for the drill.
 struct Stage {
     target: Target,
@@ -58,7 +51,7 @@ struct Stage {
     _folder: Option<TempDir>,
 }
 
-/// Unless somebody has said what is to be logged, only what is serious: the alarms that the
+/// Unless the configuration says what is to be logged, only what is serious: the alarms that the
 /// drill sets off on purpose would drown its table.
 pub(super) fn quieten(log: &mut LogConfig) {
     if log.filter == LogConfig::default().filter {
@@ -80,6 +73,7 @@ pub(super) async fn drill(config: Config, options: Options) -> Result<(), Failur
     let progress = Progress::on_stderr();
     let ended = tokio::select! {
         ended = drill::run(&stage.target, plan, &progress) => ended.map_err(Failure::from),
+        // A server of its own is then stopped too, and its folder removed.
         () = signals.any() => Err(Failure::Interrupted),
     };
     stage.clear().await;
@@ -92,23 +86,6 @@ pub(super) async fn drill(config: Config, options: Options) -> Result<(), Failur
     match report.violations.len() {
         0 => Ok(()),
         violations => Err(Failure::Violated(violations)),
-    }
-}
-
-impl Signals {
-    fn register() -> Result<Self, StartError> {
-        let register = |kind| signal(kind).map_err(StartError::Threads);
-        Ok(Self {
-            interrupt: register(SignalKind::interrupt())?,
-            terminate: register(SignalKind::terminate())?,
-        })
-    }
-
-    async fn any(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
     }
 }
 
@@ -186,7 +163,7 @@ impl Stage {
     }
 }
 
-/// What the drill needs otherwise than a shop: a free port, nobody who pays by himself, no
+/// What the drill needs otherwise than a shop: a free port, no subscriber who pays by himself, no
 /// limit on the pace, no text to anybody.
 fn for_drill(mut config: Config) -> Config {
     config.server.bind = ([127, 0, 0, 1], 0).into();

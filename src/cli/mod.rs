@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::app::StartError;
 use crate::config::{Config, ConfigError, TelemetryConfig};
@@ -15,7 +16,6 @@ use crate::store::StoreError;
 mod check;
 mod drill;
 mod nas;
-mod notify;
 mod operator;
 mod order;
 mod serve;
@@ -119,27 +119,33 @@ impl From<StartError> for Failure {
     }
 }
 
+/// SIGTERM and SIGINT, from the moment they are registered.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn register() -> Result<Self, StartError> {
+        let register = |kind| signal(kind).map_err(StartError::Threads);
+        Ok(Self {
+            interrupt: register(SignalKind::interrupt())?,
+            terminate: register(SignalKind::terminate())?,
+        })
+    }
+
+    async fn any(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
 impl Failure {
     fn exit_code(&self) -> ExitCode {
-        match self {
-            Self::Config(_) => ExitCode::from(2),
-            Self::Start(_)
-            | Self::TaskFailed(_)
-            | Self::Migrate(_)
-            | Self::Check
-            | Self::Operator(_)
-            | Self::NameTaken(_)
-            | Self::NoSuchOperator(_)
-            | Self::Order(_)
-            | Self::NoSuchOrder
-            | Self::SeveralOrders
-            | Self::Nas(_)
-            | Self::Drill(_)
-            | Self::Violated(_)
-            | Self::Interrupted
-            | Self::NoFolder(_)
-            | Self::NotWritten { .. } => ExitCode::from(1),
-        }
+        let is_usage = matches!(self, Self::Config(_));
+        ExitCode::from(if is_usage { 2 } else { 1 })
     }
 }
 
@@ -186,27 +192,25 @@ async fn execute(arguments: Arguments) -> Result<(), Failure> {
 
 async fn migrate(config: &Config, to: Migrate) -> Result<(), Failure> {
     let url = config.database.url.expose();
-    let failed = |error: &dyn std::fmt::Display| Failure::Migrate(error.to_string());
     match to {
         Migrate::Up => {
-            let applied = migration::up(url).await.map_err(|error| failed(&error))?;
+            let applied = migration::up(url).await.map_err(not_migrated)?;
             println!("{applied} migrations applied");
         }
         Migrate::Down => {
-            let reverted = migration::down(url, None)
-                .await
-                .map_err(|error| failed(&error))?;
+            let reverted = migration::down(url, None).await.map_err(not_migrated)?;
             println!("{reverted} migrations reverted");
         }
         Migrate::Status => {
-            for step in migration::status(url)
-                .await
-                .map_err(|error| failed(&error))?
-            {
+            for step in migration::status(url).await.map_err(not_migrated)? {
                 let state = if step.applied { "applied" } else { "pending" };
                 println!("{state:8} {}", step.name);
             }
         }
     }
     Ok(())
+}
+
+fn not_migrated(error: impl std::fmt::Display) -> Failure {
+    Failure::Migrate(error.to_string())
 }

@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 
-use super::Failure;
+use super::{Failure, not_migrated};
 use crate::config::Config;
 use crate::domain::people::operator::{Operator, Role, read_name};
 use crate::store::Store;
@@ -61,12 +61,12 @@ async fn disable(store: &Store, name: String) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The books, which may be new: an operator can be added before the first start.
+/// The database, which may be new: an operator can be added before the first start.
 pub(super) async fn open(config: &Config) -> Result<Store, Failure> {
     if config.database.auto_migrate {
         migration::up(config.database.url.expose())
             .await
-            .map_err(|error| Failure::Migrate(error.to_string()))?;
+            .map_err(not_migrated)?;
     }
     Store::open_beside(&config.database)
         .await

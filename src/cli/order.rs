@@ -1,4 +1,4 @@
-//! `malipo order show`: what happened to one order, for whoever is on call. Only reads, and
+//! `malipo order show`: what happened to one order, for the person on call. Only reads, and
 //! works beside a running server.
 
 use chrono::{DateTime, SubsecRound, Utc};
@@ -15,7 +15,7 @@ use crate::domain::people::operator::Role;
 use crate::domain::search;
 use crate::store::{OrderSearch, Reveal, Store};
 
-/// Who looks, in the audit log: whoever may run this has the database anyway.
+/// The operator's name in the audit log: a person who may run this has the database anyway.
 const TERMINAL: &str = "terminal";
 
 /// Orders of one name that are listed.

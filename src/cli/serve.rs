@@ -1,29 +1,27 @@
 //! `malipo serve`: start, tell a person where to look, stop on a signal.
 
-use tokio::signal::unix::{SignalKind, signal};
-use tracing::error;
+use sd_notify::NotifyState;
+use tracing::{error, warn};
 
-use super::{Failure, notify};
-use crate::app::{App, StartError, WayIn};
+use super::{Failure, Signals};
+use crate::app::{App, WayIn};
 use crate::config::{Config, Mode};
 
 pub(super) async fn serve(config: Config) -> Result<(), Failure> {
     // Before anything else, so that no signal is missed while starting.
-    let mut terminate = signal(SignalKind::terminate()).map_err(StartError::Threads)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::Threads)?;
+    let mut signals = Signals::register()?;
     let mode = config.zenopay.mode;
     let token = config.operator.token.clone();
     let scheme = config.server.tls_cert.as_ref().map_or("http", |_| "https");
 
     let app = App::start(config, token).await?;
     greet(&app, scheme, mode);
-    notify::serving();
+    tell_systemd(NotifyState::Ready, "serving");
     let failed = tokio::select! {
-        _ = terminate.recv() => None,
-        _ = interrupt.recv() => None,
+        () = signals.any() => None,
         task = app.failed() => Some(task),
     };
-    notify::stopping();
+    tell_systemd(NotifyState::Stopping, "answering what waits");
     let Some(task) = failed else {
         app.stop().await;
         return Ok(());
@@ -31,6 +29,13 @@ pub(super) async fn serve(config: Config) -> Result<(), Failure> {
     error!(task = task.name(), "nothing can be sold; the process ends");
     app.stop_failed().await;
     Err(Failure::TaskFailed(task.name()))
+}
+
+/// For `Type=notify` (sd_notify(3)); without systemd nothing is sent.
+fn tell_systemd(state: NotifyState, status: &str) {
+    if let Err(error) = sd_notify::notify(&[state, NotifyState::Status(status)]) {
+        warn!(%error, "systemd cannot be told");
+    }
 }
 
 fn greet(app: &App, scheme: &str, mode: Mode) {

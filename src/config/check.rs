@@ -3,245 +3,186 @@
 
 use std::collections::HashSet;
 
-use url::Url;
+use url::{Host, Url};
 
-use super::{Config, ConfigError, Mode, sms, telemetry};
+use super::{Config, ConfigError, Mode, SmsProvider};
 use crate::domain::people::secret::Secret;
 
 /// A shorter token, or one of fewer different characters, can be guessed.
 const TOKEN_MIN: usize = 16;
 const TOKEN_DIFFERENT_MIN: usize = 6;
+/// GSM 03.38 gives an alphanumeric sender seven bits in ten octets.
+const SENDER_ID_MAX: usize = 11;
+/// An SMS is leased for two minutes while it is sent.
+const SMS_TIMEOUT_MAX_MS: u64 = 60_000;
 
-impl Config {
-    /// The same with the books elsewhere.
-    ///
-    /// # Errors
-    /// One sentence, if books cannot be there.
-    pub fn with_database(mut self, url: Secret) -> Result<Self, ConfigError> {
-        self.database.url = url;
-        check(&self)?;
-        Ok(self)
-    }
-}
+/// Whether something is wrong, the key to complain about, and what to say.
+type Rule = (bool, &'static str, &'static str);
 
 pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
-    database(config)?;
-    tls(config)?;
-    match config.zenopay.mode {
-        Mode::Live => live(config)?,
-        Mode::Sandbox => sandbox(config)?,
+    let rules = [
+        &database(config.database.url.expose())[..],
+        &tls(config),
+        &live(config),
+        &sandbox(config),
+        &numbers(config),
+        &services(config),
+        &addresses(config),
+    ];
+    let broken = rules.concat().into_iter().find(|(is_wrong, ..)| *is_wrong);
+    match broken {
+        Some((_, key, what)) => complain(key, what),
+        None => sms_provider(config),
     }
-    numbers(config)?;
-    retention(config)?;
-    radius(config)?;
-    telemetry::check(config)?;
-    texts(config)
 }
 
-pub(super) fn complain(key: &str, what: &str) -> Result<(), ConfigError> {
+fn complain(key: &str, what: &str) -> Result<(), ConfigError> {
     Err(ConfigError(format!("configuration key `{key}`: {what}")))
 }
 
-fn database(config: &Config) -> Result<(), ConfigError> {
-    let url = config.database.url.expose();
-    if url.contains(":memory:") || url.contains("mode=memory") {
-        return complain(
-            "database.url",
-            "a database in memory loses every sale; name a file",
-        );
-    }
-    let known = ["sqlite:", "postgres:"];
-    if !known.iter().any(|scheme| url.starts_with(scheme)) {
-        return complain("database.url", "must begin with sqlite:// or postgres://");
-    }
-    if url.starts_with("postgres:") && Url::parse(url).is_err() {
-        return complain("database.url", "is not a URL");
-    }
+#[rustfmt::skip] // A table is read by its columns.
+fn database(url: &str) -> [Rule; 4] {
+    const KEY: &str = "database.url";
+    let (is_sqlite, is_postgres) = (url.starts_with("sqlite:"), url.starts_with("postgres:"));
+    let in_memory = url.contains(":memory:") || url.contains("mode=memory");
     let path = url.trim_start_matches("sqlite:").trim_start_matches('/');
-    if url.starts_with("sqlite:") && path.split('?').next().is_none_or(str::is_empty) {
-        return complain("database.url", "names no file");
-    }
-    Ok(())
+    let no_file = path.split('?').next().is_none_or(str::is_empty);
+    [
+        (in_memory, KEY, "a database in memory loses every sale; name a file"),
+        (!is_sqlite && !is_postgres, KEY, "must begin with sqlite:// or postgres://"),
+        (is_postgres && Url::parse(url).is_err(), KEY, "is not a URL"),
+        (is_sqlite && no_file, KEY, "names no file"),
+    ]
 }
 
-fn tls(config: &Config) -> Result<(), ConfigError> {
-    match (&config.server.tls_cert, &config.server.tls_key) {
-        (None, None) => Ok(()),
-        (Some(_), None) => complain("server.tls_key", "is required beside server.tls_cert"),
-        (None, Some(_)) => complain("server.tls_cert", "is required beside server.tls_key"),
-        (Some(_), Some(_)) if config.zenopay.mode == Mode::Sandbox => complain(
-            "server.tls_cert",
-            "the simulated ZenoPay calls this server by plain HTTP; TLS is for live mode",
+#[rustfmt::skip] // A table is read by its columns.
+fn tls(config: &Config) -> [Rule; 3] {
+    let (cert, key) = (config.server.tls_cert.is_some(), config.server.tls_key.is_some());
+    let is_sandbox = config.zenopay.mode == Mode::Sandbox;
+    [
+        (cert && !key, "server.tls_key", "is required beside server.tls_cert"),
+        (key && !cert, "server.tls_cert", "is required beside server.tls_key"),
+        (cert && is_sandbox, "server.tls_cert", "the simulated ZenoPay calls this server by plain HTTP; TLS is for live mode"),
+    ]
+}
+
+#[rustfmt::skip] // A table is read by its columns.
+fn live(config: &Config) -> [Rule; 5] {
+    let is_live = config.zenopay.mode == Mode::Live;
+    // The one secret that a person makes up; the others are a provider's and are taken as they are.
+    let token = config.operator.token.as_ref().filter(|_| is_live).map(Secret::expose);
+    let is_short = token.is_some_and(|token| token.chars().count() < TOKEN_MIN);
+    let different = token.map(|token| token.chars().collect::<HashSet<_>>().len());
+    let is_monotonous = different.is_some_and(|count| count < TOKEN_DIFFERENT_MIN);
+    [
+        (is_live && config.zenopay.api_key.is_none(), "zenopay.api_key", "is required in live mode: without it no webhook could be believed"),
+        (is_live && !is_web(&config.zenopay.base_url), "zenopay.base_url", "must begin with http:// or https://"),
+        (is_live && config.server.public_url.is_none(), "server.public_url", "is required in live mode: ZenoPay must be able to reach the webhook"),
+        (is_short, "operator.token", "must have at least 16 characters in live mode; `openssl rand -hex 16` makes a good one"),
+        (is_monotonous, "operator.token", "must have at least 6 different characters in live mode; `openssl rand -hex 16` makes a good one"),
+    ]
+}
+
+#[rustfmt::skip] // A table is read by its columns.
+fn sandbox(config: &Config) -> [Rule; 2] {
+    let is_guarded = config.zenopay.mode == Mode::Sandbox && !config.sandbox.allow_remote;
+    let is_open = |url: &Url| !is_loopback(url);
+    let binds_far = !config.server.bind.ip().is_loopback();
+    [
+        (is_guarded && binds_far, "server.bind", "the sandbox gives vouchers away, so it listens on loopback only; set zenopay.mode = \"live\" or sandbox.allow_remote = true"),
+        (is_guarded && config.server.public_url.as_ref().is_some_and(is_open), "server.public_url", "the sandbox gives vouchers away, so its URL must be a loopback one; set zenopay.mode = \"live\" or sandbox.allow_remote = true"),
+    ]
+}
+
+#[rustfmt::skip] // A table is read by its columns.
+fn numbers(config: &Config) -> [Rule; 11] {
+    let Config { zenopay, orders, portal, actors, limits, .. } = config;
+    [
+        ("zenopay.create_timeout_ms", zenopay.create_timeout_ms == 0),
+        ("zenopay.asks_per_sec", zenopay.asks_per_sec == 0),
+        ("orders.expire_after_secs", orders.expire_after_secs == 0),
+        ("portal.wait_max_secs", portal.wait_max_secs == 0),
+        ("actors.mailbox_capacity", actors.mailbox_capacity == 0),
+        ("actors.in_flight_max", actors.in_flight_max == 0),
+        ("actors.idle_secs", actors.idle_secs == 0),
+        ("limits.prompts_per_phone", limits.prompts_per_phone == 0),
+        ("limits.unpaid_per_phone_day", limits.unpaid_per_phone_day == 0),
+        ("limits.prompts_per_sec", limits.prompts_per_sec == 0),
+        ("limits.purchases_per_client_min", limits.purchases_per_client_min == 0),
+    ]
+    .map(|(key, is_zero)| (is_zero, key, "must be at least 1"))
+}
+
+#[rustfmt::skip] // A table is read by its columns.
+fn services(config: &Config) -> [Rule; 6] {
+    let Config { retention, radius, telemetry, .. } = config;
+    let archives_nothing = retention.archive_dir.is_some() && retention.bodies_days == 0;
+    let collector = telemetry.otlp_endpoint.as_ref();
+    let has_password = |url: &Url| !url.username().is_empty() || url.password().is_some();
+    [
+        (archives_nothing, "retention.bodies_days", "is required where retention.archive_dir is set: 0 keeps every body in the journal"),
+        (radius.server.is_some() && radius.secret.is_none(), "radius.secret", "is required where radius.server is set"),
+        (radius.proofs_per_min > 600, "radius.proofs_per_min", "must be at most 600"),
+        (collector.is_some_and(|url| !is_web(url)), "telemetry.otlp_endpoint", "must begin with http:// or https://"),
+        (collector.is_some_and(has_password), "telemetry.otlp_endpoint", "cannot hold a password; a collector beside this server needs none"),
+        (telemetry.sample_percent > 100, "telemetry.sample_percent", "must be at most 100"),
+    ]
+}
+
+#[rustfmt::skip] // A table is read by its columns.
+fn addresses(config: &Config) -> [Rule; 7] {
+    let Config { server, portal, sms, .. } = config;
+    let is_no_url = |url: &Url| !is_web(url);
+    [
+        (!portal.allowed_origins.iter().all(|it| is_origin(it)), "portal.allowed_origins", "each must be an origin, as in https://wifi.example: scheme, host and port alone"),
+        (!portal.login_hosts.iter().all(|it| is_host(it)), "portal.login_hosts", "each must be a host alone, with its port if that is not the usual one, as in wifi.example or 10.5.50.1:8080"),
+        (server.public_url.as_ref().is_some_and(is_no_url), "server.public_url", "must begin with http:// or https://"),
+        (sms.sender_id.as_ref().is_some_and(|id| !is_sender_id(id)), "sms.sender_id", "must have 1 to 11 characters: letters, digits, spaces and .-_& in ASCII"),
+        (sms.base_url.as_ref().is_some_and(is_no_url), "sms.base_url", "must begin with http:// or https://"),
+        (!(1..=SMS_TIMEOUT_MAX_MS).contains(&sms.timeout_ms), "sms.timeout_ms", "must be from 1 to 60000"),
+        (!(1..=100).contains(&sms.attempts_max), "sms.attempts_max", "must be from 1 to 100"),
+    ]
+}
+
+/// Finds the first key that the SMS provider needs and has not got.
+fn sms_provider(config: &Config) -> Result<(), ConfigError> {
+    let sms = &config.sms;
+    let has_name = sms.username.as_ref().is_some_and(|name| !name.is_empty());
+    let has_key = sms.api_key.is_some();
+    let sender_id = ("sms.sender_id", sms.sender_id.is_some());
+    let username = ("sms.username", has_name);
+    let password = ("sms.password", sms.password.is_some());
+    let api_key = ("sms.api_key", has_key);
+    let zenopay_key = ("sms.api_key", has_key || config.zenopay.api_key.is_some());
+    let secret_key = ("sms.secret_key", sms.secret_key.is_some());
+    let (name, needed) = match sms.provider {
+        SmsProvider::Log => ("the log", vec![]),
+        SmsProvider::Nextsms => ("NextSMS", vec![sender_id, username, password]),
+        SmsProvider::Beem => ("Beem", vec![sender_id, api_key, secret_key]),
+        SmsProvider::Africastalking => ("Africa's Talking", vec![username, api_key]),
+        SmsProvider::Zenopay => (
+            "ZenoPay SMS, unless zenopay.api_key is set",
+            vec![sender_id, zenopay_key],
         ),
-        (Some(_), Some(_)) => Ok(()),
-    }
-}
-
-fn live(config: &Config) -> Result<(), ConfigError> {
-    if config.zenopay.api_key.is_none() {
-        return complain(
-            "zenopay.api_key",
-            "is required in live mode: without it no webhook could be believed",
-        );
-    }
-    if !matches!(config.zenopay.base_url.scheme(), "http" | "https") {
-        return complain("zenopay.base_url", "must begin with http:// or https://");
-    }
-    if config.server.public_url.is_none() {
-        return complain(
-            "server.public_url",
-            "is required in live mode: ZenoPay must be able to reach the webhook",
-        );
-    }
-    match &config.operator.token {
-        Some(token) => token_of_ours(token),
+    };
+    match needed.iter().find(|(_, is_there)| !is_there) {
+        Some((key, _)) => complain(key, &format!("is required by {name}")),
         None => Ok(()),
     }
 }
 
-/// The one secret that a person makes up; the others are a provider's and are taken as they are.
-fn token_of_ours(token: &Secret) -> Result<(), ConfigError> {
-    let different: HashSet<char> = token.expose().chars().collect();
-    if token.expose().chars().count() < TOKEN_MIN {
-        return complain(
-            "operator.token",
-            "must have at least 16 characters in live mode; `openssl rand -hex 16` makes a good one",
-        );
-    }
-    if different.len() < TOKEN_DIFFERENT_MIN {
-        return complain(
-            "operator.token",
-            "must have at least 6 different characters in live mode; `openssl rand -hex 16` makes a good one",
-        );
-    }
-    Ok(())
-}
-
-fn sandbox(config: &Config) -> Result<(), ConfigError> {
-    if config.sandbox.allow_remote {
-        return Ok(());
-    }
-    if !config.server.bind.ip().is_loopback() {
-        return complain(
-            "server.bind",
-            "the sandbox gives vouchers away, so it listens on loopback only; set zenopay.mode = \"live\" or sandbox.allow_remote = true",
-        );
-    }
-    if config
-        .server
-        .public_url
-        .as_ref()
-        .is_some_and(|url| !is_loopback(url))
-    {
-        return complain(
-            "server.public_url",
-            "the sandbox gives vouchers away, so its URL must be a loopback one; set zenopay.mode = \"live\" or sandbox.allow_remote = true",
-        );
-    }
-    Ok(())
+/// A URL that can be called over HTTP.
+fn is_web(url: &Url) -> bool {
+    matches!(url.scheme(), "http" | "https") && url.has_host()
 }
 
 fn is_loopback(url: &Url) -> bool {
     match url.host() {
-        Some(url::Host::Domain(name)) => name == "localhost",
-        Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
         None => false,
     }
-}
-
-fn numbers(config: &Config) -> Result<(), ConfigError> {
-    let at_least_one = [
-        (
-            "zenopay.create_timeout_ms",
-            config.zenopay.create_timeout_ms,
-        ),
-        (
-            "zenopay.asks_per_sec",
-            u64::from(config.zenopay.asks_per_sec),
-        ),
-        (
-            "orders.expire_after_secs",
-            u64::from(config.orders.expire_after_secs),
-        ),
-        (
-            "portal.wait_max_secs",
-            u64::from(config.portal.wait_max_secs),
-        ),
-        (
-            "actors.mailbox_capacity",
-            config.actors.mailbox_capacity as u64,
-        ),
-        ("actors.in_flight_max", config.actors.in_flight_max as u64),
-        ("actors.idle_secs", u64::from(config.actors.idle_secs)),
-        (
-            "limits.prompts_per_phone",
-            u64::from(config.limits.prompts_per_phone),
-        ),
-        (
-            "limits.unpaid_per_phone_day",
-            u64::from(config.limits.unpaid_per_phone_day),
-        ),
-        (
-            "limits.prompts_per_sec",
-            u64::from(config.limits.prompts_per_sec),
-        ),
-        (
-            "limits.purchases_per_client_min",
-            u64::from(config.limits.purchases_per_client_min),
-        ),
-    ];
-    match at_least_one.iter().find(|(_, value)| *value == 0) {
-        Some((key, _)) => complain(key, "must be at least 1"),
-        None => Ok(()),
-    }
-}
-
-/// An archive that nothing enters is not what was meant.
-fn retention(config: &Config) -> Result<(), ConfigError> {
-    if config.retention.archive_dir.is_some() && config.retention.bodies_days == 0 {
-        return complain(
-            "retention.bodies_days",
-            "is required where retention.archive_dir is set: 0 keeps every body in the journal",
-        );
-    }
-    Ok(())
-}
-
-fn radius(config: &Config) -> Result<(), ConfigError> {
-    if config.radius.server.is_some() && config.radius.secret.is_none() {
-        return complain("radius.secret", "is required where radius.server is set");
-    }
-    if config.radius.proofs_per_min > 600 {
-        return complain("radius.proofs_per_min", "must be at most 600");
-    }
-    Ok(())
-}
-
-fn texts(config: &Config) -> Result<(), ConfigError> {
-    if config
-        .portal
-        .allowed_origins
-        .iter()
-        .any(|origin| !is_origin(origin))
-    {
-        return complain(
-            "portal.allowed_origins",
-            "each must be an origin, as in https://wifi.example: scheme, host and port alone",
-        );
-    }
-    if config.portal.login_hosts.iter().any(|host| !is_host(host)) {
-        return complain(
-            "portal.login_hosts",
-            "each must be a host alone, with its port if that is not the usual one, as in wifi.example or 10.5.50.1:8080",
-        );
-    }
-    if let Some(url) = &config.server.public_url
-        && !(matches!(url.scheme(), "http" | "https") && url.host().is_some())
-    {
-        return complain("server.public_url", "must begin with http:// or https://");
-    }
-    sms::check(config)
 }
 
 /// A host, perhaps with a port, and nothing around it.
@@ -255,4 +196,11 @@ fn is_origin(text: &str) -> bool {
     Url::parse(text).is_ok_and(|url| {
         matches!(url.scheme(), "http" | "https") && url.origin().ascii_serialization() == text
     })
+}
+
+fn is_sender_id(text: &str) -> bool {
+    (1..=SENDER_ID_MAX).contains(&text.len())
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || " .-_&".contains(c))
 }

@@ -9,6 +9,7 @@ mod hidden;
 
 pub mod access;
 pub mod catalog;
+pub mod clean_text;
 pub mod health;
 pub mod history;
 pub mod order;

@@ -4,7 +4,7 @@
 //! and a code that was replaced since would be told once more.
 
 use chrono::{DateTime, Utc};
-use strum_macros::{EnumString, IntoStaticStr};
+use strum::{EnumString, IntoStaticStr};
 
 /// What is held back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! What has become of the orders: read from outside as a guest sees them, and in the books.
+//! What has become of the orders: read from outside as a guest sees them, and in the database.
 
 use futures_util::stream::{self, StreamExt};
 
@@ -10,10 +10,10 @@ use crate::domain::order::ids::OrderId;
 /// Status pages looked at together.
 const AT_ONCE: usize = 32;
 
-/// Reads the status pages, and the books if they can be reached. Changes nothing.
+/// Reads the status pages, and the database if it can be reached. Changes nothing.
 ///
 /// # Errors
-/// If the books cannot be read.
+/// If the database cannot be read.
 pub async fn audit(target: &Target, played: Vec<PlayedOrder>) -> Result<Collected, DrillError> {
     let server = Server::of(target)?;
     let orders: Vec<OrderId> = played.iter().map(|order| order.order_id).collect();

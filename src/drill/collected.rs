@@ -92,7 +92,7 @@ pub struct Shown {
 
 impl PlayedOrder {
     /// From the sending of the delivery that sold to the guest who knows. `None` if the
-    /// guest was never told, or it was somebody else's delivery that sold.
+    /// guest was never told, or the delivery that sold was not ours.
     pub fn told_after(&self) -> Option<Duration> {
         let winner = self.sent.iter().find(|sent| sent.won())?;
         let told = self.told.as_ref()?;

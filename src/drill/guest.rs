@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use reqwest::Response;
+use reqwest::RequestBuilder;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::sleep;
@@ -66,32 +66,12 @@ impl Phones {
     }
 }
 
-/// The codes of what is on sale; comes again when the server is away for a moment.
+/// The codes of what is on sale.
 pub(super) async fn price_list(server: &Server) -> Result<Vec<String>, DrillError> {
-    let started = Instant::now();
-    let mut tries = 0;
-    let list: Value = loop {
-        let request = server.portal_get("/packages", Duration::ZERO);
-        let why = match request.send().await {
-            Ok(answer) if answer.status().is_success() => {
-                break answer.json().await.unwrap_or_default();
-            }
-            Ok(answer) if !asks_for_another_try(answer.status().as_u16()) => {
-                return Err(no_price_list(&answer.status()));
-            }
-            Ok(answer) => answer.status().to_string(),
-            Err(error) => error.to_string(),
-        };
-        if started.elapsed() > PLACE_WITHIN {
-            return Err(no_price_list(&why));
-        }
-        sleep(back_off(tries)).await;
-        tries += 1;
-    };
-    let codes: Vec<String> = list["packages"]
-        .as_array()
-        .into_iter()
-        .flatten()
+    let request = || server.portal_get("/packages", Duration::ZERO);
+    let list = until_answered(request, "no price list: ").await?;
+    let packages = list["packages"].as_array().into_iter().flatten();
+    let codes: Vec<String> = packages
         .filter_map(|package| package["code"].as_str().map(str::to_owned))
         .collect();
     if codes.is_empty() {
@@ -100,11 +80,7 @@ pub(super) async fn price_list(server: &Server) -> Result<Vec<String>, DrillErro
     Ok(codes)
 }
 
-fn no_price_list(why: &dyn std::fmt::Display) -> DrillError {
-    DrillError::NotPlaced(format!("no price list: {why}"))
-}
-
-/// Places an order; comes again when the server is busy or the shop's limit is reached.
+/// Places an order.
 pub(super) async fn place(
     server: &Server,
     phones: &Phones,
@@ -118,41 +94,48 @@ pub(super) async fn place(
     });
     // One a guest, so that a request whose answer is lost can be made again.
     let key = Uuid::new_v4().to_string();
+    let request = || {
+        let request = server.portal_post("/payment");
+        request.header("idempotency-key", &key).json(&wish)
+    };
+    let document = until_answered(request, "").await?;
+    document["order_id"]
+        .as_str()
+        .and_then(|text| text.parse().ok())
+        .ok_or_else(|| DrillError::NotPlaced("the answer names no order".to_owned()))
+}
+
+/// Sends a request again while the server is away or busy, or the shop's limit is reached. Returns
+/// the answer's document.
+async fn until_answered(
+    request: impl Fn() -> RequestBuilder,
+    what: &str,
+) -> Result<Value, DrillError> {
+    let not_placed = |why: String| DrillError::NotPlaced(format!("{what}{why}"));
     let started = Instant::now();
     let mut tries = 0;
     loop {
-        let request = server
-            .portal_post("/payment")
-            .header("idempotency-key", &key)
-            .json(&wish);
-        let (why, pause) = match request.send().await {
-            Ok(answer) if answer.status().is_success() => return order_id_of(answer).await,
+        let (why, pause) = match request().send().await {
             Ok(answer) => {
                 let (status, pause) = (answer.status(), pause_of(&answer));
-                let problem: Value = answer.json().await.unwrap_or_default();
-                let why = format!("{status}, {}", problem["code"]);
-                let status = status.as_u16();
-                if status != 429 && !asks_for_another_try(status) {
-                    return Err(DrillError::NotPlaced(why));
+                let document: Value = answer.json().await.unwrap_or_default();
+                if status.is_success() {
+                    return Ok(document);
+                }
+                let why = format!("{status}, {}", document["code"]);
+                if status != 429 && !asks_for_another_try(status.as_u16()) {
+                    return Err(not_placed(why));
                 }
                 (why, pause)
             }
             Err(error) => (error.to_string(), None),
         };
         if started.elapsed() > PLACE_WITHIN {
-            return Err(DrillError::NotPlaced(why));
+            return Err(not_placed(why));
         }
         sleep(pause.unwrap_or_else(|| back_off(tries))).await;
         tries += 1;
     }
-}
-
-async fn order_id_of(answer: Response) -> Result<OrderId, DrillError> {
-    let document: Value = answer.json().await.unwrap_or_default();
-    document["order_id"]
-        .as_str()
-        .and_then(|text| text.parse().ok())
-        .ok_or_else(|| DrillError::NotPlaced("the answer names no order".to_owned()))
 }
 
 /// Waits on long polls until the order is COMPLETED, or until some time after `all_sent`.
@@ -200,18 +183,13 @@ async fn poll_until_completed(server: &Server, order_id: OrderId) -> Told {
 
 async fn poll(server: &Server, path: &str) -> (Option<Document>, Option<Duration>) {
     let request = server.portal_get(path, Duration::from_secs(WAIT_SECS));
-    match request.send().await {
-        Ok(answer) => {
-            let pause = pause_of(&answer);
-            let is_document = answer.status().is_success();
-            let document = if is_document {
-                answer.json().await.ok()
-            } else {
-                None
-            };
-            (document, pause)
-        }
-        Err(_) => (None, None),
+    let Ok(answer) = request.send().await else {
+        return (None, None);
+    };
+    let pause = pause_of(&answer);
+    match answer.error_for_status() {
+        Ok(answer) => (answer.json().await.ok(), pause),
+        Err(_) => (None, pause),
     }
 }
 

@@ -1,10 +1,12 @@
 //! The exactly-once drill: a crowd of guests buys, and every webhook comes many times over,
-//! in the wrong order and at the same moment. Then the books are opened.
+//! in the wrong order and at the same moment. Then the database is looked at.
 //!
 //! Nouns: a [`Plan`] says how many, a [`Target`] against what; [`play`] does it, [`audit`]
 //! reads what has become of it, and both together are [`Collected`]; [`check`] finds each
-//! [`Violation`], and the [`Report`] tells them. The rule that must not be broken: `check`
-//! is a pure function of what was collected, so that it can itself be put to the test.
+//! [`Violation`], and the [`Report`] tells them.
+//!
+//! # Invariants
+//! `check` is a pure function of what was collected, so that it can itself be put to the test.
 
 use url::Url;
 
@@ -14,6 +16,7 @@ use crate::store::{Store, StoreError};
 mod audit;
 mod check;
 mod collected;
+mod fault;
 mod guest;
 mod play;
 mod progress;
@@ -22,8 +25,9 @@ mod sender;
 mod server;
 
 pub use audit::audit;
-pub use check::{Fault, Harm, Thing, Violation, check};
+pub use check::{Violation, check};
 pub use collected::{Answer, Collected, PlayedOrder, Sent, Shown, Told};
+pub use fault::{Fault, Harm, Thing};
 pub use play::play;
 pub use progress::Progress;
 pub use report::Report;
@@ -48,7 +52,7 @@ pub struct Target {
     pub token: Option<Secret>,
     /// What the server expects in `x-api-key`.
     pub key: Secret,
-    /// The server's books, if they can be reached.
+    /// The server's database, if it can be reached.
     pub store: Option<Store>,
     /// Where this takes place, for the report.
     pub scene: String,
@@ -57,7 +61,7 @@ pub struct Target {
 /// Why there is no verdict.
 #[derive(Debug, thiserror::Error)]
 pub enum DrillError {
-    /// Nobody there.
+    /// No server answers.
     #[error("{url} does not answer: {why}")]
     Unreachable {
         /// Base of the server's URLs.
@@ -65,7 +69,7 @@ pub enum DrillError {
         /// In the HTTP client's words.
         why: String,
     },
-    /// Somebody is there, and is not ready or not ours.
+    /// A server answers, and is not ready or not ours.
     #[error("{url} is no malipo that is ready to serve: {why}")]
     NotReady {
         /// Base of the server's URLs.
@@ -73,7 +77,7 @@ pub enum DrillError {
         /// What it answered.
         why: String,
     },
-    /// The drill sells what nobody has paid for.
+    /// The drill sells what was not paid for.
     #[error("the drill runs only against the sandbox, and {scene} is in {mode} mode")]
     NotSandbox {
         /// What was looked at.
@@ -87,7 +91,7 @@ pub enum DrillError {
     /// The database was named beside the URL.
     #[error("--database is not the database of the server at --url: it does not know the order")]
     OtherDatabase,
-    /// The books cannot be read.
+    /// The database cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// As on a machine without CA certificates.

@@ -8,8 +8,9 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 use super::Plan;
-use super::check::{Harm, Violation};
+use super::check::Violation;
 use super::collected::{Collected, PlayedOrder, Sent, Shown};
+use super::fault::Harm;
 
 /// Violations in the table; JSON has them all.
 const LISTED: usize = 20;
@@ -149,17 +150,13 @@ impl Report {
                 webhook_answered: Times::of(acknowledged().map(|sent: &Sent| sent.answered_in)),
                 waiter_told: Times::of(played.iter().filter_map(PlayedOrder::told_after)),
             },
-            violations: violations.iter().map(Wrong::of).collect(),
-        }
-    }
-}
-
-impl Wrong {
-    fn of(violation: &Violation) -> Self {
-        Self {
-            order_id: violation.order_id.to_string(),
-            code: violation.fault.code(),
-            sentence: violation.fault.to_string(),
+            violations: (violations.iter())
+                .map(|it| Wrong {
+                    order_id: it.order_id.to_string(),
+                    code: it.fault.code(),
+                    sentence: it.fault.to_string(),
+                })
+                .collect(),
         }
     }
 }
@@ -190,46 +187,43 @@ impl fmt::Display for Times {
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let line = |f: &mut fmt::Formatter<'_>, what: &str, value: &dyn fmt::Display| {
-            writeln!(f, "  {what:<44}{value}")
-        };
+        let (webhooks, sales, waiters) = (&self.webhooks, &self.sales, &self.waiters);
         let times = |times: Option<Times>| times.map_or("-".to_owned(), |it| it.to_string());
-        writeln!(f, "The exactly-once drill, {}", self.scene)?;
-        writeln!(f)?;
-        line(f, "Orders placed", &self.orders)?;
-        line(f, "Webhooks sent", &self.webhooks.sent)?;
-        line(f, "  acknowledged", &self.webhooks.acknowledged)?;
-        line(
-            f,
-            "  sent again after 503 or no answer",
-            &self.webhooks.sent_again,
-        )?;
-        line(f, "Sales made", &self.sales.made)?;
-        if let Some(counted) = self.sales.counted_by_server {
-            line(f, "  by the server's own count", &counted)?;
-        }
-        line(f, "  with something given twice", &self.sales.doubled)?;
-        line(f, "  paid, and something is missing", &self.sales.lost)?;
-        let waiters = &self.waiters;
-        let told = format_args!("{} of {}", waiters.told, waiters.waiting).to_string();
-        line(f, "Waiting guests who were told", &told)?;
-        let latency = &self.latency_ms;
-        line(
-            f,
-            "From webhook to its answer",
-            &times(latency.webhook_answered),
-        )?;
-        line(
-            f,
-            "From webhook to the guest who waits",
-            &times(latency.waiter_told),
-        )?;
-        line(f, "Took", &format_args!("{:.1} s", self.took_secs))?;
         let looked_at = match self.checked_database {
             true => "status pages and database",
             false => "status pages only; --database shows more",
         };
-        line(f, "Looked at", &looked_at)?;
+        let counted = sales.counted_by_server.map(|sales| sales.to_string());
+        let told = format!("{} of {}", waiters.told, waiters.waiting);
+        let lines = [
+            ("Orders placed", self.orders.to_string()),
+            ("Webhooks sent", webhooks.sent.to_string()),
+            ("  acknowledged", webhooks.acknowledged.to_string()),
+            (
+                "  sent again after 503 or no answer",
+                webhooks.sent_again.to_string(),
+            ),
+            ("Sales made", sales.made.to_string()),
+            ("  by the server's own count", counted.unwrap_or_default()),
+            ("  with something given twice", sales.doubled.to_string()),
+            ("  paid, and something is missing", sales.lost.to_string()),
+            ("Waiting guests who were told", told),
+            (
+                "From webhook to its answer",
+                times(self.latency_ms.webhook_answered),
+            ),
+            (
+                "From webhook to the guest who waits",
+                times(self.latency_ms.waiter_told),
+            ),
+            ("Took", format!("{:.1} s", self.took_secs)),
+            ("Looked at", looked_at.to_owned()),
+        ];
+        writeln!(f, "The exactly-once drill, {}\n", self.scene)?;
+        // Only the server's own count is empty, where the server does not tell it.
+        for (what, value) in lines.iter().filter(|(_, value)| !value.is_empty()) {
+            writeln!(f, "  {what:<44}{value}")?;
+        }
         writeln!(f)?;
         self.verdict(f)
     }

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use reqwest::{RequestBuilder, redirect, retry};
+use reqwest::RequestBuilder;
 use serde_json::Value;
 use url::Url;
 
 use super::{DrillError, Target};
 use crate::domain::people::secret::Secret;
+use crate::http_client;
 
 /// Base of the portal's and ZenoPay's paths (contract, sections 3 and 4).
 const PORTAL: &str = "/api/v1/customer-portal";
@@ -18,8 +19,8 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 const USER_AGENT: &str = concat!("malipo-drill/", env!("CARGO_PKG_VERSION"));
 
-/// Whether this status asks for another try: ours are too busy or away, or a proxy before us
-/// has nobody behind it.
+/// Whether this status asks for another try: ours are too busy or away, or a proxy finds
+/// no server behind it.
 pub(super) fn asks_for_another_try(status: u16) -> bool {
     matches!(status, 502..=504)
 }
@@ -43,7 +44,12 @@ impl Server {
     /// Prepares the way; opens no connection yet.
     pub fn of(target: &Target) -> Result<Self, DrillError> {
         Ok(Self {
-            http: build_http(&target.url)?,
+            http: http_client::builder(target.url.scheme())
+                .user_agent(USER_AGENT)
+                .connect_timeout(CONNECT_TIMEOUT)
+                .pool_idle_timeout(POOL_IDLE_TIMEOUT)
+                .build()
+                .map_err(|error| DrillError::Client(error.to_string()))?,
             url: target.url.clone(),
             token: target.token.clone(),
             scene: target.scene.clone(),
@@ -139,27 +145,4 @@ fn innermost(error: &dyn std::error::Error) -> String {
         innermost = source;
     }
     innermost.to_string()
-}
-
-fn build_http(url: &Url) -> Result<reqwest::Client, DrillError> {
-    // Err only says that somebody installed one before us, and then that one serves.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-
-    let builder = reqwest::Client::builder()
-        .user_agent(USER_AGENT)
-        .connect_timeout(CONNECT_TIMEOUT)
-        .pool_idle_timeout(POOL_IDLE_TIMEOUT)
-        // A redirect would carry key and token elsewhere.
-        .redirect(redirect::Policy::none())
-        // What is sent again is counted, so nothing may do so behind our back.
-        .retry(retry::never())
-        .no_proxy();
-    let builder = match url.scheme() {
-        "https" => builder,
-        // Plain http must also work where no CA certificates are.
-        _ => builder.tls_certs_only([]),
-    };
-    builder
-        .build()
-        .map_err(|error| DrillError::Client(error.to_string()))
 }

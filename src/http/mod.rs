@@ -11,13 +11,13 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::guard::{self, Guard};
 use actix_web::http::header;
 use actix_web::middleware::{DefaultHeaders, Next, from_fn};
-use actix_web::{Error, HttpRequest, HttpResponse, ResponseError, web};
+use actix_web::{Error, HttpRequest, HttpResponse, web};
 use chrono::TimeDelta;
 use tokio_util::sync::CancellationToken;
 
 use crate::actors::Orders;
 use crate::actors::status::StatusBoard;
-use crate::checkout::{Checkout, WEBHOOK_PATH};
+use crate::checkout::Checkout;
 use crate::jobs::reconciler::Reconciler;
 use crate::jobs::retention::Retention;
 use crate::observability::metrics::Metrics;
@@ -37,12 +37,10 @@ pub mod problem;
 mod rate_limit;
 mod request;
 pub mod sandbox;
-mod site;
 mod webhook;
 
 pub use client::Clients;
 pub use openapi::Document;
-pub use site::Site;
 
 use auth::Gate;
 use operators::events::Screens;
@@ -77,7 +75,7 @@ pub struct Api {
     pub supervisor: Supervisor,
     /// Set when the server stops.
     pub draining: CancellationToken,
-    /// Who is an operator.
+    /// Tells operators.
     pub gate: Gate,
     /// Where operators watch the machinery.
     pub screens: Screens,
@@ -89,7 +87,7 @@ pub struct Api {
     pub started: std::time::Instant,
     /// The longest wait of one poll.
     pub wait_max: Duration,
-    /// Who calls, and how often each may.
+    /// Tells clients apart, and how often each may call.
     pub clients: Clients,
     /// How long a prompt is taken to be open.
     pub resume: TimeDelta,
@@ -103,14 +101,23 @@ pub struct Api {
     pub site: Arc<Site>,
 }
 
+/// What handlers know of the surroundings.
+pub struct Site {
+    /// The portal that RFC 8908 names; `None` if we are not inside the hotspot, where devices
+    /// cannot be told by their address.
+    pub captive_portal: Option<url::Url>,
+    /// FreeRADIUS as routers reach it, if we know.
+    pub radius_address: Option<String>,
+}
+
 /// Every route there is.
+#[rustfmt::skip] // A table is read by its columns.
 pub fn routes(config: &mut web::ServiceConfig, sandbox: Option<crate::sandbox::Sandbox>) {
+    let query = web::QueryConfig::default().error_handler(|fault, _| {
+        Problem::new(Code::InvalidQuery).detail(fault.to_string()).into()
+    });
     config
-        .app_data(web::QueryConfig::default().error_handler(|fault, _| {
-            Problem::new(Code::InvalidQuery)
-                .detail(fault.to_string())
-                .into()
-        }))
+        .app_data(query)
         .service(
             web::scope(PORTAL)
                 .route("/packages", web::get().to(portal::packages))
@@ -122,16 +129,11 @@ pub fn routes(config: &mut web::ServiceConfig, sandbox: Option<crate::sandbox::S
                         .route(web::get().to(portal::status::show))
                         .default_service(web::to(no_such_page)),
                 )
-                .route(
-                    "/payment/status/{order_id}/events",
-                    web::get().to(portal::status::events),
-                )
-                .configure(portal::voucher::routes)
+                .route("/payment/status/{order_id}/events", web::get().to(portal::status::events))
+                .route("/voucher/{code}", web::get().to(portal::voucher::show))
+                .route("/captive", web::get().to(portal::voucher::captive))
                 .route("/webhook/zenopay", web::post().to(webhook::receive))
-                .route(
-                    "/webhook/zenopay/{token}",
-                    web::post().to(webhook::receive_with_token),
-                )
+                .route("/webhook/zenopay/{token}", web::post().to(webhook::receive_with_token))
                 .default_service(web::to(no_such_page)),
         )
         .service(
@@ -140,14 +142,8 @@ pub fn routes(config: &mut web::ServiceConfig, sandbox: Option<crate::sandbox::S
                 .configure(operator_routes)
                 .default_service(web::to(no_such_page)),
         )
-        .route(
-            "/health/live",
-            web::route().guard(get_or_head()).to(health::live),
-        )
-        .route(
-            "/health/ready",
-            web::route().guard(get_or_head()).to(health::ready),
-        )
+        .route("/health/live", web::route().guard(get_or_head()).to(health::live))
+        .route("/health/ready", web::route().guard(get_or_head()).to(health::ready))
         .service(
             web::resource("/metrics")
                 .wrap(from_fn(auth::operators_only_from_afar))
@@ -167,54 +163,25 @@ pub fn routes(config: &mut web::ServiceConfig, sandbox: Option<crate::sandbox::S
 }
 
 /// What operators see and do.
+#[rustfmt::skip] // A table is read by its columns.
 fn operator_routes(config: &mut web::ServiceConfig) {
     config
-        .route(
-            "/customers/erase",
-            web::post().to(operators::customers::erase),
-        )
+        .route("/customers/erase", web::post().to(operators::customers::erase))
         .route("/actors", web::get().to(operators::actors::actors))
-        .route(
-            "/actors/{order_id}",
-            web::get().to(operators::actors::actor),
-        )
+        .route("/actors/{order_id}", web::get().to(operators::actors::actor))
         .route("/events", web::get().to(operators::events::watch_actors))
         .route("/orders", web::get().to(operators::orders::find_orders))
-        .route(
-            "/orders/{order_id}",
-            web::get().to(operators::orders::show_order),
-        )
-        .route(
-            "/webhooks",
-            web::get().to(operators::journal::list_webhooks),
-        )
-        .route(
-            "/webhooks/{id}",
-            web::get().to(operators::journal::show_webhook),
-        )
+        .route("/orders/{order_id}", web::get().to(operators::orders::show_order))
+        .route("/webhooks", web::get().to(operators::journal::list_webhooks))
+        .route("/webhooks/{id}", web::get().to(operators::journal::show_webhook))
         .configure(operators::routers::routes)
-        .configure(act_routes);
-}
-
-/// What operators do by hand, and the report of their day.
-fn act_routes(config: &mut web::ServiceConfig) {
-    config
         .route("/webhooks/{id}/replay", web::post().to(acts::replay))
-        .route(
-            "/orders/{order_id}/reconcile",
-            web::post().to(acts::reconcile),
-        )
+        .route("/orders/{order_id}/reconcile", web::post().to(acts::reconcile))
         .route("/orders/{order_id}/release", web::post().to(acts::release))
         .route("/orders/{order_id}/refund", web::post().to(acts::refund))
         .route("/orders/{order_id}/reissue", web::post().to(acts::reissue))
-        .route(
-            "/vouchers/{code}",
-            web::get().to(operators::vouchers::show_voucher),
-        )
-        .route(
-            "/vouchers/{code}/revoke",
-            web::post().to(operators::vouchers::revoke),
-        )
+        .route("/vouchers/{code}", web::get().to(operators::vouchers::show_voucher))
+        .route("/vouchers/{code}/revoke", web::post().to(operators::vouchers::revoke))
         .route("/sms/{id}/resend", web::post().to(sms::resend))
         .route("/outbox/hold", web::get().to(outbox::show))
         .route("/outbox/hold/release", web::post().to(outbox::release))
@@ -226,7 +193,7 @@ fn get_or_head() -> impl Guard {
     guard::Any(guard::Get()).or(guard::Head())
 }
 
-/// For every path and method that nobody serves. A resource with middleware of its own does not
+/// For every path and method without a handler. A resource with middleware of its own does not
 /// inherit it from above, and would answer with nothing.
 async fn no_such_page(request: HttpRequest) -> HttpResponse {
     let Some(allowed) = openapi::methods_of(&request) else {
@@ -236,14 +203,6 @@ async fn no_such_page(request: HttpRequest) -> HttpResponse {
     let allowed = header::HeaderValue::from_static(allowed);
     refusal.headers_mut().insert(header::ALLOW, allowed);
     refusal
-}
-
-impl actix_web::Responder for Problem {
-    type Body = actix_web::body::BoxBody;
-
-    fn respond_to(self, _: &actix_web::HttpRequest) -> HttpResponse {
-        self.error_response()
-    }
 }
 
 /// Which pages of others may talk to the portal's API; no credentials.
@@ -291,8 +250,13 @@ pub async fn refuse_when_stopping(
         .map(ServiceResponse::map_into_boxed_body)
 }
 
-/// Where ZenoPay's webhooks arrive; the checkout hands out the same path.
-const _: () = assert!(
-    WEBHOOK_PATH.len() == PORTAL.len() + "/webhook/zenopay".len(),
-    "the path that is handed out must be the one that is served"
-);
+#[cfg(test)]
+mod tests {
+    use super::PORTAL;
+    use crate::checkout::WEBHOOK_PATH;
+
+    #[test]
+    fn the_webhook_path_that_zenopay_is_given_is_the_one_that_is_served() {
+        assert_eq!(WEBHOOK_PATH, format!("{PORTAL}/webhook/zenopay"));
+    }
+}

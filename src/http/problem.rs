@@ -3,9 +3,10 @@
 
 use std::fmt;
 
+use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, RETRY_AFTER};
-use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, Responder, ResponseError};
 use serde_json::{Map, Value, json};
 use tracing::error;
 
@@ -206,6 +207,14 @@ impl ResponseError for Problem {
             response.insert_header((RETRY_AFTER, secs.to_string()));
         }
         response.body(Value::Object(body).to_string())
+    }
+}
+
+impl Responder for Problem {
+    type Body = BoxBody;
+
+    fn respond_to(self, _: &HttpRequest) -> HttpResponse {
+        self.error_response()
     }
 }
 

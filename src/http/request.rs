@@ -7,6 +7,7 @@ use actix_web::web::{self, Bytes};
 use tokio::time::timeout;
 
 use super::problem::{Code, Problem};
+use crate::domain::order::ids::OrderId;
 use crate::domain::people::language::Language;
 
 /// A body that takes longer than this is held back on purpose.
@@ -29,6 +30,11 @@ pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
         .filter_map(|pair| pair.trim().split_once('='))
         .find(|(known, _)| *known == name)
         .map(|(_, value)| value)
+}
+
+/// The order that a path names. A text that is no order id names no order.
+pub fn order_in(path: &str) -> Result<OrderId, Problem> {
+    path.parse().map_err(|_| Problem::new(Code::OrderNotFound))
 }
 
 /// A body of at most `limit` bytes.

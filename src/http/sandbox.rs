@@ -8,8 +8,7 @@ use serde_json::{Map, Value, json};
 use utoipa::{IntoParams, ToSchema};
 
 use super::problem::{Code, Problem};
-use super::request::body_of;
-use crate::domain::order::ids::OrderId;
+use super::request::{body_of, order_in};
 use crate::gateways::zenopay::client::KEY_HEADER;
 use crate::sandbox::{Behaviour, DecideError, Entry, Sandbox, Simulated};
 
@@ -20,29 +19,15 @@ const LISTED: u64 = 50;
 const LISTED_MAX: u64 = 500;
 
 /// Every route of the sandbox.
+#[rustfmt::skip] // A table is read by its columns.
 pub fn routes(config: &mut web::ServiceConfig) {
     config
-        .route(
-            "/sandbox/api/payments/mobile_money_tanzania",
-            web::post().to(create),
-        )
-        .route(
-            "/sandbox/api/payments/order-status",
-            web::get().to(order_status),
-        )
+        .route("/sandbox/api/payments/mobile_money_tanzania", web::post().to(create))
+        .route("/sandbox/api/payments/order-status", web::get().to(order_status))
         .route("/sandbox/payments", web::get().to(payments))
-        .route(
-            "/sandbox/payments/{order_id}/decide",
-            web::post().to(decide),
-        )
-        .route(
-            "/sandbox/payments/{order_id}/approve",
-            web::post().to(approve),
-        )
-        .route(
-            "/sandbox/payments/{order_id}/decline",
-            web::post().to(decline),
-        )
+        .route("/sandbox/payments/{order_id}/decide", web::post().to(decide))
+        .route("/sandbox/payments/{order_id}/approve", web::post().to(approve))
+        .route("/sandbox/payments/{order_id}/decline", web::post().to(decline))
         .service(
             web::resource("/sandbox/behaviour")
                 .route(web::get().to(behaviour))
@@ -192,8 +177,7 @@ pub async fn decide(
     payload: web::Payload,
     sandbox: web::Data<Sandbox>,
 ) -> Result<HttpResponse, Problem> {
-    let changes = fields_of(payload).await?;
-    decided(&sandbox, order_id.into_inner(), changes).await
+    decided(&sandbox, &order_id, payload, None).await
 }
 
 /// The subscriber of one payment pays now.
@@ -211,9 +195,7 @@ pub async fn approve(
     payload: web::Payload,
     sandbox: web::Data<Sandbox>,
 ) -> Result<HttpResponse, Problem> {
-    let mut changes = fields_of(payload).await?;
-    changes.insert("decision".to_owned(), json!("approve"));
-    decided(&sandbox, order_id.into_inner(), changes).await
+    decided(&sandbox, &order_id, payload, Some("approve")).await
 }
 
 /// The subscriber of one payment declines now.
@@ -231,24 +213,23 @@ pub async fn decline(
     payload: web::Payload,
     sandbox: web::Data<Sandbox>,
 ) -> Result<HttpResponse, Problem> {
-    let mut changes = fields_of(payload).await?;
-    changes.insert("decision".to_owned(), json!("decline"));
-    decided(&sandbox, order_id.into_inner(), changes).await
+    decided(&sandbox, &order_id, payload, Some("decline")).await
 }
 
 async fn decided(
     sandbox: &Sandbox,
-    order_id: String,
-    changes: Map<String, Value>,
+    order_id: &str,
+    payload: web::Payload,
+    decision: Option<&str>,
 ) -> Result<HttpResponse, Problem> {
+    let mut changes = fields_of(payload).await?;
+    changes.extend(decision.map(|decision| ("decision".to_owned(), json!(decision))));
     // No other text was ever an order of ours, and PostgreSQL refuses some.
-    let known: OrderId = order_id
-        .parse()
-        .map_err(|_| Problem::new(Code::OrderNotFound))?;
+    let known = order_in(order_id)?;
     sandbox.decide(&known.to_string(), changes).await?;
     Ok(HttpResponse::Ok().json(Decided {
         status: "success",
-        order_id,
+        order_id: order_id.to_owned(),
     }))
 }
 

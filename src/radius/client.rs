@@ -145,7 +145,7 @@ async fn exchange(
                 }
                 Err(error) => return Err(unreachable(error)),
             };
-            // What is no answer may be somebody else's: the right one may still come.
+            // A datagram that is no answer may be another sender's: the right one may still come.
             match request.read_answer(&datagram[..length], secret) {
                 Ok(answer) => return Ok(answer),
                 Err(NotTheAnswer::Unsealed) => fault = RadiusError::Unsealed(peer),

@@ -13,6 +13,5 @@ use crate::domain::people::secret::Secret;
 
 /// A secret to share with a router: 128 random bits, as hexadecimal digits.
 pub fn fresh_secret() -> Secret {
-    let bytes: [u8; 16] = client::random_bytes();
-    Secret::new(bytes.map(|byte| format!("{byte:02x}")).concat())
+    Secret::new(hex::encode(client::random_bytes::<16>()))
 }

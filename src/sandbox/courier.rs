@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::header::CONTENT_TYPE;
-use reqwest::{Response, redirect};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
@@ -19,6 +18,7 @@ use tracing::warn;
 use super::subscriber::{self, Numbers};
 use super::{AT_ONCE, Sandbox};
 use crate::gateways::zenopay::client::KEY_HEADER;
+use crate::http_client::{self, read_body};
 use crate::store::{NEVER_DUE, SandboxWebhook, StoreError};
 
 /// How often the loop looks by itself while something is open, and while nothing is.
@@ -34,7 +34,7 @@ const BACK_OFF: [TimeDelta; 2] = [TimeDelta::seconds(1), TimeDelta::seconds(3)];
 const LAST_WEBHOOKS: Duration = Duration::from_secs(2);
 /// Shorter than the patience of common servers for an idle connection.
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(2);
-/// What is read of an answer, so that its connection can serve again.
+/// What is read of an answer.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
 
 /// Webhooks that are under way, and those whose answers are still to be kept.
@@ -64,7 +64,7 @@ impl Sandbox {
     /// [`StoreError::Unavailable`] when the database cannot be reached.
     pub async fn run_once(&self) -> Result<usize, StoreError> {
         let mut bag = Bag::default();
-        let (now, _) = self.inner.store.sandbox_clock().await?;
+        let (now, _) = self.store.sandbox_clock().await?;
         let done = self.decide_due(now).await? + self.send_due(now, &mut bag).await?;
         bag.wait().await;
         self.keep(&mut bag).await?;
@@ -81,20 +81,20 @@ impl Sandbox {
             });
             tokio::select! {
                 () = stop.cancelled() => {}
-                () = self.inner.planned.notified() => {}
+                () = self.planned.notified() => {}
                 () = sleep(pause) => {}
                 Some(joined) = bag.under_way.join_next() => bag.tried.extend(joined.ok()),
             }
         }
-        self.inner.stopped.cancel();
+        self.stopped.cancel();
         self.finish(bag).await;
     }
 
-    /// One look at the books: keeps the answers that have come, and does what is due.
+    /// One look at the database: keeps the answers that have come, and does what is due.
     /// Returns how long there is nothing to do.
     async fn look(&self, bag: &mut Bag) -> Result<Duration, StoreError> {
         self.keep(bag).await?;
-        let (now, next) = self.inner.store.sandbox_clock().await?;
+        let (now, next) = self.store.sandbox_clock().await?;
         let Some(next) = next else {
             return Ok(IDLE_TICK);
         };
@@ -109,12 +109,12 @@ impl Sandbox {
     }
 
     async fn decide_due(&self, now: DateTime<Utc>) -> Result<usize, StoreError> {
-        let due = self.inner.store.sandbox_due(now, AT_ONCE as u64).await?;
+        let due = self.store.sandbox_due(now, AT_ONCE as u64).await?;
         let decided = due
             .into_iter()
             .map(|payment| subscriber::decide(payment, Numbers::draw(), now))
             .collect();
-        self.inner.store.sandbox_decide(decided).await
+        self.store.sandbox_decide(decided).await
     }
 
     async fn send_due(&self, now: DateTime<Utc>, bag: &mut Bag) -> Result<usize, StoreError> {
@@ -123,7 +123,6 @@ impl Sandbox {
             return Ok(0);
         }
         let claimed = self
-            .inner
             .store
             .sandbox_claim_webhooks(now, LEASE, free as u64)
             .await?;
@@ -140,17 +139,17 @@ impl Sandbox {
 
     async fn send(&self, webhook: &SandboxWebhook) -> Option<u16> {
         let mut post = self
-            .inner
             .http
             .post(&webhook.url)
             .header(CONTENT_TYPE, &webhook.content_type)
             .body(webhook.body.clone());
         if webhook.with_key {
-            post = post.header(KEY_HEADER, self.inner.key_header.clone());
+            post = post.header(KEY_HEADER, self.key_header.clone());
         }
         let answer = post.send().await.ok()?;
         let http_status = answer.status().as_u16();
-        read_off(answer).await;
+        // Read to its end, so that its connection can serve again.
+        let _ = read_body(answer, ANSWER_BYTES_MAX).await;
         Some(http_status)
     }
 
@@ -162,10 +161,9 @@ impl Sandbox {
         if bag.tried.is_empty() {
             return Ok(());
         }
-        let now = self.inner.store.clock().now();
+        let now = self.store.clock().now();
         let after = |(webhook, http_status): &Tried| after(webhook.clone(), *http_status, now);
-        self.inner
-            .store
+        self.store
             .sandbox_tried(bag.tried.iter().map(after).collect())
             .await?;
         bag.tried.clear();
@@ -200,34 +198,17 @@ fn after(
     webhook
 }
 
-async fn read_off(mut answer: Response) {
-    let mut read = 0;
-    while let Ok(Some(chunk)) = answer.chunk().await {
-        read += chunk.len();
-        if read > ANSWER_BYTES_MAX {
-            return;
-        }
-    }
-}
-
 /// The client of the webhooks.
 pub(super) fn build_http() -> Result<reqwest::Client, reqwest::Error> {
-    // Err only says that somebody installed one before us, and then that one serves.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-
-    let builder = || {
-        reqwest::Client::builder()
+    let build = |scheme| {
+        http_client::builder(scheme)
             .user_agent("ZenoPay-sandbox")
             .timeout(TIMEOUT)
             .pool_idle_timeout(POOL_IDLE_TIMEOUT)
-            // A redirect would carry the key elsewhere.
-            .redirect(redirect::Policy::none())
-            .no_proxy()
+            .build()
     };
     // Where the system has no CA certificates, plain http must work all the same.
-    builder()
-        .build()
-        .or_else(|_| builder().tls_certs_only([]).build())
+    build("https").or_else(|_| build("http"))
 }
 
 #[cfg(test)]

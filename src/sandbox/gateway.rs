@@ -7,8 +7,8 @@ use serde_json::{Map, Value};
 use tracing::error;
 use url::Url;
 
+use super::Sandbox;
 use super::behaviour::{Behaviour, PENDING, Push, ZENOPAY_ZONE};
-use super::{Inner, Sandbox};
 use crate::domain::catalog::money::Tzs;
 use crate::domain::people::phone::Phone;
 use crate::gateways::zenopay::proof::KeyCheck;
@@ -44,13 +44,7 @@ impl Simulated {
     }
 
     fn accepted(order_id: &str) -> Self {
-        let body = CreateBody {
-            status: "success".to_owned(),
-            resultcode: Some("000".to_owned()),
-            message: "Request in progress. You will receive a callback shortly".to_owned(),
-            order_id: Some(order_id.to_owned()),
-        };
-        Self::json(200, &body)
+        Self::json(200, &CreateBody::accepted(order_id))
     }
 
     fn refused(http_status: u16) -> Self {
@@ -74,7 +68,7 @@ impl Simulated {
         }
     }
 
-    /// The books cannot be reached, so the caller learns nothing: as from the real one.
+    /// The database cannot be reached, so the caller learns nothing: as from the real one.
     fn lost(cause: &StoreError) -> Self {
         error!(%cause, "the simulated ZenoPay cannot reach its books");
         Self::empty(500)
@@ -97,7 +91,7 @@ impl Sandbox {
     /// The create call: the phone rings, once an order. The same order id again is answered
     /// as accepted, and nothing rings.
     pub async fn create(&self, key_header: Option<&[u8]>, body: &[u8]) -> Simulated {
-        if !self.inner.is_key(key_header) {
+        if !self.is_key(key_header) {
             return Simulated::refused(403);
         }
         match self.push(body).await {
@@ -118,8 +112,8 @@ impl Sandbox {
         };
 
         let order_id = payment.order_id.clone();
-        let is_new = self.inner.store.sandbox_create(payment).await?;
-        self.inner.planned.notify_one();
+        let is_new = self.store.sandbox_create(payment).await?;
+        self.planned.notify_one();
         if !is_new {
             return Ok(Simulated::accepted(&order_id));
         }
@@ -128,7 +122,7 @@ impl Sandbox {
             Push::Html => Simulated::html(502, "Bad Gateway"),
             Push::Empty => Simulated::empty(200),
             Push::Hang => {
-                self.inner.hang().await;
+                self.hang().await;
                 Simulated::accepted(&order_id)
             }
             Push::Accept | Push::Refuse | Push::BadKey => Simulated::accepted(&order_id),
@@ -145,7 +139,7 @@ impl Sandbox {
             return Ok(None);
         };
 
-        let now = self.inner.store.clock().now();
+        let now = self.store.clock().now();
         Ok(Some(SandboxPayment {
             order_id: wish.order_id,
             amount,
@@ -160,24 +154,22 @@ impl Sandbox {
             channel: None,
             behaviour: behaviour.to_stored(),
             created_at: now,
-            decide_at: behaviour.decide_at(now, self.inner.config.approve_after_ms),
+            decide_at: behaviour.decide_at(now, self.config.approve_after_ms),
         }))
     }
 
     /// The order-status call.
     pub async fn order_status(&self, key_header: Option<&[u8]>, order_id: &str) -> Simulated {
-        if !self.inner.is_key(key_header) {
+        if !self.is_key(key_header) {
             return Simulated::refused(403);
         }
-        match self.inner.store.sandbox_find(order_id).await {
+        match self.store.sandbox_find(order_id).await {
             Ok(Some(payment)) => Simulated::json(200, &OrderStatusBody::found(row(payment))),
             Ok(None) => Simulated::json(200, &OrderStatusBody::not_found(order_id)),
             Err(cause) => Simulated::lost(&cause),
         }
     }
-}
 
-impl Inner {
     fn is_key(&self, header: Option<&[u8]>) -> bool {
         match self.keys.check_key(header) {
             KeyCheck::Current | KeyCheck::Previous => true,
@@ -209,7 +201,7 @@ fn read_wish(body: &[u8]) -> Option<(Wish, Phone, i64)> {
     (is_named && is_clean && is_web && amount.0 > 0).then_some((wish, phone, amount.0))
 }
 
-/// Everything but the word is null until somebody has decided (seen in the field).
+/// Everything but the word is null until the payment is decided (seen in the field).
 fn row(payment: SandboxPayment) -> OrderStatusRow {
     let is_decided = payment.reference.is_some();
     let paid = Behaviour::from_stored(&payment.behaviour)

@@ -2,9 +2,11 @@
 //! a simulated subscriber decide after a while, and POSTs real webhooks back.
 //!
 //! A [`Behaviour`] says how a payment behaves, each as the switches stood when it was made;
-//! a [`Simulated`] is an answer as ZenoPay gives it; the courier carries the webhooks. The
-//! rule that must not be broken: its state is in the database and its only way to the shop
-//! is HTTP, so what works against it does not work by accident.
+//! a [`Simulated`] is an answer as ZenoPay gives it; the courier carries the webhooks.
+//!
+//! # Invariants
+//! Its state is in the database and its only way to the shop is HTTP, so what works against it
+//! does not work by accident.
 
 use std::sync::Arc;
 
@@ -36,18 +38,14 @@ const AT_ONCE: usize = 64;
 /// The simulated ZenoPay. Cheap to clone.
 #[derive(Clone)]
 pub struct Sandbox {
-    inner: Arc<Inner>,
-}
-
-struct Inner {
     store: Store,
     config: SandboxConfig,
     keys: Keys,
     key_header: HeaderValue,
     http: reqwest::Client,
     /// Something was planned: the loop looks again. Only a nudge; it also looks by itself.
-    planned: Notify,
-    /// The loop has ended; nobody is kept waiting any more.
+    planned: Arc<Notify>,
+    /// The loop has ended; no call is kept waiting any more.
     stopped: CancellationToken,
 }
 
@@ -71,7 +69,7 @@ pub enum DecideError {
     /// The change names a field that is unknown or a value that is not of its kind.
     #[error("{0}")]
     Behaviour(String),
-    /// The books cannot be reached.
+    /// The database cannot be reached.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -110,7 +108,7 @@ impl Sandbox {
     pub fn new(store: Store, config: SandboxConfig, key: Secret) -> Result<Self, SandboxError> {
         let mut key_header = HeaderValue::from_str(key.expose()).map_err(|_| SandboxError::Key)?;
         key_header.set_sensitive(true);
-        let inner = Inner {
+        Ok(Self {
             store,
             config,
             keys: Keys {
@@ -119,17 +117,14 @@ impl Sandbox {
             },
             key_header,
             http: courier::build_http().map_err(SandboxError::Build)?,
-            planned: Notify::new(),
+            planned: Arc::default(),
             stopped: CancellationToken::new(),
-        };
-        Ok(Self {
-            inner: Arc::new(inner),
         })
     }
 
     /// How long the subscriber thinks unless told otherwise, in milliseconds; 0 is by hand.
     pub fn usual_ms(&self) -> u64 {
-        self.inner.config.approve_after_ms
+        self.config.approve_after_ms
     }
 
     /// How payments from now on behave.
@@ -137,7 +132,7 @@ impl Sandbox {
     /// # Errors
     /// [`StoreError::Unavailable`] when the database cannot be reached.
     pub async fn switches(&self) -> Result<Behaviour, StoreError> {
-        let stored = self.inner.store.sandbox_switches().await?;
+        let stored = self.store.sandbox_switches().await?;
         Ok(stored
             .map(|json| Behaviour::from_stored(&json))
             .unwrap_or_default())
@@ -148,9 +143,8 @@ impl Sandbox {
     /// # Errors
     /// [`StoreError::Unavailable`] when the database cannot be reached.
     pub async fn set_switches(&self, behaviour: &Behaviour) -> Result<(), StoreError> {
-        let now = self.inner.store.clock().now();
-        self.inner
-            .store
+        let now = self.store.clock().now();
+        self.store
             .sandbox_set_switches(behaviour.to_stored(), now)
             .await
     }
@@ -167,7 +161,7 @@ impl Sandbox {
         order_id: &str,
         changes: Map<String, Value>,
     ) -> Result<(), DecideError> {
-        let store = &self.inner.store;
+        let store = &self.store;
         let mut payment = store
             .sandbox_find(order_id)
             .await?
@@ -191,7 +185,7 @@ impl Sandbox {
                 .sandbox_decide(vec![subscriber::decide(payment, Numbers::draw(), now)])
                 .await?;
         }
-        self.inner.planned.notify_one();
+        self.planned.notify_one();
         Ok(())
     }
 
@@ -200,7 +194,7 @@ impl Sandbox {
     /// # Errors
     /// [`StoreError::Unavailable`] when the database cannot be reached.
     pub async fn list(&self, most: u64) -> Result<Vec<Entry>, StoreError> {
-        let recent = self.inner.store.sandbox_recent(most).await?;
+        let recent = self.store.sandbox_recent(most).await?;
         Ok(recent.into_iter().map(entry).collect())
     }
 }

@@ -59,7 +59,7 @@ pub(super) fn decide(
     (payment, webhooks)
 }
 
-/// Whose number it is, in ZenoPay's words; a number that nobody is known for is Vodacom's.
+/// The operator of a number, in ZenoPay's words; an unknown number counts as Vodacom's.
 fn channel(phone: &Phone) -> &'static str {
     match phone.national().get(..3) {
         Some("065" | "067" | "071" | "077") => "TIGOPESATZ",

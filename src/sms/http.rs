@@ -1,20 +1,21 @@
-//! What the providers have in common: one HTTP client with time-outs, answers that may be
-//! anything, and sentences about them that repeat nothing private.
+//! What the providers have in common: how a request is sent, what may come back, and sentences
+//! about it that repeat nothing private.
 
+use std::str::FromStr;
 use std::time::Duration;
 
-use reqwest::{RequestBuilder, Response, redirect, retry};
-use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
+use reqwest::RequestBuilder;
+use serde_json::Value;
 use url::Url;
 
 use super::{CarrierError, SmsError, Taken};
 use crate::config::SmsConfig;
+use crate::domain::clean_text::clean;
 use crate::domain::people::secret::Secret;
+use crate::http_client::{self, BodyError, below, read_body};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const BODY_BYTES_MAX: usize = 64 * 1024;
-const USER_AGENT: &str = concat!("malipo/", env!("CARGO_PKG_VERSION"));
 /// Characters kept of a provider's own word.
 const WORD_CHARS: usize = 60;
 /// Where answers of any shape say no: by a word or by `false`, or by an error that they hold.
@@ -26,15 +27,26 @@ const ERRORS: [&str; 3] = ["error", "errors", "requestError"];
 pub(super) struct Http {
     client: reqwest::Client,
     base_url: Url,
+    auth: Auth,
     /// For sentences.
     provider: &'static str,
+}
+
+/// How a request shows whose account it is for.
+pub(super) enum Auth {
+    /// In a header of this name.
+    Header(&'static str, Secret),
+    /// Name and password, by HTTP's Basic scheme (RFC 7617).
+    Basic(Secret, Secret),
 }
 
 /// An answer.
 pub(super) struct Heard {
     pub status: u16,
-    /// Or why it could not be read to its end.
-    body: Result<Vec<u8>, &'static str>,
+    /// Null where the body is no JSON.
+    pub body: Value,
+    /// Why the body could not be read to its end.
+    broken_off: Option<&'static str>,
     provider: &'static str,
 }
 
@@ -44,45 +56,38 @@ impl Http {
         config: &SmsConfig,
         provider: &'static str,
         default_url: &str,
+        auth: Auth,
     ) -> Result<Self, CarrierError> {
-        // Err only says that somebody installed one before us, and then that one serves.
-        let _ = rustls::crypto::ring::default_provider().install_default();
         let base_url = config
             .base_url
             .clone()
             .unwrap_or_else(|| Url::parse(default_url).expect("a constant URL"));
-        let builder = reqwest::Client::builder()
-            .user_agent(USER_AGENT)
+        let client = http_client::builder(base_url.scheme())
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(config.timeout())
-            // Credentials go nowhere else, and one attempt sends once.
-            .redirect(redirect::Policy::none())
-            .retry(retry::never())
-            .no_proxy();
-        let builder = match base_url.scheme() {
-            "https" => builder,
-            // Plain http must also work where no CA certificates are.
-            _ => builder.tls_certs_only([]),
-        };
+            .build()
+            .map_err(CarrierError::Build)?;
         Ok(Self {
-            client: builder.build().map_err(CarrierError::Build)?,
+            client,
             base_url,
+            auth,
             provider,
         })
     }
 
     pub(super) fn get(&self, path: &str) -> RequestBuilder {
-        self.client.get(self.below(path))
+        self.sign(self.client.get(below(&self.base_url, path)))
     }
 
     pub(super) fn post(&self, path: &str) -> RequestBuilder {
-        self.client.post(self.below(path))
+        self.sign(self.client.post(below(&self.base_url, path)))
     }
 
-    fn below(&self, path: &str) -> Url {
-        let mut url = self.base_url.clone();
-        url.set_path(&format!("{}{path}", url.path().trim_end_matches('/')));
-        url
+    fn sign(&self, call: RequestBuilder) -> RequestBuilder {
+        match &self.auth {
+            Auth::Header(name, key) => call.header(*name, key.expose()),
+            Auth::Basic(name, password) => call.basic_auth(name.expose(), Some(password.expose())),
+        }
     }
 
     /// Makes a call and reads its answer as far as it goes. The status counts also if the body
@@ -90,24 +95,39 @@ impl Http {
     pub(super) async fn hear(&self, call: RequestBuilder) -> Result<Heard, SmsError> {
         let answered = call.send().await;
         let response = answered.map_err(|error| later(self.provider, why(&error)))?;
+        let status = response.status().as_u16();
+        let body = read_body(response, BODY_BYTES_MAX).await;
         Ok(Heard {
-            status: response.status().as_u16(),
-            body: read_body(response).await,
+            status,
+            broken_off: body.as_ref().err().map(|error| match error {
+                BodyError::Broken(error) => why(error),
+                BodyError::TooLarge => "gave an answer that is too large",
+            }),
+            body: serde_json::from_slice(&body.unwrap_or_default()).unwrap_or_default(),
             provider: self.provider,
         })
     }
-}
 
-/// Piece by piece, because a length that is announced need not be true.
-async fn read_body(mut response: Response) -> Result<Vec<u8>, &'static str> {
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| why(&error))? {
-        if body.len() + chunk.len() > BODY_BYTES_MAX {
-            return Err("gave an answer that is too large");
-        }
-        body.extend_from_slice(&chunk);
+    /// Asks for the balance, which shows whether the credentials are good. `read` finds it in the
+    /// answer.
+    pub(super) async fn check(
+        &self,
+        call: RequestBuilder,
+        read: fn(&Value) -> Option<&Value>,
+    ) -> Result<String, String> {
+        let heard = self.hear(call).await.map_err(|error| error.to_string())?;
+        let fault = match read(&heard.body) {
+            Some(_) if heard.is_success() && heard.body["success"] == false => {
+                heard.refused_credentials()
+            }
+            Some(balance) if heard.is_success() => {
+                let (name, balance) = (self.provider, figure(balance));
+                return Ok(format!("{name} knows the credentials; balance {balance}"));
+            }
+            _ => heard.fault(),
+        };
+        Err(fault.to_string())
     }
-    Ok(body)
 }
 
 fn why(error: &reqwest::Error) -> &'static str {
@@ -121,28 +141,31 @@ fn why(error: &reqwest::Error) -> &'static str {
 }
 
 impl Heard {
-    /// The body as JSON of this shape, whatever the status; `None` for anything else.
-    pub(super) fn json<T: DeserializeOwned>(&self) -> Option<T> {
-        serde_json::from_slice(self.body.as_ref().ok()?).ok()
-    }
-
     pub(super) fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
     }
 
-    /// What is to be said when the body says nothing.
+    /// Another attempt may succeed: a sentence about the provider.
+    pub(super) fn later(&self, what: &str) -> SmsError {
+        later(self.provider, what)
+    }
+
+    /// This message will never be taken.
+    pub(super) fn never(&self, what: &str) -> SmsError {
+        SmsError::Never(format!("{} {what}", self.provider))
+    }
+
+    /// The error of an answer whose body says nothing.
     pub(super) fn fault(&self) -> SmsError {
         match self.status {
             401 | 403 => self.refused_credentials(),
-            200..=299 => later(self.provider, self.unreadable()),
-            status => later(self.provider, &format!("answered {status}")),
+            200..=299 => self.later(self.unreadable()),
+            status => self.later(&format!("answered {status}")),
         }
     }
 
     fn unreadable(&self) -> &'static str {
-        let broken_off = self.body.as_ref().err();
-        broken_off
-            .copied()
+        self.broken_off
             .unwrap_or("gave an answer that is not readable")
     }
 
@@ -166,43 +189,40 @@ impl Heard {
 
     /// Finds a clear no in an object of any shape.
     pub(super) fn no_clear_no(&self) -> Result<(), SmsError> {
-        let Some(answer) = self.json::<Map<String, Value>>() else {
-            return Ok(());
-        };
-        let says_no = |name: &&str| match answer.get(*name) {
-            Some(Value::Bool(yes)) => !yes,
-            Some(Value::String(text)) => NO.iter().any(|no| text.trim().eq_ignore_ascii_case(no)),
+        let says_no = |name: &&str| match &self.body[*name] {
+            Value::Bool(yes) => !yes,
+            Value::String(text) => NO.iter().any(|no| text.trim().eq_ignore_ascii_case(no)),
             _ => false,
         };
-        let holds_error = |name: &&str| match answer.get(*name) {
-            None | Some(Value::Null | Value::Bool(false)) => false,
-            Some(Value::String(text)) => !text.is_empty(),
-            Some(Value::Array(errors)) => !errors.is_empty(),
-            Some(Value::Bool(true) | Value::Number(_) | Value::Object(_)) => true,
+        let holds_error = |name: &&str| match &self.body[*name] {
+            Value::Null | Value::Bool(false) => false,
+            Value::String(text) => !text.is_empty(),
+            Value::Array(errors) => !errors.is_empty(),
+            Value::Bool(true) | Value::Number(_) | Value::Object(_) => true,
         };
         if !YES_OR_NO.iter().any(says_no) && !ERRORS.iter().any(holds_error) {
             return Ok(());
         }
-        let why = ["message", "error"]
-            .into_iter()
-            .find_map(|name| answer.get(name).and_then(scalar));
-        let why = word(&why.unwrap_or_default());
-        Err(later(self.provider, &format!("refused: {why}")))
+        let why = scalar(&self.body["message"]).or_else(|| scalar(&self.body["error"]));
+        Err(self.later(&format!("refused: {}", word(&why.unwrap_or_default()))))
     }
 
     pub(super) fn refused_credentials(&self) -> SmsError {
-        later(self.provider, "refuses the credentials")
+        self.later("refuses the credentials")
     }
 }
 
-/// A sentence about the provider.
-pub(super) fn later(provider: &str, what: &str) -> SmsError {
+fn later(provider: &str, what: &str) -> SmsError {
     SmsError::Later(format!("{provider} {what}"))
 }
 
-/// A sentence about this message.
-pub(super) fn never(provider: &str, what: &str) -> SmsError {
-    SmsError::Never(format!("{provider} {what}"))
+/// Of a list's items the one about our message: the one that says so in `field`, or the only one.
+pub(super) fn ours<'a>(items: &'a Value, field: &str, is_ours: &str) -> Option<&'a Value> {
+    let items = items.as_array()?;
+    match items.as_slice() {
+        [only] => Some(only),
+        _ => (items.iter()).find(|item| scalar(&item[field]).as_deref() == Some(is_ours)),
+    }
 }
 
 /// A provider's own word, without what may be private in it: long runs of digits may be a
@@ -221,8 +241,13 @@ pub(super) fn word(text: &str) -> String {
     kept
 }
 
+/// The same of a field, which may be missing.
+pub(super) fn said(value: &Value) -> String {
+    word(&scalar(value).unwrap_or_default())
+}
+
 /// A balance, as the provider writes it.
-pub(super) fn figure(value: &Value) -> String {
+fn figure(value: &Value) -> String {
     let text = scalar(value).unwrap_or_else(|| "not told".to_owned());
     let is_plain = |c: &char| c.is_ascii_alphanumeric() || matches!(c, ' ' | '.' | ',' | '-');
     text.chars().filter(is_plain).take(24).collect()
@@ -231,30 +256,21 @@ pub(super) fn figure(value: &Value) -> String {
 /// Numbers may be strings, and strings numbers. Without control characters, of which PostgreSQL
 /// refuses NUL.
 pub(super) fn scalar(value: &Value) -> Option<String> {
-    let text = match value {
-        Value::String(text) => text.chars().filter(|c| !c.is_control()).collect(),
-        Value::Number(number) => number.to_string(),
-        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => String::new(),
-    };
-    let text = text.trim();
-    (!text.is_empty()).then(|| text.to_owned())
+    match value {
+        Value::String(text) => clean(text, usize::MAX),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+/// A number, which may be a string.
+pub(super) fn count<T: FromStr>(value: &Value) -> Option<T> {
+    scalar(value)?.parse().ok()
 }
 
 /// A text that the configuration must have.
 pub(super) fn required<T: Clone>(value: Option<&T>, key: &'static str) -> Result<T, CarrierError> {
     value.cloned().ok_or(CarrierError::Missing(key))
-}
-
-/// Name and password, for HTTP's Basic scheme (RFC 7617).
-pub(super) struct Basic {
-    pub name: Secret,
-    pub password: Secret,
-}
-
-impl Basic {
-    pub(super) fn sign(&self, call: RequestBuilder) -> RequestBuilder {
-        call.basic_auth(self.name.expose(), Some(self.password.expose()))
-    }
 }
 
 #[cfg(test)]

@@ -1,16 +1,16 @@
-//! Carrying an SMS to whoever delivers it. The relay decides when; this is only how.
+//! Hands an SMS to the service that delivers it. The relay decides when; this is only how.
 //!
 //! Nouns: a [`Provider`] takes messages; what it has [`Taken`] is not yet delivered; a
 //! [`Receipt`] is its report of what became of one, where it gives any. One file a provider,
 //! each to the letter of its documentation.
 //!
-//! The rule that must not be broken: no error holds a phone, a text, a key or anything else
-//! that was sent, because errors are stored, logged and shown.
+//! # Invariants
+//! No error holds a phone, a text, a key or anything else that was sent, because errors are
+//! stored, logged and shown.
 
 use std::sync::Arc;
 
-use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
+use async_trait::async_trait;
 
 use crate::config::{Mode, SmsConfig, SmsProvider};
 use crate::domain::people::phone::Phone;
@@ -24,9 +24,9 @@ mod nextsms;
 mod zenopay;
 
 #[cfg(test)]
-mod fake;
+mod tests;
 
-/// Who carries, as configured. Cheap to clone.
+/// The configured provider. Cheap to clone.
 pub type Carrier = Arc<dyn Provider>;
 
 /// One message. `Debug` is not derived: the text holds the voucher code.
@@ -86,9 +86,10 @@ pub enum CarrierError {
     Build(#[source] reqwest::Error),
 }
 
-/// Somebody who takes messages.
+/// A service that takes messages.
+#[async_trait]
 pub trait Provider: Send + Sync {
-    /// Its name, for the books.
+    /// Its name, for the database.
     fn name(&self) -> &'static str;
 
     /// Whether messages go anywhere at all; if not they wait in the outbox.
@@ -97,7 +98,7 @@ pub trait Provider: Send + Sync {
     }
 
     /// Hands one message over. At least once: after a time-out it may have been taken.
-    fn send<'a>(&'a self, message: Message<'a>) -> BoxFuture<'a, Result<Taken, SmsError>>;
+    async fn send(&self, message: Message<'_>) -> Result<Taken, SmsError>;
 
     /// Whether [`receipt`](Self::receipt) ever tells anything.
     fn gives_receipts(&self) -> bool {
@@ -105,16 +106,16 @@ pub trait Provider: Send + Sync {
     }
 
     /// What became of a message, by the provider's name for it.
-    fn receipt<'a>(&'a self, _message_id: &'a str) -> BoxFuture<'a, Result<Receipt, SmsError>> {
-        async { Ok(Receipt::Underway) }.boxed()
+    async fn receipt(&self, _message_id: &str) -> Result<Receipt, SmsError> {
+        Ok(Receipt::Underway)
     }
 
     /// Looks, without sending anything, whether the provider would take messages: a sentence
-    /// for the doctor, or what is wrong.
-    fn check(&self) -> BoxFuture<'_, Result<String, String>>;
+    /// for `malipo check`, or what is wrong.
+    async fn check(&self) -> Result<String, String>;
 }
 
-/// Whom the configuration names. `zenopay_key` is for ZenoPay's own SMS, which may have none
+/// The configured provider. `zenopay_key` is for ZenoPay's own SMS, which may have none
 /// of its own.
 ///
 /// # Errors
@@ -125,7 +126,7 @@ pub fn carrier(
     mode: Mode,
 ) -> Result<Carrier, CarrierError> {
     Ok(match config.provider {
-        SmsProvider::Log => Arc::new(log::Log::new(mode)),
+        SmsProvider::Log => Arc::new(log::Log(mode)),
         SmsProvider::Nextsms => Arc::new(nextsms::NextSms::new(config)?),
         SmsProvider::Beem => Arc::new(beem::Beem::new(config)?),
         SmsProvider::Africastalking => Arc::new(africastalking::AfricasTalking::new(config)?),

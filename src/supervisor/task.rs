@@ -18,7 +18,7 @@
 //! replaces itself) and of the exporter of traces, without which only traces are lost.
 
 use strum::VariantArray;
-use strum_macros::{EnumString, IntoStaticStr, VariantArray};
+use strum::{EnumString, IntoStaticStr, VariantArray};
 
 /// A long-running task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumString, IntoStaticStr, VariantArray)]

@@ -6,57 +6,23 @@
 use std::sync::LazyLock;
 
 /// The style sheet of all pages.
-pub static STYLE: Embedded = Embedded::new(|| {
-    Asset::new(
-        "style.css",
-        "text/css; charset=utf-8",
-        include_str!("assets/style.css"),
-    )
-});
+pub static STYLE: LazyLock<Asset> =
+    LazyLock::new(|| asset("style.css", include_str!("assets/style.css")));
 /// The guest's script.
-pub static SCRIPT: Embedded = Embedded::new(|| {
-    Asset::new(
-        "guest.js",
-        "text/javascript; charset=utf-8",
-        include_str!("assets/guest.js"),
-    )
-});
+pub static SCRIPT: LazyLock<Asset> =
+    LazyLock::new(|| asset("guest.js", include_str!("assets/guest.js")));
 /// The style sheet of the console.
-pub static CONSOLE_STYLE: Embedded = Embedded::new(|| {
-    Asset::new(
-        "console.css",
-        "text/css; charset=utf-8",
-        include_str!("assets/console.css"),
-    )
-});
+pub static CONSOLE_STYLE: LazyLock<Asset> =
+    LazyLock::new(|| asset("console.css", include_str!("assets/console.css")));
 /// The console's script.
-pub static CONSOLE_SCRIPT: Embedded = Embedded::new(|| {
-    Asset::new(
-        "console.js",
-        "text/javascript; charset=utf-8",
-        include_str!("assets/console.js"),
-    )
-});
+pub static CONSOLE_SCRIPT: LazyLock<Asset> =
+    LazyLock::new(|| asset("console.js", include_str!("assets/console.js")));
 /// The icon.
-pub static ICON: Embedded =
-    Embedded::new(|| Asset::new("icon.svg", "image/svg+xml", include_str!("assets/icon.svg")));
+pub static ICON: LazyLock<Asset> =
+    LazyLock::new(|| asset("icon.svg", include_str!("assets/icon.svg")));
 
 /// All of them.
-static ALL: [&Embedded; 5] = [&STYLE, &SCRIPT, &CONSOLE_STYLE, &CONSOLE_SCRIPT, &ICON];
-
-/// An asset that is hashed when it is first asked for.
-pub struct Embedded(LazyLock<Asset>);
-
-impl Embedded {
-    const fn new(make: fn() -> Asset) -> Self {
-        Self(LazyLock::new(make))
-    }
-
-    /// The asset.
-    pub fn get(&'static self) -> &'static Asset {
-        &self.0
-    }
-}
+static ALL: [&LazyLock<Asset>; 5] = [&STYLE, &SCRIPT, &CONSOLE_STYLE, &CONSOLE_SCRIPT, &ICON];
 
 /// One file.
 pub struct Asset {
@@ -68,23 +34,24 @@ pub struct Asset {
     pub body: &'static str,
 }
 
-impl Asset {
-    fn new(name: &str, content_type: &'static str, body: &'static str) -> Self {
-        let (stem, kind) = name.split_once('.').expect("an asset's name has a kind");
-        let hash = fnv1a(body.as_bytes());
-        Self {
-            url: format!("/assets/{stem}.{hash:016x}.{kind}"),
-            content_type,
-            body,
-        }
+fn asset(name: &str, body: &'static str) -> Asset {
+    let (stem, kind) = name.split_once('.').expect("an asset's name has a kind");
+    let hash = fnv1a(body.as_bytes());
+    Asset {
+        url: format!("/assets/{stem}.{hash:016x}.{kind}"),
+        content_type: match kind {
+            "css" => "text/css; charset=utf-8",
+            "js" => "text/javascript; charset=utf-8",
+            _ => "image/svg+xml",
+        },
+        body,
     }
 }
 
 /// The asset that is served at this URL; an older release's is not.
 pub fn find(url: &str) -> Option<&'static Asset> {
-    ALL.iter()
-        .map(|asset| asset.get())
-        .find(|asset| asset.url == url)
+    let mut all = ALL.into_iter().map(|asset| &**asset);
+    all.find(|asset| asset.url == url)
 }
 
 /// FNV-1a: tells releases apart, which needs no cryptography.
@@ -100,7 +67,7 @@ mod tests {
 
     #[test]
     fn an_asset_is_found_by_its_url_and_another_content_has_another() {
-        let asset = STYLE.get();
+        let asset = &*STYLE;
 
         assert_eq!(find(&asset.url).map(|found| found.body), Some(asset.body));
         assert!(find("/assets/style.css").is_none());
@@ -109,7 +76,7 @@ mod tests {
 
     #[test]
     fn assets_are_small_and_load_nothing() {
-        for asset in ALL.iter().map(|asset| asset.get()) {
+        for asset in ALL {
             // Guests have a slow radio link; operators have more to see.
             let most = if asset.url.starts_with("/assets/console.") {
                 20

@@ -40,7 +40,7 @@ impl Shop {
             timezone,
             is_sandbox: mode == Mode::Sandbox,
             may_reissue: match (mode, sms) {
-                // The link would be in our log, for whoever reads that, and on no phone.
+                // The link would be in our log, and on no phone.
                 (Mode::Live, SmsProvider::Log) => MayReissue::OperatorsOnly,
                 (
                     Mode::Live,
@@ -81,14 +81,9 @@ impl<'a> Frame<'a> {
         }
     }
 
-    /// Where the shop's name leads.
-    pub fn home_href(&self) -> String {
-        self.visit.link("/")
-    }
-
-    /// Where the sandbox's phone is.
-    pub fn sandbox_href(&self) -> String {
-        self.visit.link("/sandbox")
+    /// A link to another page of the guest's, which carries the visit on.
+    pub fn link(&self, path: &str) -> String {
+        self.visit.link(path)
     }
 
     /// The tag of the page's language, for `lang`.
@@ -113,16 +108,16 @@ impl<'a> Frame<'a> {
 
     /// The style sheet of all pages.
     pub fn style(&self) -> &'static Asset {
-        assets::STYLE.get()
+        &assets::STYLE
     }
 
     /// The guest's script.
     pub fn script(&self) -> &'static Asset {
-        assets::SCRIPT.get()
+        &assets::SCRIPT
     }
 
     /// The icon.
     pub fn icon(&self) -> &'static Asset {
-        assets::ICON.get()
+        &assets::ICON
     }
 }

@@ -16,7 +16,6 @@ pub struct HandsetPage<'a> {
     prompts: Vec<Prompt>,
     past: Vec<Past>,
     switches: Switches,
-    action: String,
 }
 
 /// A payment that waits for the subscriber.
@@ -75,7 +74,6 @@ impl<'a> HandsetPage<'a> {
         switches: Switches,
     ) -> Self {
         Self {
-            action: frame.visit.link("/sandbox/phone"),
             frame,
             prompts,
             past,
@@ -95,11 +93,11 @@ impl<'a> HandsetPage<'a> {
     }
 
     fn answer_href(&self, order_id: &str) -> String {
-        self.frame.visit.link(&format!("/sandbox/phone/{order_id}"))
+        self.frame.link(&format!("/sandbox/phone/{order_id}"))
     }
 
     fn order_href(&self, order_id: &str) -> String {
-        self.frame.visit.link(&format!("/order/{order_id}"))
+        self.frame.link(&format!("/order/{order_id}"))
     }
 
     fn price(&self, amount: &Tzs) -> String {
@@ -139,9 +137,5 @@ impl<'a> HandsetPage<'a> {
             ("refuse", &text.push_refuse),
             ("error", &text.push_error),
         ]
-    }
-
-    fn handset_href(&self) -> String {
-        self.frame.visit.link("/sandbox")
     }
 }

@@ -5,8 +5,9 @@
 //! shop; a [`Frame`] is what surrounds a page; a [`Visit`] is what a guest's URLs carry from
 //! page to page, because captive mini-browsers forget everything else.
 //!
-//! The rule that must not be broken: this module only draws. It is handed nouns and gives
-//! HTML; who asks for what is settled in `http/pages`.
+//! # Invariants
+//! This module only draws. It is handed nouns and gives HTML; which request gets which page is
+//! settled in `http/pages`.
 
 use askama::Template;
 

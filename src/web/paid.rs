@@ -12,7 +12,6 @@ pub struct PaidPage<'a> {
     frame: Frame<'a>,
     answer: PaidAnswer,
     phone: String,
-    action: String,
 }
 
 /// What the page says.
@@ -29,7 +28,6 @@ impl<'a> PaidPage<'a> {
     /// The page, with the phone as it was typed.
     pub fn new(frame: Frame<'a>, answer: PaidAnswer, phone: String) -> Self {
         Self {
-            action: frame.visit.link("/paid"),
             frame,
             answer,
             phone,

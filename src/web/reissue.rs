@@ -4,7 +4,7 @@ use askama::Template;
 use chrono::{DateTime, Utc};
 
 use super::frame::Frame;
-use super::order::is_usable;
+use super::order::{Door, is_usable};
 use crate::domain::access::owner_link::OwnerToken;
 use crate::domain::order::payment::Payment;
 
@@ -28,11 +28,11 @@ impl<'a> ReissuePage<'a> {
         token: &OwnerToken,
         now: DateTime<Utc>,
     ) -> Option<Self> {
-        let home = format!("/v/{}", token.expose());
+        let home = Door::OwnerLink(token).path(payment);
         is_usable(payment, now).then(|| Self {
             package: payment.terms.name(frame.language).to_owned(),
-            action: frame.visit.link(&format!("{home}/reissue")),
-            back_href: frame.visit.link(&home),
+            action: frame.link(&format!("{home}/reissue")),
+            back_href: frame.link(&home),
             seen: payment.version,
             frame,
         })

@@ -17,7 +17,6 @@ pub struct ShopPage<'a> {
     frame: Frame<'a>,
     cards: Vec<Card>,
     draft: Draft,
-    action: String,
 }
 
 /// One package to choose.
@@ -63,15 +62,10 @@ impl<'a> ShopPage<'a> {
             .map(|package| card(frame.text, &frame, package, &draft))
             .collect();
         Self {
-            action: frame.visit.link("/buy"),
             cards,
             draft,
             frame,
         }
-    }
-
-    fn paid_href(&self) -> String {
-        self.frame.visit.link("/paid")
     }
 
     fn is_about(&self, entry: &str) -> bool {

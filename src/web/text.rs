@@ -33,175 +33,101 @@ pub fn fill(text: &str, values: &[(&str, &str)]) -> String {
         })
 }
 
-/// Declares a section of the catalogue, all of texts.
-macro_rules! section {
-    ($(#[$doc:meta])* $name:ident { $($field:ident),* $(,)? }) => {
-        $(#[$doc])*
+/// Declares the catalogue: sections of texts, one of which also has a list of texts.
+macro_rules! catalogue {
+    ($($(#[$about:meta])* $section:ident: $Section:ident {
+        $($text:ident),* $(,)? $(; $list:ident)?
+    })*) => {
+        /// All texts of one language.
+        #[derive(Debug, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub struct Text {
+            $($(#[$about])* pub $section: $Section,)*
+        }
+
+        $($(#[$about])*
         #[derive(Debug, Deserialize)]
         #[serde(deny_unknown_fields)]
         #[expect(missing_docs, reason = "the catalogue says what each text is")]
-        pub struct $name { $(pub $field: String),* }
+        pub struct $Section {
+            $(pub $text: String,)*
+            $(pub $list: Vec<String>,)?
+        })*
     };
 }
 
-/// All texts of one language.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Text {
+catalogue! {
     /// On every page.
-    pub common: Common,
-    /// Money, time and speed.
-    pub units: Units,
-    /// Where packages are chosen.
-    pub shop: ShopText,
-    /// Why a purchase was not made.
-    pub notice: NoticeText,
-    /// An order, whatever became of it.
-    pub order: OrderText,
-    /// An order's state alone, for the device that it was bought from.
-    pub state: StateText,
-    /// Before a voucher's code is replaced.
-    pub reissue: ReissueText,
-    /// Why a payment failed.
-    pub reason: Reason,
-    /// For a guest who has paid and has no voucher.
-    pub paid: PaidText,
-    /// When there is no such page, or none now.
-    pub trouble: TroubleText,
-    /// One sentence a status, also in the API's answers.
-    pub status: StatusText,
-    /// The sandbox's phone.
-    pub handset: HandsetText,
-}
+    common: Common {
+        other_language, skip, home, help, sandbox, sandbox_link, offline, online
+    }
 
-section!(
-    /// On every page.
-    Common { other_language, skip, home, help, sandbox, sandbox_link, offline, online }
-);
-
-section!(
     /// Money, time and speed.
-    Units {
+    units: Units {
         money, seconds, minute, minutes, hour, hours, day, days, speed, speed_slow, data_gb,
-        data_mb, unlimited, device, devices,
+        data_mb, unlimited, device, devices
     }
-);
 
-section!(
     /// Where packages are chosen.
-    ShopText {
-        title, lead, choose, first_login, phone, phone_hint, pay, pay_price, pin, paid_link, empty_title, empty,
+    shop: ShopText {
+        title, lead, choose, first_login, phone, phone_hint, pay, pay_price, pin, paid_link,
+        empty_title, empty
     }
-);
 
-section!(
     /// Why a purchase was not made.
-    NoticeText {
+    notice: NoticeText {
         title, package_missing, phone_invalid, package_gone, price_title, price, prompt_title,
         prompt, limit_title, limit, busy_title, busy, again, router_title, router,
-        enough_codes_title, enough_codes, no_new_code_title, no_new_code, staff_codes_title, staff_codes,
+        enough_codes_title, enough_codes, no_new_code_title, no_new_code, staff_codes_title,
+        staff_codes
     }
-);
 
-/// An order, whatever became of it.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[expect(missing_docs, reason = "the catalogue says what each text is")]
-pub struct OrderText {
-    pub steps: Vec<String>,
-    pub pending_title: String,
-    pub pending: String,
-    pub waiting: String,
-    pub resume: String,
-    pub late_title: String,
-    pub late: String,
-    pub send_again: String,
-    pub completed_title: String,
-    pub completed: String,
-    pub code_label: String,
-    pub copy: String,
-    pub copied: String,
-    pub connect: String,
-    pub connect_by_hand: String,
-    pub until: String,
-    pub from_login: String,
-    pub keep: String,
-    pub new_code_title: String,
-    pub new_code: String,
-    pub new_code_button: String,
-    pub new_code_by_sms: String,
-    pub replaced_title: String,
-    pub replaced: String,
-    pub replaced_by_staff: String,
-    pub ended_title: String,
-    pub ended: String,
-    pub revoked_title: String,
-    pub revoked: String,
-    pub failed_title: String,
-    pub cancelled_title: String,
-    pub cancelled: String,
-    pub expired_title: String,
-    pub expired: String,
-    pub held_title: String,
-    pub held: String,
-    pub held_paid: String,
-    pub refunded_title: String,
-    pub refunded: String,
-    pub refused_title: String,
-    pub refused: String,
-    pub refused_unclear: String,
-    pub refused_call: String,
-    pub refused_ask: String,
-    pub retry: String,
-    pub retry_unpaid: String,
-    pub retry_phone: String,
-    pub change: String,
-    pub buy_more: String,
-}
+    /// An order, whatever became of it.
+    order: OrderText {
+        pending_title, pending, waiting, resume, late_title, late, send_again, completed_title,
+        completed, code_label, copy, copied, connect, connect_by_hand, until, from_login, keep,
+        new_code_title, new_code, new_code_button, new_code_by_sms, replaced_title, replaced,
+        replaced_by_staff, ended_title, ended, revoked_title, revoked, failed_title,
+        cancelled_title, cancelled, expired_title, expired, held_title, held, held_paid,
+        refunded_title, refunded, refused_title, refused, refused_unclear, refused_call,
+        refused_ask, retry, retry_unpaid, retry_phone, change, buy_more; steps
+    }
 
-section!(
     /// An order's state alone, for the device that it was bought from.
-    StateText { pending, completed_title, completed, completed_by_staff, unpaid_title, unpaid, over_title, over }
-);
-
-section!(
-    /// Before a voucher's code is replaced.
-    ReissueText { title, closed, devices, new, limit, confirm, keep }
-);
-
-section!(
-    /// Why a payment failed.
-    Reason { balance, pin, declined, network, not_sent }
-);
-
-section!(
-    /// For a guest who has paid and has no voucher.
-    PaidText { title, lead, send, done_title, done }
-);
-
-section!(
-    /// When there is no such page, or none now.
-    TroubleText {
-        order_title, order, page_title, page, away_title, away, internal_title, internal,
-        try_again, go_home,
+    state: StateText {
+        pending, completed_title, completed, completed_by_staff, unpaid_title, unpaid, over_title,
+        over
     }
-);
 
-section!(
+    /// Before a voucher's code is replaced.
+    reissue: ReissueText { title, closed, devices, new, limit, confirm, keep }
+
+    /// Why a payment failed.
+    reason: Reason { balance, pin, declined, network, not_sent }
+
+    /// For a guest who has paid and has no voucher.
+    paid: PaidText { title, lead, send, done_title, done }
+
+    /// When there is no such page, or none now.
+    trouble: TroubleText {
+        order_title, order, page_title, page, away_title, away, internal_title, internal,
+        try_again, go_home
+    }
+
     /// One sentence a status, also in the API's answers.
-    StatusText { pending, completed, failed, cancelled, expired, held, refunded, refused }
-);
+    status: StatusText {
+        pending, completed, failed, cancelled, expired, held, refunded, refused
+    }
 
-section!(
     /// The sandbox's phone.
-    HandsetText {
+    handset: HandsetText {
         title, lead, prompts, none, prompt, to_phone, by_itself, approve, wrong_pin, no_money,
         cancel, ignore, switches, switches_lead, decision, decision_usual, decision_hand,
         decision_decline, decision_cancel, decision_ignore, copies, delay, out_of_order, drop,
         no_key, push, push_accept, push_refuse, push_error, save, history, history_webhooks,
-        again, to_shop,
+        again, to_shop
     }
-);
+}
 
 #[cfg(test)]
 mod tests {

@@ -1,15 +1,16 @@
 //! What a guest's URLs carry from page to page: the language that was tapped, the device, and
 //! where the router wants the code.
 //!
-//! The rule that must not be broken: a code is only ever sent to a router that
-//! `portal.login_hosts` names. Whoever can make a guest open a link could otherwise have the
-//! code sent anywhere.
+//! # Invariants
+//! A code is only ever sent to a router that `portal.login_hosts` names. An attacker who makes a
+//! guest open a link could otherwise have the code sent anywhere.
 
 use url::Url;
 use url::form_urlencoded::Serializer;
 
 use super::frame::Shop;
 use crate::domain::access::device::DeviceMac;
+use crate::domain::clean_text::clean;
 use crate::domain::people::language::Language;
 
 /// Characters of a URL that is carried on; longer ones are dropped.
@@ -45,7 +46,7 @@ impl Visit {
                 "dst" | "link-orig" => visit.destination = web_address(&value),
                 "chap" | "chap-id" => visit.has_challenge = !value.is_empty(),
                 "mac" => visit.device = DeviceMac::read(&value).ok(),
-                "error" => visit.router_error = message(&value),
+                "error" => visit.router_error = clean(&value, MESSAGE_MAX),
                 _ => {}
             }
         }
@@ -140,16 +141,6 @@ fn allowed(text: &str, hosts: &[String]) -> Option<Url> {
 fn web_address(text: &str) -> Option<String> {
     let is_web = text.starts_with("http://") || text.starts_with("https://");
     (is_web && text.len() <= URL_MAX && Url::parse(text).is_ok()).then(|| text.to_owned())
-}
-
-fn message(text: &str) -> Option<String> {
-    let text: String = text
-        .chars()
-        .filter(|c| !c.is_control())
-        .take(MESSAGE_MAX)
-        .collect();
-    let text = text.trim();
-    (!text.is_empty()).then(|| text.to_owned())
 }
 
 #[cfg(test)]

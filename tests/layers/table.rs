@@ -9,14 +9,15 @@ pub const TABLE: &[[&str; 4]] = &[
 
     // Beside. The rows below receive these, so these use almost nothing.
     ["config", "domain", "", BESIDE],
-    ["observability", "domain config", "tokio reqwest", BESIDE],
+    ["http_client", "", "reqwest", BESIDE],
+    ["observability", "domain config http_client", "tokio reqwest", BESIDE],
     ["timekeeper", "", "", BESIDE],
     ["failpoint", "", "", BESIDE],
     ["supervisor", "", "tokio", BESIDE],
 
     // Adapters. Of `config` they may use the type of their own section.
-    ["gateways", "domain config", "tokio rand reqwest", TRANSLATORS],
-    ["sms", "domain config", "tokio rand reqwest", TRANSLATORS],
+    ["gateways", "domain config http_client", "tokio rand reqwest", TRANSLATORS],
+    ["sms", "domain config http_client", "tokio rand reqwest", TRANSLATORS],
     ["radius", "domain config", "tokio rand", TRANSLATORS],
     ["store", "domain config failpoint supervisor", "tokio rand sea_orm sqlx entities migration", TRANSLATORS],
 
@@ -24,7 +25,7 @@ pub const TABLE: &[[&str; 4]] = &[
     ["actors", "domain gateways sms radius store config observability timekeeper failpoint supervisor", "actix tokio rand", SHELL],
     ["checkout", "domain gateways radius store actors config observability supervisor", "actix tokio rand", SHELL],
     ["jobs", "domain gateways sms radius store actors config observability timekeeper supervisor", "actix tokio rand", SHELL],
-    ["sandbox", "domain gateways store config observability", "tokio rand reqwest", SHELL],
+    ["sandbox", "domain gateways store config http_client observability", "tokio rand reqwest", SHELL],
 
     // Edges. `http` has all routes on one screen, so it uses the pages that `web` renders; it shows
     // an owner the script to paste into a router, which `radius` writes; a trace continues in here.
@@ -32,7 +33,7 @@ pub const TABLE: &[[&str; 4]] = &[
     ["web", "domain config", "", EDGES],
     ["http", "domain gateways sms radius store actors checkout jobs sandbox web config observability supervisor",
              "actix tokio rand", EDGES],
-    ["drill", "domain gateways store actors config observability", "actix tokio rand reqwest", EDGES],
+    ["drill", "domain gateways store actors config http_client observability", "actix tokio rand reqwest", EDGES],
 
     // Compose.
     ["app", "*", "actix tokio rand reqwest migration", COMPOSE],

@@ -4,7 +4,7 @@
 
 use chrono::{DateTime, Utc};
 use strum::VariantArray;
-use strum_macros::{IntoStaticStr, VariantArray};
+use strum::{IntoStaticStr, VariantArray};
 
 /// A single failure may be a restart; this many in a row are trouble. Each of them is a request
 /// that was sent several times.

@@ -1,7 +1,7 @@
 //! What of a voucher is used and what is left.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use strum_macros::IntoStaticStr;
+use strum::IntoStaticStr;
 
 use crate::domain::catalog::package::Validity;
 

@@ -1,6 +1,6 @@
 //! What is sold.
 
-use strum_macros::{EnumString, IntoStaticStr};
+use strum::{EnumString, IntoStaticStr};
 
 use super::money::Tzs;
 use crate::domain::people::language::Language;

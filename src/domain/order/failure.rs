@@ -7,7 +7,7 @@
 //! [`Payment::gateway_word`]: super::payment::Payment::gateway_word
 //! [`Payment::operator_reason`]: super::payment::Payment::operator_reason
 
-use strum_macros::{EnumString, IntoStaticStr, VariantArray};
+use strum::{EnumString, IntoStaticStr, VariantArray};
 
 /// Why an order was not sold, or is not yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumString, IntoStaticStr, VariantArray)]

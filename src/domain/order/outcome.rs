@@ -5,7 +5,7 @@
 //! Only the words in [`Outcome::OF_DELIVERIES`] are journalled and counted as webhooks: an act is
 //! no webhook.
 
-use strum_macros::{EnumString, IntoStaticStr, VariantArray};
+use strum::{EnumString, IntoStaticStr, VariantArray};
 
 /// What a delivery, an operator's act or the deadline did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumString, IntoStaticStr, VariantArray)]

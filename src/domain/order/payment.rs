@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use strum::VariantArray;
-use strum_macros::{EnumString, IntoStaticStr, VariantArray};
+use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use super::evidence::GatewayReport;
 use super::failure::FailureReason;

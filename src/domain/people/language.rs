@@ -1,6 +1,6 @@
 //! The two languages of our guests.
 
-use strum_macros::{EnumString, IntoStaticStr};
+use strum::{EnumString, IntoStaticStr};
 
 /// Swahili is what guests speak; English is a tap away.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumString, IntoStaticStr)]

@@ -1,7 +1,7 @@
 //! The people who run the hotspots.
 
 use chrono::TimeDelta;
-use strum_macros::{EnumString, IntoStaticStr};
+use strum::{EnumString, IntoStaticStr};
 
 /// What an operator may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumString, IntoStaticStr)]

@@ -1,19 +1,17 @@
 //! The verdict: everything that is not exactly once, found in what was collected.
 //!
-//! The rule that must not be broken: [`check`] is pure. It fetches nothing, so the same run
-//! can be looked at again after somebody has tampered with the books.
+//! # Invariants
+//! [`check`] is pure. It fetches nothing, so the same run can be looked at again after the
+//! database was tampered with.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 
 use super::collected::{Answer, Collected, PlayedOrder, Shown, WON};
+use super::fault::{Fault, Thing};
 use super::sender::mark_of;
 use crate::domain::order::ids::OrderId;
 use crate::store::Booked;
-
-mod fault;
-
-pub use fault::{Fault, Harm, Thing};
 
 const COMPLETED: &str = "COMPLETED";
 
@@ -102,7 +100,7 @@ fn guest(order: &PlayedOrder, shown: Option<&Shown>) -> Vec<Fault> {
     went_back.into_iter().chain(code).collect()
 }
 
-/// What the sale has left in the books.
+/// What the sale has left in the database.
 fn books(order: &PlayedOrder, shown: Option<&Shown>, booked: &Booked) -> Vec<Fault> {
     let winners = booked.journal.iter().filter(|line| line.outcome == WON);
     let mut counts = vec![

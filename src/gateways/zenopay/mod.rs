@@ -2,8 +2,10 @@
 //! answers.
 //!
 //! [`wire`] holds every payload, read and written. [`proof`] says why a delivery is believed.
-//! [`client`] makes the two calls. The rule that must not be broken: what is unclear is
-//! unknown, never failed and never paid.
+//! [`client`] makes the two calls.
+//!
+//! # Invariants
+//! What is unclear is unknown, never failed and never paid.
 
 pub mod client;
 pub mod proof;

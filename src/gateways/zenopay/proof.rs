@@ -4,8 +4,8 @@
 //! forgets it (seen in the field), so each order's webhook URL holds a secret of its own. A
 //! delivery with neither is only a hint to ask.
 //!
-//! The rule that must not be broken: secrets are compared in constant time, and what is
-//! empty proves nothing.
+//! # Invariants
+//! Secrets are compared in constant time, and what is empty proves nothing.
 
 use bytes::Bytes;
 use subtle::{Choice, ConstantTimeEq};
@@ -31,7 +31,7 @@ pub enum KeyCheck {
     Current,
     /// The key before the rotation.
     Previous,
-    /// Something else: whoever sent it is not ZenoPay.
+    /// Something else: the sender is not ZenoPay.
     Wrong,
 }
 
@@ -110,7 +110,8 @@ impl PathToken {
 }
 
 /// Why we believe it; the word stands in the journal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Proof {
     /// Our key came back.
     Key,
@@ -127,13 +128,7 @@ pub enum Proof {
 impl Proof {
     /// The word.
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Key => "key",
-            Self::PreviousKey => "previous_key",
-            Self::Token => "token",
-            Self::OrderStatus => "order_status",
-            Self::Operator => "operator",
-        }
+        self.into()
     }
 }
 

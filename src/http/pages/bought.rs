@@ -10,10 +10,10 @@ use actix_web::http::header::{HeaderValue, SET_COOKIE};
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::order::{hold, number};
-use super::{Visitor, order_path};
+use super::{Page, Visitor, order_path};
 use crate::domain::access::state_link::StateToken;
 use crate::domain::order::ids::OrderId;
-use crate::domain::order::payment::{Payment, Status};
+use crate::domain::order::payment::Status;
 use crate::domain::people::phone::Phone;
 use crate::http::Api;
 use crate::http::problem::{Code, Problem};
@@ -26,7 +26,7 @@ const COOKIE: &str = "malipo_order";
 const COOKIE_LASTS_SECS: i64 = 3600;
 
 /// Leads the browser that has just bought to its order, and has it remember that order.
-pub(super) fn remember(api: &Api, visitor: &Visitor<'_>, order_id: OrderId) -> HttpResponse {
+pub(super) fn remember(api: &Api, visitor: &Visitor, order_id: OrderId) -> HttpResponse {
     let mut answer = visitor.see(&order_path(order_id));
     let cookie = api
         .gate
@@ -45,7 +45,7 @@ pub(super) fn remember(api: &Api, visitor: &Visitor<'_>, order_id: OrderId) -> H
 pub(super) async fn lead_back(
     api: &Api,
     request: &HttpRequest,
-    visitor: &Visitor<'_>,
+    visitor: &Visitor,
     phone: &Phone,
 ) -> Result<Option<HttpResponse>, StoreError> {
     let remembered = cookie(request.headers(), COOKIE).and_then(|id| id.parse().ok());
@@ -66,38 +66,25 @@ pub(super) async fn lead_back(
 
 /// The state of an order, at once or as soon as it differs from `since`.
 pub async fn show(
+    visitor: Visitor,
     request: HttpRequest,
     token: web::Path<String>,
     api: web::Data<Api>,
-) -> HttpResponse {
-    let visitor = Visitor::of(&request, &api.shop);
-    match state(&request, &api, &token).await {
-        Ok((token, order)) => {
-            let page = StatePage::new(visitor.frame(), &order, &token);
-            visitor.answer(StatusCode::OK, &page)
-        }
-        Err(problem) => visitor.problem(&problem),
-    }
-}
-
-async fn state(
-    request: &HttpRequest,
-    api: &Api,
-    token: &str,
-) -> Result<(StateToken, Payment), Problem> {
+) -> Page {
     let unknown = || Problem::new(Code::OrderNotFound);
-    let token = StateToken::read(token).ok_or_else(unknown)?;
+    let token = StateToken::read(&token).ok_or_else(unknown)?;
     let candidates = api.store.orders_of_ref(token.order_ref()).await?;
     let order = candidates
         .into_iter()
         .find(|order| token.is_of(order.order_id))
         .ok_or_else(unknown)?;
-    let since = number(request, "since");
-    let hold = hold(request, since, api.wait_max);
+    let since = number(&request, "since");
+    let hold = hold(&request, since, api.wait_max);
     let waited = api
         .status
         .wait(&api.store, order.order_id, since, hold)
         .await?;
     let order = waited.map_or(order, |answered| (*answered.payment).clone());
-    Ok((token, order))
+    let page = StatePage::new(visitor.frame(), &order, &token);
+    Ok(visitor.answer(StatusCode::OK, &page))
 }

@@ -1,57 +1,41 @@
 //! The sandbox's phone: a person plays the subscriber. Mounted in sandbox mode only.
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::web;
 use serde_json::{Map, Value, json};
 
-use super::{Form, Visitor};
+use super::{Form, Page, Visitor, page};
 use crate::domain::catalog::money::Tzs;
 use crate::domain::people::phone::Phone;
-use crate::http::Api;
-use crate::http::problem::Problem;
 use crate::sandbox::{Behaviour, Choice, DecideError, Entry, Push, Sandbox};
-use crate::store::StoreError;
-use crate::web::{HandsetPage, Past, Prompt, Switches, Trouble};
+use crate::web::{HandsetPage, Past, Prompt, Switches};
 
 /// Payments that are shown.
 const SHOWN: u64 = 30;
 /// Of these, how many of the past.
 const PAST: usize = 8;
-/// ZenoPay's word for a payment that nobody has decided on.
+/// ZenoPay's word for a payment that is not decided.
 const UNDECIDED: &str = "PENDING";
 
 /// The phone's page and its buttons.
 pub fn routes(config: &mut web::ServiceConfig) {
     config
-        .route("/sandbox", web::get().to(show))
-        .route("/sandbox/phone", web::post().to(switch))
-        .route("/sandbox/phone/{order_id}", web::post().to(answer));
+        .route("/sandbox", page(web::get().to(show)))
+        .route("/sandbox/phone", page(web::post().to(switch)))
+        .route("/sandbox/phone/{order_id}", page(web::post().to(answer)));
 }
 
 /// Prompts, switches and what went before.
-async fn show(
-    request: HttpRequest,
-    api: web::Data<Api>,
-    sandbox: web::Data<Sandbox>,
-) -> HttpResponse {
-    let visitor = Visitor::of(&request, &api.shop);
-    match look(&sandbox).await {
-        Ok((entries, behaviour)) => {
-            let (open, past): (Vec<_>, Vec<_>) = entries.into_iter().partition(is_open);
-            let page = HandsetPage::new(
-                visitor.frame(),
-                open.into_iter().map(prompt).collect(),
-                past.into_iter().take(PAST).map(self::past).collect(),
-                switches(&behaviour, sandbox.usual_ms()),
-            );
-            visitor.answer(StatusCode::OK, &page)
-        }
-        Err(cause) => visitor.problem(&Problem::from(cause)),
-    }
-}
-
-async fn look(sandbox: &Sandbox) -> Result<(Vec<Entry>, Behaviour), StoreError> {
-    Ok((sandbox.list(SHOWN).await?, sandbox.switches().await?))
+async fn show(visitor: Visitor, sandbox: web::Data<Sandbox>) -> Page {
+    let (entries, behaviour) = (sandbox.list(SHOWN).await?, sandbox.switches().await?);
+    let (open, past): (Vec<_>, Vec<_>) = entries.into_iter().partition(is_open);
+    let page = HandsetPage::new(
+        visitor.frame(),
+        open.into_iter().map(prompt).collect(),
+        past.into_iter().take(PAST).map(self::past).collect(),
+        switches(&behaviour, sandbox.usual_ms()),
+    );
+    Ok(visitor.answer(StatusCode::OK, &page))
 }
 
 /// A prompt that is ignored is no longer on the screen.
@@ -104,17 +88,11 @@ fn switches(behaviour: &Behaviour, usual_ms: u64) -> Switches {
 
 /// The subscriber presses a button.
 async fn answer(
-    request: HttpRequest,
+    visitor: Visitor,
     order_id: web::Path<String>,
-    payload: web::Payload,
-    api: web::Data<Api>,
+    form: Form,
     sandbox: web::Data<Sandbox>,
-) -> HttpResponse {
-    let visitor = Visitor::of(&request, &api.shop);
-    let form = match Form::read(payload).await {
-        Ok(form) => form,
-        Err(problem) => return visitor.problem(&problem),
-    };
+) -> Page {
     let changes = match form.field("choice") {
         "approve" => json!({"decision": "approve"}),
         "wrong_pin" => json!({"decision": "decline", "word": "INVALID_PIN"}),
@@ -122,25 +100,12 @@ async fn answer(
         "cancel" => json!({"decision": "cancel"}),
         _ => json!({"decision": "ignore"}),
     };
-    match sandbox.decide(&order_id, fields(changes)).await {
-        Ok(()) => visitor.see("/sandbox"),
-        Err(DecideError::NotFound) => visitor.trouble(StatusCode::NOT_FOUND, Trouble::NoOrder),
-        Err(cause) => visitor.problem(&Problem::from(cause)),
-    }
+    sandbox.decide(&order_id, fields(changes)).await?;
+    Ok(visitor.see("/sandbox"))
 }
 
 /// How payments from now on behave.
-async fn switch(
-    request: HttpRequest,
-    payload: web::Payload,
-    api: web::Data<Api>,
-    sandbox: web::Data<Sandbox>,
-) -> HttpResponse {
-    let visitor = Visitor::of(&request, &api.shop);
-    let form = match Form::read(payload).await {
-        Ok(form) => form,
-        Err(problem) => return visitor.problem(&problem),
-    };
+async fn switch(visitor: Visitor, form: Form, sandbox: web::Data<Sandbox>) -> Page {
     let (decision, after_ms) = match form.field("decision") {
         "hand" => ("approve", Some(0)),
         "decline" => ("decline", Some(sandbox.usual_ms().max(1))),
@@ -161,17 +126,10 @@ async fn switch(
         "with_key": !is_on("no_key"),
         "push": if push.is_empty() { "accept" } else { push },
     });
-    let behaviour = match Behaviour::default().with(fields(wanted)) {
-        Ok(behaviour) => behaviour,
-        Err(sentence) => {
-            let problem = Problem::from(DecideError::Behaviour(sentence));
-            return visitor.problem(&problem);
-        }
-    };
-    match sandbox.set_switches(&behaviour).await {
-        Ok(()) => visitor.see("/sandbox"),
-        Err(cause) => visitor.problem(&Problem::from(cause)),
-    }
+    let behaviour = Behaviour::default().with(fields(wanted));
+    let behaviour = behaviour.map_err(DecideError::Behaviour)?;
+    sandbox.set_switches(&behaviour).await?;
+    Ok(visitor.see("/sandbox"))
 }
 
 fn fields(object: Value) -> Map<String, Value> {

@@ -3,59 +3,54 @@
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{HeaderValue, RETRY_AFTER};
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::shop::{attempt, key};
-use super::{Form, Visitor, fresh_key, order_in};
+use super::{Form, Page, Visitor, come_again, fresh_key, order_path};
 use crate::domain::catalog::purchase::{PackageRef, Purchase, Ringing};
 use crate::domain::order::ids::OrderId;
 use crate::domain::order::payment::Payment;
 use crate::domain::people::phone::Phone;
 use crate::http::Api;
-use crate::http::problem::Problem;
-use crate::web::{Door, Draft, Look, Notice, OrderPage, Trouble};
+use crate::http::problem::{Code, Problem};
+use crate::http::request::order_in;
+use crate::web::{Door, Draft, Look, Notice, OrderPage};
 
 /// How long a page is held for a browser without scripts, which shows nothing new meanwhile.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// A guest who found no seat comes again after this many seconds.
-const CROWDED_RETRY_SECS: HeaderValue = HeaderValue::from_static("2");
+const CROWDED_RETRY_SECS: u64 = 2;
 
 /// The order as it is now; with `since`, as soon as it differs from that version.
 pub async fn show(
+    visitor: Visitor,
     request: HttpRequest,
     order_id: web::Path<String>,
     api: web::Data<Api>,
-) -> HttpResponse {
-    let visitor = Visitor::of(&request, &api.shop);
-    match order_in(&order_id) {
-        Ok(order_id) => show_by(&request, &api, &visitor, order_id, Door::OrderId).await,
-        Err(problem) => visitor.problem(&problem),
-    }
+) -> Page {
+    let order_id = order_in(&order_id)?;
+    show_by(&request, &api, &visitor, order_id, Door::OrderId).await
 }
 
 /// The order for a guest who came by this door.
 pub(super) async fn show_by(
     request: &HttpRequest,
     api: &Api,
-    visitor: &Visitor<'_>,
+    visitor: &Visitor,
     order_id: OrderId,
     door: Door<'_>,
-) -> HttpResponse {
+) -> Page {
     let since = number(request, "since");
     let hold = hold(request, since, api.wait_max);
-    let answered = match api.status.wait(&api.store, order_id, since, hold).await {
-        Ok(Some(answered)) => answered,
-        Ok(None) => return visitor.trouble(StatusCode::NOT_FOUND, Trouble::NoOrder),
-        Err(cause) => return visitor.problem(&Problem::from(cause)),
-    };
+    let answered = api.status.wait(&api.store, order_id, since, hold).await?;
+    let answered = answered.ok_or_else(|| Problem::new(Code::OrderNotFound))?;
     let look = look(api, answered.crowded, door);
     let page = OrderPage::new(visitor.frame(), &answered.payment, look);
-    let mut answer = visitor.answer(StatusCode::OK, &page);
-    if answered.crowded {
-        answer.headers_mut().insert(RETRY_AFTER, CROWDED_RETRY_SECS);
-    }
-    answer
+    let answer = visitor.answer(StatusCode::OK, &page);
+    Ok(match answered.crowded {
+        true => come_again(answer, CROWDED_RETRY_SECS),
+        false => answer,
+    })
 }
 
 fn look<'a>(api: &Api, is_crowded: bool, door: Door<'a>) -> Look<'a> {
@@ -72,7 +67,7 @@ fn look<'a>(api: &Api, is_crowded: bool, door: Door<'a>) -> Look<'a> {
 /// The order's page at another path than its own, with why the guest sees it again.
 pub(super) fn draw(
     api: &Api,
-    visitor: &Visitor<'_>,
+    visitor: &Visitor,
     status: StatusCode,
     order: &Payment,
     door: Door<'_>,
@@ -87,38 +82,28 @@ pub(super) fn draw(
 }
 
 /// Leads to the order.
-pub async fn back(
-    request: HttpRequest,
-    order_id: web::Path<String>,
-    api: web::Data<Api>,
-) -> HttpResponse {
-    Visitor::of(&request, &api.shop).see(&format!("/order/{order_id}"))
+pub async fn back(visitor: Visitor, order_id: web::Path<String>) -> HttpResponse {
+    visitor.see(&format!("/order/{order_id}"))
 }
 
 /// Another attempt with the phone and the package of this order, as a new order.
 pub async fn again(
+    visitor: Visitor,
     request: HttpRequest,
     order_id: web::Path<String>,
-    payload: web::Payload,
+    form: Form,
     api: web::Data<Api>,
-) -> HttpResponse {
-    let visitor = Visitor::of(&request, &api.shop);
-    let (order_id, form) = match Form::about(&order_id, payload).await {
-        Ok(read) => read,
-        Err(problem) => return visitor.problem(&problem),
-    };
-    let order = match api.store.load_for_guest(order_id).await {
-        Ok(Some(order)) => order,
-        Ok(None) => return visitor.trouble(StatusCode::NOT_FOUND, Trouble::NoOrder),
-        Err(cause) => return visitor.problem(&Problem::from(cause)),
-    };
-    // Who was forgotten has no phone any more that could ring.
+) -> Page {
+    let order_id = order_in(&order_id)?;
+    let order = api.store.load_for_guest(order_id).await?;
+    let order = order.ok_or_else(|| Problem::new(Code::OrderNotFound))?;
+    // A customer who was forgotten has no phone any more that could ring.
     let phone = Phone::read(order.phone.international()).ok();
     let key = phone.and_then(|phone| key(&form, &order.terms.code, &phone));
     let Some(key) = key else {
-        return visitor.see(&format!("/order/{order_id}"));
+        return Ok(visitor.see(&order_path(order_id)));
     };
-    // Whoever has the link has the order, and still need not learn the number.
+    // A guest with the link has the order, and still need not learn the number.
     let draft = Draft {
         package: Some(order.terms.code.clone()),
         key: fresh_key(),

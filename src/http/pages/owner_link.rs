@@ -9,7 +9,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::order::{draw, show_by};
-use super::{Form, Visitor};
+use super::{Form, Page, Visitor, order_path};
 use crate::actors::{NewCode, Requester};
 use crate::domain::access::owner_link::OwnerToken;
 use crate::domain::order::ids::OrderId;
@@ -18,93 +18,72 @@ use crate::domain::order::reissue::MayReissue;
 use crate::http::Api;
 use crate::http::problem::{Code, Problem};
 use crate::web::text::text;
-use crate::web::{Door, Notice, ReissuePage, Trouble};
+use crate::web::{Door, Notice, ReissuePage};
 
 /// The order, as it is now or as soon as it differs from `since`.
 pub async fn show(
+    visitor: Visitor,
     request: HttpRequest,
     token: web::Path<String>,
     api: web::Data<Api>,
-) -> HttpResponse {
-    let visitor = Visitor::of(&request, &api.shop);
-    match find(&api, &token).await {
-        Ok(Some((token, order))) => {
+) -> Page {
+    match find(&api, &token).await? {
+        Some((token, order)) => {
             let door = Door::OwnerLink(&token);
             show_by(&request, &api, &visitor, order.order_id, door).await
         }
-        Ok(None) => first_edition(&api, &visitor, &token).await,
-        Err(problem) => visitor.problem(&problem),
+        None => first_edition(&api, &visitor, &token).await,
     }
 }
 
 /// Says what will happen, and asks whether it is to happen.
-pub async fn ask(
-    request: HttpRequest,
-    token: web::Path<String>,
-    api: web::Data<Api>,
-) -> HttpResponse {
-    let visitor = Visitor::of(&request, &api.shop);
-    let (token, order) = match owned(&api, &token).await {
-        Ok(found) => found,
-        Err(problem) => return visitor.problem(&problem),
+pub async fn ask(visitor: Visitor, token: web::Path<String>, api: web::Data<Api>) -> Page {
+    let (token, order) = owned(&api, &token).await?;
+    let now = api.store.clock().now();
+    let (status, notice) = match hindrance(&visitor) {
+        Some(hindrance) => hindrance,
+        None => match ReissuePage::new(visitor.frame(), &order, &token, now) {
+            Some(page) => return Ok(visitor.answer(StatusCode::OK, &page)),
+            None => {
+                let notice = Notice::no_new_code(text(visitor.language));
+                (StatusCode::CONFLICT, notice)
+            }
+        },
     };
-    if let Some((status, notice)) = hindrance(&visitor) {
-        return back(&api, &visitor, &token, status, &order, notice);
-    }
-    match ReissuePage::new(visitor.frame(), &order, &token, api.store.clock().now()) {
-        Some(page) => visitor.answer(StatusCode::OK, &page),
-        None => {
-            let notice = Notice::no_new_code(text(visitor.language));
-            back(&api, &visitor, &token, StatusCode::CONFLICT, &order, notice)
-        }
-    }
+    Ok(back(&api, &visitor, &token, status, &order, notice))
 }
 
 /// Has the code replaced, and leads back to the order, which shows the new one.
 pub async fn reissue(
-    request: HttpRequest,
+    visitor: Visitor,
     token: web::Path<String>,
-    payload: web::Payload,
+    form: Form,
     api: web::Data<Api>,
-) -> HttpResponse {
-    let visitor = Visitor::of(&request, &api.shop);
-    let form = match Form::read(payload).await {
-        Ok(form) => form,
-        Err(problem) => return visitor.problem(&problem),
-    };
-    let (token, order) = match owned(&api, &token).await {
-        Ok(found) => found,
-        Err(problem) => return visitor.problem(&problem),
-    };
+) -> Page {
+    let (token, order) = owned(&api, &token).await?;
     if let Some((status, notice)) = hindrance(&visitor) {
-        return back(&api, &visitor, &token, status, &order, notice);
+        return Ok(back(&api, &visitor, &token, status, &order, notice));
     }
-    let home = format!("/v/{}", token.expose());
+    let home = Door::OwnerLink(&token).path(&order);
     // A form of ours knows what the guest saw; of anything else nothing follows.
     let Ok(seen) = form.field("seen").parse() else {
-        return visitor.see(&format!("{home}/reissue"));
+        return Ok(visitor.see(&format!("{home}/reissue")));
     };
-    let done = match api
-        .orders
-        .reissue(order.order_id, Requester::Owner { seen })
-        .await
-    {
-        Ok(done) => done,
-        Err(cause) => return visitor.problem(&Problem::from(cause)),
-    };
+    let requester = Requester::Owner { seen };
+    let done = api.orders.reissue(order.order_id, requester).await?;
     let text = text(visitor.language);
     let (status, notice) = match done.code {
-        NewCode::Given | NewCode::GivenBefore => return visitor.see(&home),
+        NewCode::Given | NewCode::GivenBefore => return Ok(visitor.see(&home)),
         NewCode::Enough => (StatusCode::TOO_MANY_REQUESTS, Notice::enough_codes(text)),
         NewCode::Over => (StatusCode::CONFLICT, Notice::no_new_code(text)),
     };
-    back(&api, &visitor, &token, status, &done.payment, notice)
+    Ok(back(&api, &visitor, &token, status, &done.payment, notice))
 }
 
 /// Leads to the page that asks: a reloaded answer to the form changes nothing.
 fn back(
     api: &Api,
-    visitor: &Visitor<'_>,
+    visitor: &Visitor,
     token: &OwnerToken,
     status: StatusCode,
     order: &Payment,
@@ -113,8 +92,8 @@ fn back(
     draw(api, visitor, status, order, Door::OwnerLink(token), notice)
 }
 
-/// Why nobody can have a code replaced by a link here.
-fn hindrance(visitor: &Visitor<'_>) -> Option<(StatusCode, Notice)> {
+/// Why no link can have a code replaced here.
+fn hindrance(visitor: &Visitor) -> Option<(StatusCode, Notice)> {
     match visitor.shop.may_reissue {
         MayReissue::Owner => None,
         MayReissue::OperatorsOnly => {
@@ -133,21 +112,19 @@ async fn find(api: &Api, token: &str) -> Result<Option<(OwnerToken, Payment)>, P
     Ok(order.map(|order| (token, order)))
 }
 
-/// The same for who wants to change something, which nothing but the token opens.
+/// The same for a guest who wants to change something, which nothing but the token opens.
 async fn owned(api: &Api, token: &str) -> Result<(OwnerToken, Payment), Problem> {
     let found = find(api, token).await?;
     found.ok_or_else(|| Problem::new(Code::OrderNotFound))
 }
 
 /// A link of the first edition leads to the order's page, whose address it says as well.
-async fn first_edition(api: &Api, visitor: &Visitor<'_>, short: &str) -> HttpResponse {
-    let nothing = || visitor.trouble(StatusCode::NOT_FOUND, Trouble::NoOrder);
-    let Some(order_id) = OrderId::from_short(short) else {
-        return nothing();
-    };
-    match api.store.load_for_guest(order_id).await {
-        Ok(Some(_)) => visitor.see(&format!("/order/{order_id}")),
-        Ok(None) => nothing(),
-        Err(cause) => visitor.problem(&Problem::from(cause)),
-    }
+async fn first_edition(api: &Api, visitor: &Visitor, short: &str) -> Page {
+    let nothing = || Problem::new(Code::OrderNotFound);
+    let order_id = OrderId::from_short(short).ok_or_else(nothing)?;
+    api.store
+        .load_for_guest(order_id)
+        .await?
+        .ok_or_else(nothing)?;
+    Ok(visitor.see(&order_path(order_id)))
 }

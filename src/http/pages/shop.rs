@@ -1,12 +1,11 @@
 //! The shop: packages, the form, and what becomes of it.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{HeaderValue, RETRY_AFTER};
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 use sha2::{Digest, Sha256};
 
 use super::bought::{lead_back, remember};
-use super::{Form, Visitor, fresh_key};
+use super::{Form, Page, Visitor, come_again, fresh_key};
 use crate::checkout::{Bought, CheckoutError};
 use crate::domain::catalog::admission::Refusal;
 use crate::domain::catalog::money::Tzs;
@@ -18,8 +17,7 @@ use crate::web::text::text;
 use crate::web::{Draft, Notice, ShopPage};
 
 /// Packages to choose from.
-pub async fn show(request: HttpRequest, api: web::Data<Api>) -> HttpResponse {
-    let visitor = Visitor::of(&request, &api.shop);
+pub async fn show(visitor: Visitor, api: web::Data<Api>) -> Page {
     let router_error = visitor.visit.router_error.as_deref();
     let draft = Draft {
         key: fresh_key(),
@@ -30,22 +28,15 @@ pub async fn show(request: HttpRequest, api: web::Data<Api>) -> HttpResponse {
 }
 
 /// Leads to the shop.
-pub async fn back(request: HttpRequest, api: web::Data<Api>) -> HttpResponse {
-    Visitor::of(&request, &api.shop).see("/")
+pub async fn back(visitor: Visitor) -> HttpResponse {
+    visitor.see("/")
 }
 
 /// Takes the form, makes the order and leads to it.
-pub async fn buy(request: HttpRequest, payload: web::Payload, api: web::Data<Api>) -> HttpResponse {
-    let visitor = Visitor::of(&request, &api.shop);
-    let form = match Form::read(payload).await {
-        Ok(form) => form,
-        Err(problem) => return visitor.problem(&problem),
-    };
+pub async fn buy(visitor: Visitor, request: HttpRequest, form: Form, api: web::Data<Api>) -> Page {
+    let package = form.field("package").rsplit_once(':');
     let draft = Draft {
-        package: form
-            .field("package")
-            .rsplit_once(':')
-            .map(|(code, _)| code.to_owned()),
+        package: package.map(|(code, _)| code.to_owned()),
         phone: form.field("phone").chars().take(20).collect(),
         key: form.field("key").to_owned(),
         notice: None,
@@ -87,18 +78,17 @@ pub(super) fn key(form: &Form, package: &str, phone: &Phone) -> Option<Idempoten
     }
     let attempt = format!("{key}.{package}.{}", phone.national());
     let hash = Sha256::digest(attempt.as_bytes());
-    let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-    IdempotencyKey::read(format!("form-{hex}").as_bytes()).ok()
+    IdempotencyKey::read(format!("form-{}", hex::encode(hash)).as_bytes()).ok()
 }
 
 /// Buys, and leads to the order or back to the form.
 pub(super) async fn attempt(
     api: &Api,
     request: &HttpRequest,
-    visitor: &Visitor<'_>,
+    visitor: &Visitor,
     purchase: Purchase,
     draft: Draft,
-) -> HttpResponse {
+) -> Page {
     let (wanted, phone) = (purchase.package.clone(), purchase.phone.clone());
     let bought = match api.clients.admit(request) {
         Ok(()) => api.checkout.buy(purchase).await,
@@ -108,14 +98,14 @@ pub(super) async fn attempt(
     };
     let error = match bought {
         Ok(Bought::Pushed(order) | Bought::Unclear(order) | Bought::Resumed(order)) => {
-            return remember(api, visitor, order.order_id);
+            return Ok(remember(api, visitor, order.order_id));
         }
         Err(CheckoutError::GatewayRefused { order_id, .. }) => {
-            return remember(api, visitor, order_id);
+            return Ok(remember(api, visitor, order_id));
         }
         Err(CheckoutError::Refused(refusal @ Refusal::PromptOpen { .. })) => {
             match lead_back(api, request, visitor, &phone).await {
-                Ok(Some(answer)) => return answer,
+                Ok(Some(answer)) => return Ok(answer),
                 Ok(None) => CheckoutError::Refused(refusal),
                 Err(error) => CheckoutError::Store(error),
             }
@@ -124,18 +114,16 @@ pub(super) async fn attempt(
     };
     let notice = why_not(api, visitor, &wanted, &error, &phone).await;
     let problem = Problem::from(error);
-    let mut answer = sorry(api, visitor, problem.status_code(), draft, notice).await;
-    if let Some(secs) = problem.retry_secs() {
-        answer
-            .headers_mut()
-            .insert(RETRY_AFTER, HeaderValue::from(secs));
-    }
-    answer
+    let answer = sorry(api, visitor, problem.status_code(), draft, notice).await?;
+    Ok(match problem.retry_secs() {
+        Some(secs) => come_again(answer, secs),
+        None => answer,
+    })
 }
 
 async fn why_not(
     api: &Api,
-    visitor: &Visitor<'_>,
+    visitor: &Visitor,
     wanted: &PackageRef,
     error: &CheckoutError,
     phone: &Phone,
@@ -153,7 +141,7 @@ async fn why_not(
     }
 }
 
-async fn name_of(api: &Api, visitor: &Visitor<'_>, package: &PackageRef) -> String {
+async fn name_of(api: &Api, visitor: &Visitor, package: &PackageRef) -> String {
     match api.store.package_on_sale(package).await {
         Ok(Some(package)) => package.terms.name(visitor.language).to_owned(),
         Ok(None) | Err(_) => String::new(),
@@ -164,29 +152,20 @@ async fn name_of(api: &Api, visitor: &Visitor<'_>, package: &PackageRef) -> Stri
 /// ordered by it, so it keeps its key.
 async fn sorry(
     api: &Api,
-    visitor: &Visitor<'_>,
+    visitor: &Visitor,
     status: StatusCode,
-    draft: Draft,
+    mut draft: Draft,
     notice: Notice,
-) -> HttpResponse {
-    let draft = Draft {
-        key: if draft.key.is_empty() {
-            fresh_key()
-        } else {
-            draft.key
-        },
-        notice: Some(notice),
-        ..draft
-    };
+) -> Page {
+    if draft.key.is_empty() {
+        draft.key = fresh_key();
+    }
+    draft.notice = Some(notice);
     draw(api, visitor, status, draft).await
 }
 
-async fn draw(api: &Api, visitor: &Visitor<'_>, status: StatusCode, draft: Draft) -> HttpResponse {
-    match api.store.packages_on_sale().await {
-        Ok(packages) => {
-            let page = ShopPage::new(visitor.frame_at("/"), &packages, draft);
-            visitor.answer(status, &page)
-        }
-        Err(cause) => visitor.problem(&Problem::from(cause)),
-    }
+async fn draw(api: &Api, visitor: &Visitor, status: StatusCode, draft: Draft) -> Page {
+    let packages = api.store.packages_on_sale().await?;
+    let page = ShopPage::new(visitor.frame_at("/"), &packages, draft);
+    Ok(visitor.answer(status, &page))
 }

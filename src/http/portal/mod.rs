@@ -1,5 +1,6 @@
 //! The price list and the purchase.
 
+use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,7 @@ use crate::domain::catalog::admission::Refusal;
 use crate::domain::catalog::money::{CURRENCY, Tzs};
 use crate::domain::catalog::package::Package;
 use crate::domain::catalog::purchase::{IdempotencyKey, PackageRef, Purchase, Ringing};
+use crate::domain::clean_text::clean;
 use crate::domain::order::payment::Payment;
 use crate::domain::people::language::Language;
 use crate::domain::people::personal::Personal;
@@ -166,77 +168,65 @@ pub async fn pay(
     let purchase = purchase(&request, &body)?;
     let (language, phone) = (purchase.language, purchase.phone.clone());
     let bought = api.checkout.buy(purchase).await;
-    match bought.map_err(|cause| refused(cause, &phone, language))? {
-        Bought::Pushed(payment) => {
-            Ok(HttpResponse::Created().json(answer(&payment, language, false)))
-        }
-        Bought::Unclear(payment) => {
-            Ok(HttpResponse::Accepted().json(answer(&payment, language, false)))
-        }
-        Bought::Resumed(payment) => Ok(HttpResponse::Ok().json(answer(&payment, language, true))),
-    }
+    let bought = bought.map_err(|cause| refused(cause, &phone, language))?;
+    let (status, payment, resumed) = match bought {
+        Bought::Pushed(payment) => (StatusCode::CREATED, payment, false),
+        Bought::Unclear(payment) => (StatusCode::ACCEPTED, payment, false),
+        Bought::Resumed(payment) => (StatusCode::OK, payment, true),
+    };
+    Ok(HttpResponse::build(status).json(answer(&payment, language, resumed)))
 }
 
 /// Why there is no order. A prompt that is open may be a stranger's, who has typed this number: the
-/// person who reads it is told to decline what they did not order.
+/// guest who reads it is told to decline what they did not order.
 fn refused(cause: CheckoutError, phone: &Phone, language: Language) -> Problem {
     let notice = match &cause {
         CheckoutError::Refused(refusal @ Refusal::PromptOpen { .. }) => {
-            Some(Notice::refused(text(language), *refusal, phone))
+            Notice::refused(text(language), *refusal, phone)
         }
         CheckoutError::Refused(Refusal::RateLimited { .. })
         | CheckoutError::PackageNotFound
         | CheckoutError::PriceChanged { .. }
         | CheckoutError::KeyReused
         | CheckoutError::GatewayRefused { .. }
-        | CheckoutError::Store(_) => None,
+        | CheckoutError::Store(_) => return cause.into(),
     };
-    let problem = Problem::from(cause);
-    match notice {
-        Some(notice) => problem.detail(notice.body),
-        None => problem,
-    }
+    Problem::from(cause).detail(notice.body)
 }
 
 fn purchase(request: &HttpRequest, body: &[u8]) -> Result<Purchase, Problem> {
     let wish: PayRequest = read_wish(body)?;
-    if wish
-        .currency
-        .as_deref()
-        .is_some_and(|it| !it.trim().eq_ignore_ascii_case(CURRENCY))
-    {
-        return Err(Problem::new(Code::InvalidValue).detail("currency must be TZS"));
+    let at_fault = |what: &str| Problem::new(Code::InvalidValue).detail(what);
+    let currency = wish.currency.as_deref().unwrap_or(CURRENCY).trim();
+    if !currency.eq_ignore_ascii_case(CURRENCY) {
+        return Err(at_fault("currency must be TZS"));
     }
     let expected_price = match &wish.amount {
         None | Some(Value::Null) => None,
         Some(amount) => Some(
             scalar(amount)
                 .and_then(|text| Tzs::read_whole(&text))
-                .ok_or_else(|| {
-                    Problem::new(Code::InvalidValue).detail("amount is not in whole shillings")
-                })?,
+                .ok_or_else(|| at_fault("amount is not in whole shillings"))?,
         ),
     };
     let package = scalar(&wish.package_id)
         .filter(|text| !text.trim().is_empty())
-        .ok_or_else(|| Problem::new(Code::InvalidValue).detail("packageId is not a name"))?;
+        .ok_or_else(|| at_fault("packageId is not a name"))?;
     let device = match wish.mac.as_deref().map(str::trim) {
         None | Some("") => None,
-        Some(mac) => Some(
-            DeviceMac::read(mac)
-                .map_err(|fault| Problem::new(Code::InvalidValue).detail(fault.to_string()))?,
-        ),
+        Some(mac) => Some(DeviceMac::read(mac).map_err(|fault| at_fault(&fault.to_string()))?),
     };
     let phone = Phone::read(&scalar(&wish.phone_number).unwrap_or_default())?;
-    let idempotency_key = match request.headers().get("idempotency-key") {
-        Some(key) => Some(IdempotencyKey::read(key.as_bytes())?),
-        None => None,
-    };
+    let key = request.headers().get("idempotency-key");
+    let key = key.map(|key| IdempotencyKey::read(key.as_bytes()));
+    let idempotency_key = key.transpose()?;
     Ok(Purchase {
         package: PackageRef::read(&package).ok_or_else(|| Problem::new(Code::PackageNotFound))?,
         phone,
         device,
-        customer_name: wish.customer_name.and_then(|name| clean_name(&name)),
+        customer_name: (wish.customer_name)
+            .and_then(|name| clean(&name, NAME_MAX))
+            .map(Personal::new),
         expected_price,
         language: language(request.headers()),
         // A client with a key of its own knows what it is doing.
@@ -264,17 +254,6 @@ pub(super) fn scalar(value: &Value) -> Option<String> {
         Value::Number(number) => Some(number.to_string()),
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
     }
-}
-
-/// PostgreSQL refuses NUL, invoices and terminals dislike the other control characters.
-fn clean_name(name: &str) -> Option<Personal> {
-    let name: String = name
-        .chars()
-        .filter(|c| !c.is_control())
-        .take(NAME_MAX)
-        .collect();
-    let name = name.trim();
-    (!name.is_empty()).then(|| Personal::new(name))
 }
 
 fn answer(payment: &Payment, language: Language, resumed: bool) -> PayAnswer {

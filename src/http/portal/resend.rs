@@ -1,7 +1,7 @@
 //! "I have paid, and have no voucher": the SMS goes out again, to the phone that paid.
 //!
-//! The rule that must not be broken: whoever asks learns nothing. A number is no secret, so the
-//! answer is the same for every phone.
+//! # Invariants
+//! The client learns nothing. A number is no secret, so the answer is the same for every phone.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::{Deserialize, Serialize};

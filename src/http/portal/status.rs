@@ -20,12 +20,11 @@ use super::wording::{self, Reason};
 use crate::actors::status::Watching;
 use crate::domain::catalog::money::CURRENCY;
 use crate::domain::order::failure::FailureReason;
-use crate::domain::order::ids::OrderId;
 use crate::domain::order::payment::{Payment, Status};
 use crate::domain::people::language::Language;
 use crate::http::Api;
 use crate::http::problem::{Code, Problem};
-use crate::http::request::language;
+use crate::http::request::{language, order_in};
 use crate::store::Clock;
 
 /// A poll that found no seat comes again after this many seconds.
@@ -98,7 +97,7 @@ pub async fn show(
     query: web::Query<StatusQuery>,
     api: web::Data<Api>,
 ) -> Result<HttpResponse, Problem> {
-    let order_id = named(&order_id)?;
+    let order_id = order_in(&order_id)?;
     let wait = wait_of(query.wait.as_deref(), api.wait_max)?;
     let since = since_of(query.since.as_deref())?;
     let answered = if wait.is_zero() {
@@ -147,7 +146,7 @@ pub async fn events(
     order_id: web::Path<String>,
     api: web::Data<Api>,
 ) -> Result<HttpResponse, Problem> {
-    let order_id = named(&order_id)?;
+    let order_id = order_in(&order_id)?;
     let language = language(request.headers());
     // Register interest before looking.
     let watching = api.status.watch(&api.store, order_id).await;
@@ -217,11 +216,6 @@ fn event(payment: &Payment, language: Language, now: DateTime<Utc>) -> Bytes {
         "id: {}\nevent: status\ndata: {json}\n\n",
         payment.version
     ))
-}
-
-fn named(text: &str) -> Result<OrderId, Problem> {
-    // What is no order id names no order.
-    text.parse().map_err(|_| Problem::new(Code::OrderNotFound))
 }
 
 fn wait_of(text: Option<&str>, most: Duration) -> Result<Duration, Problem> {

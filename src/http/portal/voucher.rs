@@ -1,4 +1,4 @@
-//! What is left of a voucher, for whoever knows its code, and for the device that runs on it.
+//! What is left of a voucher, for a client that knows its code, and for the device that runs on it.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::{DateTime, Utc};
@@ -11,13 +11,6 @@ use crate::domain::access::usage::{Standing, State};
 use crate::domain::access::voucher::VoucherCode;
 use crate::http::Api;
 use crate::http::problem::{Code, Problem};
-
-/// `GET /voucher/{code}` and `GET /captive`.
-pub fn routes(config: &mut web::ServiceConfig) {
-    config
-        .route("/voucher/{code}", web::get().to(show))
-        .route("/captive", web::get().to(captive));
-}
 
 /// How a voucher stands.
 #[derive(Serialize, ToSchema)]

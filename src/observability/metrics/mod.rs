@@ -1,6 +1,6 @@
 //! What operators and Prometheus read: shared atomics, never a question to a busy actor.
 //!
-//! One value of [`Metrics`] a process, handed to whoever counts; no globals, so that a test
+//! One value of [`Metrics`] a process, handed to what counts; no globals, so that a test
 //! can run two servers in one process.
 
 use std::sync::Arc;
@@ -70,8 +70,8 @@ pub struct Metrics {
     pub restarts: IntCounter,
     /// Messages waiting for order actors, beside those being handled.
     pub mailbox_depth: IntGauge,
-    /// How long the oldest message that is not done has been here, in seconds; set by whoever
-    /// looks.
+    /// How long the oldest message that is not done has been here, in seconds; set when
+    /// the metrics are read.
     pub oldest_message: Gauge,
     /// Parked polls.
     pub waiters: IntGauge,
@@ -95,7 +95,7 @@ pub struct Metrics {
     pub zenopay_circuit: IntGauge,
     /// 1 while the SMS provider is taken to be down.
     pub sms_circuit: IntGauge,
-    /// 1 while restored books hold SMS and Disconnect-Requests back.
+    /// 1 while a restored database holds SMS and Disconnect-Requests back.
     pub outbox_held: IntGauge,
     /// Age of the oldest unsent SMS, in seconds.
     pub outbox_oldest: IntGauge,
@@ -110,8 +110,8 @@ impl Metrics {
     #[rustfmt::skip] // A table is read by its columns.
     pub fn new(task_failures: &IntCounterVec) -> Arc<Self> {
         let all = Instruments(Registry::new());
-        all.add(ProcessCollector::for_self());
-        all.add(task_failures.clone());
+        all.0.register(Box::new(ProcessCollector::for_self())).expect(NAMED_ONCE);
+        all.add(Ok(task_failures.clone()));
         all.gauges("malipo_build_info", "What is running.", "version")
             .with_label_values(&[env!("CARGO_PKG_VERSION")])
             .set(1);
@@ -166,46 +166,37 @@ struct Instruments(Registry);
 const NAMED_ONCE: &str = "instrument names are constants, each used once";
 
 impl Instruments {
-    fn add(&self, collector: impl Collector + 'static) {
-        self.0.register(Box::new(collector)).expect(NAMED_ONCE);
+    fn add<C: Collector + Clone + 'static>(&self, made: prometheus::Result<C>) -> C {
+        let instrument = made.expect(NAMED_ONCE);
+        let registered = self.0.register(Box::new(instrument.clone()));
+        registered.expect(NAMED_ONCE);
+        instrument
     }
 
     fn counter(&self, name: &str, help: &str) -> IntCounter {
-        let counter = IntCounter::new(name, help).expect(NAMED_ONCE);
-        self.add(counter.clone());
-        counter
+        self.add(IntCounter::new(name, help))
     }
 
     fn counters(&self, name: &str, help: &str, label: &str) -> IntCounterVec {
-        let counters = IntCounterVec::new(Opts::new(name, help), &[label]).expect(NAMED_ONCE);
-        self.add(counters.clone());
-        counters
+        self.add(IntCounterVec::new(Opts::new(name, help), &[label]))
     }
 
     fn gauge(&self, name: &str, help: &str) -> IntGauge {
-        let gauge = IntGauge::new(name, help).expect(NAMED_ONCE);
-        self.add(gauge.clone());
-        gauge
+        self.add(IntGauge::new(name, help))
     }
 
     fn seconds(&self, name: &str, help: &str) -> Gauge {
-        let gauge = Gauge::new(name, help).expect(NAMED_ONCE);
-        self.add(gauge.clone());
-        gauge
+        self.add(Gauge::new(name, help))
     }
 
     fn gauges(&self, name: &str, help: &str, label: &str) -> IntGaugeVec {
-        let gauges = IntGaugeVec::new(Opts::new(name, help), &[label]).expect(NAMED_ONCE);
-        self.add(gauges.clone());
-        gauges
+        self.add(IntGaugeVec::new(Opts::new(name, help), &[label]))
     }
 
     fn latency(&self, name: &str, help: &str) -> Latency {
         let options = HistogramOpts::new(name, help).buckets(BUCKETS.to_vec());
-        let histogram = Histogram::with_opts(options).expect(NAMED_ONCE);
-        self.add(histogram.clone());
         Latency {
-            histogram,
+            histogram: self.add(Histogram::with_opts(options)),
             sliding: Sliding::new(),
         }
     }

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
-use reqwest::redirect;
 use tokio::runtime::{Builder, Runtime};
 use tracing::{info, warn};
+
+use crate::http_client;
 
 /// A collector stands beside us or close by.
 const TIMEOUT: Duration = Duration::from_secs(3);
@@ -22,14 +23,8 @@ pub(super) struct Collector {
 }
 
 impl Collector {
-    pub fn new() -> Result<Self, HttpError> {
-        // Whoever was first has installed the same.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::builder()
-            .timeout(TIMEOUT)
-            .redirect(redirect::Policy::none())
-            .no_proxy()
-            .build()?;
+    pub fn new(scheme: &str) -> Result<Self, HttpError> {
+        let http = http_client::builder(scheme).timeout(TIMEOUT).build()?;
         let runtime = Builder::new_current_thread().enable_all().build()?;
         Ok(Self {
             http,

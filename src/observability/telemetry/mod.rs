@@ -2,7 +2,7 @@
 //! is configured, the path of each webhook as a trace.
 //!
 //! Spans are for the collector alone and log lines for the log alone: a span of ours never shows
-//! in a line, and no line is part of a trace. So without a collector nobody is interested in
+//! in a line, and no line is part of a trace. So without a collector nothing is interested in
 //! spans, and `tracing` skips them at the cost of a load.
 
 use std::io::IsTerminal;

@@ -1,13 +1,15 @@
 //! The path of a webhook as one trace: `webhook` → `actor` → `transaction` → `commit`, and
 //! `notice`. What calls us may have begun it (W3C Trace Context).
 //!
-//! The rule that must not be broken: a span carries an order's id and what became of it, and
-//! nothing that the log may not carry either.
+//! # Invariants
+//! A span carries an order's id and what became of it, and nothing that the log may not carry
+//! either.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use opentelemetry::KeyValue;
-use opentelemetry::propagation::{Extractor, TextMapPropagator};
+use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig, WithHttpConfig};
 use opentelemetry_sdk::Resource;
@@ -60,7 +62,7 @@ pub(super) fn start(
             "configuration key `telemetry.otlp_endpoint`: {error}"
         ))
     };
-    let collector = Collector::new().map_err(|error| failed(&error))?;
+    let collector = Collector::new(endpoint.scheme()).map_err(|error| failed(&error))?;
     let exporter = SpanExporter::builder()
         .with_http()
         .with_http_client(collector)
@@ -89,7 +91,7 @@ pub(super) fn start(
     Ok((Some(layer), Traces(Some(provider))))
 }
 
-/// Whoever began a trace has decided whether it is kept.
+/// The caller that began a trace has decided whether it is kept.
 fn sampler(config: &TelemetryConfig) -> Sampler {
     let share = f64::from(config.sample_percent) / 100.0;
     Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(share)))
@@ -107,19 +109,8 @@ pub fn go_on(span: &Span, traceparent: Option<&str>) {
     let Some(traceparent) = traceparent.filter(|_| !span.is_disabled()) else {
         return;
     };
-    let parent = TraceContextPropagator::new().extract(&Header(traceparent));
-    // Fails only for a span that nobody sends anywhere.
+    let header = HashMap::from([("traceparent".to_owned(), traceparent.to_owned())]);
+    let parent = TraceContextPropagator::new().extract(&header);
+    // Fails only for a span that is sent nowhere.
     let _ = span.set_parent(parent);
-}
-
-struct Header<'a>(&'a str);
-
-impl Extractor for Header<'_> {
-    fn get(&self, name: &str) -> Option<&str> {
-        (name == "traceparent").then_some(self.0)
-    }
-
-    fn keys(&self) -> Vec<&str> {
-        vec!["traceparent"]
-    }
 }

@@ -47,45 +47,21 @@ mod number {
 }
 
 /// What a packet is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::FromRepr)]
+#[repr(u8)]
 pub enum Code {
     /// May this user in?
-    AccessRequest,
+    AccessRequest = 1,
     /// Yes.
-    AccessAccept,
+    AccessAccept = 2,
     /// No.
-    AccessReject,
+    AccessReject = 3,
     /// End this session.
-    DisconnectRequest,
+    DisconnectRequest = 40,
     /// It is ended.
-    DisconnectAck,
+    DisconnectAck = 41,
     /// It is not.
-    DisconnectNak,
-}
-
-impl Code {
-    fn number(self) -> u8 {
-        match self {
-            Self::AccessRequest => 1,
-            Self::AccessAccept => 2,
-            Self::AccessReject => 3,
-            Self::DisconnectRequest => 40,
-            Self::DisconnectAck => 41,
-            Self::DisconnectNak => 42,
-        }
-    }
-
-    fn read(number: u8) -> Option<Self> {
-        match number {
-            1 => Some(Self::AccessRequest),
-            2 => Some(Self::AccessAccept),
-            3 => Some(Self::AccessReject),
-            40 => Some(Self::DisconnectRequest),
-            41 => Some(Self::DisconnectAck),
-            42 => Some(Self::DisconnectNak),
-            _ => None,
-        }
-    }
+    DisconnectNak = 42,
 }
 
 /// A request, ready to be sent as often as it takes: a retransmission is the same bytes, or
@@ -146,8 +122,8 @@ impl Request {
     }
 
     /// Asks a router to end a session. Without Event-Timestamp: a router without a clock of
-    /// its own starts in the past and would drop the request as stale, and a replay harms
-    /// nobody, for the session is then gone.
+    /// its own starts in the past and would drop the request as stale, and a replay does
+    /// no harm, for the session is then gone.
     pub fn disconnect(identifier: u8, session: &Session, secret: &Secret) -> Self {
         let mut packet = Draft::of(Code::DisconnectRequest, identifier, [0; BLOCK]);
         packet.text(number::USER_NAME, session.user.as_str());
@@ -179,7 +155,7 @@ impl Request {
     /// Why it is not.
     pub fn read_answer(&self, datagram: &[u8], secret: &Secret) -> Result<Answer, NotTheAnswer> {
         let packet = whole(datagram).ok_or(NotTheAnswer::Stray)?;
-        let code = Code::read(packet[0]).ok_or(NotTheAnswer::Stray)?;
+        let code = Code::from_repr(packet[0]).ok_or(NotTheAnswer::Stray)?;
         if packet[1] != self.bytes[1] || !self.may_be_answered_by(code) {
             return Err(NotTheAnswer::Stray);
         }
@@ -197,7 +173,7 @@ impl Request {
     }
 
     fn may_be_answered_by(&self, code: Code) -> bool {
-        match Code::read(self.bytes[0]) {
+        match Code::from_repr(self.bytes[0]) {
             Some(Code::AccessRequest) => matches!(code, Code::AccessAccept | Code::AccessReject),
             Some(Code::DisconnectRequest) => {
                 matches!(code, Code::DisconnectAck | Code::DisconnectNak)
@@ -223,7 +199,7 @@ impl Request {
             return Err(NotTheAnswer::NotAuthentic);
         }
         let seal = seal::find(packet, asked, attributes, secret)?;
-        let is_login = Code::read(self.bytes[0]) == Some(Code::AccessRequest);
+        let is_login = Code::from_repr(self.bytes[0]) == Some(Code::AccessRequest);
         if is_login && seal == Seal::Absent {
             return Err(NotTheAnswer::Unsealed);
         }
@@ -238,7 +214,7 @@ struct Draft {
 
 impl Draft {
     fn of(code: Code, identifier: u8, authenticator: [u8; BLOCK]) -> Self {
-        let mut bytes = vec![code.number(), identifier, 0, 0];
+        let mut bytes = vec![code as u8, identifier, 0, 0];
         bytes.extend(authenticator);
         Self { bytes }
     }

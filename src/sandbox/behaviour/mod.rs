@@ -13,7 +13,7 @@ use crate::domain::catalog::money::CURRENCY;
 use crate::gateways::zenopay::wire::WebhookBody;
 use crate::store::{SandboxPayment, SandboxWebhook};
 
-/// ZenoPay's word for a payment that nobody has decided on.
+/// ZenoPay's word for a payment that is not decided.
 pub(super) const PENDING: &str = "PENDING";
 
 /// Copies of one webhook at most; more count as this many.

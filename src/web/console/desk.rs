@@ -140,17 +140,17 @@ impl Desk {
 
     /// The style sheet of the console.
     pub fn style(&self) -> &'static Asset {
-        assets::CONSOLE_STYLE.get()
+        &assets::CONSOLE_STYLE
     }
 
     /// The script of the console.
     pub fn script(&self) -> &'static Asset {
-        assets::CONSOLE_SCRIPT.get()
+        &assets::CONSOLE_SCRIPT
     }
 
     /// The icon.
     pub fn icon(&self) -> &'static Asset {
-        assets::ICON.get()
+        &assets::ICON
     }
 }
 

@@ -48,10 +48,10 @@ impl<'a> LoginPage<'a> {
     }
 
     fn style(&self) -> &'static Asset {
-        assets::CONSOLE_STYLE.get()
+        &assets::CONSOLE_STYLE
     }
 
     fn icon(&self) -> &'static Asset {
-        assets::ICON.get()
+        &assets::ICON
     }
 }

@@ -1,18 +1,21 @@
 //! The two calls to ZenoPay: create, which makes a phone ring, and order-status, which asks.
 //!
 //! Every call ends in an answer and never in an error, because "we do not know" is an answer
-//! that the business has a row for. The rule that must not be broken: a push is sent once;
-//! nothing here repeats it.
+//! that the business has a row for.
+//!
+//! # Invariants
+//! A push is sent once; nothing here repeats it.
 
 use std::time::{Duration, Instant};
 
+use reqwest::RequestBuilder;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use reqwest::{RequestBuilder, Response, redirect, retry};
 use url::Url;
 
 use super::wire::{CreateAnswer, CreateRequest, StatusAnswer, Why, read_create, read_order_status};
 use crate::domain::order::ids::OrderId;
 use crate::domain::people::secret::Secret;
+use crate::http_client::{self, BodyError, below, read_body};
 
 /// Documented by ZenoPay; below the base URL.
 pub const CREATE_PATH: &str = "/api/payments/mobile_money_tanzania";
@@ -28,7 +31,6 @@ const ORDER_STATUS_TIMEOUT: Duration = Duration::from_secs(4);
 /// write on it would leave a push unknown.
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 const BODY_BYTES_MAX: usize = 256 * 1024;
-const USER_AGENT: &str = concat!("malipo/", env!("CARGO_PKG_VERSION"));
 
 /// Talks to ZenoPay. Clones share their connections.
 #[derive(Clone, Debug)]
@@ -74,7 +76,12 @@ impl Client {
             return Err(ClientError::BaseUrl);
         }
         Ok(Self {
-            http: build_http(&base_url, &key)?,
+            http: http_client::builder(base_url.scheme())
+                .default_headers(key_headers(&key)?)
+                .connect_timeout(CONNECT_TIMEOUT)
+                .pool_idle_timeout(POOL_IDLE_TIMEOUT)
+                .build()
+                .map_err(ClientError::Build)?,
             create_url: below(&base_url, CREATE_PATH),
             order_status_url: below(&base_url, ORDER_STATUS_PATH),
             key,
@@ -145,7 +152,12 @@ async fn hear(call: RequestBuilder) -> (Result<Heard, Why>, CallFacts) {
     let heard = match call.send().await {
         Ok(response) => Ok(Heard {
             http_status: response.status().as_u16(),
-            body: read_body(response).await,
+            body: read_body(response, BODY_BYTES_MAX)
+                .await
+                .map_err(|error| match error {
+                    BodyError::Broken(error) => why(&error),
+                    BodyError::TooLarge => Why::TooLarge,
+                }),
         }),
         Err(error) => Err(why(&error)),
     };
@@ -154,18 +166,6 @@ async fn hear(call: RequestBuilder) -> (Result<Heard, Why>, CallFacts) {
         duration: began.elapsed(),
     };
     (heard, facts)
-}
-
-/// Reads piece by piece, because a length that is announced need not be true.
-async fn read_body(mut response: Response) -> Result<Vec<u8>, Why> {
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| why(&error))? {
-        if body.len() + chunk.len() > BODY_BYTES_MAX {
-            return Err(Why::TooLarge);
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
 }
 
 fn why(error: &reqwest::Error) -> Why {
@@ -180,27 +180,6 @@ fn why(error: &reqwest::Error) -> Why {
     }
 }
 
-fn build_http(base_url: &Url, key: &Secret) -> Result<reqwest::Client, ClientError> {
-    // Err only says that somebody installed one before us, and then that one serves.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-
-    let builder = reqwest::Client::builder()
-        .user_agent(USER_AGENT)
-        .default_headers(key_headers(key)?)
-        .connect_timeout(CONNECT_TIMEOUT)
-        .pool_idle_timeout(POOL_IDLE_TIMEOUT)
-        // A redirect would carry the key elsewhere and might push twice.
-        .redirect(redirect::Policy::none())
-        .retry(retry::never())
-        .no_proxy();
-    let builder = match base_url.scheme() {
-        "https" => builder,
-        // Plain http, as in the sandbox, must also work where no CA certificates are.
-        _ => builder.tls_certs_only([]),
-    };
-    builder.build().map_err(ClientError::Build)
-}
-
 fn key_headers(key: &Secret) -> Result<HeaderMap, ClientError> {
     let mut value = HeaderValue::from_str(key.expose()).map_err(|_| ClientError::Key)?;
     if value.is_empty() {
@@ -213,15 +192,5 @@ fn key_headers(key: &Secret) -> Result<HeaderMap, ClientError> {
     )]))
 }
 
-fn below(base_url: &Url, path: &str) -> Url {
-    let mut url = base_url.clone();
-    url.set_path(&format!("{}{path}", base_url.path().trim_end_matches('/')));
-    url.set_query(None);
-    url.set_fragment(None);
-    url
-}
-
-#[cfg(test)]
-mod fake;
 #[cfg(test)]
 mod tests;

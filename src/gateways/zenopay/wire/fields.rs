@@ -11,6 +11,7 @@ use serde::de::{
 };
 use serde_json::value::RawValue;
 
+use crate::domain::clean_text::clean;
 use crate::domain::order::evidence::{GatewayReport, Word};
 use crate::domain::order::ids::OrderId;
 use crate::domain::order::reported_amount::ReportedAmount;
@@ -39,7 +40,7 @@ impl Scalar {
     /// The text of a string or a number, safe to store; empty counts as absent.
     pub(super) fn text(&self, max_chars: usize) -> Option<String> {
         match self {
-            Self::Text(text) | Self::Number(text) => storable(text, max_chars),
+            Self::Text(text) | Self::Number(text) => clean(text, max_chars),
             Self::Absent | Self::Null | Self::Bool(_) | Self::Nested => None,
         }
     }
@@ -62,7 +63,7 @@ pub(super) struct PaymentFields {
     payment_method: Scalar,
     msisdn: Scalar,
     phone: Scalar,
-    /// `order_id` or `payment_status` was given twice: nobody can say which one is meant.
+    /// `order_id` or `payment_status` was given twice: it is not known which one is meant.
     pub(super) ambiguous: bool,
 }
 
@@ -73,7 +74,7 @@ impl PaymentFields {
     }
 
     /// The order of ours that is named. By the id as sent: one that is only whole once cleaned
-    /// or cut is nobody's.
+    /// or cut names none.
     pub(super) fn names(&self) -> Option<OrderId> {
         match &self.order_id {
             Scalar::Text(id) => id.trim().parse().ok(),
@@ -93,7 +94,7 @@ impl PaymentFields {
         Some(GatewayReport {
             // Of the word as sent: one that is only whole once cleaned is no word of ZenoPay's.
             word: Word::read(word),
-            raw_word: storable(word, WORD_CHARS)?,
+            raw_word: clean(word, WORD_CHARS)?,
             amount: self.amount.clone(),
             currency: self.currency.id().map(|code| code.to_ascii_uppercase()),
             reference: self.reference.id(),
@@ -139,15 +140,6 @@ impl PaymentFields {
             _ => None,
         }
     }
-}
-
-/// Makes text safe to store and to show: no control characters (PostgreSQL refuses NUL in
-/// text), no blanks around it, no more than `max_chars`. `None` when nothing is left.
-pub(super) fn storable(text: &str, max_chars: usize) -> Option<String> {
-    let clean: String = text.chars().filter(|c| !c.is_control()).collect();
-    let kept: String = clean.trim().chars().take(max_chars).collect();
-    let kept = kept.trim_end();
-    (!kept.is_empty()).then(|| kept.to_owned())
 }
 
 /// Reads bytes as UTF-8, without a byte-order mark and blanks around.

@@ -1,8 +1,9 @@
 //! ZenoPay's payloads. One file a payload; the simulated gateway writes the same types that
 //! we read or send.
 //!
-//! The rule that must not be broken: whatever the bytes, reading ends in a value or in an
-//! answer that says "unreadable" or "unknown". It never panics and never guesses.
+//! # Invariants
+//! Whatever the bytes, reading ends in a value or in an answer that says "unreadable" or
+//! "unknown". It never panics and never guesses.
 
 mod create;
 mod fields;
@@ -14,4 +15,4 @@ pub use order_status::{OrderStatusBody, OrderStatusRow, StatusAnswer, Why, read_
 pub use webhook::{Notification, Unreadable, WebhookBody, read_webhook};
 
 #[cfg(test)]
-pub(super) mod fixtures;
+pub(super) mod tests;

@@ -9,13 +9,14 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::fields::{Scalar, json_object, storable};
+use super::fields::{Scalar, json_object};
 use crate::domain::catalog::money::Tzs;
+use crate::domain::clean_text::clean;
 use crate::domain::order::ids::OrderId;
 
 /// Characters kept of ZenoPay's message.
 const REASON_CHARS: usize = 200;
-/// From this many digits on, a number in ZenoPay's message may be somebody's phone.
+/// From this many digits on, a number in ZenoPay's message may be a phone.
 const PHONE_DIGITS: usize = 7;
 
 /// What we ask ZenoPay to push. `Debug` hides all but the order.
@@ -46,7 +47,7 @@ impl fmt::Debug for CreateRequest {
 /// What ZenoPay made of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CreateAnswer {
-    /// The push is on its way. Nobody has paid yet.
+    /// The push is on its way. Nothing is paid yet.
     Accepted,
     /// The phone has certainly not rung.
     Refused {
@@ -77,7 +78,7 @@ pub struct CreateBody {
 
 impl CreateBody {
     /// As documented for a push that was accepted.
-    pub fn accepted(order_id: OrderId) -> Self {
+    pub fn accepted(order_id: impl fmt::Display) -> Self {
         Self {
             status: "success".into(),
             resultcode: Some("000".into()),
@@ -164,7 +165,7 @@ impl Reply {
         };
         let told = private.iter().filter(|text| !text.is_empty());
         let hidden = told.fold(message.clone(), |said, text| said.replace(text, "…"));
-        storable(&without_phones(&hidden), REASON_CHARS)
+        clean(&without_phones(&hidden), REASON_CHARS)
     }
 }
 

@@ -98,7 +98,7 @@ fn a_reason_repeats_no_phone_no_key_and_no_name() {
 
 #[test]
 fn what_is_written_is_what_zenopay_documents() {
-    let order_id = crate::gateways::zenopay::wire::fixtures::order_id();
+    let order_id = crate::gateways::zenopay::wire::tests::order_id();
     let request = CreateRequest {
         order_id,
         buyer_email: "a@b.tz".into(),

@@ -4,8 +4,9 @@
 //! `payment_status` is about the payment. Seen in the field: nulls while pending, not found
 //! for a moment after creation, empty bodies, HTML.
 //!
-//! The rule that must not be broken: an answer that does not name our order and a word for
-//! its payment says nothing, and nothing is never "failed".
+//! # Invariants
+//! An answer that does not name our order and a word for its payment says nothing, and nothing is
+//! never "failed".
 
 use serde::{Deserialize, Serialize};
 
@@ -147,7 +148,7 @@ fn find_report(order_id: OrderId, http_status: u16, body: &[u8]) -> Result<Gatew
     }
 
     let mut report = our_report(order_id, &rows)?;
-    // With several rows nobody knows whose reference stands at the top.
+    // With several rows it is not known whose reference stands at the top.
     if let ([_], None) = (rows.as_slice(), &report.reference) {
         report.reference = lookup.reference.text(REFERENCE_CHARS);
     }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::domain::catalog::money::Tzs;
 use crate::domain::order::reported_amount::ReportedAmount;
-use crate::gateways::zenopay::wire::fixtures::{ORDER, order_id};
+use crate::gateways::zenopay::wire::tests::{ORDER, order_id};
 
 fn read(body: &Value) -> StatusAnswer {
     read_order_status(order_id(), 200, body.to_string().as_bytes())

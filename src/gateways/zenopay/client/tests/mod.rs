@@ -1,12 +1,14 @@
 //! What the two calls make of good, bad and missing answers.
 
+mod fake;
+
 use std::net::TcpListener;
 
-use super::fake::{FakeZenoPay, HANG_UP, answer, cut_answer};
 use super::*;
 use crate::domain::catalog::money::Tzs;
 use crate::domain::order::evidence::Word;
-use crate::gateways::zenopay::wire::fixtures::{fixtures, order_id};
+use crate::gateways::zenopay::wire::tests::{fixtures, order_id};
+use fake::{FakeZenoPay, HANG_UP, answer, cut_answer};
 
 const PATIENT: Duration = Duration::from_secs(30);
 const ACCEPTED: &str = r#"{"status":"success","resultcode":"000","message":"Request in progress"}"#;

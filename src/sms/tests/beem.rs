@@ -1,10 +1,10 @@
 use serde_json::{Value, json};
 
-use crate::config::SmsProvider::Beem;
-use crate::sms::fake::{
+use super::fake::{
     FakeGateway, assert_an_unreadable_2xx_counts_as_sent, assert_bad_days_mean_later, checked,
     says, send, sent,
 };
+use crate::config::SmsProvider::Beem;
 use crate::sms::{SmsError, Taken};
 
 const ACCEPTED: &str = r#"{"successful":true,"request_id":1234,"code":100,"message":"Message Submitted Successfully","valid":1,"invalid":0,"duplicates":0}"#;

@@ -1,10 +1,10 @@
 use serde_json::{Value, json};
 
-use crate::config::SmsProvider::Africastalking;
-use crate::sms::fake::{
+use super::fake::{
     FakeGateway, assert_an_unreadable_2xx_counts_as_sent, assert_bad_days_mean_later, checked,
     says, send, sent,
 };
+use crate::config::SmsProvider::Africastalking;
 use crate::sms::{SmsError, Taken};
 
 fn answer(recipients: &[Value]) -> String {

@@ -1,10 +1,10 @@
 use serde_json::{Value, json};
 
-use crate::config::SmsProvider::Nextsms;
-use crate::sms::fake::{
+use super::fake::{
     FakeGateway, assert_an_unreadable_2xx_counts_as_sent, assert_bad_days_mean_later, checked,
     receipt, says, send, sent,
 };
+use crate::config::SmsProvider::Nextsms;
 use crate::sms::{Receipt, SmsError, Taken};
 
 fn line(status: Value, id: Value) -> String {

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::Client;
 use crate::domain::people::secret::Secret;
+use crate::gateways::zenopay::client::Client;
 
 /// Closes the connection instead of answering.
 pub(super) const HANG_UP: Vec<u8> = Vec::new();

@@ -1,12 +1,12 @@
 use serde_json::{Value, json};
 
-use crate::config::SmsProvider::Zenopay;
-use crate::config::{Mode, SmsConfig};
-use crate::domain::people::secret::Secret;
-use crate::sms::fake::{
+use super::fake::{
     FakeGateway, assert_an_unreadable_2xx_counts_as_sent, assert_bad_days_mean_later, says, send,
     sent,
 };
+use crate::config::SmsProvider::Zenopay;
+use crate::config::{Mode, SmsConfig};
+use crate::domain::people::secret::Secret;
 use crate::sms::{SmsError, Taken, carrier};
 
 #[tokio::test]

@@ -6,10 +6,10 @@ use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use super::{Carrier, Message, Receipt, SmsError, Taken, carrier};
 use crate::config::{Mode, SmsConfig, SmsProvider};
 use crate::domain::people::phone::Phone;
 use crate::domain::people::secret::Secret;
+use crate::sms::{Carrier, Message, Receipt, SmsError, Taken, carrier};
 
 /// Answers every request in the same way, and remembers them.
 pub(super) struct FakeGateway {

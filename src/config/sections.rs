@@ -1,0 +1,229 @@
+//! Every section and key, with its type and its default. `config.toml` has the same keys with the
+//! same defaults and explains them, which a test checks.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+use serde::Deserialize;
+use url::Url;
+
+use super::{Confirm, Group, LogFormat, Mode, SmsProvider, load};
+use crate::domain::people::secret::Secret;
+
+/// Declares the sections, from a table of keys that have a type and a default.
+macro_rules! sections {
+    ($($(#[$about:meta])* $section:ident: $Section:ident {
+        $($(#[$key_about:meta])* $key:ident: $type:ty = $default:expr,)*
+    })*) => {
+        /// Everything that can be set.
+        #[derive(Clone, Debug, Default, Deserialize)]
+        #[serde(deny_unknown_fields, default)]
+        pub struct Config {
+            $($(#[$about])* pub $section: $Section,)*
+        }
+
+        impl Config {
+            /// All keys, as `section.key`.
+            pub fn keys() -> Vec<String> {
+                let keys = [$($(concat!(stringify!($section), ".", stringify!($key)),)*)*];
+                keys.map(str::to_owned).to_vec()
+            }
+        }
+
+        $($(#[$about])*
+        #[derive(Clone, Debug, Deserialize)]
+        #[serde(deny_unknown_fields, default)]
+        pub struct $Section {
+            $($(#[$key_about])* pub $key: $type,)*
+        }
+
+        impl Default for $Section {
+            fn default() -> Self {
+                Self { $($key: $default,)* }
+            }
+        })*
+    };
+}
+
+sections! {
+    /// Where we listen and what we are called.
+    server: ServerConfig {
+        /// Address and port; port 0 picks one.
+        bind: SocketAddr = ([127, 0, 0, 1], 8080).into(),
+        /// Base of webhook URLs and of links in SMS; unset is `http://` and the bound address.
+        public_url: Option<Url> = None,
+        /// Proxies whose X-Forwarded-For counts.
+        #[serde(deserialize_with = "load::list")]
+        trusted_proxies: Vec<IpAddr> = Vec::new(),
+        /// Our certificate and those that vouch for it, as PEM; with it we speak TLS ourselves.
+        tls_cert: Option<PathBuf> = None,
+        /// The certificate's private key, as PEM.
+        tls_key: Option<PathBuf> = None,
+        /// Days of reports and times in texts; storage is UTC.
+        timezone: chrono_tz::Tz = chrono_tz::Africa::Dar_es_Salaam,
+    }
+
+    /// Where the database is.
+    database: DatabaseConfig {
+        /// `sqlite://…` or `postgres://…`; may hold a password.
+        #[serde(deserialize_with = "load::secret")]
+        url: Secret = Secret::new("sqlite://malipo.db?mode=rwc"),
+        /// Migrate when the server starts.
+        auto_migrate: bool = true,
+        /// May read and write SQLite's files beside their owner.
+        group: Option<Group> = None,
+    }
+
+    /// How ZenoPay is reached and believed.
+    zenopay: ZenopayConfig {
+        /// Simulated or real.
+        #[serde(deserialize_with = "load::word")]
+        mode: Mode = Mode::Sandbox,
+        /// Live mode only.
+        base_url: Url = Url::parse("https://zenoapi.com").expect("a constant URL"),
+        /// Sent to ZenoPay and expected back.
+        #[serde(deserialize_with = "load::optional_secret")]
+        api_key: Option<Secret> = None,
+        /// Still accepted during a rotation.
+        #[serde(deserialize_with = "load::optional_secret")]
+        previous_api_key: Option<Secret> = None,
+        /// When order-status is asked before a webhook is believed.
+        #[serde(deserialize_with = "load::word")]
+        confirm: Confirm = Confirm::Unproven,
+        /// How long a push may take, in milliseconds.
+        create_timeout_ms: u64 = 10_000,
+        /// Order-status asks of the reconciler a second.
+        asks_per_sec: u32 = 5,
+    }
+
+    /// The simulated ZenoPay.
+    sandbox: SandboxConfig {
+        /// How long the simulated subscriber thinks, in milliseconds; 0 is by hand.
+        approve_after_ms: u64 = 3_000,
+        /// Allow a bind or public URL that others can reach.
+        allow_remote: bool = false,
+    }
+
+    /// The life of an order.
+    orders: OrdersConfig {
+        /// After this many seconds PENDING shows EXPIRED.
+        expire_after_secs: u32 = 300,
+    }
+
+    /// The captive portal.
+    portal: PortalConfig {
+        /// The longest wait of one poll, in seconds.
+        wait_max_secs: u32 = 55,
+        /// Parked polls at most; unset is the smaller of 20000 and three quarters of the limit
+        /// of open files.
+        waiters_max: Option<usize> = None,
+        /// How long a prompt is taken to be open, in seconds.
+        resume_secs: u32 = 90,
+        /// CORS.
+        #[serde(deserialize_with = "load::list")]
+        allowed_origins: Vec<String> = Vec::new(),
+        /// The router hosts to which a code may be sent.
+        #[serde(deserialize_with = "load::list")]
+        login_hosts: Vec<String> = Vec::new(),
+        /// Whether we run inside the hotspot and may answer RFC 8908.
+        on_site: bool = false,
+        /// The shop's name.
+        brand: String = "malipo".into(),
+        /// A number to call for help.
+        support_phone: Option<String> = None,
+    }
+
+    /// The order actors.
+    actors: ActorsConfig {
+        /// Messages waiting per order, beside the one being handled.
+        mailbox_capacity: usize = 64,
+        /// Messages in the whole process.
+        in_flight_max: usize = 4_096,
+        /// An actor that is idle for this many seconds leaves memory.
+        idle_secs: u32 = 60,
+    }
+
+    /// What one phone, one client and the whole shop may do.
+    limits: LimitsConfig {
+        /// Prompts to one phone in ten minutes.
+        prompts_per_phone: u32 = 3,
+        /// Unpaid orders of one phone in 24 hours.
+        unpaid_per_phone_day: u32 = 8,
+        /// Prompts of the whole shop in a second.
+        prompts_per_sec: u32 = 50,
+        /// Purchases that one client address may ask for in a minute.
+        purchases_per_client_min: u32 = 120,
+    }
+
+    /// What is forgotten, and when.
+    retention: RetentionConfig {
+        /// Bodies of webhooks leave the journal after this many days; 0 keeps them.
+        bodies_days: u32 = 0,
+        /// Where bodies are kept that leave the journal; unset is nowhere.
+        archive_dir: Option<PathBuf> = None,
+    }
+
+    /// The operator's bootstrap token.
+    operator: OperatorConfig {
+        /// Bootstrap admin token.
+        #[serde(deserialize_with = "load::optional_secret")]
+        token: Option<Secret> = None,
+    }
+
+    /// How the voucher's SMS is sent.
+    sms: SmsConfig {
+        /// The service that delivers it.
+        #[serde(deserialize_with = "load::word")]
+        provider: SmsProvider = SmsProvider::Log,
+        /// The name that the handset shows, at most 11 characters.
+        sender_id: Option<String> = None,
+        /// NextSMS and Africa's Talking: the account.
+        username: Option<String> = None,
+        /// NextSMS.
+        #[serde(deserialize_with = "load::optional_secret")]
+        password: Option<Secret> = None,
+        /// Beem, Africa's Talking and ZenoPay SMS.
+        #[serde(deserialize_with = "load::optional_secret")]
+        api_key: Option<Secret> = None,
+        /// Beem.
+        #[serde(deserialize_with = "load::optional_secret")]
+        secret_key: Option<Secret> = None,
+        /// Where the provider is; unset is the provider's documented address.
+        base_url: Option<Url> = None,
+        /// How long the provider may take, in milliseconds.
+        timeout_ms: u64 = 10_000,
+        /// After so many failed attempts a message is given up.
+        attempts_max: u32 = 10,
+    }
+
+    /// FreeRADIUS.
+    radius: RadiusConfig {
+        /// Where FreeRADIUS answers, for the proof of access.
+        server: Option<SocketAddr> = None,
+        /// Its shared secret.
+        #[serde(deserialize_with = "load::optional_secret")]
+        secret: Option<Secret> = None,
+        /// The shared secret of Disconnect-Requests, for routers that have no row in `nas`.
+        #[serde(deserialize_with = "load::optional_secret")]
+        coa_secret: Option<Secret> = None,
+        /// Sold vouchers that are tested a minute; 0 is none.
+        proofs_per_min: u32 = 6,
+    }
+
+    /// What is logged and how.
+    log: LogConfig {
+        /// For people or for machines.
+        #[serde(deserialize_with = "load::word")]
+        format: LogFormat = LogFormat::Pretty,
+        /// A `tracing` filter, as in `info` or `malipo=debug`.
+        filter: String = "info,actix_server=warn,actix_http=off,sea_orm_migration=warn".into(),
+    }
+
+    /// Where traces go.
+    telemetry: TelemetryConfig {
+        /// A collector of OpenTelemetry traces, by OTLP over HTTP; unset is no traces.
+        otlp_endpoint: Option<Url> = None,
+        /// How many webhooks in a hundred are traced, of those whose sender does not say.
+        sample_percent: u8 = 100,
+    }
+}

@@ -1,0 +1,193 @@
+//! What can be wrong with an order, in words for the shop's owner.
+
+use crate::domain::order::ids::OrderId;
+
+/// Something of which every order has exactly one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Thing {
+    /// The bill.
+    Invoice,
+    /// The code.
+    Voucher,
+    /// What lets the guest in.
+    RadiusUser,
+    /// The text that tells the code.
+    Sms,
+    /// The delivery that sold, in the journal.
+    WinningWebhook,
+}
+
+/// One way to be not exactly once: a sentence whose subject is the order.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, strum::IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
+pub enum Fault {
+    /// None of something, or more than one.
+    #[error("{}", not_one(*thing, *count))]
+    NotOne {
+        /// Of what.
+        thing: Thing,
+        /// How many there are.
+        count: usize,
+    },
+    /// More than one delivery was told that it sold.
+    #[error("was sold {times} times: so many webhooks were told that they made the sale.")]
+    SoldTwice {
+        /// How many.
+        times: usize,
+    },
+    /// The status page shows nothing.
+    #[error("was paid, and its status page shows nothing.")]
+    NotShown,
+    /// Paid, and not COMPLETED.
+    #[error("was paid, and its status page says {status}.")]
+    NotSold {
+        /// What is shown instead.
+        status: String,
+    },
+    /// COMPLETED without a code.
+    #[error("is COMPLETED, and its status page shows no voucher code.")]
+    ShownWithoutCode,
+    /// The database does not know the order.
+    #[error("is not in the database.")]
+    NotInBooks,
+    /// The waiting guest never heard COMPLETED.
+    #[error("has a guest who waited and was never told that it is paid.")]
+    NeverTold,
+    /// The waiting guest was shown a version, and later a lower one.
+    #[error("has a guest who was shown version {from} and then version {to}.")]
+    WentBack {
+        /// The version first.
+        from: i64,
+        /// The version then.
+        to: i64,
+    },
+    /// The waiting guest heard COMPLETED without a code.
+    #[error("has a guest who was told that it is paid, without a voucher code.")]
+    ToldWithoutCode,
+    /// The waiting guest heard another code than the status page shows.
+    #[error("has a guest who was told another voucher code than the status page shows.")]
+    ToldAnotherCode,
+    /// The waiting guest heard another code than is in the database.
+    #[error("has a guest who was told another voucher code than the database holds.")]
+    ToldWhatIsNotBooked,
+    /// The status page shows another code than is in the database.
+    #[error("shows another voucher code than the database holds.")]
+    BookedAnotherCode,
+    /// A text to the guest names another code than the order's, or none.
+    #[error("has an SMS without its voucher code.")]
+    SmsWithoutCode,
+    /// Acknowledged, and not in the journal.
+    #[error("{}", not_journalled(*missing))]
+    NotJournalled {
+        /// How many deliveries.
+        missing: usize,
+    },
+    /// A delivery was answered neither 200 nor 503.
+    #[error("has a webhook ({word}) that was refused: {status} {code}.")]
+    Refused {
+        /// What it said.
+        word: &'static str,
+        /// As in 401.
+        status: u16,
+        /// The problem's code.
+        code: String,
+    },
+    /// A delivery was never answered but by 503.
+    #[error("has a webhook ({word}) that was never acknowledged, however often it was sent.")]
+    NeverAcknowledged {
+        /// What it said.
+        word: &'static str,
+    },
+    /// Another order has the same voucher code.
+    #[error("has the same voucher code as order {with}.")]
+    SharesCode {
+        /// Which.
+        with: OrderId,
+    },
+    /// Another order has the same invoice number.
+    #[error("has the same invoice number as order {with}.")]
+    SharesInvoiceNumber {
+        /// Which.
+        with: OrderId,
+    },
+}
+
+/// Which side is hurt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Harm {
+    /// The shop: something was given twice.
+    Doubled,
+    /// The guest: paid, and something is missing.
+    Lost,
+    /// Neither, as yet.
+    Other,
+}
+
+impl Thing {
+    /// Its name for one and for several, and the words of [`Fault::code`] for none and for several.
+    #[rustfmt::skip] // A table is read by its columns.
+    fn words(self) -> [&'static str; 4] {
+        match self {
+            Self::Invoice => ["invoice", "invoices", "no_invoice", "several_invoices"],
+            Self::Voucher => ["voucher", "vouchers", "no_voucher", "several_vouchers"],
+            Self::RadiusUser => ["RADIUS user", "RADIUS users", "no_radius_user", "several_radius_users"],
+            Self::Sms => ["SMS", "SMS", "no_sms", "several_sms"],
+            Self::WinningWebhook => [
+                "webhook in the journal that made the sale", "webhooks in the journal that made the sale",
+                "no_winning_webhook", "several_winning_webhooks",
+            ],
+        }
+    }
+}
+
+impl Fault {
+    /// One word for machines.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NotOne { thing, count: 0 } => thing.words()[2],
+            Self::NotOne { thing, .. } => thing.words()[3],
+            other => other.into(),
+        }
+    }
+
+    /// Which side is hurt.
+    pub fn harm(&self) -> Harm {
+        match self {
+            Self::NotOne { count: 0, .. }
+            | Self::NotShown
+            | Self::NotSold { .. }
+            | Self::ShownWithoutCode
+            | Self::NotInBooks => Harm::Lost,
+            Self::NotOne { .. }
+            | Self::SoldTwice { .. }
+            | Self::SharesCode { .. }
+            | Self::SharesInvoiceNumber { .. } => Harm::Doubled,
+            Self::NeverTold
+            | Self::WentBack { .. }
+            | Self::ToldWithoutCode
+            | Self::ToldAnotherCode
+            | Self::ToldWhatIsNotBooked
+            | Self::BookedAnotherCode
+            | Self::SmsWithoutCode
+            | Self::NotJournalled { .. }
+            | Self::Refused { .. }
+            | Self::NeverAcknowledged { .. } => Harm::Other,
+        }
+    }
+}
+
+fn not_one(thing: Thing, count: usize) -> String {
+    let [one, several, ..] = thing.words();
+    match count {
+        0 => format!("has no {one}."),
+        _ => format!("has {count} {several} instead of one."),
+    }
+}
+
+fn not_journalled(missing: usize) -> String {
+    let (webhooks, were, are) = match missing {
+        1 => ("webhook", "was", "is"),
+        _ => ("webhooks", "were", "are"),
+    };
+    format!("has {missing} {webhooks} that {were} acknowledged and {are} not in the journal.")
+}
