@@ -145,7 +145,7 @@ impl Desk {
 pub struct Words {
     /// What a person must look at, the worst first.
     pub alerts: Vec<Alert>,
-    /// Restored books hold SMS and Disconnect-Requests back, and an admin must decide.
+    /// A restored database holds SMS and Disconnect-Requests back, and an admin must decide.
     pub is_outbox_held: bool,
 }
 

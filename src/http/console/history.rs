@@ -36,7 +36,7 @@ impl History {
     }
 }
 
-/// The part that charts show: numbers, and nothing that somebody wrote.
+/// The part that charts show: numbers, and no text that came from outside.
 fn charted(now: &Machinery) -> Value {
     let actors = &now.order_actors;
     json!({

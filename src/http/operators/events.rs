@@ -82,7 +82,7 @@ impl Screen {
         Some(Bytes::from(format!("event: actors\ndata: {document}\n\n")))
     }
 
-    /// Books that cannot be read blind nobody: that is when operators look.
+    /// A database that cannot be read ends no stream: that is when operators look.
     async fn is_turned_away(&self) -> bool {
         matches!(self.api.gate.visitor(&self.headers).await, Ok(None))
     }

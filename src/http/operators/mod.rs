@@ -30,7 +30,7 @@ pub mod sms;
 pub mod vouchers;
 pub mod wish;
 
-/// Rows a page when nobody says.
+/// Rows a page unless the query says.
 const PAGE: u64 = 50;
 /// Rows a page at most.
 const PAGE_MAX: u64 = 200;

@@ -1,4 +1,4 @@
-//! What restored books hold back, and letting it go. Logged in the same transaction as its effect.
+//! What a restored database holds back, and how it is released.
 
 use actix_web::{HttpResponse, web};
 use serde::Serialize;
