@@ -5,10 +5,10 @@ use std::sync::LazyLock;
 
 use actix_web::middleware::from_fn;
 use actix_web::{HttpRequest, HttpResponse, web};
-use utoipa::openapi::RefOr;
-use utoipa::openapi::path::Parameter;
+use utoipa::openapi::path::{Operation, Parameter};
 use utoipa::openapi::schema::{Object, Schema, SchemaType, Type};
-use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
+use utoipa::openapi::{RefOr, Response};
 use utoipa::{Modify, OpenApi};
 use utoipa_swagger_ui::SwaggerUi;
 
@@ -72,6 +72,7 @@ use super::auth;
 )]
 pub struct Document;
 
+/// What all operators' paths have in common: the token, and how it is refused.
 struct OperatorToken;
 
 impl Modify for OperatorToken {
@@ -81,7 +82,30 @@ impl Modify for OperatorToken {
             .components
             .get_or_insert_default()
             .add_security_scheme("operator", bearer);
+        for (path, item) in &mut openapi.paths.paths {
+            if !path.starts_with(super::OPERATOR) {
+                continue;
+            }
+            let writes = [&mut item.post, &mut item.delete];
+            for operation in writes.into_iter().flatten() {
+                may_answer(operation, "403", "`forbidden`");
+            }
+            let all = [&mut item.get, &mut item.post, &mut item.delete];
+            for operation in all.into_iter().flatten() {
+                may_answer(operation, "401", "`unauthorized`");
+                let scopes: [&str; 0] = [];
+                operation.security = Some(vec![SecurityRequirement::new("operator", scopes)]);
+            }
+        }
     }
+}
+
+/// Adds an answer, unless the path describes it in other words.
+fn may_answer(operation: &mut Operation, status: &str, description: &str) {
+    let answers = &mut operation.responses.responses;
+    answers
+        .entry(status.to_owned())
+        .or_insert_with(|| RefOr::T(Response::new(description)));
 }
 
 /// A parameter that may be left out is not one that may be null: there is no null in a header or

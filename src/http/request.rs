@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use actix_web::HttpRequest;
 use actix_web::http::header::{ACCEPT_LANGUAGE, COOKIE, HeaderMap};
 use actix_web::web::{self, Bytes};
 use tokio::time::timeout;
@@ -19,6 +20,14 @@ pub fn language(headers: &HeaderMap) -> Language {
         .get(ACCEPT_LANGUAGE)
         .and_then(|value| value.to_str().ok());
     Language::from_accept_language(wish.unwrap_or_default())
+}
+
+/// A parameter of the address, trimmed; empty if it is not there.
+pub fn parameter(request: &HttpRequest, name: &str) -> String {
+    url::form_urlencoded::parse(request.query_string().as_bytes())
+        .find(|(known, _)| known == name)
+        .map(|(_, value)| value.trim().to_owned())
+        .unwrap_or_default()
 }
 
 /// The value of the cookie of that name.

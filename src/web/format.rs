@@ -1,5 +1,7 @@
 //! Money, time, speed and phones, as a guest reads them.
 
+use std::fmt::Display;
+
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
@@ -13,9 +15,11 @@ pub fn money(text: &Text, amount: Tzs) -> String {
     fill(&text.units.money, &[("amount", &thousands(amount.0))])
 }
 
-fn thousands(number: i64) -> String {
-    let digits = number.unsigned_abs().to_string();
-    let mut grouped = if number < 0 { "-" } else { "" }.to_owned();
+/// `2,000`, of a whole number.
+pub fn thousands(number: impl Display) -> String {
+    let number = number.to_string();
+    let digits = number.trim_start_matches('-');
+    let mut grouped = number[..number.len() - digits.len()].to_owned();
     for (at, digit) in digits.chars().enumerate() {
         if at > 0 && (digits.len() - at).is_multiple_of(3) {
             grouped.push(',');
@@ -126,6 +130,7 @@ mod tests {
         ] {
             assert_eq!(money(text(English), Tzs(amount)), shown);
         }
+        assert_eq!([-1_000, -1].map(thousands), ["-1,000", "-1"]);
     }
 
     #[test]

@@ -12,8 +12,7 @@
 use askama::Template;
 
 pub mod assets;
-pub mod console;
-mod format;
+pub mod format;
 mod frame;
 mod handset;
 mod order;

@@ -163,7 +163,7 @@ test('a held order is completed by hand, and the guest has the code', async () =
   await page.context().close();
 });
 
-test('a lost webhook is found by asking, and a delivery is decided again', async () => {
+test('a lost webhook is found by asking, and a webhook is replayed', async () => {
   const order = await server.buy();
   await server.decide(order, { decision: 'approve', deliver: false });
   const page = await operator(browser, server);
@@ -175,9 +175,9 @@ test('a lost webhook is found by asking, and a delivery is decided again', async
 
   const told = await sold(server);
   await page.goto(server.url(`/operator/orders/${told.order_id}`));
-  await page.getByRole('link', { name: 'Decide again' }).first().click();
-  await page.getByRole('button', { name: 'Decide again' }).click();
-  await page.getByText('The delivery was decided again').waitFor();
+  await page.getByRole('link', { name: 'Replay' }).first().click();
+  await page.getByRole('button', { name: 'Replay' }).click();
+  await page.getByText('The webhook was replayed').waitFor();
   assert.match(await page.locator('.timeline').innerText(), /replay says COMPLETED.*duplicate/);
   assertClean(page);
   await page.context().close();

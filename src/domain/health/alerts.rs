@@ -149,7 +149,7 @@ fn sms_dead(signs: &Signs, _: DateTime<Utc>, _: Moment) -> Option<Alert> {
         return None;
     }
     let sms = counted(signs.sms_dead, "SMS was given up", "SMS were given up");
-    watch(format!("{sms}: see the dead letters"))
+    watch(format!("{sms}: see the failed messages"))
 }
 
 /// Vouchers that were paid and do not let in.
@@ -319,7 +319,7 @@ mod tests {
             (Signs { sms_failing_since: Some(early), ..well() }, "SMS failing since 11:02"),
             (Signs { sms_waiting_since: Some(early), ..well() }, "SMS failing since 11:02"),
             (Signs { outbox_hold: Some(held), sms_waiting_since: Some(yesterday), ..well() }, "3 SMS and 1 Disconnect-Request are held back since a backup was restored, 11:02: an admin must decide"),
-            (Signs { sms_dead: 1, ..well() }, "1 SMS was given up: see the dead letters"),
+            (Signs { sms_dead: 1, ..well() }, "1 SMS was given up: see the failed messages"),
             (Signs { radius_trouble: Some((RadiusTrouble::NoAnswer, early)), ..well() }, "FreeRADIUS not answering since 11:02: no guest can log in"),
             (Signs { radius_trouble: Some((RadiusTrouble::Unsealed, early)), ..well() }, "FreeRADIUS answers without a valid Message-Authenticator since 11:02: routers refuse such answers; run malipo check"),
             (Signs { vouchers_refused: 1, ..well() }, "1 sold voucher is refused by FreeRADIUS (2 refused in the last day): see the day's report"),

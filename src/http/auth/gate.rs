@@ -31,7 +31,7 @@ pub struct Gate {
     https: bool,
 }
 
-/// Somebody who came in.
+/// An operator who was let in.
 #[derive(Clone)]
 pub struct Visitor {
     /// Who it is.
@@ -66,7 +66,7 @@ impl Visitor {
 }
 
 impl Gate {
-    /// A gate with these books and perhaps a token of the configuration.
+    /// A gate with this store and perhaps a token of the configuration.
     pub fn new(store: Store, bootstrap: Option<Secret>, https: bool) -> Self {
         Self {
             store,
@@ -78,7 +78,7 @@ impl Gate {
     /// Who sends these headers. A bearer token that is there decides alone, right or wrong.
     ///
     /// # Errors
-    /// If the books cannot be read: then it is not known who it is.
+    /// If the database cannot be read: then it is not known who it is.
     pub async fn visitor(&self, headers: &HeaderMap) -> Result<Option<Visitor>, StoreError> {
         if headers.contains_key(AUTHORIZATION) {
             return match bearer(headers) {
@@ -133,7 +133,7 @@ impl Gate {
     /// Opens a session with a token, for a browser at this address.
     ///
     /// # Errors
-    /// If the books cannot be read or written; then nobody is in.
+    /// If the database cannot be read or written; then no session is open.
     pub async fn log_in(&self, token: &str, from: IpAddr) -> Result<LoggedIn, StoreError> {
         let token = token.trim();
         let wish = LogIn {
@@ -147,7 +147,7 @@ impl Gate {
     /// Ends the session of these headers' cookie.
     ///
     /// # Errors
-    /// If the books cannot be written; then the session is still open.
+    /// If the database cannot be written; then the session is still open.
     pub async fn log_out(&self, headers: &HeaderMap) -> Result<(), StoreError> {
         match session_cookie(headers) {
             Some(cookie) => self.store.log_out(Fingerprint::of(cookie)).await,

@@ -1,7 +1,7 @@
 //! Who may do what on the operators' paths.
 //!
 //! The rule that must not be broken: every operator's path stands behind [`operators_only`],
-//! so that a handler never asks who it is; it takes `ReqData<Operator>`.
+//! so that a handler never asks who it is; it takes a [`Caller`].
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -13,8 +13,10 @@ use actix_web::{Error, HttpMessage, HttpResponse, ResponseError, web};
 use super::Api;
 use super::problem::{Code, Problem};
 
+mod caller;
 mod gate;
 
+pub use caller::Caller;
 pub use gate::{Gate, Visitor};
 
 /// Headers by which a proxy says that the request comes from somewhere else.
@@ -34,7 +36,6 @@ pub async fn operators_only(
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     match admit(&request).await {
         Ok(visitor) => {
-            request.extensions_mut().insert(visitor.operator.clone());
             request.extensions_mut().insert(visitor);
             next.call(request)
                 .await

@@ -1,105 +1,100 @@
 //! The journal: what ZenoPay told us, and what it meant.
 
-use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpResponse, web};
+use askama::Template;
 
-use super::{address, answer, desk, done, parameter, sight};
+use super::{Desk, Section, address, filters, shown};
 use crate::domain::order::ids::OrderId;
 use crate::domain::order::outcome::Outcome;
 use crate::domain::people::mask::Sight;
-use crate::http::Api;
-use crate::http::auth::Visitor;
-use crate::http::operators::journal::as_journalled;
-use crate::http::problem::{Code, Problem};
-use crate::store::{JournalRow, JournalSearch, Reveal};
-use crate::web::console::{DeliveriesPage, Delivery, DeliveryPage, Moment, Section, millis, money};
+use crate::http::auth::Caller;
+use crate::http::console::acts::Act;
+use crate::http::operators::journal::{as_journalled, body_of, journalled, order_of};
+use crate::http::problem::Problem;
+use crate::store::{JournalRow, JournalSearch};
 
 /// Deliveries a page.
 const PAGE: u64 = 50;
-/// Where the journal begins.
-const PATH: &str = "/operator/deliveries";
 /// Characters of what a sender named that a table has room for.
 const NAME_MAX: usize = 36;
 /// No order id that a sender claims is longer and worth a look.
 const ORDER_ID_MAX: usize = 200;
 
+/// A page of the journal.
+#[derive(Template)]
+#[template(path = "console/deliveries.html")]
+struct DeliveriesPage {
+    desk: Desk,
+    sight: Sight,
+    outcome: Option<Outcome>,
+    order_id: String,
+    rows: Vec<JournalRow>,
+    next: Option<String>,
+}
+
+impl DeliveriesPage {
+    fn order(&self, row: &JournalRow) -> String {
+        sender_named(row.order_id.as_deref(), self.sight)
+    }
+}
+
+/// One delivery, with its body for those who may see it.
+#[derive(Template)]
+#[template(path = "console/delivery.html")]
+struct DeliveryPage {
+    desk: Desk,
+    /// As the sender named the order.
+    order: String,
+    row: JournalRow,
+    body: Option<String>,
+}
+
 /// A page of the journal, newest first.
-pub async fn list(
-    request: HttpRequest,
-    visitor: web::ReqData<Visitor>,
-    api: web::Data<Api>,
-) -> Result<HttpResponse, Problem> {
-    let outcome = Outcome::of_delivery(&parameter(&request, "outcome"));
-    let order_id = parameter(&request, "order_id");
+pub async fn list(caller: Caller) -> Result<HttpResponse, Problem> {
+    let outcome = Outcome::of_delivery(&caller.parameter("outcome"));
+    let order_id = caller.parameter("order_id");
     let fits = order_id.len() <= ORDER_ID_MAX && !order_id.chars().any(char::is_control);
-    let spelled = as_journalled(&order_id, &visitor.operator, &api).await?;
+    let spelled = as_journalled(&order_id, &caller).await?;
     let search = JournalSearch {
         outcome,
         order_id: (fits && !spelled.is_empty()).then_some(spelled),
-        before: parameter(&request, "before").parse().ok(),
+        before: caller.parameter("before").parse().ok(),
         limit: PAGE,
     };
-    let page = api.store.read_journal(search).await?;
-    let word = outcome.map_or("", Outcome::as_str);
+    let page = caller.api.store.read_journal(search).await?;
     let next = page.next.map(|id| {
-        let before = id.to_string();
-        address(
-            PATH,
-            &[
-                ("outcome", word),
-                ("order_id", &order_id),
-                ("before", &before),
-            ],
-        )
+        let parameters = [
+            ("outcome", outcome.map_or("", Outcome::as_str)),
+            ("order_id", order_id.as_str()),
+            ("before", &id.to_string()),
+        ];
+        address(Section::Deliveries.href(), &parameters)
     });
-    let sight = sight(&visitor);
-    let rows = page
-        .items
-        .iter()
-        .map(|row| delivery(row, sight, &api))
-        .collect();
-    let desk = desk(&api, &visitor, Section::Deliveries).await;
-    let page = DeliveriesPage::new(desk, outcome, order_id, rows, next);
-    Ok(answer(StatusCode::OK, &page))
+    Ok(shown(&DeliveriesPage {
+        desk: Desk::of(&caller, Section::Deliveries).await,
+        sight: caller.sight(),
+        outcome,
+        order_id,
+        rows: page.items,
+        next,
+    }))
 }
 
-/// One delivery; its body for admins alone, which is audited first.
-pub async fn show(
-    request: HttpRequest,
-    id: web::Path<String>,
-    visitor: web::ReqData<Visitor>,
-    api: web::Data<Api>,
-) -> Result<HttpResponse, Problem> {
-    let not_found =
-        || Problem::new(Code::NotFound).detail("The journal has no delivery of that number.");
-    let id: i64 = id.parse().map_err(|_| not_found())?;
-    let found = api.store.journalled(id).await?.ok_or_else(not_found)?;
-    let body = match sight(&visitor) {
-        Sight::Masked => None,
-        Sight::Whole => {
-            let reveal = Reveal {
-                operator: visitor.operator.name.clone(),
-                order_id: found.order_id.as_deref().and_then(|text| text.parse().ok()),
-                subject: format!("webhook {id}"),
-            };
-            api.store.record_reveal(reveal).await?;
-            api.store.journalled_body(id).await?.map(readable)
-        }
-    };
-    let mut desk = desk(&api, &visitor, Section::Deliveries).await;
-    desk.done = done(&parameter(&request, "done"));
-    let page = DeliveryPage::new(
-        desk,
-        delivery(&found, sight(&visitor), &api),
-        found.content_type,
-        body,
-    );
-    Ok(answer(StatusCode::OK, &page))
+/// One delivery; its body for admins alone.
+pub async fn show(id: web::Path<String>, caller: Caller) -> Result<HttpResponse, Problem> {
+    let row = journalled(&id, &caller).await?;
+    let body = body_of(&row, &caller).await?;
+    Ok(shown(&DeliveryPage {
+        desk: Desk::of(&caller, Section::Deliveries).await,
+        order: sender_named(row.order_id.as_deref(), caller.sight()),
+        row,
+        body: body.map(readable),
+    }))
 }
 
 /// How a list names the order that a sender named: one that can be ours by its `ref`. Anything
 /// else is text from outside, which viewers do not see.
-pub(super) fn sender_named(named: Option<&str>, sight: Sight) -> String {
+pub fn sender_named(named: Option<&str>, sight: Sight) -> String {
     let order_id: Option<OrderId> = named.and_then(|text| text.parse().ok());
     match (order_id, named, sight) {
         (Some(order_id), _, _) => order_id.order_ref().to_string(),
@@ -108,20 +103,26 @@ pub(super) fn sender_named(named: Option<&str>, sight: Sight) -> String {
     }
 }
 
-fn delivery(row: &JournalRow, sight: Sight, api: &Api) -> Delivery {
-    let order_id: Option<OrderId> = row.order_id.as_deref().and_then(|text| text.parse().ok());
-    Delivery {
-        id: row.id,
-        at: Moment::new(row.received_at, api.shop.timezone),
-        outcome: row.outcome.clone(),
-        word: row.word.clone(),
-        proof: row.proof.clone(),
-        source: row.source.clone().unwrap_or_else(|| "webhook".to_owned()),
-        order: sender_named(row.order_id.as_deref(), sight),
-        order_href: order_id.map(|it| format!("/operator/orders/{}", it.order_ref())),
-        reference: row.reference.clone(),
-        amount: row.amount.map(money),
-        took: millis(row.processing_ms),
+/// How an outcome looks.
+fn tone(row: &JournalRow) -> &'static str {
+    match Outcome::of_delivery(&row.outcome) {
+        Some(Outcome::Completed) => "good",
+        Some(Outcome::Held | Outcome::Unconfirmed | Outcome::UnknownOrder) => "watch",
+        Some(Outcome::Malformed | Outcome::Error) | None => "wrong",
+        Some(
+            Outcome::Duplicate
+            | Outcome::Stale
+            | Outcome::Failed
+            | Outcome::Cancelled
+            | Outcome::Pending
+            // Of acts and of the deadline, which no delivery brings.
+            | Outcome::Refunded
+            | Outcome::Revoked
+            | Outcome::Released
+            | Outcome::Refused
+            | Outcome::Reissued
+            | Outcome::Expired,
+        ) => "quiet",
     }
 }
 

@@ -4,14 +4,23 @@ use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage, HttpRequest, HttpResponse, ResponseError, web};
+use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, HttpResponse, ResponseError, web};
+use askama::Template;
 
-use super::{HOME, address, answer, desk, see};
+use super::{Desk, HOME, Section, address, answer, see};
 use crate::http::Api;
-use crate::http::auth::Visitor;
-use crate::http::pages::Form;
+use crate::http::auth::{Caller, Visitor};
+use crate::http::pages::{Form, or_problem};
 use crate::http::problem::{Code, Problem};
-use crate::web::console::{ConsoleTroublePage, Section};
+
+/// Says what is the matter, for an operator who is let in.
+#[derive(Template)]
+#[template(path = "console/trouble.html")]
+struct TroublePage {
+    desk: Desk,
+    title: &'static str,
+    sentence: String,
+}
 
 /// Lets operators in and hands the handler who it is and, of a form, its fields. A form is for
 /// admins, and must repeat the session's own token: no other site can know it. Whatever goes
@@ -20,36 +29,32 @@ pub async fn insiders(
     mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let Some(api) = request.app_data::<web::Data<Api>>().cloned() else {
-        let refusal = Problem::new(Code::Internal).error_response();
-        return Ok(request.into_response(refusal).map_into_boxed_body());
+    let found = match request.app_data::<web::Data<Api>>() {
+        Some(api) => api.gate.visitor(request.headers()).await,
+        None => Ok(None),
     };
-    let visitor = match api.gate.visitor(request.headers()).await {
+    let visitor = match found {
         Ok(Some(visitor)) => visitor,
         Ok(None) => {
             let login = to_login(request.request());
             return Ok(request.into_response(login).map_into_boxed_body());
         }
         Err(cause) => {
-            let away = crate::http::pages::or_problem(request.request(), &Problem::from(cause));
+            let away = or_problem(request.request(), &Problem::from(cause));
             return Ok(request.into_response(away).map_into_boxed_body());
         }
     };
+    request.extensions_mut().insert(visitor.clone());
     if let Err(problem) = admit(&mut request, &visitor).await {
-        let page = trouble(&api, &visitor, &problem).await;
+        let page = trouble(request.request(), &problem).await;
         return Ok(request.into_response(page).map_into_boxed_body());
     }
-    request.extensions_mut().insert(visitor.operator.clone());
-    request.extensions_mut().insert(visitor.clone());
     let answered = next.call(request).await?.map_into_boxed_body();
-    let problem = answered
-        .response()
-        .error()
-        .and_then(|error| error.as_error::<Problem>())
-        .cloned();
+    let error = answered.response().error();
+    let problem = error.and_then(|error| error.as_error::<Problem>()).cloned();
     match problem {
         Some(problem) => {
-            let page = trouble(&api, &visitor, &problem).await;
+            let page = trouble(answered.request(), &problem).await;
             Ok(answered.into_response(page).map_into_boxed_body())
         }
         None => Ok(answered),
@@ -78,7 +83,7 @@ async fn admit(request: &mut ServiceRequest, visitor: &Visitor) -> Result<(), Pr
     Ok(())
 }
 
-/// Where somebody who is not in comes in, and goes on from there.
+/// Leads a caller who is not logged in to the log-in, and from there to the page that was wanted.
 fn to_login(request: &HttpRequest) -> HttpResponse {
     let wanted = request
         .uri()
@@ -94,9 +99,12 @@ fn to_login(request: &HttpRequest) -> HttpResponse {
 }
 
 /// The page of what the API would call a problem.
-async fn trouble(api: &Api, visitor: &Visitor, problem: &Problem) -> HttpResponse {
+async fn trouble(request: &HttpRequest, problem: &Problem) -> HttpResponse {
+    let caller = match Caller::extract(request).await {
+        Ok(caller) => caller,
+        Err(problem) => return problem.error_response(),
+    };
     let status = problem.status_code();
-    let detail = problem.told();
     let (title, sentence) = match status {
         StatusCode::FORBIDDEN => ("This is not for you", "Nothing was changed."),
         StatusCode::NOT_FOUND => ("There is no such thing", "It was never here, or is gone."),
@@ -113,7 +121,24 @@ async fn trouble(api: &Api, visitor: &Visitor, problem: &Problem) -> HttpRespons
             "It is in the log. Nothing more is known here.",
         ),
     };
-    let desk = desk(api, visitor, Section::Orders).await;
-    let page = ConsoleTroublePage::new(desk, title, detail.unwrap_or(sentence));
+    let page = TroublePage {
+        desk: Desk::of(&caller, Section::Orders).await,
+        title,
+        sentence: problem
+            .told()
+            .map_or_else(|| sentence.to_owned(), sentence_of),
+    };
     answer(status, &page)
+}
+
+/// The API's details are clauses; on a page one begins and ends as a sentence does.
+fn sentence_of(detail: &str) -> String {
+    let mut letters = detail.chars();
+    let first = letters.next().map(char::to_uppercase);
+    let sentence: String = first.into_iter().flatten().chain(letters).collect();
+    if sentence.ends_with('.') {
+        sentence
+    } else {
+        sentence + "."
+    }
 }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::http::Api;
-use crate::http::operators::actors::glance;
+use crate::http::operators::machinery::Machinery;
 
 /// Between two looks.
 const EACH: Duration = Duration::from_secs(3);
@@ -27,24 +27,24 @@ impl History {
         format!("[{}]", looks.join(","))
     }
 
-    fn keep(&self, glance: &Value) {
+    fn keep(&self, now: &Machinery) {
         let mut looks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if looks.len() == LOOKS {
             looks.pop_front();
         }
-        looks.push_back(charted(glance).to_string().into());
+        looks.push_back(charted(now).to_string().into());
     }
 }
 
-/// The part that charts show: numbers, and nothing that somebody wrote.
-fn charted(glance: &Value) -> Value {
-    let actors = &glance["order_actors"];
+/// The part that charts show: numbers, and no text that came from outside.
+fn charted(now: &Machinery) -> Value {
+    let actors = &now.order_actors;
     json!({
-        "at": glance["at"],
-        "webhooks": glance["webhooks"],
-        "latency_ms": glance["latency_ms"],
-        "order_actors": {"mailbox_depth": actors["mailbox_depth"], "busy": actors["busy"]},
-        "status_actor": {"waiters": glance["status_actor"]["waiters"]},
+        "at": now.at,
+        "webhooks": now.webhooks,
+        "latency_ms": now.latency_ms,
+        "order_actors": {"mailbox_depth": actors.mailbox_depth, "busy": actors.busy},
+        "status_actor": {"waiters": now.status_actor.waiters},
     })
 }
 
@@ -58,13 +58,14 @@ pub async fn keep(api: Api) {
         .await
         .is_some()
     {
-        api.history.keep(&glance(&api));
+        api.history.keep(&Machinery::of(&api));
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::operators::machinery::ActorRow;
 
     #[test]
     fn five_minutes_are_kept_and_what_is_older_is_not() {
@@ -72,14 +73,21 @@ mod tests {
         assert_eq!(history.json(), "[]");
 
         for n in 0..LOOKS + 20 {
-            history.keep(&json!({"at": n, "busiest": [{"last_error": "</script>"}]}));
+            history.keep(&Machinery {
+                at: n.to_string(),
+                busiest: vec![ActorRow {
+                    last_error: Some("</script>".to_owned()),
+                    ..ActorRow::default()
+                }],
+                ..Machinery::default()
+            });
         }
 
         let kept: Vec<Value> = serde_json::from_str(&history.json()).unwrap();
         assert_eq!(kept.len(), LOOKS);
         assert_eq!(
             (&kept[0]["at"], &kept[LOOKS - 1]["at"]),
-            (&json!(20), &json!(LOOKS + 19))
+            (&json!("20"), &json!((LOOKS + 19).to_string()))
         );
         assert!(!history.json().contains('<'));
     }

@@ -3,25 +3,61 @@
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderValue, RETRY_AFTER, SET_COOKIE};
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
+use askama::Template;
 
-use super::{HOME, address, answer, parameter, see};
+use super::{HOME, answer, see, shown};
 use crate::http::Api;
-use crate::http::pages::Form;
+use crate::http::pages::{Form, or_problem};
 use crate::http::problem::{Code, Problem};
+use crate::http::request::parameter;
 use crate::store::LoggedIn;
-use crate::web::console::LoginPage;
+use crate::web::Shop;
+use crate::web::assets::{self, Asset};
 
-/// Asks for the token; whoever is in already goes on.
+/// Asks for the token.
+#[derive(Template)]
+#[template(path = "console/login.html")]
+struct LoginPage<'a> {
+    shop: &'a Shop,
+    /// Where to go on.
+    next: &'a str,
+    /// Why it did not work, or what has just been done.
+    notice: Option<String>,
+    is_fault: bool,
+}
+
+impl LoginPage<'_> {
+    fn refused(self, status: StatusCode, why: String) -> HttpResponse {
+        let page = Self {
+            notice: Some(why),
+            is_fault: true,
+            ..self
+        };
+        answer(status, &page)
+    }
+
+    fn style(&self) -> &'static Asset {
+        assets::CONSOLE_STYLE.get()
+    }
+
+    fn icon(&self) -> &'static Asset {
+        assets::ICON.get()
+    }
+}
+
+/// Asks for the token; an operator who is logged in goes on.
 pub async fn show(request: HttpRequest, api: web::Data<Api>) -> HttpResponse {
     let next = parameter(&request, "next");
     if let Ok(Some(_)) = api.gate.visitor(request.headers()).await {
         return see(inside(&next));
     }
-    let page = LoginPage::new(&api.shop, inside(&next));
-    match parameter(&request, "done").as_str() {
-        "logout" => answer(StatusCode::OK, &page.noticed("You are logged out.")),
-        _ => answer(StatusCode::OK, &page),
-    }
+    let is_out = parameter(&request, "done") == "logout";
+    shown(&LoginPage {
+        shop: &api.shop,
+        next: inside(&next),
+        notice: is_out.then(|| "You are logged out.".to_owned()),
+        is_fault: false,
+    })
 }
 
 /// Opens a session, or says why not.
@@ -32,42 +68,40 @@ pub async fn log_in(
 ) -> HttpResponse {
     if is_from_elsewhere(&request) {
         let refusal = Problem::new(Code::Forbidden).detail("another site has sent this form");
-        return crate::http::pages::or_problem(&request, &refusal);
+        return or_problem(&request, &refusal);
     }
     let form = match Form::read(payload).await {
         Ok(form) => form,
-        Err(problem) => return crate::http::pages::or_problem(&request, &problem),
+        Err(problem) => return or_problem(&request, &problem),
     };
-    let next = inside(form.field("next")).to_owned();
-    let page = LoginPage::new(&api.shop, &next);
+    let next = inside(form.field("next"));
+    let page = LoginPage {
+        shop: &api.shop,
+        next,
+        notice: None,
+        is_fault: false,
+    };
     let Some(from) = api.clients.address(&request) else {
         return Problem::new(Code::Internal).error_response();
     };
     match api.gate.log_in(form.field("token"), from).await {
-        Ok(LoggedIn::Opened(session)) => {
-            let mut answer = see(&next);
-            if let Ok(cookie) = HeaderValue::from_str(&api.gate.cookie(&session)) {
-                answer.headers_mut().insert(SET_COOKIE, cookie);
-            }
-            answer
+        Ok(LoggedIn::Opened(session)) => with_cookie(see(next), &api.gate.cookie(&session)),
+        Ok(LoggedIn::Wrong) => {
+            let why = "Nobody has this token. Is all of it there?";
+            page.refused(StatusCode::UNAUTHORIZED, why.to_owned())
         }
-        Ok(LoggedIn::Wrong) => answer(
-            StatusCode::UNAUTHORIZED,
-            &page.refused("Nobody has this token. Is all of it there?".to_owned()),
-        ),
         Ok(LoggedIn::TooSoon { retry_after_secs }) => {
             let why = format!(
                 "Too many wrong tokens: wait {retry_after_secs} s and try again. Nothing was looked at."
             );
-            let mut answer = answer(StatusCode::TOO_MANY_REQUESTS, &page.refused(why));
+            let mut answer = page.refused(StatusCode::TOO_MANY_REQUESTS, why);
             let secs = HeaderValue::from(retry_after_secs);
             answer.headers_mut().insert(RETRY_AFTER, secs);
             answer
         }
         Err(cause) => {
-            let status = Problem::from(cause).status_code();
             let why = "The database does not answer, so nobody can be let in. Try again in a few seconds.";
-            answer(status, &page.refused(why.to_owned()))
+            page.refused(Problem::from(cause).status_code(), why.to_owned())
         }
     }
 }
@@ -75,11 +109,15 @@ pub async fn log_in(
 /// Ends the session.
 pub async fn log_out(request: HttpRequest, api: web::Data<Api>) -> Result<HttpResponse, Problem> {
     api.gate.log_out(request.headers()).await?;
-    let mut answer = see(&address("/operator/login", &[("done", "logout")]));
-    if let Ok(cookie) = HeaderValue::from_str(&api.gate.no_cookie()) {
+    let login = see("/operator/login?done=logout");
+    Ok(with_cookie(login, &api.gate.no_cookie()))
+}
+
+fn with_cookie(mut answer: HttpResponse, cookie: &str) -> HttpResponse {
+    if let Ok(cookie) = HeaderValue::from_str(cookie) {
         answer.headers_mut().insert(SET_COOKIE, cookie);
     }
-    Ok(answer)
+    answer
 }
 
 /// A page of the console; whatever else was asked for is none.

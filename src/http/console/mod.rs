@@ -1,26 +1,32 @@
-//! The operator's console: pages under `/operator`.
+//! The operator's console: pages under `/operator`, with the handlers that answer them.
 //!
-//! The rule that must not be broken: every page but the log-in stands behind `gate::insiders`,
-//! so that a form reaches its handler only from somebody who may write and who meant it.
+//! A page is a struct with a template (`src/web/templates/console`). It holds what the store and
+//! the API's functions return, and the template writes it with the desk's methods and `filters`.
+//!
+//! # Invariants
+//! - Every page but the log-in stands behind `gate::insiders`, so that a form reaches its handler
+//!   only from an operator who may write and who meant it.
+//! - Every form carries the session's own token, and every text is drawn by a template that escapes
+//!   it.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, LOCATION};
 use actix_web::middleware::from_fn;
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpResponse, web};
 use askama::Template;
 
-use super::Api;
-use super::auth::Visitor;
 use super::problem::{Code, Problem};
-use crate::domain::people::mask::Sight;
-use crate::web::console::{Act, Desk, Section};
 use crate::web::{CONTENT_SECURITY_POLICY as POLICY, draw};
 
 mod acts;
-mod books;
+mod audit;
 mod deliveries;
+mod desk;
+mod filters;
+mod format;
 mod gate;
 mod history;
+mod letters;
 mod live;
 mod login;
 mod order;
@@ -28,14 +34,22 @@ mod orders;
 mod packages;
 mod people;
 mod printed;
-mod target;
+mod report;
+mod sales;
+#[cfg(test)]
+mod tests;
 mod vouchers;
 mod words;
 
 pub use history::{History, keep as keep_history};
 
+use desk::{Desk, Section};
+
 /// Where the console begins.
 const HOME: &str = "/operator";
+
+/// Names and values, as a list of facts shows them.
+type Facts = Vec<(&'static str, String)>;
 
 /// Every page of the console.
 pub fn routes(config: &mut web::ServiceConfig) {
@@ -54,10 +68,10 @@ pub fn routes(config: &mut web::ServiceConfig) {
                     .route("/orders/{order_id}", web::get().to(order::show))
                     .route("/deliveries", web::get().to(deliveries::list))
                     .route("/deliveries/{id}", web::get().to(deliveries::show))
-                    .route("/letters", web::get().to(books::letters))
-                    .route("/report", web::get().to(books::report))
-                    .route("/sales", web::get().to(books::sales))
-                    .route("/audit", web::get().to(books::audit))
+                    .route("/letters", web::get().to(letters::show))
+                    .route("/report", web::get().to(report::show))
+                    .route("/sales", web::get().to(sales::show))
+                    .route("/audit", web::get().to(audit::show))
                     .route("/packages", web::get().to(packages::show))
                     .route("/packages", web::post().to(packages::add))
                     .route("/vouchers", web::get().to(vouchers::show))
@@ -77,18 +91,6 @@ async fn no_such_page() -> Result<HttpResponse, Problem> {
     Err(Problem::new(Code::NotFound))
 }
 
-/// The desk of whoever was let in.
-async fn desk(api: &Api, visitor: &Visitor, here: Section) -> Desk {
-    let csrf = visitor.csrf().map_or("", |csrf| csrf.expose()).to_owned();
-    let words = words::now(api).await;
-    Desk::new(&api.shop, visitor.operator.clone(), csrf, here, words)
-}
-
-/// What this visitor sees of one order.
-fn sight(visitor: &Visitor) -> Sight {
-    Sight::of(visitor.operator.role)
-}
-
 /// A page as it goes out.
 fn answer(status: StatusCode, page: &impl Template) -> HttpResponse {
     HttpResponse::build(status)
@@ -98,29 +100,17 @@ fn answer(status: StatusCode, page: &impl Template) -> HttpResponse {
         .body(draw(page))
 }
 
+/// A page that was asked for and is there.
+fn shown(page: &impl Template) -> HttpResponse {
+    answer(StatusCode::OK, page)
+}
+
 /// Leads to another page of ours, to be got anew.
 fn see(path: &str) -> HttpResponse {
     HttpResponse::SeeOther()
         .insert_header((LOCATION, path))
         .insert_header((CACHE_CONTROL, "no-store"))
         .finish()
-}
-
-/// What has just been done, of what the word in an address stands for: an address alone puts
-/// no words on a page.
-fn done(word: &str) -> Option<&'static str> {
-    match word {
-        "package" => Some("The package is on sale."),
-        word => Act::read(word).map(Act::done),
-    }
-}
-
-/// A parameter of the page's address, without what stands around it; empty if it is not there.
-fn parameter(request: &HttpRequest, name: &str) -> String {
-    url::form_urlencoded::parse(request.query_string().as_bytes())
-        .find(|(known, _)| known == name)
-        .map(|(_, value)| value.trim().to_owned())
-        .unwrap_or_default()
 }
 
 /// An address with these parameters, without those that say nothing.
@@ -134,4 +124,12 @@ fn address(path: &str, parameters: &[(&str, &str)]) -> String {
     } else {
         format!("{path}?{query}")
     }
+}
+
+/// Of a table of facts, those that have a value.
+fn known<const N: usize>(facts: [(&'static str, Option<String>); N]) -> Facts {
+    let known = facts.into_iter();
+    known
+        .filter_map(|(name, value)| Some((name, value?)))
+        .collect()
 }

@@ -1,105 +1,103 @@
 //! One order: what is known of it, what happened to it, and what can be done.
 
-use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, HttpResponse, web};
-use chrono_tz::Tz;
+use actix_web::{HttpResponse, web};
+use askama::Template;
 
-use super::{address, answer, desk, done, parameter, see, sight};
+use super::acts::Act;
+use super::format::{ago, money};
+use super::orders::tone;
+use super::{Desk, Facts, Section, address, filters, known, see, shown};
 use crate::actors::registry::gauge::ActorView;
-use crate::domain::history::{Line, Story, tell};
+use crate::domain::history::{Line, Story};
 use crate::domain::order::outcome::Outcome;
 use crate::domain::order::payment::{Payment, Status};
-use crate::domain::people::language::Language;
 use crate::domain::people::mask::Sight;
 use crate::domain::people::personal::Personal;
-use crate::http::Api;
-use crate::http::auth::Visitor;
+use crate::http::auth::Caller;
 use crate::http::operators::order_name::order_named;
+use crate::http::operators::orders::story_of;
 use crate::http::problem::{Code, Problem};
-use crate::store::Reveal;
-use crate::web::console::{
-    Act, Action, Detail, Moment, OrderPage, Section, Step, ago, count, money, until,
-};
+use crate::web::format::thousands;
 
-/// An order. What an admin sees unmasked is in the audit log before it is shown.
-pub async fn show(
-    request: HttpRequest,
-    order_id: web::Path<String>,
-    visitor: web::ReqData<Visitor>,
-    api: web::Data<Api>,
-) -> Result<HttpResponse, Problem> {
-    let not_found = || Problem::new(Code::OrderNotFound).detail("There is no such order.");
-    let order_id = match order_named(&api, &visitor.operator, &order_id).await {
+/// An order, its timeline, and what can be done.
+#[derive(Template)]
+#[template(path = "console/order.html")]
+struct OrderPage {
+    desk: Desk,
+    payment: Payment,
+    facts: Facts,
+    /// Its actor, if it is in play.
+    actor: Option<String>,
+    steps: Vec<Step>,
+    acts: Vec<Act>,
+}
+
+/// A line of the timeline.
+struct Step {
+    line: Line,
+    /// Its day is another than that of the line before.
+    is_new_day: bool,
+    /// The page that says what will happen, and what is done there.
+    act: Option<(String, Act)>,
+}
+
+impl Step {
+    fn after(&self) -> String {
+        self.line.after_ms.map_or(String::new(), since_before)
+    }
+
+    fn name(&self) -> String {
+        self.line.kind.replace('_', " ")
+    }
+}
+
+/// An order, from the same reading as the API's document.
+pub async fn show(name: web::Path<String>, caller: Caller) -> Result<HttpResponse, Problem> {
+    let order_id = match order_named(&name, &caller).await {
         Ok(order_id) => order_id,
         // The list of those that have this ref.
         Err(problem) if problem.code() == Code::AmbiguousRef => {
-            return Ok(see(&address("/operator/orders", &[("q", &order_id)])));
+            return Ok(see(&address("/operator/orders", &[("q", &name)])));
         }
-        Err(problem) if problem.code() == Code::OrderNotFound => return Err(not_found()),
         Err(problem) => return Err(problem),
     };
-    let story = api.store.story(order_id).await?.ok_or_else(not_found)?;
-    let sight = sight(&visitor);
-    if sight == Sight::Whole {
-        let reveal = Reveal {
-            operator: visitor.operator.name.clone(),
-            order_id: Some(order_id),
-            subject: "order".to_owned(),
-        };
-        api.store.record_reveal(reveal).await?;
-    }
-    let lines = tell(&story, sight, api.store.clock().now(), &api.shop.timezone);
-    let mut desk = desk(&api, &visitor, Section::Orders).await;
-    desk.done = done(&parameter(&request, "done"));
-    let may_act = desk.may_act();
-    let actions = if may_act {
-        actions(&story.payment)
-    } else {
-        Vec::new()
-    };
-    let actor = api.orders.view(order_id);
-    let detail = detail(&story, sight, actor.as_ref(), api.shop.timezone);
-    let steps = steps(&lines, may_act, api.shop.timezone);
-    let page = OrderPage::new(desk, detail, steps, actions);
-    Ok(answer(StatusCode::OK, &page))
+    let (story, lines) = story_of(order_id, &caller).await?;
+    let desk = Desk::of(&caller, Section::Orders).await;
+    Ok(shown(&OrderPage {
+        acts: acts(&story.payment, &desk),
+        facts: facts(&story, caller.sight(), &desk),
+        actor: caller.api.orders.view(order_id).map(|view| at_work(&view)),
+        steps: steps(lines, &desk),
+        payment: story.payment,
+        desk,
+    }))
 }
 
 /// What can be done by hand with an order that stands there.
-fn actions(payment: &Payment) -> Vec<Action> {
-    let is_good = payment
-        .voucher
-        .as_ref()
-        .is_some_and(|voucher| voucher.revoked_at.is_none());
-    let mut acts = Vec::new();
-    match payment.status {
-        Status::Held => acts.extend([Act::Release, Act::Refuse]),
-        Status::Completed => {
-            acts.push(Act::Refund);
-            if is_good {
-                acts.extend([Act::Reissue, Act::Revoke]);
-            }
-        }
+fn acts(payment: &Payment, desk: &Desk) -> Vec<Act> {
+    if !desk.may_act() {
+        return Vec::new();
+    }
+    let voucher = payment.voucher.as_ref();
+    let is_good = voucher.is_some_and(|voucher| voucher.revoked_at.is_none());
+    let by_status: &[Act] = match payment.status {
+        Status::Held => &[Act::Release, Act::Refuse],
+        Status::Completed if is_good => &[Act::Refund, Act::Reissue, Act::Revoke],
+        Status::Completed => &[Act::Refund],
         Status::Pending
         | Status::Failed
         | Status::Cancelled
         | Status::Expired
-        | Status::Refunded => {}
-    }
-    acts.push(Act::Reconcile);
-    let href = |act: Act| format!("/operator/orders/{}/{}", payment.order_id, act.word());
-    acts.into_iter()
-        .map(|act| Action {
-            act,
-            href: href(act),
-        })
-        .collect()
+        | Status::Refunded => &[],
+    };
+    [by_status, &[Act::Reconcile]].concat()
 }
 
-fn detail(story: &Story, sight: Sight, actor: Option<&ActorView>, zone: Tz) -> Detail {
+fn facts(story: &Story, sight: Sight, desk: &Desk) -> Facts {
     let payment = &story.payment;
     let gateway = &payment.gateway;
     let voucher = payment.voucher.as_ref();
-    let when = |at| until(at, zone);
+    let when = |at| desk.until(&at);
     #[rustfmt::skip] // A table is read by its columns.
     let facts = [
         ("Order", sight.order_id(payment.order_id)),
@@ -123,31 +121,14 @@ fn detail(story: &Story, sight: Sight, actor: Option<&ActorView>, zone: Tz) -> D
         ("ZenoPay agrees", story.gateway_confirmed_at.map(when)),
         ("ZenoPay is asked next", payment.due_at.map(when)),
     ];
-    Detail {
-        name: payment.order_id.order_ref().to_string(),
-        status: payment.status,
-        title: format!(
-            "{}, {}",
-            payment.terms.name(Language::English),
-            money(payment.amount.0)
-        ),
-        facts: facts
-            .into_iter()
-            .filter_map(|(name, value)| Some((name, value?)))
-            .collect(),
-        actor: actor.map(at_work),
-    }
+    known(facts)
 }
 
 /// The order's actor in a few words.
 fn at_work(view: &ActorView) -> String {
-    let millis = |span: std::time::Duration| i64::try_from(span.as_millis()).unwrap_or(i64::MAX);
-    let mut words = format!(
-        "{} waiting, {} handled, idle {}",
-        view.mailbox_depth,
-        view.handled,
-        ago(millis(view.idle))
-    );
+    let idle = u64::try_from(view.idle.as_millis()).unwrap_or(u64::MAX);
+    let (waiting, handled) = (view.mailbox_depth, view.handled);
+    let mut words = format!("{waiting} waiting, {handled} handled, idle {}", ago(idle));
     if let Some(outcome) = view.last_outcome {
         words += &format!(", last {}", Outcome::as_str(outcome));
     }
@@ -157,58 +138,39 @@ fn at_work(view: &ActorView) -> String {
     words
 }
 
-fn steps(lines: &[Line], may_act: bool, zone: Tz) -> Vec<Step> {
-    let mut day = None;
-    let mut steps = Vec::with_capacity(lines.len());
-    for (n, line) in lines.iter().enumerate() {
-        let at = Moment::new(line.at, zone);
-        let is_new = day.as_ref() != Some(&at.day);
-        day = Some(at.day.clone());
-        steps.push(Step {
-            day: is_new.then(|| at.day.clone()),
-            at,
-            after: line.after_ms.map(since_before),
-            kind: line.kind,
-            summary: line.summary.clone(),
-            // Of the lines about one SMS, the newest says how it stands.
-            actions: about_line(
-                line,
-                may_act,
-                !lines[n + 1..].iter().any(|it| is_same(it, line)),
-            ),
-            journal: line
-                .id
-                .filter(|_| line.kind == "delivery")
-                .map(|id| format!("/operator/deliveries/{id}")),
-        });
-    }
+fn steps(lines: Vec<Line>, desk: &Desk) -> Vec<Step> {
+    let days: Vec<_> = lines.iter().map(|line| desk.day(&line.at)).collect();
+    let acts: Vec<_> = (0..lines.len())
+        .map(|n| act_about(&lines[n], &lines[n + 1..]).filter(|_| desk.may_act()))
+        .collect();
+    let steps = lines.into_iter().zip(acts).enumerate();
     steps
+        .map(|(n, (line, act))| Step {
+            is_new_day: n == 0 || days[n] != days[n - 1],
+            line,
+            act,
+        })
+        .collect()
 }
 
-fn is_same(one: &Line, other: &Line) -> bool {
-    (one.kind, one.id) == (other.kind, other.id)
+/// What can be done about a line. Of the lines about one SMS, the newest says how it stands.
+fn act_about(line: &Line, later: &[Line]) -> Option<(String, Act)> {
+    let id = line.id?;
+    let is_newest = !later
+        .iter()
+        .any(|it| (it.kind, it.id) == (line.kind, line.id));
+    let (kind, act) = match line.kind {
+        "delivery" => ("deliveries", Act::Replay),
+        "sms" if is_newest => ("sms", Act::Resend),
+        _ => return None,
+    };
+    Some((format!("/operator/{kind}/{id}/{}", act.word()), act))
 }
 
 /// Milliseconds as long as they say something.
 fn since_before(ms: i64) -> String {
-    if ms < 60_000 {
-        format!("{} ms", count(ms))
-    } else {
-        ago(ms)
+    match u64::try_from(ms) {
+        Ok(long @ 60_000..) => format!("+{}", ago(long)),
+        Ok(_) | Err(_) => format!("+{} ms", thousands(ms)),
     }
-}
-
-fn about_line(line: &Line, may_act: bool, is_newest: bool) -> Vec<Action> {
-    let Some(id) = line.id.filter(|_| may_act) else {
-        return Vec::new();
-    };
-    let (kind, act) = match line.kind {
-        "delivery" => ("deliveries", Act::Replay),
-        "sms" if is_newest => ("sms", Act::Resend),
-        _ => return Vec::new(),
-    };
-    vec![Action {
-        act,
-        href: format!("/operator/{kind}/{id}/{}", act.word()),
-    }]
 }

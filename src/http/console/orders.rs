@@ -1,79 +1,121 @@
 //! Find an order.
 
+use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, HttpResponse, web};
+use askama::Template;
 
-use super::{address, answer, desk, parameter, see, sight};
+use super::{Desk, Section, address, answer, filters, see, shown};
 use crate::domain::access::voucher::VoucherCode;
 use crate::domain::order::payment::{Payment, Status};
-use crate::domain::people::language::Language;
 use crate::domain::people::mask::Sight;
 use crate::domain::search::{self, Key};
-use crate::http::Api;
-use crate::http::auth::Visitor;
+use crate::http::auth::Caller;
 use crate::http::problem::Problem;
 use crate::store::OrderSearch;
-use crate::web::console::{FoundOrder, Moment, OrdersPage, Section, money};
 
 /// Orders a page.
 const PAGE: u64 = 25;
 /// Where orders are found.
 const PATH: &str = "/operator/orders";
 
-/// What was found, newest first. What was typed to find one order leads there at once.
-pub async fn show(
-    request: HttpRequest,
-    visitor: web::ReqData<Visitor>,
-    api: web::Data<Api>,
-) -> Result<HttpResponse, Problem> {
-    let q = parameter(&request, "q");
-    let status = Status::read(&parameter(&request, "status"));
-    let before = parameter(&request, "before").parse::<i64>().ok();
-    let desk = desk(&api, &visitor, Section::Orders).await;
-    let keys = match q.as_str() {
-        "" => Ok(Vec::new()),
-        typed => search::read(typed, visitor.operator.role),
-    };
-    let keys = match keys {
-        Ok(keys) => keys,
-        Err(why) => {
-            let page = OrdersPage::new(desk, q, status, Vec::new(), None);
-            let why = format!("Nothing can be looked for: {why}.");
-            return Ok(answer(StatusCode::UNPROCESSABLE_ENTITY, &page.refused(why)));
+/// One box, and what it finds. Phones and codes are masked for everybody.
+#[derive(Template)]
+#[template(path = "console/orders.html")]
+struct OrdersPage {
+    desk: Desk,
+    q: String,
+    status: Option<Status>,
+    found: Vec<Payment>,
+    /// The next page.
+    next: Option<String>,
+    /// Why nothing was looked for.
+    fault: Option<String>,
+}
+
+impl OrdersPage {
+    /// An order's page: by its `ref`, unless another order of the list has the same and an admin
+    /// looks, who may see whole ids.
+    fn href(&self, payment: &Payment) -> String {
+        let order_ref = payment.order_id.order_ref();
+        let refs = self.found.iter().map(|it| it.order_id.order_ref());
+        let is_only = refs.filter(|it| *it == order_ref).count() == 1;
+        let sight = Sight::of(self.desk.operator.role);
+        match sight.order_id(payment.order_id) {
+            Some(order_id) if !is_only => format!("{PATH}/{order_id}"),
+            Some(_) | None => format!("{PATH}/{order_ref}"),
         }
+    }
+
+    fn phone(&self, payment: &Payment) -> String {
+        Sight::Masked.phone(payment.phone.international())
+    }
+
+    fn code(&self, payment: &Payment) -> String {
+        let voucher = payment.voucher.as_ref();
+        voucher.map_or("–".to_owned(), |it| Sight::Masked.code(it.code.as_str()))
+    }
+}
+
+/// How a status looks.
+pub fn tone(status: Status) -> &'static str {
+    match status {
+        Status::Completed => "good",
+        Status::Pending => "open",
+        Status::Held => "watch",
+        Status::Failed | Status::Cancelled | Status::Expired => "quiet",
+        Status::Refunded => "back",
+    }
+}
+
+/// What was found, newest first. What was typed to find one order leads there at once.
+pub async fn show(caller: Caller) -> Result<HttpResponse, Problem> {
+    let before = caller.parameter("before").parse::<i64>().ok();
+    let mut page = OrdersPage {
+        desk: Desk::of(&caller, Section::Orders).await,
+        q: caller.parameter("q"),
+        status: Status::read(&caller.parameter("status")),
+        found: Vec::new(),
+        next: None,
+        fault: None,
+    };
+    let keys = match page.q.as_str() {
+        "" => Vec::new(),
+        typed => match search::read(typed, caller.operator().role) {
+            Ok(keys) => keys,
+            Err(why) => {
+                page.fault = Some(format!("Nothing can be looked for: {why}."));
+                return Ok(answer(StatusCode::UNPROCESSABLE_ENTITY, &page));
+            }
+        },
     };
     let code = code_of(&keys);
     let search = OrderSearch {
         keys,
-        status,
+        status: page.status,
         before,
         limit: PAGE,
     };
-    let found = api.store.find_orders(search).await?;
-    if let (true, Some(code)) = (found.items.is_empty(), code)
-        && let Some(id) = printed(code, &api).await?
+    let found = caller.api.store.find_orders(search).await?;
+    page.found = found.items;
+    if let (true, Some(code)) = (page.found.is_empty(), code)
+        && let Some(printed) = caller.api.store.voucher(code).await?
+        && printed.order_id.is_none()
     {
-        return Ok(see(&format!("/operator/printed/{id}")));
+        // No order leads to a printed voucher.
+        return Ok(see(&format!("/operator/printed/{}", printed.id)));
     }
-    if let ([only], false, None) = (found.items.as_slice(), q.is_empty(), before) {
-        return Ok(see(&href(only, &found.items, sight(&visitor))));
+    if let ([only], false, None) = (page.found.as_slice(), page.q.is_empty(), before) {
+        return Ok(see(&page.href(only)));
     }
-    let word = status.map_or("", Status::as_str);
-    let next = found.next.map(|id| {
+    page.next = found.next.map(|id| {
         let parameters = [
-            ("q", q.as_str()),
-            ("status", word),
+            ("q", page.q.as_str()),
+            ("status", page.status.map_or("", Status::as_str)),
             ("before", &id.to_string()),
         ];
         address(PATH, &parameters)
     });
-    let orders = found
-        .items
-        .iter()
-        .map(|payment| row(payment, href(payment, &found.items, sight(&visitor)), &api))
-        .collect();
-    let page = OrdersPage::new(desk, q, status, orders, next);
-    Ok(answer(StatusCode::OK, &page))
+    Ok(shown(&page))
 }
 
 fn code_of(keys: &[Key]) -> Option<VoucherCode> {
@@ -81,44 +123,4 @@ fn code_of(keys: &[Key]) -> Option<VoucherCode> {
         Key::Code(code) => Some(code.clone()),
         Key::Order(_) | Key::Ref(_) | Key::Phone(_) | Key::PhoneEnd(_) | Key::Number(_) => None,
     })
-}
-
-/// The printed voucher of that code: no order leads to it.
-async fn printed(code: VoucherCode, api: &Api) -> Result<Option<i64>, Problem> {
-    let found = api.store.voucher(code).await?;
-    let printed = found.filter(|issued| issued.order_id.is_none());
-    Ok(printed.map(|issued| issued.id))
-}
-
-/// An order's page: by its `ref`, unless another order of the list has the same and an admin
-/// looks, who may see whole ids.
-fn href(payment: &Payment, list: &[Payment], sight: Sight) -> String {
-    let order_ref = payment.order_id.order_ref();
-    let same = list
-        .iter()
-        .filter(|it| it.order_id.order_ref() == order_ref);
-    match sight.order_id(payment.order_id) {
-        Some(order_id) if same.count() > 1 => format!("{PATH}/{order_id}"),
-        Some(_) | None => format!("{PATH}/{order_ref}"),
-    }
-}
-
-/// As lists show an order: masked for everybody.
-fn row(payment: &Payment, href: String, api: &Api) -> FoundOrder {
-    let sight = Sight::Masked;
-    let code = payment
-        .voucher
-        .as_ref()
-        .map(|voucher| voucher.code.as_str());
-    FoundOrder {
-        name: payment.order_id.order_ref().to_string(),
-        href,
-        status: payment.status,
-        at: Moment::new(payment.created_at, api.shop.timezone),
-        phone: sight.phone(payment.phone.international()),
-        package: payment.terms.name(Language::English).to_owned(),
-        amount: money(payment.amount.0),
-        code: code.map(|code| sight.code(code)),
-        reference: payment.gateway.reference.clone(),
-    }
 }

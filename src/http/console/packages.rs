@@ -1,81 +1,90 @@
 //! The price list, as its owner changes it.
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpResponse, web};
+use askama::Template;
 
-use super::{answer, desk, done, parameter, see};
+use super::format::money;
+use super::{Desk, Section, answer, filters, see, shown};
 use crate::checkout::printed;
 use crate::domain::catalog::money::Tzs;
 use crate::domain::catalog::package::{Terms, Validity};
-use crate::http::Api;
-use crate::http::auth::Visitor;
-use crate::http::operators::acts::entry;
+use crate::domain::people::language::Language;
+use crate::http::auth::Caller;
 use crate::http::operators::wish::Wish;
 use crate::http::pages::Form;
 use crate::http::problem::{Code, Problem};
-use crate::store::AuditEntry;
-use crate::web::console::{
-    PRICE_MAX, PackageDraft, PackageLine, PackagesPage, Section, money, until,
-};
+use crate::store::{AuditEntry, ListedPackage};
+use crate::web::format;
+use crate::web::text::text;
 
-/// Where the list is.
-const PATH: &str = "/operator/packages";
+/// A hundred million shillings: a slip of the finger, whatever is sold.
+pub const PRICE_MAX: i64 = 100_000_000;
 /// Characters of a code and of a name.
 const CODE_MAX: usize = 32;
 const NAME_MAX: usize = 40;
-/// The fields of a new package.
-const FIELDS: [&str; 10] = [
-    "code", "name_sw", "name_en", "price", "minutes", "validity", "down", "up", "data", "devices",
-];
 
-/// The whole list.
-pub async fn show(
-    request: HttpRequest,
-    visitor: web::ReqData<Visitor>,
-    api: web::Data<Api>,
-) -> Result<HttpResponse, Problem> {
-    let mut page_desk = desk(&api, &visitor, Section::Packages).await;
-    page_desk.done = done(&parameter(&request, "done"));
-    let page = PackagesPage::new(page_desk, lines(&api).await?);
-    Ok(answer(StatusCode::OK, &page))
+/// The price list, and how it is changed.
+#[derive(Template)]
+#[template(path = "console/packages.html")]
+struct PackagesPage {
+    desk: Desk,
+    lines: Vec<ListedPackage>,
+    /// What was typed for a new package, and why it was not added.
+    refused: Option<(web::ReqData<Form>, String)>,
 }
 
-async fn lines(api: &Api) -> Result<Vec<PackageLine>, Problem> {
-    let listed = api.store.price_list().await?;
-    let lines = listed.into_iter().map(|line| PackageLine {
-        package: line.package,
-        retired: line.retired_at.map(|at| until(at, api.shop.timezone)),
-    });
-    Ok(lines.collect())
+impl PackagesPage {
+    fn gives(&self, terms: &Terms) -> String {
+        format::terms(text(Language::English), terms)
+    }
+
+    fn begins(&self, terms: &Terms) -> &'static str {
+        match terms.validity {
+            Validity::Purchase => "from the sale",
+            Validity::FirstLogin => "from the first log-in",
+        }
+    }
+
+    fn typed(&self, name: &str) -> &str {
+        let refused = self.refused.as_ref();
+        refused.map_or("", |(form, _)| form.field(name))
+    }
+}
+
+/// The whole list.
+pub async fn show(caller: Caller) -> Result<HttpResponse, Problem> {
+    Ok(shown(&page(&caller, None).await?))
+}
+
+async fn page(
+    caller: &Caller,
+    refused: Option<(web::ReqData<Form>, String)>,
+) -> Result<PackagesPage, Problem> {
+    Ok(PackagesPage {
+        desk: Desk::of(caller, Section::Packages).await,
+        lines: caller.api.store.price_list().await?,
+        refused,
+    })
 }
 
 /// Adds a package.
-pub async fn add(
-    form: web::ReqData<Form>,
-    visitor: web::ReqData<Visitor>,
-    api: web::Data<Api>,
-) -> Result<HttpResponse, Problem> {
+pub async fn add(form: web::ReqData<Form>, caller: Caller) -> Result<HttpResponse, Problem> {
     let fault = match read(&form) {
         Ok((terms, price)) => {
             let audit = AuditEntry {
-                subject: format!("package {}", terms.code),
                 detail: Some(money(price.0)),
-                ..entry(&visitor.operator, "add_package")
+                ..caller.entry("add_package", format!("package {}", terms.code))
             };
             let package = printed::new_package(terms, price);
-            if api.store.add_package(package, audit).await? {
-                return Ok(see(&format!("{PATH}?done=package")));
+            if caller.api.store.add_package(package, audit).await? {
+                return Ok(see("/operator/packages?done=package"));
             }
             "There is a package of that code already.".to_owned()
         }
         Err(problem) => format!("Not added: {}.", problem.told().unwrap_or_default()),
     };
-    let typed = FIELDS.map(|name| (name, form.field(name).to_owned()));
-    let draft = PackageDraft {
-        fields: typed.into(),
-    };
-    let desk = desk(&api, &visitor, Section::Packages).await;
-    let page = PackagesPage::new(desk, lines(&api).await?).refused(draft, fault);
+    let page = page(&caller, Some((form, fault))).await?;
     Ok(answer(StatusCode::UNPROCESSABLE_ENTITY, &page))
 }
 
@@ -83,12 +92,10 @@ fn read(form: &Form) -> Result<(Terms, Tzs), Problem> {
     let wish = Wish::of_form(form);
     let fault = |what: &str| Problem::new(Code::InvalidValue).detail(what);
     let number = |name: &str, least: i32, most: i32| {
-        let text = wish.needed(name, 12)?;
-        let number = text
-            .parse()
-            .ok()
-            .filter(|number| (least..=most).contains(number));
-        number.ok_or_else(|| fault(&format!("{name} must be a number from {least} to {most}")))
+        let number = wish.needed(name, 12)?.parse().ok();
+        number
+            .filter(|number| (least..=most).contains(number))
+            .ok_or_else(|| fault(&format!("{name} must be a number from {least} to {most}")))
     };
     let code = wish.needed("code", CODE_MAX)?;
     let begins_well = code.starts_with(|c: char| c.is_ascii_lowercase());
@@ -117,14 +124,12 @@ fn read(form: &Form) -> Result<(Terms, Tzs), Problem> {
 }
 
 /// Whole shillings, and no slip of the finger.
-pub(super) fn price(wish: &Wish) -> Result<Tzs, Problem> {
+pub fn price(wish: &Wish) -> Result<Tzs, Problem> {
     let price = Tzs::read_whole(&wish.needed("price", 12)?);
     let price = price.filter(|price| (0..=PRICE_MAX).contains(&price.0));
     price.ok_or_else(|| {
-        let fault = Problem::new(Code::InvalidValue);
-        fault.detail(format!(
-            "price must be whole shillings, up to {}",
-            money(PRICE_MAX)
-        ))
+        let most = money(PRICE_MAX);
+        Problem::new(Code::InvalidValue)
+            .detail(format!("price must be whole shillings, up to {most}"))
     })
 }

@@ -1,72 +1,72 @@
 //! Operators and their tokens.
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpResponse, web};
+use askama::Template;
 
-use super::{answer, desk, done, parameter};
+use super::{Desk, Section, answer, shown};
 use crate::domain::people::operator::{Operator, Role, read_name};
-use crate::http::Api;
-use crate::http::auth::Visitor;
-use crate::http::operators::acts::entry;
+use crate::http::auth::Caller;
 use crate::http::pages::Form;
 use crate::http::problem::Problem;
-use crate::store::AuditEntry;
-use crate::web::console::{PeoplePage, Person, Section, until};
+use crate::store::{AuditEntry, KnownOperator};
 
 /// Everybody who has or had a token.
-pub async fn show(
-    request: HttpRequest,
-    visitor: web::ReqData<Visitor>,
-    api: web::Data<Api>,
-) -> Result<HttpResponse, Problem> {
-    let said = done(&parameter(&request, "done"));
-    let page = page(&api, &visitor, said).await?;
-    Ok(answer(StatusCode::OK, &page))
+#[derive(Template)]
+#[template(path = "console/people.html")]
+struct PeoplePage {
+    desk: Desk,
+    people: Vec<KnownOperator>,
+    /// A name and its token, shown this once.
+    fresh: Option<(String, String)>,
+    fault: Option<String>,
 }
 
-async fn page(
-    api: &Api,
-    visitor: &Visitor,
-    said: Option<&'static str>,
-) -> Result<PeoplePage, Problem> {
-    let people = api.store.operators().await?;
-    let people = people.into_iter().map(|known| Person {
-        name: known.operator.name,
-        role: known.operator.role,
-        since: until(known.since, api.shop.timezone),
-        disabled: known.disabled_at.map(|at| until(at, api.shop.timezone)),
-    });
-    let people = people.collect();
-    let mut desk = desk(api, visitor, Section::People).await;
-    desk.done = said;
-    Ok(PeoplePage::new(desk, people))
+impl PeoplePage {
+    async fn of(caller: &Caller) -> Result<Self, Problem> {
+        Ok(Self {
+            people: caller.api.store.operators().await?,
+            desk: Desk::of(caller, Section::People).await,
+            fresh: None,
+            fault: None,
+        })
+    }
+
+    fn end_href(&self, name: &str) -> String {
+        let name: String = url::form_urlencoded::byte_serialize(name.as_bytes()).collect();
+        format!("/operator/people/{name}/disable")
+    }
 }
 
-/// Takes somebody on. The answer shows the token, and nothing shows it again.
-pub async fn add(
-    form: web::ReqData<Form>,
-    visitor: web::ReqData<Visitor>,
-    api: web::Data<Api>,
-) -> Result<HttpResponse, Problem> {
+/// Everybody who has or had a token.
+pub async fn show(caller: Caller) -> Result<HttpResponse, Problem> {
+    Ok(shown(&PeoplePage::of(&caller).await?))
+}
+
+/// Adds an operator. The answer shows the token, and nothing shows it again.
+pub async fn add(form: web::ReqData<Form>, caller: Caller) -> Result<HttpResponse, Problem> {
     let fault = match wanted(&form) {
         Ok(operator) => {
             let name = operator.name.clone();
             let audit = AuditEntry {
-                subject: format!("operator {name}"),
                 detail: Some(operator.role.as_str().to_owned()),
-                ..entry(&visitor.operator, "add_operator")
+                ..caller.entry("add_operator", format!("operator {name}"))
             };
-            let added = api.store.add_operator(operator, Some(audit)).await?;
+            let added = caller.api.store.add_operator(operator, Some(audit)).await?;
             if let Some(token) = added {
-                let page = page(&api, &visitor, None).await?;
-                let page = page.welcomed(name, token.expose().to_owned());
-                return Ok(answer(StatusCode::OK, &page));
+                return Ok(shown(&PeoplePage {
+                    fresh: Some((name, token.expose().to_owned())),
+                    ..PeoplePage::of(&caller).await?
+                }));
             }
             format!("{name} has a token already. End it first; then a new one can be made.")
         }
         Err(why) => why,
     };
-    let page = page(&api, &visitor, None).await?.refused(fault);
+    let page = PeoplePage {
+        fault: Some(fault),
+        ..PeoplePage::of(&caller).await?
+    };
     Ok(answer(StatusCode::UNPROCESSABLE_ENTITY, &page))
 }
 

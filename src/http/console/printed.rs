@@ -1,68 +1,74 @@
 //! A voucher on paper: how it stands, where it comes from, and its end.
 
-use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, HttpResponse, web};
-use chrono::{DateTime, Utc};
+use actix_web::{HttpResponse, web};
+use askama::Template;
 
-use super::{answer, desk, done, parameter, see, sight};
+use super::acts::Act;
+use super::format::{ago, money};
+use super::vouchers::gives;
+use super::{Desk, Facts, Section, known, see, shown};
 use crate::domain::access::usage::{Standing, State};
 use crate::domain::people::mask::Sight;
-use crate::http::Api;
-use crate::http::auth::Visitor;
+use crate::http::auth::Caller;
 use crate::http::problem::{Code, Problem};
-use crate::store::{KnownVoucher, Reveal};
-use crate::web::console::{Act, PrintedPage, Section, ago, gives, money, until};
+use crate::store::KnownVoucher;
 
-/// A printed voucher; one that was sold is told by its order. What an admin sees unmasked is in
-/// the audit log before it is shown.
-pub async fn show(
-    request: HttpRequest,
-    id: web::Path<String>,
-    visitor: web::ReqData<Visitor>,
-    api: web::Data<Api>,
-) -> Result<HttpResponse, Problem> {
-    let not_found = || Problem::new(Code::NotFound).detail("There is no such voucher.");
+/// How a printed voucher stands, and what can be done.
+#[derive(Template)]
+#[template(path = "console/printed.html")]
+struct PrintedPage {
+    desk: Desk,
+    id: i64,
+    state: State,
+    facts: Facts,
+    act: Option<Act>,
+    /// The batch, for those who may open its sheet.
+    sheet: Option<i64>,
+}
+
+impl PrintedPage {
+    fn tone(&self) -> &'static str {
+        match self.state {
+            State::New => "open",
+            State::Active => "good",
+            State::Expired => "quiet",
+            State::Revoked => "back",
+        }
+    }
+}
+
+/// A printed voucher; one that was sold is told by its order.
+pub async fn show(id: web::Path<String>, caller: Caller) -> Result<HttpResponse, Problem> {
+    let store = &caller.api.store;
+    let not_found = || Problem::new(Code::NotFound).detail("there is no such voucher");
     let id: i64 = id.parse().map_err(|_| not_found())?;
-    let voucher = api.store.known_voucher(id).await?.ok_or_else(not_found)?;
+    let voucher = store.known_voucher(id).await?.ok_or_else(not_found)?;
     if let Some(order_id) = voucher.order_id {
         return Ok(see(&format!("/operator/orders/{}", order_id.order_ref())));
     }
-    let sight = sight(&visitor);
-    if sight == Sight::Whole {
-        let reveal = Reveal {
-            operator: visitor.operator.name.clone(),
-            order_id: None,
-            subject: format!("voucher {id}"),
-        };
-        api.store.record_reveal(reveal).await?;
-    }
-    let standing = Standing::of(&voucher.allowance, &voucher.usage, api.store.clock().now());
-    let mut desk = desk(&api, &visitor, Section::Vouchers).await;
-    desk.done = done(&parameter(&request, "done"));
-    let acts = match standing.state {
-        State::New | State::Active | State::Expired if desk.may_act() => vec![Act::Revoke],
-        _ => Vec::new(),
-    };
+    caller.reveal(None, &format!("voucher {id}")).await?;
+    let standing = Standing::of(&voucher.allowance, &voucher.usage, store.clock().now());
+    let desk = Desk::of(&caller, Section::Vouchers).await;
+    let may_revoke = desk.may_act() && standing.state != State::Revoked;
     // The sheet shows every code of the batch: only admins may open it.
-    let batch = voucher.batch.as_ref().map(|batch| batch.id);
-    let sheet = batch.filter(|_| desk.may_act());
-    let facts = facts(&voucher, &standing, sight, &api);
-    let page = PrintedPage::new(desk, id, standing.state, facts, acts, sheet);
-    Ok(answer(StatusCode::OK, &page))
+    let batch = voucher.batch.as_ref().filter(|_| desk.may_act());
+    Ok(shown(&PrintedPage {
+        id,
+        state: standing.state,
+        facts: facts(&voucher, &standing, caller.sight(), &desk),
+        act: may_revoke.then_some(Act::Revoke),
+        sheet: batch.map(|batch| batch.id),
+        desk,
+    }))
 }
 
-fn facts(
-    voucher: &KnownVoucher,
-    standing: &Standing,
-    sight: Sight,
-    api: &Api,
-) -> Vec<(&'static str, String)> {
-    let when = |at: DateTime<Utc>| until(at, api.shop.timezone);
+fn facts(voucher: &KnownVoucher, standing: &Standing, sight: Sight, desk: &Desk) -> Facts {
+    let when = |at| desk.until(&at);
     let allowance = &voucher.allowance;
     let batch = voucher.batch.as_ref();
     let minutes = i32::try_from(allowance.duration.num_minutes()).unwrap_or(i32::MAX);
     let is_open = matches!(standing.state, State::New | State::Active);
-    let left = i64::try_from(standing.seconds_remaining).unwrap_or(0);
+    let left = standing.seconds_remaining.saturating_mul(1_000);
     let ends = standing
         .expires_at
         .map_or_else(|| "counted from the first login".to_owned(), when);
@@ -80,13 +86,10 @@ fn facts(
         ("Printed by", batch.map(|batch| batch.operator.clone())),
         ("First login", Some(voucher.usage.first_login_at.map_or("not yet".to_owned(), when))),
         ("Valid until", Some(ends)),
-        ("Time left", is_open.then(|| ago(left.saturating_mul(1_000)))),
+        ("Time left", is_open.then(|| ago(left))),
         ("Data left", data.map(|bytes| format!("{} MiB", bytes / 1_048_576))),
         ("Devices online", Some(standing.devices_online.to_string())),
         ("Revoked", allowance.revoked_at.map(when)),
     ];
-    let known = facts.into_iter();
-    known
-        .filter_map(|(name, value)| Some((name, value?)))
-        .collect()
+    known(facts)
 }

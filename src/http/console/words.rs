@@ -1,22 +1,19 @@
-//! Whether all is well, read from the document that operators see and from the books.
+//! Whether all is well, from what this process counts and what only the database knows.
 
-use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
-use chrono::{DateTime, TimeDelta, Utc};
-use serde_json::Value;
+use chrono::{TimeDelta, Utc};
 
-use super::answer;
-use crate::domain::access::radius_health::RadiusTrouble;
+use super::desk::Words;
+use super::shown;
 use crate::domain::health::{Database, Signs, alerts};
 use crate::http::Api;
-use crate::http::operators::actors::glance;
+use crate::http::operators::machinery::Machinery;
 use crate::store::{Overview, Vitals};
 use crate::supervisor::Supervisor;
-use crate::web::console::Words;
 
 /// The words alone, for a page that is open.
 pub async fn show(api: web::Data<Api>) -> HttpResponse {
-    answer(StatusCode::OK, &now(&api).await)
+    shown(&now(&api).await)
 }
 
 /// Whether all is well now.
@@ -24,17 +21,20 @@ pub async fn now(api: &Api) -> Words {
     let vitals = api.store.vitals().await.ok();
     let hold = api.store.outbox_hold().await.ok().flatten();
     let overview = Overview {
-        // Not as last counted: who has just decided looks whether it is done.
+        // Not as last counted: an operator who has just decided looks whether it is done.
         outbox_hold: hold,
         ..*api.overview.borrow()
     };
-    let radius = api.metrics.radius.trouble();
-    let mut signs = signs(&glance(api), vitals, &overview, radius);
-    signs.failed_tasks = failed_tasks(&api.supervisor);
-    signs.deaf_since = api.store.deaf_since();
+    let signs = Signs {
+        radius_trouble: api.metrics.radius.trouble(),
+        reconciler_ran_at: api.reconciler.last_run_at(),
+        failed_tasks: failed_tasks(&api.supervisor),
+        deaf_since: api.store.deaf_since(),
+        ..signs(&Machinery::of(api), vitals, &overview)
+    };
     Words {
         is_outbox_held: hold.is_some(),
-        alerts: alerts(&signs, api.store.clock().now(), &api.shop.timezone),
+        alerts: alerts(&signs, Utc::now(), &api.timezone),
     }
 }
 
@@ -46,41 +46,34 @@ fn failed_tasks(supervisor: &Supervisor) -> Vec<(&'static str, TimeDelta)> {
         .collect()
 }
 
-/// What the document says, what only the books say, and what is open as last counted.
-fn signs(
-    glance: &Value,
-    vitals: Option<Vitals>,
-    overview: &Overview,
-    radius_trouble: Option<(RadiusTrouble, DateTime<Utc>)>,
-) -> Signs {
-    let at = |pointer: &str| glance.pointer(pointer).unwrap_or(&Value::Null);
-    let number = |pointer: &str| at(pointer).as_u64().unwrap_or(0);
+/// What this process counts, what only the database knows, and what is open as last counted.
+fn signs(now: &Machinery, vitals: Option<Vitals>, overview: &Overview) -> Signs {
     let span = |number: u64| i64::try_from(number).unwrap_or(i64::MAX / 2_000);
-    let moment = |pointer: &str| at(pointer).as_str()?.parse::<DateTime<Utc>>().ok();
     let count = |number: i64| u64::try_from(number).unwrap_or(0);
     let known = vitals.unwrap_or_default();
+    let actors = &now.order_actors;
     Signs {
         database: match vitals {
             Some(_) => Database::Answers,
             None => Database::Away,
         },
-        transaction_p95_ms: at("/latency_ms/transaction/p95").as_f64().unwrap_or(0.0),
+        transaction_p95_ms: now.latency_ms.transaction.p95,
         gateway_silent_since: known.gateway_silent_since,
         sms_failing_since: known.sms_failing_since,
         sms_waiting_since: overview.oldest_unsent_at,
-        sms_dead: number("/relay/dead"),
+        sms_dead: now.relay.dead,
         outbox_hold: overview.outbox_hold,
-        radius_trouble,
+        radius_trouble: None,
         vouchers_refused: count(overview.refusals.still),
         vouchers_refused_in_a_day: count(overview.refusals.in_a_day),
         held: overview.held,
-        mailbox_depth_max: number("/order_actors/mailbox_depth_max"),
-        mailbox_capacity: number("/order_actors/mailbox_capacity"),
-        oldest_message: TimeDelta::milliseconds(span(number("/order_actors/oldest_message_ms"))),
-        waiters: number("/status_actor/waiters"),
-        waiters_max: number("/status_actor/waiters_max"),
-        reconciler_ran_at: moment("/reconciler/last_run_at"),
-        uptime: TimeDelta::seconds(span(number("/uptime_secs"))),
+        mailbox_depth_max: actors.mailbox_depth_max as u64,
+        mailbox_capacity: actors.mailbox_capacity as u64,
+        oldest_message: TimeDelta::milliseconds(span(actors.oldest_message_ms)),
+        waiters: now.status_actor.waiters as u64,
+        waiters_max: now.status_actor.waiters_max as u64,
+        reconciler_ran_at: None,
+        uptime: TimeDelta::seconds(span(now.uptime_secs)),
         failed_tasks: Vec::new(),
         deaf_since: None,
     }
@@ -88,26 +81,45 @@ fn signs(
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
+    use crate::http::operators::machinery::{Latencies, OrderActors, Outbox, Waiting};
+    use crate::observability::metrics::Percentiles;
 
     #[test]
-    fn the_document_is_read_where_it_says_so() {
-        let glance = json!({
-            "uptime_secs": 900,
-            "order_actors": {"mailbox_depth_max": 7, "mailbox_capacity": 64, "oldest_message_ms": 6_500},
-            "status_actor": {"waiters": 40, "waiters_max": 15_000},
-            "relay": {"dead": 2},
-            "reconciler": {"last_run_at": "2026-11-24T09:00:00.000Z"},
-            "latency_ms": {"transaction": {"p95": 812.5}},
-        });
+    fn each_sign_is_the_number_of_its_own_name() {
+        let transaction = Percentiles {
+            p95: 812.5,
+            ..Percentiles::default()
+        };
+        let now = Machinery {
+            uptime_secs: 900,
+            order_actors: OrderActors {
+                mailbox_depth_max: 7,
+                mailbox_capacity: 64,
+                oldest_message_ms: 6_500,
+                ..OrderActors::default()
+            },
+            status_actor: Waiting {
+                waiters: 40,
+                waiters_max: 15_000,
+                ..Waiting::default()
+            },
+            relay: Outbox {
+                dead: 2,
+                ..Outbox::default()
+            },
+            latency_ms: Latencies {
+                transaction,
+                ..Latencies::default()
+            },
+            ..Machinery::default()
+        };
         let overview = Overview {
             held: 3,
             ..Overview::default()
         };
 
-        let signs = signs(&glance, Some(Vitals::default()), &overview, None);
+        let signs = signs(&now, Some(Vitals::default()), &overview);
 
         assert_eq!(signs.database, Database::Answers);
         assert_eq!((signs.sms_dead, signs.held), (2, 3));
@@ -116,13 +128,11 @@ mod tests {
         assert_eq!(signs.oldest_message, TimeDelta::milliseconds(6_500));
         assert_eq!(signs.uptime, TimeDelta::minutes(15));
         assert!((signs.transaction_p95_ms - 812.5).abs() < f64::EPSILON);
-        let ran_at = signs.reconciler_ran_at.map(|at| at.to_rfc3339());
-        assert_eq!(ran_at.as_deref(), Some("2026-11-24T09:00:00+00:00"));
     }
 
     #[test]
     fn books_that_cannot_be_read_are_away() {
-        let signs = signs(&json!({}), None, &Overview::default(), None);
+        let signs = signs(&Machinery::default(), None, &Overview::default());
 
         assert_eq!(signs.database, Database::Away);
     }

@@ -5,9 +5,9 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
-use crate::domain::people::operator::Operator;
+use super::responses::Body;
 use crate::domain::people::phone::Phone;
-use crate::http::Api;
+use crate::http::auth::Caller;
 use crate::http::problem::{Code, Problem};
 use crate::http::request::body_of;
 use crate::store::Erasure;
@@ -50,29 +50,21 @@ pub struct Forgotten {
 /// Forgets a customer: phone, name, SMS, access and what ZenoPay sent about them go; invoices
 /// keep their numbers and amounts.
 #[utoipa::path(post, path = "/api/v1/operator/customers/erase", tag = "operator",
-    security(("operator" = [])),
     request_body = EraseRequest,
     responses(
         (status = 200, description = "Forgotten, or there was nobody", body = Forgotten),
-        (status = 400, description = "`invalid_request`"),
-        (status = 401, description = "`unauthorized`"),
-        (status = 403, description = "`forbidden`"),
         (status = 409, description = "`invalid_transition`: an order still waits for money or for an operator"),
-        (status = 413, description = "`payload_too_large`"),
         (status = 422, description = "`invalid_phone`, `invalid_request`"),
-        (status = 503, description = "`unavailable`, `commit_unknown`, `stopping`")))]
-pub async fn erase(
-    payload: web::Payload,
-    operator: web::ReqData<Operator>,
-    api: web::Data<Api>,
-) -> Result<HttpResponse, Problem> {
+        (status = 503, description = "`unavailable`, `commit_unknown`, `stopping`"), Body))]
+pub async fn erase(payload: web::Payload, caller: Caller) -> Result<HttpResponse, Problem> {
     let body = body_of(payload, BODY_MAX).await?;
     let wish: Map<String, Value> = serde_json::from_slice(&body)
         .map_err(|_| Problem::new(Code::InvalidRequest).detail("the body is no JSON object"))?;
     let phone = Phone::read(text(&wish, "phone", PHONE_MAX)?)?;
     let reason = text(&wish, "reason", REASON_MAX)?.to_owned();
-    let name = operator.name.clone();
-    match api.retention.erase_customer(phone, name, reason).await? {
+    let name = caller.operator().name.clone();
+    let retention = &caller.api.retention;
+    match retention.erase_customer(phone, name, reason).await? {
         Erasure::Done(erased) => Ok(HttpResponse::Ok().json(Forgotten {
             status: "success",
             orders: erased.orders,

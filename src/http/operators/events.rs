@@ -11,7 +11,7 @@ use futures_util::stream::{self, Stream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
-use super::actors::glance;
+use super::machinery::Machinery;
 use crate::http::Api;
 use crate::http::problem::{Code, Problem};
 
@@ -34,10 +34,8 @@ impl Default for Screens {
 
 /// The machinery each second, as Server-Sent Events, until the server stops.
 #[utoipa::path(get, path = "/api/v1/operator/events", tag = "operator",
-    security(("operator" = [])),
     responses(
         (status = 200, description = "The document of `GET /actors`, one event a second", content_type = "text/event-stream", body = String),
-        (status = 401, description = "`unauthorized`"),
         (status = 503, description = "`busy`: too many are watching; `stopping`")))]
 pub async fn watch_actors(
     request: HttpRequest,
@@ -80,11 +78,11 @@ impl Screen {
         if self.shown.is_multiple_of(ASK_EACH) && self.is_turned_away().await {
             return None;
         }
-        let document = glance(&self.api);
+        let document = serde_json::to_string(&Machinery::of(&self.api)).ok()?;
         Some(Bytes::from(format!("event: actors\ndata: {document}\n\n")))
     }
 
-    /// Books that cannot be read blind nobody: that is when operators look.
+    /// A database that cannot be read ends no stream: that is when operators look.
     async fn is_turned_away(&self) -> bool {
         matches!(self.api.gate.visitor(&self.headers).await, Ok(None))
     }

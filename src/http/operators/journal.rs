@@ -1,20 +1,19 @@
 //! The journal: what ZenoPay told us, and what it meant.
 
-use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpResponse, web};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::order_name::only_order;
-use super::{cursor, cursor_of, fault, limit_of, said};
+use super::responses::Read;
+use super::{cursor, cursor_of, fault, fresh, limit_of, said};
 use crate::domain::order::ids::{OrderId, OrderName};
 use crate::domain::order::outcome::Outcome;
 use crate::domain::people::mask::Sight;
-use crate::domain::people::operator::Operator;
-use crate::http::Api;
+use crate::http::auth::Caller;
 use crate::http::portal::status::rfc3339;
 use crate::http::problem::{Code, Problem};
-use crate::store::{JournalRow, JournalSearch, Reveal};
+use crate::store::{JournalRow, JournalSearch};
 
 /// No order id that a sender claims is longer and worth a look.
 const ORDER_ID_MAX: usize = 200;
@@ -117,7 +116,6 @@ impl SeenBody {
 
 /// The journal of deliveries, newest first.
 #[utoipa::path(get, path = "/api/v1/operator/webhooks", tag = "operator",
-    security(("operator" = [])),
     params(
         ("outcome" = Option<String>, Query, pattern = "^ *(completed|duplicate|stale|failed|cancelled|pending|held|unconfirmed|unknown_order|malformed|error)? *$", description = "As in `held` or `unknown_order`"),
         ("order_id" = Option<String>, Query, max_length = 200, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*$", description = "As the sender named it; of an order of ours also the `ref`"),
@@ -125,75 +123,69 @@ impl SeenBody {
         ("cursor" = Option<String>, Query, pattern = "^ *(c[1-9a-f][0-9a-f]{0,14})? *$", description = "`next_cursor` of the page before")),
     responses(
         (status = 200, description = "A page of deliveries", body = WebhooksDocument),
-        (status = 401, description = "`unauthorized`"),
         (status = 409, description = "`ambiguous_ref`"),
         (status = 422, description = "`invalid_query`"),
-        (status = 503, description = "`unavailable`, `stopping`")))]
+        Read))]
 pub async fn list_webhooks(
     query: web::Query<JournalQuery>,
-    operator: web::ReqData<Operator>,
-    api: web::Data<Api>,
+    caller: Caller,
 ) -> Result<HttpResponse, Problem> {
-    let search = search_of(&query, &operator, &api).await?;
-    let page = api.store.read_journal(search).await?;
-    let sight = Sight::of(operator.role);
-    Ok(HttpResponse::Ok()
-        .insert_header((CACHE_CONTROL, "no-store"))
-        .json(WebhooksDocument {
-            webhooks: page
-                .items
-                .iter()
-                .map(|row| WebhookRow::of(row, sight))
-                .collect(),
-            next_cursor: page.next.map(cursor),
-        }))
+    let search = search_of(&query, &caller).await?;
+    let page = caller.api.store.read_journal(search).await?;
+    let rows = page.items.iter();
+    Ok(fresh(WebhooksDocument {
+        webhooks: rows
+            .map(|row| WebhookRow::of(row, caller.sight()))
+            .collect(),
+        next_cursor: page.next.map(cursor),
+    }))
 }
 
 /// One delivery. An admin also sees its body, which is audited.
 #[utoipa::path(get, path = "/api/v1/operator/webhooks/{id}", tag = "operator",
-    security(("operator" = [])),
     params(("id" = i64, Path, description = "Its number in the journal")),
     responses(
         (status = 200, description = "The delivery; `body` and `body_hex` for admins alone", body = WebhookFile),
-        (status = 401, description = "`unauthorized`"),
         (status = 404, description = "`not_found`: the journal has no such number"),
-        (status = 503, description = "`unavailable`, `stopping`")))]
-pub async fn show_webhook(
-    id: web::Path<String>,
-    operator: web::ReqData<Operator>,
-    api: web::Data<Api>,
-) -> Result<HttpResponse, Problem> {
-    let not_found = || Problem::new(Code::NotFound).detail("the journal has no such number");
-    let id: i64 = id.parse().map_err(|_| not_found())?;
-    let found = api.store.journalled(id).await?.ok_or_else(not_found)?;
-    let sight = Sight::of(operator.role);
-    let mut shown = WebhookFile {
-        row: WebhookRow::of(&found, sight),
-        reference: found.reference.clone(),
-        amount: found.amount,
-        content_type: found.content_type.clone(),
-        body: None,
-    };
-    if sight == Sight::Whole {
-        let reveal = Reveal {
-            operator: operator.into_inner().name,
-            order_id: order_of(&found),
-            subject: format!("webhook {id}"),
-        };
-        api.store.record_reveal(reveal).await?;
-        let body = api.store.journalled_body(id).await?;
-        shown.body = Some(SeenBody::of(body.unwrap_or_default()));
-    }
-    Ok(HttpResponse::Ok()
-        .insert_header((CACHE_CONTROL, "no-store"))
-        .json(shown))
+        Read))]
+pub async fn show_webhook(id: web::Path<String>, caller: Caller) -> Result<HttpResponse, Problem> {
+    let row = journalled(&id, &caller).await?;
+    let body = body_of(&row, &caller).await?;
+    Ok(fresh(WebhookFile {
+        row: WebhookRow::of(&row, caller.sight()),
+        reference: row.reference,
+        amount: row.amount,
+        content_type: row.content_type,
+        body: body.map(SeenBody::of),
+    }))
 }
 
-async fn search_of(
-    query: &JournalQuery,
-    operator: &Operator,
-    api: &Api,
-) -> Result<JournalSearch, Problem> {
+/// The delivery of that number in the journal.
+///
+/// # Errors
+/// 404 `not_found`.
+pub async fn journalled(id: &str, caller: &Caller) -> Result<JournalRow, Problem> {
+    let not_found = || Problem::new(Code::NotFound).detail("the journal has no such number");
+    let id = id.parse().map_err(|_| not_found())?;
+    let row = caller.api.store.journalled(id).await?;
+    row.ok_or_else(not_found)
+}
+
+/// The body of a delivery, which only admins see; that one does is recorded first.
+///
+/// # Errors
+/// If the database cannot be read, or the audit log not written.
+pub async fn body_of(row: &JournalRow, caller: &Caller) -> Result<Option<Vec<u8>>, Problem> {
+    if caller.sight() == Sight::Masked {
+        return Ok(None);
+    }
+    let subject = format!("webhook {}", row.id);
+    caller.reveal(order_of(row), &subject).await?;
+    let body = caller.api.store.journalled_body(row.id).await?;
+    Ok(Some(body.unwrap_or_default()))
+}
+
+async fn search_of(query: &JournalQuery, caller: &Caller) -> Result<JournalSearch, Problem> {
     let outcome = match said(query.outcome.as_ref()) {
         Some(word) => {
             Some(Outcome::of_delivery(word).ok_or_else(|| fault("outcome is a word as in held"))?)
@@ -204,7 +196,7 @@ async fn search_of(
         Some(text) if text.chars().count() > ORDER_ID_MAX || text.chars().any(char::is_control) => {
             return Err(fault("order_id is not one that a sender could have named"));
         }
-        Some(text) => Some(as_journalled(text, operator, api).await?),
+        Some(text) => Some(as_journalled(text, caller).await?),
         None => None,
     };
     Ok(JournalSearch {
@@ -219,20 +211,17 @@ async fn search_of(
 ///
 /// # Errors
 /// 409 `ambiguous_ref`.
-pub(in crate::http) async fn as_journalled(
-    text: &str,
-    operator: &Operator,
-    api: &Api,
-) -> Result<String, Problem> {
+pub async fn as_journalled(text: &str, caller: &Caller) -> Result<String, Problem> {
     let named = match text.parse() {
         Ok(OrderName::Id(order_id)) => Some(order_id),
-        Ok(OrderName::Ref(order_ref)) => only_order(api, operator, order_ref).await?,
+        Ok(OrderName::Ref(order_ref)) => only_order(order_ref, caller).await?,
         Err(_) => None,
     };
     Ok(named.map_or_else(|| text.to_owned(), |order_id| order_id.to_string()))
 }
 
-fn order_of(row: &JournalRow) -> Option<OrderId> {
+/// The order of ours that a delivery can be about.
+pub fn order_of(row: &JournalRow) -> Option<OrderId> {
     row.order_id.as_deref()?.parse().ok()
 }
 

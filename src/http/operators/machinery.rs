@@ -19,90 +19,90 @@ use crate::observability::metrics::{Percentiles, REJECTED};
 const BUSIEST: usize = 10;
 
 /// The machinery at a glance.
-#[derive(Serialize, ToSchema)]
+#[derive(Default, Serialize, ToSchema)]
 pub struct Machinery {
-    at: String,
+    pub at: String,
     /// Which process this is.
-    instance: String,
+    pub instance: String,
     /// `sandbox` or `live`.
-    mode: &'static str,
-    uptime_secs: u64,
-    order_actors: OrderActors,
-    status_actor: Waiting,
-    relay: Outbox,
-    reconciler: Reconciling,
+    pub mode: &'static str,
+    pub uptime_secs: u64,
+    pub order_actors: OrderActors,
+    pub status_actor: Waiting,
+    pub relay: Outbox,
+    pub reconciler: Reconciling,
     /// By outcome, and by why they were turned away.
-    webhooks: BTreeMap<&'static str, u64>,
-    latency_ms: Latencies,
-    busiest: Vec<ActorRow>,
+    pub webhooks: BTreeMap<&'static str, u64>,
+    pub latency_ms: Latencies,
+    pub busiest: Vec<ActorRow>,
 }
 
 /// The orders in play.
-#[derive(Serialize, ToSchema)]
-struct OrderActors {
-    live: usize,
-    activated: u64,
-    passivated: u64,
-    restarted: u64,
-    mailbox_depth: usize,
-    mailbox_depth_max: usize,
-    mailbox_capacity: usize,
-    oldest_message_ms: u64,
-    busy: usize,
+#[derive(Default, Serialize, ToSchema)]
+pub struct OrderActors {
+    pub live: usize,
+    pub activated: u64,
+    pub passivated: u64,
+    pub restarted: u64,
+    pub mailbox_depth: usize,
+    pub mailbox_depth_max: usize,
+    pub mailbox_capacity: usize,
+    pub oldest_message_ms: u64,
+    pub busy: usize,
 }
 
 /// Parked polls.
-#[derive(Serialize, ToSchema)]
-struct Waiting {
-    waiters: usize,
-    orders_watched: usize,
-    notices: u64,
-    wakeups: u64,
-    waiters_max: usize,
+#[derive(Default, Serialize, ToSchema)]
+pub struct Waiting {
+    pub waiters: usize,
+    pub orders_watched: usize,
+    pub notices: u64,
+    pub wakeups: u64,
+    pub waiters_max: usize,
 }
 
 /// SMS on their way.
-#[derive(Serialize, ToSchema)]
-struct Outbox {
-    queued: u64,
-    sent: u64,
-    failed: u64,
-    dead: u64,
-    oldest_queued_secs: i64,
+#[derive(Default, Serialize, ToSchema)]
+pub struct Outbox {
+    pub queued: u64,
+    pub sent: u64,
+    pub failed: u64,
+    pub dead: u64,
+    pub oldest_queued_secs: i64,
 }
 
 /// Questions to ZenoPay.
-#[derive(Serialize, ToSchema)]
-struct Reconciling {
-    pending: u64,
-    checked: u64,
-    repaired: u64,
-    last_run_at: Option<String>,
+#[derive(Default, Serialize, ToSchema)]
+pub struct Reconciling {
+    pub pending: u64,
+    pub checked: u64,
+    pub repaired: u64,
+    pub last_run_at: Option<String>,
 }
 
 /// In milliseconds; 0 while nothing was measured.
-#[derive(Serialize, ToSchema)]
-struct Latencies {
-    webhook: Percentiles,
-    transaction: Percentiles,
-    notice: Percentiles,
+#[derive(Default, Serialize, ToSchema)]
+pub struct Latencies {
+    pub webhook: Percentiles,
+    pub transaction: Percentiles,
+    pub notice: Percentiles,
 }
 
 /// One order's actor.
-#[derive(Serialize, ToSchema)]
+#[derive(Default, Serialize, ToSchema)]
 pub struct ActorRow {
     /// The order's `ref`.
-    order: String,
+    pub order: String,
     /// Always null: everybody who works here may read this document.
-    order_id: Option<String>,
+    pub order_id: Option<String>,
     /// A `payment_status`; null until the actor has read it.
-    state: Option<&'static str>,
-    mailbox_depth: usize,
-    handled: u64,
-    last_outcome: Option<&'static str>,
-    age_ms: u64,
-    idle_ms: u64,
-    last_error: Option<String>,
+    pub state: Option<&'static str>,
+    pub mailbox_depth: usize,
+    pub handled: u64,
+    pub last_outcome: Option<&'static str>,
+    pub age_ms: u64,
+    pub idle_ms: u64,
+    pub last_error: Option<String>,
 }
 
 impl Machinery {

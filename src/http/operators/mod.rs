@@ -5,30 +5,42 @@
 //! Phones and codes are masked in every list. An admin who opens one order or one delivery
 //! sees it whole, and the audit log keeps a record of that.
 
+use actix_web::HttpResponse;
+use actix_web::http::header::CACHE_CONTROL;
+use serde::Serialize;
+
 use super::problem::{Code, Problem};
 
 pub mod actors;
 pub mod acts;
 pub(super) mod customers;
+pub mod doing;
 pub mod events;
 pub mod journal;
-mod machinery;
+pub mod machinery;
 mod order_documents;
 pub mod order_name;
 pub mod orders;
 pub mod outbox;
 mod report_csv;
 pub mod reports;
+mod responses;
 pub(super) mod routers;
 pub mod sms;
 pub mod vouchers;
-pub mod wanted;
 pub mod wish;
 
-/// Rows a page when nobody says.
+/// Rows a page unless the query says.
 const PAGE: u64 = 50;
 /// Rows a page at most.
 const PAGE_MAX: u64 = 200;
+
+/// A document as it is now, which no cache keeps.
+fn fresh(document: impl Serialize) -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .json(document)
+}
 
 fn fault(what: &str) -> Problem {
     Problem::new(Code::InvalidQuery).detail(what)

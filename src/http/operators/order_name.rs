@@ -5,8 +5,7 @@ use serde_json::{Value, json};
 use crate::domain::order::ids::{OrderId, OrderName, OrderRef};
 use crate::domain::order::payment::Payment;
 use crate::domain::people::mask::Sight;
-use crate::domain::people::operator::Operator;
-use crate::http::Api;
+use crate::http::auth::Caller;
 use crate::http::portal::status::rfc3339;
 use crate::http::problem::{Code, Problem};
 
@@ -14,14 +13,14 @@ use crate::http::problem::{Code, Problem};
 ///
 /// # Errors
 /// 404 `order_not_found`; 409 `ambiguous_ref` with the candidates, newest first.
-pub async fn order_named(api: &Api, operator: &Operator, text: &str) -> Result<OrderId, Problem> {
+pub async fn order_named(text: &str, caller: &Caller) -> Result<OrderId, Problem> {
     let name = text
         .parse::<OrderName>()
         .map_err(|_| Problem::new(Code::OrderNotFound))?;
     match name {
         OrderName::Id(order_id) => Ok(order_id),
         OrderName::Ref(order_ref) => {
-            let found = only_order(api, operator, order_ref).await?;
+            let found = only_order(order_ref, caller).await?;
             found.ok_or_else(|| Problem::new(Code::OrderNotFound))
         }
     }
@@ -31,17 +30,13 @@ pub async fn order_named(api: &Api, operator: &Operator, text: &str) -> Result<O
 ///
 /// # Errors
 /// 409 `ambiguous_ref` with the candidates, newest first.
-pub async fn only_order(
-    api: &Api,
-    operator: &Operator,
-    order_ref: OrderRef,
-) -> Result<Option<OrderId>, Problem> {
-    let found = api.store.orders_of_ref(order_ref).await?;
+pub async fn only_order(order_ref: OrderRef, caller: &Caller) -> Result<Option<OrderId>, Problem> {
+    let found = caller.api.store.orders_of_ref(order_ref).await?;
     match found.as_slice() {
         [] => Ok(None),
         [only] => Ok(Some(only.order_id)),
         several => {
-            let sight = Sight::of(operator.role);
+            let sight = caller.sight();
             let candidates: Vec<Value> = several.iter().map(|it| candidate(it, sight)).collect();
             Err(Problem::new(Code::AmbiguousRef)
                 .detail(format!(

@@ -1,17 +1,17 @@
-//! What restored books hold back, and letting it go. Logged in the same transaction as its effect.
+//! What a restored database holds back, and how it is released.
 
 use actix_web::{HttpResponse, web};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::acts::entry;
-use super::wish::{NOTE_MAX, REASON_MAX, Wish};
+use super::doing::release_outbox;
+use super::responses::{Body, Read, Write};
+use super::wish::{NOTE_MAX, Wish};
 use crate::domain::outbox_hold::{OutboxHold, Queued};
-use crate::domain::people::operator::Operator;
 use crate::http::Api;
+use crate::http::auth::Caller;
 use crate::http::portal::status::rfc3339;
 use crate::http::problem::{Code, Problem};
-use crate::store::{AuditEntry, Dropped};
 
 /// What is held back.
 #[derive(Serialize, ToSchema)]
@@ -61,12 +61,10 @@ pub struct OutboxReleased {
 
 /// Says what a restored database holds back.
 #[utoipa::path(get, path = "/api/v1/operator/outbox/hold", tag = "operator",
-    security(("operator" = [])),
     responses(
         (status = 200, description = "What is held back; zeros if nothing is", body = Hold),
-        (status = 401, description = "`unauthorized`"),
         (status = 500, description = "`internal`"),
-        (status = 503, description = "`unavailable`, `stopping`")))]
+        Read))]
 pub async fn show(api: web::Data<Api>) -> Result<HttpResponse, Problem> {
     let hold = api.store.outbox_hold().await?;
     let count = |of: fn(&OutboxHold) -> u64| hold.as_ref().map_or(0, of);
@@ -84,49 +82,21 @@ pub async fn show(api: web::Data<Api>) -> Result<HttpResponse, Problem> {
 /// Lets SMS and Disconnect-Requests go out again. Those that came with the backup are sent or
 /// given up; newer ones are sent.
 #[utoipa::path(post, path = "/api/v1/operator/outbox/hold/release", tag = "operator",
-    security(("operator" = [])),
     request_body = ReleaseOutboxRequest,
     responses(
         (status = 200, description = "Nothing is held back any more", body = OutboxReleased),
-        (status = 400, description = "`invalid_request`"),
-        (status = 401, description = "`unauthorized`"),
-        (status = 403, description = "`forbidden`"),
         (status = 409, description = "`invalid_transition`: nothing is held back"),
-        (status = 413, description = "`payload_too_large`"),
         (status = 422, description = "`invalid_request`: queued or reason"),
-        (status = 500, description = "`internal`"),
-        (status = 503, description = "`unavailable`, `commit_unknown`, `stopping`")))]
-pub async fn release(
-    payload: web::Payload,
-    operator: web::ReqData<Operator>,
-    api: web::Data<Api>,
-) -> Result<HttpResponse, Problem> {
+        Body, Write))]
+pub async fn release(payload: web::Payload, caller: Caller) -> Result<HttpResponse, Problem> {
     let wish = Wish::read(payload).await?;
     let word = wish.needed("queued", NOTE_MAX)?;
     let queued = Queued::read(&word)
         .ok_or_else(|| Problem::new(Code::InvalidValue).detail("queued must be send or drop"))?;
-    let dropped = let_go(&api, &operator, queued, &wish).await?;
+    let dropped = release_outbox(queued, &wish, &caller).await?;
     Ok(HttpResponse::Ok().json(OutboxReleased {
         status: "success",
         sms_dropped: dropped.sms,
         disconnects_dropped: dropped.disconnects,
     }))
-}
-
-/// The same for API and console.
-pub(in crate::http) async fn let_go(
-    api: &Api,
-    operator: &Operator,
-    queued: Queued,
-    wish: &Wish,
-) -> Result<Dropped, Problem> {
-    let audit = AuditEntry {
-        subject: format!("outbox: {} what was queued", queued.word()),
-        detail: wish.optional("reason", REASON_MAX)?,
-        ..entry(operator, "release_outbox")
-    };
-    let released = api.store.release_outbox(queued, audit).await?;
-    released.ok_or_else(|| {
-        Problem::new(Code::InvalidTransition).detail("nothing is held back any more")
-    })
 }

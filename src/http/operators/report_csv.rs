@@ -6,11 +6,11 @@
 //! such texts, and so is what operators write.
 
 use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 use csv::{Terminator, WriterBuilder};
 
-use super::reports::sold;
 use crate::domain::order::ids::OrderId;
-use crate::store::{DailyReport, Listed, OrderLine, PackageSales, Total};
+use crate::store::{DailyReport, OrderLine, Total};
 
 /// UTF-8, says Excel, only if this comes first.
 const BYTE_ORDER_MARK: &str = "\u{feff}";
@@ -49,6 +49,15 @@ struct Row {
 }
 
 impl Row {
+    fn total(section: &'static str, total: Total) -> Self {
+        Self {
+            section,
+            count: Some(total.count),
+            amount: Some(total.amount),
+            ..Self::default()
+        }
+    }
+
     fn cells(&self) -> [String; 12] {
         let number = |number: Option<i64>| number.map(|it| it.to_string()).unwrap_or_default();
         [
@@ -72,7 +81,7 @@ impl Row {
 ///
 /// # Errors
 /// Only if memory cannot be written to, which is a bug.
-pub fn sheet(report: &DailyReport, zone: chrono_tz::Tz) -> Result<Vec<u8>, csv::Error> {
+pub fn sheet(report: &DailyReport, zone: Tz) -> Result<Vec<u8>, csv::Error> {
     let mut sheet = WriterBuilder::new()
         .terminator(Terminator::CRLF)
         .from_writer(BYTE_ORDER_MARK.as_bytes().to_vec());
@@ -85,45 +94,37 @@ pub fn sheet(report: &DailyReport, zone: chrono_tz::Tz) -> Result<Vec<u8>, csv::
         .map_err(|error| csv::Error::from(error.into_error()))
 }
 
-fn rows(report: &DailyReport, zone: chrono_tz::Tz) -> Vec<Row> {
+fn rows(report: &DailyReport, zone: Tz) -> Vec<Row> {
     let mut rows = Vec::new();
     for (section, total, sales) in [
         ("sales", "sales_total", &report.sales),
         ("cash_sales", "cash_sales_total", &report.cash_sales),
     ] {
-        rows.extend(sales.iter().map(|line| sales_row(section, line)));
-        rows.push(total_row(total, sold(sales)));
+        rows.extend(sales.iter().map(|line| Row {
+            section,
+            package: line.package_code.clone(),
+            count: Some(line.count),
+            amount: Some(line.amount),
+            ..Row::default()
+        }));
+        rows.push(Row::total(total, Total::sold(sales)));
     }
-    for (section, total, list) in [
+    #[rustfmt::skip] // A table is read by its columns.
+    let lists = [
         ("refund", "refunds_total", &report.refunds),
-        (
-            "paid_not_fulfilled",
-            "paid_not_fulfilled_total",
-            &report.paid_not_fulfilled,
-        ),
-        (
-            "fulfilled_not_confirmed",
-            "fulfilled_not_confirmed_total",
-            &report.fulfilled_not_confirmed,
-        ),
-        (
-            "second_charge",
-            "second_charges_total",
-            &report.second_charges,
-        ),
+        ("paid_not_fulfilled", "paid_not_fulfilled_total", &report.paid_not_fulfilled),
+        ("fulfilled_not_confirmed", "fulfilled_not_confirmed_total", &report.fulfilled_not_confirmed),
+        ("second_charge", "second_charges_total", &report.second_charges),
         ("paid_twice", "paid_twice_total", &report.paid_twice),
         ("underpaid", "underpaid_total", &report.underpaid),
         ("overpaid", "overpaid_total", &report.overpaid),
         ("disagreement", "disagreements_total", &report.disagreements),
-        (
-            "refused_voucher",
-            "refused_vouchers_total",
-            &report.refused_vouchers,
-        ),
+        ("refused_voucher", "refused_vouchers_total", &report.refused_vouchers),
         ("held", "held_total", &report.held),
-    ] {
-        rows.extend(order_rows(section, list, zone));
-        rows.push(total_row(total, list.total));
+    ];
+    for (section, total, list) in lists {
+        rows.extend(list.lines.iter().map(|line| order_row(section, line, zone)));
+        rows.push(Row::total(total, list.total));
     }
     rows.extend(report.orphans.lines.iter().map(|orphan| Row {
         section: "orphan",
@@ -135,35 +136,12 @@ fn rows(report: &DailyReport, zone: chrono_tz::Tz) -> Vec<Row> {
         word: orphan.word.clone().unwrap_or_default(),
         ..Row::default()
     }));
-    rows.push(total_row("orphans_total", report.orphans.total));
+    rows.push(Row::total("orphans_total", report.orphans.total));
     rows
 }
 
-fn sales_row(section: &'static str, line: &PackageSales) -> Row {
+fn order_row(section: &'static str, line: &OrderLine, zone: Tz) -> Row {
     Row {
-        section,
-        package: line.package_code.clone(),
-        count: Some(line.count),
-        amount: Some(line.amount),
-        ..Row::default()
-    }
-}
-
-fn total_row(section: &'static str, total: Total) -> Row {
-    Row {
-        section,
-        count: Some(total.count),
-        amount: Some(total.amount),
-        ..Row::default()
-    }
-}
-
-fn order_rows<'a>(
-    section: &'static str,
-    list: &'a Listed<OrderLine>,
-    zone: chrono_tz::Tz,
-) -> impl Iterator<Item = Row> + 'a {
-    list.lines.iter().map(move |line| Row {
         section,
         at: on_the_clock(line.at, zone),
         package: line.package_code.clone(),
@@ -174,7 +152,7 @@ fn order_rows<'a>(
         reference: line.reference.clone().unwrap_or_default(),
         note: line.note.clone().unwrap_or_default(),
         ..Row::default()
-    })
+    }
 }
 
 /// As the sender named an order; an id that could be one of ours is shortened to its `ref`.
@@ -186,7 +164,7 @@ fn named(text: &str) -> String {
 }
 
 /// As a spreadsheet understands a time.
-fn on_the_clock(at: DateTime<Utc>, zone: chrono_tz::Tz) -> String {
+fn on_the_clock(at: DateTime<Utc>, zone: Tz) -> String {
     at.with_timezone(&zone)
         .format("%Y-%m-%d %H:%M:%S")
         .to_string()
@@ -203,6 +181,7 @@ fn defused(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::Listed;
 
     #[test]
     fn what_a_spreadsheet_would_run_is_only_text() {

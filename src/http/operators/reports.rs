@@ -2,16 +2,17 @@
 
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION};
 use actix_web::{HttpResponse, web};
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::NaiveDate;
+use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::report_csv;
+use super::responses::Read;
+use super::{fresh, report_csv};
 use crate::domain::catalog::money::CURRENCY;
 use crate::domain::people::mask::Sight;
-use crate::domain::people::operator::Operator;
 use crate::domain::shop_day::ShopDay;
-use crate::http::Api;
+use crate::http::auth::Caller;
 use crate::http::portal::status::rfc3339;
 use crate::http::problem::{Code, Problem};
 use crate::store::{DailyReport, Listed, OrderLine, Orphan, PackageSales, Total};
@@ -33,10 +34,10 @@ pub struct DailyDocument {
     from: String,
     to: String,
     /// What was sold that day, whatever became of it later.
-    sales: Vec<SalesLine>,
+    sales: Vec<PackageSales>,
     /// Printed vouchers that were first used that day, at the prices of their batches: printed is
     /// not sold, and the first log-in is the only sign that one was. Part of no other sum.
-    cash_sales: Vec<SalesLine>,
+    cash_sales: Vec<PackageSales>,
     totals: Totals,
     paid_not_fulfilled: Vec<ReportedOrder>,
     fulfilled_not_confirmed: Vec<ReportedOrder>,
@@ -54,39 +55,23 @@ pub struct DailyDocument {
     orphans: Vec<ReportedOrphan>,
 }
 
-/// What was sold of one package, and what came in for it in whole TZS: the price where ZenoPay named
-/// no amount.
-#[derive(Serialize, ToSchema)]
-pub struct SalesLine {
-    package: String,
-    count: i64,
-    amount: i64,
-}
-
-/// How many, and how much money that is, in whole TZS.
-#[derive(Serialize, ToSchema)]
-pub struct ReportTotal {
-    count: i64,
-    amount: i64,
-}
-
 /// The sums of all lists, never cut: what came in, and of `underpaid` and `overpaid` the difference
 /// to the price.
 #[derive(Serialize, ToSchema)]
 pub struct Totals {
-    sales: ReportTotal,
-    cash_sales: ReportTotal,
-    refunds: ReportTotal,
-    paid_not_fulfilled: ReportTotal,
-    fulfilled_not_confirmed: ReportTotal,
-    second_charges: ReportTotal,
-    paid_twice: ReportTotal,
-    underpaid: ReportTotal,
-    overpaid: ReportTotal,
-    disagreements: ReportTotal,
-    refused_vouchers: ReportTotal,
-    held: ReportTotal,
-    orphans: ReportTotal,
+    sales: Total,
+    cash_sales: Total,
+    refunds: Total,
+    paid_not_fulfilled: Total,
+    fulfilled_not_confirmed: Total,
+    second_charges: Total,
+    paid_twice: Total,
+    underpaid: Total,
+    overpaid: Total,
+    disagreements: Total,
+    refused_vouchers: Total,
+    held: Total,
+    orphans: Total,
 }
 
 /// One order in a list.
@@ -121,40 +106,34 @@ pub struct ReportedOrphan {
 
 /// One day of the shop, from midnight to midnight on its own clock; today without `date`.
 #[utoipa::path(get, path = "/api/v1/operator/reports/daily", tag = "operator",
-    security(("operator" = [])),
     params(
         ("date" = Option<NaiveDate>, Query, description = "`YYYY-MM-DD` in the shop's time zone"),
         ("format" = inline(Option<ReportFormat>), Query)),
     responses(
         (status = 200, description = "The day", content(
             (DailyDocument = "application/json"), (String = "text/csv"))),
-        (status = 401, description = "`unauthorized`"),
         (status = 422, description = "`invalid_query`"),
-        (status = 503, description = "`unavailable`, `stopping`")))]
+        Read))]
 pub async fn daily(
     query: web::Query<ReportQuery>,
-    operator: web::ReqData<Operator>,
-    api: web::Data<Api>,
+    caller: Caller,
 ) -> Result<HttpResponse, Problem> {
     let format = ReportFormat::read(query.format.as_deref())?;
-    let day = day_of(query.date.as_deref(), api.store.clock().now(), api.timezone)?;
-    let report = api.store.daily_report(day).await?;
-    let mut response = HttpResponse::Ok();
-    response.insert_header((CACHE_CONTROL, "no-store"));
+    let day = day_of(query.date.as_deref(), &caller)?;
+    let (report, zone) = (
+        caller.api.store.daily_report(day).await?,
+        caller.api.timezone,
+    );
     match format {
-        ReportFormat::Json => Ok(response.json(document(
-            day,
-            api.timezone,
-            report,
-            Sight::of(operator.role),
-        ))),
+        ReportFormat::Json => Ok(fresh(document(day, zone, report, caller.sight()))),
         ReportFormat::Csv => {
             let name = format!("attachment; filename=\"malipo-{}.csv\"", day.date);
-            let sheet = report_csv::sheet(&report, api.timezone).map_err(|error| {
+            let sheet = report_csv::sheet(&report, zone).map_err(|error| {
                 tracing::error!(%error, "a report cannot be written");
                 Problem::new(Code::Internal)
             })?;
-            Ok(response
+            Ok(HttpResponse::Ok()
+                .insert_header((CACHE_CONTROL, "no-store"))
                 .insert_header((CONTENT_DISPOSITION, name))
                 .content_type("text/csv; charset=utf-8")
                 .body(sheet))
@@ -182,10 +161,15 @@ impl ReportFormat {
     }
 }
 
-fn day_of(date: Option<&str>, now: DateTime<Utc>, zone: chrono_tz::Tz) -> Result<ShopDay, Problem> {
+/// The day of the shop that is asked for; today without one.
+///
+/// # Errors
+/// A 422 if it is not written as `YYYY-MM-DD`.
+pub fn day_of(date: Option<&str>, caller: &Caller) -> Result<ShopDay, Problem> {
+    let zone = caller.api.timezone;
     let fault = || Problem::new(Code::InvalidQuery).detail("date must be a day, as YYYY-MM-DD");
     let Some(text) = date else {
-        return ShopDay::at(now, &zone).ok_or_else(fault);
+        return ShopDay::at(caller.api.store.clock().now(), &zone).ok_or_else(fault);
     };
     // chrono alone would also take `2026-1-5` and years of six digits.
     let date: NaiveDate = text.parse().map_err(|_| fault())?;
@@ -195,9 +179,12 @@ fn day_of(date: Option<&str>, now: DateTime<Utc>, zone: chrono_tz::Tz) -> Result
     ShopDay::of(date, &zone).ok_or_else(fault)
 }
 
-fn document(day: ShopDay, zone: chrono_tz::Tz, report: DailyReport, sight: Sight) -> DailyDocument {
-    let orders = |listed| orders(listed, sight);
-    let (by_phone, for_cash) = (sold(&report.sales), sold(&report.cash_sales));
+fn document(day: ShopDay, zone: Tz, report: DailyReport, sight: Sight) -> DailyDocument {
+    let orders = |listed: Listed<OrderLine>| {
+        let lines = listed.lines.into_iter();
+        lines.map(|line| ReportedOrder::of(line, sight)).collect()
+    };
+    let orphans = report.orphans.lines.into_iter();
     DailyDocument {
         status: "success",
         date: day.date.to_string(),
@@ -206,22 +193,22 @@ fn document(day: ShopDay, zone: chrono_tz::Tz, report: DailyReport, sight: Sight
         from: rfc3339(day.begins),
         to: rfc3339(day.ends),
         totals: Totals {
-            sales: total(by_phone),
-            cash_sales: total(for_cash),
-            refunds: total(report.refunds.total),
-            paid_not_fulfilled: total(report.paid_not_fulfilled.total),
-            fulfilled_not_confirmed: total(report.fulfilled_not_confirmed.total),
-            second_charges: total(report.second_charges.total),
-            paid_twice: total(report.paid_twice.total),
-            underpaid: total(report.underpaid.total),
-            overpaid: total(report.overpaid.total),
-            disagreements: total(report.disagreements.total),
-            refused_vouchers: total(report.refused_vouchers.total),
-            held: total(report.held.total),
-            orphans: total(report.orphans.total),
+            sales: Total::sold(&report.sales),
+            cash_sales: Total::sold(&report.cash_sales),
+            refunds: report.refunds.total,
+            paid_not_fulfilled: report.paid_not_fulfilled.total,
+            fulfilled_not_confirmed: report.fulfilled_not_confirmed.total,
+            second_charges: report.second_charges.total,
+            paid_twice: report.paid_twice.total,
+            underpaid: report.underpaid.total,
+            overpaid: report.overpaid.total,
+            disagreements: report.disagreements.total,
+            refused_vouchers: report.refused_vouchers.total,
+            held: report.held.total,
+            orphans: report.orphans.total,
         },
-        sales: report.sales.into_iter().map(sales_line).collect(),
-        cash_sales: report.cash_sales.into_iter().map(sales_line).collect(),
+        sales: report.sales,
+        cash_sales: report.cash_sales,
         paid_not_fulfilled: orders(report.paid_not_fulfilled),
         fulfilled_not_confirmed: orders(report.fulfilled_not_confirmed),
         second_charges: orders(report.second_charges),
@@ -232,60 +219,37 @@ fn document(day: ShopDay, zone: chrono_tz::Tz, report: DailyReport, sight: Sight
         refused_vouchers: orders(report.refused_vouchers),
         held: orders(report.held),
         refunds: orders(report.refunds),
-        orphans: report
-            .orphans
-            .lines
-            .into_iter()
-            .map(|it| orphan(it, sight))
+        orphans: orphans
+            .map(|orphan| ReportedOrphan::of(orphan, sight))
             .collect(),
     }
 }
 
-/// All packages together.
-pub(super) fn sold(sales: &[PackageSales]) -> Total {
-    Total {
-        count: sales.iter().map(|line| line.count).sum(),
-        amount: sales.iter().map(|line| line.amount).sum(),
+impl ReportedOrder {
+    fn of(line: OrderLine, sight: Sight) -> Self {
+        Self {
+            at: rfc3339(line.at),
+            order: line.order_id.order_ref().to_string(),
+            order_id: sight.order_id(line.order_id),
+            payment_status: line.status.as_str(),
+            package: line.package_code,
+            amount: line.amount,
+            paid_amount: line.paid_amount,
+            reference: line.reference,
+            note: line.note,
+        }
     }
 }
 
-fn total(total: Total) -> ReportTotal {
-    ReportTotal {
-        count: total.count,
-        amount: total.amount,
-    }
-}
-
-fn sales_line(line: PackageSales) -> SalesLine {
-    SalesLine {
-        package: line.package_code,
-        count: line.count,
-        amount: line.amount,
-    }
-}
-
-fn orders(listed: Listed<OrderLine>, sight: Sight) -> Vec<ReportedOrder> {
-    let reported = listed.lines.into_iter().map(|line| ReportedOrder {
-        at: rfc3339(line.at),
-        order: line.order_id.order_ref().to_string(),
-        order_id: sight.order_id(line.order_id),
-        payment_status: line.status.as_str(),
-        package: line.package_code,
-        amount: line.amount,
-        paid_amount: line.paid_amount,
-        reference: line.reference,
-        note: line.note,
-    });
-    reported.collect()
-}
-
-fn orphan(orphan: Orphan, sight: Sight) -> ReportedOrphan {
-    ReportedOrphan {
-        webhook_id: orphan.id,
-        received_at: rfc3339(orphan.received_at),
-        order_id: orphan.order_id.filter(|_| sight == Sight::Whole),
-        word: orphan.word,
-        reference: orphan.reference,
-        amount: orphan.amount,
+impl ReportedOrphan {
+    fn of(orphan: Orphan, sight: Sight) -> Self {
+        Self {
+            webhook_id: orphan.id,
+            received_at: rfc3339(orphan.received_at),
+            order_id: orphan.order_id.filter(|_| sight == Sight::Whole),
+            word: orphan.word,
+            reference: orphan.reference,
+            amount: orphan.amount,
+        }
     }
 }

@@ -9,10 +9,11 @@ use utoipa::openapi::schema::{
     KnownFormat, ObjectBuilder, OneOfBuilder, Schema, SchemaFormat, Type,
 };
 
+use super::responses::Body;
 use crate::domain::access::router::{NewRouter, Router};
-use crate::domain::people::operator::Operator;
 use crate::domain::people::secret::Secret;
 use crate::http::Api;
+use crate::http::auth::Caller;
 use crate::http::problem::{Code, Problem};
 use crate::http::request::body_of;
 use crate::radius::{fresh_secret, mikrotik};
@@ -110,10 +111,8 @@ impl From<Router> for RouterLine {
 
 /// All routers that may ask FreeRADIUS.
 #[utoipa::path(get, path = "/api/v1/operator/nas", tag = "operator",
-    security(("operator" = [])),
     responses(
-        (status = 200, description = "The routers, without their secrets", body = RouterList),
-        (status = 401, description = "`unauthorized`")))]
+        (status = 200, description = "The routers, without their secrets", body = RouterList)))]
 pub async fn list(api: web::Data<Api>) -> Result<HttpResponse, Problem> {
     let routers = api.store.routers().await?;
     let routers = routers.into_iter().map(Into::into).collect();
@@ -122,31 +121,28 @@ pub async fn list(api: web::Data<Api>) -> Result<HttpResponse, Problem> {
 
 /// Lets a router ask FreeRADIUS.
 #[utoipa::path(post, path = "/api/v1/operator/nas", tag = "operator",
-    security(("operator" = [])), request_body = RouterBody,
+    request_body = RouterBody,
     responses(
         (status = 201, description = "The router, and the script for it", body = RouterAdded),
-        (status = 400, description = "`invalid_request`"),
-        (status = 401, description = "`unauthorized`"),
         (status = 403, description = "`forbidden`: a viewer only looks"),
         (status = 409, description = "`invalid_transition`: there is a router at this address"),
-        (status = 413, description = "`payload_too_large`"),
-        (status = 422, description = "`invalid_request`: a value is at fault")))]
-pub async fn add(
-    api: web::Data<Api>,
-    operator: web::ReqData<Operator>,
-    payload: web::Payload,
-) -> Result<HttpResponse, Problem> {
+        (status = 422, description = "`invalid_request`: a value is at fault"), Body))]
+pub async fn add(payload: web::Payload, caller: Caller) -> Result<HttpResponse, Problem> {
     let body = body_of(payload, BODY_MAX).await?;
     let body: RouterBody = serde_json::from_slice(&body)
         .map_err(|fault| Problem::new(Code::InvalidRequest).detail(fault.to_string()))?;
     let secret = body.secret.map_or_else(fresh_secret, Secret::new);
     let new = NewRouter::parse(&body.address, &body.name, secret, body.coa_port)
         .map_err(|fault| Problem::new(Code::InvalidValue).detail(fault.to_string()))?;
-    let added = api.store.add_router(new, &operator.name).await?;
+    let added = caller
+        .api
+        .store
+        .add_router(new, &caller.operator().name)
+        .await?;
     let router = added.ok_or_else(|| {
         Problem::new(Code::InvalidTransition).detail("there is a router at this address already")
     })?;
-    let mikrotik = mikrotik::script(&router, api.site.radius_address.as_deref());
+    let mikrotik = mikrotik::script(&router, caller.api.site.radius_address.as_deref());
     let router = router.into();
     Ok(HttpResponse::Created()
         .insert_header(("cache-control", "no-store"))
@@ -155,21 +151,16 @@ pub async fn add(
 
 /// Takes a router out, if it is in. FreeRADIUS forgets it within a minute.
 #[utoipa::path(delete, path = "/api/v1/operator/nas/{id}", tag = "operator",
-    security(("operator" = [])),
     params(("id" = String, Path)),
     responses(
         (status = 204, description = "It is out"),
-        (status = 401, description = "`unauthorized`"),
         (status = 403, description = "`forbidden`: a viewer only looks"),
         (status = 404, description = "`not_found`: that is no router's number")))]
-pub async fn remove(
-    id: web::Path<String>,
-    api: web::Data<Api>,
-    operator: web::ReqData<Operator>,
-) -> Result<HttpResponse, Problem> {
+pub async fn remove(id: web::Path<String>, caller: Caller) -> Result<HttpResponse, Problem> {
     let id = id
         .parse()
         .map_err(|_| Problem::new(Code::NotFound).detail("that is no router's number"))?;
-    api.store.remove_router(id, &operator.name).await?;
+    let name = &caller.operator().name;
+    caller.api.store.remove_router(id, name).await?;
     Ok(HttpResponse::NoContent().finish())
 }

@@ -1,23 +1,22 @@
 //! Vouchers by their code, sold or printed: how one stands, and its end.
 
-use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpResponse, web};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::acts::entry;
-use super::wanted::{Wanted, is_changed};
-use super::wish::{REASON_MAX, RevokeRequest, Wish};
+use super::doing::{OrderAct, revoke_printed};
+use super::fresh;
+use super::responses::{Act, Body, Read};
+use super::wish::{RevokeRequest, Wish};
 use crate::domain::access::usage::Standing;
 use crate::domain::access::voucher::VoucherCode;
 use crate::domain::order::outcome::Outcome;
 use crate::domain::people::mask::Sight;
-use crate::domain::people::operator::Operator;
-use crate::http::Api;
+use crate::http::auth::Caller;
 use crate::http::portal::status::rfc3339;
 use crate::http::problem::{Code, Problem};
-use crate::store::{AuditEntry, KnownVoucher, Reveal};
+use crate::store::KnownVoucher;
 
 /// A voucher, sold or printed.
 #[derive(Serialize, ToSchema)]
@@ -65,36 +64,23 @@ pub struct PrintedBatch {
 /// How a voucher stands: sold by an order, or printed for cash. An admin sees its code whole,
 /// which is audited.
 #[utoipa::path(get, path = "/api/v1/operator/vouchers/{code}", tag = "operator",
-    security(("operator" = [])),
     params(("code" = String, Path, description = "As the guest types it: in any case, with spaces or dashes")),
     responses(
         (status = 200, description = "How it stands", body = VoucherFile),
-        (status = 401, description = "`unauthorized`"),
         (status = 404, description = "`voucher_not_found`"),
-        (status = 503, description = "`unavailable`, `stopping`")))]
+        Read))]
 pub async fn show_voucher(
     code: web::Path<String>,
-    operator: web::ReqData<Operator>,
-    api: web::Data<Api>,
+    caller: Caller,
 ) -> Result<HttpResponse, Problem> {
     let no_such = || Problem::new(Code::VoucherNotFound);
+    let store = &caller.api.store;
     let code = VoucherCode::typed(&code).ok_or_else(no_such)?;
-    let issued = api.store.voucher(code).await?.ok_or_else(no_such)?;
-    let voucher = api.store.known_voucher(issued.id).await?;
-    let voucher = voucher.ok_or_else(no_such)?;
-    let sight = Sight::of(operator.role);
-    if sight == Sight::Whole {
-        let reveal = Reveal {
-            operator: operator.into_inner().name,
-            order_id: voucher.order_id,
-            subject: format!("voucher {}", voucher.id),
-        };
-        api.store.record_reveal(reveal).await?;
-    }
-    let now = api.store.clock().now();
-    Ok(HttpResponse::Ok()
-        .insert_header((CACHE_CONTROL, "no-store"))
-        .json(file(voucher, sight, now)))
+    let issued = store.voucher(code).await?.ok_or_else(no_such)?;
+    let voucher = store.known_voucher(issued.id).await?.ok_or_else(no_such)?;
+    let subject = format!("voucher {}", voucher.id);
+    caller.reveal(voucher.order_id, &subject).await?;
+    Ok(fresh(file(voucher, caller.sight(), store.clock().now())))
 }
 
 fn file(voucher: KnownVoucher, sight: Sight, now: DateTime<Utc>) -> VoucherFile {
@@ -143,50 +129,34 @@ pub struct Revoked {
 /// Takes a voucher back: it lets nobody in any more. The order that it was sold with stays
 /// COMPLETED.
 #[utoipa::path(post, path = "/api/v1/operator/vouchers/{code}/revoke", tag = "operator",
-    security(("operator" = [])),
     params(("code" = String, Path)),
     request_body(content = Option<RevokeRequest>, description = "May be left out"),
     responses(
         (status = 200, description = "Revoked, now or before", body = Revoked),
-        (status = 400, description = "`invalid_request`"),
-        (status = 401, description = "`unauthorized`"),
-        (status = 403, description = "`forbidden`"),
         (status = 404, description = "`voucher_not_found`"),
         (status = 409, description = "`invalid_transition`"),
-        (status = 413, description = "`payload_too_large`"),
         (status = 422, description = "`invalid_request`: reason"),
-        (status = 500, description = "`internal`"),
-        (status = 503, description = "`busy`, `unavailable`, `commit_unknown`, `stopping`")))]
+        Body, Act))]
 pub async fn revoke(
     code: web::Path<String>,
     payload: web::Payload,
-    operator: web::ReqData<Operator>,
-    api: web::Data<Api>,
+    caller: Caller,
 ) -> Result<HttpResponse, Problem> {
     let wish = Wish::read(payload).await?;
-    let wanted = Wanted::revoke(&wish)?;
+    let act = OrderAct::revoke(&wish)?;
     let no_such = || Problem::new(Code::VoucherNotFound);
     let code = VoucherCode::typed(&code).ok_or_else(no_such)?;
-    let issued = api.store.voucher(code.clone()).await?.ok_or_else(no_such)?;
-    let changed = match issued.order_id {
+    let issued = caller.api.store.voucher(code.clone()).await?;
+    let issued = issued.ok_or_else(no_such)?;
+    let outcome = match issued.order_id {
+        // The audit log must hold no code that lets in.
         Some(order_id) => {
-            let done = wanted.done_to_voucher(issued.id, order_id, &operator, &api);
-            is_changed(&done.await?)?
+            let subject = format!("voucher {}", issued.id);
+            act.done(order_id, subject, &caller).await?.outcome
         }
-        None => {
-            let audit = AuditEntry {
-                subject: format!("voucher {}", issued.id),
-                detail: wish.optional("reason", REASON_MAX)?,
-                ..entry(&operator, "revoke")
-            };
-            api.store.revoke_printed(code, audit).await?
-        }
+        None => revoke_printed(issued.id, code, &wish, &caller).await?,
     };
-    let outcome = if changed {
-        Outcome::Revoked
-    } else {
-        Outcome::Duplicate
-    };
+    let changed = outcome != Outcome::Duplicate;
     Ok(HttpResponse::Ok().json(Revoked {
         status: "success",
         state: "revoked",

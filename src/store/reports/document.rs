@@ -2,6 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use sea_orm::FromQueryResult;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::domain::order::ids::OrderId;
 use crate::domain::order::payment::Status;
@@ -10,24 +12,33 @@ use crate::domain::shop_day::ShopDay;
 /// Lines of one list at most.
 pub(super) const MOST_LINES: usize = 1_000;
 
-/// What was sold of one package.
-#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
+/// What was sold of one package, and what came in for it in whole TZS: the price where ZenoPay named
+/// no amount.
+#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult, Serialize, ToSchema)]
+#[schema(as = SalesLine)]
 pub struct PackageSales {
-    /// The package.
+    #[serde(rename = "package")]
     pub package_code: String,
-    /// How often.
     pub count: i64,
-    /// What came in for it, in whole TZS; for printed vouchers the prices of their batches.
     pub amount: i64,
 }
 
-/// How many, and how much money that is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromQueryResult)]
+/// How many, and how much money that is, in whole TZS.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromQueryResult, Serialize, ToSchema)]
+#[schema(as = ReportTotal)]
 pub struct Total {
-    /// How many.
     pub count: i64,
-    /// In whole TZS.
     pub amount: i64,
+}
+
+impl Total {
+    /// All packages together.
+    pub fn sold(sales: &[PackageSales]) -> Self {
+        Self {
+            count: sales.iter().map(|line| line.count).sum(),
+            amount: sales.iter().map(|line| line.amount).sum(),
+        }
+    }
 }
 
 /// One order in a list.
