@@ -17,7 +17,6 @@
 //! Not here, because they are not ours: the threads of sqlx, of actix-web's workers (which it
 //! replaces itself) and of the exporter of traces, without which only traces are lost.
 
-use strum::VariantArray;
 use strum::{EnumString, IntoStaticStr, VariantArray};
 
 /// A long-running task.

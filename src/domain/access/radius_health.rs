@@ -3,7 +3,6 @@
 //! Pure: the caller hands in the time.
 
 use chrono::{DateTime, Utc};
-use strum::VariantArray;
 use strum::{IntoStaticStr, VariantArray};
 
 /// A single failure may be a restart; this many in a row are trouble. Each of them is a request

@@ -1,7 +1,6 @@
 //! One order's money state, as the database holds it.
 
 use chrono::{DateTime, Utc};
-use strum::VariantArray;
 use strum::{EnumString, IntoStaticStr, VariantArray};
 
 use super::evidence::GatewayReport;

@@ -96,15 +96,15 @@ impl Desk {
     }
 
     pub fn style(&self) -> &'static Asset {
-        assets::CONSOLE_STYLE.get()
+        &assets::CONSOLE_STYLE
     }
 
     pub fn script(&self) -> &'static Asset {
-        assets::CONSOLE_SCRIPT.get()
+        &assets::CONSOLE_SCRIPT
     }
 
     pub fn icon(&self) -> &'static Asset {
-        assets::ICON.get()
+        &assets::ICON
     }
 
     /// RFC 3339 in UTC, for machines.

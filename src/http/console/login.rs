@@ -37,11 +37,11 @@ impl LoginPage<'_> {
     }
 
     fn style(&self) -> &'static Asset {
-        assets::CONSOLE_STYLE.get()
+        &assets::CONSOLE_STYLE
     }
 
     fn icon(&self) -> &'static Asset {
-        assets::ICON.get()
+        &assets::ICON
     }
 }
 

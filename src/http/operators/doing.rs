@@ -148,7 +148,7 @@ pub async fn reissue(wish: &Wish, order_id: OrderId, caller: &Caller) -> Result<
         detail: wish.optional("reason", REASON_MAX)?,
         ..about(order_id, "reissue", caller)
     };
-    let done = caller.api.orders.reissue_by_hand(order_id, entry).await?;
+    let done = caller.api.orders.reissue(order_id, Requester::Operator(entry)).await?;
     match done.code {
         NewCode::Given | NewCode::GivenBefore => Ok(done),
         NewCode::Over | NewCode::Enough => Err(Problem::new(Code::InvalidTransition)

@@ -10,8 +10,7 @@ use sea_orm::{ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder
 
 use crate::domain::catalog::money::Tzs;
 use crate::domain::history::{
-    Act, Call, Disconnect, FormerCode, Heard, Receipt, Remarked, Session, Story, Text,
-    Twin,
+    Act, Call, Disconnect, FormerCode, Heard, Receipt, Remarked, Session, Story, Text, Twin,
 };
 use crate::domain::order::ids::OrderId;
 use crate::domain::order::payment::{Payment, Status};
