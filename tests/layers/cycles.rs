@@ -212,7 +212,7 @@ fn a_cycle_is_found_however_its_paths_are_written() {
 
     assert_eq!(cycles_of(&[("a.rs", "use crate::b::B;"), ("b.rs", "fn f() { crate::a::f() }")]), 1);
     assert_eq!(cycles_of(&[("a/mod.rs", "use b::B;"), ("a/b.rs", "use super::A;")]), 1);
-    assert_eq!(cycles_of(&[("a/b.rs", "use super::c::C;"), ("a/c.rs", "use crate::a::b::B;")]), 1);
+    assert_eq!(cycles_of(&[("a/mod.rs", "mod b;\nmod c;"), ("a/b.rs", "use super::c::C;"), ("a/c.rs", "use crate::a::b::B;")]), 1);
     // Through a re-export, and through an import of the module above.
     assert_eq!(cycles_of(&[("a/mod.rs", "pub use b::B;"), ("a/b.rs", "use crate::c::C;"), ("c.rs", "use crate::a::B;")]), 1);
     assert_eq!(cycles_of(&[("a/mod.rs", "use crate::c;"), ("a/b.rs", "use super::c::C;"), ("c.rs", "use crate::a::b::B;")]), 1);
