@@ -2,7 +2,7 @@
 //! as its effect.
 
 use super::wish::{NOTE_MAX, REASON_MAX, Wish};
-use crate::actors::{Handled, NewCode, Reconciled, Reissue};
+use crate::actors::{Handled, NewCode, Reconciled, Reissue, Requester};
 use crate::domain::access::voucher::VoucherCode;
 use crate::domain::order::evidence::OperatorAct;
 use crate::domain::order::ids::OrderId;
