@@ -7,7 +7,7 @@ use std::io::Write;
 use malipo::config::DatabaseConfig;
 use malipo::domain::order::ids::OrderId;
 use malipo::domain::people::secret::Secret;
-use malipo::store::{Booked, Store};
+use malipo::store::{OrderRows, Store};
 use serde_json::Value;
 
 use super::Outcome;
@@ -110,7 +110,7 @@ impl Acknowledged {
 }
 
 /// What is wrong with one order.
-fn fault_of(acknowledged: &[u32], found: &Booked, word: &str) -> Result<(), String> {
+fn fault_of(acknowledged: &[u32], found: &OrderRows, word: &str) -> Result<(), String> {
     let sales = usize::from(word == "COMPLETED");
     let winners = found.journal.iter();
     let things = [

@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use super::status::{Source, StatusBoard};
 use crate::domain::order::ids::OrderId;
-use crate::store::{Heard, Store};
+use crate::store::{PeerEvent, Store};
 use crate::supervisor::{Supervisor, Task};
 
 /// How often each watched order is looked at: the safety net.
@@ -40,7 +40,7 @@ pub struct Neighbours {
     /// Names this process in what it tells.
     teller: Uuid,
     outgoing: Mutex<Outgoing>,
-    heard: Mutex<mpsc::Receiver<Heard>>,
+    heard: Mutex<mpsc::Receiver<PeerEvent>>,
 }
 
 impl Neighbours {
@@ -92,12 +92,12 @@ impl Neighbours {
         let mut heard = self.heard.lock().await;
         while let Some(news) = heard.recv().await {
             match news {
-                Heard::Changed(versions) => {
+                PeerEvent::Changed(versions) => {
                     self.board
                         .publish_versions(versions, Source::Announcement)
                         .await;
                 }
-                Heard::Lost => self.look_at_all(Duration::ZERO).await,
+                PeerEvent::Lost => self.look_at_all(Duration::ZERO).await,
             }
         }
     }

@@ -29,14 +29,14 @@ pub mod status_checks;
 
 use receive::claim::{Claim, Unproven};
 use receive::delivery::ParsedWebhook;
-use receive::hints::Hints;
+use receive::hints::UnverifiedWebhooks;
 use registry::Registry;
 use registry::gauge::{ActorView, Gauge};
-use status_checks::Asks;
+use status_checks::StatusChecker;
 
-pub use order::reissue::{NewCode, Reissue, Requester};
+pub use order::reissue::{Reissue, ReissueOutcome, Requester};
 pub use order::replay::Reconciled;
-pub use order::{Command, HandleError, Handled, Tools};
+pub use order::{Command, HandleError, Handled, OrderContext};
 pub use receive::delivery::{Delivery, Rejection};
 
 /// Every delivery is answered within five seconds; this leaves room for the answer itself.
@@ -51,16 +51,16 @@ pub struct Orders {
 struct Inner {
     registry: Registry,
     store: Store,
-    asks: Asks,
-    hints: Hints,
+    asks: StatusChecker,
+    hints: UnverifiedWebhooks,
     unproven: Unproven,
-    belief: Belief,
+    belief: WebhookAuth,
     metrics: Arc<Metrics>,
     background: UnderWay,
 }
 
 /// How deliveries are believed.
-pub struct Belief {
+pub struct WebhookAuth {
     /// The keys that prove one.
     pub keys: Keys,
     /// When ZenoPay is asked first.
@@ -70,11 +70,11 @@ pub struct Belief {
 impl Orders {
     /// Starts without actors; they will live on `arbiters`, which the caller keeps.
     pub fn start(
-        tools: Tools,
+        tools: OrderContext,
         limits: ActorsConfig,
         arbiters: &[actix::Arbiter],
-        asks: Asks,
-        belief: Belief,
+        asks: StatusChecker,
+        belief: WebhookAuth,
         background: UnderWay,
     ) -> Self {
         let (store, metrics) = (tools.store.clone(), tools.metrics.clone());
@@ -83,7 +83,7 @@ impl Orders {
             registry,
             store,
             asks,
-            hints: Hints::default(),
+            hints: UnverifiedWebhooks::default(),
             unproven: Unproven::default(),
             belief,
             metrics,
@@ -196,7 +196,7 @@ impl Orders {
     }
 
     /// The way to ZenoPay's order-status.
-    pub fn asks(&self) -> &Asks {
+    pub fn asks(&self) -> &StatusChecker {
         &self.inner.asks
     }
 

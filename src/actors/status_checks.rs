@@ -1,7 +1,7 @@
 //! Asking ZenoPay about an order: a single flight an order, a handful in all, and at the pace
 //! of the budget that all of them share.
 //!
-//! Asks come from unverified webhooks, from the reconciler and from operators; a caller that comes
+//! StatusChecker come from unverified webhooks, from the reconciler and from operators; a caller that comes
 //! while one is under way shares its answer. Never awaited inside an order's actor.
 
 use std::collections::HashMap;
@@ -23,13 +23,13 @@ use crate::store::{GatewayCall, Store};
 use crate::supervisor::UnderWay;
 use crate::timekeeper::Timekeeper;
 
-/// Asks under way at most, for each kind of asker: strangers must not be able to keep the
+/// StatusChecker under way at most, for each kind of asker: strangers must not be able to keep the
 /// reconciler from asking, nor it an operator.
 const IN_ALL: usize = 8;
 /// The same for strangers while ZenoPay seems to be down. Not none: the answer to a hint
 /// shows as well as any probe that it is back.
 const STRANGERS_WHILE_DOWN: usize = 1;
-/// Asks in a row without a usable answer after which ZenoPay is taken to be down.
+/// StatusChecker in a row without a usable answer after which ZenoPay is taken to be down.
 const PATIENCE: u32 = 8;
 /// The first pause of the reconciler then; it doubles with each probe that fails.
 const FIRST_PAUSE: Duration = Duration::from_secs(10);
@@ -40,7 +40,7 @@ const RECORD_WITHIN: Duration = Duration::from_millis(500);
 
 /// On whose account ZenoPay is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Asker {
+pub enum CheckOrigin {
     /// A delivery without proof.
     Stranger,
     /// A proven delivery, an operator.
@@ -51,12 +51,12 @@ pub enum Asker {
 }
 
 pub(super) type Flight = Shared<BoxFuture<'static, Option<StatusAnswer>>>;
-type FlightsByOrder = HashMap<OrderId, (Asker, Flight)>;
+type FlightsByOrder = HashMap<OrderId, (CheckOrigin, Flight)>;
 type Flights = Arc<Mutex<FlightsByOrder>>;
 
-/// Asks ZenoPay. Clones share their flights.
+/// StatusChecker ZenoPay. Clones share their flights.
 #[derive(Clone)]
-pub struct Asks {
+pub struct StatusChecker {
     client: Client,
     store: Store,
     background: UnderWay,
@@ -67,8 +67,8 @@ pub struct Asks {
     metrics: Arc<Metrics>,
 }
 
-impl Asks {
-    /// Asks run on `background`, so that a caller that leaves cancels none.
+impl StatusChecker {
+    /// StatusChecker run on `background`, so that a caller that leaves cancels none.
     pub fn new(
         client: Client,
         asks_per_sec: u32,
@@ -131,13 +131,13 @@ impl Asks {
 
     /// What ZenoPay says about an order's payment. `None` when too many asks are under way,
     /// or one was lost.
-    pub async fn ask(&self, order_id: OrderId, asker: Asker) -> Option<StatusAnswer> {
+    pub async fn ask(&self, order_id: OrderId, asker: CheckOrigin) -> Option<StatusAnswer> {
         self.begin(order_id, asker)?.await
     }
 
     /// Joins the ask that is under way about this order, or begins one. `None` when there are
     /// too many, and for a stranger when hints have had their share.
-    pub(super) fn begin(&self, order_id: OrderId, asker: Asker) -> Option<Flight> {
+    pub(super) fn begin(&self, order_id: OrderId, asker: CheckOrigin) -> Option<Flight> {
         let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
         let under_way = flights.get(&order_id).map(|(_, flight)| flight.clone());
         if under_way.is_none() && self.is_crowded(&flights, asker) {
@@ -146,9 +146,9 @@ impl Asks {
         let now = self.timekeeper.now();
         match asker {
             // Also for an answer that it only shares: each is followed by another ask.
-            Asker::Stranger if !self.budget().admits_hint(now) => return None,
-            Asker::Ourselves if under_way.is_none() => self.budget().spend(now),
-            Asker::Stranger | Asker::Ourselves | Asker::Schedule => {}
+            CheckOrigin::Stranger if !self.budget().admits_hint(now) => return None,
+            CheckOrigin::Ourselves if under_way.is_none() => self.budget().spend(now),
+            CheckOrigin::Stranger | CheckOrigin::Ourselves | CheckOrigin::Schedule => {}
         }
         if under_way.is_some() {
             return under_way;
@@ -162,10 +162,10 @@ impl Asks {
         Some(flight)
     }
 
-    fn is_crowded(&self, flights: &FlightsByOrder, asker: Asker) -> bool {
+    fn is_crowded(&self, flights: &FlightsByOrder, asker: CheckOrigin) -> bool {
         let most = match asker {
-            Asker::Stranger if self.circuit().is_open() => STRANGERS_WHILE_DOWN,
-            Asker::Stranger | Asker::Ourselves | Asker::Schedule => IN_ALL,
+            CheckOrigin::Stranger if self.circuit().is_open() => STRANGERS_WHILE_DOWN,
+            CheckOrigin::Stranger | CheckOrigin::Ourselves | CheckOrigin::Schedule => IN_ALL,
         };
         let under_way = flights.values().filter(|(other, _)| *other == asker);
         under_way.count() >= most

@@ -16,13 +16,13 @@ use super::{open_files, overview, parts};
 use crate::actors::cluster;
 use crate::actors::cluster::{Neighbours, Outgoing};
 use crate::actors::status::{Home, StatusBoard};
-use crate::actors::status_checks::Asks;
-use crate::actors::{Orders, Tools};
+use crate::actors::status_checks::StatusChecker;
+use crate::actors::{OrderContext, Orders};
 use crate::config::Config;
 use crate::domain::people::secret::Secret;
 use crate::http::auth::Gate;
 use crate::http::console::History;
-use crate::http::operators::events::Screens;
+use crate::http::operators::events::LiveStreams;
 use crate::http::{Api, Clients};
 use crate::jobs::reconciler;
 use crate::jobs::reconciler::Reconciler;
@@ -83,14 +83,14 @@ impl Machinery {
             to_neighbours,
             metrics.clone(),
         );
-        let tools = Tools {
+        let tools = OrderContext {
             store: store.clone(),
             facts: parts::facts(config, here, &store),
             status: status.clone(),
             metrics: metrics.clone(),
         };
         let timekeeper = Timekeeper::default();
-        let asks = Asks::new(
+        let asks = StatusChecker::new(
             client.clone(),
             config.zenopay.asks_per_sec,
             store.clone(),
@@ -128,7 +128,7 @@ impl Machinery {
             arbiters,
             api: Api {
                 gate: Gate::new(store.clone(), operator_token, https),
-                screens: Screens::default(),
+                screens: LiveStreams::default(),
                 history: History::default(),
                 retention: Retention::new(store.clone(), &config.retention),
                 checkout: parts::checkout(config, here, &orders, &store, client, background),

@@ -7,7 +7,7 @@ use url::Url;
 
 use super::address::radius_address;
 use crate::actors::order::facts::FactSource;
-use crate::actors::{Belief, Orders};
+use crate::actors::{Orders, WebhookAuth};
 use crate::checkout::{Checkout, Parts};
 use crate::config::{Config, Mode};
 use crate::domain::catalog::admission::Limits;
@@ -115,8 +115,8 @@ pub(super) fn facts(config: &Config, here: &Url, store: &Store) -> FactSource {
     }
 }
 
-pub(super) fn belief(config: &Config) -> Belief {
-    Belief {
+pub(super) fn belief(config: &Config) -> WebhookAuth {
+    WebhookAuth {
         keys: Keys {
             current: config.zenopay.key(),
             previous: config.zenopay.previous_api_key.clone(),

@@ -19,7 +19,7 @@ const ATTEMPTS: usize = 3;
 
 /// What is to be printed.
 #[derive(Clone)]
-pub struct Wish {
+pub struct BatchRequest {
     /// What each voucher gives, and what it costs.
     pub package: Package,
     /// How many.
@@ -32,7 +32,11 @@ pub struct Wish {
 ///
 /// # Errors
 /// The [`StoreError`]; then nothing was written, unless it says that it does not know.
-pub async fn print(store: &Store, wish: &Wish, audit: &AuditEntry) -> Result<i64, StoreError> {
+pub async fn print(
+    store: &Store,
+    wish: &BatchRequest,
+    audit: &AuditEntry,
+) -> Result<i64, StoreError> {
     let mut outcome = Err(StoreError::CodeTaken);
     for _ in 0..ATTEMPTS {
         outcome = store.print(batch(wish), audit.clone()).await;
@@ -43,7 +47,7 @@ pub async fn print(store: &Store, wish: &Wish, audit: &AuditEntry) -> Result<i64
     outcome
 }
 
-fn batch(wish: &Wish) -> NewBatch {
+fn batch(wish: &BatchRequest) -> NewBatch {
     let terms = Terms {
         validity: Validity::FirstLogin,
         ..wish.package.terms.clone()
@@ -79,7 +83,7 @@ mod tests {
 
     #[test]
     fn a_batch_has_as_many_codes_as_wished_and_time_begins_at_the_first_log_in() {
-        let wish = Wish {
+        let wish = BatchRequest {
             package: Package {
                 id: 1,
                 price: Tzs(2_000),

@@ -44,7 +44,7 @@ pub(super) struct Options {
 }
 
 /// What is there only for the drill.
-struct Stage {
+struct TemporaryServer {
     target: Target,
     app: Option<App>,
     /// Removed when dropped.
@@ -67,8 +67,8 @@ pub(super) async fn drill(config: Config, options: Options) -> Result<(), Failur
         copies: options.copies,
     };
     let stage = match &options.url {
-        Some(url) => Stage::there(url, &config, &options).await?,
-        None => Stage::here(config, options.database.as_deref()).await?,
+        Some(url) => TemporaryServer::there(url, &config, &options).await?,
+        None => TemporaryServer::here(config, options.database.as_deref()).await?,
     };
     let progress = Progress::on_stderr();
     let ended = tokio::select! {
@@ -89,7 +89,7 @@ pub(super) async fn drill(config: Config, options: Options) -> Result<(), Failur
     }
 }
 
-impl Stage {
+impl TemporaryServer {
     /// A server that runs already.
     async fn there(url: &Url, config: &Config, options: &Options) -> Result<Self, Failure> {
         let store = match &options.database {

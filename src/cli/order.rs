@@ -7,13 +7,13 @@ use clap::Subcommand;
 
 use super::Failure;
 use crate::config::Config;
-use crate::domain::history::{Line, Story, tell};
+use crate::domain::history::{Line, OrderHistory, tell};
 use crate::domain::order::ids::OrderId;
 use crate::domain::order::payment::Payment;
-use crate::domain::people::mask::Sight;
+use crate::domain::people::mask::Visibility;
 use crate::domain::people::operator::Role;
 use crate::domain::search;
-use crate::store::{OrderSearch, Reveal, Store};
+use crate::store::{OrderSearch, Store, Unmasking};
 
 /// The operator's name in the audit log: a person who may run this has the database anyway.
 const TERMINAL: &str = "terminal";
@@ -46,9 +46,13 @@ pub(super) async fn look(config: &Config, look: Look) -> Result<(), Failure> {
         .await
         .map_err(Failure::Order)?
         .ok_or(Failure::NoSuchOrder)?;
-    let sight = if reveal { Sight::Whole } else { Sight::Masked };
-    if sight == Sight::Whole {
-        let reveal = Reveal {
+    let sight = if reveal {
+        Visibility::Whole
+    } else {
+        Visibility::Masked
+    };
+    if sight == Visibility::Whole {
+        let reveal = Unmasking {
             operator: TERMINAL.to_owned(),
             order_id: Some(id),
             subject: "order".to_owned(),
@@ -105,7 +109,7 @@ fn listed(order: &Payment, list: &[Payment], zone: Tz) -> String {
     )
 }
 
-fn told(story: &Story, sight: Sight, zone: Tz, now: DateTime<Utc>) -> String {
+fn told(story: &OrderHistory, sight: Visibility, zone: Tz, now: DateTime<Utc>) -> String {
     let payment = &story.payment;
     let mut text = format!(
         "Order {}  {}, version {}\n  {} for {} TZS, phone {}\n",
@@ -151,7 +155,7 @@ fn told(story: &Story, sight: Sight, zone: Tz, now: DateTime<Utc>) -> String {
 }
 
 /// Its id opens its voucher, so it is shown where the voucher's code is.
-fn name_of(order_id: OrderId, sight: Sight) -> String {
+fn name_of(order_id: OrderId, sight: Visibility) -> String {
     let whole = sight.order_id(order_id);
     whole.unwrap_or_else(|| order_id.order_ref().to_string())
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::domain::access::voucher::VoucherCode;
 use crate::domain::order::ids::OrderId;
-use crate::store::Booked;
+use crate::store::OrderRows;
 
 /// The word for a delivery that sold.
 pub(super) const WON: &str = "completed";
@@ -19,7 +19,7 @@ pub struct Collected {
     /// What the status page shows afterwards. An order that is missing is not shown.
     pub shown: HashMap<OrderId, Shown>,
     /// What the database holds afterwards; `None` when it could not be reached.
-    pub booked: Option<HashMap<OrderId, Booked>>,
+    pub booked: Option<HashMap<OrderId, OrderRows>>,
 }
 
 /// One order as it was played.
@@ -30,7 +30,7 @@ pub struct PlayedOrder {
     /// Every delivery, with its answer.
     pub sent: Vec<Sent>,
     /// What the waiting guest was told; `None` if that never was COMPLETED.
-    pub told: Option<Told>,
+    pub told: Option<PollAnswer>,
 }
 
 /// One delivery and what became of it.
@@ -72,7 +72,7 @@ pub enum Answer {
 
 /// What a parked long poll was answered at last.
 #[derive(Clone, Debug)]
-pub struct Told {
+pub struct PollAnswer {
     /// The voucher code, if there was one.
     pub code: Option<VoucherCode>,
     /// When.

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::DrillError;
-use super::collected::{Shown, Told};
+use super::collected::{PollAnswer, Shown};
 use super::sender::{back_off, pause_of};
 use super::server::{Server, asks_for_another_try};
 use crate::domain::access::voucher::VoucherCode;
@@ -143,7 +143,7 @@ pub(super) async fn wait(
     server: &Server,
     order_id: OrderId,
     all_sent: &CancellationToken,
-) -> Option<Told> {
+) -> Option<PollAnswer> {
     let patience = async {
         all_sent.cancelled().await;
         sleep(GRACE).await;
@@ -154,7 +154,7 @@ pub(super) async fn wait(
     }
 }
 
-async fn poll_until_completed(server: &Server, order_id: OrderId) -> Told {
+async fn poll_until_completed(server: &Server, order_id: OrderId) -> PollAnswer {
     let mut since = FIRST_VERSION;
     let mut went_back = None;
     loop {
@@ -164,7 +164,7 @@ async fn poll_until_completed(server: &Server, order_id: OrderId) -> Told {
         match document {
             Some(document) if document.payment_status == COMPLETED => {
                 let code = document.code();
-                return Told {
+                return PollAnswer {
                     code,
                     at,
                     went_back,

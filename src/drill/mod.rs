@@ -26,7 +26,7 @@ mod server;
 
 pub use audit::audit;
 pub use check::{Violation, check};
-pub use collected::{Answer, Collected, PlayedOrder, Sent, Shown, Told};
+pub use collected::{Answer, Collected, PlayedOrder, PollAnswer, Sent, Shown};
 pub use fault::{Fault, Harm, Thing};
 pub use play::play;
 pub use progress::Progress;

@@ -87,7 +87,7 @@ pub async fn play(
     progress: &Progress,
 ) -> Result<Vec<PlayedOrder>, DrillError> {
     let server = Server::of(target)?;
-    let stage = Stage {
+    let stage = Context {
         target,
         server: &server,
         sender: Sender::new(&server, &target.key, progress),
@@ -105,7 +105,7 @@ pub async fn play(
 }
 
 /// What all waves share.
-struct Stage<'a> {
+struct Context<'a> {
     target: &'a Target,
     server: &'a Server,
     sender: Sender<'a>,
@@ -113,7 +113,7 @@ struct Stage<'a> {
     packages: Vec<String>,
 }
 
-impl Stage<'_> {
+impl Context<'_> {
     async fn wave(&self, wave: Range<u32>, copies: u32) -> Result<Vec<PlayedOrder>, DrillError> {
         let subjects = try_join_all(wave.clone().map(|number| self.place(number))).await?;
         let parked_before = self.server.waiters().await;

@@ -51,7 +51,7 @@ pub(super) struct Subject {
 }
 
 /// What one try has come to.
-enum Heard {
+enum SendResult {
     Answer(Answer),
     /// To be sent again, after this long if the server says so.
     Again(Option<Duration>),
@@ -75,13 +75,13 @@ impl<'a> Sender<'a> {
             let (heard, sent_at) = self.try_once(subject, planned).await;
             let answered_in = sent_at.elapsed();
             let answer = match heard {
-                Heard::Answer(answer) => answer,
-                Heard::Again(pause) if first.elapsed() < GIVE_UP_AFTER => {
+                SendResult::Answer(answer) => answer,
+                SendResult::Again(pause) if first.elapsed() < GIVE_UP_AFTER => {
                     sleep(pause.unwrap_or_else(|| back_off(sent_again))).await;
                     sent_again += 1;
                     continue;
                 }
-                Heard::Again(_) => Answer::GaveUp,
+                SendResult::Again(_) => Answer::GaveUp,
             };
             self.progress.one_more();
             return Sent {
@@ -95,7 +95,7 @@ impl<'a> Sender<'a> {
         }
     }
 
-    async fn try_once(&self, subject: &Subject, planned: Planned) -> (Heard, Instant) {
+    async fn try_once(&self, subject: &Subject, planned: Planned) -> (SendResult, Instant) {
         // The semaphore is never closed; without its permit we would only send too much.
         let _permit = self.in_flight.acquire().await;
         let sent_at = Instant::now();
@@ -126,20 +126,20 @@ impl<'a> Sender<'a> {
     }
 }
 
-async fn hear(result: Result<Response, reqwest::Error>) -> Heard {
+async fn hear(result: Result<Response, reqwest::Error>) -> SendResult {
     let Ok(response) = result else {
-        return Heard::Again(None);
+        return SendResult::Again(None);
     };
     let status = response.status().as_u16();
     if asks_for_another_try(status) {
-        return Heard::Again(pause_of(&response));
+        return SendResult::Again(pause_of(&response));
     }
     let Ok(bytes) = response.bytes().await else {
-        return Heard::Again(None);
+        return SendResult::Again(None);
     };
     let document: Value = serde_json::from_slice(&bytes).unwrap_or_default();
     let word = |name: &str| document[name].as_str().unwrap_or_default().to_owned();
-    Heard::Answer(if status == 200 {
+    SendResult::Answer(if status == 200 {
         Answer::Acknowledged {
             outcome: word("outcome"),
         }

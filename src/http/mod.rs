@@ -43,7 +43,7 @@ pub use client::Clients;
 pub use openapi::Document;
 
 use auth::Gate;
-use operators::events::Screens;
+use operators::events::LiveStreams;
 use operators::{acts, outbox, reports, sms};
 use problem::{Code, Problem};
 
@@ -78,7 +78,7 @@ pub struct Api {
     /// Tells operators.
     pub gate: Gate,
     /// Where operators watch the machinery.
-    pub screens: Screens,
+    pub screens: LiveStreams,
     /// `sandbox` or `live`.
     pub mode: &'static str,
     /// Names this process in a crowd.
@@ -125,7 +125,7 @@ pub fn routes(config: &mut web::ServiceConfig, sandbox: Option<crate::sandbox::S
                 .route("/payment/resend", web::post().to(portal::resend::resend))
                 .service(
                     web::resource("/payment/status/{order_id}")
-                        .wrap(from_fn(portal::status::travel_light))
+                        .wrap(from_fn(portal::status::shrink_headers))
                         .route(web::get().to(portal::status::show))
                         .default_service(web::to(no_such_page)),
                 )

@@ -78,7 +78,7 @@ impl Simulated {
 /// What a merchant asks for. Fields that the simulation has no use for are skipped, as
 /// `buyer_email`, which the real one does not check either.
 #[derive(Deserialize)]
-struct Wish {
+struct PushRequest {
     order_id: String,
     buyer_phone: String,
     /// A number, or a number as text.
@@ -184,8 +184,8 @@ impl Sandbox {
     }
 }
 
-fn read_wish(body: &[u8]) -> Option<(Wish, Phone, i64)> {
-    let wish: Wish = serde_json::from_slice(body).ok()?;
+fn read_wish(body: &[u8]) -> Option<(PushRequest, Phone, i64)> {
+    let wish: PushRequest = serde_json::from_slice(body).ok()?;
     let phone = Phone::read(&wish.buyer_phone).ok()?;
     let amount = match &wish.amount {
         Value::String(text) => Tzs::read_whole(text)?,

@@ -4,7 +4,7 @@
 use async_trait::async_trait;
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
 
-use super::http::{Auth, Heard, Http, count, ours, required, said, scalar, word};
+use super::http::{Auth, Http, HttpAnswer, count, ours, required, said, scalar, word};
 use super::{CarrierError, Message, Provider, SmsError, Taken};
 use crate::config::SmsConfig;
 
@@ -64,7 +64,7 @@ impl Provider for AfricasTalking {
     }
 }
 
-fn read_answer(heard: &Heard, to: &str) -> Result<Taken, SmsError> {
+fn read_answer(heard: &HttpAnswer, to: &str) -> Result<Taken, SmsError> {
     if !heard.is_success() {
         return Err(heard.fault());
     }

@@ -4,7 +4,7 @@
 use async_trait::async_trait;
 use serde_json::json;
 
-use super::http::{Auth, Heard, Http, count, required, said, scalar, word};
+use super::http::{Auth, Http, HttpAnswer, count, required, said, scalar, word};
 use super::{CarrierError, Message, Provider, SmsError, Taken};
 use crate::config::SmsConfig;
 
@@ -63,7 +63,7 @@ impl Provider for Beem {
     }
 }
 
-fn read_answer(heard: &Heard) -> Result<Taken, SmsError> {
+fn read_answer(heard: &HttpAnswer) -> Result<Taken, SmsError> {
     // Errors come inside `data`, with a status that is not 200.
     let answer = match &heard.body["data"] {
         data if data.is_object() => data,

@@ -41,7 +41,7 @@ pub(super) enum Auth {
 }
 
 /// An answer.
-pub(super) struct Heard {
+pub(super) struct HttpAnswer {
     pub status: u16,
     /// Null where the body is no JSON.
     pub body: Value,
@@ -92,12 +92,12 @@ impl Http {
 
     /// Makes a call and reads its answer as far as it goes. The status counts also if the body
     /// breaks off.
-    pub(super) async fn hear(&self, call: RequestBuilder) -> Result<Heard, SmsError> {
+    pub(super) async fn hear(&self, call: RequestBuilder) -> Result<HttpAnswer, SmsError> {
         let answered = call.send().await;
         let response = answered.map_err(|error| later(self.provider, why(&error)))?;
         let status = response.status().as_u16();
         let body = read_body(response, BODY_BYTES_MAX).await;
-        Ok(Heard {
+        Ok(HttpAnswer {
             status,
             broken_off: body.as_ref().err().map(|error| match error {
                 BodyError::Broken(error) => why(error),
@@ -108,7 +108,7 @@ impl Http {
         })
     }
 
-    /// Asks for the balance, which shows whether the credentials are good. `read` finds it in the
+    /// StatusChecker for the balance, which shows whether the credentials are good. `read` finds it in the
     /// answer.
     pub(super) async fn check(
         &self,
@@ -140,7 +140,7 @@ fn why(error: &reqwest::Error) -> &'static str {
     }
 }
 
-impl Heard {
+impl HttpAnswer {
     pub(super) fn is_success(&self) -> bool {
         (200..300).contains(&self.status)
     }

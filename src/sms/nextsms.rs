@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use reqwest::header::ACCEPT;
 use serde_json::{Value, json};
 
-use super::http::{Auth, Heard, Http, count, ours, required, said, scalar, word};
+use super::http::{Auth, Http, HttpAnswer, count, ours, required, said, scalar, word};
 use super::{CarrierError, Message, Provider, Receipt, SmsError, Taken};
 use crate::config::SmsConfig;
 use crate::domain::people::secret::Secret;
@@ -76,7 +76,7 @@ impl Provider for NextSms {
     }
 }
 
-fn read_answer(heard: &Heard, to: &str) -> Result<Taken, SmsError> {
+fn read_answer(heard: &HttpAnswer, to: &str) -> Result<Taken, SmsError> {
     let answer = &heard.body;
     if matches!(heard.status, 401 | 403) {
         return Err(heard.fault());
@@ -113,7 +113,7 @@ fn read_answer(heard: &Heard, to: &str) -> Result<Taken, SmsError> {
     }
 }
 
-fn read_report(heard: &Heard, message_id: &str) -> Result<Receipt, SmsError> {
+fn read_report(heard: &HttpAnswer, message_id: &str) -> Result<Receipt, SmsError> {
     if !heard.is_success() || !heard.body.is_object() {
         return Err(heard.fault());
     }

@@ -5,7 +5,7 @@
 use async_trait::async_trait;
 use serde_json::json;
 
-use super::http::{Auth, Heard, Http, required, scalar};
+use super::http::{Auth, Http, HttpAnswer, required, scalar};
 use super::{CarrierError, Message, Provider, SmsError, Taken};
 use crate::config::SmsConfig;
 use crate::domain::people::secret::Secret;
@@ -56,7 +56,7 @@ impl Provider for ZenoPay {
     }
 }
 
-fn read_answer(heard: &Heard) -> Result<Taken, SmsError> {
+fn read_answer(heard: &HttpAnswer) -> Result<Taken, SmsError> {
     if !heard.is_success() {
         return Err(heard.fault());
     }

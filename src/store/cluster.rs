@@ -38,9 +38,9 @@ const BACKLOG: usize = 1_024;
 
 /// Since when no connection that listens can be had; `None` while there is one.
 #[derive(Default)]
-pub(super) struct Hearing(watch::Sender<Option<DateTime<Utc>>>);
+pub(super) struct ListenerState(watch::Sender<Option<DateTime<Utc>>>);
 
-impl Hearing {
+impl ListenerState {
     /// Logged once for an outage, however long it takes.
     fn failed(&self, error: &sqlx::Error, now: DateTime<Utc>) {
         if self.0.send_if_modified(|since| {
@@ -61,7 +61,7 @@ impl Hearing {
 
 /// What is heard from other processes.
 #[derive(Debug)]
-pub enum Heard {
+pub enum PeerEvent {
     /// These orders have these versions.
     Changed(Vec<(OrderId, i32)>),
     /// Notices may have been lost while reconnecting: look at everything.
@@ -100,7 +100,7 @@ impl Store {
 
     /// Listens to what others than `teller` announce, until the server stops. Only for a
     /// database that is shared.
-    pub fn listen(&self, teller: Uuid) -> mpsc::Receiver<Heard> {
+    pub fn listen(&self, teller: Uuid) -> mpsc::Receiver<PeerEvent> {
         let (sender, receiver) = mpsc::channel(BACKLOG);
         let (store, tasks) = (self.clone(), &self.inner.supervisor);
         tasks.run_droppable(
@@ -111,7 +111,7 @@ impl Store {
         receiver
     }
 
-    async fn hear_on_and_on(self, teller: Uuid, sender: mpsc::Sender<Heard>) {
+    async fn hear_on_and_on(self, teller: Uuid, sender: mpsc::Sender<PeerEvent>) {
         loop {
             if let Err(error) = self.hear(teller, &sender).await {
                 self.inner.hearing.failed(&error, self.inner.clock.now());
@@ -126,7 +126,7 @@ impl Store {
         *self.inner.hearing.0.borrow()
     }
 
-    async fn all_ears(&self) -> Result<PgListener, sqlx::Error> {
+    async fn connect_listener(&self) -> Result<PgListener, sqlx::Error> {
         let mut listener = PgListener::connect(self.inner.url.expose()).await?;
         // One that reconnects by itself may do so unseen, when it is not waited for.
         listener.eager_reconnect(false);
@@ -134,11 +134,15 @@ impl Store {
         Ok(listener)
     }
 
-    async fn hear(&self, teller: Uuid, sender: &mpsc::Sender<Heard>) -> Result<(), sqlx::Error> {
-        let mut listener = in_time(self.all_ears()).await?;
+    async fn hear(
+        &self,
+        teller: Uuid,
+        sender: &mpsc::Sender<PeerEvent>,
+    ) -> Result<(), sqlx::Error> {
+        let mut listener = in_time(self.connect_listener()).await?;
         self.inner.hearing.began();
         // What was told before we listened is lost too.
-        if sender.send(Heard::Lost).await.is_err() {
+        if sender.send(PeerEvent::Lost).await.is_err() {
             return Ok(());
         }
         loop {
@@ -153,7 +157,7 @@ impl Store {
             };
             let heard = match notification? {
                 Some(told) => match changed(told.payload(), teller) {
-                    Some(notices) => Heard::Changed(notices),
+                    Some(notices) => PeerEvent::Changed(notices),
                     None => continue,
                 },
                 None => return Ok(()),

@@ -45,34 +45,34 @@ mod reports;
 mod rows;
 mod sandbox;
 
-use cluster::Hearing;
+use cluster::ListenerState;
 use engine::connect::Pools;
 use engine::pool::Pool;
 use engine::reader::Reader;
 use engine::runtime::{DatabaseRuntime, Underway};
 use engine::sql;
-use engine::stalled::Wedged;
+use engine::stalled::Stalled;
 use engine::writer::Writer;
 
 pub use catalog::price_list::{ListedPackage, Listing, NewPackage};
 pub use catalog::voucher_batches::{Batch, NewBatch, PrintedVoucher};
 pub use catalog::vouchers::{Issued, KnownVoucher};
 pub use clock::Clock;
-pub use cluster::Heard;
+pub use cluster::PeerEvent;
 pub use engine::connect::{SQLITE_CACHE_KIB, SQLITE_LOG_PAGES};
 pub use engine::files::exposed;
 pub use error::StoreError;
 pub use journal::deliveries::{DeliveryRecord, GatewayCall};
 pub use journal::read::{JournalRow, JournalSearch, OldDelivery};
-pub use operators::audit_log::{AuditEntry, AuditLine, Reveal};
+pub use operators::audit_log::{AuditEntry, AuditLine, Unmasking};
 pub use operators::credentials::{Fingerprint, fresh_token};
 pub use operators::sessions::{FoundSession, LogIn, LoggedIn, NewSession};
 pub use operators::tokens::KnownOperator;
-pub use orders::audit::{Booked, JournalLine};
+pub use orders::audit::{JournalLine, OrderRows};
 pub use orders::commit::Change;
 pub use orders::create::{NewOrder, Placed};
 pub use orders::due::DueOrder;
-pub use orders::resend::Remedy;
+pub use orders::resend::ResendOutcome;
 pub use orders::search::{OrderSearch, Page};
 pub use outbox::dead_letters::{DeadLetter, DeadLetters};
 pub use outbox::disconnects::{DisconnectAttempt, QueuedDisconnect};
@@ -81,7 +81,7 @@ pub use outbox::messages::{Attempt, QueuedSms, SentSms};
 pub use outbox::receipts::{Arrival, AwaitedReceipt};
 pub use privacy::{Erased, Erasure};
 pub use radius::proofs::{NOT_LET_IN, NOT_TESTED, Refusals, SoldVoucher, TESTED};
-pub use reports::overview::{Overview, Vitals};
+pub use reports::overview::{DependencyHealth, Overview};
 pub use reports::{DailyReport, DaySales, Listed, OrderLine, Orphan, PackageSales, Total};
 pub use sandbox::{NEVER_DUE, SandboxPayment, SandboxWebhook};
 
@@ -114,7 +114,7 @@ struct Inner {
     failpoints: Failpoints,
     supervisor: Supervisor,
     /// Whether other processes are heard.
-    hearing: Hearing,
+    hearing: ListenerState,
     /// Keeps a second server off the same SQLite file.
     _only_server: Option<File>,
 }
@@ -152,7 +152,7 @@ impl Store {
         only_server: Option<File>,
     ) -> Result<Self, StoreError> {
         engine::files::prepare(config)?;
-        let (url, wedged) = (config.url.clone(), Wedged::new());
+        let (url, wedged) = (config.url.clone(), Stalled::new());
         let runtime = DatabaseRuntime::start(wedged.clone())?;
         let (to, its_wedged) = (url.clone(), wedged.clone());
         let pools = runtime
@@ -177,7 +177,7 @@ impl Store {
             clock: Clock::default(),
             failpoints,
             supervisor,
-            hearing: Hearing::default(),
+            hearing: ListenerState::default(),
             _only_server: only_server,
         };
         let store = Self {

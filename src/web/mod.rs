@@ -26,12 +26,12 @@ mod visit;
 
 pub use frame::{Frame, Shop};
 pub use handset::{HandsetPage, Past, Prompt, Switches};
-pub use order::{Door, Look, OrderPage};
+pub use order::{LinkKind, Look, OrderPage};
 pub use paid::{PaidAnswer, PaidPage};
 pub use reissue::ReissuePage;
 pub use shop_front::{Draft, Notice, ShopPage};
 pub use state::StatePage;
-pub use trouble::{Trouble, TroublePage};
+pub use trouble::{ErrorPage, PageError};
 pub use visit::Visit;
 
 /// What a browser may do with our pages: load from us, send forms to us, and nothing else.

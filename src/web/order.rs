@@ -58,7 +58,7 @@ struct Retry {
 /// How the page came to be drawn.
 pub struct Look<'a> {
     /// How the guest came to it.
-    pub door: Door<'a>,
+    pub door: LinkKind<'a>,
     /// The page is drawn at this moment.
     pub now: DateTime<Utc>,
     /// How long a prompt is taken to be open.
@@ -73,14 +73,14 @@ pub struct Look<'a> {
 
 /// By which link the guest came to the page.
 #[derive(Clone, Copy)]
-pub enum Door<'a> {
+pub enum LinkKind<'a> {
     /// By the order id, which the browser that bought has.
     OrderId,
     /// By the link in the SMS, which the phone that paid has.
     OwnerLink(&'a OwnerToken),
 }
 
-impl Door<'_> {
+impl LinkKind<'_> {
     /// The address of the page.
     pub fn path(&self, payment: &Payment) -> String {
         match self {
@@ -186,7 +186,7 @@ impl<'a> OrderPage<'a> {
     /// Where the owner asks for another code in the place of the one that is shown.
     fn reissue_href(&self) -> Option<String> {
         match (self.frame.shop.may_reissue, self.look.door) {
-            (MayReissue::Owner, Door::OwnerLink(_)) if self.tone == Tone::Good => {
+            (MayReissue::Owner, LinkKind::OwnerLink(_)) if self.tone == Tone::Good => {
                 let path = format!("{}/reissue", self.look.door.path(self.payment));
                 Some(self.frame.visit.link(&path))
             }
@@ -197,7 +197,7 @@ impl<'a> OrderPage<'a> {
     /// What a guest who came by the order id is told instead.
     fn reissue_hint(&self) -> Option<&'static str> {
         match (self.frame.shop.may_reissue, self.look.door) {
-            (MayReissue::Owner, Door::OrderId) if self.tone == Tone::Good => {
+            (MayReissue::Owner, LinkKind::OrderId) if self.tone == Tone::Good => {
                 // The SMS of an older order has no such link.
                 let has_link = self.payment.owner_token.is_some();
                 has_link.then_some(self.frame.text.order.new_code_by_sms.as_str())
@@ -215,9 +215,9 @@ impl<'a> OrderPage<'a> {
             Status::Pending | Status::Completed | Status::Held | Status::Refunded => return None,
         };
         match self.look.door {
-            Door::OrderId => {}
+            LinkKind::OrderId => {}
             // The address of the form is the order id, which this page does not give away.
-            Door::OwnerLink(_) => return None,
+            LinkKind::OwnerLink(_) => return None,
         }
         // A customer who was forgotten has no phone any more that could ring.
         Phone::read(self.payment.phone.international()).ok()?;

@@ -4,11 +4,11 @@ use askama::Template;
 use chrono::{DateTime, Utc};
 
 use super::frame::Frame;
-use super::order::{Door, is_usable};
+use super::order::{LinkKind, is_usable};
 use crate::domain::access::owner_link::OwnerToken;
 use crate::domain::order::payment::Payment;
 
-/// Asks for confirmation.
+/// StatusChecker for confirmation.
 #[derive(Template)]
 #[template(path = "reissue.html")]
 pub struct ReissuePage<'a> {
@@ -28,7 +28,7 @@ impl<'a> ReissuePage<'a> {
         token: &OwnerToken,
         now: DateTime<Utc>,
     ) -> Option<Self> {
-        let home = Door::OwnerLink(token).path(payment);
+        let home = LinkKind::OwnerLink(token).path(payment);
         is_usable(payment, now).then(|| Self {
             package: payment.terms.name(frame.language).to_owned(),
             action: frame.link(&format!("{home}/reissue")),

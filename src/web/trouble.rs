@@ -6,7 +6,7 @@ use super::frame::Frame;
 
 /// What is the matter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trouble {
+pub enum PageError {
     /// No such order.
     NoOrder,
     /// No such page.
@@ -20,7 +20,7 @@ pub enum Trouble {
 /// Says what is the matter and what to do.
 #[derive(Template)]
 #[template(path = "trouble.html")]
-pub struct TroublePage<'a> {
+pub struct ErrorPage<'a> {
     frame: Frame<'a>,
     title: &'static str,
     lead: &'static str,
@@ -28,18 +28,18 @@ pub struct TroublePage<'a> {
     again_href: Option<String>,
 }
 
-impl<'a> TroublePage<'a> {
+impl<'a> ErrorPage<'a> {
     /// `href` is the page that could not be shown.
-    pub fn new(frame: Frame<'a>, trouble: Trouble, href: &str) -> Self {
+    pub fn new(frame: Frame<'a>, trouble: PageError, href: &str) -> Self {
         let text = &frame.text.trouble;
         let (title, lead) = match trouble {
-            Trouble::NoOrder => (&text.order_title, &text.order),
-            Trouble::NoPage => (&text.page_title, &text.page),
-            Trouble::Away => (&text.away_title, &text.away),
-            Trouble::Internal => (&text.internal_title, &text.internal),
+            PageError::NoOrder => (&text.order_title, &text.order),
+            PageError::NoPage => (&text.page_title, &text.page),
+            PageError::Away => (&text.away_title, &text.away),
+            PageError::Internal => (&text.internal_title, &text.internal),
         };
         Self {
-            again_href: (trouble == Trouble::Away).then(|| href.to_owned()),
+            again_href: (trouble == PageError::Away).then(|| href.to_owned()),
             title,
             lead,
             frame,

@@ -35,7 +35,7 @@ pub(super) mod replay;
 const TRIES: u32 = 3;
 
 /// What every order actor needs.
-pub struct Tools {
+pub struct OrderContext {
     /// The database.
     pub store: Store,
     /// Clock, randomness and shop.
@@ -132,7 +132,7 @@ impl From<JoinError> for HandleError {
 /// One order in play.
 pub(super) struct OrderActor {
     order_id: OrderId,
-    tools: Arc<Tools>,
+    tools: Arc<OrderContext>,
     gauge: Arc<Gauge>,
     /// The order as committed, kept so that the next message needs no read. `None` when it
     /// is not known: at first, and after a write whose end is unknown.
@@ -140,7 +140,7 @@ pub(super) struct OrderActor {
 }
 
 impl OrderActor {
-    pub(super) fn new(order_id: OrderId, tools: Arc<Tools>, gauge: Arc<Gauge>) -> Self {
+    pub(super) fn new(order_id: OrderId, tools: Arc<OrderContext>, gauge: Arc<Gauge>) -> Self {
         Self {
             order_id,
             tools,
@@ -186,7 +186,7 @@ impl Handler<Admitted> for OrderActor {
 /// Load, decide, write, publish. Gives back the order as it is now known, or nothing when
 /// it is not.
 async fn handle(
-    tools: &Tools,
+    tools: &OrderContext,
     order_id: OrderId,
     mut known: Option<Payment>,
     command: Command,
@@ -231,7 +231,7 @@ async fn handle(
 }
 
 /// Notifies the waiters and the log of what was committed, and of nothing else.
-fn publish(tools: &Tools, before: Payment, decision: Decision, was_known: bool) -> Handled {
+fn publish(tools: &OrderContext, before: Payment, decision: Decision, was_known: bool) -> Handled {
     #[expect(clippy::disallowed_methods, reason = "a stamp of the log")]
     let committed_at = Utc::now();
     let (from, version) = (before.status, before.version);
@@ -297,7 +297,7 @@ fn change(payment: &Payment, decision: &Decision, command: &Command, now: DateTi
 fn is_done(decision: &Decision, command: &Command) -> bool {
     let by_hand = matches!(
         command.evidence,
-        Evidence::Operator(_) | Evidence::NewCode(_)
+        Evidence::Operator(_) | Evidence::Reissue(_)
     );
     let changes_nothing = matches!(decision.effect, Effect::Keep | Effect::Refuse);
     !(by_hand && changes_nothing)

@@ -13,12 +13,12 @@ use crate::domain::order::evidence::Evidence;
 use crate::domain::order::ids::OrderId;
 use crate::domain::order::outcome::Outcome;
 use crate::domain::order::payment::{Payment, Status};
-use crate::domain::order::reissue::{ReissuedBy, Wish, a_day};
+use crate::domain::order::reissue::{ReissueInput, ReissuedBy, a_day};
 use crate::store::AuditEntry;
 
 /// What became of the wish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NewCode {
+pub enum ReissueOutcome {
     /// There is a new code.
     Given,
     /// There was one already, since the guest looked.
@@ -33,7 +33,7 @@ pub enum NewCode {
 #[derive(Clone, Debug)]
 pub struct Reissue {
     /// What became of the wish.
-    pub code: NewCode,
+    pub code: ReissueOutcome,
     /// The order as it is now.
     pub payment: Arc<Payment>,
 }
@@ -79,22 +79,25 @@ impl Orders {
         };
         let voucher = match (payment.status, &payment.voucher) {
             (Status::Completed, Some(voucher)) if voucher.revoked_at.is_none() => voucher,
-            _ => return Ok(Reissue::without_effect(NewCode::Over, payment)),
+            _ => return Ok(Reissue::without_effect(ReissueOutcome::Over, payment)),
         };
         if payment.version != seen {
-            return Ok(Reissue::without_effect(NewCode::GivenBefore, payment));
+            return Ok(Reissue::without_effect(
+                ReissueOutcome::GivenBefore,
+                payment,
+            ));
         }
         let lately = store.clock().now() - a_day();
         let replaced = store.replaced(payment.id, lately).await?;
         let used = store.voucher_usage(&voucher.code).await?;
         let usage = used.map(|(_, usage)| usage).unwrap_or_default();
-        let wish = Wish {
+        let wish = ReissueInput {
             by,
             seen,
             usage,
             replaced,
         };
-        let mut command = Command::of(Evidence::NewCode(wish));
+        let mut command = Command::of(Evidence::Reissue(wish));
         command.loaded = Some(payment);
         command.audit = audit;
 
@@ -102,10 +105,10 @@ impl Orders {
         let is_enough = by == ReissuedBy::Owner && replaced.is_enough();
         Ok(Reissue {
             code: match (handled.refused, handled.outcome) {
-                (true, _) if is_enough => NewCode::Enough,
-                (true, _) => NewCode::Over,
-                (false, Outcome::Duplicate) => NewCode::GivenBefore,
-                (false, _) => NewCode::Given,
+                (true, _) if is_enough => ReissueOutcome::Enough,
+                (true, _) => ReissueOutcome::Over,
+                (false, Outcome::Duplicate) => ReissueOutcome::GivenBefore,
+                (false, _) => ReissueOutcome::Given,
             },
             payment: handled.payment,
         })
@@ -113,7 +116,7 @@ impl Orders {
 }
 
 impl Reissue {
-    fn without_effect(code: NewCode, payment: Payment) -> Self {
+    fn without_effect(code: ReissueOutcome, payment: Payment) -> Self {
         Self {
             code,
             payment: Arc::new(payment),

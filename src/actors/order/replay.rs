@@ -16,7 +16,7 @@ use super::{Command, HandleError, Handled};
 use crate::actors::Orders;
 use crate::actors::receive::delivery::{Delivery, ParsedWebhook, Rejection};
 use crate::actors::receive::evidence_of;
-use crate::actors::status_checks::Asker;
+use crate::actors::status_checks::CheckOrigin;
 use crate::domain::order::evidence::{Evidence, OperatorAct};
 use crate::domain::order::ids::OrderId;
 use crate::domain::order::outcome::Outcome;
@@ -50,7 +50,7 @@ impl Orders {
             .await
     }
 
-    /// Asks ZenoPay about an order, once, and applies what it says.
+    /// StatusChecker ZenoPay about an order, once, and applies what it says.
     ///
     /// # Errors
     /// [`HandleError::Busy`] when too many asks are under way; else as [`handle`](Self::handle).
@@ -101,7 +101,7 @@ impl Orders {
         if self.inner.store.load(order_id).await?.is_none() {
             return Err(HandleError::UnknownOrder);
         }
-        let asked = self.inner.asks.ask(order_id, Asker::Ourselves).await;
+        let asked = self.inner.asks.ask(order_id, CheckOrigin::Ourselves).await;
         let answer = asked.ok_or(HandleError::Busy)?;
         let command = Command::of(evidence_of(Some(answer.clone()))).audited(audit);
         let handled = self.handle(order_id, command).await?;
@@ -128,7 +128,7 @@ impl Orders {
                     .await?;
                 return Err(Rejection::UnknownOrder);
             }
-            let asked = self.inner.asks.ask(order_id, Asker::Ourselves).await;
+            let asked = self.inner.asks.ask(order_id, CheckOrigin::Ourselves).await;
             command.evidence = evidence_of(Some(asked.ok_or(Rejection::Busy)?));
             if !is_proven && !command.evidence.is_unconfirmed() {
                 record.proof = Some(Proof::OrderStatus.as_str());

@@ -1,4 +1,4 @@
-//! Hints that are being followed up, and those just followed up.
+//! UnverifiedWebhooks that are being followed up, and those just followed up.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -12,7 +12,7 @@ use crate::domain::order::evidence::GatewayReport;
 use crate::domain::order::ids::OrderId;
 use crate::timekeeper::Timekeeper;
 
-/// Hints that share one answer at most; ZenoPay sends a handful of copies.
+/// UnverifiedWebhooks that share one answer at most; ZenoPay sends a handful of copies.
 const FOLLOWERS: usize = 32;
 /// For so long an answer serves further hints.
 const FRESH: Duration = Duration::from_secs(2);
@@ -48,13 +48,13 @@ impl Hint {
     }
 }
 
-/// Hints that are being followed up, and those just followed up.
+/// UnverifiedWebhooks that are being followed up, and those just followed up.
 #[derive(Default)]
-pub(in crate::actors) struct Hints {
+pub(in crate::actors) struct UnverifiedWebhooks {
     recent: Mutex<HashMap<OrderId, Hint>>,
 }
 
-impl Hints {
+impl UnverifiedWebhooks {
     /// Joins the follow-up of this order's hints, or starts it. `None` when too many share
     /// it already, when the last one was a short while ago, or when it cannot be started.
     pub fn join(

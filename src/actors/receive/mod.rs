@@ -9,7 +9,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tracing::{error, warn};
 
 use super::order::{Command, HandleError, Handled};
-use super::status_checks::Asker;
+use super::status_checks::CheckOrigin;
 use super::{Orders, ref_of};
 use crate::config::Confirm;
 use crate::domain::order::evidence::{Evidence, GatewayReport};
@@ -56,7 +56,7 @@ impl Orders {
         let (order_id, report) = self.report_of(said, &record, None).await?;
         let asks = self.asks_before_believing(&report) && self.is_ours(order_id, &record).await?;
         let evidence = if asks {
-            evidence_of(self.inner.asks.ask(order_id, Asker::Ourselves).await)
+            evidence_of(self.inner.asks.ask(order_id, CheckOrigin::Ourselves).await)
         } else {
             Evidence::Gateway(report)
         };

@@ -1,6 +1,6 @@
 //! Deliveries without proof about orders of ours. A stranger can send any number of them, so
 //! they are followed up once for all that come at the same moment, a fresh answer serves for
-//! a while, and then no hint leads to another ask about this order for some seconds. Hints
+//! a while, and then no hint leads to another ask about this order for some seconds. UnverifiedWebhooks
 //! that come too fast are refused like everything else that a stranger sends.
 
 use futures_util::FutureExt;
@@ -9,7 +9,7 @@ use tracing::warn;
 use super::hints::Verdict;
 use crate::actors::Orders;
 use crate::actors::order::Command;
-use crate::actors::status_checks::{Asker, Flight};
+use crate::actors::status_checks::{CheckOrigin, Flight};
 use crate::domain::order::evidence::{Evidence, Word};
 use crate::domain::order::ids::OrderId;
 use crate::domain::pacing::check_schedule;
@@ -20,7 +20,7 @@ impl Orders {
     pub(in crate::actors) async fn follow_hint(&self, order_id: OrderId) -> Option<Verdict> {
         let asks = &self.inner.asks;
         let start = || {
-            let flight = asks.begin(order_id, Asker::Stranger)?;
+            let flight = asks.begin(order_id, CheckOrigin::Stranger)?;
             let orders = self.clone();
             // A task of its own: a follower that dies must not take the others along.
             let look = async move { orders.look_into(order_id, flight).await };

@@ -10,7 +10,7 @@ use actix::{Actor, Addr, Arbiter, ArbiterHandle};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::{error, info_span};
 
-use super::order::{Admitted, Command, HandleError, Handled, OrderActor, Tools};
+use super::order::{Admitted, Command, HandleError, Handled, OrderActor, OrderContext};
 use crate::config::ActorsConfig;
 use crate::domain::order::ids::OrderId;
 use crate::domain::people::secret::Secret;
@@ -28,13 +28,13 @@ const INCARNATIONS: u32 = 3;
 pub(super) struct Registry {
     pub in_play: InPlay<OrderId, Addr<OrderActor>, Gauge>,
     arbiters: Vec<ArbiterHandle>,
-    tools: Arc<Tools>,
+    tools: Arc<OrderContext>,
     pub limits: ActorsConfig,
 }
 
 impl Registry {
     /// Starts without actors; they will live on `arbiters`, which the caller keeps.
-    pub fn new(tools: Arc<Tools>, limits: ActorsConfig, arbiters: &[Arbiter]) -> Self {
+    pub fn new(tools: Arc<OrderContext>, limits: ActorsConfig, arbiters: &[Arbiter]) -> Self {
         let room = Room {
             // One is being handled, the others wait.
             mailbox: limits

@@ -64,7 +64,7 @@ impl State {
 
 /// What is left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Standing {
+pub struct Remaining {
     /// How it stands.
     pub state: State,
     /// When it ends; `None` while a voucher that counts from the first log-in is unused.
@@ -77,7 +77,7 @@ pub struct Standing {
     pub devices_online: u32,
 }
 
-impl Standing {
+impl Remaining {
     /// Counts what is used against what was issued.
     pub fn of(allowance: &Allowance, usage: &Usage, now: DateTime<Utc>) -> Self {
         let expires_at = ends_at(allowance, usage);
@@ -152,17 +152,17 @@ mod tests {
     #[test]
     fn time_runs_from_the_purchase_or_from_the_first_login() {
         let idle = Usage::default();
-        let bought = Standing::of(&day(Validity::Purchase), &idle, at(400));
+        let bought = Remaining::of(&day(Validity::Purchase), &idle, at(400));
         assert_eq!(
             (bought.state, bought.seconds_remaining),
             (State::New, 86_000)
         );
 
-        let waits = Standing::of(&day(Validity::FirstLogin), &idle, at(400_000));
+        let waits = Remaining::of(&day(Validity::FirstLogin), &idle, at(400_000));
         assert_eq!((waits.state, waits.seconds_remaining), (State::New, 86_400));
         assert_eq!(waits.expires_at, None);
 
-        let runs = Standing::of(&day(Validity::FirstLogin), &used(100, 0), at(400));
+        let runs = Remaining::of(&day(Validity::FirstLogin), &used(100, 0), at(400));
         assert_eq!(
             (runs.state, runs.seconds_remaining),
             (State::Active, 86_100)
@@ -172,21 +172,21 @@ mod tests {
 
     #[test]
     fn a_voucher_ends_with_its_time_its_data_or_an_operator() {
-        let over = Standing::of(&day(Validity::Purchase), &used(0, 0), at(86_400));
+        let over = Remaining::of(&day(Validity::Purchase), &used(0, 0), at(86_400));
         assert_eq!((over.state, over.seconds_remaining), (State::Expired, 0));
 
         let mut allowance = day(Validity::Purchase);
         allowance.data_limit_mb = Some(1);
-        let left = Standing::of(&allowance, &used(0, MIB - 7), at(1));
+        let left = Remaining::of(&allowance, &used(0, MIB - 7), at(1));
         assert_eq!((left.state, left.bytes_remaining), (State::Active, Some(7)));
-        let empty = Standing::of(&allowance, &used(0, MIB + 9), at(1));
+        let empty = Remaining::of(&allowance, &used(0, MIB + 9), at(1));
         assert_eq!(
             (empty.state, empty.bytes_remaining),
             (State::Expired, Some(0))
         );
 
         allowance.revoked_at = Some(at(2));
-        let back = Standing::of(&allowance, &used(0, 0), at(3));
+        let back = Remaining::of(&allowance, &used(0, 0), at(3));
         assert_eq!((back.state, back.seconds_remaining), (State::Revoked, 0));
         assert_eq!(back.bytes_remaining, Some(0));
     }

@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use chrono::{DateTime, TimeDelta, TimeZone, Utc};
 
-use super::signs::{Database, Signs};
+use super::signs::{Database, Readings};
 use crate::domain::access::radius_health::RadiusTrouble;
 
 /// Half a second for what usually takes a few milliseconds: guests begin to notice.
@@ -42,7 +42,7 @@ pub struct Alert {
 type Moment<'a> = &'a dyn Fn(DateTime<Utc>) -> String;
 
 /// The alert that the signs call for, if any.
-type Rule = fn(&Signs, DateTime<Utc>, Moment) -> Option<Alert>;
+type Rule = fn(&Readings, DateTime<Utc>, Moment) -> Option<Alert>;
 
 /// Rules about the database and FreeRADIUS.
 const FIRST: [Rule; 2] = [database, radius];
@@ -61,7 +61,7 @@ const PROCESS: [Rule; 5] = [mailboxes, seats, reconciler, tasks, deaf];
 /// What an operator must look at, the worst first; none means that all is well. Times are written
 /// on `clock`.
 pub fn alerts(
-    signs: &Signs,
+    signs: &Readings,
     now: DateTime<Utc>,
     clock: &impl TimeZone<Offset: Display>,
 ) -> Vec<Alert> {
@@ -90,7 +90,7 @@ fn watch(sentence: impl Into<String>) -> Option<Alert> {
     alert(Gravity::Watch, sentence)
 }
 
-fn database(signs: &Signs, _: DateTime<Utc>, _: Moment) -> Option<Alert> {
+fn database(signs: &Readings, _: DateTime<Utc>, _: Moment) -> Option<Alert> {
     let p95 = signs.transaction_p95_ms;
     match signs.database {
         Database::Away => {
@@ -110,7 +110,7 @@ fn database(signs: &Signs, _: DateTime<Utc>, _: Moment) -> Option<Alert> {
 }
 
 /// Whether guests can log in at all.
-fn radius(signs: &Signs, _: DateTime<Utc>, moment: Moment) -> Option<Alert> {
+fn radius(signs: &Readings, _: DateTime<Utc>, moment: Moment) -> Option<Alert> {
     let (trouble, since) = signs.radius_trouble?;
     let since = moment(since);
     wrong(match trouble {
@@ -124,12 +124,12 @@ fn radius(signs: &Signs, _: DateTime<Utc>, moment: Moment) -> Option<Alert> {
     })
 }
 
-fn gateway(signs: &Signs, _: DateTime<Utc>, moment: Moment) -> Option<Alert> {
+fn gateway(signs: &Readings, _: DateTime<Utc>, moment: Moment) -> Option<Alert> {
     let since = moment(signs.gateway_silent_since?);
     wrong(format!("ZenoPay not answering since {since}"))
 }
 
-fn held_back(signs: &Signs, _: DateTime<Utc>, moment: Moment) -> Option<Alert> {
+fn held_back(signs: &Readings, _: DateTime<Utc>, moment: Moment) -> Option<Alert> {
     let hold = signs.outbox_hold.as_ref()?;
     let (waiting, since) = (hold.told(), moment(hold.since));
     wrong(format!(
@@ -137,14 +137,14 @@ fn held_back(signs: &Signs, _: DateTime<Utc>, moment: Moment) -> Option<Alert> {
     ))
 }
 
-fn sms_failing(signs: &Signs, now: DateTime<Utc>, moment: Moment) -> Option<Alert> {
+fn sms_failing(signs: &Readings, now: DateTime<Utc>, moment: Moment) -> Option<Alert> {
     let late = signs.sms_waiting_since.filter(|at| now - *at >= SMS_LATE);
     let failing = signs.sms_failing_since.or(late);
     let since = moment(failing.filter(|_| signs.outbox_hold.is_none())?);
     wrong(format!("SMS failing since {since}"))
 }
 
-fn sms_dead(signs: &Signs, _: DateTime<Utc>, _: Moment) -> Option<Alert> {
+fn sms_dead(signs: &Readings, _: DateTime<Utc>, _: Moment) -> Option<Alert> {
     if signs.sms_dead == 0 || signs.outbox_hold.is_some() {
         return None;
     }
@@ -153,7 +153,7 @@ fn sms_dead(signs: &Signs, _: DateTime<Utc>, _: Moment) -> Option<Alert> {
 }
 
 /// Vouchers that were paid and do not let in.
-fn refused(signs: &Signs, _: DateTime<Utc>, _: Moment) -> Option<Alert> {
+fn refused(signs: &Readings, _: DateTime<Utc>, _: Moment) -> Option<Alert> {
     if signs.vouchers_refused == 0 {
         return None;
     }
@@ -168,7 +168,7 @@ fn refused(signs: &Signs, _: DateTime<Utc>, _: Moment) -> Option<Alert> {
     ))
 }
 
-fn undecided(signs: &Signs, _: DateTime<Utc>, _: Moment) -> Option<Alert> {
+fn undecided(signs: &Readings, _: DateTime<Utc>, _: Moment) -> Option<Alert> {
     if signs.held == 0 {
         return None;
     }
@@ -178,7 +178,7 @@ fn undecided(signs: &Signs, _: DateTime<Utc>, _: Moment) -> Option<Alert> {
     ))
 }
 
-fn mailboxes(signs: &Signs, _: DateTime<Utc>, _: Moment) -> Option<Alert> {
+fn mailboxes(signs: &Readings, _: DateTime<Utc>, _: Moment) -> Option<Alert> {
     if signs.oldest_message >= STUCK {
         let secs = signs.oldest_message.num_seconds();
         return wrong(format!("An order has been stuck for {secs} s"));
@@ -189,7 +189,7 @@ fn mailboxes(signs: &Signs, _: DateTime<Utc>, _: Moment) -> Option<Alert> {
     watch("An order's mailbox is full: copies are told to come again")
 }
 
-fn seats(signs: &Signs, _: DateTime<Utc>, _: Moment) -> Option<Alert> {
+fn seats(signs: &Readings, _: DateTime<Utc>, _: Moment) -> Option<Alert> {
     let (waiters, most) = (signs.waiters, signs.waiters_max);
     if waiters < most / 10 * 9 || most == 0 {
         return None;
@@ -199,7 +199,7 @@ fn seats(signs: &Signs, _: DateTime<Utc>, _: Moment) -> Option<Alert> {
     ))
 }
 
-fn reconciler(signs: &Signs, now: DateTime<Utc>, moment: Moment) -> Option<Alert> {
+fn reconciler(signs: &Readings, now: DateTime<Utc>, moment: Moment) -> Option<Alert> {
     let ran_at = signs.reconciler_ran_at;
     let is_late = ran_at.is_none_or(|at| now - at >= RECONCILER_LATE);
     if !is_late || signs.uptime < RECONCILER_LATE {
@@ -209,7 +209,7 @@ fn reconciler(signs: &Signs, now: DateTime<Utc>, moment: Moment) -> Option<Alert
     wrong(format!("Lost webhooks are not looked for since {since}"))
 }
 
-fn tasks(signs: &Signs, _: DateTime<Utc>, _: Moment) -> Option<Alert> {
+fn tasks(signs: &Readings, _: DateTime<Utc>, _: Moment) -> Option<Alert> {
     let lately = signs.failed_tasks.iter();
     let lately = lately.filter(|(_, ago)| *ago < FAILED_LATELY);
     let names: Vec<&str> = lately.map(|(name, _)| *name).collect();
@@ -221,7 +221,7 @@ fn tasks(signs: &Signs, _: DateTime<Utc>, _: Moment) -> Option<Alert> {
     watch(format!("{what} started again: {}", names.join(", ")))
 }
 
-fn deaf(signs: &Signs, _: DateTime<Utc>, moment: Moment) -> Option<Alert> {
+fn deaf(signs: &Readings, _: DateTime<Utc>, moment: Moment) -> Option<Alert> {
     let since = moment(signs.deaf_since?);
     watch(format!(
         "Other servers not heard since {since}: guests see their sales a second late"
@@ -258,8 +258,8 @@ mod tests {
         at("2026-11-24T09:00:00Z")
     }
 
-    fn well() -> Signs {
-        Signs {
+    fn well() -> Readings {
+        Readings {
             database: Database::Answers,
             transaction_p95_ms: 3.0,
             gateway_silent_since: None,
@@ -284,7 +284,7 @@ mod tests {
         }
     }
 
-    fn words(signs: &Signs) -> Vec<String> {
+    fn words(signs: &Readings) -> Vec<String> {
         let alerts = alerts(signs, noon(), &Dar_es_Salaam);
         alerts.into_iter().map(|alert| alert.sentence).collect()
     }
@@ -292,7 +292,7 @@ mod tests {
     #[test]
     fn a_machinery_that_is_well_needs_no_words() {
         assert_eq!(words(&well()), Vec::<String>::new());
-        let fresh = Signs {
+        let fresh = Readings {
             reconciler_ran_at: None,
             uptime: TimeDelta::seconds(1),
             ..well()
@@ -311,27 +311,27 @@ mod tests {
         };
         #[rustfmt::skip]
         let cases = [
-            (Signs { database: Database::Away, held: 2, ..well() }, "Database not answering: nothing is sold, and ZenoPay is told to come again"),
-            (Signs { transaction_p95_ms: 500.0, ..well() }, "Database slow: a sale takes up to 500 ms"),
-            (Signs { transaction_p95_ms: 2_500.0, ..well() }, "Database very slow: a sale takes up to 2.5 s"),
-            (Signs { gateway_silent_since: Some(early), ..well() }, "ZenoPay not answering since 11:02"),
-            (Signs { gateway_silent_since: Some(yesterday), ..well() }, "ZenoPay not answering since 23 Nov, 11:02"),
-            (Signs { sms_failing_since: Some(early), ..well() }, "SMS failing since 11:02"),
-            (Signs { sms_waiting_since: Some(early), ..well() }, "SMS failing since 11:02"),
-            (Signs { outbox_hold: Some(held), sms_waiting_since: Some(yesterday), ..well() }, "3 SMS and 1 Disconnect-Request are held back since a backup was restored, 11:02: an admin must decide"),
-            (Signs { sms_dead: 1, ..well() }, "1 SMS was given up: see the failed messages"),
-            (Signs { radius_trouble: Some((RadiusTrouble::NoAnswer, early)), ..well() }, "FreeRADIUS not answering since 11:02: no guest can log in"),
-            (Signs { radius_trouble: Some((RadiusTrouble::Unsealed, early)), ..well() }, "FreeRADIUS answers without a valid Message-Authenticator since 11:02: routers refuse such answers; run malipo check"),
-            (Signs { vouchers_refused: 1, ..well() }, "1 sold voucher is refused by FreeRADIUS (2 refused in the last day): see the day's report"),
-            (Signs { held: 2, ..well() }, "2 orders are held: the money is here and somebody must decide"),
-            (Signs { oldest_message: TimeDelta::seconds(7), ..well() }, "An order has been stuck for 7 s"),
-            (Signs { mailbox_depth_max: 64, ..well() }, "An order's mailbox is full: copies are told to come again"),
-            (Signs { waiters: 13_500, ..well() }, "Nearly full: 13500 of 15000 seats for waiting guests are taken"),
-            (Signs { reconciler_ran_at: Some(early), ..well() }, "Lost webhooks are not looked for since 11:02"),
-            (Signs { reconciler_ran_at: None, ..well() }, "Lost webhooks are not looked for since the start"),
-            (Signs { failed_tasks: vec![("sms_relay", TimeDelta::minutes(14))], ..well() }, "A background task failed in the last 15 minutes and was started again: sms_relay"),
-            (Signs { failed_tasks: vec![("overview", TimeDelta::zero()), ("sandbox", TimeDelta::zero())], ..well() }, "2 background tasks failed in the last 15 minutes and were started again: overview, sandbox"),
-            (Signs { deaf_since: Some(early), ..well() }, "Other servers not heard since 11:02: guests see their sales a second late"),
+            (Readings { database: Database::Away, held: 2, ..well() }, "Database not answering: nothing is sold, and ZenoPay is told to come again"),
+            (Readings { transaction_p95_ms: 500.0, ..well() }, "Database slow: a sale takes up to 500 ms"),
+            (Readings { transaction_p95_ms: 2_500.0, ..well() }, "Database very slow: a sale takes up to 2.5 s"),
+            (Readings { gateway_silent_since: Some(early), ..well() }, "ZenoPay not answering since 11:02"),
+            (Readings { gateway_silent_since: Some(yesterday), ..well() }, "ZenoPay not answering since 23 Nov, 11:02"),
+            (Readings { sms_failing_since: Some(early), ..well() }, "SMS failing since 11:02"),
+            (Readings { sms_waiting_since: Some(early), ..well() }, "SMS failing since 11:02"),
+            (Readings { outbox_hold: Some(held), sms_waiting_since: Some(yesterday), ..well() }, "3 SMS and 1 Disconnect-Request are held back since a backup was restored, 11:02: an admin must decide"),
+            (Readings { sms_dead: 1, ..well() }, "1 SMS was given up: see the failed messages"),
+            (Readings { radius_trouble: Some((RadiusTrouble::NoAnswer, early)), ..well() }, "FreeRADIUS not answering since 11:02: no guest can log in"),
+            (Readings { radius_trouble: Some((RadiusTrouble::Unsealed, early)), ..well() }, "FreeRADIUS answers without a valid Message-Authenticator since 11:02: routers refuse such answers; run malipo check"),
+            (Readings { vouchers_refused: 1, ..well() }, "1 sold voucher is refused by FreeRADIUS (2 refused in the last day): see the day's report"),
+            (Readings { held: 2, ..well() }, "2 orders are held: the money is here and somebody must decide"),
+            (Readings { oldest_message: TimeDelta::seconds(7), ..well() }, "An order has been stuck for 7 s"),
+            (Readings { mailbox_depth_max: 64, ..well() }, "An order's mailbox is full: copies are told to come again"),
+            (Readings { waiters: 13_500, ..well() }, "Nearly full: 13500 of 15000 seats for waiting guests are taken"),
+            (Readings { reconciler_ran_at: Some(early), ..well() }, "Lost webhooks are not looked for since 11:02"),
+            (Readings { reconciler_ran_at: None, ..well() }, "Lost webhooks are not looked for since the start"),
+            (Readings { failed_tasks: vec![("sms_relay", TimeDelta::minutes(14))], ..well() }, "A background task failed in the last 15 minutes and was started again: sms_relay"),
+            (Readings { failed_tasks: vec![("overview", TimeDelta::zero()), ("sandbox", TimeDelta::zero())], ..well() }, "2 background tasks failed in the last 15 minutes and were started again: overview, sandbox"),
+            (Readings { deaf_since: Some(early), ..well() }, "Other servers not heard since 11:02: guests see their sales a second late"),
         ];
         for (signs, sentence) in cases {
             assert_eq!(words(&signs), [sentence]);
@@ -340,7 +340,7 @@ mod tests {
 
     #[test]
     fn the_worst_comes_first() {
-        let signs = Signs {
+        let signs = Readings {
             held: 1,
             transaction_p95_ms: 600.0,
             sms_failing_since: Some(noon()),

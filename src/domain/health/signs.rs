@@ -16,7 +16,7 @@ pub enum Database {
 
 /// What was measured.
 #[derive(Clone, Debug)]
-pub struct Signs {
+pub struct Readings {
     /// Whether the database can be read.
     pub database: Database,
     /// 95 of 100 transactions were faster, in milliseconds; 0 while there was none.

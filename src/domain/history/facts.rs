@@ -9,7 +9,7 @@ use crate::domain::order::payment::Payment;
 /// Everything that the database has of one order. `Debug` is not derived: it holds phones and
 /// codes.
 #[derive(Clone)]
-pub struct Story {
+pub struct OrderHistory {
     /// The order as it is now, with its voucher.
     pub payment: Payment,
     /// When ZenoPay's order-status, and not only a webhook, said that it was paid.
@@ -25,7 +25,7 @@ pub struct Story {
     /// Pushes and questions to ZenoPay.
     pub calls: Vec<Call>,
     /// What ZenoPay told.
-    pub deliveries: Vec<Heard>,
+    pub deliveries: Vec<JournalledWebhook>,
     /// SMS to the guest.
     pub texts: Vec<Text>,
     /// The guest's devices online.
@@ -70,7 +70,7 @@ pub struct Call {
 
 /// A delivery, as journalled.
 #[derive(Clone)]
-pub struct Heard {
+pub struct JournalledWebhook {
     /// Its number in the journal.
     pub id: i64,
     /// When its last byte was here.

@@ -34,7 +34,7 @@ pub fn decide(payment: &Payment, evidence: &Evidence, facts: &Facts) -> Decision
         Evidence::NeverConfirmed => confirmation::given_up(payment),
         Evidence::Deadline => deadline(payment, facts),
         Evidence::Operator(act) => operator(payment, act, facts),
-        Evidence::NewCode(wish) => reissue::replace(payment, wish, facts),
+        Evidence::Reissue(wish) => reissue::replace(payment, wish, facts),
     }
 }
 

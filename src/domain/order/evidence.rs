@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use super::reissue::Wish;
+use super::reissue::ReissueInput;
 use super::reported_amount::ReportedAmount;
 use crate::domain::catalog::money::{CURRENCY, Tzs};
 use crate::domain::people::personal::Personal;
@@ -146,7 +146,7 @@ pub enum Evidence {
     /// An operator acts.
     Operator(OperatorAct),
     /// The owner, or an operator, wants a new code for the voucher.
-    NewCode(Wish),
+    Reissue(ReissueInput),
 }
 
 impl Evidence {
@@ -161,7 +161,7 @@ impl Evidence {
             | Self::NeverConfirmed
             | Self::Deadline
             | Self::Operator(_)
-            | Self::NewCode(_) => false,
+            | Self::Reissue(_) => false,
         }
     }
 }

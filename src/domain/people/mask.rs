@@ -6,14 +6,14 @@ use crate::domain::order::payment::Payment;
 
 /// How much is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sight {
+pub enum Visibility {
     /// Phones, codes and names are masked.
     Masked,
     /// Everything is shown; the caller keeps a record of that.
     Whole,
 }
 
-impl Sight {
+impl Visibility {
     /// What an operator of this role sees.
     pub const fn of(role: Role) -> Self {
         if role.sees_unmasked() {
@@ -78,14 +78,14 @@ impl Sight {
 #[derive(Clone, Debug)]
 pub struct Mask {
     /// How much is shown.
-    pub sight: Sight,
+    pub sight: Visibility,
     /// What to look for, longest first, and what stands there instead.
     hidden: Vec<(String, String)>,
 }
 
 impl Mask {
     /// For texts about this order.
-    pub fn of(sight: Sight, payment: &Payment) -> Self {
+    pub fn of(sight: Visibility, payment: &Payment) -> Self {
         let mut phones = vec![payment.phone.international().to_owned()];
         phones.extend(
             payment
@@ -120,8 +120,8 @@ impl Mask {
     /// The text as this sight shows it.
     pub fn text(&self, text: &str) -> String {
         match self.sight {
-            Sight::Whole => text.to_owned(),
-            Sight::Masked => self
+            Visibility::Whole => text.to_owned(),
+            Visibility::Masked => self
                 .hidden
                 .iter()
                 .fold(text.to_owned(), |text, (hidden, shown)| {
@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn a_viewer_recognises_and_cannot_use() {
-        let masked = Sight::Masked;
+        let masked = Visibility::Masked;
 
         assert_eq!(masked.phone("255712345678"), "2557*****678");
         assert_eq!(masked.code("K7QMX2PA"), "K7******");
@@ -148,15 +148,15 @@ mod tests {
         assert_eq!(masked.phone("712345678"), "7*****678");
         assert_eq!(masked.phone("071"), "***");
         assert_eq!(masked.phone(""), "");
-        assert_eq!(Sight::Whole.code("K7QMX2PA"), "K7QMX2PA");
-        assert_eq!(Sight::of(Role::Viewer), masked);
-        assert_eq!(Sight::of(Role::Admin), Sight::Whole);
+        assert_eq!(Visibility::Whole.code("K7QMX2PA"), "K7QMX2PA");
+        assert_eq!(Visibility::of(Role::Viewer), masked);
+        assert_eq!(Visibility::of(Role::Admin), Visibility::Whole);
     }
 
     proptest! {
         #[test]
         fn masking_keeps_the_length_and_hides_what_it_says(text in "[^*]{0,20}") {
-            let (length, masked) = (text.chars().count(), Sight::Masked);
+            let (length, masked) = (text.chars().count(), Visibility::Masked);
             for (shown, hidden) in [(masked.phone(&text), 5), (masked.code(&text), 6), (masked.name(&text), 1)] {
                 prop_assert_eq!(shown.chars().count(), length);
                 let stars = shown.chars().filter(|c| *c == '*').count();

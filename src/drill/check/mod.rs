@@ -11,7 +11,7 @@ use super::collected::{Answer, Collected, PlayedOrder, Shown, WON};
 use super::fault::{Fault, Thing};
 use super::sender::mark_of;
 use crate::domain::order::ids::OrderId;
-use crate::store::Booked;
+use crate::store::OrderRows;
 
 const COMPLETED: &str = "COMPLETED";
 
@@ -101,7 +101,7 @@ fn guest(order: &PlayedOrder, shown: Option<&Shown>) -> Vec<Fault> {
 }
 
 /// What the sale has left in the database.
-fn books(order: &PlayedOrder, shown: Option<&Shown>, booked: &Booked) -> Vec<Fault> {
+fn books(order: &PlayedOrder, shown: Option<&Shown>, booked: &OrderRows) -> Vec<Fault> {
     let winners = booked.journal.iter().filter(|line| line.outcome == WON);
     let mut counts = vec![
         (Thing::Invoice, booked.invoices.len()),
@@ -140,7 +140,7 @@ fn books(order: &PlayedOrder, shown: Option<&Shown>, booked: &Booked) -> Vec<Fau
 
 /// Every delivery that was acknowledged is in the journal. There may be more: one that was
 /// answered 503 can have been kept all the same.
-fn journal(order: &PlayedOrder, booked: &Booked) -> Option<Fault> {
+fn journal(order: &PlayedOrder, booked: &OrderRows) -> Option<Fault> {
     let kept: HashSet<u32> = booked
         .journal
         .iter()

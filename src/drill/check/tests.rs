@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::domain::access::voucher::VoucherCode;
-use crate::drill::{Sent, Told};
+use crate::drill::{PollAnswer, Sent};
 use crate::store::JournalLine;
 
 const CODES: [&str; 2] = ["AAAA2222", "BBBB3333"];
@@ -39,7 +39,7 @@ fn sent() -> Vec<Sent> {
         .into()
 }
 
-fn booked(number: usize) -> Booked {
+fn booked(number: usize) -> OrderRows {
     let line = |(mark, outcome): (u32, &str)| JournalLine {
         outcome: outcome.to_owned(),
         body: json!({
@@ -51,7 +51,7 @@ fn booked(number: usize) -> Booked {
         .to_string()
         .into_bytes(),
     };
-    Booked {
+    OrderRows {
         invoices: vec![format!("INV-{number}")],
         vouchers: code(CODES[number]).into_iter().collect(),
         radius_users: 1,
@@ -66,7 +66,7 @@ fn well() -> Collected {
     let played = |number| PlayedOrder {
         order_id: order_id(number),
         sent: sent(),
-        told: Some(Told {
+        told: Some(PollAnswer {
             code: code(CODES[number]),
             at: Instant::now(),
             went_back: None,
@@ -104,7 +104,7 @@ fn faults_after(change: impl FnOnce(&mut Collected)) -> [Vec<Fault>; 2] {
 }
 
 /// What the books hold of the first order.
-fn books_of(collected: &mut Collected) -> &mut Booked {
+fn books_of(collected: &mut Collected) -> &mut OrderRows {
     let booked = collected.booked.as_mut().unwrap();
     booked.get_mut(&order_id(0)).unwrap()
 }

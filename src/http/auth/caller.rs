@@ -8,12 +8,12 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use super::Visitor;
 use crate::domain::order::ids::OrderId;
 use crate::domain::people::language::Language;
-use crate::domain::people::mask::Sight;
+use crate::domain::people::mask::Visibility;
 use crate::domain::people::operator::Operator;
 use crate::http::Api;
 use crate::http::problem::{Code, Problem};
 use crate::http::request::{language, parameter};
-use crate::store::{AuditEntry, Reveal};
+use crate::store::{AuditEntry, Unmasking};
 
 /// The operator who sent a request, and what an answer is made of. It exists only behind a gate
 /// that has put a [`Visitor`] into the request.
@@ -48,8 +48,8 @@ impl Caller {
     }
 
     /// What this operator sees of one order; lists are masked for everybody.
-    pub fn sight(&self) -> Sight {
-        Sight::of(self.operator().role)
+    pub fn sight(&self) -> Visibility {
+        Visibility::of(self.operator().role)
     }
 
     /// By `Accept-Language`.
@@ -79,8 +79,8 @@ impl Caller {
     /// # Errors
     /// If the audit log cannot be written; then nothing may be shown.
     pub async fn reveal(&self, order_id: Option<OrderId>, subject: &str) -> Result<(), Problem> {
-        if self.sight() == Sight::Whole {
-            let reveal = Reveal {
+        if self.sight() == Visibility::Whole {
+            let reveal = Unmasking {
                 operator: self.operator().name.clone(),
                 order_id,
                 subject: subject.to_owned(),

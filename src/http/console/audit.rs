@@ -3,8 +3,8 @@
 use actix_web::HttpResponse;
 use askama::Template;
 
-use super::{Desk, Section, address, shown};
-use crate::domain::people::mask::Sight;
+use super::{PageContext, Section, address, shown};
+use crate::domain::people::mask::Visibility;
 use crate::http::auth::Caller;
 use crate::http::problem::Problem;
 use crate::store::AuditLine;
@@ -15,7 +15,7 @@ const PAGE: u64 = 100;
 #[derive(Template)]
 #[template(path = "console/audit.html")]
 struct AuditPage {
-    desk: Desk,
+    desk: PageContext,
     operator: String,
     rows: Vec<AuditLine>,
     next: Option<String>,
@@ -28,7 +28,7 @@ pub async fn show(caller: Caller) -> Result<HttpResponse, Problem> {
     // PostgreSQL refuses NUL in a text, and no name holds one.
     let wanted = Some(operator.replace('\0', "")).filter(|name| !name.is_empty());
     let mut page = caller.api.store.audit_log(wanted, before, PAGE).await?;
-    if caller.sight() == Sight::Masked {
+    if caller.sight() == Visibility::Masked {
         // What an admin has typed may name a guest.
         for detail in page.items.iter_mut().filter_map(|row| row.detail.as_mut()) {
             *detail = "only for admins".to_owned();
@@ -39,7 +39,7 @@ pub async fn show(caller: Caller) -> Result<HttpResponse, Problem> {
         address("/operator/audit", &parameters)
     });
     Ok(shown(&AuditPage {
-        desk: Desk::of(&caller, Section::Audit).await,
+        desk: PageContext::of(&caller, Section::Audit).await,
         operator,
         rows: page.items,
         next,

@@ -3,10 +3,10 @@
 use actix_web::{HttpResponse, web};
 use askama::Template;
 
-use super::{Desk, Section, address, filters, shown};
+use super::{PageContext, Section, address, filters, shown};
 use crate::domain::order::ids::OrderId;
 use crate::domain::order::outcome::Outcome;
-use crate::domain::people::mask::Sight;
+use crate::domain::people::mask::Visibility;
 use crate::http::auth::Caller;
 use crate::http::console::acts::Act;
 use crate::http::operators::journal::{as_journalled, body_of, journalled, order_of};
@@ -24,8 +24,8 @@ const ORDER_ID_MAX: usize = 200;
 #[derive(Template)]
 #[template(path = "console/deliveries.html")]
 struct DeliveriesPage {
-    desk: Desk,
-    sight: Sight,
+    desk: PageContext,
+    sight: Visibility,
     outcome: Option<Outcome>,
     order_id: String,
     rows: Vec<JournalRow>,
@@ -42,7 +42,7 @@ impl DeliveriesPage {
 #[derive(Template)]
 #[template(path = "console/delivery.html")]
 struct DeliveryPage {
-    desk: Desk,
+    desk: PageContext,
     /// As the sender named the order.
     order: String,
     row: JournalRow,
@@ -71,7 +71,7 @@ pub async fn list(caller: Caller) -> Result<HttpResponse, Problem> {
         address(Section::Deliveries.href(), &parameters)
     });
     Ok(shown(&DeliveriesPage {
-        desk: Desk::of(&caller, Section::Deliveries).await,
+        desk: PageContext::of(&caller, Section::Deliveries).await,
         sight: caller.sight(),
         outcome,
         order_id,
@@ -85,7 +85,7 @@ pub async fn show(id: web::Path<String>, caller: Caller) -> Result<HttpResponse,
     let row = journalled(&id, &caller).await?;
     let body = body_of(&row, &caller).await?;
     Ok(shown(&DeliveryPage {
-        desk: Desk::of(&caller, Section::Deliveries).await,
+        desk: PageContext::of(&caller, Section::Deliveries).await,
         order: sender_named(row.order_id.as_deref(), caller.sight()),
         row,
         body: body.map(readable),
@@ -94,12 +94,12 @@ pub async fn show(id: web::Path<String>, caller: Caller) -> Result<HttpResponse,
 
 /// How a list names the order that a sender named: one that can be ours by its `ref`. Anything
 /// else is text from outside, which viewers do not see.
-pub fn sender_named(named: Option<&str>, sight: Sight) -> String {
+pub fn sender_named(named: Option<&str>, sight: Visibility) -> String {
     let order_id: Option<OrderId> = named.and_then(|text| text.parse().ok());
     match (order_id, named, sight) {
         (Some(order_id), _, _) => order_id.order_ref().to_string(),
-        (None, Some(text), Sight::Whole) => text.chars().take(NAME_MAX).collect(),
-        (None, Some(_), Sight::Masked) | (None, None, _) => "–".to_owned(),
+        (None, Some(text), Visibility::Whole) => text.chars().take(NAME_MAX).collect(),
+        (None, Some(_), Visibility::Masked) | (None, None, _) => "–".to_owned(),
     }
 }
 

@@ -52,7 +52,7 @@ impl Section {
 }
 
 /// Who sits at a page, and whether all is well.
-pub struct Desk {
+pub struct PageContext {
     pub shop: Arc<Shop>,
     pub operator: Operator,
     /// What each form repeats; empty for a visitor with a bearer token.
@@ -63,7 +63,7 @@ pub struct Desk {
     pub done: Option<&'static str>,
 }
 
-impl Desk {
+impl PageContext {
     /// The desk of this operator, in this part of the console.
     pub async fn of(caller: &Caller, here: Section) -> Self {
         let csrf = caller.visitor.csrf().map_or("", |csrf| csrf.expose());

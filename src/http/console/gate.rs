@@ -7,7 +7,7 @@ use actix_web::middleware::Next;
 use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, HttpResponse, ResponseError, web};
 use askama::Template;
 
-use super::{Desk, HOME, Section, address, answer, see};
+use super::{HOME, PageContext, Section, address, answer, see};
 use crate::http::Api;
 use crate::http::auth::{Caller, Visitor};
 use crate::http::pages::{Form, or_problem};
@@ -16,8 +16,8 @@ use crate::http::problem::{Code, Problem};
 /// Says what is the matter, for an operator who is let in.
 #[derive(Template)]
 #[template(path = "console/trouble.html")]
-struct TroublePage {
-    desk: Desk,
+struct ErrorPage {
+    desk: PageContext,
     title: &'static str,
     sentence: String,
 }
@@ -121,8 +121,8 @@ async fn trouble(request: &HttpRequest, problem: &Problem) -> HttpResponse {
             "It is in the log. Nothing more is known here.",
         ),
     };
-    let page = TroublePage {
-        desk: Desk::of(&caller, Section::Orders).await,
+    let page = ErrorPage {
+        desk: PageContext::of(&caller, Section::Orders).await,
         title,
         sentence: problem
             .told()

@@ -3,8 +3,8 @@
 use actix_web::HttpResponse;
 use askama::Template;
 
-use super::{Desk, Section, shown};
-use crate::domain::people::mask::Sight;
+use super::{PageContext, Section, shown};
+use crate::domain::people::mask::Visibility;
 use crate::http::auth::Caller;
 use crate::http::problem::Problem;
 use crate::store::DeadLetter;
@@ -23,7 +23,7 @@ struct Outbox {
 #[derive(Template)]
 #[template(path = "console/letters.html")]
 struct LettersPage {
-    desk: Desk,
+    desk: PageContext,
     boxes: [Outbox; 2],
 }
 
@@ -48,7 +48,7 @@ pub async fn show(caller: Caller) -> Result<HttpResponse, Problem> {
         ),
     ];
     Ok(shown(&LettersPage {
-        desk: Desk::of(&caller, Section::Letters).await,
+        desk: PageContext::of(&caller, Section::Letters).await,
         boxes: boxes.map(|(name, count, letters)| Outbox {
             name,
             count,
@@ -58,12 +58,12 @@ pub async fn show(caller: Caller) -> Result<HttpResponse, Problem> {
 }
 
 /// In lists phones are masked for everybody; what a provider answered may name one, too.
-fn hide_phone(letter: &mut DeadLetter, sight: Sight) {
+fn hide_phone(letter: &mut DeadLetter, sight: Visibility) {
     let digits = letter.to.get(letter.to.len().saturating_sub(9)..);
     if let (Some(digits), Some(error)) = (digits, &mut letter.last_error)
         && !digits.is_empty()
     {
         *error = error.replace(digits, &sight.phone(digits));
     }
-    letter.to = Sight::Masked.phone(&letter.to);
+    letter.to = Visibility::Masked.phone(&letter.to);
 }

@@ -8,7 +8,7 @@ use actix_web::HttpResponse;
 use askama::Template;
 use chrono::Utc;
 
-use super::{Desk, HOME, Section, filters, see, shown};
+use super::{HOME, PageContext, Section, filters, see, shown};
 use crate::http::auth::Caller;
 use crate::http::operators::machinery::Machinery;
 
@@ -35,7 +35,7 @@ const CHARTS: [(&str, &str, &str, &[Line]); 6] = [
 #[derive(Template)]
 #[template(path = "console/live.html")]
 struct LivePage {
-    desk: Desk,
+    desk: PageContext,
     now: Machinery,
     /// How long ago the reconciler ran, if it has.
     ran_ms: Option<u64>,
@@ -58,7 +58,7 @@ pub async fn show(caller: Caller) -> HttpResponse {
     let ran_at = caller.api.reconciler.last_run_at();
     let ran_ms = ran_at.map(|at| (Utc::now() - at).num_milliseconds());
     shown(&LivePage {
-        desk: Desk::of(&caller, Section::Live).await,
+        desk: PageContext::of(&caller, Section::Live).await,
         now: Machinery::of(&caller.api),
         ran_ms: ran_ms.map(|ms| u64::try_from(ms).unwrap_or(0)),
         history: caller.api.history.json(),

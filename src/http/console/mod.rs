@@ -43,7 +43,7 @@ mod words;
 
 pub use history::{History, keep as keep_history};
 
-use desk::{Desk, Section};
+use desk::{PageContext, Section};
 
 /// Where the console begins.
 const HOME: &str = "/operator";

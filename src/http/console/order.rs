@@ -6,12 +6,12 @@ use askama::Template;
 use super::acts::Act;
 use super::format::{ago, money};
 use super::orders::tone;
-use super::{Desk, Facts, Section, address, filters, known, see, shown};
+use super::{Facts, PageContext, Section, address, filters, known, see, shown};
 use crate::actors::registry::gauge::ActorView;
-use crate::domain::history::{Line, Story};
+use crate::domain::history::{Line, OrderHistory};
 use crate::domain::order::outcome::Outcome;
 use crate::domain::order::payment::{Payment, Status};
-use crate::domain::people::mask::Sight;
+use crate::domain::people::mask::Visibility;
 use crate::domain::people::personal::Personal;
 use crate::http::auth::Caller;
 use crate::http::operators::order_name::order_named;
@@ -23,7 +23,7 @@ use crate::web::format::thousands;
 #[derive(Template)]
 #[template(path = "console/order.html")]
 struct OrderPage {
-    desk: Desk,
+    desk: PageContext,
     payment: Payment,
     facts: Facts,
     /// Its actor, if it is in play.
@@ -62,7 +62,7 @@ pub async fn show(name: web::Path<String>, caller: Caller) -> Result<HttpRespons
         Err(problem) => return Err(problem),
     };
     let (story, lines) = story_of(order_id, &caller).await?;
-    let desk = Desk::of(&caller, Section::Orders).await;
+    let desk = PageContext::of(&caller, Section::Orders).await;
     Ok(shown(&OrderPage {
         acts: acts(&story.payment, &desk),
         facts: facts(&story, caller.sight(), &desk),
@@ -74,7 +74,7 @@ pub async fn show(name: web::Path<String>, caller: Caller) -> Result<HttpRespons
 }
 
 /// What can be done by hand with an order that stands there.
-fn acts(payment: &Payment, desk: &Desk) -> Vec<Act> {
+fn acts(payment: &Payment, desk: &PageContext) -> Vec<Act> {
     if !desk.may_act() {
         return Vec::new();
     }
@@ -93,7 +93,7 @@ fn acts(payment: &Payment, desk: &Desk) -> Vec<Act> {
     [by_status, &[Act::Reconcile]].concat()
 }
 
-fn facts(story: &Story, sight: Sight, desk: &Desk) -> Facts {
+fn facts(story: &OrderHistory, sight: Visibility, desk: &PageContext) -> Facts {
     let payment = &story.payment;
     let gateway = &payment.gateway;
     let voucher = payment.voucher.as_ref();
@@ -138,7 +138,7 @@ fn at_work(view: &ActorView) -> String {
     words
 }
 
-fn steps(lines: Vec<Line>, desk: &Desk) -> Vec<Step> {
+fn steps(lines: Vec<Line>, desk: &PageContext) -> Vec<Step> {
     let days: Vec<_> = lines.iter().map(|line| desk.day(&line.at)).collect();
     let acts: Vec<_> = (0..lines.len())
         .map(|n| act_about(&lines[n], &lines[n + 1..]).filter(|_| desk.may_act()))

@@ -4,10 +4,10 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use askama::Template;
 
-use super::{Desk, Section, address, answer, filters, see, shown};
+use super::{PageContext, Section, address, answer, filters, see, shown};
 use crate::domain::access::voucher::VoucherCode;
 use crate::domain::order::payment::{Payment, Status};
-use crate::domain::people::mask::Sight;
+use crate::domain::people::mask::Visibility;
 use crate::domain::search::{self, Key};
 use crate::http::auth::Caller;
 use crate::http::problem::Problem;
@@ -22,7 +22,7 @@ const PATH: &str = "/operator/orders";
 #[derive(Template)]
 #[template(path = "console/orders.html")]
 struct OrdersPage {
-    desk: Desk,
+    desk: PageContext,
     q: String,
     status: Option<Status>,
     found: Vec<Payment>,
@@ -39,7 +39,7 @@ impl OrdersPage {
         let order_ref = payment.order_id.order_ref();
         let refs = self.found.iter().map(|it| it.order_id.order_ref());
         let is_only = refs.filter(|it| *it == order_ref).count() == 1;
-        let sight = Sight::of(self.desk.operator.role);
+        let sight = Visibility::of(self.desk.operator.role);
         match sight.order_id(payment.order_id) {
             Some(order_id) if !is_only => format!("{PATH}/{order_id}"),
             Some(_) | None => format!("{PATH}/{order_ref}"),
@@ -47,12 +47,14 @@ impl OrdersPage {
     }
 
     fn phone(&self, payment: &Payment) -> String {
-        Sight::Masked.phone(payment.phone.international())
+        Visibility::Masked.phone(payment.phone.international())
     }
 
     fn code(&self, payment: &Payment) -> String {
         let voucher = payment.voucher.as_ref();
-        voucher.map_or("–".to_owned(), |it| Sight::Masked.code(it.code.as_str()))
+        voucher.map_or("–".to_owned(), |it| {
+            Visibility::Masked.code(it.code.as_str())
+        })
     }
 }
 
@@ -71,7 +73,7 @@ pub fn tone(status: Status) -> &'static str {
 pub async fn show(caller: Caller) -> Result<HttpResponse, Problem> {
     let before = caller.parameter("before").parse::<i64>().ok();
     let mut page = OrdersPage {
-        desk: Desk::of(&caller, Section::Orders).await,
+        desk: PageContext::of(&caller, Section::Orders).await,
         q: caller.parameter("q"),
         status: Status::read(&caller.parameter("status")),
         found: Vec::new(),

@@ -5,13 +5,13 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 
 use super::format::money;
-use super::{Desk, Section, answer, filters, see, shown};
+use super::{PageContext, Section, answer, filters, see, shown};
 use crate::checkout::printed;
 use crate::domain::catalog::money::Tzs;
 use crate::domain::catalog::package::{Terms, Validity};
 use crate::domain::people::language::Language;
 use crate::http::auth::Caller;
-use crate::http::operators::wish::Wish;
+use crate::http::operators::wish::ActBody;
 use crate::http::pages::Form;
 use crate::http::problem::{Code, Problem};
 use crate::store::{AuditEntry, ListedPackage};
@@ -28,7 +28,7 @@ const NAME_MAX: usize = 40;
 #[derive(Template)]
 #[template(path = "console/packages.html")]
 struct PackagesPage {
-    desk: Desk,
+    desk: PageContext,
     lines: Vec<ListedPackage>,
     /// What was typed for a new package, and why it was not added.
     refused: Option<(web::ReqData<Form>, String)>,
@@ -62,7 +62,7 @@ async fn page(
     refused: Option<(web::ReqData<Form>, String)>,
 ) -> Result<PackagesPage, Problem> {
     Ok(PackagesPage {
-        desk: Desk::of(caller, Section::Packages).await,
+        desk: PageContext::of(caller, Section::Packages).await,
         lines: caller.api.store.price_list().await?,
         refused,
     })
@@ -89,7 +89,7 @@ pub async fn add(form: web::ReqData<Form>, caller: Caller) -> Result<HttpRespons
 }
 
 fn read(form: &Form) -> Result<(Terms, Tzs), Problem> {
-    let wish = Wish::of_form(form);
+    let wish = ActBody::of_form(form);
     let fault = |what: &str| Problem::new(Code::InvalidValue).detail(what);
     let number = |name: &str, least: i32, most: i32| {
         let number = wish.needed(name, 12)?.parse().ok();
@@ -124,7 +124,7 @@ fn read(form: &Form) -> Result<(Terms, Tzs), Problem> {
 }
 
 /// Whole shillings, and no slip of the finger.
-pub fn price(wish: &Wish) -> Result<Tzs, Problem> {
+pub fn price(wish: &ActBody) -> Result<Tzs, Problem> {
     let price = Tzs::read_whole(&wish.needed("price", 12)?);
     let price = price.filter(|price| (0..=PRICE_MAX).contains(&price.0));
     price.ok_or_else(|| {

@@ -4,7 +4,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use askama::Template;
 
-use super::{Desk, Section, answer, shown};
+use super::{PageContext, Section, answer, shown};
 use crate::domain::people::operator::{Operator, Role, read_name};
 use crate::http::auth::Caller;
 use crate::http::pages::Form;
@@ -15,7 +15,7 @@ use crate::store::{AuditEntry, KnownOperator};
 #[derive(Template)]
 #[template(path = "console/people.html")]
 struct PeoplePage {
-    desk: Desk,
+    desk: PageContext,
     people: Vec<KnownOperator>,
     /// A name and its token, shown this once.
     fresh: Option<(String, String)>,
@@ -26,7 +26,7 @@ impl PeoplePage {
     async fn of(caller: &Caller) -> Result<Self, Problem> {
         Ok(Self {
             people: caller.api.store.operators().await?,
-            desk: Desk::of(caller, Section::People).await,
+            desk: PageContext::of(caller, Section::People).await,
             fresh: None,
             fault: None,
         })

@@ -6,9 +6,9 @@ use askama::Template;
 use super::acts::Act;
 use super::format::{ago, money};
 use super::vouchers::gives;
-use super::{Desk, Facts, Section, known, see, shown};
-use crate::domain::access::usage::{Standing, State};
-use crate::domain::people::mask::Sight;
+use super::{Facts, PageContext, Section, known, see, shown};
+use crate::domain::access::usage::{Remaining, State};
+use crate::domain::people::mask::Visibility;
 use crate::http::auth::Caller;
 use crate::http::problem::{Code, Problem};
 use crate::store::KnownVoucher;
@@ -17,7 +17,7 @@ use crate::store::KnownVoucher;
 #[derive(Template)]
 #[template(path = "console/printed.html")]
 struct PrintedPage {
-    desk: Desk,
+    desk: PageContext,
     id: i64,
     state: State,
     facts: Facts,
@@ -47,8 +47,8 @@ pub async fn show(id: web::Path<String>, caller: Caller) -> Result<HttpResponse,
         return Ok(see(&format!("/operator/orders/{}", order_id.order_ref())));
     }
     caller.reveal(None, &format!("voucher {id}")).await?;
-    let standing = Standing::of(&voucher.allowance, &voucher.usage, store.clock().now());
-    let desk = Desk::of(&caller, Section::Vouchers).await;
+    let standing = Remaining::of(&voucher.allowance, &voucher.usage, store.clock().now());
+    let desk = PageContext::of(&caller, Section::Vouchers).await;
     let may_revoke = desk.may_act() && standing.state != State::Revoked;
     // The sheet shows every code of the batch: only admins may open it.
     let batch = voucher.batch.as_ref().filter(|_| desk.may_act());
@@ -62,7 +62,12 @@ pub async fn show(id: web::Path<String>, caller: Caller) -> Result<HttpResponse,
     }))
 }
 
-fn facts(voucher: &KnownVoucher, standing: &Standing, sight: Sight, desk: &Desk) -> Facts {
+fn facts(
+    voucher: &KnownVoucher,
+    standing: &Remaining,
+    sight: Visibility,
+    desk: &PageContext,
+) -> Facts {
     let when = |at| desk.until(&at);
     let allowance = &voucher.allowance;
     let batch = voucher.batch.as_ref();

@@ -5,8 +5,8 @@ use askama::Template;
 use chrono::{Days, NaiveDate};
 
 use super::deliveries::sender_named;
-use super::{Desk, Section, filters, shown};
-use crate::domain::people::mask::Sight;
+use super::{PageContext, Section, filters, shown};
+use crate::domain::people::mask::Visibility;
 use crate::http::auth::Caller;
 use crate::http::operators::reports::day_of;
 use crate::http::problem::Problem;
@@ -35,8 +35,8 @@ enum Lines {
 #[derive(Template)]
 #[template(path = "console/report.html")]
 struct ReportPage {
-    desk: Desk,
-    sight: Sight,
+    desk: PageContext,
+    sight: Visibility,
     date: NaiveDate,
     before: Option<NaiveDate>,
     after: Option<NaiveDate>,
@@ -120,7 +120,7 @@ pub async fn show(caller: Caller) -> Result<HttpResponse, Problem> {
         std::mem::take(&mut report.cash_sales),
     );
     Ok(shown(&ReportPage {
-        desk: Desk::of(&caller, Section::Report).await,
+        desk: PageContext::of(&caller, Section::Report).await,
         sight: caller.sight(),
         date: day.date,
         before: day.date.checked_sub_days(Days::new(1)),

@@ -5,7 +5,7 @@ use askama::Template;
 use chrono::Days;
 
 use super::format::money;
-use super::{Desk, Section, filters, shown};
+use super::{PageContext, Section, filters, shown};
 use crate::domain::shop_day::ShopDay;
 use crate::http::auth::Caller;
 use crate::http::operators::reports::day_of;
@@ -41,7 +41,7 @@ struct Bar {
 #[derive(Template)]
 #[template(path = "console/sales.html")]
 struct SalesPage {
-    desk: Desk,
+    desk: PageContext,
     days: Vec<DaySales>,
     packages: Vec<String>,
 }
@@ -57,7 +57,7 @@ pub async fn show(caller: Caller) -> Result<HttpResponse, Problem> {
     };
     let days = (0..DAYS).filter_map(day).collect();
     let days = caller.api.store.sales_of(days).await?;
-    let desk = Desk::of(&caller, Section::Sales).await;
+    let desk = PageContext::of(&caller, Section::Sales).await;
     Ok(shown(&SalesPage::new(desk, days)))
 }
 
@@ -76,7 +76,7 @@ fn or_dash(number: i64, shown: impl Fn(i64) -> String) -> String {
 }
 
 impl SalesPage {
-    fn new(desk: Desk, days: Vec<DaySales>) -> Self {
+    fn new(desk: PageContext, days: Vec<DaySales>) -> Self {
         let mut packages: Vec<String> = days
             .iter()
             .flat_map(|day| &day.by_phone)

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use super::desk::{Desk, Section, Words};
+use super::desk::{PageContext, Section, Words};
 use crate::domain::order::reissue::MayReissue;
 use crate::domain::people::operator::Operator;
 use crate::web::Shop;
 
 /// The desk of an admin.
-pub fn desk() -> Desk {
-    Desk {
+pub fn desk() -> PageContext {
+    PageContext {
         shop: Arc::new(Shop {
             brand: "Shop".to_owned(),
             support_phone: None,

@@ -4,13 +4,13 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use askama::Template;
 
-use super::{Desk, Section, answer, filters, see, shown};
+use super::{PageContext, Section, answer, filters, see, shown};
 use crate::checkout::printed::{self, BATCH_MAX};
 use crate::domain::catalog::package::Package;
 use crate::domain::catalog::purchase::PackageRef;
 use crate::domain::people::language::Language;
 use crate::http::auth::Caller;
-use crate::http::operators::wish::{NOTE_MAX, Wish};
+use crate::http::operators::wish::{ActBody, NOTE_MAX};
 use crate::http::pages::Form;
 use crate::http::problem::{Code, Problem};
 use crate::store::{AuditEntry, Batch, PrintedVoucher};
@@ -24,7 +24,7 @@ const BATCHES: u64 = 100;
 #[derive(Template)]
 #[template(path = "console/vouchers.html")]
 struct VouchersPage {
-    desk: Desk,
+    desk: PageContext,
     batches: Vec<Batch>,
     /// On sale.
     packages: Vec<Package>,
@@ -35,7 +35,7 @@ struct VouchersPage {
 #[derive(Template)]
 #[template(path = "console/sheet.html")]
 struct SheetPage {
-    desk: Desk,
+    desk: PageContext,
     batch: Batch,
     cards: Vec<PrintedVoucher>,
 }
@@ -49,7 +49,7 @@ async fn page(caller: &Caller, fault: Option<String>) -> Result<VouchersPage, Pr
     Ok(VouchersPage {
         batches: caller.api.store.batches(BATCHES).await?,
         packages: caller.api.store.packages_on_sale().await?,
-        desk: Desk::of(caller, Section::Vouchers).await,
+        desk: PageContext::of(caller, Section::Vouchers).await,
         fault,
     })
 }
@@ -87,12 +87,15 @@ pub async fn make(form: web::ReqData<Form>, caller: Caller) -> Result<HttpRespon
 }
 
 /// Reads the form; a clause says what is at fault.
-async fn wish(form: &Form, caller: &Caller) -> Result<Result<printed::Wish, String>, Problem> {
+async fn wish(
+    form: &Form,
+    caller: &Caller,
+) -> Result<Result<printed::BatchRequest, String>, Problem> {
     let count = form.field("count").trim().parse::<u16>().ok();
     let Some(count) = count.filter(|count| (1..=BATCH_MAX).contains(count)) else {
         return Ok(Err(format!("a batch has 1 to {BATCH_MAX} vouchers")));
     };
-    let note = match Wish::of_form(form).optional("note", NOTE_MAX) {
+    let note = match ActBody::of_form(form).optional("note", NOTE_MAX) {
         Ok(note) => note,
         Err(problem) => return Ok(Err(problem.told().unwrap_or_default().to_owned())),
     };
@@ -103,7 +106,7 @@ async fn wish(form: &Form, caller: &Caller) -> Result<Result<printed::Wish, Stri
     let Some(package) = package else {
         return Ok(Err("that package is not on sale".to_owned()));
     };
-    Ok(Ok(printed::Wish {
+    Ok(Ok(printed::BatchRequest {
         package,
         count,
         note,
@@ -121,7 +124,7 @@ pub async fn sheet(id: web::Path<String>, caller: Caller) -> Result<HttpResponse
     let (batch, cards) = caller.api.store.batch(id).await?.ok_or_else(not_found)?;
     caller.reveal(None, &format!("batch {id}")).await?;
     Ok(shown(&SheetPage {
-        desk: Desk::of(&caller, Section::Vouchers).await,
+        desk: PageContext::of(&caller, Section::Vouchers).await,
         batch,
         cards,
     }))

@@ -5,10 +5,10 @@ use chrono::{TimeDelta, Utc};
 
 use super::desk::Words;
 use super::shown;
-use crate::domain::health::{Database, Signs, alerts};
+use crate::domain::health::{Database, Readings, alerts};
 use crate::http::Api;
 use crate::http::operators::machinery::Machinery;
-use crate::store::{Overview, Vitals};
+use crate::store::{DependencyHealth, Overview};
 use crate::supervisor::Supervisor;
 
 /// The words alone, for a page that is open.
@@ -25,7 +25,7 @@ pub async fn now(api: &Api) -> Words {
         outbox_hold: hold,
         ..*api.overview.borrow()
     };
-    let signs = Signs {
+    let signs = Readings {
         radius_trouble: api.metrics.radius.trouble(),
         reconciler_ran_at: api.reconciler.last_run_at(),
         failed_tasks: failed_tasks(&api.supervisor),
@@ -47,12 +47,12 @@ fn failed_tasks(supervisor: &Supervisor) -> Vec<(&'static str, TimeDelta)> {
 }
 
 /// What this process counts, what only the database knows, and what is open as last counted.
-fn signs(now: &Machinery, vitals: Option<Vitals>, overview: &Overview) -> Signs {
+fn signs(now: &Machinery, vitals: Option<DependencyHealth>, overview: &Overview) -> Readings {
     let span = |number: u64| i64::try_from(number).unwrap_or(i64::MAX / 2_000);
     let count = |number: i64| u64::try_from(number).unwrap_or(0);
     let known = vitals.unwrap_or_default();
     let actors = &now.order_actors;
-    Signs {
+    Readings {
         database: match vitals {
             Some(_) => Database::Answers,
             None => Database::Away,
@@ -119,7 +119,7 @@ mod tests {
             ..Overview::default()
         };
 
-        let signs = signs(&now, Some(Vitals::default()), &overview);
+        let signs = signs(&now, Some(DependencyHealth::default()), &overview);
 
         assert_eq!(signs.database, Database::Answers);
         assert_eq!((signs.sms_dead, signs.held), (2, 3));

@@ -8,8 +8,8 @@ use super::doing::{self, OrderAct, order_subject};
 use super::journal::journalled;
 use super::order_name::order_named;
 use super::responses::{Act, Body, Order};
-use super::wish::{NOTE_MAX, RefundRequest, ReissueRequest, ReleaseRequest, Wish};
-use crate::actors::NewCode;
+use super::wish::{ActBody, NOTE_MAX, RefundRequest, ReissueRequest, ReleaseRequest};
+use crate::actors::ReissueOutcome;
 use crate::domain::order::outcome::Outcome;
 use crate::domain::order::payment::Payment;
 use crate::gateways::zenopay::wire::StatusAnswer;
@@ -79,7 +79,7 @@ pub async fn replay(id: web::Path<String>, caller: Caller) -> Result<HttpRespons
     }))
 }
 
-/// Asks ZenoPay about an order, once, and applies what it says.
+/// StatusChecker ZenoPay about an order, once, and applies what it says.
 #[utoipa::path(post, path = "/api/v1/operator/orders/{order_id}/reconcile", tag = "operator",
     params(("order_id" = String, Path, description = "The order's id or its `ref`")),
     responses(
@@ -121,7 +121,7 @@ pub async fn release(
     caller: Caller,
 ) -> Result<HttpResponse, Problem> {
     let order_id = order_named(&name, &caller).await?;
-    let wish = Wish::read(payload).await?;
+    let wish = ActBody::read(payload).await?;
     let act = match wish.needed("decision", NOTE_MAX)?.as_str() {
         "complete" => OrderAct::release(&wish)?,
         "refuse" => OrderAct::refuse(&wish)?,
@@ -149,7 +149,7 @@ pub async fn refund(
     caller: Caller,
 ) -> Result<HttpResponse, Problem> {
     let order_id = order_named(&name, &caller).await?;
-    let act = OrderAct::refund(&Wish::read(payload).await?)?;
+    let act = OrderAct::refund(&ActBody::read(payload).await?)?;
     let done = act.done(order_id, order_subject(order_id), &caller).await?;
     Ok(stands(&done.payment, done.outcome))
 }
@@ -170,11 +170,13 @@ pub async fn reissue(
     caller: Caller,
 ) -> Result<HttpResponse, Problem> {
     let order_id = order_named(&name, &caller).await?;
-    let wish = Wish::read(payload).await?;
+    let wish = ActBody::read(payload).await?;
     let done = doing::reissue(&wish, order_id, &caller).await?;
     let outcome = match done.code {
-        NewCode::Given => Outcome::Reissued,
-        NewCode::GivenBefore | NewCode::Enough | NewCode::Over => Outcome::Duplicate,
+        ReissueOutcome::Given => Outcome::Reissued,
+        ReissueOutcome::GivenBefore | ReissueOutcome::Enough | ReissueOutcome::Over => {
+            Outcome::Duplicate
+        }
     };
     Ok(stands(&done.payment, outcome))
 }

@@ -1,8 +1,8 @@
 //! What operators do by hand, once for API and console. Each act is logged in the same transaction
 //! as its effect.
 
-use super::wish::{NOTE_MAX, REASON_MAX, Wish};
-use crate::actors::{Handled, NewCode, Reconciled, Reissue, Requester};
+use super::wish::{ActBody, NOTE_MAX, REASON_MAX};
+use crate::actors::{Handled, Reconciled, Reissue, ReissueOutcome, Requester};
 use crate::domain::access::voucher::VoucherCode;
 use crate::domain::order::evidence::OperatorAct;
 use crate::domain::order::ids::OrderId;
@@ -25,7 +25,7 @@ impl OrderAct {
     ///
     /// # Errors
     /// A 422 without a reason.
-    pub fn release(wish: &Wish) -> Result<Self, Problem> {
+    pub fn release(wish: &ActBody) -> Result<Self, Problem> {
         Self::because(wish, "release", |reason| OperatorAct::Release { reason })
     }
 
@@ -33,7 +33,7 @@ impl OrderAct {
     ///
     /// # Errors
     /// A 422 without a reason.
-    pub fn refuse(wish: &Wish) -> Result<Self, Problem> {
+    pub fn refuse(wish: &ActBody) -> Result<Self, Problem> {
         Self::because(wish, "refuse", |reason| OperatorAct::Refuse { reason })
     }
 
@@ -41,7 +41,7 @@ impl OrderAct {
     ///
     /// # Errors
     /// A 422 without a reason, or if method or reference cannot be read.
-    pub fn refund(wish: &Wish) -> Result<Self, Problem> {
+    pub fn refund(wish: &ActBody) -> Result<Self, Problem> {
         let mut act = Self::because(wish, "refund", |reason| OperatorAct::Refund { reason })?;
         for name in ["method", "reference"] {
             if let (Some(said), Some(detail)) = (wish.optional(name, NOTE_MAX)?, &mut act.detail) {
@@ -55,7 +55,7 @@ impl OrderAct {
     ///
     /// # Errors
     /// A 422 if the reason cannot be read.
-    pub fn revoke(wish: &Wish) -> Result<Self, Problem> {
+    pub fn revoke(wish: &ActBody) -> Result<Self, Problem> {
         let detail = wish.optional("reason", REASON_MAX)?;
         let reason = detail.clone();
         let reason = reason.unwrap_or_else(|| "no reason given".to_owned());
@@ -67,7 +67,7 @@ impl OrderAct {
     }
 
     fn because(
-        wish: &Wish,
+        wish: &ActBody,
         action: &'static str,
         act: fn(String) -> OperatorAct,
     ) -> Result<Self, Problem> {
@@ -129,7 +129,7 @@ pub async fn replay(row: &JournalRow, caller: &Caller) -> Result<Handled, Proble
     Ok(caller.api.orders.replay(row, body, audit).await?)
 }
 
-/// Asks ZenoPay about an order, once, and applies what it says.
+/// StatusChecker ZenoPay about an order, once, and applies what it says.
 ///
 /// # Errors
 /// What kept the actor from it.
@@ -143,15 +143,23 @@ pub async fn reconcile(order_id: OrderId, caller: &Caller) -> Result<Reconciled,
 ///
 /// # Errors
 /// A 409 if there is nothing that could have another code, or what kept the actor from it.
-pub async fn reissue(wish: &Wish, order_id: OrderId, caller: &Caller) -> Result<Reissue, Problem> {
+pub async fn reissue(
+    wish: &ActBody,
+    order_id: OrderId,
+    caller: &Caller,
+) -> Result<Reissue, Problem> {
     let entry = AuditEntry {
         detail: wish.optional("reason", REASON_MAX)?,
         ..about(order_id, "reissue", caller)
     };
-    let done = caller.api.orders.reissue(order_id, Requester::Operator(entry)).await?;
+    let done = caller
+        .api
+        .orders
+        .reissue(order_id, Requester::Operator(entry))
+        .await?;
     match done.code {
-        NewCode::Given | NewCode::GivenBefore => Ok(done),
-        NewCode::Over | NewCode::Enough => Err(Problem::new(Code::InvalidTransition)
+        ReissueOutcome::Given | ReissueOutcome::GivenBefore => Ok(done),
+        ReissueOutcome::Over | ReissueOutcome::Enough => Err(Problem::new(Code::InvalidTransition)
             .detail("there is no voucher that is still good")
             .with("payment_status", done.payment.status.as_str())),
     }
@@ -164,7 +172,7 @@ pub async fn reissue(wish: &Wish, order_id: OrderId, caller: &Caller) -> Result<
 pub async fn revoke_printed(
     id: i64,
     code: VoucherCode,
-    wish: &Wish,
+    wish: &ActBody,
     caller: &Caller,
 ) -> Result<Outcome, Problem> {
     let audit = AuditEntry {
@@ -196,7 +204,7 @@ pub async fn resend(id: &str, caller: &Caller) -> Result<OrderId, Problem> {
 /// A 409 if nothing is held back.
 pub async fn release_outbox(
     queued: Queued,
-    wish: &Wish,
+    wish: &ActBody,
     caller: &Caller,
 ) -> Result<Dropped, Problem> {
     let subject = format!("outbox: {} what was queued", queued.word());

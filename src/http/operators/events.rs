@@ -24,9 +24,9 @@ const ASK_EACH: u64 = 5;
 
 /// Places for streams. Cheap to clone.
 #[derive(Clone)]
-pub struct Screens(Arc<Semaphore>);
+pub struct LiveStreams(Arc<Semaphore>);
 
-impl Default for Screens {
+impl Default for LiveStreams {
     fn default() -> Self {
         Self(Arc::new(Semaphore::new(STREAMS_MAX)))
     }

@@ -9,7 +9,7 @@ use super::responses::Read;
 use super::{cursor, cursor_of, fault, fresh, limit_of, said};
 use crate::domain::order::ids::{OrderId, OrderName};
 use crate::domain::order::outcome::Outcome;
-use crate::domain::people::mask::Sight;
+use crate::domain::people::mask::Visibility;
 use crate::http::auth::Caller;
 use crate::http::portal::status::rfc3339;
 use crate::http::problem::{Code, Problem};
@@ -80,13 +80,13 @@ pub struct SeenBody {
 }
 
 impl WebhookRow {
-    fn of(row: &JournalRow, sight: Sight) -> Self {
+    fn of(row: &JournalRow, sight: Visibility) -> Self {
         Self {
             id: row.id,
             order: order_of(row).map(|order_id| order_id.order_ref().to_string()),
             order_id: match sight {
-                Sight::Whole => row.order_id.clone(),
-                Sight::Masked => None,
+                Visibility::Whole => row.order_id.clone(),
+                Visibility::Masked => None,
             },
             outcome: row.outcome.clone(),
             proof: row.proof.clone(),
@@ -176,7 +176,7 @@ pub async fn journalled(id: &str, caller: &Caller) -> Result<JournalRow, Problem
 /// # Errors
 /// If the database cannot be read, or the audit log not written.
 pub async fn body_of(row: &JournalRow, caller: &Caller) -> Result<Option<Vec<u8>>, Problem> {
-    if caller.sight() == Sight::Masked {
+    if caller.sight() == Visibility::Masked {
         return Ok(None);
     }
     let subject = format!("webhook {}", row.id);

@@ -5,11 +5,11 @@ use utoipa::ToSchema;
 
 use crate::domain::access::voucher::Voucher;
 use crate::domain::catalog::money::CURRENCY;
-use crate::domain::history::{Line, Story};
+use crate::domain::history::{Line, OrderHistory};
 use crate::domain::order::failure::FailureReason;
 use crate::domain::order::payment::Payment;
 use crate::domain::people::language::Language;
-use crate::domain::people::mask::Sight;
+use crate::domain::people::mask::Visibility;
 use crate::domain::people::personal::Personal;
 use crate::http::portal::status::rfc3339;
 use crate::http::portal::wording::Reason;
@@ -124,7 +124,7 @@ pub struct TimelineLine {
 impl OrderRow {
     /// What `sight` shows of an order; its id is shown by `ids`, since lists mask the rest for
     /// everybody.
-    pub fn of(payment: &Payment, sight: Sight, ids: Sight, language: Language) -> Self {
+    pub fn of(payment: &Payment, sight: Visibility, ids: Visibility, language: Language) -> Self {
         let code = payment.voucher.as_ref();
         Self {
             order: payment.order_id.order_ref().to_string(),
@@ -151,14 +151,14 @@ impl OrderRow {
 
 impl OrderFile {
     /// What this sight shows of a story's order.
-    pub fn of(story: &Story, sight: Sight, language: Language) -> Self {
+    pub fn of(story: &OrderHistory, sight: Visibility, language: Language) -> Self {
         let payment = &story.payment;
         let gateway = &payment.gateway;
         let (name, payer) = (&payment.customer_name, &gateway.payer_msisdn);
         Self {
             row: OrderRow::of(payment, sight, sight, language),
             payment_id: payment.id,
-            masked: sight == Sight::Masked,
+            masked: sight == Visibility::Masked,
             customer_name: name.as_ref().map(|name| sight.name(name.expose())),
             language: payment.language.tag(),
             paid_amount: gateway.paid_amount.map(|amount| amount.0),
@@ -179,7 +179,7 @@ impl OrderFile {
 }
 
 impl OrderedVoucher {
-    fn of(voucher: &Voucher, sight: Sight) -> Self {
+    fn of(voucher: &Voucher, sight: Visibility) -> Self {
         Self {
             code: sight.code(voucher.code.as_str()),
             issued_at: rfc3339(voucher.issued_at),

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::domain::order::ids::{OrderId, OrderName, OrderRef};
 use crate::domain::order::payment::Payment;
-use crate::domain::people::mask::Sight;
+use crate::domain::people::mask::Visibility;
 use crate::http::auth::Caller;
 use crate::http::portal::status::rfc3339;
 use crate::http::problem::{Code, Problem};
@@ -48,7 +48,7 @@ pub async fn only_order(order_ref: OrderRef, caller: &Caller) -> Result<Option<O
     }
 }
 
-fn candidate(payment: &Payment, sight: Sight) -> Value {
+fn candidate(payment: &Payment, sight: Visibility) -> Value {
     json!({
         "order": payment.order_id.order_ref().to_string(),
         "order_id": sight.order_id(payment.order_id),

@@ -8,10 +8,10 @@ use super::order_documents::{OrderDocument, OrderFile, OrderRow, OrdersDocument,
 use super::order_name::order_named;
 use super::responses::{Order, Read};
 use super::{cursor, cursor_of, fault, fresh, limit_of, said};
-use crate::domain::history::{Line, Story, tell};
+use crate::domain::history::{Line, OrderHistory, tell};
 use crate::domain::order::ids::OrderId;
 use crate::domain::order::payment::Status;
-use crate::domain::people::mask::Sight;
+use crate::domain::people::mask::Visibility;
 use crate::domain::people::operator::Operator;
 use crate::domain::search;
 use crate::http::auth::Caller;
@@ -46,7 +46,7 @@ pub async fn find_orders(
     let page = caller.api.store.find_orders(search).await?;
     let (ids, language) = (caller.sight(), caller.language());
     let orders = page.items.iter();
-    let orders = orders.map(|payment| OrderRow::of(payment, Sight::Masked, ids, language));
+    let orders = orders.map(|payment| OrderRow::of(payment, Visibility::Masked, ids, language));
     Ok(fresh(OrdersDocument {
         orders: orders.collect(),
         next_cursor: page.next.map(cursor),
@@ -74,7 +74,10 @@ pub async fn show_order(name: web::Path<String>, caller: Caller) -> Result<HttpR
 ///
 /// # Errors
 /// 404 `order_not_found`.
-pub async fn story_of(order_id: OrderId, caller: &Caller) -> Result<(Story, Vec<Line>), Problem> {
+pub async fn story_of(
+    order_id: OrderId,
+    caller: &Caller,
+) -> Result<(OrderHistory, Vec<Line>), Problem> {
     let story = caller.api.store.story(order_id).await?;
     let story = story.ok_or_else(|| Problem::new(Code::OrderNotFound))?;
     caller.reveal(Some(order_id), "order").await?;

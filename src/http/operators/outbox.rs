@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 
 use super::doing::release_outbox;
 use super::responses::{Body, Read, Write};
-use super::wish::{NOTE_MAX, Wish};
+use super::wish::{ActBody, NOTE_MAX};
 use crate::domain::outbox_hold::{OutboxHold, Queued};
 use crate::http::Api;
 use crate::http::auth::Caller;
@@ -33,7 +33,7 @@ pub struct Hold {
 
 /// What is to become of the messages that came with the backup.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "only described: it is read by `Wish`")]
+#[expect(dead_code, reason = "only described: it is read by `ActBody`")]
 pub struct ReleaseOutboxRequest {
     queued: QueuedWord,
     /// For the log.
@@ -89,7 +89,7 @@ pub async fn show(api: web::Data<Api>) -> Result<HttpResponse, Problem> {
         (status = 422, description = "`invalid_request`: queued or reason"),
         Body, Write))]
 pub async fn release(payload: web::Payload, caller: Caller) -> Result<HttpResponse, Problem> {
-    let wish = Wish::read(payload).await?;
+    let wish = ActBody::read(payload).await?;
     let word = wish.needed("queued", NOTE_MAX)?;
     let queued = Queued::read(&word)
         .ok_or_else(|| Problem::new(Code::InvalidValue).detail("queued must be send or drop"))?;

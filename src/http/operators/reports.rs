@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use super::responses::Read;
 use super::{fresh, report_csv};
 use crate::domain::catalog::money::CURRENCY;
-use crate::domain::people::mask::Sight;
+use crate::domain::people::mask::Visibility;
 use crate::domain::shop_day::ShopDay;
 use crate::http::auth::Caller;
 use crate::http::portal::status::rfc3339;
@@ -179,7 +179,7 @@ pub fn day_of(date: Option<&str>, caller: &Caller) -> Result<ShopDay, Problem> {
     ShopDay::of(date, &zone).ok_or_else(fault)
 }
 
-fn document(day: ShopDay, zone: Tz, report: DailyReport, sight: Sight) -> DailyDocument {
+fn document(day: ShopDay, zone: Tz, report: DailyReport, sight: Visibility) -> DailyDocument {
     let orders = |listed: Listed<OrderLine>| {
         let lines = listed.lines.into_iter();
         lines.map(|line| ReportedOrder::of(line, sight)).collect()
@@ -226,7 +226,7 @@ fn document(day: ShopDay, zone: Tz, report: DailyReport, sight: Sight) -> DailyD
 }
 
 impl ReportedOrder {
-    fn of(line: OrderLine, sight: Sight) -> Self {
+    fn of(line: OrderLine, sight: Visibility) -> Self {
         Self {
             at: rfc3339(line.at),
             order: line.order_id.order_ref().to_string(),
@@ -242,11 +242,11 @@ impl ReportedOrder {
 }
 
 impl ReportedOrphan {
-    fn of(orphan: Orphan, sight: Sight) -> Self {
+    fn of(orphan: Orphan, sight: Visibility) -> Self {
         Self {
             webhook_id: orphan.id,
             received_at: rfc3339(orphan.received_at),
-            order_id: orphan.order_id.filter(|_| sight == Sight::Whole),
+            order_id: orphan.order_id.filter(|_| sight == Visibility::Whole),
             word: orphan.word,
             reference: orphan.reference,
             amount: orphan.amount,

@@ -8,11 +8,11 @@ use utoipa::ToSchema;
 use super::doing::{OrderAct, revoke_printed};
 use super::fresh;
 use super::responses::{Act, Body, Read};
-use super::wish::{RevokeRequest, Wish};
-use crate::domain::access::usage::Standing;
+use super::wish::{ActBody, RevokeRequest};
+use crate::domain::access::usage::Remaining;
 use crate::domain::access::voucher::VoucherCode;
 use crate::domain::order::outcome::Outcome;
-use crate::domain::people::mask::Sight;
+use crate::domain::people::mask::Visibility;
 use crate::http::auth::Caller;
 use crate::http::portal::status::rfc3339;
 use crate::http::problem::{Code, Problem};
@@ -83,12 +83,12 @@ pub async fn show_voucher(
     Ok(fresh(file(voucher, caller.sight(), store.clock().now())))
 }
 
-fn file(voucher: KnownVoucher, sight: Sight, now: DateTime<Utc>) -> VoucherFile {
-    let standing = Standing::of(&voucher.allowance, &voucher.usage, now);
+fn file(voucher: KnownVoucher, sight: Visibility, now: DateTime<Utc>) -> VoucherFile {
+    let standing = Remaining::of(&voucher.allowance, &voucher.usage, now);
     VoucherFile {
         id: voucher.id,
         voucher_code: sight.code(voucher.code.as_str()),
-        masked: sight == Sight::Masked,
+        masked: sight == Visibility::Masked,
         state: standing.state.as_str(),
         package: voucher.package_code,
         order: voucher.order_id.map(|it| it.order_ref().to_string()),
@@ -142,7 +142,7 @@ pub async fn revoke(
     payload: web::Payload,
     caller: Caller,
 ) -> Result<HttpResponse, Problem> {
-    let wish = Wish::read(payload).await?;
+    let wish = ActBody::read(payload).await?;
     let act = OrderAct::revoke(&wish)?;
     let no_such = || Problem::new(Code::VoucherNotFound);
     let code = VoucherCode::typed(&code).ok_or_else(no_such)?;

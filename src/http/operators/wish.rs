@@ -17,7 +17,7 @@ pub const NOTE_MAX: usize = 100;
 
 /// What is to become of a held order.
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "only described: it is read by `Wish`")]
+#[expect(dead_code, reason = "only described: it is read by `ActBody`")]
 pub struct ReleaseRequest {
     decision: ReleaseDecision,
     /// For the log and the timeline.
@@ -69,9 +69,9 @@ pub struct ReissueRequest {
 }
 
 /// The members of a body.
-pub struct Wish(Map<String, Value>);
+pub struct ActBody(Map<String, Value>);
 
-impl Wish {
+impl ActBody {
     /// The fields of a form that say something.
     pub fn of_form(form: &Form) -> Self {
         let said = form.fields().filter(|(_, value)| !value.trim().is_empty());

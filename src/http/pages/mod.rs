@@ -26,7 +26,7 @@ use super::request::{body_of, language};
 use super::{Api, get_or_head};
 use crate::domain::order::ids::OrderId;
 use crate::domain::people::language::Language;
-use crate::web::{Frame, Shop, Trouble, TroublePage, Visit, assets, draw};
+use crate::web::{ErrorPage, Frame, PageError, Shop, Visit, assets, draw};
 
 mod bought;
 pub mod handset;
@@ -140,17 +140,17 @@ impl Visitor {
     fn problem(&self, problem: &Problem) -> HttpResponse {
         let status = problem.status_code();
         let trouble = match status {
-            _ if problem.code() == Code::OrderNotFound => Trouble::NoOrder,
-            StatusCode::SERVICE_UNAVAILABLE => Trouble::Away,
-            StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => Trouble::NoPage,
-            _ => Trouble::Internal,
+            _ if problem.code() == Code::OrderNotFound => PageError::NoOrder,
+            StatusCode::SERVICE_UNAVAILABLE => PageError::Away,
+            StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => PageError::NoPage,
+            _ => PageError::Internal,
         };
         let href = self.visit.link(&self.path);
-        let page = TroublePage::new(self.frame(), trouble, &href);
+        let page = ErrorPage::new(self.frame(), trouble, &href);
         let answer = self.answer(status, &page);
         match trouble {
-            Trouble::Away => come_again(answer, AWAY_RETRY_SECS),
-            Trouble::NoOrder | Trouble::NoPage | Trouble::Internal => answer,
+            PageError::Away => come_again(answer, AWAY_RETRY_SECS),
+            PageError::NoOrder | PageError::NoPage | PageError::Internal => answer,
         }
     }
 

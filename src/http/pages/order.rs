@@ -14,7 +14,7 @@ use crate::domain::people::phone::Phone;
 use crate::http::Api;
 use crate::http::problem::{Code, Problem};
 use crate::http::request::order_in;
-use crate::web::{Door, Draft, Look, Notice, OrderPage};
+use crate::web::{Draft, LinkKind, Look, Notice, OrderPage};
 
 /// How long a page is held for a browser without scripts, which shows nothing new meanwhile.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -29,7 +29,7 @@ pub async fn show(
     api: web::Data<Api>,
 ) -> Page {
     let order_id = order_in(&order_id)?;
-    show_by(&request, &api, &visitor, order_id, Door::OrderId).await
+    show_by(&request, &api, &visitor, order_id, LinkKind::OrderId).await
 }
 
 /// The order for a guest who came by this door.
@@ -38,7 +38,7 @@ pub(super) async fn show_by(
     api: &Api,
     visitor: &Visitor,
     order_id: OrderId,
-    door: Door<'_>,
+    door: LinkKind<'_>,
 ) -> Page {
     let since = number(request, "since");
     let hold = hold(request, since, api.wait_max);
@@ -53,7 +53,7 @@ pub(super) async fn show_by(
     })
 }
 
-fn look<'a>(api: &Api, is_crowded: bool, door: Door<'a>) -> Look<'a> {
+fn look<'a>(api: &Api, is_crowded: bool, door: LinkKind<'a>) -> Look<'a> {
     Look {
         door,
         now: api.store.clock().now(),
@@ -70,7 +70,7 @@ pub(super) fn draw(
     visitor: &Visitor,
     status: StatusCode,
     order: &Payment,
-    door: Door<'_>,
+    door: LinkKind<'_>,
     notice: Notice,
 ) -> HttpResponse {
     let frame = visitor.frame_at(&door.path(order));

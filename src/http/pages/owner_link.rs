@@ -10,7 +10,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::order::{draw, show_by};
 use super::{Form, Page, Visitor, order_path};
-use crate::actors::{NewCode, Requester};
+use crate::actors::{ReissueOutcome, Requester};
 use crate::domain::access::owner_link::OwnerToken;
 use crate::domain::order::ids::OrderId;
 use crate::domain::order::payment::Payment;
@@ -18,7 +18,7 @@ use crate::domain::order::reissue::MayReissue;
 use crate::http::Api;
 use crate::http::problem::{Code, Problem};
 use crate::web::text::text;
-use crate::web::{Door, Notice, ReissuePage};
+use crate::web::{LinkKind, Notice, ReissuePage};
 
 /// The order, as it is now or as soon as it differs from `since`.
 pub async fn show(
@@ -29,7 +29,7 @@ pub async fn show(
 ) -> Page {
     match find(&api, &token).await? {
         Some((token, order)) => {
-            let door = Door::OwnerLink(&token);
+            let door = LinkKind::OwnerLink(&token);
             show_by(&request, &api, &visitor, order.order_id, door).await
         }
         None => first_edition(&api, &visitor, &token).await,
@@ -64,7 +64,7 @@ pub async fn reissue(
     if let Some((status, notice)) = hindrance(&visitor) {
         return Ok(back(&api, &visitor, &token, status, &order, notice));
     }
-    let home = Door::OwnerLink(&token).path(&order);
+    let home = LinkKind::OwnerLink(&token).path(&order);
     // A form of ours knows what the guest saw; of anything else nothing follows.
     let Ok(seen) = form.field("seen").parse() else {
         return Ok(visitor.see(&format!("{home}/reissue")));
@@ -73,9 +73,9 @@ pub async fn reissue(
     let done = api.orders.reissue(order.order_id, requester).await?;
     let text = text(visitor.language);
     let (status, notice) = match done.code {
-        NewCode::Given | NewCode::GivenBefore => return Ok(visitor.see(&home)),
-        NewCode::Enough => (StatusCode::TOO_MANY_REQUESTS, Notice::enough_codes(text)),
-        NewCode::Over => (StatusCode::CONFLICT, Notice::no_new_code(text)),
+        ReissueOutcome::Given | ReissueOutcome::GivenBefore => return Ok(visitor.see(&home)),
+        ReissueOutcome::Enough => (StatusCode::TOO_MANY_REQUESTS, Notice::enough_codes(text)),
+        ReissueOutcome::Over => (StatusCode::CONFLICT, Notice::no_new_code(text)),
     };
     Ok(back(&api, &visitor, &token, status, &done.payment, notice))
 }
@@ -89,7 +89,14 @@ fn back(
     order: &Payment,
     notice: Notice,
 ) -> HttpResponse {
-    draw(api, visitor, status, order, Door::OwnerLink(token), notice)
+    draw(
+        api,
+        visitor,
+        status,
+        order,
+        LinkKind::OwnerLink(token),
+        notice,
+    )
 }
 
 /// Why no link can have a code replaced here.

@@ -10,7 +10,7 @@ use crate::http::Api;
 use crate::web::text::text;
 use crate::web::{Notice, PaidAnswer, PaidPage};
 
-/// Asks for the phone.
+/// StatusChecker for the phone.
 pub async fn show(visitor: Visitor) -> HttpResponse {
     draw(&visitor, StatusCode::OK, PaidAnswer::Ask, String::new())
 }

@@ -121,7 +121,7 @@ pub async fn show(
 
 /// Keeps the head of a request in as much memory as it fills. The library has room for some thirty
 /// headers in each, 7 KiB, and a parked poll keeps its head for a minute.
-pub async fn travel_light(
+pub async fn shrink_headers(
     mut request: ServiceRequest,
     next: middleware::Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {

@@ -7,7 +7,7 @@ use url::Url;
 use utoipa::ToSchema;
 
 use super::status::rfc3339;
-use crate::domain::access::usage::{Standing, State};
+use crate::domain::access::usage::{Remaining, State};
 use crate::domain::access::voucher::VoucherCode;
 use crate::http::Api;
 use crate::http::problem::{Code, Problem};
@@ -28,7 +28,7 @@ pub struct VoucherDocument {
 }
 
 impl VoucherDocument {
-    fn of(code: &VoucherCode, standing: &Standing) -> Self {
+    fn of(code: &VoucherCode, standing: &Remaining) -> Self {
         Self {
             status: "success",
             voucher_code: code.as_str().to_owned(),
@@ -56,7 +56,7 @@ pub struct CaptiveDocument {
 }
 
 impl CaptiveDocument {
-    fn of(portal: &Url, standing: Option<&Standing>) -> Self {
+    fn of(portal: &Url, standing: Option<&Remaining>) -> Self {
         let free = standing.filter(|it| matches!(it.state, State::New | State::Active));
         Self {
             captive: free.is_none(),
@@ -120,7 +120,7 @@ async fn standing(
     api: &Api,
     code: &VoucherCode,
     now: DateTime<Utc>,
-) -> Result<Option<Standing>, Problem> {
+) -> Result<Option<Remaining>, Problem> {
     let known = api.store.voucher_usage(code).await?;
-    Ok(known.map(|(allowance, usage)| Standing::of(&allowance, &usage, now)))
+    Ok(known.map(|(allowance, usage)| Remaining::of(&allowance, &usage, now)))
 }

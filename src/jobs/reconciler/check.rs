@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use tracing::{info, warn};
 
 use super::{Reconciler, confirmation};
-use crate::actors::status_checks::Asker;
+use crate::actors::status_checks::CheckOrigin;
 use crate::actors::{Command, HandleError, Handled};
 use crate::domain::order::evidence::{Evidence, Word};
 use crate::domain::order::ids::OrderId;
@@ -16,7 +16,7 @@ use crate::gateways::zenopay::wire::StatusAnswer;
 use crate::store::DueOrder;
 
 impl Reconciler {
-    /// Asks about a claimed order; what goes wrong is logged, and the lease brings it back.
+    /// StatusChecker about a claimed order; what goes wrong is logged, and the lease brings it back.
     pub(super) async fn reconcile(&self, order: &DueOrder) {
         if let Err(error) = self.ask(order).await {
             let order_id = order.order_id;
@@ -27,7 +27,12 @@ impl Reconciler {
     async fn ask(&self, order: &DueOrder) -> Result<(), HandleError> {
         let parts = &self.inner.parts;
         let order_id = order.order_id;
-        let Some(answer) = parts.orders.asks().ask(order_id, Asker::Schedule).await else {
+        let Some(answer) = parts
+            .orders
+            .asks()
+            .ask(order_id, CheckOrigin::Schedule)
+            .await
+        else {
             // Not asked at all, so it does not count.
             let soon = check_schedule::ask_soon(parts.store.clock().now());
             return Ok(parts.store.ask_by(order_id, soon).await?);

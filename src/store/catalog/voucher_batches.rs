@@ -120,7 +120,7 @@ async fn print(
         .await?;
     let mut rows = Rows::default();
     for (_, user) in &batch.vouchers {
-        users::let_in(&mut rows, user);
+        users::provision(&mut rows, user);
     }
     rows.write(txn).await?;
     let subject = format!("batch {id}");

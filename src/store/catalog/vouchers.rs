@@ -118,7 +118,7 @@ async fn revoke_printed(
     if marked == 0 {
         return Ok(false);
     }
-    users::shut_out(txn, code.as_str(), None, now, "revoked").await?;
+    users::revoke_users(txn, code.as_str(), None, now, "revoked").await?;
     audit_log::insert(txn, &audit, now).await?;
     Ok(true)
 }

@@ -12,7 +12,7 @@ use tracing::log::LevelFilter;
 
 use super::pool::Pool;
 use super::runtime::{READ_WITHIN, WRITE_WITHIN};
-use super::stalled::Wedged;
+use super::stalled::Stalled;
 use crate::store::StoreError;
 
 /// How long a message waits for a connection before it is told to come later.
@@ -89,7 +89,7 @@ pub(in crate::store) struct Pools {
 
 impl Pools {
     /// Opens them, on the runtime to which they then belong.
-    pub async fn open(url: &str, wedged: &Wedged) -> Result<Self, DbErr> {
+    pub async fn open(url: &str, wedged: &Stalled) -> Result<Self, DbErr> {
         if backend(url) == DbBackend::Sqlite {
             let writer = Pool::open(sqlite(url, 1, false)).await?;
             return Ok(Self {
@@ -183,7 +183,7 @@ fn postgres(
     url: &str,
     connections: u32,
     more: &'static [(&str, &str)],
-    wedged: &Wedged,
+    wedged: &Stalled,
 ) -> ConnectOptions {
     let mut options = common(url, connections);
     let millis = STATEMENT_TIMEOUT.as_millis().to_string();

@@ -27,7 +27,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
-use super::stalled::Wedged;
+use super::stalled::Stalled;
 
 /// An old pool is looked after for so long: then all callers have given back what they had.
 const RETIRE_FOR: Duration = Duration::from_secs(40);
@@ -64,8 +64,8 @@ enum Lost {
 /// How a pool is replaced, and when.
 struct Remedy {
     options: ConnectOptions,
-    wedged: Wedged,
-    standing: Mutex<Standing>,
+    wedged: Stalled,
+    standing: Mutex<PoolHealth>,
     /// One attempt at a time.
     attempts: Arc<Semaphore>,
     /// Places for old pools.
@@ -82,14 +82,14 @@ impl Pool {
     /// than `patience`.
     pub async fn open_replaceable(
         options: ConnectOptions,
-        wedged: Wedged,
+        wedged: Stalled,
         patience: Duration,
     ) -> Result<Self, DbErr> {
         let connections = Database::connect(options.clone()).await?;
         let remedy = Remedy {
             options,
             wedged,
-            standing: Mutex::new(Standing::of_new(patience, Instant::now())),
+            standing: Mutex::new(PoolHealth::of_new(patience, Instant::now())),
             attempts: Arc::new(Semaphore::new(1)),
             old: Arc::new(Semaphore::new(OLD_AT_MOST)),
         };
@@ -115,7 +115,7 @@ impl Pool {
         self.watch(self.connections().begin_with_options(options).await)
     }
 
-    /// Asks whether the database answers.
+    /// StatusChecker whether the database answers.
     pub async fn ping(&self) -> Result<(), DbErr> {
         self.watch(self.connections().ping().await)
     }
@@ -191,7 +191,7 @@ impl Pool {
 }
 
 impl Remedy {
-    fn standing(&self) -> MutexGuard<'_, Standing> {
+    fn standing(&self) -> MutexGuard<'_, PoolHealth> {
         self.standing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -216,7 +216,7 @@ impl Remedy {
 }
 
 /// What is known of a pool's places.
-struct Standing {
+struct PoolHealth {
     /// Nothing that happened before says anything of it.
     whole_at: Instant,
     /// Since when no caller has had a connection.
@@ -225,7 +225,7 @@ struct Standing {
     patience: Duration,
 }
 
-impl Standing {
+impl PoolHealth {
     fn of_new(patience: Duration, now: Instant) -> Self {
         Self {
             whole_at: now,
@@ -316,7 +316,7 @@ mod tests {
     #[test]
     fn a_pool_of_which_nobody_had_a_connection_for_long_is_replaced() {
         let at = moments();
-        let mut standing = Standing::of_new(PATIENCE, at(0));
+        let mut standing = PoolHealth::of_new(PATIENCE, at(0));
 
         assert!(!standing.had_none(at(5)));
         assert!(!standing.had_none(at(14)));
@@ -326,7 +326,7 @@ mod tests {
     #[test]
     fn a_pool_of_which_somebody_had_a_connection_is_only_busy() {
         let at = moments();
-        let mut standing = Standing::of_new(PATIENCE, at(0));
+        let mut standing = PoolHealth::of_new(PATIENCE, at(0));
         standing.had_none(at(5));
 
         assert!(!standing.had_one(None));
@@ -339,7 +339,7 @@ mod tests {
     #[test]
     fn a_pool_has_lost_places_only_if_somebody_gave_up_since_it_was_whole() {
         let at = moments();
-        let mut standing = Standing::of_new(PATIENCE, at(3));
+        let mut standing = PoolHealth::of_new(PATIENCE, at(3));
 
         assert!(!standing.had_one(Some(at(2))));
         assert!(standing.had_one(Some(at(4))));

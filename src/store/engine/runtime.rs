@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tracing::Instrument;
 
-use super::stalled::Wedged;
+use super::stalled::Stalled;
 use crate::store::StoreError;
 
 /// They only move bytes: PostgreSQL does its work in its own processes, SQLite on threads of sqlx.
@@ -42,12 +42,12 @@ pub(in crate::store) struct DatabaseRuntime {
     /// Taken when it is dropped.
     runtime: Option<Runtime>,
     handle: Handle,
-    wedged: Wedged,
+    wedged: Stalled,
 }
 
 impl DatabaseRuntime {
     /// Starts its threads.
-    pub fn start(wedged: Wedged) -> Result<Self, StoreError> {
+    pub fn start(wedged: Stalled) -> Result<Self, StoreError> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(THREADS)
             .thread_name("malipo-store")
@@ -106,7 +106,7 @@ impl DatabaseRuntime {
 
 /// Writes to the end, or gives it up after its time.
 pub(in crate::store) async fn write_within<T>(
-    wedged: &Wedged,
+    wedged: &Stalled,
     work: impl Future<Output = Result<T, StoreError>>,
 ) -> Result<T, StoreError> {
     let lost = || StoreError::CommitUnknown(DbErr::Custom("no answer in time".to_owned()));
@@ -115,7 +115,7 @@ pub(in crate::store) async fn write_within<T>(
 
 /// Reads to the end, or gives it up after its time.
 pub(in crate::store) async fn read_within<T>(
-    wedged: &Wedged,
+    wedged: &Stalled,
     work: impl Future<Output = Result<T, StoreError>>,
 ) -> Result<T, StoreError> {
     let lost = || StoreError::Unavailable("no answer in time".to_owned());
@@ -124,7 +124,7 @@ pub(in crate::store) async fn read_within<T>(
 
 async fn within<T>(
     limit: Duration,
-    wedged: &Wedged,
+    wedged: &Stalled,
     work: impl Future<Output = Result<T, StoreError>>,
     lost: fn() -> StoreError,
 ) -> Result<T, StoreError> {

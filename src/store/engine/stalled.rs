@@ -16,13 +16,13 @@ const WARY_FOR: Duration = Duration::from_secs(60);
 
 /// Says whether a task has just given up. Cheap to clone.
 #[derive(Clone)]
-pub(in crate::store) struct Wedged {
+pub(in crate::store) struct Stalled {
     since: Instant,
     /// Milliseconds after `since`; 0 is never.
     gave_up_ms: Arc<AtomicU64>,
 }
 
-impl Wedged {
+impl Stalled {
     pub fn new() -> Self {
         Self {
             since: Instant::now(),

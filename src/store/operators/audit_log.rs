@@ -66,7 +66,7 @@ pub(in crate::store) fn row(entry: &AuditEntry, now: DateTime<Utc>) -> audit_eve
 
 /// A look at what is masked for others.
 #[derive(Clone, Debug)]
-pub struct Reveal {
+pub struct Unmasking {
     /// The operator.
     pub operator: String,
     /// At which order, if at one.
@@ -122,7 +122,7 @@ impl Store {
     ///
     /// # Errors
     /// The [`StoreError`]; nothing may then be shown.
-    pub async fn record_reveal(&self, reveal: Reveal) -> Result<(), StoreError> {
+    pub async fn record_reveal(&self, reveal: Unmasking) -> Result<(), StoreError> {
         let now = self.clock().now();
         let same = "SELECT order_id FROM audit_events \
              WHERE at > $1 AND action = 'reveal' AND operator = $2 AND subject = $3";

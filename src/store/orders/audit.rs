@@ -19,7 +19,7 @@ const PASSWORD: &str = "Cleartext-Password";
 
 /// What one order has led to. `Debug` is not derived: bodies belong in no log.
 #[derive(Clone, Default)]
-pub struct Booked {
+pub struct OrderRows {
     /// Numbers of its invoices.
     pub invoices: Vec<String>,
     /// Codes of its vouchers.
@@ -48,7 +48,10 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    pub async fn audit(&self, orders: &[OrderId]) -> Result<HashMap<OrderId, Booked>, StoreError> {
+    pub async fn audit(
+        &self,
+        orders: &[OrderId],
+    ) -> Result<HashMap<OrderId, OrderRows>, StoreError> {
         let (db, mut all) = (self.db(), HashMap::with_capacity(orders.len()));
         for batch in orders.chunks(BATCH) {
             all.extend(booked(&db, batch).await?);
@@ -57,7 +60,7 @@ impl Store {
     }
 }
 
-async fn booked(db: &Db, orders: &[OrderId]) -> Result<HashMap<OrderId, Booked>, StoreError> {
+async fn booked(db: &Db, orders: &[OrderId]) -> Result<HashMap<OrderId, OrderRows>, StoreError> {
     let known: Vec<(i64, Uuid)> = payments::Entity::find()
         .select_only()
         .columns([payments::Column::Id, payments::Column::OrderId])
@@ -66,7 +69,8 @@ async fn booked(db: &Db, orders: &[OrderId]) -> Result<HashMap<OrderId, Booked>,
         .all(db)
         .await?;
     let ids: Vec<i64> = known.iter().map(|(id, _)| *id).collect();
-    let mut all: HashMap<i64, Booked> = ids.iter().map(|id| (*id, Booked::default())).collect();
+    let mut all: HashMap<i64, OrderRows> =
+        ids.iter().map(|id| (*id, OrderRows::default())).collect();
 
     let (id, number) = (invoices::Column::PaymentId, invoices::Column::Number);
     for (id, number) in texts::<invoices::Entity>(db, &ids, id, number).await? {

@@ -10,7 +10,8 @@ use sea_orm::{ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder
 
 use crate::domain::catalog::money::Tzs;
 use crate::domain::history::{
-    Act, Call, Disconnect, FormerCode, Heard, Receipt, Remarked, Session, Story, Text, Twin,
+    Act, Call, Disconnect, FormerCode, JournalledWebhook, OrderHistory, Receipt, Remarked, Session,
+    Text, Twin,
 };
 use crate::domain::order::ids::OrderId;
 use crate::domain::order::payment::{Payment, Status};
@@ -30,7 +31,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    pub async fn story(&self, order_id: OrderId) -> Result<Option<Story>, StoreError> {
+    pub async fn story(&self, order_id: OrderId) -> Result<Option<OrderHistory>, StoreError> {
         let db = &self.db();
         let found = payments::Entity::find()
             .filter(payments::Column::OrderId.eq(order_id.0))
@@ -44,7 +45,7 @@ impl Store {
         let code = voucher.as_ref().map(|voucher| voucher.code.clone());
         let revoked_reason = (voucher.as_ref()).and_then(|voucher| voucher.revoked_reason.clone());
         let invoice = "SELECT number FROM invoices WHERE payment_id = $1";
-        let mut story = Story {
+        let mut story = OrderHistory {
             payment: rows::payment(row, voucher)?,
             gateway_confirmed_at,
             invoice: sql::tuple(db, invoice, [id.into()]).await?,
@@ -105,14 +106,14 @@ fn call(row: gateway_calls::Model) -> Call {
     }
 }
 
-async fn deliveries(db: &Db, order_id: OrderId) -> Result<Vec<Heard>, StoreError> {
+async fn deliveries(db: &Db, order_id: OrderId) -> Result<Vec<JournalledWebhook>, StoreError> {
     let search = JournalSearch {
         order_id: Some(order_id.to_string()),
         limit: MOST as u64 - 1,
         ..JournalSearch::default()
     };
     let newest = page_of(&search).into_partial_model::<JournalRow>();
-    let heard = |row: JournalRow| Heard {
+    let heard = |row: JournalRow| JournalledWebhook {
         id: row.id,
         received_at: row.received_at,
         source: row.source,

@@ -50,7 +50,7 @@ pub(in crate::store) fn gather(
     let radius_user = radius_user
         .ok_or_else(|| StoreError::Corrupt("a new code without a RADIUS user".to_owned()))?;
     sale::issue_voucher(rows, payment)?;
-    users::let_in(rows, radius_user);
+    users::provision(rows, radius_user);
     sale::queue_sms(rows, payment, &replacement.sms, replaced_at(payment)?);
     Ok(())
 }
@@ -67,7 +67,7 @@ pub(in crate::store) async fn close(
     if sql::execute(txn, give_up, [payment.id.into(), old.into()]).await? != 1 {
         return Err(StoreError::Conflict);
     }
-    users::shut_out(txn, old, Some(payment.order_id), at, "replaced").await?;
+    users::revoke_users(txn, old, Some(payment.order_id), at, "replaced").await?;
     // What has not left yet must not bring a code that is closed.
     let correct = "UPDATE sms_messages SET body = $1 \
          WHERE payment_id = $2 AND state IN ('queued', 'failed')";

@@ -32,7 +32,7 @@ const SALES: u64 = 5;
 
 /// What was done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Remedy {
+pub enum ResendOutcome {
     /// The voucher's SMS goes out again.
     Resent(OrderId),
     /// It is about to go out, or went out often enough in this hour.
@@ -48,7 +48,7 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::transaction`].
-    pub async fn paid_already(&self, phone: &Phone) -> Result<Remedy, StoreError> {
+    pub async fn paid_already(&self, phone: &Phone) -> Result<ResendOutcome, StoreError> {
         let (store, phone) = (self.clone(), phone.clone());
         self.run(async move {
             let now = store.clock().now();
@@ -85,17 +85,17 @@ impl Store {
         &self,
         sold: payments::Model,
         now: DateTime<Utc>,
-    ) -> Result<Remedy, StoreError> {
+    ) -> Result<ResendOutcome, StoreError> {
         let order_id = OrderId(sold.order_id);
         // The newest has the code that counts.
         let sms = "SELECT id FROM sms_messages WHERE payment_id = $1 ORDER BY id DESC LIMIT 1";
         let Some(sms) = sql::tuple(&self.db(), sms, [sold.id.into()]).await? else {
-            return Ok(Remedy::OnItsWay(order_id));
+            return Ok(ResendOutcome::OnItsWay(order_id));
         };
         let repeated = self.transaction_if(move |txn| Box::pin(repeat(txn, sold, sms, now)));
         Ok(match repeated.await? {
-            Some(()) => Remedy::Resent(order_id),
-            None => Remedy::OnItsWay(order_id),
+            Some(()) => ResendOutcome::Resent(order_id),
+            None => ResendOutcome::OnItsWay(order_id),
         })
     }
 
@@ -104,7 +104,7 @@ impl Store {
         &self,
         phone: &Phone,
         now: DateTime<Utc>,
-    ) -> Result<Remedy, StoreError> {
+    ) -> Result<ResendOutcome, StoreError> {
         let unpaid = format!(
             "SELECT id, order_id, version FROM payments WHERE phone = $1 AND created_at > $2 \
              AND {MAY_STILL_BE_PAID} ORDER BY id DESC LIMIT 1"
@@ -112,14 +112,14 @@ impl Store {
         let lately = [phone.international().into(), (now - UNPAID_WITHIN).into()];
         let found = sql::tuple(&self.db(), &unpaid, lately).await?;
         let Some((id, order_id, version)): Option<(i64, OrderId, i32)> = found else {
-            return Ok(Remedy::Nothing);
+            return Ok(ResendOutcome::Nothing);
         };
         let ask = format!(
             "UPDATE payments SET due_at = $1 WHERE id = $2 AND version = $3 AND {MAY_STILL_BE_PAID}"
         );
         self.execute(ask, [now.into(), id.into(), version.into()])
             .await?;
-        Ok(Remedy::Asked(order_id))
+        Ok(ResendOutcome::Asked(order_id))
     }
 }
 

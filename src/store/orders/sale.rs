@@ -15,7 +15,7 @@ use crate::domain::sms_text;
 use crate::store::StoreError;
 use crate::store::engine::sql;
 use crate::store::engine::writer::Rows;
-use crate::store::radius::users::{let_in, shut_out};
+use crate::store::radius::users::{provision, revoke_users};
 use crate::store::rows::personal;
 
 /// Customer, invoice, voucher, RADIUS user and SMS of a sale.
@@ -29,7 +29,7 @@ pub(in crate::store) fn gather(
     add_customer(rows, sale);
     issue_invoice(rows, sale);
     issue_voucher(rows, &sale.payment)?;
-    let_in(rows, radius_user);
+    provision(rows, radius_user);
     queue_sms(rows, &sale.payment, &sale.sms, sale.invoice.issued_at);
     Ok(())
 }
@@ -46,7 +46,7 @@ pub(in crate::store) async fn revoke(
     let at = voucher
         .revoked_at
         .ok_or_else(|| StoreError::Corrupt("a voucher that is revoked at no time".to_owned()))?;
-    shut_out(txn, voucher.code.as_str(), Some(payment.order_id), at, why).await
+    revoke_users(txn, voucher.code.as_str(), Some(payment.order_id), at, why).await
 }
 
 fn add_customer(rows: &mut Rows, sale: &Sale) {

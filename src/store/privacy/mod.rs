@@ -176,7 +176,7 @@ async fn forget_vouchers(
     for (code, revoked_at, payment_id) in &sold {
         if revoked_at.is_none() {
             let order_id = payment_id.map(|_| order_id);
-            users::shut_out(txn, code, order_id, now, "erased").await?;
+            users::revoke_users(txn, code, order_id, now, "erased").await?;
         }
         forget_devices(txn, code).await?;
     }

@@ -18,7 +18,7 @@ use crate::store::engine::writer::Rows;
 use crate::store::outbox::ended_sessions;
 
 /// Adds a user that does not exist yet.
-pub(in crate::store) fn let_in(rows: &mut Rows, user: &RadiusUser) {
+pub(in crate::store) fn provision(rows: &mut Rows, user: &RadiusUser) {
     for check in &user.checks {
         rows.add(check_row(user, check));
     }
@@ -51,7 +51,7 @@ pub(in crate::store) fn check_row(user: &RadiusUser, check: &Attribute) -> radch
 }
 
 /// Closes a code: it stays in the database, FreeRADIUS no longer knows it, and its sessions end.
-pub(in crate::store) async fn shut_out(
+pub(in crate::store) async fn revoke_users(
     txn: &DatabaseTransaction,
     code: &str,
     order_id: Option<OrderId>,

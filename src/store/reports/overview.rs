@@ -41,7 +41,7 @@ pub struct Overview {
 
 /// How those outside behave.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Vitals {
+pub struct DependencyHealth {
     /// ZenoPay has answered none of the last calls, and this was the first of those.
     pub gateway_silent_since: Option<DateTime<Utc>>,
     /// The oldest SMS that has failed and is still tried.
@@ -73,13 +73,13 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    pub async fn vitals(&self) -> Result<Vitals, StoreError> {
+    pub async fn vitals(&self) -> Result<DependencyHealth, StoreError> {
         let db = &self.db();
         let calls = "SELECT at, http_status FROM gateway_calls ORDER BY id DESC LIMIT $1";
         let calls = sql::tuples(db, calls, [LOOKED_AT.into()]).await?;
         let failing = "SELECT MIN(created_at) FROM sms_messages WHERE state = 'failed'";
         let failing: Option<Option<_>> = sql::tuple(db, failing, []).await?;
-        Ok(Vitals {
+        Ok(DependencyHealth {
             gateway_silent_since: silent_since(&calls, self.clock().now()),
             sms_failing_since: failing.flatten(),
         })

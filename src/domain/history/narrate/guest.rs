@@ -1,8 +1,8 @@
 //! The guest's side in the timeline: SMS, sessions, disconnects.
 
-use super::{Teller, optional};
+use super::{Narrator, optional};
 
-impl Teller<'_> {
+impl Narrator<'_> {
     pub(super) fn texts(&mut self) {
         for text in &self.story.texts {
             let (kind, state) = (&text.kind, &text.state);

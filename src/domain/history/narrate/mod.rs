@@ -4,9 +4,9 @@ use std::fmt::Display;
 
 use chrono::{DateTime, TimeZone, Utc};
 
-use super::{Line, Story};
+use super::{Line, OrderHistory};
 use crate::domain::order::payment::Status;
-use crate::domain::people::mask::{Mask, Sight};
+use crate::domain::people::mask::{Mask, Visibility};
 
 mod guest;
 mod voucher;
@@ -14,12 +14,12 @@ mod voucher;
 /// Every line of a story, in the order in which things follow from each other: of two at the
 /// same millisecond the first told comes first, if they are sorted by a sort that is stable.
 pub(super) fn all(
-    story: &Story,
-    sight: Sight,
+    story: &OrderHistory,
+    sight: Visibility,
     now: DateTime<Utc>,
     clock: &impl TimeZone<Offset: Display>,
 ) -> Vec<Line> {
-    let mut teller = Teller {
+    let mut teller = Narrator {
         story,
         mask: mask(story, sight),
         lines: Vec::new(),
@@ -39,18 +39,18 @@ pub(super) fn all(
 }
 
 /// Also of codes that were replaced.
-fn mask(story: &Story, sight: Sight) -> Mask {
+fn mask(story: &OrderHistory, sight: Visibility) -> Mask {
     let codes = story.former_codes.iter().map(|former| &former.code);
     codes.fold(Mask::of(sight, &story.payment), |mask, code| mask.and(code))
 }
 
-struct Teller<'a> {
-    story: &'a Story,
+struct Narrator<'a> {
+    story: &'a OrderHistory,
     mask: Mask,
     lines: Vec<Line>,
 }
 
-impl Teller<'_> {
+impl Narrator<'_> {
     fn line(&mut self, at: DateTime<Utc>, kind: &'static str, summary: impl Into<String>) {
         self.numbered(at, kind, summary.into(), None);
     }

@@ -4,11 +4,11 @@ use std::fmt::Display;
 
 use chrono::{DateTime, TimeZone, Utc};
 
-use super::Teller;
+use super::Narrator;
 use crate::domain::catalog::package::Validity;
 use crate::domain::order::payment::Payment;
 
-impl Teller<'_> {
+impl Narrator<'_> {
     /// What was sold, and what became of it.
     pub(super) fn sale(&mut self, clock: &impl TimeZone<Offset: Display>) {
         let payment = &self.story.payment;

@@ -11,7 +11,7 @@ use crate::domain::order::payment::Status;
 
 use story::{MINUTE, at, disconnect, full, text};
 
-fn told(story: &Story, sight: Sight) -> Vec<String> {
+fn told(story: &OrderHistory, sight: Visibility) -> Vec<String> {
     tell(story, sight, at(1_000 * MINUTE), &Dar_es_Salaam)
         .iter()
         .map(|line| {
@@ -25,7 +25,7 @@ fn told(story: &Story, sight: Sight) -> Vec<String> {
 #[test]
 fn an_admin_reads_the_whole_story() {
     assert_eq!(
-        told(&full(), Sight::Whole),
+        told(&full(), Visibility::Whole),
         [
             "- created: 255712345678 orders daily for 2000 TZS",
             "10 push: ZenoPay is asked to ring the phone: accepted, HTTP 200 in 43 ms",
@@ -52,7 +52,10 @@ fn an_admin_reads_the_whole_story() {
 
 #[test]
 fn a_viewer_reads_the_same_story_without_phones_and_codes() {
-    let (whole, masked) = (told(&full(), Sight::Whole), told(&full(), Sight::Masked));
+    let (whole, masked) = (
+        told(&full(), Visibility::Whole),
+        told(&full(), Visibility::Masked),
+    );
 
     let text = masked.join("\n");
     assert_eq!(masked.len(), whole.len());
@@ -79,7 +82,7 @@ fn an_order_of_which_nothing_came_has_a_short_story() {
     (story.remarks, story.acts, story.is_cut) = (Vec::new(), Vec::new(), true);
 
     assert_eq!(
-        told(&story, Sight::Whole),
+        told(&story, Visibility::Whole),
         [
             "- created: 255712345678 orders daily for 2000 TZS",
             "0 note: there is more than is told here: only the newest lines",
@@ -94,7 +97,7 @@ fn time_ran_out_only_where_it_did() {
         let mut story = full();
         story.payment = order(status);
         story.payment.confirmed_at = confirmed_at;
-        let lines = tell(&story, Sight::Whole, now, &Dar_es_Salaam);
+        let lines = tell(&story, Visibility::Whole, now, &Dar_es_Salaam);
         lines.iter().filter(|line| line.kind == "deadline").count()
     };
     let deadline = order(Status::Pending).deadline_at;
@@ -118,13 +121,13 @@ fn what_is_wrong_is_an_alert() {
         is_delivered: false,
         detail: None,
     });
-    let missing = told(&story, Sight::Masked).join("\n");
+    let missing = told(&story, Visibility::Masked).join("\n");
 
     story.radius = 3;
-    let well = told(&story, Sight::Masked).join("\n");
+    let well = told(&story, Visibility::Masked).join("\n");
     story.payment = order(Status::Refunded);
     story.payment.voucher.as_mut().unwrap().revoked_at = Some(at(90 * MINUTE));
-    let lets_in = told(&story, Sight::Masked).join("\n");
+    let lets_in = told(&story, Visibility::Masked).join("\n");
 
     assert!(
         missing.contains("alert: RADIUS user AA****** is missing: FreeRADIUS lets nobody in"),

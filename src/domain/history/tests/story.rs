@@ -15,7 +15,7 @@ pub(super) fn at(millis: i64) -> DateTime<Utc> {
 pub(super) const MINUTE: i64 = 60_000;
 
 /// Held, released by an operator, used, refunded: every kind of row once.
-pub(super) fn full() -> Story {
+pub(super) fn full() -> OrderHistory {
     let mut payment = order(Status::Refunded);
     payment.gateway.payer_msisdn = Some(Personal::new("255744000001"));
     payment.confirmed_at = Some(at(2_000));
@@ -29,7 +29,7 @@ pub(super) fn full() -> Story {
         is_alert,
         summary: summary.to_owned(),
     };
-    Story {
+    OrderHistory {
         payment,
         gateway_confirmed_at: Some(at(70_000)),
         invoice: Some("INV-1".to_owned()),
@@ -104,8 +104,8 @@ pub(super) fn heard(
     amount: Option<Tzs>,
     proof: Option<&str>,
     outcome: &str,
-) -> Heard {
-    Heard {
+) -> JournalledWebhook {
+    JournalledWebhook {
         id,
         received_at: at(millis),
         source: Some(if id == 3 { "webhook" } else { "replay" }.to_owned()),

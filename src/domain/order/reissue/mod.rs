@@ -15,11 +15,11 @@ use super::decision::{Decision, Effect};
 use super::outcome::Outcome;
 use super::payment::{Payment, Status};
 use super::sale::Facts;
-use crate::domain::access::usage::{Allowance, Standing, Usage};
+use crate::domain::access::usage::{Allowance, Remaining, Usage};
 use crate::domain::access::voucher::Voucher;
 
 pub use replacement::Replacement;
-pub use wish::{MOST, ReissuedBy, Replaced, Wish, a_day};
+pub use wish::{MOST, ReissueInput, ReissuedBy, Replaced, a_day};
 
 /// The people who can have a code replaced in this shop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub enum MayReissue {
 }
 
 /// Decides what the wish for a new code does to `payment`.
-pub fn replace(payment: &Payment, wish: &Wish, facts: &Facts) -> Decision {
+pub fn replace(payment: &Payment, wish: &ReissueInput, facts: &Facts) -> Decision {
     let refused = || Decision::of(Outcome::Stale, Effect::Refuse);
     let old = match (payment.status, &payment.voucher) {
         (Status::Completed, Some(voucher)) => voucher,
@@ -70,7 +70,7 @@ pub fn replace(payment: &Payment, wish: &Wish, facts: &Facts) -> Decision {
         .note("voucher_replaced", told)
 }
 
-fn standing(payment: &Payment, voucher: &Voucher, usage: &Usage, facts: &Facts) -> Standing {
+fn standing(payment: &Payment, voucher: &Voucher, usage: &Usage, facts: &Facts) -> Remaining {
     let terms = &payment.terms;
     let allowance = Allowance {
         validity: terms.validity,
@@ -79,7 +79,7 @@ fn standing(payment: &Payment, voucher: &Voucher, usage: &Usage, facts: &Facts) 
         revoked_at: voucher.revoked_at,
         data_limit_mb: terms.data_limit_mb,
     };
-    Standing::of(&allowance, usage, facts.now)
+    Remaining::of(&allowance, usage, facts.now)
 }
 
 #[cfg(test)]

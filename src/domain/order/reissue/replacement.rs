@@ -1,12 +1,12 @@
 //! What a new code writes, worked out before a transaction is opened.
 
-use crate::domain::access::usage::Standing;
+use crate::domain::access::usage::Remaining;
 use crate::domain::access::voucher::{Voucher, VoucherCode};
 use crate::domain::order::payment::Payment;
 use crate::domain::order::sale::{Facts, Sms};
 use crate::domain::sms_text::Occasion;
 
-use super::wish::Wish;
+use super::wish::ReissueInput;
 
 /// The same voucher under another code: written whole or not at all.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,8 +23,8 @@ impl Replacement {
     pub(super) fn of(
         payment: &Payment,
         old: &Voucher,
-        wish: &Wish,
-        left: Standing,
+        wish: &ReissueInput,
+        left: Remaining,
         facts: &Facts,
     ) -> Self {
         let mut next = payment.next(payment.status);
@@ -39,7 +39,7 @@ impl Replacement {
         // The second code of the order, the third, …: one message each.
         let kind = format!("voucher-{}", wish.replaced.ever + 2);
         Self {
-            sms: Sms::of(kind, Occasion::NewCode, &next, facts),
+            sms: Sms::of(kind, Occasion::ReissueOutcome, &next, facts),
             payment: next,
             old: old.code.clone(),
         }

@@ -8,8 +8,8 @@ use crate::domain::order::evidence::Evidence;
 
 const GIB: u64 = 1 << 30;
 
-fn wish(order: &Payment) -> Wish {
-    Wish {
+fn wish(order: &Payment) -> ReissueInput {
+    ReissueInput {
         by: ReissuedBy::Owner,
         seen: order.version,
         usage: Usage::default(),
@@ -17,8 +17,8 @@ fn wish(order: &Payment) -> Wish {
     }
 }
 
-fn replaced(order: &Payment, wish: &Wish) -> Option<Replacement> {
-    match decide(order, &Evidence::NewCode(wish.clone()), &facts()).effect {
+fn replaced(order: &Payment, wish: &ReissueInput) -> Option<Replacement> {
+    match decide(order, &Evidence::Reissue(wish.clone()), &facts()).effect {
         Effect::Replace(replacement) => Some(*replacement),
         Effect::Refuse => None,
         other => panic!("{other:?}"),
@@ -125,7 +125,7 @@ fn whoever_presses_twice_has_one_new_code() {
     let pressed = wish(&order);
     let first = replaced(&order, &pressed).unwrap().payment;
 
-    let second = decide(&first, &Evidence::NewCode(pressed), &facts());
+    let second = decide(&first, &Evidence::Reissue(pressed), &facts());
 
     assert_eq!(second, Decision::keep(Outcome::Duplicate));
 }

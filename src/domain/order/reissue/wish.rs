@@ -23,7 +23,7 @@ pub enum ReissuedBy {
 
 /// What is wanted, and what is known of the old code.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wish {
+pub struct ReissueInput {
     /// The party that wants it.
     pub by: ReissuedBy,
     /// The version of the order that was seen: a second press has seen the same one.

@@ -89,7 +89,7 @@ impl Client {
         })
     }
 
-    /// Asks ZenoPay to make the guest's phone ring. Call it once an order.
+    /// StatusChecker ZenoPay to make the guest's phone ring. Call it once an order.
     pub async fn create(&self, request: &CreateRequest) -> (CreateAnswer, CallFacts) {
         let call = self.http.post(self.create_url.clone()).json(request);
         let (heard, facts) = hear(call.timeout(self.create_timeout)).await;
@@ -112,7 +112,7 @@ impl Client {
         (answer, facts)
     }
 
-    /// Asks ZenoPay what became of an order. Changes nothing there.
+    /// StatusChecker ZenoPay what became of an order. Changes nothing there.
     pub async fn order_status(&self, order_id: OrderId) -> (StatusAnswer, CallFacts) {
         let mut url = self.order_status_url.clone();
         url.query_pairs_mut()
@@ -120,11 +120,11 @@ impl Client {
         let (heard, facts) = hear(self.http.get(url).timeout(ORDER_STATUS_TIMEOUT)).await;
 
         let answer = match heard {
-            Ok(Heard {
+            Ok(HttpAnswer {
                 http_status,
                 body: Ok(body),
             }) => read_order_status(order_id, http_status, &body),
-            Ok(Heard { body: Err(why), .. }) | Err(why) => StatusAnswer::Unknown(why),
+            Ok(HttpAnswer { body: Err(why), .. }) | Err(why) => StatusAnswer::Unknown(why),
         };
         (answer, facts)
     }
@@ -142,15 +142,15 @@ impl Client {
 }
 
 /// An answer's status, and its body if the whole of it came.
-struct Heard {
+struct HttpAnswer {
     http_status: u16,
     body: Result<Vec<u8>, Why>,
 }
 
-async fn hear(call: RequestBuilder) -> (Result<Heard, Why>, CallFacts) {
+async fn hear(call: RequestBuilder) -> (Result<HttpAnswer, Why>, CallFacts) {
     let began = Instant::now();
     let heard = match call.send().await {
-        Ok(response) => Ok(Heard {
+        Ok(response) => Ok(HttpAnswer {
             http_status: response.status().as_u16(),
             body: read_body(response, BODY_BYTES_MAX)
                 .await

@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 use askama::Template;
 
 use super::packages::PRICE_MAX;
-use super::{Desk, answer, see, shown};
+use super::{PageContext, answer, see, shown};
 use crate::http::auth::Caller;
 use crate::http::pages::Form;
 use crate::http::problem::{Code, Problem};
@@ -20,7 +20,7 @@ use target::Target;
 #[derive(Template)]
 #[template(path = "console/act.html")]
 struct ActPage {
-    desk: Desk,
+    desk: PageContext,
     target: Target,
     /// The page's own path, where its form goes.
     path: String,
@@ -38,7 +38,7 @@ pub struct Consequences {
 impl ActPage {
     async fn of(target: Target, request: &HttpRequest, caller: &Caller) -> Self {
         Self {
-            desk: Desk::of(caller, target.section).await,
+            desk: PageContext::of(caller, target.section).await,
             target,
             path: request.path().to_owned(),
             refused: None,

@@ -13,7 +13,7 @@ use crate::http::console::{Facts, Section};
 use crate::http::operators::doing::{self, OrderAct, order_subject};
 use crate::http::operators::journal::{journalled, order_of};
 use crate::http::operators::order_name::order_named;
-use crate::http::operators::wish::{REASON_MAX, Wish};
+use crate::http::operators::wish::{ActBody, REASON_MAX};
 use crate::http::pages::Form;
 use crate::http::problem::{Code, Problem};
 use crate::store::{AuditEntry, JournalRow, Listing};
@@ -33,7 +33,7 @@ pub struct Target {
 }
 
 /// Reads what an operator wants of an order from the form.
-type ReadAct = fn(&Wish) -> Result<OrderAct, Problem>;
+type ReadAct = fn(&ActBody) -> Result<OrderAct, Problem>;
 
 /// What is done, and to what.
 enum Doing {
@@ -246,7 +246,7 @@ impl Target {
     /// # Errors
     /// Why it was not done.
     pub async fn perform(&self, form: &Form, caller: &Caller) -> Result<(), Problem> {
-        let wish = Wish::of_form(form);
+        let wish = ActBody::of_form(form);
         match &self.doing {
             Doing::Order(order_id, read) => {
                 let act = read(&wish)?;

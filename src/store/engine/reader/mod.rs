@@ -25,7 +25,7 @@ use tokio::time::timeout;
 use super::connect::{POSTGRES_READERS, readers};
 use super::pool::Pool;
 use super::runtime::{READ_WITHIN, read_within};
-use super::stalled::Wedged;
+use super::stalled::Stalled;
 use crate::domain::order::ids::OrderId;
 use crate::domain::order::payment::Payment;
 use crate::store::{Store, StoreError, rows};
@@ -65,7 +65,7 @@ struct Request {
 struct Lane {
     requests: Arc<Mutex<mpsc::UnboundedReceiver<Request>>>,
     reader: Pool,
-    wedged: Wedged,
+    wedged: Stalled,
 }
 
 impl Store {
@@ -94,7 +94,7 @@ impl Store {
 
 impl Reader {
     /// Starts the lanes on the runtime to which the connections belong.
-    pub fn open(reader: &Pool, runtime: &Handle, wedged: &Wedged, tasks: &Supervisor) -> Self {
+    pub fn open(reader: &Pool, runtime: &Handle, wedged: &Stalled, tasks: &Supervisor) -> Self {
         let lanes = readers(reader.get_database_backend()) / 2;
         let queue = || {
             let (requests, waiting) = mpsc::unbounded_channel();

@@ -22,7 +22,7 @@ use tracing::Span;
 
 use super::connect::{POSTGRES_LANES, Pools};
 use super::pool::Pool;
-use super::stalled::Wedged;
+use super::stalled::Stalled;
 use crate::failpoint::Failpoints;
 use crate::store::orders::commit::Change;
 use crate::store::{Store, StoreError};
@@ -62,7 +62,7 @@ struct Context {
     /// Places for these.
     places: Arc<Semaphore>,
     runtime: Handle,
-    wedged: Wedged,
+    wedged: Stalled,
     failpoints: Failpoints,
 }
 
@@ -118,7 +118,7 @@ impl Writer {
     pub fn start(
         pools: &Pools,
         runtime: &Handle,
-        wedged: Wedged,
+        wedged: Stalled,
         failpoints: Failpoints,
         tasks: &Supervisor,
     ) -> Self {

@@ -24,7 +24,7 @@ use crate::domain::order::decision::{Decision, Effect, Level};
 use crate::domain::order::evidence::{Evidence, GatewayReport, OperatorAct};
 use crate::domain::order::failure::FailureReason;
 use crate::domain::order::payment::{Payment, Status};
-use crate::domain::order::reissue::{ReissuedBy, Replaced, Wish};
+use crate::domain::order::reissue::{ReissueInput, ReissuedBy, Replaced};
 use crate::domain::order::reported_amount::ReportedAmount;
 
 use fixtures::report;
@@ -298,7 +298,7 @@ fn evidence(name: &str) -> Evidence {
         "refuse" => Evidence::Operator(OperatorAct::Refuse { reason }),
         "refund" => Evidence::Operator(OperatorAct::Refund { reason }),
         "revoke" => Evidence::Operator(OperatorAct::Revoke { reason }),
-        "new code" => Evidence::NewCode(Wish {
+        "new code" => Evidence::Reissue(ReissueInput {
             by: ReissuedBy::Owner,
             seen: 1,
             usage: Usage::default(),

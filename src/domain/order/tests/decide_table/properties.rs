@@ -15,7 +15,7 @@ use crate::domain::order::decide::decide;
 use crate::domain::order::decision::{Decision, Effect};
 use crate::domain::order::evidence::{Evidence, GatewayReport, OperatorAct, Word};
 use crate::domain::order::payment::{GatewayFacts, Payment, Status};
-use crate::domain::order::reissue::{ReissuedBy, Replaced, Wish};
+use crate::domain::order::reissue::{ReissueInput, ReissuedBy, Replaced};
 use crate::domain::order::reported_amount::ReportedAmount;
 use crate::domain::order::sale::Facts;
 
@@ -60,9 +60,9 @@ prop_compose! {
         octets in any::<u64>(),
         lately in 0..5_u32,
         by in select(vec![ReissuedBy::Owner, ReissuedBy::Operator]),
-    ) -> Wish {
+    ) -> ReissueInput {
         let first_login = first_login.map(|secs| DateTime::UNIX_EPOCH + TimeDelta::seconds(secs));
-        Wish {
+        ReissueInput {
             by,
             seen,
             usage: Usage { first_login_at: first_login, octets, devices_online: 0 },
@@ -85,7 +85,7 @@ fn any_evidence() -> impl Strategy<Value = Evidence> {
         1 => reason().prop_map(|reason| Evidence::Operator(OperatorAct::Refuse { reason })),
         1 => reason().prop_map(|reason| Evidence::Operator(OperatorAct::Refund { reason })),
         1 => reason().prop_map(|reason| Evidence::Operator(OperatorAct::Revoke { reason })),
-        1 => any_wish().prop_map(Evidence::NewCode),
+        1 => any_wish().prop_map(Evidence::Reissue),
     ]
 }
 
@@ -186,7 +186,7 @@ proptest! {
         let is_refund = may_refund && stored.status == Status::Refunded;
         prop_assert!(stored.status == order.status || is_refund);
         let code = |payment: &Payment| payment.voucher.as_ref().map(|v| v.code.clone());
-        let may_replace = matches!(evidence, Evidence::NewCode(_));
+        let may_replace = matches!(evidence, Evidence::Reissue(_));
         prop_assert!(code(&stored) == code(&order) || may_replace);
         let is_revoked = stored.voucher.is_some_and(|voucher| voucher.revoked_at.is_some());
         let may_revoke = matches!(evidence, Evidence::Operator(OperatorAct::Revoke { .. }));
