@@ -59,6 +59,10 @@ pub(super) struct Machinery {
 }
 
 impl Machinery {
+    #[expect(
+        clippy::too_many_lines,
+        reason = "a list: each part is built once, in the order in which they need each other"
+    )]
     pub fn assemble(
         config: &Config,
         address: SocketAddr,

@@ -6,7 +6,6 @@
 
 use actix_web::HttpResponse;
 use askama::Template;
-use chrono::Utc;
 
 use super::{HOME, PageContext, Section, filters, see, shown};
 use crate::http::auth::Caller;
@@ -56,7 +55,7 @@ impl LivePage {
 /// The machinery now; the page's script goes on.
 pub async fn show(caller: Caller) -> HttpResponse {
     let ran_at = caller.api.reconciler.last_run_at();
-    let ran_ms = ran_at.map(|at| (Utc::now() - at).num_milliseconds());
+    let ran_ms = ran_at.map(|at| (caller.api.store.clock().now() - at).num_milliseconds());
     shown(&LivePage {
         desk: PageContext::of(&caller, Section::Live).await,
         now: Machinery::of(&caller.api),

@@ -1,7 +1,7 @@
 //! Whether all is well, from what this process counts and what only the database knows.
 
 use actix_web::{HttpResponse, web};
-use chrono::{TimeDelta, Utc};
+use chrono::TimeDelta;
 
 use super::desk::Words;
 use super::shown;
@@ -34,7 +34,7 @@ pub async fn now(api: &Api) -> Words {
     };
     Words {
         is_outbox_held: hold.is_some(),
-        alerts: alerts(&signs, Utc::now(), &api.timezone),
+        alerts: alerts(&signs, api.store.clock().now(), &api.timezone),
     }
 }
 

@@ -1,7 +1,6 @@
 //! Find an order, and read what happened to it.
 
 use actix_web::{HttpResponse, web};
-use chrono::Utc;
 use serde::Deserialize;
 
 use super::order_documents::{OrderDocument, OrderFile, OrderRow, OrdersDocument, TimelineLine};
@@ -81,7 +80,8 @@ pub async fn story_of(
     let story = caller.api.store.story(order_id).await?;
     let story = story.ok_or_else(|| Problem::new(Code::OrderNotFound))?;
     caller.reveal(Some(order_id), "order").await?;
-    let lines = tell(&story, caller.sight(), Utc::now(), &caller.api.timezone);
+    let now = caller.api.store.clock().now();
+    let lines = tell(&story, caller.sight(), now, &caller.api.timezone);
     Ok((story, lines))
 }
 

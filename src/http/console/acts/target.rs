@@ -279,7 +279,7 @@ impl Target {
                     .await?;
             }
             Doing::Listing(code, listing, action) => {
-                let audit = caller.entry(*action, format!("package {code}"));
+                let audit = caller.entry(action, format!("package {code}"));
                 caller
                     .api
                     .store
