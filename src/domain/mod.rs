@@ -1,6 +1,6 @@
 //! The core: what a delivery means. No async, no I/O, no clock, no randomness.
 //!
-//! Read [`decide`](mod@decide) first: it is the whole business in one `match`. The other
+//! Read [`decide`](order::decide::decide) first: it is the whole business in one `match`. The other
 //! files are its nouns. Everything here is a value that cannot be wrong once it exists,
 //! because the edges parse into it; inside it is not checked again.
 

@@ -4,8 +4,8 @@
 //! [`DeliveryRecord`] is a line of the journal; [`StoreError`] says whether trying again helps.
 //!
 //! There are four ways to the database. [`Store::commit`] writes a change of an order,
-//! [`Store::transaction`] whatever else belongs together, [`Store::execute`] one statement, and
-//! [`Store::db`] reads.
+//! `Store::transaction` whatever else belongs together, `Store::execute` one statement, and
+//! `Store::db` reads.
 //!
 //! # Invariants
 //! All database work runs on the runtime that the store owns, as a task that its caller only awaits.

@@ -100,7 +100,7 @@ impl Store {
     /// Says how payments from now on are to behave.
     ///
     /// # Errors
-    /// As [`Store::execute`].
+    /// As `Store::execute`.
     pub async fn sandbox_set_switches(
         &self,
         behaviour: String,
@@ -116,7 +116,7 @@ impl Store {
     /// Keeps a new payment. `false` if there is one of that name already; it stays as it is.
     ///
     /// # Errors
-    /// As [`Store::transaction`].
+    /// As `Store::transaction`.
     pub async fn sandbox_create(&self, payment: SandboxPayment) -> Result<bool, StoreError> {
         self.share(move |txn| {
             let mut unless_known = OnConflict::column(sandbox_payments::Column::OrderId);
@@ -164,7 +164,7 @@ impl Store {
     /// and as `behaviour` (JSON) says. `false` if there is no such payment.
     ///
     /// # Errors
-    /// As [`Store::execute`].
+    /// As `Store::execute`.
     pub async fn sandbox_summon(
         &self,
         order_id: &str,
@@ -197,7 +197,7 @@ impl Store {
     /// was decided or summoned since is left out. Returns how many were written.
     ///
     /// # Errors
-    /// As [`Store::transaction`]; nothing is decided.
+    /// As `Store::transaction`; nothing is decided.
     pub async fn sandbox_decide(
         &self,
         decided: Vec<(SandboxPayment, Vec<SandboxWebhook>)>,
@@ -216,7 +216,7 @@ impl Store {
     /// Claims webhooks that are due at `now` by moving their due time forward by `lease`.
     ///
     /// # Errors
-    /// As [`Store::transaction`].
+    /// As `Store::transaction`.
     pub async fn sandbox_claim_webhooks(
         &self,
         now: DateTime<Utc>,
@@ -237,7 +237,7 @@ impl Store {
     /// delivered meanwhile stays delivered.
     ///
     /// # Errors
-    /// As [`Store::transaction`]; they are then sent again when their leases end.
+    /// As `Store::transaction`; they are then sent again when their leases end.
     pub async fn sandbox_tried(&self, webhooks: Vec<SandboxWebhook>) -> Result<(), StoreError> {
         if webhooks.is_empty() {
             return Ok(());

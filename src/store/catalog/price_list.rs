@@ -97,7 +97,7 @@ impl Store {
     /// nothing is written.
     ///
     /// # Errors
-    /// As [`Store::transaction`].
+    /// As `Store::transaction`.
     pub async fn add_package(
         &self,
         package: NewPackage,
@@ -112,7 +112,7 @@ impl Store {
     /// nothing is written.
     ///
     /// # Errors
-    /// As [`Store::transaction`].
+    /// As `Store::transaction`.
     pub async fn relist(
         &self,
         code: String,

@@ -52,7 +52,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::CodeTaken`]: one of the codes exists; make others. Others as
-    /// [`Store::transaction`].
+    /// `Store::transaction`.
     pub async fn print(&self, batch: NewBatch, audit: AuditEntry) -> Result<i64, StoreError> {
         let now = self.clock().now();
         self.transaction(move |txn| Box::pin(print(txn, batch, audit, now)))

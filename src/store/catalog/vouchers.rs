@@ -94,7 +94,7 @@ impl Store {
     /// then nothing is written.
     ///
     /// # Errors
-    /// As [`Store::transaction`].
+    /// As `Store::transaction`.
     pub async fn revoke_printed(
         &self,
         code: VoucherCode,

@@ -98,7 +98,7 @@ impl Store {
             .await
     }
 
-    /// The same as part of the next batch on SQLite; see [`Store::share`].
+    /// The same as part of the next batch on SQLite; see `Store::share`.
     pub(in crate::store) async fn share_execute<const N: usize>(
         &self,
         text: impl Into<String>,

@@ -34,7 +34,7 @@ impl Store {
     /// The same for work that may find nothing to do: if it returns `None`, nothing is written.
     ///
     /// # Errors
-    /// As [`Store::transaction`].
+    /// As `Store::transaction`.
     pub(in crate::store) async fn transaction_if<T, F>(
         &self,
         work: F,
@@ -62,7 +62,7 @@ impl Store {
     /// may run several times, and only its last run counts.
     ///
     /// # Errors
-    /// As [`Store::transaction`].
+    /// As `Store::transaction`.
     pub(in crate::store) async fn share<T, F>(&self, work: F) -> Result<T, StoreError>
     where
         T: Send + 'static,

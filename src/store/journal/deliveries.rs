@@ -83,7 +83,7 @@ impl Store {
     /// Keeps a call for the order's timeline.
     ///
     /// # Errors
-    /// As [`Store::insert`].
+    /// As `Store::insert`.
     pub async fn record_call(&self, call: GatewayCall) -> Result<(), StoreError> {
         let mut rows = Rows::default();
         rows.add(gateway_calls::ActiveModel {

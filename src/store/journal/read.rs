@@ -129,7 +129,7 @@ impl Store {
     /// Empties the bodies of these deliveries; says how many there were.
     ///
     /// # Errors
-    /// As [`Store::transaction`].
+    /// As `Store::transaction`.
     pub async fn forget_bodies(&self, numbers: Vec<i64>) -> Result<u64, StoreError> {
         let forget = Entity::update_many()
             .col_expr(Column::Body, Expr::value(Vec::<u8>::new()))

@@ -74,7 +74,7 @@ impl Store {
     /// Opens a session, unless the token is wrong or the last wrong ones are too fresh.
     ///
     /// # Errors
-    /// As [`Store::transaction`]; then there is no session.
+    /// As `Store::transaction`; then there is no session.
     pub async fn log_in(&self, wish: LogIn, now: DateTime<Utc>) -> Result<LoggedIn, StoreError> {
         let now = now.trunc_subsecs(3);
         // Whether to wait is read first: a flood of guesses never takes the write lock.
@@ -122,7 +122,7 @@ impl Store {
     /// Ends the session of a cookie; one that is not open is ended already.
     ///
     /// # Errors
-    /// As [`Store::execute`]; it may then still be open.
+    /// As `Store::execute`; it may then still be open.
     pub async fn log_out(&self, cookie: Fingerprint) -> Result<(), StoreError> {
         let delete = "DELETE FROM operator_sessions WHERE session_hash = $1";
         let ended = self.execute(delete, [cookie.as_str().into()]);

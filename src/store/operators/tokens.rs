@@ -27,7 +27,7 @@ impl Store {
     /// nowhere. `None` if there is one of that name.
     ///
     /// # Errors
-    /// As [`Store::transaction`].
+    /// As `Store::transaction`.
     pub async fn add_operator(
         &self,
         operator: Operator,
@@ -43,7 +43,7 @@ impl Store {
     /// `false` if no operator of that name is able to log in.
     ///
     /// # Errors
-    /// As [`Store::transaction`].
+    /// As `Store::transaction`.
     pub async fn disable_operator(
         &self,
         name: &str,

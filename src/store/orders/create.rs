@@ -72,7 +72,7 @@ impl Store {
     /// Commits the row of a new order, unless a limit or the client's own key says otherwise.
     ///
     /// # Errors
-    /// As [`Store::transaction`].
+    /// As `Store::transaction`.
     pub async fn place(&self, order: NewOrder, limits: Limits) -> Result<Placed, StoreError> {
         let (key, clock) = (order.idempotency_key.clone(), self.clock());
         let order = Arc::new(order);

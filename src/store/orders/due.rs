@@ -48,7 +48,7 @@ impl Store {
     /// `waited_for`, then the newest, and what is sold already last.
     ///
     /// # Errors
-    /// As [`Store::transaction`].
+    /// As `Store::transaction`.
     pub async fn claim_due(
         &self,
         now: DateTime<Utc>,
@@ -112,7 +112,7 @@ impl Store {
     /// set meanwhile, as by a sale or an unverified webhook, that one stays.
     ///
     /// # Errors
-    /// As [`Store::transaction`].
+    /// As `Store::transaction`.
     pub async fn reschedule(
         &self,
         order: &DueOrder,
@@ -129,7 +129,7 @@ impl Store {
     /// about once more: late money wins. One that is sold or held is left alone.
     ///
     /// # Errors
-    /// As [`Store::transaction`].
+    /// As `Store::transaction`.
     pub async fn ask_by(&self, order_id: OrderId, due_at: DateTime<Utc>) -> Result<(), StoreError> {
         let ask = format!(
             "UPDATE payments SET due_at = $1 WHERE order_id = $2 \

@@ -14,7 +14,7 @@ impl Store {
     /// Adds a line to an order's timeline, in a transaction of its own.
     ///
     /// # Errors
-    /// As [`Store::insert`].
+    /// As `Store::insert`.
     pub async fn remark(&self, order_id: OrderId, remark: Remark) -> Result<(), StoreError> {
         let mut rows = Rows::default();
         rows.add(row(order_id, &remark, self.clock().now()));

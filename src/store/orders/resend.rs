@@ -47,7 +47,7 @@ impl Store {
     /// Helps a guest who says that this phone has paid.
     ///
     /// # Errors
-    /// As [`Store::transaction`].
+    /// As `Store::transaction`.
     pub async fn paid_already(&self, phone: &Phone) -> Result<ResendOutcome, StoreError> {
         let (store, phone) = (self.clone(), phone.clone());
         self.run(async move {

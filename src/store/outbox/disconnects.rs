@@ -113,7 +113,7 @@ impl Store {
     /// Records one attempt to end a session, and its remark in the order's timeline.
     ///
     /// # Errors
-    /// As [`Store::transaction`]; the session is then ended again when the lease ends, which does no
+    /// As `Store::transaction`; the session is then ended again when the lease ends, which does no
     /// harm.
     pub async fn record_disconnect(
         &self,

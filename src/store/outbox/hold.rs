@@ -62,7 +62,7 @@ impl Store {
     /// Lets messages go from now on; `None` if nothing was held.
     ///
     /// # Errors
-    /// As [`Store::transaction`].
+    /// As `Store::transaction`.
     pub async fn release_outbox(
         &self,
         queued: Queued,

@@ -107,7 +107,7 @@ impl Store {
     /// queued.
     ///
     /// # Errors
-    /// As [`Store::transaction`]; the messages are then sent again when their leases end.
+    /// As `Store::transaction`; the messages are then sent again when their leases end.
     pub async fn record_attempts(
         &self,
         mut attempts: Vec<(QueuedSms, Attempt)>,

@@ -65,7 +65,7 @@ impl Store {
     /// receipt is about the copy before.
     ///
     /// # Errors
-    /// As [`Store::transaction`]; the receipt is then asked for again when the lease ends.
+    /// As `Store::transaction`; the receipt is then asked for again when the lease ends.
     pub async fn record_receipt(
         &self,
         awaited: &AwaitedReceipt,

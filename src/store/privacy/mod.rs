@@ -45,7 +45,7 @@ impl Store {
     /// is the name in their place; `operator` wishes it, for `reason`.
     ///
     /// # Errors
-    /// As [`Store::transaction`].
+    /// As `Store::transaction`.
     pub async fn erase_customer(
         &self,
         phone: Phone,

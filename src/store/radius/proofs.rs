@@ -119,7 +119,7 @@ impl Store {
     /// hold the end of it, so that one that is left behind does no harm.
     ///
     /// # Errors
-    /// As [`Store::transaction`].
+    /// As `Store::transaction`.
     pub async fn add_passing_user(&self, user: &RadiusUser) -> Result<(), StoreError> {
         let mut rows = Rows::default();
         for check in &user.checks {
@@ -131,7 +131,7 @@ impl Store {
     /// Takes a passing user away.
     ///
     /// # Errors
-    /// As [`Store::execute`].
+    /// As `Store::execute`.
     pub async fn remove_passing_user(&self, user: &RadiusUser) -> Result<(), StoreError> {
         let delete = "DELETE FROM radcheck WHERE username = $1";
         let deleted = self.execute(delete, [user.username.as_str().into()]);

@@ -24,7 +24,7 @@ impl Store {
     /// Adds a router, for this operator; `None` if there is one at that address.
     ///
     /// # Errors
-    /// As [`Store::transaction`].
+    /// As `Store::transaction`.
     pub async fn add_router(
         &self,
         new: NewRouter,
@@ -38,7 +38,7 @@ impl Store {
     /// Removes a router, for this operator; `None` if there is none with that number.
     ///
     /// # Errors
-    /// As [`Store::transaction`].
+    /// As `Store::transaction`.
     pub async fn remove_router(
         &self,
         id: i32,

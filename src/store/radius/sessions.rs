@@ -78,7 +78,7 @@ impl Store {
     /// Says how many there were.
     ///
     /// # Errors
-    /// As [`Store::execute`].
+    /// As `Store::execute`.
     pub async fn close_silent_sessions(&self, now: DateTime<Utc>) -> Result<u64, StoreError> {
         let silent_since = now - self.silence().await?;
         let limit: Value = match self.backend() {
