@@ -13,11 +13,6 @@ use crate::store::engine::writer::Rows;
 use crate::store::radius::users;
 use crate::store::{Store, StoreError};
 
-/// The names that sessions of a voucher may have: its code `$1`, and those that it replaced.
-pub(in crate::store) const NAMES: &str = "SELECT CAST($1 AS text) UNION ALL \
-     SELECT f.code FROM vouchers v JOIN vouchers f ON f.former_payment_id = v.payment_id \
-     WHERE v.code = $1";
-
 impl Store {
     /// How often the code of this payment was replaced, in all and since `lately`.
     ///

@@ -13,8 +13,12 @@ use sea_orm::{DbBackend, Value};
 use crate::domain::access::usage::{Allowance, Usage};
 use crate::domain::access::voucher::VoucherCode;
 use crate::store::engine::sql;
-use crate::store::orders::reissue::NAMES;
 use crate::store::{Store, StoreError, rows};
+
+/// The names that sessions of a voucher may have: its code `$1`, and those that it replaced.
+const NAMES: &str = "SELECT CAST($1 AS text) UNION ALL \
+     SELECT f.code FROM vouchers v JOIN vouchers f ON f.former_payment_id = v.payment_id \
+     WHERE v.code = $1";
 
 /// `Acct-Interim-Interval` of a package that says nothing.
 const INTERIM_SECS: i64 = 300;
