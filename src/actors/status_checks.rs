@@ -1,7 +1,7 @@
 //! Asking ZenoPay about an order: a single flight an order, a handful in all, and at the pace
 //! of the budget that all of them share.
 //!
-//! StatusChecker come from unverified webhooks, from the reconciler and from operators; a caller that comes
+//! Asks come from unverified webhooks, from the reconciler and from operators; a caller that comes
 //! while one is under way shares its answer. Never awaited inside an order's actor.
 
 use std::collections::HashMap;
@@ -23,13 +23,13 @@ use crate::store::{GatewayCall, Store};
 use crate::supervisor::UnderWay;
 use crate::timekeeper::Timekeeper;
 
-/// StatusChecker under way at most, for each kind of asker: strangers must not be able to keep the
+/// Asks under way at most, for each kind of asker: strangers must not be able to keep the
 /// reconciler from asking, nor it an operator.
 const IN_ALL: usize = 8;
 /// The same for strangers while ZenoPay seems to be down. Not none: the answer to a hint
 /// shows as well as any probe that it is back.
 const STRANGERS_WHILE_DOWN: usize = 1;
-/// StatusChecker in a row without a usable answer after which ZenoPay is taken to be down.
+/// Asks in a row without a usable answer after which ZenoPay is taken to be down.
 const PATIENCE: u32 = 8;
 /// The first pause of the reconciler then; it doubles with each probe that fails.
 const FIRST_PAUSE: Duration = Duration::from_secs(10);
@@ -54,7 +54,7 @@ pub(super) type Flight = Shared<BoxFuture<'static, Option<StatusAnswer>>>;
 type FlightsByOrder = HashMap<OrderId, (CheckOrigin, Flight)>;
 type Flights = Arc<Mutex<FlightsByOrder>>;
 
-/// StatusChecker ZenoPay. Clones share their flights.
+/// Asks ZenoPay. Clones share their flights.
 #[derive(Clone)]
 pub struct StatusChecker {
     client: Client,
@@ -68,7 +68,7 @@ pub struct StatusChecker {
 }
 
 impl StatusChecker {
-    /// StatusChecker run on `background`, so that a caller that leaves cancels none.
+    /// Asks run on `background`, so that a caller that leaves cancels none.
     pub fn new(
         client: Client,
         asks_per_sec: u32,

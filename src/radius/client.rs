@@ -74,7 +74,7 @@ pub enum Disconnected {
 /// Error-Cause "Session Context Not Found" (RFC 5176, section 3.5).
 const SESSION_NOT_FOUND: u32 = 503;
 
-/// StatusChecker FreeRADIUS whether a user may in, as a router would.
+/// Asks FreeRADIUS whether a user may in, as a router would.
 ///
 /// # Errors
 /// The [`RadiusError`], if there is no authentic answer.
@@ -101,7 +101,7 @@ pub async fn access(
     })
 }
 
-/// StatusChecker a router to end a session.
+/// Asks a router to end a session.
 ///
 /// # Errors
 /// The [`RadiusError`], if there is no authentic answer.

@@ -108,7 +108,7 @@ impl Http {
         })
     }
 
-    /// StatusChecker for the balance, which shows whether the credentials are good. `read` finds it in the
+    /// Asks for the balance, which shows whether the credentials are good. `read` finds it in the
     /// answer.
     pub(super) async fn check(
         &self,

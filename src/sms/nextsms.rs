@@ -101,9 +101,9 @@ fn read_answer(heard: &HttpAnswer, to: &str) -> Result<Taken, SmsError> {
             unclear: None,
         }),
         "REJECTED" | "UNDELIVERABLE" | "EXPIRED" => {
-            let name = said(&line["status"]["name"]);
+            let name = scalar(&line["status"]["name"]).unwrap_or_default();
             let is_ours = |part: &&str| name.to_ascii_uppercase().contains(part);
-            let what = format!("refused: {name}");
+            let what = format!("refused: {}", said(&line["status"]["name"]));
             Err(match NOT_THE_PHONE.iter().any(is_ours) {
                 true => heard.later(&what),
                 false => heard.never(&what),

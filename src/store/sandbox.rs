@@ -132,8 +132,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn sandbox_find(&self, order_id: &str) -> Result<Option<SandboxPayment>, StoreError> {
-        let by_order = "SELECT * FROM sandbox_payments WHERE order_id = $1";
-        sql::row(&self.db(), by_order, [order_id.into()]).await
+        let by_order = sql::select::<sandbox_payments::Entity>("WHERE order_id = $1");
+        sql::row(&self.db(), &by_order, [order_id.into()]).await
     }
 
     /// The newest payments, each with how many webhooks are planned for it in all and how
@@ -146,8 +146,8 @@ impl Store {
         most: u64,
     ) -> Result<Vec<(SandboxPayment, i64, i64)>, StoreError> {
         let db = &self.db();
-        let newest = "SELECT * FROM sandbox_payments ORDER BY id DESC LIMIT $1";
-        let newest = sql::rows(db, newest, [most.into()]).await?;
+        let newest = sql::select::<sandbox_payments::Entity>("ORDER BY id DESC LIMIT $1");
+        let newest = sql::rows(db, &newest, [most.into()]).await?;
         let counts = "SELECT order_id, COUNT(*), COUNT(delivered_at) FROM sandbox_webhooks \
              WHERE order_id IN (SELECT order_id FROM sandbox_payments ORDER BY id DESC LIMIT $1) \
              GROUP BY order_id";
@@ -188,9 +188,9 @@ impl Store {
     ) -> Result<Vec<SandboxPayment>, StoreError> {
         // In the same order everywhere, so that two processes queue up for the rows and do not block
         // each other.
-        let due = "SELECT * FROM sandbox_payments WHERE decide_at <= $1 \
-             ORDER BY decide_at, id LIMIT $2";
-        sql::rows(&self.db(), due, [now.into(), most.into()]).await
+        let due = "WHERE decide_at <= $1 ORDER BY decide_at, id LIMIT $2";
+        let due = sql::select::<sandbox_payments::Entity>(due);
+        sql::rows(&self.db(), &due, [now.into(), most.into()]).await
     }
 
     /// Writes decisions, each with the webhooks that report it, in one transaction. A payment that

@@ -25,13 +25,13 @@ use strum::{EnumString, IntoStaticStr, VariantArray};
 pub enum Task {
     /// Ends orders that were not paid in time.
     OrderExpiry,
-    /// StatusChecker ZenoPay about orders that are due.
+    /// Asks ZenoPay about orders that are due.
     StatusChecks,
     /// Brings asks forward that a guest's look leads to.
     EarlyChecks,
     /// Sends SMS.
     SmsRelay,
-    /// StatusChecker what became of SMS.
+    /// Asks what became of SMS.
     SmsReceipts,
     /// Has routers end sessions.
     Disconnects,

@@ -8,7 +8,7 @@ use super::order::{LinkKind, is_usable};
 use crate::domain::access::owner_link::OwnerToken;
 use crate::domain::order::payment::Payment;
 
-/// StatusChecker for confirmation.
+/// Asks for confirmation.
 #[derive(Template)]
 #[template(path = "reissue.html")]
 pub struct ReissuePage<'a> {

@@ -50,7 +50,7 @@ impl Orders {
             .await
     }
 
-    /// StatusChecker ZenoPay about an order, once, and applies what it says.
+    /// Asks ZenoPay about an order, once, and applies what it says.
     ///
     /// # Errors
     /// [`HandleError::Busy`] when too many asks are under way; else as [`handle`](Self::handle).

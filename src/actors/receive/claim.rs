@@ -7,7 +7,7 @@ use tokio::sync::Semaphore;
 use crate::domain::order::ids::OrderId;
 use crate::gateways::zenopay::proof::{PathToken, Proof};
 
-/// UnverifiedWebhooks in the process: as many as share eight asks, `hints.rs`.
+/// Hints in the process: as many as share eight asks, `hints.rs`.
 const HINTS_MAX: usize = 256;
 /// Deliveries to an order's own URL whose secret is looked up. A read takes milliseconds, so
 /// so many wait only for a database that does not answer.

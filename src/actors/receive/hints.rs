@@ -1,4 +1,4 @@
-//! UnverifiedWebhooks that are being followed up, and those just followed up.
+//! Hints that are being followed up, and those just followed up.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -12,7 +12,7 @@ use crate::domain::order::evidence::GatewayReport;
 use crate::domain::order::ids::OrderId;
 use crate::timekeeper::Timekeeper;
 
-/// UnverifiedWebhooks that share one answer at most; ZenoPay sends a handful of copies.
+/// Hints that share one answer at most; ZenoPay sends a handful of copies.
 const FOLLOWERS: usize = 32;
 /// For so long an answer serves further hints.
 const FRESH: Duration = Duration::from_secs(2);
@@ -48,7 +48,7 @@ impl Hint {
     }
 }
 
-/// UnverifiedWebhooks that are being followed up, and those just followed up.
+/// Hints that are being followed up, and those just followed up.
 #[derive(Default)]
 pub(in crate::actors) struct UnverifiedWebhooks {
     recent: Mutex<HashMap<OrderId, Hint>>,

@@ -131,6 +131,8 @@ impl Orders {
         match self.inner.registry.send(order_id, command, place).await {
             Ok(handled) => Ok(handled),
             Err(HandleError::UnknownOrder) => {
+                // The message's own place is free again, and what waits to be written is limited.
+                let _place = self.enter_proven()?;
                 self.journal(record, Outcome::UnknownOrder, audit).await?;
                 Err(Rejection::UnknownOrder)
             }
@@ -138,6 +140,7 @@ impl Orders {
             Err(HandleError::Store(error)) => Err(self.failed(error, record).await),
             Err(error @ HandleError::Panicked) => {
                 error!(order = %order_id.order_ref(), %error, "webhook failed");
+                let _place = self.enter_proven()?;
                 self.journal(record, Outcome::Error, None).await?;
                 Err(Rejection::Internal)
             }

@@ -1,6 +1,6 @@
 //! Deliveries without proof about orders of ours. A stranger can send any number of them, so
 //! they are followed up once for all that come at the same moment, a fresh answer serves for
-//! a while, and then no hint leads to another ask about this order for some seconds. UnverifiedWebhooks
+//! a while, and then no hint leads to another ask about this order for some seconds. Hints
 //! that come too fast are refused like everything else that a stranger sends.
 
 use futures_util::FutureExt;

@@ -109,7 +109,7 @@ async fn carrier(config: &Config) -> Finding {
     carrier.check().await
 }
 
-/// StatusChecker about an order that cannot exist: moves no money, and shows whether the key is good.
+/// Asks about an order that cannot exist: moves no money, and shows whether the key is good.
 async fn zenopay(config: &Config) -> Finding {
     if config.zenopay.mode == Mode::Sandbox {
         return Ok("simulated in the process".to_owned());

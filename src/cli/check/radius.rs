@@ -18,7 +18,7 @@ use crate::store::Store;
 /// How long the doctor's user may be let in; longer than it takes to ask.
 const PASSES: Duration = Duration::from_secs(60);
 
-/// StatusChecker about a user that is written for a moment, and about one that does not exist.
+/// Asks about a user that is written for a moment, and about one that does not exist.
 pub(super) async fn radius(config: &Config, store: Option<&Store>) -> Finding {
     let (Some(server), Some(secret)) = (config.radius.server, &config.radius.secret) else {
         return Ok("radius.server is not set: no voucher is tested".to_owned());
@@ -60,7 +60,7 @@ async fn lets_in(server: SocketAddr, secret: &Secret, store: &Store) -> Result<(
     }
 }
 
-/// StatusChecker, and insists on an answer that routers believe.
+/// Asks, and insists on an answer that routers believe.
 async fn ask(server: SocketAddr, secret: &Secret, name: &str) -> Result<Access, String> {
     let AccessAnswer { access, seal } = client::access(server, secret, name, name)
         .await

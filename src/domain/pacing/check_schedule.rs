@@ -11,9 +11,9 @@ use crate::domain::order::ids::OrderId;
 
 /// The first ask: most guests have typed their PIN by then and the webhook was lost.
 const FIRST: TimeDelta = TimeDelta::seconds(15);
-/// StatusChecker never come closer together than this, but for the spread.
+/// Asks never come closer together than this, but for the spread.
 const SHORTEST: TimeDelta = TimeDelta::seconds(5);
-/// StatusChecker never lie further apart than this, but for the spread.
+/// Asks never lie further apart than this, but for the spread.
 const LONGEST: TimeDelta = TimeDelta::hours(6);
 /// ZenoPay forgets orders after about this long (seen in the field, not documented).
 const GIVE_UP: TimeDelta = TimeDelta::days(30);

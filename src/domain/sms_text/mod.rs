@@ -52,7 +52,7 @@ pub enum Occasion {
     /// The guest has paid.
     Sale,
     /// The guest wanted another code.
-    ReissueOutcome,
+    Reissue,
 }
 
 /// What the text tells.
@@ -82,7 +82,7 @@ pub fn voucher_text(language: Language, news: VoucherNews<'_>) -> String {
     let code = news.code.as_str();
     let thanks = match news.occasion {
         Occasion::Sale => language.pick("Malipo yamepokelewa. ", "Payment received. "),
-        Occasion::ReissueOutcome => language.pick(
+        Occasion::Reissue => language.pick(
             "Vocha ya awali haitumiki tena. ",
             "The old voucher is closed. ",
         ),

@@ -33,7 +33,7 @@ proptest! {
         let mut news = news(&code, &package, &link);
         news.brand = &brand;
         if is_new_code {
-            news.occasion = Occasion::ReissueOutcome;
+            news.occasion = Occasion::Reissue;
         }
         news.expires_at = expires.then_some(DateTime::UNIX_EPOCH);
 
@@ -128,7 +128,7 @@ fn a_new_code_comes_with_the_end_of_the_old_one() {
     let code = code();
     let text = |language| {
         let mut news = news(&code, "Siku moja", LINK);
-        news.occasion = Occasion::ReissueOutcome;
+        news.occasion = Occasion::Reissue;
         voucher_text(language, news)
     };
 

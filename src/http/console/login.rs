@@ -14,7 +14,7 @@ use crate::store::LoggedIn;
 use crate::web::Shop;
 use crate::web::assets::{self, Asset};
 
-/// StatusChecker for the token.
+/// Asks for the token.
 #[derive(Template)]
 #[template(path = "console/login.html")]
 struct LoginPage<'a> {
@@ -45,7 +45,7 @@ impl LoginPage<'_> {
     }
 }
 
-/// StatusChecker for the token; an operator who is logged in goes on.
+/// Asks for the token; an operator who is logged in goes on.
 pub async fn show(request: HttpRequest, api: web::Data<Api>) -> HttpResponse {
     let next = parameter(&request, "next");
     if let Ok(Some(_)) = api.gate.visitor(request.headers()).await {

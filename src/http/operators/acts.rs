@@ -79,7 +79,7 @@ pub async fn replay(id: web::Path<String>, caller: Caller) -> Result<HttpRespons
     }))
 }
 
-/// StatusChecker ZenoPay about an order, once, and applies what it says.
+/// Asks ZenoPay about an order, once, and applies what it says.
 #[utoipa::path(post, path = "/api/v1/operator/orders/{order_id}/reconcile", tag = "operator",
     params(("order_id" = String, Path, description = "The order's id or its `ref`")),
     responses(

@@ -129,7 +129,7 @@ pub async fn replay(row: &JournalRow, caller: &Caller) -> Result<Handled, Proble
     Ok(caller.api.orders.replay(row, body, audit).await?)
 }
 
-/// StatusChecker ZenoPay about an order, once, and applies what it says.
+/// Asks ZenoPay about an order, once, and applies what it says.
 ///
 /// # Errors
 /// What kept the actor from it.

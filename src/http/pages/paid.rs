@@ -10,7 +10,7 @@ use crate::http::Api;
 use crate::web::text::text;
 use crate::web::{Notice, PaidAnswer, PaidPage};
 
-/// StatusChecker for the phone.
+/// Asks for the phone.
 pub async fn show(visitor: Visitor) -> HttpResponse {
     draw(&visitor, StatusCode::OK, PaidAnswer::Ask, String::new())
 }

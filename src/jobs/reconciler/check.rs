@@ -16,7 +16,7 @@ use crate::gateways::zenopay::wire::StatusAnswer;
 use crate::store::DueOrder;
 
 impl Reconciler {
-    /// StatusChecker about a claimed order; what goes wrong is logged, and the lease brings it back.
+    /// Asks about a claimed order; what goes wrong is logged, and the lease brings it back.
     pub(super) async fn reconcile(&self, order: &DueOrder) {
         if let Err(error) = self.ask(order).await {
             let order_id = order.order_id;

@@ -1,4 +1,4 @@
-//! StatusChecker ZenoPay what is true, for orders whose webhook was lost, failed or never came.
+//! Asks ZenoPay what is true, for orders whose webhook was lost, failed or never came.
 //!
 //! Nouns: an order is *due* when its time in the database has come; a process that moves that time
 //! has *claimed* it for a while (a lease), so that processes share the work; a *turn* is the right
@@ -44,7 +44,7 @@ use looks::Looks;
 const TICK: Duration = Duration::from_millis(500);
 /// How long a claimed order is ours; an ask takes a few seconds at most.
 const LEASE: TimeDelta = TimeDelta::seconds(60);
-/// StatusChecker under way at once, so that a slow ZenoPay does not slow the pace at once; as many
+/// Asks under way at once, so that a slow ZenoPay does not slow the pace at once; as many
 /// as `actors/status_checks.rs` lets the schedule have.
 const AT_ONCE: usize = 8;
 /// What one round by hand asks at most, in seconds of asking.
@@ -60,7 +60,7 @@ pub struct Parts {
     pub orders: Orders,
     /// The orders that polls wait for.
     pub status: StatusBoard,
-    /// StatusChecker a second.
+    /// Asks a second.
     pub asks_per_sec: u32,
     /// By which pauses are measured.
     pub timekeeper: Timekeeper,

@@ -41,7 +41,7 @@ pub struct Disconnects {
 }
 
 impl Disconnects {
-    /// StatusChecker routers that have no row in `nas` by `coa_secret`.
+    /// Asks routers that have no row in `nas` by `coa_secret`.
     pub fn new(store: Store, coa_secret: Option<Secret>) -> Self {
         Self { store, coa_secret }
     }

@@ -46,7 +46,7 @@ struct Try {
 }
 
 impl Proofs {
-    /// StatusChecker `server`, at most `per_min` times a minute, which must be at least one.
+    /// Asks `server`, at most `per_min` times a minute, which must be at least one.
     pub fn new(
         store: Store,
         server: SocketAddr,

@@ -28,7 +28,7 @@ impl Relay {
         self.parts.carrier.gives_receipts()
     }
 
-    /// StatusChecker for receipts until stopped.
+    /// Asks for receipts until stopped.
     pub async fn read_receipts(self, stop: CancellationToken) {
         while stop.run_until_cancelled(sleep(TICK)).await.is_some() {
             if let Err(error) = self.read_receipts_once().await {

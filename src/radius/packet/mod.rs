@@ -99,7 +99,7 @@ pub enum NotTheAnswer {
 }
 
 impl Request {
-    /// StatusChecker whether a user may in, by PAP. `random` must be new for each request, because it
+    /// Asks whether a user may in, by PAP. `random` must be new for each request, because it
     /// hides the password.
     pub fn access(
         identifier: u8,
@@ -121,7 +121,7 @@ impl Request {
         Self { bytes }
     }
 
-    /// StatusChecker a router to end a session. Without Event-Timestamp: a router without a clock of
+    /// Asks a router to end a session. Without Event-Timestamp: a router without a clock of
     /// its own starts in the past and would drop the request as stale, and a replay does
     /// no harm, for the session is then gone.
     pub fn disconnect(identifier: u8, session: &Session, secret: &Secret) -> Self {

@@ -58,8 +58,9 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn packages_on_sale(&self) -> Result<Vec<Package>, StoreError> {
-        let on_sale = "SELECT * FROM packages WHERE retired_at IS NULL ORDER BY sort_order, id";
-        let found = sql::rows(&self.db(), on_sale, []).await?;
+        let on_sale = "WHERE retired_at IS NULL ORDER BY sort_order, id";
+        let on_sale = sql::select::<packages::Entity>(on_sale);
+        let found = sql::rows(&self.db(), &on_sale, []).await?;
         found.into_iter().map(rows::package).collect()
     }
 
@@ -72,7 +73,8 @@ impl Store {
             PackageRef::Id(id) => ("id", (*id).into()),
             PackageRef::Code(code) => ("code", code.as_str().into()),
         };
-        let query = format!("SELECT * FROM packages WHERE retired_at IS NULL AND {column} = $1");
+        let named = format!("WHERE retired_at IS NULL AND {column} = $1");
+        let query = sql::select::<packages::Entity>(&named);
         let found = sql::row(&self.db(), &query, [name]).await?;
         found.map(rows::package).transpose()
     }
@@ -82,8 +84,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn price_list(&self) -> Result<Vec<ListedPackage>, StoreError> {
-        let all = "SELECT * FROM packages ORDER BY sort_order, id";
-        let found: Vec<packages::Model> = sql::rows(&self.db(), all, []).await?;
+        let all = sql::select::<packages::Entity>("ORDER BY sort_order, id");
+        let found: Vec<packages::Model> = sql::rows(&self.db(), &all, []).await?;
         let listed = |row: packages::Model| {
             Ok(ListedPackage {
                 retired_at: row.retired_at,

@@ -64,8 +64,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn batches(&self, limit: u64) -> Result<Vec<Batch>, StoreError> {
-        let newest = "SELECT * FROM voucher_batches ORDER BY id DESC LIMIT $1";
-        sql::rows(&self.db(), newest, [limit.into()]).await
+        let newest = sql::select::<voucher_batches::Entity>("ORDER BY id DESC LIMIT $1");
+        sql::rows(&self.db(), &newest, [limit.into()]).await
     }
 
     /// A batch and its vouchers, in the order in which they were made.

@@ -115,7 +115,7 @@ impl Pool {
         self.watch(self.connections().begin_with_options(options).await)
     }
 
-    /// StatusChecker whether the database answers.
+    /// Asks whether the database answers.
     pub async fn ping(&self) -> Result<(), DbErr> {
         self.watch(self.connections().ping().await)
     }

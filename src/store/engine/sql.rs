@@ -6,8 +6,8 @@
 
 use async_trait::async_trait;
 use sea_orm::{
-    ConnectionTrait, DbBackend, DbErr, ExecResult, FromQueryResult, QueryResult, RuntimeErr,
-    Statement, TryGetableMany, Value,
+    ConnectionTrait, DbBackend, DbErr, EntityTrait, ExecResult, FromQueryResult, IdenStatic,
+    Iterable, QueryResult, RuntimeErr, Statement, TryGetableMany, Value,
 };
 
 use crate::store::{Store, StoreError};
@@ -19,6 +19,20 @@ pub(in crate::store) fn statement<const N: usize>(
     values: [Value; N],
 ) -> Statement {
     Statement::from_sql_and_values(db.get_database_backend(), text, values)
+}
+
+/// A query of all columns of a table, by their names: `SELECT *` would fail on a connection of
+/// PostgreSQL that has it prepared, once a migration adds a column under the running server.
+pub(in crate::store) fn select<E: EntityTrait>(rest: &str) -> String {
+    let names: Vec<String> = E::Column::iter()
+        .map(|column| format!("\"{}\"", column.as_str()))
+        .collect();
+    let table = E::default();
+    format!(
+        "SELECT {} FROM {} {rest}",
+        names.join(", "),
+        table.table_name()
+    )
 }
 
 /// Runs a statement that writes. Returns the number of rows that it changed.

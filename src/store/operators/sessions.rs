@@ -96,8 +96,9 @@ impl Store {
         now: DateTime<Utc>,
     ) -> Result<Option<FoundSession>, StoreError> {
         let db = self.db();
-        let open = "SELECT * FROM operator_sessions WHERE session_hash = $1 AND expires_at > $2";
-        let found = sql::row(&db, open, [cookie.as_str().into(), now.into()]).await?;
+        let open = "WHERE session_hash = $1 AND expires_at > $2";
+        let open = sql::select::<operator_sessions::Entity>(open);
+        let found = sql::row(&db, &open, [cookie.as_str().into(), now.into()]).await?;
         let Some(row): Option<operator_sessions::Model> = found else {
             return Ok(None);
         };

@@ -59,8 +59,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn operators(&self) -> Result<Vec<KnownOperator>, StoreError> {
-        let found: Vec<operators::Model> =
-            sql::rows(&self.db(), "SELECT * FROM operators ORDER BY name", []).await?;
+        let all = sql::select::<operators::Entity>("ORDER BY name");
+        let found: Vec<operators::Model> = sql::rows(&self.db(), &all, []).await?;
         let known = |row: operators::Model| {
             Ok(KnownOperator {
                 since: row.created_at,
@@ -98,8 +98,9 @@ pub(in crate::store) async fn find(
     db: &impl ConnectionTrait,
     token: &Fingerprint,
 ) -> Result<Option<Operator>, StoreError> {
-    let able = "SELECT * FROM operators WHERE token_hash = $1 AND disabled_at IS NULL";
-    let found = sql::row(db, able, [token.as_str().into()]).await?;
+    let able = "WHERE token_hash = $1 AND disabled_at IS NULL";
+    let able = sql::select::<operators::Entity>(able);
+    let found = sql::row(db, &able, [token.as_str().into()]).await?;
     found.map(operator).transpose()
 }
 

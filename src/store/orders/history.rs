@@ -6,7 +6,7 @@ use entities::{
     audit_events, gateway_calls, order_events, outbox_messages, payments, radacct, sms_messages,
     vouchers,
 };
-use sea_orm::{ColumnTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use crate::domain::catalog::money::Tzs;
 use crate::domain::history::{
@@ -52,13 +52,13 @@ impl Store {
             revoked_reason,
             former_codes: former_codes(db, id).await?,
             radius: 0,
-            calls: newest(db, "gateway_calls", order_id, call).await?,
+            calls: newest::<gateway_calls::Entity, _>(db, order_id, call).await?,
             deliveries: deliveries(db, order_id).await?,
             texts: texts(db, id).await?,
             sessions: Vec::new(),
-            disconnects: newest(db, "outbox_messages", order_id, disconnect).await?,
-            remarks: newest(db, "order_events", order_id, remark).await?,
-            acts: newest(db, "audit_events", order_id, act).await?,
+            disconnects: newest::<outbox_messages::Entity, _>(db, order_id, disconnect).await?,
+            remarks: newest::<order_events::Entity, _>(db, order_id, remark).await?,
+            acts: newest::<audit_events::Entity, _>(db, order_id, act).await?,
             twins: Vec::new(),
             is_cut: false,
         };
@@ -84,13 +84,13 @@ impl Store {
 }
 
 /// The newest rows of an order, in the order in which they came.
-async fn newest<R: FromQueryResult, T>(
+async fn newest<E: EntityTrait, T>(
     db: &Db,
-    table: &str,
     order_id: OrderId,
-    read: fn(R) -> T,
+    read: fn(E::Model) -> T,
 ) -> Result<Vec<T>, StoreError> {
-    let query = format!("SELECT * FROM {table} WHERE order_id = $1 ORDER BY id DESC LIMIT {MOST}");
+    let of_order = format!("WHERE order_id = $1 ORDER BY id DESC LIMIT {MOST}");
+    let query = sql::select::<E>(&of_order);
     let found = sql::rows(db, &query, [order_id.0.into()]).await?;
     Ok(found.into_iter().rev().map(read).collect())
 }
@@ -128,8 +128,8 @@ async fn deliveries(db: &Db, order_id: OrderId) -> Result<Vec<JournalledWebhook>
 }
 
 async fn texts(db: &Db, id: i64) -> Result<Vec<Text>, StoreError> {
-    let of_payment = "SELECT * FROM sms_messages WHERE payment_id = $1 ORDER BY id";
-    let rows: Vec<sms_messages::Model> = sql::rows(db, of_payment, [id.into()]).await?;
+    let of_payment = sql::select::<sms_messages::Entity>("WHERE payment_id = $1 ORDER BY id");
+    let rows: Vec<sms_messages::Model> = sql::rows(db, &of_payment, [id.into()]).await?;
     let texts = rows.into_iter().map(|row| Text {
         id: row.id,
         kind: row.kind,

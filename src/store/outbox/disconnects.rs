@@ -89,9 +89,9 @@ impl Store {
             .router
             .parse()
             .map_err(|_| StoreError::Corrupt(format!("outbox_messages.router {:?}", row.router)))?;
-        let known = "SELECT * FROM nas WHERE nasname = $1 ORDER BY id DESC LIMIT 1";
+        let known = sql::select::<nas::Entity>("WHERE nasname = $1 ORDER BY id DESC LIMIT 1");
         let known: Option<nas::Model> =
-            sql::row(&self.db(), known, [row.router.as_str().into()]).await?;
+            sql::row(&self.db(), &known, [row.router.as_str().into()]).await?;
         let coa_port = known.as_ref().and_then(|router| router.ports);
         let present = |text: Option<String>| text.filter(|text| !text.is_empty());
         Ok(QueuedDisconnect {

@@ -105,6 +105,11 @@ async fn erase(
         erased.vouchers += forget_vouchers(txn, id, OrderId(order_id), now).await?;
         forget_papers(txn, order_id, &nobody).await?;
     }
+    // In one statement, because no index leads to a code. The router knows the session by its number.
+    let disconnects = "UPDATE outbox_messages SET device_station = NULL, device_address = NULL, \
+         last_error = NULL, result = NULL WHERE voucher_code IN (SELECT v.code FROM payments p \
+         JOIN vouchers v ON v.payment_id = p.id OR v.former_payment_id = p.id WHERE p.phone = $1)";
+    sql::execute(txn, disconnects, [nobody.as_str().into()]).await?;
     line.subject = Set(nobody);
     audit_events::Entity::insert(line)
         .exec_without_returning(txn)
@@ -196,9 +201,6 @@ async fn forget_devices(txn: &DatabaseTransaction, code: &str) -> Result<(), Sto
     for forget in [
         sessions,
         "DELETE FROM radpostauth WHERE username = $1",
-        // The router knows the session by its number.
-        "UPDATE outbox_messages SET device_station = NULL, device_address = NULL, \
-         last_error = NULL, result = NULL WHERE voucher_code = $1",
         // An operator may have typed it.
         "UPDATE vouchers SET revoked_reason = 'erased' \
          WHERE code = $1 AND revoked_reason IS NOT NULL",

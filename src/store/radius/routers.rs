@@ -17,7 +17,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn routers(&self) -> Result<Vec<Router>, StoreError> {
-        let found = sql::rows(&self.db(), "SELECT * FROM nas ORDER BY id", []).await?;
+        let all = sql::select::<nas::Entity>("ORDER BY id");
+        let found = sql::rows(&self.db(), &all, []).await?;
         Ok(found.into_iter().map(router).collect())
     }
 

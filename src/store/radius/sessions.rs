@@ -35,8 +35,8 @@ impl Store {
         &self,
         code: &VoucherCode,
     ) -> Result<Option<(Allowance, Usage)>, StoreError> {
-        let by_code = "SELECT * FROM vouchers WHERE code = $1";
-        let found = sql::row(&self.db(), by_code, [code.as_str().into()]).await?;
+        let by_code = sql::select::<vouchers::Entity>("WHERE code = $1");
+        let found = sql::row(&self.db(), &by_code, [code.as_str().into()]).await?;
         let Some(row): Option<vouchers::Model> = found else {
             return Ok(None);
         };

@@ -39,7 +39,7 @@ impl Replacement {
         // The second code of the order, the third, …: one message each.
         let kind = format!("voucher-{}", wish.replaced.ever + 2);
         Self {
-            sms: Sms::of(kind, Occasion::ReissueOutcome, &next, facts),
+            sms: Sms::of(kind, Occasion::Reissue, &next, facts),
             payment: next,
             old: old.code.clone(),
         }

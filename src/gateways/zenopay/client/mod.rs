@@ -89,7 +89,7 @@ impl Client {
         })
     }
 
-    /// StatusChecker ZenoPay to make the guest's phone ring. Call it once an order.
+    /// Asks ZenoPay to make the guest's phone ring. Call it once an order.
     pub async fn create(&self, request: &CreateRequest) -> (CreateAnswer, CallFacts) {
         let call = self.http.post(self.create_url.clone()).json(request);
         let (heard, facts) = hear(call.timeout(self.create_timeout)).await;
@@ -112,7 +112,7 @@ impl Client {
         (answer, facts)
     }
 
-    /// StatusChecker ZenoPay what became of an order. Changes nothing there.
+    /// Asks ZenoPay what became of an order. Changes nothing there.
     pub async fn order_status(&self, order_id: OrderId) -> (StatusAnswer, CallFacts) {
         let mut url = self.order_status_url.clone();
         url.query_pairs_mut()

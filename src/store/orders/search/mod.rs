@@ -118,9 +118,9 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn newest_pending(&self, phone: &Phone) -> Result<Option<Payment>, StoreError> {
-        let newest = "SELECT * FROM payments WHERE phone = $1 AND status = 'PENDING' \
-             ORDER BY created_at DESC LIMIT 1";
-        let newest = sql::row(&self.db(), newest, [phone.international().into()]).await?;
+        let newest = "WHERE phone = $1 AND status = 'PENDING' ORDER BY created_at DESC LIMIT 1";
+        let newest = sql::select::<payments::Entity>(newest);
+        let newest = sql::row(&self.db(), &newest, [phone.international().into()]).await?;
         newest.map(|row| rows::payment(row, None)).transpose()
     }
 
