@@ -152,19 +152,19 @@ impl Store {
         only_server: Option<File>,
     ) -> Result<Self, StoreError> {
         engine::files::prepare(config)?;
-        let (url, wedged) = (config.url.clone(), Stalled::new());
-        let runtime = DatabaseRuntime::start(wedged.clone())?;
-        let (to, its_wedged) = (url.clone(), wedged.clone());
+        let (url, stalled) = (config.url.clone(), Stalled::new());
+        let runtime = DatabaseRuntime::start(stalled.clone())?;
+        let (to, its_stalled) = (url.clone(), stalled.clone());
         let pools = runtime
-            .open(async move { Pools::open(to.expose(), &its_wedged).await })
+            .open(async move { Pools::open(to.expose(), &its_stalled).await })
             .await?;
 
         let end = CancellationToken::new();
         let tasks = supervisor.within(end.clone());
         let failpoints = Failpoints::from_environment();
         let handle = runtime.handle();
-        let orders = Reader::open(&pools.reader, handle, &wedged, &tasks);
-        let write_path = Writer::start(&pools, handle, wedged, failpoints.clone(), &tasks);
+        let orders = Reader::open(&pools.reader, handle, &stalled, &tasks);
+        let write_path = Writer::start(&pools, handle, stalled, failpoints.clone(), &tasks);
         let inner = Inner {
             _tasks: end.drop_guard(),
             runtime,

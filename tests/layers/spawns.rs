@@ -31,7 +31,7 @@ const SPAWNS: &[(&str, usize, &str)] = &[
     ("app/serve.rs", 1, "the server, watched by a supervised task"),
 
     ("store/engine/runtime.rs", 2, "one piece of database work, awaited"),
-    ("store/engine/pool.rs", 2, "one attempt to replace a pool, and one old pool that is closed"),
+    ("store/engine/pool/mod.rs", 2, "one attempt to replace a pool, and one old pool that is closed"),
     ("store/engine/writer/lane.rs", 1, "one change, whose caller learns of its loss"),
 ];
 

@@ -89,7 +89,7 @@ pub(in crate::store) struct Pools {
 
 impl Pools {
     /// Opens them, on the runtime to which they then belong.
-    pub async fn open(url: &str, wedged: &Stalled) -> Result<Self, DbErr> {
+    pub async fn open(url: &str, stalled: &Stalled) -> Result<Self, DbErr> {
         if backend(url) == DbBackend::Sqlite {
             let writer = Pool::open(sqlite(url, 1, false)).await?;
             return Ok(Self {
@@ -101,8 +101,8 @@ impl Pools {
         }
         greet(url).await?;
         let open = |connections, options, held_for| {
-            let options = postgres(url, connections, options, wedged);
-            Pool::open_replaceable(options, wedged.clone(), held_for + GIVEN_BACK_WITHIN)
+            let options = postgres(url, connections, options, stalled);
+            Pool::open_replaceable(options, stalled.clone(), held_for + GIVEN_BACK_WITHIN)
         };
         Ok(Self {
             writer: open(POSTGRES_WRITERS, &[], WRITE_WITHIN).await?,
@@ -183,11 +183,11 @@ fn postgres(
     url: &str,
     connections: u32,
     more: &'static [(&str, &str)],
-    wedged: &Stalled,
+    stalled: &Stalled,
 ) -> ConnectOptions {
     let mut options = common(url, connections);
     let millis = STATEMENT_TIMEOUT.as_millis().to_string();
-    let wedged = wedged.clone();
+    let stalled = stalled.clone();
     options
         // sqlx opens those below the least with a patience of five minutes, and whoever would
         // use their place waits as long.
@@ -210,7 +210,7 @@ fn postgres(
             postgres.options(usual).options(more.iter().copied())
         })
         .map_sqlx_postgres_pool_opts(move |pool| {
-            let (before, after) = (wedged.clone(), wedged.clone());
+            let (before, after) = (stalled.clone(), stalled.clone());
             pool.before_acquire(move |connection, used| {
                 let doubtful = before.is_wary() || used.idle_for >= IDLE_BEFORE_PING;
                 Box::pin(async move {

@@ -42,12 +42,12 @@ pub(in crate::store) struct DatabaseRuntime {
     /// Taken when it is dropped.
     runtime: Option<Runtime>,
     handle: Handle,
-    wedged: Stalled,
+    stalled: Stalled,
 }
 
 impl DatabaseRuntime {
     /// Starts its threads.
-    pub fn start(wedged: Stalled) -> Result<Self, StoreError> {
+    pub fn start(stalled: Stalled) -> Result<Self, StoreError> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(THREADS)
             .thread_name("malipo-store")
@@ -57,7 +57,7 @@ impl DatabaseRuntime {
         Ok(Self {
             handle: runtime.handle().clone(),
             runtime: Some(runtime),
-            wedged,
+            stalled,
         })
     }
 
@@ -83,8 +83,8 @@ impl DatabaseRuntime {
         &self,
         work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
     ) -> Underway<T> {
-        let wedged = self.wedged.clone();
-        self.run(async move { write_within(&wedged, work).await })
+        let stalled = self.stalled.clone();
+        self.run(async move { write_within(&stalled, work).await })
     }
 
     /// Runs what only reads, in the same way.
@@ -92,8 +92,8 @@ impl DatabaseRuntime {
         &self,
         work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
     ) -> Underway<T> {
-        let wedged = self.wedged.clone();
-        self.run(async move { read_within(&wedged, work).await })
+        let stalled = self.stalled.clone();
+        self.run(async move { read_within(&stalled, work).await })
     }
 
     fn run<T: Send + 'static>(
@@ -106,25 +106,25 @@ impl DatabaseRuntime {
 
 /// Writes to the end, or gives it up after its time.
 pub(in crate::store) async fn write_within<T>(
-    wedged: &Stalled,
+    stalled: &Stalled,
     work: impl Future<Output = Result<T, StoreError>>,
 ) -> Result<T, StoreError> {
     let lost = || StoreError::CommitUnknown(DbErr::Custom("no answer in time".to_owned()));
-    within(WRITE_WITHIN, wedged, work, lost).await
+    within(WRITE_WITHIN, stalled, work, lost).await
 }
 
 /// Reads to the end, or gives it up after its time.
 pub(in crate::store) async fn read_within<T>(
-    wedged: &Stalled,
+    stalled: &Stalled,
     work: impl Future<Output = Result<T, StoreError>>,
 ) -> Result<T, StoreError> {
     let lost = || StoreError::Unavailable("no answer in time".to_owned());
-    within(READ_WITHIN, wedged, work, lost).await
+    within(READ_WITHIN, stalled, work, lost).await
 }
 
 async fn within<T>(
     limit: Duration,
-    wedged: &Stalled,
+    stalled: &Stalled,
     work: impl Future<Output = Result<T, StoreError>>,
     lost: fn() -> StoreError,
 ) -> Result<T, StoreError> {
@@ -133,7 +133,7 @@ async fn within<T>(
         Ok(result) => result,
         Err(_) => {
             // Before `work` is dropped, and its connection with it.
-            wedged.give_up();
+            stalled.give_up();
             Err(lost())
         }
     }

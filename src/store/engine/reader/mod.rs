@@ -65,7 +65,7 @@ struct Request {
 struct Lane {
     requests: Arc<Mutex<mpsc::UnboundedReceiver<Request>>>,
     reader: Pool,
-    wedged: Stalled,
+    stalled: Stalled,
 }
 
 impl Store {
@@ -94,14 +94,14 @@ impl Store {
 
 impl Reader {
     /// Starts the lanes on the runtime to which the connections belong.
-    pub fn open(reader: &Pool, runtime: &Handle, wedged: &Stalled, tasks: &Supervisor) -> Self {
+    pub fn open(reader: &Pool, runtime: &Handle, stalled: &Stalled, tasks: &Supervisor) -> Self {
         let lanes = readers(reader.get_database_backend()) / 2;
         let queue = || {
             let (requests, waiting) = mpsc::unbounded_channel();
             let lane = Lane {
                 requests: Arc::new(Mutex::new(waiting)),
                 reader: reader.clone(),
-                wedged: wedged.clone(),
+                stalled: stalled.clone(),
             };
             for _ in 0..lanes {
                 let lane = lane.clone();
@@ -168,7 +168,7 @@ impl Lane {
         let began = Instant::now();
         let mut tries = 1;
         loop {
-            match read_within(&self.wedged, find(&self.reader, orders)).await {
+            match read_within(&self.stalled, find(&self.reader, orders)).await {
                 Err(StoreError::Unavailable(_))
                     if tries < TRIES && began.elapsed() < STALE_WITHIN =>
                 {

@@ -58,7 +58,7 @@ pub(super) async fn attempt(
     let work = transaction(context, pool, batch, &is_committing);
     // A bug of ours in one of them must not take the lane and its neighbours along.
     let work = AssertUnwindSafe(work).catch_unwind();
-    let done = write_within(&context.wedged, async { Ok(work.await) }).await;
+    let done = write_within(&context.stalled, async { Ok(work.await) }).await;
     match done.map_err(Failure::of)? {
         Ok(done) => done,
         Err(_) if is_committing.load(Ordering::SeqCst) => {

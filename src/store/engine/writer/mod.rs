@@ -62,7 +62,7 @@ struct Context {
     /// Places for these.
     places: Arc<Semaphore>,
     runtime: Handle,
-    wedged: Stalled,
+    stalled: Stalled,
     failpoints: Failpoints,
 }
 
@@ -118,7 +118,7 @@ impl Writer {
     pub fn start(
         pools: &Pools,
         runtime: &Handle,
-        wedged: Stalled,
+        stalled: Stalled,
         failpoints: Failpoints,
         tasks: &Supervisor,
     ) -> Self {
@@ -131,7 +131,7 @@ impl Writer {
             singles: pools.writer.clone(),
             places: Arc::new(Semaphore::new(SINGLES_MAX)),
             runtime: runtime.clone(),
-            wedged,
+            stalled,
             failpoints,
         });
         let (jobs, waiting) = mpsc::channel(QUEUE_MAX);

@@ -6,12 +6,19 @@ use chrono::{DateTime, TimeDelta, Utc};
 use super::format;
 use super::frame::Frame;
 use super::shop_front::Notice;
-use super::text::{Text, fill};
-use crate::domain::access::owner_link::OwnerToken;
-use crate::domain::order::failure::FailureReason;
+use super::text::fill;
 use crate::domain::order::payment::{Payment, Status};
 use crate::domain::order::reissue::MayReissue;
 use crate::domain::people::phone::Phone;
+
+mod link;
+mod summary;
+
+pub use link::LinkKind;
+
+use summary::{Life, Tone, life, summary};
+
+pub(super) use summary::is_usable;
 
 /// The page of one order.
 #[derive(Template)]
@@ -25,16 +32,6 @@ pub struct OrderPage<'a> {
     lead: String,
     /// The prompt has been open for so long that another attempt is offered.
     is_late: bool,
-}
-
-/// How the page looks: its class in the style sheet.
-#[derive(Clone, Copy, PartialEq, Eq, strum::Display)]
-#[strum(serialize_all = "lowercase")]
-enum Tone {
-    Wait,
-    Good,
-    Bad,
-    Calm,
 }
 
 /// The code, and what to do with it.
@@ -69,34 +66,6 @@ pub struct Look<'a> {
     pub is_crowded: bool,
     /// Why the guest sees the page again.
     pub notice: Option<Notice>,
-}
-
-/// By which link the guest came to the page.
-#[derive(Clone, Copy)]
-pub enum LinkKind<'a> {
-    /// By the order id, which the browser that bought has.
-    OrderId,
-    /// By the link in the SMS, which the phone that paid has.
-    OwnerLink(&'a OwnerToken),
-}
-
-impl LinkKind<'_> {
-    /// The address of the page.
-    pub fn path(&self, payment: &Payment) -> String {
-        match self {
-            Self::OrderId => format!("/order/{}", payment.order_id),
-            Self::OwnerLink(token) => format!("/v/{}", token.expose()),
-        }
-    }
-
-    /// Whether the page shows the code. Once it was replaced the phone that paid has the last word,
-    /// for another one may have bought.
-    fn shows_code(&self, payment: &Payment) -> bool {
-        match self {
-            Self::OrderId => payment.reissued_at.is_none(),
-            Self::OwnerLink(_) => true,
-        }
-    }
 }
 
 impl<'a> OrderPage<'a> {
@@ -245,151 +214,5 @@ impl<'a> OrderPage<'a> {
             Status::Held => None,
         }
         .map(String::as_str)
-    }
-}
-
-/// How the page looks, its title, and what it says first.
-fn summary(frame: &Frame, payment: &Payment, look: &Look<'_>) -> (Tone, &'static str, String) {
-    let (text, order) = (frame.text, &frame.text.order);
-    let price = format::money(text, payment.amount);
-    match payment.status {
-        Status::Pending => {
-            // The owner knows it by this much. Another person with the link need not learn it.
-            let phone = format::masked(&payment.phone);
-            let lead = fill(&order.pending, &[("price", &price), ("phone", &phone)]);
-            (Tone::Wait, &order.pending_title, lead)
-        }
-        Status::Completed => voucher_summary(frame, payment, look),
-        Status::Failed => {
-            let why = reason(text, payment.failure_reason);
-            (Tone::Bad, &order.failed_title, why.to_owned())
-        }
-        Status::Cancelled => (Tone::Bad, &order.cancelled_title, order.cancelled.clone()),
-        Status::Expired => (Tone::Bad, &order.expired_title, order.expired.clone()),
-        Status::Held => {
-            let lead = match payment.gateway.paid_amount {
-                Some(paid) => {
-                    let paid = format::money(text, paid);
-                    fill(&order.held_paid, &[("paid", &paid), ("price", &price)])
-                }
-                None => order.held.clone(),
-            };
-            (Tone::Wait, &order.held_title, lead)
-        }
-        Status::Refunded if payment.was_sold() => {
-            let paid = format::money(text, payment.came_in());
-            let lead = fill(&order.refunded, &[("paid", &paid)]);
-            (Tone::Calm, &order.refunded_title, lead)
-        }
-        // An operator did not complete a held order: there never was a voucher, and the money is
-        // still to be paid back, by hand.
-        Status::Refunded => {
-            let why = match payment.gateway.paid_amount {
-                Some(paid) => {
-                    let paid = format::money(text, paid);
-                    fill(&order.refused, &[("paid", &paid), ("price", &price)])
-                }
-                None => fill(&order.refused_unclear, &[("price", &price)]),
-            };
-            let whom = match frame.shop.support_phone.as_deref() {
-                Some(phone) => fill(&order.refused_call, &[("phone", phone)]),
-                None => order.refused_ask.clone(),
-            };
-            (Tone::Calm, &order.refused_title, format!("{why} {whom}"))
-        }
-    }
-}
-
-/// The same of an order that has a voucher.
-fn voucher_summary(
-    frame: &Frame,
-    payment: &Payment,
-    look: &Look<'_>,
-) -> (Tone, &'static str, String) {
-    let order = &frame.text.order;
-    let package = payment.terms.name(frame.language);
-    let expires_at = payment.voucher.as_ref().and_then(|it| it.expires_at);
-    let until = expires_at.map(|at| format::until(at, frame.shop.timezone));
-    let blanks = [
-        ("package", package),
-        ("until", until.as_deref().unwrap_or("")),
-    ];
-    match life(payment, look.now) {
-        Life::Usable if look.door.shows_code(payment) => {
-            let lead = fill(&order.completed, &blanks);
-            (Tone::Good, &order.completed_title, lead)
-        }
-        Life::Usable => {
-            let where_it_is = match frame.shop.may_reissue {
-                MayReissue::Owner => &order.replaced,
-                MayReissue::OperatorsOnly => &order.replaced_by_staff,
-            };
-            (Tone::Calm, &order.replaced_title, where_it_is.clone())
-        }
-        Life::Ended => (Tone::Calm, &order.ended_title, fill(&order.ended, &blanks)),
-        Life::Revoked => (Tone::Calm, &order.revoked_title, order.revoked.clone()),
-    }
-}
-
-/// Whether the order has a voucher that may still let in, as far as the order tells.
-pub(super) fn is_usable(payment: &Payment, now: DateTime<Utc>) -> bool {
-    payment.status == Status::Completed && matches!(life(payment, now), Life::Usable)
-}
-
-enum Life {
-    Usable,
-    Ended,
-    /// Also without any voucher, which cannot be: COMPLETED is committed together with it.
-    Revoked,
-}
-
-fn life(payment: &Payment, now: DateTime<Utc>) -> Life {
-    match &payment.voucher {
-        Some(voucher) if voucher.revoked_at.is_some() => Life::Revoked,
-        Some(voucher) if voucher.expires_at.is_some_and(|at| at <= now) => Life::Ended,
-        Some(_) => Life::Usable,
-        None => Life::Revoked,
-    }
-}
-
-/// Why a payment failed, in the guest's language.
-fn reason(text: &Text, reason: Option<FailureReason>) -> &str {
-    let texts = &text.reason;
-    match reason {
-        Some(FailureReason::NoFunds) => &texts.balance,
-        Some(FailureReason::WrongPin) => &texts.pin,
-        Some(FailureReason::Declined) => &texts.declined,
-        Some(FailureReason::GatewayRefused) => &texts.not_sent,
-        // The others have pages of their own, or say no more than that it did not work.
-        Some(
-            FailureReason::Expired
-            | FailureReason::Cancelled
-            | FailureReason::Refunded
-            | FailureReason::Underpaid
-            | FailureReason::Other,
-        )
-        | None => &texts.network,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::people::language::Language;
-    use crate::web::text::text;
-
-    #[test]
-    fn the_guest_is_told_why_in_words_that_help() {
-        let text = text(Language::English);
-        for (stored, told) in [
-            (Some(FailureReason::NoFunds), &text.reason.balance),
-            (Some(FailureReason::WrongPin), &text.reason.pin),
-            (Some(FailureReason::Declined), &text.reason.declined),
-            (Some(FailureReason::GatewayRefused), &text.reason.not_sent),
-            (Some(FailureReason::Other), &text.reason.network),
-            (None, &text.reason.network),
-        ] {
-            assert_eq!(reason(text, stored), told, "{stored:?}");
-        }
     }
 }

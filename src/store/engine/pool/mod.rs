@@ -27,7 +27,10 @@ use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
+use self::health::PoolHealth;
 use super::stalled::Stalled;
+
+mod health;
 
 /// An old pool is looked after for so long: then all callers have given back what they had.
 const RETIRE_FOR: Duration = Duration::from_secs(40);
@@ -64,8 +67,8 @@ enum Lost {
 /// How a pool is replaced, and when.
 struct Remedy {
     options: ConnectOptions,
-    wedged: Stalled,
-    standing: Mutex<PoolHealth>,
+    stalled: Stalled,
+    health: Mutex<PoolHealth>,
     /// One attempt at a time.
     attempts: Arc<Semaphore>,
     /// Places for old pools.
@@ -82,14 +85,14 @@ impl Pool {
     /// than `patience`.
     pub async fn open_replaceable(
         options: ConnectOptions,
-        wedged: Stalled,
+        stalled: Stalled,
         patience: Duration,
     ) -> Result<Self, DbErr> {
         let connections = Database::connect(options.clone()).await?;
         let remedy = Remedy {
             options,
-            wedged,
-            standing: Mutex::new(PoolHealth::of_new(patience, Instant::now())),
+            stalled,
+            health: Mutex::new(PoolHealth::of_new(patience, Instant::now())),
             attempts: Arc::new(Semaphore::new(1)),
             old: Arc::new(Semaphore::new(OLD_AT_MOST)),
         };
@@ -185,70 +188,33 @@ impl Pool {
 
     fn found_whole(&self) {
         if let Some(remedy) = &self.0.remedy {
-            remedy.standing().found_whole(Instant::now());
+            remedy.health().found_whole(Instant::now());
         }
     }
 }
 
 impl Remedy {
-    fn standing(&self) -> MutexGuard<'_, PoolHealth> {
-        self.standing.lock().unwrap_or_else(PoisonError::into_inner)
+    fn health(&self) -> MutexGuard<'_, PoolHealth> {
+        self.health.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What a caller's error, or none, says about the pool's places.
     fn learn(&self, error: Option<&DbErr>) -> Option<Lost> {
-        let gave_up_at = self.wedged.gave_up_at();
+        let gave_up_at = self.stalled.gave_up_at();
         match error {
-            None => self.standing().had_one(gave_up_at).then_some(Lost::Some),
+            None => self.health().had_one(gave_up_at).then_some(Lost::Some),
             Some(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout)) => {
-                let is_so = self.standing().had_none(Instant::now());
+                let is_so = self.health().had_none(Instant::now());
                 is_so.then_some(Lost::All)
             }
             // Closed by us, or there is no database.
             Some(DbErr::ConnectionAcquire(_) | DbErr::Conn(_)) => None,
             // A caller that the database refused had a connection.
             Some(_) => {
-                self.standing().had_one(None);
+                self.health().had_one(None);
                 None
             }
         }
-    }
-}
-
-/// What is known of a pool's places.
-struct PoolHealth {
-    /// Nothing that happened before says anything of it.
-    whole_at: Instant,
-    /// Since when no caller has had a connection.
-    in_vain_since: Option<Instant>,
-    /// Longer than a caller may hold a connection.
-    patience: Duration,
-}
-
-impl PoolHealth {
-    fn of_new(patience: Duration, now: Instant) -> Self {
-        Self {
-            whole_at: now,
-            in_vain_since: None,
-            patience,
-        }
-    }
-
-    /// All places were seen to be there.
-    fn found_whole(&mut self, now: Instant) {
-        *self = Self::of_new(self.patience, now);
-    }
-
-    /// A caller had a connection; whether places may be lost all the same.
-    fn had_one(&mut self, gave_up_at: Option<Instant>) -> bool {
-        self.in_vain_since = None;
-        gave_up_at.is_some_and(|at| at > self.whole_at)
-    }
-
-    /// A caller had none; whether all places are lost.
-    fn had_none(&mut self, now: Instant) -> bool {
-        let since = *self.in_vain_since.get_or_insert(now);
-        now.saturating_duration_since(since) >= self.patience
     }
 }
 
@@ -298,53 +264,5 @@ impl ConnectionTrait for Pool {
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
         self.watch(self.connections().query_all_raw(statement).await)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const PATIENCE: Duration = Duration::from_secs(10);
-
-    /// Moments a second apart.
-    fn moments() -> impl Fn(u64) -> Instant {
-        let began = Instant::now();
-        move |secs| began + Duration::from_secs(secs)
-    }
-
-    #[test]
-    fn a_pool_of_which_nobody_had_a_connection_for_long_is_replaced() {
-        let at = moments();
-        let mut standing = PoolHealth::of_new(PATIENCE, at(0));
-
-        assert!(!standing.had_none(at(5)));
-        assert!(!standing.had_none(at(14)));
-        assert!(standing.had_none(at(15)));
-    }
-
-    #[test]
-    fn a_pool_of_which_somebody_had_a_connection_is_only_busy() {
-        let at = moments();
-        let mut standing = PoolHealth::of_new(PATIENCE, at(0));
-        standing.had_none(at(5));
-
-        assert!(!standing.had_one(None));
-
-        assert!(!standing.had_none(at(16)));
-        assert!(!standing.had_none(at(25)));
-        assert!(standing.had_none(at(26)));
-    }
-
-    #[test]
-    fn a_pool_has_lost_places_only_if_somebody_gave_up_since_it_was_whole() {
-        let at = moments();
-        let mut standing = PoolHealth::of_new(PATIENCE, at(3));
-
-        assert!(!standing.had_one(Some(at(2))));
-        assert!(standing.had_one(Some(at(4))));
-
-        standing.found_whole(at(5));
-        assert!(!standing.had_one(Some(at(4))));
     }
 }
