@@ -71,7 +71,7 @@ pub struct Look<'a> {
 impl<'a> OrderPage<'a> {
     /// The page of this order as it is at `look.now`.
     pub fn new(frame: Frame<'a>, payment: &'a Payment, look: Look<'a>) -> Self {
-        let (tone, title, lead) = summary(&frame, payment, &look);
+        let (tone, title, lead) = summary(&frame, payment, (look.door, look.now));
         let is_pending = payment.status == Status::Pending;
         Self {
             tone,

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::Look;
+use super::link::LinkKind;
 use crate::domain::order::failure::FailureReason;
 use crate::domain::order::payment::{Payment, Status};
 use crate::domain::order::reissue::MayReissue;
@@ -24,7 +24,7 @@ pub(super) enum Tone {
 pub(super) fn summary(
     frame: &Frame,
     payment: &Payment,
-    look: &Look<'_>,
+    (door, now): (LinkKind<'_>, DateTime<Utc>),
 ) -> (Tone, &'static str, String) {
     let (text, order) = (frame.text, &frame.text.order);
     let price = format::money(text, payment.amount);
@@ -35,7 +35,7 @@ pub(super) fn summary(
             let lead = fill(&order.pending, &[("price", &price), ("phone", &phone)]);
             (Tone::Wait, &order.pending_title, lead)
         }
-        Status::Completed => voucher_summary(frame, payment, look),
+        Status::Completed => voucher_summary(frame, payment, (door, now)),
         Status::Failed => {
             let why = reason(text, payment.failure_reason);
             (Tone::Bad, &order.failed_title, why.to_owned())
@@ -80,7 +80,7 @@ pub(super) fn summary(
 fn voucher_summary(
     frame: &Frame,
     payment: &Payment,
-    look: &Look<'_>,
+    (door, now): (LinkKind<'_>, DateTime<Utc>),
 ) -> (Tone, &'static str, String) {
     let order = &frame.text.order;
     let package = payment.terms.name(frame.language);
@@ -90,8 +90,8 @@ fn voucher_summary(
         ("package", package),
         ("until", until.as_deref().unwrap_or("")),
     ];
-    match life(payment, look.now) {
-        Life::Usable if look.door.shows_code(payment) => {
+    match life(payment, now) {
+        Life::Usable if door.shows_code(payment) => {
             let lead = fill(&order.completed, &blanks);
             (Tone::Good, &order.completed_title, lead)
         }
