@@ -80,7 +80,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// The reference: section 5 of the contract, row by row and column by column. Returns the new
+/// The reference: every state and every kind of evidence. Returns the new
 /// status and the outcome of the delivery.
 fn model(status: &'static str, word: Word, amount: Amount) -> (&'static str, &'static str) {
     let open = matches!(status, "PENDING" | "EXPIRED");

@@ -183,10 +183,10 @@ async fn an_invalid_request_changes_nothing(kind: Kind) {
     post(&app, &path, &wish)
         .await
         .assert_problem(422, "invalid_request");
-    for nobody in ["00000000-0000-4000-8000-000000000000", "x"] {
+    for unknown in ["00000000-0000-4000-8000-000000000000", "x"] {
         let wish = json!({"reason": "why not", "decision": "complete"});
         for act in ["release", "refund", "reconcile"] {
-            let path = format!("/orders/{nobody}/{act}");
+            let path = format!("/orders/{unknown}/{act}");
             post(&app, &path, &wish)
                 .await
                 .assert_problem(404, "order_not_found");

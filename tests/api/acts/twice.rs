@@ -128,7 +128,7 @@ async fn two_separate_purchases_are_not_listed(kind: Kind) {
     assert_eq!(alerts(&app, &second, &first).await, 0);
     assert_eq!(alerts(&app, &third, &other).await, 0);
 
-    // Money for a purchase of another day belongs to another purchase.
+    // A payment on another day belongs to another purchase.
     let forgotten = buy(&app, &phone, "monthly").await;
     let again = buy(&app, &phone, "monthly").await;
     let days_ago = format!(

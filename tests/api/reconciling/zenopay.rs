@@ -150,7 +150,7 @@ impl FakeZenoPay {
         let mut connection = BufReader::new(stream);
         while let Some((target, body)) = read_request(&mut connection) {
             let answer = match target.split_once("order_id=") {
-                Some((_, id)) => self.answer_ask(id),
+                Some((_, id)) => self.answer_status_check(id),
                 None => Some(self.answer_push(&body)),
             };
             let Some((status, body)) = answer else { return };
@@ -181,7 +181,7 @@ impl FakeZenoPay {
         )
     }
 
-    fn answer_ask(&self, id: &str) -> Option<(u16, String)> {
+    fn answer_status_check(&self, id: &str) -> Option<(u16, String)> {
         let says = {
             let mut state = self.state.lock().unwrap();
             state.asked.push(id.to_owned());
