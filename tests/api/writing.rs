@@ -23,9 +23,9 @@ fn allow_repeated_purchases(config: &mut malipo::config::Config) {
 
 /// Buys with each of these phones, in sequence.
 async fn buy_with(app: &TestApp, phones: &[String]) -> Vec<TestOrder> {
-    let wishes = phones.iter().map(|phone| async move {
-        let wish = json!({"packageId": "daily", "phoneNumber": phone});
-        let answer = app.pay(&wish).await;
+    let payloads = phones.iter().map(|phone| async move {
+        let payload = json!({"packageId": "daily", "phoneNumber": phone});
+        let answer = app.pay(&payload).await;
         assert_eq!(answer.status, 201, "{}", answer.text);
         TestOrder {
             id: answer.json()["order_id"].as_str().unwrap().to_owned(),
@@ -33,7 +33,7 @@ async fn buy_with(app: &TestApp, phones: &[String]) -> Vec<TestOrder> {
             webhook_url: String::new(),
         }
     });
-    join_all(wishes).await
+    join_all(payloads).await
 }
 
 fn phones(count: usize) -> Vec<String> {

@@ -175,8 +175,8 @@ async fn a_spreadsheet_runs_no_formula_that_came_from_outside(kind: Kind) {
     let orphan = json!({"order_id": "=1+1", "payment_status": "COMPLETED", "reference": formula});
     app.deliver(orphan.to_string()).await;
     let back = sold(&app).await;
-    let wish = json!({"reason": "given to Juma"});
-    super::post(&app, &format!("/orders/{}/refund", back.id), &wish).await;
+    let payload = json!({"reason": "given to Juma"});
+    super::post(&app, &format!("/orders/{}/refund", back.id), &payload).await;
 
     let answer = app
         .get_as_operator("/api/v1/operator/reports/daily?format=csv")

@@ -12,9 +12,9 @@ on_both_databases! {
 }
 
 async fn buy(app: &TestApp, phone: &str, package: &str) -> TestOrder {
-    let wish = json!({"packageId": package, "phoneNumber": phone});
+    let payload = json!({"packageId": package, "phoneNumber": phone});
     let key = uuid::Uuid::new_v4().to_string();
-    let answer = app.pay_with_key(&wish, &key).await;
+    let answer = app.pay_with_key(&payload, &key).await;
     assert_eq!(answer.status, 201, "{}", answer.text);
     TestOrder {
         id: answer.json()["order_id"].as_str().unwrap().to_owned(),

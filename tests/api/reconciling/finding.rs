@@ -83,8 +83,8 @@ async fn a_push_without_a_clear_answer_is_resolved_by_a_status_check_and_never_s
         let behaviour = json!({"push": push, "after_ms": 1, "deliver": false});
         app.gateway_behaves(&behaviour).await;
         let phone = fresh_phone();
-        let wish = json!({"packageId": "daily", "phoneNumber": phone});
-        let answer = app.pay(&wish).await;
+        let payload = json!({"packageId": "daily", "phoneNumber": phone});
+        let answer = app.pay(&payload).await;
         assert_eq!(answer.status, 202, "{push}: {}", answer.text);
         assert_eq!(answer.json()["payment_status"], "PENDING", "{push}");
         orders.push(TestOrder {

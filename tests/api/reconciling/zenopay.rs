@@ -134,8 +134,8 @@ impl FakeZenoPay {
     /// Buys `daily` in that shop.
     pub async fn buy(&self, app: &TestApp) -> TestOrder {
         let phone = fresh_phone();
-        let wish = json!({"packageId": "daily", "phoneNumber": phone});
-        let answer = app.pay(&wish).await;
+        let payload = json!({"packageId": "daily", "phoneNumber": phone});
+        let answer = app.pay(&payload).await;
         assert_eq!(answer.status, 201, "{}", answer.text);
         let id = answer.json()["order_id"].as_str().unwrap().to_owned();
         let webhook_url = self.state.lock().unwrap().webhook_urls[&id].clone();

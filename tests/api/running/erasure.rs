@@ -15,8 +15,8 @@ const NAME: &str = "Zuhura Kisanga";
 const REASON: &str = "asked by letter";
 
 async fn buy_as(app: &TestApp, phone: &str) -> TestOrder {
-    let wish = json!({"packageId": "daily", "phoneNumber": phone, "customerName": NAME});
-    let answer = app.pay(&wish).await;
+    let payload = json!({"packageId": "daily", "phoneNumber": phone, "customerName": NAME});
+    let answer = app.pay(&payload).await;
     assert_eq!(answer.status, 201, "{}", answer.text);
     TestOrder {
         id: answer.json()["order_id"].as_str().unwrap().to_owned(),
@@ -201,8 +201,8 @@ async fn fill_every_text(app: &TestApp, phone: &str) -> usize {
 async fn write_personal_data(app: &TestApp, phone: &str, kind: Kind) -> TestOrder {
     let other = app.buy().await;
     let key = format!("{phone}-today");
-    let wish = json!({"packageId": "daily", "phoneNumber": phone, "customerName": NAME});
-    let sold = app.pay_with_key(&wish, &key).await.json()["order_id"].clone();
+    let payload = json!({"packageId": "daily", "phoneNumber": phone, "customerName": NAME});
+    let sold = app.pay_with_key(&payload, &key).await.json()["order_id"].clone();
     let sold = sold.as_str().unwrap().to_owned();
     // Webhooks in every form that can contain a name.
     for body in [

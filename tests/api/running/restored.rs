@@ -87,8 +87,8 @@ impl Restored {
     async fn release(&self, queued: &str) -> Answer {
         let url = self.app.url(&format!("{HOLD}/release"));
         let request = self.app.http.post(url).bearer_auth(TOKEN);
-        let wish = json!({"queued": queued, "reason": "restored after a bad disk"});
-        Answer::of(request.json(&wish).send().await.unwrap()).await
+        let payload = json!({"queued": queued, "reason": "restored after a bad disk"});
+        Answer::of(request.json(&payload).send().await.unwrap()).await
     }
 
     async fn sell(&self) -> TestOrder {

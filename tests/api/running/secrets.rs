@@ -34,8 +34,8 @@ async fn nothing_that_the_binary_writes_holds_a_phone_a_name_a_key_a_token_or_a_
     let http = http_client();
     let portal = format!("{}/api/v1/customer-portal", process.base);
 
-    let wish = json!({"packageId": "daily", "phoneNumber": PHONE, "customerName": PASSED});
-    let bought = http.post(format!("{portal}/payment")).json(&wish);
+    let purchase = json!({"packageId": "daily", "phoneNumber": PHONE, "customerName": PASSED});
+    let bought = http.post(format!("{portal}/payment")).json(&purchase);
     let bought = Answer::of(bought.send().await.unwrap()).await.json();
     let order_id = bought["order_id"].as_str().unwrap().to_owned();
     let secret = kept(&database, &order_id, "webhook_secret").await;

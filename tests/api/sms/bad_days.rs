@@ -224,8 +224,8 @@ async fn in_live_mode_the_log_provider_sends_nothing_and_messages_wait(kind: Kin
     .await;
     let phone = crate::harness::fresh_phone();
     // No gateway can push here, so the order is FAILED; late money wins.
-    let wish = serde_json::json!({"packageId": "daily", "phoneNumber": phone});
-    app.pay(&wish).await;
+    let payload = serde_json::json!({"packageId": "daily", "phoneNumber": phone});
+    app.pay(&payload).await;
     let id = app
         .database
         .text("SELECT CAST(id AS text) FROM payments")
