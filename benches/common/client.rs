@@ -88,7 +88,7 @@ impl Connection {
     /// If the connection breaks, or the response is not HTTP/1.1 with a `Content-Length`.
     pub async fn exchange(&mut self, request: &[u8]) -> io::Result<Reply<'_>> {
         self.send(request).await?;
-        self.hear().await
+        self.receive().await
     }
 
     /// Sends a request.
@@ -113,7 +113,7 @@ impl Connection {
     ///
     /// # Errors
     /// If the connection breaks, or the response is not HTTP/1.1 with a `Content-Length`.
-    pub async fn hear(&mut self) -> io::Result<Reply<'_>> {
+    pub async fn receive(&mut self) -> io::Result<Reply<'_>> {
         let (status, body) = loop {
             if let Some(whole) = whole_answer(&self.inbox)? {
                 break whole;

@@ -33,7 +33,7 @@ pub struct Server {
     pub address: SocketAddr,
     child: Child,
     /// The log file.
-    said: PathBuf,
+    log: PathBuf,
 }
 
 impl Server {
@@ -43,8 +43,8 @@ impl Server {
     /// # Errors
     /// If the server does not start in time; the error has its log.
     pub fn start(books: &Books, settings: &[(&str, &str)]) -> Outcome<Self> {
-        let said = folder()?.join(format!("server-{}.log", std::process::id()));
-        let file = File::create(&said)?;
+        let log = folder()?.join(format!("server-{}.log", std::process::id()));
+        let file = File::create(&log)?;
         let mut command = Command::new(env!("CARGO_BIN_EXE_malipo"));
         command
             .current_dir(folder()?)
@@ -66,11 +66,11 @@ impl Server {
             command.env(format!("MALIPO__{key}"), value);
         }
         let mut child = command.spawn()?;
-        let address = until_it_serves(&mut child, &said)?;
+        let address = await_address(&mut child, &log)?;
         Ok(Self {
             address,
             child,
-            said,
+            log,
         })
     }
 
@@ -84,7 +84,7 @@ impl Server {
     /// # Errors
     /// If the log cannot be read.
     pub fn commits(&self) -> Outcome<HashMap<OrderRef, DateTime<Utc>>> {
-        let text = std::fs::read_to_string(&self.said)?;
+        let text = std::fs::read_to_string(&self.log)?;
         let commit = |line: &str| {
             let line: serde_json::Value = serde_json::from_str(line).ok()?;
             let order = line["order"].as_str()?.parse().ok()?;
@@ -142,10 +142,10 @@ impl Drop for Server {
 }
 
 /// Waits for the log line that has the server's address.
-fn until_it_serves(child: &mut Child, said: &PathBuf) -> Outcome<SocketAddr> {
+fn await_address(child: &mut Child, log: &PathBuf) -> Outcome<SocketAddr> {
     let began = Instant::now();
     loop {
-        let text = std::fs::read_to_string(said)?;
+        let text = std::fs::read_to_string(log)?;
         let place = text.split("serves at http://").nth(1);
         if let Some(address) = place.and_then(|rest| rest.split_whitespace().next()) {
             return Ok(address.parse()?);

@@ -39,8 +39,8 @@ fn throughput(
 ) -> Outcome<()> {
     let seconds = options.seconds;
     let orders = (MOST_SALES * seconds) as usize;
-    let (clients, told) = pgbench.best_clients()?;
-    report.note(told);
+    let (clients, note) = pgbench.best_clients()?;
+    report.note(note);
 
     let (mut ours, mut textbook, mut function) = (vec![], vec![], vec![]);
     let mut spent = Vec::new();
@@ -58,7 +58,7 @@ fn throughput(
     let of_function = ratios(&ours, &function);
     let name = "postgres-throughput";
     report.add(name, "PostgreSQL, webhooks, 32 connections", "/s", ours);
-    tell_spent(report, Kind::Postgres, &spent);
+    report_cpu_time(report, Kind::Postgres, &spent);
     let name = "postgres-textbook";
     report.add(name, "pgbench, textbook, 11 statements", "/s", textbook);
     let name = "postgres-function";
@@ -156,7 +156,7 @@ pub fn raw_loop(till: &mut Till, options: &Options, report: &mut Report) -> Outc
     let of_plain = ratios(&many, &plain);
     let name = "sqlite-throughput";
     report.add(name, "SQLite, webhooks, 64 connections", "/s", many);
-    tell_spent(report, Kind::Sqlite, &spent);
+    report_cpu_time(report, Kind::Sqlite, &spent);
     let name = "sqlite-alone";
     report.add(name, "SQLite, webhooks, 1 connection", "/s", alone);
     let name = "sqlite-raw";
@@ -189,7 +189,7 @@ pub fn raw_loop(till: &mut Till, options: &Options, report: &mut Report) -> Outc
 }
 
 /// Reports the CPU time per webhook of the server, the client and everything else.
-fn tell_spent(report: &mut Report, kind: Kind, spent: &[[f64; 3]]) {
+fn report_cpu_time(report: &mut Report, kind: Kind, spent: &[[f64; 3]]) {
     let rest = match kind {
         Kind::Postgres => "PostgreSQL and everything else",
         Kind::Sqlite => "everything else",

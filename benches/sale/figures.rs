@@ -36,13 +36,13 @@ pub fn measure(kind: Kind, options: &Options, report: &mut Report) -> Outcome<()
         arrivals(&mut till, options, report)?;
     }
     if kind == Kind::Postgres && options.wants_figure("stuck") {
-        stuck(&mut till, options, report)?;
+        locked_order(&mut till, options, report)?;
     }
 
     report.note(till.must_balance()?);
     // With `--only` there may be no row to delete.
     if options.smoke && till.acknowledged.deliveries() > 0 {
-        must_find_what_is_missing(&till)?;
+        check_must_notice_a_missing_row(&till)?;
     }
     till.server.stop()
 }
@@ -93,7 +93,7 @@ fn copies(till: &mut Till, options: &Options, report: &mut Report) -> Outcome<()
             "{refused} duplicates and status reads were not answered 200"
         ));
     }
-    tell(rates, till.books.kind, report);
+    report_rates(rates, till.books.kind, report);
     Ok(())
 }
 
@@ -107,7 +107,7 @@ struct Rates {
     looked: Vec<f64>,
 }
 
-fn tell(rates: Rates, kind: Kind, report: &mut Report) {
+fn report_rates(rates: Rates, kind: Kind, report: &mut Report) {
     let (slug, name) = (kind.slug(), kind.name());
     let of_first = ratios(&rates.repeated, &rates.first);
     let looked_of_first = ratios(&rates.looked, &rates.first);
@@ -184,13 +184,13 @@ fn arrivals(till: &mut Till, options: &Options, report: &mut Report) -> Outcome<
 }
 
 /// Latency of other orders' webhooks while another session locks the row of one order.
-fn stuck(till: &mut Till, options: &Options, report: &mut Report) -> Outcome<()> {
+fn locked_order(till: &mut Till, options: &Options, report: &mut Report) -> Outcome<()> {
     let seconds = if options.smoke { 0.5 } else { STUCK_SECS };
     let (mut before, mut during) = (vec![], vec![]);
     for _ in 0..options.pairs {
         let turns = (PACE * seconds) as u32;
         before.push(millis(&till.sell_at(PACE, turns)?.latency, 99.0));
-        during.push(beside_a_stuck_order(till, turns)?);
+        during.push(p99_beside_a_locked_order(till, turns)?);
     }
 
     let ratio = ratios(&during, &before);
@@ -212,7 +212,7 @@ fn stuck(till: &mut Till, options: &Options, report: &mut Report) -> Outcome<()>
 
 /// The p99 of other orders' webhooks in milliseconds, while the row of one order is locked and its
 /// webhook waits.
-fn beside_a_stuck_order(till: &mut Till, turns: u32) -> Outcome<f64> {
+fn p99_beside_a_locked_order(till: &mut Till, turns: u32) -> Outcome<f64> {
     let order = till.one_order()?;
     till.prepare(turns as usize)?;
     let mut holder = till.books.block_on(books::connect(&till.books.url))?;
@@ -238,12 +238,12 @@ fn beside_a_stuck_order(till: &mut Till, turns: u32) -> Outcome<f64> {
     till.books.block_on(books::run(&mut holder, "ROLLBACK"))?;
     waiting
         .join()
-        .map_err(|_| "the client of the stuck order died")??;
+        .map_err(|_| "the client of the locked order died")??;
     Ok(others)
 }
 
 /// Tests the check itself: it must fail when a row of the journal is missing.
-fn must_find_what_is_missing(till: &Till) -> Outcome<()> {
+fn check_must_notice_a_missing_row(till: &Till) -> Outcome<()> {
     till.books.execute(
         "DELETE FROM webhook_deliveries WHERE id = (SELECT min(id) FROM webhook_deliveries)",
     )?;

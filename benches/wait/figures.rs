@@ -72,7 +72,7 @@ pub fn measure(kind: Kind, options: &Options, report: &mut Report) -> Outcome<()
         one_order(&mut till, options, report)?;
     }
     if options.wants_figure("throughput") {
-        beside_the_crowd(&mut till, &size, options, report)?;
+        throughput_with_parked_polls(&mut till, &size, options, report)?;
     }
     report.note(till.must_balance()?);
     if options.wants_figure("stop") {
@@ -173,7 +173,7 @@ fn memory(till: &mut Till, size: &Size, report: &mut Report) -> Outcome<()> {
 }
 
 /// Throughput of webhooks with parked polls and without. The limit of open files bounds their number.
-fn beside_the_crowd(
+fn throughput_with_parked_polls(
     till: &mut Till,
     size: &Size,
     options: &Options,

@@ -9,7 +9,7 @@ use sea_orm::ConnectionTrait;
 use crate::harness::proxy::{Cable, Proxy, start_behind_a_cable};
 use crate::harness::{ANSWERED_WITHIN, Answer, Kind, SaleCounts, TestApp, TestOrder};
 
-/// A stop ends whatever is unfinished after this time.
+/// A stop cuts unfinished work after this time.
 const STOP_LIMIT: Duration = Duration::from_secs(20);
 
 async fn timed(app: &TestApp, order: &TestOrder) -> (Answer, Duration) {

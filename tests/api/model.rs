@@ -122,7 +122,7 @@ async fn every_story_of_an_order_ends_as_the_contract_says(kind: Kind) {
         let Err(fault) = run_steps(&app, &tree.current()).await else {
             continue;
         };
-        // The history fails: find the shortest one that still does.
+        // The history fails: find its shortest part that fails too.
         let mut shortest = (tree.current(), fault);
         while tree.simplify() {
             match run_steps(&app, &tree.current()).await {

@@ -41,7 +41,7 @@ def repeat(end, pause, act):
 
 
 def pay(front, orders, tally, end):
-    """Pays the orders in sequence, by turns with the order's own URL and with the gateway's key."""
+    """Pays the orders in sequence, alternating between the order's own URL and the gateway's key."""
     pause = (end - time.monotonic()) / len(orders)
     for number, order in enumerate(orders):
         if number % 2:

@@ -23,7 +23,7 @@ use scene::Scene;
 
 use crate::harness::{Kind, TestApp};
 
-/// The harm of the short form, which leaves out whatever takes half a minute.
+/// The faults of the short form, without those that take half a minute.
 const SHORT_ON_POSTGRES: [Harm; 6] = [
     Harm::KillOne,
     Harm::KillPostgres,

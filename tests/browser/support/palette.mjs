@@ -86,7 +86,7 @@ function read(png) {
   return { width, height, colours };
 }
 
-/** The bytes of the pixels, each of which was told as the difference to its neighbours. */
+/** Reverses the PNG filters: each byte is stored as the difference to a prediction from its neighbours. */
 function unfiltered(raw, line, height, size) {
   const bytes = Buffer.alloc(line * height);
   for (let y = 0; y < height; y += 1) {
