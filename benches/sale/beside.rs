@@ -160,14 +160,14 @@ pub fn raw_loop(till: &mut Till, options: &Options, report: &mut Report) -> Outc
     let name = "sqlite-alone";
     report.add(name, "SQLite, webhooks, 1 connection", "/s", alone);
     let name = "sqlite-raw";
-    report.add(name, "raw loop, 1 a transaction", "/s", one_by_one);
+    report.add(name, "raw loop, 1 per transaction", "/s", one_by_one);
     let name = "sqlite-raw-16";
-    report.add(name, "raw loop, 16 a transaction", "/s", sixteen);
+    report.add(name, "raw loop, 16 per transaction", "/s", sixteen);
     let name = "sqlite-raw-plain";
     report.add(name, "raw loop, SQLite's own settings", "/s", plain);
     report.add(
         "sqlite-throughput-raw-plain",
-        "SQLite, webhooks, 64 connections ÷ that",
+        "SQLite, webhooks, 64 connections ÷ raw loop with SQLite's own settings",
         "×",
         of_plain,
     );

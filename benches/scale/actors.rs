@@ -52,14 +52,14 @@ pub fn measure(options: &Options, report: &mut Report) -> Outcome<()> {
     report.aim(
         AtMost(2.0),
         "postgres-actors-each",
-        format!("resident memory a live order actor, {count} live"),
+        format!("resident memory per active order actor, {count} active"),
         "KiB",
         vec![each],
     );
     report.aim(
         AtMost(300.0),
         "postgres-actors-all",
-        format!("resident memory of the server, {count} actors live"),
+        format!("resident memory of the server, {count} active actors"),
         "MiB",
         vec![after as f64 / MIB],
     );

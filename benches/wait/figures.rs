@@ -99,7 +99,7 @@ fn rush(till: &mut Till, size: &Size, options: &Options, report: &mut Report) ->
     }
     let ratio = ratios(&during, &before);
     let (slug, name) = (till.books.kind.slug(), till.books.kind.name());
-    let what = format!("{name}, webhooks while {} guests come back, p99", size.many);
+    let what = format!("{name}, webhooks while {} guests reconnect, p99", size.many);
     report.add(
         format!("{slug}-rush-before"),
         format!("{name}, {PACE} webhooks/s arriving, p99, no guests"),
@@ -146,7 +146,7 @@ fn one_order(till: &mut Till, options: &Options, report: &mut Report) -> Outcome
     let (slug, name) = (till.books.kind.slug(), till.books.kind.name());
     report.add(
         format!("{slug}-one-order"),
-        format!("{name}, webhook → the last of {PER_ORDER} guests of one order"),
+        format!("{name}, webhook → last of {PER_ORDER} guests of one order"),
         "ms",
         values,
     );
@@ -165,7 +165,7 @@ fn memory(till: &mut Till, size: &Size, report: &mut Report) -> Outcome<()> {
     report.aim(
         AtMost(14.0),
         format!("{slug}-memory"),
-        format!("{name}, resident memory a parked poll, HTTP/1.1"),
+        format!("{name}, resident memory per parked poll, HTTP/1.1"),
         "KiB",
         vec![each],
     );
@@ -230,7 +230,7 @@ fn stop(mut till: Till, size: &Size, report: &mut Report) -> Outcome<()> {
             vec![took.as_secs_f64()],
         );
     };
-    add("stop-told", "stop → the last of its guests", last);
-    add("stop", "stop → its end", took);
+    add("stop-told", "stop → last guest answered", last);
+    add("stop", "stop → process ended", took);
     Ok(())
 }
