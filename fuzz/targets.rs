@@ -1,8 +1,9 @@
-//! What is fuzzed, each with what must be true of whatever comes in. `fuzz_targets` hands these to
-//! libFuzzer; `tests/fuzz` calls the very same on stable Rust, over `fuzz/corpus` and mutations.
+//! The fuzz targets, each with the properties that must hold for any input. `fuzz_targets` passes them
+//! to libFuzzer; `tests/fuzz` calls them on stable Rust with `fuzz/corpus` and mutations of it.
 //!
-//! The rule that must not be broken: a target says what is right by means other than those of the
-//! code that it tries, and fails when the code says otherwise; a panic is only the crudest fault.
+//! # Invariants
+//! A target computes the expected result in another way than the code under test, and fails if they
+//! differ. Detecting panics alone is not enough.
 
 use malipo::domain::order::evidence::{GatewayReport, Word};
 use malipo::domain::order::ids::OrderId;
@@ -13,44 +14,44 @@ use malipo::gateways::zenopay::wire::{
 };
 use serde_json::Value;
 
-/// The order that the corpus is about.
+/// The order in the corpus.
 pub const ORDER: &str = "677e4327-4d7c-4b1e-9f00-0123456789ab";
 
-/// Words that say "paid", as the contract lists them.
+/// The words of ZenoPay that mean "paid".
 const PAID: [&str; 4] = ["COMPLETED", "SUCCESS", "SUCCESSFUL", "PAID"];
 
-/// A delivery: read the same however it is wrapped, storable, paid only by a word for it, and
-/// refused as soon as it names a second order.
+/// A webhook: white space around it changes nothing, its texts can be stored, only a word for "paid"
+/// makes it paid, and a second order id makes it ambiguous.
 pub fn webhook(body: &[u8]) {
-    let told = read_webhook(body);
+    let parsed = read_webhook(body);
     let wrapped = [b"\xEF\xBB\xBF \r\n", body, b"\n"].concat();
-    // Only one byte-order mark is none of the text.
+    // The parser removes one byte-order mark.
     if !body.starts_with(b"\xEF\xBB\xBF") {
         assert_eq!(
             read_webhook(&wrapped),
-            told,
-            "wrapped, it says something else"
+            parsed,
+            "parsed differently with white space around it"
         );
     }
-    let Ok(told) = told else { return };
+    let Ok(notification) = parsed else { return };
 
-    is_storable(&told.order_id, 128);
-    // What is kept of the id is that id, and not what cleaning made of another text.
-    let kept: Option<OrderId> = told.order_id.parse().ok();
-    assert!(told.names.is_none() || told.names == kept);
-    report_holds(&told.report);
-    amount_is_as_sent(body, &told.report.amount);
-    reads_back(&told);
-    names_no_second_order(body);
+    is_storable(&notification.order_id, 128);
+    // The id is valid as it was sent, and not only after control characters were removed.
+    let stored: Option<OrderId> = notification.order_id.parse().ok();
+    assert!(notification.names.is_none() || notification.names == stored);
+    report_holds(&notification.report);
+    amount_is_as_sent(body, &notification.report.amount);
+    round_trips(&notification);
+    second_order_is_ambiguous(body);
 }
 
-/// Nothing that is there is read as absent, and nothing as another number than it is.
+/// A present amount is not parsed as absent, and no amount as another number.
 fn amount_is_as_sent(body: &[u8], read: &ReportedAmount) {
     let text = String::from_utf8_lossy(body);
     let text = text.strip_prefix('\u{FEFF}').unwrap_or(&text).trim();
-    // A form is no JSON, and `1e400` is no number of this reader's.
+    // Skips forms, and numbers that serde_json rejects (`1e400`).
     if let Ok(sent @ Value::Object(_)) = serde_json::from_str::<Value>(text) {
-        assert!(amount_fits(&sent["amount"], read), "another amount");
+        assert!(amount_fits(&sent["amount"], read), "wrong amount");
     }
 }
 
@@ -68,29 +69,29 @@ fn amount_fits(sent: &Value, read: &ReportedAmount) -> bool {
                 }
                 Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
             };
-            // Fifteen digits are exact.
+            // An f64 represents fifteen digits exactly.
             number.is_some() && number == amount.0.to_string().parse::<f64>().ok()
         }
     }
 }
 
-/// What is written of it in the documented form says the same again.
-fn reads_back(told: &Notification) {
+/// A notification that is written in the documented form is parsed to the same values.
+fn round_trips(notification: &Notification) {
     let written = WebhookBody {
-        order_id: told.order_id.clone(),
-        payment_status: told.report.raw_word.clone(),
-        reference: told.report.reference.clone(),
+        order_id: notification.order_id.clone(),
+        payment_status: notification.report.raw_word.clone(),
+        reference: notification.report.reference.clone(),
         metadata: Value::Null,
     };
-    let body = serde_json::to_vec(&written).expect("strings can be written");
-    let again = read_webhook(&body).expect("what we write is readable");
-    assert_eq!(again.order_id, told.order_id);
-    assert_eq!(again.report.raw_word, told.report.raw_word);
-    assert_eq!(again.report.reference, told.report.reference);
+    let body = serde_json::to_vec(&written).expect("strings can be serialized");
+    let again = read_webhook(&body).expect("the documented form can be parsed");
+    assert_eq!(again.order_id, notification.order_id);
+    assert_eq!(again.report.raw_word, notification.report.raw_word);
+    assert_eq!(again.report.reference, notification.report.reference);
 }
 
-/// Whoever can put a field into a body cannot put a second order into it.
-fn names_no_second_order(body: &[u8]) {
+/// A second order id that is injected into a valid body makes it ambiguous.
+fn second_order_is_ambiguous(body: &[u8]) {
     let Ok(text) = std::str::from_utf8(body) else {
         return;
     };
@@ -102,8 +103,8 @@ fn names_no_second_order(body: &[u8]) {
     assert_eq!(read_webhook(second.as_bytes()), Err(Unreadable::Ambiguous));
 }
 
-/// What a guest types: read only if its digits are those of a Tanzanian mobile phone, and then
-/// always to the same number.
+/// A typed phone number: accepted only if its digits are those of a Tanzanian mobile phone, and always
+/// parsed to the same number.
 pub fn phone(typed: &[u8]) {
     let Ok(typed) = std::str::from_utf8(typed) else {
         return;
@@ -119,7 +120,7 @@ pub fn phone(typed: &[u8]) {
     let digits: String = typed.chars().filter(char::is_ascii_digit).collect();
     assert!(
         digits.ends_with(&number[3..]),
-        "these digits were not typed"
+        "the digits differ from the input"
     );
     let prefix = &digits[..digits.len() - 9];
     assert!(
@@ -130,23 +131,23 @@ pub fn phone(typed: &[u8]) {
         typed
             .chars()
             .all(|c| c.is_ascii_digit() || c.is_whitespace() || "+-".contains(c)),
-        "something else was typed too"
+        "the input has other characters"
     );
     assert_eq!(Phone::read(number), Ok(phone.clone()));
     assert_eq!(Phone::read(&phone.national()), Ok(phone.clone()));
     assert!(
         !format!("{phone:?}").contains(&number[3..]),
-        "a log would show it"
+        "Debug shows the number"
     );
 }
 
-/// An answer of order-status, the first two bytes being its HTTP status: known is only what a row
-/// of our own order says, as any reader of JSON finds it.
+/// An answer of order-status; the first two bytes are its HTTP status. The result is known only if a row
+/// about our order has the same values according to serde_json.
 pub fn order_status(answer: &[u8]) {
     let Some((status, body)) = answer.split_first_chunk::<2>() else {
         return;
     };
-    // Mostly 200, so that what follows is looked at.
+    // Mostly 200, because the body is parsed only then.
     let http_status = match u16::from_le_bytes(*status) {
         even if even % 2 == 0 => 200,
         odd => 100 + odd % 500,
@@ -159,11 +160,11 @@ pub fn order_status(answer: &[u8]) {
     report_holds(&report);
     assert!(
         (200..300).contains(&http_status),
-        "believed with {http_status}"
+        "accepted with status {http_status}"
     );
     let text = String::from_utf8_lossy(body);
     let text = text.strip_prefix('\u{FEFF}').unwrap_or(&text).trim();
-    // Its reader builds everything, and gives up on depth; ours skips what it does not know.
+    // serde_json refuses deep nesting; our parser skips unknown members.
     let Ok(value) = serde_json::from_str::<Value>(text) else {
         return;
     };
@@ -179,7 +180,7 @@ pub fn order_status(answer: &[u8]) {
         .as_array()
         .map(Vec::as_slice)
         .unwrap_or_default();
-    assert!(rows.iter().any(says_so), "no row of our order says so");
+    assert!(rows.iter().any(says_so), "no row about our order says so");
 }
 
 fn report_holds(report: &GatewayReport) {
@@ -194,7 +195,10 @@ fn report_holds(report: &GatewayReport) {
         is_storable(text, 128);
     }
     let is_paid = PAID.contains(&report.raw_word.trim().to_ascii_uppercase().as_str());
-    assert!(is_paid || report.word != Word::Paid, "paid by another word");
+    assert!(
+        is_paid || report.word != Word::Paid,
+        "paid with another word"
+    );
     match &report.amount {
         ReportedAmount::Absent => {}
         ReportedAmount::Whole(amount) => assert!(amount.0 >= 0, "a negative amount"),
@@ -202,7 +206,7 @@ fn report_holds(report: &GatewayReport) {
     }
 }
 
-/// Not empty, no longer than its column, and nothing that PostgreSQL refuses.
+/// Not empty, no longer than its column, and without control characters, which PostgreSQL may refuse.
 fn is_storable(text: &str, most: usize) {
     assert!(
         !text.is_empty() && text.chars().count() <= most,

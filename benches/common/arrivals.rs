@@ -1,5 +1,6 @@
-//! Open arrivals: requests leave at a fixed pace whatever becomes of those before them, and the time
-//! of each counts from when it was meant to leave, so that a server that stalls cannot hide it.
+//! Open-loop load: requests are sent at a fixed rate, whether or not earlier ones have been answered.
+//! Latency counts from the scheduled time of a request, so that a stalled server cannot hide its delay
+//! (no coordinated omission).
 
 use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
@@ -14,11 +15,11 @@ use tokio::task::LocalSet;
 use super::Outcome;
 use super::client::{Connection, Heard};
 
-/// When a turn was meant to leave.
+/// The number of a request and its scheduled time.
 pub type Intended = (u32, Instant);
 
-/// Names the turns at a fixed pace, from a thread of its own: a runtime's timer ticks once a
-/// millisecond, which is half of what is measured.
+/// Schedules requests at a fixed rate, from a thread of its own: the runtime's timer has a resolution of
+/// one millisecond, which is half of what is measured.
 pub fn clockwork(began: Instant, a_second: f64, turns: u32) -> UnboundedReceiver<Intended> {
     let (sender, receiver) = unbounded_channel();
     thread::spawn(move || {
@@ -33,7 +34,7 @@ pub fn clockwork(began: Instant, a_second: f64, turns: u32) -> UnboundedReceiver
     receiver
 }
 
-/// Sends so many requests at a fixed pace, on as many connections as that needs.
+/// Sends `turns` requests at a fixed rate, on as many connections as necessary.
 ///
 /// # Errors
 /// When a connection breaks.

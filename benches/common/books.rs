@@ -1,5 +1,5 @@
-//! A database of a benchmark's own, and orders to sell from. Orders are written by the database
-//! itself, thousands at a time: what is measured begins with the webhook.
+//! The database of one benchmark, and open orders in it. The database generates the orders itself,
+//! thousands at a time, because the measurement begins with the webhook.
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
@@ -15,12 +15,12 @@ use uuid::Uuid;
 use super::options::{Kind, Options};
 use super::{Outcome, fill};
 
-/// An order that waits for its money.
+/// An unpaid order.
 #[derive(Clone, Copy, Debug)]
 pub struct Order {
-    /// Its number in `payments`.
+    /// `payments.id`.
     pub row: i64,
-    /// Its name.
+    /// `payments.order_id`.
     pub id: OrderId,
 }
 
@@ -29,7 +29,7 @@ enum Look {
     Sqlite(Sqlite),
 }
 
-/// A database of a benchmark's own.
+/// A database that only this benchmark uses.
 pub struct Books {
     pub url: String,
     pub kind: Kind,
@@ -37,7 +37,7 @@ pub struct Books {
     look: Look,
 }
 
-/// Where the benchmarks write: below `target`, on the disk that is measured.
+/// The folder for files of the benchmarks: below `target`, on the disk that is measured.
 pub fn folder() -> Outcome<PathBuf> {
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("target"),
@@ -49,10 +49,10 @@ pub fn folder() -> Outcome<PathBuf> {
 }
 
 impl Books {
-    /// An empty database with its schema.
+    /// Creates an empty database with the current schema.
     ///
     /// # Errors
-    /// If it cannot be made.
+    /// If it cannot be created.
     pub fn create(kind: Kind, name: &str) -> Outcome<Self> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let name = format!("bench_{name}_{}", std::process::id());
@@ -86,7 +86,7 @@ impl Books {
     /// Runs statements.
     ///
     /// # Errors
-    /// In the database's words.
+    /// The database's error.
     pub fn execute(&self, sql: &str) -> Outcome<()> {
         match &self.look {
             Look::Postgres(look) => {
@@ -97,10 +97,10 @@ impl Books {
         Ok(())
     }
 
-    /// The number that a query answers with.
+    /// Runs a query that returns one integer.
     ///
     /// # Errors
-    /// In the database's words.
+    /// The database's error.
     pub fn number(&self, sql: &str) -> Outcome<i64> {
         Ok(match &self.look {
             Look::Postgres(look) => self
@@ -110,10 +110,10 @@ impl Books {
         })
     }
 
-    /// The text that a query answers with.
+    /// Runs a query that returns one string.
     ///
     /// # Errors
-    /// In the database's words.
+    /// The database's error.
     pub fn text(&self, sql: &str) -> Outcome<String> {
         Ok(match &self.look {
             Look::Postgres(look) => self
@@ -123,11 +123,11 @@ impl Books {
         })
     }
 
-    /// Writes so many orders that wait for their money, and lets the planner know of them. They
-    /// follow each other in `payments` without a gap.
+    /// Inserts `count` unpaid orders and updates the planner's statistics. Their ids in `payments` have
+    /// no gaps.
     ///
     /// # Errors
-    /// In the database's words.
+    /// The database's error.
     pub fn place(&self, count: usize) -> Outcome<Vec<Order>> {
         let before = self.number("SELECT coalesce(max(id), 0) FROM payments")?;
         self.execute(&fill::orders(self.kind, count))?;
@@ -139,11 +139,11 @@ impl Books {
         Ok(orders)
     }
 
-    /// Writes so many payments that are long finished. Indexes are built afterwards, where the
-    /// database can do that.
+    /// Inserts `count` payments that were sold in the past. On PostgreSQL the indexes are built
+    /// afterwards.
     ///
     /// # Errors
-    /// In the database's words.
+    /// The database's error.
     pub fn fill(&self, count: u64) -> Outcome<()> {
         match self.kind {
             Kind::Postgres => {
@@ -187,12 +187,12 @@ impl Books {
         }
     }
 
-    /// Waits for what the benchmark's own runtime does.
+    /// Runs a future on the benchmark's own runtime.
     pub fn block_on<T>(&self, work: impl Future<Output = T>) -> T {
         self.runtime.block_on(work)
     }
 
-    /// The file, on SQLite.
+    /// The database file, on SQLite.
     pub fn file(&self) -> Option<PathBuf> {
         let path = self.url.strip_prefix("sqlite://")?;
         Some(PathBuf::from(path.split('?').next()?))
@@ -200,7 +200,7 @@ impl Books {
 }
 
 impl Drop for Books {
-    /// A cluster is thrown away with all that is in it; a file is ours to remove.
+    /// Removes the SQLite file. A PostgreSQL database goes with its temporary cluster.
     fn drop(&mut self) {
         if let Some(folder) = self.file().as_deref().and_then(Path::parent) {
             let _ = std::fs::remove_dir_all(folder);
@@ -215,10 +215,10 @@ fn order((row, id): (i64, Uuid)) -> Order {
     }
 }
 
-/// One connection to PostgreSQL, as the server's driver makes it.
+/// Opens a connection to PostgreSQL with the server's driver.
 ///
 /// # Errors
-/// In the database's words.
+/// The database's error.
 pub async fn connect(url: &str) -> Outcome<PgConnection> {
     let options = PgConnectOptions::from_str(url)?.disable_statement_logging();
     Ok(options.connect().await?)
@@ -227,7 +227,7 @@ pub async fn connect(url: &str) -> Outcome<PgConnection> {
 /// Runs statements on a connection to PostgreSQL.
 ///
 /// # Errors
-/// In the database's words.
+/// The database's error.
 pub async fn run(connection: &mut PgConnection, sql: &str) -> Outcome<()> {
     let statements = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
     connection.execute(statements).await?;
@@ -238,10 +238,10 @@ fn query(sql: &str) -> sqlx::query::Query<'static, sqlx::Postgres, sqlx::postgre
     sqlx::query(AssertSqlSafe(sql.to_owned()))
 }
 
-/// A connection to a SQLite file that commits as ours do.
+/// Opens a connection to a SQLite file with the server's durability settings.
 ///
 /// # Errors
-/// In the database's words.
+/// The database's error.
 pub fn durable(file: &Path) -> Outcome<Sqlite> {
     let connection = Sqlite::open(file)?;
     connection.busy_timeout(std::time::Duration::from_secs(30))?;

@@ -1,21 +1,21 @@
-//! The chart: a bar for each figure that has a target, as long as the share of the target that was
-//! reached, with a line where the target is. Drawn by hand, because it is fifty lines.
+//! The chart: a bar for each figure that has a target. The length of the bar is the ratio of figure and
+//! target; a line marks the target. The SVG is written directly, because that takes fifty lines.
 
 use std::fmt::Write;
 
 use super::report::{Figure, Report, Target, short};
 
 const WIDTH: f64 = 960.0;
-/// Where bars begin.
+/// x of the left end of the bars.
 const LEFT: f64 = 470.0;
-/// How long a bar is that meets its target exactly.
+/// Length of a bar that meets its target exactly.
 const MET: f64 = 220.0;
-/// Longer bars are cut here.
+/// Maximum length of a bar, in multiples of [`MET`].
 const LONGEST: f64 = 1.5;
 const STEP: f64 = 26.0;
 const TOP: f64 = 74.0;
 
-/// The whole chart as SVG.
+/// Renders the chart as SVG.
 pub fn draw(report: &Report) -> String {
     let aimed: Vec<(&Figure, Target)> = report
         .figures

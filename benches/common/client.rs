@@ -1,5 +1,5 @@
-//! A client that costs little, for it shares the machine with what it measures: requests are bytes,
-//! connections are kept, one thread drives them all.
+//! An HTTP client with little overhead, because it shares the machine with the server that it measures.
+//! Requests are bytes, connections are kept alive, and one thread drives them all.
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
@@ -18,50 +18,49 @@ use tokio::runtime::Builder;
 
 use super::Outcome;
 
-/// As much of an answer as is read at once.
+/// Bytes per read.
 const PIECE: usize = 4096;
-/// What is no answer any more.
+/// Largest latency that the histogram records, in microseconds.
 const LONGEST: u64 = 120_000_000;
 
-/// One connection that is kept.
+/// A keep-alive connection.
 pub struct Connection {
     stream: TcpStream,
     inbox: Vec<u8>,
 }
 
-/// An answer.
+/// A response.
 pub struct Reply<'a> {
     pub status: u16,
     pub body: &'a [u8],
 }
 
-/// What one turn of a run was answered.
+/// The result of one turn of a run.
 #[derive(Clone, Copy, Debug)]
 pub struct Turn {
-    /// Its number.
     pub number: u32,
-    /// As in 200.
+    /// HTTP status code.
     pub status: u16,
-    /// Until its answer.
+    /// Latency.
     pub took: Duration,
 }
 
-/// Everything that was heard in one run.
+/// The results of one run.
 pub struct Heard {
     /// In microseconds.
     pub latency: Histogram<u64>,
-    /// When the first request was sent, or meant to be sent.
+    /// When the first request was sent, or was scheduled.
     pub began: Instant,
-    /// From the first request to the last answer.
+    /// From the first request to the last response.
     pub took: Duration,
-    /// Processor time of server, client and all the rest, in microseconds a turn, if it was
+    /// CPU time of the server, the client and everything else, in microseconds per turn, if it was
     /// measured.
     pub spent: Option<[f64; 3]>,
     pub turns: Vec<Turn>,
 }
 
 impl Reply<'_> {
-    /// The value of a member of a JSON document, if it is a text without escapes.
+    /// Returns the value of a member of the JSON body, if it is a string without escapes.
     pub fn member(&self, name: &str) -> Option<&str> {
         let text = std::str::from_utf8(self.body).ok()?;
         let rest = text.split_once(&format!("\"{name}\":\""))?.1;
@@ -70,10 +69,10 @@ impl Reply<'_> {
 }
 
 impl Connection {
-    /// Opens one.
+    /// Connects to a server.
     ///
     /// # Errors
-    /// In the system's words.
+    /// If the connection fails.
     pub async fn open(address: SocketAddr) -> io::Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
@@ -83,13 +82,13 @@ impl Connection {
         })
     }
 
-    /// Sends a request and reads the answer to its end.
+    /// Sends a request and reads the whole response.
     ///
     /// # Errors
-    /// When the connection breaks, or what comes is not HTTP/1.1 with a length.
+    /// If the connection breaks, or the response is not HTTP/1.1 with a `Content-Length`.
     pub async fn exchange(&mut self, request: &[u8]) -> io::Result<Reply<'_>> {
         self.send(request).await?;
-        self.hear().await
+        self.receive().await
     }
 
     /// Sends a request.
@@ -110,11 +109,11 @@ impl Connection {
         Ok(())
     }
 
-    /// Reads one answer to its end.
+    /// Reads one whole response.
     ///
     /// # Errors
-    /// When the connection breaks, or what comes is not HTTP/1.1 with a length.
-    pub async fn hear(&mut self) -> io::Result<Reply<'_>> {
+    /// If the connection breaks, or the response is not HTTP/1.1 with a `Content-Length`.
+    pub async fn receive(&mut self) -> io::Result<Reply<'_>> {
         let (status, body) = loop {
             if let Some(whole) = whole_answer(&self.inbox)? {
                 break whole;
@@ -139,12 +138,12 @@ impl Connection {
     }
 }
 
-/// Status and body, once both are there.
+/// The status and the range of the body, if the response is complete.
 fn whole_answer(inbox: &[u8]) -> io::Result<Option<(u16, Range<usize>)>> {
     let Some(end) = inbox.windows(4).position(|it| it == b"\r\n\r\n") else {
         return Ok(None);
     };
-    let strange = || io::Error::other("not an answer with a length");
+    let strange = || io::Error::other("not a response with a Content-Length");
     let head = std::str::from_utf8(&inbox[..end]).map_err(|_| strange())?;
     let status = head.get(9..12).and_then(|digits| digits.parse().ok());
     let length = head.lines().find_map(|line| {
@@ -157,7 +156,7 @@ fn whole_answer(inbox: &[u8]) -> io::Result<Option<(u16, Range<usize>)>> {
     Ok((inbox.len() >= body.end).then_some((status, body)))
 }
 
-/// A histogram of microseconds.
+/// A new histogram of microseconds.
 pub fn microseconds() -> Histogram<u64> {
     Histogram::new_with_bounds(1, LONGEST, 3).expect("these bounds are in order")
 }
@@ -168,7 +167,7 @@ pub fn millis(latency: &Histogram<u64>, percentile: f64) -> f64 {
 }
 
 impl Heard {
-    /// Nothing yet.
+    /// Empty results.
     pub fn nothing() -> Self {
         Self {
             latency: microseconds(),
@@ -179,7 +178,7 @@ impl Heard {
         }
     }
 
-    /// Writes one answer down.
+    /// Records one response.
     pub fn note(&mut self, number: u32, status: u16, took: Duration) {
         self.latency
             .saturating_record(took.as_micros().try_into().unwrap_or(LONGEST));
@@ -190,34 +189,34 @@ impl Heard {
         });
     }
 
-    /// When a turn of open arrivals was meant to leave.
+    /// The scheduled time of a turn of an open loop.
     pub fn due(&self, number: u32, a_second: f64) -> Instant {
         self.began + Duration::from_secs_f64(f64::from(number) / a_second)
     }
 
-    /// What was answered 200, a second.
+    /// Responses with status 200 per second.
     pub fn rate(&self) -> f64 {
         let good = self.turns.iter().filter(|turn| turn.status == 200).count();
         good as f64 / self.took.as_secs_f64()
     }
 
-    /// How many were answered anything but 200.
+    /// The number of responses with another status than 200.
     pub fn refused(&self) -> usize {
         self.turns.iter().filter(|turn| turn.status != 200).count()
     }
 }
 
-/// How a closed loop ends.
+/// When a closed loop ends.
 #[derive(Clone, Copy, Debug)]
 pub struct Until {
-    /// No request is begun after this time.
+    /// No turn begins after this time.
     pub seconds: f64,
-    /// Nor are there more than these.
+    /// Maximum number of turns.
     pub turns: usize,
 }
 
-/// Every connection sends its next request when the last one is answered. `write` puts down the
-/// request of a turn; turns are numbered from 0 in the order in which they begin.
+/// Runs a closed loop: each connection sends its next request when the previous one is answered. `write`
+/// appends the request of a turn. Turns are numbered from 0 in the order in which they begin.
 ///
 /// # Errors
 /// When a connection breaks.
@@ -234,8 +233,8 @@ pub fn closed_loop(
     closed_loop_of(address, connections, until, &one_request)
 }
 
-/// As [`closed_loop`], where a turn may be several requests. `take` carries out a turn and answers
-/// with its last status; the buffer is for its requests and empty when a turn begins.
+/// Like [`closed_loop`], but a turn may be several requests. `take` runs a turn and returns its last
+/// status. Its buffer is for requests and is empty when a turn begins.
 ///
 /// # Errors
 /// When a turn fails.

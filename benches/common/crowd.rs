@@ -1,5 +1,5 @@
-//! Guests who wait: long polls on connections of their own, driven by one thread. Each is parked on
-//! one order after the other and writes down when it was told that the order is paid.
+//! Waiting guests: long polls, each on its own connection, driven by one thread. A guest waits for one
+//! order after the other and records when the response says that the order is paid.
 
 use std::collections::VecDeque;
 use std::io;
@@ -21,32 +21,32 @@ use super::evidence::status_read;
 use super::processor::Spent;
 use super::server::{Server, TOKEN};
 
-/// As long as the server lets a poll wait.
+/// Maximum wait that the server allows for a poll.
 const WAIT_SECS: u32 = 55;
-/// The version of an order that nobody has paid.
+/// The version of an unpaid order.
 const FIRST_VERSION: i64 = 1;
 const PARK_WITHIN: Duration = Duration::from_secs(60);
-/// A server that takes less than a third of a core for so long has served those who came.
+/// A server that uses less than a third of a core for this long has parked all polls.
 const QUIET_FOR: Duration = Duration::from_millis(300);
 const QUIET: f64 = 0.33;
-/// On a slow machine it is never quiet.
+/// Limit of the wait, because a slow machine is never quiet.
 const QUIET_WITHIN: Duration = Duration::from_secs(5);
 
-/// What a guest was told of, and when.
+/// The notification of one guest: the order and the time of the response.
 #[derive(Clone, Copy, Debug)]
 pub struct Told {
     pub order: OrderId,
     pub at: Instant,
-    /// The same by the clock on the wall, by which the server's log goes.
+    /// The same in wall-clock time, for comparison with the server's log.
     pub by_the_clock: DateTime<Utc>,
 }
 
-/// When a guest has heard enough of an order.
+/// When a guest stops polling an order.
 #[derive(Clone, Copy, Debug)]
 pub enum Patience {
-    /// When it is paid.
+    /// When the order is paid.
     UntilPaid,
-    /// With the first answer, whatever it says.
+    /// After the first response, whatever its content.
     OneAnswer,
 }
 
@@ -58,8 +58,8 @@ pub struct Crowd {
 }
 
 impl Crowd {
-    /// Parks as many guests as there are plans. A guest waits for the orders of its plan, one after
-    /// the other, and leaves after the last.
+    /// Starts one guest for each plan. A guest waits for the orders of its plan one after the other and
+    /// disconnects after the last.
     pub fn gather(address: SocketAddr, plans: Vec<VecDeque<OrderId>>, patience: Patience) -> Self {
         let (sender, told) = channel();
         let enough = CancellationToken::new();
@@ -80,8 +80,8 @@ impl Crowd {
         }
     }
 
-    /// Waits until the server counts so many parked polls, and has read for what they wait: it
-    /// counts them before that.
+    /// Waits until the server reports `count` parked polls and is quiet. The server counts a poll before
+    /// it reads the order, so the count alone is not enough.
     ///
     /// # Errors
     /// If that takes too long.
@@ -99,7 +99,7 @@ impl Crowd {
         }
     }
 
-    /// Waits until so many were told, at most for `patience`, and answers with all that were.
+    /// Waits for `count` notifications, at most for `patience`, and returns those that arrived.
     pub fn told(&self, count: usize, patience: Duration) -> Vec<Told> {
         let deadline = Instant::now() + patience;
         let mut all = Vec::with_capacity(count);
@@ -113,10 +113,10 @@ impl Crowd {
         all
     }
 
-    /// Everybody goes home, and the server has seen them go.
+    /// Disconnects all guests and waits until the server has no parked polls.
     ///
     /// # Errors
-    /// If a connection broke, or the server still counts them.
+    /// If a connection broke, or polls stay parked.
     pub fn leave(mut self, server: &Server) -> Outcome<()> {
         self.enough.cancel();
         if let Some(thread) = self.thread.take() {
@@ -152,10 +152,10 @@ fn until_quiet(server: &Server) -> Outcome<()> {
     Ok(())
 }
 
-/// How many polls the server has parked.
+/// Asks the server for its number of parked polls.
 ///
 /// # Errors
-/// If it does not tell.
+/// If the server does not report it.
 pub fn parked(server: &Server) -> Outcome<usize> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let document: serde_json::Value = runtime.block_on(async {
@@ -168,7 +168,7 @@ pub fn parked(server: &Server) -> Outcome<usize> {
     })?;
     let waiters = document["status_actor"]["waiters"].as_u64();
     Ok(usize::try_from(
-        waiters.ok_or("the server does not tell its waiters")?,
+        waiters.ok_or("the server does not report its waiters")?,
     )?)
 }
 
@@ -181,7 +181,7 @@ async fn wait_all(
     let told = Rc::new(told);
     let mut guests = Vec::with_capacity(plans.len());
     for plan in plans {
-        // One after the other: a listener's queue is short.
+        // One after the other, because a listener's backlog is short.
         let connection = Connection::open(address).await?;
         guests.push(tokio::task::spawn_local(wait(
             connection,
@@ -218,7 +218,7 @@ async fn wait(
                 Patience::OneAnswer => true,
             };
             if is_enough {
-                // Nobody listens any more when the benchmark has ended.
+                // Fails when the benchmark has ended and the receiver was dropped.
                 let _ = told.send(Told {
                     order,
                     at,

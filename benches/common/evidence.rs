@@ -1,5 +1,5 @@
-//! Webhooks as ZenoPay documents them, and the proof afterwards that each one that was acknowledged
-//! is in the database, exactly once.
+//! Webhooks in ZenoPay's documented form, and the check afterwards that each acknowledged webhook is in
+//! the database exactly once.
 
 use std::collections::HashMap;
 use std::io::Write;
@@ -15,15 +15,15 @@ use super::books::Books;
 use super::client::Heard;
 use super::server::KEY;
 
-/// Base of the portal's and ZenoPay's paths.
+/// Common prefix of the paths for guests and for ZenoPay.
 const PORTAL: &str = "/api/v1/customer-portal";
-/// Where in the body's `metadata` the number of the delivery stands.
+/// The member of `metadata` that has the number of the delivery.
 const MARK: &str = "mark";
-/// Orders looked at together.
+/// Orders per query of the check.
 const BATCH: usize = 5_000;
 
-/// Puts down a webhook in the documented form, proven by our key. Copies of an order's webhook differ
-/// in their mark alone: another reference would be another charge.
+/// Appends a webhook request in the documented form, with our key as its proof. Copies of an order's
+/// webhook differ only in their mark: another reference would be another charge.
 pub fn webhook(order: OrderId, mark: u32, word: &str, into: &mut Vec<u8>) {
     let reference = order.0.as_u128() % 1_000_000_000_000_000;
     let body = format!(
@@ -37,7 +37,7 @@ pub fn webhook(order: OrderId, mark: u32, word: &str, into: &mut Vec<u8>) {
     .expect("memory takes what is written");
 }
 
-/// Puts down a look at an order's status; with `wait`, a long poll for what comes after `since`.
+/// Appends a request for an order's status. With `wait` (seconds, `since`) it is a long poll.
 pub fn status_read(order: OrderId, wait: Option<(u32, i64)>, into: &mut Vec<u8>) {
     let query = wait.map_or_else(String::new, |(secs, since)| {
         format!("?wait={secs}&since={since}")
@@ -49,25 +49,24 @@ pub fn status_read(order: OrderId, wait: Option<(u32, i64)>, into: &mut Vec<u8>)
     .expect("memory takes what is written");
 }
 
-/// What was acknowledged, by order.
+/// Acknowledged webhooks, by order.
 #[derive(Default)]
 pub struct Acknowledged {
-    /// Marks of the deliveries.
+    /// The marks of the acknowledged deliveries.
     orders: HashMap<OrderId, Vec<u32>>,
-    /// Marks given out so far.
     next_mark: u32,
 }
 
 impl Acknowledged {
-    /// The first of so many marks that nobody else has.
+    /// Reserves `count` unused marks and returns the first.
     pub fn marks(&mut self, count: usize) -> u32 {
         let first = self.next_mark;
         self.next_mark += u32::try_from(count).expect("a benchmark sends fewer than 4 billion");
         first
     }
 
-    /// Writes down what was answered 200; `order` names the order of a turn, whose mark is
-    /// `first_mark` and its number.
+    /// Records the deliveries that were answered 200. `order` returns the order of a turn; the mark of a
+    /// turn is `first_mark` plus its number.
     pub fn take(&mut self, heard: &Heard, first_mark: u32, order: impl Fn(u32) -> OrderId) {
         for turn in heard.turns.iter().filter(|turn| turn.status == 200) {
             let marks = self.orders.entry(order(turn.number)).or_default();
@@ -75,16 +74,16 @@ impl Acknowledged {
         }
     }
 
-    /// How many were acknowledged.
+    /// The number of acknowledged deliveries.
     pub fn deliveries(&self) -> usize {
         self.orders.values().map(Vec::len).sum()
     }
 
-    /// Opens the books. Every order has all that one sale leaves behind, once, and every delivery
-    /// that was acknowledged is in the journal, once.
+    /// Checks the database: each order has the rows of one sale, once, and each acknowledged delivery is
+    /// in the journal, once.
     ///
     /// # Errors
-    /// With the first order that is not so.
+    /// Describes the first order for which this is false.
     pub fn must_be_booked(&self, books: &Books, word: &str) -> Outcome<usize> {
         let config = DatabaseConfig {
             url: Secret::new(books.url.as_str()),
@@ -97,7 +96,7 @@ impl Acknowledged {
             for batch in names.chunks(BATCH) {
                 let booked = store.audit(batch).await?;
                 for order in batch {
-                    let found = booked.get(order).ok_or("an order is not in the books")?;
+                    let found = booked.get(order).ok_or("an order is not in the database")?;
                     fault_of(&self.orders[order], found, word)
                         .map_err(|fault| format!("order {order}: {fault}"))?;
                 }
@@ -109,7 +108,7 @@ impl Acknowledged {
     }
 }
 
-/// What is wrong with one order.
+/// Describes what is wrong with one order.
 fn fault_of(acknowledged: &[u32], found: &OrderRows, word: &str) -> Result<(), String> {
     let sales = usize::from(word == "COMPLETED");
     let winners = found.journal.iter();

@@ -1,22 +1,22 @@
-//! Rows that the database writes itself: orders that wait for their money, and payments of the past
-//! by the million. Identifiers are as random as ours, so that indexes are as hard to fill.
+//! SQL that generates rows in the database: unpaid orders, and millions of past payments. Identifiers
+//! are as random as those of the server, so that filling the indexes costs as much.
 
 use super::options::Kind;
 
-/// What stands in a row of `payments` and is the same for all, in the order of [`TERMS_COLUMNS`].
+/// The values that all generated payments share, in the order of [`TERMS_COLUMNS`].
 const TERMS: &str =
     "'sw', 2, 'daily', 'Siku moja', 'One day', 2000, 'TZS', 1440, 'purchase', 5120, 2048, 1";
 const TERMS_COLUMNS: &str = "language, package_id, package_code, package_name_sw, package_name_en, \
      amount, currency, duration_minutes, validity, download_kbps, upload_kbps, shared_devices";
 
-/// Answers with statements that drop what would be changed row by row while a table is filled; the
-/// primary key stays. PostgreSQL only.
+/// Returns the statements that drop all indexes of `payments` except the primary key, which makes
+/// filling the table faster. PostgreSQL only.
 pub const DROP_INDEXES: &str = "
     SELECT string_agg(coalesce('ALTER TABLE payments DROP CONSTRAINT ' || conname,
                                'DROP INDEX ' || indexrelid::regclass), '; ')
     FROM pg_index LEFT JOIN pg_constraint ON conindid = indexrelid AND contype = 'u'
     WHERE pg_index.indrelid = 'payments'::regclass AND NOT indisprimary";
-/// Answers with statements that make the same again.
+/// Returns the statements that create the same indexes again.
 pub const CREATE_INDEXES: &str = "
     SELECT string_agg(coalesce('ALTER TABLE payments ADD CONSTRAINT ' || conname || ' '
                                    || pg_get_constraintdef(pg_constraint.oid),
@@ -24,7 +24,8 @@ pub const CREATE_INDEXES: &str = "
     FROM pg_index LEFT JOIN pg_constraint ON conindid = indexrelid AND contype = 'u'
     WHERE pg_index.indrelid = 'payments'::regclass AND NOT indisprimary";
 
-/// Writes so many orders, due in a day: nobody asks about them while they are measured.
+/// SQL that inserts `count` unpaid orders. They are due in a day, so that no status check runs during
+/// the measurement.
 pub fn orders(kind: Kind, count: usize) -> String {
     let columns = format!(
         "order_id, status, version, phone, {TERMS_COLUMNS}, webhook_secret, created_at, deadline_at, due_at, asks"
@@ -48,7 +49,7 @@ pub fn orders(kind: Kind, count: usize) -> String {
     }
 }
 
-/// Writes so many payments that were sold long ago, three seconds apart.
+/// SQL that inserts `count` payments that were sold in the past, three seconds apart.
 pub fn finished(kind: Kind, count: u64) -> String {
     let columns = format!(
         "order_id, status, version, phone, {TERMS_COLUMNS}, webhook_secret, reference, created_at, \
@@ -72,7 +73,7 @@ pub fn finished(kind: Kind, count: u64) -> String {
     }
 }
 
-/// A moment as the server writes it into SQLite.
+/// A time in the text format that the server uses on SQLite.
 fn stamp(arguments: &str) -> String {
     format!("strftime('%Y-%m-%dT%H:%M:%f', {arguments}) || '+00:00'")
 }

@@ -1,4 +1,4 @@
-//! The machine that the figures are of: ratios travel, the rest does not.
+//! A description of the machine. Ratios can be compared between machines, other figures cannot.
 
 use std::fs;
 use std::io::Write;
@@ -10,10 +10,10 @@ use serde::Serialize;
 use super::books::folder;
 use super::{Outcome, median};
 
-/// How often the disk is asked to keep four kilobytes.
+/// Number of synced writes of 4 KiB that measure the disk.
 const SYNCS: usize = 100;
 
-/// What a run took place on.
+/// The machine and the commit of a run.
 #[derive(Clone, Debug, Serialize)]
 pub struct Machine {
     pub processor: String,
@@ -22,18 +22,18 @@ pub struct Machine {
     pub kernel: String,
     /// Median of appending four kilobytes and `fdatasync`, in milliseconds.
     pub disk_sync_ms: f64,
-    /// The load of the last minute, when the run began: above 0.5, others were at work too.
+    /// The 1-minute load average when the run began. Above 0.5, other programs were running.
     pub load_before: String,
-    /// The commit, and whether something was changed since.
+    /// The commit, and whether the working tree has changes.
     pub commit: String,
     pub profile: &'static str,
 }
 
 impl Machine {
-    /// This one.
+    /// Inspects this machine.
     ///
     /// # Errors
-    /// If the disk takes no file.
+    /// If the disk cannot be written.
     pub fn here() -> Outcome<Self> {
         let read = |path| fs::read_to_string(path).unwrap_or_default();
         let value = |text: &str, name| {
@@ -63,7 +63,7 @@ impl Machine {
         })
     }
 
-    /// In a sentence.
+    /// The description in one line.
     pub fn told(&self) -> String {
         format!(
             "{}, {} cores, {} GiB, Linux {}; {:.2} ms to append 4 KiB and fdatasync; load {} at the start; commit {}, {} profile",

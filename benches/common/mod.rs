@@ -1,8 +1,8 @@
-//! What the benchmarks share: a server in a process of its own, books to sell from, clients that
-//! cost little, yardsticks beside it, the check afterwards, and a report.
+//! What the benchmarks share: a server in its own process, a database with open orders, clients with
+//! little overhead, baselines, the check afterwards, and the report.
 //!
-//! The rule that must not be broken: a figure is only reported once the books have been opened and
-//! every acknowledged webhook was found in them, exactly once.
+//! # Invariants
+//! A figure is reported only after every acknowledged webhook was found in the database exactly once.
 
 #![allow(dead_code, reason = "each benchmark uses its own part of this")]
 
@@ -21,13 +21,13 @@ pub mod report;
 pub mod server;
 pub mod till;
 
-/// What goes wrong here ends the run with a sentence.
+/// An error ends the run with its message.
 pub type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
-/// The middle of what was measured; the mean of the two in the middle if their number is even.
+/// The median; the mean of the two middle values if their number is even.
 ///
 /// # Panics
-/// If nothing was measured.
+/// If there are no values.
 pub fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -39,7 +39,7 @@ pub fn median(values: &[f64]) -> f64 {
     }
 }
 
-/// Each value divided by the one that was measured beside it.
+/// Each value of `of` divided by the value of `to` that was measured in the same pair.
 pub fn ratios(of: &[f64], to: &[f64]) -> Vec<f64> {
     of.iter().zip(to).map(|(of, to)| of / to).collect()
 }

@@ -1,4 +1,4 @@
-//! What a benchmark can be told, after `--`; and the throw-away PostgreSQL that it needs.
+//! The command line of a benchmark (after `--`), and the temporary PostgreSQL server.
 
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use clap::{Parser, ValueEnum};
 
 use super::Outcome;
 
-/// Where `scripts/with-postgres` says that its server is.
+/// The variable in which `scripts/with-postgres` passes the URL of its server.
 const POSTGRES: &str = "MALIPO_TEST_POSTGRES";
 
 /// A database.
@@ -19,7 +19,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// As people write it.
+    /// The name in tables and messages.
     pub fn name(self) -> &'static str {
         match self {
             Self::Postgres => "PostgreSQL",
@@ -27,7 +27,7 @@ impl Kind {
         }
     }
 
-    /// As it begins the names of figures.
+    /// The first part of a figure's name.
     pub fn slug(self) -> &'static str {
         match self {
             Self::Postgres => "postgres",
@@ -36,11 +36,11 @@ impl Kind {
     }
 }
 
-/// What a benchmark can be told.
+/// The command line of a benchmark.
 #[derive(Clone, Debug, Parser)]
 #[command(about = "Measures malipo beside what it is compared with, in one sitting")]
 pub struct Options {
-    /// A size that shows in seconds that everything works; its figures mean nothing
+    /// A short run that shows that everything works; its figures mean nothing
     #[arg(long)]
     pub smoke: bool,
     /// Only this database
@@ -49,7 +49,7 @@ pub struct Options {
     /// Only figures whose name contains this, as in `throughput`
     #[arg(long)]
     pub only: Option<String>,
-    /// How often each figure and its yardstick take turns
+    /// Number of alternating runs of each figure and its baseline
     #[arg(long, default_value = "5")]
     pub pairs: usize,
     /// Seconds of one turn
@@ -61,14 +61,14 @@ pub struct Options {
     /// Also write the report to `docs/performance` and into `docs/performance.md`
     #[arg(long, conflicts_with = "smoke")]
     pub publish: bool,
-    /// Cargo says so
+    /// Passed by `cargo bench`
     #[arg(long, hide = true)]
     bench: bool,
 }
 
 impl Options {
-    /// Reads the arguments. Where PostgreSQL is wanted and nobody has started one, starts this
-    /// benchmark again below `scripts/with-postgres --durable`.
+    /// Reads the arguments. If PostgreSQL is wanted and no server was started, runs this benchmark again
+    /// under `scripts/with-postgres --durable`.
     ///
     /// # Errors
     /// If that script cannot be started.

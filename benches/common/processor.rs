@@ -1,15 +1,15 @@
-//! Where the processor's time goes: to the server, to the client, to all the rest, which is the
-//! database and whatever else runs on the machine.
+//! CPU time of the server, of the client, and of everything else on the machine, which is mostly the
+//! database.
 
 use std::fs;
 
 use super::Outcome;
 use super::server::Server;
 
-/// Linux tells times in hundredths of a second, whatever its own clock does (`proc(5)`).
+/// Linux reports CPU times in hundredths of a second (`USER_HZ`, `proc(5)`).
 const TICKS_A_SECOND: f64 = 100.0;
 
-/// Seconds of processor time since some beginning.
+/// Seconds of CPU time since an unspecified start.
 #[derive(Clone, Copy, Debug)]
 pub struct Spent {
     pub server: f64,
@@ -18,10 +18,10 @@ pub struct Spent {
 }
 
 impl Spent {
-    /// Until now.
+    /// The CPU time used until now.
     ///
     /// # Errors
-    /// If the kernel does not tell.
+    /// If `/proc` cannot be read.
     pub fn so_far(server: &Server) -> Outcome<Self> {
         let all = fs::read_to_string("/proc/stat")?;
         let line = all.lines().next().ok_or("/proc/stat is empty")?;
@@ -41,7 +41,7 @@ impl Spent {
         })
     }
 
-    /// Since an earlier moment, in microseconds for each of so many.
+    /// The time since `before`, divided by `count`, in microseconds.
     pub fn micros_each(self, before: Self, count: usize) -> [f64; 3] {
         [
             self.server - before.server,
@@ -52,8 +52,8 @@ impl Spent {
     }
 }
 
-/// User and system time of a process and its threads: fields 14 and 15 of `stat`, the second word of
-/// which is a name in brackets that may hold blanks.
+/// User and system time of a process and its threads: fields 14 and 15 of `stat`. The second field is
+/// the command name in parentheses, which may contain spaces.
 fn of_process(id: u32) -> Outcome<f64> {
     let text = fs::read_to_string(format!("/proc/{id}/stat"))?;
     let after_name = text.rsplit_once(')').map_or("", |(_, rest)| rest);

@@ -1,5 +1,5 @@
-//! Puts a run into `docs/performance.md`, between the two marks that name the benchmark, so that what
-//! stands there is what was measured and nobody has to copy it.
+//! Writes the results of a run into `docs/performance.md`, between the two markers of the benchmark, so
+//! that no figure is copied by hand.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -7,15 +7,15 @@ use std::path::Path;
 use super::Outcome;
 use super::report::{Figure, Report, short};
 
-/// Replaces what stands between this benchmark's marks.
+/// Replaces the text between this benchmark's markers.
 ///
 /// # Errors
-/// If the marks are not there.
+/// If a marker is missing.
 pub fn publish(report: &Report) -> Outcome<()> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/performance.md");
     let (begin, end) = (mark(report, "begin"), mark(report, "end"));
     let text = std::fs::read_to_string(&path)?;
-    let missing = || format!("{}: no marks of {}", path.display(), report.bench);
+    let missing = || format!("{}: no markers of {}", path.display(), report.bench);
     let (before, rest) = text.split_once(&begin).ok_or_else(missing)?;
     let (_, after) = rest.split_once(&end).ok_or_else(missing)?;
     let table = table(report);
@@ -28,7 +28,7 @@ fn mark(report: &Report, which: &str) -> String {
     format!("<!-- {}: {which} -->", report.bench)
 }
 
-/// The run as Markdown.
+/// The results as a Markdown table.
 fn table(report: &Report) -> String {
     let mut text = format!("\n{}.\n\n", report.machine.told());
     for note in &report.notes {

@@ -1,4 +1,4 @@
-//! What was measured: a table for people, line by line as it is measured; JSON for machines; a chart.
+//! The results of a run: a table on the terminal, printed line by line during the run; JSON; a chart.
 
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,7 @@ use super::options::Options;
 use super::publish::publish;
 use super::{Outcome, median};
 
-/// What is aimed at.
+/// The target of a figure.
 #[derive(Clone, Copy, Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Target {
@@ -19,27 +19,27 @@ pub enum Target {
     AtMost(f64),
 }
 
-/// One thing that was measured, once in each pair.
+/// One measured figure, with one value per pair.
 #[derive(Clone, Debug, Serialize)]
 pub struct Figure {
-    /// As in `postgres-throughput`.
+    /// For example `postgres-throughput`.
     pub name: String,
-    /// In words.
+    /// The description in the table.
     pub what: String,
-    /// As in `/s`; `×` is a ratio.
+    /// For example `/s`; `×` is a ratio.
     pub unit: &'static str,
     pub median: f64,
     pub values: Vec<f64>,
     pub target: Option<Target>,
 }
 
-/// What one benchmark has to tell.
+/// The report of one benchmark.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
     pub bench: &'static str,
     pub smoke: bool,
     pub machine: Machine,
-    /// Settings and circumstances, a sentence each.
+    /// Settings and conditions of the run, one sentence each.
     pub notes: Vec<String>,
     pub figures: Vec<Figure>,
 }
@@ -55,7 +55,6 @@ impl Figure {
 }
 
 impl Target {
-    /// Whether it is met.
     pub fn is_met(self, value: f64) -> bool {
         match self {
             Self::AtLeast(least) => value >= least,
@@ -63,7 +62,7 @@ impl Target {
         }
     }
 
-    /// 1 is exactly met, more is better.
+    /// The ratio of value and target: 1 meets the target exactly, more is better.
     pub fn share(self, value: f64) -> f64 {
         match self {
             Self::AtLeast(least) => value / least,
@@ -71,7 +70,7 @@ impl Target {
         }
     }
 
-    /// In few characters.
+    /// The target as text, for example `≥ 500`.
     pub fn told(self) -> String {
         match self {
             Self::AtLeast(least) => format!("≥ {}", short(least)),
@@ -81,10 +80,10 @@ impl Target {
 }
 
 impl Report {
-    /// Nothing measured yet.
+    /// An empty report.
     ///
     /// # Errors
-    /// If the machine cannot be looked at.
+    /// If the machine cannot be inspected.
     pub fn begin(bench: &'static str, options: &Options) -> Outcome<Self> {
         let machine = Machine::here()?;
         println!("{}\n", machine.told());
@@ -97,14 +96,14 @@ impl Report {
         })
     }
 
-    /// A circumstance that belongs to the figures.
+    /// Adds a setting or a condition of the run.
     pub fn note(&mut self, note: impl Into<String>) {
         let note = note.into();
         println!("  {note}");
         self.notes.push(note);
     }
 
-    /// One figure, told at once.
+    /// Adds a figure and prints it.
     pub fn add(
         &mut self,
         name: impl Into<String>,
@@ -115,7 +114,7 @@ impl Report {
         self.put(name.into(), what.into(), unit, values, None);
     }
 
-    /// One figure that something is aimed at, told at once.
+    /// Adds a figure with a target and prints it.
     pub fn aim(
         &mut self,
         target: Target,
@@ -147,14 +146,13 @@ impl Report {
         self.figures.push(figure);
     }
 
-    /// Writes JSON and chart below `target/bench`, and to
-    /// `docs/performance` if that is wanted.
+    /// Writes JSON and chart below `target/bench`, and to `docs/performance` with `--publish`.
     ///
     /// # Errors
     /// If a file cannot be written.
     pub fn end(&self, options: &Options) -> Outcome<()> {
         if self.smoke {
-            println!("A smoke run: it works, and its figures mean nothing.");
+            println!("This was a smoke run: its figures mean nothing.");
             return self.write(&folder()?.join("smoke"));
         }
         self.write(&folder()?)?;
@@ -199,7 +197,7 @@ fn line(figure: &Figure) -> String {
     )
 }
 
-/// Three digits that count.
+/// Formats a number with three significant digits.
 pub fn short(value: f64) -> String {
     match value.abs() {
         it if it >= 100.0 => format!("{value:.0}"),

@@ -1,6 +1,6 @@
-//! The real server, in a process of its own: the binary as it is delivered, in live mode, on a
-//! loopback port. ZenoPay's address is a closed port, unless a benchmark has a gateway of its own. Texts
-//! wait in the outbox. So what runs is what a webhook needs.
+//! The server in its own process: the release binary in live mode, on a loopback port. ZenoPay's address
+//! is a closed port, unless a benchmark has a gateway of its own. Text messages wait in the outbox. So
+//! only the work of a webhook is measured.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -16,11 +16,11 @@ use malipo::domain::order::ids::OrderRef;
 use super::Outcome;
 use super::books::{Books, folder};
 
-/// What webhooks bring in `x-api-key`.
+/// The `x-api-key` of webhooks.
 pub const KEY: &str = "key-of-the-benchmark";
-/// What operators send.
+/// The operator's API token.
 pub const TOKEN: &str = "operator-token-of-the-benchmark";
-/// Settings with which the log names each commit.
+/// Settings that make the server log each commit.
 pub const TELLS_COMMITS: [(&str, &str); 2] = [
     ("LOG__FILTER", "error,malipo::actors::order=info"),
     ("LOG__FORMAT", "json"),
@@ -32,19 +32,19 @@ const STOP_WITHIN: Duration = Duration::from_secs(30);
 pub struct Server {
     pub address: SocketAddr,
     child: Child,
-    /// Where it writes its log.
-    said: PathBuf,
+    /// The log file.
+    log: PathBuf,
 }
 
 impl Server {
-    /// Starts one on these books. `settings` are keys of the configuration as the environment
-    /// spells them, without the prefix.
+    /// Starts a server on a database. `settings` are configuration keys in the form of environment
+    /// variables, without the prefix.
     ///
     /// # Errors
-    /// With what the server said, if it does not serve soon.
+    /// If the server does not start in time; the error has its log.
     pub fn start(books: &Books, settings: &[(&str, &str)]) -> Outcome<Self> {
-        let said = folder()?.join(format!("server-{}.log", std::process::id()));
-        let file = File::create(&said)?;
+        let log = folder()?.join(format!("server-{}.log", std::process::id()));
+        let file = File::create(&log)?;
         let mut command = Command::new(env!("CARGO_BIN_EXE_malipo"));
         command
             .current_dir(folder()?)
@@ -56,7 +56,7 @@ impl Server {
             ("SERVER__PUBLIC_URL", "http://127.0.0.1:8080"),
             ("DATABASE__URL", books.url.as_str()),
             ("ZENOPAY__MODE", "live"),
-            // Port 9 is that of `discard`: nobody is there, and says so at once.
+            // Port 9 (`discard`) is closed, so that a connection is refused at once.
             ("ZENOPAY__BASE_URL", "http://127.0.0.1:9"),
             ("ZENOPAY__API_KEY", KEY),
             ("OPERATOR__TOKEN", TOKEN),
@@ -66,26 +66,25 @@ impl Server {
             command.env(format!("MALIPO__{key}"), value);
         }
         let mut child = command.spawn()?;
-        let address = until_it_serves(&mut child, &said)?;
+        let address = await_address(&mut child, &log)?;
         Ok(Self {
             address,
             child,
-            said,
+            log,
         })
     }
 
-    /// Its process.
+    /// The process id.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// When it learnt that orders were committed, by its log, which must say so
-    /// ([`TELLS_COMMITS`]).
+    /// The commit time of each order according to the log, which needs the settings [`TELLS_COMMITS`].
     ///
     /// # Errors
     /// If the log cannot be read.
     pub fn commits(&self) -> Outcome<HashMap<OrderRef, DateTime<Utc>>> {
-        let text = std::fs::read_to_string(&self.said)?;
+        let text = std::fs::read_to_string(&self.log)?;
         let commit = |line: &str| {
             let line: serde_json::Value = serde_json::from_str(line).ok()?;
             let order = line["order"].as_str()?.parse().ok()?;
@@ -97,16 +96,16 @@ impl Server {
     /// Resident memory, in bytes.
     ///
     /// # Errors
-    /// If the kernel does not tell.
+    /// If `/proc` cannot be read.
     pub fn resident(&self) -> Outcome<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.id()))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let kib = line.and_then(|line| line.split_whitespace().next());
-        let kib: u64 = kib.ok_or("/proc does not tell VmRSS")?.parse()?;
+        let kib: u64 = kib.ok_or("/proc has no VmRSS")?.parse()?;
         Ok(kib * 1024)
     }
 
-    /// Stops it as an operator does.
+    /// Stops the server with SIGTERM.
     ///
     /// # Errors
     /// If it does not end in time.
@@ -142,11 +141,11 @@ impl Drop for Server {
     }
 }
 
-/// Waits for the line in which the server says where it is.
-fn until_it_serves(child: &mut Child, said: &PathBuf) -> Outcome<SocketAddr> {
+/// Waits for the log line that has the server's address.
+fn await_address(child: &mut Child, log: &PathBuf) -> Outcome<SocketAddr> {
     let began = Instant::now();
     loop {
-        let text = std::fs::read_to_string(said)?;
+        let text = std::fs::read_to_string(log)?;
         let place = text.split("serves at http://").nth(1);
         if let Some(address) = place.and_then(|rest| rest.split_whitespace().next()) {
             return Ok(address.parse()?);

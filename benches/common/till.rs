@@ -1,5 +1,4 @@
-//! Where it is sold: the server on its books, the orders that wait for their money, and what was
-//! acknowledged.
+//! A server with its database, open orders, and a record of the acknowledged webhooks.
 
 use std::net::SocketAddr;
 use std::thread;
@@ -16,11 +15,11 @@ use super::options::Kind;
 use super::processor::Spent;
 use super::server::Server;
 
-/// Copies of one order that race its sale; then the next order's turn comes.
+/// Number of copies of each order's webhook in [`Till::race`].
 const COPIES: usize = 1_000;
 const COMPLETED: &str = "COMPLETED";
 
-/// The server and what it sells from.
+/// A server with open orders to sell.
 pub struct Till {
     pub books: Books,
     pub server: Server,
@@ -30,15 +29,15 @@ pub struct Till {
 }
 
 impl Till {
-    /// Opens one on a database of its own.
+    /// Starts a server on a new database.
     ///
     /// # Errors
-    /// If database or server do not start.
+    /// If the database or the server does not start.
     pub fn open(kind: Kind, name: &str, settings: &[(&str, &str)]) -> Outcome<Self> {
         Self::open_on(Books::create(kind, name)?, settings)
     }
 
-    /// Opens one on a database that something may be in.
+    /// Starts a server on an existing database.
     ///
     /// # Errors
     /// If the server does not start.
@@ -53,10 +52,10 @@ impl Till {
         })
     }
 
-    /// Sees to it that so many orders wait for their money.
+    /// Makes sure that at least `count` open orders exist.
     ///
     /// # Errors
-    /// If the database does not take them.
+    /// If they cannot be written.
     pub fn prepare(&mut self, count: usize) -> Outcome<()> {
         let waiting = self.orders.len() - self.used;
         if waiting < count {
@@ -65,35 +64,35 @@ impl Till {
         Ok(())
     }
 
-    /// The next order, for what is done to it alone.
+    /// Takes the next open order.
     ///
     /// # Errors
-    /// If the database does not take one.
+    /// If none can be written.
     pub fn one_order(&mut self) -> Outcome<Order> {
         self.prepare(1)?;
         self.used += 1;
         Ok(self.orders[self.used - 1])
     }
 
-    /// The next orders, in the order in which they will be sold.
+    /// The next orders, in the sequence in which they will be sold.
     ///
     /// # Errors
-    /// If the database does not take them.
+    /// If they cannot be written.
     pub fn next_orders(&mut self, count: usize) -> Outcome<Vec<OrderId>> {
         self.prepare(count)?;
         let waiting = &self.orders[self.used..self.used + count];
         Ok(waiting.iter().map(|order| order.id).collect())
     }
 
-    /// Leaves so many orders unsold for ever.
+    /// Leaves the next `count` orders unsold.
     pub fn skip(&mut self, count: usize) {
         self.used += count;
     }
 
-    /// Parks so many guests, each on an order that nobody pays.
+    /// Parks `count` guests, each on an order of its own that stays unpaid.
     ///
     /// # Errors
-    /// If the server does not take them all.
+    /// If the server does not park all of them.
     pub fn park(&mut self, count: usize, patience: Patience) -> Outcome<Crowd> {
         let orders = self.next_orders(count)?;
         self.skip(count);
@@ -126,8 +125,8 @@ impl Till {
         Ok(heard)
     }
 
-    /// First-time webhooks in closed loops at several servers on the same books; how many a second
-    /// in all.
+    /// First-time webhooks in closed loops, to several servers on the same database. Returns the total
+    /// per second.
     ///
     /// # Errors
     /// If a connection breaks.
@@ -171,12 +170,12 @@ impl Till {
             self.acknowledged
                 .take(&heard, first_here, |turn| waiting[place(server, turn)].id);
         }
-        // The shares have holes between them now, so none of these is used again.
+        // Some orders of each share are still open, but no longer contiguous: skip them all.
         self.used = self.orders.len();
         Ok(rate)
     }
 
-    /// First-time webhooks that arrive at a fixed pace.
+    /// First-time webhooks in an open loop, at a fixed rate.
     ///
     /// # Errors
     /// If a connection breaks.
@@ -193,7 +192,7 @@ impl Till {
         Ok(heard)
     }
 
-    /// Copies of the webhook of one order that was sold long ago.
+    /// Copies of the webhook of one order that was already sold.
     ///
     /// # Errors
     /// If a connection breaks.
@@ -206,7 +205,7 @@ impl Till {
         Ok(heard)
     }
 
-    /// Copies of one order's webhook race its sale; after a thousand, those of the next order.
+    /// A thousand concurrent copies of each order's webhook, the first of which is its sale.
     ///
     /// # Errors
     /// If a connection breaks.
@@ -223,12 +222,12 @@ impl Till {
         Ok(heard)
     }
 
-    /// What was sold so far.
+    /// The orders used so far.
     pub fn sold(&self) -> &[Order] {
         &self.orders[..self.used]
     }
 
-    /// Looks at the status of these orders, one after the other and again.
+    /// Reads the status of these orders in turn, repeatedly.
     ///
     /// # Errors
     /// If a connection breaks.
@@ -238,16 +237,16 @@ impl Till {
         })
     }
 
-    /// Opens the books: every acknowledged webhook is in them, exactly once.
+    /// Checks that every acknowledged webhook is in the database exactly once.
     ///
     /// # Errors
-    /// If one is not.
+    /// If one is missing or doubled.
     pub fn must_balance(&self) -> Outcome<String> {
         let orders = self.acknowledged.must_be_booked(&self.books, COMPLETED)?;
         let alerts = "SELECT count(*) FROM order_events WHERE level = 'alert'";
         let alerts = self.books.number(alerts)?;
         if alerts > 0 {
-            return Err(format!("{alerts} alerts: something else than copies was sent").into());
+            return Err(format!("{alerts} alerts: the webhooks were not plain copies").into());
         }
         Ok(format!(
             "{}: {} acknowledged webhooks of {orders} orders looked up in the database: each is there exactly once",

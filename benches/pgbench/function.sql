@@ -1,5 +1,5 @@
--- The same sale inside the server: one call, no round trips. The limit of this database on this
--- machine, and not a way to build a shop: the decision would live in the database.
+-- The same sale inside the server: one call, without round trips per statement. It is an upper bound for
+-- one sale per transaction, and not a design to copy: the decision would be in the database.
 CREATE OR REPLACE FUNCTION bench_sell(p_id bigint, p_code text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     p_order text;

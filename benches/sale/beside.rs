@@ -1,6 +1,6 @@
-//! The server and its yardsticks, by turns: whoever does not measure has nothing to do. It is not
-//! stopped for that: a server that was stopped distrusts its connections for a minute afterwards, and
-//! tries each of them before and after it is used.
+//! Compares the server with its baselines, in alternating runs. The program that is not measured is
+//! idle. The server is not paused with SIGSTOP, because it tests each connection before and after use
+//! for a minute after a pause.
 
 use super::pgbench::{NOTHING, ONE_ROW, Pgbench, Script};
 use super::raw_sqlite::{RawLoop, Settings};
@@ -11,13 +11,13 @@ use crate::common::report::Target::{AtLeast, AtMost};
 use crate::common::till::Till;
 use crate::common::{Outcome, ratios};
 
-/// Sales a second that are more than a server makes, or a bare loop.
+/// An upper bound for the sales per second of the server and of the bare loop.
 const MOST_SALES: f64 = 20_000.0;
 
-/// PostgreSQL: beside pgbench, and beside bare round trips.
+/// PostgreSQL: compares the server with pgbench and with bare round trips.
 ///
 /// # Errors
-/// In the words of whoever fails.
+/// The error of the server, of pgbench or of the database.
 pub fn pgbench(till: &mut Till, options: &Options, report: &mut Report) -> Outcome<()> {
     let mut pgbench = Pgbench::prepare(options)?;
     report.note(pgbench.settings()?);
@@ -30,7 +30,7 @@ pub fn pgbench(till: &mut Till, options: &Options, report: &mut Report) -> Outco
     Ok(())
 }
 
-/// Webhooks, the textbook, one function call.
+/// Compares webhooks, the textbook script and one function call per sale.
 fn throughput(
     till: &mut Till,
     pgbench: &mut Pgbench,
@@ -39,8 +39,8 @@ fn throughput(
 ) -> Outcome<()> {
     let seconds = options.seconds;
     let orders = (MOST_SALES * seconds) as usize;
-    let (clients, told) = pgbench.best_clients()?;
-    report.note(told);
+    let (clients, note) = pgbench.best_clients()?;
+    report.note(note);
 
     let (mut ours, mut textbook, mut function) = (vec![], vec![], vec![]);
     let mut spent = Vec::new();
@@ -58,7 +58,7 @@ fn throughput(
     let of_function = ratios(&ours, &function);
     let name = "postgres-throughput";
     report.add(name, "PostgreSQL, webhooks, 32 connections", "/s", ours);
-    tell_spent(report, Kind::Postgres, &spent);
+    report_cpu_time(report, Kind::Postgres, &spent);
     let name = "postgres-textbook";
     report.add(name, "pgbench, textbook, 11 statements", "/s", textbook);
     let name = "postgres-function";
@@ -80,7 +80,7 @@ fn throughput(
     Ok(())
 }
 
-/// One webhook after the other; three bare round trips; the same with one row to keep.
+/// Compares sequential webhooks, three bare round trips, and the same round trips with one inserted row.
 fn latency(
     till: &mut Till,
     pgbench: &Pgbench,
@@ -123,10 +123,10 @@ fn latency(
     Ok(())
 }
 
-/// SQLite: beside a bare loop.
+/// SQLite: compares the server with a bare loop.
 ///
 /// # Errors
-/// In the words of whoever fails.
+/// The error of the server or of SQLite.
 pub fn raw_loop(till: &mut Till, options: &Options, report: &mut Report) -> Outcome<()> {
     if !options.wants_figure("throughput") {
         return Ok(());
@@ -156,18 +156,18 @@ pub fn raw_loop(till: &mut Till, options: &Options, report: &mut Report) -> Outc
     let of_plain = ratios(&many, &plain);
     let name = "sqlite-throughput";
     report.add(name, "SQLite, webhooks, 64 connections", "/s", many);
-    tell_spent(report, Kind::Sqlite, &spent);
+    report_cpu_time(report, Kind::Sqlite, &spent);
     let name = "sqlite-alone";
     report.add(name, "SQLite, webhooks, 1 connection", "/s", alone);
     let name = "sqlite-raw";
-    report.add(name, "raw loop, 1 a transaction", "/s", one_by_one);
+    report.add(name, "raw loop, 1 per transaction", "/s", one_by_one);
     let name = "sqlite-raw-16";
-    report.add(name, "raw loop, 16 a transaction", "/s", sixteen);
+    report.add(name, "raw loop, 16 per transaction", "/s", sixteen);
     let name = "sqlite-raw-plain";
     report.add(name, "raw loop, SQLite's own settings", "/s", plain);
     report.add(
         "sqlite-throughput-raw-plain",
-        "SQLite, webhooks, 64 connections ÷ that",
+        "SQLite, webhooks, 64 connections ÷ raw loop with SQLite's own settings",
         "×",
         of_plain,
     );
@@ -188,17 +188,17 @@ pub fn raw_loop(till: &mut Till, options: &Options, report: &mut Report) -> Outc
     Ok(())
 }
 
-/// Who had the processor while webhooks came in.
-fn tell_spent(report: &mut Report, kind: Kind, spent: &[[f64; 3]]) {
+/// Reports the CPU time per webhook of the server, the client and everything else.
+fn report_cpu_time(report: &mut Report, kind: Kind, spent: &[[f64; 3]]) {
     let rest = match kind {
-        Kind::Postgres => "PostgreSQL and all else",
-        Kind::Sqlite => "all else",
+        Kind::Postgres => "PostgreSQL and everything else",
+        Kind::Sqlite => "everything else",
     };
-    for (at, who) in ["the server", "the client", rest].into_iter().enumerate() {
+    for (at, process) in ["the server", "the client", rest].into_iter().enumerate() {
         let values = spent.iter().map(|each| each[at]).collect();
         report.add(
             format!("{}-processor-{at}", kind.slug()),
-            format!("{}, processor time a webhook: {who}", kind.name()),
+            format!("{}, CPU time per webhook: {process}", kind.name()),
             "µs",
             values,
         );

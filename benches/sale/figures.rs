@@ -1,5 +1,5 @@
-//! What is measured with webhooks, database by database. Whatever is compared takes turns, so that a
-//! neighbour's noise falls on both.
+//! The figures for webhooks on one database. Runs that are compared alternate, so that noise of other
+//! programs on the machine affects both.
 
 use super::beside;
 use crate::common::client::{Until, closed_loop, millis};
@@ -10,18 +10,18 @@ use crate::common::report::Target::AtMost;
 use crate::common::till::Till;
 use crate::common::{Outcome, books, ratios};
 
-/// More webhooks than any of these answers in a second: copies cost no order.
+/// An upper bound for the duplicates answered per second, which need no orders.
 const COPIES_A_SECOND: f64 = 100_000.0;
-/// What a hotspot's aggregator sends on a busy day.
+/// Webhooks per second that arrive on a busy day of a large operator.
 const PACE: f64 = 500.0;
 /// How long an order's row stays locked.
 const STUCK_SECS: f64 = 10.0;
-/// Finished orders at which guests look again and again: those sold last.
+/// Number of finished orders (the last ones sold) whose status is read repeatedly.
 const LOOKED_AT: usize = 1_000;
-/// Sales a second that are more than any of these makes.
+/// An upper bound for the sales per second.
 const MOST_SALES: f64 = 20_000.0;
 
-/// Everything about one database.
+/// Measures all figures of one database.
 pub fn measure(kind: Kind, options: &Options, report: &mut Report) -> Outcome<()> {
     println!("{}", kind.name());
     let mut till = Till::open(kind, "till", &[])?;
@@ -36,18 +36,19 @@ pub fn measure(kind: Kind, options: &Options, report: &mut Report) -> Outcome<()
         arrivals(&mut till, options, report)?;
     }
     if kind == Kind::Postgres && options.wants_figure("stuck") {
-        stuck(&mut till, options, report)?;
+        locked_order(&mut till, options, report)?;
     }
 
     report.note(till.must_balance()?);
-    // With `--only` there may be nothing to take away.
+    // With `--only` there may be no row to delete.
     if options.smoke && till.acknowledged.deliveries() > 0 {
-        must_find_what_is_missing(&till)?;
+        check_must_notice_a_missing_row(&till)?;
     }
     till.server.stop()
 }
 
-/// What costs no sale: copies of a finished order, copies that race the sale, looks at the status.
+/// Requests that make no sale: duplicates for a finished order, duplicates that race the sale, and status
+/// reads.
 fn copies(till: &mut Till, options: &Options, report: &mut Report) -> Outcome<()> {
     let connections = 32;
     let seconds = options.seconds / 2.0;
@@ -88,13 +89,15 @@ fn copies(till: &mut Till, options: &Options, report: &mut Report) -> Outcome<()
         }
     }
     if refused > 0 {
-        report.note(format!("{refused} copies and looks were not answered 200"));
+        report.note(format!(
+            "{refused} duplicates and status reads were not answered 200"
+        ));
     }
-    tell(rates, till.books.kind, report);
+    report_rates(rates, till.books.kind, report);
     Ok(())
 }
 
-/// What costs no sale, beside what does: one figure a pair, in requests a second.
+/// Requests per second of each kind, one value per pair. `first` are webhooks that make a sale.
 #[derive(Default)]
 struct Rates {
     first: Vec<f64>,
@@ -104,7 +107,7 @@ struct Rates {
     looked: Vec<f64>,
 }
 
-fn tell(rates: Rates, kind: Kind, report: &mut Report) {
+fn report_rates(rates: Rates, kind: Kind, report: &mut Report) {
     let (slug, name) = (kind.slug(), kind.name());
     let of_first = ratios(&rates.repeated, &rates.first);
     let looked_of_first = ratios(&rates.looked, &rates.first);
@@ -146,7 +149,7 @@ fn tell(rates: Rates, kind: Kind, report: &mut Report) {
     );
 }
 
-/// Webhooks that come at their own pace.
+/// Latency of webhooks that arrive at a fixed rate.
 fn arrivals(till: &mut Till, options: &Options, report: &mut Report) -> Outcome<()> {
     let (mut middle, mut slow) = (vec![], vec![]);
     for _ in 0..options.pairs {
@@ -180,35 +183,36 @@ fn arrivals(till: &mut Till, options: &Options, report: &mut Report) -> Outcome<
     Ok(())
 }
 
-/// Somebody holds the row of one order; everybody else's webhooks go on.
-fn stuck(till: &mut Till, options: &Options, report: &mut Report) -> Outcome<()> {
+/// Latency of other orders' webhooks while another session locks the row of one order.
+fn locked_order(till: &mut Till, options: &Options, report: &mut Report) -> Outcome<()> {
     let seconds = if options.smoke { 0.5 } else { STUCK_SECS };
     let (mut before, mut during) = (vec![], vec![]);
     for _ in 0..options.pairs {
         let turns = (PACE * seconds) as u32;
         before.push(millis(&till.sell_at(PACE, turns)?.latency, 99.0));
-        during.push(beside_a_stuck_order(till, turns)?);
+        during.push(p99_beside_a_locked_order(till, turns)?);
     }
 
     let ratio = ratios(&during, &before);
     report.add(
         "postgres-stuck-before",
-        format!("PostgreSQL, {PACE} webhooks/s arriving, p99, nobody stuck"),
+        format!("PostgreSQL, {PACE} webhooks/s arriving, p99, no order locked"),
         "ms",
         before,
     );
     report.aim(
         AtMost(1.2),
         "postgres-stuck",
-        format!("PostgreSQL, one order stuck {seconds} s: p99 of others ÷ before"),
+        format!("PostgreSQL, one order locked for {seconds} s: p99 of others ÷ before"),
         "×",
         ratio,
     );
     Ok(())
 }
 
-/// The p99 of the others in milliseconds, while the row of one order is locked and its webhook waits.
-fn beside_a_stuck_order(till: &mut Till, turns: u32) -> Outcome<f64> {
+/// The p99 of other orders' webhooks in milliseconds, while the row of one order is locked and its
+/// webhook waits.
+fn p99_beside_a_locked_order(till: &mut Till, turns: u32) -> Outcome<f64> {
     let order = till.one_order()?;
     till.prepare(turns as usize)?;
     let mut holder = till.books.block_on(books::connect(&till.books.url))?;
@@ -218,7 +222,7 @@ fn beside_a_stuck_order(till: &mut Till, turns: u32) -> Outcome<f64> {
     );
     till.books.block_on(books::run(&mut holder, &lock))?;
 
-    // It is told after five seconds to come again.
+    // The server answers this one with 503 after five seconds.
     let (address, mark) = (till.server.address, till.acknowledged.marks(1));
     let waiting = std::thread::spawn(move || {
         let once = Until {
@@ -234,17 +238,17 @@ fn beside_a_stuck_order(till: &mut Till, turns: u32) -> Outcome<f64> {
     till.books.block_on(books::run(&mut holder, "ROLLBACK"))?;
     waiting
         .join()
-        .map_err(|_| "the client of the stuck order died")??;
+        .map_err(|_| "the client of the locked order died")??;
     Ok(others)
 }
 
-/// The check itself is checked: without one row of the journal, it must not pass.
-fn must_find_what_is_missing(till: &Till) -> Outcome<()> {
+/// Tests the check itself: it must fail when a row of the journal is missing.
+fn check_must_notice_a_missing_row(till: &Till) -> Outcome<()> {
     till.books.execute(
         "DELETE FROM webhook_deliveries WHERE id = (SELECT min(id) FROM webhook_deliveries)",
     )?;
     match till.must_balance() {
         Err(_) => Ok(()),
-        Ok(_) => Err("a row of the journal is gone, and the check did not see it".into()),
+        Ok(_) => Err("the check did not notice a deleted row of the journal".into()),
     }
 }

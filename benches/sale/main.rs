@@ -1,9 +1,9 @@
-//! Webhooks: how many a second, how quickly, and beside what. The server is the real one in a
-//! process of its own; the yardsticks take turns with it in the same sitting.
+//! Throughput and latency of webhooks, in comparison with baselines. The server is the release binary in
+//! its own process. Baselines and server alternate in one run.
 //!
-//! `pgbench` and `raw_sqlite` are what it is held against, `beside` takes turns with them, and
-//! `figures` measures what has no yardstick but the server itself. `purchases` measures all that one
-//! guest causes, with `zenopay` as the gateway. docs/performance.md says why.
+//! `pgbench` and `raw_sqlite` are the baselines, and `beside` alternates them with the server. `figures`
+//! measures what only the server does. `purchases` measures whole purchases, with `zenopay` as the
+//! gateway. docs/performance.md explains the choice.
 
 use std::process::ExitCode;
 

@@ -1,5 +1,5 @@
-//! The yardsticks of PostgreSQL: pgbench with a textbook's script, pgbench with one call, and bare
-//! round trips by the driver that the server uses.
+//! The baselines on PostgreSQL: pgbench with a textbook script, pgbench with one function call, and bare
+//! round trips with the server's driver.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,36 +14,36 @@ use crate::common::books::{Books, connect};
 use crate::common::client::microseconds;
 use crate::common::options::{Kind, Options};
 
-/// Sales a second that are more than PostgreSQL makes, even by one function call and on a machine
-/// that does not wait for its disk.
+/// An upper bound for PostgreSQL's sales per second, even with one function call and without waiting for
+/// the disk.
 const MOST_SALES: f64 = 30_000.0;
-/// Sales of each client in a small run, which ends with them: however quick the machine is, its
-/// orders do not run out.
+/// Sales of each client in a smoke run. A fixed number, so that a fast machine does not run out of
+/// orders.
 const FEW_SALES: usize = 100;
 
-/// Commits nothing, so it waits for no disk.
+/// Changes nothing, so that COMMIT does not wait for the disk.
 pub const NOTHING: &str = "SELECT 1";
-/// Commits the least there is, which waits for the disk as a sale does.
+/// A minimal change, whose COMMIT waits for the disk as a sale does.
 pub const ONE_ROW: &str = "INSERT INTO bench_rows DEFAULT VALUES";
 
 /// A script in `benches/pgbench`.
 #[derive(Clone, Copy)]
 pub enum Script {
-    /// Eleven statements, each a round trip.
+    /// Eleven statements with a round trip each.
     Textbook,
-    /// One call of one function.
+    /// One call of a server-side function.
     FunctionCall,
 }
 
-/// pgbench, with orders of its own.
+/// pgbench with its own database.
 pub struct Pgbench {
     books: Books,
     program: PathBuf,
-    /// The first order that is not sold.
+    /// `payments.id` of the first unsold order.
     first: i64,
-    /// The last order.
+    /// `payments.id` of the last order.
     last: i64,
-    /// A small run, counted in sales instead of seconds.
+    /// Runs [`FEW_SALES`] instead of a number of seconds.
     smoke: bool,
 }
 
@@ -58,10 +58,10 @@ impl Script {
 }
 
 impl Pgbench {
-    /// Prepares a database like the server's, and the function.
+    /// Creates a database with the server's schema and the function of the script.
     ///
     /// # Errors
-    /// If PostgreSQL or pgbench are not there.
+    /// If PostgreSQL or pgbench is missing.
     pub fn prepare(options: &Options) -> Outcome<Self> {
         let books = Books::create(Kind::Postgres, "pgbench")?;
         books.execute(&fs::read_to_string(scripts().join("function.sql"))?)?;
@@ -75,10 +75,10 @@ impl Pgbench {
         })
     }
 
-    /// Sales a second, for so long.
+    /// Runs a script and returns the sales per second.
     ///
     /// # Errors
-    /// If pgbench fails, as when its orders run out.
+    /// If pgbench fails, for example because its orders run out.
     pub fn run(&mut self, script: Script, clients: usize, seconds: f64) -> Outcome<f64> {
         let seconds = seconds.round().max(1.0);
         let (length, orders) = if self.smoke {
@@ -98,22 +98,22 @@ impl Pgbench {
             .arg(format!("--file={}", script.file().display()))
             .arg(&self.books.url)
             .output()?;
-        let told = String::from_utf8_lossy(&output.stdout).into_owned();
+        let printed = String::from_utf8_lossy(&output.stdout).into_owned();
         if !output.status.success() {
             let why = String::from_utf8_lossy(&output.stderr).into_owned();
-            return Err(format!("pgbench failed: {why}{told}").into());
+            return Err(format!("pgbench failed: {why}{printed}").into());
         }
-        // Clients run ahead of each other, so some orders between them stay unsold.
+        // Clients progress at different speeds, so some orders before the last sold one stay unsold.
         let sold = "SELECT coalesce(max(id), 0) FROM payments WHERE status = 'COMPLETED'";
         self.first = self.books.number(sold)? + 1;
-        let rate = told.split("tps = ").nth(1);
+        let rate = printed.split("tps = ").nth(1);
         let rate = rate.and_then(|rest| rest.split_whitespace().next());
         Ok(rate
-            .ok_or_else(|| format!("pgbench told no rate: {told}"))?
+            .ok_or_else(|| format!("pgbench printed no rate: {printed}"))?
             .parse()?)
     }
 
-    /// The number of clients at which the textbook's script is quickest.
+    /// The number of clients with which the textbook script is fastest, and a note with all rates.
     ///
     /// # Errors
     /// If pgbench fails.
@@ -128,18 +128,21 @@ impl Pgbench {
         }
         let best = tried.iter().copied().max_by(|a, b| a.0.total_cmp(&b.0));
         let (_, clients) = best.ok_or("nothing was tried")?;
-        let told = tried.iter().map(|(rate, at)| format!("{rate:.0} at {at}"));
-        let told: Vec<String> = told.collect();
+        let rates = tried.iter().map(|(rate, at)| format!("{rate:.0} at {at}"));
+        let rates: Vec<String> = rates.collect();
         Ok((
             clients,
-            format!("pgbench, textbook, sales/s by clients: {}", told.join(", ")),
+            format!(
+                "pgbench, textbook, sales/s by clients: {}",
+                rates.join(", ")
+            ),
         ))
     }
 
-    /// Every sale that pgbench made is whole, so that it did what it is compared for.
+    /// Checks that every sale of pgbench wrote all of its rows, so that the comparison is fair.
     ///
     /// # Errors
-    /// If one is not.
+    /// If rows are missing.
     pub fn must_balance(&self) -> Outcome<()> {
         let sold = self.count("payments WHERE status = 'COMPLETED'")?;
         for (table, times) in [
@@ -172,10 +175,10 @@ impl Pgbench {
         self.books.execute("CHECKPOINT")
     }
 
-    /// How long three bare round trips take on one connection: begin, this statement, commit.
+    /// Latencies of three round trips on one connection: BEGIN, the statement `middle`, COMMIT.
     ///
     /// # Errors
-    /// In the database's words.
+    /// The database's error.
     pub fn three_round_trips(&self, middle: &'static str, seconds: f64) -> Outcome<Histogram<u64>> {
         self.books.block_on(async {
             let mut connection = connect(&self.books.url).await?;
@@ -192,10 +195,10 @@ impl Pgbench {
         })
     }
 
-    /// How PostgreSQL is set where it matters here.
+    /// PostgreSQL's version and the settings that affect the figures.
     ///
     /// # Errors
-    /// If it does not tell.
+    /// The database's error.
     pub fn settings(&self) -> Outcome<String> {
         let sql = "SELECT version() || '; ' || string_agg(name || ' ' || setting || coalesce(' × ' || unit, ''), ', ' ORDER BY name)
                    FROM pg_settings WHERE name IN ('fsync', 'synchronous_commit', 'full_page_writes',
@@ -208,7 +211,7 @@ fn scripts() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/pgbench")
 }
 
-/// Debian keeps it beside the server.
+/// The path of pgbench. Debian installs it next to the server, outside `PATH`.
 fn program() -> Outcome<PathBuf> {
     let mut found: Vec<PathBuf> = fs::read_dir("/usr/lib/postgresql")
         .into_iter()

@@ -16,12 +16,12 @@ use crate::common::report::Report;
 use crate::common::till::Till;
 
 const CONNECTIONS: usize = 32;
-/// Purchases a second that are more than a server makes.
+/// An upper bound for the purchases per second.
 const MOST_PURCHASES: f64 = 10_000.0;
 const COMPLETED: &str = "COMPLETED";
 
-/// Whole purchases on one database, by a server of their own: it has a gateway, and its limit of
-/// prompts a second is out of the way.
+/// Measures whole purchases on one database, with a separate server that has a gateway and a limit of
+/// prompts per second that is never reached.
 ///
 /// # Errors
 /// If a purchase fails, or is not exactly one sale in the database.
@@ -74,7 +74,7 @@ fn buy_for(till: &mut Till, seconds: f64) -> Outcome<Heard> {
     Ok(heard)
 }
 
-/// One purchase. `mark` is that of its webhook, and makes its phone number.
+/// Runs one purchase. `mark` is the mark of its webhook and determines the phone number.
 async fn buy(connection: &mut Connection, mark: u32, request: &mut Vec<u8>) -> io::Result<OrderId> {
     pay(mark, request);
     let reply = connection.exchange(request).await?;
@@ -107,7 +107,7 @@ fn unexpected(what: &str, reply: &Reply) -> io::Error {
     ))
 }
 
-/// Puts down the order of a guest with this number.
+/// Appends the order request of the guest with this number.
 fn pay(guest: u32, into: &mut Vec<u8>) {
     let body = format!(r#"{{"packageId":"daily","phoneNumber":"06{guest:08}"}}"#);
     let length = body.len();
@@ -118,7 +118,7 @@ fn pay(guest: u32, into: &mut Vec<u8>) {
     .expect("memory takes what is written");
 }
 
-/// Each purchase made one order, one push and one sale.
+/// Checks that each purchase made one order, one push and one sale.
 fn must_be_one_sale_each(till: &Till, zenopay: &ZenoPay) -> Outcome<String> {
     till.must_balance()?;
     let purchases = till.acknowledged.deliveries();

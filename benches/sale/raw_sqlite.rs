@@ -1,5 +1,5 @@
-//! The yardstick of SQLite: the same statements in a bare loop, without a server, an actor or a
-//! runtime around them; one transaction a sale, or sixteen sales a transaction.
+//! The baseline on SQLite: the statements of a sale in a bare loop, without server, actors or runtime,
+//! with one or sixteen sales per transaction.
 
 use std::time::Instant;
 
@@ -11,7 +11,7 @@ use crate::common::Outcome;
 use crate::common::books::{Books, Order, durable};
 use crate::common::options::Kind;
 
-/// A loop on a file of its own.
+/// The loop and its own database file.
 pub struct RawLoop {
     books: Books,
     connection: Connection,
@@ -19,20 +19,20 @@ pub struct RawLoop {
     used: usize,
 }
 
-/// How much memory SQLite takes, and how often it copies its log into the file.
+/// SQLite's cache size, checkpoint interval and temporary store.
 #[derive(Clone, Copy)]
 pub enum Settings {
-    /// As `store/engine/connect.rs` sets them.
+    /// As set by `store/engine/connect.rs`.
     Server,
-    /// As SQLite is delivered.
+    /// SQLite's defaults.
     Sqlite,
 }
 
 impl RawLoop {
-    /// Prepares the file.
+    /// Creates the database.
     ///
     /// # Errors
-    /// In SQLite's words.
+    /// SQLite's error.
     pub fn prepare() -> Outcome<Self> {
         let books = Books::create(Kind::Sqlite, "raw")?;
         let file = books.file().ok_or("a SQLite database is a file")?;
@@ -44,11 +44,10 @@ impl RawLoop {
         })
     }
 
-    /// With the server's settings from now on, or with those that SQLite has by itself. Durable is
-    /// it with both.
+    /// Applies the server's settings or SQLite's defaults. Commits are durable with both.
     ///
     /// # Errors
-    /// In SQLite's words.
+    /// SQLite's error.
     pub fn set(&self, settings: Settings) -> Outcome<()> {
         let (kib, pages, memory) = match settings {
             Settings::Server => (SQLITE_CACHE_KIB, SQLITE_LOG_PAGES, 2),
@@ -60,10 +59,11 @@ impl RawLoop {
         Ok(())
     }
 
-    /// Sales a second, so many in each transaction. So many orders must be enough for the run.
+    /// Runs the loop with `together` sales per transaction and returns the sales per second. `orders` is
+    /// an upper bound for the sales of the run.
     ///
     /// # Errors
-    /// In SQLite's words.
+    /// SQLite's error.
     pub fn run(&mut self, together: usize, seconds: f64, orders: usize) -> Outcome<f64> {
         let waiting = self.orders.len() - self.used;
         if waiting < orders {
@@ -84,13 +84,13 @@ impl RawLoop {
     }
 }
 
-/// The statements of one sale, the same rows as the server writes.
+/// Runs the statements of one sale, which write the same rows as the server.
 fn sell(db: &Connection, order: &Order) -> rusqlite::Result<()> {
     let stamp = |at: chrono::DateTime<Utc>| at.to_rfc3339_opts(SecondsFormat::Millis, false);
-    #[expect(clippy::disallowed_methods, reason = "a yardstick without a store")]
+    #[expect(clippy::disallowed_methods, reason = "a baseline without a store")]
     let at = Utc::now();
     let (now, ends) = (stamp(at), stamp(at + Duration::days(1)));
-    // Unique, and as scattered as a random code.
+    // Unique, and distributed over the index like a random code.
     let code = format!(
         "{:08}",
         order.row.wrapping_mul(2_654_435_761) % 4_294_967_296

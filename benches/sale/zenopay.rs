@@ -1,5 +1,5 @@
-//! A ZenoPay that accepts every push, on a thread of the benchmark. It sends no webhook: the client
-//! does that. It knows no order-status and answers 404, as ZenoPay does for a moment after a push.
+//! A ZenoPay stub that accepts every push, on a thread of the benchmark. It sends no webhooks: the client
+//! does that. Its order-status answers 404, as ZenoPay does for a moment after a push.
 
 use std::io;
 use std::net::TcpListener;
@@ -14,17 +14,17 @@ use malipo::gateways::zenopay::wire::{CreateBody, CreateRequest};
 
 use crate::common::Outcome;
 
-/// A gateway that serves until the benchmark ends.
+/// A gateway that runs until the benchmark ends.
 pub struct ZenoPay {
     pub url: String,
     pushes: Arc<AtomicUsize>,
 }
 
 impl ZenoPay {
-    /// Starts one on a loopback port.
+    /// Starts it on a loopback port.
     ///
     /// # Errors
-    /// If there is no port.
+    /// If no port can be bound.
     pub fn start() -> Outcome<Self> {
         let pushes = Arc::new(AtomicUsize::new(0));
         let listener = TcpListener::bind("127.0.0.1:0")?;
@@ -34,7 +34,7 @@ impl ZenoPay {
         Ok(Self { url, pushes })
     }
 
-    /// How many pushes it accepted.
+    /// The number of accepted pushes.
     pub fn pushes(&self) -> usize {
         self.pushes.load(Ordering::Relaxed)
     }

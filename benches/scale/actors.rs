@@ -1,5 +1,4 @@
-//! What an order's actor costs that stays in memory: a webhook with PENDING, which changes nothing,
-//! brings each order into play.
+//! Memory of an active order actor. A webhook with PENDING, which changes nothing, activates each order.
 
 use crate::common::Outcome;
 use crate::common::client::{Until, closed_loop};
@@ -10,15 +9,15 @@ use crate::common::report::Target::AtMost;
 use crate::common::till::Till;
 
 const ACTORS: usize = 100_000;
-/// Nobody leaves memory while it is measured.
+/// Long enough that no actor is passivated during the measurement.
 const IDLE_SECS: &str = "3600";
 const PENDING: &str = "PENDING";
 const MIB: f64 = 1024.0 * 1024.0;
 
-/// Memory with a hundred thousand live actors.
+/// Measures memory with a hundred thousand active actors.
 ///
 /// # Errors
-/// If one of the webhooks is not acknowledged, or not in the books.
+/// If one of the webhooks is not acknowledged, or is not in the database.
 pub fn measure(options: &Options, report: &mut Report) -> Outcome<()> {
     let count = if options.smoke { 500 } else { ACTORS };
     let mut till = Till::open(
@@ -26,7 +25,7 @@ pub fn measure(options: &Options, report: &mut Report) -> Outcome<()> {
         "actors",
         &[("ACTORS__IDLE_SECS", IDLE_SECS)],
     )?;
-    // Pools, buffers and threads are there before it is measured.
+    // Creates pools, buffers and threads before the measurement.
     till.prepare(1_000)?;
     till.sell(32, 0.5)?;
     till.must_balance()?;
@@ -53,14 +52,14 @@ pub fn measure(options: &Options, report: &mut Report) -> Outcome<()> {
     report.aim(
         AtMost(2.0),
         "postgres-actors-each",
-        format!("resident memory a live order actor, {count} live"),
+        format!("resident memory per active order actor, {count} active"),
         "KiB",
         vec![each],
     );
     report.aim(
         AtMost(300.0),
         "postgres-actors-all",
-        format!("resident memory of the server, {count} actors live"),
+        format!("resident memory of the server, {count} active actors"),
         "MiB",
         vec![after as f64 / MIB],
     );

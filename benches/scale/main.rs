@@ -1,4 +1,4 @@
-//! What grows: a table of millions, actors by the hundred thousand, a second process.
+//! Scale: a table with millions of rows, a hundred thousand actors, a second process.
 
 use std::process::ExitCode;
 
@@ -40,7 +40,7 @@ fn run() -> Outcome<()> {
     }
     if options.wants(Kind::Sqlite) && options.wants_figure("rows") {
         println!("SQLite");
-        // It fills a table on one core, so a fifth of the rows takes as long.
+        // SQLite fills a table on one core, so that a fifth of the rows takes as long.
         rows::measure(Kind::Sqlite, options.rows / 5, &options, &mut report)?;
     }
     report.end(&options)

@@ -1,5 +1,5 @@
-//! Two processes on one PostgreSQL: what they sell together, and how soon a guest who waits at one
-//! is told of a sale at the other.
+//! Two processes on one PostgreSQL: their total throughput, and the delay of the notification of a guest
+//! at one process after a sale at the other.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -13,16 +13,16 @@ use crate::common::server::Server;
 use crate::common::till::Till;
 use crate::common::{Outcome, ratios};
 
-/// Webhooks a second at one process, while guests wait at the other.
+/// Webhooks per second at one process, while guests wait at the other.
 const PACE: f64 = 100.0;
 const GUESTS: usize = 50;
 const MOST_SALES: f64 = 10_000.0;
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Everything about two processes.
+/// Measures all figures of two processes.
 ///
 /// # Errors
-/// In the words of whoever fails.
+/// The error of a server or of the database.
 pub fn measure(options: &Options, report: &mut Report) -> Outcome<()> {
     let mut till = Till::open(Kind::Postgres, "processes", &[])?;
     let second = Server::start(&till.books, &[])?;
@@ -33,7 +33,7 @@ pub fn measure(options: &Options, report: &mut Report) -> Outcome<()> {
     till.server.stop()
 }
 
-/// One process with 32 connections, then both with 16 each.
+/// Compares one process with 32 connections and two with 16 each.
 fn together(
     till: &mut Till,
     second: &Server,
@@ -63,7 +63,7 @@ fn together(
     Ok(())
 }
 
-/// From a webhook at the first to a guest at the second.
+/// Measures the delay from a webhook at the first process to a guest at the second.
 fn across(till: &mut Till, second: &Server, options: &Options, report: &mut Report) -> Outcome<()> {
     let turns = (PACE * options.seconds).max(50.0) as usize;
     let mut slow = Vec::new();
@@ -78,7 +78,7 @@ fn across(till: &mut Till, second: &Server, options: &Options, report: &mut Repo
         let told = crowd.told(turns, PATIENCE);
         crowd.leave(second)?;
         if told.len() < turns {
-            return Err(format!("{} of {turns} guests were told", told.len()).into());
+            return Err(format!("{} of {turns} guests were notified", told.len()).into());
         }
 
         let mut latency = microseconds();

@@ -1,4 +1,5 @@
-//! Webhooks on a table of millions, and on one of thousands, by turns.
+//! Throughput of webhooks on a table with millions of rows and on one with thousands, in alternating
+//! runs.
 
 use std::time::Instant;
 
@@ -12,10 +13,10 @@ use crate::common::{Outcome, ratios};
 const FEW: u64 = 10_000;
 const MOST_SALES: f64 = 10_000.0;
 
-/// Webhooks on a large table ÷ on a small one.
+/// Measures the ratio of the throughputs on a large and on a small table.
 ///
 /// # Errors
-/// In the words of whoever fails.
+/// The error of a server or of the database.
 pub fn measure(kind: Kind, rows: u64, options: &Options, report: &mut Report) -> Outcome<()> {
     let (slug, name) = (kind.slug(), kind.name());
     let few = if options.smoke { 1_000 } else { FEW };
@@ -28,7 +29,7 @@ pub fn measure(kind: Kind, rows: u64, options: &Options, report: &mut Report) ->
     let took = began.elapsed().as_secs_f64();
     let mut large = Till::open_on(books, &[])?;
     report.note(format!(
-        "{name}: {rows} finished payments written in {took:.0} s; the other tables begin empty"
+        "{name}: {rows} finished payments written in {took:.0} s; the other tables are empty at the start"
     ));
 
     let orders = (MOST_SALES * options.seconds) as usize;
@@ -64,7 +65,7 @@ pub fn measure(kind: Kind, rows: u64, options: &Options, report: &mut Report) ->
     Ok(())
 }
 
-/// One sells while the other has nothing to do.
+/// Sells on one server while the other is idle.
 fn turn(till: &mut Till, orders: usize, options: &Options) -> Outcome<f64> {
     till.prepare(orders)?;
     let heard = till.sell(32, options.seconds)?;

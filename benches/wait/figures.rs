@@ -1,4 +1,4 @@
-//! What is measured with waiting guests.
+//! The figures for waiting guests on one database.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -13,17 +13,17 @@ use crate::common::server::TELLS_COMMITS;
 use crate::common::till::Till;
 use crate::common::{Outcome, ratios};
 
-/// Webhooks a second, while guests wait.
+/// Webhooks per second while guests wait.
 pub const PACE: f64 = 500.0;
-/// As many polls may be parked, well over what is parked here.
+/// The server's limit of parked polls, higher than any number here.
 const WAITERS_MAX: &str = "16000";
-/// Guests of one order at most.
+/// The server's limit of parked polls per order.
 const PER_ORDER: usize = 8;
-/// Seconds in which guests come back.
+/// Duration of the rush in seconds.
 const RUSH: f64 = 4.0;
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How large everything is.
+/// Numbers of guests and webhooks.
 pub struct Size {
     pub many: usize,
     pub most: usize,
@@ -48,18 +48,18 @@ impl Size {
     }
 }
 
-/// Everything about one database.
+/// Measures all figures of one database.
 pub fn measure(kind: Kind, options: &Options, report: &mut Report) -> Outcome<()> {
     println!("{}", kind.name());
     let size = Size::of(options);
     let mut settings = vec![("PORTAL__WAITERS_MAX", WAITERS_MAX)];
     settings.extend(TELLS_COMMITS);
     let mut till = Till::open(kind, "wait", &settings)?;
-    // A server that has just started opens its connections with its first sales.
+    // The server opens its connections with its first sales.
     till.prepare(2_000)?;
     till.sell(32, 0.5)?;
     if options.wants_figure("memory") {
-        // First, before much else has made the process grow.
+        // First, before other figures have made the process grow.
         memory(&mut till, &size, report)?;
     }
     if options.wants_figure("told") {
@@ -72,7 +72,7 @@ pub fn measure(kind: Kind, options: &Options, report: &mut Report) -> Outcome<()
         one_order(&mut till, options, report)?;
     }
     if options.wants_figure("throughput") {
-        beside_the_crowd(&mut till, &size, options, report)?;
+        throughput_with_parked_polls(&mut till, &size, options, report)?;
     }
     report.note(till.must_balance()?);
     if options.wants_figure("stop") {
@@ -81,7 +81,7 @@ pub fn measure(kind: Kind, options: &Options, report: &mut Report) -> Outcome<()
     till.server.stop()
 }
 
-/// Guests come back in one moment, as after a restart, while webhooks arrive.
+/// Latency of webhooks while all guests reconnect at once, as after a restart.
 fn rush(till: &mut Till, size: &Size, options: &Options, report: &mut Report) -> Outcome<()> {
     let turns = (PACE * RUSH).min(size.turns.into()) as u32;
     let (mut before, mut during) = (vec![], vec![]);
@@ -99,7 +99,7 @@ fn rush(till: &mut Till, size: &Size, options: &Options, report: &mut Report) ->
     }
     let ratio = ratios(&during, &before);
     let (slug, name) = (till.books.kind.slug(), till.books.kind.name());
-    let what = format!("{name}, webhooks while {} guests come back, p99", size.many);
+    let what = format!("{name}, webhooks while {} guests reconnect, p99", size.many);
     report.add(
         format!("{slug}-rush-before"),
         format!("{name}, {PACE} webhooks/s arriving, p99, no guests"),
@@ -117,7 +117,7 @@ fn rush(till: &mut Till, size: &Size, options: &Options, report: &mut Report) ->
     Ok(())
 }
 
-/// All the guests whom one order may have are told at once.
+/// Time until all guests of one order are notified, with the maximum number of guests.
 fn one_order(till: &mut Till, options: &Options, report: &mut Report) -> Outcome<()> {
     let mut values = Vec::new();
     for _ in 0..options.pairs {
@@ -132,10 +132,10 @@ fn one_order(till: &mut Till, options: &Options, report: &mut Report) -> Outcome
             .iter()
             .map(|told| told.at)
             .max()
-            .ok_or("nobody was told")?;
+            .ok_or("no guest was notified")?;
         if told.len() < PER_ORDER {
             return Err(format!(
-                "{} of {PER_ORDER} guests of one order were told",
+                "{} of {PER_ORDER} guests of one order were notified",
                 told.len()
             )
             .into());
@@ -146,14 +146,14 @@ fn one_order(till: &mut Till, options: &Options, report: &mut Report) -> Outcome
     let (slug, name) = (till.books.kind.slug(), till.books.kind.name());
     report.add(
         format!("{slug}-one-order"),
-        format!("{name}, webhook → the last of {PER_ORDER} guests of one order"),
+        format!("{name}, webhook → last of {PER_ORDER} guests of one order"),
         "ms",
         values,
     );
     Ok(())
 }
 
-/// What a parked poll costs the server.
+/// Resident memory per parked poll.
 fn memory(till: &mut Till, size: &Size, report: &mut Report) -> Outcome<()> {
     let before = till.server.resident()?;
     let crowd = till.park(size.many, Patience::UntilPaid)?;
@@ -165,15 +165,15 @@ fn memory(till: &mut Till, size: &Size, report: &mut Report) -> Outcome<()> {
     report.aim(
         AtMost(14.0),
         format!("{slug}-memory"),
-        format!("{name}, resident memory a parked poll, HTTP/1.1"),
+        format!("{name}, resident memory per parked poll, HTTP/1.1"),
         "KiB",
         vec![each],
     );
     Ok(())
 }
 
-/// Webhooks with as many polls parked as the limit of open files lets in, and without.
-fn beside_the_crowd(
+/// Throughput of webhooks with parked polls and without. The limit of open files bounds their number.
+fn throughput_with_parked_polls(
     till: &mut Till,
     size: &Size,
     options: &Options,
@@ -207,8 +207,8 @@ fn beside_the_crowd(
     Ok(())
 }
 
-/// The one event that concerns thousands of guests at once: the server stops, and each is answered
-/// with what is then true, read anew.
+/// Time to stop a server with thousands of parked polls. Each of them is answered with the order's
+/// current state, read from the database.
 fn stop(mut till: Till, size: &Size, report: &mut Report) -> Outcome<()> {
     let (slug, name) = (till.books.kind.slug(), till.books.kind.name());
     let crowd = till.park(size.many, Patience::OneAnswer)?;
@@ -230,7 +230,7 @@ fn stop(mut till: Till, size: &Size, report: &mut Report) -> Outcome<()> {
             vec![took.as_secs_f64()],
         );
     };
-    add("stop-told", "stop → the last of its guests", last);
-    add("stop", "stop → its end", took);
+    add("stop-told", "stop → last guest answered", last);
+    add("stop", "stop → process ended", took);
     Ok(())
 }

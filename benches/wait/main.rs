@@ -1,5 +1,5 @@
-//! Guests who wait: how soon they are told, what they cost, and whether they get in the way of the
-//! webhooks. Two processes: the server, and this one with all its clients.
+//! Waiting guests: the delay of their notification, the memory of a parked poll, and the effect of parked
+//! polls on webhooks. There are two processes: the server, and this one with all clients.
 
 use std::process::ExitCode;
 

@@ -1,6 +1,6 @@
-//! How soon guests are told, with few and with many of them. Told so long after the *commit*, which
-//! is when the order's actor learns that it is durable, by the server's log; and so long after the
-//! webhook was meant to leave, which contains the sale and the disk.
+//! The delay of a guest's notification, with few and with many waiting guests. It is measured from the
+//! *commit* (the time in the server's log at which the order's actor learns that the sale is durable) and
+//! from the scheduled time of the webhook, which includes the sale and the disk.
 
 use std::collections::HashMap;
 
@@ -16,10 +16,10 @@ use crate::common::report::Target::AtMost;
 use crate::common::till::Till;
 use crate::common::{Outcome, ratios};
 
-/// How many guests a family is.
+/// The small number of guests.
 const FEW: usize = 10;
 
-/// From the commit to the guest, and from the webhook, with few and with many guests.
+/// Measures the delay from commit to guest and from webhook to guest, with few and with many guests.
 pub fn told(till: &mut Till, size: &Size, options: &Options, report: &mut Report) -> Outcome<()> {
     let mut few = Runs::default();
     let mut many = Runs::default();
@@ -66,13 +66,13 @@ pub fn told(till: &mut Till, size: &Size, options: &Options, report: &mut Report
     Ok(())
 }
 
-/// How long it took until guests were told.
+/// The delays of all notifications of a run.
 struct Times {
     since_commit: Histogram<u64>,
     since_webhook: Histogram<u64>,
 }
 
-/// One figure of each run.
+/// Percentiles in milliseconds, one value per run.
 #[derive(Default)]
 struct Runs {
     middle: Vec<f64>,
@@ -91,11 +91,11 @@ impl Runs {
     }
 }
 
-/// So many guests wait all the time, while webhooks arrive.
+/// Runs `turns` webhooks while `guests` guests wait.
 fn run(till: &mut Till, guests: usize, turns: u32) -> Outcome<Times> {
     let paid = turns as usize;
     let orders = till.next_orders(paid.max(guests) + guests)?;
-    // Each guest waits for every so many-th order, and at last for one that nobody pays.
+    // Each guest waits for every `guests`-th order, and at the end for one that stays unpaid.
     let plans = (0..guests).map(|guest| {
         let own = orders[..paid.max(guests)]
             .iter()
@@ -113,9 +113,9 @@ fn run(till: &mut Till, guests: usize, turns: u32) -> Outcome<Times> {
     let told = crowd.told(paid, PATIENCE);
     crowd.leave(&till.server)?;
     if told.len() < paid {
-        return Err(format!("{} of {paid} guests were told", told.len()).into());
+        return Err(format!("{} of {paid} guests were notified", told.len()).into());
     }
-    // What nobody paid is not used again: guests may still be known to wait for it.
+    // The unpaid orders are not used again: the server may still have waiters for them.
     till.skip(orders.len() - paid);
 
     let commits = till.server.commits()?;
@@ -127,8 +127,8 @@ fn run(till: &mut Till, guests: usize, turns: u32) -> Outcome<Times> {
         since_webhook.saturating_record(took.as_micros() as u64);
         let committed = commits
             .get(&told.order.order_ref())
-            .ok_or("the log misses a commit of which a guest was told")?;
-        // Below nothing only where the clock was set meanwhile.
+            .ok_or("the log lacks the commit of an order whose guest was notified")?;
+        // Negative only if the clock was set in the meantime.
         let took = (told.by_the_clock - *committed).num_microseconds();
         since_commit.saturating_record(took.unwrap_or(0).max(0) as u64);
     }

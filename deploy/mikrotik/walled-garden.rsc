@@ -1,15 +1,15 @@
-# What guests may reach before they pay: malipo, and nothing else. Change the two names, then
-# paste this into the router's terminal or run `/import walled-garden.rsc`.
+# Lets guests reach only malipo before they pay. Change the two names, then paste this into the
+# router's terminal or run `/import walled-garden.rsc`.
 
-# Over HTTP and HTTPS, by name. For HTTPS the router sees the name alone, so do not add paths.
+# Over HTTP and HTTPS, by name. For HTTPS the router sees only the name, so do not add paths.
 /ip hotspot walled-garden
 add dst-host=portal.example action=allow comment="malipo: portal"
 
-# By address, if the portal's name has one that does not change; then the line above may go.
+# By address, if the portal has a fixed address; the line above is then unnecessary.
 # /ip hotspot walled-garden ip
 # add dst-address=203.0.113.10 protocol=tcp dst-port=443 action=accept comment="malipo: portal"
 
-# Vouchers are checked by FreeRADIUS, which reads the database of malipo.
+# FreeRADIUS checks vouchers in malipo's database.
 /ip hotspot profile
 set [find default=yes] use-radius=yes login-by=http-pap,http-chap
 # /radius add service=hotspot address=203.0.113.10 secret=CHANGE-ME timeout=3s

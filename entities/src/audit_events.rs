@@ -1,4 +1,4 @@
-//! Who did what by hand: every write, replay and reveal of an operator.
+//! The audit log: every write, replay and unmasking by an operator.
 
 use sea_orm::entity::prelude::*;
 
@@ -9,11 +9,11 @@ pub struct Model {
     #[sea_orm(primary_key)]
     pub id: i64,
     pub at: DateTimeUtc,
-    /// The operator's name, kept as text so that it outlives the operator.
+    /// The operator's name as text, so that it remains when the operator is removed.
     pub operator: String,
     pub action: String,
     pub order_id: Option<Uuid>,
-    /// What was acted on, where that is no order or more than one.
+    /// The subject, if it is not exactly one order.
     pub subject: String,
     pub detail: Option<String>,
 }

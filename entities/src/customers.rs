@@ -1,4 +1,4 @@
-//! Who has paid at least once: a phone number and what it has brought in.
+//! Customers: phone numbers that have paid at least once, with their sums.
 
 use sea_orm::entity::prelude::*;
 

@@ -1,4 +1,4 @@
-//! Every call that we made to ZenoPay about an order, with what we understood of the answer.
+//! Every call to ZenoPay about an order, with the interpretation of its answer.
 
 use sea_orm::entity::prelude::*;
 
@@ -13,9 +13,9 @@ pub struct Model {
     pub kind: String,
     pub at: DateTimeUtc,
     pub duration_ms: f64,
-    /// None when no answer came.
+    /// None without an answer.
     pub http_status: Option<i32>,
-    /// What we understood, not what was said.
+    /// The interpretation of the answer, not its text.
     pub answer: String,
     pub detail: Option<String>,
 }

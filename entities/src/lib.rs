@@ -1,12 +1,11 @@
-//! The tables of `malipo`, one file a table, as sea-orm entities in the dense format.
+//! The tables of `malipo` as sea-orm entities in the dense format, one file per table.
 //!
-//! These types are for reading and writing rows; the schema itself (column types, checks, indexes)
-//! is `migration`'s, and nothing here creates a table. Only `store` may import this crate. Words
-//! that come from a closed set (`status`, `state`, …) are plain text here: the domain's enums parse
-//! them, the schema's checks hold them.
+//! These types are for reading and writing rows; `migration` defines the schema (column types, checks,
+//! indexes). Only `store` may import this crate. Columns with a closed set of words (`status`, `state`, …)
+//! are plain text here: the domain's enums parse them, and the schema's checks restrict them.
 //!
-//! On both databases times are UTC and money is whole units of its currency. Rows hold phones,
-//! codes and secrets, and derive `Debug` for tests: never log one.
+//! On both databases times are UTC and money is whole units of its currency. Rows contain phones, codes
+//! and secrets, and derive `Debug` for tests: never log a row.
 
 // The shop.
 pub mod customers;
@@ -16,7 +15,7 @@ pub mod payments;
 pub mod voucher_batches;
 pub mod vouchers;
 
-// Told and heard.
+// Messages.
 pub mod audit_events;
 pub mod gateway_calls;
 pub mod order_events;
@@ -25,7 +24,7 @@ pub mod outbox_messages;
 pub mod sms_messages;
 pub mod webhook_deliveries;
 
-// Who runs it.
+// Operators.
 pub mod login_failures;
 pub mod operator_sessions;
 pub mod operators;

@@ -1,4 +1,4 @@
-//! Wrong log-ins in a row, by where they came from.
+//! Consecutive wrong log-ins, by client.
 
 use sea_orm::entity::prelude::*;
 
@@ -6,10 +6,10 @@ use sea_orm::entity::prelude::*;
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "login_failures")]
 pub struct Model {
-    /// An address, or the network that one client can have all of.
+    /// An address, or the network that a single client may own (a /64 of IPv6).
     #[sea_orm(primary_key, auto_increment = false)]
     pub subject: String,
-    /// Since the last right one; old ones are forgotten.
+    /// Since the last successful log-in; old failures are deleted.
     pub failures: i32,
     pub last_failed_at: DateTimeUtc,
 }

@@ -1,4 +1,4 @@
-//! FreeRADIUS: the routers that may ask it.
+//! FreeRADIUS: the routers that may send requests.
 
 use sea_orm::entity::prelude::*;
 

@@ -1,4 +1,4 @@
-//! Operators who are logged in to the console; the cookie is kept as a hash only.
+//! Console sessions of operators; the cookie is stored only as a hash.
 
 use sea_orm::entity::prelude::*;
 
@@ -8,12 +8,12 @@ use sea_orm::entity::prelude::*;
 pub struct Model {
     #[sea_orm(primary_key)]
     pub id: i64,
-    /// Of the token that opened it; the session ends with that token. No foreign key: the token
-    /// of the configuration is in no table.
+    /// Hash of the token that opened the session, which ends with that token. No foreign key, because
+    /// the token of the configuration is in no table.
     pub token_hash: String,
     #[sea_orm(unique)]
     pub session_hash: String,
-    /// What a write must repeat in `x-csrf-token`.
+    /// The value that a write must send in `x-csrf-token`.
     pub csrf_token: String,
     pub created_at: DateTimeUtc,
     pub expires_at: DateTimeUtc,

@@ -1,4 +1,4 @@
-//! The people who run the hotspots. Their tokens are kept as hashes only.
+//! Operators. Their tokens are stored only as hashes.
 
 use sea_orm::entity::prelude::*;
 

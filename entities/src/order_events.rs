@@ -1,4 +1,4 @@
-//! What the timeline of an order shows beside the rows of the other tables: notes, alerts, reasons.
+//! Notes, alerts and reasons in the timeline of an order, in addition to the rows of other tables.
 
 use sea_orm::entity::prelude::*;
 
@@ -11,10 +11,10 @@ pub struct Model {
     pub order_id: Uuid,
     pub at: DateTimeUtc,
     pub kind: String,
-    /// `note`, or `alert` for what an operator should look at.
+    /// `note`, or `alert` if an operator should look at it.
     pub level: String,
     pub summary: String,
-    /// ZenoPay's number of the payment that it tells of, where that is not the order's own.
+    /// ZenoPay's reference of the payment concerned, if it differs from the order's.
     pub reference: Option<String>,
 }
 

@@ -1,4 +1,4 @@
-//! A row, with id 1, while SMS and Disconnect-Requests are held back. `deploy/restore` writes it.
+//! Has a row with id 1 while SMS and Disconnect-Requests are held back. `deploy/restore` inserts it.
 
 use sea_orm::entity::prelude::*;
 

@@ -1,5 +1,5 @@
-//! The outbox of Disconnect-Requests, one for each session that is to end. Written with what takes
-//! the voucher back, sent later by the relay.
+//! The outbox of Disconnect-Requests, one for each session that must end. They are written in the
+//! transaction that ends the voucher and sent later by the relay.
 
 use sea_orm::entity::prelude::*;
 
@@ -11,17 +11,17 @@ pub struct Model {
     pub id: i64,
     /// `disconnect`.
     pub kind: String,
-    /// Names the session, so that it is queued once.
+    /// Identifies the session, so that it is queued once.
     #[sea_orm(unique)]
     pub reference: String,
     /// None for a printed voucher.
     pub order_id: Option<Uuid>,
-    /// Why the session is to end: `refunded`, `revoked` or `ended`.
+    /// Why the session must end: `refunded`, `revoked` or `ended`.
     pub reason: String,
     pub voucher_code: String,
-    /// The router, by the address that it gives itself.
+    /// The router's `NAS-IP-Address`.
     pub router: String,
-    /// The router's own name for the session.
+    /// The router's session id.
     pub session_id: String,
     pub device_address: Option<String>,
     pub device_station: Option<String>,

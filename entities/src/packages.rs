@@ -1,5 +1,5 @@
-//! What is for sale. A row is a price list entry, not a purchase: an order copies what it needs,
-//! so that editing a package never changes what someone has already bought.
+//! The price list. An order copies the values that it needs, so that editing a package never changes an
+//! existing purchase.
 
 use sea_orm::entity::prelude::*;
 
@@ -27,7 +27,7 @@ pub struct Model {
     pub shared_devices: i32,
     /// Lowest first in the portal.
     pub sort_order: i32,
-    /// Set: no longer for sale, and kept because old orders name it.
+    /// If set, the package is no longer for sale; it remains because old orders refer to it.
     pub retired_at: Option<DateTimeUtc>,
     pub created_at: DateTimeUtc,
 }

@@ -1,7 +1,8 @@
-//! One row an order: the purchase as it was agreed, and the state of its money.
+//! One row per order: the agreed purchase, and the state of its payment.
 //!
-//! Invariant: whoever changes a row does it `WHERE version = ?` and raises `version` if the status
-//! document of the order changes.
+//! # Invariants
+//! Every update of a row has `WHERE version = ?`, and raises `version` if the order's status document
+//! changes.
 
 use sea_orm::entity::prelude::*;
 
@@ -11,29 +12,29 @@ use sea_orm::entity::prelude::*;
 pub struct Model {
     #[sea_orm(primary_key)]
     pub id: i64,
-    /// The order's name everywhere outside; a blob of 16 bytes on SQLite.
+    /// The order's public id; a blob of 16 bytes on SQLite.
     #[sea_orm(unique)]
     pub order_id: Uuid,
     /// `PENDING`, `COMPLETED`, `FAILED`, `CANCELLED`, `EXPIRED`, `HELD` or `REFUNDED`.
     pub status: String,
     /// Starts at 1.
     pub version: i32,
-    /// `255[67]XXXXXXXX`: who gets the prompt, the text and the voucher.
+    /// `255[67]XXXXXXXX`: the phone that gets the prompt and the SMS.
     pub phone: String,
     pub customer_name: Option<String>,
-    /// The device that it was bought from: a MAC address in twelve lower-case hex digits.
+    /// The buying device: a MAC address in twelve lower-case hex digits.
     pub device_mac: Option<String>,
-    /// `sw` or `en`: the language in which this customer is written to.
+    /// The language of the SMS: `sw` or `en`.
     pub language: String,
     #[sea_orm(unique)]
     pub idempotency_key: Option<String>,
 
-    // The package as it was at that moment.
+    // The package at the time of the purchase.
     pub package_id: i64,
     pub package_code: String,
     pub package_name_sw: String,
     pub package_name_en: String,
-    /// The price agreed, whole units of `currency`.
+    /// The agreed price, in whole units of `currency`.
     pub amount: i64,
     pub currency: String,
     pub duration_minutes: i32,
@@ -43,41 +44,41 @@ pub struct Model {
     pub upload_kbps: i32,
     pub shared_devices: i32,
 
-    /// What the webhook URL of this order, and of no other, carries as proof.
+    /// The secret in this order's webhook URL.
     pub webhook_secret: String,
-    /// The secret part of the link in the SMS; None for orders from before there was one.
+    /// The secret in the link of the SMS; None for orders from before it existed.
     #[sea_orm(unique)]
     pub owner_token: Option<String>,
 
-    // What ZenoPay has told us.
-    /// Whole TZS; None while unpaid, or when no amount was told.
+    // Reported by ZenoPay.
+    /// Whole TZS; None while unpaid, or if no amount was reported.
     pub paid_amount: Option<i64>,
     pub reference: Option<String>,
     pub transid: Option<String>,
     pub channel: Option<String>,
-    /// Who paid, which need not be `phone`.
+    /// The paying phone, which may differ from `phone`.
     pub payer_msisdn: Option<String>,
-    /// Why it is not sold: one of the contract's words, as in `no_funds`.
+    /// Why it is not sold: one of the API's words, for example `no_funds`.
     pub failure_reason: Option<String>,
-    /// What the gateway wrote when it refused, as it was sent.
+    /// The gateway's text about a refusal, as received.
     pub gateway_word: Option<String>,
-    /// What the operator typed who paid back or refused; for admins alone.
+    /// The reason that an operator typed for a refund or a refusal; only for admins.
     pub operator_reason: Option<String>,
 
     pub created_at: DateTimeUtc,
     /// When PENDING becomes EXPIRED.
     pub deadline_at: DateTimeUtc,
-    /// When the reconciler next looks at this order; None is never. A lease moves it forward.
+    /// When the reconciler next checks this order; None is never. A lease moves it forward.
     pub due_at: Option<DateTimeUtc>,
-    /// How often order-status has been asked.
+    /// Number of status checks.
     pub asks: i32,
-    /// When we learned that it was paid.
+    /// When the payment became known.
     pub confirmed_at: Option<DateTimeUtc>,
     /// When the sale was committed.
     pub processed_at: Option<DateTimeUtc>,
-    /// When order-status, and not only a webhook, said that it was paid.
+    /// When order-status confirmed the payment.
     pub gateway_confirmed_at: Option<DateTimeUtc>,
-    /// When an operator recorded that the money went back.
+    /// When an operator recorded the refund.
     pub refunded_at: Option<DateTimeUtc>,
     /// When the voucher's code was last replaced.
     pub reissued_at: Option<DateTimeUtc>,

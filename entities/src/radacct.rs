@@ -1,7 +1,7 @@
-//! FreeRADIUS: sessions, written by FreeRADIUS alone; we only read.
+//! FreeRADIUS: sessions. FreeRADIUS writes them.
 //!
-//! On SQLite its stock queries store times as Unix epoch integers. They are read here as times, but
-//! a comparison in SQL with a time of ours would compare a number with a text: use `IS NULL`.
+//! On SQLite its stock queries store times as Unix epoch integers. They are read here as times, but a
+//! comparison in SQL with another time would compare a number with a text: use `IS NULL`.
 
 use sea_orm::entity::prelude::*;
 
@@ -21,12 +21,12 @@ pub struct Model {
     pub nasportid: Option<String>,
     pub acctstarttime: Option<DateTimeUtc>,
     pub acctupdatetime: Option<DateTimeUtc>,
-    /// None while the session is on.
+    /// None while the session is open.
     pub acctstoptime: Option<DateTimeUtc>,
     pub acctsessiontime: Option<i64>,
-    /// What the customer uploaded.
+    /// Bytes uploaded by the customer.
     pub acctinputoctets: Option<i64>,
-    /// What the customer downloaded.
+    /// Bytes downloaded by the customer.
     pub acctoutputoctets: Option<i64>,
     pub calledstationid: Option<String>,
     pub callingstationid: Option<String>,

@@ -1,5 +1,5 @@
-//! FreeRADIUS: what must hold for a user to be let in. One row an attribute, and no unique key, so
-//! the sale writes each once.
+//! FreeRADIUS: the conditions for a user's log-in, one row per attribute. There is no unique key; the sale
+//! writes each row once.
 
 use sea_orm::entity::prelude::*;
 

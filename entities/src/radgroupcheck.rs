@@ -1,4 +1,4 @@
-//! FreeRADIUS: what must hold for a whole group; a group is a package, by its code.
+//! FreeRADIUS: the conditions for log-ins of a group. A group is a package, by its code.
 
 use sea_orm::entity::prelude::*;
 

@@ -1,4 +1,4 @@
-//! FreeRADIUS: what the router is told about everyone in a group; a group is a package, by its code.
+//! FreeRADIUS: the attributes that the router gets for users of a group. A group is a package, by its code.
 
 use sea_orm::entity::prelude::*;
 

@@ -1,4 +1,4 @@
-//! FreeRADIUS: logins, accepted and refused, written by FreeRADIUS alone. `pass` is a voucher code.
+//! FreeRADIUS: accepted and refused log-ins, written by FreeRADIUS. `pass` is a voucher code.
 
 use sea_orm::entity::prelude::*;
 

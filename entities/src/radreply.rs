@@ -1,4 +1,4 @@
-//! FreeRADIUS: what the router is told about one user.
+//! FreeRADIUS: the attributes that the router gets for a user.
 
 use sea_orm::entity::prelude::*;
 

@@ -1,4 +1,4 @@
-//! FreeRADIUS: which group (package code) a user (voucher code) is in.
+//! FreeRADIUS: the group (package code) of a user (voucher code).
 
 use sea_orm::entity::prelude::*;
 

@@ -1,4 +1,4 @@
-//! The simulated ZenoPay's books: the payments that it believes it handles.
+//! The payments of the simulated ZenoPay.
 
 use sea_orm::entity::prelude::*;
 
@@ -8,7 +8,7 @@ use sea_orm::entity::prelude::*;
 pub struct Model {
     #[sea_orm(primary_key)]
     pub id: i64,
-    /// As the merchant gave it, so any text.
+    /// As sent by the merchant, so any text.
     #[sea_orm(unique)]
     pub order_id: String,
     /// Whole TZS.
@@ -22,10 +22,10 @@ pub struct Model {
     pub reference: Option<String>,
     pub transid: Option<String>,
     pub channel: Option<String>,
-    /// JSON: how this payment is to misbehave.
+    /// JSON: the misbehaviour of this payment.
     pub behaviour: String,
     pub created_at: DateTimeUtc,
-    /// When the simulated subscriber decides; None is by hand.
+    /// When the simulated subscriber decides; None if a person decides.
     pub decide_at: Option<DateTimeUtc>,
 }
 

@@ -1,4 +1,4 @@
-//! How the whole simulated ZenoPay behaves at the moment: a single row, with id 1.
+//! The current behaviour of the simulated ZenoPay: a single row with id 1.
 
 use sea_orm::entity::prelude::*;
 

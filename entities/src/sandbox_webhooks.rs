@@ -1,4 +1,4 @@
-//! The simulated ZenoPay's outgoing webhooks, due and done.
+//! The outgoing webhooks of the simulated ZenoPay.
 
 use sea_orm::entity::prelude::*;
 
@@ -12,12 +12,12 @@ pub struct Model {
     pub url: String,
     pub body: String,
     pub content_type: String,
-    /// Whether the API key goes along in `x-api-key`.
+    /// Whether the API key is sent in `x-api-key`.
     pub with_key: bool,
     pub due_at: DateTimeUtc,
     pub attempts: i32,
     pub delivered_at: Option<DateTimeUtc>,
-    /// The last answer; None when there was none.
+    /// The last answer; None without one.
     pub http_status: Option<i32>,
 }
 

@@ -1,4 +1,4 @@
-//! The outbox of texts to customers, one of a kind for each payment. Written with the sale, sent
+//! The outbox of SMS to customers, one of each kind per payment. They are written with the sale and sent
 //! later by the relay.
 
 use sea_orm::entity::prelude::*;
@@ -18,7 +18,7 @@ pub struct Model {
     /// `sw` or `en`.
     pub language: String,
     pub body: String,
-    /// Our name for this text at the provider; the same at every attempt.
+    /// Our reference of this SMS at the provider; the same at every attempt.
     #[sea_orm(unique)]
     pub reference: String,
     /// `queued`, `sent`, `failed` (will be tried again) or `dead`.
@@ -31,11 +31,11 @@ pub struct Model {
     pub last_error: Option<String>,
     pub created_at: DateTimeUtc,
     pub sent_at: Option<DateTimeUtc>,
-    /// Single messages that it takes, and that the provider charges.
+    /// Number of parts, which the provider charges.
     pub parts: i32,
-    /// `delivered` or `undelivered`, once the provider has said so.
+    /// `delivered` or `undelivered`, as reported by the provider.
     pub receipt: Option<String>,
-    /// The provider's own word for it.
+    /// The provider's own word.
     pub receipt_detail: Option<String>,
     pub receipt_at: Option<DateTimeUtc>,
     /// When the provider is asked for a receipt; None is never. A lease moves it forward.

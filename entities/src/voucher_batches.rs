@@ -1,5 +1,5 @@
-//! Batches of vouchers that were printed to be sold for cash. A row copies what its cards say, so
-//! that editing a package never changes what is on paper.
+//! Batches of vouchers that were printed for cash sales. A row copies the values on its cards, because
+//! editing a package does not change them.
 
 use sea_orm::entity::prelude::*;
 
@@ -11,12 +11,12 @@ pub struct Model {
     pub id: i64,
     pub package_code: String,
     pub package_name: String,
-    /// Of each voucher, in whole TZS.
+    /// Price of each voucher, in whole TZS.
     pub price: i64,
     pub count: i32,
-    /// Where they are sold, or whatever else helps to find them again.
+    /// Free text, for example where they are sold.
     pub note: Option<String>,
-    /// The operator's name, kept as text so that it outlives the operator.
+    /// The operator's name as text, so that it remains when the operator is removed.
     pub operator: String,
     pub created_at: DateTimeUtc,
 }

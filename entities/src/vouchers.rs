@@ -1,5 +1,5 @@
-//! The codes that let customers in: sold (one for each payment) or printed (no payment). The code is
-//! also RADIUS user name and password.
+//! Voucher codes: sold (one per payment) or printed (no payment). The code is RADIUS user name and
+//! password.
 
 use sea_orm::entity::prelude::*;
 
@@ -14,7 +14,7 @@ pub struct Model {
     /// None for a printed voucher, and for a code that was replaced.
     #[sea_orm(unique)]
     pub payment_id: Option<i64>,
-    /// Of a code that was replaced: whose it was.
+    /// For a code that was replaced: its payment.
     pub former_payment_id: Option<i64>,
     /// None for a sold voucher.
     pub batch_id: Option<i64>,
@@ -26,7 +26,7 @@ pub struct Model {
     pub data_limit_mb: Option<i32>,
     pub shared_devices: i32,
     pub issued_at: DateTimeUtc,
-    /// None until the first login, where validity runs from there.
+    /// None until the first log-in, if the validity begins with it.
     pub expires_at: Option<DateTimeUtc>,
     pub revoked_at: Option<DateTimeUtc>,
     pub revoked_reason: Option<String>,

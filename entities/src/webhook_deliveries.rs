@@ -1,7 +1,7 @@
-//! The journal of what ZenoPay (or someone in its name) posted to us, as received.
+//! The journal of webhook deliveries, as received.
 //!
-//! Invariant: an order has at most one delivery with outcome `completed`; a partial unique index
-//! holds that.
+//! # Invariants
+//! An order has at most one delivery with outcome `completed`, because of a partial unique index.
 
 use sea_orm::entity::prelude::*;
 
@@ -11,17 +11,17 @@ use sea_orm::entity::prelude::*;
 pub struct Model {
     #[sea_orm(primary_key)]
     pub id: i64,
-    /// As the sender claims it, so perhaps of no order and no UUID at all.
+    /// As sent, so it may not be an order or even a UUID.
     pub order_id: Option<String>,
-    /// What the delivery meant: `completed`, `duplicate`, `stale` and so on.
+    /// The result: `completed`, `duplicate`, `stale` and so on.
     pub outcome: String,
-    /// Why it was believed; None if it was not.
+    /// The proof; None if it was not authenticated.
     pub proof: Option<String>,
     pub source: Option<String>,
-    /// The payment status in ZenoPay's own word.
+    /// The payment status in ZenoPay's words.
     pub word: Option<String>,
     pub reference: Option<String>,
-    /// Whole TZS, if told.
+    /// Whole TZS, if reported.
     pub amount: Option<i64>,
     pub received_at: DateTimeUtc,
     /// From receipt to just before the commit.

@@ -1,14 +1,13 @@
-//! One SQL text for two databases: the few words in which they differ are tokens in braces.
+//! One SQL text for two databases: tokens in braces replace the few words in which they differ.
 
 use sea_orm_migration::SchemaManager;
 use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend, DbErr};
 
 /// Token, PostgreSQL, SQLite.
 ///
-/// SQLite keeps times as RFC 3339 text in UTC. sqlx writes fractions of 0, 3, 6 or 9 digits and
-/// then `+00:00`; since `+` sorts before `.` and before every digit, such texts sort as the times
-/// do. That is why `{now}` spells its zone `+00:00`: `Z`, or `CURRENT_TIMESTAMP` with its space,
-/// would sort wrongly among them.
+/// SQLite stores times as RFC 3339 text in UTC. sqlx writes fractions of 0, 3, 6 or 9 digits followed by
+/// `+00:00`. `+` sorts before `.` and before every digit, so these texts sort in the order of the times.
+/// `{now}` therefore ends in `+00:00`: `Z`, or `CURRENT_TIMESTAMP` with its space, would sort wrongly.
 const WORDS: [(&str, &str, &str); 7] = [
     (
         "{id}",
@@ -49,7 +48,7 @@ pub(crate) async fn run(manager: &SchemaManager<'_>, sql: &str) -> Result<(), Db
     Ok(())
 }
 
-/// Whether this is PostgreSQL; otherwise it is SQLite, and anything else is an error.
+/// Whether the database is PostgreSQL and not SQLite; any other database is an error.
 pub(crate) fn speaks_postgres(manager: &SchemaManager<'_>) -> Result<bool, DbErr> {
     match manager.get_database_backend() {
         DbBackend::Postgres => Ok(true),

@@ -1,5 +1,5 @@
-//! SQLite's file, made before SQLite makes it: readable by its owner alone, whatever the umask.
-//! SQLite gives `-wal` and `-shm` the rights of the file.
+//! Creates SQLite's file before SQLite does, readable only by its owner whatever the umask. SQLite gives
+//! `-wal` and `-shm` the permissions of the file.
 
 use std::fs::{OpenOptions, Permissions};
 use std::io;
@@ -11,7 +11,7 @@ use sea_orm_migration::sea_orm::sqlx::sqlite::SqliteConnectOptions;
 
 const OWNER_ALONE: u32 = 0o600;
 
-/// The file that a URL names; `None` for another database.
+/// The path in a SQLite URL; `None` for another database.
 pub fn sqlite_file(url: &str) -> Option<PathBuf> {
     if !url.starts_with("sqlite:") {
         return None;
@@ -20,11 +20,11 @@ pub fn sqlite_file(url: &str) -> Option<PathBuf> {
     Some(options.get_filename().to_path_buf())
 }
 
-/// Makes the file if it is not there and the URL asks for that. A file that is there is left as
-/// it is; it is not even opened, for to close it would end SQLite's locks in this process.
+/// Creates the file if it does not exist and the URL allows that. An existing file is not changed and not
+/// opened, because closing it would release SQLite's locks in this process.
 ///
 /// # Errors
-/// If it cannot be made.
+/// If it cannot be created.
 pub fn create(url: &str) -> io::Result<()> {
     let Some(path) = sqlite_file(url) else {
         return Ok(());
@@ -38,6 +38,6 @@ pub fn create(url: &str) -> io::Result<()> {
         .truncate(false)
         .mode(OWNER_ALONE)
         .open(path)?;
-    // The umask has taken away what the owner needs, perhaps.
+    // The umask may have removed permissions of the owner.
     made.set_permissions(Permissions::from_mode(OWNER_ALONE))
 }

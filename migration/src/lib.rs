@@ -1,11 +1,12 @@
 //! The schema of `malipo`, up and down, on SQLite and PostgreSQL.
 //!
-//! Each migration is SQL with a few type tokens (`dialect`), because what matters here, checks,
-//! partial indexes and the keys that keep one effect per order, is said most plainly in SQL.
-//! `run` applies them under a lock, so that several processes may start at once.
+//! Each migration is SQL with a few type tokens (`dialect`), because SQL is the clearest form for checks,
+//! partial indexes and the unique keys of a sale. `run` applies them under a lock, so that several
+//! processes may start at once.
 //!
-//! Invariant: a migration that has been released is never edited; a change is a new file. Nothing
-//! here imports `entities`: those describe today's tables, a migration describes a step.
+//! # Invariants
+//! - A released migration is never edited; a change is a new file.
+//! - Nothing here imports `entities`, which describe the current tables: a migration describes a step.
 
 mod dialect;
 pub mod file;

@@ -1,7 +1,8 @@
-//! The shop: what is sold, who buys, each purchase, and what a paid purchase leaves behind.
+//! The shop: packages, customers, payments, and the rows of a sale.
 //!
-//! Invariant: the unique keys on `payment_id` are what holds a sale to one invoice and one voucher
-//! when everything above them is switched off.
+//! # Invariants
+//! The unique keys on `payment_id` limit a sale to one invoice and one voucher, without any help from the
+//! code above.
 
 use sea_orm_migration::prelude::{
     DbErr, DeriveMigrationName, MigrationTrait, SchemaManager, async_trait,

@@ -1,7 +1,7 @@
-//! What is told and what is heard: texts to customers, deliveries and answers from ZenoPay, and
-//! the two journals that operators read.
+//! Messages: SMS to customers, webhook deliveries and answers of ZenoPay, order events and the audit log.
 //!
-//! Invariant: one text of a kind per payment, and one winning delivery per order, whoever writes.
+//! # Invariants
+//! Unique keys limit a payment to one SMS of each kind, and an order to one winning delivery.
 
 use sea_orm_migration::prelude::{
     DbErr, DeriveMigrationName, MigrationTrait, SchemaManager, async_trait,

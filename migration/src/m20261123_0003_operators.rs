@@ -1,5 +1,4 @@
-//! The people who run the hotspots, and their console sessions. Tokens and session cookies are
-//! kept as hashes only.
+//! Operators and their console sessions. Tokens and session cookies are stored only as hashes.
 
 use sea_orm_migration::prelude::{
     DbErr, DeriveMigrationName, MigrationTrait, SchemaManager, async_trait,

@@ -1,9 +1,8 @@
-//! FreeRADIUS's own tables, as its 3.2 SQL module expects them, so that a stock FreeRADIUS reads
-//! what we write.
+//! The tables of FreeRADIUS 3.2's SQL module, so that a stock FreeRADIUS reads the rows of malipo.
 //!
 //! The stock schemas differ by database in types, defaults and indexes, hence two files instead of
-//! tokens. They are created without `IF NOT EXISTS`: tables that someone else made, and filled,
-//! are not ours to adopt, and `down` would drop them.
+//! tokens. There is no `IF NOT EXISTS`: existing tables belong to another installation, and `down` would
+//! drop them.
 
 use sea_orm_migration::prelude::{
     DbErr, DeriveMigrationName, MigrationTrait, SchemaManager, async_trait,

@@ -1,5 +1,5 @@
-//! The simulated ZenoPay's own books. They are tables so that a sandbox survives a restart, and
-//! apart from the shop's because ZenoPay would not share ours.
+//! The tables of the simulated ZenoPay. They are in the database so that a sandbox survives a restart, and
+//! separate from the shop's tables, because ZenoPay would not share those.
 
 use sea_orm_migration::prelude::{
     DbErr, DeriveMigrationName, MigrationTrait, SchemaManager, async_trait,

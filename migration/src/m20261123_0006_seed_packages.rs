@@ -1,7 +1,7 @@
-//! The packages a new shop starts with, and their speeds as RADIUS groups.
+//! The packages of a new shop, and their speeds as RADIUS groups.
 //!
-//! A code that already exists is left as its owner has it, and the RADIUS rows are computed from
-//! the package rows, so the two cannot disagree.
+//! An existing package is not changed. The RADIUS rows are computed from the package rows, so that they
+//! agree.
 
 use sea_orm_migration::prelude::{
     DbErr, DeriveMigrationName, MigrationTrait, SchemaManager, async_trait,
@@ -23,8 +23,8 @@ impl MigrationTrait for Migration {
     }
 }
 
-/// The rate limit reads `rx/tx` from the router's side: rx is what the customer uploads. WISPr
-/// counts bits per second, in thousands like MikroTik's `k`.
+/// `Mikrotik-Rate-Limit` is `rx/tx` from the router's side: rx is the customer's upload. The WISPr
+/// attributes are in bits per second; MikroTik's `k` is 1000.
 const UP: &str = "
 INSERT INTO packages (code, name_sw, name_en, price, currency, duration_minutes, validity,
     data_limit_mb, download_kbps, upload_kbps, shared_devices, sort_order, created_at)

@@ -1,8 +1,8 @@
-//! Operators at work: console sessions that live as long as the token that opened them, wrong
-//! log-ins that are counted, and the two indexes that a search needs beside those of the sale.
+//! Console sessions that end with the token that opened them, counts of wrong log-ins, and two more
+//! indexes for the search.
 //!
-//! The index of orders that ended without money is partial, and a sale goes from PENDING to
-//! COMPLETED: it never touches that index, and so costs nothing for it.
+//! The index of orders that ended without a payment is partial. A sale changes PENDING to COMPLETED, so it
+//! never writes to that index.
 
 use sea_orm_migration::prelude::{
     DbErr, DeriveMigrationName, MigrationTrait, SchemaManager, async_trait,
@@ -24,8 +24,8 @@ impl MigrationTrait for Migration {
     }
 }
 
-// Who was logged in logs in again. A session names the token that opened it and not an
-// operator: the bootstrap token has no row, and a token that is changed ends its sessions.
+// Existing sessions end. A session refers to the token that opened it and not to an operator: the
+// bootstrap token has no row, and changing a token must end its sessions.
 const UP: &str = "
 DROP TABLE operator_sessions;
 CREATE TABLE operator_sessions (

@@ -1,5 +1,4 @@
-//! What comes after a sale: refunds, and the report of a day, each part of which reads that
-//! day by an index.
+//! Refunds and the daily report, which reads each of its parts through an index.
 
 use sea_orm_migration::prelude::{
     DbErr, DeriveMigrationName, MigrationTrait, SchemaManager, async_trait,

@@ -1,8 +1,8 @@
-//! Sessions that are to be ended: Disconnect-Requests to routers wait in an outbox of their own,
-//! written with what takes the voucher back.
+//! The outbox of Disconnect-Requests to routers. They are written in the transaction that ends the
+//! voucher.
 //!
-//! The speeds of a package's group become defaults: a voucher keeps those it was sold with, when
-//! the owner changes the group. (`:=` in a group overrides what the user's own rows say.)
+//! The speeds of a package's group become defaults, so that a voucher keeps its speeds when an operator
+//! changes the group. (`:=` in a group overrides the user's own rows.)
 
 use sea_orm_migration::prelude::{
     DbErr, DeriveMigrationName, MigrationTrait, SchemaManager, async_trait,
@@ -24,7 +24,7 @@ impl MigrationTrait for Migration {
     }
 }
 
-/// `reference` names the session, so that it is queued once, whoever finds that it must end.
+/// `reference` identifies the session, so that it is queued once by all writers together.
 const UP: &str = "
 CREATE TABLE outbox_messages (
     id              {id},

@@ -1,5 +1,4 @@
-//! What is known of a text after it was sent: how many parts it takes, and the provider's
-//! receipt, which says whether it arrived.
+//! The number of parts of an SMS, and the provider's delivery receipt.
 
 use sea_orm_migration::prelude::{
     DbErr, DeriveMigrationName, MigrationTrait, SchemaManager, async_trait,

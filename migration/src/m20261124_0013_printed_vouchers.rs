@@ -1,4 +1,4 @@
-//! Vouchers that are printed to be sold for cash are made in batches, and each knows its batch.
+//! Vouchers that are printed for cash sales are made in batches; each refers to its batch.
 
 use sea_orm_migration::prelude::{
     DbErr, DeriveMigrationName, MigrationTrait, SchemaManager, async_trait,
@@ -20,7 +20,7 @@ impl MigrationTrait for Migration {
     }
 }
 
-/// No foreign key on `batch_id`: SQLite cannot take such a column away again.
+/// No foreign key on `batch_id`: SQLite cannot drop such a column.
 const UP: &str = "
 CREATE TABLE voucher_batches (
     id              {id},

@@ -1,5 +1,5 @@
-//! A guest may have the code of a voucher replaced. The payment still has one voucher, which its
-//! unique key holds; a code that was replaced stays in the books under `former_payment_id`.
+//! A guest may have the code of a voucher replaced. The payment still has one voucher, as its unique key
+//! requires; the former code stays in the table with `former_payment_id`.
 
 use sea_orm_migration::prelude::{
     DbErr, DeriveMigrationName, MigrationTrait, SchemaManager, async_trait,
@@ -21,7 +21,7 @@ impl MigrationTrait for Migration {
     }
 }
 
-/// No foreign key: SQLite cannot take such a column away again.
+/// No foreign key: SQLite cannot drop such a column.
 const UP: &str = "
 ALTER TABLE vouchers ADD COLUMN former_payment_id bigint;
 CREATE INDEX vouchers_former ON vouchers (former_payment_id) WHERE former_payment_id IS NOT NULL;

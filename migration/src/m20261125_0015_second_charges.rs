@@ -1,5 +1,4 @@
-//! A second charge has a reference of its own, which is on the guest's phone and must lead to the
-//! order.
+//! A second charge has another reference, which the guest's phone shows and which must find the order.
 
 use sea_orm_migration::prelude::{
     DbErr, DeriveMigrationName, MigrationTrait, SchemaManager, async_trait,
@@ -21,7 +20,7 @@ impl MigrationTrait for Migration {
     }
 }
 
-/// Few orders are charged twice, so the index is nearly empty and costs a sale nothing.
+/// Few orders are charged twice, so the index is nearly empty and costs a sale nothing to maintain.
 const UP: &str = "
 ALTER TABLE order_events ADD COLUMN reference text;
 CREATE INDEX order_events_reference ON order_events (reference) WHERE reference IS NOT NULL;

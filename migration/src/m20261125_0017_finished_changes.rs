@@ -1,4 +1,4 @@
-//! What is finished may be remembered, as long as it is known that nothing finished has changed.
+//! A count of changes to finished orders, to validate a cache of them.
 
 use sea_orm_migration::prelude::{
     DbErr, DeriveMigrationName, MigrationTrait, SchemaManager, async_trait,
@@ -20,7 +20,7 @@ impl MigrationTrait for Migration {
     }
 }
 
-/// One row. A sequence would not do: it moves before the change is committed.
+/// One row. A sequence would not work, because it advances before the change is committed.
 const UP: &str = "
 CREATE TABLE finished_changes (
     id integer PRIMARY KEY CHECK (id = 1),

@@ -1,5 +1,5 @@
-//! The index of open orders knows their deadlines, so that those that are overdue are found without
-//! a look at all the others.
+//! The index of open orders includes their deadlines, so that overdue orders are found without reading all
+//! others.
 
 use sea_orm_migration::prelude::{
     DbErr, DeriveMigrationName, MigrationTrait, SchemaManager, async_trait,

@@ -1,6 +1,5 @@
-//! The link in the SMS has a secret of its own, so that an order id alone cannot have a voucher's
-//! code replaced; and the order remembers that its code was replaced, so that the order id does not
-//! show the new one.
+//! The link in the SMS has its own secret, so that an order id cannot replace a voucher's code. The order
+//! records that its code was replaced, so that the order id does not show the new one.
 
 use sea_orm_migration::prelude::{
     DbErr, DeriveMigrationName, MigrationTrait, SchemaManager, async_trait,
@@ -22,7 +21,7 @@ impl MigrationTrait for Migration {
     }
 }
 
-/// Older orders have no token: their links in SMS were made of the order id.
+/// Older orders have no token: their links in SMS contain the order id.
 const UP: &str = "
 ALTER TABLE payments ADD COLUMN owner_token text;
 ALTER TABLE payments ADD COLUMN reissued_at {time};

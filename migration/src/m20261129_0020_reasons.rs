@@ -1,5 +1,5 @@
-//! Why an order is not sold is one of a few words, which a guest may read. What an operator typed
-//! and what the gateway wrote get columns of their own, for admins alone.
+//! The failure reason of an order becomes one of a few words, which a guest may read. The text that an
+//! operator typed and the gateway's text get their own columns, which only admins see.
 
 use sea_orm_migration::prelude::{
     DbErr, DeriveMigrationName, MigrationTrait, SchemaManager, async_trait,
@@ -21,9 +21,8 @@ impl MigrationTrait for Migration {
     }
 }
 
-/// A text that is none of the gateway's words came with a refused push, if such a call is kept.
-/// The notes in the timeline repeated what the operator typed; the audit log still has it, so the
-/// way back does not need them.
+/// A text that is not one of the gateway's words came with a refused push, if such a call is stored. Notes
+/// in the timeline repeated the operator's text; the audit log still has it, so `down` does not need them.
 const UP: &str = "
 ALTER TABLE payments ADD COLUMN gateway_word text;
 ALTER TABLE payments ADD COLUMN operator_reason text;

@@ -1,5 +1,5 @@
-//! Books that were restored from a backup hold SMS and Disconnect-Requests back, until an operator
-//! decides about those that were queued then.
+//! A database that was restored from a backup holds SMS and Disconnect-Requests back until an operator
+//! decides about those that were queued in the backup.
 
 use sea_orm_migration::prelude::{
     DbErr, DeriveMigrationName, MigrationTrait, SchemaManager, async_trait,
@@ -21,8 +21,7 @@ impl MigrationTrait for Migration {
     }
 }
 
-/// At most one row. `deploy/restore` has made the same table already where a backup is older than
-/// this step.
+/// At most one row. `deploy/restore` creates the same table if the backup is older than this step.
 const UP: &str = "
 CREATE TABLE IF NOT EXISTS outbox_holds (
     id integer PRIMARY KEY CHECK (id = 1),

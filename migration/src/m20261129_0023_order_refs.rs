@@ -1,5 +1,5 @@
-//! Orders are found by the last digits of a phone, and the audit log names an order by its `ref`:
-//! viewers read it, and a whole order id opens a voucher.
+//! Orders are found by the last digits of a phone, and the audit log names an order by its `ref`, because
+//! viewers read the log and a complete order id shows a voucher.
 
 use sea_orm_migration::prelude::{
     DbErr, DeriveMigrationName, MigrationTrait, SchemaManager, async_trait,
@@ -28,7 +28,7 @@ UPDATE audit_events SET subject = substr(subject, 1, 14)
 WHERE subject LIKE 'order ________-____-____-____-____________';
 ";
 
-/// The row's order_id still has what the subject has lost.
+/// The column `order_id` still has the complete id.
 const DOWN: &str = "
 DROP INDEX payments_phone_end;
 ";

@@ -1,5 +1,5 @@
-//! An order remembers the device that it was bought from, as the router named it, so that the same
-//! guest who presses again is led to its state.
+//! An order stores the MAC address of the buying device, as the router sent it, so that a guest who presses
+//! again is redirected to the order's state.
 
 use sea_orm_migration::prelude::{
     DbErr, DeriveMigrationName, MigrationTrait, SchemaManager, async_trait,

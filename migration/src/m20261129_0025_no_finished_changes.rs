@@ -1,4 +1,4 @@
-//! Finished orders are not remembered any more, so nothing needs the count of their changes.
+//! Finished orders are no longer cached, so the count of their changes is removed.
 
 use sea_orm_migration::prelude::{
     DbErr, DeriveMigrationName, MigrationTrait, SchemaManager, async_trait,
@@ -24,7 +24,7 @@ const UP: &str = "
 DROP TABLE finished_changes;
 ";
 
-/// As migration 0017 made it.
+/// As in migration 0017.
 const DOWN: &str = "
 CREATE TABLE finished_changes (
     id integer PRIMARY KEY CHECK (id = 1),

@@ -1,9 +1,11 @@
-//! Applying the migrations when several processes start at the same moment.
+//! Applies the migrations, also when several processes start at the same moment.
 //!
-//! All steps of one call share one transaction, and that transaction is the lock: on PostgreSQL
-//! it first takes an advisory lock, on SQLite it is `BEGIN IMMEDIATE`, of which a file has one.
-//! Invariant: who migrates does everything on that one transaction, so a process that dies, or
-//! loses its connection, leaves neither a lock nor half a schema behind.
+//! All steps of a call run in one transaction, which is also the lock: on PostgreSQL it takes an advisory
+//! lock, on SQLite it is `BEGIN IMMEDIATE`.
+//!
+//! # Invariants
+//! Everything happens in that transaction, so that a process which dies or loses its connection leaves
+//! neither a lock nor half a schema.
 
 use std::time::Duration;
 
@@ -16,7 +18,7 @@ use sea_orm_migration::sea_orm::{
 
 use crate::{Migrator, file};
 
-/// Names the lock among all advisory locks of that PostgreSQL: the letters `malipo`.
+/// The key of the advisory lock: the letters `malipo`.
 const LOCK_KEY: i64 = 0x6d61_6c69_706f;
 
 /// How long SQLite waits for another process that writes.
@@ -31,8 +33,7 @@ pub struct Step {
     pub applied: bool,
 }
 
-/// Applies whatever is pending and tells how many steps that was; 0 when another process was
-/// first.
+/// Applies all pending steps and returns their number; 0 if another process has applied them.
 pub async fn up(url: &str) -> Result<u32, DbErr> {
     let db = connect(url).await?;
 
@@ -41,7 +42,7 @@ pub async fn up(url: &str) -> Result<u32, DbErr> {
     close(db, applied).await
 }
 
-/// Takes back the last `steps` migrations, or all of them, with the data they hold.
+/// Reverts the last `steps` migrations, or all of them, including their data.
 pub async fn down(url: &str, steps: Option<u32>) -> Result<u32, DbErr> {
     let db = connect(url).await?;
 
@@ -50,7 +51,7 @@ pub async fn down(url: &str, steps: Option<u32>) -> Result<u32, DbErr> {
     close(db, reverted).await
 }
 
-/// Every migration, oldest first. Writes nothing and waits for no lock.
+/// Returns every migration, oldest first. Writes nothing and waits for no lock.
 pub async fn status(url: &str) -> Result<Vec<Step>, DbErr> {
     let db = connect(url).await?;
 
@@ -72,7 +73,7 @@ pub async fn status(url: &str) -> Result<Vec<Step>, DbErr> {
 async fn up_locked(db: &DatabaseConnection) -> Result<u32, DbErr> {
     let txn = lock(db).await?;
 
-    // Counted only now: before the lock another process may have been half way through.
+    // Counted under the lock, because another process may have applied some steps before.
     let pending = count(
         Migrator::get_pending_migrations_read_only(&txn)
             .await?
@@ -103,14 +104,14 @@ async fn down_locked(db: &DatabaseConnection, steps: Option<u32>) -> Result<u32,
     Ok(reverted)
 }
 
-/// Begins the transaction in which alone the schema may change.
+/// Begins the transaction in which the schema is changed.
 async fn lock(db: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
     let postgres = db.get_database_backend() == DbBackend::Postgres;
 
     let txn = db
         .begin_with_options(TransactionOptions {
-            // A stricter default of that database would take its snapshot before the lock is
-            // ours, and then not see what the process before us has applied.
+            // With a stricter isolation level the snapshot would be taken before the lock, and would not
+            // include the steps that another process has just applied.
             isolation_level: postgres.then_some(IsolationLevel::ReadCommitted),
             access_mode: None,
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
@@ -118,9 +119,8 @@ async fn lock(db: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
         .await?;
 
     if postgres {
-        // A start that cannot get the lock should say so rather than hang; once it has the lock,
-        // a step may take as long as it takes. Transaction scope is what a connection pooler
-        // in front of PostgreSQL keeps intact; a session's lock it would not.
+        // A start that cannot get the lock fails with a message; a step itself may take any time. The lock
+        // belongs to the transaction, because a connection pooler would not preserve a session's lock.
         txn.execute_unprepared(&format!(
             "SET LOCAL lock_timeout = '60s';
              SET LOCAL statement_timeout = 0;
@@ -146,8 +146,8 @@ async fn connect(url: &str) -> Result<DatabaseConnection, DbErr> {
     Database::connect(options).await
 }
 
-/// Closes first, so that what the caller does next never meets our connection, and then prefers
-/// the error of the work to that of closing.
+/// Closes the connection before it returns, so that it cannot disturb the caller's next step. Returns the
+/// error of the work, or else that of closing.
 async fn close<T>(db: DatabaseConnection, result: Result<T, DbErr>) -> Result<T, DbErr> {
     let closed = db.close().await;
 

@@ -1,5 +1,5 @@
-//! Orders of the first edition have free text as their reason. Each becomes one of the words that a
-//! guest may read, and nothing that an operator needs is lost.
+//! Orders of earlier versions have free text as their failure reason. Each becomes one of the words that
+//! a guest may read, and operators keep the old text.
 
 #![expect(clippy::unwrap_used, reason = "a test says what is wrong by failing")]
 
@@ -153,7 +153,7 @@ async fn old_reasons_become_words(url: &str) {
     assert_eq!(after, before);
 }
 
-/// How many steps down it takes to undo this one.
+/// The number of steps down that revert this migration.
 fn steps_from(name: &str) -> u32 {
     let all = Migrator::migrations();
     let at = all.iter().rposition(|step| step.name().ends_with(name));

@@ -1,5 +1,5 @@
-//! The schema on both databases: it migrates up, comes down completely, survives several processes
-//! at once, and its keys hold alone what the actors would otherwise have to.
+//! The schema on both databases: it migrates up, reverts completely, tolerates several processes at once,
+//! and its keys alone prevent a second sale.
 //!
 //! `MALIPO_TEST_POSTGRES` is PostgreSQL's URL without a database; each test creates its own.
 
@@ -18,7 +18,7 @@ fn steps() -> u32 {
     Migrator::migrations().len().try_into().unwrap()
 }
 
-/// How many steps come after the one whose name ends in this.
+/// The number of steps after the one whose name ends in this.
 fn steps_after(name: &str) -> u32 {
     let all = Migrator::migrations();
     let at = all.iter().rposition(|step| step.name().ends_with(name));

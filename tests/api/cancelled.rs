@@ -93,28 +93,28 @@ async fn a_purchase_dropped_after_any_poll_is_one_order_and_one_push_when_it_is_
 ) {
     let app = TestApp::start(kind).await;
     let handlers = handlers!(app);
-    let mut wishes = Vec::new();
+    let mut payloads = Vec::new();
 
     for polls in 0.. {
         assert!(polls < POLLS_MAX, "it never ends");
-        let wish = json!({"packageId": "daily", "phoneNumber": fresh_phone()});
+        let payload = json!({"packageId": "daily", "phoneNumber": fresh_phone()});
         let key = format!("dropped-after-{polls}");
         let purchase = TestRequest::post()
             .uri("/api/v1/customer-portal/payment")
             .insert_header(("idempotency-key", key.as_str()))
-            .set_json(&wish)
+            .set_json(&payload)
             .peer_addr("127.0.0.1:9".parse().unwrap());
         let answer = polled(handlers.call(purchase.to_request()), polls).await;
-        wishes.push((key, wish));
+        payloads.push((key, payload));
         if let Some(answer) = answer {
             assert_eq!(answer.unwrap().status(), 201);
             break;
         }
     }
 
-    assert!(wishes.len() > 2, "it was never dropped before its end");
-    for (key, wish) in &wishes {
-        let answer = app.pay_with_key(wish, key).await;
+    assert!(payloads.len() > 2, "it was never dropped before its end");
+    for (key, payload) in &payloads {
+        let answer = app.pay_with_key(payload, key).await;
         assert!(matches!(answer.status, 200 | 201), "{}", answer.text);
         let count = |table: &str, column: &str, id: &str| {
             format!("SELECT COUNT(*) FROM {table} WHERE {column} = '{id}'")

@@ -40,11 +40,11 @@ impl Gateway {
     }
 
     async fn buy(&self) -> String {
-        let wish = json!({"packageId": "daily", "phoneNumber": fresh_phone()});
+        let payload = json!({"packageId": "daily", "phoneNumber": fresh_phone()});
         let request = self
             .http
             .post(format!("{}/payment", self.server()))
-            .json(&wish);
+            .json(&payload);
         let answer: Value = request.send().await.unwrap().json().await.unwrap();
         answer["order_id"]
             .as_str()

@@ -9,7 +9,7 @@ use sea_orm::ConnectionTrait;
 use crate::harness::proxy::{Cable, Proxy, start_behind_a_cable};
 use crate::harness::{ANSWERED_WITHIN, Answer, Kind, SaleCounts, TestApp, TestOrder};
 
-/// A stop ends whatever is unfinished after this time.
+/// A stop cuts unfinished work after this time.
 const STOP_LIMIT: Duration = Duration::from_secs(20);
 
 async fn timed(app: &TestApp, order: &TestOrder) -> (Answer, Duration) {
@@ -18,7 +18,7 @@ async fn timed(app: &TestApp, order: &TestOrder) -> (Answer, Duration) {
 }
 
 /// Sends again, as ZenoPay does, until the delivery is taken.
-async fn deliver_until_taken(app: &TestApp, order: &TestOrder, patience: Duration) {
+async fn deliver_until_taken(app: &TestApp, order: &TestOrder, limit: Duration) {
     let started = Instant::now();
     loop {
         let (answer, took) = timed(app, order).await;
@@ -32,8 +32,8 @@ async fn deliver_until_taken(app: &TestApp, order: &TestOrder, patience: Duratio
         }
         assert_eq!(answer.status, 503, "{}", answer.text);
         assert!(
-            started.elapsed() < patience,
-            "not taken after {patience:?}: {}",
+            started.elapsed() < limit,
+            "not taken after {limit:?}: {}",
             answer.text
         );
         tokio::time::sleep(Duration::from_millis(500)).await;
@@ -73,14 +73,14 @@ async fn a_black_hole_is_answered_503_and_leaves_no_dead_connection_behind() {
     // New connections work again; the old ones stay silent for ever.
     cable.set(Cable::Whole);
 
-    assert_told_to_come_again(&answers);
+    assert_all_answered_503(&answers);
     assert_all_are_taken(&app, &orders).await;
 }
 
 /// The worst case: every connection of the pool falls silent in the middle of a sale.
 #[actix_web::test]
 async fn sales_that_fall_into_a_black_hole_are_made_when_they_are_sent_again() {
-    let (app, _cable, orders) = break_in_the_midst_of_sales(Cable::Silent).await;
+    let (app, _cable, orders) = break_connections_during_sales(Cable::Silent).await;
 
     assert_all_are_taken(&app, &orders).await;
 }
@@ -88,7 +88,7 @@ async fn sales_that_fall_into_a_black_hole_are_made_when_they_are_sent_again() {
 /// All statements arrive and the commits are made, but no answer comes back.
 #[actix_web::test]
 async fn sales_whose_answers_are_lost_on_the_way_are_made_once() {
-    let (app, _cable, orders) = break_in_the_midst_of_sales(Cable::HalfOpen).await;
+    let (app, _cable, orders) = break_connections_during_sales(Cable::HalfOpen).await;
 
     assert_all_are_taken(&app, &orders).await;
 }
@@ -96,7 +96,7 @@ async fn sales_whose_answers_are_lost_on_the_way_are_made_once() {
 /// Waiting for answers that never come would delay a stop up to its last limit.
 #[actix_web::test]
 async fn a_stop_after_answers_were_lost_is_well_within_its_limit_and_loses_nothing() {
-    let (app, _cable, orders) = break_in_the_midst_of_sales(Cable::HalfOpen).await;
+    let (app, _cable, orders) = break_connections_during_sales(Cable::HalfOpen).await;
 
     let begun = Instant::now();
     let database = app.stop().await;
@@ -108,7 +108,7 @@ async fn a_stop_after_answers_were_lost_is_well_within_its_limit_and_loses_nothi
 }
 
 /// The network breaks for every connection that is selling; new connections work.
-async fn break_in_the_midst_of_sales(how: Cable) -> (TestApp, Proxy, Vec<TestOrder>) {
+async fn break_connections_during_sales(how: Cable) -> (TestApp, Proxy, Vec<TestOrder>) {
     let (app, cable) = start_behind_a_cable().await;
     let orders = more_orders_than_connections(&app).await;
     let lock = app.database.begin().await;
@@ -125,7 +125,7 @@ async fn break_in_the_midst_of_sales(how: Cable) -> (TestApp, Proxy, Vec<TestOrd
     let (answers, ()) = tokio::join!(deliveries, breaking);
     cable.set(Cable::Whole);
 
-    assert_told_to_come_again(&answers);
+    assert_all_answered_503(&answers);
     (app, cable, orders)
 }
 
@@ -193,7 +193,7 @@ async fn a_quiet_shop_is_back_soon_after_a_black_hole() {
     let lost = timed(&app, &orders[0]).await;
     cable.set(Cable::Whole);
 
-    assert_told_to_come_again(&[lost]);
+    assert_all_answered_503(&[lost]);
     deliver_until_taken(&app, &orders[0], Duration::from_secs(60)).await;
     assert_eq!(app.sale_of(&orders[0]).await, SaleCounts::ONE);
     assert_eq!(cable.untested(), 0, "a dead connection was trusted");
@@ -266,7 +266,7 @@ async fn more_orders_than_connections(app: &TestApp) -> Vec<TestOrder> {
     orders
 }
 
-fn assert_told_to_come_again(answers: &[(Answer, Duration)]) {
+fn assert_all_answered_503(answers: &[(Answer, Duration)]) {
     for (answer, took) in answers {
         assert_eq!(answer.status, 503, "{}", answer.text);
         assert!(*took < ANSWERED_WITHIN, "{took:?}");

@@ -16,7 +16,7 @@ on_both_databases! {
 }
 
 /// The rows that an order has after its delivery failed at this point.
-fn left_behind(at: Point) -> SaleCounts {
+fn expected_rows(at: Point) -> SaleCounts {
     match at {
         Point::BeforeBegin
         | Point::AfterBegin
@@ -75,14 +75,14 @@ async fn fail(app: &TestApp, at: Point, action: Action) -> (TestOrder, Answer) {
     let failed = app.deliver_word(&order, "COMPLETED").await;
 
     assert!(!app.app.failpoints().is_armed(), "{at:?} was not reached");
-    assert_eq!(app.sale_of(&order).await, left_behind(at), "{at:?}");
+    assert_eq!(app.sale_of(&order).await, expected_rows(at), "{at:?}");
     (order, failed)
 }
 
 async fn assert_sold_by_the_next_copy(app: &TestApp, order: &TestOrder, at: Point) {
     let again = app.deliver_word(order, "COMPLETED").await;
 
-    let outcome = match left_behind(at) {
+    let outcome = match expected_rows(at) {
         SaleCounts::NONE => "completed",
         _ => "duplicate",
     };
@@ -110,7 +110,11 @@ async fn the_end_of_the_process_at_any_point_leaves_all_or_nothing_and_the_next_
         assert_eq!(answer, None, "{at:?} was not reached");
         // The process ended by a signal, so there is no exit code.
         assert_eq!(process.wait(), None, "{at:?}");
-        assert_eq!(database.sale_of(&order_id).await, left_behind(at), "{at:?}");
+        assert_eq!(
+            database.sale_of(&order_id).await,
+            expected_rows(at),
+            "{at:?}"
+        );
         died.push((at, order_id));
     }
 

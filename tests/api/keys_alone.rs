@@ -30,11 +30,11 @@ async fn an_order_that_was_reset_in_the_database_is_not_sold_twice(kind: Kind) {
 
     copy.assert_problem(500, "internal");
     assert_eq!(app.journal(&order.id, "error").await, 1);
-    let stands = SaleCounts {
+    let one_sale = SaleCounts {
         completed: 0,
         ..SaleCounts::ONE
     };
-    assert_eq!(app.sale_of(&order).await, stands);
+    assert_eq!(app.sale_of(&order).await, one_sale);
     let codes = app.database.texts("SELECT code FROM vouchers").await;
     assert_eq!(codes, [code.as_str().unwrap()]);
 }
@@ -56,10 +56,10 @@ async fn no_second_row_of_a_sale_can_be_written(kind: Kind) {
         "INSERT INTO webhook_deliveries (order_id, outcome, received_at, processing_ms, body)
          SELECT order_id, outcome, received_at, processing_ms, body FROM webhook_deliveries",
     ];
-    let beside = app.database.connect().await;
+    let connection = app.database.connect().await;
 
     for second_row in second_rows {
-        let refused = sea_orm::ConnectionTrait::execute_unprepared(&beside, second_row).await;
+        let refused = sea_orm::ConnectionTrait::execute_unprepared(&connection, second_row).await;
 
         let error = refused.expect_err(second_row).to_string().to_lowercase();
         assert!(error.contains("unique"), "{second_row}: {error}");

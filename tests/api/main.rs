@@ -4,10 +4,7 @@
 //! They are one binary, so that the library is linked once. A test's name is a sentence about what
 //! a guest, an operator or ZenoPay sees.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test that unwraps has found what it looks for"
-)]
+#![expect(clippy::unwrap_used, reason = "a panic fails the test")]
 #![expect(clippy::disallowed_methods, reason = "a test has no other clock")]
 
 #[macro_use]

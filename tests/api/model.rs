@@ -80,7 +80,7 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
-/// The reference: section 5 of the contract, row by row and column by column. Returns the new
+/// The reference: every state and every kind of evidence. Returns the new
 /// status and the outcome of the delivery.
 fn model(status: &'static str, word: Word, amount: Amount) -> (&'static str, &'static str) {
     let open = matches!(status, "PENDING" | "EXPIRED");
@@ -122,7 +122,7 @@ async fn every_story_of_an_order_ends_as_the_contract_says(kind: Kind) {
         let Err(fault) = run_steps(&app, &tree.current()).await else {
             continue;
         };
-        // The history fails: find the shortest one that still does.
+        // The history fails: find its shortest part that fails too.
         let mut shortest = (tree.current(), fault);
         while tree.simplify() {
             match run_steps(&app, &tree.current()).await {

@@ -148,7 +148,7 @@ async fn no_guest_in_a_crowd_is_forgotten_although_no_notice_passes_between_the_
         .enumerate()
         .partition(|(number, _)| number.is_multiple_of(50));
     let lucky: Vec<_> = lucky.into_iter().map(|(_, order)| order).collect();
-    let beside = idle.iter().map(|(_, order)| there.wait(&here, order));
+    let idle_polls = idle.iter().map(|(_, order)| there.wait(&here, order));
     let answered = async {
         there.parked(&here, CROWD - lucky.len()).await;
         poll_there_deliver_here_beside(&here, &there, &lucky, CROWD - lucky.len()).await;
@@ -156,12 +156,12 @@ async fn no_guest_in_a_crowd_is_forgotten_although_no_notice_passes_between_the_
 
     tokio::select! {
         () = answered => {}
-        _ = join_all(beside) => panic!("these orders are not paid"),
+        _ = join_all(idle_polls) => panic!("these orders are not paid"),
     }
 }
 
-/// Compares figures of one run: with a thousand waiters the database gets hardly more queries. They
-/// are counted by the proxy between this server and PostgreSQL.
+/// With a thousand waiters the database gets only a few more queries. The proxy between this server and
+/// PostgreSQL counts them.
 #[actix_web::test]
 async fn a_thousand_idle_waiters_cost_at_most_three_queries_a_second() {
     const WATCHED: Duration = Duration::from_secs(5);

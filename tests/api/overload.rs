@@ -111,10 +111,10 @@ fn median(mut times: Vec<Duration>) -> Duration {
 }
 
 async fn buy(http: &reqwest::Client, base: &str) -> String {
-    let wish = json!({"packageId": "daily", "phoneNumber": fresh_phone()});
+    let payload = json!({"packageId": "daily", "phoneNumber": fresh_phone()});
     let request = http.post(format!("{base}/api/v1/customer-portal/payment"));
     let answer: Value = request
-        .json(&wish)
+        .json(&payload)
         .send()
         .await
         .unwrap()

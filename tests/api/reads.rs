@@ -21,7 +21,7 @@ fn read_for_actor(store: &Store, order: &TestOrder) -> rt::task::JoinHandle<bool
 }
 
 /// A read of this order, which has a voucher, blocks while another session holds advisory lock 15.
-async fn reads_stand_still(app: &TestApp, order: &TestOrder) {
+async fn block_reads_of(app: &TestApp, order: &TestOrder) {
     let id = app
         .database
         .count(&format!(
@@ -53,7 +53,7 @@ async fn a_sale_is_made_while_every_read_for_guests_stands_still() {
     let (looked_at, sold) = (app.buy().await, app.buy().await);
     let paid = app.deliver_word(&looked_at, "COMPLETED").await;
     assert_eq!(paid.verdict(), (200, "completed".to_owned()));
-    reads_stand_still(&app, &looked_at).await;
+    block_reads_of(&app, &looked_at).await;
     let lock = app.database.begin().await;
     lock.execute_unprepared("SELECT pg_advisory_xact_lock(15)")
         .await

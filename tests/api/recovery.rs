@@ -127,7 +127,7 @@ async fn a_client_that_hangs_up_cancels_nothing(kind: Kind) {
         app.actors_when(|seen| seen["order_actors"]["busy"] == 1)
             .await;
         if at % 2 == 0 {
-            hang_up_and_be_hung_up_on(sender).await;
+            close_and_await_close(sender).await;
         } else {
             // A reset instead of an orderly close.
             sender.set_zero_linger().unwrap();
@@ -167,7 +167,7 @@ async fn send_a_webhook(app: &TestApp, order_id: &str) -> TcpStream {
 
 /// Returns when the server has closed the connection too, so that nothing waits for the answer any
 /// more.
-async fn hang_up_and_be_hung_up_on(mut sender: TcpStream) {
+async fn close_and_await_close(mut sender: TcpStream) {
     sender.shutdown().await.unwrap();
     let mut answer = Vec::new();
     sender.read_to_end(&mut answer).await.unwrap();

@@ -40,7 +40,7 @@ async fn the_link_in_the_sms_shows_the_code_on_any_device(kind: Kind) {
     let sms = gateway.sent()[0]["text"].as_str().unwrap().to_owned();
     let link = sms.split(' ').next_back().unwrap();
     let page = app.get(link).await;
-    let nobody = app.get(&app.url("/v/0123456789ABCDEFGHIJKL")).await;
+    let unknown = app.get(&app.url("/v/0123456789ABCDEFGHIJKL")).await;
     let garbage = app.get(&app.url("/v/x")).await;
 
     assert!(link.starts_with(&format!("{}/v/", app.base)), "{sms}");
@@ -48,5 +48,5 @@ async fn the_link_in_the_sms_shows_the_code_on_any_device(kind: Kind) {
     assert_eq!(page.status, 200, "{}", page.text);
     let code = app.status(&order).await["voucher_code"].clone();
     assert!(page.text.contains(code.as_str().unwrap()), "{}", page.text);
-    assert_eq!((nobody.status, garbage.status), (404, 404));
+    assert_eq!((unknown.status, garbage.status), (404, 404));
 }

@@ -113,7 +113,7 @@ async fn a_lost_webhook_is_found_although_the_checks_failed(kind: Kind) {
     fail(&app, Task::StatusChecks);
     until_failed(&app, Task::StatusChecks, 1.0).await;
 
-    has_long_passed(&app, &order, "due_at").await;
+    set_long_ago(&app, &order, "due_at").await;
 
     app.wait_for(&order, "COMPLETED").await;
     assert_eq!(app.sale_of(&order).await, SaleCounts::ONE);
@@ -125,12 +125,12 @@ async fn an_order_expires_although_the_expiry_failed(kind: Kind) {
     fail(&app, Task::OrderExpiry);
     until_failed(&app, Task::OrderExpiry, 1.0).await;
 
-    has_long_passed(&app, &order, "deadline_at").await;
+    set_long_ago(&app, &order, "deadline_at").await;
 
     app.wait_for(&order, "EXPIRED").await;
 }
 
-async fn has_long_passed(app: &TestApp, order: &TestOrder, column: &str) {
+async fn set_long_ago(app: &TestApp, order: &TestOrder, column: &str) {
     let order = app.database.is_order(&order.id);
     let sql = format!("UPDATE payments SET {column} = '{LONG_AGO}' WHERE {order}");
     assert_eq!(app.database.execute(&sql).await, 1);

@@ -17,15 +17,15 @@ on_both_databases! {
 }
 
 /// Guests may buy more than once.
-fn open_house(config: &mut malipo::config::Config) {
+fn allow_repeated_purchases(config: &mut malipo::config::Config) {
     config.portal.resume_secs = 0;
 }
 
 /// Buys with each of these phones, in sequence.
 async fn buy_with(app: &TestApp, phones: &[String]) -> Vec<TestOrder> {
-    let wishes = phones.iter().map(|phone| async move {
-        let wish = json!({"packageId": "daily", "phoneNumber": phone});
-        let answer = app.pay(&wish).await;
+    let payloads = phones.iter().map(|phone| async move {
+        let payload = json!({"packageId": "daily", "phoneNumber": phone});
+        let answer = app.pay(&payload).await;
         assert_eq!(answer.status, 201, "{}", answer.text);
         TestOrder {
             id: answer.json()["order_id"].as_str().unwrap().to_owned(),
@@ -33,7 +33,7 @@ async fn buy_with(app: &TestApp, phones: &[String]) -> Vec<TestOrder> {
             webhook_url: String::new(),
         }
     });
-    join_all(wishes).await
+    join_all(payloads).await
 }
 
 fn phones(count: usize) -> Vec<String> {
@@ -96,7 +96,7 @@ async fn transactions(database: &TestDatabase) -> i64 {
 async fn a_crowd_of_orders_is_sold_once_each_in_fewer_commits_than_changes(kind: Kind) {
     const PHONES: usize = 20;
     const UNKNOWN: usize = 20;
-    let app = TestApp::start_with(kind, open_house).await;
+    let app = TestApp::start_with(kind, allow_repeated_purchases).await;
     app.gateway_behaves(&json!({"deliver": false})).await;
     let phones: Vec<_> = (0..4).flat_map(|_| phones(PHONES)).collect();
     let mut orders = Vec::new();
@@ -105,8 +105,9 @@ async fn a_crowd_of_orders_is_sold_once_each_in_fewer_commits_than_changes(kind:
     }
     let before = transactions(&app.database).await;
 
-    let nobody = uuid::Uuid::new_v4().to_string();
-    let unknown = (0..UNKNOWN).map(|_| app.deliver(crate::harness::body_of(&nobody, "COMPLETED")));
+    let unknown_order = uuid::Uuid::new_v4().to_string();
+    let unknown =
+        (0..UNKNOWN).map(|_| app.deliver(crate::harness::body_of(&unknown_order, "COMPLETED")));
     let (sold, unknown) = tokio::join!(deliver_all(&app, &orders), join_all(unknown));
     let commits = transactions(&app.database).await - before;
 
@@ -130,7 +131,7 @@ async fn a_crowd_of_orders_is_sold_once_each_in_fewer_commits_than_changes(kind:
 /// sequence.
 async fn customers_are_erased_while_a_crowd_of_their_orders_is_sold(kind: Kind) {
     const PHONES: usize = 6;
-    let app = TestApp::start_with(kind, open_house).await;
+    let app = TestApp::start_with(kind, allow_repeated_purchases).await;
     app.gateway_behaves(&json!({"deliver": false})).await;
     let phones = phones(PHONES);
     let mut orders = Vec::new();
@@ -160,12 +161,12 @@ async fn customers_are_erased_while_a_crowd_of_their_orders_is_sold(kind: Kind) 
         assert!(matches!(erased, Erasure::Done(_)), "{erased:?}");
     }
     // An erased customer keeps the invoice, and the voucher gives no access.
-    let of_nobody = SaleCounts {
+    let erased = SaleCounts {
         radius_users: 0,
         ..SaleCounts::ONE
     };
     for order in &orders {
-        assert_eq!(app.sale_of(order).await, of_nobody);
+        assert_eq!(app.sale_of(order).await, erased);
     }
     let known = "SELECT COUNT(*) FROM customers WHERE phone LIKE '255%'";
     assert_eq!(app.database.count(known).await, 0);
@@ -191,7 +192,7 @@ async fn assert_no_deadlock(app: TestApp) {
 #[actix_web::test]
 async fn two_servers_that_sell_to_the_same_phones_in_opposite_orders_never_deadlock() {
     const PHONES: usize = 12;
-    let here = TestApp::start_with(Kind::Postgres, open_house).await;
+    let here = TestApp::start_with(Kind::Postgres, allow_repeated_purchases).await;
     here.gateway_behaves(&json!({"deliver": false})).await;
     let mut config = crate::harness::config(&here.database.url);
     config.log.filter = "off".into();
@@ -244,7 +245,7 @@ async fn others_are_sold_while_more_orders_are_locked_than_can_wait_at_a_time() 
         .await
         .unwrap();
 
-    let beside = async {
+    let buyers = async {
         app.database.until_so_many_wait_for_a_lock(8).await;
         let sold = deliver_all(&app, others).await;
         held.rollback().await.unwrap();
@@ -259,7 +260,7 @@ async fn others_are_sold_while_more_orders_are_locked_than_can_wait_at_a_time() 
             app.deliver_word(order, "COMPLETED").await
         }
     });
-    let (waited, sold) = tokio::join!(join_all(one_by_one), beside);
+    let (waited, sold) = tokio::join!(join_all(one_by_one), buyers);
 
     let completed = BTreeMap::from([((200, "completed".to_owned()), others.len())]);
     assert_eq!(verdicts(&sold), completed);

@@ -1,4 +1,4 @@
-// From the code to the Internet: copying, and the way back to the router.
+// From the code to the Internet: copying the code, and logging in at the router.
 
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
@@ -28,7 +28,7 @@ async function paid(page, path) {
   return code(page);
 }
 
-test('the button leads to the router that sent the guest, with the code', async () => {
+test('the button opens the log-in page of the router that sent the guest, with the code', async () => {
   const page = await guest(browser, server);
 
   const voucher = await paid(page, fromRouter('http://router.test/login'));
@@ -60,7 +60,7 @@ test('the code can be copied', async () => {
   await page.context().close();
 });
 
-test('the router\'s own page sends a new guest to the portal, and logs in one who has paid', async () => {
+test('the router\'s page redirects a new guest to the portal and logs in a guest who has paid', async () => {
   const template = await readFile(new URL('../../deploy/mikrotik/login.html', import.meta.url), 'utf8');
   const page = await guest(browser, server);
   const router = await Router.start(template, server.base);

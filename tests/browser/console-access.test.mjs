@@ -1,4 +1,4 @@
-// Who is let in at the console, and who may do what there.
+// Access to the console, and the rights of viewers and admins.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -16,7 +16,7 @@ before(async () => {
 });
 after(endAll);
 
-test('whoever is not logged in comes to the log-in, and from there to where they wanted', async () => {
+test('a browser without a session is redirected to the log-in, and afterwards to the requested page', async () => {
   const order = await sold(server);
   const page = await guest(browser, server);
   await page.goto(server.url(`/operator/orders/${order.order_id}`));
@@ -35,7 +35,7 @@ test('whoever is not logged in comes to the log-in, and from there to where they
   await page.getByText('You are logged out.').waitFor();
   await page.goto(server.url('/operator'));
   assert.equal(new URL(page.url()).pathname, '/operator/login');
-  // The old cookie opens nothing any more.
+  // The old cookie no longer works.
   await page.context().addCookies([cookie]);
   await page.goto(server.url('/operator'));
   assert.equal(new URL(page.url()).pathname, '/operator/login');
@@ -43,7 +43,7 @@ test('whoever is not logged in comes to the log-in, and from there to where they
   await page.context().close();
 });
 
-test('a fourth wrong token is not even looked at', async () => {
+test('after three wrong tokens the next log-in is delayed, also with the right token', async () => {
   const own = await Server.start();
   const page = await guest(browser, own);
   await page.goto(own.url('/operator/login'));
@@ -54,9 +54,9 @@ test('a fourth wrong token is not even looked at', async () => {
 
   await logIn(page, TOKEN);
 
-  const told = await page.getByRole('alert').innerText();
-  assert.match(told, /Too many wrong tokens: wait \d+ s/);
-  // Patience is all that it takes, also with the right token only now.
+  const alert = await page.getByRole('alert').innerText();
+  assert.match(alert, /Too many wrong tokens: wait \d+ s/);
+  // The right token works after the delay.
   for (;;) {
     await logIn(page, TOKEN);
     await page.locator('#notice, #live').first().waitFor();
@@ -67,7 +67,7 @@ test('a fourth wrong token is not even looked at', async () => {
   await own.stop();
 });
 
-test('a viewer sees no buttons, nothing in the clear, and cannot forge a form', async () => {
+test('a viewer sees no buttons and no unmasked data, and cannot forge a form', async () => {
   const phone = freshPhone();
   const order = await sold(server, { phoneNumber: phone });
   const token = await viewer(server, 'neema');
@@ -81,7 +81,7 @@ test('a viewer sees no buttons, nothing in the clear, and cannot forge a form', 
   await page.locator('.see').first().click();
   await page.getByText('Only an admin sees bodies').waitFor();
 
-  // With the session's own token: it is meant, and still not allowed.
+  // With the session's own CSRF token the form is genuine, but still not allowed.
   const csrf = await page.locator('[name=csrf]').first().inputValue();
   const forged = await page.request.post(server.url(`/operator/orders/${order.order_id}/refund`), {
     form: { csrf, reason: 'forged' }, maxRedirects: 0,
@@ -110,7 +110,7 @@ test('a form without the session\'s token, or with another\'s, changes nothing',
 
   assert.equal((await server.status(order.order_id)).payment_status, 'COMPLETED');
   const left = await page.request.post(server.url('/operator/logout'), { form: {}, maxRedirects: 0 });
-  assert.equal(left.status(), 403, 'nobody is logged out by another site');
+  assert.equal(left.status(), 403, 'another site cannot log an operator out');
   await page.context().close();
   await other.context().close();
 });

@@ -1,5 +1,5 @@
-// Every page of the console: valid HTML, nothing serious for axe-core, no sideways scrolling on a
-// phone or a desk, nothing blocked by the policy.
+// Every page of the console has valid HTML, no serious faults for axe-core, no horizontal scrolling on a
+// phone or a desktop, and nothing that the policy blocks.
 
 import { after, before, test } from 'node:test';
 

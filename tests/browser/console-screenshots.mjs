@@ -1,5 +1,5 @@
-// Pictures of the console's pages, for the documentation and for whoever judges them.
-// `node console-screenshots.mjs FOLDER`
+// Writes screenshots of the console's pages, by default to docs/screenshots:
+// `node console-screenshots.mjs [FOLDER [NAME]]`
 
 import { mkdir, writeFile } from 'node:fs/promises';
 
@@ -15,7 +15,7 @@ await mkdir(folder, { recursive: true });
 const server = await Server.start();
 const browser = await launch();
 
-// A shop that has been open for a while.
+// Data of a shop that has been open for a while.
 await server.command('drill', '--url', server.base, '--token', TOKEN, '--orders', '60', '--copies', '4');
 const phone = freshPhone();
 const order = await sold(server, { phoneNumber: phone, customerName: 'Asha Juma', packageId: 'weekly' });
@@ -55,7 +55,7 @@ const pages = {
   people: '/operator/people',
   audit: '/operator/audit',
 };
-/** The page, as far down as anybody looks at a picture. */
+/** Takes a screenshot of the page, at most 1600 pixels high. */
 async function take(page, name) {
   const { width } = page.viewportSize();
   const height = await page.evaluate(() => document.documentElement.scrollHeight);

@@ -1,4 +1,4 @@
-// The operator as a shopkeeper: packages, printed vouchers, sales, operators.
+// The console's shop pages: packages, printed vouchers, sales, operators.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -40,7 +40,7 @@ test('a package is added, gets another price and is retired; an order keeps its 
   await page.getByRole('link', { name: 'Change the price of hour' }).click();
   await promised(page, /What was ordered before keeps its price/);
   assert.match(await page.locator('.slip .facts').innerText(), /Price now\s+500 TZS/);
-  assert.equal((await prices()).hour, 500, 'to look is to change nothing');
+  assert.equal((await prices()).hour, 500, 'opening the page changes nothing');
   await page.locator('#price').fill('700');
   await page.getByRole('button', { name: 'Change the price' }).click();
   await page.getByText('The price is changed').waitFor();
@@ -72,7 +72,7 @@ test('a package is added, gets another price and is retired; an order keeps its 
   await page.context().close();
 });
 
-test('on the smallest phone a price can be changed without a sideways scroll', async () => {
+test('on the smallest phone a price can be changed without horizontal scrolling', async () => {
   const width = 320;
   const page = await operator(browser, server, { viewport: { width, height: 640 } });
   await page.goto(server.url('/operator/packages'));
@@ -102,7 +102,7 @@ test('a batch of vouchers is made, printed and valid', async () => {
   const voucher = await server.json(`/api/v1/customer-portal/voucher/${codes[0]}`).catch(() => null);
   if (voucher) { assert.equal(voucher.state, 'new'); }
 
-  // On paper there are cards and nothing else.
+  // Only the cards are printed.
   await page.emulateMedia({ media: 'print' });
   for (const gone of ['.bar', '#words', '.title']) {
     assert.equal(await page.locator(gone).first().isVisible(), false, `${gone} is printed`);
@@ -115,7 +115,7 @@ test('a batch of vouchers is made, printed and valid', async () => {
   await page.context().close();
 });
 
-test('the code on a card leads to the voucher, which is a cash sale once it is used', async () => {
+test('the code on a card finds the voucher, which is a cash sale once it is used', async () => {
   const own = await Server.start();
   const page = await operator(browser, own);
   await printed(page, own, { count: 3, note: 'kiosk' });
@@ -127,8 +127,8 @@ test('the code on a card leads to the voucher, which is a cash sale once it is u
   await page.waitForURL('**/operator/printed/*');
   assert.match(await page.locator('h1').innerText(), /Printed voucher \d+\s+new/i);
   const facts = await page.locator('.facts').innerText();
-  for (const told of [code, 'Half day', '1,000 TZS', 'kiosk', 'not yet', 'bootstrap']) {
-    assert.ok(facts.includes(told), `${told}: ${facts}`);
+  for (const fact of [code, 'Half day', '1,000 TZS', 'kiosk', 'not yet', 'bootstrap']) {
+    assert.ok(facts.includes(fact), `${fact}: ${facts}`);
   }
   await page.goto(own.url('/operator/sales'));
   assert.match(await page.locator('main').innerText(), /Nothing was sold in these days/);
@@ -155,7 +155,7 @@ test('the code on a card leads to the voucher, which is a cash sale once it is u
   await own.stop();
 });
 
-test('a token is shown once, lets in, and is ended', async () => {
+test('a token is shown once, works, and can be ended', async () => {
   const page = await operator(browser, server);
   await page.goto(server.url('/operator/people'));
   await page.locator('#name').fill('asha');
@@ -170,7 +170,7 @@ test('a token is shown once, lets in, and is ended', async () => {
   await page.getByRole('link', { name: 'End the token of asha' }).click();
   await promised(page, /whoever is logged in with it is out at once/);
   await asha.reload();
-  assert.equal(new URL(asha.url()).pathname, '/operator', 'nothing has happened yet');
+  assert.equal(new URL(asha.url()).pathname, '/operator', 'the token still works');
   await page.locator('#reason').fill('has left us');
   await page.getByRole('button', { name: 'End the token' }).click();
   await page.getByText('are ended').waitFor();
@@ -182,7 +182,7 @@ test('a token is shown once, lets in, and is ended', async () => {
   await asha.context().close();
 });
 
-test('the report says what does not fit, the sales what was sold, and both lead on', async () => {
+test('the report lists differences, the sales list what was sold, and both have links', async () => {
   const own = await Server.start();
   await Promise.all([sold(own), sold(own, { packageId: 'weekly' })]);
   const stuck = await held(own);

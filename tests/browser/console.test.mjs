@@ -1,4 +1,4 @@
-// The operator at the console: live numbers, search, timeline and acts.
+// The console: live numbers, search, timeline and actions.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -28,7 +28,7 @@ test('live numbers move while a drill runs, without a reload', async () => {
 
   await page.waitForFunction(() =>
     Number(document.querySelector('[data-at="/webhooks/completed"]').textContent) >= 30);
-  assert.ok(await shown('/webhooks/duplicate') > 0, 'copies are seen');
+  assert.ok(await shown('/webhooks/duplicate') > 0, 'copies are counted');
   assert.ok(await shown('/status_actor/waiters') >= 0);
   await page.locator('#rows a').first().waitFor();
   const lines = await page.locator('.chart path').evaluateAll((paths) =>
@@ -36,7 +36,7 @@ test('live numbers move while a drill runs, without a reload', async () => {
   assert.ok(lines >= 6, `${lines} lines are drawn`);
   assert.match(await page.locator('.chart .peak').first().innerText(), /peak [0-9.]+\/s/);
   assert.equal(await page.evaluate(() => window.sameDocument), true, 'no reload');
-  // A click tells of the order.
+  // A click opens the order.
   await page.locator('#rows a').first().click();
   await page.getByRole('heading', { name: 'Timeline' }).waitFor();
   assertClean(page);
@@ -47,13 +47,13 @@ test('live numbers move while a drill runs, without a reload', async () => {
 test('a page that is opened later has the last minutes at once', async () => {
   await sold(server);
   const page = await operator(browser, server);
-  // Not by waitForFunction, which takes a promise for a yes.
-  const looks = () => page.evaluate(async () => {
+  // Without waitForFunction, for which any promise is truthy.
+  const points = () => page.evaluate(async () => {
     const text = await (await fetch('/operator')).text();
     const page = new DOMParser().parseFromString(text, 'text/html');
     return JSON.parse(page.querySelector('#history').textContent).length;
   });
-  while (await looks() < 2) { await page.waitForTimeout(200); }
+  while (await points() < 2) { await page.waitForTimeout(200); }
   await page.reload();
   assert.match(await page.locator('.chart path').nth(4).getAttribute('d'), /^M.+L/);
   await page.context().close();
@@ -75,7 +75,7 @@ test('one box finds an order by phone, id, code and reference', async () => {
     await page.waitForURL(`**/operator/orders/${ref}`);
   }
 
-  // A second order of the same phone: a list, and nothing of it in the clear.
+  // A second order of the same phone: the search shows a list, with masked data.
   const other = await sold(server, { phoneNumber: phone });
   await page.locator('#find').fill(phone);
   await page.locator('#find').press('Enter');
@@ -88,7 +88,7 @@ test('one box finds an order by phone, id, code and reference', async () => {
   await page.context().close();
 });
 
-test('the timeline tells every step, its time and the milliseconds between', async () => {
+test('the timeline shows every step, its time and the milliseconds since the step before', async () => {
   const order = await sold(server);
   const page = await operator(browser, server);
   await page.goto(server.url(`/operator/orders/${order.order_id}`));
@@ -108,9 +108,9 @@ test('the timeline tells every step, its time and the milliseconds between', asy
   assert.equal(steps[0].after, '');
   steps.slice(1).forEach((step, at) => {
     const passed = Date.parse(step.iso) - Date.parse(steps[at].iso);
-    // The books know parts of milliseconds, and the page cuts them off.
-    const told = Number(/^\+([0-9,]+) ms$/.exec(step.after)[1].replaceAll(',', ''));
-    assert.ok(Math.abs(told - passed) <= 1, `${step.after} and ${passed}`);
+    // The database stores fractions of milliseconds, which the page truncates.
+    const shown = Number(/^\+([0-9,]+) ms$/.exec(step.after)[1].replaceAll(',', ''));
+    assert.ok(Math.abs(shown - passed) <= 1, `${step.after} and ${passed}`);
   });
   assert.match(await page.locator('.facts').innerText(), new RegExp(order.voucher_code));
   assertClean(page);
@@ -139,12 +139,12 @@ for (const javaScriptEnabled of [true, false]) {
   });
 }
 
-test('a held order is completed by hand, and the guest has the code', async () => {
+test('an admin completes a held order, and the guest has the code', async () => {
   const order = await held(server);
   const page = await operator(browser, server);
   await page.getByText('held: the money is here').waitFor();
   await page.goto(server.url(`/operator/orders/${order.order_id}/release`));
-  // The browser insists on a reason, and so does the server.
+  // Both the browser and the server require a reason.
   await page.evaluate(() => { document.querySelector('#reason').required = false; });
   await page.getByRole('button', { name: 'Complete the order' }).click();
   await page.getByText('Not done: reason is missing').waitFor();
@@ -154,7 +154,7 @@ test('a held order is completed by hand, and the guest has the code', async () =
 
   await page.getByText('The order is completed').waitFor();
   assert.ok((await server.status(order.order_id)).voucher_code);
-  // Too late for the other decision.
+  // The other decision is no longer possible.
   await page.goto(server.url(`/operator/orders/${order.order_id}/refuse`));
   await page.locator('#reason').fill('changed my mind');
   await page.getByRole('button', { name: 'Refuse the order' }).click();
@@ -163,7 +163,7 @@ test('a held order is completed by hand, and the guest has the code', async () =
   await page.context().close();
 });
 
-test('a lost webhook is found by asking, and a webhook is replayed', async () => {
+test('a status check finds a lost webhook, and a webhook is replayed', async () => {
   const order = await server.buy();
   await server.decide(order, { decision: 'approve', deliver: false });
   const page = await operator(browser, server);
@@ -173,8 +173,8 @@ test('a lost webhook is found by asking, and a webhook is replayed', async () =>
   await page.getByText('ZenoPay was asked').waitFor();
   await until(server, order, 'COMPLETED');
 
-  const told = await sold(server);
-  await page.goto(server.url(`/operator/orders/${told.order_id}`));
+  const delivered = await sold(server);
+  await page.goto(server.url(`/operator/orders/${delivered.order_id}`));
   await page.getByRole('link', { name: 'Replay' }).first().click();
   await page.getByRole('button', { name: 'Replay' }).click();
   await page.getByText('The webhook was replayed').waitFor();
@@ -183,7 +183,7 @@ test('a lost webhook is found by asking, and a webhook is replayed', async () =>
   await page.context().close();
 });
 
-test('an SMS is sent again, once it is confirmed', async () => {
+test('an SMS is sent again after a confirmation', async () => {
   const order = await sold(server);
   const page = await operator(browser, server);
   await page.goto(server.url(`/operator/orders/${order.order_id}`));
@@ -198,7 +198,7 @@ test('an SMS is sent again, once it is confirmed', async () => {
   await page.context().close();
 });
 
-test('the journal is filtered, and an admin reads a body as it was sent', async () => {
+test('the journal has filters, and an admin reads a body as it was sent', async () => {
   const order = await sold(server);
   const page = await operator(browser, server);
   await page.goto(server.url('/operator/deliveries'));
@@ -216,7 +216,7 @@ test('the journal is filtered, and an admin reads a body as it was sent', async 
   await page.context().close();
 });
 
-test('what is wrong is said in words on every open page', async () => {
+test('every open page shows what is wrong', async () => {
   const own = await Server.start();
   const page = await operator(browser, own);
   await page.goto(own.url('/operator/orders'));

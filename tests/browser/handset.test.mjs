@@ -1,4 +1,4 @@
-// The sandbox's phone, in a second tab.
+// The sandbox's simulated phone, in a second tab.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -15,7 +15,7 @@ before(async () => {
 });
 after(endAll);
 
-test('a prompt shows up on the phone by itself, and a tap there pays here', async () => {
+test('a prompt appears on the phone by itself, and a tap there pays the order', async () => {
   const shop = await guest(browser, server);
   const phone = await shop.context().newPage();
   await phone.goto(server.url('/sandbox'));
@@ -36,7 +36,7 @@ for (const [button, said] of [
   ['Salio halitoshi', 'Salio halitoshi'],
   ['Kataa', 'Ombi lilikataliwa kwenye simu'],
 ]) {
-  test(`the guest is told why, when the subscriber presses "${button}"`, async () => {
+  test(`the guest sees the reason when the subscriber presses "${button}"`, async () => {
     const shop = await guest(browser, server);
     const phone = await shop.context().newPage();
     await order(shop, { phone: freshPhone() });
@@ -49,7 +49,7 @@ for (const [button, said] of [
   });
 }
 
-test('the switches are kept and make the simulated ZenoPay misbehave', async () => {
+test('the switches are stored and make the simulated ZenoPay misbehave', async () => {
   const page = await guest(browser, server);
   await page.goto(server.url('/sandbox'));
   await page.locator('#decision').selectOption('hand');

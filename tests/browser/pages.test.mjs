@@ -1,5 +1,5 @@
-// Every page, in each state that a guest can meet: valid HTML, nothing serious for axe-core, no
-// sideways scrolling at 320 pixels, nothing blocked by the policy, and light.
+// Every page for guests, in each of its states, has valid HTML, no serious faults for axe-core, no
+// horizontal scrolling at 320 pixels, nothing that the policy blocks, and a small size.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -38,7 +38,7 @@ for (const [name, reach] of Object.entries(states)) {
   }
 }
 
-test('the first view weighs less than 30 KB in all', async () => {
+test('the first view is less than 30 KB in total', async () => {
   const page = await guest(browser, server);
   const sizes = [];
   page.on('requestfinished', (request) => sizes.push(request.sizes()));
@@ -53,7 +53,7 @@ test('the first view weighs less than 30 KB in all', async () => {
   await page.context().close();
 });
 
-test('a tap changes the language, and it is kept to the end', async () => {
+test('a tap changes the language, also of all later pages', async () => {
   const page = await guest(browser, server);
   await page.goto(server.url('/'));
   await page.getByRole('link', { name: 'English' }).click();
@@ -70,7 +70,7 @@ test('a tap changes the language, and it is kept to the end', async () => {
   await page.context().close();
 });
 
-test('a browser that asks for English gets it, and any other Swahili', async () => {
+test('a browser that prefers English gets English, and any other gets Swahili', async () => {
   for (const [locale, heading] of [['en-GB', 'Buy Internet'], ['fr-FR', 'Nunua intaneti']]) {
     const page = await guest(browser, server, { locale });
     await page.goto(server.url('/'));
@@ -88,7 +88,7 @@ test('the whole purchase works from the keyboard', async () => {
       await press('Tab');
       if (await page.evaluate((wanted) => document.activeElement.matches(wanted), selector)) { return; }
     }
-    assert.fail(`no way to ${selector} by the Tab key`);
+    assert.fail(`${selector} cannot be reached with the Tab key`);
   };
 
   await until('[name=package]');
@@ -103,7 +103,7 @@ test('the whole purchase works from the keyboard', async () => {
   await page.context().close();
 });
 
-test('a screen reader is told what happens while the guest waits', async () => {
+test('a screen reader gets an announcement when the waiting guest has paid', async () => {
   const page = await guest(browser, server);
   await states['the waiting page'](page, server);
   assert.equal(await page.locator('[role=status]').innerText(), '');

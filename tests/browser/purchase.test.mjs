@@ -1,4 +1,4 @@
-// A guest buys: with and without scripts, with a closed browser, a wrong PIN, two presses.
+// A guest buys: with and without scripts, with a closed browser, without money, with two presses.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -38,7 +38,7 @@ for (const javaScriptEnabled of [true, false]) {
   });
 }
 
-test('a guest who closes the browser while waiting comes back to the same order', async () => {
+test('a guest who closes the browser while waiting returns to the same order', async () => {
   const first = await guest(browser, server);
   const id = await order(first, { phone: freshPhone() });
   const link = first.url();
@@ -56,7 +56,7 @@ test('a guest who closes the browser while waiting comes back to the same order'
 for (const javaScriptEnabled of [true, false]) {
   const how = javaScriptEnabled ? 'with scripts' : 'without scripts';
 
-  test(`a guest without money is told so and tries again, ${how}`, async () => {
+  test(`a guest without money sees the reason and tries again, ${how}`, async () => {
     const page = await guest(browser, server, { javaScriptEnabled });
     const refused = await order(page, { phone: freshPhone() });
 
@@ -92,7 +92,7 @@ test('two presses and a reload make one order', async () => {
   await page.locator('#phone').fill(phone);
   await page.getByText('Siku moja', { exact: true }).click();
 
-  // Whatever the browser has kept of the form, the phone that rings is not rung again.
+  // The phone with the open prompt gets no second one, whatever the form still contains.
   await page.locator('button.go').click();
   await page.locator('h1').waitFor();
 
@@ -141,7 +141,7 @@ for (const javaScriptEnabled of [true, false]) {
     assert.deepEqual([now.version, now.expires_at], [version + 1, ends]);
     assert.equal(page.url(), link);
     assertClean(page);
-    // The browser that bought has the order id, and no code any more.
+    // The browser that bought has only the order id, and no longer sees a code.
     await first.reload();
     await first.getByRole('heading', { name: 'Vocha hii ina namba mpya' }).waitFor();
     assert.equal(await first.locator('.code').count(), 0);

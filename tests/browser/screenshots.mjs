@@ -1,4 +1,4 @@
-// Pictures of every page, at the width of a phone and of a desktop, into docs/screenshots:
+// Writes screenshots of every page for guests, for a phone and a desktop, to docs/screenshots:
 //
 //   npm run screenshots
 
@@ -18,7 +18,7 @@ const sizes = {
   desktop: { viewport: { width: 1280, height: 800 }, deviceScaleFactor: 1 },
 };
 
-/** The name of each picture, and the state that it shows. */
+/** The name of each screenshot, and its state. */
 const pages = {
   shop: 'the shop',
   'shop-wrong-number': 'the shop, when the number is wrong',
@@ -27,8 +27,8 @@ const pages = {
   failed: 'a failed payment',
   cancelled: 'a cancelled payment',
   held: 'a held payment',
-  paid: 'the page for who has paid',
-  'no-order': 'an order that nobody knows',
+  paid: 'the page for guests who have paid',
+  'no-order': 'an unknown order',
 };
 
 const browser = await launch();

@@ -1,4 +1,4 @@
-// Slow phones, lost networks, restarts, and orders that take their time.
+// Slow phones, lost networks, restarts, and late payments.
 
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -28,7 +28,7 @@ test('a guest on a low-end phone and a slow radio link buys', () => withServer({
   const devtools = await page.context().newCDPSession(page);
   await devtools.send('Emulation.setCPUThrottlingRate', { rate: 6 });
   await devtools.send('Network.enable');
-  // Slow 3G, as Chromium's own tools have it.
+  // The values of "Slow 3G" in Chromium's developer tools.
   await devtools.send('Network.emulateNetworkConditions', {
     offline: false, latency: 400, downloadThroughput: 50_000, uploadThroughput: 50_000,
   });
@@ -42,11 +42,11 @@ test('a guest on a low-end phone and a slow radio link buys', () => withServer({
   await page.context().close();
 }));
 
-test('a guest whose network goes and comes back still gets the code', () => withServer({}, async (server) => {
+test('a guest whose network is lost and comes back still gets the code', () => withServer({}, async (server) => {
   const page = await guest(browser, server);
   const id = await order(page, { phone: freshPhone() });
   await page.context().setOffline(true);
-  // What is on its way is cut as well, as it is on a phone.
+  // Requests in progress are cut as well, as on a phone.
   await page.evaluate(() => window.dispatchEvent(new Event('online')));
   await server.decide(id, { decision: 'approve' });
   await page.context().setOffline(false);
@@ -57,7 +57,7 @@ test('a guest whose network goes and comes back still gets the code', () => with
   await page.context().close();
 }));
 
-test('a waiting guest is told when the server is away, and outlives its restart', () => withServer({}, async (server) => {
+test('a waiting guest sees that the server is away, and gets the code after its restart', () => withServer({}, async (server) => {
   const page = await guest(browser, server);
   const id = await order(page, { phone: freshPhone() });
 
@@ -72,7 +72,7 @@ test('a waiting guest is told when the server is away, and outlives its restart'
   await page.context().close();
 }));
 
-test('an order that was not paid in time says so, and late money still brings the code', async () => {
+test('an order that was not paid in time shows that, and a late payment still brings the code', async () => {
   const page = await guest(browser, { base: '' });
   const { server } = await expired(page);
   try {
@@ -89,7 +89,7 @@ test('an order that was not paid in time says so, and late money still brings th
   }
 });
 
-test('a guest who saw no prompt can have it sent again, once it must be over', () =>
+test('a guest who saw no prompt can have another one sent after the first has ended', () =>
   withServer({ portal: { resume_secs: 1, wait_max_secs: 2 } }, async (server) => {
     const page = await guest(browser, server);
     const first = await order(page, { phone: freshPhone() });
@@ -102,7 +102,7 @@ test('a guest who saw no prompt can have it sent again, once it must be over', (
     await page.context().close();
   }));
 
-test('a guest who tries too often is told when to come back', () =>
+test('a guest who tries too often sees when to come back', () =>
   withServer({ limits: { prompts_per_phone: 1 }, portal: { resume_secs: 1 } }, async (server) => {
     const page = await guest(browser, server);
     const phone = freshPhone();
@@ -114,7 +114,7 @@ test('a guest who tries too often is told when to come back', () =>
 
     await page.getByRole('heading', { name: 'Umejaribu mara nyingi' }).waitFor();
     assert.match(await page.getByRole('alert').innerText(), /baada ya dakika/);
-    assert.equal(await page.locator('#phone').inputValue(), '', 'a link does not tell the number');
+    assert.equal(await page.locator('#phone').inputValue(), '', 'the link does not contain the number');
     assertClean(page, { allowed: ['429'] });
     await page.context().close();
   }));

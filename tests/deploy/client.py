@@ -1,4 +1,4 @@
-"""What the checks of deploy/ share: requests, orders, and answers with their times."""
+"""Shared by the checks of deploy/: requests, orders, and responses with their times."""
 
 import http.client
 import json
@@ -10,16 +10,16 @@ from collections import Counter
 
 PORTAL = "/api/v1/customer-portal"
 WEBHOOK = PORTAL + "/webhook/zenopay"
-# The sandbox's own.
+# The sandbox's built-in key.
 GATEWAY_KEY = "sandbox-key"
-# Contract, section 4: "An answer comes within 5 s whatever the database does."
+# Guaranteed whatever the database does.
 WEBHOOK_WITHIN_SECS = 5.0
-# Longer than any limit of nginx, so that its 504 is seen.
+# Longer than any limit of nginx, so that its 504 arrives.
 CLIENT_WAIT_SECS = 100
 
 
 class Front:
-    """An address to send requests to, each on a connection of its own."""
+    """A server's address; each request uses its own connection."""
 
     def __init__(self, url):
         parts = urllib.parse.urlsplit(url)
@@ -29,16 +29,17 @@ class Front:
         return http.client.HTTPConnection(self.host, self.port, timeout=CLIENT_WAIT_SECS)
 
     def ask(self, method, path, document=None, headers=None):
-        """Returns status, seconds and body; status 0 if no answer came."""
+        """Returns status, seconds and body; status 0 without a response."""
         return exchange(self.connect(), method, path, document, headers, close=True)
 
     def webhook(self, order):
-        """A proven webhook that says that the order is paid, at the order's own URL."""
+        """Sends a proven webhook with COMPLETED to the order's own URL."""
         path = f"{WEBHOOK}/{order['id']}.{order['secret']}"
         return self.ask("POST", path, {"order_id": order["id"], "payment_status": "COMPLETED"})
 
     def buy(self, database, count, first_phone):
-        """Buys `count` orders with a phone each. They stay PENDING, with their webhook secrets."""
+        """Buys `count` orders, each with its own phone. They stay PENDING. Returns ids, versions and
+        webhook secrets."""
         orders = []
         for number in range(count):
             purchase = {"packageId": "daily", "phoneNumber": str(first_phone + number)}
@@ -55,7 +56,7 @@ class Front:
 
 
 def exchange(connection, method, path, document=None, headers=None, close=False):
-    """One request on a connection that may be kept."""
+    """Sends one request on a connection, which is kept unless `close` is set."""
     body = None if document is None else json.dumps(document)
     began = time.monotonic()
     try:
@@ -72,18 +73,18 @@ def exchange(connection, method, path, document=None, headers=None, close=False)
 
 
 def sql(database, statement):
-    """The rows of a statement, their columns separated by |."""
-    told = subprocess.run(
+    """Returns the rows of a statement, with columns separated by |."""
+    done = subprocess.run(
         ["psql", "-qAtX", "-v", "ON_ERROR_STOP=1", database, "-c", statement],
         check=True,
         capture_output=True,
         text=True,
     )
-    return told.stdout.split()
+    return done.stdout.split()
 
 
 class Tally:
-    """Answers of one kind: how many of each status, and the slowest."""
+    """Responses of one kind: the number of each status, and the slowest."""
 
     def __init__(self, name):
         self.name = name
@@ -106,7 +107,7 @@ class Tally:
         """One line for each promise that did not hold."""
         others = set(self.statuses) - set(allowed)
         if not self.statuses:
-            yield f"{self.name}: nothing was asked"
+            yield f"{self.name}: no request was sent"
         if others:
             wrong = sum(self.statuses[status] for status in others)
             yield f"{self.name}: {wrong} of {self.statuses.total()} are not {sorted(allowed)}"
@@ -115,7 +116,7 @@ class Tally:
 
 
 def report(tallies, broken):
-    """Prints what was answered, and ends with 1 if a promise did not hold."""
+    """Prints the responses and exits with 1 if a promise was broken."""
     for tally in tallies:
         print(f"        {tally}")
     for line in broken:

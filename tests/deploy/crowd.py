@@ -1,12 +1,12 @@
-"""A crowd at the shop for a minute, through nginx as it is shipped:
+"""Many guests for a minute, through the shipped nginx configuration:
 
     crowd.py FRONT_URL DATABASE_URL
 
-100 order pages and 100 status polls are held as long as the server holds them, guests pay, another
-database session has locked one order's row, and a stranger sends unproven webhooks without pause and
-asks for more event streams than an order may have.
-A slow or busy answer must cost only the request that it belongs to: no 502, no 504, every webhook
-answered within 5 s, and the shop's page always there.
+100 order pages and 100 status polls are held as long as the server holds them. Guests pay. Another
+database session has locked one order's row. A stranger sends unproven webhooks without pause and opens
+more event streams than an order may have.
+A slow or busy response must affect only its own request: no 502, no 504, every webhook answered within
+5 s, and the shop's page always served.
 
 The three processes need sandbox.approve_after_ms = 0, so that orders stay open.
 """
@@ -21,14 +21,14 @@ from client import GATEWAY_KEY, PORTAL, WEBHOOK, WEBHOOK_WITHIN_SECS, Front, Tal
 
 SECS = 60
 HELD = 100
-# Less than this and the holds did not outlast a proxy's limit: nginx's own default is 60 s, the
-# first edition's was 30 s.
+# Shorter holds would not exceed the read time-out of an earlier configuration, which was 30 s; nginx's
+# default is 60 s.
 HOLD_AT_LEAST_SECS = 40
 STRANGERS = 3
 
 
 def hold(front, order, tally, end, path, wait_most):
-    """Asks for news of an order again and again. None comes, so each answer is held."""
+    """Polls an order repeatedly. It does not change, so each poll is held."""
     while (left := end - time.monotonic()) > 1:
         wait = min(wait_most, int(left))
         tally.add(front.ask("GET", f"{path}?since={order['version']}&wait={wait}"))
@@ -41,7 +41,7 @@ def repeat(end, pause, act):
 
 
 def pay(front, orders, tally, end):
-    """Guests who pay one after another: by the order's own URL, and by the gateway's key."""
+    """Pays the orders in sequence, alternating between the order's own URL and the gateway's key."""
     pause = (end - time.monotonic()) / len(orders)
     for number, order in enumerate(orders):
         if number % 2:
@@ -53,7 +53,7 @@ def pay(front, orders, tally, end):
 
 
 def lock_row(database, order):
-    """A database session of its own, which keeps the order's row locked until it is told."""
+    """Opens a database session that keeps the order's row locked until `unlock`."""
     session = subprocess.Popen(
         ["psql", "-qAtX", "-v", "ON_ERROR_STOP=1", database],
         stdin=subprocess.PIPE,
@@ -76,8 +76,8 @@ def unlock(session):
 
 
 def watch_too_often(front, order, tally, end):
-    """Takes all places of one order at each process with event streams, and asks for more: each
-    further one is answered 503 by every process in turn."""
+    """Takes all places of one order at each process with event streams and opens more: every process in
+    turn answers each further one with 503."""
     streams = []
     while time.monotonic() < end:
         connection = front.connect()
@@ -85,7 +85,7 @@ def watch_too_often(front, order, tally, end):
         answer = connection.getresponse()
         tally.add((answer.status, 0, b""))
         if answer.status == 200:
-            # The first event comes at once: nginx keeps nothing back in a buffer.
+            # The first event arrives at once, because nginx does not buffer it.
             answer.readline()
             streams.append((connection, answer))
         else:
@@ -93,24 +93,24 @@ def watch_too_often(front, order, tally, end):
             time.sleep(0.05)
 
 
-def stranger(front, orders, end, told):
-    """Knows the ids of unpaid orders of their own, and no secret. A process, so that its load
-    does not slow down the clocks of the others."""
+def stranger(front, orders, end, results):
+    """Sends unproven webhooks about its own unpaid orders, without their secrets. Runs as a process, so
+    that its load does not distort the times of the others."""
     tally, streams = Tally(""), Tally("")
 
-    def knock(order):
+    def send_unproven(order):
         connection = front.connect()
         document = {"order_id": order["id"], "payment_status": "COMPLETED"}
         while time.monotonic() < end:
             tally.add(exchange(connection, "POST", WEBHOOK, document))
 
-    threads = [threading.Thread(target=knock, args=[order]) for order in orders]
+    threads = [threading.Thread(target=send_unproven, args=[order]) for order in orders]
     threads.append(threading.Thread(target=watch_too_often, args=[front, orders[0], streams, end]))
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    told.put([(each.statuses, each.slowest) for each in (tally, streams)])
+    results.put([(each.statuses, each.slowest) for each in (tally, streams)])
 
 
 def crowd(front, database):
@@ -123,9 +123,9 @@ def crowd(front, database):
     pages, polls = Tally("order pages"), Tally("status polls")
     paid, slow, shop = Tally("webhooks"), Tally("webhooks about a locked row"), Tally("shop pages")
     end = time.monotonic() + SECS
-    told = multiprocessing.Queue()
-    knocking = multiprocessing.Process(target=stranger, args=[front, strangers, end, told])
-    knocking.start()
+    results = multiprocessing.Queue()
+    attack = multiprocessing.Process(target=stranger, args=[front, strangers, end, results])
+    attack.start()
 
     jobs = []
     for order in watched:
@@ -140,33 +140,33 @@ def crowd(front, database):
         thread.start()
     for thread in threads:
         thread.join()
-    knocks, streams = Tally("a stranger's webhooks"), Tally("a stranger's event streams")
-    for tally, (statuses, slowest) in zip((knocks, streams), told.get()):
+    unproven, streams = Tally("a stranger's webhooks"), Tally("a stranger's event streams")
+    for tally, (statuses, slowest) in zip((unproven, streams), results.get()):
         tally.statuses, tally.slowest = statuses, slowest
-    knocking.join()
+    attack.join()
 
     unlock(session)
     late = Tally("the webhook after the lock")
     late.add(front.webhook(locked))
-    return pages, polls, paid, slow, shop, knocks, streams, late
+    return pages, polls, paid, slow, shop, unproven, streams, late
 
 
 def main(front_url, database):
     tallies = crowd(Front(front_url), database)
-    pages, polls, paid, slow, shop, knocks, streams, late = tallies
+    pages, polls, paid, slow, shop, unproven, streams, late = tallies
     broken = [
         *pages.broken_promises({200}),
         *polls.broken_promises({200}),
         *paid.broken_promises({200}, WEBHOOK_WITHIN_SECS),
-        # 503 says that another copy may succeed.
+        # 503 means that a later copy may succeed.
         *slow.broken_promises({200, 503}, WEBHOOK_WITHIN_SECS),
         *shop.broken_promises({200}),
-        *knocks.broken_promises({401}, WEBHOOK_WITHIN_SECS),
+        *unproven.broken_promises({401}, WEBHOOK_WITHIN_SECS),
         *streams.broken_promises({200, 503}),
         *late.broken_promises({200}, WEBHOOK_WITHIN_SECS),
     ]
     if 503 not in streams.statuses:
-        broken.append(f"{streams.name}: none was refused, so nothing was tried")
+        broken.append(f"{streams.name}: none was refused, so the limit was not tested")
     for held in (pages, polls):
         if held.slowest < HOLD_AT_LEAST_SECS:
             broken.append(f"{held.name}: none was held for {HOLD_AT_LEAST_SECS} s")

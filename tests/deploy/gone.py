@@ -1,9 +1,9 @@
-"""One of several processes is gone, and guests behind nginx as it is shipped do not see it:
+"""One of several processes is gone, and guests behind the shipped nginx configuration do not notice:
 
     gone.py FRONT_URL DATABASE_URL PORT:PID...
 
-Kills the process that holds the most polls. What it held is answered by another process. Then the
-port neither answers nor refuses, as when a machine is gone, and buying and paying go on.
+Kills the process that holds the most polls. Another process answers these polls. Then the port neither
+accepts nor refuses connections, as if the machine were gone, and guests can still buy and pay.
 """
 
 import os
@@ -17,12 +17,12 @@ import time
 from client import PORTAL, WEBHOOK_WITHIN_SECS, Front, Tally, report
 
 ORDERS = 24
-# Longer than the 5 s after which the first edition's nginx tried no other process.
+# Longer than the 5 s after which an earlier configuration tried no other process.
 HELD_BEFORE_SECS = 6
 
 
 def waiters(port):
-    """How many polls a process holds."""
+    """The number of polls that a process holds."""
     _, _, metrics = Front(f"http://127.0.0.1:{port}").ask("GET", "/metrics")
     found = re.search(rb"^malipo_status_waiters (\d+)", metrics, re.M)
     return int(found[1]) if found else 0
@@ -36,8 +36,8 @@ def hold(front, order, tally):
 
 
 def kill(pid):
-    """Ends a process and waits until its connections are closed. What it is in the middle of ends
-    with it: a webhook then gets 502 and is sent again, which is not what is looked at here."""
+    """Kills a process and waits until its connections are closed. (A webhook in progress would get 502
+    and be sent again; this is not tested here.)"""
     os.kill(pid, signal.SIGKILL)
     patience = time.monotonic() + 30
     while not has_ended(pid):
@@ -47,7 +47,7 @@ def kill(pid):
 
 
 def has_ended(pid):
-    """Whether the last thread is over; the first may end before it, and then nothing is closed."""
+    """Whether the last thread has ended. The main thread may end before it, with connections open."""
     try:
         with open(f"/proc/{pid}/stat") as file:
             state = file.read().rpartition(")")[2].split()[0]
@@ -57,11 +57,11 @@ def has_ended(pid):
 
 
 def fill(port):
-    """Takes the dead process's port with a queue that is full, so that a connection to it hangs."""
-    deaf = socket.socket()
-    deaf.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    deaf.bind(("127.0.0.1", port))
-    deaf.listen(0)
+    """Listens on the dead process's port with a full backlog, so that a connection to it hangs."""
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(("127.0.0.1", port))
+    listener.listen(0)
     queue = []
     for _ in range(100):
         caller = socket.socket()
@@ -70,12 +70,12 @@ def fill(port):
         try:
             caller.connect(("127.0.0.1", port))
         except TimeoutError:
-            return deaf, queue
-    raise SystemExit("the queue of connections does not fill")
+            return listener, queue
+    raise SystemExit("the backlog does not fill")
 
 
 def visit(front, order, webhooks, pages):
-    """The order is paid, and a guest looks at it and at the shop."""
+    """Pays the order and opens its page and the shop."""
     webhooks.add(front.webhook(order))
     pages.add(front.ask("GET", f"/order/{order['id']}"))
     pages.add(front.ask("GET", "/"))
@@ -107,10 +107,10 @@ def main(front_url, database, *processes):
         thread.join()
 
     far_webhooks, far_pages = Tally("webhooks without a machine"), Tally("pages without a machine")
-    deaf = fill(victim)
+    held_port = fill(victim)
     for order in front.buy(database, ORDERS, 717000000):
         visit(front, order, far_webhooks, far_pages)
-    del deaf
+    del held_port
 
     tallies = [polls, webhooks, pages, far_webhooks, far_pages]
     broken = [line for tally in (polls, pages, far_pages) for line in tally.broken_promises({200})]

@@ -1,9 +1,9 @@
-"""What nginx logs as it is shipped: routes, and nothing that opens or names an order.
+"""The shipped nginx configuration logs routes only: no secrets and no order ids.
 
-    logs.py FRONT_URL OPENAPI_URL ACCESS_LOG                each route, with a secret in it
-    logs.py --starved FRONT_URL DATABASE_URL ACCESS_LOG     an nginx that runs out of connections
+    logs.py FRONT_URL OPENAPI_URL ACCESS_LOG                requests each route with a secret in it
+    logs.py --starved FRONT_URL DATABASE_URL ACCESS_LOG     uses up nginx's connections
 
-Looks through every file in the folder of ACCESS_LOG.
+Searches every file in the folder of ACCESS_LOG.
 """
 
 import json
@@ -17,12 +17,12 @@ from client import PORTAL, Front, exchange
 
 SECRET = "n3verlogged"
 HEADERS = {"Referer": f"https://wifi.example/v/{SECRET}"}
-# What logs write to is not a file of ours.
+# Files of the test itself, which are not logs.
 OURS = (".conf", ".pem")
 
 
 def routes_of_pages():
-    """The routes that are in no OpenAPI document, as the source has them."""
+    """The routes that are not in the OpenAPI document, from the source."""
     for folder, base in (("pages", ""), ("console", "/operator")):
         for file in pathlib.Path("src/http", folder).rglob("*.rs"):
             for path in re.findall(r'\.route\(\s*"(/[^"]*)"', file.read_text()):
@@ -35,7 +35,7 @@ def lines_of(log):
 
 
 def wait_for(log, count):
-    """nginx logs a request after its answer was sent."""
+    """Waits for the log lines, because nginx logs a request after its response was sent."""
     patience = time.monotonic() + 30
     while len(lines_of(log)) < count:
         if time.monotonic() > patience:
@@ -48,7 +48,7 @@ def look_for_secrets(log):
         if file.is_file() and file.suffix not in OURS:
             for line in file.read_text(errors="replace").splitlines():
                 if SECRET in line:
-                    raise SystemExit(f"{file.name} has what must not be logged: {line}")
+                    raise SystemExit(f"{file.name} contains a secret: {line}")
 
 
 def every_route(front, openapi_url, log):
@@ -60,7 +60,7 @@ def every_route(front, openapi_url, log):
     known = sorted(machines | pages)
     unknown = [f"/{SECRET}", f"/new/{SECRET}", f"/operator/new/{SECRET}", f"/v/{SECRET}/new/{SECRET}"]
     before = len(lines_of(log))
-    # One connection, so that the lines come in the order of the requests.
+    # One connection, so that the lines are in the order of the requests.
     connection = front.connect()
     for path in known + unknown:
         asked = re.sub(r"\{[^}]*\}", SECRET, path) + f"?q={SECRET}&since=1"
@@ -69,31 +69,31 @@ def every_route(front, openapi_url, log):
 
     shown = [re.search(r'"GET (\S+)"', line)[1] for line in lines_of(log)[before:]]
     template = lambda path: re.sub(r"\{[^}]*\}", "{}", path)
-    # /operator/{kind}/{id}/{act} has few kinds and acts; the log knows each of them by its name.
+    # /operator/{kind}/{id}/{act} has few kinds and acts, which the log shows by name.
     misread = [
         (path, seen)
         for path, seen in zip(known, shown)
         if template(path) != template(seen).replace("/webhook/{}", "/webhook/zenopay") and "{kind}" not in path
     ]
     if misread:
-        raise SystemExit(f"routes that the log does not show as they are: {misread}")
+        raise SystemExit(f"routes that the log shows wrongly: {misread}")
     look_for_secrets(log)
 
 
 def starved(front, database, log):
-    """More held polls than nginx has connections: it logs that as an error of the request."""
+    """Opens more polls than nginx has connections; nginx logs an error for such a request."""
     [order] = front.buy(database, 1, 718000000)
     path = f"{PORTAL}/payment/status/{order['id']}?since={order['version']}&wait=1&q={SECRET}"
     ask = lambda: front.ask("GET", path, headers=HEADERS)
     threads = [threading.Thread(target=ask) for _ in range(10)]
     for thread in threads:
         thread.start()
-        # A guest who comes at the same time is refused instead, before there is a request.
+        # nginx would refuse simultaneous connections before it has read a request.
         time.sleep(0.05)
     for thread in threads:
         thread.join()
     if not any(re.search(r'" 500 ', line) for line in lines_of(log)):
-        raise SystemExit("nginx had connections for everybody")
+        raise SystemExit("nginx did not run out of connections")
     look_for_secrets(log)
 
 

@@ -1,11 +1,8 @@
-//! The fuzz targets on stable Rust: over everything in `fuzz/corpus`, and over random mutations of
-//! it. `cargo +nightly fuzz run webhook` does the same with libFuzzer, which follows inputs that
-//! reach new code; see `fuzz/README.md`.
+//! Runs the fuzz targets on stable Rust with `fuzz/corpus` and random mutations of it.
+//! `cargo +nightly fuzz run webhook` does the same with libFuzzer, which searches for inputs that reach new
+//! code; see `fuzz/README.md`.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test that unwraps has found what it looks for"
-)]
+#![expect(clippy::unwrap_used, reason = "a panic fails the test")]
 
 mod mutation;
 #[path = "../../fuzz/targets.rs"]
@@ -19,7 +16,7 @@ use proptest::test_runner::{Config, TestRunner};
 
 use mutation::mutations;
 
-/// Mutations of each target, unless `MALIPO_TEST_FUZZ` sets another number.
+/// Mutations per target, unless `MALIPO_TEST_FUZZ` sets another number.
 const MUTATIONS: u32 = 50_000;
 
 fn root() -> &'static Path {
@@ -42,7 +39,7 @@ fn corpus(target: &str) -> Vec<Vec<u8>> {
 /// Tries the corpus, then mutations of it. A failing input is shrunk and printed.
 fn hold(name: &str, target: fn(&[u8])) {
     let corpus = corpus(name);
-    assert!(corpus.len() >= 10, "{name} has hardly a corpus");
+    assert!(corpus.len() >= 10, "the corpus of {name} is too small");
     for input in &corpus {
         target(input);
     }
@@ -78,7 +75,7 @@ fn whatever_order_status_answers_says_no_more_than_a_row_of_our_order() {
     hold("order_status", targets::order_status);
 }
 
-/// A fixture that is added later must be in the corpus as well.
+/// Fails if a fixture was added without `scripts/fuzz --corpus`.
 #[test]
 fn every_fixture_is_in_the_corpus() {
     let known: BTreeSet<Vec<u8>> = corpus("webhook")

@@ -1,4 +1,4 @@
-//! Almost valid inputs: one of the corpus with a few changes.
+//! Almost valid inputs: inputs of the corpus with a few changes.
 
 use std::fmt;
 
@@ -48,7 +48,7 @@ const TOKENS: &[&str] = &[
     "-",
 ];
 
-/// Printed as a person would write it.
+/// An input whose `Debug` is readable.
 #[derive(Clone)]
 pub struct Input(pub Vec<u8>);
 

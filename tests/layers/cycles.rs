@@ -1,8 +1,7 @@
-//! No cycle between files: each can be read without the files that use it.
+//! No cycles between files, so that each can be read without the files that use it.
 //!
-//! A file is a module. An arrow leads from it to each other file whose items its paths name; a
-//! re-export is followed to the file that defines the item. A `mod` line and a re-export are no
-//! arrows.
+//! A file is a module. It depends on each other file whose items its paths name; a re-export is followed to
+//! the file that defines the item. `mod` lines and re-exports are not dependencies.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
@@ -11,7 +10,7 @@ use std::path::Path;
 use super::paths::paths;
 use super::rust_files;
 
-/// The cycles that there are: their common folder, how many files at most, and why they stay.
+/// The accepted cycles: their common folder, the maximum number of files, and the reason.
 #[rustfmt::skip]
 const CYCLES: &[(&str, usize, &str)] = &[
     ("cli", 8, "each command uses the arguments and the failure that `cli/mod.rs` defines"),
@@ -26,7 +25,7 @@ const CYCLES: &[(&str, usize, &str)] = &[
     ("web", 2, "a frame knows its visit, and a visit its frame"),
 ];
 
-/// A name that is imported through more modules than this is one that names itself.
+/// Maximum number of imports to follow, because a name may import itself.
 const IMPORTS_MAX: usize = 8;
 
 /// A file below `src`.
@@ -34,7 +33,7 @@ struct File {
     /// The path of its module.
     module: Vec<String>,
     source: String,
-    /// The same without re-exports.
+    /// The source without re-exports.
     own: String,
 }
 
@@ -55,7 +54,7 @@ impl File {
     }
 }
 
-/// Without the names of modules in visibilities too.
+/// Removes re-exports, and module names in visibilities.
 fn without_re_exports(source: &str) -> String {
     let mut is_re_export = false;
     let mut own = String::new();
@@ -74,7 +73,7 @@ fn without_re_exports(source: &str) -> String {
 
 struct Tree<'a> {
     modules: BTreeSet<Vec<&'a str>>,
-    /// By module and name: the path that the module imports or re-exports under that name.
+    /// The path that a module imports or re-exports under a name, by module and name.
     imports: HashMap<(Vec<&'a str>, &'a str), Vec<&'a str>>,
 }
 
@@ -93,7 +92,7 @@ impl<'a> Tree<'a> {
         Self { modules, imports }
     }
 
-    /// The file that defines what a path in the module `from` names; `None` for what is not ours.
+    /// The file that defines the item of a path in the module `from`; `None` for other crates.
     fn file_of(&self, from: &[&'a str], path: &[&'a str], depth: usize) -> Option<Vec<&'a str>> {
         let mut place = match *path.first()? {
             "crate" | "malipo" => Vec::new(),
@@ -127,7 +126,7 @@ fn below<'a>(module: &[&'a str], name: &'a str) -> Vec<&'a str> {
     [module, &[name]].concat()
 }
 
-/// The sets of files that reach each other.
+/// The sets of files that depend on each other.
 fn cycles(files: &[File]) -> BTreeSet<BTreeSet<String>> {
     let tree = Tree::of(files);
     let mut arrows: BTreeMap<Vec<&str>, BTreeSet<Vec<&str>>> = BTreeMap::new();
@@ -155,7 +154,7 @@ fn cycles(files: &[File]) -> BTreeSet<BTreeSet<String>> {
     sets.collect()
 }
 
-/// The folder that holds all of them.
+/// The innermost folder that contains all files of a cycle.
 fn folder_of(cycle: &BTreeSet<String>) -> String {
     let mut common: Vec<&str> = cycle
         .first()
@@ -197,11 +196,11 @@ fn no_two_files_need_each_other_but_in_the_cycles_that_are_listed() {
     }
     assert!(
         listed.is_empty(),
-        "cycles that are no more, to be taken from the table: {listed:?}"
+        "cycles that no longer exist; remove them from the table: {listed:?}"
     );
 }
 
-/// Skipped by rustfmt so that a file is a line.
+/// Skipped by rustfmt so that each file is on one line.
 #[rustfmt::skip]
 #[test]
 fn a_cycle_is_found_however_its_paths_are_written() {
@@ -216,7 +215,7 @@ fn a_cycle_is_found_however_its_paths_are_written() {
     // Through a re-export, and through an import of the module above.
     assert_eq!(cycles_of(&[("a/mod.rs", "pub use b::B;"), ("a/b.rs", "use crate::c::C;"), ("c.rs", "use crate::a::B;")]), 1);
     assert_eq!(cycles_of(&[("a/mod.rs", "use crate::c;"), ("a/b.rs", "use super::c::C;"), ("c.rs", "use crate::a::b::B;")]), 1);
-    // A `mod` line, a re-export, a visibility and a test are none.
+    // A `mod` line, a re-export, a visibility and a test are not dependencies.
     assert_eq!(cycles_of(&[("a/mod.rs", "mod b;\npub use b::B;"), ("a/b.rs", "use super::A;")]), 0);
     assert_eq!(cycles_of(&[("a.rs", "use crate::b::B;"), ("b.rs", "pub(in crate::a) fn f() {}")]), 0);
     assert_eq!(cycles_of(&[("a.rs", "use crate::b::B;"), ("b.rs", "#[cfg(test)]\nmod tests { use crate::a::A; }")]), 0);

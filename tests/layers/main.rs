@@ -1,8 +1,7 @@
-//! Dependencies point down only. This test reads the paths in every file under `src/`, from `use`
-//! lines and from code, and fails on a dependency that the [`table`] does not allow.
+//! Dependencies point down only. This test reads the paths in every file under `src/`, in `use` lines
+//! and in code, and fails on a dependency that the [`table`] does not allow.
 //!
-//! Rule: a module without a row fails too, so each new module gets its place first. Modules and
-//! imports under `#[cfg(test)]` are exempt.
+//! A module without a row fails too. Modules and imports under `#[cfg(test)]` are exempt.
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};
@@ -15,8 +14,7 @@ mod table;
 use paths::paths;
 use table::{IMPURE, TABLE, WATCHED};
 
-/// The dependencies of `file`, a path below `src`, that its row does not allow: one line each, for
-/// a person to read.
+/// Describes each dependency of `file` (a path below `src`) that its row does not allow, one line each.
 fn bad_arrows(file: &str, source: &str) -> Vec<String> {
     let names: Vec<_> = file.trim_end_matches(".rs").split('/').collect();
     let module = names[0];

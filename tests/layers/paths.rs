@@ -1,8 +1,8 @@
-//! Finds the paths in a Rust file: just enough grammar to do without a parser.
+//! Finds the paths in a Rust file, with a minimal grammar instead of a parser.
 
 use std::mem;
 
-/// The paths in the code and their lines; `use a::{b, c}` is two.
+/// The paths in the code and their lines; `use a::{b, c}` has two.
 pub fn paths(source: &str) -> Vec<(usize, Vec<&str>)> {
     let tokens = tokens(source);
     let text = |at: usize| tokens.get(at).map_or("", |(_, text)| *text);
@@ -39,7 +39,7 @@ pub fn paths(source: &str) -> Vec<(usize, Vec<&str>)> {
     found
 }
 
-/// How many tokens to skip if they begin with a module or import for tests only, else 0.
+/// The number of tokens to skip if they begin with a module or import for tests only, else 0.
 fn test_item(tokens: &[(usize, &str)]) -> usize {
     let mut texts = tokens.iter().map(|(_, text)| *text);
     if !texts

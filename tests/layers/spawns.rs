@@ -1,6 +1,6 @@
-//! Every place in `src` that starts a task or a thread. A long-running task is started through the
-//! supervisor (`src/supervisor`), which restarts it; the tasks listed here end by themselves, and
-//! their caller or owner learns the result.
+//! Every place in `src` that starts a task or a thread. The supervisor (`src/supervisor`) starts
+//! long-running tasks and restarts them. The tasks listed here end by themselves, and their caller or
+//! owner gets the result.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,7 +8,7 @@ use std::path::Path;
 
 use super::rust_files;
 
-/// File, its number of places, and why they need no supervisor.
+/// File, number of spawns in it, and why they need no supervisor.
 #[rustfmt::skip]
 const SPAWNS: &[(&str, usize, &str)] = &[
     ("supervisor/mod.rs", 1, "the supervisor itself"),
@@ -35,7 +35,7 @@ const SPAWNS: &[(&str, usize, &str)] = &[
     ("store/engine/writer/lane.rs", 1, "one change, whose caller learns of its loss"),
 ];
 
-/// Calls that start a task or a thread, as they are written.
+/// Texts of calls that start a task or a thread.
 const CALLS: [&str; 5] = [
     "spawn(",
     "spawn_on(",
@@ -79,8 +79,8 @@ fn every_long_running_task_goes_through_the_supervisor() {
 
     assert_eq!(
         found, listed,
-        "a task that lasts is started by `Supervisor::run`; \
-         one that ends by itself is listed in tests/layers/spawns.rs, with the reason"
+        "start a long-running task with `Supervisor::run`; \
+         list a task that ends by itself in tests/layers/spawns.rs, with the reason"
     );
 }
 

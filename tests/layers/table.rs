@@ -1,13 +1,13 @@
-//! Which module may use which.
+//! The dependencies that each module may have.
 
-/// Module, our modules that it may use, crates among [`WATCHED`] that it may use, and why. From the
-/// core up: a row names only rows above it. `*` is every module except `app` and `cli`.
+/// Module, the modules and the [`WATCHED`] crates that it may use, and the rule. Ordered from the core
+/// up: a row names only rows above it. `*` is every module except `app` and `cli`.
 #[rustfmt::skip]
 pub const TABLE: &[[&str; 4]] = &[
     // Core.
-    ["domain", "", "", "the core is pure: nothing of ours, no async, no I/O, no clock, no dice"],
+    ["domain", "", "", "the core is pure: no other module, no async, no I/O, no clock, no randomness"],
 
-    // Beside. The rows below receive these, so these use almost nothing.
+    // Beside: used by all rows below, so these use almost nothing.
     ["config", "domain", "", BESIDE],
     ["http_client", "", "reqwest", BESIDE],
     ["observability", "domain config http_client", "tokio reqwest", BESIDE],
@@ -27,9 +27,8 @@ pub const TABLE: &[[&str; 4]] = &[
     ["jobs", "domain gateways sms radius store actors config observability timekeeper supervisor", "actix tokio rand", SHELL],
     ["sandbox", "domain gateways store config http_client observability", "tokio rand reqwest", SHELL],
 
-    // Edges. `http` has all routes on one screen, so it uses the pages that `web` renders; it shows
-    // an owner the script to paste into a router, which `radius` writes; a trace continues in here.
-    // Pages are rendered from values that they are handed.
+    // Edges. `http` has all routes, so it uses the pages of `web`. It shows the script for a router,
+    // which `radius` makes, and continues the caller's trace. `web` renders values that it gets.
     ["web", "domain config", "", EDGES],
     ["http", "domain gateways sms radius store actors checkout jobs sandbox web config observability supervisor",
              "actix tokio rand", EDGES],
@@ -39,17 +38,17 @@ pub const TABLE: &[[&str; 4]] = &[
     ["app", "*", "actix tokio rand reqwest migration", COMPOSE],
     ["cli", "* app", "actix tokio rand reqwest migration", COMPOSE],
     ["main", "* app cli", "actix tokio rand reqwest migration", COMPOSE],
-    ["lib", "", "", "lib.rs is the map: it names the modules and uses none"],
+    ["lib", "", "", "lib.rs declares the modules and uses none"],
 ];
 
-const BESIDE: &str = "what stands beside is handed to all, so it knows the core at most";
+const BESIDE: &str = "all modules use these, so they use at most the core";
 const TRANSLATORS: &str =
-    "a translator knows the domain and its own wire, only the store knows tables";
-const SHELL: &str = "the shell knows no edge, no table, and no neighbour that is not in its row";
-const EDGES: &str = "an edge knows no table, and not who put it together";
-const COMPOSE: &str = "only main and cli use app, only main uses cli, only the store knows tables";
+    "an adapter uses the domain and its own wire format; only the store uses tables";
+const SHELL: &str = "the shell uses no edge, no table, and only the shell modules in its row";
+const EDGES: &str = "an edge uses no table and no composition";
+const COMPOSE: &str = "only main and cli use app, only main uses cli, only the store uses tables";
 
-/// `actix` stands for `actix_web` and related crates too. All other crates are free.
+/// `actix` includes `actix_web` and related crates. All other crates may be used everywhere.
 pub const WATCHED: &str = "actix tokio rand reqwest sea_orm sqlx entities migration";
 
 /// Paths that make the core impure without a watched crate.

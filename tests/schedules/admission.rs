@@ -1,4 +1,4 @@
-//! Places are counted: never more than the limit are taken, and none is lost.
+//! The number of places taken never exceeds the limit, and no place is lost.
 
 use shuttle::sync::atomic::{AtomicUsize, Ordering};
 use shuttle::thread;
@@ -9,7 +9,7 @@ use super::{in_every_schedule, is_found_out};
 
 const TOO_MANY: &str = "more messages than places";
 
-/// The messages inside, by a count of its own.
+/// Counts the messages inside, independently of the code under test.
 struct Inside {
     now: AtomicUsize,
     most: usize,
@@ -68,7 +68,7 @@ fn an_order_has_no_more_messages_than_its_mailbox_has_places() {
             }
         });
 
-        // All are given back: as many as before may come in.
+        // All places were given back: the same number can be taken again.
         let again = [(); 3].map(|()| admit(&in_play, 1));
         assert_eq!(again.iter().flatten().count(), 2);
         drop(again);
@@ -130,7 +130,7 @@ fn taking_a_place_in_two_steps_is_detected() {
         let (seats, inside) = (Arc::new(Semaphore::new(3)), Inside::of(1));
 
         three_at_once(move |_| {
-            // As many places as threads: only the look says that one is enough.
+            // There are as many places as threads, so only the check limits their number to one.
             if seats.available_permits() == 3 {
                 let seat = seats.clone().try_acquire_owned();
                 inside.come_and_go();

@@ -1,7 +1,7 @@
-//! Which changes a lane takes into one batch: never two of one payment.
+//! A lane never takes two changes of one payment into a batch.
 //!
-//! The database is a model. As in `store/writer`, one statement changes the payments that still
-//! have the version decided on, and rows are inserted for each change whose payment it has changed.
+//! The database is a model. As in `store/engine/writer`, one statement updates the payments that still have
+//! the version decided on, and rows are inserted for each change whose payment was updated.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -66,7 +66,7 @@ fn lane(
     }
 }
 
-/// Three changes that come at once, two of them of one payment.
+/// Sends three simultaneous changes, two of them of one payment.
 fn two_changes_of_one_payment(take: fn(&mut VecDeque<Change>) -> Vec<Change>) {
     let (changes, queue) = channel();
     let (queue, database) = (Arc::new(Mutex::new(queue)), Arc::default());

@@ -1,16 +1,12 @@
-//! The concurrent cores, in every relevant order of steps.
+//! Tests the concurrent cores in many schedules.
 //!
-//! The cores' own source is compiled here a second time, against locks and counters of `shuttle`
-//! (`sync.rs`), which gives each next step to a thread of its choice. A fault that no load test
-//! meets in a year is found in a second, and a failure prints a schedule that reproduces it.
+//! The source of the cores is compiled here a second time, with the locks and counters of `shuttle`
+//! (`sync.rs`), which decides after each step which thread runs next. This finds faults that load
+//! tests miss, and a failure prints a schedule that reproduces it.
 //!
-//! Beside each property is a test in which its protection is missing and which requires that the
-//! fault is found: a checker that finds nothing proves nothing.
+//! For each property another test has the protection missing and passes only if the fault is found.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a test that unwraps has found what it looks for"
-)]
+#![expect(clippy::unwrap_used, reason = "a panic fails the test")]
 
 #[path = "../../src/store/engine/writer/batch.rs"]
 mod batch;
@@ -30,12 +26,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use shuttle::scheduler::{PctScheduler, RandomScheduler};
 use shuttle::{Config, Runner};
 
-/// How many schedules of each kind, unless `MALIPO_TEST_SCHEDULES` sets another number.
+/// Number of schedules of each kind, unless `MALIPO_TEST_SCHEDULES` sets another one.
 const SCHEDULES: usize = 3_000;
-/// Switches of the running thread that a fault may need: few do (Burckhardt et al., 2010).
+/// Number of ordering constraints that a fault may need; most faults need few (Burckhardt et al., 2010).
 const DEPTH: usize = 3;
 
-/// Runs `story` in many schedules: at random, and with few switches at the worst moments.
+/// Runs `story` in many schedules: random ones, and ones with few switches at chosen points (PCT).
 fn in_every_schedule(story: impl Fn() + Clone + Send + Sync + 'static) {
     let asked = std::env::var("MALIPO_TEST_SCHEDULES").ok();
     let schedules = asked.map_or(SCHEDULES, |asked| asked.parse().unwrap());
@@ -45,7 +41,7 @@ fn in_every_schedule(story: impl Fn() + Clone + Send + Sync + 'static) {
     Runner::new(few_changes, Config::new()).run(story);
 }
 
-/// Asserts that some schedule of `story` fails, and with the message `how`.
+/// Asserts that a schedule of `story` fails with the message `how`.
 #[track_caller]
 fn is_found_out(story: impl Fn() + Clone + Send + Sync + 'static, how: &str) {
     let found = catch_unwind(AssertUnwindSafe(|| in_every_schedule(story)));

@@ -1,5 +1,4 @@
-//! Orders are activated and passivated while messages arrive: an order never has two actors that
-//! work.
+//! Orders are activated and passivated while messages arrive. An order never has two working actors.
 
 use shuttle::sync::Mutex;
 use shuttle::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -12,7 +11,7 @@ use super::{in_every_schedule, is_found_out};
 const ORDER: u8 = 1;
 const TWO_WORK: &str = "two actors of one order work";
 
-/// An actor: it handles one message at a time, and after a panic none any more.
+/// An actor: it handles one message at a time, and no more after a panic.
 struct Actor {
     turn: Mutex<()>,
     is_dead: AtomicBool,
@@ -121,7 +120,7 @@ fn an_order_that_comes_and_goes_never_has_two_actors_that_work() {
 
         assert_eq!(scene.handled.load(Ordering::SeqCst), 3);
         assert_eq!(scene.in_play.in_flight(), 0);
-        // Whoever is left is idle.
+        // A remaining actor is idle.
         let waiting = scene.in_play.look_at_all(|(), messages| messages);
         assert!(waiting.is_empty() || waiting == [(ORDER, 0)]);
     });
@@ -136,7 +135,7 @@ fn removing_an_idle_order_after_a_separate_look_is_detected() {
         join([
             beside(&scene, |scene| scene.send(false)),
             beside(&scene, |scene| scene.send(false)),
-            // It was idle when it was looked at, and is removed whatever it is by then.
+            // Removes an order that was idle when it was checked, although it may be busy now.
             beside(&scene, |scene| {
                 let is_idle = |(): &(), messages| messages == 0;
                 if scene.in_play.look(ORDER, is_idle) == Some(true) {
@@ -176,7 +175,7 @@ fn removing_the_successor_of_a_dead_actor_is_detected() {
         let (dead, passage) = scene.admit().unwrap();
         scene.handle(&dead, true);
         drop(passage);
-        // Both have found it dead; the second one must leave the new actor alone.
+        // Both have found it dead; the second one must not remove the new actor.
         let find_dead = |scene: &Scene| {
             scene.in_play.bury(ORDER, |_| true);
             scene.send(false);

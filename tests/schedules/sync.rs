@@ -1,10 +1,10 @@
-//! The types that `src/actors/registry/sync.rs` names, from `shuttle`.
+//! The types of `src/actors/registry/sync.rs`, from `shuttle`.
 
 use shuttle::future::batch_semaphore::{BatchSemaphore, Fairness, TryAcquireError};
 pub use shuttle::sync::Arc;
 pub use shuttle_dashmap::DashMap;
 
-/// As much of tokio's `Semaphore` as admission needs.
+/// The part of tokio's `Semaphore` that admission needs.
 pub struct Semaphore(BatchSemaphore);
 
 /// A permit, given back on drop.
@@ -38,14 +38,13 @@ impl Drop for OwnedSemaphorePermit {
     }
 }
 
-/// As much of tokio's `watch` as a waiter table needs; tokio's own is tried in every schedule by
-/// tokio's own tests.
+/// The part of tokio's `watch` that a waiter table needs. Tokio tests its own implementation with loom.
 pub mod watch {
     use shuttle::sync::atomic::{AtomicUsize, Ordering};
     use shuttle::sync::{Arc, Condvar, Mutex};
 
     struct Shared<T> {
-        /// The value, and how many times it was sent.
+        /// The value, and the number of sends.
         state: Mutex<(T, usize)>,
         changed: Condvar,
         receivers: AtomicUsize,

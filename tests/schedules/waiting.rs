@@ -1,6 +1,6 @@
-//! A poll misses no commit: it registers, reads, and only then waits, while other threads commit,
-//! publish, leave and sweep. A missed notice is a thread that waits for ever, which `shuttle`
-//! reports.
+//! A poll misses no commit: it registers, reads, and then waits, while other threads commit, publish,
+//! leave and sweep. If a notice is missed, a thread waits for ever, which `shuttle` reports as a
+//! deadlock.
 
 use shuttle::sync::Mutex;
 use shuttle::thread;
@@ -13,7 +13,7 @@ use super::{in_every_schedule, is_found_out};
 const ORDER: u8 = 1;
 const WAITS_FOR_EVER: &str = "deadlock";
 
-/// The news that a waiter gets.
+/// A notice that a waiter receives.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum News {
     /// The order with this version.
@@ -24,12 +24,12 @@ enum News {
 
 use News::{Published, ToRead};
 
-/// One order: the committed version, and its waiters. The lock of the table stands for the status
-/// actor, which handles one message at a time.
+/// One order: the committed version, and its waiters. The lock of the table models the status actor,
+/// which handles one message at a time.
 struct Scene {
     committed: Mutex<i32>,
     table: Mutex<WaiterTable<u8, News>>,
-    /// Waiters that got what they waited for.
+    /// Number of waiters that received the version they waited for.
     notified: Mutex<usize>,
 }
 
@@ -65,7 +65,7 @@ impl Scene {
         *self.committed.lock().unwrap()
     }
 
-    /// The look at the database each second, after another process has changed the order.
+    /// The periodic read of the version, after another process has changed the order.
     fn look_again(&self) {
         let version = self.look();
         let mut table = self.table.lock().unwrap();
@@ -77,8 +77,7 @@ impl Scene {
     }
 }
 
-/// Waits for a version from `wanted` on, as `Watching::newer_than` does for one after the version
-/// that was read.
+/// Waits for the version `wanted` or a later one, like `Watching::newer_than`.
 fn wait(scene: &Scene, news: &mut Receiver<Option<News>>, read: i32, wanted: i32) -> i32 {
     let mut version = read;
     while version < wanted {
@@ -146,15 +145,15 @@ fn a_notice_before_the_commit_is_detected() {
         let waiter = beside(&scene, |scene| {
             let mut news = scene.register();
             let version = scene.look();
-            // A waiter that is woken and reads, as event streams do, must find the announced
+            // A waiter that is woken and then reads, like an event stream, must find the announced
             // version.
             if wait(scene, &mut news, version, 2) == 2 {
-                assert_eq!(scene.look(), 2, "announced a version that is not there");
+                assert_eq!(scene.look(), 2, "announced a version that is not committed");
             }
         });
         scene.publish(2);
         *scene.committed.lock().unwrap() = 2;
-        // This test is not about a waiter that registered too late for the notice.
+        // Wakes a waiter that registered too late for the notice, which this test does not check.
         let mut table = scene.table.lock().unwrap();
         table.publish(ORDER, 3, Published(2));
         drop(table);
@@ -162,7 +161,7 @@ fn a_notice_before_the_commit_is_detected() {
         waiter.join().unwrap();
     };
 
-    is_found_out(story, "announced a version that is not there");
+    is_found_out(story, "announced a version that is not committed");
 }
 
 #[test]
@@ -171,20 +170,20 @@ fn an_old_notice_that_comes_late_replaces_no_newer_one() {
         let scene = Scene::new();
         let mut news = scene.register();
 
-        // This actor commits twice; the look each second has read in between.
+        // This actor commits twice; the periodic read happens in between.
         let actor = beside(&scene, |scene| {
             scene.commit(2);
             scene.commit(3);
         });
         let neighbour = beside(&scene, |scene| {
             scene.look_again();
-            // A new actor that reads the order in its old state.
+            // A new actor has read the old state of the order.
             scene.publish(2);
         });
         actor.join().unwrap();
         neighbour.join().unwrap();
 
-        // One read of the current state, as by a waiter that was busy until now.
+        // Reads the current notice, like a waiter that was busy until now.
         let seen = news.next();
         assert!(matches!(seen, Some(Published(3) | ToRead(3))), "{seen:?}");
     });

@@ -182,7 +182,7 @@ async fn disconnects_are_kept(db: &DatabaseConnection) {
     );
 }
 
-pub(crate) async fn the_sandbox_keeps_its_books(db: &DatabaseConnection) {
+pub(crate) async fn sandbox_rows_are_kept(db: &DatabaseConnection) {
     sandbox_payments::ActiveModel {
         id: NotSet,
         order_id: Set(ORDER.to_string()),

@@ -1,5 +1,5 @@
-//! Every entity against the real schema, on both databases: a misspelt column, or a type that does
-//! not decode, fails here and not in a sale.
+//! Every entity against the real schema, on both databases, to find a misspelt column or a type that
+//! cannot be decoded.
 //!
 //! `MALIPO_TEST_POSTGRES` is PostgreSQL's URL without a database; each test creates its own.
 
@@ -68,10 +68,10 @@ async fn writes_and_reads_everything(db: &DatabaseConnection) {
     beside::journals_are_kept(db).await;
     beside::operators_are_kept(db).await;
     beside::radius_users_are_kept(db).await;
-    beside::the_sandbox_keeps_its_books(db).await;
+    beside::sandbox_rows_are_kept(db).await;
 }
 
-/// SQLite compares times as text, with and without fractions, and ours with those of its own clock.
+/// SQLite compares times as text, with and without fractions, and with those of its own clock.
 async fn times_sort_as_they_pass(db: &DatabaseConnection) {
     let micros = [500_000, 0, 123_456, 123_000, 500_001, 999_999];
     for (n, micro) in (100..).zip(micros) {

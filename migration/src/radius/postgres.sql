@@ -80,7 +80,7 @@ CREATE INDEX radacct_bulk_close ON radacct (nasipaddress, acctstarttime) WHERE a
 CREATE INDEX radacct_start_user_idx ON radacct (acctstarttime, username);
 -- Spelled as FreeRADIUS spells it.
 CREATE INDEX radacct_calss_idx ON radacct (class);
--- Not stock: the portal and the operators look sessions up by voucher code, on every page.
+-- Not stock: pages look up sessions by voucher code.
 CREATE INDEX radacct_username_idx ON radacct (username);
 
 CREATE TABLE radpostauth (
@@ -96,7 +96,7 @@ CREATE TABLE radpostauth (
 CREATE INDEX radpostauth_username_idx ON radpostauth (username);
 CREATE INDEX radpostauth_class_idx ON radpostauth (class);
 
--- The last two columns came with the BlastRADIUS fixes; older releases never name them.
+-- The last two columns came with the BlastRADIUS fixes; older releases do not use them.
 CREATE TABLE nas (
     id                serial PRIMARY KEY,
     nasname           text NOT NULL,

@@ -101,7 +101,7 @@ CREATE TABLE radpostauth (
 CREATE INDEX radpostauth_username ON radpostauth (username);
 CREATE INDEX radpostauth_class ON radpostauth (class);
 
--- The last two columns came with the BlastRADIUS fixes; older releases never name them.
+-- The last two columns came with the BlastRADIUS fixes; older releases do not use them.
 CREATE TABLE nas (
     id                integer PRIMARY KEY AUTOINCREMENT,
     nasname           varchar(128) NOT NULL,

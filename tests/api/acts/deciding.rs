@@ -154,40 +154,40 @@ async fn an_invalid_request_changes_nothing(kind: Kind) {
         json!({"reason": long}),
     ];
 
-    for mut wish in reasons {
+    for mut payload in reasons {
         let path = format!("/orders/{}/refund", done.id);
-        post(&app, &path, &wish)
+        post(&app, &path, &payload)
             .await
             .assert_problem(422, "invalid_request");
-        wish["decision"] = json!("complete");
+        payload["decision"] = json!("complete");
         let path = format!("/orders/{}/release", waits.id);
-        post(&app, &path, &wish)
+        post(&app, &path, &payload)
             .await
             .assert_problem(422, "invalid_request");
     }
     for decision in [json!(null), json!("COMPLETE"), json!("sell"), json!(true)] {
-        let wish = json!({"reason": "why not", "decision": decision});
+        let payload = json!({"reason": "why not", "decision": decision});
         let path = format!("/orders/{}/release", waits.id);
-        post(&app, &path, &wish)
+        post(&app, &path, &payload)
             .await
             .assert_problem(422, "invalid_request");
     }
-    for wish in [json!([]), json!("reason"), json!(1)] {
+    for payload in [json!([]), json!("reason"), json!(1)] {
         let path = format!("/orders/{}/refund", done.id);
-        post(&app, &path, &wish)
+        post(&app, &path, &payload)
             .await
             .assert_problem(400, "invalid_request");
     }
-    let wish = json!({"reason": "why not", "method": "x".repeat(101)});
+    let payload = json!({"reason": "why not", "method": "x".repeat(101)});
     let path = format!("/orders/{}/refund", done.id);
-    post(&app, &path, &wish)
+    post(&app, &path, &payload)
         .await
         .assert_problem(422, "invalid_request");
-    for nobody in ["00000000-0000-4000-8000-000000000000", "x"] {
-        let wish = json!({"reason": "why not", "decision": "complete"});
+    for unknown in ["00000000-0000-4000-8000-000000000000", "x"] {
+        let payload = json!({"reason": "why not", "decision": "complete"});
         for act in ["release", "refund", "reconcile"] {
-            let path = format!("/orders/{nobody}/{act}");
-            post(&app, &path, &wish)
+            let path = format!("/orders/{unknown}/{act}");
+            post(&app, &path, &payload)
                 .await
                 .assert_problem(404, "order_not_found");
         }

@@ -25,7 +25,7 @@ async fn break_the_log(app: &TestApp) {
     }
 }
 
-async fn mend_the_log(app: &TestApp) {
+async fn repair_the_log(app: &TestApp) {
     let on = match app.database.kind {
         Kind::Sqlite => "",
         Kind::Postgres => " ON audit_events",
@@ -61,7 +61,7 @@ async fn an_action_that_cannot_be_logged_has_no_effect(kind: Kind) {
     assert_eq!(app.status(&open).await["payment_status"], "PENDING");
     assert_eq!(app.journal(&open.id, "completed").await, 0);
 
-    mend_the_log(&app).await;
+    repair_the_log(&app).await;
     for (order, answer) in [
         (&waits, release(&app, &waits, "complete").await),
         (&done, refund(&app, &done).await),

@@ -25,13 +25,13 @@ async fn post(app: &TestApp, path: &str, body: &Value) -> Answer {
 }
 
 async fn release(app: &TestApp, order: &TestOrder, decision: &str) -> Answer {
-    let wish = json!({"decision": decision, "reason": "paid the rest in cash"});
-    post(app, &format!("/orders/{}/release", order.id), &wish).await
+    let payload = json!({"decision": decision, "reason": "paid the rest in cash"});
+    post(app, &format!("/orders/{}/release", order.id), &payload).await
 }
 
 async fn refund(app: &TestApp, order: &TestOrder) -> Answer {
-    let wish = json!({"reason": "the line was down", "method": "cash", "reference": "R-77"});
-    post(app, &format!("/orders/{}/refund", order.id), &wish).await
+    let payload = json!({"reason": "the line was down", "method": "cash", "reference": "R-77"});
+    post(app, &format!("/orders/{}/refund", order.id), &payload).await
 }
 
 async fn reconcile(app: &TestApp, order: &TestOrder) -> Answer {

@@ -57,9 +57,9 @@ impl Shop {
         answer
     }
 
-    async fn act(&self, path: &str, wish: Value) -> Answer {
+    async fn act(&self, path: &str, payload: Value) -> Answer {
         let url = self.url(&format!("/api/v1/operator{path}"));
-        self.done(self.http.post(url).bearer_auth(TOKEN).json(&wish))
+        self.done(self.http.post(url).bearer_auth(TOKEN).json(&payload))
             .await
     }
 
@@ -72,9 +72,9 @@ impl Shop {
     }
 
     async fn buy(&self, phone: &str) -> String {
-        let wish = json!({"packageId": "daily", "phoneNumber": phone});
+        let payload = json!({"packageId": "daily", "phoneNumber": phone});
         let url = self.url("/api/v1/customer-portal/payment");
-        let bought = self.done(self.http.post(url).json(&wish)).await.json();
+        let bought = self.done(self.http.post(url).json(&payload)).await.json();
         bought["order_id"].as_str().unwrap().to_owned()
     }
 
@@ -169,8 +169,8 @@ async fn acted_on(shop: &Shop) -> Vec<String> {
     shop.submit(&format!("/operator/printed/{printed}/revoke"))
         .await;
     shop.submit("/operator/people/juma/disable").await;
-    let wish = json!({"phone": fresh_phone(), "reason": TYPED});
-    shop.act("/customers/erase", wish).await;
+    let payload = json!({"phone": fresh_phone(), "reason": TYPED});
+    shop.act("/customers/erase", payload).await;
     orders.into()
 }
 

@@ -149,7 +149,7 @@ async fn the_report_lists_every_mismatch(kind: Kind) {
 
     // After an operator has replayed the failed delivery, its order is sold and no longer missing.
     // A replay of the orphan finds no order again.
-    replay_what_was_not_applied(&app).await;
+    replay_unapplied(&app).await;
     let later = report(&app, "").await;
     assert_eq!(ids(&later["paid_not_fulfilled"]), [&short.id]);
     assert_eq!(later["totals"]["orphans"]["count"], 1);
@@ -162,7 +162,7 @@ fn assert_charged_twice(today: &Value, order: &TestOrder) {
     assert!(note.contains("R-2 after R-1"), "{note}");
 }
 
-async fn replay_what_was_not_applied(app: &TestApp) {
+async fn replay_unapplied(app: &TestApp) {
     let sql = "SELECT CAST(id AS text) FROM webhook_deliveries WHERE outcome IN ('error', 'unknown_order')";
     for webhook in app.database.texts(sql).await {
         super::replay(app, webhook.parse().unwrap()).await;
@@ -175,8 +175,8 @@ async fn a_spreadsheet_runs_no_formula_that_came_from_outside(kind: Kind) {
     let orphan = json!({"order_id": "=1+1", "payment_status": "COMPLETED", "reference": formula});
     app.deliver(orphan.to_string()).await;
     let back = sold(&app).await;
-    let wish = json!({"reason": "given to Juma"});
-    super::post(&app, &format!("/orders/{}/refund", back.id), &wish).await;
+    let payload = json!({"reason": "given to Juma"});
+    super::post(&app, &format!("/orders/{}/refund", back.id), &payload).await;
 
     let answer = app
         .get_as_operator("/api/v1/operator/reports/daily?format=csv")

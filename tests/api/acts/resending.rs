@@ -26,8 +26,8 @@ async fn a_message_is_sent_once_more_and_that_is_logged(kind: Kind) {
     app.database.wait_for_count(sent, 1).await;
     let line = format!("bootstrap resend sms {id} -");
     assert_eq!(audited(&app, &order).await, [line]);
-    for nobody in [format!("{}", id + 1), "x".to_owned()] {
-        let answer = post(&app, &format!("/sms/{nobody}/resend"), &json!({})).await;
+    for unknown in [format!("{}", id + 1), "x".to_owned()] {
+        let answer = post(&app, &format!("/sms/{unknown}/resend"), &json!({})).await;
         answer.assert_problem(404, "not_found");
     }
     assert_eq!(audited(&app, &order).await.len(), 1);

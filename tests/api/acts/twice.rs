@@ -12,9 +12,9 @@ on_both_databases! {
 }
 
 async fn buy(app: &TestApp, phone: &str, package: &str) -> TestOrder {
-    let wish = json!({"packageId": package, "phoneNumber": phone});
+    let payload = json!({"packageId": package, "phoneNumber": phone});
     let key = uuid::Uuid::new_v4().to_string();
-    let answer = app.pay_with_key(&wish, &key).await;
+    let answer = app.pay_with_key(&payload, &key).await;
     assert_eq!(answer.status, 201, "{}", answer.text);
     TestOrder {
         id: answer.json()["order_id"].as_str().unwrap().to_owned(),
@@ -128,7 +128,7 @@ async fn two_separate_purchases_are_not_listed(kind: Kind) {
     assert_eq!(alerts(&app, &second, &first).await, 0);
     assert_eq!(alerts(&app, &third, &other).await, 0);
 
-    // Money for a purchase of another day belongs to another purchase.
+    // A payment on another day belongs to another purchase.
     let forgotten = buy(&app, &phone, "monthly").await;
     let again = buy(&app, &phone, "monthly").await;
     let days_ago = format!(

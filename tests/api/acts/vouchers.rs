@@ -1,4 +1,4 @@
-//! A revoked voucher gives no access, and its page says so.
+//! A revoked voucher gives no access, and its page shows that.
 
 use serde_json::json;
 

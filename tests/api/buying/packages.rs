@@ -48,7 +48,7 @@ async fn the_price_list_says_what_is_sold(kind: Kind) {
 async fn names_come_in_the_language_that_the_browser_prefers(kind: Kind) {
     let app = TestApp::start(kind).await;
 
-    for (wish, name) in [
+    for (language, name) in [
         ("en", "One day"),
         ("en-GB,en;q=0.9,sw;q=0.8", "One day"),
         ("sw", "Siku moja"),
@@ -58,10 +58,10 @@ async fn names_come_in_the_language_that_the_browser_prefers(kind: Kind) {
         ("", "Siku moja"),
     ] {
         let request = app.http.get(app.portal("/packages"));
-        let answer = request.header("accept-language", wish).send().await;
+        let answer = request.header("accept-language", language).send().await;
         let list = Answer::of(answer.unwrap()).await.json();
 
-        assert_eq!(line_of(&list, "daily")["name"], name, "{wish:?}");
+        assert_eq!(line_of(&list, "daily")["name"], name, "{language:?}");
     }
 }
 

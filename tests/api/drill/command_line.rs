@@ -122,8 +122,8 @@ async fn a_live_server_is_refused_and_nothing_is_ordered_there() {
         ("MALIPO__SERVER__PUBLIC_URL", "https://hotspot.example"),
     ];
     let process = Process::serve(&database.url, &live);
-    let elsewhere = TempDir::new().unwrap();
-    let file = elsewhere.path().join("books.db");
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("books.db");
     let url = format!("sqlite://{}?mode=rwc", file.display());
 
     let there = run(&["drill", "--url", &process.base], &[]);

@@ -16,10 +16,10 @@ async fn each_manual_change_of_the_database_is_found_and_named(kind: Kind) {
     let played = drill::play(&target, PLAN, &Progress::silent())
         .await
         .unwrap();
-    let untouched = look_again(&target, &played).await;
+    let untouched = audit_again(&target, &played).await;
 
     tamper(&app.database, &played).await;
-    let found = look_again(&target, &played).await;
+    let found = audit_again(&target, &played).await;
 
     assert_eq!(untouched, []);
     let not_one = |thing, count| Fault::NotOne { thing, count };
@@ -52,7 +52,7 @@ async fn each_manual_change_of_the_database_is_found_and_named(kind: Kind) {
 }
 
 /// The checker's result for the same run on the changed database.
-async fn look_again(target: &Target, played: &[PlayedOrder]) -> Vec<(usize, Fault)> {
+async fn audit_again(target: &Target, played: &[PlayedOrder]) -> Vec<(usize, Fault)> {
     let collected = drill::audit(target, played.to_vec()).await.unwrap();
     let number = |id| {
         played

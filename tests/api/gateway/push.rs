@@ -102,12 +102,12 @@ async fn a_push_goes_on_when_the_guest_hangs_up(kind: Kind) {
     let app = TestApp::start_with(kind, |config| config.zenopay.create_timeout_ms = 2_000).await;
     app.gateway_behaves(&json!({"push": "hang"})).await;
     let mut guest = TcpStream::connect(app.app.address).unwrap();
-    let wish = json!({"packageId": "daily", "phoneNumber": fresh_phone()}).to_string();
+    let payload = json!({"packageId": "daily", "phoneNumber": fresh_phone()}).to_string();
     let head = "POST /api/v1/customer-portal/payment HTTP/1.1\r\nHost: portal";
     write!(
         guest,
-        "{head}\r\nContent-Length: {}\r\n\r\n{wish}",
-        wish.len()
+        "{head}\r\nContent-Length: {}\r\n\r\n{payload}",
+        payload.len()
     )
     .unwrap();
     let rang = "SELECT COUNT(*) FROM sandbox_payments";

@@ -20,10 +20,10 @@ async fn a_push_whose_guest_has_hung_up_is_recorded_although_the_server_stops(ki
     zenopay.push_takes(Duration::from_secs(4));
     let app = zenopay.shop(kind, |_| {}).await;
     let mut guest = TcpStream::connect(app.app.address).unwrap();
-    let wish = json!({"packageId": "daily", "phoneNumber": fresh_phone()}).to_string();
+    let payload = json!({"packageId": "daily", "phoneNumber": fresh_phone()}).to_string();
     let head = "POST /api/v1/customer-portal/payment HTTP/1.1\r\nHost: portal";
-    let length = wish.len();
-    write!(guest, "{head}\r\nContent-Length: {length}\r\n\r\n{wish}").unwrap();
+    let length = payload.len();
+    write!(guest, "{head}\r\nContent-Length: {length}\r\n\r\n{payload}").unwrap();
     eventually("ZenoPay is asked", async || zenopay.pushes() == 1).await;
 
     drop(guest);

@@ -57,8 +57,11 @@ impl Client {
 
     /// Buys `daily` with a new phone number; returns the order's id.
     pub async fn buy(&self) -> String {
-        let wish = json!({"packageId": "daily", "phoneNumber": fresh_phone()});
-        let request = self.http.post(format!("{}/payment", self.base)).json(&wish);
+        let payload = json!({"packageId": "daily", "phoneNumber": fresh_phone()});
+        let request = self
+            .http
+            .post(format!("{}/payment", self.base))
+            .json(&payload);
         let answer: Value = request.send().await.unwrap().json().await.unwrap();
         answer["order_id"]
             .as_str()

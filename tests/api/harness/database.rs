@@ -244,8 +244,8 @@ impl TestDatabase {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..Default::default()
         };
-        let beside = self.connect().await;
-        beside.begin_with_options(options).await.unwrap()
+        let connection = self.connect().await;
+        connection.begin_with_options(options).await.unwrap()
     }
 
     /// Another transaction that keeps all others from changing this order: on PostgreSQL it locks
@@ -267,10 +267,10 @@ impl TestDatabase {
     }
 
     /// The same with another time limit, for changes that would also happen later by themselves.
-    pub async fn wait_for_count_within(&self, patience: Duration, sql: &str, wanted: i64) {
+    pub async fn wait_for_count_within(&self, limit: Duration, sql: &str, wanted: i64) {
         let mut seen = 0;
         let begun = Instant::now();
-        while begun.elapsed() < patience {
+        while begun.elapsed() < limit {
             seen = self.count(sql).await;
             if seen == wanted {
                 return;

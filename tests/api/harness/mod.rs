@@ -32,7 +32,7 @@ pub use sale_counts::SaleCounts;
 pub const KEY: &str = "sandbox-key";
 /// The operators' bearer token.
 pub const TOKEN: &str = "operator-token-of-the-tests";
-/// The five seconds that the contract allows for an answer, plus a margin for a busy test machine.
+/// The guaranteed five seconds for an answer, plus a margin for a busy test machine.
 /// A request that waits for a silent database instead takes twenty-five.
 pub const ANSWERED_WITHIN: Duration = Duration::from_secs(8);
 /// The price of `daily`.

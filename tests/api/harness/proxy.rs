@@ -39,7 +39,7 @@ pub enum Cable {
 }
 
 impl Cable {
-    fn carries(self) -> bool {
+    fn forwards_answers(self) -> bool {
         match self {
             Self::Whole | Self::Slow(_) | Self::DeafToPings => true,
             Self::HalfOpen | Self::Silent | Self::Cut => false,
@@ -135,7 +135,7 @@ async fn carry(
     let (mut from_server, mut to_server) = server.into_split();
     let (answered, pace) = (AtomicU64::new(0), state.clone());
     let broken = async {
-        let broken = state.wait_for(|cable| !cable.carries()).await;
+        let broken = state.wait_for(|cable| !cable.forwards_answers()).await;
         broken.map_or(Cable::Silent, |cable| *cable)
     };
     let how = tokio::select! {
@@ -178,7 +178,7 @@ async fn carry(
 async fn swallow(from: &mut OwnedReadHalf, untested: &AtomicU64, cable: &watch::Receiver<Cable>) {
     let mut buffer = vec![0; 16 * 1024];
     while let Ok(read @ 1..) = from.read(&mut buffer).await {
-        if cable.borrow().carries() && !is_a_test(&buffer[..read]) {
+        if cable.borrow().forwards_answers() && !is_a_test(&buffer[..read]) {
             untested.fetch_add(1, Ordering::Relaxed);
         }
     }

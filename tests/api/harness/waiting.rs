@@ -40,8 +40,8 @@ impl TestApp {
         // The reconciler may have been quicker and made the check already.
         let order = self.database.is_order(&order.id);
         let sql = format!("SELECT COUNT(*) FROM payments WHERE {order} AND ({soon} OR asks > 0)");
-        let patience = Duration::from_secs(10);
-        self.database.wait_for_count_within(patience, &sql, 1).await;
+        let limit = Duration::from_secs(10);
+        self.database.wait_for_count_within(limit, &sql, 1).await;
     }
 
     /// The `GET /actors` document, as soon as it satisfies the condition.

@@ -21,18 +21,18 @@ async fn the_ninth_waiter_of_an_order_is_answered_at_once(kind: Kind) {
     let (order, other) = (app.buy().await, app.buy().await);
     let eight = join_all((0..8).map(|_| poll(&app, &order, "?wait=35")));
 
-    let (answers, elsewhere, ()) = tokio::join!(eight, poll(&app, &other, "?wait=35"), async {
+    let (answers, ninth, ()) = tokio::join!(eight, poll(&app, &other, "?wait=35"), async {
         app.until_parked(9).await;
 
         // Eight of this order and one of another: the limit of the order is reached.
-        assert_crowded(&app, &order).await;
+        assert_no_seat(&app, &order).await;
         app.until_parked(9).await;
 
         app.deliver_word(&order, "COMPLETED").await;
         app.deliver_word(&other, "COMPLETED").await;
     });
 
-    for answer in answers.iter().chain([&elsewhere]) {
+    for answer in answers.iter().chain([&ninth]) {
         assert_eq!(answer.json()["payment_status"], "COMPLETED");
         assert_eq!(answer.header("retry-after"), None);
     }
@@ -51,7 +51,7 @@ async fn a_waiter_without_a_seat_is_answered_at_once(kind: Kind) {
 
     let (_, late) = tokio::join!(three, async {
         app.until_parked(3).await;
-        assert_crowded(&app, fourth).await;
+        assert_no_seat(&app, fourth).await;
         app.deliver_word(&orders[0], "COMPLETED").await;
         app.until_parked(2).await;
 
@@ -71,7 +71,7 @@ async fn a_waiter_without_a_seat_is_answered_at_once(kind: Kind) {
 }
 
 /// One more poll is answered at once, with the current state and `Retry-After`.
-async fn assert_crowded(app: &TestApp, order: &TestOrder) {
+async fn assert_no_seat(app: &TestApp, order: &TestOrder) {
     let begun = Instant::now();
     let answer = poll(app, order, "?wait=35").await;
 
@@ -120,13 +120,13 @@ async fn a_seat_is_given_back_however_a_poll_ends(kind: Kind) {
     let app = TestApp::start_with(kind, |config| config.portal.waiters_max = Some(2)).await;
     let order = app.buy().await;
     app.deliver_word(&order, "COMPLETED").await;
-    let nobody = app.portal("/payment/status/00000000-0000-0000-0000-000000000000?wait=30");
+    let unknown_order = app.portal("/payment/status/00000000-0000-0000-0000-000000000000?wait=30");
 
     // More polls than there are seats, one after another.
     for _ in 0..3 {
         let final_at_once = poll(&app, &order, "?wait=30").await;
         let time_is_up = poll(&app, &order, "?wait=0.01&since=2").await;
-        let unknown = app.get(&nobody).await;
+        let unknown = app.get(&unknown_order).await;
         let events = app.get(&super::status_url(&app, &order, "/events")).await;
 
         for answer in [final_at_once, time_is_up, events] {

@@ -116,7 +116,7 @@ async fn messages_that_wait_for_a_busy_actor_are_counted(kind: Kind) {
         metrics
             .lines()
             .any(|line| line == "malipo_order_actor_mailbox_depth 4"),
-        "the instrument says otherwise"
+        "the metric has another value"
     );
     let mut outcomes: Vec<_> = answers.iter().map(|answer| answer.verdict().1).collect();
     outcomes.sort();

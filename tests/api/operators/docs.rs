@@ -43,7 +43,7 @@ async fn the_documentation_needs_no_other_host(kind: Kind) {
             assert_loads_nothing(asset, &answer.text);
         }
         if asset.contains("initializer") {
-            assert_asks_nobody(&answer.text);
+            assert_sends_nothing_elsewhere(&answer.text);
         }
     }
     assert!(
@@ -70,7 +70,7 @@ fn assert_loads_nothing(name: &str, text: &str) {
 
 /// The page shows our own document. By default it would also send it to validator.swagger.io and
 /// show the answer as an image.
-fn assert_asks_nobody(initializer: &str) {
+fn assert_sends_nothing_elsewhere(initializer: &str) {
     assert!(initializer.contains("/openapi.json"), "{initializer}");
     assert!(!initializer.contains("petstore"), "{initializer}");
     assert!(

@@ -94,7 +94,7 @@ async fn the_log_shows_each_step_of_a_sale_and_no_secret(kind: Kind) {
     let other = json!({"packageId": "weekly", "phoneNumber": phone});
     app.pay_with_key(&other, idempotency_key).await;
     app.get_as_operator("/api/v1/operator/actors").await;
-    deliver_wrongly(&app, order_id, &secret).await;
+    deliver_unusable(&app, order_id, &secret).await;
     let payload = json!({"order_id": order_id, "payment_status": "COMPLETED", "reference": "0936183435",
         "buyer_phone": phone, "msisdn": phone, "channel": "MPESA-TZ"});
     for outcome in ["completed", "duplicate"] {
@@ -130,7 +130,7 @@ async fn the_log_shows_each_step_of_a_sale_and_no_secret(kind: Kind) {
 }
 
 /// Delivers webhooks that are unproven or cannot be parsed.
-async fn deliver_wrongly(app: &TestApp, order_id: &str, secret: &str) {
+async fn deliver_unusable(app: &TestApp, order_id: &str, secret: &str) {
     let paid = body_of(order_id, "COMPLETED");
     let by_token = app.portal(&format!("/webhook/zenopay/{order_id}.{secret}"));
     for (delivery, status) in [

@@ -52,20 +52,20 @@ impl Day {
 
 async fn deliveries_are_counted_by_their_outcome(kind: Kind) {
     let app = TestApp::start(kind).await;
-    let nobody = "00000000-0000-0000-0000-000000000000";
+    let unknown_id = "00000000-0000-0000-0000-000000000000";
     let day = Day::of(&app).await;
 
     let unproven = async |body: String, key: &str| {
         let delivery = app.unproven(body).header("x-api-key", key);
         Answer::of(delivery.send().await.unwrap()).await.status
     };
-    let unknown = app.deliver(body_of(nobody, "COMPLETED")).await;
+    let unknown = app.deliver(body_of(unknown_id, "COMPLETED")).await;
     let malformed = app.deliver("{").await;
     let refused = [
         unproven(body_of(&day.paid.id, "COMPLETED"), "wrong").await,
         unproven("{".to_owned(), "wrong").await,
         // Without any proof, about an unknown order.
-        unproven(body_of(nobody, "COMPLETED"), "").await,
+        unproven(body_of(unknown_id, "COMPLETED"), "").await,
     ];
 
     assert_eq!(

@@ -13,7 +13,7 @@ on_both_databases! {
     the_document_is_valid_and_its_references_resolve,
 }
 
-/// Every route, listed by hand: contract, sections 3, 4, 6 and 7, and the sandbox.
+/// Every route, listed by hand.
 const ROUTES: &[(&str, &str)] = &[
     ("get", "/api/v1/customer-portal/packages"),
     ("post", "/api/v1/customer-portal/payment"),

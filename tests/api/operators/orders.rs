@@ -201,8 +201,10 @@ async fn the_orders_of_one_phone_come_in_pages_too(kind: Kind) {
     let phone = fresh_phone();
     let mut expected = Vec::new();
     for at in 0..7 {
-        let wish = json!({"packageId": "daily", "phoneNumber": phone});
-        let answer = app.pay_with_key(&wish, &format!("key-of-order-{at}")).await;
+        let payload = json!({"packageId": "daily", "phoneNumber": phone});
+        let answer = app
+            .pay_with_key(&payload, &format!("key-of-order-{at}"))
+            .await;
         let id = answer.json()["order_id"].as_str().unwrap().to_owned();
         expected.insert(0, id);
         app.buy().await;

@@ -197,11 +197,11 @@ async fn wrong_log_ins_slow_down_after_the_third(kind: Kind) {
         };
         assert!((1..=2).contains(&retry_after_secs), "{retry_after_secs}");
     }
-    let elsewhere = log_in(&gate, &token, "192.0.2.2").await;
-    assert!(matches!(elsewhere, LoggedIn::Opened(_)));
+    let from_other_client = log_in(&gate, &token, "192.0.2.2").await;
+    assert!(matches!(from_other_client, LoggedIn::Opened(_)));
     let failures = "SELECT CAST(failures AS bigint) FROM login_failures";
     assert_eq!(app.database.count(failures).await, 3);
-    wait_over(&app, kind).await;
+    end_the_delay(&app, kind).await;
     assert!(matches!(
         log_in(&gate, "wrong", HERE).await,
         LoggedIn::Wrong
@@ -213,14 +213,14 @@ async fn wrong_log_ins_slow_down_after_the_third(kind: Kind) {
         (2..=4).contains(&retry_after_secs),
         "twice as long: {retry_after_secs}"
     );
-    wait_over(&app, kind).await;
+    end_the_delay(&app, kind).await;
     open(&gate, &token).await;
     let rows = "SELECT COUNT(*) FROM login_failures";
     assert_eq!(app.database.count(rows).await, 0, "forgiven");
 }
 
 /// Makes the last wrong try six minutes older, longer than any delay.
-async fn wait_over(app: &TestApp, kind: Kind) {
+async fn end_the_delay(app: &TestApp, kind: Kind) {
     let earlier = match kind {
         Kind::Sqlite => "strftime('%Y-%m-%dT%H:%M:%f+00:00', last_failed_at, '-6 minutes')",
         Kind::Postgres => "last_failed_at - interval '6 minutes'",

@@ -88,10 +88,13 @@ async fn once_there_is_an_operator_the_sandbox_makes_no_token_of_its_own(kind: K
     assert_eq!(added.status.code(), Some(0), "{}", text(&added.stderr));
     let known = Process::serve(&database.url, &no_token).greeting.concat();
     operator(&database, &["disable", "asha"]);
-    let nobody = Process::serve(&database.url, &no_token).greeting.concat();
+    let without_operators = Process::serve(&database.url, &no_token).greeting.concat();
 
     assert!(!known.contains("shown once"), "{known}");
-    assert!(nobody.contains("shown once"), "{nobody}");
+    assert!(
+        without_operators.contains("shown once"),
+        "{without_operators}"
+    );
 }
 
 async fn an_order_is_read_in_the_terminal_beside_a_running_server(kind: Kind) {

@@ -14,7 +14,7 @@ on_both_databases! {
     the_phone_that_paid_has_the_last_word,
 }
 
-/// The link that the first edition put into the SMS: the order id in base 62.
+/// The link in the SMS of an earlier version: the order id in base 62.
 fn first_edition_link(order: &TestOrder) -> String {
     let order_id: OrderId = order.id.parse().unwrap();
     format!("/v/{}", order_id.short())

@@ -21,7 +21,7 @@ on_both_databases! {
 }
 
 /// `POST …/reissue` as the bootstrap admin.
-async fn reissue_by_hand(app: &TestApp, order: &TestOrder) -> Answer {
+async fn reissue_as_admin(app: &TestApp, order: &TestOrder) -> Answer {
     let url = app.url(&format!("/api/v1/operator/orders/{}/reissue", order.id));
     let request = app.http.post(url).bearer_auth(TOKEN);
     let request = request.json(&json!({"reason": "came to the counter"}));
@@ -178,7 +178,7 @@ async fn where_no_sms_is_sent_only_an_operator_replaces_a_code(kind: Kind) {
     }
     assert_eq!(true_code(&app, &order).await, code);
 
-    let done = reissue_by_hand(&app, &order).await;
+    let done = reissue_as_admin(&app, &order).await;
     assert_eq!(done.status, 200, "{}", done.text);
     let new = true_code(&app, &order).await;
     assert_ne!(new, code);
@@ -198,7 +198,7 @@ async fn an_operator_replaces_a_code_and_that_is_logged(kind: Kind) {
     );
     let before = app.status(&order).await;
 
-    let done = reissue_by_hand(&app, &order).await;
+    let done = reissue_as_admin(&app, &order).await;
 
     assert_eq!(done.status, 200, "{}", done.text);
     let document = done.json();
@@ -221,7 +221,7 @@ async fn an_operator_replaces_a_code_and_that_is_logged(kind: Kind) {
     assert_eq!(app.database.count(remark).await, 0);
 
     let unpaid = app.buy().await;
-    let refused = reissue_by_hand(&app, &unpaid).await;
+    let refused = reissue_as_admin(&app, &unpaid).await;
     refused.assert_problem(409, "invalid_transition");
     let acts = "SELECT COUNT(*) FROM audit_events WHERE action = 'reissue'";
     assert_eq!(app.database.count(acts).await, 1);

@@ -55,8 +55,8 @@ fn led_to(answer: &Answer) -> &str {
 
 async fn buy_from(app: &TestApp, mac: &str) -> TestOrder {
     let phone = fresh_phone();
-    let wish = json!({"packageId": "daily", "phoneNumber": phone, "mac": mac});
-    let answer = app.pay(&wish).await;
+    let payload = json!({"packageId": "daily", "phoneNumber": phone, "mac": mac});
+    let answer = app.pay(&payload).await;
     assert_eq!(answer.status, 201, "{}", answer.text);
     order_of(&answer, &phone)
 }
@@ -174,17 +174,19 @@ async fn the_device_is_kept_in_one_spelling_and_opens_nothing_by_the_api(kind: K
             "aabbcc001122",
             "{mac}"
         );
-        let wish = json!({"packageId": "daily", "phoneNumber": order.phone, "mac": mac});
-        let again = app.pay(&wish).await;
+        let payload = json!({"packageId": "daily", "phoneNumber": order.phone, "mac": mac});
+        let again = app.pay(&payload).await;
         again.assert_problem(409, "prompt_open");
         assert!(!again.text.contains(&order.id), "{}", again.text);
     }
     for mac in ["$(mac)", "aabbcc00112", "aa:bb:cc:00:11:22:33"] {
-        let wish = json!({"packageId": "daily", "phoneNumber": fresh_phone(), "mac": mac});
-        app.pay(&wish).await.assert_problem(422, "invalid_request");
+        let payload = json!({"packageId": "daily", "phoneNumber": fresh_phone(), "mac": mac});
+        app.pay(&payload)
+            .await
+            .assert_problem(422, "invalid_request");
     }
     for mac in [json!(""), json!(" "), json!(null)] {
-        let wish = json!({"packageId": "daily", "phoneNumber": fresh_phone(), "mac": mac});
-        assert_eq!(app.pay(&wish).await.status, 201, "{mac}");
+        let payload = json!({"packageId": "daily", "phoneNumber": fresh_phone(), "mac": mac});
+        assert_eq!(app.pay(&payload).await.status, 201, "{mac}");
     }
 }

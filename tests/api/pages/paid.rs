@@ -45,8 +45,8 @@ async fn a_phone_is_sent_its_sms_again_three_times_an_hour(kind: Kind) {
     assert_eq!((fourth.status, repetitions(&app).await), (200, 3));
 
     // The hourly limit counts per phone, not per order.
-    let wish = json!({"packageId": "daily", "phoneNumber": order.phone});
-    let second = app.pay(&wish).await.json()["order_id"].clone();
+    let payload = json!({"packageId": "daily", "phoneNumber": order.phone});
+    let second = app.pay(&payload).await.json()["order_id"].clone();
     let paid = json!({"order_id": second, "payment_status": "COMPLETED"});
     app.deliver(paid.to_string()).await;
     all_sent(&app).await;

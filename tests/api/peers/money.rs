@@ -131,8 +131,8 @@ async fn a_webhook_that_comes_before_the_push_answer_finds_the_order(kind: Kind)
     let quick = json!({"push": "hang", "after_ms": 1});
     app.gateway_behaves(&quick).await;
 
-    let wish = json!({"packageId": "daily", "phoneNumber": fresh_phone()});
-    let paying = app.pay(&wish);
+    let payload = json!({"packageId": "daily", "phoneNumber": fresh_phone()});
+    let paying = app.pay(&payload);
     let sold = eventually("the order is sold", async || {
         app.database
             .count("SELECT COUNT(*) FROM payments WHERE status = 'COMPLETED'")
@@ -152,10 +152,10 @@ async fn a_webhook_that_comes_before_the_push_answer_finds_the_order(kind: Kind)
 
 async fn the_guest_pays_our_price_whatever_the_client_says(kind: Kind) {
     let app = TestApp::start(kind).await;
-    let wish = |amount: Value| json!({"packageId": "daily", "phoneNumber": fresh_phone(), "amount": amount});
+    let payload = |amount: Value| json!({"packageId": "daily", "phoneNumber": fresh_phone(), "amount": amount});
 
     for amount in [json!(1), json!("1"), json!(1_999), json!(2_001), json!(0)] {
-        let answer = app.pay(&wish(amount.clone())).await;
+        let answer = app.pay(&payload(amount.clone())).await;
         assert_eq!(answer.status, 409, "{amount}: {}", answer.text);
         assert_eq!(answer.code(), "price_changed", "{amount}");
         assert_eq!(answer.json()["price"], DAILY_PRICE, "{amount}");
@@ -164,7 +164,7 @@ async fn the_guest_pays_our_price_whatever_the_client_says(kind: Kind) {
     assert_eq!(app.database.count(made).await, 0);
 
     for amount in [json!(2_000), json!("2000"), Value::Null] {
-        let answer = app.pay(&wish(amount.clone())).await;
+        let answer = app.pay(&payload(amount.clone())).await;
         assert_eq!(answer.status, 201, "{amount}: {}", answer.text);
         assert_eq!(answer.json()["amount"], DAILY_PRICE, "{amount}");
     }
@@ -199,8 +199,8 @@ async fn a_new_price_does_not_change_an_existing_order(kind: Kind) {
 /// A phone with a new MAC address has lost its session, not its voucher.
 async fn the_voucher_is_found_again_on_the_resumable_page(kind: Kind) {
     let app = TestApp::start(kind).await;
-    let wish = json!({"packageId": "daily", "phoneNumber": fresh_phone()});
-    let answer = app.pay_with_key(&wish, "a-key-of-the-portal").await;
+    let payload = json!({"packageId": "daily", "phoneNumber": fresh_phone()});
+    let answer = app.pay_with_key(&payload, "a-key-of-the-portal").await;
     let order = TestOrder {
         id: answer.json()["order_id"].as_str().unwrap().to_owned(),
         phone: String::new(),
@@ -211,7 +211,7 @@ async fn the_voucher_is_found_again_on_the_resumable_page(kind: Kind) {
 
     let database = app.stop().await;
     let app = TestApp::start_on(database, |_| {}).await;
-    let resumed = app.pay_with_key(&wish, "a-key-of-the-portal").await;
+    let resumed = app.pay_with_key(&payload, "a-key-of-the-portal").await;
     let status_url = resumed.json()["status_url"].as_str().unwrap().to_owned();
     let document = app.get(&app.url(&status_url)).await.json();
 

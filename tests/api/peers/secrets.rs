@@ -116,7 +116,7 @@ async fn the_log_shows_no_key_no_token_no_phone_and_no_voucher_code(kind: Kind) 
         .execute("ALTER TABLE radcheck_away RENAME TO radcheck")
         .await;
     let code = code_of(&app.status(&sold).await);
-    eventually("the SMS stands in the log", async || {
+    eventually("the SMS is in the log", async || {
         log.text()
             .lines()
             .any(|line| is_sms(line) && line.contains(&code))

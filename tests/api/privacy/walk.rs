@@ -169,11 +169,11 @@ impl Shop {
     }
 
     async fn buy(&self) -> String {
-        let wish = json!({"packageId": "daily", "phoneNumber": PHONE, "customerName": NAME});
+        let payload = json!({"packageId": "daily", "phoneNumber": PHONE, "customerName": NAME});
         let url = format!("{}/api/v1/customer-portal/payment", self.process.base);
         let key = uuid::Uuid::new_v4().to_string();
         let request = self.http.post(url).header("idempotency-key", key);
-        let bought = Answer::of(request.json(&wish).send().await.unwrap()).await;
+        let bought = Answer::of(request.json(&payload).send().await.unwrap()).await;
         bought.json()["order_id"].as_str().unwrap().to_owned()
     }
 

@@ -74,7 +74,7 @@ async fn a_voucher_whose_time_is_over_is_refused(kind: Kind) {
     let (app, radius, code) = with_voucher(kind, "daily").await;
     radius.login(&code, "AA:01").await.assert_accepted();
 
-    ends_in(&app, &code, -1).await;
+    set_expiration(&app, &code, -1).await;
     let reply = radius.login(&code, "AA:01").await;
 
     reply.assert_rejected();
@@ -85,7 +85,7 @@ async fn a_voucher_whose_time_is_over_is_refused(kind: Kind) {
 async fn the_end_is_the_same_whatever_the_time_zone_of_freeradius(kind: Kind) {
     let app = TestApp::start(kind).await;
     let (_, code) = sell(&app, "daily").await;
-    ends_in(&app, &code, 3_600).await;
+    set_expiration(&app, &code, 3_600).await;
 
     // POSIX signs: UTC+14 and UTC-11.
     for zone in ["XXX-14", "XXX11"] {
@@ -136,7 +136,7 @@ async fn sessions_and_vouchers_survive_a_restart_of_freeradius(kind: Kind) {
 }
 
 /// Moves the end of a voucher by this time, as if days had passed.
-async fn ends_in(app: &TestApp, code: &str, secs: i64) {
+async fn set_expiration(app: &TestApp, code: &str, secs: i64) {
     let at = Utc::now().timestamp() + secs;
     let sql = format!(
         "UPDATE radcheck SET value = '{at}' WHERE username = '{code}' AND attribute = 'Expiration'"

@@ -49,8 +49,7 @@ async fn the_doctor_finds_a_freeradius_that_reads_another_database(kind: Kind) {
     assert_eq!(ours.count("SELECT COUNT(*) FROM radcheck").await, 0);
 }
 
-/// A FreeRADIUS with the files of the first edition, and one whose signature is not the first
-/// attribute.
+/// A FreeRADIUS with files of an earlier version, and one whose signature is not the first attribute.
 #[actix_web::test]
 async fn the_doctor_finds_answers_that_routers_refuse() {
     for (edit, wanted) in [

@@ -19,7 +19,7 @@ const WELL: &str = "All is well.";
 const SILENT: &str = "FreeRADIUS not answering since ";
 
 /// Waits until the console's banner contains this text.
-async fn until_told(app: &TestApp, wanted: &str) {
+async fn until_banner_says(app: &TestApp, wanted: &str) {
     let begun = Instant::now();
     let mut page = String::new();
     while begun.elapsed() < Duration::from_secs(60) {
@@ -67,13 +67,13 @@ async fn a_dead_freeradius_is_shown_on_every_page_until_it_answers_again(kind: K
     let lets_in = "SELECT COUNT(*) FROM order_events WHERE kind = 'tested'";
     app.database.wait_for_count(lets_in, 1).await;
     assert_eq!(proofs(&app, "accepted").await, 1.0);
-    until_told(&app, WELL).await;
+    until_banner_says(&app, WELL).await;
 
     let place = radius.kill();
     for _ in 0..3 {
         sell(&app, "daily").await;
     }
-    until_told(&app, SILENT).await;
+    until_banner_says(&app, SILENT).await;
 
     for page in ["/operator", "/operator/orders", "/operator/report"] {
         let page = app.get_as_operator(page).await;
@@ -86,7 +86,7 @@ async fn a_dead_freeradius_is_shown_on_every_page_until_it_answers_again(kind: K
 
     // At the same port, and without another sale.
     let _back = place.start().await;
-    until_told(&app, WELL).await;
+    until_banner_says(&app, WELL).await;
     assert_eq!(metric(&app, "malipo_radius_down").await, 0.0);
     // Vouchers sold meanwhile are tried again.
     let all = "SELECT COUNT(DISTINCT order_id) FROM order_events WHERE kind = 'tested'";
@@ -102,7 +102,7 @@ async fn a_sold_voucher_that_is_refused_is_shown_until_it_is_accepted(kind: Kind
 
     let (order, code) = sell(&app, "daily").await;
 
-    until_told(&app, "1 sold voucher is refused by FreeRADIUS").await;
+    until_banner_says(&app, "1 sold voucher is refused by FreeRADIUS").await;
     assert_eq!(proofs(&app, "refused").await, 1.0);
     assert_eq!(metric(&app, "malipo_radius_vouchers_refused").await, 1.0);
     let today = report(&app).await;
@@ -110,10 +110,10 @@ async fn a_sold_voucher_that_is_refused_is_shown_until_it_is_accepted(kind: Kind
     assert_eq!(today["refused_vouchers"][0]["order_id"], order.id.as_str());
     assert!(!today.to_string().contains(&code));
 
-    let mended = "DELETE FROM radgroupcheck WHERE groupname = 'daily'";
-    app.database.execute(mended).await;
+    let repair = "DELETE FROM radgroupcheck WHERE groupname = 'daily'";
+    app.database.execute(repair).await;
 
-    until_told(&app, WELL).await;
+    until_banner_says(&app, WELL).await;
     assert_eq!(metric(&app, "malipo_radius_vouchers_refused").await, 0.0);
     // The refusal stays in the report, and is in the timeline once.
     assert_eq!(report(&app).await["totals"]["refused_vouchers"]["count"], 1);
@@ -126,7 +126,7 @@ async fn a_sold_voucher_that_is_refused_is_shown_until_it_is_accepted(kind: Kind
 async fn a_single_lost_packet_raises_no_alarm(kind: Kind) {
     let database = TestDatabase::create(kind).await;
     let radius = FreeRadius::start(&database).await;
-    let lossy = lossy_way(radius.auth_port).await;
+    let lossy = lossy_port(radius.auth_port).await;
     let app = TestApp::start_on(database, asks(lossy, SECRET)).await;
 
     sell(&app, "daily").await;
@@ -136,12 +136,12 @@ async fn a_single_lost_packet_raises_no_alarm(kind: Kind) {
     app.database.wait_for_count(tried, 1).await;
     assert_eq!(proofs(&app, "accepted").await, 1.0);
     assert_eq!(proofs(&app, "no_answer").await, 0.0);
-    until_told(&app, WELL).await;
+    until_banner_says(&app, WELL).await;
     drop(radius);
 }
 
 /// A port that forwards each request from its second copy on.
-async fn lossy_way(to: u16) -> u16 {
+async fn lossy_port(to: u16) -> u16 {
     let socket = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let port = socket.local_addr().unwrap().port();
     tokio::spawn(async move {

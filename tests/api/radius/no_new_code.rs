@@ -81,9 +81,9 @@ async fn an_order_without_a_usable_voucher_gets_no_new_code(kind: Kind) {
     refused(&ended).await;
 
     // An unknown order or a form that is not ours has no effect either.
-    let nobody = TestOrder {
+    let unknown_order = TestOrder {
         id: uuid::Uuid::new_v4().to_string(),
         ..unpaid
     };
-    assert_eq!(ask_for_new_code(&app, &nobody, 1).await.status, 404);
+    assert_eq!(ask_for_new_code(&app, &unknown_order, 1).await.status, 404);
 }

@@ -71,7 +71,7 @@ async fn ten_thousand_open_orders_are_checked_at_the_pace_without_delaying_webho
 
     let (begun, asked) = (Instant::now(), zenopay.asked_in_all());
     let busy = zenopay.shop_on(database, pace).await;
-    // By turns, so that other load on the machine affects both equally.
+    // Alternating, so that other load on the machine affects both equally.
     let (mut with_backlog, mut without) = (Vec::new(), Vec::new());
     for _ in 0..MEASURED {
         with_backlog.push(sell(&busy, &zenopay).await);

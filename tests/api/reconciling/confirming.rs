@@ -203,11 +203,11 @@ fn moment(kind: Kind, text: &str) -> String {
 async fn a_refund_by_another_process_keeps_what_zenopay_has_confirmed() {
     let zenopay = FakeZenoPay::start();
     let app = zenopay.shop(Kind::Postgres, |_| {}).await;
-    let beside = App::start(config(&app.database.url), None).await.unwrap();
+    let other_server = App::start(config(&app.database.url), None).await.unwrap();
     let order = sell(&zenopay, &app).await;
     let order_id = order.id.parse().unwrap();
     let look = Command::of(Evidence::Deadline);
-    let seen = beside.orders.handle(order_id, look).await.unwrap();
+    let seen = other_server.orders.handle(order_id, look).await.unwrap();
     assert_eq!(seen.payment.gateway_confirmed_at, None);
     zenopay.says(&order, Says::Word("COMPLETED"));
     let checked = app.app.orders.asks().ask(
@@ -226,12 +226,12 @@ async fn a_refund_by_another_process_keeps_what_zenopay_has_confirmed() {
         reason: "the line was down".to_owned(),
     };
     let command = Command::of(Evidence::Operator(refund));
-    beside.orders.handle(order_id, command).await.unwrap();
+    other_server.orders.handle(order_id, command).await.unwrap();
 
     let document: Value = app.status(&order).await;
     assert_eq!(document["payment_status"], "REFUNDED");
     assert!(confirmed.is_some());
     assert_eq!(kept(&app, &order).await, confirmed);
     assert!(!is_due_some_day(&app, &order).await);
-    beside.stop().await;
+    other_server.stop().await;
 }

@@ -20,7 +20,7 @@ const FIVE_MINUTES: Duration = Duration::from_secs(300);
 
 /// A shop with this many open orders whose ZenoPay answers 503 to all of them, at the moment the
 /// reconciler pauses.
-async fn shop_that_gave_up(
+async fn paused_shop(
     kind: Kind,
     zenopay: &FakeZenoPay,
     orders: usize,
@@ -60,7 +60,7 @@ async fn pauses_end_until(app: &TestApp, what: &str, condition: impl AsyncFn() -
 async fn zenopay_is_probed_while_it_is_down_for_an_hour_and_then_all_money_is_found(kind: Kind) {
     let log = LogLines::record("malipo=info");
     let zenopay = FakeZenoPay::start();
-    let (app, orders) = shop_that_gave_up(kind, &zenopay, 40).await;
+    let (app, orders) = paused_shop(kind, &zenopay, 40).await;
     let before = zenopay.asked_in_all();
     assert!(
         before <= PATIENCE + AT_ONCE,
@@ -99,7 +99,7 @@ async fn zenopay_is_probed_while_it_is_down_for_an_hour_and_then_all_money_is_fo
 
 async fn an_unverified_webhook_shows_that_zenopay_is_back_before_the_next_probe(kind: Kind) {
     let zenopay = FakeZenoPay::start();
-    let (app, orders) = shop_that_gave_up(kind, &zenopay, 10).await;
+    let (app, orders) = paused_shop(kind, &zenopay, 10).await;
 
     // No time passes: the next probe is seconds away, and would be minutes away after an hour.
     zenopay.says_of_all(Says::Word("COMPLETED"));

@@ -15,7 +15,7 @@ on_both_databases! {
 }
 
 /// The subscriber decides, and the webhook about it is lost.
-async fn decide_in_silence(app: &TestApp, order: &TestOrder, decision: &str) {
+async fn decide_without_webhook(app: &TestApp, order: &TestOrder, decision: &str) {
     let lost = json!({"decision": decision, "deliver": false});
     app.subscriber_decides(order, &lost).await;
 }
@@ -30,7 +30,7 @@ async fn a_status_check_finds_a_lost_webhook_and_the_waiting_guest_gets_the_sale
             machinery(&app).await["status_actor"]["waiters"] == 1
         })
         .await;
-        decide_in_silence(&app, &order, "approve").await;
+        decide_without_webhook(&app, &order, "approve").await;
         ask_about(&app, &order).await;
     };
     let (answer, ()) = tokio::join!(app.get(&poll), meanwhile);
@@ -60,7 +60,7 @@ async fn status_checks_find_a_refusal_and_a_cancelled_prompt(kind: Kind) {
         ("cancel", "CANCELLED", "cancelled"),
     ] {
         let order = app.buy().await;
-        decide_in_silence(&app, &order, decision).await;
+        decide_without_webhook(&app, &order, decision).await;
 
         ask_about(&app, &order).await;
 
@@ -83,8 +83,8 @@ async fn a_push_without_a_clear_answer_is_resolved_by_a_status_check_and_never_s
         let behaviour = json!({"push": push, "after_ms": 1, "deliver": false});
         app.gateway_behaves(&behaviour).await;
         let phone = fresh_phone();
-        let wish = json!({"packageId": "daily", "phoneNumber": phone});
-        let answer = app.pay(&wish).await;
+        let payload = json!({"packageId": "daily", "phoneNumber": phone});
+        let answer = app.pay(&payload).await;
         assert_eq!(answer.status, 202, "{push}: {}", answer.text);
         assert_eq!(answer.json()["payment_status"], "PENDING", "{push}");
         orders.push(TestOrder {
@@ -142,7 +142,7 @@ async fn an_unpaid_order_shows_expired_by_itself_and_late_money_still_sells(kind
     let repaired = machinery(&app).await["reconciler"]["repaired"].clone();
     assert_eq!(repaired, 0, "an expiry is no repair");
 
-    decide_in_silence(&app, &order, "approve").await;
+    decide_without_webhook(&app, &order, "approve").await;
     ask_about(&app, &order).await;
 
     let document = app.wait_for(&order, "COMPLETED").await;
@@ -158,7 +158,7 @@ async fn an_unverified_webhook_that_came_too_early_is_followed_up_within_seconds
 
     let hint = app.unproven(body_of(&order.id, "COMPLETED"));
     let refused = hint.send().await.unwrap().status().as_u16();
-    decide_in_silence(&app, &order, "approve").await;
+    decide_without_webhook(&app, &order, "approve").await;
 
     assert_eq!(refused, 401);
     app.wait_for(&order, "COMPLETED").await;

@@ -84,7 +84,7 @@ async fn the_reconciler_goes_on_after_the_database_went_away_and_came_back(kind:
 }
 
 /// A shop whose loop is in the middle of a round of this many checks, none of which is answered.
-async fn shop_in_silence(kind: Kind, zenopay: &FakeZenoPay, asks: usize) -> TestApp {
+async fn shop_without_answers(kind: Kind, zenopay: &FakeZenoPay, asks: usize) -> TestApp {
     let app = zenopay.shop(kind, |_| {}).await;
     for _ in 0..asks {
         let order = zenopay.buy(&app).await;
@@ -101,7 +101,7 @@ async fn shop_in_silence(kind: Kind, zenopay: &FakeZenoPay, asks: usize) -> Test
 
 async fn orders_expire_on_time_while_zenopay_does_not_answer(kind: Kind) {
     let zenopay = FakeZenoPay::start();
-    let app = shop_in_silence(kind, &zenopay, 8).await;
+    let app = shop_without_answers(kind, &zenopay, 8).await;
 
     let order = zenopay.buy(&app).await;
     let overdue = format!(
@@ -117,7 +117,7 @@ async fn orders_expire_on_time_while_zenopay_does_not_answer(kind: Kind) {
 
 async fn a_server_stops_in_time_while_zenopay_does_not_answer(kind: Kind) {
     let zenopay = FakeZenoPay::start();
-    let app = shop_in_silence(kind, &zenopay, 12).await;
+    let app = shop_without_answers(kind, &zenopay, 12).await;
 
     // The stop does not wait for answers that are requested again after the next start.
     let stopped = timeout(Duration::from_secs(6), app.stop()).await;

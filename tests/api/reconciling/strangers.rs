@@ -84,7 +84,7 @@ async fn a_paid_guest_beside_sixty_orders_and_unverified_webhooks_of_a_stranger_
     };
     let (disturbed, undisturbed) = tokio::select! {
         times = sold => times,
-        () = hint_on_and_on(&busy, &strangers) => unreachable!("it never ends"),
+        () = keep_sending_unverified(&busy, &strangers) => unreachable!("it never ends"),
     };
 
     assert!(
@@ -122,7 +122,7 @@ async fn sold_after(app: &TestApp, order: &TestOrder, begun: Instant) -> Duratio
 }
 
 /// Sends six unverified webhooks a second, about each order in turn.
-async fn hint_on_and_on(app: &TestApp, orders: &[TestOrder]) {
+async fn keep_sending_unverified(app: &TestApp, orders: &[TestOrder]) {
     let mut pace = interval(Duration::from_millis(166));
     for order in orders.iter().cycle() {
         pace.tick().await;

@@ -134,8 +134,8 @@ impl FakeZenoPay {
     /// Buys `daily` in that shop.
     pub async fn buy(&self, app: &TestApp) -> TestOrder {
         let phone = fresh_phone();
-        let wish = json!({"packageId": "daily", "phoneNumber": phone});
-        let answer = app.pay(&wish).await;
+        let payload = json!({"packageId": "daily", "phoneNumber": phone});
+        let answer = app.pay(&payload).await;
         assert_eq!(answer.status, 201, "{}", answer.text);
         let id = answer.json()["order_id"].as_str().unwrap().to_owned();
         let webhook_url = self.state.lock().unwrap().webhook_urls[&id].clone();
@@ -150,7 +150,7 @@ impl FakeZenoPay {
         let mut connection = BufReader::new(stream);
         while let Some((target, body)) = read_request(&mut connection) {
             let answer = match target.split_once("order_id=") {
-                Some((_, id)) => self.answer_ask(id),
+                Some((_, id)) => self.answer_status_check(id),
                 None => Some(self.answer_push(&body)),
             };
             let Some((status, body)) = answer else { return };
@@ -181,7 +181,7 @@ impl FakeZenoPay {
         )
     }
 
-    fn answer_ask(&self, id: &str) -> Option<(u16, String)> {
+    fn answer_status_check(&self, id: &str) -> Option<(u16, String)> {
         let says = {
             let mut state = self.state.lock().unwrap();
             state.asked.push(id.to_owned());

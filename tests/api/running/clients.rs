@@ -23,8 +23,12 @@ async fn behind_a_proxy(kind: Kind) -> TestApp {
 }
 
 async fn pay_from(app: &TestApp, forwarded: &str) -> Answer {
-    let wish = json!({"packageId": "daily", "phoneNumber": fresh_phone()});
-    send(app.http.post(app.portal("/payment")).json(&wish), forwarded).await
+    let payload = json!({"packageId": "daily", "phoneNumber": fresh_phone()});
+    send(
+        app.http.post(app.portal("/payment")).json(&payload),
+        forwarded,
+    )
+    .await
 }
 
 async fn send(request: RequestBuilder, forwarded: &str) -> Answer {

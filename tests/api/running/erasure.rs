@@ -15,8 +15,8 @@ const NAME: &str = "Zuhura Kisanga";
 const REASON: &str = "asked by letter";
 
 async fn buy_as(app: &TestApp, phone: &str) -> TestOrder {
-    let wish = json!({"packageId": "daily", "phoneNumber": phone, "customerName": NAME});
-    let answer = app.pay(&wish).await;
+    let payload = json!({"packageId": "daily", "phoneNumber": phone, "customerName": NAME});
+    let answer = app.pay(&payload).await;
     assert_eq!(answer.status, 201, "{}", answer.text);
     TestOrder {
         id: answer.json()["order_id"].as_str().unwrap().to_owned(),
@@ -198,11 +198,11 @@ async fn fill_every_text(app: &TestApp, phone: &str) -> usize {
 
 /// Buys as [`NAME`] and leaves phone and name wherever they can come in; the last three webhooks
 /// are archived. Returns another customer's order.
-async fn leave_traces(app: &TestApp, phone: &str, kind: Kind) -> TestOrder {
+async fn write_personal_data(app: &TestApp, phone: &str, kind: Kind) -> TestOrder {
     let other = app.buy().await;
     let key = format!("{phone}-today");
-    let wish = json!({"packageId": "daily", "phoneNumber": phone, "customerName": NAME});
-    let sold = app.pay_with_key(&wish, &key).await.json()["order_id"].clone();
+    let payload = json!({"packageId": "daily", "phoneNumber": phone, "customerName": NAME});
+    let sold = app.pay_with_key(&payload, &key).await.json()["order_id"].clone();
     let sold = sold.as_str().unwrap().to_owned();
     // Webhooks in every form that can contain a name.
     for body in [
@@ -259,7 +259,7 @@ async fn nothing_is_left_of_an_erased_customer_in_any_text(kind: Kind) {
     })
     .await;
     let phone = fresh_phone();
-    let other = leave_traces(&app, &phone, kind).await;
+    let other = write_personal_data(&app, &phone, kind).await;
     let filled = fill_every_text(&app, &phone).await;
     assert!(filled > 20, "{filled} columns were filled");
     let named = |folder| [&phone[1..], "Kisanga"].map(|it| text_in(folder).contains(it));

@@ -29,8 +29,8 @@ fn mode(folder: &Path, suffix: &str) -> u32 {
 
 /// Runs `malipo check` on this database.
 fn check(folder: &Path, settings: &[(&str, &str)]) -> Output {
-    let elsewhere = TempDir::new().unwrap();
-    malipo(elsewhere.path(), settings)
+    let other_folder = TempDir::new().unwrap();
+    malipo(other_folder.path(), settings)
         .env("MALIPO__DATABASE__URL", url(folder))
         .arg("check")
         .output()
@@ -227,15 +227,15 @@ fn a_group_that_does_not_exist_is_refused_in_one_sentence() {
 #[actix_web::test]
 async fn a_database_that_is_not_a_file_has_no_files_to_hide() {
     let database = TestDatabase::create(Kind::Postgres).await;
-    let elsewhere = TempDir::new().unwrap();
+    let other_folder = TempDir::new().unwrap();
     // The URL read as a path: a file that is open to all, and not the database.
-    let path = elsewhere.path().join(&database.url);
+    let path = other_folder.path().join(&database.url);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(&path, "").unwrap();
     fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
 
     let checked = malipo(
-        elsewhere.path(),
+        other_folder.path(),
         &[("MALIPO__DATABASE__URL", &database.url)],
     )
     .arg("check")

@@ -73,10 +73,10 @@ impl Restored {
 
     /// Whether any job would find a message to send now.
     async fn anything_can_be_claimed(&self) -> bool {
-        let beside = self.app.store_beside().await;
-        let (now, lease) = (beside.now().await.unwrap(), TimeDelta::seconds(60));
-        let sms = beside.claim_sms(now, lease, 8).await.unwrap();
-        let disconnects = beside.claim_disconnects(now, lease, 8).await.unwrap();
+        let second_store = self.app.store_beside().await;
+        let (now, lease) = (second_store.now().await.unwrap(), TimeDelta::seconds(60));
+        let sms = second_store.claim_sms(now, lease, 8).await.unwrap();
+        let disconnects = second_store.claim_disconnects(now, lease, 8).await.unwrap();
         !(sms.is_empty() && disconnects.is_empty())
     }
 
@@ -87,8 +87,8 @@ impl Restored {
     async fn release(&self, queued: &str) -> Answer {
         let url = self.app.url(&format!("{HOLD}/release"));
         let request = self.app.http.post(url).bearer_auth(TOKEN);
-        let wish = json!({"queued": queued, "reason": "restored after a bad disk"});
-        Answer::of(request.json(&wish).send().await.unwrap()).await
+        let payload = json!({"queued": queued, "reason": "restored after a bad disk"});
+        Answer::of(request.json(&payload).send().await.unwrap()).await
     }
 
     async fn sell(&self) -> TestOrder {

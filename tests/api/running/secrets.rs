@@ -34,8 +34,8 @@ async fn nothing_that_the_binary_writes_holds_a_phone_a_name_a_key_a_token_or_a_
     let http = http_client();
     let portal = format!("{}/api/v1/customer-portal", process.base);
 
-    let wish = json!({"packageId": "daily", "phoneNumber": PHONE, "customerName": PASSED});
-    let bought = http.post(format!("{portal}/payment")).json(&wish);
+    let purchase = json!({"packageId": "daily", "phoneNumber": PHONE, "customerName": PASSED});
+    let bought = http.post(format!("{portal}/payment")).json(&purchase);
     let bought = Answer::of(bought.send().await.unwrap()).await.json();
     let order_id = bought["order_id"].as_str().unwrap().to_owned();
     let secret = kept(&database, &order_id, "webhook_secret").await;
@@ -50,7 +50,7 @@ async fn nothing_that_the_binary_writes_holds_a_phone_a_name_a_key_a_token_or_a_
     let status = http.get(format!("{portal}/payment/status/{order_id}?wait=1"));
     let status = Answer::of(status.send().await.unwrap()).await.json();
     let code = status["voucher_code"].as_str().unwrap().to_owned();
-    look_by_the_owner_link(&http, &process.base, &owner_token).await;
+    open_owner_link_pages(&http, &process.base, &owner_token).await;
     let sent = "SELECT COUNT(*) FROM sms_messages WHERE state = 'sent'";
     database.wait_for_count(sent, 1).await;
     let mut written = Vec::new();
@@ -96,7 +96,7 @@ async fn kept(database: &TestDatabase, order_id: &str, column: &str) -> String {
 }
 
 /// Opens the pages whose address contains the owner's token.
-async fn look_by_the_owner_link(http: &reqwest::Client, base: &str, token: &str) {
+async fn open_owner_link_pages(http: &reqwest::Client, base: &str, token: &str) {
     for path in [format!("/v/{token}"), format!("/v/{token}/reissue")] {
         let shown = http.get(format!("{base}{path}")).send().await.unwrap();
         assert_eq!(shown.status(), 200, "{path}");

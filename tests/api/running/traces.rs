@@ -19,8 +19,8 @@ const CALLER: &str = "00f067aa0ba902b7";
 async fn buy(process: &Process) -> String {
     let http = http_client();
     let portal = format!("{}/api/v1/customer-portal", process.base);
-    let wish = json!({"packageId": "daily", "phoneNumber": "0754193826"});
-    let bought = http.post(format!("{portal}/payment")).json(&wish);
+    let payload = json!({"packageId": "daily", "phoneNumber": "0754193826"});
+    let bought = http.post(format!("{portal}/payment")).json(&payload);
     let bought = Answer::of(bought.send().await.unwrap()).await.json();
     let order_id = bought["order_id"].as_str().unwrap().to_owned();
 

@@ -81,16 +81,16 @@ async fn an_sms_to_an_unknown_phone_is_given_up_at_once_and_an_operator_can_send
     assert_eq!(
         metric(&app, "malipo_sms_circuit_open").await,
         0.0,
-        "the provider is there"
+        "the provider is reachable"
     );
 
     gateway.now_does(Does::Take);
     let id: i64 = column(&app, &order, "id").await.unwrap().parse().unwrap();
     let settings = crate::harness::config(&app.database.url).database;
-    let beside = malipo::store::Store::open_beside(&settings).await.unwrap();
-    let whose = beside.resend_sms(id, None).await.unwrap();
+    let second_store = malipo::store::Store::open_beside(&settings).await.unwrap();
+    let whose = second_store.resend_sms(id, None).await.unwrap();
     assert_eq!(whose.map(|order| order.to_string()), Some(order.id.clone()));
-    assert_eq!(beside.resend_sms(id + 1, None).await.unwrap(), None);
+    assert_eq!(second_store.resend_sms(id + 1, None).await.unwrap(), None);
     eventually("it is sent", async || state(&app, &order).await == "sent").await;
 
     let sent = gateway.sent();
@@ -224,8 +224,8 @@ async fn in_live_mode_the_log_provider_sends_nothing_and_messages_wait(kind: Kin
     .await;
     let phone = crate::harness::fresh_phone();
     // No gateway can push here, so the order is FAILED; late money wins.
-    let wish = serde_json::json!({"packageId": "daily", "phoneNumber": phone});
-    app.pay(&wish).await;
+    let payload = serde_json::json!({"packageId": "daily", "phoneNumber": phone});
+    app.pay(&payload).await;
     let id = app
         .database
         .text("SELECT CAST(id AS text) FROM payments")

@@ -94,10 +94,10 @@ async fn a_server_killed_between_send_and_acknowledge_sends_a_copy_with_the_same
 async fn sell_by(server: &Process) {
     let http = crate::harness::http_client();
     let base = format!("{}/api/v1/customer-portal", server.base);
-    let wish = serde_json::json!({"packageId": "daily", "phoneNumber": "0712345678"});
+    let payload = serde_json::json!({"packageId": "daily", "phoneNumber": "0712345678"});
     let bought = http
         .post(format!("{base}/payment"))
-        .json(&wish)
+        .json(&payload)
         .send()
         .await;
     let bought: serde_json::Value = bought.unwrap().json().await.unwrap();

@@ -112,9 +112,9 @@ impl FakeGateway {
                 _ => Some((200, json!({"sms_balance": 4_200}).to_string())),
             };
         }
-        let wish: Value = serde_json::from_str(body).unwrap();
-        let to = wish["to"].clone();
-        state.sent.push(wish);
+        let payload: Value = serde_json::from_str(body).unwrap();
+        let to = payload["to"].clone();
+        state.sent.push(payload);
         let (group, name) = match state.does {
             Does::Take => ("PENDING", "PENDING_ENROUTE"),
             Does::Reject(name) => ("REJECTED", name),

@@ -72,8 +72,8 @@ async fn a_message_that_is_sent_again_forgets_the_receipt_of_the_copy_before(kin
 
     let id: i64 = column(&app, &order, "id").await.unwrap().parse().unwrap();
     let settings = crate::harness::config(&app.database.url).database;
-    let beside = malipo::store::Store::open_beside(&settings).await.unwrap();
-    beside.resend_sms(id, None).await.unwrap();
+    let second_store = malipo::store::Store::open_beside(&settings).await.unwrap();
+    second_store.resend_sms(id, None).await.unwrap();
 
     eventually("the copy is sent", async || gateway.sent().len() == 2).await;
     eventually("its receipt is awaited", async || {

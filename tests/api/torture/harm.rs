@@ -1,4 +1,4 @@
-//! Harm that is done to a scene while the drill buys, and then undone.
+//! Faults that are injected while the drill buys, and then removed.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use tokio::time::sleep;
 use super::scene::Scene;
 use crate::harness::proxy::Cable;
 
-/// One kind of harm.
+/// One kind of fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Harm {
     KillOne,
@@ -27,7 +27,7 @@ pub enum Harm {
 }
 
 impl Harm {
-    /// Harm to three processes on PostgreSQL; kills come twice as often.
+    /// Faults of three processes on PostgreSQL; kills are twice as frequent.
     pub const ON_POSTGRES: [Self; 15] = [
         Self::KillOne,
         Self::KillOne,
@@ -45,7 +45,7 @@ impl Harm {
         Self::HalfOpenCable,
         Self::SilentCable,
     ];
-    /// Harm to one process on SQLite.
+    /// Faults of one process on SQLite.
     pub const ON_SQLITE: [Self; 6] = [
         Self::KillOne,
         Self::KillOne,
@@ -55,7 +55,7 @@ impl Harm {
         Self::Interrupt,
     ];
 
-    /// A description for the report.
+    /// The description in the report.
     pub fn name(self) -> &'static str {
         match self {
             Self::KillOne => "kill -9 of one malipo",
@@ -75,7 +75,7 @@ impl Harm {
     }
 }
 
-/// The random parameters of one harm.
+/// The random parameters of one fault.
 #[derive(Clone, Copy, Debug)]
 pub struct Manner {
     /// Which of several.
@@ -86,7 +86,7 @@ pub struct Manner {
     pub frozen: Duration,
 }
 
-/// Does the harm and undoes it; returns complaints about unexpected behaviour.
+/// Injects the fault and removes it; returns descriptions of unexpected behaviour.
 pub async fn inflict(harm: Harm, manner: Manner, scene: &mut Scene) -> Vec<String> {
     let one = manner.which % scene.servers.len();
     let mut complaints = Vec::new();

@@ -1,9 +1,9 @@
-//! Torture: the exactly-once drill buys, round after round, and in the middle of each round
-//! something is killed, frozen, cut off or filled up. After each round the drill's own checker
+//! Torture: the exactly-once drill buys in rounds, and a fault is injected in the middle of each
+//! round: something is killed, frozen, cut off or filled up. After each round the drill's checker
 //! examines the database, and at the end it examines everything once more.
 //!
 //! A short form runs with the other tests; `scripts/torture --minutes 20` is the long one. The same
-//! seed makes the same harm, but not at the same moments: those depend on the machine.
+//! seed injects the same faults, but not at the same moments, which depend on the machine.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
@@ -23,7 +23,7 @@ use scene::Scene;
 
 use crate::harness::{Kind, TestApp};
 
-/// The harm of the short form, which leaves out whatever takes half a minute.
+/// The faults of the short form, without those that take half a minute.
 const SHORT_ON_POSTGRES: [Harm; 6] = [
     Harm::KillOne,
     Harm::KillPostgres,
@@ -49,7 +49,7 @@ const BETWEEN_DRILLS: Duration = Duration::from_millis(200);
 struct Dice(u64);
 
 impl Dice {
-    fn roll(&mut self) -> u64 {
+    fn next_random(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -58,7 +58,7 @@ impl Dice {
     }
 
     fn below(&mut self, limit: u64) -> u64 {
-        self.roll() % limit
+        self.next_random() % limit
     }
 
     fn millis(&mut self, from: u64, to: u64) -> Duration {
@@ -163,7 +163,7 @@ impl Torture {
     }
 
     /// Orders that were complete after their round must be complete at the end.
-    async fn look_back(&mut self, scene: &mut Scene) {
+    async fn check_all_rounds(&mut self, scene: &mut Scene) {
         let played = std::mem::take(&mut scene.played);
         let collected = look(scene, played).await;
         self.report.judge(&collected);
@@ -222,8 +222,8 @@ async fn rounds_of_every_harm_lose_nothing_and_double_nothing() {
             }
         }
     }
-    torture.look_back(&mut on_postgres).await;
-    torture.look_back(&mut on_sqlite).await;
+    torture.check_all_rounds(&mut on_postgres).await;
+    torture.check_all_rounds(&mut on_sqlite).await;
 
     torture.report.secs = began.elapsed().as_secs();
     println!("\n{}", torture.report);
@@ -232,7 +232,7 @@ async fn rounds_of_every_harm_lose_nothing_and_double_nothing() {
     }
     assert!(
         torture.report.in_mid_load > 0,
-        "no harm was done while the drill was buying"
+        "no fault was injected while the drill was buying"
     );
     assert!(torture.report.is_clean(), "see the report above");
 }

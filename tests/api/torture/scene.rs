@@ -183,7 +183,7 @@ impl Server {
             let settings = [
                 ("MALIPO__SERVER__BIND", bind.as_str()),
                 ("MALIPO__SERVER__TRUSTED_PROXIES", "127.0.0.1"),
-                // The drill buys in seconds what a shop sells in a day.
+                // The drill exceeds the default limit of prompts.
                 ("MALIPO__LIMITS__PURCHASES_PER_CLIENT_MIN", "1000000"),
                 ("MALIPO__LOG__FILTER", "error"),
             ];

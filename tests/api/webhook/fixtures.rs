@@ -51,7 +51,7 @@ fn fixtures() -> (Vec<Fixture>, Vec<Fixture>) {
 }
 
 /// The expected answer and order status for this name; fails on a name without an expectation.
-fn promised(name: &str) -> (u16, &'static str, &'static str) {
+fn expected(name: &str) -> (u16, &'static str, &'static str) {
     let promises = [
         ("completed-", (200, "completed", "COMPLETED")),
         ("failed-cancelled-", (200, "cancelled", "CANCELLED")),
@@ -83,7 +83,7 @@ async fn every_body_that_zenopay_is_known_to_send_gives_what_its_name_says(kind:
         let answer = Answer::of(request.send().await.unwrap()).await;
 
         let name = &fixture.name;
-        let (http_status, word, status) = promised(name);
+        let (http_status, word, status) = expected(name);
         assert_eq!(answer.verdict(), (http_status, word.to_owned()), "{name}");
         assert_eq!(app.status(&order).await["payment_status"], status, "{name}");
         let sold = match status {

@@ -138,7 +138,7 @@ async fn unverified_webhooks_about_one_order_share_one_status_check(kind: Kind) 
     zenopay.answers(200, fake::row(&order, "COMPLETED", DAILY_PRICE));
     zenopay.holds(true);
 
-    let hints: Vec<_> = (0..6).map(|_| hint_later(&app, &order.id)).collect();
+    let hints: Vec<_> = (0..6).map(|_| spawn_unverified(&app, &order.id)).collect();
     zenopay.wait_until_asked(1).await;
     // This pause is the time in which a second check would be made.
     sleep(Duration::from_secs(1)).await;
@@ -167,7 +167,7 @@ async fn strangers_cannot_cause_status_checks_of_more_than_eight_orders_at_once(
     zenopay.holds(true);
     let hints: Vec<_> = orders[..8]
         .iter()
-        .map(|order| hint_later(&app, &order.id))
+        .map(|order| spawn_unverified(&app, &order.id))
         .collect();
     zenopay.wait_until_asked(8).await;
 
@@ -197,7 +197,7 @@ async fn an_unverified_webhook_is_answered_in_time_although_zenopay_is_silent(ki
     app.until_asked_soon(&order).await;
 }
 
-fn hint_later(app: &TestApp, order_id: &str) -> JoinHandle<Answer> {
+fn spawn_unverified(app: &TestApp, order_id: &str) -> JoinHandle<Answer> {
     let body = json!({"order_id": order_id, "payment_status": "COMPLETED"});
     let request = app.unproven(body.to_string());
     rt::spawn(async move { Answer::of(request.send().await.unwrap()).await })

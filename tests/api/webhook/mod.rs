@@ -1,5 +1,4 @@
-//! The answers to ZenoPay's webhooks (the contract's section 4, row by row), and their effect on an
-//! order (section 5).
+//! The answers to ZenoPay's webhooks, and their effect on an order.
 
 use serde_json::json;
 

@@ -172,7 +172,7 @@ async fn all_unverified_webhooks_together_get_a_quarter_of_the_status_checks(kin
     assert!((1..=allowed).contains(&followed), "{followed} of {allowed}");
     assert!(
         after_a_rest,
-        "unverified webhooks get a quarter, not nothing"
+        "unverified webhooks get a quarter of the checks"
     );
 }
 

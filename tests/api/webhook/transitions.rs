@@ -1,9 +1,8 @@
-//! Section 5 of the contract, from the socket to the rows: the effect of a proven webhook on an
-//! order in each of its states.
+//! The effect of a proven webhook on an order in each of its states, from the socket to the rows.
 //!
-//! How to read a cell of [`TABLE`]: a word in capitals is the order's new status, and then
-//! `version` rises by one; without one neither changes. The word in small letters is the outcome,
-//! `!kind` an alert for operators, `~kind` a note.
+//! How to read a cell of [`TABLE`]: a word in capitals is the order's new status, with which `version`
+//! rises by one; without such a word neither changes. The word in small letters is the outcome, `!kind`
+//! an alert for operators, `~kind` a note.
 
 use malipo::actors::Command;
 use malipo::domain::order::evidence::{Evidence, OperatorAct};
@@ -154,13 +153,13 @@ async fn order_in(app: &TestApp, state: &str) -> TestOrder {
     match state {
         "PENDING" => {}
         "FAILED" | "CANCELLED" => drop(app.deliver_word(&order, state).await),
-        "EXPIRED" => weigh(app, &order, Evidence::Deadline).await,
+        "EXPIRED" => handle_evidence(app, &order, Evidence::Deadline).await,
         "HELD" => drop(app.deliver(webhook("paid, less", &order).to_string()).await),
         "COMPLETED" => drop(app.deliver(webhook("paid", &order).to_string()).await),
         "REFUNDED" => {
             app.deliver(webhook("paid", &order).to_string()).await;
             let reason = "paid back".to_owned();
-            weigh(
+            handle_evidence(
                 app,
                 &order,
                 Evidence::Operator(OperatorAct::Refund { reason }),
@@ -173,7 +172,7 @@ async fn order_in(app: &TestApp, state: &str) -> TestOrder {
     order
 }
 
-async fn weigh(app: &TestApp, order: &TestOrder, evidence: Evidence) {
+async fn handle_evidence(app: &TestApp, order: &TestOrder, evidence: Evidence) {
     let order_id = order.id.parse().unwrap();
     app.app
         .orders

@@ -1,11 +1,11 @@
-// Debian's Chromium, and a page that notes what must not be there.
+// Debian's Chromium, and pages that record requests and errors.
 
 import assert from 'node:assert/strict';
 import { chromium } from 'playwright-core';
 
 import { endWithTheFile } from './started.mjs';
 
-/** The phone that the portal is drawn for. */
+/** The screen size that the portal is designed for. */
 export const SMALL_PHONE = { width: 360, height: 640 };
 
 export async function launch() {
@@ -20,7 +20,7 @@ export async function launch() {
   return browser;
 }
 
-/** A guest with a browser of their own, who notes every request, error and violation. */
+/** Opens a page in a new browser context that records every request, error and policy violation. */
 export async function guest(browser, server, options = {}) {
   const context = await browser.newContext({
     viewport: SMALL_PHONE, locale: 'sw-TZ', ...options,
@@ -30,7 +30,7 @@ export async function guest(browser, server, options = {}) {
   const seen = { requests: [], errors: [], bytes: 0 };
   context.on('request', (request) => seen.requests.push(request.url()));
   page.on('console', (message) => {
-    // A poll that meets a dead network is told to the console too; tests that cut it say so.
+    // A poll without a network is an error too; tests that cut the network allow it.
     if (message.type() === 'error') { seen.errors.push(message.text()); }
   });
   page.on('pageerror', (error) => seen.errors.push(String(error)));
@@ -39,15 +39,15 @@ export async function guest(browser, server, options = {}) {
   return page;
 }
 
-/** Nothing went elsewhere, and nothing was blocked or broke. */
+/** Asserts that no request went to another origin, and that nothing was blocked or failed. */
 export function assertClean(page, { allowed = [] } = {}) {
-  const strangers = page.seen.requests.filter((url) => !url.startsWith(page.server.base + '/'));
-  assert.deepEqual(strangers, [], 'requests that left the origin');
+  const foreign = page.seen.requests.filter((url) => !url.startsWith(page.server.base + '/'));
+  assert.deepEqual(foreign, [], 'requests to other origins');
   const errors = page.seen.errors.filter((text) => !allowed.some((part) => text.includes(part)));
   assert.deepEqual(errors, [], 'errors in the console');
 }
 
-/** Opens the shop, chooses and pays; leaves the guest on the order's page. */
+/** Opens the shop, chooses a package and submits; ends on the order's page. */
 export async function order(page, { name = 'Siku moja', phone, path = '/' } = {}) {
   await page.goto(page.server.url(path));
   await page.getByText(name, { exact: true }).click();
@@ -57,18 +57,18 @@ export async function order(page, { name = 'Siku moja', phone, path = '/' } = {}
   return orderId(page);
 }
 
-/** The order that the page is about. */
+/** The order id in the page's address. */
 export function orderId(page) {
   return /\/order\/([0-9a-f-]{36})/.exec(page.url())[1];
 }
 
-/** The code on the page, once it is there. */
+/** The code on the page, as soon as it is shown. */
 export async function code(page) {
   return (await page.locator('.code [aria-hidden]').innerText()).trim();
 }
 
-/** The page's HTML as it stands on the screen, also while the next one is being held: a locator
- * would wait for that one. */
+/** The HTML of the current page, also while the browser waits for the next one; a locator would wait
+ * for that page. */
 export async function onScreen(page) {
   const devtools = await page.context().newCDPSession(page);
   const { root } = await devtools.send('DOM.getDocument', { depth: 0 });

@@ -1,15 +1,15 @@
-// Every page of the console, and how to get there. Each answers with the page's response.
+// Every page of the console in each of its states. Each function opens the page and returns its response.
 
 import { TOKEN, held, sold } from './console.mjs';
 
-/** The last answer that is a page. */
+/** The response of a navigation, after its redirects. */
 function answered(page) {
   return page.waitForResponse((answer) => answer.request().isNavigationRequest() && answer.status() !== 303);
 }
 
 const visit = (path) => (page, server) => page.goto(server.url(path));
 
-/** The numbers of a sold order's deliveries, newest first. */
+/** The deliveries for this query, newest first. */
 async function deliveries(server, query) {
   const headers = { authorization: `Bearer ${TOKEN}` };
   return (await server.json(`/api/v1/operator/webhooks?${query}`, { headers })).webhooks;
@@ -28,7 +28,7 @@ export const consoleStates = {
     return page.goto(server.url('/operator/orders'));
   },
   'orders, when none is found': visit('/operator/orders?q=0799999999'),
-  'orders, when nothing can be looked for': visit('/operator/orders?q=%01'),
+  'orders, when the query is invalid': visit('/operator/orders?q=%01'),
   'an order': async (page, server) => {
     const order = await sold(server, { customerName: 'Asha Juma' });
     return page.goto(server.url(`/operator/orders/${order.order_id}`));
@@ -37,7 +37,7 @@ export const consoleStates = {
     const order = await sold(server);
     return page.goto(server.url(`/operator/orders/${order.order_id}/refund`));
   },
-  'a refund that came too late': async (page, server) => {
+  'a refund that is refused': async (page, server) => {
     const order = await held(server);
     await page.goto(server.url(`/operator/orders/${order.order_id}/refund`));
     await page.locator('#reason').fill('not completed yet');
@@ -54,8 +54,8 @@ export const consoleStates = {
     const [delivery] = await deliveries(server, `order_id=${order.order_id}`);
     return page.goto(server.url(`/operator/deliveries/${delivery.id}`));
   },
-  'the dead letters': visit('/operator/letters'),
-  'the report of a day that does not fit': async (page, server) => {
+  'the failed messages': visit('/operator/letters'),
+  'the report of a day with differences': async (page, server) => {
     await Promise.all([sold(server), held(server)]);
     return page.goto(server.url('/operator/report'));
   },
@@ -95,7 +95,7 @@ export const consoleStates = {
     return page.goto(server.url('/operator/sales'));
   },
   'a price, before it is changed': visit('/operator/packages/daily/price'),
-  'a price that is none': async (page, server) => {
+  'an invalid price': async (page, server) => {
     await page.goto(server.url('/operator/packages/daily/price'));
     await page.evaluate(() => { document.querySelector('main form').noValidate = true; });
     await page.locator('#price').fill('-5');
@@ -113,7 +113,7 @@ export const consoleStates = {
     await printed(page, server);
     return page.reload();
   },
-  'the operators, with a fresh token': async (page, server) => {
+  'the operators, with a new token': async (page, server) => {
     await page.goto(server.url('/operator/people'));
     await page.locator('#name').fill(`juma${Date.now()}`);
     const answer = answered(page);
@@ -124,7 +124,7 @@ export const consoleStates = {
     await page.goto(server.url(`/operator/orders/${(await sold(server)).order_id}`));
     return page.goto(server.url('/operator/audit'));
   },
-  'a page that is not there': visit('/operator/nothing'),
+  'an unknown page': visit('/operator/nothing'),
 };
 
 /** Fills the form of a new package. */
@@ -144,7 +144,7 @@ export async function firstCode(page) {
   return shown.replace(/\s/g, '');
 }
 
-/** A first log-in with this code, as FreeRADIUS writes it, so many minutes ago. */
+/** Inserts a first log-in with this code `minutes` ago, as FreeRADIUS writes it. */
 export function logIn(server, code, minutes = 30) {
   return server.sql(
     "INSERT INTO radacct (acctsessionid, acctuniqueid, username, nasipaddress, acctstarttime, " +
@@ -152,7 +152,7 @@ export function logIn(server, code, minutes = 30) {
     `CAST(strftime('%s', 'now', '-${minutes} minutes') AS integer), 1000000, 2000000)`);
 }
 
-/** Makes a batch and stays on its sheet. */
+/** Makes a batch of vouchers; ends on its sheet. */
 export async function printed(page, server, { count = 12, note = 'Duka la Asha' } = {}) {
   await page.goto(server.url('/operator/vouchers'));
   await page.locator('#count').fill(String(count));

@@ -1,21 +1,21 @@
-// Operators at the console.
+// Helpers for operators at the console.
 
 import { guest } from './browser.mjs';
 import { freshPhone } from './server.mjs';
 
-/** The token of the configuration: an admin's. */
+/** The admin token of the configuration. */
 export const TOKEN = 'operator-token-of-the-tests';
 
 export const PHONE = { width: 360, height: 740 };
 export const DESKTOP = { width: 1280, height: 860 };
 
-/** Types a token into the log-in. */
+/** Logs in with a token. */
 export async function logIn(page, token) {
   await page.locator('#token').fill(token);
   await page.getByRole('button', { name: 'Log in' }).click();
 }
 
-/** An operator with a browser of their own, at the console. */
+/** Opens the console as an operator, in a new browser context. */
 export async function operator(browser, server, { token = TOKEN, ...options } = {}) {
   const page = await guest(browser, server, { viewport: DESKTOP, locale: 'en-GB', ...options });
   await page.goto(server.url('/operator/login'));
@@ -24,12 +24,12 @@ export async function operator(browser, server, { token = TOKEN, ...options } = 
   return page;
 }
 
-/** Takes a viewer on. */
+/** Adds a viewer and returns the token. */
 export function viewer(server, name) {
   return server.command('operator', 'add', name, '--role', 'viewer');
 }
 
-/** Waits until an order stands there. */
+/** Waits until an order has this status. */
 export async function until(server, order, status) {
   for (;;) {
     const now = await server.status(order);
@@ -45,7 +45,7 @@ export async function sold(server, changes = {}) {
   return until(server, order, 'COMPLETED');
 }
 
-/** An order whose money does not fit. */
+/** A held order, for which too little was paid. */
 export async function held(server) {
   const order = await server.buy();
   await server.decide(order, { decision: 'approve', amount: 500, tell_amount: true });

@@ -1,4 +1,4 @@
-// What holds of every page, whoever it is for.
+// Checks that every page must pass, for guests and for operators.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -12,7 +12,7 @@ const here = fileURLToPath(new URL('..', import.meta.url));
 const validator = new HtmlValidate(new FileSystemConfigLoader());
 const readable = formatterFactory('text');
 
-/** As it came, and as it stands. */
+/** Validates the HTML as sent and as changed by scripts. */
 export async function assertValid(page, answer) {
   for (const html of [await answer.text(), await page.content()]) {
     const report = await validator.validateString(html, `${here}page.html`);
@@ -20,23 +20,23 @@ export async function assertValid(page, answer) {
   }
 }
 
-/** Nobody has to scroll sideways. */
+/** Asserts that the page needs no horizontal scrolling. */
 export async function assertFits(page, width) {
   const wide = await page.evaluate(() => document.documentElement.scrollWidth);
   assert.ok(wide <= width, `${wide} pixels wide, of ${width}`);
 }
 
-/** axe-core finds nothing worth a word. */
+/** Asserts that axe-core finds nothing but minor faults. */
 export async function assertAccessible(page) {
-  // By the debugger, which the page's policy does not concern.
+  // Evaluated by the debugger, to which the page's policy does not apply.
   await page.evaluate(axe);
   const found = await page.evaluate(() => window.axe.run());
   const bad = found.violations.filter(({ impact }) => impact !== 'minor');
-  const told = bad.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
-  assert.deepEqual(told, []);
+  const faults = bad.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
+  assert.deepEqual(faults, []);
 }
 
-/** The policy lets nothing in from elsewhere, and nothing inline. */
+/** Asserts that the policy allows no other origin and nothing inline. */
 export function assertPolicy(answer) {
   const headers = answer.headers();
   const policy = headers['content-security-policy'];

@@ -1,12 +1,12 @@
-// A screenshot with a palette of 64 colours: a page has few, and a third of the bytes shows
-// the same. Knows the one kind of PNG that Chromium writes: eight bits a channel, not interlaced.
+// Reduces a screenshot to a palette of 64 colours, which makes it a third of the size. Reads only the
+// PNG format that Chromium writes: eight bits per channel, not interlaced.
 
 import { deflateSync, inflateSync } from 'node:zlib';
 
 const SIGNATURE = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
 const COLOURS = 64;
 
-/** The same picture, smaller. */
+/** The image with at most 64 colours. */
 export function shrink(png) {
   const { width, height, colours } = read(png);
   const palette = choose(colours);
@@ -32,7 +32,7 @@ export function shrink(png) {
 
 const channels = (colour) => [colour >> 16, (colour >> 8) & 0xff, colour & 0xff];
 
-/** Of colours that look alike the one that is seen most, and of those the most frequent. */
+/** Groups similar colours, takes the most frequent colour of each group, and of these the most frequent. */
 function choose(colours) {
   const counts = new Map();
   for (const colour of colours) { counts.set(colour, (counts.get(colour) ?? 0) + 1); }
@@ -61,7 +61,7 @@ function closest(palette, colour) {
   return best;
 }
 
-/** Width, height and every pixel's colour. */
+/** Decodes a PNG: width, height and the colour of every pixel. */
 function read(png) {
   const packed = [];
   let header;
@@ -86,7 +86,7 @@ function read(png) {
   return { width, height, colours };
 }
 
-/** The bytes of the pixels, each of which was told as the difference to its neighbours. */
+/** Reverses the PNG filters: each byte is stored as the difference to a prediction from its neighbours. */
 function unfiltered(raw, line, height, size) {
   const bytes = Buffer.alloc(line * height);
   for (let y = 0; y < height; y += 1) {

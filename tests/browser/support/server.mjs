@@ -1,4 +1,4 @@
-// A real `malipo` on a free port, with a temporary SQLite of its own.
+// A `malipo` process on a free port, with its own temporary SQLite database.
 
 import { spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -13,7 +13,7 @@ const root = fileURLToPath(new URL('../../..', import.meta.url));
 const binary = process.env.MALIPO_BIN ??
   path.join(process.env.CARGO_TARGET_DIR ?? path.join(root, 'target'), 'debug', 'malipo');
 
-/** What every test starts from: the subscriber decides by hand, limits out of the way. */
+/** The configuration that tests start from: the subscriber decides only when asked, high limits. */
 const usual = {
   server: { bind: '127.0.0.1:0' },
   portal: { support_phone: '0712 000 111', brand: 'Pwani Wi-Fi' },
@@ -24,7 +24,7 @@ const usual = {
 };
 
 export class Server {
-  /** Starts, and waits until it says where it serves. */
+  /** Starts a server and waits until it prints its address. */
   static async start(changes = {}) {
     if (!existsSync(binary)) {
       throw new Error(`${binary} is missing: run cargo build, or scripts/test`);
@@ -38,7 +38,7 @@ export class Server {
   }
 
   async run() {
-    const sections = { ...usual, database: { url: `sqlite://${this.folder}/books.db?mode=rwc` } };
+    const sections = { ...usual, database: { url: `sqlite://${this.folder}/malipo.db?mode=rwc` } };
     for (const [section, keys] of Object.entries(this.changes)) {
       sections[section] = { ...sections[section], ...keys };
     }
@@ -68,7 +68,7 @@ export class Server {
     });
   }
 
-  /** Runs another command of the program beside the server; what it prints. */
+  /** Runs another command of the binary while the server runs; returns its output. */
   async command(...args) {
     const child = spawn(binary, args, { cwd: this.folder, env: this.env });
     let output = '';
@@ -80,18 +80,18 @@ export class Server {
     return output.trim();
   }
 
-  /** Writes into the books beside the server, as FreeRADIUS does. */
+  /** Runs a statement on the database while the server runs, as FreeRADIUS does. */
   async sql(text) {
-    const books = path.join(this.folder, 'books.db');
-    const wrote = spawn('sqlite3', ['-cmd', '.timeout 10000', books, text], { stdio: 'inherit' });
+    const database = path.join(this.folder, 'malipo.db');
+    const wrote = spawn('sqlite3', ['-cmd', '.timeout 10000', database, text], { stdio: 'inherit' });
     const code = await new Promise((resolve) => wrote.on('close', resolve));
     if (code !== 0) { throw new Error(`sqlite3 ended with ${code}: ${text}`); }
   }
 
-  /** What the first column of one row of the books says. */
+  /** Returns the only column of the only row of a query. */
   async ask(text) {
-    const books = path.join(this.folder, 'books.db');
-    const asked = spawn('sqlite3', ['-readonly', '-cmd', '.timeout 10000', books, text]);
+    const database = path.join(this.folder, 'malipo.db');
+    const asked = spawn('sqlite3', ['-readonly', '-cmd', '.timeout 10000', database, text]);
     let output = '';
     asked.stdout.on('data', (data) => { output += data; });
     const code = await new Promise((resolve) => asked.on('close', resolve));
@@ -99,20 +99,20 @@ export class Server {
     return output.trim();
   }
 
-  /** The link in the newest SMS about an order, as the phone that paid has it. */
+  /** The link in the newest SMS about an order. */
   async ownerLink(order) {
     const sms = await this.ask(`SELECT m.body FROM sms_messages m JOIN payments p ON p.id = m.payment_id
       WHERE p.order_id = x'${order.replaceAll('-', '')}' ORDER BY m.id DESC LIMIT 1`);
     return /http:\S+$/.exec(sms)[0];
   }
 
-  /** Ends the process, at once or in order; the books stay. */
+  /** Ends the process with this signal; the database stays. */
   async halt(signal = 'SIGKILL') {
     this.process.kill(signal);
     await this.ended;
   }
 
-  /** Ends the process and takes everything away. */
+  /** Ends the process and deletes its files. */
   async stop() {
     await this.halt();
     await rm(this.folder, { recursive: true, force: true });
@@ -131,16 +131,16 @@ export class Server {
     return this.json(page, { method: 'POST', headers, body: JSON.stringify(body) });
   }
 
-  /** The payments that the simulated ZenoPay knows, newest first. */
+  /** The payments of the simulated ZenoPay, newest first. */
   async payments() { return (await this.json('/sandbox/payments')).payments; }
 
   /** The simulated subscriber of an order decides now. */
   decide(order, changes) { return this.post(`/sandbox/payments/${order}/decide`, changes); }
 
-  /** An order through the API, with its id. */
+  /** Buys through the API; returns the order's id. */
   async buy(changes = {}) {
-    const wish = { packageId: 'daily', phoneNumber: freshPhone(), ...changes };
-    return (await this.post('/api/v1/customer-portal/payment', wish)).order_id;
+    const purchase = { packageId: 'daily', phoneNumber: freshPhone(), ...changes };
+    return (await this.post('/api/v1/customer-portal/payment', purchase)).order_id;
   }
 
   status(order) { return this.json(`/api/v1/customer-portal/payment/status/${order}`); }
@@ -148,7 +148,7 @@ export class Server {
 
 let phones = 100_000;
 
-/** A phone that nobody else has. */
+/** A phone number that no other order has. */
 export function freshPhone() {
   phones += 1;
   return `0712${phones}`;

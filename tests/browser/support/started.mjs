@@ -1,16 +1,16 @@
-// What a test file has started. A server or a browser that still runs keeps `node --test` from
-// ending, so all of them end with the file, whatever became of its tests.
+// The servers and browsers that a test file has started. `node --test` does not end while one of them
+// runs, so all are ended with the file, also if its tests failed.
 
 const ends = [];
 let isOver = false;
 
-/** Has `end` called after the tests of this file; it may have been called before. What starts
- * later still, because another start failed, ends at once. */
+/** Registers `end` to be called after the tests of this file; it must tolerate a second call. After
+ * that (if another start failed) it is called at once. */
 export function endWithTheFile(end) {
   if (isOver) { end(); } else { ends.push(end); }
 }
 
-/** Ends all that was started. */
+/** Ends everything that was started. */
 export async function endAll() {
   isOver = true;
   const ended = await Promise.allSettled(ends.map((end) => end()));

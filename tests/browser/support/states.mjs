@@ -1,4 +1,4 @@
-// Every page that a guest can meet, and how to get there. Each answers with the page's response.
+// Every page for guests in each of its states. Each function opens the page and returns its response.
 
 import assert from 'node:assert/strict';
 
@@ -6,7 +6,7 @@ import { Server, freshPhone } from './server.mjs';
 
 const visit = (page, server, path) => page.goto(server.url(path));
 
-/** Sends the shop's form with these fields, whatever the browser would say about them. */
+/** Submits the shop's form with these fields, without the browser's validation. */
 async function submit(page, server, { name = /Siku moja|One day/, phone }) {
   await visit(page, server, '/');
   await page.evaluate(() => { document.querySelector('form').noValidate = true; });
@@ -18,17 +18,17 @@ async function submit(page, server, { name = /Siku moja|One day/, phone }) {
   return answered;
 }
 
-/** An order whose simulated subscriber has decided, shown when its title says so. */
+/** Opens an order for which the simulated subscriber has decided, as soon as its page shows it. */
 async function decided(page, server, changes, tone) {
   const id = await server.buy();
   await server.decide(id, changes);
   const answer = await visit(page, server, `/order/${id}`);
   await page.locator(`main.${tone}`).waitFor();
-  // The webhook may have come between the page and now.
+  // The webhook may have arrived after the response.
   return (await answer.text()).includes(`order ${tone}`) ? answer : page.reload();
 }
 
-/** An order that is paid. */
+/** Creates a paid order. */
 async function sold(server) {
   const id = await server.buy();
   await server.decide(id, { decision: 'approve' });
@@ -81,10 +81,10 @@ export const states = {
     assert.equal(await page.locator('main.bad').count(), 1);
     return answer;
   },
-  'the page for who has paid': (page, server) => visit(page, server, '/paid'),
-  'an order that nobody knows': (page, server) =>
+  'the page for guests who have paid': (page, server) => visit(page, server, '/paid'),
+  'an unknown order': (page, server) =>
     visit(page, server, '/order/00000000-0000-4000-8000-000000000000'),
-  'a page that is not there': (page, server) => visit(page, server, '/kuponi'),
+  'an unknown page': (page, server) => visit(page, server, '/kuponi'),
   "the sandbox's phone": async (page, server) => {
     const paid = await server.buy();
     await server.decide(paid, { decision: 'approve' });
@@ -94,7 +94,7 @@ export const states = {
   },
 };
 
-/** A server on which unpaid orders are soon too late, and their page. */
+/** Starts a server on which unpaid orders expire after a second, and opens an expired order. */
 export async function expired(page) {
   const server = await Server.start({ orders: { expire_after_secs: 1 } });
   const id = await server.buy();
