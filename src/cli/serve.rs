@@ -1,11 +1,35 @@
-//! `malipo serve`: start, tell a person where to look, stop on a signal.
+//! `malipo serve`: starts, prints the addresses that a person opens, and stops on a signal.
 
 use sd_notify::NotifyState;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{error, warn};
 
-use super::{Failure, Signals};
-use crate::app::{App, WayIn};
+use super::Failure;
+use crate::app::{App, StartError, WayIn};
 use crate::config::{Config, Mode};
+
+/// SIGTERM and SIGINT, from the moment they are registered.
+pub(super) struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    pub(super) fn register() -> Result<Self, StartError> {
+        let register = |kind| signal(kind).map_err(StartError::Threads);
+        Ok(Self {
+            interrupt: register(SignalKind::interrupt())?,
+            terminate: register(SignalKind::terminate())?,
+        })
+    }
+
+    pub(super) async fn any(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
 
 pub(super) async fn serve(config: Config) -> Result<(), Failure> {
     // Before anything else, so that no signal is missed while starting.
@@ -16,47 +40,49 @@ pub(super) async fn serve(config: Config) -> Result<(), Failure> {
 
     let app = App::start(config, token).await?;
     greet(&app, scheme, mode);
-    tell_systemd(NotifyState::Ready, "serving");
+    notify_systemd(NotifyState::Ready, "serving");
     let failed = tokio::select! {
         () = signals.any() => None,
         task = app.failed() => Some(task),
     };
-    tell_systemd(NotifyState::Stopping, "answering what waits");
+    notify_systemd(NotifyState::Stopping, "answering the waiting clients");
     let Some(task) = failed else {
         app.stop().await;
         return Ok(());
     };
     error!(task = task.name(), "nothing can be sold; the process ends");
     app.stop_failed().await;
-    Err(Failure::TaskFailed(task.name()))
+    Err(Failure::new(format_args!(
+        "serve: the task {} has failed, without which nothing can be sold; start the server again",
+        task.name()
+    )))
 }
 
 /// For `Type=notify` (sd_notify(3)); without systemd nothing is sent.
-fn tell_systemd(state: NotifyState, status: &str) {
+fn notify_systemd(state: NotifyState, status: &str) {
     if let Err(error) = sd_notify::notify(&[state, NotifyState::Status(status)]) {
-        warn!(%error, "systemd cannot be told");
+        warn!(%error, "systemd cannot be notified");
     }
 }
 
 fn greet(app: &App, scheme: &str, mode: Mode) {
-    let here = format!("{scheme}://{}", app.address);
-    println!(
-        "malipo {} serves at {here} ({})",
-        env!("CARGO_PKG_VERSION"),
-        mode.as_str()
-    );
-    println!("  portal        {here}/");
+    let url = format!("{scheme}://{}", app.address);
+    let version = env!("CARGO_PKG_VERSION");
+    println!("malipo {version} serves at {url} ({})", mode.as_str());
+    println!("  portal        {url}/");
     if mode == Mode::Sandbox {
-        println!("  test phone    {here}/sandbox");
+        println!("  test phone    {url}/sandbox");
     }
-    println!("  try the API   {here}/docs");
-    println!("  console       {here}/operator");
+    println!("  try the API   {url}/docs");
+    println!("  console       {url}/operator");
     if mode == Mode::Sandbox {
         println!("  No money moves: ZenoPay is simulated, and approves by itself.");
     }
     match &app.way_in {
         WayIn::Known => {}
         WayIn::Fresh(token) => println!("  admin token, shown once: {}", token.expose()),
-        WayIn::Nobody => println!("  nobody can log in yet: malipo operator add NAME --role admin"),
+        WayIn::Nobody => {
+            println!("  there is no operator yet: malipo operator add NAME --role admin");
+        }
     }
 }
