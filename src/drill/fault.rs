@@ -1,6 +1,26 @@
-//! What can be wrong with an order, in words for the shop's owner.
+//! What can be wrong with an order, in sentences for the shop's owner.
+
+use serde::{Serialize, Serializer};
+use serde_json::json;
 
 use crate::domain::order::ids::OrderId;
+
+/// One thing that is wrong with one order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// Which order.
+    pub order_id: OrderId,
+    /// What is wrong.
+    pub fault: Fault,
+}
+
+impl Serialize for Violation {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let Self { order_id, fault } = self;
+        let sentence = fault.to_string();
+        json!({"order_id": order_id, "code": fault.code(), "sentence": sentence}).serialize(to)
+    }
+}
 
 /// Something of which every order has exactly one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,13 +31,14 @@ pub enum Thing {
     Voucher,
     /// What lets the guest in.
     RadiusUser,
-    /// The text that tells the code.
+    /// The text that has the code.
     Sms,
     /// The delivery that sold, in the journal.
     WinningWebhook,
 }
 
-/// One way to be not exactly once: a sentence whose subject is the order.
+/// One way to be not exactly once: a sentence whose subject is the order. The polls are those of
+/// the guest who waited.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum Fault {
@@ -29,8 +50,8 @@ pub enum Fault {
         /// How many there are.
         count: usize,
     },
-    /// More than one delivery was told that it sold.
-    #[error("was sold {times} times: so many webhooks were told that they made the sale.")]
+    /// More than one delivery was answered that it made the sale.
+    #[error("was sold {times} times: so many webhooks were answered that they made the sale.")]
     SoldTwice {
         /// How many.
         times: usize,
@@ -47,13 +68,13 @@ pub enum Fault {
     /// COMPLETED without a code.
     #[error("is COMPLETED, and its status page shows no voucher code.")]
     ShownWithoutCode,
-    /// The database does not know the order.
+    /// The database does not have the order.
     #[error("is not in the database.")]
-    NotInBooks,
-    /// The waiting guest never heard COMPLETED.
+    NotInDatabase,
+    /// No poll was answered COMPLETED.
     #[error("has a guest who waited and was never told that it is paid.")]
-    NeverTold,
-    /// The waiting guest was shown a version, and later a lower one.
+    NeverNotified,
+    /// A poll was answered with a version, and a later one with a lower version.
     #[error("has a guest who was shown version {from} and then version {to}.")]
     WentBack {
         /// The version first.
@@ -61,18 +82,18 @@ pub enum Fault {
         /// The version then.
         to: i64,
     },
-    /// The waiting guest heard COMPLETED without a code.
+    /// A poll was answered COMPLETED, without a code.
     #[error("has a guest who was told that it is paid, without a voucher code.")]
-    ToldWithoutCode,
-    /// The waiting guest heard another code than the status page shows.
+    PolledWithoutCode,
+    /// A poll was answered with another code than the status page shows.
     #[error("has a guest who was told another voucher code than the status page shows.")]
-    ToldAnotherCode,
-    /// The waiting guest heard another code than is in the database.
+    PolledOtherThanShown,
+    /// A poll was answered with another code than is in the database.
     #[error("has a guest who was told another voucher code than the database holds.")]
-    ToldWhatIsNotBooked,
+    PolledOtherThanStored,
     /// The status page shows another code than is in the database.
     #[error("shows another voucher code than the database holds.")]
-    BookedAnotherCode,
+    ShownOtherThanStored,
     /// A text to the guest names another code than the order's, or none.
     #[error("has an SMS without its voucher code.")]
     SmsWithoutCode,
@@ -85,34 +106,34 @@ pub enum Fault {
     /// A delivery was answered neither 200 nor 503.
     #[error("has a webhook ({word}) that was refused: {status} {code}.")]
     Refused {
-        /// What it said.
+        /// The word that it reported.
         word: &'static str,
         /// As in 401.
         status: u16,
         /// The problem's code.
         code: String,
     },
-    /// A delivery was never answered but by 503.
+    /// A delivery was only answered by 503.
     #[error("has a webhook ({word}) that was never acknowledged, however often it was sent.")]
     NeverAcknowledged {
-        /// What it said.
+        /// The word that it reported.
         word: &'static str,
     },
     /// Another order has the same voucher code.
     #[error("has the same voucher code as order {with}.")]
     SharesCode {
-        /// Which.
+        /// Which one.
         with: OrderId,
     },
     /// Another order has the same invoice number.
     #[error("has the same invoice number as order {with}.")]
     SharesInvoiceNumber {
-        /// Which.
+        /// Which one.
         with: OrderId,
     },
 }
 
-/// Which side is hurt.
+/// The side that is harmed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Harm {
     /// The shop: something was given twice.
@@ -124,9 +145,9 @@ pub enum Harm {
 }
 
 impl Thing {
-    /// Its name for one and for several, and the words of [`Fault::code`] for none and for several.
+    /// Its name for one and for several, and the codes ([`Fault::code`]) of none and of several.
     #[rustfmt::skip] // A table is read by its columns.
-    fn words(self) -> [&'static str; 4] {
+    fn names(self) -> [&'static str; 4] {
         match self {
             Self::Invoice => ["invoice", "invoices", "no_invoice", "several_invoices"],
             Self::Voucher => ["voucher", "vouchers", "no_voucher", "several_vouchers"],
@@ -141,33 +162,33 @@ impl Thing {
 }
 
 impl Fault {
-    /// One word for machines.
+    /// The fault's name in the JSON report.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::NotOne { thing, count: 0 } => thing.words()[2],
-            Self::NotOne { thing, .. } => thing.words()[3],
+            Self::NotOne { thing, count: 0 } => thing.names()[2],
+            Self::NotOne { thing, .. } => thing.names()[3],
             other => other.into(),
         }
     }
 
-    /// Which side is hurt.
+    /// The side that is harmed.
     pub fn harm(&self) -> Harm {
         match self {
             Self::NotOne { count: 0, .. }
             | Self::NotShown
             | Self::NotSold { .. }
             | Self::ShownWithoutCode
-            | Self::NotInBooks => Harm::Lost,
+            | Self::NotInDatabase => Harm::Lost,
             Self::NotOne { .. }
             | Self::SoldTwice { .. }
             | Self::SharesCode { .. }
             | Self::SharesInvoiceNumber { .. } => Harm::Doubled,
-            Self::NeverTold
+            Self::NeverNotified
             | Self::WentBack { .. }
-            | Self::ToldWithoutCode
-            | Self::ToldAnotherCode
-            | Self::ToldWhatIsNotBooked
-            | Self::BookedAnotherCode
+            | Self::PolledWithoutCode
+            | Self::PolledOtherThanShown
+            | Self::PolledOtherThanStored
+            | Self::ShownOtherThanStored
             | Self::SmsWithoutCode
             | Self::NotJournalled { .. }
             | Self::Refused { .. }
@@ -177,7 +198,7 @@ impl Fault {
 }
 
 fn not_one(thing: Thing, count: usize) -> String {
-    let [one, several, ..] = thing.words();
+    let [one, several, ..] = thing.names();
     match count {
         0 => format!("has no {one}."),
         _ => format!("has {count} {several} instead of one."),

@@ -25,8 +25,8 @@ async fn each_manual_change_of_the_database_is_found_and_named(kind: Kind) {
     let not_one = |thing, count| Fault::NotOne { thing, count };
     let swapped = || {
         vec![
-            Fault::ToldAnotherCode,
-            Fault::ToldWhatIsNotBooked,
+            Fault::PolledOtherThanShown,
+            Fault::PolledOtherThanStored,
             Fault::SmsWithoutCode,
         ]
     };
