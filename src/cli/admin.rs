@@ -1,9 +1,11 @@
 //! `malipo migrate`, `malipo operator` and `malipo nas`: the schema, the operators, and the routers
 //! that may ask FreeRADIUS. All of them work beside a running server.
 
+use std::error::Error;
+
 use clap::{Subcommand, ValueEnum};
 
-use super::Failure;
+use super::Done;
 use crate::app::radius_address;
 use crate::config::Config;
 use crate::domain::access::router::NewRouter;
@@ -65,20 +67,19 @@ pub(super) enum NasCommand {
     },
 }
 
-pub(super) async fn migrate(config: &Config, to: Migrate) -> Result<(), Failure> {
+pub(super) async fn migrate(config: &Config, to: Migrate) -> Done {
     let url = config.database.url.expose();
-    let failed = Failure::of("migrate");
     match to {
         Migrate::Up => {
-            let applied = migration::up(url).await.map_err(failed)?;
+            let applied = migration::up(url).await?;
             println!("{applied} migrations applied");
         }
         Migrate::Down => {
-            let reverted = migration::down(url, None).await.map_err(failed)?;
+            let reverted = migration::down(url, None).await?;
             println!("{reverted} migrations reverted");
         }
         Migrate::Status => {
-            for step in migration::status(url).await.map_err(failed)? {
+            for step in migration::status(url).await? {
                 let state = if step.applied { "applied" } else { "pending" };
                 println!("{state:8} {}", step.name);
             }
@@ -87,29 +88,27 @@ pub(super) async fn migrate(config: &Config, to: Migrate) -> Result<(), Failure>
     Ok(())
 }
 
-pub(super) async fn operator(config: &Config, command: OperatorCommand) -> Result<(), Failure> {
-    let store = open(config, "operator").await?;
-    let failed = Failure::of("operator");
+pub(super) async fn operator(config: &Config, command: OperatorCommand) -> Done {
+    let store = open(config).await?;
     match command {
         OperatorCommand::Add { name, role } => {
             let operator = Operator {
                 name: name.clone(),
                 role,
             };
-            let added = store.add_operator(operator, None).await.map_err(failed)?;
+            let added = store.add_operator(operator, None).await?;
             let token = added.ok_or_else(|| {
-                Failure::new(format_args!(
-                    "operator: there is a {name} already; `malipo operator disable {name}` first, for a new token"
-                ))
+                format!(
+                    "there is a {name} already; `malipo operator disable {name}` first, for a new token"
+                )
             })?;
             // The token alone on standard output, so that it can be piped.
             eprintln!("{name} is {}; the token, shown once:", role.as_str());
             println!("{}", token.expose());
         }
         OperatorCommand::Disable { name } => {
-            if !store.disable_operator(&name, None).await.map_err(failed)? {
-                let why = format_args!("operator: there is no active operator {name}");
-                return Err(Failure::new(why));
+            if !store.disable_operator(&name, None).await? {
+                return Err(format!("there is no active operator {name}").into());
             }
             println!("{name} is disabled");
         }
@@ -117,9 +116,8 @@ pub(super) async fn operator(config: &Config, command: OperatorCommand) -> Resul
     Ok(())
 }
 
-pub(super) async fn nas(config: &Config, command: NasCommand) -> Result<(), Failure> {
-    let store = open(config, "nas").await?;
-    let failed = Failure::of("nas");
+pub(super) async fn nas(config: &Config, command: NasCommand) -> Done {
+    let store = open(config).await?;
     match command {
         NasCommand::Add {
             address,
@@ -128,11 +126,10 @@ pub(super) async fn nas(config: &Config, command: NasCommand) -> Result<(), Fail
             coa_port,
         } => {
             let secret = secret.map_or_else(fresh_secret, Secret::new);
-            let new =
-                NewRouter::parse(&address, &name, secret, coa_port).map_err(Failure::of("nas"))?;
-            let taken = format!("nas: there is a router at {} already", new.address());
-            let added = store.add_router(new, COMMAND_LINE).await.map_err(failed)?;
-            let router = added.ok_or_else(|| Failure::new(taken))?;
+            let new = NewRouter::parse(&address, &name, secret, coa_port)?;
+            let taken = format!("there is a router at {} already", new.address());
+            let added = store.add_router(new, COMMAND_LINE).await?;
+            let router = added.ok_or(taken)?;
             // The script alone on standard output, so that it can be piped.
             eprintln!("{} may ask FreeRADIUS; for a MikroTik:", router.name);
             let server = radius_address(config);
@@ -141,7 +138,7 @@ pub(super) async fn nas(config: &Config, command: NasCommand) -> Result<(), Fail
         NasCommand::List => {
             let [id, address, name, port] = ["id", "address", "name", "coa port"];
             println!("{id:>5}  {address:20} {name:20} {port:>8}");
-            for router in store.routers().await.map_err(failed)? {
+            for router in store.routers().await? {
                 println!(
                     "{:>5}  {:20} {:20} {:>8}",
                     router.id, router.address, router.name, router.coa_port
@@ -150,16 +147,15 @@ pub(super) async fn nas(config: &Config, command: NasCommand) -> Result<(), Fail
         }
         NasCommand::Remove { address } => {
             let address = address.trim();
-            let mut routers = store.routers().await.map_err(failed)?;
+            let mut routers = store.routers().await?;
             routers.retain(|router| router.address == address);
             let mut removed = false;
             for router in routers {
-                let row = store.remove_router(router.id, COMMAND_LINE).await;
-                removed |= row.map_err(failed)?.is_some();
+                let row = store.remove_router(router.id, COMMAND_LINE).await?;
+                removed |= row.is_some();
             }
             if !removed {
-                let why = format_args!("nas: there is no router at {address}");
-                return Err(Failure::new(why));
+                return Err(format!("there is no router at {address}").into());
             }
             println!("{address} is removed; FreeRADIUS forgets it within a minute");
         }
@@ -168,12 +164,9 @@ pub(super) async fn nas(config: &Config, command: NasCommand) -> Result<(), Fail
 }
 
 /// Opens the database, which may be new: an operator can be added before the first start.
-async fn open(config: &Config, command: &'static str) -> Result<Store, Failure> {
+async fn open(config: &Config) -> Result<Store, Box<dyn Error>> {
     if config.database.auto_migrate {
-        migration::up(config.database.url.expose())
-            .await
-            .map_err(Failure::of("migrate"))?;
+        migration::up(config.database.url.expose()).await?;
     }
-    let opened = Store::open_beside(&config.database).await;
-    opened.map_err(Failure::of(command))
+    Ok(Store::open_beside(&config.database).await?)
 }

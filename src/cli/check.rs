@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::{SecondsFormat, Utc};
 use uuid::Uuid;
 
-use super::Failure;
+use super::Done;
 use crate::config::{Config, Mode};
 use crate::domain::access::radius_user::{Attribute, RadiusUser};
 use crate::domain::order::ids::OrderId;
@@ -26,7 +26,7 @@ const TEST_USER_VALID: Duration = Duration::from_secs(60);
 
 type Finding = Result<String, Box<dyn Error>>;
 
-pub(super) async fn check(config: &Config) -> Result<(), Failure> {
+pub(super) async fn check(config: &Config) -> Done {
     let mut all_ok = true;
     let mut report = |name: &str, finding: Finding| match finding {
         Ok(text) => println!("ok    {name:9} {text}"),
@@ -53,9 +53,7 @@ pub(super) async fn check(config: &Config) -> Result<(), Failure> {
     if all_ok {
         return Ok(());
     }
-    Err(Failure::new(
-        "check: something is wrong; see the lines above",
-    ))
+    Err("not everything is as it must be; see the lines above".into())
 }
 
 /// SQLite's files hold every guest's phone and code.

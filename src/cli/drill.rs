@@ -1,5 +1,6 @@
 //! `malipo drill`: drills a running server, or one that it starts and stops itself.
 
+use std::error::Error;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -7,13 +8,13 @@ use clap::builder::RangedU64ValueParser;
 use tempfile::TempDir;
 use url::Url;
 
-use super::Failure;
+use super::Done;
 use super::serve::Signals;
 use crate::app::App;
 use crate::config::{Config, Confirm, DatabaseConfig, LogConfig, Mode, SmsProvider};
 use crate::domain::people::secret::Secret;
 use crate::drill::{self, DrillError, Plan, Progress, Target};
-use crate::store::{Store, fresh_token};
+use crate::store::{Store, StoreError, fresh_token};
 
 /// More orders than any drill places in a second.
 const PROMPTS_PER_SEC: u32 = 100_000;
@@ -60,7 +61,7 @@ pub(super) fn log_errors_only(log: &mut LogConfig) {
     }
 }
 
-pub(super) async fn drill(config: Config, options: Options) -> Result<(), Failure> {
+pub(super) async fn drill(config: Config, options: Options) -> Done {
     // Before anything is made that would have to be removed.
     let mut signals = Signals::register()?;
     let plan = Plan {
@@ -72,10 +73,10 @@ pub(super) async fn drill(config: Config, options: Options) -> Result<(), Failur
         None => Stage::start(config, options.database.as_deref()).await?,
     };
     let progress = Progress::on_stderr();
-    let ended = tokio::select! {
-        ended = drill::run(&stage.target, plan, &progress) => ended.map_err(Failure::from),
+    let ended: Result<_, Box<dyn Error>> = tokio::select! {
+        ended = drill::run(&stage.target, plan, &progress) => ended.map_err(Box::from),
         // The drill's own server is then stopped too, and its folder removed.
-        () = signals.any() => Err(Failure::new("drill: interrupted")),
+        () = signals.any() => Err(Box::from("interrupted")),
     };
     stage.clear().await;
 
@@ -83,19 +84,22 @@ pub(super) async fn drill(config: Config, options: Options) -> Result<(), Failur
     print!("{report}");
     if let Some(path) = &options.json {
         let json = serde_json::to_string_pretty(&report).expect("texts and numbers are JSON");
-        std::fs::write(path, json + "\n").map_err(|error| {
-            Failure::new(format_args!("drill: --json {}: {error}", path.display()))
-        })?;
+        let written = std::fs::write(path, json + "\n");
+        written.map_err(|error| format!("--json {}: {error}", path.display()))?;
     }
     match report.violations.len() {
         0 => Ok(()),
-        count => Err(Failure::new(format_args!("drill: {count} violations"))),
+        count => Err(format!("{count} violations").into()),
     }
 }
 
 impl Stage {
     /// A server that runs already.
-    async fn running(url: &Url, config: &Config, options: &Options) -> Result<Self, Failure> {
+    async fn running(
+        url: &Url,
+        config: &Config,
+        options: &Options,
+    ) -> Result<Self, Box<dyn Error>> {
         let store = match &options.database {
             None => None,
             Some(database) => Some(open_beside(database).await?),
@@ -115,19 +119,19 @@ impl Stage {
     }
 
     /// A server of the drill's own, on this database or a temporary one.
-    async fn start(config: Config, database: Option<&str>) -> Result<Self, Failure> {
+    async fn start(config: Config, database: Option<&str>) -> Result<Self, Box<dyn Error>> {
         // Before anything is opened: `--database` may name the shop's own.
         if config.zenopay.mode != Mode::Sandbox {
-            return Err(Failure::from(DrillError::NotSandbox {
-                scene: "the configuration".to_owned(),
-                mode: config.zenopay.mode.as_str().to_owned(),
-            }));
+            let scene = "the configuration".to_owned();
+            let mode = config.zenopay.mode.as_str().to_owned();
+            return Err(DrillError::NotSandbox { scene, mode }.into());
         }
         let (url, folder) = match database {
             Some(url) => (url.to_owned(), None),
             None => {
-                let folder = TempDir::with_prefix("malipo-drill-")
-                    .map_err(Failure::of("drill: no folder for a temporary database"))?;
+                let folder = TempDir::with_prefix("malipo-drill-");
+                let folder = folder
+                    .map_err(|error| format!("no folder for a temporary database: {error}"))?;
                 let file = folder.path().join("malipo.db");
                 let url = format!("sqlite://{}?mode=rwc", file.display());
                 (url, Some(folder))
@@ -179,13 +183,13 @@ fn for_drill(mut config: Config) -> Config {
     config
 }
 
-async fn open_beside(url: &str) -> Result<Store, Failure> {
+async fn open_beside(url: &str) -> Result<Store, StoreError> {
     let config = DatabaseConfig {
         url: Secret::new(url),
         auto_migrate: false,
         ..DatabaseConfig::default()
     };
-    Store::open_beside(&config).await.map_err(Failure::new)
+    Store::open_beside(&config).await
 }
 
 fn http_url(text: &str) -> Result<Url, String> {

@@ -1,7 +1,7 @@
 //! The command line. Exit codes: 0 success, 1 the command failed, 2 wrong usage or configuration,
 //! printed as one sentence that names the key.
 
-use std::fmt::Display;
+use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -9,7 +9,6 @@ use clap::{Parser, Subcommand};
 
 use crate::app::StartError;
 use crate::config::{Config, ConfigError, TelemetryConfig};
-use crate::drill::DrillError;
 use crate::observability::telemetry;
 
 mod admin;
@@ -54,64 +53,23 @@ enum Command {
     Drill(drill::Options),
 }
 
-/// Why a command failed: the sentence that is printed, and the exit code.
-struct Failure {
-    message: String,
-    exit_code: u8,
-}
-
-impl Failure {
-    fn new(message: impl Display) -> Self {
-        Self {
-            message: message.to_string(),
-            exit_code: 1,
-        }
-    }
-
-    /// Puts the command's name before an error: `.map_err(Failure::of("order"))`.
-    fn of<E: Display>(command: &'static str) -> impl Fn(E) -> Self + Copy {
-        move |error| Self::new(format_args!("{command}: {error}"))
-    }
-}
-
-impl From<ConfigError> for Failure {
-    fn from(error: ConfigError) -> Self {
-        Self {
-            message: error.to_string(),
-            exit_code: 2,
-        }
-    }
-}
-
-impl From<StartError> for Failure {
-    fn from(error: StartError) -> Self {
-        match error {
-            StartError::Config(error) => error.into(),
-            other => Self::new(other),
-        }
-    }
-}
-
-impl From<DrillError> for Failure {
-    fn from(error: DrillError) -> Self {
-        Self::of("drill")(error)
-    }
-}
+/// The result of a command. The error is printed.
+type Done = Result<(), Box<dyn Error>>;
 
 /// Runs the command that the arguments name.
 pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
     let system = actix_web::rt::System::new();
-    match system.block_on(execute(arguments)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            eprintln!("malipo: {}", failure.message);
-            ExitCode::from(failure.exit_code)
-        }
-    }
+    let Err(error) = system.block_on(execute(arguments)) else {
+        return ExitCode::SUCCESS;
+    };
+    eprintln!("malipo: {error}");
+    let start_error = error.downcast_ref();
+    let is_usage = error.is::<ConfigError>() || matches!(start_error, Some(StartError::Config(_)));
+    ExitCode::from(if is_usage { 2 } else { 1 })
 }
 
-async fn execute(arguments: Arguments) -> Result<(), Failure> {
+async fn execute(arguments: Arguments) -> Done {
     let mut config = Config::read(arguments.config.as_deref())?;
     let command = arguments.command.unwrap_or(Command::Serve);
     if let Command::Drill(_) = command {

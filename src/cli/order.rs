@@ -1,11 +1,13 @@
 //! `malipo order show`: what happened to one order, for the person on call. Only reads, and
 //! works beside a running server.
 
+use std::error::Error;
+
 use chrono::{DateTime, SubsecRound, Utc};
 use chrono_tz::Tz;
 use clap::Subcommand;
 
-use super::Failure;
+use super::Done;
 use crate::config::Config;
 use crate::domain::history::{Line, OrderHistory, tell};
 use crate::domain::order::ids::OrderId;
@@ -18,6 +20,7 @@ use crate::store::{OrderSearch, Store, Unmasking};
 /// The operator's name in the audit log. A person at this machine can read the database anyway.
 const TERMINAL: &str = "terminal";
 
+const NO_SUCH_ORDER: &str = "there is no such order";
 /// Orders that are listed when several match.
 const LISTED: u64 = 10;
 
@@ -35,20 +38,19 @@ pub(super) enum OrderCommand {
     },
 }
 
-pub(super) async fn run(config: &Config, command: OrderCommand) -> Result<(), Failure> {
+pub(super) async fn run(config: &Config, command: OrderCommand) -> Done {
     let OrderCommand::Show { name, reveal } = command;
-    let (zone, failed) = (config.server.timezone, Failure::of("order"));
-    let store = Store::open_beside(&config.database).await.map_err(failed)?;
+    let zone = config.server.timezone;
+    let store = Store::open_beside(&config.database).await?;
     let id = find_order(&store, &name, zone).await?;
-    let history = store.story(id).await.map_err(failed)?;
-    let history = history.ok_or_else(no_such_order)?;
+    let history = store.story(id).await?.ok_or(NO_SUCH_ORDER)?;
     let visibility = if reveal {
         let unmasking = Unmasking {
             operator: TERMINAL.to_owned(),
             order_id: Some(id),
             subject: "order".to_owned(),
         };
-        store.record_reveal(unmasking).await.map_err(failed)?;
+        store.record_reveal(unmasking).await?;
         Visibility::Whole
     } else {
         Visibility::Masked
@@ -60,28 +62,21 @@ pub(super) async fn run(config: &Config, command: OrderCommand) -> Result<(), Fa
     Ok(())
 }
 
-fn no_such_order() -> Failure {
-    Failure::new("order: there is no such order")
-}
-
 /// The one order that matches; several are listed.
-async fn find_order(store: &Store, name: &str, zone: Tz) -> Result<OrderId, Failure> {
+async fn find_order(store: &Store, name: &str, zone: Tz) -> Result<OrderId, Box<dyn Error>> {
     let search = OrderSearch {
-        keys: search::read(name, Role::Admin).map_err(|_| no_such_order())?,
+        keys: search::read(name, Role::Admin).map_err(|_| NO_SUCH_ORDER)?,
         limit: LISTED,
         ..OrderSearch::default()
     };
-    let found = store.find_orders(search).await;
-    match found.map_err(Failure::of("order"))?.items.as_slice() {
-        [] => Err(no_such_order()),
+    match store.find_orders(search).await?.items.as_slice() {
+        [] => Err(NO_SUCH_ORDER.into()),
         [only] => Ok(only.order_id),
         several => {
             for order in several {
                 println!("{}", summary(order, several, zone));
             }
-            Err(Failure::new(
-                "order: several orders match; give the first word of one line",
-            ))
+            Err("several orders match; give the first word of one line".into())
         }
     }
 }

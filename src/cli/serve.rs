@@ -4,7 +4,7 @@ use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{error, warn};
 
-use super::Failure;
+use super::Done;
 use crate::app::{App, StartError, WayIn};
 use crate::config::{Config, Mode};
 
@@ -31,7 +31,7 @@ impl Signals {
     }
 }
 
-pub(super) async fn serve(config: Config) -> Result<(), Failure> {
+pub(super) async fn serve(config: Config) -> Done {
     // Before anything else, so that no signal is missed while starting.
     let mut signals = Signals::register()?;
     let mode = config.zenopay.mode;
@@ -52,10 +52,11 @@ pub(super) async fn serve(config: Config) -> Result<(), Failure> {
     };
     error!(task = task.name(), "nothing can be sold; the process ends");
     app.stop_failed().await;
-    Err(Failure::new(format_args!(
-        "serve: the task {} has failed, without which nothing can be sold; start the server again",
-        task.name()
-    )))
+    let name = task.name();
+    Err(
+        format!("the task {name} has failed, without which nothing can be sold; start again")
+            .into(),
+    )
 }
 
 /// For `Type=notify` (sd_notify(3)); without systemd nothing is sent.
