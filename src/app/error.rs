@@ -1,4 +1,4 @@
-//! Why the server does not start.
+//! The error of a start.
 
 use crate::config::ConfigError;
 use crate::gateways::zenopay::client::ClientError;
@@ -9,7 +9,7 @@ use crate::store::StoreError;
 /// Why the server does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// Something is set that cannot be.
+    /// A value cannot be used.
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// The database cannot be opened.
@@ -18,7 +18,7 @@ pub enum StartError {
     /// The schema cannot be brought up to date.
     #[error("the database cannot be migrated: {0}")]
     Migration(String),
-    /// The port is taken, for one.
+    /// For example, the port is in use.
     #[error("server.bind: {0}")]
     Bind(std::io::Error),
     /// ZenoPay cannot be called with this configuration.
