@@ -87,6 +87,8 @@ pub struct PollAnswer {
 pub struct Shown {
     /// As in `COMPLETED`.
     pub status: String,
+    /// Rises with each change.
+    pub version: i64,
     /// The voucher code, if there is one.
     pub code: Option<VoucherCode>,
 }

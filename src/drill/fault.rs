@@ -51,20 +51,14 @@ pub enum Fault {
         count: usize,
     },
     /// More than one delivery was answered that it made the sale.
-    #[error("was sold {times} times: so many webhooks were answered that they made the sale.")]
-    SoldTwice {
-        /// How many.
-        times: usize,
-    },
+    #[error("was sold {0} times: so many webhooks were answered that they made the sale.")]
+    SoldTwice(usize),
     /// The status page shows nothing.
     #[error("was paid, and its status page shows nothing.")]
     NotShown,
-    /// Paid, and not COMPLETED.
-    #[error("was paid, and its status page says {status}.")]
-    NotSold {
-        /// What is shown instead.
-        status: String,
-    },
+    /// Paid, and the status page shows this instead of COMPLETED.
+    #[error("was paid, and its status page says {0}.")]
+    NotSold(String),
     /// COMPLETED without a code.
     #[error("is COMPLETED, and its status page shows no voucher code.")]
     ShownWithoutCode,
@@ -74,14 +68,9 @@ pub enum Fault {
     /// No poll was answered COMPLETED.
     #[error("has a guest who waited and was never told that it is paid.")]
     NeverNotified,
-    /// A poll was answered with a version, and a later one with a lower version.
-    #[error("has a guest who was shown version {from} and then version {to}.")]
-    WentBack {
-        /// The version first.
-        from: i64,
-        /// The version then.
-        to: i64,
-    },
+    /// A poll was answered with the first version, and a later one with the second, which is lower.
+    #[error("has a guest who was shown version {0} and then version {1}.")]
+    WentBack(i64, i64),
     /// A poll was answered COMPLETED, without a code.
     #[error("has a guest who was told that it is paid, without a voucher code.")]
     PolledWithoutCode,
@@ -97,12 +86,9 @@ pub enum Fault {
     /// A text to the guest names another code than the order's, or none.
     #[error("has an SMS without its voucher code.")]
     SmsWithoutCode,
-    /// Acknowledged, and not in the journal.
-    #[error("{}", not_journalled(*missing))]
-    NotJournalled {
-        /// How many deliveries.
-        missing: usize,
-    },
+    /// So many deliveries are acknowledged and not in the journal.
+    #[error("has {0} acknowledged webhook(s) that are not in the journal.")]
+    NotJournalled(usize),
     /// A delivery was answered neither 200 nor 503.
     #[error("has a webhook ({word}) that was refused: {status} {code}.")]
     Refused {
@@ -113,24 +99,15 @@ pub enum Fault {
         /// The problem's code.
         code: String,
     },
-    /// A delivery was only answered by 503.
-    #[error("has a webhook ({word}) that was never acknowledged, however often it was sent.")]
-    NeverAcknowledged {
-        /// The word that it reported.
-        word: &'static str,
-    },
-    /// Another order has the same voucher code.
-    #[error("has the same voucher code as order {with}.")]
-    SharesCode {
-        /// Which one.
-        with: OrderId,
-    },
-    /// Another order has the same invoice number.
-    #[error("has the same invoice number as order {with}.")]
-    SharesInvoiceNumber {
-        /// Which one.
-        with: OrderId,
-    },
+    /// A delivery with this word was only answered by 503.
+    #[error("has a webhook ({0}) that was never acknowledged, however often it was sent.")]
+    NeverAcknowledged(&'static str),
+    /// This other order has the same voucher code.
+    #[error("has the same voucher code as order {0}.")]
+    SharesCode(OrderId),
+    /// This other order has the same invoice number.
+    #[error("has the same invoice number as order {0}.")]
+    SharesInvoiceNumber(OrderId),
 }
 
 /// The side that is harmed.
@@ -176,23 +153,23 @@ impl Fault {
         match self {
             Self::NotOne { count: 0, .. }
             | Self::NotShown
-            | Self::NotSold { .. }
+            | Self::NotSold(_)
             | Self::ShownWithoutCode
             | Self::NotInDatabase => Harm::Lost,
             Self::NotOne { .. }
-            | Self::SoldTwice { .. }
-            | Self::SharesCode { .. }
-            | Self::SharesInvoiceNumber { .. } => Harm::Doubled,
+            | Self::SoldTwice(_)
+            | Self::SharesCode(_)
+            | Self::SharesInvoiceNumber(_) => Harm::Doubled,
             Self::NeverNotified
-            | Self::WentBack { .. }
+            | Self::WentBack(..)
             | Self::PolledWithoutCode
             | Self::PolledOtherThanShown
             | Self::PolledOtherThanStored
             | Self::ShownOtherThanStored
             | Self::SmsWithoutCode
-            | Self::NotJournalled { .. }
+            | Self::NotJournalled(_)
             | Self::Refused { .. }
-            | Self::NeverAcknowledged { .. } => Harm::Other,
+            | Self::NeverAcknowledged(_) => Harm::Other,
         }
     }
 }
@@ -203,12 +180,4 @@ fn not_one(thing: Thing, count: usize) -> String {
         0 => format!("has no {one}."),
         _ => format!("has {count} {several} instead of one."),
     }
-}
-
-fn not_journalled(missing: usize) -> String {
-    let (webhooks, were, are) = match missing {
-        1 => ("webhook", "was", "is"),
-        _ => ("webhooks", "were", "are"),
-    };
-    format!("has {missing} {webhooks} that {were} acknowledged and {are} not in the journal.")
 }

@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use reqwest::RequestBuilder;
-use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -27,25 +26,6 @@ const FIRST_VERSION: i64 = 1;
 /// Phone numbers that begin with 060, which no operator in Tanzania has, so that no SMS reaches a
 /// person.
 const PHONES: u64 = 10_000_000;
-
-/// The part of the status document that guests read.
-#[derive(Deserialize)]
-struct Document {
-    payment_status: String,
-    version: i64,
-    voucher_code: Option<String>,
-}
-
-impl Document {
-    fn read((status, document): (u16, Value)) -> Option<Self> {
-        let is_shown = (200..300).contains(&status);
-        serde_json::from_value(document).ok().filter(|_| is_shown)
-    }
-
-    fn code(self) -> Option<VoucherCode> {
-        self.voucher_code.map(VoucherCode::from_stored)
-    }
-}
 
 /// A random start, so that the limits by phone of one run do not affect the next.
 pub(super) fn first_phone() -> u64 {
@@ -125,25 +105,25 @@ async fn poll_until_completed(server: &Server<'_>, order_id: OrderId) -> PollAns
     loop {
         let wait_secs = WAIT.as_secs();
         let path = format!("/payment/status/{order_id}?wait={wait_secs}&since={since}");
-        let (document, pause) = match try_once(server.portal_get(&path, WAIT)).await {
-            Ok(answer) => (Document::read(answer), None),
+        let (shown, pause) = match try_once(server.portal_get(&path, WAIT)).await {
+            Ok(answer) => (read_status(answer), None),
             Err(retry) => (None, retry.pause),
         };
         let at = Instant::now();
-        match document {
-            Some(document) if document.payment_status == COMPLETED => {
+        match shown {
+            Some(shown) if shown.status == COMPLETED => {
                 return PollAnswer {
-                    code: document.code(),
+                    code: shown.code,
                     at,
                     went_back,
                 };
             }
             // After FAILED and the like money may still come.
-            Some(document) if document.version != since => {
-                if document.version < since {
-                    went_back = Some((since, document.version));
+            Some(shown) if shown.version != since => {
+                if shown.version < since {
+                    went_back = Some((since, shown.version));
                 }
-                since = document.version;
+                since = shown.version;
             }
             Some(_) | None => sleep(pause.unwrap_or(SHORT_PAUSE)).await,
         }
@@ -156,9 +136,15 @@ pub(super) async fn status_page(server: &Server<'_>, order_id: OrderId) -> Optio
     let reply = server
         .send(|| server.portal_get(&path, Duration::ZERO))
         .await;
-    let document = Document::read(reply.answer.ok()?)?;
-    Some(Shown {
-        status: document.payment_status.clone(),
-        code: document.code(),
-    })
+    read_status(reply.answer.ok()?)
+}
+
+fn read_status((status, document): (u16, Value)) -> Option<Shown> {
+    let text = |name: &str| document[name].as_str().map(str::to_owned);
+    let shown = Shown {
+        status: text("payment_status")?,
+        version: document["version"].as_i64()?,
+        code: text("voucher_code").map(VoucherCode::from_stored),
+    };
+    (200..300).contains(&status).then_some(shown)
 }

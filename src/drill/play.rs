@@ -25,7 +25,7 @@ const WAVE: u32 = 50;
 /// measured time until the guests know does.
 const PARK_WITHIN: Duration = Duration::from_secs(2);
 const PARK_TICK: Duration = Duration::from_millis(10);
-/// The field of a webhook's `metadata` that holds the mark.
+/// The field of a webhook's `metadata` for the mark.
 const MARK: &str = "drill";
 
 const PENDING: &str = "PENDING";
@@ -184,7 +184,7 @@ impl Context<'_> {
             "reference": null,
             "metadata": {MARK: mark},
         });
-        // By turns, because both proofs must hold.
+        // By turns, because both proofs must be accepted.
         let secret = order.webhook_secret.as_ref().filter(|_| mark % 2 == 1);
         let path = match secret {
             Some(secret) => format!("/webhook/zenopay/{}.{}", order.id, secret.expose()),

@@ -13,11 +13,8 @@ use crate::http_client;
 
 /// Base of the portal's and ZenoPay's paths (contract, sections 3 and 4).
 const PORTAL: &str = "/api/v1/customer-portal";
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// For everything but long polls.
 const ANSWER_WITHIN: Duration = Duration::from_secs(15);
-/// Shorter than the time for which common servers keep an idle connection.
-const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 const USER_AGENT: &str = concat!("malipo-drill/", env!("CARGO_PKG_VERSION"));
 /// Requests of [`Server::send`] under way at the same moment.
 const IN_FLIGHT: usize = 64;
@@ -62,8 +59,6 @@ impl<'a> Server<'a> {
     pub fn new(target: &'a Target) -> Result<Self, DrillError> {
         let http = http_client::builder(target.url.scheme())
             .user_agent(USER_AGENT)
-            .connect_timeout(CONNECT_TIMEOUT)
-            .pool_idle_timeout(POOL_IDLE_TIMEOUT)
             .build()
             .map_err(|error| DrillError::Client(error.to_string()))?;
         Ok(Self {

@@ -40,8 +40,8 @@ pub fn check(collected: &Collected) -> Vec<Violation> {
             }
         }
         let (code, number) = (same_code.get(&order_id), same_number.get(&order_id));
-        faults.extend(code.map(|&with| Fault::SharesCode { with }));
-        faults.extend(number.map(|&with| Fault::SharesInvoiceNumber { with }));
+        faults.extend(code.copied().map(Fault::SharesCode));
+        faults.extend(number.copied().map(Fault::SharesInvoiceNumber));
         violations.extend(
             faults
                 .into_iter()
@@ -60,7 +60,7 @@ fn answers(order: &PlayedOrder) -> Vec<Fault> {
             status: *status,
             code: code.clone(),
         }),
-        Answer::GaveUp => Some(Fault::NeverAcknowledged { word }),
+        Answer::GaveUp => Some(Fault::NeverAcknowledged(word)),
     };
     let faults = order.sent.iter();
     let mut faults: Vec<_> = faults
@@ -68,7 +68,7 @@ fn answers(order: &PlayedOrder) -> Vec<Fault> {
         .collect();
     let times = order.sent.iter().filter(|sent| sent.is_sale()).count();
     if times > 1 {
-        faults.push(Fault::SoldTwice { times });
+        faults.push(Fault::SoldTwice(times));
     }
     faults
 }
@@ -77,9 +77,7 @@ fn answers(order: &PlayedOrder) -> Vec<Fault> {
 fn page(shown: Option<&Shown>) -> Option<Fault> {
     match shown {
         None => Some(Fault::NotShown),
-        Some(shown) if shown.status != COMPLETED => Some(Fault::NotSold {
-            status: shown.status.clone(),
-        }),
+        Some(shown) if shown.status != COMPLETED => Some(Fault::NotSold(shown.status.clone())),
         Some(shown) if shown.code.is_none() => Some(Fault::ShownWithoutCode),
         Some(_) => None,
     }
@@ -91,7 +89,7 @@ fn poll(order: &PlayedOrder, shown: Option<&Shown>) -> Vec<Fault> {
         return vec![Fault::NeverNotified];
     };
     let went_back = polled.went_back;
-    let went_back = went_back.map(|(from, to)| Fault::WentBack { from, to });
+    let went_back = went_back.map(|(from, to)| Fault::WentBack(from, to));
     let code_shown = shown.and_then(|shown| shown.code.as_ref());
     let code = match &polled.code {
         None => Some(Fault::PolledWithoutCode),
@@ -140,7 +138,7 @@ fn journal(order: &PlayedOrder, rows: &OrderRows) -> Option<Fault> {
     let acknowledged = order.sent.iter().filter(|sent| sent.is_acknowledged());
     let missing = acknowledged.filter(|sent| !kept.contains(&sent.mark));
     let missing = missing.count();
-    (missing > 0).then_some(Fault::NotJournalled { missing })
+    (missing > 0).then_some(Fault::NotJournalled(missing))
 }
 
 fn differ(one: Option<&VoucherCode>, other: Option<&VoucherCode>) -> bool {

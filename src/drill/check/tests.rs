@@ -75,6 +75,7 @@ fn correct() -> Collected {
     let shown = |number| {
         let shown = Shown {
             status: "COMPLETED".to_owned(),
+            version: 2,
             code: code(CODES[number]),
         };
         (order_id(number), shown)
@@ -143,19 +144,19 @@ fn each_fault_is_found_at_its_order_and_named() {
         (|it| rows_of(it).sms_with_code = 0, Fault::SmsWithoutCode),
         (|it| rows_of(it).journal[1].outcome = SOLD.to_owned(), not_one(Thing::WinningWebhook, 2)),
         (|it| rows_of(it).journal[0].outcome = "duplicate".to_owned(), not_one(Thing::WinningWebhook, 0)),
-        (|it| drop(rows_of(it).journal.pop()), Fault::NotJournalled { missing: 1 }),
+        (|it| drop(rows_of(it).journal.pop()), Fault::NotJournalled(1)),
         (|it| drop(it.rows.as_mut().unwrap().remove(&order_id(0))), Fault::NotInDatabase),
-        (|it| it.played[0].sent[1].answer = acknowledged(SOLD), Fault::SoldTwice { times: 2 }),
-        (|it| it.played[0].sent[1].answer = Answer::GaveUp, Fault::NeverAcknowledged { word: "COMPLETED" }),
+        (|it| it.played[0].sent[1].answer = acknowledged(SOLD), Fault::SoldTwice(2)),
+        (|it| it.played[0].sent[1].answer = Answer::GaveUp, Fault::NeverAcknowledged("COMPLETED")),
         (|it| it.played[0].sent[1].answer = Answer::Refused { status: 401, code: "no".to_owned() },
          Fault::Refused { word: "COMPLETED", status: 401, code: "no".to_owned() }),
         (|it| drop(it.shown.remove(&order_id(0))), Fault::NotShown),
-        (|it| page_of(it).status = "FAILED".to_owned(), Fault::NotSold { status: "FAILED".to_owned() }),
+        (|it| page_of(it).status = "FAILED".to_owned(), Fault::NotSold("FAILED".to_owned())),
         (|it| page_of(it).code = code("CCCC4444"), Fault::ShownOtherThanStored),
         (|it| page_of(it).code = None, Fault::ShownWithoutCode),
         (|it| it.played[0].polled.as_mut().unwrap().code = code("CCCC4444"), Fault::PolledOtherThanShown),
         (|it| it.played[0].polled.as_mut().unwrap().code = None, Fault::PolledWithoutCode),
-        (|it| it.played[0].polled.as_mut().unwrap().went_back = Some((3, 1)), Fault::WentBack { from: 3, to: 1 }),
+        (|it| it.played[0].polled.as_mut().unwrap().went_back = Some((3, 1)), Fault::WentBack(3, 1)),
     ];
     for (change, fault) in cases {
         let [of_first, of_second] = faults_after(change);
@@ -179,9 +180,7 @@ fn a_delivery_that_was_answered_503_may_be_in_the_journal_or_not() {
 #[test]
 fn a_code_and_an_invoice_number_belong_to_one_order_alone() {
     let sharing = faults_after(|it| rows_of(it).invoices = vec!["INV-1".to_owned()]);
-    let with = |number| Fault::SharesInvoiceNumber {
-        with: order_id(number),
-    };
+    let with = |number| Fault::SharesInvoiceNumber(order_id(number));
     assert_eq!(sharing, [vec![with(1)], vec![with(0)]]);
 
     let same_code = |it: &mut Collected| {
@@ -189,8 +188,6 @@ fn a_code_and_an_invoice_number_belong_to_one_order_alone() {
         page_of(it).code = code(CODES[1]);
         it.played[0].polled.as_mut().unwrap().code = code(CODES[1]);
     };
-    let with = |number| Fault::SharesCode {
-        with: order_id(number),
-    };
+    let with = |number| Fault::SharesCode(order_id(number));
     assert_eq!(faults_after(same_code), [vec![with(1)], vec![with(0)]]);
 }
