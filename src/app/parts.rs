@@ -3,6 +3,7 @@
 use std::fs;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use url::Url;
@@ -44,11 +45,8 @@ pub(super) fn client(config: &Config, here: &Url) -> Result<Client, ClientError>
         Mode::Live => config.zenopay.base_url.clone(),
         Mode::Sandbox => here.join("/sandbox").expect("a path joins every http URL"),
     };
-    Client::new(
-        base_url,
-        config.zenopay.key(),
-        config.zenopay.create_timeout(),
-    )
+    let create_timeout = Duration::from_millis(config.zenopay.create_timeout_ms);
+    Client::new(base_url, config.zenopay.key(), create_timeout)
 }
 
 pub(super) fn site(config: &Config, here: &Url) -> Site {

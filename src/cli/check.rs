@@ -114,11 +114,9 @@ async fn zenopay(config: &Config) -> Finding {
     if config.zenopay.mode == Mode::Sandbox {
         return Ok("simulated in the process".to_owned());
     }
-    let client = Client::new(
-        config.zenopay.base_url.clone(),
-        config.zenopay.key(),
-        config.zenopay.create_timeout(),
-    )?;
+    let create_timeout = Duration::from_millis(config.zenopay.create_timeout_ms);
+    let base_url = config.zenopay.base_url.clone();
+    let client = Client::new(base_url, config.zenopay.key(), create_timeout)?;
     match client.order_status(OrderId(Uuid::nil())).await.0 {
         StatusAnswer::Known(_) | StatusAnswer::Unknown(Why::NotFound | Why::NotOurs) => {
             Ok("answers, and knows the key".to_owned())

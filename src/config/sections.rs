@@ -3,7 +3,6 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
-use std::time::Duration;
 
 use serde::Deserialize;
 use url::Url;
@@ -226,17 +225,5 @@ impl ZenopayConfig {
         self.api_key
             .clone()
             .unwrap_or_else(|| Secret::new("sandbox-key"))
-    }
-
-    /// How long a push may take.
-    pub fn create_timeout(&self) -> Duration {
-        Duration::from_millis(self.create_timeout_ms)
-    }
-}
-
-impl SmsConfig {
-    /// How long the provider may take.
-    pub fn timeout(&self) -> Duration {
-        Duration::from_millis(self.timeout_ms)
     }
 }

@@ -48,11 +48,8 @@ pub(super) struct Retry {
     pub pause: Option<Duration>,
 }
 
-/// How many sales a process has counted since its start.
-pub(super) struct SalesCounted {
-    instance: String,
-    sales: u64,
-}
+/// A process, and how many sales it has counted since its start.
+pub(super) type SalesCounted = (String, u64);
 
 impl<'a> Server<'a> {
     /// Opens no connection yet.
@@ -104,10 +101,8 @@ impl<'a> Server<'a> {
         self.target.token.as_ref()?;
         let answer = self.get("/api/v1/operator/actors").send().await.ok()?;
         let document: Value = answer.error_for_status().ok()?.json().await.ok()?;
-        Some(SalesCounted {
-            instance: document["instance"].as_str()?.to_owned(),
-            sales: document["webhooks"]["completed"].as_u64()?,
-        })
+        let instance = document["instance"].as_str()?.to_owned();
+        Some((instance, document["webhooks"]["completed"].as_u64()?))
     }
 
     /// A GET with the token, if there is one.
@@ -200,8 +195,8 @@ pub(super) fn sales_between(
     before: Option<SalesCounted>,
     after: Option<SalesCounted>,
 ) -> Option<u64> {
-    let (before, after) = (before?, after?);
-    (before.instance == after.instance).then(|| after.sales.saturating_sub(before.sales))
+    let ((process, before), (process_after, after)) = (before?, after?);
+    (process == process_after).then(|| after.saturating_sub(before))
 }
 
 /// The first cause of an error: "Connection refused", and not that a request failed.

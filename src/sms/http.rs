@@ -4,6 +4,7 @@
 use std::fmt::Display;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use reqwest::RequestBuilder;
 use serde_json::Value;
@@ -64,7 +65,7 @@ impl Account {
         let base_url = config.base_url.clone();
         let base_url = base_url.unwrap_or_else(|| Url::parse(default_url).expect("a constant URL"));
         let client = http_client::builder(base_url.scheme())
-            .timeout(config.timeout())
+            .timeout(Duration::from_millis(config.timeout_ms))
             .build()
             .map_err(CarrierError::Build)?;
         Ok(Arc::new(Self {

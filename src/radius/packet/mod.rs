@@ -184,7 +184,11 @@ impl Request {
     pub fn read_answer(&self, datagram: &[u8], secret: &Secret) -> Result<Answer, NotTheAnswer> {
         let packet = whole(datagram).ok_or(NotTheAnswer::Stray)?;
         let code = Code::from_repr(packet[0]).ok_or(NotTheAnswer::Stray)?;
-        if packet[1] != self.bytes[1] || !self.may_be_answered_by(code) {
+        let answers = match self.is_login() {
+            true => [Code::AccessAccept, Code::AccessReject],
+            false => [Code::DisconnectAck, Code::DisconnectNak],
+        };
+        if packet[1] != self.bytes[1] || !answers.contains(&code) {
             return Err(NotTheAnswer::Stray);
         }
         let attributes = attributes(packet).ok_or(NotTheAnswer::Stray)?;
@@ -200,14 +204,8 @@ impl Request {
         })
     }
 
-    fn may_be_answered_by(&self, code: Code) -> bool {
-        match Code::from_repr(self.bytes[0]) {
-            Some(Code::AccessRequest) => matches!(code, Code::AccessAccept | Code::AccessReject),
-            Some(Code::DisconnectRequest) => {
-                matches!(code, Code::DisconnectAck | Code::DisconnectNak)
-            }
-            _ => false,
-        }
+    fn is_login(&self) -> bool {
+        self.bytes[0] == Code::AccessRequest as u8
     }
 
     /// Response Authenticator (RFC 2865, section 3) and Message-Authenticator (RFC 3579, 3.2),
@@ -227,8 +225,7 @@ impl Request {
             return Err(NotTheAnswer::NotAuthentic);
         }
         let seal = find_seal(packet, asked, attributes, secret)?;
-        let is_login = Code::from_repr(self.bytes[0]) == Some(Code::AccessRequest);
-        if is_login && seal == Seal::Absent {
+        if self.is_login() && seal == Seal::Absent {
             return Err(NotTheAnswer::Unsealed);
         }
         Ok(seal)
