@@ -2,8 +2,6 @@
 
 use crate::config::ConfigError;
 use crate::gateways::zenopay::client::ClientError;
-use crate::sandbox::SandboxError;
-use crate::sms::CarrierError;
 use crate::store::StoreError;
 
 /// Why the server does not start.
@@ -24,12 +22,9 @@ pub enum StartError {
     /// ZenoPay cannot be called with this configuration.
     #[error(transparent)]
     Client(#[from] ClientError),
-    /// No SMS can be sent with this configuration.
-    #[error(transparent)]
-    Carrier(#[from] CarrierError),
-    /// The simulated ZenoPay cannot be started.
-    #[error(transparent)]
-    Sandbox(#[from] SandboxError),
+    /// For example on a machine without CA certificates.
+    #[error("an HTTP client cannot be built: {0}")]
+    HttpClient(#[from] reqwest::Error),
     /// The threads of the runtimes cannot be started.
     #[error("failed to spawn runtime threads: {0}")]
     Threads(std::io::Error),

@@ -20,8 +20,8 @@ use crate::jobs::relay;
 use crate::jobs::relay::Relay;
 use crate::jobs::relay::proofs::Proofs;
 use crate::observability::metrics::Metrics;
-use crate::sandbox::{Sandbox, SandboxError};
-use crate::sms::{self, CarrierError};
+use crate::sandbox::Sandbox;
+use crate::sms;
 use crate::store::Store;
 use crate::supervisor::UnderWay;
 use crate::timekeeper::Timekeeper;
@@ -29,7 +29,7 @@ use crate::timekeeper::Timekeeper;
 /// No hotspot has more waiters than this.
 const MOST: usize = 20_000;
 
-pub(super) fn simulated(config: &Config, store: &Store) -> Result<Option<Sandbox>, SandboxError> {
+pub(super) fn simulated(config: &Config, store: &Store) -> reqwest::Result<Option<Sandbox>> {
     match config.zenopay.mode {
         Mode::Sandbox => {
             let key = config.zenopay.key();
@@ -69,7 +69,7 @@ pub(super) fn relay(
     store: &Store,
     timekeeper: Timekeeper,
     metrics: &Arc<Metrics>,
-) -> Result<Relay, CarrierError> {
+) -> reqwest::Result<Relay> {
     let carrier = sms::carrier(&config.sms, config.zenopay.key(), config.zenopay.mode)?;
     Ok(Relay::new(relay::Parts {
         store: store.clone(),

@@ -56,8 +56,7 @@ impl<'a> Server<'a> {
     pub fn new(target: &'a Target) -> Result<Self, DrillError> {
         let http = http_client::builder(target.url.scheme())
             .user_agent(USER_AGENT)
-            .build()
-            .map_err(|error| DrillError::Client(error.to_string()))?;
+            .build()?;
         Ok(Self {
             http,
             target,

@@ -57,5 +57,5 @@ pub enum DrillError {
     Store(#[from] StoreError),
     /// For example on a machine without CA certificates.
     #[error("the HTTP client cannot be built: {0}")]
-    Client(String),
+    Client(#[from] reqwest::Error),
 }

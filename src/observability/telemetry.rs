@@ -23,7 +23,7 @@ use opentelemetry_otlp::{Protocol, SpanExporter, WithExportConfig, WithHttpConfi
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Handle;
 use tracing::{Metadata, Span, info, warn};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 use tracing_subscriber::filter::{FilterExt, filter_fn};
@@ -142,22 +142,21 @@ pub fn go_on(span: &Span, traceparent: Option<&str>) {
     let _ = span.set_parent(parent);
 }
 
-/// Posts traces: our own HTTP client on a runtime of its own, because the exporter calls it on a
-/// thread without one.
+/// Posts traces by our own HTTP client, on the runtime that started it: the exporter's own thread has
+/// none.
 #[derive(Debug)]
 struct Collector {
     http: reqwest::Client,
-    runtime: Option<Runtime>,
+    runtime: Handle,
     is_away: AtomicBool,
 }
 
 impl Collector {
     fn new(scheme: &str) -> Result<Self, HttpError> {
         let http = http_client::builder(scheme).timeout(TIMEOUT).build()?;
-        let runtime = Builder::new_current_thread().enable_all().build()?;
         Ok(Self {
             http,
-            runtime: Some(runtime),
+            runtime: Handle::current(),
             is_away: AtomicBool::new(false),
         })
     }
@@ -178,28 +177,18 @@ impl Collector {
 #[async_trait]
 impl HttpClient for Collector {
     async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
-        let runtime = self.runtime.as_ref().ok_or("the collector is closed")?;
         let (head, body) = request.into_parts();
         let call = self
             .http
             .request(head.method, head.uri.to_string())
             .headers(head.headers)
             .body(body);
-        // Invariant: called on the exporter's own thread, which has no runtime.
-        let answered = runtime.block_on(async { call.send().await });
+        let answered = self.runtime.spawn(async move { call.send().await });
+        let answered = answered.await?;
         self.note(answered.is_err());
         // Only the collector's status matters.
         let mut answer = Response::new(Bytes::new());
         *answer.status_mut() = answered.map_err(reqwest::Error::without_url)?.status();
         Ok(answer)
-    }
-}
-
-impl Drop for Collector {
-    fn drop(&mut self) {
-        // A runtime must not be dropped where async code runs.
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
-        }
     }
 }

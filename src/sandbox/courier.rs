@@ -128,7 +128,7 @@ fn after(
 }
 
 /// The client that sends the webhooks.
-pub(super) fn build_http() -> Result<reqwest::Client, reqwest::Error> {
+pub(super) fn build_http() -> reqwest::Result<reqwest::Client> {
     let build = |scheme| {
         http_client::builder(scheme)
             .user_agent("ZenoPay-sandbox")

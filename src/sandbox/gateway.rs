@@ -179,10 +179,7 @@ impl Sandbox {
     }
 
     fn is_key(&self, header: Option<&[u8]>) -> bool {
-        match self.keys.check_key(header) {
-            KeyCheck::Current | KeyCheck::Previous => true,
-            KeyCheck::Absent | KeyCheck::Wrong => false,
-        }
+        self.keys.check_key(header) == KeyCheck::Current
     }
 
     /// Ends with the loop, so that a stop does not wait for it.

@@ -47,11 +47,6 @@ pub struct Sandbox {
     stopped: CancellationToken,
 }
 
-/// Why there is no sandbox.
-#[derive(Debug, thiserror::Error)]
-#[error("the HTTP client for the simulated webhooks cannot be built")]
-pub struct SandboxError(#[source] reqwest::Error);
-
 /// Why an order was not decided on.
 #[derive(Debug, thiserror::Error)]
 pub enum DecideError {
@@ -96,8 +91,8 @@ impl Sandbox {
     /// and sent back in it.
     ///
     /// # Errors
-    /// [`SandboxError`] when there is no HTTP client.
-    pub fn new(store: Store, config: SandboxConfig, key: Secret) -> Result<Self, SandboxError> {
+    /// If the HTTP client cannot be built.
+    pub fn new(store: Store, config: SandboxConfig, key: Secret) -> reqwest::Result<Self> {
         Ok(Self {
             store,
             config,
@@ -105,7 +100,7 @@ impl Sandbox {
                 current: key,
                 previous: None,
             },
-            http: courier::build_http().map_err(SandboxError)?,
+            http: courier::build_http()?,
             planned: Arc::default(),
             stopped: CancellationToken::new(),
         })

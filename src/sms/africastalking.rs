@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
 
-use super::http::{Account, Auth, HttpAnswer, count, ours, required, scalar, word, word_in};
-use super::{CarrierError, Message, SmsError, Taken};
+use super::http::{Account, Auth, HttpAnswer, count, ours, scalar, secret, word, word_in};
+use super::{Message, SmsError, Taken};
 use crate::config::SmsConfig;
 
 /// They answer in XML unless asked for this.
 const JSON: &str = "application/json";
 
-pub(super) fn account(config: &SmsConfig) -> Result<Arc<Account>, CarrierError> {
-    let key = required(config.api_key.as_ref(), "sms.api_key")?;
+pub(super) fn account(config: &SmsConfig) -> reqwest::Result<Arc<Account>> {
+    let key = secret(config.api_key.as_ref());
     let url = "https://api.africastalking.com";
     Account::new(config, "Africa's Talking", url, Auth::Header("apiKey", key))
 }

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::http::{Account, Auth, HttpAnswer, count, required, scalar, word, word_in};
-use super::{CarrierError, Message, SmsError, Taken};
+use super::http::{Account, Auth, HttpAnswer, count, scalar, secret, word, word_in};
+use super::{Message, SmsError, Taken};
 use crate::config::SmsConfig;
 
-pub(super) fn account(config: &SmsConfig) -> Result<Arc<Account>, CarrierError> {
+pub(super) fn account(config: &SmsConfig) -> reqwest::Result<Arc<Account>> {
     let auth = Auth::Basic(
-        required(config.api_key.as_ref(), "sms.api_key")?,
-        required(config.secret_key.as_ref(), "sms.secret_key")?,
+        secret(config.api_key.as_ref()),
+        secret(config.secret_key.as_ref()),
     );
     Account::new(config, "Beem", "https://apisms.beem.africa", auth)
 }

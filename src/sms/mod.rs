@@ -90,26 +90,11 @@ pub enum SmsError {
     Never(String),
 }
 
-/// Nothing can be sent with this configuration.
-#[derive(Debug, thiserror::Error)]
-pub enum CarrierError {
-    /// The configuration's own check finds these first.
-    #[error("configuration key `{0}` is missing")]
-    Missing(&'static str),
-    /// For example on a machine without CA certificates.
-    #[error("the HTTP client for SMS cannot be built")]
-    Build(#[source] reqwest::Error),
-}
-
 /// The configured provider. `zenopay_key` is for ZenoPay's own SMS, which needs no key of its own.
 ///
 /// # Errors
-/// The [`CarrierError`].
-pub fn carrier(
-    config: &SmsConfig,
-    zenopay_key: Secret,
-    mode: Mode,
-) -> Result<Carrier, CarrierError> {
+/// If the HTTP client cannot be built, for example without CA certificates.
+pub fn carrier(config: &SmsConfig, zenopay_key: Secret, mode: Mode) -> reqwest::Result<Carrier> {
     Ok(match config.provider {
         SmsProvider::Log => Carrier::Log(mode),
         SmsProvider::Nextsms => Carrier::Nextsms(nextsms::account(config)?),

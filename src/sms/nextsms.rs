@@ -7,8 +7,8 @@ use std::sync::Arc;
 use reqwest::header::ACCEPT;
 use serde_json::{Value, json};
 
-use super::http::{Account, Auth, HttpAnswer, count, ours, required, scalar, word, word_in};
-use super::{CarrierError, Message, Receipt, SmsError, Taken};
+use super::http::{Account, Auth, HttpAnswer, count, ours, scalar, secret, word, word_in};
+use super::{Message, Receipt, SmsError, Taken};
 use crate::config::SmsConfig;
 use crate::domain::people::secret::Secret;
 
@@ -18,10 +18,10 @@ const JSON: &str = "application/json";
 /// the phone: another attempt may succeed.
 const NOT_THE_PHONE: [&str; 6] = ["CREDIT", "SENDER", "NETWORK", "ROUTE", "SYSTEM", "FLOOD"];
 
-pub(super) fn account(config: &SmsConfig) -> Result<Arc<Account>, CarrierError> {
+pub(super) fn account(config: &SmsConfig) -> reqwest::Result<Arc<Account>> {
     let auth = Auth::Basic(
         Secret::new(config.username.clone().unwrap_or_default()),
-        required(config.password.as_ref(), "sms.password")?,
+        secret(config.password.as_ref()),
     );
     Account::new(config, "NextSMS", "https://messaging-service.co.tz", auth)
 }

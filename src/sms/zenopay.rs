@@ -7,17 +7,14 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::http::{Account, Auth, HttpAnswer, scalar};
-use super::{CarrierError, Message, SmsError, Taken};
+use super::{Message, SmsError, Taken};
 use crate::config::SmsConfig;
 use crate::domain::people::secret::Secret;
 
 /// The result of `malipo check`.
 pub(super) const NOT_CHECKED: &str = "ZenoPay SMS has nothing to ask without sending; not checked";
 
-pub(super) fn account(
-    config: &SmsConfig,
-    zenopay_key: Secret,
-) -> Result<Arc<Account>, CarrierError> {
+pub(super) fn account(config: &SmsConfig, zenopay_key: Secret) -> reqwest::Result<Arc<Account>> {
     let auth = Auth::Header("x-api-key", config.api_key.clone().unwrap_or(zenopay_key));
     Account::new(config, "ZenoPay SMS", "https://zenoapi.com", auth)
 }

@@ -24,7 +24,7 @@ const SPAWNS: &[(&str, usize, &str)] = &[
     ("jobs/relay/disconnects.rs", 1, "one session to end, in the round's own set"),
     ("sandbox/courier.rs", 1, "one webhook, in the loop's own set"),
     ("jobs/retention/mod.rs", 2, "one file, or all of them for an erasure, awaited"),
-    ("observability/telemetry.rs", 1, "the last traces, awaited by the stop"),
+    ("observability/telemetry.rs", 2, "one export of traces, awaited, and the last ones, awaited by the stop"),
 
     ("app/mod.rs", 1, "the end of an arbiter, awaited by the stop"),
     ("app/machinery.rs", 1, "on an arbiter, for the supervised task that watches it"),

@@ -134,9 +134,8 @@ impl Behaviour {
     /// # Errors
     /// A sentence, when a field is unknown or its value is not of its kind.
     pub fn with(&self, changes: Map<String, Value>) -> Result<Self, String> {
-        let Value::Object(mut fields) = json!(self) else {
-            return Err("a behaviour is an object".to_owned());
-        };
+        let fields = serde_json::to_value(self).and_then(serde_json::from_value);
+        let mut fields: Map<String, Value> = fields.expect("a behaviour is an object");
         if changes.contains_key("decision") {
             fields.insert("word".to_owned(), Value::Null);
         }
