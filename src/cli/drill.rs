@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use url::Url;
 
 use super::Done;
-use super::serve::Signals;
+use super::serve::stop_signal;
 use crate::app::App;
 use crate::config::{Config, Confirm, DatabaseConfig, LogConfig, Mode, SmsProvider};
 use crate::domain::people::secret::Secret;
@@ -63,7 +63,7 @@ pub(super) fn log_errors_only(log: &mut LogConfig) {
 
 pub(super) async fn drill(config: Config, options: Options) -> Done {
     // Before anything is made that would have to be removed.
-    let mut signals = Signals::register()?;
+    let interrupt = stop_signal()?;
     let plan = Plan {
         orders: options.orders,
         copies: options.copies,
@@ -76,7 +76,7 @@ pub(super) async fn drill(config: Config, options: Options) -> Done {
     let ended: Result<_, Box<dyn Error>> = tokio::select! {
         ended = drill::run(&stage.target, plan, &progress) => ended.map_err(Box::from),
         // The drill's own server is then stopped too, and its folder removed.
-        () = signals.any() => Err(Box::from("interrupted")),
+        () = interrupt => Err(Box::from("interrupted")),
     };
     stage.clear().await;
 

@@ -64,7 +64,7 @@ pub fn run() -> ExitCode {
         return ExitCode::SUCCESS;
     };
     eprintln!("malipo: {error}");
-    let start_error = error.downcast_ref();
+    let start_error = error.downcast_ref::<StartError>();
     let is_usage = error.is::<ConfigError>() || matches!(start_error, Some(StartError::Config(_)));
     ExitCode::from(if is_usage { 2 } else { 1 })
 }

@@ -1,39 +1,29 @@
 //! `malipo serve`: starts, prints the addresses that a person opens, and stops on a signal.
 
 use sd_notify::NotifyState;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, warn};
 
 use super::Done;
 use crate::app::{App, StartError, WayIn};
 use crate::config::{Config, Mode};
 
-/// SIGTERM and SIGINT, from the moment they are registered.
-pub(super) struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Signals {
-    pub(super) fn register() -> Result<Self, StartError> {
-        let register = |kind| signal(kind).map_err(StartError::Threads);
-        Ok(Self {
-            interrupt: register(SignalKind::interrupt())?,
-            terminate: register(SignalKind::terminate())?,
-        })
-    }
-
-    pub(super) async fn any(&mut self) {
+/// Registers SIGTERM and SIGINT at once; the future completes when one of them arrives.
+pub(super) fn stop_signal() -> Result<impl Future<Output = ()>, StartError> {
+    let register = |kind| signal(kind).map_err(StartError::Threads);
+    let mut interrupt = register(SignalKind::interrupt())?;
+    let mut terminate = register(SignalKind::terminate())?;
+    Ok(async move {
         tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
         }
-    }
+    })
 }
 
 pub(super) async fn serve(config: Config) -> Done {
     // Before anything else, so that no signal is missed while starting.
-    let mut signals = Signals::register()?;
+    let stop_signal = stop_signal()?;
     let mode = config.zenopay.mode;
     let token = config.operator.token.clone();
     let scheme = config.server.tls_cert.as_ref().map_or("http", |_| "https");
@@ -42,7 +32,7 @@ pub(super) async fn serve(config: Config) -> Done {
     greet(&app, scheme, mode);
     notify_systemd(NotifyState::Ready, "serving");
     let failed = tokio::select! {
-        () = signals.any() => None,
+        () = stop_signal => None,
         task = app.failed() => Some(task),
     };
     notify_systemd(NotifyState::Stopping, "answering the waiting clients");

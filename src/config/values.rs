@@ -112,7 +112,7 @@ fn number_of(name: &str, groups: &str) -> Option<u32> {
     })
 }
 
-/// White space, and the characters without width that editors and web pages leave at the end of a text.
+/// White space, and the characters without width that editors and web pages leave behind.
 pub(super) fn is_blank(c: char) -> bool {
     c.is_whitespace() || matches!(c, '\u{200b}' | '\u{2060}' | '\u{feff}')
 }
