@@ -38,8 +38,8 @@ pub use parts::radius_address;
 
 /// Over all of stopping.
 const STOP_WITHIN: Duration = Duration::from_secs(20);
-/// Between "not ready" and the end of listening: a portal whose poll was just answered comes back at
-/// once, and is answered that the server stops.
+/// Between "not ready" and the end of listening: a portal whose poll was just answered comes back
+/// at once, and is answered that the server stops.
 const LAST_CALL: Duration = Duration::from_millis(500);
 /// For the work of loops and of tasks without a client, counted like [`DRAIN_WITHIN`]: a push or an
 /// SMS takes ten seconds at most, unless `zenopay.create_timeout_ms` or `sms.timeout_ms` say more.
@@ -84,7 +84,8 @@ impl App {
     /// # Errors
     /// The [`StartError`]; nothing then answers.
     pub async fn start(config: Config, operator_token: Option<Secret>) -> Result<Self, StartError> {
-        // Bound first, because webhook URLs contain the port, which may be chosen here; served last.
+        // Bound first, because webhook URLs contain the port, which may be chosen here; served
+        // last.
         let tls = listener::read_tls(&config.server)?;
         let listener = TcpListener::bind(config.server.bind).map_err(StartError::Bind)?;
         let address = listener.local_addr().map_err(StartError::Bind)?;

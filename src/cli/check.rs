@@ -1,4 +1,4 @@
-//! `malipo check`: checks everything that the server needs. One line each; a failure says what to do.
+//! `malipo check`: checks everything that the server needs, a line each. A failure says what to do.
 
 use std::error::Error;
 use std::net::SocketAddr;

@@ -76,8 +76,8 @@ fn ours(
     Ok(ours)
 }
 
-/// A variable of ours that lacks an underscore would be ignored silently. Other variables that begin
-/// with our name are not ours: Kubernetes sets some for a service of that name.
+/// A variable of ours that lacks an underscore would be ignored silently. Other variables that
+/// begin with our name are not ours: Kubernetes sets some for a service of that name.
 fn check_underscores(name: &str) -> Result<(), ConfigError> {
     let words = |text: &str| -> Vec<String> {
         let parts = text.split(['_', '.']).filter(|part| !part.is_empty());

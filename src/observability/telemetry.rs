@@ -58,8 +58,8 @@ impl Traces {
     }
 }
 
-/// Starts logging to standard error, and tracing to the collector if there is one. A second call, as
-/// in tests, changes nothing.
+/// Starts logging to standard error, and tracing to the collector if there is one. A second call,
+/// as in tests, changes nothing.
 ///
 /// # Errors
 /// If `log.filter` is not a filter, or the collector cannot be called.
@@ -142,8 +142,8 @@ pub fn go_on(span: &Span, traceparent: Option<&str>) {
     let _ = span.set_parent(parent);
 }
 
-/// Posts traces by our own HTTP client, on the runtime that started it: the exporter's own thread has
-/// none.
+/// Posts traces by our own HTTP client, on the runtime that started it: the exporter's own thread
+/// has none.
 #[derive(Debug)]
 struct Collector {
     http: reqwest::Client,

@@ -1,8 +1,8 @@
 //! A simulated ZenoPay, because the real one has no sandbox: it answers the same HTTP, makes
 //! a simulated subscriber decide after a while, and POSTs real webhooks back.
 //!
-//! A [`Behaviour`] says how a payment behaves; each payment keeps the switches that were set when it
-//! was made. A [`Simulated`] is an answer as ZenoPay gives it; the courier sends the webhooks.
+//! A [`Behaviour`] says how a payment behaves; each payment keeps the switches that were set when
+//! it was made. A [`Simulated`] is an answer as ZenoPay gives it; the courier sends the webhooks.
 //!
 //! # Invariants
 //! Its state is in the database and it reaches the shop by HTTP only, so what works against it does

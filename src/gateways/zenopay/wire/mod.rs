@@ -1,8 +1,8 @@
 //! ZenoPay's payloads, one file each.
 //!
 //! # Invariants
-//! Any bytes are read as a value, or as an answer that says "unreadable" or "unknown". Reading never
-//! panics and never guesses.
+//! Any bytes are read as a value, or as an answer that says "unreadable" or "unknown". Reading
+//! never panics and never guesses.
 
 mod create;
 mod fields;
