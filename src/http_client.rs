@@ -1,29 +1,68 @@
 //! The HTTP calls that this process makes: one kind of client, and answers with a limit.
 
-use reqwest::{ClientBuilder, Response, redirect, retry};
+use std::time::Duration;
+
+use reqwest::{ClientBuilder, RequestBuilder, Response, redirect, retry};
 use url::Url;
 
-/// What servers are told of us.
+/// The name under which servers know us.
 const USER_AGENT: &str = concat!("malipo/", env!("CARGO_PKG_VERSION"));
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Shorter than the time for which common servers keep an idle connection: one that they close
+/// during a push would leave the push unknown.
+const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Why an answer has no body.
+/// An answer's status, and its body if the whole of it arrived.
 #[derive(Debug)]
-pub enum BodyError {
-    /// The connection failed before the whole body was here.
-    Broken(reqwest::Error),
-    /// More than the caller reads.
+pub struct Answer {
+    /// As in 200.
+    pub status: u16,
+    /// At most as long as the caller reads.
+    pub body: Result<Vec<u8>, CallError>,
+}
+
+/// Why a call has no answer, or no whole body: a text that follows the server's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CallError {
+    /// No connection could be opened, so nothing was sent.
+    #[error("cannot be reached")]
+    Unreachable,
+    /// The request may have been sent.
+    #[error("did not answer in time")]
+    TimedOut,
+    /// The connection failed before the whole answer arrived.
+    #[error("hung up in the middle of its answer")]
+    Broken,
+    /// Longer than the caller reads.
+    #[error("gave an answer that is too large")]
     TooLarge,
+}
+
+impl From<reqwest::Error> for CallError {
+    fn from(error: reqwest::Error) -> Self {
+        // First, because a connection that took too long to open is a time-out too, and yet
+        // nothing was sent.
+        if error.is_connect() {
+            Self::Unreachable
+        } else if error.is_timeout() {
+            Self::TimedOut
+        } else {
+            Self::Broken
+        }
+    }
 }
 
 /// A client that sends each request once, and only to the server that is named: a redirect would
 /// carry credentials elsewhere, and a retry might push or charge twice.
 pub fn builder(scheme: &str) -> ClientBuilder {
-    // An error only means that a provider is installed already, and then that one serves.
+    // An error only means that a provider is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let builder = reqwest::Client::builder()
         .user_agent(USER_AGENT)
         .redirect(redirect::Policy::none())
         .retry(retry::never())
+        .connect_timeout(CONNECT_TIMEOUT)
+        .pool_idle_timeout(POOL_IDLE_TIMEOUT)
         .no_proxy();
     match scheme {
         "https" => builder,
@@ -32,15 +71,24 @@ pub fn builder(scheme: &str) -> ClientBuilder {
     }
 }
 
-/// Reads a body piece by piece, because a length that is announced need not be true.
+/// Makes a call and reads its answer, at most `bytes_max` of its body.
 ///
 /// # Errors
-/// [`BodyError`] when the body breaks off or is longer than `bytes_max`.
-pub async fn read_body(mut response: Response, bytes_max: usize) -> Result<Vec<u8>, BodyError> {
+/// [`CallError`] when there is no answer. A body that breaks off leaves the status valid.
+pub async fn call(request: RequestBuilder, bytes_max: usize) -> Result<Answer, CallError> {
+    let response = request.send().await?;
+    Ok(Answer {
+        status: response.status().as_u16(),
+        body: read_body(response, bytes_max).await,
+    })
+}
+
+/// Reads in pieces, because the announced length need not be true.
+async fn read_body(mut response: Response, bytes_max: usize) -> Result<Vec<u8>, CallError> {
     let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(BodyError::Broken)? {
+    while let Some(chunk) = response.chunk().await? {
         if body.len() + chunk.len() > bytes_max {
-            return Err(BodyError::TooLarge);
+            return Err(CallError::TooLarge);
         }
         body.extend_from_slice(&chunk);
     }

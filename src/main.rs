@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-/// A parked poll takes half of the memory that it takes with the system's allocator, which touches
-/// the ends of buffers that nobody has written to.
+/// With the system's allocator a parked poll takes twice the memory, because that allocator touches
+/// unused ends of buffers.
 #[cfg(not(target_env = "msvc"))]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;

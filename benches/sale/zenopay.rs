@@ -10,7 +10,8 @@ use std::thread;
 use actix_web::rt::System;
 use actix_web::{App, HttpResponse, HttpServer, web};
 use malipo::gateways::zenopay::client::CREATE_PATH;
-use malipo::gateways::zenopay::wire::{CreateBody, CreateRequest};
+use malipo::gateways::zenopay::wire::CreateRequest;
+use serde_json::json;
 
 use crate::common::Outcome;
 
@@ -52,5 +53,5 @@ async fn serve(listener: TcpListener, pushes: web::Data<AtomicUsize>) -> io::Res
 
 async fn accept(push: web::Json<CreateRequest>, pushes: web::Data<AtomicUsize>) -> HttpResponse {
     pushes.fetch_add(1, Ordering::Relaxed);
-    HttpResponse::Ok().json(CreateBody::accepted(push.order_id))
+    HttpResponse::Ok().json(json!({"status": "success", "order_id": push.order_id}))
 }

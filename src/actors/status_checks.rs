@@ -230,14 +230,7 @@ fn is_there(answer: &StatusAnswer) -> bool {
     match answer {
         StatusAnswer::Known(_)
         | StatusAnswer::Unknown(Why::NotFound | Why::NotOurs | Why::NoPaymentStatus) => true,
-        StatusAnswer::Unknown(
-            Why::Unreachable
-            | Why::TimedOut
-            | Why::Broken
-            | Why::TooLarge
-            | Why::HttpStatus(_)
-            | Why::Unreadable,
-        ) => false,
+        StatusAnswer::Unknown(Why::Call(_) | Why::HttpStatus(_) | Why::Unreadable) => false,
     }
 }
 

@@ -1,8 +1,8 @@
-//! The runtime of everything that no client may cancel.
+//! The runtime of all work that no client may cancel.
 
 use tokio::runtime::{Builder, Handle, Runtime};
 
-/// Threads for intake, pushes, asks and loops; they mostly wait.
+/// Threads for webhooks, pushes, status checks and jobs; they mostly wait.
 const THREADS: usize = 2;
 
 /// A runtime that may be dropped anywhere, also where async code runs.

@@ -7,12 +7,11 @@ use std::time::{Duration, Instant};
 
 use actix::Arbiter;
 use tokio::runtime::Handle;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::address::local_url;
 use super::error::StartError;
-use super::{open_files, overview, parts};
+use super::{overview, parts};
 use crate::actors::cluster;
 use crate::actors::cluster::{Neighbours, Outgoing};
 use crate::actors::status::{Home, StatusBoard};
@@ -38,8 +37,8 @@ use crate::supervisor::{Supervisor, Task, UnderWay};
 use crate::timekeeper::Timekeeper;
 use crate::web::Shop;
 
-/// Arbiters on which order actors live; the status actor has one of its own, so that a
-/// notice never waits behind an order.
+/// Arbiters of the order actors; the status actor has one of its own, so that a notice never waits
+/// behind an order.
 const ORDER_ARBITERS: usize = 2;
 
 /// The parts, before anything is served.
@@ -71,7 +70,7 @@ impl Machinery {
         supervisor: Supervisor,
         background: UnderWay,
     ) -> Result<Self, StartError> {
-        let here = &local_url(address);
+        let here = &parts::local_url(address);
         let metrics = Metrics::new(supervisor.failures());
         let draining = CancellationToken::new();
         let client = parts::client(config, here)?;
@@ -79,22 +78,22 @@ impl Machinery {
 
         let arbiters: Vec<Arbiter> = (0..=ORDER_ARBITERS).map(|_| Arbiter::new()).collect();
         let (for_status, for_orders) = arbiters.split_at(1);
-        let (to_neighbours, outgoing) = mpsc::channel(cluster::BACKLOG);
+        let (to_cluster, outgoing) = mpsc::channel(cluster::BACKLOG);
         let status = StatusBoard::start(
             Home::on(&for_status[0], &supervisor, &background),
-            (config.portal.waiters_max).unwrap_or_else(open_files::default_waiters),
+            (config.portal.waiters_max).unwrap_or_else(parts::default_waiters),
             draining.clone(),
-            to_neighbours,
+            to_cluster,
             metrics.clone(),
         );
-        let tools = OrderContext {
+        let context = OrderContext {
             store: store.clone(),
             facts: parts::facts(config, here, &store),
             status: status.clone(),
             metrics: metrics.clone(),
         };
         let timekeeper = Timekeeper::default();
-        let asks = StatusChecker::new(
+        let status_checks = StatusChecker::new(
             client.clone(),
             config.zenopay.asks_per_sec,
             store.clone(),
@@ -103,11 +102,11 @@ impl Machinery {
             metrics.clone(),
         );
         let orders = Orders::start(
-            tools,
+            context,
             config.actors.clone(),
             for_orders,
-            asks,
-            parts::belief(config),
+            status_checks,
+            parts::webhook_auth(config),
             background.clone(),
         );
         let reconciler = Reconciler::new(reconciler::Parts {
@@ -210,7 +209,7 @@ struct Loops<'a> {
 }
 
 impl Loops<'_> {
-    /// Each time on a fresh clone: what a panic leaves is dropped.
+    /// Each start on a fresh clone, so that nothing of a panic is left.
     fn each<T, F>(&self, task: Task, it: &T, work: fn(T, CancellationToken) -> F)
     where
         T: Clone + Send + 'static,
@@ -231,15 +230,14 @@ impl Loops<'_> {
             };
             let arbiter = arbiter.handle();
             let watch = move || {
-                let (alive, ended) = oneshot::channel::<()>();
+                let ended = CancellationToken::new();
+                let guard = ended.clone().drop_guard();
                 // Dropped with the arbiter, or at once if it is gone already.
                 arbiter.spawn(async move {
-                    let _alive = alive;
+                    let _guard = guard;
                     pending::<()>().await;
                 });
-                async move {
-                    let _ = ended.await;
-                }
+                ended.cancelled_owned()
             };
             self.supervisor.run_droppable(self.background, task, watch);
         }

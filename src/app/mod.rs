@@ -1,16 +1,16 @@
 //! The server as a whole: start and stop.
 //!
-//! Start: database, actors, loops, listener last. Stop: not ready, answer every poll, take
-//! nothing new, drain the actors, finish the loops, close the database; one deadline over all.
+//! Start: database, actors, loops, listener last. Stop: not ready, answer every poll, accept no new
+//! work, finish the loops, drain the actors, close the database; one deadline over all.
 
 use std::net::{SocketAddr, TcpListener};
 use std::time::{Duration, Instant};
 
 use actix_web::dev::ServerHandle;
 use futures_util::future::join;
-use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::actors::Orders;
@@ -22,42 +22,38 @@ use crate::jobs::reconciler::Reconciler;
 use crate::store::{Store, StoreError, fresh_token};
 use crate::supervisor::{Supervisor, Task, UnderWay};
 
-mod address;
 mod background;
 mod error;
+mod listener;
 mod machinery;
-mod open_files;
 mod overview;
 mod parts;
-mod serve;
-mod tls;
 
 use background::Background;
+use listener::DRAIN_WITHIN;
 use machinery::Machinery;
-use serve::DRAIN_WITHIN;
 
-pub use address::radius_address;
 pub use error::StartError;
+pub use parts::radius_address;
 
 /// Over all of stopping.
 const STOP_WITHIN: Duration = Duration::from_secs(20);
-/// Between "not ready" and the closed door: who comes back at once, as a portal does whose
-/// poll was just answered, is told to come again.
+/// Between "not ready" and the end of listening: a portal whose poll was just answered comes back
+/// at once, and is answered that the server stops.
 const LAST_CALL: Duration = Duration::from_millis(500);
-/// For what the loops and tasks without a client have in hand, counted like [`DRAIN_WITHIN`]: a
-/// push is at ZenoPay and an SMS at its provider for ten seconds at most, unless
-/// `zenopay.create_timeout_ms` or `sms.timeout_ms` say more.
+/// For the work of loops and of tasks without a client, counted like [`DRAIN_WITHIN`]: a push or an
+/// SMS takes ten seconds at most, unless `zenopay.create_timeout_ms` or `sms.timeout_ms` say more.
 const LOOPS_END_WITHIN: Duration = Duration::from_secs(11);
-/// For a stop after a task has failed without which nothing is sold: parked polls are answered.
+/// For a stop after the failure of a task that every sale needs: parked polls are answered.
 const FAILED_STOP_WITHIN: Duration = Duration::from_secs(3);
 
-/// How operators come in.
+/// How operators log in.
 #[derive(Clone)]
 pub enum WayIn {
-    /// By tokens that are known already.
+    /// By tokens that exist already.
     Known,
-    /// In a sandbox without operators: by this admin token, which is made for this run and kept
-    /// nowhere.
+    /// In a sandbox without operators: by this admin token, which is made for this run and not
+    /// stored.
     Fresh(Secret),
     /// Not at all: there are no tokens yet.
     Nobody,
@@ -67,18 +63,16 @@ pub enum WayIn {
 pub struct App {
     /// Where it listens.
     pub address: SocketAddr,
-    /// The orders in play.
+    /// The active orders.
     pub orders: Orders,
-    /// To be driven by hand in tests.
+    /// For tests, which run its rounds by hand.
     pub reconciler: Reconciler,
-    /// How anybody comes in.
+    /// How operators log in.
     pub way_in: WayIn,
-    /// What handlers have, for tests that call them without a socket.
+    /// What handlers are passed, for tests that call them without a socket.
     pub api: Api,
-    store: Store,
     server: ServerHandle,
     serving: JoinHandle<std::io::Result<()>>,
-    supervisor: Supervisor,
     under_way: UnderWay,
     arbiters: Vec<actix::Arbiter>,
     _background: Background,
@@ -90,17 +84,17 @@ impl App {
     /// # Errors
     /// The [`StartError`]; nothing then answers.
     pub async fn start(config: Config, operator_token: Option<Secret>) -> Result<Self, StartError> {
-        // Claimed first, because the port may be ours to choose and webhook URLs hold it;
-        // served last.
-        let tls = tls::read(&config.server)?;
+        // Bound first, because webhook URLs contain the port, which may be chosen here; served
+        // last.
+        let tls = listener::read_tls(&config.server)?;
         let listener = TcpListener::bind(config.server.bind).map_err(StartError::Bind)?;
         let address = listener.local_addr().map_err(StartError::Bind)?;
         let background = Background::start().map_err(StartError::Threads)?;
 
         let supervisor = Supervisor::new();
         let store = Store::open(&config.database, &supervisor).await?;
-        bring_up_to_date(&config).await?;
-        tell_what_is_held(&store).await?;
+        migrate(&config).await?;
+        warn_of_held_messages(&store).await?;
         let way_in = way_in(&config, operator_token.as_ref(), &store).await?;
         let bootstrap = match &way_in {
             WayIn::Fresh(token) => Some(token.clone()),
@@ -121,11 +115,16 @@ impl App {
         supervisor.run(&background.handle(), Task::ConsoleHistory, move || {
             console::keep_history(shown.clone())
         });
-        let (server, serving, ended) = serve::serve((listener, tls), api.clone(), sandbox, &config)
-            .map_err(StartError::Bind)?;
-        // Before the last task starts: it is polled once and then waits for ever.
+        let ended = CancellationToken::new();
+        let listener = (listener, tls);
+        let (server, serving) =
+            listener::serve(listener, api.clone(), sandbox, &config, ended.clone())
+                .map_err(StartError::Bind)?;
+        // Before the last task starts: it is polled once and then waits until the server ends.
         supervisor.set_trap_from_environment();
-        watch_listener(&supervisor, &background, ended);
+        supervisor.run_droppable(&background.handle(), Task::Listener, move || {
+            ended.clone().cancelled_owned()
+        });
         info!(%address, mode = config.zenopay.mode.as_str(), "serving");
         Ok(Self {
             address,
@@ -133,37 +132,35 @@ impl App {
             reconciler: api.reconciler.clone(),
             way_in,
             api,
-            store,
             server,
             serving,
-            supervisor,
             under_way,
             arbiters,
             _background: background,
         })
     }
 
-    /// Where a test has a sale fail.
+    /// Where a test makes a sale fail.
     pub fn failpoints(&self) -> &Failpoints {
-        self.store.failpoints()
+        self.api.store.failpoints()
     }
 
-    /// What runs as long as the server does; a test has one of the tasks fail.
+    /// The long-running tasks; a test makes one of them fail.
     pub fn supervisor(&self) -> &Supervisor {
-        &self.supervisor
+        &self.api.supervisor
     }
 
-    /// Returns as soon as a task has failed without which nothing can be sold.
+    /// Returns as soon as a task has failed that every sale needs.
     pub async fn failed(&self) -> Task {
-        self.supervisor.fatal().await
+        self.api.supervisor.fatal().await
     }
 
-    /// Stops everything, in order; what was acknowledged stays.
+    /// Stops everything, in order; what was acknowledged is committed.
     pub async fn stop(self) {
         self.stop_within(STOP_WITHIN).await;
     }
 
-    /// The same after such a failure: sooner, so that the next process sells.
+    /// The same after such a failure: within less time, so that the next process sells soon.
     pub async fn stop_failed(self) {
         self.stop_within(FAILED_STOP_WITHIN).await;
     }
@@ -177,9 +174,9 @@ impl App {
     }
 
     async fn wind_down(&mut self) {
-        // First, because a task that ends before it has failed.
-        self.supervisor.stop();
-        // Every parked poll is answered, and nothing new is taken.
+        // First, because a task that ends earlier counts as failed.
+        self.api.supervisor.stop();
+        // Every parked poll is answered, and no new work is accepted.
         self.api.draining.cancel();
         sleep(LAST_CALL).await;
         let called = Instant::now();
@@ -187,30 +184,17 @@ impl App {
         self.server.stop(true).await;
         let _ = (&mut self.serving).await;
         // Before the orders are closed, because a push ends with its order.
-        let ends = join(self.under_way.ended(), self.supervisor.stopped());
+        let ends = join(self.under_way.ended(), self.api.supervisor.stopped());
         if timeout(left(LOOPS_END_WITHIN), ends).await.is_err() {
-            warn!("stopping although a task waits for somebody; its leases end by themselves");
+            warn!("stopping although a task is not done; its leases end by themselves");
         }
         self.orders.drain(left(DRAIN_WITHIN)).await;
         for arbiter in self.arbiters.drain(..) {
             arbiter.stop();
             let _ = tokio::task::spawn_blocking(move || arbiter.join()).await;
         }
-        self.store.close().await;
+        self.api.store.close().await;
     }
-}
-
-fn watch_listener(supervisor: &Supervisor, background: &Background, ended: oneshot::Receiver<()>) {
-    let mut ended = Some(ended);
-    supervisor.run_droppable(&background.handle(), Task::Listener, move || {
-        let ended = ended.take();
-        async move {
-            if let Some(ended) = ended {
-                // Nothing is ever sent: this is the end of the server.
-                let _ = ended.await;
-            }
-        }
-    });
 }
 
 async fn way_in(
@@ -227,8 +211,8 @@ async fn way_in(
     })
 }
 
-/// A person must decide before guests get another SMS, and may not open the console today.
-async fn tell_what_is_held(store: &Store) -> Result<(), StoreError> {
+/// An admin must decide before guests get another SMS, and may not open the console today.
+async fn warn_of_held_messages(store: &Store) -> Result<(), StoreError> {
     if let Some(hold) = store.outbox_hold().await? {
         warn!(
             since = %hold.since,
@@ -240,23 +224,21 @@ async fn tell_what_is_held(store: &Store) -> Result<(), StoreError> {
     Ok(())
 }
 
-async fn bring_up_to_date(config: &Config) -> Result<(), StartError> {
-    let failed = |error: &dyn std::fmt::Display| StartError::Migration(error.to_string());
+async fn migrate(config: &Config) -> Result<(), StartError> {
     let url = config.database.url.expose();
-    if !config.database.auto_migrate {
-        let steps = migration::status(url)
-            .await
-            .map_err(|error| failed(&error))?;
-        return match steps.iter().filter(|step| !step.applied).count() {
-            0 => Ok(()),
-            missing => Err(failed(&format!(
-                "{missing} steps are missing; run `malipo migrate`"
-            ))),
-        };
+    let failed = |error| StartError::Migration(format!("{error}"));
+    if config.database.auto_migrate {
+        let applied = migration::up(url).await.map_err(failed)?;
+        if applied > 0 {
+            info!(applied, "schema migrated");
+        }
+        return Ok(());
     }
-    let applied = migration::up(url).await.map_err(|error| failed(&error))?;
-    if applied > 0 {
-        info!(applied, "schema migrated");
+    let steps = migration::status(url).await.map_err(failed)?;
+    match steps.iter().filter(|step| !step.applied).count() {
+        0 => Ok(()),
+        missing => Err(StartError::Migration(format!(
+            "{missing} steps are missing; run `malipo migrate`"
+        ))),
     }
-    Ok(())
 }

@@ -1,4 +1,4 @@
-//! Counts what is open, from time to time, so that a scrape costs no query.
+//! Counts what is open from time to time, so that a scrape costs no query.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::store::{Overview, Store};
 /// Well within the fifteen seconds that the contract promises.
 const EACH: Duration = Duration::from_secs(5);
 
-/// Goes on until stopped.
+/// Runs until stopped.
 pub(super) async fn refresh(
     (store, metrics, sender): (Store, Arc<Metrics>, Arc<watch::Sender<Overview>>),
     stop: CancellationToken,
@@ -27,7 +27,7 @@ pub(super) async fn refresh(
                 set(&metrics, &overview, store.clock().now());
                 sender.send_replace(overview);
             }
-            Err(error) => warn!(%error, "what is open cannot be counted"),
+            Err(error) => warn!(%error, "open orders and messages cannot be counted"),
         }
         if stop.run_until_cancelled(sleep(EACH)).await.is_none() {
             return;

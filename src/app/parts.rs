@@ -1,11 +1,13 @@
-//! What the configuration says, made into the parts that it is about.
+//! The parts of the server, made from the configuration.
 
+use std::fs;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::TimeDelta;
 use url::Url;
 
-use super::address::radius_address;
 use crate::actors::order::facts::FactSource;
 use crate::actors::{Orders, WebhookAuth};
 use crate::checkout::{Checkout, Parts};
@@ -18,13 +20,16 @@ use crate::jobs::relay;
 use crate::jobs::relay::Relay;
 use crate::jobs::relay::proofs::Proofs;
 use crate::observability::metrics::Metrics;
-use crate::sandbox::{Sandbox, SandboxError};
-use crate::sms::{self, CarrierError};
+use crate::sandbox::Sandbox;
+use crate::sms;
 use crate::store::Store;
 use crate::supervisor::UnderWay;
 use crate::timekeeper::Timekeeper;
 
-pub(super) fn simulated(config: &Config, store: &Store) -> Result<Option<Sandbox>, SandboxError> {
+/// No hotspot has more waiters than this.
+const MOST: usize = 20_000;
+
+pub(super) fn simulated(config: &Config, store: &Store) -> reqwest::Result<Option<Sandbox>> {
     match config.zenopay.mode {
         Mode::Sandbox => {
             let key = config.zenopay.key();
@@ -34,17 +39,14 @@ pub(super) fn simulated(config: &Config, store: &Store) -> Result<Option<Sandbox
     }
 }
 
-/// The real ZenoPay, or the one that we simulate on our own port.
+/// The client of ZenoPay, or of the simulation on our own port.
 pub(super) fn client(config: &Config, here: &Url) -> Result<Client, ClientError> {
     let base_url = match config.zenopay.mode {
         Mode::Live => config.zenopay.base_url.clone(),
         Mode::Sandbox => here.join("/sandbox").expect("a path joins every http URL"),
     };
-    Client::new(
-        base_url,
-        config.zenopay.key(),
-        config.zenopay.create_timeout(),
-    )
+    let create_timeout = Duration::from_millis(config.zenopay.create_timeout_ms);
+    Client::new(base_url, config.zenopay.key(), create_timeout)
 }
 
 pub(super) fn site(config: &Config, here: &Url) -> Site {
@@ -54,7 +56,7 @@ pub(super) fn site(config: &Config, here: &Url) -> Site {
     }
 }
 
-/// Only where there is a FreeRADIUS to ask.
+/// `None` without a FreeRADIUS to ask.
 pub(super) fn proofs(config: &Config, store: &Store, metrics: &Arc<Metrics>) -> Option<Proofs> {
     let radius = &config.radius;
     let (server, secret) = (radius.server?, radius.secret.clone()?);
@@ -67,7 +69,7 @@ pub(super) fn relay(
     store: &Store,
     timekeeper: Timekeeper,
     metrics: &Arc<Metrics>,
-) -> Result<Relay, CarrierError> {
+) -> reqwest::Result<Relay> {
     let carrier = sms::carrier(&config.sms, config.zenopay.key(), config.zenopay.mode)?;
     Ok(Relay::new(relay::Parts {
         store: store.clone(),
@@ -78,7 +80,7 @@ pub(super) fn relay(
     }))
 }
 
-/// Where guests and ZenoPay find us.
+/// The address for guests and ZenoPay.
 fn public_url(config: &Config, here: &Url) -> Url {
     let public_url = config.server.public_url.clone();
     public_url.unwrap_or_else(|| here.clone())
@@ -115,7 +117,7 @@ pub(super) fn facts(config: &Config, here: &Url, store: &Store) -> FactSource {
     }
 }
 
-pub(super) fn belief(config: &Config) -> WebhookAuth {
+pub(super) fn webhook_auth(config: &Config) -> WebhookAuth {
     WebhookAuth {
         keys: Keys {
             current: config.zenopay.key(),
@@ -131,5 +133,61 @@ pub(super) fn limits(config: &Config) -> Limits {
         unpaid_per_phone_day: config.limits.unpaid_per_phone_day,
         prompts_per_sec: config.limits.prompts_per_sec,
         resume: TimeDelta::seconds(i64::from(config.portal.resume_secs)),
+    }
+}
+
+/// FreeRADIUS's address for routers: the configured one unless that is this machine, and then this
+/// machine's public name.
+pub fn radius_address(config: &Config) -> Option<String> {
+    let server = config.radius.server.map(|server| server.ip());
+    let elsewhere = server.filter(|ip| !ip.is_loopback() && !ip.is_unspecified());
+    elsewhere.map(|ip| ip.to_string()).or_else(|| {
+        let host = config.server.public_url.as_ref()?.host_str()?;
+        let is_here = host == "localhost"
+            || host
+                .trim_matches(['[', ']'])
+                .parse::<IpAddr>()
+                .is_ok_and(|ip| ip.is_loopback());
+        (!is_here).then(|| host.to_owned())
+    })
+}
+
+/// The address by which this machine reaches itself.
+pub(super) fn local_url(address: SocketAddr) -> Url {
+    let host = match address {
+        SocketAddr::V4(v4) if v4.ip().is_unspecified() => "127.0.0.1".to_owned(),
+        SocketAddr::V6(v6) if v6.ip().is_unspecified() => "[::1]".to_owned(),
+        SocketAddr::V4(v4) => v4.ip().to_string(),
+        SocketAddr::V6(v6) => format!("[{}]", v6.ip()),
+    };
+    Url::parse(&format!("http://{host}:{}", address.port())).expect("an address makes a URL")
+}
+
+/// How many polls may be parked: the smaller of 20000 and three quarters of the soft limit of open
+/// files, so that webhooks always find a connection.
+pub(super) fn default_waiters() -> usize {
+    let limits = fs::read_to_string("/proc/self/limits").unwrap_or_default();
+    soft_limit(&limits).map_or(MOST, |limit| MOST.min(limit / 4 * 3))
+}
+
+/// The table of `proc_pid_limits(5)`: name, soft limit, hard limit, unit.
+fn soft_limit(limits: &str) -> Option<usize> {
+    let line = limits
+        .lines()
+        .find_map(|line| line.strip_prefix("Max open files"))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_soft_limit_counts() {
+        let table = "Limit Soft Limit Hard Limit Units\nMax open files            1024                 4096                 files\n";
+
+        assert_eq!(soft_limit(table), Some(1024));
+        assert_eq!(soft_limit("Max open files unlimited unlimited files"), None);
+        assert!(default_waiters() > 0);
     }
 }

@@ -1,23 +1,24 @@
-//! `malipo drill`: starts a server to drill if none is named, and stops it again.
+//! `malipo drill`: drills a running server, or one that it starts and stops itself.
 
-use std::path::{Path, PathBuf};
+use std::error::Error;
+use std::path::PathBuf;
 
+use clap::Args;
 use clap::builder::RangedU64ValueParser;
-use clap::{Args, value_parser};
 use tempfile::TempDir;
 use url::Url;
 
-use super::{Failure, Signals};
-use crate::app::{App, StartError};
+use super::Done;
+use super::serve::stop_signal;
+use crate::app::App;
 use crate::config::{Config, Confirm, DatabaseConfig, LogConfig, Mode, SmsProvider};
 use crate::domain::people::secret::Secret;
-use crate::drill::{self, DrillError, Plan, Progress, Report, Target};
-use crate::store::{Store, fresh_token};
+use crate::drill::{self, DrillError, Plan, Progress, Target};
+use crate::store::{Store, StoreError, fresh_token};
 
-/// More than any drill places in a second.
+/// More orders than any drill places in a second.
 const PROMPTS_PER_SEC: u32 = 100_000;
 
-/// How much is drilled, and where.
 #[derive(Args)]
 pub(super) struct Options {
     /// A running server; without it one is started for the drill
@@ -27,7 +28,7 @@ pub(super) struct Options {
     #[arg(long, value_name = "T", requires = "url")]
     token: Option<String>,
     /// Database of that server, to check it too; or the one to start a server on, which is
-    /// otherwise a temporary one. It is filled with orders that nobody has paid for
+    /// by default a temporary one. It is filled with orders that are not paid for
     #[arg(long, value_name = "URL")]
     database: Option<String>,
     /// How many orders are placed
@@ -39,59 +40,66 @@ pub(super) struct Options {
         value_parser = RangedU64ValueParser::<u32>::new().range(1..=1_000))]
     copies: u32,
     /// Also write the result as JSON
-    #[arg(long, value_name = "FILE", value_parser = value_parser!(PathBuf))]
+    #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 }
 
-/// What is there only for the drill.
-struct TemporaryServer {
+/// The server that is drilled, and what is removed afterwards.
+struct Stage {
     target: Target,
+    /// The drill's own server.
     app: Option<App>,
     /// Removed when dropped.
     _folder: Option<TempDir>,
 }
 
-/// Unless the configuration says what is to be logged, only what is serious: the alarms that the
-/// drill sets off on purpose would drown its table.
-pub(super) fn quieten(log: &mut LogConfig) {
+/// Unless the configuration has a filter: the alerts that a drill causes on purpose would hide its
+/// table.
+pub(super) fn log_errors_only(log: &mut LogConfig) {
     if log.filter == LogConfig::default().filter {
         log.filter = "error,sea_orm_migration=error".to_owned();
     }
 }
 
-pub(super) async fn drill(config: Config, options: Options) -> Result<(), Failure> {
+pub(super) async fn drill(config: Config, options: Options) -> Done {
     // Before anything is made that would have to be removed.
-    let mut signals = Signals::register()?;
+    let interrupt = stop_signal()?;
     let plan = Plan {
         orders: options.orders,
         copies: options.copies,
     };
     let stage = match &options.url {
-        Some(url) => TemporaryServer::there(url, &config, &options).await?,
-        None => TemporaryServer::here(config, options.database.as_deref()).await?,
+        Some(url) => Stage::running(url, &config, &options).await?,
+        None => Stage::start(config, options.database.as_deref()).await?,
     };
     let progress = Progress::on_stderr();
-    let ended = tokio::select! {
-        ended = drill::run(&stage.target, plan, &progress) => ended.map_err(Failure::from),
-        // A server of its own is then stopped too, and its folder removed.
-        () = signals.any() => Err(Failure::Interrupted),
+    let ended: Result<_, Box<dyn Error>> = tokio::select! {
+        ended = drill::run(&stage.target, plan, &progress) => ended.map_err(Box::from),
+        // The drill's own server is then stopped too, and its folder removed.
+        () = interrupt => Err(Box::from("interrupted")),
     };
     stage.clear().await;
 
     let report = ended?;
     print!("{report}");
     if let Some(path) = &options.json {
-        write_json(&report, path)?;
+        let json = serde_json::to_string_pretty(&report).expect("texts and numbers are JSON");
+        let written = std::fs::write(path, json + "\n");
+        written.map_err(|error| format!("--json {}: {error}", path.display()))?;
     }
     match report.violations.len() {
         0 => Ok(()),
-        violations => Err(Failure::Violated(violations)),
+        count => Err(format!("{count} violations").into()),
     }
 }
 
-impl TemporaryServer {
+impl Stage {
     /// A server that runs already.
-    async fn there(url: &Url, config: &Config, options: &Options) -> Result<Self, Failure> {
+    async fn running(
+        url: &Url,
+        config: &Config,
+        options: &Options,
+    ) -> Result<Self, Box<dyn Error>> {
         let store = match &options.database {
             None => None,
             Some(database) => Some(open_beside(database).await?),
@@ -110,31 +118,30 @@ impl TemporaryServer {
         })
     }
 
-    /// A server of the drill's own.
-    async fn here(mut config: Config, database: Option<&str>) -> Result<Self, Failure> {
+    /// A server of the drill's own, on this database or a temporary one.
+    async fn start(config: Config, database: Option<&str>) -> Result<Self, Box<dyn Error>> {
         // Before anything is opened: `--database` may name the shop's own.
         if config.zenopay.mode != Mode::Sandbox {
-            return Err(Failure::from(DrillError::NotSandbox {
-                scene: "the configuration".to_owned(),
-                mode: config.zenopay.mode.as_str().to_owned(),
-            }));
+            let scene = "the configuration".to_owned();
+            let mode = config.zenopay.mode.as_str().to_owned();
+            return Err(DrillError::NotSandbox { scene, mode }.into());
         }
         let (url, folder) = match database {
             Some(url) => (url.to_owned(), None),
             None => {
-                let folder = TempDir::with_prefix("malipo-drill-").map_err(Failure::NoFolder)?;
-                let file = folder.path().join("books.db");
-                (
-                    format!("sqlite://{}?mode=rwc", file.display()),
-                    Some(folder),
-                )
+                let folder = TempDir::with_prefix("malipo-drill-");
+                let folder = folder
+                    .map_err(|error| format!("no folder for a temporary database: {error}"))?;
+                let file = folder.path().join("malipo.db");
+                let url = format!("sqlite://{}?mode=rwc", file.display());
+                (url, Some(folder))
             }
         };
-        config = for_drill(config).with_database(Secret::new(url.as_str()))?;
+        let config = for_drill(config).with_database(Secret::new(url.as_str()))?;
         let (token, key) = (fresh_token(), config.zenopay.key());
         let app = App::start(config, Some(token.clone())).await?;
 
-        let kept = if folder.is_some() { "temporary " } else { "" };
+        let temporary = if folder.is_some() { "temporary " } else { "" };
         let kind = match url.starts_with("sqlite:") {
             true => "SQLite",
             false => "PostgreSQL",
@@ -144,7 +151,7 @@ impl TemporaryServer {
             token: Some(token),
             key,
             store: Some(open_beside(&url).await?),
-            scene: format!("on a server of its own with a {kept}{kind} database"),
+            scene: format!("on a server of its own with a {temporary}{kind} database"),
         };
         Ok(Self {
             target,
@@ -163,8 +170,8 @@ impl TemporaryServer {
     }
 }
 
-/// What the drill needs otherwise than a shop: a free port, no subscriber who pays by himself, no
-/// limit on the pace, no text to anybody.
+/// What a drill needs and a shop does not: a free port, no simulated subscriber who pays, no limit
+/// on the pace, no SMS.
 fn for_drill(mut config: Config) -> Config {
     config.server.bind = ([127, 0, 0, 1], 0).into();
     config.server.public_url = None;
@@ -176,14 +183,13 @@ fn for_drill(mut config: Config) -> Config {
     config
 }
 
-async fn open_beside(url: &str) -> Result<Store, Failure> {
+async fn open_beside(url: &str) -> Result<Store, StoreError> {
     let config = DatabaseConfig {
         url: Secret::new(url),
         auto_migrate: false,
         ..DatabaseConfig::default()
     };
-    let opened = Store::open_beside(&config).await;
-    opened.map_err(|error| Failure::from(StartError::Store(error)))
+    Store::open_beside(&config).await
 }
 
 fn http_url(text: &str) -> Result<Url, String> {
@@ -192,12 +198,4 @@ fn http_url(text: &str) -> Result<Url, String> {
         "http" | "https" => Ok(url),
         _ => Err("must begin with http:// or https://".to_owned()),
     }
-}
-
-fn write_json(report: &Report, path: &Path) -> Result<(), Failure> {
-    let json = serde_json::to_string_pretty(report).expect("texts and numbers are JSON");
-    std::fs::write(path, json + "\n").map_err(|error| Failure::NotWritten {
-        path: path.to_owned(),
-        error,
-    })
 }

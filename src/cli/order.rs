@@ -1,11 +1,13 @@
 //! `malipo order show`: what happened to one order, for the person on call. Only reads, and
 //! works beside a running server.
 
+use std::error::Error;
+
 use chrono::{DateTime, SubsecRound, Utc};
 use chrono_tz::Tz;
 use clap::Subcommand;
 
-use super::Failure;
+use super::Done;
 use crate::config::Config;
 use crate::domain::history::{Line, OrderHistory, tell};
 use crate::domain::order::ids::OrderId;
@@ -15,120 +17,114 @@ use crate::domain::people::operator::Role;
 use crate::domain::search;
 use crate::store::{OrderSearch, Store, Unmasking};
 
-/// The operator's name in the audit log: a person who may run this has the database anyway.
+/// The operator's name in the audit log. A person at this machine can read the database anyway.
 const TERMINAL: &str = "terminal";
 
-/// Orders of one name that are listed.
+const NO_SUCH_ORDER: &str = "there is no such order";
+/// Orders that are listed when several match.
 const LISTED: u64 = 10;
 
 #[derive(Subcommand)]
-pub(super) enum Look {
+pub(super) enum OrderCommand {
     /// Print one order's timeline
     Show {
         /// Its id, the first eight digits of its id, the phone that bought or its last digits, the
         /// voucher's code, or the number of a payment or an invoice
         #[arg(value_name = "ID|REF|PHONE|CODE")]
         name: String,
-        /// Show phones and codes whole, and keep a record of that in the audit log
+        /// Show phones and codes in full, and record that in the audit log
         #[arg(long)]
         reveal: bool,
     },
 }
 
-pub(super) async fn look(config: &Config, look: Look) -> Result<(), Failure> {
-    let Look::Show { name, reveal } = look;
-    let store = Store::open_beside(&config.database)
-        .await
-        .map_err(Failure::Order)?;
-    let id = only_order(&store, &name, config.server.timezone).await?;
-    let story = store
-        .story(id)
-        .await
-        .map_err(Failure::Order)?
-        .ok_or(Failure::NoSuchOrder)?;
-    let sight = if reveal {
-        Visibility::Whole
-    } else {
-        Visibility::Masked
-    };
-    if sight == Visibility::Whole {
-        let reveal = Unmasking {
+pub(super) async fn run(config: &Config, command: OrderCommand) -> Done {
+    let OrderCommand::Show { name, reveal } = command;
+    let zone = config.server.timezone;
+    let store = Store::open_beside(&config.database).await?;
+    let id = find_order(&store, &name, zone).await?;
+    let history = store.story(id).await?.ok_or(NO_SUCH_ORDER)?;
+    let visibility = if reveal {
+        let unmasking = Unmasking {
             operator: TERMINAL.to_owned(),
             order_id: Some(id),
             subject: "order".to_owned(),
         };
-        store.record_reveal(reveal).await.map_err(Failure::Order)?;
-    }
+        store.record_reveal(unmasking).await?;
+        Visibility::Whole
+    } else {
+        Visibility::Masked
+    };
     print!(
         "{}",
-        told(&story, sight, config.server.timezone, store.clock().now())
+        timeline(&history, visibility, zone, store.clock().now())
     );
     Ok(())
 }
 
-/// The one order that is named so.
-async fn only_order(store: &Store, name: &str, zone: Tz) -> Result<OrderId, Failure> {
-    let keys = search::read(name, Role::Admin).map_err(|_| Failure::NoSuchOrder)?;
+/// The one order that matches; several are listed.
+async fn find_order(store: &Store, name: &str, zone: Tz) -> Result<OrderId, Box<dyn Error>> {
     let search = OrderSearch {
-        keys,
+        keys: search::read(name, Role::Admin).map_err(|_| NO_SUCH_ORDER)?,
         limit: LISTED,
         ..OrderSearch::default()
     };
-    let found = store.find_orders(search).await.map_err(Failure::Order)?;
-    match found.items.as_slice() {
-        [] => Err(Failure::NoSuchOrder),
+    match store.find_orders(search).await?.items.as_slice() {
+        [] => Err(NO_SUCH_ORDER.into()),
         [only] => Ok(only.order_id),
         several => {
             for order in several {
-                println!("{}", listed(order, several, zone));
+                println!("{}", summary(order, several, zone));
             }
-            Err(Failure::SeveralOrders)
+            Err("several orders match; give the first word of one line".into())
         }
     }
 }
 
-/// A line by which one order is told from the others: its `ref`, or its id where two have one `ref`.
-fn listed(order: &Payment, list: &[Payment], zone: Tz) -> String {
+/// Begins with what identifies the order: its `ref`, or its id where two have the same `ref`.
+fn summary(order: &Payment, list: &[Payment], zone: Tz) -> String {
     let order_ref = order.order_id.order_ref();
-    let same = list
-        .iter()
-        .filter(|it| it.order_id.order_ref() == order_ref);
-    let name = match same.count() {
+    let is_same = |it: &&Payment| it.order_id.order_ref() == order_ref;
+    let name = match list.iter().filter(is_same).count() {
         1 => order_ref.to_string(),
         _ => order.order_id.to_string(),
     };
+    let created_at = order.created_at.with_timezone(&zone);
     format!(
         "{name}  {}  {:9}  {} for {} TZS",
-        order
-            .created_at
-            .with_timezone(&zone)
-            .format("%Y-%m-%d %H:%M:%S"),
+        created_at.format("%Y-%m-%d %H:%M:%S"),
         order.status.as_str(),
         order.terms.code,
         order.amount,
     )
 }
 
-fn told(story: &OrderHistory, sight: Visibility, zone: Tz, now: DateTime<Utc>) -> String {
-    let payment = &story.payment;
+fn timeline(
+    history: &OrderHistory,
+    visibility: Visibility,
+    zone: Tz,
+    now: DateTime<Utc>,
+) -> String {
+    let payment = &history.payment;
+    let order_id = payment.order_id;
+    // The id opens the voucher, so it is shown only where the code is.
+    let name = visibility.order_id(order_id);
     let mut text = format!(
         "Order {}  {}, version {}\n  {} for {} TZS, phone {}\n",
-        name_of(payment.order_id, sight),
+        name.unwrap_or_else(|| order_id.order_ref().to_string()),
         payment.status.as_str(),
         payment.version,
         payment.terms.code,
         payment.amount,
-        sight.phone(payment.phone.international()),
+        visibility.phone(payment.phone.international()),
     );
+    let gateway = &payment.gateway;
     let facts = [
-        (
-            "paid",
-            payment.gateway.paid_amount.map(|it| format!("{it} TZS")),
-        ),
-        ("reference", payment.gateway.reference.clone()),
-        ("transid", payment.gateway.transid.clone()),
-        ("channel", payment.gateway.channel.clone()),
-        ("invoice", story.invoice.clone()),
+        ("paid", gateway.paid_amount.map(|it| format!("{it} TZS"))),
+        ("reference", gateway.reference.clone()),
+        ("transid", gateway.transid.clone()),
+        ("channel", gateway.channel.clone()),
+        ("invoice", history.invoice.clone()),
     ];
     let facts: Vec<_> = facts
         .into_iter()
@@ -140,35 +136,25 @@ fn told(story: &OrderHistory, sight: Visibility, zone: Tz, now: DateTime<Utc>) -
     text += &format!("  times in {zone}\n\n");
 
     let mut day = None;
-    for line in tell(story, sight, now, &zone) {
+    for line in tell(history, visibility, now, &zone) {
         let at = line.at.with_timezone(&zone);
-        if day != Some(at.date_naive()) {
-            day = Some(at.date_naive());
+        if day.replace(at.date_naive()) != Some(at.date_naive()) {
             text += &format!("{}\n", at.format("%A, %-d %B %Y"));
         }
-        text += &row(
-            &line,
-            &at.trunc_subsecs(3).format("%H:%M:%S%.3f").to_string(),
-        );
+        let time = at.trunc_subsecs(3).format("%H:%M:%S%.3f").to_string();
+        text += &row(&line, &time);
     }
     text
 }
 
-/// Its id opens its voucher, so it is shown where the voucher's code is.
-fn name_of(order_id: OrderId, sight: Visibility) -> String {
-    let whole = sight.order_id(order_id);
-    whole.unwrap_or_else(|| order_id.order_ref().to_string())
-}
-
 fn row(line: &Line, at: &str) -> String {
-    let after = line
-        .after_ms
-        .map_or_else(String::new, |ms| format!("+{}", span(ms)));
-    // What others wrote is printed as text: no escape sequence reaches the terminal.
+    let after = line.after_ms.map(|ms| format!("+{}", span(ms)));
+    let after = after.unwrap_or_default();
     let summary = printable(&line.summary);
     format!("{at} {after:>10}  {:12} {summary}\n", line.kind)
 }
 
+/// Texts from outside, without escape sequences for the terminal.
 fn printable(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { '\u{fffd}' } else { c })
@@ -201,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_that_others_wrote_commands_the_terminal() {
+    fn no_escape_sequence_reaches_the_terminal() {
         assert_eq!(printable("a\u{1b}[2Jb"), "a\u{fffd}[2Jb");
     }
 }

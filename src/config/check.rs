@@ -1,11 +1,12 @@
-//! What the values mean together. Fails closed: a live server without a key, or a sandbox
-//! that strangers can reach, does not start.
+//! Checks the values together: a live server without a key, or a sandbox that strangers can reach,
+//! does not start.
 
 use std::collections::HashSet;
 
 use url::{Host, Url};
 
-use super::{Config, ConfigError, Mode, SmsProvider};
+use super::sections::Config;
+use super::values::{ConfigError, Mode, SmsProvider};
 use crate::domain::people::secret::Secret;
 
 /// A shorter token, or one of fewer different characters, can be guessed.
@@ -16,7 +17,7 @@ const SENDER_ID_MAX: usize = 11;
 /// An SMS is leased for two minutes while it is sent.
 const SMS_TIMEOUT_MAX_MS: u64 = 60_000;
 
-/// Whether something is wrong, the key to complain about, and what to say.
+/// Whether something is wrong, with which key, and what the error says.
 type Rule = (bool, &'static str, &'static str);
 
 pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
@@ -28,16 +29,10 @@ pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
         &numbers(config),
         &services(config),
         &addresses(config),
+        &sms_provider(config),
     ];
     let broken = rules.concat().into_iter().find(|(is_wrong, ..)| *is_wrong);
-    match broken {
-        Some((_, key, what)) => complain(key, what),
-        None => sms_provider(config),
-    }
-}
-
-fn complain(key: &str, what: &str) -> Result<(), ConfigError> {
-    Err(ConfigError(format!("configuration key `{key}`: {what}")))
+    broken.map_or(Ok(()), |(_, key, what)| Err(ConfigError::of(key, what)))
 }
 
 #[rustfmt::skip] // A table is read by its columns.
@@ -69,13 +64,13 @@ fn tls(config: &Config) -> [Rule; 3] {
 #[rustfmt::skip] // A table is read by its columns.
 fn live(config: &Config) -> [Rule; 5] {
     let is_live = config.zenopay.mode == Mode::Live;
-    // The one secret that a person makes up; the others are a provider's and are taken as they are.
+    // The one secret that a person invents; the others are a provider's and are used as they are.
     let token = config.operator.token.as_ref().filter(|_| is_live).map(Secret::expose);
     let is_short = token.is_some_and(|token| token.chars().count() < TOKEN_MIN);
     let different = token.map(|token| token.chars().collect::<HashSet<_>>().len());
     let is_monotonous = different.is_some_and(|count| count < TOKEN_DIFFERENT_MIN);
     [
-        (is_live && config.zenopay.api_key.is_none(), "zenopay.api_key", "is required in live mode: without it no webhook could be believed"),
+        (is_live && config.zenopay.api_key.is_none(), "zenopay.api_key", "is required in live mode: without it no webhook could be proven"),
         (is_live && !is_web(&config.zenopay.base_url), "zenopay.base_url", "must begin with http:// or https://"),
         (is_live && config.server.public_url.is_none(), "server.public_url", "is required in live mode: ZenoPay must be able to reach the webhook"),
         (is_short, "operator.token", "must have at least 16 characters in live mode; `openssl rand -hex 16` makes a good one"),
@@ -144,31 +139,23 @@ fn addresses(config: &Config) -> [Rule; 7] {
     ]
 }
 
-/// Finds the first key that the SMS provider needs and has not got.
-fn sms_provider(config: &Config) -> Result<(), ConfigError> {
+#[rustfmt::skip] // A table is read by its columns.
+fn sms_provider(config: &Config) -> [Rule; 6] {
+    use SmsProvider::{Africastalking, Beem, Nextsms, Zenopay};
+    const REQUIRED: &str = "is required by this sms.provider";
     let sms = &config.sms;
+    let is = |providers: &[SmsProvider]| providers.contains(&sms.provider);
     let has_name = sms.username.as_ref().is_some_and(|name| !name.is_empty());
     let has_key = sms.api_key.is_some();
-    let sender_id = ("sms.sender_id", sms.sender_id.is_some());
-    let username = ("sms.username", has_name);
-    let password = ("sms.password", sms.password.is_some());
-    let api_key = ("sms.api_key", has_key);
-    let zenopay_key = ("sms.api_key", has_key || config.zenopay.api_key.is_some());
-    let secret_key = ("sms.secret_key", sms.secret_key.is_some());
-    let (name, needed) = match sms.provider {
-        SmsProvider::Log => ("the log", vec![]),
-        SmsProvider::Nextsms => ("NextSMS", vec![sender_id, username, password]),
-        SmsProvider::Beem => ("Beem", vec![sender_id, api_key, secret_key]),
-        SmsProvider::Africastalking => ("Africa's Talking", vec![username, api_key]),
-        SmsProvider::Zenopay => (
-            "ZenoPay SMS, unless zenopay.api_key is set",
-            vec![sender_id, zenopay_key],
-        ),
-    };
-    match needed.iter().find(|(_, is_there)| !is_there) {
-        Some((key, _)) => complain(key, &format!("is required by {name}")),
-        None => Ok(()),
-    }
+    let has_any_key = has_key || config.zenopay.api_key.is_some();
+    [
+        (is(&[Nextsms, Beem, Zenopay]) && sms.sender_id.is_none(), "sms.sender_id", REQUIRED),
+        (is(&[Nextsms, Africastalking]) && !has_name, "sms.username", REQUIRED),
+        (is(&[Nextsms]) && sms.password.is_none(), "sms.password", REQUIRED),
+        (is(&[Beem, Africastalking]) && !has_key, "sms.api_key", REQUIRED),
+        (is(&[Zenopay]) && !has_any_key, "sms.api_key", "is required by ZenoPay SMS, unless zenopay.api_key is set"),
+        (is(&[Beem]) && sms.secret_key.is_none(), "sms.secret_key", REQUIRED),
+    ]
 }
 
 /// A URL that can be called over HTTP.

@@ -7,10 +7,10 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use url::Url;
 
-use super::{Confirm, Group, LogFormat, Mode, SmsProvider, load};
+use super::values::{self, Confirm, Group, LogFormat, Mode, SmsProvider};
 use crate::domain::people::secret::Secret;
 
-/// Declares the sections, from a table of keys that have a type and a default.
+/// Declares the sections, from a table of keys with type and default.
 macro_rules! sections {
     ($($(#[$about:meta])* $section:ident: $Section:ident {
         $($(#[$key_about:meta])* $key:ident: $type:ty = $default:expr,)*
@@ -46,16 +46,16 @@ macro_rules! sections {
 }
 
 sections! {
-    /// Where we listen and what we are called.
+    /// Where the server listens, and its public address.
     server: ServerConfig {
         /// Address and port; port 0 picks one.
         bind: SocketAddr = ([127, 0, 0, 1], 8080).into(),
         /// Base of webhook URLs and of links in SMS; unset is `http://` and the bound address.
         public_url: Option<Url> = None,
         /// Proxies whose X-Forwarded-For counts.
-        #[serde(deserialize_with = "load::list")]
+        #[serde(deserialize_with = "values::list")]
         trusted_proxies: Vec<IpAddr> = Vec::new(),
-        /// Our certificate and those that vouch for it, as PEM; with it we speak TLS ourselves.
+        /// The certificate chain, as PEM; with it the server speaks TLS itself.
         tls_cert: Option<PathBuf> = None,
         /// The certificate's private key, as PEM.
         tls_key: Option<PathBuf> = None,
@@ -65,42 +65,39 @@ sections! {
 
     /// Where the database is.
     database: DatabaseConfig {
-        /// `sqlite://…` or `postgres://…`; may hold a password.
-        #[serde(deserialize_with = "load::secret")]
+        /// `sqlite://…` or `postgres://…`; may contain a password.
         url: Secret = Secret::new("sqlite://malipo.db?mode=rwc"),
         /// Migrate when the server starts.
         auto_migrate: bool = true,
-        /// May read and write SQLite's files beside their owner.
+        /// A group that may read and write SQLite's files too.
         group: Option<Group> = None,
     }
 
-    /// How ZenoPay is reached and believed.
+    /// How ZenoPay is reached, and what proves its webhooks.
     zenopay: ZenopayConfig {
         /// Simulated or real.
-        #[serde(deserialize_with = "load::word")]
+        #[serde(deserialize_with = "values::word")]
         mode: Mode = Mode::Sandbox,
         /// Live mode only.
         base_url: Url = Url::parse("https://zenoapi.com").expect("a constant URL"),
         /// Sent to ZenoPay and expected back.
-        #[serde(deserialize_with = "load::optional_secret")]
         api_key: Option<Secret> = None,
         /// Still accepted during a rotation.
-        #[serde(deserialize_with = "load::optional_secret")]
         previous_api_key: Option<Secret> = None,
-        /// When order-status is asked before a webhook is believed.
-        #[serde(deserialize_with = "load::word")]
+        /// When order-status is asked before a webhook counts.
+        #[serde(deserialize_with = "values::word")]
         confirm: Confirm = Confirm::Unproven,
         /// How long a push may take, in milliseconds.
         create_timeout_ms: u64 = 10_000,
-        /// Order-status asks of the reconciler a second.
+        /// Status checks of the reconciler a second.
         asks_per_sec: u32 = 5,
     }
 
     /// The simulated ZenoPay.
     sandbox: SandboxConfig {
-        /// How long the simulated subscriber thinks, in milliseconds; 0 is by hand.
+        /// How long the simulated subscriber takes, in milliseconds; 0 is by hand.
         approve_after_ms: u64 = 3_000,
-        /// Allow a bind or public URL that others can reach.
+        /// Allow an address or public URL that other machines can reach.
         allow_remote: bool = false,
     }
 
@@ -117,13 +114,13 @@ sections! {
         /// Parked polls at most; unset is the smaller of 20000 and three quarters of the limit
         /// of open files.
         waiters_max: Option<usize> = None,
-        /// How long a prompt is taken to be open, in seconds.
+        /// How long a prompt counts as open, in seconds.
         resume_secs: u32 = 90,
         /// CORS.
-        #[serde(deserialize_with = "load::list")]
+        #[serde(deserialize_with = "values::list")]
         allowed_origins: Vec<String> = Vec::new(),
         /// The router hosts to which a code may be sent.
-        #[serde(deserialize_with = "load::list")]
+        #[serde(deserialize_with = "values::list")]
         login_hosts: Vec<String> = Vec::new(),
         /// Whether we run inside the hotspot and may answer RFC 8908.
         on_site: bool = false,
@@ -155,56 +152,50 @@ sections! {
         purchases_per_client_min: u32 = 120,
     }
 
-    /// What is forgotten, and when.
+    /// What is deleted, and when.
     retention: RetentionConfig {
         /// Bodies of webhooks leave the journal after this many days; 0 keeps them.
         bodies_days: u32 = 0,
-        /// Where bodies are kept that leave the journal; unset is nowhere.
+        /// Where bodies that leave the journal are archived; unset is nowhere.
         archive_dir: Option<PathBuf> = None,
     }
 
     /// The operator's bootstrap token.
     operator: OperatorConfig {
         /// Bootstrap admin token.
-        #[serde(deserialize_with = "load::optional_secret")]
         token: Option<Secret> = None,
     }
 
     /// How the voucher's SMS is sent.
     sms: SmsConfig {
         /// The service that delivers it.
-        #[serde(deserialize_with = "load::word")]
+        #[serde(deserialize_with = "values::word")]
         provider: SmsProvider = SmsProvider::Log,
         /// The name that the handset shows, at most 11 characters.
         sender_id: Option<String> = None,
         /// NextSMS and Africa's Talking: the account.
         username: Option<String> = None,
         /// NextSMS.
-        #[serde(deserialize_with = "load::optional_secret")]
         password: Option<Secret> = None,
         /// Beem, Africa's Talking and ZenoPay SMS.
-        #[serde(deserialize_with = "load::optional_secret")]
         api_key: Option<Secret> = None,
         /// Beem.
-        #[serde(deserialize_with = "load::optional_secret")]
         secret_key: Option<Secret> = None,
         /// Where the provider is; unset is the provider's documented address.
         base_url: Option<Url> = None,
         /// How long the provider may take, in milliseconds.
         timeout_ms: u64 = 10_000,
-        /// After so many failed attempts a message is given up.
+        /// A message is given up after this many failed attempts.
         attempts_max: u32 = 10,
     }
 
     /// FreeRADIUS.
     radius: RadiusConfig {
-        /// Where FreeRADIUS answers, for the proof of access.
+        /// FreeRADIUS's address, where vouchers are tested.
         server: Option<SocketAddr> = None,
         /// Its shared secret.
-        #[serde(deserialize_with = "load::optional_secret")]
         secret: Option<Secret> = None,
         /// The shared secret of Disconnect-Requests, for routers that have no row in `nas`.
-        #[serde(deserialize_with = "load::optional_secret")]
         coa_secret: Option<Secret> = None,
         /// Sold vouchers that are tested a minute; 0 is none.
         proofs_per_min: u32 = 6,
@@ -213,7 +204,7 @@ sections! {
     /// What is logged and how.
     log: LogConfig {
         /// For people or for machines.
-        #[serde(deserialize_with = "load::word")]
+        #[serde(deserialize_with = "values::word")]
         format: LogFormat = LogFormat::Pretty,
         /// A `tracing` filter, as in `info` or `malipo=debug`.
         filter: String = "info,actix_server=warn,actix_http=off,sea_orm_migration=warn".into(),
@@ -223,7 +214,16 @@ sections! {
     telemetry: TelemetryConfig {
         /// A collector of OpenTelemetry traces, by OTLP over HTTP; unset is no traces.
         otlp_endpoint: Option<Url> = None,
-        /// How many webhooks in a hundred are traced, of those whose sender does not say.
+        /// How many webhooks in a hundred are traced, unless the sender decides.
         sample_percent: u8 = 100,
+    }
+}
+
+impl ZenopayConfig {
+    /// The key. The sandbox has a default; live mode needs one in the configuration.
+    pub fn key(&self) -> Secret {
+        self.api_key
+            .clone()
+            .unwrap_or_else(|| Secret::new("sandbox-key"))
     }
 }

@@ -42,8 +42,8 @@ fn variable(key: &str) -> OsString {
     format!("MALIPO__{}", key.to_uppercase().replace('.', "__")).into()
 }
 
-/// What a configuration says with these variables, and what is wrong with it.
-fn told(file: &str, variables: &[(&str, &str)]) -> String {
+/// The configuration with these variables, or what is wrong with it.
+fn load_with(file: &str, variables: &[(&str, &str)]) -> String {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("config.toml");
     fs::write(&path, file).unwrap();
@@ -69,23 +69,23 @@ fn exposed(config: &Config) -> Vec<Option<String>> {
         config.radius.secret.as_ref(),
         config.radius.coa_secret.as_ref(),
     ];
-    let told = secrets.map(|secret| secret.map(|secret| secret.expose().to_owned()));
-    told.to_vec()
+    let exposed = secrets.map(|secret| secret.map(|secret| secret.expose().to_owned()));
+    exposed.to_vec()
 }
 
 #[test]
 fn a_key_that_is_set_to_nothing_is_as_if_it_were_left_out() {
     for key in Config::keys() {
         let left_out: Vec<_> = LIVE.iter().copied().filter(|(k, _)| *k != key).collect();
-        let expected = told("", &left_out);
+        let expected = load_with("", &left_out);
         for nothing in ["", " ", "\n"] {
             let mut set = left_out.clone();
             set.push((&key, nothing));
-            assert_eq!(told("", &set), expected, "{key} in the environment");
+            assert_eq!(load_with("", &set), expected, "{key} in the environment");
 
             let (section, name) = key.split_once('.').unwrap();
             let file = format!("[{section}]\n{name} = {nothing:?}\n");
-            assert_eq!(told(&file, &left_out), expected, "{key} in the file");
+            assert_eq!(load_with(&file, &left_out), expected, "{key} in the file");
         }
     }
 }
@@ -94,9 +94,9 @@ fn a_key_that_is_set_to_nothing_is_as_if_it_were_left_out() {
 fn a_variable_that_is_set_to_nothing_leaves_the_files_value() {
     let file = "[portal]\nbrand = \"Mama Asha\"\n";
 
-    let read = told(file, &[("portal.brand", "")]);
+    let read = load_with(file, &[("portal.brand", "")]);
 
-    assert_eq!(read, told(file, &[]));
+    assert_eq!(read, load_with(file, &[]));
     assert!(read.contains("Mama Asha"), "{read}");
 }
 
@@ -119,7 +119,7 @@ fn only_a_key_that_is_required_ends_the_start_when_it_is_set_to_nothing() {
             .map(|(k, value)| (*k, if k == key { "" } else { value }))
             .collect();
 
-        let read = told("", &set);
+        let read = load_with("", &set);
 
         let complaint = format!("configuration key `{key}`: is required");
         assert_eq!(read.starts_with(&complaint), needed.contains(key), "{read}");
@@ -129,7 +129,7 @@ fn only_a_key_that_is_required_ends_the_start_when_it_is_set_to_nothing() {
 #[test]
 fn a_key_that_does_not_exist_is_an_error_also_when_it_is_set_to_nothing() {
     for key in ["typo.key", "portal.typo"] {
-        let read = told("", &[(key, "")]);
+        let read = load_with("", &[(key, "")]);
         assert!(read.starts_with("configuration key `"), "{read}");
         assert!(read.contains("typo"), "{read}");
     }
@@ -137,14 +137,14 @@ fn a_key_that_does_not_exist_is_an_error_also_when_it_is_set_to_nothing() {
 
 #[test]
 fn white_space_around_a_value_is_not_part_of_it() {
-    let expected = told("", LIVE);
+    let expected = load_with("", LIVE);
     assert!(expected.contains("zenopay-key"), "{expected}");
     for (key, value) in LIVE {
         for blank in AROUND {
             let around = format!("{blank}{value}{blank}");
             let mut set = LIVE.to_vec();
             set.push((key, &around));
-            assert_eq!(told("", &set), expected, "{key} with {blank:?}");
+            assert_eq!(load_with("", &set), expected, "{key} with {blank:?}");
         }
     }
 }
@@ -182,7 +182,7 @@ fn a_control_character_inside_a_secret_is_refused_without_showing_it() {
     let mut secrets = Vec::new();
     for key in Config::keys() {
         for inside in ["hush\nhush", "hush\0hush", "hush\u{7f}hush", "hush\thush"] {
-            let read = told("", &[(key.as_str(), inside)]);
+            let read = load_with("", &[(key.as_str(), inside)]);
             if read.contains("control character") {
                 assert!(read.contains(&format!("`{key}`")), "{read}");
                 assert!(!read.contains("hush"), "{read}");
@@ -222,7 +222,7 @@ fn a_weak_operator_token_is_refused_in_live_mode() {
     let live = |token| {
         let mut set = LIVE.to_vec();
         set.push(("operator.token", token));
-        told("", &set)
+        load_with("", &set)
     };
     for (token, complaint) in [
         ("0123456789abcde", long_enough),
@@ -239,7 +239,7 @@ fn a_weak_operator_token_is_refused_in_live_mode() {
     for token in ["abcdefabcdefabcd", "0000000123456789"] {
         assert!(live(token).contains(token), "{token}");
     }
-    let provided = told(
+    let provided = load_with(
         "",
         &[
             ("zenopay.mode", "live"),
@@ -252,8 +252,8 @@ fn a_weak_operator_token_is_refused_in_live_mode() {
 
 #[test]
 fn a_list_in_the_environment_is_separated_by_commas() {
-    let read = |text| told("", &[("portal.login_hosts", text)]);
-    let expected = told(
+    let read = |text| load_with("", &[("portal.login_hosts", text)]);
+    let expected = load_with(
         "[portal]\nlogin_hosts = [\"wifi.example\", \"10.5.50.1\"]\n",
         &[],
     );
@@ -264,7 +264,7 @@ fn a_list_in_the_environment_is_separated_by_commas() {
     ] {
         assert_eq!(read(text), expected, "{text:?}");
     }
-    assert_eq!(read(" , "), told("", &[]));
+    assert_eq!(read(" , "), load_with("", &[]));
 }
 
 #[test]
@@ -278,7 +278,7 @@ fn a_value_that_is_not_one_of_a_keys_words_is_refused_with_the_words_that_are() 
         ),
         ("log.format", "`pretty` or `json`"),
     ] {
-        let read = told("", &[(key, "hush")]);
+        let read = load_with("", &[(key, "hush")]);
         assert_eq!(read, format!("configuration key `{key}`: must be {words}"));
     }
 }
@@ -297,11 +297,11 @@ fn a_variable_that_lacks_an_underscore_is_refused_and_those_of_others_are_left_a
         "MALIPO_ZENOPAY__API_KEY",
         "malipo_zenopay_api_key",
     ] {
-        let told = read(name).unwrap_err();
+        let error = read(name).unwrap_err();
         let expected = format!(
             "configuration key `zenopay.api_key`: is set by MALIPO__ZENOPAY__API_KEY, with two underscores each; {name} sets nothing"
         );
-        assert_eq!(told, expected);
+        assert_eq!(error, expected);
     }
     for name in [
         "MALIPO_SERVICE_HOST",

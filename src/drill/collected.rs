@@ -1,5 +1,4 @@
-//! What a drill has seen: all that the checker looks at, and nothing that it would have to
-//! go and fetch.
+//! What a drill has seen: everything that the checker needs, so that it fetches nothing.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -8,36 +7,38 @@ use crate::domain::access::voucher::VoucherCode;
 use crate::domain::order::ids::OrderId;
 use crate::store::OrderRows;
 
-/// The word for a delivery that sold.
-pub(super) const WON: &str = "completed";
+/// ZenoPay's word for paid, and the status of a sold order.
+pub(super) const COMPLETED: &str = "COMPLETED";
+/// The outcome of the delivery that made the sale.
+pub(super) const SOLD: &str = "completed";
 
-/// Everything that was sent, heard, shown and booked.
+/// Everything that was sent, answered, shown and stored.
 #[derive(Clone)]
 pub struct Collected {
     /// What was done, order by order.
     pub played: Vec<PlayedOrder>,
     /// What the status page shows afterwards. An order that is missing is not shown.
     pub shown: HashMap<OrderId, Shown>,
-    /// What the database holds afterwards; `None` when it could not be reached.
-    pub booked: Option<HashMap<OrderId, OrderRows>>,
+    /// What the database has afterwards; `None` if it cannot be reached.
+    pub rows: Option<HashMap<OrderId, OrderRows>>,
 }
 
 /// One order as it was played.
 #[derive(Clone, Debug)]
 pub struct PlayedOrder {
-    /// Which.
+    /// Which one.
     pub order_id: OrderId,
     /// Every delivery, with its answer.
     pub sent: Vec<Sent>,
-    /// What the waiting guest was told; `None` if that never was COMPLETED.
-    pub told: Option<PollAnswer>,
+    /// What the waiting guest was shown; `None` if that never was COMPLETED.
+    pub polled: Option<PollAnswer>,
 }
 
-/// One delivery and what became of it.
+/// One delivery and its answer.
 #[derive(Clone, Debug)]
 pub struct Sent {
-    /// The delivery's number within its order, carried in the body's `metadata`, so that it
-    /// can be found in the journal.
+    /// The delivery's number within its order, sent in the body's `metadata`, so that it is found
+    /// in the journal.
     pub mark: u32,
     /// ZenoPay's word, as in `COMPLETED`.
     pub word: &'static str,
@@ -45,39 +46,39 @@ pub struct Sent {
     pub sent_again: u32,
     /// The last answer.
     pub answer: Answer,
-    /// When the try that was last answered left.
+    /// When the last try was sent.
     pub sent_at: Instant,
-    /// How long that answer took.
+    /// How long its answer took.
     pub answered_in: Duration,
 }
 
 /// The end of a delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// 200, so it is safe with the server.
+    /// 200: the server has committed it.
     Acknowledged {
         /// What it meant, as in `duplicate`.
         outcome: String,
     },
-    /// Another status than 200 and 503.
+    /// A status that is not 200 and asks for no other try.
     Refused {
         /// As in 401.
         status: u16,
         /// The problem's code.
         code: String,
     },
-    /// Nothing but 503s and lost connections until the drill gave up.
+    /// Only 503s and lost connections until the drill gave up.
     GaveUp,
 }
 
-/// What a parked long poll was answered at last.
+/// What a long poll was answered at last.
 #[derive(Clone, Debug)]
 pub struct PollAnswer {
     /// The voucher code, if there was one.
     pub code: Option<VoucherCode>,
     /// When.
     pub at: Instant,
-    /// An order that was shown at a version and later at a lower one; both.
+    /// A version, and a lower one that was shown after it.
     pub went_back: Option<(i64, i64)>,
 }
 
@@ -86,17 +87,19 @@ pub struct PollAnswer {
 pub struct Shown {
     /// As in `COMPLETED`.
     pub status: String,
+    /// Rises with each change.
+    pub version: i64,
     /// The voucher code, if there is one.
     pub code: Option<VoucherCode>,
 }
 
 impl PlayedOrder {
-    /// From the sending of the delivery that sold to the guest who knows. `None` if the
-    /// guest was never told, or the delivery that sold was not ours.
-    pub fn told_after(&self) -> Option<Duration> {
-        let winner = self.sent.iter().find(|sent| sent.won())?;
-        let told = self.told.as_ref()?;
-        Some(told.at.saturating_duration_since(winner.sent_at))
+    /// From the sending of the delivery that sold until the guest knows. `None` if the guest never
+    /// knew, or a delivery of another sender sold.
+    pub fn notified_after(&self) -> Option<Duration> {
+        let winner = self.sent.iter().find(|sent| sent.is_sale())?;
+        let polled = self.polled.as_ref()?;
+        Some(polled.at.saturating_duration_since(winner.sent_at))
     }
 }
 
@@ -106,8 +109,8 @@ impl Sent {
         matches!(self.answer, Answer::Acknowledged { .. })
     }
 
-    /// Whether the answer says that this delivery sold.
-    pub fn won(&self) -> bool {
-        matches!(&self.answer, Answer::Acknowledged { outcome } if outcome == WON)
+    /// Whether the answer says that this delivery made the sale.
+    pub fn is_sale(&self) -> bool {
+        matches!(&self.answer, Answer::Acknowledged { outcome } if outcome == SOLD)
     }
 }

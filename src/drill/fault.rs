@@ -1,6 +1,26 @@
-//! What can be wrong with an order, in words for the shop's owner.
+//! What can be wrong with an order, in sentences for the shop's owner.
+
+use serde::{Serialize, Serializer};
+use serde_json::json;
 
 use crate::domain::order::ids::OrderId;
+
+/// One thing that is wrong with one order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// Which order.
+    pub order_id: OrderId,
+    /// What is wrong.
+    pub fault: Fault,
+}
+
+impl Serialize for Violation {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let Self { order_id, fault } = self;
+        let sentence = fault.to_string();
+        json!({"order_id": order_id, "code": fault.code(), "sentence": sentence}).serialize(to)
+    }
+}
 
 /// Something of which every order has exactly one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,13 +31,14 @@ pub enum Thing {
     Voucher,
     /// What lets the guest in.
     RadiusUser,
-    /// The text that tells the code.
+    /// The text that has the code.
     Sms,
     /// The delivery that sold, in the journal.
     WinningWebhook,
 }
 
-/// One way to be not exactly once: a sentence whose subject is the order.
+/// One way to be not exactly once: a sentence whose subject is the order. The polls are those of
+/// the guest who waited.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum Fault {
@@ -29,90 +50,67 @@ pub enum Fault {
         /// How many there are.
         count: usize,
     },
-    /// More than one delivery was told that it sold.
-    #[error("was sold {times} times: so many webhooks were told that they made the sale.")]
-    SoldTwice {
-        /// How many.
-        times: usize,
-    },
+    /// More than one delivery was answered that it made the sale.
+    #[error("was sold {0} times: so many webhooks were answered that they made the sale.")]
+    SoldTwice(usize),
     /// The status page shows nothing.
     #[error("was paid, and its status page shows nothing.")]
     NotShown,
-    /// Paid, and not COMPLETED.
-    #[error("was paid, and its status page says {status}.")]
-    NotSold {
-        /// What is shown instead.
-        status: String,
-    },
+    /// Paid, and the status page shows this instead of COMPLETED.
+    #[error("was paid, and its status page says {0}.")]
+    NotSold(String),
     /// COMPLETED without a code.
     #[error("is COMPLETED, and its status page shows no voucher code.")]
     ShownWithoutCode,
-    /// The database does not know the order.
+    /// The database does not have the order.
     #[error("is not in the database.")]
-    NotInBooks,
-    /// The waiting guest never heard COMPLETED.
+    NotInDatabase,
+    /// No poll was answered COMPLETED.
     #[error("has a guest who waited and was never told that it is paid.")]
-    NeverTold,
-    /// The waiting guest was shown a version, and later a lower one.
-    #[error("has a guest who was shown version {from} and then version {to}.")]
-    WentBack {
-        /// The version first.
-        from: i64,
-        /// The version then.
-        to: i64,
-    },
-    /// The waiting guest heard COMPLETED without a code.
+    NeverNotified,
+    /// A poll was answered with the first version, and a later one with the second, which is lower.
+    #[error("has a guest who was shown version {0} and then version {1}.")]
+    WentBack(i64, i64),
+    /// A poll was answered COMPLETED, without a code.
     #[error("has a guest who was told that it is paid, without a voucher code.")]
-    ToldWithoutCode,
-    /// The waiting guest heard another code than the status page shows.
+    PolledWithoutCode,
+    /// A poll was answered with another code than the status page shows.
     #[error("has a guest who was told another voucher code than the status page shows.")]
-    ToldAnotherCode,
-    /// The waiting guest heard another code than is in the database.
+    PolledOtherThanShown,
+    /// A poll was answered with another code than is in the database.
     #[error("has a guest who was told another voucher code than the database holds.")]
-    ToldWhatIsNotBooked,
+    PolledOtherThanStored,
     /// The status page shows another code than is in the database.
     #[error("shows another voucher code than the database holds.")]
-    BookedAnotherCode,
+    ShownOtherThanStored,
     /// A text to the guest names another code than the order's, or none.
     #[error("has an SMS without its voucher code.")]
     SmsWithoutCode,
-    /// Acknowledged, and not in the journal.
-    #[error("{}", not_journalled(*missing))]
-    NotJournalled {
-        /// How many deliveries.
-        missing: usize,
-    },
+    /// So many deliveries are acknowledged and not in the journal.
+    #[error("has {0} acknowledged webhook(s) that are not in the journal.")]
+    NotJournalled(usize),
     /// A delivery was answered neither 200 nor 503.
     #[error("has a webhook ({word}) that was refused: {status} {code}.")]
     Refused {
-        /// What it said.
+        /// The word that it reported.
         word: &'static str,
         /// As in 401.
         status: u16,
         /// The problem's code.
         code: String,
     },
-    /// A delivery was never answered but by 503.
-    #[error("has a webhook ({word}) that was never acknowledged, however often it was sent.")]
-    NeverAcknowledged {
-        /// What it said.
-        word: &'static str,
-    },
-    /// Another order has the same voucher code.
-    #[error("has the same voucher code as order {with}.")]
-    SharesCode {
-        /// Which.
-        with: OrderId,
-    },
-    /// Another order has the same invoice number.
-    #[error("has the same invoice number as order {with}.")]
-    SharesInvoiceNumber {
-        /// Which.
-        with: OrderId,
-    },
+    /// A delivery with this word was only answered by 503.
+    #[error("has a webhook ({0}) that was never acknowledged, however often it was sent.")]
+    NeverAcknowledged(&'static str),
+    /// This other order has the same voucher code.
+    #[error("has the same voucher code as order {0}.")]
+    SharesCode(OrderId),
+    /// This other order has the same invoice number.
+    #[error("has the same invoice number as order {0}.")]
+    SharesInvoiceNumber(OrderId),
 }
 
-/// Which side is hurt.
+/// The side that is harmed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Harm {
     /// The shop: something was given twice.
@@ -124,9 +122,9 @@ pub enum Harm {
 }
 
 impl Thing {
-    /// Its name for one and for several, and the words of [`Fault::code`] for none and for several.
+    /// Its name for one and for several, and the codes ([`Fault::code`]) of none and of several.
     #[rustfmt::skip] // A table is read by its columns.
-    fn words(self) -> [&'static str; 4] {
+    fn names(self) -> [&'static str; 4] {
         match self {
             Self::Invoice => ["invoice", "invoices", "no_invoice", "several_invoices"],
             Self::Voucher => ["voucher", "vouchers", "no_voucher", "several_vouchers"],
@@ -141,53 +139,45 @@ impl Thing {
 }
 
 impl Fault {
-    /// One word for machines.
+    /// The fault's name in the JSON report.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::NotOne { thing, count: 0 } => thing.words()[2],
-            Self::NotOne { thing, .. } => thing.words()[3],
+            Self::NotOne { thing, count: 0 } => thing.names()[2],
+            Self::NotOne { thing, .. } => thing.names()[3],
             other => other.into(),
         }
     }
 
-    /// Which side is hurt.
+    /// The side that is harmed.
     pub fn harm(&self) -> Harm {
         match self {
             Self::NotOne { count: 0, .. }
             | Self::NotShown
-            | Self::NotSold { .. }
+            | Self::NotSold(_)
             | Self::ShownWithoutCode
-            | Self::NotInBooks => Harm::Lost,
+            | Self::NotInDatabase => Harm::Lost,
             Self::NotOne { .. }
-            | Self::SoldTwice { .. }
-            | Self::SharesCode { .. }
-            | Self::SharesInvoiceNumber { .. } => Harm::Doubled,
-            Self::NeverTold
-            | Self::WentBack { .. }
-            | Self::ToldWithoutCode
-            | Self::ToldAnotherCode
-            | Self::ToldWhatIsNotBooked
-            | Self::BookedAnotherCode
+            | Self::SoldTwice(_)
+            | Self::SharesCode(_)
+            | Self::SharesInvoiceNumber(_) => Harm::Doubled,
+            Self::NeverNotified
+            | Self::WentBack(..)
+            | Self::PolledWithoutCode
+            | Self::PolledOtherThanShown
+            | Self::PolledOtherThanStored
+            | Self::ShownOtherThanStored
             | Self::SmsWithoutCode
-            | Self::NotJournalled { .. }
+            | Self::NotJournalled(_)
             | Self::Refused { .. }
-            | Self::NeverAcknowledged { .. } => Harm::Other,
+            | Self::NeverAcknowledged(_) => Harm::Other,
         }
     }
 }
 
 fn not_one(thing: Thing, count: usize) -> String {
-    let [one, several, ..] = thing.words();
+    let [one, several, ..] = thing.names();
     match count {
         0 => format!("has no {one}."),
         _ => format!("has {count} {several} instead of one."),
     }
-}
-
-fn not_journalled(missing: usize) -> String {
-    let (webhooks, were, are) = match missing {
-        1 => ("webhook", "was", "is"),
-        _ => ("webhooks", "were", "are"),
-    };
-    format!("has {missing} {webhooks} that {were} acknowledged and {are} not in the journal.")
 }

@@ -1,10 +1,9 @@
-//! How far the drill is: a bar for a person at a terminal, a line now and then for a log.
+//! How far the drill is: a bar at a terminal, a line now and then in a log.
 
-use std::io::IsTerminal;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressStyle};
 
 /// Between two lines where no bar can be drawn.
 const LINE_EACH: Duration = Duration::from_secs(5);
@@ -18,25 +17,15 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// On standard error, as a bar if that is a terminal and as lines if not.
+    /// On standard error: a bar if that is a terminal, otherwise lines.
     pub fn on_stderr() -> Self {
-        let style = ProgressStyle::with_template(BAR);
-        let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
-        if std::io::stderr().is_terminal() {
-            let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr());
-            Self {
-                bar: bar.with_style(style),
-                line_at: None,
-            }
-        } else {
-            Self {
-                bar: ProgressBar::hidden(),
-                line_at: Some(Mutex::new(Instant::now())),
-            }
-        }
+        let style = ProgressStyle::with_template(BAR).expect("a constant template");
+        let bar = ProgressBar::new(0).with_style(style);
+        let line_at = bar.is_hidden().then(|| Mutex::new(Instant::now()));
+        Self { bar, line_at }
     }
 
-    /// Nowhere.
+    /// Prints nothing.
     pub fn silent() -> Self {
         Self {
             bar: ProgressBar::hidden(),

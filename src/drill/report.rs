@@ -1,36 +1,28 @@
-//! What came of it, for the shop's owner at a terminal and as JSON for machines. Times are
-//! told as measured, with no verdict on them.
+//! The result of a drill, as a table for the shop's owner and as JSON for machines. Times are given
+//! as measured, without a verdict on them.
 
 use std::collections::HashSet;
 use std::fmt;
 use std::time::Duration;
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
-use super::Plan;
-use super::check::Violation;
-use super::collected::{Collected, PlayedOrder, Sent, Shown};
-use super::fault::Harm;
+use super::check::check;
+use super::collected::{COMPLETED, Collected, PlayedOrder};
+use super::fault::{Harm, Violation};
+use super::target::{Plan, Target};
 
 /// Violations in the table; JSON has them all.
 const LISTED: usize = 20;
-
-/// The circumstances.
-pub(super) struct Stage {
-    pub scene: String,
-    pub plan: Plan,
-    pub took: Duration,
-    pub counted: Option<u64>,
-}
 
 /// The result of a drill. `Display` is the table.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
     /// Whether nothing is violated.
     pub passed: bool,
-    /// Where it took place.
+    /// Which server was drilled.
     pub scene: String,
-    /// Whether the database was looked at too.
+    /// Whether the database was checked too.
     pub checked_database: bool,
     /// How long the playing took.
     pub took_secs: f64,
@@ -47,7 +39,7 @@ pub struct Report {
     /// As measured by the drill.
     pub latency_ms: Latencies,
     /// All of them.
-    pub violations: Vec<Wrong>,
+    pub violations: Vec<Violation>,
 }
 
 /// Deliveries, each counted once however often it was sent.
@@ -61,7 +53,7 @@ pub struct Webhooks {
     pub sent_again: u64,
 }
 
-/// Orders, by what became of them.
+/// Orders, by their end.
 #[derive(Clone, Debug, Serialize)]
 pub struct Sales {
     /// Shown as COMPLETED.
@@ -70,7 +62,7 @@ pub struct Sales {
     pub doubled: usize,
     /// Paid, with something missing.
     pub lost: usize,
-    /// By the server's own count, in which other guests may be; null if it does not tell.
+    /// By the server's own count, which includes other guests; null if it is not known.
     pub counted_by_server: Option<u64>,
 }
 
@@ -79,7 +71,7 @@ pub struct Sales {
 pub struct Waiters {
     /// All.
     pub waiting: usize,
-    /// Those who heard COMPLETED.
+    /// Those that were shown COMPLETED.
     pub told: usize,
 }
 
@@ -88,100 +80,85 @@ pub struct Waiters {
 pub struct Latencies {
     /// From a webhook to its answer.
     pub webhook_answered: Option<Times>,
-    /// From the webhook that sold to the guest who knows.
+    /// From the webhook that sold until the guest knows.
     pub waiter_told: Option<Times>,
 }
 
-/// Of a crowd of times.
+/// The median and the longest of many times, in milliseconds.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Times {
-    /// Half were quicker.
-    #[serde(serialize_with = "millis")]
-    pub median: Duration,
-    /// None was slower.
-    #[serde(serialize_with = "millis")]
-    pub slowest: Duration,
-}
-
-/// A violation in words.
-#[derive(Clone, Debug, Serialize)]
-pub struct Wrong {
-    /// Which order.
-    pub order_id: String,
-    /// One word.
-    pub code: &'static str,
-    /// One sentence whose subject is the order.
-    pub sentence: String,
-}
-
-impl Report {
-    pub(super) fn of(stage: Stage, collected: &Collected, violations: Vec<Violation>) -> Self {
-        let played = &collected.played;
-        let sent = || played.iter().flat_map(|order| &order.sent);
-        let acknowledged = || sent().filter(|sent| sent.is_acknowledged());
-        let is_sold = |shown: &&Shown| shown.status == "COMPLETED";
-        let hurt = |harm: Harm| {
-            let hurt = violations.iter().filter(|it| it.fault.harm() == harm);
-            hurt.map(|it| it.order_id).collect::<HashSet<_>>().len()
-        };
-        Self {
-            passed: violations.is_empty(),
-            scene: stage.scene,
-            checked_database: collected.booked.is_some(),
-            took_secs: stage.took.as_millis() as f64 / 1_000.0,
-            orders: played.len(),
-            copies: stage.plan.copies,
-            webhooks: Webhooks {
-                sent: sent().count(),
-                acknowledged: acknowledged().count(),
-                sent_again: sent().map(|sent| u64::from(sent.sent_again)).sum(),
-            },
-            sales: Sales {
-                made: collected.shown.values().filter(is_sold).count(),
-                doubled: hurt(Harm::Doubled),
-                lost: hurt(Harm::Lost),
-                counted_by_server: stage.counted,
-            },
-            waiters: Waiters {
-                waiting: played.len(),
-                told: played.iter().filter(|order| order.told.is_some()).count(),
-            },
-            latency_ms: Latencies {
-                webhook_answered: Times::of(acknowledged().map(|sent: &Sent| sent.answered_in)),
-                waiter_told: Times::of(played.iter().filter_map(PlayedOrder::told_after)),
-            },
-            violations: (violations.iter())
-                .map(|it| Wrong {
-                    order_id: it.order_id.to_string(),
-                    code: it.fault.code(),
-                    sentence: it.fault.to_string(),
-                })
-                .collect(),
-        }
-    }
+    /// Half were shorter.
+    pub median: f64,
+    /// None was longer.
+    pub slowest: f64,
 }
 
 impl Times {
     fn of(times: impl Iterator<Item = Duration>) -> Option<Self> {
         let mut times: Vec<Duration> = times.collect();
         times.sort_unstable();
+        // To the microsecond; more would be noise.
+        let millis = |time: &Duration| time.as_micros() as f64 / 1_000.0;
         Some(Self {
-            median: *times.get(times.len() / 2)?,
-            slowest: *times.last()?,
+            median: millis(times.get(times.len() / 2)?),
+            slowest: millis(times.last()?),
         })
     }
 }
 
-fn millis<S: Serializer>(time: &Duration, to: S) -> Result<S::Ok, S::Error> {
-    // To the microsecond; more would be noise.
-    let micros = u32::try_from(time.as_micros()).unwrap_or(u32::MAX);
-    to.serialize_f64(f64::from(micros) / 1_000.0)
-}
-
 impl fmt::Display for Times {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (median, slowest) = (self.median.as_millis(), self.slowest.as_millis());
-        write!(f, "median {median} ms, slowest {slowest} ms")
+        let Self { median, slowest } = self;
+        write!(f, "median {median:.0} ms, slowest {slowest:.0} ms")
+    }
+}
+
+impl Report {
+    /// `sales_counted` is the server's own count.
+    pub(super) fn new(
+        target: &Target,
+        plan: Plan,
+        took: Duration,
+        sales_counted: Option<u64>,
+        collected: &Collected,
+    ) -> Self {
+        let violations = check(collected);
+        let played = &collected.played;
+        let sent = || played.iter().flat_map(|order| &order.sent);
+        let acknowledged = || sent().filter(|sent| sent.is_acknowledged());
+        let harmed = |harm: Harm| {
+            let harmed = violations.iter().filter(|it| it.fault.harm() == harm);
+            harmed.map(|it| it.order_id).collect::<HashSet<_>>().len()
+        };
+        let pages = collected.shown.values();
+        Self {
+            passed: violations.is_empty(),
+            scene: target.scene.clone(),
+            checked_database: collected.rows.is_some(),
+            took_secs: took.as_millis() as f64 / 1_000.0,
+            orders: played.len(),
+            copies: plan.copies,
+            webhooks: Webhooks {
+                sent: sent().count(),
+                acknowledged: acknowledged().count(),
+                sent_again: sent().map(|sent| u64::from(sent.sent_again)).sum(),
+            },
+            sales: Sales {
+                made: pages.filter(|page| page.status == COMPLETED).count(),
+                doubled: harmed(Harm::Doubled),
+                lost: harmed(Harm::Lost),
+                counted_by_server: sales_counted,
+            },
+            waiters: Waiters {
+                waiting: played.len(),
+                told: played.iter().filter(|it| it.polled.is_some()).count(),
+            },
+            latency_ms: Latencies {
+                webhook_answered: Times::of(acknowledged().map(|sent| sent.answered_in)),
+                waiter_told: Times::of(played.iter().filter_map(PlayedOrder::notified_after)),
+            },
+            violations,
+        }
     }
 }
 
@@ -189,57 +166,38 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (webhooks, sales, waiters) = (&self.webhooks, &self.sales, &self.waiters);
         let times = |times: Option<Times>| times.map_or("-".to_owned(), |it| it.to_string());
-        let looked_at = match self.checked_database {
+        let answered = times(self.latency_ms.webhook_answered);
+        let notified = times(self.latency_ms.waiter_told);
+        let checked = match self.checked_database {
             true => "status pages and database",
-            false => "status pages only; --database shows more",
+            false => "status pages only; --database checks more",
         };
-        let counted = sales.counted_by_server.map(|sales| sales.to_string());
-        let told = format!("{} of {}", waiters.told, waiters.waiting);
-        let lines = [
-            ("Orders placed", self.orders.to_string()),
-            ("Webhooks sent", webhooks.sent.to_string()),
-            ("  acknowledged", webhooks.acknowledged.to_string()),
-            (
-                "  sent again after 503 or no answer",
-                webhooks.sent_again.to_string(),
-            ),
-            ("Sales made", sales.made.to_string()),
-            ("  by the server's own count", counted.unwrap_or_default()),
-            ("  with something given twice", sales.doubled.to_string()),
-            ("  paid, and something is missing", sales.lost.to_string()),
-            ("Waiting guests who were told", told),
-            (
-                "From webhook to its answer",
-                times(self.latency_ms.webhook_answered),
-            ),
-            (
-                "From webhook to the guest who waits",
-                times(self.latency_ms.waiter_told),
-            ),
-            ("Took", format!("{:.1} s", self.took_secs)),
-            ("Looked at", looked_at.to_owned()),
-        ];
         writeln!(f, "The exactly-once drill, {}\n", self.scene)?;
-        // Only the server's own count is empty, where the server does not tell it.
-        for (what, value) in lines.iter().filter(|(_, value)| !value.is_empty()) {
-            writeln!(f, "  {what:<44}{value}")?;
+        let mut line = |name, value: &dyn fmt::Display| writeln!(f, "  {name:<44}{value}");
+        line("Orders placed", &self.orders)?;
+        line("Webhooks sent", &webhooks.sent)?;
+        line("  acknowledged", &webhooks.acknowledged)?;
+        line("  sent again after 503 or no answer", &webhooks.sent_again)?;
+        line("Sales made", &sales.made)?;
+        if let Some(counted) = &sales.counted_by_server {
+            line("  by the server's own count", counted)?;
         }
-        writeln!(f)?;
-        self.verdict(f)
-    }
-}
+        line("  with something given twice", &sales.doubled)?;
+        line("  paid, and something is missing", &sales.lost)?;
+        let told = format!("{} of {}", waiters.told, waiters.waiting);
+        line("Waiting guests who were told", &told)?;
+        line("From webhook to its answer", &answered)?;
+        line("From webhook to the guest who waits", &notified)?;
+        line("Took", &format!("{:.1} s", self.took_secs))?;
+        line("Checked", &checked)?;
 
-impl Report {
-    fn verdict(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.passed {
-            return writeln!(
-                f,
-                "Every order was sold exactly once, and every guest knows the code."
-            );
+            let verdict = "Every order was sold exactly once, and every guest knows the code.";
+            return writeln!(f, "\n{verdict}");
         }
-        writeln!(f, "VIOLATED, {} times:", self.violations.len())?;
-        for wrong in self.violations.iter().take(LISTED) {
-            writeln!(f, "  order {} {}", wrong.order_id, wrong.sentence)?;
+        writeln!(f, "\nVIOLATED, {} times:", self.violations.len())?;
+        for Violation { order_id, fault } in self.violations.iter().take(LISTED) {
+            writeln!(f, "  order {order_id} {fault}")?;
         }
         let more = self.violations.len().saturating_sub(LISTED);
         if more > 0 {

@@ -1,87 +1,91 @@
-//! The server under drill, as anybody sees it from outside.
+//! The drilled server, as its clients see it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use reqwest::RequestBuilder;
+use reqwest::header::RETRY_AFTER;
+use reqwest::{RequestBuilder, Response};
 use serde_json::Value;
-use url::Url;
+use tokio::sync::Semaphore;
+use tokio::time::sleep;
 
-use super::{DrillError, Target};
-use crate::domain::people::secret::Secret;
+use super::target::{DrillError, Target};
 use crate::http_client;
 
 /// Base of the portal's and ZenoPay's paths (contract, sections 3 and 4).
 const PORTAL: &str = "/api/v1/customer-portal";
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// For everything but long polls.
 const ANSWER_WITHIN: Duration = Duration::from_secs(15);
-/// Shorter than the patience of common servers for an idle connection.
-const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 const USER_AGENT: &str = concat!("malipo-drill/", env!("CARGO_PKG_VERSION"));
+/// Requests of [`Server::send`] under way at the same moment.
+const IN_FLIGHT: usize = 64;
+/// A request that was not answered after this long is given up.
+const GIVE_UP_AFTER: Duration = Duration::from_secs(60);
+/// The first pause before another try, if the server names none; it doubles.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// Whether this status asks for another try: ours are too busy or away, or a proxy finds
-/// no server behind it.
-pub(super) fn asks_for_another_try(status: u16) -> bool {
-    matches!(status, 502..=504)
-}
-
-/// A way to the server. Clones share their connections.
-#[derive(Clone)]
-pub(super) struct Server {
+/// A client of the server.
+pub(super) struct Server<'a> {
     http: reqwest::Client,
-    url: Url,
-    token: Option<Secret>,
-    scene: String,
+    pub target: &'a Target,
+    in_flight: Semaphore,
 }
 
-/// How many sales a process has counted since its start.
-pub(super) struct SalesCounted {
-    instance: String,
-    sales: u64,
+/// The end of a request that was sent until the server took it.
+pub(super) struct Reply {
+    /// Status and JSON document; why there is none, if the request was given up.
+    pub answer: Result<(u16, Value), String>,
+    pub sent_again: u32,
+    /// When the last try was sent.
+    pub sent_at: Instant,
+    pub answered_in: Duration,
 }
 
-impl Server {
-    /// Prepares the way; opens no connection yet.
-    pub fn of(target: &Target) -> Result<Self, DrillError> {
+/// A try after which another one follows.
+pub(super) struct Retry {
+    why: String,
+    /// What the server asks for, within reason.
+    pub pause: Option<Duration>,
+}
+
+/// A process, and how many sales it has counted since its start.
+pub(super) type SalesCounted = (String, u64);
+
+impl<'a> Server<'a> {
+    /// Opens no connection yet.
+    pub fn new(target: &'a Target) -> Result<Self, DrillError> {
+        let http = http_client::builder(target.url.scheme())
+            .user_agent(USER_AGENT)
+            .build()?;
         Ok(Self {
-            http: http_client::builder(target.url.scheme())
-                .user_agent(USER_AGENT)
-                .connect_timeout(CONNECT_TIMEOUT)
-                .pool_idle_timeout(POOL_IDLE_TIMEOUT)
-                .build()
-                .map_err(|error| DrillError::Client(error.to_string()))?,
-            url: target.url.clone(),
-            token: target.token.clone(),
-            scene: target.scene.clone(),
+            http,
+            target,
+            in_flight: Semaphore::new(IN_FLIGHT),
         })
     }
 
     /// Invariant: called before the first order. A live server's guests pay real money.
-    pub async fn must_be_sandbox(&self) -> Result<(), DrillError> {
+    pub async fn require_sandbox(&self) -> Result<(), DrillError> {
+        let Target { url, scene, .. } = self.target;
+        let answer = self.get("/health/ready").send().await;
         let answer =
-            self.get("/health/ready")
-                .send()
-                .await
-                .map_err(|error| DrillError::Unreachable {
-                    url: self.url.clone(),
-                    why: innermost(&error),
-                })?;
+            answer.map_err(|error| DrillError::Unreachable(url.clone(), innermost(&error)))?;
         let status = answer.status();
         let document: Value = answer.json().await.unwrap_or_default();
         match document["mode"].as_str() {
             Some("sandbox") if status.is_success() => Ok(()),
             Some(mode) if mode != "sandbox" => Err(DrillError::NotSandbox {
-                scene: self.scene.clone(),
+                scene: scene.clone(),
                 mode: mode.chars().take(20).collect(),
             }),
-            Some(_) | None => Err(DrillError::NotReady {
-                url: self.url.clone(),
-                why: format!("/health/ready answered {status}"),
-            }),
+            Some(_) | None => {
+                let why = format!("/health/ready answered {status}");
+                Err(DrillError::NotReady(url.clone(), why))
+            }
         }
     }
 
-    /// How many polls are parked, if the server tells.
+    /// How many polls are parked, if the server's metrics can be read.
     pub async fn waiters(&self) -> Option<u64> {
         let answer = self.get("/metrics").send().await.ok()?;
         let text = answer.error_for_status().ok()?.text().await.ok()?;
@@ -91,54 +95,110 @@ impl Server {
             .ok()
     }
 
-    /// The server's own count of sales, if operators' pages are open to us.
+    /// The server's own count of sales, if there is a token.
     pub async fn sales_counted(&self) -> Option<SalesCounted> {
-        self.token.as_ref()?;
+        self.target.token.as_ref()?;
         let answer = self.get("/api/v1/operator/actors").send().await.ok()?;
-        let glance: Value = answer.error_for_status().ok()?.json().await.ok()?;
-        Some(SalesCounted {
-            instance: glance["instance"].as_str()?.to_owned(),
-            sales: glance["webhooks"]["completed"].as_u64()?,
-        })
+        let document: Value = answer.error_for_status().ok()?.json().await.ok()?;
+        let instance = document["instance"].as_str()?.to_owned();
+        Some((instance, document["webhooks"]["completed"].as_u64()?))
     }
 
     /// A GET with the token, if there is one.
     fn get(&self, path: &str) -> RequestBuilder {
-        let request = self.http.get(self.at(path)).timeout(ANSWER_WITHIN);
-        match &self.token {
+        let request = self.http.get(self.url(path)).timeout(ANSWER_WITHIN);
+        match &self.target.token {
             Some(token) => request.bearer_auth(token.expose()),
             None => request,
         }
     }
 
-    /// A GET as a guest's portal makes it, on a path below the portal's base.
-    pub fn portal_get(&self, path: &str, within: Duration) -> RequestBuilder {
-        let url = self.at(&format!("{PORTAL}{path}"));
-        self.http.get(url).timeout(ANSWER_WITHIN + within)
+    /// A GET on a path below the portal's base, which may be parked for `wait`.
+    pub fn portal_get(&self, path: &str, wait: Duration) -> RequestBuilder {
+        let url = self.url(&format!("{PORTAL}{path}"));
+        self.http.get(url).timeout(ANSWER_WITHIN + wait)
     }
 
     /// A POST on a path below the portal's base.
     pub fn portal_post(&self, path: &str) -> RequestBuilder {
-        let url = self.at(&format!("{PORTAL}{path}"));
+        let url = self.url(&format!("{PORTAL}{path}"));
         self.http.post(url).timeout(ANSWER_WITHIN)
     }
 
-    fn at(&self, path: &str) -> String {
-        format!("{}{path}", self.url.as_str().trim_end_matches('/'))
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.target.url.as_str().trim_end_matches('/'))
+    }
+
+    /// Sends a request until it is answered by something else than [`Retry`], for a minute.
+    pub async fn send(&self, request: impl Fn() -> RequestBuilder) -> Reply {
+        let first = Instant::now();
+        let mut sent_again = 0;
+        loop {
+            // The semaphore is never closed; without its permit we would only send too much.
+            let permit = self.in_flight.acquire().await;
+            let sent_at = Instant::now();
+            let answer = try_once(request()).await;
+            let answered_in = sent_at.elapsed();
+            drop(permit);
+            let pause = match answer {
+                Err(retry) if first.elapsed() < GIVE_UP_AFTER => retry.pause,
+                ended => {
+                    return Reply {
+                        answer: ended.map_err(|retry| retry.why),
+                        sent_again,
+                        sent_at,
+                        answered_in,
+                    };
+                }
+            };
+            sleep(pause.unwrap_or_else(|| back_off(sent_again))).await;
+            sent_again += 1;
+        }
     }
 }
 
-/// What was sold between two counts of the same process. Others may have bought meanwhile,
-/// so this is told and never judged.
+/// Sends a request once. Another try follows a lost answer, a limit (429), and a server that is
+/// busy or away, or that a proxy does not find (502 to 504).
+pub(super) async fn try_once(request: RequestBuilder) -> Result<(u16, Value), Retry> {
+    let lost = |error: reqwest::Error| Retry {
+        why: innermost(&error),
+        pause: None,
+    };
+    let response = request.send().await.map_err(lost)?;
+    let (status, pause) = (response.status().as_u16(), pause_of(&response));
+    let body = response.bytes().await.map_err(lost)?;
+    let document: Value = serde_json::from_slice(&body).unwrap_or_default();
+    match status {
+        429 | 502..=504 => Err(Retry {
+            why: format!("{status}, {}", document["code"]),
+            pause,
+        }),
+        _ => Ok((status, document)),
+    }
+}
+
+fn pause_of(response: &Response) -> Option<Duration> {
+    let header = response.headers().get(RETRY_AFTER)?.to_str().ok()?;
+    let pause = Duration::from_secs(header.trim().parse().ok()?);
+    Some(pause.min(LONGEST_PAUSE))
+}
+
+fn back_off(tries_before: u32) -> Duration {
+    let pause = FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(tries_before));
+    pause.min(LONGEST_PAUSE)
+}
+
+/// What was sold between two counts of the same process. Other guests may have bought meanwhile,
+/// so this is reported and not checked.
 pub(super) fn sales_between(
     before: Option<SalesCounted>,
     after: Option<SalesCounted>,
 ) -> Option<u64> {
-    let (before, after) = (before?, after?);
-    (before.instance == after.instance).then(|| after.sales.saturating_sub(before.sales))
+    let ((process, before), (process_after, after)) = (before?, after?);
+    (process == process_after).then(|| after.saturating_sub(before))
 }
 
-/// What is at the bottom of an error: "Connection refused", and not that a request failed.
+/// The first cause of an error: "Connection refused", and not that a request failed.
 fn innermost(error: &dyn std::error::Error) -> String {
     let mut innermost = error;
     while let Some(source) = innermost.source() {

@@ -1,4 +1,5 @@
-//! What the process shows of itself: metrics, log lines and traces.
+//! Metrics, log lines and traces.
 
 pub mod metrics;
+mod sliding;
 pub mod telemetry;

@@ -1,7 +1,7 @@
-//! A sale as the rows by which FreeRADIUS 3 lets the guest in.
+//! A sale as the rows by which FreeRADIUS 3 accepts the guest.
 //!
 //! Per voucher: the password, how long, how many devices, and the speeds as they were sold.
-//! What all vouchers of a package share stands in its group.
+//! What all vouchers of a package share is in its group.
 
 use chrono::{DateTime, Utc};
 

@@ -1,10 +1,11 @@
-//! Asking over UDP: sent again, the same bytes, until an authentic answer is here or patience
-//! is at its end.
+//! Requests over UDP: the same bytes are sent again until an authentic answer arrives, three times
+//! at most.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use rand::TryRng;
+use rand::RngExt;
+use rand::rand_core::UnwrapErr;
 use rand::rngs::SysRng;
 use tokio::net::UdpSocket;
 use tokio::time::{Instant, timeout_at};
@@ -18,19 +19,19 @@ const SENDINGS: u32 = 3;
 /// After this long it is sent again. FreeRADIUS holds a refusal back for a second.
 const SEND_AGAIN_AFTER: Duration = Duration::from_millis(1_500);
 
-/// Why a question has no answer.
+/// Why a request has no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum RadiusError {
-    /// Nothing came. A server that does not know us, or us by another secret, says nothing.
+    /// Nothing arrived. A server that does not know us, or knows another secret, sends nothing.
     #[error("{0} does not answer: it is not there, does not know us, or has another secret")]
     Silent(SocketAddr),
-    /// The machine is there, and nothing listens.
+    /// The machine answers, and nothing listens at the port.
     #[error("nothing listens at {0}")]
     Closed(SocketAddr),
-    /// An answer came, signed with another secret.
+    /// An answer arrived, signed with another secret.
     #[error("{0} answers with another secret")]
     NotAuthentic(SocketAddr),
-    /// An answer came without Message-Authenticator.
+    /// An answer arrived without Message-Authenticator.
     #[error(
         "{0} answers without Message-Authenticator: anybody on the way can forge such an answer \
          (Blast-RADIUS), and RouterOS 7.15 and later refuse it; put this version's \
@@ -42,12 +43,12 @@ pub enum RadiusError {
     Unreachable(SocketAddr, std::io::Error),
 }
 
-/// What FreeRADIUS says of a user.
+/// FreeRADIUS's answer about a user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// The user may in.
+    /// The user may log in.
     Accepted,
-    /// The user may not, perhaps with a reason.
+    /// The user may not log in, perhaps with a reason.
     Rejected(Option<String>),
 }
 
@@ -56,11 +57,11 @@ pub enum Access {
 pub struct AccessAnswer {
     /// What it says.
     pub access: Access,
-    /// Where the Message-Authenticator stands.
+    /// The place of the Message-Authenticator.
     pub seal: Seal,
 }
 
-/// What a router says of a session that is to end.
+/// A router's answer about a session that is to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Disconnected {
     /// It is ended.
@@ -74,7 +75,7 @@ pub enum Disconnected {
 /// Error-Cause "Session Context Not Found" (RFC 5176, section 3.5).
 const SESSION_NOT_FOUND: u32 = 503;
 
-/// Asks FreeRADIUS whether a user may in, as a router would.
+/// Asks FreeRADIUS whether a user may log in, as a router would.
 ///
 /// # Errors
 /// The [`RadiusError`], if there is no authentic answer.
@@ -87,13 +88,10 @@ pub async fn access(
     let [identifier, random @ ..]: [u8; 17] = random_bytes();
     let request = Request::access(identifier, random, user, password, secret);
     let answer = exchange(server, &request, secret).await?;
-    let access = match answer.code {
-        Code::AccessAccept => Access::Accepted,
-        Code::AccessRequest
-        | Code::AccessReject
-        | Code::DisconnectRequest
-        | Code::DisconnectAck
-        | Code::DisconnectNak => Access::Rejected(answer.message),
+    let access = if answer.code == Code::AccessAccept {
+        Access::Accepted
+    } else {
+        Access::Rejected(answer.message)
     };
     Ok(AccessAnswer {
         access,
@@ -130,7 +128,7 @@ async fn exchange(
     let mut fault = RadiusError::Silent(peer);
     for _ in 0..SENDINGS {
         match socket.send(request.bytes()).await {
-            // Of the datagram before: a server that is being restarted may be back by now.
+            // About the datagram before: a server that restarts may be back by now.
             Err(error) if is_closed(&error) => fault = RadiusError::Closed(peer),
             sent => sent.map(drop).map_err(unreachable)?,
         }
@@ -145,7 +143,7 @@ async fn exchange(
                 }
                 Err(error) => return Err(unreachable(error)),
             };
-            // A datagram that is no answer may be another sender's: the right one may still come.
+            // A datagram that is no answer may be another sender's: the right one may still arrive.
             match request.read_answer(&datagram[..length], secret) {
                 Ok(answer) => return Ok(answer),
                 Err(NotTheAnswer::Unsealed) => fault = RadiusError::Unsealed(peer),
@@ -157,8 +155,8 @@ async fn exchange(
     Err(fault)
 }
 
-/// A socket of its own for each question, so that an identifier is never shared; connected,
-/// so that only this peer is heard.
+/// A socket of its own for each request, so that an identifier is never shared; connected,
+/// so that only this peer's datagrams are received.
 async fn connect(peer: SocketAddr) -> std::io::Result<UdpSocket> {
     let any: SocketAddr = match peer {
         SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
@@ -169,15 +167,11 @@ async fn connect(peer: SocketAddr) -> std::io::Result<UdpSocket> {
     Ok(socket)
 }
 
-/// The machine is there, and nothing listens at that port.
+/// The machine answers, and nothing listens at the port.
 fn is_closed(error: &std::io::Error) -> bool {
     error.kind() == std::io::ErrorKind::ConnectionRefused
 }
 
 pub(super) fn random_bytes<const N: usize>() -> [u8; N] {
-    let mut bytes = [0; N];
-    SysRng
-        .try_fill_bytes(&mut bytes)
-        .expect("the operating system has random bytes");
-    bytes
+    UnwrapErr(SysRng).random()
 }

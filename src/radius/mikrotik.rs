@@ -1,13 +1,12 @@
-//! What an owner pastes into a MikroTik router's terminal, so that its hotspot asks
-//! FreeRADIUS, tells of its sessions, and ends them when asked to.
+//! What an owner pastes into a MikroTik router's terminal, so that its hotspot asks FreeRADIUS,
+//! reports its sessions, and ends them on request.
 
 use crate::domain::access::router::Router;
 
-/// Stands in the script where we do not know how the router reaches FreeRADIUS.
+/// The place of FreeRADIUS's address where it is not known.
 const UNKNOWN: &str = "ADDRESS-OF-FREERADIUS";
 
-/// The script of one router. `server` is FreeRADIUS as that router reaches it. Holds the
-/// router's secret.
+/// The script of one router, with its secret. `server` is FreeRADIUS's address for that router.
 pub fn script(router: &Router, server: Option<&str>) -> String {
     let server = server.unwrap_or(UNKNOWN);
     let (secret, port) = (router.secret.expose(), router.coa_port);
@@ -28,7 +27,7 @@ mod tests {
     use crate::domain::people::secret::Secret;
 
     #[test]
-    fn the_script_tells_the_router_everything() {
+    fn the_script_has_everything_that_a_router_needs() {
         let router = Router {
             id: 1,
             address: "10.0.0.1".to_owned(),

@@ -1,8 +1,5 @@
-//! What FreeRADIUS and routers are told, and asked.
-//!
-//! `attributes` makes the rows by which FreeRADIUS lets a voucher in; `packet` is what goes
-//! over the wire, signed and checked; `client` sends it and waits for an answer;
-//! `mikrotik` is what an owner tells a router.
+//! RADIUS: `attributes` makes the rows by which FreeRADIUS accepts a voucher; `packet` writes and
+//! checks packets; `client` sends them and waits for answers; `mikrotik` configures a router.
 
 pub mod attributes;
 pub mod client;

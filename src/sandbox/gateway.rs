@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
 use tracing::error;
 use url::Url;
 
@@ -12,10 +12,9 @@ use super::behaviour::{Behaviour, PENDING, Push, ZENOPAY_ZONE};
 use crate::domain::catalog::money::Tzs;
 use crate::domain::people::phone::Phone;
 use crate::gateways::zenopay::proof::KeyCheck;
-use crate::gateways::zenopay::wire::{CreateBody, OrderStatusBody, OrderStatusRow};
 use crate::store::{SandboxPayment, StoreError};
 
-/// How long a push hangs: longer than `zenopay.create_timeout_ms` is by default.
+/// How long a push hangs: longer than the default of `zenopay.create_timeout_ms`.
 const HANG: Duration = Duration::from_secs(30);
 /// Characters of an order id at most.
 const ORDER_ID_CHARS: usize = 128;
@@ -34,48 +33,78 @@ pub struct Simulated {
 }
 
 impl Simulated {
-    fn json(http_status: u16, body: &impl Serialize) -> Self {
-        let body = serde_json::to_string(body).expect("texts and numbers are JSON");
+    fn json(http_status: u16, body: &Value) -> Self {
         Self {
             http_status,
             content_type: "application/json",
-            body,
-        }
-    }
-
-    fn accepted(order_id: &str) -> Self {
-        Self::json(200, &CreateBody::accepted(order_id))
-    }
-
-    fn refused(http_status: u16) -> Self {
-        Self::json(http_status, &CreateBody::refused(REFUSAL))
-    }
-
-    fn html(http_status: u16, title: &str) -> Self {
-        let body = format!("<html><body>{http_status} {title}</body></html>");
-        Self {
-            http_status,
-            content_type: "text/html",
-            body,
+            body: body.to_string(),
         }
     }
 
     fn empty(http_status: u16) -> Self {
         Self {
-            http_status,
-            content_type: "application/json",
             body: String::new(),
+            ..Self::json(http_status, &Value::Null)
         }
     }
 
-    /// The database cannot be reached, so the caller learns nothing: as from the real one.
-    fn lost(cause: &StoreError) -> Self {
-        error!(%cause, "the simulated ZenoPay cannot reach its books");
-        Self::empty(500)
+    fn html(http_status: u16, title: &str) -> Self {
+        Self {
+            http_status,
+            content_type: "text/html",
+            body: format!("<html><body>{http_status} {title}</body></html>"),
+        }
+    }
+
+    /// As documented for a push that was accepted.
+    fn accepted(order_id: &str) -> Self {
+        let message = "Request in progress. You will receive a callback shortly";
+        let body = json!({
+            "status": "success", "resultcode": "000", "message": message, "order_id": order_id,
+        });
+        Self::json(200, &body)
+    }
+
+    /// As documented for a push that was refused.
+    fn refused(http_status: u16) -> Self {
+        Self::json(http_status, &json!({"status": "error", "message": REFUSAL}))
+    }
+
+    /// As documented for an order that is known. Everything but the word is null until the payment
+    /// is decided (seen in the field).
+    fn found(payment: &SandboxPayment) -> Self {
+        let is_decided = payment.reference.is_some();
+        let behaviour = Behaviour::from_stored(&payment.behaviour);
+        let paid = behaviour.amount.filter(|_| is_decided);
+        let creation_date = payment.created_at.with_timezone(&ZENOPAY_ZONE);
+        let row = json!({
+            "order_id": payment.order_id,
+            "creation_date": creation_date.format("%Y-%m-%d %H:%M:%S").to_string(),
+            "amount": paid.unwrap_or(payment.amount).to_string(),
+            "payment_status": payment.payment_status,
+            "transid": payment.transid,
+            "channel": payment.channel,
+            "reference": payment.reference,
+            "msisdn": is_decided.then(|| payment.buyer_phone.international()),
+        });
+        let body = json!({
+            "reference": payment.reference, "resultcode": "000", "result": "SUCCESS",
+            "message": "Order fetch successful", "data": [row],
+        });
+        Self::json(200, &body)
+    }
+
+    /// As documented for an order that is unknown.
+    fn not_found(order_id: &str) -> Self {
+        let body = json!({
+            "reference": null, "resultcode": "404", "result": "FAIL",
+            "message": format!("{order_id} not found"), "data": [],
+        });
+        Self::json(200, &body)
     }
 }
 
-/// What a merchant asks for. Fields that the simulation has no use for are skipped, as
+/// What a merchant asks for. Fields that the simulation does not use are skipped, as
 /// `buyer_email`, which the real one does not check either.
 #[derive(Deserialize)]
 struct PushRequest {
@@ -94,10 +123,7 @@ impl Sandbox {
         if !self.is_key(key_header) {
             return Simulated::refused(403);
         }
-        match self.push(body).await {
-            Ok(answer) => answer,
-            Err(cause) => Simulated::lost(&cause),
-        }
+        self.push(body).await.unwrap_or_else(unavailable)
     }
 
     async fn push(&self, body: &[u8]) -> Result<Simulated, StoreError> {
@@ -107,47 +133,17 @@ impl Sandbox {
             Push::Refuse => return Ok(Simulated::refused(400)),
             Push::Accept | Push::Error | Push::Html | Push::Empty | Push::Hang => {}
         }
-        let Some(payment) = self.new_payment(body, &behaviour).await? else {
+        let Some((request, buyer_phone, amount)) = read_request(body) else {
             return Ok(Simulated::refused(400));
         };
-
-        let order_id = payment.order_id.clone();
-        let is_new = self.store.sandbox_create(payment).await?;
-        self.planned.notify_one();
-        if !is_new {
-            return Ok(Simulated::accepted(&order_id));
-        }
-        Ok(match behaviour.push {
-            Push::Error => Simulated::html(504, "Gateway Time-out"),
-            Push::Html => Simulated::html(502, "Bad Gateway"),
-            Push::Empty => Simulated::empty(200),
-            Push::Hang => {
-                self.hang().await;
-                Simulated::accepted(&order_id)
-            }
-            Push::Accept | Push::Refuse | Push::BadKey => Simulated::accepted(&order_id),
-        })
-    }
-
-    /// The payment that a body asks for; `None` when it cannot be pushed.
-    async fn new_payment(
-        &self,
-        body: &[u8],
-        behaviour: &Behaviour,
-    ) -> Result<Option<SandboxPayment>, StoreError> {
-        let Some((wish, phone, amount)) = read_wish(body) else {
-            return Ok(None);
-        };
-
+        let order_id = request.order_id.clone();
         let now = self.store.clock().now();
-        Ok(Some(SandboxPayment {
-            order_id: wish.order_id,
+        let payment = SandboxPayment {
+            order_id: request.order_id,
             amount,
-            buyer_phone: phone,
-            webhook_url: wish.webhook_url.map(String::from),
-            metadata: wish
-                .metadata
-                .map(|fields| Value::Object(fields).to_string()),
+            buyer_phone,
+            webhook_url: request.webhook_url.map(String::from),
+            metadata: request.metadata.map(|it| Value::Object(it).to_string()),
             payment_status: PENDING.to_owned(),
             reference: None,
             transid: None,
@@ -155,7 +151,19 @@ impl Sandbox {
             behaviour: behaviour.to_stored(),
             created_at: now,
             decide_at: behaviour.decide_at(now, self.config.approve_after_ms),
-        }))
+        };
+        let is_new = self.store.sandbox_create(payment).await?;
+        self.planned.notify_one();
+        if is_new {
+            match behaviour.push {
+                Push::Error => return Ok(Simulated::html(504, "Gateway Time-out")),
+                Push::Html => return Ok(Simulated::html(502, "Bad Gateway")),
+                Push::Empty => return Ok(Simulated::empty(200)),
+                Push::Hang => self.hang().await,
+                Push::Accept | Push::Refuse | Push::BadKey => {}
+            }
+        }
+        Ok(Simulated::accepted(&order_id))
     }
 
     /// The order-status call.
@@ -164,58 +172,105 @@ impl Sandbox {
             return Simulated::refused(403);
         }
         match self.store.sandbox_find(order_id).await {
-            Ok(Some(payment)) => Simulated::json(200, &OrderStatusBody::found(row(payment))),
-            Ok(None) => Simulated::json(200, &OrderStatusBody::not_found(order_id)),
-            Err(cause) => Simulated::lost(&cause),
+            Ok(Some(payment)) => Simulated::found(&payment),
+            Ok(None) => Simulated::not_found(order_id),
+            Err(error) => unavailable(error),
         }
     }
 
     fn is_key(&self, header: Option<&[u8]>) -> bool {
-        match self.keys.check_key(header) {
-            KeyCheck::Current | KeyCheck::Previous => true,
-            KeyCheck::Absent | KeyCheck::Wrong => false,
-        }
+        self.keys.check_key(header) == KeyCheck::Current
     }
 
-    /// Not longer than the loop runs, so that a server that stops need not wait for it.
+    /// Ends with the loop, so that a stop does not wait for it.
     async fn hang(&self) {
-        // Either end will do.
         let _ = tokio::time::timeout(HANG, self.stopped.cancelled()).await;
     }
 }
 
-fn read_wish(body: &[u8]) -> Option<(PushRequest, Phone, i64)> {
-    let wish: PushRequest = serde_json::from_slice(body).ok()?;
-    let phone = Phone::read(&wish.buyer_phone).ok()?;
-    let amount = match &wish.amount {
+/// The database cannot be reached; the caller gets no more than from the real one.
+fn unavailable(error: StoreError) -> Simulated {
+    error!(%error, "the simulated ZenoPay cannot reach the database");
+    Simulated::empty(500)
+}
+
+/// The request with its phone and amount; `None` when it cannot be pushed.
+fn read_request(body: &[u8]) -> Option<(PushRequest, Phone, i64)> {
+    let request: PushRequest = serde_json::from_slice(body).ok()?;
+    let phone = Phone::read(&request.buyer_phone).ok()?;
+    let amount = match &request.amount {
         Value::String(text) => Tzs::read_whole(text)?,
         other => Tzs::read_whole(&other.to_string())?,
     };
-    let is_named = (1..=ORDER_ID_CHARS).contains(&wish.order_id.chars().count());
-    // PostgreSQL refuses NUL in text, and the rest has no place in a name either.
-    let is_clean = !wish.order_id.chars().any(char::is_control);
-    let is_web = wish
-        .webhook_url
-        .as_ref()
-        .is_none_or(|url| url.scheme().starts_with("http"));
-    (is_named && is_clean && is_web && amount.0 > 0).then_some((wish, phone, amount.0))
+    let order_id = &request.order_id;
+    let is_named = (1..=ORDER_ID_CHARS).contains(&order_id.chars().count());
+    // PostgreSQL refuses NUL in text, and an id has no other control characters either.
+    let is_clean = !order_id.chars().any(char::is_control);
+    let url = request.webhook_url.as_ref();
+    let is_web = url.is_none_or(|url| url.scheme().starts_with("http"));
+    (is_named && is_clean && is_web && amount.0 > 0).then_some((request, phone, amount.0))
 }
 
-/// Everything but the word is null until the payment is decided (seen in the field).
-fn row(payment: SandboxPayment) -> OrderStatusRow {
-    let is_decided = payment.reference.is_some();
-    let paid = Behaviour::from_stored(&payment.behaviour)
-        .amount
-        .filter(|_| is_decided);
-    let creation_date = payment.created_at.with_timezone(&ZENOPAY_ZONE);
-    OrderStatusRow {
-        order_id: payment.order_id,
-        creation_date: creation_date.format("%Y-%m-%d %H:%M:%S").to_string(),
-        amount: paid.unwrap_or(payment.amount).to_string(),
-        payment_status: payment.payment_status,
-        transid: payment.transid,
-        channel: payment.channel,
-        reference: payment.reference,
-        msisdn: is_decided.then(|| payment.buyer_phone.international().to_owned()),
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gateways::zenopay::wire::{
+        CreateAnswer, StatusAnswer, Why, read_create, read_order_status,
+    };
+
+    const ORDER: &str = "677e4327-4d7c-4b1e-9f00-0123456789ab";
+
+    fn status(answer: &Simulated) -> StatusAnswer {
+        let order_id = ORDER.parse().unwrap();
+        read_order_status(order_id, answer.http_status, answer.body.as_bytes())
+    }
+
+    #[test]
+    fn answers_to_a_push_are_read_as_what_they_are() {
+        let read = |answer: Simulated| read_create(answer.http_status, answer.body.as_bytes(), &[]);
+
+        assert_eq!(read(Simulated::accepted(ORDER)), CreateAnswer::Accepted);
+        for http_status in [200, 400, 403] {
+            let reason = REFUSAL.to_owned();
+            let refused = read(Simulated::refused(http_status));
+            assert_eq!(refused, CreateAnswer::Refused { reason });
+        }
+    }
+
+    #[test]
+    fn answers_of_order_status_are_read_as_what_they_are() {
+        let mut payment = SandboxPayment {
+            order_id: ORDER.to_owned(),
+            amount: 2_000,
+            buyer_phone: Phone::read("0744000000").unwrap(),
+            webhook_url: None,
+            metadata: None,
+            payment_status: "COMPLETED".to_owned(),
+            reference: Some("0936".to_owned()),
+            transid: Some("CEJ3".to_owned()),
+            channel: Some("MPESA-TZ".to_owned()),
+            behaviour: "{}".to_owned(),
+            created_at: chrono::Utc::now(),
+            decide_at: None,
+        };
+
+        let StatusAnswer::Known(report) = status(&Simulated::found(&payment)) else {
+            panic!("the order is known");
+        };
+        assert_eq!(report.amount.whole(), Some(Tzs(2_000)));
+        assert_eq!(report.reference.as_deref(), Some("0936"));
+        assert_eq!(report.transid.as_deref(), Some("CEJ3"));
+        assert_eq!(report.channel.as_deref(), Some("MPESA-TZ"));
+        let msisdn = report.payer_msisdn.as_ref().map(|msisdn| msisdn.expose());
+        assert_eq!(msisdn, Some("255744000000"));
+
+        payment.reference = None;
+        let StatusAnswer::Known(report) = status(&Simulated::found(&payment)) else {
+            panic!("the order is known");
+        };
+        assert_eq!((report.reference, report.payer_msisdn), (None, None));
+
+        let missing = status(&Simulated::not_found(ORDER));
+        assert_eq!(missing, StatusAnswer::Unknown(Why::NotFound));
     }
 }

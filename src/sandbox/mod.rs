@@ -1,16 +1,15 @@
 //! A simulated ZenoPay, because the real one has no sandbox: it answers the same HTTP, makes
 //! a simulated subscriber decide after a while, and POSTs real webhooks back.
 //!
-//! A [`Behaviour`] says how a payment behaves, each as the switches stood when it was made;
-//! a [`Simulated`] is an answer as ZenoPay gives it; the courier carries the webhooks.
+//! A [`Behaviour`] says how a payment behaves; each payment keeps the switches that were set when
+//! it was made. A [`Simulated`] is an answer as ZenoPay gives it; the courier sends the webhooks.
 //!
 //! # Invariants
-//! Its state is in the database and its only way to the shop is HTTP, so what works against it
-//! does not work by accident.
+//! Its state is in the database and it reaches the shop by HTTP only, so what works against it does
+//! not work by accident.
 
 use std::sync::Arc;
 
-use reqwest::header::HeaderValue;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use tokio::sync::Notify;
@@ -41,23 +40,11 @@ pub struct Sandbox {
     store: Store,
     config: SandboxConfig,
     keys: Keys,
-    key_header: HeaderValue,
     http: reqwest::Client,
-    /// Something was planned: the loop looks again. Only a nudge; it also looks by itself.
+    /// Wakes the loop when something was planned. It also looks by itself.
     planned: Arc<Notify>,
-    /// The loop has ended; no call is kept waiting any more.
+    /// The loop has ended; no call hangs any more.
     stopped: CancellationToken,
-}
-
-/// Why there is no sandbox.
-#[derive(Debug, thiserror::Error)]
-pub enum SandboxError {
-    /// Has a line break, for one.
-    #[error("zenopay.api_key has a character that an HTTP header cannot carry")]
-    Key,
-    /// The system does not allow it.
-    #[error("the HTTP client for the simulated webhooks cannot be built")]
-    Build(#[source] reqwest::Error),
 }
 
 /// Why an order was not decided on.
@@ -74,7 +61,7 @@ pub enum DecideError {
     Store(#[from] StoreError),
 }
 
-/// A payment, to be shown to a person.
+/// A payment as the API and the pages show it.
 #[derive(Clone, Serialize, ToSchema)]
 pub struct Entry {
     /// As the merchant gave it.
@@ -85,7 +72,7 @@ pub struct Entry {
     pub buyer_phone: String,
     /// In ZenoPay's words.
     pub payment_status: String,
-    /// ZenoPay's number, once somebody has decided.
+    /// ZenoPay's number, once the subscriber has decided.
     pub reference: Option<String>,
     /// RFC 3339.
     pub created_at: String,
@@ -104,10 +91,8 @@ impl Sandbox {
     /// and sent back in it.
     ///
     /// # Errors
-    /// [`SandboxError`] when the key cannot be sent or there is no HTTP client.
-    pub fn new(store: Store, config: SandboxConfig, key: Secret) -> Result<Self, SandboxError> {
-        let mut key_header = HeaderValue::from_str(key.expose()).map_err(|_| SandboxError::Key)?;
-        key_header.set_sensitive(true);
+    /// If the HTTP client cannot be built.
+    pub fn new(store: Store, config: SandboxConfig, key: Secret) -> reqwest::Result<Self> {
         Ok(Self {
             store,
             config,
@@ -115,14 +100,13 @@ impl Sandbox {
                 current: key,
                 previous: None,
             },
-            key_header,
-            http: courier::build_http().map_err(SandboxError::Build)?,
+            http: courier::build_http()?,
             planned: Arc::default(),
             stopped: CancellationToken::new(),
         })
     }
 
-    /// How long the subscriber thinks unless told otherwise, in milliseconds; 0 is by hand.
+    /// How long the subscriber takes by default, in milliseconds; 0 is by hand.
     pub fn usual_ms(&self) -> u64 {
         self.config.approve_after_ms
     }
@@ -138,7 +122,7 @@ impl Sandbox {
             .unwrap_or_default())
     }
 
-    /// Says how payments from now on behave. Those that exist stay as they are.
+    /// Sets how payments from now on behave. Those that exist stay as they are.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database cannot be reached.
@@ -150,9 +134,9 @@ impl Sandbox {
     }
 
     /// The subscriber of one payment decides by hand, whatever was decided before: a
-    /// COMPLETED after FAILED is late money, a second COMPLETED tells the same once more.
+    /// COMPLETED after FAILED is late money, a second COMPLETED repeats the first.
     /// `changes` are fields of its behaviour. Decided at once, or after `after_ms` if the
-    /// changes name it; on return the decision is committed and its webhooks are on their way.
+    /// changes name it; on return the decision is committed and its webhooks are planned.
     ///
     /// # Errors
     /// [`DecideError`]; then nothing is decided.
@@ -180,9 +164,9 @@ impl Sandbox {
             .sandbox_summon(order_id, payment.behaviour.clone(), decide_at)
             .await?;
         if decide_at <= now {
-            // None of ours: the loop was quicker, and it has decided the same.
+            // If nothing is written, the loop was quicker and has decided the same.
             store
-                .sandbox_decide(vec![subscriber::decide(payment, Numbers::draw(), now)])
+                .sandbox_decide(vec![subscriber::decide(payment, Numbers::random(), now)])
                 .await?;
         }
         self.planned.notify_one();

@@ -1,5 +1,5 @@
-//! The simulated subscriber and the mobile-money operator behind the phone: what a decision
-//! makes of a payment.
+//! The simulated subscriber and the mobile-money operator behind the phone: how a decision changes
+//! a payment.
 
 use chrono::{DateTime, Utc};
 use rand::RngExt;
@@ -22,18 +22,17 @@ pub(super) struct Numbers {
 }
 
 impl Numbers {
-    /// From the system's random source.
-    pub(super) fn draw() -> Self {
+    pub(super) fn random() -> Self {
         Self {
-            reference: draw(DIGITS, 10),
-            transid: draw(DIGITS_AND_CAPITALS, 11),
+            reference: random(DIGITS, 10),
+            transid: random(DIGITS_AND_CAPITALS, 11),
         }
     }
 }
 
-/// The payment as the subscriber leaves it at `now`, and the webhooks that tell so. Numbers
-/// that it has already it keeps: to decide again is not to pay again, unless the behaviour
-/// names another reference.
+/// The payment after the subscriber's decision at `now`, and the webhooks that report it. It keeps
+/// the numbers that it has: to decide again is not to pay again, unless the behaviour names another
+/// reference.
 pub(super) fn decide(
     mut payment: SandboxPayment,
     numbers: Numbers,
@@ -70,7 +69,7 @@ fn channel(phone: &Phone) -> &'static str {
     }
 }
 
-fn draw(symbols: &[u8], count: usize) -> String {
+fn random(symbols: &[u8], count: usize) -> String {
     let mut dice = UnwrapErr(SysRng);
     (0..count)
         .map(|_| char::from(symbols[dice.random_range(0..symbols.len())]))
@@ -84,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_pays_gets_both_numbers_and_a_channel() {
+    fn a_paid_payment_has_both_numbers_and_a_channel() {
         let (paid, webhooks) = decide(pending(Behaviour::default()), numbers("1"), Utc::now());
 
         assert_eq!(paid.payment_status, "COMPLETED");
@@ -95,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn who_declines_moves_no_money_and_may_still_pay_later() {
+    fn a_declined_payment_moves_no_money_and_may_be_paid_later() {
         let declined = Behaviour {
             decision: Choice::Decline,
             ..Behaviour::default()
@@ -115,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_charge_has_the_reference_that_it_is_told_to_have() {
+    fn a_second_charge_has_the_reference_that_its_behaviour_names() {
         let (mut payment, _) = decide(pending(Behaviour::default()), numbers("1"), Utc::now());
 
         let again = Behaviour {
@@ -129,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn who_ignores_the_phone_leaves_everything_as_it_is() {
+    fn an_ignored_prompt_changes_nothing() {
         let ignoring = Behaviour {
             decision: Choice::Ignore,
             ..Behaviour::default()
@@ -143,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn each_operator_is_known_by_its_numbers() {
+    fn each_operator_is_found_by_the_first_digits() {
         for (number, expected) in [
             ("0744000000", "MPESA-TZ"),
             ("0754000000", "MPESA-TZ"),
@@ -162,7 +161,7 @@ mod tests {
 
     #[test]
     fn numbers_look_like_those_of_the_real_ones() {
-        let Numbers { reference, transid } = Numbers::draw();
+        let Numbers { reference, transid } = Numbers::random();
 
         assert_eq!(reference.len(), 10);
         assert!(reference.bytes().all(|b| b.is_ascii_digit()));
@@ -172,7 +171,7 @@ mod tests {
                 .bytes()
                 .all(|b| b.is_ascii_digit() || b.is_ascii_uppercase())
         );
-        assert_ne!(reference, Numbers::draw().reference);
+        assert_ne!(reference, Numbers::random().reference);
     }
 
     fn numbers(which: &str) -> Numbers {

@@ -1,84 +1,63 @@
 //! Africa's Talking. Documented by them: a form, an `apiKey` header, and an answer with a
-//! `statusCode` for each recipient. It has no place for our reference.
+//! `statusCode` for each recipient. It has no field for our reference.
 
-use async_trait::async_trait;
+use std::sync::Arc;
+
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
 
-use super::http::{Auth, Http, HttpAnswer, count, ours, required, said, scalar, word};
-use super::{CarrierError, Message, Provider, SmsError, Taken};
+use super::http::{Account, Auth, HttpAnswer, count, ours, scalar, secret, word, word_in};
+use super::{Message, SmsError, Taken};
 use crate::config::SmsConfig;
 
-const NAME: &str = "Africa's Talking";
-const BASE_URL: &str = "https://api.africastalking.com";
-const SEND_PATH: &str = "/version1/messaging";
-const USER_PATH: &str = "/version1/user";
-/// They answer in XML unless told otherwise.
+/// They answer in XML unless asked for this.
 const JSON: &str = "application/json";
 
-pub(super) struct AfricasTalking {
-    http: Http,
-    username: String,
-    sender_id: Option<String>,
+pub(super) fn account(config: &SmsConfig) -> reqwest::Result<Arc<Account>> {
+    let key = secret(config.api_key.as_ref());
+    let url = "https://api.africastalking.com";
+    Account::new(config, "Africa's Talking", url, Auth::Header("apiKey", key))
 }
 
-impl AfricasTalking {
-    pub(super) fn new(config: &SmsConfig) -> Result<Self, CarrierError> {
-        let key = required(config.api_key.as_ref(), "sms.api_key")?;
-        Ok(Self {
-            http: Http::new(config, NAME, BASE_URL, Auth::Header("apiKey", key))?,
-            username: required(config.username.as_ref(), "sms.username")?,
-            sender_id: config.sender_id.clone(),
-        })
-    }
+pub(super) async fn send(account: &Account, message: Message<'_>) -> Result<Taken, SmsError> {
+    let to = format!("+{}", message.phone.international());
+    let mut form = vec![
+        ("username", account.username.as_deref().unwrap_or_default()),
+        ("to", &to),
+        ("message", message.text),
+    ];
+    form.extend(account.sender_id.as_deref().map(|from| ("from", from)));
+    let form = serde_urlencoded::to_string(form).expect("pairs of texts make a form");
+    let call = (account.post("/version1/messaging"))
+        .header(ACCEPT, JSON)
+        .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+        .body(form);
+    read_answer(&account.call(call).await?, &to)
 }
 
-#[async_trait]
-impl Provider for AfricasTalking {
-    fn name(&self) -> &'static str {
-        "africastalking"
-    }
-
-    async fn send(&self, message: Message<'_>) -> Result<Taken, SmsError> {
-        let to = format!("+{}", message.phone.international());
-        let mut form = vec![
-            ("username", self.username.as_str()),
-            ("to", &to),
-            ("message", message.text),
-        ];
-        form.extend(self.sender_id.as_deref().map(|from| ("from", from)));
-        let form = serde_urlencoded::to_string(form).expect("pairs of texts make a form");
-        let call = (self.http.post(SEND_PATH))
-            .header(ACCEPT, JSON)
-            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .body(form);
-        read_answer(&self.http.hear(call).await?, &to)
-    }
-
-    async fn check(&self) -> Result<String, String> {
-        let call = self.http.get(USER_PATH).header(ACCEPT, JSON);
-        let call = call.query(&[("username", &self.username)]);
-        (self
-            .http
-            .check(call, |body| body.pointer("/UserData/balance")))
+pub(super) async fn check(account: &Account) -> Result<String, String> {
+    let call = account.get("/version1/user").header(ACCEPT, JSON);
+    let call = call.query(&[("username", &account.username)]);
+    account
+        .check(call, |body| body.pointer("/UserData/balance"))
         .await
-    }
 }
 
-fn read_answer(heard: &HttpAnswer, to: &str) -> Result<Taken, SmsError> {
-    if !heard.is_success() {
-        return Err(heard.fault());
+fn read_answer(answer: &HttpAnswer, to: &str) -> Result<Taken, SmsError> {
+    if !answer.is_success() {
+        return Err(answer.error());
     }
-    let data = &heard.body["SMSMessageData"];
+    let data = &answer.body["SMSMessageData"];
     let recipients = &data["Recipients"];
     if recipients.as_array().is_some_and(Vec::is_empty) {
-        return Err(heard.later(&format!("took nothing: {}", said(&data["Message"]))));
+        let message = word_in(&data["Message"]);
+        return Err(answer.later(format_args!("took nothing: {message}")));
     }
     let ours = ours(recipients, "number", to);
     let Some((ours, code)) = ours.and_then(|ours| Some((ours, scalar(&ours["statusCode"])?)))
     else {
-        return heard.unclear();
+        return answer.unclear();
     };
-    let said = said(&ours["status"]);
+    let status = word_in(&ours["status"]);
     match code.as_str() {
         "100" | "101" | "102" => Ok(Taken {
             message_id: scalar(&ours["messageId"]).filter(|id| id != "None"),
@@ -86,12 +65,17 @@ fn read_answer(heard: &HttpAnswer, to: &str) -> Result<Taken, SmsError> {
             unclear: None,
         }),
         // Invalid phone, unsupported kind of number, on the blacklist, wants no messages.
-        "403" | "404" | "406" | "409" => Err(heard.never(&format!("refused: {said} ({code})"))),
-        "405" => Err(heard.later("has no balance left (405)")),
-        // Documented: 4xx and 5xx are refusals.
-        other if other.starts_with(['4', '5']) => {
-            Err(heard.later(&format!("answered {}: {said}", word(other))))
+        "403" | "404" | "406" | "409" => {
+            Err(answer.never(format_args!("refused: {status} ({code})")))
         }
-        other => heard.unclear_because(&format!("answered {}: {said}", word(other))),
+        "405" => Err(answer.later("has no balance left (405)")),
+        other => {
+            let what = format!("answered {}: {status}", word(other));
+            // Documented: 4xx and 5xx are refusals.
+            if other.starts_with(['4', '5']) {
+                return Err(answer.later(what));
+            }
+            answer.unclear_because(what)
+        }
     }
 }

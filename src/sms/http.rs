@@ -1,38 +1,42 @@
-//! What the providers have in common: how a request is sent, what may come back, and sentences
-//! about it that repeat nothing private.
+//! What the providers have in common: an account, how a request is sent, and sentences about the
+//! answer that repeat nothing private.
 
+use std::fmt::Display;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::RequestBuilder;
 use serde_json::Value;
 use url::Url;
 
-use super::{CarrierError, SmsError, Taken};
+use super::{SmsError, Taken};
 use crate::config::SmsConfig;
 use crate::domain::clean_text::clean;
 use crate::domain::people::secret::Secret;
-use crate::http_client::{self, BodyError, below, read_body};
+use crate::http_client::{self, CallError, below};
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const BODY_BYTES_MAX: usize = 64 * 1024;
 /// Characters kept of a provider's own word.
 const WORD_CHARS: usize = 60;
-/// Where answers of any shape say no: by a word or by `false`, or by an error that they hold.
+/// Fields in which an answer of any shape may say no, by a word or by `false`.
 const YES_OR_NO: [&str; 3] = ["status", "success", "successful"];
 const NO: [&str; 6] = ["error", "failed", "fail", "false", "rejected", "invalid"];
+/// Fields that say no unless they are empty.
 const ERRORS: [&str; 3] = ["error", "errors", "requestError"];
 
-/// The way to one provider.
-pub(super) struct Http {
+/// The account at a provider, and the way there.
+pub struct Account {
     client: reqwest::Client,
     base_url: Url,
     auth: Auth,
-    /// For sentences.
+    /// The provider's name in sentences.
     provider: &'static str,
+    pub(super) sender_id: Option<String>,
+    pub(super) username: Option<String>,
 }
 
-/// How a request shows whose account it is for.
+/// How a request proves which account it is for.
 pub(super) enum Auth {
     /// In a header of this name.
     Header(&'static str, Secret),
@@ -43,100 +47,83 @@ pub(super) enum Auth {
 /// An answer.
 pub(super) struct HttpAnswer {
     pub status: u16,
-    /// Null where the body is no JSON.
+    /// Null if the body is not JSON.
     pub body: Value,
     /// Why the body could not be read to its end.
-    broken_off: Option<&'static str>,
+    broken_off: Option<CallError>,
     provider: &'static str,
 }
 
-impl Http {
-    /// To `default_url`, unless the configuration names another place.
+impl Account {
+    /// At `default_url`, unless the configuration names another place.
     pub(super) fn new(
         config: &SmsConfig,
         provider: &'static str,
         default_url: &str,
         auth: Auth,
-    ) -> Result<Self, CarrierError> {
-        let base_url = config
-            .base_url
-            .clone()
-            .unwrap_or_else(|| Url::parse(default_url).expect("a constant URL"));
+    ) -> reqwest::Result<Arc<Self>> {
+        let base_url = config.base_url.clone();
+        let base_url = base_url.unwrap_or_else(|| Url::parse(default_url).expect("a constant URL"));
         let client = http_client::builder(base_url.scheme())
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(config.timeout())
-            .build()
-            .map_err(CarrierError::Build)?;
-        Ok(Self {
+            .timeout(Duration::from_millis(config.timeout_ms))
+            .build()?;
+        Ok(Arc::new(Self {
             client,
             base_url,
             auth,
             provider,
-        })
+            sender_id: config.sender_id.clone(),
+            username: config.username.clone(),
+        }))
     }
 
     pub(super) fn get(&self, path: &str) -> RequestBuilder {
-        self.sign(self.client.get(below(&self.base_url, path)))
+        self.authenticate(self.client.get(below(&self.base_url, path)))
     }
 
     pub(super) fn post(&self, path: &str) -> RequestBuilder {
-        self.sign(self.client.post(below(&self.base_url, path)))
+        self.authenticate(self.client.post(below(&self.base_url, path)))
     }
 
-    fn sign(&self, call: RequestBuilder) -> RequestBuilder {
+    fn authenticate(&self, call: RequestBuilder) -> RequestBuilder {
         match &self.auth {
             Auth::Header(name, key) => call.header(*name, key.expose()),
             Auth::Basic(name, password) => call.basic_auth(name.expose(), Some(password.expose())),
         }
     }
 
-    /// Makes a call and reads its answer as far as it goes. The status counts also if the body
-    /// breaks off.
-    pub(super) async fn hear(&self, call: RequestBuilder) -> Result<HttpAnswer, SmsError> {
-        let answered = call.send().await;
-        let response = answered.map_err(|error| later(self.provider, why(&error)))?;
-        let status = response.status().as_u16();
-        let body = read_body(response, BODY_BYTES_MAX).await;
+    /// Makes a call. The answer's status counts also if its body breaks off.
+    pub(super) async fn call(&self, call: RequestBuilder) -> Result<HttpAnswer, SmsError> {
+        let provider = self.provider;
+        let answer = http_client::call(call, BODY_BYTES_MAX).await;
+        let answer = answer.map_err(|error| later(provider, error))?;
         Ok(HttpAnswer {
-            status,
-            broken_off: body.as_ref().err().map(|error| match error {
-                BodyError::Broken(error) => why(error),
-                BodyError::TooLarge => "gave an answer that is too large",
-            }),
-            body: serde_json::from_slice(&body.unwrap_or_default()).unwrap_or_default(),
-            provider: self.provider,
+            status: answer.status,
+            broken_off: answer.body.as_ref().err().copied(),
+            body: serde_json::from_slice(&answer.body.unwrap_or_default()).unwrap_or_default(),
+            provider,
         })
     }
 
-    /// Asks for the balance, which shows whether the credentials are good. `read` finds it in the
-    /// answer.
+    /// Asks for the balance, which shows whether the credentials are accepted. `read` finds it in
+    /// the answer.
     pub(super) async fn check(
         &self,
         call: RequestBuilder,
         read: fn(&Value) -> Option<&Value>,
     ) -> Result<String, String> {
-        let heard = self.hear(call).await.map_err(|error| error.to_string())?;
-        let fault = match read(&heard.body) {
-            Some(_) if heard.is_success() && heard.body["success"] == false => {
-                heard.refused_credentials()
+        let answer = self.call(call).await.map_err(|error| error.to_string())?;
+        let error = match read(&answer.body) {
+            Some(_) if answer.is_success() && answer.body["success"] == false => {
+                answer.refused_credentials()
             }
-            Some(balance) if heard.is_success() => {
+            Some(balance) if answer.is_success() => {
                 let (name, balance) = (self.provider, figure(balance));
                 return Ok(format!("{name} knows the credentials; balance {balance}"));
             }
-            _ => heard.fault(),
+            _ => answer.error(),
         };
-        Err(fault.to_string())
-    }
-}
-
-fn why(error: &reqwest::Error) -> &'static str {
-    if error.is_connect() {
-        "cannot be reached"
-    } else if error.is_timeout() {
-        "did not answer in time"
-    } else {
-        "hung up in the middle of its answer"
+        Err(error.to_string())
     }
 }
 
@@ -145,40 +132,44 @@ impl HttpAnswer {
         (200..300).contains(&self.status)
     }
 
-    /// Another attempt may succeed: a sentence about the provider.
-    pub(super) fn later(&self, what: &str) -> SmsError {
+    /// Another attempt may succeed; `what` follows the provider's name.
+    pub(super) fn later(&self, what: impl Display) -> SmsError {
         later(self.provider, what)
     }
 
     /// This message will never be taken.
-    pub(super) fn never(&self, what: &str) -> SmsError {
+    pub(super) fn never(&self, what: impl Display) -> SmsError {
         SmsError::Never(format!("{} {what}", self.provider))
     }
 
     /// The error of an answer whose body says nothing.
-    pub(super) fn fault(&self) -> SmsError {
+    pub(super) fn error(&self) -> SmsError {
         match self.status {
             401 | 403 => self.refused_credentials(),
             200..=299 => self.later(self.unreadable()),
-            status => self.later(&format!("answered {status}")),
+            status => self.later(format_args!("answered {status}")),
         }
     }
 
-    fn unreadable(&self) -> &'static str {
-        self.broken_off
-            .unwrap_or("gave an answer that is not readable")
+    pub(super) fn refused_credentials(&self) -> SmsError {
+        self.later("refuses the credentials")
     }
 
-    /// What an answer means whose body has no shape that we know. A 2xx without a clear no
-    /// means taken: a message that is sent ten times is worse than one that a person sends again.
+    fn unreadable(&self) -> String {
+        let what = self.broken_off.map(|error| error.to_string());
+        what.unwrap_or_else(|| "gave an answer that is not readable".to_owned())
+    }
+
+    /// The result of an answer whose body has no shape that we know. A 2xx without a clear no means
+    /// taken: an SMS that is sent ten times is worse than one that a person sends again.
     pub(super) fn unclear(&self) -> Result<Taken, SmsError> {
         self.unclear_because(self.unreadable())
     }
 
-    /// The same, and this is what is not known in it.
-    pub(super) fn unclear_because(&self, what: &str) -> Result<Taken, SmsError> {
+    /// The same, with what is unknown in it.
+    pub(super) fn unclear_because(&self, what: impl Display) -> Result<Taken, SmsError> {
         if !self.is_success() {
-            return Err(self.fault());
+            return Err(self.error());
         }
         self.no_clear_no()?;
         Ok(Taken {
@@ -194,34 +185,31 @@ impl HttpAnswer {
             Value::String(text) => NO.iter().any(|no| text.trim().eq_ignore_ascii_case(no)),
             _ => false,
         };
-        let holds_error = |name: &&str| match &self.body[*name] {
+        let has_error = |name: &&str| match &self.body[*name] {
             Value::Null | Value::Bool(false) => false,
             Value::String(text) => !text.is_empty(),
             Value::Array(errors) => !errors.is_empty(),
             Value::Bool(true) | Value::Number(_) | Value::Object(_) => true,
         };
-        if !YES_OR_NO.iter().any(says_no) && !ERRORS.iter().any(holds_error) {
+        if !YES_OR_NO.iter().any(says_no) && !ERRORS.iter().any(has_error) {
             return Ok(());
         }
         let why = scalar(&self.body["message"]).or_else(|| scalar(&self.body["error"]));
-        Err(self.later(&format!("refused: {}", word(&why.unwrap_or_default()))))
-    }
-
-    pub(super) fn refused_credentials(&self) -> SmsError {
-        self.later("refuses the credentials")
+        let why = word(&why.unwrap_or_default());
+        Err(self.later(format_args!("refused: {why}")))
     }
 }
 
-fn later(provider: &str, what: &str) -> SmsError {
+fn later(provider: &str, what: impl Display) -> SmsError {
     SmsError::Later(format!("{provider} {what}"))
 }
 
-/// Of a list's items the one about our message: the one that says so in `field`, or the only one.
-pub(super) fn ours<'a>(items: &'a Value, field: &str, is_ours: &str) -> Option<&'a Value> {
-    let items = items.as_array()?;
-    match items.as_slice() {
+/// The item of a list that is about our message: the one that has our value in `field`, or the only
+/// one.
+pub(super) fn ours<'a>(items: &'a Value, field: &str, our_value: &str) -> Option<&'a Value> {
+    match items.as_array()?.as_slice() {
         [only] => Some(only),
-        _ => (items.iter()).find(|item| scalar(&item[field]).as_deref() == Some(is_ours)),
+        items => (items.iter()).find(|item| scalar(&item[field]).as_deref() == Some(our_value)),
     }
 }
 
@@ -241,14 +229,14 @@ pub(super) fn word(text: &str) -> String {
     kept
 }
 
-/// The same of a field, which may be missing.
-pub(super) fn said(value: &Value) -> String {
+/// The word in a field, which may be missing.
+pub(super) fn word_in(value: &Value) -> String {
     word(&scalar(value).unwrap_or_default())
 }
 
 /// A balance, as the provider writes it.
 fn figure(value: &Value) -> String {
-    let text = scalar(value).unwrap_or_else(|| "not told".to_owned());
+    let text = scalar(value).unwrap_or_else(|| "unknown".to_owned());
     let is_plain = |c: &char| c.is_ascii_alphanumeric() || matches!(c, ' ' | '.' | ',' | '-');
     text.chars().filter(is_plain).take(24).collect()
 }
@@ -268,9 +256,9 @@ pub(super) fn count<T: FromStr>(value: &Value) -> Option<T> {
     scalar(value)?.parse().ok()
 }
 
-/// A text that the configuration must have.
-pub(super) fn required<T: Clone>(value: Option<&T>, key: &'static str) -> Result<T, CarrierError> {
-    value.cloned().ok_or(CarrierError::Missing(key))
+/// A secret that the configuration has, as its check has found.
+pub(super) fn secret(value: Option<&Secret>) -> Secret {
+    value.cloned().unwrap_or_else(|| Secret::new(""))
 }
 
 #[cfg(test)]

@@ -1,16 +1,16 @@
-//! Hands an SMS to the service that delivers it. The relay decides when; this is only how.
+//! Sends an SMS through a provider. The relay decides when.
 //!
-//! Nouns: a [`Provider`] takes messages; what it has [`Taken`] is not yet delivered; a
-//! [`Receipt`] is its report of what became of one, where it gives any. One file a provider,
-//! each to the letter of its documentation.
+//! A [`Carrier`] is the configured provider, with one file each that follows the provider's
+//! documentation. What it has [`Taken`] is not yet delivered; a [`Receipt`] reports the delivery,
+//! where the provider has such reports.
 //!
 //! # Invariants
-//! No error holds a phone, a text, a key or anything else that was sent, because errors are
+//! No error contains a phone, a text, a key or anything else that was sent, because errors are
 //! stored, logged and shown.
 
 use std::sync::Arc;
 
-use async_trait::async_trait;
+use tracing::info;
 
 use crate::config::{Mode, SmsConfig, SmsProvider};
 use crate::domain::people::phone::Phone;
@@ -19,41 +19,56 @@ use crate::domain::people::secret::Secret;
 mod africastalking;
 mod beem;
 mod http;
-mod log;
 mod nextsms;
 mod zenopay;
 
 #[cfg(test)]
 mod tests;
 
-/// The configured provider. Cheap to clone.
-pub type Carrier = Arc<dyn Provider>;
+use http::Account;
 
-/// One message. `Debug` is not derived: the text holds the voucher code.
+/// The configured provider, which accepts messages. Cheap to clone.
+#[derive(Clone, strum::IntoStaticStr)]
+#[strum(serialize_all = "lowercase")]
+pub enum Carrier {
+    /// Writes to the log, in the sandbox only. In live mode messages stay in the outbox until
+    /// there is a provider: the log reaches no guest, and must not contain real codes.
+    Log(Mode),
+    /// NextSMS.
+    Nextsms(Arc<Account>),
+    /// Beem.
+    Beem(Arc<Account>),
+    /// Africa's Talking.
+    Africastalking(Arc<Account>),
+    /// ZenoPay's own SMS.
+    Zenopay(Arc<Account>),
+}
+
+/// One message. `Debug` is not derived: the text contains the voucher code.
 #[derive(Clone, Copy)]
 pub struct Message<'a> {
-    /// To whom.
+    /// The receiver.
     pub phone: &'a Phone,
-    /// What.
+    /// What the receiver reads.
     pub text: &'a str,
-    /// The same at every attempt, where the provider has a place for it.
+    /// The same at every attempt; not every provider has a field for it.
     pub reference: &'a str,
 }
 
-/// What the provider said when it took a message.
+/// The provider's answer to a message that it took.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Taken {
-    /// Its name for the message, to ask about it later.
+    /// The provider's name for the message, to ask about it later.
     pub message_id: Option<String>,
     /// How many parts it counts and charges.
     pub parts: Option<u32>,
-    /// Why it is not certain that it was taken: the HTTP status says so, and the body says
-    /// nothing that we know. Such a message is not sent again by itself, because each copy is
+    /// Why it is not certain that the message was taken: the HTTP status says so, and the body
+    /// nothing that we know. Such a message is not sent again automatically, because each copy is
     /// paid for; a person decides.
     pub unclear: Option<String>,
 }
 
-/// What became of a message that was taken.
+/// The state of a message that was taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Receipt {
     /// On the handset.
@@ -67,69 +82,96 @@ pub enum Receipt {
 /// The provider did not take the message, as far as we know. After a 2xx only a clear no is one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SmsError {
-    /// Not this message's fault, as far as we know: later may be better.
+    /// Another attempt may succeed.
     #[error("{0}")]
     Later(String),
-    /// This message will never be taken: a phone that does not exist or wants none.
+    /// This message will never be taken: a phone that does not exist or wants no messages.
     #[error("{0}")]
     Never(String),
 }
 
-/// Nothing can be sent with this configuration.
-#[derive(Debug, thiserror::Error)]
-pub enum CarrierError {
-    /// A check of the configuration finds these first.
-    #[error("configuration key `{0}` is missing")]
-    Missing(&'static str),
-    /// As on a machine without CA certificates.
-    #[error("the HTTP client for SMS cannot be built")]
-    Build(#[source] reqwest::Error),
-}
-
-/// A service that takes messages.
-#[async_trait]
-pub trait Provider: Send + Sync {
-    /// Its name, for the database.
-    fn name(&self) -> &'static str;
-
-    /// Whether messages go anywhere at all; if not they wait in the outbox.
-    fn is_ready(&self) -> bool {
-        true
-    }
-
-    /// Hands one message over. At least once: after a time-out it may have been taken.
-    async fn send(&self, message: Message<'_>) -> Result<Taken, SmsError>;
-
-    /// Whether [`receipt`](Self::receipt) ever tells anything.
-    fn gives_receipts(&self) -> bool {
-        false
-    }
-
-    /// What became of a message, by the provider's name for it.
-    async fn receipt(&self, _message_id: &str) -> Result<Receipt, SmsError> {
-        Ok(Receipt::Underway)
-    }
-
-    /// Looks, without sending anything, whether the provider would take messages: a sentence
-    /// for `malipo check`, or what is wrong.
-    async fn check(&self) -> Result<String, String>;
-}
-
-/// The configured provider. `zenopay_key` is for ZenoPay's own SMS, which may have none
-/// of its own.
+/// The configured provider. `zenopay_key` is for ZenoPay's own SMS, which needs no key of its own.
 ///
 /// # Errors
-/// The [`CarrierError`], for what the check of the configuration has let through.
-pub fn carrier(
-    config: &SmsConfig,
-    zenopay_key: Secret,
-    mode: Mode,
-) -> Result<Carrier, CarrierError> {
+/// If the HTTP client cannot be built, for example without CA certificates.
+pub fn carrier(config: &SmsConfig, zenopay_key: Secret, mode: Mode) -> reqwest::Result<Carrier> {
     Ok(match config.provider {
-        SmsProvider::Log => Arc::new(log::Log(mode)),
-        SmsProvider::Nextsms => Arc::new(nextsms::NextSms::new(config)?),
-        SmsProvider::Beem => Arc::new(beem::Beem::new(config)?),
-        SmsProvider::Africastalking => Arc::new(africastalking::AfricasTalking::new(config)?),
-        SmsProvider::Zenopay => Arc::new(zenopay::ZenoPay::new(config, zenopay_key)?),
+        SmsProvider::Log => Carrier::Log(mode),
+        SmsProvider::Nextsms => Carrier::Nextsms(nextsms::account(config)?),
+        SmsProvider::Beem => Carrier::Beem(beem::account(config)?),
+        SmsProvider::Africastalking => Carrier::Africastalking(africastalking::account(config)?),
+        SmsProvider::Zenopay => Carrier::Zenopay(zenopay::account(config, zenopay_key)?),
     })
+}
+
+impl Carrier {
+    /// Its name in the database.
+    pub fn name(&self) -> &'static str {
+        self.into()
+    }
+
+    /// Whether messages go anywhere at all; if not they wait in the outbox.
+    pub fn is_ready(&self) -> bool {
+        !matches!(self, Self::Log(Mode::Live))
+    }
+
+    /// Sends one message. At least once: after a time-out it may have been taken.
+    ///
+    /// # Errors
+    /// The [`SmsError`].
+    pub async fn send(&self, message: Message<'_>) -> Result<Taken, SmsError> {
+        match self {
+            Self::Log(Mode::Live) => {
+                let why = "sms.provider is `log`, which reaches no guest";
+                Err(SmsError::Later(why.to_owned()))
+            }
+            Self::Log(Mode::Sandbox) => {
+                let (to, text) = (message.phone.international(), message.text);
+                // The one place that may write a phone and a code to the log.
+                info!(to, text, reference = message.reference, "sms");
+                Ok(Taken::default())
+            }
+            Self::Nextsms(account) => nextsms::send(account, message).await,
+            Self::Beem(account) => beem::send(account, message).await,
+            Self::Africastalking(account) => africastalking::send(account, message).await,
+            Self::Zenopay(account) => zenopay::send(account, message).await,
+        }
+    }
+
+    /// Whether [`receipt`](Self::receipt) ever knows anything.
+    pub fn gives_receipts(&self) -> bool {
+        matches!(self, Self::Nextsms(_))
+    }
+
+    /// The state of a message, by the provider's name for it.
+    ///
+    /// # Errors
+    /// [`SmsError::Later`].
+    pub async fn receipt(&self, message_id: &str) -> Result<Receipt, SmsError> {
+        match self {
+            Self::Nextsms(account) => nextsms::receipt(account, message_id).await,
+            Self::Log(_) | Self::Beem(_) | Self::Africastalking(_) | Self::Zenopay(_) => {
+                Ok(Receipt::Underway)
+            }
+        }
+    }
+
+    /// Finds out, without sending anything, whether the provider would take messages: a sentence
+    /// for `malipo check`.
+    ///
+    /// # Errors
+    /// A sentence that says what is wrong.
+    pub async fn check(&self) -> Result<String, String> {
+        match self {
+            Self::Log(Mode::Sandbox) => Ok("written to the log".to_owned()),
+            Self::Log(Mode::Live) => Ok(
+                "`log` sends nothing: messages wait in the outbox and guests see their code on the portal alone"
+                    .to_owned(),
+            ),
+            Self::Nextsms(account) => nextsms::check(account).await,
+            Self::Beem(account) => beem::check(account).await,
+            Self::Africastalking(account) => africastalking::check(account).await,
+            Self::Zenopay(_) => Ok(zenopay::NOT_CHECKED.to_owned()),
+        }
+    }
 }

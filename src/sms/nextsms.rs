@@ -1,98 +1,72 @@
 //! NextSMS (Tanzania). Documented by NextSMS: Basic auth, one message a POST, a reference of
-//! ours, delivery reports to be asked for. What became of a message stands in its status's
-//! `groupName`; the HTTP status and `success` are about the request.
+//! ours, delivery reports on request. The result of a message is its status's `groupName`; the HTTP
+//! status and `success` are about the request.
 
-use async_trait::async_trait;
+use std::sync::Arc;
+
 use reqwest::header::ACCEPT;
 use serde_json::{Value, json};
 
-use super::http::{Auth, Http, HttpAnswer, count, ours, required, said, scalar, word};
-use super::{CarrierError, Message, Provider, Receipt, SmsError, Taken};
+use super::http::{Account, Auth, HttpAnswer, count, ours, scalar, secret, word, word_in};
+use super::{Message, Receipt, SmsError, Taken};
 use crate::config::SmsConfig;
 use crate::domain::people::secret::Secret;
 
-const NAME: &str = "NextSMS";
-const BASE_URL: &str = "https://messaging-service.co.tz";
-const SEND_PATH: &str = "/api/sms/v1/text/single";
-const REPORTS_PATH: &str = "/api/sms/v1/reports";
-const BALANCE_PATH: &str = "/api/sms/v1/balance";
 const JSON: &str = "application/json";
 
 /// Words in the name of a refusal that are about our account or their network, and not about
 /// the phone: another attempt may succeed.
 const NOT_THE_PHONE: [&str; 6] = ["CREDIT", "SENDER", "NETWORK", "ROUTE", "SYSTEM", "FLOOD"];
 
-pub(super) struct NextSms {
-    http: Http,
-    sender_id: String,
+pub(super) fn account(config: &SmsConfig) -> reqwest::Result<Arc<Account>> {
+    let auth = Auth::Basic(
+        Secret::new(config.username.clone().unwrap_or_default()),
+        secret(config.password.as_ref()),
+    );
+    Account::new(config, "NextSMS", "https://messaging-service.co.tz", auth)
 }
 
-impl NextSms {
-    pub(super) fn new(config: &SmsConfig) -> Result<Self, CarrierError> {
-        let auth = Auth::Basic(
-            Secret::new(required(config.username.as_ref(), "sms.username")?),
-            required(config.password.as_ref(), "sms.password")?,
-        );
-        Ok(Self {
-            http: Http::new(config, NAME, BASE_URL, auth)?,
-            sender_id: required(config.sender_id.as_ref(), "sms.sender_id")?,
-        })
-    }
+pub(super) async fn send(account: &Account, message: Message<'_>) -> Result<Taken, SmsError> {
+    // `255…`, without a plus.
+    let to = message.phone.international();
+    let body = json!({
+        "from": account.sender_id, "to": to,
+        "text": message.text, "reference": message.reference,
+    });
+    let call = account.post("/api/sms/v1/text/single").header(ACCEPT, JSON);
+    read_answer(&account.call(call.json(&body)).await?, to)
 }
 
-#[async_trait]
-impl Provider for NextSms {
-    fn name(&self) -> &'static str {
-        "nextsms"
-    }
+pub(super) async fn receipt(account: &Account, message_id: &str) -> Result<Receipt, SmsError> {
+    let call = account.get("/api/sms/v1/reports").header(ACCEPT, JSON);
+    let call = call.query(&[("messageId", message_id)]);
+    read_report(&account.call(call).await?, message_id)
+}
 
-    async fn send(&self, message: Message<'_>) -> Result<Taken, SmsError> {
-        // `255…`, without a plus.
-        let to = message.phone.international();
-        let wish = json!({
-            "from": self.sender_id, "to": to,
-            "text": message.text, "reference": message.reference,
-        });
-        let call = self.http.post(SEND_PATH).header(ACCEPT, JSON).json(&wish);
-        read_answer(&self.http.hear(call).await?, to)
-    }
-
-    fn gives_receipts(&self) -> bool {
-        true
-    }
-
-    async fn receipt(&self, message_id: &str) -> Result<Receipt, SmsError> {
-        let call = self.http.get(REPORTS_PATH).header(ACCEPT, JSON);
-        let call = call.query(&[("messageId", message_id)]);
-        read_report(&self.http.hear(call).await?, message_id)
-    }
-
-    async fn check(&self) -> Result<String, String> {
-        let call = self.http.get(BALANCE_PATH).header(ACCEPT, JSON);
-        (self.http.check(call, |body| {
-            Some(&body["sms_balance"]).filter(|_| body.is_object())
-        }))
+pub(super) async fn check(account: &Account) -> Result<String, String> {
+    let call = account.get("/api/sms/v1/balance").header(ACCEPT, JSON);
+    account
+        .check(call, |body| body.is_object().then(|| &body["sms_balance"]))
         .await
-    }
 }
 
-fn read_answer(heard: &HttpAnswer, to: &str) -> Result<Taken, SmsError> {
-    let answer = &heard.body;
-    if matches!(heard.status, 401 | 403) {
-        return Err(heard.fault());
+fn read_answer(answer: &HttpAnswer, to: &str) -> Result<Taken, SmsError> {
+    let body = &answer.body;
+    if matches!(answer.status, 401 | 403) {
+        return Err(answer.error());
     }
-    if answer["success"] == false {
-        return Err(match scalar(&answer["status"]).as_deref() {
-            Some("401" | "403") => heard.refused_credentials(),
-            _ => heard.later(&format!(
-                "refused the request: {}",
-                said(&answer["message"])
-            )),
+    if body["success"] == false {
+        return Err(match scalar(&body["status"]).as_deref() {
+            Some("401" | "403") => answer.refused_credentials(),
+            _ => {
+                let message = word_in(&body["message"]);
+                answer.later(format_args!("refused the request: {message}"))
+            }
         });
     }
-    let line = ours(&answer["messages"], "to", to);
+    let line = ours(&body["messages"], "to", to);
     let Some((line, group)) = line.and_then(|line| Some((line, group(line)?))) else {
-        return heard.unclear();
+        return answer.unclear();
     };
     match group.as_str() {
         "PENDING" | "ACCEPTED" | "DELIVERED" => Ok(Taken {
@@ -102,33 +76,35 @@ fn read_answer(heard: &HttpAnswer, to: &str) -> Result<Taken, SmsError> {
         }),
         "REJECTED" | "UNDELIVERABLE" | "EXPIRED" => {
             let name = scalar(&line["status"]["name"]).unwrap_or_default();
-            let is_ours = |part: &&str| name.to_ascii_uppercase().contains(part);
-            let what = format!("refused: {}", said(&line["status"]["name"]));
-            Err(match NOT_THE_PHONE.iter().any(is_ours) {
-                true => heard.later(&what),
-                false => heard.never(&what),
+            let is_named = |part: &&str| name.to_ascii_uppercase().contains(part);
+            let what = format!("refused: {}", word(&name));
+            Err(match NOT_THE_PHONE.iter().any(is_named) {
+                true => answer.later(what),
+                false => answer.never(what),
             })
         }
-        other => heard.unclear_because(&format!("said {}", word(other))),
+        other => answer.unclear_because(format_args!("said {}", word(other))),
     }
 }
 
-fn read_report(heard: &HttpAnswer, message_id: &str) -> Result<Receipt, SmsError> {
-    if !heard.is_success() || !heard.body.is_object() {
-        return Err(heard.fault());
+fn read_report(answer: &HttpAnswer, message_id: &str) -> Result<Receipt, SmsError> {
+    if !answer.is_success() || !answer.body.is_object() {
+        return Err(answer.error());
     }
-    // Not in the list yet, or without a status: nothing is known.
-    let line = ours(&heard.body["results"], "messageId", message_id);
-    Ok(match line.and_then(group).as_deref() {
+    // Nothing is known of a message that is not in the list yet, or has no status.
+    let Some(line) = ours(&answer.body["results"], "messageId", message_id) else {
+        return Ok(Receipt::Underway);
+    };
+    Ok(match group(line).as_deref() {
         Some("DELIVERED") => Receipt::Delivered,
-        Some("UNDELIVERABLE" | "EXPIRED" | "REJECTED") => Receipt::Undelivered(
-            line.map_or_else(String::new, |line| said(&line["status"]["name"])),
-        ),
+        Some("UNDELIVERABLE" | "EXPIRED" | "REJECTED") => {
+            Receipt::Undelivered(word_in(&line["status"]["name"]))
+        }
         _ => Receipt::Underway,
     })
 }
 
-/// What became of the message of this line.
+/// The state of the message in this line.
 fn group(line: &Value) -> Option<String> {
     let group = line["status"]["groupName"].as_str()?;
     Some(group.trim().to_ascii_uppercase())

@@ -1,72 +1,48 @@
-//! ZenoPay's own SMS. Documented by ZenoPay: the request alone. So what the answer says is
-//! read with care: a clear no is a no, and anything else that is well-formed is a yes, for
-//! an SMS sent ten times is worse than one that an operator resends.
+//! ZenoPay's own SMS. Documented by ZenoPay: the request alone. So a clear no in the answer is a
+//! no, and any other well-formed answer is a yes: an SMS that is sent ten times is worse than one
+//! that an operator sends again.
 
-use async_trait::async_trait;
+use std::sync::Arc;
+
 use serde_json::json;
 
-use super::http::{Auth, Http, HttpAnswer, required, scalar};
-use super::{CarrierError, Message, Provider, SmsError, Taken};
+use super::http::{Account, Auth, HttpAnswer, scalar};
+use super::{Message, SmsError, Taken};
 use crate::config::SmsConfig;
 use crate::domain::people::secret::Secret;
 
-const NAME: &str = "ZenoPay SMS";
-const BASE_URL: &str = "https://zenoapi.com";
-const SEND_PATH: &str = "/api/sms/send/";
+/// The result of `malipo check`.
+pub(super) const NOT_CHECKED: &str = "ZenoPay SMS has nothing to ask without sending; not checked";
 
-pub(super) struct ZenoPay {
-    http: Http,
-    sender_id: String,
+pub(super) fn account(config: &SmsConfig, zenopay_key: Secret) -> reqwest::Result<Arc<Account>> {
+    let auth = Auth::Header("x-api-key", config.api_key.clone().unwrap_or(zenopay_key));
+    Account::new(config, "ZenoPay SMS", "https://zenoapi.com", auth)
 }
 
-impl ZenoPay {
-    pub(super) fn new(config: &SmsConfig, zenopay_key: Secret) -> Result<Self, CarrierError> {
-        let key = config.api_key.clone().unwrap_or(zenopay_key);
-        Ok(Self {
-            http: Http::new(config, NAME, BASE_URL, Auth::Header("x-api-key", key))?,
-            sender_id: required(config.sender_id.as_ref(), "sms.sender_id")?,
-        })
-    }
+pub(super) async fn send(account: &Account, message: Message<'_>) -> Result<Taken, SmsError> {
+    // `255…`, without a plus.
+    let body = json!({
+        "recipient": message.phone.international(), "message": message.text,
+        "sender_id": account.sender_id, "message_type": "alert",
+    });
+    read_answer(
+        &account
+            .call(account.post("/api/sms/send/").json(&body))
+            .await?,
+    )
 }
 
-#[async_trait]
-impl Provider for ZenoPay {
-    fn name(&self) -> &'static str {
-        "zenopay"
+fn read_answer(answer: &HttpAnswer) -> Result<Taken, SmsError> {
+    if !answer.is_success() {
+        return Err(answer.error());
     }
-
-    async fn send(&self, message: Message<'_>) -> Result<Taken, SmsError> {
-        // `255…`, without a plus.
-        let wish = json!({
-            "recipient": message.phone.international(), "message": message.text,
-            "sender_id": self.sender_id, "message_type": "alert",
-        });
-        read_answer(
-            &self
-                .http
-                .hear(self.http.post(SEND_PATH).json(&wish))
-                .await?,
-        )
-    }
-
-    async fn check(&self) -> Result<String, String> {
-        Ok(format!(
-            "{NAME} has nothing to ask without sending; not checked"
-        ))
-    }
-}
-
-fn read_answer(heard: &HttpAnswer) -> Result<Taken, SmsError> {
-    if !heard.is_success() {
-        return Err(heard.fault());
-    }
-    heard.no_clear_no()?;
-    if !heard.body.is_object() {
-        return heard.unclear();
+    answer.no_clear_no()?;
+    if !answer.body.is_object() {
+        return answer.unclear();
     }
     let names = ["message_id", "messageId", "id"];
     Ok(Taken {
-        message_id: names.iter().find_map(|name| scalar(&heard.body[name])),
+        message_id: names.iter().find_map(|name| scalar(&answer.body[name])),
         ..Taken::default()
     })
 }

@@ -24,11 +24,11 @@ const SPAWNS: &[(&str, usize, &str)] = &[
     ("jobs/relay/disconnects.rs", 1, "one session to end, in the round's own set"),
     ("sandbox/courier.rs", 1, "one webhook, in the loop's own set"),
     ("jobs/retention/mod.rs", 2, "one file, or all of them for an erasure, awaited"),
-    ("observability/telemetry/traces.rs", 1, "the last traces, awaited by the stop"),
+    ("observability/telemetry.rs", 2, "one export of traces, awaited, and the last ones, awaited by the stop"),
 
     ("app/mod.rs", 1, "the end of an arbiter, awaited by the stop"),
     ("app/machinery.rs", 1, "on an arbiter, for the supervised task that watches it"),
-    ("app/serve.rs", 1, "the server, watched by a supervised task"),
+    ("app/listener.rs", 1, "the server, watched by a supervised task"),
 
     ("store/engine/runtime.rs", 2, "one piece of database work, awaited"),
     ("store/engine/pool/mod.rs", 2, "one attempt to replace a pool, and one old pool that is closed"),

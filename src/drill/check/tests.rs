@@ -39,7 +39,7 @@ fn sent() -> Vec<Sent> {
         .into()
 }
 
-fn booked(number: usize) -> OrderRows {
+fn rows(number: usize) -> OrderRows {
     let line = |(mark, outcome): (u32, &str)| JournalLine {
         outcome: outcome.to_owned(),
         body: json!({
@@ -61,12 +61,12 @@ fn booked(number: usize) -> OrderRows {
     }
 }
 
-/// Two orders with which all is well.
-fn well() -> Collected {
+/// Two orders without a fault.
+fn correct() -> Collected {
     let played = |number| PlayedOrder {
         order_id: order_id(number),
         sent: sent(),
-        told: Some(PollAnswer {
+        polled: Some(PollAnswer {
             code: code(CODES[number]),
             at: Instant::now(),
             went_back: None,
@@ -75,6 +75,7 @@ fn well() -> Collected {
     let shown = |number| {
         let shown = Shown {
             status: "COMPLETED".to_owned(),
+            version: 2,
             code: code(CODES[number]),
         };
         (order_id(number), shown)
@@ -82,17 +83,13 @@ fn well() -> Collected {
     Collected {
         played: vec![played(0), played(1)],
         shown: [shown(0), shown(1)].into(),
-        booked: Some(
-            [0, 1]
-                .map(|number| (order_id(number), booked(number)))
-                .into(),
-        ),
+        rows: Some([0, 1].map(|number| (order_id(number), rows(number))).into()),
     }
 }
 
 /// The faults of the first order after a change, and of the second.
 fn faults_after(change: impl FnOnce(&mut Collected)) -> [Vec<Fault>; 2] {
-    let mut collected = well();
+    let mut collected = correct();
     change(&mut collected);
     let violations = check(&collected);
     [0, 1].map(|number| {
@@ -103,10 +100,10 @@ fn faults_after(change: impl FnOnce(&mut Collected)) -> [Vec<Fault>; 2] {
     })
 }
 
-/// What the books hold of the first order.
-fn books_of(collected: &mut Collected) -> &mut OrderRows {
-    let booked = collected.booked.as_mut().unwrap();
-    booked.get_mut(&order_id(0)).unwrap()
+/// The database's rows of the first order.
+fn rows_of(collected: &mut Collected) -> &mut OrderRows {
+    let rows = collected.rows.as_mut().unwrap();
+    rows.get_mut(&order_id(0)).unwrap()
 }
 
 /// What the status page shows of the first order.
@@ -119,16 +116,16 @@ fn not_one(thing: Thing, count: usize) -> Fault {
 }
 
 #[test]
-fn exactly_once_violates_nothing_with_the_books_and_without() {
-    assert_eq!(check(&well()), []);
-    assert_eq!(faults_after(|it| it.booked = None), [[], []]);
+fn exactly_once_violates_nothing_with_the_database_and_without() {
+    assert_eq!(check(&correct()), []);
+    assert_eq!(faults_after(|it| it.rows = None), [[], []]);
 }
 
 #[test]
-fn a_guest_who_was_never_told_is_found() {
-    let faults = faults_after(|it| it.played[0].told = None);
+fn a_poll_that_was_never_answered_is_found() {
+    let faults = faults_after(|it| it.played[0].polled = None);
 
-    assert_eq!(faults, [vec![Fault::NeverTold], vec![]]);
+    assert_eq!(faults, [vec![Fault::NeverNotified], vec![]]);
 }
 
 #[test]
@@ -136,30 +133,30 @@ fn a_guest_who_was_never_told_is_found() {
 fn each_fault_is_found_at_its_order_and_named() {
     type Case = (fn(&mut Collected), Fault);
     let cases: [Case; 23] = [
-        (|it| books_of(it).invoices.clear(), not_one(Thing::Invoice, 0)),
-        (|it| books_of(it).invoices.push("INV-9".to_owned()), not_one(Thing::Invoice, 2)),
-        (|it| books_of(it).vouchers.clear(), not_one(Thing::Voucher, 0)),
-        (|it| books_of(it).vouchers.extend(code("CCCC4444")), not_one(Thing::Voucher, 2)),
-        (|it| books_of(it).radius_users = 0, not_one(Thing::RadiusUser, 0)),
-        (|it| books_of(it).radius_users = 2, not_one(Thing::RadiusUser, 2)),
-        (|it| (books_of(it).sms, books_of(it).sms_with_code) = (0, 0), not_one(Thing::Sms, 0)),
-        (|it| (books_of(it).sms, books_of(it).sms_with_code) = (2, 2), not_one(Thing::Sms, 2)),
-        (|it| books_of(it).sms_with_code = 0, Fault::SmsWithoutCode),
-        (|it| books_of(it).journal[1].outcome = WON.to_owned(), not_one(Thing::WinningWebhook, 2)),
-        (|it| books_of(it).journal[0].outcome = "duplicate".to_owned(), not_one(Thing::WinningWebhook, 0)),
-        (|it| drop(books_of(it).journal.pop()), Fault::NotJournalled { missing: 1 }),
-        (|it| drop(it.booked.as_mut().unwrap().remove(&order_id(0))), Fault::NotInBooks),
-        (|it| it.played[0].sent[1].answer = acknowledged(WON), Fault::SoldTwice { times: 2 }),
-        (|it| it.played[0].sent[1].answer = Answer::GaveUp, Fault::NeverAcknowledged { word: "COMPLETED" }),
+        (|it| rows_of(it).invoices.clear(), not_one(Thing::Invoice, 0)),
+        (|it| rows_of(it).invoices.push("INV-9".to_owned()), not_one(Thing::Invoice, 2)),
+        (|it| rows_of(it).vouchers.clear(), not_one(Thing::Voucher, 0)),
+        (|it| rows_of(it).vouchers.extend(code("CCCC4444")), not_one(Thing::Voucher, 2)),
+        (|it| rows_of(it).radius_users = 0, not_one(Thing::RadiusUser, 0)),
+        (|it| rows_of(it).radius_users = 2, not_one(Thing::RadiusUser, 2)),
+        (|it| (rows_of(it).sms, rows_of(it).sms_with_code) = (0, 0), not_one(Thing::Sms, 0)),
+        (|it| (rows_of(it).sms, rows_of(it).sms_with_code) = (2, 2), not_one(Thing::Sms, 2)),
+        (|it| rows_of(it).sms_with_code = 0, Fault::SmsWithoutCode),
+        (|it| rows_of(it).journal[1].outcome = SOLD.to_owned(), not_one(Thing::WinningWebhook, 2)),
+        (|it| rows_of(it).journal[0].outcome = "duplicate".to_owned(), not_one(Thing::WinningWebhook, 0)),
+        (|it| drop(rows_of(it).journal.pop()), Fault::NotJournalled(1)),
+        (|it| drop(it.rows.as_mut().unwrap().remove(&order_id(0))), Fault::NotInDatabase),
+        (|it| it.played[0].sent[1].answer = acknowledged(SOLD), Fault::SoldTwice(2)),
+        (|it| it.played[0].sent[1].answer = Answer::GaveUp, Fault::NeverAcknowledged("COMPLETED")),
         (|it| it.played[0].sent[1].answer = Answer::Refused { status: 401, code: "no".to_owned() },
          Fault::Refused { word: "COMPLETED", status: 401, code: "no".to_owned() }),
         (|it| drop(it.shown.remove(&order_id(0))), Fault::NotShown),
-        (|it| page_of(it).status = "FAILED".to_owned(), Fault::NotSold { status: "FAILED".to_owned() }),
-        (|it| page_of(it).code = code("CCCC4444"), Fault::BookedAnotherCode),
+        (|it| page_of(it).status = "FAILED".to_owned(), Fault::NotSold("FAILED".to_owned())),
+        (|it| page_of(it).code = code("CCCC4444"), Fault::ShownOtherThanStored),
         (|it| page_of(it).code = None, Fault::ShownWithoutCode),
-        (|it| it.played[0].told.as_mut().unwrap().code = code("CCCC4444"), Fault::ToldAnotherCode),
-        (|it| it.played[0].told.as_mut().unwrap().code = None, Fault::ToldWithoutCode),
-        (|it| it.played[0].told.as_mut().unwrap().went_back = Some((3, 1)), Fault::WentBack { from: 3, to: 1 }),
+        (|it| it.played[0].polled.as_mut().unwrap().code = code("CCCC4444"), Fault::PolledOtherThanShown),
+        (|it| it.played[0].polled.as_mut().unwrap().code = None, Fault::PolledWithoutCode),
+        (|it| it.played[0].polled.as_mut().unwrap().went_back = Some((3, 1)), Fault::WentBack(3, 1)),
     ];
     for (change, fault) in cases {
         let [of_first, of_second] = faults_after(change);
@@ -173,8 +170,8 @@ fn each_fault_is_found_at_its_order_and_named() {
 fn a_delivery_that_was_answered_503_may_be_in_the_journal_or_not() {
     let faults = faults_after(|it| {
         it.played[0].sent[1].sent_again = 3;
-        let line = books_of(it).journal[1].clone();
-        books_of(it).journal.push(line);
+        let line = rows_of(it).journal[1].clone();
+        rows_of(it).journal.push(line);
     });
 
     assert_eq!(faults, [[], []]);
@@ -182,19 +179,15 @@ fn a_delivery_that_was_answered_503_may_be_in_the_journal_or_not() {
 
 #[test]
 fn a_code_and_an_invoice_number_belong_to_one_order_alone() {
-    let sharing = faults_after(|it| books_of(it).invoices = vec!["INV-1".to_owned()]);
-    let with = |number| Fault::SharesInvoiceNumber {
-        with: order_id(number),
-    };
+    let sharing = faults_after(|it| rows_of(it).invoices = vec!["INV-1".to_owned()]);
+    let with = |number| Fault::SharesInvoiceNumber(order_id(number));
     assert_eq!(sharing, [vec![with(1)], vec![with(0)]]);
 
     let same_code = |it: &mut Collected| {
-        it.booked = None;
+        it.rows = None;
         page_of(it).code = code(CODES[1]);
-        it.played[0].told.as_mut().unwrap().code = code(CODES[1]);
+        it.played[0].polled.as_mut().unwrap().code = code(CODES[1]);
     };
-    let with = |number| Fault::SharesCode {
-        with: order_id(number),
-    };
+    let with = |number| Fault::SharesCode(order_id(number));
     assert_eq!(faults_after(same_code), [vec![with(1)], vec![with(0)]]);
 }

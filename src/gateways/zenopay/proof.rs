@@ -1,17 +1,22 @@
-//! Why a delivery is believed.
+//! What proves that a delivery comes from ZenoPay.
 //!
 //! ZenoPay signs nothing. It sends our own key back in `x-api-key` (documented), and often
-//! forgets it (seen in the field), so each order's webhook URL holds a secret of its own. A
-//! delivery with neither is only a hint to ask.
+//! omits it (seen in the field), so each order's webhook URL contains a secret of its own. A
+//! delivery with neither is only a reason to ask order-status.
 //!
 //! # Invariants
-//! Secrets are compared in constant time, and what is empty proves nothing.
+//! Secrets are compared in constant time, and an empty value proves nothing.
 
 use bytes::Bytes;
 use subtle::{Choice, ConstantTimeEq};
 
 use crate::domain::order::ids::OrderId;
 use crate::domain::people::secret::Secret;
+
+/// Replaces a key in the journal.
+const REDACTED: &[u8] = b"[redacted]";
+/// A shorter key may be in any body by chance.
+const KEY_BYTES_MIN: usize = 8;
 
 /// The keys that ZenoPay may send back: two during a rotation.
 #[derive(Clone, Debug)]
@@ -22,10 +27,10 @@ pub struct Keys {
     pub previous: Option<Secret>,
 }
 
-/// What an `x-api-key` header is worth.
+/// What an `x-api-key` header proves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyCheck {
-    /// Not there, or blank, which is the same.
+    /// Missing, or blank.
     Absent,
     /// The key.
     Current,
@@ -43,7 +48,7 @@ impl Keys {
             return KeyCheck::Absent;
         }
 
-        // Both are always compared, so that the time tells nothing about a rotation.
+        // Both are always compared, so that the time does not show whether there is a rotation.
         let is_current = same(sent, &self.current);
         let is_previous = same(sent, self.previous.as_ref().unwrap_or(&self.current));
         match (bool::from(is_current), bool::from(is_previous)) {
@@ -52,15 +57,8 @@ impl Keys {
             (false, false) => KeyCheck::Wrong,
         }
     }
-}
 
-/// Stands in the journal where a key was.
-const REDACTED: &[u8] = b"[redacted]";
-/// A word this short is no key, and may stand in any body by chance.
-const KEY_BYTES_MIN: usize = 8;
-
-impl Keys {
-    /// The body without our keys, should it ever carry one.
+    /// The body without our keys, in case it contains one.
     pub fn redact(&self, body: Bytes) -> Bytes {
         let keys = [Some(&self.current), self.previous.as_ref()];
         keys.into_iter().flatten().fold(body, |body, key| {
@@ -85,7 +83,7 @@ impl Keys {
 /// The last part of a webhook URL, `ORDER_ID.SECRET`. It proves that one order alone.
 #[derive(Clone, Debug)]
 pub struct PathToken {
-    /// Whose.
+    /// The order.
     pub order_id: OrderId,
     /// To be compared with the one stored with the order.
     pub secret: Secret,
@@ -103,13 +101,13 @@ impl PathToken {
 
     /// Whether it is the secret that was stored with the order.
     pub fn matches(&self, stored: &Secret) -> bool {
-        // Neither is empty here unless the row is damaged, and then nothing is proven.
+        // The stored secret is empty only if the row is damaged, and then nothing is proven.
         let sent = self.secret.expose().as_bytes();
         !sent.is_empty() && same(sent, stored).into()
     }
 }
 
-/// Why we believe it; the word stands in the journal.
+/// What proves a delivery; the word is kept in the journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum Proof {
@@ -121,12 +119,12 @@ pub enum Proof {
     Token,
     /// We asked ZenoPay ourselves.
     OrderStatus,
-    /// An operator vouches for it.
+    /// An operator confirmed it.
     Operator,
 }
 
 impl Proof {
-    /// The word.
+    /// As in `previous_key`.
     pub fn as_str(self) -> &'static str {
         self.into()
     }
@@ -148,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn zenopay_is_believed_with_either_key_during_a_rotation_and_nobody_with_another() {
+    fn either_key_is_accepted_during_a_rotation_and_no_other() {
         for (previous, header, expected) in [
             (None, None, KeyCheck::Absent),
             (None, Some(""), KeyCheck::Absent),
@@ -170,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_carries_a_key_is_kept_without_it() {
+    fn a_key_in_a_body_is_removed_before_the_body_is_kept() {
         let both = Keys {
             current: Secret::new("current-key"),
             previous: Some(Secret::new("previous-key")),
@@ -202,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_token_proves_nothing() {
+    fn a_text_of_another_form_is_no_token() {
         let id = "677e4327-4d7c-4b1e-9f00-0123456789ab";
         for text in [
             "",

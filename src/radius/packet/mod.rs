@@ -1,4 +1,4 @@
-//! RADIUS packets, the four of them that we need: Access-Request with its answers (RFC 2865),
+//! The RADIUS packets that we need: Access-Request with its answers (RFC 2865),
 //! signed by Message-Authenticator (RFC 3579), and Disconnect-Request (RFC 5176).
 //!
 //! # Invariants
@@ -15,11 +15,9 @@ use subtle::ConstantTimeEq;
 use crate::domain::access::session::Session;
 use crate::domain::people::secret::Secret;
 
-mod seal;
+mod crypto;
 
-use seal::{digest, hide_password, sign};
-
-pub use seal::Seal;
+use crypto::{BLOCK, digest, hide_password, sign};
 
 /// Code, identifier, length and authenticator (RFC 2865, section 3).
 const HEADER: usize = 20;
@@ -29,8 +27,6 @@ const AUTHENTICATOR: usize = 4;
 pub const LONGEST: usize = 4_096;
 /// Longest value of one attribute.
 const LONGEST_VALUE: usize = 253;
-/// A password is hidden in blocks of this many bytes.
-const BLOCK: usize = 16;
 
 /// Numbers of attributes (RFC 2865 and 2866, 3579, 5176).
 mod number {
@@ -50,7 +46,7 @@ mod number {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, strum::FromRepr)]
 #[repr(u8)]
 pub enum Code {
-    /// May this user in?
+    /// May this user log in?
     AccessRequest = 1,
     /// Yes.
     AccessAccept = 2,
@@ -64,8 +60,8 @@ pub enum Code {
     DisconnectNak = 42,
 }
 
-/// A request, ready to be sent as often as it takes: a retransmission is the same bytes, or
-/// the receiver would take it for another request.
+/// A request. A retransmission sends the same bytes, or the receiver would take it for another
+/// request.
 #[derive(Clone)]
 pub struct Request {
     bytes: Vec<u8>,
@@ -78,10 +74,21 @@ pub struct Answer {
     pub code: Code,
     /// Why a router did not end a session, if it says (RFC 5176, section 3.5).
     pub error_cause: Option<u32>,
-    /// What the user is to be told.
+    /// A text for the user.
     pub message: Option<String>,
-    /// Where its Message-Authenticator stands.
+    /// The place of its Message-Authenticator.
     pub seal: Seal,
+}
+
+/// Where a valid Message-Authenticator is in a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Seal {
+    /// It is the first attribute, so that no attacker can put bytes of their choice before it.
+    First,
+    /// Other attributes come before it.
+    NotFirst,
+    /// There is none.
+    Absent,
 }
 
 /// Why a datagram is not the answer.
@@ -99,7 +106,7 @@ pub enum NotTheAnswer {
 }
 
 impl Request {
-    /// Asks whether a user may in, by PAP. `random` must be new for each request, because it
+    /// Asks whether a user may log in, by PAP. `random` must be new for each request, because it
     /// hides the password.
     pub fn access(
         identifier: u8,
@@ -108,26 +115,28 @@ impl Request {
         password: &str,
         secret: &Secret,
     ) -> Self {
-        let mut packet = Draft::of(Code::AccessRequest, identifier, random);
-        // First, where the prefix attack on MD5 (BlastRADIUS) cannot get before it.
-        let signature = packet.reserve_signature();
-        packet.text(number::USER_NAME, user);
+        let mut packet = Self::new(Code::AccessRequest, identifier, random);
+        // First, so that the prefix attack on MD5 (Blast-RADIUS) cannot put bytes before it. Signed
+        // over zeros in its place.
+        packet.push(number::MESSAGE_AUTHENTICATOR, &[0; BLOCK]);
+        let signature = packet.bytes.len() - BLOCK..packet.bytes.len();
+        packet.push(number::USER_NAME, user.as_bytes());
         let hidden = hide_password(password.as_bytes(), &random, secret);
         packet.push(number::USER_PASSWORD, &hidden);
-        packet.text(number::NAS_IDENTIFIER, "malipo");
-        let mut bytes = packet.finish();
-        let signed = sign(&bytes, secret);
-        bytes[signature..signature + BLOCK].copy_from_slice(&signed);
-        Self { bytes }
+        packet.push(number::NAS_IDENTIFIER, b"malipo");
+        packet.write_length();
+        let signed = sign(&packet.bytes, secret);
+        packet.bytes[signature].copy_from_slice(&signed);
+        packet
     }
 
     /// Asks a router to end a session. Without Event-Timestamp: a router without a clock of
     /// its own starts in the past and would drop the request as stale, and a replay does
     /// no harm, for the session is then gone.
     pub fn disconnect(identifier: u8, session: &Session, secret: &Secret) -> Self {
-        let mut packet = Draft::of(Code::DisconnectRequest, identifier, [0; BLOCK]);
-        packet.text(number::USER_NAME, session.user.as_str());
-        packet.text(number::ACCT_SESSION_ID, &session.id);
+        let mut packet = Self::new(Code::DisconnectRequest, identifier, [0; BLOCK]);
+        packet.push(number::USER_NAME, session.user.as_str().as_bytes());
+        packet.push(number::ACCT_SESSION_ID, session.id.as_bytes());
         if let IpAddr::V4(router) = session.router {
             packet.push(number::NAS_IP_ADDRESS, &router.octets());
         }
@@ -135,16 +144,35 @@ impl Request {
             packet.push(number::FRAMED_IP_ADDRESS, &Ipv4Addr::octets(&address));
         }
         if let Some(station) = &session.station {
-            packet.text(number::CALLING_STATION_ID, station);
+            packet.push(number::CALLING_STATION_ID, station.as_bytes());
         }
-        let mut bytes = packet.finish();
+        packet.write_length();
         // As in Accounting-Request: over the packet with sixteen zeros in this place.
-        let digest = digest(&[&bytes], secret);
-        bytes[AUTHENTICATOR..HEADER].copy_from_slice(&digest);
+        let digest = digest(&[&packet.bytes], secret);
+        packet.bytes[AUTHENTICATOR..HEADER].copy_from_slice(&digest);
+        packet
+    }
+
+    fn new(code: Code, identifier: u8, authenticator: [u8; BLOCK]) -> Self {
+        let mut bytes = vec![code as u8, identifier, 0, 0];
+        bytes.extend(authenticator);
         Self { bytes }
     }
 
-    /// What goes over the wire.
+    /// Adds an attribute. Longer values are cut: what we send are codes, addresses and session ids.
+    fn push(&mut self, number: u8, value: &[u8]) {
+        let value = &value[..value.len().min(LONGEST_VALUE)];
+        let length = u8::try_from(value.len() + 2).unwrap_or(u8::MAX);
+        self.bytes.extend([number, length]);
+        self.bytes.extend(value);
+    }
+
+    fn write_length(&mut self) {
+        let length = u16::try_from(self.bytes.len()).unwrap_or(u16::MAX);
+        self.bytes[2..4].copy_from_slice(&length.to_be_bytes());
+    }
+
+    /// What is sent.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
@@ -156,7 +184,11 @@ impl Request {
     pub fn read_answer(&self, datagram: &[u8], secret: &Secret) -> Result<Answer, NotTheAnswer> {
         let packet = whole(datagram).ok_or(NotTheAnswer::Stray)?;
         let code = Code::from_repr(packet[0]).ok_or(NotTheAnswer::Stray)?;
-        if packet[1] != self.bytes[1] || !self.may_be_answered_by(code) {
+        let answers = match self.is_login() {
+            true => [Code::AccessAccept, Code::AccessReject],
+            false => [Code::DisconnectAck, Code::DisconnectNak],
+        };
+        if packet[1] != self.bytes[1] || !answers.contains(&code) {
             return Err(NotTheAnswer::Stray);
         }
         let attributes = attributes(packet).ok_or(NotTheAnswer::Stray)?;
@@ -172,14 +204,8 @@ impl Request {
         })
     }
 
-    fn may_be_answered_by(&self, code: Code) -> bool {
-        match Code::from_repr(self.bytes[0]) {
-            Some(Code::AccessRequest) => matches!(code, Code::AccessAccept | Code::AccessReject),
-            Some(Code::DisconnectRequest) => {
-                matches!(code, Code::DisconnectAck | Code::DisconnectNak)
-            }
-            _ => false,
-        }
+    fn is_login(&self) -> bool {
+        self.bytes[0] == Code::AccessRequest as u8
     }
 
     /// Response Authenticator (RFC 2865, section 3) and Message-Authenticator (RFC 3579, 3.2),
@@ -198,50 +224,40 @@ impl Request {
         if !bool::from(expected.ct_eq(&packet[AUTHENTICATOR..HEADER])) {
             return Err(NotTheAnswer::NotAuthentic);
         }
-        let seal = seal::find(packet, asked, attributes, secret)?;
-        let is_login = Code::from_repr(self.bytes[0]) == Some(Code::AccessRequest);
-        if is_login && seal == Seal::Absent {
+        let seal = find_seal(packet, asked, attributes, secret)?;
+        if self.is_login() && seal == Seal::Absent {
             return Err(NotTheAnswer::Unsealed);
         }
         Ok(seal)
     }
 }
 
-/// A packet that is being written.
-struct Draft {
-    bytes: Vec<u8>,
-}
-
-impl Draft {
-    fn of(code: Code, identifier: u8, authenticator: [u8; BLOCK]) -> Self {
-        let mut bytes = vec![code as u8, identifier, 0, 0];
-        bytes.extend(authenticator);
-        Self { bytes }
+/// Finds and checks the Message-Authenticator of an answer to a request with the authenticator
+/// `asked`. A second one is refused (RFC 3579, section 3.2: one at most).
+fn find_seal(
+    packet: &[u8],
+    asked: &[u8],
+    attributes: &[Found<'_>],
+    secret: &Secret,
+) -> Result<Seal, NotTheAnswer> {
+    let is_seal = |found: &Found<'_>| found.number == number::MESSAGE_AUTHENTICATOR;
+    let Some(index) = attributes.iter().position(is_seal) else {
+        return Ok(Seal::Absent);
+    };
+    let found = &attributes[index];
+    if attributes[index + 1..].iter().any(is_seal) || found.value.len() != BLOCK {
+        return Err(NotTheAnswer::NotAuthentic);
     }
-
-    /// Longer values are cut: what we send are codes, addresses and session ids.
-    fn push(&mut self, number: u8, value: &[u8]) {
-        let value = &value[..value.len().min(LONGEST_VALUE)];
-        let length = u8::try_from(value.len() + 2).unwrap_or(u8::MAX);
-        self.bytes.extend([number, length]);
-        self.bytes.extend(value);
+    let mut unsigned = packet.to_vec();
+    unsigned[AUTHENTICATOR..HEADER].copy_from_slice(asked);
+    unsigned[found.at..found.at + BLOCK].fill(0);
+    if !bool::from(sign(&unsigned, secret).ct_eq(found.value)) {
+        return Err(NotTheAnswer::NotAuthentic);
     }
-
-    fn text(&mut self, number: u8, value: &str) {
-        self.push(number, value.as_bytes());
-    }
-
-    /// Sixteen zeros that are signed over; says where they are.
-    fn reserve_signature(&mut self) -> usize {
-        self.push(number::MESSAGE_AUTHENTICATOR, &[0; BLOCK]);
-        self.bytes.len() - BLOCK
-    }
-
-    fn finish(mut self) -> Vec<u8> {
-        let length = u16::try_from(self.bytes.len()).unwrap_or(u16::MAX);
-        self.bytes[2..4].copy_from_slice(&length.to_be_bytes());
-        self.bytes
-    }
+    Ok(match index {
+        0 => Seal::First,
+        _ => Seal::NotFirst,
+    })
 }
 
 /// An attribute in a packet.

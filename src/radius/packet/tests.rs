@@ -20,9 +20,10 @@ fn session() -> Session {
 
 /// An answer as a peer that knows this secret makes it.
 fn answer(request: &Request, code: Code, attributes: &[u8], secret: &Secret) -> Vec<u8> {
-    let mut draft = Draft::of(code, request.bytes()[1], [0; BLOCK]);
-    draft.bytes.extend(attributes);
-    let mut bytes = draft.finish();
+    let mut answer = Request::new(code, request.bytes()[1], [0; BLOCK]);
+    answer.bytes.extend(attributes);
+    answer.write_length();
+    let mut bytes = answer.bytes;
     bytes[AUTHENTICATOR..HEADER].copy_from_slice(&request.bytes()[AUTHENTICATOR..HEADER]);
     let digest = digest(&[&bytes], secret);
     bytes[AUTHENTICATOR..HEADER].copy_from_slice(&digest);
@@ -82,7 +83,7 @@ fn an_authentic_answer_is_read() {
 }
 
 #[test]
-fn an_answer_by_somebody_else_does_not_count() {
+fn an_answer_of_another_sender_does_not_count() {
     let request = Request::disconnect(7, &session(), &secret());
     let good = answer(&request, Code::DisconnectAck, &[], &secret());
     let read = |bytes: &[u8]| request.read_answer(bytes, &secret());

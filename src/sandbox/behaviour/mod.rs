@@ -1,8 +1,8 @@
-//! How a simulated payment behaves: what ZenoPay answers to the push, what the subscriber
-//! does, and what becomes of the webhook that tells it.
+//! How a simulated payment behaves: what ZenoPay answers to the push, what the subscriber does, and
+//! how the webhook that reports it is sent.
 //!
-//! Everything here is pure: the clock and the dice are handed in. What is not named has its
-//! default, and the default is ZenoPay as documented with a guest who pays.
+//! Everything here is pure: the time is passed in. What is not named has its default, and the
+//! default is ZenoPay as documented with a guest who pays.
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
@@ -17,9 +17,9 @@ use crate::store::{SandboxPayment, SandboxWebhook};
 pub(super) const PENDING: &str = "PENDING";
 
 /// Copies of one webhook at most; more count as this many.
-pub const COPIES_MAX: u32 = 100;
+const COPIES_MAX: u32 = 100;
 /// Delays in milliseconds at most, a day; longer ones count as this long.
-pub const DELAY_MAX_MS: u64 = 24 * 60 * 60 * 1_000;
+const DELAY_MAX_MS: u64 = 24 * 60 * 60 * 1_000;
 /// How long after the last COMPLETED a PENDING that is out of order goes out.
 const OUT_OF_ORDER_GAP: TimeDelta = TimeDelta::milliseconds(300);
 /// ZenoPay's timestamps are in the time of Dar es Salaam, which has no summer time.
@@ -69,15 +69,15 @@ pub struct Behaviour {
     pub push: Push,
     /// What the subscriber does.
     pub decision: Choice,
-    /// How long the subscriber thinks, in milliseconds; null is
-    /// `sandbox.approve_after_ms`, 0 is until told by hand.
+    /// How long the subscriber takes, in milliseconds; null is
+    /// `sandbox.approve_after_ms`, 0 is until a decision by hand.
     pub after_ms: Option<u64>,
     /// ZenoPay's word for the decision, if it is to be another than usual.
     #[schema(pattern = "^[^\\x00]*$")]
     pub word: Option<String>,
     /// What the subscriber pays, in whole TZS; null is what was asked for.
     pub amount: Option<i64>,
-    /// Whether the webhook tells the amount, as ZenoPay's `orders/create` product does and
+    /// Whether the webhook has the amount, as ZenoPay's `orders/create` product does and
     /// mobile money does not.
     pub tell_amount: bool,
     /// How often the webhook is sent, all at the same moment; at most 100.
@@ -86,9 +86,9 @@ pub struct Behaviour {
     pub delay_ms: u64,
     /// Whether a PENDING webhook follows after the others.
     pub out_of_order: bool,
-    /// Whether there is any webhook; without, only order-status tells.
+    /// Whether there is any webhook; without, only order-status reports the decision.
     pub deliver: bool,
-    /// Whether the webhook carries the API key; the field has seen it missing.
+    /// Whether the webhook has the API key; it was seen missing in the field.
     pub with_key: bool,
     /// Whether the body is form-encoded, as from legacy senders.
     pub form: bool,
@@ -118,12 +118,12 @@ impl Default for Behaviour {
 }
 
 impl Behaviour {
-    /// Reads what the database keeps. What cannot be read behaves as by default.
+    /// Reads the stored JSON. What cannot be read is the default.
     pub fn from_stored(json: &str) -> Self {
         serde_json::from_str(json).unwrap_or_default()
     }
 
-    /// As the database keeps it.
+    /// The JSON that is stored.
     pub fn to_stored(&self) -> String {
         json!(self).to_string()
     }
@@ -134,16 +134,15 @@ impl Behaviour {
     /// # Errors
     /// A sentence, when a field is unknown or its value is not of its kind.
     pub fn with(&self, changes: Map<String, Value>) -> Result<Self, String> {
-        let Value::Object(mut fields) = json!(self) else {
-            return Err("a behaviour is an object".to_owned());
-        };
+        let fields = serde_json::to_value(self).and_then(serde_json::from_value);
+        let mut fields: Map<String, Value> = fields.expect("a behaviour is an object");
         if changes.contains_key("decision") {
             fields.insert("word".to_owned(), Value::Null);
         }
         fields.extend(changes);
         let changed: Self =
             serde_json::from_value(Value::Object(fields)).map_err(|error| error.to_string())?;
-        // A payment that cannot be written would be decided on again and again.
+        // A payment that cannot be stored would be decided again and again.
         let texts = [&changed.word, &changed.reference];
         if texts.into_iter().flatten().any(|text| text.contains('\0')) {
             return Err("word and reference cannot hold a NUL".to_owned());
@@ -170,50 +169,41 @@ impl Behaviour {
         Some(self.word.as_deref().unwrap_or(usual))
     }
 
-    /// The webhooks that tell the decision that `payment` shows, taken at `now`.
+    /// The webhooks that report the decision in `payment`, made at `now`.
     pub fn webhooks(&self, payment: &SandboxPayment, now: DateTime<Utc>) -> Vec<SandboxWebhook> {
         let Some(url) = payment.webhook_url.as_deref().filter(|_| self.deliver) else {
             return Vec::new();
         };
+        let webhook = |body: &Body, due_at| {
+            let (content_type, body) = match self.form {
+                true => ("application/x-www-form-urlencoded", body.form()),
+                false => ("application/json", body.json()),
+            };
+            SandboxWebhook {
+                id: 0,
+                order_id: payment.order_id.clone(),
+                url: url.to_owned(),
+                body,
+                content_type: content_type.to_owned(),
+                with_key: self.with_key,
+                due_at,
+                attempts: 0,
+                delivered_at: None,
+                http_status: None,
+            }
+        };
         let due_at = now + millis(self.delay_ms);
-        let told = Body {
+        let decided = Body {
             money: self.money(payment, now),
             ..Body::new(payment, &payment.payment_status, payment.reference.clone())
         };
         let copies = self.copies.min(COPIES_MAX) as usize;
-        let mut planned = vec![self.webhook(payment, url, &told, due_at); copies];
-
+        let mut planned = vec![webhook(&decided, due_at); copies];
         if self.out_of_order {
             let late = Body::new(payment, PENDING, None);
-            planned.push(self.webhook(payment, url, &late, due_at + OUT_OF_ORDER_GAP));
+            planned.push(webhook(&late, due_at + OUT_OF_ORDER_GAP));
         }
         planned
-    }
-
-    fn webhook(
-        &self,
-        payment: &SandboxPayment,
-        url: &str,
-        body: &Body,
-        due_at: DateTime<Utc>,
-    ) -> SandboxWebhook {
-        let (content_type, body) = if self.form {
-            ("application/x-www-form-urlencoded", body.form())
-        } else {
-            ("application/json", body.json())
-        };
-        SandboxWebhook {
-            id: 0,
-            order_id: payment.order_id.clone(),
-            url: url.to_owned(),
-            body,
-            content_type: content_type.to_owned(),
-            with_key: self.with_key,
-            due_at,
-            attempts: 0,
-            delivered_at: None,
-            http_status: None,
-        }
     }
 
     fn money(&self, payment: &SandboxPayment, now: DateTime<Utc>) -> Option<Money> {
@@ -228,7 +218,7 @@ impl Behaviour {
     }
 }
 
-/// A webhook's body; the fields go out in the order in which they stand here.
+/// A webhook's body; the fields are written in this order.
 #[derive(Serialize)]
 struct Body {
     #[serde(flatten)]
@@ -266,17 +256,17 @@ impl Body {
         serde_json::to_string(self).expect("texts and numbers are JSON")
     }
 
-    /// Objects as JSON inside, nulls left out.
+    /// Objects as JSON, nulls left out.
     fn form(&self) -> String {
-        let mut pairs = url::form_urlencoded::Serializer::new(String::new());
-        for (name, value) in json!(self).as_object().into_iter().flatten() {
-            match value {
-                Value::Null => &mut pairs,
-                Value::String(text) => pairs.append_pair(name, text),
-                other => pairs.append_pair(name, &other.to_string()),
-            };
-        }
-        pairs.finish()
+        let fields = json!(self);
+        let fields = fields.as_object().into_iter().flatten();
+        let pairs = fields.filter_map(|(name, value)| match value {
+            Value::Null => None,
+            Value::String(text) => Some((name, text.clone())),
+            other => Some((name, other.to_string())),
+        });
+        let pairs: Vec<_> = pairs.collect();
+        serde_urlencoded::to_string(pairs).expect("pairs of texts make a form")
     }
 }
 

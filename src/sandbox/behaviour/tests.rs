@@ -6,7 +6,7 @@ use crate::domain::people::phone::Phone;
 use crate::gateways::zenopay::wire::{Notification, read_webhook};
 
 #[test]
-fn by_default_one_documented_webhook_goes_out_at_once_with_the_key() {
+fn by_default_one_documented_webhook_is_sent_at_once_with_the_key() {
     let planned = Behaviour::default().webhooks(&completed(), noon());
 
     let [webhook] = planned.as_slice() else {
@@ -51,7 +51,7 @@ fn our_own_reader_understands_every_kind_of_body() {
 }
 
 #[test]
-fn a_form_says_so_and_keeps_metadata_as_json() {
+fn a_form_has_its_content_type_and_metadata_as_json() {
     let behaviour = Behaviour {
         form: true,
         ..Behaviour::default()
@@ -68,7 +68,7 @@ fn a_form_says_so_and_keeps_metadata_as_json() {
 }
 
 #[test]
-fn copies_go_out_together_and_late() {
+fn copies_are_sent_together_after_the_delay() {
     let behaviour = Behaviour {
         copies: 3,
         delay_ms: 5_000,
@@ -108,7 +108,7 @@ fn out_of_order_a_pending_follows_the_completed() {
 }
 
 #[test]
-fn no_webhook_goes_out_when_told_so_or_when_there_is_nowhere_to_go() {
+fn no_webhook_is_sent_when_switched_off_or_without_a_url() {
     let silent = Behaviour {
         deliver: false,
         out_of_order: true,
@@ -205,14 +205,14 @@ fn a_change_names_only_what_it_changes_and_another_decision_has_its_usual_word()
 }
 
 #[test]
-fn what_is_no_behaviour_is_told_by_its_field() {
+fn an_unknown_field_is_refused_by_its_name() {
     let refused = Behaviour::default().with(changes(json!({"decison": "approve"})));
 
     assert!(refused.unwrap_err().contains("decison"));
 }
 
 #[test]
-fn a_text_that_a_database_cannot_keep_is_refused() {
+fn a_text_that_a_database_cannot_store_is_refused() {
     for change in [json!({"word": "PA\0ID"}), json!({"reference": "\0"})] {
         assert!(Behaviour::default().with(changes(change)).is_err());
     }

@@ -93,9 +93,9 @@ async fn a_refusal_inside_a_201_is_for_ever_only_if_it_is_the_phone_s() {
 }
 
 #[tokio::test]
-async fn nobody_among_the_recipients_means_later() {
-    let nobody = r#"{"SMSMessageData":{"Message":"InvalidSenderId","Recipients":[]}}"#;
-    match sent(Africastalking, says(201, nobody)).await {
+async fn refused_among_the_recipients_means_later() {
+    let refused = r#"{"SMSMessageData":{"Message":"InvalidSenderId","Recipients":[]}}"#;
+    match sent(Africastalking, says(201, refused)).await {
         Err(SmsError::Later(said)) => {
             assert!(said.ends_with("took nothing: InvalidSenderId"), "{said}")
         }

@@ -75,7 +75,7 @@ impl FakeGateway {
         &self.url
     }
 
-    /// The one request that came, its head in small letters.
+    /// The one request that arrived, with its head in lower case.
     pub(super) fn request(&self) -> (String, String) {
         let requests = self.requests.lock().unwrap();
         assert_eq!(requests.len(), 1, "{requests:?}");
@@ -103,7 +103,7 @@ impl FakeGateway {
 const PHONE: &str = "255712345678";
 const TEXT: &str = "Duka: Vocha yako ni K7QMX2PA & karibu.";
 
-/// Sends one message and gives back what came of it; no error may hold anything private.
+/// Sends one message and returns the result; no error may contain anything private.
 pub(super) async fn send(carrier: &Carrier) -> Result<Taken, SmsError> {
     let phone = Phone::read(PHONE).unwrap();
     let message = Message {
@@ -191,7 +191,7 @@ pub(super) async fn assert_bad_days_mean_later(provider: SmsProvider) {
     }
 }
 
-/// A 2xx that cannot be read counts as taken, and a person is told.
+/// A 2xx that cannot be read counts as taken, with an alert.
 pub(super) async fn assert_an_unreadable_2xx_counts_as_sent(provider: SmsProvider) {
     let html = "<html><body>Well done</body></html>";
     for (case, does, sentence) in [

@@ -25,19 +25,16 @@ async fn each_manual_change_of_the_database_is_found_and_named(kind: Kind) {
     let not_one = |thing, count| Fault::NotOne { thing, count };
     let swapped = || {
         vec![
-            Fault::ToldAnotherCode,
-            Fault::ToldWhatIsNotBooked,
+            Fault::PolledOtherThanShown,
+            Fault::PolledOtherThanStored,
             Fault::SmsWithoutCode,
         ]
     };
     let expected = [
         vec![Fault::ShownWithoutCode, not_one(Thing::Voucher, 0)],
         vec![not_one(Thing::Invoice, 2)],
-        vec![Fault::NotJournalled { missing: 1 }],
-        vec![
-            not_one(Thing::WinningWebhook, 0),
-            Fault::NotJournalled { missing: 1 },
-        ],
+        vec![Fault::NotJournalled(1)],
+        vec![not_one(Thing::WinningWebhook, 0), Fault::NotJournalled(1)],
         vec![not_one(Thing::Sms, 0)],
         vec![not_one(Thing::RadiusUser, 2)],
         vec![not_one(Thing::RadiusUser, 0)],

@@ -146,7 +146,7 @@ impl Torture {
         let slowest = collected
             .played
             .iter()
-            .filter_map(drill::PlayedOrder::told_after)
+            .filter_map(drill::PlayedOrder::notified_after)
             .max();
         println!(
             "{:?}, {}: {bought} s, ready after {ready} s; {} acknowledged, {} lost, {} doubled, {} \

@@ -44,7 +44,7 @@ impl Report {
     pub fn judge(&mut self, collected: &Collected) {
         for violation in check(collected) {
             let list = match (&violation.fault, violation.fault.harm()) {
-                (Fault::NotJournalled { .. }, _) | (_, Hurt::Lost) => &mut self.lost,
+                (Fault::NotJournalled(_), _) | (_, Hurt::Lost) => &mut self.lost,
                 (_, Hurt::Doubled) => &mut self.doubled,
                 (_, Hurt::Other) => &mut self.wrong,
             };

@@ -1,7 +1,6 @@
 //! The two calls to ZenoPay: create, which makes a phone ring, and order-status, which asks.
 //!
-//! Every call ends in an answer and never in an error, because "we do not know" is an answer
-//! that the business has a row for.
+//! Every call ends in an answer and never in an error: "unknown" is an answer too, which is stored.
 //!
 //! # Invariants
 //! A push is sent once; nothing here repeats it.
@@ -15,7 +14,7 @@ use url::Url;
 use super::wire::{CreateAnswer, CreateRequest, StatusAnswer, Why, read_create, read_order_status};
 use crate::domain::order::ids::OrderId;
 use crate::domain::people::secret::Secret;
-use crate::http_client::{self, BodyError, below, read_body};
+use crate::http_client::{self, Answer, CallError, below};
 
 /// Documented by ZenoPay; below the base URL.
 pub const CREATE_PATH: &str = "/api/payments/mobile_money_tanzania";
@@ -25,43 +24,39 @@ pub const ORDER_STATUS_PATH: &str = "/api/payments/order-status";
 pub const KEY_HEADER: &str = "x-api-key";
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-/// A webhook may wait for this ask and must be answered within five seconds.
+/// A webhook may wait for this call and must be answered within five seconds.
 const ORDER_STATUS_TIMEOUT: Duration = Duration::from_secs(4);
-/// Shorter than the patience of common servers: a connection that they close just as we
-/// write on it would leave a push unknown.
-const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 const BODY_BYTES_MAX: usize = 256 * 1024;
 
 /// Talks to ZenoPay. Clones share their connections.
 #[derive(Clone, Debug)]
 pub struct Client {
     http: reqwest::Client,
-    create_url: Url,
-    order_status_url: Url,
+    base_url: Url,
     key: Secret,
     create_timeout: Duration,
 }
 
-/// Why there is no client: the configuration, told by its key.
+/// Why there is no client, with the configuration key at fault.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     /// Not a URL to call.
     #[error("zenopay.base_url must begin with http:// or https://")]
     BaseUrl,
-    /// Has a line break, for one.
+    /// For example, it has a line break.
     #[error("zenopay.api_key is empty or has a character that an HTTP header cannot carry")]
     Key,
-    /// As on a machine without CA certificates.
+    /// For example on a machine without CA certificates.
     #[error("the HTTP client for ZenoPay cannot be built")]
     Build(#[source] reqwest::Error),
 }
 
-/// What the journal of gateway calls keeps beside the answer.
+/// What is recorded of a gateway call beside the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CallFacts {
-    /// None when no answer came.
+    /// `None` without an answer.
     pub http_status: Option<u16>,
-    /// From before the connection until the body was read or given up.
+    /// From before the connection until the body was read or the call failed.
     pub duration: Duration,
 }
 
@@ -79,11 +74,9 @@ impl Client {
             http: http_client::builder(base_url.scheme())
                 .default_headers(key_headers(&key)?)
                 .connect_timeout(CONNECT_TIMEOUT)
-                .pool_idle_timeout(POOL_IDLE_TIMEOUT)
                 .build()
                 .map_err(ClientError::Build)?,
-            create_url: below(&base_url, CREATE_PATH),
-            order_status_url: below(&base_url, ORDER_STATUS_PATH),
+            base_url,
             key,
             create_timeout,
         })
@@ -91,93 +84,54 @@ impl Client {
 
     /// Asks ZenoPay to make the guest's phone ring. Call it once an order.
     pub async fn create(&self, request: &CreateRequest) -> (CreateAnswer, CallFacts) {
-        let call = self.http.post(self.create_url.clone()).json(request);
-        let (heard, facts) = hear(call.timeout(self.create_timeout)).await;
-
-        // Invariant: refused only if the phone has certainly not rung.
-        let answer = match heard {
-            // The status alone may decide: a 403 is no push, whatever became of its body.
-            Ok(heard) => read_create(
-                heard.http_status,
-                &heard.body.unwrap_or_default(),
-                &self.private_parts(request),
-            ),
-            Err(why @ Why::Unreachable) => CreateAnswer::Refused {
-                reason: why.to_string(),
-            },
-            Err(why) => CreateAnswer::Unknown {
-                reason: why.to_string(),
-            },
-        };
-        (answer, facts)
-    }
-
-    /// Asks ZenoPay what became of an order. Changes nothing there.
-    pub async fn order_status(&self, order_id: OrderId) -> (StatusAnswer, CallFacts) {
-        let mut url = self.order_status_url.clone();
-        url.query_pairs_mut()
-            .append_pair("order_id", &order_id.to_string());
-        let (heard, facts) = hear(self.http.get(url).timeout(ORDER_STATUS_TIMEOUT)).await;
-
-        let answer = match heard {
-            Ok(HttpAnswer {
-                http_status,
-                body: Ok(body),
-            }) => read_order_status(order_id, http_status, &body),
-            Ok(HttpAnswer { body: Err(why), .. }) | Err(why) => StatusAnswer::Unknown(why),
-        };
-        (answer, facts)
-    }
-
-    /// What a reason must never repeat: reasons are stored and shown.
-    fn private_parts<'a>(&'a self, request: &'a CreateRequest) -> [&'a str; 5] {
-        [
+        let call = self.http.post(below(&self.base_url, CREATE_PATH));
+        let (answer, facts) = send(call.json(request).timeout(self.create_timeout)).await;
+        // What a reason must never repeat: reasons are stored and shown.
+        let private = [
             self.key.expose(),
             &request.webhook_url,
             &request.buyer_email,
             &request.buyer_name,
             &request.buyer_phone,
-        ]
+        ];
+
+        // Invariant: refused only if the phone has certainly not rung.
+        let answer = match answer {
+            // The status alone may decide: a 403 is no push, whatever its body says.
+            Ok(answer) => read_create(answer.status, &answer.body.unwrap_or_default(), &private),
+            Err(error) => {
+                let reason = Why::Call(error).to_string();
+                match error {
+                    CallError::Unreachable => CreateAnswer::Refused { reason },
+                    _ => CreateAnswer::Unknown { reason },
+                }
+            }
+        };
+        (answer, facts)
+    }
+
+    /// Asks ZenoPay about an order. Changes nothing there.
+    pub async fn order_status(&self, order_id: OrderId) -> (StatusAnswer, CallFacts) {
+        let call = self.http.get(below(&self.base_url, ORDER_STATUS_PATH));
+        let call = call.query(&[("order_id", order_id.to_string())]);
+        let (answer, facts) = send(call.timeout(ORDER_STATUS_TIMEOUT)).await;
+
+        let answer = match answer.and_then(|answer| Ok((answer.status, answer.body?))) {
+            Ok((status, body)) => read_order_status(order_id, status, &body),
+            Err(error) => StatusAnswer::Unknown(Why::Call(error)),
+        };
+        (answer, facts)
     }
 }
 
-/// An answer's status, and its body if the whole of it came.
-struct HttpAnswer {
-    http_status: u16,
-    body: Result<Vec<u8>, Why>,
-}
-
-async fn hear(call: RequestBuilder) -> (Result<HttpAnswer, Why>, CallFacts) {
+async fn send(call: RequestBuilder) -> (Result<Answer, CallError>, CallFacts) {
     let began = Instant::now();
-    let heard = match call.send().await {
-        Ok(response) => Ok(HttpAnswer {
-            http_status: response.status().as_u16(),
-            body: read_body(response, BODY_BYTES_MAX)
-                .await
-                .map_err(|error| match error {
-                    BodyError::Broken(error) => why(&error),
-                    BodyError::TooLarge => Why::TooLarge,
-                }),
-        }),
-        Err(error) => Err(why(&error)),
-    };
+    let answer = http_client::call(call, BODY_BYTES_MAX).await;
     let facts = CallFacts {
-        http_status: heard.as_ref().ok().map(|heard| heard.http_status),
+        http_status: answer.as_ref().ok().map(|answer| answer.status),
         duration: began.elapsed(),
     };
-    (heard, facts)
-}
-
-fn why(error: &reqwest::Error) -> Why {
-    // First, because a connection that took too long to open is a time-out too, and yet
-    // nothing was sent.
-    if error.is_connect() {
-        Why::Unreachable
-    } else if error.is_timeout() {
-        Why::TimedOut
-    } else {
-        Why::Broken
-    }
+    (answer, facts)
 }
 
 fn key_headers(key: &Secret) -> Result<HeaderMap, ClientError> {

@@ -4,11 +4,13 @@
 //! Senders are loose: numbers come as strings, strings as numbers, empty for absent. Here
 //! all of that becomes a [`GatewayReport`], and text becomes safe to store.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use serde::de::{
-    Deserialize, DeserializeOwned, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor,
+    Deserialize, DeserializeOwned, Deserializer, Error, IgnoredAny, MapAccess, Visitor,
 };
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::domain::clean_text::clean;
@@ -18,22 +20,34 @@ use crate::domain::order::reported_amount::ReportedAmount;
 use crate::domain::people::personal::Personal;
 
 const AMOUNT: &str = "amount";
+const ORDER_ID: &str = "order_id";
+const PAYMENT_STATUS: &str = "payment_status";
+/// The fields that are read, beside the amount. All others are skipped.
+const PLAIN_FIELDS: [&str; 9] = [
+    ORDER_ID,
+    PAYMENT_STATUS,
+    "currency",
+    "reference",
+    "transid",
+    "channel",
+    "payment_method",
+    "msisdn",
+    "phone",
+];
 /// Characters kept of a word, for the journal.
 const WORD_CHARS: usize = 64;
 /// Characters kept of an id, a reference, a channel or a phone.
 const ID_CHARS: usize = 128;
 
 /// One JSON value, as far as it can be a plain field.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub(super) enum Scalar {
-    #[default]
-    Absent,
-    Null,
-    Bool(bool),
-    Number(String),
     Text(String),
-    /// A list or an object where a plain value belongs; its content is dropped.
-    Nested,
+    Number(String),
+    Bool(bool),
+    /// Absent, null, or a list or an object, whose content is dropped.
+    #[default]
+    Other,
 }
 
 impl Scalar {
@@ -41,28 +55,37 @@ impl Scalar {
     pub(super) fn text(&self, max_chars: usize) -> Option<String> {
         match self {
             Self::Text(text) | Self::Number(text) => clean(text, max_chars),
-            Self::Absent | Self::Null | Self::Bool(_) | Self::Nested => None,
+            Self::Bool(_) | Self::Other => None,
         }
-    }
-
-    fn id(&self) -> Option<String> {
-        self.text(ID_CHARS)
     }
 }
 
-/// What ZenoPay tells about one payment. Fields that we do not know are skipped.
+impl<'de> Deserialize<'de> for Scalar {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let sent = <&RawValue>::deserialize(deserializer)?.get();
+        // Dropped without building it, however deep it is.
+        if sent.starts_with(['[', '{']) {
+            return Ok(Self::Other);
+        }
+        Ok(
+            match serde_json::from_str(sent).map_err(D::Error::custom)? {
+                Value::String(text) => Self::Text(text),
+                Value::Number(number) => Self::Number(match number.as_f64() {
+                    Some(float) if number.is_f64() => float.to_string(),
+                    _ => number.to_string(),
+                }),
+                Value::Bool(value) => Self::Bool(value),
+                Value::Null | Value::Array(_) | Value::Object(_) => Self::Other,
+            },
+        )
+    }
+}
+
+/// What ZenoPay reports about one payment.
 #[derive(Clone, Debug, Default)]
 pub(super) struct PaymentFields {
-    order_id: Scalar,
-    payment_status: Scalar,
     amount: ReportedAmount,
-    currency: Scalar,
-    reference: Scalar,
-    transid: Scalar,
-    channel: Scalar,
-    payment_method: Scalar,
-    msisdn: Scalar,
-    phone: Scalar,
+    plain: HashMap<&'static str, Scalar>,
     /// `order_id` or `payment_status` was given twice: it is not known which one is meant.
     pub(super) ambiguous: bool,
 }
@@ -70,76 +93,60 @@ pub(super) struct PaymentFields {
 impl PaymentFields {
     /// The order's id as it was sent, trimmed and safe to store.
     pub(super) fn order_id(&self) -> Option<String> {
-        self.order_id.id()
+        self.id(ORDER_ID)
     }
 
-    /// The order of ours that is named. By the id as sent: one that is only whole once cleaned
-    /// or cut names none.
+    fn id(&self, name: &str) -> Option<String> {
+        self.plain.get(name)?.text(ID_CHARS)
+    }
+
+    /// The order of ours that is named. By the id as sent: a text that is an id only once it is
+    /// cleaned or cut names none.
     pub(super) fn names(&self) -> Option<OrderId> {
-        match &self.order_id {
-            Scalar::Text(id) => id.trim().parse().ok(),
-            Scalar::Absent
-            | Scalar::Null
-            | Scalar::Bool(_)
-            | Scalar::Number(_)
-            | Scalar::Nested => None,
-        }
-    }
-
-    /// What is said about the payment; `None` without a word in `payment_status`.
-    pub(super) fn report(&self) -> Option<GatewayReport> {
-        let Scalar::Text(word) = &self.payment_status else {
+        let Scalar::Text(id) = self.plain.get(ORDER_ID)? else {
             return None;
         };
+        id.trim().parse().ok()
+    }
+
+    /// What is reported about the payment; `None` without a word in `payment_status`.
+    pub(super) fn report(&self) -> Option<GatewayReport> {
+        let Scalar::Text(word) = self.plain.get(PAYMENT_STATUS)? else {
+            return None;
+        };
+        let payer_msisdn = self.id("msisdn").or_else(|| self.id("phone"));
         Some(GatewayReport {
-            // Of the word as sent: one that is only whole once cleaned is no word of ZenoPay's.
+            // Of the word as sent: a text that is a word only once it is cleaned is none.
             word: Word::read(word),
             raw_word: clean(word, WORD_CHARS)?,
             amount: self.amount.clone(),
-            currency: self.currency.id().map(|code| code.to_ascii_uppercase()),
-            reference: self.reference.id(),
-            transid: self.transid.id(),
-            channel: self.channel.id().or_else(|| self.payment_method.id()),
-            payer_msisdn: self
-                .msisdn
-                .id()
-                .or_else(|| self.phone.id())
-                .map(Personal::new),
+            currency: self.id("currency").map(|code| code.to_ascii_uppercase()),
+            reference: self.id("reference"),
+            transid: self.id("transid"),
+            channel: self.id("channel").or_else(|| self.id("payment_method")),
+            payer_msisdn: payer_msisdn.map(Personal::new),
         })
     }
 
-    /// Takes in one field of a form, where everything is text.
+    /// Takes one field of a form, where everything is text.
     pub(super) fn put_text(&mut self, name: &str, value: String) {
         if name == AMOUNT {
             self.amount = ReportedAmount::read(&value);
-        } else {
+        } else if let Some(name) = plain_field(name) {
             self.put(name, Scalar::Text(value));
         }
     }
 
-    /// Takes one field in. The last of several wins, as in most readers of JSON, except
-    /// where a second one makes the whole ambiguous.
-    fn put(&mut self, name: &str, value: Scalar) {
-        let Some(slot) = self.slot(name) else { return };
-        let seen = *slot != Scalar::Absent;
-        *slot = value;
-        self.ambiguous |= seen && matches!(name, "order_id" | "payment_status");
+    /// The last of several wins, as in most readers of JSON, except where a second one makes the
+    /// whole ambiguous.
+    fn put(&mut self, name: &'static str, value: Scalar) {
+        let is_second = self.plain.insert(name, value).is_some();
+        self.ambiguous |= is_second && matches!(name, ORDER_ID | PAYMENT_STATUS);
     }
+}
 
-    fn slot(&mut self, name: &str) -> Option<&mut Scalar> {
-        match name {
-            "order_id" => Some(&mut self.order_id),
-            "payment_status" => Some(&mut self.payment_status),
-            "currency" => Some(&mut self.currency),
-            "reference" => Some(&mut self.reference),
-            "transid" => Some(&mut self.transid),
-            "channel" => Some(&mut self.channel),
-            "payment_method" => Some(&mut self.payment_method),
-            "msisdn" => Some(&mut self.msisdn),
-            "phone" => Some(&mut self.phone),
-            _ => None,
-        }
-    }
+fn plain_field(name: &str) -> Option<&'static str> {
+    PLAIN_FIELDS.into_iter().find(|known| *known == name)
 }
 
 /// Reads bytes as UTF-8, without a byte-order mark and blanks around.
@@ -161,12 +168,12 @@ impl<'de> Deserialize<'de> for PaymentFields {
     }
 }
 
-/// Reads the JSON value that stands where an amount belongs.
+/// Reads the JSON value of the amount.
 fn json_amount(sent: &str) -> ReportedAmount {
     match sent.as_bytes().first() {
         Some(b'"') => match serde_json::from_str::<String>(sent) {
             Ok(text) => ReportedAmount::read(&text),
-            // Half of a surrogate pair, which is not a text.
+            // Half of a surrogate pair is not text.
             Err(_) => ReportedAmount::unreadable(sent),
         },
         Some(b'n') | None => ReportedAmount::Absent,
@@ -188,66 +195,16 @@ impl<'de> Visitor<'de> for FieldsVisitor {
         let mut fields = PaymentFields::default();
         while let Some(name) = map.next_key::<String>()? {
             if name == AMOUNT {
-                // As it was sent: 1e400 is a number that no type of ours holds, and what is no
-                // plain value is shown to operators.
+                // As it was sent: 1e400 fits no type of ours, and a list or an object is shown to
+                // operators.
                 fields.amount = json_amount(map.next_value::<&RawValue>()?.get());
-            } else if fields.slot(&name).is_some() {
-                fields.put(&name, map.next_value()?);
+            } else if let Some(name) = plain_field(&name) {
+                fields.put(name, map.next_value()?);
             } else {
                 // Skipped without building it, however deep it is.
                 map.next_value::<IgnoredAny>()?;
             }
         }
         Ok(fields)
-    }
-}
-
-impl<'de> Deserialize<'de> for Scalar {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(ScalarVisitor)
-    }
-}
-
-struct ScalarVisitor;
-
-impl<'de> Visitor<'de> for ScalarVisitor {
-    type Value = Scalar;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a value")
-    }
-
-    fn visit_unit<E>(self) -> Result<Scalar, E> {
-        Ok(Scalar::Null)
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Scalar, E> {
-        Ok(Scalar::Bool(value))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Scalar, E> {
-        Ok(Scalar::Number(value.to_string()))
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Scalar, E> {
-        Ok(Scalar::Number(value.to_string()))
-    }
-
-    fn visit_f64<E>(self, value: f64) -> Result<Scalar, E> {
-        Ok(Scalar::Number(value.to_string()))
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Scalar, E> {
-        Ok(Scalar::Text(value.to_owned()))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Scalar, A::Error> {
-        while list.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Scalar::Nested)
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Scalar, A::Error> {
-        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-        Ok(Scalar::Nested)
     }
 }

@@ -1,17 +1,16 @@
-//! ZenoPay's payloads. One file a payload; the simulated gateway writes the same types that
-//! we read or send.
+//! ZenoPay's payloads, one file each.
 //!
 //! # Invariants
-//! Whatever the bytes, reading ends in a value or in an answer that says "unreadable" or
-//! "unknown". It never panics and never guesses.
+//! Any bytes are read as a value, or as an answer that says "unreadable" or "unknown". Reading
+//! never panics and never guesses.
 
 mod create;
 mod fields;
 mod order_status;
 mod webhook;
 
-pub use create::{CreateAnswer, CreateBody, CreateRequest, read_create};
-pub use order_status::{OrderStatusBody, OrderStatusRow, StatusAnswer, Why, read_order_status};
+pub use create::{CreateAnswer, CreateRequest, read_create};
+pub use order_status::{StatusAnswer, Why, read_order_status};
 pub use webhook::{Notification, Unreadable, WebhookBody, read_webhook};
 
 #[cfg(test)]

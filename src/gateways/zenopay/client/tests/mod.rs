@@ -126,11 +126,11 @@ async fn a_push_without_an_answer_in_time_may_ring() {
 
 #[tokio::test]
 async fn a_push_that_could_not_be_sent_is_refused() {
-    let nobody = TcpListener::bind("127.0.0.1:0")
+    let closed = TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
         .unwrap();
-    let url = format!("http://{nobody}").parse().unwrap();
+    let url = format!("http://{closed}").parse().unwrap();
     let client = Client::new(url, Secret::new("the-key"), PATIENT).unwrap();
 
     let (create, facts) = client.create(&request()).await;
@@ -138,7 +138,10 @@ async fn a_push_that_could_not_be_sent_is_refused() {
 
     assert_eq!(create, refused("ZenoPay cannot be reached"));
     assert_eq!(facts.http_status, None);
-    assert_eq!(status, StatusAnswer::Unknown(Why::Unreachable));
+    assert_eq!(
+        status,
+        StatusAnswer::Unknown(Why::Call(CallError::Unreachable))
+    );
 }
 
 #[tokio::test]
@@ -219,10 +222,10 @@ async fn an_ask_that_went_wrong_is_unknown_and_says_why() {
     let known = known.unwrap().1;
     let too_large = [known.clone(), vec![b' '; BODY_BYTES_MAX]].concat();
     for (answer, why) in [
-        (answer(200, too_large), Why::TooLarge),
+        (answer(200, too_large), Why::Call(CallError::TooLarge)),
         (answer(502, known), Why::HttpStatus(502)),
-        (cut_answer(200), Why::Broken),
-        (HANG_UP, Why::Broken),
+        (cut_answer(200), Why::Call(CallError::Broken)),
+        (HANG_UP, Why::Call(CallError::Broken)),
     ] {
         let fake = FakeZenoPay::answering([answer]);
 

@@ -1,9 +1,8 @@
 //! The create call: it makes the guest's phone ring.
 //!
 //! Documented by ZenoPay: success means that the push was accepted, never that it was paid.
-//! The question that decides every answer here: can the phone have rung? Only a certain "no"
-//! is a refusal; anything unclear is unknown, and then ZenoPay is asked and never pushed
-//! again.
+//! What decides every answer here is whether the phone can have rung. Only a certain "no" is a
+//! refusal; anything unclear is unknown, and then ZenoPay is asked and the push is not repeated.
 
 use std::fmt;
 
@@ -44,7 +43,7 @@ impl fmt::Debug for CreateRequest {
     }
 }
 
-/// What ZenoPay made of it.
+/// What ZenoPay answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CreateAnswer {
     /// The push is on its way. Nothing is paid yet.
@@ -61,47 +60,11 @@ pub enum CreateAnswer {
     },
 }
 
-/// The answer's body, for the simulated gateway to write.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct CreateBody {
-    /// `success` or `error`.
-    pub status: String,
-    /// `000` with a success.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub resultcode: Option<String>,
-    /// For a person.
-    pub message: String,
-    /// Ours, with a success.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub order_id: Option<String>,
-}
-
-impl CreateBody {
-    /// As documented for a push that was accepted.
-    pub fn accepted(order_id: impl fmt::Display) -> Self {
-        Self {
-            status: "success".into(),
-            resultcode: Some("000".into()),
-            message: "Request in progress. You will receive a callback shortly".into(),
-            order_id: Some(order_id.to_string()),
-        }
-    }
-
-    /// As documented for a push that was refused.
-    pub fn refused(message: impl Into<String>) -> Self {
-        Self {
-            status: "error".into(),
-            resultcode: None,
-            message: message.into(),
-            order_id: None,
-        }
-    }
-}
-
-/// Reads what create answered. `private` are texts that must not show up in a reason, should
-/// ZenoPay repeat them.
+/// Reads what create answered. `private` are texts that must not be in a reason, even if ZenoPay
+/// repeats them.
 pub fn read_create(http_status: u16, body: &[u8], private: &[&str]) -> CreateAnswer {
-    let reply = Reply::read(body);
+    // Empty, HTML or cut off: a reply that says nothing.
+    let reply: Reply = json_object(body).unwrap_or_default();
     let refused = || CreateAnswer::Refused {
         reason: (reply.message(private))
             .unwrap_or_else(|| format!("ZenoPay answered {http_status}")),
@@ -109,53 +72,43 @@ pub fn read_create(http_status: u16, body: &[u8], private: &[&str]) -> CreateAns
     let unknown = || CreateAnswer::Unknown {
         reason: format!("ZenoPay answered {http_status} without a clear result"),
     };
-    match (http_status, reply.verdict()) {
-        (200..=299, Verdict::Success) => CreateAnswer::Accepted,
-        (200..=299, Verdict::Error) => refused(),
-        // 408: heard half of it. 409: knows the order, so an earlier push may ring. 499: a
+    let status = reply.status();
+    let is_000 = reply.resultcode.text(16).as_deref() == Some("000");
+    // Anything else is unclear: an unknown word, no word, or an error with the code of success.
+    let is_success = match status.as_deref() {
+        Some(word) => matches!(word, "success" | "true"),
+        None => is_000,
+    };
+    let is_error = matches!(
+        status.as_deref(),
+        Some("error" | "fail" | "failed" | "false")
+    );
+    match http_status {
+        200..=299 if is_success => CreateAnswer::Accepted,
+        200..=299 if is_error && !is_000 => refused(),
+        // 408: received half of it. 409: knows the order, so an earlier push may ring. 499: a
         // proxy in between gave up.
-        (408 | 409 | 499, _) => unknown(),
-        // A refusal whose body speaks of success contradicts itself.
-        (400..=499, Verdict::Error | Verdict::Unclear) => refused(),
+        408 | 409 | 499 => unknown(),
+        // A refusal whose body says success contradicts itself.
+        400..=499 if !is_success => refused(),
         _ => unknown(),
     }
 }
 
 #[derive(Default, Deserialize)]
+#[serde(default)]
 struct Reply {
-    #[serde(default)]
     status: Scalar,
-    #[serde(default)]
     resultcode: Scalar,
-    #[serde(default)]
     message: Scalar,
 }
 
-enum Verdict {
-    Success,
-    Error,
-    Unclear,
-}
-
 impl Reply {
-    /// Empty, HTML or cut off: a reply that says nothing.
-    fn read(body: &[u8]) -> Self {
-        json_object(body).unwrap_or_default()
-    }
-
-    /// `status` comes as `success`, `SUCCESS` and `true` (documented by ZenoPay, which
-    /// differs by endpoint).
-    fn verdict(&self) -> Verdict {
-        let status = match &self.status {
-            Scalar::Bool(yes) => Some(yes.to_string()),
+    /// Documented by ZenoPay as `success`, `SUCCESS` and `true`, which differs by endpoint.
+    fn status(&self) -> Option<String> {
+        match &self.status {
+            Scalar::Bool(value) => Some(value.to_string()),
             other => other.text(16).map(|word| word.to_ascii_lowercase()),
-        };
-        let is_000 = self.resultcode.text(16).as_deref() == Some("000");
-        match (status.as_deref(), is_000) {
-            (Some("success" | "true"), _) | (None, true) => Verdict::Success,
-            (Some("error" | "fail" | "failed" | "false"), false) => Verdict::Error,
-            // A word we do not know, nothing at all, or an error with the code of success.
-            _ => Verdict::Unclear,
         }
     }
 
@@ -163,13 +116,13 @@ impl Reply {
         let Scalar::Text(message) = &self.message else {
             return None;
         };
-        let told = private.iter().filter(|text| !text.is_empty());
-        let hidden = told.fold(message.clone(), |said, text| said.replace(text, "…"));
+        let private = private.iter().filter(|text| !text.is_empty());
+        let hidden = private.fold(message.clone(), |text, part| text.replace(part, "…"));
         clean(&without_phones(&hidden), REASON_CHARS)
     }
 }
 
-/// Blots out numbers that are long enough to be a phone, also when written in groups.
+/// Hides numbers that are long enough to be a phone, also when written in groups.
 fn without_phones(text: &str) -> String {
     let mut shown = String::new();
     let mut number = String::new();
@@ -178,15 +131,15 @@ fn without_phones(text: &str) -> String {
         if goes_on {
             number.push(c);
         } else {
-            shown.push_str(&blotted(&number));
+            shown.push_str(&hide_phone(&number));
             number.clear();
             shown.push(c);
         }
     }
-    shown + &blotted(&number)
+    shown + &hide_phone(&number)
 }
 
-fn blotted(number: &str) -> String {
+fn hide_phone(number: &str) -> String {
     if number.bytes().filter(u8::is_ascii_digit).count() < PHONE_DIGITS {
         return number.to_owned();
     }

@@ -121,10 +121,6 @@ fn what_is_written_is_what_zenopay_documents() {
         format!("{request:?}"),
         format!("CreateRequest({order_id}, hidden)")
     );
-    let accepted = serde_json::to_string(&CreateBody::accepted(order_id)).unwrap();
-    assert_eq!(phone(200, &accepted), Phone::Rings);
-    let refused = serde_json::to_string(&CreateBody::refused("no")).unwrap();
-    assert_eq!(phone(200, &refused), Phone::DidNotRing);
 }
 
 proptest! {

@@ -1,46 +1,37 @@
-//! The answer of order-status: what ZenoPay knows about one order when asked.
+//! The answer of order-status: what ZenoPay knows about one order.
 //!
 //! Documented by ZenoPay: `result` and `resultcode` are about the lookup; only the row's own
 //! `payment_status` is about the payment. Seen in the field: nulls while pending, not found
 //! for a moment after creation, empty bodies, HTML.
 //!
 //! # Invariants
-//! An answer that does not name our order and a word for its payment says nothing, and nothing is
-//! never "failed".
+//! An answer that does not name our order and a word for its payment is unknown, never "failed".
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::fields::{PaymentFields, Scalar, json_object};
 use crate::domain::order::evidence::{GatewayReport, Word};
 use crate::domain::order::ids::OrderId;
+use crate::http_client::CallError;
 
 /// Characters kept of the top-level reference.
 const REFERENCE_CHARS: usize = 128;
 
-/// What ZenoPay said when asked.
+/// What ZenoPay answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StatusAnswer {
     /// It knows the order and says this about its payment.
     Known(GatewayReport),
-    /// It said nothing about the payment. Not paid and not failed: ask again later.
+    /// Nothing is known about the payment. Not paid and not failed: ask again later.
     Unknown(Why),
 }
 
-/// Why a call told us nothing: a sentence that holds nothing of what was sent or received.
+/// Why a call has no result: a sentence that contains nothing of what was sent or received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Why {
-    /// No connection could be opened, so nothing was sent.
-    #[error("ZenoPay cannot be reached")]
-    Unreachable,
-    /// Sent, perhaps, and no answer in time.
-    #[error("ZenoPay did not answer in time")]
-    TimedOut,
-    /// The connection broke before the whole answer was here.
-    #[error("the connection to ZenoPay broke")]
-    Broken,
-    /// More than we read.
-    #[error("ZenoPay's answer is too large")]
-    TooLarge,
+    /// No answer, or no whole one.
+    #[error("ZenoPay {0}")]
+    Call(CallError),
     /// 404, or a lookup without any row: also for a moment after creation, and after 30 days.
     #[error("ZenoPay does not know the order")]
     NotFound,
@@ -58,67 +49,6 @@ pub enum Why {
     NoPaymentStatus,
 }
 
-/// The answer's body, for the simulated gateway to write.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct OrderStatusBody {
-    /// The payment's, repeated at the top.
-    #[serde(default)]
-    pub reference: Option<String>,
-    /// Of the lookup: `000`, or `404`.
-    pub resultcode: String,
-    /// Of the lookup: `SUCCESS` or `FAIL`. Never about the payment.
-    pub result: String,
-    /// For a person.
-    pub message: String,
-    /// One row, or none.
-    pub data: Vec<OrderStatusRow>,
-}
-
-/// What ZenoPay knows about an order. Everything after the word is null while pending.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct OrderStatusRow {
-    /// Ours.
-    pub order_id: String,
-    /// As in `2025-05-19 08:40:33`, without a zone.
-    pub creation_date: String,
-    /// Whole shillings, as text.
-    pub amount: String,
-    /// As in `COMPLETED`: the only field that says something about the payment.
-    pub payment_status: String,
-    /// The mobile-money operator's number.
-    pub transid: Option<String>,
-    /// As in `MPESA-TZ`.
-    pub channel: Option<String>,
-    /// ZenoPay's number.
-    pub reference: Option<String>,
-    /// The phone that paid.
-    pub msisdn: Option<String>,
-}
-
-impl OrderStatusBody {
-    /// The lookup found this row.
-    pub fn found(row: OrderStatusRow) -> Self {
-        Self {
-            reference: row.reference.clone(),
-            resultcode: "000".into(),
-            result: "SUCCESS".into(),
-            message: "Order fetch successful".into(),
-            data: vec![row],
-        }
-    }
-
-    /// The lookup found nothing.
-    pub fn not_found(order_id: &str) -> Self {
-        Self {
-            reference: None,
-            resultcode: "404".into(),
-            result: "FAIL".into(),
-            message: format!("{order_id} not found"),
-            data: Vec::new(),
-        }
-    }
-}
-
 /// Reads what order-status answered about `order_id`.
 pub fn read_order_status(order_id: OrderId, http_status: u16, body: &[u8]) -> StatusAnswer {
     match find_report(order_id, http_status, body) {
@@ -127,11 +57,10 @@ pub fn read_order_status(order_id: OrderId, http_status: u16, body: &[u8]) -> St
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default)]
 struct Lookup {
-    #[serde(default)]
     reference: Scalar,
-    #[serde(default)]
     data: Option<Vec<PaymentFields>>,
 }
 
@@ -148,15 +77,15 @@ fn find_report(order_id: OrderId, http_status: u16, body: &[u8]) -> Result<Gatew
     }
 
     let mut report = our_report(order_id, &rows)?;
-    // With several rows it is not known whose reference stands at the top.
+    // With several rows it is not known which of them the reference at the top belongs to.
     if let ([_], None) = (rows.as_slice(), &report.reference) {
         report.reference = lookup.reference.text(REFERENCE_CHARS);
     }
     Ok(report)
 }
 
-/// What the rows of our own order say. Should there be several, one that says "paid" is
-/// believed: money that has moved once has moved.
+/// What the rows of our own order say. If there are several, a row that says "paid" decides: money
+/// that has moved once has moved.
 fn our_report(order_id: OrderId, rows: &[PaymentFields]) -> Result<GatewayReport, Why> {
     let is_ours = |row: &&PaymentFields| !row.ambiguous && row.names() == Some(order_id);
     let mut ours = rows.iter().filter(is_ours).peekable();

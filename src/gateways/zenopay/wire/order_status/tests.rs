@@ -4,8 +4,6 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::domain::catalog::money::Tzs;
-use crate::domain::order::reported_amount::ReportedAmount;
 use crate::gateways::zenopay::wire::tests::{ORDER, order_id};
 
 fn read(body: &Value) -> StatusAnswer {
@@ -113,37 +111,6 @@ fn an_answer_that_is_no_answer_is_unknown_and_never_failed() {
         let answer = read_order_status(order_id(), http_status, body.as_bytes());
         assert_eq!(answer, StatusAnswer::Unknown(why), "{http_status} {body}");
     }
-}
-
-#[test]
-fn what_the_simulated_gateway_writes_is_what_we_read() {
-    let row = OrderStatusRow {
-        order_id: ORDER.into(),
-        creation_date: "2025-05-19 08:40:33".into(),
-        amount: "2000".into(),
-        payment_status: "COMPLETED".into(),
-        transid: Some("CEJ3".into()),
-        channel: Some("MPESA-TZ".into()),
-        reference: None,
-        msisdn: Some("255744000000".into()),
-    };
-    let found = OrderStatusBody {
-        reference: Some("0936".into()),
-        ..OrderStatusBody::found(row)
-    };
-
-    let report = known(&serde_json::to_value(found).unwrap());
-    assert_eq!(report.amount, ReportedAmount::Whole(Tzs(2000)));
-    assert_eq!(report.reference.as_deref(), Some("0936"));
-    assert_eq!(report.transid.as_deref(), Some("CEJ3"));
-    assert_eq!(report.channel.as_deref(), Some("MPESA-TZ"));
-    assert_eq!(
-        report.payer_msisdn.as_ref().map(|msisdn| msisdn.expose()),
-        Some("255744000000")
-    );
-
-    let missing = serde_json::to_value(OrderStatusBody::not_found(ORDER)).unwrap();
-    assert_eq!(read(&missing), StatusAnswer::Unknown(Why::NotFound));
 }
 
 proptest! {

@@ -11,12 +11,12 @@ use super::fields::{PaymentFields, body_text};
 use crate::domain::order::evidence::GatewayReport;
 use crate::domain::order::ids::OrderId;
 
-/// One delivery, read. Whether it is believed is settled elsewhere.
+/// One delivery, read. Whether it is proven is decided elsewhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notification {
     /// As sent, trimmed and safe to store; it need not name an order of ours, nor be a UUID.
     pub order_id: String,
-    /// The order that it names, if what was sent is the id of one.
+    /// The order that it names, if what was sent is the id of an order.
     pub names: Option<OrderId>,
     /// What it says about the payment.
     pub report: GatewayReport,
@@ -26,22 +26,22 @@ pub struct Notification {
 /// was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unreadable {
-    /// Nothing but blanks.
+    /// Only white space.
     #[error("the body is empty")]
     Empty,
     /// Not text.
     #[error("the body is not UTF-8")]
     NotUtf8,
-    /// It begins like JSON and is none, as when it was cut off.
+    /// It begins like JSON and is not valid, as when it was cut off.
     #[error("the body is not valid JSON")]
     NotJson,
-    /// Which order?
+    /// It names no order.
     #[error("order_id is missing, empty or neither a string nor a number")]
     NoOrderId,
-    /// What happened to it?
+    /// It has no word for the payment.
     #[error("payment_status is missing, empty or not a string")]
     NoPaymentStatus,
-    /// Which of the two?
+    /// Two orders or two words.
     #[error("order_id or payment_status is given more than once")]
     Ambiguous,
 }
@@ -62,7 +62,7 @@ pub struct WebhookBody {
 /// Reads a delivery, JSON or form-encoded, whatever its content type says.
 ///
 /// # Errors
-/// [`Unreadable`] when it does not say, beyond doubt, what happened to which order.
+/// [`Unreadable`] unless it is certain what happened to which order.
 pub fn read_webhook(body: &[u8]) -> Result<Notification, Unreadable> {
     let text = body_text(body).ok_or(Unreadable::NotUtf8)?;
     let fields = match text.chars().next() {
@@ -85,7 +85,7 @@ pub fn read_webhook(body: &[u8]) -> Result<Notification, Unreadable> {
 fn read_form(text: &str) -> Result<PaymentFields, Unreadable> {
     let mut fields = PaymentFields::default();
     for (name, value) in form_urlencoded::parse(text.as_bytes()) {
-        // The decoder puts this mark where the bytes are not UTF-8.
+        // The decoder writes this character where the bytes are not UTF-8.
         if value.contains(char::REPLACEMENT_CHARACTER) {
             return Err(Unreadable::NotUtf8);
         }

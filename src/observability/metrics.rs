@@ -1,10 +1,12 @@
-//! What operators and Prometheus read: shared atomics, never a question to a busy actor.
+//! What operators and Prometheus read: shared atomics, so that no actor is asked.
 //!
-//! One value of [`Metrics`] a process, handed to what counts; no globals, so that a test
-//! can run two servers in one process.
+//! One value of [`Metrics`] per process, and no globals, so that a test can run two servers in one
+//! process.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
+use chrono::{DateTime, Utc};
 use prometheus::core::Collector;
 use prometheus::process_collector::ProcessCollector;
 use prometheus::{
@@ -12,13 +14,11 @@ use prometheus::{
     Registry, TextEncoder,
 };
 
+use super::sliding::Sliding;
+use crate::domain::access::radius_health::{ProofResult, RadiusHealth, RadiusTrouble};
 use crate::domain::order::outcome::Outcome;
 
-mod radius;
-mod sliding;
-
-pub use radius::{RadiusInstruments, RadiusTurn};
-pub use sliding::{Percentiles, Sliding};
+pub use super::sliding::Percentiles;
 
 /// Seconds; from a tenth of a millisecond to the five seconds in which every webhook is
 /// answered.
@@ -27,7 +27,7 @@ const BUCKETS: [f64; 16] = [
     5.0, 30.0,
 ];
 
-/// What became of deliveries that are not journalled.
+/// Outcomes of deliveries that are not journalled.
 pub const REJECTED: [&str; 2] = ["unauthenticated", "busy"];
 
 /// A duration, as a Prometheus histogram and as percentiles of the last five minutes.
@@ -38,14 +38,14 @@ pub struct Latency {
 
 impl Latency {
     /// Counts one duration.
-    pub fn observe(&self, duration: std::time::Duration) {
+    pub fn observe(&self, duration: Duration) {
         self.histogram.observe(duration.as_secs_f64());
-        self.sliding.record(duration);
+        self.sliding.record(Instant::now(), duration);
     }
 
     /// In milliseconds, of the last five minutes.
     pub fn percentiles(&self) -> Percentiles {
-        self.sliding.percentiles()
+        self.sliding.percentiles(Instant::now())
     }
 }
 
@@ -89,11 +89,11 @@ pub struct Metrics {
     pub sms_failed: IntCounter,
     /// Orders that the reconciler has asked ZenoPay about.
     pub reconciler_checked: IntCounter,
-    /// Orders whose status the reconciler has mended.
+    /// Orders whose status the reconciler has corrected.
     pub reconciler_repairs: IntCounter,
-    /// 1 while ZenoPay is taken to be down.
+    /// 1 while ZenoPay counts as down.
     pub zenopay_circuit: IntGauge,
-    /// 1 while the SMS provider is taken to be down.
+    /// 1 while the SMS provider counts as down.
     pub sms_circuit: IntGauge,
     /// 1 while a restored database holds SMS and Disconnect-Requests back.
     pub outbox_held: IntGauge,
@@ -101,7 +101,7 @@ pub struct Metrics {
     pub outbox_oldest: IntGauge,
     /// Orders by open status.
     pub payments: IntGaugeVec,
-    /// FreeRADIUS, as far as it was asked.
+    /// FreeRADIUS, as its tests found it.
     pub radius: RadiusInstruments,
 }
 
@@ -131,7 +131,7 @@ impl Metrics {
             passivations: all.counter("malipo_order_actor_passivations_total", "Order actors that left memory."),
             restarts: all.counter("malipo_order_actor_restarts_total", "Order actors replaced after a panic."),
             mailbox_depth: all.gauge("malipo_order_actor_mailbox_depth", "Messages waiting for order actors, beside those being handled."),
-            oldest_message: all.seconds("malipo_order_actor_oldest_message_seconds", "How long the oldest message that is not done has been here."),
+            oldest_message: all.add(Gauge::new("malipo_order_actor_oldest_message_seconds", "How long the oldest message that is not done has been here.")),
             waiters: all.gauge("malipo_status_waiters", "Parked long polls."),
             notices: all.counter("malipo_status_notices_total", "Notices after commit."),
             wakeups: all.counter("malipo_status_wakeups_total", "Waiters that a notice woke."),
@@ -185,10 +185,6 @@ impl Instruments {
         self.add(IntGauge::new(name, help))
     }
 
-    fn seconds(&self, name: &str, help: &str) -> Gauge {
-        self.add(Gauge::new(name, help))
-    }
-
     fn gauges(&self, name: &str, help: &str, label: &str) -> IntGaugeVec {
         self.add(IntGaugeVec::new(Opts::new(name, help), &[label]))
     }
@@ -197,7 +193,67 @@ impl Instruments {
         let options = HistogramOpts::new(name, help).buckets(BUCKETS.to_vec());
         Latency {
             histogram: self.add(Histogram::with_opts(options)),
-            sliding: Sliding::new(),
+            sliding: Sliding::default(),
         }
     }
+}
+
+/// The instruments of the tests of sold vouchers at FreeRADIUS.
+pub struct RadiusInstruments {
+    proofs: IntCounterVec,
+    down: IntGauge,
+    /// Sold vouchers that are still refused, by the database.
+    pub refused: IntGauge,
+    health: Mutex<RadiusHealth>,
+}
+
+impl RadiusInstruments {
+    #[rustfmt::skip] // A table is read by its columns.
+    fn new(all: &Instruments) -> Self {
+        let proofs = all.counters("malipo_radius_proofs_total", "Sold vouchers that were tried at FreeRADIUS, by result.", "result");
+        // Each is there from the start, so that `rate()` sees the first event.
+        for result in ProofResult::ALL {
+            proofs.with_label_values(&[result.as_str()]);
+        }
+        Self {
+            proofs,
+            down: all.gauge("malipo_radius_down", "1 while FreeRADIUS does not answer, or not with a valid Message-Authenticator."),
+            refused: all.gauge("malipo_radius_vouchers_refused", "Vouchers of the last day that FreeRADIUS still refuses, refreshed within 15 s."),
+            health: Mutex::default(),
+        }
+    }
+
+    /// Counts a sold voucher that was tested.
+    pub fn count(&self, result: ProofResult) {
+        self.proofs.with_label_values(&[result.as_str()]).inc();
+    }
+
+    /// Records whether FreeRADIUS answers; returns the change.
+    pub fn learn(&self, result: ProofResult, now: DateTime<Utc>) -> Option<RadiusTurn> {
+        let mut health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
+        let was_down = health.trouble().is_some();
+        health.learn(result, now);
+        let is_down = health.trouble().is_some();
+        self.down.set(is_down.into());
+        match (was_down, is_down) {
+            (false, true) => Some(RadiusTurn::WentDown),
+            (true, false) => Some(RadiusTurn::CameBack),
+            (false, false) | (true, true) => None,
+        }
+    }
+
+    /// What is wrong with FreeRADIUS, and since when.
+    pub fn trouble(&self) -> Option<(RadiusTrouble, DateTime<Utc>)> {
+        let health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
+        health.trouble()
+    }
+}
+
+/// A change, for the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RadiusTurn {
+    /// It no longer answers.
+    WentDown,
+    /// It answers again.
+    CameBack,
 }

@@ -27,29 +27,15 @@ pub struct Percentiles {
 }
 
 /// A histogram that forgets. The lock is held for one increment, or for the merge of ten
-/// histograms when an operator looks.
-pub struct Sliding {
+/// histograms when the percentiles are read.
+#[derive(Default)]
+pub(super) struct Sliding {
     steps: Mutex<VecDeque<(Instant, Histogram<u32>)>>,
 }
 
 impl Sliding {
-    pub(super) fn new() -> Self {
-        Self {
-            steps: Mutex::new(VecDeque::new()),
-        }
-    }
-
     /// Counts one duration.
-    pub fn record(&self, duration: Duration) {
-        self.record_at(Instant::now(), duration);
-    }
-
-    /// In milliseconds, of the last five minutes.
-    pub fn percentiles(&self) -> Percentiles {
-        self.percentiles_at(Instant::now())
-    }
-
-    fn record_at(&self, now: Instant, duration: Duration) {
+    pub(super) fn record(&self, now: Instant, duration: Duration) {
         let micros = u64::try_from(duration.as_micros()).unwrap_or(LONGEST_MICROS);
         let mut steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
         forget(&mut steps, now);
@@ -64,7 +50,8 @@ impl Sliding {
         }
     }
 
-    fn percentiles_at(&self, now: Instant) -> Percentiles {
+    /// The percentiles of the five minutes before `now`.
+    pub(super) fn percentiles(&self, now: Instant) -> Percentiles {
         let mut all = histogram();
         {
             let mut steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
@@ -105,16 +92,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_five_minutes_count_and_what_is_older_does_not() {
-        let sliding = Sliding::new();
+    fn only_the_last_five_minutes_count() {
+        let sliding = Sliding::default();
         let start = Instant::now();
         for _ in 0..99 {
-            sliding.record_at(start, Duration::from_millis(1));
+            sliding.record(start, Duration::from_millis(1));
         }
-        sliding.record_at(start, Duration::from_secs(2));
+        sliding.record(start, Duration::from_secs(2));
 
-        let early = sliding.percentiles_at(start);
-        let late = sliding.percentiles_at(start + WINDOW + STEP);
+        let early = sliding.percentiles(start);
+        let late = sliding.percentiles(start + WINDOW + STEP);
 
         assert!(
             (0.9..1.1).contains(&early.p50) && early.p99 < 2_100.0,

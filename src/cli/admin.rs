@@ -1,0 +1,172 @@
+//! `malipo migrate`, `malipo operator` and `malipo nas`: the schema, the operators, and the routers
+//! that may ask FreeRADIUS. All of them work beside a running server.
+
+use std::error::Error;
+
+use clap::{Subcommand, ValueEnum};
+
+use super::Done;
+use crate::app::radius_address;
+use crate::config::Config;
+use crate::domain::access::router::NewRouter;
+use crate::domain::people::operator::{Operator, Role, read_name};
+use crate::domain::people::secret::Secret;
+use crate::radius::{fresh_secret, mikrotik};
+use crate::store::Store;
+
+/// The operator's name in the audit log for what is done to routers here.
+const COMMAND_LINE: &str = "command line";
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(super) enum Migrate {
+    Up,
+    Down,
+    Status,
+}
+
+#[derive(Subcommand)]
+pub(super) enum OperatorCommand {
+    /// Add an operator and print the bearer token, once
+    Add {
+        /// One word, as it is shown in the audit log
+        #[arg(value_parser = read_name)]
+        name: String,
+        /// viewer (reads, masked) or admin (also acts)
+        #[arg(long, value_name = "viewer|admin")]
+        role: Role,
+    },
+    /// End an operator's token and sessions at once
+    Disable {
+        /// As it was added
+        name: String,
+    },
+}
+
+#[derive(Subcommand)]
+pub(super) enum NasCommand {
+    /// Add a router and print the script to paste into it
+    Add {
+        /// Where its packets come from, as in 10.0.0.1
+        address: String,
+        /// A name for people
+        #[arg(long)]
+        name: String,
+        /// What it shares with FreeRADIUS; by default a random one
+        #[arg(long)]
+        secret: Option<String>,
+        /// Where it listens for Disconnect-Requests
+        #[arg(long, value_name = "PORT")]
+        coa_port: Option<u32>,
+    },
+    /// List all routers
+    List,
+    /// Remove a router
+    Remove {
+        /// As it was added
+        address: String,
+    },
+}
+
+pub(super) async fn migrate(config: &Config, to: Migrate) -> Done {
+    let url = config.database.url.expose();
+    match to {
+        Migrate::Up => {
+            let applied = migration::up(url).await?;
+            println!("{applied} migrations applied");
+        }
+        Migrate::Down => {
+            let reverted = migration::down(url, None).await?;
+            println!("{reverted} migrations reverted");
+        }
+        Migrate::Status => {
+            for step in migration::status(url).await? {
+                let state = if step.applied { "applied" } else { "pending" };
+                println!("{state:8} {}", step.name);
+            }
+        }
+    }
+    Ok(())
+}
+
+pub(super) async fn operator(config: &Config, command: OperatorCommand) -> Done {
+    let store = open(config).await?;
+    match command {
+        OperatorCommand::Add { name, role } => {
+            let operator = Operator {
+                name: name.clone(),
+                role,
+            };
+            let added = store.add_operator(operator, None).await?;
+            let token = added.ok_or_else(|| {
+                format!(
+                    "there is a {name} already; `malipo operator disable {name}` first, for a new token"
+                )
+            })?;
+            // The token alone on standard output, so that it can be piped.
+            eprintln!("{name} is {}; the token, shown once:", role.as_str());
+            println!("{}", token.expose());
+        }
+        OperatorCommand::Disable { name } => {
+            if !store.disable_operator(&name, None).await? {
+                return Err(format!("there is no active operator {name}").into());
+            }
+            println!("{name} is disabled");
+        }
+    }
+    Ok(())
+}
+
+pub(super) async fn nas(config: &Config, command: NasCommand) -> Done {
+    let store = open(config).await?;
+    match command {
+        NasCommand::Add {
+            address,
+            name,
+            secret,
+            coa_port,
+        } => {
+            let secret = secret.map_or_else(fresh_secret, Secret::new);
+            let new = NewRouter::parse(&address, &name, secret, coa_port)?;
+            let taken = format!("there is a router at {} already", new.address());
+            let added = store.add_router(new, COMMAND_LINE).await?;
+            let router = added.ok_or(taken)?;
+            // The script alone on standard output, so that it can be piped.
+            eprintln!("{} may ask FreeRADIUS; for a MikroTik:", router.name);
+            let server = radius_address(config);
+            print!("{}", mikrotik::script(&router, server.as_deref()));
+        }
+        NasCommand::List => {
+            let [id, address, name, port] = ["id", "address", "name", "coa port"];
+            println!("{id:>5}  {address:20} {name:20} {port:>8}");
+            for router in store.routers().await? {
+                println!(
+                    "{:>5}  {:20} {:20} {:>8}",
+                    router.id, router.address, router.name, router.coa_port
+                );
+            }
+        }
+        NasCommand::Remove { address } => {
+            let address = address.trim();
+            let mut routers = store.routers().await?;
+            routers.retain(|router| router.address == address);
+            let mut removed = false;
+            for router in routers {
+                let row = store.remove_router(router.id, COMMAND_LINE).await?;
+                removed |= row.is_some();
+            }
+            if !removed {
+                return Err(format!("there is no router at {address}").into());
+            }
+            println!("{address} is removed; FreeRADIUS forgets it within a minute");
+        }
+    }
+    Ok(())
+}
+
+/// Opens the database, which may be new: an operator can be added before the first start.
+async fn open(config: &Config) -> Result<Store, Box<dyn Error>> {
+    if config.database.auto_migrate {
+        migration::up(config.database.url.expose()).await?;
+    }
+    Ok(Store::open_beside(&config.database).await?)
+}
