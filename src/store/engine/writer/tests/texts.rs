@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use chrono::Utc;
-use entities::gateway_calls;
+use entities::{gateway_calls, payments};
 use sea_orm::ActiveValue::Set;
 use sea_orm::{DbBackend, Value};
 
@@ -13,9 +13,7 @@ use crate::domain::order::payment::Payment;
 use crate::store::AuditEntry;
 use crate::store::engine::connect::{POSTGRES_STATEMENTS, SQLITE_STATEMENTS};
 use crate::store::engine::writer::batch::BATCH_MAX;
-use crate::store::engine::writer::update;
-use crate::store::engine::writer::update::{Columns, Update};
-use crate::store::engine::writer::{Rows, Write};
+use crate::store::engine::writer::{Rows, Write, update};
 
 /// What can be in a batch, each with this number of rows where it varies.
 fn kinds(order: &Payment, some: usize) -> Vec<Write> {
@@ -77,39 +75,24 @@ impl Write {
 
 /// What a lane prepares for a batch of these.
 fn texts_of(backend: DbBackend, writes: Vec<Write>, texts: &mut BTreeSet<String>) {
-    let is_alone = writes.len() == 1;
     let guards: Vec<_> = (writes.iter())
-        .filter_map(|write| write.guard.clone())
+        .filter_map(|write| write.guard.as_ref())
         .collect();
-    for columns in [Columns::State, Columns::Confirmation, Columns::DueAt] {
-        let members: Vec<_> = (guards.iter())
-            .filter_map(|guard| match &guard.update {
-                Update::Set(known, model) if *known == columns => Some((guard, &**model)),
-                Update::Set(..) | Update::Check => None,
-            })
-            .collect();
-        if is_alone && !members.is_empty() {
-            // sea-orm's own, of the same columns.
-            texts.insert(format!("alone {columns:?}"));
-        } else if !members.is_empty() {
-            texts.insert(update::statement(backend, &members).sql);
+    let mut statements = update::statements(backend, &guards);
+    if let ([_], [guard]) = (&writes[..], &guards[..])
+        && *guard.update != payments::ActiveModel::default()
+    {
+        // sea-orm's own, of the same columns.
+        for statement in &mut statements {
+            statement.sql.insert_str(0, "alone ");
         }
     }
-    let checks = (guards.iter())
-        .filter(|guard| matches!(guard.update, Update::Check))
-        .count();
-    if checks > 0 {
-        texts.insert(format!("checks {}", checks.next_power_of_two()));
-    }
     let mut rows = Rows::default();
-    for write in writes {
-        rows.append(write.rows);
+    for write in &writes {
+        rows.append(write.rows.clone());
     }
-    if is_alone {
-        texts.extend(rows.into_one(backend).map(|statement| statement.sql));
-    } else {
-        texts.extend(rows.into_few(backend).into_iter().map(|text| text.sql));
-    }
+    statements.extend(rows.into_statements(backend));
+    texts.extend(statements.into_iter().map(|statement| statement.sql));
 }
 
 /// Batches of every size, of one kind and of several.
@@ -157,7 +140,7 @@ async fn customers_are_written_in_the_order_of_their_phones() {
         rows.append(sell(&order).into_write(Utc::now()).unwrap().rows);
     }
     for backend in [DbBackend::Sqlite, DbBackend::Postgres] {
-        let statements = rows.clone().into_few(backend);
+        let statements = rows.clone().into_statements(backend);
         let values = (statements.iter())
             .filter(|statement| statement.sql.contains("INTO customers"))
             .flat_map(|statement| statement.values.iter().flat_map(|values| values.0.iter()));
