@@ -1,4 +1,4 @@
-//! How many texts a lane prepares, and in which order a statement touches customers.
+//! How many statement texts a lane prepares, and in which order a statement writes customers.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ use crate::store::engine::connect::{POSTGRES_STATEMENTS, SQLITE_STATEMENTS};
 use crate::store::engine::writer::batch::BATCH_MAX;
 use crate::store::engine::writer::{Rows, Write, update};
 
-/// What can be in a batch, each with this number of rows where it varies.
+/// Each kind of change of a batch, with this number of rows where it varies.
 fn kinds(order: &Payment, some: usize) -> Vec<Write> {
     let mut writes = Vec::new();
     for kind in [sell, fail, confirm, ask, keep] {
@@ -41,7 +41,7 @@ fn kinds(order: &Payment, some: usize) -> Vec<Write> {
             writes.push(change.into_write(Utc::now()).unwrap());
         }
     }
-    // A copy, and a line of the journal.
+    // A duplicate, and a line of the journal alone.
     let mut copy = keep(order).into_write(Utc::now()).unwrap();
     copy.guard = None;
     writes.push(copy);
@@ -73,7 +73,7 @@ impl Write {
     }
 }
 
-/// What a lane prepares for a batch of these.
+/// The texts that a lane prepares for a batch of these.
 fn texts_of(backend: DbBackend, writes: Vec<Write>, texts: &mut BTreeSet<String>) {
     let guards: Vec<_> = (writes.iter())
         .filter_map(|write| write.guard.as_ref())
@@ -102,7 +102,7 @@ async fn all_texts_of_a_lane_fit_into_its_cache_of_statements() {
     let order = scene.order("0712000001", None).await;
     let some: Vec<_> = (0..12).map(|some| kinds(&order, some)).collect();
     let of_kind = |number: usize| some[number % 12][number % some[0].len()].again();
-    // On SQLite the rest is for what else its one connection writes.
+    // On SQLite the other places are for the other statements of its one connection.
     for (backend, most) in [
         (DbBackend::Sqlite, SQLITE_STATEMENTS - 100),
         (DbBackend::Postgres, POSTGRES_STATEMENTS),
@@ -127,7 +127,7 @@ async fn all_texts_of_a_lane_fit_into_its_cache_of_statements() {
     }
 }
 
-/// Two statements that touch the same customers wait for each other if they begin at opposite ends.
+/// Two statements that write the same customers in opposite orders would wait for each other.
 #[tokio::test]
 async fn customers_are_written_in_the_order_of_their_phones() {
     let scene = Scene::sqlite().await;
