@@ -105,10 +105,11 @@ async fn transaction(
     is_committing: &AtomicBool,
 ) -> Written {
     // Only changes of orders reach failpoints.
-    let is_change = batch.iter().any(|job| job.write.guard.is_some());
-    let failpoints = is_change
-        .then(|| context.failpoints.clone())
-        .unwrap_or_default();
+    let failpoints = if batch.iter().any(|job| job.write.guard.is_some()) {
+        context.failpoints.clone()
+    } else {
+        Failpoints::default()
+    };
     failpoints.reach(Point::BeforeBegin)?;
     let txn = begin(pool).await?;
     let done = match write_all(&txn, &failpoints, batch).await {

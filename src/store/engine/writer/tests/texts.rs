@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use chrono::Utc;
-use entities::{gateway_calls, payments};
+use entities::gateway_calls;
 use sea_orm::ActiveValue::Set;
 use sea_orm::{DbBackend, Value};
 
@@ -79,10 +79,8 @@ fn texts_of(backend: DbBackend, writes: Vec<Write>, texts: &mut BTreeSet<String>
         .filter_map(|write| write.guard.as_ref())
         .collect();
     let mut statements = update::statements(backend, &guards);
-    if let ([_], [guard]) = (&writes[..], &guards[..])
-        && *guard.update != payments::ActiveModel::default()
-    {
-        // sea-orm's own, of the same columns.
+    if writes.len() == 1 {
+        // An update alone has sea-orm's own text, of the same columns.
         for statement in &mut statements {
             statement.sql.insert_str(0, "alone ");
         }
