@@ -123,7 +123,7 @@ impl Orders {
         let (orders, is_answered) = (self.clone(), is_counted.clone());
         let work = async move {
             let mut result = orders.take_in(webhook, claim, place).await;
-            if let Err(error) = orders.inner.store.reach_knowing_no_end(Point::BeforeAnswer) {
+            if let Err(error) = orders.inner.store.reach_after_commit(Point::BeforeAnswer) {
                 result = Err(error.into());
             }
             if is_answered.swap(true, Ordering::SeqCst) {

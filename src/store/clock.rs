@@ -1,5 +1,5 @@
 //! The database's clock, as far as this process knows it. Processes whose own clocks differ
-//! share leases, due times and deadlines, so all that is stored goes by this one.
+//! share leases, due times and deadlines, so all stored times are by this clock.
 
 #![expect(clippy::disallowed_methods, reason = "this is the clock")]
 
@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
-/// A smaller difference is the way to the database and back, not another clock.
+/// A smaller difference is due to the round trip to the database.
 const TOLERANCE: TimeDelta = TimeDelta::seconds(1);
 
-/// Tells the database's time without asking it. Clones share what they have learnt.
+/// The database's time without a query. Clones share the offset.
 #[derive(Clone, Debug, Default)]
 pub struct Clock {
     /// Milliseconds by which the database is ahead of this process.
@@ -24,7 +24,7 @@ impl Clock {
         self.at(Utc::now()).trunc_subsecs(3)
     }
 
-    /// What the database said just now.
+    /// Sets the offset from the database's time at this moment.
     pub(super) fn learn(&self, theirs: DateTime<Utc>) {
         let ours = Utc::now();
         if (theirs - self.at(ours)).abs() > TOLERANCE {
@@ -43,7 +43,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_goes_by_the_database_and_does_not_tremble() {
+    fn the_clock_follows_the_database_and_ignores_small_differences() {
         let clock = Clock::default();
         for minutes in [7, -7, 0] {
             let theirs = Utc::now() + TimeDelta::minutes(minutes);

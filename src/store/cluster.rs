@@ -1,5 +1,5 @@
-//! Telling other processes on the same PostgreSQL that an order has changed, and hearing it
-//! from them. A notice that is lost costs latency, never truth.
+//! Notices between the processes that share a PostgreSQL database: which orders have changed. A notice
+//! that is lost costs latency, never truth.
 
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 use uuid::Uuid;
 
+use super::engine::connect::in_time;
 use super::engine::reader::is_any_of;
 use super::engine::sql;
 use super::{Store, StoreError};
@@ -21,45 +22,29 @@ use crate::supervisor::Task;
 
 /// The channel of LISTEN and NOTIFY.
 const CHANNEL: &str = "malipo_orders";
-/// Said again to learn whether PostgreSQL still hears us.
+/// Repeated to test whether PostgreSQL still receives what we send.
 const LISTEN: &str = "LISTEN malipo_orders";
-/// When nothing was heard for so long.
+/// Time without a notice after which the connection is tested.
 const QUIET_FOR: Duration = Duration::from_secs(10);
-/// How long an answer to that may take, or a connection that listens.
+/// How long the answer to that test may take, or a new connection. sqlx itself waits for PostgreSQL
+/// without a limit.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(5);
 /// Between one connection that listens and the next.
 const LISTEN_AGAIN: Duration = Duration::from_secs(1);
-/// Orders in one NOTIFY: its payload must be shorter than 8000 bytes, an order takes 48.
+/// Orders in one NOTIFY: its payload must be shorter than 8000 bytes, an order takes 52.
 const NOTIFY_BATCH: usize = 120;
-/// Orders in one question.
+/// Orders in one query.
 const READ_BATCH: usize = 5_000;
-/// Notices that may wait for the listener.
+/// Notices that may wait for the receiver.
 const BACKLOG: usize = 1_024;
 
-/// Since when no connection that listens can be had; `None` while there is one.
-#[derive(Default)]
-pub(super) struct ListenerState(watch::Sender<Option<DateTime<Utc>>>);
+/// Since when no connection listens; `None` while one does.
+pub(super) type ListenerState = watch::Sender<Option<DateTime<Utc>>>;
 
-impl ListenerState {
-    /// Logged once for an outage, however long it takes.
-    fn failed(&self, error: &sqlx::Error, now: DateTime<Utc>) {
-        if self.0.send_if_modified(|since| {
-            let is_first = since.is_none();
-            since.get_or_insert(now);
-            is_first
-        }) {
-            warn!(%error, "notices of other processes are not heard; trying again each second");
-        }
-    }
+/// Orders, each with its committed version.
+type Notices = Vec<(OrderId, i32)>;
 
-    fn began(&self) {
-        if self.0.send_replace(None).is_some() {
-            info!("notices of other processes are heard again");
-        }
-    }
-}
-
-/// What is heard from other processes.
+/// What is received from other processes.
 #[derive(Debug)]
 pub enum PeerEvent {
     /// These orders have these versions.
@@ -74,77 +59,77 @@ impl Store {
         self.backend() == DbBackend::Postgres
     }
 
-    /// Tells other processes, in batches, on a connection of its own: inside the sale's
+    /// Notifies other processes, in batches, on a connection of its own: inside the sale's
     /// transaction it would make all commits wait for each other.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`]; a process that was not notified finds out within a second.
-    pub async fn announce(
-        &self,
-        teller: Uuid,
-        notices: Vec<(OrderId, i32)>,
-    ) -> Result<(), StoreError> {
-        let store = self.clone();
+    pub async fn announce(&self, process: Uuid, notices: Notices) -> Result<(), StoreError> {
+        if !self.is_shared() {
+            return Ok(());
+        }
+        let side = self.inner.pools.side.clone();
         self.run(async move {
-            let Some(side) = &store.inner.side else {
-                return Ok(());
-            };
             for batch in notices.chunks(NOTIFY_BATCH) {
-                let values = [CHANNEL.into(), payload(teller, batch).into()];
-                sql::execute(side, "SELECT pg_notify($1, $2)", values).await?;
+                let values = [CHANNEL.into(), payload(process, batch).into()];
+                sql::execute(&side, "SELECT pg_notify($1, $2)", values).await?;
             }
             Ok(())
         })
         .await
     }
 
-    /// Listens to what others than `teller` announce, until the server stops. Only for a
+    /// Receives what processes other than `process` announce, until the server stops. Only for a
     /// database that is shared.
-    pub fn listen(&self, teller: Uuid) -> mpsc::Receiver<PeerEvent> {
+    pub fn listen(&self, process: Uuid) -> mpsc::Receiver<PeerEvent> {
         let (sender, receiver) = mpsc::channel(BACKLOG);
         let (store, tasks) = (self.clone(), &self.inner.supervisor);
-        tasks.run_droppable(
-            self.inner.runtime.handle(),
-            Task::ClusterListen,
-            move || store.clone().hear_on_and_on(teller, sender.clone()),
-        );
+        tasks.run_droppable(&self.inner.runtime.handle, Task::ClusterListen, move || {
+            store.clone().keep_receiving(process, sender.clone())
+        });
         receiver
     }
 
-    async fn hear_on_and_on(self, teller: Uuid, sender: mpsc::Sender<PeerEvent>) {
+    async fn keep_receiving(self, process: Uuid, sender: mpsc::Sender<PeerEvent>) {
         loop {
-            if let Err(error) = self.hear(teller, &sender).await {
-                self.inner.hearing.failed(&error, self.inner.clock.now());
+            let received = self.receive(process, &sender).await;
+            // Logged once for an outage, however long it takes.
+            if let Err(error) = received
+                && self.deaf_since().is_none()
+            {
+                self.inner.listener.send_replace(Some(self.clock().now()));
+                warn!(%error, "cannot listen for notices of other processes; trying again each second");
             }
             sleep(LISTEN_AGAIN).await;
         }
     }
 
-    /// Since when notices of other processes cannot be heard; `None` while they can. A guest
-    /// then learns of what another process has sold up to a second later.
+    /// Since when notices of other processes are not received; `None` while they are. Meanwhile a
+    /// guest learns up to a second later what another process has sold.
     pub fn deaf_since(&self) -> Option<DateTime<Utc>> {
-        *self.inner.hearing.0.borrow()
+        *self.inner.listener.borrow()
     }
 
     async fn connect_listener(&self) -> Result<PgListener, sqlx::Error> {
         let mut listener = PgListener::connect(self.inner.url.expose()).await?;
-        // One that reconnects by itself may do so unseen, when it is not waited for.
+        // Otherwise it may reconnect, and lose notices, without an error.
         listener.eager_reconnect(false);
         listener.listen(CHANNEL).await?;
         Ok(listener)
     }
 
-    async fn hear(
+    /// Passes notices on until the connection is lost or the receiver is dropped.
+    async fn receive(
         &self,
-        teller: Uuid,
+        process: Uuid,
         sender: &mpsc::Sender<PeerEvent>,
     ) -> Result<(), sqlx::Error> {
-        let mut listener = in_time(self.connect_listener()).await?;
-        self.inner.hearing.began();
-        // What was told before we listened is lost too.
-        if sender.send(PeerEvent::Lost).await.is_err() {
-            return Ok(());
+        let mut listener = in_time(ANSWERED_WITHIN, self.connect_listener()).await?;
+        if self.inner.listener.send_replace(None).is_some() {
+            info!("listening for notices of other processes again");
         }
+        // What was announced before is lost. A send fails only if the receiver was dropped.
+        drop(sender.send(PeerEvent::Lost).await);
         loop {
             let notification = tokio::select! {
                 notification = timeout(QUIET_FOR, listener.try_recv()) => notification,
@@ -152,27 +137,23 @@ impl Store {
             };
             let Ok(notification) = notification else {
                 // Nothing was announced, or nothing reaches us any more.
-                in_time(listener.execute(LISTEN)).await?;
+                in_time(ANSWERED_WITHIN, listener.execute(LISTEN)).await?;
                 continue;
             };
-            let heard = match notification? {
-                Some(told) => match changed(told.payload(), teller) {
-                    Some(notices) => PeerEvent::Changed(notices),
-                    None => continue,
-                },
-                None => return Ok(()),
-            };
-            if sender.send(heard).await.is_err() {
+            let Some(notification) = notification? else {
                 return Ok(());
+            };
+            if let Some(notices) = changed(notification.payload(), process) {
+                drop(sender.send(PeerEvent::Changed(notices)).await);
             }
         }
     }
 
-    /// The committed versions of these orders, in one question.
+    /// The committed versions of these orders.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    pub async fn versions(&self, orders: Vec<OrderId>) -> Result<Vec<(OrderId, i32)>, StoreError> {
+    pub async fn versions(&self, orders: Vec<OrderId>) -> Result<Notices, StoreError> {
         let (db, mut versions) = (self.db(), Vec::with_capacity(orders.len()));
         for batch in orders.chunks(READ_BATCH) {
             let found = payments::Entity::find()
@@ -186,39 +167,19 @@ impl Store {
     }
 }
 
-/// `TELLER|ORDER:VERSION,ORDER:VERSION`
-fn payload(teller: Uuid, notices: &[(OrderId, i32)]) -> String {
-    let told: Vec<String> = notices
-        .iter()
-        .map(|(id, version)| format!("{id}:{version}"))
-        .collect();
-    format!("{}|{}", teller.simple(), told.join(","))
-}
-
-/// sqlx waits for PostgreSQL without a limit, and a listener that hears nothing never asks.
-async fn in_time<T>(work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
-    timeout(ANSWERED_WITHIN, work)
-        .await
-        .map_err(|_| sqlx::Error::PoolTimedOut)?
+fn payload(process: Uuid, notices: &[(OrderId, i32)]) -> String {
+    serde_json::to_string(&(process, notices)).expect("ids and numbers are plain")
 }
 
 /// What another process announces; `None` for our own notices and for what cannot be read.
-fn changed(payload: &str, teller: Uuid) -> Option<Vec<(OrderId, i32)>> {
-    let (from, told) = payload.split_once('|')?;
-    if from == teller.simple().to_string() {
-        return None;
+fn changed(payload: &str, process: Uuid) -> Option<Notices> {
+    match serde_json::from_str::<(Uuid, Notices)>(payload) {
+        Ok((from, notices)) => (from != process).then_some(notices),
+        Err(error) => {
+            warn!(%error, "this version cannot read a notice of another process");
+            None
+        }
     }
-    let notices: Option<Vec<_>> = told
-        .split(',')
-        .map(|one| {
-            let (order_id, version) = one.split_once(':')?;
-            Some((order_id.parse().ok()?, version.parse().ok()?))
-        })
-        .collect();
-    if notices.is_none() {
-        warn!("another process announces what this version does not understand");
-    }
-    notices
 }
 
 #[cfg(test)]
@@ -226,24 +187,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_told_is_heard_by_others_and_not_by_the_teller() {
+    fn a_notice_is_read_by_other_processes_and_not_by_its_own() {
         let (here, there) = (Uuid::from_u128(1), Uuid::from_u128(2));
         let notices: Vec<_> = (0..NOTIFY_BATCH as u128)
             .map(|id| (OrderId(Uuid::from_u128(id)), i32::MAX))
             .collect();
 
-        let told = payload(here, &notices);
+        let announced = payload(here, &notices);
 
-        assert!(told.len() < 8_000, "{}", told.len());
-        assert_eq!(changed(&told, there), Some(notices));
-        assert_eq!(changed(&told, here), None);
+        assert!(announced.len() < 8_000, "{}", announced.len());
+        assert_eq!(changed(&announced, there), Some(notices));
+        assert_eq!(changed(&announced, here), None);
         for garbage in [
             "",
             "|",
             "x",
             "a|b",
-            "a|b:c",
-            "a|00000000-0000-0000-0000-000000000000:x",
+            "[]",
+            "[\"a\",[]]",
+            "[\"00000000-0000-0000-0000-000000000000\",[[\"x\",1]]]",
         ] {
             assert_eq!(changed(garbage, here), None, "{garbage:?}");
         }

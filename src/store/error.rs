@@ -1,52 +1,53 @@
-//! What can stop us, told apart by what helps.
+//! Errors of the store, by what a caller can do about them.
 
+use sea_orm::sqlx::error::DatabaseError;
 use sea_orm::sqlx::sqlite::SqliteError;
 use sea_orm::{DbErr, RuntimeErr, SqlErr, sqlx};
 
 use crate::failpoint::Failure;
 
-/// Why the store could not do it.
+/// Why the store did not do something.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
-    /// Another change of the order was first. Load it again and decide again.
-    #[error("the order was changed by somebody else")]
+    /// The order has another version by now. Load it again and decide again.
+    #[error("the order was changed meanwhile")]
     Conflict,
-    /// The fresh voucher code exists. Decide again with another.
-    #[error("the fresh voucher code is taken")]
+    /// The new voucher code exists already. Decide again with another.
+    #[error("the new voucher code is taken")]
     CodeTaken,
-    /// No connection, a lock that was not given, no room on the disk: later may be better.
+    /// No connection, or no room on the disk: a later attempt may succeed.
     #[error("the database is not available: {0}")]
     Unavailable(String),
-    /// Another session has a row or a key locked for longer than was waited for.
+    /// Another session has a row or a key locked, for longer than we wait.
     #[error("the database is not available: {0}")]
     Locked(String),
     /// Another server has the SQLite file.
     #[error("database.url: another malipo serves from {0}; one server a file")]
     InUse(String),
-    /// The database refused; everything is rolled back.
+    /// The database refused the change, which is rolled back.
     #[error("the database refused: {0}")]
     Aborted(DbErr),
     /// The commit was sent and its answer was lost: the sale may be there or not.
     #[error("it is not known whether the commit took place: {0}")]
     CommitUnknown(DbErr),
-    /// A row holds what we never write.
-    #[error("the database holds what cannot be: {0}")]
+    /// A row has a value that we never write.
+    #[error("the database has an invalid value: {0}")]
     Corrupt(String),
-    /// A bug of ours; everything is rolled back.
+    /// A bug of ours. The transaction is rolled back.
     #[error("a database task panicked: {0}")]
     Panicked(String),
 }
 
-/// PostgreSQL's codes after which a later try may succeed (appendix A of its manual):
-/// shutdown, cannot connect now, too many connections, disk full, out of memory, a standby that
-/// only reads, our own transaction time-out, idle time-out, I/O error. Class 08, connection
+/// PostgreSQL's codes after which a later attempt may succeed (appendix A of its manual):
+/// shutdown, cannot connect now, too many connections, disk full, out of memory, a read-only
+/// standby, our own transaction time-out, idle time-out, I/O error. Class 08, connection
 /// exceptions, counts too.
 const LATER: [&str; 10] = [
     "57P01", "57P02", "57P03", "53300", "53100", "53200", "25006", "25P03", "57P05", "58030",
 ];
 
-/// PostgreSQL's codes for what another session does with the same rows: lock not available,
-/// serialization failure, deadlock, and a statement that was cancelled while it waited.
+/// PostgreSQL's codes for a conflict with another session: lock not available, serialization
+/// failure, deadlock, and a statement that was cancelled while it waited.
 const LOCKS: [&str; 4] = ["55P03", "40001", "40P01", "57014"];
 
 /// SQLite's primary result codes with the same meaning: busy, locked, no memory, read-only,
@@ -54,24 +55,7 @@ const LOCKS: [&str; 4] = ["55P03", "40001", "40P01", "57014"];
 const SQLITE_LATER: [i32; 8] = [5, 6, 7, 8, 10, 13, 14, 15];
 
 impl StoreError {
-    /// Classifies an error of a statement before the commit: nothing of it will stay.
-    pub(super) fn before_commit(error: DbErr) -> Self {
-        if let Some(SqlErr::UniqueConstraintViolation(what)) = error.sql_err() {
-            // PostgreSQL names the constraint, SQLite the column.
-            if what.contains("vouchers") && what.contains("code") {
-                return Self::CodeTaken;
-            }
-        }
-        if is_lock(&error) {
-            Self::Locked(error.to_string())
-        } else if later_helps(&error) {
-            Self::Unavailable(error.to_string())
-        } else {
-            Self::Aborted(error)
-        }
-    }
-
-    /// Whether what was written may be the cause: without it, its neighbours may be written.
+    /// Whether a single change of a batch may be the cause: the others may succeed without it.
     pub(super) fn is_of_a_change(&self) -> bool {
         match self {
             Self::Conflict
@@ -90,55 +74,55 @@ impl StoreError {
     }
 }
 
-/// What sqlx says of it, if it comes from a statement.
-fn of_statement(error: &DbErr) -> Option<&sqlx::Error> {
-    match error {
-        DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error)) => {
-            Some(&**error)
-        }
-        _ => None,
-    }
-}
-
-fn is_lock(error: &DbErr) -> bool {
-    let refusal = of_statement(error).and_then(sqlx::Error::as_database_error);
-    let code = refusal.and_then(|refusal| refusal.code());
-    code.is_some_and(|code| LOCKS.contains(&&*code))
-}
-
-fn later_helps(error: &DbErr) -> bool {
-    match of_statement(error) {
-        Some(sqlx::Error::Database(refusal)) => {
-            let code = refusal.code().unwrap_or_default();
-            if refusal.try_downcast_ref::<SqliteError>().is_some() {
-                let primary = code.parse::<i32>().map(|code| code & 0xff);
-                primary.is_ok_and(|code| SQLITE_LATER.contains(&code))
-            } else {
-                code.starts_with("08") || LATER.contains(&&*code)
-            }
-        }
-        Some(error) => matches!(
-            error,
-            sqlx::Error::Io(_)
-                | sqlx::Error::Tls(_)
-                | sqlx::Error::Protocol(_)
-                | sqlx::Error::PoolTimedOut
-                | sqlx::Error::PoolClosed
-                | sqlx::Error::WorkerCrashed
-        ),
-        None => matches!(error, DbErr::ConnectionAcquire(_) | DbErr::Conn(_)),
-    }
-}
-
-/// Before the commit: nothing of it will stay.
+/// Before the commit: nothing is written.
 impl From<Failure> for StoreError {
     fn from(wanted: Failure) -> Self {
         Self::Aborted(DbErr::Custom(wanted.to_string()))
     }
 }
 
+/// Classifies an error of a statement before the commit: nothing is written.
 impl From<DbErr> for StoreError {
     fn from(error: DbErr) -> Self {
-        Self::before_commit(error)
+        if let Some(SqlErr::UniqueConstraintViolation(what)) = error.sql_err()
+            // PostgreSQL names the constraint, SQLite the column.
+            && what.contains("vouchers")
+            && what.contains("code")
+        {
+            return Self::CodeTaken;
+        }
+        let text = error.to_string();
+        match &error {
+            DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => Self::Unavailable(text),
+            DbErr::Exec(RuntimeErr::SqlxError(cause))
+            | DbErr::Query(RuntimeErr::SqlxError(cause)) => match &**cause {
+                sqlx::Error::Database(refusal) if is_lock(&**refusal) => Self::Locked(text),
+                sqlx::Error::Database(refusal) if is_temporary(&**refusal) => {
+                    Self::Unavailable(text)
+                }
+                sqlx::Error::Io(_)
+                | sqlx::Error::Tls(_)
+                | sqlx::Error::Protocol(_)
+                | sqlx::Error::PoolTimedOut
+                | sqlx::Error::PoolClosed
+                | sqlx::Error::WorkerCrashed => Self::Unavailable(text),
+                _ => Self::Aborted(error),
+            },
+            _ => Self::Aborted(error),
+        }
     }
+}
+
+fn is_lock(refusal: &dyn DatabaseError) -> bool {
+    refusal.code().is_some_and(|code| LOCKS.contains(&&*code))
+}
+
+/// Whether a later attempt may succeed.
+fn is_temporary(refusal: &dyn DatabaseError) -> bool {
+    let code = refusal.code().unwrap_or_default();
+    if refusal.try_downcast_ref::<SqliteError>().is_none() {
+        return code.starts_with("08") || LATER.contains(&&*code);
+    }
+    let primary = code.parse::<i32>().map(|code| code & 0xff);
+    primary.is_ok_and(|code| SQLITE_LATER.contains(&code))
 }

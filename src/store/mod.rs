@@ -3,13 +3,13 @@
 //! Nouns: a [`Change`] is what one message writes, in one transaction (`orders/commit.rs`); a
 //! [`DeliveryRecord`] is a line of the journal; [`StoreError`] says whether trying again helps.
 //!
-//! There are four ways to the database. [`Store::commit`] writes a change of an order,
-//! `Store::transaction` whatever else belongs together, `Store::execute` one statement, and
-//! `Store::db` reads.
+//! There are five ways to the database. [`Store::commit`] writes a change of an order,
+//! `Store::transaction` other rows that belong together, `Store::share` the same for short and frequent
+//! work, `Store::execute` one statement, and `Store::db` reads.
 //!
 //! # Invariants
 //! All database work runs on the runtime that the store owns, as a task that its caller only awaits.
-//! A caller that vanishes or times out cancels nothing, and no connection ever belongs to a runtime
+//! A caller that leaves or times out cancels nothing, and no connection ever belongs to a runtime
 //! that ends (sqlx issue 4385).
 
 use std::fs::File;
@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, SubsecRound, Utc};
-use futures_util::future::{OptionFuture, join4};
+use futures_util::future::join_all;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
@@ -32,7 +32,6 @@ use crate::supervisor::Supervisor;
 mod catalog;
 mod clock;
 mod cluster;
-mod columns;
 mod engine;
 mod error;
 mod journal;
@@ -49,10 +48,9 @@ use cluster::ListenerState;
 use engine::connect::Pools;
 use engine::pool::Pool;
 use engine::reader::Reader;
-use engine::runtime::{DatabaseRuntime, Underway};
-use engine::sql;
-use engine::stalled::Stalled;
+use engine::runtime::DatabaseRuntime;
 use engine::writer::Writer;
+use engine::{files, sql};
 
 pub use catalog::price_list::{ListedPackage, Listing, NewPackage};
 pub use catalog::voucher_batches::{Batch, NewBatch, PrintedVoucher};
@@ -85,7 +83,7 @@ pub use reports::overview::{DependencyHealth, Overview};
 pub use reports::{DailyReport, DaySales, Listed, OrderLine, Orphan, PackageSales, Total};
 pub use sandbox::{NEVER_DUE, SandboxPayment, SandboxWebhook};
 
-/// For what is under way when the pools are closed. Sales were waited for already.
+/// How long a stop waits for database work under way. Sales were waited for already.
 const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 
 /// The database. Cheap to clone.
@@ -95,26 +93,20 @@ pub struct Store {
 }
 
 struct Inner {
-    /// Dropped first: with the store its tasks may end.
+    /// Dropped first: the tasks of the store end with it.
     _tasks: DropGuard,
     runtime: DatabaseRuntime,
-    /// SQLite: the one connection that writes. PostgreSQL: those that write.
-    writer: Pool,
-    /// Connections that only read, in a pool of their own.
-    reader: Pool,
-    /// Where changes of orders are written.
+    pools: Pools,
+    /// Writes changes of orders.
     write_path: Writer,
-    /// Reads orders over `reader`.
+    /// Reads orders by their ids.
     orders: Reader,
-    /// PostgreSQL: one connection for notices, beside the sales.
-    side: Option<Pool>,
-    /// For the connection that listens.
+    /// For the connection that listens to other processes.
     url: Secret,
+    listener: ListenerState,
     clock: Clock,
     failpoints: Failpoints,
     supervisor: Supervisor,
-    /// Whether other processes are heard.
-    hearing: ListenerState,
     /// Keeps a second server off the same SQLite file.
     _only_server: Option<File>,
 }
@@ -130,9 +122,9 @@ impl Store {
         config: &DatabaseConfig,
         supervisor: &Supervisor,
     ) -> Result<Self, StoreError> {
-        let only_server = engine::connect::claim_file(config.url.expose())?;
+        let only_server = files::claim(config)?;
         let store = Self::connect(config, supervisor.clone(), only_server).await?;
-        if let Some(open) = engine::files::exposed(config) {
+        if let Some(open) = exposed(config) {
             warn!("the database's file is {open}");
         }
         Ok(store)
@@ -151,33 +143,26 @@ impl Store {
         supervisor: Supervisor,
         only_server: Option<File>,
     ) -> Result<Self, StoreError> {
-        engine::files::prepare(config)?;
-        let (url, stalled) = (config.url.clone(), Stalled::new());
-        let runtime = DatabaseRuntime::start(stalled.clone())?;
-        let (to, its_stalled) = (url.clone(), stalled.clone());
-        let pools = runtime
-            .open(async move { Pools::open(to.expose(), &its_stalled).await })
-            .await?;
+        files::prepare(config)?;
+        let runtime = DatabaseRuntime::start()?;
+        let (url, stalled) = (config.url.clone(), runtime.stalled.clone());
+        let opening = runtime.run(async move { Ok(Pools::open(url.expose(), &stalled).await?) });
+        let pools = opening.await?;
 
         let end = CancellationToken::new();
         let tasks = supervisor.within(end.clone());
         let failpoints = Failpoints::from_environment();
-        let handle = runtime.handle();
-        let orders = Reader::open(&pools.reader, handle, &stalled, &tasks);
-        let write_path = Writer::start(&pools, handle, stalled, failpoints.clone(), &tasks);
         let inner = Inner {
             _tasks: end.drop_guard(),
+            write_path: Writer::start(&pools, &runtime, failpoints.clone(), &tasks),
+            orders: Reader::start(&pools.reader, &runtime, &tasks),
             runtime,
-            writer: pools.writer,
-            reader: pools.reader,
-            write_path,
-            orders,
-            side: pools.side,
-            url,
+            pools,
+            url: config.url.clone(),
+            listener: ListenerState::default(),
             clock: Clock::default(),
             failpoints,
             supervisor,
-            hearing: ListenerState::default(),
             _only_server: only_server,
         };
         let store = Self {
@@ -185,29 +170,33 @@ impl Store {
         };
         // Learns by how much the clocks differ before anything is stored.
         store.now().await?;
-        engine::files::admit_group(config)?;
+        files::admit_group(config)?;
         Ok(store)
     }
 
-    /// Runs what writes on the store's own runtime, to its end, whatever becomes of the
-    /// caller. A panic comes back as an error.
-    fn run<T: Send + 'static>(
-        &self,
-        work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
-    ) -> Underway<T> {
-        self.inner.runtime.write(work)
+    /// Runs work that writes on the store's own runtime, to its end, even if the caller leaves.
+    /// A panic becomes an error.
+    fn run<T, W>(&self, work: W) -> impl Future<Output = Result<T, StoreError>> + use<T, W>
+    where
+        T: Send + 'static,
+        W: Future<Output = Result<T, StoreError>> + Send + 'static,
+    {
+        let stalled = self.inner.runtime.stalled.clone();
+        (self.inner.runtime).run(async move { stalled.write(work).await })
     }
 
-    /// Runs what only reads.
-    fn read<T: Send + 'static>(
-        &self,
-        work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
-    ) -> Underway<T> {
-        self.inner.runtime.read(work)
+    /// Runs work that only reads.
+    fn read<T, W>(&self, work: W) -> impl Future<Output = Result<T, StoreError>> + use<T, W>
+    where
+        T: Send + 'static,
+        W: Future<Output = Result<T, StoreError>> + Send + 'static,
+    {
+        let stalled = self.inner.runtime.stalled.clone();
+        (self.inner.runtime).run(async move { stalled.read(work).await })
     }
 
     fn backend(&self) -> DbBackend {
-        self.inner.writer.get_database_backend()
+        self.inner.pools.writer.get_database_backend()
     }
 
     /// The database's clock, by which processes share leases and due times. On SQLite that
@@ -216,7 +205,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn now(&self) -> Result<DateTime<Utc>, StoreError> {
-        if self.backend() == DbBackend::Postgres {
+        if self.is_shared() {
             let now = sql::tuple(&self.db(), "SELECT clock_timestamp()", []).await?;
             if let Some(now) = now {
                 self.inner.clock.learn(now);
@@ -226,12 +215,12 @@ impl Store {
         Ok(self.clock().now())
     }
 
-    /// The same clock as far as it is known, without asking.
+    /// The same clock as far as it is known, without a query.
     pub fn clock(&self) -> Clock {
         self.inner.clock.clone()
     }
 
-    /// Where a test has a sale fail.
+    /// Points at which a test makes a sale fail.
     pub fn failpoints(&self) -> &Failpoints {
         &self.inner.failpoints
     }
@@ -240,42 +229,34 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::CommitUnknown`], if a test wants one here.
-    pub fn reach_knowing_no_end(&self, point: Point) -> Result<(), StoreError> {
+    pub fn reach_after_commit(&self, point: Point) -> Result<(), StoreError> {
         let reached = self.inner.failpoints.reach(point);
         reached.map_err(|wanted| StoreError::CommitUnknown(DbErr::Custom(wanted.to_string())))
     }
 
-    /// Whether the database answers.
+    /// Tests whether the database answers.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when it does not.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        let reader = self.inner.reader.clone();
+        let reader = self.inner.pools.reader.clone();
         self.read(async move { Ok(reader.ping().await?) }).await
     }
 
-    /// Closes the pools after what is under way, or without it if that takes too long. Then
-    /// no caller was told that it is committed.
+    /// Closes the pools after the work under way, or without it if that takes too long. No caller
+    /// was answered that such work is committed.
     pub async fn close(&self) {
-        let store = self.clone();
-        let closed = self
-            .run(async move {
-                let Inner { writer, reader, .. } = &*store.inner;
-                let lanes = store.inner.write_path.close();
-                let side = OptionFuture::from(store.inner.side.as_ref().map(|it| it.close()));
-                // All at once: none waits for another whose server has fallen silent.
-                let closing = join4(reader.close(), side, writer.close(), lanes);
-                let all = async {
-                    let (reader, side, writer, lanes) = closing.await;
-                    reader.and(side.unwrap_or(Ok(()))).and(writer).and(lanes)
-                };
-                match timeout(CLOSE_WITHIN, all).await {
-                    Ok(closed) => Ok(closed?),
-                    Err(_) => Err(StoreError::Unavailable("no answer in time".to_owned())),
-                }
-            })
-            .await;
-        if let Err(error) = closed {
+        let pools = self.inner.pools.clone();
+        let closed = self.run(async move {
+            // All at once: none waits for another whose server has fallen silent.
+            let pools = [&pools.reader, &pools.side, &pools.writer, &pools.lanes];
+            let closing = timeout(CLOSE_WITHIN, join_all(pools.map(Pool::close)));
+            match closing.await {
+                Ok(closed) => Ok(closed.into_iter().collect::<Result<(), _>>()?),
+                Err(_) => Err(StoreError::Unavailable("no answer in time".to_owned())),
+            }
+        });
+        if let Err(error) = closed.await {
             warn!(%error, "the database pools did not close cleanly");
         }
     }

@@ -1,10 +1,11 @@
-//! Rows to nouns and back. A row with a value that is never written is an error.
+//! Rows and columns as types of the domain, and back. A value that we never write is an error.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entities::{packages, payments, vouchers};
 use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::sea_query::{Expr, SimpleExpr};
-use sea_orm::{ConnectionTrait, Select};
+use sea_orm::{ColIdx, ConnectionTrait, DbErr, QueryResult, Select, TryGetError, TryGetable};
+use uuid::Uuid;
 
 use super::StoreError;
 use crate::domain::access::device::DeviceMac;
@@ -96,7 +97,7 @@ pub(super) fn is_not_sold() -> SimpleExpr {
     Expr::cust("status IN ('FAILED', 'CANCELLED', 'EXPIRED', 'REFUNDED')")
 }
 
-/// Holds for orders that money can still complete by itself.
+/// True for orders that a payment can still complete without an operator.
 pub(super) const MAY_STILL_BE_PAID: &str = "status NOT IN ('COMPLETED', 'REFUNDED', 'HELD')";
 
 fn voucher(row: vouchers::Model) -> Voucher {
@@ -139,7 +140,7 @@ fn reason(payment: &Payment) -> Option<String> {
     (payment.failure_reason).map(|reason| reason.as_str().to_owned())
 }
 
-/// What may change in a payment until it is sold or held.
+/// The columns that may change until a payment is sold or held.
 pub(super) fn changed(next: &Payment) -> payments::ActiveModel {
     payments::ActiveModel {
         status: Set(next.status.as_str().to_owned()),
@@ -152,8 +153,8 @@ pub(super) fn changed(next: &Payment) -> payments::ActiveModel {
     }
 }
 
-/// What ZenoPay has told us. It may change without a new version, so a change
-/// of something else of a sold order, perhaps in another process, must leave it alone.
+/// What ZenoPay has reported. It may change without a new version, so another change of a sold order,
+/// perhaps in another process, must not set these columns.
 pub(super) fn confirmed(next: &Payment) -> payments::ActiveModel {
     payments::ActiveModel {
         paid_amount: Set(next.gateway.paid_amount.map(|amount| amount.0)),
@@ -244,3 +245,22 @@ pub(super) fn allowance(row: &vouchers::Model) -> Result<Allowance, StoreError> 
         data_limit_mb: row.data_limit_mb,
     })
 }
+
+/// Reads a column of type `$stored`, from which `$read` makes the value.
+macro_rules! column {
+    ($type:ty, $stored:ty, $read:expr) => {
+        impl TryGetable for $type {
+            fn try_get_by<I: ColIdx>(row: &QueryResult, index: I) -> Result<Self, TryGetError> {
+                $read(<$stored>::try_get_by(row, index)?)
+            }
+        }
+    };
+}
+
+column!(OrderId, Uuid, |id| Ok(Self(id)));
+column!(Phone, String, |text| Ok(Self::from_stored(text)));
+column!(VoucherCode, String, |code| Ok(Self::from_stored(code)));
+column!(Status, String, |word: String| {
+    let unknown = || TryGetError::DbErr(DbErr::Type(format!("status {word:?}")));
+    Self::read(&word).ok_or_else(unknown)
+});

@@ -5,15 +5,13 @@
 //! A decision and the webhooks that report it are written together, and only if the payment is still
 //! as it was when the decision was made.
 
-use std::sync::Arc;
-
-use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use entities::{sandbox_payments, sandbox_webhooks};
 use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{
-    ColumnTrait, DatabaseTransaction, DbBackend, EntityTrait, FromQueryResult, QueryFilter,
-    QueryOrder, QuerySelect,
+    ActiveValue, ColumnTrait, DatabaseTransaction, DeriveIntoActiveModel, EntityTrait,
+    FromQueryResult, IntoActiveModel, IntoActiveValue, QueryFilter, QueryOrder, QuerySelect,
 };
 
 use super::engine::sql;
@@ -29,25 +27,26 @@ pub const NEVER_DUE: DateTime<Utc> =
 const NEXT_DUE: &str = "SELECT (SELECT min(decide_at) FROM sandbox_payments), \
      (SELECT min(due_at) FROM sandbox_webhooks WHERE delivered_at IS NULL)";
 
-/// A webhook to be sent, or one that was. Its `id` is 0 until it is written. It goes to an URL that
-/// ends in a secret; log nothing of it.
+/// A webhook, sent or due. Its `id` is 0 until it is written. Its URL ends in a secret: log nothing of
+/// it.
 pub use entities::sandbox_webhooks::Model as SandboxWebhook;
 
 /// A payment as the simulated ZenoPay knows it. `Debug` is not derived: the webhook URL ends
 /// in a secret.
-#[derive(Clone, FromQueryResult)]
+#[derive(Clone, DeriveIntoActiveModel, FromQueryResult)]
+#[sea_orm(active_model = "sandbox_payments::ActiveModel")]
 pub struct SandboxPayment {
-    /// As the merchant gave it, so any text.
+    /// As the merchant sent it, so any text.
     pub order_id: String,
-    /// What was asked for, in whole shillings.
+    /// Whole shillings.
     pub amount: i64,
-    /// Whose phone rings.
+    /// The phone that gets the prompt.
     pub buyer_phone: Phone,
-    /// Where to tell; `None` is nowhere.
+    /// Where webhooks go; `None` sends none.
     pub webhook_url: Option<String>,
     /// JSON, echoed in the webhook.
     pub metadata: Option<String>,
-    /// In ZenoPay's own words.
+    /// One of ZenoPay's statuses, such as `PENDING`.
     pub payment_status: String,
     /// ZenoPay's number, once the subscriber has decided.
     pub reference: Option<String>,
@@ -57,14 +56,20 @@ pub struct SandboxPayment {
     pub channel: Option<String>,
     /// JSON: how this payment is to behave.
     pub behaviour: String,
-    /// When the phone rang.
+    /// When the prompt appeared.
     pub created_at: DateTime<Utc>,
     /// When the subscriber decides; `None` when no decision is expected.
     pub decide_at: Option<DateTime<Utc>>,
 }
 
+impl IntoActiveValue<String> for Phone {
+    fn into_active_value(self) -> ActiveValue<String> {
+        Set(self.international().to_owned())
+    }
+}
+
 impl Store {
-    /// The store's clock, and when something is due next; `None` when nothing is open.
+    /// The store's clock, and the next due time; `None` when nothing is open.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
@@ -72,24 +77,14 @@ impl Store {
         &self,
     ) -> Result<(DateTime<Utc>, Option<DateTime<Utc>>), StoreError> {
         type Due = Option<DateTime<Utc>>;
-        let found: Option<(Due, Due, Due)> = match self.backend() {
-            DbBackend::Postgres => {
-                let query = format!("{NEXT_DUE}, clock_timestamp()");
-                sql::tuple(&self.db(), &query, []).await?
-            }
-            _ => {
-                let due = sql::tuple(&self.db(), NEXT_DUE, []).await?;
-                due.map(|(decide_at, due_at)| (decide_at, due_at, None))
-            }
-        };
-        let (decide_at, due_at, now) = found.unwrap_or_default();
+        let due: Option<(Due, Due)> = sql::tuple(&self.db(), NEXT_DUE, []).await?;
+        let (decide_at, due_at) = due.unwrap_or_default();
         let open = [decide_at, due_at].into_iter().flatten();
         let next = open.filter(|at| *at < NEVER_DUE).min();
-        let now = now.map_or_else(|| self.clock().now(), |now| now.trunc_subsecs(3));
-        Ok((now, next))
+        Ok((self.clock().now(), next))
     }
 
-    /// How payments from now on are to behave, as JSON; `None` if that was never set.
+    /// How new payments behave, as JSON; `None` if that was never set.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
@@ -97,7 +92,7 @@ impl Store {
         sql::tuple(&self.db(), "SELECT behaviour FROM sandbox_switches", []).await
     }
 
-    /// Says how payments from now on are to behave.
+    /// Sets how new payments behave, as JSON.
     ///
     /// # Errors
     /// As `Store::execute`.
@@ -113,21 +108,21 @@ impl Store {
         done.await.map(drop)
     }
 
-    /// Keeps a new payment. `false` if there is one of that name already; it stays as it is.
+    /// Inserts a payment. Returns `false` if there is one with its order id already.
     ///
     /// # Errors
     /// As `Store::transaction`.
     pub async fn sandbox_create(&self, payment: SandboxPayment) -> Result<bool, StoreError> {
         self.share(move |txn| {
             let mut unless_known = OnConflict::column(sandbox_payments::Column::OrderId);
-            let insert = sandbox_payments::Entity::insert(new_row(payment.clone()))
+            let insert = sandbox_payments::Entity::insert(payment.clone().into_active_model())
                 .on_conflict(unless_known.do_nothing().to_owned());
             Box::pin(async move { Ok(insert.exec_without_returning(txn).await? == 1) })
         })
         .await
     }
 
-    /// One payment, by the merchant's name for it.
+    /// One payment, by the merchant's order id.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
@@ -136,8 +131,7 @@ impl Store {
         sql::row(&self.db(), &by_order, [order_id.into()]).await
     }
 
-    /// The newest payments, each with how many webhooks are planned for it in all and how
-    /// many of them were answered 200.
+    /// The newest payments, each with the number of its webhooks, and of those that were answered 200.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
@@ -160,8 +154,8 @@ impl Store {
         Ok(newest.into_iter().map(counted).collect())
     }
 
-    /// Has the subscriber of one payment decide at `decide_at`, whatever was decided before,
-    /// and as `behaviour` (JSON) says. `false` if there is no such payment.
+    /// Makes the subscriber of one payment decide at `decide_at`, even if there is a decision already,
+    /// as `behaviour` (JSON) says. Returns `false` if there is no such payment.
     ///
     /// # Errors
     /// As `Store::execute`.
@@ -177,7 +171,7 @@ impl Store {
         Ok(self.execute(summon, values).await? == 1)
     }
 
-    /// Payments whose subscriber decides at `now` or should have, the longest overdue first.
+    /// Payments whose decision is due at `now`, the longest overdue first.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
@@ -193,8 +187,8 @@ impl Store {
         sql::rows(&self.db(), &due, [now.into(), most.into()]).await
     }
 
-    /// Writes decisions, each with the webhooks that report it, in one transaction. A payment that
-    /// was decided or summoned since is left out. Returns how many were written.
+    /// Writes decisions, each with the webhooks that report it, in one transaction. Leaves out a payment
+    /// whose decision was made or rescheduled meanwhile. Returns how many were written.
     ///
     /// # Errors
     /// As `Store::transaction`; nothing is decided.
@@ -205,12 +199,8 @@ impl Store {
         if decided.is_empty() {
             return Ok(0);
         }
-        let decided = Arc::new(decided);
-        self.share(move |txn| {
-            let decided = decided.clone();
-            Box::pin(async move { write_decisions(txn, &decided).await })
-        })
-        .await
+        self.transaction(move |txn| Box::pin(write_decisions(txn, decided)))
+            .await
     }
 
     /// Claims webhooks that are due at `now` by moving their due time forward by `lease`.
@@ -233,8 +223,8 @@ impl Store {
         self.claim(now..now + lease, columns, due).await
     }
 
-    /// Keeps what became of webhooks that were tried, in one transaction. One that was
-    /// delivered meanwhile stays delivered.
+    /// Records attempts to send webhooks, in one transaction. A webhook that was delivered meanwhile
+    /// stays delivered.
     ///
     /// # Errors
     /// As `Store::transaction`; they are then sent again when their leases end.
@@ -242,10 +232,22 @@ impl Store {
         if webhooks.is_empty() {
             return Ok(());
         }
-        let webhooks = Arc::new(webhooks);
-        self.share(move |txn| {
-            let webhooks = webhooks.clone();
-            Box::pin(async move { write_tries(txn, &webhooks).await })
+        let keep = "UPDATE sandbox_webhooks SET due_at = $1, attempts = $2, delivered_at = $3, \
+             http_status = $4 WHERE id = $5 AND delivered_at IS NULL";
+        self.transaction(move |txn| {
+            Box::pin(async move {
+                for webhook in webhooks {
+                    let values = [
+                        webhook.due_at.into(),
+                        webhook.attempts.into(),
+                        webhook.delivered_at.into(),
+                        webhook.http_status.into(),
+                        webhook.id.into(),
+                    ];
+                    sql::execute(txn, keep, values).await?;
+                }
+                Ok(())
+            })
         })
         .await
     }
@@ -253,70 +255,33 @@ impl Store {
 
 async fn write_decisions(
     txn: &DatabaseTransaction,
-    decided: &[(SandboxPayment, Vec<SandboxWebhook>)],
+    decided: Vec<(SandboxPayment, Vec<SandboxWebhook>)>,
 ) -> Result<usize, StoreError> {
-    let mut ours = 0;
+    let mut written = 0;
     for (payment, planned) in decided {
         // Decided once: the due time and the behaviour are what was read before the decision.
         let decide = "UPDATE sandbox_payments SET payment_status = $1, reference = $2, \
              transid = $3, channel = $4, decide_at = NULL \
              WHERE order_id = $5 AND decide_at = $6 AND behaviour = $7";
         let values = [
-            payment.payment_status.as_str().into(),
-            payment.reference.clone().into(),
-            payment.transid.clone().into(),
-            payment.channel.clone().into(),
-            payment.order_id.as_str().into(),
+            payment.payment_status.into(),
+            payment.reference.into(),
+            payment.transid.into(),
+            payment.channel.into(),
+            payment.order_id.into(),
             payment.decide_at.into(),
-            payment.behaviour.as_str().into(),
+            payment.behaviour.into(),
         ];
         if sql::execute(txn, decide, values).await? == 1 {
-            ours += 1;
-            let new = |webhook: &SandboxWebhook| sandbox_webhooks::ActiveModel {
+            written += 1;
+            let new = |webhook: SandboxWebhook| sandbox_webhooks::ActiveModel {
                 id: NotSet,
-                ..webhook.clone().into()
+                ..webhook.into()
             };
-            sandbox_webhooks::Entity::insert_many(planned.iter().map(new))
+            sandbox_webhooks::Entity::insert_many(planned.into_iter().map(new))
                 .exec_without_returning(txn)
                 .await?;
         }
     }
-    Ok(ours)
-}
-
-async fn write_tries(
-    txn: &DatabaseTransaction,
-    webhooks: &[SandboxWebhook],
-) -> Result<(), StoreError> {
-    let keep = "UPDATE sandbox_webhooks SET due_at = $1, attempts = $2, delivered_at = $3, \
-         http_status = $4 WHERE id = $5 AND delivered_at IS NULL";
-    for webhook in webhooks {
-        let values = [
-            webhook.due_at.into(),
-            webhook.attempts.into(),
-            webhook.delivered_at.into(),
-            webhook.http_status.into(),
-            webhook.id.into(),
-        ];
-        sql::execute(txn, keep, values).await?;
-    }
-    Ok(())
-}
-
-fn new_row(payment: SandboxPayment) -> sandbox_payments::ActiveModel {
-    sandbox_payments::ActiveModel {
-        id: NotSet,
-        order_id: Set(payment.order_id),
-        amount: Set(payment.amount),
-        buyer_phone: Set(payment.buyer_phone.international().to_owned()),
-        webhook_url: Set(payment.webhook_url),
-        metadata: Set(payment.metadata),
-        payment_status: Set(payment.payment_status),
-        reference: Set(payment.reference),
-        transid: Set(payment.transid),
-        channel: Set(payment.channel),
-        behaviour: Set(payment.behaviour),
-        created_at: Set(payment.created_at),
-        decide_at: Set(payment.decide_at),
-    }
+    Ok(written)
 }

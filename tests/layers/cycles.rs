@@ -18,7 +18,6 @@ const CYCLES: &[(&str, usize, &str)] = &[
     ("sandbox", 2, "the courier is a loop of the sandbox"),
     ("sms", 6, "each carrier implements what `sms/mod.rs` defines, which builds the carriers"),
     ("store", 6, "`Store` owns pools, reader and writer, whose files add queries to it"),
-    ("store", 5, "a change is given to the writer, whose lanes write what changes have in them"),
     ("web", 2, "a frame knows its visit, and a visit its frame"),
 ];
 

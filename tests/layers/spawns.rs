@@ -30,8 +30,8 @@ const SPAWNS: &[(&str, usize, &str)] = &[
     ("app/machinery.rs", 1, "on an arbiter, for the supervised task that watches it"),
     ("app/listener.rs", 1, "the server, watched by a supervised task"),
 
-    ("store/engine/runtime.rs", 2, "one piece of database work, awaited"),
-    ("store/engine/pool/mod.rs", 2, "one attempt to replace a pool, and one old pool that is closed"),
+    ("store/engine/runtime.rs", 1, "one piece of database work, awaited"),
+    ("store/engine/pool.rs", 1, "one attempt to replace a pool"),
     ("store/engine/writer/lane.rs", 1, "one change, whose caller learns of its loss"),
 ];
 

@@ -214,7 +214,7 @@ async fn handle(
         match written.instrument(info_span!("transaction")).await {
             Ok(()) => {
                 tools.metrics.transaction.observe(began.elapsed());
-                if let Err(error) = tools.store.reach_knowing_no_end(Point::BeforeNotice) {
+                if let Err(error) = tools.store.reach_after_commit(Point::BeforeNotice) {
                     return (Err(error.into()), None);
                 }
                 let handled = publish(tools, payment, decision, was_known);

@@ -1,32 +1,29 @@
-//! How connections are opened: durable, bounded in every wait, quiet in the log.
+//! How connections are opened: commits are durable, every wait has a limit, and no statement is logged.
 
-use std::fs::{File, TryLockError};
-use std::os::unix::fs::OpenOptionsExt;
 use std::time::Duration;
 
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sea_orm::sqlx::{self, Connection, Executor, PgConnection};
-use sea_orm::{ConnectOptions, DbBackend, DbErr, RuntimeErr};
+use sea_orm::{ConnectOptions, DbErr, RuntimeErr};
 use tokio::time::timeout;
 use tracing::log::LevelFilter;
 
 use super::pool::Pool;
-use super::runtime::{READ_WITHIN, WRITE_WITHIN};
-use super::stalled::Stalled;
-use crate::store::StoreError;
+use super::runtime::{READ_WITHIN, Stalled, WRITE_WITHIN};
 
-/// How long a message waits for a connection before it is told to come later.
+/// How long a caller waits for a connection before it fails, and is to try again later.
 pub(in crate::store) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
 /// PostgreSQL gives up a statement or a lock after this long. Longer than the five seconds
 /// in which ZenoPay is answered: the answer is then "unknown", while the sale goes on and
-/// is made when the lock is free.
+/// is committed when the lock is free.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(25);
 /// A connection that was idle for this long is tested before use.
 const IDLE_BEFORE_PING: Duration = Duration::from_secs(30);
 /// Connections to PostgreSQL that write beside the lanes: changes that are written alone, purchases,
-/// the outbox, operators. More than that only queue inside PostgreSQL.
+/// the outbox, operators. More of them would only wait inside PostgreSQL.
 pub(in crate::store) const POSTGRES_WRITERS: u32 = 12;
-/// Connections to PostgreSQL for the writer's lanes: while one waits for its COMMIT, the others gather.
+/// Connections to PostgreSQL for the writer's lanes: while one waits for its COMMIT, the others collect
+/// changes.
 pub(in crate::store) const POSTGRES_LANES: u32 = 3;
 /// A lane waits for a lock for a tenth of a second; the change is then written on another connection.
 /// Its few statements are planned once: what they do does not depend on the values, and planning one
@@ -35,19 +32,20 @@ const LANE_OPTIONS: [(&str, &str); 2] = [
     ("lock_timeout", "100"),
     ("plan_cache_mode", "force_generic_plan"),
 ];
-/// Connections to PostgreSQL that read: a rush of polls must not hold up a sale.
+/// Connections to PostgreSQL that only read: many polls at once must not delay a sale.
 pub(in crate::store) const POSTGRES_READERS: u32 = 8;
-/// How long a connection may take to show that it can be used again.
+/// How long a connection may take to show that it can be used again. Otherwise the pool closes it and
+/// takes another.
 const CLEAN_WITHIN: Duration = Duration::from_secs(1);
-/// A connection that is no longer used is in the pool again, or closed, well within this.
+/// How long a connection may take to come back to its pool, or to be closed, after its use.
 const GIVEN_BACK_WITHIN: Duration = Duration::from_secs(6);
-/// Connections that read one SQLite file.
-const SQLITE_READERS: u32 = 4;
-/// What the connection that writes one keeps of it in memory, in KiB. A group of sales changes a
-/// thousand pages; those that do not fit are written twice, and SQLite has 2 MiB by itself.
+/// Connections that only read, on SQLite.
+pub(in crate::store) const SQLITE_READERS: u32 = 4;
+/// The page cache of SQLite's connection that writes, in KiB. A batch of sales changes a thousand
+/// pages; those that do not fit are written twice. SQLite's default is 2 MiB.
 pub const SQLITE_CACHE_KIB: u32 = 32 * 1024;
 /// Pages of 4 KiB in SQLite's log before they are copied into its file, which waits for the disk
-/// twice. By itself SQLite does it each thousand, which is every sixty sales.
+/// twice. SQLite's default is a thousand, which is sixty sales.
 pub const SQLITE_LOG_PAGES: u32 = 8_000;
 /// Statements that a connection to PostgreSQL keeps prepared. A lane needs fewer, whatever is in its
 /// batches.
@@ -55,51 +53,42 @@ pub(in crate::store) const POSTGRES_STATEMENTS: usize = 100;
 /// The same on SQLite, where batches have a text for each table and power of two, on the one connection
 /// on which all else is written.
 pub(in crate::store) const SQLITE_STATEMENTS: usize = 256;
-/// How long SQLite waits for the write lock of another process, as `malipo migrate`.
+/// How long SQLite waits for the write lock of another process, such as `malipo migrate`.
 const SQLITE_BUSY: Duration = Duration::from_secs(4);
 
-/// The database that a URL names.
-pub(in crate::store) fn backend(url: &str) -> DbBackend {
-    if url.starts_with("sqlite:") {
-        DbBackend::Sqlite
-    } else {
-        DbBackend::Postgres
-    }
-}
-
-/// Connections that only read.
-pub(in crate::store) fn readers(backend: DbBackend) -> u32 {
-    match backend {
-        DbBackend::Sqlite => SQLITE_READERS,
-        _ => POSTGRES_READERS,
-    }
-}
-
 /// The connections of a store, by what they are for.
+#[derive(Clone)]
 pub(in crate::store) struct Pools {
     /// SQLite: the one connection that writes. PostgreSQL: those that write beside the lanes.
     pub writer: Pool,
-    /// One connection a lane of the writer; on SQLite that is `writer`.
+    /// One connection for each lane of the writer; on SQLite the same as `writer`.
     pub lanes: Pool,
     /// Connections that only read.
     pub reader: Pool,
-    /// PostgreSQL: what notifies other processes.
-    pub side: Option<Pool>,
+    /// PostgreSQL: the connection that notifies other processes.
+    pub side: Pool,
 }
 
 impl Pools {
     /// Opens them, on the runtime to which they then belong.
     pub async fn open(url: &str, stalled: &Stalled) -> Result<Self, DbErr> {
-        if backend(url) == DbBackend::Sqlite {
-            let writer = Pool::open(sqlite(url, 1, false)).await?;
+        if url.starts_with("sqlite:") {
+            let for_writing = vec![
+                ("cache_size", format!("-{SQLITE_CACHE_KIB}")),
+                ("wal_autocheckpoint", SQLITE_LOG_PAGES.to_string()),
+                // Holds what undoes a statement that fails, not only what a sort needs.
+                ("temp_store", "memory".to_owned()),
+            ];
+            let for_reading = vec![("query_only", "on".to_owned())];
+            let writer = Pool::open(sqlite(url, 1, for_writing)).await?;
             return Ok(Self {
                 lanes: writer.clone(),
+                side: writer.clone(),
                 writer,
-                reader: Pool::open(sqlite(url, SQLITE_READERS, true)).await?,
-                side: None,
+                reader: Pool::open(sqlite(url, SQLITE_READERS, for_reading)).await?,
             });
         }
-        greet(url).await?;
+        test_connection(url).await?;
         let open = |connections, options, held_for| {
             let options = postgres(url, connections, options, stalled);
             Pool::open_replaceable(options, stalled.clone(), held_for + GIVEN_BACK_WITHIN)
@@ -108,19 +97,19 @@ impl Pools {
             writer: open(POSTGRES_WRITERS, &[], WRITE_WITHIN).await?,
             lanes: open(POSTGRES_LANES, &LANE_OPTIONS, WRITE_WITHIN).await?,
             reader: open(POSTGRES_READERS, &[], READ_WITHIN).await?,
-            side: Some(open(1, &[], WRITE_WITHIN).await?),
+            side: open(1, &[], WRITE_WITHIN).await?,
         })
     }
 }
 
 /// Connects once outside the pool, which would hide the reason of a refusal behind
 /// "timed out".
-async fn greet(url: &str) -> Result<(), DbErr> {
-    let told = |why: String| DbErr::Conn(RuntimeErr::Internal(why));
+async fn test_connection(url: &str) -> Result<(), DbErr> {
+    let failed = |why: String| DbErr::Conn(RuntimeErr::Internal(why));
     let connected = timeout(ACQUIRE_TIMEOUT, PgConnection::connect(url)).await;
-    let connected = connected.map_err(|_| told("no answer in time".to_owned()))?;
-    let connection = connected.map_err(|error| told(error.to_string()))?;
-    (connection.close().await).map_err(|error| told(error.to_string()))
+    let connected = connected.map_err(|_| failed("no answer in time".to_owned()))?;
+    let connection = connected.map_err(|error| failed(error.to_string()))?;
+    (connection.close().await).map_err(|error| failed(error.to_string()))
 }
 
 fn common(url: &str, connections: u32) -> ConnectOptions {
@@ -138,7 +127,7 @@ fn common(url: &str, connections: u32) -> ConnectOptions {
     options
 }
 
-fn sqlite(url: &str, connections: u32, read_only: bool) -> ConnectOptions {
+fn sqlite(url: &str, connections: u32, pragmas: Vec<(&'static str, String)>) -> ConnectOptions {
     let mut options = common(url, connections);
     options
         // A connection that leaves the pool would lose its page cache for nothing.
@@ -151,16 +140,10 @@ fn sqlite(url: &str, connections: u32, read_only: bool) -> ConnectOptions {
                 .synchronous(SqliteSynchronous::Full)
                 .foreign_keys(true)
                 .busy_timeout(SQLITE_BUSY)
-                .statement_cache_capacity(SQLITE_STATEMENTS)
-                .pragma("query_only", if read_only { "on" } else { "off" });
-            if read_only {
-                return sqlite;
-            }
-            sqlite
-                .pragma("cache_size", format!("-{SQLITE_CACHE_KIB}"))
-                .pragma("wal_autocheckpoint", SQLITE_LOG_PAGES.to_string())
-                // Holds what takes back one member of a group, not only what a sort needs.
-                .pragma("temp_store", "memory")
+                .statement_cache_capacity(SQLITE_STATEMENTS);
+            (pragmas.iter()).fold(sqlite, |sqlite, (name, value)| {
+                sqlite.pragma(*name, value.clone())
+            })
         })
         .map_sqlx_sqlite_pool_opts(|pool| {
             pool.after_release(|connection, _| {
@@ -182,15 +165,15 @@ fn sqlite(url: &str, connections: u32, read_only: bool) -> ConnectOptions {
 fn postgres(
     url: &str,
     connections: u32,
-    more: &'static [(&str, &str)],
+    more_options: &'static [(&str, &str)],
     stalled: &Stalled,
 ) -> ConnectOptions {
     let mut options = common(url, connections);
     let millis = STATEMENT_TIMEOUT.as_millis().to_string();
     let stalled = stalled.clone();
     options
-        // sqlx opens those below the least with a patience of five minutes, and whoever would
-        // use their place waits as long.
+        // sqlx takes up to five minutes to open a connection below the minimum, and a caller that
+        // needs its place waits as long.
         .min_connections(0)
         .set_application_name("malipo")
         .map_sqlx_postgres_opts(move |postgres| {
@@ -203,30 +186,32 @@ fn postgres(
                 // Limits are counted after a lock was waited for, and must see what came
                 // before it.
                 ("default_transaction_isolation", "read committed"),
-                // Each of them is a line in our log, and a ROLLBACK outside a transaction warns.
+                // Each warning is a line in our log, and a ROLLBACK outside a transaction is one.
                 ("client_min_messages", "error"),
             ];
             let postgres = postgres.statement_cache_capacity(POSTGRES_STATEMENTS);
-            postgres.options(usual).options(more.iter().copied())
+            postgres
+                .options(usual)
+                .options(more_options.iter().copied())
         })
         .map_sqlx_postgres_pool_opts(move |pool| {
             let (before, after) = (stalled.clone(), stalled.clone());
             pool.before_acquire(move |connection, used| {
-                let doubtful = before.is_wary() || used.idle_for >= IDLE_BEFORE_PING;
+                let must_test = before.is_wary() || used.idle_for >= IDLE_BEFORE_PING;
                 Box::pin(async move {
-                    if doubtful {
-                        in_time(connection.ping()).await?;
+                    if must_test {
+                        in_time(CLEAN_WITHIN, connection.ping()).await?;
                     }
                     Ok(true)
                 })
             })
             .after_release(move |connection, _| {
-                let doubtful = after.is_wary();
+                let must_clean = after.is_wary();
                 Box::pin(async move {
-                    if doubtful {
+                    if must_clean {
                         // Also ends what a dropped BEGIN has left open; outside a
                         // transaction it is no more than a warning.
-                        in_time(connection.execute("ROLLBACK")).await?;
+                        in_time(CLEAN_WITHIN, connection.execute("ROLLBACK")).await?;
                     }
                     Ok(true)
                 })
@@ -235,47 +220,25 @@ fn postgres(
     options
 }
 
-/// What does not answer soon is closed by the pool, which then takes another.
-async fn in_time<T>(work: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
-    timeout(CLEAN_WITHIN, work)
-        .await
-        .map_err(|_| sqlx::Error::PoolTimedOut)?
-}
-
-/// Claims a SQLite file for one server; `None` for PostgreSQL, which many may share.
-pub(in crate::store) fn claim_file(url: &str) -> Result<Option<File>, StoreError> {
-    let Some(rest) = url.strip_prefix("sqlite:") else {
-        return Ok(None);
-    };
-    let path = rest.trim_start_matches("//").split('?').next();
-    let path = path.unwrap_or(rest);
-    let lock = format!("{path}.lock");
-    let failed = |error| StoreError::Unavailable(format!("database.url: {lock}: {error}"));
-    let file = File::options()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(&lock)
-        .map_err(failed)?;
-    match file.try_lock() {
-        Ok(()) => Ok(Some(file)),
-        Err(TryLockError::WouldBlock) => Err(StoreError::InUse(path.to_owned())),
-        Err(TryLockError::Error(error)) => Err(failed(error)),
-    }
+/// Ends what does not answer in time; sqlx itself waits without a limit.
+pub(in crate::store) async fn in_time<T>(
+    limit: Duration,
+    work: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, sqlx::Error> {
+    let done = timeout(limit, work).await;
+    done.map_err(|_| sqlx::Error::PoolTimedOut)?
 }
 
 #[cfg(test)]
 mod tests {
-    use sea_orm::{ConnectionTrait, Statement};
+    use sea_orm::{ConnectionTrait, DbBackend, Statement};
 
-    use super::*;
     use crate::store::engine::tests::migrated;
 
     #[tokio::test]
     async fn postgresql_sends_no_warnings_that_would_flood_the_log() {
         let store = migrated::open(migrated::on_postgres().await).await;
-        for pool in [&store.inner.writer, &store.inner.reader] {
+        for pool in [&store.inner.pools.writer, &store.inner.pools.reader] {
             let asked = Statement::from_string(DbBackend::Postgres, "SHOW client_min_messages");
             let row = pool.query_one_raw(asked).await.unwrap().unwrap();
             let least: String = row.try_get_by_index(0).unwrap();

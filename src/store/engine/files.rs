@@ -1,11 +1,12 @@
-//! SQLite's files, which their owner and the members of `database.group` may read.
+//! SQLite's files, which their owner and the members of `database.group` may read, and one server
+//! may serve from.
 //!
-//! SQLite gives `-wal` and `-shm` the mode of the file, and their maker's group. They are there
-//! as long as the database is open, so their group is set after opening.
+//! SQLite gives `-wal` and `-shm` the mode of the file, and the group of the process that makes them.
+//! They exist as long as the database is open, so their group is set after opening.
 
-use std::fs::{self, Permissions};
+use std::fs::{self, File, Permissions, TryLockError};
 use std::io;
-use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
 use migration::file;
@@ -16,35 +17,57 @@ use crate::store::StoreError;
 const OWNER_ALONE: u32 = 0o600;
 const OWNER_AND_GROUP: u32 = 0o660;
 
-/// Makes the file, if there is none, and lets the group in.
+/// Claims a SQLite file for one server; `None` for PostgreSQL, which many may share.
+pub(in crate::store) fn claim(config: &DatabaseConfig) -> Result<Option<File>, StoreError> {
+    let Some(database) = file::sqlite_file(config.url.expose()) else {
+        return Ok(None);
+    };
+    let path = beside(&database, ".lock");
+    let failed = |error| {
+        let path = path.display();
+        StoreError::Unavailable(format!("database.url: {path}: {error}"))
+    };
+    let file = File::options()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(OWNER_ALONE)
+        .open(&path)
+        .map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Err(StoreError::InUse(database.display().to_string())),
+        Err(TryLockError::Error(error)) => Err(failed(error)),
+    }
+}
+
+/// Makes the file, if there is none, and gives the group access.
 pub(in crate::store) fn prepare(config: &DatabaseConfig) -> Result<(), StoreError> {
     file::create(config.url.expose())
         .map_err(|error| StoreError::Unavailable(format!("database.url: {error}")))?;
     admit_group(config)
 }
 
-/// Lets the group in, to each of the files that is there.
+/// Gives the group access to each file that exists.
 pub(in crate::store) fn admit_group(config: &DatabaseConfig) -> Result<(), StoreError> {
     let Some(group) = &config.group else {
         return Ok(());
     };
     for path in files(config) {
-        match admit(group, &path) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => {
-                return Err(StoreError::Unavailable(format!(
-                    "database.group: {} cannot be given to group {}, of which malipo's user must be a member: {error}",
-                    path.display(),
-                    group.name
-                )));
-            }
+        if let Err(error) = admit(group, &path)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            return Err(StoreError::Unavailable(format!(
+                "database.group: {} cannot be given to group {}, of which malipo's user must be a member: {error}",
+                path.display(),
+                group.name
+            )));
         }
     }
     Ok(())
 }
 
-/// Which of SQLite's files are open to others, in words; `None` if none is.
+/// A warning that names the SQLite files that other users may open; `None` if there are none.
 pub fn exposed(config: &DatabaseConfig) -> Option<String> {
     let allowed = match config.group {
         Some(_) => OWNER_AND_GROUP,
@@ -65,7 +88,7 @@ pub fn exposed(config: &DatabaseConfig) -> Option<String> {
     })
 }
 
-/// What is right already is left alone: FreeRADIUS owns what it has made.
+/// Changes only what must be changed: FreeRADIUS owns the files that it has made.
 fn admit(group: &Group, path: &Path) -> io::Result<()> {
     let found = fs::metadata(path)?;
     if found.gid() != group.gid {
@@ -78,15 +101,17 @@ fn admit(group: &Group, path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// The file, its log and its index of that, whether they are there or not.
+/// The file, its log and the log's index, whether they exist or not.
 fn files(config: &DatabaseConfig) -> Vec<PathBuf> {
     let Some(file) = file::sqlite_file(config.url.expose()) else {
         return Vec::new();
     };
-    let beside = |suffix: &str| {
-        let mut name = file.clone().into_os_string();
-        name.push(suffix);
-        PathBuf::from(name)
-    };
-    vec![file.clone(), beside("-wal"), beside("-shm")]
+    let (log, index) = (beside(&file, "-wal"), beside(&file, "-shm"));
+    vec![file, log, index]
+}
+
+fn beside(file: &Path, suffix: &str) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
 }

@@ -2,12 +2,10 @@
 
 pub(super) mod connect;
 pub(super) mod files;
-pub(super) mod lease;
 pub(super) mod pool;
 pub(super) mod reader;
 pub(super) mod runtime;
 pub(super) mod sql;
-pub(super) mod stalled;
 #[cfg(test)]
 pub(super) mod tests;
 pub(super) mod transaction;

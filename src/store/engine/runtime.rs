@@ -1,53 +1,53 @@
 //! The runtime that runs all database work, as tasks that their callers only await: a caller
-//! that vanishes or times out cancels nothing, a panic comes back as an error, and no
+//! that leaves or times out cancels nothing, a panic comes back as an error, and no
 //! connection ever belongs to a runtime that ends (sqlx issue 4385).
+//!
+//! sqlx has no time limit for a statement on the client's side, and a connection whose statement was
+//! given up must not be used as it is (the same issue). So a task that gives up records it in
+//! [`Stalled`]. For a while the pools then test each connection before it is used, clean it
+//! afterwards, and close it if it does not answer (`connect.rs`). A pool that may have lost
+//! connections is replaced (`pool.rs`).
 
 use std::future::Future;
-use std::pin::{Pin, pin};
-use std::task::{Context, Poll};
-use std::time::Duration;
+use std::pin::pin;
+use std::time::{Duration, Instant};
 
+use futures_util::FutureExt;
 use sea_orm::DbErr;
 use tokio::runtime::{Builder, Handle, Runtime};
-use tokio::task::JoinHandle;
+use tokio::sync::watch;
 use tokio::time::timeout;
 use tracing::Instrument;
 
-use super::stalled::Stalled;
 use crate::store::StoreError;
 
-/// They only move bytes: PostgreSQL does its work in its own processes, SQLite on threads of sqlx.
+/// The threads only move bytes: PostgreSQL does its work in its own processes, SQLite on threads of sqlx.
 const THREADS: usize = 2;
-/// After this long what writes is given up and its connection closed. Longer than the
-/// server's own time-outs: those end a statement cleanly, this is for a server that is gone.
+/// After this long a write is given up and its connection closed. Longer than the server's own
+/// time-outs: those end a statement cleanly, this one is for a server that does not answer.
 pub(in crate::store) const WRITE_WITHIN: Duration = Duration::from_secs(30);
-/// The same for what only reads: nothing is lost with it.
+/// The same for reads: nothing is lost with them.
 pub(in crate::store) const READ_WITHIN: Duration = Duration::from_secs(4);
-
-/// Work that has begun. To drop this cancels nothing.
-pub(in crate::store) struct Underway<T>(JoinHandle<Result<T, StoreError>>);
-
-impl<T> Future for Underway<T> {
-    type Output = Result<T, StoreError>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut self.0)
-            .poll(context)
-            .map(|ended| ended.unwrap_or_else(|panic| Err(StoreError::Panicked(panic.to_string()))))
-    }
-}
+/// How long no connection is trusted after a task gave up: where one is dead, the others
+/// may be too.
+const WARY_FOR: Duration = Duration::from_secs(60);
+/// A dead connection shows at once; a failure that took longer has another cause.
+const DEAD_WITHIN: Duration = Duration::from_millis(500);
+/// As many as the largest pool has connections.
+const RETRIES_MAX: u32 = 12;
 
 /// Runs database work to its end, or gives it up after its time.
 pub(in crate::store) struct DatabaseRuntime {
-    /// Taken when it is dropped.
+    /// `None` once it is dropped.
     runtime: Option<Runtime>,
-    handle: Handle,
-    stalled: Stalled,
+    /// All connections belong to this runtime.
+    pub handle: Handle,
+    pub stalled: Stalled,
 }
 
 impl DatabaseRuntime {
     /// Starts its threads.
-    pub fn start(stalled: Stalled) -> Result<Self, StoreError> {
+    pub fn start() -> Result<Self, StoreError> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(THREADS)
             .thread_name("malipo-store")
@@ -57,93 +57,93 @@ impl DatabaseRuntime {
         Ok(Self {
             handle: runtime.handle().clone(),
             runtime: Some(runtime),
-            stalled,
+            stalled: Stalled::default(),
         })
     }
 
-    /// Where all connections belong.
-    pub fn handle(&self) -> &Handle {
-        &self.handle
-    }
-
-    /// Runs what opens connections: they belong to the runtime that opens them.
-    pub async fn open<T: Send + 'static>(
-        &self,
-        work: impl Future<Output = Result<T, DbErr>> + Send + 'static,
-    ) -> Result<T, StoreError> {
-        match self.handle.spawn(work).await {
-            Ok(opened) => opened.map_err(|error| StoreError::Unavailable(error.to_string())),
-            Err(panic) => Err(StoreError::Panicked(panic.to_string())),
-        }
-    }
-
-    /// Runs what writes. It begins at once; what is awaited is only its end, and stays small
-    /// however large the work is, because thousands of callers wait at a time.
-    pub fn write<T: Send + 'static>(
-        &self,
-        work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
-    ) -> Underway<T> {
-        let stalled = self.stalled.clone();
-        self.run(async move { write_within(&stalled, work).await })
-    }
-
-    /// Runs what only reads, in the same way.
-    pub fn read<T: Send + 'static>(
-        &self,
-        work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
-    ) -> Underway<T> {
-        let stalled = self.stalled.clone();
-        self.run(async move { read_within(&stalled, work).await })
-    }
-
-    fn run<T: Send + 'static>(
-        &self,
-        work: impl Future<Output = Result<T, StoreError>> + Send + 'static,
-    ) -> Underway<T> {
-        Underway(self.handle.spawn(work.in_current_span()))
-    }
-}
-
-/// Writes to the end, or gives it up after its time.
-pub(in crate::store) async fn write_within<T>(
-    stalled: &Stalled,
-    work: impl Future<Output = Result<T, StoreError>>,
-) -> Result<T, StoreError> {
-    let lost = || StoreError::CommitUnknown(DbErr::Custom("no answer in time".to_owned()));
-    within(WRITE_WITHIN, stalled, work, lost).await
-}
-
-/// Reads to the end, or gives it up after its time.
-pub(in crate::store) async fn read_within<T>(
-    stalled: &Stalled,
-    work: impl Future<Output = Result<T, StoreError>>,
-) -> Result<T, StoreError> {
-    let lost = || StoreError::Unavailable("no answer in time".to_owned());
-    within(READ_WITHIN, stalled, work, lost).await
-}
-
-async fn within<T>(
-    limit: Duration,
-    stalled: &Stalled,
-    work: impl Future<Output = Result<T, StoreError>>,
-    lost: fn() -> StoreError,
-) -> Result<T, StoreError> {
-    let mut work = pin!(work);
-    match timeout(limit, &mut work).await {
-        Ok(result) => result,
-        Err(_) => {
-            // Before `work` is dropped, and its connection with it.
-            stalled.give_up();
-            Err(lost())
-        }
+    /// Starts `work` at once and returns its end. Dropping that cancels nothing. It is small however
+    /// large the work is, because thousands of callers wait at the same time.
+    pub fn run<T, W>(&self, work: W) -> impl Future<Output = Result<T, StoreError>> + use<T, W>
+    where
+        T: Send + 'static,
+        W: Future<Output = Result<T, StoreError>> + Send + 'static,
+    {
+        let task = self.handle.spawn(work.in_current_span());
+        task.map(|ended| ended.unwrap_or_else(|panic| Err(StoreError::Panicked(panic.to_string()))))
     }
 }
 
 impl Drop for DatabaseRuntime {
     fn drop(&mut self) {
-        // A runtime must not be dropped where async code runs, and a store may be.
+        // A runtime must not be dropped in async code, but a store may be.
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }
     }
+}
+
+/// When a task last gave up waiting for the database. Cheap to clone.
+#[derive(Clone, Default)]
+pub(in crate::store) struct Stalled(watch::Sender<Option<Instant>>);
+
+impl Stalled {
+    /// Waits for a write, or gives it up after its time.
+    pub async fn write<T>(
+        &self,
+        work: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let lost = || StoreError::CommitUnknown(DbErr::Custom("no answer in time".to_owned()));
+        self.within(WRITE_WITHIN, work, lost).await
+    }
+
+    /// Waits for a read, or gives it up after its time.
+    pub async fn read<T>(
+        &self,
+        work: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        let lost = || StoreError::Unavailable("no answer in time".to_owned());
+        self.within(READ_WITHIN, work, lost).await
+    }
+
+    async fn within<T>(
+        &self,
+        limit: Duration,
+        work: impl Future<Output = Result<T, StoreError>>,
+        lost: fn() -> StoreError,
+    ) -> Result<T, StoreError> {
+        let mut work = pin!(work);
+        let done = timeout(limit, &mut work).await;
+        done.unwrap_or_else(|_| {
+            // Before `work` is dropped, and its connection with it.
+            self.0.send_replace(Some(Instant::now()));
+            Err(lost())
+        })
+    }
+
+    /// Whether a connection must show that it is alive.
+    pub fn is_wary(&self) -> bool {
+        self.gave_up_at().is_some_and(|at| at.elapsed() < WARY_FOR)
+    }
+
+    pub fn gave_up_at(&self) -> Option<Instant> {
+        *self.0.borrow()
+    }
+}
+
+/// Does `work` again as long as it meets a dead connection: after a restart of PostgreSQL every old
+/// connection of a pool fails once.
+pub(in crate::store) async fn retry_dead_connections<T, F>(
+    mut work: impl FnMut() -> F,
+) -> Result<T, StoreError>
+where
+    F: Future<Output = Result<T, StoreError>>,
+{
+    let began = Instant::now();
+    for _ in 0..RETRIES_MAX {
+        match work().await {
+            Err(StoreError::Unavailable(_)) if began.elapsed() < DEAD_WITHIN => {}
+            done => return done,
+        }
+    }
+    work().await
 }

@@ -56,7 +56,7 @@ pub(in crate::store) async fn rows<T: FromQueryResult, const N: usize>(
     found.iter().map(read).collect()
 }
 
-/// The only row of a query, or the first.
+/// The first row of a query.
 pub(in crate::store) async fn row<T: FromQueryResult, const N: usize>(
     db: &impl ConnectionTrait,
     text: &str,
@@ -76,7 +76,7 @@ pub(in crate::store) async fn tuples<T: TryGetableMany, const N: usize>(
     found.iter().map(read).collect()
 }
 
-/// The only one of these, or the first.
+/// The first row of a query as a tuple or single value.
 pub(in crate::store) async fn tuple<T: TryGetableMany, const N: usize>(
     db: &impl ConnectionTrait,
     text: &str,
@@ -85,12 +85,21 @@ pub(in crate::store) async fn tuple<T: TryGetableMany, const N: usize>(
     Ok(tuples(db, text, values).await?.into_iter().next())
 }
 
-/// The connections that read, for callers on any runtime: each query is a task of the store's
-/// runtime that its caller only awaits, and is given up after its own time.
+/// The list with more of its last value, as long as the next power of two: with lists of any length a
+/// statement would have a text for each.
+pub(in crate::store) fn padded<T: Clone>(mut list: Vec<T>) -> Vec<T> {
+    if let Some(last) = list.last().cloned() {
+        list.resize(list.len().next_power_of_two(), last);
+    }
+    list
+}
+
+/// The connections that only read, for callers on any runtime: each query is a task of the store's
+/// runtime that its caller only awaits, and is given up after four seconds.
 pub(in crate::store) struct Db(Store);
 
 impl Store {
-    /// Where to read.
+    /// Connections to read from.
     ///
     /// # Errors
     /// A query fails with [`StoreError::Unavailable`].
@@ -107,7 +116,7 @@ impl Store {
         text: impl Into<String>,
         values: [Value; N],
     ) -> Result<u64, StoreError> {
-        let (writer, text) = (self.inner.writer.clone(), text.into());
+        let (writer, text) = (self.inner.pools.writer.clone(), text.into());
         self.run(async move { execute(&writer, &text, values).await })
             .await
     }
@@ -134,31 +143,22 @@ impl ConnectionTrait for Db {
     }
 
     async fn execute_raw(&self, _: Statement) -> Result<ExecResult, DbErr> {
-        Err(DbErr::Custom("these connections only read".to_owned()))
+        Err(DbErr::Custom("not a connection that writes".to_owned()))
     }
 
     async fn execute_unprepared(&self, _: &str) -> Result<ExecResult, DbErr> {
-        Err(DbErr::Custom("these connections only read".to_owned()))
+        Err(DbErr::Custom("not a connection that writes".to_owned()))
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        let pool = self.0.inner.reader.clone();
-        let query = self
-            .0
-            .read(async move { Ok(pool.query_one_raw(statement).await) });
-        query.await.unwrap_or_else(lost)
+        Ok(self.query_all_raw(statement).await?.into_iter().next())
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        let pool = self.0.inner.reader.clone();
-        let query = self
-            .0
-            .read(async move { Ok(pool.query_all_raw(statement).await) });
-        query.await.unwrap_or_else(lost)
+        let pool = self.0.inner.pools.reader.clone();
+        let query = async move { Ok(pool.query_all_raw(statement).await) };
+        let read = self.0.read(query).await;
+        // It was given up, or has panicked.
+        read.unwrap_or_else(|why| Err(DbErr::Conn(RuntimeErr::Internal(why.to_string()))))
     }
-}
-
-/// A query that was given up, or has panicked.
-fn lost<T>(why: StoreError) -> Result<T, DbErr> {
-    Err(DbErr::Conn(RuntimeErr::Internal(why.to_string())))
 }

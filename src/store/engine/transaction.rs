@@ -1,17 +1,28 @@
-//! Transactions that write: how each begins and ends.
+//! Transactions that write: how each begins and ends, and how a job claims rows that are due.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::ops::Range;
+use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
-use sea_orm::{DatabaseTransaction, DbBackend, SqliteTransactionMode, TransactionOptions};
+use sea_orm::sea_query::{Expr, LockBehavior, LockType};
+use sea_orm::{
+    ColumnTrait, DatabaseTransaction, DbBackend, EntityTrait, QueryFilter, QuerySelect, QueryTrait,
+    Select, SqliteTransactionMode, TransactionOptions,
+};
+use tokio::sync::Mutex;
 use tracing::warn;
 
 use super::pool::Pool;
-use super::writer::{SharedWork, Write};
+use super::sql;
+use super::writer::{self, Write};
 use crate::store::{Store, StoreError};
 
 /// What runs in a transaction.
 type Work<'t, T> = BoxFuture<'t, Result<T, StoreError>>;
+
+/// From now until the end of the lease, by the database's clock.
+pub(in crate::store) type Lease = Range<DateTime<Utc>>;
 
 impl Store {
     /// Runs `work` in a transaction of its own and returns when its writes are durable. If `work`
@@ -45,7 +56,7 @@ impl Store {
     {
         let store = self.clone();
         self.run(async move {
-            let txn = begin(&store.inner.writer).await?;
+            let txn = begin(&store.inner.pools.writer).await?;
             let done = work(&txn).await;
             if matches!(done, Ok(Some(_))) {
                 txn.commit().await.map_err(StoreError::CommitUnknown)?;
@@ -73,38 +84,94 @@ impl Store {
         }
         let (work, result) = (Arc::new(work), Arc::new(Mutex::new(None)));
         let kept = result.clone();
-        let shared: SharedWork = Box::new(move |txn| {
+        let work: writer::Work = Box::new(move |txn| {
             let (work, kept) = (work.clone(), kept.clone());
             Box::pin(async move {
                 let done = work(txn).await?;
-                *kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(done);
+                *kept.lock().await = Some(done);
                 Ok(())
             })
         });
         let write = Write {
-            shared: Some(shared),
+            work: Some(work),
             ..Write::default()
         };
         self.inner.write_path.write(write).await?;
-        let done = result.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let done = result.lock().await.take();
         Ok(done.expect("the batch was written, and this work with it"))
+    }
+
+    /// Claims the rows of `candidates` that are due by their column `due`, by moving their due time to
+    /// the end of the lease. Returns the rows as they are then, in no promised order. `candidates`
+    /// has the order and the limit. They are looked for on the connections that read: a long queue
+    /// must not be sorted where sales are written.
+    ///
+    /// Of several processes one gets a row. What a process that died had claimed is due again when
+    /// the lease ends.
+    pub(in crate::store) async fn claim<E: EntityTrait>(
+        &self,
+        lease: Lease,
+        (id, due): (E::Column, E::Column),
+        candidates: Select<E>,
+    ) -> Result<Vec<E::Model>, StoreError>
+    where
+        E::Model: Send,
+    {
+        let are_due = candidates.clone().filter(due.lte(lease.start));
+        let ids = are_due.select_only().column(id).into_tuple();
+        let ids = ids.all(&self.db()).await?;
+        self.claim_rows(lease, (id, due), candidates, ids).await
+    }
+
+    /// The same for rows of `candidates` that were chosen by their ids.
+    pub(in crate::store) async fn claim_rows<E: EntityTrait>(
+        &self,
+        lease: Lease,
+        (id, due): (E::Column, E::Column),
+        candidates: Select<E>,
+        ids: Vec<i64>,
+    ) -> Result<Vec<E::Model>, StoreError>
+    where
+        E::Model: Send,
+    {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        // Whether a row is still due is checked in the statement that moves its time: another process
+        // may have been quicker. On PostgreSQL the statement leaves out rows that another transaction
+        // has locked: another process claims them, or a sale or an operator changes them.
+        let mut chosen = candidates
+            .filter(id.is_in(sql::padded(ids)))
+            .filter(due.lte(lease.start))
+            .select_only()
+            .column(id)
+            .into_query();
+        chosen.lock_with_behavior(LockType::NoKeyUpdate, LockBehavior::SkipLocked);
+        let claim = E::update_many()
+            .col_expr(due, Expr::value(lease.end))
+            .filter(id.in_subquery(chosen));
+        self.share(move |txn| {
+            let claim = claim.clone();
+            Box::pin(async move { Ok(claim.exec_with_returning(txn).await?) })
+        })
+        .await
     }
 }
 
-/// Opens one. On SQLite it takes the write lock at once: a deferred transaction fails at its first
-/// write with "database is locked", busy time-out or not.
+/// Begins a transaction. On SQLite it takes the write lock at once: a deferred transaction fails at
+/// its first write with "database is locked", busy time-out or not.
 pub(in crate::store) async fn begin(pool: &Pool) -> Result<DatabaseTransaction, StoreError> {
     let at_once = TransactionOptions {
         sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
         ..Default::default()
     };
-    pool.begin(at_once).await.map_err(StoreError::before_commit)
+    Ok(pool.begin(at_once).await?)
 }
 
-/// Ends one that failed, so that its connection goes back clean.
+/// Rolls back a transaction that failed, so that its connection goes back clean.
 pub(in crate::store) async fn roll_back(txn: DatabaseTransaction) {
     if let Err(error) = txn.rollback().await {
-        // The pool looks at every connection that comes back; see connect.rs.
+        // The pool tests every connection that comes back; see connect.rs.
         warn!(%error, "rollback failed");
     }
 }

@@ -136,7 +136,7 @@ impl Store {
             .filter(Column::Id.is_in(numbers))
             .filter(Column::Body.ne(Vec::<u8>::new()));
         let store = self.clone();
-        self.run(async move { Ok(forget.exec(&store.inner.writer).await?.rows_affected) })
+        self.run(async move { Ok(forget.exec(&store.inner.pools.writer).await?.rows_affected) })
             .await
     }
 }

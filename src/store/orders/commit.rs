@@ -4,14 +4,18 @@
 //! The payment is changed `WHERE version = ?`, and zero rows is [`StoreError::Conflict`]. With that
 //! and the unique keys the result is right even if two processes, or no actors at all, stand above.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
+use entities::payments;
 use sea_orm::ActiveValue::Set;
+use sea_orm::DatabaseTransaction;
 
 use super::{events, reissue, sale};
 use crate::domain::access::radius_user::RadiusUser;
 use crate::domain::order::decision::{Decision, Effect};
 use crate::domain::order::payment::Payment;
-use crate::store::engine::writer::{Columns, Guard, Rows, Update, Write};
+use crate::store::engine::writer::{Guard, Rows, Work, Write};
 use crate::store::journal::deliveries;
 use crate::store::operators::audit_log;
 use crate::store::rows;
@@ -53,36 +57,38 @@ impl Change {
         Ok(Write {
             guard: self.guard(),
             rows: self.rows(now)?,
-            more: self.has_more().then(|| Box::new(self)),
-            ..Write::default()
+            work: self.has_more().then(|| self.into_work()),
         })
     }
 
     /// What it does to the payment's row; `None` if it holds whatever becomes of the row.
     fn guard(&self) -> Option<Guard> {
-        let update = match &self.decision.effect {
-            Effect::Sell(sale) => set(Columns::State, rows::changed(&sale.payment)),
-            Effect::Fail(next) | Effect::Hold(next) => set(Columns::State, rows::changed(next)),
-            Effect::Confirm(kept) => set(Columns::Confirmation, rows::confirmed(kept)),
-            Effect::Refund(next) => set(Columns::Act, rows::refunded(next)),
-            Effect::Revoke(next) => set(Columns::Act, rows::revoked(next)),
-            Effect::Replace(it) => set(Columns::Act, rows::reissued(&it.payment)),
-            Effect::Ask(at) => Update::due_at(*at),
+        let mut update = match &self.decision.effect {
+            Effect::Sell(sale) => rows::changed(&sale.payment),
+            Effect::Fail(next) | Effect::Hold(next) => rows::changed(next),
+            Effect::Confirm(kept) => rows::confirmed(kept),
+            Effect::Refund(next) => rows::refunded(next),
+            Effect::Revoke(next) => rows::revoked(next),
+            Effect::Replace(it) => rows::reissued(&it.payment),
+            Effect::Ask(at) => payments::ActiveModel {
+                due_at: Set(Some(*at)),
+                ..Default::default()
+            },
             // COMPLETED can only become REFUNDED, and what is said about it stays true then.
             Effect::Keep | Effect::Refuse
                 if self.before.status.is_finished() && self.ask_at.is_none() =>
             {
                 return None;
             }
-            Effect::Keep | Effect::Refuse => Update::Check,
+            Effect::Keep | Effect::Refuse => payments::ActiveModel::default(),
         };
+        if let Some(at) = self.ask_at {
+            update.due_at = Set(Some(at));
+        }
         Some(Guard {
             payment_id: self.before.id,
             version: self.before.version,
-            update: match self.ask_at {
-                Some(at) => asked_at(update, at),
-                None => update,
-            },
+            update: Box::new(update),
         })
     }
 
@@ -115,6 +121,30 @@ impl Change {
         Ok(rows)
     }
 
+    /// What it changes in other tables.
+    fn into_work(self) -> Work {
+        let change = Arc::new(self);
+        Box::new(move |txn| {
+            let change = change.clone();
+            Box::pin(async move { change.write_more(txn).await })
+        })
+    }
+
+    async fn write_more(&self, txn: &DatabaseTransaction) -> Result<(), StoreError> {
+        match &self.decision.effect {
+            Effect::Refund(next) => sale::revoke(txn, next, "refunded").await,
+            Effect::Revoke(next) => sale::revoke(txn, next, "revoked").await,
+            Effect::Replace(replacement) => reissue::close(txn, replacement).await,
+            Effect::Confirm(kept) => sale::correct_amount(txn, &self.before, kept).await,
+            Effect::Sell(_)
+            | Effect::Fail(_)
+            | Effect::Hold(_)
+            | Effect::Keep
+            | Effect::Ask(_)
+            | Effect::Refuse => Ok(()),
+        }
+    }
+
     /// Whether it changes rows of other tables, which no batch does.
     fn has_more(&self) -> bool {
         match &self.decision.effect {
@@ -127,20 +157,5 @@ impl Change {
             | Effect::Ask(_)
             | Effect::Refuse => false,
         }
-    }
-}
-
-fn set(columns: Columns, model: entities::payments::ActiveModel) -> Update {
-    Update::Set(columns, Box::new(model))
-}
-
-/// The same, and the gateway is asked at this time.
-fn asked_at(update: Update, at: DateTime<Utc>) -> Update {
-    match update {
-        Update::Set(columns, mut model) => {
-            model.due_at = Set(Some(at));
-            Update::Set(columns, model)
-        }
-        Update::Check => Update::due_at(at),
     }
 }

@@ -7,25 +7,23 @@
 //! reports, look-ups by another key) use the same pool and are not counted here.
 //!
 //! # Invariants
-//! - An order is read after it was requested. A poll subscribes before it requests, and would else
+//! - An order is read after it was requested. A poll subscribes before it requests, and would otherwise
 //!   miss a commit between the two.
 //! - A damaged row fails for its own order and for no other one of the batch.
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use entities::{payments, vouchers};
 use sea_orm::sea_query::{Expr, IntoCondition, SimpleExpr};
 use sea_orm::{ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, QueryFilter};
-use tokio::runtime::Handle;
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio::time::timeout;
 
-use super::connect::{POSTGRES_READERS, readers};
+use super::connect::{POSTGRES_READERS, SQLITE_READERS};
 use super::pool::Pool;
-use super::runtime::{READ_WITHIN, read_within};
-use super::stalled::Stalled;
+use super::runtime::{DatabaseRuntime, READ_WITHIN, Stalled, retry_dead_connections};
+use super::sql;
 use crate::domain::order::ids::OrderId;
 use crate::domain::order::payment::Payment;
 use crate::store::{Store, StoreError, rows};
@@ -33,10 +31,6 @@ use crate::supervisor::{Supervisor, Task};
 
 /// Orders in one statement at most. A database takes a few milliseconds for so many.
 const BATCH_MAX: usize = 256;
-/// After a restart of PostgreSQL every old connection of the pool fails once.
-const TRIES: u32 = POSTGRES_READERS + 1;
-/// A dead connection shows at once; a failure that took longer has another cause.
-const STALE_WITHIN: Duration = Duration::from_millis(500);
 
 /// An order that exists, or why its row cannot be read.
 type Found = Result<Arc<Payment>, StoreError>;
@@ -51,9 +45,7 @@ pub(in crate::store) struct Reader {
 /// Has no limit of its own, because its callers are limited: a webhook has a permit
 /// (`actors.in_flight_max`), and a guest has a connection to one of the web workers, which take
 /// 25,600 each. A caller leaves after four seconds.
-struct Queue {
-    requests: mpsc::UnboundedSender<Request>,
-}
+struct Queue(mpsc::UnboundedSender<Request>);
 
 struct Request {
     order_id: OrderId,
@@ -94,20 +86,23 @@ impl Store {
 
 impl Reader {
     /// Starts the lanes on the runtime to which the connections belong.
-    pub fn open(reader: &Pool, runtime: &Handle, stalled: &Stalled, tasks: &Supervisor) -> Self {
-        let lanes = readers(reader.get_database_backend()) / 2;
+    pub fn start(reader: &Pool, runtime: &DatabaseRuntime, tasks: &Supervisor) -> Self {
+        let lanes = match reader.get_database_backend() {
+            DbBackend::Postgres => POSTGRES_READERS / 2,
+            _ => SQLITE_READERS / 2,
+        };
         let queue = || {
-            let (requests, waiting) = mpsc::unbounded_channel();
+            let (sender, requests) = mpsc::unbounded_channel();
             let lane = Lane {
-                requests: Arc::new(Mutex::new(waiting)),
+                requests: Arc::new(Mutex::new(requests)),
                 reader: reader.clone(),
-                stalled: stalled.clone(),
+                stalled: runtime.stalled.clone(),
             };
             for _ in 0..lanes {
                 let lane = lane.clone();
-                tasks.run(runtime, Task::Reader, move || lane.clone().run());
+                tasks.run(&runtime.handle, Task::Reader, move || lane.clone().run());
             }
-            Queue { requests }
+            Queue(sender)
         };
         Self {
             actors: queue(),
@@ -120,7 +115,7 @@ impl Queue {
     async fn read(&self, order_id: OrderId) -> Read {
         let (reply, read) = oneshot::channel();
         // Without a lane the request is dropped, and then `read` ends with an error.
-        drop(self.requests.send(Request { order_id, reply }));
+        drop(self.0.send(Request { order_id, reply }));
         match timeout(READ_WITHIN, read).await {
             Ok(Ok(read)) => read,
             Ok(Err(_)) => Err(StoreError::Panicked("a read was lost".to_owned())),
@@ -133,50 +128,26 @@ impl Lane {
     /// Reads what waits, batch by batch, until the store is closed.
     async fn run(self) {
         let mut batch = Vec::new();
-        loop {
-            // The lock is given back before the batch is read.
-            let received = self
-                .requests
-                .lock()
-                .await
-                .recv_many(&mut batch, BATCH_MAX)
-                .await;
-            if received == 0 {
-                return;
-            }
+        // The lock is given back before the batch is read.
+        while self.receive(&mut batch).await > 0 {
             // A caller that has left, or has waited for too long, does not make the others wait.
             batch.retain(|request| !request.reply.is_closed());
-            self.answer(&mut batch).await;
-        }
-    }
-
-    async fn answer(&self, batch: &mut Vec<Request>) {
-        let orders: Vec<OrderId> = batch.iter().map(|request| request.order_id).collect();
-        let found = self.find(&orders).await;
-        for Request { order_id, reply } in batch.drain(..) {
-            let read = match &found {
-                Ok(found) => found.get(&order_id).cloned().transpose(),
-                Err(error) => Err(error.clone()),
-            };
-            // The caller may have left.
-            drop(reply.send(read));
-        }
-    }
-
-    /// Finds these orders, over another connection if one was dead.
-    async fn find(&self, orders: &[OrderId]) -> Result<HashMap<OrderId, Found>, StoreError> {
-        let began = Instant::now();
-        let mut tries = 1;
-        loop {
-            match read_within(&self.stalled, find(&self.reader, orders)).await {
-                Err(StoreError::Unavailable(_))
-                    if tries < TRIES && began.elapsed() < STALE_WITHIN =>
-                {
-                    tries += 1;
-                }
-                found => return Ok(found?.into_iter().collect()),
+            let orders: Vec<OrderId> = batch.iter().map(|request| request.order_id).collect();
+            let read = || self.stalled.read(find(&self.reader, &orders));
+            let found = retry_dead_connections(read).await;
+            for Request { order_id, reply } in batch.drain(..) {
+                let read = match &found {
+                    Ok(found) => found.get(&order_id).cloned().transpose(),
+                    Err(error) => Err(error.clone()),
+                };
+                // The caller may have left.
+                drop(reply.send(read));
             }
         }
+    }
+
+    async fn receive(&self, batch: &mut Vec<Request>) -> usize {
+        self.requests.lock().await.recv_many(batch, BATCH_MAX).await
     }
 }
 
@@ -184,9 +155,9 @@ impl Lane {
 async fn find(
     reader: &impl ConnectionTrait,
     orders: &[OrderId],
-) -> Result<Vec<(OrderId, Found)>, StoreError> {
+) -> Result<HashMap<OrderId, Found>, StoreError> {
     if orders.is_empty() {
-        return Ok(Vec::new());
+        return Ok(HashMap::new());
     }
     let found = payments::Entity::find()
         .filter(is_one_of(orders, reader.get_database_backend()))
@@ -200,25 +171,21 @@ async fn find(
     Ok(found.into_iter().map(order).collect())
 }
 
-/// Whether an order is one of at least one. Written so that few texts are prepared.
+/// Whether an order is one of these, of which there is at least one. Few texts are prepared for it.
 fn is_one_of(orders: &[OrderId], backend: DbBackend) -> Condition {
     let column = payments::Column::OrderId;
     match (orders, backend) {
         ([alone], _) => column.eq(alone.0).into_condition(),
         (several, DbBackend::Postgres) => is_any_of(several).into_condition(),
-        // A list has another text for each length, so it is as long as the next power of two.
         (several, _) => {
-            let last = several.last().copied();
-            let more = last.into_iter().cycle();
-            let list = several.iter().copied().chain(more);
-            let list = list.take(several.len().next_power_of_two());
-            column.is_in(list.map(|order| order.0)).into_condition()
+            let ids = several.iter().map(|order| order.0).collect();
+            column.is_in(sql::padded(ids)).into_condition()
         }
     }
 }
 
 /// One text and one value, however many orders: a list of values would be another statement to
-/// prepare and to keep for each length. The list is a subquery, because PostgreSQL would else plan
+/// prepare and to keep for each length. The list is a subquery; otherwise PostgreSQL would plan
 /// each read anew for the number of its orders, which takes longer than the read. PostgreSQL only.
 pub(in crate::store) fn is_any_of(orders: &[OrderId]) -> SimpleExpr {
     let list: Vec<String> = orders.iter().map(ToString::to_string).collect();

@@ -31,7 +31,7 @@ async fn a_batch_of_any_size_is_found_by_an_index_and_without_unknown_orders() {
             wanted.push(unknown);
             let found = find(database.db(), &wanted).await.unwrap();
 
-            let ids: HashSet<OrderId> = found.iter().map(|(id, _)| *id).collect();
+            let ids: HashSet<OrderId> = found.keys().copied().collect();
             assert_eq!(ids, known[..size].iter().copied().collect());
             for (id, read) in found {
                 assert_eq!(read.unwrap().order_id, id);
@@ -54,7 +54,7 @@ async fn a_batch_of_any_size_is_found_by_an_index_and_without_unknown_orders() {
 async fn a_damaged_row_fails_for_its_own_order_alone() {
     for database in Books::both().await {
         let orders = &known(&database).await[..3];
-        // On one connection, because SQLite leaves its checks out for each connection.
+        // On one connection, because SQLite switches its checks off for a connection.
         let txn = database.db().begin().await.unwrap();
         let without_checks = match database.backend() {
             DbBackend::Postgres => "ALTER TABLE payments DROP CONSTRAINT payments_status_check",
@@ -68,7 +68,7 @@ async fn a_damaged_row_fails_for_its_own_order_alone() {
             .await
             .unwrap();
 
-        let found: HashMap<_, _> = find(&txn, orders).await.unwrap().into_iter().collect();
+        let found = find(&txn, orders).await.unwrap();
 
         assert!(found[&orders[0]].is_ok());
         assert!(matches!(found[&orders[1]], Err(StoreError::Corrupt(_))));

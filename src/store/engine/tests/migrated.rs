@@ -1,4 +1,4 @@
-//! Books with their schema, for tests that look at a store from inside.
+//! Empty databases with the schema, for tests inside the store.
 
 use sea_orm::{ConnectionTrait, Database};
 use tempfile::TempDir;
@@ -19,14 +19,14 @@ pub(in crate::store) async fn open(url: String) -> Store {
     Store::open_beside(&config).await.unwrap()
 }
 
-/// In a file of its own, which is gone with its folder.
+/// A store on a file of its own, which is deleted with its folder.
 pub(in crate::store) async fn sqlite() -> (Store, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite://{}/books.db?mode=rwc", folder.path().display());
     (open(url).await, folder)
 }
 
-/// In a database of its own in the PostgreSQL that `scripts/with-postgres` starts; its address.
+/// The URL of a new database in the PostgreSQL that `scripts/with-postgres` starts.
 pub(in crate::store) async fn on_postgres() -> String {
     let server = std::env::var("MALIPO_TEST_POSTGRES")
         .expect("MALIPO_TEST_POSTGRES is not set: run `scripts/with-postgres cargo nextest run`");

@@ -1,4 +1,4 @@
-//! What tests of the store share: databases with their schema, empty or filled.
+//! Databases for tests of the store: with the schema, empty or filled.
 
 pub(in crate::store) mod migrated;
 pub(in crate::store) mod plans;

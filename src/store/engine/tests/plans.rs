@@ -1,5 +1,5 @@
-//! By which index a query runs, asked of both databases on a table of some size. What scans
-//! a table of twenty thousand rows is slow on one of ten million.
+//! The plans of queries, on both databases with filled tables. A query that scans a table of twenty
+//! thousand rows is slow on one of ten million.
 //!
 //! PostgreSQL is named by `MALIPO_TEST_POSTGRES`, as `scripts/with-postgres` sets it.
 
@@ -7,7 +7,7 @@ use sea_orm::{ConnectionTrait, Database, DatabaseConnection, DbBackend, Statemen
 use tempfile::TempDir;
 use uuid::Uuid;
 
-/// A database of some size.
+/// A filled database.
 pub(in crate::store) struct Books {
     db: DatabaseConnection,
     _folder: Option<TempDir>,
@@ -64,7 +64,7 @@ impl Books {
         self.db.get_database_backend()
     }
 
-    /// How the database would run it.
+    /// The database's plan for a query.
     pub async fn plan(&self, query: &Statement) -> String {
         let (explain, column) = match self.backend() {
             DbBackend::Postgres => ("EXPLAIN", 0),

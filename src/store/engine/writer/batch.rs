@@ -1,4 +1,4 @@
-//! What goes into one transaction, and what is tried when it fails.
+//! Which changes share a transaction, and which are tried again when it fails.
 //!
 //! # Invariants
 //! A batch has at most one change of a payment: its guard compares the version that the change
@@ -9,15 +9,15 @@ use std::collections::{HashSet, VecDeque};
 /// Changes in one transaction at most.
 pub(super) const BATCH_MAX: usize = 32;
 
-/// Takes the next batch out of what waits, in the order in which it came. What is left over is a
-/// second change of a payment that the batch has already, or one too many.
+/// Takes the next batch out of the waiting changes, in their order. Leaves second changes of a payment
+/// that is in the batch already, and changes beyond the limit.
 pub(super) fn take<T>(waiting: &mut VecDeque<T>, payment_of: impl Fn(&T) -> Option<i64>) -> Vec<T> {
     let mut batch = Vec::new();
     let mut left = VecDeque::new();
     let mut payments = HashSet::new();
     while let Some(member) = waiting.pop_front() {
         let payment_id = payment_of(&member);
-        // Also behind one that is left: changes of a payment keep their order.
+        // Also if an earlier change of the payment was left: they keep their order.
         let is_first = payment_id.is_none_or(|id| payments.insert(id));
         if is_first && batch.len() < BATCH_MAX {
             batch.push(member);
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn halves_lose_and_double_nothing() {
+    fn two_halves_have_each_change_once() {
         for count in 2..=BATCH_MAX {
             let batch: Vec<_> = (0..count).collect();
 

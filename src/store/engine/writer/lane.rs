@@ -1,40 +1,45 @@
-//! A lane writes a batch, and answers each of its members after the COMMIT. What cannot be written
-//! there is a transaction of its own on another connection, which waits for a locked row.
+//! A lane writes a batch as one transaction, and answers each of its members after the COMMIT. A change
+//! that cannot be written there gets a transaction of its own on another connection, which waits for
+//! a locked row.
 
 use std::collections::HashSet;
+use std::panic::AssertUnwindSafe;
+use std::slice;
 use std::sync::Arc;
-use std::time::Instant;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use futures_util::FutureExt;
+use sea_orm::{DatabaseTransaction, DbErr};
 use tokio::time::timeout;
-use tracing::Instrument;
+use tracing::{Instrument, Span, info_span};
 
-use super::attempt::{Failure, STALE_WITHIN, attempt};
 use super::batch::halves;
-use super::{Context, Job};
+use super::rows::Rows;
+use super::{Context, Job, update};
+use crate::failpoint::{Failpoints, Point};
 use crate::store::StoreError;
-use crate::store::engine::connect::{ACQUIRE_TIMEOUT, POSTGRES_LANES, POSTGRES_WRITERS};
+use crate::store::engine::connect::ACQUIRE_TIMEOUT;
+use crate::store::engine::pool::Pool;
+use crate::store::engine::runtime::retry_dead_connections;
+use crate::store::engine::transaction::{begin, roll_back};
+
+/// The payments that had the version decided on, and that no other session had locked.
+type Written = Result<HashSet<i64>, StoreError>;
 
 /// Writes a batch and answers each of its members after the COMMIT.
 pub(super) async fn write(context: &Arc<Context>, batch: Vec<Job>) {
-    let began = Instant::now();
-    let mut stale = POSTGRES_LANES;
     let mut batches = vec![batch];
     while let Some(batch) = batches.pop() {
         match attempt(context, &context.lanes, &batch).await {
             Ok(done) => answer(context, batch, &done),
-            Err(Failure::OfAMember(_)) if batch.len() > 1 => batches.extend(halves(batch)),
+            Err(error) if error.is_of_a_change() && batch.len() > 1 => {
+                batches.extend(halves(batch));
+            }
             // Alone, it can wait until the other session releases the lock.
-            Err(Failure::OfAMember(StoreError::Locked(_))) => {
+            Err(StoreError::Locked(_)) => {
                 batch.into_iter().for_each(|job| start_alone(context, job));
             }
-            Err(Failure::OfTheConnection(_)) if stale > 0 && began.elapsed() < STALE_WITHIN => {
-                // After a restart of PostgreSQL every old connection of the pool fails once, before
-                // anything is written.
-                stale -= 1;
-                batches.push(batch);
-            }
-            Err(failure) => {
-                let error = failure.into_error();
+            Err(error) => {
                 for job in batch {
                     job.answer(Err(error.clone()));
                 }
@@ -43,8 +48,8 @@ pub(super) async fn write(context: &Arc<Context>, batch: Vec<Job>) {
     }
 }
 
-/// Answers those that were written. The payments of the others have another version, or are
-/// locked: alone, each waits for its row and finds out.
+/// Answers the members that were written. The payments of the others have another version, or are
+/// locked: each is written alone, waits for its row, and is a conflict or not.
 fn answer(context: &Arc<Context>, batch: Vec<Job>, done: &HashSet<i64>) {
     for job in batch {
         if job.is_done(done) {
@@ -61,27 +66,98 @@ pub(super) fn start_alone(context: &Arc<Context>, job: Job) {
     let span = job.span.clone();
     let runtime = context.runtime.clone();
     let work = async move {
-        let written = write_alone(&context, &job).await;
-        job.answer(written);
+        let written = match timeout(ACQUIRE_TIMEOUT, context.places.acquire()).await {
+            Ok(_place) => attempt(&context, &context.singles, slice::from_ref(&job)).await,
+            Err(_) => Err(StoreError::Unavailable(
+                "too many changes wait for locked rows".to_owned(),
+            )),
+        };
+        job.answer(written.map(drop));
     };
     runtime.spawn(work.instrument(span));
 }
 
-async fn write_alone(context: &Context, job: &Job) -> Result<(), StoreError> {
-    let Ok(Ok(_place)) = timeout(ACQUIRE_TIMEOUT, context.places.acquire()).await else {
-        let crowded = "too many changes wait for locked rows".to_owned();
-        return Err(StoreError::Unavailable(crowded));
+/// Writes a batch in one transaction, over another connection if one was dead.
+async fn attempt(context: &Context, pool: &Pool, batch: &[Job]) -> Written {
+    retry_dead_connections(|| attempt_once(context, pool, batch)).await
+}
+
+async fn attempt_once(context: &Context, pool: &Pool, batch: &[Job]) -> Written {
+    let is_committing = AtomicBool::new(false);
+    let work = transaction(context, pool, batch, &is_committing);
+    // A bug in one change must not end the lane and fail the other changes.
+    let work = AssertUnwindSafe(work).catch_unwind();
+    let done = context.stalled.write(async { Ok(work.await) }).await?;
+    done.unwrap_or_else(|_| {
+        Err(if is_committing.load(Ordering::SeqCst) {
+            let lost = DbErr::Custom("a panic after the commit was sent".to_owned());
+            StoreError::CommitUnknown(lost)
+        } else {
+            StoreError::Panicked("a change could not be written".to_owned())
+        })
+    })
+}
+
+async fn transaction(
+    context: &Context,
+    pool: &Pool,
+    batch: &[Job],
+    is_committing: &AtomicBool,
+) -> Written {
+    // Only changes of orders reach failpoints.
+    let failpoints = if batch.iter().any(|job| job.write.guard.is_some()) {
+        context.failpoints.clone()
+    } else {
+        Failpoints::default()
     };
-    let began = Instant::now();
-    let batch = std::slice::from_ref(job);
-    let mut written = attempt(context, &context.singles, batch).await;
-    for _ in 0..POSTGRES_WRITERS {
-        // After a restart of PostgreSQL every old connection of the pool fails once.
-        let is_stale = matches!(written, Err(Failure::OfTheConnection(_)));
-        if !is_stale || began.elapsed() >= STALE_WITHIN {
-            break;
+    failpoints.reach(Point::BeforeBegin)?;
+    let txn = begin(pool).await?;
+    let done = match write_all(&txn, &failpoints, batch).await {
+        Ok(done) => done,
+        Err(error) => {
+            roll_back(txn).await;
+            return Err(error);
         }
-        written = attempt(context, &context.singles, batch).await;
+    };
+    // Nothing but the database was awaited since `begin`. From here on an error does not tell
+    // whether the sales are there.
+    is_committing.store(true, Ordering::SeqCst);
+    let reach = |point| {
+        let reached = failpoints.reach(point);
+        reached.map_err(|wanted| StoreError::CommitUnknown(DbErr::Custom(wanted.to_string())))
+    };
+    reach(Point::BeforeCommit)?;
+    let commits: Vec<Span> = (batch.iter())
+        .map(|job| info_span!(parent: &job.span, "commit"))
+        .collect();
+    txn.commit().await.map_err(StoreError::CommitUnknown)?;
+    drop(commits);
+    reach(Point::AfterCommit)?;
+    Ok(done)
+}
+
+/// Changes the payments, and then writes all else of those changes whose payment was as decided on.
+async fn write_all(txn: &DatabaseTransaction, failpoints: &Failpoints, batch: &[Job]) -> Written {
+    failpoints.reach(Point::AfterBegin)?;
+    let guards: Vec<_> = batch
+        .iter()
+        .filter_map(|job| job.write.guard.as_ref())
+        .collect();
+    // First, because it takes the row locks: a second session waits here and then finds another
+    // version.
+    let done = match (batch, &guards[..]) {
+        ([_], [guard]) => update::apply_alone(txn, guard).await?,
+        _ => update::apply(txn, &guards).await?,
+    };
+    failpoints.reach(Point::AfterPayment)?;
+    let mut rows = Rows::default();
+    for job in batch.iter().filter(|job| job.is_done(&done)) {
+        if let Some(work) = &job.write.work {
+            work(txn).await?;
+        }
+        rows.append(job.write.rows.clone());
     }
-    written.map(drop).map_err(Failure::into_error)
+    rows.write(txn).await?;
+    failpoints.reach(Point::AfterRows)?;
+    Ok(done)
 }

@@ -1,8 +1,8 @@
 //! The one write path: changes that wait at the same moment are one transaction.
 //!
 //! [`Writer::write`] puts a change into a bounded queue and waits for its result. A few *lanes*, each
-//! with one connection, take what waits ([`batch`]), write it as one transaction ([`attempt`]) and
-//! answer each caller after its COMMIT ([`lane`]). There is no timer: an idle lane takes a single change at
+//! with one connection, take what waits ([`batch`]), write it as one transaction and answer
+//! each caller after its COMMIT ([`lane`]). There is no timer: an idle lane takes a single change at
 //! once. What cannot share a transaction, or whose row another session has locked, is written
 //! alone on other connections, so that a locked row never stops a lane.
 //!
@@ -14,6 +14,7 @@
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
+use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr};
 use tokio::runtime::Handle;
@@ -22,15 +23,12 @@ use tracing::Span;
 
 use super::connect::{POSTGRES_LANES, Pools};
 use super::pool::Pool;
-use super::stalled::Stalled;
+use super::runtime::{DatabaseRuntime, Stalled};
 use crate::failpoint::Failpoints;
-use crate::store::orders::commit::Change;
 use crate::store::{Store, StoreError};
 use crate::supervisor::{Supervisor, Task};
 
-mod attempt;
 mod batch;
-mod json;
 mod lane;
 mod rows;
 mod table;
@@ -39,15 +37,14 @@ mod tests;
 mod update;
 
 pub(in crate::store) use rows::Rows;
-pub(in crate::store) use update::{Columns, Guard, Update};
+pub(in crate::store) use update::Guard;
 
 /// Changes written alone at a time.
 const SINGLES_MAX: usize = 8;
 /// Changes that wait for a lane at most: as many as may be under way in a process, and the outbox.
 const QUEUE_MAX: usize = 8_192;
 
-/// Where changes wait for a lane. Cheap to clone.
-#[derive(Clone)]
+/// Where changes wait for a lane.
 pub(in crate::store) struct Writer {
     jobs: mpsc::Sender<Job>,
     context: Arc<Context>,
@@ -55,48 +52,29 @@ pub(in crate::store) struct Writer {
 
 /// What lanes need.
 struct Context {
-    /// Of the lanes.
+    /// The connections of the lanes.
     lanes: Pool,
-    /// Of changes that are written alone.
+    /// The connections of changes that are written alone.
     singles: Pool,
-    /// Places for these.
-    places: Arc<Semaphore>,
+    /// Limits these changes.
+    places: Semaphore,
     runtime: Handle,
     stalled: Stalled,
     failpoints: Failpoints,
 }
 
-impl Context {
-    /// Where a test has these fail: they are on the way of a change of an order.
-    fn failpoints_of(&self, batch: &[Job]) -> Failpoints {
-        let is_change = batch.iter().any(|job| job.guard.is_some());
-        if is_change {
-            self.failpoints.clone()
-        } else {
-            Failpoints::default()
-        }
-    }
-}
-
 /// One change on its way.
 pub(in crate::store) struct Job {
-    /// The payment that it changes or checks.
-    guard: Option<Guard>,
-    /// What it inserts.
-    rows: Rows,
-    /// The change itself, where it does more than change its payment and insert rows.
-    more: Option<Box<Change>>,
-    /// Work that shares the commit.
-    shared: Option<SharedWork>,
+    write: Write,
     /// Of the caller, for its trace.
     span: Span,
     answer: oneshot::Sender<Result<(), StoreError>>,
 }
 
-/// Work that is part of a batch although it belongs to no change of an order. It may run several
-/// times, as its batch is tried again, and only its last run counts. An error fails its batch, but
-/// not its neighbours: they are written without it.
-pub(in crate::store) type SharedWork = Box<
+/// Statements that are part of a transaction. They may run several times, as a batch is tried again,
+/// and only the last run counts. An error fails the batch, whose other members are then written
+/// without this one.
+pub(in crate::store) type Work = Box<
     dyn for<'t> Fn(&'t DatabaseTransaction) -> BoxFuture<'t, Result<(), StoreError>> + Send + Sync,
 >;
 
@@ -107,18 +85,15 @@ pub(in crate::store) struct Write {
     pub guard: Option<Guard>,
     /// What it inserts.
     pub rows: Rows,
-    /// The change itself, where it does more; it is then written alone.
-    pub more: Option<Box<Change>>,
-    /// Work that shares the commit.
-    pub shared: Option<SharedWork>,
+    /// What it does besides, before its rows are inserted.
+    pub work: Option<Work>,
 }
 
 impl Writer {
     /// Starts the lanes, on the runtime to which the connections belong.
     pub fn start(
         pools: &Pools,
-        runtime: &Handle,
-        stalled: Stalled,
+        runtime: &DatabaseRuntime,
         failpoints: Failpoints,
         tasks: &Supervisor,
     ) -> Self {
@@ -129,25 +104,20 @@ impl Writer {
         let context = Arc::new(Context {
             lanes: pools.lanes.clone(),
             singles: pools.writer.clone(),
-            places: Arc::new(Semaphore::new(SINGLES_MAX)),
-            runtime: runtime.clone(),
-            stalled,
+            places: Semaphore::new(SINGLES_MAX),
+            runtime: runtime.handle.clone(),
+            stalled: runtime.stalled.clone(),
             failpoints,
         });
         let (jobs, waiting) = mpsc::channel(QUEUE_MAX);
         let waiting = Arc::new(Mutex::new(waiting));
         for _ in 0..count {
             let (context, waiting) = (context.clone(), waiting.clone());
-            tasks.run(runtime, Task::Writer, move || {
+            tasks.run(&runtime.handle, Task::Writer, move || {
                 keep_lane(context.clone(), waiting.clone())
             });
         }
         Self { jobs, context }
-    }
-
-    /// Closes the connections of the lanes after what is under way.
-    pub async fn close(&self) -> Result<(), DbErr> {
-        self.context.lanes.close().await
     }
 
     /// Writes a change and returns when it is durable. A caller that leaves cancels nothing.
@@ -156,7 +126,8 @@ impl Writer {
     /// [`StoreError::Conflict`] and [`StoreError::CodeTaken`]: load and decide again.
     /// [`StoreError::CommitUnknown`]: it may be written or not. Any other: nothing was written.
     pub async fn write(&self, write: Write) -> Result<(), StoreError> {
-        let is_alone = write.more.is_some();
+        // Work on an order may wait for locks.
+        let is_alone = write.guard.is_some() && write.work.is_some();
         let (job, answered) = Job::of(write);
         if is_alone {
             lane::start_alone(&self.context, job);
@@ -184,50 +155,38 @@ impl Store {
     }
 }
 
-/// Writes what waits, batch by batch, until no one can add to it.
+/// Writes what waits, batch by batch, until the queue is closed.
 async fn keep_lane(context: Arc<Context>, queue: Arc<Mutex<mpsc::Receiver<Job>>>) {
     // A second change of a payment waits here for the next batch.
     let mut waiting = VecDeque::new();
     loop {
+        let (mut fresh, room) = (Vec::new(), batch::BATCH_MAX - waiting.len());
         if waiting.is_empty() {
-            let mut queue = queue.lock().await;
-            let Some(job) = queue.recv().await else {
+            if queue.lock().await.recv_many(&mut fresh, room).await == 0 {
                 return;
-            };
-            waiting.push_back(job);
-            top_up(&mut waiting, &mut queue);
+            }
         } else if let Ok(mut queue) = queue.try_lock() {
-            top_up(&mut waiting, &mut queue);
+            queue.recv_many(&mut fresh, room).now_or_never();
         }
+        waiting.extend(fresh);
         lane::write(&context, batch::take(&mut waiting, Job::payment_id)).await;
     }
 }
 
-fn top_up(waiting: &mut VecDeque<Job>, queue: &mut mpsc::Receiver<Job>) {
-    while waiting.len() < batch::BATCH_MAX
-        && let Ok(job) = queue.try_recv()
-    {
-        waiting.push_back(job);
-    }
-}
-
 impl Job {
-    fn payment_id(&self) -> Option<i64> {
-        self.guard.as_ref().map(|guard| guard.payment_id)
-    }
-
     /// A change on its way, and where its answer comes.
     fn of(write: Write) -> (Self, oneshot::Receiver<Result<(), StoreError>>) {
         let (answer, answered) = oneshot::channel();
         let job = Self {
-            guard: write.guard,
-            rows: write.rows,
-            more: write.more,
-            shared: write.shared,
+            write,
             span: Span::current(),
             answer,
         };
         (job, answered)
+    }
+
+    fn payment_id(&self) -> Option<i64> {
+        self.write.guard.as_ref().map(|guard| guard.payment_id)
     }
 
     /// Whether a batch has written it, which has changed or found these payments.
@@ -236,7 +195,7 @@ impl Job {
     }
 
     fn answer(self, result: Result<(), StoreError>) {
-        // A caller that has left does not wait for it any more.
+        // The caller may have left.
         drop(self.answer.send(result));
     }
 }

@@ -1,120 +1,190 @@
-//! Rows of one table, and the insert that writes them.
+//! Rows of one table, and the text by which both databases read them.
+//!
+//! PostgreSQL reads rows out of a JSON document, so that any number of rows is one value of one text.
+//! (An array of values would do as well, but sea-orm's cannot hold NULL.) SQLite reads them from a
+//! `VALUES` list, which has another text for each number of rows; therefore rows are cut into powers
+//! of two, which are few.
 
+use chrono::SecondsFormat;
 use sea_orm::sea_query::ColumnType;
-use sea_orm::{
-    ActiveModelTrait, ActiveValue, ColumnTrait, DbBackend, EntityTrait, IdenStatic, Iterable, Value,
-};
+use sea_orm::{ActiveModelTrait, ColumnTrait, DbBackend, EntityTrait, IdenStatic, Iterable, Value};
+use serde_json::{Map, Value as Json};
 
-use super::json::{document, recordset};
-
-/// Rows in one insert on SQLite at most.
+/// Rows in one statement on SQLite at most.
 const CHUNK_MAX: usize = 32;
 
-/// Updates the row of a known customer. The sums are of the batch: one statement cannot
-/// touch a row twice.
-const KNOWN_CUSTOMER: &str = " ON CONFLICT (phone) DO UPDATE SET \
-     name = COALESCE(excluded.name, customers.name), \
-     orders_paid = customers.orders_paid + excluded.orders_paid, \
-     total_paid = customers.total_paid + excluded.total_paid, \
-     last_paid_at = excluded.last_paid_at";
-
-/// Rows of one table, all with the same columns.
-#[derive(Clone)]
+/// Rows with the same columns.
+#[derive(Clone, Default)]
 pub(super) struct Table {
-    name: &'static str,
-    columns: Vec<(&'static str, ColumnType)>,
+    /// Name and PostgreSQL's type of each column.
+    columns: Vec<(&'static str, &'static str)>,
     rows: Vec<Vec<Value>>,
 }
 
 impl Table {
-    /// An empty table with the columns that this row sets.
-    pub fn of<A: ActiveModelTrait>(name: &'static str, row: &A) -> Self {
-        let columns = <A::Entity as EntityTrait>::Column::iter()
-            .filter(|column| !matches!(row.get(*column), ActiveValue::NotSet))
-            .map(|column| (column.as_str(), column.def().get_column_type().clone()))
-            .collect();
+    /// One row, with the columns that it sets.
+    pub fn of<A: ActiveModelTrait>(row: &A) -> Self {
+        let set = <A::Entity as EntityTrait>::Column::iter().filter_map(|column| {
+            let type_name = type_name(column.def().get_column_type());
+            let value = row.get(column).into_value()?;
+            Some(((column.as_str(), type_name), value))
+        });
+        let (columns, values) = set.unzip();
         Self {
-            name,
             columns,
-            rows: Vec::new(),
+            rows: vec![values],
         }
     }
 
-    /// Adds a row that sets these columns.
-    pub fn push<A: ActiveModelTrait>(&mut self, row: A) {
-        self.rows.push(values(row));
-    }
-
-    /// Adds the rows of another table of the same name.
-    pub fn append(&mut self, mut other: Self) {
-        self.rows.append(&mut other.rows);
-    }
-
-    fn names(&self) -> String {
-        let names: Vec<&str> = self.columns.iter().map(|(name, _)| *name).collect();
-        names.join(", ")
-    }
-
-    /// What happens where a row is there already.
-    fn conflict(&self) -> &'static str {
-        if self.name == "customers" {
-            KNOWN_CUSTOMER
-        } else {
-            ""
+    /// The same with another column, which has this value in each row.
+    pub fn with(mut self, name: &'static str, type_name: &'static str, value: Value) -> Self {
+        self.columns.push((name, type_name));
+        for row in &mut self.rows {
+            row.push(value.clone());
         }
+        self
     }
 
-    /// One insert with a place for each value, after this number of other places.
-    pub fn with_values(&self, backend: DbBackend, before: usize) -> (String, Vec<Value>) {
-        let mut places = before + 1..;
-        let mut row = || {
-            let of_row: Vec<String> = (self.columns.iter())
-                .map(|_| match (backend, places.next()) {
-                    (DbBackend::Postgres, Some(place)) => format!("${place}"),
-                    _ => "?".to_owned(),
-                })
-                .collect();
-            format!("({})", of_row.join(", "))
-        };
-        let rows: Vec<String> = self.rows.iter().map(|_| row()).collect();
-        let (name, names, conflict) = (self.name, self.names(), self.conflict());
-        let sql = format!(
-            "INSERT INTO {name} ({names}) VALUES {}{conflict}",
-            rows.join(", ")
-        );
-        (sql, self.rows.concat())
+    /// Adds rows with the same columns.
+    pub fn append(&mut self, other: Self) {
+        self.columns = other.columns;
+        self.rows.extend(other.rows);
     }
 
-    /// One insert of any number of rows, which come as a JSON document.
-    pub fn with_json(&self, before: usize) -> (String, Vec<Value>) {
-        let (name, names, conflict) = (self.name, self.names(), self.conflict());
-        let sql = format!(
-            "INSERT INTO {name} ({names}) SELECT {names} FROM {}{conflict}",
-            recordset(&self.columns, before + 1)
-        );
-        (sql, vec![document(&self.columns, &self.rows)])
+    pub fn names(&self) -> Vec<&'static str> {
+        self.columns.iter().map(|(name, _)| *name).collect()
     }
 
-    /// The same rows in tables of 1, 2, 4, … 32 of them.
-    pub fn into_powers_of_two(self) -> Vec<Self> {
+    /// The same rows in as many tables as there must be statements.
+    pub fn into_chunks(mut self, backend: DbBackend) -> Vec<Self> {
+        if backend == DbBackend::Postgres {
+            return vec![self];
+        }
         let mut chunks = Vec::new();
-        let mut rest = self.rows;
-        while !rest.is_empty() {
-            let size = 1 << rest.len().ilog2().min(CHUNK_MAX.ilog2());
-            let after = rest.split_off(size);
+        while !self.rows.is_empty() {
+            let size = 1 << self.rows.len().ilog2().min(CHUNK_MAX.ilog2());
             chunks.push(Self {
-                name: self.name,
                 columns: self.columns.clone(),
-                rows: std::mem::replace(&mut rest, after),
+                rows: self.rows.drain(..size).collect(),
             });
         }
         chunks
     }
+
+    /// A query of all rows, and its values. On PostgreSQL there is one value, with this number.
+    pub fn into_query(self, backend: DbBackend, place: usize) -> (String, Vec<Value>) {
+        if backend == DbBackend::Postgres {
+            let types: Vec<String> = (self.columns.iter())
+                .map(|(name, type_name)| format!("{name} {type_name}"))
+                .collect();
+            let query = format!(
+                "SELECT {} FROM json_to_recordset(${place}::text::json) AS them ({})",
+                self.names().join(", "),
+                types.join(", ")
+            );
+            return (query, vec![self.document()]);
+        }
+        let row = format!("({})", vec!["?"; self.columns.len()].join(", "));
+        let query = format!("VALUES {}", vec![row; self.rows.len()].join(", "));
+        (query, self.rows.concat())
+    }
+
+    /// The rows as a JSON document.
+    fn document(&self) -> Value {
+        let object = |row: &Vec<Value>| -> Map<String, Json> {
+            let fields = self.columns.iter().zip(row);
+            let fields = fields.map(|((name, _), value)| ((*name).to_owned(), json(value)));
+            fields.collect()
+        };
+        let rows: Vec<_> = self.rows.iter().map(object).collect();
+        let document = serde_json::to_string(&rows).expect("names are texts, and values are plain");
+        Value::String(Some(document))
+    }
 }
 
-/// The values of a row, in the order of its columns.
-fn values<A: ActiveModelTrait>(row: A) -> Vec<Value> {
-    <A::Entity as EntityTrait>::Column::iter()
-        .filter_map(|column| row.get(column).into_value())
-        .collect()
+/// A value as PostgreSQL reads it out of JSON.
+fn json(value: &Value) -> Json {
+    match value {
+        Value::String(text) => text.as_deref().into(),
+        Value::Int(number) => (*number).into(),
+        Value::BigInt(number) => (*number).into(),
+        Value::Double(number) => (*number).into(),
+        Value::Uuid(uuid) => uuid.map(|uuid| uuid.to_string()).into(),
+        Value::ChronoDateTimeUtc(at) => {
+            let text = at.map(|at| at.to_rfc3339_opts(SecondsFormat::Micros, true));
+            text.into()
+        }
+        Value::Bytes(bytes) => {
+            let text = bytes
+                .as_ref()
+                .map(|bytes| format!("\\x{}", hex::encode(bytes)));
+            text.into()
+        }
+        other => unreachable!("no table of the write path has such a value: {other:?}"),
+    }
+}
+
+fn type_name(kind: &ColumnType) -> &'static str {
+    match kind {
+        ColumnType::Integer => "integer",
+        ColumnType::BigInteger => "bigint",
+        ColumnType::Double => "double precision",
+        ColumnType::Uuid => "uuid",
+        ColumnType::TimestampWithTimeZone => "timestamptz",
+        ColumnType::Binary(_) | ColumnType::VarBinary(_) | ColumnType::Blob => "bytea",
+        _ => "text",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::DateTime;
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn a_row_is_an_object_whose_values_postgresql_reads() {
+        let table = Table {
+            columns: vec![
+                ("number", "bigint"),
+                ("text", "text"),
+                ("nothing", "text"),
+                ("id", "uuid"),
+                ("at", "timestamptz"),
+                ("body", "bytea"),
+            ],
+            rows: vec![vec![
+                7_i64.into(),
+                "a \"b\"".into(),
+                Value::String(None),
+                Uuid::nil().into(),
+                DateTime::UNIX_EPOCH.into(),
+                vec![0_u8, 171].into(),
+            ]],
+        };
+
+        let (query, values) = table.into_query(DbBackend::Postgres, 3);
+
+        assert_eq!(
+            query,
+            "SELECT number, text, nothing, id, at, body \
+             FROM json_to_recordset($3::text::json) AS them \
+             (number bigint, text text, nothing text, id uuid, at timestamptz, body bytea)"
+        );
+        let [Value::String(Some(document))] = &values[..] else {
+            panic!("{values:?}");
+        };
+        assert_eq!(
+            serde_json::from_str::<Json>(document).unwrap(),
+            serde_json::json!([{
+                "number": 7,
+                "text": "a \"b\"",
+                "nothing": null,
+                "id": "00000000-0000-0000-0000-000000000000",
+                "at": "1970-01-01T00:00:00.000000Z",
+                "body": "\\x00ab",
+            }])
+        );
+    }
 }

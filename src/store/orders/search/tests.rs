@@ -80,7 +80,7 @@ impl Books {
                 CASE WHEN id % 400 = 0 THEN 'malformed' ELSE 'duplicate' END, created_at, 1.0,
                 {body} FROM payments"
         );
-        let writer = &self.store.inner.writer;
+        let writer = &self.store.inner.pools.writer;
         let events = "INSERT INTO order_events (order_id, at, kind, level, summary, reference)
              SELECT order_id, created_at, 'note', 'note', 's',
                 CASE WHEN id % 400 = 0 THEN 'S' || CAST(id AS text) END FROM payments";
@@ -105,7 +105,14 @@ impl Books {
             _ => ("EXPLAIN QUERY PLAN", 3),
         };
         query.sql = format!("{explain} {}", query.sql);
-        let rows = self.store.inner.reader.query_all_raw(query).await.unwrap();
+        let rows = self
+            .store
+            .inner
+            .pools
+            .reader
+            .query_all_raw(query)
+            .await
+            .unwrap();
         let lines = rows
             .iter()
             .map(|row| row.try_get_by_index::<String>(column).unwrap());

@@ -1,4 +1,4 @@
-//! A commit whose end is not known, and a lane that dies.
+//! A commit whose result is not known, and a lane that dies.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::store::StoreError;
 use crate::store::engine::connect::POSTGRES_LANES;
 use crate::supervisor::Task;
 
-/// How long a test waits for what must come.
+/// How long a test waits for an answer.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 on_both_databases! {
@@ -40,12 +40,12 @@ async fn a_commit_that_fails_or_whose_answer_is_lost_is_unknown_to_all_of_its_ba
         }
         let sold = join_all(orders[..4].iter().map(|order| scene.is_sold(order))).await;
         assert_eq!(sold, [at == Point::AfterCommit; 4], "{at:?} {action:?}");
-        // The lane and its connection go on.
+        // The lane and its connection still work.
         assert!(is_ok(&scene.write(vec![sell(&orders[4])]).await));
     }
 }
 
-/// The supervisor starts each anew.
+/// The supervisor restarts each lane.
 async fn sales_are_written_although_every_lane_has_died(scene: Scene) {
     let orders = scene.orders(3).await;
     let lanes = match scene.folder {
@@ -58,7 +58,7 @@ async fn sales_are_written_although_every_lane_has_died(scene: Scene) {
 
     let sales = orders.iter().map(|order| async {
         let answer = scene.store.commit(sell(order)).await;
-        // A lane that was about to wait may have taken it along.
+        // A lane may have taken the change before it died.
         match answer {
             Err(StoreError::CommitUnknown(_)) => scene.store.commit(sell(order)).await,
             answer => answer,
@@ -70,7 +70,7 @@ async fn sales_are_written_although_every_lane_has_died(scene: Scene) {
     assert!(!scene.store.inner.supervisor.failed().is_empty());
 }
 
-/// On SQLite, where a test can keep a lane in the midst of its transaction.
+/// On SQLite, where a test can stop a lane within its transaction.
 #[tokio::test]
 async fn a_sale_whose_lane_dies_is_unknown_and_those_behind_it_are_written() {
     let scene = Scene::sqlite().await;
@@ -86,7 +86,7 @@ async fn a_sale_whose_lane_dies_is_unknown_and_those_behind_it_are_written() {
     let [mut first, mut second, mut third] = <[_; 3]>::try_from(begun).ok().unwrap();
     assert!((&mut first).now_or_never().is_none());
     scene.until_queued(0).await;
-    // These wait for the next lane.
+    // These wait for the lane that replaces it.
     assert!((&mut second).now_or_never().is_none());
     assert!((&mut third).now_or_never().is_none());
 
@@ -102,6 +102,6 @@ async fn a_sale_whose_lane_dies_is_unknown_and_those_behind_it_are_written() {
     for answer in [second, third] {
         assert!(timeout(PATIENCE, answer).await.unwrap().is_ok());
     }
-    // It is known again once it was looked at.
+    // A second attempt has a known result.
     assert!(scene.store.commit(sell(&orders[0])).await.is_ok());
 }

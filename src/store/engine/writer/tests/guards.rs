@@ -1,4 +1,4 @@
-//! A change is written only to the payment that it was decided on.
+//! A change is written only to the version of its payment that it was decided on.
 
 use futures_util::future::join_all;
 
@@ -11,7 +11,7 @@ on_both_databases! {
     of_two_changes_of_one_order_at_once_one_is_written,
 }
 
-/// Each way to change a payment in a batch, or to leave it as it is.
+/// Each way to change or to keep a payment in a batch.
 const KINDS: [fn(&Payment) -> Change; 5] = [sell, fail, confirm, ask, keep];
 
 async fn a_change_decided_on_an_older_version_writes_nothing_and_its_neighbours_are_written(
@@ -58,7 +58,7 @@ async fn is_journalled(scene: &Scene, order: &Payment) -> bool {
     scene.count(&lines).await == 1
 }
 
-/// By whichever lanes and batches they come: failing one has no unique key that would hold it.
+/// Through any lanes and batches: no unique key prevents a second failure of an order.
 async fn of_two_changes_of_one_order_at_once_one_is_written(scene: Scene) {
     let orders = scene.orders(20).await;
     let twice = orders.iter().flat_map(|order| [order, order]);

@@ -1,4 +1,4 @@
-//! Rows that another session has locked. SQLite has no such rows.
+//! Rows that another session has locked, which SQLite has not.
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ async fn a_sale_whose_order_is_locked_waits_and_its_neighbours_share_their_commi
         assert!(answer_of(answer).await.is_ok());
     }
 
-    // Had the lane waited for the row, it would have tried them again by halves.
+    // If the lane had waited for the row, it would have tried the batch again by halves.
     assert_eq!(scene.transactions().await, 1);
     assert!(waits.try_recv().is_err(), "the row is still locked");
     held.rollback().await.unwrap();
@@ -59,7 +59,7 @@ async fn a_sale_alone_on_a_lane_whose_order_is_locked_waits_beside_it() {
 async fn a_sale_whose_customer_is_locked_waits_and_its_neighbours_do_not() {
     let scene = Scene::postgres().await;
     let mut orders = scene.orders(4).await;
-    // Makes the customer.
+    // Inserts the customer.
     assert!(scene.write(vec![sell(&orders[0])]).await[0].is_ok());
     let phone = orders[0].phone.national();
     orders[0] = scene.order(&phone, None).await;
@@ -96,7 +96,7 @@ async fn more_locked_orders_than_wait_at_a_time_stop_no_lane() {
     let answers = join_all(waiting.into_iter().map(answer_of));
     let answers = timeout(Duration::from_secs(20), answers).await.unwrap();
     for (order, answer) in locked.iter().zip(&answers) {
-        // Those without a place are refused after two seconds; nothing of them is written.
+        // Those beyond the limit are refused after two seconds, and not written.
         let is_refused = matches!(answer, Err(StoreError::Unavailable(_)));
         assert!(answer.is_ok() || is_refused, "{answer:?}");
         assert_eq!(scene.is_sold(order).await, answer.is_ok());

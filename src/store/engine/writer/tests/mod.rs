@@ -1,4 +1,4 @@
-//! Batches on both databases, made of changes as actors make them.
+//! Batches on both databases, of changes as actors make them.
 
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ use crate::domain::people::secret::Secret;
 use crate::store::engine::tests::migrated;
 use crate::store::{Change, DeliveryRecord, NewOrder, Placed, Store, StoreError};
 
-/// Declares a test for both databases: `async fn name(scene: Scene)` stands beside.
+/// Declares a test for both databases, of an `async fn name(scene: Scene)`.
 macro_rules! on_both_databases {
     ($($name:ident,)*) => {$(
         mod $name {
@@ -57,7 +57,7 @@ mod texts;
 
 type Answer = Result<(), StoreError>;
 
-/// A store, and a connection beside it.
+/// A store, and a second connection to its database.
 struct Scene {
     store: Store,
     beside: DatabaseConnection,
@@ -84,7 +84,7 @@ impl Scene {
         }
     }
 
-    /// Orders of phones that nobody else has.
+    /// Orders, each of a phone of its own.
     async fn orders(&self, count: usize) -> Vec<Payment> {
         let mut orders = Vec::new();
         for number in 0..count {
@@ -120,7 +120,7 @@ impl Scene {
         }
     }
 
-    /// Writes changes as one batch of a lane; their answers, which may still have to come.
+    /// Writes changes as one batch of a lane. Returns their answers, some of which may come later.
     async fn begin_writing(&self, changes: Vec<Change>) -> Vec<oneshot::Receiver<Answer>> {
         let now = self.store.clock().now();
         let jobs = changes.into_iter().map(|change| {
@@ -141,7 +141,7 @@ impl Scene {
         join_all(answers).await
     }
 
-    /// Returns when so many changes wait for a lane.
+    /// Returns when this number of changes waits for a lane.
     async fn until_queued(&self, count: usize) {
         let queue = &self.store.inner.write_path.jobs;
         let queued = async {
@@ -162,7 +162,7 @@ impl Scene {
         row.try_get_by_index(0).unwrap()
     }
 
-    /// A transaction beside that has the rows of a query.
+    /// A transaction of the second connection that locks the rows of a query.
     async fn hold(&self, query: &str) -> DatabaseTransaction {
         let held = self.beside.begin().await.unwrap();
         held.execute_unprepared(&format!("{query} FOR UPDATE"))
@@ -171,7 +171,7 @@ impl Scene {
         held
     }
 
-    /// Whether everything of a sale is there, once; or nothing of it.
+    /// Whether all rows of a sale exist, once. Panics if only some do.
     async fn is_sold(&self, payment: &Payment) -> bool {
         let id = payment.id;
         let mut counts = Vec::new();
@@ -190,14 +190,14 @@ impl Scene {
         match counts.iter().sum() {
             0 => false,
             8 if counts.iter().all(|count| *count == 1) => true,
-            _ => panic!("a torn sale: {counts:?}"),
+            _ => panic!("an incomplete sale: {counts:?}"),
         }
     }
 
-    /// Transactions that have written deliveries, which all of these changes do.
+    /// The number of transactions that have written deliveries, as each of these changes does.
     async fn transactions(&self) -> i64 {
         match &self.folder {
-            // The transaction that has written a row stands in it.
+            // A row names the transaction that has written it.
             None => {
                 let sql = "SELECT COUNT(DISTINCT xmin::text) FROM webhook_deliveries";
                 self.count(sql).await
@@ -207,7 +207,7 @@ impl Scene {
     }
 }
 
-/// Commits in SQLite's log: frames that tell the size of the database, see "WAL file format" in
+/// Commits in SQLite's log: frames with the size of the database, see "WAL file format" in
 /// <https://www.sqlite.org/fileformat2.html>.
 fn commits_in(log: &[u8]) -> i64 {
     let page = u32::from_be_bytes(log[8..12].try_into().unwrap());
@@ -216,7 +216,7 @@ fn commits_in(log: &[u8]) -> i64 {
     i64::try_from(commits.count()).unwrap()
 }
 
-/// As the caller finds it.
+/// The result as the caller gets it.
 async fn answer_of(answer: oneshot::Receiver<Answer>) -> Answer {
     let lost = || StoreError::CommitUnknown(DbErr::Custom("no answer".to_owned()));
     answer.await.unwrap_or_else(|_| Err(lost()))
@@ -226,7 +226,7 @@ fn code_of(payment: &Payment) -> String {
     format!("C{:07}", payment.id)
 }
 
-/// A change by a delivery.
+/// A change that a delivery causes.
 fn change(payment: &Payment, outcome: Outcome, effect: Effect) -> Change {
     Change {
         before: payment.clone(),
@@ -296,7 +296,7 @@ fn ask(payment: &Payment) -> Change {
     change(payment, Outcome::Unconfirmed, Effect::Ask(at))
 }
 
-/// ZenoPay has named the operator's number.
+/// ZenoPay has reported the operator's number.
 fn confirm(payment: &Payment) -> Change {
     let mut kept = payment.clone();
     kept.gateway.transid = Some("T1".to_owned());

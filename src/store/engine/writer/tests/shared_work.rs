@@ -1,4 +1,4 @@
-//! Work that reads and writes by itself: on SQLite it shares the commit of a batch.
+//! Work that is not a change of an order: on SQLite it shares the commit of a batch.
 
 use chrono::TimeDelta;
 use futures_util::FutureExt;
@@ -12,7 +12,7 @@ on_both_databases! {
     an_attempt_that_the_database_refuses_costs_none_that_is_recorded_with_it,
 }
 
-/// SQLite's write lock, so that what is begun meanwhile waits.
+/// Takes SQLite's write lock, so that other writes wait.
 const WRITE_LOCK: TransactionOptions = TransactionOptions {
     isolation_level: None,
     access_mode: None,
@@ -27,7 +27,7 @@ async fn a_purchase_and_a_lease_share_the_commit_of_the_sales_beside_them() {
     let before = scene.transactions().await;
     let held = scene.beside.begin_with_options(WRITE_LOCK).await.unwrap();
 
-    // The lane waits with the first; all else is the next batch.
+    // The lane waits with the first sale; all others are the next batch.
     let mut first = Box::pin(scene.store.commit(sell(&orders[1])));
     assert!((&mut first).now_or_never().is_none());
     scene.until_queued(0).await;
@@ -47,7 +47,7 @@ async fn a_purchase_and_a_lease_share_the_commit_of_the_sales_beside_them() {
     let (first, sales, claimed, bought, ()) =
         tokio::join!(first, join_all(sales), lease, purchase, released);
     assert!(first.is_ok() && is_ok(&sales), "{first:?} {sales:?}");
-    // Of the first sale: it is looked for before the others are written.
+    // That of the first sale: due rows are read before the other sales are written.
     assert_eq!(claimed.unwrap().len(), 1);
     assert!(bought.id > orders[3].id);
     assert_eq!(scene.transactions().await - before, 2);

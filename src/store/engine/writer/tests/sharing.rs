@@ -1,4 +1,4 @@
-//! What a batch shares: its transaction, and not its bad luck.
+//! The changes of a batch share a transaction, and do not share failures.
 
 use chrono::{TimeDelta, Utc};
 use futures_util::future::join_all;
@@ -19,7 +19,7 @@ on_both_databases! {
 
 async fn sales_of_a_batch_are_one_transaction_and_answered_after_it(scene: Scene) {
     let orders = scene.orders(12).await;
-    // The first delivery of all, so that SQLite's log is there.
+    // The first delivery creates SQLite's log.
     scene.write(vec![sell(&orders[0])]).await;
     let before = scene.transactions().await;
 
@@ -48,7 +48,7 @@ async fn sales_of_one_phone_in_a_batch_are_summed_for_its_customer(scene: Scene)
     }
     let price = orders[0].amount.0;
     let start = orders[0].created_at;
-    // The latest and the earliest come in the midst.
+    // The latest and the earliest are not the last and the first.
     let sales: Vec<_> = (orders.iter())
         .zip([3, 4, 9, 1, 5])
         .map(|(order, minute)| sell_at(order, start + TimeDelta::minutes(minute)))
@@ -69,7 +69,7 @@ async fn sales_of_one_phone_in_a_batch_are_summed_for_its_customer(scene: Scene)
     );
     assert_eq!(scene.count(&found).await, 1);
 
-    // Known by now; beside another sale, so that it is a batch again.
+    // The customer is known by now. Another sale makes it a batch again.
     let beside = sell(&scene.order("0712000003", None).await);
     assert!(is_ok(&scene.write(vec![later, beside]).await));
 
@@ -106,7 +106,7 @@ async fn odd_texts_and_bytes_are_written_in_a_batch_as_they_are_alone(scene: Sce
     assert_eq!(scene.count(lines).await, 3);
 }
 
-/// Has the database refuse the invoice of an order.
+/// Makes the database refuse the invoice of an order.
 async fn poison(scene: &Scene, order: &Payment) {
     let id = order.id;
     let trigger = match &scene.folder {
@@ -144,7 +144,7 @@ async fn a_sale_that_the_database_refuses_fails_alone(scene: Scene) {
     }
 }
 
-/// The caller draws another one; its neighbours need none.
+/// The caller draws another code; the other sales need none.
 async fn a_voucher_code_that_is_taken_fails_its_sale_alone(scene: Scene) {
     let orders = scene.orders(6).await;
     let taken = "INSERT INTO vouchers (code, package_code, duration_minutes, validity, \
@@ -164,7 +164,7 @@ async fn a_voucher_code_that_is_taken_fails_its_sale_alone(scene: Scene) {
     }
 }
 
-/// It happens once, so a second attempt by halves finds nothing wrong.
+/// A failpoint fires once, so the second attempt, by halves, succeeds.
 async fn an_error_or_a_panic_in_a_batch_costs_none_of_its_sales(scene: Scene) {
     let points = [
         Point::BeforeBegin,

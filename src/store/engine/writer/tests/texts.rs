@@ -1,4 +1,4 @@
-//! How many texts a lane prepares, and in which order a statement touches customers.
+//! How many statement texts a lane prepares, and in which order a statement writes customers.
 
 use std::collections::BTreeSet;
 
@@ -13,11 +13,9 @@ use crate::domain::order::payment::Payment;
 use crate::store::AuditEntry;
 use crate::store::engine::connect::{POSTGRES_STATEMENTS, SQLITE_STATEMENTS};
 use crate::store::engine::writer::batch::BATCH_MAX;
-use crate::store::engine::writer::update;
-use crate::store::engine::writer::update::{Columns, Update};
-use crate::store::engine::writer::{Rows, Write};
+use crate::store::engine::writer::{Rows, Write, update};
 
-/// What can be in a batch, each with this number of rows where it varies.
+/// Each kind of change of a batch, with this number of rows where it varies.
 fn kinds(order: &Payment, some: usize) -> Vec<Write> {
     let mut writes = Vec::new();
     for kind in [sell, fail, confirm, ask, keep] {
@@ -43,7 +41,7 @@ fn kinds(order: &Payment, some: usize) -> Vec<Write> {
             writes.push(change.into_write(Utc::now()).unwrap());
         }
     }
-    // A copy, and a line of the journal.
+    // A duplicate, and a line of the journal alone.
     let mut copy = keep(order).into_write(Utc::now()).unwrap();
     copy.guard = None;
     writes.push(copy);
@@ -75,41 +73,24 @@ impl Write {
     }
 }
 
-/// What a lane prepares for a batch of these.
+/// The texts that a lane prepares for a batch of these.
 fn texts_of(backend: DbBackend, writes: Vec<Write>, texts: &mut BTreeSet<String>) {
-    let is_alone = writes.len() == 1;
     let guards: Vec<_> = (writes.iter())
-        .filter_map(|write| write.guard.clone())
+        .filter_map(|write| write.guard.as_ref())
         .collect();
-    for columns in [Columns::State, Columns::Confirmation, Columns::DueAt] {
-        let members: Vec<_> = (guards.iter())
-            .filter_map(|guard| match &guard.update {
-                Update::Set(known, model) if *known == columns => Some((guard, &**model)),
-                Update::Set(..) | Update::Check => None,
-            })
-            .collect();
-        if is_alone && !members.is_empty() {
-            // sea-orm's own, of the same columns.
-            texts.insert(format!("alone {columns:?}"));
-        } else if !members.is_empty() {
-            texts.insert(update::statement(backend, &members).sql);
+    let mut statements = update::statements(backend, &guards);
+    if writes.len() == 1 {
+        // An update alone has sea-orm's own text, of the same columns.
+        for statement in &mut statements {
+            statement.sql.insert_str(0, "alone ");
         }
     }
-    let checks = (guards.iter())
-        .filter(|guard| matches!(guard.update, Update::Check))
-        .count();
-    if checks > 0 {
-        texts.insert(format!("checks {}", checks.next_power_of_two()));
-    }
     let mut rows = Rows::default();
-    for write in writes {
-        rows.append(write.rows);
+    for write in &writes {
+        rows.append(write.rows.clone());
     }
-    if is_alone {
-        texts.extend(rows.into_one(backend).map(|statement| statement.sql));
-    } else {
-        texts.extend(rows.into_few(backend).into_iter().map(|text| text.sql));
-    }
+    statements.extend(rows.into_statements(backend));
+    texts.extend(statements.into_iter().map(|statement| statement.sql));
 }
 
 /// Batches of every size, of one kind and of several.
@@ -119,7 +100,7 @@ async fn all_texts_of_a_lane_fit_into_its_cache_of_statements() {
     let order = scene.order("0712000001", None).await;
     let some: Vec<_> = (0..12).map(|some| kinds(&order, some)).collect();
     let of_kind = |number: usize| some[number % 12][number % some[0].len()].again();
-    // On SQLite the rest is for what else its one connection writes.
+    // On SQLite the other places are for the other statements of its one connection.
     for (backend, most) in [
         (DbBackend::Sqlite, SQLITE_STATEMENTS - 100),
         (DbBackend::Postgres, POSTGRES_STATEMENTS),
@@ -144,7 +125,7 @@ async fn all_texts_of_a_lane_fit_into_its_cache_of_statements() {
     }
 }
 
-/// Two statements that touch the same customers wait for each other if they begin at opposite ends.
+/// Two statements that write the same customers in opposite orders would wait for each other.
 #[tokio::test]
 async fn customers_are_written_in_the_order_of_their_phones() {
     let scene = Scene::sqlite().await;
@@ -157,7 +138,7 @@ async fn customers_are_written_in_the_order_of_their_phones() {
         rows.append(sell(&order).into_write(Utc::now()).unwrap().rows);
     }
     for backend in [DbBackend::Sqlite, DbBackend::Postgres] {
-        let statements = rows.clone().into_few(backend);
+        let statements = rows.clone().into_statements(backend);
         let values = (statements.iter())
             .filter(|statement| statement.sql.contains("INTO customers"))
             .flat_map(|statement| statement.values.iter().flat_map(|values| values.0.iter()));

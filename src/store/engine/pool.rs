@@ -1,0 +1,299 @@
+//! A pool of connections that can be replaced as a whole.
+//!
+//! When a connection comes back, sqlx tests it with a ping, and waits for the answer without a limit.
+//! If the connection falls silent at that moment, it never comes back, and its *place* in the pool is
+//! lost with it. Once all places are lost, no caller gets a connection until the process is
+//! restarted. A lost place looks like one that is in use. So a pool is suspected when a task gave up
+//! waiting for an answer, or when no caller had a connection for longer than a caller may hold one.
+//! A suspected pool is watched for some seconds; it is replaced if there is no moment at which all
+//! of its connections are back.
+//!
+//! # Invariants
+//! A caller that has a connection of the old pool keeps it. A database that is merely slow must not be
+//! flooded with connections: one attempt at a time, with a pause after each.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use sea_orm::{
+    ConnAcquireErr, ConnectOptions, ConnectionTrait, Database, DatabaseConnection,
+    DatabaseTransaction, DbBackend, DbErr, ExecResult, QueryResult, Statement, TransactionOptions,
+    TransactionTrait,
+};
+use tokio::sync::{Semaphore, watch};
+use tokio::time::{sleep, timeout};
+use tracing::{info, warn};
+
+use super::runtime::Stalled;
+
+/// How long a suspected pool is watched.
+const LOOK_FOR: Duration = Duration::from_secs(5);
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// Between two attempts to replace a pool.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// Connections. Cheap to clone.
+#[derive(Clone)]
+pub(in crate::store) struct Pool(Arc<Shared>);
+
+struct Shared {
+    connections: watch::Sender<DatabaseConnection>,
+    /// `None` is a pool that is never replaced: no network lies before a SQLite file.
+    replacement: Option<Replacement>,
+}
+
+/// How a pool is replaced, and when.
+struct Replacement {
+    options: ConnectOptions,
+    stalled: Stalled,
+    health: Mutex<Health>,
+    /// One attempt at a time.
+    attempts: Arc<Semaphore>,
+}
+
+impl Pool {
+    /// Opens a pool that is never replaced.
+    pub async fn open(options: ConnectOptions) -> Result<Self, DbErr> {
+        Ok(Self::with(Database::connect(options).await?, None))
+    }
+
+    /// Opens a pool that is replaced when it has lost connections. No caller may hold one for longer
+    /// than `held_for`.
+    pub async fn open_replaceable(
+        options: ConnectOptions,
+        stalled: Stalled,
+        held_for: Duration,
+    ) -> Result<Self, DbErr> {
+        let connections = Database::connect(options.clone()).await?;
+        let replacement = Replacement {
+            options,
+            stalled,
+            health: Mutex::new(Health::new(held_for, Instant::now())),
+            attempts: Arc::new(Semaphore::new(1)),
+        };
+        Ok(Self::with(connections, Some(replacement)))
+    }
+
+    fn with(connections: DatabaseConnection, replacement: Option<Replacement>) -> Self {
+        Self(Arc::new(Shared {
+            connections: watch::Sender::new(connections),
+            replacement,
+        }))
+    }
+
+    /// The connections as they are now.
+    pub fn connections(&self) -> DatabaseConnection {
+        self.0.connections.borrow().clone()
+    }
+
+    /// Opens a transaction.
+    pub async fn begin(&self, options: TransactionOptions) -> Result<DatabaseTransaction, DbErr> {
+        self.watch(self.connections().begin_with_options(options).await)
+    }
+
+    /// Tests whether the database answers.
+    pub async fn ping(&self) -> Result<(), DbErr> {
+        self.watch(self.connections().ping().await)
+    }
+
+    /// Closes it after what is under way.
+    pub async fn close(&self) -> Result<(), DbErr> {
+        self.connections().close_by_ref().await
+    }
+
+    /// Learns from a result whether there was a connection.
+    fn watch<T>(&self, result: Result<T, DbErr>) -> Result<T, DbErr> {
+        if let Some(replacement) = &self.0.replacement
+            && replacement.is_suspect_after(result.as_ref().err())
+        {
+            self.replace(replacement);
+        }
+        result
+    }
+
+    /// Opens another pool in place of this one, if connections were lost. Runs on the runtime of
+    /// the caller, which is the store's.
+    fn replace(&self, replacement: &Replacement) {
+        let Ok(attempt) = replacement.attempts.clone().try_acquire_owned() else {
+            return;
+        };
+        let (pool, options) = (self.clone(), replacement.options.clone());
+        tokio::spawn(async move {
+            let _attempt = attempt;
+            if all_come_back(&pool.connections()).await {
+                return pool.found_whole();
+            }
+            match Database::connect(options).await {
+                Ok(opened) => {
+                    let old = pool.0.connections.send_replace(opened);
+                    pool.found_whole();
+                    info!("connections to the database were lost; all are replaced");
+                    retire(old).await;
+                }
+                Err(error) => warn!(%error, "cannot replace lost connections to the database"),
+            }
+            sleep(PAUSE).await;
+        });
+    }
+
+    fn found_whole(&self) {
+        if let Some(replacement) = &self.0.replacement {
+            replacement.health().found_whole(Instant::now());
+        }
+    }
+}
+
+impl Replacement {
+    fn health(&self) -> MutexGuard<'_, Health> {
+        self.health.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the pool may have lost places, after this error of a caller or none.
+    fn is_suspect_after(&self, error: Option<&DbErr>) -> bool {
+        match error {
+            None => self.health().had_one(self.stalled.gave_up_at()),
+            Some(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout)) => {
+                self.health().had_none(Instant::now())
+            }
+            // Closed by us, or there is no database.
+            Some(DbErr::ConnectionAcquire(_) | DbErr::Conn(_)) => false,
+            // The database refused something, so there was a connection.
+            Some(_) => {
+                self.health().had_one(None);
+                false
+            }
+        }
+    }
+}
+
+/// What is known of a pool's places from its callers.
+struct Health {
+    /// When all places were seen to be there.
+    whole_at: Instant,
+    /// Since when no caller has had a connection.
+    none_since: Option<Instant>,
+    /// How long a caller may hold a connection.
+    held_for: Duration,
+}
+
+impl Health {
+    fn new(held_for: Duration, now: Instant) -> Self {
+        Self {
+            whole_at: now,
+            none_since: None,
+            held_for,
+        }
+    }
+
+    fn found_whole(&mut self, now: Instant) {
+        *self = Self::new(self.held_for, now);
+    }
+
+    /// A caller had a connection. Returns whether places may be lost all the same.
+    fn had_one(&mut self, gave_up_at: Option<Instant>) -> bool {
+        self.none_since = None;
+        gave_up_at.is_some_and(|at| at > self.whole_at)
+    }
+
+    /// A caller had none. Returns whether all places may be lost.
+    fn had_none(&mut self, now: Instant) -> bool {
+        let since = *self.none_since.get_or_insert(now);
+        now.saturating_duration_since(since) >= self.held_for
+    }
+}
+
+/// Whether there is a moment at which no connection is in use: then no place is lost.
+async fn all_come_back(connections: &DatabaseConnection) -> bool {
+    let pool = connections.get_postgres_connection_pool();
+    let all_idle = async {
+        while pool.num_idle() < usize::try_from(pool.size()).unwrap_or(usize::MAX) {
+            sleep(LOOK_EVERY).await;
+        }
+    };
+    timeout(LOOK_FOR, all_idle).await.is_ok()
+}
+
+/// Closes the idle connections of an old pool, and has the others closed when they come back. Waits
+/// for those no longer than a pause: lost ones never do.
+async fn retire(old: DatabaseConnection) {
+    let retiring = async {
+        while let Some(idle) = old.get_postgres_connection_pool().try_acquire() {
+            // A dead one cannot be closed cleanly.
+            drop(idle.close().await);
+        }
+        drop(old.close_by_ref().await);
+    };
+    drop(timeout(PAUSE, retiring).await);
+}
+
+#[async_trait]
+impl ConnectionTrait for Pool {
+    fn get_database_backend(&self) -> DbBackend {
+        self.connections().get_database_backend()
+    }
+
+    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        self.watch(self.connections().execute_raw(statement).await)
+    }
+
+    async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        self.watch(self.connections().execute_unprepared(sql).await)
+    }
+
+    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        self.watch(self.connections().query_one_raw(statement).await)
+    }
+
+    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        self.watch(self.connections().query_all_raw(statement).await)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HELD_FOR: Duration = Duration::from_secs(10);
+
+    /// Moments a second apart.
+    fn moments() -> impl Fn(u64) -> Instant {
+        let began = Instant::now();
+        move |secs| began + Duration::from_secs(secs)
+    }
+
+    #[test]
+    fn a_pool_without_a_connection_for_long_is_suspect() {
+        let at = moments();
+        let mut health = Health::new(HELD_FOR, at(0));
+
+        assert!(!health.had_none(at(5)));
+        assert!(!health.had_none(at(14)));
+        assert!(health.had_none(at(15)));
+    }
+
+    #[test]
+    fn a_pool_that_had_a_connection_for_a_caller_is_only_busy() {
+        let at = moments();
+        let mut health = Health::new(HELD_FOR, at(0));
+        health.had_none(at(5));
+
+        assert!(!health.had_one(None));
+
+        assert!(!health.had_none(at(16)));
+        assert!(!health.had_none(at(25)));
+        assert!(health.had_none(at(26)));
+    }
+
+    #[test]
+    fn a_pool_may_have_lost_places_only_if_a_task_gave_up_since_it_was_whole() {
+        let at = moments();
+        let mut health = Health::new(HELD_FOR, at(3));
+
+        assert!(!health.had_one(Some(at(2))));
+        assert!(health.had_one(Some(at(4))));
+
+        health.found_whole(at(5));
+        assert!(!health.had_one(Some(at(4))));
+    }
+}
