@@ -15,7 +15,7 @@ use tracing::warn;
 use uuid::Uuid;
 
 use super::status::{Source, StatusBoard};
-use crate::domain::order::ids::OrderId;
+use crate::domain::order::OrderId;
 use crate::store::{PeerEvent, Store};
 use crate::supervisor::{Supervisor, Task};
 

@@ -13,7 +13,7 @@ use tracing::field::{DisplayValue, display};
 use tracing::{Instrument, Span, error, info, warn};
 
 use crate::config::{ActorsConfig, Confirm};
-use crate::domain::order::ids::{OrderId, OrderRef};
+use crate::domain::order::{OrderId, OrderRef};
 use crate::failpoint::Point;
 use crate::gateways::zenopay::proof::Keys;
 use crate::observability::metrics::Metrics;

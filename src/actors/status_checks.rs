@@ -13,9 +13,8 @@ use futures_util::future::{BoxFuture, Shared};
 use tokio::time::timeout;
 use tracing::{error, info, warn};
 
-use crate::domain::order::ids::OrderId;
-use crate::domain::pacing::check_budget::{AskBudget, Turns};
-use crate::domain::pacing::circuit::{Circuit, Flow, Turn};
+use crate::domain::order::OrderId;
+use crate::domain::pacing::{AskBudget, Circuit, Flow, Turn, Turns};
 use crate::gateways::zenopay::client::Client;
 use crate::gateways::zenopay::wire::{StatusAnswer, Why};
 use crate::observability::metrics::Metrics;

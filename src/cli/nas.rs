@@ -59,7 +59,7 @@ pub(super) async fn act(config: &Config, act: Act) -> Result<(), Failure> {
 }
 
 async fn add(config: &Config, store: &Store, new: NewRouter) -> Result<(), Failure> {
-    let address = new.address();
+    let address = new.address;
     let added = store.add_router(new, HERE).await.map_err(failed)?;
     let router =
         added.ok_or_else(|| Failure::Nas(format!("there is a router at {address} already")))?;

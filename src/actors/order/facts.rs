@@ -4,8 +4,8 @@ use chrono::Offset;
 use rand::TryRng;
 use rand::rngs::SysRng;
 
-use crate::domain::access::voucher::VoucherCode;
-use crate::domain::order::sale::Facts;
+use crate::domain::access::VoucherCode;
+use crate::domain::order::Facts;
 use crate::store::Clock;
 
 /// Where the facts of a decision come from.

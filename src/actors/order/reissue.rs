@@ -9,11 +9,8 @@ use std::sync::Arc;
 
 use super::{Command, HandleError};
 use crate::actors::Orders;
-use crate::domain::order::evidence::Evidence;
-use crate::domain::order::ids::OrderId;
-use crate::domain::order::outcome::Outcome;
-use crate::domain::order::payment::{Payment, Status};
-use crate::domain::order::reissue::{ReissueInput, ReissuedBy, a_day};
+use crate::domain::order::reissue::A_DAY;
+use crate::domain::order::{Evidence, OrderId, Outcome, Payment, ReissueInput, ReissuedBy, Status};
 use crate::store::AuditEntry;
 
 /// What became of the wish.
@@ -87,7 +84,7 @@ impl Orders {
                 payment,
             ));
         }
-        let lately = store.clock().now() - a_day();
+        let lately = store.clock().now() - A_DAY;
         let replaced = store.replaced(payment.id, lately).await?;
         let used = store.voucher_usage(&voucher.code).await?;
         let usage = used.map(|(_, usage)| usage).unwrap_or_default();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
-use crate::domain::order::ids::OrderId;
+use crate::domain::order::OrderId;
 use crate::gateways::zenopay::proof::{PathToken, Proof};
 
 /// Hints in the process: as many as share eight asks, `hints.rs`.

@@ -6,8 +6,7 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use tokio::task::JoinError;
 
-use crate::domain::order::ids::OrderId;
-use crate::domain::order::outcome::Outcome;
+use crate::domain::order::{OrderId, Outcome};
 use crate::gateways::zenopay::proof::{Keys, PathToken};
 use crate::gateways::zenopay::wire::{Notification, Unreadable, read_webhook};
 use crate::store::{DeliveryRecord, StoreError};

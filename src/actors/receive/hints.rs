@@ -8,8 +8,7 @@ use std::time::{Duration, Instant};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
 
-use crate::domain::order::evidence::GatewayReport;
-use crate::domain::order::ids::OrderId;
+use crate::domain::order::{GatewayReport, OrderId};
 use crate::timekeeper::Timekeeper;
 
 /// Hints that share one answer at most; ZenoPay sends a handful of copies.

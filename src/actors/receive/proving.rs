@@ -15,7 +15,7 @@ use super::claim::Claim;
 use super::delivery::{ParsedWebhook, Rejection, Token};
 use crate::actors::Orders;
 use crate::config::Confirm;
-use crate::domain::order::payment::Payment;
+use crate::domain::order::Payment;
 use crate::gateways::zenopay::proof::{KeyCheck, PathToken, Proof};
 use crate::store::DeliveryRecord;
 

@@ -10,8 +10,7 @@ use super::hints::Verdict;
 use crate::actors::Orders;
 use crate::actors::order::Command;
 use crate::actors::status_checks::{CheckOrigin, Flight};
-use crate::domain::order::evidence::{Evidence, Word};
-use crate::domain::order::ids::OrderId;
+use crate::domain::order::{Evidence, OrderId, Word};
 use crate::domain::pacing::check_schedule;
 use crate::gateways::zenopay::wire::StatusAnswer;
 

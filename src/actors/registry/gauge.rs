@@ -6,9 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::in_play::Passage;
-use crate::domain::order::outcome::Outcome;
-use crate::domain::order::payment::{Payment, Status};
-use crate::domain::people::secret::Secret;
+use crate::domain::order::{Outcome, Payment, Status};
+use crate::domain::people::Secret;
 
 /// One actor's numbers.
 pub struct Gauge {

@@ -12,8 +12,8 @@ use tracing::{error, info_span};
 
 use super::order::{Admitted, Command, HandleError, Handled, OrderActor, OrderContext};
 use crate::config::ActorsConfig;
-use crate::domain::order::ids::OrderId;
-use crate::domain::people::secret::Secret;
+use crate::domain::order::OrderId;
+use crate::domain::people::Secret;
 use gauge::{Gauge, Permit};
 use in_play::{InPlay, Room};
 

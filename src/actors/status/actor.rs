@@ -11,8 +11,7 @@ use tokio::sync::{oneshot, watch};
 use tracing::Span;
 
 use super::waiters::WaiterTable;
-use crate::domain::order::ids::OrderId;
-use crate::domain::order::payment::Payment;
+use crate::domain::order::{OrderId, Payment};
 use crate::supervisor::{Supervisor, Task, UnderWay};
 
 /// How often orders without waiters are forgotten.

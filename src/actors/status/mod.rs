@@ -23,8 +23,7 @@ use tracing::info_span;
 
 // The cores of this module take their locks from there.
 use super::registry::sync;
-use crate::domain::order::ids::OrderId;
-use crate::domain::order::payment::Payment;
+use crate::domain::order::{OrderId, Payment};
 use crate::observability::metrics::Metrics;
 use crate::store::{Store, StoreError};
 use crate::supervisor::Task;

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::Finding;
 use crate::config::Config;
-use crate::domain::access::radius_user::{Attribute, RadiusUser};
+use crate::domain::access::{Attribute, RadiusUser};
 use crate::domain::people::secret::Secret;
 use crate::radius::client::{self, Access, AccessAnswer, RadiusError};
 use crate::radius::packet::Seal;

@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use strum::IntoStaticStr;
 
-use crate::domain::catalog::package::Validity;
+use crate::domain::catalog::Validity;
 
 const MIB: u64 = 1024 * 1024;
 

@@ -5,7 +5,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::purchase::Ringing;
+use super::Ringing;
 
 /// The window of `limits.prompts_per_phone`.
 const TEN_MINUTES: TimeDelta = TimeDelta::minutes(10);

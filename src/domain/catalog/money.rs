@@ -16,7 +16,7 @@ pub struct Tzs(pub i64);
 impl Tzs {
     /// Reads `1000`, `"1000"`, `"1000.00"` and `1000.0`, but no fraction: what a guest believes to
     /// be the price must not be cut until it fits. What a gateway reports is read by
-    /// [`ReportedAmount`](crate::domain::order::reported_amount::ReportedAmount).
+    /// [`ReportedAmount`](crate::domain::order::ReportedAmount).
     pub fn read_whole(text: &str) -> Option<Self> {
         let text = text.trim();
         let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));

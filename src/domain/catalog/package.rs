@@ -2,8 +2,8 @@
 
 use strum::{EnumString, IntoStaticStr};
 
-use super::money::Tzs;
-use crate::domain::people::language::Language;
+use super::Tzs;
+use crate::domain::people::Language;
 
 /// When the time of a voucher begins to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr)]

@@ -1,10 +1,8 @@
 //! What a guest asks for when buying, after the edge has parsed it.
 
-use super::money::Tzs;
-use crate::domain::access::device::DeviceMac;
-use crate::domain::people::language::Language;
-use crate::domain::people::personal::Personal;
-use crate::domain::people::phone::Phone;
+use super::Tzs;
+use crate::domain::access::DeviceMac;
+use crate::domain::people::{Language, Personal, Phone};
 
 /// Characters of a package's code at most.
 const CODE_MAX: usize = 64;

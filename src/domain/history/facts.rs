@@ -2,9 +2,8 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::domain::catalog::money::Tzs;
-use crate::domain::order::ids::OrderId;
-use crate::domain::order::payment::Payment;
+use crate::domain::catalog::Tzs;
+use crate::domain::order::{OrderId, Payment};
 
 /// Everything that the database has of one order. `Debug` is not derived: it holds phones and
 /// codes.

@@ -6,15 +6,13 @@
 //! [`Effect::Sell`].
 
 use super::confirmation;
-use super::decision::{Decision, Effect};
-use super::evidence::{Evidence, GatewayReport, OperatorAct, Word};
-use super::failure::FailureReason;
-use super::outcome::Outcome;
-use super::payment::{Payment, Status, Tender};
 use super::reissue;
-use super::sale::{Facts, Sale};
+use super::{
+    Decision, Effect, Evidence, Facts, FailureReason, GatewayReport, OperatorAct, Outcome, Payment,
+    Sale, Status, Tender, Word,
+};
 use crate::domain::pacing::check_schedule;
-use crate::domain::people::personal::Personal;
+use crate::domain::people::Personal;
 
 /// Decides what `evidence` does to `payment`.
 pub fn decide(payment: &Payment, evidence: &Evidence, facts: &Facts) -> Decision {

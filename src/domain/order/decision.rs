@@ -3,10 +3,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::outcome::Outcome;
-use super::payment::Payment;
-use super::reissue::Replacement;
-use super::sale::Sale;
+use super::{Outcome, Payment, Replacement, Sale};
 
 /// How loud a remark is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

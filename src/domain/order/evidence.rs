@@ -1,12 +1,12 @@
-//! What we know about a payment, from any source. Proof is settled before: evidence is
-//! believed.
+//! What we know about a payment, from any source. Proofs are checked before: evidence is true.
 
 use std::fmt;
 
-use super::reissue::ReissueInput;
-use super::reported_amount::ReportedAmount;
-use crate::domain::catalog::money::{CURRENCY, Tzs};
-use crate::domain::people::personal::Personal;
+use strum::IntoStaticStr;
+
+use super::{ReissueInput, ReportedAmount};
+use crate::domain::catalog::{CURRENCY, Tzs};
+use crate::domain::people::Personal;
 
 /// What ZenoPay's word for a payment means. Words are compared whole: `UNPAID` contains
 /// `PAID` and is not paid.
@@ -88,7 +88,7 @@ impl GatewayReport {
 
 /// What an operator decides about an order or its voucher. `Debug` hides the reason, which may
 /// name a guest.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, IntoStaticStr)]
 pub enum OperatorAct {
     /// A held order is completed after all.
     Release {
@@ -114,12 +114,7 @@ pub enum OperatorAct {
 
 impl fmt::Debug for OperatorAct {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Release { .. } => "Release(hidden)",
-            Self::Refuse { .. } => "Refuse(hidden)",
-            Self::Refund { .. } => "Refund(hidden)",
-            Self::Revoke { .. } => "Revoke(hidden)",
-        })
+        write!(f, "{}(hidden)", <&str>::from(self))
     }
 }
 

@@ -1,4 +1,4 @@
-//! The name of one purchase.
+//! How an order is named: by its id, its `ref`, or the short form of its id.
 
 use std::fmt;
 use std::str::FromStr;
@@ -39,17 +39,11 @@ impl fmt::Display for OrderRef {
 }
 
 impl OrderRef {
-    /// Digits of a `ref`.
-    const DIGITS: usize = 8;
-
     /// The first and the last order id that have this `ref`.
     pub fn range(self) -> (OrderId, OrderId) {
         let first = u128::from(self.0) << 96;
-        let last = first | (u128::MAX >> 32);
-        (
-            OrderId(Uuid::from_u128(first)),
-            OrderId(Uuid::from_u128(last)),
-        )
+        let id = |number| OrderId(Uuid::from_u128(number));
+        (id(first), id(first | (u128::MAX >> 32)))
     }
 }
 
@@ -63,8 +57,8 @@ impl FromStr for OrderRef {
 
     fn from_str(text: &str) -> Result<Self, NotAnOrderRef> {
         let text = text.trim();
-        let is_ref = text.len() == Self::DIGITS && text.bytes().all(|b| b.is_ascii_hexdigit());
-        let number = is_ref.then(|| u32::from_str_radix(text, 16).ok()).flatten();
+        let is_ref = text.len() == 8 && text.bytes().all(|b| b.is_ascii_hexdigit());
+        let number = u32::from_str_radix(text, 16).ok().filter(|_| is_ref);
         number.map(Self).ok_or(NotAnOrderRef)
     }
 }
@@ -82,10 +76,8 @@ impl FromStr for OrderName {
     type Err = NotAnOrderId;
 
     fn from_str(text: &str) -> Result<Self, NotAnOrderId> {
-        match text.parse() {
-            Ok(order_ref) => Ok(Self::Ref(order_ref)),
-            Err(NotAnOrderRef) => text.parse().map(Self::Id),
-        }
+        let by_ref = text.parse().map(Self::Ref);
+        by_ref.or_else(|NotAnOrderRef| text.parse().map(Self::Id))
     }
 }
 
@@ -96,8 +88,8 @@ impl OrderId {
         OrderRef(first)
     }
 
-    /// The same name in 22 letters and digits. The first edition made links of it, which still
-    /// open their orders.
+    /// The id in 22 letters and digits. The links of the first edition end with it and still open
+    /// their orders.
     pub fn short(self) -> String {
         base62::write(self.0.as_u128())
     }

@@ -3,19 +3,10 @@
 use chrono::{DateTime, Utc};
 use strum::{EnumString, IntoStaticStr, VariantArray};
 
-use super::evidence::GatewayReport;
-use super::failure::FailureReason;
-use super::ids::OrderId;
-use super::reported_amount::ReportedAmount;
-use crate::domain::access::device::DeviceMac;
-use crate::domain::access::owner_link::OwnerToken;
-use crate::domain::access::voucher::Voucher;
-use crate::domain::catalog::money::Tzs;
-use crate::domain::catalog::package::Terms;
-use crate::domain::people::language::Language;
-use crate::domain::people::personal::Personal;
-use crate::domain::people::phone::Phone;
-use crate::domain::people::secret::Secret;
+use super::{FailureReason, GatewayReport, OrderId, ReportedAmount};
+use crate::domain::access::{DeviceMac, OwnerToken, Voucher};
+use crate::domain::catalog::{Terms, Tzs};
+use crate::domain::people::{Language, Personal, Phone, Secret};
 
 /// Where an order stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumString, IntoStaticStr, VariantArray)]

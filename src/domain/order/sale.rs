@@ -2,11 +2,9 @@
 
 use chrono::{DateTime, Datelike, FixedOffset, TimeDelta, Utc};
 
-use super::evidence::GatewayReport;
-use super::payment::{Payment, Status};
-use crate::domain::access::owner_link::sms_link;
-use crate::domain::access::voucher::{Voucher, VoucherCode};
-use crate::domain::catalog::package::Validity;
+use super::{GatewayReport, Payment, Status};
+use crate::domain::access::{Voucher, VoucherCode, sms_link};
+use crate::domain::catalog::Validity;
 use crate::domain::pacing::check_schedule;
 use crate::domain::sms_text::{Occasion, VoucherNews, voucher_text};
 

@@ -10,7 +10,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::token_bucket::TokenBucket;
+use super::TokenBucket;
 
 /// Rights to ask about due orders.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

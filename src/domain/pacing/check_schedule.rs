@@ -7,7 +7,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::domain::order::ids::OrderId;
+use crate::domain::order::OrderId;
 
 /// The first ask: most guests have typed their PIN by then and the webhook was lost.
 const FIRST: TimeDelta = TimeDelta::seconds(15);

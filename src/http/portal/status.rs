@@ -19,7 +19,7 @@ use utoipa::ToSchema;
 use super::wording::{self, Reason};
 use crate::actors::status::Watching;
 use crate::domain::catalog::money::CURRENCY;
-use crate::domain::order::failure::FailureReason;
+use crate::domain::order::FailureReason;
 use crate::domain::order::payment::{Payment, Status};
 use crate::domain::people::language::Language;
 use crate::http::Api;

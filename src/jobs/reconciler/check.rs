@@ -6,12 +6,8 @@ use tracing::{info, warn};
 use super::{Reconciler, confirmation};
 use crate::actors::status_checks::CheckOrigin;
 use crate::actors::{Command, HandleError, Handled};
-use crate::domain::order::evidence::{Evidence, Word};
-use crate::domain::order::ids::OrderId;
-use crate::domain::order::outcome::Outcome;
-use crate::domain::order::payment::Status;
-use crate::domain::pacing::check_schedule;
-use crate::domain::pacing::circuit::Flow;
+use crate::domain::order::{Evidence, OrderId, Outcome, Status, Word};
+use crate::domain::pacing::{Flow, check_schedule};
 use crate::gateways::zenopay::wire::StatusAnswer;
 use crate::store::DueOrder;
 

@@ -5,10 +5,8 @@ use chrono::{DateTime, Utc};
 
 use super::Reconciler;
 use crate::actors::{Command, HandleError};
-use crate::domain::order::evidence::Evidence;
-use crate::domain::order::payment::{Payment, Status};
-use crate::domain::pacing::check_schedule;
-use crate::domain::pacing::circuit::Flow;
+use crate::domain::order::{Evidence, Payment, Status};
+use crate::domain::pacing::{Flow, check_schedule};
 use crate::store::DueOrder;
 
 /// When the order was sold, if ZenoPay itself has not said yet that it was paid.

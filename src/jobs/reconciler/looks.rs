@@ -9,9 +9,8 @@ use std::time::{Duration, Instant};
 use chrono::TimeDelta;
 use tokio::sync::{Mutex as AsyncMutex, mpsc};
 
-use crate::domain::order::ids::OrderId;
-use crate::domain::order::payment::Payment;
-use crate::domain::pacing::token_bucket::TokenBucket;
+use crate::domain::order::{OrderId, Payment};
+use crate::domain::pacing::TokenBucket;
 
 /// Before that the schedule asks soon by itself.
 const OLD: TimeDelta = TimeDelta::seconds(20);

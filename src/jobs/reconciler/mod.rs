@@ -24,11 +24,8 @@ use tracing::{error, warn};
 
 use crate::actors::status::StatusBoard;
 use crate::actors::{Command, Orders};
-use crate::domain::order::evidence::Evidence;
-use crate::domain::order::ids::OrderId;
-use crate::domain::order::payment::Payment;
-use crate::domain::pacing::check_budget::Turns;
-use crate::domain::pacing::circuit::Flow;
+use crate::domain::order::{Evidence, OrderId, Payment};
+use crate::domain::pacing::{Flow, Turns};
 use crate::observability::metrics::Metrics;
 use crate::store::{DueOrder, Store, StoreError};
 use crate::supervisor::{Supervisor, Task};

@@ -13,9 +13,9 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
-use crate::domain::access::router::COA_PORT;
-use crate::domain::order::decision::{Level, Remark};
-use crate::domain::people::secret::Secret;
+use crate::domain::access::COA_PORT;
+use crate::domain::order::{Level, Remark};
+use crate::domain::people::Secret;
 use crate::radius::client::{self, Disconnected};
 use crate::store::{DisconnectAttempt, QueuedDisconnect, Store, StoreError};
 

@@ -17,8 +17,8 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use crate::domain::order::decision::{Level, Remark};
-use crate::domain::pacing::circuit::{Circuit, Flow, Turn};
+use crate::domain::order::{Level, Remark};
+use crate::domain::pacing::{Circuit, Flow, Turn};
 use crate::observability::metrics::Metrics;
 use crate::sms::{Carrier, Message, SmsError, Taken};
 use crate::store::{Attempt, QueuedSms, SentSms, Store, StoreError};

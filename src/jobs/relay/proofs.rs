@@ -16,10 +16,9 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use crate::domain::access::radius_health::ProofResult;
-use crate::domain::access::voucher::VoucherCode;
-use crate::domain::order::decision::{Level, Remark};
-use crate::domain::people::secret::Secret;
+use crate::domain::access::{ProofResult, VoucherCode};
+use crate::domain::order::{Level, Remark};
+use crate::domain::people::Secret;
 use crate::observability::metrics::{Metrics, RadiusTurn};
 use crate::radius::client::{self, Access, RadiusError};
 use crate::store::{NOT_LET_IN, NOT_TESTED, SoldVoucher, Store, StoreError, TESTED};

@@ -15,8 +15,8 @@ use std::path::Path;
 use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::domain::order::ids::OrderId;
-use crate::domain::people::person::Person;
+use crate::domain::order::OrderId;
+use crate::domain::people::Person;
 use crate::store::OldDelivery;
 
 /// A delivery in the archive: its line in the journal, with its body.

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::config::RetentionConfig;
-use crate::domain::people::phone::Phone;
+use crate::domain::people::Phone;
 use crate::store::{Erasure, Store, StoreError};
 
 pub mod archive;

@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use sea_orm::ActiveValue::Set;
 
 use super::{events, reissue, sale};
-use crate::domain::access::radius_user::RadiusUser;
+use crate::domain::access::RadiusUser;
 use crate::domain::order::decision::{Decision, Effect};
 use crate::domain::order::payment::Payment;
 use crate::store::engine::writer::{Columns, Guard, Rows, Update, Write};

@@ -6,8 +6,8 @@ use chrono_tz::Africa::Dar_es_Salaam;
 mod story;
 
 use super::*;
+use crate::domain::order::Status;
 use crate::domain::order::decide_table::order;
-use crate::domain::order::payment::Status;
 
 use story::{MINUTE, at, disconnect, full, text};
 
@@ -156,5 +156,21 @@ fn what_is_wrong_is_an_alert() {
             "alert: voucher AA****** is revoked (refunded); but 3 RADIUS rows still let it in"
         ),
         "{lets_in}"
+    );
+}
+
+#[test]
+fn durations_are_as_exact_as_they_are_useful() {
+    assert_eq!(
+        [0.04, 1.26, 9.99, 10.4, 1_234.5].map(millis),
+        ["0.0 ms", "1.3 ms", "10.0 ms", "10 ms", "1234 ms"]
+    );
+}
+
+#[test]
+fn data_is_shown_in_megabytes() {
+    assert_eq!(
+        [0, 49_999, 50_000, 1_540_000].map(guest::megabytes),
+        ["0.0", "0.0", "0.1", "1.5"]
     );
 }

@@ -15,7 +15,7 @@ use crate::domain::clean_text::clean;
 use crate::domain::order::evidence::{GatewayReport, Word};
 use crate::domain::order::ids::OrderId;
 use crate::domain::order::reported_amount::ReportedAmount;
-use crate::domain::people::personal::Personal;
+use crate::domain::people::Personal;
 
 const AMOUNT: &str = "amount";
 /// Characters kept of a word, for the journal.

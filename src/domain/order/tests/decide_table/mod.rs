@@ -17,15 +17,13 @@ mod after_the_sale;
 mod fixtures;
 mod properties;
 
-use crate::domain::access::usage::Usage;
-use crate::domain::catalog::money::Tzs;
+use crate::domain::access::Usage;
+use crate::domain::catalog::Tzs;
 use crate::domain::order::decide::decide;
-use crate::domain::order::decision::{Decision, Effect, Level};
-use crate::domain::order::evidence::{Evidence, GatewayReport, OperatorAct};
-use crate::domain::order::failure::FailureReason;
-use crate::domain::order::payment::{Payment, Status};
-use crate::domain::order::reissue::{ReissueInput, ReissuedBy, Replaced};
-use crate::domain::order::reported_amount::ReportedAmount;
+use crate::domain::order::{
+    Decision, Effect, Evidence, FailureReason, GatewayReport, Level, OperatorAct, Payment,
+    ReissueInput, ReissuedBy, Replaced, ReportedAmount, Status,
+};
 
 use fixtures::report;
 

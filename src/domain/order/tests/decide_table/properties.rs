@@ -7,17 +7,13 @@ use proptest::sample::select;
 
 use super::after;
 use super::fixtures::{facts, order};
-use crate::domain::access::usage::Usage;
-use crate::domain::access::voucher::VoucherCode;
-use crate::domain::catalog::money::Tzs;
-use crate::domain::catalog::package::Validity;
+use crate::domain::access::{Usage, VoucherCode};
+use crate::domain::catalog::{Tzs, Validity};
 use crate::domain::order::decide::decide;
-use crate::domain::order::decision::{Decision, Effect};
-use crate::domain::order::evidence::{Evidence, GatewayReport, OperatorAct, Word};
-use crate::domain::order::payment::{GatewayFacts, Payment, Status};
-use crate::domain::order::reissue::{ReissueInput, ReissuedBy, Replaced};
-use crate::domain::order::reported_amount::ReportedAmount;
-use crate::domain::order::sale::Facts;
+use crate::domain::order::{
+    Decision, Effect, Evidence, Facts, GatewayFacts, GatewayReport, OperatorAct, Payment,
+    ReissueInput, ReissuedBy, Replaced, ReportedAmount, Status, Word,
+};
 
 const ALPHABET_CODE: &str = "[A-HJKMNP-Z2-9]{8}";
 
