@@ -1,4 +1,4 @@
-//! Clock, randomness and shop: what a decision needs from the outside world.
+//! What a decision needs from outside: clock, randomness and shop.
 
 use chrono::Offset;
 use rand::TryRng;
@@ -8,10 +8,10 @@ use crate::domain::access::VoucherCode;
 use crate::domain::order::Facts;
 use crate::store::Clock;
 
-/// Where the facts of a decision come from.
+/// The source of the facts of a decision.
 #[derive(Clone, Debug)]
 pub struct FactSource {
-    /// The database's, which all processes share.
+    /// The database's clock, which all processes share.
     pub clock: Clock,
     /// The shop's time zone.
     pub timezone: chrono_tz::Tz,
