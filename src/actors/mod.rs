@@ -98,7 +98,8 @@ impl Orders {
     pub async fn receive(&self, delivery: Delivery) -> Result<Handled, Rejection> {
         let webhook = ParsedWebhook::read(delivery).redacted(&self.inner.auth.keys);
         let (named, received) = (webhook.named, webhook.record.received);
-        info!(order = named.map(ref_of), "webhook received");
+        let order = named.map(ref_of);
+        info!(order, "webhook received");
         // Before a task is started for it.
         let entered = self.claim(&webhook).and_then(|claim| {
             let place = self.enter(&claim)?;
@@ -123,11 +124,8 @@ impl Orders {
                 result = Err(error.into());
             }
             if is_answered.swap(true, Ordering::SeqCst) {
-                let outcome = label(&result);
-                info!(
-                    order = named.map(ref_of),
-                    outcome, "webhook done after its answer"
-                );
+                let (order, outcome) = (named.map(ref_of), label(&result));
+                info!(order, outcome, "webhook done after its answer");
                 return result;
             }
             orders.answered(named, received, result)
@@ -137,14 +135,11 @@ impl Orders {
             Ok(Ok(result)) => result,
             // Not in the journal, so not 500: another copy must come.
             Ok(Err(panic)) => {
-                error!(order = named.map(ref_of), %panic, "webhook panicked");
+                error!(order, %panic, "webhook panicked");
                 self.answered(named, received, Err(Rejection::Unavailable))
             }
             Err(_) => {
-                warn!(
-                    order = named.map(ref_of),
-                    "answered before the work is done, which goes on"
-                );
+                warn!(order, "answered before the work is done, which goes on");
                 if is_counted.swap(true, Ordering::SeqCst) {
                     return Err(if_late);
                 }
@@ -160,22 +155,15 @@ impl Orders {
         received: Instant,
         result: Result<Handled, Rejection>,
     ) -> Result<Handled, Rejection> {
-        let outcome = label(&result);
+        let (order, outcome, took) = (named.map(ref_of), label(&result), received.elapsed());
         let span = Span::current();
-        span.record("order", named.map(ref_of));
+        span.record("order", order.as_ref());
         span.record("outcome", outcome);
-        let took = received.elapsed();
-        self.inner
-            .metrics
-            .webhooks
-            .with_label_values(&[outcome])
-            .inc();
-        self.inner.metrics.webhook.observe(took);
+        let metrics = &self.inner.metrics;
+        metrics.webhooks.with_label_values(&[outcome]).inc();
+        metrics.webhook.observe(took);
         let processing_ms = took.as_secs_f64() * 1_000.0;
-        info!(
-            order = named.map(ref_of),
-            outcome, processing_ms, "webhook processed"
-        );
+        info!(order, outcome, processing_ms, "webhook processed");
         result
     }
 

@@ -124,8 +124,13 @@ impl Machinery {
         Ok(Self {
             sandbox,
             relay: parts::relay(config, &store, timekeeper, &metrics)?,
-            disconnects: Disconnects::new(store.clone(), config.radius.coa_secret.clone()),
-            sweep: Sweep::new(store.clone()),
+            disconnects: Disconnects {
+                store: store.clone(),
+                coa_secret: config.radius.coa_secret.clone(),
+            },
+            sweep: Sweep {
+                store: store.clone(),
+            },
             proofs: parts::proofs(config, &store, &metrics),
             overview: Arc::new(overview),
             outgoing,

@@ -97,8 +97,18 @@ impl Orders {
         audit: AuditEntry,
     ) -> Result<Reconciled, HandleError> {
         let orders = self.clone();
-        self.to_its_end(async move { orders.check_and_handle(order_id, audit).await })
-            .await
+        self.to_its_end(async move {
+            if orders.inner.store.load(order_id).await?.is_none() {
+                return Err(HandleError::UnknownOrder);
+            }
+            let checker = &orders.inner.checker;
+            let answer = checker.check(order_id, CheckOrigin::Ourselves).await;
+            let answer = answer.ok_or(HandleError::Busy)?;
+            let command = Command::of(evidence_of(Some(answer.clone()))).audited(audit);
+            let handled = orders.handle(order_id, command).await?;
+            Ok(Reconciled { answer, handled })
+        })
+        .await
     }
 
     /// Handles a journalled webhook again as if it came now, and journals the result.
@@ -130,25 +140,6 @@ impl Orders {
         done.inspect_err(|panic| error!(%panic, "an act panicked"))?
     }
 
-    async fn check_and_handle(
-        &self,
-        order_id: OrderId,
-        audit: AuditEntry,
-    ) -> Result<Reconciled, HandleError> {
-        if self.inner.store.load(order_id).await?.is_none() {
-            return Err(HandleError::UnknownOrder);
-        }
-        let answer = self
-            .inner
-            .checker
-            .check(order_id, CheckOrigin::Ourselves)
-            .await;
-        let answer = answer.ok_or(HandleError::Busy)?;
-        let command = Command::of(evidence_of(Some(answer.clone()))).audited(audit);
-        let handled = self.handle(order_id, command).await?;
-        Ok(Reconciled { answer, handled })
-    }
-
     async fn handle_again(
         &self,
         webhook: ParsedWebhook,
@@ -169,11 +160,8 @@ impl Orders {
                     .await?;
                 return Err(Rejection::UnknownOrder);
             }
-            let answer = self
-                .inner
-                .checker
-                .check(order_id, CheckOrigin::Ourselves)
-                .await;
+            let checker = &self.inner.checker;
+            let answer = checker.check(order_id, CheckOrigin::Ourselves).await;
             command.evidence = evidence_of(Some(answer.ok_or(Rejection::Busy)?));
             if !is_proven && !command.evidence.is_unconfirmed() {
                 record.proof = Some(Proof::OrderStatus.as_str());

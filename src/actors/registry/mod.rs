@@ -64,33 +64,26 @@ impl Registry {
         let span = info_span!("actor", order = %order_id.order_ref());
         for _ in 0..INCARNATIONS {
             let place = place.take().or_else(|| self.in_play.enter());
-            let (address, permit) = self.admit(order_id, place.ok_or(HandleError::Busy)?)?;
-            let dead = address.clone();
+            let place = place.ok_or(HandleError::Busy)?;
+            let activate = || self.activate(order_id);
+            let admitted = self.in_play.admit(order_id, place, activate);
+            let (address, gauge, places) = admitted.ok_or(HandleError::Busy)?;
             let message = Admitted {
                 command: command.clone(),
-                permit,
+                permit: Permit::new(gauge, places),
                 span: span.clone(),
             };
             if let Ok(result) = address.send(message).await {
                 return result;
             }
             // A panic has ended this very actor; the first task that finds it replaces it.
-            self.replace(order_id, &dead);
+            if self.in_play.bury(order_id, |dead| *dead == address) {
+                error!(order = %order_id.order_ref(), "the order's actor panicked and is replaced");
+                self.context.metrics.restarts.inc();
+                self.context.metrics.order_actors.dec();
+            }
         }
         Err(HandleError::Panicked)
-    }
-
-    /// Finds or starts the actor, and takes a place in its mailbox.
-    fn admit(
-        &self,
-        order_id: OrderId,
-        place: OwnedSemaphorePermit,
-    ) -> Result<(Addr<OrderActor>, Permit), HandleError> {
-        let admitted = self
-            .in_play
-            .admit(order_id, place, || self.activate(order_id));
-        let (address, gauge, places) = admitted.ok_or(HandleError::Busy)?;
-        Ok((address, Permit::new(gauge, places)))
     }
 
     fn activate(&self, order_id: OrderId) -> (Addr<OrderActor>, Arc<Gauge>) {
@@ -106,14 +99,6 @@ impl Registry {
         self.context.metrics.activations.inc();
         self.context.metrics.order_actors.inc();
         (address, gauge)
-    }
-
-    fn replace(&self, order_id: OrderId, dead: &Addr<OrderActor>) {
-        if self.in_play.bury(order_id, |address| address == dead) {
-            error!(order = %order_id.order_ref(), "the order's actor panicked and is replaced");
-            self.context.metrics.restarts.inc();
-            self.context.metrics.order_actors.dec();
-        }
     }
 
     /// Removes actors that have been idle long enough. A removed actor ends when its last address is

@@ -37,17 +37,13 @@ const LONGEST_PAUSE: TimeDelta = TimeDelta::minutes(10);
 /// The loop that sends Disconnect-Requests.
 #[derive(Clone)]
 pub struct Disconnects {
-    store: Store,
-    /// For routers that have no row of their own.
-    coa_secret: Option<Secret>,
+    /// The database.
+    pub store: Store,
+    /// For routers that have no row in `nas`.
+    pub coa_secret: Option<Secret>,
 }
 
 impl Disconnects {
-    /// Uses `coa_secret` for routers that have no row in `nas`.
-    pub fn new(store: Store, coa_secret: Option<Secret>) -> Self {
-        Self { store, coa_secret }
-    }
-
     /// Runs until stopped; requests under way are finished first.
     pub async fn run(self, stop: CancellationToken) {
         every(TICK, stop, "disconnects", || self.run_once()).await;
@@ -141,15 +137,11 @@ const SWEEP_BATCH: u64 = 100;
 /// ended. It keeps no state, so several processes may run it.
 #[derive(Clone)]
 pub struct Sweep {
-    store: Store,
+    /// The database.
+    pub store: Store,
 }
 
 impl Sweep {
-    /// Sweeps the sessions of this database.
-    pub fn new(store: Store) -> Self {
-        Self { store }
-    }
-
     /// Runs until stopped.
     pub async fn run(self, stop: CancellationToken) {
         every(SWEEP_TICK, stop, "sweep", || self.run_once()).await;
