@@ -24,17 +24,17 @@ impl OwnerToken {
         Self(Secret::new(base62::write(u128::from_be_bytes(bytes))))
     }
 
-    /// Reads the last part of a link; `None` if no token can look like it.
+    /// Reads the last part of a link; `None` if it cannot be a token.
     pub fn read(text: &str) -> Option<Self> {
         base62::read(text).map(|_| Self(Secret::new(text)))
     }
 
-    /// Trusts a token that the database kept.
+    /// A token from the database, which is not checked.
     pub fn from_stored(text: String) -> Self {
         Self(Secret::new(text))
     }
 
-    /// The token as it stands in the link.
+    /// The token as it is in the link.
     pub fn expose(&self) -> &str {
         self.0.expose()
     }
@@ -42,8 +42,8 @@ impl OwnerToken {
 
 hidden_debug!(OwnerToken);
 
-/// The link for an order's SMS, which begins with `links`. An order from before there were tokens
-/// has the link of the first edition, which opens the order and replaces nothing.
+/// The link for an order's SMS, which begins with `links`. An order of the first edition has no token;
+/// its link opens the order and cannot replace the code.
 pub fn sms_link(order_id: OrderId, token: Option<&OwnerToken>, links: &str) -> String {
     match token {
         Some(token) => format!("{links}{}", token.expose()),
@@ -77,7 +77,7 @@ impl StateToken {
         }
     }
 
-    /// Reads the last part of a link; `None` if no token can look like it.
+    /// Reads the last part of a link; `None` if it cannot be a token.
     pub fn read(text: &str) -> Option<Self> {
         let (order_ref, proof) = text.split_once('-')?;
         base62::read(proof)?;

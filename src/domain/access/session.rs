@@ -1,5 +1,5 @@
-//! What RADIUS knows of a guest: the rows that let a voucher in, the device, and the session that it
-//! has at a router.
+//! What RADIUS knows of a guest: the rows that let a voucher in, the device, and its session at a
+//! router.
 
 use core::net::{IpAddr, Ipv4Addr};
 use std::fmt;
@@ -49,7 +49,7 @@ pub struct NotADeviceMac;
 const DIGITS: usize = 12;
 
 impl DeviceMac {
-    /// Reads the spellings that routers have: `AA:BB:CC:00:11:22`, `aa-bb-cc-00-11-22`,
+    /// Reads the spellings that routers use: `AA:BB:CC:00:11:22`, `aa-bb-cc-00-11-22`,
     /// `aabb.cc00.1122`, `aabbcc001122`.
     ///
     /// # Errors
@@ -69,7 +69,7 @@ impl DeviceMac {
         is_whole.then_some(Self(digits)).ok_or(NotADeviceMac)
     }
 
-    /// Trusts an address that the database kept.
+    /// An address from the database, which is not checked.
     pub fn from_stored(text: String) -> Self {
         Self(text)
     }
@@ -85,7 +85,7 @@ hidden_debug!(DeviceMac);
 /// A device online at a router, as reported by accounting: what a Disconnect-Request must name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
-    /// The router, by the address that it gives itself.
+    /// The router, by its NAS-IP-Address.
     pub router: IpAddr,
     /// The voucher that was used to log in.
     pub user: VoucherCode,

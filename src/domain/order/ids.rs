@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use crate::domain::access::base62;
 
-/// Names one purchase, inside and outside. We hand out version 4 from the system's random
-/// source; any version is understood, because an id is compared and never interpreted.
+/// The name of one purchase, inside and outside. New ones are of version 4, from the system's random
+/// source; any version is read, because an id is compared and never interpreted.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct OrderId(pub Uuid);
@@ -82,7 +82,7 @@ impl FromStr for OrderName {
 }
 
 impl OrderId {
-    /// Its `ref`, for everything but the browser that bought, ZenoPay and an admin's documents.
+    /// Its `ref`, for all but the browser that bought, ZenoPay and an admin's documents.
     pub fn order_ref(self) -> OrderRef {
         let (first, _, _, _) = self.0.as_fields();
         OrderRef(first)
@@ -94,7 +94,7 @@ impl OrderId {
         base62::write(self.0.as_u128())
     }
 
-    /// Reads the short form; `None` if the text is none.
+    /// Reads the short form; `None` for any other text.
     pub fn from_short(short: &str) -> Option<Self> {
         base62::read(short).map(|number| Self(Uuid::from_u128(number)))
     }

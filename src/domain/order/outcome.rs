@@ -12,15 +12,15 @@
 
 use strum::{EnumString, IntoStaticStr, VariantArray};
 
-/// What a delivery, an operator's act or the deadline did.
+/// The effect of a delivery, an operator's act or the deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumString, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Outcome {
     /// The order became COMPLETED.
     Completed,
-    /// Already holds.
+    /// The order was in this state already.
     Duplicate,
-    /// Older or weaker than what we know.
+    /// Older or weaker than what is known.
     Stale,
     /// The order became FAILED.
     Failed,
@@ -28,15 +28,15 @@ pub enum Outcome {
     Cancelled,
     /// Nothing is decided yet.
     Pending,
-    /// The money is here but does not fit; an operator decides.
+    /// Money came that does not fit the price; an operator decides.
     Held,
-    /// ZenoPay did not confirm what the delivery says.
+    /// ZenoPay did not confirm the delivery.
     Unconfirmed,
     /// Proven, but no order of ours.
     UnknownOrder,
     /// Proven, but not readable.
     Malformed,
-    /// We failed; nothing was changed.
+    /// A failure of ours; nothing was changed.
     Error,
     /// An operator recorded that the owner has paid back.
     Refunded,
@@ -53,7 +53,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// What a delivery can mean, in the order of the operator's table.
+    /// The outcomes of deliveries, in the order of the operator's table.
     pub const OF_DELIVERIES: [Self; 11] = [
         Self::Completed,
         Self::Duplicate,

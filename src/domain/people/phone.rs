@@ -33,7 +33,7 @@ impl Phone {
         Ok(Self(format!("255{subscriber}")))
     }
 
-    /// Trusts a number that this type wrote earlier and the database kept.
+    /// A number from the database, which is not checked.
     pub fn from_stored(text: String) -> Self {
         Self(text)
     }
@@ -96,13 +96,12 @@ impl Person {
     }
 }
 
-/// Lower case, with the spaces that forms and URLs write in other ways.
+/// In lower case, with the encoded spaces of forms and URLs decoded.
 fn spaced(text: &str) -> String {
     text.to_lowercase().replace("%20", " ").replace('+', " ")
 }
 
-/// Whether these digits follow each other, with nothing between them but what people write into a
-/// phone number.
+/// Whether the text has these digits in a row, apart from separators of phone numbers.
 fn has_digits(text: &str, wanted: &str) -> bool {
     let mut run = String::new();
     for c in text.chars() {
@@ -204,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_name_is_recognised_and_a_short_one_is_too_many_people_s() {
+    fn a_whole_name_is_recognised_and_a_short_one_is_not() {
         for text in [
             "for ZUHURA kisanga.",
             "name=Zuhura+Kisanga",

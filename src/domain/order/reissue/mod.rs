@@ -42,7 +42,7 @@ pub enum ReissuedBy {
 pub struct ReissueInput {
     /// The party that requests it.
     pub by: ReissuedBy,
-    /// The version of the order that was seen: a second press has seen the same one.
+    /// The version of the order that was seen; a second press has the same one.
     pub seen: i32,
     /// How much of the voucher is used.
     pub usage: Usage,
@@ -66,7 +66,7 @@ impl Replaced {
     }
 }
 
-/// The same voucher under another code: written whole or not at all.
+/// The same voucher with another code: written as a whole or not at all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Replacement {
     /// The order as it is afterwards, with the new code.

@@ -136,7 +136,7 @@ fn dollars_are_never_kept_as_shillings() {
 }
 
 #[test]
-fn what_is_paid_too_much_is_told_to_the_shilling() {
+fn an_overpayment_is_alerted_to_the_shilling() {
     let decision = decide(&order(Status::Pending), &evidence("paid, more"), &facts());
 
     let texts: Vec<_> = decision.remarks.iter().map(|it| it.text.as_str()).collect();
