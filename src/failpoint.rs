@@ -1,15 +1,17 @@
-//! Places in the course of a sale at which a test has the server fail: by an error, by a panic,
-//! or by the end of the process; or only learns that somebody came past.
+//! Points at which a test has the server fail once: with an error, a panic or the end of the process.
+//! Or a test only observes that a point was reached.
 //!
-//! The rule that must not be broken: an optimised build has nothing of it. Without debug
-//! assertions nobody can arm a point, and [`Failpoints::reach`] is an empty function. It hangs
-//! on them and not on a feature, so that tests and development share one build.
+//! # Invariants
+//! Without debug assertions no point can be armed, and [`Failpoints::reach`] does nothing. They
+//! decide, and not a feature, so that tests and development share one build.
 
-#[cfg(debug_assertions)]
-use std::sync::{Arc, Mutex, PoisonError};
+use std::env;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Where, in the order in which one webhook that sells comes past.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+use strum::{EnumString, IntoStaticStr, VariantArray};
+
+/// A point on the way of a webhook that sells, in the order of the steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr, VariantArray)]
 pub enum Point {
     /// Nothing is done yet.
     BeforeBegin,
@@ -20,32 +22,23 @@ pub enum Point {
     /// All rows are written, in the last statement: those of the sale and its line in the
     /// journal.
     AfterRows,
-    /// A commit that is never sent, and whose end is not known.
+    /// A commit that is never sent, and whose outcome is not known.
     BeforeCommit,
     /// A commit that took place, and whose answer is lost.
     AfterCommit,
-    /// Durable, and nobody is told.
+    /// Committed; the guest is not notified.
     BeforeNotice,
-    /// The guest is told, and ZenoPay is not.
+    /// The guest is notified; ZenoPay is not answered.
     BeforeAnswer,
 }
 
 impl Point {
     /// All of them, in their order.
-    pub const ALL: [Self; 8] = [
-        Self::BeforeBegin,
-        Self::AfterBegin,
-        Self::AfterPayment,
-        Self::AfterRows,
-        Self::BeforeCommit,
-        Self::AfterCommit,
-        Self::BeforeNotice,
-        Self::BeforeAnswer,
-    ];
+    pub const ALL: &[Self] = Self::VARIANTS;
 }
 
-/// What happens there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What happens at an armed point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString)]
 pub enum Action {
     /// As when the database refuses, or its answer is lost.
     Error,
@@ -53,91 +46,80 @@ pub enum Action {
     Panic,
     /// As when the machine runs out of memory: nothing is finished.
     Exit,
-    /// Nothing, but that the point is not armed any more.
+    /// Nothing; the point is no longer armed.
     Pass,
 }
 
-/// A test wanted this.
+/// A test requested this error.
 #[derive(Debug, thiserror::Error)]
-#[error("failpoint {0:?}")]
-pub struct Failure(pub Point);
+#[error("failpoint {0}")]
+pub struct Failure(&'static str);
 
-/// What is armed in one server. Cheap to clone.
+/// The armed points of one server, by name. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct Failpoints {
-    #[cfg(debug_assertions)]
-    armed: Arc<Mutex<Option<(Point, Action)>>>,
+    armed: Arc<Mutex<Vec<(&'static str, Action)>>>,
 }
 
-#[cfg(debug_assertions)]
 impl Failpoints {
-    /// The variable by which a test arms a process that it starts: `AfterRows=Exit`.
-    const VARIABLE: &str = "MALIPO_FAILPOINT";
-
-    /// What the environment asks for.
+    /// The point that `MALIPO_FAILPOINT` arms in a process that a test starts: `AfterRows=Exit`.
     ///
     /// # Panics
-    /// If it asks for what there is not: a test would prove nothing.
+    /// If the variable has another form: the test would prove nothing.
     pub fn from_environment() -> Self {
         let failpoints = Self::default();
-        if let Ok(wish) = std::env::var(Self::VARIABLE) {
-            let (point, action) = wish.split_once('=').unwrap_or_default();
-            let point = Point::ALL
-                .into_iter()
-                .find(|known| format!("{known:?}") == point);
-            let action = [Action::Error, Action::Panic, Action::Exit]
-                .into_iter()
-                .find(|known| format!("{known:?}") == action);
-            let armed = point.zip(action).expect("MALIPO_FAILPOINT is Point=Action");
-            failpoints.arm(armed.0, armed.1);
+        if cfg!(debug_assertions)
+            && let Ok(armed) = env::var("MALIPO_FAILPOINT")
+        {
+            let parsed = armed.split_once('=');
+            let parsed = parsed.map(|(point, action)| (point.parse(), action.parse()));
+            let Some((Ok(point), Ok(action))) = parsed else {
+                panic!("MALIPO_FAILPOINT is Point=Action")
+            };
+            failpoints.arm::<Point>(point, action);
         }
         failpoints
     }
 
-    /// The next one who comes past fails, once.
-    pub fn arm(&self, point: Point, action: Action) {
-        *self.armed.lock().unwrap_or_else(PoisonError::into_inner) = Some((point, action));
+    fn armed(&self) -> MutexGuard<'_, Vec<(&'static str, Action)>> {
+        self.armed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether nobody has come past yet.
-    pub fn is_armed(&self) -> bool {
-        self.armed
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .is_some()
-    }
-
-    /// Somebody comes past.
-    ///
-    /// # Errors
-    /// If a test wants one here.
-    pub fn reach(&self, point: Point) -> Result<(), Failure> {
-        let action = {
-            let mut armed = self.armed.lock().unwrap_or_else(PoisonError::into_inner);
-            armed.take_if(|(at, _)| *at == point)
-        };
-        match action {
-            None | Some((_, Action::Pass)) => Ok(()),
-            Some((_, Action::Error)) => Err(Failure(point)),
-            Some((_, Action::Panic)) => panic!("failpoint {point:?}"),
-            Some((_, Action::Exit)) => std::process::abort(),
+    /// The next task that reaches the point fails, once.
+    pub fn arm<P: Into<&'static str>>(&self, point: P, action: Action) {
+        if cfg!(debug_assertions) {
+            self.armed().push((point.into(), action));
         }
     }
-}
 
-#[cfg(not(debug_assertions))]
-impl Failpoints {
-    /// Nothing: this build cannot be made to fail.
-    pub fn from_environment() -> Self {
-        Self::default()
+    /// Whether a point was armed and not reached yet.
+    pub fn is_armed(&self) -> bool {
+        !self.armed().is_empty()
     }
 
-    /// Nothing happens.
+    /// Reaches a point.
     ///
     /// # Errors
-    /// None.
-    #[inline(always)]
-    pub fn reach(&self, _: Point) -> Result<(), Failure> {
-        Ok(())
+    /// If a test requested one here.
+    ///
+    /// # Panics
+    /// If a test requested it.
+    #[inline]
+    pub fn reach(&self, point: impl Into<&'static str>) -> Result<(), Failure> {
+        if !cfg!(debug_assertions) {
+            return Ok(());
+        }
+        let point = point.into();
+        let action = {
+            let mut armed = self.armed();
+            let found = armed.iter().position(|(at, _)| *at == point);
+            found.map(|at| armed.swap_remove(at).1)
+        };
+        match action {
+            None | Some(Action::Pass) => Ok(()),
+            Some(Action::Error) => Err(Failure(point)),
+            Some(Action::Panic) => panic!("failpoint {point}"),
+            Some(Action::Exit) => std::process::abort(),
+        }
     }
 }

@@ -1,5 +1,5 @@
-//! `malipo` turns each mobile-money webhook, exactly once however often and in whatever
-//! order it comes, into a committed sale, and tells the waiting portal in the same instant.
+//! `malipo` turns mobile-money webhooks into committed sales, exactly once however often and in
+//! whatever order they come, and notifies the waiting portal at once.
 //!
 //! # Layout, in reading order
 //!
@@ -12,13 +12,14 @@
 //!   `domain/order/decide.rs` → `store/orders/commit.rs` → `actors/status`.
 //! - [`checkout`]: a purchase, and printed vouchers that are sold for cash.
 //! - [`jobs`]: the periodic jobs: relay, reconciler, retention. [`sandbox`] simulates ZenoPay.
-//! - [`web`]: pages, drawn on the server.
+//! - [`web`]: pages, rendered on the server.
 //! - [`http`]: requests; all routes on one screen in `http/mod.rs`.
 //! - [`drill`]: the proof that each order is sold exactly once; the verdict is
 //!   `drill/check/mod.rs`.
 //! - [`observability`], [`supervisor`], [`failpoint`]: metrics, logs and traces; restarts of
-//!   long-running tasks; where a test has a sale fail (empty in an optimised build).
-//!   [`http_client`]: the HTTP calls that this process makes.
+//!   long-running tasks; points at which a test has a sale fail (without effect in an optimised
+//!   build). [`http_client`]: the HTTP calls that this process makes. [`timekeeper`]: the clock of
+//!   pauses.
 //! - [`app`]: wiring; start and stop.
 //!
 //! Dependencies point down only, which `tests/layers` checks.

@@ -1,11 +1,11 @@
-//! Time for measuring pauses: this machine's, which never goes back, and which a test
-//! may move forward so that an hour passes at once.
+//! The clock that measures pauses: monotonic, and a test may move it forward so that an hour passes
+//! at once.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// Tells the time. Clones move together.
+/// A monotonic clock. Clones move together.
 #[derive(Clone, Debug, Default)]
 pub struct Timekeeper {
     skipped_ms: Arc<AtomicU64>,

@@ -15,36 +15,36 @@ use tracing::warn;
 use uuid::Uuid;
 
 use super::status::{Source, StatusBoard};
-use crate::domain::order::ids::OrderId;
+use crate::domain::order::OrderId;
 use crate::store::{PeerEvent, Store};
 use crate::supervisor::{Supervisor, Task};
 
-/// How often each watched order is looked at: the safety net.
+/// How often the version of each watched order is read: the safety net.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
-/// Orders that are looked at together. A question about ten thousand takes the machine away from
-/// the sales for a tenth of a second; in slices it is spread over the whole second.
+/// Orders whose versions are read together. One query for ten thousand would delay sales by a tenth
+/// of a second; in slices the work is spread over the whole second.
 const SLICE: usize = 250;
-/// After an announcement, what comes next gathers for so long: to PostgreSQL each announcement
-/// is a transaction, which costs as much as half a sale.
+/// How long notices are collected after an announcement: each announcement is a transaction of
+/// PostgreSQL, which costs as much as half a sale.
 const GATHER: Duration = Duration::from_millis(10);
-/// Notices of ours that may wait to be told; more are left to the others' safety net.
+/// Notices of ours that may wait to be announced; more are left to the others' safety net.
 pub const BACKLOG: usize = 10_000;
 
 /// Our notices on their way out: order and committed version.
 pub type Outgoing = mpsc::Receiver<(OrderId, i32)>;
 
-/// The ties to other processes.
-pub struct Neighbours {
+/// The connection with the other processes.
+pub struct Cluster {
     store: Store,
     board: StatusBoard,
-    /// Names this process in what it tells.
-    teller: Uuid,
+    /// Names this process in its announcements.
+    process: Uuid,
     outgoing: Mutex<Outgoing>,
-    heard: Mutex<mpsc::Receiver<PeerEvent>>,
+    events: Mutex<mpsc::Receiver<PeerEvent>>,
 }
 
-impl Neighbours {
-    /// Tells and hears until stopped. No-op unless several processes share the database.
+impl Cluster {
+    /// Starts to announce and to receive. No-op unless several processes share the database.
     pub fn start(
         store: Store,
         board: StatusBoard,
@@ -55,43 +55,44 @@ impl Neighbours {
         if !store.is_shared() {
             return;
         }
-        let teller = Uuid::new_v4();
-        let neighbours = Arc::new(Self {
+        let process = Uuid::new_v4();
+        let cluster = Arc::new(Self {
             outgoing: Mutex::new(outgoing),
-            heard: Mutex::new(store.listen(teller)),
+            events: Mutex::new(store.listen(process)),
             store,
             board,
-            teller,
+            process,
         });
-        let ours = neighbours.clone();
+        let ours = cluster.clone();
         supervisor.run_droppable(background, Task::ClusterAnnounce, move || {
-            ours.clone().tell()
+            ours.clone().announce()
         });
-        let ours = neighbours.clone();
-        supervisor.run_droppable(background, Task::ClusterHear, move || ours.clone().hear());
+        let ours = cluster.clone();
+        supervisor.run_droppable(background, Task::ClusterHear, move || {
+            ours.clone().receive()
+        });
         supervisor.run_droppable(background, Task::ClusterLooks, move || {
-            neighbours.clone().look_again()
+            cluster.clone().look_again()
         });
     }
 
-    /// Everything that waits goes into one announcement: what is alone goes at once, a crowd
-    /// goes together.
-    async fn tell(self: Arc<Self>) {
+    /// Announces all that waits together: a single notice at once, a crowd in one statement.
+    async fn announce(self: Arc<Self>) {
         let mut outgoing = self.outgoing.lock().await;
         let mut batch = Vec::new();
         while outgoing.recv_many(&mut batch, BACKLOG).await > 0 {
             let notices = std::mem::take(&mut batch);
-            if let Err(error) = self.store.announce(self.teller, notices).await {
-                warn!(%error, "other processes are not told; they find out by themselves");
+            if let Err(error) = self.store.announce(self.process, notices).await {
+                warn!(%error, "other processes are not notified; they find out by themselves");
             }
             sleep(GATHER).await;
         }
     }
 
-    async fn hear(self: Arc<Self>) {
-        let mut heard = self.heard.lock().await;
-        while let Some(news) = heard.recv().await {
-            match news {
+    async fn receive(self: Arc<Self>) {
+        let mut events = self.events.lock().await;
+        while let Some(event) = events.recv().await {
+            match event {
                 PeerEvent::Changed(versions) => {
                     self.board
                         .publish_versions(versions, Source::Announcement)
@@ -110,13 +111,13 @@ impl Neighbours {
         }
     }
 
-    /// Looks at each order that a poll waits for, slice by slice, spread over `time`.
+    /// Reads the version of each order that a poll waits for, slice by slice, spread over `time`.
     async fn look_at_all(&self, time: Duration) {
         let began = Due::now();
         let watched = self.board.watched().await;
         let slices = watched.len().div_ceil(SLICE) as u32;
         for (slice, number) in watched.chunks(SLICE).zip(0..) {
-            // The first at once; who is late does not wait.
+            // The first at once; a late slice does not wait.
             sleep_until(began + time * number / slices).await;
             match self.store.versions(slice.to_vec()).await {
                 Ok(versions) => {

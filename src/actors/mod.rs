@@ -1,8 +1,8 @@
 //! The shell around the decision: one actor per active order, and the status actor.
 //!
-//! [`Orders`] is the handle for the rest of the program. `receive` reads and proves a delivery,
+//! [`Orders`] is the handle for the rest of the program. `receive` parses and proves a webhook,
 //! `registry` finds or starts the order's actor, `order` is that actor, `status` notifies the
-//! long polls, `status_checks` asks ZenoPay's order-status.
+//! long polls, `status_checks` calls ZenoPay's order-status, `cluster` notifies other processes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,7 +13,7 @@ use tracing::field::{DisplayValue, display};
 use tracing::{Instrument, Span, error, info, warn};
 
 use crate::config::{ActorsConfig, Confirm};
-use crate::domain::order::ids::{OrderId, OrderRef};
+use crate::domain::order::{OrderId, OrderRef};
 use crate::failpoint::Point;
 use crate::gateways::zenopay::proof::Keys;
 use crate::observability::metrics::Metrics;
@@ -27,22 +27,20 @@ pub mod registry;
 pub mod status;
 pub mod status_checks;
 
-use receive::claim::{Claim, Unproven};
-use receive::delivery::ParsedWebhook;
-use receive::hints::UnverifiedWebhooks;
+use receive::delivery::{Claim, ParsedWebhook, Unproven};
+use receive::unverified::UnverifiedWebhooks;
 use registry::Registry;
 use registry::gauge::{ActorView, Gauge};
 use status_checks::StatusChecker;
 
-pub use order::reissue::{Reissue, ReissueOutcome, Requester};
-pub use order::replay::Reconciled;
+pub use order::acts::{Reconciled, Reissue, ReissueOutcome, Requester};
 pub use order::{Command, HandleError, Handled, OrderContext};
 pub use receive::delivery::{Delivery, Rejection};
 
 /// Every delivery is answered within five seconds; this leaves room for the answer itself.
 const ANSWER_WITHIN: Duration = Duration::from_millis(4_700);
 
-/// The orders in play. Cheap to clone.
+/// The orders. Cheap to clone.
 #[derive(Clone)]
 pub struct Orders {
     inner: Arc<Inner>,
@@ -51,42 +49,40 @@ pub struct Orders {
 struct Inner {
     registry: Registry,
     store: Store,
-    asks: StatusChecker,
-    hints: UnverifiedWebhooks,
+    checker: StatusChecker,
+    unverified: UnverifiedWebhooks,
     unproven: Unproven,
-    belief: WebhookAuth,
+    auth: WebhookAuth,
     metrics: Arc<Metrics>,
     background: UnderWay,
 }
 
-/// How deliveries are believed.
+/// How webhooks are authenticated.
 pub struct WebhookAuth {
     /// The keys that prove one.
     pub keys: Keys,
-    /// When ZenoPay is asked first.
+    /// When a status check is made first.
     pub confirm: Confirm,
 }
 
 impl Orders {
     /// Starts without actors; they will live on `arbiters`, which the caller keeps.
     pub fn start(
-        tools: OrderContext,
+        context: OrderContext,
         limits: ActorsConfig,
         arbiters: &[actix::Arbiter],
-        asks: StatusChecker,
-        belief: WebhookAuth,
+        checker: StatusChecker,
+        auth: WebhookAuth,
         background: UnderWay,
     ) -> Self {
-        let (store, metrics) = (tools.store.clone(), tools.metrics.clone());
-        let registry = Registry::new(Arc::new(tools), limits, arbiters);
         let inner = Inner {
-            registry,
-            store,
-            asks,
-            hints: UnverifiedWebhooks::default(),
+            store: context.store.clone(),
+            metrics: context.metrics.clone(),
+            registry: Registry::new(Arc::new(context), limits, arbiters),
+            checker,
+            unverified: UnverifiedWebhooks::default(),
             unproven: Unproven::default(),
-            belief,
-            metrics,
+            auth,
             background,
         };
         Self {
@@ -94,16 +90,17 @@ impl Orders {
         }
     }
 
-    /// Receives one delivery and answers within five seconds, whatever the database does.
-    /// The work itself goes on to its end, also when its caller has left.
+    /// Receives one webhook and answers within five seconds, whatever the database does. The work
+    /// itself goes on to its end, also when its caller has left.
     ///
     /// # Errors
     /// The [`Rejection`], which says whether another copy would help.
     pub async fn receive(&self, delivery: Delivery) -> Result<Handled, Rejection> {
-        let webhook = ParsedWebhook::read(delivery).redacted(&self.inner.belief.keys);
+        let webhook = ParsedWebhook::read(delivery).redacted(&self.inner.auth.keys);
         let (named, received) = (webhook.named, webhook.record.received);
-        info!(order = named.map(ref_of), "webhook received");
-        // Before anything is started for it.
+        let order = named.map(ref_of);
+        info!(order, "webhook received");
+        // Before a task is started for it.
         let entered = self.claim(&webhook).and_then(|claim| {
             let place = self.enter(&claim)?;
             Ok((claim, place))
@@ -113,7 +110,7 @@ impl Orders {
             Err(rejection) => return self.answered(named, received, Err(rejection)),
         };
         let if_late = match &claim {
-            Claim::Hint(_) => Rejection::NotAuthentic,
+            Claim::Unverified(_) => Rejection::NotAuthentic,
             Claim::Token { .. } | Claim::Proven(_) => Rejection::CommitUnknown,
         };
 
@@ -127,11 +124,8 @@ impl Orders {
                 result = Err(error.into());
             }
             if is_answered.swap(true, Ordering::SeqCst) {
-                let outcome = label(&result);
-                info!(
-                    order = named.map(ref_of),
-                    outcome, "webhook done after its answer"
-                );
+                let (order, outcome) = (named.map(ref_of), label(&result));
+                info!(order, outcome, "webhook done after its answer");
                 return result;
             }
             orders.answered(named, received, result)
@@ -141,14 +135,11 @@ impl Orders {
             Ok(Ok(result)) => result,
             // Not in the journal, so not 500: another copy must come.
             Ok(Err(panic)) => {
-                error!(order = named.map(ref_of), %panic, "webhook panicked");
+                error!(order, %panic, "webhook panicked");
                 self.answered(named, received, Err(Rejection::Unavailable))
             }
             Err(_) => {
-                warn!(
-                    order = named.map(ref_of),
-                    "the answer cannot wait; the work goes on"
-                );
+                warn!(order, "answered before the work is done, which goes on");
                 if is_counted.swap(true, Ordering::SeqCst) {
                     return Err(if_late);
                 }
@@ -164,29 +155,22 @@ impl Orders {
         received: Instant,
         result: Result<Handled, Rejection>,
     ) -> Result<Handled, Rejection> {
-        let outcome = label(&result);
+        let (order, outcome, took) = (named.map(ref_of), label(&result), received.elapsed());
         let span = Span::current();
-        span.record("order", named.map(ref_of));
+        span.record("order", order.as_ref());
         span.record("outcome", outcome);
-        let took = received.elapsed();
-        self.inner
-            .metrics
-            .webhooks
-            .with_label_values(&[outcome])
-            .inc();
-        self.inner.metrics.webhook.observe(took);
+        let metrics = &self.inner.metrics;
+        metrics.webhooks.with_label_values(&[outcome]).inc();
+        metrics.webhook.observe(took);
         let processing_ms = took.as_secs_f64() * 1_000.0;
-        info!(
-            order = named.map(ref_of),
-            outcome, processing_ms, "webhook processed"
-        );
+        info!(order, outcome, processing_ms, "webhook processed");
         result
     }
 
-    /// Has an order's actor handle evidence that no webhook brought.
+    /// Has an order's actor handle evidence from another source than a webhook.
     ///
     /// # Errors
-    /// The [`HandleError`]; nothing was written, unless the store says that it does not know.
+    /// The [`HandleError`]; nothing was written, unless it is `CommitUnknown`.
     pub async fn handle(
         &self,
         order_id: OrderId,
@@ -195,17 +179,17 @@ impl Orders {
         self.inner.registry.send(order_id, command, None).await
     }
 
-    /// The way to ZenoPay's order-status.
-    pub fn asks(&self) -> &StatusChecker {
-        &self.inner.asks
+    /// Calls ZenoPay's order-status.
+    pub fn checker(&self) -> &StatusChecker {
+        &self.inner.checker
     }
 
-    /// A look at one actor; `None` if the order is not in play.
+    /// One actor's numbers; `None` if the order is not active.
     pub fn view(&self, order_id: OrderId) -> Option<ActorView> {
         self.inner.registry.in_play.look(order_id, Gauge::view)
     }
 
-    /// A look at all of them.
+    /// The numbers of all actors.
     pub fn views(&self) -> Vec<(OrderId, ActorView)> {
         self.inner.registry.in_play.look_at_all(Gauge::view)
     }
@@ -215,7 +199,7 @@ impl Orders {
         self.inner.registry.limits.mailbox_capacity
     }
 
-    /// Lets go of idle actors, from time to time, until stopped.
+    /// Removes idle actors each second, until stopped.
     pub async fn passivate(self, stop: tokio_util::sync::CancellationToken) {
         while stop
             .run_until_cancelled(sleep(Duration::from_secs(1)))
@@ -226,12 +210,12 @@ impl Orders {
         }
     }
 
-    /// Lets go of actors that have been idle for `actors.idle_secs`.
+    /// Removes actors that have been idle for `actors.idle_secs`.
     pub fn passivate_idle(&self) {
         self.inner.registry.passivate_idle();
     }
 
-    /// Admits nothing any more and waits until what is under way is done, at most `patience`.
+    /// Admits no more messages and waits until all are handled, at most for `patience`.
     pub async fn drain(&self, patience: Duration) {
         let in_play = &self.inner.registry.in_play;
         in_play.close();
@@ -244,7 +228,7 @@ impl Orders {
             let left = in_play.in_flight();
             warn!(
                 left,
-                "stopping although messages are not done; another copy completes them"
+                "stopping before all messages are handled; another copy completes them"
             );
         }
     }

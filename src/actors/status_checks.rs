@@ -1,8 +1,8 @@
-//! Asking ZenoPay about an order: a single flight an order, a handful in all, and at the pace
-//! of the budget that all of them share.
+//! Status checks: calls of ZenoPay's order-status. One at a time per order, a handful in all, and at
+//! the pace of the budget that all of them share.
 //!
-//! Asks come from unverified webhooks, from the reconciler and from operators; a caller that comes
-//! while one is under way shares its answer. Never awaited inside an order's actor.
+//! Checks are requested for unverified webhooks, by the reconciler and by operators; a request that
+//! comes while one is under way shares its answer. Never awaited inside an order's actor.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,12 +10,12 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Shared};
-use tokio::time::timeout;
+use tokio::task::AbortHandle;
+use tokio::time::{sleep, timeout};
 use tracing::{error, info, warn};
 
-use crate::domain::order::ids::OrderId;
-use crate::domain::pacing::check_budget::{AskBudget, Turns};
-use crate::domain::pacing::circuit::{Circuit, Flow, Turn};
+use crate::domain::order::OrderId;
+use crate::domain::pacing::{AskBudget, Circuit, Flow, Turn, Turns};
 use crate::gateways::zenopay::client::Client;
 use crate::gateways::zenopay::wire::{StatusAnswer, Why};
 use crate::observability::metrics::Metrics;
@@ -23,52 +23,60 @@ use crate::store::{GatewayCall, Store};
 use crate::supervisor::UnderWay;
 use crate::timekeeper::Timekeeper;
 
-/// Asks under way at most, for each kind of asker: strangers must not be able to keep the
-/// reconciler from asking, nor it an operator.
+/// Checks under way at most, for each origin: strangers must not be able to keep the reconciler
+/// from checking, nor it an operator.
 const IN_ALL: usize = 8;
-/// The same for strangers while ZenoPay seems to be down. Not none: the answer to a hint
-/// shows as well as any probe that it is back.
+/// The same for strangers while ZenoPay seems to be down. Not zero: the answer shows as well as any
+/// probe that it is back.
 const STRANGERS_WHILE_DOWN: usize = 1;
-/// Asks in a row without a usable answer after which ZenoPay is taken to be down.
+/// Checks in a row without a usable answer after which ZenoPay is taken to be down.
 const PATIENCE: u32 = 8;
 /// The first pause of the reconciler then; it doubles with each probe that fails.
 const FIRST_PAUSE: Duration = Duration::from_secs(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
-
 /// How long an answer waits until its call is recorded.
 const RECORD_WITHIN: Duration = Duration::from_millis(500);
 
-/// On whose account ZenoPay is asked.
+/// The reason for a status check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CheckOrigin {
-    /// A delivery without proof.
+    /// A webhook without proof.
     Stranger,
-    /// A proven delivery, an operator.
+    /// A proven webhook, an operator.
     Ourselves,
-    /// The reconciler, which alone holds back while ZenoPay is down, and has taken a turn
-    /// from the budget before it claimed the order.
+    /// The reconciler, which alone pauses while ZenoPay is down, and has taken a turn from the budget
+    /// before it claimed the order.
     Schedule,
 }
 
-pub(super) type Flight = Shared<BoxFuture<'static, Option<StatusAnswer>>>;
-type FlightsByOrder = HashMap<OrderId, (CheckOrigin, Flight)>;
-type Flights = Arc<Mutex<FlightsByOrder>>;
+/// A check whose answer any number of callers await; `None` if it panicked.
+pub(super) type SharedCheck = Shared<BoxFuture<'static, Option<StatusAnswer>>>;
 
-/// Asks ZenoPay. Clones share their flights.
+/// Checks the status of orders at ZenoPay. Cheap to clone.
 #[derive(Clone)]
 pub struct StatusChecker {
     client: Client,
     store: Store,
     background: UnderWay,
-    flights: Flights,
-    circuit: Arc<Mutex<Circuit>>,
-    budget: Arc<Mutex<AskBudget>>,
+    under_way: Arc<Mutex<HashMap<OrderId, Check>>>,
+    pace: Arc<Mutex<Pace>>,
     timekeeper: Timekeeper,
     metrics: Arc<Metrics>,
 }
 
+struct Check {
+    origin: CheckOrigin,
+    task: AbortHandle,
+    answer: SharedCheck,
+}
+
+struct Pace {
+    circuit: Circuit,
+    budget: AskBudget,
+}
+
 impl StatusChecker {
-    /// Asks run on `background`, so that a caller that leaves cancels none.
+    /// Checks run on `background`, so that a caller that leaves cancels none.
     pub fn new(
         client: Client,
         asks_per_sec: u32,
@@ -77,106 +85,108 @@ impl StatusChecker {
         timekeeper: Timekeeper,
         metrics: Arc<Metrics>,
     ) -> Self {
-        let circuit = Circuit::new(PATIENCE, FIRST_PAUSE, LONGEST_PAUSE);
-        let budget = AskBudget::new(asks_per_sec, timekeeper.now());
+        let pace = Pace {
+            circuit: Circuit::new(PATIENCE, FIRST_PAUSE, LONGEST_PAUSE),
+            budget: AskBudget::new(asks_per_sec, timekeeper.now()),
+        };
         Self {
             client,
             store,
             background,
-            flights: Arc::default(),
-            circuit: Arc::new(Mutex::new(circuit)),
-            budget: Arc::new(Mutex::new(budget)),
+            under_way: Arc::default(),
+            pace: Arc::new(Mutex::new(pace)),
             timekeeper,
             metrics,
         }
     }
 
-    /// What may be asked without need now: nothing while ZenoPay is down.
+    fn pace(&self) -> MutexGuard<'_, Pace> {
+        self.pace.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the reconciler may check now: nothing while ZenoPay is down.
     pub fn flow(&self) -> Flow {
-        self.circuit().flow(self.timekeeper.now())
+        self.pace().circuit.flow(self.timekeeper.now())
     }
 
-    /// A probe goes out.
+    /// Notes that a probe is sent.
     pub fn probing(&self) {
-        self.circuit().probing(self.timekeeper.now());
+        self.pace().circuit.probing(self.timekeeper.now());
     }
 
-    fn circuit(&self) -> MutexGuard<'_, Circuit> {
-        self.circuit.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Takes turns to ask about due orders, at most `most` and as many as there are now.
-    pub fn take_turns(&self, most: usize) -> Turns {
-        self.budget().take_turns(most, self.timekeeper.now())
+    /// Takes turns to check due orders: at least one, for which it waits, and at most `most`.
+    pub async fn turns(&self, most: usize) -> Turns {
+        loop {
+            let now = self.timekeeper.now();
+            let turns = self.pace().budget.take_turns(most, now);
+            if turns.in_all() > 0 {
+                return turns;
+            }
+            let next = self.pace().budget.next_turn_in(now);
+            sleep(next.max(Duration::from_millis(1))).await;
+        }
     }
 
     /// Gives back turns that were not used.
     pub fn give_back(&self, unused: Turns) {
-        self.budget().give_back(unused);
+        self.pace().budget.give_back(unused);
     }
 
-    /// How long until there is a turn.
-    pub fn next_turn_in(&self) -> Duration {
-        self.budget().next_turn_in(self.timekeeper.now())
-    }
-
-    fn budget(&self) -> MutexGuard<'_, AskBudget> {
-        self.budget.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// By which pauses are measured.
+    /// The clock of all pauses.
     pub(super) fn timekeeper(&self) -> &Timekeeper {
         &self.timekeeper
     }
 
-    /// What ZenoPay says about an order's payment. `None` when too many asks are under way,
-    /// or one was lost.
-    pub async fn ask(&self, order_id: OrderId, asker: CheckOrigin) -> Option<StatusAnswer> {
-        self.begin(order_id, asker)?.await
+    /// What ZenoPay says about an order's payment. `None` when too many checks are under way, or
+    /// one panicked.
+    pub async fn check(&self, order_id: OrderId, origin: CheckOrigin) -> Option<StatusAnswer> {
+        self.begin(order_id, origin)?.await
     }
 
-    /// Joins the ask that is under way about this order, or begins one. `None` when there are
-    /// too many, and for a stranger when hints have had their share.
-    pub(super) fn begin(&self, order_id: OrderId, asker: CheckOrigin) -> Option<Flight> {
-        let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
-        let under_way = flights.get(&order_id).map(|(_, flight)| flight.clone());
-        if under_way.is_none() && self.is_crowded(&flights, asker) {
+    /// Joins the check of this order that is under way, or begins one. `None` when there are too
+    /// many, and for a stranger when unverified webhooks have used their share of the budget.
+    pub(super) fn begin(&self, order_id: OrderId, origin: CheckOrigin) -> Option<SharedCheck> {
+        let under_way = self.under_way.lock();
+        let mut under_way = under_way.unwrap_or_else(PoisonError::into_inner);
+        // Short: a handful of each origin.
+        under_way.retain(|_, check| !check.task.is_finished());
+        let shared = under_way.get(&order_id).map(|check| check.answer.clone());
+        let of_origin = under_way.values().filter(|check| check.origin == origin);
+        if shared.is_none() && of_origin.count() >= self.most(origin) {
             return None;
         }
         let now = self.timekeeper.now();
-        match asker {
-            // Also for an answer that it only shares: each is followed by another ask.
-            CheckOrigin::Stranger if !self.budget().admits_hint(now) => return None,
-            CheckOrigin::Ourselves if under_way.is_none() => self.budget().spend(now),
+        match origin {
+            // Also for an answer that it only shares: each is followed by another check.
+            CheckOrigin::Stranger if !self.pace().budget.admits_hint(now) => return None,
+            CheckOrigin::Ourselves if shared.is_none() => self.pace().budget.spend(now),
             CheckOrigin::Stranger | CheckOrigin::Ourselves | CheckOrigin::Schedule => {}
         }
-        if under_way.is_some() {
-            return under_way;
+        if shared.is_some() {
+            return shared;
         }
-        let asks = self.clone();
-        let task = self
-            .background
-            .spawn(async move { asks.call(order_id).await });
-        let flight = async move { task.await.ok() }.boxed().shared();
-        flights.insert(order_id, (asker, flight.clone()));
-        Some(flight)
+        let checker = self.clone();
+        let work = async move { checker.call(order_id).await };
+        let task = self.background.spawn(work);
+        let check = Check {
+            origin,
+            task: task.abort_handle(),
+            answer: async move { task.await.ok() }.boxed().shared(),
+        };
+        let answer = check.answer.clone();
+        under_way.insert(order_id, check);
+        Some(answer)
     }
 
-    fn is_crowded(&self, flights: &FlightsByOrder, asker: CheckOrigin) -> bool {
-        let most = match asker {
-            CheckOrigin::Stranger if self.circuit().is_open() => STRANGERS_WHILE_DOWN,
+    /// How many checks of this origin may be under way.
+    fn most(&self, origin: CheckOrigin) -> usize {
+        match origin {
+            CheckOrigin::Stranger if self.pace().circuit.is_open() => STRANGERS_WHILE_DOWN,
             CheckOrigin::Stranger | CheckOrigin::Ourselves | CheckOrigin::Schedule => IN_ALL,
-        };
-        let under_way = flights.values().filter(|(other, _)| *other == asker);
-        under_way.count() >= most
+        }
     }
 
     async fn call(&self, order_id: OrderId) -> StatusAnswer {
-        // Landed when this is dropped, by a panic too.
-        let _landing = Landing {
-            order_id,
-            flights: self.flights.clone(),
-        };
         let at = self.store.clock().now();
         let (answer, facts) = self.client.order_status(order_id).await;
         self.learn_from(&answer);
@@ -195,25 +205,24 @@ impl StatusChecker {
         };
         // The call is recorded before its effect is, but a slow database must not
         // hold the answer back; the write then goes on by itself.
-        match timeout(RECORD_WITHIN, self.store.record_call(call)).await {
-            Ok(Ok(())) | Err(_) => {}
-            Ok(Err(error)) => {
-                warn!(order = %order_id.order_ref(), %error, "a call to ZenoPay could not be recorded")
-            }
+        let recorded = timeout(RECORD_WITHIN, self.store.record_call(call)).await;
+        if let Ok(Err(error)) = recorded {
+            warn!(order = %order_id.order_ref(), %error, "a call to ZenoPay could not be recorded");
         }
         answer
     }
 
-    /// Whether ZenoPay is there at all.
+    /// Notes whether ZenoPay answers at all.
     fn learn_from(&self, answer: &StatusAnswer) {
-        let mut circuit = self.circuit();
+        let mut pace = self.pace();
         let turn = if is_there(answer) {
-            circuit.succeeded()
+            pace.circuit.succeeded()
         } else {
-            circuit.failed(self.timekeeper.now())
+            pace.circuit.failed(self.timekeeper.now())
         };
-        self.metrics.zenopay_circuit.set(circuit.is_open().into());
-        drop(circuit);
+        let is_open = pace.circuit.is_open().into();
+        self.metrics.zenopay_circuit.set(is_open);
+        drop(pace);
         match turn {
             None => {}
             Some(Turn::Opened { pause }) => error!(
@@ -225,25 +234,11 @@ impl StatusChecker {
     }
 }
 
-/// Whether this is an answer about orders, be it a useless one.
+/// Whether this is an answer about orders, even a useless one.
 fn is_there(answer: &StatusAnswer) -> bool {
     match answer {
         StatusAnswer::Known(_)
         | StatusAnswer::Unknown(Why::NotFound | Why::NotOurs | Why::NoPaymentStatus) => true,
         StatusAnswer::Unknown(Why::Call(_) | Why::HttpStatus(_) | Why::Unreadable) => false,
-    }
-}
-
-struct Landing {
-    order_id: OrderId,
-    flights: Flights,
-}
-
-impl Drop for Landing {
-    fn drop(&mut self) {
-        self.flights
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .remove(&self.order_id);
     }
 }

@@ -12,9 +12,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::error::StartError;
 use super::{overview, parts};
-use crate::actors::cluster;
-use crate::actors::cluster::{Neighbours, Outgoing};
-use crate::actors::status::{Home, StatusBoard};
+use crate::actors::cluster::{self, Cluster, Outgoing};
+use crate::actors::status::StatusBoard;
 use crate::actors::status_checks::StatusChecker;
 use crate::actors::{OrderContext, Orders};
 use crate::config::Config;
@@ -26,9 +25,8 @@ use crate::http::{Api, Clients};
 use crate::jobs::reconciler;
 use crate::jobs::reconciler::Reconciler;
 use crate::jobs::relay::Relay;
-use crate::jobs::relay::disconnects::Disconnects;
+use crate::jobs::relay::disconnects::{Disconnects, Sweep};
 use crate::jobs::relay::proofs::Proofs;
-use crate::jobs::relay::session_sweep::Sweep;
 use crate::jobs::retention::Retention;
 use crate::observability::metrics::Metrics;
 use crate::sandbox::Sandbox;
@@ -80,7 +78,9 @@ impl Machinery {
         let (for_status, for_orders) = arbiters.split_at(1);
         let (to_cluster, outgoing) = mpsc::channel(cluster::BACKLOG);
         let status = StatusBoard::start(
-            Home::on(&for_status[0], &supervisor, &background),
+            for_status[0].handle(),
+            &supervisor,
+            &background.runtime(),
             (config.portal.waiters_max).unwrap_or_else(parts::default_waiters),
             draining.clone(),
             to_cluster,
@@ -123,8 +123,13 @@ impl Machinery {
         Ok(Self {
             sandbox,
             relay: parts::relay(config, &store, timekeeper, &metrics)?,
-            disconnects: Disconnects::new(store.clone(), config.radius.coa_secret.clone()),
-            sweep: Sweep::new(store.clone()),
+            disconnects: Disconnects {
+                store: store.clone(),
+                coa_secret: config.radius.coa_secret.clone(),
+            },
+            sweep: Sweep {
+                store: store.clone(),
+            },
             proofs: parts::proofs(config, &store, &metrics),
             overview: Arc::new(overview),
             outgoing,
@@ -173,7 +178,7 @@ impl Machinery {
             background,
         };
         api.reconciler.start(&api.supervisor, background);
-        run.each(Task::SmsRelay, &self.relay, Relay::send_on_and_on);
+        run.each(Task::SmsRelay, &self.relay, Relay::send_until);
         if self.relay.awaits_receipts() {
             run.each(Task::SmsReceipts, &self.relay, Relay::read_receipts);
         }
@@ -191,7 +196,7 @@ impl Machinery {
         }
         let counted = (api.store.clone(), api.metrics.clone(), self.overview);
         run.each(Task::Overview, &counted, overview::refresh);
-        Neighbours::start(
+        Cluster::start(
             api.store.clone(),
             api.status.clone(),
             self.outgoing,

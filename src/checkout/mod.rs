@@ -17,7 +17,7 @@ use url::Url;
 use uuid::{Builder, Uuid};
 
 use crate::actors::{Command, Orders};
-use crate::domain::access::owner_link::OwnerToken;
+use crate::domain::access::OwnerToken;
 use crate::domain::catalog::admission::{Limits, Refusal};
 use crate::domain::catalog::money::Tzs;
 use crate::domain::catalog::package::Package;

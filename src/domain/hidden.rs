@@ -1,4 +1,4 @@
-//! `Debug` for what must not end up in a log: the type's name and nothing of its value.
+//! `Debug` for values that must not be logged: the type's name and nothing of the value.
 
 macro_rules! hidden_debug {
     ($type:ident) => {

@@ -1,8 +1,8 @@
-//! The core: what a delivery means. No async, no I/O, no clock, no randomness.
+//! The core: what a webhook means. No async, no I/O, no clock, no randomness.
 //!
 //! Read [`decide`](order::decide::decide) first: it is the whole business in one `match`. The other
-//! files are its nouns. Everything here is a value that cannot be wrong once it exists,
-//! because the edges parse into it; inside it is not checked again.
+//! files are its nouns. A value here is valid once it exists, because the edges parse into it; it is
+//! not checked again.
 
 #[macro_use]
 mod hidden;

@@ -1,12 +1,12 @@
-//! What a database that was restored from a backup holds back: SMS and Disconnect-Requests.
+//! The messages that a database restored from a backup holds back: SMS and Disconnect-Requests.
 //!
-//! A backup may be days old, and its queue with it: what was sent long ago would be sent again,
-//! and a code that was replaced since would be told once more.
+//! A backup may be days old, and its queue with it: messages sent since would be sent again, also
+//! with codes that were replaced since.
 
 use chrono::{DateTime, Utc};
 use strum::{EnumString, IntoStaticStr};
 
-/// What is held back.
+/// The messages held back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OutboxHold {
     /// When the backup was restored.
@@ -27,7 +27,7 @@ pub struct Waiting {
 }
 
 impl OutboxHold {
-    /// What waits, in words.
+    /// The number of waiting messages, in words.
     pub fn told(&self) -> String {
         let (sms, disconnects) = (self.sms.all, self.disconnects.all);
         let plural = if disconnects == 1 { "" } else { "s" };

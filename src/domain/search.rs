@@ -1,14 +1,14 @@
-//! What an operator types to find an order: whatever a guest reads out.
+//! What an operator types to find an order.
 
 use super::access::voucher::VoucherCode;
 use super::order::ids::{OrderId, OrderRef};
 use super::people::operator::Role;
 use super::people::phone::Phone;
 
-/// No id, phone, code or number of ours or ZenoPay's is longer.
+/// The longest text that can be an id, a phone, a code or a number.
 const LONGEST: usize = 100;
 
-/// One way to read what was typed.
+/// One interpretation of the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Key {
     /// The order's own id.
@@ -19,7 +19,7 @@ pub enum Key {
     Phone(Phone),
     /// The last digits of the phone that bought, at least [`PHONE_END_MIN`].
     PhoneEnd(String),
-    /// What was sold.
+    /// A voucher code.
     Code(VoucherCode),
     /// ZenoPay's reference or the mobile-money operator's number, as on the guest's receipt; of a
     /// second charge, too; or the number of an invoice.
@@ -38,9 +38,9 @@ const PHONE_END_MAX: usize = 8;
 )]
 pub struct NotAKey;
 
-/// Reads what an operator typed, in every way that makes sense: ten digits may be a phone and
-/// also ZenoPay's number for a payment. The end of a phone is a key for admins alone, because with
-/// it a viewer could find out masked digits.
+/// Reads the text in every way that makes sense: ten digits may be a phone and also ZenoPay's number
+/// for a payment. The end of a phone is a key for admins alone, because a viewer could find out masked
+/// digits with it.
 ///
 /// # Errors
 /// [`NotAKey`] for what can be none of them.

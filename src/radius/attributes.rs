@@ -5,8 +5,8 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::domain::access::radius_user::{Attribute, RadiusUser};
 use crate::domain::access::voucher::VoucherCode;
+use crate::domain::access::{Attribute, RadiusUser};
 use crate::domain::catalog::package::Terms;
 use crate::domain::order::payment::Payment;
 

@@ -8,17 +8,17 @@ use sea_orm::{ColIdx, ConnectionTrait, DbErr, QueryResult, Select, TryGetError, 
 use uuid::Uuid;
 
 use super::StoreError;
-use crate::domain::access::device::DeviceMac;
-use crate::domain::access::owner_link::OwnerToken;
+use crate::domain::access::DeviceMac;
+use crate::domain::access::OwnerToken;
 use crate::domain::access::usage::Allowance;
 use crate::domain::access::voucher::{Voucher, VoucherCode};
 use crate::domain::catalog::money::{CURRENCY, Tzs};
 use crate::domain::catalog::package::{Package, Terms, Validity};
-use crate::domain::order::failure::FailureReason;
+use crate::domain::order::FailureReason;
 use crate::domain::order::ids::OrderId;
 use crate::domain::order::payment::{GatewayFacts, Payment, Status};
+use crate::domain::people::Personal;
 use crate::domain::people::language::Language;
-use crate::domain::people::personal::Personal;
 use crate::domain::people::phone::Phone;
 use crate::domain::people::secret::Secret;
 

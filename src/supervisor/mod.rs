@@ -14,28 +14,29 @@
 //!   lease in the database. The future itself is dropped with everything in it.
 
 use std::any::Any;
-use std::collections::HashMap;
+use std::env;
+use std::future::poll_fn;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::pin::pin;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use dashmap::DashMap;
 use futures_util::FutureExt;
 use prometheus::{IntCounterVec, Opts};
 use tokio::runtime::Handle;
-use tokio::sync::watch;
+use tokio::sync::SetOnce;
+use tokio::task::JoinHandle;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::error;
 
+use crate::failpoint::{Action, Failpoints};
+
 mod task;
-mod trap;
-mod under_way;
 
 pub use task::{OnFailure, Task};
-pub use under_way::UnderWay;
-
-use trap::Trap;
 
 /// The pause before a restart, and what it doubles up to.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -45,17 +46,18 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 #[derive(Clone)]
 pub struct Supervisor {
     shared: Arc<Shared>,
-    /// From its cancellation on a task may end.
+    /// Once it is cancelled, a task may end.
     stop: CancellationToken,
     tracker: TaskTracker,
 }
 
 struct Shared {
     failures: IntCounterVec,
-    last_failures: Mutex<HashMap<Task, Instant>>,
+    last_failures: DashMap<Task, Instant>,
     /// The first task that ends the process.
-    fatal: watch::Sender<Option<Task>>,
-    trap: Trap,
+    fatal: SetOnce<Task>,
+    /// The tasks that panic when they are polled next, in a test.
+    traps: Failpoints,
 }
 
 impl Default for Supervisor {
@@ -65,7 +67,7 @@ impl Default for Supervisor {
 }
 
 impl Supervisor {
-    /// Supervises nothing yet.
+    /// A supervisor without tasks.
     pub fn new() -> Self {
         let name = "malipo_task_restarts_total";
         let help = "Long-running tasks that panicked or ended too early.";
@@ -77,9 +79,9 @@ impl Supervisor {
         }
         let shared = Shared {
             failures,
-            last_failures: Mutex::default(),
-            fatal: watch::Sender::new(None),
-            trap: Trap::default(),
+            last_failures: DashMap::new(),
+            fatal: SetOnce::new(),
+            traps: Failpoints::default(),
         };
         Self {
             shared: Arc::new(shared),
@@ -107,7 +109,7 @@ impl Supervisor {
         self.stop.clone()
     }
 
-    /// Tells all tasks to end.
+    /// Has all tasks end.
     pub fn stop(&self) {
         self.stop.cancel();
     }
@@ -120,21 +122,14 @@ impl Supervisor {
 
     /// Returns as soon as a task has failed without which nothing can be sold.
     pub async fn fatal(&self) -> Task {
-        let mut fatal = self.shared.fatal.subscribe();
-        loop {
-            if let Some(task) = *fatal.borrow_and_update() {
-                return task;
-            }
-            fatal.changed().await.expect("the sender is ours");
-        }
+        *self.shared.fatal.wait().await
     }
 
     /// Tasks that have failed, and how long ago each failed last.
     pub fn failed(&self) -> Vec<(Task, Duration)> {
-        let failures = self.shared.last_failures.lock();
-        let failures = failures.unwrap_or_else(PoisonError::into_inner);
-        Task::ALL
-            .iter()
+        let failures = &self.shared.last_failures;
+        let tasks = Task::ALL.iter();
+        tasks
             .filter_map(|task| Some((*task, failures.get(task)?.elapsed())))
             .collect()
     }
@@ -174,18 +169,15 @@ impl Supervisor {
         let mut pause = FIRST_PAUSE;
         while !self.stop.is_cancelled() {
             let began = Instant::now();
-            let turns = self.shared.trap.on(task, async { work().await });
-            let ended = AssertUnwindSafe(turns).catch_unwind().await;
+            let polls = self.trapped(task, async { work().await });
+            let ended = AssertUnwindSafe(polls).catch_unwind().await;
             if ended.is_ok() && self.stop.is_cancelled() {
                 return;
             }
             self.note(task, ended.err());
             if task.on_failure() == OnFailure::EndProcess {
-                self.shared.fatal.send_if_modified(|fatal| {
-                    let is_first = fatal.is_none();
-                    fatal.get_or_insert(task);
-                    is_first
-                });
+                // Fails if another task was first.
+                let _ = self.shared.fatal.set(task);
                 return;
             }
             pause = next_pause(pause, began.elapsed());
@@ -197,28 +189,42 @@ impl Supervisor {
     fn note(&self, task: Task, panic: Option<Box<dyn Any + Send>>) {
         let name = task.name();
         match panic {
-            Some(panic) => error!(task = name, panic = words(&*panic), "a task panicked"),
-            None => error!(task = name, "a task ended although nobody stopped it"),
+            Some(panic) => error!(task = name, panic = message_of(&*panic), "a task panicked"),
+            None => error!(task = name, "a task ended before the stop"),
         }
         self.shared.failures.with_label_values(&[name]).inc();
-        let failures = self.shared.last_failures.lock();
-        let mut failures = failures.unwrap_or_else(PoisonError::into_inner);
-        failures.insert(task, Instant::now());
+        self.shared.last_failures.insert(task, Instant::now());
+    }
+
+    /// Panics instead of a poll of `work` where a test has set a trap.
+    async fn trapped(&self, task: Task, work: impl Future<Output = ()>) {
+        let mut work = pin!(work);
+        poll_fn(|context| {
+            self.spring(task);
+            work.as_mut().poll(context)
+        })
+        .await;
     }
 
     /// Has a task panic when it is polled next; for tests. Does nothing in an optimised build.
     pub fn set_trap(&self, task: Task) {
-        self.shared.trap.set(task);
+        self.shared.traps.arm(task, Action::Panic);
     }
 
     /// The same for a task that `MALIPO_TRAP` names.
     pub fn set_trap_from_environment(&self) {
-        self.shared.trap.set_from_environment();
+        if cfg!(debug_assertions)
+            && let Ok(task) = env::var("MALIPO_TRAP")
+        {
+            let task = task.parse();
+            self.set_trap(task.expect("MALIPO_TRAP is the name of a task"));
+        }
     }
 
-    /// Panics if a trap is set for this task: for an actor, which is not polled by us.
+    /// Panics if a trap is set for this task: for an actor, which the supervisor does not poll.
     pub fn spring(&self, task: Task) {
-        self.shared.trap.spring(task);
+        let sprung = self.shared.traps.reach(task);
+        sprung.expect("a trap only panics");
     }
 }
 
@@ -231,11 +237,47 @@ fn next_pause(pause: Duration, ran_for: Duration) -> Duration {
     }
 }
 
-/// What a panic says.
-fn words(panic: &(dyn Any + Send)) -> &str {
+fn message_of(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| panic.downcast_ref::<&str>().copied())
-        .unwrap_or("no words")
+        .unwrap_or("no message")
+}
+
+/// Runs work that ends by itself and that no client cancels: webhooks, pushes, status checks. A stop
+/// waits for all of it. Cheap to clone; clones count together.
+#[derive(Clone)]
+pub struct UnderWay {
+    runtime: Handle,
+    tracker: TaskTracker,
+}
+
+impl UnderWay {
+    /// Runs work on this runtime.
+    pub fn on(runtime: Handle) -> Self {
+        Self {
+            runtime,
+            tracker: TaskTracker::new(),
+        }
+    }
+
+    /// The runtime, for tasks that a stop need not wait for here.
+    pub fn runtime(&self) -> Handle {
+        self.runtime.clone()
+    }
+
+    /// Starts work. Its caller may await the end, and need not.
+    pub fn spawn<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> JoinHandle<T> {
+        self.tracker.spawn_on(work, &self.runtime)
+    }
+
+    /// Returns when no work is left. Work that begins meanwhile is waited for too.
+    pub async fn ended(&self) {
+        self.tracker.close();
+        self.tracker.wait().await;
+    }
 }
 
 #[cfg(test)]

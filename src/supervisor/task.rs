@@ -27,11 +27,11 @@ pub enum Task {
     OrderExpiry,
     /// Asks ZenoPay about orders that are due.
     StatusChecks,
-    /// Brings asks forward that a guest's look leads to.
+    /// Brings status checks forward for orders that guests look at.
     EarlyChecks,
     /// Sends SMS.
     SmsRelay,
-    /// Asks what became of SMS.
+    /// Fetches the receipts of SMS.
     SmsReceipts,
     /// Has routers end sessions.
     Disconnects,
@@ -71,7 +71,7 @@ pub enum Task {
     Listener,
 }
 
-/// What follows when a task fails.
+/// What happens when a task fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnFailure {
     /// It is started again.
@@ -89,7 +89,7 @@ impl Task {
         self.into()
     }
 
-    /// What follows when it fails. A task is restarted unless nothing can be sold without it.
+    /// What happens when it fails.
     pub fn on_failure(self) -> OnFailure {
         match self {
             Self::OrderArbiter | Self::StatusArbiter | Self::Listener => OnFailure::EndProcess,

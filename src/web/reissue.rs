@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 
 use super::frame::Frame;
 use super::order::{LinkKind, is_usable};
-use crate::domain::access::owner_link::OwnerToken;
+use crate::domain::access::OwnerToken;
 use crate::domain::order::payment::Payment;
 
 /// Asks for confirmation.

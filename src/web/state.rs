@@ -5,7 +5,7 @@ use askama::Template;
 use super::format;
 use super::frame::Frame;
 use super::text::fill;
-use crate::domain::access::state_link::StateToken;
+use crate::domain::access::StateToken;
 use crate::domain::order::payment::{Payment, Status};
 use crate::domain::order::reissue::MayReissue;
 

@@ -9,7 +9,7 @@ use url::Url;
 use url::form_urlencoded::Serializer;
 
 use super::frame::Shop;
-use crate::domain::access::device::DeviceMac;
+use crate::domain::access::DeviceMac;
 use crate::domain::clean_text::clean;
 use crate::domain::people::language::Language;
 

@@ -11,13 +11,12 @@ use super::rust_files;
 /// File, number of spawns in it, and why they need no supervisor.
 #[rustfmt::skip]
 const SPAWNS: &[(&str, usize, &str)] = &[
-    ("supervisor/mod.rs", 1, "the supervisor itself"),
-    ("supervisor/under_way.rs", 1, "work that ends, which a stop waits for"),
+    ("supervisor/mod.rs", 2, "the supervisor itself, and work that ends, which a stop waits for"),
 
-    ("actors/status_checks.rs", 1, "one ask, whose askers share its end"),
-    ("actors/receive/unverified.rs", 1, "one hint, whose followers share its end"),
+    ("actors/status_checks.rs", 1, "one status check, whose callers share its end"),
+    ("actors/receive/mod.rs", 1, "one follow-up of unverified webhooks, whose followers share its end"),
     ("actors/mod.rs", 1, "one delivery, which its answer waits for"),
-    ("actors/order/replay.rs", 1, "one act of an operator"),
+    ("actors/order/acts.rs", 1, "one act of an operator"),
     ("checkout/mod.rs", 1, "one purchase and its push"),
     ("jobs/reconciler/mod.rs", 1, "one ask, in the loop's own set"),
     ("jobs/relay/mod.rs", 1, "one SMS to send, in the round's own set"),

@@ -13,7 +13,7 @@ pub const TABLE: &[[&str; 4]] = &[
     ["observability", "domain config http_client", "tokio reqwest", BESIDE],
     ["timekeeper", "", "", BESIDE],
     ["failpoint", "", "", BESIDE],
-    ["supervisor", "", "tokio", BESIDE],
+    ["supervisor", "failpoint", "tokio", BESIDE],
 
     // Adapters. Of `config` they may use the type of their own section.
     ["gateways", "domain config http_client", "tokio rand reqwest", TRANSLATORS],

@@ -1,17 +1,17 @@
-//! Clock, randomness and shop: what a decision needs from the outside world.
+//! What a decision needs from outside: clock, randomness and shop.
 
 use chrono::Offset;
 use rand::TryRng;
 use rand::rngs::SysRng;
 
-use crate::domain::access::voucher::VoucherCode;
-use crate::domain::order::sale::Facts;
+use crate::domain::access::VoucherCode;
+use crate::domain::order::Facts;
 use crate::store::Clock;
 
-/// Where the facts of a decision come from.
+/// The source of the facts of a decision.
 #[derive(Clone, Debug)]
 pub struct FactSource {
-    /// The database's, which all processes share.
+    /// The database's clock, which all processes share.
     pub clock: Clock,
     /// The shop's time zone.
     pub timezone: chrono_tz::Tz,

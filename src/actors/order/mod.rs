@@ -1,8 +1,8 @@
-//! The actor of one order in play. It handles one message at a time, to the end: decide,
-//! write everything in one transaction, and only then publish it.
+//! The actor of one active order. It handles one message at a time, to the end: load, decide, write
+//! everything in one transaction, and only then publish.
 //!
-//! The actor removes contention; it is not what makes the result right. The version in the
-//! conditional update and the unique keys do that, also beside another process.
+//! The actor removes contention; it does not make the result right. The version in the conditional
+//! update and the unique keys do, also when another process writes.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -15,11 +15,7 @@ use tracing::{Instrument, Span, info, info_span, warn};
 use super::registry::gauge::{Gauge, Permit};
 use super::status::StatusBoard;
 use crate::domain::order::decide::decide;
-use crate::domain::order::decision::{Decision, Effect, Level};
-use crate::domain::order::evidence::Evidence;
-use crate::domain::order::ids::OrderId;
-use crate::domain::order::outcome::Outcome;
-use crate::domain::order::payment::Payment;
+use crate::domain::order::{Decision, Effect, Evidence, Level, OrderId, Outcome, Payment};
 use crate::domain::pacing::check_schedule;
 use crate::failpoint::Point;
 use crate::observability::metrics::Metrics;
@@ -27,11 +23,10 @@ use crate::radius::attributes::radius_user;
 use crate::store::{AuditEntry, Change, DeliveryRecord, Store, StoreError};
 use facts::FactSource;
 
+pub(super) mod acts;
 pub mod facts;
-pub(super) mod reissue;
-pub(super) mod replay;
 
-/// How often an order is loaded and decided again when another writer changed it first.
+/// How often an order is loaded and decided when another writer keeps changing it first.
 const TRIES: u32 = 3;
 
 /// What every order actor needs.
@@ -49,18 +44,18 @@ pub struct OrderContext {
 /// Evidence about this actor's order.
 #[derive(Clone)]
 pub struct Command {
-    /// What is known.
+    /// What is known of the payment.
     pub evidence: Evidence,
     /// The delivery that brought it, to be journalled in the same transaction.
     pub delivery: Option<DeliveryRecord>,
-    /// The operator's act that brought it, to be logged in the same transaction.
+    /// The operator's act behind it, to be logged in the same transaction.
     pub audit: Option<AuditEntry>,
-    /// The order as it was just read, if it was; saves the actor a read.
+    /// The order, if it was just read; saves the actor a read.
     pub loaded: Option<Payment>,
 }
 
 impl Command {
-    /// Evidence that no delivery brought.
+    /// Evidence from another source than a delivery.
     pub fn of(evidence: Evidence) -> Self {
         Self {
             evidence,
@@ -70,12 +65,12 @@ impl Command {
         }
     }
 
-    /// Whether ZenoPay was asked about a delivery and did not say "paid".
+    /// Whether a status check did not confirm a delivery.
     fn is_unconfirmed(&self) -> bool {
         self.delivery.is_some() && self.evidence.is_unconfirmed()
     }
 
-    /// The same, brought by an operator.
+    /// The same as an operator's act.
     #[must_use]
     pub fn audited(mut self, audit: AuditEntry) -> Self {
         self.audit = Some(audit);
@@ -83,7 +78,9 @@ impl Command {
     }
 }
 
-/// A command on its way, with the places that it takes.
+/// An admitted command, with the places that it takes.
+#[derive(Message)]
+#[rtype(result = "Result<Handled, HandleError>")]
 pub(super) struct Admitted {
     pub command: Command,
     pub permit: Permit,
@@ -91,18 +88,14 @@ pub(super) struct Admitted {
     pub span: Span,
 }
 
-impl Message for Admitted {
-    type Result = Result<Handled, HandleError>;
-}
-
-/// What became of a command, after the commit.
+/// The result of a command, after the commit.
 #[derive(Clone, Debug)]
 pub struct Handled {
     /// What the evidence meant.
     pub outcome: Outcome,
     /// The order as it is now.
     pub payment: Arc<Payment>,
-    /// An operator or a guest wanted what is not possible.
+    /// What an operator or a guest requested is not possible.
     pub refused: bool,
 }
 
@@ -112,13 +105,13 @@ pub enum HandleError {
     /// There is no such order.
     #[error("no order of ours")]
     UnknownOrder,
-    /// The store could not do it.
+    /// The database could not be read or written.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// Too many messages wait, for this order or in all.
     #[error("too busy")]
     Busy,
-    /// The actor died of this message, again and again.
+    /// The actor panicked at this message, several times.
     #[error("the order's actor panicked")]
     Panicked,
 }
@@ -129,25 +122,14 @@ impl From<JoinError> for HandleError {
     }
 }
 
-/// One order in play.
+/// One active order.
 pub(super) struct OrderActor {
-    order_id: OrderId,
-    tools: Arc<OrderContext>,
-    gauge: Arc<Gauge>,
+    pub order_id: OrderId,
+    pub context: Arc<OrderContext>,
+    pub gauge: Arc<Gauge>,
     /// The order as committed, kept so that the next message needs no read. `None` when it
-    /// is not known: at first, and after a write whose end is unknown.
-    known: Option<Payment>,
-}
-
-impl OrderActor {
-    pub(super) fn new(order_id: OrderId, tools: Arc<OrderContext>, gauge: Arc<Gauge>) -> Self {
-        Self {
-            order_id,
-            tools,
-            gauge,
-            known: None,
-        }
-    }
+    /// is not known: at first, and after a write whose outcome is unknown.
+    pub known: Option<Payment>,
 }
 
 impl Actor for OrderActor {
@@ -165,11 +147,12 @@ impl Handler<Admitted> for OrderActor {
             permit,
             span,
         } = message;
-        let (tools, order_id) = (self.tools.clone(), self.order_id);
-        // Taken, so that a handler that dies leaves no stale state behind.
+        let (context, order_id) = (self.context.clone(), self.order_id);
+        // Taken, so that a handler that panics leaves no stale state behind.
         let known = self.known.take().or_else(|| command.loaded.clone());
         self.gauge.begin();
-        let work = async move { handle(&tools, order_id, known, command).await }.instrument(span);
+        let work = async move { handle(&context, order_id, known, command).await };
+        let work = work.instrument(span);
         AtomicResponse::new(Box::pin(work.into_actor(self).map(
             |(result, known), actor, _| {
                 let outcome = result.as_ref().map(|handled| handled.outcome);
@@ -183,10 +166,9 @@ impl Handler<Admitted> for OrderActor {
     }
 }
 
-/// Load, decide, write, publish. Gives back the order as it is now known, or nothing when
-/// it is not.
+/// Load, decide, write, publish. Returns the order too, if it is known afterwards.
 async fn handle(
-    tools: &OrderContext,
+    context: &OrderContext,
     order_id: OrderId,
     mut known: Option<Payment>,
     command: Command,
@@ -195,14 +177,14 @@ async fn handle(
         let was_known = known.is_some();
         let payment = match known.take() {
             Some(payment) => Ok(Some(payment)),
-            None => tools.store.load(order_id).await,
+            None => context.store.load(order_id).await,
         };
         let payment = match payment {
             Ok(Some(payment)) => payment,
             Ok(None) => return (Err(HandleError::UnknownOrder), None),
             Err(error) => return (Err(error.into()), None),
         };
-        let facts = tools.facts.now();
+        let facts = context.facts.now();
         let mut decision = decide(&payment, &command.evidence, &facts);
         if command.is_unconfirmed() && decision.outcome != Outcome::Completed {
             decision.outcome = Outcome::Unconfirmed;
@@ -210,35 +192,40 @@ async fn handle(
 
         let change = change(&payment, &decision, &command, facts.now);
         let began = Instant::now();
-        let written = tools.store.commit(change);
+        let written = context.store.commit(change);
         match written.instrument(info_span!("transaction")).await {
             Ok(()) => {
-                tools.metrics.transaction.observe(began.elapsed());
-                if let Err(error) = tools.store.reach_after_commit(Point::BeforeNotice) {
+                context.metrics.transaction.observe(began.elapsed());
+                if let Err(error) = context.store.reach_after_commit(Point::BeforeNotice) {
                     return (Err(error.into()), None);
                 }
-                let handled = publish(tools, payment, decision, was_known);
+                let handled = publish(context, payment, decision, was_known);
                 let now_known = Payment::clone(&handled.payment);
                 return (Ok(handled), Some(now_known));
             }
-            // Another writer was first, or the fresh code exists: look again.
+            // Another writer was first, or the fresh code exists: load and decide again.
             Err(StoreError::Conflict | StoreError::CodeTaken) => {}
             Err(error) => return (Err(error.into()), None),
         }
     }
-    warn!(order = %order_id.order_ref(), tries = TRIES, "the order changed under every decision");
+    warn!(order = %order_id.order_ref(), tries = TRIES, "the order was changed before each commit");
     (Err(StoreError::Conflict.into()), None)
 }
 
 /// Notifies the waiters and the log of what was committed, and of nothing else.
-fn publish(tools: &OrderContext, before: Payment, decision: Decision, was_known: bool) -> Handled {
-    #[expect(clippy::disallowed_methods, reason = "a stamp of the log")]
+fn publish(
+    context: &OrderContext,
+    before: Payment,
+    decision: Decision,
+    was_known: bool,
+) -> Handled {
+    #[expect(clippy::disallowed_methods, reason = "a time stamp in the log")]
     let committed_at = Utc::now();
     let (from, version) = (before.status, before.version);
     let refused = matches!(decision.effect, Effect::Refuse);
     let payment = Arc::new(decision.effect.into_payment().unwrap_or(before));
     if payment.version != version {
-        tools.status.publish(payment.clone());
+        context.status.publish(payment.clone());
         info!(
             order = %payment.order_id.order_ref(),
             from = from.as_str(),
@@ -248,9 +235,9 @@ fn publish(tools: &OrderContext, before: Payment, decision: Decision, was_known:
             "payment status updated"
         );
     } else if !was_known {
-        // Nothing was changed; but what had to be read may be news to a waiter here, as after a
-        // commit whose end was lost.
-        tools.status.publish_here(payment.clone());
+        // Nothing was changed; but what had to be read may be new to a waiter here, as after a
+        // commit whose outcome was lost.
+        context.status.publish_here(payment.clone());
     }
     for remark in &decision.remarks {
         if remark.level == Level::Alert {
@@ -292,8 +279,8 @@ fn change(payment: &Payment, decision: &Decision, command: &Command, now: DateTi
     }
 }
 
-/// An act that changed nothing, because it is not possible or holds already, is none. A
-/// replay and an ask are acts whatever comes of them.
+/// Whether an operator's act is logged. One that changed nothing, because it is not possible or was
+/// done before, is not; a replay and a status check are, whatever their result.
 fn is_done(decision: &Decision, command: &Command) -> bool {
     let by_hand = matches!(
         command.evidence,

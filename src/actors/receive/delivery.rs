@@ -1,16 +1,23 @@
-//! What ZenoPay sends, and why it may be answered with an error.
+//! A webhook as it was received and parsed, its claim to be genuine, and the reasons to refuse it.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
+use tokio::sync::Semaphore;
 use tokio::task::JoinError;
 
-use crate::domain::order::ids::OrderId;
-use crate::domain::order::outcome::Outcome;
-use crate::gateways::zenopay::proof::{Keys, PathToken};
+use crate::domain::order::{OrderId, Outcome};
+use crate::gateways::zenopay::proof::{Keys, PathToken, Proof};
 use crate::gateways::zenopay::wire::{Notification, Unreadable, read_webhook};
 use crate::store::{DeliveryRecord, StoreError};
+
+/// Unverified webhooks in the process: as many as share eight status checks (`unverified.rs`).
+const UNVERIFIED_MAX: usize = 256;
+/// Webhooks to an order's own URL whose secret is looked up. A read takes milliseconds, so this
+/// many wait only for a database that does not answer.
+const LOOKUPS_MAX: usize = 1_024;
 
 /// One POST from ZenoPay, or from a sender that claims to be ZenoPay.
 pub struct Delivery {
@@ -22,13 +29,13 @@ pub struct Delivery {
     pub path_token: Option<String>,
     /// As sent; the body decides.
     pub content_type: Option<String>,
-    /// When its last byte was here.
+    /// When its last byte was received, by the database's clock.
     pub received_at: DateTime<Utc>,
-    /// The same moment, for measuring.
+    /// The same moment on the monotonic clock.
     pub received: Instant,
 }
 
-/// A delivery that was read. Nothing later looks at its JSON.
+/// A parsed webhook. Nothing later looks at its JSON.
 pub(in crate::actors) struct ParsedWebhook {
     /// The order that it is about: the one in the body, else the one in the URL.
     pub named: Option<OrderId>,
@@ -37,14 +44,14 @@ pub(in crate::actors) struct ParsedWebhook {
     /// `x-api-key`, if there is one.
     pub key: Option<Vec<u8>>,
     pub token: Token,
-    /// What the journal gets; without proof until there is one.
+    /// The row for the journal; without proof until there is one.
     pub record: DeliveryRecord,
 }
 
-/// What stands in the place of a token.
+/// The token in the URL.
 pub(in crate::actors) enum Token {
     Absent,
-    /// Something, but no token.
+    /// A text of another form.
     Garbage,
     Present(PathToken),
 }
@@ -63,7 +70,7 @@ impl ParsedWebhook {
             Token::Absent | Token::Garbage => None,
         };
         let named = readable.and_then(|said| said.names).or(in_url);
-        // One spelling an order, so that the journal's own unique key sees copies.
+        // One spelling per order, so that the journal's unique key finds copies.
         let spelled = named.map(|order_id| order_id.to_string());
         let report = readable.map(|said| &said.report);
         let record = DeliveryRecord {
@@ -87,7 +94,7 @@ impl ParsedWebhook {
         }
     }
 
-    /// The same to be kept: its body without our keys, should it carry one.
+    /// Removes our keys from the body that is kept, should it contain one.
     pub fn redacted(mut self, keys: &Keys) -> Self {
         self.record.body = keys.redact(self.record.body);
         self
@@ -99,10 +106,39 @@ impl ParsedWebhook {
     }
 }
 
-/// Why a delivery is not acknowledged.
+/// What a webhook offers as its proof.
+pub(in crate::actors) enum Claim {
+    /// Nothing; it is about this order.
+    Unverified(OrderId),
+    /// The secret of an order's own URL, which is to be compared.
+    Token {
+        by_key: Option<Proof>,
+        token: PathToken,
+    },
+    /// It is proven.
+    Proven(Proof),
+}
+
+/// Places of webhooks that are not proven yet. A proven one takes the place that its message has
+/// in the process (`actors.in_flight_max`).
+pub(in crate::actors) struct Unproven {
+    pub lookups: Arc<Semaphore>,
+    pub unverified: Arc<Semaphore>,
+}
+
+impl Default for Unproven {
+    fn default() -> Self {
+        Self {
+            lookups: Arc::new(Semaphore::new(LOOKUPS_MAX)),
+            unverified: Arc::new(Semaphore::new(UNVERIFIED_MAX)),
+        }
+    }
+}
+
+/// Why a webhook is not acknowledged.
 #[derive(Debug, thiserror::Error)]
 pub enum Rejection {
-    /// Not proven: a stranger learns nothing.
+    /// Not proven; a stranger learns nothing more.
     #[error("not authentic")]
     NotAuthentic,
     /// Proven and journalled, but no order of ours.
@@ -117,7 +153,7 @@ pub enum Rejection {
     /// The database cannot be reached; another copy succeeds.
     #[error("the database is not available")]
     Unavailable,
-    /// The answer could not wait for the database; another copy finds out.
+    /// The outcome of the COMMIT is not known; another copy finds out.
     #[error("it is not known whether the commit took place")]
     CommitUnknown,
     /// Our own failure, journalled; nothing was changed.
@@ -147,7 +183,7 @@ impl From<JoinError> for Rejection {
 impl From<StoreError> for Rejection {
     fn from(error: StoreError) -> Self {
         match error {
-            // Three other writers in a row: another copy will find it quiet.
+            // Three conflicts in a row; another copy succeeds.
             StoreError::Conflict | StoreError::CodeTaken => Self::Busy,
             StoreError::Unavailable(_) | StoreError::Locked(_) | StoreError::InUse(_) => {
                 Self::Unavailable

@@ -1,35 +1,30 @@
-//! A delivery comes in: hand it to its order's actor if it is proven (`proving.rs`), and
-//! journal it.
+//! Hands a webhook to its order's actor if it is proven (`proof.rs`), and journals it.
 //!
 //! # Invariants
-//! A delivery that is not proven changes nothing, and its sender learns nothing. Without proof a
-//! delivery is only a hint to ask ZenoPay, and the answer is the evidence.
+//! A webhook that is not proven changes nothing, and its sender learns nothing. It is only a reason
+//! to check the order's status at ZenoPay (`unverified.rs`), and the answer is the evidence.
 
+use futures_util::FutureExt;
 use tokio::sync::OwnedSemaphorePermit;
 use tracing::{error, warn};
 
 use super::order::{Command, HandleError, Handled};
-use super::status_checks::CheckOrigin;
+use super::status_checks::{CheckOrigin, SharedCheck};
 use super::{Orders, ref_of};
 use crate::config::Confirm;
-use crate::domain::order::evidence::{Evidence, GatewayReport};
-use crate::domain::order::ids::OrderId;
-use crate::domain::order::outcome::Outcome;
+use crate::domain::order::{Evidence, GatewayReport, OrderId, Outcome, Word};
+use crate::domain::pacing::check_schedule;
 use crate::gateways::zenopay::proof::Proof;
 use crate::gateways::zenopay::wire::{Notification, StatusAnswer, Unreadable};
 use crate::store::{AuditEntry, DeliveryRecord, StoreError};
-use claim::Claim;
-use delivery::{ParsedWebhook, Rejection};
-use hints::Verdict;
+use delivery::{Claim, ParsedWebhook, Rejection};
 
-pub(super) mod claim;
 pub(super) mod delivery;
-pub(super) mod hints;
-mod proving;
-mod unverified;
+mod proof;
+pub(super) mod unverified;
 
 impl Orders {
-    /// Takes in one delivery, to its end.
+    /// Handles one webhook, to its end.
     pub(super) async fn take_in(
         &self,
         webhook: ParsedWebhook,
@@ -41,7 +36,7 @@ impl Orders {
         } = webhook;
         let (proof, loaded, place) = match claim {
             // Its own place is held to the end; its message takes another one.
-            Claim::Hint(order_id) => return self.take_hint(order_id, record).await,
+            Claim::Unverified(order_id) => return self.take_unverified(order_id, record).await,
             Claim::Proven(proof) => (proof, None, place),
             Claim::Token { by_key, token } => {
                 record.proof = by_key.map(Proof::as_str);
@@ -54,9 +49,14 @@ impl Orders {
         };
         record.proof = Some(proof.as_str());
         let (order_id, report) = self.report_of(said, &record, None).await?;
-        let asks = self.asks_before_believing(&report) && self.is_ours(order_id, &record).await?;
-        let evidence = if asks {
-            evidence_of(self.inner.asks.ask(order_id, CheckOrigin::Ourselves).await)
+        let checks = self.needs_check(&report) && self.is_ours(order_id, &record).await?;
+        let evidence = if checks {
+            evidence_of(
+                self.inner
+                    .checker
+                    .check(order_id, CheckOrigin::Ourselves)
+                    .await,
+            )
         } else {
             Evidence::Gateway(report)
         };
@@ -66,7 +66,7 @@ impl Orders {
             .await
     }
 
-    /// What a proven delivery says of which order. One that does not say is journalled.
+    /// The order that a proven webhook is about, and its report. One without them is journalled.
     pub(super) async fn report_of(
         &self,
         said: Result<Notification, Unreadable>,
@@ -85,40 +85,80 @@ impl Orders {
         Err(rejection)
     }
 
-    /// Whether ZenoPay is asked before a proven delivery is believed.
-    pub(super) fn asks_before_believing(&self, report: &GatewayReport) -> bool {
-        self.inner.belief.confirm == Confirm::Always || report.needs_confirmation()
+    /// Whether a proven webhook is evidence only after a status check.
+    pub(super) fn needs_check(&self, report: &GatewayReport) -> bool {
+        self.inner.auth.confirm == Confirm::Always || report.needs_confirmation()
     }
 
-    /// A delivery without proof: if it is about an order of ours, ask ZenoPay, once for all
-    /// that hint at the same moment.
-    async fn take_hint(
+    /// A webhook without proof: if it is about an order of ours, its status is checked, once for all
+    /// that come at the same moment.
+    async fn take_unverified(
         &self,
         order_id: OrderId,
         mut record: DeliveryRecord,
     ) -> Result<Handled, Rejection> {
         // Always from the database, and before anything else: how long a refusal takes must
-        // not tell whether there is such an order, or whether it is in play.
+        // not tell whether there is such an order, or whether it is active.
         match self.inner.store.load_for_guest(order_id).await {
             Ok(Some(_)) => {}
             Ok(None) => return Err(Rejection::NotAuthentic),
             Err(error) => return Err(self.failed(error, record).await),
         }
-        let Some(Verdict::Paid(report)) = self.follow_hint(order_id).await else {
-            // What was not confirmed is neither believed nor journalled.
+        let Some(report) = self.follow_up(order_id).await else {
+            // What was not confirmed is neither evidence nor journalled.
             return Err(Rejection::NotAuthentic);
         };
         record.proof = Some(Proof::OrderStatus.as_str());
         let command = Command::of(Evidence::OrderStatus(report));
         let done = self.handle_delivery(order_id, command, record, None).await;
         if let Err(Rejection::Busy) = done {
-            self.ask_again_soon(order_id).await;
+            self.check_again_soon(order_id).await;
             return Err(Rejection::NotAuthentic);
         }
         done
     }
 
-    /// Has the order's actor handle what a delivery brought; what goes wrong is journalled.
+    /// What ZenoPay says about an order that an unverified webhook names, if it says "paid".
+    async fn follow_up(&self, order_id: OrderId) -> Option<GatewayReport> {
+        let checker = &self.inner.checker;
+        let start = || {
+            let check = checker.begin(order_id, CheckOrigin::Stranger)?;
+            let (orders, timekeeper) = (self.clone(), checker.timekeeper().clone());
+            // A task of its own: a follower that dies must not take the others along.
+            let work = async move { orders.look_into(order_id, check).await };
+            let task = self.inner.background.spawn(work);
+            let follow_up = async move { (task.await.ok().flatten(), timekeeper.now()) };
+            Some(follow_up.boxed().shared())
+        };
+        let now = checker.timekeeper().now();
+        let follow_up = self.inner.unverified.join(order_id, now, start)?;
+        follow_up.await.0
+    }
+
+    async fn look_into(&self, order_id: OrderId, check: SharedCheck) -> Option<GatewayReport> {
+        if let Some(StatusAnswer::Known(report)) = check.await {
+            if report.word == Word::Paid {
+                return Some(report);
+            }
+            let command = Command::of(Evidence::OrderStatus(report));
+            if let Err(error) = self.handle(order_id, command).await {
+                warn!(order = %order_id.order_ref(), %error, "the result of a status check could not be applied");
+            }
+        }
+        // Something may have happened that ZenoPay does not show yet.
+        self.check_again_soon(order_id).await;
+        None
+    }
+
+    /// Has the schedule check once more, because of an unverified webhook that led to a check.
+    async fn check_again_soon(&self, order_id: OrderId) {
+        let soon = check_schedule::ask_soon(self.inner.store.clock().now());
+        if let Err(error) = self.inner.store.ask_by(order_id, soon).await {
+            warn!(order = %order_id.order_ref(), %error, "the next status check could not be brought forward");
+        }
+    }
+
+    /// Has the order's actor handle the evidence of a webhook; what goes wrong is journalled.
     pub(super) async fn handle_delivery(
         &self,
         order_id: OrderId,
@@ -131,7 +171,7 @@ impl Orders {
         match self.inner.registry.send(order_id, command, place).await {
             Ok(handled) => Ok(handled),
             Err(HandleError::UnknownOrder) => {
-                // The message's own place is free again, and what waits to be written is limited.
+                // The message has given its place back, and journal writes are limited too.
                 let _place = self.enter_proven()?;
                 self.journal(record, Outcome::UnknownOrder, audit).await?;
                 Err(Rejection::UnknownOrder)
@@ -147,7 +187,7 @@ impl Orders {
         }
     }
 
-    /// Whether there is such an order; `record` is journalled if we fail to find out.
+    /// Whether there is such an order; `record` is journalled if that cannot be read.
     pub(super) async fn is_ours(
         &self,
         order_id: OrderId,
@@ -181,19 +221,16 @@ impl Orders {
         outcome: Outcome,
         audit: Option<AuditEntry>,
     ) -> Result<(), Rejection> {
-        self.inner
-            .store
-            .journal(record, outcome, audit)
-            .await
-            .map_err(|error| {
-                warn!(%error, "a delivery could not be journalled");
-                // Not written is not answered: whatever the cause, another copy must come.
-                Rejection::Unavailable
-            })
+        let written = self.inner.store.journal(record, outcome, audit).await;
+        written.map_err(|error| {
+            warn!(%error, "a delivery could not be journalled");
+            // Not written is not answered: whatever the cause, another copy must come.
+            Rejection::Unavailable
+        })
     }
 }
 
-/// What ZenoPay answers is the evidence, in the place of what the delivery says.
+/// The answer of a status check as evidence, in place of what a webhook says.
 pub(super) fn evidence_of(answer: Option<StatusAnswer>) -> Evidence {
     match answer {
         Some(StatusAnswer::Known(report)) => Evidence::OrderStatus(report),

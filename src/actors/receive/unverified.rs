@@ -1,56 +1,66 @@
-//! Deliveries without proof about orders of ours. A stranger can send any number of them, so
-//! they are followed up once for all that come at the same moment, a fresh answer serves for
-//! a while, and then no hint leads to another ask about this order for some seconds. Hints
-//! that come too fast are refused like everything else that a stranger sends.
+//! Webhooks without proof about orders of ours. A stranger can send any number of them, so all that
+//! come at the same moment share one status check, whose answer serves further ones for a while;
+//! then no webhook leads to another check of this order for some seconds. Those that come too fast
+//! are refused like everything else that a stranger sends.
 
-use futures_util::FutureExt;
-use tracing::warn;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
-use super::hints::Verdict;
-use crate::actors::Orders;
-use crate::actors::order::Command;
-use crate::actors::status_checks::{CheckOrigin, Flight};
-use crate::domain::order::evidence::{Evidence, Word};
-use crate::domain::order::ids::OrderId;
-use crate::domain::pacing::check_schedule;
-use crate::gateways::zenopay::wire::StatusAnswer;
+use futures_util::future::{BoxFuture, Shared};
 
-impl Orders {
-    /// What became of the hint; `None` when hints come too fast, for this order or in all.
-    pub(in crate::actors) async fn follow_hint(&self, order_id: OrderId) -> Option<Verdict> {
-        let asks = &self.inner.asks;
-        let start = || {
-            let flight = asks.begin(order_id, CheckOrigin::Stranger)?;
-            let orders = self.clone();
-            // A task of its own: a follower that dies must not take the others along.
-            let look = async move { orders.look_into(order_id, flight).await };
-            let task = self.inner.background.spawn(look);
-            Some(async move { task.await.unwrap_or(Verdict::NotPaid) }.boxed())
+use crate::domain::order::{GatewayReport, OrderId};
+
+/// Webhooks that share one answer at most; ZenoPay sends a handful of copies.
+const FOLLOWERS: usize = 32;
+/// For so long an answer serves further webhooks.
+const FRESH: Duration = Duration::from_secs(2);
+/// Between two checks of one order that unverified webhooks lead to.
+const PER_ORDER: Duration = Duration::from_secs(15);
+
+/// Ends with the report if ZenoPay says that the order is paid, and with the time. Any other report
+/// is applied.
+pub(super) type FollowUp = Shared<BoxFuture<'static, (Option<GatewayReport>, Instant)>>;
+
+struct Recent {
+    follow_up: FollowUp,
+    followers: usize,
+    began: Instant,
+}
+
+/// The orders whose unverified webhooks are being followed up, or were a short while ago.
+#[derive(Default)]
+pub(in crate::actors) struct UnverifiedWebhooks {
+    recent: Mutex<HashMap<OrderId, Recent>>,
+}
+
+impl UnverifiedWebhooks {
+    /// Joins the follow-up of this order, or starts it. `None` when too many share it already,
+    /// when the last one was a short while ago, or when it cannot be started.
+    pub fn join(
+        &self,
+        order_id: OrderId,
+        now: Instant,
+        start: impl FnOnce() -> Option<FollowUp>,
+    ) -> Option<FollowUp> {
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        // Short, because unverified webhooks lead to few checks.
+        recent.retain(|_, it| now.saturating_duration_since(it.began) < PER_ORDER);
+        let recent = match recent.entry(order_id) {
+            Entry::Occupied(recent) => recent.into_mut(),
+            Entry::Vacant(place) => place.insert(Recent {
+                follow_up: start()?,
+                followers: 0,
+                began: now,
+            }),
         };
-        let shares = self.inner.hints.join(order_id, asks.timekeeper(), start)?;
-        Some(shares.await)
-    }
-
-    async fn look_into(&self, order_id: OrderId, flight: Flight) -> Verdict {
-        if let Some(StatusAnswer::Known(report)) = flight.await {
-            if report.word == Word::Paid {
-                return Verdict::Paid(report);
-            }
-            let command = Command::of(Evidence::OrderStatus(report));
-            if let Err(error) = self.handle(order_id, command).await {
-                warn!(order = %order_id.order_ref(), %error, "what a hint led to could not be applied");
-            }
+        let ended = recent.follow_up.peek().map(|(_, ended)| *ended);
+        let is_stale = ended.is_some_and(|at| now.saturating_duration_since(at) >= FRESH);
+        if recent.followers >= FOLLOWERS || is_stale {
+            return None;
         }
-        // Something may have happened that ZenoPay does not show yet.
-        self.ask_again_soon(order_id).await;
-        Verdict::NotPaid
-    }
-
-    /// Has the schedule ask once more, because of a hint that led to an ask.
-    pub(in crate::actors) async fn ask_again_soon(&self, order_id: OrderId) {
-        let soon = check_schedule::ask_soon(self.inner.store.clock().now());
-        if let Err(error) = self.inner.store.ask_by(order_id, soon).await {
-            warn!(order = %order_id.order_ref(), %error, "the next ask could not be brought forward");
-        }
+        recent.followers += 1;
+        Some(recent.follow_up.clone())
     }
 }

@@ -1,14 +1,13 @@
-//! What operators see of one order's actor: numbers that it leaves behind as it works, so that a
-//! look at a busy actor asks nothing of it.
+//! What operators see of one order's actor: numbers that it records as it works, so that reading them
+//! sends a busy actor no message.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::in_play::Passage;
-use crate::domain::order::outcome::Outcome;
-use crate::domain::order::payment::{Payment, Status};
-use crate::domain::people::secret::Secret;
+use crate::domain::order::{Outcome, Payment, Status};
+use crate::domain::people::Secret;
 
 /// One actor's numbers.
 pub struct Gauge {
@@ -27,15 +26,15 @@ struct State {
     status: Option<Status>,
     /// The random part of the order's webhook URL, once the actor has read it.
     webhook_secret: Option<Secret>,
-    /// When each message that is not done was admitted, by its number.
+    /// When each message that is not handled yet was admitted, by its number.
     waiting: BTreeMap<u64, Instant>,
     admitted: u64,
 }
 
-/// A look at one actor.
+/// The numbers of one actor at one moment.
 #[derive(Clone, Debug)]
 pub struct ActorView {
-    /// Where the order stands, if the actor has read it.
+    /// The order's status, if the actor has read it.
     pub status: Option<Status>,
     /// Messages that wait beside the one being handled.
     pub mailbox_depth: usize,
@@ -47,11 +46,11 @@ pub struct ActorView {
     pub age: Duration,
     /// Since it was last used.
     pub idle: Duration,
-    /// How long the oldest message that is not done has been here.
+    /// The age of the oldest message that is not handled yet.
     pub oldest_message: Duration,
     /// Whether a message is being handled.
     pub busy: bool,
-    /// What last went wrong.
+    /// The last failure.
     pub last_error: Option<String>,
 }
 
@@ -67,12 +66,12 @@ impl Gauge {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A message is handled now.
+    /// Notes that a message is being handled.
     pub(in crate::actors) fn begin(&self) {
         self.state().busy = true;
     }
 
-    /// The message is done, and this is known of the order.
+    /// Notes the end of a message, and the order if it is known then.
     pub(in crate::actors) fn finish(
         &self,
         outcome: Result<Outcome, String>,
@@ -103,7 +102,7 @@ impl Gauge {
         state.last_used.unwrap_or(self.activated).elapsed()
     }
 
-    /// A look at the numbers, and at so many messages that are not done.
+    /// The numbers, for an actor with this many messages that are not handled yet.
     pub(in crate::actors) fn view(&self, messages: usize) -> ActorView {
         let state = self.state();
         let oldest = state.waiting.first_key_value();
@@ -121,12 +120,12 @@ impl Gauge {
     }
 }
 
-/// The places of one message and its line in the gauge. It travels with the message, and gives
-/// them back when the message is done, or lost with its actor.
+/// The places of one message and its entry in the gauge. It travels with the message, and is
+/// dropped when the message is handled, or lost with its actor.
 pub(in crate::actors) struct Permit {
     gauge: Arc<Gauge>,
     number: u64,
-    /// Dropped after the gauge has noted the end: from then on the actor may be idle.
+    /// Dropped last: from then on the actor may be idle.
     _places: Passage,
 }
 

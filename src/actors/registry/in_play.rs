@@ -1,6 +1,6 @@
-//! The orders in play and the places of their messages: the registry without its actors.
+//! The active orders and the places of their messages: the registry without its actors.
 //!
-//! A place is a permit of a semaphore: the process has one, and each order in play has one, its
+//! A place is a permit of a semaphore: the process has one, and each active order has one, its
 //! mailbox. The permits travel with the message and are given back when it is dropped.
 //!
 //! # Invariants
@@ -12,7 +12,7 @@ use std::hash::Hash;
 
 use super::sync::{Arc, DashMap, OwnedSemaphorePermit, Semaphore};
 
-/// Messages at most.
+/// How many messages there may be.
 pub struct Room {
     /// Of one order: the one that is handled and those that wait.
     pub mailbox: usize,
@@ -20,7 +20,7 @@ pub struct Room {
     pub process: usize,
 }
 
-/// The orders in play: an address `A` and a gauge `G` each.
+/// The active orders, each with an address `A` and a gauge `G`.
 pub struct InPlay<K, A, G> {
     active: DashMap<K, Active<A, G>>,
     room: Room,
@@ -94,13 +94,13 @@ impl<K: Copy + Eq + Hash, A: Clone, G> InPlay<K, A, G> {
         candidates.iter().filter_map(passivate).count()
     }
 
-    /// A look at one order, with the number of its messages; `None` if it is not in play.
+    /// Reads one order's gauge, with the number of its messages; `None` if it is not active.
     pub fn look<T>(&self, order: K, look: impl FnOnce(&G, usize) -> T) -> Option<T> {
         let active = self.active.get(&order)?;
         Some(look(&active.gauge, self.taken(&active)))
     }
 
-    /// A look at all of them.
+    /// Reads all gauges.
     pub fn look_at_all<T>(&self, look: impl Fn(&G, usize) -> T) -> Vec<(K, T)> {
         self.active
             .iter()
@@ -108,17 +108,17 @@ impl<K: Copy + Eq + Hash, A: Clone, G> InPlay<K, A, G> {
             .collect()
     }
 
-    /// An order's messages that are not done.
+    /// An order's messages that are not handled yet.
     fn taken(&self, active: &Active<A, G>) -> usize {
         self.room.mailbox - active.mailbox.available_permits()
     }
 
-    /// Messages and deliveries in the process that are not done.
+    /// Messages and webhooks in the process that are not handled yet.
     pub fn in_flight(&self) -> usize {
         self.room.process - self.process.available_permits()
     }
 
-    /// Gives out no places in the process any more.
+    /// Gives out no more places in the process.
     pub fn close(&self) {
         self.process.close();
     }

@@ -1,7 +1,7 @@
-//! The registry of active orders: one actor an order, started on first need and removed when idle.
+//! The registry of active orders: one actor per order, started on first need and removed when idle.
 //!
-//! What must hold whatever happens at the same moment is in `in_play.rs`, which knows no actors and
-//! is tried in every order of steps by `tests/schedules`.
+//! The concurrent core is `in_play.rs`, which knows no actors; `tests/schedules` tries it in every
+//! order of steps.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,8 +12,8 @@ use tracing::{error, info_span};
 
 use super::order::{Admitted, Command, HandleError, Handled, OrderActor, OrderContext};
 use crate::config::ActorsConfig;
-use crate::domain::order::ids::OrderId;
-use crate::domain::people::secret::Secret;
+use crate::domain::order::OrderId;
+use crate::domain::people::Secret;
 use gauge::{Gauge, Permit};
 use in_play::{InPlay, Room};
 
@@ -21,32 +21,30 @@ pub mod gauge;
 pub(super) mod in_play;
 pub(super) mod sync;
 
-/// How often a message is sent again to a fresh actor when the one before it died.
+/// How many actors a message is sent to, when each panics.
 const INCARNATIONS: u32 = 3;
 
 /// The active orders.
 pub(super) struct Registry {
     pub in_play: InPlay<OrderId, Addr<OrderActor>, Gauge>,
     arbiters: Vec<ArbiterHandle>,
-    tools: Arc<OrderContext>,
+    context: Arc<OrderContext>,
     pub limits: ActorsConfig,
 }
 
 impl Registry {
     /// Starts without actors; they will live on `arbiters`, which the caller keeps.
-    pub fn new(tools: Arc<OrderContext>, limits: ActorsConfig, arbiters: &[Arbiter]) -> Self {
+    pub fn new(context: Arc<OrderContext>, limits: ActorsConfig, arbiters: &[Arbiter]) -> Self {
+        // One is being handled, the others wait.
+        let mailbox = limits.mailbox_capacity.saturating_add(1);
         let room = Room {
-            // One is being handled, the others wait.
-            mailbox: limits
-                .mailbox_capacity
-                .saturating_add(1)
-                .min(Semaphore::MAX_PERMITS),
+            mailbox: mailbox.min(Semaphore::MAX_PERMITS),
             process: limits.in_flight_max.min(Semaphore::MAX_PERMITS),
         };
         Self {
             in_play: InPlay::new(room),
             arbiters: arbiters.iter().map(Arbiter::handle).collect(),
-            tools,
+            context,
             limits,
         }
     }
@@ -62,64 +60,54 @@ impl Registry {
         command: Command,
         mut place: Option<OwnedSemaphorePermit>,
     ) -> Result<Handled, HandleError> {
-        // From the door to the end: also the time in the mailbox.
+        // Includes the time in the mailbox.
         let span = info_span!("actor", order = %order_id.order_ref());
         for _ in 0..INCARNATIONS {
             let place = place.take().or_else(|| self.in_play.enter());
-            let (address, permit) = self.admit(order_id, place.ok_or(HandleError::Busy)?)?;
-            let dead = address.clone();
+            let place = place.ok_or(HandleError::Busy)?;
+            let activate = || self.activate(order_id);
+            let admitted = self.in_play.admit(order_id, place, activate);
+            let (address, gauge, places) = admitted.ok_or(HandleError::Busy)?;
             let message = Admitted {
                 command: command.clone(),
-                permit,
+                permit: Permit::new(gauge, places),
                 span: span.clone(),
             };
             if let Ok(result) = address.send(message).await {
                 return result;
             }
             // A panic has ended this very actor; the first task that finds it replaces it.
-            self.replace(order_id, &dead);
+            if self.in_play.bury(order_id, |dead| *dead == address) {
+                error!(order = %order_id.order_ref(), "the order's actor panicked and is replaced");
+                self.context.metrics.restarts.inc();
+                self.context.metrics.order_actors.dec();
+            }
         }
         Err(HandleError::Panicked)
     }
 
-    /// Finds or starts the actor, and takes a place in its mailbox.
-    fn admit(
-        &self,
-        order_id: OrderId,
-        place: OwnedSemaphorePermit,
-    ) -> Result<(Addr<OrderActor>, Permit), HandleError> {
-        let admitted = self
-            .in_play
-            .admit(order_id, place, || self.activate(order_id));
-        let (address, gauge, places) = admitted.ok_or(HandleError::Busy)?;
-        Ok((address, Permit::new(gauge, places)))
-    }
-
     fn activate(&self, order_id: OrderId) -> (Addr<OrderActor>, Arc<Gauge>) {
         let gauge = Arc::new(Gauge::new());
-        let actor = OrderActor::new(order_id, self.tools.clone(), gauge.clone());
-        let home = order_id.0.as_u128() as usize % self.arbiters.len();
-        let address = OrderActor::start_in_arbiter(&self.arbiters[home], move |_| actor);
-        self.tools.metrics.activations.inc();
-        self.tools.metrics.order_actors.inc();
+        let actor = OrderActor {
+            order_id,
+            context: self.context.clone(),
+            gauge: gauge.clone(),
+            known: None,
+        };
+        let arbiter = order_id.0.as_u128() as usize % self.arbiters.len();
+        let address = OrderActor::start_in_arbiter(&self.arbiters[arbiter], move |_| actor);
+        self.context.metrics.activations.inc();
+        self.context.metrics.order_actors.inc();
         (address, gauge)
     }
 
-    fn replace(&self, order_id: OrderId, dead: &Addr<OrderActor>) {
-        if self.in_play.bury(order_id, |address| address == dead) {
-            error!(order = %order_id.order_ref(), "the order's actor died and is replaced");
-            self.tools.metrics.restarts.inc();
-            self.tools.metrics.order_actors.dec();
-        }
-    }
-
-    /// Removes actors that have been idle long enough. An actor whose entry is gone ends when its
-    /// last address is dropped, after what is queued.
+    /// Removes actors that have been idle long enough. A removed actor ends when its last address is
+    /// dropped, after its queued messages.
     pub fn passivate_idle(&self) {
         let idle = Duration::from_secs(u64::from(self.limits.idle_secs));
         let removed = self.in_play.passivate(|gauge| gauge.is_idle_for(idle));
-        self.tools.metrics.passivations.inc_by(removed as u64);
-        self.tools.metrics.order_actors.sub(removed as i64);
+        self.context.metrics.passivations.inc_by(removed as u64);
+        self.context.metrics.order_actors.sub(removed as i64);
     }
 
     /// The order's webhook secret, if its actor is active and has read it.

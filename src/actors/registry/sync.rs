@@ -1,7 +1,7 @@
-//! What the concurrent cores lock and count with.
+//! The locks and counters of the concurrent cores.
 //!
-//! `tests/schedules` compiles the cores a second time against locks that hand each next step to
-//! a thread of the test's choice, so a core takes them from here and from nowhere else.
+//! `tests/schedules` compiles the cores a second time against locks whose next step a test chooses, so
+//! a core imports them from here alone.
 
 pub use std::sync::Arc;
 

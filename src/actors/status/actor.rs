@@ -1,41 +1,39 @@
-//! The actor behind the status board: who watches what. It only keeps the list and passes
-//! news on; it never reads the database and never waits.
+//! The actor behind the status board: which order has which waiters. It only keeps the table and
+//! passes notices on; it never reads the database and never waits.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use actix::{Actor, Addr, Arbiter, ArbiterHandle, AsyncContext, Context, Handler, Message};
-use tokio::runtime::Handle;
+use actix::{Actor, Addr, ArbiterHandle, AsyncContext, Context, Handler, Message};
 use tokio::sync::{oneshot, watch};
 use tracing::Span;
 
 use super::waiters::WaiterTable;
-use crate::domain::order::ids::OrderId;
-use crate::domain::order::payment::Payment;
-use crate::supervisor::{Supervisor, Task, UnderWay};
+use crate::domain::order::{OrderId, Payment};
+use crate::supervisor::{Supervisor, Task};
 
 /// How often orders without waiters are forgotten.
 const SWEEP: Duration = Duration::from_secs(1);
 
-/// An order has another version.
+/// An order has a new version.
 #[derive(Clone, Debug)]
 pub(in crate::actors) struct Notice {
     pub version: i32,
     /// The order, if this process committed it; else the waiter reads it.
     pub payment: Option<Arc<Payment>>,
-    /// When the commit was done, or was heard of.
+    /// When the commit was done, or became known here.
     pub committed: Instant,
 }
 
 pub(in crate::actors) type News = Option<Notice>;
 
-/// The actor: who watches what.
+/// The actor: the waiters of each order.
 pub(in crate::actors) struct StatusActor {
     table: WaiterTable<OrderId, Notice>,
     watched_count: Arc<AtomicUsize>,
     supervisor: Supervisor,
-    /// Dropped with the actor, which tells the supervisor.
+    /// Dropped with the actor, which ends the supervised task.
     _alive: oneshot::Sender<()>,
 }
 
@@ -51,51 +49,31 @@ impl Actor for StatusActor {
 }
 
 impl StatusActor {
+    /// Starts an actor; the receiver ends with it.
+    pub(in crate::actors) fn start_on(
+        arbiter: &ArbiterHandle,
+        watched_count: Arc<AtomicUsize>,
+        supervisor: Supervisor,
+    ) -> (Addr<Self>, oneshot::Receiver<()>) {
+        let (alive, ended) = oneshot::channel();
+        let actor = Self {
+            table: WaiterTable::new(),
+            watched_count,
+            supervisor,
+            _alive: alive,
+        };
+        (Self::start_in_arbiter(arbiter, move |_| actor), ended)
+    }
+
     fn count(&self) {
         self.watched_count
             .store(self.table.len(), Ordering::Relaxed);
     }
 }
 
-/// Where the actor lives, and who replaces it.
-pub struct Home {
-    arbiter: ArbiterHandle,
-    pub(in crate::actors) supervisor: Supervisor,
-    pub(in crate::actors) background: Handle,
-}
-
-impl Home {
-    /// On an arbiter that is the actor's alone; its end is waited for in the background.
-    pub fn on(arbiter: &Arbiter, supervisor: &Supervisor, background: &UnderWay) -> Self {
-        Self {
-            arbiter: arbiter.handle(),
-            supervisor: supervisor.clone(),
-            background: background.runtime(),
-        }
-    }
-
-    /// Starts an actor; what is given back ends with it.
-    pub(in crate::actors) fn start_actor(
-        &self,
-        watched_count: Arc<AtomicUsize>,
-    ) -> (Addr<StatusActor>, oneshot::Receiver<()>) {
-        let (alive, ended) = oneshot::channel();
-        let actor = StatusActor {
-            table: WaiterTable::new(),
-            watched_count,
-            supervisor: self.supervisor.clone(),
-            _alive: alive,
-        };
-        let address = StatusActor::start_in_arbiter(&self.arbiter, move |_| actor);
-        (address, ended)
-    }
-}
-
+#[derive(Message)]
+#[rtype(result = "Option<watch::Receiver<News>>")]
 pub(in crate::actors) struct Watch(pub OrderId);
-
-impl Message for Watch {
-    type Result = Option<watch::Receiver<News>>;
-}
 
 impl Handler<Watch> for StatusActor {
     type Result = Option<watch::Receiver<News>>;
@@ -107,11 +85,9 @@ impl Handler<Watch> for StatusActor {
     }
 }
 
+#[derive(Message)]
+#[rtype(result = "Vec<OrderId>")]
 pub(in crate::actors) struct WhatIsWatched;
-
-impl Message for WhatIsWatched {
-    type Result = Vec<OrderId>;
-}
 
 impl Handler<WhatIsWatched> for StatusActor {
     type Result = Vec<OrderId>;
@@ -121,21 +97,19 @@ impl Handler<WhatIsWatched> for StatusActor {
     }
 }
 
-/// How it is known that orders have other versions.
+/// How a new version became known.
 #[derive(Clone, Copy, Debug)]
 pub enum Source {
-    /// The database says so.
+    /// It was read.
     Database,
-    /// Another process says so, or a stranger on its channel.
+    /// Another process announced it, or a stranger on its channel.
     Announcement,
 }
 
 /// Orders that have these versions.
+#[derive(Message)]
+#[rtype(result = "()")]
 pub(in crate::actors) struct Versions(pub Vec<(OrderId, i32)>, pub Source);
-
-impl Message for Versions {
-    type Result = ();
-}
 
 impl Handler<Versions> for StatusActor {
     type Result = ();
@@ -156,16 +130,14 @@ impl Handler<Versions> for StatusActor {
     }
 }
 
+#[derive(Message)]
+#[rtype(result = "()")]
 pub(in crate::actors) struct Publish {
     pub payment: Arc<Payment>,
     /// When the commit was done.
     pub committed: Instant,
     /// Its step in the trace, which ends when the waiters are notified.
     pub span: Span,
-}
-
-impl Message for Publish {
-    type Result = ();
 }
 
 impl Handler<Publish> for StatusActor {

@@ -1,10 +1,10 @@
-//! The status actor: pushes completion notices to the long polls that wait for them.
+//! Notifies long polls of committed changes, through the status actor.
 //!
-//! Nouns: a *waiter* is a parked poll and holds a *seat*. A commit here is *published* with the
-//! order as it is now, so that its waiters need not read it. Of a commit elsewhere they get the
+//! Nouns: a *waiter* is a parked poll and holds a *seat*. A commit of this process is *published* with
+//! the order as it is now, so that its waiters need not read it. Of a commit elsewhere they get the
 //! version, and each compares it with the one that it has read itself.
 //!
-//! An actor that panics is replaced: its waiters are answered with what is true, and the next ones
+//! An actor that panics is replaced: its waiters are answered from the database, and the next ones
 //! wait at the new one.
 //!
 //! # Invariants
@@ -15,30 +15,32 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use actix::Addr;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+use actix::{Addr, ArbiterHandle};
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::info_span;
 
-// The cores of this module take their locks from there.
+// `waiters.rs` takes its locks from there.
 use super::registry::sync;
-use crate::domain::order::ids::OrderId;
-use crate::domain::order::payment::Payment;
+use crate::domain::order::{OrderId, Payment};
 use crate::observability::metrics::Metrics;
 use crate::store::{Store, StoreError};
-use crate::supervisor::Task;
+use crate::supervisor::{Supervisor, Task};
 use actor::{News, Publish, StatusActor, Versions, Watch, WhatIsWatched};
-use jitter::spread;
 
-pub use actor::{Home, Source};
+pub use actor::Source;
 
-pub(super) mod actor;
-pub(super) mod jitter;
-pub(super) mod waiters;
+mod actor;
+mod waiters;
 
 /// After a read that failed although a newer version was published.
 const READ_AGAIN: Duration = Duration::from_secs(1);
+/// Shorter waits last as long as requested.
+const LONG: Duration = Duration::from_secs(20);
+/// By this part at most a long wait ends earlier.
+const EARLIER: f64 = 0.1;
 
 /// The handle for the rest of the program.
 #[derive(Clone)]
@@ -64,11 +66,11 @@ pub struct Watching {
     _seat: OwnedSemaphorePermit,
 }
 
-/// What a poll is answered with.
+/// The answer to a poll.
 pub struct Answered {
     /// The order as it is now.
     pub payment: Arc<Payment>,
-    /// There was no seat: the client should not come back at once.
+    /// There was no seat: the client should not repeat the request at once.
     pub crowded: bool,
 }
 
@@ -83,9 +85,11 @@ impl Answered {
 
 impl StatusBoard {
     /// Starts the actor on an arbiter of its own, and another one when it has ended. `draining`
-    /// answers everybody.
+    /// answers all polls.
     pub fn start(
-        home: Home,
+        arbiter: ArbiterHandle,
+        supervisor: &Supervisor,
+        background: &Handle,
         waiters_max: usize,
         draining: CancellationToken,
         outgoing: mpsc::Sender<(OrderId, i32)>,
@@ -93,7 +97,9 @@ impl StatusBoard {
     ) -> Self {
         let waiters_max = waiters_max.min(Semaphore::MAX_PERMITS);
         let watched_count = Arc::new(AtomicUsize::new(0));
-        let (address, ended) = home.start_actor(watched_count.clone());
+        let (count, springs) = (watched_count.clone(), supervisor.clone());
+        let start = move || StatusActor::start_on(&arbiter, count.clone(), springs.clone());
+        let (address, ended) = start();
         let board = Self {
             address: Arc::new(RwLock::new(address)),
             waiters: Arc::new(Semaphore::new(waiters_max)),
@@ -103,26 +109,19 @@ impl StatusBoard {
             outgoing,
             metrics,
         };
-        board.replace_when_ended(home, ended);
-        board
-    }
-
-    fn replace_when_ended(&self, home: Home, ended: oneshot::Receiver<()>) {
-        let (board, mut first) = (self.clone(), Some(ended));
-        let (supervisor, background) = (home.supervisor.clone(), home.background.clone());
-        supervisor.run_droppable(&background, Task::StatusActor, move || {
-            let ended = first.take().unwrap_or_else(|| board.replace_actor(&home));
+        let (current, mut first) = (board.address.clone(), Some(ended));
+        supervisor.run_droppable(background, Task::StatusActor, move || {
+            let ended = first.take().unwrap_or_else(|| {
+                let (address, ended) = start();
+                *current.write().unwrap_or_else(PoisonError::into_inner) = address;
+                ended
+            });
             async move {
                 // Nothing is ever sent: this is the end of the actor.
                 let _ = ended.await;
             }
         });
-    }
-
-    fn replace_actor(&self, home: &Home) -> oneshot::Receiver<()> {
-        let (address, ended) = home.start_actor(self.watched_count.clone());
-        *self.address.write().unwrap_or_else(PoisonError::into_inner) = address;
-        ended
+        board
     }
 
     fn address(&self) -> Addr<StatusActor> {
@@ -133,15 +132,14 @@ impl StatusBoard {
     /// Notifies the waiters of an order that was just committed, here and in other processes.
     pub fn publish(&self, payment: Arc<Payment>) {
         self.metrics.notices.inc();
-        // Full or not listened to: others find out by themselves.
+        // Fails if the queue is full or not read: other processes find out by themselves.
         let _ = self.outgoing.try_send((payment.order_id, payment.version));
         self.publish_here(payment);
     }
 
     /// Notifies the waiters in this process.
     pub fn publish_here(&self, payment: Arc<Payment>) {
-        // Never waits and is never dropped, which is what a notice needs; how many there
-        // are is bounded by the commits.
+        // Never waits and never drops the notice; their number is bounded by the commits.
         self.address().do_send(Publish {
             span: info_span!("notice", version = payment.version),
             payment,
@@ -149,8 +147,8 @@ impl StatusBoard {
         });
     }
 
-    /// Notifies the waiters in this process of versions that may be news to them. Returns when the
-    /// actor has taken them, so that a flood of announcements waits outside its mailbox.
+    /// Notifies the waiters in this process of versions that may be new to them. Returns when the
+    /// actor has handled them, so that a flood of announcements waits outside its mailbox.
     pub async fn publish_versions(&self, versions: Vec<(OrderId, i32)>, source: Source) {
         // If the actor has just ended, its waiters are answered.
         let _ = self.address().send(Versions(versions, source)).await;
@@ -176,21 +174,9 @@ impl StatusBoard {
         })
     }
 
-    /// The order as it is now, for who does not wait. `None` if there is no such order.
-    ///
-    /// # Errors
-    /// If the database cannot be read.
-    pub async fn look(
-        &self,
-        store: &Store,
-        order_id: OrderId,
-    ) -> Result<Option<Answered>, StoreError> {
-        Ok(store.load_for_guest(order_id).await?.map(Answered::seated))
-    }
-
-    /// Waits until the order's version differs from `since`, at most for `wait`, of which a long
-    /// one may end a tenth earlier, and answers with what is then true. Without `since` a final
-    /// order is answered at once and any other when it changes. `None` if there is no such order.
+    /// Waits until the order's version differs from `since`, at most for `wait`, and returns the order
+    /// as it is then. A long wait may end up to a tenth earlier. Without `since` a final order is
+    /// returned at once and any other when it changes. `None` if there is no such order.
     ///
     /// # Errors
     /// If the database cannot be read.
@@ -248,8 +234,8 @@ impl StatusBoard {
     }
 }
 
-/// What is true when a wait ends without news: another process may have committed. If the
-/// database does not say, what was known.
+/// The order when a wait ends without a notice: another process may have committed. If the database
+/// cannot be read, the order as it was known.
 async fn read_again(store: &Store, known: Arc<Payment>) -> Arc<Payment> {
     match store.load_for_guest(known.order_id).await {
         Ok(Some(payment)) => payment,
@@ -272,14 +258,14 @@ impl Watching {
     async fn notified(&mut self, read: i32) -> Option<Arc<Payment>> {
         let is_newer = |news: &News| news.as_ref().is_some_and(|notice| notice.version > read);
         loop {
-            // Does not use the notice up, so a caller may give up during the read and come back.
+            // Keeps the notice, so a caller may stop during the read and come back.
             let notice = self.receiver.wait_for(is_newer).await.ok()?.clone()?;
             let payment = match notice.payment {
                 Some(payment) => payment,
                 None => match self.store.load_for_guest(self.order_id).await {
                     Ok(read) => read?,
                     Err(_) => {
-                        // The caller has a limit, and what it knows is true until then.
+                        // The caller has a deadline, and answers with the order that it knows.
                         sleep(READ_AGAIN).await;
                         continue;
                     }
@@ -293,5 +279,32 @@ impl Watching {
             // That version was announced and never committed.
             self.receiver.changed().await.ok()?;
         }
+    }
+}
+
+/// How long a poll that asks for `wait` is kept waiting; `dice` is between 0 and 1.
+///
+/// Polls that began together, as after a restart, would all end in one moment, come back together,
+/// and so on, minute after minute; a sale in that moment would wait for thousands of answers. So each
+/// long wait ends a little earlier, by another time.
+fn spread(wait: Duration, dice: f64) -> Duration {
+    if wait < LONG {
+        wait
+    } else {
+        wait.mul_f64(1.0 - EARLIER * dice)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_waits_that_begin_together_do_not_end_together() {
+        let ends = |secs, dice| spread(Duration::from_secs(secs), dice).as_secs_f64();
+
+        assert_eq!((ends(55, 0.0), ends(55, 1.0)), (55.0, 49.5));
+        assert_eq!((ends(20, 0.5), ends(19, 0.5)), (19.0, 19.0));
+        assert_eq!((ends(5, 1.0), ends(0, 1.0)), (5.0, 0.0));
     }
 }

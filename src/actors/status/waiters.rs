@@ -8,7 +8,7 @@ use std::hash::Hash;
 
 use super::sync::watch;
 
-/// Waiters of one order at most; a family looks at one phone, not at nine.
+/// Waiters of one order at most.
 const WAITERS_PER_ORDER: usize = 8;
 
 /// The waiters of each order.
@@ -46,7 +46,7 @@ impl<K: Copy + Eq + Hash, N> WaiterTable<K, N> {
         free.then(|| watched.news.subscribe())
     }
 
-    /// Passes on news of a committed version, unless what was published is as new.
+    /// Passes on a committed version, unless the published one is as new.
     pub fn publish(&mut self, order: K, version: i32, news: N) {
         if let Some(watched) = self.watched.get_mut(&order)
             && version > watched.published

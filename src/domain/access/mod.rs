@@ -1,12 +1,16 @@
 //! What lets a guest in: vouchers, RADIUS users, routers, and the links to an order.
 
 pub(super) mod base62;
-pub mod device;
-pub mod owner_link;
+pub mod links;
 pub mod radius_health;
-pub mod radius_user;
 pub mod router;
 pub mod session;
-pub mod state_link;
 pub mod usage;
 pub mod voucher;
+
+pub use links::{OwnerToken, StateToken, sms_link};
+pub use radius_health::{ProofResult, RadiusHealth, RadiusTrouble};
+pub use router::{COA_PORT, NewRouter, NotARouter, Router};
+pub use session::{Attribute, DeviceMac, NotADeviceMac, RadiusUser, Session};
+pub use usage::{Allowance, Remaining, State, Usage};
+pub use voucher::{ALPHABET, CODE_LENGTH, Voucher, VoucherCode};

@@ -1,15 +1,15 @@
-//! Whether FreeRADIUS answers as it should, from what came of the last log-ins that were tried.
+//! Whether FreeRADIUS answers as it should, judged by the last test log-ins.
 //!
-//! Pure: the caller hands in the time.
+//! Pure: the caller passes the time.
 
 use chrono::{DateTime, Utc};
 use strum::{IntoStaticStr, VariantArray};
 
-/// A single failure may be a restart; this many in a row are trouble. Each of them is a request
-/// that was sent several times.
+/// Failures in a row that count as trouble; a single one may be a restart. Each is a request that was
+/// sent several times.
 const IN_A_ROW: u32 = 2;
 
-/// What came of a log-in that was tried.
+/// The result of a test log-in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case")]
 pub enum ProofResult {
@@ -19,13 +19,12 @@ pub enum ProofResult {
     Refused,
     /// No answer came.
     NoAnswer,
-    /// An answer came that cannot be believed: without a valid Message-Authenticator, or by
-    /// another secret.
+    /// The answer has no valid Message-Authenticator, or another secret.
     Unsealed,
 }
 
 impl ProofResult {
-    /// Each of them.
+    /// All of them.
     pub const ALL: &[Self] = Self::VARIANTS;
 
     /// The word for it in metrics.
@@ -39,7 +38,7 @@ impl ProofResult {
 pub enum RadiusTrouble {
     /// It does not answer.
     NoAnswer,
-    /// Its answers cannot be believed.
+    /// Its answers have no valid Message-Authenticator.
     Unsealed,
 }
 
@@ -52,10 +51,10 @@ pub struct RadiusHealth {
 }
 
 impl RadiusHealth {
-    /// Learns what came of a log-in.
+    /// Takes in the result of a log-in.
     pub fn learn(&mut self, result: ProofResult, now: DateTime<Utc>) {
         let trouble = match result {
-            // Also a refusal is an answer.
+            // A refusal is an answer too.
             ProofResult::Accepted | ProofResult::Refused => {
                 *self = Self::default();
                 return;
@@ -68,7 +67,7 @@ impl RadiusHealth {
         self.since.get_or_insert(now);
     }
 
-    /// What is wrong, and since when; `None` while nothing is known to be.
+    /// What is wrong, and since when; `None` if nothing is known to be.
     pub fn trouble(&self) -> Option<(RadiusTrouble, DateTime<Utc>)> {
         let trouble = self.last.zip(self.since);
         trouble.filter(|_| self.failures >= IN_A_ROW)

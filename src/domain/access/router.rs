@@ -2,13 +2,13 @@
 
 use core::net::IpAddr;
 
-use crate::domain::people::secret::Secret;
+use crate::domain::people::Secret;
 
 /// Where routers listen for Disconnect-Requests (RFC 5176, section 3).
 pub const COA_PORT: u16 = 3_799;
-/// The table of FreeRADIUS takes no longer name on SQLite.
+/// The longest name that FreeRADIUS's table takes on SQLite.
 const LONGEST_NAME: usize = 32;
-/// The same of secrets; shorter ones than eight can be guessed from one packet.
+/// Its limit for secrets; one shorter than eight can be guessed from a packet.
 const SECRET_LENGTHS: core::ops::RangeInclusive<usize> = 8..=60;
 
 /// A row of `nas`.
@@ -16,7 +16,7 @@ const SECRET_LENGTHS: core::ops::RangeInclusive<usize> = 8..=60;
 pub struct Router {
     /// The row's number.
     pub id: i32,
-    /// From where its packets come. Text, because an owner may have written a network by hand.
+    /// The address that its packets come from. Text, because an owner may have entered a network.
     pub address: String,
     /// What people call it.
     pub name: String,
@@ -26,13 +26,17 @@ pub struct Router {
     pub coa_port: u16,
 }
 
-/// A router that is to be added.
+/// A router to be added, as [`NewRouter::parse`] has checked it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewRouter {
-    address: IpAddr,
-    name: String,
-    secret: Secret,
-    coa_port: u16,
+    /// The address that its packets come from.
+    pub address: IpAddr,
+    /// 1 to 32 letters, digits, dots, dashes and underscores.
+    pub name: String,
+    /// What it shares with FreeRADIUS.
+    pub secret: Secret,
+    /// Where it listens for Disconnect-Requests.
+    pub coa_port: u16,
 }
 
 /// Why a router cannot be added.
@@ -53,10 +57,10 @@ pub enum NotARouter {
 }
 
 impl NewRouter {
-    /// Checks what an owner has typed; without a port the usual one.
+    /// Checks what an owner has typed. Without a port it is [`COA_PORT`].
     ///
     /// # Errors
-    /// Which value is at fault.
+    /// [`NotARouter`] names the value that is wrong.
     pub fn parse(
         address: &str,
         name: &str,
@@ -71,39 +75,14 @@ impl NewRouter {
         if !SECRET_LENGTHS.contains(&secret.expose().len()) || !is_plain(secret.expose()) {
             return Err(NotARouter::Secret);
         }
-        let coa_port = match coa_port {
-            None => COA_PORT,
-            Some(port) => u16::try_from(port)
-                .ok()
-                .filter(|port| *port > 0)
-                .ok_or(NotARouter::Port)?,
-        };
+        let coa_port = u16::try_from(coa_port.unwrap_or(COA_PORT.into()));
+        let coa_port = coa_port.ok().filter(|port| *port > 0);
         Ok(Self {
             address,
             name: name.to_owned(),
             secret,
-            coa_port,
+            coa_port: coa_port.ok_or(NotARouter::Port)?,
         })
-    }
-
-    /// From where its packets come.
-    pub fn address(&self) -> IpAddr {
-        self.address
-    }
-
-    /// What people call it.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// What it shares with FreeRADIUS.
-    pub fn secret(&self) -> &Secret {
-        &self.secret
-    }
-
-    /// Where it listens for Disconnect-Requests.
-    pub fn coa_port(&self) -> u16 {
-        self.coa_port
     }
 }
 
@@ -122,7 +101,7 @@ mod tests {
         secret: &str,
         port: Option<u32>,
     ) -> Result<u16, NotARouter> {
-        NewRouter::parse(address, name, Secret::new(secret), port).map(|router| router.coa_port())
+        NewRouter::parse(address, name, Secret::new(secret), port).map(|router| router.coa_port)
     }
 
     #[test]

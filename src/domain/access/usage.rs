@@ -1,13 +1,13 @@
-//! What of a voucher is used and what is left.
+//! How much of a voucher is used and how much remains.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use strum::IntoStaticStr;
 
-use crate::domain::catalog::package::Validity;
+use crate::domain::catalog::Validity;
 
 const MIB: u64 = 1024 * 1024;
 
-/// What was issued, as far as time and data are counted against it.
+/// The time and data that were issued.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Allowance {
     /// When its time begins.
@@ -18,37 +18,37 @@ pub struct Allowance {
     pub expires_at: Option<DateTime<Utc>>,
     /// When an operator took it back.
     pub revoked_at: Option<DateTime<Utc>>,
-    /// How much may be moved, both ways together, in MiB.
+    /// The data volume, both ways together, in MiB.
     pub data_limit_mb: Option<i32>,
 }
 
-/// What accounting has told, of all sessions together, those of former codes too.
+/// What accounting has recorded for all sessions together, also those of former codes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
     /// When the first session began.
     pub first_login_at: Option<DateTime<Utc>>,
-    /// What was moved, both ways together.
+    /// The data used, both ways together.
     pub octets: u64,
-    /// Sessions that are on.
+    /// Open sessions.
     pub devices_online: u32,
 }
 
-/// How a voucher stands.
+/// The state of a voucher.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
 #[strum(serialize_all = "lowercase")]
 pub enum State {
-    /// Without a log-in yet.
+    /// Not used yet.
     New,
     /// In use.
     Active,
-    /// Its time is over, or its data used up.
+    /// Its time has ended, or its data is used up.
     Expired,
     /// An operator took it back.
     Revoked,
 }
 
 impl State {
-    /// Whether it still lets in.
+    /// Whether a log-in is still possible.
     pub fn is_open(self) -> bool {
         match self {
             Self::New | Self::Active => true,
@@ -62,10 +62,10 @@ impl State {
     }
 }
 
-/// What is left.
+/// What remains of a voucher.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Remaining {
-    /// How it stands.
+    /// Its state.
     pub state: State,
     /// When it ends; `None` while a voucher that counts from the first log-in is unused.
     pub expires_at: Option<DateTime<Utc>>,
@@ -73,7 +73,7 @@ pub struct Remaining {
     pub seconds_remaining: u64,
     /// `None` is without limit.
     pub bytes_remaining: Option<u64>,
-    /// Sessions that are on.
+    /// Open sessions.
     pub devices_online: u32,
 }
 
@@ -113,7 +113,7 @@ impl Remaining {
 fn ends_at(allowance: &Allowance, usage: &Usage) -> Option<DateTime<Utc>> {
     match allowance.validity {
         Validity::Purchase => allowance.expires_at,
-        // Known already of a code that took the place of a used one.
+        // Known already for a code that replaced a used one.
         Validity::FirstLogin => allowance
             .expires_at
             .or(usage.first_login_at.map(|at| at + allowance.duration)),

@@ -1,4 +1,4 @@
-//! The code that lets the customer in.
+//! Vouchers and their codes.
 
 use chrono::{DateTime, Utc};
 
@@ -9,14 +9,14 @@ pub const ALPHABET: &[u8; 31] = b"ABCDEFGHJKMNPQRSTUVWXYZ23456789";
 /// Characters in a code: 31^8 is 8.5 * 10^11, so that guessing does not pay.
 pub const CODE_LENGTH: usize = 8;
 
-/// Voucher code, RADIUS user name and password in one. `Debug` hides it: who reads the
-/// code has the Internet that another guest paid for.
+/// Voucher code, RADIUS user name and password in one. `Debug` hides it, because a reader of the code
+/// could use the Internet that another guest paid for.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct VoucherCode(String);
 
 impl VoucherCode {
     /// Makes a code of random bytes, each symbol equally likely: bytes that would favour the
-    /// first letters are skipped. `None` when the bytes run out first.
+    /// first letters are skipped. `None` if there are too few bytes.
     pub fn from_random_bytes(bytes: impl IntoIterator<Item = u8>) -> Option<Self> {
         // 248 is the largest multiple of 31 that fits a byte.
         const FAIR_BELOW: u8 = 248;
@@ -29,8 +29,8 @@ impl VoucherCode {
         (code.len() == CODE_LENGTH).then_some(Self(code))
     }
 
-    /// Reads what a guest typed: in any case, with spaces and dashes. `None` if no code of
-    /// ours can look like this.
+    /// Reads what a guest typed: in any case, with spaces and dashes. `None` if it cannot be a code
+    /// of ours.
     pub fn typed(text: &str) -> Option<Self> {
         let code: String = text
             .chars()
@@ -41,7 +41,7 @@ impl VoucherCode {
         is_code.then_some(Self(code))
     }
 
-    /// Trusts a code that the database kept.
+    /// A code from the database, which is not checked.
     pub fn from_stored(text: String) -> Self {
         Self(text)
     }
@@ -54,7 +54,7 @@ impl VoucherCode {
 
 hidden_debug!(VoucherCode);
 
-/// An issued voucher, as the portal needs to see it.
+/// An issued voucher.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Voucher {
     /// What the guest types.

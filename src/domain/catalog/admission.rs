@@ -1,18 +1,18 @@
 //! Whether one more prompt may be sent to a phone.
 //!
-//! A prompt rings a stranger's phone, so a typo or a prank must not ring it all day. The
-//! counts come from the database, so that they hold for every process.
+//! A prompt makes a phone ring that may be a stranger's, so a typo or a prank must not repeat it all
+//! day. The counts come from the database, so that they hold for all processes.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::purchase::Ringing;
+use super::Ringing;
 
 /// The window of `limits.prompts_per_phone`.
 const TEN_MINUTES: TimeDelta = TimeDelta::minutes(10);
 /// The window of `limits.unpaid_per_phone_day`.
 pub const DAY: TimeDelta = TimeDelta::hours(24);
 
-/// What is allowed.
+/// The limits of the configuration.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Prompts to one phone in ten minutes.
@@ -21,11 +21,11 @@ pub struct Limits {
     pub unpaid_per_phone_day: u32,
     /// Prompts of the whole shop in a second.
     pub prompts_per_sec: u32,
-    /// How long a prompt is taken to be open.
+    /// How long a prompt counts as open.
     pub resume: TimeDelta,
 }
 
-/// What a phone has done in the last 24 hours, oldest first.
+/// The orders of a phone in the last 24 hours, oldest first.
 #[derive(Clone, Debug, Default)]
 pub struct History {
     /// When orders were made.
@@ -38,17 +38,17 @@ pub struct History {
     pub last_second: u64,
 }
 
-/// Why not now.
+/// Why no prompt may be sent now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// The phone is ringing.
     PromptOpen {
-        /// How many seconds from now it no longer will.
+        /// Seconds until the prompt no longer counts as open.
         retry_after_secs: u64,
     },
     /// A limit is reached.
     RateLimited {
-        /// How many seconds from now there is room again.
+        /// Seconds until there is room again.
         retry_after_secs: u64,
     },
 }
@@ -89,7 +89,7 @@ fn room(
     let recent: Vec<_> = times.iter().filter(|at| now - **at < window).collect();
     match recent.len().checked_sub(most as usize) {
         None => Ok(()),
-        // There is room when so many have left the window that one less than `most` is in it.
+        // There is room once `over + 1` more have left the window.
         Some(over) => {
             let frees = recent.get(over).map_or(now, |at| **at + window);
             Err(Refusal::RateLimited {

@@ -4,3 +4,8 @@ pub mod admission;
 pub mod money;
 pub mod package;
 pub mod purchase;
+
+pub use admission::{History, Limits, Refusal, admit};
+pub use money::{CURRENCY, Tzs};
+pub use package::{Package, Terms, Validity};
+pub use purchase::{IdempotencyKey, NotAnIdempotencyKey, PackageRef, Purchase, Ringing};

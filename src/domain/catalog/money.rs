@@ -7,16 +7,15 @@ use serde::{Deserialize, Serialize};
 /// The only currency that mobile money in Tanzania moves (ISO 4217).
 pub const CURRENCY: &str = "TZS";
 
-/// An amount in whole shillings. The shilling has no coin below one since the cent went
-/// out of use, so an integer is exact.
+/// An amount in whole shillings. No coin below one shilling is in use, so an integer is exact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Tzs(pub i64);
 
 impl Tzs {
-    /// Reads `1000`, `"1000"`, `"1000.00"` and `1000.0`, but no fraction: what a guest believes to
-    /// be the price must not be cut until it fits. What a gateway reports is read by
-    /// [`ReportedAmount`](crate::domain::order::reported_amount::ReportedAmount).
+    /// Reads `1000`, `"1000"`, `"1000.00"` and `1000.0`, but no fraction, because the price that a
+    /// client expects must not be rounded until it fits. What a gateway reports is read by
+    /// [`ReportedAmount`](crate::domain::order::ReportedAmount).
     pub fn read_whole(text: &str) -> Option<Self> {
         let text = text.trim();
         let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));

@@ -2,8 +2,8 @@
 
 use strum::{EnumString, IntoStaticStr};
 
-use super::money::Tzs;
-use crate::domain::people::language::Language;
+use super::Tzs;
+use crate::domain::people::Language;
 
 /// When the time of a voucher begins to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr)]
@@ -21,14 +21,14 @@ impl Validity {
         self.into()
     }
 
-    /// Reads the stored word; `None` if the database holds something else.
+    /// Reads the stored word; `None` for any other.
     pub fn read(word: &str) -> Option<Self> {
         word.parse().ok()
     }
 }
 
-/// What the guest gets for the money: the part of a package that is copied into the order,
-/// so that a later change of the package never changes what was sold.
+/// What the guest gets for the money: the part of a package that is copied into the order, so that a
+/// later change of the package does not change what was sold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Terms {
     /// The short name, as in `daily`; also the RADIUS group.
@@ -41,7 +41,7 @@ pub struct Terms {
     pub duration_minutes: i32,
     /// When that time begins.
     pub validity: Validity,
-    /// How much may be moved, both ways together, in MiB; `None` is without limit.
+    /// The data volume, both ways together, in MiB; `None` is without limit.
     pub data_limit_mb: Option<i32>,
     /// Towards the guest, in kbit/s.
     pub download_kbps: i32,

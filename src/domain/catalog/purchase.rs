@@ -1,16 +1,13 @@
-//! What a guest asks for when buying, after the edge has parsed it.
+//! A request to buy, as parsed by the edge.
 
-use super::money::Tzs;
-use crate::domain::access::device::DeviceMac;
-use crate::domain::people::language::Language;
-use crate::domain::people::personal::Personal;
-use crate::domain::people::phone::Phone;
+use super::Tzs;
+use crate::domain::access::DeviceMac;
+use crate::domain::people::{Language, Personal, Phone};
 
-/// Characters of a package's code at most.
+/// The most characters of a package's code.
 const CODE_MAX: usize = 64;
 
-/// How a guest names a package: by its number or by its code. Codes begin with a letter,
-/// so the two cannot be confused.
+/// A package's number or code. Codes begin with a letter, so the two cannot be confused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PackageRef {
     /// By number.
@@ -20,7 +17,7 @@ pub enum PackageRef {
 }
 
 impl PackageRef {
-    /// Reads `1`, `"1"` or `"daily"`; `None` for what can be no package's name.
+    /// Reads `1`, `"1"` or `"daily"`; `None` for anything else.
     pub fn read(text: &str) -> Option<Self> {
         let text = text.trim();
         if let Ok(id) = text.parse() {
@@ -35,7 +32,7 @@ impl PackageRef {
     }
 }
 
-/// The client's own name for one attempt to buy: 8 to 255 visible ASCII characters.
+/// The client's key for one attempt to buy: 8 to 255 visible ASCII characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdempotencyKey(String);
 
@@ -62,33 +59,33 @@ impl IdempotencyKey {
     }
 }
 
-/// Whether a phone that rings may be rung once more.
+/// Whether a prompt may be sent while another is open on the phone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ringing {
-    /// Not while a prompt is open on it.
+    /// It may not.
     Once,
-    /// Also then: the client says that it knows.
+    /// It may: the client has confirmed it.
     Again,
 }
 
-/// One wish to buy.
+/// A request to buy.
 #[derive(Clone, Debug)]
 pub struct Purchase {
-    /// What.
+    /// The package.
     pub package: PackageRef,
     /// The phone that pays.
     pub phone: Phone,
-    /// Their name, if they gave one.
+    /// The customer's name, if given.
     pub customer_name: Option<Personal>,
     /// The device in the guest's hand, if the router named it.
     pub device: Option<DeviceMac>,
-    /// The price that the client believes; ours counts, a differing one is refused.
+    /// The price that the client expects; if ours differs, the request is refused.
     pub expected_price: Option<Tzs>,
-    /// Of the SMS.
+    /// The language of the SMS.
     pub language: Language,
-    /// Makes sending the same wish again safe.
+    /// Makes it safe to repeat the request.
     pub idempotency_key: Option<IdempotencyKey>,
-    /// What an open prompt means.
+    /// What to do if a prompt is open.
     pub ringing: Ringing,
 }
 

@@ -1,10 +1,299 @@
-//! Whether the server is well, in words: what an operator reads before any number.
+//! Whether the server is healthy, in sentences that an operator reads before any number.
 //!
 //! [`Readings`] are what was measured; [`alerts`] says what of it an operator must look at. No alert
 //! means that all is well.
 
-mod alerts;
-mod signs;
+use std::cmp::Reverse;
+use std::fmt::Display;
 
-pub use alerts::{Alert, Gravity, alerts};
-pub use signs::{Database, Readings};
+use chrono::{DateTime, TimeDelta, TimeZone, Utc};
+
+use super::access::RadiusTrouble;
+use super::outbox_hold::OutboxHold;
+
+/// Half a second for what usually takes a few milliseconds: guests begin to notice.
+const SLOW_MS: f64 = 500.0;
+/// So slow that webhooks run into their deadline of five seconds.
+const VERY_SLOW_MS: f64 = 2_000.0;
+/// An order's message that waits for longer is stuck behind something.
+const STUCK: TimeDelta = TimeDelta::seconds(5);
+/// SMS that wait for longer are failing, whatever the reason.
+const SMS_LATE: TimeDelta = TimeDelta::seconds(120);
+/// The reconciler runs every few seconds; after this long it has stopped.
+const RECONCILER_LATE: TimeDelta = TimeDelta::seconds(120);
+/// A task that failed longer ago is taken to run again.
+const FAILED_LATELY: TimeDelta = TimeDelta::minutes(15);
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Gravity {
+    /// An operator should look at it today.
+    Watch,
+    /// Guests notice it now.
+    Wrong,
+}
+
+/// What an operator must look at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alert {
+    /// How bad it is.
+    pub gravity: Gravity,
+    /// A sentence.
+    pub sentence: String,
+}
+
+/// Whether the database can be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Database {
+    /// It can.
+    Answers,
+    /// It cannot, and nothing of what it has is known.
+    Away,
+}
+
+/// What was measured of the server and its surroundings.
+#[derive(Clone, Debug)]
+pub struct Readings {
+    /// Whether the database can be read.
+    pub database: Database,
+    /// 95 of 100 transactions were faster, in milliseconds; 0 while there was none.
+    pub transaction_p95_ms: f64,
+    /// ZenoPay has answered none of our last calls, and this was the first of those.
+    pub gateway_silent_since: Option<DateTime<Utc>>,
+    /// The oldest SMS that has failed at least once and is still tried.
+    pub sms_failing_since: Option<DateTime<Utc>>,
+    /// The oldest SMS that is not sent.
+    pub sms_waiting_since: Option<DateTime<Utc>>,
+    /// SMS that were given up.
+    pub sms_dead: u64,
+    /// What a restored database holds back.
+    pub outbox_hold: Option<OutboxHold>,
+    /// What is wrong with FreeRADIUS, and since when.
+    pub radius_trouble: Option<(RadiusTrouble, DateTime<Utc>)>,
+    /// Vouchers of the last day that FreeRADIUS still refuses.
+    pub vouchers_refused: u64,
+    /// All that it has refused in the last day.
+    pub vouchers_refused_in_a_day: u64,
+    /// Orders that wait for an operator.
+    pub held: u64,
+    /// Messages of the order that has the most.
+    pub mailbox_depth_max: u64,
+    /// How many an order may have.
+    pub mailbox_capacity: u64,
+    /// How long the oldest message waits.
+    pub oldest_message: TimeDelta,
+    /// Parked polls.
+    pub waiters: u64,
+    /// How many there may be.
+    pub waiters_max: u64,
+    /// When the reconciler last ran, if it has.
+    pub reconciler_ran_at: Option<DateTime<Utc>>,
+    /// How long the process runs.
+    pub uptime: TimeDelta,
+    /// Long-running tasks that have failed, by name, and how long ago each failed last.
+    pub failed_tasks: Vec<(&'static str, TimeDelta)>,
+    /// Since when notices of other processes cannot be received.
+    pub deaf_since: Option<DateTime<Utc>>,
+}
+
+/// Writes a time.
+type Moment<'a> = &'a dyn Fn(DateTime<Utc>) -> String;
+
+/// What an operator must look at, the worst first; none means that all is well. Times are written
+/// on `clock`.
+pub fn alerts(
+    readings: &Readings,
+    now: DateTime<Utc>,
+    clock: &impl TimeZone<Offset: Display>,
+) -> Vec<Alert> {
+    let moment: Moment = &|at| moment(at, now, clock);
+    // Nothing is known of the rows while the database cannot be read.
+    let of_rows = match readings.database {
+        Database::Away => [const { None }; 6],
+        Database::Answers => [
+            gateway(readings, moment),
+            held_back(readings, moment),
+            sms_failing(readings, now, moment),
+            sms_dead(readings),
+            refused(readings),
+            undecided(readings),
+        ],
+    };
+    let of_process = [
+        mailboxes(readings),
+        seats(readings),
+        reconciler(readings, now, moment),
+        tasks(readings),
+        deaf(readings, moment),
+    ];
+    let first = [database(readings), radius(readings, moment)];
+    let all = first.into_iter().chain(of_rows).chain(of_process);
+    let mut alerts: Vec<Alert> = all.flatten().collect();
+    alerts.sort_by_key(|alert| Reverse(alert.gravity));
+    alerts
+}
+
+fn alert(gravity: Gravity, sentence: impl Into<String>) -> Option<Alert> {
+    let sentence = sentence.into();
+    Some(Alert { gravity, sentence })
+}
+
+fn wrong(sentence: impl Into<String>) -> Option<Alert> {
+    alert(Gravity::Wrong, sentence)
+}
+
+fn watch(sentence: impl Into<String>) -> Option<Alert> {
+    alert(Gravity::Watch, sentence)
+}
+
+fn database(readings: &Readings) -> Option<Alert> {
+    let p95 = readings.transaction_p95_ms;
+    match readings.database {
+        Database::Away => {
+            wrong("Database not answering: nothing is sold, and ZenoPay is told to come again")
+        }
+        Database::Answers if p95 >= VERY_SLOW_MS => {
+            let secs = p95 / 1_000.0;
+            wrong(format!(
+                "Database very slow: a sale takes up to {secs:.1} s"
+            ))
+        }
+        Database::Answers if p95 >= SLOW_MS => {
+            watch(format!("Database slow: a sale takes up to {p95:.0} ms"))
+        }
+        Database::Answers => None,
+    }
+}
+
+/// Whether guests can log in at all.
+fn radius(readings: &Readings, moment: Moment) -> Option<Alert> {
+    let (trouble, since) = readings.radius_trouble?;
+    let since = moment(since);
+    wrong(match trouble {
+        RadiusTrouble::NoAnswer => {
+            format!("FreeRADIUS not answering since {since}: no guest can log in")
+        }
+        RadiusTrouble::Unsealed => format!(
+            "FreeRADIUS answers without a valid Message-Authenticator since {since}: routers \
+             refuse such answers; run malipo check"
+        ),
+    })
+}
+
+fn gateway(readings: &Readings, moment: Moment) -> Option<Alert> {
+    let since = moment(readings.gateway_silent_since?);
+    wrong(format!("ZenoPay not answering since {since}"))
+}
+
+fn held_back(readings: &Readings, moment: Moment) -> Option<Alert> {
+    let hold = readings.outbox_hold.as_ref()?;
+    let (waiting, since) = (hold.told(), moment(hold.since));
+    wrong(format!(
+        "{waiting} are held back since a backup was restored, {since}: an admin must decide"
+    ))
+}
+
+fn sms_failing(readings: &Readings, now: DateTime<Utc>, moment: Moment) -> Option<Alert> {
+    let late = readings
+        .sms_waiting_since
+        .filter(|at| now - *at >= SMS_LATE);
+    let failing = readings.sms_failing_since.or(late);
+    let since = moment(failing.filter(|_| readings.outbox_hold.is_none())?);
+    wrong(format!("SMS failing since {since}"))
+}
+
+fn sms_dead(readings: &Readings) -> Option<Alert> {
+    let sms = counted(readings.sms_dead, "SMS was given up", "SMS were given up");
+    let sms = sms.filter(|_| readings.outbox_hold.is_none())?;
+    watch(format!("{sms}: see the failed messages"))
+}
+
+/// Vouchers that were paid and do not let in.
+fn refused(readings: &Readings) -> Option<Alert> {
+    let vouchers = counted(
+        readings.vouchers_refused,
+        "sold voucher is refused by FreeRADIUS",
+        "sold vouchers are refused by FreeRADIUS",
+    )?;
+    let in_a_day = readings.vouchers_refused_in_a_day;
+    wrong(format!(
+        "{vouchers} ({in_a_day} refused in the last day): see the day's report"
+    ))
+}
+
+fn undecided(readings: &Readings) -> Option<Alert> {
+    let orders = counted(readings.held, "order is held", "orders are held")?;
+    watch(format!(
+        "{orders}: the money is here and somebody must decide"
+    ))
+}
+
+fn mailboxes(readings: &Readings) -> Option<Alert> {
+    if readings.oldest_message >= STUCK {
+        let secs = readings.oldest_message.num_seconds();
+        return wrong(format!("An order has been stuck for {secs} s"));
+    }
+    if readings.mailbox_depth_max < readings.mailbox_capacity || readings.mailbox_capacity == 0 {
+        return None;
+    }
+    watch("An order's mailbox is full: copies are told to come again")
+}
+
+fn seats(readings: &Readings) -> Option<Alert> {
+    let (waiters, most) = (readings.waiters, readings.waiters_max);
+    if waiters < most / 10 * 9 || most == 0 {
+        return None;
+    }
+    watch(format!(
+        "Nearly full: {waiters} of {most} seats for waiting guests are taken"
+    ))
+}
+
+fn reconciler(readings: &Readings, now: DateTime<Utc>, moment: Moment) -> Option<Alert> {
+    let ran_at = readings.reconciler_ran_at;
+    let is_late = ran_at.is_none_or(|at| now - at >= RECONCILER_LATE);
+    if !is_late || readings.uptime < RECONCILER_LATE {
+        return None;
+    }
+    let since = ran_at.map_or_else(|| "the start".to_owned(), moment);
+    wrong(format!("Lost webhooks are not looked for since {since}"))
+}
+
+fn tasks(readings: &Readings) -> Option<Alert> {
+    let lately = readings.failed_tasks.iter();
+    let lately = lately.filter(|(_, ago)| *ago < FAILED_LATELY);
+    let names: Vec<&str> = lately.map(|(name, _)| *name).collect();
+    let what = match names.len() {
+        0 => return None,
+        1 => "A background task failed in the last 15 minutes and was".to_owned(),
+        several => format!("{several} background tasks failed in the last 15 minutes and were"),
+    };
+    watch(format!("{what} started again: {}", names.join(", ")))
+}
+
+fn deaf(readings: &Readings, moment: Moment) -> Option<Alert> {
+    let since = moment(readings.deaf_since?);
+    watch(format!(
+        "Other servers not heard since {since}: guests see their sales a second late"
+    ))
+}
+
+/// `None` for zero.
+fn counted(number: u64, one: &str, many: &str) -> Option<String> {
+    let noun = if number == 1 { one } else { many };
+    (number > 0).then(|| format!("{number} {noun}"))
+}
+
+/// The time of day, and the day too if it was not today.
+fn moment(at: DateTime<Utc>, now: DateTime<Utc>, clock: &impl TimeZone<Offset: Display>) -> String {
+    let (at, now) = (at.with_timezone(clock), now.with_timezone(clock));
+    let format = if at.date_naive() == now.date_naive() {
+        "%H:%M"
+    } else {
+        "%d %b, %H:%M"
+    };
+    at.format(format).to_string()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,10 +1,9 @@
-//! What a story is made of: the rows of an order, without their tables.
+//! The rows of an order's history, without their tables.
 
 use chrono::{DateTime, Utc};
 
-use crate::domain::catalog::money::Tzs;
-use crate::domain::order::ids::OrderId;
-use crate::domain::order::payment::Payment;
+use crate::domain::catalog::Tzs;
+use crate::domain::order::{OrderId, Payment};
 
 /// Everything that the database has of one order. `Debug` is not derived: it holds phones and
 /// codes.
@@ -20,11 +19,11 @@ pub struct OrderHistory {
     pub revoked_reason: Option<String>,
     /// Codes that the voucher had before, oldest first.
     pub former_codes: Vec<FormerCode>,
-    /// How many rows of FreeRADIUS let the voucher in.
+    /// The number of RADIUS rows that let the voucher in.
     pub radius: u64,
-    /// Pushes and questions to ZenoPay.
+    /// Pushes and status checks.
     pub calls: Vec<Call>,
-    /// What ZenoPay told.
+    /// Journalled webhooks.
     pub deliveries: Vec<JournalledWebhook>,
     /// SMS to the guest.
     pub texts: Vec<Text>,
@@ -32,7 +31,7 @@ pub struct OrderHistory {
     pub sessions: Vec<Session>,
     /// Sessions that a router is told to end.
     pub disconnects: Vec<Disconnect>,
-    /// What no other table tells.
+    /// Remarks of decisions.
     pub remarks: Vec<Remarked>,
     /// What operators did.
     pub acts: Vec<Act>,
@@ -47,14 +46,14 @@ pub struct OrderHistory {
 pub struct FormerCode {
     /// What the guest typed.
     pub code: String,
-    /// Since when it let in.
+    /// When it was issued.
     pub issued_at: DateTime<Utc>,
 }
 
 /// A call to ZenoPay.
 #[derive(Clone)]
 pub struct Call {
-    /// Whether the phone was to ring; otherwise the status was asked for.
+    /// Whether it was a push; otherwise it was a status check.
     pub is_push: bool,
     /// When it was made.
     pub at: DateTime<Utc>,
@@ -62,9 +61,9 @@ pub struct Call {
     pub duration_ms: f64,
     /// `None` when no answer came.
     pub http_status: Option<i32>,
-    /// What we understood.
+    /// The answer as it was understood.
     pub answer: String,
-    /// What else there was.
+    /// Further details.
     pub detail: Option<String>,
 }
 
@@ -73,19 +72,19 @@ pub struct Call {
 pub struct JournalledWebhook {
     /// Its number in the journal.
     pub id: i64,
-    /// When its last byte was here.
+    /// When its last byte was received.
     pub received_at: DateTime<Utc>,
-    /// `webhook`, or what else brought it.
+    /// `webhook`, or another source.
     pub source: Option<String>,
     /// ZenoPay's word.
     pub word: Option<String>,
     /// What was paid, if it says so.
     pub amount: Option<Tzs>,
-    /// Why it was believed.
+    /// The proof, if it was proven.
     pub proof: Option<String>,
-    /// What it meant.
+    /// The outcome.
     pub outcome: String,
-    /// Until just before the commit.
+    /// The time until just before the commit.
     pub processing_ms: f64,
 }
 
@@ -94,32 +93,32 @@ pub struct JournalledWebhook {
 pub struct Text {
     /// Its number in the outbox.
     pub id: i64,
-    /// What it tells.
+    /// Its kind.
     pub kind: String,
-    /// To whom.
+    /// The phone it is sent to.
     pub phone: String,
-    /// Where it stands.
+    /// Its state.
     pub state: String,
-    /// How often it was tried.
+    /// The number of attempts.
     pub attempts: i32,
     /// The provider that carried it.
     pub provider: Option<String>,
-    /// What last went wrong.
+    /// The last failure.
     pub last_error: Option<String>,
     /// When it was written.
     pub created_at: DateTime<Utc>,
-    /// When the provider took it.
+    /// When the provider accepted it.
     pub sent_at: Option<DateTime<Utc>>,
-    /// What became of it after that.
+    /// The provider's receipt.
     pub receipt: Option<Receipt>,
 }
 
-/// A provider's word on an SMS that it took.
+/// A provider's receipt for an SMS that it accepted.
 #[derive(Clone)]
 pub struct Receipt {
-    /// When we learned it.
+    /// When it was received.
     pub at: DateTime<Utc>,
-    /// Whether the phone has it.
+    /// Whether the SMS was delivered.
     pub is_delivered: bool,
     /// The provider's own word.
     pub detail: Option<String>,
@@ -128,11 +127,11 @@ pub struct Receipt {
 /// A device's time online, as FreeRADIUS accounted for it.
 #[derive(Clone)]
 pub struct Session {
-    /// Its hardware address, as the router told it.
+    /// Its hardware address, as reported by the router.
     pub device: String,
     /// The router's address.
     pub router: String,
-    /// `None` if only its end was told.
+    /// `None` if only its end was reported.
     pub started_at: Option<DateTime<Utc>>,
     /// `None` while it is online.
     pub stopped_at: Option<DateTime<Utc>>,
@@ -153,13 +152,13 @@ pub struct Disconnect {
     pub router: String,
     /// Why it is to end.
     pub reason: String,
-    /// Where the message stands.
+    /// The state of the message.
     pub state: String,
-    /// How often it was tried.
+    /// The number of attempts.
     pub attempts: i32,
-    /// What the router said.
+    /// The router's answer.
     pub result: Option<String>,
-    /// What last went wrong.
+    /// The last failure.
     pub last_error: Option<String>,
     /// When it was queued.
     pub created_at: DateTime<Utc>,
@@ -170,7 +169,7 @@ pub struct Disconnect {
 /// Another order that the same guest paid for the same purchase.
 #[derive(Clone)]
 pub struct Twin {
-    /// Which one.
+    /// The other order.
     pub order_id: OrderId,
     /// When the later of the two was sold.
     pub at: DateTime<Utc>,

@@ -1,17 +1,13 @@
-//! What it adds to a decision that ZenoPay was asked: a sale that it confirms itself.
+//! What an answer of order-status adds to a decision: ZenoPay itself confirms the sale.
 //!
-//! A delivery says little more than "paid"; order-status also knows amount, number, channel
-//! and payer. Each sale is asked about once, and what is learned is kept for disputes
-//! without a new version: the guest's document does not show it.
+//! A webhook says little more than "paid"; order-status also has amount, number, channel and payer.
+//! Each sale is checked once. The result is kept for disputes and does not raise the version,
+//! because the guest's document does not show it.
 
-use super::decision::{Decision, Effect};
-use super::evidence::{GatewayReport, Word};
-use super::outcome::Outcome;
-use super::payment::{Payment, Status};
-use super::sale::Facts;
+use super::{Decision, Effect, Facts, GatewayReport, Outcome, Payment, Status, Word};
 
-/// Adds to what was decided about a report that it was an answer.
-pub(in crate::domain) fn asked(
+/// Adds to a decision about a report that the report is an answer to our question.
+pub(super) fn asked(
     payment: &Payment,
     report: &GatewayReport,
     mut decision: Decision,
@@ -21,51 +17,35 @@ pub(in crate::domain) fn asked(
         sale.payment.gateway_confirmed_at = Some(facts.now);
         sale.payment.due_at = None;
     }
-    let is_news = payment.status == Status::Completed && payment.gateway_confirmed_at.is_none();
-    if is_news && report.word == Word::Paid {
-        return confirm(payment, report, decision, facts);
+    if awaits_confirmation(payment) && report.word == Word::Paid {
+        // The sale stays as it is. What does not agree with it is alerted by `decision`, unless it
+        // is the amount that it was sold for all the same, which was alerted then.
+        let known = payment.gateway.paid_amount;
+        let is_known = known.is_some() && known == report.paid_amount();
+        if is_known && !payment.names_another_reference(report) {
+            decision.remarks.clear();
+        }
+        let mut confirmed = payment.clone();
+        confirmed.gateway = payment.gateway.completed_by(report);
+        confirmed.gateway_confirmed_at = Some(facts.now);
+        confirmed.due_at = None;
+        decision.effect = Effect::Confirm(Box::new(confirmed));
     }
     decision
 }
 
-/// The sale stays as it is. What does not agree with it was alerted in `decision`.
-fn confirm(
-    payment: &Payment,
-    report: &GatewayReport,
-    decision: Decision,
-    facts: &Facts,
-) -> Decision {
-    let mut confirmed = payment.clone();
-    confirmed.gateway = payment.gateway.completed_by(report);
-    confirmed.gateway_confirmed_at = Some(facts.now);
-    confirmed.due_at = None;
-    let remarks = if tells_nothing_new(payment, report) {
-        Vec::new()
-    } else {
-        decision.remarks
-    };
-    Decision {
-        outcome: decision.outcome,
-        effect: Effect::Confirm(Box::new(confirmed)),
-        remarks,
-    }
-}
-
-/// The amount that it was sold for all the same: more than the price, or less and released
-/// by an operator. Alerted then; once is enough.
-fn tells_nothing_new(payment: &Payment, report: &GatewayReport) -> bool {
-    let known = payment.gateway.paid_amount;
-    known.is_some() && known == report.paid_amount() && !payment.names_another_reference(report)
-}
-
-/// ZenoPay was asked about a sale for days and never confirmed it.
-pub(in crate::domain) fn given_up(payment: &Payment) -> Decision {
+/// Decides about a sale that ZenoPay was asked about for days and never confirmed.
+pub(super) fn given_up(payment: &Payment) -> Decision {
     let stale = Decision::keep(Outcome::Stale);
-    if payment.status == Status::Completed && payment.gateway_confirmed_at.is_none() {
-        return stale.alert(
-            "not_confirmed",
-            "sold days ago, and ZenoPay still does not say that it was paid",
-        );
+    if !awaits_confirmation(payment) {
+        return stale;
     }
-    stale
+    stale.alert(
+        "not_confirmed",
+        "sold days ago, and ZenoPay still does not say that it was paid",
+    )
+}
+
+fn awaits_confirmation(payment: &Payment) -> bool {
+    payment.status == Status::Completed && payment.gateway_confirmed_at.is_none()
 }

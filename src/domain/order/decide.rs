@@ -1,44 +1,40 @@
-//! The heart: what evidence does to an order. Pure and total; strange input is an outcome
-//! and not an error. Hold it against section 5 of the contract, which `decide_table.rs`
-//! tests cell by cell.
+//! The decision: what a piece of evidence does to an order. Pure and total; unexpected input is an
+//! outcome and not an error. It implements section 5 of the contract, which `decide_table` tests cell
+//! by cell.
 //!
-//! The rule that must not be broken: there is one way to become COMPLETED, and it is
-//! [`Effect::Sell`].
+//! # Invariants
+//! There is one way to become COMPLETED: [`Effect::Sell`].
 
-use super::confirmation;
-use super::decision::{Decision, Effect};
-use super::evidence::{Evidence, GatewayReport, OperatorAct, Word};
-use super::failure::FailureReason;
-use super::outcome::Outcome;
-use super::payment::{Payment, Status, Tender};
-use super::reissue;
-use super::sale::{Facts, Sale};
+use super::{
+    Decision, Effect, Evidence, Facts, FailureReason, GatewayReport, Level, OperatorAct, Outcome,
+    Payment, Remark, Sale, Status, Tender, Word, confirmation, reissue,
+};
 use crate::domain::pacing::check_schedule;
-use crate::domain::people::personal::Personal;
+use crate::domain::people::Personal;
 
 /// Decides what `evidence` does to `payment`.
 pub fn decide(payment: &Payment, evidence: &Evidence, facts: &Facts) -> Decision {
     match evidence {
-        // ZenoPay is asked before this is decided; should it not be, nothing is concluded.
+        // A status check comes before; without it nothing is concluded.
         Evidence::Gateway(report) if report.needs_confirmation() => {
             Decision::keep(Outcome::Unconfirmed)
         }
-        Evidence::Gateway(report) => told(payment, report, facts),
+        Evidence::Gateway(report) => reported(payment, report, facts),
         Evidence::OrderStatus(report) => {
-            confirmation::asked(payment, report, told(payment, report, facts), facts)
+            confirmation::asked(payment, report, reported(payment, report, facts), facts)
         }
         Evidence::PushRefused { reason } => push_refused(payment, reason, facts),
         Evidence::PushUnknown => push_unknown(payment, facts),
-        // A claim that nobody confirms says nothing about the money.
+        // An unconfirmed claim says nothing about the money.
         Evidence::Unconfirmed => Decision::keep(Outcome::Unconfirmed),
         Evidence::NeverConfirmed => confirmation::given_up(payment),
         Evidence::Deadline => deadline(payment, facts),
         Evidence::Operator(act) => operator(payment, act, facts),
-        Evidence::Reissue(wish) => reissue::replace(payment, wish, facts),
+        Evidence::Reissue(request) => reissue::replace(payment, request, facts),
     }
 }
 
-fn told(payment: &Payment, report: &GatewayReport, facts: &Facts) -> Decision {
+fn reported(payment: &Payment, report: &GatewayReport, facts: &Facts) -> Decision {
     match report.word {
         Word::Paid => paid(payment, report, facts),
         Word::Failed => refused(payment, report, facts, Status::Failed),
@@ -62,7 +58,7 @@ fn paid(payment: &Payment, report: &GatewayReport, facts: &Facts) -> Decision {
                     .alert("held", format!("paid {less} TZS less than the price")),
                 Tender::Foreign(currency) => hold(payment, report, facts, FailureReason::Other)
                     .alert("held", format!("paid in {currency} instead of TZS")),
-                // What was sent is for the operator alone: the guest is shown the reason.
+                // The text that was sent is for operators alone: guests are shown the reason.
                 Tender::Unreadable(sent) => hold(payment, report, facts, FailureReason::Other)
                     .alert("held", format!("the amount paid cannot be read: {sent}")),
             }
@@ -74,14 +70,17 @@ fn paid(payment: &Payment, report: &GatewayReport, facts: &Facts) -> Decision {
 }
 
 fn paid_again(payment: &Payment, report: &GatewayReport) -> Decision {
-    let duplicate = Decision::keep(Outcome::Duplicate);
+    let mut duplicate = Decision::keep(Outcome::Duplicate);
     if payment.names_another_reference(report) {
         let known = |reference: &Option<String>| reference.clone().unwrap_or_default();
         let (first, second) = (known(&payment.gateway.reference), known(&report.reference));
         let text = format!(
             "paid again under another reference, {second} after {first}: the guest may have been charged twice"
         );
-        return duplicate.alert("second_charge", text).about(Some(second));
+        let mut remark = Remark::new(Level::Alert, "second_charge", text);
+        remark.reference = Some(second);
+        duplicate.remarks.push(remark);
+        return duplicate;
     }
     match payment.tender(report) {
         Tender::Exact => duplicate,
@@ -172,7 +171,7 @@ fn push_refused(payment: &Payment, reason: &str, facts: &Facts) -> Decision {
 
 fn push_unknown(payment: &Payment, facts: &Facts) -> Decision {
     match payment.status {
-        // Never pushed again: the phone may be ringing. ZenoPay is asked instead.
+        // Never pushed again, because the phone may be ringing; the status is checked instead.
         Status::Pending => Decision::of(
             Outcome::Pending,
             Effect::Ask(check_schedule::ask_soon(facts.now)),
@@ -273,7 +272,7 @@ fn hold(
     Decision::of(Outcome::Held, Effect::Hold(Box::new(held)))
 }
 
-/// `why` is our word, and what the gateway wrote.
+/// `why` is our reason, and what the gateway wrote.
 fn fail(
     payment: &Payment,
     to: Status,
@@ -301,7 +300,7 @@ fn refund(payment: &Payment, outcome: Outcome, typed: &str, facts: &Facts) -> De
     refunded.failure_reason = Some(FailureReason::Refunded);
     refunded.operator_reason = Some(Personal::new(typed));
     if let Some(voucher) = &mut refunded.voucher {
-        // One that was revoked before stays revoked since then.
+        // Keeps the time of an earlier revocation.
         voucher.revoked_at = voucher.revoked_at.or(Some(facts.now));
     }
     Decision::of(outcome, Effect::Refund(Box::new(refunded)))

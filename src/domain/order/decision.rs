@@ -1,17 +1,14 @@
-//! What follows from a piece of evidence: the outcome in a word, what is to be written, and
-//! what the order's timeline gets beside it.
+//! What follows from a piece of evidence: the outcome in a word, what is to be written, and the
+//! remarks for the order's timeline.
 
 use chrono::{DateTime, Utc};
 
-use super::outcome::Outcome;
-use super::payment::Payment;
-use super::reissue::Replacement;
-use super::sale::Sale;
+use super::{Outcome, Payment, Replacement, Sale};
 
-/// How loud a remark is.
+/// How important a remark is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Level {
-    /// Part of the story.
+    /// For the record.
     Note,
     /// An operator must look at it.
     Alert,
@@ -20,18 +17,18 @@ pub enum Level {
 /// A line in the order's timeline.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Remark {
-    /// How loud.
+    /// How important it is.
     pub level: Level,
     /// A stable word, as in `second_charge`.
     pub kind: &'static str,
     /// A sentence for the operator; no phone, no code.
     pub text: String,
-    /// ZenoPay's number of the payment that it tells of, where that is not the order's own.
+    /// ZenoPay's number of the payment that it is about, if that is not the order's own.
     pub reference: Option<String>,
 }
 
 impl Remark {
-    /// About nothing but the order's own payment.
+    /// A remark about the order's own payment.
     pub fn new(level: Level, kind: &'static str, text: impl Into<String>) -> Self {
         Self {
             level,
@@ -63,7 +60,7 @@ pub enum Effect {
     Keep,
     /// The order stays as it is and ZenoPay is asked at this time.
     Ask(DateTime<Utc>),
-    /// An operator or a guest wants what is not possible now.
+    /// What an operator or a guest requests is not possible now.
     Refuse,
 }
 
@@ -90,7 +87,7 @@ pub struct Decision {
     pub outcome: Outcome,
     /// What is to be written.
     pub effect: Effect,
-    /// What the timeline gets beside it.
+    /// Remarks for the timeline.
     pub remarks: Vec<Remark>,
 }
 
@@ -109,25 +106,16 @@ impl Decision {
         Self::of(outcome, Effect::Keep)
     }
 
-    /// Adds to the story.
+    /// Adds a note.
     #[must_use]
     pub fn note(self, kind: &'static str, text: impl Into<String>) -> Self {
         self.remark(Level::Note, kind, text)
     }
 
-    /// Adds what an operator must look at.
+    /// Adds an alert, which an operator must look at.
     #[must_use]
     pub fn alert(self, kind: &'static str, text: impl Into<String>) -> Self {
         self.remark(Level::Alert, kind, text)
-    }
-
-    /// The last remark tells of another payment than the order's own.
-    #[must_use]
-    pub fn about(mut self, reference: Option<String>) -> Self {
-        if let Some(remark) = self.remarks.last_mut() {
-            remark.reference = reference;
-        }
-        self
     }
 
     fn remark(mut self, level: Level, kind: &'static str, text: impl Into<String>) -> Self {

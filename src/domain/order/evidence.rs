@@ -1,26 +1,26 @@
-//! What we know about a payment, from any source. Proof is settled before: evidence is
-//! believed.
+//! What we know about a payment, from any source. Proofs are checked before: evidence is true.
 
 use std::fmt;
 
-use super::reissue::ReissueInput;
-use super::reported_amount::ReportedAmount;
-use crate::domain::catalog::money::{CURRENCY, Tzs};
-use crate::domain::people::personal::Personal;
+use strum::IntoStaticStr;
 
-/// What ZenoPay's word for a payment means. Words are compared whole: `UNPAID` contains
-/// `PAID` and is not paid.
+use super::{ReissueInput, ReportedAmount};
+use crate::domain::catalog::{CURRENCY, Tzs};
+use crate::domain::people::Personal;
+
+/// The meaning of ZenoPay's word for a payment. Words are compared whole: `UNPAID` contains `PAID`
+/// and is not paid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Word {
     /// The money has moved.
     Paid,
     /// The money will not move.
     Failed,
-    /// The guest said no.
+    /// The guest cancelled.
     Cancelled,
     /// Not decided yet.
     InProgress,
-    /// A word that we have never seen: kept, alerted, and nothing is concluded from it.
+    /// Any other word: kept, alerted, and nothing is concluded from it.
     Unknown,
 }
 
@@ -43,10 +43,10 @@ impl Word {
     }
 }
 
-/// What ZenoPay says about one payment, by webhook or by order-status.
+/// What ZenoPay reports about one payment, by webhook or by order-status.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GatewayReport {
-    /// What it means.
+    /// The meaning.
     pub word: Word,
     /// As it was sent, for the journal.
     pub raw_word: String,
@@ -76,8 +76,7 @@ impl GatewayReport {
         amount.filter(|_| self.foreign_currency().is_none())
     }
 
-    /// Whether a webhook that says this is believed only once order-status says "paid" too: it
-    /// names an amount that cannot be read.
+    /// Whether a webhook with this report needs a status check, because its amount cannot be read.
     pub fn needs_confirmation(&self) -> bool {
         match &self.amount {
             ReportedAmount::Unreadable(_) => self.word == Word::Paid,
@@ -88,7 +87,7 @@ impl GatewayReport {
 
 /// What an operator decides about an order or its voucher. `Debug` hides the reason, which may
 /// name a guest.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, IntoStaticStr)]
 pub enum OperatorAct {
     /// A held order is completed after all.
     Release {
@@ -114,43 +113,38 @@ pub enum OperatorAct {
 
 impl fmt::Debug for OperatorAct {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Release { .. } => "Release(hidden)",
-            Self::Refuse { .. } => "Refuse(hidden)",
-            Self::Refund { .. } => "Refund(hidden)",
-            Self::Revoke { .. } => "Revoke(hidden)",
-        })
+        write!(f, "{}(hidden)", <&str>::from(self))
     }
 }
 
 /// Everything that can move an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Evidence {
-    /// ZenoPay says so by itself, in a delivery.
+    /// A proven webhook.
     Gateway(GatewayReport),
-    /// ZenoPay says so because it was asked: the same, and it confirms a sale.
+    /// The answer of a status check: the same, and it confirms a sale.
     OrderStatus(GatewayReport),
     /// ZenoPay refused to push: the guest's phone never rang.
     PushRefused {
         /// In ZenoPay's words.
         reason: String,
     },
-    /// A time-out or a 5xx: the phone may ring or not.
+    /// A time-out or a 5xx: the phone may be ringing or not.
     PushUnknown,
-    /// ZenoPay was asked about a delivery and gave no answer.
+    /// A status check for a webhook had no answer.
     Unconfirmed,
-    /// ZenoPay was asked about a sale for days and never said that it was paid.
+    /// Status checks over days have not confirmed a sale.
     NeverConfirmed,
     /// The order is older than `orders.expire_after_secs`.
     Deadline,
     /// An operator acts.
     Operator(OperatorAct),
-    /// The owner, or an operator, wants a new code for the voucher.
+    /// The owner, or an operator, requests a new code for the voucher.
     Reissue(ReissueInput),
 }
 
 impl Evidence {
-    /// Whether ZenoPay was asked and did not say "paid".
+    /// Whether a status check has not said "paid".
     pub fn is_unconfirmed(&self) -> bool {
         match self {
             Self::OrderStatus(report) => report.word != Word::Paid,

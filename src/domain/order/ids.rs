@@ -1,4 +1,4 @@
-//! The name of one purchase.
+//! How an order is named: by its id, its `ref`, or the short form of its id.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use crate::domain::access::base62;
 
-/// Names one purchase, inside and outside. We hand out version 4 from the system's random
-/// source; any version is understood, because an id is compared and never interpreted.
+/// The name of one purchase, inside and outside. New ones are of version 4, from the system's random
+/// source; any version is read, because an id is compared and never interpreted.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct OrderId(pub Uuid);
@@ -39,17 +39,11 @@ impl fmt::Display for OrderRef {
 }
 
 impl OrderRef {
-    /// Digits of a `ref`.
-    const DIGITS: usize = 8;
-
     /// The first and the last order id that have this `ref`.
     pub fn range(self) -> (OrderId, OrderId) {
         let first = u128::from(self.0) << 96;
-        let last = first | (u128::MAX >> 32);
-        (
-            OrderId(Uuid::from_u128(first)),
-            OrderId(Uuid::from_u128(last)),
-        )
+        let id = |number| OrderId(Uuid::from_u128(number));
+        (id(first), id(first | (u128::MAX >> 32)))
     }
 }
 
@@ -63,8 +57,8 @@ impl FromStr for OrderRef {
 
     fn from_str(text: &str) -> Result<Self, NotAnOrderRef> {
         let text = text.trim();
-        let is_ref = text.len() == Self::DIGITS && text.bytes().all(|b| b.is_ascii_hexdigit());
-        let number = is_ref.then(|| u32::from_str_radix(text, 16).ok()).flatten();
+        let is_ref = text.len() == 8 && text.bytes().all(|b| b.is_ascii_hexdigit());
+        let number = u32::from_str_radix(text, 16).ok().filter(|_| is_ref);
         number.map(Self).ok_or(NotAnOrderRef)
     }
 }
@@ -82,27 +76,25 @@ impl FromStr for OrderName {
     type Err = NotAnOrderId;
 
     fn from_str(text: &str) -> Result<Self, NotAnOrderId> {
-        match text.parse() {
-            Ok(order_ref) => Ok(Self::Ref(order_ref)),
-            Err(NotAnOrderRef) => text.parse().map(Self::Id),
-        }
+        let by_ref = text.parse().map(Self::Ref);
+        by_ref.or_else(|NotAnOrderRef| text.parse().map(Self::Id))
     }
 }
 
 impl OrderId {
-    /// Its `ref`, for everything but the browser that bought, ZenoPay and an admin's documents.
+    /// Its `ref`, for all but the browser that bought, ZenoPay and an admin's documents.
     pub fn order_ref(self) -> OrderRef {
         let (first, _, _, _) = self.0.as_fields();
         OrderRef(first)
     }
 
-    /// The same name in 22 letters and digits. The first edition made links of it, which still
-    /// open their orders.
+    /// The id in 22 letters and digits. The links of the first edition end with it and still open
+    /// their orders.
     pub fn short(self) -> String {
         base62::write(self.0.as_u128())
     }
 
-    /// Reads the short form; `None` if the text is none.
+    /// Reads the short form; `None` for any other text.
     pub fn from_short(short: &str) -> Option<Self> {
         base62::read(short).map(|number| Self(Uuid::from_u128(number)))
     }

@@ -1,10 +1,9 @@
 //! One order: its payment, the evidence about it, and what the evidence decides.
 
-pub(super) mod confirmation;
+mod confirmation;
 pub mod decide;
 pub mod decision;
 pub mod evidence;
-pub mod failure;
 pub mod ids;
 pub mod outcome;
 pub mod payment;
@@ -13,6 +12,15 @@ pub mod reported_amount;
 pub mod sale;
 #[cfg(test)]
 mod tests;
+
+pub use decision::{Decision, Effect, Level, Remark};
+pub use evidence::{Evidence, GatewayReport, OperatorAct, Word};
+pub use ids::{NotAnOrderId, NotAnOrderRef, OrderId, OrderName, OrderRef};
+pub use outcome::{FailureReason, Outcome};
+pub use payment::{GatewayFacts, Payment, Status, Tender};
+pub use reissue::{MayReissue, ReissueInput, ReissuedBy, Replaced, Replacement};
+pub use reported_amount::ReportedAmount;
+pub use sale::{Facts, Invoice, Sale, Sms};
 
 #[cfg(test)]
 pub(super) use tests::decide_table;

@@ -1,39 +1,30 @@
-//! One order's money state, as the database holds it.
+//! An order's payment: its row, its status and its money.
 
 use chrono::{DateTime, Utc};
 use strum::{EnumString, IntoStaticStr, VariantArray};
 
-use super::evidence::GatewayReport;
-use super::failure::FailureReason;
-use super::ids::OrderId;
-use super::reported_amount::ReportedAmount;
-use crate::domain::access::device::DeviceMac;
-use crate::domain::access::owner_link::OwnerToken;
-use crate::domain::access::voucher::Voucher;
-use crate::domain::catalog::money::Tzs;
-use crate::domain::catalog::package::Terms;
-use crate::domain::people::language::Language;
-use crate::domain::people::personal::Personal;
-use crate::domain::people::phone::Phone;
-use crate::domain::people::secret::Secret;
+use super::{FailureReason, GatewayReport, OrderId, ReportedAmount};
+use crate::domain::access::{DeviceMac, OwnerToken, Voucher};
+use crate::domain::catalog::{Terms, Tzs};
+use crate::domain::people::{Language, Personal, Phone, Secret};
 
-/// Where an order stands.
+/// The status of an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumString, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "UPPERCASE", const_into_str)]
 pub enum Status {
-    /// The guest has not paid yet, as far as we know.
+    /// Not paid yet, as far as we know.
     Pending,
     /// Paid and delivered: voucher and RADIUS user are committed.
     Completed,
-    /// ZenoPay said no. Late money still wins.
+    /// ZenoPay reported a failure. Late money still wins.
     Failed,
-    /// The guest said no. Late money still wins.
+    /// The guest cancelled. Late money still wins.
     Cancelled,
-    /// Not paid in time. Still asked about; late money wins.
+    /// Not paid in time. Its status is still checked; late money wins.
     Expired,
-    /// The money is here but does not fit; an operator decides.
+    /// Money came that does not fit the price; an operator decides.
     Held,
-    /// The owner has paid back.
+    /// The owner has paid the money back.
     Refunded,
 }
 
@@ -46,12 +37,12 @@ impl Status {
         self.into_str()
     }
 
-    /// Reads the stored word; `None` if the database holds something else.
+    /// Reads the stored word; `None` for any other.
     pub fn read(word: &str) -> Option<Self> {
         word.parse().ok()
     }
 
-    /// Whether the money may still come by itself, and ZenoPay is asked about it.
+    /// Whether money may still come by itself, so that the status is checked.
     pub fn awaits_money(self) -> bool {
         match self {
             Self::Pending | Self::Expired => true,
@@ -59,7 +50,7 @@ impl Status {
         }
     }
 
-    /// Whether its money has come to rest: only an operator who pays back moves it any more.
+    /// Whether only an operator or a new code changes it any more.
     pub fn is_finished(self) -> bool {
         match self {
             Self::Completed | Self::Refunded => true,
@@ -67,8 +58,8 @@ impl Status {
         }
     }
 
-    /// Whether a poll may stop waiting: all but PENDING and HELD. Of these only what is finished
-    /// stays as it is.
+    /// Whether a poll may stop waiting: all but PENDING and HELD. A final status that is not finished
+    /// may still change.
     pub fn is_final(self) -> bool {
         match self {
             Self::Pending | Self::Held => false,
@@ -79,10 +70,10 @@ impl Status {
     }
 }
 
-/// What ZenoPay told us about the money, kept for disputes.
+/// What ZenoPay has reported about the money, kept for disputes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GatewayFacts {
-    /// What was paid, if ZenoPay said so in whole shillings.
+    /// What was paid, if it was reported in whole shillings.
     pub paid_amount: Option<Tzs>,
     /// ZenoPay's number for the payment.
     pub reference: Option<String>,
@@ -105,7 +96,7 @@ impl GatewayFacts {
         }
     }
 
-    /// Takes over what is not known here.
+    /// Fills in what is not known here.
     fn or(self, other: Self) -> Self {
         Self {
             paid_amount: self.paid_amount.or(other.paid_amount),
@@ -116,23 +107,23 @@ impl GatewayFacts {
         }
     }
 
-    /// Takes over what a report knows and keeps what it does not mention.
+    /// Overwrites what a report mentions, and keeps the rest.
     #[must_use]
     pub fn updated_by(&self, report: &GatewayReport) -> Self {
         Self::of(report).or(self.clone())
     }
 
-    /// Takes over what a report knows and we do not; what we know stays.
+    /// Fills in from a report what is not known, and keeps the rest.
     #[must_use]
     pub fn completed_by(&self, report: &GatewayReport) -> Self {
         self.clone().or(Self::of(report))
     }
 }
 
-/// How what was paid compares with what was asked.
+/// The amount paid compared with the price.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Tender {
-    /// The price, or an amount that ZenoPay did not mention.
+    /// The price, or no amount was reported.
     Exact,
     /// More than the price, by this much.
     Over(Tzs),
@@ -149,19 +140,19 @@ pub enum Tender {
 pub struct Payment {
     /// The row's number; the invoice number is made of it.
     pub id: i64,
-    /// What the outside calls this order.
+    /// The order's public name.
     pub order_id: OrderId,
-    /// Where it stands.
+    /// Its status.
     pub status: Status,
     /// Starts at 1 and rises with each committed change of what the status document shows.
     pub version: i32,
     /// The phone that pays.
     pub phone: Phone,
-    /// Their name, if they gave one.
+    /// The customer's name, if given.
     pub customer_name: Option<Personal>,
     /// The device that it was bought from, if the router named it.
     pub device: Option<DeviceMac>,
-    /// Of the SMS.
+    /// The language of the SMS.
     pub language: Language,
     /// The package's number.
     pub package_id: i64,
@@ -173,25 +164,25 @@ pub struct Payment {
     pub webhook_secret: Secret,
     /// The secret part of the link in the SMS; `None` for orders from before there was one.
     pub owner_token: Option<OwnerToken>,
-    /// What ZenoPay told us.
+    /// What ZenoPay has reported.
     pub gateway: GatewayFacts,
     /// Why it is not sold.
     pub failure_reason: Option<FailureReason>,
     /// What the gateway wrote when it refused, as it was sent. For admins alone: it is free text.
     pub gateway_word: Option<String>,
-    /// What the operator typed who paid back or refused. For admins alone.
+    /// The reason that an operator typed for a refund or a refusal. For admins alone.
     pub operator_reason: Option<Personal>,
-    /// When the guest asked for it.
+    /// When it was made.
     pub created_at: DateTime<Utc>,
     /// When PENDING becomes EXPIRED.
     pub deadline_at: DateTime<Utc>,
-    /// When the reconciler looks at it next; `None` is never.
+    /// When its status is checked next; `None` is never.
     pub due_at: Option<DateTime<Utc>>,
     /// When we learned that it was paid.
     pub confirmed_at: Option<DateTime<Utc>>,
     /// When the sale was made.
     pub processed_at: Option<DateTime<Utc>>,
-    /// When ZenoPay, asked by us, said that it was paid.
+    /// When a status check confirmed that it was paid.
     pub gateway_confirmed_at: Option<DateTime<Utc>>,
     /// When an operator recorded that the money went back.
     pub refunded_at: Option<DateTime<Utc>>,
@@ -219,7 +210,7 @@ impl Payment {
         }
     }
 
-    /// The money that came in, once it did: the price where ZenoPay named no amount.
+    /// The money that came in, once it did: the price if no amount was reported.
     pub fn came_in(&self) -> Tzs {
         self.gateway.paid_amount.unwrap_or(self.amount)
     }
@@ -229,7 +220,7 @@ impl Payment {
         self.processed_at.is_some()
     }
 
-    /// Whether a report is about another movement of money than the one we know.
+    /// Whether a report is about another payment of money than the known one.
     pub fn names_another_reference(&self, report: &GatewayReport) -> bool {
         match (&self.gateway.reference, &report.reference) {
             (Some(known), Some(new)) => known != new,

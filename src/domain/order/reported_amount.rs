@@ -4,7 +4,8 @@
 //! - An amount that is there and cannot be read is never taken for an absent one.
 //! - Only whole shillings are read. A fraction is unreadable; it is neither cut off nor rounded.
 
-use crate::domain::catalog::money::Tzs;
+use crate::domain::catalog::Tzs;
+use crate::domain::clean_text::clean;
 
 /// Characters kept of an amount that cannot be read.
 const SHOWN_CHARS: usize = 60;
@@ -44,14 +45,9 @@ impl ReportedAmount {
         whole_shillings(number).map_or_else(|| Self::unreadable(number), Self::Whole)
     }
 
-    /// What is there instead of an amount; nothing but blanks is absent.
+    /// A value that is no amount, as it was sent; nothing but blanks is absent.
     pub fn unreadable(sent: &str) -> Self {
-        let clean: String = sent.chars().filter(|c| !c.is_control()).collect();
-        let shown: String = clean.trim().chars().take(SHOWN_CHARS).collect();
-        match shown.trim_end() {
-            "" => Self::Absent,
-            shown => Self::Unreadable(shown.to_owned()),
-        }
+        clean(sent, SHOWN_CHARS).map_or(Self::Absent, Self::Unreadable)
     }
 
     /// The amount, where it is whole shillings.
@@ -71,8 +67,8 @@ fn may_be_thousands(number: &str) -> bool {
     })
 }
 
-/// The number without the separators of its groups, all of the same kind and each before exactly
-/// three digits. `None` if separators stand elsewhere.
+/// The number without its group separators, which must be all the same and each before exactly
+/// three digits; `None` otherwise.
 fn without_groups(number: &str) -> Option<String> {
     let Some(separator) = number.chars().find(|c| GROUP_SEPARATORS.contains(c)) else {
         return Some(number.to_owned());

@@ -1,16 +1,14 @@
-//! Everything that one paid order writes, worked out before a transaction is opened.
+//! Everything that a sale writes, computed before a transaction begins.
 
 use chrono::{DateTime, Datelike, FixedOffset, TimeDelta, Utc};
 
-use super::evidence::GatewayReport;
-use super::payment::{Payment, Status};
-use crate::domain::access::owner_link::sms_link;
-use crate::domain::access::voucher::{Voucher, VoucherCode};
-use crate::domain::catalog::package::Validity;
+use super::{GatewayReport, Payment, Status};
+use crate::domain::access::{Voucher, VoucherCode, sms_link};
+use crate::domain::catalog::Validity;
 use crate::domain::pacing::check_schedule;
 use crate::domain::sms_text::{Occasion, VoucherNews, voucher_text};
 
-/// What the decision needs from the outside world.
+/// What a decision needs from outside.
 #[derive(Clone, Debug)]
 pub struct Facts {
     /// The moment of the decision.
@@ -25,8 +23,8 @@ pub struct Facts {
     pub links: String,
 }
 
-/// The bill. Its number is made of the payment's row number, which the database gives out
-/// once, so that two invoices can never share one.
+/// The invoice. Its number is derived from the payment's row number, which the database gives out
+/// once, so that no two invoices share one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invoice {
     /// As in `INV-2026-0000017`.
@@ -46,10 +44,10 @@ impl Invoice {
     }
 }
 
-/// What the guest is told by SMS.
+/// An SMS to the guest.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Sms {
-    /// What it is about, as in `voucher`; one of a kind a payment.
+    /// Its kind, as in `voucher`; a payment has one of each.
     pub kind: String,
     /// One GSM-7 message; holds the voucher code, so `Debug` hides it.
     pub text: String,
@@ -78,20 +76,20 @@ impl std::fmt::Debug for Sms {
     }
 }
 
-/// A sale: written whole or not at all.
+/// A sale: written as a whole or not at all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sale {
-    /// The order as it is after the sale, its voucher with it.
+    /// The order after the sale, with its voucher.
     pub payment: Payment,
-    /// The bill.
+    /// The invoice.
     pub invoice: Invoice,
     /// The message to the guest.
     pub sms: Sms,
 }
 
 impl Sale {
-    /// Works out the sale of `payment`. `report` is what ZenoPay says of the money; an
-    /// operator who releases a held order has none.
+    /// Computes the sale of `payment`. `report` is ZenoPay's; there is none if an operator releases a
+    /// held order.
     pub fn of(payment: &Payment, report: Option<&GatewayReport>, facts: &Facts) -> Self {
         let expires_at = expires_at(payment, facts.now);
         let mut sold = payment.next(Status::Completed);
@@ -100,7 +98,7 @@ impl Sale {
         }
         sold.failure_reason = None;
         sold.gateway_word = None;
-        // To hear from ZenoPay itself what a delivery does not tell: amount, number, channel.
+        // A status check fetches what a webhook does not contain: amount, number, channel.
         sold.due_at = Some(check_schedule::first_confirmation(facts.now));
         sold.confirmed_at = payment.confirmed_at.or(Some(facts.now));
         sold.processed_at = Some(facts.now);
@@ -119,8 +117,7 @@ impl Sale {
     }
 }
 
-/// Counted from the commit and never from the order: a guest who waits for a late webhook
-/// loses nothing.
+/// Counted from the commit and not from the order, so that a late webhook costs the guest no time.
 fn expires_at(payment: &Payment, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     match payment.terms.validity {
         Validity::Purchase => {

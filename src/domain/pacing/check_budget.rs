@@ -1,18 +1,18 @@
-//! How often ZenoPay is asked, and for whom: the asks of `zenopay.asks_per_sec`, shared out.
+//! The budget of status checks, `zenopay.asks_per_sec`, and its shares.
 //!
-//! One half is kept for the orders that are longest overdue. Nothing else can use it, so each
-//! due order is asked about in the end, however many fresh orders or hints a stranger makes.
-//! The other half is shared by the most urgent due orders, by hints (at most a quarter of all
-//! asks) and by asks that are never refused: a proven webhook that is to be confirmed, an
-//! operator's. Those may leave the shared half in debt.
+//! One half is kept for the orders that are longest overdue. Nothing else can use it, so each due
+//! order is checked in the end, however many fresh orders or unverified webhooks a stranger makes. The
+//! other half is shared by the most urgent due orders, by unverified webhooks (at most a quarter of
+//! all checks) and by checks that are never refused: of a proven webhook, or by an operator. Those may
+//! leave the shared half in debt.
 //!
-//! Pure: the caller hands in the time.
+//! Pure: the caller passes the time.
 
 use std::time::{Duration, Instant};
 
-use super::token_bucket::TokenBucket;
+use super::TokenBucket;
 
-/// Rights to ask about due orders.
+/// Rights to check due orders.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Turns {
     /// Of the half that is kept for the longest overdue.
@@ -22,12 +22,12 @@ pub struct Turns {
 }
 
 impl Turns {
-    /// Of both kinds.
+    /// The number of both kinds.
     pub fn in_all(self) -> usize {
         self.overdue + self.urgent
     }
 
-    /// What is left after this many, the overdue first.
+    /// The turns that remain after this many, the overdue first.
     pub fn without(self, used: usize) -> Self {
         let of_overdue = used.min(self.overdue);
         Self {
@@ -37,7 +37,7 @@ impl Turns {
     }
 }
 
-/// The asks that there are.
+/// The status checks that may be made.
 #[derive(Clone, Debug)]
 pub struct AskBudget {
     overdue: TokenBucket,
@@ -49,7 +49,7 @@ pub struct AskBudget {
 }
 
 impl AskBudget {
-    /// With a second's worth of everything saved up.
+    /// A budget with the checks of one second saved up.
     pub fn new(asks_per_sec: u32, now: Instant) -> Self {
         let all = f64::from(asks_per_sec);
         Self {
@@ -94,8 +94,8 @@ impl AskBudget {
         self.overdue.next_in(now).min(self.shared.next_in(now))
     }
 
-    /// Takes an ask for a hint; `false` when hints have had their share. An urgent order's turn
-    /// waits for it, as otherwise a backlog would leave hints nothing.
+    /// Takes a check for an unverified webhook; `false` when these have used their share. It comes
+    /// before an urgent order's turn, because otherwise a backlog would leave nothing for it.
     pub fn admits_hint(&mut self, now: Instant) -> bool {
         let admitted = !self.shared.is_in_debt(now) && self.hints.take_up_to(1, now) == 1;
         if admitted {
@@ -104,7 +104,7 @@ impl AskBudget {
         admitted
     }
 
-    /// Counts an ask that is never refused.
+    /// Counts a check that is never refused.
     pub fn spend(&mut self, now: Instant) {
         self.shared.spend(now);
     }
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn all_asks_together_keep_the_pace_hints_have_a_quarter_and_the_overdue_half() {
+    fn all_checks_keep_the_pace_unverified_webhooks_have_a_quarter_and_the_overdue_half() {
         for asks_per_sec in [1, 2, 3, 5, 50] {
             let minute = a_minute(asks_per_sec, |_, _| {});
             let all = 60 * asks_per_sec as usize;
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn asks_that_are_never_refused_leave_the_overdue_their_half() {
+    fn checks_that_are_never_refused_leave_the_overdue_their_half() {
         let minute = a_minute(4, |budget, now| budget.spend(now));
 
         assert!((120..=123).contains(&minute.overdue), "{}", minute.overdue);

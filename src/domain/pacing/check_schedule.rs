@@ -1,35 +1,35 @@
-//! When ZenoPay is asked again about an order.
+//! When an order's status is checked next.
 //!
-//! A webhook may never come, so every open order has a due time. Young orders are asked
-//! about often, because a guest stands at the counter; old ones rarely, because only late
-//! money is left to find. Orders that were made or asked about at the same moment are
-//! spread: each gap is up to a fifth longer or shorter, by the order's own random id.
+//! A webhook may never come, so every open order has a due time. Young orders are checked often,
+//! because a guest waits; old ones rarely, because only late money can still come. Orders that were
+//! made or checked at the same moment are spread: each gap is up to a fifth longer or shorter, by the
+//! order's own random id.
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::domain::order::ids::OrderId;
+use crate::domain::order::OrderId;
 
-/// The first ask: most guests have typed their PIN by then and the webhook was lost.
+/// The first check: by then most guests have typed their PIN.
 const FIRST: TimeDelta = TimeDelta::seconds(15);
-/// Asks never come closer together than this, but for the spread.
+/// The shortest gap, apart from the spread.
 const SHORTEST: TimeDelta = TimeDelta::seconds(5);
-/// Asks never lie further apart than this, but for the spread.
+/// The longest gap, apart from the spread.
 const LONGEST: TimeDelta = TimeDelta::hours(6);
 /// ZenoPay forgets orders after about this long (seen in the field, not documented).
 const GIVE_UP: TimeDelta = TimeDelta::days(30);
-/// After a sale ZenoPay is given this long, and the guests at the counter go first.
+/// The pause between a sale and its check, which leaves the budget to waiting guests.
 const CONFIRM_AFTER: TimeDelta = TimeDelta::seconds(60);
 /// A sale that ZenoPay does not confirm for so long is for an operator to look into.
 const CONFIRM_WITHIN: TimeDelta = TimeDelta::days(3);
-/// How soon to ask after a hint that could not be confirmed.
+/// How soon to check after an unverified webhook that could not be confirmed.
 const SOON: TimeDelta = TimeDelta::seconds(2);
 
-/// The first ask of an order that was created at `created_at`.
+/// The first check of an order that was created at `created_at`.
 pub fn first_ask(order_id: OrderId, created_at: DateTime<Utc>) -> DateTime<Utc> {
     created_at + spread(FIRST, order_id, created_at)
 }
 
-/// The ask after one at `now`: the gap grows with the order's age. `None` when ZenoPay no
+/// The check after one at `now`: the gap grows with the order's age. `None` when ZenoPay no
 /// longer knows such old orders.
 pub fn next_ask(
     order_id: OrderId,
@@ -41,17 +41,17 @@ pub fn next_ask(
     (age < GIVE_UP).then(|| now + spread(gap, order_id, now))
 }
 
-/// The ask after a hint at `now`, when there is reason to believe that something happened.
+/// The check after an event at `now` that makes a change likely.
 pub fn ask_soon(now: DateTime<Utc>) -> DateTime<Utc> {
     now + SOON
 }
 
-/// When ZenoPay is asked whether it knows of a sale made at `sold_at`.
+/// The first check of a sale made at `sold_at`.
 pub fn first_confirmation(sold_at: DateTime<Utc>) -> DateTime<Utc> {
     sold_at + CONFIRM_AFTER
 }
 
-/// The next such ask after one at `now` that told nothing: each gap doubles the age. `None`
+/// The next check of a sale after one at `now` without a result: each gap doubles the age. `None`
 /// when the sale has stayed unconfirmed for days.
 pub fn next_confirmation(sold_at: DateTime<Utc>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let age = now - sold_at;
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn asks_start_within_seconds_grow_rarer_and_end_after_thirty_days() {
+    fn checks_start_within_seconds_grow_rarer_and_end_after_thirty_days() {
         for number in 1..20 {
             let (order_id, created) = (order(number), DateTime::UNIX_EPOCH);
             let mut at = first_ask(order_id, created);
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sale_is_asked_about_within_minutes_and_given_up_after_days() {
+    fn a_sale_is_checked_within_minutes_and_given_up_after_days() {
         let sold = DateTime::UNIX_EPOCH;
         let mut at = first_confirmation(sold);
         let mut asks = 1;

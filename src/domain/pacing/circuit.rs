@@ -2,11 +2,11 @@
 //! nothing is sent; when a pause is over a single probe may go, and its end decides. The
 //! pause doubles with each probe that fails.
 //!
-//! Pure: the caller hands in the time, so that an hour can pass in a test.
+//! Pure: the caller passes the time, so that an hour can pass in a test.
 
 use std::time::{Duration, Instant};
 
-/// A probe that has not ended after this long is taken to be lost.
+/// After this long a probe without a result is taken to be lost.
 const PROBE_LOST: Duration = Duration::from_secs(90);
 
 /// What may be sent now.
@@ -20,7 +20,7 @@ pub enum Flow {
     Stopped,
 }
 
-/// What a result has changed, for the log.
+/// A change of state, for the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Turn {
     /// It has opened, or stays open for longer.
@@ -32,7 +32,7 @@ pub enum Turn {
     Closed,
 }
 
-/// The circuit.
+/// A circuit breaker.
 #[derive(Clone, Debug)]
 pub struct Circuit {
     patience: u32,
@@ -62,7 +62,7 @@ impl Circuit {
         }
     }
 
-    /// What may be sent at `now`. Changes nothing: who sends a probe says so with
+    /// What may be sent at `now`. Changes nothing; a probe that is sent is noted by
     /// [`probing`](Self::probing).
     pub fn flow(&self, now: Instant) -> Flow {
         match self.state {
@@ -73,7 +73,7 @@ impl Circuit {
         }
     }
 
-    /// A probe goes out at `now`.
+    /// Notes that a probe is sent at `now`.
     pub fn probing(&mut self, now: Instant) {
         match self.state {
             State::Closed => {}
@@ -83,7 +83,7 @@ impl Circuit {
         }
     }
 
-    /// There was an answer, whatever it said.
+    /// Notes an answer, whatever it says.
     pub fn succeeded(&mut self) -> Option<Turn> {
         self.failures = 0;
         match std::mem::replace(&mut self.state, State::Closed) {
@@ -92,13 +92,13 @@ impl Circuit {
         }
     }
 
-    /// There was none.
+    /// Notes a failure.
     pub fn failed(&mut self, now: Instant) -> Option<Turn> {
         self.failures = self.failures.saturating_add(1);
         let pause = match self.state {
             State::Closed if self.failures < self.patience => return None,
             State::Closed => self.first_pause,
-            // What was under way when it opened says nothing new.
+            // A request that was under way when it opened says nothing new.
             State::Open { .. } => return None,
             State::Probing { pause, .. } => (pause * 2).min(self.longest_pause),
         };
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_under_way_when_it_opened_does_not_make_the_pause_longer() {
+    fn a_failure_that_was_under_way_when_it_opened_does_not_lengthen_the_pause() {
         let now = Instant::now();
         let mut circuit = opened(now);
 
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_probe_that_is_lost_locks_nobody_out_for_ever() {
+    fn a_lost_probe_is_followed_by_another() {
         let now = Instant::now();
         let mut circuit = opened(now);
         circuit.probing(now + 10 * SECOND);

@@ -1,6 +1,17 @@
-//! How often others are called: circuits, budgets and schedules.
+//! How often others are called: circuits, budgets, schedules and growing pauses.
+
+use chrono::TimeDelta;
 
 pub mod check_budget;
 pub mod check_schedule;
 pub mod circuit;
 pub mod token_bucket;
+
+pub use check_budget::{AskBudget, Turns};
+pub use circuit::{Circuit, Flow, Turn};
+pub use token_bucket::TokenBucket;
+
+/// `first`, doubled this many times; never more than `longest`.
+pub fn doubled(first: TimeDelta, times: i32, longest: TimeDelta) -> TimeDelta {
+    (first * 2_i32.pow(times.clamp(0, 16).unsigned_abs())).min(longest)
+}

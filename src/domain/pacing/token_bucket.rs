@@ -1,15 +1,15 @@
-//! So many a second and no more, with a burst of one second's worth after a rest, and of one
-//! token where that is less.
+//! A token bucket: a steady pace, with a burst of one second's tokens after a rest, and at least of one
+//! token.
 //!
-//! Pure: the caller hands in the time.
+//! Pure: the caller passes the time.
 
 use std::time::{Duration, Instant};
 
-/// Tokens that come back at a steady pace.
+/// Tokens that are refilled at a steady pace.
 #[derive(Clone, Debug)]
 pub struct TokenBucket {
     per_sec: f64,
-    /// At least one, else a slow bucket would never give any.
+    /// At least one, because otherwise a slow bucket would never have any.
     most: f64,
     /// Below zero after [`spend`](Self::spend).
     tokens: f64,
@@ -17,7 +17,7 @@ pub struct TokenBucket {
 }
 
 impl TokenBucket {
-    /// A full one. `per_sec` may be a fraction; it is more than 0.
+    /// A full bucket. `per_sec` may be a fraction and is above 0.
     pub fn new(per_sec: f64, now: Instant) -> Self {
         let most = per_sec.max(1.0);
         Self {
@@ -36,20 +36,20 @@ impl TokenBucket {
         taken
     }
 
-    /// Takes one token although there may be none. What is owed is never more than a full
-    /// bucket, so that the others wait for two of its fillings at most.
+    /// Takes one token although there may be none. The debt is never more than a full bucket, so
+    /// that others wait for two fillings at most.
     pub fn spend(&mut self, now: Instant) {
         self.fill(now);
         self.tokens = (self.tokens - 1.0).max(-self.most);
     }
 
-    /// Whether tokens are owed at `now`.
+    /// Whether there is a debt at `now`.
     pub fn is_in_debt(&mut self, now: Instant) -> bool {
         self.fill(now);
         self.tokens < 0.0
     }
 
-    /// Gives back what was taken and not used.
+    /// Gives back unused tokens.
     pub fn give_back(&mut self, unused: usize) {
         self.tokens = (self.tokens + unused as f64).min(self.most);
     }

@@ -2,7 +2,7 @@
 
 use strum::{EnumString, IntoStaticStr};
 
-/// Swahili is what guests speak; English is a tap away.
+/// A language of pages and SMS. Swahili is the default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, EnumString, IntoStaticStr)]
 pub enum Language {
     /// Kiswahili.
@@ -20,7 +20,7 @@ impl Language {
         self.into()
     }
 
-    /// The one that is a tap away.
+    /// The other of the two.
     #[must_use]
     pub fn other(self) -> Self {
         match self {
@@ -29,7 +29,7 @@ impl Language {
         }
     }
 
-    /// Reads a stored tag; whatever is not English is Swahili.
+    /// Reads a stored tag; any tag but English is Swahili.
     pub fn from_tag(tag: &str) -> Self {
         tag.parse().unwrap_or_default()
     }
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn the_browser_s_wish_is_followed_and_swahili_is_the_default() {
+    fn the_browser_chooses_the_language_and_swahili_is_the_default() {
         for (header, language) in [
             ("", Language::Swahili),
             ("fr", Language::Swahili),

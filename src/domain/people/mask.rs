@@ -1,8 +1,9 @@
 //! What a viewer sees of phones, codes and names: enough to recognise, too little to use.
 
-use super::operator::Role;
-use crate::domain::order::ids::OrderId;
-use crate::domain::order::payment::Payment;
+use std::iter;
+
+use super::{Personal, Role};
+use crate::domain::order::{OrderId, Payment};
 
 /// How much is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,60 +74,53 @@ impl Visibility {
     }
 }
 
-/// Masks what is known of one order wherever it stands in a free text: what an operator
-/// typed, or what a gateway answered.
+/// Masks the phones and codes of one order wherever they occur in a free text, such as a gateway's
+/// answer.
 #[derive(Clone, Debug)]
 pub struct Mask {
     /// How much is shown.
-    pub sight: Visibility,
-    /// What to look for, longest first, and what stands there instead.
+    pub visibility: Visibility,
+    /// What to look for, and its replacement; a whole phone comes before its nine digits.
     hidden: Vec<(String, String)>,
 }
 
 impl Mask {
     /// For texts about this order.
-    pub fn of(sight: Visibility, payment: &Payment) -> Self {
-        let mut phones = vec![payment.phone.international().to_owned()];
-        phones.extend(
-            payment
-                .gateway
-                .payer_msisdn
-                .as_ref()
-                .map(|payer| payer.expose().to_owned()),
-        );
+    pub fn of(visibility: Visibility, payment: &Payment) -> Self {
+        let payer = payment.gateway.payer_msisdn.as_ref().map(Personal::expose);
         let mut hidden = Vec::new();
-        for phone in &phones {
+        for phone in iter::once(payment.phone.international()).chain(payer) {
             // However it was written, these nine digits are in it.
             let subscriber = phone.len().checked_sub(9).and_then(|at| phone.get(at..));
-            for form in [Some(phone.as_str()), subscriber].into_iter().flatten() {
-                hidden.push((form.to_owned(), sight.phone(form)));
+            for form in iter::once(phone).chain(subscriber) {
+                hidden.push((form.to_owned(), visibility.phone(form)));
             }
         }
         if let Some(voucher) = &payment.voucher {
             let code = voucher.code.as_str();
-            hidden.push((code.to_owned(), sight.code(code)));
+            hidden.push((code.to_owned(), visibility.code(code)));
         }
         hidden.retain(|(text, _)| !text.is_empty());
-        Self { sight, hidden }
+        Self { visibility, hidden }
     }
 
     /// Also hides this code.
     #[must_use]
     pub fn and(mut self, code: &str) -> Self {
-        self.hidden.push((code.to_owned(), self.sight.code(code)));
+        self.hidden
+            .push((code.to_owned(), self.visibility.code(code)));
         self
     }
 
-    /// The text as this sight shows it.
+    /// The text with everything known of the order masked.
     pub fn text(&self, text: &str) -> String {
-        match self.sight {
+        match self.visibility {
             Visibility::Whole => text.to_owned(),
-            Visibility::Masked => self
-                .hidden
-                .iter()
-                .fold(text.to_owned(), |text, (hidden, shown)| {
-                    text.replace(hidden, shown)
-                }),
+            Visibility::Masked => {
+                let replace =
+                    |text: String, (hidden, shown): &(String, String)| text.replace(hidden, shown);
+                self.hidden.iter().fold(text.to_owned(), replace)
+            }
         }
     }
 }

@@ -3,7 +3,11 @@
 pub mod language;
 pub mod mask;
 pub mod operator;
-pub mod person;
-pub mod personal;
 pub mod phone;
 pub mod secret;
+
+pub use language::Language;
+pub use mask::{Mask, Visibility};
+pub use operator::{NotAName, NotARole, Operator, Role, pause_after, read_name};
+pub use phone::{NotAPhone, Person, Phone};
+pub use secret::{Personal, Secret};

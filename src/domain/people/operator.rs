@@ -1,16 +1,18 @@
-//! The people who run the hotspots.
+//! Operators, the people who run the hotspots: roles, names, and the pause after failed log-ins.
 
 use chrono::TimeDelta;
 use strum::{EnumString, IntoStaticStr};
+
+use crate::domain::pacing::doubled;
 
 /// What an operator may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumString, IntoStaticStr)]
 #[strum(serialize_all = "lowercase", const_into_str)]
 #[strum(parse_err_ty = NotARole, parse_err_fn = not_a_role)]
 pub enum Role {
-    /// Looks, and sees phones and codes masked.
+    /// May read; phones and codes are masked.
     Viewer,
-    /// Looks behind the mask, decides, refunds and revokes.
+    /// May read everything, and act.
     Admin,
 }
 
@@ -40,7 +42,7 @@ fn not_a_role(_: &str) -> NotARole {
     NotARole
 }
 
-/// A person who may look, and perhaps act.
+/// A person who may read, and perhaps act.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Operator {
     /// As in the audit log.
@@ -56,7 +58,7 @@ pub struct Operator {
 )]
 pub struct NotAName;
 
-/// Whose token is in the configuration.
+/// The name of the operator that has the token of the configuration.
 const BOOTSTRAP: &str = "bootstrap";
 const NAME_MAX: usize = 40;
 
@@ -86,22 +88,19 @@ pub fn read_name(text: &str) -> Result<String, NotAName> {
     }
 }
 
-/// Wrong tries in a row that cost nothing: a person who mistypes.
+/// From this many wrong tries in a row on there is a pause: fewer are typing errors.
 const FREE_FAILURES: i32 = 3;
-/// No pause is longer.
+/// The pause after the third; it doubles with each further one.
+const FIRST_PAUSE: TimeDelta = TimeDelta::seconds(2);
 const LONGEST_PAUSE: TimeDelta = TimeDelta::seconds(300);
 
-/// How long an address must wait that has failed to log in this often: nothing for the first two
-/// times, then two seconds, and twice as long each time.
+/// How long an address must wait after this many failed log-ins: not at all for the first two, then
+/// two seconds, and twice as long each time.
 pub fn pause_after(failures: i32) -> TimeDelta {
-    let beyond = failures - FREE_FAILURES;
-    if beyond < 0 {
-        return TimeDelta::zero();
+    match failures - FREE_FAILURES {
+        ..0 => TimeDelta::zero(),
+        beyond => doubled(FIRST_PAUSE, beyond, LONGEST_PAUSE),
     }
-    let secs = 2_i64.saturating_pow(beyond.unsigned_abs().saturating_add(1));
-    TimeDelta::try_seconds(secs)
-        .unwrap_or(LONGEST_PAUSE)
-        .min(LONGEST_PAUSE)
 }
 
 #[cfg(test)]

@@ -46,7 +46,7 @@ fn septets(text: &str) -> Option<usize> {
         .sum()
 }
 
-/// Why the text is sent.
+/// Why a text is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Occasion {
     /// The guest has paid.
@@ -55,7 +55,7 @@ pub enum Occasion {
     Reissue,
 }
 
-/// What the text tells.
+/// The content of a text.
 #[derive(Clone, Copy, Debug)]
 pub struct VoucherNews<'a> {
     /// Why it is sent.
@@ -70,13 +70,12 @@ pub struct VoucherNews<'a> {
     pub expires_at: Option<DateTime<Utc>>,
     /// The shop's clock.
     pub shop_time: FixedOffset,
-    /// Where the order is to be seen.
+    /// The link to the order.
     pub link: &'a str,
 }
 
-/// The text that brings a voucher: code, package, when it ends in the shop's time, and where
-/// to see the order. What a single message has no room for is left out, the least important
-/// first; never the code.
+/// The text with a voucher: code, package, its end in the shop's time, and the link. What does not
+/// fit into a single message is left out, the least important first; never the code.
 pub fn voucher_text(language: Language, news: VoucherNews<'_>) -> String {
     let brand = plain(news.brand, 20);
     let code = news.code.as_str();
@@ -87,14 +86,10 @@ pub fn voucher_text(language: Language, news: VoucherNews<'_>) -> String {
             "The old voucher is closed. ",
         ),
     };
-    let voucher = match language {
-        Language::Swahili => format!("Vocha yako ni {code}."),
-        Language::English => format!("Your voucher is {code}."),
-    };
-    let package = match language {
-        Language::Swahili => format!(" Kifurushi: {}.", plain(news.package, 30)),
-        Language::English => format!(" Package: {}.", plain(news.package, 30)),
-    };
+    let voucher = language.pick("Vocha yako ni", "Your voucher is");
+    let voucher = format!("{voucher} {code}.");
+    let package = language.pick("Kifurushi", "Package");
+    let package = format!(" {package}: {}.", plain(news.package, 30));
     let until = until(language, &news);
     let link = format!(" {}", news.link);
     let by_room = [
@@ -110,32 +105,21 @@ pub fn voucher_text(language: Language, news: VoucherNews<'_>) -> String {
 }
 
 fn until(language: Language, news: &VoucherNews<'_>) -> String {
-    let at = news.expires_at.map(|at| {
-        at.with_timezone(&news.shop_time)
-            .format("%d/%m/%Y %H:%M")
-            .to_string()
-    });
-    match (language, at) {
-        (Language::Swahili, Some(at)) => format!(" Mwisho: {at}."),
-        (Language::English, Some(at)) => format!(" Valid until {at}."),
-        (Language::Swahili, None) => " Muda unaanza ukiingia.".to_owned(),
-        (Language::English, None) => " Time starts at first login.".to_owned(),
-    }
+    let Some(at) = news.expires_at else {
+        let starts = language.pick(" Muda unaanza ukiingia.", " Time starts at first login.");
+        return starts.to_owned();
+    };
+    let until = language.pick("Mwisho:", "Valid until");
+    let at = at.with_timezone(&news.shop_time);
+    format!(" {until} {}.", at.format("%d/%m/%Y %H:%M"))
 }
 
 /// Keeps what is a single GSM-7 character everywhere, so that no name can turn the message
 /// into UCS-2 with its 70 characters.
 fn plain(text: &str, most: usize) -> String {
-    text.chars()
-        .map(|c| {
-            if c.is_ascii_alphanumeric() || " .,-/()'&+".contains(c) {
-                c
-            } else {
-                ' '
-            }
-        })
-        .take(most)
-        .collect()
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || " .,-/()'&+".contains(c);
+    let plain = text.chars().map(|c| if is_plain(c) { c } else { ' ' });
+    plain.take(most).collect()
 }
 
 #[cfg(test)]

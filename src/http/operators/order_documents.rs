@@ -6,11 +6,11 @@ use utoipa::ToSchema;
 use crate::domain::access::voucher::Voucher;
 use crate::domain::catalog::money::CURRENCY;
 use crate::domain::history::{Line, OrderHistory};
-use crate::domain::order::failure::FailureReason;
+use crate::domain::order::FailureReason;
 use crate::domain::order::payment::Payment;
+use crate::domain::people::Personal;
 use crate::domain::people::language::Language;
 use crate::domain::people::mask::Visibility;
-use crate::domain::people::personal::Personal;
 use crate::http::portal::status::rfc3339;
 use crate::http::portal::wording::Reason;
 

@@ -11,7 +11,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::order::{hold, number};
 use super::{Page, Visitor, order_path};
-use crate::domain::access::state_link::StateToken;
+use crate::domain::access::StateToken;
 use crate::domain::order::ids::OrderId;
 use crate::domain::order::payment::Status;
 use crate::domain::people::phone::Phone;

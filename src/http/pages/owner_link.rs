@@ -11,7 +11,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use super::order::{draw, show_by};
 use super::{Form, Page, Visitor, order_path};
 use crate::actors::{ReissueOutcome, Requester};
-use crate::domain::access::owner_link::OwnerToken;
+use crate::domain::access::OwnerToken;
 use crate::domain::order::ids::OrderId;
 use crate::domain::order::payment::Payment;
 use crate::domain::order::reissue::MayReissue;

@@ -19,7 +19,7 @@ use utoipa::ToSchema;
 use super::wording::{self, Reason};
 use crate::actors::status::Watching;
 use crate::domain::catalog::money::CURRENCY;
-use crate::domain::order::failure::FailureReason;
+use crate::domain::order::FailureReason;
 use crate::domain::order::payment::{Payment, Status};
 use crate::domain::people::language::Language;
 use crate::http::Api;
@@ -100,11 +100,7 @@ pub async fn show(
     let order_id = order_in(&order_id)?;
     let wait = wait_of(query.wait.as_deref(), api.wait_max)?;
     let since = since_of(query.since.as_deref())?;
-    let answered = if wait.is_zero() {
-        api.status.look(&api.store, order_id).await?
-    } else {
-        api.status.wait(&api.store, order_id, since, wait).await?
-    };
+    let answered = api.status.wait(&api.store, order_id, since, wait).await?;
     let answered = answered.ok_or_else(|| Problem::new(Code::OrderNotFound))?;
     api.reconciler.was_looked_at(&answered.payment);
     let mut response = HttpResponse::Ok();

@@ -1,41 +1,36 @@
-//! One ask: what ZenoPay says goes to the order's actor, and the order gets its next due time.
+//! One status check: the answer goes to the order's actor, and the order gets its next due time.
+//!
+//! Each sale is checked too, once, and again while ZenoPay says nothing. One that it does not confirm
+//! for days is alerted and left to an operator.
 
 use chrono::{DateTime, Utc};
 use tracing::{info, warn};
 
-use super::{Reconciler, confirmation};
+use super::Reconciler;
 use crate::actors::status_checks::CheckOrigin;
 use crate::actors::{Command, HandleError, Handled};
-use crate::domain::order::evidence::{Evidence, Word};
-use crate::domain::order::ids::OrderId;
-use crate::domain::order::outcome::Outcome;
-use crate::domain::order::payment::Status;
-use crate::domain::pacing::check_schedule;
-use crate::domain::pacing::circuit::Flow;
+use crate::domain::order::{Evidence, OrderId, Outcome, Payment, Status, Word};
+use crate::domain::pacing::Flow;
+use crate::domain::pacing::check_schedule::{ask_soon, next_ask, next_confirmation};
 use crate::gateways::zenopay::wire::StatusAnswer;
 use crate::store::DueOrder;
 
 impl Reconciler {
-    /// Asks about a claimed order; what goes wrong is logged, and the lease brings it back.
+    /// Checks a claimed order; a failure is logged, and the order comes back when its lease ends.
     pub(super) async fn reconcile(&self, order: &DueOrder) {
-        if let Err(error) = self.ask(order).await {
+        if let Err(error) = self.check(order).await {
             let order_id = order.order_id;
             warn!(order = %order_id.order_ref(), %error, "reconciler: an order was not reconciled");
         }
     }
 
-    async fn ask(&self, order: &DueOrder) -> Result<(), HandleError> {
+    async fn check(&self, order: &DueOrder) -> Result<(), HandleError> {
         let parts = &self.inner.parts;
-        let order_id = order.order_id;
-        let Some(answer) = parts
-            .orders
-            .asks()
-            .ask(order_id, CheckOrigin::Schedule)
-            .await
-        else {
-            // Not asked at all, so it does not count.
-            let soon = check_schedule::ask_soon(parts.store.clock().now());
-            return Ok(parts.store.ask_by(order_id, soon).await?);
+        let (store, checker, order_id) = (&parts.store, parts.orders.checker(), order.order_id);
+        let Some(answer) = checker.check(order_id, CheckOrigin::Schedule).await else {
+            // Not checked at all, so it does not count.
+            let soon = ask_soon(store.clock().now());
+            return Ok(store.ask_by(order_id, soon).await?);
         };
         parts.metrics.reconciler_checked.inc();
         let (status, unconfirmed_since) = match answer {
@@ -44,27 +39,35 @@ impl Reconciler {
                 let command = Command::of(Evidence::OrderStatus(report));
                 let handled = parts.orders.handle(order_id, command).await?;
                 self.count_repair(order_id, &handled);
-                let since = confirmation::unconfirmed_since(&handled.payment);
+                let since = unconfirmed_since(&handled.payment);
                 (handled.payment.status, since.filter(|_| says_nothing))
             }
-            // Unknown is never failed: ask again.
+            // Unknown is never failed: check again.
             StatusAnswer::Unknown(_) => (order.status, order.unconfirmed_since),
         };
-        if let Some(sold_at) = unconfirmed_since {
-            return self.ask_again_or_alert(order, sold_at).await;
-        }
-        let now = parts.store.clock().now();
-        let next = match parts.orders.asks().flow() {
-            Flow::Free => next_look(order, status, now),
-            // Not this order's fault: its turn comes when ZenoPay is back.
-            Flow::Probe | Flow::Stopped => {
-                next_look(order, status, now).map(|next| next.min(check_schedule::ask_soon(now)))
-            }
+        let now = store.clock().now();
+        // Not this order's fault: its turn comes when ZenoPay is back.
+        let is_down = checker.flow() != Flow::Free;
+        let next = match unconfirmed_since {
+            Some(_) if is_down => Some(ask_soon(now)),
+            Some(sold_at) => next_confirmation(sold_at, now),
+            None if !status.awaits_money() => None,
+            None => next_ask(order_id, order.created_at, now).map(|next| {
+                if is_down {
+                    next.min(ask_soon(now))
+                } else {
+                    next
+                }
+            }),
         };
-        Ok(parts.store.reschedule(order, next).await?)
+        if unconfirmed_since.is_some() && next.is_none() {
+            let command = Command::of(Evidence::NeverConfirmed);
+            parts.orders.handle(order_id, command).await?;
+        }
+        Ok(store.reschedule(order, next).await?)
     }
 
-    /// Only what this answer has moved: a webhook that was quicker needed no repair.
+    /// Counts only what this answer has changed: after a webhook that was quicker nothing is repaired.
     fn count_repair(&self, order_id: OrderId, handled: &Handled) {
         let status = handled.payment.status.as_str();
         let is_repair = matches!(
@@ -73,13 +76,13 @@ impl Reconciler {
         );
         if is_repair {
             self.inner.parts.metrics.reconciler_repairs.inc();
-            info!(order = %order_id.order_ref(), status, "reconciler: an order was mended");
+            info!(order = %order_id.order_ref(), status, "reconciler: an order was repaired");
         }
     }
 }
 
-/// When an order is asked about next; one that waits for no money, no more.
-fn next_look(order: &DueOrder, status: Status, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    let next = || check_schedule::next_ask(order.order_id, order.created_at, now);
-    status.awaits_money().then(next)?
+/// When the order was sold, if ZenoPay itself has not confirmed yet that it was paid.
+fn unconfirmed_since(payment: &Payment) -> Option<DateTime<Utc>> {
+    let waits = payment.status == Status::Completed && payment.gateway_confirmed_at.is_none();
+    waits.then_some(payment.processed_at).flatten()
 }

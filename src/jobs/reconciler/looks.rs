@@ -1,6 +1,6 @@
-//! Looks of guests at orders that have been open for too long: each is a reason to ask
-//! ZenoPay before the schedule would. Limited per order and in all, because anybody can look
-//! as often as they like.
+//! Guests who look at orders that have been open for too long: each look is a reason to check the
+//! order's status before the schedule would. Limited per order and in all, because a client can look
+//! as often as it likes.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -9,17 +9,16 @@ use std::time::{Duration, Instant};
 use chrono::TimeDelta;
 use tokio::sync::{Mutex as AsyncMutex, mpsc};
 
-use crate::domain::order::ids::OrderId;
-use crate::domain::order::payment::Payment;
-use crate::domain::pacing::token_bucket::TokenBucket;
+use crate::domain::order::{OrderId, Payment};
+use crate::domain::pacing::TokenBucket;
 
-/// Before that the schedule asks soon by itself.
+/// The age before which the schedule checks soon by itself.
 const OLD: TimeDelta = TimeDelta::seconds(20);
-/// After that no guest stands at the counter any more.
+/// The age after which no guest waits any more.
 const TOO_OLD: TimeDelta = TimeDelta::days(2);
-/// Between two asks that looks at one order lead to.
+/// Between two checks that looks at one order lead to.
 const PER_ORDER: Duration = Duration::from_secs(15);
-/// Looks that wait to be followed; more are forgotten, the guest will look again.
+/// Looks that wait to be followed; more are dropped, because the guest will look again.
 const BACKLOG: usize = 64;
 
 pub(super) struct Looks {
@@ -34,7 +33,7 @@ struct Recent {
 }
 
 impl Looks {
-    /// Looks bring asks forward at half the pace of all asks.
+    /// Looks bring checks forward at half the pace of all checks.
     pub(super) fn new(asks_per_sec: u32, now: Instant) -> Self {
         let (sender, receiver) = mpsc::channel(BACKLOG);
         Self {
@@ -47,7 +46,7 @@ impl Looks {
         }
     }
 
-    /// Takes a look at an order of this age, if it is a reason to ask.
+    /// Notes a look at an order of this age, if it is a reason to check.
     pub(super) fn take(&self, payment: &Payment, age: TimeDelta, now: Instant) {
         if payment.status.awaits_money()
             && (OLD..TOO_OLD).contains(&age)
@@ -67,11 +66,10 @@ impl Looks {
     fn admits(&self, order_id: OrderId, now: Instant) -> bool {
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
         // Short, because the bucket lets few in.
-        recent
-            .followed
-            .retain(|_, at| now.saturating_duration_since(*at) < PER_ORDER);
-        let admitted =
-            !recent.followed.contains_key(&order_id) && recent.bucket.take_up_to(1, now) == 1;
+        let is_recent = |at: Instant| now.saturating_duration_since(at) < PER_ORDER;
+        recent.followed.retain(|_, at| is_recent(*at));
+        let is_new = !recent.followed.contains_key(&order_id);
+        let admitted = is_new && recent.bucket.take_up_to(1, now) == 1;
         if admitted {
             recent.followed.insert(order_id, now);
         }

@@ -1,98 +1,91 @@
-//! Has routers end sessions: claimed by a lease, asked with no transaction open. What a router
-//! answers is a line in the order's timeline.
+//! Ends sessions whose voucher has ended.
 //!
-//! A router behind NAT cannot be reached; `Session-Timeout` then bounds how long a guest
-//! whose voucher is over stays on-line.
+//! [`Sweep`] queues a Disconnect-Request for each of them, and closes sessions that are silent.
+//! [`Disconnects`] sends the requests: claimed by a lease, sent with no transaction open. The router's
+//! answer is a line in the order's timeline. A router behind NAT cannot be reached; `Session-Timeout`
+//! then limits how long a guest whose voucher has ended stays online.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use chrono::TimeDelta;
 use tokio::task::JoinSet;
-use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, warn};
+use tracing::{error, info, warn};
 
-use crate::domain::access::router::COA_PORT;
-use crate::domain::order::decision::{Level, Remark};
-use crate::domain::people::secret::Secret;
+use crate::domain::access::COA_PORT;
+use crate::domain::order::{Level, Remark};
+use crate::domain::pacing::doubled;
+use crate::domain::people::Secret;
+use crate::jobs::every;
 use crate::radius::client::{self, Disconnected};
 use crate::store::{DisconnectAttempt, QueuedDisconnect, Store, StoreError};
 
-/// How often the outbox is looked at.
+/// The pause between two looks at the outbox.
 const TICK: Duration = Duration::from_millis(500);
-/// How long a claimed session is ours; a router that says nothing is given up within five
-/// seconds, and all of a round are asked at once.
+/// How long a claimed session is ours; a silent router is given up within five seconds, and all
+/// requests of a round are sent at once.
 const LEASE: TimeDelta = TimeDelta::seconds(60);
-/// Sessions a round.
+/// Sessions per round.
 const BATCH: u64 = 16;
-/// After so many attempts, a good hour, the router is taken to be out of reach.
+/// After this many attempts, in a good hour, the router is taken to be out of reach.
 const ATTEMPTS: i32 = 12;
 /// The first pause after a failure; it doubles up to `LONGEST_PAUSE`.
 const FIRST_PAUSE: TimeDelta = TimeDelta::seconds(10);
 const LONGEST_PAUSE: TimeDelta = TimeDelta::minutes(10);
 
-/// The loop.
+/// The loop that sends Disconnect-Requests.
 #[derive(Clone)]
 pub struct Disconnects {
-    store: Store,
-    /// For routers that have no row of their own.
-    coa_secret: Option<Secret>,
+    /// The database.
+    pub store: Store,
+    /// For routers that have no row in `nas`.
+    pub coa_secret: Option<Secret>,
 }
 
 impl Disconnects {
-    /// Asks routers that have no row in `nas` by `coa_secret`.
-    pub fn new(store: Store, coa_secret: Option<Secret>) -> Self {
-        Self { store, coa_secret }
-    }
-
-    /// Goes on until stopped; what is being asked is finished first.
+    /// Runs until stopped; requests under way are finished first.
     pub async fn run(self, stop: CancellationToken) {
-        while stop.run_until_cancelled(sleep(TICK)).await.is_some() {
-            if let Err(error) = self.run_once().await {
-                warn!(%error, "disconnects: the outbox cannot be read; trying again");
-                sleep(TICK).await;
-            }
-        }
+        every(TICK, stop, "disconnects", || self.run_once()).await;
     }
 
-    /// One round; says how many sessions were due. One router that says nothing holds up no
-    /// other.
+    /// One round; returns how many sessions were due. A silent router delays no other.
     ///
     /// # Errors
-    /// If the outbox cannot be read; the lease brings back what could not be written.
+    /// If the outbox cannot be read. A result that is not written is repeated after the lease.
     pub async fn run_once(&self) -> Result<usize, StoreError> {
         let now = self.store.clock().now();
         let due = self.store.claim_disconnects(now, LEASE, BATCH).await?;
         let claimed = due.len();
-        let mut asks = JoinSet::new();
+        let mut sends = JoinSet::new();
         for queued in due {
             let disconnects = self.clone();
-            asks.spawn(async move {
+            sends.spawn(async move {
                 if let Err(error) = disconnects.end(&queued).await {
                     warn!(disconnect = queued.id, %error, "disconnects: a result was not written");
                 }
             });
         }
-        while let Some(ended) = asks.join_next().await {
+        while let Some(ended) = sends.join_next().await {
             if let Err(panic) = ended {
-                error!(%panic, "disconnects: one panicked; its lease brings it back");
+                error!(%panic, "disconnects: a request panicked; it comes back when its lease ends");
             }
         }
         Ok(claimed)
     }
 
     async fn end(&self, queued: &QueuedDisconnect) -> Result<(), StoreError> {
-        let answer = self.ask(queued).await;
+        let answer = self.send(queued).await;
         let now = self.store.clock().now();
         let (attempt, remark) = match answer {
             Ok(answer) => {
-                let (result, remark) = told(answer);
+                let (result, remark) = result_of(answer);
                 (DisconnectAttempt::Answered(result), Some(remark))
             }
             Err(error) => {
                 let is_last = queued.attempts + 1 >= ATTEMPTS;
-                let again_at = (!is_last).then(|| now + pause(queued.attempts));
+                let pause = doubled(FIRST_PAUSE, queued.attempts, LONGEST_PAUSE);
+                let again_at = (!is_last).then(|| now + pause);
                 let given_up = is_last.then(|| {
                     error!(disconnect = queued.id, failure = %error, "a session could not be ended");
                     let text = format!("the session could not be ended: {error}");
@@ -101,11 +94,11 @@ impl Disconnects {
                 (DisconnectAttempt::Failed { error, again_at }, given_up)
             }
         };
-        let recorded = self.store.record_disconnect(queued, attempt, remark, now);
-        recorded.await
+        let store = &self.store;
+        store.record_disconnect(queued, attempt, remark, now).await
     }
 
-    async fn ask(&self, queued: &QueuedDisconnect) -> Result<Disconnected, String> {
+    async fn send(&self, queued: &QueuedDisconnect) -> Result<Disconnected, String> {
         let secret = queued.secret.as_ref().or(self.coa_secret.as_ref());
         let Some(secret) = secret else {
             return Err(
@@ -121,7 +114,7 @@ impl Disconnects {
 }
 
 /// A router's answer in a word, and as a line of the order's timeline.
-fn told(answer: Disconnected) -> (&'static str, Remark) {
+fn result_of(answer: Disconnected) -> (&'static str, Remark) {
     let ended = |text| Remark::new(Level::Note, "disconnected", text);
     match answer {
         Disconnected::Acknowledged => ("acknowledged", ended("the router has ended the session")),
@@ -129,15 +122,42 @@ fn told(answer: Disconnected) -> (&'static str, Remark) {
         Disconnected::Refused(cause) => {
             let cause = cause.map_or_else(|| "none".to_owned(), |cause| cause.to_string());
             let text = format!("the router refuses to end the session; Error-Cause: {cause}");
-            (
-                "refused",
-                Remark::new(Level::Alert, "disconnect_refused", text),
-            )
+            let alert = Remark::new(Level::Alert, "disconnect_refused", text);
+            ("refused", alert)
         }
     }
 }
 
-fn pause(attempts_before: i32) -> TimeDelta {
-    let doublings = u32::try_from(attempts_before).unwrap_or(0).min(16);
-    (FIRST_PAUSE * 2_i32.pow(doublings)).min(LONGEST_PAUSE)
+/// How often the sessions are looked at.
+const SWEEP_TICK: Duration = Duration::from_secs(3);
+/// Vouchers per sweep.
+const SWEEP_BATCH: u64 = 100;
+
+/// The loop that closes silent sessions, and queues Disconnect-Requests for those whose voucher has
+/// ended. It keeps no state, so several processes may run it.
+#[derive(Clone)]
+pub struct Sweep {
+    /// The database.
+    pub store: Store,
+}
+
+impl Sweep {
+    /// Runs until stopped.
+    pub async fn run(self, stop: CancellationToken) {
+        every(SWEEP_TICK, stop, "sweep", || self.run_once()).await;
+    }
+
+    /// One round.
+    ///
+    /// # Errors
+    /// If the sessions cannot be read or written; the next round does what is left.
+    pub async fn run_once(&self) -> Result<(), StoreError> {
+        let now = self.store.clock().now();
+        let silent = self.store.close_silent_sessions(now).await?;
+        let ended = self.store.queue_ended(now, SWEEP_BATCH).await?;
+        if silent > 0 || ended > 0 {
+            info!(silent, ended, "sessions swept");
+        }
+        Ok(())
+    }
 }

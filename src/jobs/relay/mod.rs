@@ -1,24 +1,24 @@
-//! Carries outbox messages out: claimed by a lease, sent with no transaction open, then
+//! Sends the SMS of the outbox: claimed by a lease, sent with no transaction open, then
 //! acknowledged. At least once, with a reference that stays the same.
 //!
-//! A message that fails is tried again after a pause that grows and is never quite the same,
-//! so that a crowd of them does not come back together; after `sms.attempts_max` attempts it
-//! is dead and waits for an operator. One whose answer is not understood counts as sent, and the
-//! order's timeline has an alert. A provider that takes nothing is not hammered: the
-//! circuit opens, and while it is open no message uses up its attempts but the probes.
+//! A message that fails is tried again after a pause that grows and has a random part, so that a
+//! crowd of them does not come back together; after `sms.attempts_max` attempts it is dead and waits
+//! for an operator. One whose answer is not understood counts as sent, and the order's timeline has
+//! an alert. A provider that accepts nothing is not hammered: the circuit opens, and while it is open
+//! only the probes use up attempts.
 
 use std::iter;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use crate::domain::order::decision::{Level, Remark};
-use crate::domain::pacing::circuit::{Circuit, Flow, Turn};
+use crate::domain::order::{Level, Remark};
+use crate::domain::pacing::{Circuit, Flow, Turn, doubled};
 use crate::observability::metrics::Metrics;
 use crate::sms::{Carrier, Message, SmsError, Taken};
 use crate::store::{Attempt, QueuedSms, SentSms, Store, StoreError};
@@ -27,11 +27,10 @@ use crate::timekeeper::Timekeeper;
 pub mod disconnects;
 pub mod proofs;
 mod receipts;
-pub mod session_sweep;
 
-/// How often the outbox is looked at.
+/// The pause between two looks at the outbox.
 const TICK: Duration = Duration::from_millis(500);
-/// How long a claimed message is ours; twice as long as any provider may take.
+/// How long a claimed message is ours: twice the longest time-out of a provider.
 const LEASE: TimeDelta = TimeDelta::seconds(120);
 /// Messages under way at once. No more are claimed than can be sent, so that no lease ends
 /// while its message waits behind others.
@@ -39,7 +38,7 @@ const AT_ONCE: u64 = 8;
 /// The first pause after a failure; it doubles up to `LONGEST_PAUSE`.
 const FIRST_PAUSE: TimeDelta = TimeDelta::seconds(10);
 const LONGEST_PAUSE: TimeDelta = TimeDelta::hours(1);
-/// The first look for a receipt after a message was taken; most arrive within seconds.
+/// The first look for a receipt after a message was accepted; most arrive within seconds.
 const FIRST_LOOK: TimeDelta = TimeDelta::seconds(30);
 /// Failures in a row after which the provider is taken to be down, and the pauses then.
 const PATIENCE: u32 = 5;
@@ -50,13 +49,13 @@ const LONGEST_REST: Duration = Duration::from_secs(300);
 pub struct Parts {
     /// The database.
     pub store: Store,
-    /// The way to the SMS provider.
+    /// The SMS provider.
     pub carrier: Carrier,
-    /// After so many attempts a person must look.
+    /// After this many attempts an operator must act.
     pub attempts_max: u32,
-    /// By which pauses are measured.
+    /// The clock of all pauses.
     pub timekeeper: Timekeeper,
-    /// What is counted.
+    /// The metrics.
     pub metrics: Arc<Metrics>,
 }
 
@@ -68,7 +67,7 @@ pub struct Relay {
 }
 
 impl Relay {
-    /// Puts the parts together.
+    /// A relay with a closed circuit.
     pub fn new(parts: Parts) -> Self {
         let circuit = Circuit::new(PATIENCE, FIRST_REST, LONGEST_REST);
         Self {
@@ -78,11 +77,11 @@ impl Relay {
     }
 
     /// Sends until stopped; messages that are being sent are finished first.
-    pub async fn send_on_and_on(self, stop: CancellationToken) {
+    pub async fn send_until(self, stop: CancellationToken) {
         let mut pause = TICK;
         while stop.run_until_cancelled(sleep(pause)).await.is_some() {
             pause = match self.run_once().await {
-                // A full load: there may be more.
+                // There may be more.
                 Ok(sent) if sent as u64 == AT_ONCE => Duration::ZERO,
                 Ok(_) => TICK,
                 Err(error) => {
@@ -93,7 +92,7 @@ impl Relay {
         }
     }
 
-    /// One round; says how many messages were claimed.
+    /// One round; returns how many messages were claimed.
     ///
     /// # Errors
     /// If the outbox cannot be read or written; the lease brings the messages back.
@@ -101,10 +100,9 @@ impl Relay {
         let Parts { store, carrier, .. } = &*self.parts;
         let flow = self.circuit().flow(self.parts.timekeeper.now());
         let most = match flow {
-            _ if !carrier.is_ready() => return Ok(0),
-            Flow::Free => AT_ONCE,
-            Flow::Probe => 1,
-            Flow::Stopped => return Ok(0),
+            Flow::Free if carrier.is_ready() => AT_ONCE,
+            Flow::Probe if carrier.is_ready() => 1,
+            Flow::Free | Flow::Probe | Flow::Stopped => return Ok(0),
         };
         let due = store.claim_sms(store.clock().now(), LEASE, most).await?;
         if flow == Flow::Probe && !due.is_empty() {
@@ -141,8 +139,9 @@ impl Relay {
                 self.parts.metrics.sms_sent.inc();
                 if let Some(why) = &taken.unclear {
                     self.parts.metrics.sms_unclear.inc();
+                    let sms = sms.id;
                     warn!(
-                        sms = sms.id,
+                        sms,
                         why, "relay: an SMS counts as sent, which is not certain"
                     );
                 }
@@ -169,19 +168,19 @@ impl Relay {
         (sms, attempt)
     }
 
-    fn acknowledgement(&self, taken: Taken, at: chrono::DateTime<chrono::Utc>) -> SentSms {
-        let is_told = self.parts.carrier.gives_receipts() && taken.message_id.is_some();
+    fn acknowledgement(&self, taken: Taken, at: DateTime<Utc>) -> SentSms {
+        let has_receipt = self.parts.carrier.gives_receipts() && taken.message_id.is_some();
         SentSms {
             provider: self.parts.carrier.name(),
             message_id: taken.message_id,
             parts: taken.parts.and_then(|parts| i32::try_from(parts).ok()),
-            receipt_due_at: is_told.then(|| at + FIRST_LOOK),
+            receipt_due_at: has_receipt.then(|| at + FIRST_LOOK),
             alert: taken.unclear.map(unclear),
             at,
         }
     }
 
-    /// Whether the provider is there: a refusal of one phone shows that it is.
+    /// Notes whether the provider answers; a refusal of one phone shows that it does.
     fn learn_from(&self, sent: &Result<Taken, SmsError>) {
         let mut circuit = self.circuit();
         let turn = match sent {
@@ -205,26 +204,26 @@ impl Relay {
     }
 }
 
-/// What a task has brought.
+/// The result of a task that has sent an SMS.
 fn attempt(ended: Result<(QueuedSms, Attempt), JoinError>) -> Option<(QueuedSms, Attempt)> {
     if let Err(panic) = &ended {
-        error!(%panic, "relay: sending an SMS panicked; its lease brings it back");
+        error!(%panic, "relay: sending an SMS panicked; it comes back when its lease ends");
     }
     ended.ok()
 }
 
-/// Told in the order's timeline.
+/// The alert in the order's timeline.
 fn unclear(why: String) -> Remark {
     let text =
         format!("the SMS counts as sent, which is not certain, and is not sent again: {why}");
     Remark::new(Level::Alert, "sms_unclear", text)
 }
 
-/// The pause after so many attempts: twice as long each time, and by `dice` (0 to 1) between
+/// The pause after this many attempts: twice as long each time, and by `dice` (0 to 1) between
 /// half of that and the whole.
 fn pause(attempts: u32, dice: f64) -> TimeDelta {
-    let doublings = attempts.saturating_sub(1).min(16);
-    let whole = (FIRST_PAUSE * 2_i32.pow(doublings)).min(LONGEST_PAUSE);
+    let doublings = i32::try_from(attempts).unwrap_or(i32::MAX) - 1;
+    let whole = doubled(FIRST_PAUSE, doublings, LONGEST_PAUSE);
     let millis = whole.num_milliseconds() as f64 * (0.5 + dice / 2.0);
     TimeDelta::milliseconds(millis as i64)
 }

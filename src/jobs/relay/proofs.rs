@@ -1,9 +1,8 @@
-//! Tries sold vouchers at FreeRADIUS as a router would, and writes the result into the order's
-//! timeline. "Paid but not connected" is the loudest complaint of guests; here the shop learns
-//! of it first.
+//! Tests sold vouchers at FreeRADIUS as a router would, and writes the result into the order's
+//! timeline, so that the shop learns of "paid but not connected" before the guest complains.
 //!
-//! Each round tries one name: a voucher that was just sold; else one that FreeRADIUS has not let
-//! in so far, because an operator may have mended it; else a stranger, to learn whether
+//! Each round tries one name: a voucher that was just sold; else one that FreeRADIUS has refused so
+//! far, because an operator may have repaired it; else a name that no voucher has, to learn whether
 //! FreeRADIUS answers while nothing is sold.
 
 use std::net::SocketAddr;
@@ -12,19 +11,18 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 use rand::seq::IndexedRandom;
-use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::{error, info};
 
-use crate::domain::access::radius_health::ProofResult;
-use crate::domain::access::voucher::VoucherCode;
-use crate::domain::order::decision::{Level, Remark};
-use crate::domain::people::secret::Secret;
+use crate::domain::access::{ProofResult, VoucherCode};
+use crate::domain::order::{Level, Remark};
+use crate::domain::people::Secret;
+use crate::jobs::every;
 use crate::observability::metrics::{Metrics, RadiusTurn};
 use crate::radius::client::{self, Access, RadiusError};
 use crate::store::{NOT_LET_IN, NOT_TESTED, SoldVoucher, Store, StoreError, TESTED};
 
-/// Only vouchers that were just sold: of an older one the guest has told us already.
+/// Only vouchers that were just sold: of older ones the guests have complained already.
 const FRESH: TimeDelta = TimeDelta::minutes(2);
 /// A name that no voucher can have.
 const STRANGER: &str = "malipo-knocks";
@@ -39,14 +37,8 @@ pub struct Proofs {
     metrics: Arc<Metrics>,
 }
 
-/// What came of one try: the result, and the line of the timeline that says so.
-struct Try {
-    result: ProofResult,
-    remark: Remark,
-}
-
 impl Proofs {
-    /// Asks `server`, at most `per_min` times a minute, which must be at least one.
+    /// Sends requests to `server`, at most `per_min` a minute, which must be at least one.
     pub fn new(
         store: Store,
         server: SocketAddr,
@@ -63,20 +55,13 @@ impl Proofs {
         }
     }
 
-    /// Goes on until stopped.
+    /// Runs until stopped.
     pub async fn run(self, stop: CancellationToken) {
-        let rounds = async {
-            loop {
-                sleep(self.each).await;
-                if let Err(error) = self.run_once().await {
-                    warn!(%error, "proofs: the database cannot be read; trying again");
-                }
-            }
-        };
+        let rounds = every(self.each, stop.clone(), "proofs", || self.run_once());
         stop.run_until_cancelled(rounds).await;
     }
 
-    /// One round; says whether a sold voucher was tried.
+    /// One round; returns whether a sold voucher was tried.
     ///
     /// # Errors
     /// If the database cannot be read or written.
@@ -84,48 +69,28 @@ impl Proofs {
         let now = self.store.clock().now();
         let sold = match self.store.untried_voucher(now, FRESH).await? {
             Some(untried) => Some(untried),
-            // By chance, so that one that stays refused does not hide the others.
+            // At random, so that one that stays refused does not hide the others.
             None => {
                 let doubtful = self.store.doubtful_vouchers(now).await?;
                 doubtful.choose(&mut rand::rng()).cloned()
             }
         };
-        match sold {
-            Some(voucher) => self.prove(&voucher).await?,
-            None => {
-                let said = self.ask(STRANGER).await;
-                self.learn(result_of(&said));
-                return Ok(false);
-            }
+        match &sold {
+            Some(voucher) => self.prove(voucher).await?,
+            None => drop(self.log_in(STRANGER).await),
         }
-        Ok(true)
+        Ok(sold.is_some())
     }
 
     async fn prove(&self, voucher: &SoldVoucher) -> Result<(), StoreError> {
-        let tried = self.try_voucher(voucher).await?;
-        // A later try that changes nothing is not told again.
-        let is_news = match &voucher.last_try {
-            None => true,
-            Some(last) => last != tried.remark.kind && tried.remark.kind != NOT_TESTED,
-        };
-        if is_news {
-            self.metrics.radius.count(tried.result);
-            self.store.remark(voucher.order_id, tried.remark).await?;
-        }
-        Ok(())
-    }
-
-    async fn try_voucher(&self, voucher: &SoldVoucher) -> Result<Try, StoreError> {
         let order_id = voucher.order_id;
-        let said = self.ask(voucher.code.as_str()).await;
-        let result = result_of(&said);
-        self.learn(result);
-        let (result, level, kind, text) = match said {
+        let (answer, result) = self.log_in(voucher.code.as_str()).await;
+        let (result, level, kind, text) = match answer {
             Ok(Access::Accepted) => {
                 let text = "FreeRADIUS lets this voucher in".to_owned();
                 (result, Level::Note, TESTED, text)
             }
-            // A guest may have been quicker than the test, and then it is one device too many.
+            // A guest may have been quicker than the test, which is then one device too many.
             Ok(Access::Rejected(_)) if self.is_used(&voucher.code).await? => {
                 let text = "a device has logged in with this voucher already".to_owned();
                 (ProofResult::Accepted, Level::Note, TESTED, text)
@@ -145,13 +110,26 @@ impl Proofs {
                 (result, Level::Alert, NOT_TESTED, fault.to_string())
             }
         };
-        let remark = Remark::new(level, kind, text);
-        Ok(Try { result, remark })
+        // A later try that changes nothing is not recorded again.
+        let is_new = match &voucher.last_try {
+            None => true,
+            Some(last) => last != kind && kind != NOT_TESTED,
+        };
+        if is_new {
+            self.metrics.radius.count(result);
+            let remark = Remark::new(level, kind, text);
+            self.store.remark(order_id, remark).await?;
+        }
+        Ok(())
     }
 
-    async fn ask(&self, name: &str) -> Result<Access, RadiusError> {
-        let said = client::access(self.server, &self.secret, name, name).await;
-        said.map(|answer| answer.access)
+    /// Tries a log-in, and notes whether FreeRADIUS answers.
+    async fn log_in(&self, name: &str) -> (Result<Access, RadiusError>, ProofResult) {
+        let answer = client::access(self.server, &self.secret, name, name).await;
+        let access = answer.map(|answer| answer.access);
+        let result = result_of(&access);
+        self.learn(result);
+        (access, result)
     }
 
     fn learn(&self, result: ProofResult) {
@@ -173,8 +151,8 @@ impl Proofs {
     }
 }
 
-fn result_of(said: &Result<Access, RadiusError>) -> ProofResult {
-    match said {
+fn result_of(answer: &Result<Access, RadiusError>) -> ProofResult {
+    match answer {
         Ok(Access::Accepted) => ProofResult::Accepted,
         Ok(Access::Rejected(_)) => ProofResult::Refused,
         Err(RadiusError::NotAuthentic(_) | RadiusError::Unsealed(_)) => ProofResult::Unsealed,

@@ -1,25 +1,24 @@
-//! Receipts, from providers that are asked for them. "Taken" is not "delivered", and only
-//! what a provider says is written.
+//! Receipts of SMS, from providers that have to be asked for them. An accepted message is not a
+//! delivered one; only what a provider says is written.
 
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use futures_util::future::join_all;
-use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::{AT_ONCE, LEASE, Parts, Relay};
+use crate::jobs::every;
 use crate::sms::Receipt;
 use crate::store::{Arrival, AwaitedReceipt, StoreError};
 
-/// Looks never come closer together than this …
+/// The shortest and the longest pause between two looks for one receipt.
 const SHORTEST: TimeDelta = TimeDelta::seconds(60);
-/// … nor lie further apart than this.
 const LONGEST: TimeDelta = TimeDelta::hours(6);
-/// Networks give up on a message after two days at the latest.
+/// Networks drop a message after two days at the latest.
 const GIVE_UP: TimeDelta = TimeDelta::days(2);
-/// How often the database is looked at.
+/// The pause between two rounds.
 const TICK: Duration = Duration::from_secs(2);
 
 impl Relay {
@@ -30,23 +29,18 @@ impl Relay {
 
     /// Asks for receipts until stopped.
     pub async fn read_receipts(self, stop: CancellationToken) {
-        while stop.run_until_cancelled(sleep(TICK)).await.is_some() {
-            if let Err(error) = self.read_receipts_once().await {
-                warn!(%error, "relay: receipts cannot be read or written; trying again");
-            }
-        }
+        every(TICK, stop, "receipts", || self.read_receipts_once()).await;
     }
 
-    /// One round; says how many messages were asked about.
+    /// One round; returns how many receipts were asked for.
     ///
     /// # Errors
     /// If the outbox cannot be read or written; the lease brings the messages back.
     pub async fn read_receipts_once(&self) -> Result<usize, StoreError> {
         let Parts { store, carrier, .. } = &*self.parts;
         let now = store.clock().now();
-        let due = store
-            .claim_receipts(carrier.name(), now, LEASE, AT_ONCE)
-            .await?;
+        let due = store.claim_receipts(carrier.name(), now, LEASE, AT_ONCE);
+        let due = due.await?;
         let ends = join_all(due.iter().map(|awaited| self.read_receipt(awaited))).await;
         ends.into_iter().collect::<Result<(), StoreError>>()?;
         Ok(due.len())
@@ -64,7 +58,7 @@ impl Relay {
             }
             Ok(Receipt::Underway) => Arrival::Unknown(next_look(awaited.sent_at, now)),
             Err(error) => {
-                warn!(sms = awaited.id, %error, "relay: a receipt could not be had");
+                warn!(sms = awaited.id, %error, "relay: a receipt could not be read");
                 Arrival::Unknown(next_look(awaited.sent_at, now))
             }
         };
@@ -72,7 +66,7 @@ impl Relay {
     }
 }
 
-/// Rarer with the message's age; `None` when nothing is to be expected any more.
+/// The next look: the older the message, the later; `None` when no receipt is expected any more.
 fn next_look(sent_at: DateTime<Utc>, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
     let age = now - sent_at;
     (age < GIVE_UP).then(|| now + (age / 2).clamp(SHORTEST, LONGEST))

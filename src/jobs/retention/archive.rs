@@ -1,22 +1,22 @@
-//! The archive: deliveries that left the journal, as lines of JSON in files that change only when a
-//! person is erased,
-//! `webhooks-DAY-FIRST.jsonl` by the day on which they came (UTC) and the number of the first.
+//! The archive: webhooks that left the journal, as lines of JSON in files that change only when a person
+//! is erased: `webhooks-DAY-FIRST.jsonl`, by the day on which they came (UTC) and the number of the
+//! first.
 //!
 //! # Invariants
-//! A file is there as a whole or not at all, and when
-//! `write` returns it outlives a power cut. A batch that is written again, as after a kill
-//! before its bodies were forgotten, has the same first number and takes the place of itself.
+//! A file is written as a whole or not at all, and when `write` returns it outlives a power cut. A
+//! batch that is written again, as after a kill before its bodies were deleted, has the same first
+//! number and replaces the same file.
 
 use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::Path;
 
-use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
+use chrono::{NaiveDate, SecondsFormat};
 use serde::{Deserialize, Serialize};
 
-use crate::domain::order::ids::OrderId;
-use crate::domain::people::person::Person;
+use crate::domain::order::OrderId;
+use crate::domain::people::Person;
 use crate::store::OldDelivery;
 
 /// A delivery in the archive: its line in the journal, with its body.
@@ -26,9 +26,9 @@ pub struct Archived {
     pub id: i64,
     /// As the sender named it.
     pub order_id: Option<String>,
-    /// What it meant.
+    /// The outcome.
     pub outcome: String,
-    /// Why it was believed.
+    /// The proof, if it was proven.
     pub proof: Option<String>,
     /// RFC 3339, UTC.
     pub received_at: String,
@@ -37,7 +37,7 @@ pub struct Archived {
     /// As journalled, so without our keys, if it is text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body: Option<String>,
-    /// The same in hexadecimal digits, if it is none.
+    /// The same in hexadecimal digits, if it is not text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub body_hex: Option<String>,
 }
@@ -45,22 +45,17 @@ pub struct Archived {
 impl From<&OldDelivery> for Archived {
     fn from(old: &OldDelivery) -> Self {
         let text = std::str::from_utf8(&old.body).ok();
-        let hex = || old.body.iter().map(|byte| format!("{byte:02x}")).collect();
         Self {
             id: old.id,
             order_id: old.order_id.clone(),
             outcome: old.outcome.clone(),
             proof: old.proof.clone(),
-            received_at: rfc3339(old.received_at),
+            received_at: (old.received_at).to_rfc3339_opts(SecondsFormat::Millis, true),
             content_type: old.content_type.clone(),
             body: text.map(str::to_owned),
-            body_hex: text.is_none().then(hex),
+            body_hex: text.is_none().then(|| hex::encode(&old.body)),
         }
     }
-}
-
-fn rfc3339(at: DateTime<Utc>) -> String {
-    at.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
 /// Writes deliveries into `folder`, which is made if it is missing.
@@ -73,7 +68,7 @@ pub(super) fn write(folder: &Path, old: &[OldDelivery]) -> io::Result<()> {
     for of_a_day in old.chunk_by(same_day) {
         write_file(folder, of_a_day)?;
     }
-    // The names are part of what must outlive a power cut.
+    // The names of the files must outlive a power cut too.
     File::open(folder)?.sync_all()
 }
 
@@ -87,15 +82,12 @@ fn write_file(folder: &Path, old: &[OldDelivery]) -> io::Result<()> {
     write_lines(&folder.join(name), old.iter().map(Archived::from))
 }
 
-fn write_lines(
-    path: &Path,
-    lines: impl Iterator<Item = impl std::borrow::Borrow<Archived>>,
-) -> io::Result<()> {
+fn write_lines(path: &Path, lines: impl Iterator<Item = Archived>) -> io::Result<()> {
     // Another process may archive into the same folder.
     let unfinished = path.with_extension(format!("jsonl.{}.tmp", std::process::id()));
     let mut file = BufWriter::new(private(&unfinished)?);
     for line in lines {
-        serde_json::to_writer(&mut file, line.borrow())?;
+        serde_json::to_writer(&mut file, &line)?;
         file.write_all(b"\n")?;
     }
     file.into_inner()?.sync_all()?;
@@ -114,9 +106,9 @@ fn private(path: &Path) -> io::Result<File> {
         .open(path)
 }
 
-/// Takes a person out of the archive: the bodies of deliveries about `orders` (as they are spelled
-/// in the journal), and of those that name the person. A file that has none stays as it is. Says
-/// how many bodies there were.
+/// Removes a person from the archive: the bodies of webhooks about `orders` (spelled as in the
+/// journal), and of those that name the person. A file without any is not changed. Returns how many
+/// bodies there were.
 ///
 /// # Errors
 /// If a file cannot be read or written; asking again goes on.
@@ -134,7 +126,7 @@ pub(super) fn forget(folder: &Path, person: &Person, orders: &HashSet<String>) -
             .map(Archived::forget)
             .count();
         if found > 0 {
-            write_lines(&path, deliveries.iter())?;
+            write_lines(&path, deliveries.into_iter())?;
             forgotten += found as u64;
         }
     }
@@ -145,42 +137,29 @@ pub(super) fn forget(folder: &Path, person: &Person, orders: &HashSet<String>) -
 impl Archived {
     fn is_about(&self, person: &Person, orders: &HashSet<String>) -> bool {
         let is_in = |text: &Option<String>| text.as_deref().is_some_and(|it| person.is_in(it));
+        let binary = || hex::decode(self.body_hex.as_deref()?).ok();
         let has_body = self.body.is_some() || self.body_hex.is_some();
         let is_theirs = self.order_id.as_ref().is_some_and(|it| orders.contains(it));
         (is_theirs && has_body)
             || is_in(&self.body)
             || is_in(&self.order_id)
             || is_in(&self.content_type)
-            || self.bytes().is_some_and(|it| person.is_in_bytes(&it))
-    }
-
-    /// A body that is no text.
-    fn bytes(&self) -> Option<Vec<u8>> {
-        let hex = self.body_hex.as_deref()?;
-        let pairs = hex.as_bytes().chunks(2);
-        pairs
-            .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok())
-            .collect()
+            || binary().is_some_and(|it| person.is_in_bytes(&it))
     }
 
     fn forget(&mut self) {
         self.body = None;
         self.body_hex = None;
         self.content_type = None;
-        if self
-            .order_id
-            .as_ref()
-            .is_some_and(|it| it.parse::<OrderId>().is_err())
-        {
-            self.order_id = None;
-        }
+        // A text that is no id may be about the person.
+        self.order_id.take_if(|it| it.parse::<OrderId>().is_err());
     }
 }
 
 /// Reads a file of the archive.
 ///
 /// # Errors
-/// If it cannot be read, or a line of it is none of ours.
+/// If it cannot be read, or a line has another form.
 pub fn read(path: &Path) -> io::Result<Vec<Archived>> {
     let lines = BufReader::new(File::open(path)?).lines();
     lines

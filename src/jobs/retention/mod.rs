@@ -1,9 +1,8 @@
-//! Forgetting: after `retention.bodies_days` the bodies of webhooks leave the journal, a small
-//! batch at a time, into an archive if there is one. What was decided, when and why stays.
+//! Retention: after `retention.bodies_days` the bodies of webhooks leave the journal, a small batch at
+//! a time, into an archive if there is one. The decisions stay.
 //!
 //! # Invariants
-//! With an archive, a body is forgotten only after the file
-//! that holds it is on the disk, and only if it was written there.
+//! With an archive, a body is deleted only after the file that has it is synced to disk.
 
 use std::io;
 use std::path::PathBuf;
@@ -18,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::config::RetentionConfig;
-use crate::domain::people::phone::Phone;
+use crate::domain::people::Phone;
 use crate::store::{Erasure, Store, StoreError};
 
 pub mod archive;
@@ -30,13 +29,13 @@ const BREATH: Duration = Duration::from_millis(100);
 /// Rows a batch.
 const BATCH: u64 = 500;
 
-/// Why a round ended early; what is left is for the next one.
+/// Why a round ended early; the rest is for the next one.
 #[derive(Debug, thiserror::Error)]
 pub enum RetentionError {
     /// The journal cannot be read or written.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Not in the archive, so not forgotten.
+    /// Not in the archive, so not deleted.
     #[error("retention.archive_dir cannot be written: {0}")]
     Archive(#[from] io::Error),
 }
@@ -52,7 +51,7 @@ pub struct Retention {
 }
 
 impl Retention {
-    /// Forgets what the configuration says.
+    /// Deletes what the configuration says.
     pub fn new(store: Store, config: &RetentionConfig) -> Self {
         let days = i64::from(config.bodies_days);
         Self {
@@ -63,12 +62,12 @@ impl Retention {
         }
     }
 
-    /// Whether anything is ever forgotten.
+    /// Whether any body is ever deleted.
     pub fn forgets(&self) -> bool {
         self.bodies.is_some()
     }
 
-    /// Goes on until stopped; ends at once if everything is kept.
+    /// Runs until stopped; ends at once if everything is kept.
     pub async fn run(self, stop: CancellationToken) {
         // The journal is read once from its beginning, and then from where it was left.
         let mut reached = 0;
@@ -77,7 +76,7 @@ impl Retention {
                 None => return,
                 Some(Ok(0)) => {}
                 Some(Ok(forgotten)) => info!(forgotten, "bodies of old webhooks left the journal"),
-                Some(Err(error)) => warn!(%error, "old webhooks cannot be forgotten yet"),
+                Some(Err(error)) => warn!(%error, "bodies of old webhooks could not be deleted"),
             }
             if stop.run_until_cancelled(sleep(EACH)).await.is_none() {
                 return;
@@ -85,11 +84,10 @@ impl Retention {
         }
     }
 
-    /// One round over the rows after `reached`, which moves with it; says how many bodies left.
+    /// One round over the rows after `reached`, which moves with it; returns how many bodies left.
     ///
     /// # Errors
-    /// If the journal or the archive cannot be read or written; what is left is for the next
-    /// round.
+    /// If the journal or the archive cannot be read or written; the rest is for the next round.
     pub async fn run_once(&self, reached: &mut i64) -> Result<u64, RetentionError> {
         let Some(bodies) = self.bodies else {
             return Ok(0);
@@ -98,13 +96,13 @@ impl Retention {
         let mut forgotten = 0;
         loop {
             let moving = self.moving.lock().await;
-            let Some(batch) = self.batch(*reached, before).await? else {
+            let Some((numbers, last)) = self.batch(*reached, before).await? else {
                 break;
             };
-            if !batch.numbers.is_empty() {
-                forgotten += self.store.forget_bodies(batch.numbers).await?;
+            if !numbers.is_empty() {
+                forgotten += self.store.forget_bodies(numbers).await?;
             }
-            *reached = batch.last;
+            *reached = last;
             drop(moving);
             sleep(BREATH).await;
         }
@@ -114,8 +112,8 @@ impl Retention {
     /// Erases a customer: from the database first, and then from the archive.
     ///
     /// # Errors
-    /// If the database cannot be written, then nothing was; if the archive cannot, then the
-    /// customer is in it alone, and asking again erases them there.
+    /// If the database cannot be written, nothing is erased; if the archive cannot, only the archive
+    /// still has the customer, and another attempt erases them there.
     pub async fn erase_customer(
         &self,
         phone: Phone,
@@ -137,12 +135,13 @@ impl Retention {
         Ok(done)
     }
 
-    /// The next rows whose bodies may be forgotten: they are in the archive, if there is one.
+    /// The next rows whose bodies may be deleted, because they are in the archive if there is one, and
+    /// the last row that was read.
     async fn batch(
         &self,
         after: i64,
         before: DateTime<Utc>,
-    ) -> Result<Option<Batch>, RetentionError> {
+    ) -> Result<Option<(Vec<i64>, i64)>, RetentionError> {
         let mut old = self.store.old_deliveries(after, before, BATCH).await?;
         let Some(last) = old.last().map(|delivery| delivery.id) else {
             return Ok(None);
@@ -153,11 +152,6 @@ impl Retention {
             let written = spawn_blocking(move || archive::write(&folder, &old)).await;
             written.map_err(io::Error::other)??;
         }
-        Ok(Some(Batch { numbers, last }))
+        Ok(Some((numbers, last)))
     }
-}
-
-struct Batch {
-    numbers: Vec<i64>,
-    last: i64,
 }

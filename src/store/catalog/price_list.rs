@@ -10,7 +10,7 @@ use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{DatabaseTransaction, EntityTrait, Value};
 
-use crate::domain::access::radius_user::Attribute;
+use crate::domain::access::Attribute;
 use crate::domain::catalog::money::{CURRENCY, Tzs};
 use crate::domain::catalog::package::{Package, Terms};
 use crate::domain::catalog::purchase::PackageRef;

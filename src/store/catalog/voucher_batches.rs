@@ -9,7 +9,7 @@ use entities::{voucher_batches, vouchers};
 use sea_orm::ActiveValue::Set;
 use sea_orm::{DatabaseTransaction, EntityTrait, FromQueryResult};
 
-use crate::domain::access::radius_user::RadiusUser;
+use crate::domain::access::RadiusUser;
 use crate::domain::access::voucher::VoucherCode;
 use crate::domain::catalog::money::Tzs;
 use crate::domain::catalog::package::Terms;

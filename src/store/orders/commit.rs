@@ -12,7 +12,7 @@ use sea_orm::ActiveValue::Set;
 use sea_orm::DatabaseTransaction;
 
 use super::{events, reissue, sale};
-use crate::domain::access::radius_user::RadiusUser;
+use crate::domain::access::RadiusUser;
 use crate::domain::order::decision::{Decision, Effect};
 use crate::domain::order::payment::Payment;
 use crate::store::engine::writer::{Guard, Rows, Work, Write};

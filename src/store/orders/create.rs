@@ -9,16 +9,16 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, QueryFilter,
 };
 
-use crate::domain::access::device::DeviceMac;
-use crate::domain::access::owner_link::OwnerToken;
+use crate::domain::access::DeviceMac;
+use crate::domain::access::OwnerToken;
 use crate::domain::catalog::admission::{self, History, Limits, Refusal};
 use crate::domain::catalog::package::Package;
 use crate::domain::catalog::purchase::{IdempotencyKey, Ringing};
 use crate::domain::order::ids::OrderId;
 use crate::domain::order::payment::{Payment, Status};
 use crate::domain::pacing::check_schedule;
+use crate::domain::people::Personal;
 use crate::domain::people::language::Language;
-use crate::domain::people::personal::Personal;
 use crate::domain::people::phone::Phone;
 use crate::domain::people::secret::Secret;
 use crate::store::engine::sql;

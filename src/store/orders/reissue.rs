@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use sea_orm::DatabaseTransaction;
 
 use super::sale;
-use crate::domain::access::radius_user::RadiusUser;
+use crate::domain::access::RadiusUser;
 use crate::domain::order::payment::Payment;
 use crate::domain::order::reissue::{Replaced, Replacement};
 use crate::store::engine::sql;

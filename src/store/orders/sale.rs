@@ -7,7 +7,7 @@ use entities::{customers, invoices, sms_messages, vouchers};
 use sea_orm::ActiveValue::Set;
 use sea_orm::DatabaseTransaction;
 
-use crate::domain::access::radius_user::RadiusUser;
+use crate::domain::access::RadiusUser;
 use crate::domain::catalog::money::CURRENCY;
 use crate::domain::order::payment::Payment;
 use crate::domain::order::sale::{Sale, Sms};

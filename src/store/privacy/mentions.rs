@@ -7,7 +7,7 @@
 use sea_orm::{ConnectionTrait, DatabaseTransaction, QueryResult};
 
 use crate::domain::order::ids::OrderId;
-use crate::domain::people::person::Person;
+use crate::domain::people::Person;
 use crate::domain::people::phone::Phone;
 use crate::store::engine::sql;
 use crate::store::{Store, StoreError};

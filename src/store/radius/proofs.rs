@@ -3,7 +3,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::FromQueryResult;
 
-use crate::domain::access::radius_user::RadiusUser;
+use crate::domain::access::RadiusUser;
 use crate::domain::access::voucher::VoucherCode;
 use crate::domain::order::ids::OrderId;
 use crate::store::engine::sql;

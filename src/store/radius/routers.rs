@@ -57,7 +57,7 @@ async fn add(
     operator: String,
     now: DateTime<Utc>,
 ) -> Result<Option<Router>, StoreError> {
-    let address = new.address().to_string();
+    let address = new.address.to_string();
     let known = "SELECT id FROM nas WHERE nasname = $1";
     let known: Option<i32> = sql::tuple(txn, known, [address.as_str().into()]).await?;
     if known.is_some() {
@@ -65,10 +65,10 @@ async fn add(
     }
     let row = nas::ActiveModel {
         nasname: Set(address),
-        shortname: Set(Some(new.name().to_owned())),
+        shortname: Set(Some(new.name)),
         nas_type: Set(Some("other".to_owned())),
-        ports: Set(Some(i32::from(new.coa_port()))),
-        secret: Set(new.secret().expose().to_owned()),
+        ports: Set(Some(i32::from(new.coa_port))),
+        secret: Set(new.secret.expose().to_owned()),
         description: Set(Some("added by malipo".to_owned())),
         require_ma: Set("auto".to_owned()),
         limit_proxy_state: Set("auto".to_owned()),

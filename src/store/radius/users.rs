@@ -10,7 +10,7 @@ use entities::{radcheck, radreply, radusergroup};
 use sea_orm::ActiveValue::Set;
 use sea_orm::DatabaseTransaction;
 
-use crate::domain::access::radius_user::{Attribute, RadiusUser};
+use crate::domain::access::{Attribute, RadiusUser};
 use crate::domain::order::ids::OrderId;
 use crate::store::StoreError;
 use crate::store::engine::sql;

@@ -1,6 +1,6 @@
 //! The links that lead to an order's page, and what each of them shows.
 
-use crate::domain::access::owner_link::OwnerToken;
+use crate::domain::access::OwnerToken;
 use crate::domain::order::payment::Payment;
 
 /// By which link the guest came to the page.

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 
 use super::link::LinkKind;
-use crate::domain::order::failure::FailureReason;
+use crate::domain::order::FailureReason;
 use crate::domain::order::payment::{Payment, Status};
 use crate::domain::order::reissue::MayReissue;
 use crate::web::format;

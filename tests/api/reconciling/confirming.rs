@@ -210,7 +210,7 @@ async fn a_refund_by_another_process_keeps_what_zenopay_has_confirmed() {
     let seen = other_server.orders.handle(order_id, look).await.unwrap();
     assert_eq!(seen.payment.gateway_confirmed_at, None);
     zenopay.says(&order, Says::Word("COMPLETED"));
-    let checked = app.app.orders.asks().ask(
+    let checked = app.app.orders.checker().check(
         order_id,
         malipo::actors::status_checks::CheckOrigin::Ourselves,
     );

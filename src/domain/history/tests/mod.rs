@@ -6,8 +6,8 @@ use chrono_tz::Africa::Dar_es_Salaam;
 mod story;
 
 use super::*;
+use crate::domain::order::Status;
 use crate::domain::order::decide_table::order;
-use crate::domain::order::payment::Status;
 
 use story::{MINUTE, at, disconnect, full, text};
 
@@ -23,7 +23,7 @@ fn told(story: &OrderHistory, sight: Visibility) -> Vec<String> {
 }
 
 #[test]
-fn an_admin_reads_the_whole_story() {
+fn an_admin_reads_the_whole_timeline() {
     assert_eq!(
         told(&full(), Visibility::Whole),
         [
@@ -51,7 +51,7 @@ fn an_admin_reads_the_whole_story() {
 }
 
 #[test]
-fn a_viewer_reads_the_same_story_without_phones_and_codes() {
+fn a_viewer_reads_the_same_timeline_without_phones_and_codes() {
     let (whole, masked) = (
         told(&full(), Visibility::Whole),
         told(&full(), Visibility::Masked),
@@ -73,7 +73,7 @@ fn a_viewer_reads_the_same_story_without_phones_and_codes() {
 }
 
 #[test]
-fn an_order_of_which_nothing_came_has_a_short_story() {
+fn an_unpaid_order_has_a_short_timeline() {
     let mut story = full();
     story.payment = order(Status::Expired);
     story.gateway_confirmed_at = None;
@@ -92,7 +92,7 @@ fn an_order_of_which_nothing_came_has_a_short_story() {
 }
 
 #[test]
-fn time_ran_out_only_where_it_did() {
+fn only_orders_past_their_deadline_have_a_deadline_line() {
     let deadlines = |status, confirmed_at: Option<DateTime<Utc>>, now| {
         let mut story = full();
         story.payment = order(status);
@@ -111,7 +111,7 @@ fn time_ran_out_only_where_it_did() {
 }
 
 #[test]
-fn what_is_wrong_is_an_alert() {
+fn each_fault_is_an_alert() {
     let mut story = full();
     story.payment = order(Status::Completed);
     story.texts = vec![text(None, Some("no credit for 0712345678"))];
@@ -156,5 +156,21 @@ fn what_is_wrong_is_an_alert() {
             "alert: voucher AA****** is revoked (refunded); but 3 RADIUS rows still let it in"
         ),
         "{lets_in}"
+    );
+}
+
+#[test]
+fn durations_are_as_exact_as_they_are_useful() {
+    assert_eq!(
+        [0.04, 1.26, 9.99, 10.4, 1_234.5].map(millis),
+        ["0.0 ms", "1.3 ms", "10.0 ms", "10 ms", "1234 ms"]
+    );
+}
+
+#[test]
+fn data_is_shown_in_megabytes() {
+    assert_eq!(
+        [0, 49_999, 50_000, 1_540_000].map(guest::megabytes),
+        ["0.0", "0.0", "0.1", "1.5"]
     );
 }

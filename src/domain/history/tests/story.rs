@@ -2,11 +2,11 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::domain::catalog::money::Tzs;
+use crate::domain::catalog::Tzs;
 use crate::domain::history::*;
+use crate::domain::order::Status;
 use crate::domain::order::decide_table::order;
-use crate::domain::order::payment::Status;
-use crate::domain::people::personal::Personal;
+use crate::domain::people::Personal;
 
 pub(super) fn at(millis: i64) -> DateTime<Utc> {
     DateTime::UNIX_EPOCH + TimeDelta::milliseconds(millis)

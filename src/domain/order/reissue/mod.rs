@@ -2,26 +2,24 @@
 //! code.
 //!
 //! # Invariants
-//! Nothing is won by it. The new code ends when the old one would have ended, and what was moved
-//! with the old one counts against it. The order remembers it, and shows the new code to the owner
-//! link alone: another phone may have paid than the one that bought.
-
-mod replacement;
-mod wish;
+//! - A new code adds no time and no data: it ends when the old one would have ended, and the data
+//!   used with the old code counts against it.
+//! - The order remembers the reissue, and from then on shows the code to the owner link alone: the
+//!   phone that paid may not be the device that bought.
 
 use chrono::TimeDelta;
 
-use super::decision::{Decision, Effect};
-use super::outcome::Outcome;
-use super::payment::{Payment, Status};
-use super::sale::Facts;
-use crate::domain::access::usage::{Allowance, Remaining, Usage};
-use crate::domain::access::voucher::Voucher;
+use super::{Decision, Effect, Facts, Outcome, Payment, Sms, Status};
+use crate::domain::access::{Allowance, Remaining, Usage, Voucher, VoucherCode};
+use crate::domain::sms_text::Occasion;
 
-pub use replacement::Replacement;
-pub use wish::{MOST, ReissueInput, ReissuedBy, Replaced, a_day};
+/// An owner may have an order's code replaced so often in [`A_DAY`].
+pub const MOST: u32 = 3;
 
-/// The people who can have a code replaced in this shop.
+/// For how long a replaced code counts against [`MOST`].
+pub const A_DAY: TimeDelta = TimeDelta::days(1);
+
+/// The parties that can have a code replaced in this shop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MayReissue {
     /// The owner of the link in the SMS; and admins.
@@ -30,8 +28,57 @@ pub enum MayReissue {
     OperatorsOnly,
 }
 
-/// Decides what the wish for a new code does to `payment`.
-pub fn replace(payment: &Payment, wish: &ReissueInput, facts: &Facts) -> Decision {
+/// The party that requests a new code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReissuedBy {
+    /// The phone that paid, by the link in its SMS.
+    Owner,
+    /// An admin, by hand. Not limited: a guest whose three a day are used up asks the staff.
+    Operator,
+}
+
+/// A request for a new code, and what is known of the old one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReissueInput {
+    /// The party that requests it.
+    pub by: ReissuedBy,
+    /// The version of the order that was seen; a second press has the same one.
+    pub seen: i32,
+    /// How much of the voucher is used.
+    pub usage: Usage,
+    /// How often its code was replaced.
+    pub replaced: Replaced,
+}
+
+/// How often the code of an order was replaced.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Replaced {
+    /// In all.
+    pub ever: u32,
+    /// In the last day.
+    pub lately: u32,
+}
+
+impl Replaced {
+    /// Whether the limit of a day is reached.
+    pub fn is_enough(self) -> bool {
+        self.lately >= MOST
+    }
+}
+
+/// The same voucher with another code: written as a whole or not at all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replacement {
+    /// The order as it is afterwards, with the new code.
+    pub payment: Payment,
+    /// The code that is closed.
+    pub old: VoucherCode,
+    /// The message to the guest.
+    pub sms: Sms,
+}
+
+/// Decides what a request for a new code does to `payment`.
+pub fn replace(payment: &Payment, request: &ReissueInput, facts: &Facts) -> Decision {
     let refused = || Decision::of(Outcome::Stale, Effect::Refuse);
     let old = match (payment.status, &payment.voucher) {
         (Status::Completed, Some(voucher)) => voucher,
@@ -47,17 +94,17 @@ pub fn replace(payment: &Payment, wish: &ReissueInput, facts: &Facts) -> Decisio
             _,
         ) => return refused(),
     };
-    let standing = standing(payment, old, &wish.usage, facts);
-    if !standing.state.is_open() {
+    let remaining = remaining(payment, old, &request.usage, facts);
+    if !remaining.state.is_open() {
         return refused();
     }
     // Another request was first, so the guest has a new code already.
-    if payment.version != wish.seen {
+    if payment.version != request.seen {
         return Decision::keep(Outcome::Duplicate);
     }
-    let number = wish.replaced.lately + 1;
-    let told = match wish.by {
-        ReissuedBy::Owner if wish.replaced.is_enough() => return refused(),
+    let number = request.replaced.lately + 1;
+    let note = match request.by {
+        ReissuedBy::Owner if request.replaced.is_enough() => return refused(),
         ReissuedBy::Owner => format!(
             "the guest has a new code for the voucher ({number} of {MOST} in a day); the old one is closed"
         ),
@@ -65,12 +112,27 @@ pub fn replace(payment: &Payment, wish: &ReissueInput, facts: &Facts) -> Decisio
             "an operator gave the voucher a new code; the old one is closed".to_owned()
         }
     };
-    let replacement = Replacement::of(payment, old, wish, standing, facts);
+    let mut next = payment.next(payment.status);
+    next.reissued_at = Some(facts.now);
+    next.voucher = Some(Voucher {
+        code: facts.fresh_code.clone(),
+        issued_at: facts.now,
+        // Also where time counts from the first log-in, which was made with the old code.
+        expires_at: remaining.expires_at,
+        revoked_at: None,
+    });
+    // The second code of the order, the third, …: one message each.
+    let kind = format!("voucher-{}", request.replaced.ever + 2);
+    let replacement = Replacement {
+        sms: Sms::of(kind, Occasion::Reissue, &next, facts),
+        payment: next,
+        old: old.code.clone(),
+    };
     Decision::of(Outcome::Reissued, Effect::Replace(Box::new(replacement)))
-        .note("voucher_replaced", told)
+        .note("voucher_replaced", note)
 }
 
-fn standing(payment: &Payment, voucher: &Voucher, usage: &Usage, facts: &Facts) -> Remaining {
+fn remaining(payment: &Payment, voucher: &Voucher, usage: &Usage, facts: &Facts) -> Remaining {
     let terms = &payment.terms;
     let allowance = Allowance {
         validity: terms.validity,

@@ -1,10 +1,11 @@
 use chrono::{DateTime, Utc};
 
 use super::*;
-use crate::domain::catalog::package::Validity;
+use crate::domain::catalog::Validity;
+use crate::domain::order::Evidence;
 use crate::domain::order::decide::decide;
-use crate::domain::order::decide_table::{facts, order};
-use crate::domain::order::evidence::Evidence;
+use crate::domain::order::decide_table::facts;
+use crate::domain::order::decide_table::order;
 
 const GIB: u64 = 1 << 30;
 
@@ -63,7 +64,7 @@ fn the_new_code_ends_when_the_old_one_would_have() {
 }
 
 #[test]
-fn what_is_over_cannot_be_replaced() {
+fn an_ended_voucher_gets_no_new_code() {
     let mut order = order(Status::Completed);
     order.terms.data_limit_mb = Some(1_024);
     let mut used = wish(&order);
@@ -87,7 +88,7 @@ fn what_is_over_cannot_be_replaced() {
 }
 
 #[test]
-fn three_a_day_are_enough() {
+fn an_owner_gets_at_most_three_new_codes_a_day() {
     let order = order(Status::Completed);
     let mut often = wish(&order);
     often.replaced = Replaced { ever: 9, lately: 2 };
@@ -101,7 +102,7 @@ fn three_a_day_are_enough() {
 }
 
 #[test]
-fn the_staff_help_who_has_had_enough_for_a_day() {
+fn an_operator_is_not_limited_to_three_codes_a_day() {
     let order = order(Status::Completed);
     let mut often = wish(&order);
     often.by = ReissuedBy::Operator;
@@ -120,7 +121,7 @@ fn the_order_remembers_that_its_code_was_replaced() {
 }
 
 #[test]
-fn whoever_presses_twice_has_one_new_code() {
+fn pressing_twice_makes_one_new_code() {
     let order = order(Status::Completed);
     let pressed = wish(&order);
     let first = replaced(&order, &pressed).unwrap().payment;

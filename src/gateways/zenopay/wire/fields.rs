@@ -17,7 +17,7 @@ use crate::domain::clean_text::clean;
 use crate::domain::order::evidence::{GatewayReport, Word};
 use crate::domain::order::ids::OrderId;
 use crate::domain::order::reported_amount::ReportedAmount;
-use crate::domain::people::personal::Personal;
+use crate::domain::people::Personal;
 
 const AMOUNT: &str = "amount";
 const ORDER_ID: &str = "order_id";

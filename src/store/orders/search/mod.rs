@@ -12,7 +12,7 @@ use sea_orm::sea_query::{Expr, ExprTrait, SimpleExpr};
 use sea_orm::{ColumnTrait, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect, Select};
 use uuid::Uuid;
 
-use crate::domain::access::owner_link::OwnerToken;
+use crate::domain::access::OwnerToken;
 use crate::domain::catalog::purchase::IdempotencyKey;
 use crate::domain::order::ids::OrderRef;
 use crate::domain::order::payment::{Payment, Status};

@@ -3,14 +3,10 @@
 use chrono::TimeDelta;
 
 use super::fixtures::{facts, order, report};
-use crate::domain::catalog::money::Tzs;
+use crate::domain::catalog::Tzs;
 use crate::domain::order::decide::decide;
-use crate::domain::order::decision::Effect;
-use crate::domain::order::evidence::{Evidence, GatewayReport, OperatorAct};
-use crate::domain::order::outcome::Outcome;
-use crate::domain::order::payment::Status;
-use crate::domain::order::sale::Facts;
-use crate::domain::people::personal::Personal;
+use crate::domain::order::{Effect, Evidence, Facts, GatewayReport, OperatorAct, Outcome, Status};
+use crate::domain::people::Personal;
 
 #[test]
 fn what_zenopay_confirms_fills_in_what_we_do_not_know_and_is_kept_once() {

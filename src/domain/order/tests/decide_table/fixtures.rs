@@ -2,18 +2,12 @@
 
 use chrono::{DateTime, FixedOffset, TimeDelta, Utc};
 
-use crate::domain::access::owner_link::OwnerToken;
-use crate::domain::access::voucher::{Voucher, VoucherCode};
-use crate::domain::catalog::money::Tzs;
-use crate::domain::catalog::package::{Terms, Validity};
-use crate::domain::order::evidence::{GatewayReport, Word};
-use crate::domain::order::ids::OrderId;
-use crate::domain::order::payment::{GatewayFacts, Payment, Status};
-use crate::domain::order::reported_amount::ReportedAmount;
-use crate::domain::order::sale::Facts;
-use crate::domain::people::language::Language;
-use crate::domain::people::phone::Phone;
-use crate::domain::people::secret::Secret;
+use crate::domain::access::{OwnerToken, Voucher, VoucherCode};
+use crate::domain::catalog::{Terms, Tzs, Validity};
+use crate::domain::order::{
+    Facts, GatewayFacts, GatewayReport, OrderId, Payment, ReportedAmount, Status, Word,
+};
+use crate::domain::people::{Language, Phone, Secret};
 
 pub(super) fn report(word: &str, reference: &str, amount: Option<i64>) -> GatewayReport {
     GatewayReport {

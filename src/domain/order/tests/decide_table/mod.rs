@@ -17,15 +17,13 @@ mod after_the_sale;
 mod fixtures;
 mod properties;
 
-use crate::domain::access::usage::Usage;
-use crate::domain::catalog::money::Tzs;
+use crate::domain::access::Usage;
+use crate::domain::catalog::Tzs;
 use crate::domain::order::decide::decide;
-use crate::domain::order::decision::{Decision, Effect, Level};
-use crate::domain::order::evidence::{Evidence, GatewayReport, OperatorAct};
-use crate::domain::order::failure::FailureReason;
-use crate::domain::order::payment::{Payment, Status};
-use crate::domain::order::reissue::{ReissueInput, ReissuedBy, Replaced};
-use crate::domain::order::reported_amount::ReportedAmount;
+use crate::domain::order::{
+    Decision, Effect, Evidence, FailureReason, GatewayReport, Level, OperatorAct, Payment,
+    ReissueInput, ReissuedBy, Replaced, ReportedAmount, Status,
+};
 
 use fixtures::report;
 
@@ -138,7 +136,7 @@ fn dollars_are_never_kept_as_shillings() {
 }
 
 #[test]
-fn what_is_paid_too_much_is_told_to_the_shilling() {
+fn an_overpayment_is_alerted_to_the_shilling() {
     let decision = decide(&order(Status::Pending), &evidence("paid, more"), &facts());
 
     let texts: Vec<_> = decision.remarks.iter().map(|it| it.text.as_str()).collect();

@@ -7,17 +7,13 @@ use proptest::sample::select;
 
 use super::after;
 use super::fixtures::{facts, order};
-use crate::domain::access::usage::Usage;
-use crate::domain::access::voucher::VoucherCode;
-use crate::domain::catalog::money::Tzs;
-use crate::domain::catalog::package::Validity;
+use crate::domain::access::{Usage, VoucherCode};
+use crate::domain::catalog::{Tzs, Validity};
 use crate::domain::order::decide::decide;
-use crate::domain::order::decision::{Decision, Effect};
-use crate::domain::order::evidence::{Evidence, GatewayReport, OperatorAct, Word};
-use crate::domain::order::payment::{GatewayFacts, Payment, Status};
-use crate::domain::order::reissue::{ReissueInput, ReissuedBy, Replaced};
-use crate::domain::order::reported_amount::ReportedAmount;
-use crate::domain::order::sale::Facts;
+use crate::domain::order::{
+    Decision, Effect, Evidence, Facts, GatewayFacts, GatewayReport, OperatorAct, Payment,
+    ReissueInput, ReissuedBy, Replaced, ReportedAmount, Status, Word,
+};
 
 const ALPHABET_CODE: &str = "[A-HJKMNP-Z2-9]{8}";
 
@@ -141,7 +137,7 @@ fn applied(order: &Payment, decision: &Decision) -> Payment {
 
 proptest! {
     #[test]
-    fn whatever_arrives_there_is_a_decision_and_always_the_same(
+    fn every_evidence_has_one_decision(
         order in any_order(), evidence in any_evidence(), facts in any_facts(),
     ) {
         prop_assert_eq!(decide(&order, &evidence, &facts), decide(&order, &evidence, &facts));
@@ -175,7 +171,7 @@ proptest! {
     }
 
     #[test]
-    fn who_has_bought_keeps_it_unless_an_operator_pays_back(
+    fn a_sale_is_kept_unless_an_operator_refunds_it(
         order in any_order(), evidence in any_evidence(), facts in any_facts(),
     ) {
         prop_assume!(matches!(order.status, Status::Completed | Status::Refunded));
@@ -195,7 +191,7 @@ proptest! {
     }
 
     #[test]
-    fn a_held_order_is_sold_by_an_operator_alone(
+    fn a_held_order_is_sold_only_by_an_operator(
         evidence in any_evidence(), facts in any_facts(),
     ) {
         let decision = decide(&order(Status::Held), &evidence, &facts);
@@ -205,7 +201,7 @@ proptest! {
     }
 
     #[test]
-    fn an_amount_that_nobody_can_read_sells_nothing(
+    fn an_unreadable_amount_sells_nothing(
         order in any_order(), report in any_report(), facts in any_facts(),
     ) {
         let unreadable = matches!(report.amount, ReportedAmount::Unreadable(_));
@@ -256,7 +252,7 @@ proptest! {
     }
 
     #[test]
-    fn who_paid_the_price_has_a_voucher_whatever_else_arrived_before_or_after(
+    fn a_paid_order_is_sold_whatever_else_arrives_before_or_after(
         mut story in proptest::collection::vec(any_report(), 0..20),
         at in any::<prop::sample::Index>(),
     ) {

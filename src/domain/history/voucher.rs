@@ -5,35 +5,35 @@ use std::fmt::Display;
 use chrono::{DateTime, TimeZone, Utc};
 
 use super::Narrator;
-use crate::domain::catalog::package::Validity;
-use crate::domain::order::payment::Payment;
+use crate::domain::catalog::Validity;
+use crate::domain::order::Payment;
 
 impl Narrator<'_> {
     /// What was sold, and what became of it.
     pub(super) fn sale(&mut self, clock: &impl TimeZone<Offset: Display>) {
-        let payment = &self.story.payment;
-        if let Some(at) = self.story.gateway_confirmed_at {
+        let payment = &self.history.payment;
+        if let Some(at) = self.history.gateway_confirmed_at {
             self.line(at, "confirmed", "ZenoPay confirms the payment itself");
         }
         let Some(voucher) = &payment.voucher else {
             return;
         };
-        let code = self.mask.sight.code(voucher.code.as_str());
-        let first = match self.story.former_codes.first() {
-            Some(former) => self.mask.sight.code(&former.code),
+        let code = self.mask.visibility.code(voucher.code.as_str());
+        let first = match self.history.former_codes.first() {
+            Some(former) => self.mask.visibility.code(&former.code),
             None => code.clone(),
         };
         let until = match (payment.terms.validity, voucher.expires_at) {
             (Validity::Purchase, Some(at)) => format!("until {}", minute(at, clock)),
             (Validity::Purchase | Validity::FirstLogin, _) => "from its first login".to_owned(),
         };
-        let invoice = self.story.invoice.as_deref().unwrap_or("none");
+        let invoice = self.history.invoice.as_deref().unwrap_or("none");
         let sold_at = payment.processed_at.unwrap_or(voucher.issued_at);
         let paid = paid(payment);
         let sold = format!("sold: voucher {first}, {until}; invoice {invoice}{paid}");
         self.line(sold_at, "commit", sold);
         self.former_codes();
-        let (rows, group) = (self.story.radius, &payment.terms.code);
+        let (rows, group) = (self.history.radius, &payment.terms.code);
         if voucher.revoked_at.is_none() && rows == 0 {
             let summary = format!("RADIUS user {code} is missing: FreeRADIUS lets nobody in");
             self.line(voucher.issued_at, "alert", summary);
@@ -42,7 +42,11 @@ impl Narrator<'_> {
             self.line(voucher.issued_at, "radius", summary);
         }
         if let Some(at) = voucher.revoked_at {
-            let why = self.story.revoked_reason.as_deref().unwrap_or("no reason");
+            let why = self
+                .history
+                .revoked_reason
+                .as_deref()
+                .unwrap_or("no reason");
             let (kind, left) = match rows {
                 0 => ("revoked", "its RADIUS user is gone".to_owned()),
                 rows => ("alert", format!("but {rows} RADIUS rows still let it in")),
@@ -57,8 +61,8 @@ impl Narrator<'_> {
     }
 
     fn former_codes(&mut self) {
-        for former in &self.story.former_codes {
-            let old = self.mask.sight.code(&former.code);
+        for former in &self.history.former_codes {
+            let old = self.mask.visibility.code(&former.code);
             let summary = format!("RADIUS user {old} is written; it was replaced later");
             self.line(former.issued_at, "radius", summary);
         }
@@ -66,7 +70,7 @@ impl Narrator<'_> {
 
     /// That it was paid for twice.
     pub(super) fn twins(&mut self) {
-        for twin in &self.story.twins {
+        for twin in &self.history.twins {
             let summary = format!(
                 "order {} was paid for the same purchase: pay one of the two back",
                 twin.order_id.order_ref()

@@ -4,9 +4,9 @@ use super::{Narrator, optional};
 
 impl Narrator<'_> {
     pub(super) fn texts(&mut self) {
-        for text in &self.story.texts {
+        for text in &self.history.texts {
             let (kind, state) = (&text.kind, &text.state);
-            let phone = self.mask.sight.phone(&text.phone);
+            let phone = self.mask.visibility.phone(&text.phone);
             let mut queued = format!("SMS {kind} to {phone} is queued");
             let trouble = text.last_error.as_ref().filter(|_| text.sent_at.is_none());
             if let Some(error) = self.masked(trouble) {
@@ -32,7 +32,7 @@ impl Narrator<'_> {
     }
 
     pub(super) fn sessions(&mut self) {
-        for session in &self.story.sessions {
+        for session in &self.history.sessions {
             let (device, router) = (&session.device, &session.router);
             if let Some(at) = session.started_at {
                 let summary = format!("device {device} is online through {router}");
@@ -52,7 +52,7 @@ impl Narrator<'_> {
     }
 
     pub(super) fn disconnects(&mut self) {
-        for disconnect in &self.story.disconnects {
+        for disconnect in &self.history.disconnects {
             let (router, reason) = (&disconnect.router, &disconnect.reason);
             let asked = format!("router {router} is told to end the session ({reason})");
             self.line(disconnect.created_at, "disconnect", asked);
@@ -71,19 +71,6 @@ impl Narrator<'_> {
     }
 }
 
-fn megabytes(bytes: i64) -> String {
+pub(super) fn megabytes(bytes: i64) -> String {
     format!("{:.1}", bytes as f64 / 1_000_000.0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::megabytes;
-
-    #[test]
-    fn data_is_told_in_megabytes() {
-        assert_eq!(
-            [0, 49_999, 50_000, 1_540_000].map(megabytes),
-            ["0.0", "0.0", "0.1", "1.5"]
-        );
-    }
 }

@@ -1,0 +1,256 @@
+//! What operators and owners start: an operator's act, a status check by hand, the replay of a journalled
+//! webhook, a new code. All of it goes through the order's actor, in a task that no client cancels.
+//!
+//! # Invariants
+//! - A body is evidence only if it was proven when it came. A replay of an unproven one is no more than
+//!   a reason to check the order's status.
+//! - What is read before a reissue counts only for the version that was seen. Each new code raises it,
+//!   so of two requests about one version the second is a duplicate.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use tokio::task::JoinError;
+use tracing::error;
+
+use super::{Command, HandleError, Handled};
+use crate::actors::Orders;
+use crate::actors::receive::delivery::{Delivery, ParsedWebhook, Rejection};
+use crate::actors::receive::evidence_of;
+use crate::actors::status_checks::CheckOrigin;
+use crate::domain::order::reissue::A_DAY;
+use crate::domain::order::{
+    Evidence, OperatorAct, OrderId, Outcome, Payment, ReissueInput, ReissuedBy, Status,
+};
+use crate::gateways::zenopay::proof::Proof;
+use crate::gateways::zenopay::wire::StatusAnswer;
+use crate::store::{AuditEntry, JournalRow};
+
+/// The result of a status check by hand.
+#[derive(Clone, Debug)]
+pub struct Reconciled {
+    /// What ZenoPay said, or why it said nothing.
+    pub answer: StatusAnswer,
+    /// The effect.
+    pub handled: Handled,
+}
+
+/// The result of a request for a new code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReissueOutcome {
+    /// There is a new code.
+    Given,
+    /// The code was replaced before, since the version that the guest saw.
+    GivenBefore,
+    /// The limit of a day is reached.
+    Enough,
+    /// There is no valid voucher.
+    Over,
+}
+
+/// The result of a request for a new code, and the order as it is now.
+#[derive(Clone, Debug)]
+pub struct Reissue {
+    /// The result.
+    pub code: ReissueOutcome,
+    /// The order as it is now.
+    pub payment: Arc<Payment>,
+}
+
+/// The party that has a code replaced.
+pub enum Requester {
+    /// An owner. The caller has checked the owner link; an order id is not enough.
+    Owner {
+        /// The version of the order that the owner saw.
+        seen: i32,
+    },
+    /// An operator, whose act is logged with its effect.
+    Operator(AuditEntry),
+}
+
+impl Orders {
+    /// Executes an operator's act, and logs it with its effect.
+    ///
+    /// # Errors
+    /// The [`HandleError`]; nothing was written, unless it is `CommitUnknown`.
+    pub async fn act(
+        &self,
+        order_id: OrderId,
+        act: OperatorAct,
+        audit: AuditEntry,
+    ) -> Result<Handled, HandleError> {
+        let command = Command::of(Evidence::Operator(act)).audited(audit);
+        let orders = self.clone();
+        self.to_its_end(async move { orders.handle(order_id, command).await })
+            .await
+    }
+
+    /// Checks an order's status at ZenoPay, once, and applies the answer.
+    ///
+    /// # Errors
+    /// [`HandleError::Busy`] when too many checks are under way; else as [`handle`](Self::handle).
+    pub async fn reconcile(
+        &self,
+        order_id: OrderId,
+        audit: AuditEntry,
+    ) -> Result<Reconciled, HandleError> {
+        let orders = self.clone();
+        self.to_its_end(async move {
+            if orders.inner.store.load(order_id).await?.is_none() {
+                return Err(HandleError::UnknownOrder);
+            }
+            let checker = &orders.inner.checker;
+            let answer = checker.check(order_id, CheckOrigin::Ourselves).await;
+            let answer = answer.ok_or(HandleError::Busy)?;
+            let command = Command::of(evidence_of(Some(answer.clone()))).audited(audit);
+            let handled = orders.handle(order_id, command).await?;
+            Ok(Reconciled { answer, handled })
+        })
+        .await
+    }
+
+    /// Handles a journalled webhook again as if it came now, and journals the result.
+    ///
+    /// # Errors
+    /// The [`Rejection`] that the webhook itself would get.
+    pub async fn replay(
+        &self,
+        row: &JournalRow,
+        body: Vec<u8>,
+        audit: AuditEntry,
+    ) -> Result<Handled, Rejection> {
+        let webhook = replayed(row, body.into(), self.inner.store.clock().now());
+        let orders = self.clone();
+        self.to_its_end(async move { orders.handle_again(webhook, audit).await })
+            .await
+    }
+
+    /// Runs work as a task of its own, which no client that leaves cancels.
+    pub(super) async fn to_its_end<T, E>(
+        &self,
+        work: impl Future<Output = Result<T, E>> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<JoinError> + Send + 'static,
+    {
+        let done = self.inner.background.spawn(work).await;
+        done.inspect_err(|panic| error!(%panic, "an act panicked"))?
+    }
+
+    async fn handle_again(
+        &self,
+        webhook: ParsedWebhook,
+        mut audit: AuditEntry,
+    ) -> Result<Handled, Rejection> {
+        let ParsedWebhook {
+            said, mut record, ..
+        } = webhook;
+        let (order_id, report) = self.report_of(said, &record, Some(&audit)).await?;
+        audit.order_id = Some(order_id);
+
+        let is_proven = record.proof.is_some();
+        let checks = !is_proven || self.needs_check(&report);
+        let mut command = Command::of(Evidence::Gateway(report)).audited(audit);
+        if checks {
+            if !self.is_ours(order_id, &record).await? {
+                self.journal(record, Outcome::UnknownOrder, command.audit)
+                    .await?;
+                return Err(Rejection::UnknownOrder);
+            }
+            let checker = &self.inner.checker;
+            let answer = checker.check(order_id, CheckOrigin::Ourselves).await;
+            command.evidence = evidence_of(Some(answer.ok_or(Rejection::Busy)?));
+            if !is_proven && !command.evidence.is_unconfirmed() {
+                record.proof = Some(Proof::OrderStatus.as_str());
+            }
+        }
+        self.handle_delivery(order_id, command, record, None).await
+    }
+
+    /// Gives an order's voucher another code.
+    ///
+    /// # Errors
+    /// The [`HandleError`]; nothing was written, unless it is `CommitUnknown`.
+    pub async fn reissue(
+        &self,
+        order_id: OrderId,
+        requester: Requester,
+    ) -> Result<Reissue, HandleError> {
+        let orders = self.clone();
+        self.to_its_end(async move { orders.replace_code(order_id, requester).await })
+            .await
+    }
+
+    async fn replace_code(
+        &self,
+        order_id: OrderId,
+        requester: Requester,
+    ) -> Result<Reissue, HandleError> {
+        let store = &self.inner.store;
+        let payment = store.load(order_id).await?;
+        let payment = payment.ok_or(HandleError::UnknownOrder)?;
+        let (by, seen, audit) = match requester {
+            Requester::Owner { seen } => (ReissuedBy::Owner, seen, None),
+            Requester::Operator(audit) => (ReissuedBy::Operator, payment.version, Some(audit)),
+        };
+        let voucher = match (payment.status, &payment.voucher) {
+            (Status::Completed, Some(voucher)) if voucher.revoked_at.is_none() => voucher,
+            _ => return without_effect(ReissueOutcome::Over, payment),
+        };
+        if payment.version != seen {
+            return without_effect(ReissueOutcome::GivenBefore, payment);
+        }
+        let lately = store.clock().now() - A_DAY;
+        let replaced = store.replaced(payment.id, lately).await?;
+        let used = store.voucher_usage(&voucher.code).await?;
+        let usage = used.map(|(_, usage)| usage).unwrap_or_default();
+        let request = ReissueInput {
+            by,
+            seen,
+            usage,
+            replaced,
+        };
+        let mut command = Command::of(Evidence::Reissue(request));
+        command.loaded = Some(payment);
+        command.audit = audit;
+
+        let handled = self.handle(order_id, command).await?;
+        let is_enough = by == ReissuedBy::Owner && replaced.is_enough();
+        Ok(Reissue {
+            code: match (handled.refused, handled.outcome) {
+                (true, _) if is_enough => ReissueOutcome::Enough,
+                (true, _) => ReissueOutcome::Over,
+                (false, Outcome::Duplicate) => ReissueOutcome::GivenBefore,
+                (false, _) => ReissueOutcome::Given,
+            },
+            payment: handled.payment,
+        })
+    }
+}
+
+fn without_effect(code: ReissueOutcome, payment: Payment) -> Result<Reissue, HandleError> {
+    let payment = Arc::new(payment);
+    Ok(Reissue { code, payment })
+}
+
+/// A journalled webhook as if it came now. It keeps a proof that was about the body itself.
+fn replayed(row: &JournalRow, body: Bytes, now: DateTime<Utc>) -> ParsedWebhook {
+    let by_itself = [Proof::Key, Proof::PreviousKey, Proof::Token].map(Proof::as_str);
+    let mut webhook = ParsedWebhook::read(Delivery {
+        body,
+        key: None,
+        path_token: None,
+        content_type: row.content_type.clone(),
+        received_at: now,
+        received: Instant::now(),
+    });
+    webhook.record.source = "replay";
+    webhook.record.order_id = row.order_id.clone();
+    webhook.record.proof = by_itself
+        .into_iter()
+        .find(|proof| Some(*proof) == row.proof.as_deref());
+    webhook
+}
