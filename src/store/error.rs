@@ -5,6 +5,9 @@ use sea_orm::{DbErr, RuntimeErr, SqlErr, sqlx};
 
 use crate::failpoint::Failure;
 
+/// What the store's functions return.
+pub type Result<T, E = StoreError> = std::result::Result<T, E>;
+
 /// Why the store could not do it.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
