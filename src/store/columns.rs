@@ -4,6 +4,7 @@ use sea_orm::{ColIdx, DbErr, QueryResult, TryGetError, TryGetable};
 use uuid::Uuid;
 
 use crate::domain::access::voucher::VoucherCode;
+use crate::domain::catalog::money::Tzs;
 use crate::domain::order::ids::OrderId;
 use crate::domain::order::payment::Status;
 use crate::domain::people::phone::Phone;
@@ -20,6 +21,7 @@ macro_rules! column {
 }
 
 column!(OrderId, Uuid, |id| Ok(OrderId(id)));
+column!(Tzs, i64, |amount| Ok(Tzs(amount)));
 column!(Phone, String, |text| Ok(Phone::from_stored(text)));
 column!(VoucherCode, String, |text| Ok(VoucherCode::from_stored(
     text

@@ -16,7 +16,7 @@ use crate::failpoint::{Failpoints, Point};
 use crate::store::engine::pool::Pool;
 use crate::store::engine::runtime::write_within;
 use crate::store::engine::transaction::{begin, roll_back};
-use crate::store::orders::{reissue, sale};
+use crate::store::orders::sale;
 use crate::store::{Change, StoreError};
 
 /// A dead connection shows at once; what takes longer is a database that does not answer.
@@ -165,7 +165,7 @@ async fn write_more(txn: &DatabaseTransaction, change: &Change) -> Result<(), St
     match &change.decision.effect {
         Effect::Refund(next) => sale::revoke(txn, next, "refunded").await,
         Effect::Revoke(next) => sale::revoke(txn, next, "revoked").await,
-        Effect::Replace(replacement) => reissue::close(txn, replacement).await,
+        Effect::Replace(replacement) => sale::close_old_code(txn, replacement).await,
         Effect::Confirm(kept) => sale::correct_amount(txn, &change.before, kept).await,
         Effect::Sell(_)
         | Effect::Fail(_)
