@@ -13,7 +13,7 @@ use crate::domain::order::payment::Payment;
 use crate::domain::people::mask::Visibility;
 use crate::domain::people::operator::Role;
 use crate::domain::search;
-use crate::store::{OrderSearch, Store, Unmasking};
+use crate::store::{OrderSearch, Store};
 
 /// The operator's name in the audit log: a person who may run this has the database anyway.
 const TERMINAL: &str = "terminal";
@@ -52,12 +52,8 @@ pub(super) async fn look(config: &Config, look: Look) -> Result<(), Failure> {
         Visibility::Masked
     };
     if sight == Visibility::Whole {
-        let reveal = Unmasking {
-            operator: TERMINAL.to_owned(),
-            order_id: Some(id),
-            subject: "order".to_owned(),
-        };
-        store.record_reveal(reveal).await.map_err(Failure::Order)?;
+        let recorded = store.record_reveal(TERMINAL, Some(id), "order");
+        recorded.await.map_err(Failure::Order)?;
     }
     print!(
         "{}",
