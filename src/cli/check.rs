@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::Done;
 use crate::config::{Config, Mode};
-use crate::domain::access::radius_user::{Attribute, RadiusUser};
+use crate::domain::access::{Attribute, RadiusUser};
 use crate::domain::order::ids::OrderId;
 use crate::domain::people::secret::Secret;
 use crate::gateways::zenopay::client::Client;

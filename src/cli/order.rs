@@ -15,7 +15,7 @@ use crate::domain::order::payment::Payment;
 use crate::domain::people::mask::Visibility;
 use crate::domain::people::operator::Role;
 use crate::domain::search;
-use crate::store::{OrderSearch, Store, Unmasking};
+use crate::store::{OrderSearch, Store};
 
 /// The operator's name in the audit log. A person at this machine can read the database anyway.
 const TERMINAL: &str = "terminal";
@@ -45,12 +45,7 @@ pub(super) async fn run(config: &Config, command: OrderCommand) -> Done {
     let id = find_order(&store, &name, zone).await?;
     let history = store.story(id).await?.ok_or(NO_SUCH_ORDER)?;
     let visibility = if reveal {
-        let unmasking = Unmasking {
-            operator: TERMINAL.to_owned(),
-            order_id: Some(id),
-            subject: "order".to_owned(),
-        };
-        store.record_reveal(unmasking).await?;
+        store.record_reveal(TERMINAL, Some(id), "order").await?;
         Visibility::Whole
     } else {
         Visibility::Masked

@@ -6,6 +6,9 @@ use sea_orm::{DbErr, RuntimeErr, SqlErr, sqlx};
 
 use crate::failpoint::Failure;
 
+/// What the store's functions return.
+pub type Result<T, E = StoreError> = std::result::Result<T, E>;
+
 /// Why the store did not do something.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {

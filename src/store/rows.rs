@@ -260,6 +260,7 @@ macro_rules! column {
 column!(OrderId, Uuid, |id| Ok(Self(id)));
 column!(Phone, String, |text| Ok(Self::from_stored(text)));
 column!(VoucherCode, String, |code| Ok(Self::from_stored(code)));
+column!(Tzs, i64, |amount| Ok(Self(amount)));
 column!(Status, String, |word: String| {
     let unknown = || TryGetError::DbErr(DbErr::Type(format!("status {word:?}")));
     Self::read(&word).ok_or_else(unknown)

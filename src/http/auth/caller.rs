@@ -13,7 +13,7 @@ use crate::domain::people::operator::Operator;
 use crate::http::Api;
 use crate::http::problem::{Code, Problem};
 use crate::http::request::{language, parameter};
-use crate::store::{AuditEntry, Unmasking};
+use crate::store::AuditEntry;
 
 /// The operator who sent a request, and what an answer is made of. It exists only behind a gate
 /// that has put a [`Visitor`] into the request.
@@ -80,12 +80,9 @@ impl Caller {
     /// If the audit log cannot be written; then nothing may be shown.
     pub async fn reveal(&self, order_id: Option<OrderId>, subject: &str) -> Result<(), Problem> {
         if self.sight() == Visibility::Whole {
-            let reveal = Unmasking {
-                operator: self.operator().name.clone(),
-                order_id,
-                subject: subject.to_owned(),
-            };
-            self.api.store.record_reveal(reveal).await?;
+            let operator = &self.operator().name;
+            let recorded = self.api.store.record_reveal(operator, order_id, subject);
+            recorded.await?;
         }
         Ok(())
     }

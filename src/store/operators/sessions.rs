@@ -1,58 +1,58 @@
-//! Console sessions: opened with a token, known by a cookie, kept as hashes.
+//! Console sessions: opened with a token, recognised by a cookie, stored as hashes.
 //!
 //! # Invariants
-//! A session lives no longer than the token that opened it. So it names the token, and whose token
-//! that is now is looked up each time.
+//! A session lives no longer than the token that opened it. So it names the token, and the operator who
+//! has that token now is looked up each time.
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use entities::{login_failures, operator_sessions};
 use sea_orm::ActiveValue::Set;
-use sea_orm::{ConnectionTrait, DatabaseTransaction, EntityTrait};
+use sea_orm::{DatabaseTransaction, EntityTrait};
 use tracing::warn;
 
-use super::credentials::{Fingerprint, fresh_token};
-use super::tokens;
+use super::tokens::{self, Fingerprint, fresh_token};
 use crate::domain::people::operator::{Operator, pause_after};
 use crate::domain::people::secret::Secret;
 use crate::store::engine::sql;
+use crate::store::error::Result;
 use crate::store::{Store, StoreError};
 
 /// A working day; then the operator logs in again.
 const SESSION: TimeDelta = TimeDelta::hours(12);
 /// `last_seen_at` is written no more often than this.
 const SEEN_EACH: TimeDelta = TimeDelta::seconds(60);
-/// Wrong log-ins that are older than this are forgotten.
+/// Failed log-ins that are older than this no longer count.
 const FORGET_FAILURES: TimeDelta = TimeDelta::hours(1);
 
-/// A wish to log in.
+/// A log-in request.
 #[derive(Clone)]
 pub struct LogIn {
     /// Of the token that was typed.
     pub token: Fingerprint,
-    /// It is the token of the configuration, which is in no table.
+    /// Whether it is the token of the configuration, which is in no table.
     pub is_bootstrap: bool,
-    /// Where the request comes from: an address.
+    /// The address that the request comes from.
     pub from: String,
 }
 
-/// What became of it.
+/// The result of a log-in.
 pub enum LoggedIn {
-    /// Welcome.
+    /// A new session.
     Opened(NewSession),
     /// No operator has this token.
     Wrong,
-    /// Too many wrong ones: nothing was looked at.
+    /// Too many failures: the token was not checked.
     TooSoon {
         /// When to try again.
         retry_after_secs: u64,
     },
 }
 
-/// A session that was just opened. Its cookie is told once and kept nowhere.
+/// A session that was just opened. Its cookie is sent once and stored nowhere.
 pub struct NewSession {
     /// For the browser.
     pub cookie: Secret,
-    /// What a write must repeat.
+    /// The CSRF token that a write must repeat.
     pub csrf: Secret,
     /// When it ends.
     pub expires_at: DateTime<Utc>,
@@ -62,27 +62,28 @@ pub struct NewSession {
 pub struct FoundSession {
     /// Of the token that opened it.
     pub token: Fingerprint,
-    /// Whose token that is now; `None` if no operator in the table has it.
+    /// The operator who has that token now; `None` if no operator in the table has it.
     pub operator: Option<Operator>,
-    /// What a write must repeat.
+    /// The CSRF token that a write must repeat.
     pub csrf: Secret,
     /// When it ends.
     pub expires_at: DateTime<Utc>,
 }
 
 impl Store {
-    /// Opens a session, unless the token is wrong or the last wrong ones are too fresh.
+    /// Opens a session, unless the token is wrong or the last failures are too recent.
     ///
     /// # Errors
     /// As `Store::transaction`; then there is no session.
-    pub async fn log_in(&self, wish: LogIn, now: DateTime<Utc>) -> Result<LoggedIn, StoreError> {
+    pub async fn log_in(&self, request: LogIn, now: DateTime<Utc>) -> Result<LoggedIn> {
         let now = now.trunc_subsecs(3);
-        // Whether to wait is read first: a flood of guesses never takes the write lock.
-        let failed = failures(&self.db(), &wish.from).await?;
-        if let Some(retry_after_secs) = failed.and_then(|row| wait_of(&row, now)) {
+        // Failures are read first: a flood of guesses never takes the write lock.
+        let failed = login_failures::Entity::find_by_id(&request.from);
+        let failed = failed.one(&self.db()).await?;
+        if let Some(retry_after_secs) = failed.and_then(|row| wait_secs(&row, now)) {
             return Ok(LoggedIn::TooSoon { retry_after_secs });
         }
-        self.transaction(move |txn| Box::pin(log_in(txn, wish, now)))
+        self.transaction(move |txn| Box::pin(log_in(txn, request, now)))
             .await
     }
 
@@ -94,22 +95,21 @@ impl Store {
         &self,
         cookie: Fingerprint,
         now: DateTime<Utc>,
-    ) -> Result<Option<FoundSession>, StoreError> {
+    ) -> Result<Option<FoundSession>> {
         let db = self.db();
         let open = "WHERE session_hash = $1 AND expires_at > $2";
         let open = sql::select::<operator_sessions::Entity>(open);
-        let found = sql::row(&db, &open, [cookie.as_str().into(), now.into()]).await?;
-        let Some(row): Option<operator_sessions::Model> = found else {
-            return Ok(None);
-        };
+        let values = [cookie.as_str().into(), now.into()];
+        let found: Option<operator_sessions::Model> = sql::row(&db, &open, values).await?;
+        let Some(row) = found else { return Ok(None) };
         let token = Fingerprint::from_stored(row.token_hash);
         let operator = tokens::find(&db, &token).await?;
         if now - row.last_seen_at >= SEEN_EACH {
-            let saw = "UPDATE operator_sessions SET last_seen_at = $1 WHERE id = $2";
+            let seen = "UPDATE operator_sessions SET last_seen_at = $1 WHERE id = $2";
             let values = [now.trunc_subsecs(3).into(), row.id.into()];
-            if let Err(error) = self.execute(saw, values).await {
-                // Only people read it, so it is no reason to refuse.
-                warn!(%error, "when a session was last used could not be kept");
+            if let Err(error) = self.execute(seen, values).await {
+                // For display only, so it is no reason to refuse the request.
+                warn!(%error, "failed to record when a session was last used");
             }
         }
         Ok(Some(FoundSession {
@@ -124,51 +124,40 @@ impl Store {
     ///
     /// # Errors
     /// As `Store::execute`; it may then still be open.
-    pub async fn log_out(&self, cookie: Fingerprint) -> Result<(), StoreError> {
+    pub async fn log_out(&self, cookie: Fingerprint) -> Result<()> {
         let delete = "DELETE FROM operator_sessions WHERE session_hash = $1";
         let ended = self.execute(delete, [cookie.as_str().into()]);
         ended.await.map(drop)
     }
 }
 
-async fn log_in(
-    txn: &DatabaseTransaction,
-    wish: LogIn,
-    now: DateTime<Utc>,
-) -> Result<LoggedIn, StoreError> {
-    // Changes nothing in a row that is there, and so takes its lock on PostgreSQL: guesses that come
+async fn log_in(txn: &DatabaseTransaction, request: LogIn, now: DateTime<Utc>) -> Result<LoggedIn> {
+    // Changes nothing in a row that exists, and so takes its lock on PostgreSQL: guesses that come
     // at the same moment are counted one after the other. SQLite has one writer.
     let lock = "INSERT INTO login_failures (subject, failures, last_failed_at) VALUES ($1, 0, $2) \
          ON CONFLICT (subject) DO UPDATE SET subject = excluded.subject";
-    sql::execute(txn, lock, [wish.from.as_str().into(), now.into()]).await?;
-    let failed = failures(txn, &wish.from).await?;
-    let failed = failed
+    sql::execute(txn, lock, [request.from.as_str().into(), now.into()]).await?;
+    let failed = login_failures::Entity::find_by_id(&request.from);
+    let failed = (failed.one(txn).await?)
         .ok_or_else(|| StoreError::Corrupt("a row that was just written is gone".to_owned()))?;
-    if let Some(retry_after_secs) = wait_of(&failed, now) {
+    if let Some(retry_after_secs) = wait_secs(&failed, now) {
         return Ok(LoggedIn::TooSoon { retry_after_secs });
     }
-    let is_known = wish.is_bootstrap || tokens::find(txn, &wish.token).await?.is_some();
+    let is_known = request.is_bootstrap || tokens::find(txn, &request.token).await?.is_some();
     if !is_known {
         count_failure(txn, &failed, now).await?;
         return Ok(LoggedIn::Wrong);
     }
-    login_failures::Entity::delete_by_id(&wish.from)
+    login_failures::Entity::delete_by_id(&request.from)
         .exec(txn)
         .await?;
-    open(txn, &wish.token, now).await.map(LoggedIn::Opened)
-}
-
-async fn failures(
-    db: &impl ConnectionTrait,
-    from: &str,
-) -> Result<Option<login_failures::Model>, StoreError> {
-    Ok(login_failures::Entity::find_by_id(from).one(db).await?)
+    open(txn, &request.token, now).await.map(LoggedIn::Opened)
 }
 
 /// Seconds until this address may try again; `None` is now.
-fn wait_of(failed: &login_failures::Model, now: DateTime<Utc>) -> Option<u64> {
-    let over = failed.last_failed_at + pause_after(failed.failures);
-    let millis = u64::try_from((over - now).num_milliseconds()).ok()?;
+fn wait_secs(failed: &login_failures::Model, now: DateTime<Utc>) -> Option<u64> {
+    let end = failed.last_failed_at + pause_after(failed.failures);
+    let millis = u64::try_from((end - now).num_milliseconds()).ok()?;
     (millis > 0).then(|| millis.div_ceil(1_000))
 }
 
@@ -176,7 +165,7 @@ async fn count_failure(
     txn: &DatabaseTransaction,
     failed: &login_failures::Model,
     now: DateTime<Utc>,
-) -> Result<(), StoreError> {
+) -> Result<()> {
     let is_old = now - failed.last_failed_at > FORGET_FAILURES;
     let before = if is_old { 0 } else { failed.failures };
     let count = "UPDATE login_failures SET failures = $1, last_failed_at = $2 WHERE subject = $3";
@@ -186,7 +175,7 @@ async fn count_failure(
         failed.subject.as_str().into(),
     ];
     sql::execute(txn, count, values).await?;
-    // What is forgotten needs no row; so the table stays as small as the attack.
+    // Failures that no longer count need no row, so the table stays small.
     let forget = "DELETE FROM login_failures WHERE last_failed_at < $1";
     sql::execute(txn, forget, [(now - FORGET_FAILURES).into()]).await?;
     Ok(())
@@ -196,7 +185,7 @@ async fn open(
     txn: &DatabaseTransaction,
     token: &Fingerprint,
     now: DateTime<Utc>,
-) -> Result<NewSession, StoreError> {
+) -> Result<NewSession> {
     let ended = "DELETE FROM operator_sessions WHERE expires_at <= $1";
     sql::execute(txn, ended, [now.into()]).await?;
     let session = NewSession {

@@ -1,30 +1,73 @@
-//! The people who run the hotspots, by their tokens.
+//! Operators, and the tokens by which they are known.
+//!
+//! A token is 256 bits from the operating system's random source, and the database has only its
+//! SHA-256. A quick hash is right here: a token of that size cannot be guessed, so a slow hash would
+//! only hold up every request. The lookup is safe too: how long an index takes to find a hash says
+//! nothing about the token.
 
 use chrono::{DateTime, Utc};
 use entities::operators;
-use sea_orm::{ConnectionTrait, DatabaseTransaction};
+use rand::TryRng;
+use rand::rngs::SysRng;
+use sea_orm::ConnectionTrait;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
 
-use super::audit_log;
-use super::credentials::{Fingerprint, fresh_token};
 use crate::domain::people::operator::Operator;
 use crate::domain::people::secret::Secret;
 use crate::store::engine::sql;
+use crate::store::error::Result;
 use crate::store::{AuditEntry, Store, StoreError};
+
+/// What is stored of a token or cookie: its SHA-256, in hexadecimal digits.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Fingerprint(String);
+
+impl Fingerprint {
+    /// Of a token as it was sent.
+    pub fn of(sent: &str) -> Self {
+        Self(hex::encode(Sha256::digest(sent.as_bytes())))
+    }
+
+    /// As it is stored.
+    pub(in crate::store) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Trusts what is stored.
+    pub(in crate::store) fn from_stored(text: String) -> Self {
+        Self(text)
+    }
+
+    /// Whether both are of one token, in constant time.
+    pub fn matches(&self, other: &Self) -> bool {
+        self.0.as_bytes().ct_eq(other.0.as_bytes()).into()
+    }
+}
+
+/// A token that cannot be guessed: 64 hexadecimal digits.
+pub fn fresh_token() -> Secret {
+    let mut bytes = [0_u8; 32];
+    SysRng
+        .try_fill_bytes(&mut bytes)
+        .expect("the operating system has random bytes");
+    Secret::new(hex::encode(bytes))
+}
 
 /// An operator who has or had a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KnownOperator {
     /// Name and role.
     pub operator: Operator,
-    /// Since when.
+    /// When the operator was added.
     pub since: DateTime<Utc>,
-    /// When the token was ended.
+    /// When the token was disabled.
     pub disabled_at: Option<DateTime<Utc>>,
 }
 
 impl Store {
-    /// Adds an operator, or enables one who was disabled, and returns a fresh token, which is kept
-    /// nowhere. `None` if there is one of that name.
+    /// Adds an operator, or enables a disabled one, and returns a fresh token, which is stored nowhere.
+    /// `None` if there is one of that name.
     ///
     /// # Errors
     /// As `Store::transaction`.
@@ -32,33 +75,40 @@ impl Store {
         &self,
         operator: Operator,
         audit: Option<AuditEntry>,
-    ) -> Result<Option<Secret>, StoreError> {
+    ) -> Result<Option<Secret>> {
         let (token, now) = (fresh_token(), self.clock().now());
-        let hash = Fingerprint::of(token.expose());
-        let added = self.transaction(move |txn| Box::pin(add(txn, operator, hash, audit, now)));
-        Ok(added.await?.then_some(token))
+        // A disabled operator is enabled again, with this role and token.
+        let add = "INSERT INTO operators (name, role, token_hash, created_at) \
+             VALUES ($1, $2, $3, $4) ON CONFLICT (name) DO UPDATE SET role = excluded.role, \
+             token_hash = excluded.token_hash, disabled_at = NULL \
+             WHERE operators.disabled_at IS NOT NULL";
+        let values = [
+            operator.name.into(),
+            operator.role.as_str().into(),
+            Fingerprint::of(token.expose()).as_str().into(),
+            now.into(),
+        ];
+        let is_added = self.execute_logged(add, values, audit).await?;
+        Ok(is_added.then_some(token))
     }
 
-    /// Ends an operator's token, and the sessions that it opened; the name stays in the audit log.
+    /// Disables an operator's token, and the sessions that it opened; the name stays in the audit log.
     /// `false` if no operator of that name is able to log in.
     ///
     /// # Errors
     /// As `Store::transaction`.
-    pub async fn disable_operator(
-        &self,
-        name: &str,
-        audit: Option<AuditEntry>,
-    ) -> Result<bool, StoreError> {
-        let (name, now) = (name.to_owned(), self.clock().now());
-        self.transaction(move |txn| Box::pin(disable(txn, name, audit, now)))
-            .await
+    pub async fn disable_operator(&self, name: &str, audit: Option<AuditEntry>) -> Result<bool> {
+        let disable =
+            "UPDATE operators SET disabled_at = $1 WHERE name = $2 AND disabled_at IS NULL";
+        let values = [self.clock().now().into(), name.into()];
+        self.execute_logged(disable, values, audit).await
     }
 
-    /// All who have or had a token, by name.
+    /// All operators who have or had a token, by name.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    pub async fn operators(&self) -> Result<Vec<KnownOperator>, StoreError> {
+    pub async fn operators(&self) -> Result<Vec<KnownOperator>> {
         let all = sql::select::<operators::Entity>("ORDER BY name");
         let found: Vec<operators::Model> = sql::rows(&self.db(), &all, []).await?;
         let known = |row: operators::Model| {
@@ -71,79 +121,34 @@ impl Store {
         found.into_iter().map(known).collect()
     }
 
-    /// Whose token this is; `None` also for an operator who is disabled.
+    /// The operator who has this token; `None` also if the operator is disabled.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    pub async fn operator_by_token(
-        &self,
-        token: Fingerprint,
-    ) -> Result<Option<Operator>, StoreError> {
+    pub async fn operator_by_token(&self, token: Fingerprint) -> Result<Option<Operator>> {
         find(&self.db(), &token).await
     }
 
-    /// Whether there is an operator beside the owner of the bootstrap token.
+    /// Whether any operator is enabled, apart from the owner of the bootstrap token.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    pub async fn has_operators(&self) -> Result<bool, StoreError> {
-        let able = "SELECT COUNT(*) FROM operators WHERE disabled_at IS NULL";
-        let able: Option<i64> = sql::tuple(&self.db(), able, []).await?;
-        Ok(able.is_some_and(|able| able > 0))
+    pub async fn has_operators(&self) -> Result<bool> {
+        let enabled = "SELECT id FROM operators WHERE disabled_at IS NULL LIMIT 1";
+        let enabled: Option<i64> = sql::tuple(&self.db(), enabled, []).await?;
+        Ok(enabled.is_some())
     }
 }
 
-/// Whose token this is now.
-pub(in crate::store) async fn find(
-    db: &impl ConnectionTrait,
-    token: &Fingerprint,
-) -> Result<Option<Operator>, StoreError> {
-    let able = "WHERE token_hash = $1 AND disabled_at IS NULL";
-    let able = sql::select::<operators::Entity>(able);
-    let found = sql::row(db, &able, [token.as_str().into()]).await?;
+/// The operator who has this token now.
+pub async fn find(db: &impl ConnectionTrait, token: &Fingerprint) -> Result<Option<Operator>> {
+    let enabled = "WHERE token_hash = $1 AND disabled_at IS NULL";
+    let enabled = sql::select::<operators::Entity>(enabled);
+    let found = sql::row(db, &enabled, [token.as_str().into()]).await?;
     found.map(operator).transpose()
 }
 
-async fn disable(
-    txn: &DatabaseTransaction,
-    name: String,
-    audit: Option<AuditEntry>,
-    now: DateTime<Utc>,
-) -> Result<bool, StoreError> {
-    let disable = "UPDATE operators SET disabled_at = $1 WHERE name = $2 AND disabled_at IS NULL";
-    let disabled = sql::execute(txn, disable, [now.into(), name.into()]).await? == 1;
-    if let Some(entry) = audit.filter(|_| disabled) {
-        audit_log::insert(txn, &entry, now).await?;
-    }
-    Ok(disabled)
-}
-
-async fn add(
-    txn: &DatabaseTransaction,
-    operator: Operator,
-    token: Fingerprint,
-    audit: Option<AuditEntry>,
-    now: DateTime<Utc>,
-) -> Result<bool, StoreError> {
-    // One that is disabled is enabled again, with this role and token.
-    let add = "INSERT INTO operators (name, role, token_hash, created_at) VALUES ($1, $2, $3, $4) \
-         ON CONFLICT (name) DO UPDATE SET role = excluded.role, \
-         token_hash = excluded.token_hash, disabled_at = NULL \
-         WHERE operators.disabled_at IS NOT NULL";
-    let values = [
-        operator.name.into(),
-        operator.role.as_str().into(),
-        token.as_str().into(),
-        now.into(),
-    ];
-    let added = sql::execute(txn, add, values).await? == 1;
-    if let Some(entry) = audit.filter(|_| added) {
-        audit_log::insert(txn, &entry, now).await?;
-    }
-    Ok(added)
-}
-
-fn operator(row: operators::Model) -> Result<Operator, StoreError> {
+fn operator(row: operators::Model) -> Result<Operator> {
     let role = row
         .role
         .parse()
@@ -152,4 +157,28 @@ fn operator(row: operators::Model) -> Result<Operator, StoreError> {
         name: row.name,
         role,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_fingerprint_is_the_sha_256_of_the_token() {
+        // FIPS 180-4's example.
+        let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+
+        assert_eq!(Fingerprint::of("abc").as_str(), abc);
+        assert!(Fingerprint::of("abc").matches(&Fingerprint::from_stored(abc.to_owned())));
+        assert!(!Fingerprint::of("abc").matches(&Fingerprint::of("abd")));
+    }
+
+    #[test]
+    fn tokens_are_long_and_differ() {
+        let (one, other) = (fresh_token(), fresh_token());
+
+        assert_eq!(one.expose().len(), 64);
+        assert!(one.expose().bytes().all(|byte| byte.is_ascii_hexdigit()));
+        assert_ne!(one, other);
+    }
 }

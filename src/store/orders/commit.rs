@@ -1,8 +1,9 @@
-//! What one message writes: its payment's row, and rows of other tables, together or not at all.
+//! What one message writes: the row of its payment, and rows of other tables, in one transaction.
 //!
 //! # Invariants
-//! The payment is changed `WHERE version = ?`, and zero rows is [`StoreError::Conflict`]. With that
-//! and the unique keys the result is right even if two processes, or no actors at all, stand above.
+//! The payment is changed `WHERE version = ?`; if that finds no row, the result is
+//! `StoreError::Conflict`. With that and the unique keys the result is right even with two processes,
+//! or with no actors at all.
 
 use std::sync::Arc;
 
@@ -11,15 +12,14 @@ use entities::payments;
 use sea_orm::ActiveValue::Set;
 use sea_orm::DatabaseTransaction;
 
-use super::{events, reissue, sale};
+use super::sale;
 use crate::domain::access::RadiusUser;
 use crate::domain::order::decision::{Decision, Effect};
 use crate::domain::order::payment::Payment;
 use crate::store::engine::writer::{Guard, Rows, Work, Write};
-use crate::store::journal::deliveries;
+use crate::store::error::Result;
 use crate::store::operators::audit_log;
-use crate::store::rows;
-use crate::store::{AuditEntry, DeliveryRecord, Store, StoreError};
+use crate::store::{AuditEntry, DeliveryRecord, Store, journal, rows};
 
 /// What one message writes.
 #[derive(Clone)]
@@ -28,11 +28,11 @@ pub struct Change {
     pub before: Payment,
     /// What was decided.
     pub decision: Decision,
-    /// The voucher's RADIUS user, when it is sold or has another code.
+    /// The voucher's RADIUS user, for a sale and for a new code.
     pub radius_user: Option<RadiusUser>,
-    /// The delivery that brought the evidence, to be journalled with its effect.
+    /// The delivery that brought the evidence, journalled with its effect.
     pub delivery: Option<DeliveryRecord>,
-    /// The operator's act that brought it, to be logged with its effect.
+    /// The operator's act that caused it, logged with its effect.
     pub audit: Option<AuditEntry>,
     /// Also ask ZenoPay at this time, whatever was decided.
     pub ask_at: Option<DateTime<Utc>>,
@@ -42,18 +42,18 @@ impl Store {
     /// Writes a change in one transaction and returns when it is durable.
     ///
     /// # Errors
-    /// [`StoreError::Conflict`] and [`StoreError::CodeTaken`]: load and decide again.
-    /// [`StoreError::CommitUnknown`]: forget what is known of the order. Any other: nothing
+    /// `StoreError::Conflict` and `StoreError::CodeTaken`: load and decide again.
+    /// `StoreError::CommitUnknown`: forget what is known of the order. Any other: nothing
     /// was written.
-    pub async fn commit(&self, change: Change) -> Result<(), StoreError> {
+    pub async fn commit(&self, change: Change) -> Result<()> {
         let write = change.into_write(self.clock().now())?;
         self.inner.write_path.write(write).await
     }
 }
 
 impl Change {
-    /// As the writer takes it.
-    pub(in crate::store) fn into_write(self, now: DateTime<Utc>) -> Result<Write, StoreError> {
+    /// What the writer needs of it.
+    pub(in crate::store) fn into_write(self, now: DateTime<Utc>) -> Result<Write> {
         Ok(Write {
             guard: self.guard(),
             rows: self.rows(now)?,
@@ -61,7 +61,7 @@ impl Change {
         })
     }
 
-    /// What it does to the payment's row; `None` if it holds whatever becomes of the row.
+    /// What it does to the payment's row; `None` if it is right whatever the row has become.
     fn guard(&self) -> Option<Guard> {
         let mut update = match &self.decision.effect {
             Effect::Sell(sale) => rows::changed(&sale.payment),
@@ -74,7 +74,7 @@ impl Change {
                 due_at: Set(Some(*at)),
                 ..Default::default()
             },
-            // COMPLETED can only become REFUNDED, and what is said about it stays true then.
+            // COMPLETED can only become REFUNDED, and this decision holds for both.
             Effect::Keep | Effect::Refuse
                 if self.before.status.is_finished() && self.ask_at.is_none() =>
             {
@@ -93,12 +93,14 @@ impl Change {
     }
 
     /// The new rows.
-    fn rows(&self, now: DateTime<Utc>) -> Result<Rows, StoreError> {
+    fn rows(&self, now: DateTime<Utc>) -> Result<Rows> {
         let mut rows = Rows::default();
         let radius_user = self.radius_user.as_ref();
         match &self.decision.effect {
             Effect::Sell(sale) => sale::gather(&mut rows, sale, radius_user)?,
-            Effect::Replace(it) => reissue::gather(&mut rows, it, radius_user)?,
+            Effect::Replace(it) => {
+                sale::gather_access(&mut rows, &it.payment, radius_user, &it.sms)?;
+            }
             Effect::Fail(_)
             | Effect::Hold(_)
             | Effect::Refund(_)
@@ -109,13 +111,13 @@ impl Change {
             | Effect::Refuse => {}
         }
         for remark in &self.decision.remarks {
-            rows.add(events::row(self.before.order_id, remark, now));
+            rows.add(journal::remark_row(self.before.order_id, remark, now));
         }
         if let Some(entry) = &self.audit {
             rows.add(audit_log::row(entry, now));
         }
         if let Some(delivery) = &self.delivery {
-            let line = deliveries::row(delivery, self.decision.outcome);
+            let line = journal::delivery_row(delivery, self.decision.outcome);
             rows.add_delivery(line, delivery.received);
         }
         Ok(rows)
@@ -130,11 +132,11 @@ impl Change {
         })
     }
 
-    async fn write_more(&self, txn: &DatabaseTransaction) -> Result<(), StoreError> {
+    async fn write_more(&self, txn: &DatabaseTransaction) -> Result<()> {
         match &self.decision.effect {
             Effect::Refund(next) => sale::revoke(txn, next, "refunded").await,
             Effect::Revoke(next) => sale::revoke(txn, next, "revoked").await,
-            Effect::Replace(replacement) => reissue::close(txn, replacement).await,
+            Effect::Replace(replacement) => sale::close_old_code(txn, replacement).await,
             Effect::Confirm(kept) => sale::correct_amount(txn, &self.before, kept).await,
             Effect::Sell(_)
             | Effect::Fail(_)
@@ -145,7 +147,7 @@ impl Change {
         }
     }
 
-    /// Whether it changes rows of other tables, which no batch does.
+    /// Whether it changes rows of other tables; such a change is never part of a batch.
     fn has_more(&self) -> bool {
         match &self.decision.effect {
             Effect::Refund(_) | Effect::Revoke(_) | Effect::Replace(_) => true,

@@ -1,5 +1,5 @@
-//! A new order: limits, price and row in one transaction, so that two presses of a button
-//! cannot both slip under a limit.
+//! A new order: limits, price and row in one transaction, so that two requests at the same moment
+//! cannot both pass a limit.
 
 use std::sync::Arc;
 
@@ -22,6 +22,7 @@ use crate::domain::people::language::Language;
 use crate::domain::people::phone::Phone;
 use crate::domain::people::secret::Secret;
 use crate::store::engine::sql;
+use crate::store::error::Result;
 use crate::store::{Store, StoreError, rows};
 
 /// What a new order consists of.
@@ -33,15 +34,15 @@ pub struct NewOrder {
     pub phone: Phone,
     /// Their name, if they gave one.
     pub customer_name: Option<Personal>,
-    /// The device that it is bought from, if the router named it.
+    /// The device that it is bought on, if the router named it.
     pub device: Option<DeviceMac>,
     /// Of the SMS.
     pub language: Language,
-    /// What, at our price.
+    /// What is bought, at our price.
     pub package: Package,
-    /// Makes sending the same wish again safe.
+    /// Makes it safe to send the same request again.
     pub idempotency_key: Option<IdempotencyKey>,
-    /// What an open prompt means.
+    /// What to do if an earlier prompt of this phone is still open.
     pub ringing: Ringing,
     /// The random part of the webhook URL.
     pub webhook_secret: Secret,
@@ -57,14 +58,14 @@ impl NewOrder {
     }
 }
 
-/// What became of a wish to buy.
+/// The result of a purchase request.
 #[derive(Clone, Debug)]
 pub enum Placed {
     /// The row is committed.
     Created(Payment),
-    /// This key has made an order before; here it is as it is now.
+    /// The order that this key made before, as it is now.
     Resumed(Payment),
-    /// Not now.
+    /// A limit forbids it.
     Refused(Refusal),
 }
 
@@ -73,26 +74,21 @@ impl Store {
     ///
     /// # Errors
     /// As `Store::transaction`.
-    pub async fn place(&self, order: NewOrder, limits: Limits) -> Result<Placed, StoreError> {
+    pub async fn place(&self, order: NewOrder, limits: Limits) -> Result<Placed> {
         let (key, clock) = (order.idempotency_key.clone(), self.clock());
         let order = Arc::new(order);
         let placed = self.share(move |txn| {
             let (order, now) = (order.clone(), clock.now());
             Box::pin(async move { place(txn, &order, limits, now).await })
         });
-        match placed.await {
-            Err(StoreError::Conflict) => self.resume(key.as_ref()).await,
-            placed => placed,
+        let placed = placed.await;
+        // Of two requests with one key at the same moment, the second gets the order of the first.
+        if let (Err(StoreError::Conflict), Some(key)) = (&placed, &key)
+            && let Some(payment) = self.load_by_key(key).await?
+        {
+            return Ok(Placed::Resumed(payment));
         }
-    }
-
-    /// Two requests with one key at the same moment: the other one was first.
-    async fn resume(&self, key: Option<&IdempotencyKey>) -> Result<Placed, StoreError> {
-        let found = match key {
-            Some(key) => self.load_by_key(key).await?,
-            None => None,
-        };
-        found.map(Placed::Resumed).ok_or(StoreError::Conflict)
+        placed
     }
 }
 
@@ -101,13 +97,18 @@ async fn place(
     order: &NewOrder,
     limits: Limits,
     now: DateTime<Utc>,
-) -> Result<Placed, StoreError> {
-    one_at_a_time(txn, &order.phone).await?;
-    // After a wait for the lock the same request may have made its order: no limit concerns it.
+) -> Result<Placed> {
+    // Lets one transaction a phone count and insert at a time. SQLite has one writer anyway.
+    if txn.get_database_backend() == DbBackend::Postgres {
+        let lock = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))";
+        sql::execute(txn, lock, [order.phone.international().into()]).await?;
+    }
+    // While this one waited for the lock, the same request may have made the order: then no limit
+    // applies.
     if let Some(key) = &order.idempotency_key {
         let same = payments::Column::IdempotencyKey.eq(key.as_str());
-        let made = rows::orders(txn, payments::Entity::find().filter(same)).await?;
-        if let Some(payment) = made.into_iter().next() {
+        let mut made = rows::orders(txn, payments::Entity::find().filter(same)).await?;
+        if let Some(payment) = made.pop() {
             return Ok(Placed::Resumed(payment));
         }
     }
@@ -128,23 +129,13 @@ async fn place(
     }
 }
 
-/// Lets one transaction a phone count and insert at a time. On SQLite there is one writer
-/// anyway.
-async fn one_at_a_time(txn: &DatabaseTransaction, phone: &Phone) -> Result<(), StoreError> {
-    if txn.get_database_backend() == DbBackend::Postgres {
-        let lock = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))";
-        sql::execute(txn, lock, [phone.international().into()]).await?;
-    }
-    Ok(())
-}
-
 async fn history(
     txn: &DatabaseTransaction,
     phone: &Phone,
     now: DateTime<Utc>,
     limits: Limits,
-) -> Result<History, StoreError> {
-    // Only as far as the limit: a busy second is not counted to its end.
+) -> Result<History> {
+    // Counted up to the limit, which is all that matters.
     let last_second = "SELECT id FROM payments WHERE created_at > $1 LIMIT $2";
     let second = [
         (now - TimeDelta::seconds(1)).into(),
@@ -158,14 +149,13 @@ async fn history(
     let of_day = "SELECT status, created_at FROM payments WHERE phone = $1 AND created_at > $2 \
          ORDER BY created_at";
     let day = [phone.international().into(), (now - admission::DAY).into()];
-    let of_day: Vec<(String, DateTime<Utc>)> = sql::tuples(txn, of_day, day).await?;
+    let of_day: Vec<(Status, DateTime<Utc>)> = sql::tuples(txn, of_day, day).await?;
     for (status, created_at) in of_day {
-        let status = Status::read(&status);
-        match status {
-            Some(Status::Completed | Status::Refunded | Status::Held) => {}
-            _ => history.unpaid.push(created_at),
+        let is_paid = matches!(status, Status::Completed | Status::Refunded | Status::Held);
+        if !is_paid {
+            history.unpaid.push(created_at);
         }
-        if status == Some(Status::Pending) {
+        if status == Status::Pending {
             history.newest_pending = Some(created_at);
         }
         history.prompts.push(created_at);

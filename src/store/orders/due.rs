@@ -1,4 +1,4 @@
-//! Which orders are to be looked at, shared between processes by leases.
+//! Which orders are due to be checked. Processes share them by leases.
 
 use std::collections::{HashMap, HashSet};
 
@@ -10,24 +10,34 @@ use sea_orm::{ColumnTrait, EntityTrait, Order, QueryFilter, QueryOrder, QuerySel
 use crate::domain::order::ids::OrderId;
 use crate::domain::order::payment::Status;
 use crate::domain::pacing::check_budget::Turns;
+use crate::store::Store;
+use crate::store::engine::sql;
+use crate::store::error::Result;
 use crate::store::rows::{self, MAY_STILL_BE_PAID};
-use crate::store::{Store, StoreError};
 
-/// Names in one question.
+/// Order ids in one query.
 const READ_BATCH: usize = 5_000;
 
-/// An order whose due time has come and which is ours to look at until the lease ends.
+/// PENDING orders whose deadline has passed. The first condition is the predicate of the index
+/// `payments_open`, to the letter.
+const OVERDUE: &str = "SELECT order_id FROM payments WHERE status IN ('PENDING', 'HELD') \
+     AND status = 'PENDING' AND deadline_at <= $1 LIMIT $2";
+/// Orders that are due and not sold, the longest overdue first.
+const LONGEST_OVERDUE_FIRST: &str = "SELECT id FROM payments WHERE due_at <= $1 \
+     AND status <> 'COMPLETED' ORDER BY due_at, created_at DESC LIMIT $2";
+
+/// An order whose due time has come, and that this process may check until the lease ends.
 #[derive(Clone, Debug)]
 pub struct DueOrder {
-    /// Which.
+    /// Its id.
     pub order_id: OrderId,
-    /// Where it stood when it was claimed.
+    /// Its status when it was claimed.
     pub status: Status,
     /// When it was made.
     pub created_at: DateTime<Utc>,
     /// When it was sold, if ZenoPay itself has not said yet that it was paid.
     pub unconfirmed_since: Option<DateTime<Utc>>,
-    /// Until when it is ours: as long as this is its due time, nothing else has changed it.
+    /// When the lease ends. As long as this is its due time, nothing else has changed it.
     leased_until: DateTime<Utc>,
 }
 
@@ -36,10 +46,9 @@ impl Store {
     /// claimed: expiring twice does nothing.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn overdue(&self, now: DateTime<Utc>, most: u64) -> Result<Vec<OrderId>, StoreError> {
-        let overdue = overdue(now, most).into_tuple();
-        Ok(overdue.all(&self.db()).await?)
+    /// `StoreError::Unavailable`.
+    pub async fn overdue(&self, now: DateTime<Utc>, most: u64) -> Result<Vec<OrderId>> {
+        sql::tuples(&self.db(), OVERDUE, [now.into(), most.into()]).await
     }
 
     /// Claims orders that are due at `now` (the database's clock), one for each turn, by
@@ -55,15 +64,15 @@ impl Store {
         lease: TimeDelta,
         turns: Turns,
         waited_for: Vec<OrderId>,
-    ) -> Result<Vec<DueOrder>, StoreError> {
+    ) -> Result<Vec<DueOrder>> {
         let candidates = self.candidates(now, turns, &waited_for).await?;
         let leased_until = now + lease;
-        let places: HashMap<i64, usize> = candidates.iter().copied().zip(0..).collect();
+        let ranks: HashMap<i64, usize> = candidates.iter().copied().zip(0..).collect();
         let (columns, all) = ((Column::Id, Column::DueAt), payments::Entity::find());
         let claimed = self.claim_rows(now..leased_until, columns, all, candidates);
         let mut claimed = claimed.await?;
         // The most urgent first, as they were chosen.
-        claimed.sort_by_key(|row| places.get(&row.id).copied());
+        claimed.sort_by_key(|row| ranks.get(&row.id).copied());
         let due = |row: payments::Model| {
             let status = rows::status(&row.status)?;
             let waits = status == Status::Completed && row.gateway_confirmed_at.is_none();
@@ -78,27 +87,28 @@ impl Store {
         claimed.into_iter().map(due).collect()
     }
 
-    /// What is due, as much of it as there are turns.
+    /// Due orders, at most one for each turn.
     async fn candidates(
         &self,
         now: DateTime<Utc>,
         turns: Turns,
         waited_for: &[OrderId],
-    ) -> Result<Vec<i64>, StoreError> {
+    ) -> Result<Vec<i64>> {
         let (db, most) = (&self.db(), turns.in_all());
         let newest: Vec<i64> = newest_first(now, most).into_tuple().all(db).await?;
-        // If all that is due can be claimed there is no queue to jump.
+        // If all that is due can be claimed, the order does not matter.
         if newest.len() < most {
             return Ok(newest);
         }
         let mut chosen: Vec<i64> = Vec::with_capacity(most);
         if turns.overdue > 0 {
-            let overdue = longest_overdue_first(now, turns.overdue);
-            chosen.extend(overdue.into_tuple::<i64>().all(db).await?);
+            let values = [now.into(), (turns.overdue as u64).into()];
+            let overdue: Vec<i64> = sql::tuples(db, LONGEST_OVERDUE_FIRST, values).await?;
+            chosen.extend(overdue);
         }
-        for names in waited_for.chunks(READ_BATCH) {
-            let names = names.iter().map(|order| order.0);
-            let among = newest_first(now, most).filter(Column::OrderId.is_in(names));
+        for ids in waited_for.chunks(READ_BATCH) {
+            let ids = ids.iter().map(|order| order.0);
+            let among = newest_first(now, most).filter(Column::OrderId.is_in(ids));
             chosen.extend(among.into_tuple::<i64>().all(db).await?);
         }
         chosen.extend(newest);
@@ -108,16 +118,12 @@ impl Store {
         Ok(chosen)
     }
 
-    /// Counts a status check and sets when a claimed order is looked at next. If another time was
-    /// set meanwhile, as by a sale or an unverified webhook, that one stays.
+    /// Counts a status check and sets when a claimed order is checked next. If another time was set
+    /// meanwhile, as by a sale or an unverified webhook, that one stays.
     ///
     /// # Errors
     /// As `Store::transaction`.
-    pub async fn reschedule(
-        &self,
-        order: &DueOrder,
-        due_at: Option<DateTime<Utc>>,
-    ) -> Result<(), StoreError> {
+    pub async fn reschedule(&self, order: &DueOrder, due_at: Option<DateTime<Utc>>) -> Result<()> {
         let (order_id, leased_until) = (order.order_id.0, order.leased_until);
         let next =
             "UPDATE payments SET due_at = $1, asks = asks + 1 WHERE order_id = $2 AND due_at = $3";
@@ -125,12 +131,12 @@ impl Store {
         self.share_execute(next, values).await
     }
 
-    /// Has ZenoPay asked about an order at `due_at` at the latest. One that failed is asked
-    /// about once more: late money wins. One that is sold or held is left alone.
+    /// Schedules a status check of an order for `due_at` at the latest, also of one that failed: late
+    /// money wins. An order that is sold or held stays as it is.
     ///
     /// # Errors
     /// As `Store::transaction`.
-    pub async fn ask_by(&self, order_id: OrderId, due_at: DateTime<Utc>) -> Result<(), StoreError> {
+    pub async fn ask_by(&self, order_id: OrderId, due_at: DateTime<Utc>) -> Result<()> {
         let ask = format!(
             "UPDATE payments SET due_at = $1 WHERE order_id = $2 \
              AND (due_at > $1 OR due_at IS NULL) AND {MAY_STILL_BE_PAID}"
@@ -140,68 +146,49 @@ impl Store {
     }
 }
 
-/// PENDING orders whose deadline has passed.
-fn overdue(now: DateTime<Utc>, most: u64) -> Select<payments::Entity> {
-    payments::Entity::find()
-        .select_only()
-        .column(Column::OrderId)
-        .filter(rows::is_open())
-        .filter(Column::Status.eq(Status::Pending.as_str()))
-        .filter(Column::DeadlineAt.lte(now))
-        .limit(most)
-}
-
-/// What is due, the newest first and what is sold last.
+/// Orders that are due, the newest first and sold ones last.
 fn newest_first(now: DateTime<Utc>, most: usize) -> Select<payments::Entity> {
     let is_sold = Column::Status.eq(Status::Completed.as_str());
     let sold_last: SimpleExpr = Expr::case(is_sold, 1).finally(0).into();
-    due(now, most)
-        .order_by(sold_last, Order::Asc)
-        .order_by_desc(Column::CreatedAt)
-}
-
-/// What is due and not sold, the longest overdue first.
-fn longest_overdue_first(now: DateTime<Utc>, most: usize) -> Select<payments::Entity> {
-    due(now, most)
-        .filter(Column::Status.ne(Status::Completed.as_str()))
-        .order_by_asc(Column::DueAt)
-        .order_by_desc(Column::CreatedAt)
-}
-
-fn due(now: DateTime<Utc>, most: usize) -> Select<payments::Entity> {
     payments::Entity::find()
         .select_only()
         .column(Column::Id)
         .filter(Column::DueAt.lte(now))
+        .order_by(sold_last, Order::Asc)
+        .order_by_desc(Column::CreatedAt)
         .limit(most as u64)
 }
 
 #[cfg(test)]
 mod tests {
-    use sea_orm::QueryTrait;
+    use sea_orm::{QueryTrait, Statement};
 
     use super::*;
     use crate::store::engine::tests::plans::Books;
 
     #[tokio::test]
-    async fn what_is_due_is_found_by_an_index_of_what_is_due() {
+    async fn due_orders_are_found_by_the_index_of_due_times() {
         for books in Books::both().await {
+            let backend = books.backend();
+            let values = [Utc::now().into(), 10_u64.into()];
             for query in [
-                newest_first(Utc::now(), 10),
-                longest_overdue_first(Utc::now(), 10),
+                newest_first(Utc::now(), 10).build(backend),
+                Statement::from_sql_and_values(backend, LONGEST_OVERDUE_FIRST, values),
             ] {
-                let plan = books.plan(&query.build(books.backend())).await;
+                let plan = books.plan(&query).await;
                 assert!(plan.contains("payments_due_at"), "{plan}");
             }
         }
     }
 
     #[tokio::test]
-    async fn what_is_overdue_is_found_without_a_look_at_what_is_not() {
-        // Before all of them: few are overdue, and none is looked at in vain.
-        let now = "2025-12-31T00:00:00Z".parse().unwrap();
+    async fn overdue_orders_are_found_by_their_deadline_in_the_index_of_open_orders() {
+        // Before the deadline of all orders: few are overdue, and no other is read.
+        let now: DateTime<Utc> = "2025-12-31T00:00:00Z".parse().unwrap();
         for books in Books::both().await {
-            let plan = books.plan(&overdue(now, 10).build(books.backend())).await;
+            let values = [now.into(), 10_u64.into()];
+            let query = Statement::from_sql_and_values(books.backend(), OVERDUE, values);
+            let plan = books.plan(&query).await;
             let by_deadline = plan.lines().any(|line| {
                 let is_search = line.contains("Index Cond") || line.contains("SEARCH");
                 is_search && line.contains("deadline_at")

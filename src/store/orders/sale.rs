@@ -1,6 +1,10 @@
-//! What a sale writes beside the payment row, and how it is taken back. Called inside the
-//! transaction of `writer`; nothing here begins or commits, and a sale's rows are only gathered
-//! here: the writer inserts them, with those of other changes.
+//! What a sale, or a new code for it, writes beside the row of its payment, and how it is revoked.
+//! The statements run in the writer's transaction, which they neither begin nor commit. New rows are
+//! only gathered: the writer inserts them with those of other changes.
+//!
+//! # Invariants
+//! A payment has one voucher. When its code is replaced, the row of the old code gives up its payment
+//! to a new row, so that the unique key still holds, and stays in the database as a former code.
 
 use chrono::{DateTime, Utc};
 use entities::{customers, invoices, sms_messages, vouchers};
@@ -10,124 +14,81 @@ use sea_orm::DatabaseTransaction;
 use crate::domain::access::RadiusUser;
 use crate::domain::catalog::money::CURRENCY;
 use crate::domain::order::payment::Payment;
+use crate::domain::order::reissue::{Replaced, Replacement};
 use crate::domain::order::sale::{Sale, Sms};
 use crate::domain::sms_text;
-use crate::store::StoreError;
 use crate::store::engine::sql;
 use crate::store::engine::writer::Rows;
+use crate::store::error::Result;
 use crate::store::radius::users::{provision, revoke_users};
 use crate::store::rows::personal;
+use crate::store::{Store, StoreError, vouchers as voucher_rows};
 
-/// Customer, invoice, voucher, RADIUS user and SMS of a sale.
-pub(in crate::store) fn gather(
-    rows: &mut Rows,
-    sale: &Sale,
-    radius_user: Option<&RadiusUser>,
-) -> Result<(), StoreError> {
-    let radius_user = radius_user
-        .ok_or_else(|| StoreError::Corrupt("a sale without a RADIUS user".to_owned()))?;
-    add_customer(rows, sale);
-    issue_invoice(rows, sale);
-    issue_voucher(rows, &sale.payment)?;
-    provision(rows, radius_user);
-    queue_sms(rows, &sale.payment, &sale.sms, sale.invoice.issued_at);
-    Ok(())
+impl Store {
+    /// How often the code of this payment was replaced, in all and since `lately`.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn replaced(&self, payment_id: i64, lately: DateTime<Utc>) -> Result<Replaced> {
+        let times = "SELECT revoked_at FROM vouchers WHERE former_payment_id = $1";
+        let times: Vec<Option<DateTime<Utc>>> =
+            sql::tuples(&self.db(), times, [payment_id.into()]).await?;
+        let count = |times: usize| u32::try_from(times).unwrap_or(u32::MAX);
+        let is_late = |at: &&Option<DateTime<Utc>>| at.is_some_and(|at| at > lately);
+        Ok(Replaced {
+            ever: count(times.len()),
+            lately: count(times.iter().filter(is_late).count()),
+        })
+    }
 }
 
-/// Takes an order's voucher back, if it has one.
-pub(in crate::store) async fn revoke(
-    txn: &DatabaseTransaction,
-    payment: &Payment,
-    why: &str,
-) -> Result<(), StoreError> {
-    let Some(voucher) = &payment.voucher else {
-        return Ok(());
-    };
-    let at = voucher
-        .revoked_at
-        .ok_or_else(|| StoreError::Corrupt("a voucher that is revoked at no time".to_owned()))?;
-    revoke_users(txn, voucher.code.as_str(), Some(payment.order_id), at, why).await
-}
-
-fn add_customer(rows: &mut Rows, sale: &Sale) {
+/// Customer, invoice and access of a sale.
+pub fn gather(rows: &mut Rows, sale: &Sale, radius_user: Option<&RadiusUser>) -> Result<()> {
     let payment = &sale.payment;
     let at = sale.invoice.issued_at;
+    let (phone, name) = (payment.phone.international(), &payment.customer_name);
     rows.add_customer(customers::Model {
         id: 0,
-        phone: payment.phone.international().to_owned(),
-        name: personal(payment.customer_name.as_ref()),
+        phone: phone.to_owned(),
+        name: personal(name.as_ref()),
         orders_paid: 1,
         total_paid: payment.came_in().0,
         first_paid_at: at,
         last_paid_at: at,
     });
-}
-
-fn issue_invoice(rows: &mut Rows, sale: &Sale) {
-    let payment = &sale.payment;
     rows.add(invoices::ActiveModel {
         number: Set(sale.invoice.number.clone()),
         payment_id: Set(payment.id),
-        customer_phone: Set(payment.phone.international().to_owned()),
-        customer_name: Set(personal(payment.customer_name.as_ref())),
+        customer_phone: Set(phone.to_owned()),
+        customer_name: Set(personal(name.as_ref())),
         package_code: Set(payment.terms.code.clone()),
         description: Set(payment.terms.name(payment.language).to_owned()),
-        // Not the price, which stays in the payment's row.
+        // What was paid; the price stays in the payment's row.
         amount: Set(payment.came_in().0),
         currency: Set(CURRENCY.to_owned()),
-        issued_at: Set(sale.invoice.issued_at),
+        issued_at: Set(at),
         ..Default::default()
     });
+    gather_access(rows, payment, radius_user, &sale.sms)
 }
 
-/// The invoice and the customer's sum after ZenoPay has named the amount of a sale.
-pub(in crate::store) async fn correct_amount(
-    txn: &DatabaseTransaction,
-    before: &Payment,
-    after: &Payment,
-) -> Result<(), StoreError> {
-    let more = after.came_in().0 - before.came_in().0;
-    if more == 0 {
-        return Ok(());
-    }
-    let invoice = "UPDATE invoices SET amount = $1 WHERE payment_id = $2";
-    sql::execute(txn, invoice, [after.came_in().0.into(), after.id.into()]).await?;
-    let customer = "UPDATE customers SET total_paid = total_paid + $1 WHERE phone = $2";
-    let phone = after.phone.international();
-    sql::execute(txn, customer, [more.into(), phone.into()]).await?;
-    Ok(())
-}
-
-/// The row of an order's voucher.
-pub(in crate::store) fn issue_voucher(
+/// Voucher, RADIUS user and SMS, of a sale or of a new code.
+pub fn gather_access(
     rows: &mut Rows,
     payment: &Payment,
-) -> Result<(), StoreError> {
-    let Some(voucher) = &payment.voucher else {
-        return Err(StoreError::Corrupt("a sale without a voucher".to_owned()));
+    radius_user: Option<&RadiusUser>,
+    sms: &Sms,
+) -> Result<()> {
+    let (Some(voucher), Some(radius_user)) = (&payment.voucher, radius_user) else {
+        let missing = "a sale without a voucher or a RADIUS user";
+        return Err(StoreError::Corrupt(missing.to_owned()));
     };
     rows.add(vouchers::ActiveModel {
-        code: Set(voucher.code.as_str().to_owned()),
         payment_id: Set(Some(payment.id)),
-        package_code: Set(payment.terms.code.clone()),
-        duration_minutes: Set(payment.terms.duration_minutes),
-        validity: Set(payment.terms.validity.as_str().to_owned()),
-        data_limit_mb: Set(payment.terms.data_limit_mb),
-        shared_devices: Set(payment.terms.shared_devices),
-        issued_at: Set(voucher.issued_at),
         expires_at: Set(voucher.expires_at),
-        ..Default::default()
+        ..voucher_rows::row(&voucher.code, &payment.terms, voucher.issued_at)
     });
-    Ok(())
-}
-
-/// A message to the guest, to be sent after the commit.
-pub(in crate::store) fn queue_sms(
-    rows: &mut Rows,
-    payment: &Payment,
-    sms: &Sms,
-    at: DateTime<Utc>,
-) {
+    provision(rows, radius_user);
     rows.add(sms_messages::ActiveModel {
         payment_id: Set(payment.id),
         kind: Set(sms.kind.clone()),
@@ -138,9 +99,61 @@ pub(in crate::store) fn queue_sms(
         reference: Set(format!("{}-{}", payment.id, sms.kind)),
         state: Set("queued".to_owned()),
         attempts: Set(0),
-        due_at: Set(at),
-        created_at: Set(at),
+        due_at: Set(voucher.issued_at),
+        created_at: Set(voucher.issued_at),
         parts: Set(i32::try_from(sms_text::parts(&sms.text)).unwrap_or(i32::MAX)),
         ..Default::default()
     });
+    Ok(())
+}
+
+/// Revokes an order's voucher, if it has one.
+pub async fn revoke(txn: &DatabaseTransaction, payment: &Payment, why: &str) -> Result<()> {
+    let Some(voucher) = &payment.voucher else {
+        return Ok(());
+    };
+    let at = voucher
+        .revoked_at
+        .ok_or_else(|| StoreError::Corrupt("a revoked voucher without a time".to_owned()))?;
+    revoke_users(txn, voucher.code.as_str(), Some(payment.order_id), at, why).await
+}
+
+/// Closes the old code of a payment whose new code is in the same change.
+pub async fn close_old_code(txn: &DatabaseTransaction, replacement: &Replacement) -> Result<()> {
+    let (payment, old) = (&replacement.payment, replacement.old.as_str());
+    let Some(new) = &payment.voucher else {
+        return Err(StoreError::Corrupt(
+            "a new code without a voucher".to_owned(),
+        ));
+    };
+    let give_up = "UPDATE vouchers SET payment_id = NULL, former_payment_id = $1 \
+         WHERE code = $2 AND payment_id = $1";
+    if sql::execute(txn, give_up, [payment.id.into(), old.into()]).await? != 1 {
+        return Err(StoreError::Conflict);
+    }
+    revoke_users(txn, old, Some(payment.order_id), new.issued_at, "replaced").await?;
+    // An SMS that still waits must not bring a code that is closed.
+    let correct = "UPDATE sms_messages SET body = $1 \
+         WHERE payment_id = $2 AND state IN ('queued', 'failed')";
+    let text = replacement.sms.text.as_str();
+    sql::execute(txn, correct, [text.into(), payment.id.into()]).await?;
+    Ok(())
+}
+
+/// Corrects the invoice and the customer's sum after ZenoPay has named the amount of a sale.
+pub async fn correct_amount(
+    txn: &DatabaseTransaction,
+    before: &Payment,
+    after: &Payment,
+) -> Result<()> {
+    let more = after.came_in().0 - before.came_in().0;
+    if more == 0 {
+        return Ok(());
+    }
+    let invoice = "UPDATE invoices SET amount = $1 WHERE payment_id = $2";
+    sql::execute(txn, invoice, [after.came_in().0.into(), after.id.into()]).await?;
+    let customer = "UPDATE customers SET total_paid = total_paid + $1 WHERE phone = $2";
+    let phone = after.phone.international();
+    sql::execute(txn, customer, [more.into(), phone.into()]).await?;
+    Ok(())
 }

@@ -1,56 +1,129 @@
-//! The outbox of Disconnect-Requests: sessions that a router is told to end, after what ends
-//! them was committed (`ended_sessions.rs` queues them).
+//! The outbox of Disconnect-Requests: sessions that a router is to end. A session is queued in the
+//! transaction that revokes its voucher, and the request is sent after its commit.
+//!
+//! # Invariants
+//! A session is queued once, because its `reference` is unique.
 
 use std::net::{IpAddr, Ipv4Addr};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entities::{nas, outbox_messages};
 use sea_orm::ActiveValue::Set;
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, QueryFilter,
+    QueryOrder, QuerySelect,
+};
 use tracing::error;
 
-use super::hold;
 use crate::domain::access::session::Session;
 use crate::domain::access::voucher::VoucherCode;
 use crate::domain::order::decision::Remark;
 use crate::domain::order::ids::OrderId;
 use crate::domain::people::secret::Secret;
 use crate::store::engine::sql;
-use crate::store::orders::events;
-use crate::store::{Store, StoreError};
+use crate::store::error::Result;
+use crate::store::radius::sessions::epoch;
+use crate::store::{Store, StoreError, journal};
 
-/// A session that is ours to end until the lease ends.
+/// A session that this process may end until the lease ends.
 #[derive(Clone, Debug)]
 pub struct QueuedDisconnect {
     /// The row.
     pub id: i64,
-    /// Whose; `None` for a printed voucher.
+    /// The order of its voucher; `None` for a printed voucher.
     pub order_id: Option<OrderId>,
-    /// What is to end.
+    /// The session.
     pub session: Session,
     /// The router's shared secret, if it is in `nas`.
     pub secret: Option<Secret>,
-    /// Where the router listens, if it is not the usual port.
+    /// Where the router listens, if not on the usual port.
     pub coa_port: Option<u16>,
     /// How often it was tried before.
     pub attempts: i32,
 }
 
-/// What became of one attempt to end a session.
+/// The result of one attempt to end a session.
 #[derive(Clone, Debug)]
 pub enum DisconnectAttempt {
-    /// The router has answered, one way or the other: that is the end of it.
+    /// The router has answered: there is no other attempt.
     Answered(&'static str),
-    /// The router has not answered. It is asked again at this time, or is given up.
+    /// The router has not answered.
     Failed {
         /// For the operator.
         error: String,
-        /// When it is due again.
+        /// When it is due again; `None` gives it up.
         again_at: Option<DateTime<Utc>>,
     },
 }
 
+/// Queues every open session of a voucher. Called in the transaction that revokes the voucher.
+pub async fn queue_sessions(
+    txn: &DatabaseTransaction,
+    code: &str,
+    order_id: Option<OrderId>,
+    reason: &str,
+    now: DateTime<Utc>,
+) -> Result<()> {
+    let address = |column: &str| match txn.get_database_backend() {
+        // An `inet` reads with its prefix length.
+        DbBackend::Postgres => format!("host({column})"),
+        _ => column.to_owned(),
+    };
+    // Due at once, whatever clock the caller goes by.
+    let queue = format!(
+        "INSERT INTO outbox_messages (kind, reference, order_id, reason, voucher_code, router, \
+         session_id, device_address, device_station, state, due_at, created_at) \
+         SELECT 'disconnect', 'disconnect-' || acctuniqueid, $1, $2, username, {}, acctsessionid, \
+         {}, callingstationid, 'queued', $3, $4 FROM radacct \
+         WHERE username = $5 AND acctstoptime IS NULL ON CONFLICT (reference) DO NOTHING",
+        address("nasipaddress"),
+        address("framedipaddress")
+    );
+    let values = [
+        order_id.map(|id| id.0).into(),
+        reason.into(),
+        DateTime::UNIX_EPOCH.into(),
+        now.into(),
+        code.into(),
+    ];
+    sql::execute(txn, &queue, values).await.map(drop)
+}
+
 impl Store {
+    /// Queues the open sessions of vouchers that have ended: their time is over, or they were
+    /// revoked while a guest was just logging in. Returns the number of vouchers.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn queue_ended(&self, now: DateTime<Utc>, most: u64) -> Result<usize> {
+        let first_login = epoch(self.backend(), "MIN(f.acctstarttime)");
+        let ended = format!(
+            "SELECT DISTINCT v.code, p.order_id FROM radacct a \
+             JOIN vouchers v ON v.code = a.username \
+             LEFT JOIN payments p ON p.id = COALESCE(v.payment_id, v.former_payment_id) \
+             WHERE a.acctstoptime IS NULL AND (v.revoked_at IS NOT NULL OR v.expires_at <= $1 \
+                OR (v.validity = 'first_login' AND v.duration_minutes * 60 + \
+                    (SELECT {first_login} FROM radacct f WHERE f.username = v.code) <= $2)) \
+             AND NOT EXISTS (SELECT 1 FROM outbox_messages o \
+                WHERE o.reference = 'disconnect-' || a.acctuniqueid) \
+             LIMIT {most}"
+        );
+        let values = [now.into(), now.timestamp().into()];
+        let ended: Vec<(String, Option<OrderId>)> = sql::tuples(&self.db(), &ended, values).await?;
+        if ended.is_empty() {
+            return Ok(0);
+        }
+        self.transaction(move |txn| {
+            Box::pin(async move {
+                for (code, order_id) in &ended {
+                    queue_sessions(txn, code, *order_id, "ended", now).await?;
+                }
+                Ok(ended.len())
+            })
+        })
+        .await
+    }
+
     /// Claims sessions that are due to be ended at `now` (the database's clock) by moving
     /// their due time forward by `lease`.
     ///
@@ -61,11 +134,11 @@ impl Store {
         now: DateTime<Utc>,
         lease: TimeDelta,
         most: u64,
-    ) -> Result<Vec<QueuedDisconnect>, StoreError> {
+    ) -> Result<Vec<QueuedDisconnect>> {
         use outbox_messages::Column;
         let due = outbox_messages::Entity::find()
             .filter(Column::State.is_in(["queued", "failed"]))
-            .filter(hold::is_let_go())
+            .filter(super::is_released())
             .order_by_asc(Column::DueAt)
             .limit(most);
         let claimed = self.claim(now..now + lease, (Column::Id, Column::DueAt), due);
@@ -74,7 +147,7 @@ impl Store {
             let id = row.id;
             match self.queued(row).await {
                 Ok(session) => queued.push(session),
-                // The others are claimed already, and must not wait for it.
+                // The other rows are claimed already, and must not wait for this one.
                 Err(error @ StoreError::Corrupt(_)) => {
                     error!(disconnect = id, %error, "a session to be ended cannot be read");
                 }
@@ -84,7 +157,7 @@ impl Store {
         Ok(queued)
     }
 
-    async fn queued(&self, row: outbox_messages::Model) -> Result<QueuedDisconnect, StoreError> {
+    async fn queued(&self, row: outbox_messages::Model) -> Result<QueuedDisconnect> {
         let router: IpAddr = row
             .router
             .parse()
@@ -93,7 +166,6 @@ impl Store {
         let known: Option<nas::Model> =
             sql::row(&self.db(), &known, [row.router.as_str().into()]).await?;
         let coa_port = known.as_ref().and_then(|router| router.ports);
-        let present = |text: Option<String>| text.filter(|text| !text.is_empty());
         Ok(QueuedDisconnect {
             id: row.id,
             order_id: row.order_id.map(OrderId),
@@ -102,7 +174,7 @@ impl Store {
                 user: VoucherCode::from_stored(row.voucher_code),
                 id: row.session_id,
                 address: (row.device_address).and_then(|text| text.parse::<Ipv4Addr>().ok()),
-                station: present(row.device_station),
+                station: row.device_station.filter(|text| !text.is_empty()),
             },
             secret: known.map(|router| Secret::new(router.secret)),
             coa_port: coa_port.and_then(|port| u16::try_from(port).ok()),
@@ -110,7 +182,7 @@ impl Store {
         })
     }
 
-    /// Records one attempt to end a session, and its remark in the order's timeline.
+    /// Records one attempt to end a session, and its line in the order's timeline.
     ///
     /// # Errors
     /// As `Store::transaction`; the session is then ended again when the lease ends, which does no
@@ -121,7 +193,7 @@ impl Store {
         attempt: DisconnectAttempt,
         remark: Option<Remark>,
         now: DateTime<Utc>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<()> {
         let mut next = outbox_messages::ActiveModel {
             attempts: Set(queued.attempts + 1),
             ..Default::default()
@@ -149,7 +221,7 @@ impl Store {
             Box::pin(async move {
                 update.exec(txn).await?;
                 if let Some((order_id, remark)) = &remark {
-                    events::insert(txn, *order_id, remark, now).await?;
+                    journal::insert_remark(txn, *order_id, remark, now).await?;
                 }
                 Ok(())
             })

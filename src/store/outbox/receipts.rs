@@ -1,19 +1,20 @@
-//! What became of messages that a provider took, where it gives receipts.
+//! Receipts of SMS, from providers that give them.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use entities::sms_messages;
+use entities::sms_messages::{self, Column, Entity};
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
-use crate::store::{Store, StoreError};
+use crate::store::Store;
+use crate::store::error::Result;
 
-/// A sent message whose receipt is ours to ask for until the lease ends.
+/// A sent message whose receipt this process may ask for until the lease ends.
 #[derive(Clone, Debug)]
 pub struct AwaitedReceipt {
     /// The row.
     pub id: i64,
     /// The provider's name for the message.
     pub message_id: String,
-    /// When the provider took it.
+    /// When the provider accepted it.
     pub sent_at: DateTime<Utc>,
     leased_until: DateTime<Utc>,
 }
@@ -21,30 +22,29 @@ pub struct AwaitedReceipt {
 /// What a receipt says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Arrival {
-    /// On the handset.
+    /// It is on the handset.
     Delivered,
-    /// It will not arrive, in the provider's word.
+    /// It will not arrive; with the provider's word.
     Undelivered(String),
     /// Not known yet; ask again at this time, or never.
     Unknown(Option<DateTime<Utc>>),
 }
 
 impl Store {
-    /// Claims messages that `provider` took and whose receipt is due at `now` (the database's
+    /// Claims messages that `provider` accepted and whose receipt is due at `now` (the database's
     /// clock) by moving that time forward by `lease`.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`].
+    /// `StoreError::Unavailable`.
     pub async fn claim_receipts(
         &self,
         provider: &'static str,
         now: DateTime<Utc>,
         lease: TimeDelta,
         most: u64,
-    ) -> Result<Vec<AwaitedReceipt>, StoreError> {
-        use sms_messages::Column;
+    ) -> Result<Vec<AwaitedReceipt>> {
         let leased_until = now + lease;
-        let due = sms_messages::Entity::find()
+        let due = Entity::find()
             .filter(Column::State.eq("sent"))
             .filter(Column::Provider.eq(provider))
             .order_by_asc(Column::ReceiptDueAt)
@@ -61,7 +61,7 @@ impl Store {
         Ok(claimed.await?.into_iter().filter_map(awaited).collect())
     }
 
-    /// Records what a receipt says. If the message was queued again meanwhile, nothing: the
+    /// Records what a receipt says. If the message was queued again meanwhile, nothing is written: the
     /// receipt is about the copy before.
     ///
     /// # Errors
@@ -71,7 +71,7 @@ impl Store {
         awaited: &AwaitedReceipt,
         arrival: Arrival,
         now: DateTime<Utc>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<()> {
         let (id, leased_until) = (awaited.id.into(), awaited.leased_until.into());
         let (receipt, detail) = match arrival {
             Arrival::Unknown(again_at) => {

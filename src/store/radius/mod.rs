@@ -1,6 +1,5 @@
 //! FreeRADIUS's tables: users, sessions and routers.
 
-pub(super) mod proofs;
 pub(super) mod routers;
 pub(super) mod sessions;
 pub(super) mod users;

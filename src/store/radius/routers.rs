@@ -1,22 +1,22 @@
-//! Routers, in FreeRADIUS's table `nas`. FreeRADIUS looks there when a router speaks.
+//! Routers, in FreeRADIUS's table `nas`, where FreeRADIUS looks them up when they speak.
 
-use chrono::{DateTime, Utc};
 use entities::nas;
 use sea_orm::ActiveValue::Set;
-use sea_orm::{DatabaseTransaction, EntityTrait};
+use sea_orm::EntityTrait;
 
 use crate::domain::access::router::{COA_PORT, NewRouter, Router};
 use crate::domain::people::secret::Secret;
 use crate::store::engine::sql;
+use crate::store::error::Result;
 use crate::store::operators::audit_log;
-use crate::store::{AuditEntry, Store, StoreError};
+use crate::store::{AuditEntry, Store};
 
 impl Store {
     /// All routers, by their row numbers.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn routers(&self) -> Result<Vec<Router>, StoreError> {
+    /// `StoreError::Unavailable`.
+    pub async fn routers(&self) -> Result<Vec<Router>> {
         let all = sql::select::<nas::Entity>("ORDER BY id");
         let found = sql::rows(&self.db(), &all, []).await?;
         Ok(found.into_iter().map(router).collect())
@@ -26,77 +26,60 @@ impl Store {
     ///
     /// # Errors
     /// As `Store::transaction`.
-    pub async fn add_router(
-        &self,
-        new: NewRouter,
-        operator: &str,
-    ) -> Result<Option<Router>, StoreError> {
-        let (operator, now) = (operator.to_owned(), self.clock().now());
-        self.transaction_if(move |txn| Box::pin(add(txn, new, operator, now)))
-            .await
+    pub async fn add_router(&self, new: NewRouter, operator: &str) -> Result<Option<Router>> {
+        let address = new.address.to_string();
+        let (audit, now) = (entry(operator, "nas_add", &address), self.clock().now());
+        self.transaction_if(move |txn| {
+            Box::pin(async move {
+                let known = "SELECT id FROM nas WHERE nasname = $1";
+                let known: Option<i32> = sql::tuple(txn, known, [address.as_str().into()]).await?;
+                if known.is_some() {
+                    return Ok(None);
+                }
+                let row = nas::ActiveModel {
+                    nasname: Set(address),
+                    shortname: Set(Some(new.name)),
+                    nas_type: Set(Some("other".to_owned())),
+                    ports: Set(Some(i32::from(new.coa_port))),
+                    secret: Set(new.secret.expose().to_owned()),
+                    description: Set(Some("added by malipo".to_owned())),
+                    require_ma: Set("auto".to_owned()),
+                    limit_proxy_state: Set("auto".to_owned()),
+                    ..Default::default()
+                };
+                let row = nas::Entity::insert(row).exec_with_returning(txn).await?;
+                audit_log::insert(txn, &audit, now).await?;
+                Ok(Some(router(row)))
+            })
+        })
+        .await
     }
 
     /// Removes a router, for this operator; `None` if there is none with that number.
     ///
     /// # Errors
     /// As `Store::transaction`.
-    pub async fn remove_router(
-        &self,
-        id: i32,
-        operator: &str,
-    ) -> Result<Option<Router>, StoreError> {
+    pub async fn remove_router(&self, id: i32, operator: &str) -> Result<Option<Router>> {
         let (operator, now) = (operator.to_owned(), self.clock().now());
-        self.transaction_if(move |txn| Box::pin(remove(txn, id, operator, now)))
-            .await
+        self.transaction_if(move |txn| {
+            Box::pin(async move {
+                let Some(row) = nas::Entity::find_by_id(id).one(txn).await? else {
+                    return Ok(None);
+                };
+                nas::Entity::delete_by_id(id).exec(txn).await?;
+                let audit = entry(&operator, "nas_remove", &row.nasname);
+                audit_log::insert(txn, &audit, now).await?;
+                Ok(Some(router(row)))
+            })
+        })
+        .await
     }
 }
 
-async fn add(
-    txn: &DatabaseTransaction,
-    new: NewRouter,
-    operator: String,
-    now: DateTime<Utc>,
-) -> Result<Option<Router>, StoreError> {
-    let address = new.address.to_string();
-    let known = "SELECT id FROM nas WHERE nasname = $1";
-    let known: Option<i32> = sql::tuple(txn, known, [address.as_str().into()]).await?;
-    if known.is_some() {
-        return Ok(None);
-    }
-    let row = nas::ActiveModel {
-        nasname: Set(address),
-        shortname: Set(Some(new.name)),
-        nas_type: Set(Some("other".to_owned())),
-        ports: Set(Some(i32::from(new.coa_port))),
-        secret: Set(new.secret.expose().to_owned()),
-        description: Set(Some("added by malipo".to_owned())),
-        require_ma: Set("auto".to_owned()),
-        limit_proxy_state: Set("auto".to_owned()),
-        ..Default::default()
-    };
-    let row = nas::Entity::insert(row).exec_with_returning(txn).await?;
-    audit_log::insert(txn, &entry(operator, "nas_add", &row.nasname), now).await?;
-    Ok(Some(router(row)))
-}
-
-async fn remove(
-    txn: &DatabaseTransaction,
-    id: i32,
-    operator: String,
-    now: DateTime<Utc>,
-) -> Result<Option<Router>, StoreError> {
-    let Some(row) = nas::Entity::find_by_id(id).one(txn).await? else {
-        return Ok(None);
-    };
-    nas::Entity::delete_by_id(id).exec(txn).await?;
-    audit_log::insert(txn, &entry(operator, "nas_remove", &row.nasname), now).await?;
-    Ok(Some(router(row)))
-}
-
-/// What an operator changes is in the audit log, or it is not changed.
-fn entry(operator: String, action: &'static str, address: &str) -> AuditEntry {
+/// The line of the audit log, in the transaction that changes the router.
+fn entry(operator: &str, action: &'static str, address: &str) -> AuditEntry {
     AuditEntry {
-        operator,
+        operator: operator.to_owned(),
         action,
         order_id: None,
         subject: format!("router {address}"),

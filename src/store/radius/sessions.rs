@@ -1,6 +1,6 @@
-//! What routers have told of sessions, in FreeRADIUS's table.
+//! Sessions as routers report them, in FreeRADIUS's table `radacct`.
 //!
-//! FreeRADIUS writes `radacct`; we only close what it cannot know to be over. Its times are
+//! FreeRADIUS writes that table; we only close sessions that no router reports any more. Its times are
 //! seconds since 1970 on SQLite and timestamps on PostgreSQL, hence two texts where time is
 //! compared.
 
@@ -13,38 +13,34 @@ use sea_orm::{DbBackend, Value};
 use crate::domain::access::usage::{Allowance, Usage};
 use crate::domain::access::voucher::VoucherCode;
 use crate::store::engine::sql;
-use crate::store::{Store, StoreError, rows};
+use crate::store::error::Result;
+use crate::store::{Store, rows};
 
-/// The names that sessions of a voucher may have: its code `$1`, and those that it replaced.
+/// User names of a voucher's sessions: its code `$1`, and the codes that it replaced.
 const NAMES: &str = "SELECT CAST($1 AS text) UNION ALL \
      SELECT f.code FROM vouchers v JOIN vouchers f ON f.former_payment_id = v.payment_id \
      WHERE v.code = $1";
 
-/// `Acct-Interim-Interval` of a package that says nothing.
+/// `Acct-Interim-Interval` of a package that does not set it.
 const INTERIM_SECS: i64 = 300;
-/// A session is taken to be over when the router has not told of it for so many intervals.
+/// A session is over when its router has not reported it for so many intervals.
 const SILENT_INTERVALS: i64 = 3;
 
 impl Store {
-    /// What was issued by this code, and what of it is used; `None` if there is no such
+    /// What the voucher with this code gives, and how much of it is used; `None` if there is no such
     /// voucher.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn voucher_usage(
-        &self,
-        code: &VoucherCode,
-    ) -> Result<Option<(Allowance, Usage)>, StoreError> {
+    /// `StoreError::Unavailable`.
+    pub async fn voucher_usage(&self, code: &VoucherCode) -> Result<Option<(Allowance, Usage)>> {
         let by_code = sql::select::<vouchers::Entity>("WHERE code = $1");
         let found = sql::row(&self.db(), &by_code, [code.as_str().into()]).await?;
-        let Some(row): Option<vouchers::Model> = found else {
-            return Ok(None);
-        };
+        let Some(row) = found else { return Ok(None) };
         Ok(Some((rows::allowance(&row)?, self.usage(code).await?)))
     }
 
-    /// What routers have told of this code.
-    pub(in crate::store) async fn usage(&self, code: &VoucherCode) -> Result<Usage, StoreError> {
+    /// What routers have reported of this code.
+    pub(in crate::store) async fn usage(&self, code: &VoucherCode) -> Result<Usage> {
         let first = epoch(self.backend(), "MIN(acctstarttime)");
         let query = format!(
             "SELECT {first}, CAST(COALESCE(SUM(COALESCE(acctinputoctets, 0) + \
@@ -61,11 +57,11 @@ impl Store {
         Ok(found.map(used).unwrap_or_default())
     }
 
-    /// The voucher with which the device at this address of the hotspot is on-line.
+    /// The voucher with which the device at this address of the hotspot is online.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn online_at(&self, device: IpAddr) -> Result<Option<VoucherCode>, StoreError> {
+    /// `StoreError::Unavailable`.
+    pub async fn online_at(&self, device: IpAddr) -> Result<Option<VoucherCode>> {
         let address = match self.backend() {
             DbBackend::Postgres => "host(framedipaddress)",
             _ => "framedipaddress",
@@ -77,19 +73,18 @@ impl Store {
         sql::tuple(&self.db(), &query, [device.to_string().into()]).await
     }
 
-    /// Closes sessions of which the router has told nothing for three intervals, as of its last
-    /// report. One statement that says what is true, so any number of processes may do it at once.
-    /// Says how many there were.
+    /// Closes sessions that their router has not reported for three intervals, as of its last
+    /// report. Any number of processes may do it at once. Returns the number of sessions.
     ///
     /// # Errors
     /// As `Store::execute`.
-    pub async fn close_silent_sessions(&self, now: DateTime<Utc>) -> Result<u64, StoreError> {
+    pub async fn close_silent_sessions(&self, now: DateTime<Utc>) -> Result<u64> {
         let silent_since = now - self.silence().await?;
         let limit: Value = match self.backend() {
             DbBackend::Postgres => silent_since.into(),
             _ => silent_since.timestamp().into(),
         };
-        // Read first: on SQLite even a write that finds nothing holds up FreeRADIUS.
+        // Read first: on SQLite even a write that finds nothing blocks FreeRADIUS.
         let look = "SELECT 1 FROM radacct WHERE acctstoptime IS NULL \
              AND COALESCE(acctupdatetime, acctstarttime) < $1 LIMIT 1";
         let is_any: Option<i32> = sql::tuple(&self.db(), look, [limit.clone()]).await?;
@@ -104,20 +99,20 @@ impl Store {
         self.execute(close, [limit]).await
     }
 
-    /// Three of the longest interval that a package asks for.
-    async fn silence(&self) -> Result<TimeDelta, StoreError> {
-        let asked = "SELECT value FROM radgroupreply WHERE attribute = 'Acct-Interim-Interval'";
-        let intervals: Vec<String> = sql::tuples(&self.db(), asked, []).await?;
+    /// Three times the longest interval that a package sets.
+    async fn silence(&self) -> Result<TimeDelta> {
+        let intervals = "SELECT value FROM radgroupreply WHERE attribute = 'Acct-Interim-Interval'";
+        let intervals: Vec<String> = sql::tuples(&self.db(), intervals, []).await?;
         let secs = |text: &String| text.trim().parse::<i64>().ok();
         let longest = intervals.iter().filter_map(secs).max();
-        // An owner's odd number must not throw everybody out.
+        // A wrong value in the table must not end all sessions.
         let secs = longest.unwrap_or(0).clamp(INTERIM_SECS, 86_400);
         Ok(TimeDelta::seconds(secs * SILENT_INTERVALS))
     }
 }
 
 /// A time of `radacct` in seconds since 1970.
-pub(in crate::store) fn epoch(backend: DbBackend, time: &str) -> String {
+pub fn epoch(backend: DbBackend, time: &str) -> String {
     match backend {
         DbBackend::Postgres => format!("CAST(EXTRACT(EPOCH FROM {time}) AS bigint)"),
         _ => time.to_owned(),

@@ -1,24 +1,147 @@
-//! Whom FreeRADIUS lets in: the rows of RADIUS users, written with what lets a guest in and
-//! taken away with what keeps one out. Nothing here begins or commits.
+//! RADIUS users, which make FreeRADIUS accept a voucher: written with the voucher, tested after its
+//! sale, and deleted when it is revoked.
 //!
 //! # Invariants
 //! FreeRADIUS's tables have no unique key on user and attribute, so a user is written once, and in the
-//! same transaction as its row in `vouchers`, whose key does the work.
+//! same transaction as its row in `vouchers`, whose key is unique.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use entities::{radcheck, radreply, radusergroup};
 use sea_orm::ActiveValue::Set;
-use sea_orm::DatabaseTransaction;
+use sea_orm::{DatabaseTransaction, FromQueryResult};
 
+use crate::domain::access::voucher::VoucherCode;
 use crate::domain::access::{Attribute, RadiusUser};
 use crate::domain::order::ids::OrderId;
-use crate::store::StoreError;
+use crate::store::Store;
 use crate::store::engine::sql;
 use crate::store::engine::writer::Rows;
-use crate::store::outbox::ended_sessions;
+use crate::store::error::Result;
+use crate::store::outbox::disconnects::queue_sessions;
+
+/// FreeRADIUS accepts the voucher.
+pub const TESTED: &str = "tested";
+/// FreeRADIUS rejects it.
+pub const NOT_LET_IN: &str = "not_let_in";
+/// There was no authentic answer.
+pub const NOT_TESTED: &str = "not_tested";
+
+/// Guests have reported older rejections themselves.
+const A_DAY: TimeDelta = TimeDelta::days(1);
+
+/// A sold voucher, and its order.
+#[derive(Clone, Debug, FromQueryResult)]
+pub struct SoldVoucher {
+    /// The order.
+    pub order_id: OrderId,
+    /// The code.
+    pub code: VoucherCode,
+    /// The result of its last test, if there was one: one of the words above.
+    pub last_try: Option<String>,
+}
+
+/// How many of the vouchers sold in the last day FreeRADIUS rejects.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromQueryResult)]
+pub struct Refusals {
+    /// Vouchers that it has rejected.
+    pub in_a_day: i64,
+    /// Vouchers among them that it has not accepted since, and that are still valid.
+    pub still: i64,
+}
+
+/// The newest voucher that was just sold and was not tested yet. Only among the last few rows: a shop
+/// that sells faster is tested by samples.
+const UNTRIED: &str = "SELECT v.code AS code, p.order_id AS order_id, \
+     CAST(NULL AS text) AS last_try FROM vouchers v \
+     JOIN payments p ON p.id = v.payment_id \
+     WHERE v.id > (SELECT COALESCE(MAX(id), 0) - 20 FROM vouchers) \
+     AND v.issued_at >= $1 AND v.revoked_at IS NULL \
+     AND NOT EXISTS (SELECT 1 FROM order_events e \
+         WHERE e.order_id = p.order_id AND e.kind IN ('tested', 'not_let_in', 'not_tested')) \
+     ORDER BY v.id DESC LIMIT 1";
+
+/// Alerts of the last day, found by their own index before anything else; `$1` is a day ago.
+const ALERTS: &str = "WITH alerts AS MATERIALIZED (SELECT id, order_id, kind, at FROM order_events \
+     WHERE level = 'alert' AND at >= $1 AND kind IN ('not_let_in', 'not_tested'))";
+
+/// Those of them whose order was not tested since, and whose voucher is still valid; `$2` is now.
+/// `CROSS JOIN`, because SQLite then joins in this order and does not begin at all vouchers.
+const NOT_IN_YET: &str = "FROM alerts e CROSS JOIN payments p CROSS JOIN vouchers v \
+     WHERE p.order_id = e.order_id AND v.payment_id = p.id \
+     AND v.revoked_at IS NULL AND (v.expires_at IS NULL OR v.expires_at > $2) \
+     AND NOT EXISTS (SELECT 1 FROM order_events t WHERE t.order_id = e.order_id \
+         AND t.id > e.id AND t.kind IN ('tested', 'not_let_in', 'not_tested'))";
+
+fn doubtful() -> String {
+    format!(
+        "{ALERTS} SELECT v.code AS code, e.order_id AS order_id, e.kind AS last_try {NOT_IN_YET} \
+         ORDER BY e.id DESC LIMIT 50"
+    )
+}
+
+fn refusals() -> String {
+    format!(
+        "{ALERTS} SELECT (SELECT COUNT(DISTINCT r.order_id) FROM alerts r \
+         WHERE r.kind = 'not_let_in') AS in_a_day, \
+         (SELECT COUNT(*) {NOT_IN_YET} AND e.kind = 'not_let_in') AS still"
+    )
+}
+
+impl Store {
+    /// The newest voucher that was sold since `since` (the database's clock) and was not tested yet.
+    ///
+    /// # Errors
+    /// `StoreError::Unavailable`.
+    pub async fn untried_voucher(&self, since: DateTime<Utc>) -> Result<Option<SoldVoucher>> {
+        sql::row(&self.db(), UNTRIED, [since.into()]).await
+    }
+
+    /// Valid vouchers of the last day that FreeRADIUS has not accepted so far, the newest first, 50 at
+    /// most.
+    ///
+    /// # Errors
+    /// `StoreError::Unavailable`.
+    pub async fn doubtful_vouchers(&self, now: DateTime<Utc>) -> Result<Vec<SoldVoucher>> {
+        let day = [(now - A_DAY).into(), now.into()];
+        sql::rows(&self.db(), &doubtful(), day).await
+    }
+
+    /// Counts the vouchers that FreeRADIUS rejects.
+    ///
+    /// # Errors
+    /// `StoreError::Unavailable`.
+    pub async fn refusals(&self, now: DateTime<Utc>) -> Result<Refusals> {
+        let day = [(now - A_DAY).into(), now.into()];
+        let found = sql::row(&self.db(), &refusals(), day).await?;
+        Ok(found.unwrap_or_default())
+    }
+
+    /// Writes a user without a voucher, for a short test. Its rows hold when it ends, so that one that
+    /// is left behind does no harm.
+    ///
+    /// # Errors
+    /// As `Store::transaction`.
+    pub async fn add_passing_user(&self, user: &RadiusUser) -> Result<()> {
+        let mut rows = Rows::default();
+        for check in &user.checks {
+            rows.add(check_row(user, check));
+        }
+        self.insert(rows).await
+    }
+
+    /// Deletes such a user.
+    ///
+    /// # Errors
+    /// As `Store::execute`.
+    pub async fn remove_passing_user(&self, user: &RadiusUser) -> Result<()> {
+        let delete = "DELETE FROM radcheck WHERE username = $1";
+        let deleted = self.execute(delete, [user.username.as_str().into()]);
+        deleted.await.map(drop)
+    }
+}
 
 /// Adds a user that does not exist yet.
-pub(in crate::store) fn provision(rows: &mut Rows, user: &RadiusUser) {
+pub fn provision(rows: &mut Rows, user: &RadiusUser) {
     for check in &user.checks {
         rows.add(check_row(user, check));
     }
@@ -40,7 +163,7 @@ pub(in crate::store) fn provision(rows: &mut Rows, user: &RadiusUser) {
 }
 
 /// What FreeRADIUS compares when the user logs in.
-pub(in crate::store) fn check_row(user: &RadiusUser, check: &Attribute) -> radcheck::ActiveModel {
+fn check_row(user: &RadiusUser, check: &Attribute) -> radcheck::ActiveModel {
     radcheck::ActiveModel {
         username: Set(user.username.clone()),
         attribute: Set(check.name.to_owned()),
@@ -50,14 +173,15 @@ pub(in crate::store) fn check_row(user: &RadiusUser, check: &Attribute) -> radch
     }
 }
 
-/// Closes a code: it stays in the database, FreeRADIUS no longer knows it, and its sessions end.
-pub(in crate::store) async fn revoke_users(
+/// Closes a code: its voucher is marked, FreeRADIUS no longer accepts it, and its sessions end. Neither
+/// begins nor commits a transaction.
+pub async fn revoke_users(
     txn: &DatabaseTransaction,
     code: &str,
     order_id: Option<OrderId>,
     at: DateTime<Utc>,
     why: &str,
-) -> Result<(), StoreError> {
+) -> Result<()> {
     let revoke = "UPDATE vouchers SET revoked_at = $1, revoked_reason = $2 WHERE code = $3";
     sql::execute(txn, revoke, [at.into(), why.into(), code.into()]).await?;
     for delete in [
@@ -68,5 +192,36 @@ pub(in crate::store) async fn revoke_users(
         sql::execute(txn, delete, [code.into()]).await?;
     }
     // No device can log in any more; open sessions are ended.
-    ended_sessions::queue(txn, code, order_id.map(|id| id.0), why, at).await
+    queue_sessions(txn, code, order_id, why, at).await
+}
+
+#[cfg(test)]
+mod tests {
+    use sea_orm::{DbBackend, Statement};
+
+    use super::*;
+    use crate::store::engine::tests::plans::Books;
+
+    #[tokio::test]
+    async fn refusals_are_found_by_the_index_of_their_alerts() {
+        for books in Books::both().await {
+            for text in [doubtful(), refusals()] {
+                let day = ["2026-03-01T21:00:00+00:00", "2026-03-02T21:00:00+00:00"]
+                    .map(|at| at.parse::<DateTime<Utc>>().unwrap().into());
+                let query = Statement::from_sql_and_values(books.backend(), text, day);
+
+                let plan = books.plan(&query).await;
+
+                assert!(plan.contains("order_events_alerts_at"), "{plan}");
+                let wholes = match books.backend() {
+                    DbBackend::Postgres => ["Seq Scan on order_events", "Seq Scan on vouchers"],
+                    // No voucher in this database has a payment, so SQLite does not use that index.
+                    _ => ["SCAN order_events", "SCAN p"],
+                };
+                for whole in wholes {
+                    assert!(!plan.contains(whole), "{plan}");
+                }
+            }
+        }
+    }
 }

@@ -1,38 +1,42 @@
-//! Orders by other keys than their id, which `engine/reader` reads by: by what an operator types,
-//! newest first, and by what a client has.
+//! Orders by other keys than their id (`engine/reader` reads those): what an operator types, newest
+//! first, and what a client has.
 //!
 //! # Invariants
-//! Every key is looked up in an index of its own, and reads no orders but those of that key, so that
-//! a search in ten million orders is a few short reads. A page is remembered by the number of its last row: rows that arrive meanwhile have
-//! higher numbers and move nothing.
+//! Each key has an index of its own and reads only the orders of that key, so that a search in ten
+//! million orders is a few short reads. The next page begins after the number of the last row: rows
+//! that arrive meanwhile have higher numbers and move nothing.
 
-use entities::order_events;
 use entities::payments::{self, Column};
 use sea_orm::sea_query::{Expr, ExprTrait, SimpleExpr};
-use sea_orm::{ColumnTrait, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect, Select};
+use sea_orm::{
+    ColumnTrait, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select,
+};
 use uuid::Uuid;
 
 use crate::domain::access::OwnerToken;
 use crate::domain::catalog::purchase::IdempotencyKey;
-use crate::domain::order::ids::OrderRef;
+use crate::domain::order::ids::{OrderId, OrderRef};
 use crate::domain::order::payment::{Payment, Status};
 use crate::domain::people::phone::Phone;
 use crate::domain::search::{Key, PHONE_END_MIN};
 use crate::store::engine::sql;
-use crate::store::{Store, StoreError, rows};
+use crate::store::error::Result;
+use crate::store::{Store, rows};
 
-/// A number stands for one payment; remarks of more orders than this name none that matters.
-const CHARGED_AGAIN: u64 = 50;
+/// Orders that were paid for once more under one of these numbers. A number names one payment, so of
+/// a number that many timelines have the newest are enough.
+const CHARGED_AGAIN: &str = "SELECT order_id FROM order_events WHERE reference IN ($1, $2) \
+     ORDER BY id DESC LIMIT 50";
 
-/// Orders of one `ref` that an operator chooses from.
+/// Orders of one `ref` that an operator can choose from.
 const SAME_REF: u64 = 10;
 
-/// Which orders.
+/// A filter of orders, and a page.
 #[derive(Clone, Default)]
 pub struct OrderSearch {
     /// Any of these; none is all orders.
     pub keys: Vec<Key>,
-    /// Where they stand.
+    /// Their status.
     pub status: Option<Status>,
     /// Only orders before this number: the next page.
     pub before: Option<i64>,
@@ -40,7 +44,7 @@ pub struct OrderSearch {
     pub limit: u64,
 }
 
-/// Some rows, and where the next ones begin.
+/// Some rows, and where the next page begins.
 pub struct Page<T> {
     /// Newest first.
     pub items: Vec<T>,
@@ -49,7 +53,7 @@ pub struct Page<T> {
 }
 
 impl<T> Page<T> {
-    /// Of one row more than a page has, if there is one.
+    /// Made of one row more than a page has, if there are more.
     pub(in crate::store) fn of(mut found: Vec<T>, limit: u64, id: impl Fn(&T) -> i64) -> Self {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let is_more = found.len() > limit;
@@ -63,8 +67,8 @@ impl Store {
     /// A page of orders.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn find_orders(&self, search: OrderSearch) -> Result<Page<Payment>, StoreError> {
+    /// `StoreError::Unavailable`.
+    pub async fn find_orders(&self, search: OrderSearch) -> Result<Page<Payment>> {
         let db = self.db();
         let mut ids = Vec::new();
         for lookup in self.lookups(&search).await? {
@@ -81,11 +85,11 @@ impl Store {
         Ok(Page { items, next })
     }
 
-    /// The newest orders that have this `ref`: nearly always one at most.
+    /// The newest orders that have this `ref`: nearly always at most one.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn orders_of_ref(&self, order_ref: OrderRef) -> Result<Vec<Payment>, StoreError> {
+    /// `StoreError::Unavailable`.
+    pub async fn orders_of_ref(&self, order_ref: OrderRef) -> Result<Vec<Payment>> {
         let search = OrderSearch {
             keys: vec![Key::Ref(order_ref)],
             limit: SAME_REF,
@@ -97,46 +101,49 @@ impl Store {
     /// The order that was made with a client's own key.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn load_by_key(&self, key: &IdempotencyKey) -> Result<Option<Payment>, StoreError> {
+    /// `StoreError::Unavailable`.
+    pub async fn load_by_key(&self, key: &IdempotencyKey) -> Result<Option<Payment>> {
         self.find(Column::IdempotencyKey.eq(key.as_str())).await
     }
 
     /// The order whose owner link has this token, which is compared whole.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn load_by_owner_token(
-        &self,
-        token: &OwnerToken,
-    ) -> Result<Option<Payment>, StoreError> {
+    /// `StoreError::Unavailable`.
+    pub async fn load_by_owner_token(&self, token: &OwnerToken) -> Result<Option<Payment>> {
         self.find(has_owner_token(token)).await
     }
 
-    /// The newest order of a phone that still waits for its money.
+    /// The newest PENDING order of a phone.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn newest_pending(&self, phone: &Phone) -> Result<Option<Payment>, StoreError> {
+    /// `StoreError::Unavailable`.
+    pub async fn newest_pending(&self, phone: &Phone) -> Result<Option<Payment>> {
         let newest = "WHERE phone = $1 AND status = 'PENDING' ORDER BY created_at DESC LIMIT 1";
         let newest = sql::select::<payments::Entity>(newest);
-        let newest = sql::row(&self.db(), &newest, [phone.international().into()]).await?;
-        newest.map(|row| rows::payment(row, None)).transpose()
+        let found = sql::row(&self.db(), &newest, [phone.international().into()]).await?;
+        found.map(|row| rows::payment(row, None)).transpose()
     }
 
-    /// Not with `LIMIT ?`: SQLite prepares such a statement anew (since 3.47) whenever it is given
-    /// its values. At most one order is found.
-    async fn find(&self, is_it: SimpleExpr) -> Result<Option<Payment>, StoreError> {
-        let query = payments::Entity::find().filter(is_it);
+    /// The orders of a phone.
+    ///
+    /// # Errors
+    /// `StoreError::Unavailable`.
+    pub async fn orders_of_phone(&self, phone: &Phone) -> Result<Vec<OrderId>> {
+        let orders = "SELECT order_id FROM payments WHERE phone = $1";
+        sql::tuples(&self.db(), orders, [phone.international().into()]).await
+    }
+
+    /// The order with a unique key. Has no `LIMIT ?`: SQLite (since 3.47) prepares such a statement
+    /// anew whenever it is given its values.
+    async fn find(&self, has_key: SimpleExpr) -> Result<Option<Payment>> {
+        let query = payments::Entity::find().filter(has_key);
         Ok(rows::orders(&self.db(), query).await?.pop())
     }
 
-    async fn lookups(
-        &self,
-        search: &OrderSearch,
-    ) -> Result<Vec<Select<payments::Entity>>, StoreError> {
+    async fn lookups(&self, search: &OrderSearch) -> Result<Vec<Select<payments::Entity>>> {
         let db = self.db();
-        let few = |is_it: SimpleExpr| few(search).filter(is_it);
+        let few = |has_key: SimpleExpr| few(search).filter(has_key);
         let mut lookups = Vec::new();
         if search.keys.is_empty() {
             lookups.push(page_of(search));
@@ -144,7 +151,11 @@ impl Store {
         for key in &search.keys {
             match key {
                 Key::Order(order_id) => lookups.push(few(Column::OrderId.eq(order_id.0))),
-                Key::Ref(order_ref) => lookups.push(few(has_ref(*order_ref))),
+                Key::Ref(order_ref) => {
+                    // Ids are compared byte by byte, so these are a range of the unique index.
+                    let (first, last) = order_ref.range();
+                    lookups.push(few(Column::OrderId.between(first.0, last.0)));
+                }
                 Key::PhoneEnd(digits) => lookups.push(few(phone_ends(digits))),
                 Key::Phone(phone) => lookups.push(few(Column::Phone.eq(phone.international()))),
                 Key::Code(code) => {
@@ -156,18 +167,19 @@ impl Store {
                     lookups.extend(sold.flatten().map(|id| few(Column::Id.eq(id))));
                 }
                 Key::Number(number) => {
-                    // As it was told; mobile-money operators write theirs in capitals.
-                    let told = [number.clone(), number.to_uppercase()];
+                    // Mobile-money operators write their numbers in capitals.
+                    let numbers = [number.clone(), number.to_uppercase()];
                     for column in [Column::Reference, Column::Transid] {
-                        lookups.push(few(column.is_in(told.clone())));
+                        lookups.push(few(column.is_in(numbers.clone())));
                     }
                     let billed = "SELECT payment_id FROM invoices WHERE number IN ($1, $2)";
-                    let values = told.clone().map(Into::into);
+                    let values = numbers.clone().map(Into::into);
                     let billed: Vec<i64> = sql::tuples(&db, billed, values).await?;
                     if !billed.is_empty() {
                         lookups.push(few(Column::Id.is_in(billed)));
                     }
-                    let charged = charged_again(&told).into_tuple::<Uuid>().all(&db).await?;
+                    let values = numbers.map(Into::into);
+                    let charged: Vec<Uuid> = sql::tuples(&db, CHARGED_AGAIN, values).await?;
                     if !charged.is_empty() {
                         lookups.push(few(Column::OrderId.is_in(charged)));
                     }
@@ -182,12 +194,6 @@ fn has_owner_token(token: &OwnerToken) -> SimpleExpr {
     Column::OwnerToken.eq(token.expose())
 }
 
-/// Ids are compared byte by byte, so the orders of one `ref` are a range of the unique index.
-fn has_ref(order_ref: OrderRef) -> SimpleExpr {
-    let (first, last) = order_ref.range();
-    Column::OrderId.between(first.0, last.0)
-}
-
 /// The last four digits are in an index; those before them narrow down what it finds. A stored
 /// phone has twelve characters.
 fn phone_ends(digits: &str) -> SimpleExpr {
@@ -197,36 +203,26 @@ fn phone_ends(digits: &str) -> SimpleExpr {
         .and(Column::Phone.like(format!("255%{digits}")))
 }
 
-/// Orders that were paid for once more under one of these numbers.
-fn charged_again(told: &[String]) -> Select<order_events::Entity> {
-    order_events::Entity::find()
-        .select_only()
-        .column(order_events::Column::OrderId)
-        .filter(order_events::Column::Reference.is_in(told))
-        .order_by_desc(order_events::Column::Id)
-        .limit(CHARGED_AGAIN)
-}
-
-/// Numbers of the newest orders of one key. A sum is in no index: without it PostgreSQL may
-/// walk the whole table from its end, hoping to meet this key's orders soon.
+/// Row numbers of the newest orders of one key. No index has the sum: ordered by `id` alone,
+/// PostgreSQL may read the whole table from its end until it meets enough orders of this key.
 fn few(search: &OrderSearch) -> Select<payments::Entity> {
     allowed(search).order_by(Expr::cust("payments.id + 0"), Order::Desc)
 }
 
-/// Numbers of the newest orders.
+/// Row numbers of the newest orders.
 fn page_of(search: &OrderSearch) -> Select<payments::Entity> {
     allowed(search).order_by_desc(Column::Id)
 }
 
-/// Numbers of the orders that the search allows, one more than a page.
+/// Row numbers of the orders that the search allows, one more than a page.
 fn allowed(search: &OrderSearch) -> Select<payments::Entity> {
-    let mut page = payments::Entity::find()
+    let page = payments::Entity::find()
         .select_only()
         .column(Column::Id)
+        .apply_if(search.before, |page, before| {
+            page.filter(Column::Id.lt(before))
+        })
         .limit(search.limit + 1);
-    if let Some(before) = search.before {
-        page = page.filter(Column::Id.lt(before));
-    }
     let Some(status) = search.status else {
         return page;
     };

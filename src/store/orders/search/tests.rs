@@ -6,7 +6,7 @@ use super::*;
 use crate::domain::order::outcome::Outcome;
 use crate::store::JournalSearch;
 use crate::store::engine::tests::{migrated, plans};
-use crate::store::journal::read;
+use crate::store::journal;
 
 /// Orders in the table: enough that reading them all would be the slower way.
 const ORDERS: i64 = 4_000;
@@ -185,10 +185,9 @@ async fn every_lookup_has_its_index(books: &Books, primary: &str) {
 }
 
 async fn a_second_charge_has_its_index(books: &Books) {
-    let told = ["S400".to_owned(), "s400".to_owned()];
-    let plan = books
-        .plan(charged_again(&told).build(books.store.backend()))
-        .await;
+    let numbers = ["S400", "s400"].map(Into::into);
+    let charged = Statement::from_sql_and_values(books.store.backend(), CHARGED_AGAIN, numbers);
+    let plan = books.plan(charged).await;
     assert!(plan.contains("order_events_reference"), "{plan}");
     assert!(!plan.contains("Seq Scan"), "{plan}");
 
@@ -227,7 +226,7 @@ async fn every_page_of_the_journal_has_its_index(books: &Books) {
                 before,
                 limit: 20,
             };
-            let page = read::page_of(&search).build(books.store.backend());
+            let page = journal::page_of(&search).build(books.store.backend());
             let plan = books.plan(page).await;
             let used = indexes.iter().any(|index| plan.contains(index));
             assert!(used && !plan.contains("Seq Scan"), "{indexes:?}:\n{plan}");

@@ -9,7 +9,7 @@ use crate::store::engine::tests::plans::Books;
 
 #[test]
 fn the_words_of_a_claim_are_those_that_say_paid() {
-    let text = CLAIMED_ON_SQLITE.total();
+    let text = claimed(DbBackend::Sqlite).total();
     let (_, words) = text.split_once("UPPER(word) IN (").unwrap();
     let (words, _) = words.split_once(')').unwrap();
     for word in words.split(", ") {
@@ -24,25 +24,33 @@ fn queries() -> Vec<(&'static str, String, &'static str)> {
         ("orphans", orphans(), "webhook_deliveries_orphans"),
         (
             "orphans total",
-            ORPHANS_TOTAL.to_owned(),
+            orphans_total(),
             "webhook_deliveries_orphans",
         ),
     ];
     for (name, section, index) in [
-        ("refunds", REFUNDS, "payments_refunded_at"),
-        ("held", HELD, "payments_open"),
+        ("refunds", refunds(), "payments_refunded_at"),
+        ("held", held(), "payments_open"),
         (
             "not confirmed",
-            FULFILLED_NOT_CONFIRMED,
+            fulfilled_not_confirmed(),
             "invoices_issued_at",
         ),
-        ("underpaid", UNDERPAID, "invoices_issued_at"),
-        ("overpaid", OVERPAID, "invoices_issued_at"),
-        ("second charges", SECOND_CHARGES, "order_events_alerts_at"),
-        ("disagreements", DISAGREEMENTS, "order_events_alerts_at"),
+        ("underpaid", underpaid(), "invoices_issued_at"),
+        ("overpaid", overpaid(), "invoices_issued_at"),
+        (
+            "second charges",
+            alerts(SECOND_CHARGES),
+            "order_events_alerts_at",
+        ),
+        (
+            "disagreements",
+            alerts(DISAGREEMENTS),
+            "order_events_alerts_at",
+        ),
         (
             "refused vouchers",
-            REFUSED_VOUCHERS,
+            alerts(REFUSED_VOUCHERS),
             "order_events_alerts_at",
         ),
     ] {

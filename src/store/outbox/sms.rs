@@ -1,36 +1,35 @@
-//! Facts to be told outside, written with the sale and carried out after it.
+//! The outbox of SMS: written with the sale, sent after its commit.
 
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use entities::sms_messages;
+use entities::sms_messages::{self, Column, Entity};
 use sea_orm::ActiveValue::Set;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder,
     QuerySelect,
 };
 
-use super::hold;
 use crate::domain::order::decision::Remark;
 use crate::domain::order::ids::OrderId;
 use crate::domain::people::phone::Phone;
 use crate::store::engine::sql;
+use crate::store::error::Result;
 use crate::store::operators::audit_log;
-use crate::store::orders::events;
-use crate::store::{AuditEntry, Store, StoreError};
+use crate::store::{AuditEntry, Store, journal};
 
-/// Where a message may stand.
+/// All states of a message.
 const STATES: [&str; 4] = ["queued", "sent", "failed", "dead"];
 
-/// An SMS that is ours to send until the lease ends. `Debug` is not derived: the text holds
+/// An SMS that this process may send until the lease ends. `Debug` is not derived: the text holds
 /// the voucher code.
 #[derive(Clone)]
 pub struct QueuedSms {
     /// The row.
     pub id: i64,
-    /// To whom.
+    /// The receiver.
     pub phone: Phone,
-    /// What.
+    /// The content.
     pub text: String,
     /// The same at every attempt.
     pub reference: String,
@@ -40,22 +39,21 @@ pub struct QueuedSms {
     leased_until: DateTime<Utc>,
 }
 
-/// What became of one attempt to send a message.
+/// The result of one attempt to send a message.
 #[derive(Clone, Debug)]
 pub enum Attempt {
-    /// The provider has taken it.
+    /// The provider has accepted it.
     Sent(SentSms),
-    /// The provider has not taken it. It is tried again at this time, or is dead and waits for an
-    /// operator.
+    /// The provider has not accepted it.
     Failed {
         /// For the operator.
         error: String,
-        /// When it is due again.
+        /// When it is due again; `None` makes it dead until an operator sends it again.
         again_at: Option<DateTime<Utc>>,
     },
 }
 
-/// What is written when a provider has taken a message.
+/// What is written when a provider has accepted a message.
 #[derive(Clone, Debug)]
 pub struct SentSms {
     /// The provider.
@@ -64,11 +62,11 @@ pub struct SentSms {
     pub message_id: Option<String>,
     /// How many parts the provider counts, if it says so.
     pub parts: Option<i32>,
-    /// When to ask what became of it, if the provider tells.
+    /// When to ask for its receipt, if the provider gives receipts.
     pub receipt_due_at: Option<DateTime<Utc>>,
-    /// When it was taken.
+    /// When it was accepted.
     pub at: DateTime<Utc>,
-    /// For the order's timeline, if it is not certain that it was taken.
+    /// For the order's timeline, if it is not certain that it was accepted.
     pub alert: Option<Remark>,
 }
 
@@ -77,18 +75,17 @@ impl Store {
     /// forward by `lease`.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`].
+    /// `StoreError::Unavailable`.
     pub async fn claim_sms(
         &self,
         now: DateTime<Utc>,
         lease: TimeDelta,
         most: u64,
-    ) -> Result<Vec<QueuedSms>, StoreError> {
-        use sms_messages::Column;
+    ) -> Result<Vec<QueuedSms>> {
         let leased_until = now + lease;
-        let due = sms_messages::Entity::find()
+        let due = Entity::find()
             .filter(Column::State.is_in(["queued", "failed"]))
-            .filter(hold::is_let_go())
+            .filter(super::is_released())
             .order_by_asc(Column::DueAt)
             .limit(most);
         let claimed = self.claim(now..leased_until, (Column::Id, Column::DueAt), due);
@@ -103,15 +100,12 @@ impl Store {
         Ok(claimed.await?.into_iter().map(queued).collect())
     }
 
-    /// Records what became of messages that were claimed. One that was queued again meanwhile stays
-    /// queued.
+    /// Records the results of messages that were claimed. A message that was queued again meanwhile
+    /// stays queued.
     ///
     /// # Errors
     /// As `Store::transaction`; the messages are then sent again when their leases end.
-    pub async fn record_attempts(
-        &self,
-        mut attempts: Vec<(QueuedSms, Attempt)>,
-    ) -> Result<(), StoreError> {
+    pub async fn record_attempts(&self, mut attempts: Vec<(QueuedSms, Attempt)>) -> Result<()> {
         // In the order of their numbers, as others lock them.
         attempts.sort_by_key(|(sms, _)| sms.id);
         let recorded = self.record_together(attempts.clone()).await;
@@ -125,7 +119,7 @@ impl Store {
         recorded
     }
 
-    async fn record_together(&self, attempts: Vec<(QueuedSms, Attempt)>) -> Result<(), StoreError> {
+    async fn record_together(&self, attempts: Vec<(QueuedSms, Attempt)>) -> Result<()> {
         let attempts = Arc::new(attempts);
         self.share(move |txn| {
             let attempts = attempts.clone();
@@ -139,37 +133,39 @@ impl Store {
         .await
     }
 
-    /// Has a message sent again, whatever became of it before, with the same reference and the
-    /// same text, unless the code in it was replaced meanwhile. Says whose it is; `None` if there
-    /// is no such message.
+    /// Sends a message again, whatever its state, with the same reference and the same text, unless
+    /// the code in it was replaced meanwhile. Returns its order; `None` if there is no such message.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn resend_sms(
-        &self,
-        id: i64,
-        audit: Option<AuditEntry>,
-    ) -> Result<Option<OrderId>, StoreError> {
+    /// `StoreError::Unavailable`.
+    pub async fn resend_sms(&self, id: i64, audit: Option<AuditEntry>) -> Result<Option<OrderId>> {
         let now = self.clock().now();
-        self.transaction(move |txn| Box::pin(resend(txn, id, audit, now)))
-            .await
+        self.transaction_if(move |txn| {
+            Box::pin(async move {
+                if !requeue(txn, id, &STATES, now).await? {
+                    return Ok(None);
+                }
+                let order_id = order_of(txn, id).await?;
+                if let Some(entry) = audit {
+                    let entry = AuditEntry { order_id, ..entry };
+                    audit_log::insert(txn, &entry, now).await?;
+                }
+                Ok(order_id)
+            })
+        })
+        .await
     }
 
-    /// The order that a message is about; `None` if there is no such message.
+    /// The order of a message; `None` if there is no such message.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn order_of_sms(&self, id: i64) -> Result<Option<OrderId>, StoreError> {
+    /// `StoreError::Unavailable`.
+    pub async fn order_of_sms(&self, id: i64) -> Result<Option<OrderId>> {
         order_of(&self.db(), id).await
     }
 }
 
-async fn record(
-    txn: &DatabaseTransaction,
-    sms: &QueuedSms,
-    attempt: &Attempt,
-) -> Result<(), StoreError> {
-    use sms_messages::Column;
+async fn record(txn: &DatabaseTransaction, sms: &QueuedSms, attempt: &Attempt) -> Result<()> {
     let mut row = sms_messages::ActiveModel {
         attempts: Set(sms.attempts + 1),
         ..Default::default()
@@ -193,7 +189,7 @@ async fn record(
             }
         }
     }
-    sms_messages::Entity::update_many()
+    Entity::update_many()
         .set(row)
         .filter(Column::Id.eq(sms.id))
         .filter(Column::DueAt.eq(sms.leased_until))
@@ -203,57 +199,40 @@ async fn record(
         && let Some(alert) = &sent.alert
         && let Some(order_id) = order_of(txn, sms.id).await?
     {
-        events::insert(txn, order_id, alert, sent.at).await?;
+        journal::insert_remark(txn, order_id, alert, sent.at).await?;
     }
     Ok(())
 }
 
-async fn resend(
-    txn: &DatabaseTransaction,
-    id: i64,
-    audit: Option<AuditEntry>,
-    now: DateTime<Utc>,
-) -> Result<Option<OrderId>, StoreError> {
-    if !requeue(txn, id, &STATES, now).await? {
-        return Ok(None);
-    }
-    let order_id = order_of(txn, id).await?;
-    if let Some(entry) = audit {
-        let entry = AuditEntry { order_id, ..entry };
-        audit_log::insert(txn, &entry, now).await?;
-    }
-    Ok(order_id)
-}
-
-async fn order_of(db: &impl ConnectionTrait, id: i64) -> Result<Option<OrderId>, StoreError> {
+async fn order_of(db: &impl ConnectionTrait, id: i64) -> Result<Option<OrderId>> {
     let order = "SELECT p.order_id FROM sms_messages s JOIN payments p ON p.id = s.payment_id \
          WHERE s.id = $1";
     sql::tuple(db, order, [id.into()]).await
 }
 
-/// Puts a message back into the queue, with the text of the newest one to its order, so that none
-/// brings a code that is closed. Whether there is one in one of these states.
-pub(in crate::store) async fn requeue(
+/// Puts a message back into the queue, with the text of the newest one of its order, so that it never
+/// brings a code that is closed. Returns whether there is one in one of these states.
+pub async fn requeue(
     txn: &DatabaseTransaction,
     id: i64,
     states: &[&str],
     now: DateTime<Utc>,
-) -> Result<bool, StoreError> {
+) -> Result<bool> {
     let row = sms_messages::ActiveModel {
         state: Set("queued".to_owned()),
         attempts: Set(0),
         due_at: Set(now),
-        // What is known of the copy before says nothing about the next one.
+        // A receipt of the copy before says nothing about the next one.
         receipt: Set(None),
         receipt_detail: Set(None),
         receipt_at: Set(None),
         receipt_due_at: Set(None),
         ..Default::default()
     };
-    let done = sms_messages::Entity::update_many()
+    let done = Entity::update_many()
         .set(row)
-        .filter(sms_messages::Column::Id.eq(id))
-        .filter(sms_messages::Column::State.is_in(states.iter().copied()))
+        .filter(Column::Id.eq(id))
+        .filter(Column::State.is_in(states.iter().copied()))
         .exec(txn)
         .await?;
     if done.rows_affected == 0 {

@@ -1,24 +1,25 @@
-//! The price list, as its owner changes it.
+//! The price list, and changes of it.
 //!
 //! # Invariants
-//! An order keeps its own copy of what was sold, so nothing here touches an order. Every change is
+//! An order keeps its own copy of what was sold, so nothing here changes an order. Every change is
 //! logged in the transaction that makes it.
 
 use chrono::{DateTime, Utc};
 use entities::{packages, radgroupreply};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::OnConflict;
-use sea_orm::{DatabaseTransaction, EntityTrait, Value};
+use sea_orm::{EntityTrait, Value};
 
 use crate::domain::access::Attribute;
 use crate::domain::catalog::money::{CURRENCY, Tzs};
 use crate::domain::catalog::package::{Package, Terms};
 use crate::domain::catalog::purchase::PackageRef;
 use crate::store::engine::sql;
+use crate::store::error::Result;
 use crate::store::operators::audit_log;
-use crate::store::{AuditEntry, Store, StoreError, rows};
+use crate::store::{AuditEntry, Store, rows};
 
-/// Between two packages in the shop's order.
+/// Between the `sort_order` of two packages.
 const STEP: i32 = 10;
 
 /// A line of the price list, on sale or not.
@@ -26,7 +27,7 @@ const STEP: i32 = 10;
 pub struct ListedPackage {
     /// What is sold, and for how much.
     pub package: Package,
-    /// Since when it is not on sale.
+    /// Since when it is not on sale; `None` while it is.
     pub retired_at: Option<DateTime<Utc>>,
 }
 
@@ -56,8 +57,8 @@ impl Store {
     /// What is on sale, in the shop's order.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn packages_on_sale(&self) -> Result<Vec<Package>, StoreError> {
+    /// `StoreError::Unavailable`.
+    pub async fn packages_on_sale(&self) -> Result<Vec<Package>> {
         let on_sale = "WHERE retired_at IS NULL ORDER BY sort_order, id";
         let on_sale = sql::select::<packages::Entity>(on_sale);
         let found = sql::rows(&self.db(), &on_sale, []).await?;
@@ -67,8 +68,8 @@ impl Store {
     /// A package that is on sale; `None` if there is none of that name or it is retired.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn package_on_sale(&self, which: &PackageRef) -> Result<Option<Package>, StoreError> {
+    /// `StoreError::Unavailable`.
+    pub async fn package_on_sale(&self, which: &PackageRef) -> Result<Option<Package>> {
         let (column, name): (_, Value) = match which {
             PackageRef::Id(id) => ("id", (*id).into()),
             PackageRef::Code(code) => ("code", code.as_str().into()),
@@ -82,8 +83,8 @@ impl Store {
     /// The whole list, in the shop's order.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn price_list(&self) -> Result<Vec<ListedPackage>, StoreError> {
+    /// `StoreError::Unavailable`.
+    pub async fn price_list(&self) -> Result<Vec<ListedPackage>> {
         let all = sql::select::<packages::Entity>("ORDER BY sort_order, id");
         let found: Vec<packages::Model> = sql::rows(&self.db(), &all, []).await?;
         let listed = |row: packages::Model| {
@@ -100,14 +101,38 @@ impl Store {
     ///
     /// # Errors
     /// As `Store::transaction`.
-    pub async fn add_package(
-        &self,
-        package: NewPackage,
-        audit: AuditEntry,
-    ) -> Result<bool, StoreError> {
+    pub async fn add_package(&self, package: NewPackage, audit: AuditEntry) -> Result<bool> {
         let now = self.clock().now();
-        self.transaction(move |txn| Box::pin(add(txn, package, audit, now)))
-            .await
+        self.transaction(move |txn| {
+            Box::pin(async move {
+                let last = "SELECT COALESCE(MAX(sort_order), 0) FROM packages";
+                let last: Option<i32> = sql::tuple(txn, last, []).await?;
+                let code = package.terms.code.clone();
+                let sort_order = last.unwrap_or(0).saturating_add(STEP);
+                let row = new_row(package.terms, package.price, sort_order, now);
+                let mut unless_known = OnConflict::column(packages::Column::Code);
+                let added = packages::Entity::insert(row)
+                    .on_conflict(unless_known.do_nothing().to_owned())
+                    .exec_without_returning(txn)
+                    .await?;
+                if added == 0 {
+                    return Ok(false);
+                }
+                let reply = |reply: Attribute| radgroupreply::ActiveModel {
+                    groupname: Set(code.clone()),
+                    attribute: Set(reply.name.to_owned()),
+                    op: Set(reply.op.to_owned()),
+                    value: Set(reply.value),
+                    ..Default::default()
+                };
+                radgroupreply::Entity::insert_many(package.group.into_iter().map(reply))
+                    .exec_without_returning(txn)
+                    .await?;
+                audit_log::insert(txn, &audit, now).await?;
+                Ok(true)
+            })
+        })
+        .await
     }
 
     /// Changes a line; `false` if there is none of that code or it is so already, and then
@@ -115,32 +140,35 @@ impl Store {
     ///
     /// # Errors
     /// As `Store::transaction`.
-    pub async fn relist(
-        &self,
-        code: String,
-        listing: Listing,
-        audit: AuditEntry,
-    ) -> Result<bool, StoreError> {
-        let now = self.clock().now();
-        self.transaction(move |txn| Box::pin(relist(txn, code, listing, audit, now)))
-            .await
+    pub async fn relist(&self, code: String, listing: Listing, audit: AuditEntry) -> Result<bool> {
+        let (line, value): (_, Value) = match listing {
+            Listing::Price(price) => ("price = $2 WHERE code = $1 AND price <> $2", price.0.into()),
+            Listing::Retired => (
+                "retired_at = $2 WHERE code = $1 AND retired_at IS NULL",
+                self.clock().now().into(),
+            ),
+            Listing::OnSale => (
+                "retired_at = $2 WHERE code = $1 AND retired_at IS NOT NULL",
+                None::<DateTime<Utc>>.into(),
+            ),
+        };
+        let update = format!("UPDATE packages SET {line}");
+        let values = [code.into(), value];
+        self.execute_logged(update, values, Some(audit)).await
     }
 }
 
-async fn add(
-    txn: &DatabaseTransaction,
-    package: NewPackage,
-    audit: AuditEntry,
-    now: DateTime<Utc>,
-) -> Result<bool, StoreError> {
-    let last = "SELECT COALESCE(MAX(sort_order), 0) FROM packages";
-    let last: Option<i32> = sql::tuple(txn, last, []).await?;
-    let terms = package.terms;
-    let row = packages::ActiveModel {
-        code: Set(terms.code.clone()),
+fn new_row(
+    terms: Terms,
+    price: Tzs,
+    sort_order: i32,
+    created_at: DateTime<Utc>,
+) -> packages::ActiveModel {
+    packages::ActiveModel {
+        code: Set(terms.code),
         name_sw: Set(terms.name_sw),
         name_en: Set(terms.name_en),
-        price: Set(package.price.0),
+        price: Set(price.0),
         currency: Set(CURRENCY.to_owned()),
         duration_minutes: Set(terms.duration_minutes),
         validity: Set(terms.validity.as_str().to_owned()),
@@ -148,54 +176,8 @@ async fn add(
         download_kbps: Set(terms.download_kbps),
         upload_kbps: Set(terms.upload_kbps),
         shared_devices: Set(terms.shared_devices),
-        sort_order: Set(last.unwrap_or(0).saturating_add(STEP)),
-        created_at: Set(now),
+        sort_order: Set(sort_order),
+        created_at: Set(created_at),
         ..Default::default()
-    };
-    let mut unless_known = OnConflict::column(packages::Column::Code);
-    let added = packages::Entity::insert(row)
-        .on_conflict(unless_known.do_nothing().to_owned())
-        .exec_without_returning(txn)
-        .await?;
-    if added == 0 {
-        return Ok(false);
     }
-    let reply = |reply: Attribute| radgroupreply::ActiveModel {
-        groupname: Set(terms.code.clone()),
-        attribute: Set(reply.name.to_owned()),
-        op: Set(reply.op.to_owned()),
-        value: Set(reply.value),
-        ..Default::default()
-    };
-    radgroupreply::Entity::insert_many(package.group.into_iter().map(reply))
-        .exec_without_returning(txn)
-        .await?;
-    audit_log::insert(txn, &audit, now).await?;
-    Ok(true)
-}
-
-async fn relist(
-    txn: &DatabaseTransaction,
-    code: String,
-    listing: Listing,
-    audit: AuditEntry,
-    now: DateTime<Utc>,
-) -> Result<bool, StoreError> {
-    let (line, value): (_, Value) = match listing {
-        Listing::Price(price) => ("price = $2 WHERE code = $1 AND price <> $2", price.0.into()),
-        Listing::Retired => (
-            "retired_at = $2 WHERE code = $1 AND retired_at IS NULL",
-            now.into(),
-        ),
-        Listing::OnSale => (
-            "retired_at = $2 WHERE code = $1 AND retired_at IS NOT NULL",
-            None::<DateTime<Utc>>.into(),
-        ),
-    };
-    let update = format!("UPDATE packages SET {line}");
-    if sql::execute(txn, &update, [code.into(), value]).await? == 0 {
-        return Ok(false);
-    }
-    audit_log::insert(txn, &audit, now).await?;
-    Ok(true)
 }

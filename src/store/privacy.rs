@@ -1,0 +1,300 @@
+//! Erases a customer who asks for it (Tanzania's Personal Data Protection Act, 2022). The accounts stay:
+//! numbers, amounts and times of invoices.
+//!
+//! Rows of the customer's own orders are found by their keys. The person may also be named elsewhere, as
+//! in deliveries about other orders, the audit log, or notes on printed vouchers. Those tables are read
+//! a slice at a time and before the transaction, so that a sale waits for no search; asking for the
+//! erasure again finds what was written in between.
+//!
+//! # Invariants
+//! One alias takes the place of the phone everywhere, so that rows that belong together still do, and
+//! unique keys and references hold.
+
+use chrono::{DateTime, Utc};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, QueryResult};
+use uuid::Uuid;
+
+use super::engine::sql;
+use super::error::Result;
+use super::operators::audit_log;
+use super::radius::users;
+use super::rows::MAY_STILL_BE_PAID;
+use super::{AuditEntry, Store};
+use crate::domain::order::ids::OrderId;
+use crate::domain::order::payment::Status;
+use crate::domain::people::person::Person;
+use crate::domain::people::phone::Phone;
+
+/// Rows of a slice.
+const SLICE: u64 = 500;
+/// The only searched column that is not text: what ZenoPay sent.
+const BODY: &str = "body";
+
+/// What was erased.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Erased {
+    /// Orders of this phone.
+    pub orders: usize,
+    /// Their vouchers, which no longer give access.
+    pub vouchers: usize,
+    /// SMS that were sent or queued.
+    pub sms: u64,
+}
+
+/// The result of an erasure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Erasure {
+    /// The person is erased; there may have been no order.
+    Done(Erased),
+    /// An order is PENDING or HELD; nothing was written.
+    StillOpen,
+}
+
+/// A table that may name the person in these columns. A column that does gets this value; without a
+/// value, the whole row is deleted.
+#[derive(Clone, Copy)]
+struct Table(&'static str, &'static [&'static str], Option<&'static str>);
+
+const ERASED: Option<&str> = Some("'erased'");
+const DELIVERY: &[&str] = &["order_id", "word", "reference", "content_type", BODY];
+/// What a gateway said of the payer, also of other phones' payments.
+const PAYER: &[&str] = &["payer_msisdn", "reference", "transid", "channel"];
+const LOG_IN: &[&str] = &["username", "pass", "reply"];
+
+const TABLES: [Table; 7] = [
+    Table("webhook_deliveries", DELIVERY, ERASED),
+    Table("audit_events", &["subject", "detail"], ERASED),
+    Table("order_events", &["summary", "reference"], ERASED),
+    Table("voucher_batches", &["note"], ERASED),
+    Table("radpostauth", LOG_IN, None),
+    Table("gateway_calls", &["answer", "detail"], ERASED),
+    Table("payments", PAYER, Some("NULL")),
+];
+
+/// Table, number of the row, and the column that names the person.
+type Mention = (Table, i64, &'static str);
+
+impl Store {
+    /// Erases a phone, and the person who has it. The subject of the audit line is the alias.
+    ///
+    /// # Errors
+    /// As `Store::transaction`.
+    pub async fn erase_customer(
+        &self,
+        phone: Phone,
+        operator: String,
+        reason: String,
+    ) -> Result<Erasure> {
+        let person = self.person(&phone).await?;
+        let mentions = self.mentions(&person).await?;
+        let audit = AuditEntry {
+            operator,
+            action: "erase_customer",
+            order_id: None,
+            subject: format!("erased-{}", Uuid::new_v4().simple()),
+            detail: Some(reason),
+        };
+        let now = self.clock().now();
+        let erased = self.transaction_if(move |txn| {
+            Box::pin(async move {
+                let erased = erase(txn, &phone, &audit.subject, now).await?;
+                if erased.is_some() {
+                    audit_log::insert(txn, &audit, now).await?;
+                    erase_mentions(txn, mentions).await?;
+                }
+                Ok(erased)
+            })
+        });
+        Ok(erased.await?.map_or(Erasure::StillOpen, Erasure::Done))
+    }
+
+    /// The phone, with the names that its orders were made with.
+    ///
+    /// # Errors
+    /// `StoreError::Unavailable`.
+    pub async fn person(&self, phone: &Phone) -> Result<Person> {
+        let names = "SELECT DISTINCT customer_name FROM payments \
+             WHERE phone = $1 AND customer_name IS NOT NULL";
+        let names: Vec<String> =
+            sql::tuples(&self.db(), names, [phone.international().into()]).await?;
+        Ok(Person::new(phone, names.iter().map(String::as_str)))
+    }
+
+    async fn mentions(&self, person: &Person) -> Result<Vec<Mention>> {
+        let (db, mut mentions) = (self.db(), Vec::new());
+        for table in TABLES {
+            let Table(name, columns, _) = table;
+            let query = format!(
+                "SELECT id, {} FROM {name} WHERE id > $1 ORDER BY id LIMIT {SLICE}",
+                columns.join(", ")
+            );
+            let mut after = i64::MIN;
+            loop {
+                let slice = sql::statement(&db, &query, [after.into()]);
+                let rows = db.query_all_raw(slice).await?;
+                let Some(last) = rows.last() else { break };
+                after = last.try_get_by_index(0)?;
+                for row in &rows {
+                    let id = row.try_get_by_index(0)?;
+                    for &column in columns {
+                        if names(person, row, column)? {
+                            mentions.push((table, id, column));
+                        }
+                    }
+                }
+            }
+        }
+        Ok(mentions)
+    }
+}
+
+fn names(person: &Person, row: &QueryResult, column: &str) -> Result<bool> {
+    if column == BODY {
+        let body: Vec<u8> = row.try_get_by(column)?;
+        return Ok(person.is_in_bytes(&body));
+    }
+    let text: Option<String> = row.try_get_by(column)?;
+    Ok(text.is_some_and(|text| person.is_in(&text)))
+}
+
+/// Erases the rows of the customer's orders; `None` if an order is open.
+async fn erase(
+    txn: &DatabaseTransaction,
+    phone: &Phone,
+    alias: &str,
+    now: DateTime<Utc>,
+) -> Result<Option<Erased>> {
+    let phone = phone.international();
+    // First, because it takes the row locks. Late money may still complete some of these orders, and an
+    // actor that has the phone in memory must not write it again: it finds another version. Free texts
+    // may name the guest, and a client may have made its key of the phone or the name.
+    let payments = format!(
+        "UPDATE payments SET phone = $1, customer_name = NULL, payer_msisdn = NULL, \
+         gateway_word = NULL, operator_reason = NULL, device_mac = NULL, idempotency_key = NULL, \
+         version = CASE WHEN {MAY_STILL_BE_PAID} THEN version + 1 ELSE version END WHERE phone = $2"
+    );
+    sql::execute(txn, &payments, [alias.into(), phone.into()]).await?;
+    let orders = "SELECT order_id, status FROM payments WHERE phone = $1";
+    let orders: Vec<(OrderId, Status)> = sql::tuples(txn, orders, [alias.into()]).await?;
+    if (orders.iter()).any(|(_, status)| matches!(status, Status::Pending | Status::Held)) {
+        return Ok(None);
+    }
+
+    erase_customer(txn, phone, alias).await?;
+    // A message that was not sent yet never will be.
+    let sms = "UPDATE sms_messages SET phone = $1, body = '', receipt_detail = NULL, \
+         provider_message_id = NULL, last_error = NULL, \
+         state = CASE WHEN state IN ('queued', 'failed') THEN 'dead' ELSE state END \
+         WHERE payment_id IN (SELECT id FROM payments WHERE phone = $1)";
+    let sms = sql::execute(txn, sms, [alias.into()]).await?;
+    let vouchers = erase_vouchers(txn, alias, now).await?;
+    for (order_id, _) in &orders {
+        erase_records(txn, *order_id, alias).await?;
+    }
+    Ok(Some(Erased {
+        orders: orders.len(),
+        vouchers,
+        sms,
+    }))
+}
+
+/// Invoices name their customer by phone, so the row with the alias is inserted first and the old one
+/// is deleted last.
+async fn erase_customer(txn: &DatabaseTransaction, phone: &str, alias: &str) -> Result<()> {
+    for erase in [
+        "INSERT INTO customers (phone, orders_paid, total_paid, first_paid_at, last_paid_at) \
+         SELECT $1, orders_paid, total_paid, first_paid_at, last_paid_at FROM customers \
+         WHERE phone = $2",
+        "UPDATE invoices SET customer_phone = $1, customer_name = NULL WHERE customer_phone = $2",
+    ] {
+        sql::execute(txn, erase, [alias.into(), phone.into()]).await?;
+    }
+    let delete = "DELETE FROM customers WHERE phone = $1";
+    sql::execute(txn, delete, [phone.into()]).await.map(drop)
+}
+
+/// Revokes the vouchers of the customer's orders, under all of their codes, and erases the devices that
+/// were online with them: their addresses are personal data. Returns how many were sold.
+async fn erase_vouchers(
+    txn: &DatabaseTransaction,
+    alias: &str,
+    now: DateTime<Utc>,
+) -> Result<usize> {
+    let of_customer = "FROM payments p JOIN vouchers v \
+         ON v.payment_id = p.id OR v.former_payment_id = p.id WHERE p.phone = $1";
+    let codes = format!(
+        "SELECT v.code, p.order_id, v.revoked_at IS NULL, v.payment_id IS NOT NULL {of_customer}"
+    );
+    let codes: Vec<(String, OrderId, bool, bool)> =
+        sql::tuples(txn, &codes, [alias.into()]).await?;
+    // FreeRADIUS's own schemas differ in how they write an unknown address.
+    let unknown = match txn.get_database_backend() {
+        DbBackend::Postgres => "NULL",
+        _ => "''",
+    };
+    let sessions = format!(
+        "UPDATE radacct SET callingstationid = {unknown}, framedipaddress = {unknown} \
+         WHERE username = $1"
+    );
+    for (code, order_id, is_valid, _) in &codes {
+        if *is_valid {
+            users::revoke_users(txn, code, Some(*order_id), now, "erased").await?;
+        }
+        for erase in [
+            sessions.as_str(),
+            "DELETE FROM radpostauth WHERE username = $1",
+            // An operator may have typed it.
+            "UPDATE vouchers SET revoked_reason = 'erased' \
+             WHERE code = $1 AND revoked_reason IS NOT NULL",
+        ] {
+            sql::execute(txn, erase, [code.as_str().into()]).await?;
+        }
+    }
+    // One statement, because no index leads to a code. The router knows the session by its number.
+    let disconnects = format!(
+        "UPDATE outbox_messages SET device_station = NULL, device_address = NULL, \
+         last_error = NULL, result = NULL WHERE voucher_code IN (SELECT v.code {of_customer})"
+    );
+    sql::execute(txn, &disconnects, [alias.into()]).await?;
+    Ok(codes.iter().filter(|(.., is_sold)| *is_sold).count())
+}
+
+/// Erases what ZenoPay sent, what it was asked, and what operators wrote.
+async fn erase_records(txn: &DatabaseTransaction, order_id: OrderId, alias: &str) -> Result<()> {
+    for erase in [
+        "UPDATE gateway_calls SET detail = NULL WHERE order_id = $1",
+        // The kind stays; a sentence may hold what ZenoPay or an operator wrote.
+        "UPDATE order_events SET summary = 'erased' WHERE order_id = $1",
+        "UPDATE audit_events SET detail = NULL WHERE order_id = $1",
+    ] {
+        sql::execute(txn, erase, [order_id.0.into()]).await?;
+    }
+    let name = || order_id.to_string().into();
+    let bodies = "UPDATE webhook_deliveries SET body = $1 WHERE order_id = $2";
+    sql::execute(txn, bodies, [Vec::<u8>::new().into(), name()]).await?;
+    // A simulated webhook that is not sent any more is made up for by a status check.
+    let webhooks = "DELETE FROM sandbox_webhooks WHERE order_id = $1";
+    sql::execute(txn, webhooks, [name()]).await?;
+    let payments =
+        "UPDATE sandbox_payments SET buyer_phone = $1, metadata = NULL WHERE order_id = $2";
+    sql::execute(txn, payments, [alias.into(), name()])
+        .await
+        .map(drop)
+}
+
+async fn erase_mentions(txn: &DatabaseTransaction, mentions: Vec<Mention>) -> Result<()> {
+    for (Table(name, columns, value), id, column) in mentions {
+        if columns.contains(&BODY) {
+            let clear = "UPDATE webhook_deliveries SET body = $1 WHERE id = $2";
+            sql::execute(txn, clear, [Vec::<u8>::new().into(), id.into()]).await?;
+        }
+        if column != BODY {
+            let erase = match value {
+                Some(value) => format!("UPDATE {name} SET {column} = {value} WHERE id = $1"),
+                None => format!("DELETE FROM {name} WHERE id = $1"),
+            };
+            sql::execute(txn, &erase, [id.into()]).await?;
+        }
+    }
+    Ok(())
+}

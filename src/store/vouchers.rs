@@ -1,0 +1,232 @@
+//! Vouchers by their code, and vouchers that are printed for cash: a batch of them in one transaction.
+//!
+//! # Invariants
+//! A code is printed only after the database has it with its RADIUS user. So a batch is written whole,
+//! by the same functions as a sale.
+
+use chrono::{DateTime, Utc};
+use entities::{voucher_batches, vouchers};
+use sea_orm::ActiveValue::Set;
+use sea_orm::{DatabaseTransaction, EntityTrait, FromQueryResult};
+
+use crate::domain::access::RadiusUser;
+use crate::domain::access::usage::{Allowance, Usage};
+use crate::domain::access::voucher::VoucherCode;
+use crate::domain::catalog::money::Tzs;
+use crate::domain::catalog::package::Terms;
+use crate::domain::order::ids::OrderId;
+use crate::store::engine::sql;
+use crate::store::engine::writer::Rows;
+use crate::store::error::Result;
+use crate::store::operators::audit_log;
+use crate::store::radius::users;
+use crate::store::{AuditEntry, Store, rows};
+
+pub use entities::voucher_batches::Model as Batch;
+
+/// A voucher, and its order.
+#[derive(Clone, Debug, FromQueryResult)]
+pub struct Issued {
+    /// The row's number, which names it where its code must not appear.
+    pub id: i64,
+    /// The order that it was sold with; `None` for a printed one, and for a code that was
+    /// replaced, which is closed already.
+    pub order_id: Option<OrderId>,
+}
+
+/// Everything that the database has of a voucher.
+#[derive(Clone, Debug)]
+pub struct KnownVoucher {
+    /// The row's number.
+    pub id: i64,
+    /// What the guest types.
+    pub code: VoucherCode,
+    /// The order that it was sold with, also for a code that was replaced; `None` for a printed
+    /// one.
+    pub order_id: Option<OrderId>,
+    /// The batch that it was printed in; `None` for a sold one.
+    pub batch: Option<Batch>,
+    /// The package.
+    pub package_code: String,
+    /// How many devices at once.
+    pub shared_devices: i32,
+    /// When it was sold or printed.
+    pub issued_at: DateTime<Utc>,
+    /// What it gives.
+    pub allowance: Allowance,
+    /// How much of that is used.
+    pub usage: Usage,
+}
+
+/// A batch that is to be printed.
+#[derive(Clone)]
+pub struct NewBatch {
+    /// What each voucher gives.
+    pub terms: Terms,
+    /// What each costs in cash.
+    pub price: Tzs,
+    /// Where they are sold, or anything else that helps to find them again.
+    pub note: Option<String>,
+    /// Each with its RADIUS user.
+    pub vouchers: Vec<(VoucherCode, RadiusUser)>,
+}
+
+/// One voucher of a batch.
+#[derive(Clone, FromQueryResult)]
+pub struct PrintedVoucher {
+    /// What the guest types.
+    pub code: VoucherCode,
+    /// How long it lasts, from the first log-in.
+    pub duration_minutes: i32,
+    /// How many devices at once.
+    pub shared_devices: i32,
+    /// An operator has revoked it.
+    pub is_revoked: bool,
+}
+
+impl Store {
+    /// The voucher of this number, sold or printed.
+    ///
+    /// # Errors
+    /// `StoreError::Unavailable`.
+    pub async fn known_voucher(&self, id: i64) -> Result<Option<KnownVoucher>> {
+        let db = self.db();
+        let Some(row) = vouchers::Entity::find_by_id(id).one(&db).await? else {
+            return Ok(None);
+        };
+        // A code that was replaced still belongs to its order.
+        let payment_id = row.payment_id.or(row.former_payment_id);
+        let order_id = "SELECT order_id FROM payments WHERE id = $1";
+        let order_id = sql::tuple(&db, order_id, [payment_id.into()]).await?;
+        let batch = match row.batch_id {
+            None => None,
+            Some(id) => voucher_batches::Entity::find_by_id(id).one(&db).await?,
+        };
+        let allowance = rows::allowance(&row)?;
+        let code = VoucherCode::from_stored(row.code);
+        Ok(Some(KnownVoucher {
+            id,
+            usage: self.usage(&code).await?,
+            code,
+            order_id,
+            batch,
+            package_code: row.package_code,
+            shared_devices: row.shared_devices,
+            issued_at: row.issued_at,
+            allowance,
+        }))
+    }
+
+    /// The voucher with this code, if there is one.
+    ///
+    /// # Errors
+    /// `StoreError::Unavailable`.
+    pub async fn voucher(&self, code: VoucherCode) -> Result<Option<Issued>> {
+        let by_code = "SELECT v.id, p.order_id FROM vouchers v \
+             LEFT JOIN payments p ON p.id = v.payment_id WHERE v.code = $1";
+        sql::row(&self.db(), by_code, [code.as_str().into()]).await
+    }
+
+    /// Revokes a voucher that has no order; `false` if it was revoked already, and then nothing is
+    /// written.
+    ///
+    /// # Errors
+    /// As `Store::transaction`.
+    pub async fn revoke_printed(&self, code: VoucherCode, audit: AuditEntry) -> Result<bool> {
+        let now = self.clock().now();
+        self.transaction(move |txn| {
+            Box::pin(async move {
+                // First, because it takes the row lock: of two requests at once the second finds it done.
+                let mark =
+                    "UPDATE vouchers SET revoked_at = $1 WHERE code = $2 AND revoked_at IS NULL";
+                if sql::execute(txn, mark, [now.into(), code.as_str().into()]).await? == 0 {
+                    return Ok(false);
+                }
+                users::revoke_users(txn, code.as_str(), None, now, "revoked").await?;
+                audit_log::insert(txn, &audit, now).await?;
+                Ok(true)
+            })
+        })
+        .await
+    }
+
+    /// Writes a batch in one transaction, and returns its number.
+    ///
+    /// # Errors
+    /// `StoreError::CodeTaken`: one of the codes exists; make others. Others as
+    /// `Store::transaction`.
+    pub async fn print(&self, batch: NewBatch, audit: AuditEntry) -> Result<i64> {
+        let now = self.clock().now();
+        self.transaction(move |txn| Box::pin(print(txn, batch, audit, now)))
+            .await
+    }
+
+    /// The newest batches.
+    ///
+    /// # Errors
+    /// `StoreError::Unavailable`.
+    pub async fn batches(&self, limit: u64) -> Result<Vec<Batch>> {
+        let newest = sql::select::<voucher_batches::Entity>("ORDER BY id DESC LIMIT $1");
+        sql::rows(&self.db(), &newest, [limit.into()]).await
+    }
+
+    /// A batch and its vouchers, in the order in which they were made.
+    ///
+    /// # Errors
+    /// `StoreError::Unavailable`.
+    pub async fn batch(&self, id: i64) -> Result<Option<(Batch, Vec<PrintedVoucher>)>> {
+        let db = self.db();
+        let found = voucher_batches::Entity::find_by_id(id).one(&db).await?;
+        let Some(batch) = found else { return Ok(None) };
+        let of_batch = "SELECT code, duration_minutes, shared_devices, \
+             revoked_at IS NOT NULL AS is_revoked FROM vouchers WHERE batch_id = $1 ORDER BY id";
+        let vouchers = sql::rows(&db, of_batch, [id.into()]).await?;
+        Ok(Some((batch, vouchers)))
+    }
+}
+
+/// The row of a voucher that is just issued, sold or printed.
+pub fn row(code: &VoucherCode, terms: &Terms, issued_at: DateTime<Utc>) -> vouchers::ActiveModel {
+    vouchers::ActiveModel {
+        code: Set(code.as_str().to_owned()),
+        package_code: Set(terms.code.clone()),
+        duration_minutes: Set(terms.duration_minutes),
+        validity: Set(terms.validity.as_str().to_owned()),
+        data_limit_mb: Set(terms.data_limit_mb),
+        shared_devices: Set(terms.shared_devices),
+        issued_at: Set(issued_at),
+        ..Default::default()
+    }
+}
+
+async fn print(
+    txn: &DatabaseTransaction,
+    batch: NewBatch,
+    audit: AuditEntry,
+    now: DateTime<Utc>,
+) -> Result<i64> {
+    let NewBatch { terms, price, .. } = batch;
+    let inserted = voucher_batches::Entity::insert(voucher_batches::ActiveModel {
+        package_code: Set(terms.code.clone()),
+        package_name: Set(terms.name_en.clone()),
+        price: Set(price.0),
+        count: Set(i32::try_from(batch.vouchers.len()).unwrap_or(i32::MAX)),
+        note: Set(batch.note),
+        operator: Set(audit.operator.clone()),
+        created_at: Set(now),
+        ..Default::default()
+    });
+    let id = inserted.exec(txn).await?.last_insert_id;
+    let mut rows = Rows::default();
+    for (code, user) in &batch.vouchers {
+        rows.add(vouchers::ActiveModel {
+            batch_id: Set(Some(id)),
+            ..row(code, &terms, now)
+        });
+        users::provision(&mut rows, user);
+    }
+    rows.write(txn).await?;
+    let subject = format!("batch {id}");
+    audit_log::insert(txn, &AuditEntry { subject, ..audit }, now).await?;
+    Ok(id)
+}
