@@ -127,7 +127,7 @@ pub(super) async fn nas(config: &Config, command: NasCommand) -> Done {
         } => {
             let secret = secret.map_or_else(fresh_secret, Secret::new);
             let new = NewRouter::parse(&address, &name, secret, coa_port)?;
-            let taken = format!("there is a router at {} already", new.address());
+            let taken = format!("there is a router at {} already", new.address);
             let added = store.add_router(new, COMMAND_LINE).await?;
             let router = added.ok_or(taken)?;
             // The script alone on standard output, so that it can be piped.

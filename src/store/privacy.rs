@@ -22,7 +22,7 @@ use super::rows::MAY_STILL_BE_PAID;
 use super::{AuditEntry, Store};
 use crate::domain::order::ids::OrderId;
 use crate::domain::order::payment::Status;
-use crate::domain::people::person::Person;
+use crate::domain::people::Person;
 use crate::domain::people::phone::Phone;
 
 /// Rows of a slice.
