@@ -3,16 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use actix_web::middleware::from_fn;
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse};
 use utoipa::openapi::path::{Operation, Parameter};
 use utoipa::openapi::schema::{Object, Schema, SchemaType, Type};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{RefOr, Response};
 use utoipa::{Modify, OpenApi};
-use utoipa_swagger_ui::SwaggerUi;
-
-use super::auth;
 
 /// Every route that machines use, described where it is handled; pages for people are not in
 /// here.
@@ -83,7 +79,7 @@ impl Modify for OperatorToken {
             .get_or_insert_default()
             .add_security_scheme("operator", bearer);
         for (path, item) in &mut openapi.paths.paths {
-            if !path.starts_with(super::OPERATOR) {
+            if !path.starts_with(super::api::OPERATOR) {
                 continue;
             }
             let writes = [&mut item.post, &mut item.delete];
@@ -156,24 +152,6 @@ pub async fn document() -> HttpResponse {
     HttpResponse::Ok().json(Document::openapi())
 }
 
-/// The document, and the page that draws it.
-pub fn routes(config: &mut web::ServiceConfig) {
-    config
-        .service(
-            web::resource("/openapi.json")
-                .wrap(from_fn(auth::operators_only_from_afar))
-                .route(web::get().to(document))
-                .default_service(web::to(super::no_such_page)),
-        )
-        .route("/docs", web::get().to(to_docs))
-        .service(
-            // Unless told otherwise the page shows an image of validator.swagger.io, which
-            // learns our address, and is never loaded where there is no Internet.
-            SwaggerUi::new("/docs/{_:.*}")
-                .config(utoipa_swagger_ui::Config::from("/openapi.json").validator_url("none")),
-        );
-}
-
 /// The methods of every path, as `Allow` tells them.
 static METHODS: LazyLock<BTreeMap<String, String>> = LazyLock::new(|| {
     let paths = Document::openapi().paths.paths;
@@ -200,7 +178,8 @@ pub fn methods_of(request: &HttpRequest) -> Option<&'static str> {
     METHODS.get(&path).map(String::as_str)
 }
 
-async fn to_docs() -> HttpResponse {
+/// Leads to the page that shows the document.
+pub async fn to_docs() -> HttpResponse {
     HttpResponse::SeeOther()
         .insert_header(("location", "/docs/"))
         .finish()

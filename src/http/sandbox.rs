@@ -18,25 +18,6 @@ const BODY_MAX: usize = 64 * 1024;
 const LISTED: u64 = 50;
 const LISTED_MAX: u64 = 500;
 
-/// Every route of the sandbox.
-#[rustfmt::skip] // A table is read by its columns.
-pub fn routes(config: &mut web::ServiceConfig) {
-    config
-        .route("/sandbox/api/payments/mobile_money_tanzania", web::post().to(create))
-        .route("/sandbox/api/payments/order-status", web::get().to(order_status))
-        .route("/sandbox/payments", web::get().to(payments))
-        .route("/sandbox/payments/{order_id}/decide", web::post().to(decide))
-        .route("/sandbox/payments/{order_id}/approve", web::post().to(approve))
-        .route("/sandbox/payments/{order_id}/decline", web::post().to(decline))
-        .service(
-            web::resource("/sandbox/behaviour")
-                .route(web::get().to(behaviour))
-                .route(web::put().to(set_behaviour))
-                .route(web::post().to(post_behaviour))
-                .default_service(web::to(super::no_such_page)),
-        );
-}
-
 /// The newest payments of the simulated ZenoPay.
 #[derive(Serialize, ToSchema)]
 pub struct Payments {

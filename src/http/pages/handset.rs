@@ -4,7 +4,7 @@ use actix_web::http::StatusCode;
 use actix_web::web;
 use serde_json::{Map, Value, json};
 
-use super::{Form, Page, Visitor, page};
+use super::{Form, Page, Visitor};
 use crate::domain::catalog::money::Tzs;
 use crate::domain::people::phone::Phone;
 use crate::sandbox::{Behaviour, Choice, DecideError, Entry, Push, Sandbox};
@@ -17,16 +17,8 @@ const PAST: usize = 8;
 /// ZenoPay's word for a payment that is not decided.
 const UNDECIDED: &str = "PENDING";
 
-/// The phone's page and its buttons.
-pub fn routes(config: &mut web::ServiceConfig) {
-    config
-        .route("/sandbox", page(web::get().to(show)))
-        .route("/sandbox/phone", page(web::post().to(switch)))
-        .route("/sandbox/phone/{order_id}", page(web::post().to(answer)));
-}
-
 /// Prompts, switches and what went before.
-async fn show(visitor: Visitor, sandbox: web::Data<Sandbox>) -> Page {
+pub async fn show(visitor: Visitor, sandbox: web::Data<Sandbox>) -> Page {
     let (entries, behaviour) = (sandbox.list(SHOWN).await?, sandbox.switches().await?);
     let (open, past): (Vec<_>, Vec<_>) = entries.into_iter().partition(is_open);
     let page = HandsetPage::new(
@@ -87,7 +79,7 @@ fn switches(behaviour: &Behaviour, usual_ms: u64) -> Switches {
 }
 
 /// The subscriber presses a button.
-async fn answer(
+pub async fn answer(
     visitor: Visitor,
     order_id: web::Path<String>,
     form: Form,
@@ -105,7 +97,7 @@ async fn answer(
 }
 
 /// How payments from now on behave.
-async fn switch(visitor: Visitor, form: Form, sandbox: web::Data<Sandbox>) -> Page {
+pub async fn switch(visitor: Visitor, form: Form, sandbox: web::Data<Sandbox>) -> Page {
     let (decision, after_ms) = match form.field("decision") {
         "hand" => ("approve", Some(0)),
         "decline" => ("decline", Some(sandbox.usual_ms().max(1))),

@@ -14,26 +14,26 @@ use actix_web::http::header::{
     ACCEPT, CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY, HeaderValue, LOCATION,
     RETRY_AFTER, VARY,
 };
-use actix_web::middleware::{Next, from_fn};
-use actix_web::{Error, FromRequest, HttpRequest, HttpResponse, ResponseError, Route, web};
+use actix_web::middleware::Next;
+use actix_web::{Error, FromRequest, HttpRequest, HttpResponse, ResponseError, web};
 use askama::Template;
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use uuid::Uuid;
 
+use super::Api;
 use super::problem::{Code, Problem};
 use super::request::{body_of, language};
-use super::{Api, get_or_head};
 use crate::domain::order::ids::OrderId;
 use crate::domain::people::language::Language;
 use crate::web::{ErrorPage, Frame, PageError, Shop, Visit, assets, draw};
 
-mod bought;
+pub mod bought;
 pub mod handset;
-mod order;
-mod owner_link;
-mod paid;
-mod shop;
+pub mod order;
+pub mod owner_link;
+pub mod paid;
+pub mod shop;
 
 /// A form has no need of more.
 const FORM_MAX: usize = 16 * 1024;
@@ -43,33 +43,8 @@ const AWAY_RETRY_SECS: u64 = 5;
 /// A page, or the problem that is drawn in its place.
 type Page = Result<HttpResponse, Problem>;
 
-/// Every page of the guest.
-#[rustfmt::skip] // A table is read by its columns.
-pub fn routes(config: &mut web::ServiceConfig) {
-    let shown = || web::route().guard(get_or_head());
-    config
-        .route("/", page(shown().to(shop::show)))
-        .route("/buy", page(web::post().to(shop::buy)))
-        // For a guest who reloads what a form has answered.
-        .route("/buy", page(web::get().to(shop::back)))
-        .route("/order/{order_id}", page(web::get().to(order::show)))
-        .route("/order/{order_id}/again", page(web::post().to(order::again)))
-        .route("/order/{order_id}/again", page(web::get().to(order::back)))
-        .route("/state/{token}", page(web::get().to(bought::show)))
-        .route("/paid", page(web::get().to(paid::show)))
-        .route("/paid", page(web::post().to(paid::send)))
-        .route("/v/{token}", page(shown().to(owner_link::show)))
-        .route("/v/{token}/reissue", page(web::get().to(owner_link::ask)))
-        .route("/v/{token}/reissue", page(web::post().to(owner_link::reissue)))
-        .route("/assets/{name}", web::get().to(asset));
-}
-
-/// A route whose problems are pages.
-fn page(route: Route) -> Route {
-    route.wrap(from_fn(draw_problem))
-}
-
-async fn draw_problem(
+/// Shows the problem of a handler as a page.
+pub async fn show_problem(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
@@ -88,7 +63,7 @@ async fn draw_problem(
 }
 
 /// Style, script and icon. An asset's URL names its content, so it may be kept for ever.
-async fn asset(request: HttpRequest) -> Page {
+pub async fn asset(request: HttpRequest) -> Page {
     let asset = assets::find(request.path()).ok_or_else(|| Problem::new(Code::NotFound))?;
     Ok(HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, "public, max-age=31536000, immutable"))

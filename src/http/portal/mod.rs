@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use super::api::{Api, PORTAL};
 use super::problem::{Code, Problem};
 use super::request::{body_of, language};
-use super::{Api, PORTAL};
 use crate::checkout::{Bought, CheckoutError};
 use crate::domain::access::device::DeviceMac;
 use crate::domain::catalog::admission::Refusal;
