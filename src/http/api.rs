@@ -45,7 +45,7 @@ pub struct Api {
     /// Open orders, as last counted.
     pub overview: watch::Receiver<Overview>,
     pub metrics: Arc<Metrics>,
-    /// Knows which tasks have failed.
+    /// Has the tasks that failed.
     pub supervisor: Supervisor,
     /// Cancelled when the server stops.
     pub draining: CancellationToken,
@@ -74,7 +74,7 @@ pub struct Api {
     pub site: Arc<Site>,
 }
 
-/// Where the server stands in its network.
+/// The network around the server.
 pub struct Site {
     /// The portal that RFC 8908 names. `None` outside the hotspot, where the address of a request
     /// does not identify a device.

@@ -20,7 +20,6 @@ pub mod operators;
 mod pages;
 mod portal;
 pub mod problem;
-mod rate_limit;
 mod request;
 pub mod sandbox;
 mod webhook;
@@ -43,15 +42,15 @@ pub fn routes(config: &mut web::ServiceConfig, sandbox: Option<crate::sandbox::S
         .service(
             web::scope(PORTAL)
                 .route("/packages", web::get().to(portal::packages))
-                .route("/payment", web::post().to(portal::pay))
-                .route("/payment/resend", web::post().to(portal::resend::resend))
+                .route("/payment", web::post().to(portal::purchase::pay))
+                .route("/payment/resend", web::post().to(portal::purchase::resend))
                 .service(
                     web::resource("/payment/status/{order_id}")
-                        .wrap(from_fn(portal::status::shrink_headers))
-                        .route(web::get().to(portal::status::show))
+                        .wrap(from_fn(portal::poll::shrink_headers))
+                        .route(web::get().to(portal::poll::show))
                         .default_service(web::to(no_such_page)),
                 )
-                .route("/payment/status/{order_id}/events", web::get().to(portal::status::events))
+                .route("/payment/status/{order_id}/events", web::get().to(portal::poll::events))
                 .route("/voucher/{code}", web::get().to(portal::voucher::show))
                 .route("/captive", web::get().to(portal::voucher::captive))
                 .route("/webhook/zenopay", web::post().to(webhook::receive))
@@ -120,7 +119,7 @@ fn operator_routes(config: &mut web::ServiceConfig) {
 /// The pages of guests. A GET on the path of a form is a reloaded answer to it.
 #[rustfmt::skip] // A table is read by its columns.
 fn page_routes(config: &mut web::ServiceConfig) {
-    use pages::{bought, order, owner_link, paid, shop};
+    use pages::{order, owner_link, paid, shop, state};
     config
         .route("/", page(get_or_head().to(shop::show)))
         .route("/buy", page(web::post().to(shop::buy)))
@@ -128,7 +127,7 @@ fn page_routes(config: &mut web::ServiceConfig) {
         .route("/order/{order_id}", page(web::get().to(order::show)))
         .route("/order/{order_id}/again", page(web::post().to(order::again)))
         .route("/order/{order_id}/again", page(web::get().to(order::back)))
-        .route("/state/{token}", page(web::get().to(bought::show)))
+        .route("/state/{token}", page(web::get().to(state::show)))
         .route("/paid", page(web::get().to(paid::show)))
         .route("/paid", page(web::post().to(paid::send)))
         .route("/v/{token}", page(get_or_head().to(owner_link::show)))

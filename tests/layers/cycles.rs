@@ -18,13 +18,11 @@ const CYCLES: &[(&str, usize, &str)] = &[
     ("config", 5, "each section is checked by `check`, which knows all sections"),
     ("drill", 5, "the report and the server are parts of the drill that they describe"),
     ("http/console", 19, "the helpers that all pages use stand beside the routes, which know all pages"),
-    ("http/pages", 3, "an attempt to buy leads to the open order, and an order to another attempt"),
     ("radius/packet", 2, "a seal is part of its packet"),
     ("sandbox", 2, "the courier is a loop of the sandbox"),
     ("sms", 7, "each carrier implements what `sms/mod.rs` defines, which builds the carriers"),
     ("store", 6, "`Store` owns pools, reader and writer, whose files add queries to it"),
     ("store", 5, "a change is given to the writer, whose lanes write what changes have in them"),
-    ("web", 2, "a frame knows its visit, and a visit its frame"),
 ];
 
 /// A name that is imported through more modules than this is one that names itself.
