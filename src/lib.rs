@@ -12,7 +12,7 @@
 //!   `domain/order/decide.rs` → `store/orders/commit.rs` → `actors/status`.
 //! - [`checkout`]: a purchase, and printed vouchers that are sold for cash.
 //! - [`jobs`]: the periodic jobs: relay, reconciler, retention. [`sandbox`] simulates ZenoPay.
-//! - [`web`]: pages, rendered on the server.
+//! - [`web`]: templates, texts and assets of pages.
 //! - [`http`]: requests; all routes on one screen in `http/mod.rs`.
 //! - [`drill`]: the proof that each order is sold exactly once; the verdict is
 //!   `drill/check/mod.rs`.

@@ -10,7 +10,7 @@ use url::Url;
 
 use crate::actors::order::facts::FactSource;
 use crate::actors::{Orders, WebhookAuth};
-use crate::checkout::{Checkout, Parts};
+use crate::checkout::Checkout;
 use crate::config::{Config, Mode};
 use crate::domain::catalog::admission::Limits;
 use crate::gateways::zenopay::client::{Client, ClientError};
@@ -94,7 +94,7 @@ pub(super) fn checkout(
     client: Client,
     background: UnderWay,
 ) -> Checkout {
-    Checkout::new(Parts {
+    Checkout {
         store: store.clone(),
         orders: orders.clone(),
         client,
@@ -102,7 +102,7 @@ pub(super) fn checkout(
         expire_after: TimeDelta::seconds(i64::from(config.orders.expire_after_secs)),
         public_url: public_url(config, here),
         background,
-    })
+    }
 }
 
 pub(super) fn facts(config: &Config, here: &Url, store: &Store) -> FactSource {

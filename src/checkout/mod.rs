@@ -1,12 +1,9 @@
-//! A purchase: our price, our limits, our row; then the push, in a task that no client can
-//! cancel.
+//! A purchase: check the price and the limits, write the order, then push the payment request to the
+//! phone, in a task that no client can cancel.
 //!
 //! # Invariants
-//! The row is committed before ZenoPay is called, and a
-//! push whose end is unknown is never made again, with this id or another. The phone may be
-//! ringing.
-
-use std::sync::Arc;
+//! The order is committed before ZenoPay is called. A push whose result is unknown is never repeated,
+//! with this order id or another: the phone may be ringing.
 
 use chrono::TimeDelta;
 use rand::TryRng;
@@ -39,16 +36,9 @@ pub const WEBHOOK_PATH: &str = "/api/v1/customer-portal/webhook/zenopay";
 /// Makes orders. Cheap to clone.
 #[derive(Clone)]
 pub struct Checkout {
-    inner: Arc<Parts>,
-}
-
-/// What a checkout needs.
-pub struct Parts {
-    /// The database.
     pub store: Store,
-    /// Where evidence about the push goes.
+    /// Receives the evidence about a push.
     pub orders: Orders,
-    /// The way to ZenoPay.
     pub client: Client,
     /// What one phone may do.
     pub limits: Limits,
@@ -56,37 +46,37 @@ pub struct Parts {
     pub expire_after: TimeDelta,
     /// Base of the webhook's URL.
     pub public_url: Url,
-    /// Where pushes run.
+    /// Runs the pushes.
     pub background: UnderWay,
 }
 
-/// What became of a wish to buy.
+/// The result of a purchase.
 #[derive(Debug)]
 pub enum Bought {
     /// The phone is ringing.
     Pushed(Payment),
-    /// It is not known whether the phone rings; ZenoPay will be asked.
+    /// It is not known whether the phone rings; the order is checked with ZenoPay later.
     Unclear(Payment),
-    /// The client's own key has made this order before.
+    /// The client's idempotency key made this order before.
     Resumed(Payment),
 }
 
-/// Why there is no order, or none that anybody can pay.
+/// Why there is no order, or none that can be paid.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckoutError {
     /// Not on sale.
     #[error("no package of that name is on sale")]
     PackageNotFound,
-    /// The client believes another price.
+    /// The client expects another price.
     #[error("the price is {price} TZS")]
     PriceChanged {
         /// Ours.
         price: Tzs,
     },
-    /// The key has made an order for another phone or package.
+    /// The key made an order for another phone or package.
     #[error("the Idempotency-Key was used for another purchase")]
     KeyReused,
-    /// Not now.
+    /// A limit is reached, or a payment request is open.
     #[error("not now")]
     Refused(Refusal),
     /// ZenoPay did not push; the order is FAILED.
@@ -101,14 +91,7 @@ pub enum CheckoutError {
 }
 
 impl Checkout {
-    /// Puts the parts together.
-    pub fn new(parts: Parts) -> Self {
-        Self {
-            inner: Arc::new(parts),
-        }
-    }
-
-    /// Makes an order and has the phone ring.
+    /// Makes an order and pushes the payment request to the phone.
     ///
     /// # Errors
     /// The [`CheckoutError`]. Only [`CheckoutError::GatewayRefused`] leaves a row.
@@ -118,30 +101,26 @@ impl Checkout {
         }
         let package = self.package(&purchase).await?;
         let order = self.new_order(&purchase, package);
-        // From here on in a task of its own: a guest who hangs up between the row and the
-        // push would otherwise leave an order that is never pushed.
+        // In a task of its own: a client that disconnects between the row and the push would
+        // otherwise leave an order that is never pushed.
         let checkout = self.clone();
-        let task = self
-            .inner
-            .background
-            .spawn(async move { checkout.place(purchase, order).await });
+        let placed = async move { checkout.place(purchase, order).await };
+        let task = self.background.spawn(placed);
         task.await
             .unwrap_or_else(|panic| Err(StoreError::Panicked(panic.to_string()).into()))
     }
 
     async fn place(&self, purchase: Purchase, order: NewOrder) -> Result<Bought, CheckoutError> {
         let order_id = order.order_id;
-        match self.inner.store.place(order, self.inner.limits).await {
+        match self.store.place(order, self.limits).await {
             Ok(Placed::Created(payment)) => self.push(payment).await,
             Ok(Placed::Resumed(payment)) => same_purchase(&purchase, payment).map(Bought::Resumed),
             Ok(Placed::Refused(refusal)) => Err(CheckoutError::Refused(refusal)),
-            // If the row is there, only we could have pushed it, and we have not.
-            Err(unknown @ StoreError::CommitUnknown(_)) => {
-                match self.inner.store.load(order_id).await? {
-                    Some(payment) => self.push(payment).await,
-                    None => Err(unknown.into()),
-                }
-            }
+            // If the row exists, this task alone can push it, and it has not yet.
+            Err(unknown @ StoreError::CommitUnknown(_)) => match self.store.load(order_id).await? {
+                Some(payment) => self.push(payment).await,
+                None => Err(unknown.into()),
+            },
             Err(error) => Err(error.into()),
         }
     }
@@ -150,23 +129,17 @@ impl Checkout {
         let Some(key) = &purchase.idempotency_key else {
             return Ok(None);
         };
-        let Some(payment) = self.inner.store.load_by_key(key).await? else {
-            return Ok(None);
-        };
-        same_purchase(purchase, payment).map(Some)
+        let made = self.store.load_by_key(key).await?;
+        made.map(|payment| same_purchase(purchase, payment))
+            .transpose()
     }
 
     async fn package(&self, purchase: &Purchase) -> Result<Package, CheckoutError> {
-        let package = self
-            .inner
-            .store
-            .package_on_sale(&purchase.package)
-            .await?
-            .ok_or(CheckoutError::PackageNotFound)?;
+        let package = self.store.package_on_sale(&purchase.package).await?;
+        let package = package.ok_or(CheckoutError::PackageNotFound)?;
+        let price = package.price;
         match purchase.expected_price {
-            Some(expected) if expected != package.price => Err(CheckoutError::PriceChanged {
-                price: package.price,
-            }),
+            Some(expected) if expected != price => Err(CheckoutError::PriceChanged { price }),
             Some(_) | None => Ok(package),
         }
     }
@@ -184,15 +157,15 @@ impl Checkout {
             // 128 bits, in the 32 hexadecimal digits of an id without dashes.
             webhook_secret: Secret::new(Uuid::from_bytes(random()).simple().to_string()),
             owner_token: OwnerToken::from_random_bytes(random()),
-            expire_after: self.inner.expire_after,
+            expire_after: self.expire_after,
         }
     }
 
-    /// Has the phone ring. Called once an order.
+    /// Pushes the payment request. Called once per order.
     async fn push(&self, payment: Payment) -> Result<Bought, CheckoutError> {
         let order_id = payment.order_id;
-        let at = self.inner.store.clock().now();
-        let (answer, facts) = self.inner.client.create(&self.request(&payment)).await;
+        let at = self.store.clock().now();
+        let (answer, facts) = self.client.create(&self.request(&payment)).await;
         let (word, detail) = match &answer {
             CreateAnswer::Accepted => ("accepted", None),
             CreateAnswer::Refused { reason } => ("refused", Some(reason.clone())),
@@ -208,28 +181,29 @@ impl Checkout {
             answer: word.to_owned(),
             detail,
         };
-        if let Err(error) = self.inner.store.record_call(call).await {
-            warn!(order = %order_id.order_ref(), %error, "a call to ZenoPay could not be recorded");
+        if let Err(error) = self.store.record_call(call).await {
+            warn!(order = %order_id.order_ref(), %error, "failed to record a call to ZenoPay");
         }
         match answer {
             CreateAnswer::Accepted => Ok(Bought::Pushed(payment)),
             CreateAnswer::Refused { reason } => {
-                self.tell(payment, Evidence::PushRefused { reason }).await;
+                self.report(payment, Evidence::PushRefused { reason }).await;
                 Err(CheckoutError::GatewayRefused { order_id })
             }
             CreateAnswer::Unknown { .. } => Ok(Bought::Unclear(
-                self.tell(payment, Evidence::PushUnknown).await,
+                self.report(payment, Evidence::PushUnknown).await,
             )),
         }
     }
 
-    /// Tells the order's actor. If that fails the order stays PENDING, and is asked about.
-    async fn tell(&self, payment: Payment, evidence: Evidence) -> Payment {
+    /// Sends evidence to the order's actor. If that fails the order stays PENDING, and is checked with
+    /// ZenoPay later.
+    async fn report(&self, payment: Payment, evidence: Evidence) -> Payment {
         let (order_id, command) = (payment.order_id, Command::of(evidence));
-        match self.inner.orders.handle(order_id, command).await {
+        match self.orders.handle(order_id, command).await {
             Ok(handled) => Payment::clone(&handled.payment),
             Err(error) => {
-                warn!(order = %order_id.order_ref(), %error, "the end of a push could not be recorded");
+                warn!(order = %order_id.order_ref(), %error, "failed to record the result of a push");
                 payment
             }
         }
@@ -237,13 +211,12 @@ impl Checkout {
 
     fn request(&self, payment: &Payment) -> CreateRequest {
         let order_id = payment.order_id;
-        let base = self.inner.public_url.as_str().trim_end_matches('/');
+        let base = self.public_url.as_str().trim_end_matches('/');
         let secret = payment.webhook_secret.expose();
-        let mut metadata = serde_json::Map::new();
-        metadata.insert("package".to_owned(), json!(payment.terms.code));
+        let metadata = [("package".to_owned(), json!(payment.terms.code))];
         CreateRequest {
             order_id,
-            // Required and not checked; a name that can be no person's address.
+            // Required and not checked; this domain can have no mailbox.
             buyer_email: format!("{order_id}@customer.invalid"),
             buyer_name: payment
                 .customer_name
@@ -253,7 +226,7 @@ impl Checkout {
             buyer_phone: payment.phone.national(),
             amount: payment.amount,
             webhook_url: format!("{base}{WEBHOOK_PATH}/{order_id}.{secret}"),
-            metadata,
+            metadata: metadata.into_iter().collect(),
         }
     }
 }

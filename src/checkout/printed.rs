@@ -1,8 +1,8 @@
 //! Vouchers that are printed and sold for cash.
 //!
 //! # Invariants
-//! The time on paper begins at the first log-in, whatever the
-//! package says. A card lies in a drawer for weeks.
+//! The time of a printed voucher begins at its first log-in, whatever its package says: cards are
+//! stored for weeks before they are sold.
 
 use std::collections::HashSet;
 
@@ -14,37 +14,36 @@ use crate::store::{AuditEntry, NewBatch, NewPackage, Store, StoreError};
 
 /// Vouchers of one batch at most: a few sheets of paper, and one short transaction.
 pub const BATCH_MAX: u16 = 240;
-/// Times that other codes are made when one of them exists: once in a thousand years is enough.
+/// Attempts with new codes when one of them exists already, which is very rare.
 const ATTEMPTS: usize = 3;
 
-/// What is to be printed.
+/// A batch to print.
 #[derive(Clone)]
 pub struct BatchRequest {
     /// What each voucher gives, and what it costs.
     pub package: Package,
     /// How many.
     pub count: u16,
-    /// Where they will be sold.
+    /// For the list of batches.
     pub note: Option<String>,
 }
 
 /// Makes a batch and returns its number; at most [`BATCH_MAX`] vouchers.
 ///
 /// # Errors
-/// The [`StoreError`]; then nothing was written, unless it says that it does not know.
+/// The [`StoreError`]; then nothing was written, except perhaps after `CommitUnknown`.
 pub async fn print(
     store: &Store,
     wish: &BatchRequest,
     audit: &AuditEntry,
 ) -> Result<i64, StoreError> {
-    let mut outcome = Err(StoreError::CodeTaken);
-    for _ in 0..ATTEMPTS {
-        outcome = store.print(batch(wish), audit.clone()).await;
-        if !matches!(outcome, Err(StoreError::CodeTaken)) {
-            break;
+    for _ in 1..ATTEMPTS {
+        match store.print(batch(wish), audit.clone()).await {
+            Err(StoreError::CodeTaken) => {}
+            outcome => return outcome,
         }
     }
-    outcome
+    store.print(batch(wish), audit.clone()).await
 }
 
 fn batch(wish: &BatchRequest) -> NewBatch {
@@ -68,7 +67,7 @@ fn batch(wish: &BatchRequest) -> NewBatch {
     }
 }
 
-/// A package with what its RADIUS group replies.
+/// A package with the replies of its RADIUS group.
 pub fn new_package(terms: Terms, price: Tzs) -> NewPackage {
     NewPackage {
         group: group_replies(&terms),
@@ -82,7 +81,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_batch_has_as_many_codes_as_wished_and_time_begins_at_the_first_log_in() {
+    fn a_batch_has_at_most_240_codes_and_its_time_begins_at_the_first_log_in() {
         let wish = BatchRequest {
             package: Package {
                 id: 1,

@@ -1,85 +1,86 @@
-//! The client of a request, and whether it calls too often.
+//! The address of a client, and how often it may call.
 //!
 //! # Invariants
-//! `X-Forwarded-For` counts only as far as trusted proxies wrote
-//! it. Anybody may send one, so it is read from the right, and the first address that is none of
-//! our proxies is the client.
+//! `X-Forwarded-For` counts only as far as trusted proxies wrote it. Any client may send one, so it
+//! is read from the right, and the first address that is not one of our proxies is the client.
+//!
+//! The limits count an IPv4 address as it is and an IPv6 address by its /64, which one household has
+//! all of. Memory is bounded: a client with its whole allowance is forgotten, and when too many are
+//! remembered, new ones are not limited, for there are other limits behind this one.
 
-use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use actix_web::HttpRequest;
 use actix_web::http::header::HeaderMap;
 
-use super::problem::{Code, Problem};
-use super::rate_limit::Allowances;
+use crate::domain::catalog::admission::Refusal;
+
+/// Voucher codes that do not exist, per minute and client: a hotspot behind NAT is one client, and
+/// its guests mistype.
+const GUESSES_PER_MIN: u32 = 20;
+/// Clients remembered at most; about a megabyte.
+const CLIENTS_MAX: usize = 16_384;
+/// The time in which a client may use its whole allowance.
+const MINUTE: Duration = Duration::from_secs(60);
 
 /// The clients of this process. Cheap to clone: all clones count together.
 #[derive(Clone)]
 pub struct Clients {
     trusted: Arc<[IpAddr]>,
-    purchases: Arc<Mutex<Allowances>>,
-    guesses: Arc<Mutex<Allowances>>,
+    purchases: Arc<Allowances>,
+    guesses: Arc<Allowances>,
 }
 
-/// Voucher codes that do not exist, a minute and client: a hotspot behind NAT is one client, and
-/// its guests mistype.
-const GUESSES_PER_MIN: u32 = 20;
-
 impl Clients {
-    /// Behind these proxies, with so many purchases a minute for each.
+    /// Behind these proxies, with so many purchases per minute and client.
     pub fn new(trusted_proxies: &[IpAddr], purchases_per_min: u32) -> Self {
         Self {
             trusted: trusted_proxies.iter().map(IpAddr::to_canonical).collect(),
-            purchases: Arc::new(Mutex::new(Allowances::per_minute(purchases_per_min))),
-            guesses: Arc::new(Mutex::new(Allowances::per_minute(GUESSES_PER_MIN))),
+            purchases: Arc::new(Allowances::per_minute(purchases_per_min)),
+            guesses: Arc::new(Allowances::per_minute(GUESSES_PER_MIN)),
         }
     }
 
-    /// Where the request comes from; `None` if it came by no network.
+    /// The client's address; `None` if the request came by no network.
     pub fn address(&self, request: &HttpRequest) -> Option<IpAddr> {
         let peer = request.peer_addr()?.ip().to_canonical();
         Some(client(peer, request.headers(), &self.trusted))
     }
 
-    /// Counts a purchase, or whatever is as dear.
+    /// Counts a purchase, or a request that costs as much.
     ///
     /// # Errors
-    /// `rate_limited` when this client has used its allowance.
-    pub fn admit(&self, request: &HttpRequest) -> Result<(), Problem> {
-        // A client on this machine is not limited; and a proxy here that is not trusted
-        // makes all guests one client, who must not be limited for each other.
-        let Some(address) = self.address(request).filter(|it| !it.is_loopback()) else {
-            return Ok(());
-        };
-        take(&self.purchases, address)
-    }
-
-    /// Counts a code that is about to be looked up as a guess. A client without guesses is
-    /// refused before that, so that it cannot tell a right code from a wrong one any more.
-    ///
-    /// # Errors
-    /// `rate_limited` when this client has guessed too often.
-    pub fn guess(&self, request: &HttpRequest) -> Result<(), Problem> {
-        self.address(request)
-            .map_or(Ok(()), |address| take(&self.guesses, address))
-    }
-
-    /// The code was there, so it was no guess.
-    pub fn was_no_guess(&self, request: &HttpRequest) {
-        if let Some(address) = self.address(request) {
-            let mut guesses = self.guesses.lock().unwrap_or_else(PoisonError::into_inner);
-            guesses.give_back(address);
+    /// When this client has used its allowance.
+    pub fn admit(&self, request: &HttpRequest) -> Result<(), Refusal> {
+        // A client on this machine is not limited; and a proxy here that is not trusted makes all
+        // guests one client, who must not be limited for each other.
+        match self.address(request).filter(|it| !it.is_loopback()) {
+            Some(address) => self.purchases.take(address, Instant::now()),
+            None => Ok(()),
         }
     }
-}
 
-fn take(allowances: &Mutex<Allowances>, address: IpAddr) -> Result<(), Problem> {
-    let mut allowances = allowances.lock().unwrap_or_else(PoisonError::into_inner);
-    allowances.take(address, Instant::now()).map_err(|wait| {
-        Problem::new(Code::RateLimited).retry_after_secs(wait.as_secs_f64().ceil() as u64)
-    })
+    /// Counts a code that is about to be looked up as a wrong guess. A client without guesses is
+    /// refused before the look-up, so that it can no longer test codes.
+    ///
+    /// # Errors
+    /// When this client has guessed too often.
+    pub fn guess(&self, request: &HttpRequest) -> Result<(), Refusal> {
+        match self.address(request) {
+            Some(address) => self.guesses.take(address, Instant::now()),
+            None => Ok(()),
+        }
+    }
+
+    /// Gives the guess back: the code exists.
+    pub fn was_no_guess(&self, request: &HttpRequest) {
+        if let Some(address) = self.address(request) {
+            self.guesses.give_back(address);
+        }
+    }
 }
 
 fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpAddr]) -> IpAddr {
@@ -92,7 +93,7 @@ fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpAddr]) -> IpAddr {
         if !trusted.contains(&client) {
             break;
         }
-        // What cannot be read was not written by a proxy of ours, and nor was what stands before.
+        // An unreadable hop was not written by a proxy of ours, nor was anything before it.
         let Some(address) = address(hop.trim()) else {
             break;
         };
@@ -109,6 +110,69 @@ fn address(hop: &str) -> Option<IpAddr> {
         Some(with_port.ip())
     });
     parsed.map(|address: IpAddr| address.to_canonical())
+}
+
+/// What each client has used of its allowance, all of which may be used at once.
+struct Allowances {
+    /// The time in which one share comes back.
+    share: Duration,
+    clients_max: usize,
+    /// When a client has its whole allowance again.
+    full_at: Mutex<HashMap<IpAddr, Instant>>,
+}
+
+impl Allowances {
+    /// `per_min` requests in a minute; 0 counts as 1.
+    fn per_minute(per_min: u32) -> Self {
+        Self {
+            share: MINUTE / per_min.max(1),
+            clients_max: CLIENTS_MAX,
+            full_at: Mutex::default(),
+        }
+    }
+
+    fn full_at(&self) -> MutexGuard<'_, HashMap<IpAddr, Instant>> {
+        self.full_at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Uses one share of this client's allowance at `now`.
+    ///
+    /// # Errors
+    /// How long until there is a share again; nothing was used.
+    fn take(&self, address: IpAddr, now: Instant) -> Result<(), Refusal> {
+        let (client, mut full_at) = (household(address), self.full_at());
+        let full = full_at.get(&client).map_or(now, |at| (*at).max(now));
+        let used = full.duration_since(now) + self.share;
+        if used > MINUTE {
+            let retry_after_secs = (used - MINUTE).as_secs_f64().ceil() as u64;
+            return Err(Refusal::RateLimited { retry_after_secs });
+        }
+        if full_at.len() >= self.clients_max {
+            full_at.retain(|_, at| *at > now);
+        }
+        if full_at.len() < self.clients_max || full_at.contains_key(&client) {
+            full_at.insert(client, full + self.share);
+        }
+        Ok(())
+    }
+
+    /// Gives back a share that was not used.
+    fn give_back(&self, address: IpAddr) {
+        if let Some(full_at) = self.full_at().get_mut(&household(address)) {
+            *full_at = full_at.checked_sub(self.share).unwrap_or(*full_at);
+        }
+    }
+}
+
+/// The part of an address that identifies a client.
+fn household(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => IpAddr::V4(v4),
+        IpAddr::V6(v6) => {
+            let [a, b, c, d, ..] = v6.segments();
+            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
+        }
+    }
 }
 
 #[cfg(test)]
@@ -137,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_connects_is_the_client_unless_a_trusted_proxy_says_otherwise() {
+    fn the_peer_is_the_client_unless_it_is_a_trusted_proxy() {
         assert_client("192.0.2.7", &[], "192.0.2.7");
         assert_client("192.0.2.7", &["198.51.100.1"], "192.0.2.7");
         assert_client(PROXY, &[], PROXY);
@@ -146,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_client_puts_before_its_own_address_does_not_count() {
+    fn hops_that_a_client_wrote_itself_do_not_count() {
         assert_client(PROXY, &["203.0.113.9, 198.51.100.1"], "198.51.100.1");
         assert_client(PROXY, &["203.0.113.9", "198.51.100.1"], "198.51.100.1");
         assert_client(PROXY, &["10.0.0.2, 198.51.100.1"], "198.51.100.1");
@@ -161,5 +225,66 @@ mod tests {
         assert_client(PROXY, &["[2001:db8::1]:5000"], "2001:db8::1");
         assert_client(PROXY, &["2001:db8::1"], "2001:db8::1");
         assert_client(PROXY, &["[2001:db8::1]"], "2001:db8::1");
+    }
+
+    #[test]
+    fn an_allowance_may_be_used_at_once_and_comes_back_share_by_share() {
+        let (allowances, now) = (Allowances::per_minute(6), Instant::now());
+        let client = ip("192.0.2.7");
+
+        for _ in 0..6 {
+            assert_eq!(allowances.take(client, now), Ok(()));
+        }
+        assert_eq!(
+            allowances.take(client, now),
+            Err(Refusal::RateLimited {
+                retry_after_secs: 10
+            }),
+            "the seventh"
+        );
+        let later = now + Duration::from_secs(10);
+        assert_eq!(allowances.take(client, later), Ok(()));
+        assert!(allowances.take(client, later).is_err());
+        assert_eq!(allowances.take(ip("192.0.2.8"), now), Ok(()), "another");
+    }
+
+    #[test]
+    fn a_share_that_is_given_back_may_be_used_again() {
+        let (allowances, now) = (Allowances::per_minute(1), Instant::now());
+        let client = ip("192.0.2.7");
+        for _ in 0..3 {
+            assert_eq!(allowances.take(client, now), Ok(()));
+            allowances.give_back(client);
+        }
+
+        assert_eq!(allowances.take(client, now), Ok(()));
+        assert!(allowances.take(client, now).is_err());
+    }
+
+    #[test]
+    fn a_household_is_one_client() {
+        let (allowances, now) = (Allowances::per_minute(1), Instant::now());
+
+        assert!(allowances.take(ip("2001:db8:1:2:3:4:5:6"), now).is_ok());
+        assert!(allowances.take(ip("2001:db8:1:2::9"), now).is_err());
+        assert!(allowances.take(ip("2001:db8:1:3::9"), now).is_ok());
+        assert!(allowances.take(ip("192.0.2.7"), now).is_ok());
+        assert!(allowances.take(ip("::ffff:192.0.2.7"), now).is_err());
+    }
+
+    #[test]
+    fn memory_is_bounded_and_a_remembered_client_stays_limited() {
+        let (mut allowances, now) = (Allowances::per_minute(1), Instant::now());
+        allowances.clients_max = 3;
+        for last in 1..=9 {
+            let newcomer = ip(&format!("192.0.2.{last}"));
+            assert_eq!(allowances.take(newcomer, now), Ok(()));
+        }
+
+        assert_eq!(allowances.full_at().len(), 3);
+        assert!(allowances.take(ip("192.0.2.1"), now).is_err());
+        let later = now + Duration::from_secs(60);
+        assert!(allowances.take(ip("192.0.2.9"), later).is_ok());
+        assert_eq!(allowances.full_at().len(), 1, "the others are forgotten");
     }
 }

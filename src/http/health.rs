@@ -1,4 +1,4 @@
-//! Is it alive, is it ready, how is it doing.
+//! Liveness, readiness and metrics.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use super::Api;
 use super::problem::{Code, Problem};
 
 /// A database that takes longer than this to answer is not ready.
-const PATIENCE: Duration = Duration::from_secs(2);
+const PING_WITHIN: Duration = Duration::from_secs(2);
 
 /// 200 while the process runs.
 #[utoipa::path(get, path = "/health/live", tag = "health",
@@ -29,9 +29,8 @@ pub async fn ready(api: web::Data<Api>) -> HttpResponse {
     if api.draining.is_cancelled() {
         reasons.push("stopping");
     }
-    match timeout(PATIENCE, api.store.ping()).await {
-        Ok(Ok(())) => {}
-        Ok(Err(_)) | Err(_) => reasons.push("the database does not answer"),
+    if !matches!(timeout(PING_WITHIN, api.store.ping()).await, Ok(Ok(()))) {
+        reasons.push("the database does not answer");
     }
     if reasons.is_empty() {
         HttpResponse::Ok().json(json!({"status": "ready", "mode": api.mode}))
@@ -41,7 +40,7 @@ pub async fn ready(api: web::Data<Api>) -> HttpResponse {
     }
 }
 
-/// The instruments, as Prometheus reads them.
+/// The metrics, for Prometheus.
 #[utoipa::path(get, path = "/metrics", tag = "health",
     responses(
         (status = 200, description = "Prometheus text format", content_type = "text/plain", body = String),
@@ -57,7 +56,7 @@ pub async fn metrics(api: web::Data<Api>) -> Result<HttpResponse, Problem> {
     metrics.mailbox_depth.set(depth as i64);
     metrics.waiters.set(api.status.waiters() as i64);
     let text = metrics.render().map_err(|error| {
-        tracing::error!(%error, "metrics cannot be written");
+        tracing::error!(%error, "failed to write the metrics");
         Problem::new(Code::Internal)
     })?;
     Ok(HttpResponse::Ok()

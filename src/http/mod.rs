@@ -1,30 +1,16 @@
-//! What comes in from the net: all routes on one screen, and translation in the files
-//! beside. A handler takes apart, makes one call and puts together; if it wants to decide
-//! something, another layer should.
-
-use std::sync::Arc;
-use std::time::Duration;
+//! HTTP: all routes on one screen, and what every answer has in common. The handlers are in the
+//! files beside: each extracts the request, makes one call and converts the result.
 
 use actix_cors::Cors;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::guard::{self, Guard};
+use actix_web::guard;
 use actix_web::http::header;
 use actix_web::middleware::{DefaultHeaders, Next, from_fn};
-use actix_web::{Error, HttpRequest, HttpResponse, web};
-use chrono::TimeDelta;
-use tokio_util::sync::CancellationToken;
+use actix_web::{Error, HttpRequest, HttpResponse, Route, web};
+use utoipa_swagger_ui::SwaggerUi;
 
-use crate::actors::Orders;
-use crate::actors::status::StatusBoard;
-use crate::checkout::Checkout;
-use crate::jobs::reconciler::Reconciler;
-use crate::jobs::retention::Retention;
-use crate::observability::metrics::Metrics;
-use crate::store::{Overview, Store};
-use crate::supervisor::Supervisor;
-use crate::web::Shop;
-
+mod api;
 pub mod auth;
 mod client;
 pub mod console;
@@ -34,83 +20,18 @@ pub mod operators;
 mod pages;
 mod portal;
 pub mod problem;
-mod rate_limit;
 mod request;
 pub mod sandbox;
 mod webhook;
 
+pub use api::{Api, History, LiveStreams, Site};
 pub use client::Clients;
-pub use openapi::Document;
 
-use auth::Gate;
-use operators::events::LiveStreams;
+use api::{OPERATOR, PORTAL};
 use operators::{acts, outbox, reports, sms};
 use problem::{Code, Problem};
 
-/// Base of the portal's and ZenoPay's paths.
-const PORTAL: &str = "/api/v1/customer-portal";
-/// Base of the operators' paths.
-const OPERATOR: &str = "/api/v1/operator";
-
-/// What handlers need. Cheap to clone: a clone for every worker.
-#[derive(Clone)]
-pub struct Api {
-    /// Reads.
-    pub store: Store,
-    /// Where evidence goes.
-    pub orders: Orders,
-    /// Where a customer is erased, from the archive too.
-    pub retention: Retention,
-    /// Where polls wait.
-    pub status: StatusBoard,
-    /// Where purchases are made.
-    pub checkout: Checkout,
-    /// For the operators' table.
-    pub reconciler: Reconciler,
-    /// What is open, as last counted.
-    pub overview: tokio::sync::watch::Receiver<Overview>,
-    /// What is counted.
-    pub metrics: Arc<Metrics>,
-    /// Which tasks have failed.
-    pub supervisor: Supervisor,
-    /// Set when the server stops.
-    pub draining: CancellationToken,
-    /// Tells operators.
-    pub gate: Gate,
-    /// Where operators watch the machinery.
-    pub screens: LiveStreams,
-    /// `sandbox` or `live`.
-    pub mode: &'static str,
-    /// Names this process in a crowd.
-    pub instance: Arc<str>,
-    /// When the process started.
-    pub started: std::time::Instant,
-    /// The longest wait of one poll.
-    pub wait_max: Duration,
-    /// Tells clients apart, and how often each may call.
-    pub clients: Clients,
-    /// How long a prompt is taken to be open.
-    pub resume: TimeDelta,
-    /// The last minutes of the machinery.
-    pub history: console::History,
-    /// What pages know of the shop.
-    pub shop: Arc<Shop>,
-    /// Where the shop is, for the day of a report.
-    pub timezone: chrono_tz::Tz,
-    /// Where this server stands.
-    pub site: Arc<Site>,
-}
-
-/// What handlers know of the surroundings.
-pub struct Site {
-    /// The portal that RFC 8908 names; `None` if we are not inside the hotspot, where devices
-    /// cannot be told by their address.
-    pub captive_portal: Option<url::Url>,
-    /// FreeRADIUS as routers reach it, if we know.
-    pub radius_address: Option<String>,
-}
-
-/// Every route there is.
+/// Every route.
 #[rustfmt::skip] // A table is read by its columns.
 pub fn routes(config: &mut web::ServiceConfig, sandbox: Option<crate::sandbox::Sandbox>) {
     let query = web::QueryConfig::default().error_handler(|fault, _| {
@@ -121,15 +42,15 @@ pub fn routes(config: &mut web::ServiceConfig, sandbox: Option<crate::sandbox::S
         .service(
             web::scope(PORTAL)
                 .route("/packages", web::get().to(portal::packages))
-                .route("/payment", web::post().to(portal::pay))
-                .route("/payment/resend", web::post().to(portal::resend::resend))
+                .route("/payment", web::post().to(portal::purchase::pay))
+                .route("/payment/resend", web::post().to(portal::purchase::resend))
                 .service(
                     web::resource("/payment/status/{order_id}")
-                        .wrap(from_fn(portal::status::shrink_headers))
-                        .route(web::get().to(portal::status::show))
+                        .wrap(from_fn(portal::poll::shrink_headers))
+                        .route(web::get().to(portal::poll::show))
                         .default_service(web::to(no_such_page)),
                 )
-                .route("/payment/status/{order_id}/events", web::get().to(portal::status::events))
+                .route("/payment/status/{order_id}/events", web::get().to(portal::poll::events))
                 .route("/voucher/{code}", web::get().to(portal::voucher::show))
                 .route("/captive", web::get().to(portal::voucher::captive))
                 .route("/webhook/zenopay", web::post().to(webhook::receive))
@@ -142,27 +63,34 @@ pub fn routes(config: &mut web::ServiceConfig, sandbox: Option<crate::sandbox::S
                 .configure(operator_routes)
                 .default_service(web::to(no_such_page)),
         )
-        .route("/health/live", web::route().guard(get_or_head()).to(health::live))
-        .route("/health/ready", web::route().guard(get_or_head()).to(health::ready))
+        .route("/health/live", get_or_head().to(health::live))
+        .route("/health/ready", get_or_head().to(health::ready))
         .service(
             web::resource("/metrics")
                 .wrap(from_fn(auth::operators_only_from_afar))
                 .route(web::get().to(health::metrics))
                 .default_service(web::to(no_such_page)),
         )
-        .configure(openapi::routes)
-        .configure(pages::routes)
+        .service(
+            web::resource("/openapi.json")
+                .wrap(from_fn(auth::operators_only_from_afar))
+                .route(web::get().to(openapi::document))
+                .default_service(web::to(no_such_page)),
+        )
+        .route("/docs", web::get().to(openapi::to_docs))
+        // By default the page loads an image from validator.swagger.io, which would learn our
+        // address and cannot be reached without the Internet.
+        .service(SwaggerUi::new("/docs/{_:.*}")
+            .config(utoipa_swagger_ui::Config::from("/openapi.json").validator_url("none")))
+        .configure(page_routes)
         .configure(console::routes);
     if let Some(sandbox) = sandbox {
-        config
-            .app_data(web::Data::new(sandbox))
-            .configure(sandbox::routes)
-            .configure(pages::handset::routes);
+        config.app_data(web::Data::new(sandbox)).configure(sandbox_routes);
     }
     config.default_service(web::to(no_such_page));
 }
 
-/// What operators see and do.
+/// The JSON API of operators.
 #[rustfmt::skip] // A table is read by its columns.
 fn operator_routes(config: &mut web::ServiceConfig) {
     config
@@ -188,13 +116,61 @@ fn operator_routes(config: &mut web::ServiceConfig) {
         .route("/reports/daily", web::get().to(reports::daily));
 }
 
-/// Load balancers like to ask with HEAD.
-fn get_or_head() -> impl Guard {
-    guard::Any(guard::Get()).or(guard::Head())
+/// The pages of guests. A GET on the path of a form is a reloaded answer to it.
+#[rustfmt::skip] // A table is read by its columns.
+fn page_routes(config: &mut web::ServiceConfig) {
+    use pages::{order, owner_link, paid, shop, state};
+    config
+        .route("/", page(get_or_head().to(shop::show)))
+        .route("/buy", page(web::post().to(shop::buy)))
+        .route("/buy", page(web::get().to(shop::back)))
+        .route("/order/{order_id}", page(web::get().to(order::show)))
+        .route("/order/{order_id}/again", page(web::post().to(order::again)))
+        .route("/order/{order_id}/again", page(web::get().to(order::back)))
+        .route("/state/{token}", page(web::get().to(state::show)))
+        .route("/paid", page(web::get().to(paid::show)))
+        .route("/paid", page(web::post().to(paid::send)))
+        .route("/v/{token}", page(get_or_head().to(owner_link::show)))
+        .route("/v/{token}/reissue", page(web::get().to(owner_link::ask)))
+        .route("/v/{token}/reissue", page(web::post().to(owner_link::reissue)))
+        .route("/assets/{name}", web::get().to(pages::asset));
 }
 
-/// For every path and method without a handler. A resource with middleware of its own does not
-/// inherit it from above, and would answer with nothing.
+/// The simulated ZenoPay, and the page of its phone.
+#[rustfmt::skip] // A table is read by its columns.
+fn sandbox_routes(config: &mut web::ServiceConfig) {
+    use pages::handset;
+    config
+        .route("/sandbox/api/payments/mobile_money_tanzania", web::post().to(sandbox::create))
+        .route("/sandbox/api/payments/order-status", web::get().to(sandbox::order_status))
+        .route("/sandbox/payments", web::get().to(sandbox::payments))
+        .route("/sandbox/payments/{order_id}/decide", web::post().to(sandbox::decide))
+        .route("/sandbox/payments/{order_id}/approve", web::post().to(sandbox::approve))
+        .route("/sandbox/payments/{order_id}/decline", web::post().to(sandbox::decline))
+        .service(
+            web::resource("/sandbox/behaviour")
+                .route(web::get().to(sandbox::behaviour))
+                .route(web::put().to(sandbox::set_behaviour))
+                .route(web::post().to(sandbox::post_behaviour))
+                .default_service(web::to(no_such_page)),
+        )
+        .route("/sandbox", page(web::get().to(handset::show)))
+        .route("/sandbox/phone", page(web::post().to(handset::switch)))
+        .route("/sandbox/phone/{order_id}", page(web::post().to(handset::answer)));
+}
+
+/// Load balancers use HEAD.
+fn get_or_head() -> Route {
+    web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
+}
+
+/// A route whose problems are shown as pages.
+fn page(route: Route) -> Route {
+    route.wrap(from_fn(pages::show_problem))
+}
+
+/// Answers every path and method without a handler. A resource with middleware of its own does not
+/// inherit it from above, and would answer with an empty body.
 async fn no_such_page(request: HttpRequest) -> HttpResponse {
     let Some(allowed) = openapi::methods_of(&request) else {
         return pages::or_problem(&request, &Problem::new(Code::NotFound));
@@ -205,7 +181,7 @@ async fn no_such_page(request: HttpRequest) -> HttpResponse {
     refusal
 }
 
-/// Which pages of others may talk to the portal's API; no credentials.
+/// Allows pages of these origins to call the API of the portal, without credentials.
 pub fn cors(allowed_origins: &[String]) -> Cors {
     let cors = Cors::default()
         .allowed_methods(["GET", "POST"])
@@ -218,8 +194,7 @@ pub fn cors(allowed_origins: &[String]) -> Cors {
         .fold(cors, |cors, origin| cors.allowed_origin(origin))
 }
 
-/// What every answer carries; `https` is whether browsers reach us by HTTPS, and then never
-/// again without it.
+/// The headers of every answer. With `https`, browsers are told to use HTTPS alone from now on.
 pub fn headers(https: bool) -> DefaultHeaders {
     let headers = DefaultHeaders::new()
         .add((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
@@ -233,7 +208,7 @@ pub fn headers(https: bool) -> DefaultHeaders {
     }
 }
 
-/// A server that stops takes nothing new; what waits is answered.
+/// Refuses new requests while the server stops; those that wait are answered.
 pub async fn refuse_when_stopping(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -256,7 +231,7 @@ mod tests {
     use crate::checkout::WEBHOOK_PATH;
 
     #[test]
-    fn the_webhook_path_that_zenopay_is_given_is_the_one_that_is_served() {
+    fn zenopay_is_given_the_webhook_path_that_is_served() {
         assert_eq!(WEBHOOK_PATH, format!("{PORTAL}/webhook/zenopay"));
     }
 }

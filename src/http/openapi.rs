@@ -1,21 +1,18 @@
-//! The contract as a machine reads it, and a page that shows it without the Internet.
+//! The OpenAPI document.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use actix_web::middleware::from_fn;
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse};
 use utoipa::openapi::path::{Operation, Parameter};
-use utoipa::openapi::schema::{Object, Schema, SchemaType, Type};
+use utoipa::openapi::schema::{Schema, SchemaType, Type};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{RefOr, Response};
 use utoipa::{Modify, OpenApi};
-use utoipa_swagger_ui::SwaggerUi;
 
-use super::auth;
+use super::api::OPERATOR;
 
-/// Every route that machines use, described where it is handled; pages for people are not in
-/// here.
+/// Every route of the API, described beside its handler. Pages are left out.
 #[derive(OpenApi)]
 #[openapi(
     info(
@@ -24,10 +21,10 @@ use super::auth;
     ),
     paths(
         super::portal::packages,
-        super::portal::pay,
-        super::portal::resend::resend,
-        super::portal::status::show,
-        super::portal::status::events,
+        super::portal::purchase::pay,
+        super::portal::purchase::resend,
+        super::portal::poll::show,
+        super::portal::poll::events,
         super::portal::voucher::show,
         super::portal::voucher::captive,
         super::webhook::receive,
@@ -68,14 +65,14 @@ use super::auth;
         super::sandbox::approve,
         super::sandbox::decline,
     ),
-    modifiers(&OperatorToken, &LeftOut)
+    modifiers(&Common)
 )]
 pub struct Document;
 
-/// What all operators' paths have in common: the token, and how it is refused.
-struct OperatorToken;
+/// What all paths have in common.
+struct Common;
 
-impl Modify for OperatorToken {
+impl Modify for Common {
     fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
         let bearer = SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer));
         openapi
@@ -83,20 +80,28 @@ impl Modify for OperatorToken {
             .get_or_insert_default()
             .add_security_scheme("operator", bearer);
         for (path, item) in &mut openapi.paths.paths {
-            if !path.starts_with(super::OPERATOR) {
-                continue;
-            }
-            let writes = [&mut item.post, &mut item.delete];
-            for operation in writes.into_iter().flatten() {
-                may_answer(operation, "403", "`forbidden`");
-            }
-            let all = [&mut item.get, &mut item.post, &mut item.delete];
-            for operation in all.into_iter().flatten() {
-                may_answer(operation, "401", "`unauthorized`");
-                let scopes: [&str; 0] = [];
-                operation.security = Some(vec![SecurityRequirement::new("operator", scopes)]);
+            let reads = item.get.iter_mut().map(|operation| (operation, false));
+            let writes = [&mut item.post, &mut item.put, &mut item.delete];
+            let writes = writes.into_iter().flatten();
+            let writes = writes.map(|operation| (operation, true));
+            for (operation, writes) in reads.chain(writes) {
+                let parameters = operation.parameters.iter_mut().flatten();
+                parameters.for_each(forbid_null);
+                if path.starts_with(OPERATOR) {
+                    for_operators(operation, writes);
+                }
             }
         }
+    }
+}
+
+/// The token of an operator, and the answers without it.
+fn for_operators(operation: &mut Operation, writes: bool) {
+    let scopes: [&str; 0] = [];
+    operation.security = Some(vec![SecurityRequirement::new("operator", scopes)]);
+    may_answer(operation, "401", "`unauthorized`");
+    if writes {
+        may_answer(operation, "403", "`forbidden`");
     }
 }
 
@@ -108,37 +113,15 @@ fn may_answer(operation: &mut Operation, status: &str, description: &str) {
         .or_insert_with(|| RefOr::T(Response::new(description)));
 }
 
-/// A parameter that may be left out is not one that may be null: there is no null in a header or
-/// a query.
-struct LeftOut;
-
-impl Modify for LeftOut {
-    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
-        for item in openapi.paths.paths.values_mut() {
-            let operations = [
-                &mut item.get,
-                &mut item.post,
-                &mut item.put,
-                &mut item.delete,
-            ];
-            let parameters = operations
-                .into_iter()
-                .flatten()
-                .flat_map(|operation| operation.parameters.iter_mut().flatten());
-            for parameter in parameters {
-                if let RefOr::T(Parameter {
-                    schema: Some(RefOr::T(Schema::Object(object))),
-                    ..
-                }) = parameter
-                {
-                    forbid_null(object);
-                }
-            }
-        }
-    }
-}
-
-fn forbid_null(object: &mut Object) {
+/// An optional parameter is left out and never null: a header and a query have no null.
+fn forbid_null(parameter: &mut RefOr<Parameter>) {
+    let RefOr::T(Parameter {
+        schema: Some(RefOr::T(Schema::Object(object))),
+        ..
+    }) = parameter
+    else {
+        return;
+    };
     if let SchemaType::Array(types) = &mut object.schema_type {
         types.retain(|kind| *kind != Type::Null);
         if let [only] = types.as_slice() {
@@ -156,31 +139,13 @@ pub async fn document() -> HttpResponse {
     HttpResponse::Ok().json(Document::openapi())
 }
 
-/// The document, and the page that draws it.
-pub fn routes(config: &mut web::ServiceConfig) {
-    config
-        .service(
-            web::resource("/openapi.json")
-                .wrap(from_fn(auth::operators_only_from_afar))
-                .route(web::get().to(document))
-                .default_service(web::to(super::no_such_page)),
-        )
-        .route("/docs", web::get().to(to_docs))
-        .service(
-            // Unless told otherwise the page shows an image of validator.swagger.io, which
-            // learns our address, and is never loaded where there is no Internet.
-            SwaggerUi::new("/docs/{_:.*}")
-                .config(utoipa_swagger_ui::Config::from("/openapi.json").validator_url("none")),
-        );
-}
-
-/// The methods of every path, as `Allow` tells them.
+/// The methods of every path, for `Allow`.
 static METHODS: LazyLock<BTreeMap<String, String>> = LazyLock::new(|| {
     let paths = Document::openapi().paths.paths;
-    let told = paths.into_iter().map(|(path, item)| {
+    let methods = paths.into_iter().map(|(path, item)| {
         let methods = [
             ("GET", item.get.is_some()),
-            // Only load balancers ask with it; see `get_or_head`.
+            // For load balancers; see `get_or_head`.
             ("HEAD", path.starts_with("/health/")),
             ("POST", item.post.is_some()),
             ("PUT", item.put.is_some()),
@@ -190,17 +155,17 @@ static METHODS: LazyLock<BTreeMap<String, String>> = LazyLock::new(|| {
         let names: Vec<_> = served.map(|(name, _)| *name).collect();
         (path, names.join(", "))
     });
-    told.collect()
+    methods.collect()
 });
 
-/// The methods that the path of a request has; `None` if machines know no such path, or it is
-/// not served in this mode.
+/// The methods of the path of a request; `None` if the API has no such path, or not in this mode.
 pub fn methods_of(request: &HttpRequest) -> Option<&'static str> {
     let path = request.match_pattern()?;
     METHODS.get(&path).map(String::as_str)
 }
 
-async fn to_docs() -> HttpResponse {
+/// Leads to the page that shows the document.
+pub async fn to_docs() -> HttpResponse {
     HttpResponse::SeeOther()
         .insert_header(("location", "/docs/"))
         .finish()

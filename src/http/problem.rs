@@ -1,12 +1,9 @@
-//! The only place that knows status codes: what went wrong, as RFC 9457 problem details
-//! with a stable `code`.
+//! What went wrong, as RFC 9457 problem details with a stable `code`. No other file knows the status
+//! codes of problems.
 
-use std::fmt;
-
-use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, RETRY_AFTER};
-use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, Responder, ResponseError};
+use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use serde_json::{Map, Value, json};
 use tracing::error;
 
@@ -18,20 +15,22 @@ use crate::domain::people::phone::NotAPhone;
 use crate::jobs::retention::RetentionError;
 use crate::store::StoreError;
 
-/// The stable words of the contract, section 8.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The stable codes of the contract, section 8; each is written in snake case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::Display)]
+#[strum(serialize_all = "snake_case")]
 pub enum Code {
     /// The request cannot be understood.
     InvalidRequest,
     /// The request is understood and a value in it is at fault.
+    #[strum(to_string = "invalid_request")]
     InvalidValue,
-    /// A proven delivery that cannot be read.
+    /// An authentic delivery that cannot be read.
     MalformedWebhook,
-    /// A delivery that proves nothing.
+    /// A delivery without a proof.
     WebhookNotAuthentic,
-    /// No operator, or a wrong token.
+    /// No token of an operator, or a wrong one.
     Unauthorized,
-    /// An operator who may not do this.
+    /// The operator has not the right to do this.
     Forbidden,
     /// No such page.
     NotFound,
@@ -45,72 +44,72 @@ pub enum Code {
     PackageNotFound,
     /// The page is there, the method is not.
     MethodNotAllowed,
-    /// The client believes another price.
+    /// The client expects another price.
     PriceChanged,
-    /// The phone is ringing.
+    /// A payment request is open on this phone.
     PromptOpen,
     /// The order does not allow it now.
     InvalidTransition,
-    /// More than we read.
+    /// The body is over the limit.
     PayloadTooLarge,
     /// Not a Tanzanian mobile number.
     InvalidPhone,
-    /// `wait` or `since` is at fault.
+    /// A parameter of the query is at fault.
     InvalidQuery,
-    /// The key was used for another purchase.
+    /// The key belongs to another purchase.
     IdempotencyKeyReused,
     /// A limit is reached.
     RateLimited,
     /// Our own failure.
     Internal,
-    /// ZenoPay did not push.
+    /// ZenoPay refused the payment request.
     GatewayRefused,
-    /// Too much at once.
+    /// Too many messages wait.
     Busy,
     /// The database cannot be reached.
     Unavailable,
-    /// The answer could not wait for the database.
+    /// The database did not answer in time.
     CommitUnknown,
     /// The server stops.
     Stopping,
 }
 
 impl Code {
-    /// Code → status → title, on one screen.
+    /// Status and title of each code.
     #[rustfmt::skip] // A table is read by its columns.
-    fn row(self) -> (&'static str, StatusCode, &'static str) {
+    fn row(self) -> (StatusCode, &'static str) {
         use StatusCode as S;
         match self {
-            Self::InvalidRequest => ("invalid_request", S::BAD_REQUEST, "The request cannot be understood"),
-            Self::InvalidValue => ("invalid_request", S::UNPROCESSABLE_ENTITY, "A value is at fault"),
-            Self::MalformedWebhook => ("malformed_webhook", S::BAD_REQUEST, "The delivery cannot be read"),
-            Self::WebhookNotAuthentic => ("webhook_not_authentic", S::UNAUTHORIZED, "The delivery is not authentic"),
-            Self::Unauthorized => ("unauthorized", S::UNAUTHORIZED, "An operator's token is needed"),
-            Self::Forbidden => ("forbidden", S::FORBIDDEN, "This operator may not do this"),
-            Self::NotFound => ("not_found", S::NOT_FOUND, "There is no such page"),
-            Self::OrderNotFound => ("order_not_found", S::NOT_FOUND, "There is no such order"),
-            Self::AmbiguousRef => ("ambiguous_ref", S::CONFLICT, "Several orders have this ref"),
-            Self::VoucherNotFound => ("voucher_not_found", S::NOT_FOUND, "There is no such voucher"),
-            Self::PackageNotFound => ("package_not_found", S::NOT_FOUND, "There is no such package"),
-            Self::MethodNotAllowed => ("method_not_allowed", S::METHOD_NOT_ALLOWED, "This page has no such method"),
-            Self::PriceChanged => ("price_changed", S::CONFLICT, "The price has changed"),
-            Self::PromptOpen => ("prompt_open", S::CONFLICT, "The phone already has an open prompt"),
-            Self::InvalidTransition => ("invalid_transition", S::CONFLICT, "The order does not allow this now"),
-            Self::PayloadTooLarge => ("payload_too_large", S::PAYLOAD_TOO_LARGE, "The body is too large"),
-            Self::InvalidPhone => ("invalid_phone", S::UNPROCESSABLE_ENTITY, "The phone number is not valid"),
-            Self::InvalidQuery => ("invalid_query", S::UNPROCESSABLE_ENTITY, "The query is not valid"),
-            Self::IdempotencyKeyReused => ("idempotency_key_reused", S::UNPROCESSABLE_ENTITY, "The Idempotency-Key was used for another purchase"),
-            Self::RateLimited => ("rate_limited", S::TOO_MANY_REQUESTS, "Too many attempts"),
-            Self::Internal => ("internal", S::INTERNAL_SERVER_ERROR, "Our own failure"),
-            Self::GatewayRefused => ("gateway_refused", S::BAD_GATEWAY, "ZenoPay refused the payment request"),
-            Self::Busy => ("busy", S::SERVICE_UNAVAILABLE, "Too busy; send it again"),
-            Self::Unavailable => ("unavailable", S::SERVICE_UNAVAILABLE, "The database is not available; send it again"),
-            Self::CommitUnknown => ("commit_unknown", S::SERVICE_UNAVAILABLE, "The outcome is not known yet; send it again"),
-            Self::Stopping => ("stopping", S::SERVICE_UNAVAILABLE, "The server is stopping; send it again"),
+            Self::InvalidRequest => (S::BAD_REQUEST, "The request cannot be understood"),
+            Self::InvalidValue => (S::UNPROCESSABLE_ENTITY, "A value is at fault"),
+            Self::MalformedWebhook => (S::BAD_REQUEST, "The delivery cannot be read"),
+            Self::WebhookNotAuthentic => (S::UNAUTHORIZED, "The delivery is not authentic"),
+            Self::Unauthorized => (S::UNAUTHORIZED, "An operator's token is needed"),
+            Self::Forbidden => (S::FORBIDDEN, "This operator may not do this"),
+            Self::NotFound => (S::NOT_FOUND, "There is no such page"),
+            Self::OrderNotFound => (S::NOT_FOUND, "There is no such order"),
+            Self::AmbiguousRef => (S::CONFLICT, "Several orders have this ref"),
+            Self::VoucherNotFound => (S::NOT_FOUND, "There is no such voucher"),
+            Self::PackageNotFound => (S::NOT_FOUND, "There is no such package"),
+            Self::MethodNotAllowed => (S::METHOD_NOT_ALLOWED, "This page has no such method"),
+            Self::PriceChanged => (S::CONFLICT, "The price has changed"),
+            Self::PromptOpen => (S::CONFLICT, "The phone already has an open prompt"),
+            Self::InvalidTransition => (S::CONFLICT, "The order does not allow this now"),
+            Self::PayloadTooLarge => (S::PAYLOAD_TOO_LARGE, "The body is too large"),
+            Self::InvalidPhone => (S::UNPROCESSABLE_ENTITY, "The phone number is not valid"),
+            Self::InvalidQuery => (S::UNPROCESSABLE_ENTITY, "The query is not valid"),
+            Self::IdempotencyKeyReused => (S::UNPROCESSABLE_ENTITY, "The Idempotency-Key was used for another purchase"),
+            Self::RateLimited => (S::TOO_MANY_REQUESTS, "Too many attempts"),
+            Self::Internal => (S::INTERNAL_SERVER_ERROR, "Our own failure"),
+            Self::GatewayRefused => (S::BAD_GATEWAY, "ZenoPay refused the payment request"),
+            Self::Busy => (S::SERVICE_UNAVAILABLE, "Too busy; send it again"),
+            Self::Unavailable => (S::SERVICE_UNAVAILABLE, "The database is not available; send it again"),
+            Self::CommitUnknown => (S::SERVICE_UNAVAILABLE, "The outcome is not known yet; send it again"),
+            Self::Stopping => (S::SERVICE_UNAVAILABLE, "The server is stopping; send it again"),
         }
     }
 
-    /// Seconds after which trying again may help, for codes that always say so.
+    /// `Retry-After` of the codes that always have one.
     fn retry_after_secs(self) -> Option<u64> {
         match self {
             Self::Busy | Self::Stopping => Some(1),
@@ -120,12 +119,15 @@ impl Code {
     }
 }
 
-/// What went wrong, for the reader outside. Causes go to the log, not in here.
-#[derive(Clone, Debug)]
+/// What went wrong, as the client learns it. Causes are logged.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{code}")]
 pub struct Problem {
-    code: Code,
-    detail: Option<String>,
-    retry_after_secs: Option<u64>,
+    pub code: Code,
+    /// A sentence about this case.
+    pub detail: Option<String>,
+    pub retry_after_secs: Option<u64>,
+    /// Members beside the standard ones.
     extra: Map<String, Value>,
 }
 
@@ -140,33 +142,18 @@ impl Problem {
         }
     }
 
-    /// Which one it is.
-    pub fn code(&self) -> Code {
-        self.code
-    }
-
-    /// The sentence about this very case, if there is one.
-    pub fn told(&self) -> Option<&str> {
-        self.detail.as_deref()
-    }
-
-    /// Adds a sentence about this very case.
+    /// Adds a sentence about this case.
     #[must_use]
     pub fn detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = Some(detail.into());
         self
     }
 
-    /// Says when to come again.
+    /// Sets when to retry.
     #[must_use]
     pub fn retry_after_secs(mut self, secs: u64) -> Self {
         self.retry_after_secs = Some(secs);
         self
-    }
-
-    /// After how many seconds to come again, if that is known.
-    pub fn retry_secs(&self) -> Option<u64> {
-        self.retry_after_secs
     }
 
     /// Adds a member beside the standard ones.
@@ -177,26 +164,18 @@ impl Problem {
     }
 }
 
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.code.row().0)
-    }
-}
-
-impl std::error::Error for Problem {}
-
 impl ResponseError for Problem {
     fn status_code(&self) -> StatusCode {
-        self.code.row().1
+        self.code.row().0
     }
 
     fn error_response(&self) -> HttpResponse {
-        let (code, status, title) = self.code.row();
+        let (status, title) = self.code.row();
         let mut body = self.extra.clone();
         body.insert("type".to_owned(), json!("about:blank"));
         body.insert("title".to_owned(), json!(title));
         body.insert("status".to_owned(), json!(status.as_u16()));
-        body.insert("code".to_owned(), json!(code));
+        body.insert("code".to_owned(), json!(self.code.to_string()));
         if let Some(detail) = &self.detail {
             body.insert("detail".to_owned(), json!(detail));
         }
@@ -210,11 +189,9 @@ impl ResponseError for Problem {
     }
 }
 
-impl Responder for Problem {
-    type Body = BoxBody;
-
-    fn respond_to(self, _: &HttpRequest) -> HttpResponse {
-        self.error_response()
+impl From<Code> for Problem {
+    fn from(code: Code) -> Self {
+        Self::new(code)
     }
 }
 
@@ -240,7 +217,7 @@ impl From<RetentionError> for Problem {
         match cause {
             RetentionError::Store(cause) => cause.into(),
             RetentionError::Archive(cause) => {
-                error!(%cause, "a customer is erased from the database and still in the archive");
+                error!(%cause, "a customer is erased from the database but not from the archive");
                 Self::new(Code::Internal).detail(
                     "erased from the database, but retention.archive_dir cannot be written: ask again",
                 )
@@ -282,18 +259,23 @@ impl From<CheckoutError> for Problem {
                 Self::new(Code::PriceChanged).with("price", price.0)
             }
             CheckoutError::KeyReused => Self::new(Code::IdempotencyKeyReused),
-            CheckoutError::Refused(Refusal::PromptOpen { retry_after_secs }) => {
-                Self::new(Code::PromptOpen).retry_after_secs(retry_after_secs)
-            }
-            CheckoutError::Refused(Refusal::RateLimited { retry_after_secs }) => {
-                Self::new(Code::RateLimited).retry_after_secs(retry_after_secs)
-            }
-            // ZenoPay's own words may name the guest; they are for admins alone.
+            CheckoutError::Refused(refusal) => refusal.into(),
+            // ZenoPay's reason may name the guest, so only admins see it.
             CheckoutError::GatewayRefused { order_id } => {
                 Self::new(Code::GatewayRefused).with("order_id", order_id.to_string())
             }
             CheckoutError::Store(cause) => cause.into(),
         }
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let (code, secs) = match refusal {
+            Refusal::PromptOpen { retry_after_secs } => (Code::PromptOpen, retry_after_secs),
+            Refusal::RateLimited { retry_after_secs } => (Code::RateLimited, retry_after_secs),
+        };
+        Self::new(code).retry_after_secs(secs)
     }
 }
 

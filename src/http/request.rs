@@ -1,4 +1,4 @@
-//! What handlers take out of a request in the same way.
+//! What several handlers read from a request.
 
 use std::time::Duration;
 
@@ -11,18 +11,17 @@ use super::problem::{Code, Problem};
 use crate::domain::order::ids::OrderId;
 use crate::domain::people::language::Language;
 
-/// A body that takes longer than this is held back on purpose.
+/// The limit of the time in which a body must arrive.
 const BODY_WITHIN: Duration = Duration::from_secs(10);
 
-/// By `Accept-Language`; Swahili when it names neither.
+/// The language of `Accept-Language`; Swahili when it names neither.
 pub fn language(headers: &HeaderMap) -> Language {
-    let wish = headers
-        .get(ACCEPT_LANGUAGE)
-        .and_then(|value| value.to_str().ok());
-    Language::from_accept_language(wish.unwrap_or_default())
+    let wanted = headers.get(ACCEPT_LANGUAGE);
+    let wanted = wanted.and_then(|value| value.to_str().ok());
+    Language::from_accept_language(wanted.unwrap_or_default())
 }
 
-/// A parameter of the address, trimmed; empty if it is not there.
+/// A parameter of the query, trimmed; empty if it is missing.
 pub fn parameter(request: &HttpRequest, name: &str) -> String {
     url::form_urlencoded::parse(request.query_string().as_bytes())
         .find(|(known, _)| known == name)
@@ -30,7 +29,7 @@ pub fn parameter(request: &HttpRequest, name: &str) -> String {
         .unwrap_or_default()
 }
 
-/// The value of the cookie of that name.
+/// The value of a cookie.
 pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers
         .get_all(COOKIE)
@@ -41,22 +40,19 @@ pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
         .map(|(_, value)| value)
 }
 
-/// The order that a path names. A text that is no order id names no order.
+/// The order id in a path; any other text is an unknown order.
 pub fn order_in(path: &str) -> Result<OrderId, Problem> {
     path.parse().map_err(|_| Problem::new(Code::OrderNotFound))
 }
 
 /// A body of at most `limit` bytes.
 pub async fn body_of(payload: web::Payload, limit: usize) -> Result<Bytes, Problem> {
-    let Ok(read) = timeout(BODY_WITHIN, payload.to_bytes_limited(limit)).await else {
-        return Err(Problem::new(Code::InvalidRequest).detail("the body did not come in time"));
-    };
-    match read {
-        Ok(Ok(body)) => Ok(body),
-        Ok(Err(_)) => Err(Problem::new(Code::InvalidRequest).detail("the body broke off")),
-        Err(_) => {
-            Err(Problem::new(Code::PayloadTooLarge)
-                .detail(format!("at most {limit} bytes are read")))
-        }
-    }
+    let invalid = |why| Problem::new(Code::InvalidRequest).detail(why);
+    let too_large =
+        || Problem::new(Code::PayloadTooLarge).detail(format!("at most {limit} bytes are read"));
+    timeout(BODY_WITHIN, payload.to_bytes_limited(limit))
+        .await
+        .map_err(|_| invalid("the body did not come in time"))?
+        .map_err(|_| too_large())?
+        .map_err(|_| invalid("the body broke off"))
 }

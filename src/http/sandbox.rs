@@ -1,5 +1,5 @@
-//! The simulated ZenoPay's two calls, and the switches by which a person or a test tells it
-//! what to do. Mounted in sandbox mode only.
+//! The two calls of the simulated ZenoPay, and the switches by which a person or a test controls
+//! it. Mounted in sandbox mode only.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -14,28 +14,9 @@ use crate::sandbox::{Behaviour, DecideError, Entry, Sandbox, Simulated};
 
 /// Larger than any behaviour and any create call.
 const BODY_MAX: usize = 64 * 1024;
-/// Payments in a list, unless asked otherwise, and at most.
+/// Payments in a list by default, and at most.
 const LISTED: u64 = 50;
 const LISTED_MAX: u64 = 500;
-
-/// Every route of the sandbox.
-#[rustfmt::skip] // A table is read by its columns.
-pub fn routes(config: &mut web::ServiceConfig) {
-    config
-        .route("/sandbox/api/payments/mobile_money_tanzania", web::post().to(create))
-        .route("/sandbox/api/payments/order-status", web::get().to(order_status))
-        .route("/sandbox/payments", web::get().to(payments))
-        .route("/sandbox/payments/{order_id}/decide", web::post().to(decide))
-        .route("/sandbox/payments/{order_id}/approve", web::post().to(approve))
-        .route("/sandbox/payments/{order_id}/decline", web::post().to(decline))
-        .service(
-            web::resource("/sandbox/behaviour")
-                .route(web::get().to(behaviour))
-                .route(web::put().to(set_behaviour))
-                .route(web::post().to(post_behaviour))
-                .default_service(web::to(super::no_such_page)),
-        );
-}
 
 /// The newest payments of the simulated ZenoPay.
 #[derive(Serialize, ToSchema)]
@@ -50,15 +31,14 @@ pub struct Decided {
     order_id: String,
 }
 
-/// How much of the list.
+/// The length of the list.
 #[derive(Deserialize, IntoParams)]
 pub struct ListQuery {
     /// Payments at most: 50, and no more than 500.
-    #[param(minimum = 0)]
-    limit: Option<i64>,
+    limit: Option<u64>,
 }
 
-/// About which order.
+/// The order that is looked up.
 #[derive(Deserialize, IntoParams)]
 pub struct StatusQuery {
     /// The merchant's own.
@@ -70,11 +50,11 @@ pub struct StatusQuery {
     request_body(content = Value, description = "`order_id`, `buyer_phone`, `amount`, `buyer_name`, `buyer_email`; optional `webhook_url`, `metadata`"),
     params(("x-api-key" = String, Header, description = "`zenopay.api_key`")),
     responses(
-        (status = 200, description = "The push was accepted; nobody has paid yet", body = Value),
-        (status = 400, description = "Bad phone or amount, or told to refuse", body = Value),
-        (status = 403, description = "Wrong key, or told to say so", body = Value),
-        (status = 502, description = "HTML, when told so; the phone rings all the same"),
-        (status = 504, description = "HTML, when told so; the phone rings all the same")))]
+        (status = 200, description = "The push was accepted; not paid yet", body = Value),
+        (status = 400, description = "Bad phone or amount, or switched to refuse", body = Value),
+        (status = 403, description = "Wrong key, or switched to say so", body = Value),
+        (status = 502, description = "HTML, when switched to it; the phone rings all the same"),
+        (status = 504, description = "HTML, when switched to it; the phone rings all the same")))]
 pub async fn create(
     request: HttpRequest,
     payload: web::Payload,
@@ -97,11 +77,8 @@ pub async fn order_status(
     query: web::Query<StatusQuery>,
     sandbox: web::Data<Sandbox>,
 ) -> HttpResponse {
-    let order_id = query
-        .into_inner()
-        .order_id
-        .unwrap_or_default()
-        .replace('\0', "");
+    let order_id = query.order_id.as_deref().unwrap_or_default();
+    let order_id = order_id.replace('\0', "");
     answer(sandbox.order_status(key_of(&request), &order_id).await)
 }
 
@@ -115,10 +92,8 @@ pub async fn payments(
     query: web::Query<ListQuery>,
     sandbox: web::Data<Sandbox>,
 ) -> Result<HttpResponse, Problem> {
-    let most = query.limit.map_or(Ok(LISTED), u64::try_from);
-    let most =
-        most.map_err(|_| Problem::new(Code::InvalidQuery).detail("limit is a number of payments"))?;
-    let payments = sandbox.list(most.min(LISTED_MAX)).await?;
+    let limit = query.limit.unwrap_or(LISTED).min(LISTED_MAX);
+    let payments = sandbox.list(limit).await?;
     Ok(HttpResponse::Ok().json(Payments { payments }))
 }
 
@@ -129,8 +104,8 @@ pub async fn behaviour(sandbox: web::Data<Sandbox>) -> Result<HttpResponse, Prob
     Ok(HttpResponse::Ok().json(sandbox.switches().await?))
 }
 
-/// Says how payments from now on behave. What is not named has its default; `{}` is ZenoPay
-/// as documented.
+/// Sets how payments from now on behave. A missing field has its default; `{}` is ZenoPay as
+/// documented.
 #[utoipa::path(put, path = "/sandbox/behaviour", tag = "sandbox",
     request_body(content = Option<Behaviour>, description = "May be left out, and is then `{}`"),
     responses(
@@ -147,7 +122,7 @@ pub async fn set_behaviour(
     Ok(HttpResponse::Ok().json(behaviour))
 }
 
-/// A second name for PUT, for those who have only POST.
+/// The same as PUT, for clients that have only POST.
 #[utoipa::path(post, path = "/sandbox/behaviour", tag = "sandbox",
     request_body(content = Option<Behaviour>, description = "May be left out, and is then `{}`"),
     responses(
@@ -162,8 +137,8 @@ pub async fn post_behaviour(
     set_behaviour(payload, sandbox).await
 }
 
-/// The subscriber of one payment decides now, whatever was decided before. The body names
-/// what is to be different from the payment's own behaviour.
+/// The subscriber of one payment decides now, whatever was decided before. The fields of the body
+/// override the payment's own behaviour.
 #[utoipa::path(post, path = "/sandbox/payments/{order_id}/decide", tag = "sandbox",
     params(("order_id" = String, Path)),
     request_body(content = Option<Behaviour>, description = "May be left out, and is then `{}`"),
@@ -183,7 +158,7 @@ pub async fn decide(
 /// The subscriber of one payment pays now.
 #[utoipa::path(post, path = "/sandbox/payments/{order_id}/approve", tag = "sandbox",
     params(("order_id" = String, Path)),
-    request_body(content = Option<Behaviour>, description = "What is to be different"),
+    request_body(content = Option<Behaviour>, description = "Fields that override the payment's own behaviour"),
     responses(
         (status = 200, description = "Paid; its webhooks are on their way", body = Decided),
         (status = 400, description = "`invalid_request`: not JSON"),
@@ -201,7 +176,7 @@ pub async fn approve(
 /// The subscriber of one payment declines now.
 #[utoipa::path(post, path = "/sandbox/payments/{order_id}/decline", tag = "sandbox",
     params(("order_id" = String, Path)),
-    request_body(content = Option<Behaviour>, description = "What is to be different"),
+    request_body(content = Option<Behaviour>, description = "Fields that override the payment's own behaviour"),
     responses(
         (status = 200, description = "Declined; its webhooks are on their way", body = Decided),
         (status = 400, description = "`invalid_request`: not JSON"),
@@ -224,7 +199,7 @@ async fn decided(
 ) -> Result<HttpResponse, Problem> {
     let mut changes = fields_of(payload).await?;
     changes.extend(decision.map(|decision| ("decision".to_owned(), json!(decision))));
-    // No other text was ever an order of ours, and PostgreSQL refuses some.
+    // PostgreSQL refuses some texts; none of them is an order id.
     let known = order_in(order_id)?;
     sandbox.decide(&known.to_string(), changes).await?;
     Ok(HttpResponse::Ok().json(Decided {
@@ -234,10 +209,8 @@ async fn decided(
 }
 
 fn key_of(request: &HttpRequest) -> Option<&[u8]> {
-    request
-        .headers()
-        .get(KEY_HEADER)
-        .map(|value| value.as_bytes())
+    let key = request.headers().get(KEY_HEADER);
+    key.map(|value| value.as_bytes())
 }
 
 fn answer(simulated: Simulated) -> HttpResponse {

@@ -1,4 +1,5 @@
-//! Deliveries: raw bytes and headers to [`Orders::receive`](crate::actors::Orders::receive).
+//! Webhooks of ZenoPay: raw bytes and headers are passed to
+//! [`Orders::receive`](crate::actors::Orders::receive).
 
 use std::time::Instant;
 
@@ -18,7 +19,7 @@ use crate::observability::telemetry;
 /// Larger than any delivery that ZenoPay sends.
 const BODY_MAX: usize = 64 * 1024;
 
-/// This delivery is safe with us.
+/// The delivery is committed.
 #[derive(Serialize, ToSchema)]
 pub struct Received {
     status: &'static str,

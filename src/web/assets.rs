@@ -1,7 +1,7 @@
-//! What pages load beside themselves, embedded in the binary.
+//! Style sheets, scripts and the icon, embedded in the binary.
 //!
-//! An asset's URL holds a hash of its content, so a browser may keep it for ever, and a new
-//! release is seen at once.
+//! The URL of an asset has a hash of its content: a browser may keep it for ever, and loads the assets
+//! of a new release at once.
 
 use std::sync::LazyLock;
 
@@ -54,7 +54,7 @@ pub fn find(url: &str) -> Option<&'static Asset> {
     all.find(|asset| asset.url == url)
 }
 
-/// FNV-1a: tells releases apart, which needs no cryptography.
+/// FNV-1a; to distinguish releases needs no cryptography.
 fn fnv1a(bytes: &[u8]) -> u64 {
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)

@@ -1,37 +1,21 @@
-//! What people see: pages drawn on the server from compiled templates, with their texts and
-//! assets embedded in the binary.
+//! What pages are made of: compiled templates, texts in two languages, and assets, all embedded in
+//! the binary. The structs of the pages stand beside their handlers, in `http/pages` and
+//! `http/console`.
 //!
-//! Nouns: a *page* is a struct with a template; the [`Shop`] is what every page knows of the
-//! shop; a [`Frame`] is what surrounds a page; a [`Visit`] is what a guest's URLs carry from
-//! page to page, because captive mini-browsers forget everything else.
-//!
-//! # Invariants
-//! This module only draws. It is handed nouns and gives HTML; which request gets which page is
-//! settled in `http/pages`.
+//! The [`Shop`] is what every page shows of the shop; a [`Visit`] is what the URLs of a guest carry
+//! from page to page, because captive mini-browsers keep nothing.
 
 use askama::Template;
+use chrono_tz::Tz;
+
+use crate::config::{Mode, PortalConfig, SmsProvider};
+use crate::domain::order::reissue::MayReissue;
 
 pub mod assets;
 pub mod format;
-mod frame;
-mod handset;
-mod order;
-mod paid;
-mod reissue;
-mod shop_front;
-mod state;
 pub mod text;
-mod trouble;
 mod visit;
 
-pub use frame::{Frame, Shop};
-pub use handset::{HandsetPage, Past, Prompt, Switches};
-pub use order::{LinkKind, Look, OrderPage};
-pub use paid::{PaidAnswer, PaidPage};
-pub use reissue::ReissuePage;
-pub use shop_front::{Draft, Notice, ShopPage};
-pub use state::StatePage;
-pub use trouble::{ErrorPage, PageError};
 pub use visit::Visit;
 
 /// What a browser may do with our pages: load from us, send forms to us, and nothing else.
@@ -39,6 +23,42 @@ pub use visit::Visit;
 pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; \
     style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; \
     base-uri 'none'; frame-ancestors 'none'";
+
+/// What every page shows of the shop.
+#[derive(Clone, Debug)]
+pub struct Shop {
+    pub brand: String,
+    /// A number to call for help.
+    pub support_phone: Option<String>,
+    /// The hosts of routers that codes may be sent to, in lower case.
+    pub login_hosts: Vec<String>,
+    /// For the times in texts.
+    pub timezone: Tz,
+    /// Whether no money moves, which every page says.
+    pub is_sandbox: bool,
+    /// Who may have the code of a voucher replaced.
+    pub may_reissue: MayReissue,
+}
+
+impl Shop {
+    /// As configured.
+    pub fn new(portal: &PortalConfig, timezone: Tz, mode: Mode, sms: SmsProvider) -> Self {
+        // Without an SMS the link of the owner is in our log, and on no phone.
+        let has_link = mode == Mode::Sandbox || sms != SmsProvider::Log;
+        let hosts = portal.login_hosts.iter();
+        Self {
+            brand: portal.brand.clone(),
+            support_phone: portal.support_phone.clone(),
+            login_hosts: hosts.map(|host| host.to_ascii_lowercase()).collect(),
+            timezone,
+            is_sandbox: mode == Mode::Sandbox,
+            may_reissue: match has_link {
+                true => MayReissue::Owner,
+                false => MayReissue::OperatorsOnly,
+            },
+        }
+    }
+}
 
 /// A page as HTML.
 pub fn draw(page: &impl Template) -> String {

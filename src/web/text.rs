@@ -1,8 +1,9 @@
-//! The texts of the pages: one catalogue file a language, Swahili first.
+//! The texts of the pages: one catalogue file per language.
 //!
-//! A template names a text by its field, so a missing text does not compile, and a catalogue
-//! with a key too many or too few is refused as a whole, which a test checks.
+//! A template names a text by its field, so a missing text does not compile. A test checks that each
+//! catalogue has exactly these keys.
 
+use std::fmt::Display;
 use std::sync::LazyLock;
 
 use serde::Deserialize;
@@ -25,12 +26,11 @@ fn read(catalogue: &str) -> Text {
 }
 
 /// Puts values where a text has `{name}`.
-pub fn fill(text: &str, values: &[(&str, &str)]) -> String {
-    values
-        .iter()
-        .fold(text.to_owned(), |filled, (name, value)| {
-            filled.replace(&format!("{{{name}}}"), value)
-        })
+pub fn fill(text: &str, values: &[(&str, &dyn Display)]) -> String {
+    let values = values.iter();
+    values.fold(text.to_owned(), |filled, (name, value)| {
+        filled.replace(&format!("{{{name}}}"), &value.to_string())
+    })
 }
 
 /// Declares the catalogue: sections of texts, one of which also has a list of texts.
@@ -82,7 +82,7 @@ catalogue! {
         staff_codes
     }
 
-    /// An order, whatever became of it.
+    /// The page of an order.
     order: OrderText {
         pending_title, pending, waiting, resume, late_title, late, send_again, completed_title,
         completed, code_label, copy, copied, connect, connect_by_hand, until, from_login, keep,
@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn blanks_are_filled_by_name() {
-        let filled = fill("{a} and {b}, {a}", &[("a", "1"), ("b", "2")]);
+        let filled = fill("{a} and {b}, {a}", &[("a", &1), ("b", &2)]);
 
         assert_eq!(filled, "1 and 2, 1");
     }

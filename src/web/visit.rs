@@ -1,15 +1,15 @@
-//! What a guest's URLs carry from page to page: the language that was tapped, the device, and
-//! where the router wants the code.
+//! What the URLs of a guest carry from page to page: the chosen language, the device, and the log-in
+//! page of the router.
 //!
 //! # Invariants
-//! A code is only ever sent to a router that `portal.login_hosts` names. An attacker who makes a
-//! guest open a link could otherwise have the code sent anywhere.
+//! A code is sent only to a router in `portal.login_hosts`. Otherwise an attacker could make a guest
+//! open a link that sends the code anywhere.
 
 use url::Url;
 use url::form_urlencoded::Serializer;
 
-use super::frame::Shop;
-use crate::domain::access::DeviceMac;
+use super::Shop;
+use crate::domain::access::device::DeviceMac;
 use crate::domain::clean_text::clean;
 use crate::domain::people::language::Language;
 
@@ -21,27 +21,27 @@ const MESSAGE_MAX: usize = 120;
 /// What the URLs carry.
 #[derive(Clone, Debug, Default)]
 pub struct Visit {
-    /// The language that was tapped.
-    pub wish: Option<Language>,
-    /// The router's own log-in URL, of a host that is allowed.
+    /// The language that the guest chose.
+    pub language: Option<Language>,
+    /// The log-in URL of the router, if its host is allowed.
     login: Option<Url>,
     /// Where the guest wanted to go.
     destination: Option<String>,
-    /// The router insists on a challenge, whose answer only its own page can compute.
+    /// The router requires a challenge, whose answer only its own page can compute.
     has_challenge: bool,
-    /// The device in the guest's hand, as the router named it.
+    /// The guest's device, as the router named it.
     pub device: Option<DeviceMac>,
-    /// What the router said when it last refused; not carried on.
+    /// The last error of the router; not carried on.
     pub router_error: Option<String>,
 }
 
 impl Visit {
-    /// Reads a query: the router's own names, from its log-in page, and our shorter ones.
+    /// Reads a query, with the names of the router's log-in page or our shorter ones.
     pub fn read(query: &str, shop: &Shop) -> Self {
         let mut visit = Self::default();
         for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
             match &*name {
-                "lang" => visit.wish = language(&value),
+                "lang" => visit.language = language(&value),
                 "login" | "link-login-only" => visit.login = allowed(&value, &shop.login_hosts),
                 "dst" | "link-orig" => visit.destination = web_address(&value),
                 "chap" | "chap-id" => visit.has_challenge = !value.is_empty(),
@@ -53,25 +53,25 @@ impl Visit {
         visit
     }
 
-    /// The same in a language that was tapped.
+    /// The same in another language.
     #[must_use]
     pub fn in_language(&self, language: Language) -> Self {
         Self {
-            wish: Some(language),
+            language: Some(language),
             ..self.clone()
         }
     }
 
-    /// A link to a page of ours that carries the visit on.
+    /// A link to one of our pages that carries the visit on.
     pub fn link(&self, path: &str) -> String {
         self.link_with(path, &[])
     }
 
-    /// The same with more in the query.
+    /// The same with more parameters.
     pub fn link_with(&self, path: &str, more: &[(&str, &str)]) -> String {
         let mut query = Serializer::new(String::new());
         query.extend_pairs(more);
-        if let Some(language) = self.wish {
+        if let Some(language) = self.language {
             query.append_pair("lang", language.tag());
         }
         if let Some(device) = &self.device {
@@ -94,12 +94,11 @@ impl Visit {
         }
     }
 
-    /// Where this code lets the guest in; `None` if the guest did not come from a router that
-    /// may know it.
+    /// The URL that logs in with this code; `None` if the guest did not come from an allowed router.
     ///
-    /// With a challenge, the router's own page must answer it, and the one that the guest came
-    /// with is stale by now: so back to that page, with the code behind the `#`, which is never
-    /// sent anywhere.
+    /// A challenge must be answered by the router's own page, and the one that the guest came with is
+    /// stale by now. So the URL leads back to that page, with the code in the fragment, which no
+    /// browser sends.
     pub fn connect(&self, code: &str) -> Option<String> {
         let mut login = self.login.clone()?;
         let destination = self.destination.as_deref();
@@ -238,7 +237,7 @@ mod tests {
             "{link}"
         );
         assert_eq!(again.connect("K7QMX2PA"), visit.connect("K7QMX2PA"));
-        assert_eq!(again.wish, Some(Language::English));
+        assert_eq!(again.language, Some(Language::English));
         assert_eq!(again.device, visit.device);
         assert!(
             !link.contains("ip="),

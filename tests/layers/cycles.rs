@@ -14,11 +14,10 @@ use super::rust_files;
 #[rustfmt::skip]
 const CYCLES: &[(&str, usize, &str)] = &[
     ("cli", 6, "each command uses the arguments and the failure that `cli/mod.rs` defines"),
-    ("http", 54, "`Api`, which all handlers take, stands beside the routes, which know all handlers"),
+    ("http/console", 19, "the helpers that all pages use stand beside the routes, which know all pages"),
     ("sandbox", 2, "the courier is a loop of the sandbox"),
     ("sms", 6, "each carrier implements what `sms/mod.rs` defines, which builds the carriers"),
     ("store", 6, "`Store` owns pools, reader and writer, whose files add queries to it"),
-    ("web", 2, "a frame knows its visit, and a visit its frame"),
 ];
 
 /// Maximum number of imports to follow, because a name may import itself.

@@ -85,7 +85,7 @@ async fn identify(request: &ServiceRequest) -> Result<Visitor, Problem> {
 
 fn refuse(request: ServiceRequest, refusal: &Problem) -> ServiceResponse {
     let mut response: HttpResponse = refusal.error_response();
-    if refusal.code() == Code::Unauthorized {
+    if refusal.code == Code::Unauthorized {
         response
             .headers_mut()
             .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

@@ -125,7 +125,8 @@ async fn trouble(request: &HttpRequest, problem: &Problem) -> HttpResponse {
         desk: PageContext::of(&caller, Section::Orders).await,
         title,
         sentence: problem
-            .told()
+            .detail
+            .as_deref()
             .map_or_else(|| sentence.to_owned(), sentence_of),
     };
     answer(status, &page)

@@ -1,7 +1,5 @@
 //! The last minutes of the machinery, so that a page that is opened now has charts at once.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -12,29 +10,6 @@ use crate::http::operators::machinery::Machinery;
 
 /// Between two looks.
 const EACH: Duration = Duration::from_secs(3);
-/// Five minutes of them.
-const LOOKS: usize = 100;
-
-/// What charts are drawn of. Cheap to clone.
-#[derive(Clone, Default)]
-pub struct History(Arc<Mutex<VecDeque<Arc<str>>>>);
-
-impl History {
-    /// A list of documents in JSON, oldest first, each with what charts show.
-    pub fn json(&self) -> String {
-        let looks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let looks: Vec<Arc<str>> = looks.iter().cloned().collect();
-        format!("[{}]", looks.join(","))
-    }
-
-    fn keep(&self, now: &Machinery) {
-        let mut looks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if looks.len() == LOOKS {
-            looks.pop_front();
-        }
-        looks.push_back(charted(now).to_string().into());
-    }
-}
 
 /// The part that charts show: numbers, and no text that came from outside.
 fn charted(now: &Machinery) -> Value {
@@ -58,13 +33,14 @@ pub async fn keep(api: Api) {
         .await
         .is_some()
     {
-        api.history.keep(&Machinery::of(&api));
+        api.history.push(charted(&Machinery::of(&api)).to_string());
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::api::{HISTORY_MAX, History};
     use crate::http::operators::machinery::ActorRow;
 
     #[test]
@@ -72,22 +48,23 @@ mod tests {
         let history = History::default();
         assert_eq!(history.json(), "[]");
 
-        for n in 0..LOOKS + 20 {
-            history.keep(&Machinery {
+        for n in 0..HISTORY_MAX + 20 {
+            let machinery = Machinery {
                 at: n.to_string(),
                 busiest: vec![ActorRow {
                     last_error: Some("</script>".to_owned()),
                     ..ActorRow::default()
                 }],
                 ..Machinery::default()
-            });
+            };
+            history.push(charted(&machinery).to_string());
         }
 
         let kept: Vec<Value> = serde_json::from_str(&history.json()).unwrap();
-        assert_eq!(kept.len(), LOOKS);
+        assert_eq!(kept.len(), HISTORY_MAX);
         assert_eq!(
-            (&kept[0]["at"], &kept[LOOKS - 1]["at"]),
-            (&json!("20"), &json!((LOOKS + 19).to_string()))
+            (&kept[0]["at"], &kept[HISTORY_MAX - 1]["at"]),
+            (&json!("20"), &json!((HISTORY_MAX + 19).to_string()))
         );
         assert!(!history.json().contains('<'));
     }

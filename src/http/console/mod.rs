@@ -41,7 +41,7 @@ mod tests;
 mod vouchers;
 mod words;
 
-pub use history::{History, keep as keep_history};
+pub use history::keep as keep_history;
 
 use desk::{PageContext, Section};
 

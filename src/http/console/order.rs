@@ -56,7 +56,7 @@ pub async fn show(name: web::Path<String>, caller: Caller) -> Result<HttpRespons
     let order_id = match order_named(&name, &caller).await {
         Ok(order_id) => order_id,
         // The list of those that have this ref.
-        Err(problem) if problem.code() == Code::AmbiguousRef => {
+        Err(problem) if problem.code == Code::AmbiguousRef => {
             return Ok(see(&address("/operator/orders", &[("q", &name)])));
         }
         Err(problem) => return Err(problem),

@@ -15,7 +15,6 @@ use crate::http::operators::wish::ActBody;
 use crate::http::pages::Form;
 use crate::http::problem::{Code, Problem};
 use crate::store::{AuditEntry, ListedPackage};
-use crate::web::format;
 use crate::web::text::text;
 
 /// A hundred million shillings: a slip of the finger, whatever is sold.
@@ -36,7 +35,7 @@ struct PackagesPage {
 
 impl PackagesPage {
     fn gives(&self, terms: &Terms) -> String {
-        format::terms(text(Language::English), terms)
+        text(Language::English).terms(terms)
     }
 
     fn begins(&self, terms: &Terms) -> &'static str {
@@ -82,7 +81,7 @@ pub async fn add(form: web::ReqData<Form>, caller: Caller) -> Result<HttpRespons
             }
             "There is a package of that code already.".to_owned()
         }
-        Err(problem) => format!("Not added: {}.", problem.told().unwrap_or_default()),
+        Err(problem) => format!("Not added: {}.", problem.detail.unwrap_or_default()),
     };
     let page = page(&caller, Some((form, fault))).await?;
     Ok(answer(StatusCode::UNPROCESSABLE_ENTITY, &page))

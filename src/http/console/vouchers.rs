@@ -14,7 +14,6 @@ use crate::http::operators::wish::{ActBody, NOTE_MAX};
 use crate::http::pages::Form;
 use crate::http::problem::{Code, Problem};
 use crate::store::{AuditEntry, Batch, PrintedVoucher};
-use crate::web::format;
 use crate::web::text::text;
 
 /// Batches that are listed.
@@ -63,8 +62,7 @@ fn worth(batch: &Batch) -> i64 {
 pub fn gives(minutes: i32, devices: i32) -> String {
     let both = [Language::Swahili, Language::English].map(|language| {
         let text = text(language);
-        let lasts = format::duration(text, minutes);
-        format!("{lasts}, {}", format::devices(text, devices))
+        format!("{}, {}", text.duration(minutes), text.devices(devices))
     });
     both.join(" · ")
 }
@@ -97,7 +95,7 @@ async fn wish(
     };
     let note = match ActBody::of_form(form).optional("note", NOTE_MAX) {
         Ok(note) => note,
-        Err(problem) => return Ok(Err(problem.told().unwrap_or_default().to_owned())),
+        Err(problem) => return Ok(Err(problem.detail.unwrap_or_default())),
     };
     let package = match PackageRef::read(form.field("package")) {
         Some(which) => caller.api.store.package_on_sale(&which).await?,

@@ -1,36 +1,23 @@
 //! The machinery as it runs: the document of `GET /actors`, again each second.
 
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::http::header::{CACHE_CONTROL, HeaderMap};
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::stream::{self, Stream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::machinery::Machinery;
-use crate::http::Api;
+use crate::http::api::Api;
 use crate::http::problem::{Code, Problem};
 
-/// Streams in the whole process: a screen on the wall and a crowd around it.
-const STREAMS_MAX: usize = 32;
 /// Between two documents.
 const EACH: Duration = Duration::from_secs(1);
 /// After so many documents it is asked again whether this operator may look.
 const ASK_EACH: u64 = 5;
-
-/// Places for streams. Cheap to clone.
-#[derive(Clone)]
-pub struct LiveStreams(Arc<Semaphore>);
-
-impl Default for LiveStreams {
-    fn default() -> Self {
-        Self(Arc::new(Semaphore::new(STREAMS_MAX)))
-    }
-}
 
 /// The machinery each second, as Server-Sent Events, until the server stops.
 #[utoipa::path(get, path = "/api/v1/operator/events", tag = "operator",

@@ -11,8 +11,8 @@ use crate::domain::order::payment::Payment;
 use crate::domain::people::Personal;
 use crate::domain::people::language::Language;
 use crate::domain::people::mask::Visibility;
-use crate::http::portal::status::rfc3339;
-use crate::http::portal::wording::Reason;
+use crate::domain::people::personal::Personal;
+use crate::http::portal::status::{Reason, rfc3339};
 
 /// A page of orders, the newest first.
 #[derive(Serialize, ToSchema)]

@@ -1,98 +1,128 @@
-//! The sandbox's phone: a person plays the subscriber. Mounted in sandbox mode only.
+//! The phone of the sandbox: a person plays the subscriber. Mounted in sandbox mode only.
 
 use actix_web::http::StatusCode;
 use actix_web::web;
+use askama::Template;
 use serde_json::{Map, Value, json};
 
-use super::{Form, Page, Visitor, page};
-use crate::domain::catalog::money::Tzs;
+use super::{Form, Page, Visitor};
 use crate::domain::people::phone::Phone;
 use crate::sandbox::{Behaviour, Choice, DecideError, Entry, Push, Sandbox};
-use crate::web::{HandsetPage, Past, Prompt, Switches};
+use crate::web::format;
+use crate::web::text::fill;
 
-/// Payments that are shown.
-const SHOWN: u64 = 30;
-/// Of these, how many of the past.
-const PAST: usize = 8;
+/// Payments that are shown at most.
+const ENTRIES_MAX: u64 = 30;
+/// Of these, those that are decided.
+const PAST_MAX: usize = 8;
 /// ZenoPay's word for a payment that is not decided.
 const UNDECIDED: &str = "PENDING";
 
-/// The phone's page and its buttons.
-pub fn routes(config: &mut web::ServiceConfig) {
-    config
-        .route("/sandbox", page(web::get().to(show)))
-        .route("/sandbox/phone", page(web::post().to(switch)))
-        .route("/sandbox/phone/{order_id}", page(web::post().to(answer)));
+/// Prompts to answer, how those to come behave, and the latest payments.
+#[derive(Template)]
+#[template(path = "handset.html")]
+struct HandsetPage<'a> {
+    visitor: &'a Visitor,
+    prompts: Vec<Entry>,
+    past: Vec<Entry>,
+    behaviour: Behaviour,
+    /// After how many milliseconds the subscriber decides, as configured; 0 is by hand.
+    usual_ms: u64,
 }
 
-/// Prompts, switches and what went before.
-async fn show(visitor: Visitor, sandbox: web::Data<Sandbox>) -> Page {
-    let (entries, behaviour) = (sandbox.list(SHOWN).await?, sandbox.switches().await?);
-    let (open, past): (Vec<_>, Vec<_>) = entries.into_iter().partition(is_open);
-    let page = HandsetPage::new(
-        visitor.frame(),
-        open.into_iter().map(prompt).collect(),
-        past.into_iter().take(PAST).map(self::past).collect(),
-        switches(&behaviour, sandbox.usual_ms()),
-    );
-    Ok(visitor.answer(StatusCode::OK, &page))
-}
-
-/// A prompt that is ignored is no longer on the screen.
-fn is_open(entry: &Entry) -> bool {
-    entry.payment_status == UNDECIDED && entry.behaviour.decision != Choice::Ignore
-}
-
-fn prompt(entry: Entry) -> Prompt {
-    Prompt {
-        order_id: entry.order_id,
-        amount: Tzs(entry.amount),
-        phone: Phone::from_stored(entry.buyer_phone),
-        decides_itself: entry.decide_at.is_some(),
+impl HandsetPage<'_> {
+    fn prompt(&self, entry: &Entry) -> String {
+        let (text, brand) = (self.visitor.text, &self.visitor.shop.brand);
+        let price = text.money(entry.amount);
+        fill(&text.handset.prompt, &[("price", &price), ("brand", brand)])
     }
-}
 
-fn past(entry: Entry) -> Past {
-    Past {
-        order_id: entry.order_id,
-        amount: Tzs(entry.amount),
-        word: entry.payment_status,
-        planned: entry.webhooks_planned,
-        delivered: entry.webhooks_delivered,
+    fn to_phone(&self, entry: &Entry) -> String {
+        let phone = format::phone(&Phone::from_stored(entry.buyer_phone.clone()));
+        fill(&self.visitor.text.handset.to_phone, &[("phone", &phone)])
     }
-}
 
-fn switches(behaviour: &Behaviour, usual_ms: u64) -> Switches {
-    let by_hand = behaviour.after_ms.unwrap_or(usual_ms) == 0;
-    Switches {
-        decision: match behaviour.decision {
+    fn webhooks(&self, entry: &Entry) -> String {
+        fill(
+            &self.visitor.text.handset.history_webhooks,
+            &[
+                ("delivered", &entry.webhooks_delivered),
+                ("planned", &entry.webhooks_planned),
+            ],
+        )
+    }
+
+    /// What the subscriber may do: value, label, and whether it is chosen.
+    fn decisions(&self) -> Vec<(&'static str, String, bool)> {
+        let text = &self.visitor.text.handset;
+        let wait = self.visitor.text.wait(self.usual_ms.div_ceil(1_000));
+        let usual = fill(&text.decision_usual, &[("wait", &wait)]);
+        let by_hand = self.behaviour.after_ms.unwrap_or(self.usual_ms) == 0;
+        let chosen = match self.behaviour.decision {
             Choice::Approve if by_hand => "hand",
             Choice::Approve => "usual",
             Choice::Decline => "decline",
             Choice::Cancel => "cancel",
             Choice::Ignore => "ignore",
-        },
-        usual_ms,
-        copies: behaviour.copies,
-        delay_ms: behaviour.delay_ms,
-        out_of_order: behaviour.out_of_order,
-        drop: !behaviour.deliver,
-        no_key: !behaviour.with_key,
-        push: match behaviour.push {
+        };
+        let all = [
+            ("usual", usual),
+            ("hand", text.decision_hand.clone()),
+            ("decline", text.decision_decline.clone()),
+            ("cancel", text.decision_cancel.clone()),
+            ("ignore", text.decision_ignore.clone()),
+        ];
+        // If the configuration says by hand, that is the usual decision.
+        let offered = all.into_iter().skip(usize::from(self.usual_ms == 0));
+        let offered = offered.map(|(value, label)| (value, label, value == chosen));
+        offered.collect()
+    }
+
+    /// What ZenoPay may answer to the push: value, label, and whether it is chosen.
+    fn pushes(&self) -> [(&'static str, &'static str, bool); 3] {
+        let text = &self.visitor.text.handset;
+        let chosen = match self.behaviour.push {
+            Push::Accept | Push::Empty => "accept",
             Push::Refuse | Push::BadKey => "refuse",
             Push::Error | Push::Html | Push::Hang => "error",
-            Push::Accept | Push::Empty => "accept",
-        },
+        };
+        let all = [
+            ("accept", &text.push_accept),
+            ("refuse", &text.push_refuse),
+            ("error", &text.push_error),
+        ];
+        all.map(|(value, label)| (value, label.as_str(), value == chosen))
     }
 }
 
+/// Prompts, switches and the latest payments.
+pub async fn show(visitor: Visitor, sandbox: web::Data<Sandbox>) -> Page {
+    let entries = sandbox.list(ENTRIES_MAX).await?;
+    let (prompts, mut past): (Vec<_>, Vec<_>) = entries.into_iter().partition(is_prompt);
+    past.truncate(PAST_MAX);
+    let page = HandsetPage {
+        visitor: &visitor,
+        prompts,
+        past,
+        behaviour: sandbox.switches().await?,
+        usual_ms: sandbox.usual_ms(),
+    };
+    Ok(visitor.answer(StatusCode::OK, &page))
+}
+
+/// A prompt that is ignored is no longer on the screen.
+fn is_prompt(entry: &Entry) -> bool {
+    entry.payment_status == UNDECIDED && entry.behaviour.decision != Choice::Ignore
+}
+
 /// The subscriber presses a button.
-async fn answer(
+pub async fn answer(
     visitor: Visitor,
     order_id: web::Path<String>,
-    form: Form,
+    payload: web::Payload,
     sandbox: web::Data<Sandbox>,
 ) -> Page {
+    let form = Form::read(payload).await?;
     let changes = match form.field("choice") {
         "approve" => json!({"decision": "approve"}),
         "wrong_pin" => json!({"decision": "decline", "word": "INVALID_PIN"}),
@@ -105,7 +135,8 @@ async fn answer(
 }
 
 /// How payments from now on behave.
-async fn switch(visitor: Visitor, form: Form, sandbox: web::Data<Sandbox>) -> Page {
+pub async fn switch(visitor: Visitor, payload: web::Payload, sandbox: web::Data<Sandbox>) -> Page {
+    let form = Form::read(payload).await?;
     let (decision, after_ms) = match form.field("decision") {
         "hand" => ("approve", Some(0)),
         "decline" => ("decline", Some(sandbox.usual_ms().max(1))),
@@ -133,8 +164,5 @@ async fn switch(visitor: Visitor, form: Form, sandbox: web::Data<Sandbox>) -> Pa
 }
 
 fn fields(object: Value) -> Map<String, Value> {
-    match object {
-        Value::Object(fields) => fields,
-        _ => Map::new(),
-    }
+    object.as_object().cloned().unwrap_or_default()
 }

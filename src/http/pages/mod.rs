@@ -1,8 +1,7 @@
-//! Pages for people: which request is answered by which page.
+//! The pages of guests: each is a struct with a template, beside the handler that fills it.
 //!
-//! The handlers call the checkout, the store and the status board as those of the API do; what
-//! a page looks like is settled in [`crate::web`]. A problem is a page too, in the guest's
-//! language.
+//! The handlers call the checkout, the store and the status board, as those of the API do. A
+//! problem is a page too, in the language of the guest.
 
 use std::future::{Ready, ready};
 use std::sync::Arc;
@@ -14,150 +13,186 @@ use actix_web::http::header::{
     ACCEPT, CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY, HeaderValue, LOCATION,
     RETRY_AFTER, VARY,
 };
-use actix_web::middleware::{Next, from_fn};
-use actix_web::{Error, FromRequest, HttpRequest, HttpResponse, ResponseError, Route, web};
+use actix_web::middleware::Next;
+use actix_web::{Error, FromRequest, HttpRequest, HttpResponse, ResponseError, web};
 use askama::Template;
-use futures_util::FutureExt;
-use futures_util::future::LocalBoxFuture;
 use uuid::Uuid;
 
+use super::Api;
 use super::problem::{Code, Problem};
 use super::request::{body_of, language};
-use super::{Api, get_or_head};
-use crate::domain::order::ids::OrderId;
+use crate::domain::catalog::package::Terms;
 use crate::domain::people::language::Language;
-use crate::web::{ErrorPage, Frame, PageError, Shop, Visit, assets, draw};
+use crate::web::assets;
+use crate::web::text::{Text, text};
+use crate::web::{self as site, Shop, Visit};
 
-mod bought;
 pub mod handset;
-mod order;
-mod owner_link;
-mod paid;
-mod shop;
+pub mod notice;
+pub mod order;
+mod order_summary;
+pub mod owner_link;
+pub mod paid;
+pub mod shop;
+pub mod state;
 
-/// A form has no need of more.
+/// The limit of a form in bytes.
 const FORM_MAX: usize = 16 * 1024;
-/// After this many seconds a page that cannot be shown now is asked for again.
+/// `Retry-After` of a page that cannot be shown now.
 const AWAY_RETRY_SECS: u64 = 5;
 
-/// A page, or the problem that is drawn in its place.
+/// A page, or the problem that is shown in its place.
 type Page = Result<HttpResponse, Problem>;
 
-/// Every page of the guest.
-#[rustfmt::skip] // A table is read by its columns.
-pub fn routes(config: &mut web::ServiceConfig) {
-    let shown = || web::route().guard(get_or_head());
-    config
-        .route("/", page(shown().to(shop::show)))
-        .route("/buy", page(web::post().to(shop::buy)))
-        // For a guest who reloads what a form has answered.
-        .route("/buy", page(web::get().to(shop::back)))
-        .route("/order/{order_id}", page(web::get().to(order::show)))
-        .route("/order/{order_id}/again", page(web::post().to(order::again)))
-        .route("/order/{order_id}/again", page(web::get().to(order::back)))
-        .route("/state/{token}", page(web::get().to(bought::show)))
-        .route("/paid", page(web::get().to(paid::show)))
-        .route("/paid", page(web::post().to(paid::send)))
-        .route("/v/{token}", page(shown().to(owner_link::show)))
-        .route("/v/{token}/reissue", page(web::get().to(owner_link::ask)))
-        .route("/v/{token}/reissue", page(web::post().to(owner_link::reissue)))
-        .route("/assets/{name}", web::get().to(asset));
-}
-
-/// A route whose problems are pages.
-fn page(route: Route) -> Route {
-    route.wrap(from_fn(draw_problem))
-}
-
-async fn draw_problem(
+/// Shows the problem of a handler as a page.
+pub async fn show_problem(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let answer = next.call(request).await?.map_into_boxed_body();
-    let problem = answer
-        .response()
-        .error()
-        .and_then(Error::as_error::<Problem>);
-    match (problem, answer.request().app_data::<web::Data<Api>>()) {
-        (Some(problem), Some(api)) => {
-            let page = Visitor::of(answer.request(), &api.shop).problem(problem);
-            Ok(answer.into_response(page))
-        }
-        _ => Ok(answer),
-    }
+    let error = answer.response().error();
+    let problem = error.and_then(Error::as_error::<Problem>);
+    let page = problem.and_then(|problem| page_of(answer.request(), problem));
+    Ok(match page {
+        Some(page) => answer.into_response(page),
+        None => answer,
+    })
 }
 
-/// Style, script and icon. An asset's URL names its content, so it may be kept for ever.
-async fn asset(request: HttpRequest) -> Page {
-    let asset = assets::find(request.path()).ok_or_else(|| Problem::new(Code::NotFound))?;
+/// A problem, as a page for a client that wants pages and as JSON for all others.
+pub fn or_problem(request: &HttpRequest, problem: &Problem) -> HttpResponse {
+    let accept = request.headers().get(ACCEPT);
+    let accept = accept.and_then(|accept| accept.to_str().ok());
+    let wants_page = accept.is_some_and(|accept| accept.contains("text/html"));
+    let page = match wants_page && !request.path().starts_with("/api/") {
+        true => page_of(request, problem),
+        false => None,
+    };
+    page.unwrap_or_else(|| problem.error_response())
+}
+
+fn page_of(request: &HttpRequest, problem: &Problem) -> Option<HttpResponse> {
+    let api = request.app_data::<web::Data<Api>>()?;
+    Some(Visitor::of(request, &api.shop).problem(problem))
+}
+
+/// Style, script and icon. The URL of an asset has a hash of its content, so it may be kept for ever.
+pub async fn asset(request: HttpRequest) -> Page {
+    let asset = assets::find(request.path()).ok_or(Code::NotFound)?;
     Ok(HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, "public, max-age=31536000, immutable"))
         .content_type(asset.content_type)
         .body(asset.body))
 }
 
-/// The guest who looks at a page, and how.
+/// The request of a guest for a page: what the links carry on, the language, and the path.
+#[derive(Clone)]
 pub struct Visitor {
     shop: Arc<Shop>,
     visit: Visit,
     language: Language,
+    text: &'static Text,
     path: String,
+}
+
+/// A page that cannot be shown.
+#[derive(Template)]
+#[template(path = "trouble.html")]
+struct ErrorPage<'a> {
+    visitor: &'a Visitor,
+    title: &'static str,
+    lead: &'static str,
+    /// The page that tries again by itself, if later will be better.
+    again_href: Option<String>,
 }
 
 impl Visitor {
     fn of(request: &HttpRequest, shop: &Arc<Shop>) -> Self {
         let visit = Visit::read(request.query_string(), shop);
+        let language = visit
+            .language
+            .unwrap_or_else(|| language(request.headers()));
         Self {
             shop: shop.clone(),
-            language: visit.wish.unwrap_or_else(|| language(request.headers())),
             visit,
+            language,
+            text: text(language),
             path: request.path().to_owned(),
         }
     }
 
-    /// The frame of this page.
-    fn frame(&self) -> Frame<'_> {
-        self.frame_at(&self.path)
+    /// The same guest at another path, where the page is to be found.
+    fn at(&self, path: &str) -> Self {
+        Self {
+            path: path.to_owned(),
+            ..self.clone()
+        }
     }
 
-    /// The frame of a page that is to be found at another path.
-    fn frame_at(&self, path: &str) -> Frame<'_> {
-        Frame::new(&self.shop, &self.visit, self.language, path)
+    /// The package of these terms, in the language of the page.
+    fn name<'a>(&self, terms: &'a Terms) -> &'a str {
+        terms.name(self.language)
     }
 
-    /// A page as it goes out.
+    /// A link to another page, which carries the visit on.
+    fn link(&self, path: impl AsRef<str>) -> String {
+        self.visit.link(path.as_ref())
+    }
+
+    /// This page in the other language.
+    fn other_href(&self) -> String {
+        let other = self.visit.in_language(self.language.other());
+        other.link(&self.path)
+    }
+
+    /// The help number as a link dials it.
+    fn support_href(&self) -> Option<String> {
+        let is_dialled = |c: &char| c.is_ascii_digit() || *c == '+';
+        let phone = self.shop.support_phone.as_deref()?;
+        let dialled: String = phone.chars().filter(is_dialled).collect();
+        Some(format!("tel:{dialled}"))
+    }
+
+    /// The response with a page.
     fn answer(&self, status: StatusCode, page: &impl Template) -> HttpResponse {
         HttpResponse::build(status)
-            .insert_header((CONTENT_SECURITY_POLICY, crate::web::CONTENT_SECURITY_POLICY))
+            .insert_header((CONTENT_SECURITY_POLICY, site::CONTENT_SECURITY_POLICY))
             .insert_header((CACHE_CONTROL, "no-store"))
             .insert_header((CONTENT_LANGUAGE, self.language.tag()))
             .insert_header((VARY, "accept-language"))
             .content_type("text/html; charset=utf-8")
-            .body(draw(page))
+            .body(site::draw(page))
     }
 
     /// The page for what the API would call a problem.
     fn problem(&self, problem: &Problem) -> HttpResponse {
+        let text = &self.text.trouble;
         let status = problem.status_code();
-        let trouble = match status {
-            _ if problem.code() == Code::OrderNotFound => PageError::NoOrder,
-            StatusCode::SERVICE_UNAVAILABLE => PageError::Away,
-            StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => PageError::NoPage,
-            _ => PageError::Internal,
+        let (title, lead) = match status {
+            _ if problem.code == Code::OrderNotFound => (&text.order_title, &text.order),
+            StatusCode::SERVICE_UNAVAILABLE => (&text.away_title, &text.away),
+            StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => {
+                (&text.page_title, &text.page)
+            }
+            _ => (&text.internal_title, &text.internal),
         };
-        let href = self.visit.link(&self.path);
-        let page = ErrorPage::new(self.frame(), trouble, &href);
-        let answer = self.answer(status, &page);
-        match trouble {
-            PageError::Away => come_again(answer, AWAY_RETRY_SECS),
-            PageError::NoOrder | PageError::NoPage | PageError::Internal => answer,
-        }
+        let is_away = status == StatusCode::SERVICE_UNAVAILABLE;
+        let page = ErrorPage {
+            visitor: self,
+            title,
+            lead,
+            again_href: is_away.then(|| self.link(&self.path)),
+        };
+        retry_after(
+            self.answer(status, &page),
+            is_away.then_some(AWAY_RETRY_SECS),
+        )
     }
 
-    /// Leads to another page of ours, to be got anew.
+    /// A redirect to another page.
     fn see(&self, path: &str) -> HttpResponse {
         HttpResponse::SeeOther()
-            .insert_header((LOCATION, self.visit.link(path)))
+            .insert_header((LOCATION, self.link(path)))
             .insert_header((CACHE_CONTROL, "no-store"))
             .finish()
     }
@@ -169,33 +204,18 @@ impl FromRequest for Visitor {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let api = request.app_data::<web::Data<Api>>();
-        ready(match api {
-            Some(api) => Ok(Self::of(request, &api.shop)),
-            None => Err(Problem::new(Code::Internal)),
-        })
+        let visitor = api.map(|api| Self::of(request, &api.shop));
+        ready(visitor.ok_or_else(|| Problem::new(Code::Internal)))
     }
 }
 
-/// Says after how many seconds to come again.
-fn come_again(mut answer: HttpResponse, secs: u64) -> HttpResponse {
-    let secs = HeaderValue::from(secs);
-    answer.headers_mut().insert(RETRY_AFTER, secs);
+/// Sets `Retry-After`, if there is a time to retry.
+fn retry_after(mut answer: HttpResponse, secs: Option<u64>) -> HttpResponse {
+    if let Some(secs) = secs {
+        let secs = HeaderValue::from(secs);
+        answer.headers_mut().insert(RETRY_AFTER, secs);
+    }
     answer
-}
-
-/// A problem, as a page for a client that wants pages and as JSON for all others.
-pub fn or_problem(request: &HttpRequest, problem: &Problem) -> HttpResponse {
-    let wants_page = request
-        .headers()
-        .get(ACCEPT)
-        .and_then(|accept| accept.to_str().ok())
-        .is_some_and(|accept| accept.contains("text/html"));
-    match request.app_data::<web::Data<Api>>() {
-        Some(api) if wants_page && !request.path().starts_with("/api/") => {
-            Visitor::of(request, &api.shop).problem(problem)
-        }
-        _ => problem.error_response(),
-    }
 }
 
 /// The fields of a form, in the order in which they were sent.
@@ -206,7 +226,7 @@ impl Form {
     /// Reads a form of at most 16 KiB.
     ///
     /// # Errors
-    /// A 400 if it does not come whole, a 413 if it is larger.
+    /// A 400 if it is incomplete, a 413 if it is larger.
     pub async fn read(payload: web::Payload) -> Result<Self, Problem> {
         let body = body_of(payload, FORM_MAX).await?;
         let fields = url::form_urlencoded::parse(&body).into_owned().collect();
@@ -219,34 +239,14 @@ impl Form {
         field.map_or("", |(_, value)| value.as_str())
     }
 
-    /// All fields, by name.
+    /// All names and values.
     pub fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str()))
+        let fields = self.0.iter();
+        fields.map(|(name, value)| (name.as_str(), value.as_str()))
     }
 }
 
-impl FromRequest for Form {
-    type Error = Problem;
-    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
-
-    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let payload = web::Payload::from_request(request, payload).into_inner();
-        async move {
-            let payload = payload.map_err(|_| Problem::new(Code::InvalidRequest))?;
-            Self::read(payload).await
-        }
-        .boxed_local()
-    }
-}
-
-/// The path of an order's page, which opens the voucher: for the browser that bought alone.
-fn order_path(order_id: OrderId) -> String {
-    format!("/order/{order_id}")
-}
-
-/// Names one attempt to buy, for the form that starts it.
+/// A random name for one attempt to buy, for the form that starts it.
 fn fresh_key() -> String {
     Uuid::new_v4().simple().to_string()
 }

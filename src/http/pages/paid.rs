@@ -1,45 +1,67 @@
-//! For a guest who has paid and has no voucher: the SMS goes out again, to the phone that paid.
+//! For a guest who has paid and has no voucher: the SMS is sent again, to the phone that paid.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
+use askama::Template;
 
-use super::{Form, Page, Visitor, come_again};
-use crate::domain::catalog::admission::Refusal;
+use super::notice::Notice;
+use super::{Form, Page, Visitor, retry_after};
 use crate::domain::people::phone::Phone;
 use crate::http::Api;
-use crate::web::text::text;
-use crate::web::{Notice, PaidAnswer, PaidPage};
+use crate::http::problem::Problem;
+
+/// A phone, a button, and an answer that is the same for every phone.
+#[derive(Template)]
+#[template(path = "paid.html")]
+struct PaidPage<'a> {
+    visitor: &'a Visitor,
+    /// As it was typed.
+    phone: String,
+    /// Whether the SMS was requested. Only the phone learns whether anything was found.
+    is_done: bool,
+    notice: Option<Notice>,
+}
 
 /// Asks for the phone.
 pub async fn show(visitor: Visitor) -> HttpResponse {
-    draw(&visitor, StatusCode::OK, PaidAnswer::Ask, String::new())
+    visitor.answer(StatusCode::OK, &page(&visitor, String::new(), None))
 }
 
 /// Has the SMS sent again. The answer does not tell whether a phone has paid.
-pub async fn send(visitor: Visitor, request: HttpRequest, form: Form, api: web::Data<Api>) -> Page {
-    let text = text(visitor.language);
+pub async fn send(
+    visitor: Visitor,
+    request: HttpRequest,
+    payload: web::Payload,
+    api: web::Data<Api>,
+) -> Page {
+    let form = Form::read(payload).await?;
+    let text = visitor.text;
     let typed: String = form.field("phone").chars().take(20).collect();
     let Ok(phone) = Phone::read(&typed) else {
-        let fault = PaidAnswer::Fault(Notice::phone_invalid(text));
-        let status = StatusCode::UNPROCESSABLE_ENTITY;
-        return Ok(draw(&visitor, status, fault, typed));
+        let notice = Notice::at("phone", text, &text.notice.phone_invalid);
+        let page = page(&visitor, typed, Some(notice));
+        return Ok(visitor.answer(StatusCode::UNPROCESSABLE_ENTITY, &page));
     };
-    if let Err(problem) = api.clients.admit(&request) {
-        let retry_after_secs = problem.retry_secs().unwrap_or(1);
-        let refusal = Refusal::RateLimited { retry_after_secs };
-        let fault = PaidAnswer::Fault(Notice::refused(text, refusal, &phone));
-        let answer = draw(&visitor, problem.status_code(), fault, typed);
-        return Ok(come_again(answer, retry_after_secs));
+    if let Err(refusal) = api.clients.admit(&request) {
+        let problem = Problem::from(refusal);
+        let notice = Notice::refused(text, refusal, &phone);
+        let page = page(&visitor, typed, Some(notice));
+        let answer = visitor.answer(problem.status_code(), &page);
+        return Ok(retry_after(answer, problem.retry_after_secs));
     }
     api.store.paid_already(&phone).await?;
-    Ok(draw(
-        &visitor,
-        StatusCode::OK,
-        PaidAnswer::Done,
-        String::new(),
-    ))
+    let page = PaidPage {
+        is_done: true,
+        ..page(&visitor, String::new(), None)
+    };
+    Ok(visitor.answer(StatusCode::OK, &page))
 }
 
-fn draw(visitor: &Visitor, status: StatusCode, answer: PaidAnswer, phone: String) -> HttpResponse {
-    visitor.answer(status, &PaidPage::new(visitor.frame(), answer, phone))
+fn page(visitor: &Visitor, phone: String, notice: Option<Notice>) -> PaidPage<'_> {
+    PaidPage {
+        visitor,
+        phone,
+        is_done: false,
+        notice,
+    }
 }

@@ -1,30 +1,94 @@
 //! The shop: packages, the form, and what becomes of it.
+//!
+//! # Invariants
+//! A phone number is no proof of an order. A guest who presses again while a payment request is open
+//! is led to it like this: the browser that bought shows the order's own id, in a cookie of one
+//! hour, and gets the order. The device that bought, which the router names and a stranger can name
+//! as well, gets the page with the state alone.
 
 use actix_web::http::StatusCode;
+use actix_web::http::header::{HeaderValue, SET_COOKIE};
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
+use askama::Template;
 use sha2::{Digest, Sha256};
 
-use super::bought::{lead_back, remember};
-use super::{Form, Page, Visitor, come_again, fresh_key};
+use super::notice::Notice;
+use super::{Form, Page, Visitor, fresh_key, retry_after};
 use crate::checkout::{Bought, CheckoutError};
+use crate::domain::access::state_link::StateToken;
 use crate::domain::catalog::admission::Refusal;
 use crate::domain::catalog::money::Tzs;
+use crate::domain::catalog::package::{Package, Validity};
 use crate::domain::catalog::purchase::{IdempotencyKey, PackageRef, Purchase, Ringing};
+use crate::domain::order::ids::OrderId;
+use crate::domain::order::payment::Status;
 use crate::domain::people::phone::Phone;
 use crate::http::Api;
 use crate::http::problem::Problem;
-use crate::web::text::text;
-use crate::web::{Draft, Notice, ShopPage};
+use crate::http::request::cookie;
+use crate::store::StoreError;
+use crate::web::text::fill;
+
+/// The cookie with the order that this browser made last.
+const COOKIE: &str = "malipo_order";
+const COOKIE_LASTS_SECS: i64 = 3600;
+
+/// Packages, a phone, a button.
+#[derive(Template)]
+#[template(path = "shop.html")]
+struct ShopPage<'a> {
+    visitor: &'a Visitor,
+    packages: Vec<Package>,
+    draft: Draft,
+    /// Why there is no order yet.
+    notice: Option<Notice>,
+}
+
+/// What the guest has entered so far.
+#[derive(Default)]
+pub(super) struct Draft {
+    /// The code of the package.
+    pub package: Option<String>,
+    /// As it was typed.
+    pub phone: String,
+    /// Names this attempt, so that pressing twice makes one order; empty is a new one.
+    pub key: String,
+}
+
+impl ShopPage<'_> {
+    fn details(&self, package: &Package) -> String {
+        let text = self.visitor.text;
+        let terms = text.terms(&package.terms);
+        match package.terms.validity {
+            Validity::Purchase => terms,
+            Validity::FirstLogin => format!("{terms} · {}", text.shop.first_login),
+        }
+    }
+
+    /// What the button says when this package is chosen.
+    fn pay(&self, price: &str) -> String {
+        fill(&self.visitor.text.shop.pay_price, &[("price", &price)])
+    }
+
+    fn is_chosen(&self, package: &Package) -> bool {
+        self.draft.package.as_ref() == Some(&package.terms.code)
+    }
+
+    fn is_at_fault(&self, field: &str) -> bool {
+        let notice = self.notice.as_ref();
+        notice.is_some_and(|notice| notice.field == Some(field))
+    }
+}
 
 /// Packages to choose from.
 pub async fn show(visitor: Visitor, api: web::Data<Api>) -> Page {
-    let router_error = visitor.visit.router_error.as_deref();
-    let draft = Draft {
-        key: fresh_key(),
-        notice: router_error.map(|error| Notice::router(text(visitor.language), error)),
-        ..Draft::default()
-    };
-    draw(&api, &visitor, StatusCode::OK, draft).await
+    let text = &visitor.text.notice;
+    let router_error = visitor.visit.router_error.as_ref();
+    let notice = router_error.map(|error| {
+        let body = fill(&text.router, &[("error", error)]);
+        Notice::new(&text.router_title, body)
+    });
+    draw(&api, &visitor, StatusCode::OK, Draft::default(), notice).await
 }
 
 /// Leads to the shop.
@@ -33,32 +97,39 @@ pub async fn back(visitor: Visitor) -> HttpResponse {
 }
 
 /// Takes the form, makes the order and leads to it.
-pub async fn buy(visitor: Visitor, request: HttpRequest, form: Form, api: web::Data<Api>) -> Page {
+pub async fn buy(
+    visitor: Visitor,
+    request: HttpRequest,
+    payload: web::Payload,
+    api: web::Data<Api>,
+) -> Page {
+    let form = Form::read(payload).await?;
     let package = form.field("package").rsplit_once(':');
     let draft = Draft {
         package: package.map(|(code, _)| code.to_owned()),
         phone: form.field("phone").chars().take(20).collect(),
         key: form.field("key").to_owned(),
-        notice: None,
     };
     match purchase(&form, &visitor) {
         Ok(purchase) => attempt(&api, &request, &visitor, purchase, draft).await,
         Err(notice) => {
             let status = StatusCode::UNPROCESSABLE_ENTITY;
-            sorry(&api, &visitor, status, draft, notice).await
+            draw(&api, &visitor, status, draft, Some(notice)).await
         }
     }
 }
 
 /// Reads the form; the notice says what is at fault.
 fn purchase(form: &Form, visitor: &Visitor) -> Result<Purchase, Notice> {
-    let text = text(visitor.language);
-    let missing = || Notice::package_missing(text);
+    let (text, notice) = (visitor.text, &visitor.text.notice);
+    let missing = || Notice::at("package", text, &notice.package_missing);
     let (code, price) = form.field("package").rsplit_once(':').ok_or_else(missing)?;
     let package = PackageRef::read(code).ok_or_else(missing)?;
-    let phone = Phone::read(form.field("phone")).map_err(|_| Notice::phone_invalid(text))?;
+    let phone = Phone::read(form.field("phone"))
+        .map_err(|_| Notice::at("phone", text, &notice.phone_invalid))?;
+    let key = key(form, code, &phone).ok_or_else(|| Notice::new(&notice.title, &notice.again))?;
     Ok(Purchase {
-        idempotency_key: Some(key(form, code, &phone).ok_or_else(|| Notice::again(text))?),
+        idempotency_key: Some(key),
         package,
         phone,
         customer_name: None,
@@ -92,15 +163,13 @@ pub(super) async fn attempt(
     let (wanted, phone) = (purchase.package.clone(), purchase.phone.clone());
     let bought = match api.clients.admit(request) {
         Ok(()) => api.checkout.buy(purchase).await,
-        Err(problem) => Err(CheckoutError::Refused(Refusal::RateLimited {
-            retry_after_secs: problem.retry_secs().unwrap_or(1),
-        })),
+        Err(refusal) => Err(CheckoutError::Refused(refusal)),
     };
     let error = match bought {
         Ok(Bought::Pushed(order) | Bought::Unclear(order) | Bought::Resumed(order)) => {
             return Ok(remember(api, visitor, order.order_id));
         }
-        Err(CheckoutError::GatewayRefused { order_id, .. }) => {
+        Err(CheckoutError::GatewayRefused { order_id }) => {
             return Ok(remember(api, visitor, order_id));
         }
         Err(CheckoutError::Refused(refusal @ Refusal::PromptOpen { .. })) => {
@@ -114,11 +183,9 @@ pub(super) async fn attempt(
     };
     let notice = why_not(api, visitor, &wanted, &error, &phone).await;
     let problem = Problem::from(error);
-    let answer = sorry(api, visitor, problem.status_code(), draft, notice).await?;
-    Ok(match problem.retry_secs() {
-        Some(secs) => come_again(answer, secs),
-        None => answer,
-    })
+    let status = problem.status_code();
+    let answer = draw(api, visitor, status, draft, Some(notice)).await?;
+    Ok(retry_after(answer, problem.retry_after_secs))
 }
 
 async fn why_not(
@@ -128,44 +195,77 @@ async fn why_not(
     error: &CheckoutError,
     phone: &Phone,
 ) -> Notice {
-    let text = text(visitor.language);
+    let (text, notice) = (visitor.text, &visitor.text.notice);
     match error {
-        CheckoutError::PackageNotFound => Notice::package_gone(text),
+        CheckoutError::PackageNotFound => Notice::at("package", text, &notice.package_gone),
         CheckoutError::PriceChanged { price } => {
-            let name = name_of(api, visitor, wanted).await;
-            Notice::price_changed(text, &name, *price)
+            let package = api.store.package_on_sale(wanted).await.ok().flatten();
+            let name = package.map(|package| visitor.name(&package.terms).to_owned());
+            let (name, price) = (name.unwrap_or_default(), text.money(price));
+            let body = fill(&notice.price, &[("package", &name), ("price", &price)]);
+            Notice::new(&notice.price_title, body)
         }
         CheckoutError::Refused(refusal) => Notice::refused(text, *refusal, phone),
-        CheckoutError::KeyReused => Notice::again(text),
-        CheckoutError::Store(_) | CheckoutError::GatewayRefused { .. } => Notice::busy(text),
+        CheckoutError::KeyReused => Notice::new(&notice.title, &notice.again),
+        CheckoutError::Store(_) | CheckoutError::GatewayRefused { .. } => {
+            Notice::new(&notice.busy_title, &notice.busy)
+        }
     }
 }
 
-async fn name_of(api: &Api, visitor: &Visitor, package: &PackageRef) -> String {
-    match api.store.package_on_sale(package).await {
-        Ok(Some(package)) => package.terms.name(visitor.language).to_owned(),
-        Ok(None) | Err(_) => String::new(),
-    }
-}
-
-/// The form once more, with what the guest has entered and what to do about it. Nothing was
-/// ordered by it, so it keeps its key.
-async fn sorry(
+/// The form, with what the guest has entered and what to do about it. A form that made no order
+/// keeps its key.
+async fn draw(
     api: &Api,
     visitor: &Visitor,
     status: StatusCode,
     mut draft: Draft,
-    notice: Notice,
+    notice: Option<Notice>,
 ) -> Page {
     if draft.key.is_empty() {
         draft.key = fresh_key();
     }
-    draft.notice = Some(notice);
-    draw(api, visitor, status, draft).await
+    let page = ShopPage {
+        visitor: &visitor.at("/"),
+        packages: api.store.packages_on_sale().await?,
+        draft,
+        notice,
+    };
+    Ok(visitor.answer(status, &page))
 }
 
-async fn draw(api: &Api, visitor: &Visitor, status: StatusCode, draft: Draft) -> Page {
-    let packages = api.store.packages_on_sale().await?;
-    let page = ShopPage::new(visitor.frame_at("/"), &packages, draft);
-    Ok(visitor.answer(status, &page))
+/// Leads the browser that has just bought to its order, and sets the cookie with it.
+fn remember(api: &Api, visitor: &Visitor, order_id: OrderId) -> HttpResponse {
+    let mut answer = visitor.see(&format!("/order/{order_id}"));
+    let cookie = api
+        .gate
+        .set_cookie(COOKIE, &order_id.to_string(), COOKIE_LASTS_SECS);
+    if let Ok(cookie) = HeaderValue::try_from(cookie) {
+        answer.headers_mut().append(SET_COOKIE, cookie);
+    }
+    answer
+}
+
+/// Leads to the open order of this phone, as far as the browser or the device may see it. `None`
+/// if neither has bought it.
+async fn lead_back(
+    api: &Api,
+    request: &HttpRequest,
+    visitor: &Visitor,
+    phone: &Phone,
+) -> Result<Option<HttpResponse>, StoreError> {
+    let remembered = cookie(request.headers(), COOKIE).and_then(|id| id.parse().ok());
+    if let Some(order_id) = remembered
+        && let Some(order) = api.store.load_for_guest(order_id).await?
+        && order.status == Status::Pending
+        && order.phone == *phone
+    {
+        return Ok(Some(visitor.see(&format!("/order/{order_id}"))));
+    }
+    let Some(device) = &visitor.visit.device else {
+        return Ok(None);
+    };
+    let open = api.store.newest_pending(phone).await?;
+    let open = open.filter(|order| order.device.as_ref() == Some(device));
+    Ok(open.map(|order| visitor.see(&StateToken::of(order.order_id).path())))
 }

@@ -1,9 +1,8 @@
-//! What is left of a voucher, for a client that knows its code, and for the device that runs on it.
+//! What is left of a voucher, for a client that knows its code and for a device that uses it.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use url::Url;
 use utoipa::ToSchema;
 
 use super::status::rfc3339;
@@ -12,7 +11,7 @@ use crate::domain::access::voucher::VoucherCode;
 use crate::http::Api;
 use crate::http::problem::{Code, Problem};
 
-/// How a voucher stands.
+/// What is left of a voucher.
 #[derive(Serialize, ToSchema)]
 pub struct VoucherDocument {
     status: &'static str,
@@ -22,26 +21,12 @@ pub struct VoucherDocument {
     /// Null while a voucher that counts from the first log-in is unused.
     expires_at: Option<String>,
     seconds_remaining: u64,
-    /// Null is without limit.
+    /// Null means no limit.
     bytes_remaining: Option<u64>,
     devices_online: u32,
 }
 
-impl VoucherDocument {
-    fn of(code: &VoucherCode, standing: &Remaining) -> Self {
-        Self {
-            status: "success",
-            voucher_code: code.as_str().to_owned(),
-            state: standing.state.as_str(),
-            expires_at: standing.expires_at.map(rfc3339),
-            seconds_remaining: standing.seconds_remaining,
-            bytes_remaining: standing.bytes_remaining,
-            devices_online: standing.devices_online,
-        }
-    }
-}
-
-/// What RFC 8908 has a device told. What there is nothing to say of is left out.
+/// The document of RFC 8908; unknown members are left out.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub struct CaptiveDocument {
@@ -55,25 +40,11 @@ pub struct CaptiveDocument {
     can_extend_session: Option<bool>,
 }
 
-impl CaptiveDocument {
-    fn of(portal: &Url, standing: Option<&Remaining>) -> Self {
-        let free = standing.filter(|it| matches!(it.state, State::New | State::Active));
-        Self {
-            captive: free.is_none(),
-            user_portal_url: portal.to_string(),
-            seconds_remaining: free.map(|it| it.seconds_remaining),
-            bytes_remaining: free.and_then(|it| it.bytes_remaining),
-            // More time is another voucher.
-            can_extend_session: free.map(|_| false),
-        }
-    }
-}
-
-/// What is left of a voucher: from what its routers have told so far.
+/// What is left of a voucher, by what its routers have reported so far.
 #[utoipa::path(get, path = "/api/v1/customer-portal/voucher/{code}", tag = "portal",
     params(("code" = String, Path, description = "As the guest types it: in any case, with spaces or dashes")),
     responses(
-        (status = 200, description = "How it stands", body = VoucherDocument),
+        (status = 200, description = "What is left of it", body = VoucherDocument),
         (status = 404, description = "`voucher_not_found`"),
         (status = 429, description = "`rate_limited`: too many codes that do not exist")))]
 pub async fn show(
@@ -81,19 +52,27 @@ pub async fn show(
     api: web::Data<Api>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let code = VoucherCode::typed(&code).ok_or_else(|| Problem::new(Code::VoucherNotFound))?;
+    let code = VoucherCode::typed(&code).ok_or(Code::VoucherNotFound)?;
     api.clients.guess(&request)?;
     let now = api.store.clock().now();
-    let standing = standing(&api, &code, now).await?;
-    let standing = standing.ok_or_else(|| Problem::new(Code::VoucherNotFound))?;
+    let remaining = remaining(&api, &code, now).await?;
+    let remaining = remaining.ok_or(Code::VoucherNotFound)?;
     api.clients.was_no_guess(&request);
     Ok(HttpResponse::Ok()
         .insert_header(("cache-control", "no-store"))
-        .json(VoucherDocument::of(&code, &standing)))
+        .json(VoucherDocument {
+            status: "success",
+            voucher_code: code.as_str().to_owned(),
+            state: remaining.state.as_str(),
+            expires_at: remaining.expires_at.map(rfc3339),
+            seconds_remaining: remaining.seconds_remaining,
+            bytes_remaining: remaining.bytes_remaining,
+            devices_online: remaining.devices_online,
+        }))
 }
 
-/// RFC 8908: whether the device that asks is still held by the portal. It is known by its
-/// address in the hotspot, so only a server on site can tell.
+/// RFC 8908: whether the portal still holds the device that sends the request. A device is
+/// identified by its address in the hotspot, so only a server on site knows.
 #[utoipa::path(get, path = "/api/v1/customer-portal/captive", tag = "portal",
     responses(
         (status = 200, description = "RFC 8908", body = CaptiveDocument, content_type = "application/captive+json"),
@@ -103,24 +82,33 @@ pub async fn captive(api: web::Data<Api>, request: HttpRequest) -> Result<HttpRe
         return Err(Problem::new(Code::NotFound).detail("this server is not inside a hotspot"));
     };
     let now = api.store.clock().now();
-    let standing = match api.clients.address(&request) {
-        Some(device) => match api.store.online_at(device).await? {
-            Some(code) => standing(&api, &code, now).await?,
-            None => None,
-        },
+    let code = match api.clients.address(&request) {
+        Some(device) => api.store.online_at(device).await?,
         None => None,
     };
+    let remaining = match code {
+        Some(code) => remaining(&api, &code, now).await?,
+        None => None,
+    };
+    let free = remaining.filter(|it| matches!(it.state, State::New | State::Active));
     Ok(HttpResponse::Ok()
         .insert_header(("cache-control", "private"))
         .content_type("application/captive+json")
-        .json(CaptiveDocument::of(portal, standing.as_ref())))
+        .json(CaptiveDocument {
+            captive: free.is_none(),
+            user_portal_url: portal.to_string(),
+            seconds_remaining: free.as_ref().map(|it| it.seconds_remaining),
+            bytes_remaining: free.as_ref().and_then(|it| it.bytes_remaining),
+            // More time is another voucher.
+            can_extend_session: free.as_ref().map(|_| false),
+        }))
 }
 
-async fn standing(
+async fn remaining(
     api: &Api,
     code: &VoucherCode,
     now: DateTime<Utc>,
 ) -> Result<Option<Remaining>, Problem> {
-    let known = api.store.voucher_usage(code).await?;
-    Ok(known.map(|(allowance, usage)| Remaining::of(&allowance, &usage, now)))
+    let usage = api.store.voucher_usage(code).await?;
+    Ok(usage.map(|(allowance, usage)| Remaining::of(&allowance, &usage, now)))
 }

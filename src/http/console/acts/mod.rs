@@ -81,7 +81,7 @@ pub async fn perform(
     let Err(problem) = target.perform(&form, &caller).await else {
         return Ok(see(&format!("{}?done={}", target.home, target.act.word())));
     };
-    let why = match problem.told() {
+    let why = match &problem.detail {
         Some(detail) => format!("Not done: {detail}."),
         None => format!("Not done: {problem}. Look at it before you try again."),
     };

@@ -1,0 +1,116 @@
+//! The state that all handlers share, and the values in it that belong to no other module.
+//!
+//! Handlers depend on this file; the routes (`http/mod.rs`) depend on the handlers.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use chrono::TimeDelta;
+use tokio::sync::{Semaphore, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::auth::Gate;
+use super::client::Clients;
+use crate::actors::Orders;
+use crate::actors::status::StatusBoard;
+use crate::checkout::Checkout;
+use crate::jobs::reconciler::Reconciler;
+use crate::jobs::retention::Retention;
+use crate::observability::metrics::Metrics;
+use crate::store::{Overview, Store};
+use crate::supervisor::Supervisor;
+use crate::web::Shop;
+
+/// Base of the paths of the portal and of ZenoPay.
+pub(super) const PORTAL: &str = "/api/v1/customer-portal";
+/// Base of the paths of operators.
+pub(super) const OPERATOR: &str = "/api/v1/operator";
+/// Event streams of operators in the whole process.
+const STREAMS_MAX: usize = 32;
+/// Documents that the charts begin with: five minutes of them.
+pub(super) const HISTORY_MAX: usize = 100;
+
+/// The shared state of the handlers. Cheap to clone: each worker has a clone.
+#[derive(Clone)]
+pub struct Api {
+    pub store: Store,
+    pub orders: Orders,
+    /// Erases customers, also from the archive.
+    pub retention: Retention,
+    /// Holds the long polls.
+    pub status: StatusBoard,
+    pub checkout: Checkout,
+    pub reconciler: Reconciler,
+    /// Open orders, as last counted.
+    pub overview: watch::Receiver<Overview>,
+    pub metrics: Arc<Metrics>,
+    /// Has the tasks that failed.
+    pub supervisor: Supervisor,
+    /// Cancelled when the server stops.
+    pub draining: CancellationToken,
+    /// Authenticates operators.
+    pub gate: Gate,
+    /// Limits the event streams of operators.
+    pub screens: LiveStreams,
+    /// `sandbox` or `live`.
+    pub mode: &'static str,
+    /// The name of this process among those that share the database.
+    pub instance: Arc<str>,
+    /// When the process started.
+    pub started: Instant,
+    /// The longest wait of one poll.
+    pub wait_max: Duration,
+    /// Clients by address, and their rate limits.
+    pub clients: Clients,
+    /// How long a payment request on a phone is taken to be open.
+    pub resume: TimeDelta,
+    /// The last minutes of the metrics, for charts.
+    pub history: History,
+    /// What pages show of the shop.
+    pub shop: Arc<Shop>,
+    /// Where the day of a report begins and ends.
+    pub timezone: chrono_tz::Tz,
+    pub site: Arc<Site>,
+}
+
+/// The network around the server.
+pub struct Site {
+    /// The portal that RFC 8908 names. `None` outside the hotspot, where the address of a request
+    /// does not identify a device.
+    pub captive_portal: Option<url::Url>,
+    /// The address of FreeRADIUS for routers, if it is known.
+    pub radius_address: Option<String>,
+}
+
+/// Permits for the event streams of operators. Cheap to clone.
+#[derive(Clone)]
+pub struct LiveStreams(pub(super) Arc<Semaphore>);
+
+impl Default for LiveStreams {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(STREAMS_MAX)))
+    }
+}
+
+/// The last minutes of the metrics, so that a page has charts as soon as it opens. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct History(Arc<Mutex<VecDeque<Arc<str>>>>);
+
+impl History {
+    /// A JSON array of the documents, oldest first.
+    pub fn json(&self) -> String {
+        let documents = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let documents: Vec<Arc<str>> = documents.iter().cloned().collect();
+        format!("[{}]", documents.join(","))
+    }
+
+    /// Adds a JSON document, and drops the oldest one when there are too many.
+    pub fn push(&self, document: String) {
+        let mut documents = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if documents.len() == HISTORY_MAX {
+            documents.pop_front();
+        }
+        documents.push_back(document.into());
+    }
+}

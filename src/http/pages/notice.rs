@@ -1,0 +1,49 @@
+//! Why a page did not do what the guest wanted, and what to do about it.
+
+use crate::domain::catalog::admission::Refusal;
+use crate::domain::people::phone::Phone;
+use crate::web::format::masked;
+use crate::web::text::{Text, fill};
+
+/// A title, what to do, and the field of the form that is at fault: `phone` or `package`.
+pub struct Notice {
+    pub title: &'static str,
+    pub body: String,
+    pub field: Option<&'static str>,
+}
+
+impl Notice {
+    /// About no field.
+    pub fn new(title: &'static str, body: impl Into<String>) -> Self {
+        Self {
+            title,
+            body: body.into(),
+            field: None,
+        }
+    }
+
+    /// About one field.
+    pub fn at(field: &'static str, text: &'static Text, body: &str) -> Self {
+        Self {
+            field: Some(field),
+            ..Self::new(&text.notice.title, body)
+        }
+    }
+
+    /// No payment request was sent to `phone` now. The open one may be of a stranger who typed this
+    /// number: the guest is asked to decline what they did not order.
+    pub fn refused(text: &'static Text, refusal: Refusal, phone: &Phone) -> Self {
+        let notice = &text.notice;
+        match refusal {
+            Refusal::PromptOpen { retry_after_secs } => {
+                let (wait, phone) = (text.wait(retry_after_secs), masked(phone));
+                let body = fill(&notice.prompt, &[("wait", &wait), ("phone", &phone)]);
+                Self::new(&notice.prompt_title, body)
+            }
+            Refusal::RateLimited { retry_after_secs } => {
+                let wait = text.wait(retry_after_secs);
+                Self::new(&notice.limit_title, fill(&notice.limit, &[("wait", &wait)]))
+            }
+        }
+    }
+}

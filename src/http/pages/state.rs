@@ -1,0 +1,84 @@
+//! The state of an order, for the device that it was bought from: no code, no price, no order id.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, web};
+use askama::Template;
+
+use super::order::wait;
+use super::{Page, Visitor};
+use crate::domain::access::state_link::StateToken;
+use crate::domain::order::payment::{Payment, Status};
+use crate::domain::order::reissue::MayReissue;
+use crate::http::Api;
+use crate::http::problem::Code;
+use crate::web::format::masked;
+use crate::web::text::fill;
+
+/// What has become of the order, and where the code is.
+#[derive(Template)]
+#[template(path = "state.html")]
+struct StatePage<'a> {
+    visitor: &'a Visitor,
+    /// Changes whenever the page says something else; the script compares it.
+    state: i32,
+    title: &'a str,
+    lead: String,
+    /// The text of the link to the shop.
+    shop_label: &'a str,
+    /// The next version of this page, while there can be one.
+    news_href: Option<String>,
+}
+
+impl<'a> StatePage<'a> {
+    fn new(visitor: &'a Visitor, payment: &Payment, token: &StateToken) -> Self {
+        let (order, state) = (&visitor.text.order, &visitor.text.state);
+        let (title, lead, shop_label) = match payment.status {
+            Status::Pending => {
+                let phone = masked(&payment.phone);
+                let lead = fill(&state.pending, &[("phone", &phone)]);
+                (&order.pending_title, lead, &order.change)
+            }
+            Status::Held => (&order.held_title, order.held.clone(), &order.change),
+            Status::Completed => {
+                let lead = match visitor.shop.may_reissue {
+                    MayReissue::Owner => &state.completed,
+                    MayReissue::OperatorsOnly => &state.completed_by_staff,
+                };
+                (&state.completed_title, lead.clone(), &order.buy_more)
+            }
+            Status::Failed | Status::Cancelled | Status::Expired => {
+                (&state.unpaid_title, state.unpaid.clone(), &order.retry)
+            }
+            Status::Refunded => (&state.over_title, state.over.clone(), &order.buy_more),
+        };
+        let since = payment.version.to_string();
+        let news = || visitor.visit.link_with(&token.path(), &[("since", &since)]);
+        Self {
+            visitor,
+            state: payment.version,
+            title,
+            lead,
+            shop_label,
+            // Late money can still complete what was not paid.
+            news_href: (!payment.status.is_finished()).then(news),
+        }
+    }
+}
+
+/// The state of an order, at once or as soon as it differs from `since`.
+pub async fn show(
+    visitor: Visitor,
+    request: HttpRequest,
+    token: web::Path<String>,
+    api: web::Data<Api>,
+) -> Page {
+    let token = StateToken::read(&token).ok_or(Code::OrderNotFound)?;
+    let candidates = api.store.orders_of_ref(token.order_ref()).await?;
+    let mut candidates = candidates.into_iter();
+    let order = candidates.find(|order| token.is_of(order.order_id));
+    let order = order.ok_or(Code::OrderNotFound)?;
+    let answered = wait(&request, &api, order.order_id).await?;
+    let order = answered.as_ref().map_or(&order, |it| &*it.payment);
+    let page = StatePage::new(&visitor, order, &token);
+    Ok(visitor.answer(StatusCode::OK, &page))
+}

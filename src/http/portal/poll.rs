@@ -1,0 +1,176 @@
+//! The status of an order: at once, after a wait, or as events.
+
+use std::convert::Infallible;
+use std::mem;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{CACHE_CONTROL, HeaderMap, RETRY_AFTER};
+use actix_web::web::Bytes;
+use actix_web::{Error, HttpRequest, HttpResponse, middleware, web};
+use chrono::{DateTime, Utc};
+use futures_util::stream::{self, Stream};
+use serde::Deserialize;
+use tokio::time::timeout;
+
+use super::status::{StatusDocument, document};
+use crate::actors::status::Watching;
+use crate::domain::order::payment::Payment;
+use crate::domain::people::language::Language;
+use crate::http::Api;
+use crate::http::problem::{Code, Problem};
+use crate::http::request::{language, order_in};
+use crate::store::Clock;
+
+/// `Retry-After` of a poll that found no seat.
+const CROWDED_RETRY_SECS: &str = "2";
+/// The interval of the comments that keep a silent event stream open.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+
+/// How long to wait, and for which version.
+#[derive(Deserialize)]
+pub struct StatusQuery {
+    wait: Option<String>,
+    since: Option<String>,
+}
+
+/// Shows an order, at once or as soon as it changes.
+#[utoipa::path(get, path = "/api/v1/customer-portal/payment/status/{order_id}", tag = "portal",
+    params(
+        ("order_id" = String, Path),
+        ("wait" = Option<f64>, Query, minimum = 0, description = "Seconds to wait for a change; capped by `portal.wait_max_secs`; a wait of 20 or more may end a tenth earlier"),
+        ("since" = Option<i64>, Query, minimum = 0, description = "Answer as soon as `version` differs from this")),
+    responses(
+        (status = 200, description = "The order as it is now", body = StatusDocument),
+        (status = 404, description = "`order_not_found`"),
+        (status = 422, description = "`invalid_query`"),
+        (status = 503, description = "`unavailable`, `stopping`")))]
+pub async fn show(
+    request: HttpRequest,
+    order_id: web::Path<String>,
+    query: web::Query<StatusQuery>,
+    api: web::Data<Api>,
+) -> Result<HttpResponse, Problem> {
+    let order_id = order_in(&order_id)?;
+    let wait = wait_of(query.wait.as_deref(), api.wait_max)?;
+    let since = since_of(query.since.as_deref())?;
+    let answered = if wait.is_zero() {
+        api.status.look(&api.store, order_id).await?
+    } else {
+        api.status.wait(&api.store, order_id, since, wait).await?
+    };
+    let answered = answered.ok_or(Code::OrderNotFound)?;
+    api.reconciler.was_looked_at(&answered.payment);
+    let mut response = HttpResponse::Ok();
+    response.insert_header((CACHE_CONTROL, "no-store"));
+    if answered.crowded {
+        response.insert_header((RETRY_AFTER, CROWDED_RETRY_SECS));
+    }
+    Ok(response.json(document(
+        &answered.payment,
+        language(request.headers()),
+        api.store.clock().now(),
+    )))
+}
+
+/// Shrinks the header map of a request to its content. The library allocates room for some thirty
+/// headers, 7 KiB, and a parked poll keeps them for a minute.
+pub async fn shrink_headers(
+    mut request: ServiceRequest,
+    next: middleware::Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let headers = mem::take(request.headers_mut());
+    let mut shrunk = HeaderMap::with_capacity(headers.len());
+    for (name, value) in headers {
+        shrunk.append(name, value);
+    }
+    *request.headers_mut() = shrunk;
+    next.call(request).await
+}
+
+/// Shows an order as Server-Sent Events, one a version; ends after a final one.
+#[utoipa::path(get, path = "/api/v1/customer-portal/payment/status/{order_id}/events", tag = "portal",
+    params(("order_id" = String, Path)),
+    responses(
+        (status = 200, description = "The status document, one event a version", content_type = "text/event-stream", body = String),
+        (status = 404, description = "`order_not_found`"),
+        (status = 503, description = "`busy`, `unavailable`, `stopping`")))]
+pub async fn events(
+    request: HttpRequest,
+    order_id: web::Path<String>,
+    api: web::Data<Api>,
+) -> Result<HttpResponse, Problem> {
+    let order_id = order_in(&order_id)?;
+    let language = language(request.headers());
+    // Subscribe, then read.
+    let watching = api.status.watch(&api.store, order_id).await;
+    let payment = api
+        .store
+        .load_for_guest(order_id)
+        .await?
+        .ok_or(Code::OrderNotFound)?;
+    let watching = watching.ok_or_else(|| Problem::new(Code::Busy).retry_after_secs(2))?;
+    Ok(HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .insert_header(("x-accel-buffering", "no"))
+        .content_type("text/event-stream")
+        .streaming(event_stream(watching, payment, language, api.store.clock())))
+}
+
+fn event_stream(
+    watching: Watching,
+    first: Arc<Payment>,
+    language: Language,
+    clock: Clock,
+) -> impl Stream<Item = Result<Bytes, Infallible>> {
+    // What is shown first, and the version that was shown last; `None` after a final one.
+    let start = Some((watching, Some(first), 0));
+    stream::unfold(start, move |state| {
+        let clock = clock.clone();
+        async move {
+            let (mut watching, first, shown) = state?;
+            let newer = match first {
+                Some(first) => Ok(Some(first)),
+                None => timeout(KEEP_ALIVE, watching.newer_than(shown)).await,
+            };
+            let Ok(newer) = newer else {
+                let comment = Bytes::from_static(b": still waiting\n\n");
+                return Some((Ok(comment), Some((watching, None, shown))));
+            };
+            let payment = newer?;
+            let event = event(&payment, language, clock.now());
+            let waits = !payment.status.is_final();
+            let next = waits.then_some((watching, None, payment.version));
+            Some((Ok(event), next))
+        }
+    })
+}
+
+fn event(payment: &Payment, language: Language, now: DateTime<Utc>) -> Bytes {
+    let document = document(payment, language, now);
+    let json = serde_json::to_string(&document).expect("a struct of texts and numbers");
+    Bytes::from(format!(
+        "id: {}\nevent: status\ndata: {json}\n\n",
+        payment.version
+    ))
+}
+
+fn wait_of(text: Option<&str>, most: Duration) -> Result<Duration, Problem> {
+    let Some(text) = text else {
+        return Ok(Duration::ZERO);
+    };
+    let fault = || Problem::new(Code::InvalidQuery).detail("wait must be a number of seconds");
+    let secs: f64 = text.trim().parse().map_err(|_| fault())?;
+    if !secs.is_finite() || secs < 0.0 {
+        return Err(fault());
+    }
+    Ok(Duration::from_secs_f64(secs.min(most.as_secs_f64())))
+}
+
+fn since_of(text: Option<&str>) -> Result<Option<i64>, Problem> {
+    let fault = || Problem::new(Code::InvalidQuery).detail("since must be a version");
+    let since = text.map(|text| text.trim().parse::<i64>().ok().filter(|since| *since >= 0));
+    since.map(|since| since.ok_or_else(fault)).transpose()
+}

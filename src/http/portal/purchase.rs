@@ -1,0 +1,243 @@
+//! A purchase, and the SMS of a purchase sent again.
+//!
+//! # Invariants
+//! A phone number is no secret, so the answer to a resend is the same for every phone.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::status::message;
+use crate::checkout::{Bought, CheckoutError};
+use crate::domain::access::device::DeviceMac;
+use crate::domain::catalog::admission::Refusal;
+use crate::domain::catalog::money::{CURRENCY, Tzs};
+use crate::domain::catalog::purchase::{IdempotencyKey, PackageRef, Purchase, Ringing};
+use crate::domain::clean_text::clean;
+use crate::domain::people::language::Language;
+use crate::domain::people::personal::Personal;
+use crate::domain::people::phone::Phone;
+use crate::http::api::{Api, PORTAL};
+use crate::http::pages::notice::Notice;
+use crate::http::problem::{Code, Problem};
+use crate::http::request::{body_of, language};
+use crate::web::text::text;
+
+/// The limit of a body in bytes.
+const BODY_MAX: usize = 16 * 1024;
+/// Characters kept of a customer's name.
+const NAME_MAX: usize = 80;
+
+/// A purchase. Numbers may be strings; snake_case names are understood too.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PayRequest {
+    /// Number or code of the package.
+    #[serde(alias = "package_id")]
+    #[schema(value_type = String, example = "daily", pattern = "[^\\s]")]
+    package_id: Value,
+    /// Nine digits beginning 6 or 7, after an optional 0, 255, +255, 2550 or 00255.
+    #[serde(alias = "phone_number")]
+    #[schema(value_type = String, example = "0712345678", pattern = "^[ -]*(([0][ -]*[0][ -]*|[+][ -]*)?2[ -]*5[ -]*5[ -]*|2[ -]*5[ -]*5[ -]*0[ -]*|0[ -]*)?[67]([ -]*[0-9]){8}[ -]*$")]
+    phone_number: Value,
+    /// For the invoice.
+    #[serde(default, alias = "customer_name")]
+    customer_name: Option<String>,
+    /// The guest's device as the router names it: a MAC address in any spelling.
+    #[serde(default)]
+    #[schema(
+        pattern = "^[ ]*([0-9A-Fa-f][-:. ]*){12}$",
+        example = "AA:BB:CC:00:11:22"
+    )]
+    mac: Option<String>,
+    /// The price that the client expects; ours counts.
+    #[serde(default)]
+    #[schema(value_type = Option<i64>, minimum = 0, maximum = 999_999_999_999_999_i64)]
+    amount: Option<Value>,
+    /// Only TZS.
+    #[schema(pattern = "^ *[Tt][Zz][Ss] *$")]
+    #[serde(default)]
+    currency: Option<String>,
+    /// Ignored: ZenoPay finds the operator by the number.
+    #[serde(default, alias = "payment_method")]
+    #[serde(rename = "paymentMethod")]
+    #[allow(dead_code, reason = "accepted, because portals send it")]
+    payment_method: Option<Value>,
+}
+
+/// The order that a purchase has made.
+#[derive(Serialize, ToSchema)]
+pub struct PayAnswer {
+    status: &'static str,
+    message: String,
+    order_id: String,
+    version: i32,
+    payment_status: &'static str,
+    amount: i64,
+    currency: &'static str,
+    status_url: String,
+    resumed: bool,
+}
+
+/// Buys a package: makes the order and pushes the payment request to the phone.
+#[utoipa::path(post, path = "/api/v1/customer-portal/payment", tag = "portal",
+    request_body = PayRequest,
+    params(("Idempotency-Key" = Option<String>, Header, pattern = "^[!-~]{8,255}$", description = "8 to 255 visible ASCII characters; makes sending the same purchase again safe")),
+    responses(
+        (status = 201, description = "The phone is ringing", body = PayAnswer),
+        (status = 200, description = "The order that this Idempotency-Key has made, as it is now", body = PayAnswer),
+        (status = 202, description = "It is not known whether the phone rings; ZenoPay is asked", body = PayAnswer),
+        (status = 400, description = "`invalid_request`"),
+        (status = 404, description = "`package_not_found`"),
+        (status = 409, description = "`price_changed` with `price`, or `prompt_open`"),
+        (status = 413, description = "`payload_too_large`"),
+        (status = 422, description = "`invalid_phone`, `invalid_request`, `idempotency_key_reused`"),
+        (status = 429, description = "`rate_limited`"),
+        (status = 502, description = "`gateway_refused`"),
+        (status = 503, description = "`unavailable`, `commit_unknown`, `stopping`")))]
+pub async fn pay(
+    request: HttpRequest,
+    payload: web::Payload,
+    api: web::Data<Api>,
+) -> Result<HttpResponse, Problem> {
+    api.clients.admit(&request)?;
+    let body = body_of(payload, BODY_MAX).await?;
+    let purchase = purchase(&request, &body)?;
+    let (language, phone) = (purchase.language, purchase.phone.clone());
+    let bought = api.checkout.buy(purchase).await;
+    let bought = bought.map_err(|cause| refused(cause, &phone, language))?;
+    let (status, payment, resumed) = match bought {
+        Bought::Pushed(payment) => (StatusCode::CREATED, payment, false),
+        Bought::Unclear(payment) => (StatusCode::ACCEPTED, payment, false),
+        Bought::Resumed(payment) => (StatusCode::OK, payment, true),
+    };
+    Ok(HttpResponse::build(status).json(PayAnswer {
+        status: "success",
+        message: message(&payment, language).to_owned(),
+        order_id: payment.order_id.to_string(),
+        version: payment.version,
+        payment_status: payment.status.as_str(),
+        amount: payment.amount.0,
+        currency: CURRENCY,
+        status_url: format!("{PORTAL}/payment/status/{}", payment.order_id),
+        resumed,
+    }))
+}
+
+/// Why there is no order. An open payment request is explained by the sentence of the page, because
+/// it may be of a stranger who typed this number.
+fn refused(cause: CheckoutError, phone: &Phone, language: Language) -> Problem {
+    let CheckoutError::Refused(refusal @ Refusal::PromptOpen { .. }) = cause else {
+        return cause.into();
+    };
+    let notice = Notice::refused(text(language), refusal, phone);
+    Problem::from(cause).detail(notice.body)
+}
+
+/// The phone whose voucher is to be sent again.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ResendRequest {
+    /// Nine digits beginning 6 or 7, after an optional 0, 255, +255, 2550 or 00255.
+    #[serde(alias = "phone_number")]
+    #[schema(value_type = String, example = "0712345678", pattern = "^[ -]*(([0][ -]*[0][ -]*|[+][ -]*)?2[ -]*5[ -]*5[ -]*|2[ -]*5[ -]*5[ -]*0[ -]*|0[ -]*)?[67]([ -]*[0-9]){8}[ -]*$")]
+    phone_number: Value,
+}
+
+/// The same for every phone.
+#[derive(Serialize, ToSchema)]
+pub struct ResendAnswer {
+    status: &'static str,
+    message: String,
+}
+
+/// Sends the voucher's SMS again to the phone that paid, at most three times an hour. Without a
+/// voucher, the newest order of that phone is checked with ZenoPay.
+#[utoipa::path(post, path = "/api/v1/customer-portal/payment/resend", tag = "portal",
+    request_body = ResendRequest,
+    params(("Accept-Language" = Option<String>, Header, description = "`sw` or `en`")),
+    responses(
+        (status = 202, description = "The voucher is sent if there is one; the answer is the same for every phone", body = ResendAnswer),
+        (status = 400, description = "`invalid_request`"),
+        (status = 413, description = "`payload_too_large`"),
+        (status = 422, description = "`invalid_phone`"),
+        (status = 429, description = "`rate_limited`"),
+        (status = 503, description = "`unavailable`, `commit_unknown`, `stopping`")))]
+pub async fn resend(
+    request: HttpRequest,
+    payload: web::Payload,
+    api: web::Data<Api>,
+) -> Result<HttpResponse, Problem> {
+    api.clients.admit(&request)?;
+    let body = body_of(payload, BODY_MAX).await?;
+    let wanted: ResendRequest = read_object(&body)?;
+    let phone = Phone::read(&scalar(&wanted.phone_number).unwrap_or_default())?;
+    api.store.paid_already(&phone).await?;
+    let language = language(request.headers());
+    Ok(HttpResponse::Accepted().json(ResendAnswer {
+        status: "success",
+        message: text(language).paid.done.clone(),
+    }))
+}
+
+fn purchase(request: &HttpRequest, body: &[u8]) -> Result<Purchase, Problem> {
+    let wanted: PayRequest = read_object(body)?;
+    let at_fault = |what: &str| Problem::new(Code::InvalidValue).detail(what);
+    let currency = wanted.currency.as_deref().unwrap_or(CURRENCY).trim();
+    if !currency.eq_ignore_ascii_case(CURRENCY) {
+        return Err(at_fault("currency must be TZS"));
+    }
+    let price = |amount| {
+        let price = scalar(amount).and_then(|text| Tzs::read_whole(&text));
+        price.ok_or_else(|| at_fault("amount is not in whole shillings"))
+    };
+    let expected_price = wanted.amount.as_ref().map(price).transpose()?;
+    let package = scalar(&wanted.package_id)
+        .filter(|text| !text.trim().is_empty())
+        .ok_or_else(|| at_fault("packageId is not a name"))?;
+    let device = match wanted.mac.as_deref().map(str::trim) {
+        None | Some("") => None,
+        Some(mac) => Some(DeviceMac::read(mac).map_err(|fault| at_fault(&fault.to_string()))?),
+    };
+    let phone = Phone::read(&scalar(&wanted.phone_number).unwrap_or_default())?;
+    let key = request.headers().get("idempotency-key");
+    let key = key.map(|key| IdempotencyKey::read(key.as_bytes()));
+    let idempotency_key = key.transpose()?;
+    Ok(Purchase {
+        package: PackageRef::read(&package).ok_or(Code::PackageNotFound)?,
+        phone,
+        device,
+        customer_name: (wanted.customer_name)
+            .and_then(|name| clean(&name, NAME_MAX))
+            .map(Personal::new),
+        expected_price,
+        language: language(request.headers()),
+        // A client with a key of its own repeats a purchase on purpose.
+        ringing: match &idempotency_key {
+            Some(_) => Ringing::Again,
+            None => Ringing::Once,
+        },
+        idempotency_key,
+    })
+}
+
+/// Reads a JSON object; serde would also read an array, by position.
+fn read_object<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+    let fault = |detail: String| Problem::new(Code::InvalidRequest).detail(detail);
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        return Err(fault("the body must be a JSON object".to_owned()));
+    }
+    serde_json::from_slice(body).map_err(|error| fault(error.to_string()))
+}
+
+/// Numbers may be strings, and strings numbers.
+fn scalar(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    }
+}
