@@ -22,7 +22,7 @@ const CYCLES: &[(&str, usize, &str)] = &[
     ("sandbox", 2, "the courier is a loop of the sandbox"),
     ("sms", 7, "each carrier implements what `sms/mod.rs` defines, which builds the carriers"),
     ("store", 6, "`Store` owns pools, reader and writer, whose files add queries to it"),
-    ("store/engine", 3, "shared work is given to the writer, whose lanes begin transactions"),
+    ("store/engine/writer", 2, "a lane writes the jobs that the writer defines"),
     ("web", 2, "a frame knows its visit, and a visit its frame"),
 ];
 
