@@ -18,6 +18,7 @@ const CYCLES: &[(&str, usize, &str)] = &[
     ("sandbox", 2, "the courier is a loop of the sandbox"),
     ("sms", 6, "each carrier implements what `sms/mod.rs` defines, which builds the carriers"),
     ("store", 6, "`Store` owns pools, reader and writer, whose files add queries to it"),
+    ("store/engine/writer", 2, "a lane writes the jobs that the writer defines"),
 ];
 
 /// Maximum number of imports to follow, because a name may import itself.

@@ -18,8 +18,8 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use sea_orm::{
     ConnAcquireErr, ConnectOptions, ConnectionTrait, Database, DatabaseConnection,
-    DatabaseTransaction, DbBackend, DbErr, ExecResult, QueryResult, Statement, TransactionOptions,
-    TransactionTrait,
+    DatabaseTransaction, DbBackend, DbErr, ExecResult, QueryResult, SqliteTransactionMode,
+    Statement, TransactionOptions, TransactionTrait,
 };
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{sleep, timeout};
@@ -87,9 +87,14 @@ impl Pool {
         self.0.connections.borrow().clone()
     }
 
-    /// Opens a transaction.
-    pub async fn begin(&self, options: TransactionOptions) -> Result<DatabaseTransaction, DbErr> {
-        self.watch(self.connections().begin_with_options(options).await)
+    /// Begins a transaction. On SQLite it takes the write lock at once: a deferred transaction fails
+    /// at its first write with "database is locked", busy time-out or not.
+    pub async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
+        let at_once = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..Default::default()
+        };
+        self.watch(self.connections().begin_with_options(at_once).await)
     }
 
     /// Tests whether the database answers.
@@ -225,6 +230,14 @@ async fn retire(old: DatabaseConnection) {
         drop(old.close_by_ref().await);
     };
     drop(timeout(PAUSE, retiring).await);
+}
+
+/// Rolls back a transaction that failed, so that its connection goes back clean.
+pub(in crate::store) async fn roll_back(txn: DatabaseTransaction) {
+    if let Err(error) = txn.rollback().await {
+        // The pool tests every connection that comes back; see connect.rs.
+        warn!(%error, "rollback failed");
+    }
 }
 
 #[async_trait]

@@ -8,12 +8,11 @@ use futures_util::future::BoxFuture;
 use sea_orm::sea_query::{Expr, LockBehavior, LockType};
 use sea_orm::{
     ColumnTrait, DatabaseTransaction, DbBackend, EntityTrait, QueryFilter, QuerySelect, QueryTrait,
-    Select, SqliteTransactionMode, TransactionOptions,
+    Select,
 };
 use tokio::sync::Mutex;
-use tracing::warn;
 
-use super::pool::Pool;
+use super::pool::roll_back;
 use super::sql;
 use super::writer::{self, Write};
 use crate::store::{Store, StoreError};
@@ -56,7 +55,7 @@ impl Store {
     {
         let store = self.clone();
         self.run(async move {
-            let txn = begin(&store.inner.pools.writer).await?;
+            let txn = store.inner.pools.writer.begin().await?;
             let done = work(&txn).await;
             if matches!(done, Ok(Some(_))) {
                 txn.commit().await.map_err(StoreError::CommitUnknown)?;
@@ -155,23 +154,5 @@ impl Store {
             Box::pin(async move { Ok(claim.exec_with_returning(txn).await?) })
         })
         .await
-    }
-}
-
-/// Begins a transaction. On SQLite it takes the write lock at once: a deferred transaction fails at
-/// its first write with "database is locked", busy time-out or not.
-pub(in crate::store) async fn begin(pool: &Pool) -> Result<DatabaseTransaction, StoreError> {
-    let at_once = TransactionOptions {
-        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-        ..Default::default()
-    };
-    Ok(pool.begin(at_once).await?)
-}
-
-/// Rolls back a transaction that failed, so that its connection goes back clean.
-pub(in crate::store) async fn roll_back(txn: DatabaseTransaction) {
-    if let Err(error) = txn.rollback().await {
-        // The pool tests every connection that comes back; see connect.rs.
-        warn!(%error, "rollback failed");
     }
 }

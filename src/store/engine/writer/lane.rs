@@ -19,9 +19,8 @@ use super::{Context, Job, update};
 use crate::failpoint::{Failpoints, Point};
 use crate::store::StoreError;
 use crate::store::engine::connect::ACQUIRE_TIMEOUT;
-use crate::store::engine::pool::Pool;
+use crate::store::engine::pool::{Pool, roll_back};
 use crate::store::engine::runtime::retry_dead_connections;
-use crate::store::engine::transaction::{begin, roll_back};
 
 /// The payments that had the version decided on, and that no other session had locked.
 type Written = Result<HashSet<i64>, StoreError>;
@@ -111,7 +110,7 @@ async fn transaction(
         Failpoints::default()
     };
     failpoints.reach(Point::BeforeBegin)?;
-    let txn = begin(pool).await?;
+    let txn = pool.begin().await?;
     let done = match write_all(&txn, &failpoints, batch).await {
         Ok(done) => done,
         Err(error) => {
