@@ -7,7 +7,7 @@ use sea_orm::DatabaseTransaction;
 use super::sale;
 use crate::domain::access::RadiusUser;
 use crate::domain::order::payment::Payment;
-use crate::domain::order::reissue::{Replaced, Replacement};
+use crate::domain::order::{Replaced, Replacement};
 use crate::store::engine::sql;
 use crate::store::engine::writer::Rows;
 use crate::store::radius::users;
