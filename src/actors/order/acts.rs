@@ -20,7 +20,7 @@ use crate::actors::Orders;
 use crate::actors::receive::delivery::{Delivery, ParsedWebhook, Rejection};
 use crate::actors::receive::evidence_of;
 use crate::actors::status_checks::CheckOrigin;
-use crate::domain::order::reissue::A_DAY;
+use crate::domain::order::evidence::A_DAY;
 use crate::domain::order::{
     Evidence, OperatorAct, OrderId, Outcome, Payment, ReissueInput, ReissuedBy, Status,
 };

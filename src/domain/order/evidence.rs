@@ -2,9 +2,11 @@
 
 use std::fmt;
 
+use chrono::TimeDelta;
 use strum::IntoStaticStr;
 
-use super::{ReissueInput, ReportedAmount};
+use super::ReportedAmount;
+use crate::domain::access::Usage;
 use crate::domain::catalog::{CURRENCY, Tzs};
 use crate::domain::people::Personal;
 
@@ -114,6 +116,50 @@ pub enum OperatorAct {
 impl fmt::Debug for OperatorAct {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}(hidden)", <&str>::from(self))
+    }
+}
+
+/// An owner may have an order's code replaced so often in [`A_DAY`].
+pub const MOST: u32 = 3;
+
+/// For how long a replaced code counts against [`MOST`].
+pub const A_DAY: TimeDelta = TimeDelta::days(1);
+
+/// The party that requests a new code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReissuedBy {
+    /// The phone that paid, by the link in its SMS.
+    Owner,
+    /// An admin, by hand. Not limited: a guest whose three a day are used up asks the staff.
+    Operator,
+}
+
+/// A request for a new code, and what is known of the old one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReissueInput {
+    /// The party that requests it.
+    pub by: ReissuedBy,
+    /// The version of the order that was seen; a second press has the same one.
+    pub seen: i32,
+    /// How much of the voucher is used.
+    pub usage: Usage,
+    /// How often its code was replaced.
+    pub replaced: Replaced,
+}
+
+/// How often the code of an order was replaced.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Replaced {
+    /// In all.
+    pub ever: u32,
+    /// In the last day.
+    pub lately: u32,
+}
+
+impl Replaced {
+    /// Whether the limit of a day is reached.
+    pub fn is_enough(self) -> bool {
+        self.lately >= MOST
     }
 }
 

@@ -14,13 +14,15 @@ pub mod sale;
 mod tests;
 
 pub use decision::{Decision, Effect, Level, Remark};
-pub use evidence::{Evidence, GatewayReport, OperatorAct, Word};
+pub use evidence::{
+    Evidence, GatewayReport, OperatorAct, ReissueInput, ReissuedBy, Replaced, Word,
+};
 pub use ids::{NotAnOrderId, NotAnOrderRef, OrderId, OrderName, OrderRef};
 pub use outcome::{FailureReason, Outcome};
 pub use payment::{GatewayFacts, Payment, Status, Tender};
-pub use reissue::{MayReissue, ReissueInput, ReissuedBy, Replaced, Replacement};
+pub use reissue::MayReissue;
 pub use reported_amount::ReportedAmount;
-pub use sale::{Facts, Invoice, Sale, Sms};
+pub use sale::{Facts, Invoice, Replacement, Sale, Sms};
 
 #[cfg(test)]
 pub(super) use tests::decide_table;

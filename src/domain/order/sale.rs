@@ -1,4 +1,4 @@
-//! Everything that a sale writes, computed before a transaction begins.
+//! Everything that a sale or a new code writes, computed before a transaction begins.
 
 use chrono::{DateTime, Datelike, FixedOffset, TimeDelta, Utc};
 
@@ -115,6 +115,17 @@ impl Sale {
             sms,
         }
     }
+}
+
+/// The same voucher with another code: written as a whole or not at all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replacement {
+    /// The order as it is afterwards, with the new code.
+    pub payment: Payment,
+    /// The code that is closed.
+    pub old: VoucherCode,
+    /// The message to the guest.
+    pub sms: Sms,
 }
 
 /// Counted from the commit and not from the order, so that a late webhook costs the guest no time.

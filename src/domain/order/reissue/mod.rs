@@ -9,15 +9,10 @@
 
 use chrono::TimeDelta;
 
-use super::{Decision, Effect, Facts, Outcome, Payment, Sms, Status};
-use crate::domain::access::{Allowance, Remaining, Usage, Voucher, VoucherCode};
+use super::evidence::{MOST, ReissueInput, ReissuedBy};
+use super::{Decision, Effect, Facts, Outcome, Payment, Replacement, Sms, Status};
+use crate::domain::access::{Allowance, Remaining, Usage, Voucher};
 use crate::domain::sms_text::Occasion;
-
-/// An owner may have an order's code replaced so often in [`A_DAY`].
-pub const MOST: u32 = 3;
-
-/// For how long a replaced code counts against [`MOST`].
-pub const A_DAY: TimeDelta = TimeDelta::days(1);
 
 /// The parties that can have a code replaced in this shop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,55 +21,6 @@ pub enum MayReissue {
     Owner,
     /// Admins alone: no SMS is sent, so no phone has a link.
     OperatorsOnly,
-}
-
-/// The party that requests a new code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ReissuedBy {
-    /// The phone that paid, by the link in its SMS.
-    Owner,
-    /// An admin, by hand. Not limited: a guest whose three a day are used up asks the staff.
-    Operator,
-}
-
-/// A request for a new code, and what is known of the old one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ReissueInput {
-    /// The party that requests it.
-    pub by: ReissuedBy,
-    /// The version of the order that was seen; a second press has the same one.
-    pub seen: i32,
-    /// How much of the voucher is used.
-    pub usage: Usage,
-    /// How often its code was replaced.
-    pub replaced: Replaced,
-}
-
-/// How often the code of an order was replaced.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Replaced {
-    /// In all.
-    pub ever: u32,
-    /// In the last day.
-    pub lately: u32,
-}
-
-impl Replaced {
-    /// Whether the limit of a day is reached.
-    pub fn is_enough(self) -> bool {
-        self.lately >= MOST
-    }
-}
-
-/// The same voucher with another code: written as a whole or not at all.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Replacement {
-    /// The order as it is afterwards, with the new code.
-    pub payment: Payment,
-    /// The code that is closed.
-    pub old: VoucherCode,
-    /// The message to the guest.
-    pub sms: Sms,
 }
 
 /// Decides what a request for a new code does to `payment`.
