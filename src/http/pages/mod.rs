@@ -199,7 +199,7 @@ pub fn or_problem(request: &HttpRequest, problem: &Problem) -> HttpResponse {
 }
 
 /// The fields of a form, in the order in which they were sent.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Form(Vec<(String, String)>);
 
 impl Form {
