@@ -28,7 +28,7 @@ pub use api::{Api, History, LiveStreams, Site};
 pub use client::Clients;
 
 use api::{OPERATOR, PORTAL};
-use operators::{acts, outbox, reports, sms};
+use operators::{acts, reports};
 use problem::{Code, Problem};
 
 /// Every route.
@@ -100,8 +100,8 @@ fn operator_routes(config: &mut web::ServiceConfig) {
         .route("/events", web::get().to(operators::events::watch_actors))
         .route("/orders", web::get().to(operators::orders::find_orders))
         .route("/orders/{order_id}", web::get().to(operators::orders::show_order))
-        .route("/webhooks", web::get().to(operators::journal::list_webhooks))
-        .route("/webhooks/{id}", web::get().to(operators::journal::show_webhook))
+        .route("/webhooks", web::get().to(operators::webhooks::list_webhooks))
+        .route("/webhooks/{id}", web::get().to(operators::webhooks::show_webhook))
         .configure(operators::routers::routes)
         .route("/webhooks/{id}/replay", web::post().to(acts::replay))
         .route("/orders/{order_id}/reconcile", web::post().to(acts::reconcile))
@@ -110,9 +110,9 @@ fn operator_routes(config: &mut web::ServiceConfig) {
         .route("/orders/{order_id}/reissue", web::post().to(acts::reissue))
         .route("/vouchers/{code}", web::get().to(operators::vouchers::show_voucher))
         .route("/vouchers/{code}/revoke", web::post().to(operators::vouchers::revoke))
-        .route("/sms/{id}/resend", web::post().to(sms::resend))
-        .route("/outbox/hold", web::get().to(outbox::show))
-        .route("/outbox/hold/release", web::post().to(outbox::release))
+        .route("/sms/{id}/resend", web::post().to(acts::resend))
+        .route("/outbox/hold", web::get().to(acts::show_hold))
+        .route("/outbox/hold/release", web::post().to(acts::release_hold))
         .route("/reports/daily", web::get().to(reports::daily));
 }
 

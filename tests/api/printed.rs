@@ -255,7 +255,7 @@ async fn printed_vouchers_are_cash_sales_on_the_day_of_their_first_login(kind: K
     }
     for shown in [
         "3 printed for 14,000 TZS",
-        "that it was printed says nothing",
+        "Only the till knows when it was paid, and how much.",
     ] {
         assert!(page.text.contains(shown), "{shown}: {}", page.text);
     }

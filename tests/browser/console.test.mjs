@@ -83,7 +83,7 @@ test('one box finds an order by phone, id, code and reference', async () => {
   const list = await page.locator('.list').innerText();
   assert.ok(!list.includes(other.voucher_code) && !list.includes(phone.slice(1)), list);
   await page.goto(server.url('/operator/orders?q=%00'));
-  await page.getByText('Nothing can be looked for').waitFor();
+  await page.getByText('Cannot search').waitFor();
   assertClean(page, { allowed: ['422'] });
   await page.context().close();
 });

@@ -1,8 +1,8 @@
-//! The gate: who comes in with a bearer token or with the console's session, and how a session
-//! is opened and ended. The console's pages call this and decide nothing of it themselves.
+//! Authentication of operators by a bearer token or by the console's session cookie, log-in and
+//! log-out.
 //!
-//! Nothing is remembered between two requests: a token is one look at a unique index, and an
-//! operator who is disabled is out at once.
+//! Nothing is cached between two requests: a token is one look-up in a unique index, and a disabled
+//! operator loses access at once.
 
 use std::net::IpAddr;
 
@@ -16,57 +16,38 @@ use crate::store::{Fingerprint, LogIn, LoggedIn, NewSession, Store, StoreError};
 
 /// The console's cookie.
 const SESSION_COOKIE: &str = "malipo_session";
-/// Where a write that comes with the cookie repeats the session's own token.
-const CSRF_HEADER: &str = "x-csrf-token";
-/// No token of ours is longer, and what is longer is not worth a hash.
+/// Bytes of a token; a longer one is none of ours and is not hashed.
 const TOKEN_MAX: usize = 512;
 
-/// Who may come in. Cheap to clone.
+/// Authenticates operators. Cheap to clone.
 #[derive(Clone)]
 pub struct Gate {
     store: Store,
     /// The token of the configuration.
     bootstrap: Option<Secret>,
-    /// Whether guests and operators reach us by HTTPS.
+    /// Whether browsers reach us by HTTPS.
     https: bool,
 }
 
-/// An operator who was let in.
+/// An operator who is authenticated.
 #[derive(Clone)]
 pub struct Visitor {
-    /// Who it is.
     pub operator: Operator,
-    /// What a write must repeat; `None` with a bearer token, which no other site can send.
-    csrf: Option<Secret>,
+    /// The CSRF token of the session; `None` with a bearer token, which no other site can send.
+    pub csrf: Option<Secret>,
 }
 
 impl Visitor {
-    /// What a write of the console must repeat; `None` with a bearer token.
-    pub fn csrf(&self) -> Option<&Secret> {
-        self.csrf.as_ref()
-    }
-
-    /// Whether a write was meant by this visitor, and not by another site that has the
-    /// browser send the cookie along.
+    /// Whether a write comes from this operator, and not from another site through the browser's
+    /// cookie.
     pub fn repeats_csrf(&self, sent: Option<&str>) -> bool {
-        match (&self.csrf, sent) {
-            (None, _) => true,
-            (Some(csrf), Some(sent)) => same(csrf, sent),
-            (Some(_), None) => false,
-        }
-    }
-
-    /// The same, of a request's header.
-    pub fn means_it(&self, headers: &HeaderMap) -> bool {
-        let sent = headers
-            .get(CSRF_HEADER)
-            .and_then(|value| value.to_str().ok());
-        self.repeats_csrf(sent)
+        let Some(csrf) = &self.csrf else { return true };
+        sent.is_some_and(|sent| is_same(csrf, sent))
     }
 }
 
 impl Gate {
-    /// A gate with this store and perhaps a token of the configuration.
+    /// A gate with this store, and the token of the configuration if there is one.
     pub fn new(store: Store, bootstrap: Option<Secret>, https: bool) -> Self {
         Self {
             store,
@@ -75,16 +56,20 @@ impl Gate {
         }
     }
 
-    /// Who sends these headers. A bearer token that is there decides alone, right or wrong.
+    /// The operator of a request. If there is an `Authorization` header, the cookie does not count.
     ///
     /// # Errors
-    /// If the database cannot be read: then it is not known who it is.
+    /// If the database cannot be read.
     pub async fn visitor(&self, headers: &HeaderMap) -> Result<Option<Visitor>, StoreError> {
         if headers.contains_key(AUTHORIZATION) {
-            return match bearer(headers) {
-                Some(token) => self.by_token(token).await,
-                None => Ok(None),
+            let Some(token) = bearer(headers) else {
+                return Ok(None);
             };
+            let operator = self.operator_of(token).await?;
+            return Ok(operator.map(|operator| Visitor {
+                operator,
+                csrf: None,
+            }));
         }
         match session_cookie(headers) {
             Some(cookie) => self.by_cookie(cookie).await,
@@ -92,62 +77,51 @@ impl Gate {
         }
     }
 
-    async fn by_token(&self, token: &str) -> Result<Option<Visitor>, StoreError> {
-        let operator = if self.is_bootstrap(token) {
-            Some(Operator::bootstrap())
-        } else if token.is_empty() || token.len() > TOKEN_MAX {
-            None
-        } else {
-            self.store.operator_by_token(Fingerprint::of(token)).await?
-        };
-        Ok(operator.map(|operator| Visitor {
-            operator,
-            csrf: None,
-        }))
+    async fn operator_of(&self, token: &str) -> Result<Option<Operator>, StoreError> {
+        if self.is_bootstrap(token) {
+            return Ok(Some(Operator::bootstrap()));
+        }
+        if token.is_empty() || token.len() > TOKEN_MAX {
+            return Ok(None);
+        }
+        self.store.operator_by_token(Fingerprint::of(token)).await
     }
 
     async fn by_cookie(&self, cookie: &str) -> Result<Option<Visitor>, StoreError> {
         if cookie.len() > TOKEN_MAX {
             return Ok(None);
         }
-        let found = self
-            .store
-            .session(Fingerprint::of(cookie), self.store.clock().now())
-            .await?;
-        let Some(session) = found else {
+        let (cookie, now) = (Fingerprint::of(cookie), self.store.clock().now());
+        let Some(session) = self.store.session(cookie, now).await? else {
             return Ok(None);
         };
-        let opened_by_bootstrap = self
-            .bootstrap
-            .as_ref()
+        let is_bootstrap = (self.bootstrap.as_ref())
             .is_some_and(|token| Fingerprint::of(token.expose()).matches(&session.token));
-        let operator = session
-            .operator
-            .or_else(|| opened_by_bootstrap.then(Operator::bootstrap));
-        Ok(operator.map(|operator| Visitor {
+        let bootstrap = || is_bootstrap.then(Operator::bootstrap);
+        Ok(session.operator.or_else(bootstrap).map(|operator| Visitor {
             operator,
             csrf: Some(session.csrf),
         }))
     }
 
-    /// Opens a session with a token, for a browser at this address.
+    /// Opens a session for a token, from a browser at this address.
     ///
     /// # Errors
     /// If the database cannot be read or written; then no session is open.
     pub async fn log_in(&self, token: &str, from: IpAddr) -> Result<LoggedIn, StoreError> {
         let token = token.trim();
-        let wish = LogIn {
+        let attempt = LogIn {
             is_bootstrap: self.is_bootstrap(token),
             token: Fingerprint::of(token),
-            from: household(from),
+            from: network_of(from),
         };
-        self.store.log_in(wish, self.store.clock().now()).await
+        self.store.log_in(attempt, self.store.clock().now()).await
     }
 
-    /// Ends the session of these headers' cookie.
+    /// Ends the session of the request's cookie.
     ///
     /// # Errors
-    /// If the database cannot be written; then the session is still open.
+    /// If the database cannot be written; then the session stays open.
     pub async fn log_out(&self, headers: &HeaderMap) -> Result<(), StoreError> {
         match session_cookie(headers) {
             Some(cookie) => self.store.log_out(Fingerprint::of(cookie)).await,
@@ -155,30 +129,27 @@ impl Gate {
         }
     }
 
-    /// The `Set-Cookie` of a session that was just opened. No script reads it, and no other
-    /// site's form sends it.
+    /// The `Set-Cookie` of a new session.
     pub fn cookie(&self, session: &NewSession) -> String {
-        let lasts = (session.expires_at - self.store.clock().now())
-            .num_seconds()
-            .max(0);
-        self.set_cookie(SESSION_COOKIE, session.cookie.expose(), lasts)
+        let lasts = session.expires_at - self.store.clock().now();
+        let lasts_secs = lasts.num_seconds().max(0);
+        self.set_cookie(SESSION_COOKIE, session.cookie.expose(), lasts_secs)
     }
 
-    /// The `Set-Cookie` that takes the cookie back.
+    /// The `Set-Cookie` that deletes the session's cookie.
     pub fn no_cookie(&self) -> String {
         self.set_cookie(SESSION_COOKIE, "", 0)
     }
 
-    /// A `Set-Cookie` that no script reads and no other site's form sends along.
+    /// A `Set-Cookie` that no script can read and no other site's form sends.
     pub fn set_cookie(&self, name: &str, value: &str, lasts_secs: i64) -> String {
         let secure = if self.https { "; Secure" } else { "" };
         format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={lasts_secs}{secure}")
     }
 
     fn is_bootstrap(&self, token: &str) -> bool {
-        self.bootstrap
-            .as_ref()
-            .is_some_and(|bootstrap| same(bootstrap, token))
+        let bootstrap = self.bootstrap.as_ref();
+        bootstrap.is_some_and(|bootstrap| is_same(bootstrap, token))
     }
 }
 
@@ -191,9 +162,9 @@ fn session_cookie(headers: &HeaderMap) -> Option<&str> {
     cookie(headers, SESSION_COOKIE)
 }
 
-/// Whose wrong tries count together: an IPv4 address, or the IPv6 network that one client has
-/// all of (RFC 6177).
-fn household(address: IpAddr) -> String {
+/// The network whose wrong tokens are counted together: an IPv4 address, or the /64 that one IPv6
+/// client has (RFC 6177).
+fn network_of(address: IpAddr) -> String {
     match address.to_canonical() {
         IpAddr::V4(v4) => v4.to_string(),
         IpAddr::V6(v6) => {
@@ -203,7 +174,7 @@ fn household(address: IpAddr) -> String {
     }
 }
 
-fn same(secret: &Secret, sent: &str) -> bool {
+fn is_same(secret: &Secret, sent: &str) -> bool {
     secret.expose().as_bytes().ct_eq(sent.as_bytes()).into()
 }
 
@@ -227,15 +198,12 @@ mod tests {
     }
 
     #[test]
-    fn one_client_is_one_household() {
-        let household = |text: &str| super::household(text.parse().unwrap());
+    fn the_addresses_of_one_client_are_one_network() {
+        let network = |text: &str| network_of(text.parse().unwrap());
 
-        assert_eq!(household("192.0.2.7"), "192.0.2.7");
-        assert_eq!(household("::ffff:192.0.2.7"), "192.0.2.7");
-        assert_eq!(
-            household("2001:db8:1:2:3:4:5:6"),
-            household("2001:db8:1:2::9")
-        );
-        assert_ne!(household("2001:db8:1:2::9"), household("2001:db8:1:3::9"));
+        assert_eq!(network("192.0.2.7"), "192.0.2.7");
+        assert_eq!(network("::ffff:192.0.2.7"), "192.0.2.7");
+        assert_eq!(network("2001:db8:1:2:3:4:5:6"), network("2001:db8:1:2::9"));
+        assert_ne!(network("2001:db8:1:2::9"), network("2001:db8:1:3::9"));
     }
 }

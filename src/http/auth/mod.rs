@@ -1,25 +1,32 @@
-//! Who may do what on the operators' paths.
+//! Access to the operators' paths, and the request of an operator.
 //!
-//! The rule that must not be broken: every operator's path stands behind [`operators_only`],
-//! so that a handler never asks who it is; it takes a [`Caller`].
+//! # Invariants
+//! Every operator's path is wrapped in [`operators_only`], so that a handler checks nothing: it takes
+//! a [`Caller`].
 
-use actix_web::body::MessageBody;
-use actix_web::dev::{ServiceRequest, ServiceResponse};
+use std::future::{Ready, ready};
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::http::header::{HeaderValue, WWW_AUTHENTICATE};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage, HttpResponse, ResponseError, web};
+use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, ResponseError, web};
 
 use super::Api;
 use super::problem::{Code, Problem};
+use super::request::{language, parameter};
+use crate::domain::order::ids::OrderId;
+use crate::domain::people::language::Language;
+use crate::domain::people::mask::Visibility;
+use crate::domain::people::operator::Operator;
+use crate::store::{AuditEntry, Unmasking};
 
-mod caller;
 mod gate;
 
-pub use caller::Caller;
 pub use gate::{Gate, Visitor};
 
-/// Headers by which a proxy says that the request comes from somewhere else.
+/// Headers of a request that a proxy has forwarded.
 const FORWARDED: [&str; 5] = [
     "forwarded",
     "x-forwarded-for",
@@ -27,35 +34,33 @@ const FORWARDED: [&str; 5] = [
     "x-forwarded-proto",
     "x-real-ip",
 ];
+/// Where a write with the console's cookie repeats the session's CSRF token.
+const CSRF_HEADER: &str = "x-csrf-token";
 
-/// Lets operators in, and hands the handler who it is. A write is for admins; with the
-/// console's cookie it must also be meant.
+/// Admits operators. A write needs an admin, and with the console's cookie a CSRF token.
 pub async fn operators_only(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
-) -> Result<ServiceResponse<impl MessageBody>, Error> {
+) -> Result<ServiceResponse<BoxBody>, Error> {
     match admit(&request).await {
-        Ok(visitor) => {
-            request.extensions_mut().insert(visitor);
-            next.call(request)
-                .await
-                .map(ServiceResponse::map_into_boxed_body)
-        }
-        Err(refusal) => Ok(refuse(request, &refusal).map_into_boxed_body()),
-    }
+        Ok(visitor) => request.extensions_mut().insert(visitor),
+        Err(refusal) => return Ok(refuse(request, &refusal)),
+    };
+    next.call(request)
+        .await
+        .map(ServiceResponse::map_into_boxed_body)
 }
 
-/// Lets neighbours in, and from behind a proxy only operators: a scraper on the same host
-/// needs no token, a stranger on the Internet does.
+/// Admits direct requests, and forwarded ones only of operators: a scraper on the same host needs no
+/// token, a client on the Internet does.
 pub async fn operators_only_from_afar(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
-) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let from_afar = FORWARDED
-        .iter()
-        .any(|name| request.headers().contains_key(*name));
-    if from_afar && let Err(refusal) = identify(&request).await {
-        return Ok(refuse(request, &refusal).map_into_boxed_body());
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let headers = request.headers();
+    let is_forwarded = FORWARDED.iter().any(|name| headers.contains_key(*name));
+    if is_forwarded && let Err(refusal) = identify(&request).await {
+        return Ok(refuse(request, &refusal));
     }
     next.call(request)
         .await
@@ -64,18 +69,25 @@ pub async fn operators_only_from_afar(
 
 async fn admit(request: &ServiceRequest) -> Result<Visitor, Problem> {
     let visitor = identify(request).await?;
-    let writes = ![Method::GET, Method::HEAD].contains(request.method());
-    if writes && !visitor.operator.role.may_write() {
-        return Err(Problem::new(Code::Forbidden).detail("a viewer only looks"));
+    if [Method::GET, Method::HEAD].contains(request.method()) {
+        return Ok(visitor);
     }
-    if writes && !visitor.means_it(request.headers()) {
-        return Err(Problem::new(Code::Forbidden)
-            .detail("a write with the console's cookie needs x-csrf-token"));
+    let forbidden = |why: &str| Err(Problem::new(Code::Forbidden).detail(why));
+    if !visitor.operator.role.may_write() {
+        return forbidden("a viewer only looks");
+    }
+    let csrf = request.headers().get(CSRF_HEADER);
+    if !visitor.repeats_csrf(csrf.and_then(|value| value.to_str().ok())) {
+        return forbidden("a write with the console's cookie needs x-csrf-token");
     }
     Ok(visitor)
 }
 
-async fn identify(request: &ServiceRequest) -> Result<Visitor, Problem> {
+/// The operator of a request.
+///
+/// # Errors
+/// `unauthorized`, or the database's failure.
+pub(super) async fn identify(request: &ServiceRequest) -> Result<Visitor, Problem> {
     let visitor = match request.app_data::<web::Data<Api>>() {
         Some(api) => api.gate.visitor(request.headers()).await?,
         None => None,
@@ -84,11 +96,94 @@ async fn identify(request: &ServiceRequest) -> Result<Visitor, Problem> {
 }
 
 fn refuse(request: ServiceRequest, refusal: &Problem) -> ServiceResponse {
-    let mut response: HttpResponse = refusal.error_response();
+    let mut response = refusal.error_response();
     if refusal.code == Code::Unauthorized {
-        response
-            .headers_mut()
-            .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        let scheme = HeaderValue::from_static("Bearer");
+        response.headers_mut().insert(WWW_AUTHENTICATE, scheme);
     }
     request.into_response(response)
+}
+
+/// An operator's request. It exists only behind a gate that has put a [`Visitor`] into the request.
+pub struct Caller {
+    /// What handlers need.
+    pub api: web::Data<Api>,
+    /// The operator, and the token of the session's forms.
+    pub visitor: Visitor,
+    pub request: HttpRequest,
+}
+
+impl FromRequest for Caller {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let caller = || {
+            Some(Self {
+                api: request.app_data::<web::Data<Api>>()?.clone(),
+                visitor: request.extensions().get::<Visitor>()?.clone(),
+                request: request.clone(),
+            })
+        };
+        ready(caller().ok_or_else(|| Problem::new(Code::Internal)))
+    }
+}
+
+impl Caller {
+    /// The operator.
+    pub fn operator(&self) -> &Operator {
+        &self.visitor.operator
+    }
+
+    /// How much of one order this operator sees; lists are masked for all operators.
+    pub fn visibility(&self) -> Visibility {
+        Visibility::of(self.operator().role)
+    }
+
+    /// By `Accept-Language`.
+    pub fn language(&self) -> Language {
+        language(self.request.headers())
+    }
+
+    /// A query parameter, trimmed; empty if it is missing.
+    pub fn parameter(&self, name: &str) -> String {
+        parameter(&self.request, name)
+    }
+
+    /// A line of the audit log that is not about an order.
+    pub fn audit_entry(
+        &self,
+        action: &'static str,
+        subject: String,
+        detail: Option<String>,
+    ) -> AuditEntry {
+        AuditEntry {
+            operator: self.operator().name.clone(),
+            action,
+            order_id: None,
+            subject,
+            detail,
+        }
+    }
+
+    /// Logs that this operator sees something unmasked, before it is shown. Viewers see everything
+    /// masked, so nothing is logged for them.
+    ///
+    /// # Errors
+    /// If the audit log cannot be written; then nothing may be shown.
+    pub async fn record_unmasking(
+        &self,
+        order_id: Option<OrderId>,
+        subject: &str,
+    ) -> Result<(), Problem> {
+        if self.visibility() == Visibility::Whole {
+            let unmasking = Unmasking {
+                operator: self.operator().name.clone(),
+                order_id,
+                subject: subject.to_owned(),
+            };
+            self.api.store.record_reveal(unmasking).await?;
+        }
+        Ok(())
+    }
 }

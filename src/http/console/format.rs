@@ -1,4 +1,4 @@
-//! Money and spans of time, as an operator reads them.
+//! Money and durations, as pages and their templates write them.
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -19,7 +19,7 @@ pub fn millis(ms: f64) -> String {
     }
 }
 
-/// How long, in the unit that a person would use: `850 ms`, `12 s`, `5 min`, `3 h`, `2 d`.
+/// Milliseconds in a readable unit: `850 ms`, `12 s`, `5 min`, `3 h`, `2 d`.
 pub fn ago(ms: u64) -> String {
     match ms {
         ..1_000 => format!("{ms} ms"),
@@ -31,11 +31,45 @@ pub fn ago(ms: u64) -> String {
     }
 }
 
-/// `24 Nov 2026, 23:59`, on the clock of `zone`.
+/// `24 Nov 2026, 23:59`, in `zone`.
 pub fn until(at: DateTime<Utc>, zone: Tz) -> String {
     at.with_timezone(&zone)
         .format("%-d %b %Y, %H:%M")
         .to_string()
+}
+
+/// The filters of the templates.
+pub mod filters {
+    use std::borrow::Borrow;
+    use std::fmt::Display;
+
+    use askama::{Result, Values, filter_fn};
+
+    use crate::web::format::thousands;
+
+    /// `2,000`.
+    #[filter_fn]
+    pub fn count<T: Display>(number: T, _: &dyn Values) -> Result<String> {
+        Ok(thousands(number))
+    }
+
+    /// `2,000 TZS`.
+    #[filter_fn]
+    pub fn money<T: Display>(amount: T, _: &dyn Values) -> Result<String> {
+        Ok(format!("{} TZS", thousands(amount)))
+    }
+
+    /// `0.4 ms`.
+    #[filter_fn]
+    pub fn millis<T: Borrow<f64>>(ms: T, _: &dyn Values) -> Result<String> {
+        Ok(super::millis(*ms.borrow()))
+    }
+
+    /// Milliseconds as `12 s` or `5 min`.
+    #[filter_fn]
+    pub fn ago<T: Borrow<u64>>(ms: T, _: &dyn Values) -> Result<String> {
+        Ok(super::ago(*ms.borrow()))
+    }
 }
 
 #[cfg(test)]
@@ -43,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_told_in_units_that_people_use() {
+    fn numbers_are_written_in_readable_units() {
         let shown = [850, 1_250, 12_900, 119_999, 120_000, 7_200_000, 400_000_000].map(ago);
         assert_eq!(
             shown,

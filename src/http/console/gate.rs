@@ -1,67 +1,63 @@
-//! Who comes in to the console, and whether a form was meant.
+//! Access to the console: log-in and log-out, CSRF tokens, and problems as pages.
 
-use actix_web::body::MessageBody;
+use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{HeaderValue, RETRY_AFTER, SET_COOKIE};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, HttpResponse, ResponseError, web};
 use askama::Template;
 
-use super::{HOME, PageContext, Section, address, answer, see};
+use super::{
+    Caller, Code, Form, HOME, Page, PageContext, Problem, Section, address, answer, see, shown,
+};
 use crate::http::Api;
-use crate::http::auth::{Caller, Visitor};
-use crate::http::pages::{Form, or_problem};
-use crate::http::problem::{Code, Problem};
+use crate::http::auth::{Visitor, identify};
+use crate::http::pages::or_problem;
+use crate::http::request::parameter;
+use crate::store::LoggedIn;
+use crate::web::Shop;
 
-/// Says what is the matter, for an operator who is let in.
+/// A problem, for an operator who is logged in.
 #[derive(Template)]
 #[template(path = "console/trouble.html")]
 struct ErrorPage {
-    desk: PageContext,
+    context: PageContext,
     title: &'static str,
     sentence: String,
 }
 
-/// Lets operators in and hands the handler who it is and, of a form, its fields. A form is for
-/// admins, and must repeat the session's own token: no other site can know it. Whatever goes
-/// wrong behind it is a page too.
-pub async fn insiders(
+/// Admits operators; all others go to the log-in. The handler of a form gets its fields, and only if
+/// an admin sent it with the session's CSRF token. Problems become pages.
+pub async fn operators_only(
     mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
-) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let found = match request.app_data::<web::Data<Api>>() {
-        Some(api) => api.gate.visitor(request.headers()).await,
-        None => Ok(None),
-    };
-    let visitor = match found {
-        Ok(Some(visitor)) => visitor,
-        Ok(None) => {
-            let login = to_login(request.request());
-            return Ok(request.into_response(login).map_into_boxed_body());
-        }
-        Err(cause) => {
-            let away = or_problem(request.request(), &Problem::from(cause));
-            return Ok(request.into_response(away).map_into_boxed_body());
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let visitor = match identify(&request).await {
+        Ok(visitor) => visitor,
+        Err(problem) => {
+            let page = match problem.code {
+                Code::Unauthorized => to_login(request.request()),
+                _ => or_problem(request.request(), &problem),
+            };
+            return Ok(request.into_response(page));
         }
     };
     request.extensions_mut().insert(visitor.clone());
     if let Err(problem) = admit(&mut request, &visitor).await {
-        let page = trouble(request.request(), &problem).await;
-        return Ok(request.into_response(page).map_into_boxed_body());
+        let page = error_page(request.request(), &problem).await;
+        return Ok(request.into_response(page));
     }
-    let answered = next.call(request).await?.map_into_boxed_body();
-    let error = answered.response().error();
-    let problem = error.and_then(|error| error.as_error::<Problem>()).cloned();
-    match problem {
-        Some(problem) => {
-            let page = trouble(answered.request(), &problem).await;
-            Ok(answered.into_response(page).map_into_boxed_body())
-        }
-        None => Ok(answered),
-    }
+    let response = next.call(request).await?.map_into_boxed_body();
+    let error = response.response().error();
+    let Some(problem) = error.and_then(Error::as_error::<Problem>).cloned() else {
+        return Ok(response);
+    };
+    let page = error_page(response.request(), &problem).await;
+    Ok(response.into_response(page))
 }
 
-/// Reads a form and decides whether it may go on.
+/// Reads a form, and checks its CSRF token and the operator's role.
 async fn admit(request: &mut ServiceRequest, visitor: &Visitor) -> Result<(), Problem> {
     if [Method::GET, Method::HEAD].contains(request.method()) {
         return Ok(());
@@ -73,9 +69,8 @@ async fn admit(request: &mut ServiceRequest, visitor: &Visitor) -> Result<(), Pr
         return Err(Problem::new(Code::Forbidden)
             .detail("This form is not of your session, or is older than it. Nothing was changed: go back, reload the page and try again."));
     }
-    // To leave is no act.
-    let leaves = request.path() == "/operator/logout";
-    if !leaves && !visitor.operator.role.may_write() {
+    // A viewer may log out.
+    if request.path() != "/operator/logout" && !visitor.operator.role.may_write() {
         return Err(Problem::new(Code::Forbidden)
             .detail("A viewer only looks. Nothing was changed: ask an admin."));
     }
@@ -83,12 +78,10 @@ async fn admit(request: &mut ServiceRequest, visitor: &Visitor) -> Result<(), Pr
     Ok(())
 }
 
-/// Leads a caller who is not logged in to the log-in, and from there to the page that was wanted.
+/// Redirects to the log-in, which leads on to the requested page.
 fn to_login(request: &HttpRequest) -> HttpResponse {
-    let wanted = request
-        .uri()
-        .path_and_query()
-        .map_or(HOME, |it| it.as_str());
+    let wanted = request.uri().path_and_query();
+    let wanted = wanted.map_or(HOME, |it| it.as_str());
     let is_page = request.method() == Method::GET && request.path() != "/operator/words";
     let next = if is_page && wanted != HOME {
         wanted
@@ -98,48 +91,170 @@ fn to_login(request: &HttpRequest) -> HttpResponse {
     see(&address("/operator/login", &[("next", next)]))
 }
 
-/// The page of what the API would call a problem.
-async fn trouble(request: &HttpRequest, problem: &Problem) -> HttpResponse {
+/// A problem as a page.
+async fn error_page(request: &HttpRequest, problem: &Problem) -> HttpResponse {
     let caller = match Caller::extract(request).await {
         Ok(caller) => caller,
         Err(problem) => return problem.error_response(),
     };
     let status = problem.status_code();
     let (title, sentence) = match status {
-        StatusCode::FORBIDDEN => ("This is not for you", "Nothing was changed."),
-        StatusCode::NOT_FOUND => ("There is no such thing", "It was never here, or is gone."),
-        StatusCode::CONFLICT => ("It is too late for that", "It has changed meanwhile."),
+        StatusCode::FORBIDDEN => ("No access", "Nothing was changed."),
+        StatusCode::NOT_FOUND => ("Not found", "It does not exist, or it was deleted."),
+        StatusCode::CONFLICT => ("No longer possible", "It has changed in the meantime."),
         StatusCode::SERVICE_UNAVAILABLE => (
-            "Not now",
-            "The database or the server is busy. Try again in a few seconds; an act that was under way may have been done: look first.",
+            "Temporarily unavailable",
+            "The database or the server is busy. Try again in a few seconds. An act may have been done: check before you repeat it.",
         ),
         StatusCode::UNPROCESSABLE_ENTITY | StatusCode::BAD_REQUEST => {
-            ("That cannot be read", "Go back and correct it.")
+            ("Invalid input", "Go back and correct it.")
         }
-        _ => (
-            "Our own failure",
-            "It is in the log. Nothing more is known here.",
-        ),
+        _ => ("Internal error", "The cause is in the log."),
     };
+    let detail = problem.detail.as_deref();
     let page = ErrorPage {
-        desk: PageContext::of(&caller, Section::Orders).await,
+        context: PageContext::of(&caller, Section::Orders).await,
         title,
-        sentence: problem
-            .detail
-            .as_deref()
-            .map_or_else(|| sentence.to_owned(), sentence_of),
+        sentence: detail.map_or_else(|| sentence.to_owned(), sentence_of),
     };
     answer(status, &page)
 }
 
-/// The API's details are clauses; on a page one begins and ends as a sentence does.
+/// A detail of the API, which is a clause, as a sentence.
 fn sentence_of(detail: &str) -> String {
     let mut letters = detail.chars();
     let first = letters.next().map(char::to_uppercase);
-    let sentence: String = first.into_iter().flatten().chain(letters).collect();
-    if sentence.ends_with('.') {
-        sentence
-    } else {
-        sentence + "."
+    let mut sentence: String = first.into_iter().flatten().chain(letters).collect();
+    if !sentence.ends_with('.') {
+        sentence.push('.');
+    }
+    sentence
+}
+
+/// The form for the token.
+#[derive(Template)]
+#[template(path = "console/login.html")]
+struct LoginPage<'a> {
+    shop: &'a Shop,
+    /// The page after the log-in.
+    next: &'a str,
+    /// Why the log-in failed, or what was just done.
+    notice: Option<String>,
+    is_fault: bool,
+}
+
+/// The form; an operator who is logged in is led on.
+pub async fn show_login(request: HttpRequest, api: web::Data<Api>) -> HttpResponse {
+    let next = parameter(&request, "next");
+    if let Ok(Some(_)) = api.gate.visitor(request.headers()).await {
+        return see(inside(&next));
+    }
+    let is_out = parameter(&request, "done") == "logout";
+    shown(&LoginPage {
+        shop: &api.shop,
+        next: inside(&next),
+        notice: is_out.then(|| "You are logged out.".to_owned()),
+        is_fault: false,
+    })
+}
+
+/// Opens a session, or shows the form again with the reason.
+pub async fn log_in(
+    request: HttpRequest,
+    payload: web::Payload,
+    api: web::Data<Api>,
+) -> HttpResponse {
+    if is_from_elsewhere(&request) {
+        let refusal = Problem::new(Code::Forbidden).detail("another site has sent this form");
+        return or_problem(&request, &refusal);
+    }
+    let form = match Form::read(payload).await {
+        Ok(form) => form,
+        Err(problem) => return or_problem(&request, &problem),
+    };
+    let next = inside(form.field("next"));
+    let refused = |status: StatusCode, why: String| {
+        let page = LoginPage {
+            shop: &api.shop,
+            next,
+            notice: Some(why),
+            is_fault: true,
+        };
+        answer(status, &page)
+    };
+    let Some(from) = api.clients.address(&request) else {
+        return Problem::new(Code::Internal).error_response();
+    };
+    match api.gate.log_in(form.field("token"), from).await {
+        Ok(LoggedIn::Opened(session)) => with_cookie(see(next), &api.gate.cookie(&session)),
+        Ok(LoggedIn::Wrong) => {
+            let why = "This token is not valid. Is all of it there?";
+            refused(StatusCode::UNAUTHORIZED, why.to_owned())
+        }
+        Ok(LoggedIn::TooSoon { retry_after_secs }) => {
+            let why = format!(
+                "Too many wrong tokens: wait {retry_after_secs} s and try again. This token was not checked."
+            );
+            let mut answer = refused(StatusCode::TOO_MANY_REQUESTS, why);
+            let secs = HeaderValue::from(retry_after_secs);
+            answer.headers_mut().insert(RETRY_AFTER, secs);
+            answer
+        }
+        Err(cause) => {
+            let why =
+                "The database does not answer, so nobody can log in. Try again in a few seconds.";
+            refused(Problem::from(cause).status_code(), why.to_owned())
+        }
+    }
+}
+
+/// Ends the session.
+pub async fn log_out(request: HttpRequest, api: web::Data<Api>) -> Page {
+    api.gate.log_out(request.headers()).await?;
+    let login = see("/operator/login?done=logout");
+    Ok(with_cookie(login, &api.gate.no_cookie()))
+}
+
+fn with_cookie(mut answer: HttpResponse, cookie: &str) -> HttpResponse {
+    if let Ok(cookie) = HeaderValue::from_str(cookie) {
+        answer.headers_mut().insert(SET_COOKIE, cookie);
+    }
+    answer
+}
+
+/// The requested page if it is one of the console's, else its home page.
+fn inside(next: &str) -> &str {
+    let is_page = next.starts_with("/operator/") || next.starts_with("/operator?");
+    let is_safe = !next.starts_with("/operator/log") && !next.chars().any(char::is_control);
+    if is_page && is_safe { next } else { HOME }
+}
+
+/// A log-in that another site makes a browser send (W3C, Fetch Metadata). Clients without this header
+/// are not current browsers.
+fn is_from_elsewhere(request: &HttpRequest) -> bool {
+    let site = request.headers().get("sec-fetch-site");
+    site.is_some_and(|site| site != "same-origin" && site != "none")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::inside;
+
+    #[test]
+    fn a_log_in_leads_only_to_pages_of_the_console() {
+        for page in ["/operator/orders?q=0712345678", "/operator/orders/1"] {
+            assert_eq!(inside(page), page);
+        }
+        for other in [
+            "",
+            "//evil.example",
+            "https://evil.example/operator/",
+            "/operators",
+            "/",
+            "/operator/login",
+            "/operator/\r\nx",
+        ] {
+            assert_eq!(inside(other), "/operator", "{other:?}");
+        }
     }
 }

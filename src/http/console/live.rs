@@ -1,44 +1,56 @@
-//! The machinery as it runs.
+//! The live page: the numbers of the actors, charts of the last minutes, and the busiest orders.
 //!
-//! The page is drawn from the document of `GET /actors`, and its script goes on with the documents
-//! of `GET /events`: `data-at` says where in them a number stands (RFC 6901). A test finds every
-//! such pointer of the page in the document.
+//! The page is rendered from the document of `GET /actors`, and its script continues with the
+//! documents of `GET /events`: `data-at` is a number's place in them (RFC 6901). A test finds every
+//! such pointer in the document.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use actix_web::HttpResponse;
 use askama::Template;
+use serde_json::{Value, json};
+use tokio::time::{MissedTickBehavior, interval};
 
-use super::{HOME, PageContext, Section, filters, see, shown};
-use crate::http::auth::Caller;
-use crate::http::operators::machinery::Machinery;
+use super::format::filters;
+use super::{Caller, HOME, PageContext, Section, see, shown};
+use crate::http::Api;
+use crate::http::operators::actors::Machinery;
 
-/// A line of a chart: its name, and where its numbers stand, which are added.
+/// The time between two samples of the charts.
+const EACH: Duration = Duration::from_secs(3);
+/// Samples of five minutes.
+const SAMPLES: usize = 100;
+
+/// A line of a chart: its name, and pointers to numbers, which are added.
 type Line = (&'static str, &'static str);
 
-/// Charts of the last minutes: a name, `rate` of counters or the `value` itself, a unit, and lines.
+/// Charts: a name, the `rate` of counters or the `value` itself, a unit, and lines.
 #[rustfmt::skip] // A table is read by its columns.
 const CHARTS: [(&str, &str, &str, &[Line]); 6] = [
     ("Webhooks a second", "rate", "/s", &[
-        ("sold", "/webhooks/completed"),
-        ("again", "/webhooks/duplicate,/webhooks/stale"),
+        ("completed", "/webhooks/completed"),
+        ("duplicate", "/webhooks/duplicate,/webhooks/stale"),
         ("not paid", "/webhooks/failed,/webhooks/cancelled,/webhooks/pending,/webhooks/unconfirmed,/webhooks/held"),
         ("refused", "/webhooks/unknown_order,/webhooks/malformed,/webhooks/unauthenticated,/webhooks/busy,/webhooks/error"),
     ]),
     ("Answer to a webhook", "value", "ms", &[("p50", "/latency_ms/webhook/p50"), ("p95", "/latency_ms/webhook/p95"), ("p99", "/latency_ms/webhook/p99")]),
     ("Transaction", "value", "ms", &[("p50", "/latency_ms/transaction/p50"), ("p95", "/latency_ms/transaction/p95"), ("p99", "/latency_ms/transaction/p99")]),
-    ("Commit to guest told", "value", "ms", &[("p50", "/latency_ms/notice/p50"), ("p95", "/latency_ms/notice/p95"), ("p99", "/latency_ms/notice/p99")]),
+    ("Commit to notice", "value", "ms", &[("p50", "/latency_ms/notice/p50"), ("p95", "/latency_ms/notice/p95"), ("p99", "/latency_ms/notice/p99")]),
     ("Messages waiting", "value", "", &[("all", "/order_actors/mailbox_depth"), ("busy orders", "/order_actors/busy")]),
     ("Guests waiting", "value", "", &[("guests", "/status_actor/waiters")]),
 ];
 
-/// The machinery at a glance, and then as it changes.
+/// The numbers, and their history.
 #[derive(Template)]
 #[template(path = "console/live.html")]
 struct LivePage {
-    desk: PageContext,
+    context: PageContext,
     now: Machinery,
-    /// How long ago the reconciler ran, if it has.
+    /// Milliseconds since the reconciler ran, if it has.
     ran_ms: Option<u64>,
-    /// The last minutes, as a list of documents in JSON.
+    /// The samples, as JSON.
     history: String,
 }
 
@@ -52,29 +64,74 @@ impl LivePage {
     }
 }
 
-/// The machinery now; the page's script goes on.
+/// The live page.
 pub async fn show(caller: Caller) -> HttpResponse {
     let ran_at = caller.api.reconciler.last_run_at();
     let ran_ms = ran_at.map(|at| (caller.api.store.clock().now() - at).num_milliseconds());
     shown(&LivePage {
-        desk: PageContext::of(&caller, Section::Live).await,
+        context: PageContext::of(&caller, Section::Live).await,
         now: Machinery::of(&caller.api),
         ran_ms: ran_ms.map(|ms| u64::try_from(ms).unwrap_or(0)),
         history: caller.api.history.json(),
     })
 }
 
-/// As a person types it.
+/// `/operator/`, as a person types it.
 pub async fn home() -> HttpResponse {
     see(HOME)
+}
+
+/// The samples of the last minutes, so that a page has its charts at once. Cheap to clone.
+#[derive(Clone, Default)]
+pub struct History(Arc<Mutex<VecDeque<Value>>>);
+
+impl History {
+    /// The samples as a JSON list, oldest first.
+    pub fn json(&self) -> String {
+        Value::from_iter(self.samples().iter().cloned()).to_string()
+    }
+
+    fn keep(&self, now: &Machinery) {
+        let mut samples = self.samples();
+        if samples.len() == SAMPLES {
+            samples.pop_front();
+        }
+        samples.push_back(charted(now));
+    }
+
+    fn samples(&self) -> MutexGuard<'_, VecDeque<Value>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What the charts show: numbers, and no text from outside.
+fn charted(now: &Machinery) -> Value {
+    let actors = &now.order_actors;
+    json!({
+        "at": now.at,
+        "webhooks": now.webhooks,
+        "latency_ms": now.latency_ms,
+        "order_actors": {"mailbox_depth": actors.mailbox_depth, "busy": actors.busy},
+        "status_actor": {"waiters": now.status_actor.waiters},
+    })
+}
+
+/// Takes a sample every few seconds, until the server stops.
+pub async fn keep_history(api: Api) {
+    let mut clock = interval(EACH);
+    clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let draining = &api.draining;
+    while draining.run_until_cancelled(clock.tick()).await.is_some() {
+        api.history.keep(&Machinery::of(&api));
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::domain::order::outcome::Outcome;
-    use crate::http::console::tests::desk;
-    use crate::http::operators::machinery::{ActorRow, OrderActors};
+    use crate::http::console::tests::context;
+    use crate::http::operators::actors::{ActorRow, OrderActors};
     use crate::observability::metrics::REJECTED;
 
     fn page() -> LivePage {
@@ -85,7 +142,7 @@ mod tests {
             ..OrderActors::default()
         };
         LivePage {
-            desk: desk(),
+            context: context(),
             now: Machinery {
                 order_actors,
                 webhooks: words
@@ -101,7 +158,7 @@ mod tests {
         }
     }
 
-    /// What stands in this attribute, everywhere on the page.
+    /// The values of this attribute on the page.
     fn values<'a>(html: &'a str, attribute: &str) -> Vec<&'a str> {
         let parts = html.split(attribute).skip(1);
         parts
@@ -136,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_is_told_in_its_form_and_what_is_missing_is_a_dash() {
+    fn a_number_is_formatted_and_a_missing_one_is_a_dash() {
         let mut page = page();
         let shown = |page: &LivePage, pointer: &str| {
             let html = page.render().unwrap();
@@ -158,5 +215,30 @@ mod tests {
                 .unwrap()
                 .contains("<td data-of=\"last_outcome\">–</td>")
         );
+    }
+
+    #[test]
+    fn samples_older_than_five_minutes_are_dropped() {
+        let history = History::default();
+        assert_eq!(history.json(), "[]");
+
+        for n in 0..SAMPLES + 20 {
+            history.keep(&Machinery {
+                at: n.to_string(),
+                busiest: vec![ActorRow {
+                    last_error: Some("</script>".to_owned()),
+                    ..ActorRow::default()
+                }],
+                ..Machinery::default()
+            });
+        }
+
+        let kept: Vec<Value> = serde_json::from_str(&history.json()).unwrap();
+        assert_eq!(kept.len(), SAMPLES);
+        assert_eq!(
+            (&kept[0]["at"], &kept[SAMPLES - 1]["at"]),
+            (&json!("20"), &json!((SAMPLES + 19).to_string()))
+        );
+        assert!(!history.json().contains('<'));
     }
 }

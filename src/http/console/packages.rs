@@ -1,39 +1,49 @@
-//! The price list, as its owner changes it.
+//! The price list, and the form for a new package.
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpResponse, web};
+use actix_web::web;
 use askama::Template;
 
-use super::format::money;
-use super::{PageContext, Section, answer, filters, see, shown};
+use super::format::{filters, money};
+use super::{Caller, Code, Form, Page, PageContext, Problem, Section, answer, see, shown};
 use crate::checkout::printed;
 use crate::domain::catalog::money::Tzs;
 use crate::domain::catalog::package::{Terms, Validity};
 use crate::domain::people::language::Language;
-use crate::http::auth::Caller;
-use crate::http::operators::wish::ActBody;
-use crate::http::pages::Form;
-use crate::http::problem::{Code, Problem};
-use crate::store::{AuditEntry, ListedPackage};
+use crate::http::operators::execute::Fields;
+use crate::store::ListedPackage;
+use crate::web::format;
 use crate::web::text::text;
 
-/// A hundred million shillings: a slip of the finger, whatever is sold.
+/// A hundred million shillings: a higher price is a typing error.
 pub const PRICE_MAX: i64 = 100_000_000;
-/// Characters of a code and of a name.
+/// Characters of a code.
 const CODE_MAX: usize = 32;
+/// Characters of a name.
 const NAME_MAX: usize = 40;
 
-/// The price list, and how it is changed.
+/// The price list, and the form for a new package.
 #[derive(Template)]
 #[template(path = "console/packages.html")]
 struct PackagesPage {
-    desk: PageContext,
+    context: PageContext,
     lines: Vec<ListedPackage>,
-    /// What was typed for a new package, and why it was not added.
-    refused: Option<(web::ReqData<Form>, String)>,
+    /// What was typed for a new package.
+    form: Form,
+    /// Why it was not added.
+    fault: Option<String>,
 }
 
 impl PackagesPage {
+    async fn of(caller: &Caller) -> Result<Self, Problem> {
+        Ok(Self {
+            context: PageContext::of(caller, Section::Packages).await,
+            lines: caller.api.store.price_list().await?,
+            form: Form::default(),
+            fault: None,
+        })
+    }
+
     fn gives(&self, terms: &Terms) -> String {
         text(Language::English).terms(terms)
     }
@@ -44,37 +54,19 @@ impl PackagesPage {
             Validity::FirstLogin => "from the first log-in",
         }
     }
-
-    fn typed(&self, name: &str) -> &str {
-        let refused = self.refused.as_ref();
-        refused.map_or("", |(form, _)| form.field(name))
-    }
 }
 
 /// The whole list.
-pub async fn show(caller: Caller) -> Result<HttpResponse, Problem> {
-    Ok(shown(&page(&caller, None).await?))
-}
-
-async fn page(
-    caller: &Caller,
-    refused: Option<(web::ReqData<Form>, String)>,
-) -> Result<PackagesPage, Problem> {
-    Ok(PackagesPage {
-        desk: PageContext::of(caller, Section::Packages).await,
-        lines: caller.api.store.price_list().await?,
-        refused,
-    })
+pub async fn show(caller: Caller) -> Page {
+    Ok(shown(&PackagesPage::of(&caller).await?))
 }
 
 /// Adds a package.
-pub async fn add(form: web::ReqData<Form>, caller: Caller) -> Result<HttpResponse, Problem> {
+pub async fn add(form: web::ReqData<Form>, caller: Caller) -> Page {
     let fault = match read(&form) {
         Ok((terms, price)) => {
-            let audit = AuditEntry {
-                detail: Some(money(price.0)),
-                ..caller.entry("add_package", format!("package {}", terms.code))
-            };
+            let (subject, detail) = (format!("package {}", terms.code), money(price.0));
+            let audit = caller.audit_entry("add_package", subject, Some(detail));
             let package = printed::new_package(terms, price);
             if caller.api.store.add_package(package, audit).await? {
                 return Ok(see("/operator/packages?done=package"));
@@ -83,20 +75,24 @@ pub async fn add(form: web::ReqData<Form>, caller: Caller) -> Result<HttpRespons
         }
         Err(problem) => format!("Not added: {}.", problem.detail.unwrap_or_default()),
     };
-    let page = page(&caller, Some((form, fault))).await?;
+    let page = PackagesPage {
+        form: form.into_inner(),
+        fault: Some(fault),
+        ..PackagesPage::of(&caller).await?
+    };
     Ok(answer(StatusCode::UNPROCESSABLE_ENTITY, &page))
 }
 
 fn read(form: &Form) -> Result<(Terms, Tzs), Problem> {
-    let wish = ActBody::of_form(form);
+    let fields = Fields::of_form(form);
     let fault = |what: &str| Problem::new(Code::InvalidValue).detail(what);
-    let number = |name: &str, least: i32, most: i32| {
-        let number = wish.needed(name, 12)?.parse().ok();
+    let number = |name: &str, min: i32, max: i32| {
+        let number = fields.required(name, 12)?.parse().ok();
         number
-            .filter(|number| (least..=most).contains(number))
-            .ok_or_else(|| fault(&format!("{name} must be a number from {least} to {most}")))
+            .filter(|number| (min..=max).contains(number))
+            .ok_or_else(|| fault(&format!("{name} must be a number from {min} to {max}")))
     };
-    let code = wish.needed("code", CODE_MAX)?;
+    let code = fields.required("code", CODE_MAX)?;
     let begins_well = code.starts_with(|c: char| c.is_ascii_lowercase());
     let is_word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     if !begins_well || !code.chars().all(is_word) {
@@ -106,12 +102,12 @@ fn read(form: &Form) -> Result<(Terms, Tzs), Problem> {
     }
     let terms = Terms {
         code,
-        name_sw: wish.needed("name_sw", NAME_MAX)?,
-        name_en: wish.needed("name_en", NAME_MAX)?,
+        name_sw: fields.required("name_sw", NAME_MAX)?,
+        name_en: fields.required("name_en", NAME_MAX)?,
         duration_minutes: number("minutes", 1, 1_051_200)?,
-        validity: Validity::read(&wish.needed("validity", 20)?)
+        validity: Validity::read(&fields.required("validity", 20)?)
             .ok_or_else(|| fault("time begins at the sale or at the first log-in"))?,
-        data_limit_mb: match wish.optional("data", 12)? {
+        data_limit_mb: match fields.optional("data", 12)? {
             None => None,
             Some(_) => Some(number("data", 1, 10_000_000)?),
         },
@@ -119,16 +115,16 @@ fn read(form: &Form) -> Result<(Terms, Tzs), Problem> {
         upload_kbps: number("up", 64, 1_000_000)?,
         shared_devices: number("devices", 1, 100)?,
     };
-    Ok((terms, price(&wish)?))
+    Ok((terms, price(&fields)?))
 }
 
-/// Whole shillings, and no slip of the finger.
-pub fn price(wish: &ActBody) -> Result<Tzs, Problem> {
-    let price = Tzs::read_whole(&wish.needed("price", 12)?);
+/// Reads a price in whole shillings.
+pub fn price(fields: &Fields) -> Result<Tzs, Problem> {
+    let price = Tzs::read_whole(&fields.required("price", 12)?);
     let price = price.filter(|price| (0..=PRICE_MAX).contains(&price.0));
     price.ok_or_else(|| {
-        let most = money(PRICE_MAX);
+        let max = money(PRICE_MAX);
         Problem::new(Code::InvalidValue)
-            .detail(format!("price must be whole shillings, up to {most}"))
+            .detail(format!("price must be whole shillings, up to {max}"))
     })
 }

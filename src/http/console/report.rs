@@ -1,42 +1,22 @@
-//! A day, and what does not fit together.
+//! The report of a day: sales, and lists of what does not add up.
 
-use actix_web::HttpResponse;
 use askama::Template;
-use chrono::{Days, NaiveDate};
+use chrono::{DateTime, Days, NaiveDate, Utc};
 
-use super::deliveries::sender_named;
-use super::{PageContext, Section, filters, shown};
+use super::format::filters;
+use super::webhooks::sender_named;
+use super::{Caller, Page, PageContext, Section, shown};
 use crate::domain::people::mask::Visibility;
-use crate::http::auth::Caller;
 use crate::http::operators::reports::day_of;
-use crate::http::problem::Problem;
 use crate::store::{DailyReport, Listed, OrderLine, Orphan, PackageSales, Total};
 
-/// Lines of a list that are shown; the CSV has more.
+/// Lines of a list on the page; the CSV has more.
 const LINES: usize = 20;
-
-/// A list of the report.
-struct List {
-    name: &'static str,
-    /// What it means, and what to do.
-    meaning: &'static str,
-    /// Whether an operator must look when it is not empty.
-    is_trouble: bool,
-    total: Total,
-    lines: Lines,
-}
-
-/// The first lines of a list.
-enum Lines {
-    Orders(Vec<OrderLine>),
-    Orphans(Vec<Orphan>),
-}
 
 #[derive(Template)]
 #[template(path = "console/report.html")]
 struct ReportPage {
-    desk: PageContext,
-    sight: Visibility,
+    context: PageContext,
     date: NaiveDate,
     before: Option<NaiveDate>,
     after: Option<NaiveDate>,
@@ -47,42 +27,49 @@ struct ReportPage {
     lists: Vec<List>,
 }
 
+/// A list of the report.
+struct List {
+    name: &'static str,
+    /// What it means, and what to do.
+    meaning: &'static str,
+    /// Whether an operator must look when it is not empty.
+    is_trouble: bool,
+    total: Total,
+    /// The first of them.
+    lines: Vec<Line>,
+}
+
+/// An order, or a delivery about no order of ours.
+struct Line {
+    at: DateTime<Utc>,
+    href: String,
+    name: String,
+    status: String,
+    amount: Option<i64>,
+    note: Option<String>,
+}
+
 impl ReportPage {
     fn troubles(&self) -> i64 {
         let troubles = self.lists.iter().filter(|list| list.is_trouble);
         troubles.map(|list| list.total.count).sum()
     }
-
-    fn sender_named(&self, orphan: &Orphan) -> String {
-        sender_named(orphan.order_id.as_deref(), self.sight)
-    }
 }
 
 impl List {
-    fn orders(
+    fn of<T>(
         name: &'static str,
         meaning: &'static str,
         is_trouble: bool,
-        mut listed: Listed<OrderLine>,
+        listed: Listed<T>,
+        line: impl Fn(T) -> Line,
     ) -> Self {
-        listed.lines.truncate(LINES);
         Self {
             name,
             meaning,
             is_trouble,
             total: listed.total,
-            lines: Lines::Orders(listed.lines),
-        }
-    }
-
-    fn orphans(mut listed: Listed<Orphan>) -> Self {
-        listed.lines.truncate(LINES);
-        Self {
-            name: "Orphans",
-            meaning: "Proven deliveries about no order of ours: money that somebody else sees.",
-            is_trouble: true,
-            total: listed.total,
-            lines: Lines::Orphans(listed.lines),
+            lines: listed.lines.into_iter().take(LINES).map(line).collect(),
         }
     }
 
@@ -94,20 +81,13 @@ impl List {
         }
     }
 
-    fn shown(&self) -> usize {
-        match &self.lines {
-            Lines::Orders(lines) => lines.len(),
-            Lines::Orphans(lines) => lines.len(),
-        }
-    }
-
     fn rest(&self) -> i64 {
-        self.total.count - i64::try_from(self.shown()).unwrap_or(i64::MAX)
+        self.total.count - i64::try_from(self.lines.len()).unwrap_or(i64::MAX)
     }
 }
 
-/// One day, from the same reading as the API's report.
-pub async fn show(caller: Caller) -> Result<HttpResponse, Problem> {
+/// The report of a day; of today without `date`.
+pub async fn show(caller: Caller) -> Page {
     let today = day_of(None, &caller)?;
     let day = match caller.parameter("date").as_str() {
         "" => today,
@@ -115,13 +95,10 @@ pub async fn show(caller: Caller) -> Result<HttpResponse, Problem> {
     };
     let mut report = caller.api.store.daily_report(day).await?;
     let after = day.date.checked_add_days(Days::new(1));
-    let (sales, cash) = (
-        std::mem::take(&mut report.sales),
-        std::mem::take(&mut report.cash_sales),
-    );
+    let sales = std::mem::take(&mut report.sales);
+    let cash = std::mem::take(&mut report.cash_sales);
     Ok(shown(&ReportPage {
-        desk: PageContext::of(&caller, Section::Report).await,
-        sight: caller.sight(),
+        context: PageContext::of(&caller, Section::Report).await,
         date: day.date,
         before: day.date.checked_sub_days(Days::new(1)),
         after: after.filter(|date| *date <= today.date),
@@ -131,28 +108,52 @@ pub async fn show(caller: Caller) -> Result<HttpResponse, Problem> {
             ("Sold with mobile money", "", sales),
             (
                 "Printed vouchers first used",
-                "A printed voucher counts on the day of its first log-in, at the price on the card: that it was printed says nothing, and what was taken in cash is known at the till alone.",
+                "A printed voucher counts on the day of its first log-in, at the price on the card. Only the till knows when it was paid, and how much.",
                 cash,
             ),
         ],
-        lists: lists(report),
+        lists: lists(report, caller.visibility()),
     }))
 }
 
+fn of_order(order: OrderLine) -> Line {
+    let order_ref = order.order_id.order_ref();
+    Line {
+        at: order.at,
+        href: format!("/operator/orders/{order_ref}"),
+        name: order_ref.to_string(),
+        status: order.status.as_str().to_owned(),
+        amount: Some(order.paid_amount.unwrap_or(order.amount)),
+        note: order.note,
+    }
+}
+
+fn of_orphan(orphan: Orphan, visibility: Visibility) -> Line {
+    Line {
+        at: orphan.received_at,
+        href: format!("/operator/deliveries/{}", orphan.id),
+        name: sender_named(orphan.order_id.as_deref(), visibility),
+        status: orphan.word.unwrap_or_default(),
+        amount: orphan.amount,
+        note: orphan.reference,
+    }
+}
+
 #[rustfmt::skip] // A table is read by its columns.
-fn lists(report: DailyReport) -> Vec<List> {
+fn lists(report: DailyReport, visibility: Visibility) -> Vec<List> {
+    let orders = |name, meaning, is_trouble, listed| List::of(name, meaning, is_trouble, listed, of_order);
     vec![
-        List::orders("Paid, not fulfilled", "Somebody says that it was paid, and there is no voucher. Decide what is held, and ask ZenoPay about the others.", true, report.paid_not_fulfilled),
-        List::orders("Fulfilled, not confirmed", "Sold, and ZenoPay's order-status has not said yet that it was paid. It is asked by itself.", false, report.fulfilled_not_confirmed),
-        List::orders("Second charges", "Paid once more under another reference. Pay the guest back.", true, report.second_charges),
-        List::orders("Two orders for one purchase", "The guest bought again before the first money was known, and both were paid. Pay one of the two back.", true, report.paid_twice),
-        List::orphans(report.orphans),
-        List::orders("Disagreements", "What ZenoPay told does not fit the sale.", true, report.disagreements),
-        List::orders("Refused by FreeRADIUS", "Sold, and FreeRADIUS did not let the voucher in when malipo tried it. The order's timeline tells whether it does by now.", true, report.refused_vouchers),
-        List::orders("Paid too little", "Sold for less than the price: an operator has released it, or ZenoPay has named the amount after the sale. The sum is the difference to the price.", true, report.underpaid),
-        List::orders("Paid too much", "The sum is the difference to the price.", false, report.overpaid),
-        // Already counted among what is paid and not fulfilled.
-        List::orders("Held", "The money came, and an operator has not decided: also above.", false, report.held),
-        List::orders("Refunds", "Recorded as paid back.", false, report.refunds),
+        orders("Paid, not fulfilled", "Reported as paid, and there is no voucher. Decide the held orders, and ask ZenoPay about the others.", true, report.paid_not_fulfilled),
+        orders("Fulfilled, not confirmed", "Sold, and ZenoPay's order-status has not confirmed the payment yet. It is checked automatically.", false, report.fulfilled_not_confirmed),
+        orders("Second charges", "Paid again under another reference. Pay the guest back.", true, report.second_charges),
+        orders("Two orders for one purchase", "The guest bought again before the first payment was known, and paid both. Pay one of them back.", true, report.paid_twice),
+        List::of("Orphans", "Proven deliveries about no order of ours: the payments belong to another system.", true, report.orphans, |orphan| of_orphan(orphan, visibility)),
+        orders("Disagreements", "What ZenoPay reported does not match the sale.", true, report.disagreements),
+        orders("Refused by FreeRADIUS", "Sold, and FreeRADIUS refused the voucher when malipo tried it. The order's timeline shows whether it accepts it by now.", true, report.refused_vouchers),
+        orders("Paid too little", "Sold for less than the price: an operator released it, or ZenoPay named the amount after the sale. The sum is the difference to the price.", true, report.underpaid),
+        orders("Paid too much", "The sum is the difference to the price.", false, report.overpaid),
+        // Counted already as paid and not fulfilled.
+        orders("Held", "Paid, and an operator has not decided yet. Also listed above.", false, report.held),
+        orders("Refunds", "Recorded as paid back.", false, report.refunds),
     ]
 }

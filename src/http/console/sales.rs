@@ -1,30 +1,27 @@
-//! What was sold, by day and package, with a chart that is drawn here: it needs no script.
+//! Sales by day and package, with a chart that needs no script.
 
-use actix_web::HttpResponse;
 use askama::Template;
 use chrono::Days;
 
-use super::format::money;
-use super::{PageContext, Section, filters, shown};
+use super::format::{filters, money};
+use super::{Caller, Page, PageContext, Section, shown};
 use crate::domain::shop_day::ShopDay;
-use crate::http::auth::Caller;
 use crate::http::operators::reports::day_of;
-use crate::http::problem::Problem;
 use crate::store::{DaySales, PackageSales, Total};
 use crate::web::format::thousands;
 
-/// Days that are shown.
+/// Days on the page.
 const DAYS: u64 = 30;
 /// Height of the chart, in its own units.
 const HEIGHT: i64 = 160;
-/// Of one day.
+/// Width of a day.
 const WIDTH: i64 = 20;
 /// Packages with a colour of their own; the others share the last.
 const TONES: usize = 6;
-/// The colour of what was sold for cash.
+/// The colour of cash sales.
 const CASH: &str = "cash";
 
-/// A part of a day's bar, in the chart's own units.
+/// A part of a day's bar.
 struct Block {
     tone: String,
     y: i64,
@@ -37,35 +34,29 @@ struct Bar {
     blocks: Vec<Block>,
 }
 
-/// What was sold, newest day first.
+/// The last days, newest first.
 #[derive(Template)]
 #[template(path = "console/sales.html")]
 struct SalesPage {
-    desk: PageContext,
+    context: PageContext,
     days: Vec<DaySales>,
     packages: Vec<String>,
 }
 
 /// The last days.
-pub async fn show(caller: Caller) -> Result<HttpResponse, Problem> {
-    let today = day_of(None, &caller)?.date;
-    let day = |back| {
-        ShopDay::of(
-            today.checked_sub_days(Days::new(back))?,
-            &caller.api.timezone,
-        )
-    };
+pub async fn show(caller: Caller) -> Page {
+    let (today, zone) = (day_of(None, &caller)?.date, caller.api.timezone);
+    let day = |back| ShopDay::of(today.checked_sub_days(Days::new(back))?, &zone);
     let days = (0..DAYS).filter_map(day).collect();
     let days = caller.api.store.sales_of(days).await?;
-    let desk = PageContext::of(&caller, Section::Sales).await;
-    Ok(shown(&SalesPage::new(desk, days)))
+    let context = PageContext::of(&caller, Section::Sales).await;
+    Ok(shown(&SalesPage::new(context, days)))
 }
 
-/// What was sold of a package on a day.
+/// Sales of a package on a day.
 fn sold<'a>(day: &'a DaySales, package: &str) -> Option<&'a PackageSales> {
-    day.by_phone
-        .iter()
-        .find(|sold| sold.package_code == package)
+    let mut sales = day.by_phone.iter();
+    sales.find(|sold| sold.package_code == package)
 }
 
 fn or_dash(number: i64, shown: impl Fn(i64) -> String) -> String {
@@ -76,16 +67,13 @@ fn or_dash(number: i64, shown: impl Fn(i64) -> String) -> String {
 }
 
 impl SalesPage {
-    fn new(desk: PageContext, days: Vec<DaySales>) -> Self {
-        let mut packages: Vec<String> = days
-            .iter()
-            .flat_map(|day| &day.by_phone)
-            .map(|sold| sold.package_code.clone())
-            .collect();
+    fn new(context: PageContext, days: Vec<DaySales>) -> Self {
+        let sales = days.iter().flat_map(|day| &day.by_phone);
+        let mut packages: Vec<_> = sales.map(|sold| sold.package_code.clone()).collect();
         packages.sort();
         packages.dedup();
         Self {
-            desk,
+            context,
             days,
             packages,
         }
@@ -103,26 +91,26 @@ impl SalesPage {
         or_dash(Total::sold(sales).count, thousands)
     }
 
-    /// A colour for each package.
+    /// Each package and its colour.
     fn tones(&self) -> impl Iterator<Item = (String, &str)> {
         let tone = |at: usize| format!("t{}", at.min(TONES - 1) + 1);
         (self.packages.iter().enumerate()).map(move |(at, package)| (tone(at), package.as_str()))
     }
 
-    /// What each colour of the chart stands for.
+    /// The meaning of each colour.
     fn keys(&self) -> Vec<(String, &str)> {
-        let cash = self
-            .has_cash()
-            .then(|| (CASH.to_owned(), "printed, for cash"));
-        self.tones().chain(cash).collect()
+        let cash = (CASH.to_owned(), "printed, for cash");
+        self.tones()
+            .chain(self.has_cash().then_some(cash))
+            .collect()
     }
 
-    /// Whether any printed voucher was used: a shop that prints none reads nothing of them.
+    /// Whether any printed voucher was used; otherwise the page does not mention them.
     fn has_cash(&self) -> bool {
         self.days.iter().any(|day| !day.for_cash.is_empty())
     }
 
-    /// The best day's sales, by phone and for cash: the height of the chart.
+    /// The sales of the best day, by phone and for cash.
     fn best(&self) -> i64 {
         let days = self.days.iter();
         days.map(|day| Total::sold(&day.by_phone).amount + Total::sold(&day.for_cash).amount)
@@ -135,7 +123,7 @@ impl SalesPage {
         format!("0 0 {} {HEIGHT}", days * WIDTH)
     }
 
-    /// Oldest day first, as people read time.
+    /// Oldest day first.
     fn bars(&self) -> Vec<Bar> {
         let days = self.days.iter().rev();
         days.zip(0..)
@@ -152,7 +140,7 @@ impl SalesPage {
         let mut below = 0;
         let mut blocks = Vec::new();
         for (tone, amount) in by_phone.chain([for_cash]) {
-            // Between two edges that are rounded alike there is no gap.
+            // Both edges are rounded in the same way, so that there is no gap.
             let foot = below * HEIGHT / best;
             below += amount;
             let head = below * HEIGHT / best;
@@ -167,7 +155,7 @@ impl SalesPage {
         Bar { x, blocks }
     }
 
-    /// All that was sold by phone.
+    /// All sales by phone.
     fn all(&self) -> Total {
         let sales = self.days.iter().flat_map(|day| day.by_phone.clone());
         Total::sold(&sales.collect::<Vec<_>>())
@@ -183,7 +171,7 @@ impl SalesPage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::console::tests::desk;
+    use crate::http::console::tests::context;
 
     fn lines(sold: &[(&str, i64, i64)]) -> Vec<PackageSales> {
         let sold = sold.iter().map(|(package, count, amount)| PackageSales {
@@ -203,9 +191,9 @@ mod tests {
     }
 
     #[test]
-    fn the_best_day_fills_the_chart_and_blocks_stand_on_each_other() {
+    fn the_best_day_fills_the_chart_and_blocks_are_stacked() {
         let page = SalesPage::new(
-            desk(),
+            context(),
             vec![
                 day(
                     "2026-11-24",
@@ -231,7 +219,7 @@ mod tests {
         assert_eq!(best, [("t1", 100, 60), ("t2", 40, 60), ("cash", 0, 40)]);
         assert_eq!(bars[1].blocks[0].height, 40);
         assert!(bars[0].blocks.is_empty());
-        // Cash is told beside, and is in no sum of what ZenoPay pays out.
+        // Cash is a total of its own: ZenoPay does not pay it out.
         assert_eq!((page.all().count, page.all().amount), (6, 16_000));
         assert_eq!((page.all_cash().count, page.all_cash().amount), (2, 4_000));
     }

@@ -1,14 +1,14 @@
-//! A desk, for tests that draw pages.
+//! A context for tests that render pages.
 
 use std::sync::Arc;
 
-use super::desk::{PageContext, Section, Words};
+use super::context::{PageContext, Section, StatusBanner};
 use crate::domain::order::reissue::MayReissue;
 use crate::domain::people::operator::Operator;
 use crate::web::Shop;
 
-/// The desk of an admin.
-pub fn desk() -> PageContext {
+/// An admin's context.
+pub fn context() -> PageContext {
     PageContext {
         shop: Arc::new(Shop {
             brand: "Shop".to_owned(),
@@ -21,20 +21,20 @@ pub fn desk() -> PageContext {
         operator: Operator::bootstrap(),
         csrf: String::new(),
         here: Section::Live,
-        words: Words::default(),
+        banner: StatusBanner::default(),
         done: None,
     }
 }
 
 #[test]
-fn a_moment_is_told_on_the_shop_s_clock() {
+fn a_time_is_shown_in_the_shops_zone() {
     let at = "2026-11-24T21:05:09.042Z".parse().unwrap();
-    let desk = desk();
+    let context = context();
 
-    assert_eq!(desk.iso(&at), "2026-11-24T21:05:09.042Z");
-    assert_eq!(desk.day(&at), "25 Nov 2026");
+    assert_eq!(context.iso(&at), "2026-11-24T21:05:09.042Z");
+    assert_eq!(context.day(&at), "25 Nov 2026");
     assert_eq!(
-        (desk.time(&at).as_str(), desk.fraction(&at).as_str()),
+        (context.time(&at).as_str(), context.fraction(&at).as_str()),
         ("00:05:09", ".042")
     );
 }

@@ -1,46 +1,74 @@
-//! Vouchers on paper, made in batches and sold for cash.
+//! Printed vouchers: batches that are sold for cash, the sheet of one batch, and one voucher.
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpResponse, web};
+use actix_web::web;
 use askama::Template;
 
-use super::{PageContext, Section, answer, filters, see, shown};
-use crate::checkout::printed::{self, BATCH_MAX};
+use super::acts::Act;
+use super::format::{ago, filters, money};
+use super::{
+    Caller, Code, Facts, Form, Page, PageContext, Problem, Section, answer, known, see, shown,
+};
+use crate::checkout::printed::{self, BATCH_MAX, BatchRequest};
+use crate::domain::access::usage::{Remaining, State};
 use crate::domain::catalog::package::Package;
 use crate::domain::catalog::purchase::PackageRef;
 use crate::domain::people::language::Language;
-use crate::http::auth::Caller;
-use crate::http::operators::wish::{ActBody, NOTE_MAX};
-use crate::http::pages::Form;
-use crate::http::problem::{Code, Problem};
-use crate::store::{AuditEntry, Batch, PrintedVoucher};
+use crate::domain::people::mask::Visibility;
+use crate::http::operators::execute::{Fields, NOTE_MAX};
+use crate::store::{Batch, KnownVoucher, PrintedVoucher};
+use crate::web::format;
 use crate::web::text::text;
 
-/// Batches that are listed.
+/// Batches on the page.
 const BATCHES: u64 = 100;
 
-/// Printed vouchers, and how more are made.
+/// The newest batches, and the form for another.
 #[derive(Template)]
 #[template(path = "console/vouchers.html")]
 struct VouchersPage {
-    desk: PageContext,
+    context: PageContext,
     batches: Vec<Batch>,
-    /// On sale.
+    /// Those on sale.
     packages: Vec<Package>,
     fault: Option<String>,
 }
 
-/// A batch, to be printed.
+/// The cards of a batch, for the printer.
 #[derive(Template)]
 #[template(path = "console/sheet.html")]
 struct SheetPage {
-    desk: PageContext,
+    context: PageContext,
     batch: Batch,
     cards: Vec<PrintedVoucher>,
 }
 
+/// One printed voucher, and what can be done.
+#[derive(Template)]
+#[template(path = "console/printed.html")]
+struct PrintedPage {
+    context: PageContext,
+    id: i64,
+    state: State,
+    facts: Facts,
+    act: Option<Act>,
+    /// The batch, if this operator may open its sheet.
+    sheet: Option<i64>,
+}
+
+impl PrintedPage {
+    fn tone(&self) -> &'static str {
+        match self.state {
+            State::New => "open",
+            State::Active => "good",
+            State::Expired => "quiet",
+            State::Revoked => "back",
+        }
+    }
+}
+
 /// The newest batches, and the form for another.
-pub async fn show(caller: Caller) -> Result<HttpResponse, Problem> {
+pub async fn show(caller: Caller) -> Page {
     Ok(shown(&page(&caller, None).await?))
 }
 
@@ -48,71 +76,47 @@ async fn page(caller: &Caller, fault: Option<String>) -> Result<VouchersPage, Pr
     Ok(VouchersPage {
         batches: caller.api.store.batches(BATCHES).await?,
         packages: caller.api.store.packages_on_sale().await?,
-        desk: PageContext::of(caller, Section::Vouchers).await,
+        context: PageContext::of(caller, Section::Vouchers).await,
         fault,
     })
 }
 
-/// What all vouchers of a batch are worth.
-fn worth(batch: &Batch) -> i64 {
-    batch.price.saturating_mul(i64::from(batch.count))
-}
-
-/// How long a voucher lasts and for how many devices, in Swahili and English: on a card.
-pub fn gives(minutes: i32, devices: i32) -> String {
-    let both = [Language::Swahili, Language::English].map(|language| {
-        let text = text(language);
-        format!("{}, {}", text.duration(minutes), text.devices(devices))
-    });
-    both.join(" · ")
-}
-
 /// Makes a batch and leads to its sheet.
-pub async fn make(form: web::ReqData<Form>, caller: Caller) -> Result<HttpResponse, Problem> {
-    let wish = match wish(&form, &caller).await? {
-        Ok(wish) => wish,
-        Err(why) => {
+pub async fn make(form: web::ReqData<Form>, caller: Caller) -> Page {
+    let request = match read(&form, &caller).await {
+        Ok(request) => request,
+        Err(problem) if problem.code == Code::InvalidValue => {
+            let why = problem.detail.as_deref().unwrap_or_default();
             let page = page(&caller, Some(format!("Nothing was made: {why}."))).await?;
             return Ok(answer(StatusCode::UNPROCESSABLE_ENTITY, &page));
         }
+        Err(problem) => return Err(problem),
     };
-    let audit = AuditEntry {
-        detail: Some(format!("{} x {}", wish.count, wish.package.terms.code)),
-        ..caller.entry("print_vouchers", String::new())
-    };
-    let id = printed::print(&caller.api.store, &wish, &audit).await?;
+    let detail = format!("{} x {}", request.count, request.package.terms.code);
+    let audit = caller.audit_entry("print_vouchers", String::new(), Some(detail));
+    let id = printed::print(&caller.api.store, &request, &audit).await?;
     Ok(see(&format!("/operator/vouchers/{id}")))
 }
 
-/// Reads the form; a clause says what is at fault.
-async fn wish(
-    form: &Form,
-    caller: &Caller,
-) -> Result<Result<printed::BatchRequest, String>, Problem> {
+async fn read(form: &Form, caller: &Caller) -> Result<BatchRequest, Problem> {
+    let fault = |why: String| Problem::new(Code::InvalidValue).detail(why);
     let count = form.field("count").trim().parse::<u16>().ok();
-    let Some(count) = count.filter(|count| (1..=BATCH_MAX).contains(count)) else {
-        return Ok(Err(format!("a batch has 1 to {BATCH_MAX} vouchers")));
-    };
-    let note = match ActBody::of_form(form).optional("note", NOTE_MAX) {
-        Ok(note) => note,
-        Err(problem) => return Ok(Err(problem.detail.unwrap_or_default())),
-    };
+    let count = count.filter(|count| (1..=BATCH_MAX).contains(count));
+    let count = count.ok_or_else(|| fault(format!("a batch has 1 to {BATCH_MAX} vouchers")))?;
+    let note = Fields::of_form(form).optional("note", NOTE_MAX)?;
     let package = match PackageRef::read(form.field("package")) {
         Some(which) => caller.api.store.package_on_sale(&which).await?,
         None => None,
     };
-    let Some(package) = package else {
-        return Ok(Err("that package is not on sale".to_owned()));
-    };
-    Ok(Ok(printed::BatchRequest {
-        package,
+    Ok(BatchRequest {
+        package: package.ok_or_else(|| fault("that package is not on sale".to_owned()))?,
         count,
         note,
-    }))
+    })
 }
 
-/// The cards of a batch, for the printer. A code is money: for admins alone, and audited.
-pub async fn sheet(id: web::Path<String>, caller: Caller) -> Result<HttpResponse, Problem> {
+/// The sheet of a batch. Its codes are worth money: for admins only, and audited.
+pub async fn sheet(id: web::Path<String>, caller: Caller) -> Page {
     if !caller.operator().role.sees_unmasked() {
         let refusal = Problem::new(Code::Forbidden);
         return Err(refusal.detail("Only an admin sees codes: they are money."));
@@ -120,10 +124,90 @@ pub async fn sheet(id: web::Path<String>, caller: Caller) -> Result<HttpResponse
     let not_found = || Problem::new(Code::NotFound).detail("there is no batch of that number");
     let id: i64 = id.parse().map_err(|_| not_found())?;
     let (batch, cards) = caller.api.store.batch(id).await?.ok_or_else(not_found)?;
-    caller.reveal(None, &format!("batch {id}")).await?;
+    caller
+        .record_unmasking(None, &format!("batch {id}"))
+        .await?;
     Ok(shown(&SheetPage {
-        desk: PageContext::of(&caller, Section::Vouchers).await,
+        context: PageContext::of(&caller, Section::Vouchers).await,
         batch,
         cards,
     }))
+}
+
+/// One printed voucher; a sold one is on its order's page.
+pub async fn show_printed(id: web::Path<String>, caller: Caller) -> Page {
+    let store = &caller.api.store;
+    let not_found = || Problem::new(Code::NotFound).detail("there is no such voucher");
+    let id: i64 = id.parse().map_err(|_| not_found())?;
+    let voucher = store.known_voucher(id).await?.ok_or_else(not_found)?;
+    if let Some(order_id) = voucher.order_id {
+        return Ok(see(&format!("/operator/orders/{}", order_id.order_ref())));
+    }
+    caller
+        .record_unmasking(None, &format!("voucher {id}"))
+        .await?;
+    let remaining = Remaining::of(&voucher.allowance, &voucher.usage, store.clock().now());
+    let context = PageContext::of(&caller, Section::Vouchers).await;
+    let may_revoke = context.may_act() && remaining.state != State::Revoked;
+    // The sheet shows every code of the batch: only admins may open it.
+    let batch = voucher.batch.as_ref().filter(|_| context.may_act());
+    Ok(shown(&PrintedPage {
+        id,
+        state: remaining.state,
+        facts: facts(&voucher, &remaining, caller.visibility(), &context),
+        act: may_revoke.then_some(Act::Revoke),
+        sheet: batch.map(|batch| batch.id),
+        context,
+    }))
+}
+
+fn facts(
+    voucher: &KnownVoucher,
+    remaining: &Remaining,
+    visibility: Visibility,
+    context: &PageContext,
+) -> Facts {
+    let when = |at| context.until(&at);
+    let allowance = &voucher.allowance;
+    let batch = voucher.batch.as_ref();
+    let minutes = i32::try_from(allowance.duration.num_minutes()).unwrap_or(i32::MAX);
+    let is_open = remaining.state.is_open();
+    let left = remaining.seconds_remaining.saturating_mul(1_000);
+    let ends = remaining.expires_at.map(when);
+    let ends = ends.unwrap_or_else(|| "counted from the first login".to_owned());
+    let data = remaining.bytes_remaining.filter(|_| is_open);
+    let name = batch.map_or(&voucher.package_code, |batch| &batch.package_name);
+    #[rustfmt::skip] // A table is read by its columns.
+    let facts = [
+        ("Code", Some(visibility.code(voucher.code.as_str()))),
+        ("Package", Some(name.clone())),
+        ("Gives", Some(gives(minutes, voucher.shared_devices))),
+        ("Price on the card", batch.map(|batch| money(batch.price))),
+        ("Batch", batch.map(|batch| format!("{} ({} vouchers)", batch.id, batch.count))),
+        ("Sold at", batch.and_then(|batch| batch.note.clone())),
+        ("Printed", Some(when(voucher.issued_at))),
+        ("Printed by", batch.map(|batch| batch.operator.clone())),
+        ("First login", Some(voucher.usage.first_login_at.map_or("not yet".to_owned(), when))),
+        ("Valid until", Some(ends)),
+        ("Time left", is_open.then(|| ago(left))),
+        ("Data left", data.map(|bytes| format!("{} MiB", bytes / 1_048_576))),
+        ("Devices online", Some(remaining.devices_online.to_string())),
+        ("Revoked", allowance.revoked_at.map(when)),
+    ];
+    known(facts)
+}
+
+/// The value of a batch, in TZS.
+fn worth(batch: &Batch) -> i64 {
+    batch.price.saturating_mul(i64::from(batch.count))
+}
+
+/// A voucher's duration and number of devices, in Swahili and English, for a card.
+fn gives(minutes: i32, devices: i32) -> String {
+    let both = [Language::Swahili, Language::English].map(|language| {
+        let text = text(language);
+        let duration = format::duration(text, minutes);
+        format!("{duration}, {}", format::devices(text, devices))
+    });
+    both.join(" · ")
 }

@@ -1,112 +1,144 @@
-//! What operators do by hand with an order or a delivery: replay, reconcile, release, refund.
+//! What operators do by hand with an order, a delivery, an SMS or the outbox.
 
 use actix_web::{HttpResponse, web};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::doing::{self, OrderAct, order_subject};
-use super::journal::journalled;
-use super::order_name::order_named;
-use super::responses::{Act, Body, Order};
-use super::wish::{ActBody, NOTE_MAX, RefundRequest, ReissueRequest, ReleaseRequest};
-use crate::actors::ReissueOutcome;
+use super::execute::{self, Fields, NOTE_MAX, OrderAct, order_subject};
+use super::orders::order_named;
+use super::schema::{
+    Act, Body, Order, Read, ReasonRequest, RefundRequest, ReleaseOutboxRequest, ReleaseRequest,
+    Write,
+};
+use super::webhooks::journalled;
+use super::{Answer, Caller, Code, Problem, rfc3339};
+use crate::actors::Handled;
 use crate::domain::order::outcome::Outcome;
-use crate::domain::order::payment::Payment;
+use crate::domain::outbox_hold::Queued;
 use crate::gateways::zenopay::wire::StatusAnswer;
-use crate::http::auth::Caller;
-use crate::http::problem::{Code, Problem};
+use crate::http::Api;
 
-/// Where an order stands after an act.
+/// An order after an act or a replay.
 #[derive(Serialize, ToSchema)]
-pub struct Acted {
+pub struct ActedOn {
     status: &'static str,
     /// The order's `ref`.
     order: String,
     order_id: String,
     payment_status: &'static str,
-    version: i32,
-    /// `released`, `refused` or `refunded`; `duplicate` if it was so already.
+    /// As in `released` or `completed`; `duplicate` if nothing changed.
     outcome: &'static str,
-    /// `false` if it was so already.
+}
+
+/// An order after an act.
+#[derive(Serialize, ToSchema)]
+pub struct Acted {
+    #[serde(flatten)]
+    order: ActedOn,
+    version: i32,
+    /// `false` if nothing changed.
     changed: bool,
 }
 
-/// What became of a delivery that was decided again.
-#[derive(Serialize, ToSchema)]
-pub struct Replayed {
-    status: &'static str,
-    /// The order's `ref`.
-    order: String,
-    order_id: String,
-    payment_status: &'static str,
-    outcome: &'static str,
-}
-
-/// What ZenoPay said when asked, and what became of it.
+/// ZenoPay's answer, and what followed.
 #[derive(Serialize, ToSchema)]
 pub struct ReconcileAnswer {
+    #[serde(flatten)]
+    order: ActedOn,
+    version: i32,
+    /// ZenoPay's word for the payment; null without an answer.
+    zenopay: Option<String>,
+    /// Why there is no answer.
+    silence: Option<String>,
+}
+
+/// An SMS that is queued again.
+#[derive(Serialize, ToSchema)]
+pub struct Requeued {
     status: &'static str,
+    state: &'static str,
     /// The order's `ref`.
     order: String,
     order_id: String,
-    /// ZenoPay's word for the payment; null if it said nothing.
-    zenopay: Option<String>,
-    /// Why it said nothing.
-    silence: Option<String>,
-    outcome: &'static str,
-    payment_status: &'static str,
-    version: i32,
 }
 
-/// Decides a delivery of the journal again. One that was not proven when it came makes us
-/// ask ZenoPay, and the answer is decided on.
+/// What is held back.
+#[derive(Serialize, ToSchema)]
+pub struct Hold {
+    status: &'static str,
+    /// Whether SMS and Disconnect-Requests wait for an admin.
+    held: bool,
+    /// When the backup was restored.
+    since: Option<String>,
+    /// SMS that wait, also those of sales since.
+    sms: u64,
+    /// Of these, the ones that came with the backup.
+    sms_from_backup: u64,
+    /// Disconnect-Requests that wait.
+    disconnects: u64,
+    /// Of these, the ones that came with the backup.
+    disconnects_from_backup: u64,
+}
+
+/// What was dropped.
+#[derive(Serialize, ToSchema)]
+pub struct OutboxReleased {
+    status: &'static str,
+    sms_dropped: u64,
+    disconnects_dropped: u64,
+}
+
+impl ActedOn {
+    fn of(handled: &Handled) -> Self {
+        let payment = &handled.payment;
+        Self {
+            status: "success",
+            order: payment.order_id.order_ref().to_string(),
+            order_id: payment.order_id.to_string(),
+            payment_status: payment.status.as_str(),
+            outcome: handled.outcome.as_str(),
+        }
+    }
+}
+
+/// Handles a journalled delivery again. If it was not proven, ZenoPay is asked, and the answer is
+/// applied.
 #[utoipa::path(post, path = "/api/v1/operator/webhooks/{id}/replay", tag = "operator",
     params(("id" = i64, Path, description = "The delivery's number in the journal")),
     responses(
-        (status = 200, description = "Decided again and journalled with source `replay`", body = Replayed),
+        (status = 200, description = "Handled again, and journalled with source `replay`", body = ActedOn),
         (status = 400, description = "`malformed_webhook`: it still cannot be read"),
         (status = 404, description = "`not_found`: no such delivery; `order_not_found`: it is about no order of ours"),
         Act))]
-pub async fn replay(id: web::Path<String>, caller: Caller) -> Result<HttpResponse, Problem> {
+pub async fn replay(id: web::Path<String>, caller: Caller) -> Answer {
     let row = journalled(&id, &caller).await?;
-    let done = doing::replay(&row, &caller).await?;
-    Ok(HttpResponse::Ok().json(Replayed {
-        status: "success",
-        order: done.payment.order_id.order_ref().to_string(),
-        order_id: done.payment.order_id.to_string(),
-        payment_status: done.payment.status.as_str(),
-        outcome: done.outcome.as_str(),
-    }))
+    let handled = execute::replay(&row, &caller).await?;
+    Ok(HttpResponse::Ok().json(ActedOn::of(&handled)))
 }
 
-/// Asks ZenoPay about an order, once, and applies what it says.
+/// Asks ZenoPay for an order's status once, and applies the answer.
 #[utoipa::path(post, path = "/api/v1/operator/orders/{order_id}/reconcile", tag = "operator",
     params(("order_id" = String, Path, description = "The order's id or its `ref`")),
     responses(
-        (status = 200, description = "What ZenoPay said, and what became of it", body = ReconcileAnswer),
+        (status = 200, description = "ZenoPay's answer, and what followed", body = ReconcileAnswer),
         (status = 409, description = "`ambiguous_ref`"),
         Order, Act))]
-pub async fn reconcile(name: web::Path<String>, caller: Caller) -> Result<HttpResponse, Problem> {
+pub async fn reconcile(name: web::Path<String>, caller: Caller) -> Answer {
     let order_id = order_named(&name, &caller).await?;
-    let done = doing::reconcile(order_id, &caller).await?;
+    let done = execute::reconcile(order_id, &caller).await?;
     let (zenopay, silence) = match done.answer {
         StatusAnswer::Known(report) => (Some(report.raw_word), None),
         StatusAnswer::Unknown(why) => (None, Some(why.to_string())),
     };
-    let payment = &done.handled.payment;
     Ok(HttpResponse::Ok().json(ReconcileAnswer {
-        status: "success",
-        order: order_id.order_ref().to_string(),
-        order_id: order_id.to_string(),
+        order: ActedOn::of(&done.handled),
+        version: done.handled.payment.version,
         zenopay,
         silence,
-        outcome: done.handled.outcome.as_str(),
-        payment_status: payment.status.as_str(),
-        version: payment.version,
     }))
 }
 
-/// Decides a held order: it is completed after all, or it is not and the owner pays back.
+/// Decides a held order: it is completed, or it is refused and the owner pays back.
 #[utoipa::path(post, path = "/api/v1/operator/orders/{order_id}/release", tag = "operator",
     params(("order_id" = String, Path, description = "The order's id or its `ref`")),
     request_body = ReleaseRequest,
@@ -115,23 +147,21 @@ pub async fn reconcile(name: web::Path<String>, caller: Caller) -> Result<HttpRe
         (status = 409, description = "`ambiguous_ref`; `invalid_transition`: the order is not held"),
         (status = 422, description = "`invalid_request`: decision or reason"),
         Body, Order, Act))]
-pub async fn release(
-    name: web::Path<String>,
-    payload: web::Payload,
-    caller: Caller,
-) -> Result<HttpResponse, Problem> {
+pub async fn release(name: web::Path<String>, payload: web::Payload, caller: Caller) -> Answer {
     let order_id = order_named(&name, &caller).await?;
-    let wish = ActBody::read(payload).await?;
-    let act = match wish.needed("decision", NOTE_MAX)?.as_str() {
-        "complete" => OrderAct::release(&wish)?,
-        "refuse" => OrderAct::refuse(&wish)?,
+    let fields = Fields::read(payload).await?;
+    let act = match fields.required("decision", NOTE_MAX)?.as_str() {
+        "complete" => OrderAct::Release,
+        "refuse" => OrderAct::Refuse,
         _ => {
             let fault = Problem::new(Code::InvalidValue);
             return Err(fault.detail("decision must be complete or refuse"));
         }
     };
-    let done = act.done(order_id, order_subject(order_id), &caller).await?;
-    Ok(stands(&done.payment, done.outcome))
+    acted(
+        &act.apply(order_id, order_subject(order_id), &fields, &caller)
+            .await?,
+    )
 }
 
 /// Records that the owner has paid back, and revokes the voucher. Moves no money.
@@ -143,52 +173,96 @@ pub async fn release(
         (status = 409, description = "`ambiguous_ref`; `invalid_transition`: the order is not completed"),
         (status = 422, description = "`invalid_request`: reason, method or reference"),
         Body, Order, Act))]
-pub async fn refund(
-    name: web::Path<String>,
-    payload: web::Payload,
-    caller: Caller,
-) -> Result<HttpResponse, Problem> {
+pub async fn refund(name: web::Path<String>, payload: web::Payload, caller: Caller) -> Answer {
     let order_id = order_named(&name, &caller).await?;
-    let act = OrderAct::refund(&ActBody::read(payload).await?)?;
-    let done = act.done(order_id, order_subject(order_id), &caller).await?;
-    Ok(stands(&done.payment, done.outcome))
+    let fields = Fields::read(payload).await?;
+    let subject = order_subject(order_id);
+    acted(
+        &OrderAct::Refund
+            .apply(order_id, subject, &fields, &caller)
+            .await?,
+    )
 }
 
-/// Gives the voucher of an order another code: the old one is closed, its devices go off-line, and
-/// the new one goes to the phone that paid by SMS. Not limited to three a day, as the owner link is.
+/// Gives an order's voucher another code: the old one is closed, its devices are disconnected, and
+/// the new one goes by SMS to the phone that paid. Not limited to three a day, as the owner link is.
 #[utoipa::path(post, path = "/api/v1/operator/orders/{order_id}/reissue", tag = "operator",
     params(("order_id" = String, Path)),
-    request_body(content = Option<ReissueRequest>, description = "May be left out"),
+    request_body(content = Option<ReasonRequest>, description = "May be left out"),
     responses(
         (status = 200, description = "There is a new code", body = Acted),
-        (status = 409, description = "`ambiguous_ref`; `invalid_transition`: there is no voucher that is still good"),
+        (status = 409, description = "`ambiguous_ref`; `invalid_transition`: there is no valid voucher"),
         (status = 422, description = "`invalid_request`: reason"),
         Body, Order, Act))]
-pub async fn reissue(
-    name: web::Path<String>,
-    payload: web::Payload,
-    caller: Caller,
-) -> Result<HttpResponse, Problem> {
+pub async fn reissue(name: web::Path<String>, payload: web::Payload, caller: Caller) -> Answer {
     let order_id = order_named(&name, &caller).await?;
-    let wish = ActBody::read(payload).await?;
-    let done = doing::reissue(&wish, order_id, &caller).await?;
-    let outcome = match done.code {
-        ReissueOutcome::Given => Outcome::Reissued,
-        ReissueOutcome::GivenBefore | ReissueOutcome::Enough | ReissueOutcome::Over => {
-            Outcome::Duplicate
-        }
-    };
-    Ok(stands(&done.payment, outcome))
+    let fields = Fields::read(payload).await?;
+    acted(&execute::reissue(order_id, &fields, &caller).await?)
 }
 
-fn stands(payment: &Payment, outcome: Outcome) -> HttpResponse {
-    HttpResponse::Ok().json(Acted {
+fn acted(handled: &Handled) -> Answer {
+    Ok(HttpResponse::Ok().json(Acted {
+        order: ActedOn::of(handled),
+        version: handled.payment.version,
+        changed: handled.outcome != Outcome::Duplicate,
+    }))
+}
+
+/// Sends an SMS again, whatever its state.
+#[utoipa::path(post, path = "/api/v1/operator/sms/{id}/resend", tag = "operator",
+    params(("id" = i64, Path, description = "The message's number")),
+    responses(
+        (status = 200, description = "Queued", body = Requeued),
+        (status = 404, description = "`not_found`: no such message"),
+        Write))]
+pub async fn resend(id: web::Path<String>, caller: Caller) -> Answer {
+    let order_id = execute::resend(&id, &caller).await?;
+    Ok(HttpResponse::Ok().json(Requeued {
         status: "success",
-        order: payment.order_id.order_ref().to_string(),
-        order_id: payment.order_id.to_string(),
-        payment_status: payment.status.as_str(),
-        version: payment.version,
-        outcome: outcome.as_str(),
-        changed: outcome != Outcome::Duplicate,
-    })
+        state: "queued",
+        order: order_id.order_ref().to_string(),
+        order_id: order_id.to_string(),
+    }))
+}
+
+/// What is held back after a restored backup.
+#[utoipa::path(get, path = "/api/v1/operator/outbox/hold", tag = "operator",
+    responses(
+        (status = 200, description = "What is held back; zeros if nothing is", body = Hold),
+        (status = 500, description = "`internal`"),
+        Read))]
+pub async fn show_hold(api: web::Data<Api>) -> Answer {
+    let hold = api.store.outbox_hold().await?;
+    let (sms, disconnects) = hold
+        .map(|hold| (hold.sms, hold.disconnects))
+        .unwrap_or_default();
+    Ok(HttpResponse::Ok().json(Hold {
+        status: "success",
+        held: hold.is_some(),
+        since: hold.map(|hold| rfc3339(hold.since)),
+        sms: sms.all,
+        sms_from_backup: sms.old,
+        disconnects: disconnects.all,
+        disconnects_from_backup: disconnects.old,
+    }))
+}
+
+/// Ends the hold. Messages that came with the backup are sent or given up; newer ones are sent.
+#[utoipa::path(post, path = "/api/v1/operator/outbox/hold/release", tag = "operator",
+    request_body = ReleaseOutboxRequest,
+    responses(
+        (status = 200, description = "Nothing is held back any more", body = OutboxReleased),
+        (status = 409, description = "`invalid_transition`: nothing is held back"),
+        (status = 422, description = "`invalid_request`: queued or reason"),
+        Body, Write))]
+pub async fn release_hold(payload: web::Payload, caller: Caller) -> Answer {
+    let fields = Fields::read(payload).await?;
+    let queued = Queued::read(&fields.required("queued", NOTE_MAX)?)
+        .ok_or_else(|| Problem::new(Code::InvalidValue).detail("queued must be send or drop"))?;
+    let dropped = execute::release_outbox(queued, &fields, &caller).await?;
+    Ok(HttpResponse::Ok().json(OutboxReleased {
+        status: "success",
+        sms_dropped: dropped.sms,
+        disconnects_dropped: dropped.disconnects,
+    }))
 }

@@ -1,4 +1,4 @@
-//! The machinery as it runs: the document of `GET /actors`, again each second.
+//! The document of `GET /actors` each second, as Server-Sent Events.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -6,78 +6,71 @@ use std::time::Duration;
 use actix_web::http::header::{CACHE_CONTROL, HeaderMap};
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, web};
-use futures_util::stream::{self, Stream};
+use futures_util::stream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
-use super::machinery::Machinery;
+use super::actors::Machinery;
+use super::{Answer, Code, Problem};
 use crate::http::api::Api;
-use crate::http::problem::{Code, Problem};
 
-/// Between two documents.
+/// The time between two documents.
 const EACH: Duration = Duration::from_secs(1);
-/// After so many documents it is asked again whether this operator may look.
-const ASK_EACH: u64 = 5;
+/// Documents between two checks of the operator's access.
+const AUTHENTICATE_EACH: u64 = 5;
 
-/// The machinery each second, as Server-Sent Events, until the server stops.
+/// The document of `GET /actors` each second, until the server stops.
 #[utoipa::path(get, path = "/api/v1/operator/events", tag = "operator",
     responses(
         (status = 200, description = "The document of `GET /actors`, one event a second", content_type = "text/event-stream", body = String),
         (status = 503, description = "`busy`: too many are watching; `stopping`")))]
-pub async fn watch_actors(
-    request: HttpRequest,
-    api: web::Data<Api>,
-) -> Result<HttpResponse, Problem> {
-    let place = api.screens.0.clone().try_acquire_owned();
-    let place = place.map_err(|_| Problem::new(Code::Busy).retry_after_secs(5))?;
+pub async fn watch_actors(request: HttpRequest, api: web::Data<Api>) -> Answer {
+    let permit = api.screens.0.clone().try_acquire_owned();
+    let permit = permit.map_err(|_| Problem::new(Code::Busy).retry_after_secs(5))?;
     let mut clock = interval(EACH);
-    // A client that reads slowly is shown what is true when it reads.
+    // A slow reader gets fewer documents, and each is current.
     clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let screen = Screen {
+    let stream = LiveStream {
         api,
         headers: request.headers().clone(),
         clock,
-        shown: 0,
-        _place: place,
+        sent: 0,
+        _permit: permit,
     };
     Ok(HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, "no-store"))
         .insert_header(("x-accel-buffering", "no"))
         .content_type("text/event-stream")
-        .streaming(documents(screen)))
+        .streaming(stream::unfold(stream, async |mut stream| {
+            let document = stream.next().await?;
+            Some((Ok::<_, Infallible>(document), stream))
+        })))
 }
 
-struct Screen {
+struct LiveStream {
     api: web::Data<Api>,
-    /// Who watches.
+    /// They authenticate the operator, now and then.
     headers: HeaderMap,
     clock: Interval,
-    shown: u64,
-    _place: OwnedSemaphorePermit,
+    sent: u64,
+    _permit: OwnedSemaphorePermit,
 }
 
-impl Screen {
-    /// The next document; `None` when the server stops or the operator may no longer look.
+impl LiveStream {
+    /// The next document; `None` when the server stops or the operator has no access any more.
     async fn next(&mut self) -> Option<Bytes> {
         let draining = self.api.draining.clone();
         draining.run_until_cancelled(self.clock.tick()).await?;
-        self.shown += 1;
-        if self.shown.is_multiple_of(ASK_EACH) && self.is_turned_away().await {
+        self.sent += 1;
+        if self.sent.is_multiple_of(AUTHENTICATE_EACH) && self.is_logged_out().await {
             return None;
         }
         let document = serde_json::to_string(&Machinery::of(&self.api)).ok()?;
         Some(Bytes::from(format!("event: actors\ndata: {document}\n\n")))
     }
 
-    /// A database that cannot be read ends no stream: that is when operators look.
-    async fn is_turned_away(&self) -> bool {
+    /// While the database cannot be read, streams go on: that is when operators look.
+    async fn is_logged_out(&self) -> bool {
         matches!(self.api.gate.visitor(&self.headers).await, Ok(None))
     }
-}
-
-fn documents(screen: Screen) -> impl Stream<Item = Result<Bytes, Infallible>> {
-    stream::unfold(screen, |mut screen| async move {
-        let document = screen.next().await?;
-        Some((Ok(document), screen))
-    })
 }

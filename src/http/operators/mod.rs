@@ -1,41 +1,40 @@
-//! What operators see: the machinery, the orders, the journal and the report of a day; and
-//! what they do by hand, in `acts`, `vouchers` and `sms`.
+//! The JSON API of the operators: orders, the journal, reports and the actors, and acts by hand.
 //!
-//! Lists come in pages, newest first; a cursor is opaque and stays right while rows arrive.
-//! Phones and codes are masked in every list. An admin who opens one order or one delivery
-//! sees it whole, and the audit log keeps a record of that.
+//! Lists come in pages, newest first; a cursor is opaque and stays valid while rows arrive. Phones
+//! and codes are masked in every list. An admin who opens one order or one delivery sees it
+//! unmasked, and the audit log has a line of that.
 
 use actix_web::HttpResponse;
 use actix_web::http::header::CACHE_CONTROL;
 use serde::Serialize;
 
+use super::auth::Caller;
+use super::portal::status::rfc3339;
 use super::problem::{Code, Problem};
 
 pub mod actors;
 pub mod acts;
 pub(super) mod customers;
-pub mod doing;
 pub mod events;
-pub mod journal;
-pub mod machinery;
+pub mod execute;
 mod order_documents;
-pub mod order_name;
 pub mod orders;
-pub mod outbox;
 mod report_csv;
 pub mod reports;
-mod responses;
 pub(super) mod routers;
-pub mod sms;
+mod schema;
 pub mod vouchers;
-pub mod wish;
+pub mod webhooks;
 
-/// Rows a page unless the query says.
+/// What a handler answers with.
+type Answer = Result<HttpResponse, Problem>;
+
+/// Rows a page by default.
 const PAGE: u64 = 50;
 /// Rows a page at most.
 const PAGE_MAX: u64 = 200;
 
-/// A document as it is now, which no cache keeps.
+/// A document that no cache keeps.
 fn fresh(document: impl Serialize) -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, "no-store"))
@@ -46,34 +45,32 @@ fn fault(what: &str) -> Problem {
     Problem::new(Code::InvalidQuery).detail(what)
 }
 
-/// A parameter that is there and says something.
-fn said(text: Option<&String>) -> Option<&str> {
-    text.map(|text| text.trim()).filter(|text| !text.is_empty())
+/// A parameter that is present and not blank.
+fn filled(text: &Option<String>) -> Option<&str> {
+    let text = text.as_deref().map(str::trim);
+    text.filter(|text| !text.is_empty())
 }
 
-/// Rows a page; over the cap: the cap.
-fn limit_of(text: Option<&String>) -> Result<u64, Problem> {
-    let Some(text) = said(text) else {
-        return Ok(PAGE);
-    };
-    match text.parse::<i64>() {
-        Ok(limit @ 1..) => Ok(limit.unsigned_abs().min(PAGE_MAX)),
-        Ok(_) | Err(_) => Err(fault("limit is a number of rows, from 1")),
+/// Rows a page, at most [`PAGE_MAX`].
+fn limit_of(text: &Option<String>) -> Result<u64, Problem> {
+    match filled(text).map(str::parse::<i64>) {
+        None => Ok(PAGE),
+        Some(Ok(limit @ 1..)) => Ok(limit.unsigned_abs().min(PAGE_MAX)),
+        Some(Ok(_) | Err(_)) => Err(fault("limit is a number of rows, from 1")),
     }
 }
 
 /// The row after which a page begins.
-fn cursor_of(text: Option<&String>) -> Result<Option<i64>, Problem> {
-    let Some(text) = said(text) else {
+fn cursor_of(text: &Option<String>) -> Result<Option<i64>, Problem> {
+    let Some(text) = filled(text) else {
         return Ok(None);
     };
-    let id = text
-        .strip_prefix('c')
-        .and_then(|hexadecimal| i64::from_str_radix(hexadecimal, 16).ok())
-        // One spelling each: what we have not handed out is refused.
-        .filter(|id| *id > 0 && cursor(*id) == text);
-    id.map(Some)
-        .ok_or_else(|| fault("cursor is the next_cursor of the page before"))
+    let digits = text.strip_prefix('c').unwrap_or_default();
+    match i64::from_str_radix(digits, 16) {
+        // Only the spelling that we hand out.
+        Ok(id) if id > 0 && cursor(id) == text => Ok(Some(id)),
+        Ok(_) | Err(_) => Err(fault("cursor is the next_cursor of the page before")),
+    }
 }
 
 fn cursor(id: i64) -> String {
@@ -85,12 +82,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_our_own_cursors_are_read() {
+    fn only_cursors_that_we_hand_out_are_accepted() {
         for id in [1, 10, i64::MAX] {
-            assert!(matches!(cursor_of(Some(&cursor(id))), Ok(Some(read)) if read == id));
+            assert!(matches!(cursor_of(&Some(cursor(id))), Ok(Some(read)) if read == id));
         }
-        for nothing in [None, Some(String::new())] {
-            assert!(matches!(cursor_of(nothing.as_ref()), Ok(None)));
+        for blank in [None, Some(String::new())] {
+            assert!(matches!(cursor_of(&blank), Ok(None)));
         }
         for wrong in [
             "c",
@@ -104,16 +101,16 @@ mod tests {
             "c1x",
             "c8000000000000000",
         ] {
-            assert!(cursor_of(Some(&wrong.to_owned())).is_err(), "{wrong}");
+            assert!(cursor_of(&Some(wrong.to_owned())).is_err(), "{wrong}");
         }
     }
 
     #[test]
-    fn a_page_has_a_limit() {
-        let limit = |text: &str| limit_of(Some(&text.to_owned()));
+    fn a_limit_is_a_positive_number_up_to_the_maximum() {
+        let limit = |text: &str| limit_of(&Some(text.to_owned()));
 
         assert!(matches!((limit("1"), limit("1000")), (Ok(1), Ok(PAGE_MAX))));
-        assert!(matches!((limit(""), limit_of(None)), (Ok(PAGE), Ok(PAGE))));
+        assert!(matches!((limit(""), limit_of(&None)), (Ok(PAGE), Ok(PAGE))));
         for wrong in ["0", "-1", "1.5", "many", "99999999999999999999"] {
             assert!(limit(wrong).is_err(), "{wrong}");
         }

@@ -1,9 +1,9 @@
-//! Orders as operators read them in JSON.
+//! The JSON documents of orders.
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::domain::access::voucher::Voucher;
+use super::rfc3339;
 use crate::domain::catalog::money::CURRENCY;
 use crate::domain::history::{Line, OrderHistory};
 use crate::domain::order::FailureReason;
@@ -12,27 +12,26 @@ use crate::domain::people::Personal;
 use crate::domain::people::language::Language;
 use crate::domain::people::mask::Visibility;
 use crate::domain::people::personal::Personal;
-use crate::http::portal::status::{Reason, rfc3339};
+use crate::http::portal::status::Reason;
 
-/// A page of orders, the newest first.
+/// A page of orders, newest first.
 #[derive(Serialize, ToSchema)]
 pub struct OrdersDocument {
-    /// Masked for everybody.
+    /// Masked for all operators.
     pub orders: Vec<OrderRow>,
     /// For the next page; null after the last.
     pub next_cursor: Option<String>,
 }
 
-/// One order, and what happened to it.
+/// One order, and its timeline.
 #[derive(Serialize, ToSchema)]
 pub struct OrderDocument {
-    /// What is known of it.
     pub order: OrderFile,
-    /// What happened to it, in order.
+    /// Oldest line first.
     pub timeline: Vec<TimelineLine>,
 }
 
-/// An order as lists show it.
+/// An order in a list.
 #[derive(Serialize, ToSchema)]
 pub struct OrderRow {
     /// The order's `ref`: the first eight hex digits of its id.
@@ -68,7 +67,7 @@ pub struct OrderedPackage {
     name: String,
 }
 
-/// An order as it is shown alone.
+/// An order on its own.
 #[derive(Serialize, ToSchema)]
 pub struct OrderFile {
     #[serde(flatten)]
@@ -79,7 +78,7 @@ pub struct OrderFile {
     customer_name: Option<String>,
     /// `sw` or `en`.
     language: &'static str,
-    /// What was paid, if ZenoPay has said so.
+    /// What was paid, if ZenoPay named the amount.
     paid_amount: Option<i64>,
     /// As in `MPESA-TZ`.
     channel: Option<String>,
@@ -87,13 +86,13 @@ pub struct OrderFile {
     invoice_number: Option<String>,
     voucher: Option<OrderedVoucher>,
     deadline_at: String,
-    /// What ZenoPay wrote when it refused; null for a viewer.
+    /// ZenoPay's reason for a refusal; null for a viewer.
     gateway_word: Option<String>,
-    /// What the operator typed who paid back or refused; null for a viewer.
+    /// The operator's reason for a refund or a refusal; null for a viewer.
     operator_reason: Option<String>,
-    /// When ZenoPay is asked next.
+    /// The next status check.
     next_ask_at: Option<String>,
-    /// When order-status, and not only a webhook, said that it was paid.
+    /// When order-status, and not only a webhook, confirmed the payment.
     gateway_confirmed_at: Option<String>,
 }
 
@@ -115,23 +114,28 @@ pub struct TimelineLine {
     after_ms: Option<i64>,
     /// A stable word, as in `delivery`.
     kind: &'static str,
-    /// For a person; moments in it are on the shop's clock.
+    /// A sentence; times in it are in the shop's zone.
     summary: String,
-    /// The delivery or SMS that it tells of.
+    /// The number of its delivery or SMS.
     id: Option<i64>,
 }
 
 impl OrderRow {
-    /// What `sight` shows of an order; its id is shown by `ids`, since lists mask the rest for
-    /// everybody.
-    pub fn of(payment: &Payment, sight: Visibility, ids: Visibility, language: Language) -> Self {
+    /// What `visibility` shows of an order; `ids` decides about its id, since lists mask the rest for
+    /// all operators.
+    pub fn of(
+        payment: &Payment,
+        visibility: Visibility,
+        ids: Visibility,
+        language: Language,
+    ) -> Self {
         let code = payment.voucher.as_ref();
         Self {
             order: payment.order_id.order_ref().to_string(),
             order_id: ids.order_id(payment.order_id),
             status: payment.status.as_str(),
             version: payment.version,
-            phone: sight.phone(payment.phone.international()),
+            phone: visibility.phone(payment.phone.international()),
             package: OrderedPackage {
                 code: payment.terms.code.clone(),
                 name: payment.terms.name(language).to_owned(),
@@ -140,7 +144,7 @@ impl OrderRow {
             currency: CURRENCY,
             reference: payment.gateway.reference.clone(),
             transid: payment.gateway.transid.clone(),
-            voucher_code: code.map(|voucher| sight.code(voucher.code.as_str())),
+            voucher_code: code.map(|voucher| visibility.code(voucher.code.as_str())),
             failure_reason: payment.failure_reason.map(FailureReason::as_str),
             created_at: rfc3339(payment.created_at),
             confirmed_at: payment.confirmed_at.map(rfc3339),
@@ -150,41 +154,33 @@ impl OrderRow {
 }
 
 impl OrderFile {
-    /// What this sight shows of a story's order.
-    pub fn of(story: &OrderHistory, sight: Visibility, language: Language) -> Self {
-        let payment = &story.payment;
+    /// What this visibility shows of an order.
+    pub fn of(history: &OrderHistory, visibility: Visibility, language: Language) -> Self {
+        let payment = &history.payment;
         let gateway = &payment.gateway;
         let (name, payer) = (&payment.customer_name, &gateway.payer_msisdn);
         Self {
-            row: OrderRow::of(payment, sight, sight, language),
+            row: OrderRow::of(payment, visibility, visibility, language),
             payment_id: payment.id,
-            masked: sight == Visibility::Masked,
-            customer_name: name.as_ref().map(|name| sight.name(name.expose())),
+            masked: visibility == Visibility::Masked,
+            customer_name: name.as_ref().map(|name| visibility.name(name.expose())),
             language: payment.language.tag(),
             paid_amount: gateway.paid_amount.map(|amount| amount.0),
             channel: gateway.channel.clone(),
-            payer_msisdn: payer.as_ref().map(|payer| sight.phone(payer.expose())),
-            invoice_number: story.invoice.clone(),
-            voucher: payment
-                .voucher
-                .as_ref()
-                .map(|voucher| OrderedVoucher::of(voucher, sight)),
-            gateway_word: sight.typed(payment.gateway_word.as_deref()),
-            operator_reason: sight.typed(payment.operator_reason.as_ref().map(Personal::expose)),
+            payer_msisdn: payer.as_ref().map(|payer| visibility.phone(payer.expose())),
+            invoice_number: history.invoice.clone(),
+            voucher: payment.voucher.as_ref().map(|voucher| OrderedVoucher {
+                code: visibility.code(voucher.code.as_str()),
+                issued_at: rfc3339(voucher.issued_at),
+                expires_at: voucher.expires_at.map(rfc3339),
+                revoked_at: voucher.revoked_at.map(rfc3339),
+            }),
+            gateway_word: visibility.typed(payment.gateway_word.as_deref()),
+            operator_reason: visibility
+                .typed(payment.operator_reason.as_ref().map(Personal::expose)),
             deadline_at: rfc3339(payment.deadline_at),
             next_ask_at: payment.due_at.map(rfc3339),
-            gateway_confirmed_at: story.gateway_confirmed_at.map(rfc3339),
-        }
-    }
-}
-
-impl OrderedVoucher {
-    fn of(voucher: &Voucher, sight: Visibility) -> Self {
-        Self {
-            code: sight.code(voucher.code.as_str()),
-            issued_at: rfc3339(voucher.issued_at),
-            expires_at: voucher.expires_at.map(rfc3339),
-            revoked_at: voucher.revoked_at.map(rfc3339),
+            gateway_confirmed_at: history.gateway_confirmed_at.map(rfc3339),
         }
     }
 }

@@ -1,23 +1,23 @@
-//! Find an order, and read what happened to it.
+//! Orders as operators name them, search for them and read them.
 
-use actix_web::{HttpResponse, web};
+use actix_web::web;
 use serde::Deserialize;
+use serde_json::{Value, json};
 
 use super::order_documents::{OrderDocument, OrderFile, OrderRow, OrdersDocument, TimelineLine};
-use super::order_name::order_named;
-use super::responses::{Order, Read};
-use super::{cursor, cursor_of, fault, fresh, limit_of, said};
+use super::schema::{Order, Read};
+use super::{
+    Answer, Caller, Code, Problem, cursor, cursor_of, fault, filled, fresh, limit_of, rfc3339,
+};
 use crate::domain::history::{Line, OrderHistory, tell};
-use crate::domain::order::ids::OrderId;
-use crate::domain::order::payment::Status;
+use crate::domain::order::ids::{OrderId, OrderName, OrderRef};
+use crate::domain::order::payment::{Payment, Status};
 use crate::domain::people::mask::Visibility;
-use crate::domain::people::operator::Operator;
+use crate::domain::people::operator::Role;
 use crate::domain::search;
-use crate::http::auth::Caller;
-use crate::http::problem::{Code, Problem};
 use crate::store::OrderSearch;
 
-/// What to look for.
+/// Filters, and which page.
 #[derive(Deserialize)]
 pub struct OrdersQuery {
     q: Option<String>,
@@ -37,13 +37,10 @@ pub struct OrdersQuery {
         (status = 200, description = "A page of orders", body = OrdersDocument),
         (status = 422, description = "`invalid_query`"),
         Read))]
-pub async fn find_orders(
-    query: web::Query<OrdersQuery>,
-    caller: Caller,
-) -> Result<HttpResponse, Problem> {
-    let search = search_of(&query, caller.operator())?;
+pub async fn find_orders(query: web::Query<OrdersQuery>, caller: Caller) -> Answer {
+    let search = search_of(&query, caller.operator().role)?;
     let page = caller.api.store.find_orders(search).await?;
-    let (ids, language) = (caller.sight(), caller.language());
+    let (ids, language) = (caller.visibility(), caller.language());
     let orders = page.items.iter();
     let orders = orders.map(|payment| OrderRow::of(payment, Visibility::Masked, ids, language));
     Ok(fresh(OrdersDocument {
@@ -59,48 +56,92 @@ pub async fn find_orders(
         (status = 200, description = "The order, and what happened to it", body = OrderDocument),
         (status = 409, description = "`ambiguous_ref`"),
         Order, Read))]
-pub async fn show_order(name: web::Path<String>, caller: Caller) -> Result<HttpResponse, Problem> {
+pub async fn show_order(name: web::Path<String>, caller: Caller) -> Answer {
     let order_id = order_named(&name, &caller).await?;
-    let (story, lines) = story_of(order_id, &caller).await?;
+    let (history, lines) = history_of(order_id, &caller).await?;
     Ok(fresh(OrderDocument {
-        order: OrderFile::of(&story, caller.sight(), caller.language()),
+        order: OrderFile::of(&history, caller.visibility(), caller.language()),
         timeline: lines.into_iter().map(TimelineLine::from).collect(),
     }))
 }
 
-/// An order and its timeline, as this operator sees it; that an admin sees it whole is recorded
-/// first.
+/// An order and its timeline, as this operator sees them. If that is unmasked, the audit log has a
+/// line first.
 ///
 /// # Errors
 /// 404 `order_not_found`.
-pub async fn story_of(
+pub async fn history_of(
     order_id: OrderId,
     caller: &Caller,
 ) -> Result<(OrderHistory, Vec<Line>), Problem> {
-    let story = caller.api.store.story(order_id).await?;
-    let story = story.ok_or_else(|| Problem::new(Code::OrderNotFound))?;
-    caller.reveal(Some(order_id), "order").await?;
-    let now = caller.api.store.clock().now();
-    let lines = tell(&story, caller.sight(), now, &caller.api.timezone);
-    Ok((story, lines))
+    let store = &caller.api.store;
+    let history = store.story(order_id).await?;
+    let history = history.ok_or_else(|| Problem::new(Code::OrderNotFound))?;
+    caller.record_unmasking(Some(order_id), "order").await?;
+    let (now, zone) = (store.clock().now(), &caller.api.timezone);
+    let lines = tell(&history, caller.visibility(), now, zone);
+    Ok((history, lines))
 }
 
-fn search_of(query: &OrdersQuery, operator: &Operator) -> Result<OrderSearch, Problem> {
-    let keys = match said(query.q.as_ref()) {
-        Some(text) => search::read(text, operator.role).map_err(|why| fault(&why.to_string()))?,
-        None => Vec::new(),
-    };
-    let status = match said(query.status.as_ref()) {
-        Some(word) => Some(
+fn search_of(query: &OrdersQuery, role: Role) -> Result<OrderSearch, Problem> {
+    let keys = filled(&query.q)
+        .map(|text| search::read(text, role).map_err(|why| fault(&why.to_string())))
+        .transpose()?;
+    let status = filled(&query.status)
+        .map(|word| {
             Status::read(&word.to_ascii_uppercase())
-                .ok_or_else(|| fault("status is a payment_status, as in HELD"))?,
-        ),
-        None => None,
-    };
+                .ok_or_else(|| fault("status is a payment_status, as in HELD"))
+        })
+        .transpose()?;
     Ok(OrderSearch {
-        keys,
+        keys: keys.unwrap_or_default(),
         status,
-        before: cursor_of(query.cursor.as_ref())?,
-        limit: limit_of(query.limit.as_ref())?,
+        before: cursor_of(&query.cursor)?,
+        limit: limit_of(&query.limit)?,
     })
+}
+
+/// The order that a path names by its id or its `ref`. An id is not looked up.
+///
+/// # Errors
+/// 404 `order_not_found`; 409 `ambiguous_ref` with the candidates, newest first.
+pub async fn order_named(text: &str, caller: &Caller) -> Result<OrderId, Problem> {
+    let order_id = id_of(text, caller).await?;
+    order_id.ok_or_else(|| Problem::new(Code::OrderNotFound))
+}
+
+/// The order id that a text is, or that it names by its `ref`.
+///
+/// # Errors
+/// 409 `ambiguous_ref` with the candidates, newest first.
+pub async fn id_of(text: &str, caller: &Caller) -> Result<Option<OrderId>, Problem> {
+    match text.parse() {
+        Ok(OrderName::Id(order_id)) => Ok(Some(order_id)),
+        Ok(OrderName::Ref(order_ref)) => only_order(order_ref, caller).await,
+        Err(_) => Ok(None),
+    }
+}
+
+async fn only_order(order_ref: OrderRef, caller: &Caller) -> Result<Option<OrderId>, Problem> {
+    let found = caller.api.store.orders_of_ref(order_ref).await?;
+    if found.len() < 2 {
+        return Ok(found.first().map(|only| only.order_id));
+    }
+    let visibility = caller.visibility();
+    let candidate = |payment: &Payment| {
+        json!({
+            "order": payment.order_id.order_ref().to_string(),
+            "order_id": visibility.order_id(payment.order_id),
+            "created_at": rfc3339(payment.created_at),
+            "package": payment.terms.code,
+            "status": payment.status.as_str(),
+        })
+    };
+    let candidates: Vec<Value> = found.iter().map(candidate).collect();
+    Err(Problem::new(Code::AmbiguousRef)
+        .detail(format!(
+            "{} orders have the ref {order_ref}: take one by its time and package",
+            found.len()
+        ))
+        .with("candidates", candidates))
 }

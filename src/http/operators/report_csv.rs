@@ -1,50 +1,40 @@
-//! The report of a day as a spreadsheet reads it: RFC 4180, with a byte-order mark so that
-//! Excel takes it for UTF-8, times on the shop's clock.
+//! The daily report as CSV: RFC 4180, with a byte-order mark, by which Excel recognises UTF-8, and
+//! times in the shop's zone.
 //!
-//! The rule that must not be broken: a cell whose text came from outside never begins with
-//! what a spreadsheet runs as a formula. References, words and order ids of deliveries are
-//! such texts, and so is what operators write.
+//! # Invariants
+//! A cell with text from outside never begins with what a spreadsheet runs as a formula. References,
+//! words and order ids of deliveries are such texts, and so are operators' notes.
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use csv::{Terminator, WriterBuilder};
+use serde::{Serialize, Serializer};
 
 use crate::domain::order::ids::OrderId;
 use crate::store::{DailyReport, OrderLine, Total};
 
-/// UTF-8, says Excel, only if this comes first.
 const BYTE_ORDER_MARK: &str = "\u{feff}";
 
-const HEADER: [&str; 12] = [
-    "section",
-    "at",
-    "package",
-    "count",
-    "amount",
-    "paid_amount",
-    "order",
-    "payment_status",
-    "webhook_id",
-    "reference",
-    "word",
-    "note",
-];
-
-/// One line of the sheet. Numbers stay numbers, so that they can be summed.
-#[derive(Default)]
+/// One line, whose fields are the columns. Numbers stay numbers, so that they can be summed.
+#[derive(Default, Serialize)]
 struct Row {
     section: &'static str,
     at: String,
+    #[serde(serialize_with = "defuse")]
     package: String,
     count: Option<i64>,
     amount: Option<i64>,
     paid_amount: Option<i64>,
-    /// Its `ref`: a sheet is passed on.
+    /// The `ref`: a sheet is passed on.
+    #[serde(serialize_with = "defuse")]
     order: String,
     payment_status: &'static str,
     webhook_id: Option<i64>,
+    #[serde(serialize_with = "defuse")]
     reference: String,
+    #[serde(serialize_with = "defuse")]
     word: String,
+    #[serde(serialize_with = "defuse")]
     note: String,
 }
 
@@ -57,37 +47,18 @@ impl Row {
             ..Self::default()
         }
     }
-
-    fn cells(&self) -> [String; 12] {
-        let number = |number: Option<i64>| number.map(|it| it.to_string()).unwrap_or_default();
-        [
-            self.section.to_owned(),
-            self.at.clone(),
-            defused(&self.package),
-            number(self.count),
-            number(self.amount),
-            number(self.paid_amount),
-            defused(&self.order),
-            self.payment_status.to_owned(),
-            number(self.webhook_id),
-            defused(&self.reference),
-            defused(&self.word),
-            defused(&self.note),
-        ]
-    }
 }
 
 /// Writes the sheet.
 ///
 /// # Errors
-/// Only if memory cannot be written to, which is a bug.
+/// A bug: writing to memory failed.
 pub fn sheet(report: &DailyReport, zone: Tz) -> Result<Vec<u8>, csv::Error> {
     let mut sheet = WriterBuilder::new()
         .terminator(Terminator::CRLF)
         .from_writer(BYTE_ORDER_MARK.as_bytes().to_vec());
-    sheet.write_record(HEADER)?;
     for row in rows(report, zone) {
-        sheet.write_record(row.cells())?;
+        sheet.serialize(row)?;
     }
     sheet
         .into_inner()
@@ -128,7 +99,7 @@ fn rows(report: &DailyReport, zone: Tz) -> Vec<Row> {
     }
     rows.extend(report.orphans.lines.iter().map(|orphan| Row {
         section: "orphan",
-        at: on_the_clock(orphan.received_at, zone),
+        at: local(orphan.received_at, zone),
         amount: orphan.amount,
         order: orphan.order_id.as_deref().map(named).unwrap_or_default(),
         webhook_id: Some(orphan.id),
@@ -143,7 +114,7 @@ fn rows(report: &DailyReport, zone: Tz) -> Vec<Row> {
 fn order_row(section: &'static str, line: &OrderLine, zone: Tz) -> Row {
     Row {
         section,
-        at: on_the_clock(line.at, zone),
+        at: local(line.at, zone),
         package: line.package_code.clone(),
         amount: Some(line.amount),
         paid_amount: line.paid_amount,
@@ -155,22 +126,24 @@ fn order_row(section: &'static str, line: &OrderLine, zone: Tz) -> Row {
     }
 }
 
-/// As the sender named an order; an id that could be one of ours is shortened to its `ref`.
+/// As the sender named an order; an id that can be one of ours is shortened to its `ref`.
 fn named(text: &str) -> String {
-    match text.parse::<OrderId>() {
-        Ok(order_id) => order_id.order_ref().to_string(),
-        Err(_) => text.to_owned(),
-    }
+    let order_id = text.parse::<OrderId>();
+    order_id.map_or_else(|_| text.to_owned(), |id| id.order_ref().to_string())
 }
 
-/// As a spreadsheet understands a time.
-fn on_the_clock(at: DateTime<Utc>, zone: Tz) -> String {
+/// A time that a spreadsheet recognises.
+fn local(at: DateTime<Utc>, zone: Tz) -> String {
     at.with_timezone(&zone)
         .format("%Y-%m-%d %H:%M:%S")
         .to_string()
 }
 
-/// With an apostrophe in front, which a spreadsheet takes for "this is text".
+fn defuse<S: Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&defused(text))
+}
+
+/// With an apostrophe in front, by which a spreadsheet recognises text.
 fn defused(text: &str) -> String {
     match text.trim_start_matches(' ').chars().next() {
         Some('=' | '+' | '-' | '@' | '\t' | '\r' | '\n') => format!("'{text}"),
@@ -184,7 +157,7 @@ mod tests {
     use crate::store::Listed;
 
     #[test]
-    fn what_a_spreadsheet_would_run_is_only_text() {
+    fn a_formula_is_written_as_text() {
         for text in [
             "=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "  =1",
         ] {

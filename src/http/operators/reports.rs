@@ -1,4 +1,4 @@
-//! The report of a day, for a person, a program or a spreadsheet.
+//! The daily report, in JSON or CSV.
 
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION};
 use actix_web::{HttpResponse, web};
@@ -7,24 +7,21 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::responses::Read;
-use super::{fresh, report_csv};
+use super::schema::Read;
+use super::{Answer, Caller, Code, Problem, fault, fresh, report_csv, rfc3339};
 use crate::domain::catalog::money::CURRENCY;
 use crate::domain::people::mask::Visibility;
 use crate::domain::shop_day::ShopDay;
-use crate::http::auth::Caller;
-use crate::http::portal::status::rfc3339;
-use crate::http::problem::{Code, Problem};
 use crate::store::{DailyReport, Listed, OrderLine, Orphan, PackageSales, Total};
 
-/// Which day, and how it is written.
+/// Which day, and in which format.
 #[derive(Deserialize)]
 pub struct ReportQuery {
     date: Option<String>,
     format: Option<String>,
 }
 
-/// One day of the shop. Lists hold at most 1000 lines; totals count all.
+/// One day of the shop. Lists have at most 1000 lines; totals count all.
 #[derive(Serialize, ToSchema)]
 pub struct DailyDocument {
     status: &'static str,
@@ -33,10 +30,10 @@ pub struct DailyDocument {
     currency: &'static str,
     from: String,
     to: String,
-    /// What was sold that day, whatever became of it later.
+    /// All sales of that day, also if they were refunded later.
     sales: Vec<PackageSales>,
-    /// Printed vouchers that were first used that day, at the prices of their batches: printed is
-    /// not sold, and the first log-in is the only sign that one was. Part of no other sum.
+    /// Printed vouchers that were first used that day, at the prices of their batches: the first
+    /// log-in is the only sign that a card was sold. Part of no other sum.
     cash_sales: Vec<PackageSales>,
     totals: Totals,
     paid_not_fulfilled: Vec<ReportedOrder>,
@@ -48,7 +45,7 @@ pub struct DailyDocument {
     underpaid: Vec<ReportedOrder>,
     overpaid: Vec<ReportedOrder>,
     disagreements: Vec<ReportedOrder>,
-    /// Sold vouchers that FreeRADIUS did not let in when they were tried that day.
+    /// Sold vouchers that FreeRADIUS refused when they were tested that day.
     refused_vouchers: Vec<ReportedOrder>,
     held: Vec<ReportedOrder>,
     refunds: Vec<ReportedOrder>,
@@ -86,7 +83,7 @@ pub struct ReportedOrder {
     package: String,
     /// The price, in whole TZS.
     amount: i64,
-    /// What was paid, if ZenoPay has said so.
+    /// What was paid, if ZenoPay named the amount.
     paid_amount: Option<i64>,
     reference: Option<String>,
     note: Option<String>,
@@ -104,85 +101,62 @@ pub struct ReportedOrphan {
     amount: Option<i64>,
 }
 
-/// One day of the shop, from midnight to midnight on its own clock; today without `date`.
+/// One day of the shop, from midnight to midnight in its zone; today without `date`.
 #[utoipa::path(get, path = "/api/v1/operator/reports/daily", tag = "operator",
     params(
         ("date" = Option<NaiveDate>, Query, description = "`YYYY-MM-DD` in the shop's time zone"),
-        ("format" = inline(Option<ReportFormat>), Query)),
+        ("format" = Option<String>, Query, pattern = "^(json|csv)$", description = "`json`, for programs, or `csv`, for spreadsheets")),
     responses(
         (status = 200, description = "The day", content(
             (DailyDocument = "application/json"), (String = "text/csv"))),
         (status = 422, description = "`invalid_query`"),
         Read))]
-pub async fn daily(
-    query: web::Query<ReportQuery>,
-    caller: Caller,
-) -> Result<HttpResponse, Problem> {
-    let format = ReportFormat::read(query.format.as_deref())?;
+pub async fn daily(query: web::Query<ReportQuery>, caller: Caller) -> Answer {
+    let is_csv = match query.format.as_deref() {
+        None | Some("json") => false,
+        Some("csv") => true,
+        Some(_) => return Err(fault("format must be json or csv")),
+    };
     let day = day_of(query.date.as_deref(), &caller)?;
-    let (report, zone) = (
-        caller.api.store.daily_report(day).await?,
-        caller.api.timezone,
-    );
-    match format {
-        ReportFormat::Json => Ok(fresh(document(day, zone, report, caller.sight()))),
-        ReportFormat::Csv => {
-            let name = format!("attachment; filename=\"malipo-{}.csv\"", day.date);
-            let sheet = report_csv::sheet(&report, zone).map_err(|error| {
-                tracing::error!(%error, "a report cannot be written");
-                Problem::new(Code::Internal)
-            })?;
-            Ok(HttpResponse::Ok()
-                .insert_header((CACHE_CONTROL, "no-store"))
-                .insert_header((CONTENT_DISPOSITION, name))
-                .content_type("text/csv; charset=utf-8")
-                .body(sheet))
-        }
+    let report = caller.api.store.daily_report(day).await?;
+    let zone = caller.api.timezone;
+    if !is_csv {
+        return Ok(fresh(document(day, zone, report, caller.visibility())));
     }
+    let sheet = report_csv::sheet(&report, zone).map_err(|error| {
+        tracing::error!(%error, "failed to write a report as CSV");
+        Problem::new(Code::Internal)
+    })?;
+    let name = format!("attachment; filename=\"malipo-{}.csv\"", day.date);
+    Ok(HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .insert_header((CONTENT_DISPOSITION, name))
+        .content_type("text/csv; charset=utf-8")
+        .body(sheet))
 }
 
-/// How a report is written.
-#[derive(Clone, Copy, ToSchema)]
-#[schema(rename_all = "lowercase")]
-pub enum ReportFormat {
-    /// For programs.
-    Json,
-    /// For spreadsheets.
-    Csv,
-}
-
-impl ReportFormat {
-    fn read(word: Option<&str>) -> Result<Self, Problem> {
-        match word {
-            None | Some("json") => Ok(Self::Json),
-            Some("csv") => Ok(Self::Csv),
-            Some(_) => Err(Problem::new(Code::InvalidQuery).detail("format must be json or csv")),
-        }
-    }
-}
-
-/// The day of the shop that is asked for; today without one.
+/// A day of the shop; today without a date.
 ///
 /// # Errors
 /// A 422 if it is not written as `YYYY-MM-DD`.
 pub fn day_of(date: Option<&str>, caller: &Caller) -> Result<ShopDay, Problem> {
     let zone = caller.api.timezone;
-    let fault = || Problem::new(Code::InvalidQuery).detail("date must be a day, as YYYY-MM-DD");
+    let fault = || fault("date must be a day, as YYYY-MM-DD");
     let Some(text) = date else {
         return ShopDay::at(caller.api.store.clock().now(), &zone).ok_or_else(fault);
     };
-    // chrono alone would also take `2026-1-5` and years of six digits.
     let date: NaiveDate = text.parse().map_err(|_| fault())?;
-    if date.to_string() != text {
-        return Err(fault());
-    }
-    ShopDay::of(date, &zone).ok_or_else(fault)
+    // chrono alone would also take `2026-1-5` and years of six digits.
+    let day = ShopDay::of(date, &zone).filter(|_| date.to_string() == text);
+    day.ok_or_else(fault)
 }
 
-fn document(day: ShopDay, zone: Tz, report: DailyReport, sight: Visibility) -> DailyDocument {
+fn document(day: ShopDay, zone: Tz, report: DailyReport, visibility: Visibility) -> DailyDocument {
     let orders = |listed: Listed<OrderLine>| {
         let lines = listed.lines.into_iter();
-        lines.map(|line| ReportedOrder::of(line, sight)).collect()
+        lines
+            .map(|line| ReportedOrder::of(line, visibility))
+            .collect()
     };
     let orphans = report.orphans.lines.into_iter();
     DailyDocument {
@@ -220,17 +194,17 @@ fn document(day: ShopDay, zone: Tz, report: DailyReport, sight: Visibility) -> D
         held: orders(report.held),
         refunds: orders(report.refunds),
         orphans: orphans
-            .map(|orphan| ReportedOrphan::of(orphan, sight))
+            .map(|orphan| ReportedOrphan::of(orphan, visibility))
             .collect(),
     }
 }
 
 impl ReportedOrder {
-    fn of(line: OrderLine, sight: Visibility) -> Self {
+    fn of(line: OrderLine, visibility: Visibility) -> Self {
         Self {
             at: rfc3339(line.at),
             order: line.order_id.order_ref().to_string(),
-            order_id: sight.order_id(line.order_id),
+            order_id: visibility.order_id(line.order_id),
             payment_status: line.status.as_str(),
             package: line.package_code,
             amount: line.amount,
@@ -242,11 +216,11 @@ impl ReportedOrder {
 }
 
 impl ReportedOrphan {
-    fn of(orphan: Orphan, sight: Visibility) -> Self {
+    fn of(orphan: Orphan, visibility: Visibility) -> Self {
         Self {
             webhook_id: orphan.id,
             received_at: rfc3339(orphan.received_at),
-            order_id: orphan.order_id.filter(|_| sight == Visibility::Whole),
+            order_id: orphan.order_id.filter(|_| visibility == Visibility::Whole),
             word: orphan.word,
             reference: orphan.reference,
             amount: orphan.amount,

@@ -1,40 +1,23 @@
-//! Routers: who may ask FreeRADIUS, and what is pasted into them.
+//! Routers: the clients of FreeRADIUS, and the script for each.
 
+use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpResponse, web};
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::Number;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa::openapi::schema::{
     KnownFormat, ObjectBuilder, OneOfBuilder, Schema, SchemaFormat, Type,
 };
 
-use super::responses::Body;
+use super::schema::Body;
+use super::{Answer, Caller, Code, Problem};
 use crate::domain::access::router::{NewRouter, Router};
 use crate::domain::people::secret::Secret;
 use crate::http::Api;
-use crate::http::auth::Caller;
-use crate::http::problem::{Code, Problem};
 use crate::http::request::body_of;
 use crate::radius::{fresh_secret, mikrotik};
 
-/// A router has few properties.
+/// Bytes of a body: a router has few properties.
 const BODY_MAX: usize = 4 * 1024;
-
-/// To JSON Schema 3799.0 is an integer, and some senders write theirs so.
-fn whole<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
-    let Some(number) = Option::<Number>::deserialize(deserializer)? else {
-        return Ok(None);
-    };
-    let text = match number.as_f64() {
-        Some(float) if number.is_f64() && float.fract() == 0.0 => format!("{float:.0}"),
-        Some(_) | None => number.to_string(),
-    };
-    let whole = text.parse();
-    whole
-        .map(Some)
-        .map_err(|_| D::Error::custom("a port is a whole number"))
-}
 
 /// `GET` and `POST /nas`, `DELETE /nas/{id}`.
 pub fn routes(config: &mut web::ServiceConfig) {
@@ -48,10 +31,10 @@ pub fn routes(config: &mut web::ServiceConfig) {
 #[derive(Serialize, ToSchema)]
 pub struct RouterLine {
     id: i32,
-    /// From where its packets come.
+    /// The source of its packets.
     address: String,
     name: String,
-    /// Where it listens for Disconnect-Requests.
+    /// The port for Disconnect-Requests.
     coa_port: u16,
 }
 
@@ -61,20 +44,19 @@ pub struct RouterList {
     routers: Vec<RouterLine>,
 }
 
-/// A router that is to be added.
+/// A new router.
 #[derive(Deserialize, ToSchema)]
 pub struct RouterBody {
     #[schema(schema_with = address)]
     address: String,
     #[schema(pattern = "^[A-Za-z0-9._-]{1,32}$")]
     name: String,
-    /// Unset: a fresh one, which the script holds.
+    /// Unset: a fresh one, which the script has.
     #[schema(pattern = "^[A-Za-z0-9._-]{8,60}$")]
     secret: Option<String>,
     /// Unset: 3799.
-    #[serde(default, deserialize_with = "whole")]
-    #[schema(minimum = 1, maximum = 65_535)]
-    coa_port: Option<u32>,
+    #[schema(value_type = Option<u32>, minimum = 1, maximum = 65_535)]
+    coa_port: Option<f64>,
 }
 
 /// One IP address, of either kind.
@@ -94,7 +76,7 @@ fn address() -> Schema {
 #[derive(Serialize, ToSchema)]
 pub struct RouterAdded {
     router: RouterLine,
-    /// To be pasted into the router's terminal; holds the secret, and is shown once.
+    /// For the router's terminal; has the secret, and is shown once.
     mikrotik: String,
 }
 
@@ -109,54 +91,60 @@ impl From<Router> for RouterLine {
     }
 }
 
-/// All routers that may ask FreeRADIUS.
+/// All routers that may use FreeRADIUS.
 #[utoipa::path(get, path = "/api/v1/operator/nas", tag = "operator",
     responses(
         (status = 200, description = "The routers, without their secrets", body = RouterList)))]
-pub async fn list(api: web::Data<Api>) -> Result<HttpResponse, Problem> {
+pub async fn list(api: web::Data<Api>) -> Answer {
     let routers = api.store.routers().await?;
     let routers = routers.into_iter().map(Into::into).collect();
     Ok(HttpResponse::Ok().json(RouterList { routers }))
 }
 
-/// Lets a router ask FreeRADIUS.
+/// Lets a router use FreeRADIUS.
 #[utoipa::path(post, path = "/api/v1/operator/nas", tag = "operator",
     request_body = RouterBody,
     responses(
         (status = 201, description = "The router, and the script for it", body = RouterAdded),
-        (status = 403, description = "`forbidden`: a viewer only looks"),
+        (status = 403, description = "`forbidden`: a viewer may only read"),
         (status = 409, description = "`invalid_transition`: there is a router at this address"),
         (status = 422, description = "`invalid_request`: a value is at fault"), Body))]
-pub async fn add(payload: web::Payload, caller: Caller) -> Result<HttpResponse, Problem> {
+pub async fn add(payload: web::Payload, caller: Caller) -> Answer {
     let body = body_of(payload, BODY_MAX).await?;
     let body: RouterBody = serde_json::from_slice(&body)
         .map_err(|fault| Problem::new(Code::InvalidRequest).detail(fault.to_string()))?;
+    let coa_port = body.coa_port.map(whole).transpose()?;
     let secret = body.secret.map_or_else(fresh_secret, Secret::new);
-    let new = NewRouter::parse(&body.address, &body.name, secret, body.coa_port)
+    let new = NewRouter::parse(&body.address, &body.name, secret, coa_port)
         .map_err(|fault| Problem::new(Code::InvalidValue).detail(fault.to_string()))?;
-    let added = caller
-        .api
-        .store
-        .add_router(new, &caller.operator().name)
-        .await?;
+    let name = &caller.operator().name;
+    let added = caller.api.store.add_router(new, name).await?;
     let router = added.ok_or_else(|| {
         Problem::new(Code::InvalidTransition).detail("there is a router at this address already")
     })?;
     let mikrotik = mikrotik::script(&router, caller.api.site.radius_address.as_deref());
     let router = router.into();
     Ok(HttpResponse::Created()
-        .insert_header(("cache-control", "no-store"))
+        .insert_header((CACHE_CONTROL, "no-store"))
         .json(RouterAdded { router, mikrotik }))
 }
 
-/// Takes a router out, if it is in. FreeRADIUS forgets it within a minute.
+/// A whole number. To JSON Schema 3799.0 is an integer, and some senders write theirs so.
+fn whole(number: f64) -> Result<u32, Problem> {
+    let whole = format!("{number:.0}").parse().ok();
+    let whole = whole.filter(|_| number.fract() == 0.0);
+    let fault = || Problem::new(Code::InvalidRequest).detail("a port is a whole number");
+    whole.ok_or_else(fault)
+}
+
+/// Removes a router, if it is there. FreeRADIUS forgets it within a minute.
 #[utoipa::path(delete, path = "/api/v1/operator/nas/{id}", tag = "operator",
     params(("id" = String, Path)),
     responses(
-        (status = 204, description = "It is out"),
-        (status = 403, description = "`forbidden`: a viewer only looks"),
+        (status = 204, description = "It is removed"),
+        (status = 403, description = "`forbidden`: a viewer may only read"),
         (status = 404, description = "`not_found`: that is no router's number")))]
-pub async fn remove(id: web::Path<String>, caller: Caller) -> Result<HttpResponse, Problem> {
+pub async fn remove(id: web::Path<String>, caller: Caller) -> Answer {
     let id = id
         .parse()
         .map_err(|_| Problem::new(Code::NotFound).detail("that is no router's number"))?;

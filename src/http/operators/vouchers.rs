@@ -1,22 +1,16 @@
-//! Vouchers by their code, sold or printed: how one stands, and its end.
+//! Vouchers by their code, sold or printed: their state, and revoking.
 
 use actix_web::{HttpResponse, web};
-use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::doing::{OrderAct, revoke_printed};
-use super::fresh;
-use super::responses::{Act, Body, Read};
-use super::wish::{ActBody, RevokeRequest};
+use super::execute::{Fields, OrderAct, REASON_MAX, revoke_printed};
+use super::schema::{Act, Body, Read, ReasonRequest};
+use super::{Answer, Caller, Code, Problem, fresh, rfc3339};
 use crate::domain::access::usage::Remaining;
 use crate::domain::access::voucher::VoucherCode;
 use crate::domain::order::outcome::Outcome;
 use crate::domain::people::mask::Visibility;
-use crate::http::auth::Caller;
-use crate::http::portal::status::rfc3339;
-use crate::http::problem::{Code, Problem};
-use crate::store::KnownVoucher;
 
 /// A voucher, sold or printed.
 #[derive(Serialize, ToSchema)]
@@ -61,38 +55,33 @@ pub struct PrintedBatch {
     created_at: String,
 }
 
-/// How a voucher stands: sold by an order, or printed for cash. An admin sees its code whole,
-/// which is audited.
+/// The state of a voucher that was sold by an order or printed for cash. An admin sees its whole
+/// code, which is audited.
 #[utoipa::path(get, path = "/api/v1/operator/vouchers/{code}", tag = "operator",
     params(("code" = String, Path, description = "As the guest types it: in any case, with spaces or dashes")),
     responses(
-        (status = 200, description = "How it stands", body = VoucherFile),
+        (status = 200, description = "Its state", body = VoucherFile),
         (status = 404, description = "`voucher_not_found`"),
         Read))]
-pub async fn show_voucher(
-    code: web::Path<String>,
-    caller: Caller,
-) -> Result<HttpResponse, Problem> {
-    let no_such = || Problem::new(Code::VoucherNotFound);
+pub async fn show_voucher(code: web::Path<String>, caller: Caller) -> Answer {
+    let not_found = || Problem::new(Code::VoucherNotFound);
     let store = &caller.api.store;
-    let code = VoucherCode::typed(&code).ok_or_else(no_such)?;
-    let issued = store.voucher(code).await?.ok_or_else(no_such)?;
-    let voucher = store.known_voucher(issued.id).await?.ok_or_else(no_such)?;
+    let code = VoucherCode::typed(&code).ok_or_else(not_found)?;
+    let issued = store.voucher(code).await?.ok_or_else(not_found)?;
+    let found = store.known_voucher(issued.id).await?;
+    let voucher = found.ok_or_else(not_found)?;
     let subject = format!("voucher {}", voucher.id);
-    caller.reveal(voucher.order_id, &subject).await?;
-    Ok(fresh(file(voucher, caller.sight(), store.clock().now())))
-}
-
-fn file(voucher: KnownVoucher, sight: Visibility, now: DateTime<Utc>) -> VoucherFile {
-    let standing = Remaining::of(&voucher.allowance, &voucher.usage, now);
-    VoucherFile {
+    caller.record_unmasking(voucher.order_id, &subject).await?;
+    let remaining = Remaining::of(&voucher.allowance, &voucher.usage, store.clock().now());
+    let visibility = caller.visibility();
+    Ok(fresh(VoucherFile {
         id: voucher.id,
-        voucher_code: sight.code(voucher.code.as_str()),
-        masked: sight == Visibility::Masked,
-        state: standing.state.as_str(),
+        voucher_code: visibility.code(voucher.code.as_str()),
+        masked: visibility == Visibility::Masked,
+        state: remaining.state.as_str(),
         package: voucher.package_code,
         order: voucher.order_id.map(|it| it.order_ref().to_string()),
-        order_id: voucher.order_id.and_then(|it| sight.order_id(it)),
+        order_id: voucher.order_id.and_then(|it| visibility.order_id(it)),
         batch: voucher.batch.map(|batch| PrintedBatch {
             id: batch.id,
             count: batch.count,
@@ -103,16 +92,16 @@ fn file(voucher: KnownVoucher, sight: Visibility, now: DateTime<Utc>) -> Voucher
         }),
         issued_at: rfc3339(voucher.issued_at),
         first_login_at: voucher.usage.first_login_at.map(rfc3339),
-        expires_at: standing.expires_at.map(rfc3339),
-        seconds_remaining: standing.seconds_remaining,
-        bytes_remaining: standing.bytes_remaining,
-        devices_online: standing.devices_online,
+        expires_at: remaining.expires_at.map(rfc3339),
+        seconds_remaining: remaining.seconds_remaining,
+        bytes_remaining: remaining.bytes_remaining,
+        devices_online: remaining.devices_online,
         shared_devices: voucher.shared_devices,
         revoked_at: voucher.allowance.revoked_at.map(rfc3339),
-    }
+    }))
 }
 
-/// A voucher that lets nobody in any more.
+/// A revoked voucher.
 #[derive(Serialize, ToSchema)]
 pub struct Revoked {
     status: &'static str,
@@ -120,49 +109,46 @@ pub struct Revoked {
     /// The order's `ref`; null for a printed voucher, and for a code that was replaced.
     order: Option<String>,
     order_id: Option<String>,
-    /// `revoked`; `duplicate` if it was so already.
+    /// `revoked`; `duplicate` if it was revoked already.
     outcome: &'static str,
-    /// `false` if it was so already.
+    /// `false` if it was revoked already.
     changed: bool,
 }
 
-/// Takes a voucher back: it lets nobody in any more. The order that it was sold with stays
+/// Revokes a voucher: no guest can log in with it any more. The order that it was sold with stays
 /// COMPLETED.
 #[utoipa::path(post, path = "/api/v1/operator/vouchers/{code}/revoke", tag = "operator",
     params(("code" = String, Path)),
-    request_body(content = Option<RevokeRequest>, description = "May be left out"),
+    request_body(content = Option<ReasonRequest>, description = "May be left out"),
     responses(
         (status = 200, description = "Revoked, now or before", body = Revoked),
         (status = 404, description = "`voucher_not_found`"),
         (status = 409, description = "`invalid_transition`"),
         (status = 422, description = "`invalid_request`: reason"),
         Body, Act))]
-pub async fn revoke(
-    code: web::Path<String>,
-    payload: web::Payload,
-    caller: Caller,
-) -> Result<HttpResponse, Problem> {
-    let wish = ActBody::read(payload).await?;
-    let act = OrderAct::revoke(&wish)?;
-    let no_such = || Problem::new(Code::VoucherNotFound);
-    let code = VoucherCode::typed(&code).ok_or_else(no_such)?;
+pub async fn revoke(code: web::Path<String>, payload: web::Payload, caller: Caller) -> Answer {
+    let fields = Fields::read(payload).await?;
+    // A reason at fault is answered before the code is looked up.
+    fields.optional("reason", REASON_MAX)?;
+    let not_found = || Problem::new(Code::VoucherNotFound);
+    let code = VoucherCode::typed(&code).ok_or_else(not_found)?;
     let issued = caller.api.store.voucher(code.clone()).await?;
-    let issued = issued.ok_or_else(no_such)?;
+    let issued = issued.ok_or_else(not_found)?;
     let outcome = match issued.order_id {
-        // The audit log must hold no code that lets in.
         Some(order_id) => {
+            // The audit log never has a code, which would let a reader in.
             let subject = format!("voucher {}", issued.id);
-            act.done(order_id, subject, &caller).await?.outcome
+            let act = OrderAct::Revoke.apply(order_id, subject, &fields, &caller);
+            act.await?.outcome
         }
-        None => revoke_printed(issued.id, code, &wish, &caller).await?,
+        None => revoke_printed(issued.id, code, &fields, &caller).await?,
     };
-    let changed = outcome != Outcome::Duplicate;
     Ok(HttpResponse::Ok().json(Revoked {
         status: "success",
         state: "revoked",
         order: issued.order_id.map(|it| it.order_ref().to_string()),
         order_id: issued.order_id.map(|it| it.to_string()),
         outcome: outcome.as_str(),
-        changed,
+        changed: outcome != Outcome::Duplicate,
     }))
 }

@@ -219,7 +219,7 @@ fn retry_after(mut answer: HttpResponse, secs: Option<u64>) -> HttpResponse {
 }
 
 /// The fields of a form, in the order in which they were sent.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Form(Vec<(String, String)>);
 
 impl Form {

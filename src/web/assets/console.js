@@ -1,4 +1,4 @@
-// The console: keeps open pages true. Without it every page still works.
+// The console: keeps open pages current. Every page works without it.
 (() => {
   'use strict';
   const $ = (selector) => document.querySelector(selector);
@@ -24,24 +24,24 @@
     .reduce((value, name) => value?.[name], document);
   const tell = (element, text) => { if (element.textContent !== text) { element.textContent = text; } };
 
-  // In words, on every page: whether all is well.
-  const words = $('#words');
+  // The status banner of every page.
+  const banner = $('#banner');
   const refresh = async () => {
     if (document.hidden) { return; }
     let html;
     try {
-      const answer = await fetch(words.dataset.fresh, { redirect: 'manual' });
+      const answer = await fetch(banner.dataset.fresh, { redirect: 'manual' });
       // Logged out, here or elsewhere.
       if (answer.type === 'opaqueredirect') { location.reload(); return; }
       if (!answer.ok) { throw new Error(answer.status); }
       html = await answer.text();
     } catch {
-      html = '<div class="words wrong" data-tone="wrong"><ul class="sentences"><li class="wrong">The server does not answer.</li></ul></div>';
+      html = '<div class="banner wrong" data-tone="wrong"><ul class="sentences"><li class="wrong">The server does not answer.</li></ul></div>';
     }
-    // What is unchanged is not read out again.
-    if (words.dataset.shown !== html) { words.dataset.shown = html; words.innerHTML = html; }
+    // A screen reader does not read an unchanged banner again.
+    if (banner.dataset.shown !== html) { banner.dataset.shown = html; banner.innerHTML = html; }
   };
-  if (words) {
+  if (banner) {
     setInterval(refresh, 5000);
     document.addEventListener('visibilitychange', refresh);
   }
@@ -74,7 +74,7 @@
       this.before = { at, values };
       if (this.rate && (!before || at <= before.at)) { return; }
       this.lines.forEach((line, n) => {
-        // A counter that has fallen is that of a new process.
+        // A counter that has fallen belongs to a new process.
         const value = this.rate
           ? Math.max(0, values[n] - before.values[n]) * 1000 / (at - before.at) : values[n];
         line.points.push([at, value]);
@@ -129,7 +129,7 @@
         tell(element, told(pick(glance, element.dataset.at), element.dataset.as, now));
         element.closest('.counts > div')?.classList.toggle('zero', element.textContent === '0');
       }
-      // Whoever is about to press a link keeps it.
+      // A row under the pointer or the focus is not replaced.
       if (!rows.matches(':hover, :focus-within')) {
         rows.replaceChildren(...glance.busiest.map((order) => row(order, now)));
         $('#none').hidden = glance.busiest.length > 0;
@@ -151,7 +151,7 @@
       });
     };
     watch();
-    // A stream that was refused is not tried again by the browser.
+    // The browser does not retry a refused stream.
     setInterval(() => {
       const late = Date.now() - news > 5000;
       pulse.classList.toggle('late', late);
@@ -159,13 +159,13 @@
     }, 2000);
   }
 
-  // On a phone the sections are a strip that begins where one is.
+  // On a phone the navigation is scrolled to the current section.
   const here = $('.sections [aria-current]');
   if (here) { here.parentElement.scrollLeft = here.offsetLeft - 16; }
 
   $('[data-print]')?.addEventListener('click', () => window.print());
 
-  // Pressing twice is pressing once.
+  // A second press does not send the form again.
   document.addEventListener('submit', ({ target }) => {
     if (target.method === 'post') {
       setTimeout(() => { for (const button of target.querySelectorAll('button')) { button.disabled = true; } });

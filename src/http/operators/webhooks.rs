@@ -1,24 +1,23 @@
-//! The journal: what ZenoPay told us, and what it meant.
+//! The journal of deliveries: what ZenoPay sent, and what each delivery meant.
 
-use actix_web::{HttpResponse, web};
+use actix_web::web;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::order_name::only_order;
-use super::responses::Read;
-use super::{cursor, cursor_of, fault, fresh, limit_of, said};
-use crate::domain::order::ids::{OrderId, OrderName};
+use super::orders::id_of;
+use super::schema::Read;
+use super::{
+    Answer, Caller, Code, Problem, cursor, cursor_of, fault, filled, fresh, limit_of, rfc3339,
+};
+use crate::domain::order::ids::OrderId;
 use crate::domain::order::outcome::Outcome;
 use crate::domain::people::mask::Visibility;
-use crate::http::auth::Caller;
-use crate::http::portal::status::rfc3339;
-use crate::http::problem::{Code, Problem};
 use crate::store::{JournalRow, JournalSearch};
 
-/// No order id that a sender claims is longer and worth a look.
-const ORDER_ID_MAX: usize = 200;
+/// Characters of an order id in a filter; a longer one names no order.
+pub const ORDER_ID_MAX: usize = 200;
 
-/// What to look for.
+/// Filters, and which page.
 #[derive(Deserialize)]
 pub struct JournalQuery {
     outcome: Option<String>,
@@ -27,7 +26,7 @@ pub struct JournalQuery {
     cursor: Option<String>,
 }
 
-/// A page of deliveries, the newest first.
+/// A page of deliveries, newest first.
 #[derive(Serialize, ToSchema)]
 pub struct WebhooksDocument {
     webhooks: Vec<WebhookRow>,
@@ -35,19 +34,19 @@ pub struct WebhooksDocument {
     next_cursor: Option<String>,
 }
 
-/// A delivery as lists show it.
+/// A delivery in a list.
 #[derive(Serialize, ToSchema)]
 pub struct WebhookRow {
     /// Its number in the journal.
     id: i64,
-    /// The `ref`, if the sender named an order as we name ours.
+    /// The `ref`, if the sender named an order id.
     order: Option<String>,
     /// As the sender named it; null for viewers.
     order_id: Option<String>,
     outcome: String,
-    /// Why it was believed; null if it was not.
+    /// The proof that it is authentic; null without one.
     proof: Option<String>,
-    /// What brought it, as in `webhook` or `replay`.
+    /// Its source, as in `webhook` or `replay`.
     source: Option<String>,
     /// ZenoPay's word.
     word: Option<String>,
@@ -56,38 +55,35 @@ pub struct WebhookRow {
     processing_ms: f64,
 }
 
-/// A delivery as it is shown alone.
+/// A delivery on its own.
 #[derive(Serialize, ToSchema)]
 pub struct WebhookFile {
     #[serde(flatten)]
     row: WebhookRow,
     /// ZenoPay's number.
     reference: Option<String>,
-    /// In whole TZS, if told.
+    /// In whole TZS, if the sender named it.
     amount: Option<i64>,
     content_type: Option<String>,
     #[serde(flatten)]
     body: Option<SeenBody>,
 }
 
-/// What was sent; for admins alone.
+/// The body as sent; for admins only.
 #[derive(Serialize, ToSchema)]
 pub struct SeenBody {
-    /// Null if it is no text.
+    /// Null if it is not UTF-8.
     body: Option<String>,
-    /// What is no text, byte by byte.
+    /// The bytes in hex, if it is not UTF-8.
     body_hex: Option<String>,
 }
 
 impl WebhookRow {
-    fn of(row: &JournalRow, sight: Visibility) -> Self {
+    fn of(row: &JournalRow, visibility: Visibility) -> Self {
         Self {
             id: row.id,
             order: order_of(row).map(|order_id| order_id.order_ref().to_string()),
-            order_id: match sight {
-                Visibility::Whole => row.order_id.clone(),
-                Visibility::Masked => None,
-            },
+            order_id: visibility.typed(row.order_id.as_deref()),
             outcome: row.outcome.clone(),
             proof: row.proof.clone(),
             source: row.source.clone(),
@@ -99,18 +95,12 @@ impl WebhookRow {
 }
 
 impl SeenBody {
-    /// What is no text is still evidence.
     fn of(body: Vec<u8>) -> Self {
-        match String::from_utf8(body) {
-            Ok(text) => Self {
-                body: Some(text),
-                body_hex: None,
-            },
-            Err(error) => Self {
-                body: None,
-                body_hex: Some(hexadecimal(error.as_bytes())),
-            },
-        }
+        let (body, body_hex) = match String::from_utf8(body) {
+            Ok(text) => (Some(text), None),
+            Err(error) => (None, Some(hex::encode(error.as_bytes()))),
+        };
+        Self { body, body_hex }
     }
 }
 
@@ -126,17 +116,13 @@ impl SeenBody {
         (status = 409, description = "`ambiguous_ref`"),
         (status = 422, description = "`invalid_query`"),
         Read))]
-pub async fn list_webhooks(
-    query: web::Query<JournalQuery>,
-    caller: Caller,
-) -> Result<HttpResponse, Problem> {
+pub async fn list_webhooks(query: web::Query<JournalQuery>, caller: Caller) -> Answer {
     let search = search_of(&query, &caller).await?;
     let page = caller.api.store.read_journal(search).await?;
+    let visibility = caller.visibility();
     let rows = page.items.iter();
     Ok(fresh(WebhooksDocument {
-        webhooks: rows
-            .map(|row| WebhookRow::of(row, caller.sight()))
-            .collect(),
+        webhooks: rows.map(|row| WebhookRow::of(row, visibility)).collect(),
         next_cursor: page.next.map(cursor),
     }))
 }
@@ -148,11 +134,11 @@ pub async fn list_webhooks(
         (status = 200, description = "The delivery; `body` and `body_hex` for admins alone", body = WebhookFile),
         (status = 404, description = "`not_found`: the journal has no such number"),
         Read))]
-pub async fn show_webhook(id: web::Path<String>, caller: Caller) -> Result<HttpResponse, Problem> {
+pub async fn show_webhook(id: web::Path<String>, caller: Caller) -> Answer {
     let row = journalled(&id, &caller).await?;
     let body = body_of(&row, &caller).await?;
     Ok(fresh(WebhookFile {
-        row: WebhookRow::of(&row, caller.sight()),
+        row: WebhookRow::of(&row, caller.visibility()),
         reference: row.reference,
         amount: row.amount,
         content_type: row.content_type,
@@ -160,7 +146,7 @@ pub async fn show_webhook(id: web::Path<String>, caller: Caller) -> Result<HttpR
     }))
 }
 
-/// The delivery of that number in the journal.
+/// The delivery with this number in the journal.
 ///
 /// # Errors
 /// 404 `not_found`.
@@ -171,28 +157,26 @@ pub async fn journalled(id: &str, caller: &Caller) -> Result<JournalRow, Problem
     row.ok_or_else(not_found)
 }
 
-/// The body of a delivery, which only admins see; that one does is recorded first.
+/// The body of a delivery, for admins only; the audit log has a line before it is read.
 ///
 /// # Errors
-/// If the database cannot be read, or the audit log not written.
+/// If the database cannot be read, or the audit log cannot be written.
 pub async fn body_of(row: &JournalRow, caller: &Caller) -> Result<Option<Vec<u8>>, Problem> {
-    if caller.sight() == Visibility::Masked {
+    if caller.visibility() == Visibility::Masked {
         return Ok(None);
     }
     let subject = format!("webhook {}", row.id);
-    caller.reveal(order_of(row), &subject).await?;
+    caller.record_unmasking(order_of(row), &subject).await?;
     let body = caller.api.store.journalled_body(row.id).await?;
     Ok(Some(body.unwrap_or_default()))
 }
 
 async fn search_of(query: &JournalQuery, caller: &Caller) -> Result<JournalSearch, Problem> {
-    let outcome = match said(query.outcome.as_ref()) {
-        Some(word) => {
-            Some(Outcome::of_delivery(word).ok_or_else(|| fault("outcome is a word as in held"))?)
-        }
-        None => None,
-    };
-    let order_id = match said(query.order_id.as_ref()) {
+    let outcome = filled(&query.outcome).map(|word| {
+        Outcome::of_delivery(word).ok_or_else(|| fault("outcome is a word as in held"))
+    });
+    let outcome = outcome.transpose()?;
+    let order_id = match filled(&query.order_id) {
         Some(text) if text.chars().count() > ORDER_ID_MAX || text.chars().any(char::is_control) => {
             return Err(fault("order_id is not one that a sender could have named"));
         }
@@ -202,29 +186,21 @@ async fn search_of(query: &JournalQuery, caller: &Caller) -> Result<JournalSearc
     Ok(JournalSearch {
         outcome,
         order_id,
-        before: cursor_of(query.cursor.as_ref())?,
-        limit: limit_of(query.limit.as_ref())?,
+        before: cursor_of(&query.cursor)?,
+        limit: limit_of(&query.limit)?,
     })
 }
 
-/// As the journal has it: orders of ours are spelled in one way there, and a `ref` is looked up.
+/// An order id as the journal spells it: a `ref` is looked up, and ids of ours have one spelling.
 ///
 /// # Errors
 /// 409 `ambiguous_ref`.
 pub async fn as_journalled(text: &str, caller: &Caller) -> Result<String, Problem> {
-    let named = match text.parse() {
-        Ok(OrderName::Id(order_id)) => Some(order_id),
-        Ok(OrderName::Ref(order_ref)) => only_order(order_ref, caller).await?,
-        Err(_) => None,
-    };
+    let named = id_of(text, caller).await?;
     Ok(named.map_or_else(|| text.to_owned(), |order_id| order_id.to_string()))
 }
 
-/// The order of ours that a delivery can be about.
+/// The order id that a delivery names, if it can be one of ours.
 pub fn order_of(row: &JournalRow) -> Option<OrderId> {
     row.order_id.as_deref()?.parse().ok()
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

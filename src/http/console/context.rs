@@ -1,0 +1,284 @@
+//! What every page of the console has: the operator, the navigation, the status banner, and times in
+//! the shop's zone.
+
+use std::sync::Arc;
+
+use actix_web::{HttpResponse, web};
+use askama::Template;
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+
+use super::acts::Act;
+use super::{Caller, format, shown};
+use crate::domain::health::{Alert, Database, Gravity, Readings, alerts};
+use crate::domain::people::operator::Operator;
+use crate::http::Api;
+use crate::http::operators::actors::Machinery;
+use crate::store::{DependencyHealth, Overview};
+use crate::web::Shop;
+
+/// A part of the console, as the navigation has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Section {
+    Live,
+    Orders,
+    Webhooks,
+    Messages,
+    Report,
+    Sales,
+    Packages,
+    Vouchers,
+    Operators,
+    Audit,
+}
+
+/// The navigation: names, and where each part begins.
+#[rustfmt::skip] // A table is read by its columns.
+static SECTIONS: [(Section, &str, &str); 10] = [
+    (Section::Live, "Live", "/operator"),
+    (Section::Orders, "Orders", "/operator/orders"),
+    (Section::Webhooks, "Webhooks", "/operator/deliveries"),
+    (Section::Messages, "Failed messages", "/operator/letters"),
+    (Section::Report, "Reconciliation", "/operator/report"),
+    (Section::Sales, "Sales", "/operator/sales"),
+    (Section::Packages, "Packages", "/operator/packages"),
+    (Section::Vouchers, "Vouchers", "/operator/vouchers"),
+    (Section::Operators, "Operators", "/operator/people"),
+    (Section::Audit, "Audit", "/operator/audit"),
+];
+
+impl Section {
+    /// The path of its first page.
+    pub fn href(self) -> &'static str {
+        let row = SECTIONS.iter().find(|(section, _, _)| *section == self);
+        row.map_or("/operator", |(_, _, href)| *href)
+    }
+}
+
+/// What the layout needs besides the page itself.
+pub struct PageContext {
+    pub shop: Arc<Shop>,
+    pub operator: Operator,
+    /// The hidden field of each form; empty for a client with a bearer token.
+    pub csrf: String,
+    pub here: Section,
+    pub banner: StatusBanner,
+    /// What was just done, if something was.
+    pub done: Option<&'static str>,
+}
+
+impl PageContext {
+    /// The context of a page for this operator.
+    pub async fn of(caller: &Caller, here: Section) -> Self {
+        let csrf = caller.visitor.csrf.as_ref();
+        Self {
+            shop: caller.api.shop.clone(),
+            operator: caller.operator().clone(),
+            csrf: csrf.map_or_else(String::new, |csrf| csrf.expose().to_owned()),
+            here,
+            banner: StatusBanner::of(&caller.api).await,
+            // Only our own sentences: an address must not put text on a page.
+            done: match caller.parameter("done").as_str() {
+                "package" => Some("The package is on sale."),
+                word => Act::read(word).map(|act| act.text().done),
+            },
+        }
+    }
+
+    /// Whether the status banner is large, as on the live page.
+    pub fn is_live(&self) -> bool {
+        self.here == Section::Live
+    }
+
+    /// Whether forms and buttons are shown.
+    pub fn may_act(&self) -> bool {
+        self.operator.role.may_write()
+    }
+
+    pub fn sections(&self) -> &'static [(Section, &'static str, &'static str)] {
+        &SECTIONS
+    }
+
+    /// RFC 3339 in UTC, for programs.
+    pub fn iso(&self, at: &DateTime<Utc>) -> String {
+        at.to_rfc3339_opts(SecondsFormat::Millis, true)
+    }
+
+    /// `24 Nov 2026`, in the shop's zone.
+    pub fn day(&self, at: &DateTime<Utc>) -> String {
+        self.local(at, "%-d %b %Y")
+    }
+
+    /// `23:59:59`, in the shop's zone.
+    pub fn time(&self, at: &DateTime<Utc>) -> String {
+        self.local(at, "%H:%M:%S")
+    }
+
+    /// `.123`.
+    pub fn fraction(&self, at: &DateTime<Utc>) -> String {
+        self.local(at, "%.3f")
+    }
+
+    /// `24 Nov 2026, 23:59`, in the shop's zone.
+    pub fn until(&self, at: &DateTime<Utc>) -> String {
+        format::until(*at, self.shop.timezone)
+    }
+
+    fn local(&self, at: &DateTime<Utc>, form: &str) -> String {
+        let local = at.with_timezone(&self.shop.timezone);
+        local.format(form).to_string()
+    }
+}
+
+/// What this server and its surroundings need an operator for, in sentences. Also rendered alone, for
+/// pages that are open.
+#[derive(Default, Template)]
+#[template(path = "console/status_banner.html")]
+pub struct StatusBanner {
+    /// The worst first.
+    pub alerts: Vec<Alert>,
+    /// After a restored backup SMS and Disconnect-Requests wait for an admin's decision.
+    pub is_outbox_held: bool,
+}
+
+impl StatusBanner {
+    /// From what this process counts and what only the database knows.
+    pub async fn of(api: &Api) -> Self {
+        let dependencies = api.store.vitals().await.ok();
+        // Not as last counted: an operator who has just decided wants to see it done.
+        let outbox_hold = api.store.outbox_hold().await.ok().flatten();
+        let overview = *api.overview.borrow();
+        let failed_tasks = api.supervisor.failed().into_iter().map(|(task, span)| {
+            let ago = TimeDelta::from_std(span).unwrap_or(TimeDelta::MAX);
+            (task.name(), ago)
+        });
+        let readings = Readings {
+            outbox_hold,
+            radius_trouble: api.metrics.radius.trouble(),
+            reconciler_ran_at: api.reconciler.last_run_at(),
+            failed_tasks: failed_tasks.collect(),
+            deaf_since: api.store.deaf_since(),
+            ..readings(&Machinery::of(api), dependencies, &overview)
+        };
+        Self {
+            is_outbox_held: outbox_hold.is_some(),
+            alerts: alerts(&readings, api.store.clock().now(), &api.timezone),
+        }
+    }
+
+    /// For style sheet and script: `well`, `watch` or `wrong`.
+    fn tone(&self) -> &'static str {
+        let worst = self.alerts.first();
+        worst.map_or("well", |alert| self.tone_of(alert))
+    }
+
+    fn tone_of(&self, alert: &Alert) -> &'static str {
+        match alert.gravity {
+            Gravity::Watch => "watch",
+            Gravity::Wrong => "wrong",
+        }
+    }
+}
+
+/// The banner alone.
+pub async fn show_banner(api: web::Data<Api>) -> HttpResponse {
+    shown(&StatusBanner::of(&api).await)
+}
+
+/// The readings that are in the document of the actors, in the database or in what was last counted.
+fn readings(
+    now: &Machinery,
+    dependencies: Option<DependencyHealth>,
+    overview: &Overview,
+) -> Readings {
+    let span = |number: u64| i64::try_from(number).unwrap_or(i64::MAX / 2_000);
+    let count = |number: i64| u64::try_from(number).unwrap_or(0);
+    let health = dependencies.unwrap_or_default();
+    let actors = &now.order_actors;
+    Readings {
+        database: match dependencies {
+            Some(_) => Database::Answers,
+            None => Database::Away,
+        },
+        transaction_p95_ms: now.latency_ms.transaction.p95,
+        gateway_silent_since: health.gateway_silent_since,
+        sms_failing_since: health.sms_failing_since,
+        sms_waiting_since: overview.oldest_unsent_at,
+        sms_dead: now.relay.dead,
+        outbox_hold: overview.outbox_hold,
+        radius_trouble: None,
+        vouchers_refused: count(overview.refusals.still),
+        vouchers_refused_in_a_day: count(overview.refusals.in_a_day),
+        held: overview.held,
+        mailbox_depth_max: actors.mailbox_depth_max as u64,
+        mailbox_capacity: actors.mailbox_capacity as u64,
+        oldest_message: TimeDelta::milliseconds(span(actors.oldest_message_ms)),
+        waiters: now.status_actor.waiters as u64,
+        waiters_max: now.status_actor.waiters_max as u64,
+        reconciler_ran_at: None,
+        uptime: TimeDelta::seconds(span(now.uptime_secs)),
+        failed_tasks: Vec::new(),
+        deaf_since: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::operators::actors::{Latencies, OrderActors, Outbox, Waiting};
+    use crate::observability::metrics::Percentiles;
+
+    #[test]
+    fn each_reading_is_taken_from_its_own_number() {
+        let transaction = Percentiles {
+            p95: 812.5,
+            ..Percentiles::default()
+        };
+        let now = Machinery {
+            uptime_secs: 900,
+            order_actors: OrderActors {
+                mailbox_depth_max: 7,
+                mailbox_capacity: 64,
+                oldest_message_ms: 6_500,
+                ..OrderActors::default()
+            },
+            status_actor: Waiting {
+                waiters: 40,
+                waiters_max: 15_000,
+                ..Waiting::default()
+            },
+            relay: Outbox {
+                dead: 2,
+                ..Outbox::default()
+            },
+            latency_ms: Latencies {
+                transaction,
+                ..Latencies::default()
+            },
+            ..Machinery::default()
+        };
+        let overview = Overview {
+            held: 3,
+            ..Overview::default()
+        };
+
+        let readings = readings(&now, Some(DependencyHealth::default()), &overview);
+
+        assert_eq!(readings.database, Database::Answers);
+        assert_eq!((readings.sms_dead, readings.held), (2, 3));
+        assert_eq!(
+            (readings.mailbox_depth_max, readings.mailbox_capacity),
+            (7, 64)
+        );
+        assert_eq!((readings.waiters, readings.waiters_max), (40, 15_000));
+        assert_eq!(readings.oldest_message, TimeDelta::milliseconds(6_500));
+        assert_eq!(readings.uptime, TimeDelta::minutes(15));
+        assert!((readings.transaction_p95_ms - 812.5).abs() < f64::EPSILON);
+    }
+
+    #[test]
+    fn a_database_that_cannot_be_read_is_away() {
+        let readings = readings(&Machinery::default(), None, &Overview::default());
+
+        assert_eq!(readings.database, Database::Away);
+    }
+}

@@ -1,0 +1,107 @@
+//! Operators with their tokens, and the audit log of what they did.
+
+use actix_web::http::StatusCode;
+use actix_web::web;
+use askama::Template;
+
+use super::{Caller, Form, Page, PageContext, Problem, Section, answer, next_page, shown};
+use crate::domain::people::mask::Visibility;
+use crate::domain::people::operator::{NotARole, Operator, read_name};
+use crate::store::{AuditLine, KnownOperator};
+
+/// Lines of the audit log a page.
+const PAGE: u64 = 100;
+
+/// All operators that have or had a token.
+#[derive(Template)]
+#[template(path = "console/operators.html")]
+struct OperatorsPage {
+    context: PageContext,
+    operators: Vec<KnownOperator>,
+    /// A name and its new token, shown once.
+    fresh: Option<(String, String)>,
+    fault: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "console/audit.html")]
+struct AuditPage {
+    context: PageContext,
+    operator: String,
+    rows: Vec<AuditLine>,
+    next: Option<String>,
+}
+
+impl OperatorsPage {
+    async fn of(caller: &Caller) -> Result<Self, Problem> {
+        Ok(Self {
+            operators: caller.api.store.operators().await?,
+            context: PageContext::of(caller, Section::Operators).await,
+            fresh: None,
+            fault: None,
+        })
+    }
+
+    fn end_href(&self, name: &str) -> String {
+        let name: String = url::form_urlencoded::byte_serialize(name.as_bytes()).collect();
+        format!("/operator/people/{name}/disable")
+    }
+}
+
+/// All operators that have or had a token.
+pub async fn show(caller: Caller) -> Page {
+    Ok(shown(&OperatorsPage::of(&caller).await?))
+}
+
+/// Adds an operator. Only this answer shows the token.
+pub async fn add(form: web::ReqData<Form>, caller: Caller) -> Page {
+    let fault = match new_operator(&form) {
+        Ok(operator) => {
+            let name = operator.name.clone();
+            let role = operator.role.as_str().to_owned();
+            let audit = caller.audit_entry("add_operator", format!("operator {name}"), Some(role));
+            let added = caller.api.store.add_operator(operator, Some(audit)).await?;
+            if let Some(token) = added {
+                return Ok(shown(&OperatorsPage {
+                    fresh: Some((name, token.expose().to_owned())),
+                    ..OperatorsPage::of(&caller).await?
+                }));
+            }
+            format!("{name} has a token already. End it first; then a new one can be made.")
+        }
+        Err(why) => format!("No token: {why}."),
+    };
+    let page = OperatorsPage {
+        fault: Some(fault),
+        ..OperatorsPage::of(&caller).await?
+    };
+    Ok(answer(StatusCode::UNPROCESSABLE_ENTITY, &page))
+}
+
+fn new_operator(form: &Form) -> Result<Operator, String> {
+    let name = read_name(form.field("name").trim()).map_err(|why| why.to_string())?;
+    let role = form.field("role").parse();
+    let role = role.map_err(|why: NotARole| why.to_string())?;
+    Ok(Operator { name, role })
+}
+
+/// The audit log of one operator or of all.
+pub async fn audit(caller: Caller) -> Page {
+    let operator = caller.parameter("operator");
+    let before = caller.parameter("before").parse().ok();
+    // PostgreSQL refuses NUL in a text, and no name has one.
+    let wanted = Some(operator.replace('\0', "")).filter(|name| !name.is_empty());
+    let mut page = caller.api.store.audit_log(wanted, before, PAGE).await?;
+    if caller.visibility() == Visibility::Masked {
+        // What an admin has typed may name a guest.
+        for detail in page.items.iter_mut().filter_map(|row| row.detail.as_mut()) {
+            *detail = "only for admins".to_owned();
+        }
+    }
+    Ok(shown(&AuditPage {
+        context: PageContext::of(&caller, Section::Audit).await,
+        next: next_page(Section::Audit, &[("operator", &operator)], page.next),
+        operator,
+        rows: page.items,
+    }))
+}

@@ -1,0 +1,262 @@
+//! What operators do by hand, for the API and the console. Each act is logged in the transaction of
+//! its effect.
+
+use actix_web::web;
+use serde_json::{Map, Value};
+use strum::IntoStaticStr;
+
+use super::{Caller, Code, Problem};
+use crate::actors::{Handled, Reconciled, ReissueOutcome, Requester};
+use crate::domain::access::voucher::VoucherCode;
+use crate::domain::order::evidence::OperatorAct;
+use crate::domain::order::ids::OrderId;
+use crate::domain::order::outcome::Outcome;
+use crate::domain::outbox_hold::Queued;
+use crate::http::pages::Form;
+use crate::http::request::body_of;
+use crate::store::{Dropped, JournalRow};
+
+/// Bytes of a body: it has a few sentences.
+const BODY_MAX: usize = 16 * 1024;
+/// Characters of a reason.
+pub const REASON_MAX: usize = 200;
+/// Characters of a method or a reference.
+pub const NOTE_MAX: usize = 100;
+
+/// The texts that come with an act: the members of a JSON object, or the fields of a form.
+pub struct Fields(Map<String, Value>);
+
+impl Fields {
+    /// The fields of a form that are not blank.
+    pub fn of_form(form: &Form) -> Self {
+        let filled = form.fields().filter(|(_, value)| !value.trim().is_empty());
+        let members = filled.map(|(name, value)| (name.to_owned(), Value::from(value)));
+        Self(members.collect())
+    }
+
+    /// Reads a body; an empty one and `null` have no members.
+    ///
+    /// # Errors
+    /// A 400 if it is not a JSON object.
+    pub async fn read(payload: web::Payload) -> Result<Self, Problem> {
+        let body = body_of(payload, BODY_MAX).await?;
+        if body.trim_ascii().is_empty() {
+            return Ok(Self(Map::new()));
+        }
+        let fault = |why: String| Problem::new(Code::InvalidRequest).detail(why);
+        match serde_json::from_slice(&body) {
+            Ok(Value::Object(members)) => Ok(Self(members)),
+            Ok(Value::Null) => Ok(Self(Map::new())),
+            Ok(_) => Err(fault("the body must be an object".to_owned())),
+            Err(error) => Err(fault(error.to_string())),
+        }
+    }
+
+    /// A required text of at most `max` characters.
+    ///
+    /// # Errors
+    /// A 422 if it is missing, blank, too long or not a text.
+    pub fn required(&self, name: &str, max: usize) -> Result<String, Problem> {
+        self.optional(name, max)?
+            .ok_or_else(|| Problem::new(Code::InvalidValue).detail(format!("{name} is missing")))
+    }
+
+    /// An optional text of at most `max` characters.
+    ///
+    /// # Errors
+    /// A 422 if it is blank, too long or not a text.
+    pub fn optional(&self, name: &str, max: usize) -> Result<Option<String>, Problem> {
+        let fault = |why: String| Err(Problem::new(Code::InvalidValue).detail(why));
+        match self.0.get(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) => {
+                if text.chars().count() > max || !text.chars().any(is_visible) {
+                    return fault(format!("{name} must have 1 to {max} characters"));
+                }
+                // A line break could forge a log line, and PostgreSQL refuses NUL.
+                Ok(Some(text.replace(char::is_control, " ").trim().to_owned()))
+            }
+            Some(_) => fault(format!("{name} must be a text")),
+        }
+    }
+}
+
+/// The same as the pattern of the documents.
+fn is_visible(c: char) -> bool {
+    c.is_ascii_graphic() || ('\u{a1}'..='\u{ffff}').contains(&c)
+}
+
+/// What an operator decides about an order. Its word is the action in the audit log.
+#[derive(Clone, Copy, IntoStaticStr)]
+#[strum(serialize_all = "lowercase")]
+pub enum OrderAct {
+    /// A held order is completed.
+    Release,
+    /// A held order is not completed; the owner pays back.
+    Refuse,
+    /// The owner has paid back.
+    Refund,
+    /// The voucher is revoked.
+    Revoke,
+}
+
+impl OrderAct {
+    /// Has the order's actor apply it; the audit log names `subject`. The outcome is `Duplicate` if
+    /// nothing changed.
+    ///
+    /// # Errors
+    /// A 422 if the reason or another field is at fault, a 409 if the order's status does not allow
+    /// it, or the actor's failure.
+    pub async fn apply(
+        self,
+        order_id: OrderId,
+        subject: String,
+        fields: &Fields,
+        caller: &Caller,
+    ) -> Result<Handled, Problem> {
+        let (act, detail) = self.read(fields)?;
+        let mut audit = caller.audit_entry(self.into(), subject, detail);
+        audit.order_id = Some(order_id);
+        let handled = caller.api.orders.act(order_id, act, audit).await?;
+        if handled.refused {
+            let now = handled.payment.status.as_str();
+            return Err(Problem::new(Code::InvalidTransition)
+                .detail(format!("the order is {now}"))
+                .with("payment_status", now));
+        }
+        Ok(handled)
+    }
+
+    /// The act for the actor, and the detail for the audit log.
+    fn read(self, fields: &Fields) -> Result<(OperatorAct, Option<String>), Problem> {
+        let given = match self {
+            Self::Release | Self::Refuse | Self::Refund => {
+                Some(fields.required("reason", REASON_MAX)?)
+            }
+            Self::Revoke => fields.optional("reason", REASON_MAX)?,
+        };
+        let reason = given.clone();
+        let reason = reason.unwrap_or_else(|| "no reason given".to_owned());
+        let mut notes = String::new();
+        let act = match self {
+            Self::Release => OperatorAct::Release { reason },
+            Self::Refuse => OperatorAct::Refuse { reason },
+            Self::Revoke => OperatorAct::Revoke { reason },
+            Self::Refund => {
+                for name in ["method", "reference"] {
+                    if let Some(text) = fields.optional(name, NOTE_MAX)? {
+                        notes += &format!("; {name}: {text}");
+                    }
+                }
+                OperatorAct::Refund { reason }
+            }
+        };
+        Ok((act, given.map(|reason| reason + &notes)))
+    }
+}
+
+/// How the audit log names an order.
+pub fn order_subject(order_id: OrderId) -> String {
+    format!("order {}", order_id.order_ref())
+}
+
+/// Handles a journalled delivery again.
+///
+/// # Errors
+/// A 404 if its body was deleted, or the actor's failure.
+pub async fn replay(row: &JournalRow, caller: &Caller) -> Result<Handled, Problem> {
+    let body = caller.api.store.journalled_body(row.id).await?;
+    let body = body.ok_or_else(|| Problem::new(Code::NotFound))?;
+    let audit = caller.audit_entry("replay", format!("webhook {}", row.id), None);
+    Ok(caller.api.orders.replay(row, body, audit).await?)
+}
+
+/// Asks ZenoPay for an order's status once, and applies the answer.
+///
+/// # Errors
+/// The actor's failure.
+pub async fn reconcile(order_id: OrderId, caller: &Caller) -> Result<Reconciled, Problem> {
+    let mut audit = caller.audit_entry("reconcile", order_subject(order_id), None);
+    audit.order_id = Some(order_id);
+    Ok(caller.api.orders.reconcile(order_id, audit).await?)
+}
+
+/// Gives an order's voucher another code, for a guest who cannot do it: where no SMS is sent, or
+/// after the three of a day.
+///
+/// # Errors
+/// A 422 if the reason is at fault, a 409 if there is no valid voucher, or the actor's failure.
+pub async fn reissue(
+    order_id: OrderId,
+    fields: &Fields,
+    caller: &Caller,
+) -> Result<Handled, Problem> {
+    let detail = fields.optional("reason", REASON_MAX)?;
+    let mut audit = caller.audit_entry("reissue", order_subject(order_id), detail);
+    audit.order_id = Some(order_id);
+    let requester = Requester::Operator(audit);
+    let done = caller.api.orders.reissue(order_id, requester).await?;
+    let outcome = match done.code {
+        ReissueOutcome::Given => Outcome::Reissued,
+        ReissueOutcome::GivenBefore => Outcome::Duplicate,
+        ReissueOutcome::Over | ReissueOutcome::Enough => {
+            return Err(Problem::new(Code::InvalidTransition)
+                .detail("there is no voucher that is still good")
+                .with("payment_status", done.payment.status.as_str()));
+        }
+    };
+    Ok(Handled {
+        outcome,
+        payment: done.payment,
+        refused: false,
+    })
+}
+
+/// Revokes a printed voucher. `Duplicate` if it was revoked already.
+///
+/// # Errors
+/// A 422 if the reason is at fault.
+pub async fn revoke_printed(
+    id: i64,
+    code: VoucherCode,
+    fields: &Fields,
+    caller: &Caller,
+) -> Result<Outcome, Problem> {
+    let detail = fields.optional("reason", REASON_MAX)?;
+    // The audit log never has a code, which would let a reader in.
+    let audit = caller.audit_entry("revoke", format!("voucher {id}"), detail);
+    match caller.api.store.revoke_printed(code, audit).await? {
+        true => Ok(Outcome::Revoked),
+        false => Ok(Outcome::Duplicate),
+    }
+}
+
+/// Queues an SMS again, and returns its order.
+///
+/// # Errors
+/// A 404 if there is no SMS of that id.
+pub async fn resend(id: &str, caller: &Caller) -> Result<OrderId, Problem> {
+    let not_found = || Problem::new(Code::NotFound).detail("there is no such message");
+    let id: i64 = id.parse().map_err(|_| not_found())?;
+    let audit = caller.audit_entry("resend", format!("sms {id}"), None);
+    let sent = caller.api.store.resend_sms(id, Some(audit)).await?;
+    sent.ok_or_else(not_found)
+}
+
+/// Ends the hold of the outbox after a restored backup.
+///
+/// # Errors
+/// A 422 if the reason is at fault, a 409 if there is no hold.
+pub async fn release_outbox(
+    queued: Queued,
+    fields: &Fields,
+    caller: &Caller,
+) -> Result<Dropped, Problem> {
+    let detail = fields.optional("reason", REASON_MAX)?;
+    let subject = format!("outbox: {} what was queued", queued.word());
+    let audit = caller.audit_entry("release_outbox", subject, detail);
+    let released = caller.api.store.release_outbox(queued, audit).await?;
+    released.ok_or_else(|| {
+        Problem::new(Code::InvalidTransition).detail("nothing is held back any more")
+    })
+}
