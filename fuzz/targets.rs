@@ -5,10 +5,8 @@
 //! A target computes the expected result in another way than the code under test, and fails if they
 //! differ. Detecting panics alone is not enough.
 
-use malipo::domain::order::evidence::{GatewayReport, Word};
-use malipo::domain::order::ids::OrderId;
-use malipo::domain::order::reported_amount::ReportedAmount;
-use malipo::domain::people::phone::Phone;
+use malipo::domain::order::{GatewayReport, OrderId, ReportedAmount, Word};
+use malipo::domain::people::Phone;
 use malipo::gateways::zenopay::wire::{
     Notification, StatusAnswer, Unreadable, WebhookBody, read_order_status, read_webhook,
 };

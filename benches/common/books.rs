@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use malipo::domain::order::ids::OrderId;
+use malipo::domain::order::OrderId;
 use rusqlite::Connection as Sqlite;
 use sea_orm::sqlx::postgres::PgConnectOptions;
 use sea_orm::sqlx::{self, AssertSqlSafe, ConnectOptions, Executor, PgConnection, Row};

@@ -10,7 +10,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
-use malipo::domain::order::ids::OrderId;
+use malipo::domain::order::OrderId;
 use tokio::runtime::Builder;
 use tokio::task::LocalSet;
 use tokio_util::sync::CancellationToken;

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use std::io::Write;
 
 use malipo::config::DatabaseConfig;
-use malipo::domain::order::ids::OrderId;
-use malipo::domain::people::secret::Secret;
+use malipo::domain::order::OrderId;
+use malipo::domain::people::Secret;
 use malipo::store::{OrderRows, Store};
 use serde_json::Value;
 

@@ -11,7 +11,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
-use malipo::domain::order::ids::OrderRef;
+use malipo::domain::order::OrderRef;
 
 use super::Outcome;
 use super::books::{Books, folder};

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::thread;
 
-use malipo::domain::order::ids::OrderId;
+use malipo::domain::order::OrderId;
 
 use super::Outcome;
 use super::arrivals::open_arrivals;

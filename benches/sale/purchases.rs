@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io::{self, Write};
 
-use malipo::domain::order::ids::OrderId;
+use malipo::domain::order::OrderId;
 
 use super::zenopay::ZenoPay;
 use crate::common::Outcome;

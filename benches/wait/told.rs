@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 
 use hdrhistogram::Histogram;
-use malipo::domain::order::ids::OrderId;
+use malipo::domain::order::OrderId;
 
 use super::figures::{PACE, PATIENCE, Size};
 use crate::common::client::{microseconds, millis};

@@ -17,7 +17,7 @@ use crate::actors::status::StatusBoard;
 use crate::actors::status_checks::StatusChecker;
 use crate::actors::{OrderContext, Orders};
 use crate::config::Config;
-use crate::domain::people::secret::Secret;
+use crate::domain::people::Secret;
 use crate::http::auth::Gate;
 use crate::http::{Api, Clients, History, LiveStreams};
 use crate::jobs::reconciler;

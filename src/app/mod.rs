@@ -15,7 +15,7 @@ use tracing::{info, warn};
 
 use crate::actors::Orders;
 use crate::config::{Config, Mode};
-use crate::domain::people::secret::Secret;
+use crate::domain::people::Secret;
 use crate::failpoint::Failpoints;
 use crate::http::{Api, console};
 use crate::jobs::reconciler::Reconciler;

@@ -9,7 +9,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use crate::domain::order::payment::Status;
+use crate::domain::order::Status;
 use crate::observability::metrics::Metrics;
 use crate::store::{Overview, Store};
 

@@ -12,7 +12,7 @@ use crate::actors::order::facts::FactSource;
 use crate::actors::{Orders, WebhookAuth};
 use crate::checkout::Checkout;
 use crate::config::{Config, Mode};
-use crate::domain::catalog::admission::Limits;
+use crate::domain::catalog::Limits;
 use crate::gateways::zenopay::client::{Client, ClientError};
 use crate::gateways::zenopay::proof::Keys;
 use crate::http::Site;

@@ -15,14 +15,9 @@ use uuid::{Builder, Uuid};
 
 use crate::actors::{Command, Orders};
 use crate::domain::access::OwnerToken;
-use crate::domain::catalog::admission::{Limits, Refusal};
-use crate::domain::catalog::money::Tzs;
-use crate::domain::catalog::package::Package;
-use crate::domain::catalog::purchase::{PackageRef, Purchase};
-use crate::domain::order::evidence::Evidence;
-use crate::domain::order::ids::OrderId;
-use crate::domain::order::payment::Payment;
-use crate::domain::people::secret::Secret;
+use crate::domain::catalog::{Limits, Package, PackageRef, Purchase, Refusal, Tzs};
+use crate::domain::order::{Evidence, OrderId, Payment};
+use crate::domain::people::Secret;
 use crate::gateways::zenopay::client::Client;
 use crate::gateways::zenopay::wire::{CreateAnswer, CreateRequest};
 use crate::store::{GatewayCall, NewOrder, Placed, Store, StoreError};

@@ -7,8 +7,7 @@
 use std::collections::HashSet;
 
 use crate::actors::order::facts::fresh_code;
-use crate::domain::catalog::money::Tzs;
-use crate::domain::catalog::package::{Package, Terms, Validity};
+use crate::domain::catalog::{Package, Terms, Tzs, Validity};
 use crate::radius::attributes::{group_replies, voucher_user};
 use crate::store::{AuditEntry, NewBatch, NewPackage, Store, StoreError};
 

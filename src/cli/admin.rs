@@ -8,9 +8,8 @@ use clap::{Subcommand, ValueEnum};
 use super::Done;
 use crate::app::radius_address;
 use crate::config::Config;
-use crate::domain::access::router::NewRouter;
-use crate::domain::people::operator::{Operator, Role, read_name};
-use crate::domain::people::secret::Secret;
+use crate::domain::access::NewRouter;
+use crate::domain::people::{Operator, Role, Secret, read_name};
 use crate::radius::{fresh_secret, mikrotik};
 use crate::store::Store;
 

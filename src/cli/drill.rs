@@ -12,7 +12,7 @@ use super::Done;
 use super::serve::stop_signal;
 use crate::app::App;
 use crate::config::{Config, Confirm, DatabaseConfig, LogConfig, Mode, SmsProvider};
-use crate::domain::people::secret::Secret;
+use crate::domain::people::Secret;
 use crate::drill::{self, DrillError, Plan, Progress, Target};
 use crate::store::{Store, StoreError, fresh_token};
 

@@ -10,10 +10,8 @@ use clap::Subcommand;
 use super::Done;
 use crate::config::Config;
 use crate::domain::history::{Line, OrderHistory, tell};
-use crate::domain::order::ids::OrderId;
-use crate::domain::order::payment::Payment;
-use crate::domain::people::mask::Visibility;
-use crate::domain::people::operator::Role;
+use crate::domain::order::{OrderId, Payment};
+use crate::domain::people::{Role, Visibility};
 use crate::domain::search;
 use crate::store::{OrderSearch, Store};
 

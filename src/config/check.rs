@@ -7,7 +7,7 @@ use url::{Host, Url};
 
 use super::sections::Config;
 use super::values::{ConfigError, Mode, SmsProvider};
-use crate::domain::people::secret::Secret;
+use crate::domain::people::Secret;
 
 /// A shorter token, or one of fewer different characters, can be guessed.
 const TOKEN_MIN: usize = 16;

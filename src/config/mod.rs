@@ -7,7 +7,7 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use crate::domain::people::secret::Secret;
+use crate::domain::people::Secret;
 
 mod check;
 mod load;

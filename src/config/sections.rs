@@ -8,7 +8,7 @@ use serde::Deserialize;
 use url::Url;
 
 use super::values::{self, Confirm, Group, LogFormat, Mode, SmsProvider};
-use crate::domain::people::secret::Secret;
+use crate::domain::people::Secret;
 
 /// Declares the sections, from a table of keys with type and default.
 macro_rules! sections {

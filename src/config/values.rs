@@ -8,7 +8,7 @@ use std::str::FromStr;
 use serde::de::{DeserializeOwned, Error, IntoDeserializer, value};
 use serde::{Deserialize, Deserializer};
 
-use crate::domain::people::secret::Secret;
+use crate::domain::people::Secret;
 
 /// What is wrong with the configuration, in one sentence that names the key.
 #[derive(Debug, thiserror::Error)]

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use crate::domain::access::voucher::VoucherCode;
-use crate::domain::order::ids::OrderId;
+use crate::domain::access::VoucherCode;
+use crate::domain::order::OrderId;
 use crate::store::OrderRows;
 
 /// ZenoPay's word for paid, and the status of a sold order.

@@ -3,7 +3,7 @@
 use serde::{Serialize, Serializer};
 use serde_json::json;
 
-use crate::domain::order::ids::OrderId;
+use crate::domain::order::OrderId;
 
 /// One thing that is wrong with one order.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,8 +11,8 @@ use uuid::Uuid;
 use super::collected::{COMPLETED, PollAnswer, Shown};
 use super::server::{Server, try_once};
 use super::target::DrillError;
-use crate::domain::access::voucher::VoucherCode;
-use crate::domain::order::ids::OrderId;
+use crate::domain::access::VoucherCode;
+use crate::domain::order::OrderId;
 
 /// How long one poll is parked.
 const WAIT: Duration = Duration::from_secs(30);

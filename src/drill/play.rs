@@ -14,8 +14,8 @@ use super::guest;
 use super::progress::Progress;
 use super::server::Server;
 use super::target::{DrillError, Plan, Target};
-use crate::domain::order::ids::OrderId;
-use crate::domain::people::secret::Secret;
+use crate::domain::order::OrderId;
+use crate::domain::people::Secret;
 use crate::gateways::zenopay::client::KEY_HEADER;
 
 /// Orders that are played at the same moment. Each has a poll parked, and an embedded server has

@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use crate::domain::people::secret::Secret;
+use crate::domain::people::Secret;
 use crate::store::{Store, StoreError};
 
 /// How much is played.

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use actix_web::HttpRequest;
 use actix_web::http::header::HeaderMap;
 
-use crate::domain::catalog::admission::Refusal;
+use crate::domain::catalog::Refusal;
 
 /// Voucher codes that do not exist, per minute and client: a hotspot behind NAT is one client, and
 /// its guests mistype.

@@ -9,9 +9,8 @@ use tracing::error;
 
 use crate::actors::{HandleError, Rejection};
 use crate::checkout::CheckoutError;
-use crate::domain::catalog::admission::Refusal;
-use crate::domain::catalog::purchase::NotAnIdempotencyKey;
-use crate::domain::people::phone::NotAPhone;
+use crate::domain::catalog::{NotAnIdempotencyKey, Refusal};
+use crate::domain::people::NotAPhone;
 use crate::jobs::retention::RetentionError;
 use crate::store::StoreError;
 

@@ -8,8 +8,8 @@ use actix_web::web::{self, Bytes};
 use tokio::time::timeout;
 
 use super::problem::{Code, Problem};
-use crate::domain::order::ids::OrderId;
-use crate::domain::people::language::Language;
+use crate::domain::order::OrderId;
+use crate::domain::people::Language;
 
 /// The limit of the time in which a body must arrive.
 const BODY_WITHIN: Duration = Duration::from_secs(10);

@@ -15,8 +15,8 @@ use prometheus::{
 };
 
 use super::sliding::Sliding;
-use crate::domain::access::radius_health::{ProofResult, RadiusHealth, RadiusTrouble};
-use crate::domain::order::outcome::Outcome;
+use crate::domain::access::{ProofResult, RadiusHealth, RadiusTrouble};
+use crate::domain::order::Outcome;
 
 pub use super::sliding::Percentiles;
 

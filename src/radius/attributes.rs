@@ -5,10 +5,9 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::domain::access::voucher::VoucherCode;
-use crate::domain::access::{Attribute, RadiusUser};
-use crate::domain::catalog::package::Terms;
-use crate::domain::order::payment::Payment;
+use crate::domain::access::{Attribute, RadiusUser, VoucherCode};
+use crate::domain::catalog::Terms;
+use crate::domain::order::Payment;
 
 /// Beyond this many octets MikroTik wants the rest in gigawords (RFC 2869, section 5.1).
 const GIGAWORD: u64 = 1 << 32;

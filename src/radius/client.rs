@@ -11,8 +11,8 @@ use tokio::net::UdpSocket;
 use tokio::time::{Instant, timeout_at};
 
 use super::packet::{Answer, Code, LONGEST, NotTheAnswer, Request, Seal};
-use crate::domain::access::session::Session;
-use crate::domain::people::secret::Secret;
+use crate::domain::access::Session;
+use crate::domain::people::Secret;
 
 /// How often a request is sent.
 const SENDINGS: u32 = 3;

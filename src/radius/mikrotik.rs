@@ -1,7 +1,7 @@
 //! What an owner pastes into a MikroTik router's terminal, so that its hotspot asks FreeRADIUS,
 //! reports its sessions, and ends them on request.
 
-use crate::domain::access::router::Router;
+use crate::domain::access::Router;
 
 /// The place of FreeRADIUS's address where it is not known.
 const UNKNOWN: &str = "ADDRESS-OF-FREERADIUS";
@@ -24,7 +24,7 @@ pub fn script(router: &Router, server: Option<&str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::people::secret::Secret;
+    use crate::domain::people::Secret;
 
     #[test]
     fn the_script_has_everything_that_a_router_needs() {

@@ -6,7 +6,7 @@ pub mod client;
 pub mod mikrotik;
 pub mod packet;
 
-use crate::domain::people::secret::Secret;
+use crate::domain::people::Secret;
 
 /// A secret to share with a router: 128 random bits, as hexadecimal digits.
 pub fn fresh_secret() -> Secret {

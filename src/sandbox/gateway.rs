@@ -9,8 +9,8 @@ use url::Url;
 
 use super::Sandbox;
 use super::behaviour::{Behaviour, PENDING, Push, ZENOPAY_ZONE};
-use crate::domain::catalog::money::Tzs;
-use crate::domain::people::phone::Phone;
+use crate::domain::catalog::Tzs;
+use crate::domain::people::Phone;
 use crate::gateways::zenopay::proof::KeyCheck;
 use crate::store::{SandboxPayment, StoreError};
 

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use utoipa::ToSchema;
 
 use crate::config::SandboxConfig;
-use crate::domain::people::secret::Secret;
+use crate::domain::people::Secret;
 use crate::gateways::zenopay::proof::Keys;
 use crate::store::{SandboxPayment, Store, StoreError};
 

@@ -7,7 +7,7 @@ use rand::rand_core::UnwrapErr;
 use rand::rngs::SysRng;
 
 use super::behaviour::{Behaviour, Choice};
-use crate::domain::people::phone::Phone;
+use crate::domain::people::Phone;
 use crate::store::{SandboxPayment, SandboxWebhook};
 
 const DIGITS: &[u8] = b"0123456789";

@@ -13,7 +13,7 @@ use url::Url;
 use super::{SmsError, Taken};
 use crate::config::SmsConfig;
 use crate::domain::clean_text::clean;
-use crate::domain::people::secret::Secret;
+use crate::domain::people::Secret;
 use crate::http_client::{self, CallError, below};
 
 const BODY_BYTES_MAX: usize = 64 * 1024;

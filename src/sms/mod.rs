@@ -13,8 +13,7 @@ use std::sync::Arc;
 use tracing::info;
 
 use crate::config::{Mode, SmsConfig, SmsProvider};
-use crate::domain::people::phone::Phone;
-use crate::domain::people::secret::Secret;
+use crate::domain::people::{Phone, Secret};
 
 mod africastalking;
 mod beem;

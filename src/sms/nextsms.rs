@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::http::{Account, Auth, HttpAnswer, count, ours, scalar, secret, word, word_in};
 use super::{Message, Receipt, SmsError, Taken};
 use crate::config::SmsConfig;
-use crate::domain::people::secret::Secret;
+use crate::domain::people::Secret;
 
 const JSON: &str = "application/json";
 

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::http::{Account, Auth, HttpAnswer, scalar};
 use super::{Message, SmsError, Taken};
 use crate::config::SmsConfig;
-use crate::domain::people::secret::Secret;
+use crate::domain::people::Secret;
 
 /// The result of `malipo check`.
 pub(super) const NOT_CHECKED: &str = "ZenoPay SMS has nothing to ask without sending; not checked";

@@ -17,7 +17,7 @@ use super::engine::connect::in_time;
 use super::engine::reader::is_any_of;
 use super::engine::sql;
 use super::{Store, StoreError};
-use crate::domain::order::ids::OrderId;
+use crate::domain::order::OrderId;
 use crate::supervisor::Task;
 
 /// The channel of LISTEN and NOTIFY.

@@ -14,10 +14,8 @@ use sea_orm::{
     QuerySelect, QueryTrait, Select,
 };
 
-use crate::domain::catalog::money::Tzs;
-use crate::domain::order::decision::{Level, Remark};
-use crate::domain::order::ids::OrderId;
-use crate::domain::order::outcome::Outcome;
+use crate::domain::catalog::Tzs;
+use crate::domain::order::{Level, OrderId, Outcome, Remark};
 use crate::store::engine::sql;
 use crate::store::engine::writer::Rows;
 use crate::store::error::Result;

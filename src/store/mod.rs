@@ -25,7 +25,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::warn;
 
 use crate::config::DatabaseConfig;
-use crate::domain::people::secret::Secret;
+use crate::domain::people::Secret;
 use crate::failpoint::{Failpoints, Point};
 use crate::supervisor::Supervisor;
 

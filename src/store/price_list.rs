@@ -11,9 +11,7 @@ use sea_orm::sea_query::OnConflict;
 use sea_orm::{EntityTrait, Value};
 
 use crate::domain::access::Attribute;
-use crate::domain::catalog::money::{CURRENCY, Tzs};
-use crate::domain::catalog::package::{Package, Terms};
-use crate::domain::catalog::purchase::PackageRef;
+use crate::domain::catalog::{CURRENCY, Package, PackageRef, Terms, Tzs};
 use crate::store::engine::sql;
 use crate::store::error::Result;
 use crate::store::operators::audit_log;

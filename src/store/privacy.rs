@@ -20,10 +20,8 @@ use super::operators::audit_log;
 use super::radius::users;
 use super::rows::MAY_STILL_BE_PAID;
 use super::{AuditEntry, Store};
-use crate::domain::order::ids::OrderId;
-use crate::domain::order::payment::Status;
-use crate::domain::people::Person;
-use crate::domain::people::phone::Phone;
+use crate::domain::order::{OrderId, Status};
+use crate::domain::people::{Person, Phone};
 
 /// Rows of a slice.
 const SLICE: u64 = 500;

@@ -8,19 +8,10 @@ use sea_orm::{ColIdx, ConnectionTrait, DbErr, QueryResult, Select, TryGetError, 
 use uuid::Uuid;
 
 use super::StoreError;
-use crate::domain::access::DeviceMac;
-use crate::domain::access::OwnerToken;
-use crate::domain::access::usage::Allowance;
-use crate::domain::access::voucher::{Voucher, VoucherCode};
-use crate::domain::catalog::money::{CURRENCY, Tzs};
-use crate::domain::catalog::package::{Package, Terms, Validity};
-use crate::domain::order::FailureReason;
-use crate::domain::order::ids::OrderId;
-use crate::domain::order::payment::{GatewayFacts, Payment, Status};
-use crate::domain::people::Personal;
-use crate::domain::people::language::Language;
-use crate::domain::people::phone::Phone;
-use crate::domain::people::secret::Secret;
+use crate::domain::access::{Allowance, DeviceMac, OwnerToken, Voucher, VoucherCode};
+use crate::domain::catalog::{CURRENCY, Package, Terms, Tzs, Validity};
+use crate::domain::order::{FailureReason, GatewayFacts, OrderId, Payment, Status};
+use crate::domain::people::{Language, Personal, Phone, Secret};
 
 pub(super) fn payment(
     row: payments::Model,

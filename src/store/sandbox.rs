@@ -16,7 +16,7 @@ use sea_orm::{
 
 use super::engine::sql;
 use super::{Store, StoreError};
-use crate::domain::people::phone::Phone;
+use crate::domain::people::Phone;
 
 /// The due time of a webhook that was given up: the last second that both databases and RFC 3339 can
 /// write.

@@ -9,12 +9,9 @@ use entities::{voucher_batches, vouchers};
 use sea_orm::ActiveValue::Set;
 use sea_orm::{DatabaseTransaction, EntityTrait, FromQueryResult};
 
-use crate::domain::access::RadiusUser;
-use crate::domain::access::usage::{Allowance, Usage};
-use crate::domain::access::voucher::VoucherCode;
-use crate::domain::catalog::money::Tzs;
-use crate::domain::catalog::package::Terms;
-use crate::domain::order::ids::OrderId;
+use crate::domain::access::{Allowance, RadiusUser, Usage, VoucherCode};
+use crate::domain::catalog::{Terms, Tzs};
+use crate::domain::order::OrderId;
 use crate::store::engine::sql;
 use crate::store::engine::writer::Rows;
 use crate::store::error::Result;

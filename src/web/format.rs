@@ -6,8 +6,8 @@ use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
 use super::text::{Text, fill};
-use crate::domain::catalog::package::Terms;
-use crate::domain::people::phone::Phone;
+use crate::domain::catalog::Terms;
+use crate::domain::people::Phone;
 
 impl Text {
     /// `TSh 2,000`.
@@ -111,8 +111,9 @@ pub fn masked(phone: &Phone) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::catalog::money::Tzs;
-    use crate::domain::people::language::Language::{English, Swahili};
+    use crate::domain::catalog::Tzs;
+    use crate::domain::people::Language::English;
+    use crate::domain::people::Language::Swahili;
     use crate::web::text::text;
 
     #[test]

@@ -9,7 +9,7 @@ use askama::Template;
 use chrono_tz::Tz;
 
 use crate::config::{Mode, PortalConfig, SmsProvider};
-use crate::domain::order::reissue::MayReissue;
+use crate::domain::order::MayReissue;
 
 pub mod assets;
 pub mod format;

@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
-use crate::domain::people::language::Language;
+use crate::domain::people::Language;
 
 static SWAHILI: LazyLock<Text> = LazyLock::new(|| read(include_str!("text/sw.toml")));
 static ENGLISH: LazyLock<Text> = LazyLock::new(|| read(include_str!("text/en.toml")));

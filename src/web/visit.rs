@@ -9,9 +9,9 @@ use url::Url;
 use url::form_urlencoded::Serializer;
 
 use super::Shop;
-use crate::domain::access::device::DeviceMac;
+use crate::domain::access::DeviceMac;
 use crate::domain::clean_text::clean;
-use crate::domain::people::language::Language;
+use crate::domain::people::Language;
 
 /// Characters of a URL that is carried on; longer ones are dropped.
 const URL_MAX: usize = 512;

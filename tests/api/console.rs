@@ -1,7 +1,7 @@
 //! The writes of the console, checked in the database: batches of printed vouchers and the price
 //! list. The pages themselves are tested in a browser, in `tests/browser`.
 
-use malipo::domain::people::operator::Role;
+use malipo::domain::people::Role;
 use serde_json::json;
 
 use crate::harness::{Answer, Kind, TOKEN, TestApp};

@@ -1,7 +1,7 @@
 //! Printed vouchers: an operator finds them by what a guest reads out, and they count when they are
 //! used.
 
-use malipo::domain::people::operator::Role;
+use malipo::domain::people::Role;
 use serde_json::{Value, json};
 
 use crate::harness::{Answer, Kind, TOKEN, TestApp};

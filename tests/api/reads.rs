@@ -1,7 +1,7 @@
 //! Orders are read over a few connections, which guests and sales share.
 
 use actix_web::rt;
-use malipo::domain::order::ids::OrderId;
+use malipo::domain::order::OrderId;
 use malipo::store::Store;
 use sea_orm::ConnectionTrait;
 

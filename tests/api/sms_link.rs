@@ -1,7 +1,7 @@
 //! A guest who has paid and lost the page opens the order on any device with the link in the SMS.
 
 use malipo::config::SmsProvider;
-use malipo::domain::people::secret::Secret;
+use malipo::domain::people::Secret;
 
 use crate::harness::{Kind, TestApp, TestOrder};
 use crate::reconciling::eventually;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
 use futures_util::future::join_all;
-use malipo::domain::people::phone::Phone;
+use malipo::domain::people::Phone;
 use malipo::store::{Erasure, Store};
 use serde_json::json;
 

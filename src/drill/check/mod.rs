@@ -10,8 +10,8 @@ use std::hash::Hash;
 use super::collected::{Answer, COMPLETED, Collected, PlayedOrder, SOLD, Shown};
 use super::fault::{Fault, Thing, Violation};
 use super::play::mark_of;
-use crate::domain::access::voucher::VoucherCode;
-use crate::domain::order::ids::OrderId;
+use crate::domain::access::VoucherCode;
+use crate::domain::order::OrderId;
 use crate::store::OrderRows;
 
 /// Finds all that is not exactly once, in the order in which it was played.

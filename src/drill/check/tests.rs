@@ -4,7 +4,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::*;
-use crate::domain::access::voucher::VoucherCode;
+use crate::domain::access::VoucherCode;
 use crate::drill::{PollAnswer, Sent};
 use crate::store::JournalLine;
 

@@ -10,8 +10,8 @@
 use bytes::Bytes;
 use subtle::{Choice, ConstantTimeEq};
 
-use crate::domain::order::ids::OrderId;
-use crate::domain::people::secret::Secret;
+use crate::domain::order::OrderId;
+use crate::domain::people::Secret;
 
 /// Replaces a key in the journal.
 const REDACTED: &[u8] = b"[redacted]";

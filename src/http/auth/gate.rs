@@ -9,8 +9,7 @@ use std::net::IpAddr;
 use actix_web::http::header::{AUTHORIZATION, HeaderMap};
 use subtle::ConstantTimeEq;
 
-use crate::domain::people::operator::Operator;
-use crate::domain::people::secret::Secret;
+use crate::domain::people::{Operator, Secret};
 use crate::http::request::cookie;
 use crate::store::{Fingerprint, LogIn, LoggedIn, NewSession, Store, StoreError};
 

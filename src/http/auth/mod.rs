@@ -16,11 +16,9 @@ use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, ResponseError, web
 use super::Api;
 use super::problem::{Code, Problem};
 use super::request::{language, parameter};
-use crate::domain::order::ids::OrderId;
-use crate::domain::people::language::Language;
-use crate::domain::people::mask::Visibility;
-use crate::domain::people::operator::Operator;
-use crate::store::{AuditEntry, Unmasking};
+use crate::domain::order::OrderId;
+use crate::domain::people::{Language, Operator, Visibility};
+use crate::store::AuditEntry;
 
 mod gate;
 
@@ -177,12 +175,9 @@ impl Caller {
         subject: &str,
     ) -> Result<(), Problem> {
         if self.visibility() == Visibility::Whole {
-            let unmasking = Unmasking {
-                operator: self.operator().name.clone(),
-                order_id,
-                subject: subject.to_owned(),
-            };
-            self.api.store.record_reveal(unmasking).await?;
+            let operator = &self.operator().name;
+            let recorded = self.api.store.record_reveal(operator, order_id, subject);
+            recorded.await?;
         }
         Ok(())
     }

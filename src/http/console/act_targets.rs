@@ -5,7 +5,7 @@ use super::format::{money, until};
 use super::packages::price;
 use super::{Caller, Code, Facts, Problem, Section, known};
 use crate::domain::outbox_hold::{Queued, Waiting};
-use crate::domain::people::language::Language;
+use crate::domain::people::Language;
 use crate::http::operators::execute::{self, Fields, OrderAct, REASON_MAX, order_subject};
 use crate::http::operators::orders::order_named;
 use crate::http::operators::webhooks::{journalled, order_of};

@@ -10,7 +10,7 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use super::acts::Act;
 use super::{Caller, format, shown};
 use crate::domain::health::{Alert, Database, Gravity, Readings, alerts};
-use crate::domain::people::operator::Operator;
+use crate::domain::people::Operator;
 use crate::http::Api;
 use crate::http::operators::actors::Machinery;
 use crate::store::{DependencyHealth, Overview};

@@ -4,8 +4,6 @@
 //! documents of `GET /events`: `data-at` is a number's place in them (RFC 6901). A test finds every
 //! such pointer in the document.
 
-use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use actix_web::HttpResponse;
@@ -20,8 +18,6 @@ use crate::http::operators::actors::Machinery;
 
 /// The time between two samples of the charts.
 const EACH: Duration = Duration::from_secs(3);
-/// Samples of five minutes.
-const SAMPLES: usize = 100;
 
 /// A line of a chart: its name, and pointers to numbers, which are added.
 type Line = (&'static str, &'static str);
@@ -81,29 +77,6 @@ pub async fn home() -> HttpResponse {
     see(HOME)
 }
 
-/// The samples of the last minutes, so that a page has its charts at once. Cheap to clone.
-#[derive(Clone, Default)]
-pub struct History(Arc<Mutex<VecDeque<Value>>>);
-
-impl History {
-    /// The samples as a JSON list, oldest first.
-    pub fn json(&self) -> String {
-        Value::from_iter(self.samples().iter().cloned()).to_string()
-    }
-
-    fn keep(&self, now: &Machinery) {
-        let mut samples = self.samples();
-        if samples.len() == SAMPLES {
-            samples.pop_front();
-        }
-        samples.push_back(charted(now));
-    }
-
-    fn samples(&self) -> MutexGuard<'_, VecDeque<Value>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 /// What the charts show: numbers, and no text from outside.
 fn charted(now: &Machinery) -> Value {
     let actors = &now.order_actors;
@@ -122,14 +95,15 @@ pub async fn keep_history(api: Api) {
     clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let draining = &api.draining;
     while draining.run_until_cancelled(clock.tick()).await.is_some() {
-        api.history.keep(&Machinery::of(&api));
+        api.history.push(charted(&Machinery::of(&api)).to_string());
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::order::outcome::Outcome;
+    use crate::domain::order::Outcome;
+    use crate::http::api::{HISTORY_MAX, History};
     use crate::http::console::tests::context;
     use crate::http::operators::actors::{ActorRow, OrderActors};
     use crate::observability::metrics::REJECTED;
@@ -222,22 +196,23 @@ mod tests {
         let history = History::default();
         assert_eq!(history.json(), "[]");
 
-        for n in 0..SAMPLES + 20 {
-            history.keep(&Machinery {
+        for n in 0..HISTORY_MAX + 20 {
+            let machinery = Machinery {
                 at: n.to_string(),
                 busiest: vec![ActorRow {
                     last_error: Some("</script>".to_owned()),
                     ..ActorRow::default()
                 }],
                 ..Machinery::default()
-            });
+            };
+            history.push(charted(&machinery).to_string());
         }
 
         let kept: Vec<Value> = serde_json::from_str(&history.json()).unwrap();
-        assert_eq!(kept.len(), SAMPLES);
+        assert_eq!(kept.len(), HISTORY_MAX);
         assert_eq!(
-            (&kept[0]["at"], &kept[SAMPLES - 1]["at"]),
-            (&json!("20"), &json!((SAMPLES + 19).to_string()))
+            (&kept[0]["at"], &kept[HISTORY_MAX - 1]["at"]),
+            (&json!("20"), &json!((HISTORY_MAX + 19).to_string()))
         );
         assert!(!history.json().contains('<'));
     }

@@ -3,7 +3,7 @@
 use askama::Template;
 
 use super::{Caller, Page, PageContext, Section, shown};
-use crate::domain::people::mask::Visibility;
+use crate::domain::people::Visibility;
 use crate::store::DeadLetter;
 
 /// Messages of each outbox on the page.

@@ -37,7 +37,7 @@ mod tests;
 mod vouchers;
 mod webhooks;
 
-pub use live::{History, keep_history};
+pub use live::keep_history;
 
 use context::{PageContext, Section};
 

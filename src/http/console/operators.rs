@@ -5,8 +5,7 @@ use actix_web::web;
 use askama::Template;
 
 use super::{Caller, Form, Page, PageContext, Problem, Section, answer, next_page, shown};
-use crate::domain::people::mask::Visibility;
-use crate::domain::people::operator::{NotARole, Operator, read_name};
+use crate::domain::people::{NotARole, Operator, Visibility, read_name};
 use crate::store::{AuditLine, KnownOperator};
 
 /// Lines of the audit log a page.

@@ -10,12 +10,10 @@ use super::{
     Caller, Code, Facts, Page, PageContext, Section, address, answer, known, next_page, see, shown,
 };
 use crate::actors::registry::gauge::ActorView;
-use crate::domain::access::voucher::VoucherCode;
+use crate::domain::access::VoucherCode;
 use crate::domain::history::{Line, OrderHistory};
-use crate::domain::order::outcome::Outcome;
-use crate::domain::order::payment::{Payment, Status};
-use crate::domain::people::mask::Visibility;
-use crate::domain::people::personal::Personal;
+use crate::domain::order::{Outcome, Payment, Status};
+use crate::domain::people::{Personal, Visibility};
 use crate::domain::search;
 use crate::http::operators::orders::{history_of, order_named};
 use crate::store::OrderSearch;

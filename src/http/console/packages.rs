@@ -7,12 +7,10 @@ use askama::Template;
 use super::format::{filters, money};
 use super::{Caller, Code, Form, Page, PageContext, Problem, Section, answer, see, shown};
 use crate::checkout::printed;
-use crate::domain::catalog::money::Tzs;
-use crate::domain::catalog::package::{Terms, Validity};
-use crate::domain::people::language::Language;
+use crate::domain::catalog::{Terms, Tzs, Validity};
+use crate::domain::people::Language;
 use crate::http::operators::execute::Fields;
 use crate::store::ListedPackage;
-use crate::web::format;
 use crate::web::text::text;
 
 /// A hundred million shillings: a higher price is a typing error.

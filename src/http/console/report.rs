@@ -6,7 +6,7 @@ use chrono::{DateTime, Days, NaiveDate, Utc};
 use super::format::filters;
 use super::webhooks::sender_named;
 use super::{Caller, Page, PageContext, Section, shown};
-use crate::domain::people::mask::Visibility;
+use crate::domain::people::Visibility;
 use crate::http::operators::reports::day_of;
 use crate::store::{DailyReport, Listed, OrderLine, Orphan, PackageSales, Total};
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::context::{PageContext, Section, StatusBanner};
-use crate::domain::order::reissue::MayReissue;
-use crate::domain::people::operator::Operator;
+use crate::domain::order::MayReissue;
+use crate::domain::people::Operator;
 use crate::web::Shop;
 
 /// An admin's context.

@@ -10,14 +10,11 @@ use super::{
     Caller, Code, Facts, Form, Page, PageContext, Problem, Section, answer, known, see, shown,
 };
 use crate::checkout::printed::{self, BATCH_MAX, BatchRequest};
-use crate::domain::access::usage::{Remaining, State};
-use crate::domain::catalog::package::Package;
-use crate::domain::catalog::purchase::PackageRef;
-use crate::domain::people::language::Language;
-use crate::domain::people::mask::Visibility;
+use crate::domain::access::{Remaining, State};
+use crate::domain::catalog::{Package, PackageRef};
+use crate::domain::people::{Language, Visibility};
 use crate::http::operators::execute::{Fields, NOTE_MAX};
 use crate::store::{Batch, KnownVoucher, PrintedVoucher};
-use crate::web::format;
 use crate::web::text::text;
 
 /// Batches on the page.
@@ -206,8 +203,8 @@ fn worth(batch: &Batch) -> i64 {
 fn gives(minutes: i32, devices: i32) -> String {
     let both = [Language::Swahili, Language::English].map(|language| {
         let text = text(language);
-        let duration = format::duration(text, minutes);
-        format!("{duration}, {}", format::devices(text, devices))
+        let duration = text.duration(minutes);
+        format!("{duration}, {}", text.devices(devices))
     });
     both.join(" · ")
 }

@@ -6,9 +6,8 @@ use askama::Template;
 use super::acts::Act;
 use super::format::filters;
 use super::{Caller, Page, PageContext, Section, next_page, shown};
-use crate::domain::order::ids::OrderId;
-use crate::domain::order::outcome::Outcome;
-use crate::domain::people::mask::Visibility;
+use crate::domain::order::{OrderId, Outcome};
+use crate::domain::people::Visibility;
 use crate::http::operators::webhooks::{
     ORDER_ID_MAX, as_journalled, body_of, journalled, order_of,
 };

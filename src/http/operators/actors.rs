@@ -13,8 +13,7 @@ use utoipa::ToSchema;
 use super::orders::order_named;
 use super::{Answer, Caller, Code, Problem, fresh, rfc3339};
 use crate::actors::registry::gauge::ActorView;
-use crate::domain::order::ids::OrderId;
-use crate::domain::order::outcome::Outcome;
+use crate::domain::order::{OrderId, Outcome};
 use crate::http::Api;
 use crate::observability::metrics::{Percentiles, REJECTED};
 

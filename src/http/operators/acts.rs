@@ -13,7 +13,7 @@ use super::schema::{
 use super::webhooks::journalled;
 use super::{Answer, Caller, Code, Problem, rfc3339};
 use crate::actors::Handled;
-use crate::domain::order::outcome::Outcome;
+use crate::domain::order::Outcome;
 use crate::domain::outbox_hold::Queued;
 use crate::gateways::zenopay::wire::StatusAnswer;
 use crate::http::Api;

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use super::execute::REASON_MAX;
 use super::schema::{Body, EraseRequest};
 use super::{Answer, Caller, Code, Problem};
-use crate::domain::people::phone::Phone;
+use crate::domain::people::Phone;
 use crate::http::request::body_of;
 use crate::store::Erasure;
 

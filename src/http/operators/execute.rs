@@ -7,10 +7,8 @@ use strum::IntoStaticStr;
 
 use super::{Caller, Code, Problem};
 use crate::actors::{Handled, Reconciled, ReissueOutcome, Requester};
-use crate::domain::access::voucher::VoucherCode;
-use crate::domain::order::evidence::OperatorAct;
-use crate::domain::order::ids::OrderId;
-use crate::domain::order::outcome::Outcome;
+use crate::domain::access::VoucherCode;
+use crate::domain::order::{OperatorAct, OrderId, Outcome};
 use crate::domain::outbox_hold::Queued;
 use crate::http::pages::Form;
 use crate::http::request::body_of;

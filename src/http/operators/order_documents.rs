@@ -4,14 +4,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::rfc3339;
-use crate::domain::catalog::money::CURRENCY;
+use crate::domain::catalog::CURRENCY;
 use crate::domain::history::{Line, OrderHistory};
-use crate::domain::order::FailureReason;
-use crate::domain::order::payment::Payment;
-use crate::domain::people::Personal;
-use crate::domain::people::language::Language;
-use crate::domain::people::mask::Visibility;
-use crate::domain::people::personal::Personal;
+use crate::domain::order::{FailureReason, Payment};
+use crate::domain::people::{Language, Personal, Visibility};
 use crate::http::portal::status::Reason;
 
 /// A page of orders, newest first.

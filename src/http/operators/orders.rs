@@ -10,10 +10,8 @@ use super::{
     Answer, Caller, Code, Problem, cursor, cursor_of, fault, filled, fresh, limit_of, rfc3339,
 };
 use crate::domain::history::{Line, OrderHistory, tell};
-use crate::domain::order::ids::{OrderId, OrderName, OrderRef};
-use crate::domain::order::payment::{Payment, Status};
-use crate::domain::people::mask::Visibility;
-use crate::domain::people::operator::Role;
+use crate::domain::order::{OrderId, OrderName, OrderRef, Payment, Status};
+use crate::domain::people::{Role, Visibility};
 use crate::domain::search;
 use crate::store::OrderSearch;
 

@@ -10,7 +10,7 @@ use chrono_tz::Tz;
 use csv::{Terminator, WriterBuilder};
 use serde::{Serialize, Serializer};
 
-use crate::domain::order::ids::OrderId;
+use crate::domain::order::OrderId;
 use crate::store::{DailyReport, OrderLine, Total};
 
 const BYTE_ORDER_MARK: &str = "\u{feff}";
@@ -173,7 +173,7 @@ mod tests {
         let line = OrderLine {
             at: DateTime::UNIX_EPOCH,
             order_id: "677e4327-4d7c-4b1e-9f00-0123456789ab".parse().unwrap(),
-            status: crate::domain::order::payment::Status::Held,
+            status: crate::domain::order::Status::Held,
             package_code: "daily".into(),
             amount: 2_000,
             paid_amount: Some(1_500),

@@ -9,8 +9,8 @@ use utoipa::ToSchema;
 
 use super::schema::Read;
 use super::{Answer, Caller, Code, Problem, fault, fresh, report_csv, rfc3339};
-use crate::domain::catalog::money::CURRENCY;
-use crate::domain::people::mask::Visibility;
+use crate::domain::catalog::CURRENCY;
+use crate::domain::people::Visibility;
 use crate::domain::shop_day::ShopDay;
 use crate::store::{DailyReport, Listed, OrderLine, Orphan, PackageSales, Total};
 

@@ -10,8 +10,8 @@ use utoipa::openapi::schema::{
 
 use super::schema::Body;
 use super::{Answer, Caller, Code, Problem};
-use crate::domain::access::router::{NewRouter, Router};
-use crate::domain::people::secret::Secret;
+use crate::domain::access::{NewRouter, Router};
+use crate::domain::people::Secret;
 use crate::http::Api;
 use crate::http::request::body_of;
 use crate::radius::{fresh_secret, mikrotik};

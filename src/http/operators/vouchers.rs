@@ -7,10 +7,9 @@ use utoipa::ToSchema;
 use super::execute::{Fields, OrderAct, REASON_MAX, revoke_printed};
 use super::schema::{Act, Body, Read, ReasonRequest};
 use super::{Answer, Caller, Code, Problem, fresh, rfc3339};
-use crate::domain::access::usage::Remaining;
-use crate::domain::access::voucher::VoucherCode;
-use crate::domain::order::outcome::Outcome;
-use crate::domain::people::mask::Visibility;
+use crate::domain::access::{Remaining, VoucherCode};
+use crate::domain::order::Outcome;
+use crate::domain::people::Visibility;
 
 /// A voucher, sold or printed.
 #[derive(Serialize, ToSchema)]

@@ -9,9 +9,8 @@ use super::schema::Read;
 use super::{
     Answer, Caller, Code, Problem, cursor, cursor_of, fault, filled, fresh, limit_of, rfc3339,
 };
-use crate::domain::order::ids::OrderId;
-use crate::domain::order::outcome::Outcome;
-use crate::domain::people::mask::Visibility;
+use crate::domain::order::{OrderId, Outcome};
+use crate::domain::people::Visibility;
 use crate::store::{JournalRow, JournalSearch};
 
 /// Characters of an order id in a filter; a longer one names no order.

@@ -6,7 +6,7 @@ use askama::Template;
 use serde_json::{Map, Value, json};
 
 use super::{Form, Page, Visitor};
-use crate::domain::people::phone::Phone;
+use crate::domain::people::Phone;
 use crate::sandbox::{Behaviour, Choice, DecideError, Entry, Push, Sandbox};
 use crate::web::format;
 use crate::web::text::fill;

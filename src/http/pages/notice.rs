@@ -1,7 +1,7 @@
 //! Why a page did not do what the guest wanted, and what to do about it.
 
-use crate::domain::catalog::admission::Refusal;
-use crate::domain::people::phone::Phone;
+use crate::domain::catalog::Refusal;
+use crate::domain::people::Phone;
 use crate::web::format::masked;
 use crate::web::text::{Text, fill};
 

@@ -3,10 +3,8 @@
 use chrono::{DateTime, Utc};
 
 use super::Visitor;
-use crate::domain::access::owner_link::OwnerToken;
-use crate::domain::order::failure::FailureReason;
-use crate::domain::order::payment::{Payment, Status};
-use crate::domain::order::reissue::MayReissue;
+use crate::domain::access::OwnerToken;
+use crate::domain::order::{FailureReason, MayReissue, Payment, Status};
 use crate::web::format::{masked, until};
 use crate::web::text::{Text, fill};
 
@@ -175,7 +173,7 @@ fn reason(text: &Text, reason: Option<FailureReason>) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::people::language::Language;
+    use crate::domain::people::Language;
     use crate::web::text::text;
 
     #[test]

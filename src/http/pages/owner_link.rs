@@ -15,9 +15,7 @@ use super::order_summary::{LinkKind, is_usable};
 use super::{Form, Page, Visitor};
 use crate::actors::{ReissueOutcome, Requester};
 use crate::domain::access::OwnerToken;
-use crate::domain::order::ids::OrderId;
-use crate::domain::order::payment::Payment;
-use crate::domain::order::reissue::MayReissue;
+use crate::domain::order::{MayReissue, OrderId, Payment};
 use crate::http::Api;
 use crate::http::problem::{Code, Problem};
 

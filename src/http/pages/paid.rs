@@ -6,7 +6,7 @@ use askama::Template;
 
 use super::notice::Notice;
 use super::{Form, Page, Visitor, retry_after};
-use crate::domain::people::phone::Phone;
+use crate::domain::people::Phone;
 use crate::http::Api;
 use crate::http::problem::Problem;
 

@@ -15,14 +15,12 @@ use sha2::{Digest, Sha256};
 use super::notice::Notice;
 use super::{Form, Page, Visitor, fresh_key, retry_after};
 use crate::checkout::{Bought, CheckoutError};
-use crate::domain::access::state_link::StateToken;
-use crate::domain::catalog::admission::Refusal;
-use crate::domain::catalog::money::Tzs;
-use crate::domain::catalog::package::{Package, Validity};
-use crate::domain::catalog::purchase::{IdempotencyKey, PackageRef, Purchase, Ringing};
-use crate::domain::order::ids::OrderId;
-use crate::domain::order::payment::Status;
-use crate::domain::people::phone::Phone;
+use crate::domain::access::StateToken;
+use crate::domain::catalog::{
+    IdempotencyKey, Package, PackageRef, Purchase, Refusal, Ringing, Tzs, Validity,
+};
+use crate::domain::order::{OrderId, Status};
+use crate::domain::people::Phone;
 use crate::http::Api;
 use crate::http::problem::Problem;
 use crate::http::request::cookie;

@@ -6,9 +6,8 @@ use askama::Template;
 
 use super::order::wait;
 use super::{Page, Visitor};
-use crate::domain::access::state_link::StateToken;
-use crate::domain::order::payment::{Payment, Status};
-use crate::domain::order::reissue::MayReissue;
+use crate::domain::access::StateToken;
+use crate::domain::order::{MayReissue, Payment, Status};
 use crate::http::Api;
 use crate::http::problem::Code;
 use crate::web::format::masked;

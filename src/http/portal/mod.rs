@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use super::Api;
 use super::problem::Problem;
 use super::request::language;
-use crate::domain::catalog::money::CURRENCY;
+use crate::domain::catalog::CURRENCY;
 
 pub(super) mod poll;
 pub(super) mod purchase;

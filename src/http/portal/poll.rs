@@ -17,8 +17,8 @@ use tokio::time::timeout;
 
 use super::status::{StatusDocument, document};
 use crate::actors::status::Watching;
-use crate::domain::order::payment::Payment;
-use crate::domain::people::language::Language;
+use crate::domain::order::Payment;
+use crate::domain::people::Language;
 use crate::http::Api;
 use crate::http::problem::{Code, Problem};
 use crate::http::request::{language, order_in};
@@ -56,11 +56,7 @@ pub async fn show(
     let order_id = order_in(&order_id)?;
     let wait = wait_of(query.wait.as_deref(), api.wait_max)?;
     let since = since_of(query.since.as_deref())?;
-    let answered = if wait.is_zero() {
-        api.status.look(&api.store, order_id).await?
-    } else {
-        api.status.wait(&api.store, order_id, since, wait).await?
-    };
+    let answered = api.status.wait(&api.store, order_id, since, wait).await?;
     let answered = answered.ok_or(Code::OrderNotFound)?;
     api.reconciler.was_looked_at(&answered.payment);
     let mut response = HttpResponse::Ok();

@@ -12,14 +12,12 @@ use utoipa::ToSchema;
 
 use super::status::message;
 use crate::checkout::{Bought, CheckoutError};
-use crate::domain::access::device::DeviceMac;
-use crate::domain::catalog::admission::Refusal;
-use crate::domain::catalog::money::{CURRENCY, Tzs};
-use crate::domain::catalog::purchase::{IdempotencyKey, PackageRef, Purchase, Ringing};
+use crate::domain::access::DeviceMac;
+use crate::domain::catalog::{
+    CURRENCY, IdempotencyKey, PackageRef, Purchase, Refusal, Ringing, Tzs,
+};
 use crate::domain::clean_text::clean;
-use crate::domain::people::language::Language;
-use crate::domain::people::personal::Personal;
-use crate::domain::people::phone::Phone;
+use crate::domain::people::{Language, Personal, Phone};
 use crate::http::api::{Api, PORTAL};
 use crate::http::pages::notice::Notice;
 use crate::http::problem::{Code, Problem};

@@ -4,11 +4,10 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::domain::access::voucher::Voucher;
-use crate::domain::catalog::money::CURRENCY;
-use crate::domain::order::FailureReason;
-use crate::domain::order::payment::{Payment, Status};
-use crate::domain::people::language::Language;
+use crate::domain::access::Voucher;
+use crate::domain::catalog::CURRENCY;
+use crate::domain::order::{FailureReason, Payment, Status};
+use crate::domain::people::Language;
 use crate::web::text::text;
 
 /// From this age on a PENDING order is shown with a warning.

@@ -6,8 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::status::rfc3339;
-use crate::domain::access::usage::{Remaining, State};
-use crate::domain::access::voucher::VoucherCode;
+use crate::domain::access::{Remaining, State, VoucherCode};
 use crate::http::Api;
 use crate::http::problem::{Code, Problem};
 

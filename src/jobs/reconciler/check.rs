@@ -11,7 +11,9 @@ use crate::actors::status_checks::CheckOrigin;
 use crate::actors::{Command, HandleError, Handled};
 use crate::domain::order::{Evidence, OrderId, Outcome, Payment, Status, Word};
 use crate::domain::pacing::Flow;
-use crate::domain::pacing::check_schedule::{ask_soon, next_ask, next_confirmation};
+use crate::domain::pacing::check_schedule::ask_soon;
+use crate::domain::pacing::check_schedule::next_ask;
+use crate::domain::pacing::check_schedule::next_confirmation;
 use crate::gateways::zenopay::wire::StatusAnswer;
 use crate::store::DueOrder;
 

@@ -3,7 +3,7 @@
 use hmac::{Hmac, KeyInit, Mac};
 use md5::{Digest, Md5};
 
-use crate::domain::people::secret::Secret;
+use crate::domain::people::Secret;
 
 /// Bytes of a digest; a password is hidden in blocks of this length.
 pub(super) const BLOCK: usize = 16;

@@ -12,8 +12,8 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use subtle::ConstantTimeEq;
 
-use crate::domain::access::session::Session;
-use crate::domain::people::secret::Secret;
+use crate::domain::access::Session;
+use crate::domain::people::Secret;
 
 mod crypto;
 

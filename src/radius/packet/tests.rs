@@ -2,7 +2,7 @@
 //! asked in `tests/api/radius`.
 
 use super::*;
-use crate::domain::access::voucher::VoucherCode;
+use crate::domain::access::VoucherCode;
 
 fn secret() -> Secret {
     Secret::new("xyzzy5461")

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
-use crate::domain::catalog::money::CURRENCY;
+use crate::domain::catalog::CURRENCY;
 use crate::gateways::zenopay::wire::WebhookBody;
 use crate::store::{SandboxPayment, SandboxWebhook};
 

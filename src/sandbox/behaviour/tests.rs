@@ -1,8 +1,8 @@
 use chrono::TimeZone;
 
 use super::*;
-use crate::domain::order::evidence::Word;
-use crate::domain::people::phone::Phone;
+use crate::domain::order::Word;
+use crate::domain::people::Phone;
 use crate::gateways::zenopay::wire::{Notification, read_webhook};
 
 #[test]

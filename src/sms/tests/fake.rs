@@ -7,8 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use crate::config::{Mode, SmsConfig, SmsProvider};
-use crate::domain::people::phone::Phone;
-use crate::domain::people::secret::Secret;
+use crate::domain::people::{Phone, Secret};
 use crate::sms::{Carrier, Message, Receipt, SmsError, Taken, carrier};
 
 /// Answers every request in the same way, and remembers them.

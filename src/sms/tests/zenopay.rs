@@ -6,7 +6,7 @@ use super::fake::{
 };
 use crate::config::SmsProvider::Zenopay;
 use crate::config::{Mode, SmsConfig};
-use crate::domain::people::secret::Secret;
+use crate::domain::people::Secret;
 use crate::sms::{SmsError, Taken, carrier};
 
 #[tokio::test]

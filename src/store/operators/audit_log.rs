@@ -13,7 +13,7 @@ use sea_orm::{
     QuerySelect, QueryTrait, Value,
 };
 
-use crate::domain::order::ids::OrderId;
+use crate::domain::order::OrderId;
 use crate::store::Store;
 use crate::store::engine::sql;
 use crate::store::engine::writer::Rows;

@@ -11,8 +11,7 @@ use sea_orm::{DatabaseTransaction, EntityTrait};
 use tracing::warn;
 
 use super::tokens::{self, Fingerprint, fresh_token};
-use crate::domain::people::operator::{Operator, pause_after};
-use crate::domain::people::secret::Secret;
+use crate::domain::people::{Operator, Secret, pause_after};
 use crate::store::engine::sql;
 use crate::store::error::Result;
 use crate::store::{Store, StoreError};

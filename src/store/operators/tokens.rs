@@ -13,8 +13,7 @@ use sea_orm::ConnectionTrait;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use crate::domain::people::operator::Operator;
-use crate::domain::people::secret::Secret;
+use crate::domain::people::{Operator, Secret};
 use crate::store::engine::sql;
 use crate::store::error::Result;
 use crate::store::{AuditEntry, Store, StoreError};

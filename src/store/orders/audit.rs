@@ -8,8 +8,8 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryResult, QuerySelect, Statement,
 };
 
-use crate::domain::access::voucher::VoucherCode;
-use crate::domain::order::ids::OrderId;
+use crate::domain::access::VoucherCode;
+use crate::domain::order::OrderId;
 use crate::store::Store;
 use crate::store::engine::sql::Db;
 use crate::store::error::Result;

@@ -14,8 +14,7 @@ use sea_orm::DatabaseTransaction;
 
 use super::sale;
 use crate::domain::access::RadiusUser;
-use crate::domain::order::decision::{Decision, Effect};
-use crate::domain::order::payment::Payment;
+use crate::domain::order::{Decision, Effect, Payment};
 use crate::store::engine::writer::{Guard, Rows, Work, Write};
 use crate::store::error::Result;
 use crate::store::operators::audit_log;

@@ -9,18 +9,12 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, QueryFilter,
 };
 
-use crate::domain::access::DeviceMac;
-use crate::domain::access::OwnerToken;
-use crate::domain::catalog::admission::{self, History, Limits, Refusal};
-use crate::domain::catalog::package::Package;
-use crate::domain::catalog::purchase::{IdempotencyKey, Ringing};
-use crate::domain::order::ids::OrderId;
-use crate::domain::order::payment::{Payment, Status};
+use crate::domain::access::{DeviceMac, OwnerToken};
+use crate::domain::catalog::admission;
+use crate::domain::catalog::{History, IdempotencyKey, Limits, Package, Refusal, Ringing};
+use crate::domain::order::{OrderId, Payment, Status};
 use crate::domain::pacing::check_schedule;
-use crate::domain::people::Personal;
-use crate::domain::people::language::Language;
-use crate::domain::people::phone::Phone;
-use crate::domain::people::secret::Secret;
+use crate::domain::people::{Language, Personal, Phone, Secret};
 use crate::store::engine::sql;
 use crate::store::error::Result;
 use crate::store::{Store, StoreError, rows};

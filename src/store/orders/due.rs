@@ -7,9 +7,8 @@ use entities::payments::{self, Column};
 use sea_orm::sea_query::{Expr, SimpleExpr};
 use sea_orm::{ColumnTrait, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect, Select};
 
-use crate::domain::order::ids::OrderId;
-use crate::domain::order::payment::Status;
-use crate::domain::pacing::check_budget::Turns;
+use crate::domain::order::{OrderId, Status};
+use crate::domain::pacing::Turns;
 use crate::store::Store;
 use crate::store::engine::sql;
 use crate::store::error::Result;

@@ -12,8 +12,7 @@ use crate::domain::history::{
     Act, Call, Disconnect, FormerCode, JournalledWebhook, OrderHistory, Receipt, Remarked, Session,
     Text, Twin,
 };
-use crate::domain::order::ids::OrderId;
-use crate::domain::order::payment::{Payment, Status};
+use crate::domain::order::{OrderId, Payment, Status};
 use crate::store::engine::sql::{self, Db};
 use crate::store::error::Result;
 use crate::store::{Store, rows};

@@ -10,9 +10,8 @@ use sea_orm::{
     ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
 };
 
-use crate::domain::order::decision::{Level, Remark};
-use crate::domain::order::payment::Payment;
-use crate::domain::people::phone::Phone;
+use crate::domain::order::{Level, Payment, Remark};
+use crate::domain::people::Phone;
 use crate::store::engine::sql;
 use crate::store::error::Result;
 use crate::store::outbox::sms;

@@ -12,10 +12,8 @@ use sea_orm::ActiveValue::Set;
 use sea_orm::DatabaseTransaction;
 
 use crate::domain::access::RadiusUser;
-use crate::domain::catalog::money::CURRENCY;
-use crate::domain::order::payment::Payment;
-use crate::domain::order::reissue::{Replaced, Replacement};
-use crate::domain::order::sale::{Sale, Sms};
+use crate::domain::catalog::CURRENCY;
+use crate::domain::order::{Payment, Replaced, Replacement, Sale, Sms};
 use crate::domain::sms_text;
 use crate::store::engine::sql;
 use crate::store::engine::writer::Rows;

@@ -15,11 +15,9 @@ use sea_orm::{
 };
 use tracing::error;
 
-use crate::domain::access::session::Session;
-use crate::domain::access::voucher::VoucherCode;
-use crate::domain::order::decision::Remark;
-use crate::domain::order::ids::OrderId;
-use crate::domain::people::secret::Secret;
+use crate::domain::access::{Session, VoucherCode};
+use crate::domain::order::{OrderId, Remark};
+use crate::domain::people::Secret;
 use crate::store::engine::sql;
 use crate::store::error::Result;
 use crate::store::radius::sessions::epoch;

@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use sea_orm::sea_query::{Expr, SimpleExpr};
 use sea_orm::{DatabaseTransaction, FromQueryResult};
 
-use crate::domain::order::ids::OrderId;
+use crate::domain::order::OrderId;
 use crate::domain::outbox_hold::{OutboxHold, Queued, Waiting};
 use crate::store::engine::sql;
 use crate::store::error::Result;

@@ -10,9 +10,8 @@ use sea_orm::{
     QuerySelect,
 };
 
-use crate::domain::order::decision::Remark;
-use crate::domain::order::ids::OrderId;
-use crate::domain::people::phone::Phone;
+use crate::domain::order::{OrderId, Remark};
+use crate::domain::people::Phone;
 use crate::store::engine::sql;
 use crate::store::error::Result;
 use crate::store::operators::audit_log;

@@ -4,8 +4,8 @@ use entities::nas;
 use sea_orm::ActiveValue::Set;
 use sea_orm::EntityTrait;
 
-use crate::domain::access::router::{COA_PORT, NewRouter, Router};
-use crate::domain::people::secret::Secret;
+use crate::domain::access::{COA_PORT, NewRouter, Router};
+use crate::domain::people::Secret;
 use crate::store::engine::sql;
 use crate::store::error::Result;
 use crate::store::operators::audit_log;

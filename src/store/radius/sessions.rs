@@ -10,8 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use entities::vouchers;
 use sea_orm::{DbBackend, Value};
 
-use crate::domain::access::usage::{Allowance, Usage};
-use crate::domain::access::voucher::VoucherCode;
+use crate::domain::access::{Allowance, Usage, VoucherCode};
 use crate::store::engine::sql;
 use crate::store::error::Result;
 use crate::store::{Store, rows};

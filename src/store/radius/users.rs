@@ -10,9 +10,8 @@ use entities::{radcheck, radreply, radusergroup};
 use sea_orm::ActiveValue::Set;
 use sea_orm::{DatabaseTransaction, FromQueryResult};
 
-use crate::domain::access::voucher::VoucherCode;
-use crate::domain::access::{Attribute, RadiusUser};
-use crate::domain::order::ids::OrderId;
+use crate::domain::access::{Attribute, RadiusUser, VoucherCode};
+use crate::domain::order::OrderId;
 use crate::store::Store;
 use crate::store::engine::sql;
 use crate::store::engine::writer::Rows;

@@ -10,8 +10,7 @@ use utoipa::ToSchema;
 
 use super::engine::sql as text;
 use super::{Store, error::Result};
-use crate::domain::order::ids::OrderId;
-use crate::domain::order::payment::Status;
+use crate::domain::order::{OrderId, Status};
 use crate::domain::shop_day::ShopDay;
 use sql::{MOST_LINES, Section};
 

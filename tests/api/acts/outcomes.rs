@@ -2,7 +2,7 @@
 //! webhooks.
 
 use malipo::actors::{Command, Requester};
-use malipo::domain::order::evidence::Evidence;
+use malipo::domain::order::Evidence;
 use serde_json::Value;
 
 use super::{code_of, held, refund, release, revoke, sold};

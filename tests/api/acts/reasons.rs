@@ -3,8 +3,7 @@
 use std::process::Stdio;
 
 use malipo::config::DatabaseConfig;
-use malipo::domain::people::operator::{Operator, Role};
-use malipo::domain::people::secret::Secret;
+use malipo::domain::people::{Operator, Role, Secret};
 use malipo::store::Store;
 use reqwest::RequestBuilder;
 use serde_json::{Value, json};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use malipo::config::Mode;
-use malipo::domain::people::secret::Secret;
+use malipo::domain::people::Secret;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};

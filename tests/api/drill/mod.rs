@@ -1,7 +1,7 @@
 //! The exactly-once drill: it passes on a correct server, and it finds every kind of fault.
 
 use malipo::config::DatabaseConfig;
-use malipo::domain::people::secret::Secret;
+use malipo::domain::people::Secret;
 use malipo::drill::{self, Plan, Progress, Target};
 use malipo::store::Store;
 

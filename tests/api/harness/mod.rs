@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use malipo::app::App;
 use malipo::config::{Config, DatabaseConfig, LogConfig};
-use malipo::domain::people::operator::{Operator, Role};
-use malipo::domain::people::secret::Secret;
+use malipo::domain::people::{Operator, Role, Secret};
 use malipo::store::Store;
 use reqwest::RequestBuilder;
 use serde_json::{Value, json};

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use malipo::actors::Command;
-use malipo::domain::order::evidence::{Evidence, OperatorAct};
+use malipo::domain::order::{Evidence, OperatorAct};
 use serde_json::json;
 
 use crate::harness::{Answer, TestApp, TestOrder};

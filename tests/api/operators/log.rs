@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use chrono::DateTime;
-use malipo::domain::people::secret::Secret;
+use malipo::domain::people::Secret;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 use tracing_subscriber::EnvFilter;

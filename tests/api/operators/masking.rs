@@ -1,6 +1,6 @@
 //! Which roles see phones, codes and bodies, and what the audit log records about it.
 
-use malipo::domain::people::operator::Role;
+use malipo::domain::people::Role;
 use serde_json::{Value, json};
 
 use crate::harness::{Kind, TestApp, TestOrder};

@@ -1,6 +1,6 @@
 //! An order's `ref` names it wherever people work, and only admins' documents contain its id.
 
-use malipo::domain::people::operator::Role;
+use malipo::domain::people::Role;
 use serde_json::{Value, json};
 
 use super::orders::search;

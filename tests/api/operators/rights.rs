@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use malipo::domain::people::operator::Role;
+use malipo::domain::people::Role;
 use reqwest::Method;
 use serde_json::{Value, json};
 

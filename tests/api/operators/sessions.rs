@@ -4,8 +4,7 @@
 use std::net::IpAddr;
 
 use futures_util::future::join_all;
-use malipo::domain::people::operator::Role;
-use malipo::domain::people::secret::Secret;
+use malipo::domain::people::{Role, Secret};
 use malipo::http::auth::Gate;
 use malipo::store::{LoggedIn, NewSession};
 use reqwest::Method;

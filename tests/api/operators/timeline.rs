@@ -1,8 +1,8 @@
 //! The timeline of an order.
 
 use malipo::actors::Command;
-use malipo::domain::order::evidence::{Evidence, OperatorAct};
-use malipo::domain::people::operator::Role;
+use malipo::domain::order::{Evidence, OperatorAct};
+use malipo::domain::people::Role;
 use serde_json::{Value, json};
 
 use crate::harness::{Kind, TestApp, TestOrder};

@@ -1,7 +1,7 @@
 //! Operators' own tokens: each has a role, is refused at once when disabled, and is stored as a
 //! hash.
 
-use malipo::domain::people::operator::Role;
+use malipo::domain::people::Role;
 
 use crate::harness::{Answer, Kind, TestApp};
 

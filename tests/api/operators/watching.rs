@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use malipo::domain::people::operator::Role;
+use malipo::domain::people::Role;
 use reqwest::Response;
 use serde_json::Value;
 use tokio::time::timeout;

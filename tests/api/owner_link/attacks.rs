@@ -1,7 +1,7 @@
 //! A stranger who knows an order id, from a log line or a list, or because they placed the order
 //! and another phone paid for it.
 
-use malipo::domain::order::ids::OrderId;
+use malipo::domain::order::OrderId;
 use serde_json::{Value, json};
 
 use super::{Kind, TestApp, TestOrder, owner_link, reissue, sold, true_code};

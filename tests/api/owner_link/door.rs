@@ -1,8 +1,8 @@
 //! What the owner link shows and asks, and who can use it.
 
 use malipo::config::Mode;
-use malipo::domain::order::ids::OrderId;
-use malipo::domain::people::secret::Secret;
+use malipo::domain::order::OrderId;
+use malipo::domain::people::Secret;
 use serde_json::json;
 
 use super::{Kind, TestApp, TestOrder, newest_sms, owner_link, press, reissue, sold, true_code};

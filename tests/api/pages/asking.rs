@@ -1,7 +1,7 @@
 //! Headers, languages, assets, and which requests are answered with a page.
 
 use malipo::config::Mode;
-use malipo::domain::people::secret::Secret;
+use malipo::domain::people::Secret;
 
 use super::{BROWSER, page};
 use crate::harness::{Answer, Kind, TestApp};

@@ -46,7 +46,7 @@ pub(super) struct OnLine {
 impl OnLine {
     pub async fn start(kind: Kind, manner: Manner, package: &str) -> Self {
         let app = TestApp::start_with(kind, |config| {
-            config.radius.coa_secret = Some(malipo::domain::people::secret::Secret::new(SECRET));
+            config.radius.coa_secret = Some(malipo::domain::people::Secret::new(SECRET));
         })
         .await;
         let radius = FreeRadius::start(&app.database).await;

@@ -2,7 +2,7 @@
 //! the answers that a router gets when a guest logs in.
 
 use malipo::actors::Command;
-use malipo::domain::order::evidence::{Evidence, OperatorAct};
+use malipo::domain::order::{Evidence, OperatorAct};
 
 use crate::harness::freeradius::FreeRadius;
 use crate::harness::{Answer, Kind, TestApp, TestOrder};

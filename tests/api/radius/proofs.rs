@@ -5,7 +5,7 @@ use crate::harness::freeradius::{FreeRadius, SECRET};
 use crate::harness::process::run;
 use crate::harness::{Kind, TestApp, TestDatabase};
 use malipo::config::Config;
-use malipo::domain::people::secret::Secret;
+use malipo::domain::people::Secret;
 
 on_both_databases! {
     a_sold_voucher_is_tested,

@@ -35,7 +35,7 @@ async fn a_router_in_the_table_is_served_without_a_restart(kind: Kind) {
 async fn an_operator_adds_and_removes_routers(kind: Kind) {
     let app = TestApp::start_with(kind, |config| {
         config.radius.server = Some("192.0.2.10:1812".parse().unwrap());
-        config.radius.secret = Some(malipo::domain::people::secret::Secret::new("unused"));
+        config.radius.secret = Some(malipo::domain::people::Secret::new("unused"));
         config.radius.proofs_per_min = 0;
     })
     .await;

@@ -2,7 +2,7 @@
 //! an attacker between router and server could otherwise turn a Reject into an Accept
 //! (Blast-RADIUS, CVE-2024-3596).
 
-use malipo::domain::people::secret::Secret;
+use malipo::domain::people::Secret;
 use malipo::radius::client::{self, Access, RadiusError};
 use malipo::radius::packet::Seal;
 use tokio::net::UdpSocket;

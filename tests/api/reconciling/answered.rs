@@ -3,7 +3,7 @@
 use chrono::{TimeDelta, Utc};
 use malipo::actors::Command;
 use malipo::config::Confirm;
-use malipo::domain::order::evidence::{Evidence, OperatorAct};
+use malipo::domain::order::{Evidence, OperatorAct};
 use serde_json::json;
 
 use super::zenopay::{FakeZenoPay, Says};

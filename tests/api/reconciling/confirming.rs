@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{TimeDelta, Utc};
 use malipo::actors::Command;
 use malipo::app::App;
-use malipo::domain::order::evidence::{Evidence, OperatorAct};
+use malipo::domain::order::{Evidence, OperatorAct};
 use serde_json::Value;
 
 use super::zenopay::{FakeZenoPay, Says};

@@ -4,7 +4,7 @@ use std::env;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use malipo::domain::pacing::check_budget::Turns;
+use malipo::domain::pacing::Turns;
 use malipo::store::Store;
 use sea_orm::{ConnectionTrait, Database};
 use tokio::time::timeout;

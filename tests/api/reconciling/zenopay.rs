@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use malipo::config::{Config, Mode};
-use malipo::domain::people::secret::Secret;
+use malipo::domain::people::Secret;
 use serde_json::{Value, json};
 use url::Url;
 

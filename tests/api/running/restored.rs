@@ -5,8 +5,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use chrono::TimeDelta;
-use malipo::domain::people::operator::Role;
-use malipo::domain::people::secret::Secret;
+use malipo::domain::people::{Role, Secret};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use malipo::domain::people::secret::Secret;
+use malipo::domain::people::Secret;
 use tempfile::TempDir;
 
 use crate::harness::process::run;

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use malipo::config::{Mode, SmsProvider};
-use malipo::domain::people::secret::Secret;
+use malipo::domain::people::Secret;
 
 use super::gateway::{Does, FakeGateway};
 use super::{by_nextsms, column, sell, state};

@@ -2,7 +2,7 @@
 //! was rolled back, and by a provider that may misbehave as real ones do.
 
 use malipo::config::{Config, SmsProvider};
-use malipo::domain::people::secret::Secret;
+use malipo::domain::people::Secret;
 
 use crate::harness::{TestApp, TestOrder};
 

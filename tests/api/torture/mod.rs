@@ -248,7 +248,7 @@ async fn a_missing_row_is_a_loss_and_an_extra_row_is_a_double() {
     let target = |store| drill::Target {
         url: app.base.parse().unwrap(),
         token: None,
-        key: malipo::domain::people::secret::Secret::new(crate::harness::KEY),
+        key: malipo::domain::people::Secret::new(crate::harness::KEY),
         store,
         scene: String::new(),
     };

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use malipo::config::DatabaseConfig;
-use malipo::domain::people::secret::Secret;
+use malipo::domain::people::Secret;
 use malipo::drill::{PlayedOrder, Target};
 use malipo::store::Store;
 use tempfile::TempDir;

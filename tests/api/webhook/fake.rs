@@ -8,7 +8,7 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 use actix_web::{App, HttpResponse, HttpServer, web};
 use malipo::config::{Config, Mode};
-use malipo::domain::people::secret::Secret;
+use malipo::domain::people::Secret;
 use serde_json::json;
 use tokio::sync::watch;
 

@@ -1,6 +1,6 @@
 //! Which proofs are accepted, and that strangers learn nothing.
 
-use malipo::domain::people::secret::Secret;
+use malipo::domain::people::Secret;
 use reqwest::header::HeaderMap;
 use serde_json::json;
 

@@ -5,7 +5,7 @@
 //! an alert for operators, `~kind` a note.
 
 use malipo::actors::Command;
-use malipo::domain::order::evidence::{Evidence, OperatorAct};
+use malipo::domain::order::{Evidence, OperatorAct};
 use serde_json::{Value, json};
 
 use super::{alerts, journal, remarks};

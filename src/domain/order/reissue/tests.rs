@@ -3,7 +3,8 @@ use chrono::{DateTime, Utc};
 use super::*;
 use crate::domain::catalog::Validity;
 use crate::domain::order::decide::decide;
-use crate::domain::order::decide_table::{facts, order};
+use crate::domain::order::decide_table::facts;
+use crate::domain::order::decide_table::order;
 use crate::domain::order::{Evidence, Replaced};
 
 const GIB: u64 = 1 << 30;

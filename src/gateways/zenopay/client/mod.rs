@@ -12,8 +12,8 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 
 use super::wire::{CreateAnswer, CreateRequest, StatusAnswer, Why, read_create, read_order_status};
-use crate::domain::order::ids::OrderId;
-use crate::domain::people::secret::Secret;
+use crate::domain::order::OrderId;
+use crate::domain::people::Secret;
 use crate::http_client::{self, Answer, CallError, below};
 
 /// Documented by ZenoPay; below the base URL.

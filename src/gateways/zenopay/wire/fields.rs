@@ -14,9 +14,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::domain::clean_text::clean;
-use crate::domain::order::evidence::{GatewayReport, Word};
-use crate::domain::order::ids::OrderId;
-use crate::domain::order::reported_amount::ReportedAmount;
+use crate::domain::order::{GatewayReport, OrderId, ReportedAmount, Word};
 use crate::domain::people::Personal;
 
 const AMOUNT: &str = "amount";

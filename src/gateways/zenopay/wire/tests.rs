@@ -4,10 +4,8 @@
 use std::{fs, path::Path};
 
 use super::{StatusAnswer, read_order_status, read_webhook};
-use crate::domain::catalog::money::Tzs;
-use crate::domain::order::evidence::{GatewayReport, Word};
-use crate::domain::order::ids::OrderId;
-use crate::domain::order::reported_amount::ReportedAmount;
+use crate::domain::catalog::Tzs;
+use crate::domain::order::{GatewayReport, OrderId, ReportedAmount, Word};
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/zenopay");
 

@@ -24,8 +24,7 @@ use super::connect::{POSTGRES_READERS, SQLITE_READERS};
 use super::pool::Pool;
 use super::runtime::{DatabaseRuntime, READ_WITHIN, Stalled, retry_dead_connections};
 use super::sql;
-use crate::domain::order::ids::OrderId;
-use crate::domain::order::payment::Payment;
+use crate::domain::order::{OrderId, Payment};
 use crate::store::{Store, StoreError, rows};
 use crate::supervisor::{Supervisor, Task};
 

@@ -5,7 +5,7 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use crate::config::DatabaseConfig;
-use crate::domain::people::secret::Secret;
+use crate::domain::people::Secret;
 use crate::store::Store;
 
 /// Brings a database up to date and opens it.

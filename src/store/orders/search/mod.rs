@@ -14,10 +14,9 @@ use sea_orm::{
 use uuid::Uuid;
 
 use crate::domain::access::OwnerToken;
-use crate::domain::catalog::purchase::IdempotencyKey;
-use crate::domain::order::ids::{OrderId, OrderRef};
-use crate::domain::order::payment::{Payment, Status};
-use crate::domain::people::phone::Phone;
+use crate::domain::catalog::IdempotencyKey;
+use crate::domain::order::{OrderId, OrderRef, Payment, Status};
+use crate::domain::people::Phone;
 use crate::domain::search::{Key, PHONE_END_MIN};
 use crate::store::engine::sql;
 use crate::store::error::Result;

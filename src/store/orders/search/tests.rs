@@ -3,7 +3,7 @@
 use sea_orm::{ConnectionTrait, DbBackend, QueryTrait, Statement};
 
 use super::*;
-use crate::domain::order::outcome::Outcome;
+use crate::domain::order::Outcome;
 use crate::store::JournalSearch;
 use crate::store::engine::tests::{migrated, plans};
 use crate::store::journal;

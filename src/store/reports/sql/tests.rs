@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use sea_orm::{DbBackend, Statement, Value};
 
 use super::*;
-use crate::domain::order::evidence::Word;
+use crate::domain::order::Word;
 use crate::store::engine::tests::plans::Books;
 
 #[test]

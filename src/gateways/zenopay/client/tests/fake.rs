@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use url::Url;
 
-use crate::domain::people::secret::Secret;
+use crate::domain::people::Secret;
 use crate::gateways::zenopay::client::Client;
 
 /// Closes the connection instead of answering.

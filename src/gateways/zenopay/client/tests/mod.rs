@@ -5,8 +5,8 @@ mod fake;
 use std::net::TcpListener;
 
 use super::*;
-use crate::domain::catalog::money::Tzs;
-use crate::domain::order::evidence::Word;
+use crate::domain::catalog::Tzs;
+use crate::domain::order::Word;
 use crate::gateways::zenopay::wire::tests::{fixtures, order_id};
 use fake::{FakeZenoPay, HANG_UP, answer, cut_answer};
 

@@ -9,9 +9,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::fields::{Scalar, json_object};
-use crate::domain::catalog::money::Tzs;
+use crate::domain::catalog::Tzs;
 use crate::domain::clean_text::clean;
-use crate::domain::order::ids::OrderId;
+use crate::domain::order::OrderId;
 
 /// Characters kept of ZenoPay's message.
 const REASON_CHARS: usize = 200;

@@ -10,8 +10,7 @@
 use serde::Deserialize;
 
 use super::fields::{PaymentFields, Scalar, json_object};
-use crate::domain::order::evidence::{GatewayReport, Word};
-use crate::domain::order::ids::OrderId;
+use crate::domain::order::{GatewayReport, OrderId, Word};
 use crate::http_client::CallError;
 
 /// Characters kept of the top-level reference.

@@ -8,8 +8,7 @@ use serde::{Deserialize, Serialize};
 use url::form_urlencoded;
 
 use super::fields::{PaymentFields, body_text};
-use crate::domain::order::evidence::GatewayReport;
-use crate::domain::order::ids::OrderId;
+use crate::domain::order::{GatewayReport, OrderId};
 
 /// One delivery, read. Whether it is proven is decided elsewhere.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,9 +4,8 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::domain::catalog::money::Tzs;
-use crate::domain::order::evidence::Word;
-use crate::domain::order::reported_amount::ReportedAmount;
+use crate::domain::catalog::Tzs;
+use crate::domain::order::{ReportedAmount, Word};
 
 fn read(body: &str) -> Result<Notification, Unreadable> {
     read_webhook(body.as_bytes())

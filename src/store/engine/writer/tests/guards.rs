@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 
 use super::{Scene, ask, confirm, fail, keep, sell};
-use crate::domain::order::payment::Payment;
+use crate::domain::order::Payment;
 use crate::store::{Change, StoreError};
 
 on_both_databases! {

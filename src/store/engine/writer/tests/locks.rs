@@ -7,7 +7,7 @@ use sea_orm::DatabaseTransaction;
 use tokio::time::timeout;
 
 use super::{Scene, answer_of, sell};
-use crate::domain::order::payment::Payment;
+use crate::domain::order::Payment;
 use crate::store::StoreError;
 use crate::store::engine::writer::SINGLES_MAX;
 

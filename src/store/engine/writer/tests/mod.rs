@@ -14,20 +14,10 @@ use tokio::time::{sleep, timeout};
 use uuid::Uuid;
 
 use super::{Job, QUEUE_MAX, lane};
-use crate::domain::access::OwnerToken;
-use crate::domain::access::voucher::VoucherCode;
-use crate::domain::access::{Attribute, RadiusUser};
-use crate::domain::catalog::admission::Limits;
-use crate::domain::catalog::purchase::Ringing;
-use crate::domain::order::decision::{Decision, Effect};
-use crate::domain::order::ids::OrderId;
-use crate::domain::order::outcome::Outcome;
-use crate::domain::order::payment::{Payment, Status};
-use crate::domain::order::sale::{Facts, Sale};
-use crate::domain::people::Personal;
-use crate::domain::people::language::Language;
-use crate::domain::people::phone::Phone;
-use crate::domain::people::secret::Secret;
+use crate::domain::access::{Attribute, OwnerToken, RadiusUser, VoucherCode};
+use crate::domain::catalog::{Limits, Ringing};
+use crate::domain::order::{Decision, Effect, Facts, OrderId, Outcome, Payment, Sale, Status};
+use crate::domain::people::{Language, Personal, Phone, Secret};
 use crate::store::engine::tests::migrated;
 use crate::store::{Change, DeliveryRecord, NewOrder, Placed, Store, StoreError};
 

@@ -4,7 +4,7 @@ use chrono::{TimeDelta, Utc};
 use futures_util::future::join_all;
 
 use super::{Scene, answer_of, code_of, is_ok, keep, sell, sell_at};
-use crate::domain::order::payment::Payment;
+use crate::domain::order::Payment;
 use crate::failpoint::{Action, Point};
 use crate::store::StoreError;
 

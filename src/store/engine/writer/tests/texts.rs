@@ -8,8 +8,7 @@ use sea_orm::ActiveValue::Set;
 use sea_orm::{DbBackend, Value};
 
 use super::{Scene, ask, confirm, fail, keep, sell};
-use crate::domain::order::decision::{Level, Remark};
-use crate::domain::order::payment::Payment;
+use crate::domain::order::{Level, Payment, Remark};
 use crate::store::AuditEntry;
 use crate::store::engine::connect::{POSTGRES_STATEMENTS, SQLITE_STATEMENTS};
 use crate::store::engine::writer::batch::BATCH_MAX;
@@ -133,8 +132,7 @@ async fn customers_are_written_in_the_order_of_their_phones() {
     let mut rows = Rows::default();
     for phone in [3, 1, 4, 2, 5, 1] {
         let mut order = order.clone();
-        order.phone =
-            crate::domain::people::phone::Phone::from_stored(format!("25571200000{phone}"));
+        order.phone = crate::domain::people::Phone::from_stored(format!("25571200000{phone}"));
         rows.append(sell(&order).into_write(Utc::now()).unwrap().rows);
     }
     for backend in [DbBackend::Sqlite, DbBackend::Postgres] {
