@@ -31,7 +31,7 @@ pub enum CallError {
     #[error("did not answer in time")]
     TimedOut,
     /// The connection failed before the whole answer arrived.
-    #[error("hung up in the middle of its answer")]
+    #[error("hung up before its whole answer arrived")]
     Broken,
     /// Longer than the caller reads.
     #[error("gave an answer that is too large")]

@@ -45,8 +45,15 @@ impl Table {
         self
     }
 
-    /// Adds rows with the same columns.
+    /// Adds rows.
+    ///
+    /// # Panics
+    /// If they have other columns: their values would get into the wrong ones.
     pub fn append(&mut self, other: Self) {
+        assert!(
+            self.rows.is_empty() || self.columns == other.columns,
+            "rows of one table have the same columns"
+        );
         self.columns = other.columns;
         self.rows.extend(other.rows);
     }

@@ -101,7 +101,10 @@ async fn every_answer_to_a_push_says_whether_the_phone_can_have_rung() {
             unknown("ZenoPay answered 200 without a clear result"),
         ),
         (cut_answer(403), refused("ZenoPay answered 403")),
-        (HANG_UP, unknown("the connection to ZenoPay broke")),
+        (
+            HANG_UP,
+            unknown("ZenoPay hung up before its whole answer arrived"),
+        ),
     ] {
         let fake = FakeZenoPay::answering([answer]);
 
@@ -179,7 +182,10 @@ async fn a_push_on_a_connection_that_breaks_is_not_sent_again() {
     client.order_status(order_id()).await;
     let (create, _) = client.create(&request()).await;
 
-    assert_eq!(create, unknown("the connection to ZenoPay broke"));
+    assert_eq!(
+        create,
+        unknown("ZenoPay hung up before its whole answer arrived")
+    );
     assert_eq!(fake.requests().len(), 2);
 }
 
