@@ -250,7 +250,7 @@ async fn an_unreachable_server_exits_with_a_message_and_the_next_one_sells() {
     for sentence in [
         "a task panicked",
         "nothing can be sold; the process ends",
-        "malipo: serve: the task listener has failed",
+        "malipo: the task listener has failed",
     ] {
         assert!(printed.contains(sentence), "{sentence}: {printed}");
     }
