@@ -55,11 +55,11 @@ fn phases(number: u32, copies: u32) -> Vec<Vec<Planned>> {
         .copied()
         .chain([&at_once[..], &[PENDING, FAILED]]);
     let mut marks = 0..;
-    let mut planned = |words: &[&'static str]| {
+    let planned = |words: &[&'static str]| {
         let words = words.iter().zip(marks.by_ref());
         words.map(|(&word, mark)| Planned { mark, word }).collect()
     };
-    phases.map(|words| planned(words)).collect()
+    phases.map(planned).collect()
 }
 
 /// How many deliveries a plan comes to.
