@@ -1,7 +1,7 @@
 //! The operator's console: pages under `/operator`, with the handlers that answer them.
 //!
 //! A page is a struct with a template (`src/web/templates/console`). It has what the store and the
-//! API's functions return; the template formats it with the methods of [`PageContext`] and with
+//! API's functions return; the template formats it with the methods of `PageContext` and with
 //! `format::filters`.
 //!
 //! # Invariants
