@@ -49,7 +49,7 @@ test('after three wrong tokens the next log-in is delayed, also with the right t
   await page.goto(own.url('/operator/login'));
   for (let tries = 0; tries < 3; tries += 1) {
     await logIn(page, 'wrong');
-    await page.getByText('Nobody has this token').waitFor();
+    await page.getByText('This token is not valid').waitFor();
   }
 
   await logIn(page, TOKEN);
@@ -79,7 +79,7 @@ test('a viewer sees no buttons and no unmasked data, and cannot forge a form', a
   assert.ok(!text.includes(phone.slice(1)), 'the phone is masked');
   assert.equal(await page.locator('main form, .acts a, .see[href*="replay"]').count(), 0);
   await page.locator('.see').first().click();
-  await page.getByText('Only an admin sees bodies').waitFor();
+  await page.getByText('Only admins see bodies').waitFor();
 
   // With the session's own CSRF token the form is genuine, but still not allowed.
   const csrf = await page.locator('[name=csrf]').first().inputValue();

@@ -23,11 +23,12 @@ OURS = (".conf", ".pem")
 
 def routes_of_pages():
     """The routes that are not in the OpenAPI document, from the source."""
-    for folder, base in (("pages", ""), ("console", "/operator")):
-        for file in pathlib.Path("src/http", folder).rglob("*.rs"):
-            for path in re.findall(r'\.route\(\s*"(/[^"]*)"', file.read_text()):
-                if not path.startswith("/sandbox"):
-                    yield base + path
+    page = r'\.route\(\s*"(/[^"]*)",\s*(?:page\(|web::get\(\)\.to\(pages::)'
+    paths = re.findall(page, pathlib.Path("src/http/mod.rs").read_text())
+    for file in pathlib.Path("src/http/console").rglob("*.rs"):
+        found = re.findall(r'\.route\(\s*"(/[^"]*)"', file.read_text())
+        paths.extend("/operator" + path for path in found)
+    return [path for path in paths if not path.startswith("/sandbox")]
 
 
 def lines_of(log):
