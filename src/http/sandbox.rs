@@ -35,7 +35,8 @@ pub struct Decided {
 #[derive(Deserialize, IntoParams)]
 pub struct ListQuery {
     /// Payments at most: 50, and no more than 500.
-    limit: Option<u64>,
+    #[param(minimum = 0)]
+    limit: Option<i64>,
 }
 
 /// The order that is looked up.
@@ -92,8 +93,10 @@ pub async fn payments(
     query: web::Query<ListQuery>,
     sandbox: web::Data<Sandbox>,
 ) -> Result<HttpResponse, Problem> {
-    let limit = query.limit.unwrap_or(LISTED).min(LISTED_MAX);
-    let payments = sandbox.list(limit).await?;
+    let limit = query.limit.map_or(Ok(LISTED), u64::try_from);
+    let limit = limit
+        .map_err(|_| Problem::new(Code::InvalidQuery).detail("limit is a number of payments"))?;
+    let payments = sandbox.list(limit.min(LISTED_MAX)).await?;
     Ok(HttpResponse::Ok().json(Payments { payments }))
 }
 
