@@ -19,8 +19,8 @@ use crate::config::{Config, ConfigError, ServerConfig};
 use crate::http::{self, Api};
 use crate::sandbox::Sandbox;
 
-/// For the messages that are being handled, and the clients that wait for their answers; from the
-/// last call on.
+/// For messages that are being handled, and clients that wait for their answers; counted from the last
+/// call (`LAST_CALL`).
 pub(super) const DRAIN_WITHIN: Duration = Duration::from_secs(8);
 /// No browser takes longer to send a request's head.
 const HEAD_WITHIN: Duration = Duration::from_secs(10);
@@ -74,7 +74,7 @@ pub(super) fn serve(
             .wrap(http::headers(https))
             .configure(|routes| http::routes(routes, sandbox.clone()))
     })
-    // Our own handling answers every poll; the library's would cut them off.
+    // Signals are handled by us: actix's own handling would end parked polls without an answer.
     .disable_signals()
     .keep_alive(KEEP_ALIVE)
     .client_request_timeout(HEAD_WITHIN)

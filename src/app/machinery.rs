@@ -33,8 +33,8 @@ use crate::supervisor::{Supervisor, Task, UnderWay};
 use crate::timekeeper::Timekeeper;
 use crate::web::Shop;
 
-/// Arbiters of the order actors; the status actor has one of its own, so that a notice never waits
-/// behind an order.
+/// Arbiters of the order actors. The status actor has its own, so that a notice never waits for an
+/// order.
 const ORDER_ARBITERS: usize = 2;
 
 /// The parts, before anything is served.
@@ -212,7 +212,7 @@ struct Loops<'a> {
 }
 
 impl Loops<'_> {
-    /// Each start on a fresh clone, so that nothing of a panic is left.
+    /// Each start gets a fresh clone, so that no state of a panicked run is left.
     fn each<T, F>(&self, task: Task, it: &T, work: fn(T, CancellationToken) -> F)
     where
         T: Clone + Send + 'static,

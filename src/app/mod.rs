@@ -36,15 +36,15 @@ use machinery::Machinery;
 pub use error::StartError;
 pub use parts::radius_address;
 
-/// Over all of stopping.
+/// The limit for the whole stop.
 const STOP_WITHIN: Duration = Duration::from_secs(20);
-/// Between "not ready" and the end of listening: a portal whose poll was just answered comes back
-/// at once, and is answered that the server stops.
+/// Between "not ready" and the end of listening. A portal whose poll was just answered polls again at
+/// once, and gets the answer that the server is stopping.
 const LAST_CALL: Duration = Duration::from_millis(500);
-/// For the work of loops and of tasks without a client, counted like [`DRAIN_WITHIN`]: a push or an
-/// SMS takes ten seconds at most, unless `zenopay.create_timeout_ms` or `sms.timeout_ms` say more.
+/// For loops and for tasks without a client, from the last call on, as [`DRAIN_WITHIN`]. A push or an
+/// SMS takes ten seconds at most, unless `zenopay.create_timeout_ms` or `sms.timeout_ms` are longer.
 const LOOPS_END_WITHIN: Duration = Duration::from_secs(11);
-/// For a stop after the failure of a task that every sale needs: parked polls are answered.
+/// The limit for a stop after the failure of a task that every sale needs: enough to answer parked polls.
 const FAILED_STOP_WITHIN: Duration = Duration::from_secs(3);
 
 /// How operators log in.
@@ -140,7 +140,7 @@ impl App {
         })
     }
 
-    /// Where a test makes a sale fail.
+    /// Points at which a test makes a sale fail.
     pub fn failpoints(&self) -> &Failpoints {
         self.api.store.failpoints()
     }
@@ -160,7 +160,7 @@ impl App {
         self.stop_within(STOP_WITHIN).await;
     }
 
-    /// The same after such a failure: within less time, so that the next process sells soon.
+    /// The same after [`App::failed`]: within less time, so that the next process can sell soon.
     pub async fn stop_failed(self) {
         self.stop_within(FAILED_STOP_WITHIN).await;
     }
@@ -218,7 +218,7 @@ async fn warn_of_held_messages(store: &Store) -> Result<(), StoreError> {
             since = %hold.since,
             sms = hold.sms.all,
             disconnects = hold.disconnects.all,
-            "this database was restored from a backup: SMS and Disconnect-Requests are held back until an admin lets them go in the console"
+            "this database was restored from a backup: SMS and Disconnect-Requests are held back until an admin releases them in the console"
         );
     }
     Ok(())

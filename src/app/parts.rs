@@ -136,8 +136,8 @@ pub(super) fn limits(config: &Config) -> Limits {
     }
 }
 
-/// FreeRADIUS's address for routers: the configured one unless that is this machine, and then this
-/// machine's public name.
+/// FreeRADIUS's address for routers: the configured one, or this machine's public name if that is a
+/// loopback or missing address.
 pub fn radius_address(config: &Config) -> Option<String> {
     let server = config.radius.server.map(|server| server.ip());
     let elsewhere = server.filter(|ip| !ip.is_loopback() && !ip.is_unspecified());

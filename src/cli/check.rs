@@ -143,10 +143,10 @@ async fn radius(config: &Config, store: Option<&Store>) -> Finding {
     };
     let user = test_user();
     let not_written = |error| format!("a user cannot be written for the test: {error}");
-    store.add_passing_user(&user).await.map_err(not_written)?;
+    store.add_test_user(&user).await.map_err(not_written)?;
     let access = ask_radius(server, secret, &user.username).await;
     // Also after a failure; if the row stays, it has expired a minute later.
-    let removed = store.remove_passing_user(&user).await;
+    let removed = store.remove_test_user(&user).await;
     if let Access::Rejected(reason) = access? {
         let reason = reason.unwrap_or_else(|| "no reason given".to_owned());
         return Err(format!(

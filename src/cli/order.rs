@@ -41,7 +41,7 @@ pub(super) async fn run(config: &Config, command: OrderCommand) -> Done {
     let zone = config.server.timezone;
     let store = Store::open_beside(&config.database).await?;
     let id = find_order(&store, &name, zone).await?;
-    let history = store.story(id).await?.ok_or(NO_SUCH_ORDER)?;
+    let history = store.order_history(id).await?.ok_or(NO_SUCH_ORDER)?;
     let visibility = if reveal {
         store.record_reveal(TERMINAL, Some(id), "order").await?;
         Visibility::Whole

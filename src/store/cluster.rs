@@ -1,5 +1,5 @@
-//! Notices between the processes that share a PostgreSQL database: which orders have changed. A notice
-//! that is lost costs latency, never truth.
+//! Notices between the processes that share a PostgreSQL database: which orders have changed. If a notice
+//! is lost, a guest only learns of the change later.
 
 use std::time::Duration;
 
@@ -49,7 +49,7 @@ type Notices = Vec<(OrderId, i32)>;
 pub enum PeerEvent {
     /// These orders have these versions.
     Changed(Vec<(OrderId, i32)>),
-    /// Notices may have been lost while reconnecting: look at everything.
+    /// Notices may have been lost while reconnecting: read all watched orders again.
     Lost,
 }
 
@@ -136,7 +136,7 @@ impl Store {
                 () = sender.closed() => return Ok(()),
             };
             let Ok(notification) = notification else {
-                // Nothing was announced, or nothing reaches us any more.
+                // Either nothing was announced or the connection is dead: test it.
                 in_time(ANSWERED_WITHIN, listener.execute(LISTEN)).await?;
                 continue;
             };

@@ -21,7 +21,7 @@ pub enum StoreError {
     /// No connection, or no room on the disk: a later attempt may succeed.
     #[error("the database is not available: {0}")]
     Unavailable(String),
-    /// Another session has a row or a key locked, for longer than we wait.
+    /// Another session had a row or a key locked for longer than the time limit.
     #[error("the database is not available: {0}")]
     Locked(String),
     /// Another server has the SQLite file.

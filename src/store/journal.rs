@@ -105,7 +105,7 @@ pub struct JournalRow {
     pub amount: Option<i64>,
     /// When its last byte was received.
     pub received_at: DateTime<Utc>,
-    /// Until just before the commit.
+    /// From `received_at` until just before the commit.
     pub processing_ms: f64,
     /// As sent.
     pub content_type: Option<String>,
@@ -150,7 +150,7 @@ impl Store {
         self.insert(rows).await
     }
 
-    /// Adds a line to an order's timeline, in a transaction of its own.
+    /// Adds a line to an order's timeline.
     ///
     /// # Errors
     /// As `Store::insert`.
@@ -222,7 +222,7 @@ impl Store {
     }
 }
 
-/// Both indexes of the journal end in its number, so a page is read in order.
+/// A page of deliveries. Both indexes of the journal end in `id`, so the page is read in order.
 pub fn page_of(search: &JournalSearch) -> Select<Entity> {
     let outcome = search.outcome.map(|outcome| outcome.as_str());
     Entity::find()

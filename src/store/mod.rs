@@ -3,8 +3,8 @@
 //! Nouns: a [`Change`] is what one message writes, in one transaction (`orders/commit.rs`); a
 //! [`DeliveryRecord`] is a line of the journal; [`StoreError`] says whether trying again helps.
 //!
-//! There are five ways to the database. [`Store::commit`] writes a change of an order,
-//! `Store::transaction` other rows that belong together, `Store::share` the same for short and frequent
+//! There are six ways to the database. [`Store::commit`] writes a change of an order,
+//! `Store::insert` new rows alone, `Store::transaction` other rows that belong together, `Store::share` the same for short and frequent
 //! work, `Store::execute` one statement, and `Store::db` reads.
 //!
 //! # Invariants
@@ -93,7 +93,7 @@ struct Inner {
     _tasks: DropGuard,
     runtime: DatabaseRuntime,
     pools: Pools,
-    /// Writes changes of orders.
+    /// Writes changes of orders, new rows, and on SQLite shared work.
     write_path: Writer,
     /// Reads orders by their ids.
     orders: Reader,

@@ -133,8 +133,8 @@ impl Store {
         .await
     }
 
-    /// Changes a line; `false` if there is none of that code or it is so already, and then
-    /// nothing is written.
+    /// Changes a line; `false` if there is none of that code or nothing would change; then nothing
+    /// is written.
     ///
     /// # Errors
     /// As `Store::transaction`.

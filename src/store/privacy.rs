@@ -48,8 +48,8 @@ pub enum Erasure {
     StillOpen,
 }
 
-/// A table that may name the person in these columns. A column that does gets this value; without a
-/// value, the whole row is deleted.
+/// A table, its columns that may name the person, and the SQL value that such a column gets; if the
+/// value is `None`, the row is deleted.
 #[derive(Clone, Copy)]
 struct Table(&'static str, &'static [&'static str], Option<&'static str>);
 
@@ -270,7 +270,7 @@ async fn erase_records(txn: &DatabaseTransaction, order_id: OrderId, alias: &str
     let name = || order_id.to_string().into();
     let bodies = "UPDATE webhook_deliveries SET body = $1 WHERE order_id = $2";
     sql::execute(txn, bodies, [Vec::<u8>::new().into(), name()]).await?;
-    // A simulated webhook that is not sent any more is made up for by a status check.
+    // A status check takes the place of a simulated webhook that is deleted before it was sent.
     let webhooks = "DELETE FROM sandbox_webhooks WHERE order_id = $1";
     sql::execute(txn, webhooks, [name()]).await?;
     let payments =

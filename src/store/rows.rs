@@ -220,7 +220,7 @@ pub(super) fn new_payment(
         owner_token: Set(Some(order.owner_token.expose().to_owned())),
         created_at: Set(created_at),
         deadline_at: Set(created_at + order.expire_after),
-        due_at: Set(Some(order.first_ask_at(created_at))),
+        due_at: Set(Some(order.first_check_at(created_at))),
         asks: Set(0),
         ..Default::default()
     }

@@ -69,7 +69,7 @@ impl IntoActiveValue<String> for Phone {
 }
 
 impl Store {
-    /// The store's clock, and the next due time; `None` when nothing is open.
+    /// The time by the store's clock, and the next due time; `None` when nothing is open.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
@@ -259,7 +259,7 @@ async fn write_decisions(
 ) -> Result<usize, StoreError> {
     let mut written = 0;
     for (payment, planned) in decided {
-        // Decided once: the due time and the behaviour are what was read before the decision.
+        // Only if the due time and the behaviour are still those that were read before the decision.
         let decide = "UPDATE sandbox_payments SET payment_status = $1, reference = $2, \
              transid = $3, channel = $4, decide_at = NULL \
              WHERE order_id = $5 AND decide_at = $6 AND behaviour = $7";

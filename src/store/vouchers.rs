@@ -133,7 +133,7 @@ impl Store {
         let now = self.clock().now();
         self.transaction(move |txn| {
             Box::pin(async move {
-                // First, because it takes the row lock: of two requests at once the second finds it done.
+                // First, because it takes the row lock: a second request waits here and then changes no row.
                 let mark =
                     "UPDATE vouchers SET revoked_at = $1 WHERE code = $2 AND revoked_at IS NULL";
                 if sql::execute(txn, mark, [now.into(), code.as_str().into()]).await? == 0 {

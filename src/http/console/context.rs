@@ -143,7 +143,7 @@ pub struct StatusBanner {
 impl StatusBanner {
     /// From what this process counts and what only the database knows.
     pub async fn of(api: &Api) -> Self {
-        let dependencies = api.store.vitals().await.ok();
+        let dependencies = api.store.dependency_health().await.ok();
         // Not as last counted: an operator who has just decided wants to see it done.
         let outbox_hold = api.store.outbox_hold().await.ok().flatten();
         let overview = *api.overview.borrow();

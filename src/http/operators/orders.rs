@@ -73,7 +73,7 @@ pub async fn history_of(
     caller: &Caller,
 ) -> Result<(OrderHistory, Vec<Line>), Problem> {
     let store = &caller.api.store;
-    let history = store.story(order_id).await?;
+    let history = store.order_history(order_id).await?;
     let history = history.ok_or_else(|| Problem::new(Code::OrderNotFound))?;
     caller.record_unmasking(Some(order_id), "order").await?;
     let (now, zone) = (store.clock().now(), &caller.api.timezone);

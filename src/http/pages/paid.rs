@@ -49,7 +49,7 @@ pub async fn send(
         let answer = visitor.answer(problem.status_code(), &page);
         return Ok(retry_after(answer, problem.retry_after_secs));
     }
-    api.store.paid_already(&phone).await?;
+    api.store.help_payer(&phone).await?;
     let page = PaidPage {
         is_done: true,
         ..page(&visitor, String::new(), None)

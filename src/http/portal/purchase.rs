@@ -173,7 +173,7 @@ pub async fn resend(
     let body = body_of(payload, BODY_MAX).await?;
     let wanted: ResendRequest = read_object(&body)?;
     let phone = Phone::read(&scalar(&wanted.phone_number).unwrap_or_default())?;
-    api.store.paid_already(&phone).await?;
+    api.store.help_payer(&phone).await?;
     let language = language(request.headers());
     Ok(HttpResponse::Accepted().json(ResendAnswer {
         status: "success",

@@ -32,7 +32,7 @@ impl Reconciler {
         let Some(answer) = checker.check(order_id, CheckOrigin::Schedule).await else {
             // Not checked at all, so it does not count.
             let soon = ask_soon(store.clock().now());
-            return Ok(store.ask_by(order_id, soon).await?);
+            return Ok(store.check_by(order_id, soon).await?);
         };
         parts.metrics.reconciler_checked.inc();
         let (status, unconfirmed_since) = match answer {

@@ -186,7 +186,7 @@ impl Reconciler {
         loop {
             let order_id = self.inner.looks.next().await;
             let store = &self.inner.parts.store;
-            if let Err(error) = store.ask_by(order_id, store.clock().now()).await {
+            if let Err(error) = store.check_by(order_id, store.clock().now()).await {
                 warn!(order = %order_id.order_ref(), %error, "the next status check could not be brought forward");
             }
         }

@@ -67,7 +67,7 @@ impl Proofs {
     /// If the database cannot be read or written.
     pub async fn run_once(&self) -> Result<bool, StoreError> {
         let now = self.store.clock().now();
-        let sold = match self.store.untried_voucher(now - FRESH).await? {
+        let sold = match self.store.untested_voucher(now - FRESH).await? {
             Some(untried) => Some(untried),
             // At random, so that one that stays refused does not hide the others.
             None => {

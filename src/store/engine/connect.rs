@@ -8,11 +8,9 @@ use sea_orm::{ConnectOptions, DbErr, RuntimeErr};
 use tokio::time::timeout;
 use tracing::log::LevelFilter;
 
-use super::pool::Pool;
+use super::pool::{ACQUIRE_TIMEOUT, Pool};
 use super::runtime::{READ_WITHIN, Stalled, WRITE_WITHIN};
 
-/// How long a caller waits for a connection before it fails, and is to try again later.
-pub(in crate::store) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
 /// PostgreSQL gives up a statement or a lock after this long. Longer than the five seconds
 /// in which ZenoPay is answered: the answer is then "unknown", while the sale goes on and
 /// is committed when the lock is free.
@@ -26,8 +24,8 @@ pub(in crate::store) const POSTGRES_WRITERS: u32 = 12;
 /// changes.
 pub(in crate::store) const POSTGRES_LANES: u32 = 3;
 /// A lane waits for a lock for a tenth of a second; the change is then written on another connection.
-/// Its few statements are planned once: what they do does not depend on the values, and planning one
-/// takes longer than running it.
+/// Each statement is planned once for a connection: the best plan does not depend on the values, and
+/// planning takes longer than running.
 const LANE_OPTIONS: [(&str, &str); 2] = [
     ("lock_timeout", "100"),
     ("plan_cache_mode", "force_generic_plan"),
@@ -50,8 +48,8 @@ pub const SQLITE_LOG_PAGES: u32 = 8_000;
 /// Statements that a connection to PostgreSQL keeps prepared. A lane needs fewer, whatever is in its
 /// batches.
 pub(in crate::store) const POSTGRES_STATEMENTS: usize = 100;
-/// The same on SQLite, where batches have a text for each table and power of two, on the one connection
-/// on which all else is written.
+/// The same on SQLite. Its one connection that writes needs more: a batch has a text for each table and
+/// each power of two of rows.
 pub(in crate::store) const SQLITE_STATEMENTS: usize = 256;
 /// How long SQLite waits for the write lock of another process, such as `malipo migrate`.
 const SQLITE_BUSY: Duration = Duration::from_secs(4);
@@ -76,7 +74,7 @@ impl Pools {
             let for_writing = vec![
                 ("cache_size", format!("-{SQLITE_CACHE_KIB}")),
                 ("wal_autocheckpoint", SQLITE_LOG_PAGES.to_string()),
-                // Holds what undoes a statement that fails, not only what a sort needs.
+                // Also holds the journal that undoes a failed statement; on the disk it would be a file.
                 ("temp_store", "memory".to_owned()),
             ];
             let for_reading = vec![("query_only", "on".to_owned())];
@@ -172,8 +170,8 @@ fn postgres(
     let millis = STATEMENT_TIMEOUT.as_millis().to_string();
     let stalled = stalled.clone();
     options
-        // sqlx takes up to five minutes to open a connection below the minimum, and a caller that
-        // needs its place waits as long.
+        // sqlx may take five minutes to open a connection that the minimum asks for. Meanwhile it
+        // counts as one of the maximum, so a caller may wait as long.
         .min_connections(0)
         .set_application_name("malipo")
         .map_sqlx_postgres_opts(move |postgres| {
@@ -183,10 +181,10 @@ fn postgres(
                 ("idle_in_transaction_session_timeout", millis.as_str()),
                 // A 200 must survive a power cut.
                 ("synchronous_commit", "on"),
-                // Limits are counted after a lock was waited for, and must see what came
-                // before it.
+                // A purchase waits for the lock of its phone and then counts earlier purchases: it
+                // must see those that were committed while it waited.
                 ("default_transaction_isolation", "read committed"),
-                // Each warning is a line in our log, and a ROLLBACK outside a transaction is one.
+                // sqlx logs each warning, and a ROLLBACK outside a transaction causes one.
                 ("client_min_messages", "error"),
             ];
             let postgres = postgres.statement_cache_capacity(POSTGRES_STATEMENTS);
@@ -209,8 +207,8 @@ fn postgres(
                 let must_clean = after.is_wary();
                 Box::pin(async move {
                     if must_clean {
-                        // Also ends what a dropped BEGIN has left open; outside a
-                        // transaction it is no more than a warning.
+                        // Also ends a transaction whose BEGIN was given up. Outside a transaction
+                        // PostgreSQL only warns.
                         in_time(CLEAN_WITHIN, connection.execute("ROLLBACK")).await?;
                     }
                     Ok(true)
@@ -220,7 +218,7 @@ fn postgres(
     options
 }
 
-/// Ends what does not answer in time; sqlx itself waits without a limit.
+/// Gives up `work` after `limit`; sqlx itself waits without one.
 pub(in crate::store) async fn in_time<T>(
     limit: Duration,
     work: impl Future<Output = Result<T, sqlx::Error>>,

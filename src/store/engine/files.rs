@@ -88,7 +88,7 @@ pub fn exposed(config: &DatabaseConfig) -> Option<String> {
     })
 }
 
-/// Changes only what must be changed: FreeRADIUS owns the files that it has made.
+/// Changes only what differs: malipo may not change a file that FreeRADIUS has made and owns.
 fn admit(group: &Group, path: &Path) -> io::Result<()> {
     let found = fs::metadata(path)?;
     if found.gid() != group.gid {

@@ -10,7 +10,8 @@
 //!
 //! # Invariants
 //! A caller that has a connection of the old pool keeps it. A database that is merely slow must not be
-//! flooded with connections: one attempt at a time, with a pause after each.
+//! flooded with connections: one attempt to replace it at a time, and a pause after each that connected
+//! or failed.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -30,7 +31,9 @@ use super::runtime::Stalled;
 /// How long a suspected pool is watched.
 const LOOK_FOR: Duration = Duration::from_secs(5);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
-/// Between two attempts to replace a pool.
+/// How long a caller waits for a connection; then it gets `StoreError::Unavailable`.
+pub(in crate::store) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(2);
+/// Between two attempts to replace a pool, and the limit for closing the old one.
 const PAUSE: Duration = Duration::from_secs(5);
 
 /// Connections. Cheap to clone.
@@ -39,7 +42,7 @@ pub(in crate::store) struct Pool(Arc<Shared>);
 
 struct Shared {
     connections: watch::Sender<DatabaseConnection>,
-    /// `None` is a pool that is never replaced: no network lies before a SQLite file.
+    /// `None`: the pool is never replaced, because a SQLite file is reached without a network.
     replacement: Option<Replacement>,
 }
 
@@ -157,15 +160,15 @@ impl Replacement {
     /// Whether the pool may have lost places, after this error of a caller or none.
     fn is_suspect_after(&self, error: Option<&DbErr>) -> bool {
         match error {
-            None => self.health().had_one(self.stalled.gave_up_at()),
+            None => self.health().got_connection(self.stalled.gave_up_at()),
             Some(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout)) => {
-                self.health().had_none(Instant::now())
+                self.health().got_none(Instant::now())
             }
             // Closed by us, or there is no database.
             Some(DbErr::ConnectionAcquire(_) | DbErr::Conn(_)) => false,
             // The database refused something, so there was a connection.
             Some(_) => {
-                self.health().had_one(None);
+                self.health().got_connection(None);
                 false
             }
         }
@@ -174,7 +177,7 @@ impl Replacement {
 
 /// What is known of a pool's places from its callers.
 struct Health {
-    /// When all places were seen to be there.
+    /// When no place was lost, for the last time that this was checked.
     whole_at: Instant,
     /// Since when no caller has had a connection.
     none_since: Option<Instant>,
@@ -195,14 +198,14 @@ impl Health {
         *self = Self::new(self.held_for, now);
     }
 
-    /// A caller had a connection. Returns whether places may be lost all the same.
-    fn had_one(&mut self, gave_up_at: Option<Instant>) -> bool {
+    /// A caller got a connection. Returns whether other places may be lost all the same.
+    fn got_connection(&mut self, gave_up_at: Option<Instant>) -> bool {
         self.none_since = None;
         gave_up_at.is_some_and(|at| at > self.whole_at)
     }
 
-    /// A caller had none. Returns whether all places may be lost.
-    fn had_none(&mut self, now: Instant) -> bool {
+    /// A caller got no connection in time. Returns whether all places may be lost.
+    fn got_none(&mut self, now: Instant) -> bool {
         let since = *self.none_since.get_or_insert(now);
         now.saturating_duration_since(since) >= self.held_for
     }
@@ -219,17 +222,18 @@ async fn all_come_back(connections: &DatabaseConnection) -> bool {
     timeout(LOOK_FOR, all_idle).await.is_ok()
 }
 
-/// Closes the idle connections of an old pool, and has the others closed when they come back. Waits
-/// for those no longer than a pause: lost ones never do.
+/// Closes the idle connections of an old pool, then the others as they come back. Lost ones never do.
 async fn retire(old: DatabaseConnection) {
     let retiring = async {
         while let Some(idle) = old.get_postgres_connection_pool().try_acquire() {
             // A dead one cannot be closed cleanly.
             drop(idle.close().await);
         }
+        // A caller that already waits for one of the others may still get it.
+        sleep(ACQUIRE_TIMEOUT).await;
         drop(old.close_by_ref().await);
     };
-    drop(timeout(PAUSE, retiring).await);
+    drop(timeout(ACQUIRE_TIMEOUT + PAUSE, retiring).await);
 }
 
 /// Rolls back a transaction that failed, so that its connection goes back clean.
@@ -280,22 +284,22 @@ mod tests {
         let at = moments();
         let mut health = Health::new(HELD_FOR, at(0));
 
-        assert!(!health.had_none(at(5)));
-        assert!(!health.had_none(at(14)));
-        assert!(health.had_none(at(15)));
+        assert!(!health.got_none(at(5)));
+        assert!(!health.got_none(at(14)));
+        assert!(health.got_none(at(15)));
     }
 
     #[test]
     fn a_pool_that_had_a_connection_for_a_caller_is_only_busy() {
         let at = moments();
         let mut health = Health::new(HELD_FOR, at(0));
-        health.had_none(at(5));
+        health.got_none(at(5));
 
-        assert!(!health.had_one(None));
+        assert!(!health.got_connection(None));
 
-        assert!(!health.had_none(at(16)));
-        assert!(!health.had_none(at(25)));
-        assert!(health.had_none(at(26)));
+        assert!(!health.got_none(at(16)));
+        assert!(!health.got_none(at(25)));
+        assert!(health.got_none(at(26)));
     }
 
     #[test]
@@ -303,10 +307,10 @@ mod tests {
         let at = moments();
         let mut health = Health::new(HELD_FOR, at(3));
 
-        assert!(!health.had_one(Some(at(2))));
-        assert!(health.had_one(Some(at(4))));
+        assert!(!health.got_connection(Some(at(2))));
+        assert!(health.got_connection(Some(at(4))));
 
         health.found_whole(at(5));
-        assert!(!health.had_one(Some(at(4))));
+        assert!(!health.got_connection(Some(at(4))));
     }
 }

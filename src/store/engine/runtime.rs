@@ -28,8 +28,7 @@ const THREADS: usize = 2;
 pub(in crate::store) const WRITE_WITHIN: Duration = Duration::from_secs(30);
 /// The same for reads: nothing is lost with them.
 pub(in crate::store) const READ_WITHIN: Duration = Duration::from_secs(4);
-/// How long no connection is trusted after a task gave up: where one is dead, the others
-/// may be too.
+/// For how long after a task gave up each connection is tested: if one is dead, others may be too.
 const WARY_FOR: Duration = Duration::from_secs(60);
 /// A dead connection shows at once; a failure that took longer has another cause.
 const DEAD_WITHIN: Duration = Duration::from_millis(500);
@@ -61,8 +60,8 @@ impl DatabaseRuntime {
         })
     }
 
-    /// Starts `work` at once and returns its end. Dropping that cancels nothing. It is small however
-    /// large the work is, because thousands of callers wait at the same time.
+    /// Starts `work` at once. The future that is returned waits for the result; dropping it cancels
+    /// nothing. It is small even if `work` is large, because thousands of callers wait at a time.
     pub fn run<T, W>(&self, work: W) -> impl Future<Output = Result<T, StoreError>> + use<T, W>
     where
         T: Send + 'static,

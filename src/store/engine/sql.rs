@@ -85,8 +85,8 @@ pub(in crate::store) async fn tuple<T: TryGetableMany, const N: usize>(
     Ok(tuples(db, text, values).await?.into_iter().next())
 }
 
-/// The list with more of its last value, as long as the next power of two: with lists of any length a
-/// statement would have a text for each.
+/// Repeats the last value until the length is a power of two. Otherwise a statement would have another
+/// text for each length.
 pub(in crate::store) fn padded<T: Clone>(mut list: Vec<T>) -> Vec<T> {
     if let Some(last) = list.last().cloned() {
         list.resize(list.len().next_power_of_two(), last);
@@ -121,7 +121,7 @@ impl Store {
             .await
     }
 
-    /// The same as part of the next batch on SQLite; see `Store::share`.
+    /// The same, but on SQLite as part of the next batch; see `Store::share`.
     pub(in crate::store) async fn share_execute<const N: usize>(
         &self,
         text: impl Into<String>,

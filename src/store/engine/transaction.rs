@@ -101,12 +101,11 @@ impl Store {
     }
 
     /// Claims the rows of `candidates` that are due by their column `due`, by moving their due time to
-    /// the end of the lease. Returns the rows as they are then, in no promised order. `candidates`
-    /// has the order and the limit. They are looked for on the connections that read: a long queue
-    /// must not be sorted where sales are written.
+    /// the end of the lease. Returns the rows as they are then, in any order. `candidates`
+    /// has the order and the limit. They are selected on a connection that reads: sorting a long
+    /// queue must not delay sales.
     ///
-    /// Of several processes one gets a row. What a process that died had claimed is due again when
-    /// the lease ends.
+    /// Only one process gets a row. If that process dies, the row is due again when the lease ends.
     pub(in crate::store) async fn claim<E: EntityTrait>(
         &self,
         lease: Lease,
@@ -137,7 +136,7 @@ impl Store {
             return Ok(Vec::new());
         }
         // Whether a row is still due is checked in the statement that moves its time: another process
-        // may have been quicker. On PostgreSQL the statement leaves out rows that another transaction
+        // may have claimed it since the selection. On PostgreSQL the statement leaves out rows that another transaction
         // has locked: another process claims them, or a sale or an operator changes them.
         let mut chosen = candidates
             .filter(id.is_in(sql::padded(ids)))

@@ -2,7 +2,7 @@
 //! masked for others counts as an act. (`orders/audit.rs` is what the drill reads.)
 //!
 //! # Invariants
-//! A reveal is logged before anything is shown. Another reveal of the same within minutes adds no line:
+//! A reveal is logged before anything is shown. Another reveal of the same subject within minutes adds no line:
 //! it would say nothing new, and a page that refreshes itself must not bury the acts.
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -22,7 +22,7 @@ use crate::store::orders::search::Page;
 
 /// The action of a reveal.
 const REVEAL: &str = "reveal";
-/// For how long a line covers further reveals of the same by the same operator.
+/// For how long the operator's further reveals of the same subject add no line.
 const SAME_REVEAL: TimeDelta = TimeDelta::minutes(10);
 
 /// An operator's act, as it is logged. `Debug` is not derived: `detail` may name a guest.

@@ -56,11 +56,11 @@ impl Change {
         Ok(Write {
             guard: self.guard(),
             rows: self.rows(now)?,
-            work: self.has_more().then(|| self.into_work()),
+            work: self.updates_other_tables().then(|| self.into_work()),
         })
     }
 
-    /// What it does to the payment's row; `None` if it is right whatever the row has become.
+    /// What it does to the payment's row; `None` if it is right whatever happened to the row meanwhile.
     fn guard(&self) -> Option<Guard> {
         let mut update = match &self.decision.effect {
             Effect::Sell(sale) => rows::changed(&sale.payment),
@@ -122,16 +122,16 @@ impl Change {
         Ok(rows)
     }
 
-    /// What it changes in other tables.
+    /// Its changes of rows that exist in other tables, as work for the writer.
     fn into_work(self) -> Work {
         let change = Arc::new(self);
         Box::new(move |txn| {
             let change = change.clone();
-            Box::pin(async move { change.write_more(txn).await })
+            Box::pin(async move { change.update_other_tables(txn).await })
         })
     }
 
-    async fn write_more(&self, txn: &DatabaseTransaction) -> Result<()> {
+    async fn update_other_tables(&self, txn: &DatabaseTransaction) -> Result<()> {
         match &self.decision.effect {
             Effect::Refund(next) => sale::revoke(txn, next, "refunded").await,
             Effect::Revoke(next) => sale::revoke(txn, next, "revoked").await,
@@ -146,8 +146,8 @@ impl Change {
         }
     }
 
-    /// Whether it changes rows of other tables; such a change is never part of a batch.
-    fn has_more(&self) -> bool {
+    /// Whether it changes rows that exist in other tables; such a change is never part of a batch.
+    fn updates_other_tables(&self) -> bool {
         match &self.decision.effect {
             Effect::Refund(_) | Effect::Revoke(_) | Effect::Replace(_) => true,
             Effect::Confirm(kept) => kept.came_in() != self.before.came_in(),

@@ -42,12 +42,12 @@ pub struct NewOrder {
     pub webhook_secret: Secret,
     /// The random part of the link in the SMS.
     pub owner_token: OwnerToken,
-    /// How long it may stay PENDING.
+    /// For how long it may stay PENDING.
     pub expire_after: TimeDelta,
 }
 
 impl NewOrder {
-    pub(in crate::store) fn first_ask_at(&self, created_at: DateTime<Utc>) -> DateTime<Utc> {
+    pub(in crate::store) fn first_check_at(&self, created_at: DateTime<Utc>) -> DateTime<Utc> {
         check_schedule::first_ask(self.order_id, created_at).min(created_at + self.expire_after)
     }
 }
@@ -92,7 +92,7 @@ async fn place(
     limits: Limits,
     now: DateTime<Utc>,
 ) -> Result<Placed> {
-    // Lets one transaction a phone count and insert at a time. SQLite has one writer anyway.
+    // Transactions of one phone count and insert one after the other. SQLite has one writer anyway.
     if txn.get_database_backend() == DbBackend::Postgres {
         let lock = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))";
         sql::execute(txn, lock, [order.phone.international().into()]).await?;

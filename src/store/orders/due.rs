@@ -50,10 +50,9 @@ impl Store {
         sql::tuples(&self.db(), OVERDUE, [now.into(), most.into()]).await
     }
 
-    /// Claims orders that are due at `now` (the database's clock), one for each turn, by
-    /// moving their due time forward by `lease`. The turns of the overdue are for the unsold ones
-    /// that have been due for the longest time; the others are for the most urgent: those in
-    /// `waited_for`, then the newest, and what is sold already last.
+    /// Claims orders that are due at `now` (the database's clock), one for each turn, by moving their
+    /// due time forward by `lease`. `turns.overdue` of them are unsold orders that have been due for
+    /// the longest time. The others are those in `waited_for`, then the newest, then sold ones.
     ///
     /// # Errors
     /// As `Store::transaction`.
@@ -135,7 +134,7 @@ impl Store {
     ///
     /// # Errors
     /// As `Store::transaction`.
-    pub async fn ask_by(&self, order_id: OrderId, due_at: DateTime<Utc>) -> Result<()> {
+    pub async fn check_by(&self, order_id: OrderId, due_at: DateTime<Utc>) -> Result<()> {
         let ask = format!(
             "UPDATE payments SET due_at = $1 WHERE order_id = $2 \
              AND (due_at > $1 OR due_at IS NULL) AND {MAY_STILL_BE_PAID}"

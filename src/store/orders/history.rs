@@ -65,7 +65,7 @@ impl Store {
     ///
     /// # Errors
     /// `StoreError::Unavailable`.
-    pub async fn story(&self, order_id: OrderId) -> Result<Option<OrderHistory>> {
+    pub async fn order_history(&self, order_id: OrderId) -> Result<Option<OrderHistory>> {
         let db = &self.db();
         let query = payments::Entity::find().filter(payments::Column::OrderId.eq(order_id.0));
         let Some(payment) = rows::orders(db, query).await?.pop() else {

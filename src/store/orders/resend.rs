@@ -18,7 +18,7 @@ use crate::store::outbox::sms;
 use crate::store::rows::{self, MAY_STILL_BE_PAID};
 use crate::store::{Store, journal};
 
-/// How often a phone is sent its SMS again in [`AN_HOUR`], for all requests together.
+/// How many SMS a phone is sent again in [`AN_HOUR`] at most, for all requests together.
 const MOST: i64 = 3;
 /// For how long a repetition counts against [`MOST`].
 const AN_HOUR: TimeDelta = TimeDelta::hours(1);
@@ -36,7 +36,7 @@ impl Store {
     ///
     /// # Errors
     /// As `Store::transaction`.
-    pub async fn paid_already(&self, phone: &Phone) -> Result<()> {
+    pub async fn help_payer(&self, phone: &Phone) -> Result<()> {
         let (store, phone) = (self.clone(), phone.clone());
         self.run(async move {
             let now = store.clock().now();

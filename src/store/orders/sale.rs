@@ -3,8 +3,8 @@
 //! only gathered: the writer inserts them with those of other changes.
 //!
 //! # Invariants
-//! A payment has one voucher. When its code is replaced, the row of the old code gives up its payment
-//! to a new row, so that the unique key still holds, and stays in the database as a former code.
+//! A payment has one voucher. When its code is replaced, the payment moves from the row of the old code
+//! to a new row, because `payment_id` is unique. The old row stays, with `former_payment_id`.
 
 use chrono::{DateTime, Utc};
 use entities::{customers, invoices, sms_messages, vouchers};
@@ -61,7 +61,7 @@ pub fn gather(rows: &mut Rows, sale: &Sale, radius_user: Option<&RadiusUser>) ->
         customer_name: Set(personal(name.as_ref())),
         package_code: Set(payment.terms.code.clone()),
         description: Set(payment.terms.name(payment.language).to_owned()),
-        // What was paid; the price stays in the payment's row.
+        // The amount that was paid. The price is in the payment's row.
         amount: Set(payment.came_in().0),
         currency: Set(CURRENCY.to_owned()),
         issued_at: Set(at),
@@ -130,7 +130,7 @@ pub async fn close_old_code(txn: &DatabaseTransaction, replacement: &Replacement
         return Err(StoreError::Conflict);
     }
     revoke_users(txn, old, Some(payment.order_id), new.issued_at, "replaced").await?;
-    // An SMS that still waits must not bring a code that is closed.
+    // An SMS that was not sent yet must not contain the closed code.
     let correct = "UPDATE sms_messages SET body = $1 \
          WHERE payment_id = $2 AND state IN ('queued', 'failed')";
     let text = replacement.sms.text.as_str();

@@ -67,7 +67,7 @@ pub async fn queue_sessions(
         DbBackend::Postgres => format!("host({column})"),
         _ => column.to_owned(),
     };
-    // Due at once, whatever clock the caller goes by.
+    // Due at once, even if the caller's clock is ahead of the database's.
     let queue = format!(
         "INSERT INTO outbox_messages (kind, reference, order_id, reason, voucher_code, router, \
          session_id, device_address, device_station, state, due_at, created_at) \

@@ -4,7 +4,7 @@
 //!
 //! # Invariants
 //! - Nothing is claimed from either outbox while the row of the hold exists (`is_released`).
-//! - That row is deleted in the transaction that drops the old messages: none of them is due between.
+//! - That row is deleted in the transaction that drops the old messages: none of them can be claimed between the two.
 
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::{Expr, SimpleExpr};
@@ -67,7 +67,7 @@ pub struct DeadLetter {
     pub order_id: Option<OrderId>,
     /// The phone or the router.
     pub to: String,
-    /// Given up; otherwise it is tried again.
+    /// Whether it was given up; if not, it is tried again at `due_at`.
     pub is_dead: bool,
     /// How often it was tried.
     pub attempts: i32,
@@ -117,7 +117,7 @@ impl Store {
         ))
     }
 
-    /// Sends messages from now on; `None` if nothing was held.
+    /// Releases the outbox: messages are sent from now on. `None` if nothing was held.
     ///
     /// # Errors
     /// As `Store::transaction`.
@@ -165,7 +165,7 @@ impl Store {
     }
 }
 
-/// Gives up what waits in an outbox from before `since`; how many.
+/// Drops the messages of an outbox that were queued before `since`. Returns how many.
 async fn drop_older_than(
     txn: &DatabaseTransaction,
     outbox: &str,

@@ -34,7 +34,7 @@ pub struct QueuedSms {
     pub reference: String,
     /// How often it was tried before.
     pub attempts: i32,
-    /// As long as this is its due time it was neither claimed nor queued again.
+    /// When the lease ends. While the row has this due time, it was neither claimed nor queued again.
     leased_until: DateTime<Utc>,
 }
 
@@ -105,7 +105,7 @@ impl Store {
     /// # Errors
     /// As `Store::transaction`; the messages are then sent again when their leases end.
     pub async fn record_attempts(&self, mut attempts: Vec<(QueuedSms, Attempt)>) -> Result<()> {
-        // In the order of their numbers, as others lock them.
+        // In the order of their ids, in which other transactions lock them too.
         attempts.sort_by_key(|(sms, _)| sms.id);
         let recorded = self.record_together(attempts.clone()).await;
         if attempts.len() == 1 || !matches!(&recorded, Err(error) if error.is_of_a_change()) {

@@ -1,4 +1,4 @@
-//! Routers, in FreeRADIUS's table `nas`, where FreeRADIUS looks them up when they speak.
+//! Routers, in FreeRADIUS's table `nas`, where FreeRADIUS looks them up when they send a request.
 
 use entities::nas;
 use sea_orm::ActiveValue::Set;

@@ -50,7 +50,7 @@ pub struct Refusals {
 
 /// The newest voucher that was just sold and was not tested yet. Only among the last few rows: a shop
 /// that sells faster is tested by samples.
-const UNTRIED: &str = "SELECT v.code AS code, p.order_id AS order_id, \
+const UNTESTED: &str = "SELECT v.code AS code, p.order_id AS order_id, \
      CAST(NULL AS text) AS last_try FROM vouchers v \
      JOIN payments p ON p.id = v.payment_id \
      WHERE v.id > (SELECT COALESCE(MAX(id), 0) - 20 FROM vouchers) \
@@ -63,9 +63,9 @@ const UNTRIED: &str = "SELECT v.code AS code, p.order_id AS order_id, \
 const ALERTS: &str = "WITH alerts AS MATERIALIZED (SELECT id, order_id, kind, at FROM order_events \
      WHERE level = 'alert' AND at >= $1 AND kind IN ('not_let_in', 'not_tested'))";
 
-/// Those of them whose order was not tested since, and whose voucher is still valid; `$2` is now.
-/// `CROSS JOIN`, because SQLite then joins in this order and does not begin at all vouchers.
-const NOT_IN_YET: &str = "FROM alerts e CROSS JOIN payments p CROSS JOIN vouchers v \
+/// Alerts whose order was not tested since and whose voucher is still valid; `$2` is now. With `CROSS
+/// JOIN` SQLite joins in this order; otherwise it may read all vouchers first.
+const STILL_REJECTED: &str = "FROM alerts e CROSS JOIN payments p CROSS JOIN vouchers v \
      WHERE p.order_id = e.order_id AND v.payment_id = p.id \
      AND v.revoked_at IS NULL AND (v.expires_at IS NULL OR v.expires_at > $2) \
      AND NOT EXISTS (SELECT 1 FROM order_events t WHERE t.order_id = e.order_id \
@@ -73,7 +73,7 @@ const NOT_IN_YET: &str = "FROM alerts e CROSS JOIN payments p CROSS JOIN voucher
 
 fn doubtful() -> String {
     format!(
-        "{ALERTS} SELECT v.code AS code, e.order_id AS order_id, e.kind AS last_try {NOT_IN_YET} \
+        "{ALERTS} SELECT v.code AS code, e.order_id AS order_id, e.kind AS last_try {STILL_REJECTED} \
          ORDER BY e.id DESC LIMIT 50"
     )
 }
@@ -82,7 +82,7 @@ fn refusals() -> String {
     format!(
         "{ALERTS} SELECT (SELECT COUNT(DISTINCT r.order_id) FROM alerts r \
          WHERE r.kind = 'not_let_in') AS in_a_day, \
-         (SELECT COUNT(*) {NOT_IN_YET} AND e.kind = 'not_let_in') AS still"
+         (SELECT COUNT(*) {STILL_REJECTED} AND e.kind = 'not_let_in') AS still"
     )
 }
 
@@ -91,8 +91,8 @@ impl Store {
     ///
     /// # Errors
     /// `StoreError::Unavailable`.
-    pub async fn untried_voucher(&self, since: DateTime<Utc>) -> Result<Option<SoldVoucher>> {
-        sql::row(&self.db(), UNTRIED, [since.into()]).await
+    pub async fn untested_voucher(&self, since: DateTime<Utc>) -> Result<Option<SoldVoucher>> {
+        sql::row(&self.db(), UNTESTED, [since.into()]).await
     }
 
     /// Valid vouchers of the last day that FreeRADIUS has not accepted so far, the newest first, 50 at
@@ -115,12 +115,12 @@ impl Store {
         Ok(found.unwrap_or_default())
     }
 
-    /// Writes a user without a voucher, for a short test. Its rows hold when it ends, so that one that
-    /// is left behind does no harm.
+    /// Writes a user without a voucher, for a short test. Its rows contain when it expires, so a user
+    /// that is left behind does no harm.
     ///
     /// # Errors
     /// As `Store::transaction`.
-    pub async fn add_passing_user(&self, user: &RadiusUser) -> Result<()> {
+    pub async fn add_test_user(&self, user: &RadiusUser) -> Result<()> {
         let mut rows = Rows::default();
         for check in &user.checks {
             rows.add(check_row(user, check));
@@ -132,7 +132,7 @@ impl Store {
     ///
     /// # Errors
     /// As `Store::execute`.
-    pub async fn remove_passing_user(&self, user: &RadiusUser) -> Result<()> {
+    pub async fn remove_test_user(&self, user: &RadiusUser) -> Result<()> {
         let delete = "DELETE FROM radcheck WHERE username = $1";
         let deleted = self.execute(delete, [user.username.as_str().into()]);
         deleted.await.map(drop)

@@ -50,7 +50,7 @@ pub struct Overview {
 /// The health of ZenoPay and of the SMS provider.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DependencyHealth {
-    /// The first of the last calls, if ZenoPay has answered none of those.
+    /// The time of the first call without an answer, if no call since was answered.
     pub gateway_silent_since: Option<DateTime<Utc>>,
     /// The oldest SMS that has failed and is still tried.
     pub sms_failing_since: Option<DateTime<Utc>>,
@@ -80,7 +80,7 @@ impl Store {
     ///
     /// # Errors
     /// `StoreError::Unavailable`.
-    pub async fn vitals(&self) -> Result<DependencyHealth> {
+    pub async fn dependency_health(&self) -> Result<DependencyHealth> {
         let db = &self.db();
         let calls = "SELECT at, http_status FROM gateway_calls ORDER BY id DESC LIMIT $1";
         let calls = sql::tuples(db, calls, [CALLS.into()]).await?;

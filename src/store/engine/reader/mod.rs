@@ -1,9 +1,9 @@
 //! Reads orders by their ids, for actors, polls and pages alike. What waits is read by one
 //! statement; a single request is read at once, in a statement of its own. There is no timer.
 //!
-//! There are two queues over the one pool of connections that read. Each has *lanes*, a lane reads
-//! one batch at a time, and half of the connections have a lane in either queue. So thousands of
-//! guests who come back together leave half of the connections to the actors. Other reads (lists,
+//! There are two queues over the one pool of connections that read. A *lane* reads one batch at a
+//! time, and each queue has half as many lanes as the pool has connections. So thousands of guests who
+//! come back together leave half of the connections to the actors. Other reads (lists,
 //! reports, look-ups by another key) use the same pool and are not counted here.
 //!
 //! # Invariants
@@ -35,7 +35,7 @@ const BATCH_MAX: usize = 256;
 type Found = Result<Arc<Payment>, StoreError>;
 type Read = Result<Option<Arc<Payment>>, StoreError>;
 
-/// The two queues. Their lanes end with them.
+/// The two queues. Their lanes end when this is dropped.
 pub(in crate::store) struct Reader {
     actors: Queue,
     guests: Queue,
@@ -170,7 +170,7 @@ async fn find(
     Ok(found.into_iter().map(order).collect())
 }
 
-/// Whether an order is one of these, of which there is at least one. Few texts are prepared for it.
+/// The condition that an order is one of these (at least one), written so that there are few texts.
 fn is_one_of(orders: &[OrderId], backend: DbBackend) -> Condition {
     let column = payments::Column::OrderId;
     match (orders, backend) {

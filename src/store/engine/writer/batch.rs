@@ -1,8 +1,8 @@
 //! Which changes share a transaction, and which are tried again when it fails.
 //!
 //! # Invariants
-//! A batch has at most one change of a payment: its guard compares the version that the change
-//! before it would have raised.
+//! A batch has at most one change of a payment: the guard of a second one would compare a version that
+//! the first one has just raised.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -17,7 +17,7 @@ pub(super) fn take<T>(waiting: &mut VecDeque<T>, payment_of: impl Fn(&T) -> Opti
     let mut payments = HashSet::new();
     while let Some(member) = waiting.pop_front() {
         let payment_id = payment_of(&member);
-        // Also if an earlier change of the payment was left: they keep their order.
+        // False also after a change that was left, so that changes of a payment keep their order.
         let is_first = payment_id.is_none_or(|id| payments.insert(id));
         if is_first && batch.len() < BATCH_MAX {
             batch.push(member);

@@ -18,11 +18,11 @@ use super::rows::Rows;
 use super::{Context, Job, update};
 use crate::failpoint::{Failpoints, Point};
 use crate::store::StoreError;
-use crate::store::engine::connect::ACQUIRE_TIMEOUT;
-use crate::store::engine::pool::{Pool, roll_back};
+
+use crate::store::engine::pool::{ACQUIRE_TIMEOUT, Pool, roll_back};
 use crate::store::engine::runtime::retry_dead_connections;
 
-/// The payments that had the version decided on, and that no other session had locked.
+/// The payments whose guards held: they had the version decided on, and no other session had locked them.
 type Written = Result<HashSet<i64>, StoreError>;
 
 /// Writes a batch and answers each of its members after the COMMIT.
@@ -47,8 +47,8 @@ pub(super) async fn write(context: &Arc<Context>, batch: Vec<Job>) {
     }
 }
 
-/// Answers the members that were written. The payments of the others have another version, or are
-/// locked: each is written alone, waits for its row, and is a conflict or not.
+/// Answers the members that were written. The payments of the others have another version or are locked.
+/// Each of these is written alone: that waits for the lock and then finds the conflict, if there is one.
 fn answer(context: &Arc<Context>, batch: Vec<Job>, done: &HashSet<i64>) {
     for job in batch {
         if job.is_done(done) {
@@ -118,8 +118,7 @@ async fn transaction(
             return Err(error);
         }
     };
-    // Nothing but the database was awaited since `begin`. From here on an error does not tell
-    // whether the sales are there.
+    // From here on an error does not tell whether the changes were committed.
     is_committing.store(true, Ordering::SeqCst);
     let reach = |point| {
         let reached = failpoints.reach(point);
@@ -135,7 +134,7 @@ async fn transaction(
     Ok(done)
 }
 
-/// Changes the payments, and then writes all else of those changes whose payment was as decided on.
+/// Changes the payments, then does the work and inserts the rows of the changes whose guards held.
 async fn write_all(txn: &DatabaseTransaction, failpoints: &Failpoints, batch: &[Job]) -> Written {
     failpoints.reach(Point::AfterBegin)?;
     let guards: Vec<_> = batch

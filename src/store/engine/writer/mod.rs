@@ -41,7 +41,8 @@ pub(in crate::store) use update::Guard;
 
 /// Changes written alone at a time.
 const SINGLES_MAX: usize = 8;
-/// Changes that wait for a lane at most: as many as may be under way in a process, and the outbox.
+/// Changes that wait for a lane at most: twice the default of `actors.in_flight_max`, so that the outbox
+/// finds room too.
 const QUEUE_MAX: usize = 8_192;
 
 /// Where changes wait for a lane.
@@ -56,7 +57,7 @@ struct Context {
     lanes: Pool,
     /// The connections of changes that are written alone.
     singles: Pool,
-    /// Limits these changes.
+    /// [`SINGLES_MAX`] permits for these changes.
     places: Semaphore,
     runtime: Handle,
     stalled: Stalled,
@@ -66,7 +67,7 @@ struct Context {
 /// One change on its way.
 pub(in crate::store) struct Job {
     write: Write,
-    /// Of the caller, for its trace.
+    /// The caller's span, for its trace.
     span: Span,
     answer: oneshot::Sender<Result<(), StoreError>>,
 }
@@ -126,7 +127,7 @@ impl Writer {
     /// [`StoreError::Conflict`] and [`StoreError::CodeTaken`]: load and decide again.
     /// [`StoreError::CommitUnknown`]: it may be written or not. Any other: nothing was written.
     pub async fn write(&self, write: Write) -> Result<(), StoreError> {
-        // Work on an order may wait for locks.
+        // Such work may wait for locks of other rows, and would stop the lane.
         let is_alone = write.guard.is_some() && write.work.is_some();
         let (job, answered) = Job::of(write);
         if is_alone {
@@ -174,7 +175,7 @@ async fn keep_lane(context: Arc<Context>, queue: Arc<Mutex<mpsc::Receiver<Job>>>
 }
 
 impl Job {
-    /// A change on its way, and where its answer comes.
+    /// A job for this change, and the receiver of its answer.
     fn of(write: Write) -> (Self, oneshot::Receiver<Result<(), StoreError>>) {
         let (answer, answered) = oneshot::channel();
         let job = Self {
@@ -189,7 +190,7 @@ impl Job {
         self.write.guard.as_ref().map(|guard| guard.payment_id)
     }
 
-    /// Whether a batch has written it, which has changed or found these payments.
+    /// Whether its batch has written it, given the payments whose guards held.
     fn is_done(&self, done: &HashSet<i64>) -> bool {
         self.payment_id().is_none_or(|id| done.contains(&id))
     }

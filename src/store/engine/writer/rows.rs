@@ -1,9 +1,9 @@
-//! The rows of a batch, for all tables, and the statements that insert them: on PostgreSQL one for
-//! all tables, on SQLite, where a statement is a call and no round trip, one a table and power of two.
+//! The rows of a batch, for all tables, and the statements that insert them. PostgreSQL gets one for all
+//! tables. SQLite, where a statement is no round trip, gets one for each table and power of two.
 //!
 //! # Invariants
-//! PostgreSQL runs the parts of one statement in no promised order, so no row may need what another
-//! one inserts. Foreign keys may: they are checked when all of it is written.
+//! PostgreSQL runs the parts of one statement in any order, so no part may read what another one
+//! inserts. A foreign key may refer to it: keys are checked at the end of the statement.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -32,8 +32,8 @@ const TABLES: [&str; 11] = [
     "webhook_deliveries",
 ];
 
-/// Updates the row of a known customer. The sums are of the batch: one statement cannot
-/// touch a row twice.
+/// Adds to the row of a known customer. One statement cannot touch a row twice, so the sales of a batch
+/// are summed by customer before (`merge`).
 const KNOWN_CUSTOMER: &str = " ON CONFLICT (phone) DO UPDATE SET \
      name = COALESCE(excluded.name, customers.name), \
      orders_paid = customers.orders_paid + excluded.orders_paid, \
@@ -114,7 +114,7 @@ impl Rows {
             let chunks = table.into_chunks(backend).into_iter();
             chunks.map(move |chunk| (TABLES[place], chunk))
         });
-        // On PostgreSQL an insert has one value.
+        // On PostgreSQL each insert has one value, which has the number of the insert.
         let inserts =
             (chunks.zip(1..)).map(|((name, chunk), number)| insert(name, chunk, backend, number));
         if backend != DbBackend::Postgres {

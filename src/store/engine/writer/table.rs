@@ -62,7 +62,7 @@ impl Table {
         self.columns.iter().map(|(name, _)| *name).collect()
     }
 
-    /// The same rows in as many tables as there must be statements.
+    /// Cuts the rows into one table for each statement.
     pub fn into_chunks(mut self, backend: DbBackend) -> Vec<Self> {
         if backend == DbBackend::Postgres {
             return vec![self];
@@ -78,7 +78,7 @@ impl Table {
         chunks
     }
 
-    /// A query of all rows, and its values. On PostgreSQL there is one value, with this number.
+    /// A query of all rows, and its values. On PostgreSQL there is one value, and `place` is its number.
     pub fn into_query(self, backend: DbBackend, place: usize) -> (String, Vec<Value>) {
         if backend == DbBackend::Postgres {
             let types: Vec<String> = (self.columns.iter())

@@ -23,7 +23,7 @@ pub(in crate::store) struct Guard {
     pub payment_id: i64,
     /// The version that was decided on.
     pub version: i32,
-    /// The columns that it sets. Without any the version is checked all the same.
+    /// The columns that it sets. If there are none, only the version is checked.
     pub update: Box<payments::ActiveModel>,
 }
 
@@ -65,7 +65,7 @@ pub(super) async fn apply(
     Ok(done)
 }
 
-/// A statement for each set of columns; on SQLite several, as [`Table::into_chunks`] says.
+/// One statement for each set of columns; on SQLite one for each chunk of [`Table::into_chunks`].
 pub(super) fn statements(backend: DbBackend, guards: &[&Guard]) -> Vec<Statement> {
     let mut tables: BTreeMap<Vec<&'static str>, Table> = BTreeMap::new();
     for guard in guards {
