@@ -2,8 +2,8 @@
 //! commit wakes theirs.
 //!
 //! # Invariants
-//! An announcement is never trusted: it leads to a read. LISTEN and NOTIFY make it quick; asking
-//! once a second about each watched order, a *slice* of them at a time, makes it sure.
+//! An announcement is never trusted: it only causes a read. LISTEN and NOTIFY make it fast; reading
+//! the version of each watched order once a second, a *slice* of them at a time, makes it reliable.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,10 +27,10 @@ const SLICE: usize = 250;
 /// How long notices are collected after an announcement: each announcement is a transaction of
 /// PostgreSQL, which costs as much as half a sale.
 const GATHER: Duration = Duration::from_millis(10);
-/// Notices of ours that may wait to be announced; more are left to the others' safety net.
+/// The queue's capacity. Notices beyond it are dropped; other processes find out by `LOOK_AGAIN`.
 pub const BACKLOG: usize = 10_000;
 
-/// Our notices on their way out: order and committed version.
+/// The queue of notices to other processes: order and committed version.
 pub type Outgoing = mpsc::Receiver<(OrderId, i32)>;
 
 /// The connection with the other processes.
@@ -76,7 +76,7 @@ impl Cluster {
         });
     }
 
-    /// Announces all that waits together: a single notice at once, a crowd in one statement.
+    /// Announces all queued notices in one statement. A lone notice is sent at once.
     async fn announce(self: Arc<Self>) {
         let mut outgoing = self.outgoing.lock().await;
         let mut batch = Vec::new();

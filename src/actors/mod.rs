@@ -61,7 +61,7 @@ struct Inner {
 pub struct WebhookAuth {
     /// The keys that prove one.
     pub keys: Keys,
-    /// When a status check is made first.
+    /// Which webhooks need a status check first.
     pub confirm: Confirm,
 }
 
@@ -100,7 +100,7 @@ impl Orders {
         let (named, received) = (webhook.named, webhook.record.received);
         let order = named.map(ref_of);
         info!(order, "webhook received");
-        // Before a task is started for it.
+        // A webhook that is refused here costs no task.
         let entered = self.claim(&webhook).and_then(|claim| {
             let place = self.enter(&claim)?;
             Ok((claim, place))
@@ -167,7 +167,7 @@ impl Orders {
         result
     }
 
-    /// Has an order's actor handle evidence from another source than a webhook.
+    /// Sends evidence from a source other than a webhook to the order's actor.
     ///
     /// # Errors
     /// The [`HandleError`]; nothing was written, unless it is `CommitUnknown`.
@@ -234,12 +234,12 @@ impl Orders {
     }
 }
 
-/// How log lines and traces name an order.
+/// An order's `ref`, for log lines and traces.
 fn ref_of(order_id: OrderId) -> DisplayValue<OrderRef> {
     display(order_id.order_ref())
 }
 
-/// The outcome as metrics and log name it.
+/// The outcome's label in metrics and logs.
 fn label(result: &Result<Handled, Rejection>) -> &'static str {
     match result {
         Ok(done) => done.outcome.as_str(),

@@ -23,18 +23,18 @@ use crate::store::{GatewayCall, Store};
 use crate::supervisor::UnderWay;
 use crate::timekeeper::Timekeeper;
 
-/// Checks under way at most, for each origin: strangers must not be able to keep the reconciler
-/// from checking, nor it an operator.
+/// The limit of concurrent checks per origin: unverified webhooks must not block the reconciler,
+/// nor the reconciler an operator.
 const IN_ALL: usize = 8;
-/// The same for strangers while ZenoPay seems to be down. Not zero: the answer shows as well as any
-/// probe that it is back.
+/// The same for unverified webhooks while ZenoPay seems to be down. Not zero: the check is also a
+/// probe that shows when it is back.
 const STRANGERS_WHILE_DOWN: usize = 1;
 /// Checks in a row without a usable answer after which ZenoPay is taken to be down.
 const PATIENCE: u32 = 8;
-/// The first pause of the reconciler then; it doubles with each probe that fails.
+/// The reconciler's first pause while ZenoPay is down; it doubles with each failed probe.
 const FIRST_PAUSE: Duration = Duration::from_secs(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
-/// How long an answer waits until its call is recorded.
+/// How long the recording of a call may delay its answer.
 const RECORD_WITHIN: Duration = Duration::from_millis(500);
 
 /// The reason for a status check.
@@ -42,9 +42,9 @@ const RECORD_WITHIN: Duration = Duration::from_millis(500);
 pub enum CheckOrigin {
     /// A webhook without proof.
     Stranger,
-    /// A proven webhook, an operator.
+    /// A proven webhook or an operator. Never refused by the budget.
     Ourselves,
-    /// The reconciler, which alone pauses while ZenoPay is down, and has taken a turn from the budget
+    /// The reconciler. Only it pauses while ZenoPay is down. It has taken a turn from the budget
     /// before it claimed the order.
     Schedule,
 }
@@ -148,7 +148,7 @@ impl StatusChecker {
     pub(super) fn begin(&self, order_id: OrderId, origin: CheckOrigin) -> Option<SharedCheck> {
         let under_way = self.under_way.lock();
         let mut under_way = under_way.unwrap_or_else(PoisonError::into_inner);
-        // Short: a handful of each origin.
+        // A full scan is cheap: at most a handful of checks per origin.
         under_way.retain(|_, check| !check.task.is_finished());
         let shared = under_way.get(&order_id).map(|check| check.answer.clone());
         let of_origin = under_way.values().filter(|check| check.origin == origin);
@@ -157,7 +157,7 @@ impl StatusChecker {
         }
         let now = self.timekeeper.now();
         match origin {
-            // Also for an answer that it only shares: each is followed by another check.
+            // Charged also if it shares an answer, because its webhook is followed by another check.
             CheckOrigin::Stranger if !self.pace().budget.admits_hint(now) => return None,
             CheckOrigin::Ourselves if shared.is_none() => self.pace().budget.spend(now),
             CheckOrigin::Stranger | CheckOrigin::Ourselves | CheckOrigin::Schedule => {}
@@ -234,7 +234,7 @@ impl StatusChecker {
     }
 }
 
-/// Whether this is an answer about orders, even a useless one.
+/// Whether ZenoPay answered the request, even if not with a status.
 fn is_there(answer: &StatusAnswer) -> bool {
     match answer {
         StatusAnswer::Known(_)

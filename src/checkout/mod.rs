@@ -28,14 +28,14 @@ pub mod printed;
 /// Where ZenoPay finds our webhook, below the public URL.
 pub const WEBHOOK_PATH: &str = "/api/v1/customer-portal/webhook/zenopay";
 
-/// Makes orders. Cheap to clone.
+/// Creates orders and pushes payment requests. Cheap to clone.
 #[derive(Clone)]
 pub struct Checkout {
     pub store: Store,
     /// Receives the evidence about a push.
     pub orders: Orders,
     pub client: Client,
-    /// What one phone may do.
+    /// Limits per phone.
     pub limits: Limits,
     /// How long an order may stay PENDING.
     pub expire_after: TimeDelta,
@@ -56,7 +56,7 @@ pub enum Bought {
     Resumed(Payment),
 }
 
-/// Why there is no order, or none that can be paid.
+/// Why no payable order was made.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckoutError {
     /// Not on sale.
@@ -80,7 +80,7 @@ pub enum CheckoutError {
         /// The order.
         order_id: OrderId,
     },
-    /// The store could not do it; there is no order.
+    /// The database failed; no order was pushed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -111,7 +111,7 @@ impl Checkout {
             Ok(Placed::Created(payment)) => self.push(payment).await,
             Ok(Placed::Resumed(payment)) => same_purchase(&purchase, payment).map(Bought::Resumed),
             Ok(Placed::Refused(refusal)) => Err(CheckoutError::Refused(refusal)),
-            // If the row exists, this task alone can push it, and it has not yet.
+            // If the row exists, only this task can push it, and it has not pushed yet.
             Err(unknown @ StoreError::CommitUnknown(_)) => match self.store.load(order_id).await? {
                 Some(payment) => self.push(payment).await,
                 None => Err(unknown.into()),
@@ -211,7 +211,7 @@ impl Checkout {
         let metadata = [("package".to_owned(), json!(payment.terms.code))];
         CreateRequest {
             order_id,
-            // Required and not checked; this domain can have no mailbox.
+            // ZenoPay requires an address and does not check it. `.invalid` never has mail (RFC 2606).
             buyer_email: format!("{order_id}@customer.invalid"),
             buyer_name: payment
                 .customer_name

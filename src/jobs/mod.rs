@@ -13,7 +13,7 @@ pub mod relay;
 pub mod retention;
 
 /// Runs rounds of a job until the stop, `pause` apart. A round under way is finished first. A round
-/// that fails is logged; what it has left undone is for the next one.
+/// that fails is logged; the next one does the rest.
 async fn every<T, F>(
     pause: Duration,
     stop: CancellationToken,

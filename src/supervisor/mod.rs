@@ -4,7 +4,7 @@
 //! stops. A failure is logged and counted (`malipo_task_restarts_total`). Then the task is started
 //! again after a pause, which doubles from one second to one minute while it keeps failing; the
 //! supervisor never gives up. A task without which nothing can be sold is not restarted: the
-//! process ends, and systemd starts all of it anew. `task.rs` says for each task which of the two
+//! process exits, and systemd restarts it. `task.rs` says for each task which of the two
 //! applies, and why.
 //!
 //! # Invariants
@@ -46,7 +46,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 #[derive(Clone)]
 pub struct Supervisor {
     shared: Arc<Shared>,
-    /// Once it is cancelled, a task may end.
+    /// Cancelled at shutdown. A task that ends before counts as failed.
     stop: CancellationToken,
     tracker: TaskTracker,
 }
@@ -56,7 +56,7 @@ struct Shared {
     last_failures: DashMap<Task, Instant>,
     /// The first task that ends the process.
     fatal: SetOnce<Task>,
-    /// The tasks that panic when they are polled next, in a test.
+    /// Failpoints of tests: an armed task panics at its next poll.
     traps: Failpoints,
 }
 
@@ -104,12 +104,12 @@ impl Supervisor {
         &self.shared.failures
     }
 
-    /// Cancelled when tasks have to end.
+    /// A token that is cancelled at shutdown.
     pub fn stop_token(&self) -> CancellationToken {
         self.stop.clone()
     }
 
-    /// Has all tasks end.
+    /// Tells all tasks to end.
     pub fn stop(&self) {
         self.stop.cancel();
     }
@@ -120,7 +120,7 @@ impl Supervisor {
         self.tracker.wait().await;
     }
 
-    /// Returns as soon as a task has failed without which nothing can be sold.
+    /// Returns when a task has failed whose failure ends the process.
     pub async fn fatal(&self) -> Task {
         *self.shared.fatal.wait().await
     }
@@ -196,7 +196,7 @@ impl Supervisor {
         self.shared.last_failures.insert(task, Instant::now());
     }
 
-    /// Panics instead of a poll of `work` where a test has set a trap.
+    /// Polls `work`, and panics first if a test has armed the task.
     async fn trapped(&self, task: Task, work: impl Future<Output = ()>) {
         let mut work = pin!(work);
         poll_fn(|context| {
@@ -228,7 +228,7 @@ impl Supervisor {
     }
 }
 
-/// The pause after a failure of a task that ran for so long.
+/// The pause before a restart: starts over if the task ran for longer than the longest pause.
 fn next_pause(pause: Duration, ran_for: Duration) -> Duration {
     if ran_for > LONGEST_PAUSE {
         FIRST_PAUSE
@@ -260,12 +260,12 @@ impl UnderWay {
         }
     }
 
-    /// The runtime, for tasks that a stop need not wait for here.
+    /// The runtime, for tasks that are not tracked here.
     pub fn runtime(&self) -> Handle {
         self.runtime.clone()
     }
 
-    /// Starts work. Its caller may await the end, and need not.
+    /// Starts work. The caller may await or drop the handle.
     pub fn spawn<T: Send + 'static>(
         &self,
         work: impl Future<Output = T> + Send + 'static,

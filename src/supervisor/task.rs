@@ -9,12 +9,12 @@
 //! | `cluster_announce`, `cluster_hear`, `cluster_looks`, `cluster_listen` | restarted | each makes up for the others; a lost notice costs a second |
 //! | `sandbox` | restarted | a webhook that was under way is sent again after its lease |
 //! | `status_actor` | restarted | polls are answered from the database meanwhile |
-//! | `writer` | restarted | the other lanes write meanwhile; what the lane had is answered 503, "it is not known", and comes again |
+//! | `writer` | restarted | the other lanes write meanwhile; its changes are answered 503 (`CommitUnknown`) and ZenoPay sends them again |
 //! | `reader` | restarted | orders are read by the other lanes meanwhile |
-//! | `order_arbiter`, `status_arbiter` | ends the process | actors cannot start on an arbiter that is gone, and it cannot be replaced under them |
+//! | `order_arbiter`, `status_arbiter` | ends the process | actors cannot start on an arbiter that has ended, and it cannot be replaced while it has actors |
 //! | `listener` | ends the process | no webhook and no guest reaches us |
 //!
-//! Not here, because they are not ours: the threads of sqlx, of actix-web's workers (which it
+//! Not listed, because libraries run them: the threads of sqlx, of actix-web's workers (which it
 //! replaces itself) and of the exporter of traces, without which only traces are lost.
 
 use strum::{EnumString, IntoStaticStr, VariantArray};
@@ -25,9 +25,9 @@ use strum::{EnumString, IntoStaticStr, VariantArray};
 pub enum Task {
     /// Ends orders that were not paid in time.
     OrderExpiry,
-    /// Asks ZenoPay about orders that are due.
+    /// Checks the status of due orders at ZenoPay.
     StatusChecks,
-    /// Brings status checks forward for orders that guests look at.
+    /// Brings status checks forward for orders that guests poll.
     EarlyChecks,
     /// Sends SMS.
     SmsRelay,
@@ -37,7 +37,7 @@ pub enum Task {
     Disconnects,
     /// Closes silent sessions and queues ended ones.
     SessionSweep,
-    /// Forgets bodies of old webhooks.
+    /// Deletes bodies of old webhooks.
     Retention,
     /// Removes idle order actors.
     Passivation,

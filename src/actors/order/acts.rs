@@ -1,10 +1,10 @@
-//! What operators and owners start: an operator's act, a status check by hand, the replay of a journalled
+//! Requests of operators and owners: an operator's act, a manual status check, the replay of a journalled
 //! webhook, a new code. All of it goes through the order's actor, in a task that no client cancels.
 //!
 //! # Invariants
 //! - A body is evidence only if it was proven when it came. A replay of an unproven one is no more than
 //!   a reason to check the order's status.
-//! - What is read before a reissue counts only for the version that was seen. Each new code raises it,
+//! - What is read before a reissue is valid only for the version that was seen. Each new code raises it,
 //!   so of two requests about one version the second is a duplicate.
 
 use std::sync::Arc;
@@ -31,9 +31,9 @@ use crate::store::{AuditEntry, JournalRow};
 /// The result of a status check by hand.
 #[derive(Clone, Debug)]
 pub struct Reconciled {
-    /// What ZenoPay said, or why it said nothing.
+    /// ZenoPay's answer, or why there is none.
     pub answer: StatusAnswer,
-    /// The effect.
+    /// What the answer changed.
     pub handled: Handled,
 }
 
@@ -44,7 +44,7 @@ pub enum ReissueOutcome {
     Given,
     /// The code was replaced before, since the version that the guest saw.
     GivenBefore,
-    /// The limit of a day is reached.
+    /// The daily limit is reached.
     Enough,
     /// There is no valid voucher.
     Over,
@@ -127,7 +127,7 @@ impl Orders {
             .await
     }
 
-    /// Runs work as a task of its own, which no client that leaves cancels.
+    /// Runs work in its own task, so that a client that disconnects does not cancel it.
     pub(super) async fn to_its_end<T, E>(
         &self,
         work: impl Future<Output = Result<T, E>> + Send + 'static,
@@ -236,7 +236,7 @@ fn without_effect(code: ReissueOutcome, payment: Payment) -> Result<Reissue, Han
     Ok(Reissue { code, payment })
 }
 
-/// A journalled webhook as if it came now. It keeps a proof that was about the body itself.
+/// A journalled webhook as if it came now. It keeps its proof unless that was a status check, which is repeated.
 fn replayed(row: &JournalRow, body: Bytes, now: DateTime<Utc>) -> ParsedWebhook {
     let by_itself = [Proof::Key, Proof::PreviousKey, Proof::Token].map(Proof::as_str);
     let mut webhook = ParsedWebhook::read(Delivery {

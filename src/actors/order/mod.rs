@@ -65,12 +65,12 @@ impl Command {
         }
     }
 
-    /// Whether a status check did not confirm a delivery.
+    /// Whether this is a delivery that a status check did not confirm.
     fn is_unconfirmed(&self) -> bool {
         self.delivery.is_some() && self.evidence.is_unconfirmed()
     }
 
-    /// The same as an operator's act.
+    /// Adds the audit entry of the operator who caused it.
     #[must_use]
     pub fn audited(mut self, audit: AuditEntry) -> Self {
         self.audit = Some(audit);
@@ -95,7 +95,7 @@ pub struct Handled {
     pub outcome: Outcome,
     /// The order as it is now.
     pub payment: Arc<Payment>,
-    /// What an operator or a guest requested is not possible.
+    /// Whether the request of an operator or a guest is not possible (409).
     pub refused: bool,
 }
 
@@ -111,7 +111,7 @@ pub enum HandleError {
     /// Too many messages wait, for this order or in all.
     #[error("too busy")]
     Busy,
-    /// The actor panicked at this message, several times.
+    /// The actor panicked at this message three times, or the task that sent it panicked.
     #[error("the order's actor panicked")]
     Panicked,
 }
@@ -212,7 +212,7 @@ async fn handle(
     (Err(StoreError::Conflict.into()), None)
 }
 
-/// Notifies the waiters and the log of what was committed, and of nothing else.
+/// Notifies the waiters of the committed order, and logs it.
 fn publish(
     context: &OrderContext,
     before: Payment,
@@ -235,7 +235,7 @@ fn publish(
             "payment status updated"
         );
     } else if !was_known {
-        // Nothing was changed; but what had to be read may be new to a waiter here, as after a
+        // Nothing was changed, but the order was just read and may be new to a waiter, as after a
         // commit whose outcome was lost.
         context.status.publish_here(payment.clone());
     }
@@ -279,7 +279,7 @@ fn change(payment: &Payment, decision: &Decision, command: &Command, now: DateTi
     }
 }
 
-/// Whether an operator's act is logged. One that changed nothing, because it is not possible or was
+/// Whether an operator's act is logged. An act that changed nothing, because it is not possible or was
 /// done before, is not; a replay and a status check are, whatever their result.
 fn is_done(decision: &Decision, command: &Command) -> bool {
     let by_hand = matches!(

@@ -13,7 +13,7 @@ use crate::gateways::zenopay::proof::{Keys, PathToken, Proof};
 use crate::gateways::zenopay::wire::{Notification, Unreadable, read_webhook};
 use crate::store::{DeliveryRecord, StoreError};
 
-/// Unverified webhooks in the process: as many as share eight status checks (`unverified.rs`).
+/// Unverified webhooks in the process: eight status checks, each shared by 32 (`unverified.rs`).
 const UNVERIFIED_MAX: usize = 256;
 /// Webhooks to an order's own URL whose secret is looked up. A read takes milliseconds, so this
 /// many wait only for a database that does not answer.
@@ -27,7 +27,7 @@ pub struct Delivery {
     pub key: Option<Vec<u8>>,
     /// What follows `webhook/zenopay/` in the URL, if anything.
     pub path_token: Option<String>,
-    /// As sent; the body decides.
+    /// As sent. Only recorded: the format is detected from the body.
     pub content_type: Option<String>,
     /// When its last byte was received, by the database's clock.
     pub received_at: DateTime<Utc>,
@@ -51,7 +51,7 @@ pub(in crate::actors) struct ParsedWebhook {
 /// The token in the URL.
 pub(in crate::actors) enum Token {
     Absent,
-    /// A text of another form.
+    /// Not of the form `ORDER_ID.SECRET`.
     Garbage,
     Present(PathToken),
 }
@@ -108,7 +108,7 @@ impl ParsedWebhook {
 
 /// What a webhook offers as its proof.
 pub(in crate::actors) enum Claim {
-    /// Nothing; it is about this order.
+    /// No proof. It is about this order.
     Unverified(OrderId),
     /// The secret of an order's own URL, which is to be compared.
     Token {
@@ -138,7 +138,7 @@ impl Default for Unproven {
 /// Why a webhook is not acknowledged.
 #[derive(Debug, thiserror::Error)]
 pub enum Rejection {
-    /// Not proven; a stranger learns nothing more.
+    /// Not proven. The sender learns nothing more.
     #[error("not authentic")]
     NotAuthentic,
     /// Proven and journalled, but no order of ours.
@@ -156,7 +156,7 @@ pub enum Rejection {
     /// The outcome of the COMMIT is not known; another copy finds out.
     #[error("it is not known whether the commit took place")]
     CommitUnknown,
-    /// Our own failure, journalled; nothing was changed.
+    /// An internal failure. It is journalled, unless the task of a replay panicked.
     #[error("our own failure")]
     Internal,
 }

@@ -41,7 +41,7 @@ impl Orders {
             Claim::Token { by_key, token } => {
                 record.proof = by_key.map(Proof::as_str);
                 let (proof, payment) = self.prove(&record, by_key, &token).await?;
-                // Only now is it known not to be a stranger's.
+                // The webhook is proven now, so it moves to a place of a proven one.
                 drop(place);
                 let place = self.enter_proven()?;
                 (proof, Some(payment), place)
@@ -66,7 +66,7 @@ impl Orders {
             .await
     }
 
-    /// The order that a proven webhook is about, and its report. One without them is journalled.
+    /// The order that a proven webhook is about, and its report. Without them it is journalled and refused.
     pub(super) async fn report_of(
         &self,
         said: Result<Notification, Unreadable>,
@@ -85,7 +85,7 @@ impl Orders {
         Err(rejection)
     }
 
-    /// Whether a proven webhook is evidence only after a status check.
+    /// Whether a proven webhook needs a status check before it counts as evidence.
     pub(super) fn needs_check(&self, report: &GatewayReport) -> bool {
         self.inner.auth.confirm == Confirm::Always || report.needs_confirmation()
     }
@@ -105,7 +105,7 @@ impl Orders {
             Err(error) => return Err(self.failed(error, record).await),
         }
         let Some(report) = self.follow_up(order_id).await else {
-            // What was not confirmed is neither evidence nor journalled.
+            // An unconfirmed webhook is neither evidence nor journalled.
             return Err(Rejection::NotAuthentic);
         };
         record.proof = Some(Proof::OrderStatus.as_str());
@@ -124,7 +124,7 @@ impl Orders {
         let start = || {
             let check = checker.begin(order_id, CheckOrigin::Stranger)?;
             let (orders, timekeeper) = (self.clone(), checker.timekeeper().clone());
-            // A task of its own: a follower that dies must not take the others along.
+            // In its own task: a webhook that is cancelled must not cancel the others that share it.
             let work = async move { orders.look_into(order_id, check).await };
             let task = self.inner.background.spawn(work);
             let follow_up = async move { (task.await.ok().flatten(), timekeeper.now()) };
@@ -145,7 +145,7 @@ impl Orders {
                 warn!(order = %order_id.order_ref(), %error, "the result of a status check could not be applied");
             }
         }
-        // Something may have happened that ZenoPay does not show yet.
+        // The payment may have been made without being visible in order-status yet.
         self.check_again_soon(order_id).await;
         None
     }
@@ -158,7 +158,7 @@ impl Orders {
         }
     }
 
-    /// Has the order's actor handle the evidence of a webhook; what goes wrong is journalled.
+    /// Sends the evidence of a webhook to the order's actor, and journals a failure.
     pub(super) async fn handle_delivery(
         &self,
         order_id: OrderId,
@@ -202,7 +202,7 @@ impl Orders {
         }
     }
 
-    /// Our own failure: nothing was changed, and the journal says so.
+    /// Logs a database failure, and journals it if the answer is 500. Nothing was changed.
     pub(super) async fn failed(&self, error: StoreError, record: DeliveryRecord) -> Rejection {
         let named = record.order_id.as_deref().and_then(|it| it.parse().ok());
         error!(order = named.map(ref_of), %error, "webhook failed");

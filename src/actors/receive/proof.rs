@@ -4,7 +4,7 @@
 //! # Invariants
 //! - A webhook without proof never takes a place of a proven one, so no flood of them makes us
 //!   refuse a genuine webhook.
-//! - Every refusal for want of proof looks the same, whatever is known of the order, and takes the
+//! - Every refusal without proof looks the same, whatever is known of the order, and makes the
 //!   same reads.
 
 use std::sync::Arc;
@@ -18,11 +18,11 @@ use crate::domain::order::Payment;
 use crate::gateways::zenopay::proof::{KeyCheck, PathToken, Proof};
 use crate::store::DeliveryRecord;
 
-/// An unverified webhook is journalled once it is confirmed; none that ZenoPay sends is longer.
+/// The longest unverified webhook. A confirmed one is journalled; ZenoPay's own are shorter.
 const UNVERIFIED_BYTES_MAX: usize = 8 * 1024;
 
 impl Orders {
-    /// Takes the place of a webhook with this claim.
+    /// Takes a place for a webhook with this claim.
     pub(in crate::actors) fn enter(
         &self,
         claim: &Claim,
@@ -57,7 +57,7 @@ impl Orders {
                 Some(_) | None => Err(Rejection::NotAuthentic),
             },
             (Token::Present(token), by_key) => {
-                // It proves one order alone, so a body about another one is not authentic.
+                // The token proves only its own order, so a body about another order is not authentic.
                 if webhook.said.is_ok() && webhook.in_body() != Some(token.order_id) {
                     return Err(Rejection::NotAuthentic);
                 }

@@ -1,6 +1,6 @@
 //! Webhooks without proof about orders of ours. A stranger can send any number of them, so all that
 //! come at the same moment share one status check, whose answer serves further ones for a while;
-//! then no webhook leads to another check of this order for some seconds. Those that come too fast
+//! then no webhook causes another check of this order for some seconds. Those that come too fast
 //! are refused like everything else that a stranger sends.
 
 use std::collections::HashMap;
@@ -45,7 +45,7 @@ impl UnverifiedWebhooks {
         start: impl FnOnce() -> Option<FollowUp>,
     ) -> Option<FollowUp> {
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-        // Short, because unverified webhooks lead to few checks.
+        // A full scan is cheap: the map is small, because few checks are admitted.
         recent.retain(|_, it| now.saturating_duration_since(it.began) < PER_ORDER);
         let recent = match recent.entry(order_id) {
             Entry::Occupied(recent) => recent.into_mut(),

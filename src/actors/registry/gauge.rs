@@ -1,5 +1,5 @@
-//! What operators see of one order's actor: numbers that it records as it works, so that reading them
-//! sends a busy actor no message.
+//! What others read of one order's actor: numbers for operators, and the webhook secret for `proof.rs`.
+//! The actor records them as it works, so that reading them sends a busy actor no message.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -40,11 +40,11 @@ pub struct ActorView {
     pub mailbox_depth: usize,
     /// Messages handled so far.
     pub handled: u64,
-    /// What the last one meant.
+    /// The outcome of the last one.
     pub last_outcome: Option<Outcome>,
-    /// Since it entered memory.
+    /// Time since the actor was started.
     pub age: Duration,
-    /// Since it was last used.
+    /// Time since the last message was admitted or handled.
     pub idle: Duration,
     /// The age of the oldest message that is not handled yet.
     pub oldest_message: Duration,

@@ -1,6 +1,6 @@
 //! The registry of active orders: one actor per order, started on first need and removed when idle.
 //!
-//! The concurrent core is `in_play.rs`, which knows no actors; `tests/schedules` tries it in every
+//! The concurrent core is `in_play.rs`, which has no actors in it; `tests/schedules` tests it in every
 //! order of steps.
 
 use std::sync::Arc;
@@ -21,7 +21,7 @@ pub mod gauge;
 pub(super) mod in_play;
 pub(super) mod sync;
 
-/// How many actors a message is sent to, when each panics.
+/// How many actors a message is sent to before it fails, if each of them panics.
 const INCARNATIONS: u32 = 3;
 
 /// The active orders.

@@ -1,7 +1,7 @@
 //! The locks and counters of the concurrent cores.
 //!
-//! `tests/schedules` compiles the cores a second time against locks whose next step a test chooses, so
-//! a core imports them from here alone.
+//! `tests/schedules` compiles them a second time with locks whose scheduling the test controls, so
+//! they import their locks only from here.
 
 pub use std::sync::Arc;
 

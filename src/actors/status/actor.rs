@@ -102,7 +102,7 @@ impl Handler<WhatIsWatched> for StatusActor {
 pub enum Source {
     /// It was read.
     Database,
-    /// Another process announced it, or a stranger on its channel.
+    /// Another process announced it. Not trusted: any database client can send on the channel.
     Announcement,
 }
 

@@ -22,7 +22,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::info_span;
 
-// `waiters.rs` takes its locks from there.
+// `waiters.rs` uses `super::sync`, which `tests/schedules` replaces.
 use super::registry::sync;
 use crate::domain::order::{OrderId, Payment};
 use crate::observability::metrics::Metrics;
@@ -35,7 +35,7 @@ pub use actor::Source;
 mod actor;
 mod waiters;
 
-/// After a read that failed although a newer version was published.
+/// The pause before a failed read of a newer version is repeated.
 const READ_AGAIN: Duration = Duration::from_secs(1);
 /// Shorter waits last as long as requested.
 const LONG: Duration = Duration::from_secs(20);
@@ -56,7 +56,7 @@ pub struct StatusBoard {
     metrics: Arc<Metrics>,
 }
 
-/// Interest in one order.
+/// A subscription to one order.
 pub struct Watching {
     order_id: OrderId,
     store: Store,
@@ -117,7 +117,7 @@ impl StatusBoard {
                 ended
             });
             async move {
-                // Nothing is ever sent: this is the end of the actor.
+                // Nothing is ever sent: the channel closes when the actor ends.
                 let _ = ended.await;
             }
         });
@@ -228,7 +228,7 @@ impl StatusBoard {
         self.watched_count.load(Ordering::Relaxed)
     }
 
-    /// Parked polls at most.
+    /// The limit of parked polls.
     pub fn waiters_max(&self) -> usize {
         self.waiters_max
     }
@@ -276,13 +276,13 @@ impl Watching {
                 self.metrics.notice.observe(notice.committed.elapsed());
                 return Some(payment);
             }
-            // That version was announced and never committed.
+            // The announced version was not committed (yet).
             self.receiver.changed().await.ok()?;
         }
     }
 }
 
-/// How long a poll that asks for `wait` is kept waiting; `dice` is between 0 and 1.
+/// `wait` with jitter; `dice` is between 0 and 1.
 ///
 /// Polls that began together, as after a restart, would all end in one moment, come back together,
 /// and so on, minute after minute; a sale in that moment would wait for thousands of answers. So each

@@ -15,11 +15,11 @@ pub struct OrderHistory {
     pub gateway_confirmed_at: Option<DateTime<Utc>>,
     /// The invoice's number.
     pub invoice: Option<String>,
-    /// Why the voucher was taken back.
+    /// Why the voucher was revoked.
     pub revoked_reason: Option<String>,
     /// Codes that the voucher had before, oldest first.
     pub former_codes: Vec<FormerCode>,
-    /// The number of RADIUS rows that let the voucher in.
+    /// The number of `radcheck` rows of the voucher.
     pub radius: u64,
     /// Pushes and status checks.
     pub calls: Vec<Call>,
@@ -29,7 +29,7 @@ pub struct OrderHistory {
     pub texts: Vec<Text>,
     /// The guest's devices online.
     pub sessions: Vec<Session>,
-    /// Sessions that a router is told to end.
+    /// Requests to routers to end sessions.
     pub disconnects: Vec<Disconnect>,
     /// Remarks of decisions.
     pub remarks: Vec<Remarked>,
@@ -88,7 +88,7 @@ pub struct JournalledWebhook {
     pub processing_ms: f64,
 }
 
-/// An SMS; its body holds the code and is left where it is.
+/// An SMS. Its text is not read, because it has the code.
 #[derive(Clone)]
 pub struct Text {
     /// Its number in the outbox.
@@ -145,7 +145,7 @@ pub struct Session {
     pub cause: String,
 }
 
-/// A session that a router is told to end.
+/// A request to a router to end a session.
 #[derive(Clone)]
 pub struct Disconnect {
     /// The router's address.
@@ -191,12 +191,12 @@ pub struct Remarked {
 pub struct Act {
     /// When.
     pub at: DateTime<Utc>,
-    /// Who.
+    /// The operator's name.
     pub operator: String,
-    /// What, in a word.
+    /// The action, in a word.
     pub action: String,
-    /// To what.
+    /// What it was done to.
     pub subject: String,
-    /// What else they said.
+    /// The reason, as typed.
     pub detail: Option<String>,
 }

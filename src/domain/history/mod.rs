@@ -52,7 +52,7 @@ pub fn tell(
         mask: codes.fold(mask, |mask, code| mask.and(code)),
         lines: Vec::new(),
     };
-    // In the order in which things follow from each other, which the stable sort keeps for lines of
+    // In causal order, which the stable sort keeps for lines of
     // the same millisecond.
     narrator.created();
     narrator.calls();
@@ -164,7 +164,7 @@ impl Narrator<'_> {
         text.map(|text| self.mask.text(text))
     }
 
-    /// That time ran out is in no row: an expired order, or money that came after it.
+    /// Derived lines that no row has: the deadline that passed, and the note about left-out rows.
     fn end(&mut self, now: DateTime<Utc>) {
         let payment = &self.history.payment;
         let late = payment.confirmed_at > Some(payment.deadline_at);
@@ -180,7 +180,7 @@ impl Narrator<'_> {
     }
 }
 
-/// What is known, between two texts; nothing where it is not known.
+/// The value between two texts; empty if there is none.
 fn optional(before: &str, known: Option<impl Display>, after: &str) -> String {
     known.map_or_else(String::new, |known| format!("{before}{known}{after}"))
 }

@@ -1,4 +1,4 @@
-//! The voucher in the timeline: sold, replaced, taken back, or paid for twice.
+//! The voucher in the timeline: sold, reissued, revoked, or paid for twice.
 
 use std::fmt::Display;
 
@@ -9,7 +9,7 @@ use crate::domain::catalog::Validity;
 use crate::domain::order::Payment;
 
 impl Narrator<'_> {
-    /// What was sold, and what became of it.
+    /// The sale, its RADIUS user, and its revocation.
     pub(super) fn sale(&mut self, clock: &impl TimeZone<Offset: Display>) {
         let payment = &self.history.payment;
         if let Some(at) = self.history.gateway_confirmed_at {
@@ -80,14 +80,14 @@ impl Narrator<'_> {
     }
 }
 
-/// With the zone's name: the same sentence is read beside times in UTC.
+/// With the zone's name, because the line itself has a time in UTC.
 fn minute(at: DateTime<Utc>, clock: &impl TimeZone<Offset: Display>) -> String {
     at.with_timezone(clock)
         .format("%-d %b %Y, %H:%M %Z")
         .to_string()
 }
 
-/// What the invoice is about, where that is not the price.
+/// The amount paid and the price, if they differ; else empty.
 fn paid(payment: &Payment) -> String {
     let (paid, price) = (payment.came_in(), payment.amount);
     if paid == price {

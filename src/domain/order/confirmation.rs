@@ -6,7 +6,7 @@
 
 use super::{Decision, Effect, Facts, GatewayReport, Outcome, Payment, Status, Word};
 
-/// Adds to a decision about a report that the report is an answer to our question.
+/// Extends a decision about a report that is the answer of a status check: it also confirms a sale.
 pub(super) fn asked(
     payment: &Payment,
     report: &GatewayReport,
@@ -18,8 +18,8 @@ pub(super) fn asked(
         sale.payment.due_at = None;
     }
     if awaits_confirmation(payment) && report.word == Word::Paid {
-        // The sale stays as it is. What does not agree with it is alerted by `decision`, unless it
-        // is the amount that it was sold for all the same, which was alerted then.
+        // The sale stays as it is. `decision` has an alert for each difference. The amount that the order
+        // was sold for was alerted at the sale, so it is not alerted again.
         let known = payment.gateway.paid_amount;
         let is_known = known.is_some() && known == report.paid_amount();
         if is_known && !payment.names_another_reference(report) {
@@ -34,7 +34,7 @@ pub(super) fn asked(
     decision
 }
 
-/// Decides about a sale that ZenoPay was asked about for days and never confirmed.
+/// Decides about a sale that status checks over days have not confirmed.
 pub(super) fn given_up(payment: &Payment) -> Decision {
     let stale = Decision::keep(Outcome::Stale);
     if !awaits_confirmation(payment) {

@@ -15,7 +15,7 @@ use crate::domain::people::Personal;
 /// Decides what `evidence` does to `payment`.
 pub fn decide(payment: &Payment, evidence: &Evidence, facts: &Facts) -> Decision {
     match evidence {
-        // A status check comes before; without it nothing is concluded.
+        // The amount cannot be read, so only a status check can decide.
         Evidence::Gateway(report) if report.needs_confirmation() => {
             Decision::keep(Outcome::Unconfirmed)
         }

@@ -23,7 +23,7 @@ pub struct Remark {
     pub kind: &'static str,
     /// A sentence for the operator; no phone, no code.
     pub text: String,
-    /// ZenoPay's number of the payment that it is about, if that is not the order's own.
+    /// ZenoPay's reference of the payment it is about, if that is not the order's own.
     pub reference: Option<String>,
 }
 
@@ -54,11 +54,11 @@ pub enum Effect {
     Revoke(Box<Payment>),
     /// The order stays COMPLETED and its voucher gets another code.
     Replace(Box<Replacement>),
-    /// The order stays as it is, and what ZenoPay knows of the money is kept.
+    /// The status stays; what ZenoPay reports about the money is stored.
     Confirm(Box<Payment>),
     /// The order stays as it is.
     Keep,
-    /// The order stays as it is and ZenoPay is asked at this time.
+    /// The order stays as it is, and its status is checked at this time.
     Ask(DateTime<Utc>),
     /// What an operator or a guest requests is not possible now.
     Refuse,

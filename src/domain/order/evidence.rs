@@ -1,4 +1,4 @@
-//! What we know about a payment, from any source. Proofs are checked before: evidence is true.
+//! What we know about a payment, from any source. It is trusted: proofs are checked before.
 
 use std::fmt;
 
@@ -106,7 +106,7 @@ pub enum OperatorAct {
         /// Why, in the operator's words.
         reason: String,
     },
-    /// The voucher of a completed order must not let in any more.
+    /// The voucher of a completed order must not work any more.
     Revoke {
         /// Why, in the operator's words.
         reason: String,
@@ -119,7 +119,7 @@ impl fmt::Debug for OperatorAct {
     }
 }
 
-/// An owner may have an order's code replaced so often in [`A_DAY`].
+/// How often an owner may have a code replaced within [`A_DAY`].
 pub const MOST: u32 = 3;
 
 /// For how long a replaced code counts against [`MOST`].
@@ -139,7 +139,7 @@ pub enum ReissuedBy {
 pub struct ReissueInput {
     /// The party that requests it.
     pub by: ReissuedBy,
-    /// The version of the order that was seen; a second press has the same one.
+    /// The version that the requester saw. A second click sends the same one.
     pub seen: i32,
     /// How much of the voucher is used.
     pub usage: Usage,
@@ -163,19 +163,19 @@ impl Replaced {
     }
 }
 
-/// Everything that can move an order.
+/// Everything that can change an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Evidence {
     /// A proven webhook.
     Gateway(GatewayReport),
-    /// The answer of a status check: the same, and it confirms a sale.
+    /// The answer of a status check. Unlike a webhook it also confirms a sale.
     OrderStatus(GatewayReport),
     /// ZenoPay refused to push: the guest's phone never rang.
     PushRefused {
         /// In ZenoPay's words.
         reason: String,
     },
-    /// A time-out or a 5xx: the phone may be ringing or not.
+    /// A time-out or a 5xx: it is not known whether the phone rings.
     PushUnknown,
     /// A status check for a webhook had no answer.
     Unconfirmed,

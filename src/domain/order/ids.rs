@@ -66,7 +66,7 @@ impl FromStr for OrderRef {
 /// An order as an operator names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OrderName {
-    /// By its id, which is one order's alone.
+    /// By its id, which is unique.
     Id(OrderId),
     /// By its `ref`, which several orders can share.
     Ref(OrderRef),
@@ -82,7 +82,7 @@ impl FromStr for OrderName {
 }
 
 impl OrderId {
-    /// Its `ref`, for all but the browser that bought, ZenoPay and an admin's documents.
+    /// Its `ref`. Only the buyer's browser, ZenoPay and admins see the whole id.
     pub fn order_ref(self) -> OrderRef {
         let (first, _, _, _) = self.0.as_fields();
         OrderRef(first)

@@ -32,7 +32,7 @@ pub enum Outcome {
     Held,
     /// ZenoPay did not confirm the delivery.
     Unconfirmed,
-    /// Proven, but no order of ours.
+    /// Proven, but no such order.
     UnknownOrder,
     /// Proven, but not readable.
     Malformed,
@@ -40,7 +40,7 @@ pub enum Outcome {
     Error,
     /// An operator recorded that the owner has paid back.
     Refunded,
-    /// An operator took the voucher back.
+    /// An operator revoked the voucher.
     Revoked,
     /// An operator completed a held order.
     Released,

@@ -50,7 +50,7 @@ impl Status {
         }
     }
 
-    /// Whether only an operator or a new code changes it any more.
+    /// Whether only an operator or a reissue can still change it.
     pub fn is_finished(self) -> bool {
         match self {
             Self::Completed | Self::Refunded => true,
@@ -166,7 +166,7 @@ pub struct Payment {
     pub owner_token: Option<OwnerToken>,
     /// What ZenoPay has reported.
     pub gateway: GatewayFacts,
-    /// Why it is not sold.
+    /// Why it is not sold, or why the money goes back.
     pub failure_reason: Option<FailureReason>,
     /// What the gateway wrote when it refused, as it was sent. For admins alone: it is free text.
     pub gateway_word: Option<String>,
@@ -176,7 +176,7 @@ pub struct Payment {
     pub created_at: DateTime<Utc>,
     /// When PENDING becomes EXPIRED.
     pub deadline_at: DateTime<Utc>,
-    /// When its status is checked next; `None` is never.
+    /// When its status is checked next; `None`: not at all.
     pub due_at: Option<DateTime<Utc>>,
     /// When we learned that it was paid.
     pub confirmed_at: Option<DateTime<Utc>>,
@@ -186,7 +186,7 @@ pub struct Payment {
     pub gateway_confirmed_at: Option<DateTime<Utc>>,
     /// When an operator recorded that the money went back.
     pub refunded_at: Option<DateTime<Utc>>,
-    /// When the voucher's code was last replaced. From then on the order id shows no code.
+    /// When the voucher's code was last replaced. Since then only the owner link shows the code.
     pub reissued_at: Option<DateTime<Utc>>,
     /// The voucher, once sold.
     pub voucher: Option<Voucher>,
@@ -210,7 +210,7 @@ impl Payment {
         }
     }
 
-    /// The money that came in, once it did: the price if no amount was reported.
+    /// The amount paid, for a paid order: the price if no amount was reported.
     pub fn came_in(&self) -> Tzs {
         self.gateway.paid_amount.unwrap_or(self.amount)
     }
@@ -220,7 +220,7 @@ impl Payment {
         self.processed_at.is_some()
     }
 
-    /// Whether a report is about another payment of money than the known one.
+    /// Whether a report has another reference than the known one: a second payment.
     pub fn names_another_reference(&self, report: &GatewayReport) -> bool {
         match (&self.gateway.reference, &report.reference) {
             (Some(known), Some(new)) => known != new,

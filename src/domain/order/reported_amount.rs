@@ -9,7 +9,7 @@ use crate::domain::clean_text::clean;
 
 /// Characters kept of an amount that cannot be read.
 const SHOWN_CHARS: usize = 60;
-/// More digits than all the money in the country has.
+/// The longest amount that is read, in digits; no real amount needs more.
 const DIGITS_MAX: usize = 15;
 /// What separates groups of three digits: a comma, a blank, and the blanks that formatters write
 /// (no-break, narrow no-break, thin).
@@ -45,7 +45,7 @@ impl ReportedAmount {
         whole_shillings(number).map_or_else(|| Self::unreadable(number), Self::Whole)
     }
 
-    /// A value that is no amount, as it was sent; nothing but blanks is absent.
+    /// A value that is no amount, as it was sent; [`Self::Absent`] if it is blank.
     pub fn unreadable(sent: &str) -> Self {
         clean(sent, SHOWN_CHARS).map_or(Self::Absent, Self::Unreadable)
     }

@@ -54,7 +54,7 @@ pub struct Sms {
 }
 
 impl Sms {
-    /// The message that brings the voucher of `sold`, whose code is fresh.
+    /// The message with the voucher of `sold`, whose code is `facts.fresh_code`.
     pub(super) fn of(kind: String, occasion: Occasion, sold: &Payment, facts: &Facts) -> Self {
         let news = VoucherNews {
             occasion,
@@ -122,7 +122,7 @@ impl Sale {
 pub struct Replacement {
     /// The order as it is afterwards, with the new code.
     pub payment: Payment,
-    /// The code that is closed.
+    /// The old code, which stops working.
     pub old: VoucherCode,
     /// The message to the guest.
     pub sms: Sms,

@@ -43,8 +43,8 @@ pub struct AskBudget {
     overdue: TokenBucket,
     shared: TokenBucket,
     hints: TokenBucket,
-    /// Whether the next turn is one for the longest overdue. Each has every other turn while
-    /// there are tokens of both, also when a slow ZenoPay leaves room for few.
+    /// Whether the next turn is for the longest overdue. The two halves alternate while
+    /// both have tokens, also when a slow ZenoPay allows few checks.
     overdue_is_next: bool,
 }
 
@@ -114,7 +114,7 @@ impl AskBudget {
 mod tests {
     use super::*;
 
-    /// What a minute of full demand is given at a pace, looked at each 10 ms.
+    /// The checks granted in a minute of full demand, requested each 10 ms.
     struct Minute {
         overdue: usize,
         urgent: usize,

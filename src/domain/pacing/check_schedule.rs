@@ -19,9 +19,9 @@ const LONGEST: TimeDelta = TimeDelta::hours(6);
 const GIVE_UP: TimeDelta = TimeDelta::days(30);
 /// The pause between a sale and its check, which leaves the budget to waiting guests.
 const CONFIRM_AFTER: TimeDelta = TimeDelta::seconds(60);
-/// A sale that ZenoPay does not confirm for so long is for an operator to look into.
+/// A sale that ZenoPay has not confirmed after this long becomes an alert for operators.
 const CONFIRM_WITHIN: TimeDelta = TimeDelta::days(3);
-/// How soon to check after an unverified webhook that could not be confirmed.
+/// How soon to check after an unclear push, an unconfirmed webhook, or a check that could not be made.
 const SOON: TimeDelta = TimeDelta::seconds(2);
 
 /// The first check of an order that was created at `created_at`.
@@ -58,8 +58,8 @@ pub fn next_confirmation(sold_at: DateTime<Utc>, now: DateTime<Utc>) -> Option<D
     (age < CONFIRM_WITHIN).then(|| now + age.clamp(CONFIRM_AFTER, LONGEST))
 }
 
-/// A gap between four and six fifths as long. Not random: the id is, and the moment
-/// differs, so the same order is not always early.
+/// The gap times 0.8 to 1.2, derived from the order id and the moment. The moment
+/// is included so that the same order is not always early.
 fn spread(gap: TimeDelta, order_id: OrderId, at: DateTime<Utc>) -> TimeDelta {
     let id = order_id.0.as_u128();
     let moment = at.timestamp_millis().unsigned_abs();
@@ -68,8 +68,8 @@ fn spread(gap: TimeDelta, order_id: OrderId, at: DateTime<Utc>) -> TimeDelta {
     TimeDelta::milliseconds(gap.num_milliseconds() * permille / 1_000)
 }
 
-/// The finalizer of SplitMix64 (Steele, Lea and Flood, 2014): every bit in depends on
-/// every bit out.
+/// The finalizer of SplitMix64 (Steele, Lea and Flood, 2014): every bit out depends on
+/// every bit in.
 fn mix(seed: u64) -> u64 {
     let once = (seed ^ (seed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let twice = (once ^ (once >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);

@@ -1,5 +1,5 @@
 //! A circuit breaker for a service that may be down. After a few failures in a row it opens and
-//! nothing is sent; when a pause is over a single probe may go, and its end decides. The
+//! nothing is sent. After a pause a single probe is sent, and its result closes or reopens it. The
 //! pause doubles with each probe that fails.
 //!
 //! Pure: the caller passes the time, so that an hour can pass in a test.
@@ -23,7 +23,7 @@ pub enum Flow {
 /// A change of state, for the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Turn {
-    /// It has opened, or stays open for longer.
+    /// It opened, or a probe failed and it stays open.
     Opened {
         /// Until the next probe.
         pause: Duration,
@@ -98,7 +98,7 @@ impl Circuit {
         let pause = match self.state {
             State::Closed if self.failures < self.patience => return None,
             State::Closed => self.first_pause,
-            // A request that was under way when it opened says nothing new.
+            // A request that was sent before it opened is no new evidence.
             State::Open { .. } => return None,
             State::Probing { pause, .. } => (pause * 2).min(self.longest_pause),
         };

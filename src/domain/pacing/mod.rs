@@ -1,4 +1,4 @@
-//! How often others are called: circuits, budgets, schedules and growing pauses.
+//! How often other services are called: circuit breakers, budgets, schedules and back-off.
 
 use chrono::TimeDelta;
 

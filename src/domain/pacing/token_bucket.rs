@@ -1,4 +1,4 @@
-//! A token bucket: a steady pace, with a burst of one second's tokens after a rest, and at least of one
+//! A token bucket: a steady rate, and after a pause a burst of one second's tokens, but at least one
 //! token.
 //!
 //! Pure: the caller passes the time.
@@ -36,8 +36,8 @@ impl TokenBucket {
         taken
     }
 
-    /// Takes one token although there may be none. The debt is never more than a full bucket, so
-    /// that others wait for two fillings at most.
+    /// Takes one token, also if there is none (a debt). The debt is at most one full bucket, so
+    /// that other callers wait for at most two refills.
     pub fn spend(&mut self, now: Instant) {
         self.fill(now);
         self.tokens = (self.tokens - 1.0).max(-self.most);

@@ -30,7 +30,7 @@ impl Reconciler {
         let parts = &self.inner.parts;
         let (store, checker, order_id) = (&parts.store, parts.orders.checker(), order.order_id);
         let Some(answer) = checker.check(order_id, CheckOrigin::Schedule).await else {
-            // Not checked at all, so it does not count.
+            // No check was made, so it does not count as one.
             let soon = ask_soon(store.clock().now());
             return Ok(store.check_by(order_id, soon).await?);
         };
@@ -44,11 +44,11 @@ impl Reconciler {
                 let since = unconfirmed_since(&handled.payment);
                 (handled.payment.status, since.filter(|_| says_nothing))
             }
-            // Unknown is never failed: check again.
+            // An unknown status is not a failure: check again later.
             StatusAnswer::Unknown(_) => (order.status, order.unconfirmed_since),
         };
         let now = store.clock().now();
-        // Not this order's fault: its turn comes when ZenoPay is back.
+        // ZenoPay is down, so the gap does not grow: check soon after it is back.
         let is_down = checker.flow() != Flow::Free;
         let next = match unconfirmed_since {
             Some(_) if is_down => Some(ask_soon(now)),
@@ -69,7 +69,7 @@ impl Reconciler {
         Ok(store.reschedule(order, next).await?)
     }
 
-    /// Counts only what this answer has changed: after a webhook that was quicker nothing is repaired.
+    /// Counts and logs a repair, if the answer of the check changed the order.
     fn count_repair(&self, order_id: OrderId, handled: &Handled) {
         let status = handled.payment.status.as_str();
         let is_repair = matches!(

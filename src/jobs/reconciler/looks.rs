@@ -1,5 +1,5 @@
-//! Guests who look at orders that have been open for too long: each look is a reason to check the
-//! order's status before the schedule would. Limited per order and in all, because a client can look
+//! Early checks: a guest who polls an order that has been open for long is a reason to check the
+//! order's status before the schedule does. Limited per order and in total, because a client can poll
 //! as often as it likes.
 
 use std::collections::HashMap;
@@ -16,7 +16,7 @@ use crate::domain::pacing::TokenBucket;
 const OLD: TimeDelta = TimeDelta::seconds(20);
 /// The age after which no guest waits any more.
 const TOO_OLD: TimeDelta = TimeDelta::days(2);
-/// Between two checks that looks at one order lead to.
+/// The shortest time between two early checks of one order.
 const PER_ORDER: Duration = Duration::from_secs(15);
 /// Looks that wait to be followed; more are dropped, because the guest will look again.
 const BACKLOG: usize = 64;
@@ -65,7 +65,7 @@ impl Looks {
 
     fn admits(&self, order_id: OrderId, now: Instant) -> bool {
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-        // Short, because the bucket lets few in.
+        // A full scan is cheap: the bucket admits few.
         let is_recent = |at: Instant| now.saturating_duration_since(at) < PER_ORDER;
         recent.followed.retain(|_, at| is_recent(*at));
         let is_new = !recent.followed.contains_key(&order_id);

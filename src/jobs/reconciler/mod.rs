@@ -38,7 +38,7 @@ use looks::Looks;
 
 /// The pause when nothing is due.
 const TICK: Duration = Duration::from_millis(500);
-/// How long a claimed order is ours; a check takes a few seconds at most.
+/// How long a claim lasts; a check takes a few seconds at most.
 const LEASE: TimeDelta = TimeDelta::seconds(60);
 /// Checks under way at once, so that one slow answer does not delay the others; as many as
 /// `actors/status_checks.rs` admits for the schedule.
@@ -52,7 +52,7 @@ const DEADLINES: u64 = 200;
 pub struct Parts {
     /// The database.
     pub store: Store,
-    /// The order actors, and the status checks.
+    /// Handle to the order actors and the status checker.
     pub orders: Orders,
     /// The orders that polls wait for.
     pub status: StatusBoard,
@@ -93,7 +93,7 @@ impl Reconciler {
         }
     }
 
-    /// Starts the loops as separate tasks: an order expires on time although ZenoPay does not answer.
+    /// Starts the loops as separate tasks, so that orders expire on time while ZenoPay does not answer.
     /// What a stop or a panic leaves undone comes back when its lease ends.
     pub fn start(&self, supervisor: &Supervisor, background: &Handle) {
         let ours = self.clone();
@@ -175,7 +175,7 @@ impl Reconciler {
                 warn!(%error, "reconciler: the database cannot be read; trying again");
                 0
             });
-            // Otherwise more may be due, and places and turns set the pace.
+            // Otherwise more may be due; places and turns limit the rate.
             if started == 0 {
                 sleep(TICK).await;
             }

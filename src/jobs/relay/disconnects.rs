@@ -23,12 +23,12 @@ use crate::store::{DisconnectAttempt, QueuedDisconnect, Store, StoreError};
 
 /// The pause between two looks at the outbox.
 const TICK: Duration = Duration::from_millis(500);
-/// How long a claimed session is ours; a silent router is given up within five seconds, and all
+/// How long a claim lasts; a request to a silent router times out within five seconds, and all
 /// requests of a round are sent at once.
 const LEASE: TimeDelta = TimeDelta::seconds(60);
 /// Sessions per round.
 const BATCH: u64 = 16;
-/// After this many attempts, in a good hour, the router is taken to be out of reach.
+/// After this many attempts, about one hour, the router is taken to be unreachable.
 const ATTEMPTS: i32 = 12;
 /// The first pause after a failure; it doubles up to `LONGEST_PAUSE`.
 const FIRST_PAUSE: TimeDelta = TimeDelta::seconds(10);
@@ -128,7 +128,7 @@ fn result_of(answer: Disconnected) -> (&'static str, Remark) {
     }
 }
 
-/// How often the sessions are looked at.
+/// The pause between two sweeps.
 const SWEEP_TICK: Duration = Duration::from_secs(3);
 /// Vouchers per sweep.
 const SWEEP_BATCH: u64 = 100;

@@ -4,8 +4,8 @@
 //! A message that fails is tried again after a pause that grows and has a random part, so that a
 //! crowd of them does not come back together; after `sms.attempts_max` attempts it is dead and waits
 //! for an operator. One whose answer is not understood counts as sent, and the order's timeline has
-//! an alert. A provider that accepts nothing is not hammered: the circuit opens, and while it is open
-//! only the probes use up attempts.
+//! an alert. While a provider accepts nothing, the circuit is open, and
+//! only the probes count as attempts.
 
 use std::iter;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -30,7 +30,7 @@ mod receipts;
 
 /// The pause between two looks at the outbox.
 const TICK: Duration = Duration::from_millis(500);
-/// How long a claimed message is ours: twice the longest time-out of a provider.
+/// How long a claim lasts: twice the longest time-out of a provider.
 const LEASE: TimeDelta = TimeDelta::seconds(120);
 /// Messages under way at once. No more are claimed than can be sent, so that no lease ends
 /// while its message waits behind others.
@@ -219,8 +219,8 @@ fn unclear(why: String) -> Remark {
     Remark::new(Level::Alert, "sms_unclear", text)
 }
 
-/// The pause after this many attempts: twice as long each time, and by `dice` (0 to 1) between
-/// half of that and the whole.
+/// The pause after this many attempts: doubled each time, then scaled by `dice` (0 to 1) to between
+/// half and all of it.
 fn pause(attempts: u32, dice: f64) -> TimeDelta {
     let doublings = i32::try_from(attempts).unwrap_or(i32::MAX) - 1;
     let whole = doubled(FIRST_PAUSE, doublings, LONGEST_PAUSE);

@@ -22,7 +22,7 @@ use crate::observability::metrics::{Metrics, RadiusTurn};
 use crate::radius::client::{self, Access, RadiusError};
 use crate::store::{NOT_LET_IN, NOT_TESTED, SoldVoucher, Store, StoreError, TESTED};
 
-/// Only vouchers that were just sold: of older ones the guests have complained already.
+/// Only vouchers sold within this time: guests with older ones have complained already.
 const FRESH: TimeDelta = TimeDelta::minutes(2);
 /// A name that no voucher can have.
 const STRANGER: &str = "malipo-knocks";
@@ -90,7 +90,7 @@ impl Proofs {
                 let text = "FreeRADIUS lets this voucher in".to_owned();
                 (result, Level::Note, TESTED, text)
             }
-            // A guest may have been quicker than the test, which is then one device too many.
+            // The guest may have logged in first; the test is then one device too many.
             Ok(Access::Rejected(_)) if self.is_used(&voucher.code).await? => {
                 let text = "a device has logged in with this voucher already".to_owned();
                 (ProofResult::Accepted, Level::Note, TESTED, text)
@@ -123,7 +123,7 @@ impl Proofs {
         Ok(())
     }
 
-    /// Tries a log-in, and notes whether FreeRADIUS answers.
+    /// Tries a log-in, and records whether FreeRADIUS answers.
     async fn log_in(&self, name: &str) -> (Result<Access, RadiusError>, ProofResult) {
         let answer = client::access(self.server, &self.secret, name, name).await;
         let access = answer.map(|answer| answer.access);

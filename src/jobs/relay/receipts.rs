@@ -1,5 +1,5 @@
-//! Receipts of SMS, from providers that have to be asked for them. An accepted message is not a
-//! delivered one; only what a provider says is written.
+//! Receipts of SMS, from providers that must be polled for them. An accepted message is not a
+//! delivered one; only a receipt is recorded as delivered.
 
 use std::time::Duration;
 

@@ -1,9 +1,9 @@
-//! The archive: webhooks that left the journal, as lines of JSON in files that change only when a person
-//! is erased: `webhooks-DAY-FIRST.jsonl`, by the day on which they came (UTC) and the number of the
-//! first.
+//! The archive: webhooks whose bodies left the journal, as JSON lines. A file is `webhooks-DAY-FIRST.jsonl`:
+//! the day they were received (UTC) and the number of its first webhook. It changes only when a person
+//! is erased.
 //!
 //! # Invariants
-//! A file is written as a whole or not at all, and when `write` returns it outlives a power cut. A
+//! A file is written as a whole or not at all, and is on disk (synced) when `write` returns. A
 //! batch that is written again, as after a kill before its bodies were deleted, has the same first
 //! number and replaces the same file.
 
@@ -22,7 +22,7 @@ use crate::store::OldDelivery;
 /// A delivery in the archive: its line in the journal, with its body.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
 pub struct Archived {
-    /// Its number in the journal, where what it did stays.
+    /// Its number in the journal, where its row stays without the body.
     pub id: i64,
     /// As the sender named it.
     pub order_id: Option<String>,
@@ -61,7 +61,7 @@ impl From<&OldDelivery> for Archived {
 /// Writes deliveries into `folder`, which is made if it is missing.
 ///
 /// # Errors
-/// If anything of it is not on the disk.
+/// If a file could not be written or synced.
 pub(super) fn write(folder: &Path, old: &[OldDelivery]) -> io::Result<()> {
     fs::create_dir_all(folder)?;
     let same_day = |one: &OldDelivery, other: &OldDelivery| day(one) == day(other);
@@ -111,7 +111,7 @@ fn private(path: &Path) -> io::Result<File> {
 /// bodies there were.
 ///
 /// # Errors
-/// If a file cannot be read or written; asking again goes on.
+/// If a file cannot be read or written; calling it again does the rest.
 pub(super) fn forget(folder: &Path, person: &Person, orders: &HashSet<String>) -> io::Result<u64> {
     let mut forgotten = 0;
     for entry in fs::read_dir(folder)? {
@@ -151,7 +151,7 @@ impl Archived {
         self.body = None;
         self.body_hex = None;
         self.content_type = None;
-        // A text that is no id may be about the person.
+        // A text that is not an order id may name the person.
         self.order_id.take_if(|it| it.parse::<OrderId>().is_err());
     }
 }

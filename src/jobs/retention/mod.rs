@@ -22,9 +22,9 @@ use crate::store::{Erasure, Store, StoreError};
 
 pub mod archive;
 
-/// Between two rounds.
+/// The pause between two rounds.
 const EACH: Duration = Duration::from_secs(3_600);
-/// Between two batches: a sale never waits long behind one.
+/// The pause between two batches, so that sales are not delayed.
 const BREATH: Duration = Duration::from_millis(100);
 /// Rows a batch.
 const BATCH: u64 = 500;
@@ -35,7 +35,7 @@ pub enum RetentionError {
     /// The journal cannot be read or written.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Not in the archive, so not deleted.
+    /// The archive cannot be written, so nothing was deleted.
     #[error("retention.archive_dir cannot be written: {0}")]
     Archive(#[from] io::Error),
 }
@@ -51,7 +51,7 @@ pub struct Retention {
 }
 
 impl Retention {
-    /// Deletes what the configuration says.
+    /// A retention job with the limits of the configuration.
     pub fn new(store: Store, config: &RetentionConfig) -> Self {
         let days = i64::from(config.bodies_days);
         Self {
@@ -69,7 +69,7 @@ impl Retention {
 
     /// Runs until stopped; ends at once if everything is kept.
     pub async fn run(self, stop: CancellationToken) {
-        // The journal is read once from its beginning, and then from where it was left.
+        // The first round reads the journal from its beginning, later rounds from where it stopped.
         let mut reached = 0;
         while self.bodies.is_some() {
             match stop.run_until_cancelled(self.run_once(&mut reached)).await {
@@ -84,7 +84,7 @@ impl Retention {
         }
     }
 
-    /// One round over the rows after `reached`, which moves with it; returns how many bodies left.
+    /// One round over the rows after `reached`, which is advanced; returns how many bodies were deleted.
     ///
     /// # Errors
     /// If the journal or the archive cannot be read or written; the rest is for the next round.

@@ -1,4 +1,4 @@
-//! The whole story of one order, word for word, for both kinds of eyes.
+//! The whole timeline of one order, word for word, for admins and for viewers.
 
 use chrono::TimeDelta;
 use chrono_tz::Africa::Dar_es_Salaam;
@@ -59,7 +59,7 @@ fn a_viewer_reads_the_same_timeline_without_phones_and_codes() {
 
     let text = masked.join("\n");
     assert_eq!(masked.len(), whole.len());
-    // What an operator typed is told to admins alone, masked or not.
+    // Text that an operator typed is shown only to admins.
     for secret in ["712345678", "744000001", "AAAAAAAA", "showed"] {
         assert!(!text.contains(secret), "{text}");
     }

@@ -1,4 +1,4 @@
-//! A story in which everything happens, and its parts.
+//! A history with every kind of row, and builders for its rows.
 
 use chrono::{DateTime, TimeDelta, Utc};
 

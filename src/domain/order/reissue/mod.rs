@@ -4,7 +4,7 @@
 //! # Invariants
 //! - A new code adds no time and no data: it ends when the old one would have ended, and the data
 //!   used with the old code counts against it.
-//! - The order remembers the reissue, and from then on shows the code to the owner link alone: the
+//! - The order records the reissue. From then on only the owner link shows the code: the
 //!   phone that paid may not be the device that bought.
 
 use chrono::TimeDelta;

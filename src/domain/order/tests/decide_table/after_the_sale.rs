@@ -1,4 +1,4 @@
-//! What comes after the sale: ZenoPay's own word for it, and an operator who takes it back.
+//! After the sale: ZenoPay's confirmation, revocation and refund.
 
 use chrono::TimeDelta;
 

@@ -6,10 +6,10 @@
 //! - A word in capitals is the order's new status; `version` rises by exactly one, and the
 //!   outcome is that word in small letters unless another follows. Without a word in capitals
 //!   the status stays.
-//! - `kept` keeps what ZenoPay knows of the money and changes nothing that a guest sees;
+//! - `kept` stores what ZenoPay reports about the money and changes nothing that a guest sees;
 //!   `revoked` takes the voucher back and `reissued` gives it another code; both raise `version`.
 //! - A word in small letters is the outcome. `stale` stands where the contract has "nothing"
-//!   or "–". `ask` sets the time of the next ask. `409` refuses an operator or a guest.
+//!   or "–". `ask` sets the time of the next status check. `409` refuses an operator or a guest.
 //! - `!kind` is an alert for operators, `~kind` a note.
 //! - `a / b` is `a` for FAILED and `b` for CANCELLED.
 
@@ -249,7 +249,7 @@ fn after<'a>(before: &Payment, effect: &'a Effect) -> Option<&'a Payment> {
     Some(after)
 }
 
-/// An amount is there, and nobody can tell which.
+/// A report whose amount cannot be read.
 fn unreadable(word: &str) -> GatewayReport {
     GatewayReport {
         amount: ReportedAmount::Unreadable("TZS 100".into()),
