@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::collected::{COMPLETED, PollAnswer, Shown};
-use super::server::{Server, try_once};
+use super::server::{Server, is_limited_or_away, try_once};
 use super::target::DrillError;
 use crate::domain::access::VoucherCode;
 use crate::domain::order::OrderId;
@@ -75,7 +75,7 @@ async fn ask(
     server: &Server<'_>,
     request: impl Fn() -> RequestBuilder,
 ) -> Result<Value, DrillError> {
-    match server.send(request).await.answer {
+    match server.send(is_limited_or_away, request).await.answer {
         Ok((200..300, document)) => Ok(document),
         Ok((status, document)) => Err(format!("{status}, {}", document["code"])),
         Err(why) => Err(why),
@@ -105,10 +105,11 @@ async fn poll_until_completed(server: &Server<'_>, order_id: OrderId) -> PollAns
     loop {
         let wait_secs = WAIT.as_secs();
         let path = format!("/payment/status/{order_id}?wait={wait_secs}&since={since}");
-        let (shown, pause) = match try_once(server.portal_get(&path, WAIT)).await {
-            Ok(answer) => (read_status(answer), None),
-            Err(retry) => (None, retry.pause),
-        };
+        let (shown, pause) =
+            match try_once(is_limited_or_away, server.portal_get(&path, WAIT)).await {
+                Ok(answer) => (read_status(answer), None),
+                Err(retry) => (None, retry.pause),
+            };
         let at = Instant::now();
         match shown {
             Some(shown) if shown.status == COMPLETED => {
@@ -134,7 +135,9 @@ async fn poll_until_completed(server: &Server<'_>, order_id: OrderId) -> PollAns
 pub(super) async fn status_page(server: &Server<'_>, order_id: OrderId) -> Option<Shown> {
     let path = format!("/payment/status/{order_id}");
     let reply = server
-        .send(|| server.portal_get(&path, Duration::ZERO))
+        .send(is_limited_or_away, || {
+            server.portal_get(&path, Duration::ZERO)
+        })
         .await;
     read_status(reply.answer.ok()?)
 }

@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::collected::{Answer, COMPLETED, PlayedOrder, Sent};
 use super::guest;
 use super::progress::Progress;
-use super::server::Server;
+use super::server::{Server, is_away};
 use super::target::{DrillError, Plan, Target};
 use crate::domain::order::OrderId;
 use crate::domain::people::Secret;
@@ -191,7 +191,7 @@ impl Context<'_> {
             None => "/webhook/zenopay".to_owned(),
         };
         let key = &self.server.target.key;
-        let reply = self.server.send(|| {
+        let reply = self.server.send(is_away, || {
             let request = self.server.portal_post(&path).json(&body);
             match secret {
                 Some(_) => request,

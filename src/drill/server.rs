@@ -129,15 +129,20 @@ impl<'a> Server<'a> {
         format!("{}{path}", self.target.url.as_str().trim_end_matches('/'))
     }
 
-    /// Sends a request until it is answered by something else than [`Retry`], for a minute.
-    pub async fn send(&self, request: impl Fn() -> RequestBuilder) -> Reply {
+    /// Sends a request until it is answered with another status than those that `is_retried`, for a
+    /// minute.
+    pub async fn send(
+        &self,
+        is_retried: fn(u16) -> bool,
+        request: impl Fn() -> RequestBuilder,
+    ) -> Reply {
         let first = Instant::now();
         let mut sent_again = 0;
         loop {
             // The semaphore is never closed; without its permit we would only send too much.
             let permit = self.in_flight.acquire().await;
             let sent_at = Instant::now();
-            let answer = try_once(request()).await;
+            let answer = try_once(is_retried, request()).await;
             let answered_in = sent_at.elapsed();
             drop(permit);
             let pause = match answer {
@@ -157,9 +162,22 @@ impl<'a> Server<'a> {
     }
 }
 
-/// Sends a request once. Another try follows a lost answer, a limit (429), and a server that is
-/// busy or away, or that a proxy does not find (502 to 504).
-pub(super) async fn try_once(request: RequestBuilder) -> Result<(u16, Value), Retry> {
+/// The server is busy or away, or a proxy does not find it. A webhook is only sent again then: the
+/// server may not limit webhooks.
+pub(super) fn is_away(status: u16) -> bool {
+    matches!(status, 502..=504)
+}
+
+/// Also if a limit was reached, as a guest may.
+pub(super) fn is_limited_or_away(status: u16) -> bool {
+    status == 429 || is_away(status)
+}
+
+/// Sends a request once. Another try follows a lost answer, and a status that `is_retried`.
+pub(super) async fn try_once(
+    is_retried: fn(u16) -> bool,
+    request: RequestBuilder,
+) -> Result<(u16, Value), Retry> {
     let lost = |error: reqwest::Error| Retry {
         why: innermost(&error),
         pause: None,
@@ -168,13 +186,13 @@ pub(super) async fn try_once(request: RequestBuilder) -> Result<(u16, Value), Re
     let (status, pause) = (response.status().as_u16(), pause_of(&response));
     let body = response.bytes().await.map_err(lost)?;
     let document: Value = serde_json::from_slice(&body).unwrap_or_default();
-    match status {
-        429 | 502..=504 => Err(Retry {
+    if is_retried(status) {
+        return Err(Retry {
             why: format!("{status}, {}", document["code"]),
             pause,
-        }),
-        _ => Ok((status, document)),
+        });
     }
+    Ok((status, document))
 }
 
 fn pause_of(response: &Response) -> Option<Duration> {
@@ -205,4 +223,15 @@ fn innermost(error: &dyn std::error::Error) -> String {
         innermost = source;
     }
     innermost.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_is_waited_for_by_guests_and_is_a_fault_for_a_webhook() {
+        assert!(is_limited_or_away(429) && is_limited_or_away(503));
+        assert!(is_away(503) && !is_away(429));
+    }
 }
