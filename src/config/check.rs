@@ -141,20 +141,26 @@ fn addresses(config: &Config) -> [Rule; 7] {
 
 #[rustfmt::skip] // A table is read by its columns.
 fn sms_provider(config: &Config) -> [Rule; 6] {
-    use SmsProvider::{Africastalking, Beem, Nextsms, Zenopay};
-    const REQUIRED: &str = "is required by this sms.provider";
+    use SmsProvider::{Africastalking, Beem, Log, Nextsms, Zenopay};
     let sms = &config.sms;
+    let required = match sms.provider {
+        Log => "is required by the log",
+        Nextsms => "is required by NextSMS",
+        Beem => "is required by Beem",
+        Africastalking => "is required by Africa's Talking",
+        Zenopay => "is required by ZenoPay SMS",
+    };
     let is = |providers: &[SmsProvider]| providers.contains(&sms.provider);
     let has_name = sms.username.as_ref().is_some_and(|name| !name.is_empty());
     let has_key = sms.api_key.is_some();
     let has_any_key = has_key || config.zenopay.api_key.is_some();
     [
-        (is(&[Nextsms, Beem, Zenopay]) && sms.sender_id.is_none(), "sms.sender_id", REQUIRED),
-        (is(&[Nextsms, Africastalking]) && !has_name, "sms.username", REQUIRED),
-        (is(&[Nextsms]) && sms.password.is_none(), "sms.password", REQUIRED),
-        (is(&[Beem, Africastalking]) && !has_key, "sms.api_key", REQUIRED),
+        (is(&[Nextsms, Beem, Zenopay]) && sms.sender_id.is_none(), "sms.sender_id", required),
+        (is(&[Nextsms, Africastalking]) && !has_name, "sms.username", required),
+        (is(&[Nextsms]) && sms.password.is_none(), "sms.password", required),
+        (is(&[Beem, Africastalking]) && !has_key, "sms.api_key", required),
         (is(&[Zenopay]) && !has_any_key, "sms.api_key", "is required by ZenoPay SMS, unless zenopay.api_key is set"),
-        (is(&[Beem]) && sms.secret_key.is_none(), "sms.secret_key", REQUIRED),
+        (is(&[Beem]) && sms.secret_key.is_none(), "sms.secret_key", required),
     ]
 }
 

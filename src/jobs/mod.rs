@@ -13,7 +13,7 @@ pub mod relay;
 pub mod retention;
 
 /// Runs rounds of a job until the stop, `pause` apart. A round under way is finished first. A round
-/// that fails is logged; the next one does the rest.
+/// that fails is logged, and the next one, after two pauses, does the rest.
 async fn every<T, F>(
     pause: Duration,
     stop: CancellationToken,
@@ -25,6 +25,7 @@ async fn every<T, F>(
     while stop.run_until_cancelled(sleep(pause)).await.is_some() {
         if let Err(error) = round().await {
             warn!(%error, job, "the database cannot be read or written; trying again");
+            stop.run_until_cancelled(sleep(pause)).await;
         }
     }
 }

@@ -90,7 +90,7 @@ impl Sandbox {
         Ok(if done > 0 { Duration::ZERO } else { TICK })
     }
 
-    /// Sends a webhook once and records its answer.
+    /// Sends a webhook once and records its answer, as soon as the database can.
     async fn send(self, webhook: SandboxWebhook) {
         let mut post = self
             .http
@@ -103,8 +103,9 @@ impl Sandbox {
         let answer = http_client::call(post, ANSWER_BYTES_MAX).await.ok();
         let http_status = answer.map(|answer| answer.status);
         let tried = after(webhook, http_status, self.store.clock().now());
-        if let Err(error) = self.store.sandbox_tried(vec![tried]).await {
-            warn!(%error, "the answer to a simulated webhook is not recorded");
+        while let Err(error) = self.store.sandbox_tried(vec![tried.clone()]).await {
+            warn!(%error, "the answer to a simulated webhook is not recorded; trying again");
+            sleep(IDLE_TICK).await;
         }
     }
 }
