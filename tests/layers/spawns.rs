@@ -30,7 +30,7 @@ const SPAWNS: &[(&str, usize, &str)] = &[
     ("app/listener.rs", 1, "the server, watched by a supervised task"),
 
     ("store/engine/runtime.rs", 1, "one piece of database work, awaited"),
-    ("store/engine/pool.rs", 1, "one attempt to replace a pool"),
+    ("store/engine/pool/mod.rs", 1, "one attempt to replace a pool"),
     ("store/engine/writer/lane.rs", 1, "one change, whose caller learns of its loss"),
 ];
 

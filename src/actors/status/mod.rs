@@ -17,8 +17,8 @@ use std::time::Duration;
 
 use actix::{Addr, ArbiterHandle};
 use tokio::runtime::Handle;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::info_span;
 
@@ -28,15 +28,15 @@ use crate::domain::order::{OrderId, Payment};
 use crate::observability::metrics::Metrics;
 use crate::store::{Store, StoreError};
 use crate::supervisor::{Supervisor, Task};
-use actor::{News, Publish, StatusActor, Versions, Watch, WhatIsWatched};
+use actor::{Publish, StatusActor, Versions, Watch, WhatIsWatched};
 
 pub use actor::Source;
+pub use watching::Watching;
 
 mod actor;
 mod waiters;
+mod watching;
 
-/// The pause before a failed read of a newer version is repeated.
-const READ_AGAIN: Duration = Duration::from_secs(1);
 /// Shorter waits last as long as requested.
 const LONG: Duration = Duration::from_secs(20);
 /// By this part at most a long wait ends earlier.
@@ -54,16 +54,6 @@ pub struct StatusBoard {
     /// To other processes.
     outgoing: mpsc::Sender<(OrderId, i32)>,
     metrics: Arc<Metrics>,
-}
-
-/// A subscription to one order.
-pub struct Watching {
-    order_id: OrderId,
-    store: Store,
-    receiver: watch::Receiver<News>,
-    draining: CancellationToken,
-    metrics: Arc<Metrics>,
-    _seat: OwnedSemaphorePermit,
 }
 
 /// The answer to a poll.
@@ -240,45 +230,6 @@ async fn read_again(store: &Store, known: Arc<Payment>) -> Arc<Payment> {
     match store.load_for_guest(known.order_id).await {
         Ok(Some(payment)) => payment,
         Ok(None) | Err(_) => known,
-    }
-}
-
-impl Watching {
-    /// The order once it is newer than the version that the waiter has read; `None` when the
-    /// server stops or the actor has ended.
-    pub async fn newer_than(&mut self, read: i32) -> Option<Arc<Payment>> {
-        let draining = self.draining.clone();
-        tokio::select! {
-            biased;
-            newer = self.notified(read) => newer,
-            () = draining.cancelled() => None,
-        }
-    }
-
-    async fn notified(&mut self, read: i32) -> Option<Arc<Payment>> {
-        let is_newer = |news: &News| news.as_ref().is_some_and(|notice| notice.version > read);
-        loop {
-            // Keeps the notice, so a caller may stop during the read and come back.
-            let notice = self.receiver.wait_for(is_newer).await.ok()?.clone()?;
-            let payment = match notice.payment {
-                Some(payment) => payment,
-                None => match self.store.load_for_guest(self.order_id).await {
-                    Ok(read) => read?,
-                    Err(_) => {
-                        // The caller has a deadline, and answers with the order that it knows.
-                        sleep(READ_AGAIN).await;
-                        continue;
-                    }
-                },
-            };
-            if payment.version > read {
-                self.metrics.wakeups.inc();
-                self.metrics.notice.observe(notice.committed.elapsed());
-                return Some(payment);
-            }
-            // The announced version was not committed (yet).
-            self.receiver.changed().await.ok()?;
-        }
     }
 }
 
