@@ -56,7 +56,7 @@ pub enum WayIn {
     /// stored.
     Fresh(Secret),
     /// Not at all: there are no tokens yet.
-    Nobody,
+    NoOperator,
 }
 
 /// A running server.
@@ -98,7 +98,7 @@ impl App {
         let way_in = way_in(&config, operator_token.as_ref(), &store).await?;
         let bootstrap = match &way_in {
             WayIn::Fresh(token) => Some(token.clone()),
-            WayIn::Known | WayIn::Nobody => operator_token,
+            WayIn::Known | WayIn::NoOperator => operator_token,
         };
         let under_way = UnderWay::on(background.handle());
         let machinery = Machinery::assemble(
@@ -207,7 +207,7 @@ async fn way_in(
     }
     Ok(match config.zenopay.mode {
         Mode::Sandbox => WayIn::Fresh(fresh_token()),
-        Mode::Live => WayIn::Nobody,
+        Mode::Live => WayIn::NoOperator,
     })
 }
 

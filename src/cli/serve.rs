@@ -72,7 +72,7 @@ fn greet(app: &App, scheme: &str, mode: Mode) {
     match &app.way_in {
         WayIn::Known => {}
         WayIn::Fresh(token) => println!("  admin token, shown once: {}", token.expose()),
-        WayIn::Nobody => {
+        WayIn::NoOperator => {
             println!("  there is no operator yet: malipo operator add NAME --role admin");
         }
     }

@@ -150,7 +150,7 @@ fn database(readings: &Readings) -> Option<Alert> {
     let p95 = readings.transaction_p95_ms;
     match readings.database {
         Database::Away => {
-            wrong("Database not answering: nothing is sold, and ZenoPay is told to come again")
+            wrong("Database not answering: nothing is sold, and webhooks are answered 503")
         }
         Database::Answers if p95 >= VERY_SLOW_MS => {
             let secs = p95 / 1_000.0;
@@ -223,9 +223,7 @@ fn refused(readings: &Readings) -> Option<Alert> {
 
 fn undecided(readings: &Readings) -> Option<Alert> {
     let orders = counted(readings.held, "order is held", "orders are held")?;
-    watch(format!(
-        "{orders}: the money is here and somebody must decide"
-    ))
+    watch(format!("{orders}: they are paid, and an admin must decide"))
 }
 
 fn mailboxes(readings: &Readings) -> Option<Alert> {
@@ -236,7 +234,7 @@ fn mailboxes(readings: &Readings) -> Option<Alert> {
     if readings.mailbox_depth_max < readings.mailbox_capacity || readings.mailbox_capacity == 0 {
         return None;
     }
-    watch("An order's mailbox is full: copies are told to come again")
+    watch("An order's mailbox is full: further webhooks are answered 503")
 }
 
 fn seats(readings: &Readings) -> Option<Alert> {

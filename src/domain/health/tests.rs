@@ -66,7 +66,7 @@ fn each_fault_has_its_sentence() {
     };
     #[rustfmt::skip]
     let cases = [
-        (Readings { database: Database::Away, held: 2, ..healthy() }, "Database not answering: nothing is sold, and ZenoPay is told to come again"),
+        (Readings { database: Database::Away, held: 2, ..healthy() }, "Database not answering: nothing is sold, and webhooks are answered 503"),
         (Readings { transaction_p95_ms: 500.0, ..healthy() }, "Database slow: a sale takes up to 500 ms"),
         (Readings { transaction_p95_ms: 2_500.0, ..healthy() }, "Database very slow: a sale takes up to 2.5 s"),
         (Readings { gateway_silent_since: Some(early), ..healthy() }, "ZenoPay not answering since 11:02"),
@@ -78,9 +78,9 @@ fn each_fault_has_its_sentence() {
         (Readings { radius_trouble: Some((RadiusTrouble::NoAnswer, early)), ..healthy() }, "FreeRADIUS not answering since 11:02: no guest can log in"),
         (Readings { radius_trouble: Some((RadiusTrouble::Unsealed, early)), ..healthy() }, "FreeRADIUS answers without a valid Message-Authenticator since 11:02: routers refuse such answers; run malipo check"),
         (Readings { vouchers_refused: 1, ..healthy() }, "1 sold voucher is refused by FreeRADIUS (2 refused in the last day): see the day's report"),
-        (Readings { held: 2, ..healthy() }, "2 orders are held: the money is here and somebody must decide"),
+        (Readings { held: 2, ..healthy() }, "2 orders are held: they are paid, and an admin must decide"),
         (Readings { oldest_message: TimeDelta::seconds(7), ..healthy() }, "An order has been stuck for 7 s"),
-        (Readings { mailbox_depth_max: 64, ..healthy() }, "An order's mailbox is full: copies are told to come again"),
+        (Readings { mailbox_depth_max: 64, ..healthy() }, "An order's mailbox is full: further webhooks are answered 503"),
         (Readings { waiters: 13_500, ..healthy() }, "Nearly full: 13500 of 15000 seats for waiting guests are taken"),
         (Readings { reconciler_ran_at: Some(early), ..healthy() }, "Lost webhooks are not looked for since 11:02"),
         (Readings { reconciler_ran_at: None, ..healthy() }, "Lost webhooks are not looked for since the start"),

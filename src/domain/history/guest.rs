@@ -54,7 +54,8 @@ impl Narrator<'_> {
     pub(super) fn disconnects(&mut self) {
         for disconnect in &self.history.disconnects {
             let (router, reason) = (&disconnect.router, &disconnect.reason);
-            let asked = format!("router {router} is told to end the session ({reason})");
+            let asked =
+                format!("a request to end the session is queued for router {router} ({reason})");
             self.line(disconnect.created_at, "disconnect", asked);
             if let Some(at) = disconnect.sent_at {
                 let result = disconnect.result.as_deref().unwrap_or("no word");

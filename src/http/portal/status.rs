@@ -2,7 +2,10 @@
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde::Serialize;
-use utoipa::ToSchema;
+use strum::VariantArray;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::domain::access::Voucher;
 use crate::domain::catalog::CURRENCY;
@@ -52,30 +55,20 @@ pub struct PackageName {
     name: String,
 }
 
-/// Why an order is not sold.
-#[derive(ToSchema)]
-#[schema(rename_all = "snake_case")]
-#[expect(dead_code, reason = "only described")]
-pub enum Reason {
-    /// The payment was declined.
-    Declined,
-    /// There was not enough money on the account.
-    NoFunds,
-    /// The PIN was wrong.
-    WrongPin,
-    /// Not paid in time.
-    Expired,
-    /// The guest cancelled the payment.
-    Cancelled,
-    /// ZenoPay refused the payment request: the phone never rang.
-    GatewayRefused,
-    /// The owner pays the money back.
-    Refunded,
-    /// Less than the price was paid.
-    Underpaid,
-    /// Anything else.
-    Other,
+/// Why an order is not sold: the words of [`FailureReason`].
+pub struct Reason;
+
+impl PartialSchema for Reason {
+    fn schema() -> RefOr<Schema> {
+        let words = FailureReason::VARIANTS.iter().map(<&str>::from);
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .enum_values(Some(words))
+            .into()
+    }
 }
+
+impl ToSchema for Reason {}
 
 /// The document as it is at `now`.
 pub fn document(payment: &Payment, language: Language, now: DateTime<Utc>) -> StatusDocument {

@@ -208,7 +208,7 @@ async fn the_timeline_shows_both_codes_and_the_old_one_finds_the_order(kind: Kin
         format!("RADIUS user {new} is written, group daily"),
         format!("sold: voucher {old}"),
         "device AA:00:00:00:00:01 is online".to_owned(),
-        "is told to end the session (replaced)".to_owned(),
+        "a request to end the session is queued for router".to_owned(),
         "SMS voucher-2 to".to_owned(),
     ] {
         let is_there = lines.iter().any(|line| line.contains(&summary));

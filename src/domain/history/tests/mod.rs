@@ -44,7 +44,7 @@ fn an_admin_reads_the_whole_timeline() {
             "530000 session: device AA-BB is online through 10.0.0.1",
             "3600000 session: device AA-BB is offline after 60 min, 250.0 MB down, 1.5 MB up (User-Request)",
             "1200000 revoked: voucher AAAAAAAA is revoked (refunded); its RADIUS user is gone",
-            "0 disconnect: router 10.0.0.1 is told to end the session (refunded)",
+            "0 disconnect: a request to end the session is queued for router 10.0.0.1 (refunded)",
             "40 disconnect: router 10.0.0.1 has ended the session: acknowledged",
         ]
     );
