@@ -142,7 +142,7 @@ for (const javaScriptEnabled of [true, false]) {
 test('an admin completes a held order, and the guest has the code', async () => {
   const order = await held(server);
   const page = await operator(browser, server);
-  await page.getByText('held: the money is here').waitFor();
+  await page.getByText('held: they are paid, and an admin must decide').waitFor();
   await page.goto(server.url(`/operator/orders/${order.order_id}/release`));
   // Both the browser and the server require a reason.
   await page.evaluate(() => { document.querySelector('#reason').required = false; });
