@@ -20,15 +20,14 @@ mod play;
 mod progress;
 mod report;
 mod server;
-mod target;
 
 pub use check::check;
-pub use collected::{Answer, Collected, PlayedOrder, PollAnswer, Sent, Shown};
+pub use collected::{Collected, PlayedOrder, PollAnswer, Sent, Shown};
 pub use fault::{Fault, Harm, Thing, Violation};
-pub use play::play;
+pub use play::{Plan, play};
 pub use progress::Progress;
 pub use report::Report;
-pub use target::{DrillError, Plan, Target};
+pub use server::{DrillError, Reply, Target};
 
 use server::Server;
 

@@ -10,7 +10,8 @@ use serde::Serialize;
 use super::check::check;
 use super::collected::{COMPLETED, Collected, PlayedOrder};
 use super::fault::{Harm, Violation};
-use super::target::{Plan, Target};
+use super::play::Plan;
+use super::server::Target;
 
 /// Violations in the table; JSON has them all.
 const LISTED: usize = 20;
@@ -141,7 +142,7 @@ impl Report {
             webhooks: Webhooks {
                 sent: sent().count(),
                 acknowledged: acknowledged().count(),
-                sent_again: sent().map(|sent| u64::from(sent.sent_again)).sum(),
+                sent_again: sent().map(|sent| u64::from(sent.reply.sent_again)).sum(),
             },
             sales: Sales {
                 made: pages.filter(|page| page.status == COMPLETED).count(),
@@ -154,7 +155,7 @@ impl Report {
                 told: played.iter().filter(|it| it.polled.is_some()).count(),
             },
             latency_ms: Latencies {
-                webhook_answered: Times::of(acknowledged().map(|sent| sent.answered_in)),
+                webhook_answered: Times::of(acknowledged().map(|sent| sent.reply.answered_in)),
                 waiter_told: Times::of(played.iter().filter_map(PlayedOrder::notified_after)),
             },
             violations,
@@ -184,10 +185,10 @@ impl fmt::Display for Report {
         }
         line("  with something given twice", &sales.doubled)?;
         line("  paid, and something is missing", &sales.lost)?;
-        let told = format!("{} of {}", waiters.told, waiters.waiting);
-        line("Waiting guests who were told", &told)?;
+        let shown = format!("{} of {}", waiters.told, waiters.waiting);
+        line("Waiting guests who were shown the sale", &shown)?;
         line("From webhook to its answer", &answered)?;
-        line("From webhook to the guest who waits", &notified)?;
+        line("From webhook to the waiting guest", &notified)?;
         line("Took", &format!("{:.1} s", self.took_secs))?;
         line("Checked", &checked)?;
 

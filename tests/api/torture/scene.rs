@@ -87,7 +87,7 @@ impl Scene {
         let folder = TempDir::new().unwrap();
         let disk = Disk::mount(folder.path().join("disk"));
         let database_url = format!(
-            "sqlite://{}/disk/books.db?mode=rwc",
+            "sqlite://{}/disk/malipo.db?mode=rwc",
             folder.path().display()
         );
         let server = Server::start(free_port(), database_url.clone(), &folder).await;
