@@ -32,11 +32,6 @@ pub enum Point {
     BeforeAnswer,
 }
 
-impl Point {
-    /// All of them, in their order.
-    pub const ALL: &[Self] = Self::VARIANTS;
-}
-
 /// What happens at an armed point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString)]
 pub enum Action {

@@ -15,8 +15,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use super::subscriber::{self, Numbers};
-use super::{AT_ONCE, Sandbox};
+use super::{AT_ONCE, Sandbox, subscriber};
 use crate::gateways::zenopay::client::KEY_HEADER;
 use crate::http_client;
 use crate::store::{NEVER_DUE, SandboxWebhook, StoreError};
@@ -73,7 +72,7 @@ impl Sandbox {
         let due = self.store.sandbox_due(now, AT_ONCE as u64).await?;
         let decided = due
             .into_iter()
-            .map(|payment| subscriber::decide(payment, Numbers::random(), now))
+            .map(|payment| subscriber::decide(payment, now))
             .collect();
         let mut done = self.store.sandbox_decide(decided).await?;
 
@@ -98,7 +97,7 @@ impl Sandbox {
             .header(CONTENT_TYPE, &webhook.content_type)
             .body(webhook.body.clone());
         if webhook.with_key {
-            post = post.header(KEY_HEADER, self.keys.current.expose());
+            post = post.header(KEY_HEADER, self.key.expose());
         }
         let answer = http_client::call(post, ANSWER_BYTES_MAX).await.ok();
         let http_status = answer.map(|answer| answer.status);

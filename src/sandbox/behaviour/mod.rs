@@ -207,13 +207,12 @@ impl Behaviour {
     }
 
     fn money(&self, payment: &SandboxPayment, now: DateTime<Utc>) -> Option<Money> {
+        let now = now.with_timezone(&ZENOPAY_ZONE);
         self.tell_amount.then(|| Money {
             amount: self.amount.unwrap_or(payment.amount),
             currency: CURRENCY,
             payment_method: payment.channel.clone(),
-            timestamp: now
-                .with_timezone(&ZENOPAY_ZONE)
-                .to_rfc3339_opts(SecondsFormat::Secs, false),
+            timestamp: now.to_rfc3339_opts(SecondsFormat::Secs, false),
         })
     }
 }
@@ -238,15 +237,14 @@ struct Money {
 
 impl Body {
     fn new(payment: &SandboxPayment, word: &str, reference: Option<String>) -> Self {
-        let echoed = payment.metadata.as_deref();
+        let metadata = payment.metadata.as_deref();
+        let metadata = metadata.and_then(|json| serde_json::from_str(json).ok());
         Self {
             documented: WebhookBody {
                 order_id: payment.order_id.clone(),
                 payment_status: word.to_owned(),
                 reference,
-                metadata: echoed
-                    .and_then(|json| serde_json::from_str(json).ok())
-                    .unwrap_or(Value::Null),
+                metadata: metadata.unwrap_or(Value::Null),
             },
             money: None,
         }
