@@ -9,7 +9,7 @@ use crate::harness::process::{Process, run};
 use crate::harness::proxy::{Cable, start_behind_a_cable};
 use crate::harness::{Kind, SaleCounts, TOKEN, TestApp, TestDatabase, TestOrder};
 use crate::reconciling::{eventually, metric};
-use crate::sms::bad_days::make_due;
+use crate::sms::failures::make_due;
 use crate::sms::gateway::{Does, FakeGateway};
 use crate::sms::{by_nextsms, sell, state};
 

@@ -62,7 +62,7 @@ impl TestDatabase {
         let (url, folder) = match kind {
             Kind::Sqlite => {
                 let folder = TempDir::new().unwrap();
-                let url = format!("sqlite://{}/books.db?mode=rwc", folder.path().display());
+                let url = format!("sqlite://{}/malipo.db?mode=rwc", folder.path().display());
                 (url, Some(folder))
             }
             Kind::Postgres => (create_on_server().await, None),

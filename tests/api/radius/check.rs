@@ -5,8 +5,8 @@ use crate::harness::process::run;
 use crate::harness::{Kind, TestDatabase};
 
 on_both_databases! {
-    the_doctor_logs_one_user_in_and_has_a_stranger_refused,
-    the_doctor_finds_a_freeradius_that_reads_another_database,
+    malipo_check_logs_one_user_in_and_has_a_stranger_refused,
+    malipo_check_finds_a_freeradius_that_reads_another_database,
 }
 
 /// The doctor's line about FreeRADIUS, and whether it found a fault.
@@ -23,7 +23,7 @@ fn doctor(database: &TestDatabase, port: u16) -> (Option<i32>, String) {
     (output.status.code(), line.unwrap_or_default().to_owned())
 }
 
-async fn the_doctor_logs_one_user_in_and_has_a_stranger_refused(kind: Kind) {
+async fn malipo_check_logs_one_user_in_and_has_a_stranger_refused(kind: Kind) {
     let database = TestDatabase::create(kind).await;
     let radius = FreeRadius::start(&database).await;
 
@@ -35,7 +35,7 @@ async fn the_doctor_logs_one_user_in_and_has_a_stranger_refused(kind: Kind) {
     assert_eq!(database.count(left).await, 0, "the doctor's user is gone");
 }
 
-async fn the_doctor_finds_a_freeradius_that_reads_another_database(kind: Kind) {
+async fn malipo_check_finds_a_freeradius_that_reads_another_database(kind: Kind) {
     let (ours, other) = (
         TestDatabase::create(kind).await,
         TestDatabase::create(kind).await,
@@ -51,7 +51,7 @@ async fn the_doctor_finds_a_freeradius_that_reads_another_database(kind: Kind) {
 
 /// A FreeRADIUS with files of an earlier version, and one whose signature is not the first attribute.
 #[actix_web::test]
-async fn the_doctor_finds_answers_that_routers_refuse() {
+async fn malipo_check_finds_answers_that_routers_refuse() {
     for (edit, wanted) in [
         (
             ("&Message-Authenticator ^= 0x00", "&Reply-Message += \"x\""),

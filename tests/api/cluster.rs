@@ -137,7 +137,7 @@ async fn a_guest_gets_the_sale_although_no_notice_passes_between_the_servers() {
 
 /// More orders than are read together: the guests of every slice are answered.
 #[actix_web::test]
-async fn no_guest_in_a_crowd_is_forgotten_although_no_notice_passes_between_the_servers() {
+async fn every_guest_in_a_crowd_gets_the_sale_although_no_notice_passes_between_the_servers() {
     const CROWD: usize = 520;
     let here = TestApp::start_on(without_notices().await, |_| {}).await;
     let there = Neighbour::of(&here).await;
