@@ -67,11 +67,9 @@ pub async fn audit(target: &Target, played: Vec<PlayedOrder>) -> Result<Collecte
         .filter_map(std::future::ready)
         .collect()
         .await;
+    let orders: Vec<_> = played.iter().map(|order| order.order_id).collect();
     let rows = match &target.store {
-        Some(store) => {
-            let orders: Vec<_> = played.iter().map(|order| order.order_id).collect();
-            Some(store.audit(&orders).await?)
-        }
+        Some(store) => Some(store.audit(&orders).await?),
         None => None,
     };
     Ok(Collected {

@@ -93,13 +93,14 @@ pub async fn play(
         server,
         progress,
     };
-    progress.begin(deliveries(plan));
+    progress.bar.set_length(deliveries(plan));
+    progress.bar.reset_eta();
     let mut played = Vec::with_capacity(plan.orders as usize);
     for first in (0..plan.orders).step_by(WAVE as usize) {
         let wave = first..plan.orders.min(first + WAVE);
         played.extend(context.wave(wave, plan.copies).await?);
     }
-    progress.end();
+    progress.bar.finish_and_clear();
     Ok(played)
 }
 

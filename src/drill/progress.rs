@@ -8,7 +8,7 @@ const BAR: &str = "  {bar:40} {pos} of {len} webhooks answered, {eta} to go";
 
 /// Counts deliveries that are answered.
 pub struct Progress {
-    bar: ProgressBar,
+    pub(super) bar: ProgressBar,
     prints_lines: bool,
 }
 
@@ -29,20 +29,11 @@ impl Progress {
         }
     }
 
-    pub(super) fn begin(&self, deliveries: u64) {
-        self.bar.set_length(deliveries);
-        self.bar.reset_eta();
-    }
-
     pub(super) fn one_more(&self) {
         self.bar.inc(1);
         let (answered, all) = (self.bar.position(), self.bar.length().unwrap_or(0));
         if self.prints_lines && answered % LINE_EACH == 0 {
             eprintln!("  {answered} of {all} webhooks answered");
         }
-    }
-
-    pub(super) fn end(&self) {
-        self.bar.finish_and_clear();
     }
 }

@@ -107,13 +107,6 @@ impl Times {
     }
 }
 
-impl fmt::Display for Times {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { median, slowest } = self;
-        write!(f, "median {median:.0} ms, slowest {slowest:.0} ms")
-    }
-}
-
 impl Report {
     /// `sales_counted` is the server's own count.
     pub(super) fn new(
@@ -166,7 +159,12 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (webhooks, sales, waiters) = (&self.webhooks, &self.sales, &self.waiters);
-        let times = |times: Option<Times>| times.map_or("-".to_owned(), |it| it.to_string());
+        let times = |times: Option<Times>| match times {
+            Some(Times { median, slowest }) => {
+                format!("median {median:.0} ms, slowest {slowest:.0} ms")
+            }
+            None => "-".to_owned(),
+        };
         let answered = times(self.latency_ms.webhook_answered);
         let notified = times(self.latency_ms.waiter_told);
         let checked = match self.checked_database {

@@ -43,11 +43,8 @@ pub fn check(collected: &Collected) -> Vec<Violation> {
         let (code, number) = (same_code.get(&order_id), same_number.get(&order_id));
         faults.extend(code.copied().map(Fault::SharesCode));
         faults.extend(number.copied().map(Fault::SharesInvoiceNumber));
-        violations.extend(
-            faults
-                .into_iter()
-                .map(|fault| Violation { order_id, fault }),
-        );
+        let of_order = faults.into_iter();
+        violations.extend(of_order.map(|fault| Violation { order_id, fault }));
     }
     violations
 }
@@ -86,8 +83,7 @@ fn poll(order: &PlayedOrder, shown: Option<&Shown>) -> Vec<Fault> {
     let Some(polled) = &order.polled else {
         return vec![Fault::NeverNotified];
     };
-    let went_back = polled.went_back;
-    let went_back = went_back.map(|(from, to)| Fault::WentBack(from, to));
+    let went_back = polled.went_back.map(|(from, to)| Fault::WentBack(from, to));
     let code_shown = shown.and_then(|shown| shown.code.as_ref());
     let code = match &polled.code {
         None => Some(Fault::PolledWithoutCode),
