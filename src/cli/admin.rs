@@ -69,14 +69,8 @@ pub(super) enum NasCommand {
 pub(super) async fn migrate(config: &Config, to: Migrate) -> Done {
     let url = config.database.url.expose();
     match to {
-        Migrate::Up => {
-            let applied = migration::up(url).await?;
-            println!("{applied} migrations applied");
-        }
-        Migrate::Down => {
-            let reverted = migration::down(url, None).await?;
-            println!("{reverted} migrations reverted");
-        }
+        Migrate::Up => println!("{} migrations applied", migration::up(url).await?),
+        Migrate::Down => println!("{} migrations reverted", migration::down(url, None).await?),
         Migrate::Status => {
             for step in migration::status(url).await? {
                 let state = if step.applied { "applied" } else { "pending" };

@@ -20,12 +20,8 @@ pub(super) fn load(
     path: Option<&Path>,
     variables: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<Config, ConfigError> {
-    let file = match path {
-        Some(path) => File::from(path).format(FileFormat::Toml),
-        None => File::from(Path::new("config.toml"))
-            .format(FileFormat::Toml)
-            .required(false),
-    };
+    let file = File::from(path.unwrap_or(Path::new("config.toml")));
+    let file = file.format(FileFormat::Toml).required(path.is_some());
     // Texts stay texts: a key of digits alone must keep its zeros.
     let environment = Environment::with_prefix("MALIPO")
         .prefix_separator("__")
@@ -83,22 +79,14 @@ fn check_underscores(name: &str) -> Result<(), ConfigError> {
         let parts = text.split(['_', '.']).filter(|part| !part.is_empty());
         parts.map(str::to_lowercase).collect()
     };
-    let name_words = words(name);
-    let Some(("malipo", meant)) = name_words.split_first().map(|(a, b)| (a.as_str(), b)) else {
+    let mut keys = Config::keys().into_iter();
+    let Some(key) = keys.find(|key| words(&format!("malipo.{key}")) == words(name)) else {
         return Ok(());
     };
-    match Config::keys().iter().find(|key| words(key) == meant) {
-        None => Ok(()),
-        Some(key) => {
-            let variable = key.to_uppercase().replace('.', "__");
-            Err(ConfigError::of(
-                key,
-                format_args!(
-                    "is set by {PREFIX}{variable}, with two underscores each; {name} sets nothing"
-                ),
-            ))
-        }
-    }
+    let variable = key.to_uppercase().replace('.', "__");
+    let what =
+        format!("is set by {PREFIX}{variable}, with two underscores each; {name} sets nothing");
+    Err(ConfigError::of(&key, what))
 }
 
 /// Removes the white space around texts, and the keys that are set to nothing: compose files and
