@@ -175,13 +175,13 @@ fn an_old_notice_that_comes_late_replaces_no_newer_one() {
             scene.commit(2);
             scene.commit(3);
         });
-        let neighbour = beside(&scene, |scene| {
+        let other = beside(&scene, |scene| {
             scene.look_again();
             // A new actor has read the old state of the order.
             scene.publish(2);
         });
         actor.join().unwrap();
-        neighbour.join().unwrap();
+        other.join().unwrap();
 
         // Reads the current notice, like a waiter that was busy until now.
         let seen = news.next();
