@@ -20,7 +20,7 @@ const SMS_TIMEOUT_MAX_MS: u64 = 60_000;
 /// Whether something is wrong, with which key, and what the error says.
 type Rule = (bool, &'static str, &'static str);
 
-/// Checks what no key alone can show.
+/// Checks the limits of values, and values that depend on each other.
 ///
 /// # Errors
 /// One sentence about the first rule that is broken.

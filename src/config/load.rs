@@ -46,7 +46,7 @@ pub(super) fn load(
     })
 }
 
-/// Our variables. The library would print a value that is not Unicode.
+/// Our variables. Checked here, because the library would print a value that is not UTF-8.
 fn ours(
     variables: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<Map<String, String>, ConfigError> {
@@ -72,8 +72,9 @@ fn ours(
     Ok(ours)
 }
 
-/// A variable of ours that lacks an underscore would be ignored silently. Other variables that
-/// begin with our name are not ours: Kubernetes sets some for a service of that name.
+/// Rejects a variable that is ours except for a missing underscore, which would be ignored silently.
+/// Other variables that begin with our name are not ours: Kubernetes sets some for a service of that
+/// name.
 fn check_underscores(name: &str) -> Result<(), ConfigError> {
     let words = |text: &str| -> Vec<String> {
         let parts = text.split(['_', '.']).filter(|part| !part.is_empty());

@@ -29,16 +29,16 @@ pub enum Thing {
     Invoice,
     /// The code.
     Voucher,
-    /// What lets the guest in.
+    /// The rows for which FreeRADIUS accepts the code.
     RadiusUser,
-    /// The text that has the code.
+    /// The message with the code.
     Sms,
     /// The delivery that sold, in the journal.
     WinningWebhook,
 }
 
-/// One way to be not exactly once: a sentence whose subject is the order. The polls are those of
-/// the guest who waited.
+/// One way in which an order is not sold exactly once: a sentence whose subject is the order. The
+/// polls are those of the guest who waited.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum Fault {
@@ -83,10 +83,10 @@ pub enum Fault {
     /// The status page shows another code than is in the database.
     #[error("shows another voucher code than the database has.")]
     ShownOtherThanStored,
-    /// A text to the guest names another code than the order's, or none.
+    /// An SMS to the guest has another code than the order's, or none.
     #[error("has an SMS without its voucher code.")]
     SmsWithoutCode,
-    /// So many deliveries are acknowledged and not in the journal.
+    /// This number of deliveries is acknowledged and not in the journal.
     #[error("has {0} acknowledged webhook(s) that are not in the journal.")]
     NotJournalled(usize),
     /// A delivery was answered neither 200 nor 503.
@@ -110,14 +110,14 @@ pub enum Fault {
     SharesInvoiceNumber(OrderId),
 }
 
-/// The side that is harmed.
+/// Who is harmed by a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Harm {
     /// The shop: something was given twice.
     Doubled,
     /// The guest: paid, and something is missing.
     Lost,
-    /// Neither, as yet.
+    /// Neither.
     Other,
 }
 
@@ -148,7 +148,7 @@ impl Fault {
         }
     }
 
-    /// The side that is harmed.
+    /// Who is harmed by it.
     pub fn harm(&self) -> Harm {
         match self {
             Self::NotOne { count: 0, .. }

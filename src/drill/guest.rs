@@ -18,12 +18,12 @@ const WAIT: Duration = Duration::from_secs(30);
 /// How long a guest waits after the last webhook: one whole poll and a little more. A lost notice
 /// then shows as a slow one, and not as a lost sale.
 const GRACE: Duration = Duration::from_secs(35);
-/// Between two polls that brought nothing new.
+/// Before the next poll after one that showed no change.
 const SHORT_PAUSE: Duration = Duration::from_millis(50);
 /// The version with which every order begins (contract, section 3).
 const FIRST_VERSION: i64 = 1;
-/// Phone numbers that begin with 060, which no operator in Tanzania has, so that no SMS reaches a
-/// person.
+/// How many phone numbers begin with 060. No operator in Tanzania has that prefix, so no SMS
+/// reaches a person.
 const PHONES: u64 = 10_000_000;
 
 /// A random start, so that the limits by phone of one run do not affect the next.
@@ -119,7 +119,7 @@ async fn poll_until_completed(server: &Server<'_>, order_id: OrderId) -> PollAns
                     went_back,
                 };
             }
-            // After FAILED and the like money may still come.
+            // After FAILED the payment may still arrive.
             Some(shown) if shown.version != since => {
                 if shown.version < since {
                     went_back = Some((since, shown.version));

@@ -1,9 +1,9 @@
 //! The exactly-once drill: many guests buy, and every webhook is sent many times, in the wrong
 //! order and at the same moment. Then the status pages and the database are checked.
 //!
-//! A [`Plan`] says how much is played against which [`Target`]; [`play`] plays it, [`audit`] reads
-//! what the orders have become, and both together are [`Collected`]; [`check`] finds each
-//! [`Violation`], and the [`Report`] lists them.
+//! [`play`] plays a [`Plan`] against a [`Target`], and [`audit`] reads the state of the orders
+//! afterwards. Both results together are [`Collected`]. [`check`] finds each [`Violation`] in it, and
+//! the [`Report`] lists them.
 //!
 //! # Invariants
 //! `check` is a pure function of what was collected, so that it can itself be tested.
@@ -37,7 +37,7 @@ const AT_ONCE: usize = 32;
 /// Plays, audits, checks and reports.
 ///
 /// # Errors
-/// The [`DrillError`], when it is not known whether anything is violated.
+/// The [`DrillError`], when the drill cannot be played or checked to its end.
 pub async fn run(target: &Target, plan: Plan, progress: &Progress) -> Result<Report, DrillError> {
     let server = Server::new(target)?;
     server.require_sandbox().await?;

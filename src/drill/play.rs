@@ -1,4 +1,4 @@
-//! What is done, in waves: the guests of a wave order and wait, then all webhooks of the wave are
+//! Plays the orders in waves: the guests of a wave order and wait, then all webhooks of the wave are
 //! sent.
 
 use std::ops::Range;
@@ -71,7 +71,7 @@ fn phases(number: u32, copies: u32) -> Vec<Vec<Planned>> {
     phases.map(planned).collect()
 }
 
-/// How many deliveries a plan comes to.
+/// How many deliveries a plan has.
 fn deliveries(plan: Plan) -> u64 {
     let orders = (0..plan.orders).flat_map(|number| phases(number, plan.copies));
     orders.map(|phase| phase.len() as u64).sum()

@@ -50,7 +50,7 @@ pub enum DrillError {
     /// A server answers at this URL, and is not ready or not ours.
     #[error("{0} is no malipo server that is ready: {1}")]
     NotReady(Url, String),
-    /// The drill sells what was not paid for.
+    /// The server is not in sandbox mode, where the drill would sell without payment.
     #[error("the drill runs only against the sandbox, and {scene} is in {mode} mode")]
     NotSandbox {
         /// What was checked.
@@ -62,7 +62,7 @@ pub enum DrillError {
     #[error("an order could not be placed: {0}")]
     NotPlaced(String),
     /// `--database` and `--url` belong to different servers.
-    #[error("--database is not the database of the server at --url: it does not know the order")]
+    #[error("--database is not the database of the server at --url: it does not have the order")]
     OtherDatabase,
     /// The database cannot be read.
     #[error(transparent)]
@@ -79,7 +79,7 @@ pub(super) struct Server<'a> {
     in_flight: Semaphore,
 }
 
-/// The end of a request that was sent until the server took it.
+/// The end of a request that was sent until the server accepted or refused it.
 #[derive(Clone, Debug)]
 pub struct Reply {
     /// Status and JSON document; why there is none, if the request was given up.
@@ -116,7 +116,7 @@ impl<'a> Server<'a> {
         })
     }
 
-    /// Invariant: called before the first order. A live server's guests pay real money.
+    /// Called before the first order, because the guests of a live server pay real money.
     pub async fn require_sandbox(&self) -> Result<(), DrillError> {
         let Target { url, scene, .. } = self.target;
         let answer = self.get("/health/ready").send().await;
@@ -208,13 +208,13 @@ impl<'a> Server<'a> {
     }
 }
 
-/// The server is busy or away, or a proxy does not find it. A webhook is only sent again then: the
-/// server may not limit webhooks.
+/// The server is busy or away, or a proxy cannot reach it. Only then a webhook is sent again: the
+/// server must not limit webhooks.
 pub(super) fn is_away(status: u16) -> bool {
     matches!(status, 502..=504)
 }
 
-/// Also if a limit was reached, as a guest may.
+/// As [`is_away`], or a limit was reached, which may happen to a guest.
 pub(super) fn is_limited_or_away(status: u16) -> bool {
     status == 429 || is_away(status)
 }
@@ -252,7 +252,7 @@ fn back_off(tries_before: u32) -> Duration {
     pause.min(LONGEST_PAUSE)
 }
 
-/// What was sold between two counts of the same process. Other guests may have bought meanwhile,
+/// The sales between two counts of the same process. Other guests may have bought meanwhile,
 /// so this is reported and not checked.
 pub(super) fn sales_between(
     before: Option<SalesCounted>,

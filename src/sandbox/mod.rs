@@ -5,8 +5,8 @@
 //! it was made. A [`Simulated`] is an answer as ZenoPay gives it; the courier sends the webhooks.
 //!
 //! # Invariants
-//! Its state is in the database and it reaches the shop by HTTP only, so what works against it does
-//! not work by accident.
+//! Its state is in the database, and it reaches the shop by HTTP only, so that the shop cannot treat it
+//! differently from the real ZenoPay.
 
 use std::sync::Arc;
 
@@ -48,7 +48,7 @@ pub struct Sandbox {
 #[derive(Debug, thiserror::Error)]
 pub enum DecideError {
     /// There is no such payment here.
-    #[error("the simulated ZenoPay knows no such order")]
+    #[error("the simulated ZenoPay does not have this order")]
     NotFound,
     /// The change names a field that is unknown or a value that is not of its kind.
     #[error("{0}")]
@@ -65,7 +65,7 @@ pub struct Entry {
     pub order_id: String,
     /// What was asked for, in whole TZS.
     pub amount: i64,
-    /// Whose phone rang, as `255…`.
+    /// The phone that got the prompt, as `255…`.
     pub buyer_phone: String,
     /// In ZenoPay's words.
     pub payment_status: String,
@@ -105,7 +105,7 @@ impl Sandbox {
         self.config.approve_after_ms
     }
 
-    /// How payments from now on behave.
+    /// The behaviour of new payments.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database cannot be reached.
@@ -114,7 +114,7 @@ impl Sandbox {
         Ok(Behaviour::from_stored(&stored.unwrap_or_default()))
     }
 
-    /// Sets how payments from now on behave. Those that exist stay as they are.
+    /// Sets the behaviour of new payments. Existing ones keep theirs.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database cannot be reached.
@@ -151,7 +151,7 @@ impl Sandbox {
         let behaviour = payment.behaviour.clone();
         store.sandbox_summon(order_id, behaviour, decide_at).await?;
         if decide_at <= now {
-            // If nothing is written, the loop was quicker and has decided the same.
+            // If nothing is written, the loop was faster and has made the same decision.
             let decided = subscriber::decide(payment, now);
             store.sandbox_decide(vec![decided]).await?;
         }

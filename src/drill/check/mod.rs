@@ -1,4 +1,4 @@
-//! The verdict: everything that is not exactly once, found in what was collected.
+//! The verdict: finds in what was collected everything that is not exactly once.
 //!
 //! # Invariants
 //! [`check`] is pure. It fetches nothing, so the same run can be checked again after the database
@@ -13,7 +13,7 @@ use crate::domain::access::VoucherCode;
 use crate::domain::order::OrderId;
 use crate::store::OrderRows;
 
-/// Finds all that is not exactly once, in the order in which it was played.
+/// Finds every fault, in the order in which the orders were played.
 pub fn check(collected: &Collected) -> Vec<Violation> {
     let shown_of = |order: &PlayedOrder| collected.shown.get(&order.order_id);
     let rows_of = |order: &PlayedOrder| collected.rows.as_ref()?.get(&order.order_id);
@@ -92,7 +92,7 @@ fn poll(order: &PlayedOrder, shown: Option<&Shown>) -> Vec<Fault> {
     went_back.into_iter().chain(code).collect()
 }
 
-/// What the sale has left in the database.
+/// The rows that the sale has written.
 fn database(order: &PlayedOrder, shown: Option<&Shown>, rows: &OrderRows) -> Vec<Fault> {
     let winners = rows.journal.iter().filter(|line| line.outcome == SOLD);
     let stored = rows.vouchers.first();
