@@ -64,7 +64,7 @@ impl Machine {
     }
 
     /// The description in one line.
-    pub fn notified(&self) -> String {
+    pub fn description(&self) -> String {
         format!(
             "{}, {} cores, {} GiB, Linux {}; {:.2} ms to append 4 KiB and fdatasync; load {} at the start; commit {}, {} profile",
             self.processor,

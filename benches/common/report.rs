@@ -71,7 +71,7 @@ impl Target {
     }
 
     /// The target as text, for example `≥ 500`.
-    pub fn notified(self) -> String {
+    pub fn description(self) -> String {
         match self {
             Self::AtLeast(least) => format!("≥ {}", short(least)),
             Self::AtMost(most) => format!("≤ {}", short(most)),
