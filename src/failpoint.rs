@@ -1,16 +1,17 @@
-//! Points at which a test has the server fail once: with an error, a panic or the end of the process.
-//! Or a test only observes that a point was reached.
+//! Points at which a test makes the server fail once: with an error, a panic or the end of the process.
+//! A test can also only observe that a point was reached.
 //!
 //! # Invariants
-//! Without debug assertions no point can be armed, and [`Failpoints::reach`] does nothing. They
-//! decide, and not a feature, so that tests and development share one build.
+//! Without debug assertions no point can be armed, and [`Failpoints::reach`] does nothing. This
+//! depends on debug assertions and not on a Cargo feature, so that tests and development share one
+//! build.
 
 use std::env;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use strum::{EnumString, IntoStaticStr, VariantArray};
 
-/// A point on the way of a webhook that sells, in the order of the steps.
+/// A step in the handling of a webhook that makes a sale, in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr, VariantArray)]
 pub enum Point {
     /// Nothing is done yet.
@@ -22,9 +23,9 @@ pub enum Point {
     /// All rows are written, in the last statement: those of the sale and its line in the
     /// journal.
     AfterRows,
-    /// A commit that is never sent, and whose outcome is not known.
+    /// COMMIT is never sent, and its outcome counts as unknown.
     BeforeCommit,
-    /// A commit that took place, and whose answer is lost.
+    /// The transaction is committed, and the answer to COMMIT is lost.
     AfterCommit,
     /// Committed; the guest is not notified.
     BeforeNotice,
@@ -32,25 +33,20 @@ pub enum Point {
     BeforeAnswer,
 }
 
-impl Point {
-    /// All of them, in their order.
-    pub const ALL: &[Self] = Self::VARIANTS;
-}
-
 /// What happens at an armed point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString)]
 pub enum Action {
-    /// As when the database refuses, or its answer is lost.
+    /// As if the database refuses, or its answer is lost.
     Error,
-    /// As by a bug of ours.
+    /// As if malipo has a bug.
     Panic,
-    /// As when the machine runs out of memory: nothing is finished.
+    /// As if the machine runs out of memory: nothing is finished.
     Exit,
     /// Nothing; the point is no longer armed.
     Pass,
 }
 
-/// A test requested this error.
+/// The error that a test requested.
 #[derive(Debug, thiserror::Error)]
 #[error("failpoint {0}")]
 pub struct Failure(&'static str);
@@ -65,7 +61,7 @@ impl Failpoints {
     /// The point that `MALIPO_FAILPOINT` arms in a process that a test starts: `AfterRows=Exit`.
     ///
     /// # Panics
-    /// If the variable has another form: the test would prove nothing.
+    /// If the variable has another form, because the test would then test nothing.
     pub fn from_environment() -> Self {
         let failpoints = Self::default();
         if cfg!(debug_assertions)

@@ -5,7 +5,6 @@ use std::time::Duration;
 use reqwest::{ClientBuilder, RequestBuilder, Response, redirect, retry};
 use url::Url;
 
-/// The name under which servers know us.
 const USER_AGENT: &str = concat!("malipo/", env!("CARGO_PKG_VERSION"));
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Shorter than the time for which common servers keep an idle connection: one that they close
@@ -40,7 +39,7 @@ pub enum CallError {
 
 impl From<reqwest::Error> for CallError {
     fn from(error: reqwest::Error) -> Self {
-        // First, because a connection that took too long to open is a time-out too, and yet
+        // Tested first, because a connection that took too long to open is also a time-out, but
         // nothing was sent.
         if error.is_connect() {
             Self::Unreachable
@@ -52,8 +51,8 @@ impl From<reqwest::Error> for CallError {
     }
 }
 
-/// A client that sends each request once, and only to the server that is named: a redirect would
-/// carry credentials elsewhere, and a retry might push or charge twice.
+/// Builds a client that sends each request once, and only to the server in its URL: a redirect would
+/// send credentials to another server, and a retry might charge a phone twice.
 pub fn builder(scheme: &str) -> ClientBuilder {
     // An error only means that a provider is installed already.
     let _ = rustls::crypto::ring::default_provider().install_default();
@@ -83,7 +82,7 @@ pub async fn call(request: RequestBuilder, bytes_max: usize) -> Result<Answer, C
     })
 }
 
-/// Reads in pieces, because the announced length need not be true.
+/// Reads in pieces, because the announced length may be wrong.
 async fn read_body(mut response: Response, bytes_max: usize) -> Result<Vec<u8>, CallError> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await? {

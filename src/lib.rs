@@ -14,11 +14,11 @@
 //! - [`jobs`]: the periodic jobs: relay, reconciler, retention. [`sandbox`] simulates ZenoPay.
 //! - [`web`]: templates, texts and assets of pages.
 //! - [`http`]: requests; all routes on one screen in `http/mod.rs`.
-//! - [`drill`]: the proof that each order is sold exactly once; the verdict is
+//! - [`drill`]: the test that each order is sold exactly once; the verdict is in
 //!   `drill/check/mod.rs`.
 //! - [`observability`], [`supervisor`], [`failpoint`]: metrics, logs and traces; restarts of
-//!   long-running tasks; points at which a test has a sale fail (without effect in an optimised
-//!   build). [`http_client`]: the HTTP calls that this process makes. [`timekeeper`]: the clock of
+//!   long-running tasks; points at which a test makes a sale fail (without effect in an optimised
+//!   build). [`http_client`]: the HTTP calls that this process makes. [`timekeeper`]: the clock for
 //!   pauses.
 //! - [`app`]: wiring; start and stop.
 //!

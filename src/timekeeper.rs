@@ -1,5 +1,4 @@
-//! The clock that measures pauses: monotonic, and a test may move it forward so that an hour passes
-//! at once.
+//! The monotonic clock for pauses. A test can move it forward, so that it need not wait for an hour.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

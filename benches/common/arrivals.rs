@@ -13,7 +13,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::LocalSet;
 
 use super::Outcome;
-use super::client::{Connection, Heard};
+use super::client::{Answers, Connection};
 
 /// The number of a request and its scheduled time.
 pub type Intended = (u32, Instant);
@@ -43,10 +43,10 @@ pub fn open_arrivals(
     a_second: f64,
     turns: u32,
     write: &dyn Fn(u32, &mut Vec<u8>),
-) -> Outcome<Heard> {
+) -> Outcome<Answers> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let idle = Rc::new(RefCell::new(Vec::<Connection>::new()));
-    let heard = Rc::new(RefCell::new(Heard::nothing()));
+    let answers = Rc::new(RefCell::new(Answers::none()));
     let broken = Rc::new(Cell::new(0_u32));
     let local = LocalSet::new();
     let began = Instant::now();
@@ -56,7 +56,7 @@ pub fn open_arrivals(
         while let Some((turn, intended)) = clock.recv().await {
             let mut request = Vec::new();
             write(turn, &mut request);
-            let (idle, heard, broken) = (idle.clone(), heard.clone(), broken.clone());
+            let (idle, answers, broken) = (idle.clone(), answers.clone(), broken.clone());
             under_way.push(tokio::task::spawn_local(async move {
                 let kept = idle.borrow_mut().pop();
                 let answered = async {
@@ -69,7 +69,7 @@ pub fn open_arrivals(
                 };
                 match answered.await {
                     Ok((status, connection)) => {
-                        heard.borrow_mut().note(turn, status, intended.elapsed());
+                        answers.borrow_mut().note(turn, status, intended.elapsed());
                         idle.borrow_mut().push(connection);
                     }
                     Err(_) => broken.set(broken.get() + 1),
@@ -84,7 +84,7 @@ pub fn open_arrivals(
     if broken.get() > 0 {
         return Err(format!("{} connections broke", broken.get()).into());
     }
-    let mut heard = heard.replace(Heard::nothing());
-    (heard.began, heard.took) = (began, began.elapsed());
-    Ok(heard)
+    let mut answers = answers.replace(Answers::none());
+    (answers.began, answers.took) = (began, began.elapsed());
+    Ok(answers)
 }

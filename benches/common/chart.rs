@@ -65,7 +65,7 @@ fn bar(top: f64, figure: &Figure, target: Target) -> String {
         escaped(&figure.what),
         top + 3.0,
         escaped(&measured),
-        escaped(&target.told()),
+        escaped(&target.description()),
     )
 }
 

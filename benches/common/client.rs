@@ -46,7 +46,7 @@ pub struct Turn {
 }
 
 /// The results of one run.
-pub struct Heard {
+pub struct Answers {
     /// In microseconds.
     pub latency: Histogram<u64>,
     /// When the first request was sent, or was scheduled.
@@ -166,9 +166,9 @@ pub fn millis(latency: &Histogram<u64>, percentile: f64) -> f64 {
     latency.value_at_percentile(percentile) as f64 / 1_000.0
 }
 
-impl Heard {
+impl Answers {
     /// Empty results.
-    pub fn nothing() -> Self {
+    pub fn none() -> Self {
         Self {
             latency: microseconds(),
             began: Instant::now(),
@@ -225,7 +225,7 @@ pub fn closed_loop(
     connections: usize,
     until: Until,
     write: &dyn Fn(u32, &mut Vec<u8>),
-) -> Outcome<Heard> {
+) -> Outcome<Answers> {
     let one_request = async |connection: &mut Connection, turn, request: &mut Vec<u8>| {
         write(turn, request);
         Ok(connection.exchange(request).await?.status)
@@ -243,18 +243,18 @@ pub fn closed_loop_of(
     connections: usize,
     until: Until,
     take: &impl AsyncFn(&mut Connection, u32, &mut Vec<u8>) -> io::Result<u16>,
-) -> Outcome<Heard> {
+) -> Outcome<Answers> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut ready = Vec::new();
         for _ in 0..connections {
             ready.push(Connection::open(address).await?);
         }
-        let heard = Rc::new(RefCell::new(Heard::nothing()));
+        let answers = Rc::new(RefCell::new(Answers::none()));
         let next = Rc::new(Cell::new(0));
         let began = Instant::now();
         let loops = ready.into_iter().map(|mut connection| {
-            let (heard, next) = (heard.clone(), next.clone());
+            let (answers, next) = (answers.clone(), next.clone());
             async move {
                 let mut request = Vec::new();
                 while (next.get() as usize) < until.turns
@@ -264,14 +264,14 @@ pub fn closed_loop_of(
                     request.clear();
                     let began = Instant::now();
                     let status = take(&mut connection, turn, &mut request).await?;
-                    heard.borrow_mut().note(turn, status, began.elapsed());
+                    answers.borrow_mut().note(turn, status, began.elapsed());
                 }
                 io::Result::Ok(())
             }
         });
         try_join_all(loops).await?;
-        let mut heard = heard.replace(Heard::nothing());
-        (heard.began, heard.took) = (began, began.elapsed());
-        Ok(heard)
+        let mut answers = answers.replace(Answers::none());
+        (answers.began, answers.took) = (began, began.elapsed());
+        Ok(answers)
     })
 }

@@ -34,7 +34,7 @@ const QUIET_WITHIN: Duration = Duration::from_secs(5);
 
 /// The notification of one guest: the order and the time of the response.
 #[derive(Clone, Copy, Debug)]
-pub struct Told {
+pub struct Notified {
     pub order: OrderId,
     pub at: Instant,
     /// The same in wall-clock time, for comparison with the server's log.
@@ -52,7 +52,7 @@ pub enum Patience {
 
 /// Waiting guests.
 pub struct Crowd {
-    told: Receiver<Told>,
+    notified: Receiver<Notified>,
     enough: CancellationToken,
     thread: Option<JoinHandle<io::Result<()>>>,
 }
@@ -61,7 +61,7 @@ impl Crowd {
     /// Starts one guest for each plan. A guest waits for the orders of its plan one after the other and
     /// disconnects after the last.
     pub fn gather(address: SocketAddr, plans: Vec<VecDeque<OrderId>>, patience: Patience) -> Self {
-        let (sender, told) = channel();
+        let (sender, notified) = channel();
         let enough = CancellationToken::new();
         let until = enough.clone();
         let thread = std::thread::spawn(move || {
@@ -74,7 +74,7 @@ impl Crowd {
             }
         });
         Self {
-            told,
+            notified,
             enough,
             thread: Some(thread),
         }
@@ -100,13 +100,13 @@ impl Crowd {
     }
 
     /// Waits for `count` notifications, at most for `patience`, and returns those that arrived.
-    pub fn told(&self, count: usize, patience: Duration) -> Vec<Told> {
+    pub fn notified(&self, count: usize, patience: Duration) -> Vec<Notified> {
         let deadline = Instant::now() + patience;
         let mut all = Vec::with_capacity(count);
         while all.len() < count {
             let left = deadline.saturating_duration_since(Instant::now());
-            match self.told.recv_timeout(left) {
-                Ok(told) => all.push(told),
+            match self.notified.recv_timeout(left) {
+                Ok(notified) => all.push(notified),
                 Err(_) => break,
             }
         }
@@ -175,10 +175,10 @@ pub fn parked(server: &Server) -> Outcome<usize> {
 async fn wait_all(
     address: SocketAddr,
     plans: Vec<VecDeque<OrderId>>,
-    told: Sender<Told>,
+    notified: Sender<Notified>,
     patience: Patience,
 ) -> io::Result<()> {
-    let told = Rc::new(told);
+    let notified = Rc::new(notified);
     let mut guests = Vec::with_capacity(plans.len());
     for plan in plans {
         // One after the other, because a listener's backlog is short.
@@ -186,7 +186,7 @@ async fn wait_all(
         guests.push(tokio::task::spawn_local(wait(
             connection,
             plan,
-            told.clone(),
+            notified.clone(),
             patience,
         )));
     }
@@ -199,7 +199,7 @@ async fn wait_all(
 async fn wait(
     mut connection: Connection,
     plan: VecDeque<OrderId>,
-    told: Rc<Sender<Told>>,
+    notified: Rc<Sender<Notified>>,
     patience: Patience,
 ) -> io::Result<()> {
     let mut request = Vec::new();
@@ -219,7 +219,7 @@ async fn wait(
             };
             if is_enough {
                 // Fails when the benchmark has ended and the receiver was dropped.
-                let _ = told.send(Told {
+                let _ = notified.send(Notified {
                     order,
                     at,
                     by_the_clock,

@@ -11,8 +11,8 @@ use malipo::store::{OrderRows, Store};
 use serde_json::Value;
 
 use super::Outcome;
-use super::books::Books;
-use super::client::Heard;
+use super::client::Answers;
+use super::database::Database;
 use super::server::KEY;
 
 /// Common prefix of the paths for guests and for ZenoPay.
@@ -67,8 +67,8 @@ impl Acknowledged {
 
     /// Records the deliveries that were answered 200. `order` returns the order of a turn; the mark of a
     /// turn is `first_mark` plus its number.
-    pub fn take(&mut self, heard: &Heard, first_mark: u32, order: impl Fn(u32) -> OrderId) {
-        for turn in heard.turns.iter().filter(|turn| turn.status == 200) {
+    pub fn take(&mut self, answers: &Answers, first_mark: u32, order: impl Fn(u32) -> OrderId) {
+        for turn in answers.turns.iter().filter(|turn| turn.status == 200) {
             let marks = self.orders.entry(order(turn.number)).or_default();
             marks.push(first_mark + turn.number);
         }
@@ -84,14 +84,14 @@ impl Acknowledged {
     ///
     /// # Errors
     /// Describes the first order for which this is false.
-    pub fn must_be_booked(&self, books: &Books, word: &str) -> Outcome<usize> {
+    pub fn must_be_recorded(&self, database: &Database, word: &str) -> Outcome<usize> {
         let config = DatabaseConfig {
-            url: Secret::new(books.url.as_str()),
+            url: Secret::new(database.url.as_str()),
             auto_migrate: false,
             ..DatabaseConfig::default()
         };
         let names: Vec<OrderId> = self.orders.keys().copied().collect();
-        books.block_on(async {
+        database.block_on(async {
             let store = Store::open_beside(&config).await?;
             for batch in names.chunks(BATCH) {
                 let booked = store.audit(batch).await?;

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use serde::Serialize;
 
-use super::books::folder;
+use super::database::folder;
 use super::{Outcome, median};
 
 /// Number of synced writes of 4 KiB that measure the disk.
@@ -64,7 +64,7 @@ impl Machine {
     }
 
     /// The description in one line.
-    pub fn told(&self) -> String {
+    pub fn description(&self) -> String {
         format!(
             "{}, {} cores, {} GiB, Linux {}; {:.2} ms to append 4 KiB and fdatasync; load {} at the start; commit {}, {} profile",
             self.processor,

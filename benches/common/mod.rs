@@ -7,10 +7,10 @@
 #![allow(dead_code, reason = "each benchmark uses its own part of this")]
 
 pub mod arrivals;
-pub mod books;
 pub mod chart;
 pub mod client;
 pub mod crowd;
+pub mod database;
 pub mod evidence;
 pub mod fill;
 pub mod machine;
@@ -19,7 +19,7 @@ pub mod processor;
 pub mod publish;
 pub mod report;
 pub mod server;
-pub mod till;
+pub mod shop;
 
 /// An error ends the run with its message.
 pub type Outcome<T> = Result<T, Box<dyn std::error::Error>>;

@@ -30,7 +30,7 @@ fn mark(report: &Report, which: &str) -> String {
 
 /// The results as a Markdown table.
 fn table(report: &Report) -> String {
-    let mut text = format!("\n{}.\n\n", report.machine.told());
+    let mut text = format!("\n{}.\n\n", report.machine.description());
     for note in &report.notes {
         let _ = writeln!(text, "- {note}");
     }
@@ -45,8 +45,8 @@ fn table(report: &Report) -> String {
 fn row(figure: &Figure) -> String {
     let (low, high) = figure.spread();
     let (target, met) = match figure.target {
-        Some(target) if target.is_met(figure.median) => (target.told(), "met"),
-        Some(target) => (target.told(), "**not met**"),
+        Some(target) if target.is_met(figure.median) => (target.description(), "met"),
+        Some(target) => (target.description(), "**not met**"),
         None => (String::new(), ""),
     };
     let spread = if figure.values.len() > 1 {

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::books::folder;
 use super::chart;
+use super::database::folder;
 use super::machine::Machine;
 use super::options::Options;
 use super::publish::publish;
@@ -71,7 +71,7 @@ impl Target {
     }
 
     /// The target as text, for example `≥ 500`.
-    pub fn told(self) -> String {
+    pub fn description(self) -> String {
         match self {
             Self::AtLeast(least) => format!("≥ {}", short(least)),
             Self::AtMost(most) => format!("≤ {}", short(most)),
@@ -86,7 +86,7 @@ impl Report {
     /// If the machine cannot be inspected.
     pub fn begin(bench: &'static str, options: &Options) -> Outcome<Self> {
         let machine = Machine::here()?;
-        println!("{}\n", machine.told());
+        println!("{}\n", machine.description());
         Ok(Self {
             bench,
             smoke: options.smoke,
@@ -189,7 +189,7 @@ fn line(figure: &Figure) -> String {
         } else {
             "not met"
         };
-        format!("target {}: {met}", target.told())
+        format!("target {}: {met}", target.description())
     });
     format!(
         "  {:<72} {measured:>14}  {spread:<20} {target}",

@@ -14,7 +14,7 @@ use chrono::{DateTime, Utc};
 use malipo::domain::order::OrderRef;
 
 use super::Outcome;
-use super::books::{Books, folder};
+use super::database::{Database, folder};
 
 /// The `x-api-key` of webhooks.
 pub const KEY: &str = "key-of-the-benchmark";
@@ -42,7 +42,7 @@ impl Server {
     ///
     /// # Errors
     /// If the server does not start in time; the error has its log.
-    pub fn start(books: &Books, settings: &[(&str, &str)]) -> Outcome<Self> {
+    pub fn start(database: &Database, settings: &[(&str, &str)]) -> Outcome<Self> {
         let log = folder()?.join(format!("server-{}.log", std::process::id()));
         let file = File::create(&log)?;
         let mut command = Command::new(env!("CARGO_BIN_EXE_malipo"));
@@ -54,7 +54,7 @@ impl Server {
         let usual = [
             ("SERVER__BIND", "127.0.0.1:0"),
             ("SERVER__PUBLIC_URL", "http://127.0.0.1:8080"),
-            ("DATABASE__URL", books.url.as_str()),
+            ("DATABASE__URL", database.url.as_str()),
             ("ZENOPAY__MODE", "live"),
             // Port 9 (`discard`) is closed, so that a connection is refused at once.
             ("ZENOPAY__BASE_URL", "http://127.0.0.1:9"),

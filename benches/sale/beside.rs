@@ -8,7 +8,7 @@ use crate::common::client::millis;
 use crate::common::options::{Kind, Options};
 use crate::common::report::Report;
 use crate::common::report::Target::{AtLeast, AtMost};
-use crate::common::till::Till;
+use crate::common::shop::Shop;
 use crate::common::{Outcome, ratios};
 
 /// An upper bound for the sales per second of the server and of the bare loop.
@@ -18,21 +18,21 @@ const MOST_SALES: f64 = 20_000.0;
 ///
 /// # Errors
 /// The error of the server, of pgbench or of the database.
-pub fn pgbench(till: &mut Till, options: &Options, report: &mut Report) -> Outcome<()> {
+pub fn pgbench(shop: &mut Shop, options: &Options, report: &mut Report) -> Outcome<()> {
     let mut pgbench = Pgbench::prepare(options)?;
     report.note(pgbench.settings()?);
     if options.wants_figure("throughput") {
-        throughput(till, &mut pgbench, options, report)?;
+        throughput(shop, &mut pgbench, options, report)?;
     }
     if options.wants_figure("latency") {
-        latency(till, &pgbench, options, report)?;
+        latency(shop, &pgbench, options, report)?;
     }
     Ok(())
 }
 
 /// Compares webhooks, the textbook script and one function call per sale.
 fn throughput(
-    till: &mut Till,
+    shop: &mut Shop,
     pgbench: &mut Pgbench,
     options: &Options,
     report: &mut Report,
@@ -45,10 +45,10 @@ fn throughput(
     let (mut ours, mut textbook, mut function) = (vec![], vec![], vec![]);
     let mut spent = Vec::new();
     for _ in 0..options.pairs {
-        till.prepare(orders)?;
-        let heard = till.sell(32, seconds)?;
-        ours.push(heard.rate());
-        spent.extend(heard.spent);
+        shop.prepare(orders)?;
+        let answers = shop.sell(32, seconds)?;
+        ours.push(answers.rate());
+        spent.extend(answers.spent);
         textbook.push(pgbench.run(Script::Textbook, clients, seconds)?);
         function.push(pgbench.run(Script::FunctionCall, clients, seconds)?);
     }
@@ -82,7 +82,7 @@ fn throughput(
 
 /// Compares sequential webhooks, three bare round trips, and the same round trips with one inserted row.
 fn latency(
-    till: &mut Till,
+    shop: &mut Shop,
     pgbench: &Pgbench,
     options: &Options,
     report: &mut Report,
@@ -90,8 +90,8 @@ fn latency(
     let seconds = options.seconds / 2.0;
     let (mut ours, mut bare, mut kept) = (vec![], vec![], vec![]);
     for _ in 0..options.pairs {
-        till.prepare((MOST_SALES * seconds) as usize)?;
-        ours.push(millis(&till.sell(1, seconds)?.latency, 50.0));
+        shop.prepare((MOST_SALES * seconds) as usize)?;
+        ours.push(millis(&shop.sell(1, seconds)?.latency, 50.0));
         let median = |middle| -> Outcome<f64> {
             let latency = pgbench.three_round_trips(middle, seconds / 2.0)?;
             Ok(millis(&latency, 50.0))
@@ -127,7 +127,7 @@ fn latency(
 ///
 /// # Errors
 /// The error of the server or of SQLite.
-pub fn raw_loop(till: &mut Till, options: &Options, report: &mut Report) -> Outcome<()> {
+pub fn raw_loop(shop: &mut Shop, options: &Options, report: &mut Report) -> Outcome<()> {
     if !options.wants_figure("throughput") {
         return Ok(());
     }
@@ -138,17 +138,17 @@ pub fn raw_loop(till: &mut Till, options: &Options, report: &mut Report) -> Outc
     let (mut one_by_one, mut sixteen) = (vec![], vec![]);
     let mut spent = Vec::new();
     for _ in 0..options.pairs {
-        till.prepare(orders)?;
-        let heard = till.sell(64, seconds)?;
-        many.push(heard.rate());
-        spent.extend(heard.spent);
+        shop.prepare(orders)?;
+        let answers = shop.sell(64, seconds)?;
+        many.push(answers.rate());
+        spent.extend(answers.spent);
         raw.set(Settings::Sqlite)?;
         plain.push(raw.run(1, seconds, orders)?);
         raw.set(Settings::Server)?;
         one_by_one.push(raw.run(1, seconds, orders)?);
         sixteen.push(raw.run(16, seconds / 2.0, orders)?);
-        till.prepare(orders)?;
-        alone.push(till.sell(1, seconds / 2.0)?.rate());
+        shop.prepare(orders)?;
+        alone.push(shop.sell(1, seconds / 2.0)?.rate());
     }
 
     let of_raw = ratios(&many, &one_by_one);

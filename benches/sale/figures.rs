@@ -7,8 +7,8 @@ use crate::common::evidence::webhook;
 use crate::common::options::{Kind, Options};
 use crate::common::report::Report;
 use crate::common::report::Target::AtMost;
-use crate::common::till::Till;
-use crate::common::{Outcome, books, ratios};
+use crate::common::shop::Shop;
+use crate::common::{Outcome, database, ratios};
 
 /// An upper bound for the duplicates answered per second, which need no orders.
 const COPIES_A_SECOND: f64 = 100_000.0;
@@ -24,32 +24,32 @@ const MOST_SALES: f64 = 20_000.0;
 /// Measures all figures of one database.
 pub fn measure(kind: Kind, options: &Options, report: &mut Report) -> Outcome<()> {
     println!("{}", kind.name());
-    let mut till = Till::open(kind, "till", &[])?;
+    let mut shop = Shop::open(kind, "shop", &[])?;
     match kind {
-        Kind::Postgres => beside::pgbench(&mut till, options, report)?,
-        Kind::Sqlite => beside::raw_loop(&mut till, options, report)?,
+        Kind::Postgres => beside::pgbench(&mut shop, options, report)?,
+        Kind::Sqlite => beside::raw_loop(&mut shop, options, report)?,
     }
     if options.wants_figure("copies") {
-        copies(&mut till, options, report)?;
+        copies(&mut shop, options, report)?;
     }
     if options.wants_figure("arrivals") {
-        arrivals(&mut till, options, report)?;
+        arrivals(&mut shop, options, report)?;
     }
     if kind == Kind::Postgres && options.wants_figure("stuck") {
-        locked_order(&mut till, options, report)?;
+        locked_order(&mut shop, options, report)?;
     }
 
-    report.note(till.must_balance()?);
+    report.note(shop.must_balance()?);
     // With `--only` there may be no row to delete.
-    if options.smoke && till.acknowledged.deliveries() > 0 {
-        check_must_notice_a_missing_row(&till)?;
+    if options.smoke && shop.acknowledged.deliveries() > 0 {
+        check_must_notice_a_missing_row(&shop)?;
     }
-    till.server.stop()
+    shop.server.stop()
 }
 
 /// Requests that make no sale: duplicates for a finished order, duplicates that race the sale, and status
 /// reads.
-fn copies(till: &mut Till, options: &Options, report: &mut Report) -> Outcome<()> {
+fn copies(shop: &mut Shop, options: &Options, report: &mut Report) -> Outcome<()> {
     let connections = 32;
     let seconds = options.seconds / 2.0;
     let orders = (MOST_SALES * seconds) as usize;
@@ -57,35 +57,35 @@ fn copies(till: &mut Till, options: &Options, report: &mut Report) -> Outcome<()
         seconds,
         turns: (COPIES_A_SECOND * seconds) as usize,
     };
-    let finished = till.one_order()?.id;
-    till.repeat(finished, 1, Until { seconds, turns: 1 })?;
+    let finished = shop.one_order()?.id;
+    shop.repeat(finished, 1, Until { seconds, turns: 1 })?;
 
     let mut rates = Rates::default();
     let mut refused = 0;
     for _ in 0..options.pairs {
-        till.prepare(orders)?;
-        let before = till.sold().len();
-        rates.first.push(till.sell(connections, seconds)?.rate());
-        let sold = till.sold()[before..].to_vec();
+        shop.prepare(orders)?;
+        let before = shop.sold().len();
+        rates.first.push(shop.sell(connections, seconds)?.rate());
+        let sold = shop.sold()[before..].to_vec();
         let (once, often) = sold.split_at(sold.len() - LOOKED_AT.min(sold.len() / 2));
         let once_each = Until {
             turns: once.len(),
             ..until
         };
-        for (heard, heard_rates) in [
+        for (answers, heard_rates) in [
             (
-                till.repeat(finished, connections, until)?,
+                shop.repeat(finished, connections, until)?,
                 &mut rates.repeated,
             ),
-            (till.race(connections, until)?, &mut rates.raced),
+            (shop.race(connections, until)?, &mut rates.raced),
             (
-                till.look(once, connections, once_each)?,
+                shop.look(once, connections, once_each)?,
                 &mut rates.looked_once,
             ),
-            (till.look(often, connections, until)?, &mut rates.looked),
+            (shop.look(often, connections, until)?, &mut rates.looked),
         ] {
-            refused += heard.refused();
-            heard_rates.push(heard.rate());
+            refused += answers.refused();
+            heard_rates.push(answers.rate());
         }
     }
     if refused > 0 {
@@ -93,7 +93,7 @@ fn copies(till: &mut Till, options: &Options, report: &mut Report) -> Outcome<()
             "{refused} duplicates and status reads were not answered 200"
         ));
     }
-    report_rates(rates, till.books.kind, report);
+    report_rates(rates, shop.database.kind, report);
     Ok(())
 }
 
@@ -150,15 +150,15 @@ fn report_rates(rates: Rates, kind: Kind, report: &mut Report) {
 }
 
 /// Latency of webhooks that arrive at a fixed rate.
-fn arrivals(till: &mut Till, options: &Options, report: &mut Report) -> Outcome<()> {
+fn arrivals(shop: &mut Shop, options: &Options, report: &mut Report) -> Outcome<()> {
     let (mut middle, mut slow) = (vec![], vec![]);
     for _ in 0..options.pairs {
-        let heard = till.sell_at(PACE, (PACE * options.seconds) as u32)?;
-        middle.push(millis(&heard.latency, 50.0));
-        slow.push(millis(&heard.latency, 99.0));
+        let answers = shop.sell_at(PACE, (PACE * options.seconds) as u32)?;
+        middle.push(millis(&answers.latency, 50.0));
+        slow.push(millis(&answers.latency, 99.0));
     }
     let ratio = ratios(&slow, &middle);
-    let kind = till.books.kind;
+    let kind = shop.database.kind;
     let (slug, name) = (kind.slug(), kind.name());
     let what = format!("{name}, {PACE} webhooks/s arriving");
     for (percentile, values) in [("p50", middle), ("p99", slow)] {
@@ -184,13 +184,13 @@ fn arrivals(till: &mut Till, options: &Options, report: &mut Report) -> Outcome<
 }
 
 /// Latency of other orders' webhooks while another session locks the row of one order.
-fn locked_order(till: &mut Till, options: &Options, report: &mut Report) -> Outcome<()> {
+fn locked_order(shop: &mut Shop, options: &Options, report: &mut Report) -> Outcome<()> {
     let seconds = if options.smoke { 0.5 } else { STUCK_SECS };
     let (mut before, mut during) = (vec![], vec![]);
     for _ in 0..options.pairs {
         let turns = (PACE * seconds) as u32;
-        before.push(millis(&till.sell_at(PACE, turns)?.latency, 99.0));
-        during.push(p99_beside_a_locked_order(till, turns)?);
+        before.push(millis(&shop.sell_at(PACE, turns)?.latency, 99.0));
+        during.push(p99_beside_a_locked_order(shop, turns)?);
     }
 
     let ratio = ratios(&during, &before);
@@ -212,18 +212,20 @@ fn locked_order(till: &mut Till, options: &Options, report: &mut Report) -> Outc
 
 /// The p99 of other orders' webhooks in milliseconds, while the row of one order is locked and its
 /// webhook waits.
-fn p99_beside_a_locked_order(till: &mut Till, turns: u32) -> Outcome<f64> {
-    let order = till.one_order()?;
-    till.prepare(turns as usize)?;
-    let mut holder = till.books.block_on(books::connect(&till.books.url))?;
+fn p99_beside_a_locked_order(shop: &mut Shop, turns: u32) -> Outcome<f64> {
+    let order = shop.one_order()?;
+    shop.prepare(turns as usize)?;
+    let mut holder = shop
+        .database
+        .block_on(database::connect(&shop.database.url))?;
     let lock = format!(
         "BEGIN; SELECT id FROM payments WHERE id = {} FOR UPDATE",
         order.row
     );
-    till.books.block_on(books::run(&mut holder, &lock))?;
+    shop.database.block_on(database::run(&mut holder, &lock))?;
 
     // The server answers this one with 503 after five seconds.
-    let (address, mark) = (till.server.address, till.acknowledged.marks(1));
+    let (address, mark) = (shop.server.address, shop.acknowledged.marks(1));
     let waiting = std::thread::spawn(move || {
         let once = Until {
             seconds: 1.0,
@@ -234,8 +236,9 @@ fn p99_beside_a_locked_order(till: &mut Till, turns: u32) -> Outcome<f64> {
         })
         .map_err(|error| error.to_string())
     });
-    let others = millis(&till.sell_at(PACE, turns)?.latency, 99.0);
-    till.books.block_on(books::run(&mut holder, "ROLLBACK"))?;
+    let others = millis(&shop.sell_at(PACE, turns)?.latency, 99.0);
+    shop.database
+        .block_on(database::run(&mut holder, "ROLLBACK"))?;
     waiting
         .join()
         .map_err(|_| "the client of the locked order died")??;
@@ -243,11 +246,11 @@ fn p99_beside_a_locked_order(till: &mut Till, turns: u32) -> Outcome<f64> {
 }
 
 /// Tests the check itself: it must fail when a row of the journal is missing.
-fn check_must_notice_a_missing_row(till: &Till) -> Outcome<()> {
-    till.books.execute(
+fn check_must_notice_a_missing_row(shop: &Shop) -> Outcome<()> {
+    shop.database.execute(
         "DELETE FROM webhook_deliveries WHERE id = (SELECT min(id) FROM webhook_deliveries)",
     )?;
-    match till.must_balance() {
+    match shop.must_balance() {
         Err(_) => Ok(()),
         Ok(_) => Err("the check did not notice a deleted row of the journal".into()),
     }

@@ -10,8 +10,8 @@ use hdrhistogram::Histogram;
 use sea_orm::sqlx::{self, Executor};
 
 use crate::common::Outcome;
-use crate::common::books::{Books, connect};
 use crate::common::client::microseconds;
+use crate::common::database::{Database, connect};
 use crate::common::options::{Kind, Options};
 
 /// An upper bound for PostgreSQL's sales per second, even with one function call and without waiting for
@@ -37,7 +37,7 @@ pub enum Script {
 
 /// pgbench with its own database.
 pub struct Pgbench {
-    books: Books,
+    database: Database,
     program: PathBuf,
     /// `payments.id` of the first unsold order.
     first: i64,
@@ -63,11 +63,11 @@ impl Pgbench {
     /// # Errors
     /// If PostgreSQL or pgbench is missing.
     pub fn prepare(options: &Options) -> Outcome<Self> {
-        let books = Books::create(Kind::Postgres, "pgbench")?;
-        books.execute(&fs::read_to_string(scripts().join("function.sql"))?)?;
-        books.execute("CREATE TABLE bench_rows (at timestamptz DEFAULT now())")?;
+        let database = Database::create(Kind::Postgres, "pgbench")?;
+        database.execute(&fs::read_to_string(scripts().join("function.sql"))?)?;
+        database.execute("CREATE TABLE bench_rows (at timestamptz DEFAULT now())")?;
         Ok(Self {
-            books,
+            database,
             program: program()?,
             first: 1,
             last: 0,
@@ -96,7 +96,7 @@ impl Pgbench {
             .arg(format!("--jobs={}", clients.min(2)))
             .arg(length)
             .arg(format!("--file={}", script.file().display()))
-            .arg(&self.books.url)
+            .arg(&self.database.url)
             .output()?;
         let printed = String::from_utf8_lossy(&output.stdout).into_owned();
         if !output.status.success() {
@@ -105,7 +105,7 @@ impl Pgbench {
         }
         // Clients progress at different speeds, so some orders before the last sold one stay unsold.
         let sold = "SELECT coalesce(max(id), 0) FROM payments WHERE status = 'COMPLETED'";
-        self.first = self.books.number(sold)? + 1;
+        self.first = self.database.number(sold)? + 1;
         let rate = printed.split("tps = ").nth(1);
         let rate = rate.and_then(|rest| rest.split_whitespace().next());
         Ok(rate
@@ -163,16 +163,17 @@ impl Pgbench {
     }
 
     fn count(&self, what: &str) -> Outcome<i64> {
-        self.books.number(&format!("SELECT count(*) FROM {what}"))
+        self.database
+            .number(&format!("SELECT count(*) FROM {what}"))
     }
 
     fn place(&mut self, orders: usize) -> Outcome<()> {
         let waiting = usize::try_from(self.last + 1 - self.first).unwrap_or(0);
         if waiting < orders {
-            let placed = self.books.place(orders - waiting)?;
+            let placed = self.database.place(orders - waiting)?;
             self.last = placed.last().map_or(self.last, |order| order.row);
         }
-        self.books.execute("CHECKPOINT")
+        self.database.execute("CHECKPOINT")
     }
 
     /// Latencies of three round trips on one connection: BEGIN, the statement `middle`, COMMIT.
@@ -180,8 +181,8 @@ impl Pgbench {
     /// # Errors
     /// The database's error.
     pub fn three_round_trips(&self, middle: &'static str, seconds: f64) -> Outcome<Histogram<u64>> {
-        self.books.block_on(async {
-            let mut connection = connect(&self.books.url).await?;
+        self.database.block_on(async {
+            let mut connection = connect(&self.database.url).await?;
             let mut latency = microseconds();
             let began = Instant::now();
             while began.elapsed().as_secs_f64() < seconds {
@@ -203,7 +204,7 @@ impl Pgbench {
         let sql = "SELECT version() || '; ' || string_agg(name || ' ' || setting || coalesce(' × ' || unit, ''), ', ' ORDER BY name)
                    FROM pg_settings WHERE name IN ('fsync', 'synchronous_commit', 'full_page_writes',
                        'shared_buffers', 'wal_level', 'max_wal_size')";
-        self.books.text(sql)
+        self.database.text(sql)
     }
 }
 

@@ -9,11 +9,11 @@ use malipo::domain::order::OrderId;
 
 use super::zenopay::ZenoPay;
 use crate::common::Outcome;
-use crate::common::client::{Connection, Heard, Reply, Until, closed_loop_of, millis};
+use crate::common::client::{Answers, Connection, Reply, Until, closed_loop_of, millis};
 use crate::common::evidence::{status_read, webhook};
 use crate::common::options::{Kind, Options};
 use crate::common::report::Report;
-use crate::common::till::Till;
+use crate::common::shop::Shop;
 
 const CONNECTIONS: usize = 32;
 /// An upper bound for the purchases per second.
@@ -31,13 +31,13 @@ pub fn measure(kind: Kind, options: &Options, report: &mut Report) -> Outcome<()
         ("ZENOPAY__BASE_URL", zenopay.url.as_str()),
         ("LIMITS__PROMPTS_PER_SEC", "1000000"),
     ];
-    let mut till = Till::open(kind, "purchases", &settings)?;
+    let mut shop = Shop::open(kind, "purchases", &settings)?;
     let (mut rates, mut middle, mut slow) = (vec![], vec![], vec![]);
     for _ in 0..options.pairs {
-        let heard = buy_for(&mut till, options.seconds)?;
-        rates.push(heard.rate());
-        middle.push(millis(&heard.latency, 50.0));
-        slow.push(millis(&heard.latency, 99.0));
+        let answers = buy_for(&mut shop, options.seconds)?;
+        rates.push(answers.rate());
+        middle.push(millis(&answers.latency, 50.0));
+        slow.push(millis(&answers.latency, 99.0));
     }
 
     let (slug, name) = (kind.slug(), kind.name());
@@ -51,27 +51,28 @@ pub fn measure(kind: Kind, options: &Options, report: &mut Report) -> Outcome<()
             values,
         );
     }
-    report.note(must_be_one_sale_each(&till, &zenopay)?);
-    till.server.stop()
+    report.note(must_be_one_sale_each(&shop, &zenopay)?);
+    shop.server.stop()
 }
 
 /// Purchases in a closed loop.
-fn buy_for(till: &mut Till, seconds: f64) -> Outcome<Heard> {
+fn buy_for(shop: &mut Shop, seconds: f64) -> Outcome<Answers> {
     let until = Until {
         seconds,
         turns: (MOST_PURCHASES * seconds) as usize,
     };
-    let first = till.acknowledged.marks(until.turns);
+    let first = shop.acknowledged.marks(until.turns);
     let orders = RefCell::new(HashMap::new());
     let purchase = async |connection: &mut Connection, turn, request: &mut Vec<u8>| {
         let order = buy(connection, first + turn, request).await?;
         orders.borrow_mut().insert(turn, order);
         Ok(200)
     };
-    let heard = closed_loop_of(till.server.address, CONNECTIONS, until, &purchase)?;
+    let answers = closed_loop_of(shop.server.address, CONNECTIONS, until, &purchase)?;
     let orders = orders.into_inner();
-    till.acknowledged.take(&heard, first, |turn| orders[&turn]);
-    Ok(heard)
+    shop.acknowledged
+        .take(&answers, first, |turn| orders[&turn]);
+    Ok(answers)
 }
 
 /// Runs one purchase. `mark` is the mark of its webhook and determines the phone number.
@@ -119,10 +120,10 @@ fn pay(guest: u32, into: &mut Vec<u8>) {
 }
 
 /// Checks that each purchase made one order, one push and one sale.
-fn must_be_one_sale_each(till: &Till, zenopay: &ZenoPay) -> Outcome<String> {
-    till.must_balance()?;
-    let purchases = till.acknowledged.deliveries();
-    let orders = till.books.number("SELECT count(*) FROM payments")?;
+fn must_be_one_sale_each(shop: &Shop, zenopay: &ZenoPay) -> Outcome<String> {
+    shop.must_balance()?;
+    let purchases = shop.acknowledged.deliveries();
+    let orders = shop.database.number("SELECT count(*) FROM payments")?;
     let pushes = zenopay.pushes();
     if usize::try_from(orders)? != purchases || pushes != purchases {
         return Err(
@@ -131,6 +132,6 @@ fn must_be_one_sale_each(till: &Till, zenopay: &ZenoPay) -> Outcome<String> {
     }
     Ok(format!(
         "{}: {purchases} whole purchases looked up in the database: each is one order, one push and one sale",
-        till.books.kind.name()
+        shop.database.kind.name()
     ))
 }

@@ -8,12 +8,12 @@ use malipo::store::{SQLITE_CACHE_KIB, SQLITE_LOG_PAGES};
 use rusqlite::{Connection, params};
 
 use crate::common::Outcome;
-use crate::common::books::{Books, Order, durable};
+use crate::common::database::{Database, Order, durable};
 use crate::common::options::Kind;
 
 /// The loop and its own database file.
 pub struct RawLoop {
-    books: Books,
+    database: Database,
     connection: Connection,
     orders: Vec<Order>,
     used: usize,
@@ -34,11 +34,11 @@ impl RawLoop {
     /// # Errors
     /// SQLite's error.
     pub fn prepare() -> Outcome<Self> {
-        let books = Books::create(Kind::Sqlite, "raw")?;
-        let file = books.file().ok_or("a SQLite database is a file")?;
+        let database = Database::create(Kind::Sqlite, "raw")?;
+        let file = database.file().ok_or("a SQLite database is a file")?;
         Ok(Self {
             connection: durable(&file)?,
-            books,
+            database,
             orders: Vec::new(),
             used: 0,
         })
@@ -67,7 +67,7 @@ impl RawLoop {
     pub fn run(&mut self, together: usize, seconds: f64, orders: usize) -> Outcome<f64> {
         let waiting = self.orders.len() - self.used;
         if waiting < orders {
-            self.orders.extend(self.books.place(orders - waiting)?);
+            self.orders.extend(self.database.place(orders - waiting)?);
         }
         let (began, first) = (Instant::now(), self.used);
         while began.elapsed().as_secs_f64() < seconds && self.used + together <= self.orders.len() {

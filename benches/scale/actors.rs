@@ -6,7 +6,7 @@ use crate::common::evidence::webhook;
 use crate::common::options::{Kind, Options};
 use crate::common::report::Report;
 use crate::common::report::Target::AtMost;
-use crate::common::till::Till;
+use crate::common::shop::Shop;
 
 const ACTORS: usize = 100_000;
 /// Long enough that no actor is passivated during the measurement.
@@ -20,33 +20,33 @@ const MIB: f64 = 1024.0 * 1024.0;
 /// If one of the webhooks is not acknowledged, or is not in the database.
 pub fn measure(options: &Options, report: &mut Report) -> Outcome<()> {
     let count = if options.smoke { 500 } else { ACTORS };
-    let mut till = Till::open(
+    let mut shop = Shop::open(
         Kind::Postgres,
         "actors",
         &[("ACTORS__IDLE_SECS", IDLE_SECS)],
     )?;
     // Creates pools, buffers and threads before the measurement.
-    till.prepare(1_000)?;
-    till.sell(32, 0.5)?;
-    till.must_balance()?;
+    shop.prepare(1_000)?;
+    shop.sell(32, 0.5)?;
+    shop.must_balance()?;
 
-    let orders = till.next_orders(count)?;
-    let before = till.server.resident()?;
-    let first = till.acknowledged.marks(count);
+    let orders = shop.next_orders(count)?;
+    let before = shop.server.resident()?;
+    let first = shop.acknowledged.marks(count);
     let until = Until {
         seconds: f64::INFINITY,
         turns: count,
     };
-    let heard = closed_loop(till.server.address, 32, until, &|turn, into| {
+    let answers = closed_loop(shop.server.address, 32, until, &|turn, into| {
         webhook(orders[turn as usize], first + turn, PENDING, into);
     })?;
-    if heard.refused() > 0 {
-        return Err(format!("{} webhooks were not answered 200", heard.refused()).into());
+    if answers.refused() > 0 {
+        return Err(format!("{} webhooks were not answered 200", answers.refused()).into());
     }
-    let after = till.server.resident()?;
+    let after = shop.server.resident()?;
     let mut pending = crate::common::evidence::Acknowledged::default();
-    pending.take(&heard, first, |turn| orders[turn as usize]);
-    pending.must_be_booked(&till.books, PENDING)?;
+    pending.take(&answers, first, |turn| orders[turn as usize]);
+    pending.must_be_recorded(&shop.database, PENDING)?;
 
     let each = after.saturating_sub(before) as f64 / count as f64 / 1024.0;
     report.aim(
@@ -63,5 +63,5 @@ pub fn measure(options: &Options, report: &mut Report) -> Outcome<()> {
         "MiB",
         vec![after as f64 / MIB],
     );
-    till.server.stop()
+    shop.server.stop()
 }

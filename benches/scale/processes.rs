@@ -10,7 +10,7 @@ use crate::common::options::{Kind, Options};
 use crate::common::report::Report;
 use crate::common::report::Target::AtMost;
 use crate::common::server::Server;
-use crate::common::till::Till;
+use crate::common::shop::Shop;
 use crate::common::{Outcome, ratios};
 
 /// Webhooks per second at one process, while guests wait at the other.
@@ -24,18 +24,18 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// # Errors
 /// The error of a server or of the database.
 pub fn measure(options: &Options, report: &mut Report) -> Outcome<()> {
-    let mut till = Till::open(Kind::Postgres, "processes", &[])?;
-    let second = Server::start(&till.books, &[])?;
-    together(&mut till, &second, options, report)?;
-    across(&mut till, &second, options, report)?;
-    report.note(till.must_balance()?);
+    let mut shop = Shop::open(Kind::Postgres, "processes", &[])?;
+    let second = Server::start(&shop.database, &[])?;
+    together(&mut shop, &second, options, report)?;
+    across(&mut shop, &second, options, report)?;
+    report.note(shop.must_balance()?);
     second.stop()?;
-    till.server.stop()
+    shop.server.stop()
 }
 
 /// Compares one process with 32 connections and two with 16 each.
 fn together(
-    till: &mut Till,
+    shop: &mut Shop,
     second: &Server,
     options: &Options,
     report: &mut Report,
@@ -43,11 +43,11 @@ fn together(
     let orders = (MOST_SALES * options.seconds) as usize;
     let (mut one, mut both) = (vec![], vec![]);
     for _ in 0..options.pairs {
-        till.prepare(orders)?;
-        one.push(till.sell(32, options.seconds)?.rate());
-        till.prepare(orders)?;
-        let addresses = [till.server.address, second.address];
-        both.push(till.sell_at_all(&addresses, 16, options.seconds)?);
+        shop.prepare(orders)?;
+        one.push(shop.sell(32, options.seconds)?.rate());
+        shop.prepare(orders)?;
+        let addresses = [shop.server.address, second.address];
+        both.push(shop.sell_at_all(&addresses, 16, options.seconds)?);
     }
     let ratio = ratios(&both, &one);
     let name = "postgres-processes-one";
@@ -64,29 +64,31 @@ fn together(
 }
 
 /// Measures the delay from a webhook at the first process to a guest at the second.
-fn across(till: &mut Till, second: &Server, options: &Options, report: &mut Report) -> Outcome<()> {
+fn across(shop: &mut Shop, second: &Server, options: &Options, report: &mut Report) -> Outcome<()> {
     let turns = (PACE * options.seconds).max(50.0) as usize;
     let mut slow = Vec::new();
     for _ in 0..options.pairs {
-        let orders = till.next_orders(turns)?;
+        let orders = shop.next_orders(turns)?;
         let plans: Vec<VecDeque<_>> = (0..GUESTS)
             .map(|guest| orders.iter().skip(guest).step_by(GUESTS).copied().collect())
             .collect();
         let crowd = Crowd::gather(second.address, plans, Patience::UntilPaid);
         crowd.until_parked(second, GUESTS.min(turns))?;
-        let heard = till.sell_at(PACE, turns as u32)?;
-        let told = crowd.told(turns, PATIENCE);
+        let answers = shop.sell_at(PACE, turns as u32)?;
+        let notified = crowd.notified(turns, PATIENCE);
         crowd.leave(second)?;
-        if told.len() < turns {
-            return Err(format!("{} of {turns} guests were notified", told.len()).into());
+        if notified.len() < turns {
+            return Err(format!("{} of {turns} guests were notified", notified.len()).into());
         }
 
         let mut latency = microseconds();
-        let told: std::collections::HashMap<_, Instant> =
-            told.iter().map(|told| (told.order, told.at)).collect();
-        for turn in &heard.turns {
-            let answered = heard.due(turn.number, PACE) + turn.took;
-            let at = told[&orders[turn.number as usize]];
+        let notified: std::collections::HashMap<_, Instant> = notified
+            .iter()
+            .map(|notified| (notified.order, notified.at))
+            .collect();
+        for turn in &answers.turns {
+            let answered = answers.due(turn.number, PACE) + turn.took;
+            let at = notified[&orders[turn.number as usize]];
             latency.saturating_record(at.saturating_duration_since(answered).as_micros() as u64);
         }
         slow.push(millis(&latency, 99.0));

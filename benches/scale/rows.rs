@@ -3,11 +3,11 @@
 
 use std::time::Instant;
 
-use crate::common::books::Books;
+use crate::common::database::Database;
 use crate::common::options::{Kind, Options};
 use crate::common::report::Report;
 use crate::common::report::Target::AtLeast;
-use crate::common::till::Till;
+use crate::common::shop::Shop;
 use crate::common::{Outcome, ratios};
 
 const FEW: u64 = 10_000;
@@ -20,14 +20,14 @@ const MOST_SALES: f64 = 10_000.0;
 pub fn measure(kind: Kind, rows: u64, options: &Options, report: &mut Report) -> Outcome<()> {
     let (slug, name) = (kind.slug(), kind.name());
     let few = if options.smoke { 1_000 } else { FEW };
-    let books = Books::create(kind, "small")?;
-    books.fill(few)?;
-    let mut small = Till::open_on(books, &[])?;
-    let books = Books::create(kind, "large")?;
+    let database = Database::create(kind, "small")?;
+    database.fill(few)?;
+    let mut small = Shop::open_on(database, &[])?;
+    let database = Database::create(kind, "large")?;
     let began = Instant::now();
-    books.fill(rows)?;
+    database.fill(rows)?;
     let took = began.elapsed().as_secs_f64();
-    let mut large = Till::open_on(books, &[])?;
+    let mut large = Shop::open_on(database, &[])?;
     report.note(format!(
         "{name}: {rows} finished payments written in {took:.0} s; the other tables are empty at the start"
     ));
@@ -58,16 +58,16 @@ pub fn measure(kind: Kind, rows: u64, options: &Options, report: &mut Report) ->
         "×",
         ratio,
     );
-    for till in [small, large] {
-        report.note(till.must_balance()?);
-        till.server.stop()?;
+    for shop in [small, large] {
+        report.note(shop.must_balance()?);
+        shop.server.stop()?;
     }
     Ok(())
 }
 
 /// Sells on one server while the other is idle.
-fn turn(till: &mut Till, orders: usize, options: &Options) -> Outcome<f64> {
-    till.prepare(orders)?;
-    let heard = till.sell(32, options.seconds)?;
-    Ok(heard.rate())
+fn turn(shop: &mut Shop, orders: usize, options: &Options) -> Outcome<f64> {
+    shop.prepare(orders)?;
+    let answers = shop.sell(32, options.seconds)?;
+    Ok(answers.rate())
 }

@@ -3,14 +3,14 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::told::told;
+use super::notified::notified;
 use crate::common::client::millis;
 use crate::common::crowd::{Crowd, Patience};
 use crate::common::options::{Kind, Options};
 use crate::common::report::Report;
 use crate::common::report::Target::{AtLeast, AtMost};
 use crate::common::server::TELLS_COMMITS;
-use crate::common::till::Till;
+use crate::common::shop::Shop;
 use crate::common::{Outcome, ratios};
 
 /// Webhooks per second while guests wait.
@@ -54,51 +54,51 @@ pub fn measure(kind: Kind, options: &Options, report: &mut Report) -> Outcome<()
     let size = Size::of(options);
     let mut settings = vec![("PORTAL__WAITERS_MAX", WAITERS_MAX)];
     settings.extend(TELLS_COMMITS);
-    let mut till = Till::open(kind, "wait", &settings)?;
+    let mut shop = Shop::open(kind, "wait", &settings)?;
     // The server opens its connections with its first sales.
-    till.prepare(2_000)?;
-    till.sell(32, 0.5)?;
+    shop.prepare(2_000)?;
+    shop.sell(32, 0.5)?;
     if options.wants_figure("memory") {
         // First, before other figures have made the process grow.
-        memory(&mut till, &size, report)?;
+        memory(&mut shop, &size, report)?;
     }
     if options.wants_figure("told") {
-        told(&mut till, &size, options, report)?;
+        notified(&mut shop, &size, options, report)?;
     }
     if options.wants_figure("rush") {
-        rush(&mut till, &size, options, report)?;
+        rush(&mut shop, &size, options, report)?;
     }
     if options.wants_figure("one-order") {
-        one_order(&mut till, options, report)?;
+        one_order(&mut shop, options, report)?;
     }
     if options.wants_figure("throughput") {
-        throughput_with_parked_polls(&mut till, &size, options, report)?;
+        throughput_with_parked_polls(&mut shop, &size, options, report)?;
     }
-    report.note(till.must_balance()?);
+    report.note(shop.must_balance()?);
     if options.wants_figure("stop") {
-        return stop(till, &size, report);
+        return stop(shop, &size, report);
     }
-    till.server.stop()
+    shop.server.stop()
 }
 
 /// Latency of webhooks while all guests reconnect at once, as after a restart.
-fn rush(till: &mut Till, size: &Size, options: &Options, report: &mut Report) -> Outcome<()> {
+fn rush(shop: &mut Shop, size: &Size, options: &Options, report: &mut Report) -> Outcome<()> {
     let turns = (PACE * RUSH).min(size.turns.into()) as u32;
     let (mut before, mut during) = (vec![], vec![]);
     for _ in 0..options.pairs {
-        before.push(millis(&till.sell_at(PACE, turns)?.latency, 99.0));
-        let orders = till.next_orders(turns as usize + size.many)?;
+        before.push(millis(&shop.sell_at(PACE, turns)?.latency, 99.0));
+        let orders = shop.next_orders(turns as usize + size.many)?;
         let waited_for = &orders[turns as usize..];
         let plans = waited_for.iter().map(|order| [*order].into()).collect();
-        let crowd = Crowd::gather(till.server.address, plans, Patience::UntilPaid);
-        let heard = till.sell_at(PACE, turns)?;
-        crowd.until_parked(&till.server, size.many)?;
-        crowd.leave(&till.server)?;
-        till.skip(size.many);
-        during.push(millis(&heard.latency, 99.0));
+        let crowd = Crowd::gather(shop.server.address, plans, Patience::UntilPaid);
+        let answers = shop.sell_at(PACE, turns)?;
+        crowd.until_parked(&shop.server, size.many)?;
+        crowd.leave(&shop.server)?;
+        shop.skip(size.many);
+        during.push(millis(&answers.latency, 99.0));
     }
     let ratio = ratios(&during, &before);
-    let (slug, name) = (till.books.kind.slug(), till.books.kind.name());
+    let (slug, name) = (shop.database.kind.slug(), shop.database.kind.name());
     let what = format!("{name}, webhooks while {} guests reconnect, p99", size.many);
     report.add(
         format!("{slug}-rush-before"),
@@ -118,32 +118,32 @@ fn rush(till: &mut Till, size: &Size, options: &Options, report: &mut Report) ->
 }
 
 /// Time until all guests of one order are notified, with the maximum number of guests.
-fn one_order(till: &mut Till, options: &Options, report: &mut Report) -> Outcome<()> {
+fn one_order(shop: &mut Shop, options: &Options, report: &mut Report) -> Outcome<()> {
     let mut values = Vec::new();
     for _ in 0..options.pairs {
-        let order = till.next_orders(1)?[0];
+        let order = shop.next_orders(1)?[0];
         let plans = vec![VecDeque::from([order]); PER_ORDER];
-        let crowd = Crowd::gather(till.server.address, plans, Patience::UntilPaid);
-        crowd.until_parked(&till.server, PER_ORDER)?;
+        let crowd = Crowd::gather(shop.server.address, plans, Patience::UntilPaid);
+        crowd.until_parked(&shop.server, PER_ORDER)?;
         let sent = Instant::now();
-        till.sell_at(PACE, 1)?;
-        let told = crowd.told(PER_ORDER, PATIENCE);
-        let last = told
+        shop.sell_at(PACE, 1)?;
+        let notified = crowd.notified(PER_ORDER, PATIENCE);
+        let last = notified
             .iter()
-            .map(|told| told.at)
+            .map(|notified| notified.at)
             .max()
             .ok_or("no guest was notified")?;
-        if told.len() < PER_ORDER {
+        if notified.len() < PER_ORDER {
             return Err(format!(
                 "{} of {PER_ORDER} guests of one order were notified",
-                told.len()
+                notified.len()
             )
             .into());
         }
         values.push(last.saturating_duration_since(sent).as_secs_f64() * 1_000.0);
-        crowd.leave(&till.server)?;
+        crowd.leave(&shop.server)?;
     }
-    let (slug, name) = (till.books.kind.slug(), till.books.kind.name());
+    let (slug, name) = (shop.database.kind.slug(), shop.database.kind.name());
     report.add(
         format!("{slug}-one-order"),
         format!("{name}, webhook → last of {PER_ORDER} guests of one order"),
@@ -154,13 +154,13 @@ fn one_order(till: &mut Till, options: &Options, report: &mut Report) -> Outcome
 }
 
 /// Resident memory per parked poll.
-fn memory(till: &mut Till, size: &Size, report: &mut Report) -> Outcome<()> {
-    let before = till.server.resident()?;
-    let crowd = till.park(size.many, Patience::UntilPaid)?;
-    let after = till.server.resident()?;
-    crowd.leave(&till.server)?;
+fn memory(shop: &mut Shop, size: &Size, report: &mut Report) -> Outcome<()> {
+    let before = shop.server.resident()?;
+    let crowd = shop.park(size.many, Patience::UntilPaid)?;
+    let after = shop.server.resident()?;
+    crowd.leave(&shop.server)?;
     let each = (after.saturating_sub(before)) as f64 / size.many as f64 / 1024.0;
-    let (slug, name) = (till.books.kind.slug(), till.books.kind.name());
+    let (slug, name) = (shop.database.kind.slug(), shop.database.kind.name());
     report.note("HTTP/2 without TLS is not served, so a parked poll over it is not measured");
     report.aim(
         AtMost(14.0),
@@ -174,7 +174,7 @@ fn memory(till: &mut Till, size: &Size, report: &mut Report) -> Outcome<()> {
 
 /// Throughput of webhooks with parked polls and without. The limit of open files bounds their number.
 fn throughput_with_parked_polls(
-    till: &mut Till,
+    shop: &mut Shop,
     size: &Size,
     options: &Options,
     report: &mut Report,
@@ -182,15 +182,15 @@ fn throughput_with_parked_polls(
     let (mut alone, mut beside) = (vec![], vec![]);
     let orders = (20_000.0 * options.seconds) as usize;
     for _ in 0..options.pairs.div_ceil(2) {
-        till.prepare(orders)?;
-        alone.push(till.sell(32, options.seconds)?.rate());
-        let crowd = till.park(size.most, Patience::UntilPaid)?;
-        till.prepare(orders)?;
-        beside.push(till.sell(32, options.seconds)?.rate());
-        crowd.leave(&till.server)?;
+        shop.prepare(orders)?;
+        alone.push(shop.sell(32, options.seconds)?.rate());
+        let crowd = shop.park(size.most, Patience::UntilPaid)?;
+        shop.prepare(orders)?;
+        beside.push(shop.sell(32, options.seconds)?.rate());
+        crowd.leave(&shop.server)?;
     }
     let ratio = ratios(&beside, &alone);
-    let (slug, name) = (till.books.kind.slug(), till.books.kind.name());
+    let (slug, name) = (shop.database.kind.slug(), shop.database.kind.name());
     report.add(
         format!("{slug}-throughput-beside"),
         format!("{name}, webhooks with {} polls parked", size.most),
@@ -209,17 +209,17 @@ fn throughput_with_parked_polls(
 
 /// Time to stop a server with thousands of parked polls. Each of them is answered with the order's
 /// current state, read from the database.
-fn stop(mut till: Till, size: &Size, report: &mut Report) -> Outcome<()> {
-    let (slug, name) = (till.books.kind.slug(), till.books.kind.name());
-    let crowd = till.park(size.many, Patience::OneAnswer)?;
+fn stop(mut shop: Shop, size: &Size, report: &mut Report) -> Outcome<()> {
+    let (slug, name) = (shop.database.kind.slug(), shop.database.kind.name());
+    let crowd = shop.park(size.many, Patience::OneAnswer)?;
     let began = Instant::now();
-    till.server.stop()?;
+    shop.server.stop()?;
     let took = began.elapsed();
-    let told = crowd.told(size.many, PATIENCE);
-    if told.len() < size.many {
-        return Err(format!("{} of {} guests were answered", told.len(), size.many).into());
+    let notified = crowd.notified(size.many, PATIENCE);
+    if notified.len() < size.many {
+        return Err(format!("{} of {} guests were answered", notified.len(), size.many).into());
     }
-    let last = told.iter().map(|told| told.at).max();
+    let last = notified.iter().map(|notified| notified.at).max();
     let last = last.map_or(took, |at| at.saturating_duration_since(began));
     let mut add = |figure: &str, sentence: &str, took: Duration| {
         let words = format!("{name}, {sentence}, {} parked", size.many);

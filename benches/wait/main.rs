@@ -7,7 +7,7 @@ use std::process::ExitCode;
 mod common;
 
 mod figures;
-mod told;
+mod notified;
 
 use common::Outcome;
 use common::options::{Kind, Options};

@@ -69,14 +69,8 @@ pub(super) enum NasCommand {
 pub(super) async fn migrate(config: &Config, to: Migrate) -> Done {
     let url = config.database.url.expose();
     match to {
-        Migrate::Up => {
-            let applied = migration::up(url).await?;
-            println!("{applied} migrations applied");
-        }
-        Migrate::Down => {
-            let reverted = migration::down(url, None).await?;
-            println!("{reverted} migrations reverted");
-        }
+        Migrate::Up => println!("{} migrations applied", migration::up(url).await?),
+        Migrate::Down => println!("{} migrations reverted", migration::down(url, None).await?),
         Migrate::Status => {
             for step in migration::status(url).await? {
                 let state = if step.applied { "applied" } else { "pending" };
@@ -91,18 +85,14 @@ pub(super) async fn operator(config: &Config, command: OperatorCommand) -> Done 
     let store = open(config).await?;
     match command {
         OperatorCommand::Add { name, role } => {
-            let operator = Operator {
-                name: name.clone(),
-                role,
-            };
-            let added = store.add_operator(operator, None).await?;
-            let token = added.ok_or_else(|| {
-                format!(
-                    "there is a {name} already; `malipo operator disable {name}` first, for a new token"
-                )
-            })?;
+            let taken = format!(
+                "there is a {name} already; `malipo operator disable {name}` first, for a new token"
+            );
+            let done = format!("{name} is {}; the token, shown once:", role.as_str());
+            let added = store.add_operator(Operator { name, role }, None).await?;
+            let token = added.ok_or(taken)?;
             // The token alone on standard output, so that it can be piped.
-            eprintln!("{name} is {}; the token, shown once:", role.as_str());
+            eprintln!("{done}");
             println!("{}", token.expose());
         }
         OperatorCommand::Disable { name } => {
@@ -148,13 +138,11 @@ pub(super) async fn nas(config: &Config, command: NasCommand) -> Done {
             let address = address.trim();
             let mut routers = store.routers().await?;
             routers.retain(|router| router.address == address);
-            let mut removed = false;
-            for router in routers {
-                let row = store.remove_router(router.id, COMMAND_LINE).await?;
-                removed |= row.is_some();
-            }
-            if !removed {
+            if routers.is_empty() {
                 return Err(format!("there is no router at {address}").into());
+            }
+            for router in routers {
+                store.remove_router(router.id, COMMAND_LINE).await?;
             }
             println!("{address} is removed; FreeRADIUS forgets it within a minute");
         }

@@ -53,7 +53,7 @@ pub(super) async fn check(config: &Config) -> Done {
     if all_ok {
         return Ok(());
     }
-    Err("not everything is as it must be; see the lines above".into())
+    Err("at least one check failed; see the lines above".into())
 }
 
 /// SQLite's files hold every guest's phone and code.
@@ -77,9 +77,9 @@ async fn database(config: &Config, store: &Store) -> Finding {
     ))
 }
 
-/// Held messages are no fault, but they wait for an admin.
+/// Held messages are no fault: they wait for an admin's decision.
 async fn report_outbox(store: &Store) {
-    // Before the migration nothing can be held back.
+    // Before the migration nothing can be held.
     match store.outbox_hold().await.ok().flatten() {
         None => println!("ok    outbox    nothing is held back"),
         Some(hold) => println!(
@@ -97,10 +97,8 @@ async fn clock(store: &Store) -> Finding {
     if apart > CLOCK_TOLERANCE {
         return Err(format!("{apart:?} apart from the database's; set both by NTP").into());
     }
-    Ok(format!(
-        "{} ms apart from the database's",
-        apart.as_millis()
-    ))
+    let ms = apart.as_millis();
+    Ok(format!("{ms} ms apart from the database's"))
 }
 
 /// Sends nothing: asks for the balance where the provider has such a call.
@@ -133,12 +131,11 @@ async fn radius(config: &Config, store: Option<&Store>) -> Finding {
         return Ok("radius.server is not set: no voucher is tested".to_owned());
     };
     if ask_radius(server, secret, &random_name()).await? == Access::Accepted {
-        return Err(format!("{server} lets a stranger in").into());
+        return Err(format!("{server} accepts an unknown user").into());
     }
     let Some(store) = store else {
         return Err(
-            "refuses a stranger; whether it lets vouchers in cannot be tested without the database"
-                .into(),
+            "rejects an unknown user; without the database no voucher can be tested".into(),
         );
     };
     let user = test_user();
@@ -158,7 +155,7 @@ async fn radius(config: &Config, store: Option<&Store>) -> Finding {
         .into());
     }
     removed.map_err(|error| format!("the test's user cannot be removed: {error}"))?;
-    Ok("lets a user of our database in and refuses a stranger, both answers signed".to_owned())
+    Ok("accepts a user of our database and rejects an unknown one, both answers signed".to_owned())
 }
 
 /// Asks about a user; fails unless routers trust the answer.

@@ -3,15 +3,13 @@
 use std::error::Error;
 use std::path::PathBuf;
 
-use clap::Args;
-use clap::builder::RangedU64ValueParser;
+use clap::{Args, value_parser};
 use tempfile::TempDir;
 use url::Url;
 
-use super::Done;
-use super::serve::stop_signal;
+use super::{Done, stop_signal};
 use crate::app::App;
-use crate::config::{Config, Confirm, DatabaseConfig, LogConfig, Mode, SmsProvider};
+use crate::config::{self, Config, Confirm, DatabaseConfig, LogConfig, Mode, SmsProvider};
 use crate::domain::people::Secret;
 use crate::drill::{self, DrillError, Plan, Progress, Target};
 use crate::store::{Store, StoreError, fresh_token};
@@ -33,25 +31,19 @@ pub(super) struct Options {
     database: Option<String>,
     /// How many orders are placed
     #[arg(long, value_name = "N", default_value = "200",
-        value_parser = RangedU64ValueParser::<u32>::new().range(1..=100_000))]
+        value_parser = value_parser!(u32).range(1..=100_000))]
     orders: u32,
     /// How many copies of each paid webhook are sent at the same moment
     #[arg(long, value_name = "N", default_value = "8",
-        value_parser = RangedU64ValueParser::<u32>::new().range(1..=1_000))]
+        value_parser = value_parser!(u32).range(1..=1_000))]
     copies: u32,
     /// Also write the result as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
 }
 
-/// The server that is drilled, and what is removed afterwards.
-struct Stage {
-    target: Target,
-    /// The drill's own server.
-    app: Option<App>,
-    /// Removed when dropped.
-    _folder: Option<TempDir>,
-}
+/// The drill's own server, and the folder of its temporary database, which is removed when dropped.
+type OwnServer = (App, Option<TempDir>);
 
 /// Unless the configuration has a filter: the alerts that a drill causes on purpose would hide its
 /// table.
@@ -68,17 +60,25 @@ pub(super) async fn drill(config: Config, options: Options) -> Done {
         orders: options.orders,
         copies: options.copies,
     };
-    let stage = match &options.url {
-        Some(url) => Stage::running(url, &config, &options).await?,
-        None => Stage::start(config, options.database.as_deref()).await?,
+    let (target, own) = match &options.url {
+        Some(url) => (running(url, &config, &options).await?, None),
+        None => {
+            let (target, own) = start(config, options.database.as_deref()).await?;
+            (target, Some(own))
+        }
     };
     let progress = Progress::on_stderr();
     let ended: Result<_, Box<dyn Error>> = tokio::select! {
-        ended = drill::run(&stage.target, plan, &progress) => ended.map_err(Box::from),
+        ended = drill::run(&target, plan, &progress) => ended.map_err(Box::from),
         // The drill's own server is then stopped too, and its folder removed.
         () = interrupt => Err(Box::from("interrupted")),
     };
-    stage.clear().await;
+    if let Some(store) = target.store {
+        store.close().await;
+    }
+    if let Some((app, _folder)) = own {
+        app.stop().await;
+    }
 
     let report = ended?;
     print!("{report}");
@@ -93,100 +93,74 @@ pub(super) async fn drill(config: Config, options: Options) -> Done {
     }
 }
 
-impl Stage {
-    /// A server that runs already.
-    async fn running(
-        url: &Url,
-        config: &Config,
-        options: &Options,
-    ) -> Result<Self, Box<dyn Error>> {
-        let store = match &options.database {
-            None => None,
-            Some(database) => Some(open_beside(database).await?),
-        };
-        let target = Target {
-            url: url.clone(),
-            token: options.token.clone().map(Secret::new),
-            key: config.zenopay.key(),
-            store,
-            scene: format!("against {url}"),
-        };
-        Ok(Self {
-            target,
-            app: None,
-            _folder: None,
-        })
-    }
+/// A server that runs already.
+async fn running(url: &Url, config: &Config, options: &Options) -> Result<Target, StoreError> {
+    let store = match &options.database {
+        None => None,
+        Some(database) => Some(open_beside(database).await?),
+    };
+    Ok(Target {
+        url: url.clone(),
+        token: options.token.clone().map(Secret::new),
+        key: config.zenopay.key(),
+        store,
+        scene: format!("against {url}"),
+    })
+}
 
-    /// A server of the drill's own, on this database or a temporary one.
-    async fn start(config: Config, database: Option<&str>) -> Result<Self, Box<dyn Error>> {
-        // Before anything is opened: `--database` may name the shop's own.
-        if config.zenopay.mode != Mode::Sandbox {
-            let scene = "the configuration".to_owned();
-            let mode = config.zenopay.mode.as_str().to_owned();
-            return Err(DrillError::NotSandbox { scene, mode }.into());
-        }
-        let (url, folder) = match database {
-            Some(url) => (url.to_owned(), None),
-            None => {
-                let folder = TempDir::with_prefix("malipo-drill-");
-                let folder = folder
-                    .map_err(|error| format!("no folder for a temporary database: {error}"))?;
-                let file = folder.path().join("malipo.db");
-                let url = format!("sqlite://{}?mode=rwc", file.display());
-                (url, Some(folder))
-            }
-        };
-        let config = for_drill(config).with_database(Secret::new(url.as_str()))?;
-        let (token, key) = (fresh_token(), config.zenopay.key());
-        let app = App::start(config, Some(token.clone())).await?;
-
-        let temporary = if folder.is_some() { "temporary " } else { "" };
-        let kind = match url.starts_with("sqlite:") {
-            true => "SQLite",
-            false => "PostgreSQL",
-        };
-        let target = Target {
-            url: Url::parse(&format!("http://{}", app.address)).expect("an address makes a URL"),
-            token: Some(token),
-            key,
-            store: Some(open_beside(&url).await?),
-            scene: format!("on a server of its own with a {temporary}{kind} database"),
-        };
-        Ok(Self {
-            target,
-            app: Some(app),
-            _folder: folder,
-        })
+/// Starts a server of the drill's own, on this database or a temporary one.
+async fn start(
+    mut config: Config,
+    database: Option<&str>,
+) -> Result<(Target, OwnServer), Box<dyn Error>> {
+    // Before anything is opened: `--database` may name the shop's own.
+    if config.zenopay.mode != Mode::Sandbox {
+        let scene = "the configuration".to_owned();
+        let mode = config.zenopay.mode.as_str().to_owned();
+        return Err(DrillError::NotSandbox { scene, mode }.into());
     }
-
-    async fn clear(self) {
-        if let Some(store) = self.target.store {
-            store.close().await;
+    let (url, folder, kind) = match database {
+        Some(url) if url.starts_with("sqlite:") => (url.to_owned(), None, "SQLite"),
+        Some(url) => (url.to_owned(), None, "PostgreSQL"),
+        None => {
+            let folder = TempDir::with_prefix("malipo-drill-");
+            let folder =
+                folder.map_err(|error| format!("no folder for a temporary database: {error}"))?;
+            let file = folder.path().join("malipo.db");
+            let url = format!("sqlite://{}?mode=rwc", file.display());
+            (url, Some(folder), "temporary SQLite")
         }
-        if let Some(app) = self.app {
-            app.stop().await;
-        }
-    }
+    };
+    prepare(&mut config, &url);
+    config::check(&config)?;
+    let (token, key) = (fresh_token(), config.zenopay.key());
+    let app = App::start(config, Some(token.clone())).await?;
+    let target = Target {
+        url: Url::parse(&format!("http://{}", app.address)).expect("an address makes a URL"),
+        token: Some(token),
+        key,
+        store: Some(open_beside(&url).await?),
+        scene: format!("on a server of its own with a {kind} database"),
+    };
+    Ok((target, (app, folder)))
 }
 
 /// What a drill needs and a shop does not: a free port, no simulated subscriber who pays, no limit
 /// on the pace, no SMS.
-fn for_drill(mut config: Config) -> Config {
+fn prepare(config: &mut Config, database: &str) {
     config.server.bind = ([127, 0, 0, 1], 0).into();
     config.server.public_url = None;
+    config.database.url = Secret::new(database);
     config.database.auto_migrate = true;
     config.zenopay.confirm = Confirm::Unproven;
     config.sandbox.approve_after_ms = 0;
     config.limits.prompts_per_sec = PROMPTS_PER_SEC;
     config.sms.provider = SmsProvider::Log;
-    config
 }
 
 async fn open_beside(url: &str) -> Result<Store, StoreError> {
     let config = DatabaseConfig {
         url: Secret::new(url),
-        auto_migrate: false,
         ..DatabaseConfig::default()
     };
     Store::open_beside(&config).await

@@ -9,7 +9,7 @@ use clap::Subcommand;
 
 use super::Done;
 use crate::config::Config;
-use crate::domain::history::{Line, OrderHistory, tell};
+use crate::domain::history::{OrderHistory, tell};
 use crate::domain::order::{OrderId, Payment};
 use crate::domain::people::{Role, Visibility};
 use crate::domain::search;
@@ -48,10 +48,8 @@ pub(super) async fn run(config: &Config, command: OrderCommand) -> Done {
     } else {
         Visibility::Masked
     };
-    print!(
-        "{}",
-        timeline(&history, visibility, zone, store.clock().now())
-    );
+    let now = store.clock().now();
+    print!("{}", timeline(&history, visibility, zone, now));
     Ok(())
 }
 
@@ -135,16 +133,11 @@ fn timeline(
             text += &format!("{}\n", at.format("%A, %-d %B %Y"));
         }
         let time = at.trunc_subsecs(3).format("%H:%M:%S%.3f").to_string();
-        text += &row(&line, &time);
+        let after = line.after_ms.map(|ms| format!("+{}", span(ms)));
+        let (after, summary) = (after.unwrap_or_default(), printable(&line.summary));
+        text += &format!("{time} {after:>10}  {:12} {summary}\n", line.kind);
     }
     text
-}
-
-fn row(line: &Line, at: &str) -> String {
-    let after = line.after_ms.map(|ms| format!("+{}", span(ms)));
-    let after = after.unwrap_or_default();
-    let summary = printable(&line.summary);
-    format!("{at} {after:>10}  {:12} {summary}\n", line.kind)
 }
 
 /// Texts from outside, without escape sequences for the terminal.

@@ -20,15 +20,16 @@ const SMS_TIMEOUT_MAX_MS: u64 = 60_000;
 /// Whether something is wrong, with which key, and what the error says.
 type Rule = (bool, &'static str, &'static str);
 
-pub(super) fn check(config: &Config) -> Result<(), ConfigError> {
+/// Checks the limits of values, and values that depend on each other.
+///
+/// # Errors
+/// One sentence about the first rule that is broken.
+pub fn check(config: &Config) -> Result<(), ConfigError> {
     let rules = [
         &database(config.database.url.expose())[..],
-        &tls(config),
-        &live(config),
-        &sandbox(config),
+        &mode(config),
         &numbers(config),
         &services(config),
-        &addresses(config),
         &sms_provider(config),
     ];
     let broken = rules.concat().into_iter().find(|(is_wrong, ..)| *is_wrong);
@@ -51,41 +52,28 @@ fn database(url: &str) -> [Rule; 4] {
 }
 
 #[rustfmt::skip] // A table is read by its columns.
-fn tls(config: &Config) -> [Rule; 3] {
-    let (cert, key) = (config.server.tls_cert.is_some(), config.server.tls_key.is_some());
-    let is_sandbox = config.zenopay.mode == Mode::Sandbox;
+fn mode(config: &Config) -> [Rule; 10] {
+    let Config { server, zenopay, sandbox, operator, .. } = config;
+    let (is_live, is_sandbox) = (zenopay.mode == Mode::Live, zenopay.mode == Mode::Sandbox);
+    let (cert, key) = (server.tls_cert.is_some(), server.tls_key.is_some());
+    // The one secret that a person invents; the others are a provider's and are used as they are.
+    let token = operator.token.as_ref().filter(|_| is_live).map(Secret::expose);
+    let is_short = token.is_some_and(|token| token.chars().count() < TOKEN_MIN);
+    let different = token.map(|token| token.chars().collect::<HashSet<_>>().len());
+    let is_monotonous = different.is_some_and(|count| count < TOKEN_DIFFERENT_MIN);
+    let is_guarded = is_sandbox && !sandbox.allow_remote;
+    let is_public = server.public_url.as_ref().is_some_and(|url| !is_loopback(url));
     [
         (cert && !key, "server.tls_key", "is required beside server.tls_cert"),
         (key && !cert, "server.tls_cert", "is required beside server.tls_key"),
         (cert && is_sandbox, "server.tls_cert", "the simulated ZenoPay calls this server by plain HTTP; TLS is for live mode"),
-    ]
-}
-
-#[rustfmt::skip] // A table is read by its columns.
-fn live(config: &Config) -> [Rule; 5] {
-    let is_live = config.zenopay.mode == Mode::Live;
-    // The one secret that a person invents; the others are a provider's and are used as they are.
-    let token = config.operator.token.as_ref().filter(|_| is_live).map(Secret::expose);
-    let is_short = token.is_some_and(|token| token.chars().count() < TOKEN_MIN);
-    let different = token.map(|token| token.chars().collect::<HashSet<_>>().len());
-    let is_monotonous = different.is_some_and(|count| count < TOKEN_DIFFERENT_MIN);
-    [
-        (is_live && config.zenopay.api_key.is_none(), "zenopay.api_key", "is required in live mode: without it no webhook could be proven"),
-        (is_live && !is_web(&config.zenopay.base_url), "zenopay.base_url", "must begin with http:// or https://"),
-        (is_live && config.server.public_url.is_none(), "server.public_url", "is required in live mode: ZenoPay must be able to reach the webhook"),
+        (is_live && zenopay.api_key.is_none(), "zenopay.api_key", "is required in live mode: without it no webhook could be proven"),
+        (is_live && !is_web(&zenopay.base_url), "zenopay.base_url", "must begin with http:// or https://"),
+        (is_live && server.public_url.is_none(), "server.public_url", "is required in live mode: ZenoPay must be able to reach the webhook"),
         (is_short, "operator.token", "must have at least 16 characters in live mode; `openssl rand -hex 16` makes a good one"),
         (is_monotonous, "operator.token", "must have at least 6 different characters in live mode; `openssl rand -hex 16` makes a good one"),
-    ]
-}
-
-#[rustfmt::skip] // A table is read by its columns.
-fn sandbox(config: &Config) -> [Rule; 2] {
-    let is_guarded = config.zenopay.mode == Mode::Sandbox && !config.sandbox.allow_remote;
-    let is_open = |url: &Url| !is_loopback(url);
-    let binds_far = !config.server.bind.ip().is_loopback();
-    [
-        (is_guarded && binds_far, "server.bind", "the sandbox gives vouchers away, so it listens on loopback only; set zenopay.mode = \"live\" or sandbox.allow_remote = true"),
-        (is_guarded && config.server.public_url.as_ref().is_some_and(is_open), "server.public_url", "the sandbox gives vouchers away, so its URL must be a loopback one; set zenopay.mode = \"live\" or sandbox.allow_remote = true"),
+        (is_guarded && !server.bind.ip().is_loopback(), "server.bind", "the sandbox gives vouchers away, so it listens on loopback only; set zenopay.mode = \"live\" or sandbox.allow_remote = true"),
+        (is_guarded && is_public, "server.public_url", "the sandbox gives vouchers away, so its URL must be a loopback one; set zenopay.mode = \"live\" or sandbox.allow_remote = true"),
     ]
 }
 
@@ -109,26 +97,19 @@ fn numbers(config: &Config) -> [Rule; 11] {
 }
 
 #[rustfmt::skip] // A table is read by its columns.
-fn services(config: &Config) -> [Rule; 6] {
-    let Config { retention, radius, telemetry, .. } = config;
+fn services(config: &Config) -> [Rule; 13] {
+    let Config { server, portal, retention, sms, radius, telemetry, .. } = config;
     let archives_nothing = retention.archive_dir.is_some() && retention.bodies_days == 0;
     let collector = telemetry.otlp_endpoint.as_ref();
     let has_password = |url: &Url| !url.username().is_empty() || url.password().is_some();
+    let is_no_url = |url: &Url| !is_web(url);
     [
         (archives_nothing, "retention.bodies_days", "is required where retention.archive_dir is set: 0 keeps every body in the journal"),
         (radius.server.is_some() && radius.secret.is_none(), "radius.secret", "is required where radius.server is set"),
         (radius.proofs_per_min > 600, "radius.proofs_per_min", "must be at most 600"),
-        (collector.is_some_and(|url| !is_web(url)), "telemetry.otlp_endpoint", "must begin with http:// or https://"),
+        (collector.is_some_and(is_no_url), "telemetry.otlp_endpoint", "must begin with http:// or https://"),
         (collector.is_some_and(has_password), "telemetry.otlp_endpoint", "cannot hold a password; a collector beside this server needs none"),
         (telemetry.sample_percent > 100, "telemetry.sample_percent", "must be at most 100"),
-    ]
-}
-
-#[rustfmt::skip] // A table is read by its columns.
-fn addresses(config: &Config) -> [Rule; 7] {
-    let Config { server, portal, sms, .. } = config;
-    let is_no_url = |url: &Url| !is_web(url);
-    [
         (!portal.allowed_origins.iter().all(|it| is_origin(it)), "portal.allowed_origins", "each must be an origin, as in https://wifi.example: scheme, host and port alone"),
         (!portal.login_hosts.iter().all(|it| is_host(it)), "portal.login_hosts", "each must be a host alone, with its port if that is not the usual one, as in wifi.example or 10.5.50.1:8080"),
         (server.public_url.as_ref().is_some_and(is_no_url), "server.public_url", "must begin with http:// or https://"),
@@ -151,12 +132,11 @@ fn sms_provider(config: &Config) -> [Rule; 6] {
         Zenopay => "is required by ZenoPay SMS",
     };
     let is = |providers: &[SmsProvider]| providers.contains(&sms.provider);
-    let has_name = sms.username.as_ref().is_some_and(|name| !name.is_empty());
     let has_key = sms.api_key.is_some();
     let has_any_key = has_key || config.zenopay.api_key.is_some();
     [
         (is(&[Nextsms, Beem, Zenopay]) && sms.sender_id.is_none(), "sms.sender_id", required),
-        (is(&[Nextsms, Africastalking]) && !has_name, "sms.username", required),
+        (is(&[Nextsms, Africastalking]) && sms.username.is_none(), "sms.username", required),
         (is(&[Nextsms]) && sms.password.is_none(), "sms.password", required),
         (is(&[Beem, Africastalking]) && !has_key, "sms.api_key", required),
         (is(&[Zenopay]) && !has_any_key, "sms.api_key", "is required by ZenoPay SMS, unless zenopay.api_key is set"),
@@ -192,8 +172,6 @@ fn is_origin(text: &str) -> bool {
 }
 
 fn is_sender_id(text: &str) -> bool {
-    (1..=SENDER_ID_MAX).contains(&text.len())
-        && text
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || " .-_&".contains(c))
+    let is_allowed = |c: char| c.is_ascii_alphanumeric() || " .-_&".contains(c);
+    (1..=SENDER_ID_MAX).contains(&text.len()) && text.chars().all(is_allowed)
 }

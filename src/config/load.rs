@@ -20,12 +20,8 @@ pub(super) fn load(
     path: Option<&Path>,
     variables: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<Config, ConfigError> {
-    let file = match path {
-        Some(path) => File::from(path).format(FileFormat::Toml),
-        None => File::from(Path::new("config.toml"))
-            .format(FileFormat::Toml)
-            .required(false),
-    };
+    let file = File::from(path.unwrap_or(Path::new("config.toml")));
+    let file = file.format(FileFormat::Toml).required(path.is_some());
     // Texts stay texts: a key of digits alone must keep its zeros.
     let environment = Environment::with_prefix("MALIPO")
         .prefix_separator("__")
@@ -50,7 +46,7 @@ pub(super) fn load(
     })
 }
 
-/// Our variables. The library would print a value that is not Unicode.
+/// Our variables. Checked here, because the library would print a value that is not UTF-8.
 fn ours(
     variables: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<Map<String, String>, ConfigError> {
@@ -76,29 +72,22 @@ fn ours(
     Ok(ours)
 }
 
-/// A variable of ours that lacks an underscore would be ignored silently. Other variables that
-/// begin with our name are not ours: Kubernetes sets some for a service of that name.
+/// Rejects a variable that is ours except for a missing underscore, which would be ignored silently.
+/// Other variables that begin with our name are not ours: Kubernetes sets some for a service of that
+/// name.
 fn check_underscores(name: &str) -> Result<(), ConfigError> {
     let words = |text: &str| -> Vec<String> {
         let parts = text.split(['_', '.']).filter(|part| !part.is_empty());
         parts.map(str::to_lowercase).collect()
     };
-    let name_words = words(name);
-    let Some(("malipo", meant)) = name_words.split_first().map(|(a, b)| (a.as_str(), b)) else {
+    let mut keys = Config::keys().into_iter();
+    let Some(key) = keys.find(|key| words(&format!("malipo.{key}")) == words(name)) else {
         return Ok(());
     };
-    match Config::keys().iter().find(|key| words(key) == meant) {
-        None => Ok(()),
-        Some(key) => {
-            let variable = key.to_uppercase().replace('.', "__");
-            Err(ConfigError::of(
-                key,
-                format_args!(
-                    "is set by {PREFIX}{variable}, with two underscores each; {name} sets nothing"
-                ),
-            ))
-        }
-    }
+    let variable = key.to_uppercase().replace('.', "__");
+    let what =
+        format!("is set by {PREFIX}{variable}, with two underscores each; {name} sets nothing");
+    Err(ConfigError::of(&key, what))
 }
 
 /// Removes the white space around texts, and the keys that are set to nothing: compose files and

@@ -7,8 +7,6 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use crate::domain::people::Secret;
-
 mod check;
 mod load;
 mod sections;
@@ -16,14 +14,13 @@ mod sections;
 mod tests;
 mod values;
 
+pub use check::check;
 pub use sections::{
-    ActorsConfig, Config, DatabaseConfig, LimitsConfig, LogConfig, OperatorConfig, OrdersConfig,
-    PortalConfig, RadiusConfig, RetentionConfig, SandboxConfig, ServerConfig, SmsConfig,
-    TelemetryConfig, ZenopayConfig,
+    ActorsConfig, Config, DatabaseConfig, LogConfig, PortalConfig, RetentionConfig, SandboxConfig,
+    ServerConfig, SmsConfig, TelemetryConfig,
 };
 pub use values::{ConfigError, Confirm, Group, LogFormat, Mode, SmsProvider};
 
-use check::check;
 use load::load;
 
 impl Config {
@@ -43,15 +40,5 @@ impl Config {
         let config = load(path, variables)?;
         check(&config)?;
         Ok(config)
-    }
-
-    /// The same with another database.
-    ///
-    /// # Errors
-    /// One sentence, if no database can be there.
-    pub fn with_database(mut self, url: Secret) -> Result<Self, ConfigError> {
-        self.database.url = url;
-        check(&self)?;
-        Ok(self)
     }
 }

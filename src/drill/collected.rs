@@ -1,8 +1,9 @@
-//! What a drill has seen: everything that the checker needs, so that it fetches nothing.
+//! What a drill has collected: everything that the checker needs, so that it fetches nothing.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use super::server::Reply;
 use crate::domain::access::VoucherCode;
 use crate::domain::order::OrderId;
 use crate::store::OrderRows;
@@ -42,33 +43,8 @@ pub struct Sent {
     pub mark: u32,
     /// ZenoPay's word, as in `COMPLETED`.
     pub word: &'static str,
-    /// How often it was sent again after a 503 or a lost connection.
-    pub sent_again: u32,
-    /// The last answer.
-    pub answer: Answer,
-    /// When the last try was sent.
-    pub sent_at: Instant,
-    /// How long its answer took.
-    pub answered_in: Duration,
-}
-
-/// The end of a delivery.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// 200: the server has committed it.
-    Acknowledged {
-        /// What it meant, as in `duplicate`.
-        outcome: String,
-    },
-    /// A status that is not 200 and asks for no other try.
-    Refused {
-        /// As in 401.
-        status: u16,
-        /// The problem's code.
-        code: String,
-    },
-    /// Only 503s and lost connections until the drill gave up.
-    GaveUp,
+    /// The answer to the last try.
+    pub reply: Reply,
 }
 
 /// What a long poll was answered at last.
@@ -99,18 +75,18 @@ impl PlayedOrder {
     pub fn notified_after(&self) -> Option<Duration> {
         let winner = self.sent.iter().find(|sent| sent.is_sale())?;
         let polled = self.polled.as_ref()?;
-        Some(polled.at.saturating_duration_since(winner.sent_at))
+        Some(polled.at.saturating_duration_since(winner.reply.sent_at))
     }
 }
 
 impl Sent {
-    /// Whether it was answered 200.
+    /// Whether it was answered 200: the server has committed it.
     pub fn is_acknowledged(&self) -> bool {
-        matches!(self.answer, Answer::Acknowledged { .. })
+        matches!(self.reply.answer, Ok((200, _)))
     }
 
     /// Whether the answer says that this delivery made the sale.
     pub fn is_sale(&self) -> bool {
-        matches!(&self.answer, Answer::Acknowledged { outcome } if outcome == SOLD)
+        matches!(&self.reply.answer, Ok((200, document)) if document["outcome"] == SOLD)
     }
 }

@@ -29,16 +29,16 @@ pub enum Thing {
     Invoice,
     /// The code.
     Voucher,
-    /// What lets the guest in.
+    /// The rows for which FreeRADIUS accepts the code.
     RadiusUser,
-    /// The text that has the code.
+    /// The message with the code.
     Sms,
     /// The delivery that sold, in the journal.
     WinningWebhook,
 }
 
-/// One way to be not exactly once: a sentence whose subject is the order. The polls are those of
-/// the guest who waited.
+/// One way in which an order is not sold exactly once: a sentence whose subject is the order. The
+/// polls are those of the guest who waited.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum Fault {
@@ -51,7 +51,7 @@ pub enum Fault {
         count: usize,
     },
     /// More than one delivery was answered that it made the sale.
-    #[error("was sold {0} times: so many webhooks were answered that they made the sale.")]
+    #[error("was sold {0} times: the answers to {0} webhooks say that they made the sale.")]
     SoldTwice(usize),
     /// The status page shows nothing.
     #[error("was paid, and its status page shows nothing.")]
@@ -66,27 +66,27 @@ pub enum Fault {
     #[error("is not in the database.")]
     NotInDatabase,
     /// No poll was answered COMPLETED.
-    #[error("has a guest who waited and was never told that it is paid.")]
+    #[error("was paid, and the waiting guest was never notified.")]
     NeverNotified,
     /// A poll was answered with the first version, and a later one with the second, which is lower.
-    #[error("has a guest who was shown version {0} and then version {1}.")]
+    #[error("showed the waiting guest version {0} and then version {1}.")]
     WentBack(i64, i64),
     /// A poll was answered COMPLETED, without a code.
-    #[error("has a guest who was told that it is paid, without a voucher code.")]
+    #[error("showed the waiting guest that it is paid, without a voucher code.")]
     PolledWithoutCode,
     /// A poll was answered with another code than the status page shows.
-    #[error("has a guest who was told another voucher code than the status page shows.")]
+    #[error("showed the waiting guest another voucher code than its status page shows.")]
     PolledOtherThanShown,
     /// A poll was answered with another code than is in the database.
-    #[error("has a guest who was told another voucher code than the database holds.")]
+    #[error("showed the waiting guest another voucher code than the database has.")]
     PolledOtherThanStored,
     /// The status page shows another code than is in the database.
-    #[error("shows another voucher code than the database holds.")]
+    #[error("shows another voucher code than the database has.")]
     ShownOtherThanStored,
-    /// A text to the guest names another code than the order's, or none.
+    /// An SMS to the guest has another code than the order's, or none.
     #[error("has an SMS without its voucher code.")]
     SmsWithoutCode,
-    /// So many deliveries are acknowledged and not in the journal.
+    /// This number of deliveries is acknowledged and not in the journal.
     #[error("has {0} acknowledged webhook(s) that are not in the journal.")]
     NotJournalled(usize),
     /// A delivery was answered neither 200 nor 503.
@@ -110,14 +110,14 @@ pub enum Fault {
     SharesInvoiceNumber(OrderId),
 }
 
-/// The side that is harmed.
+/// Who is harmed by a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Harm {
     /// The shop: something was given twice.
     Doubled,
     /// The guest: paid, and something is missing.
     Lost,
-    /// Neither, as yet.
+    /// Neither.
     Other,
 }
 
@@ -148,7 +148,7 @@ impl Fault {
         }
     }
 
-    /// The side that is harmed.
+    /// Who is harmed by it.
     pub fn harm(&self) -> Harm {
         match self {
             Self::NotOne { count: 0, .. }

@@ -2,15 +2,14 @@
 
 use std::time::{Duration, Instant};
 
-use reqwest::RequestBuilder;
+use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::collected::{COMPLETED, PollAnswer, Shown};
-use super::server::{Server, is_limited_or_away, try_once};
-use super::target::DrillError;
+use super::server::{ANSWER_WITHIN, DrillError, Server, is_limited_or_away, try_once};
 use crate::domain::access::VoucherCode;
 use crate::domain::order::OrderId;
 
@@ -19,12 +18,12 @@ const WAIT: Duration = Duration::from_secs(30);
 /// How long a guest waits after the last webhook: one whole poll and a little more. A lost notice
 /// then shows as a slow one, and not as a lost sale.
 const GRACE: Duration = Duration::from_secs(35);
-/// Between two polls that brought nothing new.
+/// Before the next poll after one that showed no change.
 const SHORT_PAUSE: Duration = Duration::from_millis(50);
 /// The version with which every order begins (contract, section 3).
 const FIRST_VERSION: i64 = 1;
-/// Phone numbers that begin with 060, which no operator in Tanzania has, so that no SMS reaches a
-/// person.
+/// How many phone numbers begin with 060. No operator in Tanzania has that prefix, so no SMS
+/// reaches a person.
 const PHONES: u64 = 10_000_000;
 
 /// A random start, so that the limits by phone of one run do not affect the next.
@@ -34,7 +33,7 @@ pub(super) fn first_phone() -> u64 {
 
 /// The codes of the packages on sale.
 pub(super) async fn price_list(server: &Server<'_>) -> Result<Vec<String>, DrillError> {
-    let list = ask(server, || server.portal_get("/packages", Duration::ZERO)).await?;
+    let list = ask(server, || server.portal(Method::GET, "/packages")).await?;
     let packages = list["packages"].as_array().into_iter().flatten();
     let codes: Vec<String> = packages
         .filter_map(|package| package["code"].as_str().map(str::to_owned))
@@ -61,7 +60,7 @@ pub(super) async fn place(
     // The same at every try, so that a lost answer makes no second order.
     let key = Uuid::new_v4().to_string();
     let request = || {
-        let request = server.portal_post("/payment");
+        let request = server.portal(Method::POST, "/payment");
         request.header("idempotency-key", &key).json(&purchase)
     };
     let document = ask(server, request).await?;
@@ -105,11 +104,12 @@ async fn poll_until_completed(server: &Server<'_>, order_id: OrderId) -> PollAns
     loop {
         let wait_secs = WAIT.as_secs();
         let path = format!("/payment/status/{order_id}?wait={wait_secs}&since={since}");
-        let (shown, pause) =
-            match try_once(is_limited_or_away, server.portal_get(&path, WAIT)).await {
-                Ok(answer) => (read_status(answer), None),
-                Err(retry) => (None, retry.pause),
-            };
+        let poll = server.portal(Method::GET, &path);
+        let poll = poll.timeout(ANSWER_WITHIN + WAIT);
+        let (shown, pause) = match try_once(is_limited_or_away, poll).await {
+            Ok(answer) => (read_status(answer), None),
+            Err(retry) => (None, retry.pause),
+        };
         let at = Instant::now();
         match shown {
             Some(shown) if shown.status == COMPLETED => {
@@ -119,7 +119,7 @@ async fn poll_until_completed(server: &Server<'_>, order_id: OrderId) -> PollAns
                     went_back,
                 };
             }
-            // After FAILED and the like money may still come.
+            // After FAILED the payment may still arrive.
             Some(shown) if shown.version != since => {
                 if shown.version < since {
                     went_back = Some((since, shown.version));
@@ -134,11 +134,8 @@ async fn poll_until_completed(server: &Server<'_>, order_id: OrderId) -> PollAns
 /// What the status page shows now; `None` if it shows nothing.
 pub(super) async fn status_page(server: &Server<'_>, order_id: OrderId) -> Option<Shown> {
     let path = format!("/payment/status/{order_id}");
-    let reply = server
-        .send(is_limited_or_away, || {
-            server.portal_get(&path, Duration::ZERO)
-        })
-        .await;
+    let request = || server.portal(Method::GET, &path);
+    let reply = server.send(is_limited_or_away, request).await;
     read_status(reply.answer.ok()?)
 }
 

@@ -1,9 +1,9 @@
 //! The exactly-once drill: many guests buy, and every webhook is sent many times, in the wrong
 //! order and at the same moment. Then the status pages and the database are checked.
 //!
-//! A [`Plan`] says how much is played against which [`Target`]; [`play`] plays it, [`audit`] reads
-//! what the orders have become, and both together are [`Collected`]; [`check`] finds each
-//! [`Violation`], and the [`Report`] lists them.
+//! [`play`] plays a [`Plan`] against a [`Target`], and [`audit`] reads the state of the orders
+//! afterwards. Both results together are [`Collected`]. [`check`] finds each [`Violation`] in it, and
+//! the [`Report`] lists them.
 //!
 //! # Invariants
 //! `check` is a pure function of what was collected, so that it can itself be tested.
@@ -20,15 +20,14 @@ mod play;
 mod progress;
 mod report;
 mod server;
-mod target;
 
 pub use check::check;
-pub use collected::{Answer, Collected, PlayedOrder, PollAnswer, Sent, Shown};
+pub use collected::{Collected, PlayedOrder, PollAnswer, Sent, Shown};
 pub use fault::{Fault, Harm, Thing, Violation};
-pub use play::play;
+pub use play::{Plan, play};
 pub use progress::Progress;
 pub use report::Report;
-pub use target::{DrillError, Plan, Target};
+pub use server::{DrillError, Reply, Target};
 
 use server::Server;
 
@@ -38,7 +37,7 @@ const AT_ONCE: usize = 32;
 /// Plays, audits, checks and reports.
 ///
 /// # Errors
-/// The [`DrillError`], when it is not known whether anything is violated.
+/// The [`DrillError`], when the drill cannot be played or checked to its end.
 pub async fn run(target: &Target, plan: Plan, progress: &Progress) -> Result<Report, DrillError> {
     let server = Server::new(target)?;
     server.require_sandbox().await?;
@@ -68,11 +67,9 @@ pub async fn audit(target: &Target, played: Vec<PlayedOrder>) -> Result<Collecte
         .filter_map(std::future::ready)
         .collect()
         .await;
+    let orders: Vec<_> = played.iter().map(|order| order.order_id).collect();
     let rows = match &target.store {
-        Some(store) => {
-            let orders: Vec<_> = played.iter().map(|order| order.order_id).collect();
-            Some(store.audit(&orders).await?)
-        }
+        Some(store) => Some(store.audit(&orders).await?),
         None => None,
     };
     Ok(Collected {

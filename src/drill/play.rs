@@ -1,19 +1,19 @@
-//! What is done, in waves: the guests of a wave order and wait, then all webhooks of the wave are
+//! Plays the orders in waves: the guests of a wave order and wait, then all webhooks of the wave are
 //! sent.
 
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use futures_util::future::{join_all, try_join_all};
+use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use super::collected::{Answer, COMPLETED, PlayedOrder, Sent};
+use super::collected::{COMPLETED, PlayedOrder, Sent};
 use super::guest;
 use super::progress::Progress;
-use super::server::{Server, is_away};
-use super::target::{DrillError, Plan, Target};
+use super::server::{DrillError, Server, Target, is_away};
 use crate::domain::order::OrderId;
 use crate::domain::people::Secret;
 use crate::gateways::zenopay::client::KEY_HEADER;
@@ -30,6 +30,15 @@ const MARK: &str = "drill";
 
 const PENDING: &str = "PENDING";
 const FAILED: &str = "FAILED";
+
+/// How much is played.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan {
+    /// Orders in all.
+    pub orders: u32,
+    /// Copies of each COMPLETED webhook, sent at the same moment.
+    pub copies: u32,
+}
 
 /// One delivery to be sent: its number within its order, and ZenoPay's word.
 #[derive(Clone, Copy, Debug)]
@@ -62,7 +71,7 @@ fn phases(number: u32, copies: u32) -> Vec<Vec<Planned>> {
     phases.map(planned).collect()
 }
 
-/// How many deliveries a plan comes to.
+/// How many deliveries a plan has.
 fn deliveries(plan: Plan) -> u64 {
     let orders = (0..plan.orders).flat_map(|number| phases(number, plan.copies));
     orders.map(|phase| phase.len() as u64).sum()
@@ -84,13 +93,14 @@ pub async fn play(
         server,
         progress,
     };
-    progress.begin(deliveries(plan));
+    progress.bar.set_length(deliveries(plan));
+    progress.bar.reset_eta();
     let mut played = Vec::with_capacity(plan.orders as usize);
     for first in (0..plan.orders).step_by(WAVE as usize) {
         let wave = first..plan.orders.min(first + WAVE);
         played.extend(context.wave(wave, plan.copies).await?);
     }
-    progress.end();
+    progress.bar.finish_and_clear();
     Ok(played)
 }
 
@@ -192,7 +202,7 @@ impl Context<'_> {
         };
         let key = &self.server.target.key;
         let reply = self.server.send(is_away, || {
-            let request = self.server.portal_post(&path).json(&body);
+            let request = self.server.portal(Method::POST, &path).json(&body);
             match secret {
                 Some(_) => request,
                 None => request.header(KEY_HEADER, key.expose()),
@@ -200,24 +210,7 @@ impl Context<'_> {
         });
         let reply = reply.await;
         self.progress.one_more();
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        Sent {
-            mark,
-            word,
-            sent_again: reply.sent_again,
-            answer: match reply.answer {
-                Ok((200, document)) => Answer::Acknowledged {
-                    outcome: text(&document["outcome"]),
-                },
-                Ok((status, document)) => Answer::Refused {
-                    status,
-                    code: text(&document["code"]),
-                },
-                Err(_) => Answer::GaveUp,
-            },
-            sent_at: reply.sent_at,
-            answered_in: reply.answered_in,
-        }
+        Sent { mark, word, reply }
     }
 }
 

@@ -10,7 +10,8 @@ use serde::Serialize;
 use super::check::check;
 use super::collected::{COMPLETED, Collected, PlayedOrder};
 use super::fault::{Harm, Violation};
-use super::target::{Plan, Target};
+use super::play::Plan;
+use super::server::Target;
 
 /// Violations in the table; JSON has them all.
 const LISTED: usize = 20;
@@ -106,13 +107,6 @@ impl Times {
     }
 }
 
-impl fmt::Display for Times {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { median, slowest } = self;
-        write!(f, "median {median:.0} ms, slowest {slowest:.0} ms")
-    }
-}
-
 impl Report {
     /// `sales_counted` is the server's own count.
     pub(super) fn new(
@@ -141,7 +135,7 @@ impl Report {
             webhooks: Webhooks {
                 sent: sent().count(),
                 acknowledged: acknowledged().count(),
-                sent_again: sent().map(|sent| u64::from(sent.sent_again)).sum(),
+                sent_again: sent().map(|sent| u64::from(sent.reply.sent_again)).sum(),
             },
             sales: Sales {
                 made: pages.filter(|page| page.status == COMPLETED).count(),
@@ -154,7 +148,7 @@ impl Report {
                 told: played.iter().filter(|it| it.polled.is_some()).count(),
             },
             latency_ms: Latencies {
-                webhook_answered: Times::of(acknowledged().map(|sent| sent.answered_in)),
+                webhook_answered: Times::of(acknowledged().map(|sent| sent.reply.answered_in)),
                 waiter_told: Times::of(played.iter().filter_map(PlayedOrder::notified_after)),
             },
             violations,
@@ -165,7 +159,12 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (webhooks, sales, waiters) = (&self.webhooks, &self.sales, &self.waiters);
-        let times = |times: Option<Times>| times.map_or("-".to_owned(), |it| it.to_string());
+        let times = |times: Option<Times>| match times {
+            Some(Times { median, slowest }) => {
+                format!("median {median:.0} ms, slowest {slowest:.0} ms")
+            }
+            None => "-".to_owned(),
+        };
         let answered = times(self.latency_ms.webhook_answered);
         let notified = times(self.latency_ms.waiter_told);
         let checked = match self.checked_database {
@@ -184,10 +183,10 @@ impl fmt::Display for Report {
         }
         line("  with something given twice", &sales.doubled)?;
         line("  paid, and something is missing", &sales.lost)?;
-        let told = format!("{} of {}", waiters.told, waiters.waiting);
-        line("Waiting guests who were told", &told)?;
+        let shown = format!("{} of {}", waiters.told, waiters.waiting);
+        line("Waiting guests who were shown the sale", &shown)?;
         line("From webhook to its answer", &answered)?;
-        line("From webhook to the guest who waits", &notified)?;
+        line("From webhook to the waiting guest", &notified)?;
         line("Took", &format!("{:.1} s", self.took_secs))?;
         line("Checked", &checked)?;
 

@@ -1,20 +1,22 @@
-//! The drilled server, as its clients see it.
+//! The drilled server, as its clients see it, and why a drill may have no verdict on it.
 
 use std::time::{Duration, Instant};
 
 use reqwest::header::RETRY_AFTER;
-use reqwest::{RequestBuilder, Response};
+use reqwest::{Method, RequestBuilder, Response};
 use serde_json::Value;
 use tokio::sync::Semaphore;
 use tokio::time::sleep;
+use url::Url;
 
-use super::target::{DrillError, Target};
+use crate::domain::people::Secret;
 use crate::http_client;
+use crate::store::{Store, StoreError};
 
 /// Base of the portal's and ZenoPay's paths (contract, sections 3 and 4).
 const PORTAL: &str = "/api/v1/customer-portal";
 /// For everything but long polls.
-const ANSWER_WITHIN: Duration = Duration::from_secs(15);
+pub(super) const ANSWER_WITHIN: Duration = Duration::from_secs(15);
 const USER_AGENT: &str = concat!("malipo-drill/", env!("CARGO_PKG_VERSION"));
 /// Requests of [`Server::send`] under way at the same moment.
 const IN_FLIGHT: usize = 64;
@@ -24,6 +26,52 @@ const GIVE_UP_AFTER: Duration = Duration::from_secs(60);
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
+/// The server that is drilled.
+#[derive(Clone)]
+pub struct Target {
+    /// Base of the server's URLs.
+    pub url: Url,
+    /// The operator's token, for the server's own count of sales.
+    pub token: Option<Secret>,
+    /// What the server expects in `x-api-key`.
+    pub key: Secret,
+    /// The server's database, if it can be reached.
+    pub store: Option<Store>,
+    /// Names the server in the report.
+    pub scene: String,
+}
+
+/// Why there is no verdict.
+#[derive(Debug, thiserror::Error)]
+pub enum DrillError {
+    /// No server answers at this URL, with the cause.
+    #[error("{0} does not answer: {1}")]
+    Unreachable(Url, String),
+    /// A server answers at this URL, and is not ready or not ours.
+    #[error("{0} is no malipo server that is ready: {1}")]
+    NotReady(Url, String),
+    /// The server is not in sandbox mode, where the drill would sell without payment.
+    #[error("the drill runs only against the sandbox, and {scene} is in {mode} mode")]
+    NotSandbox {
+        /// What was checked.
+        scene: String,
+        /// The mode that it names.
+        mode: String,
+    },
+    /// An order was refused.
+    #[error("an order could not be placed: {0}")]
+    NotPlaced(String),
+    /// `--database` and `--url` belong to different servers.
+    #[error("--database is not the database of the server at --url: it does not have the order")]
+    OtherDatabase,
+    /// The database cannot be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// For example on a machine without CA certificates.
+    #[error("the HTTP client cannot be built: {0}")]
+    Client(#[from] reqwest::Error),
+}
+
 /// A client of the server.
 pub(super) struct Server<'a> {
     http: reqwest::Client,
@@ -31,13 +79,16 @@ pub(super) struct Server<'a> {
     in_flight: Semaphore,
 }
 
-/// The end of a request that was sent until the server took it.
-pub(super) struct Reply {
+/// The end of a request that was sent until the server accepted or refused it.
+#[derive(Clone, Debug)]
+pub struct Reply {
     /// Status and JSON document; why there is none, if the request was given up.
     pub answer: Result<(u16, Value), String>,
+    /// How often it was sent again, after a 502, 503, 504 or a lost connection.
     pub sent_again: u32,
     /// When the last try was sent.
     pub sent_at: Instant,
+    /// How long its answer took.
     pub answered_in: Duration,
 }
 
@@ -56,6 +107,7 @@ impl<'a> Server<'a> {
     pub fn new(target: &'a Target) -> Result<Self, DrillError> {
         let http = http_client::builder(target.url.scheme())
             .user_agent(USER_AGENT)
+            .timeout(ANSWER_WITHIN)
             .build()?;
         Ok(Self {
             http,
@@ -64,7 +116,7 @@ impl<'a> Server<'a> {
         })
     }
 
-    /// Invariant: called before the first order. A live server's guests pay real money.
+    /// Called before the first order, because the guests of a live server pay real money.
     pub async fn require_sandbox(&self) -> Result<(), DrillError> {
         let Target { url, scene, .. } = self.target;
         let answer = self.get("/health/ready").send().await;
@@ -106,23 +158,17 @@ impl<'a> Server<'a> {
 
     /// A GET with the token, if there is one.
     fn get(&self, path: &str) -> RequestBuilder {
-        let request = self.http.get(self.url(path)).timeout(ANSWER_WITHIN);
+        let request = self.http.get(self.url(path));
         match &self.target.token {
             Some(token) => request.bearer_auth(token.expose()),
             None => request,
         }
     }
 
-    /// A GET on a path below the portal's base, which may be parked for `wait`.
-    pub fn portal_get(&self, path: &str, wait: Duration) -> RequestBuilder {
+    /// A request on a path below the portal's base.
+    pub fn portal(&self, method: Method, path: &str) -> RequestBuilder {
         let url = self.url(&format!("{PORTAL}{path}"));
-        self.http.get(url).timeout(ANSWER_WITHIN + wait)
-    }
-
-    /// A POST on a path below the portal's base.
-    pub fn portal_post(&self, path: &str) -> RequestBuilder {
-        let url = self.url(&format!("{PORTAL}{path}"));
-        self.http.post(url).timeout(ANSWER_WITHIN)
+        self.http.request(method, url)
     }
 
     fn url(&self, path: &str) -> String {
@@ -162,13 +208,13 @@ impl<'a> Server<'a> {
     }
 }
 
-/// The server is busy or away, or a proxy does not find it. A webhook is only sent again then: the
-/// server may not limit webhooks.
+/// The server is busy or away, or a proxy cannot reach it. Only then a webhook is sent again: the
+/// server must not limit webhooks.
 pub(super) fn is_away(status: u16) -> bool {
     matches!(status, 502..=504)
 }
 
-/// Also if a limit was reached, as a guest may.
+/// As [`is_away`], or a limit was reached, which may happen to a guest.
 pub(super) fn is_limited_or_away(status: u16) -> bool {
     status == 429 || is_away(status)
 }
@@ -206,7 +252,7 @@ fn back_off(tries_before: u32) -> Duration {
     pause.min(LONGEST_PAUSE)
 }
 
-/// What was sold between two counts of the same process. Other guests may have bought meanwhile,
+/// The sales between two counts of the same process. Other guests may have bought meanwhile,
 /// so this is reported and not checked.
 pub(super) fn sales_between(
     before: Option<SalesCounted>,

@@ -15,8 +15,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use super::subscriber::{self, Numbers};
-use super::{AT_ONCE, Sandbox};
+use super::{AT_ONCE, Sandbox, subscriber};
 use crate::gateways::zenopay::client::KEY_HEADER;
 use crate::http_client;
 use crate::store::{NEVER_DUE, SandboxWebhook, StoreError};
@@ -28,13 +27,12 @@ const IDLE_TICK: Duration = Duration::from_secs(1);
 const TIMEOUT: Duration = Duration::from_secs(10);
 /// Longer than the time-out and the recording of the answer.
 const LEASE: TimeDelta = TimeDelta::seconds(15);
-/// Between the first try and the second, the second and the third; then it is given up.
+/// The pauses after the first and after the second failed try; after the third it is given up.
 const BACK_OFF: [TimeDelta; 2] = [TimeDelta::seconds(1), TimeDelta::seconds(3)];
 /// How long the last webhooks may take when the loop ends.
 const LAST_WEBHOOKS: Duration = Duration::from_secs(2);
 /// Shorter than the time for which common servers keep an idle connection.
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(2);
-/// What is read of an answer.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
 
 impl Sandbox {
@@ -42,10 +40,13 @@ impl Sandbox {
     pub async fn run(self, stop: CancellationToken) {
         let mut under_way = JoinSet::new();
         while !stop.is_cancelled() {
-            let pause = self.look(&mut under_way).await.unwrap_or_else(|error| {
-                warn!(%error, "the simulated ZenoPay cannot reach the database");
-                IDLE_TICK
-            });
+            let pause = self
+                .handle_due(&mut under_way)
+                .await
+                .unwrap_or_else(|error| {
+                    warn!(%error, "the simulated ZenoPay cannot reach the database");
+                    IDLE_TICK
+                });
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = self.planned.notified() => {}
@@ -54,14 +55,14 @@ impl Sandbox {
             }
         }
         self.stopped.cancel();
-        // What is cut off here is sent again after the next start.
+        // Webhooks that are cut off here are sent again after the next start.
         let ends = async { while under_way.join_next().await.is_some() {} };
         let _ = timeout(LAST_WEBHOOKS, ends).await;
     }
 
-    /// Reads the database once, decides what is due and sends what is due. Returns how long nothing
-    /// more is due.
-    async fn look(&self, under_way: &mut JoinSet<()>) -> Result<Duration, StoreError> {
+    /// Reads the database once, makes the decisions and sends the webhooks that are due. Returns the
+    /// time until the next read.
+    async fn handle_due(&self, under_way: &mut JoinSet<()>) -> Result<Duration, StoreError> {
         while under_way.try_join_next().is_some() {}
         let (now, next) = self.store.sandbox_clock().await?;
         let Some(next) = next else {
@@ -73,7 +74,7 @@ impl Sandbox {
         let due = self.store.sandbox_due(now, AT_ONCE as u64).await?;
         let decided = due
             .into_iter()
-            .map(|payment| subscriber::decide(payment, Numbers::random(), now))
+            .map(|payment| subscriber::decide(payment, now))
             .collect();
         let mut done = self.store.sandbox_decide(decided).await?;
 
@@ -85,8 +86,8 @@ impl Sandbox {
                 done += 1;
             }
         }
-        // Nothing done although something is due: another process has it, or as many webhooks as
-        // allowed are under way.
+        // If nothing was done although something is due, another process has claimed it, or the limit
+        // of webhooks under way is reached.
         Ok(if done > 0 { Duration::ZERO } else { TICK })
     }
 
@@ -98,7 +99,7 @@ impl Sandbox {
             .header(CONTENT_TYPE, &webhook.content_type)
             .body(webhook.body.clone());
         if webhook.with_key {
-            post = post.header(KEY_HEADER, self.keys.current.expose());
+            post = post.header(KEY_HEADER, self.key.expose());
         }
         let answer = http_client::call(post, ANSWER_BYTES_MAX).await.ok();
         let http_status = answer.map(|answer| answer.status);

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use tokio::time::timeout;
 use tracing::error;
 use url::Url;
 
@@ -11,7 +12,6 @@ use super::Sandbox;
 use super::behaviour::{Behaviour, PENDING, Push, ZENOPAY_ZONE};
 use crate::domain::catalog::Tzs;
 use crate::domain::people::Phone;
-use crate::gateways::zenopay::proof::KeyCheck;
 use crate::store::{SandboxPayment, StoreError};
 
 /// How long a push hangs: longer than the default of `zenopay.create_timeout_ms`.
@@ -33,27 +33,25 @@ pub struct Simulated {
 }
 
 impl Simulated {
-    fn json(http_status: u16, body: &Value) -> Self {
+    fn new(http_status: u16, content_type: &'static str, body: String) -> Self {
         Self {
             http_status,
-            content_type: "application/json",
-            body: body.to_string(),
+            content_type,
+            body,
         }
+    }
+
+    fn json(http_status: u16, body: &Value) -> Self {
+        Self::new(http_status, "application/json", body.to_string())
     }
 
     fn empty(http_status: u16) -> Self {
-        Self {
-            body: String::new(),
-            ..Self::json(http_status, &Value::Null)
-        }
+        Self::new(http_status, "application/json", String::new())
     }
 
     fn html(http_status: u16, title: &str) -> Self {
-        Self {
-            http_status,
-            content_type: "text/html",
-            body: format!("<html><body>{http_status} {title}</body></html>"),
-        }
+        let body = format!("<html><body>{http_status} {title}</body></html>");
+        Self::new(http_status, "text/html", body)
     }
 
     /// As documented for a push that was accepted.
@@ -159,7 +157,8 @@ impl Sandbox {
                 Push::Error => return Ok(Simulated::html(504, "Gateway Time-out")),
                 Push::Html => return Ok(Simulated::html(502, "Bad Gateway")),
                 Push::Empty => return Ok(Simulated::empty(200)),
-                Push::Hang => self.hang().await,
+                // Ends with the loop, so that a stop does not wait for it.
+                Push::Hang => drop(timeout(HANG, self.stopped.cancelled()).await),
                 Push::Accept | Push::Refuse | Push::BadKey => {}
             }
         }
@@ -179,12 +178,7 @@ impl Sandbox {
     }
 
     fn is_key(&self, header: Option<&[u8]>) -> bool {
-        self.keys.check_key(header) == KeyCheck::Current
-    }
-
-    /// Ends with the loop, so that a stop does not wait for it.
-    async fn hang(&self) {
-        let _ = tokio::time::timeout(HANG, self.stopped.cancelled()).await;
+        header.is_some_and(|header| header.trim_ascii() == self.key.expose().as_bytes())
     }
 }
 

@@ -5,8 +5,8 @@
 //! it was made. A [`Simulated`] is an answer as ZenoPay gives it; the courier sends the webhooks.
 //!
 //! # Invariants
-//! Its state is in the database and it reaches the shop by HTTP only, so what works against it does
-//! not work by accident.
+//! Its state is in the database, and it reaches the shop by HTTP only, so that the shop cannot treat it
+//! differently from the real ZenoPay.
 
 use std::sync::Arc;
 
@@ -18,7 +18,6 @@ use utoipa::ToSchema;
 
 use crate::config::SandboxConfig;
 use crate::domain::people::Secret;
-use crate::gateways::zenopay::proof::Keys;
 use crate::store::{SandboxPayment, Store, StoreError};
 
 mod behaviour;
@@ -29,8 +28,6 @@ mod subscriber;
 pub use behaviour::{Behaviour, Choice, Push};
 pub use gateway::Simulated;
 
-use subscriber::Numbers;
-
 /// Payments decided, and webhooks under way, at the same moment.
 const AT_ONCE: usize = 64;
 
@@ -39,7 +36,7 @@ const AT_ONCE: usize = 64;
 pub struct Sandbox {
     store: Store,
     config: SandboxConfig,
-    keys: Keys,
+    key: Secret,
     http: reqwest::Client,
     /// Wakes the loop when something was planned. It also looks by itself.
     planned: Arc<Notify>,
@@ -51,7 +48,7 @@ pub struct Sandbox {
 #[derive(Debug, thiserror::Error)]
 pub enum DecideError {
     /// There is no such payment here.
-    #[error("the simulated ZenoPay knows no such order")]
+    #[error("the simulated ZenoPay does not have this order")]
     NotFound,
     /// The change names a field that is unknown or a value that is not of its kind.
     #[error("{0}")]
@@ -68,7 +65,7 @@ pub struct Entry {
     pub order_id: String,
     /// What was asked for, in whole TZS.
     pub amount: i64,
-    /// Whose phone rang, as `255…`.
+    /// The phone that got the prompt, as `255…`.
     pub buyer_phone: String,
     /// In ZenoPay's words.
     pub payment_status: String,
@@ -96,10 +93,7 @@ impl Sandbox {
         Ok(Self {
             store,
             config,
-            keys: Keys {
-                current: key,
-                previous: None,
-            },
+            key,
             http: courier::build_http()?,
             planned: Arc::default(),
             stopped: CancellationToken::new(),
@@ -111,26 +105,22 @@ impl Sandbox {
         self.config.approve_after_ms
     }
 
-    /// How payments from now on behave.
+    /// The behaviour of new payments.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database cannot be reached.
     pub async fn switches(&self) -> Result<Behaviour, StoreError> {
         let stored = self.store.sandbox_switches().await?;
-        Ok(stored
-            .map(|json| Behaviour::from_stored(&json))
-            .unwrap_or_default())
+        Ok(Behaviour::from_stored(&stored.unwrap_or_default()))
     }
 
-    /// Sets how payments from now on behave. Those that exist stay as they are.
+    /// Sets the behaviour of new payments. Existing ones keep theirs.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when the database cannot be reached.
     pub async fn set_switches(&self, behaviour: &Behaviour) -> Result<(), StoreError> {
-        let now = self.store.clock().now();
-        self.store
-            .sandbox_set_switches(behaviour.to_stored(), now)
-            .await
+        let (behaviour, now) = (behaviour.to_stored(), self.store.clock().now());
+        self.store.sandbox_set_switches(behaviour, now).await
     }
 
     /// The subscriber of one payment decides by hand, whatever was decided before: a
@@ -146,10 +136,8 @@ impl Sandbox {
         changes: Map<String, Value>,
     ) -> Result<(), DecideError> {
         let store = &self.store;
-        let mut payment = store
-            .sandbox_find(order_id)
-            .await?
-            .ok_or(DecideError::NotFound)?;
+        let found = store.sandbox_find(order_id).await?;
+        let mut payment = found.ok_or(DecideError::NotFound)?;
         let waits = changes.contains_key("after_ms");
         let behaviour = Behaviour::from_stored(&payment.behaviour)
             .with(changes)
@@ -160,14 +148,12 @@ impl Sandbox {
         payment.behaviour = behaviour.to_stored();
         payment.decide_at = Some(decide_at);
 
-        store
-            .sandbox_summon(order_id, payment.behaviour.clone(), decide_at)
-            .await?;
+        let behaviour = payment.behaviour.clone();
+        store.sandbox_summon(order_id, behaviour, decide_at).await?;
         if decide_at <= now {
-            // If nothing is written, the loop was quicker and has decided the same.
-            store
-                .sandbox_decide(vec![subscriber::decide(payment, Numbers::random(), now)])
-                .await?;
+            // If nothing is written, the loop was faster and has made the same decision.
+            let decided = subscriber::decide(payment, now);
+            store.sandbox_decide(vec![decided]).await?;
         }
         self.planned.notify_one();
         Ok(())

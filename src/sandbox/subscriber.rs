@@ -13,29 +13,11 @@ use crate::store::{SandboxPayment, SandboxWebhook};
 const DIGITS: &[u8] = b"0123456789";
 const DIGITS_AND_CAPITALS: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
-/// The numbers that a payment gets when it is decided.
-pub(super) struct Numbers {
-    /// ZenoPay's, ten digits.
-    reference: String,
-    /// The mobile-money operator's, as M-Pesa writes it: eleven digits and capitals.
-    transid: String,
-}
-
-impl Numbers {
-    pub(super) fn random() -> Self {
-        Self {
-            reference: random(DIGITS, 10),
-            transid: random(DIGITS_AND_CAPITALS, 11),
-        }
-    }
-}
-
 /// The payment after the subscriber's decision at `now`, and the webhooks that report it. It keeps
-/// the numbers that it has: to decide again is not to pay again, unless the behaviour names another
-/// reference.
+/// the numbers that it has, because a second decision is no second payment, unless the behaviour
+/// names another reference.
 pub(super) fn decide(
     mut payment: SandboxPayment,
-    numbers: Numbers,
     now: DateTime<Utc>,
 ) -> (SandboxPayment, Vec<SandboxWebhook>) {
     let behaviour = Behaviour::from_stored(&payment.behaviour);
@@ -45,13 +27,13 @@ pub(super) fn decide(
 
     payment.payment_status = word.to_owned();
     payment.channel = Some(channel(&payment.buyer_phone).to_owned());
-    payment.reference = behaviour
-        .reference
-        .clone()
-        .or(payment.reference)
-        .or(Some(numbers.reference));
+    // ZenoPay's number has ten digits.
+    let reference = behaviour.reference.clone().or(payment.reference);
+    payment.reference = reference.or_else(|| Some(random(DIGITS, 10)));
     if behaviour.decision == Choice::Approve {
-        payment.transid = payment.transid.or(Some(numbers.transid));
+        // The mobile-money operator's, as M-Pesa writes it: eleven digits and capitals.
+        let transid = payment.transid;
+        payment.transid = transid.or_else(|| Some(random(DIGITS_AND_CAPITALS, 11)));
     }
 
     let webhooks = behaviour.webhooks(&payment, now);
@@ -84,11 +66,10 @@ mod tests {
 
     #[test]
     fn a_paid_payment_has_both_numbers_and_a_channel() {
-        let (paid, webhooks) = decide(pending(Behaviour::default()), numbers("1"), Utc::now());
+        let (paid, webhooks) = decide(pending(Behaviour::default()), Utc::now());
 
         assert_eq!(paid.payment_status, "COMPLETED");
-        assert_eq!(paid.reference.as_deref(), Some("R1"));
-        assert_eq!(paid.transid.as_deref(), Some("T1"));
+        assert!(paid.reference.is_some() && paid.transid.is_some());
         assert_eq!(paid.channel.as_deref(), Some("AIRTELMONEY"));
         assert_eq!(webhooks.len(), 1);
     }
@@ -100,29 +81,30 @@ mod tests {
             ..Behaviour::default()
         };
 
-        let (mut payment, _) = decide(pending(declined), numbers("1"), Utc::now());
+        let (mut declined, _) = decide(pending(declined), Utc::now());
 
-        assert_eq!(payment.payment_status, "FAILED");
-        assert_eq!(payment.transid, None);
+        assert_eq!(declined.payment_status, "FAILED");
+        assert!(declined.reference.is_some());
+        assert_eq!(declined.transid, None);
 
-        payment.behaviour = Behaviour::default().to_stored();
-        let (payment, _) = decide(payment, numbers("2"), Utc::now());
+        declined.behaviour = Behaviour::default().to_stored();
+        let (paid, _) = decide(declined.clone(), Utc::now());
 
-        assert_eq!(payment.payment_status, "COMPLETED");
-        assert_eq!(payment.reference.as_deref(), Some("R1"));
-        assert_eq!(payment.transid.as_deref(), Some("T2"));
+        assert_eq!(paid.payment_status, "COMPLETED");
+        assert_eq!(paid.reference, declined.reference);
+        assert!(paid.transid.is_some());
     }
 
     #[test]
     fn a_second_charge_has_the_reference_that_its_behaviour_names() {
-        let (mut payment, _) = decide(pending(Behaviour::default()), numbers("1"), Utc::now());
+        let (mut payment, _) = decide(pending(Behaviour::default()), Utc::now());
 
         let again = Behaviour {
             reference: Some("again".into()),
             ..Behaviour::default()
         };
         payment.behaviour = again.to_stored();
-        let (payment, _) = decide(payment, numbers("2"), Utc::now());
+        let (payment, _) = decide(payment, Utc::now());
 
         assert_eq!(payment.reference.as_deref(), Some("again"));
     }
@@ -134,7 +116,7 @@ mod tests {
             ..Behaviour::default()
         };
 
-        let (payment, webhooks) = decide(pending(ignoring), numbers("1"), Utc::now());
+        let (payment, webhooks) = decide(pending(ignoring), Utc::now());
 
         assert_eq!(payment.payment_status, "PENDING");
         assert_eq!(payment.reference, None);
@@ -161,7 +143,9 @@ mod tests {
 
     #[test]
     fn numbers_look_like_those_of_the_real_ones() {
-        let Numbers { reference, transid } = Numbers::random();
+        let decide = || decide(pending(Behaviour::default()), Utc::now()).0;
+        let (one, other) = (decide(), decide());
+        let (reference, transid) = (one.reference.unwrap(), one.transid.unwrap());
 
         assert_eq!(reference.len(), 10);
         assert!(reference.bytes().all(|b| b.is_ascii_digit()));
@@ -171,14 +155,8 @@ mod tests {
                 .bytes()
                 .all(|b| b.is_ascii_digit() || b.is_ascii_uppercase())
         );
-        assert_ne!(reference, Numbers::random().reference);
-    }
-
-    fn numbers(which: &str) -> Numbers {
-        Numbers {
-            reference: format!("R{which}"),
-            transid: format!("T{which}"),
-        }
+        assert_ne!(Some(reference), other.reference);
+        assert_ne!(Some(transid), other.transid);
     }
 
     fn pending(behaviour: Behaviour) -> SandboxPayment {

@@ -18,7 +18,7 @@ pub fn code(output: &Output) -> Option<i32> {
 #[actix_web::test]
 async fn a_server_that_may_not_migrate_does_not_serve_without_its_schema() {
     let folder = TempDir::new().unwrap();
-    let url = format!("sqlite://{}/books.db?mode=rwc", folder.path().display());
+    let url = format!("sqlite://{}/malipo.db?mode=rwc", folder.path().display());
     let settings = [
         ("MALIPO__DATABASE__URL", url.as_str()),
         ("MALIPO__DATABASE__AUTO_MIGRATE", "false"),
@@ -56,7 +56,7 @@ async fn the_schema_goes_up_and_down_and_says_where_it_stands() {
 }
 
 #[actix_web::test]
-async fn the_doctor_passes_a_healthy_server_and_names_what_is_wrong() {
+async fn malipo_check_passes_a_healthy_server_and_names_what_is_wrong() {
     let database = TestDatabase::create(Kind::Postgres).await;
     let healthy = run(&["check"], &[("MALIPO__DATABASE__URL", &database.url)]);
     let broken = run(

@@ -13,7 +13,7 @@ on_both_databases! {
     fifty_copies_at_once_give_one_sale_and_fifty_lines_in_the_journal,
     a_rush_of_mixed_copies_sells_every_order_once,
     copies_are_answered_while_actors_come_and_go,
-    a_bug_in_one_order_stays_in_that_order,
+    a_panic_in_one_order_stays_in_that_order,
 }
 
 /// The body that ZenoPay documents for mobile money.
@@ -161,7 +161,7 @@ async fn copies_are_answered_while_actors_come_and_go(kind: Kind) {
 }
 
 /// A version at the maximum of its type makes the decision itself panic.
-async fn a_bug_in_one_order_stays_in_that_order(kind: Kind) {
+async fn a_panic_in_one_order_stays_in_that_order(kind: Kind) {
     let app = TestApp::start(kind).await;
     let (sick, well) = (app.buy().await, app.buy().await);
     let is_sick = app.database.is_order(&sick.id);

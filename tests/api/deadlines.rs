@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use sea_orm::ConnectionTrait;
 
-use crate::harness::proxy::{Cable, Proxy, start_behind_a_cable};
+use crate::harness::proxy::{Network, Proxy, start_behind_a_proxy};
 use crate::harness::{ANSWERED_WITHIN, Answer, Kind, SaleCounts, TestApp, TestOrder};
 
 /// A stop cuts unfinished work after this time.
@@ -42,13 +42,13 @@ async fn deliver_until_taken(app: &TestApp, order: &TestOrder, limit: Duration) 
 
 #[actix_web::test]
 async fn a_cut_connection_is_answered_503_and_has_no_effect_once_it_is_back() {
-    let (app, cable) = start_behind_a_cable().await;
+    let (app, proxy) = start_behind_a_proxy().await;
     let orders = [app.buy().await, app.buy().await];
 
-    cable.set(Cable::Cut);
+    proxy.set(Network::Cut);
     let answers = join_all(orders.iter().map(|order| timed(&app, order))).await;
     let ready = app.get(&app.url("/health/ready")).await;
-    cable.set(Cable::Whole);
+    proxy.set(Network::Up);
 
     for (answer, took) in answers {
         assert_eq!(answer.status, 503, "{}", answer.text);
@@ -65,13 +65,13 @@ async fn a_cut_connection_is_answered_503_and_has_no_effect_once_it_is_back() {
 /// Nothing comes back and nothing is closed. Reads are given up soon.
 #[actix_web::test]
 async fn a_black_hole_is_answered_503_and_leaves_no_dead_connection_behind() {
-    let (app, cable) = start_behind_a_cable().await;
+    let (app, proxy) = start_behind_a_proxy().await;
     let orders = more_orders_than_connections(&app).await;
 
-    cable.set(Cable::Silent);
+    proxy.set(Network::Silent);
     let answers = join_all(orders.iter().map(|order| timed(&app, order))).await;
     // New connections work again; the old ones stay silent for ever.
-    cable.set(Cable::Whole);
+    proxy.set(Network::Up);
 
     assert_all_answered_503(&answers);
     assert_all_are_taken(&app, &orders).await;
@@ -80,7 +80,7 @@ async fn a_black_hole_is_answered_503_and_leaves_no_dead_connection_behind() {
 /// The worst case: every connection of the pool falls silent in the middle of a sale.
 #[actix_web::test]
 async fn sales_that_fall_into_a_black_hole_are_made_when_they_are_sent_again() {
-    let (app, _cable, orders) = break_connections_during_sales(Cable::Silent).await;
+    let (app, _proxy, orders) = break_connections_during_sales(Network::Silent).await;
 
     assert_all_are_taken(&app, &orders).await;
 }
@@ -88,7 +88,7 @@ async fn sales_that_fall_into_a_black_hole_are_made_when_they_are_sent_again() {
 /// All statements arrive and the commits are made, but no answer comes back.
 #[actix_web::test]
 async fn sales_whose_answers_are_lost_on_the_way_are_made_once() {
-    let (app, _cable, orders) = break_connections_during_sales(Cable::HalfOpen).await;
+    let (app, _proxy, orders) = break_connections_during_sales(Network::HalfOpen).await;
 
     assert_all_are_taken(&app, &orders).await;
 }
@@ -96,7 +96,7 @@ async fn sales_whose_answers_are_lost_on_the_way_are_made_once() {
 /// Waiting for answers that never come would delay a stop up to its last limit.
 #[actix_web::test]
 async fn a_stop_after_answers_were_lost_is_well_within_its_limit_and_loses_nothing() {
-    let (app, _cable, orders) = break_connections_during_sales(Cable::HalfOpen).await;
+    let (app, _proxy, orders) = break_connections_during_sales(Network::HalfOpen).await;
 
     let begun = Instant::now();
     let database = app.stop().await;
@@ -108,8 +108,8 @@ async fn a_stop_after_answers_were_lost_is_well_within_its_limit_and_loses_nothi
 }
 
 /// The network breaks for every connection that is selling; new connections work.
-async fn break_connections_during_sales(how: Cable) -> (TestApp, Proxy, Vec<TestOrder>) {
-    let (app, cable) = start_behind_a_cable().await;
+async fn break_connections_during_sales(how: Network) -> (TestApp, Proxy, Vec<TestOrder>) {
+    let (app, proxy) = start_behind_a_proxy().await;
     let orders = more_orders_than_connections(&app).await;
     let lock = app.database.begin().await;
     lock.execute_unprepared("SELECT 1 FROM payments FOR UPDATE")
@@ -119,22 +119,22 @@ async fn break_connections_during_sales(how: Cable) -> (TestApp, Proxy, Vec<Test
     let deliveries = join_all(orders.iter().map(|order| timed(&app, order)));
     let breaking = async {
         app.database.until_so_many_wait_for_a_lock(8).await;
-        cable.set(how);
+        proxy.set(how);
         lock.rollback().await.unwrap();
     };
     let (answers, ()) = tokio::join!(deliveries, breaking);
-    cable.set(Cable::Whole);
+    proxy.set(Network::Up);
 
     assert_all_answered_503(&answers);
-    (app, cable, orders)
+    (app, proxy, orders)
 }
 
 #[actix_web::test]
 async fn a_slow_connection_sells_as_a_quick_one_does() {
-    let (app, cable) = start_behind_a_cable().await;
+    let (app, proxy) = start_behind_a_proxy().await;
     let orders = [app.buy().await, app.buy().await];
 
-    cable.set(Cable::Slow(Duration::from_millis(40)));
+    proxy.set(Network::Slow(Duration::from_millis(40)));
     let answers = join_all(orders.iter().map(|order| timed(&app, order))).await;
 
     for (order, (answer, took)) in orders.iter().zip(answers) {
@@ -181,7 +181,7 @@ fn signal(name: &str, processes: &[String]) {
 /// A quiet shop finds its dead connections one by one; this must not take minutes.
 #[actix_web::test]
 async fn a_quiet_shop_is_back_soon_after_a_black_hole() {
-    let (app, cable) = start_behind_a_cable().await;
+    let (app, proxy) = start_behind_a_proxy().await;
     let orders = more_orders_than_connections(&app).await;
     // Every connection of both pools has been in use.
     let deliveries = orders[1..]
@@ -189,22 +189,22 @@ async fn a_quiet_shop_is_back_soon_after_a_black_hole() {
         .map(|order| app.deliver_word(order, "PENDING"));
     join_all(deliveries).await;
 
-    cable.set(Cable::Silent);
+    proxy.set(Network::Silent);
     let lost = timed(&app, &orders[0]).await;
-    cable.set(Cable::Whole);
+    proxy.set(Network::Up);
 
     assert_all_answered_503(&[lost]);
     deliver_until_taken(&app, &orders[0], Duration::from_secs(60)).await;
     assert_eq!(app.sale_of(&orders[0]).await, SaleCounts::ONE);
-    assert_eq!(cable.untested(), 0, "a dead connection was trusted");
+    assert_eq!(proxy.untested(), 0, "a dead connection was trusted");
 }
 
 /// Each connection falls silent at the moment it returns to its pool, where sqlx waits for it
 /// without a limit.
 #[actix_web::test]
 async fn connections_that_never_come_back_to_their_pool_are_replaced() {
-    const PATIENCE: Duration = Duration::from_secs(90);
-    let (app, cable) = start_behind_a_cable().await;
+    const GIVE_UP_AFTER: Duration = Duration::from_secs(90);
+    let (app, proxy) = start_behind_a_proxy().await;
     let order = app.buy().await;
     let look = app.url(&format!(
         "/api/v1/customer-portal/payment/status/{}",
@@ -214,27 +214,27 @@ async fn connections_that_never_come_back_to_their_pool_are_replaced() {
     let until = async |status: u16, url: &str| {
         while app.get(url).await.status != status {
             assert!(
-                began.elapsed() < PATIENCE,
+                began.elapsed() < GIVE_UP_AFTER,
                 "{url} is never answered {status}"
             );
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
 
-    cable.set(Cable::DeafToPings);
+    proxy.set(Network::PingsLost);
     until(503, &look).await;
-    cable.set(Cable::Whole);
+    proxy.set(Network::Up);
 
     until(200, &app.url("/health/ready")).await;
     until(200, &look).await;
-    deliver_until_taken(&app, &order, PATIENCE).await;
+    deliver_until_taken(&app, &order, GIVE_UP_AFTER).await;
     assert_eq!(app.sale_of(&order).await, SaleCounts::ONE);
 }
 
 /// A connection that only listens would otherwise never notice that nothing reaches it any more.
 #[actix_web::test]
 async fn the_listener_receives_notices_again_after_a_black_hole() {
-    let (app, cable) = start_behind_a_cable().await;
+    let (app, proxy) = start_behind_a_proxy().await;
     let listening = async || {
         let ask = "SELECT pid::text FROM pg_stat_activity
                    WHERE datname = current_database() AND query LIKE 'LISTEN%'";
@@ -251,9 +251,9 @@ async fn the_listener_receives_notices_again_after_a_black_hole() {
     };
 
     let before = until(&|now| !now.is_empty()).await;
-    cable.set(Cable::Silent);
+    proxy.set(Network::Silent);
     assert_eq!(app.get(&app.url("/health/ready")).await.status, 503);
-    cable.set(Cable::Whole);
+    proxy.set(Network::Up);
 
     until(&|now| now.iter().any(|pid| !before.contains(pid))).await;
 }

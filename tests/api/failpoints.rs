@@ -2,6 +2,7 @@
 //! it is never written in part, an acknowledged sale is there, and sending again makes one sale.
 
 use malipo::failpoint::{Action, Point};
+use strum::VariantArray;
 
 use crate::harness::client::Client;
 use crate::harness::pool;
@@ -29,7 +30,7 @@ fn expected_rows(at: Point) -> SaleCounts {
 
 async fn an_error_at_any_point_leaves_all_or_nothing_and_the_next_copy_one_sale(kind: Kind) {
     let app = TestApp::start(kind).await;
-    for &at in Point::ALL {
+    for &at in Point::VARIANTS {
         let (order, failed) = fail(&app, at, Action::Error).await;
 
         // Before COMMIT is sent it is known that there is no sale, and the journal has the failure;
@@ -51,7 +52,7 @@ async fn an_error_at_any_point_leaves_all_or_nothing_and_the_next_copy_one_sale(
 
 async fn a_panic_at_any_point_leaves_all_or_nothing_and_the_next_copy_one_sale(kind: Kind) {
     let app = TestApp::start(kind).await;
-    for &at in Point::ALL {
+    for &at in Point::VARIANTS {
         let (order, failed) = fail(&app, at, Action::Panic).await;
 
         // The actor that died before the notice is replaced, and the new one finds the sale. From
@@ -99,7 +100,7 @@ async fn the_end_of_the_process_at_any_point_leaves_all_or_nothing_and_the_next_
 ) {
     let database = TestDatabase::create(kind).await;
     let mut died = Vec::new();
-    for &at in Point::ALL {
+    for &at in Point::VARIANTS {
         let armed = format!("{at:?}=Exit");
         let mut process = Process::serve(&database.url, &[("MALIPO_FAILPOINT", &armed)]);
         let client = Client::of(&process);

@@ -10,11 +10,11 @@ use serde_json::json;
 use crate::harness::{DAILY_PRICE, Kind, SaleCounts, TestApp, TestOrder};
 
 on_both_databases! {
-    every_story_of_an_order_ends_as_the_contract_says,
+    every_history_of_an_order_ends_as_the_contract_says,
 }
 
-/// Histories in a run; `MALIPO_TEST_STORIES` sets another number.
-const STORIES: usize = 25;
+/// Histories in a run; `MALIPO_TEST_HISTORIES` sets another number.
+const HISTORIES: usize = 25;
 
 /// One step of a history.
 #[derive(Clone, Copy, Debug)]
@@ -111,8 +111,9 @@ impl Expected {
     }
 }
 
-async fn every_story_of_an_order_ends_as_the_contract_says(kind: Kind) {
-    let histories = std::env::var("MALIPO_TEST_STORIES").map_or(STORIES, |n| n.parse().unwrap());
+async fn every_history_of_an_order_ends_as_the_contract_says(kind: Kind) {
+    let histories =
+        std::env::var("MALIPO_TEST_HISTORIES").map_or(HISTORIES, |n| n.parse().unwrap());
     let app = TestApp::start_with(kind, |config| config.actors.idle_secs = 0).await;
     let mut runner = TestRunner::default();
     for _ in 0..histories {

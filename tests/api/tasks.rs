@@ -6,10 +6,10 @@ use serde_json::json;
 
 use crate::harness::client::Client;
 use crate::harness::process::{Process, run};
-use crate::harness::proxy::{Cable, start_behind_a_cable};
+use crate::harness::proxy::{Network, start_behind_a_proxy};
 use crate::harness::{Kind, SaleCounts, TOKEN, TestApp, TestDatabase, TestOrder};
 use crate::reconciling::{eventually, metric};
-use crate::sms::bad_days::make_due;
+use crate::sms::failures::make_due;
 use crate::sms::gateway::{Does, FakeGateway};
 use crate::sms::{by_nextsms, sell, state};
 
@@ -217,17 +217,17 @@ async fn the_console_says_that_a_task_has_failed(kind: Kind) {
 
 #[actix_web::test]
 async fn a_server_that_receives_no_notices_from_others_says_so_until_it_does() {
-    let (app, cable) = start_behind_a_cable().await;
+    let (app, proxy) = start_behind_a_proxy().await;
     let store = &app.app.api.store;
     let words = async || app.get_with("/operator/words", TOKEN).await.text;
     assert_eq!(store.deaf_since(), None);
 
-    cable.set(Cable::Cut);
+    proxy.set(Network::Cut);
     eventually("no notices arrive", async || store.deaf_since().is_some()).await;
     let words = words().await;
     assert!(words.contains("Other servers not heard since"), "{words}");
 
-    cable.set(Cable::Whole);
+    proxy.set(Network::Up);
     eventually("notices arrive again", async || {
         store.deaf_since().is_none()
     })

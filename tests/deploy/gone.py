@@ -39,9 +39,9 @@ def kill(pid):
     """Kills a process and waits until its connections are closed. (A webhook in progress would get 502
     and be sent again; this is not tested here.)"""
     os.kill(pid, signal.SIGKILL)
-    patience = time.monotonic() + 30
+    deadline = time.monotonic() + 30
     while not has_ended(pid):
-        if time.monotonic() > patience:
+        if time.monotonic() > deadline:
             raise SystemExit("the process does not end")
         time.sleep(0.01)
 
@@ -90,9 +90,9 @@ def main(front_url, database, *processes):
     threads = [threading.Thread(target=hold, args=[front, order, polls]) for order in orders]
     for thread in threads:
         thread.start()
-    patience = time.monotonic() + 30
+    deadline = time.monotonic() + 30
     while sum(map(waiters, pids)) < ORDERS:
-        if time.monotonic() > patience:
+        if time.monotonic() > deadline:
             raise SystemExit("not all polls are held")
         time.sleep(0.05)
     time.sleep(HELD_BEFORE_SECS)

@@ -37,9 +37,9 @@ def lines_of(log):
 
 def wait_for(log, count):
     """Waits for the log lines, because nginx logs a request after its response was sent."""
-    patience = time.monotonic() + 30
+    deadline = time.monotonic() + 30
     while len(lines_of(log)) < count:
-        if time.monotonic() > patience:
+        if time.monotonic() > deadline:
             raise SystemExit(f"nginx logged {len(lines_of(log))} lines of {count}")
         time.sleep(0.05)
 

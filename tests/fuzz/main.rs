@@ -61,7 +61,7 @@ fn hold(name: &str, target: fn(&[u8])) {
 }
 
 #[test]
-fn whatever_comes_as_a_webhook_is_read_as_it_is_meant_or_refused() {
+fn whatever_is_sent_as_a_webhook_is_read_as_it_is_meant_or_refused() {
     hold("webhook", targets::webhook);
 }
 

@@ -122,7 +122,7 @@ fn is_for_tests(path: &Path) -> bool {
 }
 
 #[test]
-fn every_arrow_in_src_points_down() {
+fn every_dependency_in_src_points_down() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
 
     let mut bad = Vec::new();
@@ -157,7 +157,7 @@ mod the_table_and_the_scanner {
     }
 
     #[test]
-    fn a_bad_arrow_is_reported_with_its_place_and_the_rule() {
+    fn a_forbidden_dependency_is_reported_with_its_place_and_the_rule() {
         let bad = bad_arrows("domain/a.rs", "//! Ids.\n\nuse crate::http::x;\n");
 
         let rule = TABLE[0][3];
@@ -172,7 +172,7 @@ mod the_table_and_the_scanner {
     }
 
     #[test]
-    fn an_arrow_up_is_caught_however_it_is_written() {
+    fn a_dependency_on_a_higher_module_is_found_however_it_is_written() {
         assert_caught("actors/a.rs", "use crate::{domain::Phone, http::{self, problem}};", "http");
         assert_caught("actors/a.rs", "use crate::{\n    domain as d,\n    http as h,\n};", "http");
         assert_caught("actors/a.rs", "use ::malipo::http;", "http");
@@ -236,7 +236,7 @@ mod the_table_and_the_scanner {
     }
 
     #[test]
-    fn an_arrow_down_is_fine() {
+    fn a_dependency_on_a_lower_module_is_allowed() {
         assert_fine("domain/a.rs", "use chrono::Utc;\nuse super::money::{self, Money};");
         assert_fine("store/orders/sale.rs", "use crate::config;\nfn f() { tokio::spawn(self::g()) }");
         assert_fine("actors/mod.rs", "use crate::{domain::order, store::Store as S, gateways};");

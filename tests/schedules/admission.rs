@@ -5,7 +5,7 @@ use shuttle::thread;
 
 use super::in_play::{InPlay, Passage, Room};
 use super::sync::{Arc, Semaphore};
-use super::{in_every_schedule, is_found_out};
+use super::{assert_fails_with, in_every_schedule};
 
 const TOO_MANY: &str = "more messages than places";
 
@@ -107,7 +107,7 @@ fn a_message_refused_by_one_limit_gives_back_the_place_of_the_other() {
 }
 
 #[test]
-fn a_seat_is_held_by_one_and_given_back() {
+fn a_seat_is_held_by_one_waiter_and_given_back() {
     in_every_schedule(|| {
         let (seats, inside) = (Arc::new(Semaphore::new(1)), Inside::of(1));
 
@@ -126,7 +126,7 @@ fn a_seat_is_held_by_one_and_given_back() {
 
 #[test]
 fn taking_a_place_in_two_steps_is_detected() {
-    let story = || {
+    let steps = || {
         let (seats, inside) = (Arc::new(Semaphore::new(3)), Inside::of(1));
 
         three_at_once(move |_| {
@@ -139,5 +139,5 @@ fn taking_a_place_in_two_steps_is_detected() {
         });
     };
 
-    is_found_out(story, TOO_MANY);
+    assert_fails_with(steps, TOO_MANY);
 }

@@ -10,7 +10,7 @@ use shuttle::sync::{Arc, Mutex};
 use shuttle::thread;
 
 use super::batch;
-use super::{in_every_schedule, is_found_out};
+use super::{assert_fails_with, in_every_schedule};
 
 const LANES: usize = 2;
 
@@ -109,7 +109,7 @@ fn of_two_changes_of_one_payment_one_is_written_and_the_other_is_a_conflict() {
 #[test]
 fn a_lane_that_takes_all_waiting_changes_is_detected() {
     let all = |waiting: &mut VecDeque<Change>| waiting.drain(..).collect();
-    is_found_out(
+    assert_fails_with(
         move || two_changes_of_one_payment(all),
         "a payment was sold twice",
     );

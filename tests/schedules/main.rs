@@ -31,20 +31,20 @@ const SCHEDULES: usize = 3_000;
 /// Number of ordering constraints that a fault may need; most faults need few (Burckhardt et al., 2010).
 const DEPTH: usize = 3;
 
-/// Runs `story` in many schedules: random ones, and ones with few switches at chosen points (PCT).
-fn in_every_schedule(story: impl Fn() + Clone + Send + Sync + 'static) {
+/// Runs `steps` in many schedules: random ones, and ones with few switches at chosen points (PCT).
+fn in_every_schedule(steps: impl Fn() + Clone + Send + Sync + 'static) {
     let asked = std::env::var("MALIPO_TEST_SCHEDULES").ok();
     let schedules = asked.map_or(SCHEDULES, |asked| asked.parse().unwrap());
     let random = RandomScheduler::new(schedules);
-    Runner::new(random, Config::new()).run(story.clone());
+    Runner::new(random, Config::new()).run(steps.clone());
     let few_changes = PctScheduler::new(DEPTH, schedules);
-    Runner::new(few_changes, Config::new()).run(story);
+    Runner::new(few_changes, Config::new()).run(steps);
 }
 
-/// Asserts that a schedule of `story` fails with the message `how`.
+/// Asserts that a schedule of `steps` fails with the message `how`.
 #[track_caller]
-fn is_found_out(story: impl Fn() + Clone + Send + Sync + 'static, how: &str) {
-    let found = catch_unwind(AssertUnwindSafe(|| in_every_schedule(story)));
+fn assert_fails_with(steps: impl Fn() + Clone + Send + Sync + 'static, how: &str) {
+    let found = catch_unwind(AssertUnwindSafe(|| in_every_schedule(steps)));
     let fault = found.expect_err("the missing protection was not detected");
     let message = fault
         .downcast_ref::<String>()

@@ -6,7 +6,7 @@ use shuttle::thread;
 
 use super::in_play::{InPlay, Passage, Room};
 use super::sync::Arc;
-use super::{in_every_schedule, is_found_out};
+use super::{assert_fails_with, in_every_schedule};
 
 const ORDER: u8 = 1;
 const TWO_WORK: &str = "two actors of one order work";
@@ -104,7 +104,7 @@ fn join(threads: impl IntoIterator<Item = thread::JoinHandle<()>>) {
 }
 
 #[test]
-fn an_order_that_comes_and_goes_never_has_two_actors_that_work() {
+fn an_order_that_is_activated_and_passivated_never_has_two_working_actors() {
     in_every_schedule(|| {
         let scene = Scene::new();
         scene.send(false);
@@ -128,7 +128,7 @@ fn an_order_that_comes_and_goes_never_has_two_actors_that_work() {
 
 #[test]
 fn removing_an_idle_order_after_a_separate_look_is_detected() {
-    let story = || {
+    let steps = || {
         let scene = Scene::new();
         scene.send(false);
 
@@ -145,7 +145,7 @@ fn removing_an_idle_order_after_a_separate_look_is_detected() {
         ]);
     };
 
-    is_found_out(story, TWO_WORK);
+    assert_fails_with(steps, TWO_WORK);
 }
 
 #[test]
@@ -170,7 +170,7 @@ fn an_actor_that_died_is_replaced_once_and_its_successor_stays() {
 
 #[test]
 fn removing_the_successor_of_a_dead_actor_is_detected() {
-    let story = || {
+    let steps = || {
         let scene = Scene::new();
         let (dead, passage) = scene.admit().unwrap();
         scene.handle(&dead, true);
@@ -184,7 +184,7 @@ fn removing_the_successor_of_a_dead_actor_is_detected() {
         join([beside(&scene, find_dead), beside(&scene, find_dead)]);
     };
 
-    is_found_out(story, TWO_WORK);
+    assert_fails_with(steps, TWO_WORK);
 }
 
 #[test]

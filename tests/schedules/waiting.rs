@@ -8,7 +8,7 @@ use shuttle::thread;
 use super::sync::Arc;
 use super::sync::watch::Receiver;
 use super::waiters::WaiterTable;
-use super::{in_every_schedule, is_found_out};
+use super::{assert_fails_with, in_every_schedule};
 
 const ORDER: u8 = 1;
 const WAITS_FOR_EVER: &str = "deadlock";
@@ -121,7 +121,7 @@ fn a_waiter_that_registers_before_reading_learns_of_every_commit() {
 
 #[test]
 fn reading_before_registering_is_detected() {
-    let story = || {
+    let steps = || {
         let scene = Scene::new();
 
         let waiter = beside(&scene, |scene| {
@@ -134,12 +134,12 @@ fn reading_before_registering_is_detected() {
         assert_eq!(waiter.join().unwrap(), 2);
     };
 
-    is_found_out(story, WAITS_FOR_EVER);
+    assert_fails_with(steps, WAITS_FOR_EVER);
 }
 
 #[test]
 fn a_notice_before_the_commit_is_detected() {
-    let story = || {
+    let steps = || {
         let scene = Scene::new();
 
         let waiter = beside(&scene, |scene| {
@@ -161,7 +161,7 @@ fn a_notice_before_the_commit_is_detected() {
         waiter.join().unwrap();
     };
 
-    is_found_out(story, "announced a version that is not committed");
+    assert_fails_with(steps, "announced a version that is not committed");
 }
 
 #[test]
@@ -175,13 +175,13 @@ fn an_old_notice_that_comes_late_replaces_no_newer_one() {
             scene.commit(2);
             scene.commit(3);
         });
-        let neighbour = beside(&scene, |scene| {
+        let other = beside(&scene, |scene| {
             scene.look_again();
             // A new actor has read the old state of the order.
             scene.publish(2);
         });
         actor.join().unwrap();
-        neighbour.join().unwrap();
+        other.join().unwrap();
 
         // Reads the current notice, like a waiter that was busy until now.
         let seen = news.next();
@@ -190,7 +190,7 @@ fn an_old_notice_that_comes_late_replaces_no_newer_one() {
 }
 
 #[test]
-fn a_version_that_was_never_committed_hides_none_that_is() {
+fn a_version_that_was_never_committed_hides_no_committed_one() {
     in_every_schedule(|| {
         let scene = Scene::new();
 

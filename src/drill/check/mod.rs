@@ -1,29 +1,30 @@
-//! The verdict: everything that is not exactly once, found in what was collected.
+//! The verdict: finds in what was collected everything that is not exactly once.
 //!
 //! # Invariants
 //! [`check`] is pure. It fetches nothing, so the same run can be checked again after the database
 //! was changed by hand.
 
 use std::collections::{HashMap, HashSet};
-use std::hash::Hash;
 
-use super::collected::{Answer, COMPLETED, Collected, PlayedOrder, SOLD, Shown};
+use super::collected::{COMPLETED, Collected, PlayedOrder, SOLD, Sent, Shown};
 use super::fault::{Fault, Thing, Violation};
 use super::play::mark_of;
 use crate::domain::access::VoucherCode;
 use crate::domain::order::OrderId;
 use crate::store::OrderRows;
 
-/// Finds all that is not exactly once, in the order in which it was played.
+/// Finds every fault, in the order in which the orders were played.
 pub fn check(collected: &Collected) -> Vec<Violation> {
     let shown_of = |order: &PlayedOrder| collected.shown.get(&order.order_id);
     let rows_of = |order: &PlayedOrder| collected.rows.as_ref()?.get(&order.order_id);
     let same_code = with_another(&collected.played, |order| {
         let stored = rows_of(order).into_iter().flat_map(|rows| &rows.vouchers);
-        stored.chain(shown_of(order).and_then(|shown| shown.code.as_ref()))
+        let codes = stored.chain(shown_of(order).and_then(|shown| shown.code.as_ref()));
+        codes.map(VoucherCode::as_str).collect()
     });
     let same_number = with_another(&collected.played, |order| {
-        rows_of(order).into_iter().flat_map(|rows| &rows.invoices)
+        let stored = rows_of(order).into_iter().flat_map(|rows| &rows.invoices);
+        stored.map(String::as_str).collect()
     });
 
     let mut violations = Vec::new();
@@ -42,30 +43,24 @@ pub fn check(collected: &Collected) -> Vec<Violation> {
         let (code, number) = (same_code.get(&order_id), same_number.get(&order_id));
         faults.extend(code.copied().map(Fault::SharesCode));
         faults.extend(number.copied().map(Fault::SharesInvoiceNumber));
-        violations.extend(
-            faults
-                .into_iter()
-                .map(|fault| Violation { order_id, fault }),
-        );
+        let of_order = faults.into_iter();
+        violations.extend(of_order.map(|fault| Violation { order_id, fault }));
     }
     violations
 }
 
 /// What the server answered to each delivery.
 fn answers(order: &PlayedOrder) -> Vec<Fault> {
-    let fault = |word, answer: &Answer| match answer {
-        Answer::Acknowledged { .. } => None,
-        Answer::Refused { status, code } => Some(Fault::Refused {
+    let fault = |Sent { word, reply, .. }: &Sent| match &reply.answer {
+        Ok((200, _)) => None,
+        Ok((status, document)) => Some(Fault::Refused {
             word,
             status: *status,
-            code: code.clone(),
+            code: document["code"].as_str().unwrap_or_default().to_owned(),
         }),
-        Answer::GaveUp => Some(Fault::NeverAcknowledged(word)),
+        Err(_) => Some(Fault::NeverAcknowledged(word)),
     };
-    let faults = order.sent.iter();
-    let mut faults: Vec<_> = faults
-        .filter_map(|sent| fault(sent.word, &sent.answer))
-        .collect();
+    let mut faults: Vec<_> = order.sent.iter().filter_map(fault).collect();
     let times = order.sent.iter().filter(|sent| sent.is_sale()).count();
     if times > 1 {
         faults.push(Fault::SoldTwice(times));
@@ -88,8 +83,7 @@ fn poll(order: &PlayedOrder, shown: Option<&Shown>) -> Vec<Fault> {
     let Some(polled) = &order.polled else {
         return vec![Fault::NeverNotified];
     };
-    let went_back = polled.went_back;
-    let went_back = went_back.map(|(from, to)| Fault::WentBack(from, to));
+    let went_back = polled.went_back.map(|(from, to)| Fault::WentBack(from, to));
     let code_shown = shown.and_then(|shown| shown.code.as_ref());
     let code = match &polled.code {
         None => Some(Fault::PolledWithoutCode),
@@ -98,7 +92,7 @@ fn poll(order: &PlayedOrder, shown: Option<&Shown>) -> Vec<Fault> {
     went_back.into_iter().chain(code).collect()
 }
 
-/// What the sale has left in the database.
+/// The rows that the sale has written.
 fn database(order: &PlayedOrder, shown: Option<&Shown>, rows: &OrderRows) -> Vec<Fault> {
     let winners = rows.journal.iter().filter(|line| line.outcome == SOLD);
     let stored = rows.vouchers.first();
@@ -118,10 +112,8 @@ fn database(order: &PlayedOrder, shown: Option<&Shown>, rows: &OrderRows) -> Vec
         .collect();
 
     let code_shown = shown.and_then(|shown| shown.code.as_ref());
-    let code_polled = order
-        .polled
-        .as_ref()
-        .and_then(|polled| polled.code.as_ref());
+    let polled = order.polled.as_ref();
+    let code_polled = polled.and_then(|polled| polled.code.as_ref());
     faults.extend(differ(code_shown, stored).then_some(Fault::ShownOtherThanStored));
     faults.extend(differ(code_polled, stored).then_some(Fault::PolledOtherThanStored));
     let lacks_code = stored.is_some() && rows.sms_with_code < rows.sms;
@@ -135,9 +127,8 @@ fn database(order: &PlayedOrder, shown: Option<&Shown>, rows: &OrderRows) -> Vec
 fn journal(order: &PlayedOrder, rows: &OrderRows) -> Option<Fault> {
     let lines = rows.journal.iter();
     let kept: HashSet<u32> = lines.filter_map(|line| mark_of(&line.body)).collect();
-    let acknowledged = order.sent.iter().filter(|sent| sent.is_acknowledged());
-    let missing = acknowledged.filter(|sent| !kept.contains(&sent.mark));
-    let missing = missing.count();
+    let is_missing = |sent: &&Sent| sent.is_acknowledged() && !kept.contains(&sent.mark);
+    let missing = order.sent.iter().filter(is_missing).count();
     (missing > 0).then_some(Fault::NotJournalled(missing))
 }
 
@@ -145,20 +136,16 @@ fn differ(one: Option<&VoucherCode>, other: Option<&VoucherCode>) -> bool {
     one.zip(other).is_some_and(|(one, other)| one != other)
 }
 
-/// For each order that has something in common with another one, such another one.
-fn with_another<'a, T, I>(
+/// For each order that has a text in common with another order, such another order.
+fn with_another<'a>(
     orders: &'a [PlayedOrder],
-    things: impl Fn(&'a PlayedOrder) -> I,
-) -> HashMap<OrderId, OrderId>
-where
-    T: Eq + Hash,
-    I: IntoIterator<Item = T>,
-{
+    texts: impl Fn(&'a PlayedOrder) -> Vec<&'a str>,
+) -> HashMap<OrderId, OrderId> {
     let mut first = HashMap::new();
     let mut sharing = HashMap::new();
     for order in orders {
-        for thing in things(order) {
-            let owner = *first.entry(thing).or_insert(order.order_id);
+        for text in texts(order) {
+            let owner = *first.entry(text).or_insert(order.order_id);
             if owner != order.order_id {
                 sharing.insert(order.order_id, owner);
                 sharing.entry(owner).or_insert(order.order_id);

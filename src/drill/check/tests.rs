@@ -1,11 +1,11 @@
 use std::time::{Duration, Instant};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::*;
 use crate::domain::access::VoucherCode;
-use crate::drill::{PollAnswer, Sent};
+use crate::drill::{PollAnswer, Reply};
 use crate::store::JournalLine;
 
 const CODES: [&str; 2] = ["AAAA2222", "BBBB3333"];
@@ -18,10 +18,8 @@ fn order_id(number: usize) -> OrderId {
     OrderId(Uuid::from_u128(number as u128 + 1))
 }
 
-fn acknowledged(outcome: &str) -> Answer {
-    Answer::Acknowledged {
-        outcome: outcome.to_owned(),
-    }
+fn acknowledged(outcome: &str) -> Result<(u16, Value), String> {
+    Ok((200, json!({"outcome": outcome})))
 }
 
 /// Two deliveries, the first of which sold.
@@ -31,10 +29,12 @@ fn sent() -> Vec<Sent> {
         .map(|(mark, outcome)| Sent {
             mark,
             word: "COMPLETED",
-            sent_again: 0,
-            answer: acknowledged(outcome),
-            sent_at: Instant::now(),
-            answered_in: Duration::from_millis(1),
+            reply: Reply {
+                answer: acknowledged(outcome),
+                sent_again: 0,
+                sent_at: Instant::now(),
+                answered_in: Duration::from_millis(1),
+            },
         })
         .into()
 }
@@ -146,9 +146,9 @@ fn each_fault_is_found_at_its_order_and_named() {
         (|it| rows_of(it).journal[0].outcome = "duplicate".to_owned(), not_one(Thing::WinningWebhook, 0)),
         (|it| drop(rows_of(it).journal.pop()), Fault::NotJournalled(1)),
         (|it| drop(it.rows.as_mut().unwrap().remove(&order_id(0))), Fault::NotInDatabase),
-        (|it| it.played[0].sent[1].answer = acknowledged(SOLD), Fault::SoldTwice(2)),
-        (|it| it.played[0].sent[1].answer = Answer::GaveUp, Fault::NeverAcknowledged("COMPLETED")),
-        (|it| it.played[0].sent[1].answer = Answer::Refused { status: 401, code: "no".to_owned() },
+        (|it| it.played[0].sent[1].reply.answer = acknowledged(SOLD), Fault::SoldTwice(2)),
+        (|it| it.played[0].sent[1].reply.answer = Err("503".to_owned()), Fault::NeverAcknowledged("COMPLETED")),
+        (|it| it.played[0].sent[1].reply.answer = Ok((401, json!({"code": "no"}))),
          Fault::Refused { word: "COMPLETED", status: 401, code: "no".to_owned() }),
         (|it| drop(it.shown.remove(&order_id(0))), Fault::NotShown),
         (|it| page_of(it).status = "FAILED".to_owned(), Fault::NotSold("FAILED".to_owned())),
@@ -169,7 +169,7 @@ fn each_fault_is_found_at_its_order_and_named() {
 #[test]
 fn a_delivery_that_was_answered_503_may_be_in_the_journal_or_not() {
     let faults = faults_after(|it| {
-        it.played[0].sent[1].sent_again = 3;
+        it.played[0].sent[1].reply.sent_again = 3;
         let line = rows_of(it).journal[1].clone();
         rows_of(it).journal.push(line);
     });

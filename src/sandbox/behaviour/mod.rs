@@ -1,8 +1,8 @@
 //! How a simulated payment behaves: what ZenoPay answers to the push, what the subscriber does, and
 //! how the webhook that reports it is sent.
 //!
-//! Everything here is pure: the time is passed in. What is not named has its default, and the
-//! default is ZenoPay as documented with a guest who pays.
+//! Everything here is pure: the time is passed in. A missing field has its default: a documented
+//! ZenoPay, and a guest who pays.
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
@@ -16,9 +16,9 @@ use crate::store::{SandboxPayment, SandboxWebhook};
 /// ZenoPay's word for a payment that is not decided.
 pub(super) const PENDING: &str = "PENDING";
 
-/// Copies of one webhook at most; more count as this many.
+/// The maximum number of copies of one webhook; a larger number is reduced to this.
 const COPIES_MAX: u32 = 100;
-/// Delays in milliseconds at most, a day; longer ones count as this long.
+/// The longest delay, a day in milliseconds; a longer one is reduced to this.
 const DELAY_MAX_MS: u64 = 24 * 60 * 60 * 1_000;
 /// How long after the last COMPLETED a PENDING that is out of order goes out.
 const OUT_OF_ORDER_GAP: TimeDelta = TimeDelta::milliseconds(300);
@@ -61,7 +61,7 @@ pub enum Choice {
     Ignore,
 }
 
-/// How one payment behaves, or all that are made from now on.
+/// The behaviour of one payment, or of all new payments.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Behaviour {
@@ -118,7 +118,7 @@ impl Default for Behaviour {
 }
 
 impl Behaviour {
-    /// Reads the stored JSON. What cannot be read is the default.
+    /// Reads the stored JSON; the default if it cannot be read.
     pub fn from_stored(json: &str) -> Self {
         serde_json::from_str(json).unwrap_or_default()
     }
@@ -142,7 +142,7 @@ impl Behaviour {
         fields.extend(changes);
         let changed: Self =
             serde_json::from_value(Value::Object(fields)).map_err(|error| error.to_string())?;
-        // A payment that cannot be stored would be decided again and again.
+        // PostgreSQL cannot store NUL, so the payment would be decided again and again.
         let texts = [&changed.word, &changed.reference];
         if texts.into_iter().flatten().any(|text| text.contains('\0')) {
             return Err("word and reference cannot hold a NUL".to_owned());
@@ -207,13 +207,12 @@ impl Behaviour {
     }
 
     fn money(&self, payment: &SandboxPayment, now: DateTime<Utc>) -> Option<Money> {
+        let now = now.with_timezone(&ZENOPAY_ZONE);
         self.tell_amount.then(|| Money {
             amount: self.amount.unwrap_or(payment.amount),
             currency: CURRENCY,
             payment_method: payment.channel.clone(),
-            timestamp: now
-                .with_timezone(&ZENOPAY_ZONE)
-                .to_rfc3339_opts(SecondsFormat::Secs, false),
+            timestamp: now.to_rfc3339_opts(SecondsFormat::Secs, false),
         })
     }
 }
@@ -238,15 +237,14 @@ struct Money {
 
 impl Body {
     fn new(payment: &SandboxPayment, word: &str, reference: Option<String>) -> Self {
-        let echoed = payment.metadata.as_deref();
+        let metadata = payment.metadata.as_deref();
+        let metadata = metadata.and_then(|json| serde_json::from_str(json).ok());
         Self {
             documented: WebhookBody {
                 order_id: payment.order_id.clone(),
                 payment_status: word.to_owned(),
                 reference,
-                metadata: echoed
-                    .and_then(|json| serde_json::from_str(json).ok())
-                    .unwrap_or(Value::Null),
+                metadata: metadata.unwrap_or(Value::Null),
             },
             money: None,
         }
@@ -270,7 +268,7 @@ impl Body {
     }
 }
 
-/// Cut at a day, so that no sum of times can overflow.
+/// At most a day, so that no sum of times can overflow.
 fn millis(ms: u64) -> TimeDelta {
     i64::try_from(ms.min(DELAY_MAX_MS)).map_or(TimeDelta::zero(), TimeDelta::milliseconds)
 }

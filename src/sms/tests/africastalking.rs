@@ -138,7 +138,7 @@ async fn bad_days_mean_later() {
 }
 
 #[tokio::test]
-async fn the_doctor_finds_wrong_credentials() {
+async fn malipo_check_finds_wrong_credentials() {
     let fake = FakeGateway::that(says(200, r#"{"UserData":{"balance":"TZS 17850.50"}}"#));
     let well = fake.carrier(Africastalking).check().await;
     assert_eq!(

@@ -124,7 +124,7 @@ async fn bad_days_mean_later() {
 }
 
 #[tokio::test]
-async fn the_doctor_finds_wrong_credentials() {
+async fn malipo_check_finds_wrong_credentials() {
     let well = checked(Beem, says(200, r#"{"data":{"credit_balance":37.5}}"#)).await;
     assert_eq!(
         well,

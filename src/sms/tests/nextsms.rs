@@ -211,7 +211,7 @@ async fn a_report_says_what_became_of_a_message() {
 }
 
 #[tokio::test]
-async fn the_doctor_finds_wrong_credentials() {
+async fn malipo_check_finds_wrong_credentials() {
     let well = checked(Nextsms, says(200, r#"{"sms_balance":5000}"#)).await;
     assert_eq!(
         well,

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use crate::harness::{Answer, Kind, TOKEN, TestApp, TestOrder};
 
 mod deciding;
+mod duplicates;
 mod logging;
-mod looking;
 mod money;
 mod outcomes;
 mod reasons;
@@ -14,7 +14,7 @@ mod reconciling;
 mod replaying;
 mod reports;
 mod resending;
-mod twice;
+mod status;
 mod vouchers;
 
 /// `POST` below the operators' base, as the bootstrap admin.

@@ -123,7 +123,7 @@ async fn a_live_server_is_refused_and_nothing_is_ordered_there() {
     ];
     let process = Process::serve(&database.url, &live);
     let folder = TempDir::new().unwrap();
-    let file = folder.path().join("books.db");
+    let file = folder.path().join("malipo.db");
     let url = format!("sqlite://{}?mode=rwc", file.display());
 
     let there = run(&["drill", "--url", &process.base], &[]);

@@ -6,7 +6,7 @@ use crate::harness::{Kind, SaleCounts, TestApp, TestOrder};
 
 on_both_databases! {
     copies_of_a_webhook_over_the_socket_are_one_sale,
-    a_pending_webhook_after_the_paid_one_takes_nothing_away,
+    a_pending_webhook_after_the_paid_one_changes_nothing,
     a_webhook_that_is_late_is_sold_when_it_comes,
     a_webhook_without_key_is_accepted_on_the_orders_own_url,
     a_form_encoded_webhook_is_sold,
@@ -30,7 +30,7 @@ async fn copies_of_a_webhook_over_the_socket_are_one_sale(kind: Kind) {
     assert_eq!(app.sale_of(&order).await, SaleCounts::ONE);
 }
 
-async fn a_pending_webhook_after_the_paid_one_takes_nothing_away(kind: Kind) {
+async fn a_pending_webhook_after_the_paid_one_changes_nothing(kind: Kind) {
     let app = TestApp::start(kind).await;
     let order = app.buy().await;
     let late = json!({"decision": "approve", "copies": 2, "out_of_order": true});

@@ -9,7 +9,7 @@ use super::process::Process;
 use super::{KEY, TOKEN, body_of, fresh_phone, http_client};
 
 /// Longer than any of these steps takes on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(30);
+const GIVE_UP_AFTER: Duration = Duration::from_secs(30);
 
 /// A client that outlives the server: it reports lost connections.
 pub struct Client {
@@ -36,7 +36,7 @@ impl Client {
     pub async fn until_acknowledged(&self, deliveries: usize) {
         let begun = Instant::now();
         while self.acknowledged.load(Ordering::Relaxed) < deliveries {
-            assert!(begun.elapsed() < PATIENCE, "nothing is acknowledged");
+            assert!(begun.elapsed() < GIVE_UP_AFTER, "nothing is acknowledged");
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }
@@ -50,7 +50,7 @@ impl Client {
             if seen["status_actor"]["waiters"] == polls {
                 return;
             }
-            assert!(begun.elapsed() < PATIENCE, "{seen}");
+            assert!(begun.elapsed() < GIVE_UP_AFTER, "{seen}");
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use super::SaleCounts;
-use super::waiting::PATIENCE;
+use super::waiting::GIVE_UP_AFTER;
 
 /// Which database a test runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +62,7 @@ impl TestDatabase {
         let (url, folder) = match kind {
             Kind::Sqlite => {
                 let folder = TempDir::new().unwrap();
-                let url = format!("sqlite://{}/books.db?mode=rwc", folder.path().display());
+                let url = format!("sqlite://{}/malipo.db?mode=rwc", folder.path().display());
                 (url, Some(folder))
             }
             Kind::Postgres => (create_on_server().await, None),
@@ -222,7 +222,7 @@ impl TestDatabase {
     pub async fn until_so_many_wait_for_a_lock(&self, waiting: i64) {
         let sql = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
         let begun = Instant::now();
-        while begun.elapsed() < PATIENCE {
+        while begun.elapsed() < GIVE_UP_AFTER {
             if self.count(sql).await >= waiting {
                 return;
             }
@@ -263,7 +263,7 @@ impl TestDatabase {
 
     /// Waits until the query returns this number.
     pub async fn wait_for_count(&self, sql: &str, wanted: i64) {
-        self.wait_for_count_within(PATIENCE, sql, wanted).await;
+        self.wait_for_count_within(GIVE_UP_AFTER, sql, wanted).await;
     }
 
     /// The same with another time limit, for changes that would also happen later by themselves.

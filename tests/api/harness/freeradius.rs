@@ -16,7 +16,7 @@ use super::{Kind, TestDatabase};
 pub const SECRET: &str = "loopback-secret";
 
 /// Longer than any start on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const GIVE_UP_AFTER: Duration = Duration::from_secs(60);
 
 /// A `freeradius -f` in a folder of its own. It is killed when dropped, and its log is printed when
 /// the test fails.
@@ -141,7 +141,7 @@ impl FreeRadius {
 
     fn is_ready(&mut self) -> bool {
         let begun = Instant::now();
-        while begun.elapsed() < PATIENCE {
+        while begun.elapsed() < GIVE_UP_AFTER {
             if self.log().contains("Ready to process requests") {
                 return true;
             }

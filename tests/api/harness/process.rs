@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use super::TOKEN;
 
 /// Longer than any start on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const GIVE_UP_AFTER: Duration = Duration::from_secs(60);
 
 /// A `malipo serve` in a folder of its own; killed when dropped.
 pub struct Process {
@@ -129,7 +129,10 @@ impl Process {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status.code();
             }
-            assert!(started.elapsed() < PATIENCE, "the server does not stop");
+            assert!(
+                started.elapsed() < GIVE_UP_AFTER,
+                "the server does not stop"
+            );
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -159,7 +162,7 @@ fn greeting(child: &mut Child) -> Vec<String> {
     });
     let mut lines = vec![
         receiver
-            .recv_timeout(PATIENCE)
+            .recv_timeout(GIVE_UP_AFTER)
             .expect("the server did not start"),
     ];
     while let Ok(line) = receiver.recv_timeout(Duration::from_millis(200)) {

@@ -22,9 +22,9 @@ const PING: [u8; 5] = [b'S', 0, 0, 0, 4];
 
 /// The state of the simulated network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cable {
+pub enum Network {
     /// Forwards everything.
-    Whole,
+    Up,
     /// Forwards everything, each burst delayed by this time.
     Slow(Duration),
     /// Forwards requests and drops answers, without closing: half-open.
@@ -33,15 +33,15 @@ pub enum Cable {
     Silent,
     /// Forwards everything, but a connection on which the client tests whether the server is alive
     /// falls silent: this hits connections at the moment they return to a pool.
-    DeafToPings,
+    PingsLost,
     /// Resets every connection and refuses new ones.
     Cut,
 }
 
-impl Cable {
+impl Network {
     fn forwards_answers(self) -> bool {
         match self {
-            Self::Whole | Self::Slow(_) | Self::DeafToPings => true,
+            Self::Up | Self::Slow(_) | Self::PingsLost => true,
             Self::HalfOpen | Self::Silent | Self::Cut => false,
         }
     }
@@ -51,7 +51,7 @@ impl Cable {
 /// dropped their state.
 pub struct Proxy {
     pub address: SocketAddr,
-    state: Arc<watch::Sender<Cable>>,
+    state: Arc<watch::Sender<Network>>,
     counts: Arc<Counts>,
 }
 
@@ -63,15 +63,15 @@ struct Counts {
 }
 
 /// Starts a server that reaches PostgreSQL through a proxy.
-pub async fn start_behind_a_cable() -> (TestApp, Proxy) {
+pub async fn start_behind_a_proxy() -> (TestApp, Proxy) {
     let database = TestDatabase::create(Kind::Postgres).await;
-    let cable = Proxy::to(database.server_address()).await;
-    let through = cable.url_of(&database);
+    let proxy = Proxy::to(database.server_address()).await;
+    let through = proxy.url_of(&database);
     let app = TestApp::start_on(database, |config| {
         config.database.url = Secret::new(through);
     })
     .await;
-    (app, cable)
+    (app, proxy)
 }
 
 impl Proxy {
@@ -85,7 +85,7 @@ impl Proxy {
     pub async fn to(target: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let state = Arc::new(watch::Sender::new(Cable::Whole));
+        let state = Arc::new(watch::Sender::new(Network::Up));
         let counts = Arc::new(Counts::default());
         let (for_task, counter) = (state.clone(), counts.clone());
         tokio::spawn(async move {
@@ -107,23 +107,23 @@ impl Proxy {
     }
 
     /// How many times the client has used a connection that fell silent for good, after the network
-    /// was whole again, without testing it first.
+    /// was up again, without testing it first.
     pub fn untested(&self) -> u64 {
         self.counts.untested.load(Ordering::Relaxed)
     }
 
-    pub fn set(&self, cable: Cable) {
-        self.state.send_replace(cable);
+    pub fn set(&self, network: Network) {
+        self.state.send_replace(network);
     }
 }
 
 async fn carry(
     client: TcpStream,
     target: SocketAddr,
-    mut state: watch::Receiver<Cable>,
+    mut state: watch::Receiver<Network>,
     counts: Arc<Counts>,
 ) {
-    if *state.borrow() == Cable::Cut {
+    if *state.borrow() == Network::Cut {
         client.set_zero_linger().unwrap();
         return;
     }
@@ -135,8 +135,8 @@ async fn carry(
     let (mut from_server, mut to_server) = server.into_split();
     let (answered, pace) = (AtomicU64::new(0), state.clone());
     let broken = async {
-        let broken = state.wait_for(|cable| !cable.forwards_answers()).await;
-        broken.map_or(Cable::Silent, |cable| *cable)
+        let broken = state.wait_for(|network| !network.forwards_answers()).await;
+        broken.map_or(Network::Silent, |network| *network)
     };
     let how = tokio::select! {
         biased;
@@ -145,14 +145,14 @@ async fn carry(
         () = pump(&mut from_server, &mut to_client, &answered, &pace) => return,
     };
     match how {
-        Cable::Cut => {
+        Network::Cut => {
             let client = from_client.reunite(to_client).unwrap();
             let server = from_server.reunite(to_server).unwrap();
             client.set_zero_linger().unwrap();
             server.set_zero_linger().unwrap();
         }
         // For good: answers are dropped, nothing is closed.
-        Cable::HalfOpen => {
+        Network::HalfOpen => {
             let mut nowhere = tokio::io::sink();
             let swallow = async {
                 let _ = tokio::io::copy(&mut from_server, &mut nowhere).await;
@@ -168,17 +168,21 @@ async fn carry(
             }
         }
         // For good: requests are dropped, nothing is closed.
-        Cable::Silent | Cable::Whole | Cable::Slow(_) | Cable::DeafToPings => {
+        Network::Silent | Network::Up | Network::Slow(_) | Network::PingsLost => {
             swallow(&mut from_client, &counts.untested, &pace).await;
             tokio::time::sleep(UNAWARE).await;
         }
     }
 }
 
-async fn swallow(from: &mut OwnedReadHalf, untested: &AtomicU64, cable: &watch::Receiver<Cable>) {
+async fn swallow(
+    from: &mut OwnedReadHalf,
+    untested: &AtomicU64,
+    network: &watch::Receiver<Network>,
+) {
     let mut buffer = vec![0; 16 * 1024];
     while let Ok(read @ 1..) = from.read(&mut buffer).await {
-        if cable.borrow().forwards_answers() && !is_a_test(&buffer[..read]) {
+        if network.borrow().forwards_answers() && !is_a_test(&buffer[..read]) {
             untested.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -196,16 +200,20 @@ async fn pump(
     from: &mut OwnedReadHalf,
     to: &mut OwnedWriteHalf,
     bursts: &AtomicU64,
-    pace: &watch::Receiver<Cable>,
+    pace: &watch::Receiver<Network>,
 ) {
     let mut buffer = vec![0; 16 * 1024];
     while let Ok(read @ 1..) = from.read(&mut buffer).await {
         bursts.fetch_add(1, Ordering::Relaxed);
         let pace = *pace.borrow();
         match pace {
-            Cable::Slow(by) => tokio::time::sleep(by).await,
-            Cable::DeafToPings if buffer[..read] == PING => std::future::pending().await,
-            Cable::Whole | Cable::DeafToPings | Cable::HalfOpen | Cable::Silent | Cable::Cut => {}
+            Network::Slow(by) => tokio::time::sleep(by).await,
+            Network::PingsLost if buffer[..read] == PING => std::future::pending().await,
+            Network::Up
+            | Network::PingsLost
+            | Network::HalfOpen
+            | Network::Silent
+            | Network::Cut => {}
         }
         if to.write_all(&buffer[..read]).await.is_err() {
             return;

@@ -7,14 +7,14 @@ use serde_json::Value;
 use super::{Kind, TestApp, TestOrder};
 
 /// How long a test waits for an expected event, on the slowest machine.
-pub const PATIENCE: Duration = Duration::from_secs(45);
+pub const GIVE_UP_AFTER: Duration = Duration::from_secs(45);
 
 impl TestApp {
     /// The status document, as soon as `payment_status` is this.
     pub async fn wait_for(&self, order: &TestOrder, status: &str) -> Value {
         let mut since = 0;
         let begun = Instant::now();
-        while begun.elapsed() < PATIENCE {
+        while begun.elapsed() < GIVE_UP_AFTER {
             let path = format!("/payment/status/{}?wait=1&since={since}", order.id);
             let document = self.get(&self.portal(&path)).await.json();
             if document["payment_status"] == status {
@@ -48,7 +48,7 @@ impl TestApp {
     pub async fn actors_when(&self, holds: impl Fn(&Value) -> bool) -> Value {
         let mut seen = Value::Null;
         let begun = Instant::now();
-        while begun.elapsed() < PATIENCE {
+        while begun.elapsed() < GIVE_UP_AFTER {
             seen = self.get_as_operator("/api/v1/operator/actors").await.json();
             if holds(&seen) {
                 return seen;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 
 use super::poll;
-use crate::harness::proxy::{Cable, start_behind_a_cable};
+use crate::harness::proxy::{Network, start_behind_a_proxy};
 use crate::harness::{Kind, TestApp, TestOrder};
 
 on_both_databases! {
@@ -31,10 +31,10 @@ async fn several(app: &TestApp, orders: usize) -> Vec<TestOrder> {
 /// Counted on a slow connection, so that polls arrive faster than they can be read.
 #[actix_web::test]
 async fn guests_who_come_together_cost_postgresql_a_few_queries() {
-    let (app, cable) = start_behind_a_cable().await;
+    let (app, proxy) = start_behind_a_proxy().await;
     let orders = several(&app, GUESTS / FAMILY).await;
-    cable.set(Cable::Slow(Duration::from_millis(100)));
-    let before = cable.questions();
+    proxy.set(Network::Slow(Duration::from_millis(100)));
+    let before = proxy.questions();
 
     let guests = orders
         .iter()
@@ -42,7 +42,7 @@ async fn guests_who_come_together_cost_postgresql_a_few_queries() {
     let answers = join_all(guests).await;
 
     // Each order was read when its poll came and when its time was up.
-    let asked = cable.questions() - before;
+    let asked = proxy.questions() - before;
     assert!(
         asked < GUESTS as u64 / 2,
         "{asked} queries for {GUESTS} guests"

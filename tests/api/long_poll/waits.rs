@@ -17,7 +17,7 @@ on_both_databases! {
     a_wait_that_is_not_a_number_is_refused,
     a_held_order_is_waited_for,
     an_order_that_fails_wakes_its_poll_too,
-    a_note_wakes_no_poll,
+    a_stored_note_wakes_no_poll,
 }
 
 async fn without_a_wait_the_answer_comes_at_once(kind: Kind) {
@@ -254,7 +254,7 @@ async fn an_order_that_fails_wakes_its_poll_too(kind: Kind) {
     }
 }
 
-async fn a_note_wakes_no_poll(kind: Kind) {
+async fn a_stored_note_wakes_no_poll(kind: Kind) {
     let app = TestApp::start(kind).await;
     let order = app.buy().await;
 

@@ -65,8 +65,8 @@ async fn the_timeline_of_a_held_released_and_refunded_order_has_every_step(kind:
 
     let seen = seen(&app, &order).await;
 
-    let story = lines(&seen);
-    let text = story
+    let timeline = lines(&seen);
+    let text = timeline
         .iter()
         .map(|(kind, summary)| format!("{kind}: {summary}"))
         .collect::<Vec<_>>()
@@ -197,10 +197,13 @@ async fn a_guests_time_online_is_in_the_timeline(kind: Kind) {
         ))
         .await;
 
-    let story = lines(&seen(&app, &order).await);
+    let timeline = lines(&seen(&app, &order).await);
 
-    let sessions: Vec<_> = story.iter().filter(|(kind, _)| kind == "session").collect();
-    assert_eq!(sessions.len(), 2, "{story:?}");
+    let sessions: Vec<_> = timeline
+        .iter()
+        .filter(|(kind, _)| kind == "session")
+        .collect();
+    assert_eq!(sessions.len(), 2, "{timeline:?}");
     assert_eq!(
         sessions[0].1,
         "device AA-BB-CC-DD-EE-FF is online through 10.0.0.1"

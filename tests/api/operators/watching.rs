@@ -17,7 +17,7 @@ on_both_databases! {
 }
 
 /// Longer than any pause of a busy machine.
-const PATIENCE: Duration = Duration::from_secs(30);
+const GIVE_UP_AFTER: Duration = Duration::from_secs(30);
 const STREAMS_MAX: usize = 32;
 
 async fn watch(app: &TestApp, token: &str) -> Response {
@@ -27,7 +27,10 @@ async fn watch(app: &TestApp, token: &str) -> Response {
 
 /// The next document of the stream; `None` at its end.
 async fn next(stream: &mut Response) -> Option<Value> {
-    let chunk = timeout(PATIENCE, stream.chunk()).await.unwrap().unwrap()?;
+    let chunk = timeout(GIVE_UP_AFTER, stream.chunk())
+        .await
+        .unwrap()
+        .unwrap()?;
     let text = String::from_utf8(chunk.to_vec()).unwrap();
     let data = text
         .strip_prefix("event: actors\ndata: ")
@@ -88,7 +91,10 @@ async fn the_number_of_streams_is_limited(kind: Kind) {
     streams.pop();
     let begun = std::time::Instant::now();
     while watch(&app, TOKEN).await.status() != 200 {
-        assert!(begun.elapsed() < PATIENCE, "the place is not given back");
+        assert!(
+            begun.elapsed() < GIVE_UP_AFTER,
+            "the place is not given back"
+        );
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }

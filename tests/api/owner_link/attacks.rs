@@ -11,7 +11,7 @@ on_both_databases! {
     a_stranger_with_the_order_id_cannot_replace_the_code,
     the_owner_link_cannot_be_derived_from_the_order_id,
     after_a_reissue_the_order_id_shows_no_code,
-    the_phone_that_paid_has_the_last_word,
+    the_phone_that_paid_can_always_replace_the_code_again,
 }
 
 /// The link in the SMS of an earlier version: the order id in base 62.
@@ -126,7 +126,7 @@ async fn after_a_reissue_the_order_id_shows_no_code(kind: Kind) {
 
 /// A stranger has a package charged to a victim's phone, and the victim takes the prompt for their
 /// own.
-async fn the_phone_that_paid_has_the_last_word(kind: Kind) {
+async fn the_phone_that_paid_can_always_replace_the_code_again(kind: Kind) {
     let app = TestApp::start(kind).await;
     let order = sold(&app).await;
     let stolen = true_code(&app, &order).await;

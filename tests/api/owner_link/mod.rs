@@ -5,7 +5,7 @@ use crate::harness::{Answer, Kind, TestApp, TestOrder};
 use crate::pages::submit;
 
 mod attacks;
-mod door;
+mod link;
 
 /// The path of the link in the order's newest SMS; before there is one, the path that it will have.
 pub async fn owner_link(app: &TestApp, order: &TestOrder) -> String {

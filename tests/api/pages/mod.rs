@@ -5,11 +5,11 @@ use reqwest::redirect::Policy;
 
 use crate::harness::{Answer, TestApp};
 
-mod asking;
 mod buying;
 mod open_order;
 mod orders;
 mod paid;
+mod requests;
 mod trouble;
 
 /// The `Accept` header that a browser sends when a person opens a page.

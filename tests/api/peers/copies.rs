@@ -14,7 +14,7 @@ on_both_databases! {
     an_early_processing_webhook_does_not_suppress_the_success_that_follows,
     a_copy_with_another_time_in_it_is_still_a_copy,
     a_copy_that_comes_a_month_later_to_another_process_changes_nothing,
-    failed_after_completed_takes_nothing_away,
+    failed_after_completed_changes_nothing,
     a_hundred_duplicates_waiting_for_one_sale_are_answered_without_polling,
 }
 
@@ -122,7 +122,7 @@ async fn a_copy_that_comes_a_month_later_to_another_process_changes_nothing(kind
     assert_eq!(code_of(&app.status(&order).await), code);
 }
 
-async fn failed_after_completed_takes_nothing_away(kind: Kind) {
+async fn failed_after_completed_changes_nothing(kind: Kind) {
     let app = TestApp::start(kind).await;
     let order = app.buy().await;
     app.deliver_word(&order, "COMPLETED").await;

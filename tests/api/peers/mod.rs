@@ -7,10 +7,10 @@ use serde_json::Value;
 
 use crate::harness::{TestApp, TestOrder};
 
-mod believing;
-mod books;
+mod commits;
 mod copies;
 mod money;
+mod proof;
 mod secrets;
 
 /// Concurrent requests.

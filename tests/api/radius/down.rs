@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::proofs::asks;
 use super::sell;
+use super::voucher_tests::asks;
 use crate::harness::freeradius::{FreeRadius, SECRET};
 use crate::harness::{Kind, TestApp, TestDatabase};
 

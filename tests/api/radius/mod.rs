@@ -10,16 +10,16 @@ use crate::owner_link::{press, true_code};
 
 mod access;
 mod accounting;
+mod check;
 mod disconnects;
-mod doctor;
 mod down;
 mod limits;
 mod new_code;
 mod no_new_code;
-mod proofs;
 mod routers;
 mod signatures;
 mod sweep;
+mod voucher_tests;
 mod vouchers;
 
 /// The router's address in every session of these tests.

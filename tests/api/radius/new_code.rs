@@ -194,8 +194,8 @@ async fn the_timeline_shows_both_codes_and_the_old_one_finds_the_order(kind: Kin
     let kept = app.database.text(&kept).await;
     assert_eq!(kept.as_deref(), Some("replaced"));
     let path = format!("/api/v1/operator/orders/{}", order.id);
-    let story = app.get_as_operator(&path).await.json();
-    let lines: Vec<&str> = story["timeline"]
+    let shown = app.get_as_operator(&path).await.json();
+    let lines: Vec<&str> = shown["timeline"]
         .as_array()
         .unwrap()
         .iter()

@@ -15,7 +15,7 @@ on_both_databases! {
 /// Checks that may be in progress when the pause begins.
 const AT_ONCE: usize = 8;
 /// The number of consecutive failures after which it begins.
-const PATIENCE: usize = 8;
+const FAILURES_MAX: usize = 8;
 const FIVE_MINUTES: Duration = Duration::from_secs(300);
 
 /// A shop with this many open orders whose ZenoPay answers 503 to all of them, at the moment the
@@ -63,7 +63,7 @@ async fn zenopay_is_probed_while_it_is_down_for_an_hour_and_then_all_money_is_fo
     let (app, orders) = paused_shop(kind, &zenopay, 40).await;
     let before = zenopay.asked_in_all();
     assert!(
-        before <= PATIENCE + AT_ONCE,
+        before <= FAILURES_MAX + AT_ONCE,
         "{before} checks until the pause"
     );
 

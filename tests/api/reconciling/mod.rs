@@ -18,10 +18,10 @@ mod confirming;
 mod down;
 mod finding;
 mod log_lines;
-mod looks;
 mod lost;
 mod outages;
 mod strangers;
+mod views;
 pub mod zenopay;
 
 pub use log_lines::LogLines;

@@ -82,7 +82,8 @@ async fn while_the_server_runs_only_its_owner_reads_any_of_its_files() {
 }
 
 #[actix_web::test]
-async fn a_file_that_others_could_read_before_is_left_and_reported_by_the_log_and_the_doctor() {
+async fn a_file_that_others_could_read_before_is_left_and_reported_by_the_log_and_by_malipo_check()
+{
     let folder = TempDir::new().unwrap();
     migration::up(&url(folder.path())).await.unwrap();
     fs::set_permissions(file(folder.path(), ""), Permissions::from_mode(0o644)).unwrap();

@@ -22,7 +22,7 @@ on_both_databases! {
     messages_of_a_backup_are_dropped_when_an_admin_decides_so_and_new_sales_send_theirs,
     every_page_of_the_console_says_what_is_held_back_and_links_to_both_actions,
     a_backup_from_before_messages_could_be_held_is_held_too,
-    the_doctor_reports_what_is_held_back,
+    malipo_check_reports_what_is_held_back,
     a_server_that_was_never_restored_holds_nothing_back,
 }
 
@@ -294,7 +294,7 @@ async fn a_backup_from_before_messages_could_be_held_is_held_too(kind: Kind) {
     assert_eq!(held["sms_from_backup"], 1, "{held}");
 }
 
-async fn the_doctor_reports_what_is_held_back(kind: Kind) {
+async fn malipo_check_reports_what_is_held_back(kind: Kind) {
     let (database, _) = unsent(kind).await;
     let database = backed_up_and_restored(&database).await;
 

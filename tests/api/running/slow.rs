@@ -10,7 +10,7 @@ use tokio::time::timeout;
 use crate::harness::{KEY, Kind, SaleCounts, TestApp};
 
 /// Longer than any limit of the server, on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const GIVE_UP_AFTER: Duration = Duration::from_secs(60);
 /// Connections of each kind.
 const MANY: usize = 100;
 
@@ -21,7 +21,7 @@ async fn send_and_stall(app: &TestApp, beginning: &str) -> String {
     stream.write_all(beginning.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
     // A reset counts as an end too.
-    let _ = timeout(PATIENCE, stream.read_to_end(&mut answer))
+    let _ = timeout(GIVE_UP_AFTER, stream.read_to_end(&mut answer))
         .await
         .expect("the server waits for ever");
     String::from_utf8_lossy(&answer).into_owned()
@@ -104,7 +104,7 @@ async fn send_whole(app: &TestApp, head: &str) -> String {
     // The server may close the connection before everything is sent.
     let _ = stream.write_all(head.as_bytes()).await;
     let mut answer = Vec::new();
-    let _ = timeout(PATIENCE, stream.read_to_end(&mut answer))
+    let _ = timeout(GIVE_UP_AFTER, stream.read_to_end(&mut answer))
         .await
         .expect("the server waits for ever");
     String::from_utf8_lossy(&answer).into_owned()

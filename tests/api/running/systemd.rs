@@ -9,14 +9,14 @@ use crate::harness::process::Process;
 use crate::harness::{Kind, TestDatabase, http_client};
 
 /// Longer than any start on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const GIVE_UP_AFTER: Duration = Duration::from_secs(60);
 
 #[actix_web::test]
 async fn systemd_is_notified_when_the_server_serves_and_when_it_stops() {
     let folder = TempDir::new().unwrap();
     let path = folder.path().join("notify");
     let systemd = UnixDatagram::bind(&path).unwrap();
-    systemd.set_read_timeout(Some(PATIENCE)).unwrap();
+    systemd.set_read_timeout(Some(GIVE_UP_AFTER)).unwrap();
     let notified = || {
         let mut buffer = [0; 256];
         let length = systemd.recv(&mut buffer).expect("systemd was not notified");

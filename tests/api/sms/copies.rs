@@ -1,7 +1,7 @@
 //! A message that may have been sent is sent again, and a copy has the same text and the same
 //! reference.
 
-use super::bad_days::make_due;
+use super::failures::make_due;
 use super::gateway::{Does, FakeGateway};
 use super::{by_nextsms, column, sell, state};
 use crate::harness::process::Process;

@@ -6,9 +6,9 @@ use malipo::domain::people::Secret;
 
 use crate::harness::{TestApp, TestOrder};
 
-pub mod bad_days;
+mod check;
 mod copies;
-mod doctor;
+pub mod failures;
 pub mod gateway;
 mod receipts;
 mod settings;

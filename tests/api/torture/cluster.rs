@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// Longer than any recovery on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+const GIVE_UP_AFTER: Duration = Duration::from_secs(60);
 
 /// The cluster; removed when dropped.
 pub struct Cluster {
@@ -123,7 +123,10 @@ impl Cluster {
             if self.postmaster.try_wait().unwrap().is_some() {
                 self.postmaster = spawn(&self.bin, self.folder.path(), self.port);
             }
-            assert!(begun.elapsed() < PATIENCE, "PostgreSQL does not come back");
+            assert!(
+                begun.elapsed() < GIVE_UP_AFTER,
+                "PostgreSQL does not come back"
+            );
             std::thread::sleep(Duration::from_millis(50));
         }
     }

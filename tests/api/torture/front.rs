@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use super::cluster::free_port;
 
 const SHIPPED: &str = include_str!("../../../deploy/nginx/malipo.conf");
-const PATIENCE: Duration = Duration::from_secs(30);
+const GIVE_UP_AFTER: Duration = Duration::from_secs(30);
 
 /// nginx; stopped when dropped.
 pub struct Front {
@@ -66,7 +66,7 @@ impl Front {
             .expect("nginx is not installed");
         let begun = Instant::now();
         while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(begun.elapsed() < PATIENCE, "nginx does not start");
+            assert!(begun.elapsed() < GIVE_UP_AFTER, "nginx does not start");
             std::thread::sleep(Duration::from_millis(20));
         }
         Self {

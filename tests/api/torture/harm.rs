@@ -6,7 +6,7 @@ use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
 use super::scene::Scene;
-use crate::harness::proxy::Cable;
+use crate::harness::proxy::Network;
 
 /// One kind of fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,10 +19,10 @@ pub enum Harm {
     FreezePostgres,
     Terminate,
     Interrupt,
-    ResetCable,
-    SlowCable,
-    HalfOpenCable,
-    SilentCable,
+    ResetNetwork,
+    SlowNetwork,
+    HalfOpenNetwork,
+    SilentNetwork,
     FillDisk,
 }
 
@@ -40,10 +40,10 @@ impl Harm {
         Self::FreezePostgres,
         Self::Terminate,
         Self::Interrupt,
-        Self::ResetCable,
-        Self::SlowCable,
-        Self::HalfOpenCable,
-        Self::SilentCable,
+        Self::ResetNetwork,
+        Self::SlowNetwork,
+        Self::HalfOpenNetwork,
+        Self::SilentNetwork,
     ];
     /// Faults of one process on SQLite.
     pub const ON_SQLITE: [Self; 6] = [
@@ -66,10 +66,10 @@ impl Harm {
             Self::FreezePostgres => "SIGSTOP of PostgreSQL, then SIGCONT",
             Self::Terminate => "SIGTERM of one malipo",
             Self::Interrupt => "SIGINT of one malipo",
-            Self::ResetCable => "every connection to PostgreSQL reset",
-            Self::SlowCable => "a slow way to PostgreSQL",
-            Self::HalfOpenCable => "answers of PostgreSQL lost",
-            Self::SilentCable => "a black hole before PostgreSQL",
+            Self::ResetNetwork => "every connection to PostgreSQL reset",
+            Self::SlowNetwork => "a slow way to PostgreSQL",
+            Self::HalfOpenNetwork => "answers of PostgreSQL lost",
+            Self::SilentNetwork => "a black hole before PostgreSQL",
             Self::FillDisk => "the disk full",
         }
     }
@@ -140,10 +140,10 @@ pub async fn inflict(harm: Harm, manner: Manner, scene: &mut Scene) -> Vec<Strin
             }
             scene.servers[one].restart().await;
         }
-        Harm::ResetCable => hold(scene, Cable::Cut, manner.lasts).await,
-        Harm::SlowCable => hold(scene, Cable::Slow(manner.lasts / 40), manner.lasts * 3).await,
-        Harm::HalfOpenCable => hold(scene, Cable::HalfOpen, manner.lasts).await,
-        Harm::SilentCable => hold(scene, Cable::Silent, manner.lasts).await,
+        Harm::ResetNetwork => hold(scene, Network::Cut, manner.lasts).await,
+        Harm::SlowNetwork => hold(scene, Network::Slow(manner.lasts / 40), manner.lasts * 3).await,
+        Harm::HalfOpenNetwork => hold(scene, Network::HalfOpen, manner.lasts).await,
+        Harm::SilentNetwork => hold(scene, Network::Silent, manner.lasts).await,
         Harm::FillDisk => {
             let disk = scene.disk.as_ref().unwrap();
             disk.fill();
@@ -154,9 +154,9 @@ pub async fn inflict(harm: Harm, manner: Manner, scene: &mut Scene) -> Vec<Strin
     complaints
 }
 
-async fn hold(scene: &Scene, cable: Cable, lasts: Duration) {
-    let between = scene.cable.as_ref().unwrap();
-    between.set(cable);
+async fn hold(scene: &Scene, proxy: Network, lasts: Duration) {
+    let between = scene.proxy.as_ref().unwrap();
+    between.set(proxy);
     sleep(lasts).await;
-    between.set(Cable::Whole);
+    between.set(Network::Up);
 }

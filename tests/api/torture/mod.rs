@@ -27,7 +27,7 @@ use crate::harness::{Kind, TestApp};
 const SHORT_ON_POSTGRES: [Harm; 6] = [
     Harm::KillOne,
     Harm::KillPostgres,
-    Harm::ResetCable,
+    Harm::ResetNetwork,
     Harm::FreezePostgres,
     Harm::KillAll,
     Harm::Terminate,
@@ -290,10 +290,10 @@ async fn a_missing_row_is_a_loss_and_an_extra_row_is_a_double() {
             payment(&third)
         ))
         .await;
-    let doctored = verdict().await;
+    let tampered = verdict().await;
 
     assert!(untouched.is_clean(), "{untouched}");
-    assert_eq!(doctored.lost.len(), 2, "{doctored}");
-    assert_eq!(doctored.doubled.len(), 1, "{doctored}");
-    assert!(!doctored.is_clean());
+    assert_eq!(tampered.lost.len(), 2, "{tampered}");
+    assert_eq!(tampered.doubled.len(), 1, "{tampered}");
+    assert!(!tampered.is_clean());
 }

@@ -36,7 +36,9 @@ impl Report {
         self.orders += collected.played.len();
         let sent = || collected.played.iter().flat_map(|order| &order.sent);
         self.acknowledged += sent().filter(|sent| sent.is_acknowledged()).count();
-        self.sent_again += sent().map(|sent| u64::from(sent.sent_again)).sum::<u64>();
+        self.sent_again += sent()
+            .map(|sent| u64::from(sent.reply.sent_again))
+            .sum::<u64>();
     }
 
     /// Compares what was sent with the database. The same fault is reported once, however often it

@@ -34,7 +34,7 @@ pub struct Scene {
     /// The database's URL for the test, not through the proxy.
     database_url: String,
     pub cluster: Option<Cluster>,
-    pub cable: Option<Proxy>,
+    pub proxy: Option<Proxy>,
     pub disk: Option<Disk>,
     /// All orders that were bought in it.
     pub played: Vec<PlayedOrder>,
@@ -59,13 +59,13 @@ impl Scene {
     /// Three processes behind nginx, and a proxy between them and PostgreSQL.
     pub async fn on_postgres() -> Self {
         let cluster = spawn_blocking(Cluster::start).await.unwrap();
-        let cable = Proxy::to(cluster.address()).await;
+        let proxy = Proxy::to(cluster.address()).await;
         let url = |address| format!("postgres://postgres@{address}/postgres");
         let folder = TempDir::new().unwrap();
         let ports = [free_port(), free_port(), free_port()];
         let mut servers = Vec::new();
         for port in ports {
-            servers.push(Server::start(port, url(cable.address), &folder).await);
+            servers.push(Server::start(port, url(proxy.address), &folder).await);
         }
         let front = Front::before(ports);
         Self {
@@ -74,7 +74,7 @@ impl Scene {
             base: front.base.clone(),
             database_url: url(cluster.address()),
             cluster: Some(cluster),
-            cable: Some(cable),
+            proxy: Some(proxy),
             disk: None,
             played: Vec::new(),
             _front: Some(front),
@@ -87,7 +87,7 @@ impl Scene {
         let folder = TempDir::new().unwrap();
         let disk = Disk::mount(folder.path().join("disk"));
         let database_url = format!(
-            "sqlite://{}/disk/books.db?mode=rwc",
+            "sqlite://{}/disk/malipo.db?mode=rwc",
             folder.path().display()
         );
         let server = Server::start(free_port(), database_url.clone(), &folder).await;
@@ -97,7 +97,7 @@ impl Scene {
             servers: vec![server],
             database_url,
             cluster: None,
-            cable: None,
+            proxy: None,
             disk,
             played: Vec::new(),
             _front: None,

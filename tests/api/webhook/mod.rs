@@ -10,11 +10,11 @@ mod bodies;
 mod confirmation;
 mod fake;
 mod fixtures;
-mod hints;
 mod proof;
 mod strangers;
 mod transitions;
 mod trouble;
+mod unverified;
 
 /// One row of the journal.
 #[derive(Clone, PartialEq, Eq)]

@@ -116,7 +116,7 @@ async fn a_held_order_says_why_and_keeps_what_zenopay_reported(kind: Kind) {
 async fn webhooks_in_the_wrong_sequence_end_in_one_sale(kind: Kind) {
     let app = TestApp::start(kind).await;
     let order = app.buy().await;
-    let story = [
+    let steps = [
         ("PENDING", "pending"),
         ("FAILED", "failed"),
         ("PENDING", "stale"),
@@ -128,7 +128,7 @@ async fn webhooks_in_the_wrong_sequence_end_in_one_sale(kind: Kind) {
         ("COMPLETED", "duplicate"),
     ];
 
-    for (word, outcome) in story {
+    for (word, outcome) in steps {
         let answer = app.deliver_word(&order, word).await;
 
         assert_eq!(answer.verdict(), (200, outcome.into()), "{word}");
@@ -141,7 +141,7 @@ async fn webhooks_in_the_wrong_sequence_end_in_one_sale(kind: Kind) {
         .collect();
     assert_eq!(
         journalled,
-        story.map(|(word, outcome)| (word.to_owned(), outcome.to_owned()))
+        steps.map(|(word, outcome)| (word.to_owned(), outcome.to_owned()))
     );
     assert_eq!(app.status(&order).await["version"], 3);
     assert_eq!(app.sale_of(&order).await, SaleCounts::ONE);

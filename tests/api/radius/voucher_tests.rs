@@ -11,7 +11,7 @@ on_both_databases! {
     a_sold_voucher_is_tested,
     a_sold_voucher_that_is_refused_raises_an_alert,
     a_silent_freeradius_raises_an_alert,
-    the_doctor_finds_a_wrong_secret,
+    malipo_check_finds_a_wrong_secret,
 }
 
 /// Below the kernel's ephemeral ports, so that no other test takes it meanwhile; `tcpmux` was never
@@ -81,7 +81,7 @@ async fn a_silent_freeradius_raises_an_alert(kind: Kind) {
     );
 }
 
-async fn the_doctor_finds_a_wrong_secret(kind: Kind) {
+async fn malipo_check_finds_a_wrong_secret(kind: Kind) {
     let database = TestDatabase::create(kind).await;
     let radius = FreeRadius::start(&database).await;
     let server = format!("127.0.0.1:{}", radius.auth_port);

@@ -52,9 +52,9 @@ async fn listed(app: &TestApp) -> Vec<(String, String)> {
 /// The alerts in the order's timeline that name the other order.
 async fn alerts(app: &TestApp, order: &TestOrder, other: &TestOrder) -> usize {
     let path = format!("/api/v1/operator/orders/{}", order.id);
-    let story = app.get_as_operator(&path).await.json();
+    let shown = app.get_as_operator(&path).await.json();
     let wanted = format!("order {} was paid for the same purchase", &other.id[..8]);
-    let lines = story["timeline"].as_array().unwrap().iter();
+    let lines = shown["timeline"].as_array().unwrap().iter();
     lines
         .filter(|line| line["kind"] == "alert")
         .filter(|line| line["summary"].as_str().unwrap().starts_with(&wanted))

@@ -19,7 +19,7 @@ async fn check(settings: &[(&str, &str)]) -> std::process::Output {
 }
 
 #[actix_web::test]
-async fn the_doctor_distinguishes_a_good_password_from_a_wrong_one() {
+async fn malipo_check_distinguishes_a_good_password_from_a_wrong_one() {
     let gateway = FakeGateway::that(Does::Take);
     let url = gateway.url();
     let settings = [
@@ -47,7 +47,7 @@ async fn the_doctor_distinguishes_a_good_password_from_a_wrong_one() {
 }
 
 #[actix_web::test]
-async fn the_doctor_says_what_cannot_be_checked() {
+async fn malipo_check_says_what_cannot_be_checked() {
     let log = check(&[]).await;
     let zenopay = check(&[
         ("MALIPO__SMS__PROVIDER", "zenopay"),

@@ -24,17 +24,17 @@ pub struct Order {
     pub id: OrderId,
 }
 
-enum Look {
+enum Client {
     Postgres(RefCell<PgConnection>),
     Sqlite(Sqlite),
 }
 
 /// A database that only this benchmark uses.
-pub struct Books {
+pub struct Database {
     pub url: String,
     pub kind: Kind,
     runtime: Runtime,
-    look: Look,
+    client: Client,
 }
 
 /// The folder for files of the benchmarks: below `target`, on the disk that is measured.
@@ -48,7 +48,7 @@ pub fn folder() -> Outcome<PathBuf> {
     Ok(folder)
 }
 
-impl Books {
+impl Database {
     /// Creates an empty database with the current schema.
     ///
     /// # Errors
@@ -56,30 +56,30 @@ impl Books {
     pub fn create(kind: Kind, name: &str) -> Outcome<Self> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let name = format!("bench_{name}_{}", std::process::id());
-        let (url, look) = match kind {
+        let (url, client) = match kind {
             Kind::Postgres => {
                 let server = Options::postgres()?;
                 let mut admin = runtime.block_on(connect(&format!("{server}/postgres")))?;
                 runtime.block_on(run(&mut admin, &format!("CREATE DATABASE {name}")))?;
                 let url = format!("{server}/{name}");
-                let look = runtime.block_on(connect(&url))?;
+                let client = runtime.block_on(connect(&url))?;
                 runtime.block_on(migration::up(&url))?;
-                (url, Look::Postgres(RefCell::new(look)))
+                (url, Client::Postgres(RefCell::new(client)))
             }
             Kind::Sqlite => {
                 let folder = folder()?.join(&name);
                 std::fs::create_dir_all(&folder)?;
-                let file = folder.join("books.db");
+                let file = folder.join("database.db");
                 let url = format!("sqlite://{}?mode=rwc", file.display());
                 runtime.block_on(migration::up(&url))?;
-                (url, Look::Sqlite(durable(&file)?))
+                (url, Client::Sqlite(durable(&file)?))
             }
         };
         Ok(Self {
             url,
             kind,
             runtime,
-            look,
+            client,
         })
     }
 
@@ -88,11 +88,11 @@ impl Books {
     /// # Errors
     /// The database's error.
     pub fn execute(&self, sql: &str) -> Outcome<()> {
-        match &self.look {
-            Look::Postgres(look) => {
-                self.block_on(run(&mut look.borrow_mut(), sql))?;
+        match &self.client {
+            Client::Postgres(client) => {
+                self.block_on(run(&mut client.borrow_mut(), sql))?;
             }
-            Look::Sqlite(look) => look.execute_batch(sql)?,
+            Client::Sqlite(client) => client.execute_batch(sql)?,
         }
         Ok(())
     }
@@ -102,11 +102,11 @@ impl Books {
     /// # Errors
     /// The database's error.
     pub fn number(&self, sql: &str) -> Outcome<i64> {
-        Ok(match &self.look {
-            Look::Postgres(look) => self
-                .block_on(look.borrow_mut().fetch_one(query(sql)))?
+        Ok(match &self.client {
+            Client::Postgres(client) => self
+                .block_on(client.borrow_mut().fetch_one(query(sql)))?
                 .try_get::<i64, _>(0)?,
-            Look::Sqlite(look) => look.query_row(sql, [], |row| row.get(0))?,
+            Client::Sqlite(client) => client.query_row(sql, [], |row| row.get(0))?,
         })
     }
 
@@ -115,11 +115,11 @@ impl Books {
     /// # Errors
     /// The database's error.
     pub fn text(&self, sql: &str) -> Outcome<String> {
-        Ok(match &self.look {
-            Look::Postgres(look) => self
-                .block_on(look.borrow_mut().fetch_one(query(sql)))?
+        Ok(match &self.client {
+            Client::Postgres(client) => self
+                .block_on(client.borrow_mut().fetch_one(query(sql)))?
                 .try_get::<String, _>(0)?,
-            Look::Sqlite(look) => look.query_row(sql, [], |row| row.get(0))?,
+            Client::Sqlite(client) => client.query_row(sql, [], |row| row.get(0))?,
         })
     }
 
@@ -168,16 +168,16 @@ impl Books {
 
     fn orders_after(&self, row: i64) -> Outcome<Vec<Order>> {
         let sql = format!("SELECT id, order_id FROM payments WHERE id > {row} ORDER BY id");
-        match &self.look {
-            Look::Postgres(look) => {
-                let rows = self.block_on(look.borrow_mut().fetch_all(query(&sql)))?;
+        match &self.client {
+            Client::Postgres(client) => {
+                let rows = self.block_on(client.borrow_mut().fetch_all(query(&sql)))?;
                 rows.iter()
                     .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
                     .map(|row| row.map(order))
                     .collect()
             }
-            Look::Sqlite(look) => {
-                let mut statement = look.prepare(&sql)?;
+            Client::Sqlite(client) => {
+                let mut statement = client.prepare(&sql)?;
                 let rows = statement.query_map([], |row| {
                     let id: [u8; 16] = row.get(1)?;
                     Ok((row.get(0)?, Uuid::from_bytes(id)))
@@ -199,7 +199,7 @@ impl Books {
     }
 }
 
-impl Drop for Books {
+impl Drop for Database {
     /// Removes the SQLite file. A PostgreSQL database goes with its temporary cluster.
     fn drop(&mut self) {
         if let Some(folder) = self.file().as_deref().and_then(Path::parent) {

@@ -9,18 +9,18 @@ use crate::harness::proxy::Proxy;
 use crate::harness::{Kind, SaleCounts, TestApp, TestDatabase, TestOrder, config};
 
 /// A second server on the same database.
-struct Neighbour {
+struct OtherServer {
     app: App,
     base: String,
 }
 
-impl Neighbour {
+impl OtherServer {
     async fn of(first: &TestApp) -> Self {
         Self::at(&first.database.url).await
     }
 
-    async fn over(cable: &Proxy, first: &TestApp) -> Self {
-        Self::at(&cable.url_of(&first.database)).await
+    async fn over(proxy: &Proxy, first: &TestApp) -> Self {
+        Self::at(&proxy.url_of(&first.database)).await
     }
 
     async fn at(database_url: &str) -> Self {
@@ -75,14 +75,14 @@ async fn without_notices() -> TestDatabase {
     database
 }
 
-async fn poll_there_deliver_here(first: &TestApp, there: &Neighbour, orders: &[TestOrder]) {
+async fn poll_there_deliver_here(first: &TestApp, there: &OtherServer, orders: &[TestOrder]) {
     poll_there_deliver_here_beside(first, there, orders, 0).await;
 }
 
 /// The same, with this many polls parked already.
 async fn poll_there_deliver_here_beside(
     first: &TestApp,
-    there: &Neighbour,
+    there: &OtherServer,
     orders: &[TestOrder],
     others: usize,
 ) {
@@ -120,7 +120,7 @@ async fn several(app: &TestApp, orders: usize) -> Vec<TestOrder> {
 #[actix_web::test]
 async fn a_guest_who_waits_on_one_server_gets_a_sale_made_on_another() {
     let here = TestApp::start(Kind::Postgres).await;
-    let there = Neighbour::of(&here).await;
+    let there = OtherServer::of(&here).await;
     let orders = several(&here, 30).await;
 
     poll_there_deliver_here(&here, &there, &orders).await;
@@ -129,7 +129,7 @@ async fn a_guest_who_waits_on_one_server_gets_a_sale_made_on_another() {
 #[actix_web::test]
 async fn a_guest_gets_the_sale_although_no_notice_passes_between_the_servers() {
     let here = TestApp::start_on(without_notices().await, |_| {}).await;
-    let there = Neighbour::of(&here).await;
+    let there = OtherServer::of(&here).await;
     let orders = several(&here, 10).await;
 
     poll_there_deliver_here(&here, &there, &orders).await;
@@ -137,10 +137,10 @@ async fn a_guest_gets_the_sale_although_no_notice_passes_between_the_servers() {
 
 /// More orders than are read together: the guests of every slice are answered.
 #[actix_web::test]
-async fn no_guest_in_a_crowd_is_forgotten_although_no_notice_passes_between_the_servers() {
+async fn every_guest_in_a_crowd_gets_the_sale_although_no_notice_passes_between_the_servers() {
     const CROWD: usize = 520;
     let here = TestApp::start_on(without_notices().await, |_| {}).await;
-    let there = Neighbour::of(&here).await;
+    let there = OtherServer::of(&here).await;
     let orders = several(&here, CROWD).await;
 
     let (lucky, idle): (Vec<_>, Vec<_>) = orders
@@ -171,12 +171,12 @@ async fn a_thousand_idle_waiters_cost_at_most_three_queries_a_second() {
     here.database
         .execute("UPDATE payments SET due_at = NULL")
         .await;
-    let cable = Proxy::to(here.database.server_address()).await;
-    let there = Neighbour::over(&cable, &here).await;
+    let proxy = Proxy::to(here.database.server_address()).await;
+    let there = OtherServer::over(&proxy, &here).await;
     let questions = async || {
-        let before = cable.questions();
+        let before = proxy.questions();
         tokio::time::sleep(WATCHED).await;
-        cable.questions() - before
+        proxy.questions() - before
     };
 
     let alone = questions().await;
@@ -206,7 +206,7 @@ async fn a_thousand_idle_waiters_cost_at_most_three_queries_a_second() {
 #[actix_web::test]
 async fn nonsense_on_the_channel_disturbs_no_waiter() {
     let here = TestApp::start(Kind::Postgres).await;
-    let there = Neighbour::of(&here).await;
+    let there = OtherServer::of(&here).await;
     let orders = several(&here, 3).await;
     for nonsense in [
         "",

@@ -7,44 +7,44 @@ use malipo::domain::order::OrderId;
 
 use super::Outcome;
 use super::arrivals::open_arrivals;
-use super::books::{Books, Order};
-use super::client::{Heard, Until, closed_loop};
+use super::client::{Answers, Until, closed_loop};
 use super::crowd::{Crowd, Patience};
+use super::database::{Database, Order};
 use super::evidence::{Acknowledged, status_read, webhook};
 use super::options::Kind;
 use super::processor::Spent;
 use super::server::Server;
 
-/// Number of copies of each order's webhook in [`Till::race`].
+/// Number of copies of each order's webhook in [`Shop::race`].
 const COPIES: usize = 1_000;
 const COMPLETED: &str = "COMPLETED";
 
 /// A server with open orders to sell.
-pub struct Till {
-    pub books: Books,
+pub struct Shop {
+    pub database: Database,
     pub server: Server,
     pub acknowledged: Acknowledged,
     orders: Vec<Order>,
     used: usize,
 }
 
-impl Till {
+impl Shop {
     /// Starts a server on a new database.
     ///
     /// # Errors
     /// If the database or the server does not start.
     pub fn open(kind: Kind, name: &str, settings: &[(&str, &str)]) -> Outcome<Self> {
-        Self::open_on(Books::create(kind, name)?, settings)
+        Self::open_on(Database::create(kind, name)?, settings)
     }
 
     /// Starts a server on an existing database.
     ///
     /// # Errors
     /// If the server does not start.
-    pub fn open_on(books: Books, settings: &[(&str, &str)]) -> Outcome<Self> {
-        let server = Server::start(&books, settings)?;
+    pub fn open_on(database: Database, settings: &[(&str, &str)]) -> Outcome<Self> {
+        let server = Server::start(&database, settings)?;
         Ok(Self {
-            books,
+            database,
             server,
             acknowledged: Acknowledged::default(),
             orders: Vec::new(),
@@ -59,7 +59,7 @@ impl Till {
     pub fn prepare(&mut self, count: usize) -> Outcome<()> {
         let waiting = self.orders.len() - self.used;
         if waiting < count {
-            self.orders.extend(self.books.place(count - waiting)?);
+            self.orders.extend(self.database.place(count - waiting)?);
         }
         Ok(())
     }
@@ -106,7 +106,7 @@ impl Till {
     ///
     /// # Errors
     /// If a connection breaks.
-    pub fn sell(&mut self, connections: usize, seconds: f64) -> Outcome<Heard> {
+    pub fn sell(&mut self, connections: usize, seconds: f64) -> Outcome<Answers> {
         let waiting = &self.orders[self.used..];
         let until = Until {
             seconds,
@@ -114,15 +114,15 @@ impl Till {
         };
         let first = self.acknowledged.marks(waiting.len());
         let before = Spent::so_far(&self.server)?;
-        let mut heard = closed_loop(self.server.address, connections, until, &|turn, into| {
+        let mut answers = closed_loop(self.server.address, connections, until, &|turn, into| {
             webhook(waiting[turn as usize].id, first + turn, COMPLETED, into);
         })?;
         let spent = Spent::so_far(&self.server)?;
-        heard.spent = Some(spent.micros_each(before, heard.turns.len()));
+        answers.spent = Some(spent.micros_each(before, answers.turns.len()));
         self.acknowledged
-            .take(&heard, first, |turn| waiting[turn as usize].id);
-        self.used += heard.turns.len();
-        Ok(heard)
+            .take(&answers, first, |turn| waiting[turn as usize].id);
+        self.used += answers.turns.len();
+        Ok(answers)
     }
 
     /// First-time webhooks in closed loops, to several servers on the same database. Returns the total
@@ -144,7 +144,7 @@ impl Till {
         };
         let first = self.acknowledged.marks(waiting.len());
         let place = |server: usize, turn: u32| server * share + turn as usize;
-        let heard: Vec<Result<Heard, String>> = thread::scope(|scope| {
+        let answers: Vec<Result<Answers, String>> = thread::scope(|scope| {
             let clients: Vec<_> = (0..servers.len())
                 .map(|server| {
                     scope.spawn(move || {
@@ -163,12 +163,12 @@ impl Till {
                 .collect()
         });
         let mut rate = 0.0;
-        for (server, heard) in heard.into_iter().enumerate() {
-            let heard = heard?;
-            rate += heard.rate();
+        for (server, answers) in answers.into_iter().enumerate() {
+            let answers = answers?;
+            rate += answers.rate();
             let first_here = first + place(server, 0) as u32;
             self.acknowledged
-                .take(&heard, first_here, |turn| waiting[place(server, turn)].id);
+                .take(&answers, first_here, |turn| waiting[place(server, turn)].id);
         }
         // Some orders of each share are still open, but no longer contiguous: skip them all.
         self.used = self.orders.len();
@@ -179,47 +179,47 @@ impl Till {
     ///
     /// # Errors
     /// If a connection breaks.
-    pub fn sell_at(&mut self, a_second: f64, turns: u32) -> Outcome<Heard> {
+    pub fn sell_at(&mut self, a_second: f64, turns: u32) -> Outcome<Answers> {
         self.prepare(turns as usize)?;
         let waiting = &self.orders[self.used..];
         let first = self.acknowledged.marks(turns as usize);
-        let heard = open_arrivals(self.server.address, a_second, turns, &|turn, into| {
+        let answers = open_arrivals(self.server.address, a_second, turns, &|turn, into| {
             webhook(waiting[turn as usize].id, first + turn, COMPLETED, into);
         })?;
         self.acknowledged
-            .take(&heard, first, |turn| waiting[turn as usize].id);
+            .take(&answers, first, |turn| waiting[turn as usize].id);
         self.used += turns as usize;
-        Ok(heard)
+        Ok(answers)
     }
 
     /// Copies of the webhook of one order that was already sold.
     ///
     /// # Errors
     /// If a connection breaks.
-    pub fn repeat(&mut self, order: OrderId, connections: usize, until: Until) -> Outcome<Heard> {
+    pub fn repeat(&mut self, order: OrderId, connections: usize, until: Until) -> Outcome<Answers> {
         let first = self.acknowledged.marks(until.turns);
-        let heard = closed_loop(self.server.address, connections, until, &|turn, into| {
+        let answers = closed_loop(self.server.address, connections, until, &|turn, into| {
             webhook(order, first + turn, COMPLETED, into);
         })?;
-        self.acknowledged.take(&heard, first, |_| order);
-        Ok(heard)
+        self.acknowledged.take(&answers, first, |_| order);
+        Ok(answers)
     }
 
     /// A thousand concurrent copies of each order's webhook, the first of which is its sale.
     ///
     /// # Errors
     /// If a connection breaks.
-    pub fn race(&mut self, connections: usize, until: Until) -> Outcome<Heard> {
+    pub fn race(&mut self, connections: usize, until: Until) -> Outcome<Answers> {
         self.prepare(until.turns.div_ceil(COPIES))?;
         let waiting = &self.orders[self.used..];
         let first = self.acknowledged.marks(until.turns);
         let of = |turn: u32| waiting[turn as usize / COPIES].id;
-        let heard = closed_loop(self.server.address, connections, until, &|turn, into| {
+        let answers = closed_loop(self.server.address, connections, until, &|turn, into| {
             webhook(of(turn), first + turn, COMPLETED, into);
         })?;
-        self.acknowledged.take(&heard, first, of);
-        self.used += heard.turns.len().div_ceil(COPIES);
-        Ok(heard)
+        self.acknowledged.take(&answers, first, of);
+        self.used += answers.turns.len().div_ceil(COPIES);
+        Ok(answers)
     }
 
     /// The orders used so far.
@@ -231,7 +231,7 @@ impl Till {
     ///
     /// # Errors
     /// If a connection breaks.
-    pub fn look(&self, sold: &[Order], connections: usize, until: Until) -> Outcome<Heard> {
+    pub fn look(&self, sold: &[Order], connections: usize, until: Until) -> Outcome<Answers> {
         closed_loop(self.server.address, connections, until, &|turn, into| {
             status_read(sold[turn as usize % sold.len()].id, None, into);
         })
@@ -242,15 +242,17 @@ impl Till {
     /// # Errors
     /// If one is missing or doubled.
     pub fn must_balance(&self) -> Outcome<String> {
-        let orders = self.acknowledged.must_be_booked(&self.books, COMPLETED)?;
+        let orders = self
+            .acknowledged
+            .must_be_recorded(&self.database, COMPLETED)?;
         let alerts = "SELECT count(*) FROM order_events WHERE level = 'alert'";
-        let alerts = self.books.number(alerts)?;
+        let alerts = self.database.number(alerts)?;
         if alerts > 0 {
             return Err(format!("{alerts} alerts: the webhooks were not plain copies").into());
         }
         Ok(format!(
             "{}: {} acknowledged webhooks of {orders} orders looked up in the database: each is there exactly once",
-            self.books.kind.name(),
+            self.database.kind.name(),
             self.acknowledged.deliveries(),
         ))
     }

@@ -5,12 +5,12 @@ use crate::harness::process::run;
 use crate::harness::{Kind, TestDatabase};
 
 on_both_databases! {
-    the_doctor_logs_one_user_in_and_has_a_stranger_refused,
-    the_doctor_finds_a_freeradius_that_reads_another_database,
+    malipo_check_sees_one_user_accepted_and_an_unknown_one_rejected,
+    malipo_check_finds_a_freeradius_that_reads_another_database,
 }
 
-/// The doctor's line about FreeRADIUS, and whether it found a fault.
-fn doctor(database: &TestDatabase, port: u16) -> (Option<i32>, String) {
+/// The line of `malipo check` about FreeRADIUS, and whether it found a fault.
+fn check(database: &TestDatabase, port: u16) -> (Option<i32>, String) {
     let server = format!("127.0.0.1:{port}");
     let settings = [
         ("MALIPO__DATABASE__URL", database.url.as_str()),
@@ -23,26 +23,26 @@ fn doctor(database: &TestDatabase, port: u16) -> (Option<i32>, String) {
     (output.status.code(), line.unwrap_or_default().to_owned())
 }
 
-async fn the_doctor_logs_one_user_in_and_has_a_stranger_refused(kind: Kind) {
+async fn malipo_check_sees_one_user_accepted_and_an_unknown_one_rejected(kind: Kind) {
     let database = TestDatabase::create(kind).await;
     let radius = FreeRadius::start(&database).await;
 
-    let (code, line) = doctor(&database, radius.auth_port);
+    let (code, line) = check(&database, radius.auth_port);
 
     assert_eq!(code, Some(0), "{line}");
-    assert!(line.contains("lets a user of our database in"), "{line}");
+    assert!(line.contains("accepts a user of our database"), "{line}");
     let left = "SELECT COUNT(*) FROM radcheck";
-    assert_eq!(database.count(left).await, 0, "the doctor's user is gone");
+    assert_eq!(database.count(left).await, 0, "the test user is gone");
 }
 
-async fn the_doctor_finds_a_freeradius_that_reads_another_database(kind: Kind) {
+async fn malipo_check_finds_a_freeradius_that_reads_another_database(kind: Kind) {
     let (ours, other) = (
         TestDatabase::create(kind).await,
         TestDatabase::create(kind).await,
     );
     let radius = FreeRadius::start(&other).await;
 
-    let (code, line) = doctor(&ours, radius.auth_port);
+    let (code, line) = check(&ours, radius.auth_port);
 
     assert_eq!(code, Some(1), "{line}");
     assert!(line.contains("reads another database"), "{line}");
@@ -51,7 +51,7 @@ async fn the_doctor_finds_a_freeradius_that_reads_another_database(kind: Kind) {
 
 /// A FreeRADIUS with files of an earlier version, and one whose signature is not the first attribute.
 #[actix_web::test]
-async fn the_doctor_finds_answers_that_routers_refuse() {
+async fn malipo_check_finds_answers_that_routers_refuse() {
     for (edit, wanted) in [
         (
             ("&Message-Authenticator ^= 0x00", "&Reply-Message += \"x\""),
@@ -68,7 +68,7 @@ async fn the_doctor_finds_answers_that_routers_refuse() {
         let database = TestDatabase::create(Kind::Sqlite).await;
         let radius = FreeRadius::start_edited(&database, edit).await;
 
-        let (code, line) = doctor(&database, radius.auth_port);
+        let (code, line) = check(&database, radius.auth_port);
 
         assert_eq!(code, Some(1), "{line}");
         assert!(

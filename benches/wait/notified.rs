@@ -13,21 +13,26 @@ use crate::common::crowd::{Crowd, Patience};
 use crate::common::options::Options;
 use crate::common::report::Report;
 use crate::common::report::Target::AtMost;
-use crate::common::till::Till;
+use crate::common::shop::Shop;
 use crate::common::{Outcome, ratios};
 
 /// The small number of guests.
 const FEW: usize = 10;
 
 /// Measures the delay from commit to guest and from webhook to guest, with few and with many guests.
-pub fn told(till: &mut Till, size: &Size, options: &Options, report: &mut Report) -> Outcome<()> {
+pub fn notified(
+    shop: &mut Shop,
+    size: &Size,
+    options: &Options,
+    report: &mut Report,
+) -> Outcome<()> {
     let mut few = Runs::default();
     let mut many = Runs::default();
     for _ in 0..options.pairs {
-        few.add(&run(till, FEW, size.turns)?);
-        many.add(&run(till, size.many, size.turns)?);
+        few.add(&run(shop, FEW, size.turns)?);
+        many.add(&run(shop, size.many, size.turns)?);
     }
-    let (slug, name) = (till.books.kind.slug(), till.books.kind.name());
+    let (slug, name) = (shop.database.kind.slug(), shop.database.kind.name());
     let ratio = ratios(&many.slow, &few.slow);
     for (runs, guests) in [(few, FEW), (many, size.many)] {
         let figure = |what: &str| format!("{slug}-told-{guests}-{what}");
@@ -92,9 +97,9 @@ impl Runs {
 }
 
 /// Runs `turns` webhooks while `guests` guests wait.
-fn run(till: &mut Till, guests: usize, turns: u32) -> Outcome<Times> {
+fn run(shop: &mut Shop, guests: usize, turns: u32) -> Outcome<Times> {
     let paid = turns as usize;
-    let orders = till.next_orders(paid.max(guests) + guests)?;
+    let orders = shop.next_orders(paid.max(guests) + guests)?;
     // Each guest waits for every `guests`-th order, and at the end for one that stays unpaid.
     let plans = (0..guests).map(|guest| {
         let own = orders[..paid.max(guests)]
@@ -105,31 +110,31 @@ fn run(till: &mut Till, guests: usize, turns: u32) -> Outcome<Times> {
             .copied()
             .collect()
     });
-    let address = till.server.address;
+    let address = shop.server.address;
     let crowd = Crowd::gather(address, plans.collect(), Patience::UntilPaid);
-    crowd.until_parked(&till.server, guests)?;
+    crowd.until_parked(&shop.server, guests)?;
 
-    let heard = till.sell_at(PACE, turns)?;
-    let told = crowd.told(paid, PATIENCE);
-    crowd.leave(&till.server)?;
-    if told.len() < paid {
-        return Err(format!("{} of {paid} guests were notified", told.len()).into());
+    let answers = shop.sell_at(PACE, turns)?;
+    let notified = crowd.notified(paid, PATIENCE);
+    crowd.leave(&shop.server)?;
+    if notified.len() < paid {
+        return Err(format!("{} of {paid} guests were notified", notified.len()).into());
     }
     // The unpaid orders are not used again: the server may still have waiters for them.
-    till.skip(orders.len() - paid);
+    shop.skip(orders.len() - paid);
 
-    let commits = till.server.commits()?;
+    let commits = shop.server.commits()?;
     let turns: HashMap<OrderId, u32> = orders[..paid].iter().copied().zip(0..).collect();
     let (mut since_commit, mut since_webhook) = (microseconds(), microseconds());
-    for told in told {
-        let due = heard.due(turns[&told.order], PACE);
-        let took = told.at.saturating_duration_since(due);
+    for notified in notified {
+        let due = answers.due(turns[&notified.order], PACE);
+        let took = notified.at.saturating_duration_since(due);
         since_webhook.saturating_record(took.as_micros() as u64);
         let committed = commits
-            .get(&told.order.order_ref())
+            .get(&notified.order.order_ref())
             .ok_or("the log lacks the commit of an order whose guest was notified")?;
         // Negative only if the clock was set in the meantime.
-        let took = (told.by_the_clock - *committed).num_microseconds();
+        let took = (notified.by_the_clock - *committed).num_microseconds();
         since_commit.saturating_record(took.unwrap_or(0).max(0) as u64);
     }
     Ok(Times {
