@@ -2,7 +2,6 @@
 
 use sea_orm::entity::prelude::*;
 
-#[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "customers")]
 pub struct Model {
@@ -18,8 +17,9 @@ pub struct Model {
     pub total_paid: i64,
     pub first_paid_at: DateTimeUtc,
     pub last_paid_at: DateTimeUtc,
-    #[sea_orm(has_many)]
-    pub invoices: HasMany<super::invoices::Entity>,
 }
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}

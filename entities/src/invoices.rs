@@ -2,7 +2,6 @@
 
 use sea_orm::entity::prelude::*;
 
-#[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "invoices")]
 pub struct Model {
@@ -20,10 +19,9 @@ pub struct Model {
     pub amount: i64,
     pub currency: String,
     pub issued_at: DateTimeUtc,
-    #[sea_orm(belongs_to, from = "payment_id", to = "id")]
-    pub payment: BelongsTo<super::payments::Entity>,
-    #[sea_orm(belongs_to, from = "customer_phone", to = "phone")]
-    pub customer: BelongsTo<super::customers::Entity>,
 }
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -1,4 +1,4 @@
-//! The tables of `malipo` as sea-orm entities in the dense format, one file per table.
+//! The tables of `malipo` as sea-orm entities, one file per table.
 //!
 //! These types are for reading and writing rows; `migration` defines the schema (column types, checks,
 //! indexes). Only `store` may import this crate. Columns with a closed set of words (`status`, `state`, …)

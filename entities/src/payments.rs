@@ -6,7 +6,6 @@
 
 use sea_orm::entity::prelude::*;
 
-#[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "payments")]
 pub struct Model {
@@ -82,13 +81,18 @@ pub struct Model {
     pub refunded_at: Option<DateTimeUtc>,
     /// When the voucher's code was last replaced.
     pub reissued_at: Option<DateTimeUtc>,
+}
 
-    #[sea_orm(has_one)]
-    pub invoice: HasOne<super::invoices::Entity>,
-    #[sea_orm(has_one)]
-    pub voucher: HasOne<super::vouchers::Entity>,
-    #[sea_orm(has_many)]
-    pub sms_messages: HasMany<super::sms_messages::Entity>,
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {
+    #[sea_orm(has_one = "super::vouchers::Entity")]
+    Voucher,
+}
+
+impl Related<super::vouchers::Entity> for Entity {
+    fn to() -> RelationDef {
+        Relation::Voucher.def()
+    }
 }
 
 impl ActiveModelBehavior for ActiveModel {}

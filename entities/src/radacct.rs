@@ -5,7 +5,6 @@
 
 use sea_orm::entity::prelude::*;
 
-#[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "radacct")]
 pub struct Model {
@@ -35,5 +34,8 @@ pub struct Model {
     #[sea_orm(select_as = "text")]
     pub framedipaddress: Option<String>,
 }
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -3,7 +3,6 @@
 
 use sea_orm::entity::prelude::*;
 
-#[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "sms_messages")]
 pub struct Model {
@@ -40,8 +39,9 @@ pub struct Model {
     pub receipt_at: Option<DateTimeUtc>,
     /// When the provider is asked for a receipt; None is never. A lease moves it forward.
     pub receipt_due_at: Option<DateTimeUtc>,
-    #[sea_orm(belongs_to, from = "payment_id", to = "id")]
-    pub payment: BelongsTo<super::payments::Entity>,
 }
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}

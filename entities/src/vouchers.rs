@@ -3,7 +3,6 @@
 
 use sea_orm::entity::prelude::*;
 
-#[sea_orm::model]
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "vouchers")]
 pub struct Model {
@@ -30,8 +29,22 @@ pub struct Model {
     pub expires_at: Option<DateTimeUtc>,
     pub revoked_at: Option<DateTimeUtc>,
     pub revoked_reason: Option<String>,
-    #[sea_orm(belongs_to, from = "payment_id", to = "id")]
-    pub payment: BelongsTo<Option<super::payments::Entity>>,
+}
+
+#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {
+    #[sea_orm(
+        belongs_to = "super::payments::Entity",
+        from = "Column::PaymentId",
+        to = "super::payments::Column::Id"
+    )]
+    Payment,
+}
+
+impl Related<super::payments::Entity> for Entity {
+    fn to() -> RelationDef {
+        Relation::Payment.def()
+    }
 }
 
 impl ActiveModelBehavior for ActiveModel {}
