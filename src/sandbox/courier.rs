@@ -79,7 +79,7 @@ impl Sandbox {
 
         let free = AT_ONCE.saturating_sub(under_way.len()) as u64;
         if free > 0 {
-            let webhooks = self.store.sandbox_claim_webhooks(now, LEASE, free);
+            let webhooks = self.store.sandbox_claim_webhooks(now..now + LEASE, free);
             for webhook in webhooks.await? {
                 under_way.spawn(self.clone().send(webhook));
                 done += 1;
