@@ -15,13 +15,14 @@ use tokio::sync::Mutex;
 use super::pool::roll_back;
 use super::sql;
 use super::writer::{self, Write};
+use crate::store::error::Result;
 use crate::store::{Store, StoreError};
 
 /// What runs in a transaction.
-type Work<'t, T> = BoxFuture<'t, Result<T, StoreError>>;
+type Work<'t, T> = BoxFuture<'t, Result<T>>;
 
 /// From now until the end of the lease, by the database's clock.
-pub(in crate::store) type Lease = Range<DateTime<Utc>>;
+pub type Lease = Range<DateTime<Utc>>;
 
 impl Store {
     /// Runs `work` in a transaction of its own and returns when its writes are durable. If `work`
@@ -29,7 +30,7 @@ impl Store {
     ///
     /// # Errors
     /// Those of `work`, [`StoreError::Unavailable`], and [`StoreError::CommitUnknown`].
-    pub(in crate::store) async fn transaction<T, F>(&self, work: F) -> Result<T, StoreError>
+    pub(in crate::store) async fn transaction<T, F>(&self, work: F) -> Result<T>
     where
         T: Send + 'static,
         F: for<'t> FnOnce(&'t DatabaseTransaction) -> Work<'t, T> + Send + 'static,
@@ -45,10 +46,7 @@ impl Store {
     ///
     /// # Errors
     /// As `Store::transaction`.
-    pub(in crate::store) async fn transaction_if<T, F>(
-        &self,
-        work: F,
-    ) -> Result<Option<T>, StoreError>
+    pub(in crate::store) async fn transaction_if<T, F>(&self, work: F) -> Result<Option<T>>
     where
         T: Send + 'static,
         F: for<'t> FnOnce(&'t DatabaseTransaction) -> Work<'t, Option<T>> + Send + 'static,
@@ -73,7 +71,7 @@ impl Store {
     ///
     /// # Errors
     /// As `Store::transaction`.
-    pub(in crate::store) async fn share<T, F>(&self, work: F) -> Result<T, StoreError>
+    pub(in crate::store) async fn share<T, F>(&self, work: F) -> Result<T>
     where
         T: Send + 'static,
         F: for<'t> Fn(&'t DatabaseTransaction) -> Work<'t, T> + Send + Sync + 'static,
@@ -111,7 +109,7 @@ impl Store {
         lease: Lease,
         (id, due): (E::Column, E::Column),
         candidates: Select<E>,
-    ) -> Result<Vec<E::Model>, StoreError>
+    ) -> Result<Vec<E::Model>>
     where
         E::Model: Send,
     {
@@ -128,7 +126,7 @@ impl Store {
         (id, due): (E::Column, E::Column),
         candidates: Select<E>,
         ids: Vec<i64>,
-    ) -> Result<Vec<E::Model>, StoreError>
+    ) -> Result<Vec<E::Model>>
     where
         E::Model: Send,
     {

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use sea_orm::{ConnectionTrait, SqliteTransactionMode, TransactionOptions, TransactionTrait};
 
 use super::{Scene, is_ok, sell};
-use crate::store::{Attempt, SentSms, StoreError};
+use crate::store::{SentSms, StoreError};
 
 on_both_databases! {
     an_attempt_that_the_database_refuses_costs_none_that_is_recorded_with_it,
@@ -36,7 +36,7 @@ async fn a_purchase_and_a_lease_share_the_commit_of_the_sales_beside_them() {
         .collect();
     assert!(join_all(&mut sales).now_or_never().is_none());
     let now = scene.store.clock().now() + TimeDelta::seconds(1);
-    let mut lease = Box::pin(scene.store.claim_sms(now, TimeDelta::minutes(2), 8));
+    let mut lease = Box::pin(scene.store.claim_sms(now..now + TimeDelta::minutes(2), 8));
     assert!((&mut lease).now_or_never().is_none());
     let purchase = Box::pin(scene.order("0799999999", None));
     let released = async {
@@ -90,10 +90,13 @@ async fn sent(scene: &Scene, message_ids: &[&str]) -> Result<(), StoreError> {
     let orders = scene.orders(message_ids.len()).await;
     scene.write(orders.iter().map(sell).collect()).await;
     let now = scene.store.clock().now() + TimeDelta::seconds(1);
-    let claimed = scene.store.claim_sms(now, TimeDelta::minutes(2), 8).await;
+    let claimed = scene
+        .store
+        .claim_sms(now..now + TimeDelta::minutes(2), 8)
+        .await;
     let attempts = claimed.unwrap().into_iter().zip(message_ids);
     let attempts = attempts.map(|(sms, message_id)| {
-        let attempt = Attempt::Sent(SentSms {
+        let attempt = Ok(SentSms {
             provider: "nextsms",
             message_id: Some((*message_id).to_owned()),
             parts: None,
