@@ -29,7 +29,7 @@ use crate::domain::people::Secret;
 use crate::failpoint::{Failpoints, Point};
 use crate::supervisor::Supervisor;
 
-mod clock;
+mod catalog;
 mod cluster;
 mod engine;
 mod error;
@@ -37,13 +37,11 @@ mod journal;
 mod operators;
 mod orders;
 mod outbox;
-mod price_list;
 mod privacy;
 mod radius;
 mod reports;
 mod rows;
 mod sandbox;
-mod vouchers;
 
 use cluster::ListenerState;
 use engine::connect::Pools;
@@ -54,8 +52,10 @@ use engine::writer::Writer;
 use engine::{files, sql};
 use error::Result;
 
-pub use clock::Clock;
+pub use catalog::price_list::{ListedPackage, Listing, NewPackage};
+pub use catalog::vouchers::{Batch, Issued, KnownVoucher, NewBatch, VoucherRow};
 pub use cluster::PeerEvent;
+pub use engine::clock::Clock;
 pub use engine::connect::{SQLITE_CACHE_KIB, SQLITE_LOG_PAGES};
 pub use engine::files::exposed;
 pub use error::StoreError;
@@ -70,13 +70,11 @@ pub use orders::search::{OrderSearch, Page};
 pub use outbox::disconnects::QueuedDisconnect;
 pub use outbox::sms::{Arrival, Attempt, ClaimedSms, SentSms};
 pub use outbox::{DeadLetter, DeadLetters, Dropped, FailedAttempt};
-pub use price_list::{ListedPackage, Listing, NewPackage};
 pub use privacy::{Erased, Erasure};
 pub use radius::users::{NOT_LET_IN, NOT_TESTED, Refusals, SoldVoucher, TESTED};
 pub use reports::overview::{DependencyHealth, Overview};
 pub use reports::{DailyReport, DaySales, Listed, OrderLine, PackageSales, Total};
 pub use sandbox::{NEVER_DUE, SandboxPayment, SandboxWebhook};
-pub use vouchers::{Batch, Issued, KnownVoucher, NewBatch, VoucherRow};
 
 /// How long a stop waits for database work under way. Sales were waited for already.
 const CLOSE_WITHIN: Duration = Duration::from_secs(2);
@@ -122,7 +120,7 @@ impl Store {
         Ok(store)
     }
 
-    /// Opens the database beside a running server, to look at it.
+    /// Opens the database beside a running server, for a tool.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].

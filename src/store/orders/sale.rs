@@ -15,12 +15,13 @@ use crate::domain::access::RadiusUser;
 use crate::domain::catalog::CURRENCY;
 use crate::domain::order::{Payment, Replaced, Replacement, Sale, Sms};
 use crate::domain::sms_text;
+use crate::store::catalog::vouchers as voucher_rows;
 use crate::store::engine::sql;
 use crate::store::engine::writer::Rows;
 use crate::store::error::Result;
 use crate::store::radius::users::{provision, revoke_users};
 use crate::store::rows::personal;
-use crate::store::{Store, StoreError, vouchers as voucher_rows};
+use crate::store::{Store, StoreError};
 
 impl Store {
     /// How often the code of this payment was replaced, in all and since `lately`.
