@@ -182,7 +182,15 @@ impl Machinery {
             supervisor: &api.supervisor,
             background,
         };
-        api.reconciler.start(&api.supervisor, background);
+        // Separate tasks, so that orders expire on time while ZenoPay does not answer.
+        let reconciler = &api.reconciler;
+        run.droppable(Task::OrderExpiry, reconciler, Reconciler::keep_expiring);
+        run.droppable(Task::StatusChecks, reconciler, Reconciler::keep_checking);
+        run.droppable(
+            Task::EarlyChecks,
+            reconciler,
+            Reconciler::follow_early_checks,
+        );
         run.each(Task::SmsRelay, &self.relay, Relay::send_until);
         if self.relay.awaits_receipts() {
             run.each(Task::SmsReceipts, &self.relay, Relay::read_receipts);
@@ -229,6 +237,17 @@ impl Loops<'_> {
         self.supervisor.run(self.background, task, move || {
             work(it.clone(), stop.clone())
         });
+    }
+
+    /// The same for work that a stop may drop at any of its awaits.
+    fn droppable<T, F>(&self, task: Task, it: &T, work: fn(T) -> F)
+    where
+        T: Clone + Send + 'static,
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let it = it.clone();
+        let supervisor = self.supervisor;
+        supervisor.run_droppable(self.background, task, move || work(it.clone()));
     }
 
     /// The first arbiter is the status actor's.

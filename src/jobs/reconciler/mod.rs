@@ -15,7 +15,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use tokio::runtime::Handle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::sleep;
@@ -27,7 +26,6 @@ use crate::domain::order::{Evidence, Payment};
 use crate::domain::pacing::Flow;
 use crate::observability::metrics::Metrics;
 use crate::store::{Store, StoreError};
-use crate::supervisor::{Supervisor, Task};
 use crate::timekeeper::Timekeeper;
 
 mod check;
@@ -92,23 +90,6 @@ impl Reconciler {
         }
     }
 
-    /// Starts the loops as separate tasks, so that orders expire on time while ZenoPay does not answer.
-    /// What a stop or a panic leaves undone comes back when its lease ends.
-    pub fn start(&self, supervisor: &Supervisor, background: &Handle) {
-        let ours = self.clone();
-        supervisor.run_droppable(background, Task::OrderExpiry, move || {
-            ours.clone().keep_expiring()
-        });
-        let ours = self.clone();
-        supervisor.run_droppable(background, Task::StatusChecks, move || {
-            ours.clone().keep_checking()
-        });
-        let ours = self.clone();
-        supervisor.run_droppable(background, Task::EarlyChecks, move || {
-            ours.clone().follow_early_checks()
-        });
-    }
-
     /// When the last round ended.
     pub fn last_run_at(&self) -> Option<DateTime<Utc>> {
         *self.inner.last_run_at.borrow()
@@ -150,7 +131,8 @@ impl Reconciler {
         Ok(claimed)
     }
 
-    async fn keep_expiring(self) {
+    /// Expires orders whose deadline has passed.
+    pub async fn keep_expiring(self) {
         loop {
             sleep(TICK).await;
             if let Err(error) = self.expire_overdue().await {
@@ -159,7 +141,8 @@ impl Reconciler {
         }
     }
 
-    async fn keep_checking(self) {
+    /// Checks orders that are due. What a stop or a panic leaves undone comes back when its lease ends.
+    pub async fn keep_checking(self) {
         let mut checks = JoinSet::new();
         loop {
             let started = self.start_checks(&mut checks, usize::MAX).await;
@@ -178,7 +161,8 @@ impl Reconciler {
         }
     }
 
-    async fn follow_early_checks(self) {
+    /// Makes orders due that guests have polled.
+    pub async fn follow_early_checks(self) {
         loop {
             let order_id = self.inner.early_checks.next().await;
             let store = &self.inner.context.store;
