@@ -103,7 +103,7 @@ impl Sandbox {
         let answer = http_client::call(post, ANSWER_BYTES_MAX).await.ok();
         let http_status = answer.map(|answer| answer.status);
         let tried = after(webhook, http_status, self.store.clock().now());
-        while let Err(error) = self.store.sandbox_tried(vec![tried.clone()]).await {
+        while let Err(error) = self.store.sandbox_tried(&tried).await {
             warn!(%error, "the answer to a simulated webhook is not recorded; trying again");
             sleep(IDLE_TICK).await;
         }

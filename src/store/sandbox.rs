@@ -156,7 +156,8 @@ impl Store {
             Box::pin(async move {
                 let mut written = 0;
                 for (payment, planned) in decided {
-                    // Only if the due time and the behaviour are still those that were read before the decision.
+                    // Only if the due time and the behaviour are still those that were read before
+                    // the decision.
                     let decide = "UPDATE sandbox_payments SET payment_status = $1, reference = $2, \
                          transid = $3, channel = $4, decide_at = NULL \
                          WHERE order_id = $5 AND decide_at = $6 AND behaviour = $7";
@@ -205,32 +206,20 @@ impl Store {
         self.claim(lease, columns, due).await
     }
 
-    /// Records attempts to send webhooks, in one transaction. A webhook that was delivered meanwhile
-    /// stays delivered.
+    /// Records an attempt to send a webhook. One that was delivered meanwhile stays delivered.
     ///
     /// # Errors
-    /// As `Store::transaction`; they are then sent again when their leases end.
-    pub async fn sandbox_tried(&self, webhooks: Vec<SandboxWebhook>) -> Result<()> {
-        if webhooks.is_empty() {
-            return Ok(());
-        }
+    /// As `Store::execute`; it is then sent again when its lease ends.
+    pub async fn sandbox_tried(&self, webhook: &SandboxWebhook) -> Result<()> {
         let keep = "UPDATE sandbox_webhooks SET due_at = $1, attempts = $2, delivered_at = $3, \
              http_status = $4 WHERE id = $5 AND delivered_at IS NULL";
-        self.transaction(move |txn| {
-            Box::pin(async move {
-                for webhook in webhooks {
-                    let values = [
-                        webhook.due_at.into(),
-                        webhook.attempts.into(),
-                        webhook.delivered_at.into(),
-                        webhook.http_status.into(),
-                        webhook.id.into(),
-                    ];
-                    sql::execute(txn, keep, values).await?;
-                }
-                Ok(())
-            })
-        })
-        .await
+        let values = [
+            webhook.due_at.into(),
+            webhook.attempts.into(),
+            webhook.delivered_at.into(),
+            webhook.http_status.into(),
+            webhook.id.into(),
+        ];
+        self.execute(keep, values).await.map(drop)
     }
 }
