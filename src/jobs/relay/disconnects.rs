@@ -21,7 +21,7 @@ use crate::jobs::every;
 use crate::radius::client::{self, Disconnected};
 use crate::store::{FailedAttempt, QueuedDisconnect, Store, StoreError};
 
-/// The pause between two looks at the outbox.
+/// The pause between two reads of the outbox.
 const TICK: Duration = Duration::from_millis(500);
 /// How long a claim lasts; a request to a silent router times out within five seconds, and all
 /// requests of a round are sent at once.

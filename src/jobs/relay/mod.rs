@@ -4,8 +4,8 @@
 //! A message that fails is tried again after a pause that grows and has a random part, so that a
 //! crowd of them does not come back together; after `sms.attempts_max` attempts it is dead and waits
 //! for an operator. One whose answer is not understood counts as sent, and the order's timeline has
-//! an alert. While a provider accepts nothing, the circuit is open, and
-//! only the probes count as attempts.
+//! an alert. While a provider accepts nothing, the circuit is open, and only the probes count as
+//! attempts.
 
 use std::iter;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -29,7 +29,7 @@ pub mod disconnects;
 pub mod proofs;
 mod receipts;
 
-/// The pause between two looks at the outbox.
+/// The pause between two reads of the outbox.
 const TICK: Duration = Duration::from_millis(500);
 /// How long a claim lasts: twice the longest time-out of a provider.
 const LEASE: TimeDelta = TimeDelta::seconds(120);
@@ -39,7 +39,7 @@ const AT_ONCE: u64 = 8;
 /// The first pause after a failure; it doubles up to `LONGEST_PAUSE`.
 const FIRST_PAUSE: TimeDelta = TimeDelta::seconds(10);
 const LONGEST_PAUSE: TimeDelta = TimeDelta::hours(1);
-/// The first look for a receipt after a message was accepted; most arrive within seconds.
+/// How long after a message was accepted its receipt is asked for; most arrive within seconds.
 const FIRST_LOOK: TimeDelta = TimeDelta::seconds(30);
 /// Failures in a row after which the provider is taken to be down, and the pauses then.
 const FAILURES_MAX: u32 = 5;

@@ -1,6 +1,6 @@
-//! The archive: webhooks whose bodies left the journal, as JSON lines. A file is `webhooks-DAY-FIRST.jsonl`:
-//! the day they were received (UTC) and the number of its first webhook. It changes only when a person
-//! is erased.
+//! The archive: webhooks whose bodies left the journal, as JSON lines. A file is
+//! `webhooks-DAY-FIRST.jsonl`: the day they were received (UTC) and the number of its first webhook. It
+//! changes only when a person is erased.
 //!
 //! # Invariants
 //! A file is written as a whole or not at all, and is on disk (synced) when `write` returns. A

@@ -99,9 +99,9 @@ impl Store {
     }
 
     /// Claims the rows of `candidates` that are due by their column `due`, by moving their due time to
-    /// the end of the lease. Returns the rows as they are then, in any order. `candidates`
-    /// has the order and the limit. They are selected on a connection that reads: sorting a long
-    /// queue must not delay sales.
+    /// the end of the lease. Returns the rows as they are then, in any order. `candidates` has the order
+    /// and the limit. They are selected on a connection that reads: sorting a long queue must not delay
+    /// sales.
     ///
     /// Only one process gets a row. If that process dies, the row is due again when the lease ends.
     pub(in crate::store) async fn claim<E: EntityTrait>(
@@ -134,8 +134,8 @@ impl Store {
             return Ok(Vec::new());
         }
         // Whether a row is still due is checked in the statement that moves its time: another process
-        // may have claimed it since the selection. On PostgreSQL the statement leaves out rows that another transaction
-        // has locked: another process claims them, or a sale or an operator changes them.
+        // may have claimed it since the selection. On PostgreSQL the statement leaves out rows that
+        // another transaction has locked: a claim of another process, a sale, or an operator's act.
         let mut chosen = candidates
             .filter(id.is_in(sql::padded(ids)))
             .filter(due.lte(lease.start))

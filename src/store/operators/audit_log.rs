@@ -2,8 +2,8 @@
 //! masked for others counts as an act. (`orders/audit.rs` is what the drill reads.)
 //!
 //! # Invariants
-//! A reveal is logged before anything is shown. Another reveal of the same subject within minutes adds no line:
-//! it would say nothing new, and a page that refreshes itself must not bury the acts.
+//! A reveal is logged before anything is shown. Another reveal of the same subject within minutes adds
+//! no line: it would say nothing new, and a page that refreshes itself must not bury the acts.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entities::audit_events::{self, Column, Entity};

@@ -2,8 +2,8 @@
 //!
 //! A token is 256 bits from the operating system's random source, and the database has only its
 //! SHA-256. A quick hash is right here: a token of that size cannot be guessed, so a slow hash would
-//! only hold up every request. The lookup is safe too: the time that an index
-//! takes to find a hash reveals nothing about the token.
+//! only delay every request. The lookup is safe too: the time that an index takes to find a hash reveals
+//! nothing about the token.
 
 use chrono::{DateTime, Utc};
 use entities::operators;

@@ -30,7 +30,7 @@ pub struct Change {
     pub delivery: Option<DeliveryRecord>,
     /// The operator's act that caused it, logged with its effect.
     pub audit: Option<AuditEntry>,
-    /// Also ask ZenoPay at this time, whatever was decided.
+    /// Also check the status at ZenoPay at this time, whatever was decided.
     pub ask_at: Option<DateTime<Utc>>,
 }
 

@@ -170,7 +170,7 @@ async fn duplicate_orders(db: &Db, payment: &Payment) -> Result<Vec<Twin>> {
     let (Status::Completed, Some(sold_at)) = (payment.status, payment.processed_at) else {
         return Ok(Vec::new());
     };
-    // When the one that was sold last was made, the other was not sold yet.
+    // The order that was sold last was made before the other one was sold.
     let others = "SELECT order_id, processed_at FROM payments \
          WHERE phone = $1 AND created_at BETWEEN $2 AND $3 AND package_code = $4 \
          AND status = 'COMPLETED' AND id <> $5 AND processed_at > $6 \

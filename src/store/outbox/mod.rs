@@ -4,7 +4,8 @@
 //!
 //! # Invariants
 //! - Nothing is claimed from either outbox while the row of the hold exists (`is_released`).
-//! - That row is deleted in the transaction that drops the old messages: none of them can be claimed between the two.
+//! - That row is deleted in the transaction that drops the old messages: none of them can be claimed
+//!   between the two.
 
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::{Expr, SimpleExpr};
