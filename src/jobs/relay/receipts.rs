@@ -48,7 +48,7 @@ impl Relay {
 
     async fn read_receipt(&self, awaited: &ClaimedSms) -> Result<(), StoreError> {
         let RelayContext { store, carrier, .. } = &*self.context;
-        // A provider that gives receipts has named the message when it accepted it.
+        // Only messages that the provider has named are claimed.
         let message_id = awaited.provider_message_id.as_deref().unwrap_or_default();
         let sent_at = awaited.sent_at.unwrap_or(awaited.created_at);
         let receipt = carrier.receipt(message_id).await;

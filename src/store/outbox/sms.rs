@@ -142,6 +142,8 @@ impl Store {
         let due = Entity::find()
             .filter(Column::State.eq("sent"))
             .filter(Column::Provider.eq(provider))
+            // An erasure removes it.
+            .filter(Column::ProviderMessageId.is_not_null())
             .order_by_asc(Column::ReceiptDueAt)
             .limit(limit);
         let columns = (Column::Id, Column::ReceiptDueAt);

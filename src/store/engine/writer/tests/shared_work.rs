@@ -10,6 +10,7 @@ use crate::store::{SentSms, StoreError};
 
 on_both_databases! {
     an_attempt_that_the_database_refuses_costs_none_that_is_recorded_with_it,
+    no_receipt_is_requested_for_an_sms_whose_customer_was_erased,
 }
 
 /// Takes SQLite's write lock, so that other writes wait.
@@ -132,4 +133,22 @@ async fn an_attempt_that_the_database_refuses_costs_none_that_is_recorded_with_i
     assert!(refused.contains("poison"), "{refused}");
     let both = "SELECT COUNT(*) FROM sms_messages WHERE state = 'sent'";
     assert_eq!(scene.count(both).await, 2);
+}
+
+async fn no_receipt_is_requested_for_an_sms_whose_customer_was_erased(scene: Scene) {
+    sent(&scene, &["erased", "kept"]).await.unwrap();
+    scene
+        .execute("UPDATE sms_messages SET receipt_due_at = due_at")
+        .await;
+    let erase = "UPDATE sms_messages SET provider_message_id = NULL \
+         WHERE provider_message_id = 'erased'";
+    scene.execute(erase).await;
+
+    let later = scene.store.clock().now() + TimeDelta::hours(1);
+    let lease = later..later + TimeDelta::minutes(2);
+    let claimed = scene.store.claim_receipts("nextsms", lease, 8).await;
+
+    let claimed = claimed.unwrap();
+    let names = claimed.iter().map(|sms| sms.provider_message_id.as_deref());
+    assert_eq!(names.collect::<Vec<_>>(), [Some("kept")]);
 }
