@@ -195,11 +195,12 @@ impl StatusChecker {
             StatusAnswer::Unknown(why) => ("unknown".to_owned(), Some(why.to_string())),
         };
         let call = GatewayCall {
-            order_id,
-            kind: "order_status",
+            id: 0,
+            order_id: order_id.0,
+            kind: "order_status".to_owned(),
             at,
-            duration: facts.duration,
-            http_status: facts.http_status,
+            duration_ms: facts.duration.as_secs_f64() * 1_000.0,
+            http_status: facts.http_status.map(i32::from),
             answer: word,
             detail,
         };

@@ -15,15 +15,15 @@ use super::{overview, parts};
 use crate::actors::cluster::{self, Cluster, Outgoing};
 use crate::actors::status::StatusBoard;
 use crate::actors::status_checks::StatusChecker;
-use crate::actors::{OrderContext, Orders};
-use crate::config::Config;
+use crate::actors::{OrderContext, Orders, WebhookAuth};
+use crate::config::{Config, Mode};
 use crate::domain::people::Secret;
+use crate::gateways::zenopay::proof::Keys;
 use crate::http::auth::Gate;
 use crate::http::{Api, Clients, History, LiveStreams};
-use crate::jobs::reconciler;
-use crate::jobs::reconciler::Reconciler;
+use crate::jobs::reconciler::{Reconciler, ReconcilerContext};
 use crate::jobs::relay::Relay;
-use crate::jobs::relay::disconnects::{Disconnects, Sweep};
+use crate::jobs::relay::disconnects::{self, Disconnects};
 use crate::jobs::relay::proofs::Proofs;
 use crate::jobs::retention::Retention;
 use crate::observability::metrics::Metrics;
@@ -44,7 +44,6 @@ pub(super) struct Machinery {
     pub sandbox: Option<Sandbox>,
     relay: Relay,
     disconnects: Disconnects,
-    sweep: Sweep,
     proofs: Option<Proofs>,
     overview: Arc<watch::Sender<Overview>>,
     /// Taken by the loop that notifies other processes.
@@ -70,7 +69,13 @@ impl Machinery {
         let metrics = Metrics::new(supervisor.failures());
         let draining = CancellationToken::new();
         let client = parts::client(config, here)?;
-        let sandbox = parts::simulated(config, &store)?;
+        let sandbox = match config.zenopay.mode {
+            Mode::Sandbox => {
+                let key = config.zenopay.key();
+                Some(Sandbox::new(store.clone(), config.sandbox.clone(), key)?)
+            }
+            Mode::Live => None,
+        };
 
         let arbiters: Vec<Arbiter> = (0..=ORDER_ARBITERS).map(|_| Arbiter::new()).collect();
         let (for_status, for_orders) = arbiters.split_at(1);
@@ -104,10 +109,16 @@ impl Machinery {
             config.actors.clone(),
             for_orders,
             status_checks,
-            parts::webhook_auth(config),
+            WebhookAuth {
+                keys: Keys {
+                    current: config.zenopay.key(),
+                    previous: config.zenopay.previous_api_key.clone(),
+                },
+                confirm: config.zenopay.confirm,
+            },
             background.clone(),
         );
-        let reconciler = Reconciler::new(reconciler::Parts {
+        let reconciler = Reconciler::new(ReconcilerContext {
             store: store.clone(),
             orders: orders.clone(),
             status: status.clone(),
@@ -124,9 +135,6 @@ impl Machinery {
             disconnects: Disconnects {
                 store: store.clone(),
                 coa_secret: config.radius.coa_secret.clone(),
-            },
-            sweep: Sweep {
-                store: store.clone(),
             },
             proofs: parts::proofs(config, &store, &metrics),
             overview: Arc::new(overview),
@@ -155,7 +163,6 @@ impl Machinery {
                     &config.server.trusted_proxies,
                     config.limits.purchases_per_client_min,
                 ),
-                resume: parts::limits(config).resume,
                 shop: Arc::new(Shop::new(
                     &config.portal,
                     config.server.timezone,
@@ -175,15 +182,23 @@ impl Machinery {
             supervisor: &api.supervisor,
             background,
         };
-        api.reconciler.start(&api.supervisor, background);
+        // Separate tasks, so that orders expire on time while ZenoPay does not answer.
+        let reconciler = &api.reconciler;
+        run.droppable(Task::OrderExpiry, reconciler, Reconciler::keep_expiring);
+        run.droppable(Task::StatusChecks, reconciler, Reconciler::keep_checking);
+        run.droppable(
+            Task::EarlyChecks,
+            reconciler,
+            Reconciler::follow_early_checks,
+        );
         run.each(Task::SmsRelay, &self.relay, Relay::send_until);
         if self.relay.awaits_receipts() {
             run.each(Task::SmsReceipts, &self.relay, Relay::read_receipts);
         }
         run.each(Task::Disconnects, &self.disconnects, Disconnects::run);
-        run.each(Task::SessionSweep, &self.sweep, Sweep::run);
+        run.each(Task::SessionSweep, &api.store, disconnects::sweep);
         run.each(Task::Passivation, &api.orders, Orders::passivate);
-        if api.retention.forgets() {
+        if api.retention.deletes_bodies() {
             run.each(Task::Retention, &api.retention, Retention::run);
         }
         if let Some(proofs) = &self.proofs {
@@ -222,6 +237,17 @@ impl Loops<'_> {
         self.supervisor.run(self.background, task, move || {
             work(it.clone(), stop.clone())
         });
+    }
+
+    /// The same for work that a stop may drop at any of its awaits.
+    fn droppable<T, F>(&self, task: Task, it: &T, work: fn(T) -> F)
+    where
+        T: Clone + Send + 'static,
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let it = it.clone();
+        let supervisor = self.supervisor;
+        supervisor.run_droppable(self.background, task, move || work(it.clone()));
     }
 
     /// The first arbiter is the status actor's.

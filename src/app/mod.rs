@@ -13,23 +13,18 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::actors::Orders;
 use crate::config::{Config, Mode};
 use crate::domain::people::Secret;
-use crate::failpoint::Failpoints;
 use crate::http::{Api, console};
-use crate::jobs::reconciler::Reconciler;
 use crate::store::{Store, StoreError, fresh_token};
-use crate::supervisor::{Supervisor, Task, UnderWay};
+use crate::supervisor::{DroppableRuntime, Supervisor, Task, UnderWay};
 
-mod background;
 mod error;
 mod listener;
 mod machinery;
 mod overview;
 mod parts;
 
-use background::Background;
 use listener::DRAIN_WITHIN;
 use machinery::Machinery;
 
@@ -63,19 +58,15 @@ pub enum WayIn {
 pub struct App {
     /// Where it listens.
     pub address: SocketAddr,
-    /// The active orders.
-    pub orders: Orders,
-    /// For tests, which run its rounds by hand.
-    pub reconciler: Reconciler,
     /// How operators log in.
     pub way_in: WayIn,
-    /// What handlers are passed, for tests that call them without a socket.
+    /// What handlers are passed. Tests also use its parts directly, without a socket.
     pub api: Api,
     server: ServerHandle,
     serving: JoinHandle<std::io::Result<()>>,
     under_way: UnderWay,
     arbiters: Vec<actix::Arbiter>,
-    _background: Background,
+    _background: DroppableRuntime,
 }
 
 impl App {
@@ -89,7 +80,8 @@ impl App {
         let tls = listener::read_tls(&config.server)?;
         let listener = TcpListener::bind(config.server.bind).map_err(StartError::Bind)?;
         let address = listener.local_addr().map_err(StartError::Bind)?;
-        let background = Background::start().map_err(StartError::Threads)?;
+        let background =
+            DroppableRuntime::start("malipo-background").map_err(StartError::Threads)?;
 
         let supervisor = Supervisor::new();
         let store = Store::open(&config.database, &supervisor).await?;
@@ -100,7 +92,7 @@ impl App {
             WayIn::Fresh(token) => Some(token.clone()),
             WayIn::Known | WayIn::NoOperator => operator_token,
         };
-        let under_way = UnderWay::on(background.handle());
+        let under_way = UnderWay::on(background.handle.clone());
         let machinery = Machinery::assemble(
             &config,
             address,
@@ -110,9 +102,9 @@ impl App {
             under_way.clone(),
         )?;
         let sandbox = machinery.sandbox.clone();
-        let (api, arbiters) = machinery.run_loops(&background.handle());
+        let (api, arbiters) = machinery.run_loops(&background.handle);
         let shown = api.clone();
-        supervisor.run(&background.handle(), Task::ConsoleHistory, move || {
+        supervisor.run(&background.handle, Task::ConsoleHistory, move || {
             console::keep_history(shown.clone())
         });
         let ended = CancellationToken::new();
@@ -122,14 +114,12 @@ impl App {
                 .map_err(StartError::Bind)?;
         // Before the last task starts: it is polled once and then waits until the server ends.
         supervisor.set_trap_from_environment();
-        supervisor.run_droppable(&background.handle(), Task::Listener, move || {
+        supervisor.run_droppable(&background.handle, Task::Listener, move || {
             ended.clone().cancelled_owned()
         });
         info!(%address, mode = config.zenopay.mode.as_str(), "serving");
         Ok(Self {
             address,
-            orders: api.orders.clone(),
-            reconciler: api.reconciler.clone(),
             way_in,
             api,
             server,
@@ -138,16 +128,6 @@ impl App {
             arbiters,
             _background: background,
         })
-    }
-
-    /// Points at which a test makes a sale fail.
-    pub fn failpoints(&self) -> &Failpoints {
-        self.api.store.failpoints()
-    }
-
-    /// The long-running tasks; a test makes one of them fail.
-    pub fn supervisor(&self) -> &Supervisor {
-        &self.api.supervisor
     }
 
     /// Returns as soon as a task has failed that every sale needs.
@@ -188,7 +168,7 @@ impl App {
         if timeout(left(LOOPS_END_WITHIN), ends).await.is_err() {
             warn!("stopping although a task is not done; its leases end by themselves");
         }
-        self.orders.drain(left(DRAIN_WITHIN)).await;
+        self.api.orders.drain(left(DRAIN_WITHIN)).await;
         for arbiter in self.arbiters.drain(..) {
             arbiter.stop();
             let _ = tokio::task::spawn_blocking(move || arbiter.join()).await;

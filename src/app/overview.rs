@@ -14,7 +14,7 @@ use crate::observability::metrics::Metrics;
 use crate::store::{Overview, Store};
 
 /// Well within the fifteen seconds that the contract promises.
-const EACH: Duration = Duration::from_secs(5);
+const INTERVAL: Duration = Duration::from_secs(5);
 
 /// Runs until stopped.
 pub(super) async fn refresh(
@@ -29,7 +29,7 @@ pub(super) async fn refresh(
             }
             Err(error) => warn!(%error, "open orders and messages cannot be counted"),
         }
-        if stop.run_until_cancelled(sleep(EACH)).await.is_none() {
+        if stop.run_until_cancelled(sleep(INTERVAL)).await.is_none() {
             return;
         }
     }

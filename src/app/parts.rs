@@ -8,36 +8,23 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use url::Url;
 
+use crate::actors::Orders;
 use crate::actors::order::facts::FactSource;
-use crate::actors::{Orders, WebhookAuth};
 use crate::checkout::Checkout;
 use crate::config::{Config, Mode};
 use crate::domain::catalog::Limits;
 use crate::gateways::zenopay::client::{Client, ClientError};
-use crate::gateways::zenopay::proof::Keys;
 use crate::http::Site;
-use crate::jobs::relay;
-use crate::jobs::relay::Relay;
 use crate::jobs::relay::proofs::Proofs;
+use crate::jobs::relay::{Relay, RelayContext};
 use crate::observability::metrics::Metrics;
-use crate::sandbox::Sandbox;
 use crate::sms;
 use crate::store::Store;
 use crate::supervisor::UnderWay;
 use crate::timekeeper::Timekeeper;
 
-/// No hotspot has more waiters than this.
-const MOST: usize = 20_000;
-
-pub(super) fn simulated(config: &Config, store: &Store) -> reqwest::Result<Option<Sandbox>> {
-    match config.zenopay.mode {
-        Mode::Sandbox => {
-            let key = config.zenopay.key();
-            Sandbox::new(store.clone(), config.sandbox.clone(), key).map(Some)
-        }
-        Mode::Live => Ok(None),
-    }
-}
+/// More parked polls than a hotspot has guests.
+const WAITERS_MAX: usize = 20_000;
 
 /// The client of ZenoPay, or of the simulation on our own port.
 pub(super) fn client(config: &Config, here: &Url) -> Result<Client, ClientError> {
@@ -60,8 +47,14 @@ pub(super) fn site(config: &Config, here: &Url) -> Site {
 pub(super) fn proofs(config: &Config, store: &Store, metrics: &Arc<Metrics>) -> Option<Proofs> {
     let radius = &config.radius;
     let (server, secret) = (radius.server?, radius.secret.clone()?);
-    let per_min = radius.proofs_per_min;
-    (per_min > 0).then(|| Proofs::new(store.clone(), server, secret, per_min, metrics.clone()))
+    let interval = Duration::from_secs(60).checked_div(radius.proofs_per_min)?;
+    Some(Proofs {
+        store: store.clone(),
+        server,
+        secret,
+        interval,
+        metrics: metrics.clone(),
+    })
 }
 
 pub(super) fn relay(
@@ -71,7 +64,7 @@ pub(super) fn relay(
     metrics: &Arc<Metrics>,
 ) -> reqwest::Result<Relay> {
     let carrier = sms::carrier(&config.sms, config.zenopay.key(), config.zenopay.mode)?;
-    Ok(Relay::new(relay::Parts {
+    Ok(Relay::new(RelayContext {
         store: store.clone(),
         carrier,
         attempts_max: config.sms.attempts_max,
@@ -98,7 +91,12 @@ pub(super) fn checkout(
         store: store.clone(),
         orders: orders.clone(),
         client,
-        limits: limits(config),
+        limits: Limits {
+            prompts_per_phone: config.limits.prompts_per_phone,
+            unpaid_per_phone_day: config.limits.unpaid_per_phone_day,
+            prompts_per_sec: config.limits.prompts_per_sec,
+            resume: TimeDelta::seconds(i64::from(config.portal.resume_secs)),
+        },
         expire_after: TimeDelta::seconds(i64::from(config.orders.expire_after_secs)),
         public_url: public_url(config, here),
         background,
@@ -114,25 +112,6 @@ pub(super) fn facts(config: &Config, here: &Url, store: &Store) -> FactSource {
             "{}/v/",
             public_url(config, here).as_str().trim_end_matches('/')
         ),
-    }
-}
-
-pub(super) fn webhook_auth(config: &Config) -> WebhookAuth {
-    WebhookAuth {
-        keys: Keys {
-            current: config.zenopay.key(),
-            previous: config.zenopay.previous_api_key.clone(),
-        },
-        confirm: config.zenopay.confirm,
-    }
-}
-
-pub(super) fn limits(config: &Config) -> Limits {
-    Limits {
-        prompts_per_phone: config.limits.prompts_per_phone,
-        unpaid_per_phone_day: config.limits.unpaid_per_phone_day,
-        prompts_per_sec: config.limits.prompts_per_sec,
-        resume: TimeDelta::seconds(i64::from(config.portal.resume_secs)),
     }
 }
 
@@ -167,7 +146,7 @@ pub(super) fn local_url(address: SocketAddr) -> Url {
 /// files, so that webhooks always find a connection.
 pub(super) fn default_waiters() -> usize {
     let limits = fs::read_to_string("/proc/self/limits").unwrap_or_default();
-    soft_limit(&limits).map_or(MOST, |limit| MOST.min(limit / 4 * 3))
+    soft_limit(&limits).map_or(WAITERS_MAX, |limit| WAITERS_MAX.min(limit / 4 * 3))
 }
 
 /// The table of `proc_pid_limits(5)`: name, soft limit, hard limit, unit.

@@ -6,7 +6,8 @@
 //! with this order id or another: the phone may be ringing.
 
 use chrono::TimeDelta;
-use rand::TryRng;
+use rand::RngExt;
+use rand::rand_core::UnwrapErr;
 use rand::rngs::SysRng;
 use serde_json::json;
 use tracing::{info, warn};
@@ -168,11 +169,12 @@ impl Checkout {
         };
         info!(order = %order_id.order_ref(), answer = word, duration_ms = facts.duration.as_millis() as u64, "push");
         let call = GatewayCall {
-            order_id,
-            kind: "create",
+            id: 0,
+            order_id: order_id.0,
+            kind: "create".to_owned(),
             at,
-            duration: facts.duration,
-            http_status: facts.http_status,
+            duration_ms: facts.duration.as_secs_f64() * 1_000.0,
+            http_status: facts.http_status.map(i32::from),
             answer: word.to_owned(),
             detail,
         };
@@ -239,9 +241,5 @@ fn same_purchase(purchase: &Purchase, payment: Payment) -> Result<Payment, Check
 }
 
 fn random() -> [u8; 16] {
-    let mut bytes = [0; 16];
-    SysRng
-        .try_fill_bytes(&mut bytes)
-        .expect("the operating system has random bytes");
-    bytes
+    UnwrapErr(SysRng).random()
 }

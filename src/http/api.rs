@@ -6,7 +6,6 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use chrono::TimeDelta;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -63,8 +62,6 @@ pub struct Api {
     pub wait_max: Duration,
     /// Clients by address, and their rate limits.
     pub clients: Clients,
-    /// How long a payment request on a phone is taken to be open.
-    pub resume: TimeDelta,
     /// The last minutes of the metrics, for charts.
     pub history: History,
     /// What pages show of the shop.

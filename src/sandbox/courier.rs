@@ -80,7 +80,7 @@ impl Sandbox {
 
         let free = AT_ONCE.saturating_sub(under_way.len()) as u64;
         if free > 0 {
-            let webhooks = self.store.sandbox_claim_webhooks(now, LEASE, free);
+            let webhooks = self.store.sandbox_claim_webhooks(now..now + LEASE, free);
             for webhook in webhooks.await? {
                 under_way.spawn(self.clone().send(webhook));
                 done += 1;
@@ -104,7 +104,7 @@ impl Sandbox {
         let answer = http_client::call(post, ANSWER_BYTES_MAX).await.ok();
         let http_status = answer.map(|answer| answer.status);
         let tried = after(webhook, http_status, self.store.clock().now());
-        while let Err(error) = self.store.sandbox_tried(vec![tried.clone()]).await {
+        while let Err(error) = self.store.sandbox_tried(&tried).await {
             warn!(%error, "the answer to a simulated webhook is not recorded; trying again");
             sleep(IDLE_TICK).await;
         }

@@ -175,7 +175,7 @@ fn entry((payment, planned, delivered): (SandboxPayment, i64, i64)) -> Entry {
     Entry {
         order_id: payment.order_id,
         amount: payment.amount,
-        buyer_phone: payment.buyer_phone.international().to_owned(),
+        buyer_phone: payment.buyer_phone,
         payment_status: payment.payment_status,
         reference: payment.reference,
         created_at: rfc3339(payment.created_at),

@@ -26,7 +26,7 @@ pub(super) fn decide(
     };
 
     payment.payment_status = word.to_owned();
-    payment.channel = Some(channel(&payment.buyer_phone).to_owned());
+    payment.channel = Some(channel(&Phone::from_stored(payment.buyer_phone.clone())).to_owned());
     // ZenoPay's number has ten digits.
     let reference = behaviour.reference.clone().or(payment.reference);
     payment.reference = reference.or_else(|| Some(random(DIGITS, 10)));
@@ -162,9 +162,10 @@ mod tests {
     fn pending(behaviour: Behaviour) -> SandboxPayment {
         let created_at = Utc::now() - TimeDelta::seconds(3);
         SandboxPayment {
+            id: 1,
             order_id: "677e43274d7cb".to_owned(),
             amount: 2_000,
-            buyer_phone: Phone::read("0784000000").unwrap(),
+            buyer_phone: "255784000000".to_owned(),
             webhook_url: Some("http://127.0.0.1:8080/hook".to_owned()),
             metadata: None,
             payment_status: "PENDING".to_owned(),

@@ -13,10 +13,11 @@ use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 use uuid::Uuid;
 
+use super::Store;
 use super::engine::connect::in_time;
 use super::engine::reader::is_any_of;
 use super::engine::sql;
-use super::{Store, StoreError};
+use super::error::Result;
 use crate::domain::order::OrderId;
 use crate::supervisor::Task;
 
@@ -48,7 +49,7 @@ type Notices = Vec<(OrderId, i32)>;
 #[derive(Debug)]
 pub enum PeerEvent {
     /// These orders have these versions.
-    Changed(Vec<(OrderId, i32)>),
+    Changed(Notices),
     /// Notices may have been lost while reconnecting: read all watched orders again.
     Lost,
 }
@@ -63,8 +64,8 @@ impl Store {
     /// transaction it would make all commits wait for each other.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`]; a process that was not notified finds out within a second.
-    pub async fn announce(&self, process: Uuid, notices: Notices) -> Result<(), StoreError> {
+    /// `StoreError::Unavailable`; a process that was not notified finds out within a second.
+    pub async fn announce(&self, process: Uuid, notices: Notices) -> Result<()> {
         if !self.is_shared() {
             return Ok(());
         }
@@ -152,8 +153,8 @@ impl Store {
     /// The committed versions of these orders.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn versions(&self, orders: Vec<OrderId>) -> Result<Notices, StoreError> {
+    /// `StoreError::Unavailable`.
+    pub async fn versions(&self, orders: Vec<OrderId>) -> Result<Notices> {
         let (db, mut versions) = (self.db(), Vec::with_capacity(orders.len()));
         for batch in orders.chunks(READ_BATCH) {
             let found = payments::Entity::find()

@@ -25,7 +25,7 @@ pub enum StoreError {
     #[error("the database is not available: {0}")]
     Locked(String),
     /// Another server has the SQLite file.
-    #[error("database.url: another malipo serves from {0}; one server a file")]
+    #[error("database.url: another malipo already uses {0}; a SQLite file can have one server")]
     InUse(String),
     /// The database refused the change, which is rolled back.
     #[error("the database refused: {0}")]
@@ -71,13 +71,18 @@ impl StoreError {
         }
     }
 
+    /// What went wrong from the moment that the commit was sent.
+    pub(super) fn commit_unknown(why: impl ToString) -> Self {
+        Self::CommitUnknown(DbErr::Custom(why.to_string()))
+    }
+
     /// Whether a unique key refused a row.
     pub(super) fn is_duplicate(error: &DbErr) -> bool {
         matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
     }
 }
 
-/// Before the commit: nothing is written.
+/// A failure that a test asks for before the commit: nothing is written.
 impl From<Failure> for StoreError {
     fn from(wanted: Failure) -> Self {
         Self::Aborted(DbErr::Custom(wanted.to_string()))

@@ -1,17 +1,17 @@
 //! The journal: webhook deliveries as they were answered, calls to the gateway, and the lines of an
 //! order's timeline that are in no other table.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use entities::webhook_deliveries::{self, Column, Entity};
 use entities::{gateway_calls, order_events};
-use sea_orm::ActiveValue::Set;
+use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DerivePartialModel, EntityTrait, QueryFilter, QueryOrder,
-    QuerySelect, QueryTrait, Select,
+    ColumnTrait, Condition, ConnectionTrait, DerivePartialModel, EntityTrait, QueryFilter,
+    QueryOrder, QuerySelect, Select,
 };
 
 use crate::domain::catalog::Tzs;
@@ -23,6 +23,8 @@ use crate::store::operators::audit_log;
 use crate::store::orders::search::Page;
 use crate::store::{AuditEntry, Store};
 
+/// One call to ZenoPay. Its `id` is 0 until it is written; its `detail` never has a phone or a key.
+pub use entities::gateway_calls::Model as GatewayCall;
 /// A delivery with its body, which has up to 64 KiB and is empty once it was deleted.
 pub use entities::webhook_deliveries::Model as OldDelivery;
 
@@ -51,25 +53,6 @@ pub struct DeliveryRecord {
     pub body: Bytes,
 }
 
-/// One call to ZenoPay.
-#[derive(Clone, Debug)]
-pub struct GatewayCall {
-    /// The order that it was about.
-    pub order_id: OrderId,
-    /// `create` or `order_status`.
-    pub kind: &'static str,
-    /// When it was made.
-    pub at: DateTime<Utc>,
-    /// How long it took.
-    pub duration: Duration,
-    /// `None` when no answer came.
-    pub http_status: Option<u16>,
-    /// What the answer meant, in a word.
-    pub answer: String,
-    /// More about it; never a phone or a key.
-    pub detail: Option<String>,
-}
-
 /// A filter of deliveries, and a page.
 #[derive(Clone, Default)]
 pub struct JournalSearch {
@@ -84,7 +67,7 @@ pub struct JournalSearch {
 }
 
 /// A delivery without its body.
-#[derive(Clone, DerivePartialModel)]
+#[derive(Clone, Debug, PartialEq, DerivePartialModel)]
 #[sea_orm(entity = "Entity")]
 pub struct JournalRow {
     /// Its number.
@@ -138,14 +121,8 @@ impl Store {
     pub async fn record_call(&self, call: GatewayCall) -> Result<()> {
         let mut rows = Rows::default();
         rows.add(gateway_calls::ActiveModel {
-            order_id: Set(call.order_id.0),
-            kind: Set(call.kind.to_owned()),
-            at: Set(call.at),
-            duration_ms: Set(call.duration.as_secs_f64() * 1_000.0),
-            http_status: Set(call.http_status.map(i32::from)),
-            answer: Set(call.answer),
-            detail: Set(call.detail),
-            ..Default::default()
+            id: NotSet,
+            ..call.into()
         });
         self.insert(rows).await
     }
@@ -188,7 +165,7 @@ impl Store {
         sql::tuple(&self.db(), body, [id.into()]).await
     }
 
-    /// At most `most` deliveries after number `after` that came before `before`, in their order.
+    /// At most `limit` deliveries after number `after` that came before `before`, in their order.
     ///
     /// # Errors
     /// `StoreError::Unavailable`.
@@ -196,13 +173,13 @@ impl Store {
         &self,
         after: i64,
         before: DateTime<Utc>,
-        most: u64,
+        limit: u64,
     ) -> Result<Vec<OldDelivery>> {
         let old = Entity::find()
             .filter(Column::Id.gt(after))
             .filter(Column::ReceivedAt.lt(before))
             .order_by_asc(Column::Id)
-            .limit(most);
+            .limit(limit);
         Ok(old.all(&self.db()).await?)
     }
 
@@ -210,10 +187,10 @@ impl Store {
     ///
     /// # Errors
     /// As `Store::transaction`.
-    pub async fn forget_bodies(&self, numbers: Vec<i64>) -> Result<u64> {
+    pub async fn forget_bodies(&self, ids: Vec<i64>) -> Result<u64> {
         let forget = Entity::update_many()
             .col_expr(Column::Body, Expr::value(Vec::<u8>::new()))
-            .filter(Column::Id.is_in(numbers))
+            .filter(Column::Id.is_in(ids))
             .filter(Column::Body.ne(Vec::<u8>::new()));
         self.transaction(move |txn| {
             Box::pin(async move { Ok(forget.exec(txn).await?.rows_affected) })
@@ -224,19 +201,12 @@ impl Store {
 
 /// A page of deliveries. Both indexes of the journal end in `id`, so the page is read in order.
 pub fn page_of(search: &JournalSearch) -> Select<Entity> {
-    let outcome = search.outcome.map(|outcome| outcome.as_str());
-    Entity::find()
-        .apply_if(outcome, |page, outcome| {
-            page.filter(Column::Outcome.eq(outcome))
-        })
-        .apply_if(search.order_id.as_ref(), |page, id| {
-            page.filter(Column::OrderId.eq(id))
-        })
-        .apply_if(search.before, |page, before| {
-            page.filter(Column::Id.lt(before))
-        })
-        .order_by_desc(Column::Id)
-        .limit(search.limit + 1)
+    let filter = Condition::all()
+        .add_option(search.outcome.map(|it| Column::Outcome.eq(it.as_str())))
+        .add_option((search.order_id.as_ref()).map(|id| Column::OrderId.eq(id)))
+        .add_option(search.before.map(|before| Column::Id.lt(before)));
+    let page = Entity::find().filter(filter);
+    page.order_by_desc(Column::Id).limit(search.limit + 1)
 }
 
 /// The row of a delivery. The writer sets `processing_ms` when it makes the last statement before

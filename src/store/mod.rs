@@ -4,8 +4,8 @@
 //! [`DeliveryRecord`] is a line of the journal; [`StoreError`] says whether trying again helps.
 //!
 //! There are six ways to the database. [`Store::commit`] writes a change of an order,
-//! `Store::insert` new rows alone, `Store::transaction` other rows that belong together, `Store::share` the same for short and frequent
-//! work, `Store::execute` one statement, and `Store::db` reads.
+//! `Store::insert` new rows alone, `Store::transaction` other rows that belong together, `Store::share`
+//! the same for short and frequent work, `Store::execute` one statement, and `Store::db` reads.
 //!
 //! # Invariants
 //! All database work runs on the runtime that the store owns, as a task that its caller only awaits.
@@ -29,7 +29,7 @@ use crate::domain::people::Secret;
 use crate::failpoint::{Failpoints, Point};
 use crate::supervisor::Supervisor;
 
-mod clock;
+mod catalog;
 mod cluster;
 mod engine;
 mod error;
@@ -37,13 +37,11 @@ mod journal;
 mod operators;
 mod orders;
 mod outbox;
-mod price_list;
 mod privacy;
 mod radius;
 mod reports;
 mod rows;
 mod sandbox;
-mod vouchers;
 
 use cluster::ListenerState;
 use engine::connect::Pools;
@@ -52,9 +50,12 @@ use engine::reader::Reader;
 use engine::runtime::DatabaseRuntime;
 use engine::writer::Writer;
 use engine::{files, sql};
+use error::Result;
 
-pub use clock::Clock;
+pub use catalog::price_list::{ListedPackage, Listing, NewPackage};
+pub use catalog::vouchers::{Batch, Issued, KnownVoucher, NewBatch, VoucherRow};
 pub use cluster::PeerEvent;
+pub use engine::clock::Clock;
 pub use engine::connect::{SQLITE_CACHE_KIB, SQLITE_LOG_PAGES};
 pub use engine::files::exposed;
 pub use error::StoreError;
@@ -65,19 +66,15 @@ pub use operators::tokens::{Fingerprint, KnownOperator, fresh_token};
 pub use orders::audit::{JournalLine, OrderRows};
 pub use orders::commit::Change;
 pub use orders::create::{NewOrder, Placed};
-pub use orders::due::DueOrder;
 pub use orders::search::{OrderSearch, Page};
-pub use outbox::disconnects::{DisconnectAttempt, QueuedDisconnect};
-pub use outbox::receipts::{Arrival, AwaitedReceipt};
-pub use outbox::sms::{Attempt, QueuedSms, SentSms};
-pub use outbox::{DeadLetter, DeadLetters, Dropped};
-pub use price_list::{ListedPackage, Listing, NewPackage};
+pub use outbox::disconnects::QueuedDisconnect;
+pub use outbox::sms::{Arrival, Attempt, ClaimedSms, SentSms};
+pub use outbox::{DeadLetter, DeadLetters, Dropped, FailedAttempt};
 pub use privacy::{Erased, Erasure};
 pub use radius::users::{NOT_LET_IN, NOT_TESTED, Refusals, SoldVoucher, TESTED};
 pub use reports::overview::{DependencyHealth, Overview};
-pub use reports::{DailyReport, DaySales, Listed, OrderLine, Orphan, PackageSales, Total};
+pub use reports::{DailyReport, DaySales, Listed, OrderLine, PackageSales, Total};
 pub use sandbox::{NEVER_DUE, SandboxPayment, SandboxWebhook};
-pub use vouchers::{Batch, Issued, KnownVoucher, NewBatch, PrintedVoucher};
 
 /// How long a stop waits for database work under way. Sales were waited for already.
 const CLOSE_WITHIN: Duration = Duration::from_secs(2);
@@ -114,10 +111,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`] when the database cannot be reached,
     /// [`StoreError::InUse`] when another server has the SQLite file.
-    pub async fn open(
-        config: &DatabaseConfig,
-        supervisor: &Supervisor,
-    ) -> Result<Self, StoreError> {
+    pub async fn open(config: &DatabaseConfig, supervisor: &Supervisor) -> Result<Self> {
         let only_server = files::claim(config)?;
         let store = Self::connect(config, supervisor.clone(), only_server).await?;
         if let Some(open) = exposed(config) {
@@ -126,11 +120,11 @@ impl Store {
         Ok(store)
     }
 
-    /// Opens the database beside a running server, to look at it.
+    /// Opens the database beside a running server, for a tool.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    pub async fn open_beside(config: &DatabaseConfig) -> Result<Self, StoreError> {
+    pub async fn open_beside(config: &DatabaseConfig) -> Result<Self> {
         Self::connect(config, Supervisor::new(), None).await
     }
 
@@ -138,7 +132,7 @@ impl Store {
         config: &DatabaseConfig,
         supervisor: Supervisor,
         only_server: Option<File>,
-    ) -> Result<Self, StoreError> {
+    ) -> Result<Self> {
         files::prepare(config)?;
         let runtime = DatabaseRuntime::start()?;
         let (url, stalled) = (config.url.clone(), runtime.stalled.clone());
@@ -172,23 +166,13 @@ impl Store {
 
     /// Runs work that writes on the store's own runtime, to its end, even if the caller leaves.
     /// A panic becomes an error.
-    fn run<T, W>(&self, work: W) -> impl Future<Output = Result<T, StoreError>> + use<T, W>
+    fn run<T, W>(&self, work: W) -> impl Future<Output = Result<T>> + use<T, W>
     where
         T: Send + 'static,
-        W: Future<Output = Result<T, StoreError>> + Send + 'static,
+        W: Future<Output = Result<T>> + Send + 'static,
     {
         let stalled = self.inner.runtime.stalled.clone();
         (self.inner.runtime).run(async move { stalled.write(work).await })
-    }
-
-    /// Runs work that only reads.
-    fn read<T, W>(&self, work: W) -> impl Future<Output = Result<T, StoreError>> + use<T, W>
-    where
-        T: Send + 'static,
-        W: Future<Output = Result<T, StoreError>> + Send + 'static,
-    {
-        let stalled = self.inner.runtime.stalled.clone();
-        (self.inner.runtime).run(async move { stalled.read(work).await })
     }
 
     fn backend(&self) -> DbBackend {
@@ -200,7 +184,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    pub async fn now(&self) -> Result<DateTime<Utc>, StoreError> {
+    pub async fn now(&self) -> Result<DateTime<Utc>> {
         if self.is_shared() {
             let now = sql::tuple(&self.db(), "SELECT clock_timestamp()", []).await?;
             if let Some(now) = now {
@@ -225,18 +209,18 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::CommitUnknown`], if a test wants one here.
-    pub fn reach_after_commit(&self, point: Point) -> Result<(), StoreError> {
+    pub fn reach_after_commit(&self, point: Point) -> Result<()> {
         let reached = self.inner.failpoints.reach(point);
-        reached.map_err(|wanted| StoreError::CommitUnknown(DbErr::Custom(wanted.to_string())))
+        reached.map_err(StoreError::commit_unknown)
     }
 
     /// Tests whether the database answers.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when it does not.
-    pub async fn ping(&self) -> Result<(), StoreError> {
-        let reader = self.inner.pools.reader.clone();
-        self.read(async move { Ok(reader.ping().await?) }).await
+    pub async fn ping(&self) -> Result<()> {
+        let _: Option<i32> = sql::tuple(&self.db(), "SELECT 1", []).await?;
+        Ok(())
     }
 
     /// Closes the pools after the work under way, or without it if that takes too long. No caller
@@ -248,7 +232,7 @@ impl Store {
             let pools = [&pools.reader, &pools.side, &pools.writer, &pools.lanes];
             let closing = timeout(CLOSE_WITHIN, join_all(pools.map(Pool::close)));
             match closing.await {
-                Ok(closed) => Ok(closed.into_iter().collect::<Result<(), _>>()?),
+                Ok(closed) => Ok(closed.into_iter().collect::<Result<(), DbErr>>()?),
                 Err(_) => Err(StoreError::Unavailable("no answer in time".to_owned())),
             }
         });

@@ -8,15 +8,13 @@ use sea_orm::{ColIdx, ConnectionTrait, DbErr, QueryResult, Select, TryGetError, 
 use uuid::Uuid;
 
 use super::StoreError;
+use super::error::Result;
 use crate::domain::access::{Allowance, DeviceMac, OwnerToken, Voucher, VoucherCode};
 use crate::domain::catalog::{CURRENCY, Package, Terms, Tzs, Validity};
 use crate::domain::order::{FailureReason, GatewayFacts, OrderId, Payment, Status};
 use crate::domain::people::{Language, Personal, Phone, Secret};
 
-pub(super) fn payment(
-    row: payments::Model,
-    voucher: Option<vouchers::Model>,
-) -> Result<Payment, StoreError> {
+pub(super) fn payment(row: payments::Model, voucher: Option<vouchers::Model>) -> Result<Payment> {
     Ok(Payment {
         id: row.id,
         order_id: OrderId(row.order_id),
@@ -67,13 +65,13 @@ pub(super) fn payment(
 pub(super) async fn orders(
     db: &impl ConnectionTrait,
     query: Select<payments::Entity>,
-) -> Result<Vec<Payment>, StoreError> {
+) -> Result<Vec<Payment>> {
     let found = query.find_also_related(vouchers::Entity).all(db).await?;
     let order = |(row, voucher)| payment(row, voucher);
     found.into_iter().map(order).collect()
 }
 
-pub(super) fn status(word: &str) -> Result<Status, StoreError> {
+pub(super) fn status(word: &str) -> Result<Status> {
     Status::read(word).ok_or_else(|| StoreError::Corrupt(format!("payments.status {word:?}")))
 }
 
@@ -100,11 +98,11 @@ fn voucher(row: vouchers::Model) -> Voucher {
     }
 }
 
-pub(super) fn validity(word: &str) -> Result<Validity, StoreError> {
+pub(super) fn validity(word: &str) -> Result<Validity> {
     Validity::read(word).ok_or_else(|| StoreError::Corrupt(format!("validity {word:?}")))
 }
 
-pub(super) fn package(row: packages::Model) -> Result<Package, StoreError> {
+pub(super) fn package(row: packages::Model) -> Result<Package> {
     Ok(Package {
         id: row.id,
         price: Tzs(row.price),
@@ -227,7 +225,7 @@ pub(super) fn new_payment(
 }
 
 /// What a voucher gives.
-pub(super) fn allowance(row: &vouchers::Model) -> Result<Allowance, StoreError> {
+pub(super) fn allowance(row: &vouchers::Model) -> Result<Allowance> {
     Ok(Allowance {
         validity: validity(&row.validity)?,
         duration: TimeDelta::minutes(i64::from(row.duration_minutes)),

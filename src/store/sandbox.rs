@@ -5,18 +5,16 @@
 //! A decision and the webhooks that report it are written together, and only if the payment is still
 //! as it was when the decision was made.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use entities::{sandbox_payments, sandbox_webhooks};
-use sea_orm::ActiveValue::{NotSet, Set};
+use sea_orm::ActiveValue::NotSet;
 use sea_orm::sea_query::OnConflict;
-use sea_orm::{
-    ActiveValue, ColumnTrait, DatabaseTransaction, DeriveIntoActiveModel, EntityTrait,
-    FromQueryResult, IntoActiveModel, IntoActiveValue, QueryFilter, QueryOrder, QuerySelect,
-};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
+use super::Store;
 use super::engine::sql;
-use super::{Store, StoreError};
-use crate::domain::people::Phone;
+use super::engine::transaction::Lease;
+use super::error::Result;
 
 /// The due time of a webhook that was given up: the last second that both databases and RFC 3339 can
 /// write.
@@ -31,51 +29,16 @@ const NEXT_DUE: &str = "SELECT (SELECT min(decide_at) FROM sandbox_payments), \
 /// it.
 pub use entities::sandbox_webhooks::Model as SandboxWebhook;
 
-/// A payment as the simulated ZenoPay knows it. `Debug` is not derived: the webhook URL ends
-/// in a secret.
-#[derive(Clone, DeriveIntoActiveModel, FromQueryResult)]
-#[sea_orm(active_model = "sandbox_payments::ActiveModel")]
-pub struct SandboxPayment {
-    /// As the merchant sent it, so any text.
-    pub order_id: String,
-    /// Whole shillings.
-    pub amount: i64,
-    /// The phone that gets the prompt.
-    pub buyer_phone: Phone,
-    /// Where webhooks go; `None` sends none.
-    pub webhook_url: Option<String>,
-    /// JSON, echoed in the webhook.
-    pub metadata: Option<String>,
-    /// One of ZenoPay's statuses, such as `PENDING`.
-    pub payment_status: String,
-    /// ZenoPay's number, once the subscriber has decided.
-    pub reference: Option<String>,
-    /// The mobile-money operator's number, once money has moved.
-    pub transid: Option<String>,
-    /// As in `MPESA-TZ`, once the subscriber has decided.
-    pub channel: Option<String>,
-    /// JSON: how this payment is to behave.
-    pub behaviour: String,
-    /// When the prompt appeared.
-    pub created_at: DateTime<Utc>,
-    /// When the subscriber decides; `None` when no decision is expected.
-    pub decide_at: Option<DateTime<Utc>>,
-}
-
-impl IntoActiveValue<String> for Phone {
-    fn into_active_value(self) -> ActiveValue<String> {
-        Set(self.international().to_owned())
-    }
-}
+/// A payment as the simulated ZenoPay knows it. Its `id` is 0 until it is written. Its webhook URL ends
+/// in a secret: log nothing of it.
+pub use entities::sandbox_payments::Model as SandboxPayment;
 
 impl Store {
     /// The time by the store's clock, and the next due time; `None` when nothing is open.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn sandbox_clock(
-        &self,
-    ) -> Result<(DateTime<Utc>, Option<DateTime<Utc>>), StoreError> {
+    /// `StoreError::Unavailable`.
+    pub async fn sandbox_clock(&self) -> Result<(DateTime<Utc>, Option<DateTime<Utc>>)> {
         type Due = Option<DateTime<Utc>>;
         let due: Option<(Due, Due)> = sql::tuple(&self.db(), NEXT_DUE, []).await?;
         let (decide_at, due_at) = due.unwrap_or_default();
@@ -87,8 +50,8 @@ impl Store {
     /// How new payments behave, as JSON; `None` if that was never set.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn sandbox_switches(&self) -> Result<Option<String>, StoreError> {
+    /// `StoreError::Unavailable`.
+    pub async fn sandbox_switches(&self) -> Result<Option<String>> {
         sql::tuple(&self.db(), "SELECT behaviour FROM sandbox_switches", []).await
     }
 
@@ -96,11 +59,7 @@ impl Store {
     ///
     /// # Errors
     /// As `Store::execute`.
-    pub async fn sandbox_set_switches(
-        &self,
-        behaviour: String,
-        now: DateTime<Utc>,
-    ) -> Result<(), StoreError> {
+    pub async fn sandbox_set_switches(&self, behaviour: String, now: DateTime<Utc>) -> Result<()> {
         let set = "INSERT INTO sandbox_switches (id, behaviour, updated_at) VALUES (1, $1, $2) \
              ON CONFLICT (id) DO UPDATE \
              SET behaviour = excluded.behaviour, updated_at = excluded.updated_at";
@@ -112,10 +71,14 @@ impl Store {
     ///
     /// # Errors
     /// As `Store::transaction`.
-    pub async fn sandbox_create(&self, payment: SandboxPayment) -> Result<bool, StoreError> {
+    pub async fn sandbox_create(&self, payment: SandboxPayment) -> Result<bool> {
         self.share(move |txn| {
+            let row = sandbox_payments::ActiveModel {
+                id: NotSet,
+                ..payment.clone().into()
+            };
             let mut unless_known = OnConflict::column(sandbox_payments::Column::OrderId);
-            let insert = sandbox_payments::Entity::insert(payment.clone().into_active_model())
+            let insert = sandbox_payments::Entity::insert(row)
                 .on_conflict(unless_known.do_nothing().to_owned());
             Box::pin(async move { Ok(insert.exec_without_returning(txn).await? == 1) })
         })
@@ -125,27 +88,22 @@ impl Store {
     /// One payment, by the merchant's order id.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn sandbox_find(&self, order_id: &str) -> Result<Option<SandboxPayment>, StoreError> {
-        let by_order = sql::select::<sandbox_payments::Entity>("WHERE order_id = $1");
-        sql::row(&self.db(), &by_order, [order_id.into()]).await
+    /// `StoreError::Unavailable`.
+    pub async fn sandbox_find(&self, order_id: &str) -> Result<Option<SandboxPayment>> {
+        sql::model(&self.db(), "WHERE order_id = $1", [order_id.into()]).await
     }
 
     /// The newest payments, each with the number of its webhooks, and of those that were answered 200.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn sandbox_recent(
-        &self,
-        most: u64,
-    ) -> Result<Vec<(SandboxPayment, i64, i64)>, StoreError> {
+    /// `StoreError::Unavailable`.
+    pub async fn sandbox_recent(&self, limit: u64) -> Result<Vec<(SandboxPayment, i64, i64)>> {
         let db = &self.db();
-        let newest = sql::select::<sandbox_payments::Entity>("ORDER BY id DESC LIMIT $1");
-        let newest = sql::rows(db, &newest, [most.into()]).await?;
+        let newest = sql::models(db, "ORDER BY id DESC LIMIT $1", [limit.into()]).await?;
         let counts = "SELECT order_id, COUNT(*), COUNT(delivered_at) FROM sandbox_webhooks \
              WHERE order_id IN (SELECT order_id FROM sandbox_payments ORDER BY id DESC LIMIT $1) \
              GROUP BY order_id";
-        let counts: Vec<(String, i64, i64)> = sql::tuples(db, counts, [most.into()]).await?;
+        let counts: Vec<(String, i64, i64)> = sql::tuples(db, counts, [limit.into()]).await?;
         let counted = |payment: SandboxPayment| {
             let count = counts.iter().find(|(order, ..)| *order == payment.order_id);
             let (planned, delivered) = count.map_or((0, 0), |(_, all, done)| (*all, *done));
@@ -164,7 +122,7 @@ impl Store {
         order_id: &str,
         behaviour: String,
         decide_at: DateTime<Utc>,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<bool> {
         let summon =
             "UPDATE sandbox_payments SET behaviour = $1, decide_at = $2 WHERE order_id = $3";
         let values = [behaviour.into(), decide_at.into(), order_id.into()];
@@ -174,17 +132,12 @@ impl Store {
     /// Payments whose decision is due at `now`, the longest overdue first.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn sandbox_due(
-        &self,
-        now: DateTime<Utc>,
-        most: u64,
-    ) -> Result<Vec<SandboxPayment>, StoreError> {
+    /// `StoreError::Unavailable`.
+    pub async fn sandbox_due(&self, now: DateTime<Utc>, limit: u64) -> Result<Vec<SandboxPayment>> {
         // In the same order everywhere, so that two processes queue up for the rows and do not block
         // each other.
         let due = "WHERE decide_at <= $1 ORDER BY decide_at, id LIMIT $2";
-        let due = sql::select::<sandbox_payments::Entity>(due);
-        sql::rows(&self.db(), &due, [now.into(), most.into()]).await
+        sql::models(&self.db(), due, [now.into(), limit.into()]).await
     }
 
     /// Writes decisions, each with the webhooks that report it, in one transaction. Leaves out a payment
@@ -195,93 +148,78 @@ impl Store {
     pub async fn sandbox_decide(
         &self,
         decided: Vec<(SandboxPayment, Vec<SandboxWebhook>)>,
-    ) -> Result<usize, StoreError> {
+    ) -> Result<usize> {
         if decided.is_empty() {
             return Ok(0);
         }
-        self.transaction(move |txn| Box::pin(write_decisions(txn, decided)))
-            .await
+        self.transaction(move |txn| {
+            Box::pin(async move {
+                let mut written = 0;
+                for (payment, planned) in decided {
+                    // Only if the due time and the behaviour are still those that were read before
+                    // the decision.
+                    let decide = "UPDATE sandbox_payments SET payment_status = $1, reference = $2, \
+                         transid = $3, channel = $4, decide_at = NULL \
+                         WHERE order_id = $5 AND decide_at = $6 AND behaviour = $7";
+                    let values = [
+                        payment.payment_status.into(),
+                        payment.reference.into(),
+                        payment.transid.into(),
+                        payment.channel.into(),
+                        payment.order_id.into(),
+                        payment.decide_at.into(),
+                        payment.behaviour.into(),
+                    ];
+                    if sql::execute(txn, decide, values).await? == 1 {
+                        written += 1;
+                        let new = |webhook: SandboxWebhook| sandbox_webhooks::ActiveModel {
+                            id: NotSet,
+                            ..webhook.into()
+                        };
+                        sandbox_webhooks::Entity::insert_many(planned.into_iter().map(new))
+                            .exec_without_returning(txn)
+                            .await?;
+                    }
+                }
+                Ok(written)
+            })
+        })
+        .await
     }
 
-    /// Claims webhooks that are due at `now` by moving their due time forward by `lease`.
+    /// Claims webhooks that are due at the start of the lease, by moving their due time to its end.
     ///
     /// # Errors
     /// As `Store::transaction`.
     pub async fn sandbox_claim_webhooks(
         &self,
-        now: DateTime<Utc>,
-        lease: TimeDelta,
-        most: u64,
-    ) -> Result<Vec<SandboxWebhook>, StoreError> {
+        lease: Lease,
+        limit: u64,
+    ) -> Result<Vec<SandboxWebhook>> {
         use sandbox_webhooks::Column;
         let due = sandbox_webhooks::Entity::find()
             .filter(Column::DeliveredAt.is_null())
             .order_by_asc(Column::DueAt)
             .order_by_asc(Column::Id)
-            .limit(most);
+            .limit(limit);
         let columns = (Column::Id, Column::DueAt);
-        self.claim(now..now + lease, columns, due).await
+        self.claim(lease, columns, due).await
     }
 
-    /// Records attempts to send webhooks, in one transaction. A webhook that was delivered meanwhile
-    /// stays delivered.
+    /// Records an attempt to send a webhook. One that was delivered meanwhile stays delivered.
     ///
     /// # Errors
-    /// As `Store::transaction`; they are then sent again when their leases end.
-    pub async fn sandbox_tried(&self, webhooks: Vec<SandboxWebhook>) -> Result<(), StoreError> {
-        if webhooks.is_empty() {
-            return Ok(());
-        }
+    /// As `Store::execute`; it is then sent again when its lease ends.
+    pub async fn sandbox_tried(&self, webhook: &SandboxWebhook) -> Result<()> {
         let keep = "UPDATE sandbox_webhooks SET due_at = $1, attempts = $2, delivered_at = $3, \
              http_status = $4 WHERE id = $5 AND delivered_at IS NULL";
-        self.transaction(move |txn| {
-            Box::pin(async move {
-                for webhook in webhooks {
-                    let values = [
-                        webhook.due_at.into(),
-                        webhook.attempts.into(),
-                        webhook.delivered_at.into(),
-                        webhook.http_status.into(),
-                        webhook.id.into(),
-                    ];
-                    sql::execute(txn, keep, values).await?;
-                }
-                Ok(())
-            })
-        })
-        .await
-    }
-}
-
-async fn write_decisions(
-    txn: &DatabaseTransaction,
-    decided: Vec<(SandboxPayment, Vec<SandboxWebhook>)>,
-) -> Result<usize, StoreError> {
-    let mut written = 0;
-    for (payment, planned) in decided {
-        // Only if the due time and the behaviour are still those that were read before the decision.
-        let decide = "UPDATE sandbox_payments SET payment_status = $1, reference = $2, \
-             transid = $3, channel = $4, decide_at = NULL \
-             WHERE order_id = $5 AND decide_at = $6 AND behaviour = $7";
         let values = [
-            payment.payment_status.into(),
-            payment.reference.into(),
-            payment.transid.into(),
-            payment.channel.into(),
-            payment.order_id.into(),
-            payment.decide_at.into(),
-            payment.behaviour.into(),
+            webhook.due_at.into(),
+            webhook.attempts.into(),
+            webhook.delivered_at.into(),
+            webhook.http_status.into(),
+            webhook.id.into(),
         ];
-        if sql::execute(txn, decide, values).await? == 1 {
-            written += 1;
-            let new = |webhook: SandboxWebhook| sandbox_webhooks::ActiveModel {
-                id: NotSet,
-                ..webhook.into()
-            };
-            sandbox_webhooks::Entity::insert_many(planned.into_iter().map(new))
-                .exec_without_returning(txn)
-                .await?;
-        }
+        self.execute(keep, values).await.map(drop)
     }
-    Ok(written)
 }

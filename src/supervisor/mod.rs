@@ -34,8 +34,10 @@ use tracing::error;
 
 use crate::failpoint::{Action, Failpoints};
 
+mod runtime;
 mod task;
 
+pub use runtime::DroppableRuntime;
 pub use task::{OnFailure, Task};
 
 /// The pause before a restart, and what it doubles up to.

@@ -115,7 +115,7 @@ async fn copies_are_answered_while_actors_come_and_go(kind: Kind) {
     }
     let over = Arc::new(AtomicBool::new(false));
     let sweeper = {
-        let (over, in_play) = (over.clone(), app.app.orders.clone());
+        let (over, in_play) = (over.clone(), app.app.api.orders.clone());
         std::thread::spawn(move || {
             while !over.load(Ordering::Relaxed) {
                 in_play.passivate_idle();

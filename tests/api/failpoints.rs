@@ -71,11 +71,14 @@ async fn a_panic_at_any_point_leaves_all_or_nothing_and_the_next_copy_one_sale(k
 /// Delivers COMPLETED for a new order, which fails at this point.
 async fn fail(app: &TestApp, at: Point, action: Action) -> (TestOrder, Answer) {
     let order = app.buy().await;
-    app.app.failpoints().arm(at, action);
+    app.app.api.store.failpoints().arm(at, action);
 
     let failed = app.deliver_word(&order, "COMPLETED").await;
 
-    assert!(!app.app.failpoints().is_armed(), "{at:?} was not reached");
+    assert!(
+        !app.app.api.store.failpoints().is_armed(),
+        "{at:?} was not reached"
+    );
     assert_eq!(app.sale_of(&order).await, expected_rows(at), "{at:?}");
     (order, failed)
 }
@@ -139,7 +142,7 @@ async fn a_guest_whose_notice_is_lost_gets_the_sale_when_the_wait_ends(kind: Kin
         let poll = app.portal(&format!("/payment/status/{}?wait=6&since=1", order.id));
         let failing = async {
             app.until_parked(1).await;
-            app.app.failpoints().arm(at, Action::Error);
+            app.app.api.store.failpoints().arm(at, Action::Error);
             app.deliver_word(&order, "COMPLETED").await
         };
 

@@ -226,7 +226,7 @@ async fn take(
                 expected.become_("EXPIRED");
             }
         }
-        Step::Forgotten => app.app.orders.passivate_idle(),
+        Step::Forgotten => app.app.api.orders.passivate_idle(),
     }
     Ok(())
 }
@@ -251,7 +251,7 @@ async fn reconcile(app: &TestApp, order: &TestOrder) {
     // The reconciler's own loop may come first; either way ZenoPay is asked once. An order that
     // stays open counts that check, and one that has its answer is no longer due.
     while made_due > 0 && asks().await == before && app.database.count(&answered).await == 0 {
-        app.app.reconciler.run_once().await.unwrap();
+        app.app.api.reconciler.run_once().await.unwrap();
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
 }

@@ -28,7 +28,7 @@ on_both_databases! {
 const LONG_AGO: &str = "2020-01-01T00:00:00+00:00";
 
 fn fail(app: &TestApp, task: Task) {
-    app.app.supervisor().set_trap(task);
+    app.app.api.supervisor.set_trap(task);
 }
 
 async fn failures(app: &TestApp, task: Task) -> f64 {

@@ -21,8 +21,8 @@ async fn an_order_that_was_reset_in_the_database_is_not_sold_twice(kind: Kind) {
     app.database.execute(&set_back).await;
     // The actor is passivated, so that the next copy reads the row.
     app.actors_when(|_| {
-        app.app.orders.passivate_idle();
-        app.app.orders.views().is_empty()
+        app.app.api.orders.passivate_idle();
+        app.app.api.orders.views().is_empty()
     })
     .await;
 

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use chrono::TimeDelta;
 use futures_util::future::join_all;
 use malipo::domain::people::Phone;
 use malipo::store::{Erasure, Store};
@@ -148,7 +147,7 @@ async fn customers_are_erased_while_a_crowd_of_their_orders_is_sold(kind: Kind) 
     let leasing = async {
         for _ in 0..20 {
             let now = store.now().await.unwrap();
-            let leased = store.claim_sms(now, TimeDelta::zero(), 20).await;
+            let leased = store.claim_sms(now..now, 20).await;
             leased.unwrap();
         }
     };

@@ -1,7 +1,8 @@
 //! What a decision needs from outside: clock, randomness and shop.
 
 use chrono::Offset;
-use rand::TryRng;
+use rand::RngExt;
+use rand::rand_core::UnwrapErr;
 use rand::rngs::SysRng;
 
 use crate::domain::access::VoucherCode;
@@ -41,10 +42,7 @@ impl FactSource {
 pub fn fresh_code() -> VoucherCode {
     loop {
         // Four times as many bytes as symbols: fewer than one byte in thirty is skipped.
-        let mut bytes = [0_u8; 32];
-        SysRng
-            .try_fill_bytes(&mut bytes)
-            .expect("the operating system has random bytes");
+        let bytes: [u8; 32] = UnwrapErr(SysRng).random();
         if let Some(code) = VoucherCode::from_random_bytes(bytes) {
             return code;
         }

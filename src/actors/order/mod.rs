@@ -95,6 +95,8 @@ pub struct Handled {
     pub outcome: Outcome,
     /// The order as it is now.
     pub payment: Arc<Payment>,
+    /// Whether the order has a new version.
+    pub is_changed: bool,
     /// Whether the request of an operator or a guest is not possible (409).
     pub refused: bool,
 }
@@ -224,7 +226,8 @@ fn publish(
     let (from, version) = (before.status, before.version);
     let refused = matches!(decision.effect, Effect::Refuse);
     let payment = Arc::new(decision.effect.into_payment().unwrap_or(before));
-    if payment.version != version {
+    let is_changed = payment.version != version;
+    if is_changed {
         context.status.publish(payment.clone());
         info!(
             order = %payment.order_id.order_ref(),
@@ -252,6 +255,7 @@ fn publish(
     Handled {
         outcome: decision.outcome,
         payment,
+        is_changed,
         refused,
     }
 }

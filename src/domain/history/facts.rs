@@ -11,8 +11,6 @@ use crate::domain::order::{OrderId, Payment};
 pub struct OrderHistory {
     /// The order as it is now, with its voucher.
     pub payment: Payment,
-    /// When ZenoPay's order-status, and not only a webhook, said that it was paid.
-    pub gateway_confirmed_at: Option<DateTime<Utc>>,
     /// The invoice's number.
     pub invoice: Option<String>,
     /// Why the voucher was revoked.

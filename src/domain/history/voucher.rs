@@ -12,7 +12,7 @@ impl Narrator<'_> {
     /// The sale, its RADIUS user, and its revocation.
     pub(super) fn sale(&mut self, clock: &impl TimeZone<Offset: Display>) {
         let payment = &self.history.payment;
-        if let Some(at) = self.history.gateway_confirmed_at {
+        if let Some(at) = self.history.payment.gateway_confirmed_at {
             self.line(at, "confirmed", "ZenoPay confirms the payment itself");
         }
         let Some(voucher) = &payment.voucher else {

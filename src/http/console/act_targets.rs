@@ -4,6 +4,7 @@ use super::acts::Act;
 use super::format::{money, until};
 use super::packages::price;
 use super::{Caller, Code, Facts, Problem, Section, known};
+use crate::domain::access::VoucherCode;
 use crate::domain::outbox_hold::{Queued, Waiting};
 use crate::domain::people::Language;
 use crate::http::operators::execute::{self, Fields, OrderAct, REASON_MAX, order_subject};
@@ -63,7 +64,8 @@ pub async fn perform(
     match act {
         Act::Revoke if kind == "printed" => {
             let voucher = printed_voucher(id, caller).await?;
-            execute::revoke_printed(voucher.id, voucher.code, fields, caller).await?;
+            let code = VoucherCode::from_stored(voucher.row.code);
+            execute::revoke_printed(voucher.row.id, code, fields, caller).await?;
         }
         Act::Release => decide(OrderAct::Release, id, fields, caller).await?,
         Act::Refuse => decide(OrderAct::Refuse, id, fields, caller).await?,
@@ -246,10 +248,10 @@ async fn printed(act: Act, id: &str, caller: &Caller) -> Result<Target, Problem>
     Ok(Target {
         act,
         section: Section::Vouchers,
-        home: format!("/operator/printed/{}", voucher.id),
-        title: format!("Printed voucher {}", voucher.id),
+        home: format!("/operator/printed/{}", voucher.row.id),
+        title: format!("Printed voucher {}", voucher.row.id),
         facts: vec![
-            ("Code", caller.visibility().code(voucher.code.as_str())),
+            ("Code", caller.visibility().code(voucher.row.code.as_str())),
             ("First login", first),
         ],
     })

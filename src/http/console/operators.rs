@@ -5,6 +5,7 @@ use actix_web::web;
 use askama::Template;
 
 use super::{Caller, Form, Page, PageContext, Problem, Section, answer, next_page, shown};
+use crate::domain::order::OrderId;
 use crate::domain::people::{NotARole, Operator, Visibility, read_name};
 use crate::store::{AuditLine, KnownOperator};
 

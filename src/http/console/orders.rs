@@ -219,7 +219,7 @@ fn facts(history: &OrderHistory, visibility: Visibility, context: &PageContext) 
         ("Operator's reason", visibility.typed(payment.operator_reason.as_ref().map(Personal::expose))),
         ("Ordered", Some(when(payment.created_at))),
         ("Sold", payment.processed_at.map(when)),
-        ("Confirmed by ZenoPay", history.gateway_confirmed_at.map(when)),
+        ("Confirmed by ZenoPay", payment.gateway_confirmed_at.map(when)),
         ("Next status check", payment.due_at.map(when)),
     ];
     known(facts)

@@ -14,7 +14,7 @@ use crate::domain::access::{Remaining, State};
 use crate::domain::catalog::{Package, PackageRef};
 use crate::domain::people::{Language, Visibility};
 use crate::http::operators::execute::{Fields, NOTE_MAX};
-use crate::store::{Batch, KnownVoucher, PrintedVoucher};
+use crate::store::{Batch, KnownVoucher, VoucherRow};
 use crate::web::text::text;
 
 /// Batches on the page.
@@ -37,7 +37,7 @@ struct VouchersPage {
 struct SheetPage {
     context: PageContext,
     batch: Batch,
-    cards: Vec<PrintedVoucher>,
+    cards: Vec<VoucherRow>,
 }
 
 /// One printed voucher, and what can be done.
@@ -173,16 +173,16 @@ fn facts(
     let ends = remaining.expires_at.map(when);
     let ends = ends.unwrap_or_else(|| "counted from the first login".to_owned());
     let data = remaining.bytes_remaining.filter(|_| is_open);
-    let name = batch.map_or(&voucher.package_code, |batch| &batch.package_name);
+    let name = batch.map_or(&voucher.row.package_code, |batch| &batch.package_name);
     #[rustfmt::skip] // A table is read by its columns.
     let facts = [
-        ("Code", Some(visibility.code(voucher.code.as_str()))),
+        ("Code", Some(visibility.code(voucher.row.code.as_str()))),
         ("Package", Some(name.clone())),
-        ("Gives", Some(gives(minutes, voucher.shared_devices))),
+        ("Gives", Some(gives(minutes, voucher.row.shared_devices))),
         ("Price on the card", batch.map(|batch| money(batch.price))),
         ("Batch", batch.map(|batch| format!("{} ({} vouchers)", batch.id, batch.count))),
         ("Sold at", batch.and_then(|batch| batch.note.clone())),
-        ("Printed", Some(when(voucher.issued_at))),
+        ("Printed", Some(when(voucher.row.issued_at))),
         ("Printed by", batch.map(|batch| batch.operator.clone())),
         ("First login", Some(voucher.usage.first_login_at.map_or("not yet".to_owned(), when))),
         ("Valid until", Some(ends)),

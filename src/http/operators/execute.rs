@@ -206,6 +206,7 @@ pub async fn reissue(
     Ok(Handled {
         outcome,
         payment: done.payment,
+        is_changed: outcome == Outcome::Reissued,
         refused: false,
     })
 }

@@ -176,7 +176,7 @@ impl OrderFile {
                 .typed(payment.operator_reason.as_ref().map(Personal::expose)),
             deadline_at: rfc3339(payment.deadline_at),
             next_ask_at: payment.due_at.map(rfc3339),
-            gateway_confirmed_at: history.gateway_confirmed_at.map(rfc3339),
+            gateway_confirmed_at: payment.gateway_confirmed_at.map(rfc3339),
         }
     }
 }

@@ -12,7 +12,7 @@ use super::{Answer, Caller, Code, Problem, fault, fresh, report_csv, rfc3339};
 use crate::domain::catalog::CURRENCY;
 use crate::domain::people::Visibility;
 use crate::domain::shop_day::ShopDay;
-use crate::store::{DailyReport, Listed, OrderLine, Orphan, PackageSales, Total};
+use crate::store::{DailyReport, JournalRow, Listed, OrderLine, PackageSales, Total};
 
 /// Which day, and in which format.
 #[derive(Deserialize)]
@@ -216,7 +216,7 @@ impl ReportedOrder {
 }
 
 impl ReportedOrphan {
-    fn of(orphan: Orphan, visibility: Visibility) -> Self {
+    fn of(orphan: JournalRow, visibility: Visibility) -> Self {
         Self {
             webhook_id: orphan.id,
             received_at: rfc3339(orphan.received_at),

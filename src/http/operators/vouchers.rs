@@ -69,16 +69,16 @@ pub async fn show_voucher(code: web::Path<String>, caller: Caller) -> Answer {
     let issued = store.voucher(code).await?.ok_or_else(not_found)?;
     let found = store.known_voucher(issued.id).await?;
     let voucher = found.ok_or_else(not_found)?;
-    let subject = format!("voucher {}", voucher.id);
+    let subject = format!("voucher {}", voucher.row.id);
     caller.record_unmasking(voucher.order_id, &subject).await?;
     let remaining = Remaining::of(&voucher.allowance, &voucher.usage, store.clock().now());
     let visibility = caller.visibility();
     Ok(fresh(VoucherFile {
-        id: voucher.id,
-        voucher_code: visibility.code(voucher.code.as_str()),
+        id: voucher.row.id,
+        voucher_code: visibility.code(voucher.row.code.as_str()),
         masked: visibility == Visibility::Masked,
         state: remaining.state.as_str(),
-        package: voucher.package_code,
+        package: voucher.row.package_code,
         order: voucher.order_id.map(|it| it.order_ref().to_string()),
         order_id: voucher.order_id.and_then(|it| visibility.order_id(it)),
         batch: voucher.batch.map(|batch| PrintedBatch {
@@ -89,13 +89,13 @@ pub async fn show_voucher(code: web::Path<String>, caller: Caller) -> Answer {
             operator: batch.operator,
             created_at: rfc3339(batch.created_at),
         }),
-        issued_at: rfc3339(voucher.issued_at),
+        issued_at: rfc3339(voucher.row.issued_at),
         first_login_at: voucher.usage.first_login_at.map(rfc3339),
         expires_at: remaining.expires_at.map(rfc3339),
         seconds_remaining: remaining.seconds_remaining,
         bytes_remaining: remaining.bytes_remaining,
         devices_online: remaining.devices_online,
-        shared_devices: voucher.shared_devices,
+        shared_devices: voucher.row.shared_devices,
         revoked_at: voucher.allowance.revoked_at.map(rfc3339),
     }))
 }

@@ -54,6 +54,7 @@ impl<'a> OrderPage<'a> {
     pub fn new(api: &Api, visitor: &'a Visitor, order: &'a Payment, link: LinkKind<'a>) -> Self {
         let now = api.store.clock().now();
         let (tone, title, lead) = summary(visitor, order, link, now);
+        let resume = api.checkout.limits.resume;
         Self {
             visitor,
             order,
@@ -62,7 +63,7 @@ impl<'a> OrderPage<'a> {
             tone,
             title,
             lead,
-            is_late: order.status == Status::Pending && now - order.created_at >= api.resume,
+            is_late: order.status == Status::Pending && now - order.created_at >= resume,
             is_crowded: false,
             key: fresh_key(),
             notice: None,

@@ -12,12 +12,10 @@
 //! itself.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use tokio::runtime::Handle;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::sleep;
 use tracing::{error, warn};
@@ -28,13 +26,12 @@ use crate::domain::order::{Evidence, Payment};
 use crate::domain::pacing::Flow;
 use crate::observability::metrics::Metrics;
 use crate::store::{Store, StoreError};
-use crate::supervisor::{Supervisor, Task};
 use crate::timekeeper::Timekeeper;
 
 mod check;
-mod looks;
+mod early_checks;
 
-use looks::Looks;
+use early_checks::EarlyChecks;
 
 /// The pause when nothing is due.
 const TICK: Duration = Duration::from_millis(500);
@@ -49,7 +46,7 @@ const ROUND_SECS: usize = 2;
 const DEADLINES: u64 = 200;
 
 /// What a reconciler needs.
-pub struct Parts {
+pub struct ReconcilerContext {
     /// The database.
     pub store: Store,
     /// Handle to the order actors and the status checker.
@@ -71,64 +68,44 @@ pub struct Reconciler {
 }
 
 struct Inner {
-    parts: Parts,
-    places: Arc<Semaphore>,
-    looks: Looks,
-    /// Milliseconds of Unix time; 0 is never.
-    last_run: AtomicI64,
+    context: ReconcilerContext,
+    /// [`AT_ONCE`] permits for checks under way.
+    permits: Arc<Semaphore>,
+    early_checks: EarlyChecks,
+    last_run_at: watch::Sender<Option<DateTime<Utc>>>,
 }
 
 impl Reconciler {
     /// A reconciler that has not started its loops.
-    pub fn new(parts: Parts) -> Self {
-        let now = parts.timekeeper.now();
+    pub fn new(context: ReconcilerContext) -> Self {
+        let now = context.timekeeper.now();
         let inner = Inner {
-            places: Arc::new(Semaphore::new(AT_ONCE)),
-            looks: Looks::new(parts.asks_per_sec, now),
-            last_run: AtomicI64::new(0),
-            parts,
+            permits: Arc::new(Semaphore::new(AT_ONCE)),
+            early_checks: EarlyChecks::new(context.asks_per_sec, now),
+            last_run_at: watch::Sender::default(),
+            context,
         };
         Self {
             inner: Arc::new(inner),
         }
     }
 
-    /// Starts the loops as separate tasks, so that orders expire on time while ZenoPay does not answer.
-    /// What a stop or a panic leaves undone comes back when its lease ends.
-    pub fn start(&self, supervisor: &Supervisor, background: &Handle) {
-        let ours = self.clone();
-        supervisor.run_droppable(background, Task::OrderExpiry, move || {
-            ours.clone().keep_expiring()
-        });
-        let ours = self.clone();
-        supervisor.run_droppable(background, Task::StatusChecks, move || {
-            ours.clone().keep_checking()
-        });
-        let ours = self.clone();
-        supervisor.run_droppable(background, Task::EarlyChecks, move || {
-            ours.clone().follow_looks()
-        });
-    }
-
     /// When the last round ended.
     pub fn last_run_at(&self) -> Option<DateTime<Utc>> {
-        match self.inner.last_run.load(Ordering::Relaxed) {
-            0 => None,
-            millis => DateTime::from_timestamp_millis(millis),
-        }
+        *self.inner.last_run_at.borrow()
     }
 
     /// The clock of all pauses, which a test moves forward.
     pub fn timekeeper(&self) -> &Timekeeper {
-        &self.inner.parts.timekeeper
+        &self.inner.context.timekeeper
     }
 
     /// Notes that a guest has looked at this order. If it has been open for long, its status is checked
     /// soon; the guest does not wait for it.
     pub fn was_looked_at(&self, payment: &Payment) {
-        let parts = &self.inner.parts;
-        let age = parts.store.clock().now() - payment.created_at;
-        self.inner.looks.take(payment, age, parts.timekeeper.now());
+        let now = self.inner.context.timekeeper.now();
+        let age = self.inner.context.store.clock().now() - payment.created_at;
+        self.inner.early_checks.offer(payment, age, now);
     }
 
     /// One round by hand: the deadlines, then checks of due orders, at the usual pace and to their
@@ -139,10 +116,10 @@ impl Reconciler {
     /// when its lease ends.
     pub async fn run_once(&self) -> Result<usize, StoreError> {
         self.expire_overdue().await?;
-        let most = self.inner.parts.asks_per_sec as usize * ROUND_SECS;
+        let limit = self.inner.context.asks_per_sec as usize * ROUND_SECS;
         let (mut checks, mut claimed) = (JoinSet::new(), 0);
-        while claimed < most {
-            match self.start_checks(&mut checks, most - claimed).await? {
+        while claimed < limit {
+            match self.start_checks(&mut checks, limit - claimed).await? {
                 0 => break,
                 started => claimed += started,
             }
@@ -150,11 +127,12 @@ impl Reconciler {
         while let Some(ended) = checks.join_next().await {
             log_panic(ended);
         }
-        self.ended_a_round();
+        self.record_round_end();
         Ok(claimed)
     }
 
-    async fn keep_expiring(self) {
+    /// Expires orders whose deadline has passed.
+    pub async fn keep_expiring(self) {
         loop {
             sleep(TICK).await;
             if let Err(error) = self.expire_overdue().await {
@@ -163,97 +141,93 @@ impl Reconciler {
         }
     }
 
-    async fn keep_checking(self) {
+    /// Checks orders that are due. What a stop or a panic leaves undone comes back when its lease ends.
+    pub async fn keep_checking(self) {
         let mut checks = JoinSet::new();
         loop {
             let started = self.start_checks(&mut checks, usize::MAX).await;
             while let Some(ended) = checks.try_join_next() {
                 log_panic(ended);
             }
-            self.ended_a_round();
+            self.record_round_end();
             let started = started.unwrap_or_else(|error| {
                 warn!(%error, "reconciler: the database cannot be read; trying again");
                 0
             });
-            // Otherwise more may be due; places and turns limit the rate.
+            // Otherwise more may be due; permits and turns limit the rate.
             if started == 0 {
                 sleep(TICK).await;
             }
         }
     }
 
-    async fn follow_looks(self) {
+    /// Makes orders due that guests have polled.
+    pub async fn follow_early_checks(self) {
         loop {
-            let order_id = self.inner.looks.next().await;
-            let store = &self.inner.parts.store;
+            let order_id = self.inner.early_checks.next().await;
+            let store = &self.inner.context.store;
             if let Err(error) = store.check_by(order_id, store.clock().now()).await {
                 warn!(order = %order_id.order_ref(), %error, "the next status check could not be brought forward");
             }
         }
     }
 
-    fn ended_a_round(&self) {
-        let now = self.inner.parts.store.clock().now().timestamp_millis();
-        self.inner.last_run.store(now, Ordering::Relaxed);
+    fn record_round_end(&self) {
+        let now = self.inner.context.store.clock().now();
+        self.inner.last_run_at.send_replace(Some(now));
     }
 
-    /// Claims as many orders as there are places and turns, waiting for the first of each, and starts
+    /// Claims as many orders as there are permits and turns, waiting for the first of each, and starts
     /// to check them. Returns how many.
     async fn start_checks(
         &self,
         checks: &mut JoinSet<()>,
-        most: usize,
+        limit: usize,
     ) -> Result<usize, StoreError> {
-        let first = self.place().await;
-        let free = 1 + self.inner.places.available_permits();
-        let Parts {
-            store,
-            status,
-            orders,
-            ..
-        } = &self.inner.parts;
-        let checker = orders.checker();
+        let first = self.permit().await;
+        let free = 1 + self.inner.permits.available_permits();
+        let (context, store) = (&self.inner.context, &self.inner.context.store);
+        let checker = context.orders.checker();
         let flow = checker.flow();
-        let most = match flow {
-            Flow::Free => most.min(free),
+        let limit = match flow {
+            Flow::Free => limit.min(free),
             Flow::Probe => 1,
             Flow::Stopped => return Ok(0),
         };
-        let turns = checker.turns(most).await;
-        let (now, waited_for) = (store.clock().now(), status.watched().await);
-        let due = store.claim_due(now, LEASE, turns, waited_for).await;
+        let turns = checker.turns(limit).await;
+        let (now, waited_for) = (store.clock().now(), context.status.watched().await);
+        let due = store.claim_due(now..now + LEASE, turns, &waited_for).await;
         let claimed = due.as_ref().map_or(0, Vec::len);
         checker.give_back(turns.without(claimed));
         if flow == Flow::Probe && claimed > 0 {
             checker.probing();
         }
-        let mut first = Some(first);
+        drop(first);
         for order in due? {
-            let place = match first.take() {
-                Some(place) => place,
-                None => self.place().await,
-            };
-            let reconciler = self.clone();
+            let (reconciler, permit) = (self.clone(), self.permit().await);
             checks.spawn(async move {
-                let _place = place;
-                reconciler.reconcile(&order).await;
+                let _permit = permit;
+                if let Err(error) = reconciler.check(&order).await {
+                    let order = order.order_id.order_ref();
+                    warn!(%order, %error, "reconciler: an order was not reconciled");
+                }
             });
         }
         Ok(claimed)
     }
 
-    async fn place(&self) -> OwnedSemaphorePermit {
-        let places = self.inner.places.clone();
-        places.acquire_owned().await.expect("places never close")
+    async fn permit(&self) -> OwnedSemaphorePermit {
+        let permits = self.inner.permits.clone();
+        permits.acquire_owned().await.expect("it is never closed")
     }
 
     async fn expire_overdue(&self) -> Result<(), StoreError> {
-        let store = &self.inner.parts.store;
+        let store = &self.inner.context.store;
         // The only loop that reads the database's time; the others use the offset that it refreshes.
         let now = store.now().await?;
         for order_id in store.overdue(now, DEADLINES).await? {
             let command = Command::of(Evidence::Deadline);
-            if let Err(error) = self.inner.parts.orders.handle(order_id, command).await {
+            if let Err(error) = self.inner.context.orders.handle(order_id, command).await {
                 warn!(order = %order_id.order_ref(), %error, "reconciler: an order did not expire");
             }
         }

@@ -1,6 +1,6 @@
 //! Ends sessions whose voucher has ended.
 //!
-//! [`Sweep`] queues a Disconnect-Request for each of them, and closes sessions that are silent.
+//! [`sweep`] queues a Disconnect-Request for each of them, and closes sessions that are silent.
 //! [`Disconnects`] sends the requests: claimed by a lease, sent with no transaction open. The router's
 //! answer is a line in the order's timeline. A router behind NAT cannot be reached; `Session-Timeout`
 //! then limits how long a guest whose voucher has ended stays online.
@@ -19,9 +19,9 @@ use crate::domain::pacing::doubled;
 use crate::domain::people::Secret;
 use crate::jobs::every;
 use crate::radius::client::{self, Disconnected};
-use crate::store::{DisconnectAttempt, QueuedDisconnect, Store, StoreError};
+use crate::store::{FailedAttempt, QueuedDisconnect, Store, StoreError};
 
-/// The pause between two looks at the outbox.
+/// The pause between two reads of the outbox.
 const TICK: Duration = Duration::from_millis(500);
 /// How long a claim lasts; a request to a silent router times out within five seconds, and all
 /// requests of a round are sent at once.
@@ -55,7 +55,10 @@ impl Disconnects {
     /// If the outbox cannot be read. A result that is not written is repeated after the lease.
     pub async fn run_once(&self) -> Result<usize, StoreError> {
         let now = self.store.clock().now();
-        let due = self.store.claim_disconnects(now, LEASE, BATCH).await?;
+        let due = self
+            .store
+            .claim_disconnects(now..now + LEASE, BATCH)
+            .await?;
         let claimed = due.len();
         let mut sends = JoinSet::new();
         for queued in due {
@@ -80,7 +83,7 @@ impl Disconnects {
         let (attempt, remark) = match answer {
             Ok(answer) => {
                 let (result, remark) = result_of(answer);
-                (DisconnectAttempt::Answered(result), Some(remark))
+                (Ok(result), Some(remark))
             }
             Err(error) => {
                 let is_last = queued.attempts + 1 >= ATTEMPTS;
@@ -91,7 +94,7 @@ impl Disconnects {
                     let text = format!("the session could not be ended: {error}");
                     Remark::new(Level::Alert, "disconnect_failed", text)
                 });
-                (DisconnectAttempt::Failed { error, again_at }, given_up)
+                (Err(FailedAttempt { error, again_at }), given_up)
             }
         };
         let store = &self.store;
@@ -133,31 +136,18 @@ const SWEEP_TICK: Duration = Duration::from_secs(3);
 /// Vouchers per sweep.
 const SWEEP_BATCH: u64 = 100;
 
-/// The loop that closes silent sessions, and queues Disconnect-Requests for those whose voucher has
-/// ended. It keeps no state, so several processes may run it.
-#[derive(Clone)]
-pub struct Sweep {
-    /// The database.
-    pub store: Store,
+/// Closes silent sessions, and queues Disconnect-Requests for those whose voucher has ended, until
+/// stopped. Keeps no state, so several processes may run it.
+pub async fn sweep(store: Store, stop: CancellationToken) {
+    every(SWEEP_TICK, stop, "sweep", || sweep_once(&store)).await;
 }
 
-impl Sweep {
-    /// Runs until stopped.
-    pub async fn run(self, stop: CancellationToken) {
-        every(SWEEP_TICK, stop, "sweep", || self.run_once()).await;
+async fn sweep_once(store: &Store) -> Result<(), StoreError> {
+    let now = store.clock().now();
+    let silent = store.close_silent_sessions(now).await?;
+    let ended = store.queue_ended(now, SWEEP_BATCH).await?;
+    if silent > 0 || ended > 0 {
+        info!(silent, ended, "sessions swept");
     }
-
-    /// One round.
-    ///
-    /// # Errors
-    /// If the sessions cannot be read or written; the next round does what is left.
-    pub async fn run_once(&self) -> Result<(), StoreError> {
-        let now = self.store.clock().now();
-        let silent = self.store.close_silent_sessions(now).await?;
-        let ended = self.store.queue_ended(now, SWEEP_BATCH).await?;
-        if silent > 0 || ended > 0 {
-            info!(silent, ended, "sessions swept");
-        }
-        Ok(())
-    }
+    Ok(())
 }

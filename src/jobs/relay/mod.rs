@@ -4,8 +4,8 @@
 //! A message that fails is tried again after a pause that grows and has a random part, so that a
 //! crowd of them does not come back together; after `sms.attempts_max` attempts it is dead and waits
 //! for an operator. One whose answer is not understood counts as sent, and the order's timeline has
-//! an alert. While a provider accepts nothing, the circuit is open, and
-//! only the probes count as attempts.
+//! an alert. While a provider accepts nothing, the circuit is open, and only the probes count as
+//! attempts.
 
 use std::iter;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,16 +19,17 @@ use tracing::{error, info, warn};
 
 use crate::domain::order::{Level, Remark};
 use crate::domain::pacing::{Circuit, Flow, Turn, doubled};
+use crate::domain::people::Phone;
 use crate::observability::metrics::Metrics;
 use crate::sms::{Carrier, Message, SmsError, Taken};
-use crate::store::{Attempt, QueuedSms, SentSms, Store, StoreError};
+use crate::store::{Attempt, ClaimedSms, FailedAttempt, SentSms, Store, StoreError};
 use crate::timekeeper::Timekeeper;
 
 pub mod disconnects;
 pub mod proofs;
 mod receipts;
 
-/// The pause between two looks at the outbox.
+/// The pause between two reads of the outbox.
 const TICK: Duration = Duration::from_millis(500);
 /// How long a claim lasts: twice the longest time-out of a provider.
 const LEASE: TimeDelta = TimeDelta::seconds(120);
@@ -38,15 +39,15 @@ const AT_ONCE: u64 = 8;
 /// The first pause after a failure; it doubles up to `LONGEST_PAUSE`.
 const FIRST_PAUSE: TimeDelta = TimeDelta::seconds(10);
 const LONGEST_PAUSE: TimeDelta = TimeDelta::hours(1);
-/// The first look for a receipt after a message was accepted; most arrive within seconds.
+/// How long after a message was accepted its receipt is asked for; most arrive within seconds.
 const FIRST_LOOK: TimeDelta = TimeDelta::seconds(30);
 /// Failures in a row after which the provider is taken to be down, and the pauses then.
-const PATIENCE: u32 = 5;
+const FAILURES_MAX: u32 = 5;
 const FIRST_REST: Duration = Duration::from_secs(10);
 const LONGEST_REST: Duration = Duration::from_secs(300);
 
 /// What a relay needs.
-pub struct Parts {
+pub struct RelayContext {
     /// The database.
     pub store: Store,
     /// The SMS provider.
@@ -62,16 +63,16 @@ pub struct Parts {
 /// The loops. Cheap to clone.
 #[derive(Clone)]
 pub struct Relay {
-    parts: Arc<Parts>,
+    context: Arc<RelayContext>,
     circuit: Arc<Mutex<Circuit>>,
 }
 
 impl Relay {
     /// A relay with a closed circuit.
-    pub fn new(parts: Parts) -> Self {
-        let circuit = Circuit::new(PATIENCE, FIRST_REST, LONGEST_REST);
+    pub fn new(context: RelayContext) -> Self {
+        let circuit = Circuit::new(FAILURES_MAX, FIRST_REST, LONGEST_REST);
         Self {
-            parts: Arc::new(parts),
+            context: Arc::new(context),
             circuit: Arc::new(Mutex::new(circuit)),
         }
     }
@@ -97,16 +98,17 @@ impl Relay {
     /// # Errors
     /// If the outbox cannot be read or written; the lease brings the messages back.
     pub async fn run_once(&self) -> Result<usize, StoreError> {
-        let Parts { store, carrier, .. } = &*self.parts;
-        let flow = self.circuit().flow(self.parts.timekeeper.now());
-        let most = match flow {
+        let RelayContext { store, carrier, .. } = &*self.context;
+        let flow = self.circuit().flow(self.context.timekeeper.now());
+        let limit = match flow {
             Flow::Free if carrier.is_ready() => AT_ONCE,
             Flow::Probe if carrier.is_ready() => 1,
             Flow::Free | Flow::Probe | Flow::Stopped => return Ok(0),
         };
-        let due = store.claim_sms(store.clock().now(), LEASE, most).await?;
+        let now = store.clock().now();
+        let due = store.claim_sms(now..now + LEASE, limit).await?;
         if flow == Flow::Probe && !due.is_empty() {
-            self.circuit().probing(self.parts.timekeeper.now());
+            self.circuit().probing(self.context.timekeeper.now());
         }
         let claimed = due.len();
         // As tasks, so that each goes on while the results of others are recorded.
@@ -124,11 +126,11 @@ impl Relay {
         recorded.map(|()| claimed)
     }
 
-    async fn send(&self, sms: QueuedSms) -> (QueuedSms, Attempt) {
-        let Parts { store, carrier, .. } = &*self.parts;
+    async fn send(&self, sms: ClaimedSms) -> (ClaimedSms, Attempt) {
+        let RelayContext { store, carrier, .. } = &*self.context;
         let message = Message {
-            phone: &sms.phone,
-            text: &sms.text,
+            phone: &Phone::from_stored(sms.phone.clone()),
+            text: &sms.body,
             reference: &sms.reference,
         };
         let sent = carrier.send(message).await;
@@ -136,46 +138,51 @@ impl Relay {
         let now = store.clock().now();
         let attempt = match sent {
             Ok(taken) => {
-                self.parts.metrics.sms_sent.inc();
+                self.context.metrics.sms_sent.inc();
                 if let Some(why) = &taken.unclear {
-                    self.parts.metrics.sms_unclear.inc();
+                    self.context.metrics.sms_unclear.inc();
                     let sms = sms.id;
                     warn!(
                         sms,
-                        why, "relay: an SMS counts as sent, which is not certain"
+                        why, "relay: an SMS counts as sent, but the provider's answer was unclear"
                     );
                 }
-                Attempt::Sent(self.acknowledgement(taken, now))
+                Ok(self.acknowledgement(taken, now))
             }
             Err(error) => {
-                self.parts.metrics.sms_failed.inc();
+                self.context.metrics.sms_failed.inc();
                 let attempts = u32::try_from(sms.attempts).unwrap_or(0) + 1;
                 let gives_up = match error {
                     SmsError::Never(_) => true,
-                    SmsError::Later(_) => attempts >= self.parts.attempts_max,
+                    SmsError::Later(_) => attempts >= self.context.attempts_max,
                 };
                 if gives_up {
-                    error!(sms = sms.id, %error, "relay: an SMS is given up");
+                    error!(sms = sms.id, %error, "relay: failed to send an SMS; no more attempts");
                 } else {
-                    warn!(sms = sms.id, %error, "relay: an SMS was not taken");
+                    warn!(sms = sms.id, %error, "relay: failed to send an SMS; trying again");
                 }
-                Attempt::Failed {
+                Err(FailedAttempt {
                     error: error.to_string(),
                     again_at: (!gives_up).then(|| now + pause(attempts, rand::random())),
-                }
+                })
             }
         };
         (sms, attempt)
     }
 
     fn acknowledgement(&self, taken: Taken, at: DateTime<Utc>) -> SentSms {
-        let has_receipt = self.parts.carrier.gives_receipts() && taken.message_id.is_some();
+        let has_receipt = self.context.carrier.gives_receipts() && taken.message_id.is_some();
         SentSms {
-            provider: self.parts.carrier.name(),
+            provider: self.context.carrier.name(),
             message_id: taken.message_id,
             parts: taken.parts.and_then(|parts| i32::try_from(parts).ok()),
             receipt_due_at: has_receipt.then(|| at + FIRST_LOOK),
-            alert: taken.unclear.map(unclear),
+            alert: taken.unclear.map(|why| {
+                let text = format!(
+                    "the SMS counts as sent, which is not certain, and is not sent again: {why}"
+                );
+                Remark::new(Level::Alert, "sms_unclear", text)
+            }),
             at,
         }
     }
@@ -185,17 +192,20 @@ impl Relay {
         let mut circuit = self.circuit();
         let turn = match sent {
             Ok(_) | Err(SmsError::Never(_)) => circuit.succeeded(),
-            Err(SmsError::Later(_)) => circuit.failed(self.parts.timekeeper.now()),
+            Err(SmsError::Later(_)) => circuit.failed(self.context.timekeeper.now()),
         };
-        self.parts.metrics.sms_circuit.set(circuit.is_open().into());
+        self.context
+            .metrics
+            .sms_circuit
+            .set(circuit.is_open().into());
         drop(circuit);
         match turn {
             None => {}
             Some(Turn::Opened { pause }) => error!(
                 pause_secs = pause.as_secs(),
-                "the SMS provider takes nothing; the relay pauses"
+                "the SMS provider accepts nothing; the relay pauses"
             ),
-            Some(Turn::Closed) => info!("the SMS provider takes messages again"),
+            Some(Turn::Closed) => info!("the SMS provider accepts messages again"),
         }
     }
 
@@ -205,18 +215,11 @@ impl Relay {
 }
 
 /// The result of a task that has sent an SMS.
-fn attempt(ended: Result<(QueuedSms, Attempt), JoinError>) -> Option<(QueuedSms, Attempt)> {
+fn attempt(ended: Result<(ClaimedSms, Attempt), JoinError>) -> Option<(ClaimedSms, Attempt)> {
     if let Err(panic) = &ended {
         error!(%panic, "relay: sending an SMS panicked; it comes back when its lease ends");
     }
     ended.ok()
-}
-
-/// The alert in the order's timeline.
-fn unclear(why: String) -> Remark {
-    let text =
-        format!("the SMS counts as sent, which is not certain, and is not sent again: {why}");
-    Remark::new(Level::Alert, "sms_unclear", text)
 }
 
 /// The pause after this many attempts: doubled each time, then scaled by `dice` (0 to 1) to between

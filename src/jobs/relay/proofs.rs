@@ -30,34 +30,22 @@ const STRANGER: &str = "malipo-knocks";
 /// The loop.
 #[derive(Clone)]
 pub struct Proofs {
-    store: Store,
-    server: SocketAddr,
-    secret: Secret,
-    each: Duration,
-    metrics: Arc<Metrics>,
+    /// The database.
+    pub store: Store,
+    /// Where FreeRADIUS answers.
+    pub server: SocketAddr,
+    /// What this machine shares with it.
+    pub secret: Secret,
+    /// The pause between two tests.
+    pub interval: Duration,
+    /// The metrics.
+    pub metrics: Arc<Metrics>,
 }
 
 impl Proofs {
-    /// Sends requests to `server`, at most `per_min` a minute, which must be at least one.
-    pub fn new(
-        store: Store,
-        server: SocketAddr,
-        secret: Secret,
-        per_min: u32,
-        metrics: Arc<Metrics>,
-    ) -> Self {
-        Self {
-            store,
-            server,
-            secret,
-            each: Duration::from_secs(60) / per_min.max(1),
-            metrics,
-        }
-    }
-
     /// Runs until stopped.
     pub async fn run(self, stop: CancellationToken) {
-        let rounds = every(self.each, stop.clone(), "proofs", || self.run_once());
+        let rounds = every(self.interval, stop.clone(), "proofs", || self.run_once());
         stop.run_until_cancelled(rounds).await;
     }
 
@@ -128,13 +116,7 @@ impl Proofs {
         let answer = client::access(self.server, &self.secret, name, name).await;
         let access = answer.map(|answer| answer.access);
         let result = result_of(&access);
-        self.learn(result);
-        (access, result)
-    }
-
-    fn learn(&self, result: ProofResult) {
-        let now = self.store.clock().now();
-        match self.metrics.radius.learn(result, now) {
+        match self.metrics.radius.learn(result, self.store.clock().now()) {
             None => {}
             Some(RadiusTurn::WentDown) => error!(
                 server = %self.server,
@@ -143,6 +125,7 @@ impl Proofs {
             ),
             Some(RadiusTurn::CameBack) => info!("FreeRADIUS answers again"),
         }
+        (access, result)
     }
 
     async fn is_used(&self, code: &VoucherCode) -> Result<bool, StoreError> {

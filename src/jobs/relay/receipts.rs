@@ -8,10 +8,10 @@ use futures_util::future::join_all;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use super::{AT_ONCE, LEASE, Parts, Relay};
+use super::{AT_ONCE, LEASE, Relay, RelayContext};
 use crate::jobs::every;
 use crate::sms::Receipt;
-use crate::store::{Arrival, AwaitedReceipt, StoreError};
+use crate::store::{Arrival, ClaimedSms, StoreError};
 
 /// The shortest and the longest pause between two looks for one receipt.
 const SHORTEST: TimeDelta = TimeDelta::seconds(60);
@@ -24,7 +24,7 @@ const TICK: Duration = Duration::from_secs(2);
 impl Relay {
     /// Whether the provider gives receipts.
     pub fn awaits_receipts(&self) -> bool {
-        self.parts.carrier.gives_receipts()
+        self.context.carrier.gives_receipts()
     }
 
     /// Asks for receipts until stopped.
@@ -37,18 +37,21 @@ impl Relay {
     /// # Errors
     /// If the outbox cannot be read or written; the lease brings the messages back.
     pub async fn read_receipts_once(&self) -> Result<usize, StoreError> {
-        let Parts { store, carrier, .. } = &*self.parts;
+        let RelayContext { store, carrier, .. } = &*self.context;
         let now = store.clock().now();
-        let due = store.claim_receipts(carrier.name(), now, LEASE, AT_ONCE);
+        let due = store.claim_receipts(carrier.name(), now..now + LEASE, AT_ONCE);
         let due = due.await?;
         let ends = join_all(due.iter().map(|awaited| self.read_receipt(awaited))).await;
         ends.into_iter().collect::<Result<(), StoreError>>()?;
         Ok(due.len())
     }
 
-    async fn read_receipt(&self, awaited: &AwaitedReceipt) -> Result<(), StoreError> {
-        let Parts { store, carrier, .. } = &*self.parts;
-        let receipt = carrier.receipt(&awaited.message_id).await;
+    async fn read_receipt(&self, awaited: &ClaimedSms) -> Result<(), StoreError> {
+        let RelayContext { store, carrier, .. } = &*self.context;
+        // Only messages that the provider has named are claimed.
+        let message_id = awaited.provider_message_id.as_deref().unwrap_or_default();
+        let sent_at = awaited.sent_at.unwrap_or(awaited.created_at);
+        let receipt = carrier.receipt(message_id).await;
         let now = store.clock().now();
         let arrival = match receipt {
             Ok(Receipt::Delivered) => Arrival::Delivered,
@@ -56,10 +59,10 @@ impl Relay {
                 warn!(sms = awaited.id, word, "relay: an SMS did not arrive");
                 Arrival::Undelivered(word)
             }
-            Ok(Receipt::Underway) => Arrival::Unknown(next_look(awaited.sent_at, now)),
+            Ok(Receipt::Underway) => Arrival::Unknown(next_look(sent_at, now)),
             Err(error) => {
                 warn!(sms = awaited.id, %error, "relay: a receipt could not be read");
-                Arrival::Unknown(next_look(awaited.sent_at, now))
+                Arrival::Unknown(next_look(sent_at, now))
             }
         };
         store.record_receipt(awaited, arrival, now).await

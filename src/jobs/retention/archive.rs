@@ -1,6 +1,6 @@
-//! The archive: webhooks whose bodies left the journal, as JSON lines. A file is `webhooks-DAY-FIRST.jsonl`:
-//! the day they were received (UTC) and the number of its first webhook. It changes only when a person
-//! is erased.
+//! The archive: webhooks whose bodies left the journal, as JSON lines. A file is
+//! `webhooks-DAY-FIRST.jsonl`: the day they were received (UTC) and the number of its first webhook. It
+//! changes only when a person is erased.
 //!
 //! # Invariants
 //! A file is written as a whole or not at all, and is on disk (synced) when `write` returns. A
@@ -10,6 +10,7 @@
 use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use chrono::{NaiveDate, SecondsFormat};
@@ -64,9 +65,10 @@ impl From<&OldDelivery> for Archived {
 /// If a file could not be written or synced.
 pub(super) fn write(folder: &Path, old: &[OldDelivery]) -> io::Result<()> {
     fs::create_dir_all(folder)?;
-    let same_day = |one: &OldDelivery, other: &OldDelivery| day(one) == day(other);
-    for of_a_day in old.chunk_by(same_day) {
-        write_file(folder, of_a_day)?;
+    for of_a_day in old.chunk_by(|one, other| day(one) == day(other)) {
+        let first = &of_a_day[0];
+        let name = format!("webhooks-{}-{:012}.jsonl", day(first), first.id);
+        write_lines(&folder.join(name), of_a_day.iter().map(Archived::from))?;
     }
     // The names of the files must outlive a power cut too.
     File::open(folder)?.sync_all()
@@ -76,34 +78,19 @@ fn day(old: &OldDelivery) -> NaiveDate {
     old.received_at.date_naive()
 }
 
-fn write_file(folder: &Path, old: &[OldDelivery]) -> io::Result<()> {
-    let first = &old[0];
-    let name = format!("webhooks-{}-{:012}.jsonl", day(first), first.id);
-    write_lines(&folder.join(name), old.iter().map(Archived::from))
-}
-
 fn write_lines(path: &Path, lines: impl Iterator<Item = Archived>) -> io::Result<()> {
     // Another process may archive into the same folder.
     let unfinished = path.with_extension(format!("jsonl.{}.tmp", std::process::id()));
-    let mut file = BufWriter::new(private(&unfinished)?);
+    let mut options = File::options();
+    // Bodies contain names and numbers of guests.
+    options.write(true).create(true).truncate(true).mode(0o600);
+    let mut file = BufWriter::new(options.open(&unfinished)?);
     for line in lines {
         serde_json::to_writer(&mut file, &line)?;
         file.write_all(b"\n")?;
     }
     file.into_inner()?.sync_all()?;
     fs::rename(unfinished, path)
-}
-
-/// Bodies hold names and numbers of guests.
-fn private(path: &Path) -> io::Result<File> {
-    use std::os::unix::fs::OpenOptionsExt;
-
-    File::options()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(path)
 }
 
 /// Removes a person from the archive: the bodies of webhooks about `orders` (spelled as in the

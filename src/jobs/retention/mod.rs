@@ -23,9 +23,9 @@ use crate::store::{Erasure, Store, StoreError};
 pub mod archive;
 
 /// The pause between two rounds.
-const EACH: Duration = Duration::from_secs(3_600);
+const ROUND_PAUSE: Duration = Duration::from_secs(3_600);
 /// The pause between two batches, so that sales are not delayed.
-const BREATH: Duration = Duration::from_millis(100);
+const BATCH_PAUSE: Duration = Duration::from_millis(100);
 /// Rows a batch.
 const BATCH: u64 = 500;
 
@@ -63,7 +63,7 @@ impl Retention {
     }
 
     /// Whether any body is ever deleted.
-    pub fn forgets(&self) -> bool {
+    pub fn deletes_bodies(&self) -> bool {
         self.bodies.is_some()
     }
 
@@ -78,7 +78,7 @@ impl Retention {
                 Some(Ok(forgotten)) => info!(forgotten, "bodies of old webhooks left the journal"),
                 Some(Err(error)) => warn!(%error, "bodies of old webhooks could not be deleted"),
             }
-            if stop.run_until_cancelled(sleep(EACH)).await.is_none() {
+            if stop.run_until_cancelled(sleep(ROUND_PAUSE)).await.is_none() {
                 return;
             }
         }
@@ -104,7 +104,7 @@ impl Retention {
             }
             *reached = last;
             drop(moving);
-            sleep(BREATH).await;
+            sleep(BATCH_PAUSE).await;
         }
         Ok(forgotten)
     }

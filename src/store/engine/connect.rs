@@ -1,5 +1,6 @@
 //! How connections are opened: commits are durable, every wait has a limit, and no statement is logged.
 
+use std::io;
 use std::time::Duration;
 
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
@@ -78,18 +79,19 @@ impl Pools {
                 ("temp_store", "memory".to_owned()),
             ];
             let for_reading = vec![("query_only", "on".to_owned())];
-            let writer = Pool::open(sqlite(url, 1, for_writing)).await?;
+            let writer = Pool::open(sqlite(url, 1, for_writing), None).await?;
             return Ok(Self {
                 lanes: writer.clone(),
                 side: writer.clone(),
                 writer,
-                reader: Pool::open(sqlite(url, SQLITE_READERS, for_reading)).await?,
+                reader: Pool::open(sqlite(url, SQLITE_READERS, for_reading), None).await?,
             });
         }
         test_connection(url).await?;
         let open = |connections, options, held_for| {
             let options = postgres(url, connections, options, stalled);
-            Pool::open_replaceable(options, stalled.clone(), held_for + GIVEN_BACK_WITHIN)
+            let replaceable = (stalled.clone(), held_for + GIVEN_BACK_WITHIN);
+            Pool::open(options, Some(replaceable))
         };
         Ok(Self {
             writer: open(POSTGRES_WRITERS, &[], WRITE_WITHIN).await?,
@@ -103,11 +105,9 @@ impl Pools {
 /// Connects once outside the pool, which would hide the reason of a refusal behind
 /// "timed out".
 async fn test_connection(url: &str) -> Result<(), DbErr> {
-    let failed = |why: String| DbErr::Conn(RuntimeErr::Internal(why));
-    let connected = timeout(ACQUIRE_TIMEOUT, PgConnection::connect(url)).await;
-    let connected = connected.map_err(|_| failed("no answer in time".to_owned()))?;
-    let connection = connected.map_err(|error| failed(error.to_string()))?;
-    (connection.close().await).map_err(|error| failed(error.to_string()))
+    let test = async { PgConnection::connect(url).await?.close().await };
+    let tested = in_time(ACQUIRE_TIMEOUT, test).await;
+    tested.map_err(|error| DbErr::Conn(RuntimeErr::Internal(error.to_string())))
 }
 
 fn common(url: &str, connections: u32) -> ConnectOptions {
@@ -224,7 +224,7 @@ pub(in crate::store) async fn in_time<T>(
     work: impl Future<Output = Result<T, sqlx::Error>>,
 ) -> Result<T, sqlx::Error> {
     let done = timeout(limit, work).await;
-    done.map_err(|_| sqlx::Error::PoolTimedOut)?
+    done.map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "no answer in time"))?
 }
 
 #[cfg(test)]

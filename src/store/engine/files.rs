@@ -13,12 +13,13 @@ use migration::file;
 
 use crate::config::{DatabaseConfig, Group};
 use crate::store::StoreError;
+use crate::store::error::Result;
 
 const OWNER_ALONE: u32 = 0o600;
 const OWNER_AND_GROUP: u32 = 0o660;
 
 /// Claims a SQLite file for one server; `None` for PostgreSQL, which many may share.
-pub(in crate::store) fn claim(config: &DatabaseConfig) -> Result<Option<File>, StoreError> {
+pub(in crate::store) fn claim(config: &DatabaseConfig) -> Result<Option<File>> {
     let Some(database) = file::sqlite_file(config.url.expose()) else {
         return Ok(None);
     };
@@ -42,14 +43,14 @@ pub(in crate::store) fn claim(config: &DatabaseConfig) -> Result<Option<File>, S
 }
 
 /// Makes the file, if there is none, and gives the group access.
-pub(in crate::store) fn prepare(config: &DatabaseConfig) -> Result<(), StoreError> {
+pub(in crate::store) fn prepare(config: &DatabaseConfig) -> Result<()> {
     file::create(config.url.expose())
         .map_err(|error| StoreError::Unavailable(format!("database.url: {error}")))?;
     admit_group(config)
 }
 
 /// Gives the group access to each file that exists.
-pub(in crate::store) fn admit_group(config: &DatabaseConfig) -> Result<(), StoreError> {
+pub(in crate::store) fn admit_group(config: &DatabaseConfig) -> Result<()> {
     let Some(group) = &config.group else {
         return Ok(());
     };
@@ -69,19 +70,18 @@ pub(in crate::store) fn admit_group(config: &DatabaseConfig) -> Result<(), Store
 
 /// A warning that names the SQLite files that other users may open; `None` if there are none.
 pub fn exposed(config: &DatabaseConfig) -> Option<String> {
-    let allowed = match config.group {
-        Some(_) => OWNER_AND_GROUP,
-        None => OWNER_ALONE,
+    let (allowed, group_hint) = match config.group {
+        Some(_) => (OWNER_AND_GROUP, ""),
+        None => (
+            OWNER_ALONE,
+            ", or name FreeRADIUS's group in database.group",
+        ),
     };
     let open: Vec<String> = files(config)
         .iter()
         .filter(|path| fs::metadata(path).is_ok_and(|file| file.mode() & 0o777 & !allowed != 0))
         .map(|path| path.display().to_string())
         .collect();
-    let group_hint = match config.group {
-        Some(_) => "",
-        None => ", or name FreeRADIUS's group in database.group",
-    };
     (!open.is_empty()).then(|| {
         let open = open.join(" ");
         format!("open to other users of this machine: `chmod {allowed:o} {open}`{group_hint}")

@@ -1,5 +1,6 @@
-//! Connections, transactions, and the one way to write and to read.
+//! Connections, transactions, the clock, and the one way to write and to read.
 
+pub(super) mod clock;
 pub(super) mod connect;
 pub(super) mod files;
 pub(super) mod pool;

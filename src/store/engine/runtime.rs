@@ -13,16 +13,15 @@ use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
-use sea_orm::DbErr;
-use tokio::runtime::{Builder, Handle, Runtime};
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::time::timeout;
 use tracing::Instrument;
 
 use crate::store::StoreError;
+use crate::store::error::Result;
+use crate::supervisor::DroppableRuntime;
 
-/// The threads only move bytes: PostgreSQL does its work in its own processes, SQLite on threads of sqlx.
-const THREADS: usize = 2;
 /// After this long a write is given up and its connection closed. Longer than the server's own
 /// time-outs: those end a statement cleanly, this one is for a server that does not answer.
 pub(in crate::store) const WRITE_WITHIN: Duration = Duration::from_secs(30);
@@ -37,47 +36,34 @@ const RETRIES_MAX: u32 = 12;
 
 /// Runs database work to its end, or gives it up after its time.
 pub(in crate::store) struct DatabaseRuntime {
-    /// `None` once it is dropped.
-    runtime: Option<Runtime>,
-    /// All connections belong to this runtime.
+    /// All connections belong to it. Its threads only move bytes: PostgreSQL does its work in its own
+    /// processes, SQLite on threads of sqlx.
     pub handle: Handle,
+    _runtime: DroppableRuntime,
     pub stalled: Stalled,
 }
 
 impl DatabaseRuntime {
     /// Starts its threads.
-    pub fn start() -> Result<Self, StoreError> {
-        let runtime = Builder::new_multi_thread()
-            .worker_threads(THREADS)
-            .thread_name("malipo-store")
-            .enable_all()
-            .build()
+    pub fn start() -> Result<Self> {
+        let runtime = DroppableRuntime::start("malipo-store")
             .map_err(|error| StoreError::Unavailable(error.to_string()))?;
         Ok(Self {
-            handle: runtime.handle().clone(),
-            runtime: Some(runtime),
+            handle: runtime.handle.clone(),
+            _runtime: runtime,
             stalled: Stalled::default(),
         })
     }
 
     /// Starts `work` at once. The future that is returned waits for the result; dropping it cancels
     /// nothing. It is small even if `work` is large, because thousands of callers wait at a time.
-    pub fn run<T, W>(&self, work: W) -> impl Future<Output = Result<T, StoreError>> + use<T, W>
+    pub fn run<T, W>(&self, work: W) -> impl Future<Output = Result<T>> + use<T, W>
     where
         T: Send + 'static,
-        W: Future<Output = Result<T, StoreError>> + Send + 'static,
+        W: Future<Output = Result<T>> + Send + 'static,
     {
         let task = self.handle.spawn(work.in_current_span());
         task.map(|ended| ended.unwrap_or_else(|panic| Err(StoreError::Panicked(panic.to_string()))))
-    }
-}
-
-impl Drop for DatabaseRuntime {
-    fn drop(&mut self) {
-        // A runtime must not be dropped in async code, but a store may be.
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
-        }
     }
 }
 
@@ -87,19 +73,13 @@ pub(in crate::store) struct Stalled(watch::Sender<Option<Instant>>);
 
 impl Stalled {
     /// Waits for a write, or gives it up after its time.
-    pub async fn write<T>(
-        &self,
-        work: impl Future<Output = Result<T, StoreError>>,
-    ) -> Result<T, StoreError> {
-        let lost = || StoreError::CommitUnknown(DbErr::Custom("no answer in time".to_owned()));
+    pub async fn write<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let lost = || StoreError::commit_unknown("no answer in time");
         self.within(WRITE_WITHIN, work, lost).await
     }
 
     /// Waits for a read, or gives it up after its time.
-    pub async fn read<T>(
-        &self,
-        work: impl Future<Output = Result<T, StoreError>>,
-    ) -> Result<T, StoreError> {
+    pub async fn read<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
         let lost = || StoreError::Unavailable("no answer in time".to_owned());
         self.within(READ_WITHIN, work, lost).await
     }
@@ -107,9 +87,9 @@ impl Stalled {
     async fn within<T>(
         &self,
         limit: Duration,
-        work: impl Future<Output = Result<T, StoreError>>,
+        work: impl Future<Output = Result<T>>,
         lost: fn() -> StoreError,
-    ) -> Result<T, StoreError> {
+    ) -> Result<T> {
         let mut work = pin!(work);
         let done = timeout(limit, &mut work).await;
         done.unwrap_or_else(|_| {
@@ -131,11 +111,9 @@ impl Stalled {
 
 /// Does `work` again as long as it meets a dead connection: after a restart of PostgreSQL every old
 /// connection of a pool fails once.
-pub(in crate::store) async fn retry_dead_connections<T, F>(
-    mut work: impl FnMut() -> F,
-) -> Result<T, StoreError>
+pub(in crate::store) async fn retry_dead_connections<T, F>(mut work: impl FnMut() -> F) -> Result<T>
 where
-    F: Future<Output = Result<T, StoreError>>,
+    F: Future<Output = Result<T>>,
 {
     let began = Instant::now();
     for _ in 0..RETRIES_MAX {

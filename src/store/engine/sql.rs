@@ -6,10 +6,11 @@
 
 use async_trait::async_trait;
 use sea_orm::{
-    ConnectionTrait, DbBackend, DbErr, EntityTrait, ExecResult, FromQueryResult, IdenStatic,
-    Iterable, QueryResult, RuntimeErr, Statement, TryGetableMany, Value,
+    ConnectionTrait, DbBackend, DbErr, EntityName, EntityTrait, ExecResult, FromQueryResult,
+    IdenStatic, Iterable, ModelTrait, QueryResult, RuntimeErr, Statement, TryGetableMany, Value,
 };
 
+use crate::store::error::Result;
 use crate::store::{Store, StoreError};
 
 /// A statement with its values.
@@ -21,26 +22,12 @@ pub(in crate::store) fn statement<const N: usize>(
     Statement::from_sql_and_values(db.get_database_backend(), text, values)
 }
 
-/// A query of all columns of a table, by their names: `SELECT *` would fail on a connection of
-/// PostgreSQL that has it prepared, once a migration adds a column under the running server.
-pub(in crate::store) fn select<E: EntityTrait>(rest: &str) -> String {
-    let names: Vec<String> = E::Column::iter()
-        .map(|column| format!("\"{}\"", column.as_str()))
-        .collect();
-    let table = E::default();
-    format!(
-        "SELECT {} FROM {} {rest}",
-        names.join(", "),
-        table.table_name()
-    )
-}
-
 /// Runs a statement that writes. Returns the number of rows that it changed.
 pub(in crate::store) async fn execute<const N: usize>(
     db: &impl ConnectionTrait,
     text: &str,
     values: [Value; N],
-) -> Result<u64, StoreError> {
+) -> Result<u64> {
     let done = db.execute_raw(statement(db, text, values)).await?;
     Ok(done.rows_affected())
 }
@@ -50,19 +37,35 @@ pub(in crate::store) async fn rows<T: FromQueryResult, const N: usize>(
     db: &impl ConnectionTrait,
     text: &str,
     values: [Value; N],
-) -> Result<Vec<T>, StoreError> {
+) -> Result<Vec<T>> {
     let found = db.query_all_raw(statement(db, text, values)).await?;
     let read = |row| Ok(T::from_query_result(row, "")?);
     found.iter().map(read).collect()
 }
 
-/// The first row of a query.
-pub(in crate::store) async fn row<T: FromQueryResult, const N: usize>(
+/// The rows of a table that the rest of the query, from `WHERE` or `ORDER BY` on, selects.
+pub(in crate::store) async fn models<M: ModelTrait + FromQueryResult, const N: usize>(
     db: &impl ConnectionTrait,
-    text: &str,
+    rest: &str,
     values: [Value; N],
-) -> Result<Option<T>, StoreError> {
-    Ok(rows(db, text, values).await?.into_iter().next())
+) -> Result<Vec<M>> {
+    // By their names: `SELECT *` would fail on a connection of PostgreSQL that has it prepared, once a
+    // migration adds a column under the running server.
+    let names: Vec<String> = <M::Entity as EntityTrait>::Column::iter()
+        .map(|column| format!("\"{}\"", column.as_str()))
+        .collect();
+    let (names, table) = (names.join(", "), M::Entity::default());
+    let query = format!("SELECT {names} FROM {} {rest}", table.table_name());
+    rows(db, &query, values).await
+}
+
+/// The first of these rows.
+pub(in crate::store) async fn model<M: ModelTrait + FromQueryResult, const N: usize>(
+    db: &impl ConnectionTrait,
+    rest: &str,
+    values: [Value; N],
+) -> Result<Option<M>> {
+    Ok(models(db, rest, values).await?.into_iter().next())
 }
 
 /// The rows of a query as tuples or single values, by the order of their columns.
@@ -70,7 +73,7 @@ pub(in crate::store) async fn tuples<T: TryGetableMany, const N: usize>(
     db: &impl ConnectionTrait,
     text: &str,
     values: [Value; N],
-) -> Result<Vec<T>, StoreError> {
+) -> Result<Vec<T>> {
     let found = db.query_all_raw(statement(db, text, values)).await?;
     let read = |row: &QueryResult| Ok(row.try_get_many_by_index()?);
     found.iter().map(read).collect()
@@ -81,7 +84,7 @@ pub(in crate::store) async fn tuple<T: TryGetableMany, const N: usize>(
     db: &impl ConnectionTrait,
     text: &str,
     values: [Value; N],
-) -> Result<Option<T>, StoreError> {
+) -> Result<Option<T>> {
     Ok(tuples(db, text, values).await?.into_iter().next())
 }
 
@@ -115,7 +118,7 @@ impl Store {
         &self,
         text: impl Into<String>,
         values: [Value; N],
-    ) -> Result<u64, StoreError> {
+    ) -> Result<u64> {
         let (writer, text) = (self.inner.pools.writer.clone(), text.into());
         self.run(async move { execute(&writer, &text, values).await })
             .await
@@ -126,7 +129,7 @@ impl Store {
         &self,
         text: impl Into<String>,
         values: [Value; N],
-    ) -> Result<(), StoreError> {
+    ) -> Result<()> {
         let text = text.into();
         self.share(move |txn| {
             let (text, values) = (text.clone(), values.clone());
@@ -155,10 +158,14 @@ impl ConnectionTrait for Db {
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        let pool = self.0.inner.pools.reader.clone();
-        let query = async move { Ok(pool.query_all_raw(statement).await) };
-        let read = self.0.read(query).await;
+        let (pool, runtime) = (self.0.inner.pools.reader.clone(), &self.0.inner.runtime);
+        let stalled = runtime.stalled.clone();
+        let read = runtime.run(async move {
+            let query = async { Ok(pool.query_all_raw(statement).await) };
+            stalled.read(query).await
+        });
         // It was given up, or has panicked.
-        read.unwrap_or_else(|why| Err(DbErr::Conn(RuntimeErr::Internal(why.to_string()))))
+        let lost = |why: StoreError| Err(DbErr::Conn(RuntimeErr::Internal(why.to_string())));
+        read.await.unwrap_or_else(lost)
     }
 }

@@ -15,13 +15,14 @@ use tokio::sync::Mutex;
 use super::pool::roll_back;
 use super::sql;
 use super::writer::{self, Write};
+use crate::store::error::Result;
 use crate::store::{Store, StoreError};
 
 /// What runs in a transaction.
-type Work<'t, T> = BoxFuture<'t, Result<T, StoreError>>;
+type Work<'t, T> = BoxFuture<'t, Result<T>>;
 
 /// From now until the end of the lease, by the database's clock.
-pub(in crate::store) type Lease = Range<DateTime<Utc>>;
+pub type Lease = Range<DateTime<Utc>>;
 
 impl Store {
     /// Runs `work` in a transaction of its own and returns when its writes are durable. If `work`
@@ -29,7 +30,7 @@ impl Store {
     ///
     /// # Errors
     /// Those of `work`, [`StoreError::Unavailable`], and [`StoreError::CommitUnknown`].
-    pub(in crate::store) async fn transaction<T, F>(&self, work: F) -> Result<T, StoreError>
+    pub(in crate::store) async fn transaction<T, F>(&self, work: F) -> Result<T>
     where
         T: Send + 'static,
         F: for<'t> FnOnce(&'t DatabaseTransaction) -> Work<'t, T> + Send + 'static,
@@ -45,10 +46,7 @@ impl Store {
     ///
     /// # Errors
     /// As `Store::transaction`.
-    pub(in crate::store) async fn transaction_if<T, F>(
-        &self,
-        work: F,
-    ) -> Result<Option<T>, StoreError>
+    pub(in crate::store) async fn transaction_if<T, F>(&self, work: F) -> Result<Option<T>>
     where
         T: Send + 'static,
         F: for<'t> FnOnce(&'t DatabaseTransaction) -> Work<'t, Option<T>> + Send + 'static,
@@ -73,7 +71,7 @@ impl Store {
     ///
     /// # Errors
     /// As `Store::transaction`.
-    pub(in crate::store) async fn share<T, F>(&self, work: F) -> Result<T, StoreError>
+    pub(in crate::store) async fn share<T, F>(&self, work: F) -> Result<T>
     where
         T: Send + 'static,
         F: for<'t> Fn(&'t DatabaseTransaction) -> Work<'t, T> + Send + Sync + 'static,
@@ -101,9 +99,9 @@ impl Store {
     }
 
     /// Claims the rows of `candidates` that are due by their column `due`, by moving their due time to
-    /// the end of the lease. Returns the rows as they are then, in any order. `candidates`
-    /// has the order and the limit. They are selected on a connection that reads: sorting a long
-    /// queue must not delay sales.
+    /// the end of the lease. Returns the rows as they are then, in any order. `candidates` has the order
+    /// and the limit. They are selected on a connection that reads: sorting a long queue must not delay
+    /// sales.
     ///
     /// Only one process gets a row. If that process dies, the row is due again when the lease ends.
     pub(in crate::store) async fn claim<E: EntityTrait>(
@@ -111,7 +109,7 @@ impl Store {
         lease: Lease,
         (id, due): (E::Column, E::Column),
         candidates: Select<E>,
-    ) -> Result<Vec<E::Model>, StoreError>
+    ) -> Result<Vec<E::Model>>
     where
         E::Model: Send,
     {
@@ -128,7 +126,7 @@ impl Store {
         (id, due): (E::Column, E::Column),
         candidates: Select<E>,
         ids: Vec<i64>,
-    ) -> Result<Vec<E::Model>, StoreError>
+    ) -> Result<Vec<E::Model>>
     where
         E::Model: Send,
     {
@@ -136,8 +134,8 @@ impl Store {
             return Ok(Vec::new());
         }
         // Whether a row is still due is checked in the statement that moves its time: another process
-        // may have claimed it since the selection. On PostgreSQL the statement leaves out rows that another transaction
-        // has locked: another process claims them, or a sale or an operator changes them.
+        // may have claimed it since the selection. On PostgreSQL the statement leaves out rows that
+        // another transaction has locked: a claim of another process, a sale, or an operator's act.
         let mut chosen = candidates
             .filter(id.is_in(sql::padded(ids)))
             .filter(due.lte(lease.start))

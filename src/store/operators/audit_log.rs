@@ -2,15 +2,15 @@
 //! masked for others counts as an act. (`orders/audit.rs` is what the drill reads.)
 //!
 //! # Invariants
-//! A reveal is logged before anything is shown. Another reveal of the same subject within minutes adds no line:
-//! it would say nothing new, and a page that refreshes itself must not bury the acts.
+//! A reveal is logged before anything is shown. Another reveal of the same subject within minutes adds
+//! no line: it would say nothing new, and a page that refreshes itself must not bury the acts.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entities::audit_events::{self, Column, Entity};
 use sea_orm::ActiveValue::Set;
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
-    QuerySelect, QueryTrait, Value,
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait,
+    Value,
 };
 
 use crate::domain::order::OrderId;
@@ -41,23 +41,7 @@ pub struct AuditEntry {
 }
 
 /// A line of the log, as it is read.
-#[derive(Clone, PartialEq, Eq, FromQueryResult)]
-pub struct AuditLine {
-    /// Its number.
-    pub id: i64,
-    /// When it happened.
-    pub at: DateTime<Utc>,
-    /// The operator's name.
-    pub operator: String,
-    /// The act, in a word.
-    pub action: String,
-    /// The order that it was about, if it was about one.
-    pub order_id: Option<OrderId>,
-    /// What was acted on.
-    pub subject: String,
-    /// The reason that the operator gave.
-    pub detail: Option<String>,
-}
+pub use entities::audit_events::Model as AuditLine;
 
 impl Store {
     /// A page of the log, newest first: of one operator or of all, before that line.
@@ -77,7 +61,7 @@ impl Store {
             .apply_if(before, |page, before| page.filter(Column::Id.lt(before)))
             .order_by_desc(Column::Id)
             .limit(limit + 1);
-        let found = page.into_model::<AuditLine>().all(&self.db()).await?;
+        let found = page.all(&self.db()).await?;
         Ok(Page::of(found, limit, |line| line.id))
     }
 

@@ -97,9 +97,8 @@ impl Store {
     ) -> Result<Option<FoundSession>> {
         let db = self.db();
         let open = "WHERE session_hash = $1 AND expires_at > $2";
-        let open = sql::select::<operator_sessions::Entity>(open);
         let values = [cookie.as_str().into(), now.into()];
-        let found: Option<operator_sessions::Model> = sql::row(&db, &open, values).await?;
+        let found: Option<operator_sessions::Model> = sql::model(&db, open, values).await?;
         let Some(row) = found else { return Ok(None) };
         let token = Fingerprint::from_stored(row.token_hash);
         let operator = tokens::find(&db, &token).await?;

@@ -2,12 +2,13 @@
 //!
 //! A token is 256 bits from the operating system's random source, and the database has only its
 //! SHA-256. A quick hash is right here: a token of that size cannot be guessed, so a slow hash would
-//! only hold up every request. The lookup is safe too: the time that an index
-//! takes to find a hash reveals nothing about the token.
+//! only delay every request. The lookup is safe too: the time that an index takes to find a hash reveals
+//! nothing about the token.
 
 use chrono::{DateTime, Utc};
 use entities::operators;
-use rand::TryRng;
+use rand::RngExt;
+use rand::rand_core::UnwrapErr;
 use rand::rngs::SysRng;
 use sea_orm::ConnectionTrait;
 use sha2::{Digest, Sha256};
@@ -46,10 +47,7 @@ impl Fingerprint {
 
 /// A token that cannot be guessed: 64 hexadecimal digits.
 pub fn fresh_token() -> Secret {
-    let mut bytes = [0_u8; 32];
-    SysRng
-        .try_fill_bytes(&mut bytes)
-        .expect("the operating system has random bytes");
+    let bytes: [u8; 32] = UnwrapErr(SysRng).random();
     Secret::new(hex::encode(bytes))
 }
 
@@ -108,8 +106,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn operators(&self) -> Result<Vec<KnownOperator>> {
-        let all = sql::select::<operators::Entity>("ORDER BY name");
-        let found: Vec<operators::Model> = sql::rows(&self.db(), &all, []).await?;
+        let found = sql::models(&self.db(), "ORDER BY name", []).await?;
         let known = |row: operators::Model| {
             Ok(KnownOperator {
                 since: row.created_at,
@@ -142,8 +139,7 @@ impl Store {
 /// The operator who has this token now.
 pub async fn find(db: &impl ConnectionTrait, token: &Fingerprint) -> Result<Option<Operator>> {
     let enabled = "WHERE token_hash = $1 AND disabled_at IS NULL";
-    let enabled = sql::select::<operators::Entity>(enabled);
-    let found = sql::row(db, &enabled, [token.as_str().into()]).await?;
+    let found = sql::model(db, enabled, [token.as_str().into()]).await?;
     found.map(operator).transpose()
 }
 

@@ -5,12 +5,9 @@
 //! `StoreError::Conflict`. With that and the unique keys the result is right even with two processes,
 //! or with no actors at all.
 
-use std::sync::Arc;
-
 use chrono::{DateTime, Utc};
 use entities::payments;
 use sea_orm::ActiveValue::Set;
-use sea_orm::DatabaseTransaction;
 
 use super::sale;
 use crate::domain::access::RadiusUser;
@@ -33,7 +30,7 @@ pub struct Change {
     pub delivery: Option<DeliveryRecord>,
     /// The operator's act that caused it, logged with its effect.
     pub audit: Option<AuditEntry>,
-    /// Also ask ZenoPay at this time, whatever was decided.
+    /// Also check the status at ZenoPay at this time, whatever was decided.
     pub ask_at: Option<DateTime<Utc>>,
 }
 
@@ -56,7 +53,7 @@ impl Change {
         Ok(Write {
             guard: self.guard(),
             rows: self.rows(now)?,
-            work: self.updates_other_tables().then(|| self.into_work()),
+            work: self.into_work(),
         })
     }
 
@@ -122,41 +119,30 @@ impl Change {
         Ok(rows)
     }
 
-    /// Its changes of rows that exist in other tables, as work for the writer.
-    fn into_work(self) -> Work {
-        let change = Arc::new(self);
-        Box::new(move |txn| {
-            let change = change.clone();
-            Box::pin(async move { change.update_other_tables(txn).await })
-        })
-    }
-
-    async fn update_other_tables(&self, txn: &DatabaseTransaction) -> Result<()> {
-        match &self.decision.effect {
-            Effect::Refund(next) => sale::revoke(txn, next, "refunded").await,
-            Effect::Revoke(next) => sale::revoke(txn, next, "revoked").await,
-            Effect::Replace(replacement) => sale::close_old_code(txn, replacement).await,
-            Effect::Confirm(kept) => sale::correct_amount(txn, &self.before, kept).await,
-            Effect::Sell(_)
+    /// Its changes of rows that exist in other tables. A change with such work is never part of a batch.
+    fn into_work(self) -> Option<Work> {
+        let before = self.before;
+        let work: Work = match self.decision.effect {
+            Effect::Refund(next) => {
+                Box::new(move |txn| Box::pin(sale::revoke(txn, *next.clone(), "refunded")))
+            }
+            Effect::Revoke(next) => {
+                Box::new(move |txn| Box::pin(sale::revoke(txn, *next.clone(), "revoked")))
+            }
+            Effect::Replace(it) => {
+                Box::new(move |txn| Box::pin(sale::close_old_code(txn, *it.clone())))
+            }
+            Effect::Confirm(kept) if kept.came_in() != before.came_in() => Box::new(move |txn| {
+                Box::pin(sale::correct_amount(txn, before.clone(), *kept.clone()))
+            }),
+            Effect::Confirm(_)
+            | Effect::Sell(_)
             | Effect::Fail(_)
             | Effect::Hold(_)
             | Effect::Keep
             | Effect::Ask(_)
-            | Effect::Refuse => Ok(()),
-        }
-    }
-
-    /// Whether it changes rows that exist in other tables; such a change is never part of a batch.
-    fn updates_other_tables(&self) -> bool {
-        match &self.decision.effect {
-            Effect::Refund(_) | Effect::Revoke(_) | Effect::Replace(_) => true,
-            Effect::Confirm(kept) => kept.came_in() != self.before.came_in(),
-            Effect::Sell(_)
-            | Effect::Fail(_)
-            | Effect::Hold(_)
-            | Effect::Keep
-            | Effect::Ask(_)
-            | Effect::Refuse => false,
-        }
+            | Effect::Refuse => return None,
+        };
+        Some(work)
     }
 }

@@ -2,15 +2,16 @@
 
 use std::collections::{HashMap, HashSet};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use entities::payments::{self, Column};
 use sea_orm::sea_query::{Expr, SimpleExpr};
 use sea_orm::{ColumnTrait, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect, Select};
 
-use crate::domain::order::{OrderId, Status};
+use crate::domain::order::{OrderId, Payment, Status};
 use crate::domain::pacing::Turns;
 use crate::store::Store;
 use crate::store::engine::sql;
+use crate::store::engine::transaction::Lease;
 use crate::store::error::Result;
 use crate::store::rows::{self, MAY_STILL_BE_PAID};
 
@@ -25,64 +26,38 @@ const OVERDUE: &str = "SELECT order_id FROM payments WHERE status IN ('PENDING',
 const LONGEST_OVERDUE_FIRST: &str = "SELECT id FROM payments WHERE due_at <= $1 \
      AND status <> 'COMPLETED' ORDER BY due_at, created_at DESC LIMIT $2";
 
-/// An order whose due time has come, and that this process may check until the lease ends.
-#[derive(Clone, Debug)]
-pub struct DueOrder {
-    /// Its id.
-    pub order_id: OrderId,
-    /// Its status when it was claimed.
-    pub status: Status,
-    /// When it was made.
-    pub created_at: DateTime<Utc>,
-    /// When it was sold, if ZenoPay itself has not said yet that it was paid.
-    pub unconfirmed_since: Option<DateTime<Utc>>,
-    /// When the lease ends. As long as this is its due time, nothing else has changed it.
-    leased_until: DateTime<Utc>,
-}
-
 impl Store {
     /// PENDING orders whose deadline has passed at `now` (the database's clock). Not
     /// claimed: expiring twice does nothing.
     ///
     /// # Errors
     /// `StoreError::Unavailable`.
-    pub async fn overdue(&self, now: DateTime<Utc>, most: u64) -> Result<Vec<OrderId>> {
-        sql::tuples(&self.db(), OVERDUE, [now.into(), most.into()]).await
+    pub async fn overdue(&self, now: DateTime<Utc>, limit: u64) -> Result<Vec<OrderId>> {
+        sql::tuples(&self.db(), OVERDUE, [now.into(), limit.into()]).await
     }
 
-    /// Claims orders that are due at `now` (the database's clock), one for each turn, by moving their
-    /// due time forward by `lease`. `turns.overdue` of them are unsold orders that have been due for
-    /// the longest time. The others are those in `waited_for`, then the newest, then sold ones.
+    /// Claims orders that are due at the start of the lease, one for each turn, by moving their due time
+    /// to its end. `turns.overdue` of them are unsold orders that have been due for
+    /// the longest time. The others are those in `waited_for`, then the newest, then sold ones. The
+    /// orders come without their vouchers; their `due_at` is the end of the lease.
     ///
     /// # Errors
     /// As `Store::transaction`.
     pub async fn claim_due(
         &self,
-        now: DateTime<Utc>,
-        lease: TimeDelta,
+        lease: Lease,
         turns: Turns,
-        waited_for: Vec<OrderId>,
-    ) -> Result<Vec<DueOrder>> {
-        let candidates = self.candidates(now, turns, &waited_for).await?;
-        let leased_until = now + lease;
+        waited_for: &[OrderId],
+    ) -> Result<Vec<Payment>> {
+        let candidates = self.candidates(lease.start, turns, waited_for).await?;
         let ranks: HashMap<i64, usize> = candidates.iter().copied().zip(0..).collect();
         let (columns, all) = ((Column::Id, Column::DueAt), payments::Entity::find());
-        let claimed = self.claim_rows(now..leased_until, columns, all, candidates);
+        let claimed = self.claim_rows(lease, columns, all, candidates);
         let mut claimed = claimed.await?;
         // The most urgent first, as they were chosen.
         claimed.sort_by_key(|row| ranks.get(&row.id).copied());
-        let due = |row: payments::Model| {
-            let status = rows::status(&row.status)?;
-            let waits = status == Status::Completed && row.gateway_confirmed_at.is_none();
-            Ok(DueOrder {
-                order_id: OrderId(row.order_id),
-                status,
-                created_at: row.created_at,
-                unconfirmed_since: row.processed_at.filter(|_| waits),
-                leased_until,
-            })
-        };
-        claimed.into_iter().map(due).collect()
+        let payment = |row| rows::payment(row, None);
+        claimed.into_iter().map(payment).collect()
     }
 
     /// Due orders, at most one for each turn.
@@ -92,13 +67,13 @@ impl Store {
         turns: Turns,
         waited_for: &[OrderId],
     ) -> Result<Vec<i64>> {
-        let (db, most) = (&self.db(), turns.in_all());
-        let newest: Vec<i64> = newest_first(now, most).into_tuple().all(db).await?;
+        let (db, limit) = (&self.db(), turns.in_all());
+        let newest: Vec<i64> = newest_first(now, limit).into_tuple().all(db).await?;
         // If all that is due can be claimed, the order does not matter.
-        if newest.len() < most {
+        if newest.len() < limit {
             return Ok(newest);
         }
-        let mut chosen: Vec<i64> = Vec::with_capacity(most);
+        let mut chosen: Vec<i64> = Vec::with_capacity(limit);
         if turns.overdue > 0 {
             let values = [now.into(), (turns.overdue as u64).into()];
             let overdue: Vec<i64> = sql::tuples(db, LONGEST_OVERDUE_FIRST, values).await?;
@@ -106,13 +81,13 @@ impl Store {
         }
         for ids in waited_for.chunks(READ_BATCH) {
             let ids = ids.iter().map(|order| order.0);
-            let among = newest_first(now, most).filter(Column::OrderId.is_in(ids));
+            let among = newest_first(now, limit).filter(Column::OrderId.is_in(ids));
             chosen.extend(among.into_tuple::<i64>().all(db).await?);
         }
         chosen.extend(newest);
-        let mut seen = HashSet::with_capacity(most);
+        let mut seen = HashSet::with_capacity(limit);
         chosen.retain(|id| seen.insert(*id));
-        chosen.truncate(most);
+        chosen.truncate(limit);
         Ok(chosen)
     }
 
@@ -121,11 +96,10 @@ impl Store {
     ///
     /// # Errors
     /// As `Store::transaction`.
-    pub async fn reschedule(&self, order: &DueOrder, due_at: Option<DateTime<Utc>>) -> Result<()> {
-        let (order_id, leased_until) = (order.order_id.0, order.leased_until);
+    pub async fn reschedule(&self, order: &Payment, due_at: Option<DateTime<Utc>>) -> Result<()> {
         let next =
             "UPDATE payments SET due_at = $1, asks = asks + 1 WHERE order_id = $2 AND due_at = $3";
-        let values = [due_at.into(), order_id.into(), leased_until.into()];
+        let values = [due_at.into(), order.order_id.0.into(), order.due_at.into()];
         self.share_execute(next, values).await
     }
 
@@ -145,7 +119,7 @@ impl Store {
 }
 
 /// Orders that are due, the newest first and sold ones last.
-fn newest_first(now: DateTime<Utc>, most: usize) -> Select<payments::Entity> {
+fn newest_first(now: DateTime<Utc>, limit: usize) -> Select<payments::Entity> {
     let is_sold = Column::Status.eq(Status::Completed.as_str());
     let sold_last: SimpleExpr = Expr::case(is_sold, 1).finally(0).into();
     payments::Entity::find()
@@ -154,7 +128,7 @@ fn newest_first(now: DateTime<Utc>, most: usize) -> Select<payments::Entity> {
         .filter(Column::DueAt.lte(now))
         .order_by(sold_last, Order::Asc)
         .order_by_desc(Column::CreatedAt)
-        .limit(most as u64)
+        .limit(limit as u64)
 }
 
 #[cfg(test)]
@@ -162,18 +136,18 @@ mod tests {
     use sea_orm::{QueryTrait, Statement};
 
     use super::*;
-    use crate::store::engine::tests::plans::Books;
+    use crate::store::engine::tests::plans::FilledDatabase;
 
     #[tokio::test]
     async fn due_orders_are_found_by_the_index_of_due_times() {
-        for books in Books::both().await {
-            let backend = books.backend();
+        for database in FilledDatabase::both().await {
+            let backend = database.backend();
             let values = [Utc::now().into(), 10_u64.into()];
             for query in [
                 newest_first(Utc::now(), 10).build(backend),
                 Statement::from_sql_and_values(backend, LONGEST_OVERDUE_FIRST, values),
             ] {
-                let plan = books.plan(&query).await;
+                let plan = database.plan(&query).await;
                 assert!(plan.contains("payments_due_at"), "{plan}");
             }
         }
@@ -183,10 +157,10 @@ mod tests {
     async fn overdue_orders_are_found_by_their_deadline_in_the_index_of_open_orders() {
         // Before the deadline of all orders: few are overdue, and no other is read.
         let now: DateTime<Utc> = "2025-12-31T00:00:00Z".parse().unwrap();
-        for books in Books::both().await {
+        for database in FilledDatabase::both().await {
             let values = [now.into(), 10_u64.into()];
-            let query = Statement::from_sql_and_values(books.backend(), OVERDUE, values);
-            let plan = books.plan(&query).await;
+            let query = Statement::from_sql_and_values(database.backend(), OVERDUE, values);
+            let plan = database.plan(&query).await;
             let by_deadline = plan.lines().any(|line| {
                 let is_search = line.contains("Index Cond") || line.contains("SEARCH");
                 is_search && line.contains("deadline_at")

@@ -19,7 +19,7 @@ use crate::store::{Store, rows};
 
 /// Rows of each kind at most, the newest: a sender that repeats itself for ever must not make
 /// its order unreadable.
-const MOST: usize = 200;
+const ROWS_MAX: usize = 200;
 
 /// Two purchases that are further apart are no mistake.
 const NEAR: TimeDelta = TimeDelta::days(1);
@@ -79,7 +79,6 @@ impl Store {
         let code = payment.voucher.iter().map(|voucher| voucher.code.as_str());
         let codes = code.chain(former_codes.iter().map(|former| former.code.as_str()));
         let mut history = OrderHistory {
-            gateway_confirmed_at: payment.gateway_confirmed_at,
             invoice,
             revoked_reason,
             radius: radius.unsigned_abs(),
@@ -103,7 +102,7 @@ impl Store {
             history.sessions.len(),
             history.disconnects.len(),
         ];
-        history.is_cut = lengths.iter().any(|length| *length >= MOST);
+        history.is_cut = lengths.iter().any(|length| *length >= ROWS_MAX);
         Ok(Some(history))
     }
 }
@@ -115,16 +114,15 @@ async fn newest<T: FromQueryResult>(
     order_id: impl Into<Value>,
 ) -> Result<Vec<T>> {
     let query =
-        format!("SELECT {columns_and_table} WHERE order_id = $1 ORDER BY id DESC LIMIT {MOST}");
+        format!("SELECT {columns_and_table} WHERE order_id = $1 ORDER BY id DESC LIMIT {ROWS_MAX}");
     let mut found: Vec<T> = sql::rows(db, &query, [order_id.into()]).await?;
     found.reverse();
     Ok(found)
 }
 
 async fn texts(db: &Db, id: i64) -> Result<Vec<Text>> {
-    let of_payment = sql::select::<sms_messages::Entity>("WHERE payment_id = $1 ORDER BY id");
-    let rows: Vec<sms_messages::Model> = sql::rows(db, &of_payment, [id.into()]).await?;
-    let texts = rows.into_iter().map(|row| Text {
+    let rows = sql::models(db, "WHERE payment_id = $1 ORDER BY id", [id.into()]).await?;
+    let texts = rows.into_iter().map(|row: sms_messages::Model| Text {
         id: row.id,
         kind: row.kind,
         phone: row.phone,
@@ -147,7 +145,7 @@ async fn sessions(db: &Db, codes: impl Iterator<Item = &str>) -> Result<Vec<Sess
     let rows = radacct::Entity::find()
         .filter(radacct::Column::Username.is_in(codes))
         .order_by_desc(radacct::Column::Radacctid)
-        .limit(MOST as u64)
+        .limit(ROWS_MAX as u64)
         .all(db)
         .await?;
     // PostgreSQL writes an address with the length of its network.
@@ -172,7 +170,7 @@ async fn duplicate_orders(db: &Db, payment: &Payment) -> Result<Vec<Twin>> {
     let (Status::Completed, Some(sold_at)) = (payment.status, payment.processed_at) else {
         return Ok(Vec::new());
     };
-    // When the one that was sold last was made, the other was not sold yet.
+    // The order that was sold last was made before the other one was sold.
     let others = "SELECT order_id, processed_at FROM payments \
          WHERE phone = $1 AND created_at BETWEEN $2 AND $3 AND package_code = $4 \
          AND status = 'COMPLETED' AND id <> $5 AND processed_at > $6 \

@@ -19,8 +19,8 @@ use crate::store::rows::{self, MAY_STILL_BE_PAID};
 use crate::store::{Store, journal};
 
 /// How many SMS a phone is sent again in [`AN_HOUR`] at most, for all requests together.
-const MOST: i64 = 3;
-/// For how long a repetition counts against [`MOST`].
+const REPEATS_MAX: i64 = 3;
+/// The period to which [`REPEATS_MAX`] applies.
 const AN_HOUR: TimeDelta = TimeDelta::hours(1);
 /// The kind of a repetition in the timeline.
 const KIND: &str = "sms_asked_again";
@@ -108,7 +108,7 @@ async fn repeat(
          AND order_id IN (SELECT order_id FROM payments WHERE phone = $2)";
     let values = [(now - AN_HOUR).into(), sold.phone.international().into()];
     let repeated: Option<i64> = sql::tuple(txn, repeated, values).await?;
-    if repeated.is_some_and(|times| times >= MOST) {
+    if repeated.is_some_and(|times| times >= REPEATS_MAX) {
         return Ok(None);
     }
     let remark = Remark::new(Level::Note, KIND, "the guest asked for the SMS again");

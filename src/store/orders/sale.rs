@@ -15,12 +15,13 @@ use crate::domain::access::RadiusUser;
 use crate::domain::catalog::CURRENCY;
 use crate::domain::order::{Payment, Replaced, Replacement, Sale, Sms};
 use crate::domain::sms_text;
+use crate::store::catalog::vouchers as voucher_rows;
 use crate::store::engine::sql;
 use crate::store::engine::writer::Rows;
 use crate::store::error::Result;
 use crate::store::radius::users::{provision, revoke_users};
 use crate::store::rows::personal;
-use crate::store::{Store, StoreError, vouchers as voucher_rows};
+use crate::store::{Store, StoreError};
 
 impl Store {
     /// How often the code of this payment was replaced, in all and since `lately`.
@@ -106,8 +107,8 @@ pub fn gather_access(
 }
 
 /// Revokes an order's voucher, if it has one.
-pub async fn revoke(txn: &DatabaseTransaction, payment: &Payment, why: &str) -> Result<()> {
-    let Some(voucher) = &payment.voucher else {
+pub async fn revoke(txn: &DatabaseTransaction, payment: Payment, why: &str) -> Result<()> {
+    let Some(voucher) = payment.voucher else {
         return Ok(());
     };
     let at = voucher
@@ -117,7 +118,7 @@ pub async fn revoke(txn: &DatabaseTransaction, payment: &Payment, why: &str) -> 
 }
 
 /// Closes the old code of a payment whose new code is in the same change.
-pub async fn close_old_code(txn: &DatabaseTransaction, replacement: &Replacement) -> Result<()> {
+pub async fn close_old_code(txn: &DatabaseTransaction, replacement: Replacement) -> Result<()> {
     let (payment, old) = (&replacement.payment, replacement.old.as_str());
     let Some(new) = &payment.voucher else {
         return Err(StoreError::Corrupt(
@@ -141,13 +142,10 @@ pub async fn close_old_code(txn: &DatabaseTransaction, replacement: &Replacement
 /// Corrects the invoice and the customer's sum after ZenoPay has named the amount of a sale.
 pub async fn correct_amount(
     txn: &DatabaseTransaction,
-    before: &Payment,
-    after: &Payment,
+    before: Payment,
+    after: Payment,
 ) -> Result<()> {
     let more = after.came_in().0 - before.came_in().0;
-    if more == 0 {
-        return Ok(());
-    }
     let invoice = "UPDATE invoices SET amount = $1 WHERE payment_id = $2";
     sql::execute(txn, invoice, [after.came_in().0.into(), after.id.into()]).await?;
     let customer = "UPDATE customers SET total_paid = total_paid + $1 WHERE phone = $2";

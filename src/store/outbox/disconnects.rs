@@ -6,7 +6,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use entities::{nas, outbox_messages};
 use sea_orm::ActiveValue::Set;
 use sea_orm::{
@@ -19,9 +19,10 @@ use crate::domain::access::{Session, VoucherCode};
 use crate::domain::order::{OrderId, Remark};
 use crate::domain::people::Secret;
 use crate::store::engine::sql;
+use crate::store::engine::transaction::Lease;
 use crate::store::error::Result;
 use crate::store::radius::sessions::epoch;
-use crate::store::{Store, StoreError, journal};
+use crate::store::{FailedAttempt, Store, StoreError, journal};
 
 /// A session that this process may end until the lease ends.
 #[derive(Clone, Debug)]
@@ -38,20 +39,6 @@ pub struct QueuedDisconnect {
     pub coa_port: Option<u16>,
     /// How often it was tried before.
     pub attempts: i32,
-}
-
-/// The result of one attempt to end a session.
-#[derive(Clone, Debug)]
-pub enum DisconnectAttempt {
-    /// The router has answered: there is no other attempt.
-    Answered(&'static str),
-    /// The router has not answered.
-    Failed {
-        /// For the operator.
-        error: String,
-        /// When it is due again; `None` gives it up.
-        again_at: Option<DateTime<Utc>>,
-    },
 }
 
 /// Queues every open session of a voucher. Called in the transaction that revokes the voucher.
@@ -93,7 +80,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    pub async fn queue_ended(&self, now: DateTime<Utc>, most: u64) -> Result<usize> {
+    pub async fn queue_ended(&self, now: DateTime<Utc>, limit: u64) -> Result<usize> {
         let first_login = epoch(self.backend(), "MIN(f.acctstarttime)");
         let ended = format!(
             "SELECT DISTINCT v.code, p.order_id FROM radacct a \
@@ -104,7 +91,7 @@ impl Store {
                     (SELECT {first_login} FROM radacct f WHERE f.username = v.code) <= $2)) \
              AND NOT EXISTS (SELECT 1 FROM outbox_messages o \
                 WHERE o.reference = 'disconnect-' || a.acctuniqueid) \
-             LIMIT {most}"
+             LIMIT {limit}"
         );
         let values = [now.into(), now.timestamp().into()];
         let ended: Vec<(String, Option<OrderId>)> = sql::tuples(&self.db(), &ended, values).await?;
@@ -122,24 +109,23 @@ impl Store {
         .await
     }
 
-    /// Claims sessions that are due to be ended at `now` (the database's clock) by moving
-    /// their due time forward by `lease`.
+    /// Claims sessions that are due to be ended at the start of the lease, by moving their due time to
+    /// its end.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn claim_disconnects(
         &self,
-        now: DateTime<Utc>,
-        lease: TimeDelta,
-        most: u64,
+        lease: Lease,
+        limit: u64,
     ) -> Result<Vec<QueuedDisconnect>> {
         use outbox_messages::Column;
         let due = outbox_messages::Entity::find()
             .filter(Column::State.is_in(["queued", "failed"]))
             .filter(super::is_released())
             .order_by_asc(Column::DueAt)
-            .limit(most);
-        let claimed = self.claim(now..now + lease, (Column::Id, Column::DueAt), due);
+            .limit(limit);
+        let claimed = self.claim(lease, (Column::Id, Column::DueAt), due);
         let mut queued = Vec::new();
         for row in claimed.await? {
             let id = row.id;
@@ -160,9 +146,9 @@ impl Store {
             .router
             .parse()
             .map_err(|_| StoreError::Corrupt(format!("outbox_messages.router {:?}", row.router)))?;
-        let known = sql::select::<nas::Entity>("WHERE nasname = $1 ORDER BY id DESC LIMIT 1");
+        let newest = "WHERE nasname = $1 ORDER BY id DESC LIMIT 1";
         let known: Option<nas::Model> =
-            sql::row(&self.db(), &known, [row.router.as_str().into()]).await?;
+            sql::model(&self.db(), newest, [row.router.as_str().into()]).await?;
         let coa_port = known.as_ref().and_then(|router| router.ports);
         Ok(QueuedDisconnect {
             id: row.id,
@@ -180,7 +166,8 @@ impl Store {
         })
     }
 
-    /// Records one attempt to end a session, and its line in the order's timeline.
+    /// Records one attempt to end a session, and its line in the order's timeline. After an answer of
+    /// the router, which is given in a word, there is no other attempt.
     ///
     /// # Errors
     /// As `Store::transaction`; the session is then ended again when the lease ends, which does no
@@ -188,7 +175,7 @@ impl Store {
     pub async fn record_disconnect(
         &self,
         queued: &QueuedDisconnect,
-        attempt: DisconnectAttempt,
+        attempt: Result<&str, FailedAttempt>,
         remark: Option<Remark>,
         now: DateTime<Utc>,
     ) -> Result<()> {
@@ -197,15 +184,15 @@ impl Store {
             ..Default::default()
         };
         match attempt {
-            DisconnectAttempt::Answered(result) => {
+            Ok(result) => {
                 next.state = Set("sent".to_owned());
                 next.result = Set(Some(result.to_owned()));
                 next.sent_at = Set(Some(now));
             }
-            DisconnectAttempt::Failed { error, again_at } => {
-                next.state = Set(if again_at.is_some() { "failed" } else { "dead" }.to_owned());
-                next.last_error = Set(Some(error));
-                if let Some(at) = again_at {
+            Err(failed) => {
+                next.state = Set(failed.state().to_owned());
+                next.last_error = Set(Some(failed.error));
+                if let Some(at) = failed.again_at {
                     next.due_at = Set(at);
                 }
             }

@@ -4,7 +4,8 @@
 //!
 //! # Invariants
 //! - Nothing is claimed from either outbox while the row of the hold exists (`is_released`).
-//! - That row is deleted in the transaction that drops the old messages: none of them can be claimed between the two.
+//! - That row is deleted in the transaction that drops the old messages: none of them can be claimed
+//!   between the two.
 
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::{Expr, SimpleExpr};
@@ -18,7 +19,6 @@ use crate::store::operators::audit_log;
 use crate::store::{AuditEntry, Store};
 
 pub(super) mod disconnects;
-pub(super) mod receipts;
 pub(super) mod sms;
 
 /// What waits in both outboxes, in all and from before the restored backup was made.
@@ -54,6 +54,21 @@ pub struct Dropped {
     pub sms: u64,
     /// Disconnect-Requests.
     pub disconnects: u64,
+}
+
+/// An attempt to send a message that has failed.
+#[derive(Clone, Debug)]
+pub struct FailedAttempt {
+    /// For the operator.
+    pub error: String,
+    /// When the message is due again; `None` makes it dead until an operator sends it again.
+    pub again_at: Option<DateTime<Utc>>,
+}
+
+impl FailedAttempt {
+    fn state(&self) -> &'static str {
+        self.again_at.map_or("dead", |_| "failed")
+    }
 }
 
 /// A message that has not arrived. `Debug` is not derived: errors may hold phones.

@@ -1,8 +1,9 @@
-//! The outbox of SMS: written with the sale, sent after its commit.
+//! The outbox of SMS: written with the sale, sent after its commit; and their receipts, from providers
+//! that give them.
 
 use std::sync::Arc;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use entities::sms_messages::{self, Column, Entity};
 use sea_orm::ActiveValue::Set;
 use sea_orm::{
@@ -11,46 +12,22 @@ use sea_orm::{
 };
 
 use crate::domain::order::{OrderId, Remark};
-use crate::domain::people::Phone;
 use crate::store::engine::sql;
+use crate::store::engine::transaction::Lease;
 use crate::store::error::Result;
 use crate::store::operators::audit_log;
-use crate::store::{AuditEntry, Store, journal};
+use crate::store::{AuditEntry, FailedAttempt, Store, journal};
 
 /// All states of a message.
 const STATES: [&str; 4] = ["queued", "sent", "failed", "dead"];
 
-/// An SMS that this process may send until the lease ends. `Debug` is not derived: the text holds
-/// the voucher code.
-#[derive(Clone)]
-pub struct QueuedSms {
-    /// The row.
-    pub id: i64,
-    /// The receiver.
-    pub phone: Phone,
-    /// The content.
-    pub text: String,
-    /// The same at every attempt.
-    pub reference: String,
-    /// How often it was tried before.
-    pub attempts: i32,
-    /// When the lease ends. While the row has this due time, it was neither claimed nor queued again.
-    leased_until: DateTime<Utc>,
-}
+/// An SMS as it was claimed: its `due_at`, or `receipt_due_at`, is the end of the lease. While the row
+/// has this time, it was neither claimed nor queued again. Its text has the voucher code: log nothing of
+/// it.
+pub use entities::sms_messages::Model as ClaimedSms;
 
 /// The result of one attempt to send a message.
-#[derive(Clone, Debug)]
-pub enum Attempt {
-    /// The provider has accepted it.
-    Sent(SentSms),
-    /// The provider has not accepted it.
-    Failed {
-        /// For the operator.
-        error: String,
-        /// When it is due again; `None` makes it dead until an operator sends it again.
-        again_at: Option<DateTime<Utc>>,
-    },
-}
+pub type Attempt = Result<SentSms, FailedAttempt>;
 
 /// What is written when a provider has accepted a message.
 #[derive(Clone, Debug)]
@@ -69,34 +46,30 @@ pub struct SentSms {
     pub alert: Option<Remark>,
 }
 
+/// What a receipt says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Arrival {
+    /// It is on the handset.
+    Delivered,
+    /// It will not arrive; with the provider's word.
+    Undelivered(String),
+    /// Not known yet; ask again at this time, or never.
+    Unknown(Option<DateTime<Utc>>),
+}
+
 impl Store {
-    /// Claims messages that are due at `now` (the database's clock) by moving their due time
-    /// forward by `lease`.
+    /// Claims messages that are due at the start of the lease, by moving their due time to its end.
     ///
     /// # Errors
     /// `StoreError::Unavailable`.
-    pub async fn claim_sms(
-        &self,
-        now: DateTime<Utc>,
-        lease: TimeDelta,
-        most: u64,
-    ) -> Result<Vec<QueuedSms>> {
-        let leased_until = now + lease;
+    pub async fn claim_sms(&self, lease: Lease, limit: u64) -> Result<Vec<ClaimedSms>> {
         let due = Entity::find()
             .filter(Column::State.is_in(["queued", "failed"]))
             .filter(super::is_released())
             .order_by_asc(Column::DueAt)
-            .limit(most);
-        let claimed = self.claim(now..leased_until, (Column::Id, Column::DueAt), due);
-        let queued = |row: sms_messages::Model| QueuedSms {
-            id: row.id,
-            phone: Phone::from_stored(row.phone),
-            text: row.body,
-            reference: row.reference,
-            attempts: row.attempts,
-            leased_until,
-        };
-        Ok(claimed.await?.into_iter().map(queued).collect())
+            .limit(limit);
+        let columns = (Column::Id, Column::DueAt);
+        self.claim(lease, columns, due).await
     }
 
     /// Records the results of messages that were claimed. A message that was queued again meanwhile
@@ -104,7 +77,7 @@ impl Store {
     ///
     /// # Errors
     /// As `Store::transaction`; the messages are then sent again when their leases end.
-    pub async fn record_attempts(&self, mut attempts: Vec<(QueuedSms, Attempt)>) -> Result<()> {
+    pub async fn record_attempts(&self, mut attempts: Vec<(ClaimedSms, Attempt)>) -> Result<()> {
         // In the order of their ids, in which other transactions lock them too.
         attempts.sort_by_key(|(sms, _)| sms.id);
         let recorded = self.record_together(attempts.clone()).await;
@@ -118,7 +91,7 @@ impl Store {
         recorded
     }
 
-    async fn record_together(&self, attempts: Vec<(QueuedSms, Attempt)>) -> Result<()> {
+    async fn record_together(&self, attempts: Vec<(ClaimedSms, Attempt)>) -> Result<()> {
         let attempts = Arc::new(attempts);
         self.share(move |txn| {
             let attempts = attempts.clone();
@@ -155,6 +128,55 @@ impl Store {
         .await
     }
 
+    /// Claims messages that `provider` accepted and whose receipt is due at the start of the lease, by
+    /// moving that time to its end.
+    ///
+    /// # Errors
+    /// `StoreError::Unavailable`.
+    pub async fn claim_receipts(
+        &self,
+        provider: &'static str,
+        lease: Lease,
+        limit: u64,
+    ) -> Result<Vec<ClaimedSms>> {
+        let due = Entity::find()
+            .filter(Column::State.eq("sent"))
+            .filter(Column::Provider.eq(provider))
+            // An erasure removes it.
+            .filter(Column::ProviderMessageId.is_not_null())
+            .order_by_asc(Column::ReceiptDueAt)
+            .limit(limit);
+        let columns = (Column::Id, Column::ReceiptDueAt);
+        self.claim(lease, columns, due).await
+    }
+
+    /// Records what a receipt says. If the message was queued again meanwhile, nothing is written: the
+    /// receipt is about the copy before.
+    ///
+    /// # Errors
+    /// As `Store::transaction`; the receipt is then asked for again when the lease ends.
+    pub async fn record_receipt(
+        &self,
+        awaited: &ClaimedSms,
+        arrival: Arrival,
+        now: DateTime<Utc>,
+    ) -> Result<()> {
+        let (id, leased_until) = (awaited.id.into(), awaited.receipt_due_at.into());
+        let (receipt, detail) = match arrival {
+            Arrival::Unknown(again_at) => {
+                let ask = "UPDATE sms_messages SET receipt_due_at = $1 \
+                     WHERE id = $2 AND receipt_due_at = $3";
+                let values = [again_at.into(), id, leased_until];
+                return self.share_execute(ask, values).await;
+            }
+            Arrival::Delivered => ("delivered", None),
+            Arrival::Undelivered(word) => ("undelivered", Some(word)),
+        };
+        let record = "UPDATE sms_messages SET receipt = $1, receipt_detail = $2, receipt_at = $3, \
+             receipt_due_at = NULL WHERE id = $4 AND receipt_due_at = $5";
+        let values = [receipt.into(), detail.into(), now.into(), id, leased_until];
+        self.share_execute(record, values).await
+    }
     /// The order of a message; `None` if there is no such message.
     ///
     /// # Errors
@@ -164,13 +186,13 @@ impl Store {
     }
 }
 
-async fn record(txn: &DatabaseTransaction, sms: &QueuedSms, attempt: &Attempt) -> Result<()> {
+async fn record(txn: &DatabaseTransaction, sms: &ClaimedSms, attempt: &Attempt) -> Result<()> {
     let mut row = sms_messages::ActiveModel {
         attempts: Set(sms.attempts + 1),
         ..Default::default()
     };
     match attempt {
-        Attempt::Sent(sent) => {
+        Ok(sent) => {
             row.state = Set("sent".to_owned());
             row.provider = Set(Some(sent.provider.to_owned()));
             row.provider_message_id = Set(sent.message_id.clone());
@@ -180,21 +202,21 @@ async fn record(txn: &DatabaseTransaction, sms: &QueuedSms, attempt: &Attempt) -
                 row.parts = Set(parts);
             }
         }
-        Attempt::Failed { error, again_at } => {
-            row.state = Set(if again_at.is_some() { "failed" } else { "dead" }.to_owned());
-            row.last_error = Set(Some(error.clone()));
-            if let Some(at) = again_at {
-                row.due_at = Set(*at);
+        Err(failed) => {
+            row.state = Set(failed.state().to_owned());
+            row.last_error = Set(Some(failed.error.clone()));
+            if let Some(at) = failed.again_at {
+                row.due_at = Set(at);
             }
         }
     }
     Entity::update_many()
         .set(row)
         .filter(Column::Id.eq(sms.id))
-        .filter(Column::DueAt.eq(sms.leased_until))
+        .filter(Column::DueAt.eq(sms.due_at))
         .exec(txn)
         .await?;
-    if let Attempt::Sent(sent) = attempt
+    if let Ok(sent) = attempt
         && let Some(alert) = &sent.alert
         && let Some(order_id) = order_of(txn, sms.id).await?
     {

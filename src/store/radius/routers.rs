@@ -17,8 +17,7 @@ impl Store {
     /// # Errors
     /// `StoreError::Unavailable`.
     pub async fn routers(&self) -> Result<Vec<Router>> {
-        let all = sql::select::<nas::Entity>("ORDER BY id");
-        let found = sql::rows(&self.db(), &all, []).await?;
+        let found = sql::models(&self.db(), "ORDER BY id", []).await?;
         Ok(found.into_iter().map(router).collect())
     }
 

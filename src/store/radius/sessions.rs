@@ -7,7 +7,6 @@
 use core::net::IpAddr;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use entities::vouchers;
 use sea_orm::{DbBackend, Value};
 
 use crate::domain::access::{Allowance, Usage, VoucherCode};
@@ -32,14 +31,16 @@ impl Store {
     /// # Errors
     /// `StoreError::Unavailable`.
     pub async fn voucher_usage(&self, code: &VoucherCode) -> Result<Option<(Allowance, Usage)>> {
-        let by_code = sql::select::<vouchers::Entity>("WHERE code = $1");
-        let found = sql::row(&self.db(), &by_code, [code.as_str().into()]).await?;
+        let found = sql::model(&self.db(), "WHERE code = $1", [code.as_str().into()]).await?;
         let Some(row) = found else { return Ok(None) };
-        Ok(Some((rows::allowance(&row)?, self.usage(code).await?)))
+        Ok(Some((
+            rows::allowance(&row)?,
+            self.usage(code.as_str()).await?,
+        )))
     }
 
     /// What routers have reported of this code.
-    pub(in crate::store) async fn usage(&self, code: &VoucherCode) -> Result<Usage> {
+    pub(in crate::store) async fn usage(&self, code: &str) -> Result<Usage> {
         let first = epoch(self.backend(), "MIN(acctstarttime)");
         let query = format!(
             "SELECT {first}, CAST(COALESCE(SUM(COALESCE(acctinputoctets, 0) + \
@@ -47,7 +48,7 @@ impl Store {
              COUNT(CASE WHEN acctstoptime IS NULL THEN 1 END) \
              FROM radacct WHERE username IN ({NAMES})"
         );
-        let found = sql::tuple(&self.db(), &query, [code.as_str().into()]).await?;
+        let found = sql::tuple(&self.db(), &query, [code.into()]).await?;
         let used = |(first, octets, online): (Option<i64>, i64, i64)| Usage {
             first_login_at: first.and_then(|secs| DateTime::from_timestamp(secs, 0)),
             octets: u64::try_from(octets).unwrap_or(0),

@@ -92,7 +92,7 @@ impl Store {
     /// # Errors
     /// `StoreError::Unavailable`.
     pub async fn untested_voucher(&self, since: DateTime<Utc>) -> Result<Option<SoldVoucher>> {
-        sql::row(&self.db(), UNTESTED, [since.into()]).await
+        Ok(sql::rows(&self.db(), UNTESTED, [since.into()]).await?.pop())
     }
 
     /// Valid vouchers of the last day that FreeRADIUS has not accepted so far, the newest first, 50 at
@@ -111,8 +111,8 @@ impl Store {
     /// `StoreError::Unavailable`.
     pub async fn refusals(&self, now: DateTime<Utc>) -> Result<Refusals> {
         let day = [(now - A_DAY).into(), now.into()];
-        let found = sql::row(&self.db(), &refusals(), day).await?;
-        Ok(found.unwrap_or_default())
+        let mut found = sql::rows(&self.db(), &refusals(), day).await?;
+        Ok(found.pop().unwrap_or_default())
     }
 
     /// Writes a user without a voucher, for a short test. Its rows contain when it expires, so a user
@@ -199,20 +199,20 @@ mod tests {
     use sea_orm::{DbBackend, Statement};
 
     use super::*;
-    use crate::store::engine::tests::plans::Books;
+    use crate::store::engine::tests::plans::FilledDatabase;
 
     #[tokio::test]
     async fn refusals_are_found_by_the_index_of_their_alerts() {
-        for books in Books::both().await {
+        for database in FilledDatabase::both().await {
             for text in [doubtful(), refusals()] {
                 let day = ["2026-03-01T21:00:00+00:00", "2026-03-02T21:00:00+00:00"]
                     .map(|at| at.parse::<DateTime<Utc>>().unwrap().into());
-                let query = Statement::from_sql_and_values(books.backend(), text, day);
+                let query = Statement::from_sql_and_values(database.backend(), text, day);
 
-                let plan = books.plan(&query).await;
+                let plan = database.plan(&query).await;
 
                 assert!(plan.contains("order_events_alerts_at"), "{plan}");
-                let wholes = match books.backend() {
+                let wholes = match database.backend() {
                     DbBackend::Postgres => ["Seq Scan on order_events", "Seq Scan on vouchers"],
                     // No voucher in this database has a payment, so SQLite does not use that index.
                     _ => ["SCAN order_events", "SCAN p"],

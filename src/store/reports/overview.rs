@@ -114,17 +114,17 @@ mod tests {
     use sea_orm::{DbBackend, Statement};
 
     use super::*;
-    use crate::store::engine::tests::plans::Books;
+    use crate::store::engine::tests::plans::FilledDatabase;
 
     #[tokio::test]
     async fn open_orders_and_messages_are_counted_by_index() {
-        for books in Books::both().await {
-            let plan = books
-                .plan(&Statement::from_string(books.backend(), OPEN))
+        for database in FilledDatabase::both().await {
+            let plan = database
+                .plan(&Statement::from_string(database.backend(), OPEN))
                 .await;
 
             assert_eq!(plan.matches("payments_open").count(), 2, "{plan}");
-            let scan = match books.backend() {
+            let scan = match database.backend() {
                 DbBackend::Postgres => {
                     // A scan of several states by a bitmap names the index once more.
                     assert!(plan.matches("sms_messages_due").count() >= 4, "{plan}");

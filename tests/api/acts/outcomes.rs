@@ -49,7 +49,7 @@ async fn an_operators_action_has_its_own_outcome_and_is_not_counted_as_a_webhook
             assert_eq!(last_outcome(&app, order).await, outcome);
         }
     }
-    let orders = &app.app.orders;
+    let orders = &app.app.api.orders;
     orders
         .reissue(reissued.id.parse().unwrap(), Requester::Owner { seen: 2 })
         .await

@@ -162,7 +162,7 @@ async fn a_payment_without_any_webhook_is_found_by_a_status_check(kind: Kind) {
     let due_now = format!("UPDATE payments SET due_at = created_at WHERE {row}");
     app.database.execute(&due_now).await;
 
-    app.app.reconciler.run_once().await.unwrap();
+    app.app.api.reconciler.run_once().await.unwrap();
 
     app.wait_for(&order, "COMPLETED").await;
     let sent = format!(

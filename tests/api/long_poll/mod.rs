@@ -45,6 +45,6 @@ async fn release(app: &TestApp, order: &TestOrder) {
     };
     let command = Command::of(Evidence::Operator(act));
     let order_id = order.id.parse().unwrap();
-    let handled = app.app.orders.handle(order_id, command).await.unwrap();
+    let handled = app.app.api.orders.handle(order_id, command).await.unwrap();
     assert!(!handled.refused);
 }

@@ -43,7 +43,7 @@ fn kinds(seen: &Value) -> Vec<String> {
 async fn act(app: &TestApp, order: &TestOrder, act: OperatorAct) {
     let order_id = order.id.parse().unwrap();
     let command = Command::of(Evidence::Operator(act));
-    let handled = app.app.orders.handle(order_id, command).await.unwrap();
+    let handled = app.app.api.orders.handle(order_id, command).await.unwrap();
     assert!(!handled.refused);
 }
 

@@ -43,7 +43,7 @@ async fn a_page_that_waits_is_answered_by_the_commit(kind: Kind) {
 async fn decided(app: &TestApp, order: &TestOrder, act: OperatorAct) {
     let command = Command::of(Evidence::Operator(act));
     let order_id = order.id.parse().unwrap();
-    let handled = app.app.orders.handle(order_id, command).await.unwrap();
+    let handled = app.app.api.orders.handle(order_id, command).await.unwrap();
     assert!(!handled.refused);
 }
 
@@ -146,7 +146,7 @@ async fn a_refunded_order_shows_no_code(kind: Kind) {
     };
     let command = Command::of(Evidence::Operator(refund));
     let order_id = order.id.parse().unwrap();
-    app.app.orders.handle(order_id, command).await.unwrap();
+    app.app.api.orders.handle(order_id, command).await.unwrap();
     let shown = page(&app, &format!("/order/{}", order.id)).await;
 
     assert!(

@@ -145,7 +145,7 @@ async fn a_hundred_duplicates_waiting_for_one_sale_are_answered_without_polling(
     let app = TestApp::start_with(kind, roomy).await;
     let order = app.buy().await;
     let held = app.database.hold(&order.id).await;
-    let failpoints = app.app.failpoints();
+    let failpoints = app.app.api.store.failpoints();
     failpoints.arm(Point::BeforeBegin, Action::Pass);
 
     let first = app.deliver_word(&order, "COMPLETED");

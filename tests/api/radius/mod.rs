@@ -53,6 +53,7 @@ async fn refund(app: &TestApp, order: &TestOrder) {
     });
     let order_id = order.id.parse().unwrap();
     app.app
+        .api
         .orders
         .handle(order_id, Command::of(refund))
         .await

@@ -74,8 +74,8 @@ async fn an_order_without_a_usable_voucher_gets_no_new_code(kind: Kind) {
     assert_eq!(app.database.execute(&past).await, 1);
     // Passivate the actor, so that the database is read.
     app.actors_when(|_| {
-        app.app.orders.passivate_idle();
-        app.app.orders.views().is_empty()
+        app.app.api.orders.passivate_idle();
+        app.app.api.orders.views().is_empty()
     })
     .await;
     refused(&ended).await;

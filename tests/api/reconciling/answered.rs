@@ -78,7 +78,7 @@ async fn an_unclear_answer_leaves_the_order_pending_until_a_clear_one_comes(kind
     for (_, order) in &orders {
         make_due(&app, order).await;
     }
-    app.app.reconciler.run_once().await.unwrap();
+    app.app.api.reconciler.run_once().await.unwrap();
 
     for (case, order) in &orders {
         eventually(case, async || rounds(&app, order).await >= 1).await;
@@ -100,7 +100,7 @@ async fn an_unclear_answer_leaves_the_order_pending_until_a_clear_one_comes(kind
         zenopay.says(order, Says::Word("COMPLETED"));
         make_due(&app, order).await;
     }
-    app.app.reconciler.run_once().await.unwrap();
+    app.app.api.reconciler.run_once().await.unwrap();
 
     for (case, order) in &orders {
         app.wait_for(order, "COMPLETED").await;
@@ -126,10 +126,10 @@ async fn an_answered_order_is_not_checked_again(kind: Kind) {
         reason: "the line was down".to_owned(),
     });
     let (id, command) = (refunded.id.parse().unwrap(), Command::of(refund));
-    app.app.orders.handle(id, command).await.unwrap();
+    app.app.api.orders.handle(id, command).await.unwrap();
     orders.push(("REFUNDED", refunded));
 
-    let due = app.app.reconciler.run_once().await.unwrap();
+    let due = app.app.api.reconciler.run_once().await.unwrap();
 
     assert_eq!(due, 0);
     for (status, order) in &orders {
@@ -188,7 +188,7 @@ async fn a_copy_that_zenopay_does_not_confirm_is_not_checked_for_ever(kind: Kind
     let copy = app.deliver_word(&order, "COMPLETED").await;
     let due = format!("UPDATE payments SET due_at = '{LONG_AGO}' WHERE due_at IS NOT NULL");
     app.database.execute(&due).await;
-    app.app.reconciler.run_once().await.unwrap();
+    app.app.api.reconciler.run_once().await.unwrap();
 
     assert_eq!(copy.verdict(), (200, "unconfirmed".to_owned()));
     eventually("no further check is made", async || {

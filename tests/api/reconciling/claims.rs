@@ -102,7 +102,10 @@ async fn two_servers_on_one_database_check_once_for_one_due_time() {
     let yesterday = (Utc::now() - TimeDelta::days(1)).to_rfc3339();
     let due = format!("UPDATE payments SET due_at = '{LONG_AGO}', created_at = '{yesterday}'");
     app.database.execute(&due).await;
-    let (here, there) = tokio::join!(app.app.reconciler.run_once(), beside.reconciler.run_once());
+    let (here, there) = tokio::join!(
+        app.app.api.reconciler.run_once(),
+        beside.api.reconciler.run_once()
+    );
 
     assert!(here.is_ok() && there.is_ok());
     for order in &orders {

@@ -71,7 +71,7 @@ async fn a_sale_is_confirmed_once_and_what_zenopay_knows_of_it_is_kept(kind: Kin
     assert_eq!(alerts(&app, &order).await, [""; 0]);
     assert_eq!(app.sale_of(&order).await, SaleCounts::ONE);
 
-    app.app.reconciler.run_once().await.unwrap();
+    app.app.api.reconciler.run_once().await.unwrap();
 
     assert_eq!(zenopay.asked(&order), 1);
 }
@@ -125,7 +125,7 @@ async fn a_sale_that_zenopay_does_not_know_is_checked_again_and_raises_an_alert_
         orders.push(order);
     }
 
-    app.app.reconciler.run_once().await.unwrap();
+    app.app.api.reconciler.run_once().await.unwrap();
 
     for order in &orders {
         eventually("it was checked", async || rounds(&app, order).await >= 1).await;
@@ -142,7 +142,7 @@ async fn a_sale_that_zenopay_does_not_know_is_checked_again_and_raises_an_alert_
         );
         app.database.execute(&sql).await;
     }
-    app.app.reconciler.run_once().await.unwrap();
+    app.app.api.reconciler.run_once().await.unwrap();
 
     for order in &orders[..2] {
         eventually("no further check is made", async || {
@@ -207,10 +207,15 @@ async fn a_refund_by_another_process_keeps_what_zenopay_has_confirmed() {
     let order = sell(&zenopay, &app).await;
     let order_id = order.id.parse().unwrap();
     let look = Command::of(Evidence::Deadline);
-    let seen = other_server.orders.handle(order_id, look).await.unwrap();
+    let seen = other_server
+        .api
+        .orders
+        .handle(order_id, look)
+        .await
+        .unwrap();
     assert_eq!(seen.payment.gateway_confirmed_at, None);
     zenopay.says(&order, Says::Word("COMPLETED"));
-    let checked = app.app.orders.checker().check(
+    let checked = app.app.api.orders.checker().check(
         order_id,
         malipo::actors::status_checks::CheckOrigin::Ourselves,
     );
@@ -219,14 +224,19 @@ async fn a_refund_by_another_process_keeps_what_zenopay_has_confirmed() {
         panic!("ZenoPay said nothing")
     };
     let confirms = Command::of(Evidence::OrderStatus(report));
-    app.app.orders.handle(order_id, confirms).await.unwrap();
+    app.app.api.orders.handle(order_id, confirms).await.unwrap();
     let confirmed = kept(&app, &order).await;
 
     let refund = OperatorAct::Refund {
         reason: "the line was down".to_owned(),
     };
     let command = Command::of(Evidence::Operator(refund));
-    other_server.orders.handle(order_id, command).await.unwrap();
+    other_server
+        .api
+        .orders
+        .handle(order_id, command)
+        .await
+        .unwrap();
 
     let document: Value = app.status(&order).await;
     assert_eq!(document["payment_status"], "REFUNDED");

@@ -1,8 +1,11 @@
 //! What a status check finds reaches the guest as if the webhook had come.
 
+use std::time::Duration;
+
 use serde_json::json;
 
-use super::{answers, ask_about, eventually, is_due_some_day, machinery, rounds};
+use super::zenopay::{FakeZenoPay, Says};
+use super::{answers, ask_about, eventually, is_due_some_day, machinery, metric, rounds};
 use crate::harness::{Kind, SaleCounts, TestApp, TestOrder, body_of, fresh_phone};
 
 on_both_databases! {
@@ -10,6 +13,7 @@ on_both_databases! {
     status_checks_find_a_refusal_and_a_cancelled_prompt,
     a_push_without_a_clear_answer_is_resolved_by_a_status_check_and_never_sent_again,
     an_underpayment_is_held_and_an_overpayment_still_sells,
+    a_payment_that_a_webhook_has_held_meanwhile_is_not_counted_as_a_repair,
     an_unpaid_order_shows_expired_by_itself_and_late_money_still_sells,
     an_unverified_webhook_that_came_too_early_is_followed_up_within_seconds,
 }
@@ -122,6 +126,33 @@ async fn an_underpayment_is_held_and_an_overpayment_still_sells(kind: Kind) {
     assert_eq!(app.sale_of(&over).await, SaleCounts::ONE);
     let alerts = "SELECT kind FROM order_events WHERE level = 'alert' ORDER BY kind";
     assert_eq!(app.database.texts(alerts).await, ["held", "overpaid"]);
+}
+
+async fn a_payment_that_a_webhook_has_held_meanwhile_is_not_counted_as_a_repair(kind: Kind) {
+    let zenopay = FakeZenoPay::start();
+    let app = zenopay.shop(kind, |_| {}).await;
+    let (held, lost) = (zenopay.buy(&app).await, zenopay.buy(&app).await);
+    let slowly = Says::WordAfter(Duration::from_secs(2), "COMPLETED");
+    zenopay.says(&held, slowly);
+    zenopay.says(&lost, Says::Word("COMPLETED"));
+
+    let webhook = async {
+        eventually("the check is under way", async || zenopay.asked(&held) == 1).await;
+        let less = json!({"order_id": held.id, "payment_status": "COMPLETED", "amount": 1_999});
+        let answer = app.deliver(less.to_string()).await;
+        assert_eq!(answer.json()["payment_status"], "HELD");
+    };
+    tokio::join!(ask_about(&app, &held), webhook);
+    eventually("the check has found the order held", async || {
+        let noted = "SELECT COUNT(*) FROM order_events WHERE kind = 'paid_while_held'";
+        app.database.count(noted).await == 1
+    })
+    .await;
+    ask_about(&app, &lost).await;
+
+    let repairs = async || metric(&app, "malipo_reconciler_repairs_total").await;
+    eventually("a repair is counted", async || repairs().await >= 1.0).await;
+    assert_eq!(repairs().await, 1.0);
 }
 
 async fn an_unpaid_order_shows_expired_by_itself_and_late_money_still_sells(kind: Kind) {

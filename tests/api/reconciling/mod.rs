@@ -43,7 +43,7 @@ pub async fn eventually(what: &str, condition: impl AsyncFn() -> bool) {
 /// Has the order checked: makes it due and runs one round.
 pub async fn ask_about(app: &TestApp, order: &TestOrder) {
     make_due(app, order).await;
-    app.app.reconciler.run_once().await.unwrap();
+    app.app.api.reconciler.run_once().await.unwrap();
 }
 
 /// The `GET /actors` document.
@@ -72,7 +72,7 @@ async fn time_passes(app: &TestApp, time: Duration) {
     let columns = ["created_at", "deadline_at", "due_at"].map(earlier);
     let sql = format!("UPDATE payments SET {}", columns.join(", "));
     app.database.execute(&sql).await;
-    app.app.reconciler.timekeeper().skip(time);
+    app.app.api.reconciler.timekeeper().skip(time);
 }
 
 /// One value of `/metrics`.

@@ -74,8 +74,11 @@ impl Restored {
     async fn anything_can_be_claimed(&self) -> bool {
         let second_store = self.app.store_beside().await;
         let (now, lease) = (second_store.now().await.unwrap(), TimeDelta::seconds(60));
-        let sms = second_store.claim_sms(now, lease, 8).await.unwrap();
-        let disconnects = second_store.claim_disconnects(now, lease, 8).await.unwrap();
+        let sms = second_store.claim_sms(now..now + lease, 8).await.unwrap();
+        let disconnects = second_store
+            .claim_disconnects(now..now + lease, 8)
+            .await
+            .unwrap();
         !(sms.is_empty() && disconnects.is_empty())
     }
 

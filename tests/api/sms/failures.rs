@@ -210,6 +210,7 @@ async fn end_the_pause(app: &TestApp, gateway: &FakeGateway) {
     .await;
     make_due(&app.database).await;
     app.app
+        .api
         .reconciler
         .timekeeper()
         .skip(Duration::from_secs(300));

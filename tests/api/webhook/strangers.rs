@@ -131,9 +131,14 @@ async fn unverified_webhooks_about_one_order_cause_one_status_check_in_fifteen_s
     let first = hint().await;
     // From now on each check that an unverified webhook causes sells the order, or finds it sold.
     zenopay.says(&order, Says::Word("COMPLETED"));
-    app.app.reconciler.timekeeper().skip(Duration::from_secs(5));
+    app.app
+        .api
+        .reconciler
+        .timekeeper()
+        .skip(Duration::from_secs(5));
     let too_soon = hint().await;
     app.app
+        .api
         .reconciler
         .timekeeper()
         .skip(Duration::from_secs(10));
@@ -166,7 +171,11 @@ async fn all_unverified_webhooks_together_get_a_quarter_of_the_status_checks(kin
     }
     // One saved-up check, one for each second, and one for the second that has begun.
     let allowed = 2 + begun.elapsed().as_secs() as usize;
-    app.app.reconciler.timekeeper().skip(Duration::from_secs(1));
+    app.app
+        .api
+        .reconciler
+        .timekeeper()
+        .skip(Duration::from_secs(1));
     let after_a_rest = hint(&orders[20]).await;
 
     assert!((1..=allowed).contains(&followed), "{followed} of {allowed}");

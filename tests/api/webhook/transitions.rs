@@ -175,6 +175,7 @@ async fn order_in(app: &TestApp, state: &str) -> TestOrder {
 async fn handle_evidence(app: &TestApp, order: &TestOrder, evidence: Evidence) {
     let order_id = order.id.parse().unwrap();
     app.app
+        .api
         .orders
         .handle(order_id, Command::of(evidence))
         .await

@@ -76,7 +76,7 @@ fn a_viewer_reads_the_same_timeline_without_phones_and_codes() {
 fn an_unpaid_order_has_a_short_timeline() {
     let mut story = full();
     story.payment = order(Status::Expired);
-    story.gateway_confirmed_at = None;
+    story.payment.gateway_confirmed_at = None;
     (story.calls, story.deliveries, story.texts) = (Vec::new(), Vec::new(), Vec::new());
     (story.sessions, story.disconnects) = (Vec::new(), Vec::new());
     (story.remarks, story.acts, story.is_cut) = (Vec::new(), Vec::new(), true);

@@ -20,6 +20,7 @@ pub(super) fn full() -> OrderHistory {
     payment.gateway.payer_msisdn = Some(Personal::new("255744000001"));
     payment.confirmed_at = Some(at(2_000));
     payment.processed_at = Some(at(4_000));
+    payment.gateway_confirmed_at = Some(at(70_000));
     let voucher = payment.voucher.as_mut().unwrap();
     voucher.issued_at = at(4_000);
     voucher.expires_at = Some(at(24 * 60 * MINUTE));
@@ -31,7 +32,6 @@ pub(super) fn full() -> OrderHistory {
     };
     OrderHistory {
         payment,
-        gateway_confirmed_at: Some(at(70_000)),
         invoice: Some("INV-1".to_owned()),
         revoked_reason: Some("refunded".to_owned()),
         former_codes: Vec::new(),

@@ -13,6 +13,7 @@
 //! flooded with connections: one attempt to replace it at a time, and a pause after each that connected
 //! or failed.
 
+use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -59,33 +60,23 @@ struct Replacement {
 }
 
 impl Pool {
-    /// Opens a pool that is never replaced.
-    pub async fn open(options: ConnectOptions) -> Result<Self, DbErr> {
-        Ok(Self::with(Database::connect(options).await?, None))
-    }
-
-    /// Opens a pool that is replaced when it has lost connections. No caller may hold one for longer
-    /// than `held_for`.
-    pub async fn open_replaceable(
+    /// Opens a pool. It is replaced when it has lost connections, if the caller says by what it is known
+    /// that a task gave up, and for how long a caller may hold a connection.
+    pub async fn open(
         options: ConnectOptions,
-        stalled: Stalled,
-        held_for: Duration,
+        replaceable: Option<(Stalled, Duration)>,
     ) -> Result<Self, DbErr> {
-        let connections = Database::connect(options.clone()).await?;
-        let replacement = Replacement {
+        let connections = watch::Sender::new(Database::connect(options.clone()).await?);
+        let replacement = replaceable.map(|(stalled, held_for)| Replacement {
             options,
             stalled,
             health: Mutex::new(Health::new(held_for, Instant::now())),
             attempts: Arc::new(Semaphore::new(1)),
-        };
-        Ok(Self::with(connections, Some(replacement)))
-    }
-
-    fn with(connections: DatabaseConnection, replacement: Option<Replacement>) -> Self {
-        Self(Arc::new(Shared {
-            connections: watch::Sender::new(connections),
+        });
+        Ok(Self(Arc::new(Shared {
+            connections,
             replacement,
-        }))
+        })))
     }
 
     /// The connections as they are now.
@@ -101,11 +92,6 @@ impl Pool {
             ..Default::default()
         };
         self.watch(self.connections().begin_with_options(at_once).await)
-    }
-
-    /// Tests whether the database answers.
-    pub async fn ping(&self) -> Result<(), DbErr> {
-        self.watch(self.connections().ping().await)
     }
 
     /// Closes it after what is under way.
@@ -136,16 +122,28 @@ impl Pool {
                 return pool.found_whole();
             }
             match Database::connect(options).await {
-                Ok(opened) => {
-                    let old = pool.0.connections.send_replace(opened);
-                    pool.found_whole();
-                    info!("connections to the database were lost; all are replaced");
-                    retire(old).await;
+                Ok(mut opened) => {
+                    if pool.exchange(&mut opened) {
+                        pool.found_whole();
+                        info!("connections to the database were lost; all are replaced");
+                    }
+                    retire(opened).await;
                 }
                 Err(error) => warn!(%error, "cannot replace lost connections to the database"),
             }
             sleep(PAUSE).await;
         });
+    }
+
+    /// Exchanges the connections for these, unless the pool was closed meanwhile.
+    fn exchange(&self, opened: &mut DatabaseConnection) -> bool {
+        self.0.connections.send_if_modified(|current| {
+            let is_open = !current.get_postgres_connection_pool().is_closed();
+            if is_open {
+                mem::swap(current, opened);
+            }
+            is_open
+        })
     }
 
     fn found_whole(&self) {
@@ -189,7 +187,8 @@ async fn all_come_back(connections: &DatabaseConnection) -> bool {
     timeout(LOOK_FOR, all_idle).await.is_ok()
 }
 
-/// Closes the idle connections of an old pool, then the others as they come back. Lost ones never do.
+/// Closes the idle connections of a pool that is not used any more, then the others as they come back.
+/// Lost ones never do.
 async fn retire(old: DatabaseConnection) {
     let retiring = async {
         while let Some(idle) = old.get_postgres_connection_pool().try_acquire() {
@@ -231,5 +230,28 @@ impl ConnectionTrait for Pool {
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
         self.watch(self.connections().query_all_raw(statement).await)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sea_orm::Database;
+
+    use crate::store::engine::tests::migrated;
+
+    #[tokio::test]
+    async fn a_pool_that_was_closed_while_it_was_replaced_stays_closed() {
+        let database = migrated::on_postgres().await;
+        let store = migrated::open(database.clone()).await;
+        let pool = store.inner.pools.reader.clone();
+        let mut opened = Database::connect(database).await.unwrap();
+
+        assert!(pool.exchange(&mut opened));
+        pool.close().await.unwrap();
+
+        let mut late = opened.clone();
+        assert!(!pool.exchange(&mut late));
+        let connections = pool.connections();
+        assert!(connections.get_postgres_connection_pool().is_closed());
     }
 }

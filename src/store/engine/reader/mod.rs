@@ -25,6 +25,7 @@ use super::pool::Pool;
 use super::runtime::{DatabaseRuntime, READ_WITHIN, Stalled, retry_dead_connections};
 use super::sql;
 use crate::domain::order::{OrderId, Payment};
+use crate::store::error::Result;
 use crate::store::{Store, StoreError, rows};
 use crate::supervisor::{Supervisor, Task};
 
@@ -32,8 +33,8 @@ use crate::supervisor::{Supervisor, Task};
 const BATCH_MAX: usize = 256;
 
 /// An order that exists, or why its row cannot be read.
-type Found = Result<Arc<Payment>, StoreError>;
-type Read = Result<Option<Arc<Payment>>, StoreError>;
+type Found = Result<Arc<Payment>>;
+type Read = Result<Option<Arc<Payment>>>;
 
 /// The two queues. Their lanes end when this is dropped.
 pub(in crate::store) struct Reader {
@@ -65,7 +66,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    pub async fn load(&self, order_id: OrderId) -> Result<Option<Payment>, StoreError> {
+    pub async fn load(&self, order_id: OrderId) -> Result<Option<Payment>> {
         let read = self.inner.orders.actors.read(order_id).await?;
         Ok(read.map(Arc::unwrap_or_clone))
     }
@@ -75,10 +76,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    pub async fn load_for_guest(
-        &self,
-        order_id: OrderId,
-    ) -> Result<Option<Arc<Payment>>, StoreError> {
+    pub async fn load_for_guest(&self, order_id: OrderId) -> Result<Option<Arc<Payment>>> {
         self.inner.orders.guests.read(order_id).await
     }
 }
@@ -154,7 +152,7 @@ impl Lane {
 async fn find(
     reader: &impl ConnectionTrait,
     orders: &[OrderId],
-) -> Result<HashMap<OrderId, Found>, StoreError> {
+) -> Result<HashMap<OrderId, Found>> {
     if orders.is_empty() {
         return Ok(HashMap::new());
     }

@@ -6,9 +6,9 @@ use sea_orm::{QuerySelect, QueryTrait, TransactionTrait};
 use uuid::Uuid;
 
 use super::*;
-use crate::store::engine::tests::plans::Books;
+use crate::store::engine::tests::plans::FilledDatabase;
 
-async fn known(database: &Books) -> Vec<OrderId> {
+async fn known(database: &FilledDatabase) -> Vec<OrderId> {
     let ids: Vec<Uuid> = payments::Entity::find()
         .select_only()
         .column(payments::Column::OrderId)
@@ -22,7 +22,7 @@ async fn known(database: &Books) -> Vec<OrderId> {
 
 #[tokio::test]
 async fn a_batch_of_any_size_is_found_by_an_index_and_without_unknown_orders() {
-    for database in Books::both().await {
+    for database in FilledDatabase::both().await {
         let known = known(&database).await;
         let unknown = OrderId(Uuid::nil());
 
@@ -52,7 +52,7 @@ async fn a_batch_of_any_size_is_found_by_an_index_and_without_unknown_orders() {
 
 #[tokio::test]
 async fn a_damaged_row_fails_for_its_own_order_alone() {
-    for database in Books::both().await {
+    for database in FilledDatabase::both().await {
         let orders = &known(&database).await[..3];
         // On one connection, because SQLite switches its checks off for a connection.
         let txn = database.db().begin().await.unwrap();

@@ -22,7 +22,7 @@ pub(in crate::store) async fn open(url: String) -> Store {
 /// A store on a file of its own, which is deleted with its folder.
 pub(in crate::store) async fn sqlite() -> (Store, TempDir) {
     let folder = tempfile::tempdir().unwrap();
-    let url = format!("sqlite://{}/books.db?mode=rwc", folder.path().display());
+    let url = format!("sqlite://{}/malipo.db?mode=rwc", folder.path().display());
     (open(url).await, folder)
 }
 

@@ -8,12 +8,12 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 /// A filled database.
-pub(in crate::store) struct Books {
+pub(in crate::store) struct FilledDatabase {
     db: DatabaseConnection,
     _folder: Option<TempDir>,
 }
 
-impl Books {
+impl FilledDatabase {
     /// Both databases, filled: 20,000 orders over 200 days, sold but for a hundred, each with
     /// its invoice, a delivery and, one in twenty, an alert; and as many printed vouchers, each
     /// used once.
@@ -23,7 +23,7 @@ impl Books {
 
     async fn sqlite() -> Self {
         let folder = TempDir::new().unwrap();
-        let url = format!("sqlite://{}/books.db?mode=rwc", folder.path().display());
+        let url = format!("sqlite://{}/malipo.db?mode=rwc", folder.path().display());
         let db = filled(&url, "strftime('%Y-%m-%dT%H:%M:%f+00:00', '2026-01-01', '+' || (i * 15) || ' minutes')",
             "randomblob(16)", "x''", "(WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) SELECT i FROM n)").await;
         Self {

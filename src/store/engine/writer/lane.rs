@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::FutureExt;
-use sea_orm::{DatabaseTransaction, DbErr};
+use sea_orm::DatabaseTransaction;
 use tokio::time::timeout;
 use tracing::{Instrument, Span, info_span};
 
@@ -18,19 +18,24 @@ use super::rows::Rows;
 use super::{Context, Job, update};
 use crate::failpoint::{Failpoints, Point};
 use crate::store::StoreError;
-
 use crate::store::engine::pool::{ACQUIRE_TIMEOUT, Pool, roll_back};
 use crate::store::engine::runtime::retry_dead_connections;
+use crate::store::error::Result;
 
 /// The payments whose guards held: they had the version decided on, and no other session had locked them.
-type Written = Result<HashSet<i64>, StoreError>;
+type Written = Result<HashSet<i64>>;
 
 /// Writes a batch and answers each of its members after the COMMIT.
 pub(super) async fn write(context: &Arc<Context>, batch: Vec<Job>) {
     let mut batches = vec![batch];
     while let Some(batch) = batches.pop() {
         match attempt(context, &context.lanes, &batch).await {
-            Ok(done) => answer(context, batch, &done),
+            // The payments of the others have another version or are locked. Each is written alone:
+            // that waits for the lock and then finds the conflict, if there is one.
+            Ok(done) => batch.into_iter().for_each(|job| match job.is_done(&done) {
+                true => job.answer(Ok(())),
+                false => start_alone(context, job),
+            }),
             Err(error) if error.is_of_a_change() && batch.len() > 1 => {
                 batches.extend(halves(batch));
             }
@@ -47,26 +52,14 @@ pub(super) async fn write(context: &Arc<Context>, batch: Vec<Job>) {
     }
 }
 
-/// Answers the members that were written. The payments of the others have another version or are locked.
-/// Each of these is written alone: that waits for the lock and then finds the conflict, if there is one.
-fn answer(context: &Arc<Context>, batch: Vec<Job>, done: &HashSet<i64>) {
-    for job in batch {
-        if job.is_done(done) {
-            job.answer(Ok(()));
-        } else {
-            start_alone(context, job);
-        }
-    }
-}
-
 /// Writes a change alone, in a task that no caller can cancel, and answers it.
 pub(super) fn start_alone(context: &Arc<Context>, job: Job) {
     let context = context.clone();
     let span = job.span.clone();
     let runtime = context.runtime.clone();
     let work = async move {
-        let written = match timeout(ACQUIRE_TIMEOUT, context.places.acquire()).await {
-            Ok(_place) => attempt(&context, &context.singles, slice::from_ref(&job)).await,
+        let written = match timeout(ACQUIRE_TIMEOUT, context.permits.acquire()).await {
+            Ok(_permit) => attempt(&context, &context.singles, slice::from_ref(&job)).await,
             Err(_) => Err(StoreError::Unavailable(
                 "too many changes wait for locked rows".to_owned(),
             )),
@@ -89,8 +82,7 @@ async fn attempt_once(context: &Context, pool: &Pool, batch: &[Job]) -> Written 
     let done = context.stalled.write(async { Ok(work.await) }).await?;
     done.unwrap_or_else(|_| {
         Err(if is_committing.load(Ordering::SeqCst) {
-            let lost = DbErr::Custom("a panic after the commit was sent".to_owned());
-            StoreError::CommitUnknown(lost)
+            StoreError::commit_unknown("a panic after the commit was sent")
         } else {
             StoreError::Panicked("a change could not be written".to_owned())
         })
@@ -120,10 +112,7 @@ async fn transaction(
     };
     // From here on an error does not tell whether the changes were committed.
     is_committing.store(true, Ordering::SeqCst);
-    let reach = |point| {
-        let reached = failpoints.reach(point);
-        reached.map_err(|wanted| StoreError::CommitUnknown(DbErr::Custom(wanted.to_string())))
-    };
+    let reach = |point| (failpoints.reach(point)).map_err(StoreError::commit_unknown);
     reach(Point::BeforeCommit)?;
     let commits: Vec<Span> = (batch.iter())
         .map(|job| info_span!(parent: &job.span, "commit"))

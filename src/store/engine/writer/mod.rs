@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend};
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex, Semaphore, mpsc, oneshot};
 use tracing::Span;
@@ -25,6 +25,7 @@ use super::connect::{POSTGRES_LANES, Pools};
 use super::pool::Pool;
 use super::runtime::{DatabaseRuntime, Stalled};
 use crate::failpoint::Failpoints;
+use crate::store::error::Result;
 use crate::store::{Store, StoreError};
 use crate::supervisor::{Supervisor, Task};
 
@@ -58,7 +59,7 @@ struct Context {
     /// The connections of changes that are written alone.
     singles: Pool,
     /// [`SINGLES_MAX`] permits for these changes.
-    places: Semaphore,
+    permits: Semaphore,
     runtime: Handle,
     stalled: Stalled,
     failpoints: Failpoints,
@@ -69,15 +70,14 @@ pub(in crate::store) struct Job {
     write: Write,
     /// The caller's span, for its trace.
     span: Span,
-    answer: oneshot::Sender<Result<(), StoreError>>,
+    answer: oneshot::Sender<Result<()>>,
 }
 
 /// Statements that are part of a transaction. They may run several times, as a batch is tried again,
 /// and only the last run counts. An error fails the batch, whose other members are then written
 /// without this one.
-pub(in crate::store) type Work = Box<
-    dyn for<'t> Fn(&'t DatabaseTransaction) -> BoxFuture<'t, Result<(), StoreError>> + Send + Sync,
->;
+pub(in crate::store) type Work =
+    Box<dyn for<'t> Fn(&'t DatabaseTransaction) -> BoxFuture<'t, Result<()>> + Send + Sync>;
 
 /// What one change writes.
 #[derive(Default)]
@@ -105,7 +105,7 @@ impl Writer {
         let context = Arc::new(Context {
             lanes: pools.lanes.clone(),
             singles: pools.writer.clone(),
-            places: Semaphore::new(SINGLES_MAX),
+            permits: Semaphore::new(SINGLES_MAX),
             runtime: runtime.handle.clone(),
             stalled: runtime.stalled.clone(),
             failpoints,
@@ -126,19 +126,22 @@ impl Writer {
     /// # Errors
     /// [`StoreError::Conflict`] and [`StoreError::CodeTaken`]: load and decide again.
     /// [`StoreError::CommitUnknown`]: it may be written or not. Any other: nothing was written.
-    pub async fn write(&self, write: Write) -> Result<(), StoreError> {
+    pub async fn write(&self, write: Write) -> Result<()> {
         // Such work may wait for locks of other rows, and would stop the lane.
         let is_alone = write.guard.is_some() && write.work.is_some();
-        let (job, answered) = Job::of(write);
+        let (answer, answered) = oneshot::channel();
+        let job = Job {
+            write,
+            span: Span::current(),
+            answer,
+        };
         if is_alone {
             lane::start_alone(&self.context, job);
         } else if self.jobs.try_send(job).is_err() {
             return Err(StoreError::Unavailable("too many changes wait".to_owned()));
         }
-        answered.await.unwrap_or_else(|_| {
-            let lost = DbErr::Custom("the lane that wrote it has ended".to_owned());
-            Err(StoreError::CommitUnknown(lost))
-        })
+        let lost = |_| StoreError::commit_unknown("the lane that wrote it has ended");
+        answered.await.map_err(lost)?
     }
 }
 
@@ -147,7 +150,7 @@ impl Store {
     ///
     /// # Errors
     /// As [`Writer::write`].
-    pub(in crate::store) async fn insert(&self, rows: Rows) -> Result<(), StoreError> {
+    pub(in crate::store) async fn insert(&self, rows: Rows) -> Result<()> {
         let write = Write {
             rows,
             ..Write::default()
@@ -175,17 +178,6 @@ async fn keep_lane(context: Arc<Context>, queue: Arc<Mutex<mpsc::Receiver<Job>>>
 }
 
 impl Job {
-    /// A job for this change, and the receiver of its answer.
-    fn of(write: Write) -> (Self, oneshot::Receiver<Result<(), StoreError>>) {
-        let (answer, answered) = oneshot::channel();
-        let job = Self {
-            write,
-            span: Span::current(),
-            answer,
-        };
-        (job, answered)
-    }
-
     fn payment_id(&self) -> Option<i64> {
         self.write.guard.as_ref().map(|guard| guard.payment_id)
     }
@@ -195,7 +187,7 @@ impl Job {
         self.payment_id().is_none_or(|id| done.contains(&id))
     }
 
-    fn answer(self, result: Result<(), StoreError>) {
+    fn answer(self, result: Result<()>) {
         // The caller may have left.
         drop(self.answer.send(result));
     }

@@ -129,12 +129,11 @@ impl Rows {
         let parts: Vec<String> = (inserts.iter().zip(1..))
             .map(|(insert, number)| format!("insert_{number} AS ({insert})"))
             .collect();
-        let sql = format!("WITH {} SELECT 1", parts.join(", "));
-        vec![Statement::from_sql_and_values(
-            backend,
-            sql,
+        let (sql, values) = (
+            format!("WITH {} SELECT 1", parts.join(", ")),
             values.concat(),
-        )]
+        );
+        vec![Statement::from_sql_and_values(backend, sql, values)]
     }
 }
 

@@ -117,16 +117,13 @@ fn json(value: &Value) -> Json {
         Value::BigInt(number) => (*number).into(),
         Value::Double(number) => (*number).into(),
         Value::Uuid(uuid) => uuid.map(|uuid| uuid.to_string()).into(),
-        Value::ChronoDateTimeUtc(at) => {
-            let text = at.map(|at| at.to_rfc3339_opts(SecondsFormat::Micros, true));
-            text.into()
-        }
-        Value::Bytes(bytes) => {
-            let text = bytes
-                .as_ref()
-                .map(|bytes| format!("\\x{}", hex::encode(bytes)));
-            text.into()
-        }
+        Value::ChronoDateTimeUtc(at) => at
+            .map(|at| at.to_rfc3339_opts(SecondsFormat::Micros, true))
+            .into(),
+        Value::Bytes(bytes) => bytes
+            .as_ref()
+            .map(|bytes| format!("\\x{}", hex::encode(bytes)))
+            .into(),
         other => unreachable!("no table of the write path has such a value: {other:?}"),
     }
 }

@@ -16,6 +16,7 @@ use sea_orm::{
 
 use super::table::Table;
 use crate::store::StoreError;
+use crate::store::error::Result;
 
 /// The payment that a change is about.
 #[derive(Clone)]
@@ -31,11 +32,8 @@ pub(in crate::store) struct Guard {
 ///
 /// # Errors
 /// [`StoreError::Conflict`] if the row has another version.
-pub(super) async fn apply_alone(
-    txn: &DatabaseTransaction,
-    guard: &Guard,
-) -> Result<HashSet<i64>, StoreError> {
-    let done = if Table::of(&*guard.update).names().is_empty() {
+pub(super) async fn apply_alone(txn: &DatabaseTransaction, guard: &Guard) -> Result<HashSet<i64>> {
+    let is_done = if Table::of(&*guard.update).names().is_empty() {
         !apply(txn, &[guard]).await?.is_empty()
     } else {
         let updated = payments::Entity::update_many()
@@ -46,16 +44,15 @@ pub(super) async fn apply_alone(
             .await?;
         updated.rows_affected > 0
     };
-    let done = done.then(|| HashSet::from([guard.payment_id]));
-    done.ok_or(StoreError::Conflict)
+    if !is_done {
+        return Err(StoreError::Conflict);
+    }
+    Ok(HashSet::from([guard.payment_id]))
 }
 
 /// Changes or checks the rows of a batch. Returns the payments that had the version decided on, and
 /// that no other session has locked.
-pub(super) async fn apply(
-    txn: &DatabaseTransaction,
-    guards: &[&Guard],
-) -> Result<HashSet<i64>, StoreError> {
+pub(super) async fn apply(txn: &DatabaseTransaction, guards: &[&Guard]) -> Result<HashSet<i64>> {
     let mut done = HashSet::with_capacity(guards.len());
     for statement in statements(txn.get_database_backend(), guards) {
         for row in txn.query_all_raw(statement).await? {

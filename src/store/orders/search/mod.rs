@@ -119,8 +119,7 @@ impl Store {
     /// `StoreError::Unavailable`.
     pub async fn newest_pending(&self, phone: &Phone) -> Result<Option<Payment>> {
         let newest = "WHERE phone = $1 AND status = 'PENDING' ORDER BY created_at DESC LIMIT 1";
-        let newest = sql::select::<payments::Entity>(newest);
-        let found = sql::row(&self.db(), &newest, [phone.international().into()]).await?;
+        let found = sql::model(&self.db(), newest, [phone.international().into()]).await?;
         found.map(|row| rows::payment(row, None)).transpose()
     }
 

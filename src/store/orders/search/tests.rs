@@ -11,19 +11,19 @@ use crate::store::journal;
 /// Orders in the table: enough that reading them all would be the slower way.
 const ORDERS: i64 = 4_000;
 
-struct Books {
+struct FilledDatabase {
     store: Store,
     _folder: Option<tempfile::TempDir>,
 }
 
-impl Books {
+impl FilledDatabase {
     async fn of(store: Store, folder: Option<tempfile::TempDir>) -> Self {
-        let books = Self {
+        let database = Self {
             store,
             _folder: folder,
         };
-        books.fill().await;
-        books
+        database.fill().await;
+        database
     }
 
     async fn sqlite() -> Self {
@@ -124,12 +124,12 @@ fn number(text: &str) -> Vec<Key> {
     vec![Key::Number(text.to_owned())]
 }
 
-async fn every_lookup_has_its_index(books: &Books, primary: &str) {
+async fn every_lookup_has_its_index(database: &FilledDatabase, primary: &str) {
     let phone = vec![Key::Phone(Phone::read("255712345607").unwrap())];
     let order = vec![Key::Order(
         "677e4327-4d7c-4b1e-8f3a-1c2d3e4f5a6b".parse().unwrap(),
     )];
-    let order_index = match books.store.backend() {
+    let order_index = match database.store.backend() {
         DbBackend::Postgres => "payments_order_id_key",
         _ => "sqlite_autoindex_payments",
     };
@@ -174,7 +174,7 @@ async fn every_lookup_has_its_index(books: &Books, primary: &str) {
                 before,
                 limit: 20,
             };
-            let plans = books.plans(&search).await;
+            let plans = database.plans(&search).await;
             assert_eq!(plans.len(), indexes.len());
             for (plan, index) in plans.iter().zip(&indexes) {
                 assert!(plan.contains(index), "{index} is not used:\n{plan}");
@@ -184,10 +184,10 @@ async fn every_lookup_has_its_index(books: &Books, primary: &str) {
     }
 }
 
-async fn a_second_charge_has_its_index(books: &Books) {
+async fn a_second_charge_has_its_index(database: &FilledDatabase) {
     let numbers = ["S400", "s400"].map(Into::into);
-    let charged = Statement::from_sql_and_values(books.store.backend(), CHARGED_AGAIN, numbers);
-    let plan = books.plan(charged).await;
+    let charged = Statement::from_sql_and_values(database.store.backend(), CHARGED_AGAIN, numbers);
+    let plan = database.plan(charged).await;
     assert!(plan.contains("order_events_reference"), "{plan}");
     assert!(!plan.contains("Seq Scan"), "{plan}");
 
@@ -196,8 +196,8 @@ async fn a_second_charge_has_its_index(books: &Books) {
         limit: 20,
         ..Default::default()
     };
-    let plans = books.plans(&search).await;
-    let order_index = match books.store.backend() {
+    let plans = database.plans(&search).await;
+    let order_index = match database.store.backend() {
         DbBackend::Postgres => "payments_order_id_key",
         _ => "sqlite_autoindex_payments",
     };
@@ -209,7 +209,7 @@ async fn a_second_charge_has_its_index(books: &Books) {
     assert!(plans[2].contains(order_index), "{}", plans[2]);
 }
 
-async fn every_page_of_the_journal_has_its_index(books: &Books) {
+async fn every_page_of_the_journal_has_its_index(database: &FilledDatabase) {
     let order_id = Some("order-17".to_owned());
     let by_order = ["webhook_deliveries_order"];
     let by_outcome = ["webhook_deliveries_outcome"];
@@ -226,8 +226,8 @@ async fn every_page_of_the_journal_has_its_index(books: &Books) {
                 before,
                 limit: 20,
             };
-            let page = journal::page_of(&search).build(books.store.backend());
-            let plan = books.plan(page).await;
+            let page = journal::page_of(&search).build(database.store.backend());
+            let plan = database.plan(page).await;
             let used = indexes.iter().any(|index| plan.contains(index));
             assert!(used && !plan.contains("Seq Scan"), "{indexes:?}:\n{plan}");
         }
@@ -236,34 +236,34 @@ async fn every_page_of_the_journal_has_its_index(books: &Books) {
 
 #[tokio::test]
 async fn every_lookup_has_its_index_on_sqlite() {
-    let books = Books::sqlite().await;
-    every_page_of_the_journal_has_its_index(&books).await;
-    a_second_charge_has_its_index(&books).await;
+    let database = FilledDatabase::sqlite().await;
+    every_page_of_the_journal_has_its_index(&database).await;
+    a_second_charge_has_its_index(&database).await;
     // A walk along the table from its end: SQLite calls that SCAN or SEARCH, and no sort.
-    every_lookup_has_its_index(&books, "payments").await;
+    every_lookup_has_its_index(&database, "payments").await;
     let newest = OrderSearch {
         limit: 20,
         ..Default::default()
     };
-    let plan = books.plans(&newest).await.concat();
+    let plan = database.plans(&newest).await.concat();
     assert!(!plan.contains("TEMP B-TREE"), "{plan}");
 }
 
 #[tokio::test]
 async fn every_lookup_has_its_index_on_postgres() {
-    let books = Books::postgres().await;
-    every_page_of_the_journal_has_its_index(&books).await;
-    a_second_charge_has_its_index(&books).await;
-    every_lookup_has_its_index(&books, "payments_pkey").await;
+    let database = FilledDatabase::postgres().await;
+    every_page_of_the_journal_has_its_index(&database).await;
+    a_second_charge_has_its_index(&database).await;
+    every_lookup_has_its_index(&database, "payments_pkey").await;
 }
 
 #[tokio::test]
 async fn an_order_is_found_by_the_token_of_its_owner_link_in_an_index() {
-    for books in plans::Books::both().await {
+    for database in plans::FilledDatabase::both().await {
         let token = OwnerToken::from_random_bytes([7; 16]);
         let asked = payments::Entity::find().filter(has_owner_token(&token));
 
-        let plan = books.plan(&asked.build(books.backend())).await;
+        let plan = database.plan(&asked.build(database.backend())).await;
 
         assert!(plan.contains("payments_owner_token"), "{plan}");
     }

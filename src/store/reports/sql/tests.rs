@@ -5,7 +5,7 @@ use sea_orm::{DbBackend, Statement, Value};
 
 use super::*;
 use crate::domain::order::Word;
-use crate::store::engine::tests::plans::Books;
+use crate::store::engine::tests::plans::FilledDatabase;
 
 #[test]
 fn the_words_of_a_claim_are_those_that_say_paid() {
@@ -62,8 +62,8 @@ fn queries() -> Vec<(&'static str, String, &'static str)> {
 
 #[tokio::test]
 async fn cash_sales_begin_at_the_sessions_of_the_day() {
-    for books in Books::both().await {
-        let (day, by_time) = match books.backend() {
+    for database in FilledDatabase::both().await {
+        let (day, by_time) = match database.backend() {
             DbBackend::Postgres => (
                 ["2026-03-01T21:00:00+00:00", "2026-03-02T21:00:00+00:00"]
                     .map(|at| at.parse::<DateTime<Utc>>().unwrap().into()),
@@ -74,9 +74,9 @@ async fn cash_sales_begin_at_the_sessions_of_the_day() {
                 "INDEX acctstarttime",
             ),
         };
-        let query = Statement::from_sql_and_values(books.backend(), CASH_SALES, day);
+        let query = Statement::from_sql_and_values(database.backend(), CASH_SALES, day);
 
-        let plan = books.plan(&query).await;
+        let plan = database.plan(&query).await;
 
         assert!(plan.contains(by_time), "{plan}");
         assert!(!plan.contains("Seq Scan on radacct"), "{plan}");
@@ -87,11 +87,11 @@ async fn cash_sales_begin_at_the_sessions_of_the_day() {
 
 #[tokio::test]
 async fn every_query_of_the_report_reads_its_day_by_an_index() {
-    for books in Books::both().await {
-        let (twice, claimed) = (paid_twice(books.backend()), claimed(books.backend()));
+    for database in FilledDatabase::both().await {
+        let (twice, claimed) = (paid_twice(database.backend()), claimed(database.backend()));
         let mut queries = queries();
-        // All orders of these books are of one phone, so a day of them may be as near.
-        let other = match books.backend() {
+        // All orders of these database are of one phone, so a day of them may be as near.
+        let other = match database.backend() {
             DbBackend::Postgres => "payments_created_at on payments x",
             _ => "SEARCH x USING INDEX payments_phone",
         };
@@ -99,7 +99,7 @@ async fn every_query_of_the_report_reads_its_day_by_an_index() {
             queries.push(("paid twice", text.clone(), "invoices_issued_at"));
             queries.push(("paid twice", text, other));
         }
-        let by_id = match books.backend() {
+        let by_id = match database.backend() {
             DbBackend::Postgres => "Index Scan using payments_order_id",
             _ => "SEARCH p USING INDEX",
         };
@@ -110,14 +110,14 @@ async fn every_query_of_the_report_reads_its_day_by_an_index() {
         for (name, text, index) in queries {
             let day = ["2026-03-01T21:00:00+00:00", "2026-03-02T21:00:00+00:00"]
                 .map(|at| at.parse::<DateTime<Utc>>().unwrap().into());
-            let query = Statement::from_sql_and_values(books.backend(), text, day);
+            let query = Statement::from_sql_and_values(database.backend(), text, day);
 
-            let plan = books.plan(&query).await;
+            let plan = database.plan(&query).await;
 
             assert!(
                 plan.contains(index),
                 "{name} on {:?}:\n{plan}",
-                books.backend()
+                database.backend()
             );
         }
     }

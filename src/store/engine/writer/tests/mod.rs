@@ -11,6 +11,7 @@ use sea_orm::{
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 use tokio::time::{sleep, timeout};
+use tracing::Span;
 use uuid::Uuid;
 
 use super::{Job, QUEUE_MAX, lane};
@@ -57,7 +58,7 @@ struct Scene {
 impl Scene {
     async fn sqlite() -> Self {
         let (store, folder) = migrated::sqlite().await;
-        let url = format!("sqlite://{}/books.db", folder.path().display());
+        let url = format!("sqlite://{}/malipo.db", folder.path().display());
         Self {
             store,
             beside: Database::connect(url).await.unwrap(),
@@ -114,8 +115,13 @@ impl Scene {
     async fn begin_writing(&self, changes: Vec<Change>) -> Vec<oneshot::Receiver<Answer>> {
         let now = self.store.clock().now();
         let jobs = changes.into_iter().map(|change| {
-            let write = change.into_write(now).unwrap();
-            Job::of(write)
+            let (answer, answered) = oneshot::channel();
+            let job = Job {
+                write: change.into_write(now).unwrap(),
+                span: Span::current(),
+                answer,
+            };
+            (job, answered)
         });
         let (batch, answers): (Vec<_>, Vec<_>) = jobs.unzip();
         let context = self.store.inner.write_path.context.clone();
@@ -192,7 +198,9 @@ impl Scene {
                 let sql = "SELECT COUNT(DISTINCT xmin::text) FROM webhook_deliveries";
                 self.count(sql).await
             }
-            Some(folder) => commits_in(&std::fs::read(folder.path().join("books.db-wal")).unwrap()),
+            Some(folder) => {
+                commits_in(&std::fs::read(folder.path().join("malipo.db-wal")).unwrap())
+            }
         }
     }
 }

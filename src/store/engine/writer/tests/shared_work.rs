@@ -6,10 +6,11 @@ use futures_util::future::join_all;
 use sea_orm::{ConnectionTrait, SqliteTransactionMode, TransactionOptions, TransactionTrait};
 
 use super::{Scene, is_ok, sell};
-use crate::store::{Attempt, SentSms, StoreError};
+use crate::store::{SentSms, StoreError};
 
 on_both_databases! {
     an_attempt_that_the_database_refuses_costs_none_that_is_recorded_with_it,
+    no_receipt_is_requested_for_an_sms_whose_customer_was_erased,
 }
 
 /// Takes SQLite's write lock, so that other writes wait.
@@ -36,7 +37,7 @@ async fn a_purchase_and_a_lease_share_the_commit_of_the_sales_beside_them() {
         .collect();
     assert!(join_all(&mut sales).now_or_never().is_none());
     let now = scene.store.clock().now() + TimeDelta::seconds(1);
-    let mut lease = Box::pin(scene.store.claim_sms(now, TimeDelta::minutes(2), 8));
+    let mut lease = Box::pin(scene.store.claim_sms(now..now + TimeDelta::minutes(2), 8));
     assert!((&mut lease).now_or_never().is_none());
     let purchase = Box::pin(scene.order("0799999999", None));
     let released = async {
@@ -90,10 +91,13 @@ async fn sent(scene: &Scene, message_ids: &[&str]) -> Result<(), StoreError> {
     let orders = scene.orders(message_ids.len()).await;
     scene.write(orders.iter().map(sell).collect()).await;
     let now = scene.store.clock().now() + TimeDelta::seconds(1);
-    let claimed = scene.store.claim_sms(now, TimeDelta::minutes(2), 8).await;
+    let claimed = scene
+        .store
+        .claim_sms(now..now + TimeDelta::minutes(2), 8)
+        .await;
     let attempts = claimed.unwrap().into_iter().zip(message_ids);
     let attempts = attempts.map(|(sms, message_id)| {
-        let attempt = Attempt::Sent(SentSms {
+        let attempt = Ok(SentSms {
             provider: "nextsms",
             message_id: Some((*message_id).to_owned()),
             parts: None,
@@ -129,4 +133,22 @@ async fn an_attempt_that_the_database_refuses_costs_none_that_is_recorded_with_i
     assert!(refused.contains("poison"), "{refused}");
     let both = "SELECT COUNT(*) FROM sms_messages WHERE state = 'sent'";
     assert_eq!(scene.count(both).await, 2);
+}
+
+async fn no_receipt_is_requested_for_an_sms_whose_customer_was_erased(scene: Scene) {
+    sent(&scene, &["erased", "kept"]).await.unwrap();
+    scene
+        .execute("UPDATE sms_messages SET receipt_due_at = due_at")
+        .await;
+    let erase = "UPDATE sms_messages SET provider_message_id = NULL \
+         WHERE provider_message_id = 'erased'";
+    scene.execute(erase).await;
+
+    let later = scene.store.clock().now() + TimeDelta::hours(1);
+    let lease = later..later + TimeDelta::minutes(2);
+    let claimed = scene.store.claim_receipts("nextsms", lease, 8).await;
+
+    let claimed = claimed.unwrap();
+    let names = claimed.iter().map(|sms| sms.provider_message_id.as_deref());
+    assert_eq!(names.collect::<Vec<_>>(), [Some("kept")]);
 }

@@ -25,7 +25,7 @@ impl Clock {
     }
 
     /// Sets the offset from the database's time at this moment.
-    pub(super) fn learn(&self, theirs: DateTime<Utc>) {
+    pub(in crate::store) fn learn(&self, theirs: DateTime<Utc>) {
         let ours = Utc::now();
         if (theirs - self.at(ours)).abs() > TOLERANCE {
             let ahead = (theirs - ours).num_milliseconds();

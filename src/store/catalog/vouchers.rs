@@ -7,7 +7,7 @@
 use chrono::{DateTime, Utc};
 use entities::{voucher_batches, vouchers};
 use sea_orm::ActiveValue::Set;
-use sea_orm::{DatabaseTransaction, EntityTrait, FromQueryResult};
+use sea_orm::{EntityTrait, FromQueryResult};
 
 use crate::domain::access::{Allowance, RadiusUser, Usage, VoucherCode};
 use crate::domain::catalog::{Terms, Tzs};
@@ -20,6 +20,8 @@ use crate::store::radius::users;
 use crate::store::{AuditEntry, Store, rows};
 
 pub use entities::voucher_batches::Model as Batch;
+/// A voucher as it is stored. It has the code: log nothing of it.
+pub use entities::vouchers::Model as VoucherRow;
 
 /// A voucher, and its order.
 #[derive(Clone, Debug, FromQueryResult)]
@@ -32,23 +34,15 @@ pub struct Issued {
 }
 
 /// Everything that the database has of a voucher.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct KnownVoucher {
-    /// The row's number.
-    pub id: i64,
-    /// What the guest types.
-    pub code: VoucherCode,
+    /// Its row.
+    pub row: VoucherRow,
     /// The order that it was sold with, also for a code that was replaced; `None` for a printed
     /// one.
     pub order_id: Option<OrderId>,
     /// The batch that it was printed in; `None` for a sold one.
     pub batch: Option<Batch>,
-    /// The package.
-    pub package_code: String,
-    /// How many devices at once.
-    pub shared_devices: i32,
-    /// When it was sold or printed.
-    pub issued_at: DateTime<Utc>,
     /// What it gives.
     pub allowance: Allowance,
     /// How much of that is used.
@@ -66,19 +60,6 @@ pub struct NewBatch {
     pub note: Option<String>,
     /// Each with its RADIUS user.
     pub vouchers: Vec<(VoucherCode, RadiusUser)>,
-}
-
-/// One voucher of a batch.
-#[derive(Clone, FromQueryResult)]
-pub struct PrintedVoucher {
-    /// What the guest types.
-    pub code: VoucherCode,
-    /// How long it lasts, from the first log-in.
-    pub duration_minutes: i32,
-    /// How many devices at once.
-    pub shared_devices: i32,
-    /// An operator has revoked it.
-    pub is_revoked: bool,
 }
 
 impl Store {
@@ -99,18 +80,12 @@ impl Store {
             None => None,
             Some(id) => voucher_batches::Entity::find_by_id(id).one(&db).await?,
         };
-        let allowance = rows::allowance(&row)?;
-        let code = VoucherCode::from_stored(row.code);
         Ok(Some(KnownVoucher {
-            id,
-            usage: self.usage(&code).await?,
-            code,
             order_id,
             batch,
-            package_code: row.package_code,
-            shared_devices: row.shared_devices,
-            issued_at: row.issued_at,
-            allowance,
+            allowance: rows::allowance(&row)?,
+            usage: self.usage(&row.code).await?,
+            row,
         }))
     }
 
@@ -121,7 +96,8 @@ impl Store {
     pub async fn voucher(&self, code: VoucherCode) -> Result<Option<Issued>> {
         let by_code = "SELECT v.id, p.order_id FROM vouchers v \
              LEFT JOIN payments p ON p.id = v.payment_id WHERE v.code = $1";
-        sql::row(&self.db(), by_code, [code.as_str().into()]).await
+        let mut found = sql::rows(&self.db(), by_code, [code.as_str().into()]).await?;
+        Ok(found.pop())
     }
 
     /// Revokes a voucher that has no order; `false` if it was revoked already, and then nothing is
@@ -134,9 +110,9 @@ impl Store {
         self.transaction(move |txn| {
             Box::pin(async move {
                 // First, because it takes the row lock: a second request waits here and then changes no row.
-                let mark =
+                let revoke =
                     "UPDATE vouchers SET revoked_at = $1 WHERE code = $2 AND revoked_at IS NULL";
-                if sql::execute(txn, mark, [now.into(), code.as_str().into()]).await? == 0 {
+                if sql::execute(txn, revoke, [now.into(), code.as_str().into()]).await? == 0 {
                     return Ok(false);
                 }
                 users::revoke_users(txn, code.as_str(), None, now, "revoked").await?;
@@ -154,8 +130,35 @@ impl Store {
     /// `Store::transaction`.
     pub async fn print(&self, batch: NewBatch, audit: AuditEntry) -> Result<i64> {
         let now = self.clock().now();
-        self.transaction(move |txn| Box::pin(print(txn, batch, audit, now)))
-            .await
+        self.transaction(move |txn| {
+            Box::pin(async move {
+                let NewBatch { terms, price, .. } = batch;
+                let inserted = voucher_batches::Entity::insert(voucher_batches::ActiveModel {
+                    package_code: Set(terms.code.clone()),
+                    package_name: Set(terms.name_en.clone()),
+                    price: Set(price.0),
+                    count: Set(i32::try_from(batch.vouchers.len()).unwrap_or(i32::MAX)),
+                    note: Set(batch.note),
+                    operator: Set(audit.operator.clone()),
+                    created_at: Set(now),
+                    ..Default::default()
+                });
+                let id = inserted.exec(txn).await?.last_insert_id;
+                let mut rows = Rows::default();
+                for (code, user) in &batch.vouchers {
+                    rows.add(vouchers::ActiveModel {
+                        batch_id: Set(Some(id)),
+                        ..row(code, &terms, now)
+                    });
+                    users::provision(&mut rows, user);
+                }
+                rows.write(txn).await?;
+                let subject = format!("batch {id}");
+                audit_log::insert(txn, &AuditEntry { subject, ..audit }, now).await?;
+                Ok(id)
+            })
+        })
+        .await
     }
 
     /// The newest batches.
@@ -163,21 +166,19 @@ impl Store {
     /// # Errors
     /// `StoreError::Unavailable`.
     pub async fn batches(&self, limit: u64) -> Result<Vec<Batch>> {
-        let newest = sql::select::<voucher_batches::Entity>("ORDER BY id DESC LIMIT $1");
-        sql::rows(&self.db(), &newest, [limit.into()]).await
+        sql::models(&self.db(), "ORDER BY id DESC LIMIT $1", [limit.into()]).await
     }
 
     /// A batch and its vouchers, in the order in which they were made.
     ///
     /// # Errors
     /// `StoreError::Unavailable`.
-    pub async fn batch(&self, id: i64) -> Result<Option<(Batch, Vec<PrintedVoucher>)>> {
+    pub async fn batch(&self, id: i64) -> Result<Option<(Batch, Vec<VoucherRow>)>> {
         let db = self.db();
         let found = voucher_batches::Entity::find_by_id(id).one(&db).await?;
         let Some(batch) = found else { return Ok(None) };
-        let of_batch = "SELECT code, duration_minutes, shared_devices, \
-             revoked_at IS NOT NULL AS is_revoked FROM vouchers WHERE batch_id = $1 ORDER BY id";
-        let vouchers = sql::rows(&db, of_batch, [id.into()]).await?;
+        let of_batch = "WHERE batch_id = $1 ORDER BY id";
+        let vouchers = sql::models(&db, of_batch, [id.into()]).await?;
         Ok(Some((batch, vouchers)))
     }
 }
@@ -194,36 +195,4 @@ pub fn row(code: &VoucherCode, terms: &Terms, issued_at: DateTime<Utc>) -> vouch
         issued_at: Set(issued_at),
         ..Default::default()
     }
-}
-
-async fn print(
-    txn: &DatabaseTransaction,
-    batch: NewBatch,
-    audit: AuditEntry,
-    now: DateTime<Utc>,
-) -> Result<i64> {
-    let NewBatch { terms, price, .. } = batch;
-    let inserted = voucher_batches::Entity::insert(voucher_batches::ActiveModel {
-        package_code: Set(terms.code.clone()),
-        package_name: Set(terms.name_en.clone()),
-        price: Set(price.0),
-        count: Set(i32::try_from(batch.vouchers.len()).unwrap_or(i32::MAX)),
-        note: Set(batch.note),
-        operator: Set(audit.operator.clone()),
-        created_at: Set(now),
-        ..Default::default()
-    });
-    let id = inserted.exec(txn).await?.last_insert_id;
-    let mut rows = Rows::default();
-    for (code, user) in &batch.vouchers {
-        rows.add(vouchers::ActiveModel {
-            batch_id: Set(Some(id)),
-            ..row(code, &terms, now)
-        });
-        users::provision(&mut rows, user);
-    }
-    rows.write(txn).await?;
-    let subject = format!("batch {id}");
-    audit_log::insert(txn, &AuditEntry { subject, ..audit }, now).await?;
-    Ok(id)
 }

@@ -18,10 +18,10 @@ const OLD: TimeDelta = TimeDelta::seconds(20);
 const TOO_OLD: TimeDelta = TimeDelta::days(2);
 /// The shortest time between two early checks of one order.
 const PER_ORDER: Duration = Duration::from_secs(15);
-/// Looks that wait to be followed; more are dropped, because the guest will look again.
+/// Early checks that wait; more are dropped, because the guest will poll again.
 const BACKLOG: usize = 64;
 
-pub(super) struct Looks {
+pub(super) struct EarlyChecks {
     recent: Mutex<Recent>,
     sender: mpsc::Sender<OrderId>,
     receiver: AsyncMutex<mpsc::Receiver<OrderId>>,
@@ -29,35 +29,35 @@ pub(super) struct Looks {
 
 struct Recent {
     bucket: TokenBucket,
-    followed: HashMap<OrderId, Instant>,
+    admitted_at: HashMap<OrderId, Instant>,
 }
 
-impl Looks {
-    /// Looks bring checks forward at half the pace of all checks.
+impl EarlyChecks {
+    /// Early checks are made at half the pace of all checks at most.
     pub(super) fn new(asks_per_sec: u32, now: Instant) -> Self {
         let (sender, receiver) = mpsc::channel(BACKLOG);
         Self {
             recent: Mutex::new(Recent {
                 bucket: TokenBucket::new(f64::from(asks_per_sec) / 2.0, now),
-                followed: HashMap::new(),
+                admitted_at: HashMap::new(),
             }),
             sender,
             receiver: AsyncMutex::new(receiver),
         }
     }
 
-    /// Notes a look at an order of this age, if it is a reason to check.
-    pub(super) fn take(&self, payment: &Payment, age: TimeDelta, now: Instant) {
+    /// Requests a check of an order of this age that a guest has polled, if that is a reason to check.
+    pub(super) fn offer(&self, payment: &Payment, age: TimeDelta, now: Instant) {
         if payment.status.awaits_money()
             && (OLD..TOO_OLD).contains(&age)
             && self.admits(payment.order_id, now)
         {
-            // Fails when too many wait, and then this one is not followed.
+            // Fails when too many wait; then there is no early check.
             let _ = self.sender.try_send(payment.order_id);
         }
     }
 
-    /// The next look to be followed.
+    /// The next order to be checked.
     pub(super) async fn next(&self) -> OrderId {
         let mut receiver = self.receiver.lock().await;
         receiver.recv().await.expect("the sender is ours")
@@ -67,11 +67,11 @@ impl Looks {
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
         // A full scan is cheap: the bucket admits few.
         let is_recent = |at: Instant| now.saturating_duration_since(at) < PER_ORDER;
-        recent.followed.retain(|_, at| is_recent(*at));
-        let is_new = !recent.followed.contains_key(&order_id);
+        recent.admitted_at.retain(|_, at| is_recent(*at));
+        let is_new = !recent.admitted_at.contains_key(&order_id);
         let admitted = is_new && recent.bucket.take_up_to(1, now) == 1;
         if admitted {
-            recent.followed.insert(order_id, now);
+            recent.admitted_at.insert(order_id, now);
         }
         admitted
     }
@@ -90,14 +90,14 @@ mod tests {
     #[test]
     fn one_order_is_followed_once_in_a_while_and_a_crowd_of_orders_at_a_pace() {
         let now = Instant::now();
-        let looks = Looks::new(4, now);
+        let early_checks = EarlyChecks::new(4, now);
 
-        assert!(looks.admits(order(1), now));
-        assert!(!looks.admits(order(1), now + Duration::from_secs(14)));
-        assert!(looks.admits(order(1), now + Duration::from_secs(16)));
+        assert!(early_checks.admits(order(1), now));
+        assert!(!early_checks.admits(order(1), now + Duration::from_secs(14)));
+        assert!(early_checks.admits(order(1), now + Duration::from_secs(16)));
 
         let later = now + Duration::from_secs(60);
-        let admitted = (2..1_000).filter(|number| looks.admits(order(*number), later));
+        let admitted = (2..1_000).filter(|number| early_checks.admits(order(*number), later));
         assert_eq!(admitted.count(), 2);
     }
 }

@@ -58,8 +58,7 @@ impl Store {
     /// `StoreError::Unavailable`.
     pub async fn packages_on_sale(&self) -> Result<Vec<Package>> {
         let on_sale = "WHERE retired_at IS NULL ORDER BY sort_order, id";
-        let on_sale = sql::select::<packages::Entity>(on_sale);
-        let found = sql::rows(&self.db(), &on_sale, []).await?;
+        let found = sql::models(&self.db(), on_sale, []).await?;
         found.into_iter().map(rows::package).collect()
     }
 
@@ -73,8 +72,7 @@ impl Store {
             PackageRef::Code(code) => ("code", code.as_str().into()),
         };
         let named = format!("WHERE retired_at IS NULL AND {column} = $1");
-        let query = sql::select::<packages::Entity>(&named);
-        let found = sql::row(&self.db(), &query, [name]).await?;
+        let found = sql::model(&self.db(), &named, [name]).await?;
         found.map(rows::package).transpose()
     }
 
@@ -83,8 +81,7 @@ impl Store {
     /// # Errors
     /// `StoreError::Unavailable`.
     pub async fn price_list(&self) -> Result<Vec<ListedPackage>> {
-        let all = sql::select::<packages::Entity>("ORDER BY sort_order, id");
-        let found: Vec<packages::Model> = sql::rows(&self.db(), &all, []).await?;
+        let found = sql::models(&self.db(), "ORDER BY sort_order, id", []).await?;
         let listed = |row: packages::Model| {
             Ok(ListedPackage {
                 retired_at: row.retired_at,
@@ -107,7 +104,7 @@ impl Store {
                 let last: Option<i32> = sql::tuple(txn, last, []).await?;
                 let code = package.terms.code.clone();
                 let sort_order = last.unwrap_or(0).saturating_add(STEP);
-                let row = new_row(package.terms, package.price, sort_order, now);
+                let row = new_row(&package, sort_order, now);
                 let mut unless_known = OnConflict::column(packages::Column::Code);
                 let added = packages::Entity::insert(row)
                     .on_conflict(unless_known.do_nothing().to_owned())
@@ -156,17 +153,13 @@ impl Store {
     }
 }
 
-fn new_row(
-    terms: Terms,
-    price: Tzs,
-    sort_order: i32,
-    created_at: DateTime<Utc>,
-) -> packages::ActiveModel {
+fn new_row(package: &NewPackage, sort_order: i32, now: DateTime<Utc>) -> packages::ActiveModel {
+    let terms = package.terms.clone();
     packages::ActiveModel {
         code: Set(terms.code),
         name_sw: Set(terms.name_sw),
         name_en: Set(terms.name_en),
-        price: Set(price.0),
+        price: Set(package.price.0),
         currency: Set(CURRENCY.to_owned()),
         duration_minutes: Set(terms.duration_minutes),
         validity: Set(terms.validity.as_str().to_owned()),
@@ -175,7 +168,7 @@ fn new_row(
         upload_kbps: Set(terms.upload_kbps),
         shared_devices: Set(terms.shared_devices),
         sort_order: Set(sort_order),
-        created_at: Set(created_at),
+        created_at: Set(now),
         ..Default::default()
     }
 }
