@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex, mpsc};
-use tokio::time::{Instant as Due, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 use tracing::warn;
 use uuid::Uuid;
 
@@ -83,7 +83,7 @@ impl Cluster {
         while outgoing.recv_many(&mut batch, BACKLOG).await > 0 {
             let notices = std::mem::take(&mut batch);
             if let Err(error) = self.store.announce(self.process, notices).await {
-                warn!(%error, "other processes are not notified; they find out by themselves");
+                warn!(%error, "other processes were not notified; they read the change within a second");
             }
             sleep(GATHER).await;
         }
@@ -105,7 +105,7 @@ impl Cluster {
 
     async fn look_again(self: Arc<Self>) {
         loop {
-            let next = Due::now() + LOOK_AGAIN;
+            let next = Instant::now() + LOOK_AGAIN;
             self.look_at_all(LOOK_AGAIN).await;
             sleep_until(next).await;
         }
@@ -113,7 +113,7 @@ impl Cluster {
 
     /// Reads the version of each order that a poll waits for, slice by slice, spread over `time`.
     async fn look_at_all(&self, time: Duration) {
-        let began = Due::now();
+        let began = Instant::now();
         let watched = self.board.watched().await;
         let slices = watched.len().div_ceil(SLICE) as u32;
         for (slice, number) in watched.chunks(SLICE).zip(0..) {

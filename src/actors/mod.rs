@@ -40,7 +40,7 @@ pub use receive::delivery::{Delivery, Rejection};
 /// Every delivery is answered within five seconds; this leaves room for the answer itself.
 const ANSWER_WITHIN: Duration = Duration::from_millis(4_700);
 
-/// The orders. Cheap to clone.
+/// Handle to the order actors. Cheap to clone.
 #[derive(Clone)]
 pub struct Orders {
     inner: Arc<Inner>,
@@ -117,13 +117,13 @@ impl Orders {
         // Counted and logged once, with the answer that was given. The work counts it itself,
         // because the request's own future is dropped when the sender hangs up.
         let is_counted = Arc::new(AtomicBool::new(false));
-        let (orders, is_answered) = (self.clone(), is_counted.clone());
+        let (orders, counted_by_caller) = (self.clone(), is_counted.clone());
         let work = async move {
             let mut result = orders.take_in(webhook, claim, place).await;
             if let Err(error) = orders.inner.store.reach_after_commit(Point::BeforeAnswer) {
                 result = Err(error.into());
             }
-            if is_answered.swap(true, Ordering::SeqCst) {
+            if counted_by_caller.swap(true, Ordering::SeqCst) {
                 let (order, outcome) = (named.map(ref_of), label(&result));
                 info!(order, outcome, "webhook done after its answer");
                 return result;
@@ -133,13 +133,13 @@ impl Orders {
         let work = self.inner.background.spawn(work.in_current_span());
         match timeout(ANSWER_WITHIN, work).await {
             Ok(Ok(result)) => result,
-            // Not in the journal, so not 500: another copy must come.
+            // It may not be journalled, so the answer is 503 and not 500: ZenoPay then sends it again.
             Ok(Err(panic)) => {
                 error!(order, %panic, "webhook panicked");
                 self.answered(named, received, Err(Rejection::Unavailable))
             }
             Err(_) => {
-                warn!(order, "answered before the work is done, which goes on");
+                warn!(order, "webhook answered before it was handled; handling continues");
                 if is_counted.swap(true, Ordering::SeqCst) {
                     return Err(if_late);
                 }
@@ -228,7 +228,7 @@ impl Orders {
             let left = in_play.in_flight();
             warn!(
                 left,
-                "stopping before all messages are handled; another copy completes them"
+                "stopping before all messages are handled; ZenoPay sends them again"
             );
         }
     }

@@ -215,7 +215,7 @@ impl StatusChecker {
     /// Notes whether ZenoPay answers at all.
     fn learn_from(&self, answer: &StatusAnswer) {
         let mut pace = self.pace();
-        let turn = if is_there(answer) {
+        let turn = if has_answered(answer) {
             pace.circuit.succeeded()
         } else {
             pace.circuit.failed(self.timekeeper.now())
@@ -235,7 +235,7 @@ impl StatusChecker {
 }
 
 /// Whether ZenoPay answered the request, even if not with a status.
-fn is_there(answer: &StatusAnswer) -> bool {
+fn has_answered(answer: &StatusAnswer) -> bool {
     match answer {
         StatusAnswer::Known(_)
         | StatusAnswer::Unknown(Why::NotFound | Why::NotOurs | Why::NoPaymentStatus) => true,

@@ -72,7 +72,7 @@ pub enum CheckoutError {
     #[error("the Idempotency-Key was used for another purchase")]
     KeyReused,
     /// A limit is reached, or a payment request is open.
-    #[error("not now")]
+    #[error("refused by a limit")]
     Refused(Refusal),
     /// ZenoPay did not push; the order is FAILED.
     #[error("ZenoPay refused to push")]

@@ -169,6 +169,7 @@ impl Supervisor {
         let mut pause = FIRST_PAUSE;
         while !self.stop.is_cancelled() {
             let began = Instant::now();
+            // `work()` runs inside the future, so that its panics are caught too.
             let polls = self.trapped(task, async { work().await });
             let ended = AssertUnwindSafe(polls).catch_unwind().await;
             if ended.is_ok() && self.stop.is_cancelled() {

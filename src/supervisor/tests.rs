@@ -80,7 +80,7 @@ async fn a_task_without_which_nothing_is_sold_is_fatal_and_not_started_again() {
     let seen = runs.clone();
     supervisor.run(&Handle::current(), Task::Listener, move || {
         seen.fetch_add(1, Ordering::SeqCst);
-        async { panic!("of the writer") }
+        async { panic!("of the listener") }
     });
 
     assert_eq!(supervisor.fatal().await, Task::Listener);

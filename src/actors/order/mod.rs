@@ -112,7 +112,7 @@ pub enum HandleError {
     #[error("too busy")]
     Busy,
     /// The actor panicked at this message three times, or the task that sent it panicked.
-    #[error("the order's actor panicked")]
+    #[error("the order's actor or its caller panicked")]
     Panicked,
 }
 
@@ -137,8 +137,8 @@ impl Actor for OrderActor {
 }
 
 impl Handler<Admitted> for OrderActor {
-    // Atomic: the next message waits until this one is done. One handler that interleaved
-    // would undo that for all of them.
+    // Atomic: the next message waits until this one is done. A single handler with a non-atomic
+    // result would break this for all handlers.
     type Result = AtomicResponse<Self, Result<Handled, HandleError>>;
 
     fn handle(&mut self, message: Admitted, _: &mut Context<Self>) -> Self::Result {

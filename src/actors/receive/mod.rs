@@ -224,7 +224,7 @@ impl Orders {
         let written = self.inner.store.journal(record, outcome, audit).await;
         written.map_err(|error| {
             warn!(%error, "a delivery could not be journalled");
-            // Not written is not answered: whatever the cause, another copy must come.
+            // A delivery that is not journalled is not acknowledged, so that ZenoPay sends it again.
             Rejection::Unavailable
         })
     }

@@ -76,7 +76,7 @@ impl Registry {
             if let Ok(result) = address.send(message).await {
                 return result;
             }
-            // A panic has ended this very actor; the first task that finds it replaces it.
+            // The actor panicked. The first task that notices removes it; the next send starts a new one.
             if self.in_play.bury(order_id, |dead| *dead == address) {
                 error!(order = %order_id.order_ref(), "the order's actor panicked and is replaced");
                 self.context.metrics.restarts.inc();

@@ -37,9 +37,9 @@ mod actor;
 mod waiters;
 mod watching;
 
-/// Shorter waits last as long as requested.
+/// Only waits of at least this length get jitter.
 const LONG: Duration = Duration::from_secs(20);
-/// By this part at most a long wait ends earlier.
+/// The largest part of a long wait that jitter removes.
 const EARLIER: f64 = 0.1;
 
 /// The handle for the rest of the program.

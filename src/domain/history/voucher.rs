@@ -35,7 +35,7 @@ impl Narrator<'_> {
         self.former_codes();
         let (rows, group) = (self.history.radius, &payment.terms.code);
         if voucher.revoked_at.is_none() && rows == 0 {
-            let summary = format!("RADIUS user {code} is missing: FreeRADIUS lets nobody in");
+            let summary = format!("RADIUS user {code} is missing: the voucher cannot log in");
             self.line(voucher.issued_at, "alert", summary);
         } else {
             let summary = format!("RADIUS user {code} is written, group {group}");
@@ -93,5 +93,5 @@ fn paid(payment: &Payment) -> String {
     if paid == price {
         return String::new();
     }
-    format!(" for {paid} TZS, the price being {price} TZS")
+    format!(" for {paid} TZS (price: {price} TZS)")
 }

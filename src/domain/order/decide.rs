@@ -141,7 +141,7 @@ fn unknown_word(payment: &Payment, report: &GatewayReport) -> Decision {
         let word: String = report.raw_word.trim().chars().take(60).collect();
         decision.alert(
             "unknown_word",
-            format!("ZenoPay sent a word we do not know: {word:?}"),
+            format!("ZenoPay sent an unknown status: {word:?}"),
         )
     };
     match payment.status {
@@ -178,7 +178,7 @@ fn push_unknown(payment: &Payment, facts: &Facts) -> Decision {
         )
         .note(
             "push_unknown",
-            "no clear answer to the push; ZenoPay is asked",
+            "no clear answer to the push; its status is checked",
         ),
         Status::Failed
         | Status::Cancelled

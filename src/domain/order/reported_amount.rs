@@ -260,7 +260,7 @@ mod tests {
         }
 
         #[test]
-        fn no_text_is_read_as_less_than_nothing(text in "[-+0-9., eE\u{a0}]{0,24}") {
+        fn no_text_is_read_as_a_negative_amount(text in "[-+0-9., eE\u{a0}]{0,24}") {
             let read = ReportedAmount::read(&text);
             prop_assert!(read.whole().is_none_or(|amount| amount >= Tzs(0)));
         }

@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_given_back_can_be_taken_again_and_a_wait_is_told() {
+    fn returned_tokens_can_be_taken_again_and_the_wait_is_known() {
         let now = Instant::now();
         let mut bucket = TokenBucket::new(4.0, now);
 
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_owed_is_waited_for_and_never_more_than_a_full_bucket() {
+    fn a_debt_delays_later_tokens_and_is_at_most_one_full_bucket() {
         let begin = Instant::now();
         let mut bucket = TokenBucket::new(2.0, begin);
 

@@ -87,7 +87,7 @@ async fn the_timeline_of_a_held_released_and_refunded_order_has_every_step(kind:
         &format!("radius: RADIUS user {code} is written, group daily"),
         "sms: SMS ",
         "is queued",
-        "is taken by log, state sent",
+        "is accepted by log, state sent",
         &format!("revoked: voucher {code} is revoked (refunded); its RADIUS user is gone"),
     ] {
         let at = text[from..].find(expected);

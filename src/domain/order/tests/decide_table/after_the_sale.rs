@@ -9,7 +9,7 @@ use crate::domain::order::{Effect, Evidence, Facts, GatewayReport, OperatorAct, 
 use crate::domain::people::Personal;
 
 #[test]
-fn what_zenopay_confirms_fills_in_what_we_do_not_know_and_is_kept_once() {
+fn a_confirmation_fills_in_missing_facts_once() {
     let known = GatewayReport {
         transid: Some("T1".into()),
         channel: Some("MPESA-TZ".into()),
@@ -48,7 +48,7 @@ fn an_amount_that_it_was_sold_for_is_not_alerted_again() {
 }
 
 #[test]
-fn a_sale_is_asked_about_later_unless_zenopay_itself_has_said_it() {
+fn a_sale_is_checked_later_unless_a_status_check_made_it() {
     let report = || report("COMPLETED", "R1", None);
     for (evidence, confirmed) in [
         (Evidence::Gateway(report()), false),
@@ -66,7 +66,7 @@ fn a_sale_is_asked_about_later_unless_zenopay_itself_has_said_it() {
 }
 
 #[test]
-fn a_revoked_voucher_is_revoked_once_and_a_refund_keeps_when() {
+fn a_second_revocation_changes_nothing_and_a_refund_keeps_the_time_of_the_first() {
     let reason = || "lost".to_owned();
     let revoke = Evidence::Operator(OperatorAct::Revoke { reason: reason() });
     let Effect::Revoke(revoked) = decide(&order(Status::Completed), &revoke, &facts()).effect
