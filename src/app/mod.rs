@@ -91,7 +91,7 @@ impl App {
         let address = listener.local_addr().map_err(StartError::Bind)?;
         let background = Background::start().map_err(StartError::Threads)?;
 
-        let supervisor = Supervisor::new();
+        let supervisor = Supervisor::default();
         let store = Store::open(&config.database, &supervisor).await?;
         migrate(&config).await?;
         warn_of_held_messages(&store).await?;

@@ -131,7 +131,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn open_beside(config: &DatabaseConfig) -> Result<Self, StoreError> {
-        Self::connect(config, Supervisor::new(), None).await
+        Self::connect(config, Supervisor::default(), None).await
     }
 
     async fn connect(

@@ -42,21 +42,14 @@ impl Narrator<'_> {
             self.line(voucher.issued_at, "radius", summary);
         }
         if let Some(at) = voucher.revoked_at {
-            let why = self
-                .history
-                .revoked_reason
-                .as_deref()
-                .unwrap_or("no reason");
+            let reason = self.history.revoked_reason.as_deref();
+            let why = self.mask.text(reason.unwrap_or("no reason"));
             let (kind, left) = match rows {
                 0 => ("revoked", "its RADIUS user is gone".to_owned()),
                 rows => ("alert", format!("but {rows} RADIUS rows still let it in")),
             };
-            let why = self.mask.text(why);
-            self.line(
-                at,
-                kind,
-                format!("voucher {code} is revoked ({why}); {left}"),
-            );
+            let summary = format!("voucher {code} is revoked ({why}); {left}");
+            self.line(at, kind, summary);
         }
     }
 

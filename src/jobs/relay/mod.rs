@@ -40,10 +40,8 @@ const FIRST_PAUSE: TimeDelta = TimeDelta::seconds(10);
 const LONGEST_PAUSE: TimeDelta = TimeDelta::hours(1);
 /// The first look for a receipt after a message was accepted; most arrive within seconds.
 const FIRST_LOOK: TimeDelta = TimeDelta::seconds(30);
-/// Failures in a row after which the provider is taken to be down, and the pauses then.
-const PATIENCE: u32 = 5;
-const FIRST_REST: Duration = Duration::from_secs(10);
-const LONGEST_REST: Duration = Duration::from_secs(300);
+/// Failures in a row after which the provider is taken to be down.
+const FAILURES_MAX: u32 = 5;
 
 /// What a relay needs.
 pub struct Parts {
@@ -69,7 +67,7 @@ pub struct Relay {
 impl Relay {
     /// A relay with a closed circuit.
     pub fn new(parts: Parts) -> Self {
-        let circuit = Circuit::new(PATIENCE, FIRST_REST, LONGEST_REST);
+        let circuit = Circuit::new(FAILURES_MAX);
         Self {
             parts: Arc::new(parts),
             circuit: Arc::new(Mutex::new(circuit)),

@@ -98,10 +98,7 @@ async fn a_released_order_counts_with_the_amount_paid_and_is_listed_as_a_mismatc
     let page = text_of(&app, "/operator/sales").await;
     assert!(page.contains("1 sold for 500 TZS"), "{page}");
     let story = text_of(&app, &format!("/api/v1/operator/orders/{}", order.id)).await;
-    assert!(
-        story.contains("for 500 TZS (price: 2000 TZS)"),
-        "{story}"
-    );
+    assert!(story.contains("for 500 TZS (price: 2000 TZS)"), "{story}");
 
     // A refund is for the amount received.
     assert_eq!(refund(&app, &order).await.status, 200);

@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use super::fixtures::{facts, order, report};
 use crate::domain::catalog::Tzs;
 use crate::domain::order::decide::decide;
-use crate::domain::order::{Effect, Evidence, Facts, GatewayReport, OperatorAct, Outcome, Status};
+use crate::domain::order::{Effect, Evidence, Facts, GatewayReport, OrderAct, Outcome, Status};
 use crate::domain::people::Personal;
 
 #[test]
@@ -68,7 +68,7 @@ fn a_sale_is_checked_later_unless_a_status_check_made_it() {
 #[test]
 fn a_second_revocation_changes_nothing_and_a_refund_keeps_the_time_of_the_first() {
     let reason = || "lost".to_owned();
-    let revoke = Evidence::Operator(OperatorAct::Revoke { reason: reason() });
+    let revoke = Evidence::Operator(OrderAct::Revoke, Personal::new(reason()));
     let Effect::Revoke(revoked) = decide(&order(Status::Completed), &revoke, &facts()).effect
     else {
         panic!("not revoked")
@@ -79,7 +79,7 @@ fn a_second_revocation_changes_nothing_and_a_refund_keeps_the_time_of_the_first(
     };
 
     let again = decide(&revoked, &revoke, &later);
-    let refund = Evidence::Operator(OperatorAct::Refund { reason: reason() });
+    let refund = Evidence::Operator(OrderAct::Refund, Personal::new(reason()));
     let refunded = decide(&revoked, &refund, &later);
 
     assert_eq!(
