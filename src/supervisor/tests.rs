@@ -15,7 +15,7 @@ fn every_task_has_a_name_of_its_own_and_is_counted_from_zero() {
     let names: HashSet<_> = Task::ALL.iter().map(|task| task.name()).collect();
     assert_eq!(names.len(), Task::ALL.len());
 
-    let supervisor = Supervisor::new();
+    let supervisor = Supervisor::default();
     let series = prometheus::core::Collector::collect(supervisor.failures());
     assert_eq!(series[0].get_metric().len(), Task::ALL.len());
     assert!(supervisor.failed().is_empty());
@@ -57,7 +57,7 @@ async fn until_it_runs_again(supervisor: &Supervisor, task: Task, fail: fn()) {
 
 #[tokio::test]
 async fn a_task_that_panics_or_ends_is_started_again_until_the_stop() {
-    let supervisor = Supervisor::new();
+    let supervisor = Supervisor::default();
 
     tokio::join!(
         until_it_runs_again(&supervisor, Task::SmsRelay, || panic!("once")),
@@ -75,7 +75,7 @@ async fn a_task_that_panics_or_ends_is_started_again_until_the_stop() {
 
 #[tokio::test]
 async fn a_task_without_which_nothing_is_sold_is_fatal_and_not_started_again() {
-    let supervisor = Supervisor::new();
+    let supervisor = Supervisor::default();
     let runs = Arc::new(AtomicU32::new(0));
     let seen = runs.clone();
     supervisor.run(&Handle::current(), Task::Listener, move || {
@@ -91,7 +91,7 @@ async fn a_task_without_which_nothing_is_sold_is_fatal_and_not_started_again() {
 
 #[tokio::test]
 async fn a_task_whose_owner_has_gone_may_end() {
-    let supervisor = Supervisor::new();
+    let supervisor = Supervisor::default();
     let owner = CancellationToken::new();
     let within = supervisor.within(owner.clone());
     within.run(&Handle::current(), Task::Reader, move || {
