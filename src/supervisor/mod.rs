@@ -162,7 +162,7 @@ impl Supervisor {
     where
         F: Future<Output = ()>,
     {
-        let mut pause = FIRST_PAUSE;
+        let mut pause = Duration::ZERO;
         while !self.stop.is_cancelled() {
             let began = Instant::now();
             // `work()` runs inside the future, so that its panics are caught too.
@@ -179,7 +179,6 @@ impl Supervisor {
             }
             pause = next_pause(pause, began.elapsed());
             self.stop.run_until_cancelled(sleep(pause)).await;
-            pause *= 2;
         }
     }
 
@@ -225,13 +224,13 @@ impl Supervisor {
     }
 }
 
-/// The pause before a restart: starts over if the task ran for longer than the longest pause.
-fn next_pause(pause: Duration, ran_for: Duration) -> Duration {
+/// The pause before a restart: twice the last one. It starts over if the task ran for longer than the
+/// longest pause.
+fn next_pause(last: Duration, ran_for: Duration) -> Duration {
     if ran_for > LONGEST_PAUSE {
-        FIRST_PAUSE
-    } else {
-        pause.min(LONGEST_PAUSE)
+        return FIRST_PAUSE;
     }
+    (last * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE)
 }
 
 fn message_of(panic: &(dyn Any + Send)) -> &str {

@@ -122,6 +122,7 @@ mod tests {
         assert_eq!(bucket.take_up_to(2, now - Duration::from_secs(9)), 0);
         assert_eq!(bucket.take_up_to(2, now), 0);
     }
+
     #[test]
     fn a_bucket_of_a_quarter_a_second_gives_one_in_four_seconds() {
         let begin = Instant::now();
