@@ -262,7 +262,7 @@ fn change(payment: &Payment, decision: &Decision, command: &Command, now: DateTi
 fn is_logged(decision: &Decision, command: &Command) -> bool {
     let by_hand = matches!(
         command.evidence,
-        Evidence::Operator(_) | Evidence::Reissue(_)
+        Evidence::Operator(..) | Evidence::Reissue(_)
     );
     let changes_nothing = matches!(decision.effect, Effect::Keep | Effect::Refuse);
     !(by_hand && changes_nothing)
