@@ -239,7 +239,7 @@ async fn endless_deliveries_do_not_hide_the_order(kind: Kind) {
     assert!(
         lines(&seen)
             .iter()
-            .any(|(_, summary)| summary.contains("there is more"))
+            .any(|(_, summary)| summary.contains("only the newest entries"))
     );
     assert!(kinds(&seen).contains(&"commit".to_owned()));
 }
