@@ -35,7 +35,7 @@ pub struct Usage {
 
 /// The state of a voucher.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
-#[strum(serialize_all = "lowercase", const_into_str)]
+#[strum(serialize_all = "lowercase")]
 pub enum State {
     /// Not used yet.
     New,
@@ -54,6 +54,11 @@ impl State {
             Self::New | Self::Active => true,
             Self::Expired | Self::Revoked => false,
         }
+    }
+
+    /// `new`, `active`, `expired` or `revoked`.
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 

@@ -77,7 +77,7 @@ pub async fn show_voucher(code: web::Path<String>, caller: Caller) -> Answer {
         id: voucher.id,
         voucher_code: visibility.code(voucher.code.as_str()),
         masked: visibility == Visibility::Masked,
-        state: remaining.state.into_str(),
+        state: remaining.state.as_str(),
         package: voucher.package_code,
         order: voucher.order_id.map(|it| it.order_ref().to_string()),
         order_id: voucher.order_id.and_then(|it| visibility.order_id(it)),

@@ -62,7 +62,7 @@ pub async fn show(
         .json(VoucherDocument {
             status: "success",
             voucher_code: code.as_str().to_owned(),
-            state: remaining.state.into_str(),
+            state: remaining.state.as_str(),
             expires_at: remaining.expires_at.map(rfc3339),
             seconds_remaining: remaining.seconds_remaining,
             bytes_remaining: remaining.bytes_remaining,
