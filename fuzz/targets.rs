@@ -33,10 +33,10 @@ pub fn webhook(body: &[u8]) {
     }
     let Ok(notification) = parsed else { return };
 
-    is_storable(&notification.order_id, 128);
+    is_storable(&notification.raw_order_id, 128);
     // The id is valid as it was sent, and not only after control characters were removed.
-    let stored: Option<OrderId> = notification.order_id.parse().ok();
-    assert!(notification.names.is_none() || notification.names == stored);
+    let stored: Option<OrderId> = notification.raw_order_id.parse().ok();
+    assert!(notification.order_id.is_none() || notification.order_id == stored);
     report_holds(&notification.report);
     amount_is_as_sent(body, &notification.report.amount);
     round_trips(&notification);
@@ -76,14 +76,14 @@ fn amount_fits(sent: &Value, read: &ReportedAmount) -> bool {
 /// A notification that is written in the documented form is parsed to the same values.
 fn round_trips(notification: &Notification) {
     let written = WebhookBody {
-        order_id: notification.order_id.clone(),
+        order_id: notification.raw_order_id.clone(),
         payment_status: notification.report.raw_word.clone(),
         reference: notification.report.reference.clone(),
         metadata: Value::Null,
     };
     let body = serde_json::to_vec(&written).expect("strings can be serialized");
     let again = read_webhook(&body).expect("the documented form can be parsed");
-    assert_eq!(again.order_id, notification.order_id);
+    assert_eq!(again.raw_order_id, notification.raw_order_id);
     assert_eq!(again.report.raw_word, notification.report.raw_word);
     assert_eq!(again.report.reference, notification.report.reference);
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex, mpsc};
-use tokio::time::{Instant as Due, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until};
 use tracing::warn;
 use uuid::Uuid;
 
@@ -20,14 +20,14 @@ use crate::store::{PeerEvent, Store};
 use crate::supervisor::{Supervisor, Task};
 
 /// How often the version of each watched order is read: the safety net.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// Orders whose versions are read together. One query for ten thousand would delay sales by a tenth
 /// of a second; in slices the work is spread over the whole second.
 const SLICE: usize = 250;
 /// How long notices are collected after an announcement: each announcement is a transaction of
 /// PostgreSQL, which costs as much as half a sale.
 const GATHER: Duration = Duration::from_millis(10);
-/// The queue's capacity. Notices beyond it are dropped; other processes find out by `LOOK_AGAIN`.
+/// The queue's capacity. Notices beyond it are dropped; other processes find the change when they poll.
 pub const BACKLOG: usize = 10_000;
 
 /// The queue of notices to other processes: order and committed version.
@@ -72,7 +72,7 @@ impl Cluster {
             ours.clone().receive()
         });
         supervisor.run_droppable(background, Task::ClusterLooks, move || {
-            cluster.clone().look_again()
+            cluster.clone().poll_versions()
         });
     }
 
@@ -83,7 +83,7 @@ impl Cluster {
         while outgoing.recv_many(&mut batch, BACKLOG).await > 0 {
             let notices = std::mem::take(&mut batch);
             if let Err(error) = self.store.announce(self.process, notices).await {
-                warn!(%error, "other processes are not notified; they find out by themselves");
+                warn!(%error, "other processes were not notified; they read the change within a second");
             }
             sleep(GATHER).await;
         }
@@ -98,22 +98,22 @@ impl Cluster {
                         .publish_versions(versions, Source::Announcement)
                         .await;
                 }
-                PeerEvent::Lost => self.look_at_all(Duration::ZERO).await,
+                PeerEvent::Lost => self.read_versions(Duration::ZERO).await,
             }
         }
     }
 
-    async fn look_again(self: Arc<Self>) {
+    async fn poll_versions(self: Arc<Self>) {
         loop {
-            let next = Due::now() + LOOK_AGAIN;
-            self.look_at_all(LOOK_AGAIN).await;
+            let next = Instant::now() + POLL_INTERVAL;
+            self.read_versions(POLL_INTERVAL).await;
             sleep_until(next).await;
         }
     }
 
     /// Reads the version of each order that a poll waits for, slice by slice, spread over `time`.
-    async fn look_at_all(&self, time: Duration) {
-        let began = Due::now();
+    async fn read_versions(&self, time: Duration) {
+        let began = Instant::now();
         let watched = self.board.watched().await;
         let slices = watched.len().div_ceil(SLICE) as u32;
         for (slice, number) in watched.chunks(SLICE).zip(0..) {

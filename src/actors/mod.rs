@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tracing::field::{DisplayValue, display};
 use tracing::{Instrument, Span, error, info, warn};
@@ -27,10 +28,10 @@ pub mod registry;
 pub mod status;
 pub mod status_checks;
 
-use receive::delivery::{Claim, ParsedWebhook, Unproven};
+use receive::delivery::{Claim, ParsedWebhook};
 use receive::unverified::UnverifiedWebhooks;
 use registry::Registry;
-use registry::gauge::{ActorView, Gauge};
+use registry::stats::{ActorStats, ActorView};
 use status_checks::StatusChecker;
 
 pub use order::acts::{Reconciled, Reissue, ReissueOutcome, Requester};
@@ -40,7 +41,13 @@ pub use receive::delivery::{Delivery, Rejection};
 /// Every delivery is answered within five seconds; this leaves room for the answer itself.
 const ANSWER_WITHIN: Duration = Duration::from_millis(4_700);
 
-/// The orders. Cheap to clone.
+/// Unverified webhooks in the process: eight status checks, each shared by 32 (`unverified.rs`).
+const UNVERIFIED_MAX: usize = 256;
+/// Webhooks to an order's own URL whose secret is looked up. A read takes milliseconds, so this
+/// many wait only for a database that does not answer.
+const LOOKUPS_MAX: usize = 1_024;
+
+/// Handle to the order actors. Cheap to clone.
 #[derive(Clone)]
 pub struct Orders {
     inner: Arc<Inner>,
@@ -50,8 +57,12 @@ struct Inner {
     registry: Registry,
     store: Store,
     checker: StatusChecker,
-    unverified: UnverifiedWebhooks,
-    unproven: Unproven,
+    recent_checks: UnverifiedWebhooks,
+    /// Places of unverified webhooks. A proven webhook takes the place that its message has in the
+    /// process (`actors.in_flight_max`).
+    unverified_permits: Arc<Semaphore>,
+    /// Places of webhooks whose token is looked up.
+    lookup_permits: Arc<Semaphore>,
     auth: WebhookAuth,
     metrics: Arc<Metrics>,
     background: UnderWay,
@@ -80,8 +91,9 @@ impl Orders {
             metrics: context.metrics.clone(),
             registry: Registry::new(Arc::new(context), limits, arbiters),
             checker,
-            unverified: UnverifiedWebhooks::default(),
-            unproven: Unproven::default(),
+            recent_checks: UnverifiedWebhooks::default(),
+            unverified_permits: Arc::new(Semaphore::new(UNVERIFIED_MAX)),
+            lookup_permits: Arc::new(Semaphore::new(LOOKUPS_MAX)),
             auth,
             background,
         };
@@ -96,18 +108,14 @@ impl Orders {
     /// # Errors
     /// The [`Rejection`], which says whether another copy would help.
     pub async fn receive(&self, delivery: Delivery) -> Result<Handled, Rejection> {
-        let webhook = ParsedWebhook::read(delivery).redacted(&self.inner.auth.keys);
-        let (named, received) = (webhook.named, webhook.record.received);
-        let order = named.map(ref_of);
+        let webhook = ParsedWebhook::read(delivery, &self.inner.auth.keys);
+        let (order_id, received) = (webhook.order_id, webhook.record.received);
+        let order = order_id.map(ref_of);
         info!(order, "webhook received");
         // A webhook that is refused here costs no task.
-        let entered = self.claim(&webhook).and_then(|claim| {
-            let place = self.enter(&claim)?;
-            Ok((claim, place))
-        });
-        let (claim, place) = match entered {
-            Ok(entered) => entered,
-            Err(rejection) => return self.answered(named, received, Err(rejection)),
+        let (claim, place) = match self.admit(&webhook) {
+            Ok(admitted) => admitted,
+            Err(rejection) => return self.answered(order_id, received, Err(rejection)),
         };
         let if_late = match &claim {
             Claim::Unverified(_) => Rejection::NotAuthentic,
@@ -117,33 +125,33 @@ impl Orders {
         // Counted and logged once, with the answer that was given. The work counts it itself,
         // because the request's own future is dropped when the sender hangs up.
         let is_counted = Arc::new(AtomicBool::new(false));
-        let (orders, is_answered) = (self.clone(), is_counted.clone());
+        let (orders, counted_by_caller) = (self.clone(), is_counted.clone());
         let work = async move {
-            let mut result = orders.take_in(webhook, claim, place).await;
+            let mut result = orders.handle_webhook(webhook, claim, place).await;
             if let Err(error) = orders.inner.store.reach_after_commit(Point::BeforeAnswer) {
                 result = Err(error.into());
             }
-            if is_answered.swap(true, Ordering::SeqCst) {
-                let (order, outcome) = (named.map(ref_of), label(&result));
+            if counted_by_caller.swap(true, Ordering::SeqCst) {
+                let (order, outcome) = (order_id.map(ref_of), label(&result));
                 info!(order, outcome, "webhook done after its answer");
                 return result;
             }
-            orders.answered(named, received, result)
+            orders.answered(order_id, received, result)
         };
         let work = self.inner.background.spawn(work.in_current_span());
         match timeout(ANSWER_WITHIN, work).await {
             Ok(Ok(result)) => result,
-            // Not in the journal, so not 500: another copy must come.
+            // It may not be journalled, so the answer is 503 and not 500: ZenoPay then sends it again.
             Ok(Err(panic)) => {
                 error!(order, %panic, "webhook panicked");
-                self.answered(named, received, Err(Rejection::Unavailable))
+                self.answered(order_id, received, Err(Rejection::Unavailable))
             }
             Err(_) => {
-                warn!(order, "answered before the work is done, which goes on");
+                warn!(order, "webhook answered before it is handled; it goes on");
                 if is_counted.swap(true, Ordering::SeqCst) {
                     return Err(if_late);
                 }
-                self.answered(named, received, Err(if_late))
+                self.answered(order_id, received, Err(if_late))
             }
         }
     }
@@ -151,11 +159,11 @@ impl Orders {
     /// Counts and logs an answer.
     fn answered(
         &self,
-        named: Option<OrderId>,
+        order_id: Option<OrderId>,
         received: Instant,
         result: Result<Handled, Rejection>,
     ) -> Result<Handled, Rejection> {
-        let (order, outcome, took) = (named.map(ref_of), label(&result), received.elapsed());
+        let (order, outcome, took) = (order_id.map(ref_of), label(&result), received.elapsed());
         let span = Span::current();
         span.record("order", order.as_ref());
         span.record("outcome", outcome);
@@ -186,12 +194,12 @@ impl Orders {
 
     /// One actor's numbers; `None` if the order is not active.
     pub fn view(&self, order_id: OrderId) -> Option<ActorView> {
-        self.inner.registry.in_play.look(order_id, Gauge::view)
+        self.inner.registry.orders.look(order_id, ActorStats::view)
     }
 
     /// The numbers of all actors.
     pub fn views(&self) -> Vec<(OrderId, ActorView)> {
-        self.inner.registry.in_play.look_at_all(Gauge::view)
+        self.inner.registry.orders.look_at_all(ActorStats::view)
     }
 
     /// How many messages may wait per order, beside the one being handled.
@@ -201,34 +209,37 @@ impl Orders {
 
     /// Removes idle actors each second, until stopped.
     pub async fn passivate(self, stop: tokio_util::sync::CancellationToken) {
-        while stop
-            .run_until_cancelled(sleep(Duration::from_secs(1)))
-            .await
-            .is_some()
-        {
+        let second = Duration::from_secs(1);
+        while let Some(()) = stop.run_until_cancelled(sleep(second)).await {
             self.passivate_idle();
         }
     }
 
-    /// Removes actors that have been idle for `actors.idle_secs`.
+    /// Removes actors that have been idle for `actors.idle_secs`. A removed actor ends when its last
+    /// address is dropped, after its queued messages.
     pub fn passivate_idle(&self) {
-        self.inner.registry.passivate_idle();
+        let (registry, metrics) = (&self.inner.registry, &self.inner.metrics);
+        let idle = Duration::from_secs(u64::from(registry.limits.idle_secs));
+        let is_idle = |stats: &ActorStats| stats.is_idle_for(idle);
+        let removed = registry.orders.passivate(is_idle);
+        metrics.passivations.inc_by(removed as u64);
+        metrics.order_actors.sub(removed as i64);
     }
 
-    /// Admits no more messages and waits until all are handled, at most for `patience`.
-    pub async fn drain(&self, patience: Duration) {
-        let in_play = &self.inner.registry.in_play;
-        in_play.close();
+    /// Admits no more messages and waits until all are handled, at most until the limit.
+    pub async fn drain(&self, limit: Duration) {
+        let orders = &self.inner.registry.orders;
+        orders.close();
         let done = async {
-            while in_play.in_flight() > 0 {
+            while orders.in_flight() > 0 {
                 sleep(Duration::from_millis(5)).await;
             }
         };
-        if timeout(patience, done).await.is_err() {
-            let left = in_play.in_flight();
+        if timeout(limit, done).await.is_err() {
+            let left = orders.in_flight();
             warn!(
                 left,
-                "stopping before all messages are handled; another copy completes them"
+                "stopping before all messages are handled; ZenoPay sends them again"
             );
         }
     }

@@ -15,7 +15,7 @@ use tokio::time::{sleep, timeout};
 use tracing::{error, info, warn};
 
 use crate::domain::order::OrderId;
-use crate::domain::pacing::{AskBudget, Circuit, Flow, Turn, Turns};
+use crate::domain::pacing::{CheckBudget, Circuit, Flow, Turn, Turns};
 use crate::gateways::zenopay::client::Client;
 use crate::gateways::zenopay::wire::{StatusAnswer, Why};
 use crate::observability::metrics::Metrics;
@@ -30,10 +30,7 @@ const IN_ALL: usize = 8;
 /// probe that shows when it is back.
 const STRANGERS_WHILE_DOWN: usize = 1;
 /// Checks in a row without a usable answer after which ZenoPay is taken to be down.
-const PATIENCE: u32 = 8;
-/// The reconciler's first pause while ZenoPay is down; it doubles with each failed probe.
-const FIRST_PAUSE: Duration = Duration::from_secs(10);
-const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+const FAILURES_MAX: u32 = 8;
 /// How long the recording of a call may delay its answer.
 const RECORD_WITHIN: Duration = Duration::from_millis(500);
 
@@ -72,7 +69,7 @@ struct Check {
 
 struct Pace {
     circuit: Circuit,
-    budget: AskBudget,
+    budget: CheckBudget,
 }
 
 impl StatusChecker {
@@ -86,8 +83,8 @@ impl StatusChecker {
         metrics: Arc<Metrics>,
     ) -> Self {
         let pace = Pace {
-            circuit: Circuit::new(PATIENCE, FIRST_PAUSE, LONGEST_PAUSE),
-            budget: AskBudget::new(asks_per_sec, timekeeper.now()),
+            circuit: Circuit::new(FAILURES_MAX),
+            budget: CheckBudget::new(asks_per_sec, timekeeper.now()),
         };
         Self {
             client,
@@ -158,7 +155,7 @@ impl StatusChecker {
         let now = self.timekeeper.now();
         match origin {
             // Charged also if it shares an answer, because its webhook is followed by another check.
-            CheckOrigin::Stranger if !self.pace().budget.admits_hint(now) => return None,
+            CheckOrigin::Stranger if !self.pace().budget.admits_unverified(now) => return None,
             CheckOrigin::Ourselves if shared.is_none() => self.pace().budget.spend(now),
             CheckOrigin::Stranger | CheckOrigin::Ourselves | CheckOrigin::Schedule => {}
         }
@@ -216,7 +213,7 @@ impl StatusChecker {
     /// Notes whether ZenoPay answers at all.
     fn learn_from(&self, answer: &StatusAnswer) {
         let mut pace = self.pace();
-        let turn = if is_there(answer) {
+        let turn = if has_answered(answer) {
             pace.circuit.succeeded()
         } else {
             pace.circuit.failed(self.timekeeper.now())
@@ -236,7 +233,7 @@ impl StatusChecker {
 }
 
 /// Whether ZenoPay answered the request, even if not with a status.
-fn is_there(answer: &StatusAnswer) -> bool {
+fn has_answered(answer: &StatusAnswer) -> bool {
     match answer {
         StatusAnswer::Known(_)
         | StatusAnswer::Unknown(Why::NotFound | Why::NotOurs | Why::NoPaymentStatus) => true,

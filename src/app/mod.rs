@@ -83,7 +83,7 @@ impl App {
         let background =
             DroppableRuntime::start("malipo-background").map_err(StartError::Threads)?;
 
-        let supervisor = Supervisor::new();
+        let supervisor = Supervisor::default();
         let store = Store::open(&config.database, &supervisor).await?;
         migrate(&config).await?;
         warn_of_held_messages(&store).await?;

@@ -63,24 +63,18 @@ pub enum CheckoutError {
     /// Not on sale.
     #[error("no package of that name is on sale")]
     PackageNotFound,
-    /// The client expects another price.
-    #[error("the price is {price} TZS")]
-    PriceChanged {
-        /// Ours.
-        price: Tzs,
-    },
+    /// The client expects another price than ours, which is this.
+    #[error("the price is {0} TZS")]
+    PriceChanged(Tzs),
     /// The key made an order for another phone or package.
     #[error("the Idempotency-Key was used for another purchase")]
     KeyReused,
     /// A limit is reached, or a payment request is open.
-    #[error("not now")]
+    #[error("refused by a limit")]
     Refused(Refusal),
     /// ZenoPay did not push; the order is FAILED.
     #[error("ZenoPay refused to push")]
-    GatewayRefused {
-        /// The order.
-        order_id: OrderId,
-    },
+    GatewayRefused(OrderId),
     /// The database failed; no order was pushed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -133,9 +127,10 @@ impl Checkout {
     async fn package(&self, purchase: &Purchase) -> Result<Package, CheckoutError> {
         let package = self.store.package_on_sale(&purchase.package).await?;
         let package = package.ok_or(CheckoutError::PackageNotFound)?;
-        let price = package.price;
         match purchase.expected_price {
-            Some(expected) if expected != price => Err(CheckoutError::PriceChanged { price }),
+            Some(expected) if expected != package.price => {
+                Err(CheckoutError::PriceChanged(package.price))
+            }
             Some(_) | None => Ok(package),
         }
     }
@@ -164,8 +159,8 @@ impl Checkout {
         let (answer, facts) = self.client.create(&self.request(&payment)).await;
         let (word, detail) = match &answer {
             CreateAnswer::Accepted => ("accepted", None),
-            CreateAnswer::Refused { reason } => ("refused", Some(reason.clone())),
-            CreateAnswer::Unknown { reason } => ("unknown", Some(reason.clone())),
+            CreateAnswer::Refused(reason) => ("refused", Some(reason.clone())),
+            CreateAnswer::Unknown(reason) => ("unknown", Some(reason.clone())),
         };
         info!(order = %order_id.order_ref(), answer = word, duration_ms = facts.duration.as_millis() as u64, "push");
         let call = GatewayCall {
@@ -183,13 +178,14 @@ impl Checkout {
         }
         match answer {
             CreateAnswer::Accepted => Ok(Bought::Pushed(payment)),
-            CreateAnswer::Refused { reason } => {
-                self.report(payment, Evidence::PushRefused { reason }).await;
-                Err(CheckoutError::GatewayRefused { order_id })
+            CreateAnswer::Refused(reason) => {
+                self.report(payment, Evidence::PushRefused(reason)).await;
+                Err(CheckoutError::GatewayRefused(order_id))
             }
-            CreateAnswer::Unknown { .. } => Ok(Bought::Unclear(
-                self.report(payment, Evidence::PushUnknown).await,
-            )),
+            CreateAnswer::Unknown(_) => {
+                let payment = self.report(payment, Evidence::PushUnknown).await;
+                Ok(Bought::Unclear(payment))
+            }
         }
     }
 

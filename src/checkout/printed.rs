@@ -7,9 +7,9 @@
 use std::collections::HashSet;
 
 use crate::actors::order::facts::fresh_code;
-use crate::domain::catalog::{Package, Terms, Tzs, Validity};
-use crate::radius::attributes::{group_replies, voucher_user};
-use crate::store::{AuditEntry, NewBatch, NewPackage, Store, StoreError};
+use crate::domain::catalog::{Package, Terms, Validity};
+use crate::radius::attributes::voucher_user;
+use crate::store::{AuditEntry, NewBatch, Store, StoreError};
 
 /// Vouchers of one batch at most: a few sheets of paper, and one short transaction.
 pub const BATCH_MAX: u16 = 240;
@@ -33,25 +33,26 @@ pub struct BatchRequest {
 /// The [`StoreError`]; then nothing was written, except perhaps after `CommitUnknown`.
 pub async fn print(
     store: &Store,
-    wish: &BatchRequest,
+    request: &BatchRequest,
     audit: &AuditEntry,
 ) -> Result<i64, StoreError> {
-    for _ in 1..ATTEMPTS {
-        match store.print(batch(wish), audit.clone()).await {
-            Err(StoreError::CodeTaken) => {}
-            outcome => return outcome,
+    let mut result = Err(StoreError::CodeTaken);
+    for _ in 0..ATTEMPTS {
+        result = store.print(batch(request), audit.clone()).await;
+        if !matches!(result, Err(StoreError::CodeTaken)) {
+            break;
         }
     }
-    store.print(batch(wish), audit.clone()).await
+    result
 }
 
-fn batch(wish: &BatchRequest) -> NewBatch {
+fn batch(request: &BatchRequest) -> NewBatch {
     let terms = Terms {
         validity: Validity::FirstLogin,
-        ..wish.package.terms.clone()
+        ..request.package.terms.clone()
     };
     let mut codes = HashSet::new();
-    while codes.len() < usize::from(wish.count.min(BATCH_MAX)) {
+    while codes.len() < usize::from(request.count.min(BATCH_MAX)) {
         codes.insert(fresh_code());
     }
     let vouchers = codes.into_iter().map(|code| {
@@ -60,28 +61,20 @@ fn batch(wish: &BatchRequest) -> NewBatch {
     });
     NewBatch {
         vouchers: vouchers.collect(),
-        price: wish.package.price,
-        note: wish.note.clone(),
+        price: request.package.price,
+        note: request.note.clone(),
         terms,
-    }
-}
-
-/// A package with the replies of its RADIUS group.
-pub fn new_package(terms: Terms, price: Tzs) -> NewPackage {
-    NewPackage {
-        group: group_replies(&terms),
-        terms,
-        price,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::catalog::Tzs;
 
     #[test]
     fn a_batch_has_at_most_240_codes_and_its_time_begins_at_the_first_log_in() {
-        let wish = BatchRequest {
+        let request = BatchRequest {
             package: Package {
                 id: 1,
                 price: Tzs(2_000),
@@ -101,7 +94,7 @@ mod tests {
             note: None,
         };
 
-        let batch = batch(&wish);
+        let batch = batch(&request);
 
         assert_eq!(batch.vouchers.len(), usize::from(BATCH_MAX));
         assert_eq!(batch.terms.validity, Validity::FirstLogin);

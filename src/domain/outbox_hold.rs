@@ -44,15 +44,3 @@ pub enum Queued {
     /// They are given up.
     Drop,
 }
-
-impl Queued {
-    /// Reads `send` or `drop`.
-    pub fn read(word: &str) -> Option<Self> {
-        word.parse().ok()
-    }
-
-    /// `send` or `drop`.
-    pub const fn word(self) -> &'static str {
-        self.into_str()
-    }
-}

@@ -145,7 +145,7 @@ impl Allowances {
         let used = full.duration_since(now) + self.share;
         if used > MINUTE {
             let retry_after_secs = (used - MINUTE).as_secs_f64().ceil() as u64;
-            return Err(Refusal::RateLimited { retry_after_secs });
+            return Err(Refusal::RateLimited(retry_after_secs));
         }
         if full_at.len() >= self.clients_max {
             full_at.retain(|_, at| *at > now);
@@ -237,9 +237,7 @@ mod tests {
         }
         assert_eq!(
             allowances.take(client, now),
-            Err(Refusal::RateLimited {
-                retry_after_secs: 10
-            }),
+            Err(Refusal::RateLimited(10)),
             "the seventh"
         );
         let later = now + Duration::from_secs(10);

@@ -254,13 +254,13 @@ impl From<CheckoutError> for Problem {
     fn from(cause: CheckoutError) -> Self {
         match cause {
             CheckoutError::PackageNotFound => Self::new(Code::PackageNotFound),
-            CheckoutError::PriceChanged { price } => {
+            CheckoutError::PriceChanged(price) => {
                 Self::new(Code::PriceChanged).with("price", price.0)
             }
             CheckoutError::KeyReused => Self::new(Code::IdempotencyKeyReused),
             CheckoutError::Refused(refusal) => refusal.into(),
             // ZenoPay's reason may name the guest, so only admins see it.
-            CheckoutError::GatewayRefused { order_id } => {
+            CheckoutError::GatewayRefused(order_id) => {
                 Self::new(Code::GatewayRefused).with("order_id", order_id.to_string())
             }
             CheckoutError::Store(cause) => cause.into(),
@@ -271,8 +271,8 @@ impl From<CheckoutError> for Problem {
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         let (code, secs) = match refusal {
-            Refusal::PromptOpen { retry_after_secs } => (Code::PromptOpen, retry_after_secs),
-            Refusal::RateLimited { retry_after_secs } => (Code::RateLimited, retry_after_secs),
+            Refusal::PromptOpen(secs) => (Code::PromptOpen, secs),
+            Refusal::RateLimited(secs) => (Code::RateLimited, secs),
         };
         Self::new(code).retry_after_secs(secs)
     }

@@ -13,6 +13,7 @@ use prometheus::{
     Gauge, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
     Registry, TextEncoder,
 };
+use strum::VariantArray;
 
 use super::sliding::Sliding;
 use crate::domain::access::{ProofResult, RadiusHealth, RadiusTrouble};
@@ -212,8 +213,8 @@ impl RadiusInstruments {
     fn new(all: &Instruments) -> Self {
         let proofs = all.counters("malipo_radius_proofs_total", "Sold vouchers that were tried at FreeRADIUS, by result.", "result");
         // Each is there from the start, so that `rate()` sees the first event.
-        for result in ProofResult::ALL {
-            proofs.with_label_values(&[result.as_str()]);
+        for result in ProofResult::VARIANTS {
+            proofs.with_label_values(&[result.into_str()]);
         }
         Self {
             proofs,
@@ -225,7 +226,7 @@ impl RadiusInstruments {
 
     /// Counts a sold voucher that was tested.
     pub fn count(&self, result: ProofResult) {
-        self.proofs.with_label_values(&[result.as_str()]).inc();
+        self.proofs.with_label_values(&[result.into_str()]).inc();
     }
 
     /// Records whether FreeRADIUS answers; returns the change.

@@ -74,12 +74,7 @@ impl Sliding {
 }
 
 fn forget(steps: &mut VecDeque<(Instant, Histogram<u32>)>, now: Instant) {
-    while steps
-        .front()
-        .is_some_and(|(began, _)| now.saturating_duration_since(*began) > WINDOW)
-    {
-        steps.pop_front();
-    }
+    steps.retain(|(began, _)| now.saturating_duration_since(*began) <= WINDOW);
 }
 
 fn histogram() -> Histogram<u32> {

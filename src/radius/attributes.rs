@@ -14,12 +14,8 @@ const GIGAWORD: u64 = 1 << 32;
 
 /// The RADIUS user of a sold order's voucher; `None` if it has none.
 pub fn radius_user(payment: &Payment) -> Option<RadiusUser> {
-    let voucher = payment.voucher.as_ref()?;
-    Some(voucher_user(
-        &voucher.code,
-        &payment.terms,
-        voucher.expires_at,
-    ))
+    let (voucher, terms) = (payment.voucher.as_ref()?, &payment.terms);
+    Some(voucher_user(&voucher.code, terms, voucher.expires_at))
 }
 
 /// The RADIUS user of a voucher, sold or printed.

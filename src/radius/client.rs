@@ -127,7 +127,7 @@ async fn exchange(
     let socket = connect(peer).await.map_err(unreachable)?;
     let mut fault = RadiusError::Silent(peer);
     for _ in 0..SENDINGS {
-        match socket.send(request.bytes()).await {
+        match socket.send(&request.bytes).await {
             // About the datagram before: a server that restarts may be back by now.
             Err(error) if is_closed(&error) => fault = RadiusError::Closed(peer),
             sent => sent.map(drop).map_err(unreachable)?,

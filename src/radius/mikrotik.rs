@@ -3,12 +3,9 @@
 
 use crate::domain::access::Router;
 
-/// The place of FreeRADIUS's address where it is not known.
-const UNKNOWN: &str = "ADDRESS-OF-FREERADIUS";
-
 /// The script of one router, with its secret. `server` is FreeRADIUS's address for that router.
 pub fn script(router: &Router, server: Option<&str>) -> String {
-    let server = server.unwrap_or(UNKNOWN);
+    let server = server.unwrap_or("ADDRESS-OF-FREERADIUS");
     let (secret, port) = (router.secret.expose(), router.coa_port);
     format!(
         "# Router {name} ({address}): paste this into its terminal.\n\

@@ -228,7 +228,7 @@ mod tests {
         for http_status in [200, 400, 403] {
             let reason = REFUSAL.to_owned();
             let refused = read(Simulated::refused(http_status));
-            assert_eq!(refused, CreateAnswer::Refused { reason });
+            assert_eq!(refused, CreateAnswer::Refused(reason));
         }
     }
 

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::http::{Account, Auth, HttpAnswer, count, scalar, secret, word, word_in};
+use super::http::{Account, Auth, HttpAnswer, count, scalar, word, word_in};
 use super::{Message, SmsError, Taken};
 use crate::config::SmsConfig;
 
 pub(super) fn account(config: &SmsConfig) -> reqwest::Result<Arc<Account>> {
     let auth = Auth::Basic(
-        secret(config.api_key.as_ref()),
-        secret(config.secret_key.as_ref()),
+        config.api_key.clone().unwrap_or_default(),
+        config.secret_key.clone().unwrap_or_default(),
     );
     Account::new(config, "Beem", "https://apisms.beem.africa", auth)
 }

@@ -16,13 +16,15 @@ use crate::domain::clean_text::clean;
 use crate::domain::people::Secret;
 use crate::http_client::{self, CallError, below};
 
+/// The answer that is asked for, where a provider has another form too.
+pub(super) const JSON: &str = "application/json";
 const BODY_BYTES_MAX: usize = 64 * 1024;
 /// Characters kept of a provider's own word.
 const WORD_CHARS: usize = 60;
-/// Fields in which an answer of any shape may say no, by a word or by `false`.
+/// Fields in which an answer of any shape may refuse, by a word or by `false`.
 const YES_OR_NO: [&str; 3] = ["status", "success", "successful"];
 const NO: [&str; 6] = ["error", "failed", "fail", "false", "rejected", "invalid"];
-/// Fields that say no unless they are empty.
+/// Fields that mean a refusal unless they are empty.
 const ERRORS: [&str; 3] = ["error", "errors", "requestError"];
 
 /// The account at a provider, and the way there.
@@ -160,8 +162,8 @@ impl HttpAnswer {
         what.unwrap_or_else(|| "gave an answer that is not readable".to_owned())
     }
 
-    /// The result of an answer whose body has no shape that we know. A 2xx without a clear no means
-    /// taken: an SMS that is sent ten times is worse than one that a person sends again.
+    /// The result of an answer whose body has no shape that we know. A 2xx without an explicit refusal
+    /// means taken: an SMS that is sent ten times is worse than one that a person sends again.
     pub(super) fn unclear(&self) -> Result<Taken, SmsError> {
         self.unclear_because(self.unreadable())
     }
@@ -171,15 +173,18 @@ impl HttpAnswer {
         if !self.is_success() {
             return Err(self.error());
         }
-        self.no_clear_no()?;
+        self.check_refusal()?;
         Ok(Taken {
             unclear: Some(format!("{} {what}", self.provider)),
             ..Taken::default()
         })
     }
 
-    /// Finds a clear no in an object of any shape.
-    pub(super) fn no_clear_no(&self) -> Result<(), SmsError> {
+    /// Finds an explicit refusal in an object of any shape.
+    ///
+    /// # Errors
+    /// If there is one.
+    pub(super) fn check_refusal(&self) -> Result<(), SmsError> {
         let says_no = |name: &&str| match &self.body[*name] {
             Value::Bool(yes) => !yes,
             Value::String(text) => NO.iter().any(|no| text.trim().eq_ignore_ascii_case(no)),
@@ -254,11 +259,6 @@ pub(super) fn scalar(value: &Value) -> Option<String> {
 /// A number, which may be a string.
 pub(super) fn count<T: FromStr>(value: &Value) -> Option<T> {
     scalar(value)?.parse().ok()
-}
-
-/// A secret that the configuration has, as its check has found.
-pub(super) fn secret(value: Option<&Secret>) -> Secret {
-    value.cloned().unwrap_or_else(|| Secret::new(""))
 }
 
 #[cfg(test)]

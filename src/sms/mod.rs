@@ -78,7 +78,8 @@ pub enum Receipt {
     Underway,
 }
 
-/// The provider did not take the message, as far as we know. After a 2xx only a clear no is one.
+/// The provider did not take the message, as far as we know. After a 2xx only an explicit refusal
+/// counts.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SmsError {
     /// Another attempt may succeed.

@@ -7,12 +7,10 @@ use std::sync::Arc;
 use reqwest::header::ACCEPT;
 use serde_json::{Value, json};
 
-use super::http::{Account, Auth, HttpAnswer, count, ours, scalar, secret, word, word_in};
+use super::http::{Account, Auth, HttpAnswer, JSON, count, ours, scalar, word, word_in};
 use super::{Message, Receipt, SmsError, Taken};
 use crate::config::SmsConfig;
 use crate::domain::people::Secret;
-
-const JSON: &str = "application/json";
 
 /// Words in the name of a refusal that are about our account or their network, and not about
 /// the phone: another attempt may succeed.
@@ -21,7 +19,7 @@ const NOT_THE_PHONE: [&str; 6] = ["CREDIT", "SENDER", "NETWORK", "ROUTE", "SYSTE
 pub(super) fn account(config: &SmsConfig) -> reqwest::Result<Arc<Account>> {
     let auth = Auth::Basic(
         Secret::new(config.username.clone().unwrap_or_default()),
-        secret(config.password.as_ref()),
+        config.password.clone().unwrap_or_default(),
     );
     Account::new(config, "NextSMS", "https://messaging-service.co.tz", auth)
 }

@@ -1,6 +1,6 @@
-//! ZenoPay's own SMS. Documented by ZenoPay: the request alone. So a clear no in the answer is a
-//! no, and any other well-formed answer is a yes: an SMS that is sent ten times is worse than one
-//! that an operator sends again.
+//! ZenoPay's own SMS. Documented by ZenoPay: only the request. So an explicit refusal in the answer
+//! is a failure, and any other well-formed answer counts as sent: an SMS that is sent ten times is
+//! worse than one that an operator sends again.
 
 use std::sync::Arc;
 
@@ -25,18 +25,15 @@ pub(super) async fn send(account: &Account, message: Message<'_>) -> Result<Take
         "recipient": message.phone.international(), "message": message.text,
         "sender_id": account.sender_id, "message_type": "alert",
     });
-    read_answer(
-        &account
-            .call(account.post("/api/sms/send/").json(&body))
-            .await?,
-    )
+    let call = account.post("/api/sms/send/").json(&body);
+    read_answer(&account.call(call).await?)
 }
 
 fn read_answer(answer: &HttpAnswer) -> Result<Taken, SmsError> {
     if !answer.is_success() {
         return Err(answer.error());
     }
-    answer.no_clear_no()?;
+    answer.check_refusal()?;
     if !answer.body.is_object() {
         return answer.unclear();
     }

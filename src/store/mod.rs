@@ -125,7 +125,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn open_beside(config: &DatabaseConfig) -> Result<Self> {
-        Self::connect(config, Supervisor::new(), None).await
+        Self::connect(config, Supervisor::default(), None).await
     }
 
     async fn connect(

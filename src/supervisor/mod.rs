@@ -59,18 +59,12 @@ struct Shared {
     /// The first task that ends the process.
     fatal: SetOnce<Task>,
     /// Failpoints of tests: an armed task panics at its next poll.
-    traps: Failpoints,
+    failpoints: Failpoints,
 }
 
 impl Default for Supervisor {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl Supervisor {
     /// A supervisor without tasks.
-    pub fn new() -> Self {
+    fn default() -> Self {
         let name = "malipo_task_restarts_total";
         let help = "Long-running tasks that panicked or ended too early.";
         let failures = IntCounterVec::new(Opts::new(name, help), &["task"])
@@ -83,7 +77,7 @@ impl Supervisor {
             failures,
             last_failures: DashMap::new(),
             fatal: SetOnce::new(),
-            traps: Failpoints::default(),
+            failpoints: Failpoints::default(),
         };
         Self {
             shared: Arc::new(shared),
@@ -91,7 +85,9 @@ impl Supervisor {
             tracker: TaskTracker::new(),
         }
     }
+}
 
+impl Supervisor {
     /// The same supervisor for tasks that end with `owner`, and that a stop does not wait for.
     pub fn within(&self, owner: CancellationToken) -> Self {
         Self {
@@ -168,10 +164,11 @@ impl Supervisor {
     where
         F: Future<Output = ()>,
     {
-        let mut pause = FIRST_PAUSE;
+        let mut pause = Duration::ZERO;
         while !self.stop.is_cancelled() {
             let began = Instant::now();
-            let polls = self.trapped(task, async { work().await });
+            // `work()` runs inside the future, so that its panics are caught too.
+            let polls = self.with_failpoint(task, async { work().await });
             let ended = AssertUnwindSafe(polls).catch_unwind().await;
             if ended.is_ok() && self.stop.is_cancelled() {
                 return;
@@ -184,7 +181,6 @@ impl Supervisor {
             }
             pause = next_pause(pause, began.elapsed());
             self.stop.run_until_cancelled(sleep(pause)).await;
-            pause *= 2;
         }
     }
 
@@ -199,10 +195,10 @@ impl Supervisor {
     }
 
     /// Polls `work`, and panics first if a test has armed the task.
-    async fn trapped(&self, task: Task, work: impl Future<Output = ()>) {
+    async fn with_failpoint(&self, task: Task, work: impl Future<Output = ()>) {
         let mut work = pin!(work);
         poll_fn(|context| {
-            self.spring(task);
+            self.panic_if_armed(task);
             work.as_mut().poll(context)
         })
         .await;
@@ -210,7 +206,7 @@ impl Supervisor {
 
     /// Has a task panic when it is polled next; for tests. Does nothing in an optimised build.
     pub fn set_trap(&self, task: Task) {
-        self.shared.traps.arm(task, Action::Panic);
+        self.shared.failpoints.arm(task, Action::Panic);
     }
 
     /// The same for a task that `MALIPO_TRAP` names.
@@ -223,20 +219,20 @@ impl Supervisor {
         }
     }
 
-    /// Panics if a trap is set for this task: for an actor, which the supervisor does not poll.
-    pub fn spring(&self, task: Task) {
-        let sprung = self.shared.traps.reach(task);
-        sprung.expect("a trap only panics");
+    /// Panics if a test has armed this task: for an actor, which the supervisor does not poll.
+    pub fn panic_if_armed(&self, task: Task) {
+        let reached = self.shared.failpoints.reach(task);
+        reached.expect("an armed task only panics");
     }
 }
 
-/// The pause before a restart: starts over if the task ran for longer than the longest pause.
-fn next_pause(pause: Duration, ran_for: Duration) -> Duration {
+/// The pause before a restart: twice the last one. It starts over if the task ran for longer than the
+/// longest pause.
+fn next_pause(last: Duration, ran_for: Duration) -> Duration {
     if ran_for > LONGEST_PAUSE {
-        FIRST_PAUSE
-    } else {
-        pause.min(LONGEST_PAUSE)
+        return FIRST_PAUSE;
     }
+    (last * 2).clamp(FIRST_PAUSE, LONGEST_PAUSE)
 }
 
 fn message_of(panic: &(dyn Any + Send)) -> &str {

@@ -3,7 +3,7 @@
 use shuttle::sync::atomic::{AtomicUsize, Ordering};
 use shuttle::thread;
 
-use super::in_play::{InPlay, Passage, Room};
+use super::active_orders::{ActiveOrders, Limits, MessagePermits};
 use super::sync::{Arc, Semaphore};
 use super::{assert_fails_with, in_every_schedule};
 
@@ -41,55 +41,55 @@ fn three_at_once(act: impl Fn(u8) + Clone + Send + 'static) {
     }
 }
 
-type Orders = InPlay<u8, (), ()>;
+type Orders = ActiveOrders<u8, (), ()>;
 
-fn in_play(mailbox: usize, process: usize) -> Arc<Orders> {
-    Arc::new(InPlay::new(Room { mailbox, process }))
+fn active_orders(mailbox: usize, process: usize) -> Arc<Orders> {
+    Arc::new(ActiveOrders::new(Limits { mailbox, process }))
 }
 
-fn admit(in_play: &Orders, order: u8) -> Option<Passage> {
-    let place = in_play.enter()?;
-    let (_, _, passage) = in_play.admit(order, place, || ((), Arc::default()))?;
-    Some(passage)
+fn admit(active_orders: &Orders, order: u8) -> Option<MessagePermits> {
+    let place = active_orders.try_enter()?;
+    let (_, _, permits) = active_orders.admit(order, place, || ((), Arc::default()))?;
+    Some(permits)
 }
 
 #[test]
 fn an_order_has_no_more_messages_than_its_mailbox_has_places() {
     in_every_schedule(|| {
-        let (in_play, inside) = (in_play(2, 8), Inside::of(2));
+        let (active_orders, inside) = (active_orders(2, 8), Inside::of(2));
 
-        let (door, within) = (in_play.clone(), inside.clone());
+        let (door, within) = (active_orders.clone(), inside.clone());
         three_at_once(move |_| {
-            if let Some(passage) = admit(&door, 1) {
+            if let Some(permits) = admit(&door, 1) {
                 within.come_and_go();
                 let messages = door.look(1, |(), messages| messages);
                 assert!((1..=2).contains(&messages.unwrap()));
-                drop(passage);
+                drop(permits);
             }
         });
 
         // All places were given back: the same number can be taken again.
-        let again = [(); 3].map(|()| admit(&in_play, 1));
+        let again = [(); 3].map(|()| admit(&active_orders, 1));
         assert_eq!(again.iter().flatten().count(), 2);
         drop(again);
-        assert_eq!(in_play.in_flight(), 0);
+        assert_eq!(active_orders.in_flight(), 0);
     });
 }
 
 #[test]
 fn the_process_has_no_more_messages_than_places_however_many_orders_there_are() {
     in_every_schedule(|| {
-        let (in_play, inside) = (in_play(8, 2), Inside::of(2));
+        let (active_orders, inside) = (active_orders(8, 2), Inside::of(2));
 
-        let (door, within) = (in_play.clone(), inside.clone());
+        let (door, within) = (active_orders.clone(), inside.clone());
         three_at_once(move |order| {
-            if let Some(passage) = admit(&door, order) {
+            if let Some(permits) = admit(&door, order) {
                 within.come_and_go();
-                drop(passage);
+                drop(permits);
             }
         });
 
-        let again = [0, 1, 2].map(|order| admit(&in_play, order));
+        let again = [0, 1, 2].map(|order| admit(&active_orders, order));
         assert_eq!(again.iter().flatten().count(), 2);
     });
 }
@@ -97,12 +97,12 @@ fn the_process_has_no_more_messages_than_places_however_many_orders_there_are() 
 #[test]
 fn a_message_refused_by_one_limit_gives_back_the_place_of_the_other() {
     in_every_schedule(|| {
-        let in_play = in_play(1, 3);
+        let active_orders = active_orders(1, 3);
 
-        let door = in_play.clone();
+        let door = active_orders.clone();
         three_at_once(move |_| drop(admit(&door, 1)));
 
-        assert_eq!(in_play.in_flight(), 0);
+        assert_eq!(active_orders.in_flight(), 0);
     });
 }
 

@@ -8,10 +8,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic fails the test")]
 
+#[path = "../../src/actors/registry/active_orders.rs"]
+mod active_orders;
 #[path = "../../src/store/engine/writer/batch.rs"]
 mod batch;
-#[path = "../../src/actors/registry/in_play.rs"]
-mod in_play;
 mod sync;
 #[path = "../../src/actors/status/waiters.rs"]
 mod waiters;

@@ -4,7 +4,7 @@ use shuttle::sync::Mutex;
 use shuttle::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use shuttle::thread;
 
-use super::in_play::{InPlay, Passage, Room};
+use super::active_orders::{ActiveOrders, Limits, MessagePermits};
 use super::sync::Arc;
 use super::{assert_fails_with, in_every_schedule};
 
@@ -19,7 +19,7 @@ struct Actor {
 
 /// The database and the actors of one order.
 struct Scene {
-    in_play: InPlay<u8, Arc<Actor>, ()>,
+    active_orders: ActiveOrders<u8, Arc<Actor>, ()>,
     at_work: AtomicUsize,
     handled: AtomicUsize,
     activated: AtomicUsize,
@@ -27,12 +27,12 @@ struct Scene {
 
 impl Scene {
     fn new() -> Arc<Self> {
-        let room = Room {
+        let limits = Limits {
             mailbox: 8,
             process: 8,
         };
         Arc::new(Self {
-            in_play: InPlay::new(room),
+            active_orders: ActiveOrders::new(limits),
             at_work: AtomicUsize::new(0),
             handled: AtomicUsize::new(0),
             activated: AtomicUsize::new(0),
@@ -48,29 +48,29 @@ impl Scene {
         (Arc::new(actor), Arc::default())
     }
 
-    fn admit(&self) -> Option<(Arc<Actor>, Passage)> {
-        let place = self.in_play.enter()?;
-        let (actor, _, passage) = self.in_play.admit(ORDER, place, || self.activate())?;
-        Some((actor, passage))
+    fn admit(&self) -> Option<(Arc<Actor>, MessagePermits)> {
+        let place = self.active_orders.try_enter()?;
+        let (actor, _, permits) = self.active_orders.admit(ORDER, place, || self.activate())?;
+        Some((actor, permits))
     }
 
     /// An order is idle as soon as it has no messages.
     fn passivate(&self) {
-        self.in_play.passivate(|()| true);
+        self.active_orders.passivate(|()| true);
     }
 
     /// Sends one message, from its admission to its end; a message that finds its actor dead is
     /// sent again to another one, as the registry does.
     fn send(&self, kills: bool) {
         for _ in 0..3 {
-            let (actor, passage) = self.admit().unwrap();
+            let (actor, permits) = self.admit().unwrap();
             if self.handle(&actor, kills) {
-                drop(passage);
+                drop(permits);
                 return;
             }
-            drop(passage);
-            self.in_play
-                .bury(ORDER, |address| Arc::ptr_eq(address, &actor));
+            drop(permits);
+            self.active_orders
+                .remove_dead(ORDER, |address| Arc::ptr_eq(address, &actor));
         }
         // A message that kills every actor is given up.
         assert!(kills, "a message was lost");
@@ -119,9 +119,9 @@ fn an_order_that_is_activated_and_passivated_never_has_two_working_actors() {
         ]);
 
         assert_eq!(scene.handled.load(Ordering::SeqCst), 3);
-        assert_eq!(scene.in_play.in_flight(), 0);
+        assert_eq!(scene.active_orders.in_flight(), 0);
         // A remaining actor is idle.
-        let waiting = scene.in_play.look_at_all(|(), messages| messages);
+        let waiting = scene.active_orders.look_at_all(|(), messages| messages);
         assert!(waiting.is_empty() || waiting == [(ORDER, 0)]);
     });
 }
@@ -138,8 +138,8 @@ fn removing_an_idle_order_after_a_separate_look_is_detected() {
             // Removes an order that was idle when it was checked, although it may be busy now.
             beside(&scene, |scene| {
                 let is_idle = |(): &(), messages| messages == 0;
-                if scene.in_play.look(ORDER, is_idle) == Some(true) {
-                    scene.in_play.bury(ORDER, |_| true);
+                if scene.active_orders.look(ORDER, is_idle) == Some(true) {
+                    scene.active_orders.remove_dead(ORDER, |_| true);
                 }
             }),
         ]);
@@ -155,9 +155,9 @@ fn an_actor_that_died_is_replaced_once_and_its_successor_stays() {
 
         join([
             beside(&scene, |scene| {
-                let (actor, passage) = scene.admit().unwrap();
+                let (actor, permits) = scene.admit().unwrap();
                 scene.handle(&actor, true);
-                drop(passage);
+                drop(permits);
             }),
             beside(&scene, |scene| scene.send(false)),
             beside(&scene, |scene| scene.send(false)),
@@ -172,12 +172,12 @@ fn an_actor_that_died_is_replaced_once_and_its_successor_stays() {
 fn removing_the_successor_of_a_dead_actor_is_detected() {
     let steps = || {
         let scene = Scene::new();
-        let (dead, passage) = scene.admit().unwrap();
+        let (dead, permits) = scene.admit().unwrap();
         scene.handle(&dead, true);
-        drop(passage);
+        drop(permits);
         // Both have found it dead; the second one must not remove the new actor.
         let find_dead = |scene: &Scene| {
-            scene.in_play.bury(ORDER, |_| true);
+            scene.active_orders.remove_dead(ORDER, |_| true);
             scene.send(false);
         };
 
@@ -195,17 +195,17 @@ fn after_closing_with_nothing_in_flight_no_message_is_handled() {
 
         let over = is_over.clone();
         let late = beside(&scene, move |scene| {
-            if let Some((actor, passage)) = scene.admit() {
+            if let Some((actor, permits)) = scene.admit() {
                 scene.handle(&actor, false);
                 assert!(
                     !over.load(Ordering::SeqCst),
                     "a message was handled after the close"
                 );
-                drop(passage);
+                drop(permits);
             }
         });
-        scene.in_play.close();
-        if scene.in_play.in_flight() == 0 {
+        scene.active_orders.close();
+        if scene.active_orders.in_flight() == 0 {
             is_over.store(true, Ordering::SeqCst);
         }
 

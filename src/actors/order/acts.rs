@@ -11,8 +11,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use chrono::{DateTime, Utc};
-use tokio::task::JoinError;
 use tracing::error;
 
 use super::{Command, HandleError, Handled};
@@ -20,10 +18,11 @@ use crate::actors::Orders;
 use crate::actors::receive::delivery::{Delivery, ParsedWebhook, Rejection};
 use crate::actors::receive::evidence_of;
 use crate::actors::status_checks::CheckOrigin;
-use crate::domain::order::evidence::A_DAY;
+use crate::domain::order::evidence::REISSUE_WINDOW;
 use crate::domain::order::{
-    Evidence, OperatorAct, OrderId, Outcome, Payment, ReissueInput, ReissuedBy, Status,
+    Evidence, OrderAct, OrderId, Outcome, Payment, ReissueInput, ReissuedBy, Status,
 };
+use crate::domain::people::Personal;
 use crate::gateways::zenopay::proof::Proof;
 use crate::gateways::zenopay::wire::StatusAnswer;
 use crate::store::{AuditEntry, JournalRow};
@@ -54,18 +53,16 @@ pub enum ReissueOutcome {
 #[derive(Clone, Debug)]
 pub struct Reissue {
     /// The result.
-    pub code: ReissueOutcome,
+    pub outcome: ReissueOutcome,
     /// The order as it is now.
     pub payment: Arc<Payment>,
 }
 
 /// The party that has a code replaced.
 pub enum Requester {
-    /// An owner. The caller has checked the owner link; an order id is not enough.
-    Owner {
-        /// The version of the order that the owner saw.
-        seen: i32,
-    },
+    /// An owner, who saw this version of the order. The caller has checked the owner link; an order id
+    /// is not enough.
+    Owner(i32),
     /// An operator, whose act is logged with its effect.
     Operator(AuditEntry),
 }
@@ -78,13 +75,14 @@ impl Orders {
     pub async fn act(
         &self,
         order_id: OrderId,
-        act: OperatorAct,
+        act: OrderAct,
+        reason: String,
         audit: AuditEntry,
     ) -> Result<Handled, HandleError> {
-        let command = Command::of(Evidence::Operator(act)).audited(audit);
+        let command = Command::of(Evidence::Operator(act, Personal::new(reason))).audited(audit);
         let orders = self.clone();
-        self.to_its_end(async move { orders.handle(order_id, command).await })
-            .await
+        let work = async move { orders.handle(order_id, command).await };
+        self.run_detached(HandleError::Panicked, work).await
     }
 
     /// Checks an order's status at ZenoPay, once, and applies the answer.
@@ -97,7 +95,8 @@ impl Orders {
         audit: AuditEntry,
     ) -> Result<Reconciled, HandleError> {
         let orders = self.clone();
-        self.to_its_end(async move {
+        let work = async move {
+            // No call to ZenoPay for an unknown order.
             if orders.inner.store.load(order_id).await?.is_none() {
                 return Err(HandleError::UnknownOrder);
             }
@@ -107,8 +106,8 @@ impl Orders {
             let command = Command::of(evidence_of(Some(answer.clone()))).audited(audit);
             let handled = orders.handle(order_id, command).await?;
             Ok(Reconciled { answer, handled })
-        })
-        .await
+        };
+        self.run_detached(HandleError::Panicked, work).await
     }
 
     /// Handles a journalled webhook again as if it came now, and journals the result.
@@ -121,34 +120,31 @@ impl Orders {
         body: Vec<u8>,
         audit: AuditEntry,
     ) -> Result<Handled, Rejection> {
-        let webhook = replayed(row, body.into(), self.inner.store.clock().now());
-        let orders = self.clone();
-        self.to_its_end(async move { orders.handle_again(webhook, audit).await })
-            .await
+        let webhook = self.replayed(row, body.into());
+        let work = self.clone().handle_again(webhook, audit);
+        self.run_detached(Rejection::Internal, work).await
     }
 
     /// Runs work in its own task, so that a client that disconnects does not cancel it.
-    pub(super) async fn to_its_end<T, E>(
+    async fn run_detached<T: Send + 'static, E: Send + 'static>(
         &self,
+        if_panicked: E,
         work: impl Future<Output = Result<T, E>> + Send + 'static,
-    ) -> Result<T, E>
-    where
-        T: Send + 'static,
-        E: From<JoinError> + Send + 'static,
-    {
+    ) -> Result<T, E> {
         let done = self.inner.background.spawn(work).await;
-        done.inspect_err(|panic| error!(%panic, "an act panicked"))?
+        done.unwrap_or_else(|panic| {
+            error!(%panic, "an act panicked");
+            Err(if_panicked)
+        })
     }
 
     async fn handle_again(
-        &self,
+        self,
         webhook: ParsedWebhook,
         mut audit: AuditEntry,
     ) -> Result<Handled, Rejection> {
-        let ParsedWebhook {
-            said, mut record, ..
-        } = webhook;
-        let (order_id, report) = self.report_of(said, &record, Some(&audit)).await?;
+        let (notification, mut record) = (webhook.notification, webhook.record);
+        let (order_id, report) = self.report_of(notification, &record, Some(&audit)).await?;
         audit.order_id = Some(order_id);
 
         let is_proven = record.proof.is_some();
@@ -156,15 +152,14 @@ impl Orders {
         let mut command = Command::of(Evidence::Gateway(report)).audited(audit);
         if checks {
             if !self.is_ours(order_id, &record).await? {
-                self.journal(record, Outcome::UnknownOrder, command.audit)
-                    .await?;
-                return Err(Rejection::UnknownOrder);
+                let unknown = Rejection::UnknownOrder;
+                return Err(self.reject(record, unknown, command.audit).await);
             }
             let checker = &self.inner.checker;
             let answer = checker.check(order_id, CheckOrigin::Ourselves).await;
             command.evidence = evidence_of(Some(answer.ok_or(Rejection::Busy)?));
             if !is_proven && !command.evidence.is_unconfirmed() {
-                record.proof = Some(Proof::OrderStatus.as_str());
+                record.proof = Some(Proof::OrderStatus.into_str());
             }
         }
         self.handle_delivery(order_id, command, record, None).await
@@ -179,13 +174,12 @@ impl Orders {
         order_id: OrderId,
         requester: Requester,
     ) -> Result<Reissue, HandleError> {
-        let orders = self.clone();
-        self.to_its_end(async move { orders.replace_code(order_id, requester).await })
-            .await
+        let work = self.clone().replace_code(order_id, requester);
+        self.run_detached(HandleError::Panicked, work).await
     }
 
     async fn replace_code(
-        &self,
+        self,
         order_id: OrderId,
         requester: Requester,
     ) -> Result<Reissue, HandleError> {
@@ -193,7 +187,7 @@ impl Orders {
         let payment = store.load(order_id).await?;
         let payment = payment.ok_or(HandleError::UnknownOrder)?;
         let (by, seen, audit) = match requester {
-            Requester::Owner { seen } => (ReissuedBy::Owner, seen, None),
+            Requester::Owner(seen) => (ReissuedBy::Owner, seen, None),
             Requester::Operator(audit) => (ReissuedBy::Operator, payment.version, Some(audit)),
         };
         let voucher = match (payment.status, &payment.voucher) {
@@ -203,7 +197,7 @@ impl Orders {
         if payment.version != seen {
             return without_effect(ReissueOutcome::GivenBefore, payment);
         }
-        let lately = store.clock().now() - A_DAY;
+        let lately = store.clock().now() - REISSUE_WINDOW;
         let replaced = store.replaced(payment.id, lately).await?;
         let used = store.voucher_usage(&voucher.code).await?;
         let usage = used.map(|(_, usage)| usage).unwrap_or_default();
@@ -218,10 +212,10 @@ impl Orders {
         command.audit = audit;
 
         let handled = self.handle(order_id, command).await?;
-        let is_enough = by == ReissuedBy::Owner && replaced.is_enough();
+        let is_at_limit = by == ReissuedBy::Owner && replaced.is_at_limit();
         Ok(Reissue {
-            code: match (handled.refused, handled.outcome) {
-                (true, _) if is_enough => ReissueOutcome::Enough,
+            outcome: match (handled.refused, handled.outcome) {
+                (true, _) if is_at_limit => ReissueOutcome::Enough,
                 (true, _) => ReissueOutcome::Over,
                 (false, Outcome::Duplicate) => ReissueOutcome::GivenBefore,
                 (false, _) => ReissueOutcome::Given,
@@ -229,28 +223,29 @@ impl Orders {
             payment: handled.payment,
         })
     }
+
+    /// A journalled webhook as if it came now. It keeps its proof unless that was a status check, which
+    /// is repeated.
+    fn replayed(&self, row: &JournalRow, body: Bytes) -> ParsedWebhook {
+        let by_itself = [Proof::Key, Proof::PreviousKey, Proof::Token].map(|it| it.into_str());
+        let delivery = Delivery {
+            body,
+            key: None,
+            path_token: None,
+            content_type: row.content_type.clone(),
+            received_at: self.inner.store.clock().now(),
+            received: Instant::now(),
+        };
+        let mut webhook = ParsedWebhook::read(delivery, &self.inner.auth.keys);
+        webhook.record.source = "replay";
+        webhook.record.order_id = row.order_id.clone();
+        let mut by_itself = by_itself.into_iter();
+        webhook.record.proof = by_itself.find(|proof| Some(*proof) == row.proof.as_deref());
+        webhook
+    }
 }
 
-fn without_effect(code: ReissueOutcome, payment: Payment) -> Result<Reissue, HandleError> {
+fn without_effect(outcome: ReissueOutcome, payment: Payment) -> Result<Reissue, HandleError> {
     let payment = Arc::new(payment);
-    Ok(Reissue { code, payment })
-}
-
-/// A journalled webhook as if it came now. It keeps its proof unless that was a status check, which is repeated.
-fn replayed(row: &JournalRow, body: Bytes, now: DateTime<Utc>) -> ParsedWebhook {
-    let by_itself = [Proof::Key, Proof::PreviousKey, Proof::Token].map(Proof::as_str);
-    let mut webhook = ParsedWebhook::read(Delivery {
-        body,
-        key: None,
-        path_token: None,
-        content_type: row.content_type.clone(),
-        received_at: now,
-        received: Instant::now(),
-    });
-    webhook.record.source = "replay";
-    webhook.record.order_id = row.order_id.clone();
-    webhook.record.proof = by_itself
-        .into_iter()
-        .find(|proof| Some(*proof) == row.proof.as_deref());
-    webhook
+    Ok(Reissue { outcome, payment })
 }

@@ -25,8 +25,6 @@ pub struct FactSource {
 impl FactSource {
     /// The facts of this moment, with a fresh voucher code.
     pub fn now(&self) -> Facts {
-        // Milliseconds, which both databases keep, so that what is kept in memory equals
-        // what is read back.
         let now = self.clock.now();
         Facts {
             now,

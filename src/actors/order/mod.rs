@@ -9,10 +9,9 @@ use std::time::Instant;
 
 use actix::{Actor, ActorFutureExt, AtomicResponse, Context, Handler, Message, WrapFuture};
 use chrono::{DateTime, SecondsFormat, Utc};
-use tokio::task::JoinError;
 use tracing::{Instrument, Span, info, info_span, warn};
 
-use super::registry::gauge::{Gauge, Permit};
+use super::registry::stats::{ActorStats, Permit};
 use super::status::StatusBoard;
 use crate::domain::order::decide::decide;
 use crate::domain::order::{Decision, Effect, Evidence, Level, OrderId, Outcome, Payment};
@@ -114,21 +113,15 @@ pub enum HandleError {
     #[error("too busy")]
     Busy,
     /// The actor panicked at this message three times, or the task that sent it panicked.
-    #[error("the order's actor panicked")]
+    #[error("the order's actor or its caller panicked")]
     Panicked,
-}
-
-impl From<JoinError> for HandleError {
-    fn from(_: JoinError) -> Self {
-        Self::Panicked
-    }
 }
 
 /// One active order.
 pub(super) struct OrderActor {
     pub order_id: OrderId,
     pub context: Arc<OrderContext>,
-    pub gauge: Arc<Gauge>,
+    pub stats: Arc<ActorStats>,
     /// The order as committed, kept so that the next message needs no read. `None` when it
     /// is not known: at first, and after a write whose outcome is unknown.
     pub known: Option<Payment>,
@@ -139,53 +132,41 @@ impl Actor for OrderActor {
 }
 
 impl Handler<Admitted> for OrderActor {
-    // Atomic: the next message waits until this one is done. One handler that interleaved
-    // would undo that for all of them.
+    // Atomic: the next message waits until this one is done. A single handler with a non-atomic
+    // result would break this for all handlers.
     type Result = AtomicResponse<Self, Result<Handled, HandleError>>;
 
     fn handle(&mut self, message: Admitted, _: &mut Context<Self>) -> Self::Result {
-        let Admitted {
-            command,
-            permit,
-            span,
-        } = message;
-        let (context, order_id) = (self.context.clone(), self.order_id);
+        let (context, order_id, command) = (self.context.clone(), self.order_id, message.command);
         // Taken, so that a handler that panics leaves no stale state behind.
         let known = self.known.take().or_else(|| command.loaded.clone());
-        self.gauge.begin();
+        self.stats.begin();
         let work = async move { handle(&context, order_id, known, command).await };
-        let work = work.instrument(span);
-        AtomicResponse::new(Box::pin(work.into_actor(self).map(
-            |(result, known), actor, _| {
-                let outcome = result.as_ref().map(|handled| handled.outcome);
-                let outcome = outcome.map_err(ToString::to_string);
-                actor.gauge.finish(outcome, known.as_ref());
-                actor.known = known;
-                drop(permit);
-                result
-            },
-        )))
+        let work = work.instrument(message.span).into_actor(self);
+        AtomicResponse::new(Box::pin(work.map(|result, actor, _| {
+            let handled = result.as_ref().map(|it| (it.outcome, &*it.payment));
+            actor.known = handled.ok().map(|(_, payment)| payment.clone());
+            actor.stats.finish(handled.map_err(ToString::to_string));
+            drop(message.permit);
+            result
+        })))
     }
 }
 
-/// Load, decide, write, publish. Returns the order too, if it is known afterwards.
+/// Load, decide, write, publish.
 async fn handle(
     context: &OrderContext,
     order_id: OrderId,
     mut known: Option<Payment>,
     command: Command,
-) -> (Result<Handled, HandleError>, Option<Payment>) {
+) -> Result<Handled, HandleError> {
     for _ in 0..TRIES {
         let was_known = known.is_some();
         let payment = match known.take() {
-            Some(payment) => Ok(Some(payment)),
-            None => context.store.load(order_id).await,
+            Some(payment) => Some(payment),
+            None => context.store.load(order_id).await?,
         };
-        let payment = match payment {
-            Ok(Some(payment)) => payment,
-            Ok(None) => return (Err(HandleError::UnknownOrder), None),
-            Err(error) => return (Err(error.into()), None),
-        };
+        let payment = payment.ok_or(HandleError::UnknownOrder)?;
         let facts = context.facts.now();
         let mut decision = decide(&payment, &command.evidence, &facts);
         if command.is_unconfirmed() && decision.outcome != Outcome::Completed {
@@ -198,20 +179,16 @@ async fn handle(
         match written.instrument(info_span!("transaction")).await {
             Ok(()) => {
                 context.metrics.transaction.observe(began.elapsed());
-                if let Err(error) = context.store.reach_after_commit(Point::BeforeNotice) {
-                    return (Err(error.into()), None);
-                }
-                let handled = publish(context, payment, decision, was_known);
-                let now_known = Payment::clone(&handled.payment);
-                return (Ok(handled), Some(now_known));
+                context.store.reach_after_commit(Point::BeforeNotice)?;
+                return Ok(publish(context, payment, decision, was_known));
             }
             // Another writer was first, or the fresh code exists: load and decide again.
             Err(StoreError::Conflict | StoreError::CodeTaken) => {}
-            Err(error) => return (Err(error.into()), None),
+            Err(error) => return Err(error.into()),
         }
     }
     warn!(order = %order_id.order_ref(), tries = TRIES, "the order was changed before each commit");
-    (Err(StoreError::Conflict.into()), None)
+    Err(StoreError::Conflict.into())
 }
 
 /// Notifies the waiters of the committed order, and logs it.
@@ -273,22 +250,23 @@ fn change(payment: &Payment, decision: &Decision, command: &Command, now: DateTi
         | Effect::Ask(_)
         | Effect::Refuse => None,
     };
+    let audit = command.audit.clone();
     Change {
         before: payment.clone(),
         decision: decision.clone(),
         radius_user,
         delivery: command.delivery.clone(),
-        audit: command.audit.clone().filter(|_| is_done(decision, command)),
+        audit: audit.filter(|_| is_logged(decision, command)),
         ask_at: (decision.outcome == Outcome::Unconfirmed).then(|| check_schedule::ask_soon(now)),
     }
 }
 
 /// Whether an operator's act is logged. An act that changed nothing, because it is not possible or was
 /// done before, is not; a replay and a status check are, whatever their result.
-fn is_done(decision: &Decision, command: &Command) -> bool {
+fn is_logged(decision: &Decision, command: &Command) -> bool {
     let by_hand = matches!(
         command.evidence,
-        Evidence::Operator(_) | Evidence::Reissue(_)
+        Evidence::Operator(..) | Evidence::Reissue(_)
     );
     let changes_nothing = matches!(decision.effect, Effect::Keep | Effect::Refuse);
     !(by_hand && changes_nothing)

@@ -1,23 +1,14 @@
 //! A webhook as it was received and parsed, its claim to be genuine, and the reasons to refuse it.
 
-use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use tokio::sync::Semaphore;
-use tokio::task::JoinError;
 
 use crate::domain::order::{OrderId, Outcome};
 use crate::gateways::zenopay::proof::{Keys, PathToken, Proof};
 use crate::gateways::zenopay::wire::{Notification, Unreadable, read_webhook};
 use crate::store::{DeliveryRecord, StoreError};
-
-/// Unverified webhooks in the process: eight status checks, each shared by 32 (`unverified.rs`).
-const UNVERIFIED_MAX: usize = 256;
-/// Webhooks to an order's own URL whose secret is looked up. A read takes milliseconds, so this
-/// many wait only for a database that does not answer.
-const LOOKUPS_MAX: usize = 1_024;
 
 /// One POST from ZenoPay, or from a sender that claims to be ZenoPay.
 pub struct Delivery {
@@ -38,9 +29,9 @@ pub struct Delivery {
 /// A parsed webhook. Nothing later looks at its JSON.
 pub(in crate::actors) struct ParsedWebhook {
     /// The order that it is about: the one in the body, else the one in the URL.
-    pub named: Option<OrderId>,
+    pub order_id: Option<OrderId>,
     /// What the body says.
-    pub said: Result<Notification, Unreadable>,
+    pub notification: Result<Notification, Unreadable>,
     /// `x-api-key`, if there is one.
     pub key: Option<Vec<u8>>,
     pub token: Token,
@@ -57,24 +48,25 @@ pub(in crate::actors) enum Token {
 }
 
 impl ParsedWebhook {
-    pub fn read(delivery: Delivery) -> Self {
-        let said = read_webhook(&delivery.body);
+    /// Parses a delivery. The body that is kept has none of our `keys`, should it contain one.
+    pub fn read(delivery: Delivery, keys: &Keys) -> Self {
+        let notification = read_webhook(&delivery.body);
         let token = match delivery.path_token.as_deref().map(PathToken::read) {
             None => Token::Absent,
             Some(None) => Token::Garbage,
             Some(Some(token)) => Token::Present(token),
         };
-        let readable = said.as_ref().ok();
+        let readable = notification.as_ref().ok();
         let in_url = match &token {
             Token::Present(token) => Some(token.order_id),
             Token::Absent | Token::Garbage => None,
         };
-        let named = readable.and_then(|said| said.names).or(in_url);
+        let order_id = readable.and_then(|it| it.order_id).or(in_url);
         // One spelling per order, so that the journal's unique key finds copies.
-        let spelled = named.map(|order_id| order_id.to_string());
-        let report = readable.map(|said| &said.report);
+        let spelled = order_id.map(|order_id| order_id.to_string());
+        let report = readable.map(|it| &it.report);
         let record = DeliveryRecord {
-            order_id: spelled.or_else(|| readable.map(|said| said.order_id.clone())),
+            order_id: spelled.or_else(|| readable.map(|it| it.raw_order_id.clone())),
             proof: None,
             source: "webhook",
             word: report.map(|report| report.raw_word.clone()),
@@ -83,26 +75,20 @@ impl ParsedWebhook {
             received_at: delivery.received_at,
             received: delivery.received,
             content_type: delivery.content_type,
-            body: delivery.body,
+            body: keys.redact(delivery.body),
         };
         Self {
-            named,
-            said,
+            order_id,
+            notification,
             key: delivery.key,
             token,
             record,
         }
     }
 
-    /// Removes our keys from the body that is kept, should it contain one.
-    pub fn redacted(mut self, keys: &Keys) -> Self {
-        self.record.body = keys.redact(self.record.body);
-        self
-    }
-
     /// The order that the body names, if it names one.
     pub fn in_body(&self) -> Option<OrderId> {
-        self.said.as_ref().ok()?.names
+        self.notification.as_ref().ok()?.order_id
     }
 }
 
@@ -117,22 +103,6 @@ pub(in crate::actors) enum Claim {
     },
     /// It is proven.
     Proven(Proof),
-}
-
-/// Places of webhooks that are not proven yet. A proven one takes the place that its message has
-/// in the process (`actors.in_flight_max`).
-pub(in crate::actors) struct Unproven {
-    pub lookups: Arc<Semaphore>,
-    pub unverified: Arc<Semaphore>,
-}
-
-impl Default for Unproven {
-    fn default() -> Self {
-        Self {
-            lookups: Arc::new(Semaphore::new(LOOKUPS_MAX)),
-            unverified: Arc::new(Semaphore::new(UNVERIFIED_MAX)),
-        }
-    }
 }
 
 /// Why a webhook is not acknowledged.
@@ -164,19 +134,21 @@ pub enum Rejection {
 impl Rejection {
     /// The label of `malipo_webhooks_total`: all that is answered 503 is `busy`.
     pub fn label(&self) -> &'static str {
-        match self {
-            Self::NotAuthentic => "unauthenticated",
-            Self::UnknownOrder => Outcome::UnknownOrder.as_str(),
-            Self::Malformed(_) => Outcome::Malformed.as_str(),
-            Self::Busy | Self::Unavailable | Self::CommitUnknown => "busy",
-            Self::Internal => Outcome::Error.as_str(),
+        match self.outcome() {
+            Some(outcome) => outcome.as_str(),
+            None if matches!(self, Self::NotAuthentic) => "unauthenticated",
+            None => "busy",
         }
     }
-}
 
-impl From<JoinError> for Rejection {
-    fn from(_: JoinError) -> Self {
-        Self::Internal
+    /// The outcome in the journal; `None` if such webhooks are not journalled.
+    pub(super) fn outcome(&self) -> Option<Outcome> {
+        match self {
+            Self::UnknownOrder => Some(Outcome::UnknownOrder),
+            Self::Malformed(_) => Some(Outcome::Malformed),
+            Self::Internal => Some(Outcome::Error),
+            Self::NotAuthentic | Self::Busy | Self::Unavailable | Self::CommitUnknown => None,
+        }
     }
 }
 

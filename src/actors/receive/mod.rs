@@ -12,7 +12,7 @@ use super::order::{Command, HandleError, Handled};
 use super::status_checks::{CheckOrigin, SharedCheck};
 use super::{Orders, ref_of};
 use crate::config::Confirm;
-use crate::domain::order::{Evidence, GatewayReport, OrderId, Outcome, Word};
+use crate::domain::order::{Evidence, GatewayReport, OrderId, Word};
 use crate::domain::pacing::check_schedule;
 use crate::gateways::zenopay::proof::Proof;
 use crate::gateways::zenopay::wire::{Notification, StatusAnswer, Unreadable};
@@ -25,21 +25,19 @@ pub(super) mod unverified;
 
 impl Orders {
     /// Handles one webhook, to its end.
-    pub(super) async fn take_in(
+    pub(super) async fn handle_webhook(
         &self,
         webhook: ParsedWebhook,
         claim: Claim,
         place: OwnedSemaphorePermit,
     ) -> Result<Handled, Rejection> {
-        let ParsedWebhook {
-            said, mut record, ..
-        } = webhook;
+        let (notification, mut record) = (webhook.notification, webhook.record);
         let (proof, loaded, place) = match claim {
             // Its own place is held to the end; its message takes another one.
             Claim::Unverified(order_id) => return self.take_unverified(order_id, record).await,
             Claim::Proven(proof) => (proof, None, place),
             Claim::Token { by_key, token } => {
-                record.proof = by_key.map(Proof::as_str);
+                record.proof = by_key.map(|proof| proof.into_str());
                 let (proof, payment) = self.prove(&record, by_key, &token).await?;
                 // The webhook is proven now, so it moves to a place of a proven one.
                 drop(place);
@@ -47,16 +45,12 @@ impl Orders {
                 (proof, Some(payment), place)
             }
         };
-        record.proof = Some(proof.as_str());
-        let (order_id, report) = self.report_of(said, &record, None).await?;
+        record.proof = Some(proof.into_str());
+        let (order_id, report) = self.report_of(notification, &record, None).await?;
         let checks = self.needs_check(&report) && self.is_ours(order_id, &record).await?;
+        let checker = &self.inner.checker;
         let evidence = if checks {
-            evidence_of(
-                self.inner
-                    .checker
-                    .check(order_id, CheckOrigin::Ourselves)
-                    .await,
-            )
+            evidence_of(checker.check(order_id, CheckOrigin::Ourselves).await)
         } else {
             Evidence::Gateway(report)
         };
@@ -69,20 +63,19 @@ impl Orders {
     /// The order that a proven webhook is about, and its report. Without them it is journalled and refused.
     pub(super) async fn report_of(
         &self,
-        said: Result<Notification, Unreadable>,
+        notification: Result<Notification, Unreadable>,
         record: &DeliveryRecord,
         audit: Option<&AuditEntry>,
     ) -> Result<(OrderId, GatewayReport), Rejection> {
-        let (outcome, rejection) = match said {
-            Ok(said) => match said.names {
-                Some(order_id) => return Ok((order_id, said.report)),
-                None => (Outcome::UnknownOrder, Rejection::UnknownOrder),
+        let rejection = match notification {
+            Ok(notification) => match notification.order_id {
+                Some(order_id) => return Ok((order_id, notification.report)),
+                None => Rejection::UnknownOrder,
             },
-            Err(unreadable) => (Outcome::Malformed, Rejection::Malformed(unreadable)),
+            Err(unreadable) => Rejection::Malformed(unreadable),
         };
-        self.journal(record.clone(), outcome, audit.cloned())
-            .await?;
-        Err(rejection)
+        let (record, audit) = (record.clone(), audit.cloned());
+        Err(self.reject(record, rejection, audit).await)
     }
 
     /// Whether a proven webhook needs a status check before it counts as evidence.
@@ -102,13 +95,13 @@ impl Orders {
         match self.inner.store.load_for_guest(order_id).await {
             Ok(Some(_)) => {}
             Ok(None) => return Err(Rejection::NotAuthentic),
-            Err(error) => return Err(self.failed(error, record).await),
+            Err(error) => return Err(self.reject_failed(error, record).await),
         }
         let Some(report) = self.follow_up(order_id).await else {
             // An unconfirmed webhook is neither evidence nor journalled.
             return Err(Rejection::NotAuthentic);
         };
-        record.proof = Some(Proof::OrderStatus.as_str());
+        record.proof = Some(Proof::OrderStatus.into_str());
         let command = Command::of(Evidence::OrderStatus(report));
         let done = self.handle_delivery(order_id, command, record, None).await;
         if let Err(Rejection::Busy) = done {
@@ -125,17 +118,21 @@ impl Orders {
             let check = checker.begin(order_id, CheckOrigin::Stranger)?;
             let (orders, timekeeper) = (self.clone(), checker.timekeeper().clone());
             // In its own task: a webhook that is cancelled must not cancel the others that share it.
-            let work = async move { orders.look_into(order_id, check).await };
+            let work = async move { orders.check_unverified(order_id, check).await };
             let task = self.inner.background.spawn(work);
             let follow_up = async move { (task.await.ok().flatten(), timekeeper.now()) };
             Some(follow_up.boxed().shared())
         };
         let now = checker.timekeeper().now();
-        let follow_up = self.inner.unverified.join(order_id, now, start)?;
+        let follow_up = self.inner.recent_checks.join(order_id, now, start)?;
         follow_up.await.0
     }
 
-    async fn look_into(&self, order_id: OrderId, check: SharedCheck) -> Option<GatewayReport> {
+    async fn check_unverified(
+        &self,
+        order_id: OrderId,
+        check: SharedCheck,
+    ) -> Option<GatewayReport> {
         if let Some(StatusAnswer::Known(report)) = check.await {
             if report.word == Word::Paid {
                 return Some(report);
@@ -173,16 +170,14 @@ impl Orders {
             Err(HandleError::UnknownOrder) => {
                 // The message has given its place back, and journal writes are limited too.
                 let _place = self.enter_proven()?;
-                self.journal(record, Outcome::UnknownOrder, audit).await?;
-                Err(Rejection::UnknownOrder)
+                Err(self.reject(record, Rejection::UnknownOrder, audit).await)
             }
             Err(HandleError::Busy) => Err(Rejection::Busy),
-            Err(HandleError::Store(error)) => Err(self.failed(error, record).await),
+            Err(HandleError::Store(error)) => Err(self.reject_failed(error, record).await),
             Err(error @ HandleError::Panicked) => {
                 error!(order = %order_id.order_ref(), %error, "webhook failed");
                 let _place = self.enter_proven()?;
-                self.journal(record, Outcome::Error, None).await?;
-                Err(Rejection::Internal)
+                Err(self.reject(record, Rejection::Internal, None).await)
             }
         }
     }
@@ -198,35 +193,36 @@ impl Orders {
         }
         match self.inner.store.load(order_id).await {
             Ok(found) => Ok(found.is_some()),
-            Err(error) => Err(self.failed(error, record.clone()).await),
+            Err(error) => Err(self.reject_failed(error, record.clone()).await),
         }
     }
 
     /// Logs a database failure, and journals it if the answer is 500. Nothing was changed.
-    pub(super) async fn failed(&self, error: StoreError, record: DeliveryRecord) -> Rejection {
-        let named = record.order_id.as_deref().and_then(|it| it.parse().ok());
-        error!(order = named.map(ref_of), %error, "webhook failed");
-        let rejection = Rejection::from(error);
-        if matches!(rejection, Rejection::Internal)
-            && let Err(worse) = self.journal(record, Outcome::Error, None).await
-        {
-            return worse;
-        }
-        rejection
+    async fn reject_failed(&self, error: StoreError, record: DeliveryRecord) -> Rejection {
+        let order_id = record.order_id.as_deref().and_then(|it| it.parse().ok());
+        error!(order = order_id.map(ref_of), %error, "webhook failed");
+        self.reject(record, error.into(), None).await
     }
 
-    pub(super) async fn journal(
+    /// Journals a webhook that is refused for this reason, if such webhooks are journalled. Returns the
+    /// answer.
+    pub(super) async fn reject(
         &self,
         record: DeliveryRecord,
-        outcome: Outcome,
+        rejection: Rejection,
         audit: Option<AuditEntry>,
-    ) -> Result<(), Rejection> {
-        let written = self.inner.store.journal(record, outcome, audit).await;
-        written.map_err(|error| {
-            warn!(%error, "a delivery could not be journalled");
-            // Not written is not answered: whatever the cause, another copy must come.
-            Rejection::Unavailable
-        })
+    ) -> Rejection {
+        let Some(outcome) = rejection.outcome() else {
+            return rejection;
+        };
+        match self.inner.store.journal(record, outcome, audit).await {
+            Ok(()) => rejection,
+            Err(error) => {
+                warn!(%error, "a delivery could not be journalled");
+                // A delivery that is not journalled is not acknowledged, so that ZenoPay sends it again.
+                Rejection::Unavailable
+            }
+        }
     }
 }
 

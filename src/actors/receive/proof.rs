@@ -22,27 +22,32 @@ use crate::store::DeliveryRecord;
 const UNVERIFIED_BYTES_MAX: usize = 8 * 1024;
 
 impl Orders {
-    /// Takes a place for a webhook with this claim.
-    pub(in crate::actors) fn enter(
+    /// The claim of a webhook, and a place for it.
+    pub(in crate::actors) fn admit(
         &self,
-        claim: &Claim,
-    ) -> Result<OwnedSemaphorePermit, Rejection> {
-        let unproven = &self.inner.unproven;
-        let enter = |places: &Arc<Semaphore>| places.clone().try_acquire_owned().ok();
-        match claim {
-            Claim::Unverified(_) => enter(&unproven.unverified).ok_or(Rejection::NotAuthentic),
-            Claim::Token { .. } => enter(&unproven.lookups).ok_or(Rejection::Busy),
+        webhook: &ParsedWebhook,
+    ) -> Result<(Claim, OwnedSemaphorePermit), Rejection> {
+        let claim = self.claim(webhook)?;
+        let enter = |permits: &Arc<Semaphore>, if_full| {
+            let permit = permits.clone().try_acquire_owned();
+            permit.map_err(|_| if_full)
+        };
+        let place = match &claim {
+            Claim::Unverified(_) => enter(&self.inner.unverified_permits, Rejection::NotAuthentic),
+            Claim::Token { .. } => enter(&self.inner.lookup_permits, Rejection::Busy),
             Claim::Proven(_) => self.enter_proven(),
-        }
+        }?;
+        Ok((claim, place))
     }
 
     /// Takes a place of a proven webhook.
     pub(in crate::actors) fn enter_proven(&self) -> Result<OwnedSemaphorePermit, Rejection> {
-        self.inner.registry.in_play.enter().ok_or(Rejection::Busy)
+        let orders = &self.inner.registry.orders;
+        orders.try_enter().ok_or(Rejection::Busy)
     }
 
     /// The claim of a webhook, as far as it is known without a read.
-    pub(in crate::actors) fn claim(&self, webhook: &ParsedWebhook) -> Result<Claim, Rejection> {
+    fn claim(&self, webhook: &ParsedWebhook) -> Result<Claim, Rejection> {
         let by_key = match self.inner.auth.keys.check_key(webhook.key.as_deref()) {
             KeyCheck::Wrong => return Err(Rejection::NotAuthentic),
             KeyCheck::Current => Some(Proof::Key),
@@ -58,7 +63,7 @@ impl Orders {
             },
             (Token::Present(token), by_key) => {
                 // The token proves only its own order, so a body about another order is not authentic.
-                if webhook.said.is_ok() && webhook.in_body() != Some(token.order_id) {
+                if webhook.notification.is_ok() && webhook.in_body() != Some(token.order_id) {
                     return Err(Rejection::NotAuthentic);
                 }
                 let known = self.inner.registry.webhook_secret(token.order_id);
@@ -91,7 +96,7 @@ impl Orders {
             }
             Ok(Some(_) | None) => Err(Rejection::NotAuthentic),
             // It is not known whether the token is right.
-            Err(error) => Err(self.failed(error, record.clone()).await),
+            Err(error) => Err(self.reject_failed(error, record.clone()).await),
         }
     }
 }

@@ -14,13 +14,13 @@ use crate::domain::order::{GatewayReport, OrderId};
 
 /// Webhooks that share one answer at most; ZenoPay sends a handful of copies.
 const FOLLOWERS: usize = 32;
-/// For so long an answer serves further webhooks.
+/// How long an answer serves further webhooks.
 const FRESH: Duration = Duration::from_secs(2);
-/// Between two checks of one order that unverified webhooks lead to.
+/// The shortest time between two checks of one order that unverified webhooks cause.
 const PER_ORDER: Duration = Duration::from_secs(15);
 
-/// Ends with the report if ZenoPay says that the order is paid, and with the time. Any other report
-/// is applied.
+/// Resolves to the report if ZenoPay says "paid", and to the time of the answer. Any other report
+/// is applied by the task itself.
 pub(super) type FollowUp = Shared<BoxFuture<'static, (Option<GatewayReport>, Instant)>>;
 
 struct Recent {

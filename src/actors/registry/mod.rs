@@ -1,10 +1,9 @@
 //! The registry of active orders: one actor per order, started on first need and removed when idle.
 //!
-//! The concurrent core is `in_play.rs`, which has no actors in it; `tests/schedules` tests it in every
-//! order of steps.
+//! The concurrent core is `active_orders.rs`, which has no actors in it; `tests/schedules` tests it in
+//! every order of steps.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use actix::{Actor, Addr, Arbiter, ArbiterHandle};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -14,11 +13,11 @@ use super::order::{Admitted, Command, HandleError, Handled, OrderActor, OrderCon
 use crate::config::ActorsConfig;
 use crate::domain::order::OrderId;
 use crate::domain::people::Secret;
-use gauge::{Gauge, Permit};
-use in_play::{InPlay, Room};
+use active_orders::{ActiveOrders, Limits};
+use stats::{ActorStats, Permit};
 
-pub mod gauge;
-pub(super) mod in_play;
+pub(super) mod active_orders;
+pub mod stats;
 pub(super) mod sync;
 
 /// How many actors a message is sent to before it fails, if each of them panics.
@@ -26,7 +25,7 @@ const INCARNATIONS: u32 = 3;
 
 /// The active orders.
 pub(super) struct Registry {
-    pub in_play: InPlay<OrderId, Addr<OrderActor>, Gauge>,
+    pub orders: ActiveOrders<OrderId, Addr<OrderActor>, ActorStats>,
     arbiters: Vec<ArbiterHandle>,
     context: Arc<OrderContext>,
     pub limits: ActorsConfig,
@@ -37,12 +36,12 @@ impl Registry {
     pub fn new(context: Arc<OrderContext>, limits: ActorsConfig, arbiters: &[Arbiter]) -> Self {
         // One is being handled, the others wait.
         let mailbox = limits.mailbox_capacity.saturating_add(1);
-        let room = Room {
+        let orders = ActiveOrders::new(Limits {
             mailbox: mailbox.min(Semaphore::MAX_PERMITS),
             process: limits.in_flight_max.min(Semaphore::MAX_PERMITS),
-        };
+        });
         Self {
-            in_play: InPlay::new(room),
+            orders,
             arbiters: arbiters.iter().map(Arbiter::handle).collect(),
             context,
             limits,
@@ -63,21 +62,21 @@ impl Registry {
         // Includes the time in the mailbox.
         let span = info_span!("actor", order = %order_id.order_ref());
         for _ in 0..INCARNATIONS {
-            let place = place.take().or_else(|| self.in_play.enter());
+            let place = place.take().or_else(|| self.orders.try_enter());
             let place = place.ok_or(HandleError::Busy)?;
             let activate = || self.activate(order_id);
-            let admitted = self.in_play.admit(order_id, place, activate);
-            let (address, gauge, places) = admitted.ok_or(HandleError::Busy)?;
+            let admitted = self.orders.admit(order_id, place, activate);
+            let (address, stats, places) = admitted.ok_or(HandleError::Busy)?;
             let message = Admitted {
                 command: command.clone(),
-                permit: Permit::new(gauge, places),
+                permit: Permit::new(stats, places),
                 span: span.clone(),
             };
             if let Ok(result) = address.send(message).await {
                 return result;
             }
-            // A panic has ended this very actor; the first task that finds it replaces it.
-            if self.in_play.bury(order_id, |dead| *dead == address) {
+            // The actor panicked. The first task that notices removes it; the next send starts a new one.
+            if self.orders.remove_dead(order_id, |dead| *dead == address) {
                 error!(order = %order_id.order_ref(), "the order's actor panicked and is replaced");
                 self.context.metrics.restarts.inc();
                 self.context.metrics.order_actors.dec();
@@ -86,33 +85,24 @@ impl Registry {
         Err(HandleError::Panicked)
     }
 
-    fn activate(&self, order_id: OrderId) -> (Addr<OrderActor>, Arc<Gauge>) {
-        let gauge = Arc::new(Gauge::new());
+    fn activate(&self, order_id: OrderId) -> (Addr<OrderActor>, Arc<ActorStats>) {
+        let stats = Arc::new(ActorStats::new());
         let actor = OrderActor {
             order_id,
             context: self.context.clone(),
-            gauge: gauge.clone(),
+            stats: stats.clone(),
             known: None,
         };
         let arbiter = order_id.0.as_u128() as usize % self.arbiters.len();
         let address = OrderActor::start_in_arbiter(&self.arbiters[arbiter], move |_| actor);
         self.context.metrics.activations.inc();
         self.context.metrics.order_actors.inc();
-        (address, gauge)
-    }
-
-    /// Removes actors that have been idle long enough. A removed actor ends when its last address is
-    /// dropped, after its queued messages.
-    pub fn passivate_idle(&self) {
-        let idle = Duration::from_secs(u64::from(self.limits.idle_secs));
-        let removed = self.in_play.passivate(|gauge| gauge.is_idle_for(idle));
-        self.context.metrics.passivations.inc_by(removed as u64);
-        self.context.metrics.order_actors.sub(removed as i64);
+        (address, stats)
     }
 
     /// The order's webhook secret, if its actor is active and has read it.
     pub fn webhook_secret(&self, order_id: OrderId) -> Option<Secret> {
-        self.in_play
-            .look(order_id, |gauge, _| gauge.webhook_secret())?
+        self.orders
+            .look(order_id, |stats, _| stats.webhook_secret())?
     }
 }

@@ -144,7 +144,7 @@ impl Handler<Publish> for StatusActor {
     type Result = ();
 
     fn handle(&mut self, message: Publish, _: &mut Context<Self>) {
-        self.supervisor.spring(Task::StatusActor);
+        self.supervisor.panic_if_armed(Task::StatusActor);
         let _publishing = message.span.entered();
         let (order_id, version) = (message.payment.order_id, message.payment.version);
         let notice = Notice {

@@ -37,9 +37,9 @@ mod actor;
 mod waiters;
 mod watching;
 
-/// Shorter waits last as long as requested.
+/// Only waits of at least this length get jitter.
 const LONG: Duration = Duration::from_secs(20);
-/// By this part at most a long wait ends earlier.
+/// The largest part of a long wait that jitter removes.
 const EARLIER: f64 = 0.1;
 
 /// The handle for the rest of the program.
@@ -64,15 +64,6 @@ pub struct Answered {
     pub crowded: bool,
 }
 
-impl Answered {
-    fn seated(payment: Arc<Payment>) -> Self {
-        Self {
-            payment,
-            crowded: false,
-        }
-    }
-}
-
 impl StatusBoard {
     /// Starts the actor on an arbiter of its own, and another one when it has ended. `draining`
     /// answers all polls.
@@ -87,8 +78,8 @@ impl StatusBoard {
     ) -> Self {
         let waiters_max = waiters_max.min(Semaphore::MAX_PERMITS);
         let watched_count = Arc::new(AtomicUsize::new(0));
-        let (count, springs) = (watched_count.clone(), supervisor.clone());
-        let start = move || StatusActor::start_on(&arbiter, count.clone(), springs.clone());
+        let (count, for_actor) = (watched_count.clone(), supervisor.clone());
+        let start = move || StatusActor::start_on(&arbiter, count.clone(), for_actor.clone());
         let (address, ended) = start();
         let board = Self {
             address: Arc::new(RwLock::new(address)),
@@ -177,35 +168,27 @@ impl StatusBoard {
         since: Option<i64>,
         wait: Duration,
     ) -> Result<Option<Answered>, StoreError> {
-        let deadline = Instant::now() + spread(wait, rand::random());
-        let watching = if wait.is_zero() {
-            None
-        } else {
-            self.watch(store, order_id).await
+        let deadline = Instant::now() + with_jitter(wait, rand::random());
+        let watching = match wait {
+            Duration::ZERO => None,
+            _ => self.watch(store, order_id).await,
         };
         let Some(mut payment) = store.load_for_guest(order_id).await? else {
             return Ok(None);
         };
-        let Some(mut watching) = watching else {
-            return Ok(Some(Answered {
-                payment,
-                crowded: !wait.is_zero(),
-            }));
+        let crowded = watching.is_none() && !wait.is_zero();
+        let is_answer = match since {
+            Some(since) => i64::from(payment.version) != since,
+            None => payment.status.is_final(),
         };
-
-        let since = match since {
-            Some(since) => since,
-            None if payment.status.is_final() => return Ok(Some(Answered::seated(payment))),
-            None => i64::from(payment.version),
-        };
-        if i64::from(payment.version) == since {
+        if let Some(mut watching) = watching.filter(|_| !is_answer) {
             let newer = timeout_at(deadline, watching.newer_than(payment.version)).await;
             payment = match newer {
                 Ok(Some(newer)) => newer,
                 Ok(None) | Err(_) => read_again(store, payment).await,
             };
         }
-        Ok(Some(Answered::seated(payment)))
+        Ok(Some(Answered { payment, crowded }))
     }
 
     /// Parked polls.
@@ -238,7 +221,7 @@ async fn read_again(store: &Store, known: Arc<Payment>) -> Arc<Payment> {
 /// Polls that began together, as after a restart, would all end in one moment, come back together,
 /// and so on, minute after minute; a sale in that moment would wait for thousands of answers. So each
 /// long wait ends a little earlier, by another time.
-fn spread(wait: Duration, dice: f64) -> Duration {
+fn with_jitter(wait: Duration, dice: f64) -> Duration {
     if wait < LONG {
         wait
     } else {
@@ -252,7 +235,7 @@ mod tests {
 
     #[test]
     fn long_waits_that_begin_together_do_not_end_together() {
-        let ends = |secs, dice| spread(Duration::from_secs(secs), dice).as_secs_f64();
+        let ends = |secs, dice| with_jitter(Duration::from_secs(secs), dice).as_secs_f64();
 
         assert_eq!((ends(55, 0.0), ends(55, 1.0)), (55.0, 49.5));
         assert_eq!((ends(20, 0.5), ends(19, 0.5)), (19.0, 19.0));

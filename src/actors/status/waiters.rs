@@ -57,7 +57,7 @@ impl<K: Copy + Eq + Hash, N> WaiterTable<K, N> {
         }
     }
 
-    /// Passes on that another process has announced this version. It does not count as published: a
+    /// Notifies waiters of an announced version. It does not count as published: a
     /// version that was never committed costs each waiter a read, and hides no later version.
     pub fn nudge(&mut self, order: K, version: i32, nudge: N) {
         if let Some(watched) = self.watched.get(&order)

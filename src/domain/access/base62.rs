@@ -1,6 +1,6 @@
 //! 128 bits in 22 letters and digits, for the end of a link in an SMS.
 
-/// Letters and digits, which no program takes for the end of a link.
+/// Letters and digits only, so that no program cuts the link short.
 const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 /// 62 to this power is more than 2 to the 128.
 const CHARS: usize = 22;

@@ -51,7 +51,7 @@ pub fn sms_link(order_id: OrderId, token: Option<&OwnerToken>, links: &str) -> S
     }
 }
 
-/// Keeps this hash apart from any other that is made of an order id.
+/// Separates this hash from any other hash of an order id.
 const PURPOSE: &[u8] = b"malipo state page\n";
 
 /// The last part of the link: the order's `ref`, a dash, and 22 letters and digits.

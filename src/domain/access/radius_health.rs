@@ -11,7 +11,7 @@ const IN_A_ROW: u32 = 2;
 
 /// The result of a test log-in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, VariantArray)]
-#[strum(serialize_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum ProofResult {
     /// FreeRADIUS lets the voucher in.
     Accepted,
@@ -21,16 +21,6 @@ pub enum ProofResult {
     NoAnswer,
     /// The answer has no valid Message-Authenticator, or another secret.
     Unsealed,
-}
-
-impl ProofResult {
-    /// All of them.
-    pub const ALL: &[Self] = Self::VARIANTS;
-
-    /// The word for it in metrics.
-    pub fn as_str(self) -> &'static str {
-        self.into()
-    }
 }
 
 /// What is wrong with FreeRADIUS.

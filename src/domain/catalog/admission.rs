@@ -41,16 +41,10 @@ pub struct History {
 /// Why no prompt may be sent now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// The phone is ringing.
-    PromptOpen {
-        /// Seconds until the prompt no longer counts as open.
-        retry_after_secs: u64,
-    },
-    /// A limit is reached.
-    RateLimited {
-        /// Seconds until there is room again.
-        retry_after_secs: u64,
-    },
+    /// The phone is ringing. The seconds until the prompt no longer counts as open.
+    PromptOpen(u64),
+    /// A limit is reached. The seconds until there is room again.
+    RateLimited(u64),
 }
 
 /// Decides whether one more prompt may be sent.
@@ -67,14 +61,11 @@ pub fn admit(
         && ringing == Ringing::Once
         && now - opened < limits.resume
     {
-        return Err(Refusal::PromptOpen {
-            retry_after_secs: secs_until(opened + limits.resume, now),
-        });
+        let secs = secs_until(opened + limits.resume, now);
+        return Err(Refusal::PromptOpen(secs));
     }
     if history.last_second >= u64::from(limits.prompts_per_sec) {
-        return Err(Refusal::RateLimited {
-            retry_after_secs: 1,
-        });
+        return Err(Refusal::RateLimited(1));
     }
     room(&history.prompts, TEN_MINUTES, limits.prompts_per_phone, now)?;
     room(&history.unpaid, DAY, limits.unpaid_per_phone_day, now)
@@ -92,9 +83,7 @@ fn room(
         // There is room once `over + 1` more have left the window.
         Some(over) => {
             let frees = recent.get(over).map_or(now, |at| **at + window);
-            Err(Refusal::RateLimited {
-                retry_after_secs: secs_until(frees, now),
-            })
+            Err(Refusal::RateLimited(secs_until(frees, now)))
         }
     }
 }
@@ -129,12 +118,7 @@ mod tests {
         let again = admit(&history, Ringing::Again, LIMITS, at(30));
         let late = admit(&history, Ringing::Once, LIMITS, at(90));
 
-        assert_eq!(
-            early,
-            Err(Refusal::PromptOpen {
-                retry_after_secs: 61
-            })
-        );
+        assert_eq!(early, Err(Refusal::PromptOpen(61)));
         assert_eq!((again, late), (Ok(()), Ok(())));
     }
 
@@ -147,9 +131,7 @@ mod tests {
 
         assert_eq!(
             admit(&history, Ringing::Once, LIMITS, at(300)),
-            Err(Refusal::RateLimited {
-                retry_after_secs: 301
-            })
+            Err(Refusal::RateLimited(301))
         );
         assert_eq!(admit(&history, Ringing::Once, LIMITS, at(600)), Ok(()));
     }
@@ -173,9 +155,7 @@ mod tests {
         );
         assert_eq!(
             admit(&crowd, Ringing::Again, LIMITS, at(0)),
-            Err(Refusal::RateLimited {
-                retry_after_secs: 1
-            })
+            Err(Refusal::RateLimited(1))
         );
     }
 }

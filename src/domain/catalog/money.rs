@@ -23,7 +23,7 @@ impl Tzs {
         if whole.is_empty() || !whole.bytes().all(|digit| digit.is_ascii_digit()) || !is_whole {
             return None;
         }
-        // Fifteen digits are more than all the money in the country.
+        // No real amount has more than fifteen digits.
         (whole.len() <= 15).then(|| whole.parse().ok().map(Self))?
     }
 }

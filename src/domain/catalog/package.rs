@@ -1,5 +1,6 @@
 //! What is sold.
 
+use chrono::TimeDelta;
 use strum::{EnumString, IntoStaticStr};
 
 use super::Tzs;
@@ -52,6 +53,11 @@ pub struct Terms {
 }
 
 impl Terms {
+    /// How long it lasts.
+    pub fn duration(&self) -> TimeDelta {
+        TimeDelta::minutes(i64::from(self.duration_minutes))
+    }
+
     /// The name in the reader's language.
     pub fn name(&self, language: Language) -> &str {
         language.pick(&self.name_sw, &self.name_en)

@@ -11,7 +11,7 @@ use chrono::{DateTime, TimeDelta, TimeZone, Utc};
 use super::access::RadiusTrouble;
 use super::outbox_hold::OutboxHold;
 
-/// Half a second for what usually takes a few milliseconds: guests begin to notice.
+/// A sale usually takes a few milliseconds; after half a second guests notice it.
 const SLOW_MS: f64 = 500.0;
 /// So slow that webhooks run into their deadline of five seconds.
 const VERY_SLOW_MS: f64 = 2_000.0;
@@ -19,9 +19,9 @@ const VERY_SLOW_MS: f64 = 2_000.0;
 const STUCK: TimeDelta = TimeDelta::seconds(5);
 /// SMS that wait for longer are failing, whatever the reason.
 const SMS_LATE: TimeDelta = TimeDelta::seconds(120);
-/// The reconciler runs every few seconds; after this long it has stopped.
+/// The reconciler runs every few seconds; after this long without a run it has stopped.
 const RECONCILER_LATE: TimeDelta = TimeDelta::seconds(120);
-/// A task that failed longer ago is taken to run again.
+/// A task whose last failure is older counts as running again.
 const FAILED_LATELY: TimeDelta = TimeDelta::minutes(15);
 
 /// How bad it is.
@@ -194,9 +194,8 @@ fn held_back(readings: &Readings, moment: Moment) -> Option<Alert> {
 }
 
 fn sms_failing(readings: &Readings, now: DateTime<Utc>, moment: Moment) -> Option<Alert> {
-    let late = readings
-        .sms_waiting_since
-        .filter(|at| now - *at >= SMS_LATE);
+    let waiting = readings.sms_waiting_since;
+    let late = waiting.filter(|at| now - *at >= SMS_LATE);
     let failing = readings.sms_failing_since.or(late);
     let since = moment(failing.filter(|_| readings.outbox_hold.is_none())?);
     wrong(format!("SMS failing since {since}"))

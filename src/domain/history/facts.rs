@@ -187,7 +187,6 @@ pub struct Remarked {
 /// What an operator did, as in the audit log.
 #[derive(Clone)]
 pub struct Act {
-    /// When.
     pub at: DateTime<Utc>,
     /// The operator's name.
     pub operator: String,

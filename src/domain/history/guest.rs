@@ -15,7 +15,7 @@ impl Narrator<'_> {
             self.numbered(text.created_at, "sms", queued, Some(text.id));
             if let Some(at) = text.sent_at {
                 let by = text.provider.as_deref().unwrap_or("the provider");
-                let summary = format!("SMS {kind} is taken by {by}, state {state}");
+                let summary = format!("SMS {kind} is accepted by {by}, state {state}");
                 self.numbered(at, "sms", summary, Some(text.id));
             }
             if let Some(receipt) = &text.receipt {
@@ -58,7 +58,7 @@ impl Narrator<'_> {
                 format!("a request to end the session is queued for router {router} ({reason})");
             self.line(disconnect.created_at, "disconnect", asked);
             if let Some(at) = disconnect.sent_at {
-                let result = disconnect.result.as_deref().unwrap_or("no word");
+                let result = disconnect.result.as_deref().unwrap_or("no result recorded");
                 let summary = format!("router {router} has ended the session: {result}");
                 self.line(at, "disconnect", summary);
             } else if let Some(error) = self.masked(disconnect.last_error.as_ref()) {

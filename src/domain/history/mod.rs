@@ -113,7 +113,7 @@ impl Narrator<'_> {
             let (kind, asked) = if call.is_push {
                 ("push", "ZenoPay is asked to ring the phone")
             } else {
-                ("gateway_call", "ZenoPay is asked what is true")
+                ("gateway_call", "status check")
             };
             let (answer, took) = (self.mask.text(&call.answer), millis(call.duration_ms));
             let detail = optional(" (", self.masked(call.detail.as_ref()), ")");
@@ -170,11 +170,11 @@ impl Narrator<'_> {
         let late = payment.confirmed_at > Some(payment.deadline_at);
         let expired = payment.status == Status::Expired && payment.deadline_at <= now;
         if expired || late {
-            let summary = "not paid in time; ZenoPay is asked on";
+            let summary = "not paid in time; status checks continue";
             self.line(payment.deadline_at, "deadline", summary);
         }
         if self.history.is_cut {
-            let summary = "there is more than is told here: only the newest lines";
+            let summary = "incomplete: only the newest entries of each kind are shown";
             self.line(payment.created_at, "note", summary);
         }
     }

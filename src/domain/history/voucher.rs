@@ -35,28 +35,21 @@ impl Narrator<'_> {
         self.former_codes();
         let (rows, group) = (self.history.radius, &payment.terms.code);
         if voucher.revoked_at.is_none() && rows == 0 {
-            let summary = format!("RADIUS user {code} is missing: FreeRADIUS lets nobody in");
+            let summary = format!("RADIUS user {code} is missing: the voucher cannot log in");
             self.line(voucher.issued_at, "alert", summary);
         } else {
             let summary = format!("RADIUS user {code} is written, group {group}");
             self.line(voucher.issued_at, "radius", summary);
         }
         if let Some(at) = voucher.revoked_at {
-            let why = self
-                .history
-                .revoked_reason
-                .as_deref()
-                .unwrap_or("no reason");
+            let reason = self.history.revoked_reason.as_deref();
+            let why = self.mask.text(reason.unwrap_or("no reason"));
             let (kind, left) = match rows {
                 0 => ("revoked", "its RADIUS user is gone".to_owned()),
                 rows => ("alert", format!("but {rows} RADIUS rows still let it in")),
             };
-            let why = self.mask.text(why);
-            self.line(
-                at,
-                kind,
-                format!("voucher {code} is revoked ({why}); {left}"),
-            );
+            let summary = format!("voucher {code} is revoked ({why}); {left}");
+            self.line(at, kind, summary);
         }
     }
 
@@ -93,5 +86,5 @@ fn paid(payment: &Payment) -> String {
     if paid == price {
         return String::new();
     }
-    format!(" for {paid} TZS, the price being {price} TZS")
+    format!(" for {paid} TZS (price: {price} TZS)")
 }

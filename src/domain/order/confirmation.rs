@@ -4,10 +4,10 @@
 //! Each sale is checked once. The result is kept for disputes and does not raise the version,
 //! because the guest's document does not show it.
 
-use super::{Decision, Effect, Facts, GatewayReport, Outcome, Payment, Status, Word};
+use super::{Decision, Effect, Facts, GatewayReport, Outcome, Payment, Word};
 
 /// Extends a decision about a report that is the answer of a status check: it also confirms a sale.
-pub(super) fn asked(
+pub(super) fn confirmed_by_check(
     payment: &Payment,
     report: &GatewayReport,
     mut decision: Decision,
@@ -17,12 +17,12 @@ pub(super) fn asked(
         sale.payment.gateway_confirmed_at = Some(facts.now);
         sale.payment.due_at = None;
     }
-    if awaits_confirmation(payment) && report.word == Word::Paid {
-        // The sale stays as it is. `decision` has an alert for each difference. The amount that the order
-        // was sold for was alerted at the sale, so it is not alerted again.
+    if payment.awaits_confirmation() && report.word == Word::Paid {
+        // The sale stays as it is. `decision` has an alert for each difference. The amount that the
+        // order was sold for was alerted at the sale, so it is not alerted again.
         let known = payment.gateway.paid_amount;
         let is_known = known.is_some() && known == report.paid_amount();
-        if is_known && !payment.names_another_reference(report) {
+        if is_known && payment.other_reference(report).is_none() {
             decision.remarks.clear();
         }
         let mut confirmed = payment.clone();
@@ -35,17 +35,13 @@ pub(super) fn asked(
 }
 
 /// Decides about a sale that status checks over days have not confirmed.
-pub(super) fn given_up(payment: &Payment) -> Decision {
+pub(super) fn never_confirmed(payment: &Payment) -> Decision {
     let stale = Decision::keep(Outcome::Stale);
-    if !awaits_confirmation(payment) {
+    if !payment.awaits_confirmation() {
         return stale;
     }
     stale.alert(
         "not_confirmed",
         "sold days ago, and ZenoPay still does not say that it was paid",
     )
-}
-
-fn awaits_confirmation(payment: &Payment) -> bool {
-    payment.status == Status::Completed && payment.gateway_confirmed_at.is_none()
 }

@@ -6,7 +6,7 @@
 //! There is one way to become COMPLETED: [`Effect::Sell`].
 
 use super::{
-    Decision, Effect, Evidence, Facts, FailureReason, GatewayReport, Level, OperatorAct, Outcome,
+    Decision, Effect, Evidence, Facts, FailureReason, GatewayReport, Level, OrderAct, Outcome,
     Payment, Remark, Sale, Status, Tender, Word, confirmation, reissue,
 };
 use crate::domain::pacing::check_schedule;
@@ -21,24 +21,26 @@ pub fn decide(payment: &Payment, evidence: &Evidence, facts: &Facts) -> Decision
         }
         Evidence::Gateway(report) => reported(payment, report, facts),
         Evidence::OrderStatus(report) => {
-            confirmation::asked(payment, report, reported(payment, report, facts), facts)
+            let decision = reported(payment, report, facts);
+            confirmation::confirmed_by_check(payment, report, decision, facts)
         }
-        Evidence::PushRefused { reason } => push_refused(payment, reason, facts),
+        Evidence::PushRefused(reason) => push_refused(payment, reason, facts),
         Evidence::PushUnknown => push_unknown(payment, facts),
         // An unconfirmed claim says nothing about the money.
         Evidence::Unconfirmed => Decision::keep(Outcome::Unconfirmed),
-        Evidence::NeverConfirmed => confirmation::given_up(payment),
+        Evidence::NeverConfirmed => confirmation::never_confirmed(payment),
         Evidence::Deadline => deadline(payment, facts),
-        Evidence::Operator(act) => operator(payment, act, facts),
+        Evidence::Operator(act, reason) => operator(payment, *act, reason, facts),
         Evidence::Reissue(request) => reissue::replace(payment, request, facts),
     }
 }
 
 fn reported(payment: &Payment, report: &GatewayReport, facts: &Facts) -> Decision {
+    let not_paid = |to, outcome| not_paid(payment, report, facts, to, outcome);
     match report.word {
         Word::Paid => paid(payment, report, facts),
-        Word::Failed => refused(payment, report, facts, Status::Failed),
-        Word::Cancelled => refused(payment, report, facts, Status::Cancelled),
+        Word::Failed => not_paid(Status::Failed, Outcome::Failed),
+        Word::Cancelled => not_paid(Status::Cancelled, Outcome::Cancelled),
         Word::InProgress => in_progress(payment, report),
         Word::Unknown => unknown_word(payment, report),
     }
@@ -71,14 +73,12 @@ fn paid(payment: &Payment, report: &GatewayReport, facts: &Facts) -> Decision {
 
 fn paid_again(payment: &Payment, report: &GatewayReport) -> Decision {
     let mut duplicate = Decision::keep(Outcome::Duplicate);
-    if payment.names_another_reference(report) {
-        let known = |reference: &Option<String>| reference.clone().unwrap_or_default();
-        let (first, second) = (known(&payment.gateway.reference), known(&report.reference));
+    if let Some((first, second)) = payment.other_reference(report) {
         let text = format!(
             "paid again under another reference, {second} after {first}: the guest may have been charged twice"
         );
         let mut remark = Remark::new(Level::Alert, "second_charge", text);
-        remark.reference = Some(second);
+        remark.reference = Some(second.to_owned());
         duplicate.remarks.push(remark);
         return duplicate;
     }
@@ -95,11 +95,13 @@ fn paid_again(payment: &Payment, report: &GatewayReport) -> Decision {
     }
 }
 
-fn refused(payment: &Payment, report: &GatewayReport, facts: &Facts, to: Status) -> Decision {
-    let outcome = match to {
-        Status::Cancelled => Outcome::Cancelled,
-        _ => Outcome::Failed,
-    };
+fn not_paid(
+    payment: &Payment,
+    report: &GatewayReport,
+    facts: &Facts,
+    to: Status,
+    outcome: Outcome,
+) -> Decision {
     match payment.status {
         Status::Pending | Status::Expired => {
             let reason = FailureReason::of_gateway_word(&report.raw_word);
@@ -123,34 +125,22 @@ fn refused(payment: &Payment, report: &GatewayReport, facts: &Facts, to: Status)
 }
 
 fn in_progress(payment: &Payment, report: &GatewayReport) -> Decision {
-    match payment.status {
-        Status::Pending | Status::Expired => Decision::keep(Outcome::Pending).note(
-            "in_progress",
-            format!("ZenoPay says {}", report.raw_word.trim()),
-        ),
-        Status::Failed
-        | Status::Cancelled
-        | Status::Held
-        | Status::Completed
-        | Status::Refunded => Decision::keep(Outcome::Stale),
+    if !payment.status.awaits_money() {
+        return Decision::keep(Outcome::Stale);
     }
+    let text = format!("ZenoPay says {}", report.raw_word.trim());
+    Decision::keep(Outcome::Pending).note("in_progress", text)
 }
 
 fn unknown_word(payment: &Payment, report: &GatewayReport) -> Decision {
-    let alert = |decision: Decision| {
-        let word: String = report.raw_word.trim().chars().take(60).collect();
-        decision.alert(
-            "unknown_word",
-            format!("ZenoPay sent a word we do not know: {word:?}"),
-        )
+    let outcome = match payment.status {
+        Status::Pending | Status::Expired => Outcome::Pending,
+        Status::Failed | Status::Cancelled | Status::Held | Status::Completed => Outcome::Stale,
+        Status::Refunded => return Decision::keep(Outcome::Stale),
     };
-    match payment.status {
-        Status::Pending | Status::Expired => alert(Decision::keep(Outcome::Pending)),
-        Status::Failed | Status::Cancelled | Status::Held | Status::Completed => {
-            alert(Decision::keep(Outcome::Stale))
-        }
-        Status::Refunded => Decision::keep(Outcome::Stale),
-    }
+    let word: String = report.raw_word.trim().chars().take(60).collect();
+    let text = format!("ZenoPay sent an unknown status: {word:?}");
+    Decision::keep(outcome).alert("unknown_word", text)
 }
 
 fn push_refused(payment: &Payment, reason: &str, facts: &Facts) -> Decision {
@@ -170,71 +160,43 @@ fn push_refused(payment: &Payment, reason: &str, facts: &Facts) -> Decision {
 }
 
 fn push_unknown(payment: &Payment, facts: &Facts) -> Decision {
-    match payment.status {
-        // Never pushed again, because the phone may be ringing; the status is checked instead.
-        Status::Pending => Decision::of(
-            Outcome::Pending,
-            Effect::Ask(check_schedule::ask_soon(facts.now)),
-        )
-        .note(
-            "push_unknown",
-            "no clear answer to the push; ZenoPay is asked",
-        ),
-        Status::Failed
-        | Status::Cancelled
-        | Status::Expired
-        | Status::Held
-        | Status::Completed
-        | Status::Refunded => Decision::keep(Outcome::Stale),
+    if payment.status != Status::Pending {
+        return Decision::keep(Outcome::Stale);
     }
+    // Never pushed again, because the phone may be ringing; the status is checked instead.
+    let check = Effect::Ask(check_schedule::ask_soon(facts.now));
+    let text = "no clear answer to the push; its status is checked";
+    Decision::of(Outcome::Pending, check).note("push_unknown", text)
 }
 
 fn deadline(payment: &Payment, facts: &Facts) -> Decision {
-    match payment.status {
-        Status::Pending => {
-            let why = (FailureReason::Expired, None);
-            fail(payment, Status::Expired, Outcome::Expired, why, facts)
-        }
-        Status::Failed
-        | Status::Cancelled
-        | Status::Expired
-        | Status::Held
-        | Status::Completed
-        | Status::Refunded => Decision::keep(Outcome::Stale),
+    if payment.status != Status::Pending {
+        return Decision::keep(Outcome::Stale);
     }
+    let why = (FailureReason::Expired, None);
+    fail(payment, Status::Expired, Outcome::Expired, why, facts)
 }
 
-fn operator(payment: &Payment, act: &OperatorAct, facts: &Facts) -> Decision {
-    match (act, payment.status) {
-        (OperatorAct::Release { .. }, Status::Held) => release(payment, facts),
-        (OperatorAct::Refuse { reason }, Status::Held) => {
-            let note = format!(
-                "refused: {}; nothing was sold, and the owner pays it back",
-                what_came_in(payment)
-            );
+fn operator(payment: &Payment, act: OrderAct, reason: &Personal, facts: &Facts) -> Decision {
+    match (payment.status, act) {
+        (Status::Held, OrderAct::Release) => release(payment, facts),
+        (Status::Held, OrderAct::Refuse) => {
+            let received = describe_received(payment);
+            let note = format!("refused: {received}; nothing was sold, and the owner pays it back");
             refund(payment, Outcome::Refused, reason, facts).note("refused", note)
         }
-        (OperatorAct::Refund { reason }, Status::Completed) => {
+        (Status::Completed, OrderAct::Refund) => {
             let note = format!("refunded: {} TZS", payment.came_in());
             refund(payment, Outcome::Refunded, reason, facts).note("refunded", note)
         }
-        (OperatorAct::Revoke { .. }, Status::Completed) => revoke(payment, facts),
-        (OperatorAct::Refund { .. } | OperatorAct::Revoke { .. }, Status::Refunded) => {
+        (Status::Completed, OrderAct::Revoke) => revoke(payment, facts),
+        (Status::Refunded, OrderAct::Refund | OrderAct::Revoke) => {
             Decision::keep(Outcome::Duplicate)
         }
-        (
-            OperatorAct::Release { .. }
-            | OperatorAct::Refuse { .. }
-            | OperatorAct::Refund { .. }
-            | OperatorAct::Revoke { .. },
-            Status::Pending
-            | Status::Completed
-            | Status::Failed
-            | Status::Cancelled
-            | Status::Expired
-            | Status::Held
-            | Status::Refunded,
-        ) => Decision::of(Outcome::Stale, Effect::Refuse),
+        (Status::Held | Status::Completed | Status::Refunded, _)
+        | (Status::Pending | Status::Failed | Status::Cancelled | Status::Expired, _) => {
+            Decision::of(Outcome::Stale, Effect::Refuse)
+        }
     }
 }
 
@@ -245,12 +207,12 @@ fn sell(payment: &Payment, report: &GatewayReport, facts: &Facts) -> Decision {
 
 fn release(payment: &Payment, facts: &Facts) -> Decision {
     let sale = Sale::of(payment, None, facts);
-    let note = format!("released: {}, and it is sold", what_came_in(payment));
+    let note = format!("released: {}, and it is sold", describe_received(payment));
     Decision::of(Outcome::Released, Effect::Sell(Box::new(sale))).note("released", note)
 }
 
-/// What came in for a held order, for the timeline.
-fn what_came_in(payment: &Payment) -> String {
+/// The money received for a held order, for the timeline.
+fn describe_received(payment: &Payment) -> String {
     match payment.gateway.paid_amount {
         Some(paid) => format!("{paid} TZS was paid of {}", payment.amount),
         None => format!("what was paid does not fit the price of {}", payment.amount),
@@ -283,22 +245,20 @@ fn fail(
     let mut failed = payment.next(to);
     failed.failure_reason = Some(why.0);
     failed.gateway_word = why.1;
-    failed.due_at = match to {
+    failed.due_at = None;
+    if to == Status::Expired {
         // Money may still come: the prompt cannot be withdrawn.
-        Status::Expired => {
-            check_schedule::next_ask(payment.order_id, payment.created_at, facts.now)
-        }
-        _ => None,
-    };
+        failed.due_at = check_schedule::next_ask(payment.order_id, payment.created_at, facts.now);
+    }
     Decision::of(outcome, Effect::Fail(Box::new(failed)))
 }
 
-fn refund(payment: &Payment, outcome: Outcome, typed: &str, facts: &Facts) -> Decision {
+fn refund(payment: &Payment, outcome: Outcome, reason: &Personal, facts: &Facts) -> Decision {
     let mut refunded = payment.next(Status::Refunded);
     refunded.due_at = None;
     refunded.refunded_at = Some(facts.now);
     refunded.failure_reason = Some(FailureReason::Refunded);
-    refunded.operator_reason = Some(Personal::new(typed));
+    refunded.operator_reason = Some(reason.clone());
     if let Some(voucher) = &mut refunded.voucher {
         // Keeps the time of an earlier revocation.
         voucher.revoked_at = voucher.revoked_at.or(Some(facts.now));

@@ -1,7 +1,5 @@
 //! What we know about a payment, from any source. It is trusted: proofs are checked before.
 
-use std::fmt;
-
 use chrono::TimeDelta;
 use strum::IntoStaticStr;
 
@@ -80,50 +78,29 @@ impl GatewayReport {
 
     /// Whether a webhook with this report needs a status check, because its amount cannot be read.
     pub fn needs_confirmation(&self) -> bool {
-        match &self.amount {
-            ReportedAmount::Unreadable(_) => self.word == Word::Paid,
-            ReportedAmount::Absent | ReportedAmount::Whole(_) => false,
-        }
+        self.word == Word::Paid && matches!(self.amount, ReportedAmount::Unreadable(_))
     }
 }
 
-/// What an operator decides about an order or its voucher. `Debug` hides the reason, which may
-/// name a guest.
-#[derive(Clone, PartialEq, Eq, IntoStaticStr)]
-pub enum OperatorAct {
+/// What an operator decides about an order or its voucher. Its word is the action in the audit log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "lowercase")]
+pub enum OrderAct {
     /// A held order is completed after all.
-    Release {
-        /// Why, in the operator's words.
-        reason: String,
-    },
+    Release,
     /// A held order is not completed; the owner pays back.
-    Refuse {
-        /// Why, in the operator's words.
-        reason: String,
-    },
+    Refuse,
     /// The owner has paid back a completed order.
-    Refund {
-        /// Why, in the operator's words.
-        reason: String,
-    },
+    Refund,
     /// The voucher of a completed order must not work any more.
-    Revoke {
-        /// Why, in the operator's words.
-        reason: String,
-    },
+    Revoke,
 }
 
-impl fmt::Debug for OperatorAct {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}(hidden)", <&str>::from(self))
-    }
-}
+/// How often an owner may have a code replaced within [`REISSUE_WINDOW`].
+pub const REISSUES_PER_DAY: u32 = 3;
 
-/// How often an owner may have a code replaced within [`A_DAY`].
-pub const MOST: u32 = 3;
-
-/// For how long a replaced code counts against [`MOST`].
-pub const A_DAY: TimeDelta = TimeDelta::days(1);
+/// For how long a replaced code counts against [`REISSUES_PER_DAY`].
+pub const REISSUE_WINDOW: TimeDelta = TimeDelta::days(1);
 
 /// The party that requests a new code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -158,8 +135,8 @@ pub struct Replaced {
 
 impl Replaced {
     /// Whether the limit of a day is reached.
-    pub fn is_enough(self) -> bool {
-        self.lately >= MOST
+    pub fn is_at_limit(self) -> bool {
+        self.lately >= REISSUES_PER_DAY
     }
 }
 
@@ -170,11 +147,8 @@ pub enum Evidence {
     Gateway(GatewayReport),
     /// The answer of a status check. Unlike a webhook it also confirms a sale.
     OrderStatus(GatewayReport),
-    /// ZenoPay refused to push: the guest's phone never rang.
-    PushRefused {
-        /// In ZenoPay's words.
-        reason: String,
-    },
+    /// ZenoPay refused to push, in its own words: the guest's phone never rang.
+    PushRefused(String),
     /// A time-out or a 5xx: it is not known whether the phone rings.
     PushUnknown,
     /// A status check for a webhook had no answer.
@@ -183,8 +157,8 @@ pub enum Evidence {
     NeverConfirmed,
     /// The order is older than `orders.expire_after_secs`.
     Deadline,
-    /// An operator acts.
-    Operator(OperatorAct),
+    /// An operator acts, for this reason.
+    Operator(OrderAct, Personal),
     /// The owner, or an operator, requests a new code for the voucher.
     Reissue(ReissueInput),
 }
@@ -192,17 +166,8 @@ pub enum Evidence {
 impl Evidence {
     /// Whether a status check has not said "paid".
     pub fn is_unconfirmed(&self) -> bool {
-        match self {
-            Self::OrderStatus(report) => report.word != Word::Paid,
-            Self::Unconfirmed => true,
-            Self::Gateway(_)
-            | Self::PushRefused { .. }
-            | Self::PushUnknown
-            | Self::NeverConfirmed
-            | Self::Deadline
-            | Self::Operator(_)
-            | Self::Reissue(_) => false,
-        }
+        matches!(self, Self::Unconfirmed)
+            || matches!(self, Self::OrderStatus(report) if report.word != Word::Paid)
     }
 }
 

@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_word_of_an_act_is_none_of_a_delivery() {
+    fn only_outcomes_of_deliveries_are_read_as_such() {
         for &outcome in Outcome::VARIANTS {
             let is_of_deliveries = Outcome::OF_DELIVERIES.contains(&outcome);
             let read = Outcome::of_delivery(outcome.as_str());
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gateways_words_become_ours() {
+    fn a_gateways_word_becomes_a_failure_reason() {
         for (word, reason) in [
             ("INSUFFICIENT_FUNDS", FailureReason::NoFunds),
             ("INSUFFICIENT_BALANCE", FailureReason::NoFunds),

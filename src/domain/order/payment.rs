@@ -220,12 +220,16 @@ impl Payment {
         self.processed_at.is_some()
     }
 
-    /// Whether a report has another reference than the known one: a second payment.
-    pub fn names_another_reference(&self, report: &GatewayReport) -> bool {
-        match (&self.gateway.reference, &report.reference) {
-            (Some(known), Some(new)) => known != new,
-            _ => false,
-        }
+    /// Whether it is sold, and no status check has confirmed yet that it was paid.
+    pub fn awaits_confirmation(&self) -> bool {
+        self.status == Status::Completed && self.gateway_confirmed_at.is_none()
+    }
+
+    /// The known reference and the one in a report, if they differ: a second payment.
+    pub fn other_reference<'a>(&'a self, report: &'a GatewayReport) -> Option<(&'a str, &'a str)> {
+        let known = self.gateway.reference.as_deref()?;
+        let new = report.reference.as_deref()?;
+        (known != new).then_some((known, new))
     }
 
     /// The same order one version later.

@@ -1,6 +1,6 @@
 //! Everything that a sale or a new code writes, computed before a transaction begins.
 
-use chrono::{DateTime, Datelike, FixedOffset, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, FixedOffset, Utc};
 
 use super::{GatewayReport, Payment, Status};
 use crate::domain::access::{Voucher, VoucherCode, sms_link};
@@ -27,21 +27,10 @@ pub struct Facts {
 /// once, so that no two invoices share one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invoice {
-    /// As in `INV-2026-0000017`.
+    /// As in `INV-2026-0000017`, with the year in the shop's time.
     pub number: String,
     /// When it was issued: the commit of the sale.
     pub issued_at: DateTime<Utc>,
-}
-
-impl Invoice {
-    /// The invoice of a payment, with the year in the shop's time.
-    pub fn of(payment_id: i64, now: DateTime<Utc>, shop_time: FixedOffset) -> Self {
-        let year = now.with_timezone(&shop_time).year();
-        Self {
-            number: format!("INV-{year}-{payment_id:07}"),
-            issued_at: now,
-        }
-    }
 }
 
 /// An SMS to the guest.
@@ -91,7 +80,11 @@ impl Sale {
     /// Computes the sale of `payment`. `report` is ZenoPay's; there is none if an operator releases a
     /// held order.
     pub fn of(payment: &Payment, report: Option<&GatewayReport>, facts: &Facts) -> Self {
-        let expires_at = expires_at(payment, facts.now);
+        // Counted from the commit and not from the order, so that a late webhook costs the guest no time.
+        let expires_at = match payment.terms.validity {
+            Validity::Purchase => Some(facts.now + payment.terms.duration()),
+            Validity::FirstLogin => None,
+        };
         let mut sold = payment.next(Status::Completed);
         if let Some(report) = report {
             sold.gateway = payment.gateway.updated_by(report);
@@ -109,9 +102,14 @@ impl Sale {
             revoked_at: None,
         });
         let sms = Sms::of("voucher".to_owned(), Occasion::Sale, &sold, facts);
+        let year = facts.now.with_timezone(&facts.shop_time).year();
+        let invoice = Invoice {
+            number: format!("INV-{year}-{:07}", payment.id),
+            issued_at: facts.now,
+        };
         Self {
             payment: sold,
-            invoice: Invoice::of(payment.id, facts.now, facts.shop_time),
+            invoice,
             sms,
         }
     }
@@ -126,16 +124,6 @@ pub struct Replacement {
     pub old: VoucherCode,
     /// The message to the guest.
     pub sms: Sms,
-}
-
-/// Counted from the commit and not from the order, so that a late webhook costs the guest no time.
-fn expires_at(payment: &Payment, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-    match payment.terms.validity {
-        Validity::Purchase => {
-            Some(now + TimeDelta::minutes(i64::from(payment.terms.duration_minutes)))
-        }
-        Validity::FirstLogin => None,
-    }
 }
 
 #[cfg(test)]

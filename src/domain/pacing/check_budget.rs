@@ -39,23 +39,23 @@ impl Turns {
 
 /// The status checks that may be made.
 #[derive(Clone, Debug)]
-pub struct AskBudget {
+pub struct CheckBudget {
     overdue: TokenBucket,
     shared: TokenBucket,
-    hints: TokenBucket,
+    unverified: TokenBucket,
     /// Whether the next turn is for the longest overdue. The two halves alternate while
     /// both have tokens, also when a slow ZenoPay allows few checks.
     overdue_is_next: bool,
 }
 
-impl AskBudget {
+impl CheckBudget {
     /// A budget with the checks of one second saved up.
-    pub fn new(asks_per_sec: u32, now: Instant) -> Self {
-        let all = f64::from(asks_per_sec);
+    pub fn new(checks_per_sec: u32, now: Instant) -> Self {
+        let all = f64::from(checks_per_sec);
         Self {
             overdue: TokenBucket::new(all / 2.0, now),
             shared: TokenBucket::new(all / 2.0, now),
-            hints: TokenBucket::new(all / 4.0, now),
+            unverified: TokenBucket::new(all / 4.0, now),
             overdue_is_next: true,
         }
     }
@@ -96,8 +96,8 @@ impl AskBudget {
 
     /// Takes a check for an unverified webhook; `false` when these have used their share. It comes
     /// before an urgent order's turn, because otherwise a backlog would leave nothing for it.
-    pub fn admits_hint(&mut self, now: Instant) -> bool {
-        let admitted = !self.shared.is_in_debt(now) && self.hints.take_up_to(1, now) == 1;
+    pub fn admits_unverified(&mut self, now: Instant) -> bool {
+        let admitted = !self.shared.is_in_debt(now) && self.unverified.take_up_to(1, now) == 1;
         if admitted {
             self.shared.spend(now);
         }
@@ -118,21 +118,21 @@ mod tests {
     struct Minute {
         overdue: usize,
         urgent: usize,
-        hints: usize,
+        unverified: usize,
     }
 
-    fn a_minute(asks_per_sec: u32, mut each: impl FnMut(&mut AskBudget, Instant)) -> Minute {
+    fn a_minute(checks_per_sec: u32, mut each: impl FnMut(&mut CheckBudget, Instant)) -> Minute {
         let begin = Instant::now();
-        let mut budget = AskBudget::new(asks_per_sec, begin);
+        let mut budget = CheckBudget::new(checks_per_sec, begin);
         let mut minute = Minute {
             overdue: 0,
             urgent: 0,
-            hints: 0,
+            unverified: 0,
         };
         for step in 0..6_000 {
             let now = begin + Duration::from_millis(step * 10);
             each(&mut budget, now);
-            minute.hints += usize::from(budget.admits_hint(now));
+            minute.unverified += usize::from(budget.admits_unverified(now));
             let turns = budget.take_turns(8, now);
             minute.overdue += turns.overdue;
             minute.urgent += turns.urgent;
@@ -142,15 +142,19 @@ mod tests {
 
     #[test]
     fn all_checks_keep_the_pace_unverified_webhooks_have_a_quarter_and_the_overdue_half() {
-        for asks_per_sec in [1, 2, 3, 5, 50] {
-            let minute = a_minute(asks_per_sec, |_, _| {});
-            let all = 60 * asks_per_sec as usize;
-            let burst = asks_per_sec as usize + 2;
+        for checks_per_sec in [1, 2, 3, 5, 50] {
+            let minute = a_minute(checks_per_sec, |_, _| {});
+            let all = 60 * checks_per_sec as usize;
+            let burst = checks_per_sec as usize + 2;
 
-            let made = minute.overdue + minute.urgent + minute.hints;
+            let made = minute.overdue + minute.urgent + minute.unverified;
             assert!((all - 2..=all + burst).contains(&made), "{made} of {all}");
             let quarter = (all / 4)..=(all / 4 + burst);
-            assert!(quarter.contains(&minute.hints), "{} hints", minute.hints);
+            assert!(
+                quarter.contains(&minute.unverified),
+                "{} unverified",
+                minute.unverified
+            );
             let half = (all / 2 - 1)..=(all / 2 + burst);
             assert!(half.contains(&minute.overdue), "{} overdue", minute.overdue);
         }
@@ -162,13 +166,13 @@ mod tests {
 
         assert!((120..=123).contains(&minute.overdue), "{}", minute.overdue);
         // What was saved up before.
-        assert!(minute.urgent + minute.hints <= 2);
+        assert!(minute.urgent + minute.unverified <= 2);
     }
 
     #[test]
     fn with_room_for_one_ask_at_a_time_the_two_kinds_take_turns() {
         let begin = Instant::now();
-        let mut budget = AskBudget::new(10, begin);
+        let mut budget = CheckBudget::new(10, begin);
 
         let turns: Vec<Turns> = (0..4)
             .map(|second| budget.take_turns(1, begin + Duration::from_secs(second)))
@@ -190,7 +194,7 @@ mod tests {
     #[test]
     fn turns_that_are_not_used_are_given_back() {
         let now = Instant::now();
-        let mut budget = AskBudget::new(4, now);
+        let mut budget = CheckBudget::new(4, now);
 
         let taken = budget.take_turns(100, now);
         budget.give_back(taken.without(1));

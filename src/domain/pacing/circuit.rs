@@ -9,6 +9,10 @@ use std::time::{Duration, Instant};
 /// After this long a probe without a result is taken to be lost.
 const PROBE_LOST: Duration = Duration::from_secs(90);
 
+/// The first pause; it doubles with each probe that fails.
+const FIRST_PAUSE: Duration = Duration::from_secs(10);
+const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+
 /// What may be sent now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flow {
@@ -35,9 +39,7 @@ pub enum Turn {
 /// A circuit breaker.
 #[derive(Clone, Debug)]
 pub struct Circuit {
-    patience: u32,
-    first_pause: Duration,
-    longest_pause: Duration,
+    failures_max: u32,
     failures: u32,
     state: State,
 }
@@ -50,13 +52,10 @@ enum State {
 }
 
 impl Circuit {
-    /// A closed one, which opens after `patience` failures in a row. The first pause doubles
-    /// up to the longest.
-    pub fn new(patience: u32, first_pause: Duration, longest_pause: Duration) -> Self {
+    /// A closed one, which opens after this many failures in a row.
+    pub fn new(failures_max: u32) -> Self {
         Self {
-            patience,
-            first_pause,
-            longest_pause,
+            failures_max,
             failures: 0,
             state: State::Closed,
         }
@@ -96,11 +95,11 @@ impl Circuit {
     pub fn failed(&mut self, now: Instant) -> Option<Turn> {
         self.failures = self.failures.saturating_add(1);
         let pause = match self.state {
-            State::Closed if self.failures < self.patience => return None,
-            State::Closed => self.first_pause,
+            State::Closed if self.failures < self.failures_max => return None,
+            State::Closed => FIRST_PAUSE,
             // A request that was sent before it opened is no new evidence.
             State::Open { .. } => return None,
-            State::Probing { pause, .. } => (pause * 2).min(self.longest_pause),
+            State::Probing { pause, .. } => (pause * 2).min(LONGEST_PAUSE),
         };
         self.state = State::Open {
             until: now + pause,
@@ -123,7 +122,7 @@ mod tests {
     const FAILURES: u32 = 5;
 
     fn circuit() -> Circuit {
-        Circuit::new(FAILURES, 10 * SECOND, 300 * SECOND)
+        Circuit::new(FAILURES)
     }
 
     fn opened(now: Instant) -> Circuit {

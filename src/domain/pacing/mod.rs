@@ -7,7 +7,7 @@ pub mod check_schedule;
 pub mod circuit;
 pub mod token_bucket;
 
-pub use check_budget::{AskBudget, Turns};
+pub use check_budget::{CheckBudget, Turns};
 pub use circuit::{Circuit, Flow, Turn};
 pub use token_bucket::TokenBucket;
 

@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_given_back_can_be_taken_again_and_a_wait_is_told() {
+    fn returned_tokens_can_be_taken_again_and_the_wait_is_known() {
         let now = Instant::now();
         let mut bucket = TokenBucket::new(4.0, now);
 
@@ -122,6 +122,7 @@ mod tests {
         assert_eq!(bucket.take_up_to(2, now - Duration::from_secs(9)), 0);
         assert_eq!(bucket.take_up_to(2, now), 0);
     }
+
     #[test]
     fn a_bucket_of_a_quarter_a_second_gives_one_in_four_seconds() {
         let begin = Instant::now();
@@ -135,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_owed_is_waited_for_and_never_more_than_a_full_bucket() {
+    fn a_debt_delays_later_tokens_and_is_at_most_one_full_bucket() {
         let begin = Instant::now();
         let mut bucket = TokenBucket::new(2.0, begin);
 

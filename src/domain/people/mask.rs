@@ -37,10 +37,7 @@ impl Visibility {
 
     /// An order's whole id, which opens its voucher; a viewer knows an order by its `ref`.
     pub fn order_id(self, order_id: OrderId) -> Option<String> {
-        match self {
-            Self::Whole => Some(order_id.to_string()),
-            Self::Masked => None,
-        }
+        (self == Self::Whole).then(|| order_id.to_string())
     }
 
     /// `A***`.
@@ -51,10 +48,7 @@ impl Visibility {
     /// A text that a person or a gateway wrote freely: for admins alone, for nothing in it can be
     /// relied on to be masked.
     pub fn typed(self, text: Option<&str>) -> Option<String> {
-        match self {
-            Self::Whole => text.map(str::to_owned),
-            Self::Masked => None,
-        }
+        text.filter(|_| self == Self::Whole).map(str::to_owned)
     }
 
     /// Shows the first and last characters, and none where fewer than `hidden` would be left.
@@ -114,14 +108,9 @@ impl Mask {
 
     /// The text with everything known of the order masked.
     pub fn text(&self, text: &str) -> String {
-        match self.visibility {
-            Visibility::Whole => text.to_owned(),
-            Visibility::Masked => {
-                let replace =
-                    |text: String, (hidden, shown): &(String, String)| text.replace(hidden, shown);
-                self.hidden.iter().fold(text.to_owned(), replace)
-            }
-        }
+        let replace =
+            |text: String, (hidden, shown): &(String, String)| text.replace(hidden, shown);
+        self.hidden.iter().fold(text.to_owned(), replace)
     }
 }
 

@@ -2,7 +2,7 @@
 
 /// A key, token or password. `Debug` hides it; there is no `Display`. Compare it only in
 /// constant time.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Secret(String);
 
 hidden_debug!(Secret);

@@ -109,7 +109,7 @@ impl PathToken {
 
 /// What proves a delivery; the word is kept in the journal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, strum::IntoStaticStr)]
-#[strum(serialize_all = "snake_case")]
+#[strum(serialize_all = "snake_case", const_into_str)]
 pub enum Proof {
     /// Our key came back.
     Key,
@@ -119,15 +119,6 @@ pub enum Proof {
     Token,
     /// We asked ZenoPay ourselves.
     OrderStatus,
-    /// An operator confirmed it.
-    Operator,
-}
-
-impl Proof {
-    /// As in `previous_key`.
-    pub fn as_str(self) -> &'static str {
-        self.into()
-    }
 }
 
 fn same(sent: &[u8], ours: &Secret) -> Choice {

@@ -9,7 +9,7 @@ use super::format::{ago, filters, money};
 use super::{
     Caller, Code, Facts, Page, PageContext, Section, address, answer, known, next_page, see, shown,
 };
-use crate::actors::registry::gauge::ActorView;
+use crate::actors::registry::stats::ActorView;
 use crate::domain::access::VoucherCode;
 use crate::domain::history::{Line, OrderHistory};
 use crate::domain::order::{Outcome, Payment, Status};

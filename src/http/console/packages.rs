@@ -6,11 +6,11 @@ use askama::Template;
 
 use super::format::{filters, money};
 use super::{Caller, Code, Form, Page, PageContext, Problem, Section, answer, see, shown};
-use crate::checkout::printed;
 use crate::domain::catalog::{Terms, Tzs, Validity};
 use crate::domain::people::Language;
 use crate::http::operators::execute::Fields;
-use crate::store::ListedPackage;
+use crate::radius::attributes::group_replies;
+use crate::store::{ListedPackage, NewPackage};
 use crate::web::text::text;
 
 /// A hundred million shillings: a higher price is a typing error.
@@ -65,7 +65,12 @@ pub async fn add(form: web::ReqData<Form>, caller: Caller) -> Page {
         Ok((terms, price)) => {
             let (subject, detail) = (format!("package {}", terms.code), money(price.0));
             let audit = caller.audit_entry("add_package", subject, Some(detail));
-            let package = printed::new_package(terms, price);
+            let group = group_replies(&terms);
+            let package = NewPackage {
+                terms,
+                price,
+                group,
+            };
             if caller.api.store.add_package(package, audit).await? {
                 return Ok(see("/operator/packages?done=package"));
             }

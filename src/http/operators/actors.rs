@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 
 use super::orders::order_named;
 use super::{Answer, Caller, Code, Problem, fresh, rfc3339};
-use crate::actors::registry::gauge::ActorView;
+use crate::actors::registry::stats::ActorView;
 use crate::domain::order::{OrderId, Outcome};
 use crate::http::Api;
 use crate::observability::metrics::{Percentiles, REJECTED};

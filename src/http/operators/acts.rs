@@ -14,7 +14,6 @@ use super::webhooks::journalled;
 use super::{Answer, Caller, Code, Problem, rfc3339};
 use crate::actors::Handled;
 use crate::domain::order::Outcome;
-use crate::domain::outbox_hold::Queued;
 use crate::gateways::zenopay::wire::StatusAnswer;
 use crate::http::Api;
 
@@ -257,8 +256,8 @@ pub async fn show_hold(api: web::Data<Api>) -> Answer {
         Body, Write))]
 pub async fn release_hold(payload: web::Payload, caller: Caller) -> Answer {
     let fields = Fields::read(payload).await?;
-    let queued = Queued::read(&fields.required("queued", NOTE_MAX)?)
-        .ok_or_else(|| Problem::new(Code::InvalidValue).detail("queued must be send or drop"))?;
+    let queued = (fields.required("queued", NOTE_MAX)?.parse())
+        .map_err(|_| Problem::new(Code::InvalidValue).detail("queued must be send or drop"))?;
     let dropped = execute::release_outbox(queued, &fields, &caller).await?;
     Ok(HttpResponse::Ok().json(OutboxReleased {
         status: "success",

@@ -3,16 +3,17 @@
 
 use actix_web::web;
 use serde_json::{Map, Value};
-use strum::IntoStaticStr;
 
 use super::{Caller, Code, Problem};
 use crate::actors::{Handled, Reconciled, ReissueOutcome, Requester};
 use crate::domain::access::VoucherCode;
-use crate::domain::order::{OperatorAct, OrderId, Outcome};
+use crate::domain::order::{OrderId, Outcome};
 use crate::domain::outbox_hold::Queued;
 use crate::http::pages::Form;
 use crate::http::request::body_of;
 use crate::store::{Dropped, JournalRow};
+
+pub use crate::domain::order::OrderAct;
 
 /// Bytes of a body: it has a few sentences.
 const BODY_MAX: usize = 16 * 1024;
@@ -84,20 +85,6 @@ fn is_visible(c: char) -> bool {
     c.is_ascii_graphic() || ('\u{a1}'..='\u{ffff}').contains(&c)
 }
 
-/// What an operator decides about an order. Its word is the action in the audit log.
-#[derive(Clone, Copy, IntoStaticStr)]
-#[strum(serialize_all = "lowercase")]
-pub enum OrderAct {
-    /// A held order is completed.
-    Release,
-    /// A held order is not completed; the owner pays back.
-    Refuse,
-    /// The owner has paid back.
-    Refund,
-    /// The voucher is revoked.
-    Revoke,
-}
-
 impl OrderAct {
     /// Has the order's actor apply it; the audit log names `subject`. The outcome is `Duplicate` if
     /// nothing changed.
@@ -112,10 +99,10 @@ impl OrderAct {
         fields: &Fields,
         caller: &Caller,
     ) -> Result<Handled, Problem> {
-        let (act, detail) = self.read(fields)?;
+        let (reason, detail) = self.read(fields)?;
         let mut audit = caller.audit_entry(self.into(), subject, detail);
         audit.order_id = Some(order_id);
-        let handled = caller.api.orders.act(order_id, act, audit).await?;
+        let handled = caller.api.orders.act(order_id, self, reason, audit).await?;
         if handled.refused {
             let now = handled.payment.status.as_str();
             return Err(Problem::new(Code::InvalidTransition)
@@ -125,8 +112,8 @@ impl OrderAct {
         Ok(handled)
     }
 
-    /// The act for the actor, and the detail for the audit log.
-    fn read(self, fields: &Fields) -> Result<(OperatorAct, Option<String>), Problem> {
+    /// The reason for the actor, and the detail for the audit log.
+    fn read(self, fields: &Fields) -> Result<(String, Option<String>), Problem> {
         let given = match self {
             Self::Release | Self::Refuse | Self::Refund => {
                 Some(fields.required("reason", REASON_MAX)?)
@@ -136,20 +123,14 @@ impl OrderAct {
         let reason = given.clone();
         let reason = reason.unwrap_or_else(|| "no reason given".to_owned());
         let mut notes = String::new();
-        let act = match self {
-            Self::Release => OperatorAct::Release { reason },
-            Self::Refuse => OperatorAct::Refuse { reason },
-            Self::Revoke => OperatorAct::Revoke { reason },
-            Self::Refund => {
-                for name in ["method", "reference"] {
-                    if let Some(text) = fields.optional(name, NOTE_MAX)? {
-                        notes += &format!("; {name}: {text}");
-                    }
+        if self == Self::Refund {
+            for name in ["method", "reference"] {
+                if let Some(text) = fields.optional(name, NOTE_MAX)? {
+                    notes += &format!("; {name}: {text}");
                 }
-                OperatorAct::Refund { reason }
             }
-        };
-        Ok((act, given.map(|reason| reason + &notes)))
+        }
+        Ok((reason, given.map(|reason| reason + &notes)))
     }
 }
 
@@ -194,7 +175,7 @@ pub async fn reissue(
     audit.order_id = Some(order_id);
     let requester = Requester::Operator(audit);
     let done = caller.api.orders.reissue(order_id, requester).await?;
-    let outcome = match done.code {
+    let outcome = match done.outcome {
         ReissueOutcome::Given => Outcome::Reissued,
         ReissueOutcome::GivenBefore => Outcome::Duplicate,
         ReissueOutcome::Over | ReissueOutcome::Enough => {
@@ -252,7 +233,7 @@ pub async fn release_outbox(
     caller: &Caller,
 ) -> Result<Dropped, Problem> {
     let detail = fields.optional("reason", REASON_MAX)?;
-    let subject = format!("outbox: {} what was queued", queued.word());
+    let subject = format!("outbox: {} what was queued", queued.into_str());
     let audit = caller.audit_entry("release_outbox", subject, detail);
     let released = caller.api.store.release_outbox(queued, audit).await?;
     released.ok_or_else(|| {

@@ -35,12 +35,12 @@ impl Notice {
     pub fn refused(text: &'static Text, refusal: Refusal, phone: &Phone) -> Self {
         let notice = &text.notice;
         match refusal {
-            Refusal::PromptOpen { retry_after_secs } => {
+            Refusal::PromptOpen(retry_after_secs) => {
                 let (wait, phone) = (text.wait(retry_after_secs), masked(phone));
                 let body = fill(&notice.prompt, &[("wait", &wait), ("phone", &phone)]);
                 Self::new(&notice.prompt_title, body)
             }
-            Refusal::RateLimited { retry_after_secs } => {
+            Refusal::RateLimited(retry_after_secs) => {
                 let wait = text.wait(retry_after_secs);
                 Self::new(&notice.limit_title, fill(&notice.limit, &[("wait", &wait)]))
             }

@@ -83,10 +83,10 @@ pub async fn reissue(
     let Ok(seen) = form.field("seen").parse() else {
         return Ok(visitor.see(&format!("{home}/reissue")));
     };
-    let requester = Requester::Owner { seen };
+    let requester = Requester::Owner(seen);
     let done = api.orders.reissue(order.order_id, requester).await?;
     let text = &visitor.text.notice;
-    let refusal = match done.code {
+    let refusal = match done.outcome {
         ReissueOutcome::Given | ReissueOutcome::GivenBefore => return Ok(visitor.see(&home)),
         ReissueOutcome::Enough => {
             let notice = Notice::new(&text.enough_codes_title, &text.enough_codes);

@@ -167,7 +167,7 @@ pub(super) async fn attempt(
         Ok(Bought::Pushed(order) | Bought::Unclear(order) | Bought::Resumed(order)) => {
             return Ok(remember(api, visitor, order.order_id));
         }
-        Err(CheckoutError::GatewayRefused { order_id }) => {
+        Err(CheckoutError::GatewayRefused(order_id)) => {
             return Ok(remember(api, visitor, order_id));
         }
         Err(CheckoutError::Refused(refusal @ Refusal::PromptOpen { .. })) => {
@@ -196,7 +196,7 @@ async fn why_not(
     let (text, notice) = (visitor.text, &visitor.text.notice);
     match error {
         CheckoutError::PackageNotFound => Notice::at("package", text, &notice.package_gone),
-        CheckoutError::PriceChanged { price } => {
+        CheckoutError::PriceChanged(price) => {
             let package = api.store.package_on_sale(wanted).await.ok().flatten();
             let name = package.map(|package| visitor.name(&package.terms).to_owned());
             let (name, price) = (name.unwrap_or_default(), text.money(price));

@@ -41,10 +41,8 @@ const FIRST_PAUSE: TimeDelta = TimeDelta::seconds(10);
 const LONGEST_PAUSE: TimeDelta = TimeDelta::hours(1);
 /// How long after a message was accepted its receipt is asked for; most arrive within seconds.
 const FIRST_LOOK: TimeDelta = TimeDelta::seconds(30);
-/// Failures in a row after which the provider is taken to be down, and the pauses then.
+/// Failures in a row after which the provider is taken to be down.
 const FAILURES_MAX: u32 = 5;
-const FIRST_REST: Duration = Duration::from_secs(10);
-const LONGEST_REST: Duration = Duration::from_secs(300);
 
 /// What a relay needs.
 pub struct RelayContext {
@@ -70,7 +68,7 @@ pub struct Relay {
 impl Relay {
     /// A relay with a closed circuit.
     pub fn new(context: RelayContext) -> Self {
-        let circuit = Circuit::new(FAILURES_MAX, FIRST_REST, LONGEST_REST);
+        let circuit = Circuit::new(FAILURES_MAX);
         Self {
             context: Arc::new(context),
             circuit: Arc::new(Mutex::new(circuit)),

@@ -120,7 +120,7 @@ impl Proofs {
             None => {}
             Some(RadiusTurn::WentDown) => error!(
                 server = %self.server,
-                result = result.as_str(),
+                result = result.into_str(),
                 "FreeRADIUS does not answer as it should; no guest can log in"
             ),
             Some(RadiusTurn::CameBack) => info!("FreeRADIUS answers again"),

@@ -46,17 +46,17 @@ mod number {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, strum::FromRepr)]
 #[repr(u8)]
 pub enum Code {
-    /// May this user log in?
+    /// Asks whether a user may log in.
     AccessRequest = 1,
-    /// Yes.
+    /// The user may log in.
     AccessAccept = 2,
-    /// No.
+    /// The user may not log in.
     AccessReject = 3,
-    /// End this session.
+    /// Asks to end a session.
     DisconnectRequest = 40,
-    /// It is ended.
+    /// The session is ended.
     DisconnectAck = 41,
-    /// It is not.
+    /// The session is not ended.
     DisconnectNak = 42,
 }
 
@@ -64,7 +64,8 @@ pub enum Code {
 /// request.
 #[derive(Clone)]
 pub struct Request {
-    bytes: Vec<u8>,
+    /// What is sent.
+    pub(super) bytes: Vec<u8>,
 }
 
 /// What came back, and is authentic.
@@ -172,11 +173,6 @@ impl Request {
         self.bytes[2..4].copy_from_slice(&length.to_be_bytes());
     }
 
-    /// What is sent.
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
-    }
-
     /// Reads a datagram that may be the answer.
     ///
     /// # Errors
@@ -194,12 +190,12 @@ impl Request {
         let attributes = attributes(packet).ok_or(NotTheAnswer::Stray)?;
         let seal = self.seal_of(packet, &attributes, secret)?;
         let find = |wanted| attributes.iter().find(|found| found.number == wanted);
+        let text = |found: &Found<'_>| String::from_utf8_lossy(found.value).into_owned();
+        let cause = |found: &Found<'_>| Some(u32::from_be_bytes(found.value.try_into().ok()?));
         Ok(Answer {
             code,
-            error_cause: find(number::ERROR_CAUSE)
-                .and_then(|found| Some(u32::from_be_bytes(found.value.try_into().ok()?))),
-            message: find(number::REPLY_MESSAGE)
-                .map(|found| String::from_utf8_lossy(found.value).into_owned()),
+            error_cause: find(number::ERROR_CAUSE).and_then(cause),
+            message: find(number::REPLY_MESSAGE).map(text),
             seal,
         })
     }
@@ -217,10 +213,8 @@ impl Request {
         secret: &Secret,
     ) -> Result<Seal, NotTheAnswer> {
         let asked = &self.bytes[AUTHENTICATOR..HEADER];
-        let expected = digest(
-            &[&packet[..AUTHENTICATOR], asked, &packet[HEADER..]],
-            secret,
-        );
+        let signed = [&packet[..AUTHENTICATOR], asked, &packet[HEADER..]];
+        let expected = digest(&signed, secret);
         if !bool::from(expected.ct_eq(&packet[AUTHENTICATOR..HEADER])) {
             return Err(NotTheAnswer::NotAuthentic);
         }

@@ -20,11 +20,11 @@ fn session() -> Session {
 
 /// An answer as a peer that knows this secret makes it.
 fn answer(request: &Request, code: Code, attributes: &[u8], secret: &Secret) -> Vec<u8> {
-    let mut answer = Request::new(code, request.bytes()[1], [0; BLOCK]);
+    let mut answer = Request::new(code, request.bytes[1], [0; BLOCK]);
     answer.bytes.extend(attributes);
     answer.write_length();
     let mut bytes = answer.bytes;
-    bytes[AUTHENTICATOR..HEADER].copy_from_slice(&request.bytes()[AUTHENTICATOR..HEADER]);
+    bytes[AUTHENTICATOR..HEADER].copy_from_slice(&request.bytes[AUTHENTICATOR..HEADER]);
     let digest = digest(&[&bytes], secret);
     bytes[AUTHENTICATOR..HEADER].copy_from_slice(&digest);
     bytes
@@ -50,7 +50,7 @@ fn a_password_is_hidden_as_in_the_example_of_the_rfc() {
 fn a_session_is_named_by_user_id_router_and_address() {
     let request = Request::disconnect(7, &session(), &secret());
 
-    let bytes = request.bytes();
+    let bytes = &request.bytes;
     assert_eq!((bytes[0], bytes[1]), (40, 7));
     assert_eq!(whole(bytes).unwrap().len(), bytes.len());
     let found = attributes(bytes).unwrap();

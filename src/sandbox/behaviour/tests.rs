@@ -35,9 +35,11 @@ fn our_own_reader_understands_every_kind_of_body() {
             let planned = behaviour.webhooks(&completed(), noon());
 
             let Notification {
-                order_id, report, ..
+                raw_order_id,
+                report,
+                ..
             } = read_webhook(planned[0].body.as_bytes()).unwrap();
-            assert_eq!(order_id, "677e43274d7cb");
+            assert_eq!(raw_order_id, "677e43274d7cb");
             assert_eq!(report.word, Word::Paid);
             assert_eq!(report.reference.as_deref(), Some("0936000000"));
             assert_eq!(

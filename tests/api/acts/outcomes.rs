@@ -51,7 +51,7 @@ async fn an_operators_action_has_its_own_outcome_and_is_not_counted_as_a_webhook
     }
     let orders = &app.app.api.orders;
     orders
-        .reissue(reissued.id.parse().unwrap(), Requester::Owner { seen: 2 })
+        .reissue(reissued.id.parse().unwrap(), Requester::Owner(2))
         .await
         .unwrap();
     assert_eq!(last_outcome(&app, &reissued).await, "reissued");

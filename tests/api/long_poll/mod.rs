@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use malipo::actors::Command;
-use malipo::domain::order::{Evidence, OperatorAct};
+use malipo::domain::order::{Evidence, OrderAct};
+use malipo::domain::people::Personal;
 use serde_json::json;
 
 use crate::harness::{Answer, TestApp, TestOrder};
@@ -40,10 +41,8 @@ async fn hold(app: &TestApp, order: &TestOrder) {
 
 /// An operator releases a held order.
 async fn release(app: &TestApp, order: &TestOrder) {
-    let act = OperatorAct::Release {
-        reason: "the rest was paid in cash".to_owned(),
-    };
-    let command = Command::of(Evidence::Operator(act));
+    let reason = Personal::new("the rest was paid in cash");
+    let command = Command::of(Evidence::Operator(OrderAct::Release, reason));
     let order_id = order.id.parse().unwrap();
     let handled = app.app.api.orders.handle(order_id, command).await.unwrap();
     assert!(!handled.refused);

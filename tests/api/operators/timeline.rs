@@ -1,7 +1,8 @@
 //! The timeline of an order.
 
 use malipo::actors::Command;
-use malipo::domain::order::{Evidence, OperatorAct};
+use malipo::domain::order::{Evidence, OrderAct};
+use malipo::domain::people::Personal;
 use malipo::domain::people::Role;
 use serde_json::{Value, json};
 
@@ -40,9 +41,9 @@ fn kinds(seen: &Value) -> Vec<String> {
     lines(seen).into_iter().map(|(kind, _)| kind).collect()
 }
 
-async fn act(app: &TestApp, order: &TestOrder, act: OperatorAct) {
+async fn act(app: &TestApp, order: &TestOrder, act: OrderAct, reason: &str) {
     let order_id = order.id.parse().unwrap();
-    let command = Command::of(Evidence::Operator(act));
+    let command = Command::of(Evidence::Operator(act, Personal::new(reason)));
     let handled = app.app.api.orders.handle(order_id, command).await.unwrap();
     assert!(!handled.refused);
 }
@@ -57,11 +58,9 @@ async fn the_timeline_of_a_held_released_and_refunded_order_has_every_step(kind:
     let order = app.buy().await;
     let short = json!({"order_id": order.id, "payment_status": "COMPLETED", "amount": 1500});
     assert_eq!(app.deliver(short.to_string()).await.verdict().1, "held");
-    let reason = "showed the receipt".to_owned();
-    act(&app, &order, OperatorAct::Release { reason }).await;
+    act(&app, &order, OrderAct::Release, "showed the receipt").await;
     until_sms_is_sent(&app).await;
-    let reason = "router was broken".to_owned();
-    act(&app, &order, OperatorAct::Refund { reason }).await;
+    act(&app, &order, OrderAct::Refund, "router was broken").await;
 
     let seen = seen(&app, &order).await;
 
@@ -87,7 +86,7 @@ async fn the_timeline_of_a_held_released_and_refunded_order_has_every_step(kind:
         &format!("radius: RADIUS user {code} is written, group daily"),
         "sms: SMS ",
         "is queued",
-        "is taken by log, state sent",
+        "is accepted by log, state sent",
         &format!("revoked: voucher {code} is revoked (refunded); its RADIUS user is gone"),
     ] {
         let at = text[from..].find(expected);
@@ -243,7 +242,7 @@ async fn endless_deliveries_do_not_hide_the_order(kind: Kind) {
     assert!(
         lines(&seen)
             .iter()
-            .any(|(_, summary)| summary.contains("there is more"))
+            .any(|(_, summary)| summary.contains("only the newest entries"))
     );
     assert!(kinds(&seen).contains(&"commit".to_owned()));
 }

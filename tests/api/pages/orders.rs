@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use malipo::actors::Command;
-use malipo::domain::order::{Evidence, OperatorAct};
+use malipo::domain::order::{Evidence, OrderAct};
+use malipo::domain::people::Personal;
 use serde_json::json;
 use tokio::time::timeout;
 
@@ -40,8 +41,8 @@ async fn a_page_that_waits_is_answered_by_the_commit(kind: Kind) {
     );
 }
 
-async fn decided(app: &TestApp, order: &TestOrder, act: OperatorAct) {
-    let command = Command::of(Evidence::Operator(act));
+async fn decided(app: &TestApp, order: &TestOrder, act: OrderAct, reason: &str) {
+    let command = Command::of(Evidence::Operator(act, Personal::new(reason)));
     let order_id = order.id.parse().unwrap();
     let handled = app.app.api.orders.handle(order_id, command).await.unwrap();
     assert!(!handled.refused);
@@ -69,17 +70,17 @@ async fn texts_in(app: &TestApp, order: &TestOrder, language: &str) -> [String; 
 
 async fn a_refund_names_what_was_paid(kind: Kind) {
     let app = TestApp::start(kind).await;
-    let reason = || "the line was down".to_owned();
+    let reason = "the line was down";
     let (over, released, exact) = (app.buy().await, app.buy().await, app.buy().await);
     pay(&app, &over, 2_500).await;
     pay(&app, &released, 500).await;
-    decided(&app, &released, OperatorAct::Release { reason: reason() }).await;
+    decided(&app, &released, OrderAct::Release, reason).await;
     let [sold, _] = texts_in(&app, &released, "en").await;
     assert!(sold.contains(&code(&app, &released).await), "{sold}");
     app.deliver_word(&exact, "COMPLETED").await;
 
     for (order, paid) in [(&over, "2,500"), (&released, "500"), (&exact, "2,000")] {
-        decided(&app, order, OperatorAct::Refund { reason: reason() }).await;
+        decided(&app, order, OrderAct::Refund, reason).await;
         let [page, _] = texts_in(&app, order, "en").await;
         let lead = format!("The payment of TSh {paid} was paid back.");
         assert!(page.contains(&lead), "{page}");
@@ -94,8 +95,8 @@ async fn a_refused_order_says_that_nothing_was_sold(kind: Kind) {
     let order = app.buy().await;
     pay(&app, &order, 500).await;
 
-    let reason = "typed by the owner".to_owned();
-    decided(&app, &order, OperatorAct::Refuse { reason }).await;
+    let reason = "typed by the owner";
+    decided(&app, &order, OrderAct::Refuse, reason).await;
 
     let texts = [
         (
@@ -141,10 +142,8 @@ async fn a_refunded_order_shows_no_code(kind: Kind) {
     app.deliver_word(&order, "COMPLETED").await;
     let code = code(&app, &order).await;
 
-    let refund = OperatorAct::Refund {
-        reason: "the access point was down".to_owned(),
-    };
-    let command = Command::of(Evidence::Operator(refund));
+    let reason = Personal::new("the access point was down");
+    let command = Command::of(Evidence::Operator(OrderAct::Refund, reason));
     let order_id = order.id.parse().unwrap();
     app.app.api.orders.handle(order_id, command).await.unwrap();
     let shown = page(&app, &format!("/order/{}", order.id)).await;

@@ -2,7 +2,8 @@
 //! the answers that a router gets when a guest logs in.
 
 use malipo::actors::Command;
-use malipo::domain::order::{Evidence, OperatorAct};
+use malipo::domain::order::{Evidence, OrderAct};
+use malipo::domain::people::Personal;
 
 use crate::harness::freeradius::FreeRadius;
 use crate::harness::{Answer, Kind, TestApp, TestOrder};
@@ -48,9 +49,7 @@ async fn code_of(app: &TestApp, order: &TestOrder) -> String {
 
 /// Refunds the order as an admin.
 async fn refund(app: &TestApp, order: &TestOrder) {
-    let refund = Evidence::Operator(OperatorAct::Refund {
-        reason: "slow".to_owned(),
-    });
+    let refund = Evidence::Operator(OrderAct::Refund, Personal::new("slow"));
     let order_id = order.id.parse().unwrap();
     app.app
         .api

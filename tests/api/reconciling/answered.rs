@@ -3,7 +3,8 @@
 use chrono::{TimeDelta, Utc};
 use malipo::actors::Command;
 use malipo::config::Confirm;
-use malipo::domain::order::{Evidence, OperatorAct};
+use malipo::domain::order::{Evidence, OrderAct};
+use malipo::domain::people::Personal;
 use serde_json::json;
 
 use super::zenopay::{FakeZenoPay, Says};
@@ -122,9 +123,7 @@ async fn an_answered_order_is_not_checked_again(kind: Kind) {
     orders.push(("HELD", held));
     let refunded = app.buy().await;
     app.deliver_word(&refunded, "COMPLETED").await;
-    let refund = Evidence::Operator(OperatorAct::Refund {
-        reason: "the line was down".to_owned(),
-    });
+    let refund = Evidence::Operator(OrderAct::Refund, Personal::new("the line was down"));
     let (id, command) = (refunded.id.parse().unwrap(), Command::of(refund));
     app.app.api.orders.handle(id, command).await.unwrap();
     orders.push(("REFUNDED", refunded));

@@ -5,7 +5,8 @@ use std::time::Duration;
 use chrono::{TimeDelta, Utc};
 use malipo::actors::Command;
 use malipo::app::App;
-use malipo::domain::order::{Evidence, OperatorAct};
+use malipo::domain::order::{Evidence, OrderAct};
+use malipo::domain::people::Personal;
 use serde_json::Value;
 
 use super::zenopay::{FakeZenoPay, Says};
@@ -227,10 +228,8 @@ async fn a_refund_by_another_process_keeps_what_zenopay_has_confirmed() {
     app.app.api.orders.handle(order_id, confirms).await.unwrap();
     let confirmed = kept(&app, &order).await;
 
-    let refund = OperatorAct::Refund {
-        reason: "the line was down".to_owned(),
-    };
-    let command = Command::of(Evidence::Operator(refund));
+    let reason = Personal::new("the line was down");
+    let command = Command::of(Evidence::Operator(OrderAct::Refund, reason));
     other_server
         .api
         .orders

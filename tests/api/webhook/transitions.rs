@@ -5,7 +5,8 @@
 //! an alert for operators, `~kind` a note.
 
 use malipo::actors::Command;
-use malipo::domain::order::{Evidence, OperatorAct};
+use malipo::domain::order::{Evidence, OrderAct};
+use malipo::domain::people::Personal;
 use serde_json::{Value, json};
 
 use super::{alerts, journal, remarks};
@@ -158,13 +159,8 @@ async fn order_in(app: &TestApp, state: &str) -> TestOrder {
         "COMPLETED" => drop(app.deliver(webhook("paid", &order).to_string()).await),
         "REFUNDED" => {
             app.deliver(webhook("paid", &order).to_string()).await;
-            let reason = "paid back".to_owned();
-            handle_evidence(
-                app,
-                &order,
-                Evidence::Operator(OperatorAct::Refund { reason }),
-            )
-            .await;
+            let refund = Evidence::Operator(OrderAct::Refund, Personal::new("paid back"));
+            handle_evidence(app, &order, refund).await;
         }
         other => panic!("{other}"),
     }

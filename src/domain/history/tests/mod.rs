@@ -11,8 +11,8 @@ use crate::domain::order::decide_table::order;
 
 use story::{MINUTE, at, disconnect, full, text};
 
-fn told(story: &OrderHistory, sight: Visibility) -> Vec<String> {
-    tell(story, sight, at(1_000 * MINUTE), &Dar_es_Salaam)
+fn told(story: &OrderHistory, visibility: Visibility) -> Vec<String> {
+    tell(story, visibility, at(1_000 * MINUTE), &Dar_es_Salaam)
         .iter()
         .map(|line| {
             let after = line.after_ms.map_or("-".to_owned(), |ms| ms.to_string());
@@ -36,10 +36,10 @@ fn an_admin_reads_the_whole_timeline() {
             "0 radius: RADIUS user AAAAAAAA is written, group daily",
             "0 sms #7: SMS voucher to 255712345678 is queued",
             "1 note: released: 0712345678 paid 1500 TZS for AAAAAAAA",
-            "499 sms #7: SMS voucher is taken by beem, state sent",
+            "499 sms #7: SMS voucher is accepted by beem, state sent",
             "100 sms #7: SMS voucher has arrived: DELIVRD to 0712345678",
             "400 delivery #4: replay cannot be read, without proof: malformed in 1.2 ms",
-            "64990 gateway_call: ZenoPay is asked what is true: COMPLETED (paid by 255744000001), no answer in 43 ms",
+            "64990 gateway_call: status check: COMPLETED (paid by 255744000001), no answer in 43 ms",
             "10 confirmed: ZenoPay confirms the payment itself",
             "530000 session: device AA-BB is online through 10.0.0.1",
             "3600000 session: device AA-BB is offline after 60 min, 250.0 MB down, 1.5 MB up (User-Request)",
@@ -85,8 +85,8 @@ fn an_unpaid_order_has_a_short_timeline() {
         told(&story, Visibility::Whole),
         [
             "- created: 255712345678 orders daily for 2000 TZS",
-            "0 note: there is more than is told here: only the newest lines",
-            "300000 deadline: not paid in time; ZenoPay is asked on",
+            "0 note: incomplete: only the newest entries of each kind are shown",
+            "300000 deadline: not paid in time; status checks continue",
         ]
     );
 }
@@ -130,7 +130,7 @@ fn each_fault_is_an_alert() {
     let lets_in = told(&story, Visibility::Masked).join("\n");
 
     assert!(
-        missing.contains("alert: RADIUS user AA****** is missing: FreeRADIUS lets nobody in"),
+        missing.contains("alert: RADIUS user AA****** is missing: the voucher cannot log in"),
         "{missing}"
     );
     assert!(
@@ -160,7 +160,7 @@ fn each_fault_is_an_alert() {
 }
 
 #[test]
-fn durations_are_as_exact_as_they_are_useful() {
+fn durations_below_ten_milliseconds_have_one_decimal() {
     assert_eq!(
         [0.04, 1.26, 9.99, 10.4, 1_234.5].map(millis),
         ["0.0 ms", "1.3 ms", "10.0 ms", "10 ms", "1234 ms"]

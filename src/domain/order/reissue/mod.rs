@@ -7,9 +7,7 @@
 //! - The order records the reissue. From then on only the owner link shows the code: the
 //!   phone that paid may not be the device that bought.
 
-use chrono::TimeDelta;
-
-use super::evidence::{MOST, ReissueInput, ReissuedBy};
+use super::evidence::{REISSUES_PER_DAY, ReissueInput, ReissuedBy};
 use super::{Decision, Effect, Facts, Outcome, Payment, Replacement, Sms, Status};
 use crate::domain::access::{Allowance, Remaining, Usage, Voucher};
 use crate::domain::sms_text::Occasion;
@@ -26,19 +24,8 @@ pub enum MayReissue {
 /// Decides what a request for a new code does to `payment`.
 pub fn replace(payment: &Payment, request: &ReissueInput, facts: &Facts) -> Decision {
     let refused = || Decision::of(Outcome::Stale, Effect::Refuse);
-    let old = match (payment.status, &payment.voucher) {
-        (Status::Completed, Some(voucher)) => voucher,
-        // Cannot be: COMPLETED is committed together with its voucher.
-        (Status::Completed, None)
-        | (
-            Status::Pending
-            | Status::Failed
-            | Status::Cancelled
-            | Status::Expired
-            | Status::Held
-            | Status::Refunded,
-            _,
-        ) => return refused(),
+    let (Status::Completed, Some(old)) = (payment.status, &payment.voucher) else {
+        return refused();
     };
     let remaining = remaining(payment, old, &request.usage, facts);
     if !remaining.state.is_open() {
@@ -50,9 +37,9 @@ pub fn replace(payment: &Payment, request: &ReissueInput, facts: &Facts) -> Deci
     }
     let number = request.replaced.lately + 1;
     let note = match request.by {
-        ReissuedBy::Owner if request.replaced.is_enough() => return refused(),
+        ReissuedBy::Owner if request.replaced.is_at_limit() => return refused(),
         ReissuedBy::Owner => format!(
-            "the guest has a new code for the voucher ({number} of {MOST} in a day); the old one is closed"
+            "the guest has a new code for the voucher ({number} of {REISSUES_PER_DAY} in a day); the old one is closed"
         ),
         ReissuedBy::Operator => {
             "an operator gave the voucher a new code; the old one is closed".to_owned()
@@ -82,7 +69,7 @@ fn remaining(payment: &Payment, voucher: &Voucher, usage: &Usage, facts: &Facts)
     let terms = &payment.terms;
     let allowance = Allowance {
         validity: terms.validity,
-        duration: TimeDelta::minutes(i64::from(terms.duration_minutes)),
+        duration: terms.duration(),
         expires_at: voucher.expires_at,
         revoked_at: voucher.revoked_at,
         data_limit_mb: terms.data_limit_mb,

@@ -1,15 +1,14 @@
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::*;
 use crate::domain::catalog::Validity;
 use crate::domain::order::decide::decide;
-use crate::domain::order::decide_table::facts;
-use crate::domain::order::decide_table::order;
+use crate::domain::order::decide_table::{facts, order};
 use crate::domain::order::{Evidence, Replaced};
 
 const GIB: u64 = 1 << 30;
 
-fn wish(order: &Payment) -> ReissueInput {
+fn request(order: &Payment) -> ReissueInput {
     ReissueInput {
         by: ReissuedBy::Owner,
         seen: order.version,
@@ -18,8 +17,8 @@ fn wish(order: &Payment) -> ReissueInput {
     }
 }
 
-fn replaced(order: &Payment, wish: &ReissueInput) -> Option<Replacement> {
-    match decide(order, &Evidence::Reissue(wish.clone()), &facts()).effect {
+fn replaced(order: &Payment, request: &ReissueInput) -> Option<Replacement> {
+    match decide(order, &Evidence::Reissue(request.clone()), &facts()).effect {
         Effect::Replace(replacement) => Some(*replacement),
         Effect::Refuse => None,
         other => panic!("{other:?}"),
@@ -36,7 +35,7 @@ fn the_new_code_ends_when_the_old_one_would_have() {
     let mut order = order(Status::Completed);
     let end = Some(now + TimeDelta::hours(3));
     order.voucher.as_mut().unwrap().expires_at = end;
-    let replacement = replaced(&order, &wish(&order)).unwrap();
+    let replacement = replaced(&order, &request(&order)).unwrap();
     let voucher = replacement.payment.voucher.clone().unwrap();
     assert_eq!(voucher.code, facts().fresh_code);
     assert_eq!((voucher.issued_at, voucher.expires_at), (now, end));
@@ -48,14 +47,14 @@ fn the_new_code_ends_when_the_old_one_would_have() {
     // From the first log-in, which was made with the old code, or is still to come.
     order.terms.validity = Validity::FirstLogin;
     order.voucher.as_mut().unwrap().expires_at = None;
-    assert_eq!(end_of(replaced(&order, &wish(&order))), None);
-    let mut used = wish(&order);
+    assert_eq!(end_of(replaced(&order, &request(&order))), None);
+    let mut used = request(&order);
     used.usage.first_login_at = Some(now - TimeDelta::hours(1));
     let left = TimeDelta::minutes(1_440) - TimeDelta::hours(1);
     assert_eq!(end_of(replaced(&order, &used)), Some(now + left));
     // A second time, after which the first log-in may not be looked at again.
     order.voucher.as_mut().unwrap().expires_at = Some(now + left);
-    let mut again = wish(&order);
+    let mut again = request(&order);
     again.usage.first_login_at = Some(now);
     again.replaced.ever = 1;
     let second = replaced(&order, &again);
@@ -67,7 +66,7 @@ fn the_new_code_ends_when_the_old_one_would_have() {
 fn an_ended_voucher_gets_no_new_code() {
     let mut order = order(Status::Completed);
     order.terms.data_limit_mb = Some(1_024);
-    let mut used = wish(&order);
+    let mut used = request(&order);
     used.usage.octets = GIB - 1;
     assert!(replaced(&order, &used).is_some());
     used.usage.octets = GIB;
@@ -75,14 +74,14 @@ fn an_ended_voucher_gets_no_new_code() {
 
     let mut ended = order.clone();
     ended.voucher.as_mut().unwrap().expires_at = Some(facts().now);
-    assert_eq!(replaced(&ended, &wish(&ended)), None);
+    assert_eq!(replaced(&ended, &request(&ended)), None);
 
     let mut revoked = order.clone();
     revoked.voucher.as_mut().unwrap().revoked_at = Some(facts().now);
-    assert_eq!(replaced(&revoked, &wish(&revoked)), None);
+    assert_eq!(replaced(&revoked, &request(&revoked)), None);
 
     order.terms.validity = Validity::FirstLogin;
-    let mut over = wish(&order);
+    let mut over = request(&order);
     over.usage.first_login_at = Some(facts().now - TimeDelta::days(1));
     assert_eq!(replaced(&order, &over), None);
 }
@@ -90,7 +89,7 @@ fn an_ended_voucher_gets_no_new_code() {
 #[test]
 fn an_owner_gets_at_most_three_new_codes_a_day() {
     let order = order(Status::Completed);
-    let mut often = wish(&order);
+    let mut often = request(&order);
     often.replaced = Replaced { ever: 9, lately: 2 };
     assert_eq!(
         replaced(&order, &often).map(|it| it.sms.kind).as_deref(),
@@ -104,7 +103,7 @@ fn an_owner_gets_at_most_three_new_codes_a_day() {
 #[test]
 fn an_operator_is_not_limited_to_three_codes_a_day() {
     let order = order(Status::Completed);
-    let mut often = wish(&order);
+    let mut often = request(&order);
     often.by = ReissuedBy::Operator;
     often.replaced = Replaced { ever: 3, lately: 3 };
 
@@ -115,7 +114,7 @@ fn an_operator_is_not_limited_to_three_codes_a_day() {
 fn the_order_remembers_that_its_code_was_replaced() {
     let order = order(Status::Completed);
 
-    let replaced = replaced(&order, &wish(&order)).unwrap();
+    let replaced = replaced(&order, &request(&order)).unwrap();
 
     assert_eq!(replaced.payment.reissued_at, Some(facts().now));
 }
@@ -123,7 +122,7 @@ fn the_order_remembers_that_its_code_was_replaced() {
 #[test]
 fn pressing_twice_makes_one_new_code() {
     let order = order(Status::Completed);
-    let pressed = wish(&order);
+    let pressed = request(&order);
     let first = replaced(&order, &pressed).unwrap().payment;
 
     let second = decide(&first, &Evidence::Reissue(pressed), &facts());

@@ -102,8 +102,8 @@ impl Client {
             Err(error) => {
                 let reason = Why::Call(error).to_string();
                 match error {
-                    CallError::Unreachable => CreateAnswer::Refused { reason },
-                    _ => CreateAnswer::Unknown { reason },
+                    CallError::Unreachable => CreateAnswer::Refused(reason),
+                    _ => CreateAnswer::Unknown(reason),
                 }
             }
         };
@@ -140,10 +140,8 @@ fn key_headers(key: &Secret) -> Result<HeaderMap, ClientError> {
         return Err(ClientError::Key);
     }
     value.set_sensitive(true);
-    Ok(HeaderMap::from_iter([(
-        HeaderName::from_static(KEY_HEADER),
-        value,
-    )]))
+    let name = HeaderName::from_static(KEY_HEADER);
+    Ok(HeaderMap::from_iter([(name, value)]))
 }
 
 #[cfg(test)]

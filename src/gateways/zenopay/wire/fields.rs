@@ -90,7 +90,7 @@ pub(super) struct PaymentFields {
 
 impl PaymentFields {
     /// The order's id as it was sent, trimmed and safe to store.
-    pub(super) fn order_id(&self) -> Option<String> {
+    pub(super) fn raw_order_id(&self) -> Option<String> {
         self.id(ORDER_ID)
     }
 
@@ -100,7 +100,7 @@ impl PaymentFields {
 
     /// The order of ours that is named. By the id as sent: a text that is an id only once it is
     /// cleaned or cut names none.
-    pub(super) fn names(&self) -> Option<OrderId> {
+    pub(super) fn order_id(&self) -> Option<OrderId> {
         let Scalar::Text(id) = self.plain.get(ORDER_ID)? else {
             return None;
         };

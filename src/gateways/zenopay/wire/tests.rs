@@ -39,7 +39,7 @@ fn check(name: &str, body: &[u8]) -> &'static str {
 
     if let Some(kind) = kind("completed-") {
         check_paid(name, &webhook().report);
-        assert_eq!(webhook().order_id, ORDER, "{name}");
+        assert_eq!(webhook().raw_order_id, ORDER, "{name}");
         kind
     } else if let Some(kind) = kind("failed-") {
         let word = webhook().report.word;

@@ -5,11 +5,11 @@ use chrono::TimeDelta;
 use super::fixtures::{facts, order, report};
 use crate::domain::catalog::Tzs;
 use crate::domain::order::decide::decide;
-use crate::domain::order::{Effect, Evidence, Facts, GatewayReport, OperatorAct, Outcome, Status};
+use crate::domain::order::{Effect, Evidence, Facts, GatewayReport, OrderAct, Outcome, Status};
 use crate::domain::people::Personal;
 
 #[test]
-fn what_zenopay_confirms_fills_in_what_we_do_not_know_and_is_kept_once() {
+fn a_confirmation_fills_in_missing_facts_once() {
     let known = GatewayReport {
         transid: Some("T1".into()),
         channel: Some("MPESA-TZ".into()),
@@ -48,7 +48,7 @@ fn an_amount_that_it_was_sold_for_is_not_alerted_again() {
 }
 
 #[test]
-fn a_sale_is_asked_about_later_unless_zenopay_itself_has_said_it() {
+fn a_sale_is_checked_later_unless_a_status_check_made_it() {
     let report = || report("COMPLETED", "R1", None);
     for (evidence, confirmed) in [
         (Evidence::Gateway(report()), false),
@@ -66,9 +66,9 @@ fn a_sale_is_asked_about_later_unless_zenopay_itself_has_said_it() {
 }
 
 #[test]
-fn a_revoked_voucher_is_revoked_once_and_a_refund_keeps_when() {
+fn a_second_revocation_changes_nothing_and_a_refund_keeps_the_time_of_the_first() {
     let reason = || "lost".to_owned();
-    let revoke = Evidence::Operator(OperatorAct::Revoke { reason: reason() });
+    let revoke = Evidence::Operator(OrderAct::Revoke, Personal::new(reason()));
     let Effect::Revoke(revoked) = decide(&order(Status::Completed), &revoke, &facts()).effect
     else {
         panic!("not revoked")
@@ -79,7 +79,7 @@ fn a_revoked_voucher_is_revoked_once_and_a_refund_keeps_when() {
     };
 
     let again = decide(&revoked, &revoke, &later);
-    let refund = Evidence::Operator(OperatorAct::Refund { reason: reason() });
+    let refund = Evidence::Operator(OrderAct::Refund, Personal::new(reason()));
     let refunded = decide(&revoked, &refund, &later);
 
     assert_eq!(

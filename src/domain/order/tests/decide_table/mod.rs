@@ -21,9 +21,10 @@ use crate::domain::access::Usage;
 use crate::domain::catalog::Tzs;
 use crate::domain::order::decide::decide;
 use crate::domain::order::{
-    Decision, Effect, Evidence, FailureReason, GatewayReport, Level, OperatorAct, Payment,
+    Decision, Effect, Evidence, FailureReason, GatewayReport, Level, OrderAct, Payment,
     ReissueInput, ReissuedBy, Replaced, ReportedAmount, Status,
 };
+use crate::domain::people::Personal;
 
 use fixtures::report;
 
@@ -169,7 +170,7 @@ fn cells_of(table: &'static str) -> Vec<(&'static str, Status, &'static str)> {
             let texts: Vec<_> = text.split(" / ").collect();
             for (i, status) in column.split(", ").enumerate() {
                 let text = texts.get(i).unwrap_or(&texts[0]);
-                cells.push((line[0], Status::read(status).unwrap(), *text));
+                cells.push((line[0], status.parse().unwrap(), *text));
             }
         }
     }
@@ -182,11 +183,7 @@ fn describe(before: &Payment, decision: &Decision) -> String {
     let words: Vec<&str> = match after(before, &decision.effect) {
         Some(after) => {
             assert_eq!(after.version, before.version + 1);
-            if let Effect::Revoke(_) = decision.effect {
-                assert_eq!(after.status, before.status);
-                return words_of(&[outcome], decision);
-            }
-            if let Effect::Replace(_) = decision.effect {
+            if matches!(decision.effect, Effect::Revoke(_) | Effect::Replace(_)) {
                 assert_eq!(after.status, before.status);
                 return words_of(&[outcome], decision);
             }
@@ -289,13 +286,13 @@ fn evidence(name: &str) -> Evidence {
         "asked, failed" => Evidence::OrderStatus(report("FAILED")),
         "asked, pending" => Evidence::OrderStatus(report("PENDING")),
         "never confirmed" => Evidence::NeverConfirmed,
-        "push refused" => Evidence::PushRefused { reason },
+        "push refused" => Evidence::PushRefused(reason),
         "push unknown" => Evidence::PushUnknown,
         "deadline" => Evidence::Deadline,
-        "release" => Evidence::Operator(OperatorAct::Release { reason }),
-        "refuse" => Evidence::Operator(OperatorAct::Refuse { reason }),
-        "refund" => Evidence::Operator(OperatorAct::Refund { reason }),
-        "revoke" => Evidence::Operator(OperatorAct::Revoke { reason }),
+        "release" => Evidence::Operator(OrderAct::Release, Personal::new(reason)),
+        "refuse" => Evidence::Operator(OrderAct::Refuse, Personal::new(reason)),
+        "refund" => Evidence::Operator(OrderAct::Refund, Personal::new(reason)),
+        "revoke" => Evidence::Operator(OrderAct::Revoke, Personal::new(reason)),
         "new code" => Evidence::Reissue(ReissueInput {
             by: ReissuedBy::Owner,
             seen: 1,

@@ -11,9 +11,10 @@ use crate::domain::access::{Usage, VoucherCode};
 use crate::domain::catalog::{Tzs, Validity};
 use crate::domain::order::decide::decide;
 use crate::domain::order::{
-    Decision, Effect, Evidence, Facts, GatewayFacts, GatewayReport, OperatorAct, Payment,
+    Decision, Effect, Evidence, Facts, GatewayFacts, GatewayReport, OrderAct, Payment,
     ReissueInput, ReissuedBy, Replaced, ReportedAmount, Status, Word,
 };
+use crate::domain::people::Personal;
 
 const ALPHABET_CODE: &str = "[A-HJKMNP-Z2-9]{8}";
 
@@ -50,7 +51,7 @@ prop_compose! {
 }
 
 prop_compose! {
-    fn any_wish()(
+    fn any_request()(
         seen in 1..4_i32,
         first_login in option::of(-3600..4_000_000_000_i64),
         octets in any::<u64>(),
@@ -73,15 +74,15 @@ fn any_evidence() -> impl Strategy<Value = Evidence> {
         8 => any_report().prop_map(Evidence::Gateway),
         4 => any_report().prop_map(Evidence::OrderStatus),
         1 => Just(Evidence::NeverConfirmed),
-        1 => reason().prop_map(|reason| Evidence::PushRefused { reason }),
+        1 => reason().prop_map(Evidence::PushRefused),
         1 => Just(Evidence::PushUnknown),
         1 => Just(Evidence::Unconfirmed),
         1 => Just(Evidence::Deadline),
-        1 => reason().prop_map(|reason| Evidence::Operator(OperatorAct::Release { reason })),
-        1 => reason().prop_map(|reason| Evidence::Operator(OperatorAct::Refuse { reason })),
-        1 => reason().prop_map(|reason| Evidence::Operator(OperatorAct::Refund { reason })),
-        1 => reason().prop_map(|reason| Evidence::Operator(OperatorAct::Revoke { reason })),
-        1 => any_wish().prop_map(Evidence::Reissue),
+        1 => reason().prop_map(|reason| Evidence::Operator(OrderAct::Release, Personal::new(reason))),
+        1 => reason().prop_map(|reason| Evidence::Operator(OrderAct::Refuse, Personal::new(reason))),
+        1 => reason().prop_map(|reason| Evidence::Operator(OrderAct::Refund, Personal::new(reason))),
+        1 => reason().prop_map(|reason| Evidence::Operator(OrderAct::Revoke, Personal::new(reason))),
+        1 => any_request().prop_map(Evidence::Reissue),
     ]
 }
 
@@ -178,14 +179,14 @@ proptest! {
 
         let stored = applied(&order, &decide(&order, &evidence, &facts));
 
-        let may_refund = matches!(evidence, Evidence::Operator(OperatorAct::Refund { .. }));
+        let may_refund = matches!(evidence, Evidence::Operator(OrderAct::Refund, _));
         let is_refund = may_refund && stored.status == Status::Refunded;
         prop_assert!(stored.status == order.status || is_refund);
         let code = |payment: &Payment| payment.voucher.as_ref().map(|v| v.code.clone());
         let may_replace = matches!(evidence, Evidence::Reissue(_));
         prop_assert!(code(&stored) == code(&order) || may_replace);
         let is_revoked = stored.voucher.is_some_and(|voucher| voucher.revoked_at.is_some());
-        let may_revoke = matches!(evidence, Evidence::Operator(OperatorAct::Revoke { .. }));
+        let may_revoke = matches!(evidence, Evidence::Operator(OrderAct::Revoke, _));
         let was_sold = order.status == Status::Completed;
         prop_assert_eq!(is_revoked, was_sold && (is_refund || may_revoke));
     }
@@ -196,7 +197,7 @@ proptest! {
     ) {
         let decision = decide(&order(Status::Held), &evidence, &facts);
 
-        let is_release = matches!(evidence, Evidence::Operator(OperatorAct::Release { .. }));
+        let is_release = matches!(evidence, Evidence::Operator(OrderAct::Release, _));
         prop_assert_eq!(matches!(decision.effect, Effect::Sell(_)), is_release);
     }
 

@@ -31,15 +31,11 @@ async fn create_at(fake: &FakeZenoPay) -> (CreateAnswer, CallFacts) {
 }
 
 fn refused(reason: &str) -> CreateAnswer {
-    CreateAnswer::Refused {
-        reason: reason.into(),
-    }
+    CreateAnswer::Refused(reason.into())
 }
 
 fn unknown(reason: &str) -> CreateAnswer {
-    CreateAnswer::Unknown {
-        reason: reason.into(),
-    }
+    CreateAnswer::Unknown(reason.into())
 }
 
 #[tokio::test]

@@ -48,16 +48,11 @@ impl fmt::Debug for CreateRequest {
 pub enum CreateAnswer {
     /// The push is on its way. Nothing is paid yet.
     Accepted,
-    /// The phone has certainly not rung.
-    Refused {
-        /// In ZenoPay's words where it has any, with nothing personal in them.
-        reason: String,
-    },
-    /// The phone may ring or not.
-    Unknown {
-        /// Why we do not know.
-        reason: String,
-    },
+    /// The phone has certainly not rung: the reason, in ZenoPay's words where it has any, with nothing
+    /// personal in them.
+    Refused(String),
+    /// The phone may ring or not: why we do not know.
+    Unknown(String),
 }
 
 /// Reads what create answered. `private` are texts that must not be in a reason, even if ZenoPay
@@ -65,13 +60,9 @@ pub enum CreateAnswer {
 pub fn read_create(http_status: u16, body: &[u8], private: &[&str]) -> CreateAnswer {
     // Empty, HTML or cut off: a reply that says nothing.
     let reply: Reply = json_object(body).unwrap_or_default();
-    let refused = || CreateAnswer::Refused {
-        reason: (reply.message(private))
-            .unwrap_or_else(|| format!("ZenoPay answered {http_status}")),
-    };
-    let unknown = || CreateAnswer::Unknown {
-        reason: format!("ZenoPay answered {http_status} without a clear result"),
-    };
+    let answered = format!("ZenoPay answered {http_status}");
+    let unknown = || CreateAnswer::Unknown(format!("{answered} without a clear result"));
+    let refused = || CreateAnswer::Refused(reply.message(private).unwrap_or(answered.clone()));
     let status = reply.status();
     let is_000 = reply.resultcode.text(16).as_deref() == Some("000");
     // Anything else is unclear: an unknown word, no word, or an error with the code of success.

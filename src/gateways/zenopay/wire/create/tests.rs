@@ -21,7 +21,7 @@ fn phone(http_status: u16, body: &str) -> Phone {
 
 fn reason(body: &str, private: &[&str]) -> String {
     match read_create(400, body.as_bytes(), private) {
-        CreateAnswer::Refused { reason } => reason,
+        CreateAnswer::Refused(reason) => reason,
         other => panic!("{other:?}"),
     }
 }

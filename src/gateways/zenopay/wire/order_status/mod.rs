@@ -50,10 +50,8 @@ pub enum Why {
 
 /// Reads what order-status answered about `order_id`.
 pub fn read_order_status(order_id: OrderId, http_status: u16, body: &[u8]) -> StatusAnswer {
-    match find_report(order_id, http_status, body) {
-        Ok(report) => StatusAnswer::Known(report),
-        Err(why) => StatusAnswer::Unknown(why),
-    }
+    let report = find_report(order_id, http_status, body);
+    report.map_or_else(StatusAnswer::Unknown, StatusAnswer::Known)
 }
 
 #[derive(Default, Deserialize)]
@@ -86,7 +84,7 @@ fn find_report(order_id: OrderId, http_status: u16, body: &[u8]) -> Result<Gatew
 /// What the rows of our own order say. If there are several, a row that says "paid" decides: money
 /// that has moved once has moved.
 fn our_report(order_id: OrderId, rows: &[PaymentFields]) -> Result<GatewayReport, Why> {
-    let is_ours = |row: &&PaymentFields| !row.ambiguous && row.names() == Some(order_id);
+    let is_ours = |row: &&PaymentFields| !row.ambiguous && row.order_id() == Some(order_id);
     let mut ours = rows.iter().filter(is_ours).peekable();
     ours.peek().ok_or(Why::NotOurs)?;
 

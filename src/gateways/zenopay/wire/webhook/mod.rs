@@ -14,9 +14,9 @@ use crate::domain::order::{GatewayReport, OrderId};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notification {
     /// As sent, trimmed and safe to store; it need not name an order of ours, nor be a UUID.
-    pub order_id: String,
+    pub raw_order_id: String,
     /// The order that it names, if what was sent is the id of an order.
-    pub names: Option<OrderId>,
+    pub order_id: Option<OrderId>,
     /// What it says about the payment.
     pub report: GatewayReport,
 }
@@ -75,8 +75,8 @@ pub fn read_webhook(body: &[u8]) -> Result<Notification, Unreadable> {
         return Err(Unreadable::Ambiguous);
     }
     Ok(Notification {
-        order_id: fields.order_id().ok_or(Unreadable::NoOrderId)?,
-        names: fields.names(),
+        raw_order_id: fields.raw_order_id().ok_or(Unreadable::NoOrderId)?,
+        order_id: fields.order_id(),
         report: fields.report().ok_or(Unreadable::NoPaymentStatus)?,
     })
 }

@@ -174,7 +174,7 @@ fn a_delivery_that_contradicts_itself_is_refused() {
 
 #[test]
 fn an_order_id_may_be_a_number_and_is_otherwise_kept_as_sent() {
-    let id = |body: &str| read(body).unwrap().order_id;
+    let id = |body: &str| read(body).unwrap().raw_order_id;
 
     assert_eq!(id(r#"{"order_id":17,"payment_status":"PAID"}"#), "17");
     assert_eq!(
@@ -193,7 +193,7 @@ fn what_the_database_could_not_store_is_cut_out() {
     });
     let read = read(&body.to_string()).unwrap();
 
-    assert_eq!(read.order_id, format!("A{}", "x".repeat(127)));
+    assert_eq!(read.raw_order_id, format!("A{}", "x".repeat(127)));
     assert_eq!(read.report.raw_word, format!("NO{}", "w".repeat(62)));
     assert_eq!(read.report.reference.as_deref(), Some("12"));
 }
@@ -210,7 +210,7 @@ fn an_id_that_is_only_whole_once_cleaned_or_cut_names_nobodys_order() {
     let id = "677e4327-4d7c-4b1e-9f00-0123456789ab";
     let names = |sent: &str| {
         let body = json!({"order_id": sent, "payment_status": "PAID"});
-        read(&body.to_string()).unwrap().names
+        read(&body.to_string()).unwrap().order_id
     };
 
     assert_eq!(names(&format!(" {id}\n")), id.parse().ok());
@@ -272,7 +272,7 @@ proptest! {
 
         for body in [serde_json::to_string(&body).unwrap(), form.finish()] {
             let read = read(&body).unwrap();
-            prop_assert_eq!(&read.order_id, &order_id);
+            prop_assert_eq!(&read.raw_order_id, &order_id);
             prop_assert_eq!(&read.report.raw_word, &word);
             prop_assert_eq!(read.report.word, Word::read(&word));
             prop_assert_eq!(&read.report.reference, &reference);

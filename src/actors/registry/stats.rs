@@ -5,25 +5,22 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::in_play::Passage;
+use super::active_orders::MessagePermits;
 use crate::domain::order::{Outcome, Payment, Status};
 use crate::domain::people::Secret;
 
 /// One actor's numbers.
-pub struct Gauge {
+pub struct ActorStats {
     activated: Instant,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
-    busy: bool,
-    handled: u64,
+    /// Without the values that depend on the moment.
+    view: ActorView,
     /// `None` until the first message.
     last_used: Option<Instant>,
-    last_outcome: Option<Outcome>,
-    last_error: Option<String>,
-    status: Option<Status>,
     /// The random part of the order's webhook URL, once the actor has read it.
     webhook_secret: Option<Secret>,
     /// When each message that is not handled yet was admitted, by its number.
@@ -32,7 +29,7 @@ struct State {
 }
 
 /// The numbers of one actor at one moment.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct ActorView {
     /// The order's status, if the actor has read it.
     pub status: Option<Status>,
@@ -54,7 +51,7 @@ pub struct ActorView {
     pub last_error: Option<String>,
 }
 
-impl Gauge {
+impl ActorStats {
     pub(super) fn new() -> Self {
         Self {
             activated: Instant::now(),
@@ -68,25 +65,21 @@ impl Gauge {
 
     /// Notes that a message is being handled.
     pub(in crate::actors) fn begin(&self) {
-        self.state().busy = true;
+        self.state().view.busy = true;
     }
 
-    /// Notes the end of a message, and the order if it is known then.
-    pub(in crate::actors) fn finish(
-        &self,
-        outcome: Result<Outcome, String>,
-        known: Option<&Payment>,
-    ) {
+    /// Notes the end of a message, and the order as it is then.
+    pub(in crate::actors) fn finish(&self, result: Result<(Outcome, &Payment), String>) {
         let mut state = self.state();
-        state.busy = false;
-        state.handled += 1;
-        match outcome {
-            Ok(outcome) => state.last_outcome = Some(outcome),
-            Err(error) => state.last_error = Some(error),
-        }
-        if let Some(payment) = known {
-            state.status = Some(payment.status);
-            state.webhook_secret = Some(payment.webhook_secret.clone());
+        state.view.busy = false;
+        state.view.handled += 1;
+        match result {
+            Ok((outcome, payment)) => {
+                state.view.last_outcome = Some(outcome);
+                state.view.status = Some(payment.status);
+                state.webhook_secret = Some(payment.webhook_secret.clone());
+            }
+            Err(error) => state.view.last_error = Some(error),
         }
     }
 
@@ -94,7 +87,7 @@ impl Gauge {
         self.state().webhook_secret.clone()
     }
 
-    pub(super) fn is_idle_for(&self, idle: Duration) -> bool {
+    pub(in crate::actors) fn is_idle_for(&self, idle: Duration) -> bool {
         self.idle(&self.state()) >= idle
     }
 
@@ -107,40 +100,34 @@ impl Gauge {
         let state = self.state();
         let oldest = state.waiting.first_key_value();
         ActorView {
-            status: state.status,
-            mailbox_depth: messages.saturating_sub(usize::from(state.busy)),
-            handled: state.handled,
-            last_outcome: state.last_outcome,
+            mailbox_depth: messages.saturating_sub(usize::from(state.view.busy)),
             age: self.activated.elapsed(),
             idle: self.idle(&state),
             oldest_message: oldest.map_or(Duration::ZERO, |(_, admitted)| admitted.elapsed()),
-            busy: state.busy,
-            last_error: state.last_error.clone(),
+            ..state.view.clone()
         }
     }
 }
 
-/// The places of one message and its entry in the gauge. It travels with the message, and is
+/// The places of one message and its entry in the stats. It travels with the message, and is
 /// dropped when the message is handled, or lost with its actor.
 pub(in crate::actors) struct Permit {
-    gauge: Arc<Gauge>,
+    stats: Arc<ActorStats>,
     number: u64,
     /// Dropped last: from then on the actor may be idle.
-    _places: Passage,
+    _places: MessagePermits,
 }
 
 impl Permit {
-    pub(super) fn new(gauge: Arc<Gauge>, places: Passage) -> Self {
-        let number = {
-            let (mut state, now) = (gauge.state(), Instant::now());
-            state.admitted += 1;
-            state.last_used = Some(now);
-            let number = state.admitted;
-            state.waiting.insert(number, now);
-            number
-        };
+    pub(super) fn new(stats: Arc<ActorStats>, places: MessagePermits) -> Self {
+        let (mut state, now) = (stats.state(), Instant::now());
+        state.admitted += 1;
+        state.last_used = Some(now);
+        let number = state.admitted;
+        state.waiting.insert(number, now);
+        drop(state);
         Self {
-            gauge,
+            stats,
             number,
             _places: places,
         }
@@ -149,7 +136,7 @@ impl Permit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        let mut state = self.gauge.state();
+        let mut state = self.stats.state();
         state.waiting.remove(&self.number);
         state.last_used = Some(Instant::now());
     }
@@ -157,24 +144,26 @@ impl Drop for Permit {
 
 #[cfg(test)]
 mod tests {
-    use super::super::in_play::{InPlay, Room};
+    use super::super::active_orders::{ActiveOrders, Limits};
     use super::*;
 
     #[test]
     fn a_stuck_message_stays_the_oldest_when_a_later_one_leaves() {
-        let room = Room {
+        let limits = Limits {
             mailbox: 3,
             process: 3,
         };
-        let in_play = InPlay::<u8, (), Gauge>::new(room);
-        let gauge = Arc::new(Gauge::new());
+        let active_orders = ActiveOrders::<u8, (), ActorStats>::new(limits);
+        let stats = Arc::new(ActorStats::new());
         let admit = || {
-            let place = in_play.enter().unwrap();
-            let (_, gauge, places) = in_play.admit(1, place, || ((), gauge.clone())).unwrap();
-            Permit::new(gauge, places)
+            let place = active_orders.try_enter().unwrap();
+            let (_, stats, places) = active_orders
+                .admit(1, place, || ((), stats.clone()))
+                .unwrap();
+            Permit::new(stats, places)
         };
         let oldest = || {
-            gauge
+            stats
                 .state()
                 .waiting
                 .first_key_value()
@@ -185,7 +174,7 @@ mod tests {
         drop(later);
 
         assert_eq!(oldest(), Some(stuck.number));
-        let depth = in_play.look(1, |gauge, messages| gauge.view(messages).mailbox_depth);
+        let depth = active_orders.look(1, |stats, messages| stats.view(messages).mailbox_depth);
         assert_eq!(depth, Some(1));
         drop(stuck);
         assert_eq!(oldest(), None);

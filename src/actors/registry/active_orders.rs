@@ -13,44 +13,44 @@ use std::hash::Hash;
 use super::sync::{Arc, DashMap, OwnedSemaphorePermit, Semaphore};
 
 /// How many messages there may be.
-pub struct Room {
+pub struct Limits {
     /// Of one order: the one that is handled and those that wait.
     pub mailbox: usize,
     /// In the process.
     pub process: usize,
 }
 
-/// The active orders, each with an address `A` and a gauge `G`.
-pub struct InPlay<K, A, G> {
-    active: DashMap<K, Active<A, G>>,
-    room: Room,
+/// The active orders, each with an address `A` and stats `S`.
+pub struct ActiveOrders<K, A, S> {
+    active: DashMap<K, Active<A, S>>,
+    limits: Limits,
     process: Arc<Semaphore>,
 }
 
-struct Active<A, G> {
+struct Active<A, S> {
     address: A,
-    gauge: Arc<G>,
+    stats: Arc<S>,
     mailbox: Arc<Semaphore>,
 }
 
 /// A message's places: in its order's mailbox and in the process.
-pub struct Passage {
+pub struct MessagePermits {
     _mailbox: OwnedSemaphorePermit,
     _process: OwnedSemaphorePermit,
 }
 
-impl<K: Copy + Eq + Hash, A: Clone, G> InPlay<K, A, G> {
+impl<K: Copy + Eq + Hash, A: Clone, S> ActiveOrders<K, A, S> {
     /// Starts without orders.
-    pub fn new(room: Room) -> Self {
+    pub fn new(limits: Limits) -> Self {
         Self {
             active: DashMap::new(),
-            process: Arc::new(Semaphore::new(room.process)),
-            room,
+            process: Arc::new(Semaphore::new(limits.process)),
+            limits,
         }
     }
 
     /// Takes a place in the process; `None` if all are taken, or the registry is closed.
-    pub fn enter(&self) -> Option<OwnedSemaphorePermit> {
+    pub fn try_enter(&self) -> Option<OwnedSemaphorePermit> {
         self.process.clone().try_acquire_owned().ok()
     }
 
@@ -60,62 +60,62 @@ impl<K: Copy + Eq + Hash, A: Clone, G> InPlay<K, A, G> {
         &self,
         order: K,
         process: OwnedSemaphorePermit,
-        activate: impl FnOnce() -> (A, Arc<G>),
-    ) -> Option<(A, Arc<G>, Passage)> {
+        activate: impl FnOnce() -> (A, Arc<S>),
+    ) -> Option<(A, Arc<S>, MessagePermits)> {
         let active = self.active.entry(order).or_insert_with(|| {
-            let (address, gauge) = activate();
-            let mailbox = Arc::new(Semaphore::new(self.room.mailbox));
+            let (address, stats) = activate();
+            let mailbox = Arc::new(Semaphore::new(self.limits.mailbox));
             Active {
                 address,
-                gauge,
+                stats,
                 mailbox,
             }
         });
-        let passage = Passage {
+        let permits = MessagePermits {
             _mailbox: active.mailbox.clone().try_acquire_owned().ok()?,
             _process: process,
         };
-        Some((active.address.clone(), active.gauge.clone(), passage))
+        Some((active.address.clone(), active.stats.clone(), permits))
     }
 
     /// Removes the order if its actor is still the dead one; `false` if another task was first.
-    pub fn bury(&self, order: K, is_dead: impl FnOnce(&A) -> bool) -> bool {
+    pub fn remove_dead(&self, order: K, is_dead: impl FnOnce(&A) -> bool) -> bool {
         self.active
             .remove_if(&order, |_, active| is_dead(&active.address))
             .is_some()
     }
 
-    /// Removes the orders without messages that are idle by their gauge; returns how many.
-    pub fn passivate(&self, is_idle: impl Fn(&G) -> bool) -> usize {
-        let is_idle = |active: &Active<A, G>| self.taken(active) == 0 && is_idle(&active.gauge);
+    /// Removes the orders without messages that are idle by their stats; returns how many.
+    pub fn passivate(&self, is_idle: impl Fn(&S) -> bool) -> usize {
+        let is_idle = |active: &Active<A, S>| self.taken(active) == 0 && is_idle(&active.stats);
         let idle = self.active.iter().filter(|entry| is_idle(entry.value()));
         let candidates: Vec<K> = idle.map(|entry| *entry.key()).collect();
         let passivate = |order: &K| self.active.remove_if(order, |_, active| is_idle(active));
         candidates.iter().filter_map(passivate).count()
     }
 
-    /// Reads one order's gauge, with the number of its messages; `None` if it is not active.
-    pub fn look<T>(&self, order: K, look: impl FnOnce(&G, usize) -> T) -> Option<T> {
+    /// Reads one order's stats, with the number of its messages; `None` if it is not active.
+    pub fn look<T>(&self, order: K, look: impl FnOnce(&S, usize) -> T) -> Option<T> {
         let active = self.active.get(&order)?;
-        Some(look(&active.gauge, self.taken(&active)))
+        Some(look(&active.stats, self.taken(&active)))
     }
 
-    /// Reads all gauges.
-    pub fn look_at_all<T>(&self, look: impl Fn(&G, usize) -> T) -> Vec<(K, T)> {
+    /// Reads all stats.
+    pub fn look_at_all<T>(&self, look: impl Fn(&S, usize) -> T) -> Vec<(K, T)> {
         self.active
             .iter()
-            .map(|entry| (*entry.key(), look(&entry.gauge, self.taken(&entry))))
+            .map(|entry| (*entry.key(), look(&entry.stats, self.taken(&entry))))
             .collect()
     }
 
     /// An order's messages that are not handled yet.
-    fn taken(&self, active: &Active<A, G>) -> usize {
-        self.room.mailbox - active.mailbox.available_permits()
+    fn taken(&self, active: &Active<A, S>) -> usize {
+        self.limits.mailbox - active.mailbox.available_permits()
     }
 
     /// Messages and webhooks in the process that are not handled yet.
     pub fn in_flight(&self) -> usize {
-        self.room.process - self.process.available_permits()
+        self.limits.process - self.process.available_permits()
     }
 
     /// Gives out no more places in the process.
