@@ -28,7 +28,7 @@ pub(super) const PORTAL: &str = "/api/v1/customer-portal";
 pub(super) const OPERATOR: &str = "/api/v1/operator";
 /// Event streams of operators in the whole process.
 const STREAMS_MAX: usize = 32;
-/// Documents that the charts begin with: five minutes of them.
+/// Most samples in the history: five minutes, one every three seconds.
 pub(super) const HISTORY_MAX: usize = 100;
 
 /// The shared state of the handlers. Cheap to clone: each worker has a clone.
@@ -38,14 +38,14 @@ pub struct Api {
     pub orders: Orders,
     /// Erases customers, also from the archive.
     pub retention: Retention,
-    /// Holds the long polls.
+    /// Completes the long polls.
     pub status: StatusBoard,
     pub checkout: Checkout,
     pub reconciler: Reconciler,
-    /// Open orders, as last counted.
+    /// Counts of open orders and messages, refreshed periodically.
     pub overview: watch::Receiver<Overview>,
     pub metrics: Arc<Metrics>,
-    /// Has the tasks that failed.
+    /// Knows which background tasks have failed.
     pub supervisor: Supervisor,
     /// Cancelled when the server stops.
     pub draining: CancellationToken,
@@ -63,7 +63,7 @@ pub struct Api {
     pub wait_max: Duration,
     /// Clients by address, and their rate limits.
     pub clients: Clients,
-    /// How long a payment request on a phone is taken to be open.
+    /// How long a payment request on a phone counts as open.
     pub resume: TimeDelta,
     /// The last minutes of the metrics, for charts.
     pub history: History,
@@ -74,10 +74,10 @@ pub struct Api {
     pub site: Arc<Site>,
 }
 
-/// The network around the server.
+/// Addresses in the network of the hotspot.
 pub struct Site {
-    /// The portal that RFC 8908 names. `None` outside the hotspot, where the address of a request
-    /// does not identify a device.
+    /// The `user-portal-url` of RFC 8908. `None` outside the hotspot, where the address of a
+    /// request does not identify a device.
     pub captive_portal: Option<url::Url>,
     /// The address of FreeRADIUS for routers, if it is known.
     pub radius_address: Option<String>,
@@ -93,7 +93,7 @@ impl Default for LiveStreams {
     }
 }
 
-/// The last minutes of the metrics, so that a page has charts as soon as it opens. Cheap to clone.
+/// The last minutes of the metrics, so that the live page shows charts at once. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct History(Arc<Mutex<VecDeque<Arc<str>>>>);
 

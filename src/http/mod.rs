@@ -1,5 +1,5 @@
-//! HTTP: all routes on one screen, and what every answer has in common. The handlers are in the
-//! files beside: each extracts the request, makes one call and converts the result.
+//! HTTP: all routes, and the middleware of every response. The handlers are in the other
+//! files: each extracts the request, makes one call and converts the result.
 
 use actix_cors::Cors;
 use actix_web::body::MessageBody;
@@ -67,18 +67,18 @@ pub fn routes(config: &mut web::ServiceConfig, sandbox: Option<crate::sandbox::S
         .route("/health/ready", get_or_head().to(health::ready))
         .service(
             web::resource("/metrics")
-                .wrap(from_fn(auth::operators_only_from_afar))
+                .wrap(from_fn(auth::operators_only_if_forwarded))
                 .route(web::get().to(health::metrics))
                 .default_service(web::to(no_such_page)),
         )
         .service(
             web::resource("/openapi.json")
-                .wrap(from_fn(auth::operators_only_from_afar))
+                .wrap(from_fn(auth::operators_only_if_forwarded))
                 .route(web::get().to(openapi::document))
                 .default_service(web::to(no_such_page)),
         )
         .route("/docs", web::get().to(openapi::to_docs))
-        // By default the page loads an image from validator.swagger.io, which would learn our
+        // By default the page loads an image from validator.swagger.io, which would see our
         // address and cannot be reached without the Internet.
         .service(SwaggerUi::new("/docs/{_:.*}")
             .config(utoipa_swagger_ui::Config::from("/openapi.json").validator_url("none")))
@@ -116,7 +116,8 @@ fn operator_routes(config: &mut web::ServiceConfig) {
         .route("/reports/daily", web::get().to(reports::daily));
 }
 
-/// The pages of guests. A GET on the path of a form is a reloaded answer to it.
+/// The pages of guests. A GET on the path of a form happens when the browser reloads its answer: it
+/// redirects.
 #[rustfmt::skip] // A table is read by its columns.
 fn page_routes(config: &mut web::ServiceConfig) {
     use pages::{order, owner_link, paid, shop, state};
@@ -159,12 +160,12 @@ fn sandbox_routes(config: &mut web::ServiceConfig) {
         .route("/sandbox/phone/{order_id}", page(web::post().to(handset::answer)));
 }
 
-/// Load balancers use HEAD.
+/// GET or HEAD: load balancers probe with HEAD.
 fn get_or_head() -> Route {
     web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
 }
 
-/// A route whose problems are shown as pages.
+/// Shows the problems of a route as HTML pages.
 fn page(route: Route) -> Route {
     route.wrap(from_fn(pages::show_problem))
 }
@@ -194,7 +195,7 @@ pub fn cors(allowed_origins: &[String]) -> Cors {
         .fold(cors, |cors, origin| cors.allowed_origin(origin))
 }
 
-/// The headers of every answer. With `https`, browsers are told to use HTTPS alone from now on.
+/// The headers of every answer. With `https`, browsers must use HTTPS from now on (HSTS).
 pub fn headers(https: bool) -> DefaultHeaders {
     let headers = DefaultHeaders::new()
         .add((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
@@ -208,7 +209,7 @@ pub fn headers(https: bool) -> DefaultHeaders {
     }
 }
 
-/// Refuses new requests while the server stops; those that wait are answered.
+/// Refuses new requests while the server stops; requests under way are finished.
 pub async fn refuse_when_stopping(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,

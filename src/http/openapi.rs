@@ -95,7 +95,7 @@ impl Modify for Common {
     }
 }
 
-/// The token of an operator, and the answers without it.
+/// Documents the bearer token, and the 401 and 403 responses.
 fn for_operators(operation: &mut Operation, writes: bool) {
     let scopes: [&str; 0] = [];
     operation.security = Some(vec![SecurityRequirement::new("operator", scopes)]);
@@ -105,7 +105,7 @@ fn for_operators(operation: &mut Operation, writes: bool) {
     }
 }
 
-/// Adds an answer, unless the path describes it in other words.
+/// Adds a response, unless the handler documents this status itself.
 fn may_answer(operation: &mut Operation, status: &str, description: &str) {
     let answers = &mut operation.responses.responses;
     answers
@@ -113,7 +113,8 @@ fn may_answer(operation: &mut Operation, status: &str, description: &str) {
         .or_insert_with(|| RefOr::T(Response::new(description)));
 }
 
-/// An optional parameter is left out and never null: a header and a query have no null.
+/// Removes `null` from the type of an optional parameter: a header or query parameter cannot be
+/// null.
 fn forbid_null(parameter: &mut RefOr<Parameter>) {
     let RefOr::T(Parameter {
         schema: Some(RefOr::T(Schema::Object(object))),
@@ -158,13 +159,14 @@ static METHODS: LazyLock<BTreeMap<String, String>> = LazyLock::new(|| {
     methods.collect()
 });
 
-/// The methods of the path of a request; `None` if the API has no such path, or not in this mode.
+/// The methods of the path of a request; `None` for a path that is not served in this mode or not
+/// in the document.
 pub fn methods_of(request: &HttpRequest) -> Option<&'static str> {
     let path = request.match_pattern()?;
     METHODS.get(&path).map(String::as_str)
 }
 
-/// Leads to the page that shows the document.
+/// Redirects to Swagger UI.
 pub async fn to_docs() -> HttpResponse {
     HttpResponse::SeeOther()
         .insert_header(("location", "/docs/"))

@@ -1,5 +1,5 @@
-//! What went wrong, as RFC 9457 problem details with a stable `code`. No other file knows the status
-//! codes of problems.
+//! Errors as RFC 9457 problem details with a stable `code`. Only this file knows their status
+//! codes.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, RETRY_AFTER};
@@ -20,16 +20,16 @@ use crate::store::StoreError;
 pub enum Code {
     /// The request cannot be understood.
     InvalidRequest,
-    /// The request is understood and a value in it is at fault.
+    /// The request can be parsed, but a value in it is not valid.
     #[strum(to_string = "invalid_request")]
     InvalidValue,
-    /// An authentic delivery that cannot be read.
+    /// An authentic webhook that cannot be parsed.
     MalformedWebhook,
-    /// A delivery without a proof.
+    /// A webhook without a valid key or token.
     WebhookNotAuthentic,
     /// No token of an operator, or a wrong one.
     Unauthorized,
-    /// The operator has not the right to do this.
+    /// The role of this operator does not allow this.
     Forbidden,
     /// No such page.
     NotFound,
@@ -41,42 +41,42 @@ pub enum Code {
     VoucherNotFound,
     /// No such package, or it is retired.
     PackageNotFound,
-    /// The page is there, the method is not.
+    /// The path exists, but not with this method.
     MethodNotAllowed,
-    /// The client expects another price.
+    /// The price differs from the one that the client expects.
     PriceChanged,
     /// A payment request is open on this phone.
     PromptOpen,
-    /// The order does not allow it now.
+    /// The order's status does not allow this.
     InvalidTransition,
     /// The body is over the limit.
     PayloadTooLarge,
     /// Not a Tanzanian mobile number.
     InvalidPhone,
-    /// A parameter of the query is at fault.
+    /// A query parameter is not valid.
     InvalidQuery,
-    /// The key belongs to another purchase.
+    /// The Idempotency-Key was used for another purchase.
     IdempotencyKeyReused,
-    /// A limit is reached.
+    /// The client has reached a rate limit.
     RateLimited,
     /// Our own failure.
     Internal,
     /// ZenoPay refused the payment request.
     GatewayRefused,
-    /// Too many messages wait.
+    /// The server is too busy, or the order was changed at the same time.
     Busy,
     /// The database cannot be reached.
     Unavailable,
-    /// The database did not answer in time.
+    /// It is not known whether the transaction was committed.
     CommitUnknown,
-    /// The server stops.
+    /// The server is shutting down.
     Stopping,
 }
 
 impl Code {
     /// Status and title of each code.
     #[rustfmt::skip] // A table is read by its columns.
-    fn row(self) -> (StatusCode, &'static str) {
+    fn status_and_title(self) -> (StatusCode, &'static str) {
         use StatusCode as S;
         match self {
             Self::InvalidRequest => (S::BAD_REQUEST, "The request cannot be understood"),
@@ -118,7 +118,7 @@ impl Code {
     }
 }
 
-/// What went wrong, as the client learns it. Causes are logged.
+/// An error as the client sees it. The cause is only logged.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{code}")]
 pub struct Problem {
@@ -165,11 +165,11 @@ impl Problem {
 
 impl ResponseError for Problem {
     fn status_code(&self) -> StatusCode {
-        self.code.row().0
+        self.code.status_and_title().0
     }
 
     fn error_response(&self) -> HttpResponse {
-        let (status, title) = self.code.row();
+        let (status, title) = self.code.status_and_title();
         let mut body = self.extra.clone();
         body.insert("type".to_owned(), json!("about:blank"));
         body.insert("title".to_owned(), json!(title));

@@ -11,10 +11,10 @@ use super::problem::{Code, Problem};
 use crate::domain::order::OrderId;
 use crate::domain::people::Language;
 
-/// The limit of the time in which a body must arrive.
+/// The longest time that a body may take to arrive.
 const BODY_WITHIN: Duration = Duration::from_secs(10);
 
-/// The language of `Accept-Language`; Swahili when it names neither.
+/// The language of `Accept-Language`; Swahili if it has neither Swahili nor English.
 pub fn language(headers: &HeaderMap) -> Language {
     let wanted = headers.get(ACCEPT_LANGUAGE);
     let wanted = wanted.and_then(|value| value.to_str().ok());

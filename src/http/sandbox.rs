@@ -1,4 +1,4 @@
-//! The two calls of the simulated ZenoPay, and the switches by which a person or a test controls
+//! The two calls of the simulated ZenoPay, and the settings by which a person or a test controls
 //! it. Mounted in sandbox mode only.
 
 use actix_web::http::StatusCode;
@@ -14,7 +14,7 @@ use crate::sandbox::{Behaviour, DecideError, Entry, Sandbox, Simulated};
 
 /// Larger than any behaviour and any create call.
 const BODY_MAX: usize = 64 * 1024;
-/// Payments in a list by default, and at most.
+/// Payments in a list: the default, and the maximum.
 const LISTED: u64 = 50;
 const LISTED_MAX: u64 = 500;
 
@@ -34,7 +34,7 @@ pub struct Decided {
 /// The length of the list.
 #[derive(Deserialize, IntoParams)]
 pub struct ListQuery {
-    /// Payments at most: 50, and no more than 500.
+    /// Most payments to return: 50 by default, at most 500.
     #[param(minimum = 0)]
     limit: Option<i64>,
 }
@@ -42,7 +42,7 @@ pub struct ListQuery {
 /// The order that is looked up.
 #[derive(Deserialize, IntoParams)]
 pub struct StatusQuery {
-    /// The merchant's own.
+    /// The merchant's order id.
     order_id: Option<String>,
 }
 
@@ -202,7 +202,7 @@ async fn decided(
 ) -> Result<HttpResponse, Problem> {
     let mut changes = fields_of(payload).await?;
     changes.extend(decision.map(|decision| ("decision".to_owned(), json!(decision))));
-    // PostgreSQL refuses some texts; none of them is an order id.
+    // Parsed first, because PostgreSQL rejects some texts (NUL) as parameters.
     let known = order_in(order_id)?;
     sandbox.decide(&known.to_string(), changes).await?;
     Ok(HttpResponse::Ok().json(Decided {

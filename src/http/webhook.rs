@@ -28,7 +28,8 @@ pub struct Received {
     outcome: &'static str,
 }
 
-/// Receives a delivery that proves itself by `x-api-key`, or is confirmed by order-status.
+/// Receives a webhook that is authenticated by `x-api-key`, or else confirmed with an order-status
+/// call.
 #[utoipa::path(post, path = "/api/v1/customer-portal/webhook/zenopay", tag = "webhook",
     request_body(content = serde_json::Value, description = "At least `order_id` and `payment_status`; JSON or form-encoded; at most 64 KiB"),
     params(("x-api-key" = Option<String>, Header, description = "Our own key, sent back")),
@@ -45,10 +46,10 @@ pub async fn receive(
     payload: web::Payload,
     api: web::Data<Api>,
 ) -> Result<HttpResponse, Problem> {
-    take(&request, payload, &api, None).await
+    receive_delivery(&request, payload, &api, None).await
 }
 
-/// Receives a delivery that proves itself by the random part of the order's own URL.
+/// Receives a webhook that is authenticated by the secret token in the order's own webhook URL.
 #[utoipa::path(post, path = "/api/v1/customer-portal/webhook/zenopay/{token}", tag = "webhook",
     request_body(content = serde_json::Value, description = "At least `order_id` and `payment_status`; JSON or form-encoded; at most 64 KiB"),
     params(
@@ -67,10 +68,10 @@ pub async fn receive_with_token(
     payload: web::Payload,
     api: web::Data<Api>,
 ) -> Result<HttpResponse, Problem> {
-    take(&request, payload, &api, Some(token.into_inner())).await
+    receive_delivery(&request, payload, &api, Some(token.into_inner())).await
 }
 
-async fn take(
+async fn receive_delivery(
     request: &HttpRequest,
     payload: web::Payload,
     api: &Api,
@@ -96,11 +97,11 @@ async fn take(
     );
     let traceparent = header("traceparent").and_then(|value| value.to_str().ok());
     telemetry::go_on(&span, traceparent);
-    let done = api.orders.receive(delivery).instrument(span).await?;
+    let handled = api.orders.receive(delivery).instrument(span).await?;
     Ok(HttpResponse::Ok().json(Received {
         status: "received",
-        order_id: done.payment.order_id.to_string(),
-        payment_status: done.payment.status.as_str(),
-        outcome: done.outcome.as_str(),
+        order_id: handled.payment.order_id.to_string(),
+        payment_status: handled.payment.status.as_str(),
+        outcome: handled.outcome.as_str(),
     }))
 }

@@ -15,7 +15,7 @@ use crate::store::{Fingerprint, LogIn, LoggedIn, NewSession, Store, StoreError};
 
 /// The console's cookie.
 const SESSION_COOKIE: &str = "malipo_session";
-/// Bytes of a token; a longer one is none of ours and is not hashed.
+/// Longest token in bytes. A longer one in a header or cookie is refused without hashing it.
 const TOKEN_MAX: usize = 512;
 
 /// Authenticates operators. Cheap to clone.
@@ -28,7 +28,7 @@ pub struct Gate {
     https: bool,
 }
 
-/// An operator who is authenticated.
+/// An authenticated operator.
 #[derive(Clone)]
 pub struct Visitor {
     pub operator: Operator,
@@ -41,12 +41,12 @@ impl Visitor {
     /// cookie.
     pub fn repeats_csrf(&self, sent: Option<&str>) -> bool {
         let Some(csrf) = &self.csrf else { return true };
-        sent.is_some_and(|sent| is_same(csrf, sent))
+        sent.is_some_and(|sent| constant_time_eq(csrf, sent))
     }
 }
 
 impl Gate {
-    /// A gate with this store, and the token of the configuration if there is one.
+    /// `https` marks cookies as `Secure`.
     pub fn new(store: Store, bootstrap: Option<Secret>, https: bool) -> Self {
         Self {
             store,
@@ -55,7 +55,7 @@ impl Gate {
         }
     }
 
-    /// The operator of a request. If there is an `Authorization` header, the cookie does not count.
+    /// The operator of a request. With an `Authorization` header, the cookie is ignored.
     ///
     /// # Errors
     /// If the database cannot be read.
@@ -64,19 +64,19 @@ impl Gate {
             let Some(token) = bearer(headers) else {
                 return Ok(None);
             };
-            let operator = self.operator_of(token).await?;
+            let operator = self.operator_by_token(token).await?;
             return Ok(operator.map(|operator| Visitor {
                 operator,
                 csrf: None,
             }));
         }
         match session_cookie(headers) {
-            Some(cookie) => self.by_cookie(cookie).await,
+            Some(cookie) => self.by_session_cookie(cookie).await,
             None => Ok(None),
         }
     }
 
-    async fn operator_of(&self, token: &str) -> Result<Option<Operator>, StoreError> {
+    async fn operator_by_token(&self, token: &str) -> Result<Option<Operator>, StoreError> {
         if self.is_bootstrap(token) {
             return Ok(Some(Operator::bootstrap()));
         }
@@ -86,7 +86,7 @@ impl Gate {
         self.store.operator_by_token(Fingerprint::of(token)).await
     }
 
-    async fn by_cookie(&self, cookie: &str) -> Result<Option<Visitor>, StoreError> {
+    async fn by_session_cookie(&self, cookie: &str) -> Result<Option<Visitor>, StoreError> {
         if cookie.len() > TOKEN_MAX {
             return Ok(None);
         }
@@ -140,7 +140,7 @@ impl Gate {
         self.set_cookie(SESSION_COOKIE, "", 0)
     }
 
-    /// A `Set-Cookie` that no script can read and no other site's form sends.
+    /// A `Set-Cookie` header: `HttpOnly`, and `SameSite=Lax` so that no other site's form sends it.
     pub fn set_cookie(&self, name: &str, value: &str, lasts_secs: i64) -> String {
         let secure = if self.https { "; Secure" } else { "" };
         format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={lasts_secs}{secure}")
@@ -148,7 +148,7 @@ impl Gate {
 
     fn is_bootstrap(&self, token: &str) -> bool {
         let bootstrap = self.bootstrap.as_ref();
-        bootstrap.is_some_and(|bootstrap| is_same(bootstrap, token))
+        bootstrap.is_some_and(|bootstrap| constant_time_eq(bootstrap, token))
     }
 }
 
@@ -173,7 +173,7 @@ fn network_of(address: IpAddr) -> String {
     }
 }
 
-fn is_same(secret: &Secret, sent: &str) -> bool {
+fn constant_time_eq(secret: &Secret, sent: &str) -> bool {
     secret.expose().as_bytes().ct_eq(sent.as_bytes()).into()
 }
 

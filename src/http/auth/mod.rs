@@ -1,8 +1,8 @@
 //! Access to the operators' paths, and the request of an operator.
 //!
 //! # Invariants
-//! Every operator's path is wrapped in [`operators_only`], so that a handler checks nothing: it takes
-//! a [`Caller`].
+//! Every operator's path is wrapped in [`operators_only`], so that a handler checks nothing: it
+//! takes a [`Caller`].
 
 use std::future::{Ready, ready};
 
@@ -24,7 +24,7 @@ mod gate;
 
 pub use gate::{Gate, Visitor};
 
-/// Headers of a request that a proxy has forwarded.
+/// Headers that a proxy adds; any of them marks a request as forwarded.
 const FORWARDED: [&str; 5] = [
     "forwarded",
     "x-forwarded-for",
@@ -32,7 +32,7 @@ const FORWARDED: [&str; 5] = [
     "x-forwarded-proto",
     "x-real-ip",
 ];
-/// Where a write with the console's cookie repeats the session's CSRF token.
+/// The header with the session's CSRF token, required for a write with the console's cookie.
 const CSRF_HEADER: &str = "x-csrf-token";
 
 /// Admits operators. A write needs an admin, and with the console's cookie a CSRF token.
@@ -49,9 +49,9 @@ pub async fn operators_only(
         .map(ServiceResponse::map_into_boxed_body)
 }
 
-/// Admits direct requests, and forwarded ones only of operators: a scraper on the same host needs no
-/// token, a client on the Internet does.
-pub async fn operators_only_from_afar(
+/// Admits direct requests; a forwarded request needs an operator. A scraper on the same host needs
+/// no token; a client on the Internet, behind the proxy, does.
+pub async fn operators_only_if_forwarded(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
@@ -104,7 +104,6 @@ fn refuse(request: ServiceRequest, refusal: &Problem) -> ServiceResponse {
 
 /// An operator's request. It exists only behind a gate that has put a [`Visitor`] into the request.
 pub struct Caller {
-    /// What handlers need.
     pub api: web::Data<Api>,
     /// The operator, and the token of the session's forms.
     pub visitor: Visitor,
@@ -128,7 +127,6 @@ impl FromRequest for Caller {
 }
 
 impl Caller {
-    /// The operator.
     pub fn operator(&self) -> &Operator {
         &self.visitor.operator
     }
@@ -138,7 +136,7 @@ impl Caller {
         Visibility::of(self.operator().role)
     }
 
-    /// By `Accept-Language`.
+    /// The language of `Accept-Language`.
     pub fn language(&self) -> Language {
         language(self.request.headers())
     }
@@ -148,7 +146,7 @@ impl Caller {
         parameter(&self.request, name)
     }
 
-    /// A line of the audit log that is not about an order.
+    /// An audit entry by this operator, without an order id (the caller may set one).
     pub fn audit_entry(
         &self,
         action: &'static str,

@@ -1,5 +1,5 @@
-//! The actors and what surrounds them, as operators read them in JSON. All numbers are shared atomics
-//! or were counted before: no actor is asked. Counters are of this process since its start, latencies
+//! Numbers of the actors and jobs, as JSON for operators. All numbers are shared atomics or cached
+//! counts: no message is sent to an actor. Counters are of this process since its start, latencies
 //! of the last five minutes.
 
 use std::cmp::Reverse;
@@ -53,7 +53,7 @@ pub struct OrderActors {
     pub busy: usize,
 }
 
-/// Parked polls.
+/// Waiting long polls.
 #[derive(Default, Serialize, ToSchema)]
 pub struct Waiting {
     pub waiters: usize,

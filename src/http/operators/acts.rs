@@ -1,4 +1,4 @@
-//! What operators do by hand with an order, a delivery, an SMS or the outbox.
+//! Manual actions of operators on an order, a webhook, an SMS or the outbox.
 
 use actix_web::{HttpResponse, web};
 use serde::Serialize;
@@ -46,7 +46,7 @@ pub struct ReconcileAnswer {
     #[serde(flatten)]
     order: ActedOn,
     version: i32,
-    /// ZenoPay's word for the payment; null without an answer.
+    /// The payment status as ZenoPay wrote it; null without an answer.
     zenopay: Option<String>,
     /// Why there is no answer.
     silence: Option<String>,
@@ -70,7 +70,7 @@ pub struct Hold {
     held: bool,
     /// When the backup was restored.
     since: Option<String>,
-    /// SMS that wait, also those of sales since.
+    /// Held SMS, including those of sales since the restore.
     sms: u64,
     /// Of these, the ones that came with the backup.
     sms_from_backup: u64,
@@ -80,7 +80,7 @@ pub struct Hold {
     disconnects_from_backup: u64,
 }
 
-/// What was dropped.
+/// The number of dropped messages.
 #[derive(Serialize, ToSchema)]
 pub struct OutboxReleased {
     status: &'static str,
@@ -185,7 +185,8 @@ pub async fn refund(name: web::Path<String>, payload: web::Payload, caller: Call
 }
 
 /// Gives an order's voucher another code: the old one is closed, its devices are disconnected, and
-/// the new one goes by SMS to the phone that paid. Not limited to three a day, as the owner link is.
+/// the new one goes by SMS to the phone that paid. Not limited to three a day, as the owner link
+/// is.
 #[utoipa::path(post, path = "/api/v1/operator/orders/{order_id}/reissue", tag = "operator",
     params(("order_id" = String, Path)),
     request_body(content = Option<ReasonRequest>, description = "May be left out"),

@@ -19,19 +19,19 @@ const PHONE_MAX: usize = 40;
 
 /// What was erased; zeros if the phone is unknown.
 #[derive(Serialize, ToSchema)]
-pub struct Forgotten {
+pub struct ErasedCounts {
     status: &'static str,
     orders: usize,
     vouchers: usize,
     sms: u64,
 }
 
-/// Erases a customer: phone, name, SMS, access and what ZenoPay sent about them. Invoices keep their
-/// numbers and amounts.
+/// Erases a customer: phone, name, SMS, access and what ZenoPay sent about them. Invoices keep
+/// their numbers and amounts.
 #[utoipa::path(post, path = "/api/v1/operator/customers/erase", tag = "operator",
     request_body = EraseRequest,
     responses(
-        (status = 200, description = "Erased, or the phone is unknown", body = Forgotten),
+        (status = 200, description = "Erased, or the phone is unknown", body = ErasedCounts),
         (status = 409, description = "`invalid_transition`: an order still waits for money or for an operator"),
         (status = 422, description = "`invalid_phone`, `invalid_request`"),
         (status = 503, description = "`unavailable`, `commit_unknown`, `stopping`"), Body))]
@@ -44,7 +44,7 @@ pub async fn erase(payload: web::Payload, caller: Caller) -> Answer {
     let name = caller.operator().name.clone();
     let retention = &caller.api.retention;
     match retention.erase_customer(phone, name, reason).await? {
-        Erasure::Done(erased) => Ok(HttpResponse::Ok().json(Forgotten {
+        Erasure::Done(erased) => Ok(HttpResponse::Ok().json(ErasedCounts {
             status: "success",
             orders: erased.orders,
             vouchers: erased.vouchers,
@@ -55,7 +55,8 @@ pub async fn erase(payload: web::Payload, caller: Caller) -> Answer {
     }
 }
 
-/// A required member of the body. PostgreSQL refuses NUL, and a line break could forge a log line.
+/// A required text of the body. Control characters are refused: NUL fails in PostgreSQL, and a line
+/// break could forge a log line.
 fn text<'a>(fields: &'a Map<String, Value>, name: &str, max: usize) -> Result<&'a str, Problem> {
     let text = fields.get(name).and_then(Value::as_str).unwrap_or_default();
     let is_line = text.chars().any(|c| c.is_ascii_graphic()) && !text.chars().any(char::is_control);

@@ -14,10 +14,10 @@ use super::actors::Machinery;
 use super::{Answer, Code, Problem};
 use crate::http::api::Api;
 
-/// The time between two documents.
-const EACH: Duration = Duration::from_secs(1);
+/// The time between two events.
+const INTERVAL: Duration = Duration::from_secs(1);
 /// Documents between two checks of the operator's access.
-const AUTHENTICATE_EACH: u64 = 5;
+const EVENTS_PER_ACCESS_CHECK: u64 = 5;
 
 /// The document of `GET /actors` each second, until the server stops.
 #[utoipa::path(get, path = "/api/v1/operator/events", tag = "operator",
@@ -27,8 +27,8 @@ const AUTHENTICATE_EACH: u64 = 5;
 pub async fn watch_actors(request: HttpRequest, api: web::Data<Api>) -> Answer {
     let permit = api.screens.0.clone().try_acquire_owned();
     let permit = permit.map_err(|_| Problem::new(Code::Busy).retry_after_secs(5))?;
-    let mut clock = interval(EACH);
-    // A slow reader gets fewer documents, and each is current.
+    let mut clock = interval(INTERVAL);
+    // A slow client gets fewer events, each with current numbers.
     clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let stream = LiveStream {
         api,
@@ -49,7 +49,7 @@ pub async fn watch_actors(request: HttpRequest, api: web::Data<Api>) -> Answer {
 
 struct LiveStream {
     api: web::Data<Api>,
-    /// They authenticate the operator, now and then.
+    /// For checking again whether the operator still has access.
     headers: HeaderMap,
     clock: Interval,
     sent: u64,
@@ -62,14 +62,15 @@ impl LiveStream {
         let draining = self.api.draining.clone();
         draining.run_until_cancelled(self.clock.tick()).await?;
         self.sent += 1;
-        if self.sent.is_multiple_of(AUTHENTICATE_EACH) && self.is_logged_out().await {
+        if self.sent.is_multiple_of(EVENTS_PER_ACCESS_CHECK) && self.is_logged_out().await {
             return None;
         }
         let document = serde_json::to_string(&Machinery::of(&self.api)).ok()?;
         Some(Bytes::from(format!("event: actors\ndata: {document}\n\n")))
     }
 
-    /// While the database cannot be read, streams go on: that is when operators look.
+    /// A database failure does not end the stream: operators need the live page most during an
+    /// outage.
     async fn is_logged_out(&self) -> bool {
         matches!(self.api.gate.visitor(&self.headers).await, Ok(None))
     }

@@ -79,12 +79,13 @@ impl Fields {
     }
 }
 
-/// The same as the pattern of the documents.
+/// Matches the `pattern` of these fields in the OpenAPI document.
 fn is_visible(c: char) -> bool {
     c.is_ascii_graphic() || ('\u{a1}'..='\u{ffff}').contains(&c)
 }
 
-/// What an operator decides about an order. Its word is the action in the audit log.
+/// What an operator decides about an order. The variant in lower case is the action in the audit
+/// log.
 #[derive(Clone, Copy, IntoStaticStr)]
 #[strum(serialize_all = "lowercase")]
 pub enum OrderAct {
@@ -99,8 +100,8 @@ pub enum OrderAct {
 }
 
 impl OrderAct {
-    /// Has the order's actor apply it; the audit log names `subject`. The outcome is `Duplicate` if
-    /// nothing changed.
+    /// Sends the act to the order's actor; `subject` goes into the audit log. The outcome is
+    /// `Duplicate` if nothing changed.
     ///
     /// # Errors
     /// A 422 if the reason or another field is at fault, a 409 if the order's status does not allow
@@ -179,8 +180,8 @@ pub async fn reconcile(order_id: OrderId, caller: &Caller) -> Result<Reconciled,
     Ok(caller.api.orders.reconcile(order_id, audit).await?)
 }
 
-/// Gives an order's voucher another code, for a guest who cannot do it: where no SMS is sent, or
-/// after the three of a day.
+/// Gives an order's voucher another code, for a guest who cannot do it alone: if no SMS is sent, or
+/// after three times in a day.
 ///
 /// # Errors
 /// A 422 if the reason is at fault, a 409 if there is no valid voucher, or the actor's failure.
@@ -221,7 +222,7 @@ pub async fn revoke_printed(
     caller: &Caller,
 ) -> Result<Outcome, Problem> {
     let detail = fields.optional("reason", REASON_MAX)?;
-    // The audit log never has a code, which would let a reader in.
+    // Never log the code: a reader of the audit log could use it.
     let audit = caller.audit_entry("revoke", format!("voucher {id}"), detail);
     match caller.api.store.revoke_printed(code, audit).await? {
         true => Ok(Outcome::Revoked),

@@ -1,8 +1,8 @@
-//! The JSON API of the operators: orders, the journal, reports and the actors, and acts by hand.
+//! The JSON API of the operators: orders, the webhook journal, reports, actors, and manual actions.
 //!
 //! Lists come in pages, newest first; a cursor is opaque and stays valid while rows arrive. Phones
 //! and codes are masked in every list. An admin who opens one order or one delivery sees it
-//! unmasked, and the audit log has a line of that.
+//! unmasked, and the audit log records it.
 
 use actix_web::HttpResponse;
 use actix_web::http::header::CACHE_CONTROL;
@@ -26,7 +26,7 @@ mod schema;
 pub mod vouchers;
 pub mod webhooks;
 
-/// What a handler answers with.
+/// The result of a handler.
 type Answer = Result<HttpResponse, Problem>;
 
 /// Rows a page by default.
@@ -34,7 +34,7 @@ const PAGE: u64 = 50;
 /// Rows a page at most.
 const PAGE_MAX: u64 = 200;
 
-/// A document that no cache keeps.
+/// A JSON response with `no-store`.
 fn fresh(document: impl Serialize) -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, "no-store"))
@@ -67,7 +67,7 @@ fn cursor_of(text: &Option<String>) -> Result<Option<i64>, Problem> {
     };
     let digits = text.strip_prefix('c').unwrap_or_default();
     match i64::from_str_radix(digits, 16) {
-        // Only the spelling that we hand out.
+        // Accept only what `cursor` writes: no sign, leading zero or capital.
         Ok(id) if id > 0 && cursor(id) == text => Ok(Some(id)),
         Ok(_) | Err(_) => Err(fault("cursor is the next_cursor of the page before")),
     }

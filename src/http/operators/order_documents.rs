@@ -22,7 +22,7 @@ pub struct OrdersDocument {
 /// One order, and its timeline.
 #[derive(Serialize, ToSchema)]
 pub struct OrderDocument {
-    pub order: OrderFile,
+    pub order: OrderDetail,
     /// Oldest line first.
     pub timeline: Vec<TimelineLine>,
 }
@@ -32,7 +32,7 @@ pub struct OrderDocument {
 pub struct OrderRow {
     /// The order's `ref`: the first eight hex digits of its id.
     order: String,
-    /// Null for viewers: it opens the order's voucher.
+    /// Null for viewers: anyone with it can see the order's voucher.
     order_id: Option<String>,
     /// A `payment_status`, as in `COMPLETED`.
     status: &'static str,
@@ -63,9 +63,9 @@ pub struct OrderedPackage {
     name: String,
 }
 
-/// An order on its own.
+/// One order in full.
 #[derive(Serialize, ToSchema)]
-pub struct OrderFile {
+pub struct OrderDetail {
     #[serde(flatten)]
     row: OrderRow,
     payment_id: i64,
@@ -117,8 +117,8 @@ pub struct TimelineLine {
 }
 
 impl OrderRow {
-    /// What `visibility` shows of an order; `ids` decides about its id, since lists mask the rest for
-    /// all operators.
+    /// `visibility` is for phone and code, `ids` for the order id: in lists admins see the id, but
+    /// the rest is masked for all operators.
     pub fn of(
         payment: &Payment,
         visibility: Visibility,
@@ -149,7 +149,7 @@ impl OrderRow {
     }
 }
 
-impl OrderFile {
+impl OrderDetail {
     /// What this visibility shows of an order.
     pub fn of(history: &OrderHistory, visibility: Visibility, language: Language) -> Self {
         let payment = &history.payment;

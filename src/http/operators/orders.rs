@@ -4,7 +4,7 @@ use actix_web::web;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::order_documents::{OrderDocument, OrderFile, OrderRow, OrdersDocument, TimelineLine};
+use super::order_documents::{OrderDetail, OrderDocument, OrderRow, OrdersDocument, TimelineLine};
 use super::schema::{Order, Read};
 use super::{
     Answer, Caller, Code, Problem, cursor, cursor_of, fault, filled, fresh, limit_of, rfc3339,
@@ -24,7 +24,8 @@ pub struct OrdersQuery {
     cursor: Option<String>,
 }
 
-/// Finds orders by what a guest reads out, newest first; phones and codes are masked.
+/// Finds orders by any number or code that a guest can read out, newest first; phones and codes are
+/// masked.
 #[utoipa::path(get, path = "/api/v1/operator/orders", tag = "operator",
     params(
         ("q" = Option<String>, Query, max_length = 100, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*$", description = "Order id or `ref`, phone number in any spelling, for admins also its last four or more digits, voucher code, number of an invoice, ZenoPay's reference or the mobile-money operator's number"),
@@ -58,13 +59,13 @@ pub async fn show_order(name: web::Path<String>, caller: Caller) -> Answer {
     let order_id = order_named(&name, &caller).await?;
     let (history, lines) = history_of(order_id, &caller).await?;
     Ok(fresh(OrderDocument {
-        order: OrderFile::of(&history, caller.visibility(), caller.language()),
+        order: OrderDetail::of(&history, caller.visibility(), caller.language()),
         timeline: lines.into_iter().map(TimelineLine::from).collect(),
     }))
 }
 
-/// An order and its timeline, as this operator sees them. If that is unmasked, the audit log has a
-/// line first.
+/// An order and its timeline, as this operator sees them. For an admin, the audit log is written
+/// first.
 ///
 /// # Errors
 /// 404 `order_not_found`.

@@ -2,8 +2,8 @@
 //! times in the shop's zone.
 //!
 //! # Invariants
-//! A cell with text from outside never begins with what a spreadsheet runs as a formula. References,
-//! words and order ids of deliveries are such texts, and so are operators' notes.
+//! A cell with external text never begins with a character that starts a formula. References,
+//! status words and order ids of webhooks are external text, and so are operators' notes.
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -25,7 +25,7 @@ struct Row {
     count: Option<i64>,
     amount: Option<i64>,
     paid_amount: Option<i64>,
-    /// The `ref`: a sheet is passed on.
+    /// Only the `ref`, because spreadsheets are passed on.
     #[serde(serialize_with = "defuse")]
     order: String,
     payment_status: &'static str,
@@ -97,15 +97,21 @@ fn rows(report: &DailyReport, zone: Tz) -> Vec<Row> {
         rows.extend(list.lines.iter().map(|line| order_row(section, line, zone)));
         rows.push(Row::total(total, list.total));
     }
-    rows.extend(report.orphans.lines.iter().map(|orphan| Row {
-        section: "orphan",
-        at: local(orphan.received_at, zone),
-        amount: orphan.amount,
-        order: orphan.order_id.as_deref().map(named).unwrap_or_default(),
-        webhook_id: Some(orphan.id),
-        reference: orphan.reference.clone().unwrap_or_default(),
-        word: orphan.word.clone().unwrap_or_default(),
-        ..Row::default()
+    rows.extend(report.orphans.lines.iter().map(|orphan| {
+        Row {
+            section: "orphan",
+            at: local(orphan.received_at, zone),
+            amount: orphan.amount,
+            order: orphan
+                .order_id
+                .as_deref()
+                .map(order_name)
+                .unwrap_or_default(),
+            webhook_id: Some(orphan.id),
+            reference: orphan.reference.clone().unwrap_or_default(),
+            word: orphan.word.clone().unwrap_or_default(),
+            ..Row::default()
+        }
     }));
     rows.push(Row::total("orphans_total", report.orphans.total));
     rows
@@ -126,8 +132,8 @@ fn order_row(section: &'static str, line: &OrderLine, zone: Tz) -> Row {
     }
 }
 
-/// As the sender named an order; an id that can be one of ours is shortened to its `ref`.
-fn named(text: &str) -> String {
+/// The `ref` if the text is an order id, else the text as it is.
+fn order_name(text: &str) -> String {
     let order_id = text.parse::<OrderId>();
     order_id.map_or_else(|_| text.to_owned(), |id| id.order_ref().to_string())
 }
@@ -143,7 +149,7 @@ fn defuse<S: Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&defused(text))
 }
 
-/// With an apostrophe in front, by which a spreadsheet recognises text.
+/// Puts an apostrophe before what a spreadsheet would run as a formula.
 fn defused(text: &str) -> String {
     match text.trim_start_matches(' ').chars().next() {
         Some('=' | '+' | '-' | '@' | '\t' | '\r' | '\n') => format!("'{text}"),

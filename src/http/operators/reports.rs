@@ -39,7 +39,7 @@ pub struct DailyDocument {
     paid_not_fulfilled: Vec<ReportedOrder>,
     fulfilled_not_confirmed: Vec<ReportedOrder>,
     second_charges: Vec<ReportedOrder>,
-    /// Two orders of one phone for one purchase, both paid: the one that was sold last.
+    /// The later of two paid orders of one phone for the same purchase.
     paid_twice: Vec<ReportedOrder>,
     /// Sold for less than the price: `amount` is the price.
     underpaid: Vec<ReportedOrder>,
@@ -52,8 +52,8 @@ pub struct DailyDocument {
     orphans: Vec<ReportedOrphan>,
 }
 
-/// The sums of all lists, never cut: what came in, and of `underpaid` and `overpaid` the difference
-/// to the price.
+/// Totals over all orders, also those beyond 1000 lines: the paid amount; for `underpaid` and
+/// `overpaid`, the difference to the price.
 #[derive(Serialize, ToSchema)]
 pub struct Totals {
     sales: Total,
@@ -89,7 +89,7 @@ pub struct ReportedOrder {
     note: Option<String>,
 }
 
-/// A proven delivery about no order of ours.
+/// An authentic webhook for an order id that we do not have.
 #[derive(Serialize, ToSchema)]
 pub struct ReportedOrphan {
     webhook_id: i64,
@@ -146,7 +146,7 @@ pub fn day_of(date: Option<&str>, caller: &Caller) -> Result<ShopDay, Problem> {
         return ShopDay::at(caller.api.store.clock().now(), &zone).ok_or_else(fault);
     };
     let date: NaiveDate = text.parse().map_err(|_| fault())?;
-    // chrono alone would also take `2026-1-5` and years of six digits.
+    // chrono alone would also accept `2026-1-5` and years of six digits.
     let day = ShopDay::of(date, &zone).filter(|_| date.to_string() == text);
     day.ok_or_else(fault)
 }

@@ -51,7 +51,7 @@ pub struct RouterBody {
     address: String,
     #[schema(pattern = "^[A-Za-z0-9._-]{1,32}$")]
     name: String,
-    /// Unset: a fresh one, which the script has.
+    /// Unset: a random one, which is in the script.
     #[schema(pattern = "^[A-Za-z0-9._-]{8,60}$")]
     secret: Option<String>,
     /// Unset: 3799.
@@ -129,7 +129,7 @@ pub async fn add(payload: web::Payload, caller: Caller) -> Answer {
         .json(RouterAdded { router, mikrotik }))
 }
 
-/// A whole number. To JSON Schema 3799.0 is an integer, and some senders write theirs so.
+/// A whole number. JSON Schema accepts 3799.0 as an integer, so we do too.
 fn whole(number: f64) -> Result<u32, Problem> {
     let whole = format!("{number:.0}").parse().ok();
     let whole = whole.filter(|_| number.fract() == 0.0);

@@ -1,10 +1,10 @@
-//! Types that only describe the operator API in OpenAPI: bodies that `Fields` reads member by member,
-//! and answers that several paths share. `http/openapi` adds 401 and 403 to all of them.
+//! Types that only describe the operator API in OpenAPI: bodies that `Fields` reads member by
+//! member, and answers that several paths share. `http/openapi` adds 401 and 403 to all of them.
 #![expect(dead_code, reason = "only described")]
 
 use utoipa::{IntoResponses, ToSchema};
 
-/// What becomes of a held order.
+/// How to decide a held order.
 #[derive(ToSchema)]
 pub struct ReleaseRequest {
     decision: ReleaseDecision,

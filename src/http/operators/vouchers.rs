@@ -13,7 +13,7 @@ use crate::domain::people::Visibility;
 
 /// A voucher, sold or printed.
 #[derive(Serialize, ToSchema)]
-pub struct VoucherFile {
+pub struct VoucherDetail {
     /// The row's number, by which the audit log names it.
     id: i64,
     voucher_code: String,
@@ -59,7 +59,7 @@ pub struct PrintedBatch {
 #[utoipa::path(get, path = "/api/v1/operator/vouchers/{code}", tag = "operator",
     params(("code" = String, Path, description = "As the guest types it: in any case, with spaces or dashes")),
     responses(
-        (status = 200, description = "Its state", body = VoucherFile),
+        (status = 200, description = "Its state", body = VoucherDetail),
         (status = 404, description = "`voucher_not_found`"),
         Read))]
 pub async fn show_voucher(code: web::Path<String>, caller: Caller) -> Answer {
@@ -73,7 +73,7 @@ pub async fn show_voucher(code: web::Path<String>, caller: Caller) -> Answer {
     caller.record_unmasking(voucher.order_id, &subject).await?;
     let remaining = Remaining::of(&voucher.allowance, &voucher.usage, store.clock().now());
     let visibility = caller.visibility();
-    Ok(fresh(VoucherFile {
+    Ok(fresh(VoucherDetail {
         id: voucher.id,
         voucher_code: visibility.code(voucher.code.as_str()),
         masked: visibility == Visibility::Masked,
@@ -127,7 +127,7 @@ pub struct Revoked {
         Body, Act))]
 pub async fn revoke(code: web::Path<String>, payload: web::Payload, caller: Caller) -> Answer {
     let fields = Fields::read(payload).await?;
-    // A reason at fault is answered before the code is looked up.
+    // Validate the reason before the code is looked up.
     fields.optional("reason", REASON_MAX)?;
     let not_found = || Problem::new(Code::VoucherNotFound);
     let code = VoucherCode::typed(&code).ok_or_else(not_found)?;
@@ -135,7 +135,7 @@ pub async fn revoke(code: web::Path<String>, payload: web::Payload, caller: Call
     let issued = issued.ok_or_else(not_found)?;
     let outcome = match issued.order_id {
         Some(order_id) => {
-            // The audit log never has a code, which would let a reader in.
+            // Never log the code: a reader of the audit log could use it.
             let subject = format!("voucher {}", issued.id);
             let act = OrderAct::Revoke.apply(order_id, subject, &fields, &caller);
             act.await?.outcome

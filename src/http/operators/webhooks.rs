@@ -1,4 +1,4 @@
-//! The journal of deliveries: what ZenoPay sent, and what each delivery meant.
+//! The journal of deliveries: what ZenoPay sent, and the outcome of each.
 
 use actix_web::web;
 use serde::{Deserialize, Serialize};
@@ -13,7 +13,7 @@ use crate::domain::order::{OrderId, Outcome};
 use crate::domain::people::Visibility;
 use crate::store::{JournalRow, JournalSearch};
 
-/// Characters of an order id in a filter; a longer one names no order.
+/// Characters of an order id in a filter; no order id is longer.
 pub const ORDER_ID_MAX: usize = 200;
 
 /// Filters, and which page.
@@ -47,30 +47,30 @@ pub struct WebhookRow {
     proof: Option<String>,
     /// Its source, as in `webhook` or `replay`.
     source: Option<String>,
-    /// ZenoPay's word.
+    /// The payment status as ZenoPay wrote it.
     word: Option<String>,
     received_at: String,
-    /// Until just before the commit.
+    /// Milliseconds from receipt to just before the commit.
     processing_ms: f64,
 }
 
-/// A delivery on its own.
+/// One delivery in full.
 #[derive(Serialize, ToSchema)]
-pub struct WebhookFile {
+pub struct WebhookDetail {
     #[serde(flatten)]
     row: WebhookRow,
-    /// ZenoPay's number.
+    /// ZenoPay's reference number.
     reference: Option<String>,
     /// In whole TZS, if the sender named it.
     amount: Option<i64>,
     content_type: Option<String>,
     #[serde(flatten)]
-    body: Option<SeenBody>,
+    body: Option<WebhookBody>,
 }
 
 /// The body as sent; for admins only.
 #[derive(Serialize, ToSchema)]
-pub struct SeenBody {
+pub struct WebhookBody {
     /// Null if it is not UTF-8.
     body: Option<String>,
     /// The bytes in hex, if it is not UTF-8.
@@ -93,7 +93,7 @@ impl WebhookRow {
     }
 }
 
-impl SeenBody {
+impl WebhookBody {
     fn of(body: Vec<u8>) -> Self {
         let (body, body_hex) = match String::from_utf8(body) {
             Ok(text) => (Some(text), None),
@@ -130,18 +130,18 @@ pub async fn list_webhooks(query: web::Query<JournalQuery>, caller: Caller) -> A
 #[utoipa::path(get, path = "/api/v1/operator/webhooks/{id}", tag = "operator",
     params(("id" = i64, Path, description = "Its number in the journal")),
     responses(
-        (status = 200, description = "The delivery; `body` and `body_hex` for admins alone", body = WebhookFile),
+        (status = 200, description = "The delivery; `body` and `body_hex` for admins alone", body = WebhookDetail),
         (status = 404, description = "`not_found`: the journal has no such number"),
         Read))]
 pub async fn show_webhook(id: web::Path<String>, caller: Caller) -> Answer {
     let row = journalled(&id, &caller).await?;
     let body = body_of(&row, &caller).await?;
-    Ok(fresh(WebhookFile {
+    Ok(fresh(WebhookDetail {
         row: WebhookRow::of(&row, caller.visibility()),
         reference: row.reference,
         amount: row.amount,
         content_type: row.content_type,
-        body: body.map(SeenBody::of),
+        body: body.map(WebhookBody::of),
     }))
 }
 
@@ -156,7 +156,7 @@ pub async fn journalled(id: &str, caller: &Caller) -> Result<JournalRow, Problem
     row.ok_or_else(not_found)
 }
 
-/// The body of a delivery, for admins only; the audit log has a line before it is read.
+/// The body of a delivery, for admins only; the audit log is written before the body is read.
 ///
 /// # Errors
 /// If the database cannot be read, or the audit log cannot be written.
@@ -190,7 +190,7 @@ async fn search_of(query: &JournalQuery, caller: &Caller) -> Result<JournalSearc
     })
 }
 
-/// An order id as the journal spells it: a `ref` is looked up, and ids of ours have one spelling.
+/// Converts an order id or `ref` to the spelling in the journal; other text stays as it is.
 ///
 /// # Errors
 /// 409 `ambiguous_ref`.

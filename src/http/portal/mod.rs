@@ -1,4 +1,5 @@
-//! The API of the captive portal: the price list here, purchases, status and vouchers beside.
+//! The API of the captive portal: the price list is here; purchases, status and vouchers are in the
+//! submodules.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;

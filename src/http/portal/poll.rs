@@ -26,7 +26,7 @@ use crate::store::Clock;
 
 /// `Retry-After` of a poll that found no seat.
 const CROWDED_RETRY_SECS: &str = "2";
-/// The interval of the comments that keep a silent event stream open.
+/// The interval of the SSE comments that keep an idle stream open.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// How long to wait, and for which version.
@@ -72,7 +72,7 @@ pub async fn show(
 }
 
 /// Shrinks the header map of a request to its content. The library allocates room for some thirty
-/// headers, 7 KiB, and a parked poll keeps them for a minute.
+/// headers, 7 KiB, which a waiting poll would hold for up to a minute.
 pub async fn shrink_headers(
     mut request: ServiceRequest,
     next: middleware::Next<impl MessageBody + 'static>,
@@ -121,7 +121,7 @@ fn event_stream(
     language: Language,
     clock: Clock,
 ) -> impl Stream<Item = Result<Bytes, Infallible>> {
-    // What is shown first, and the version that was shown last; `None` after a final one.
+    // The order to send first, and the version sent last. The state is `None` after a final status.
     let start = Some((watching, Some(first), 0));
     stream::unfold(start, move |state| {
         let clock = clock.clone();

@@ -1,7 +1,7 @@
 //! A purchase, and the SMS of a purchase sent again.
 //!
 //! # Invariants
-//! A phone number is no secret, so the answer to a resend is the same for every phone.
+//! Anyone can enter any phone number, so the answer to a resend does not tell whether it has paid.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -59,7 +59,7 @@ pub struct PayRequest {
     #[schema(pattern = "^ *[Tt][Zz][Ss] *$")]
     #[serde(default)]
     currency: Option<String>,
-    /// Ignored: ZenoPay finds the operator by the number.
+    /// Ignored: ZenoPay finds the mobile operator from the number.
     #[serde(default, alias = "payment_method")]
     #[serde(rename = "paymentMethod")]
     #[allow(dead_code, reason = "accepted, because portals send it")]
@@ -125,8 +125,8 @@ pub async fn pay(
     }))
 }
 
-/// Why there is no order. An open payment request is explained by the sentence of the page, because
-/// it may be of a stranger who typed this number.
+/// The problem of a refused purchase. For an open payment request the detail is the text of the
+/// page: another person may have entered this number.
 fn refused(cause: CheckoutError, phone: &Phone, language: Language) -> Problem {
     let CheckoutError::Refused(refusal @ Refusal::PromptOpen { .. }) = cause else {
         return cause.into();
@@ -213,7 +213,7 @@ fn purchase(request: &HttpRequest, body: &[u8]) -> Result<Purchase, Problem> {
             .map(Personal::new),
         expected_price,
         language: language(request.headers()),
-        // A client with a key of its own repeats a purchase on purpose.
+        // A client that sends a new key asks for a new purchase on purpose.
         ringing: match &idempotency_key {
             Some(_) => Ringing::Again,
             None => Ringing::Once,
@@ -222,7 +222,7 @@ fn purchase(request: &HttpRequest, body: &[u8]) -> Result<Purchase, Problem> {
     })
 }
 
-/// Reads a JSON object; serde would also read an array, by position.
+/// Reads a JSON object; serde alone would also accept an array, by position.
 fn read_object<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     let fault = |detail: String| Problem::new(Code::InvalidRequest).detail(detail);
     if body.trim_ascii_start().first() != Some(&b'{') {
@@ -231,7 +231,7 @@ fn read_object<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     serde_json::from_slice(body).map_err(|error| fault(error.to_string()))
 }
 
-/// Numbers may be strings, and strings numbers.
+/// A JSON string or number, as text.
 fn scalar(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),

@@ -23,7 +23,7 @@ pub struct StatusDocument {
     payment_status: &'static str,
     order_id: String,
     version: i32,
-    /// Null also when the code was replaced: the new one is shown to the owner link alone.
+    /// Null also when the code was replaced: only the owner link shows the new one.
     voucher_code: Option<String>,
     voucher_generated: bool,
     /// Whether the code was replaced, from the phone that paid or by an operator.
@@ -37,10 +37,10 @@ pub struct StatusDocument {
     processed_at: Option<String>,
     expires_at: Option<String>,
     message: &'static str,
-    /// Why there was no sale; null while that is open, and for a sale.
+    /// Why there was no sale; null while the order is open, and after a sale.
     #[schema(value_type = Option<Reason>)]
     failure_reason: Option<&'static str>,
-    /// Of a HELD order alone: what was paid in whole TZS, null if ZenoPay named no such amount.
+    /// Only in a HELD order: the paid amount in whole TZS; null if ZenoPay reported none.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<i64>, required = false)]
     paid_amount: Option<Option<i64>>,
@@ -78,7 +78,7 @@ pub fn document(payment: &Payment, language: Language, now: DateTime<Utc>) -> St
         .voucher
         .as_ref()
         .filter(|voucher| payment.status == Status::Completed && voucher.revoked_at.is_none());
-    // A new code is shown to the phone that paid alone, and never by the order id.
+    // A replaced code is only shown through the owner link, not by order id.
     let shown = voucher.filter(|_| payment.reissued_at.is_none());
     let minutes_pending = match payment.status {
         Status::Pending => (now - payment.created_at).num_minutes().max(0),

@@ -52,11 +52,11 @@ pub async fn show(
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let code = VoucherCode::typed(&code).ok_or(Code::VoucherNotFound)?;
-    api.clients.guess(&request)?;
+    api.clients.count_guess(&request)?;
     let now = api.store.clock().now();
     let remaining = remaining(&api, &code, now).await?;
     let remaining = remaining.ok_or(Code::VoucherNotFound)?;
-    api.clients.was_no_guess(&request);
+    api.clients.uncount_guess(&request);
     Ok(HttpResponse::Ok()
         .insert_header(("cache-control", "no-store"))
         .json(VoucherDocument {
@@ -70,8 +70,8 @@ pub async fn show(
         }))
 }
 
-/// RFC 8908: whether the portal still holds the device that sends the request. A device is
-/// identified by its address in the hotspot, so only a server on site knows.
+/// RFC 8908: whether the device that sends the request is still captive. A device is
+/// identified by its address in the hotspot, so only a server inside the hotspot can answer.
 #[utoipa::path(get, path = "/api/v1/customer-portal/captive", tag = "portal",
     responses(
         (status = 200, description = "RFC 8908", body = CaptiveDocument, content_type = "application/captive+json"),
@@ -98,7 +98,7 @@ pub async fn captive(api: web::Data<Api>, request: HttpRequest) -> Result<HttpRe
             user_portal_url: portal.to_string(),
             seconds_remaining: free.as_ref().map(|it| it.seconds_remaining),
             bytes_remaining: free.as_ref().and_then(|it| it.bytes_remaining),
-            // More time is another voucher.
+            // A session cannot be extended: more time needs another voucher.
             can_extend_session: free.as_ref().map(|_| false),
         }))
 }
