@@ -57,10 +57,8 @@ impl Clients {
     pub fn admit(&self, request: &HttpRequest) -> Result<(), Refusal> {
         // Loopback is not limited: if a local proxy is not in `trusted_proxies`, all guests have
         // its address, and one guest must not use up the limit of the others.
-        match self.address(request).filter(|it| !it.is_loopback()) {
-            Some(address) => self.purchases.take(address, Instant::now()),
-            None => Ok(()),
-        }
+        let address = self.address(request).filter(|it| !it.is_loopback());
+        address.map_or(Ok(()), |it| self.purchases.take(it, Instant::now()))
     }
 
     /// Counts a code that is about to be looked up as a wrong guess. A client that has used its
@@ -69,10 +67,8 @@ impl Clients {
     /// # Errors
     /// When this client has guessed too often.
     pub fn count_guess(&self, request: &HttpRequest) -> Result<(), Refusal> {
-        match self.address(request) {
-            Some(address) => self.guesses.take(address, Instant::now()),
-            None => Ok(()),
-        }
+        let address = self.address(request);
+        address.map_or(Ok(()), |it| self.guesses.take(it, Instant::now()))
     }
 
     /// Takes the count back, because the code exists.
@@ -88,15 +84,12 @@ fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpAddr]) -> IpAddr {
         .get_all("x-forwarded-for")
         .flat_map(|value| value.to_str().unwrap_or_default().split(','))
         .collect();
-    let mut client = peer;
-    for hop in hops.iter().rev() {
-        if !trusted.contains(&client) {
-            break;
-        }
-        // Our proxies write valid addresses: this entry, and all to its left, came from the client.
-        let Some(address) = address(hop.trim()) else {
-            break;
-        };
+    let (mut client, mut hops) = (peer, hops.iter().rev());
+    // Our proxies write valid addresses: an entry that is none, and all to its left, came from the
+    // client.
+    while trusted.contains(&client)
+        && let Some(address) = hops.next().and_then(|hop| address(hop.trim()))
+    {
         client = address;
     }
     client
@@ -138,7 +131,7 @@ impl RateLimit {
     /// Counts one request of this client at `now`.
     ///
     /// # Errors
-    /// The limit is reached; has the time until the next allowed request. Nothing was counted.
+    /// `RateLimited`, with the time until the next allowed request. Nothing was counted.
     fn take(&self, address: IpAddr, now: Instant) -> Result<(), Refusal> {
         let (client, mut full_at) = (network(address), self.full_at());
         let full = full_at.get(&client).map_or(now, |at| (*at).max(now));
@@ -165,7 +158,7 @@ impl RateLimit {
 }
 
 /// An IPv4 address, or the /64 of an IPv6 address (RFC 6177): one client.
-fn network(address: IpAddr) -> IpAddr {
+pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(v4) => IpAddr::V4(v4),
         IpAddr::V6(v6) => {

@@ -10,6 +10,7 @@ use actix_web::http::header::{AUTHORIZATION, HeaderMap};
 use subtle::ConstantTimeEq;
 
 use crate::domain::people::{Operator, Secret};
+use crate::http::client::network;
 use crate::http::request::cookie;
 use crate::store::{Fingerprint, LogIn, LoggedIn, NewSession, Store, StoreError};
 
@@ -65,10 +66,8 @@ impl Gate {
                 return Ok(None);
             };
             let operator = self.operator_by_token(token).await?;
-            return Ok(operator.map(|operator| Visitor {
-                operator,
-                csrf: None,
-            }));
+            let csrf = None;
+            return Ok(operator.map(|operator| Visitor { operator, csrf }));
         }
         match session_cookie(headers) {
             Some(cookie) => self.by_session_cookie(cookie).await,
@@ -97,10 +96,9 @@ impl Gate {
         let is_bootstrap = (self.bootstrap.as_ref())
             .is_some_and(|token| Fingerprint::of(token.expose()).matches(&session.token));
         let bootstrap = || is_bootstrap.then(Operator::bootstrap);
-        Ok(session.operator.or_else(bootstrap).map(|operator| Visitor {
-            operator,
-            csrf: Some(session.csrf),
-        }))
+        let operator = session.operator.or_else(bootstrap);
+        let csrf = Some(session.csrf);
+        Ok(operator.map(|operator| Visitor { operator, csrf }))
     }
 
     /// Opens a session for a token, from a browser at this address.
@@ -112,7 +110,7 @@ impl Gate {
         let attempt = LogIn {
             is_bootstrap: self.is_bootstrap(token),
             token: Fingerprint::of(token),
-            from: network_of(from),
+            from: network(from).to_string(),
         };
         self.store.log_in(attempt, self.store.clock().now()).await
     }
@@ -161,18 +159,6 @@ fn session_cookie(headers: &HeaderMap) -> Option<&str> {
     cookie(headers, SESSION_COOKIE)
 }
 
-/// The network whose wrong tokens are counted together: an IPv4 address, or the /64 that one IPv6
-/// client has (RFC 6177).
-fn network_of(address: IpAddr) -> String {
-    match address.to_canonical() {
-        IpAddr::V4(v4) => v4.to_string(),
-        IpAddr::V6(v6) => {
-            let [a, b, c, d, ..] = v6.segments();
-            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
-        }
-    }
-}
-
 fn constant_time_eq(secret: &Secret, sent: &str) -> bool {
     secret.expose().as_bytes().ct_eq(sent.as_bytes()).into()
 }
@@ -198,7 +184,7 @@ mod tests {
 
     #[test]
     fn the_addresses_of_one_client_are_one_network() {
-        let network = |text: &str| network_of(text.parse().unwrap());
+        let network = |text: &str| network(text.parse().unwrap()).to_string();
 
         assert_eq!(network("192.0.2.7"), "192.0.2.7");
         assert_eq!(network("::ffff:192.0.2.7"), "192.0.2.7");
