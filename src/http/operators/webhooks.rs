@@ -5,10 +5,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::orders::id_of;
-use super::schema::Read;
-use super::{
-    Answer, Caller, Code, Problem, cursor, cursor_of, fault, filled, fresh, limit_of, rfc3339,
-};
+use super::{Answer, Caller, Code, Problem, cursor, cursor_of, filled, fresh, limit_of};
 use crate::domain::order::{OrderId, Outcome};
 use crate::domain::people::Visibility;
 use crate::store::{JournalRow, JournalSearch};
@@ -36,22 +33,11 @@ pub struct WebhooksDocument {
 /// A delivery in a list.
 #[derive(Serialize, ToSchema)]
 pub struct WebhookRow {
-    /// Its number in the journal.
-    id: i64,
     /// The `ref`, if the sender named an order id.
     order: Option<String>,
-    /// As the sender named it; null for viewers.
-    order_id: Option<String>,
-    outcome: String,
-    /// The proof that it is authentic; null without one.
-    proof: Option<String>,
-    /// Its source, as in `webhook` or `replay`.
-    source: Option<String>,
-    /// The payment status as ZenoPay wrote it.
-    word: Option<String>,
-    received_at: String,
-    /// Milliseconds from receipt to just before the commit.
-    processing_ms: f64,
+    /// For viewers its `order_id` is null.
+    #[serde(flatten)]
+    row: JournalRow,
 }
 
 /// One delivery in full.
@@ -78,23 +64,15 @@ pub struct WebhookBody {
 }
 
 impl WebhookRow {
-    fn of(row: &JournalRow, visibility: Visibility) -> Self {
-        Self {
-            id: row.id,
-            order: order_of(row).map(|order_id| order_id.order_ref().to_string()),
-            order_id: visibility.typed(row.order_id.as_deref()),
-            outcome: row.outcome.clone(),
-            proof: row.proof.clone(),
-            source: row.source.clone(),
-            word: row.word.clone(),
-            received_at: rfc3339(row.received_at),
-            processing_ms: row.processing_ms,
-        }
+    fn of(mut row: JournalRow, visibility: Visibility) -> Self {
+        let order = order_of(&row).map(|order_id| order_id.order_ref().to_string());
+        row.order_id = visibility.typed(row.order_id.as_deref());
+        Self { order, row }
     }
 }
 
-impl WebhookBody {
-    fn of(body: Vec<u8>) -> Self {
+impl From<Vec<u8>> for WebhookBody {
+    fn from(body: Vec<u8>) -> Self {
         let (body, body_hex) = match String::from_utf8(body) {
             Ok(text) => (Some(text), None),
             Err(error) => (None, Some(hex::encode(error.as_bytes()))),
@@ -113,13 +91,12 @@ impl WebhookBody {
     responses(
         (status = 200, description = "A page of deliveries", body = WebhooksDocument),
         (status = 409, description = "`ambiguous_ref`"),
-        (status = 422, description = "`invalid_query`"),
-        Read))]
+        (status = 422, description = "`invalid_query`")))]
 pub async fn list_webhooks(query: web::Query<JournalQuery>, caller: Caller) -> Answer {
     let search = search_of(&query, &caller).await?;
     let page = caller.api.store.read_journal(search).await?;
     let visibility = caller.visibility();
-    let rows = page.items.iter();
+    let rows = page.items.into_iter();
     Ok(fresh(WebhooksDocument {
         webhooks: rows.map(|row| WebhookRow::of(row, visibility)).collect(),
         next_cursor: page.next.map(cursor),
@@ -131,17 +108,16 @@ pub async fn list_webhooks(query: web::Query<JournalQuery>, caller: Caller) -> A
     params(("id" = i64, Path, description = "Its number in the journal")),
     responses(
         (status = 200, description = "The delivery; `body` and `body_hex` for admins alone", body = WebhookDetail),
-        (status = 404, description = "`not_found`: the journal has no such number"),
-        Read))]
+        (status = 404, description = "`not_found`: the journal has no such number")))]
 pub async fn show_webhook(id: web::Path<String>, caller: Caller) -> Answer {
     let row = journalled(&id, &caller).await?;
     let body = body_of(&row, &caller).await?;
     Ok(fresh(WebhookDetail {
-        row: WebhookRow::of(&row, caller.visibility()),
-        reference: row.reference,
+        reference: row.reference.clone(),
         amount: row.amount,
-        content_type: row.content_type,
-        body: body.map(WebhookBody::of),
+        content_type: row.content_type.clone(),
+        body: body.map(WebhookBody::from),
+        row: WebhookRow::of(row, caller.visibility()),
     }))
 }
 
@@ -150,7 +126,7 @@ pub async fn show_webhook(id: web::Path<String>, caller: Caller) -> Answer {
 /// # Errors
 /// 404 `not_found`.
 pub async fn journalled(id: &str, caller: &Caller) -> Result<JournalRow, Problem> {
-    let not_found = || Problem::new(Code::NotFound).detail("the journal has no such number");
+    let not_found = || Code::NotFound.detail("the journal has no such number");
     let id = id.parse().map_err(|_| not_found())?;
     let row = caller.api.store.journalled(id).await?;
     row.ok_or_else(not_found)
@@ -171,13 +147,14 @@ pub async fn body_of(row: &JournalRow, caller: &Caller) -> Result<Option<Vec<u8>
 }
 
 async fn search_of(query: &JournalQuery, caller: &Caller) -> Result<JournalSearch, Problem> {
-    let outcome = filled(&query.outcome).map(|word| {
-        Outcome::of_delivery(word).ok_or_else(|| fault("outcome is a word as in held"))
-    });
-    let outcome = outcome.transpose()?;
+    let outcome = match filled(&query.outcome).map(Outcome::of_delivery) {
+        Some(None) => return Err(Code::InvalidQuery.detail("outcome is a word as in held")),
+        outcome => outcome.flatten(),
+    };
     let order_id = match filled(&query.order_id) {
         Some(text) if text.chars().count() > ORDER_ID_MAX || text.chars().any(char::is_control) => {
-            return Err(fault("order_id is not one that a sender could have named"));
+            let detail = "order_id is not one that a sender could have named";
+            return Err(Code::InvalidQuery.detail(detail));
         }
         Some(text) => Some(as_journalled(text, caller).await?),
         None => None,

@@ -5,8 +5,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::status::rfc3339;
-use crate::domain::access::{Remaining, State, VoucherCode};
+use crate::domain::access::{Remaining, VoucherCode};
 use crate::http::Api;
 use crate::http::problem::{Code, Problem};
 
@@ -15,14 +14,8 @@ use crate::http::problem::{Code, Problem};
 pub struct VoucherDocument {
     status: &'static str,
     voucher_code: String,
-    /// `new`, `active`, `expired` or `revoked`.
-    state: &'static str,
-    /// Null while a voucher that counts from the first log-in is unused.
-    expires_at: Option<String>,
-    seconds_remaining: u64,
-    /// Null means no limit.
-    bytes_remaining: Option<u64>,
-    devices_online: u32,
+    #[serde(flatten)]
+    remaining: Remaining,
 }
 
 /// The document of RFC 8908; unknown members are left out.
@@ -62,11 +55,7 @@ pub async fn show(
         .json(VoucherDocument {
             status: "success",
             voucher_code: code.as_str().to_owned(),
-            state: remaining.state.as_str(),
-            expires_at: remaining.expires_at.map(rfc3339),
-            seconds_remaining: remaining.seconds_remaining,
-            bytes_remaining: remaining.bytes_remaining,
-            devices_online: remaining.devices_online,
+            remaining,
         }))
 }
 
@@ -78,7 +67,7 @@ pub async fn show(
         (status = 404, description = "`not_found`: `portal.on_site` is not set")))]
 pub async fn captive(api: web::Data<Api>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let Some(portal) = &api.site.captive_portal else {
-        return Err(Problem::new(Code::NotFound).detail("this server is not inside a hotspot"));
+        return Err(Code::NotFound.detail("this server is not inside a hotspot"));
     };
     let now = api.store.clock().now();
     let code = match api.clients.address(&request) {
@@ -89,7 +78,7 @@ pub async fn captive(api: web::Data<Api>, request: HttpRequest) -> Result<HttpRe
         Some(code) => remaining(&api, &code, now).await?,
         None => None,
     };
-    let free = remaining.filter(|it| matches!(it.state, State::New | State::Active));
+    let free = remaining.filter(|it| it.state.is_open());
     Ok(HttpResponse::Ok()
         .insert_header(("cache-control", "private"))
         .content_type("application/captive+json")
