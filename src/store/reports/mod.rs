@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 use super::engine::sql as text;
 use super::{Store, error::Result};
 use crate::domain::order::{OrderId, Status};
+use crate::domain::rfc3339;
 use crate::domain::shop_day::ShopDay;
 use sql::{MOST_LINES, Section};
 
@@ -96,13 +97,15 @@ impl<T> Listed<T> {
 }
 
 /// A proven delivery about an order that is none of ours.
-#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
+#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult, Serialize, ToSchema)]
 pub struct Orphan {
     /// Its number in the journal.
+    #[serde(rename = "webhook_id")]
     pub id: i64,
     /// When it was received.
+    #[serde(serialize_with = "rfc3339::serialize")]
     pub received_at: DateTime<Utc>,
-    /// As sent.
+    /// As the sender named it; null for viewers.
     pub order_id: Option<String>,
     /// ZenoPay's word.
     pub word: Option<String>,
