@@ -27,7 +27,7 @@ pub(super) const PORTAL: &str = "/api/v1/customer-portal";
 /// Base of the paths of operators.
 pub(super) const OPERATOR: &str = "/api/v1/operator";
 /// Event streams of operators in the whole process.
-const STREAMS_MAX: usize = 32;
+pub const STREAMS_MAX: usize = 32;
 /// Most samples in the history: five minutes, one every three seconds.
 pub(super) const HISTORY_MAX: usize = 100;
 
@@ -51,8 +51,8 @@ pub struct Api {
     pub draining: CancellationToken,
     /// Authenticates operators.
     pub gate: Gate,
-    /// Limits the event streams of operators.
-    pub screens: LiveStreams,
+    /// Permits for the event streams of operators.
+    pub screens: Arc<Semaphore>,
     /// `sandbox` or `live`.
     pub mode: &'static str,
     /// The name of this process among those that share the database.
@@ -81,16 +81,6 @@ pub struct Site {
     pub captive_portal: Option<url::Url>,
     /// The address of FreeRADIUS for routers, if it is known.
     pub radius_address: Option<String>,
-}
-
-/// Permits for the event streams of operators. Cheap to clone.
-#[derive(Clone)]
-pub struct LiveStreams(pub(super) Arc<Semaphore>);
-
-impl Default for LiveStreams {
-    fn default() -> Self {
-        Self(Arc::new(Semaphore::new(STREAMS_MAX)))
-    }
 }
 
 /// The last minutes of the metrics, so that the live page shows charts at once. Cheap to clone.

@@ -24,7 +24,7 @@ mod request;
 pub mod sandbox;
 mod webhook;
 
-pub use api::{Api, History, LiveStreams, Site};
+pub use api::{Api, History, STREAMS_MAX, Site};
 pub use client::Clients;
 
 use api::{OPERATOR, PORTAL};
@@ -35,7 +35,7 @@ use problem::{Code, Problem};
 #[rustfmt::skip] // A table is read by its columns.
 pub fn routes(config: &mut web::ServiceConfig, sandbox: Option<crate::sandbox::Sandbox>) {
     let query = web::QueryConfig::default().error_handler(|fault, _| {
-        Problem::new(Code::InvalidQuery).detail(fault.to_string()).into()
+        Code::InvalidQuery.detail(fault.to_string()).into()
     });
     config
         .app_data(query)
@@ -77,7 +77,7 @@ pub fn routes(config: &mut web::ServiceConfig, sandbox: Option<crate::sandbox::S
                 .route(web::get().to(openapi::document))
                 .default_service(web::to(no_such_page)),
         )
-        .route("/docs", web::get().to(openapi::to_docs))
+        .route("/docs", web::get().to(async || web::Redirect::to("/docs/").see_other()))
         // By default the page loads an image from validator.swagger.io, which would see our
         // address and cannot be reached without the Internet.
         .service(SwaggerUi::new("/docs/{_:.*}")
@@ -94,15 +94,17 @@ pub fn routes(config: &mut web::ServiceConfig, sandbox: Option<crate::sandbox::S
 #[rustfmt::skip] // A table is read by its columns.
 fn operator_routes(config: &mut web::ServiceConfig) {
     config
-        .route("/customers/erase", web::post().to(operators::customers::erase))
+        .route("/customers/erase", web::post().to(acts::erase))
         .route("/actors", web::get().to(operators::actors::actors))
         .route("/actors/{order_id}", web::get().to(operators::actors::actor))
-        .route("/events", web::get().to(operators::events::watch_actors))
+        .route("/events", web::get().to(operators::actors::watch_actors))
         .route("/orders", web::get().to(operators::orders::find_orders))
         .route("/orders/{order_id}", web::get().to(operators::orders::show_order))
         .route("/webhooks", web::get().to(operators::webhooks::list_webhooks))
         .route("/webhooks/{id}", web::get().to(operators::webhooks::show_webhook))
-        .configure(operators::routers::routes)
+        .route("/nas", web::get().to(operators::routers::list))
+        .route("/nas", web::post().to(operators::routers::add))
+        .route("/nas/{id}", web::delete().to(operators::routers::remove))
         .route("/webhooks/{id}/replay", web::post().to(acts::replay))
         .route("/orders/{order_id}/reconcile", web::post().to(acts::reconcile))
         .route("/orders/{order_id}/release", web::post().to(acts::release))
@@ -221,9 +223,7 @@ pub async fn refuse_when_stopping(
         let refusal = pages::or_problem(request.request(), &Problem::new(Code::Stopping));
         return Ok(request.into_response(refusal).map_into_boxed_body());
     }
-    next.call(request)
-        .await
-        .map(ServiceResponse::map_into_boxed_body)
+    Ok(next.call(request).await?.map_into_boxed_body())
 }
 
 #[cfg(test)]

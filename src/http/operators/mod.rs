@@ -9,15 +9,12 @@ use actix_web::http::header::CACHE_CONTROL;
 use serde::Serialize;
 
 use super::auth::Caller;
-use super::portal::status::rfc3339;
 use super::problem::{Code, Problem};
+use crate::domain::rfc3339::rfc3339;
 
 pub mod actors;
 pub mod acts;
-pub(super) mod customers;
-pub mod events;
 pub mod execute;
-mod order_documents;
 pub mod orders;
 mod report_csv;
 pub mod reports;
@@ -41,10 +38,6 @@ fn fresh(document: impl Serialize) -> HttpResponse {
         .json(document)
 }
 
-fn fault(what: &str) -> Problem {
-    Problem::new(Code::InvalidQuery).detail(what)
-}
-
 /// A parameter that is present and not blank.
 fn filled(text: &Option<String>) -> Option<&str> {
     let text = text.as_deref().map(str::trim);
@@ -56,7 +49,7 @@ fn limit_of(text: &Option<String>) -> Result<u64, Problem> {
     match filled(text).map(str::parse::<i64>) {
         None => Ok(PAGE),
         Some(Ok(limit @ 1..)) => Ok(limit.unsigned_abs().min(PAGE_MAX)),
-        Some(Ok(_) | Err(_)) => Err(fault("limit is a number of rows, from 1")),
+        Some(Ok(_) | Err(_)) => Err(Code::InvalidQuery.detail("limit is a number of rows, from 1")),
     }
 }
 
@@ -69,7 +62,9 @@ fn cursor_of(text: &Option<String>) -> Result<Option<i64>, Problem> {
     match i64::from_str_radix(digits, 16) {
         // Accept only what `cursor` writes: no sign, leading zero or capital.
         Ok(id) if id > 0 && cursor(id) == text => Ok(Some(id)),
-        Ok(_) | Err(_) => Err(fault("cursor is the next_cursor of the page before")),
+        Ok(_) | Err(_) => {
+            Err(Code::InvalidQuery.detail("cursor is the next_cursor of the page before"))
+        }
     }
 }
 
