@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use actix::Arbiter;
 use tokio::runtime::Handle;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::error::StartError;
@@ -20,7 +20,7 @@ use crate::config::{Config, Mode};
 use crate::domain::people::Secret;
 use crate::gateways::zenopay::proof::Keys;
 use crate::http::auth::Gate;
-use crate::http::{Api, Clients, History, LiveStreams};
+use crate::http::{Api, Clients, History, STREAMS_MAX};
 use crate::jobs::reconciler::{Reconciler, ReconcilerContext};
 use crate::jobs::relay::Relay;
 use crate::jobs::relay::disconnects::{self, Disconnects};
@@ -142,7 +142,7 @@ impl Machinery {
             arbiters,
             api: Api {
                 gate: Gate::new(store.clone(), operator_token, https),
-                screens: LiveStreams::default(),
+                screens: Arc::new(Semaphore::new(STREAMS_MAX)),
                 history: History::default(),
                 retention: Retention::new(store.clone(), &config.retention),
                 checkout: parts::checkout(config, here, &orders, &store, client, background),

@@ -16,6 +16,7 @@ pub mod order;
 pub mod outbox_hold;
 pub mod pacing;
 pub mod people;
+pub mod rfc3339;
 pub mod search;
 pub mod shop_day;
 pub mod sms_text;

@@ -26,8 +26,8 @@ pub(super) const PORTAL: &str = "/api/v1/customer-portal";
 /// Base of the paths of operators.
 pub(super) const OPERATOR: &str = "/api/v1/operator";
 /// Event streams of operators in the whole process.
-const STREAMS_MAX: usize = 32;
-/// Documents that the charts begin with: five minutes of them.
+pub const STREAMS_MAX: usize = 32;
+/// Most samples in the history: five minutes, one every three seconds.
 pub(super) const HISTORY_MAX: usize = 100;
 
 /// The shared state of the handlers. Cheap to clone: each worker has a clone.
@@ -37,21 +37,21 @@ pub struct Api {
     pub orders: Orders,
     /// Erases customers, also from the archive.
     pub retention: Retention,
-    /// Holds the long polls.
+    /// Completes the long polls.
     pub status: StatusBoard,
     pub checkout: Checkout,
     pub reconciler: Reconciler,
-    /// Open orders, as last counted.
+    /// Counts of open orders and messages, refreshed periodically.
     pub overview: watch::Receiver<Overview>,
     pub metrics: Arc<Metrics>,
-    /// Has the tasks that failed.
+    /// Knows which background tasks have failed.
     pub supervisor: Supervisor,
     /// Cancelled when the server stops.
     pub draining: CancellationToken,
     /// Authenticates operators.
     pub gate: Gate,
-    /// Limits the event streams of operators.
-    pub screens: LiveStreams,
+    /// Permits for the event streams of operators.
+    pub screens: Arc<Semaphore>,
     /// `sandbox` or `live`.
     pub mode: &'static str,
     /// The name of this process among those that share the database.
@@ -71,26 +71,16 @@ pub struct Api {
     pub site: Arc<Site>,
 }
 
-/// The network around the server.
+/// Addresses in the network of the hotspot.
 pub struct Site {
-    /// The portal that RFC 8908 names. `None` outside the hotspot, where the address of a request
-    /// does not identify a device.
+    /// The `user-portal-url` of RFC 8908. `None` outside the hotspot, where the address of a
+    /// request does not identify a device.
     pub captive_portal: Option<url::Url>,
     /// The address of FreeRADIUS for routers, if it is known.
     pub radius_address: Option<String>,
 }
 
-/// Permits for the event streams of operators. Cheap to clone.
-#[derive(Clone)]
-pub struct LiveStreams(pub(super) Arc<Semaphore>);
-
-impl Default for LiveStreams {
-    fn default() -> Self {
-        Self(Arc::new(Semaphore::new(STREAMS_MAX)))
-    }
-}
-
-/// The last minutes of the metrics, so that a page has charts as soon as it opens. Cheap to clone.
+/// The last minutes of the metrics, so that the live page shows charts at once. Cheap to clone.
 #[derive(Clone, Default)]
 pub struct History(Arc<Mutex<VecDeque<Arc<str>>>>);
 

@@ -4,9 +4,9 @@
 //! `X-Forwarded-For` counts only as far as trusted proxies wrote it. Any client may send one, so it
 //! is read from the right, and the first address that is not one of our proxies is the client.
 //!
-//! The limits count an IPv4 address as it is and an IPv6 address by its /64, which one household has
-//! all of. Memory is bounded: a client with its whole allowance is forgotten, and when too many are
-//! remembered, new ones are not limited, for there are other limits behind this one.
+//! The limits count an IPv4 address as it is and an IPv6 address by its /64, because one customer
+//! has the whole /64. Memory is bounded: a client with its full allowance is removed, and when the
+//! map is full, new clients are not limited; the limits per phone and on the queues still apply.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
@@ -18,33 +18,33 @@ use actix_web::http::header::HeaderMap;
 
 use crate::domain::catalog::Refusal;
 
-/// Voucher codes that do not exist, per minute and client: a hotspot behind NAT is one client, and
+/// Look-ups of unknown voucher codes per minute and client. A hotspot behind NAT is one client, and
 /// its guests mistype.
 const GUESSES_PER_MIN: u32 = 20;
-/// Clients remembered at most; about a megabyte.
+/// Most clients in the map; about a megabyte.
 const CLIENTS_MAX: usize = 16_384;
-/// The time in which a client may use its whole allowance.
+/// The period of a limit.
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// The clients of this process. Cheap to clone: all clones count together.
 #[derive(Clone)]
 pub struct Clients {
     trusted: Arc<[IpAddr]>,
-    purchases: Arc<Allowances>,
-    guesses: Arc<Allowances>,
+    purchases: Arc<RateLimit>,
+    guesses: Arc<RateLimit>,
 }
 
 impl Clients {
-    /// Behind these proxies, with so many purchases per minute and client.
+    /// `purchases_per_min` is per client.
     pub fn new(trusted_proxies: &[IpAddr], purchases_per_min: u32) -> Self {
         Self {
             trusted: trusted_proxies.iter().map(IpAddr::to_canonical).collect(),
-            purchases: Arc::new(Allowances::per_minute(purchases_per_min)),
-            guesses: Arc::new(Allowances::per_minute(GUESSES_PER_MIN)),
+            purchases: Arc::new(RateLimit::per_minute(purchases_per_min)),
+            guesses: Arc::new(RateLimit::per_minute(GUESSES_PER_MIN)),
         }
     }
 
-    /// The client's address; `None` if the request came by no network.
+    /// The client's address; `None` without a peer address, as in a unit test.
     pub fn address(&self, request: &HttpRequest) -> Option<IpAddr> {
         let peer = request.peer_addr()?.ip().to_canonical();
         Some(client(peer, request.headers(), &self.trusted))
@@ -55,28 +55,24 @@ impl Clients {
     /// # Errors
     /// When this client has used its allowance.
     pub fn admit(&self, request: &HttpRequest) -> Result<(), Refusal> {
-        // A client on this machine is not limited; and a proxy here that is not trusted makes all
-        // guests one client, who must not be limited for each other.
-        match self.address(request).filter(|it| !it.is_loopback()) {
-            Some(address) => self.purchases.take(address, Instant::now()),
-            None => Ok(()),
-        }
+        // Loopback is not limited: if a local proxy is not in `trusted_proxies`, all guests have
+        // its address, and one guest must not use up the limit of the others.
+        let address = self.address(request).filter(|it| !it.is_loopback());
+        address.map_or(Ok(()), |it| self.purchases.take(it, Instant::now()))
     }
 
-    /// Counts a code that is about to be looked up as a wrong guess. A client without guesses is
-    /// refused before the look-up, so that it can no longer test codes.
+    /// Counts a code that is about to be looked up as a wrong guess. A client that has used its
+    /// guesses is refused before the look-up, so that it can no longer test codes.
     ///
     /// # Errors
     /// When this client has guessed too often.
-    pub fn guess(&self, request: &HttpRequest) -> Result<(), Refusal> {
-        match self.address(request) {
-            Some(address) => self.guesses.take(address, Instant::now()),
-            None => Ok(()),
-        }
+    pub fn count_guess(&self, request: &HttpRequest) -> Result<(), Refusal> {
+        let address = self.address(request);
+        address.map_or(Ok(()), |it| self.guesses.take(it, Instant::now()))
     }
 
-    /// Gives the guess back: the code exists.
-    pub fn was_no_guess(&self, request: &HttpRequest) {
+    /// Takes the count back, because the code exists.
+    pub fn uncount_guess(&self, request: &HttpRequest) {
         if let Some(address) = self.address(request) {
             self.guesses.give_back(address);
         }
@@ -88,15 +84,12 @@ fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpAddr]) -> IpAddr {
         .get_all("x-forwarded-for")
         .flat_map(|value| value.to_str().unwrap_or_default().split(','))
         .collect();
-    let mut client = peer;
-    for hop in hops.iter().rev() {
-        if !trusted.contains(&client) {
-            break;
-        }
-        // An unreadable hop was not written by a proxy of ours, nor was anything before it.
-        let Some(address) = address(hop.trim()) else {
-            break;
-        };
+    let (mut client, mut hops) = (peer, hops.iter().rev());
+    // Our proxies write valid addresses: an entry that is none, and all to its left, came from the
+    // client.
+    while trusted.contains(&client)
+        && let Some(address) = hops.next().and_then(|hop| address(hop.trim()))
+    {
         client = address;
     }
     client
@@ -112,20 +105,20 @@ fn address(hop: &str) -> Option<IpAddr> {
     parsed.map(|address: IpAddr| address.to_canonical())
 }
 
-/// What each client has used of its allowance, all of which may be used at once.
-struct Allowances {
-    /// The time in which one share comes back.
-    share: Duration,
+/// A rate limit per client (GCRA). The whole allowance may be used in one burst.
+struct RateLimit {
+    /// The time after which one more request is allowed.
+    interval: Duration,
     clients_max: usize,
     /// When a client has its whole allowance again.
     full_at: Mutex<HashMap<IpAddr, Instant>>,
 }
 
-impl Allowances {
+impl RateLimit {
     /// `per_min` requests in a minute; 0 counts as 1.
     fn per_minute(per_min: u32) -> Self {
         Self {
-            share: MINUTE / per_min.max(1),
+            interval: MINUTE / per_min.max(1),
             clients_max: CLIENTS_MAX,
             full_at: Mutex::default(),
         }
@@ -135,14 +128,14 @@ impl Allowances {
         self.full_at.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Uses one share of this client's allowance at `now`.
+    /// Counts one request of this client at `now`.
     ///
     /// # Errors
-    /// How long until there is a share again; nothing was used.
+    /// `RateLimited`, with the time until the next allowed request. Nothing was counted.
     fn take(&self, address: IpAddr, now: Instant) -> Result<(), Refusal> {
-        let (client, mut full_at) = (household(address), self.full_at());
+        let (client, mut full_at) = (network(address), self.full_at());
         let full = full_at.get(&client).map_or(now, |at| (*at).max(now));
-        let used = full.duration_since(now) + self.share;
+        let used = full.duration_since(now) + self.interval;
         if used > MINUTE {
             let retry_after_secs = (used - MINUTE).as_secs_f64().ceil() as u64;
             return Err(Refusal::RateLimited(retry_after_secs));
@@ -151,21 +144,21 @@ impl Allowances {
             full_at.retain(|_, at| *at > now);
         }
         if full_at.len() < self.clients_max || full_at.contains_key(&client) {
-            full_at.insert(client, full + self.share);
+            full_at.insert(client, full + self.interval);
         }
         Ok(())
     }
 
-    /// Gives back a share that was not used.
+    /// Takes back one counted request.
     fn give_back(&self, address: IpAddr) {
-        if let Some(full_at) = self.full_at().get_mut(&household(address)) {
-            *full_at = full_at.checked_sub(self.share).unwrap_or(*full_at);
+        if let Some(full_at) = self.full_at().get_mut(&network(address)) {
+            *full_at = full_at.checked_sub(self.interval).unwrap_or(*full_at);
         }
     }
 }
 
-/// The part of an address that identifies a client.
-fn household(address: IpAddr) -> IpAddr {
+/// An IPv4 address, or the /64 of an IPv6 address (RFC 6177): one client.
+pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(v4) => IpAddr::V4(v4),
         IpAddr::V6(v6) => {
@@ -229,7 +222,7 @@ mod tests {
 
     #[test]
     fn an_allowance_may_be_used_at_once_and_comes_back_share_by_share() {
-        let (allowances, now) = (Allowances::per_minute(6), Instant::now());
+        let (allowances, now) = (RateLimit::per_minute(6), Instant::now());
         let client = ip("192.0.2.7");
 
         for _ in 0..6 {
@@ -248,7 +241,7 @@ mod tests {
 
     #[test]
     fn a_share_that_is_given_back_may_be_used_again() {
-        let (allowances, now) = (Allowances::per_minute(1), Instant::now());
+        let (allowances, now) = (RateLimit::per_minute(1), Instant::now());
         let client = ip("192.0.2.7");
         for _ in 0..3 {
             assert_eq!(allowances.take(client, now), Ok(()));
@@ -261,7 +254,7 @@ mod tests {
 
     #[test]
     fn a_household_is_one_client() {
-        let (allowances, now) = (Allowances::per_minute(1), Instant::now());
+        let (allowances, now) = (RateLimit::per_minute(1), Instant::now());
 
         assert!(allowances.take(ip("2001:db8:1:2:3:4:5:6"), now).is_ok());
         assert!(allowances.take(ip("2001:db8:1:2::9"), now).is_err());
@@ -272,7 +265,7 @@ mod tests {
 
     #[test]
     fn memory_is_bounded_and_a_remembered_client_stays_limited() {
-        let (mut allowances, now) = (Allowances::per_minute(1), Instant::now());
+        let (mut allowances, now) = (RateLimit::per_minute(1), Instant::now());
         allowances.clients_max = 3;
         for last in 1..=9 {
             let newcomer = ip(&format!("192.0.2.{last}"));

@@ -50,14 +50,13 @@ pub async fn metrics(api: web::Data<Api>) -> Result<HttpResponse, Problem> {
     let oldest = views.iter().map(|(_, view)| view.oldest_message).max();
     let depth: usize = views.iter().map(|(_, view)| view.mailbox_depth).sum();
     let metrics = &api.metrics;
-    metrics
-        .oldest_message
-        .set(oldest.unwrap_or_default().as_secs_f64());
+    let oldest = oldest.unwrap_or_default().as_secs_f64();
+    metrics.oldest_message.set(oldest);
     metrics.mailbox_depth.set(depth as i64);
     metrics.waiters.set(api.status.waiters() as i64);
     let text = metrics.render().map_err(|error| {
         tracing::error!(%error, "failed to write the metrics");
-        Problem::new(Code::Internal)
+        Code::Internal
     })?;
     Ok(HttpResponse::Ok()
         .content_type("text/plain; version=0.0.4; charset=utf-8")

@@ -1,5 +1,5 @@
-//! HTTP: all routes on one screen, and what every answer has in common. The handlers are in the
-//! files beside: each extracts the request, makes one call and converts the result.
+//! HTTP: all routes, and the middleware of every response. The handlers are in the other
+//! files: each extracts the request, makes one call and converts the result.
 
 use actix_cors::Cors;
 use actix_web::body::MessageBody;
@@ -24,7 +24,7 @@ mod request;
 pub mod sandbox;
 mod webhook;
 
-pub use api::{Api, History, LiveStreams, Site};
+pub use api::{Api, History, STREAMS_MAX, Site};
 pub use client::Clients;
 
 use api::{OPERATOR, PORTAL};
@@ -35,7 +35,7 @@ use problem::{Code, Problem};
 #[rustfmt::skip] // A table is read by its columns.
 pub fn routes(config: &mut web::ServiceConfig, sandbox: Option<crate::sandbox::Sandbox>) {
     let query = web::QueryConfig::default().error_handler(|fault, _| {
-        Problem::new(Code::InvalidQuery).detail(fault.to_string()).into()
+        Code::InvalidQuery.detail(fault.to_string()).into()
     });
     config
         .app_data(query)
@@ -67,18 +67,18 @@ pub fn routes(config: &mut web::ServiceConfig, sandbox: Option<crate::sandbox::S
         .route("/health/ready", get_or_head().to(health::ready))
         .service(
             web::resource("/metrics")
-                .wrap(from_fn(auth::operators_only_from_afar))
+                .wrap(from_fn(auth::operators_only_if_forwarded))
                 .route(web::get().to(health::metrics))
                 .default_service(web::to(no_such_page)),
         )
         .service(
             web::resource("/openapi.json")
-                .wrap(from_fn(auth::operators_only_from_afar))
+                .wrap(from_fn(auth::operators_only_if_forwarded))
                 .route(web::get().to(openapi::document))
                 .default_service(web::to(no_such_page)),
         )
-        .route("/docs", web::get().to(openapi::to_docs))
-        // By default the page loads an image from validator.swagger.io, which would learn our
+        .route("/docs", web::get().to(async || web::Redirect::to("/docs/").see_other()))
+        // By default the page loads an image from validator.swagger.io, which would see our
         // address and cannot be reached without the Internet.
         .service(SwaggerUi::new("/docs/{_:.*}")
             .config(utoipa_swagger_ui::Config::from("/openapi.json").validator_url("none")))
@@ -94,15 +94,17 @@ pub fn routes(config: &mut web::ServiceConfig, sandbox: Option<crate::sandbox::S
 #[rustfmt::skip] // A table is read by its columns.
 fn operator_routes(config: &mut web::ServiceConfig) {
     config
-        .route("/customers/erase", web::post().to(operators::customers::erase))
+        .route("/customers/erase", web::post().to(acts::erase))
         .route("/actors", web::get().to(operators::actors::actors))
         .route("/actors/{order_id}", web::get().to(operators::actors::actor))
-        .route("/events", web::get().to(operators::events::watch_actors))
+        .route("/events", web::get().to(operators::actors::watch_actors))
         .route("/orders", web::get().to(operators::orders::find_orders))
         .route("/orders/{order_id}", web::get().to(operators::orders::show_order))
         .route("/webhooks", web::get().to(operators::webhooks::list_webhooks))
         .route("/webhooks/{id}", web::get().to(operators::webhooks::show_webhook))
-        .configure(operators::routers::routes)
+        .route("/nas", web::get().to(operators::routers::list))
+        .route("/nas", web::post().to(operators::routers::add))
+        .route("/nas/{id}", web::delete().to(operators::routers::remove))
         .route("/webhooks/{id}/replay", web::post().to(acts::replay))
         .route("/orders/{order_id}/reconcile", web::post().to(acts::reconcile))
         .route("/orders/{order_id}/release", web::post().to(acts::release))
@@ -116,7 +118,8 @@ fn operator_routes(config: &mut web::ServiceConfig) {
         .route("/reports/daily", web::get().to(reports::daily));
 }
 
-/// The pages of guests. A GET on the path of a form is a reloaded answer to it.
+/// The pages of guests. A GET on the path of a form happens when the browser reloads its answer: it
+/// redirects.
 #[rustfmt::skip] // A table is read by its columns.
 fn page_routes(config: &mut web::ServiceConfig) {
     use pages::{order, owner_link, paid, shop, state};
@@ -159,12 +162,12 @@ fn sandbox_routes(config: &mut web::ServiceConfig) {
         .route("/sandbox/phone/{order_id}", page(web::post().to(handset::answer)));
 }
 
-/// Load balancers use HEAD.
+/// GET or HEAD: load balancers probe with HEAD.
 fn get_or_head() -> Route {
     web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
 }
 
-/// A route whose problems are shown as pages.
+/// Shows the problems of a route as HTML pages.
 fn page(route: Route) -> Route {
     route.wrap(from_fn(pages::show_problem))
 }
@@ -194,7 +197,7 @@ pub fn cors(allowed_origins: &[String]) -> Cors {
         .fold(cors, |cors, origin| cors.allowed_origin(origin))
 }
 
-/// The headers of every answer. With `https`, browsers are told to use HTTPS alone from now on.
+/// The headers of every answer. With `https`, browsers must use HTTPS from now on (HSTS).
 pub fn headers(https: bool) -> DefaultHeaders {
     let headers = DefaultHeaders::new()
         .add((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
@@ -208,7 +211,7 @@ pub fn headers(https: bool) -> DefaultHeaders {
     }
 }
 
-/// Refuses new requests while the server stops; those that wait are answered.
+/// Refuses new requests while the server stops; requests under way are finished.
 pub async fn refuse_when_stopping(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -220,9 +223,7 @@ pub async fn refuse_when_stopping(
         let refusal = pages::or_problem(request.request(), &Problem::new(Code::Stopping));
         return Ok(request.into_response(refusal).map_into_boxed_body());
     }
-    next.call(request)
-        .await
-        .map(ServiceResponse::map_into_boxed_body)
+    Ok(next.call(request).await?.map_into_boxed_body())
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use utoipa::{Modify, OpenApi};
 
 use super::api::OPERATOR;
 
-/// Every route of the API, described beside its handler. Pages are left out.
+/// Every route of the API, described at its handler. Pages are left out.
 #[derive(OpenApi)]
 #[openapi(
     info(
@@ -29,10 +29,10 @@ use super::api::OPERATOR;
         super::portal::voucher::captive,
         super::webhook::receive,
         super::webhook::receive_with_token,
-        super::operators::customers::erase,
+        super::operators::acts::erase,
         super::operators::actors::actors,
         super::operators::actors::actor,
-        super::operators::events::watch_actors,
+        super::operators::actors::watch_actors,
         super::operators::orders::find_orders,
         super::operators::orders::show_order,
         super::operators::webhooks::list_webhooks,
@@ -69,7 +69,12 @@ use super::api::OPERATOR;
 )]
 pub struct Document;
 
-/// What all paths have in common.
+/// A failure that changed nothing.
+const UNAVAILABLE: &str = "`unavailable`, `stopping`";
+/// A failure after which the outcome of a write may be unknown.
+const UNKNOWN: &str = "`busy`, `unavailable`, `commit_unknown`, `stopping`: send it again";
+
+/// Adds the responses that many operations share, so that a handler describes only its own.
 struct Common;
 
 impl Modify for Common {
@@ -80,40 +85,53 @@ impl Modify for Common {
             .get_or_insert_default()
             .add_security_scheme("operator", bearer);
         for (path, item) in &mut openapi.paths.paths {
-            let reads = item.get.iter_mut().map(|operation| (operation, false));
+            if let Some(read) = &mut item.get {
+                describe(path, read, UNAVAILABLE);
+            }
             let writes = [&mut item.post, &mut item.put, &mut item.delete];
-            let writes = writes.into_iter().flatten();
-            let writes = writes.map(|operation| (operation, true));
-            for (operation, writes) in reads.chain(writes) {
-                let parameters = operation.parameters.iter_mut().flatten();
-                parameters.for_each(forbid_null);
+            for write in writes.into_iter().flatten() {
+                describe(path, write, UNKNOWN);
+                add_response(write, "500", "`internal`");
                 if path.starts_with(OPERATOR) {
-                    for_operators(operation, writes);
+                    add_response(write, "403", "`forbidden`");
+                }
+                if write.request_body.is_some() {
+                    add_response(write, "400", "`invalid_request`");
+                    add_response(write, "413", "`payload_too_large`");
                 }
             }
         }
     }
 }
 
-/// The token of an operator, and the answers without it.
-fn for_operators(operation: &mut Operation, writes: bool) {
-    let scopes: [&str; 0] = [];
-    operation.security = Some(vec![SecurityRequirement::new("operator", scopes)]);
-    may_answer(operation, "401", "`unauthorized`");
-    if writes {
-        may_answer(operation, "403", "`forbidden`");
+/// Describes what an operation has in common with the others; `failure` is its 503.
+fn describe(path: &str, operation: &mut Operation, failure: &str) {
+    let parameters = operation.parameters.iter_mut().flatten();
+    parameters.for_each(forbid_null);
+    if !path.starts_with("/health") {
+        add_response(operation, "503", failure);
+    }
+    if path.starts_with(OPERATOR) {
+        let scopes: [&str; 0] = [];
+        operation.security = Some(vec![SecurityRequirement::new("operator", scopes)]);
+        add_response(operation, "401", "`unauthorized`");
+        if path.contains("{order_id}") {
+            add_response(operation, "404", "`order_not_found`");
+            add_response(operation, "409", "`ambiguous_ref`");
+        }
     }
 }
 
-/// Adds an answer, unless the path describes it in other words.
-fn may_answer(operation: &mut Operation, status: &str, description: &str) {
+/// Adds a response, unless the handler documents this status itself.
+fn add_response(operation: &mut Operation, status: &str, description: &str) {
     let answers = &mut operation.responses.responses;
     answers
         .entry(status.to_owned())
         .or_insert_with(|| RefOr::T(Response::new(description)));
 }
 
-/// An optional parameter is left out and never null: a header and a query have no null.
+/// Removes `null` from the type of an optional parameter: a header or query parameter cannot be
+/// null.
 fn forbid_null(parameter: &mut RefOr<Parameter>) {
     let RefOr::T(Parameter {
         schema: Some(RefOr::T(Schema::Object(object))),
@@ -143,30 +161,23 @@ pub async fn document() -> HttpResponse {
 static METHODS: LazyLock<BTreeMap<String, String>> = LazyLock::new(|| {
     let paths = Document::openapi().paths.paths;
     let methods = paths.into_iter().map(|(path, item)| {
-        let methods = [
-            ("GET", item.get.is_some()),
+        let names = [
+            item.get.map(|_| "GET"),
             // For load balancers; see `get_or_head`.
-            ("HEAD", path.starts_with("/health/")),
-            ("POST", item.post.is_some()),
-            ("PUT", item.put.is_some()),
-            ("DELETE", item.delete.is_some()),
+            path.starts_with("/health/").then_some("HEAD"),
+            item.post.map(|_| "POST"),
+            item.put.map(|_| "PUT"),
+            item.delete.map(|_| "DELETE"),
         ];
-        let served = methods.iter().filter(|(_, is_served)| *is_served);
-        let names: Vec<_> = served.map(|(name, _)| *name).collect();
+        let names: Vec<_> = names.into_iter().flatten().collect();
         (path, names.join(", "))
     });
     methods.collect()
 });
 
-/// The methods of the path of a request; `None` if the API has no such path, or not in this mode.
+/// The methods of the path of a request; `None` for a path that is not served in this mode or not
+/// in the document.
 pub fn methods_of(request: &HttpRequest) -> Option<&'static str> {
     let path = request.match_pattern()?;
     METHODS.get(&path).map(String::as_str)
-}
-
-/// Leads to the page that shows the document.
-pub async fn to_docs() -> HttpResponse {
-    HttpResponse::SeeOther()
-        .insert_header(("location", "/docs/"))
-        .finish()
 }

@@ -1,15 +1,15 @@
-//! What went wrong, as RFC 9457 problem details with a stable `code`. No other file knows the status
-//! codes of problems.
+//! Errors as RFC 9457 problem details with a stable `code`. Only this file knows their status
+//! codes.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_TYPE, RETRY_AFTER};
-use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
+use actix_web::http::header::{CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::{HttpResponse, ResponseError};
 use serde_json::{Map, Value, json};
 use tracing::error;
 
 use crate::actors::{HandleError, Rejection};
 use crate::checkout::CheckoutError;
-use crate::domain::catalog::{NotAnIdempotencyKey, Refusal};
+use crate::domain::catalog::Refusal;
 use crate::domain::people::NotAPhone;
 use crate::jobs::retention::RetentionError;
 use crate::store::StoreError;
@@ -20,16 +20,16 @@ use crate::store::StoreError;
 pub enum Code {
     /// The request cannot be understood.
     InvalidRequest,
-    /// The request is understood and a value in it is at fault.
+    /// The request can be parsed, but a value in it is not valid.
     #[strum(to_string = "invalid_request")]
     InvalidValue,
-    /// An authentic delivery that cannot be read.
+    /// An authentic webhook that cannot be parsed.
     MalformedWebhook,
-    /// A delivery without a proof.
+    /// A webhook without a valid key or token.
     WebhookNotAuthentic,
     /// No token of an operator, or a wrong one.
     Unauthorized,
-    /// The operator has not the right to do this.
+    /// The role of this operator does not allow this.
     Forbidden,
     /// No such page.
     NotFound,
@@ -41,46 +41,46 @@ pub enum Code {
     VoucherNotFound,
     /// No such package, or it is retired.
     PackageNotFound,
-    /// The page is there, the method is not.
+    /// The path exists, but not with this method.
     MethodNotAllowed,
-    /// The client expects another price.
+    /// The price differs from the one that the client expects.
     PriceChanged,
     /// A payment request is open on this phone.
     PromptOpen,
-    /// The order does not allow it now.
+    /// The order's status does not allow this.
     InvalidTransition,
     /// The body is over the limit.
     PayloadTooLarge,
     /// Not a Tanzanian mobile number.
     InvalidPhone,
-    /// A parameter of the query is at fault.
+    /// A query parameter is not valid.
     InvalidQuery,
-    /// The key belongs to another purchase.
+    /// The Idempotency-Key was used for another purchase.
     IdempotencyKeyReused,
-    /// A limit is reached.
+    /// The client has reached a rate limit.
     RateLimited,
     /// Our own failure.
     Internal,
     /// ZenoPay refused the payment request.
     GatewayRefused,
-    /// Too many messages wait.
+    /// The server is too busy, or the order was changed at the same time.
     Busy,
     /// The database cannot be reached.
     Unavailable,
-    /// The database did not answer in time.
+    /// It is not known whether the transaction was committed.
     CommitUnknown,
-    /// The server stops.
+    /// The server is shutting down.
     Stopping,
 }
 
 impl Code {
     /// Status and title of each code.
     #[rustfmt::skip] // A table is read by its columns.
-    fn row(self) -> (StatusCode, &'static str) {
+    fn status_and_title(self) -> (StatusCode, &'static str) {
         use StatusCode as S;
         match self {
             Self::InvalidRequest => (S::BAD_REQUEST, "The request cannot be understood"),
-            Self::InvalidValue => (S::UNPROCESSABLE_ENTITY, "A value is at fault"),
+            Self::InvalidValue => (S::UNPROCESSABLE_ENTITY, "A value is not valid"),
             Self::MalformedWebhook => (S::BAD_REQUEST, "The delivery cannot be read"),
             Self::WebhookNotAuthentic => (S::UNAUTHORIZED, "The delivery is not authentic"),
             Self::Unauthorized => (S::UNAUTHORIZED, "An operator's token is needed"),
@@ -108,17 +108,20 @@ impl Code {
         }
     }
 
-    /// `Retry-After` of the codes that always have one.
+    /// `Retry-After`, which every 503 has.
     fn retry_after_secs(self) -> Option<u64> {
-        match self {
-            Self::Busy | Self::Stopping => Some(1),
-            Self::Unavailable | Self::CommitUnknown => Some(5),
-            _ => None,
-        }
+        let (status, _) = self.status_and_title();
+        let is_short = matches!(self, Self::Busy | Self::Stopping);
+        (status == StatusCode::SERVICE_UNAVAILABLE).then_some(if is_short { 1 } else { 5 })
+    }
+
+    /// A problem with a sentence about this case.
+    pub fn detail(self, detail: impl ToString) -> Problem {
+        Problem::new(self).detail(detail.to_string())
     }
 }
 
-/// What went wrong, as the client learns it. Causes are logged.
+/// An error as the client sees it. The cause is only logged.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{code}")]
 pub struct Problem {
@@ -126,7 +129,7 @@ pub struct Problem {
     /// A sentence about this case.
     pub detail: Option<String>,
     pub retry_after_secs: Option<u64>,
-    /// Members beside the standard ones.
+    /// More members.
     extra: Map<String, Value>,
 }
 
@@ -155,7 +158,7 @@ impl Problem {
         self
     }
 
-    /// Adds a member beside the standard ones.
+    /// Adds a member.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.extra.insert(name.to_owned(), value.into());
@@ -165,11 +168,11 @@ impl Problem {
 
 impl ResponseError for Problem {
     fn status_code(&self) -> StatusCode {
-        self.code.row().0
+        self.code.status_and_title().0
     }
 
     fn error_response(&self) -> HttpResponse {
-        let (status, title) = self.code.row();
+        let (status, title) = self.code.status_and_title();
         let mut body = self.extra.clone();
         body.insert("type".to_owned(), json!("about:blank"));
         body.insert("title".to_owned(), json!(title));
@@ -178,11 +181,15 @@ impl ResponseError for Problem {
         if let Some(detail) = &self.detail {
             body.insert("detail".to_owned(), json!(detail));
         }
-        let mut response = HttpResponseBuilder::new(status);
-        response.insert_header((CONTENT_TYPE, "application/problem+json"));
-        response.insert_header(("cache-control", "no-store"));
+        let mut response = HttpResponse::build(status);
+        response
+            .content_type("application/problem+json")
+            .insert_header((CACHE_CONTROL, "no-store"));
         if let Some(secs) = self.retry_after_secs {
             response.insert_header((RETRY_AFTER, secs.to_string()));
+        }
+        if self.code == Code::Unauthorized {
+            response.insert_header((WWW_AUTHENTICATE, "Bearer"));
         }
         response.body(Value::Object(body).to_string())
     }
@@ -217,7 +224,7 @@ impl From<RetentionError> for Problem {
             RetentionError::Store(cause) => cause.into(),
             RetentionError::Archive(cause) => {
                 error!(%cause, "a customer is erased from the database but not from the archive");
-                Self::new(Code::Internal).detail(
+                Code::Internal.detail(
                     "erased from the database, but retention.archive_dir cannot be written: ask again",
                 )
             }
@@ -241,7 +248,7 @@ impl From<Rejection> for Problem {
         match rejection {
             Rejection::NotAuthentic => Self::new(Code::WebhookNotAuthentic),
             Rejection::UnknownOrder => Self::new(Code::OrderNotFound),
-            Rejection::Malformed(why) => Self::new(Code::MalformedWebhook).detail(why.to_string()),
+            Rejection::Malformed(why) => Code::MalformedWebhook.detail(why),
             Rejection::Busy => Self::new(Code::Busy),
             Rejection::Unavailable => Self::new(Code::Unavailable),
             Rejection::CommitUnknown => Self::new(Code::CommitUnknown),
@@ -280,12 +287,6 @@ impl From<Refusal> for Problem {
 
 impl From<NotAPhone> for Problem {
     fn from(fault: NotAPhone) -> Self {
-        Self::new(Code::InvalidPhone).detail(fault.to_string())
-    }
-}
-
-impl From<NotAnIdempotencyKey> for Problem {
-    fn from(fault: NotAnIdempotencyKey) -> Self {
-        Self::new(Code::InvalidValue).detail(fault.to_string())
+        Code::InvalidPhone.detail(fault)
     }
 }

@@ -5,16 +5,19 @@ use std::time::Duration;
 use actix_web::HttpRequest;
 use actix_web::http::header::{ACCEPT_LANGUAGE, COOKIE, HeaderMap};
 use actix_web::web::{self, Bytes};
+use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
 use super::problem::{Code, Problem};
 use crate::domain::order::OrderId;
 use crate::domain::people::Language;
 
-/// The limit of the time in which a body must arrive.
+/// The longest time that a body may take to arrive.
 const BODY_WITHIN: Duration = Duration::from_secs(10);
+/// The limit of a JSON object in bytes.
+const OBJECT_MAX: usize = 16 * 1024;
 
-/// The language of `Accept-Language`; Swahili when it names neither.
+/// The language of `Accept-Language`; Swahili if it has neither Swahili nor English.
 pub fn language(headers: &HeaderMap) -> Language {
     let wanted = headers.get(ACCEPT_LANGUAGE);
     let wanted = wanted.and_then(|value| value.to_str().ok());
@@ -42,17 +45,28 @@ pub fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 
 /// The order id in a path; any other text is an unknown order.
 pub fn order_in(path: &str) -> Result<OrderId, Problem> {
-    path.parse().map_err(|_| Problem::new(Code::OrderNotFound))
+    path.parse().map_err(|_| Code::OrderNotFound.into())
+}
+
+/// Reads a JSON object. An empty body and `null` are `{}`.
+pub async fn object_of<T: DeserializeOwned>(payload: web::Payload) -> Result<T, Problem> {
+    let body = body_of(payload, OBJECT_MAX).await?;
+    let object = match body.trim_ascii() {
+        b"" | b"null" => b"{}",
+        object => object,
+    };
+    // serde alone would also accept an array, by position.
+    if !object.starts_with(b"{") {
+        return Err(Code::InvalidRequest.detail("the body must be a JSON object"));
+    }
+    serde_json::from_slice(object).map_err(|fault| Code::InvalidRequest.detail(fault))
 }
 
 /// A body of at most `limit` bytes.
 pub async fn body_of(payload: web::Payload, limit: usize) -> Result<Bytes, Problem> {
-    let invalid = |why| Problem::new(Code::InvalidRequest).detail(why);
-    let too_large =
-        || Problem::new(Code::PayloadTooLarge).detail(format!("at most {limit} bytes are read"));
     timeout(BODY_WITHIN, payload.to_bytes_limited(limit))
         .await
-        .map_err(|_| invalid("the body did not come in time"))?
-        .map_err(|_| too_large())?
-        .map_err(|_| invalid("the body broke off"))
+        .map_err(|_| Code::InvalidRequest.detail("the body did not come in time"))?
+        .map_err(|_| Code::PayloadTooLarge.detail(format!("at most {limit} bytes are read")))?
+        .map_err(|_| Code::InvalidRequest.detail("the body broke off"))
 }

@@ -1,4 +1,4 @@
-//! The two calls of the simulated ZenoPay, and the switches by which a person or a test controls
+//! The two calls of the simulated ZenoPay, and the settings by which a person or a test controls
 //! it. Mounted in sandbox mode only.
 
 use actix_web::http::StatusCode;
@@ -8,14 +8,14 @@ use serde_json::{Map, Value, json};
 use utoipa::{IntoParams, ToSchema};
 
 use super::problem::{Code, Problem};
-use super::request::{body_of, order_in};
+use super::request::{body_of, object_of, order_in};
 use crate::gateways::zenopay::client::KEY_HEADER;
 use crate::sandbox::{Behaviour, DecideError, Entry, Sandbox, Simulated};
 
-/// Larger than any behaviour and any create call.
+/// Larger than any create call.
 const BODY_MAX: usize = 64 * 1024;
-/// Payments in a list by default, and at most.
-const LISTED: u64 = 50;
+/// Payments in a list: the default, and the maximum.
+const LISTED: i64 = 50;
 const LISTED_MAX: u64 = 500;
 
 /// The newest payments of the simulated ZenoPay.
@@ -34,7 +34,7 @@ pub struct Decided {
 /// The length of the list.
 #[derive(Deserialize, IntoParams)]
 pub struct ListQuery {
-    /// Payments at most: 50, and no more than 500.
+    /// Most payments to return: 50 by default, at most 500.
     #[param(minimum = 0)]
     limit: Option<i64>,
 }
@@ -42,7 +42,7 @@ pub struct ListQuery {
 /// The order that is looked up.
 #[derive(Deserialize, IntoParams)]
 pub struct StatusQuery {
-    /// The merchant's own.
+    /// The merchant's order id.
     order_id: Option<String>,
 }
 
@@ -93,9 +93,8 @@ pub async fn payments(
     query: web::Query<ListQuery>,
     sandbox: web::Data<Sandbox>,
 ) -> Result<HttpResponse, Problem> {
-    let limit = query.limit.map_or(Ok(LISTED), u64::try_from);
-    let limit = limit
-        .map_err(|_| Problem::new(Code::InvalidQuery).detail("limit is a number of payments"))?;
+    let limit = u64::try_from(query.limit.unwrap_or(LISTED))
+        .map_err(|_| Code::InvalidQuery.detail("limit is a number of payments"))?;
     let payments = sandbox.list(limit.min(LISTED_MAX)).await?;
     Ok(HttpResponse::Ok().json(Payments { payments }))
 }
@@ -113,14 +112,13 @@ pub async fn behaviour(sandbox: web::Data<Sandbox>) -> Result<HttpResponse, Prob
     request_body(content = Option<Behaviour>, description = "May be left out, and is then `{}`"),
     responses(
         (status = 200, description = "The switches as they are now", body = Behaviour),
-        (status = 400, description = "`invalid_request`: not JSON"),
         (status = 422, description = "`invalid_request`: an unknown field or a bad value")))]
 pub async fn set_behaviour(
     payload: web::Payload,
     sandbox: web::Data<Sandbox>,
 ) -> Result<HttpResponse, Problem> {
-    let named = fields_of(payload).await?;
-    let behaviour = Behaviour::default().with(named).map_err(at_fault)?;
+    let behaviour = Behaviour::default().with(object_of(payload).await?);
+    let behaviour = behaviour.map_err(|fault| Code::InvalidValue.detail(fault))?;
     sandbox.set_switches(&behaviour).await?;
     Ok(HttpResponse::Ok().json(behaviour))
 }
@@ -130,8 +128,6 @@ pub async fn set_behaviour(
     request_body(content = Option<Behaviour>, description = "May be left out, and is then `{}`"),
     responses(
         (status = 200, description = "The switches as they are now", body = Behaviour),
-        (status = 400, description = "`invalid_request`: not JSON"),
-        (status = 413, description = "`payload_too_large`"),
         (status = 422, description = "`invalid_request`: an unknown field or a bad value")))]
 pub async fn post_behaviour(
     payload: web::Payload,
@@ -147,7 +143,6 @@ pub async fn post_behaviour(
     request_body(content = Option<Behaviour>, description = "May be left out, and is then `{}`"),
     responses(
         (status = 200, description = "Decided; its webhooks are on their way", body = Decided),
-        (status = 400, description = "`invalid_request`: not JSON"),
         (status = 404, description = "`order_not_found`: not pushed here"),
         (status = 422, description = "`invalid_request`: an unknown field or a bad value")))]
 pub async fn decide(
@@ -164,9 +159,7 @@ pub async fn decide(
     request_body(content = Option<Behaviour>, description = "Fields that override the payment's own behaviour"),
     responses(
         (status = 200, description = "Paid; its webhooks are on their way", body = Decided),
-        (status = 400, description = "`invalid_request`: not JSON"),
         (status = 404, description = "`order_not_found`: not pushed here"),
-        (status = 413, description = "`payload_too_large`"),
         (status = 422, description = "`invalid_request`: an unknown field or a bad value")))]
 pub async fn approve(
     order_id: web::Path<String>,
@@ -182,9 +175,7 @@ pub async fn approve(
     request_body(content = Option<Behaviour>, description = "Fields that override the payment's own behaviour"),
     responses(
         (status = 200, description = "Declined; its webhooks are on their way", body = Decided),
-        (status = 400, description = "`invalid_request`: not JSON"),
         (status = 404, description = "`order_not_found`: not pushed here"),
-        (status = 413, description = "`payload_too_large`"),
         (status = 422, description = "`invalid_request`: an unknown field or a bad value")))]
 pub async fn decline(
     order_id: web::Path<String>,
@@ -200,9 +191,9 @@ async fn decided(
     payload: web::Payload,
     decision: Option<&str>,
 ) -> Result<HttpResponse, Problem> {
-    let mut changes = fields_of(payload).await?;
+    let mut changes: Map<String, Value> = object_of(payload).await?;
     changes.extend(decision.map(|decision| ("decision".to_owned(), json!(decision))));
-    // PostgreSQL refuses some texts; none of them is an order id.
+    // Parsed first, because PostgreSQL rejects some texts (NUL) as parameters.
     let known = order_in(order_id)?;
     sandbox.decide(&known.to_string(), changes).await?;
     Ok(HttpResponse::Ok().json(Decided {
@@ -212,8 +203,7 @@ async fn decided(
 }
 
 fn key_of(request: &HttpRequest) -> Option<&[u8]> {
-    let key = request.headers().get(KEY_HEADER);
-    key.map(|value| value.as_bytes())
+    Some(request.headers().get(KEY_HEADER)?.as_bytes())
 }
 
 fn answer(simulated: Simulated) -> HttpResponse {
@@ -223,26 +213,11 @@ fn answer(simulated: Simulated) -> HttpResponse {
         .body(simulated.body)
 }
 
-/// The fields of a JSON object; null, and no body at all, name none.
-async fn fields_of(payload: web::Payload) -> Result<Map<String, Value>, Problem> {
-    let body = body_of(payload, BODY_MAX).await?;
-    if body.is_empty() {
-        return Ok(Map::new());
-    }
-    serde_json::from_slice::<Option<_>>(&body)
-        .map(Option::unwrap_or_default)
-        .map_err(|_| Problem::new(Code::InvalidRequest).detail("the body is no JSON object"))
-}
-
-fn at_fault(sentence: String) -> Problem {
-    Problem::new(Code::InvalidValue).detail(sentence)
-}
-
 impl From<DecideError> for Problem {
     fn from(cause: DecideError) -> Self {
         match cause {
             DecideError::NotFound => Self::new(Code::OrderNotFound),
-            DecideError::Behaviour(sentence) => at_fault(sentence),
+            DecideError::Behaviour(fault) => Code::InvalidValue.detail(fault),
             DecideError::Store(cause) => cause.into(),
         }
     }

@@ -3,7 +3,6 @@
 
 use std::time::Instant;
 
-use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
 use tracing::field::Empty;
@@ -28,7 +27,8 @@ pub struct Received {
     outcome: &'static str,
 }
 
-/// Receives a delivery that proves itself by `x-api-key`, or is confirmed by order-status.
+/// Receives a webhook that is authenticated by `x-api-key`, or else confirmed with an order-status
+/// call.
 #[utoipa::path(post, path = "/api/v1/customer-portal/webhook/zenopay", tag = "webhook",
     request_body(content = serde_json::Value, description = "At least `order_id` and `payment_status`; JSON or form-encoded; at most 64 KiB"),
     params(("x-api-key" = Option<String>, Header, description = "Our own key, sent back")),
@@ -37,54 +37,21 @@ pub struct Received {
         (status = 400, description = "`malformed_webhook`: journalled raw"),
         (status = 401, description = "`webhook_not_authentic`"),
         (status = 404, description = "`order_not_found`: journalled"),
-        (status = 413, description = "`payload_too_large`"),
-        (status = 500, description = "`internal`: journalled, nothing was changed"),
-        (status = 503, description = "`busy`, `unavailable`, `commit_unknown`, `stopping`: send it again")))]
+        (status = 500, description = "`internal`: journalled, nothing was changed")))]
 pub async fn receive(
     request: HttpRequest,
+    token: Option<web::Path<String>>,
     payload: web::Payload,
     api: web::Data<Api>,
-) -> Result<HttpResponse, Problem> {
-    take(&request, payload, &api, None).await
-}
-
-/// Receives a delivery that proves itself by the random part of the order's own URL.
-#[utoipa::path(post, path = "/api/v1/customer-portal/webhook/zenopay/{token}", tag = "webhook",
-    request_body(content = serde_json::Value, description = "At least `order_id` and `payment_status`; JSON or form-encoded; at most 64 KiB"),
-    params(
-        ("token" = String, Path, description = "`ORDER_ID.SECRET`"),
-        ("x-api-key" = Option<String>, Header, description = "Our own key, sent back")),
-    responses(
-        (status = 200, description = "Committed", body = Received),
-        (status = 400, description = "`malformed_webhook`: journalled raw"),
-        (status = 401, description = "`webhook_not_authentic`"),
-        (status = 413, description = "`payload_too_large`"),
-        (status = 500, description = "`internal`: journalled, nothing was changed"),
-        (status = 503, description = "`busy`, `unavailable`, `commit_unknown`, `stopping`: send it again")))]
-pub async fn receive_with_token(
-    request: HttpRequest,
-    token: web::Path<String>,
-    payload: web::Payload,
-    api: web::Data<Api>,
-) -> Result<HttpResponse, Problem> {
-    take(&request, payload, &api, Some(token.into_inner())).await
-}
-
-async fn take(
-    request: &HttpRequest,
-    payload: web::Payload,
-    api: &Api,
-    path_token: Option<String>,
 ) -> Result<HttpResponse, Problem> {
     let body = body_of(payload, BODY_MAX).await?;
     let header = |name: &str| request.headers().get(name);
+    let text_of = |name: &str| header(name).and_then(|value| value.to_str().ok());
     let delivery = Delivery {
         body,
         key: header("x-api-key").map(|value| value.as_bytes().to_vec()),
-        path_token,
-        content_type: header(CONTENT_TYPE.as_str())
-            .and_then(|value| value.to_str().ok())
-            .map(|text| text.chars().take(100).collect()),
+        path_token: token.map(web::Path::into_inner),
+        content_type: text_of("content-type").map(|text| text.chars().take(100).collect()),
         received_at: api.store.clock().now(),
         received: Instant::now(),
     };
@@ -94,13 +61,32 @@ async fn take(
         order = Empty,
         outcome = Empty
     );
-    let traceparent = header("traceparent").and_then(|value| value.to_str().ok());
-    telemetry::go_on(&span, traceparent);
-    let done = api.orders.receive(delivery).instrument(span).await?;
+    telemetry::go_on(&span, text_of("traceparent"));
+    let handled = api.orders.receive(delivery).instrument(span).await?;
     Ok(HttpResponse::Ok().json(Received {
         status: "received",
-        order_id: done.payment.order_id.to_string(),
-        payment_status: done.payment.status.as_str(),
-        outcome: done.outcome.as_str(),
+        order_id: handled.payment.order_id.to_string(),
+        payment_status: handled.payment.status.as_str(),
+        outcome: handled.outcome.as_str(),
     }))
+}
+
+/// Receives a webhook that is authenticated by the secret token in the order's own webhook URL.
+#[utoipa::path(post, path = "/api/v1/customer-portal/webhook/zenopay/{token}", tag = "webhook",
+    request_body(content = serde_json::Value, description = "At least `order_id` and `payment_status`; JSON or form-encoded; at most 64 KiB"),
+    params(
+        ("token" = String, Path, description = "`ORDER_ID.SECRET`"),
+        ("x-api-key" = Option<String>, Header, description = "Our own key, sent back")),
+    responses(
+        (status = 200, description = "Committed", body = Received),
+        (status = 400, description = "`malformed_webhook`: journalled raw"),
+        (status = 401, description = "`webhook_not_authentic`"),
+        (status = 500, description = "`internal`: journalled, nothing was changed")))]
+pub async fn receive_with_token(
+    request: HttpRequest,
+    token: web::Path<String>,
+    payload: web::Payload,
+    api: web::Data<Api>,
+) -> Result<HttpResponse, Problem> {
+    receive(request, Some(token), payload, api).await
 }

@@ -18,6 +18,7 @@ use utoipa::ToSchema;
 
 use crate::config::SandboxConfig;
 use crate::domain::people::Secret;
+use crate::domain::rfc3339::rfc3339;
 use crate::store::{SandboxPayment, Store, StoreError};
 
 mod behaviour;
@@ -170,8 +171,6 @@ impl Sandbox {
 }
 
 fn entry((payment, planned, delivered): (SandboxPayment, i64, i64)) -> Entry {
-    let rfc3339 =
-        |at: chrono::DateTime<chrono::Utc>| at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
     Entry {
         order_id: payment.order_id,
         amount: payment.amount,

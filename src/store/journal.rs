@@ -13,9 +13,12 @@ use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, DerivePartialModel, EntityTrait, QueryFilter,
     QueryOrder, QuerySelect, Select,
 };
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::domain::catalog::Tzs;
 use crate::domain::order::{Level, OrderId, Outcome, Remark};
+use crate::domain::rfc3339;
 use crate::store::engine::sql;
 use crate::store::engine::writer::Rows;
 use crate::store::error::Result;
@@ -66,31 +69,35 @@ pub struct JournalSearch {
     pub limit: u64,
 }
 
-/// A delivery without its body.
-#[derive(Clone, Debug, PartialEq, DerivePartialModel)]
+/// A delivery without its body. In a list as JSON, the skipped fields are missing.
+#[derive(Clone, Debug, DerivePartialModel, Serialize, ToSchema)]
 #[sea_orm(entity = "Entity")]
 pub struct JournalRow {
-    /// Its number.
+    /// Its number in the journal.
     pub id: i64,
-    /// As sent.
+    /// As the sender named it.
     pub order_id: Option<String>,
     /// What it meant.
     pub outcome: String,
-    /// The proof that it is genuine.
+    /// The proof that it is genuine; null without one.
     pub proof: Option<String>,
-    /// Where it came from.
+    /// Its source, as in `webhook` or `replay`.
     pub source: Option<String>,
-    /// ZenoPay's word.
+    /// The payment status as ZenoPay wrote it.
     pub word: Option<String>,
     /// ZenoPay's number for the payment.
+    #[serde(skip)]
     pub reference: Option<String>,
     /// Whole TZS, if the delivery names an amount.
+    #[serde(skip)]
     pub amount: Option<i64>,
     /// When its last byte was received.
+    #[serde(serialize_with = "rfc3339::serialize")]
     pub received_at: DateTime<Utc>,
-    /// From `received_at` until just before the commit.
+    /// Milliseconds from receipt to just before the commit.
     pub processing_ms: f64,
     /// As sent.
+    #[serde(skip)]
     pub content_type: Option<String>,
 }
 

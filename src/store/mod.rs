@@ -73,7 +73,7 @@ pub use outbox::{DeadLetter, DeadLetters, Dropped, FailedAttempt};
 pub use privacy::{Erased, Erasure};
 pub use radius::users::{NOT_LET_IN, NOT_TESTED, Refusals, SoldVoucher, TESTED};
 pub use reports::overview::{DependencyHealth, Overview};
-pub use reports::{DailyReport, DaySales, Listed, OrderLine, PackageSales, Total};
+pub use reports::{DailyReport, DaySales, Listed, OrderLine, Orphan, PackageSales, Total};
 pub use sandbox::{NEVER_DUE, SandboxPayment, SandboxWebhook};
 
 /// How long a stop waits for database work under way. Sales were waited for already.

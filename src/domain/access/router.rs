@@ -2,6 +2,9 @@
 
 use core::net::IpAddr;
 
+use serde::Serialize;
+use utoipa::ToSchema;
+
 use crate::domain::people::Secret;
 
 /// Where routers listen for Disconnect-Requests (RFC 5176, section 3).
@@ -11,8 +14,8 @@ const LONGEST_NAME: usize = 32;
 /// Its limit for secrets; one shorter than eight can be guessed from a packet.
 const SECRET_LENGTHS: core::ops::RangeInclusive<usize> = 8..=60;
 
-/// A row of `nas`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A row of `nas`. JSON has no secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Router {
     /// The row's number.
     pub id: i32,
@@ -21,8 +24,9 @@ pub struct Router {
     /// What people call it.
     pub name: String,
     /// What it shares with FreeRADIUS.
+    #[serde(skip)]
     pub secret: Secret,
-    /// Where it listens for Disconnect-Requests.
+    /// The port for Disconnect-Requests.
     pub coa_port: u16,
 }
 

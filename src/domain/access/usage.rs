@@ -1,9 +1,12 @@
 //! How much of a voucher is used and how much remains.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use serde::Serialize;
 use strum::IntoStaticStr;
+use utoipa::ToSchema;
 
 use crate::domain::catalog::Validity;
+use crate::domain::rfc3339;
 
 const MIB: u64 = 1024 * 1024;
 
@@ -34,7 +37,9 @@ pub struct Usage {
 }
 
 /// The state of a voucher.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, Serialize, ToSchema)]
+#[schema(as = VoucherState)]
+#[serde(rename_all = "lowercase")]
 #[strum(serialize_all = "lowercase")]
 pub enum State {
     /// Not used yet.
@@ -63,15 +68,16 @@ impl State {
 }
 
 /// What remains of a voucher.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Remaining {
     /// Its state.
     pub state: State,
-    /// When it ends; `None` while a voucher that counts from the first log-in is unused.
+    /// When it ends; null while a voucher that counts from the first log-in is unused.
+    #[serde(serialize_with = "rfc3339::serialize")]
     pub expires_at: Option<DateTime<Utc>>,
     /// 0 when it has ended.
     pub seconds_remaining: u64,
-    /// `None` is without limit.
+    /// Null means no limit.
     pub bytes_remaining: Option<u64>,
     /// Open sessions.
     pub devices_online: u32,

@@ -1,13 +1,16 @@
 //! What is sold.
 
 use chrono::TimeDelta;
+use serde::Serialize;
 use strum::{EnumString, IntoStaticStr};
+use utoipa::ToSchema;
 
 use super::Tzs;
 use crate::domain::people::Language;
 
 /// When the time of a voucher begins to run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString, IntoStaticStr, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum Validity {
     /// From the commit of the sale.
@@ -29,20 +32,22 @@ impl Validity {
 }
 
 /// What the guest gets for the money: the part of a package that is copied into the order, so that a
-/// later change of the package does not change what was sold.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// later change of the package does not change what was sold. JSON names it in one language.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Terms {
     /// The short name, as in `daily`; also the RADIUS group.
     pub code: String,
     /// The name in Swahili.
+    #[serde(skip)]
     pub name_sw: String,
     /// The name in English.
+    #[serde(skip)]
     pub name_en: String,
     /// How long it lasts, in minutes.
     pub duration_minutes: i32,
     /// When that time begins.
     pub validity: Validity,
-    /// The data volume, both ways together, in MiB; `None` is without limit.
+    /// The data volume, both ways together, in MiB; null means no limit.
     pub data_limit_mb: Option<i32>,
     /// Towards the guest, in kbit/s.
     pub download_kbps: i32,

@@ -10,9 +10,12 @@
 use std::fmt::Display;
 
 use chrono::{DateTime, TimeZone, Utc};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::order::Status;
 use super::people::{Mask, Visibility};
+use super::rfc3339;
 
 mod facts;
 mod guest;
@@ -24,15 +27,16 @@ pub use facts::{
 };
 
 /// One line of the timeline.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Line {
     /// When it happened.
+    #[serde(serialize_with = "rfc3339::serialize")]
     pub at: DateTime<Utc>,
     /// Milliseconds since the line before; `None` for the first.
     pub after_ms: Option<i64>,
-    /// A stable word.
+    /// A stable word, as in `delivery`.
     pub kind: &'static str,
-    /// A sentence for a person.
+    /// A sentence for a person; times in it are in the shop's zone.
     pub summary: String,
     /// The number of the delivery or SMS behind it, by which it can be requested or acted on.
     pub id: Option<i64>,

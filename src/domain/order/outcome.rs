@@ -11,6 +11,7 @@
 //! [`Payment::operator_reason`]: super::payment::Payment::operator_reason
 
 use strum::{EnumString, IntoStaticStr, VariantArray};
+use utoipa::ToSchema;
 
 /// The effect of a delivery, an operator's act or the deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumString, IntoStaticStr, VariantArray)]
@@ -81,7 +82,10 @@ impl Outcome {
 }
 
 /// Why an order was not sold, or is not yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EnumString, IntoStaticStr, VariantArray)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, EnumString, IntoStaticStr, VariantArray, ToSchema,
+)]
+#[schema(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case", const_into_str)]
 pub enum FailureReason {
     /// The payment was declined.

@@ -10,12 +10,13 @@ use actix_web::http::header::{AUTHORIZATION, HeaderMap};
 use subtle::ConstantTimeEq;
 
 use crate::domain::people::{Operator, Secret};
+use crate::http::client::network;
 use crate::http::request::cookie;
 use crate::store::{Fingerprint, LogIn, LoggedIn, NewSession, Store, StoreError};
 
 /// The console's cookie.
 const SESSION_COOKIE: &str = "malipo_session";
-/// Bytes of a token; a longer one is none of ours and is not hashed.
+/// Longest token in bytes. A longer one in a header or cookie is refused without hashing it.
 const TOKEN_MAX: usize = 512;
 
 /// Authenticates operators. Cheap to clone.
@@ -28,7 +29,7 @@ pub struct Gate {
     https: bool,
 }
 
-/// An operator who is authenticated.
+/// An authenticated operator.
 #[derive(Clone)]
 pub struct Visitor {
     pub operator: Operator,
@@ -41,12 +42,12 @@ impl Visitor {
     /// cookie.
     pub fn repeats_csrf(&self, sent: Option<&str>) -> bool {
         let Some(csrf) = &self.csrf else { return true };
-        sent.is_some_and(|sent| is_same(csrf, sent))
+        sent.is_some_and(|sent| constant_time_eq(csrf, sent))
     }
 }
 
 impl Gate {
-    /// A gate with this store, and the token of the configuration if there is one.
+    /// `https` marks cookies as `Secure`.
     pub fn new(store: Store, bootstrap: Option<Secret>, https: bool) -> Self {
         Self {
             store,
@@ -55,7 +56,7 @@ impl Gate {
         }
     }
 
-    /// The operator of a request. If there is an `Authorization` header, the cookie does not count.
+    /// The operator of a request. With an `Authorization` header, the cookie is ignored.
     ///
     /// # Errors
     /// If the database cannot be read.
@@ -64,19 +65,17 @@ impl Gate {
             let Some(token) = bearer(headers) else {
                 return Ok(None);
             };
-            let operator = self.operator_of(token).await?;
-            return Ok(operator.map(|operator| Visitor {
-                operator,
-                csrf: None,
-            }));
+            let operator = self.operator_by_token(token).await?;
+            let csrf = None;
+            return Ok(operator.map(|operator| Visitor { operator, csrf }));
         }
         match session_cookie(headers) {
-            Some(cookie) => self.by_cookie(cookie).await,
+            Some(cookie) => self.by_session_cookie(cookie).await,
             None => Ok(None),
         }
     }
 
-    async fn operator_of(&self, token: &str) -> Result<Option<Operator>, StoreError> {
+    async fn operator_by_token(&self, token: &str) -> Result<Option<Operator>, StoreError> {
         if self.is_bootstrap(token) {
             return Ok(Some(Operator::bootstrap()));
         }
@@ -86,7 +85,7 @@ impl Gate {
         self.store.operator_by_token(Fingerprint::of(token)).await
     }
 
-    async fn by_cookie(&self, cookie: &str) -> Result<Option<Visitor>, StoreError> {
+    async fn by_session_cookie(&self, cookie: &str) -> Result<Option<Visitor>, StoreError> {
         if cookie.len() > TOKEN_MAX {
             return Ok(None);
         }
@@ -97,10 +96,9 @@ impl Gate {
         let is_bootstrap = (self.bootstrap.as_ref())
             .is_some_and(|token| Fingerprint::of(token.expose()).matches(&session.token));
         let bootstrap = || is_bootstrap.then(Operator::bootstrap);
-        Ok(session.operator.or_else(bootstrap).map(|operator| Visitor {
-            operator,
-            csrf: Some(session.csrf),
-        }))
+        let operator = session.operator.or_else(bootstrap);
+        let csrf = Some(session.csrf);
+        Ok(operator.map(|operator| Visitor { operator, csrf }))
     }
 
     /// Opens a session for a token, from a browser at this address.
@@ -112,7 +110,7 @@ impl Gate {
         let attempt = LogIn {
             is_bootstrap: self.is_bootstrap(token),
             token: Fingerprint::of(token),
-            from: network_of(from),
+            from: network(from).to_string(),
         };
         self.store.log_in(attempt, self.store.clock().now()).await
     }
@@ -140,7 +138,7 @@ impl Gate {
         self.set_cookie(SESSION_COOKIE, "", 0)
     }
 
-    /// A `Set-Cookie` that no script can read and no other site's form sends.
+    /// A `Set-Cookie` header: `HttpOnly`, and `SameSite=Lax` so that no other site's form sends it.
     pub fn set_cookie(&self, name: &str, value: &str, lasts_secs: i64) -> String {
         let secure = if self.https { "; Secure" } else { "" };
         format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={lasts_secs}{secure}")
@@ -148,7 +146,7 @@ impl Gate {
 
     fn is_bootstrap(&self, token: &str) -> bool {
         let bootstrap = self.bootstrap.as_ref();
-        bootstrap.is_some_and(|bootstrap| is_same(bootstrap, token))
+        bootstrap.is_some_and(|bootstrap| constant_time_eq(bootstrap, token))
     }
 }
 
@@ -161,19 +159,7 @@ fn session_cookie(headers: &HeaderMap) -> Option<&str> {
     cookie(headers, SESSION_COOKIE)
 }
 
-/// The network whose wrong tokens are counted together: an IPv4 address, or the /64 that one IPv6
-/// client has (RFC 6177).
-fn network_of(address: IpAddr) -> String {
-    match address.to_canonical() {
-        IpAddr::V4(v4) => v4.to_string(),
-        IpAddr::V6(v6) => {
-            let [a, b, c, d, ..] = v6.segments();
-            format!("{a:x}:{b:x}:{c:x}:{d:x}::/64")
-        }
-    }
-}
-
-fn is_same(secret: &Secret, sent: &str) -> bool {
+fn constant_time_eq(secret: &Secret, sent: &str) -> bool {
     secret.expose().as_bytes().ct_eq(sent.as_bytes()).into()
 }
 
@@ -198,7 +184,7 @@ mod tests {
 
     #[test]
     fn the_addresses_of_one_client_are_one_network() {
-        let network = |text: &str| network_of(text.parse().unwrap());
+        let network = |text: &str| network(text.parse().unwrap()).to_string();
 
         assert_eq!(network("192.0.2.7"), "192.0.2.7");
         assert_eq!(network("::ffff:192.0.2.7"), "192.0.2.7");

@@ -1,15 +1,14 @@
 //! Access to the operators' paths, and the request of an operator.
 //!
 //! # Invariants
-//! Every operator's path is wrapped in [`operators_only`], so that a handler checks nothing: it takes
-//! a [`Caller`].
+//! Every operator's path is wrapped in [`operators_only`], so that a handler checks nothing: it
+//! takes a [`Caller`].
 
 use std::future::{Ready, ready};
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
-use actix_web::http::header::{HeaderValue, WWW_AUTHENTICATE};
 use actix_web::middleware::Next;
 use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, ResponseError, web};
 
@@ -24,7 +23,7 @@ mod gate;
 
 pub use gate::{Gate, Visitor};
 
-/// Headers of a request that a proxy has forwarded.
+/// Headers that a proxy adds; any of them marks a request as forwarded.
 const FORWARDED: [&str; 5] = [
     "forwarded",
     "x-forwarded-for",
@@ -32,7 +31,7 @@ const FORWARDED: [&str; 5] = [
     "x-forwarded-proto",
     "x-real-ip",
 ];
-/// Where a write with the console's cookie repeats the session's CSRF token.
+/// The header with the session's CSRF token, required for a write with the console's cookie.
 const CSRF_HEADER: &str = "x-csrf-token";
 
 /// Admits operators. A write needs an admin, and with the console's cookie a CSRF token.
@@ -42,27 +41,23 @@ pub async fn operators_only(
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     match admit(&request).await {
         Ok(visitor) => request.extensions_mut().insert(visitor),
-        Err(refusal) => return Ok(refuse(request, &refusal)),
+        Err(refusal) => return Ok(request.into_response(refusal.error_response())),
     };
-    next.call(request)
-        .await
-        .map(ServiceResponse::map_into_boxed_body)
+    Ok(next.call(request).await?.map_into_boxed_body())
 }
 
-/// Admits direct requests, and forwarded ones only of operators: a scraper on the same host needs no
-/// token, a client on the Internet does.
-pub async fn operators_only_from_afar(
+/// Admits direct requests; a forwarded request needs an operator. A scraper on the same host needs
+/// no token; a client on the Internet, behind the proxy, does.
+pub async fn operators_only_if_forwarded(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let headers = request.headers();
     let is_forwarded = FORWARDED.iter().any(|name| headers.contains_key(*name));
     if is_forwarded && let Err(refusal) = identify(&request).await {
-        return Ok(refuse(request, &refusal));
+        return Ok(request.into_response(refusal.error_response()));
     }
-    next.call(request)
-        .await
-        .map(ServiceResponse::map_into_boxed_body)
+    Ok(next.call(request).await?.map_into_boxed_body())
 }
 
 async fn admit(request: &ServiceRequest) -> Result<Visitor, Problem> {
@@ -70,13 +65,12 @@ async fn admit(request: &ServiceRequest) -> Result<Visitor, Problem> {
     if [Method::GET, Method::HEAD].contains(request.method()) {
         return Ok(visitor);
     }
-    let forbidden = |why: &str| Err(Problem::new(Code::Forbidden).detail(why));
     if !visitor.operator.role.may_write() {
-        return forbidden("a viewer only looks");
+        return Err(Code::Forbidden.detail("a viewer only looks"));
     }
     let csrf = request.headers().get(CSRF_HEADER);
     if !visitor.repeats_csrf(csrf.and_then(|value| value.to_str().ok())) {
-        return forbidden("a write with the console's cookie needs x-csrf-token");
+        return Err(Code::Forbidden.detail("a write with the console's cookie needs x-csrf-token"));
     }
     Ok(visitor)
 }
@@ -86,25 +80,13 @@ async fn admit(request: &ServiceRequest) -> Result<Visitor, Problem> {
 /// # Errors
 /// `unauthorized`, or the database's failure.
 pub(super) async fn identify(request: &ServiceRequest) -> Result<Visitor, Problem> {
-    let visitor = match request.app_data::<web::Data<Api>>() {
-        Some(api) => api.gate.visitor(request.headers()).await?,
-        None => None,
-    };
-    visitor.ok_or_else(|| Problem::new(Code::Unauthorized))
-}
-
-fn refuse(request: ServiceRequest, refusal: &Problem) -> ServiceResponse {
-    let mut response = refusal.error_response();
-    if refusal.code == Code::Unauthorized {
-        let scheme = HeaderValue::from_static("Bearer");
-        response.headers_mut().insert(WWW_AUTHENTICATE, scheme);
-    }
-    request.into_response(response)
+    let api: &web::Data<Api> = request.app_data().ok_or(Code::Internal)?;
+    let visitor = api.gate.visitor(request.headers()).await?;
+    visitor.ok_or(Code::Unauthorized.into())
 }
 
 /// An operator's request. It exists only behind a gate that has put a [`Visitor`] into the request.
 pub struct Caller {
-    /// What handlers need.
     pub api: web::Data<Api>,
     /// The operator, and the token of the session's forms.
     pub visitor: Visitor,
@@ -123,12 +105,11 @@ impl FromRequest for Caller {
                 request: request.clone(),
             })
         };
-        ready(caller().ok_or_else(|| Problem::new(Code::Internal)))
+        ready(caller().ok_or(Code::Internal.into()))
     }
 }
 
 impl Caller {
-    /// The operator.
     pub fn operator(&self) -> &Operator {
         &self.visitor.operator
     }
@@ -138,7 +119,7 @@ impl Caller {
         Visibility::of(self.operator().role)
     }
 
-    /// By `Accept-Language`.
+    /// The language of `Accept-Language`.
     pub fn language(&self) -> Language {
         language(self.request.headers())
     }
@@ -148,7 +129,7 @@ impl Caller {
         parameter(&self.request, name)
     }
 
-    /// A line of the audit log that is not about an order.
+    /// An audit entry by this operator, without an order id (the caller may set one).
     pub fn audit_entry(
         &self,
         action: &'static str,
@@ -175,9 +156,8 @@ impl Caller {
         subject: &str,
     ) -> Result<(), Problem> {
         if self.visibility() == Visibility::Whole {
-            let operator = &self.operator().name;
-            let recorded = self.api.store.record_reveal(operator, order_id, subject);
-            recorded.await?;
+            let (store, operator) = (&self.api.store, &self.operator().name);
+            store.record_reveal(operator, order_id, subject).await?;
         }
         Ok(())
     }

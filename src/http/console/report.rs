@@ -8,7 +8,7 @@ use super::webhooks::sender_named;
 use super::{Caller, Page, PageContext, Section, shown};
 use crate::domain::people::Visibility;
 use crate::http::operators::reports::day_of;
-use crate::store::{DailyReport, JournalRow, Listed, OrderLine, PackageSales, Total};
+use crate::store::{DailyReport, Listed, OrderLine, Orphan, PackageSales, Total};
 
 /// Lines of a list on the page; the CSV has more.
 const LINES: usize = 20;
@@ -128,7 +128,7 @@ fn of_order(order: OrderLine) -> Line {
     }
 }
 
-fn of_orphan(orphan: JournalRow, visibility: Visibility) -> Line {
+fn of_orphan(orphan: Orphan, visibility: Visibility) -> Line {
     Line {
         at: orphan.received_at,
         href: format!("/operator/deliveries/{}", orphan.id),

@@ -1,13 +1,19 @@
-//! The actors and what surrounds them, as operators read them in JSON. All numbers are shared atomics
-//! or were counted before: no actor is asked. Counters are of this process since its start, latencies
+//! Numbers of the actors and jobs, as JSON for operators. All numbers are shared atomics or cached
+//! counts: no message is sent to an actor. Counters are of this process since its start, latencies
 //! of the last five minutes.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::time::Duration;
 
-use actix_web::{HttpResponse, web};
+use actix_web::http::header::{CACHE_CONTROL, HeaderMap};
+use actix_web::web::Bytes;
+use actix_web::{HttpRequest, HttpResponse, web};
+use futures_util::stream;
 use serde::Serialize;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{Interval, MissedTickBehavior, interval};
 use utoipa::ToSchema;
 
 use super::orders::order_named;
@@ -19,6 +25,11 @@ use crate::observability::metrics::{Percentiles, REJECTED};
 
 /// Rows of the table of busiest orders.
 const BUSIEST: usize = 10;
+
+/// The time between two events.
+const INTERVAL: Duration = Duration::from_secs(1);
+/// Documents between two checks of the operator's access.
+const EVENTS_PER_ACCESS_CHECK: u64 = 5;
 
 /// All numbers at a glance.
 #[derive(Default, Serialize, ToSchema)]
@@ -53,7 +64,7 @@ pub struct OrderActors {
     pub busy: usize,
 }
 
-/// Parked polls.
+/// Waiting long polls.
 #[derive(Default, Serialize, ToSchema)]
 pub struct Waiting {
     pub waiters: usize,
@@ -207,13 +218,69 @@ pub async fn actors(api: web::Data<Api>) -> HttpResponse {
     params(("order_id" = String, Path, description = "The order's id or its `ref`")),
     responses(
         (status = 200, description = "The actor", body = ActorRow),
-        (status = 404, description = "`order_not_found`: the order has no actor now"),
-        (status = 409, description = "`ambiguous_ref`")))]
+        (status = 404, description = "`order_not_found`: the order has no actor now")))]
 pub async fn actor(name: web::Path<String>, caller: Caller) -> Answer {
     let order_id = order_named(&name, &caller).await?;
     let view = caller.api.orders.view(order_id);
-    let view = view.ok_or_else(|| Problem::new(Code::OrderNotFound))?;
+    let view = view.ok_or(Code::OrderNotFound)?;
     Ok(fresh(ActorRow::of(order_id, &view)))
+}
+
+/// The document of `GET /actors` each second, until the server stops.
+#[utoipa::path(get, path = "/api/v1/operator/events", tag = "operator",
+    responses(
+        (status = 200, description = "The document of `GET /actors`, one event a second", content_type = "text/event-stream", body = String),
+        (status = 503, description = "`busy`: too many are watching; `stopping`")))]
+pub async fn watch_actors(request: HttpRequest, api: web::Data<Api>) -> Answer {
+    let permit = api.screens.clone().try_acquire_owned();
+    let permit = permit.map_err(|_| Problem::new(Code::Busy).retry_after_secs(5))?;
+    let mut clock = interval(INTERVAL);
+    // A slow client gets fewer events, each with current numbers.
+    clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let stream = LiveStream {
+        api,
+        headers: request.headers().clone(),
+        clock,
+        sent: 0,
+        _permit: permit,
+    };
+    Ok(HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .insert_header(("x-accel-buffering", "no"))
+        .content_type("text/event-stream")
+        .streaming(stream::unfold(stream, async |mut stream| {
+            let document = stream.next().await?;
+            Some((Ok::<_, Infallible>(document), stream))
+        })))
+}
+
+struct LiveStream {
+    api: web::Data<Api>,
+    /// For checking again whether the operator still has access.
+    headers: HeaderMap,
+    clock: Interval,
+    sent: u64,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl LiveStream {
+    /// The next document; `None` when the server stops or the operator has no access any more.
+    async fn next(&mut self) -> Option<Bytes> {
+        let draining = self.api.draining.clone();
+        draining.run_until_cancelled(self.clock.tick()).await?;
+        self.sent += 1;
+        if self.sent.is_multiple_of(EVENTS_PER_ACCESS_CHECK) && self.is_logged_out().await {
+            return None;
+        }
+        let document = serde_json::to_string(&Machinery::of(&self.api)).ok()?;
+        Some(Bytes::from(format!("event: actors\ndata: {document}\n\n")))
+    }
+
+    /// A database failure does not end the stream: operators need the live page most during an
+    /// outage.
+    async fn is_logged_out(&self) -> bool {
+        matches!(self.api.gate.visitor(&self.headers).await, Ok(None))
+    }
 }
 
 fn webhooks(api: &Api) -> BTreeMap<&'static str, u64> {

@@ -1,4 +1,4 @@
-//! What operators do by hand, for the API and the console. Each act is logged in the transaction of
+//! Manual actions of operators, for the API and the console. Each act is logged in the transaction of
 //! its effect.
 
 use actix_web::web;
@@ -10,13 +10,11 @@ use crate::domain::access::VoucherCode;
 use crate::domain::order::{OrderId, Outcome};
 use crate::domain::outbox_hold::Queued;
 use crate::http::pages::Form;
-use crate::http::request::body_of;
+use crate::http::request::object_of;
 use crate::store::{Dropped, JournalRow};
 
 pub use crate::domain::order::OrderAct;
 
-/// Bytes of a body: it has a few sentences.
-const BODY_MAX: usize = 16 * 1024;
 /// Characters of a reason.
 pub const REASON_MAX: usize = 200;
 /// Characters of a method or a reference.
@@ -33,22 +31,12 @@ impl Fields {
         Self(members.collect())
     }
 
-    /// Reads a body; an empty one and `null` have no members.
+    /// Reads a body.
     ///
     /// # Errors
     /// A 400 if it is not a JSON object.
     pub async fn read(payload: web::Payload) -> Result<Self, Problem> {
-        let body = body_of(payload, BODY_MAX).await?;
-        if body.trim_ascii().is_empty() {
-            return Ok(Self(Map::new()));
-        }
-        let fault = |why: String| Problem::new(Code::InvalidRequest).detail(why);
-        match serde_json::from_slice(&body) {
-            Ok(Value::Object(members)) => Ok(Self(members)),
-            Ok(Value::Null) => Ok(Self(Map::new())),
-            Ok(_) => Err(fault("the body must be an object".to_owned())),
-            Err(error) => Err(fault(error.to_string())),
-        }
+        object_of(payload).await.map(Self)
     }
 
     /// A required text of at most `max` characters.
@@ -57,7 +45,7 @@ impl Fields {
     /// A 422 if it is missing, blank, too long or not a text.
     pub fn required(&self, name: &str, max: usize) -> Result<String, Problem> {
         self.optional(name, max)?
-            .ok_or_else(|| Problem::new(Code::InvalidValue).detail(format!("{name} is missing")))
+            .ok_or_else(|| Code::InvalidValue.detail(format!("{name} is missing")))
     }
 
     /// An optional text of at most `max` characters.
@@ -65,32 +53,31 @@ impl Fields {
     /// # Errors
     /// A 422 if it is blank, too long or not a text.
     pub fn optional(&self, name: &str, max: usize) -> Result<Option<String>, Problem> {
-        let fault = |why: String| Err(Problem::new(Code::InvalidValue).detail(why));
-        match self.0.get(name) {
-            None | Some(Value::Null) => Ok(None),
-            Some(Value::String(text)) => {
-                if text.chars().count() > max || !text.chars().any(is_visible) {
-                    return fault(format!("{name} must have 1 to {max} characters"));
-                }
-                // A line break could forge a log line, and PostgreSQL refuses NUL.
-                Ok(Some(text.replace(char::is_control, " ").trim().to_owned()))
-            }
-            Some(_) => fault(format!("{name} must be a text")),
+        let text = match self.0.get(name) {
+            None | Some(Value::Null) => return Ok(None),
+            Some(Value::String(text)) => text,
+            Some(_) => return Err(Code::InvalidValue.detail(format!("{name} must be a text"))),
+        };
+        if text.chars().count() > max || !text.chars().any(is_visible) {
+            let detail = format!("{name} must have 1 to {max} characters");
+            return Err(Code::InvalidValue.detail(detail));
         }
+        // A line break could forge a log line, and PostgreSQL refuses NUL.
+        Ok(Some(text.replace(char::is_control, " ").trim().to_owned()))
     }
 }
 
-/// The same as the pattern of the documents.
+/// Matches the `pattern` of these fields in the OpenAPI document.
 fn is_visible(c: char) -> bool {
     c.is_ascii_graphic() || ('\u{a1}'..='\u{ffff}').contains(&c)
 }
 
 impl OrderAct {
-    /// Has the order's actor apply it; the audit log names `subject`. The outcome is `Duplicate` if
-    /// nothing changed.
+    /// Sends the act to the order's actor; `subject` goes into the audit log. The outcome is
+    /// `Duplicate` if nothing changed.
     ///
     /// # Errors
-    /// A 422 if the reason or another field is at fault, a 409 if the order's status does not allow
+    /// A 422 if the reason or another field is not valid, a 409 if the order's status does not allow
     /// it, or the actor's failure.
     pub async fn apply(
         self,
@@ -105,7 +92,7 @@ impl OrderAct {
         let handled = caller.api.orders.act(order_id, self, reason, audit).await?;
         if handled.refused {
             let now = handled.payment.status.as_str();
-            return Err(Problem::new(Code::InvalidTransition)
+            return Err(Code::InvalidTransition
                 .detail(format!("the order is {now}"))
                 .with("payment_status", now));
         }
@@ -145,7 +132,7 @@ pub fn order_subject(order_id: OrderId) -> String {
 /// A 404 if its body was deleted, or the actor's failure.
 pub async fn replay(row: &JournalRow, caller: &Caller) -> Result<Handled, Problem> {
     let body = caller.api.store.journalled_body(row.id).await?;
-    let body = body.ok_or_else(|| Problem::new(Code::NotFound))?;
+    let body = body.ok_or(Code::NotFound)?;
     let audit = caller.audit_entry("replay", format!("webhook {}", row.id), None);
     Ok(caller.api.orders.replay(row, body, audit).await?)
 }
@@ -160,11 +147,11 @@ pub async fn reconcile(order_id: OrderId, caller: &Caller) -> Result<Reconciled,
     Ok(caller.api.orders.reconcile(order_id, audit).await?)
 }
 
-/// Gives an order's voucher another code, for a guest who cannot do it: where no SMS is sent, or
-/// after the three of a day.
+/// Gives an order's voucher another code, for a guest who cannot do it alone: if no SMS is sent, or
+/// after three times in a day.
 ///
 /// # Errors
-/// A 422 if the reason is at fault, a 409 if there is no valid voucher, or the actor's failure.
+/// A 422 if the reason is not valid, a 409 if there is no valid voucher, or the actor's failure.
 pub async fn reissue(
     order_id: OrderId,
     fields: &Fields,
@@ -179,23 +166,24 @@ pub async fn reissue(
         ReissueOutcome::Given => Outcome::Reissued,
         ReissueOutcome::GivenBefore => Outcome::Duplicate,
         ReissueOutcome::Over | ReissueOutcome::Enough => {
-            return Err(Problem::new(Code::InvalidTransition)
+            return Err(Code::InvalidTransition
                 .detail("there is no voucher that is still good")
                 .with("payment_status", done.payment.status.as_str()));
         }
     };
+    let (payment, refused) = (done.payment, false);
     Ok(Handled {
         outcome,
-        payment: done.payment,
+        payment,
         is_changed: outcome == Outcome::Reissued,
-        refused: false,
+        refused,
     })
 }
 
 /// Revokes a printed voucher. `Duplicate` if it was revoked already.
 ///
 /// # Errors
-/// A 422 if the reason is at fault.
+/// A 422 if the reason is not valid.
 pub async fn revoke_printed(
     id: i64,
     code: VoucherCode,
@@ -203,7 +191,7 @@ pub async fn revoke_printed(
     caller: &Caller,
 ) -> Result<Outcome, Problem> {
     let detail = fields.optional("reason", REASON_MAX)?;
-    // The audit log never has a code, which would let a reader in.
+    // Never log the code: a reader of the audit log could use it.
     let audit = caller.audit_entry("revoke", format!("voucher {id}"), detail);
     match caller.api.store.revoke_printed(code, audit).await? {
         true => Ok(Outcome::Revoked),
@@ -216,7 +204,7 @@ pub async fn revoke_printed(
 /// # Errors
 /// A 404 if there is no SMS of that id.
 pub async fn resend(id: &str, caller: &Caller) -> Result<OrderId, Problem> {
-    let not_found = || Problem::new(Code::NotFound).detail("there is no such message");
+    let not_found = || Code::NotFound.detail("there is no such message");
     let id: i64 = id.parse().map_err(|_| not_found())?;
     let audit = caller.audit_entry("resend", format!("sms {id}"), None);
     let sent = caller.api.store.resend_sms(id, Some(audit)).await?;
@@ -226,7 +214,7 @@ pub async fn resend(id: &str, caller: &Caller) -> Result<OrderId, Problem> {
 /// Ends the hold of the outbox after a restored backup.
 ///
 /// # Errors
-/// A 422 if the reason is at fault, a 409 if there is no hold.
+/// A 422 if the reason is not valid, a 409 if there is no hold.
 pub async fn release_outbox(
     queued: Queued,
     fields: &Fields,
@@ -236,7 +224,5 @@ pub async fn release_outbox(
     let subject = format!("outbox: {} what was queued", queued.into_str());
     let audit = caller.audit_entry("release_outbox", subject, detail);
     let released = caller.api.store.release_outbox(queued, audit).await?;
-    released.ok_or_else(|| {
-        Problem::new(Code::InvalidTransition).detail("nothing is held back any more")
-    })
+    released.ok_or_else(|| Code::InvalidTransition.detail("nothing is held back any more"))
 }

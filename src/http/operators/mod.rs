@@ -1,23 +1,20 @@
-//! The JSON API of the operators: orders, the journal, reports and the actors, and acts by hand.
+//! The JSON API of the operators: orders, the webhook journal, reports, actors, and manual actions.
 //!
 //! Lists come in pages, newest first; a cursor is opaque and stays valid while rows arrive. Phones
 //! and codes are masked in every list. An admin who opens one order or one delivery sees it
-//! unmasked, and the audit log has a line of that.
+//! unmasked, and the audit log records it.
 
 use actix_web::HttpResponse;
 use actix_web::http::header::CACHE_CONTROL;
 use serde::Serialize;
 
 use super::auth::Caller;
-use super::portal::status::rfc3339;
 use super::problem::{Code, Problem};
+use crate::domain::rfc3339::rfc3339;
 
 pub mod actors;
 pub mod acts;
-pub(super) mod customers;
-pub mod events;
 pub mod execute;
-mod order_documents;
 pub mod orders;
 mod report_csv;
 pub mod reports;
@@ -26,7 +23,7 @@ mod schema;
 pub mod vouchers;
 pub mod webhooks;
 
-/// What a handler answers with.
+/// The result of a handler.
 type Answer = Result<HttpResponse, Problem>;
 
 /// Rows a page by default.
@@ -34,15 +31,11 @@ const PAGE: u64 = 50;
 /// Rows a page at most.
 const PAGE_MAX: u64 = 200;
 
-/// A document that no cache keeps.
+/// A JSON response with `no-store`.
 fn fresh(document: impl Serialize) -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, "no-store"))
         .json(document)
-}
-
-fn fault(what: &str) -> Problem {
-    Problem::new(Code::InvalidQuery).detail(what)
 }
 
 /// A parameter that is present and not blank.
@@ -56,7 +49,7 @@ fn limit_of(text: &Option<String>) -> Result<u64, Problem> {
     match filled(text).map(str::parse::<i64>) {
         None => Ok(PAGE),
         Some(Ok(limit @ 1..)) => Ok(limit.unsigned_abs().min(PAGE_MAX)),
-        Some(Ok(_) | Err(_)) => Err(fault("limit is a number of rows, from 1")),
+        Some(Ok(_) | Err(_)) => Err(Code::InvalidQuery.detail("limit is a number of rows, from 1")),
     }
 }
 
@@ -67,9 +60,11 @@ fn cursor_of(text: &Option<String>) -> Result<Option<i64>, Problem> {
     };
     let digits = text.strip_prefix('c').unwrap_or_default();
     match i64::from_str_radix(digits, 16) {
-        // Only the spelling that we hand out.
+        // Accept only what `cursor` writes: no sign, leading zero or capital.
         Ok(id) if id > 0 && cursor(id) == text => Ok(Some(id)),
-        Ok(_) | Err(_) => Err(fault("cursor is the next_cursor of the page before")),
+        Ok(_) | Err(_) => {
+            Err(Code::InvalidQuery.detail("cursor is the next_cursor of the page before"))
+        }
     }
 }
 

@@ -2,8 +2,8 @@
 //! times in the shop's zone.
 //!
 //! # Invariants
-//! A cell with text from outside never begins with what a spreadsheet runs as a formula. References,
-//! words and order ids of deliveries are such texts, and so are operators' notes.
+//! A cell with external text never begins with a character that starts a formula. References,
+//! status words and order ids of webhooks are external text, and so are operators' notes.
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
@@ -11,21 +11,21 @@ use csv::{Terminator, WriterBuilder};
 use serde::{Serialize, Serializer};
 
 use crate::domain::order::OrderId;
-use crate::store::{DailyReport, OrderLine, Total};
+use crate::store::{DailyReport, Listed, OrderLine, Total};
 
 const BYTE_ORDER_MARK: &str = "\u{feff}";
 
 /// One line, whose fields are the columns. Numbers stay numbers, so that they can be summed.
 #[derive(Default, Serialize)]
 struct Row {
-    section: &'static str,
+    section: String,
     at: String,
     #[serde(serialize_with = "defuse")]
     package: String,
     count: Option<i64>,
     amount: Option<i64>,
     paid_amount: Option<i64>,
-    /// The `ref`: a sheet is passed on.
+    /// Only the `ref`, because spreadsheets are passed on.
     #[serde(serialize_with = "defuse")]
     order: String,
     payment_status: &'static str,
@@ -39,9 +39,9 @@ struct Row {
 }
 
 impl Row {
-    fn total(section: &'static str, total: Total) -> Self {
+    fn total(list: &str, total: Total) -> Self {
         Self {
-            section,
+            section: format!("{list}_total"),
             count: Some(total.count),
             amount: Some(total.amount),
             ..Self::default()
@@ -65,55 +65,58 @@ pub fn sheet(report: &DailyReport, zone: Tz) -> Result<Vec<u8>, csv::Error> {
         .map_err(|error| csv::Error::from(error.into_error()))
 }
 
+/// The lists of orders: the section of each in the CSV, and its name in JSON.
+#[rustfmt::skip] // A table is read by its columns.
+pub fn order_lists(
+    report: &DailyReport,
+) -> [(&'static str, &'static str, &Listed<OrderLine>); 10] {
+    [
+        ("refund", "refunds", &report.refunds),
+        ("paid_not_fulfilled", "paid_not_fulfilled", &report.paid_not_fulfilled),
+        ("fulfilled_not_confirmed", "fulfilled_not_confirmed", &report.fulfilled_not_confirmed),
+        ("second_charge", "second_charges", &report.second_charges),
+        ("paid_twice", "paid_twice", &report.paid_twice),
+        ("underpaid", "underpaid", &report.underpaid),
+        ("overpaid", "overpaid", &report.overpaid),
+        ("disagreement", "disagreements", &report.disagreements),
+        ("refused_voucher", "refused_vouchers", &report.refused_vouchers),
+        ("held", "held", &report.held),
+    ]
+}
+
 fn rows(report: &DailyReport, zone: Tz) -> Vec<Row> {
     let mut rows = Vec::new();
-    for (section, total, sales) in [
-        ("sales", "sales_total", &report.sales),
-        ("cash_sales", "cash_sales_total", &report.cash_sales),
-    ] {
+    for (section, sales) in [("sales", &report.sales), ("cash_sales", &report.cash_sales)] {
         rows.extend(sales.iter().map(|line| Row {
-            section,
+            section: section.to_owned(),
             package: line.package_code.clone(),
             count: Some(line.count),
             amount: Some(line.amount),
             ..Row::default()
         }));
-        rows.push(Row::total(total, Total::sold(sales)));
+        rows.push(Row::total(section, Total::sold(sales)));
     }
-    #[rustfmt::skip] // A table is read by its columns.
-    let lists = [
-        ("refund", "refunds_total", &report.refunds),
-        ("paid_not_fulfilled", "paid_not_fulfilled_total", &report.paid_not_fulfilled),
-        ("fulfilled_not_confirmed", "fulfilled_not_confirmed_total", &report.fulfilled_not_confirmed),
-        ("second_charge", "second_charges_total", &report.second_charges),
-        ("paid_twice", "paid_twice_total", &report.paid_twice),
-        ("underpaid", "underpaid_total", &report.underpaid),
-        ("overpaid", "overpaid_total", &report.overpaid),
-        ("disagreement", "disagreements_total", &report.disagreements),
-        ("refused_voucher", "refused_vouchers_total", &report.refused_vouchers),
-        ("held", "held_total", &report.held),
-    ];
-    for (section, total, list) in lists {
+    for (section, name, list) in order_lists(report) {
         rows.extend(list.lines.iter().map(|line| order_row(section, line, zone)));
-        rows.push(Row::total(total, list.total));
+        rows.push(Row::total(name, list.total));
     }
     rows.extend(report.orphans.lines.iter().map(|orphan| Row {
-        section: "orphan",
+        section: "orphan".to_owned(),
         at: local(orphan.received_at, zone),
         amount: orphan.amount,
-        order: orphan.order_id.as_deref().map(named).unwrap_or_default(),
+        order: order_name(orphan.order_id.as_deref().unwrap_or_default()),
         webhook_id: Some(orphan.id),
         reference: orphan.reference.clone().unwrap_or_default(),
         word: orphan.word.clone().unwrap_or_default(),
         ..Row::default()
     }));
-    rows.push(Row::total("orphans_total", report.orphans.total));
+    rows.push(Row::total("orphans", report.orphans.total));
     rows
 }
 
-fn order_row(section: &'static str, line: &OrderLine, zone: Tz) -> Row {
+fn order_row(section: &str, line: &OrderLine, zone: Tz) -> Row {
     Row {
-        section,
+        section: section.to_owned(),
         at: local(line.at, zone),
         package: line.package_code.clone(),
         amount: Some(line.amount),
@@ -126,8 +129,8 @@ fn order_row(section: &'static str, line: &OrderLine, zone: Tz) -> Row {
     }
 }
 
-/// As the sender named an order; an id that can be one of ours is shortened to its `ref`.
-fn named(text: &str) -> String {
+/// The `ref` if the text is an order id, else the text as it is.
+fn order_name(text: &str) -> String {
     let order_id = text.parse::<OrderId>();
     order_id.map_or_else(|_| text.to_owned(), |id| id.order_ref().to_string())
 }
@@ -143,7 +146,7 @@ fn defuse<S: Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&defused(text))
 }
 
-/// With an apostrophe in front, by which a spreadsheet recognises text.
+/// Puts an apostrophe before what a spreadsheet would run as a formula.
 fn defused(text: &str) -> String {
     match text.trim_start_matches(' ').chars().next() {
         Some('=' | '+' | '-' | '@' | '\t' | '\r' | '\n') => format!("'{text}"),
@@ -154,7 +157,6 @@ fn defused(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::Listed;
 
     #[test]
     fn a_formula_is_written_as_text() {

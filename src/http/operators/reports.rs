@@ -1,5 +1,7 @@
 //! The daily report, in JSON or CSV.
 
+use std::collections::BTreeMap;
+
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION};
 use actix_web::{HttpResponse, web};
 use chrono::NaiveDate;
@@ -7,12 +9,12 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::schema::Read;
-use super::{Answer, Caller, Code, Problem, fault, fresh, report_csv, rfc3339};
+use super::report_csv::{order_lists, sheet};
+use super::{Answer, Caller, Code, Problem, fresh, rfc3339};
 use crate::domain::catalog::CURRENCY;
 use crate::domain::people::Visibility;
 use crate::domain::shop_day::ShopDay;
-use crate::store::{DailyReport, JournalRow, Listed, OrderLine, PackageSales, Total};
+use crate::store::{DailyReport, OrderLine, Orphan, PackageSales, Total};
 
 /// Which day, and in which format.
 #[derive(Deserialize)]
@@ -35,40 +37,18 @@ pub struct DailyDocument {
     /// Printed vouchers that were first used that day, at the prices of their batches: the first
     /// log-in is the only sign that a card was sold. Part of no other sum.
     cash_sales: Vec<PackageSales>,
-    totals: Totals,
-    paid_not_fulfilled: Vec<ReportedOrder>,
-    fulfilled_not_confirmed: Vec<ReportedOrder>,
-    second_charges: Vec<ReportedOrder>,
-    /// Two orders of one phone for one purchase, both paid: the one that was sold last.
-    paid_twice: Vec<ReportedOrder>,
-    /// Sold for less than the price: `amount` is the price.
-    underpaid: Vec<ReportedOrder>,
-    overpaid: Vec<ReportedOrder>,
-    disagreements: Vec<ReportedOrder>,
-    /// Sold vouchers that FreeRADIUS refused when they were tested that day.
-    refused_vouchers: Vec<ReportedOrder>,
-    held: Vec<ReportedOrder>,
-    refunds: Vec<ReportedOrder>,
-    orphans: Vec<ReportedOrphan>,
-}
-
-/// The sums of all lists, never cut: what came in, and of `underpaid` and `overpaid` the difference
-/// to the price.
-#[derive(Serialize, ToSchema)]
-pub struct Totals {
-    sales: Total,
-    cash_sales: Total,
-    refunds: Total,
-    paid_not_fulfilled: Total,
-    fulfilled_not_confirmed: Total,
-    second_charges: Total,
-    paid_twice: Total,
-    underpaid: Total,
-    overpaid: Total,
-    disagreements: Total,
-    refused_vouchers: Total,
-    held: Total,
-    orphans: Total,
+    /// The total of each list and of the sales, also of what is beyond 1000 lines: the paid amount;
+    /// for `underpaid` and `overpaid`, the difference to the price.
+    totals: BTreeMap<&'static str, Total>,
+    /// Each list of orders by its name. `paid_twice` has the later of two paid orders of one phone
+    /// for the same purchase; `underpaid` those sold for less than the price, which is the `amount`;
+    /// `refused_vouchers` those that FreeRADIUS refused when they were tested that day. The others
+    /// are `paid_not_fulfilled`, `fulfilled_not_confirmed`, `second_charges`, `overpaid`,
+    /// `disagreements`, `held` and `refunds`.
+    #[serde(flatten)]
+    lists: BTreeMap<&'static str, Vec<ReportedOrder>>,
+    /// Authentic webhooks for order ids that we do not have.
+    orphans: Vec<Orphan>,
 }
 
 /// One order in a list.
@@ -89,18 +69,6 @@ pub struct ReportedOrder {
     note: Option<String>,
 }
 
-/// A proven delivery about no order of ours.
-#[derive(Serialize, ToSchema)]
-pub struct ReportedOrphan {
-    webhook_id: i64,
-    received_at: String,
-    /// As the sender named it; null for viewers.
-    order_id: Option<String>,
-    word: Option<String>,
-    reference: Option<String>,
-    amount: Option<i64>,
-}
-
 /// One day of the shop, from midnight to midnight in its zone; today without `date`.
 #[utoipa::path(get, path = "/api/v1/operator/reports/daily", tag = "operator",
     params(
@@ -109,13 +77,12 @@ pub struct ReportedOrphan {
     responses(
         (status = 200, description = "The day", content(
             (DailyDocument = "application/json"), (String = "text/csv"))),
-        (status = 422, description = "`invalid_query`"),
-        Read))]
+        (status = 422, description = "`invalid_query`")))]
 pub async fn daily(query: web::Query<ReportQuery>, caller: Caller) -> Answer {
     let is_csv = match query.format.as_deref() {
         None | Some("json") => false,
         Some("csv") => true,
-        Some(_) => return Err(fault("format must be json or csv")),
+        Some(_) => return Err(Code::InvalidQuery.detail("format must be json or csv")),
     };
     let day = day_of(query.date.as_deref(), &caller)?;
     let report = caller.api.store.daily_report(day).await?;
@@ -123,9 +90,9 @@ pub async fn daily(query: web::Query<ReportQuery>, caller: Caller) -> Answer {
     if !is_csv {
         return Ok(fresh(document(day, zone, report, caller.visibility())));
     }
-    let sheet = report_csv::sheet(&report, zone).map_err(|error| {
+    let sheet = sheet(&report, zone).map_err(|error| {
         tracing::error!(%error, "failed to write a report as CSV");
-        Problem::new(Code::Internal)
+        Code::Internal
     })?;
     let name = format!("attachment; filename=\"malipo-{}.csv\"", day.date);
     Ok(HttpResponse::Ok()
@@ -141,24 +108,32 @@ pub async fn daily(query: web::Query<ReportQuery>, caller: Caller) -> Answer {
 /// A 422 if it is not written as `YYYY-MM-DD`.
 pub fn day_of(date: Option<&str>, caller: &Caller) -> Result<ShopDay, Problem> {
     let zone = caller.api.timezone;
-    let fault = || fault("date must be a day, as YYYY-MM-DD");
+    let fault = || Code::InvalidQuery.detail("date must be a day, as YYYY-MM-DD");
     let Some(text) = date else {
         return ShopDay::at(caller.api.store.clock().now(), &zone).ok_or_else(fault);
     };
     let date: NaiveDate = text.parse().map_err(|_| fault())?;
-    // chrono alone would also take `2026-1-5` and years of six digits.
+    // chrono alone would also accept `2026-1-5` and years of six digits.
     let day = ShopDay::of(date, &zone).filter(|_| date.to_string() == text);
     day.ok_or_else(fault)
 }
 
 fn document(day: ShopDay, zone: Tz, report: DailyReport, visibility: Visibility) -> DailyDocument {
-    let orders = |listed: Listed<OrderLine>| {
-        let lines = listed.lines.into_iter();
-        lines
-            .map(|line| ReportedOrder::of(line, visibility))
-            .collect()
-    };
-    let orphans = report.orphans.lines.into_iter();
+    let lists = order_lists(&report);
+    let totals = lists.map(|(_, name, list)| (name, list.total));
+    let mut totals = BTreeMap::from(totals);
+    totals.insert("sales", Total::sold(&report.sales));
+    totals.insert("cash_sales", Total::sold(&report.cash_sales));
+    totals.insert("orphans", report.orphans.total);
+    let lists = lists.map(|(_, name, list)| {
+        let lines = list.lines.iter();
+        let lines = lines.map(|line| ReportedOrder::of(line, visibility));
+        (name, Vec::from_iter(lines))
+    });
+    let mut orphans = report.orphans.lines;
+    for orphan in &mut orphans {
+        orphan.order_id = visibility.typed(orphan.order_id.as_deref());
+    }
     DailyDocument {
         status: "success",
         date: day.date.to_string(),
@@ -166,64 +141,26 @@ fn document(day: ShopDay, zone: Tz, report: DailyReport, visibility: Visibility)
         currency: CURRENCY,
         from: rfc3339(day.begins),
         to: rfc3339(day.ends),
-        totals: Totals {
-            sales: Total::sold(&report.sales),
-            cash_sales: Total::sold(&report.cash_sales),
-            refunds: report.refunds.total,
-            paid_not_fulfilled: report.paid_not_fulfilled.total,
-            fulfilled_not_confirmed: report.fulfilled_not_confirmed.total,
-            second_charges: report.second_charges.total,
-            paid_twice: report.paid_twice.total,
-            underpaid: report.underpaid.total,
-            overpaid: report.overpaid.total,
-            disagreements: report.disagreements.total,
-            refused_vouchers: report.refused_vouchers.total,
-            held: report.held.total,
-            orphans: report.orphans.total,
-        },
+        totals,
+        lists: lists.into(),
         sales: report.sales,
         cash_sales: report.cash_sales,
-        paid_not_fulfilled: orders(report.paid_not_fulfilled),
-        fulfilled_not_confirmed: orders(report.fulfilled_not_confirmed),
-        second_charges: orders(report.second_charges),
-        paid_twice: orders(report.paid_twice),
-        underpaid: orders(report.underpaid),
-        overpaid: orders(report.overpaid),
-        disagreements: orders(report.disagreements),
-        refused_vouchers: orders(report.refused_vouchers),
-        held: orders(report.held),
-        refunds: orders(report.refunds),
-        orphans: orphans
-            .map(|orphan| ReportedOrphan::of(orphan, visibility))
-            .collect(),
+        orphans,
     }
 }
 
 impl ReportedOrder {
-    fn of(line: OrderLine, visibility: Visibility) -> Self {
+    fn of(line: &OrderLine, visibility: Visibility) -> Self {
         Self {
             at: rfc3339(line.at),
             order: line.order_id.order_ref().to_string(),
             order_id: visibility.order_id(line.order_id),
             payment_status: line.status.as_str(),
-            package: line.package_code,
+            package: line.package_code.clone(),
             amount: line.amount,
             paid_amount: line.paid_amount,
-            reference: line.reference,
-            note: line.note,
-        }
-    }
-}
-
-impl ReportedOrphan {
-    fn of(orphan: JournalRow, visibility: Visibility) -> Self {
-        Self {
-            webhook_id: orphan.id,
-            received_at: rfc3339(orphan.received_at),
-            order_id: orphan.order_id.filter(|_| visibility == Visibility::Whole),
-            word: orphan.word,
-            reference: orphan.reference,
-            amount: orphan.amount,
+            reference: line.reference.clone(),
+            note: line.note.clone(),
         }
     }
 }

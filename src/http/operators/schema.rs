@@ -1,26 +1,17 @@
-//! Types that only describe the operator API in OpenAPI: bodies that `Fields` reads member by member,
-//! and answers that several paths share. `http/openapi` adds 401 and 403 to all of them.
+//! Bodies of the operator API as OpenAPI describes them; `Fields` reads them member by member.
 #![expect(dead_code, reason = "only described")]
 
-use utoipa::{IntoResponses, ToSchema};
+use utoipa::ToSchema;
 
-/// What becomes of a held order.
+/// How to decide a held order.
 #[derive(ToSchema)]
 pub struct ReleaseRequest {
-    decision: ReleaseDecision,
+    /// `complete`: the order is sold; `refuse`: it is not, and the owner pays back.
+    #[schema(pattern = "^(complete|refuse)$")]
+    decision: String,
     /// For the log and the timeline.
     #[schema(min_length = 1, max_length = 200, pattern = "[!-~\u{a1}-\u{ffff}]")]
     reason: String,
-}
-
-/// Whether the guest gets the voucher.
-#[derive(ToSchema)]
-#[schema(rename_all = "lowercase")]
-pub enum ReleaseDecision {
-    /// The order is sold.
-    Complete,
-    /// It is not sold, and the owner pays back.
-    Refuse,
 }
 
 /// How the owner has paid back.
@@ -48,20 +39,12 @@ pub struct ReasonRequest {
 /// What becomes of the messages that came with the backup.
 #[derive(ToSchema)]
 pub struct ReleaseOutboxRequest {
-    queued: QueuedWord,
+    /// `send`: they are sent; `drop`: they are given up. Newer ones are sent.
+    #[schema(pattern = "^(send|drop)$")]
+    queued: String,
     /// For the log.
     #[schema(min_length = 1, max_length = 200, pattern = "[!-~\u{a1}-\u{ffff}]")]
     reason: Option<String>,
-}
-
-/// Whether they are sent or given up.
-#[derive(ToSchema)]
-#[schema(rename_all = "lowercase")]
-pub enum QueuedWord {
-    /// They are sent.
-    Send,
-    /// They are given up; newer ones are sent.
-    Drop,
 }
 
 /// Whose data is erased, and why.
@@ -74,59 +57,6 @@ pub struct EraseRequest {
     )]
     phone: String,
     /// For the audit log, which is kept: no name and no number.
-    #[schema(
-        min_length = 1,
-        max_length = 200,
-        pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*[!-~][^\\x00-\\x1f\\x7f-\\x9f]*$"
-    )]
+    #[schema(min_length = 1, max_length = 200, pattern = "[!-~\u{a1}-\u{ffff}]")]
     reason: String,
-}
-
-/// A read.
-#[derive(IntoResponses)]
-pub enum Read {
-    /// `unavailable`, `stopping`
-    #[response(status = 503)]
-    Unavailable,
-}
-
-/// A body of JSON.
-#[derive(IntoResponses)]
-pub enum Body {
-    /// `invalid_request`
-    #[response(status = 400)]
-    Invalid,
-    /// `payload_too_large`
-    #[response(status = 413)]
-    TooLarge,
-}
-
-/// A write without an actor.
-#[derive(IntoResponses)]
-pub enum Write {
-    /// `internal`
-    #[response(status = 500)]
-    Internal,
-    /// `unavailable`, `commit_unknown`, `stopping`
-    #[response(status = 503)]
-    Unavailable,
-}
-
-/// A command to an order's actor.
-#[derive(IntoResponses)]
-pub enum Act {
-    /// `internal`
-    #[response(status = 500)]
-    Internal,
-    /// `busy`, `unavailable`, `commit_unknown`, `stopping`
-    #[response(status = 503)]
-    Unavailable,
-}
-
-/// An order that is named in the path.
-#[derive(IntoResponses)]
-pub enum Order {
-    /// `order_not_found`
-    #[response(status = 404)]
-    NotFound,
 }

@@ -5,22 +5,20 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::execute::{Fields, OrderAct, REASON_MAX, revoke_printed};
-use super::schema::{Act, Body, Read, ReasonRequest};
-use super::{Answer, Caller, Code, Problem, fresh, rfc3339};
+use super::schema::ReasonRequest;
+use super::{Answer, Caller, Code, fresh, rfc3339};
 use crate::domain::access::{Remaining, VoucherCode};
 use crate::domain::order::Outcome;
 use crate::domain::people::Visibility;
 
 /// A voucher, sold or printed.
 #[derive(Serialize, ToSchema)]
-pub struct VoucherFile {
+pub struct VoucherDetail {
     /// The row's number, by which the audit log names it.
     id: i64,
     voucher_code: String,
     /// Whether the code is masked, as for a viewer.
     masked: bool,
-    /// `new`, `active`, `expired` or `revoked`.
-    state: &'static str,
     package: String,
     /// The `ref` of the order that it was sold with; null for a printed voucher.
     order: Option<String>,
@@ -31,12 +29,8 @@ pub struct VoucherFile {
     /// When it was sold or printed.
     issued_at: String,
     first_login_at: Option<String>,
-    /// Null while a voucher that counts from the first log-in is unused.
-    expires_at: Option<String>,
-    seconds_remaining: u64,
-    /// Null is without limit.
-    bytes_remaining: Option<u64>,
-    devices_online: u32,
+    #[serde(flatten)]
+    remaining: Remaining,
     shared_devices: i32,
     revoked_at: Option<String>,
 }
@@ -59,25 +53,21 @@ pub struct PrintedBatch {
 #[utoipa::path(get, path = "/api/v1/operator/vouchers/{code}", tag = "operator",
     params(("code" = String, Path, description = "As the guest types it: in any case, with spaces or dashes")),
     responses(
-        (status = 200, description = "Its state", body = VoucherFile),
-        (status = 404, description = "`voucher_not_found`"),
-        Read))]
+        (status = 200, description = "Its state", body = VoucherDetail),
+        (status = 404, description = "`voucher_not_found`")))]
 pub async fn show_voucher(code: web::Path<String>, caller: Caller) -> Answer {
-    let not_found = || Problem::new(Code::VoucherNotFound);
     let store = &caller.api.store;
-    let code = VoucherCode::typed(&code).ok_or_else(not_found)?;
-    let issued = store.voucher(code).await?.ok_or_else(not_found)?;
-    let found = store.known_voucher(issued.id).await?;
-    let voucher = found.ok_or_else(not_found)?;
+    let code = VoucherCode::typed(&code).ok_or(Code::VoucherNotFound)?;
+    let issued = store.voucher(code).await?.ok_or(Code::VoucherNotFound)?;
+    let voucher = store.known_voucher(issued.id).await?;
+    let voucher = voucher.ok_or(Code::VoucherNotFound)?;
     let subject = format!("voucher {}", voucher.row.id);
     caller.record_unmasking(voucher.order_id, &subject).await?;
-    let remaining = Remaining::of(&voucher.allowance, &voucher.usage, store.clock().now());
     let visibility = caller.visibility();
-    Ok(fresh(VoucherFile {
+    Ok(fresh(VoucherDetail {
         id: voucher.row.id,
         voucher_code: visibility.code(voucher.row.code.as_str()),
         masked: visibility == Visibility::Masked,
-        state: remaining.state.as_str(),
         package: voucher.row.package_code,
         order: voucher.order_id.map(|it| it.order_ref().to_string()),
         order_id: voucher.order_id.and_then(|it| visibility.order_id(it)),
@@ -91,10 +81,7 @@ pub async fn show_voucher(code: web::Path<String>, caller: Caller) -> Answer {
         }),
         issued_at: rfc3339(voucher.row.issued_at),
         first_login_at: voucher.usage.first_login_at.map(rfc3339),
-        expires_at: remaining.expires_at.map(rfc3339),
-        seconds_remaining: remaining.seconds_remaining,
-        bytes_remaining: remaining.bytes_remaining,
-        devices_online: remaining.devices_online,
+        remaining: Remaining::of(&voucher.allowance, &voucher.usage, store.clock().now()),
         shared_devices: voucher.row.shared_devices,
         revoked_at: voucher.allowance.revoked_at.map(rfc3339),
     }))
@@ -123,19 +110,17 @@ pub struct Revoked {
         (status = 200, description = "Revoked, now or before", body = Revoked),
         (status = 404, description = "`voucher_not_found`"),
         (status = 409, description = "`invalid_transition`"),
-        (status = 422, description = "`invalid_request`: reason"),
-        Body, Act))]
+        (status = 422, description = "`invalid_request`: reason")))]
 pub async fn revoke(code: web::Path<String>, payload: web::Payload, caller: Caller) -> Answer {
     let fields = Fields::read(payload).await?;
-    // A reason at fault is answered before the code is looked up.
+    // Validate the reason before the code is looked up.
     fields.optional("reason", REASON_MAX)?;
-    let not_found = || Problem::new(Code::VoucherNotFound);
-    let code = VoucherCode::typed(&code).ok_or_else(not_found)?;
+    let code = VoucherCode::typed(&code).ok_or(Code::VoucherNotFound)?;
     let issued = caller.api.store.voucher(code.clone()).await?;
-    let issued = issued.ok_or_else(not_found)?;
+    let issued = issued.ok_or(Code::VoucherNotFound)?;
     let outcome = match issued.order_id {
         Some(order_id) => {
-            // The audit log never has a code, which would let a reader in.
+            // Never log the code: a reader of the audit log could use it.
             let subject = format!("voucher {}", issued.id);
             let act = OrderAct::Revoke.apply(order_id, subject, &fields, &caller);
             act.await?.outcome

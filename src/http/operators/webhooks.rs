@@ -1,19 +1,16 @@
-//! The journal of deliveries: what ZenoPay sent, and what each delivery meant.
+//! The journal of deliveries: what ZenoPay sent, and the outcome of each.
 
 use actix_web::web;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::orders::id_of;
-use super::schema::Read;
-use super::{
-    Answer, Caller, Code, Problem, cursor, cursor_of, fault, filled, fresh, limit_of, rfc3339,
-};
+use super::{Answer, Caller, Code, Problem, cursor, cursor_of, filled, fresh, limit_of};
 use crate::domain::order::{OrderId, Outcome};
 use crate::domain::people::Visibility;
 use crate::store::{JournalRow, JournalSearch};
 
-/// Characters of an order id in a filter; a longer one names no order.
+/// Characters of an order id in a filter; no order id is longer.
 pub const ORDER_ID_MAX: usize = 200;
 
 /// Filters, and which page.
@@ -36,41 +33,30 @@ pub struct WebhooksDocument {
 /// A delivery in a list.
 #[derive(Serialize, ToSchema)]
 pub struct WebhookRow {
-    /// Its number in the journal.
-    id: i64,
     /// The `ref`, if the sender named an order id.
     order: Option<String>,
-    /// As the sender named it; null for viewers.
-    order_id: Option<String>,
-    outcome: String,
-    /// The proof that it is authentic; null without one.
-    proof: Option<String>,
-    /// Its source, as in `webhook` or `replay`.
-    source: Option<String>,
-    /// ZenoPay's word.
-    word: Option<String>,
-    received_at: String,
-    /// Until just before the commit.
-    processing_ms: f64,
+    /// For viewers its `order_id` is null.
+    #[serde(flatten)]
+    row: JournalRow,
 }
 
-/// A delivery on its own.
+/// One delivery in full.
 #[derive(Serialize, ToSchema)]
-pub struct WebhookFile {
+pub struct WebhookDetail {
     #[serde(flatten)]
     row: WebhookRow,
-    /// ZenoPay's number.
+    /// ZenoPay's reference number.
     reference: Option<String>,
     /// In whole TZS, if the sender named it.
     amount: Option<i64>,
     content_type: Option<String>,
     #[serde(flatten)]
-    body: Option<SeenBody>,
+    body: Option<WebhookBody>,
 }
 
 /// The body as sent; for admins only.
 #[derive(Serialize, ToSchema)]
-pub struct SeenBody {
+pub struct WebhookBody {
     /// Null if it is not UTF-8.
     body: Option<String>,
     /// The bytes in hex, if it is not UTF-8.
@@ -78,23 +64,15 @@ pub struct SeenBody {
 }
 
 impl WebhookRow {
-    fn of(row: &JournalRow, visibility: Visibility) -> Self {
-        Self {
-            id: row.id,
-            order: order_of(row).map(|order_id| order_id.order_ref().to_string()),
-            order_id: visibility.typed(row.order_id.as_deref()),
-            outcome: row.outcome.clone(),
-            proof: row.proof.clone(),
-            source: row.source.clone(),
-            word: row.word.clone(),
-            received_at: rfc3339(row.received_at),
-            processing_ms: row.processing_ms,
-        }
+    fn of(mut row: JournalRow, visibility: Visibility) -> Self {
+        let order = order_of(&row).map(|order_id| order_id.order_ref().to_string());
+        row.order_id = visibility.typed(row.order_id.as_deref());
+        Self { order, row }
     }
 }
 
-impl SeenBody {
-    fn of(body: Vec<u8>) -> Self {
+impl From<Vec<u8>> for WebhookBody {
+    fn from(body: Vec<u8>) -> Self {
         let (body, body_hex) = match String::from_utf8(body) {
             Ok(text) => (Some(text), None),
             Err(error) => (None, Some(hex::encode(error.as_bytes()))),
@@ -113,13 +91,12 @@ impl SeenBody {
     responses(
         (status = 200, description = "A page of deliveries", body = WebhooksDocument),
         (status = 409, description = "`ambiguous_ref`"),
-        (status = 422, description = "`invalid_query`"),
-        Read))]
+        (status = 422, description = "`invalid_query`")))]
 pub async fn list_webhooks(query: web::Query<JournalQuery>, caller: Caller) -> Answer {
     let search = search_of(&query, &caller).await?;
     let page = caller.api.store.read_journal(search).await?;
     let visibility = caller.visibility();
-    let rows = page.items.iter();
+    let rows = page.items.into_iter();
     Ok(fresh(WebhooksDocument {
         webhooks: rows.map(|row| WebhookRow::of(row, visibility)).collect(),
         next_cursor: page.next.map(cursor),
@@ -130,18 +107,17 @@ pub async fn list_webhooks(query: web::Query<JournalQuery>, caller: Caller) -> A
 #[utoipa::path(get, path = "/api/v1/operator/webhooks/{id}", tag = "operator",
     params(("id" = i64, Path, description = "Its number in the journal")),
     responses(
-        (status = 200, description = "The delivery; `body` and `body_hex` for admins alone", body = WebhookFile),
-        (status = 404, description = "`not_found`: the journal has no such number"),
-        Read))]
+        (status = 200, description = "The delivery; `body` and `body_hex` for admins alone", body = WebhookDetail),
+        (status = 404, description = "`not_found`: the journal has no such number")))]
 pub async fn show_webhook(id: web::Path<String>, caller: Caller) -> Answer {
     let row = journalled(&id, &caller).await?;
     let body = body_of(&row, &caller).await?;
-    Ok(fresh(WebhookFile {
-        row: WebhookRow::of(&row, caller.visibility()),
-        reference: row.reference,
+    Ok(fresh(WebhookDetail {
+        reference: row.reference.clone(),
         amount: row.amount,
-        content_type: row.content_type,
-        body: body.map(SeenBody::of),
+        content_type: row.content_type.clone(),
+        body: body.map(WebhookBody::from),
+        row: WebhookRow::of(row, caller.visibility()),
     }))
 }
 
@@ -150,13 +126,13 @@ pub async fn show_webhook(id: web::Path<String>, caller: Caller) -> Answer {
 /// # Errors
 /// 404 `not_found`.
 pub async fn journalled(id: &str, caller: &Caller) -> Result<JournalRow, Problem> {
-    let not_found = || Problem::new(Code::NotFound).detail("the journal has no such number");
+    let not_found = || Code::NotFound.detail("the journal has no such number");
     let id = id.parse().map_err(|_| not_found())?;
     let row = caller.api.store.journalled(id).await?;
     row.ok_or_else(not_found)
 }
 
-/// The body of a delivery, for admins only; the audit log has a line before it is read.
+/// The body of a delivery, for admins only; the audit log is written before the body is read.
 ///
 /// # Errors
 /// If the database cannot be read, or the audit log cannot be written.
@@ -171,13 +147,14 @@ pub async fn body_of(row: &JournalRow, caller: &Caller) -> Result<Option<Vec<u8>
 }
 
 async fn search_of(query: &JournalQuery, caller: &Caller) -> Result<JournalSearch, Problem> {
-    let outcome = filled(&query.outcome).map(|word| {
-        Outcome::of_delivery(word).ok_or_else(|| fault("outcome is a word as in held"))
-    });
-    let outcome = outcome.transpose()?;
+    let outcome = match filled(&query.outcome).map(Outcome::of_delivery) {
+        Some(None) => return Err(Code::InvalidQuery.detail("outcome is a word as in held")),
+        outcome => outcome.flatten(),
+    };
     let order_id = match filled(&query.order_id) {
         Some(text) if text.chars().count() > ORDER_ID_MAX || text.chars().any(char::is_control) => {
-            return Err(fault("order_id is not one that a sender could have named"));
+            let detail = "order_id is not one that a sender could have named";
+            return Err(Code::InvalidQuery.detail(detail));
         }
         Some(text) => Some(as_journalled(text, caller).await?),
         None => None,
@@ -190,7 +167,7 @@ async fn search_of(query: &JournalQuery, caller: &Caller) -> Result<JournalSearc
     })
 }
 
-/// An order id as the journal spells it: a `ref` is looked up, and ids of ours have one spelling.
+/// Converts an order id or `ref` to the spelling in the journal; other text stays as it is.
 ///
 /// # Errors
 /// 409 `ambiguous_ref`.

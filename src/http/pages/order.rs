@@ -17,6 +17,7 @@ use crate::domain::catalog::{PackageRef, Purchase, Ringing};
 use crate::domain::order::{MayReissue, OrderId, Payment, Status};
 use crate::domain::people::Phone;
 use crate::http::Api;
+use crate::http::portal::poll::CROWDED_RETRY_SECS;
 use crate::http::problem::Code;
 use crate::http::request::{order_in, parameter};
 use crate::store::StoreError;
@@ -25,8 +26,6 @@ use crate::web::text::fill;
 
 /// How long a page is held for a browser without scripts, which shows nothing new meanwhile.
 const HOLD: Duration = Duration::from_secs(20);
-/// `Retry-After` of a page that found no seat.
-const CROWDED_RETRY_SECS: u64 = 2;
 
 /// The page of one order.
 #[derive(Template)]

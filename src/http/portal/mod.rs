@@ -1,4 +1,5 @@
-//! The API of the captive portal: the price list here, purchases, status and vouchers beside.
+//! The API of the captive portal: the price list is here; purchases, status and vouchers are in the
+//! submodules.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Serialize;
@@ -7,7 +8,7 @@ use utoipa::ToSchema;
 use super::Api;
 use super::problem::Problem;
 use super::request::language;
-use crate::domain::catalog::CURRENCY;
+use crate::domain::catalog::{CURRENCY, Terms};
 
 pub(super) mod poll;
 pub(super) mod purchase;
@@ -18,16 +19,11 @@ pub(super) mod voucher;
 #[derive(Serialize, ToSchema)]
 pub struct PackageLine {
     id: i64,
-    code: String,
     name: String,
     price: i64,
     currency: &'static str,
-    duration_minutes: i32,
-    validity: &'static str,
-    data_limit_mb: Option<i32>,
-    download_kbps: i32,
-    upload_kbps: i32,
-    shared_devices: i32,
+    #[serde(flatten)]
+    terms: Terms,
 }
 
 /// The price list.
@@ -49,13 +45,7 @@ pub async fn packages(request: HttpRequest, api: web::Data<Api>) -> Result<HttpR
         name: package.terms.name(language).to_owned(),
         price: package.price.0,
         currency: CURRENCY,
-        duration_minutes: package.terms.duration_minutes,
-        validity: package.terms.validity.as_str(),
-        data_limit_mb: package.terms.data_limit_mb,
-        download_kbps: package.terms.download_kbps,
-        upload_kbps: package.terms.upload_kbps,
-        shared_devices: package.terms.shared_devices,
-        code: package.terms.code,
+        terms: package.terms,
     });
     Ok(HttpResponse::Ok().json(PackageList {
         status: "success",

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{CACHE_CONTROL, HeaderMap, RETRY_AFTER};
+use actix_web::http::header::{CACHE_CONTROL, RETRY_AFTER};
 use actix_web::web::Bytes;
 use actix_web::{Error, HttpRequest, HttpResponse, middleware, web};
 use chrono::{DateTime, Utc};
@@ -24,9 +24,9 @@ use crate::http::problem::{Code, Problem};
 use crate::http::request::{language, order_in};
 use crate::store::Clock;
 
-/// `Retry-After` of a poll that found no seat.
-const CROWDED_RETRY_SECS: &str = "2";
-/// The interval of the comments that keep a silent event stream open.
+/// `Retry-After` in seconds of a poll that found no free waiter.
+pub const CROWDED_RETRY_SECS: u64 = 2;
+/// The interval of the SSE comments that keep an idle stream open.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 /// How long to wait, and for which version.
@@ -45,8 +45,7 @@ pub struct StatusQuery {
     responses(
         (status = 200, description = "The order as it is now", body = StatusDocument),
         (status = 404, description = "`order_not_found`"),
-        (status = 422, description = "`invalid_query`"),
-        (status = 503, description = "`unavailable`, `stopping`")))]
+        (status = 422, description = "`invalid_query`")))]
 pub async fn show(
     request: HttpRequest,
     order_id: web::Path<String>,
@@ -62,7 +61,7 @@ pub async fn show(
     let mut response = HttpResponse::Ok();
     response.insert_header((CACHE_CONTROL, "no-store"));
     if answered.crowded {
-        response.insert_header((RETRY_AFTER, CROWDED_RETRY_SECS));
+        response.insert_header((RETRY_AFTER, CROWDED_RETRY_SECS.to_string()));
     }
     Ok(response.json(document(
         &answered.payment,
@@ -72,17 +71,13 @@ pub async fn show(
 }
 
 /// Shrinks the header map of a request to its content. The library allocates room for some thirty
-/// headers, 7 KiB, and a parked poll keeps them for a minute.
+/// headers, 7 KiB, which a waiting poll would hold for up to a minute.
 pub async fn shrink_headers(
     mut request: ServiceRequest,
     next: middleware::Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let headers = mem::take(request.headers_mut());
-    let mut shrunk = HeaderMap::with_capacity(headers.len());
-    for (name, value) in headers {
-        shrunk.append(name, value);
-    }
-    *request.headers_mut() = shrunk;
+    *request.headers_mut() = headers.into_iter().collect();
     next.call(request).await
 }
 
@@ -102,12 +97,10 @@ pub async fn events(
     let language = language(request.headers());
     // Subscribe, then read.
     let watching = api.status.watch(&api.store, order_id).await;
-    let payment = api
-        .store
-        .load_for_guest(order_id)
-        .await?
-        .ok_or(Code::OrderNotFound)?;
-    let watching = watching.ok_or_else(|| Problem::new(Code::Busy).retry_after_secs(2))?;
+    let payment = api.store.load_for_guest(order_id).await?;
+    let payment = payment.ok_or(Code::OrderNotFound)?;
+    let watching =
+        watching.ok_or_else(|| Problem::new(Code::Busy).retry_after_secs(CROWDED_RETRY_SECS))?;
     Ok(HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, "no-store"))
         .insert_header(("x-accel-buffering", "no"))
@@ -121,7 +114,7 @@ fn event_stream(
     language: Language,
     clock: Clock,
 ) -> impl Stream<Item = Result<Bytes, Infallible>> {
-    // What is shown first, and the version that was shown last; `None` after a final one.
+    // The order to send first, and the version sent last. The state is `None` after a final status.
     let start = Some((watching, Some(first), 0));
     stream::unfold(start, move |state| {
         let clock = clock.clone();
@@ -147,26 +140,21 @@ fn event_stream(
 fn event(payment: &Payment, language: Language, now: DateTime<Utc>) -> Bytes {
     let document = document(payment, language, now);
     let json = serde_json::to_string(&document).expect("a struct of texts and numbers");
-    Bytes::from(format!(
-        "id: {}\nevent: status\ndata: {json}\n\n",
-        payment.version
-    ))
+    let id = payment.version;
+    Bytes::from(format!("id: {id}\nevent: status\ndata: {json}\n\n"))
 }
 
 fn wait_of(text: Option<&str>, most: Duration) -> Result<Duration, Problem> {
-    let Some(text) = text else {
-        return Ok(Duration::ZERO);
-    };
-    let fault = || Problem::new(Code::InvalidQuery).detail("wait must be a number of seconds");
-    let secs: f64 = text.trim().parse().map_err(|_| fault())?;
-    if !secs.is_finite() || secs < 0.0 {
-        return Err(fault());
+    match text.map_or(Ok(0.0), |text| text.trim().parse::<f64>()) {
+        Ok(secs) if secs.is_finite() && secs >= 0.0 => {
+            Ok(Duration::from_secs_f64(secs.min(most.as_secs_f64())))
+        }
+        Ok(_) | Err(_) => Err(Code::InvalidQuery.detail("wait must be a number of seconds")),
     }
-    Ok(Duration::from_secs_f64(secs.min(most.as_secs_f64())))
 }
 
 fn since_of(text: Option<&str>) -> Result<Option<i64>, Problem> {
-    let fault = || Problem::new(Code::InvalidQuery).detail("since must be a version");
-    let since = text.map(|text| text.trim().parse::<i64>().ok().filter(|since| *since >= 0));
-    since.map(|since| since.ok_or_else(fault)).transpose()
+    let since = text.map(|text| text.trim().parse()).transpose().ok();
+    let since = since.filter(|since| since.is_none_or(|version: i64| version >= 0));
+    since.ok_or_else(|| Code::InvalidQuery.detail("since must be a version"))
 }

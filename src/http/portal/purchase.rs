@@ -1,11 +1,10 @@
 //! A purchase, and the SMS of a purchase sent again.
 //!
 //! # Invariants
-//! A phone number is no secret, so the answer to a resend is the same for every phone.
+//! Anyone can enter any phone number, so the answer to a resend does not tell whether it has paid.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -21,11 +20,9 @@ use crate::domain::people::{Language, Personal, Phone};
 use crate::http::api::{Api, PORTAL};
 use crate::http::pages::notice::Notice;
 use crate::http::problem::{Code, Problem};
-use crate::http::request::{body_of, language};
+use crate::http::request::{language, object_of};
 use crate::web::text::text;
 
-/// The limit of a body in bytes.
-const BODY_MAX: usize = 16 * 1024;
 /// Characters kept of a customer's name.
 const NAME_MAX: usize = 80;
 
@@ -42,27 +39,23 @@ pub struct PayRequest {
     #[schema(value_type = String, example = "0712345678", pattern = "^[ -]*(([0][ -]*[0][ -]*|[+][ -]*)?2[ -]*5[ -]*5[ -]*|2[ -]*5[ -]*5[ -]*0[ -]*|0[ -]*)?[67]([ -]*[0-9]){8}[ -]*$")]
     phone_number: Value,
     /// For the invoice.
-    #[serde(default, alias = "customer_name")]
+    #[serde(alias = "customer_name")]
     customer_name: Option<String>,
     /// The guest's device as the router names it: a MAC address in any spelling.
-    #[serde(default)]
     #[schema(
         pattern = "^[ ]*([0-9A-Fa-f][-:. ]*){12}$",
         example = "AA:BB:CC:00:11:22"
     )]
     mac: Option<String>,
     /// The price that the client expects; ours counts.
-    #[serde(default)]
     #[schema(value_type = Option<i64>, minimum = 0, maximum = 999_999_999_999_999_i64)]
     amount: Option<Value>,
     /// Only TZS.
     #[schema(pattern = "^ *[Tt][Zz][Ss] *$")]
-    #[serde(default)]
     currency: Option<String>,
-    /// Ignored: ZenoPay finds the operator by the number.
-    #[serde(default, alias = "payment_method")]
-    #[serde(rename = "paymentMethod")]
-    #[allow(dead_code, reason = "accepted, because portals send it")]
+    /// Ignored: ZenoPay finds the mobile operator from the number.
+    #[serde(alias = "payment_method")]
+    #[expect(dead_code, reason = "accepted, because portals send it")]
     payment_method: Option<Value>,
 }
 
@@ -88,22 +81,18 @@ pub struct PayAnswer {
         (status = 201, description = "The phone is ringing", body = PayAnswer),
         (status = 200, description = "The order that this Idempotency-Key has made, as it is now", body = PayAnswer),
         (status = 202, description = "It is not known whether the phone rings; ZenoPay is asked", body = PayAnswer),
-        (status = 400, description = "`invalid_request`"),
         (status = 404, description = "`package_not_found`"),
         (status = 409, description = "`price_changed` with `price`, or `prompt_open`"),
-        (status = 413, description = "`payload_too_large`"),
         (status = 422, description = "`invalid_phone`, `invalid_request`, `idempotency_key_reused`"),
         (status = 429, description = "`rate_limited`"),
-        (status = 502, description = "`gateway_refused`"),
-        (status = 503, description = "`unavailable`, `commit_unknown`, `stopping`")))]
+        (status = 502, description = "`gateway_refused`")))]
 pub async fn pay(
     request: HttpRequest,
     payload: web::Payload,
     api: web::Data<Api>,
 ) -> Result<HttpResponse, Problem> {
     api.clients.admit(&request)?;
-    let body = body_of(payload, BODY_MAX).await?;
-    let purchase = purchase(&request, &body)?;
+    let purchase = purchase(&request, object_of(payload).await?)?;
     let (language, phone) = (purchase.language, purchase.phone.clone());
     let bought = api.checkout.buy(purchase).await;
     let bought = bought.map_err(|cause| refused(cause, &phone, language))?;
@@ -125,8 +114,8 @@ pub async fn pay(
     }))
 }
 
-/// Why there is no order. An open payment request is explained by the sentence of the page, because
-/// it may be of a stranger who typed this number.
+/// The problem of a refused purchase. For an open payment request the detail is the text of the
+/// page: another person may have entered this number.
 fn refused(cause: CheckoutError, phone: &Phone, language: Language) -> Problem {
     let CheckoutError::Refused(refusal @ Refusal::PromptOpen { .. }) = cause else {
         return cause.into();
@@ -159,19 +148,15 @@ pub struct ResendAnswer {
     params(("Accept-Language" = Option<String>, Header, description = "`sw` or `en`")),
     responses(
         (status = 202, description = "The voucher is sent if there is one; the answer is the same for every phone", body = ResendAnswer),
-        (status = 400, description = "`invalid_request`"),
-        (status = 413, description = "`payload_too_large`"),
         (status = 422, description = "`invalid_phone`"),
-        (status = 429, description = "`rate_limited`"),
-        (status = 503, description = "`unavailable`, `commit_unknown`, `stopping`")))]
+        (status = 429, description = "`rate_limited`")))]
 pub async fn resend(
     request: HttpRequest,
     payload: web::Payload,
     api: web::Data<Api>,
 ) -> Result<HttpResponse, Problem> {
     api.clients.admit(&request)?;
-    let body = body_of(payload, BODY_MAX).await?;
-    let wanted: ResendRequest = read_object(&body)?;
+    let wanted: ResendRequest = object_of(payload).await?;
     let phone = Phone::read(&scalar(&wanted.phone_number).unwrap_or_default())?;
     api.store.help_payer(&phone).await?;
     let language = language(request.headers());
@@ -181,29 +166,27 @@ pub async fn resend(
     }))
 }
 
-fn purchase(request: &HttpRequest, body: &[u8]) -> Result<Purchase, Problem> {
-    let wanted: PayRequest = read_object(body)?;
-    let at_fault = |what: &str| Problem::new(Code::InvalidValue).detail(what);
+fn purchase(request: &HttpRequest, wanted: PayRequest) -> Result<Purchase, Problem> {
     let currency = wanted.currency.as_deref().unwrap_or(CURRENCY).trim();
     if !currency.eq_ignore_ascii_case(CURRENCY) {
-        return Err(at_fault("currency must be TZS"));
+        return Err(Code::InvalidValue.detail("currency must be TZS"));
     }
     let price = |amount| {
         let price = scalar(amount).and_then(|text| Tzs::read_whole(&text));
-        price.ok_or_else(|| at_fault("amount is not in whole shillings"))
+        price.ok_or_else(|| Code::InvalidValue.detail("amount is not in whole shillings"))
     };
     let expected_price = wanted.amount.as_ref().map(price).transpose()?;
     let package = scalar(&wanted.package_id)
         .filter(|text| !text.trim().is_empty())
-        .ok_or_else(|| at_fault("packageId is not a name"))?;
-    let device = match wanted.mac.as_deref().map(str::trim) {
-        None | Some("") => None,
-        Some(mac) => Some(DeviceMac::read(mac).map_err(|fault| at_fault(&fault.to_string()))?),
-    };
+        .ok_or_else(|| Code::InvalidValue.detail("packageId is not a name"))?;
+    let mac = wanted.mac.as_deref().unwrap_or_default().trim();
+    let device = (!mac.is_empty()).then(|| DeviceMac::read(mac)).transpose();
+    let device = device.map_err(|fault| Code::InvalidValue.detail(fault))?;
     let phone = Phone::read(&scalar(&wanted.phone_number).unwrap_or_default())?;
     let key = request.headers().get("idempotency-key");
     let key = key.map(|key| IdempotencyKey::read(key.as_bytes()));
-    let idempotency_key = key.transpose()?;
+    let key = key.transpose();
+    let idempotency_key = key.map_err(|fault| Code::InvalidValue.detail(fault))?;
     Ok(Purchase {
         package: PackageRef::read(&package).ok_or(Code::PackageNotFound)?,
         phone,
@@ -213,7 +196,7 @@ fn purchase(request: &HttpRequest, body: &[u8]) -> Result<Purchase, Problem> {
             .map(Personal::new),
         expected_price,
         language: language(request.headers()),
-        // A client with a key of its own repeats a purchase on purpose.
+        // A client that sends a new key asks for a new purchase on purpose.
         ringing: match &idempotency_key {
             Some(_) => Ringing::Again,
             None => Ringing::Once,
@@ -222,16 +205,7 @@ fn purchase(request: &HttpRequest, body: &[u8]) -> Result<Purchase, Problem> {
     })
 }
 
-/// Reads a JSON object; serde would also read an array, by position.
-fn read_object<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
-    let fault = |detail: String| Problem::new(Code::InvalidRequest).detail(detail);
-    if body.trim_ascii_start().first() != Some(&b'{') {
-        return Err(fault("the body must be a JSON object".to_owned()));
-    }
-    serde_json::from_slice(body).map_err(|error| fault(error.to_string()))
-}
-
-/// Numbers may be strings, and strings numbers.
+/// A JSON string or number, as text.
 fn scalar(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),

@@ -1,16 +1,14 @@
 //! What a guest may know of an order: its document and one sentence.
 
-use chrono::{DateTime, SecondsFormat, Utc};
+use chrono::{DateTime, Utc};
 use serde::Serialize;
-use strum::VariantArray;
-use utoipa::openapi::RefOr;
-use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
-use utoipa::{PartialSchema, ToSchema};
+use utoipa::ToSchema;
 
 use crate::domain::access::Voucher;
-use crate::domain::catalog::CURRENCY;
+use crate::domain::catalog::{CURRENCY, Terms};
 use crate::domain::order::{FailureReason, Payment, Status};
 use crate::domain::people::Language;
+use crate::domain::rfc3339::rfc3339;
 use crate::web::text::text;
 
 /// From this age on a PENDING order is shown with a warning.
@@ -23,7 +21,7 @@ pub struct StatusDocument {
     payment_status: &'static str,
     order_id: String,
     version: i32,
-    /// Null also when the code was replaced: the new one is shown to the owner link alone.
+    /// Null also when the code was replaced: only the owner link shows the new one.
     voucher_code: Option<String>,
     voucher_generated: bool,
     /// Whether the code was replaced, from the phone that paid or by an operator.
@@ -37,10 +35,10 @@ pub struct StatusDocument {
     processed_at: Option<String>,
     expires_at: Option<String>,
     message: &'static str,
-    /// Why there was no sale; null while that is open, and for a sale.
-    #[schema(value_type = Option<Reason>)]
+    /// Why there was no sale; null while the order is open, and after a sale.
+    #[schema(value_type = Option<FailureReason>)]
     failure_reason: Option<&'static str>,
-    /// Of a HELD order alone: what was paid in whole TZS, null if ZenoPay named no such amount.
+    /// Only in a HELD order: the paid amount in whole TZS; null if ZenoPay reported none.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<i64>, required = false)]
     paid_amount: Option<Option<i64>>,
@@ -55,30 +53,22 @@ pub struct PackageName {
     name: String,
 }
 
-/// Why an order is not sold: the words of [`FailureReason`].
-pub struct Reason;
-
-impl PartialSchema for Reason {
-    fn schema() -> RefOr<Schema> {
-        let words = FailureReason::VARIANTS.iter().map(<&str>::from);
-        ObjectBuilder::new()
-            .schema_type(Type::String)
-            .enum_values(Some(words))
-            .into()
+impl PackageName {
+    /// The package by its name in this language.
+    pub fn of(terms: &Terms, language: Language) -> Self {
+        let (code, name) = (terms.code.clone(), terms.name(language).to_owned());
+        Self { code, name }
     }
 }
-
-impl ToSchema for Reason {}
 
 /// The document as it is at `now`.
 pub fn document(payment: &Payment, language: Language, now: DateTime<Utc>) -> StatusDocument {
     // The code is shown while it can be used: not before the sale, not after a refund, and not when
     // it was revoked.
-    let voucher = payment
-        .voucher
-        .as_ref()
+    let voucher = payment.voucher.as_ref();
+    let voucher = voucher
         .filter(|voucher| payment.status == Status::Completed && voucher.revoked_at.is_none());
-    // A new code is shown to the phone that paid alone, and never by the order id.
+    // After a reissue, only the owner link shows the code.
     let shown = voucher.filter(|_| payment.reissued_at.is_none());
     let minutes_pending = match payment.status {
         Status::Pending => (now - payment.created_at).num_minutes().max(0),
@@ -93,10 +83,7 @@ pub fn document(payment: &Payment, language: Language, now: DateTime<Utc>) -> St
         voucher_generated: voucher.is_some(),
         code_replaced: payment.reissued_at.is_some(),
         payment_id: payment.id,
-        package: PackageName {
-            code: payment.terms.code.clone(),
-            name: payment.terms.name(language).to_owned(),
-        },
+        package: PackageName::of(&payment.terms, language),
         amount: payment.amount.0,
         currency: CURRENCY,
         created_at: rfc3339(payment.created_at),
@@ -110,11 +97,6 @@ pub fn document(payment: &Payment, language: Language, now: DateTime<Utc>) -> St
         minutes_pending,
         timeout_warning: minutes_pending >= WARN_AFTER_MINUTES,
     }
-}
-
-/// RFC 3339 in UTC, to the millisecond.
-pub fn rfc3339(at: DateTime<Utc>) -> String {
-    at.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
 
 /// One sentence about the order, for the guest.

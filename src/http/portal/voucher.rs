@@ -5,8 +5,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::status::rfc3339;
-use crate::domain::access::{Remaining, State, VoucherCode};
+use crate::domain::access::{Remaining, VoucherCode};
 use crate::http::Api;
 use crate::http::problem::{Code, Problem};
 
@@ -15,14 +14,8 @@ use crate::http::problem::{Code, Problem};
 pub struct VoucherDocument {
     status: &'static str,
     voucher_code: String,
-    /// `new`, `active`, `expired` or `revoked`.
-    state: &'static str,
-    /// Null while a voucher that counts from the first log-in is unused.
-    expires_at: Option<String>,
-    seconds_remaining: u64,
-    /// Null means no limit.
-    bytes_remaining: Option<u64>,
-    devices_online: u32,
+    #[serde(flatten)]
+    remaining: Remaining,
 }
 
 /// The document of RFC 8908; unknown members are left out.
@@ -52,33 +45,29 @@ pub async fn show(
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let code = VoucherCode::typed(&code).ok_or(Code::VoucherNotFound)?;
-    api.clients.guess(&request)?;
+    api.clients.count_guess(&request)?;
     let now = api.store.clock().now();
     let remaining = remaining(&api, &code, now).await?;
     let remaining = remaining.ok_or(Code::VoucherNotFound)?;
-    api.clients.was_no_guess(&request);
+    api.clients.uncount_guess(&request);
     Ok(HttpResponse::Ok()
         .insert_header(("cache-control", "no-store"))
         .json(VoucherDocument {
             status: "success",
             voucher_code: code.as_str().to_owned(),
-            state: remaining.state.as_str(),
-            expires_at: remaining.expires_at.map(rfc3339),
-            seconds_remaining: remaining.seconds_remaining,
-            bytes_remaining: remaining.bytes_remaining,
-            devices_online: remaining.devices_online,
+            remaining,
         }))
 }
 
-/// RFC 8908: whether the portal still holds the device that sends the request. A device is
-/// identified by its address in the hotspot, so only a server on site knows.
+/// RFC 8908: whether the device that sends the request is still captive. A device is
+/// identified by its address in the hotspot, so only a server inside the hotspot can answer.
 #[utoipa::path(get, path = "/api/v1/customer-portal/captive", tag = "portal",
     responses(
         (status = 200, description = "RFC 8908", body = CaptiveDocument, content_type = "application/captive+json"),
         (status = 404, description = "`not_found`: `portal.on_site` is not set")))]
 pub async fn captive(api: web::Data<Api>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let Some(portal) = &api.site.captive_portal else {
-        return Err(Problem::new(Code::NotFound).detail("this server is not inside a hotspot"));
+        return Err(Code::NotFound.detail("this server is not inside a hotspot"));
     };
     let now = api.store.clock().now();
     let code = match api.clients.address(&request) {
@@ -89,7 +78,7 @@ pub async fn captive(api: web::Data<Api>, request: HttpRequest) -> Result<HttpRe
         Some(code) => remaining(&api, &code, now).await?,
         None => None,
     };
-    let free = remaining.filter(|it| matches!(it.state, State::New | State::Active));
+    let free = remaining.filter(|it| it.state.is_open());
     Ok(HttpResponse::Ok()
         .insert_header(("cache-control", "private"))
         .content_type("application/captive+json")
@@ -98,7 +87,7 @@ pub async fn captive(api: web::Data<Api>, request: HttpRequest) -> Result<HttpRe
             user_portal_url: portal.to_string(),
             seconds_remaining: free.as_ref().map(|it| it.seconds_remaining),
             bytes_remaining: free.as_ref().and_then(|it| it.bytes_remaining),
-            // More time is another voucher.
+            // A session cannot be extended: more time needs another voucher.
             can_extend_session: free.as_ref().map(|_| false),
         }))
 }

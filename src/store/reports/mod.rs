@@ -9,8 +9,9 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::engine::sql as text;
-use super::{JournalRow, Store, error::Result};
+use super::{Store, error::Result};
 use crate::domain::order::{OrderId, Status};
+use crate::domain::rfc3339;
 use crate::domain::shop_day::ShopDay;
 use sql::{MOST_LINES, Section};
 
@@ -95,6 +96,25 @@ impl<T> Listed<T> {
     }
 }
 
+/// A proven delivery about an order that is none of ours.
+#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult, Serialize, ToSchema)]
+pub struct Orphan {
+    /// Its number in the journal.
+    #[serde(rename = "webhook_id")]
+    pub id: i64,
+    /// When it was received.
+    #[serde(serialize_with = "rfc3339::serialize")]
+    pub received_at: DateTime<Utc>,
+    /// As the sender named it; null for viewers.
+    pub order_id: Option<String>,
+    /// ZenoPay's word.
+    pub word: Option<String>,
+    /// ZenoPay's number.
+    pub reference: Option<String>,
+    /// In whole TZS, if the delivery names an amount.
+    pub amount: Option<i64>,
+}
+
 /// What was sold on a day.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DaySales {
@@ -107,7 +127,7 @@ pub struct DaySales {
 }
 
 /// One day of the shop.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DailyReport {
     /// What was sold that day, whatever became of it later.
     pub sales: Vec<PackageSales>,
@@ -138,7 +158,7 @@ pub struct DailyReport {
     /// Sold vouchers that FreeRADIUS rejected when they were tested that day.
     pub refused_vouchers: Listed<OrderLine>,
     /// Proven deliveries about no order of ours.
-    pub orphans: Listed<JournalRow>,
+    pub orphans: Listed<Orphan>,
 }
 
 impl Store {

@@ -159,8 +159,8 @@ const ORPHANS: &str = "FROM webhook_deliveries WHERE outcome = 'unknown_order' \
 
 pub(super) fn orphans() -> String {
     format!(
-        "SELECT id, order_id, outcome, proof, source, word, reference, amount, received_at, \
-         processing_ms, content_type {ORPHANS} ORDER BY received_at LIMIT {MOST_LINES}"
+        "SELECT id, received_at, order_id, word, reference, amount {ORPHANS} \
+         ORDER BY received_at LIMIT {MOST_LINES}"
     )
 }
 
