@@ -5,6 +5,8 @@
 
 use std::sync::LazyLock;
 
+use sha2::{Digest, Sha256};
+
 /// The style sheet of all pages.
 pub static STYLE: LazyLock<Asset> =
     LazyLock::new(|| asset("style.css", include_str!("assets/style.css")));
@@ -21,24 +23,21 @@ pub static CONSOLE_SCRIPT: LazyLock<Asset> =
 pub static ICON: LazyLock<Asset> =
     LazyLock::new(|| asset("icon.svg", include_str!("assets/icon.svg")));
 
-/// All of them.
 static ALL: [&LazyLock<Asset>; 5] = [&STYLE, &SCRIPT, &CONSOLE_STYLE, &CONSOLE_SCRIPT, &ICON];
 
-/// One file.
 pub struct Asset {
     /// Where it is served: `/assets/NAME.HASH.KIND`.
     pub url: String,
     /// For `Content-Type`.
     pub content_type: &'static str,
-    /// The content.
     pub body: &'static str,
 }
 
 fn asset(name: &str, body: &'static str) -> Asset {
     let (stem, kind) = name.split_once('.').expect("an asset's name has a kind");
-    let hash = fnv1a(body.as_bytes());
+    let hash = hex::encode(&Sha256::digest(body)[..8]);
     Asset {
-        url: format!("/assets/{stem}.{hash:016x}.{kind}"),
+        url: format!("/assets/{stem}.{hash}.{kind}"),
         content_type: match kind {
             "css" => "text/css; charset=utf-8",
             "js" => "text/javascript; charset=utf-8",
@@ -48,17 +47,10 @@ fn asset(name: &str, body: &'static str) -> Asset {
     }
 }
 
-/// The asset that is served at this URL; an older release's is not.
+/// The asset with this URL. URLs of older releases are not found.
 pub fn find(url: &str) -> Option<&'static Asset> {
     let mut all = ALL.into_iter().map(|asset| &**asset);
     all.find(|asset| asset.url == url)
-}
-
-/// FNV-1a; to distinguish releases needs no cryptography.
-fn fnv1a(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    })
 }
 
 #[cfg(test)]
@@ -71,13 +63,14 @@ mod tests {
 
         assert_eq!(find(&asset.url).map(|found| found.body), Some(asset.body));
         assert!(find("/assets/style.css").is_none());
-        assert_ne!(fnv1a(b"a"), fnv1a(b"b"));
+        let [one, other] = ["a{}", "b{}"].map(|body| super::asset("style.css", body));
+        assert_ne!(one.url, other.url);
     }
 
     #[test]
     fn assets_are_small_and_load_nothing() {
         for asset in ALL {
-            // Guests have a slow radio link; operators have more to see.
+            // Guests have a slow radio link; the pages of operators have more content.
             let most = if asset.url.starts_with("/assets/console.") {
                 20
             } else {

@@ -1,4 +1,4 @@
-//! Money, time, speed and phones, as a guest reads them.
+//! Formats money, time, speed and phones for guests.
 
 use std::fmt::Display;
 
@@ -27,7 +27,7 @@ impl Text {
         }
     }
 
-    /// How long to wait, rounded up so that a retry after it is not too early.
+    /// How long to wait, rounded up so that a retry after that time is not too early.
     pub fn wait(&self, secs: u64) -> String {
         let (units, secs) = (&self.units, i64::try_from(secs).unwrap_or(i64::MAX));
         match secs {
@@ -42,7 +42,7 @@ impl Text {
         let units = &self.units;
         let speed = match terms.download_kbps {
             kbps @ ..1_000 => fill(&units.speed_slow, &[("n", &kbps)]),
-            // Speeds are set as multiples of 1024 and called Mbps.
+            // Configured speeds may be multiples of 1,024 kbps: 5,120 is shown as 5 Mbps.
             kbps => fill(&units.speed, &[("n", &(kbps / 1_000))]),
         };
         let data = match terms.data_limit_mb {
@@ -52,7 +52,7 @@ impl Text {
         };
         let lasts = self.duration(terms.duration_minutes);
         let parts = [lasts, speed, data, self.devices(terms.shared_devices)];
-        // A number stays with its unit when the line is broken.
+        // Non-breaking spaces keep a number and its unit on one line.
         capitalised(&parts.map(|part| part.replace(' ', "\u{a0}")).join(" · "))
     }
 
@@ -84,25 +84,26 @@ fn counted(one: &str, many: &str, number: i64) -> String {
     }
 }
 
-fn capitalised(text: &str) -> String {
+/// The text with its first letter in upper case.
+pub fn capitalised(text: &str) -> String {
     let mut letters = text.chars();
     let first = letters.next().map(char::to_uppercase);
     first.into_iter().flatten().chain(letters).collect()
 }
 
-/// When a voucher ends, in the time of the shop.
+/// `24/11/2026, 23:59`, in the shop's zone.
 pub fn until(at: DateTime<Utc>, timezone: Tz) -> String {
     let at = at.with_timezone(&timezone);
     at.format("%d/%m/%Y, %H:%M").to_string()
 }
 
-/// `0712 345 678`: for its owner to check for typing errors.
+/// `0712 345 678`: in full, so that the owner can check it.
 pub fn phone(phone: &Phone) -> String {
     let national = phone.national();
     format!("{} {} {}", &national[..4], &national[4..7], &national[7..])
 }
 
-/// `0712 … 678`: enough for its owner to recognise, too little for anybody else.
+/// `0712 … 678`: enough for its owner to recognise, too little for other people to call.
 pub fn masked(phone: &Phone) -> String {
     let national = phone.national();
     format!("{} … {}", &national[..4], &national[7..])

@@ -1,12 +1,12 @@
 //! What pages are made of: compiled templates, texts in two languages, and assets, all embedded in
-//! the binary. The structs of the pages stand beside their handlers, in `http/pages` and
+//! the binary. The structs of the pages are in the files of their handlers, in `http/pages` and
 //! `http/console`.
 //!
-//! The [`Shop`] is what every page shows of the shop; a [`Visit`] is what the URLs of a guest carry
-//! from page to page, because captive mini-browsers keep nothing.
+//! The [`Shop`] has the settings that every page shows; a [`Visit`] has the URL parameters that
+//! every link repeats, because captive-portal browsers keep no cookies.
 
-use askama::Template;
 use chrono_tz::Tz;
+use url::form_urlencoded::Serializer;
 
 use crate::config::{Mode, PortalConfig, SmsProvider};
 use crate::domain::order::MayReissue;
@@ -19,7 +19,7 @@ mod visit;
 pub use visit::Visit;
 
 /// What a browser may do with our pages: load from us, send forms to us, and nothing else.
-/// No inline script or style is allowed, so no text that slips through can become either.
+/// No inline script or style is allowed, so injected text cannot become code.
 pub const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; \
     style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; \
     base-uri 'none'; frame-ancestors 'none'";
@@ -34,7 +34,7 @@ pub struct Shop {
     pub login_hosts: Vec<String>,
     /// For the times in texts.
     pub timezone: Tz,
-    /// Whether no money moves, which every page says.
+    /// Whether this is the sandbox: every page says that no money moves.
     pub is_sandbox: bool,
     /// Who may have the code of a voucher replaced.
     pub may_reissue: MayReissue,
@@ -43,7 +43,7 @@ pub struct Shop {
 impl Shop {
     /// As configured.
     pub fn new(portal: &PortalConfig, timezone: Tz, mode: Mode, sms: SmsProvider) -> Self {
-        // Without an SMS the link of the owner is in our log, and on no phone.
+        // The SMS provider `log` sends nothing, so no phone has an owner link.
         let has_link = mode == Mode::Sandbox || sms != SmsProvider::Log;
         let hosts = portal.login_hosts.iter();
         Self {
@@ -60,8 +60,12 @@ impl Shop {
     }
 }
 
-/// A page as HTML.
-pub fn draw(page: &impl Template) -> String {
-    page.render()
-        .expect("a template writes into memory and calls nothing that fails")
+/// A URL with those of the parameters that are not empty.
+pub fn href(path: &str, parameters: &[(&str, &str)]) -> String {
+    let filled = parameters.iter().filter(|(_, value)| !value.is_empty());
+    let query = Serializer::new(String::new()).extend_pairs(filled).finish();
+    match query.as_str() {
+        "" => path.to_owned(),
+        query => format!("{path}?{query}"),
+    }
 }

@@ -25,15 +25,16 @@ fn read(catalogue: &str) -> Text {
     toml::from_str(catalogue).expect("a test reads both catalogues")
 }
 
-/// Puts values where a text has `{name}`.
+/// Replaces each `{name}` in `text` by its value.
 pub fn fill(text: &str, values: &[(&str, &dyn Display)]) -> String {
-    let values = values.iter();
-    values.fold(text.to_owned(), |filled, (name, value)| {
-        filled.replace(&format!("{{{name}}}"), &value.to_string())
-    })
+    values
+        .iter()
+        .fold(text.to_owned(), |filled, (name, value)| {
+            filled.replace(&format!("{{{name}}}"), &value.to_string())
+        })
 }
 
-/// Declares the catalogue: sections of texts, one of which also has a list of texts.
+/// Declares the catalogue: sections of texts; a name after `;` is a list of texts.
 macro_rules! catalogue {
     ($($(#[$about:meta])* $section:ident: $Section:ident {
         $($text:ident),* $(,)? $(; $list:ident)?
@@ -48,7 +49,6 @@ macro_rules! catalogue {
         $($(#[$about])*
         #[derive(Debug, Deserialize)]
         #[serde(deny_unknown_fields)]
-        #[expect(missing_docs, reason = "the catalogue says what each text is")]
         pub struct $Section {
             $(pub $text: String,)*
             $(pub $list: Vec<String>,)?
@@ -108,13 +108,13 @@ catalogue! {
     /// For a guest who has paid and has no voucher.
     paid: PaidText { title, lead, send, done_title, done }
 
-    /// When there is no such page, or none now.
+    /// Error pages.
     trouble: TroubleText {
         order_title, order, page_title, page, away_title, away, internal_title, internal,
         try_again, go_home
     }
 
-    /// One sentence a status, also in the API's answers.
+    /// One sentence per status, also the `message` of the API.
     status: StatusText {
         pending, completed, failed, cancelled, expired, held, refunded, refused
     }
@@ -137,7 +137,7 @@ mod tests {
 
     #[test]
     fn both_languages_have_the_same_texts_with_the_same_blanks() {
-        // Read first: a key too many or too few in either is refused.
+        // Deserializing fails on a missing or unknown key.
         let _ = (text(Language::Swahili), text(Language::English));
 
         let swahili = flat(include_str!("text/sw.toml"));

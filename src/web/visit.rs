@@ -1,5 +1,5 @@
-//! What the URLs of a guest carry from page to page: the chosen language, the device, and the log-in
-//! page of the router.
+//! The URL parameters that each link of a guest page repeats: the chosen language, the device, and
+//! the log-in page of the router.
 //!
 //! # Invariants
 //! A code is sent only to a router in `portal.login_hosts`. Otherwise an attacker could make a guest
@@ -8,30 +8,30 @@
 use url::Url;
 use url::form_urlencoded::Serializer;
 
-use super::Shop;
+use super::{Shop, href};
 use crate::domain::access::DeviceMac;
 use crate::domain::clean_text::clean;
 use crate::domain::people::Language;
 
-/// Characters of a URL that is carried on; longer ones are dropped.
+/// Longest URL in bytes that links repeat; longer ones are dropped.
 const URL_MAX: usize = 512;
 /// Characters of a router's message that are shown.
 const MESSAGE_MAX: usize = 120;
 
-/// What the URLs carry.
+/// The parameters.
 #[derive(Clone, Debug, Default)]
 pub struct Visit {
     /// The language that the guest chose.
     pub language: Option<Language>,
     /// The log-in URL of the router, if its host is allowed.
     login: Option<Url>,
-    /// Where the guest wanted to go.
+    /// The page that the guest first requested.
     destination: Option<String>,
     /// The router requires a challenge, whose answer only its own page can compute.
     has_challenge: bool,
     /// The guest's device, as the router named it.
     pub device: Option<DeviceMac>,
-    /// The last error of the router; not carried on.
+    /// The last error of the router; not repeated in links.
     pub router_error: Option<String>,
 }
 
@@ -41,7 +41,7 @@ impl Visit {
         let mut visit = Self::default();
         for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
             match &*name {
-                "lang" => visit.language = language(&value),
+                "lang" => visit.language = value.parse().ok(),
                 "login" | "link-login-only" => visit.login = allowed(&value, &shop.login_hosts),
                 "dst" | "link-orig" => visit.destination = web_address(&value),
                 "chap" | "chap-id" => visit.has_challenge = !value.is_empty(),
@@ -62,47 +62,34 @@ impl Visit {
         }
     }
 
-    /// A link to one of our pages that carries the visit on.
+    /// A link to one of our pages with the parameters of this visit.
     pub fn link(&self, path: &str) -> String {
         self.link_with(path, &[])
     }
 
     /// The same with more parameters.
     pub fn link_with(&self, path: &str, more: &[(&str, &str)]) -> String {
-        let mut query = Serializer::new(String::new());
-        query.extend_pairs(more);
-        if let Some(language) = self.language {
-            query.append_pair("lang", language.tag());
-        }
-        if let Some(device) = &self.device {
-            query.append_pair("mac", device.expose());
-        }
-        if let Some(login) = &self.login {
-            query.append_pair("login", login.as_str());
-            if let Some(destination) = &self.destination {
-                query.append_pair("dst", destination);
-            }
-            if self.has_challenge {
-                query.append_pair("chap", "1");
-            }
-        }
-        let query = query.finish();
-        if query.is_empty() {
-            path.to_owned()
-        } else {
-            format!("{path}?{query}")
-        }
+        let login = self.login.as_ref();
+        let destination = login.and(self.destination.as_deref());
+        let challenge = login.filter(|_| self.has_challenge).map(|_| "1");
+        let own = [
+            ("lang", self.language.map_or("", Language::tag)),
+            ("mac", self.device.as_ref().map_or("", DeviceMac::expose)),
+            ("login", login.map_or("", Url::as_str)),
+            ("dst", destination.unwrap_or_default()),
+            ("chap", challenge.unwrap_or_default()),
+        ];
+        href(path, &[more, &own].concat())
     }
 
     /// The URL that logs in with this code; `None` if the guest did not come from an allowed router.
     ///
     /// A challenge must be answered by the router's own page, and the one that the guest came with is
-    /// stale by now. So the URL leads back to that page, with the code in the fragment, which no
-    /// browser sends.
+    /// stale by now. So the URL is that page with the code in the fragment, which no browser sends to
+    /// a server.
     pub fn connect(&self, code: &str) -> Option<String> {
         let mut login = self.login.clone()?;
-        let destination = self.destination.as_deref();
-        let destination = destination.map(|to| ("dst", to));
+        let destination = self.destination.as_deref().map(|to| ("dst", to));
         if self.has_challenge {
             let fragment = Serializer::new(String::new())
                 .append_pair("code", code)
@@ -120,13 +107,7 @@ impl Visit {
     }
 }
 
-fn language(tag: &str) -> Option<Language> {
-    [Language::Swahili, Language::English]
-        .into_iter()
-        .find(|language| language.tag() == tag)
-}
-
-/// A URL whose host, with its port if that is not the usual one, is in the list.
+/// A URL whose host, with the port if it is not the default, is in the list.
 fn allowed(text: &str, hosts: &[String]) -> Option<Url> {
     let url = Url::parse(&web_address(text)?).ok()?;
     let is_plain = url.username().is_empty() && url.password().is_none();
@@ -239,10 +220,7 @@ mod tests {
         assert_eq!(again.connect("K7QMX2PA"), visit.connect("K7QMX2PA"));
         assert_eq!(again.language, Some(Language::English));
         assert_eq!(again.device, visit.device);
-        assert!(
-            !link.contains("ip="),
-            "what no page needs is not carried on"
-        );
+        assert!(!link.contains("ip="), "what no page needs is not repeated");
     }
 
     #[test]

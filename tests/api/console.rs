@@ -1,5 +1,6 @@
 //! The writes of the console, checked in the database: batches of printed vouchers and the price
-//! list. The pages themselves are tested in a browser, in `tests/browser`.
+//! list; and the filters of its lists. The pages themselves are tested in a browser, in
+//! `tests/browser`.
 
 use malipo::domain::people::Role;
 use serde_json::json;
@@ -13,6 +14,8 @@ on_both_databases! {
     a_new_price_applies_to_new_orders_and_is_in_the_audit_log,
     a_package_is_added_once_with_its_radius_group,
     only_an_admins_form_changes_the_database,
+    an_invalid_filter_is_an_error_and_not_the_whole_list,
+    a_list_continues_on_the_next_page_with_the_same_filter,
 }
 
 /// Submits a form of the console as this operator and follows it; returns the final page.
@@ -199,4 +202,55 @@ async fn only_an_admins_form_changes_the_database(kind: Kind) {
             .await,
         0
     );
+}
+
+async fn an_invalid_filter_is_an_error_and_not_the_whole_list(kind: Kind) {
+    let app = TestApp::start(kind).await;
+    let order = app.buy().await;
+    app.deliver_word(&order, "COMPLETED").await;
+    let too_long = format!("/operator/deliveries?order_id={}", "x".repeat(201));
+
+    for (path, why) in [
+        (
+            "/operator/deliveries?outcome=unauthenticated",
+            "Cannot search: outcome is",
+        ),
+        (
+            "/operator/deliveries?order_id=a%01b",
+            "Cannot search: order_id is",
+        ),
+        (&too_long, "Cannot search: order_id is"),
+        ("/operator/deliveries?cursor=1", "Cannot search: cursor is"),
+        ("/operator/orders?status=PAID", "Cannot search: status is"),
+        ("/operator/orders?q=a%01b", "Cannot search: "),
+        ("/operator/orders?cursor=1", "Cannot search: cursor is"),
+        ("/operator/audit?operator=%00", "Operator is"),
+        ("/operator/audit?cursor=1", "Cursor is"),
+    ] {
+        let answer = app.get_as_operator(path).await;
+
+        assert_eq!(answer.status, 422, "{path}");
+        assert!(answer.text.contains(why), "{path}: {}", answer.text);
+        assert!(!answer.text.contains("<table>"), "{path}");
+        assert!(!answer.text.contains("<ul class=\"list\">"), "{path}");
+    }
+}
+
+async fn a_list_continues_on_the_next_page_with_the_same_filter(kind: Kind) {
+    let app = TestApp::start(kind).await;
+    for _ in 0..26 {
+        app.buy().await;
+    }
+
+    let first = app.get_as_operator("/operator/orders?status=PENDING").await;
+    let next = first.text.split("rel=\"next\"").next().unwrap();
+    let next = next.rsplit("href=\"").next().unwrap();
+    let next = next.split('"').next().unwrap().replace("&#38;", "&");
+    assert!(next.contains("status=PENDING"), "{next}");
+    let second = app.get_as_operator(&next).await;
+
+    let rows = |page: &Answer| page.text.matches("<li><a href=\"/operator/orders/").count();
+    assert_eq!((first.status, second.status), (200, 200));
+    assert_eq!((rows(&first), rows(&second)), (25, 1));
+    assert!(!second.text.contains("rel=\"next\""));
 }

@@ -87,7 +87,7 @@ test('a viewer sees no buttons and no unmasked data, and cannot forge a form', a
     form: { csrf, reason: 'forged' }, maxRedirects: 0,
   });
   assert.equal(forged.status(), 403);
-  assert.match(await forged.text(), /A viewer only looks/);
+  assert.match(await forged.text(), /A viewer may only read/);
   const asked = await page.goto(server.url(`/operator/orders/${order.order_id}/refund`));
   assert.equal(asked.status(), 403);
   assert.equal((await server.status(order.order_id)).payment_status, 'COMPLETED');

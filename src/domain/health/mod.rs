@@ -25,7 +25,8 @@ const RECONCILER_LATE: TimeDelta = TimeDelta::seconds(120);
 const FAILED_LATELY: TimeDelta = TimeDelta::minutes(15);
 
 /// How bad it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, strum::Display)]
+#[strum(serialize_all = "lowercase")]
 pub enum Gravity {
     /// An operator should look at it today.
     Watch,

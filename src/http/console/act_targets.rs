@@ -1,20 +1,26 @@
-//! What an act is about: found by its path, described on the confirmation page, and acted on.
+//! The target of a manual action: found by its path, described on the confirmation page, then
+//! changed.
 
 use super::acts::Act;
-use super::format::{money, until};
+use super::format::{date_time, money};
 use super::packages::price;
 use super::{Caller, Code, Facts, Problem, Section, known};
 use crate::domain::access::VoucherCode;
+use crate::domain::order::OrderId;
 use crate::domain::outbox_hold::{Queued, Waiting};
-use crate::domain::people::Language;
-use crate::http::operators::execute::{self, Fields, OrderAct, REASON_MAX, order_subject};
+use crate::http::operators::execute::{
+    Fields, OrderAct, REASON_MAX, order_subject, reconcile, reissue, release_outbox, replay,
+    resend, revoke_printed,
+};
 use crate::http::operators::orders::order_named;
 use crate::http::operators::webhooks::{journalled, order_of};
 use crate::store::{KnownVoucher, Listing};
 
-/// What an act is about, as its page describes it.
+/// The kind of a target, its id, and the last part of an action's path.
+pub type ActPath = (String, String, String);
+
+/// The target of an action, as the confirmation page describes it.
 pub struct Target {
-    pub act: Act,
     /// The part of the console that it belongs to.
     pub section: Section,
     /// The page that shows the result.
@@ -29,91 +35,85 @@ fn not_found() -> Problem {
 }
 
 impl Target {
-    /// Finds and describes what the path of an act names.
+    /// Finds the action and the target that a path names.
     ///
     /// # Errors
-    /// A 404 if it does not exist or has no such act.
-    pub async fn find(path: &(String, String, String), caller: &Caller) -> Result<Self, Problem> {
-        let (kind, id, word) = path;
-        let act = Act::read(word).ok_or_else(not_found)?;
-        match kind.as_str() {
-            kind if !act.text().kinds.contains(&kind) => Err(not_found()),
-            "orders" => order(act, id, caller).await,
-            "deliveries" => webhook(act, id, caller).await,
-            "sms" => sms(act, id, caller).await,
-            "packages" => package(act, id, caller).await,
-            "people" => operator(act, id, caller).await,
-            "printed" => printed(act, id, caller).await,
-            "outbox" if id == "held" => outbox_hold(act, caller).await,
+    /// A 404 if the target does not exist or has no such action.
+    pub async fn find(path: &ActPath, caller: &Caller) -> Result<(Act, Self), Problem> {
+        let (kind, id, segment) = path;
+        let act = Act::read(segment).filter(|act| act.text().kinds.contains(&kind.as_str()));
+        let act = act.ok_or_else(not_found)?;
+        let target = match kind.as_str() {
+            "orders" => order(id, caller).await,
+            "deliveries" => webhook(id, caller).await,
+            "sms" => sms(id, caller).await,
+            "packages" => package(id, caller).await,
+            "people" => operator(id, caller).await,
+            "printed" => printed(id, caller).await,
+            "outbox" if id == "held" => outbox_hold(caller).await,
             _ => Err(not_found()),
-        }
+        };
+        Ok((act, target?))
     }
 }
 
-/// Executes an act.
+/// Executes an action.
 ///
 /// # Errors
 /// Why it was not done.
 pub async fn perform(
-    path: &(String, String, String),
+    act: Act,
+    (kind, id, _): &ActPath,
     fields: &Fields,
     caller: &Caller,
 ) -> Result<(), Problem> {
-    let (kind, id, word) = path;
-    let act = Act::read(word).ok_or_else(not_found)?;
+    // Only the actions that need them await these look-ups.
+    let (order_id, webhook) = (order_named(id, caller), journalled(id, caller));
     match act {
         Act::Revoke if kind == "printed" => {
             let voucher = printed_voucher(id, caller).await?;
             let code = VoucherCode::from_stored(voucher.row.code);
-            execute::revoke_printed(voucher.row.id, code, fields, caller).await?;
+            let revoked = revoke_printed(voucher.row.id, code, fields, caller);
+            revoked.await.map(drop)
         }
-        Act::Release => decide(OrderAct::Release, id, fields, caller).await?,
-        Act::Refuse => decide(OrderAct::Refuse, id, fields, caller).await?,
-        Act::Refund => decide(OrderAct::Refund, id, fields, caller).await?,
-        Act::Revoke => decide(OrderAct::Revoke, id, fields, caller).await?,
-        Act::Reconcile => {
-            execute::reconcile(order_named(id, caller).await?, caller).await?;
-        }
-        Act::Reissue => {
-            execute::reissue(order_named(id, caller).await?, fields, caller).await?;
-        }
-        Act::Replay => {
-            execute::replay(&journalled(id, caller).await?, caller).await?;
-        }
-        Act::Resend => {
-            execute::resend(id, caller).await?;
-        }
+        Act::Release => decide(OrderAct::Release, order_id.await?, fields, caller).await,
+        Act::Refuse => decide(OrderAct::Refuse, order_id.await?, fields, caller).await,
+        Act::Refund => decide(OrderAct::Refund, order_id.await?, fields, caller).await,
+        Act::Revoke => decide(OrderAct::Revoke, order_id.await?, fields, caller).await,
+        Act::Reconcile => reconcile(order_id.await?, caller).await.map(drop),
+        Act::Reissue => reissue(order_id.await?, fields, caller).await.map(drop),
+        Act::Replay => replay(&webhook.await?, caller).await.map(drop),
+        Act::Resend => resend(id, caller).await.map(drop),
         Act::ChangePrice => {
             let price = price(fields)?;
-            let detail = Some(money(price.0));
-            relist(id, Listing::Price(price), "change_price", detail, caller).await?;
+            let detail = Some(money(price));
+            change_listing(id, Listing::Price(price), "change_price", detail, caller).await
         }
-        Act::Retire => relist(id, Listing::Retired, "retire_package", None, caller).await?,
-        Act::Offer => relist(id, Listing::OnSale, "offer_package", None, caller).await?,
+        Act::Retire => change_listing(id, Listing::Retired, "retire_package", None, caller).await,
+        Act::Offer => change_listing(id, Listing::OnSale, "offer_package", None, caller).await,
         Act::EndToken => {
             let detail = fields.optional("reason", REASON_MAX)?;
             let audit = caller.audit_entry("disable_operator", format!("operator {id}"), detail);
-            // A token that has ended in the meantime counts as done.
+            // If the token was disabled in the meantime, there is nothing to do.
             caller.api.store.disable_operator(id, Some(audit)).await?;
+            Ok(())
         }
-        Act::SendHeld => {
-            execute::release_outbox(Queued::Send, fields, caller).await?;
-        }
-        Act::DropHeld => {
-            execute::release_outbox(Queued::Drop, fields, caller).await?;
-        }
+        Act::SendHeld => release_outbox(Queued::Send, fields, caller).await.map(drop),
+        Act::DropHeld => release_outbox(Queued::Drop, fields, caller).await.map(drop),
     }
-    Ok(())
 }
 
-async fn decide(act: OrderAct, id: &str, fields: &Fields, caller: &Caller) -> Result<(), Problem> {
-    let order_id = order_named(id, caller).await?;
-    act.apply(order_id, order_subject(order_id), fields, caller)
-        .await
-        .map(drop)
+async fn decide(
+    act: OrderAct,
+    order_id: OrderId,
+    fields: &Fields,
+    caller: &Caller,
+) -> Result<(), Problem> {
+    let applied = act.apply(order_id, order_subject(order_id), fields, caller);
+    applied.await.map(drop)
 }
 
-async fn relist(
+async fn change_listing(
     code: &str,
     listing: Listing,
     action: &'static str,
@@ -126,41 +126,30 @@ async fn relist(
     Ok(())
 }
 
-async fn order(act: Act, id: &str, caller: &Caller) -> Result<Target, Problem> {
+async fn order(id: &str, caller: &Caller) -> Result<Target, Problem> {
     let order_id = order_named(id, caller).await?;
     let payment = caller.api.store.load(order_id).await?;
     let payment = payment.ok_or_else(not_found)?;
     let visibility = caller.visibility();
+    let phone = visibility.phone(payment.phone.international());
     let voucher = payment.voucher.as_ref();
+    let code = voucher.map(|it| visibility.code(it.code.as_str()));
     Ok(Target {
-        act,
         section: Section::Orders,
         home: format!("/operator/orders/{order_id}"),
         title: format!("Order {order_id}"),
         facts: known([
-            (
-                "Package",
-                Some(payment.terms.name(Language::English).to_owned()),
-            ),
-            ("Price", Some(money(payment.amount.0))),
-            (
-                "Phone",
-                Some(visibility.phone(payment.phone.international())),
-            ),
+            ("Package", Some(payment.terms.name_en)),
+            ("Price", Some(money(payment.amount))),
+            ("Phone", Some(phone)),
             ("Status", Some(payment.status.as_str().to_owned())),
-            (
-                "Paid",
-                payment.gateway.paid_amount.map(|paid| money(paid.0)),
-            ),
-            (
-                "Voucher",
-                voucher.map(|it| visibility.code(it.code.as_str())),
-            ),
+            ("Paid", payment.gateway.paid_amount.map(money)),
+            ("Voucher", code),
         ]),
     })
 }
 
-async fn webhook(act: Act, id: &str, caller: &Caller) -> Result<Target, Problem> {
+async fn webhook(id: &str, caller: &Caller) -> Result<Target, Problem> {
     let row = journalled(id, caller).await?;
     let home = match order_of(&row) {
         Some(order_id) => format!("/operator/orders/{order_id}"),
@@ -168,7 +157,6 @@ async fn webhook(act: Act, id: &str, caller: &Caller) -> Result<Target, Problem>
     };
     let or_dash = |text: Option<String>| text.unwrap_or_else(|| "–".to_owned());
     Ok(Target {
-        act,
         section: Section::Webhooks,
         home,
         title: format!("Webhook {}", row.id),
@@ -181,12 +169,11 @@ async fn webhook(act: Act, id: &str, caller: &Caller) -> Result<Target, Problem>
     })
 }
 
-async fn sms(act: Act, id: &str, caller: &Caller) -> Result<Target, Problem> {
+async fn sms(id: &str, caller: &Caller) -> Result<Target, Problem> {
     let id = id.parse().map_err(|_| not_found())?;
     let order_id = caller.api.store.order_of_sms(id).await?;
     let order_id = order_id.ok_or_else(not_found)?;
     Ok(Target {
-        act,
         section: Section::Orders,
         home: format!("/operator/orders/{order_id}"),
         title: format!("SMS {id}"),
@@ -194,42 +181,36 @@ async fn sms(act: Act, id: &str, caller: &Caller) -> Result<Target, Problem> {
     })
 }
 
-async fn package(act: Act, code: &str, caller: &Caller) -> Result<Target, Problem> {
+async fn package(code: &str, caller: &Caller) -> Result<Target, Problem> {
     let mut list = caller.api.store.price_list().await?.into_iter();
     let line = list.find(|line| line.package.terms.code == code);
     let line = line.ok_or_else(not_found)?;
-    let name = line.package.terms.name(Language::English).to_owned();
     let zone = caller.api.timezone;
     Ok(Target {
-        act,
         section: Section::Packages,
         home: Section::Packages.href().to_owned(),
         title: format!("Package {code}"),
         facts: known([
-            ("Package", Some(name)),
-            ("Price now", Some(money(line.package.price.0))),
-            ("Retired", line.retired_at.map(|at| until(at, zone))),
+            ("Package", Some(line.package.terms.name_en)),
+            ("Price now", Some(money(line.package.price))),
+            ("Retired", line.retired_at.map(|at| date_time(at, zone))),
         ]),
     })
 }
 
-async fn operator(act: Act, name: &str, caller: &Caller) -> Result<Target, Problem> {
+async fn operator(name: &str, caller: &Caller) -> Result<Target, Problem> {
     let mut list = caller.api.store.operators().await?.into_iter();
     let found = list.find(|it| it.operator.name == name && it.disabled_at.is_none());
     let found = found.ok_or_else(|| not_found().detail("no operator of that name has a token"))?;
-    let is_self = name == caller.operator().name;
+    let note = (name == caller.operator().name).then(|| "you will be logged out".to_owned());
     Ok(Target {
-        act,
         section: Section::Operators,
         home: Section::Operators.href().to_owned(),
         title: format!("Operator {name}"),
         facts: known([
             ("Role", Some(found.operator.role.as_str().to_owned())),
-            ("Since", Some(until(found.since, caller.api.timezone))),
-            (
-                "This is you",
-                is_self.then(|| "you will be logged out".to_owned()),
-            ),
+            ("Since", Some(date_time(found.since, caller.api.timezone))),
+            ("This is you", note),
         ]),
     })
 }
@@ -241,12 +222,13 @@ async fn printed_voucher(id: &str, caller: &Caller) -> Result<KnownVoucher, Prob
     printed.ok_or_else(not_found)
 }
 
-async fn printed(act: Act, id: &str, caller: &Caller) -> Result<Target, Problem> {
+async fn printed(id: &str, caller: &Caller) -> Result<Target, Problem> {
     let voucher = printed_voucher(id, caller).await?;
     let first = voucher.usage.first_login_at;
-    let first = first.map_or("not yet".to_owned(), |at| until(at, caller.api.timezone));
+    let first = first.map_or("not yet".to_owned(), |at| {
+        date_time(at, caller.api.timezone)
+    });
     Ok(Target {
-        act,
         section: Section::Vouchers,
         home: format!("/operator/printed/{}", voucher.row.id),
         title: format!("Printed voucher {}", voucher.row.id),
@@ -257,7 +239,7 @@ async fn printed(act: Act, id: &str, caller: &Caller) -> Result<Target, Problem>
     })
 }
 
-async fn outbox_hold(act: Act, caller: &Caller) -> Result<Target, Problem> {
+async fn outbox_hold(caller: &Caller) -> Result<Target, Problem> {
     let hold = caller.api.store.outbox_hold().await?;
     let hold = hold.ok_or_else(|| not_found().detail("nothing is held back"))?;
     let count = |waiting: Waiting| {
@@ -265,12 +247,14 @@ async fn outbox_hold(act: Act, caller: &Caller) -> Result<Target, Problem> {
         format!("{all}, of which {old} came with the backup")
     };
     Ok(Target {
-        act,
         section: Section::Messages,
         home: Section::Messages.href().to_owned(),
         title: "Held messages".to_owned(),
         facts: vec![
-            ("Backup restored", until(hold.since, caller.api.timezone)),
+            (
+                "Backup restored",
+                date_time(hold.since, caller.api.timezone),
+            ),
             ("SMS", count(hold.sms)),
             ("Disconnect-Requests", count(hold.disconnects)),
         ],

@@ -9,8 +9,8 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
 use super::acts::Act;
 use super::{Caller, format, shown};
-use crate::domain::health::{Alert, Database, Gravity, Readings, alerts};
-use crate::domain::people::Operator;
+use crate::domain::health::{Alert, Database, Readings, alerts};
+use crate::domain::people::{Operator, Visibility};
 use crate::http::Api;
 use crate::http::operators::actors::Machinery;
 use crate::store::{DependencyHealth, Overview};
@@ -31,9 +31,9 @@ pub enum Section {
     Audit,
 }
 
-/// The navigation: names, and where each part begins.
+/// The navigation: section, name, and path of its first page; in the order of the enum.
 #[rustfmt::skip] // A table is read by its columns.
-static SECTIONS: [(Section, &str, &str); 10] = [
+pub static SECTIONS: [(Section, &str, &str); 10] = [
     (Section::Live, "Live", "/operator"),
     (Section::Orders, "Orders", "/operator/orders"),
     (Section::Webhooks, "Webhooks", "/operator/deliveries"),
@@ -49,8 +49,7 @@ static SECTIONS: [(Section, &str, &str); 10] = [
 impl Section {
     /// The path of its first page.
     pub fn href(self) -> &'static str {
-        let row = SECTIONS.iter().find(|(section, _, _)| *section == self);
-        row.map_or("/operator", |(_, _, href)| *href)
+        SECTIONS[self as usize].2
     }
 }
 
@@ -62,7 +61,7 @@ pub struct PageContext {
     pub csrf: String,
     pub here: Section,
     pub banner: StatusBanner,
-    /// What was just done, if something was.
+    /// A sentence about the action that led here, if there was one.
     pub done: Option<&'static str>,
 }
 
@@ -76,7 +75,7 @@ impl PageContext {
             csrf: csrf.map_or_else(String::new, |csrf| csrf.expose().to_owned()),
             here,
             banner: StatusBanner::of(&caller.api).await,
-            // Only our own sentences: an address must not put text on a page.
+            // Only fixed sentences: a URL must not be able to put text on a page.
             done: match caller.parameter("done").as_str() {
                 "package" => Some("The package is on sale."),
                 word => Act::read(word).map(|act| act.text().done),
@@ -84,18 +83,14 @@ impl PageContext {
         }
     }
 
-    /// Whether the status banner is large, as on the live page.
-    pub fn is_live(&self) -> bool {
-        self.here == Section::Live
-    }
-
     /// Whether forms and buttons are shown.
     pub fn may_act(&self) -> bool {
         self.operator.role.may_write()
     }
 
-    pub fn sections(&self) -> &'static [(Section, &'static str, &'static str)] {
-        &SECTIONS
+    /// How much of one order this operator sees.
+    pub fn visibility(&self) -> Visibility {
+        Visibility::of(self.operator.role)
     }
 
     /// RFC 3339 in UTC, for programs.
@@ -119,8 +114,8 @@ impl PageContext {
     }
 
     /// `24 Nov 2026, 23:59`, in the shop's zone.
-    pub fn until(&self, at: &DateTime<Utc>) -> String {
-        format::until(*at, self.shop.timezone)
+    pub fn date_time(&self, at: &DateTime<Utc>) -> String {
+        format::date_time(*at, self.shop.timezone)
     }
 
     fn local(&self, at: &DateTime<Utc>, form: &str) -> String {
@@ -129,8 +124,8 @@ impl PageContext {
     }
 }
 
-/// What this server and its surroundings need an operator for, in sentences. Also rendered alone, for
-/// pages that are open.
+/// Alerts about this server and its dependencies, in sentences. Also served alone, so that open pages
+/// can refresh it.
 #[derive(Default, Template)]
 #[template(path = "console/status_banner.html")]
 pub struct StatusBanner {
@@ -141,10 +136,10 @@ pub struct StatusBanner {
 }
 
 impl StatusBanner {
-    /// From what this process counts and what only the database knows.
+    /// Reads the counters of this process and the database.
     pub async fn of(api: &Api) -> Self {
         let dependencies = api.store.dependency_health().await.ok();
-        // Not as last counted: an operator who has just decided wants to see it done.
+        // Not from the cached overview: after a release the operator must see the change at once.
         let outbox_hold = api.store.outbox_hold().await.ok().flatten();
         let overview = *api.overview.borrow();
         let failed_tasks = api.supervisor.failed().into_iter().map(|(task, span)| {
@@ -166,16 +161,9 @@ impl StatusBanner {
     }
 
     /// For style sheet and script: `well`, `watch` or `wrong`.
-    fn tone(&self) -> &'static str {
+    fn tone(&self) -> String {
         let worst = self.alerts.first();
-        worst.map_or("well", |alert| self.tone_of(alert))
-    }
-
-    fn tone_of(&self, alert: &Alert) -> &'static str {
-        match alert.gravity {
-            Gravity::Watch => "watch",
-            Gravity::Wrong => "wrong",
-        }
+        worst.map_or("well".to_owned(), |alert| alert.gravity.to_string())
     }
 }
 
@@ -184,7 +172,8 @@ pub async fn show_banner(api: web::Data<Api>) -> HttpResponse {
     shown(&StatusBanner::of(&api).await)
 }
 
-/// The readings that are in the document of the actors, in the database or in what was last counted.
+/// The readings from the actor numbers, the database and the cached overview; the caller sets the
+/// others.
 fn readings(
     now: &Machinery,
     dependencies: Option<DependencyHealth>,
@@ -273,6 +262,13 @@ mod tests {
         assert_eq!(readings.oldest_message, TimeDelta::milliseconds(6_500));
         assert_eq!(readings.uptime, TimeDelta::minutes(15));
         assert!((readings.transaction_p95_ms - 812.5).abs() < f64::EPSILON);
+    }
+
+    #[test]
+    fn each_section_has_its_row_in_the_navigation() {
+        for (at, (section, _, _)) in SECTIONS.iter().enumerate() {
+            assert_eq!(*section as usize, at);
+        }
     }
 
     #[test]

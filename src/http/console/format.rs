@@ -1,26 +1,30 @@
-//! Money and durations, as pages and their templates write them.
+//! Money, times and durations, as pages and their templates write them.
+
+use std::borrow::Borrow;
+use std::fmt::Display;
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 
-use crate::web::format::thousands;
+pub use crate::web::format::thousands;
 
 /// `2,000 TZS`.
-pub fn money(amount: i64) -> String {
+pub fn money(amount: impl Display) -> String {
     format!("{} TZS", thousands(amount))
 }
 
 /// `0.4 ms`, `12 ms`, `3.2 s`.
-pub fn millis(ms: f64) -> String {
-    match ms {
-        ..10.0 => format!("{ms:.1} ms"),
-        10.0..1_000.0 => format!("{ms:.0} ms"),
-        _ => format!("{:.1} s", ms / 1_000.0),
+pub fn millis(ms: impl Borrow<f64>) -> String {
+    match *ms.borrow() {
+        ms @ ..10.0 => format!("{ms:.1} ms"),
+        ms @ 10.0..1_000.0 => format!("{ms:.0} ms"),
+        ms => format!("{:.1} s", ms / 1_000.0),
     }
 }
 
 /// Milliseconds in a readable unit: `850 ms`, `12 s`, `5 min`, `3 h`, `2 d`.
-pub fn ago(ms: u64) -> String {
+pub fn ago(ms: impl Borrow<u64>) -> String {
+    let ms = *ms.borrow();
     match ms {
         ..1_000 => format!("{ms} ms"),
         1_000..10_000 => format!("{}.{} s", ms / 1_000, ms % 1_000 / 100),
@@ -32,44 +36,10 @@ pub fn ago(ms: u64) -> String {
 }
 
 /// `24 Nov 2026, 23:59`, in `zone`.
-pub fn until(at: DateTime<Utc>, zone: Tz) -> String {
+pub fn date_time(at: DateTime<Utc>, zone: Tz) -> String {
     at.with_timezone(&zone)
         .format("%-d %b %Y, %H:%M")
         .to_string()
-}
-
-/// The filters of the templates.
-pub mod filters {
-    use std::borrow::Borrow;
-    use std::fmt::Display;
-
-    use askama::{Result, Values, filter_fn};
-
-    use crate::web::format::thousands;
-
-    /// `2,000`.
-    #[filter_fn]
-    pub fn count<T: Display>(number: T, _: &dyn Values) -> Result<String> {
-        Ok(thousands(number))
-    }
-
-    /// `2,000 TZS`.
-    #[filter_fn]
-    pub fn money<T: Display>(amount: T, _: &dyn Values) -> Result<String> {
-        Ok(format!("{} TZS", thousands(amount)))
-    }
-
-    /// `0.4 ms`.
-    #[filter_fn]
-    pub fn millis<T: Borrow<f64>>(ms: T, _: &dyn Values) -> Result<String> {
-        Ok(super::millis(*ms.borrow()))
-    }
-
-    /// Milliseconds as `12 s` or `5 min`.
-    #[filter_fn]
-    pub fn ago<T: Borrow<u64>>(ms: T, _: &dyn Values) -> Result<String> {
-        Ok(super::ago(*ms.borrow()))
-    }
 }
 
 #[cfg(test)]
@@ -78,17 +48,26 @@ mod tests {
 
     #[test]
     fn numbers_are_written_in_readable_units() {
-        let shown = [850, 1_250, 12_900, 119_999, 120_000, 7_200_000, 400_000_000].map(ago);
+        let shown = [
+            850_u64,
+            1_250,
+            12_900,
+            119_999,
+            120_000,
+            7_200_000,
+            400_000_000,
+        ]
+        .map(ago);
         assert_eq!(
             shown,
             ["850 ms", "1.2 s", "12 s", "119 s", "2 min", "2 h", "4 d"]
         );
         assert_eq!(
-            [0.44, 12.4, 3_210.0].map(millis),
+            [0.44_f64, 12.4, 3_210.0].map(millis),
             ["0.4 ms", "12 ms", "3.2 s"]
         );
         assert_eq!(
-            [0, 999, -1_000, 1_234_567].map(money),
+            [0_i64, 999, -1_000, 1_234_567].map(money),
             ["0 TZS", "999 TZS", "-1,000 TZS", "1,234,567 TZS"]
         );
     }

@@ -2,21 +2,21 @@
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{HeaderValue, RETRY_AFTER, SET_COOKIE};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, HttpResponse, ResponseError, web};
 use askama::Template;
 
 use super::{
-    Caller, Code, Form, HOME, Page, PageContext, Problem, Section, address, answer, see, shown,
+    Caller, Code, Form, HOME, Page, PageContext, Problem, Section, href, html, redirect, shown,
 };
 use crate::http::Api;
 use crate::http::auth::{Visitor, identify};
-use crate::http::pages::or_problem;
+use crate::http::pages::{or_problem, retry_after, with_cookie};
 use crate::http::request::parameter;
 use crate::store::LoggedIn;
 use crate::web::Shop;
+use crate::web::format::capitalised;
 
 /// A problem, for an operator who is logged in.
 #[derive(Template)]
@@ -27,8 +27,8 @@ struct ErrorPage {
     sentence: String,
 }
 
-/// Admits operators; all others go to the log-in. The handler of a form gets its fields, and only if
-/// an admin sent it with the session's CSRF token. Problems become pages.
+/// Admits operators; other requests are redirected to the log-in. The handler of a form gets its
+/// fields, and only if an admin sent it with the session's CSRF token. Problems become pages.
 pub async fn operators_only(
     mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -44,11 +44,10 @@ pub async fn operators_only(
         }
     };
     request.extensions_mut().insert(visitor.clone());
-    if let Err(problem) = admit(&mut request, &visitor).await {
-        let page = error_page(request.request(), &problem).await;
-        return Ok(request.into_response(page));
-    }
-    let response = next.call(request).await?.map_into_boxed_body();
+    let response = match admit(&mut request, &visitor).await {
+        Ok(()) => next.call(request).await?.map_into_boxed_body(),
+        Err(problem) => request.error_response(problem),
+    };
     let error = response.response().error();
     let Some(problem) = error.and_then(Error::as_error::<Problem>).cloned() else {
         return Ok(response);
@@ -72,30 +71,25 @@ async fn admit(request: &mut ServiceRequest, visitor: &Visitor) -> Result<(), Pr
     // A viewer may log out.
     if request.path() != "/operator/logout" && !visitor.operator.role.may_write() {
         return Err(Problem::new(Code::Forbidden)
-            .detail("A viewer only looks. Nothing was changed: ask an admin."));
+            .detail("A viewer may only read. Nothing was changed: ask an admin."));
     }
     request.extensions_mut().insert(form);
     Ok(())
 }
 
-/// Redirects to the log-in, which leads on to the requested page.
+/// Redirects to the log-in, which then redirects to the requested page.
 fn to_login(request: &HttpRequest) -> HttpResponse {
-    let wanted = request.uri().path_and_query();
-    let wanted = wanted.map_or(HOME, |it| it.as_str());
+    let wanted = request.uri().path_and_query().map(|it| it.as_str());
     let is_page = request.method() == Method::GET && request.path() != "/operator/words";
-    let next = if is_page && wanted != HOME {
-        wanted
-    } else {
-        ""
-    };
-    see(&address("/operator/login", &[("next", next)]))
+    let next = wanted.filter(|path| is_page && *path != HOME);
+    let next = [("next", next.unwrap_or_default())];
+    redirect(&href("/operator/login", &next))
 }
 
 /// A problem as a page.
 async fn error_page(request: &HttpRequest, problem: &Problem) -> HttpResponse {
-    let caller = match Caller::extract(request).await {
-        Ok(caller) => caller,
-        Err(problem) => return problem.error_response(),
+    let Ok(caller) = Caller::extract(request).await else {
+        return problem.error_response();
     };
     let status = problem.status_code();
     let (title, sentence) = match status {
@@ -104,7 +98,7 @@ async fn error_page(request: &HttpRequest, problem: &Problem) -> HttpResponse {
         StatusCode::CONFLICT => ("No longer possible", "It has changed in the meantime."),
         StatusCode::SERVICE_UNAVAILABLE => (
             "Temporarily unavailable",
-            "The database or the server is busy. Try again in a few seconds. An act may have been done: check before you repeat it.",
+            "The database or the server is busy. Try again in a few seconds. An action may have been carried out: check before you repeat it.",
         ),
         StatusCode::UNPROCESSABLE_ENTITY | StatusCode::BAD_REQUEST => {
             ("Invalid input", "Go back and correct it.")
@@ -117,18 +111,12 @@ async fn error_page(request: &HttpRequest, problem: &Problem) -> HttpResponse {
         title,
         sentence: detail.map_or_else(|| sentence.to_owned(), sentence_of),
     };
-    answer(status, &page)
+    html(status, &page)
 }
 
 /// A detail of the API, which is a clause, as a sentence.
 fn sentence_of(detail: &str) -> String {
-    let mut letters = detail.chars();
-    let first = letters.next().map(char::to_uppercase);
-    let mut sentence: String = first.into_iter().flatten().chain(letters).collect();
-    if !sentence.ends_with('.') {
-        sentence.push('.');
-    }
-    sentence
+    format!("{}.", capitalised(detail.trim_end_matches('.')))
 }
 
 /// The form for the token.
@@ -139,21 +127,21 @@ struct LoginPage<'a> {
     /// The page after the log-in.
     next: &'a str,
     /// Why the log-in failed, or what was just done.
-    notice: Option<String>,
+    notice: Option<&'a str>,
     is_fault: bool,
 }
 
-/// The form; an operator who is logged in is led on.
+/// The form; redirects an operator who is logged in already.
 pub async fn show_login(request: HttpRequest, api: web::Data<Api>) -> HttpResponse {
     let next = parameter(&request, "next");
     if let Ok(Some(_)) = api.gate.visitor(request.headers()).await {
-        return see(inside(&next));
+        return redirect(safe_next(&next));
     }
     let is_out = parameter(&request, "done") == "logout";
     shown(&LoginPage {
         shop: &api.shop,
-        next: inside(&next),
-        notice: is_out.then(|| "You are logged out.".to_owned()),
+        next: safe_next(&next),
+        notice: is_out.then_some("You are logged out."),
         is_fault: false,
     })
 }
@@ -172,38 +160,35 @@ pub async fn log_in(
         Ok(form) => form,
         Err(problem) => return or_problem(&request, &problem),
     };
-    let next = inside(form.field("next"));
-    let refused = |status: StatusCode, why: String| {
+    let next = safe_next(form.field("next"));
+    let refused = |status: StatusCode, why: &str| {
         let page = LoginPage {
             shop: &api.shop,
             next,
             notice: Some(why),
             is_fault: true,
         };
-        answer(status, &page)
+        html(status, &page)
     };
     let Some(from) = api.clients.address(&request) else {
         return Problem::new(Code::Internal).error_response();
     };
     match api.gate.log_in(form.field("token"), from).await {
-        Ok(LoggedIn::Opened(session)) => with_cookie(see(next), &api.gate.cookie(&session)),
+        Ok(LoggedIn::Opened(session)) => with_cookie(redirect(next), &api.gate.cookie(&session)),
         Ok(LoggedIn::Wrong) => {
             let why = "This token is not valid. Is all of it there?";
-            refused(StatusCode::UNAUTHORIZED, why.to_owned())
+            refused(StatusCode::UNAUTHORIZED, why)
         }
         Ok(LoggedIn::TooSoon { retry_after_secs }) => {
             let why = format!(
                 "Too many wrong tokens: wait {retry_after_secs} s and try again. This token was not checked."
             );
-            let mut answer = refused(StatusCode::TOO_MANY_REQUESTS, why);
-            let secs = HeaderValue::from(retry_after_secs);
-            answer.headers_mut().insert(RETRY_AFTER, secs);
-            answer
+            let page = refused(StatusCode::TOO_MANY_REQUESTS, &why);
+            retry_after(page, Some(retry_after_secs))
         }
         Err(cause) => {
-            let why =
-                "The database does not answer, so nobody can log in. Try again in a few seconds.";
-            refused(Problem::from(cause).status_code(), why.to_owned())
+            let why = "The database does not answer, so no operator can log in. Try again in a few seconds.";
+            refused(Problem::from(cause).status_code(), why)
         }
     }
 }
@@ -211,26 +196,19 @@ pub async fn log_in(
 /// Ends the session.
 pub async fn log_out(request: HttpRequest, api: web::Data<Api>) -> Page {
     api.gate.log_out(request.headers()).await?;
-    let login = see("/operator/login?done=logout");
+    let login = redirect("/operator/login?done=logout");
     Ok(with_cookie(login, &api.gate.no_cookie()))
 }
 
-fn with_cookie(mut answer: HttpResponse, cookie: &str) -> HttpResponse {
-    if let Ok(cookie) = HeaderValue::from_str(cookie) {
-        answer.headers_mut().insert(SET_COOKIE, cookie);
-    }
-    answer
-}
-
 /// The requested page if it is one of the console's, else its home page.
-fn inside(next: &str) -> &str {
+fn safe_next(next: &str) -> &str {
     let is_page = next.starts_with("/operator/") || next.starts_with("/operator?");
     let is_safe = !next.starts_with("/operator/log") && !next.chars().any(char::is_control);
     if is_page && is_safe { next } else { HOME }
 }
 
-/// A log-in that another site makes a browser send (W3C, Fetch Metadata). Clients without this header
-/// are not current browsers.
+/// Whether another site made the browser send this log-in (W3C Fetch Metadata). Clients without the
+/// header are not current browsers and are allowed.
 fn is_from_elsewhere(request: &HttpRequest) -> bool {
     let site = request.headers().get("sec-fetch-site");
     site.is_some_and(|site| site != "same-origin" && site != "none")
@@ -238,12 +216,12 @@ fn is_from_elsewhere(request: &HttpRequest) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::inside;
+    use super::safe_next;
 
     #[test]
-    fn a_log_in_leads_only_to_pages_of_the_console() {
+    fn a_log_in_redirects_only_to_pages_of_the_console() {
         for page in ["/operator/orders?q=0712345678", "/operator/orders/1"] {
-            assert_eq!(inside(page), page);
+            assert_eq!(safe_next(page), page);
         }
         for other in [
             "",
@@ -254,7 +232,7 @@ mod tests {
             "/operator/login",
             "/operator/\r\nx",
         ] {
-            assert_eq!(inside(other), "/operator", "{other:?}");
+            assert_eq!(safe_next(other), "/operator", "{other:?}");
         }
     }
 }

@@ -11,18 +11,18 @@ use askama::Template;
 use serde_json::{Value, json};
 use tokio::time::{MissedTickBehavior, interval};
 
-use super::format::filters;
-use super::{Caller, HOME, PageContext, Section, see, shown};
+use super::format::{ago, thousands};
+use super::{Caller, PageContext, Section, shown};
 use crate::http::Api;
 use crate::http::operators::actors::Machinery;
 
 /// The time between two samples of the charts.
-const EACH: Duration = Duration::from_secs(3);
+const SAMPLE_INTERVAL: Duration = Duration::from_secs(3);
 
-/// A line of a chart: its name, and pointers to numbers, which are added.
+/// A line of a chart: its name, and comma-separated JSON pointers to the numbers to add up.
 type Line = (&'static str, &'static str);
 
-/// Charts: a name, the `rate` of counters or the `value` itself, a unit, and lines.
+/// Charts: name, kind (`rate` of counters per second, or `value`), unit, lines.
 #[rustfmt::skip] // A table is read by its columns.
 const CHARTS: [(&str, &str, &str, &[Line]); 6] = [
     ("Webhooks a second", "rate", "/s", &[
@@ -50,16 +50,6 @@ struct LivePage {
     history: String,
 }
 
-impl LivePage {
-    fn charts(&self) -> &'static [(&'static str, &'static str, &'static str, &'static [Line])] {
-        &CHARTS
-    }
-
-    fn oldest_sms_ms(&self) -> u64 {
-        self.now.relay.oldest_queued_secs.unsigned_abs() * 1_000
-    }
-}
-
 /// The live page.
 pub async fn show(caller: Caller) -> HttpResponse {
     let ran_at = caller.api.reconciler.last_run_at();
@@ -72,12 +62,7 @@ pub async fn show(caller: Caller) -> HttpResponse {
     })
 }
 
-/// `/operator/`, as a person types it.
-pub async fn home() -> HttpResponse {
-    see(HOME)
-}
-
-/// What the charts show: numbers, and no text from outside.
+/// The numbers that the charts show. No external text: the page embeds it unescaped.
 fn charted(now: &Machinery) -> Value {
     let actors = &now.order_actors;
     json!({
@@ -91,7 +76,7 @@ fn charted(now: &Machinery) -> Value {
 
 /// Takes a sample every few seconds, until the server stops.
 pub async fn keep_history(api: Api) {
-    let mut clock = interval(EACH);
+    let mut clock = interval(SAMPLE_INTERVAL);
     clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let draining = &api.draining;
     while draining.run_until_cancelled(clock.tick()).await.is_some() {

@@ -9,25 +9,12 @@ use crate::store::DeadLetter;
 /// Messages of each outbox on the page.
 const SHOWN: u64 = 100;
 
-/// What did not arrive of one outbox.
-struct Outbox {
-    name: &'static str,
-    count: u64,
-    /// The newest of them.
-    messages: Vec<DeadLetter>,
-}
-
 #[derive(Template)]
 #[template(path = "console/messages.html")]
 struct MessagesPage {
     context: PageContext,
-    outboxes: [Outbox; 2],
-}
-
-impl Outbox {
-    fn rest(&self) -> u64 {
-        self.count.saturating_sub(self.messages.len() as u64)
-    }
+    /// Of each outbox its name, the number of failed messages, and the newest of them.
+    outboxes: [(&'static str, u64, Vec<DeadLetter>); 2],
 }
 
 /// Failed messages by outbox.
@@ -36,23 +23,22 @@ pub async fn show(caller: Caller) -> Page {
     for message in &mut found.sms {
         hide_phone(message);
     }
-    let sms = Outbox {
-        name: "SMS to guests",
-        count: found.sms_count,
-        messages: found.sms,
-    };
-    let disconnects = Outbox {
-        name: "Disconnects to routers",
-        count: found.disconnects_count,
-        messages: found.disconnects,
-    };
+    let outboxes = [
+        ("SMS to guests", found.sms_count, found.sms),
+        (
+            "Disconnects to routers",
+            found.disconnects_count,
+            found.disconnects,
+        ),
+    ];
     Ok(shown(&MessagesPage {
         context: PageContext::of(&caller, Section::Messages).await,
-        outboxes: [sms, disconnects],
+        outboxes,
     }))
 }
 
-/// Lists mask phones for all operators; a provider's error may name one, too.
+/// Masks the phone, and its last nine digits in the provider's error: lists are masked for all
+/// operators.
 fn hide_phone(message: &mut DeadLetter) {
     let digits = message.to.get(message.to.len().saturating_sub(9)..);
     if let (Some(digits), Some(error)) = (digits, &mut message.last_error)

@@ -1,24 +1,24 @@
-//! The operator's console: pages under `/operator`, with the handlers that answer them.
+//! The operator's console: pages under `/operator`, with their handlers.
 //!
 //! A page is a struct with a template (`src/web/templates/console`). It has what the store and the
 //! API's functions return; the template formats it with the methods of `PageContext` and with
-//! `format::filters`.
+//! the functions of `format`.
 //!
 //! # Invariants
-//! - Every page but the log-in is wrapped in `gate::operators_only`, so that a form reaches its
-//!   handler only if an admin sent it with the session's CSRF token.
+//! - Every page but the log-in is wrapped in `gate::operators_only`: a form reaches its handler only
+//!   with the session's CSRF token, and, except for log-out, only from an admin.
 //! - Templates escape every text.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, LOCATION};
 use actix_web::middleware::from_fn;
 use actix_web::{HttpResponse, web};
 use askama::Template;
 
 use super::auth::Caller;
-use super::pages::Form;
+use super::operators::cursor;
+use super::pages::{Form, Page, html, redirect};
 use super::problem::{Code, Problem};
-use crate::web::{CONTENT_SECURITY_POLICY as POLICY, draw};
+use crate::web::href;
 
 mod act_targets;
 mod acts;
@@ -41,9 +41,6 @@ pub use live::keep_history;
 
 use context::{PageContext, Section};
 
-/// A page, or the problem that is shown in its place.
-type Page = Result<HttpResponse, Problem>;
-
 /// The first page of the console.
 const HOME: &str = "/operator";
 
@@ -60,7 +57,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
                 web::scope("")
                     .wrap(from_fn(gate::operators_only))
                     .route("", web::get().to(live::show))
-                    .route("/", web::get().to(live::home))
+                    .route("/", web::get().to(|| async { redirect(HOME) }))
                     .route("/logout", web::post().to(gate::log_out))
                     .route("/words", web::get().to(context::show_banner))
                     .route("/orders", web::get().to(orders::list))
@@ -90,46 +87,34 @@ async fn no_such_page() -> Page {
     Err(Problem::new(Code::NotFound))
 }
 
-/// A page as a response.
-fn answer(status: StatusCode, page: &impl Template) -> HttpResponse {
-    HttpResponse::build(status)
-        .insert_header((CONTENT_SECURITY_POLICY, POLICY))
-        .insert_header((CACHE_CONTROL, "no-store"))
-        .content_type("text/html; charset=utf-8")
-        .body(draw(page))
-}
-
 /// A page with status 200.
 fn shown(page: &impl Template) -> HttpResponse {
-    answer(StatusCode::OK, page)
+    html(StatusCode::OK, page)
 }
 
-/// Redirects to another page of ours.
-fn see(path: &str) -> HttpResponse {
-    HttpResponse::SeeOther()
-        .insert_header((LOCATION, path))
-        .insert_header((CACHE_CONTROL, "no-store"))
-        .finish()
+/// A page that says why its form or its search is invalid.
+fn refused(page: &impl Template) -> HttpResponse {
+    html(StatusCode::UNPROCESSABLE_ENTITY, page)
 }
 
-/// An address with these parameters, without the empty ones.
-fn address(path: &str, parameters: &[(&str, &str)]) -> String {
-    let filled = parameters.iter().filter(|(_, value)| !value.is_empty());
-    let query = url::form_urlencoded::Serializer::new(String::new())
-        .extend_pairs(filled)
-        .finish();
-    if query.is_empty() {
-        path.to_owned()
-    } else {
-        format!("{path}?{query}")
+/// The problem of a form with an invalid value.
+fn invalid(why: impl Into<String>) -> Problem {
+    Problem::new(Code::InvalidValue).detail(why)
+}
+
+/// Why a list cannot be searched, for its page; any other problem has a page of its own.
+fn search_fault(problem: Problem) -> Result<String, Problem> {
+    match &problem.detail {
+        Some(why) if problem.code == Code::InvalidQuery => Ok(format!("Cannot search: {why}.")),
+        _ => Err(problem),
     }
 }
 
-/// The address of the next page of a list, which begins below the row `before`.
+/// The URL of the next page of a list, which begins below the row `before`.
 fn next_page(section: Section, filters: &[(&str, &str)], before: Option<i64>) -> Option<String> {
-    let before = before?.to_string();
-    let parameters = [filters, &[("before", before.as_str())]].concat();
-    Some(address(section.href(), &parameters))
+    let cursor = cursor(before?);
+    let parameters = [filters, &[("cursor", cursor.as_str())]].concat();
+    Some(href(section.href(), &parameters))
 }
 
 /// The facts that have a value.

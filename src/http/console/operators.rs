@@ -1,16 +1,19 @@
 //! Operators with their tokens, and the audit log of what they did.
 
-use actix_web::http::StatusCode;
 use actix_web::web;
 use askama::Template;
 
-use super::{Caller, Form, Page, PageContext, Problem, Section, answer, next_page, shown};
+use super::{Caller, Code, Form, Page, PageContext, Problem, Section, next_page, refused, shown};
 use crate::domain::order::OrderId;
 use crate::domain::people::{NotARole, Operator, Visibility, read_name};
+use crate::http::operators::cursor_of;
 use crate::store::{AuditLine, KnownOperator};
 
 /// Lines of the audit log a page.
 const PAGE: u64 = 100;
+
+/// A name and its new token, shown once.
+type Fresh = Option<(String, String)>;
 
 /// All operators that have or had a token.
 #[derive(Template)]
@@ -18,8 +21,7 @@ const PAGE: u64 = 100;
 struct OperatorsPage {
     context: PageContext,
     operators: Vec<KnownOperator>,
-    /// A name and its new token, shown once.
-    fresh: Option<(String, String)>,
+    fresh: Fresh,
     fault: Option<String>,
 }
 
@@ -33,12 +35,12 @@ struct AuditPage {
 }
 
 impl OperatorsPage {
-    async fn of(caller: &Caller) -> Result<Self, Problem> {
+    async fn of(caller: &Caller, fresh: Fresh, fault: Option<String>) -> Result<Self, Problem> {
         Ok(Self {
             operators: caller.api.store.operators().await?,
             context: PageContext::of(caller, Section::Operators).await,
-            fresh: None,
-            fault: None,
+            fresh,
+            fault,
         })
     }
 
@@ -50,7 +52,7 @@ impl OperatorsPage {
 
 /// All operators that have or had a token.
 pub async fn show(caller: Caller) -> Page {
-    Ok(shown(&OperatorsPage::of(&caller).await?))
+    Ok(shown(&OperatorsPage::of(&caller, None, None).await?))
 }
 
 /// Adds an operator. Only this answer shows the token.
@@ -62,20 +64,15 @@ pub async fn add(form: web::ReqData<Form>, caller: Caller) -> Page {
             let audit = caller.audit_entry("add_operator", format!("operator {name}"), Some(role));
             let added = caller.api.store.add_operator(operator, Some(audit)).await?;
             if let Some(token) = added {
-                return Ok(shown(&OperatorsPage {
-                    fresh: Some((name, token.expose().to_owned())),
-                    ..OperatorsPage::of(&caller).await?
-                }));
+                let fresh = Some((name, token.expose().to_owned()));
+                return Ok(shown(&OperatorsPage::of(&caller, fresh, None).await?));
             }
             format!("{name} has a token already. End it first; then a new one can be made.")
         }
         Err(why) => format!("No token: {why}."),
     };
-    let page = OperatorsPage {
-        fault: Some(fault),
-        ..OperatorsPage::of(&caller).await?
-    };
-    Ok(answer(StatusCode::UNPROCESSABLE_ENTITY, &page))
+    let page = OperatorsPage::of(&caller, None, Some(fault)).await?;
+    Ok(refused(&page))
 }
 
 fn new_operator(form: &Form) -> Result<Operator, String> {
@@ -88,12 +85,15 @@ fn new_operator(form: &Form) -> Result<Operator, String> {
 /// The audit log of one operator or of all.
 pub async fn audit(caller: Caller) -> Page {
     let operator = caller.parameter("operator");
-    let before = caller.parameter("before").parse().ok();
-    // PostgreSQL refuses NUL in a text, and no name has one.
-    let wanted = Some(operator.replace('\0', "")).filter(|name| !name.is_empty());
+    let before = cursor_of(&Some(caller.parameter("cursor")))?;
+    // PostgreSQL refuses NUL in a text.
+    if operator.contains(char::is_control) {
+        return Err(Problem::new(Code::InvalidQuery).detail("operator is the name of an operator"));
+    }
+    let wanted = Some(operator.clone()).filter(|name| !name.is_empty());
     let mut page = caller.api.store.audit_log(wanted, before, PAGE).await?;
     if caller.visibility() == Visibility::Masked {
-        // What an admin has typed may name a guest.
+        // The detail is free text, which may contain the name of a guest.
         for detail in page.items.iter_mut().filter_map(|row| row.detail.as_mut()) {
             *detail = "only for admins".to_owned();
         }

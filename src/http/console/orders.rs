@@ -1,23 +1,20 @@
 //! Orders: the search, and one order with its timeline and what can be done by hand.
 
-use actix_web::http::StatusCode;
 use actix_web::web;
 use askama::Template;
 
 use super::acts::Act;
-use super::format::{ago, filters, money};
+use super::format::{ago, money, thousands};
 use super::{
-    Caller, Code, Facts, Page, PageContext, Section, address, answer, known, next_page, see, shown,
+    Caller, Code, Facts, Page, PageContext, Section, href, known, next_page, redirect, refused,
+    search_fault, shown,
 };
-use crate::actors::registry::stats::ActorView;
 use crate::domain::access::VoucherCode;
 use crate::domain::history::{Line, OrderHistory};
-use crate::domain::order::{Outcome, Payment, Status};
+use crate::domain::order::{Payment, Status};
 use crate::domain::people::{Personal, Visibility};
-use crate::domain::search;
-use crate::http::operators::orders::{history_of, order_named};
-use crate::store::OrderSearch;
-use crate::web::format::thousands;
+use crate::http::operators::actors::ActorRow;
+use crate::http::operators::orders::{OrdersQuery, history_of, order_named, search_of};
 
 /// Orders a page.
 const PAGE: u64 = 25;
@@ -32,19 +29,18 @@ struct OrdersPage {
     found: Vec<Payment>,
     /// The next page.
     next: Option<String>,
-    /// Why there was no search.
+    /// Why the search is invalid.
     fault: Option<String>,
 }
 
 impl OrdersPage {
-    /// An order's page: by its `ref`, or for an admin by its id if two orders of the list have the
-    /// same `ref`.
+    /// The link to an order: by its `ref`, or for an admin by its id if two orders of the list have
+    /// the same `ref`.
     fn href(&self, payment: &Payment) -> String {
         let order_ref = payment.order_id.order_ref();
         let refs = self.found.iter().map(|it| it.order_id.order_ref());
         let is_only = refs.filter(|it| *it == order_ref).count() == 1;
-        let visibility = Visibility::of(self.context.operator.role);
-        let order_id = visibility.order_id(payment.order_id);
+        let order_id = self.context.visibility().order_id(payment.order_id);
         let name = order_id.filter(|_| !is_only);
         let name = name.unwrap_or_else(|| order_ref.to_string());
         format!("/operator/orders/{name}")
@@ -68,7 +64,7 @@ struct OrderPage {
     payment: Payment,
     facts: Facts,
     /// Its actor, if it has one now.
-    actor: Option<String>,
+    actor: Option<ActorRow>,
     lines: Vec<Line>,
     acts: Vec<Act>,
 }
@@ -80,7 +76,7 @@ impl OrderPage {
         *n == 0 || day(*n) != day(n - 1)
     }
 
-    /// Since the line before, in milliseconds as long as they are readable.
+    /// The time since the line before: in milliseconds below a minute.
     fn after(&self, line: &Line) -> String {
         match line.after_ms {
             None => String::new(),
@@ -89,7 +85,7 @@ impl OrderPage {
         }
     }
 
-    /// The act about a line, and its page. Of several lines about one SMS, only the newest has it.
+    /// The action about a line, and its page. Of several lines about one SMS, only the newest has it.
     fn act_about(&self, n: &usize) -> Option<(Act, String)> {
         let line = &self.lines[*n];
         let id = line.id.filter(|_| self.context.may_act())?;
@@ -101,47 +97,39 @@ impl OrderPage {
             }
             _ => return None,
         };
-        Some((act, format!("/operator/{kind}/{id}/{}", act.text().word)))
+        Some((act, format!("/operator/{kind}/{id}/{}", act.text().segment)))
     }
 }
 
-/// Orders found, newest first. A search that finds one order leads to its page.
-pub async fn list(caller: Caller) -> Page {
-    let before = caller.parameter("before").parse::<i64>().ok();
+/// Orders found, newest first. A search that finds a single order redirects to its page.
+pub async fn list(query: web::Query<OrdersQuery>, caller: Caller) -> Page {
     let mut page = OrdersPage {
         context: PageContext::of(&caller, Section::Orders).await,
         q: caller.parameter("q"),
-        status: Status::read(&caller.parameter("status")),
+        status: Status::read(&caller.parameter("status").to_ascii_uppercase()),
         found: Vec::new(),
         next: None,
         fault: None,
     };
-    let keys = match page.q.as_str() {
-        "" => Vec::new(),
-        typed => match search::read(typed, caller.operator().role) {
-            Ok(keys) => keys,
-            Err(why) => {
-                page.fault = Some(format!("Cannot search: {why}."));
-                return Ok(answer(StatusCode::UNPROCESSABLE_ENTITY, &page));
-            }
-        },
+    let mut search = match search_of(&query, caller.operator().role) {
+        Ok(search) => search,
+        Err(problem) => {
+            page.fault = Some(search_fault(problem)?);
+            return Ok(refused(&page));
+        }
     };
-    let search = OrderSearch {
-        keys,
-        status: page.status,
-        before,
-        limit: PAGE,
-    };
+    search.limit = PAGE;
+    let is_first_page = search.before.is_none();
     let found = caller.api.store.find_orders(search).await?;
     page.found = found.items;
     if let (true, Some(code)) = (page.found.is_empty(), VoucherCode::typed(&page.q))
         && let Some(printed) = caller.api.store.voucher(code).await?
         && printed.order_id.is_none()
     {
-        return Ok(see(&format!("/operator/printed/{}", printed.id)));
+        return Ok(redirect(&format!("/operator/printed/{}", printed.id)));
     }
-    if let ([only], false, None) = (page.found.as_slice(), page.q.is_empty(), before) {
-        return Ok(see(&page.href(only)));
+    if let ([only], false, true) = (page.found.as_slice(), page.q.is_empty(), is_first_page) {
+        return Ok(redirect(&page.href(only)));
     }
     let filters = [
         ("q", page.q.as_str()),
@@ -156,8 +144,8 @@ pub async fn show(name: web::Path<String>, caller: Caller) -> Page {
     let order_id = match order_named(&name, &caller).await {
         Ok(order_id) => order_id,
         Err(problem) if problem.code == Code::AmbiguousRef => {
-            let candidates = address(Section::Orders.href(), &[("q", &name)]);
-            return Ok(see(&candidates));
+            let candidates = href(Section::Orders.href(), &[("q", &name)]);
+            return Ok(redirect(&candidates));
         }
         Err(problem) => return Err(problem),
     };
@@ -166,8 +154,8 @@ pub async fn show(name: web::Path<String>, caller: Caller) -> Page {
     let actor = caller.api.orders.view(order_id);
     Ok(shown(&OrderPage {
         acts: acts(&history.payment, &context),
-        facts: facts(&history, caller.visibility(), &context),
-        actor: actor.map(|view| summary(&view)),
+        facts: facts(&history, &context),
+        actor: actor.map(|view| ActorRow::of(order_id, &view)),
         lines,
         payment: history.payment,
         context,
@@ -194,18 +182,19 @@ fn acts(payment: &Payment, context: &PageContext) -> Vec<Act> {
     [by_status, &[Act::Reconcile]].concat()
 }
 
-fn facts(history: &OrderHistory, visibility: Visibility, context: &PageContext) -> Facts {
+fn facts(history: &OrderHistory, context: &PageContext) -> Facts {
+    let visibility = context.visibility();
     let payment = &history.payment;
     let gateway = &payment.gateway;
     let voucher = payment.voucher.as_ref();
-    let when = |at| context.until(&at);
+    let when = |at| context.date_time(&at);
     #[rustfmt::skip] // A table is read by its columns.
     let facts = [
         ("Order", visibility.order_id(payment.order_id)),
         ("Phone", Some(visibility.phone(payment.phone.international()))),
         ("Name", payment.customer_name.as_ref().map(|name| visibility.name(name.expose()))),
-        ("Price", Some(money(payment.amount.0))),
-        ("Paid", gateway.paid_amount.map(|amount| money(amount.0))),
+        ("Price", Some(money(payment.amount))),
+        ("Paid", gateway.paid_amount.map(money)),
         ("Paid by", gateway.payer_msisdn.as_ref().map(|payer| visibility.phone(payer.expose()))),
         ("Channel", gateway.channel.clone()),
         ("Reference", gateway.reference.clone()),
@@ -223,20 +212,6 @@ fn facts(history: &OrderHistory, visibility: Visibility, context: &PageContext) 
         ("Next status check", payment.due_at.map(when)),
     ];
     known(facts)
-}
-
-/// The numbers of the order's actor.
-fn summary(view: &ActorView) -> String {
-    let idle = u64::try_from(view.idle.as_millis()).unwrap_or(u64::MAX);
-    let (waiting, handled) = (view.mailbox_depth, view.handled);
-    let mut summary = format!("{waiting} waiting, {handled} handled, idle {}", ago(idle));
-    if let Some(outcome) = view.last_outcome {
-        summary += &format!(", last {}", Outcome::as_str(outcome));
-    }
-    if let Some(error) = &view.last_error {
-        summary += &format!(", error: {error}");
-    }
-    summary
 }
 
 /// The colour of a status.

@@ -1,11 +1,10 @@
 //! The price list, and the form for a new package.
 
-use actix_web::http::StatusCode;
 use actix_web::web;
 use askama::Template;
 
-use super::format::{filters, money};
-use super::{Caller, Code, Form, Page, PageContext, Problem, Section, answer, see, shown};
+use super::format::money;
+use super::{Caller, Form, Page, PageContext, Problem, Section, invalid, redirect, refused, shown};
 use crate::domain::catalog::{Terms, Tzs, Validity};
 use crate::domain::people::Language;
 use crate::http::operators::execute::Fields;
@@ -33,37 +32,31 @@ struct PackagesPage {
 }
 
 impl PackagesPage {
-    async fn of(caller: &Caller) -> Result<Self, Problem> {
+    async fn of(caller: &Caller, form: Form, fault: Option<String>) -> Result<Self, Problem> {
         Ok(Self {
             context: PageContext::of(caller, Section::Packages).await,
             lines: caller.api.store.price_list().await?,
-            form: Form::default(),
-            fault: None,
+            form,
+            fault,
         })
     }
 
     fn gives(&self, terms: &Terms) -> String {
         text(Language::English).terms(terms)
     }
-
-    fn begins(&self, terms: &Terms) -> &'static str {
-        match terms.validity {
-            Validity::Purchase => "from the sale",
-            Validity::FirstLogin => "from the first log-in",
-        }
-    }
 }
 
 /// The whole list.
 pub async fn show(caller: Caller) -> Page {
-    Ok(shown(&PackagesPage::of(&caller).await?))
+    let page = PackagesPage::of(&caller, Form::default(), None).await?;
+    Ok(shown(&page))
 }
 
 /// Adds a package.
 pub async fn add(form: web::ReqData<Form>, caller: Caller) -> Page {
     let fault = match read(&form) {
         Ok((terms, price)) => {
-            let (subject, detail) = (format!("package {}", terms.code), money(price.0));
+            let (subject, detail) = (format!("package {}", terms.code), money(price));
             let audit = caller.audit_entry("add_package", subject, Some(detail));
             let group = group_replies(&terms);
             let package = NewPackage {
@@ -72,34 +65,29 @@ pub async fn add(form: web::ReqData<Form>, caller: Caller) -> Page {
                 group,
             };
             if caller.api.store.add_package(package, audit).await? {
-                return Ok(see("/operator/packages?done=package"));
+                return Ok(redirect("/operator/packages?done=package"));
             }
             "There is a package of that code already.".to_owned()
         }
         Err(problem) => format!("Not added: {}.", problem.detail.unwrap_or_default()),
     };
-    let page = PackagesPage {
-        form: form.into_inner(),
-        fault: Some(fault),
-        ..PackagesPage::of(&caller).await?
-    };
-    Ok(answer(StatusCode::UNPROCESSABLE_ENTITY, &page))
+    let page = PackagesPage::of(&caller, form.into_inner(), Some(fault)).await?;
+    Ok(refused(&page))
 }
 
 fn read(form: &Form) -> Result<(Terms, Tzs), Problem> {
     let fields = Fields::of_form(form);
-    let fault = |what: &str| Problem::new(Code::InvalidValue).detail(what);
     let number = |name: &str, min: i32, max: i32| {
         let number = fields.required(name, 12)?.parse().ok();
         number
             .filter(|number| (min..=max).contains(number))
-            .ok_or_else(|| fault(&format!("{name} must be a number from {min} to {max}")))
+            .ok_or_else(|| invalid(format!("{name} must be a number from {min} to {max}")))
     };
     let code = fields.required("code", CODE_MAX)?;
     let begins_well = code.starts_with(|c: char| c.is_ascii_lowercase());
     let is_word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     if !begins_well || !code.chars().all(is_word) {
-        return Err(fault(
+        return Err(invalid(
             "code begins with a small letter and has small letters, digits and dashes",
         ));
     }
@@ -109,7 +97,7 @@ fn read(form: &Form) -> Result<(Terms, Tzs), Problem> {
         name_en: fields.required("name_en", NAME_MAX)?,
         duration_minutes: number("minutes", 1, 1_051_200)?,
         validity: Validity::read(&fields.required("validity", 20)?)
-            .ok_or_else(|| fault("time begins at the sale or at the first log-in"))?,
+            .ok_or_else(|| invalid("time begins at the sale or at the first log-in"))?,
         data_limit_mb: match fields.optional("data", 12)? {
             None => None,
             Some(_) => Some(number("data", 1, 10_000_000)?),
@@ -125,9 +113,6 @@ fn read(form: &Form) -> Result<(Terms, Tzs), Problem> {
 pub fn price(fields: &Fields) -> Result<Tzs, Problem> {
     let price = Tzs::read_whole(&fields.required("price", 12)?);
     let price = price.filter(|price| (0..=PRICE_MAX).contains(&price.0));
-    price.ok_or_else(|| {
-        let max = money(PRICE_MAX);
-        Problem::new(Code::InvalidValue)
-            .detail(format!("price must be whole shillings, up to {max}"))
-    })
+    let max = money(PRICE_MAX);
+    price.ok_or_else(|| invalid(format!("price must be whole shillings, up to {max}")))
 }

@@ -3,7 +3,7 @@
 use askama::Template;
 use chrono::{DateTime, Days, NaiveDate, Utc};
 
-use super::format::filters;
+use super::format::{money, thousands};
 use super::webhooks::sender_named;
 use super::{Caller, Page, PageContext, Section, shown};
 use crate::domain::people::Visibility;
@@ -61,15 +61,15 @@ impl List {
         name: &'static str,
         meaning: &'static str,
         is_trouble: bool,
-        listed: Listed<T>,
-        line: impl Fn(T) -> Line,
+        listed: &Listed<T>,
+        line: impl Fn(&T) -> Line,
     ) -> Self {
         Self {
             name,
             meaning,
             is_trouble,
             total: listed.total,
-            lines: listed.lines.into_iter().take(LINES).map(line).collect(),
+            lines: listed.lines.iter().take(LINES).map(line).collect(),
         }
     }
 
@@ -93,30 +93,28 @@ pub async fn show(caller: Caller) -> Page {
         "" => today,
         date => day_of(Some(date), &caller)?,
     };
-    let mut report = caller.api.store.daily_report(day).await?;
+    let report = caller.api.store.daily_report(day).await?;
     let after = day.date.checked_add_days(Days::new(1));
-    let sales = std::mem::take(&mut report.sales);
-    let cash = std::mem::take(&mut report.cash_sales);
     Ok(shown(&ReportPage {
         context: PageContext::of(&caller, Section::Report).await,
         date: day.date,
         before: day.date.checked_sub_days(Days::new(1)),
         after: after.filter(|date| *date <= today.date),
-        sold: Total::sold(&sales),
-        cash: Total::sold(&cash),
+        sold: Total::sold(&report.sales),
+        cash: Total::sold(&report.cash_sales),
+        lists: lists(&report, caller.visibility()),
         ways: [
-            ("Sold with mobile money", "", sales),
+            ("Sold with mobile money", "", report.sales),
             (
                 "Printed vouchers first used",
                 "A printed voucher counts on the day of its first log-in, at the price on the card. Only the till knows when it was paid, and how much.",
-                cash,
+                report.cash_sales,
             ),
         ],
-        lists: lists(report, caller.visibility()),
     }))
 }
 
-fn of_order(order: OrderLine) -> Line {
+fn of_order(order: &OrderLine) -> Line {
     let order_ref = order.order_id.order_ref();
     Line {
         at: order.at,
@@ -124,36 +122,36 @@ fn of_order(order: OrderLine) -> Line {
         name: order_ref.to_string(),
         status: order.status.as_str().to_owned(),
         amount: Some(order.paid_amount.unwrap_or(order.amount)),
-        note: order.note,
+        note: order.note.clone(),
     }
 }
 
-fn of_orphan(orphan: Orphan, visibility: Visibility) -> Line {
+fn of_orphan(orphan: &Orphan, visibility: Visibility) -> Line {
     Line {
         at: orphan.received_at,
         href: format!("/operator/deliveries/{}", orphan.id),
         name: sender_named(orphan.order_id.as_deref(), visibility),
-        status: orphan.word.unwrap_or_default(),
+        status: orphan.word.clone().unwrap_or_default(),
         amount: orphan.amount,
-        note: orphan.reference,
+        note: orphan.reference.clone(),
     }
 }
 
 #[rustfmt::skip] // A table is read by its columns.
-fn lists(report: DailyReport, visibility: Visibility) -> Vec<List> {
+fn lists(report: &DailyReport, visibility: Visibility) -> Vec<List> {
     let orders = |name, meaning, is_trouble, listed| List::of(name, meaning, is_trouble, listed, of_order);
     vec![
-        orders("Paid, not fulfilled", "Reported as paid, and there is no voucher. Decide the held orders, and ask ZenoPay about the others.", true, report.paid_not_fulfilled),
-        orders("Fulfilled, not confirmed", "Sold, and ZenoPay's order-status has not confirmed the payment yet. It is checked automatically.", false, report.fulfilled_not_confirmed),
-        orders("Second charges", "Paid again under another reference. Pay the guest back.", true, report.second_charges),
-        orders("Two orders for one purchase", "The guest bought again before the first payment was known, and paid both. Pay one of them back.", true, report.paid_twice),
-        List::of("Orphans", "Proven deliveries about no order of ours: the payments belong to another system.", true, report.orphans, |orphan| of_orphan(orphan, visibility)),
-        orders("Disagreements", "What ZenoPay reported does not match the sale.", true, report.disagreements),
-        orders("Refused by FreeRADIUS", "Sold, and FreeRADIUS refused the voucher when malipo tried it. The order's timeline shows whether it accepts it by now.", true, report.refused_vouchers),
-        orders("Paid too little", "Sold for less than the price: an operator released it, or ZenoPay named the amount after the sale. The sum is the difference to the price.", true, report.underpaid),
-        orders("Paid too much", "The sum is the difference to the price.", false, report.overpaid),
+        orders("Paid, not fulfilled", "Reported as paid, and there is no voucher. Decide the held orders, and ask ZenoPay about the others.", true, &report.paid_not_fulfilled),
+        orders("Fulfilled, not confirmed", "Sold, and ZenoPay's order-status has not confirmed the payment yet. It is checked automatically.", false, &report.fulfilled_not_confirmed),
+        orders("Second charges", "Paid again under another reference. Pay the guest back.", true, &report.second_charges),
+        orders("Two orders for one purchase", "The guest bought again before the first payment was known, and paid both. Pay one of them back.", true, &report.paid_twice),
+        List::of("Orphans", "Proven deliveries about no order of ours: the payments belong to another system.", true, &report.orphans, |orphan| of_orphan(orphan, visibility)),
+        orders("Disagreements", "What ZenoPay reported does not match the sale.", true, &report.disagreements),
+        orders("Refused by FreeRADIUS", "Sold, and FreeRADIUS refused the voucher when malipo tried it. The order's timeline shows whether it accepts it by now.", true, &report.refused_vouchers),
+        orders("Paid too little", "Sold for less than the price: an operator released it, or ZenoPay named the amount after the sale. The sum is the difference to the price.", true, &report.underpaid),
+        orders("Paid too much", "The sum is the difference to the price.", false, &report.overpaid),
         // Counted already as paid and not fulfilled.
-        orders("Held", "Paid, and an operator has not decided yet. Also listed above.", false, report.held),
-        orders("Refunds", "Recorded as paid back.", false, report.refunds),
+        orders("Held", "Paid, and an operator has not decided yet. Also listed above.", false, &report.held),
+        orders("Refunds", "Recorded as paid back.", false, &report.refunds),
     ]
 }

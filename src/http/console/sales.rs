@@ -1,14 +1,15 @@
 //! Sales by day and package, with a chart that needs no script.
 
+use std::collections::BTreeSet;
+
 use askama::Template;
 use chrono::Days;
 
-use super::format::{filters, money};
+use super::format::{money, thousands};
 use super::{Caller, Page, PageContext, Section, shown};
 use crate::domain::shop_day::ShopDay;
 use crate::http::operators::reports::day_of;
 use crate::store::{DaySales, PackageSales, Total};
-use crate::web::format::thousands;
 
 /// Days on the page.
 const DAYS: u64 = 30;
@@ -16,22 +17,17 @@ const DAYS: u64 = 30;
 const HEIGHT: i64 = 160;
 /// Width of a day.
 const WIDTH: i64 = 20;
-/// Packages with a colour of their own; the others share the last.
+/// Colours for packages; all after the fifth share the last.
 const TONES: usize = 6;
 /// The colour of cash sales.
 const CASH: &str = "cash";
 
 /// A part of a day's bar.
-struct Block {
-    tone: String,
+struct Block<'a> {
+    tone: &'a str,
+    x: i64,
     y: i64,
     height: i64,
-}
-
-/// A day's bar.
-struct Bar {
-    x: i64,
-    blocks: Vec<Block>,
 }
 
 /// The last days, newest first.
@@ -40,7 +36,12 @@ struct Bar {
 struct SalesPage {
     context: PageContext,
     days: Vec<DaySales>,
-    packages: Vec<String>,
+    /// Sold by phone.
+    sold: Total,
+    /// Printed vouchers that were first used; the page does not mention them if there are none.
+    cash: Total,
+    /// Each package and its colour.
+    packages: Vec<(String, String)>,
 }
 
 /// The last days.
@@ -59,27 +60,31 @@ fn sold<'a>(day: &'a DaySales, package: &str) -> Option<&'a PackageSales> {
     sales.find(|sold| sold.package_code == package)
 }
 
-fn or_dash(number: i64, shown: impl Fn(i64) -> String) -> String {
+fn or_dash(number: i64, format: impl Fn(i64) -> String) -> String {
     match number {
         0 => "–".to_owned(),
-        number => shown(number),
+        number => format(number),
     }
 }
 
 impl SalesPage {
     fn new(context: PageContext, days: Vec<DaySales>) -> Self {
-        let sales = days.iter().flat_map(|day| &day.by_phone);
-        let mut packages: Vec<_> = sales.map(|sold| sold.package_code.clone()).collect();
-        packages.sort();
-        packages.dedup();
+        let by_phone = || days.iter().flat_map(|day| &day.by_phone);
+        let packages: BTreeSet<_> = by_phone().map(|sold| &sold.package_code).collect();
+        let tone = |at: usize| format!("t{}", at.min(TONES - 1) + 1);
+        let packages = packages.into_iter().enumerate();
         Self {
             context,
+            sold: Total::sold(by_phone()),
+            cash: Total::sold(days.iter().flat_map(|day| &day.for_cash)),
+            packages: packages
+                .map(|(at, package)| (tone(at), package.clone()))
+                .collect(),
             days,
-            packages,
         }
     }
 
-    fn times(&self, day: &DaySales, package: &str) -> String {
+    fn sold_count(&self, day: &DaySales, package: &str) -> String {
         sold(day, package).map_or("–".to_owned(), |sold| thousands(sold.count))
     }
 
@@ -91,31 +96,10 @@ impl SalesPage {
         or_dash(Total::sold(sales).count, thousands)
     }
 
-    /// Each package and its colour.
-    fn tones(&self) -> impl Iterator<Item = (String, &str)> {
-        let tone = |at: usize| format!("t{}", at.min(TONES - 1) + 1);
-        (self.packages.iter().enumerate()).map(move |(at, package)| (tone(at), package.as_str()))
-    }
-
-    /// The meaning of each colour.
-    fn keys(&self) -> Vec<(String, &str)> {
-        let cash = (CASH.to_owned(), "printed, for cash");
-        self.tones()
-            .chain(self.has_cash().then_some(cash))
-            .collect()
-    }
-
-    /// Whether any printed voucher was used; otherwise the page does not mention them.
-    fn has_cash(&self) -> bool {
-        self.days.iter().any(|day| !day.for_cash.is_empty())
-    }
-
     /// The sales of the best day, by phone and for cash.
     fn best(&self) -> i64 {
-        let days = self.days.iter();
-        days.map(|day| Total::sold(&day.by_phone).amount + Total::sold(&day.for_cash).amount)
-            .max()
-            .unwrap_or(0)
+        let sales = |day: &DaySales| Total::sold(day.by_phone.iter().chain(&day.for_cash)).amount;
+        self.days.iter().map(sales).max().unwrap_or(0)
     }
 
     fn view_box(&self) -> String {
@@ -124,47 +108,35 @@ impl SalesPage {
     }
 
     /// Oldest day first.
-    fn bars(&self) -> Vec<Bar> {
-        let days = self.days.iter().rev();
-        days.zip(0..)
-            .map(|(day, at)| self.bar(day, at * WIDTH))
+    fn blocks(&self) -> Vec<Block<'_>> {
+        let days = self.days.iter().rev().zip(0..);
+        days.flat_map(|(day, at)| self.bar(day, at * WIDTH))
             .collect()
     }
 
-    fn bar(&self, day: &DaySales, x: i64) -> Bar {
+    fn bar(&self, day: &DaySales, x: i64) -> Vec<Block<'_>> {
         let best = self.best().max(1);
-        let by_phone = self
-            .tones()
-            .map(|(tone, package)| (tone, sold(day, package).map_or(0, |sold| sold.amount)));
-        let for_cash = (CASH.to_owned(), Total::sold(&day.for_cash).amount);
+        let amount = |package| sold(day, package).map_or(0, |sold| sold.amount);
+        let packages = self.packages.iter();
+        let by_phone = packages.map(|(tone, package)| (tone.as_str(), amount(package)));
+        let for_cash = (CASH, Total::sold(&day.for_cash).amount);
         let mut below = 0;
         let mut blocks = Vec::new();
         for (tone, amount) in by_phone.chain([for_cash]) {
-            // Both edges are rounded in the same way, so that there is no gap.
+            // Round both edges in the same way, so that blocks have no gap between them.
             let foot = below * HEIGHT / best;
             below += amount;
             let head = below * HEIGHT / best;
             if head > foot {
                 blocks.push(Block {
                     tone,
+                    x,
                     y: HEIGHT - head,
                     height: head - foot,
                 });
             }
         }
-        Bar { x, blocks }
-    }
-
-    /// All sales by phone.
-    fn all(&self) -> Total {
-        let sales = self.days.iter().flat_map(|day| day.by_phone.clone());
-        Total::sold(&sales.collect::<Vec<_>>())
-    }
-
-    /// All printed vouchers that were first used.
-    fn all_cash(&self) -> Total {
-        let sales = self.days.iter().flat_map(|day| day.for_cash.clone());
-        Total::sold(&sales.collect::<Vec<_>>())
+        blocks
     }
 }
 
@@ -205,22 +177,23 @@ mod tests {
             ],
         );
 
-        let bars = page.bars();
-
-        assert_eq!(
-            bars.iter().map(|bar| bar.x).collect::<Vec<_>>(),
-            [0, 20, 40]
-        );
-        let best: Vec<_> = bars[2]
-            .blocks
-            .iter()
-            .map(|it| (it.tone.as_str(), it.y, it.height))
+        // Oldest day first: nothing, one package, two packages and cash.
+        let blocks = page.blocks();
+        let blocks: Vec<_> = (blocks.iter())
+            .map(|it| (it.x, it.tone, it.y, it.height))
             .collect();
-        assert_eq!(best, [("t1", 100, 60), ("t2", 40, 60), ("cash", 0, 40)]);
-        assert_eq!(bars[1].blocks[0].height, 40);
-        assert!(bars[0].blocks.is_empty());
+        assert_eq!(
+            blocks,
+            [
+                (20, "t1", 120, 40),
+                (40, "t1", 100, 60),
+                (40, "t2", 40, 60),
+                (40, "cash", 0, 40)
+            ]
+        );
+        assert_eq!(page.view_box(), "0 0 60 160");
         // Cash is a total of its own: ZenoPay does not pay it out.
-        assert_eq!((page.all().count, page.all().amount), (6, 16_000));
-        assert_eq!((page.all_cash().count, page.all_cash().amount), (2, 4_000));
+        assert_eq!((page.sold.count, page.sold.amount), (6, 16_000));
+        assert_eq!((page.cash.count, page.cash.amount), (2, 4_000));
     }
 }

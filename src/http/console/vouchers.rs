@@ -1,13 +1,13 @@
 //! Printed vouchers: batches that are sold for cash, the sheet of one batch, and one voucher.
 
-use actix_web::http::StatusCode;
 use actix_web::web;
 use askama::Template;
 
 use super::acts::Act;
-use super::format::{ago, filters, money};
+use super::format::{ago, money, thousands};
 use super::{
-    Caller, Code, Facts, Form, Page, PageContext, Problem, Section, answer, known, see, shown,
+    Caller, Code, Facts, Form, Page, PageContext, Problem, Section, invalid, known, redirect,
+    refused, shown,
 };
 use crate::checkout::printed::{self, BATCH_MAX, BatchRequest};
 use crate::domain::access::{Remaining, State};
@@ -78,52 +78,50 @@ async fn page(caller: &Caller, fault: Option<String>) -> Result<VouchersPage, Pr
     })
 }
 
-/// Makes a batch and leads to its sheet.
+/// Makes a batch, and redirects to its sheet.
 pub async fn make(form: web::ReqData<Form>, caller: Caller) -> Page {
     let request = match read(&form, &caller).await {
         Ok(request) => request,
         Err(problem) if problem.code == Code::InvalidValue => {
             let why = problem.detail.as_deref().unwrap_or_default();
             let page = page(&caller, Some(format!("Nothing was made: {why}."))).await?;
-            return Ok(answer(StatusCode::UNPROCESSABLE_ENTITY, &page));
+            return Ok(refused(&page));
         }
         Err(problem) => return Err(problem),
     };
     let detail = format!("{} x {}", request.count, request.package.terms.code);
     let audit = caller.audit_entry("print_vouchers", String::new(), Some(detail));
     let id = printed::print(&caller.api.store, &request, &audit).await?;
-    Ok(see(&format!("/operator/vouchers/{id}")))
+    Ok(redirect(&format!("/operator/vouchers/{id}")))
 }
 
 async fn read(form: &Form, caller: &Caller) -> Result<BatchRequest, Problem> {
-    let fault = |why: String| Problem::new(Code::InvalidValue).detail(why);
     let count = form.field("count").trim().parse::<u16>().ok();
     let count = count.filter(|count| (1..=BATCH_MAX).contains(count));
-    let count = count.ok_or_else(|| fault(format!("a batch has 1 to {BATCH_MAX} vouchers")))?;
+    let count = count.ok_or_else(|| invalid(format!("a batch has 1 to {BATCH_MAX} vouchers")))?;
     let note = Fields::of_form(form).optional("note", NOTE_MAX)?;
     let package = match PackageRef::read(form.field("package")) {
         Some(which) => caller.api.store.package_on_sale(&which).await?,
         None => None,
     };
     Ok(BatchRequest {
-        package: package.ok_or_else(|| fault("that package is not on sale".to_owned()))?,
+        package: package.ok_or_else(|| invalid("that package is not on sale"))?,
         count,
         note,
     })
 }
 
-/// The sheet of a batch. Its codes are worth money: for admins only, and audited.
+/// The sheet of a batch. The codes are as good as money, so it is for admins only, and audited.
 pub async fn sheet(id: web::Path<String>, caller: Caller) -> Page {
-    if !caller.operator().role.sees_unmasked() {
+    if caller.visibility() == Visibility::Masked {
         let refusal = Problem::new(Code::Forbidden);
         return Err(refusal.detail("Only an admin sees codes: they are money."));
     }
     let not_found = || Problem::new(Code::NotFound).detail("there is no batch of that number");
     let id: i64 = id.parse().map_err(|_| not_found())?;
     let (batch, cards) = caller.api.store.batch(id).await?.ok_or_else(not_found)?;
-    caller
-        .record_unmasking(None, &format!("batch {id}"))
-        .await?;
+    let subject = format!("batch {id}");
+    caller.record_unmasking(None, &subject).await?;
     Ok(shown(&SheetPage {
         context: PageContext::of(&caller, Section::Vouchers).await,
         batch,
@@ -138,33 +136,29 @@ pub async fn show_printed(id: web::Path<String>, caller: Caller) -> Page {
     let id: i64 = id.parse().map_err(|_| not_found())?;
     let voucher = store.known_voucher(id).await?.ok_or_else(not_found)?;
     if let Some(order_id) = voucher.order_id {
-        return Ok(see(&format!("/operator/orders/{}", order_id.order_ref())));
+        let order_ref = order_id.order_ref();
+        return Ok(redirect(&format!("/operator/orders/{order_ref}")));
     }
-    caller
-        .record_unmasking(None, &format!("voucher {id}"))
-        .await?;
+    let subject = format!("voucher {id}");
+    caller.record_unmasking(None, &subject).await?;
     let remaining = Remaining::of(&voucher.allowance, &voucher.usage, store.clock().now());
     let context = PageContext::of(&caller, Section::Vouchers).await;
     let may_revoke = context.may_act() && remaining.state != State::Revoked;
-    // The sheet shows every code of the batch: only admins may open it.
-    let batch = voucher.batch.as_ref().filter(|_| context.may_act());
+    // The sheet shows every code of the batch, so only operators who see codes get the link.
+    let sees_codes = context.visibility() == Visibility::Whole;
+    let batch = voucher.batch.as_ref().filter(|_| sees_codes);
     Ok(shown(&PrintedPage {
         id,
         state: remaining.state,
-        facts: facts(&voucher, &remaining, caller.visibility(), &context),
+        facts: facts(&voucher, &remaining, &context),
         act: may_revoke.then_some(Act::Revoke),
         sheet: batch.map(|batch| batch.id),
         context,
     }))
 }
 
-fn facts(
-    voucher: &KnownVoucher,
-    remaining: &Remaining,
-    visibility: Visibility,
-    context: &PageContext,
-) -> Facts {
-    let when = |at| context.until(&at);
+fn facts(voucher: &KnownVoucher, remaining: &Remaining, context: &PageContext) -> Facts {
+    let when = |at| context.date_time(&at);
     let allowance = &voucher.allowance;
     let batch = voucher.batch.as_ref();
     let minutes = i32::try_from(allowance.duration.num_minutes()).unwrap_or(i32::MAX);
@@ -176,7 +170,7 @@ fn facts(
     let name = batch.map_or(&voucher.row.package_code, |batch| &batch.package_name);
     #[rustfmt::skip] // A table is read by its columns.
     let facts = [
-        ("Code", Some(visibility.code(voucher.row.code.as_str()))),
+        ("Code", Some(context.visibility().code(voucher.row.code.as_str()))),
         ("Package", Some(name.clone())),
         ("Gives", Some(gives(minutes, voucher.row.shared_devices))),
         ("Price on the card", batch.map(|batch| money(batch.price))),

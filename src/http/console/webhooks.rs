@@ -1,20 +1,16 @@
-//! The journal of deliveries: what ZenoPay sent, and what each delivery meant.
+//! The journal of deliveries: what ZenoPay sent, and the outcome of each.
 
 use actix_web::web;
 use askama::Template;
 
 use super::acts::Act;
-use super::format::filters;
-use super::{Caller, Page, PageContext, Section, next_page, shown};
+use super::format::{millis, money};
+use super::{Caller, Page, PageContext, Section, next_page, refused, search_fault, shown};
 use crate::domain::order::{OrderId, Outcome};
 use crate::domain::people::Visibility;
-use crate::http::operators::webhooks::{
-    ORDER_ID_MAX, as_journalled, body_of, journalled, order_of,
-};
-use crate::store::{JournalRow, JournalSearch};
+use crate::http::operators::webhooks::{JournalQuery, body_of, journalled, order_of, search_of};
+use crate::store::JournalRow;
 
-/// Deliveries a page.
-const PAGE: u64 = 50;
 /// Characters of a sender's order id in a table.
 const NAME_MAX: usize = 36;
 
@@ -23,16 +19,17 @@ const NAME_MAX: usize = 36;
 #[template(path = "console/webhooks.html")]
 struct WebhooksPage {
     context: PageContext,
-    visibility: Visibility,
     outcome: Option<Outcome>,
     order_id: String,
     rows: Vec<JournalRow>,
     next: Option<String>,
+    /// Why the filter is invalid.
+    fault: Option<String>,
 }
 
 impl WebhooksPage {
     fn order(&self, row: &JournalRow) -> String {
-        sender_named(row.order_id.as_deref(), self.visibility)
+        sender_named(row.order_id.as_deref(), self.context.visibility())
     }
 }
 
@@ -48,31 +45,30 @@ struct WebhookPage {
 }
 
 /// A page of the journal, newest first.
-pub async fn list(caller: Caller) -> Page {
-    let outcome = Outcome::of_delivery(&caller.parameter("outcome"));
-    let order_id = caller.parameter("order_id");
-    let fits = order_id.len() <= ORDER_ID_MAX && !order_id.chars().any(char::is_control);
-    let spelled = as_journalled(&order_id, &caller).await?;
-    let search = JournalSearch {
-        outcome,
-        order_id: (fits && !spelled.is_empty()).then_some(spelled),
-        before: caller.parameter("before").parse().ok(),
-        limit: PAGE,
-    };
-    let page = caller.api.store.read_journal(search).await?;
-    let filters = [
-        ("outcome", outcome.map_or("", Outcome::as_str)),
-        ("order_id", order_id.as_str()),
-    ];
-    let next = next_page(Section::Webhooks, &filters, page.next);
-    Ok(shown(&WebhooksPage {
+pub async fn list(query: web::Query<JournalQuery>, caller: Caller) -> Page {
+    let mut page = WebhooksPage {
         context: PageContext::of(&caller, Section::Webhooks).await,
-        visibility: caller.visibility(),
-        outcome,
-        order_id,
-        rows: page.items,
-        next,
-    }))
+        outcome: Outcome::of_delivery(&caller.parameter("outcome")),
+        order_id: caller.parameter("order_id"),
+        rows: Vec::new(),
+        next: None,
+        fault: None,
+    };
+    let search = match search_of(&query, &caller).await {
+        Ok(search) => search,
+        Err(problem) => {
+            page.fault = Some(search_fault(problem)?);
+            return Ok(refused(&page));
+        }
+    };
+    let found = caller.api.store.read_journal(search).await?;
+    let filters = [
+        ("outcome", page.outcome.map_or("", Outcome::as_str)),
+        ("order_id", page.order_id.as_str()),
+    ];
+    page.next = next_page(Section::Webhooks, &filters, found.next);
+    page.rows = found.items;
+    Ok(shown(&page))
 }
 
 /// One delivery.
@@ -87,8 +83,8 @@ pub async fn show(id: web::Path<String>, caller: Caller) -> Page {
     }))
 }
 
-/// The order that a sender named, in a list: by its `ref` if it can be one of ours. Anything else is
-/// text from outside, which viewers do not see.
+/// The order id of a webhook, for display: its `ref` if it is a valid id. Other text is external, so
+/// viewers do not see it.
 pub fn sender_named(named: Option<&str>, visibility: Visibility) -> String {
     let order_id: Option<OrderId> = named.and_then(|text| text.parse().ok());
     match (order_id, named, visibility) {
@@ -110,10 +106,7 @@ fn tone(row: &JournalRow) -> &'static str {
 
 /// A body as sent, or its bytes in hex if it is not UTF-8.
 fn readable(body: Vec<u8>) -> String {
-    String::from_utf8(body).unwrap_or_else(|error| {
-        let bytes = error.as_bytes().iter().map(|byte| format!("{byte:02x}"));
-        bytes.collect::<Vec<_>>().join(" ")
-    })
+    String::from_utf8(body).unwrap_or_else(|error| hex::encode(error.as_bytes()))
 }
 
 #[cfg(test)]
@@ -123,6 +116,6 @@ mod tests {
     #[test]
     fn a_body_is_shown_as_sent_or_in_hex_if_it_is_not_utf8() {
         assert_eq!(readable(b"{\"a\": 1}".to_vec()), "{\"a\": 1}");
-        assert_eq!(readable(vec![0xff, 0x00]), "ff 00");
+        assert_eq!(readable(vec![0xff, 0x00]), "ff00");
     }
 }

@@ -54,7 +54,10 @@ fn limit_of(text: &Option<String>) -> Result<u64, Problem> {
 }
 
 /// The row after which a page begins.
-fn cursor_of(text: &Option<String>) -> Result<Option<i64>, Problem> {
+///
+/// # Errors
+/// 422 `invalid_query` for a cursor that we did not hand out.
+pub fn cursor_of(text: &Option<String>) -> Result<Option<i64>, Problem> {
     let Some(text) = filled(text) else {
         return Ok(None);
     };
@@ -68,7 +71,8 @@ fn cursor_of(text: &Option<String>) -> Result<Option<i64>, Problem> {
     }
 }
 
-fn cursor(id: i64) -> String {
+/// The cursor of the page after this row.
+pub fn cursor(id: i64) -> String {
     format!("c{id:x}")
 }
 

@@ -163,7 +163,11 @@ pub async fn history_of(
     Ok((history, lines))
 }
 
-fn search_of(query: &OrdersQuery, role: Role) -> Result<OrderSearch, Problem> {
+/// What a list of orders searches for, from the parameters of its URL.
+///
+/// # Errors
+/// 422 `invalid_query`.
+pub fn search_of(query: &OrdersQuery, role: Role) -> Result<OrderSearch, Problem> {
     let keys = match filled(&query.q) {
         Some(text) => search::read(text, role).map_err(|why| Code::InvalidQuery.detail(why))?,
         None => Vec::new(),

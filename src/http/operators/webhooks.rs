@@ -11,7 +11,7 @@ use crate::domain::people::Visibility;
 use crate::store::{JournalRow, JournalSearch};
 
 /// Characters of an order id in a filter; no order id is longer.
-pub const ORDER_ID_MAX: usize = 200;
+const ORDER_ID_MAX: usize = 200;
 
 /// Filters, and which page.
 #[derive(Deserialize)]
@@ -146,7 +146,11 @@ pub async fn body_of(row: &JournalRow, caller: &Caller) -> Result<Option<Vec<u8>
     Ok(Some(body.unwrap_or_default()))
 }
 
-async fn search_of(query: &JournalQuery, caller: &Caller) -> Result<JournalSearch, Problem> {
+/// What a list of deliveries searches for, from the parameters of its URL.
+///
+/// # Errors
+/// 422 `invalid_query`; 409 `ambiguous_ref`.
+pub async fn search_of(query: &JournalQuery, caller: &Caller) -> Result<JournalSearch, Problem> {
     let outcome = match filled(&query.outcome).map(Outcome::of_delivery) {
         Some(None) => return Err(Code::InvalidQuery.detail("outcome is a word as in held")),
         outcome => outcome.flatten(),
@@ -171,7 +175,7 @@ async fn search_of(query: &JournalQuery, caller: &Caller) -> Result<JournalSearc
 ///
 /// # Errors
 /// 409 `ambiguous_ref`.
-pub async fn as_journalled(text: &str, caller: &Caller) -> Result<String, Problem> {
+async fn as_journalled(text: &str, caller: &Caller) -> Result<String, Problem> {
     let named = id_of(text, caller).await?;
     Ok(named.map_or_else(|| text.to_owned(), |order_id| order_id.to_string()))
 }

@@ -1,4 +1,5 @@
-//! The phone of the sandbox: a person plays the subscriber. Mounted in sandbox mode only.
+//! The phone of the sandbox: on this page a person acts as the subscriber. Mounted in sandbox mode
+//! only.
 
 use actix_web::http::StatusCode;
 use actix_web::web;
@@ -7,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Form, Page, Visitor};
 use crate::domain::people::Phone;
+use crate::http::request::order_in;
 use crate::sandbox::{Behaviour, Choice, DecideError, Entry, Push, Sandbox};
 use crate::web::format;
 use crate::web::text::fill;
@@ -18,7 +20,7 @@ const PAST_MAX: usize = 8;
 /// ZenoPay's word for a payment that is not decided.
 const UNDECIDED: &str = "PENDING";
 
-/// Prompts to answer, how those to come behave, and the latest payments.
+/// Open prompts, the settings for new ones, and the latest payments.
 #[derive(Template)]
 #[template(path = "handset.html")]
 struct HandsetPage<'a> {
@@ -32,7 +34,7 @@ struct HandsetPage<'a> {
 
 impl HandsetPage<'_> {
     fn prompt(&self, entry: &Entry) -> String {
-        let (text, brand) = (self.visitor.text, &self.visitor.shop.brand);
+        let (text, brand) = (self.visitor.text, &self.visitor.api.shop.brand);
         let price = text.money(entry.amount);
         fill(&text.handset.prompt, &[("price", &price), ("brand", brand)])
     }
@@ -43,13 +45,9 @@ impl HandsetPage<'_> {
     }
 
     fn webhooks(&self, entry: &Entry) -> String {
-        fill(
-            &self.visitor.text.handset.history_webhooks,
-            &[
-                ("delivered", &entry.webhooks_delivered),
-                ("planned", &entry.webhooks_planned),
-            ],
-        )
+        let text = &self.visitor.text.handset.history_webhooks;
+        let (delivered, planned) = (entry.webhooks_delivered, entry.webhooks_planned);
+        fill(text, &[("delivered", &delivered), ("planned", &planned)])
     }
 
     /// What the subscriber may do: value, label, and whether it is chosen.
@@ -72,7 +70,7 @@ impl HandsetPage<'_> {
             ("cancel", text.decision_cancel.clone()),
             ("ignore", text.decision_ignore.clone()),
         ];
-        // If the configuration says by hand, that is the usual decision.
+        // With `usual_ms` 0 the usual decision is by hand, so it is not listed twice.
         let offered = all.into_iter().skip(usize::from(self.usual_ms == 0));
         let offered = offered.map(|(value, label)| (value, label, value == chosen));
         offered.collect()
@@ -130,8 +128,9 @@ pub async fn answer(
         "cancel" => json!({"decision": "cancel"}),
         _ => json!({"decision": "ignore"}),
     };
+    let order_id = order_in(&order_id)?.to_string();
     sandbox.decide(&order_id, fields(changes)).await?;
-    Ok(visitor.see("/sandbox"))
+    Ok(visitor.redirect("/sandbox"))
 }
 
 /// How payments from now on behave.
@@ -160,7 +159,7 @@ pub async fn switch(visitor: Visitor, payload: web::Payload, sandbox: web::Data<
     let behaviour = Behaviour::default().with(fields(wanted));
     let behaviour = behaviour.map_err(DecideError::Behaviour)?;
     sandbox.set_switches(&behaviour).await?;
-    Ok(visitor.see("/sandbox"))
+    Ok(visitor.redirect("/sandbox"))
 }
 
 fn fields(object: Value) -> Map<String, Value> {

@@ -1,17 +1,16 @@
-//! The pages of guests: each is a struct with a template, beside the handler that fills it.
+//! The pages of guests: each is a struct with a template, in the file of its handler.
 //!
 //! The handlers call the checkout, the store and the status board, as those of the API do. A
 //! problem is a page too, in the language of the guest.
 
 use std::future::{Ready, ready};
-use std::sync::Arc;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
     ACCEPT, CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY, HeaderValue, LOCATION,
-    RETRY_AFTER, VARY,
+    RETRY_AFTER, SET_COOKIE, VARY,
 };
 use actix_web::middleware::Next;
 use actix_web::{Error, FromRequest, HttpRequest, HttpResponse, ResponseError, web};
@@ -20,12 +19,11 @@ use uuid::Uuid;
 
 use super::Api;
 use super::problem::{Code, Problem};
-use super::request::{body_of, language};
+use super::request::{body_of, language as accepted_language};
 use crate::domain::catalog::Terms;
 use crate::domain::people::Language;
-use crate::web::assets;
 use crate::web::text::{Text, text};
-use crate::web::{self as site, Shop, Visit};
+use crate::web::{CONTENT_SECURITY_POLICY as POLICY, Visit, assets};
 
 pub mod handset;
 pub mod notice;
@@ -38,11 +36,11 @@ pub mod state;
 
 /// The limit of a form in bytes.
 const FORM_MAX: usize = 16 * 1024;
-/// `Retry-After` of a page that cannot be shown now.
+/// `Retry-After` of an error page with status 503.
 const AWAY_RETRY_SECS: u64 = 5;
 
 /// A page, or the problem that is shown in its place.
-type Page = Result<HttpResponse, Problem>;
+pub type Page = Result<HttpResponse, Problem>;
 
 /// Shows the problem of a handler as a page.
 pub async fn show_problem(
@@ -52,7 +50,7 @@ pub async fn show_problem(
     let answer = next.call(request).await?.map_into_boxed_body();
     let error = answer.response().error();
     let problem = error.and_then(Error::as_error::<Problem>);
-    let page = problem.and_then(|problem| page_of(answer.request(), problem));
+    let page = problem.and_then(|problem| error_page(answer.request(), problem));
     Ok(match page {
         Some(page) => answer.into_response(page),
         None => answer,
@@ -63,20 +61,18 @@ pub async fn show_problem(
 pub fn or_problem(request: &HttpRequest, problem: &Problem) -> HttpResponse {
     let accept = request.headers().get(ACCEPT);
     let accept = accept.and_then(|accept| accept.to_str().ok());
-    let wants_page = accept.is_some_and(|accept| accept.contains("text/html"));
-    let page = match wants_page && !request.path().starts_with("/api/") {
-        true => page_of(request, problem),
-        false => None,
-    };
+    let accepts_page = accept.is_some_and(|accept| accept.contains("text/html"));
+    let wants_page = accepts_page && !request.path().starts_with("/api/");
+    let page = wants_page.then(|| error_page(request, problem)).flatten();
     page.unwrap_or_else(|| problem.error_response())
 }
 
-fn page_of(request: &HttpRequest, problem: &Problem) -> Option<HttpResponse> {
-    let api = request.app_data::<web::Data<Api>>()?;
-    Some(Visitor::of(request, &api.shop).problem(problem))
+fn error_page(request: &HttpRequest, problem: &Problem) -> Option<HttpResponse> {
+    Some(Visitor::of(request)?.problem(problem))
 }
 
-/// Style, script and icon. The URL of an asset has a hash of its content, so it may be kept for ever.
+/// Style, script and icon. The URL of an asset has a hash of its content, so browsers may cache it
+/// for ever.
 pub async fn asset(request: HttpRequest) -> Page {
     let asset = assets::find(request.path()).ok_or(Code::NotFound)?;
     Ok(HttpResponse::Ok()
@@ -85,43 +81,46 @@ pub async fn asset(request: HttpRequest) -> Page {
         .body(asset.body))
 }
 
-/// The request of a guest for a page: what the links carry on, the language, and the path.
+/// The request of a guest for a page, with the parameters that its links repeat, and the language.
 #[derive(Clone)]
 pub struct Visitor {
-    shop: Arc<Shop>,
+    api: web::Data<Api>,
+    request: HttpRequest,
     visit: Visit,
     language: Language,
     text: &'static Text,
+    /// Of this page, for the link to the other language.
     path: String,
 }
 
-/// A page that cannot be shown.
+/// The page of a problem.
 #[derive(Template)]
 #[template(path = "trouble.html")]
 struct ErrorPage<'a> {
     visitor: &'a Visitor,
     title: &'static str,
     lead: &'static str,
-    /// The page that tries again by itself, if later will be better.
+    /// The URL that the page reloads after a while; only for a temporary failure.
     again_href: Option<String>,
 }
 
 impl Visitor {
-    fn of(request: &HttpRequest, shop: &Arc<Shop>) -> Self {
-        let visit = Visit::read(request.query_string(), shop);
-        let language = visit
-            .language
-            .unwrap_or_else(|| language(request.headers()));
-        Self {
-            shop: shop.clone(),
+    fn of(request: &HttpRequest) -> Option<Self> {
+        let api = request.app_data::<web::Data<Api>>()?.clone();
+        let visit = Visit::read(request.query_string(), &api.shop);
+        let language = visit.language;
+        let language = language.unwrap_or_else(|| accepted_language(request.headers()));
+        Some(Self {
+            api,
+            request: request.clone(),
             visit,
             language,
             text: text(language),
             path: request.path().to_owned(),
-        }
+        })
     }
 
-    /// The same guest at another path, where the page is to be found.
+    /// The same visitor with another path, for the links of the page.
     fn at(&self, path: &str) -> Self {
         Self {
             path: path.to_owned(),
@@ -134,7 +133,7 @@ impl Visitor {
         terms.name(self.language)
     }
 
-    /// A link to another page, which carries the visit on.
+    /// A link to another page, with the parameters of the visit.
     fn link(&self, path: impl AsRef<str>) -> String {
         self.visit.link(path.as_ref())
     }
@@ -148,23 +147,22 @@ impl Visitor {
     /// The help number as a link dials it.
     fn support_href(&self) -> Option<String> {
         let is_dialled = |c: &char| c.is_ascii_digit() || *c == '+';
-        let phone = self.shop.support_phone.as_deref()?;
+        let phone = self.api.shop.support_phone.as_deref()?;
         let dialled: String = phone.chars().filter(is_dialled).collect();
         Some(format!("tel:{dialled}"))
     }
 
     /// The response with a page.
     fn answer(&self, status: StatusCode, page: &impl Template) -> HttpResponse {
-        HttpResponse::build(status)
-            .insert_header((CONTENT_SECURITY_POLICY, site::CONTENT_SECURITY_POLICY))
-            .insert_header((CACHE_CONTROL, "no-store"))
-            .insert_header((CONTENT_LANGUAGE, self.language.tag()))
-            .insert_header((VARY, "accept-language"))
-            .content_type("text/html; charset=utf-8")
-            .body(site::draw(page))
+        let mut answer = html(status, page);
+        let language = HeaderValue::from_static(self.language.tag());
+        let vary = HeaderValue::from_static("accept-language");
+        answer.headers_mut().insert(CONTENT_LANGUAGE, language);
+        answer.headers_mut().insert(VARY, vary);
+        answer
     }
 
-    /// The page for what the API would call a problem.
+    /// The error page of a problem.
     fn problem(&self, problem: &Problem) -> HttpResponse {
         let text = &self.text.trouble;
         let status = problem.status_code();
@@ -190,11 +188,8 @@ impl Visitor {
     }
 
     /// A redirect to another page.
-    fn see(&self, path: &str) -> HttpResponse {
-        HttpResponse::SeeOther()
-            .insert_header((LOCATION, self.link(path)))
-            .insert_header((CACHE_CONTROL, "no-store"))
-            .finish()
+    fn redirect(&self, path: &str) -> HttpResponse {
+        redirect(&self.link(path))
     }
 }
 
@@ -203,17 +198,40 @@ impl FromRequest for Visitor {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let api = request.app_data::<web::Data<Api>>();
-        let visitor = api.map(|api| Self::of(request, &api.shop));
-        ready(visitor.ok_or_else(|| Problem::new(Code::Internal)))
+        ready(Self::of(request).ok_or_else(|| Problem::new(Code::Internal)))
     }
 }
 
+/// A page as a response.
+pub fn html(status: StatusCode, page: &impl Template) -> HttpResponse {
+    let page = page.render();
+    HttpResponse::build(status)
+        .insert_header((CONTENT_SECURITY_POLICY, POLICY))
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .content_type("text/html; charset=utf-8")
+        .body(page.expect("a template writes into memory and calls nothing that fails"))
+}
+
+/// Redirects to another page of ours.
+pub fn redirect(path: &str) -> HttpResponse {
+    HttpResponse::SeeOther()
+        .insert_header((LOCATION, path))
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .finish()
+}
+
+/// Adds a `Set-Cookie`.
+pub fn with_cookie(mut answer: HttpResponse, cookie: &str) -> HttpResponse {
+    if let Ok(cookie) = HeaderValue::from_str(cookie) {
+        answer.headers_mut().insert(SET_COOKIE, cookie);
+    }
+    answer
+}
+
 /// Sets `Retry-After`, if there is a time to retry.
-fn retry_after(mut answer: HttpResponse, secs: Option<u64>) -> HttpResponse {
+pub fn retry_after(mut answer: HttpResponse, secs: Option<u64>) -> HttpResponse {
     if let Some(secs) = secs {
-        let secs = HeaderValue::from(secs);
-        answer.headers_mut().insert(RETRY_AFTER, secs);
+        answer.headers_mut().insert(RETRY_AFTER, secs.into());
     }
     answer
 }
@@ -246,7 +264,7 @@ impl Form {
     }
 }
 
-/// A random name for one attempt to buy, for the form that starts it.
+/// A random key for one attempt to buy, put into the form.
 fn fresh_key() -> String {
     Uuid::new_v4().simple().to_string()
 }

@@ -1,11 +1,11 @@
-//! Why a page did not do what the guest wanted, and what to do about it.
+//! Notices to a guest: why a request was not carried out, and what to do.
 
 use crate::domain::catalog::Refusal;
 use crate::domain::people::Phone;
 use crate::web::format::masked;
 use crate::web::text::{Text, fill};
 
-/// A title, what to do, and the field of the form that is at fault: `phone` or `package`.
+/// A title, what to do, and the invalid field of the form: `phone` or `package`.
 pub struct Notice {
     pub title: &'static str,
     pub body: String,
@@ -30,8 +30,8 @@ impl Notice {
         }
     }
 
-    /// No payment request was sent to `phone` now. The open one may be of a stranger who typed this
-    /// number: the guest is asked to decline what they did not order.
+    /// No payment request was sent to `phone` now. Another person may have entered this number, so the
+    /// text asks the guest to decline a request that they did not order.
     pub fn refused(text: &'static Text, refusal: Refusal, phone: &Phone) -> Self {
         let notice = &text.notice;
         match refusal {

@@ -1,30 +1,27 @@
-//! The page of one order, whatever became of it: look at your phone, the code, or why not.
+//! The page of one order in every status: payment requested, voucher code, or reason for failure.
 
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpResponse, web};
 use askama::Template;
 use chrono::{DateTime, Utc};
 
 use super::notice::Notice;
-use super::order_summary::{Life, LinkKind, Tone, life, summary};
+use super::order_summary::{LinkKind, Tone, VoucherState, summary, voucher_state};
 use super::shop::{Draft, attempt, key};
-use super::{Form, Page, Visitor, fresh_key, retry_after};
+use super::{Code, Form, Page, Problem, Visitor, fresh_key, retry_after};
 use crate::actors::status::Answered;
 use crate::domain::access::Voucher;
 use crate::domain::catalog::{PackageRef, Purchase, Ringing};
 use crate::domain::order::{MayReissue, OrderId, Payment, Status};
 use crate::domain::people::Phone;
-use crate::http::Api;
 use crate::http::portal::poll::CROWDED_RETRY_SECS;
-use crate::http::problem::Code;
 use crate::http::request::{order_in, parameter};
-use crate::store::StoreError;
 use crate::web::format::{masked, until};
 use crate::web::text::fill;
 
-/// How long a page is held for a browser without scripts, which shows nothing new meanwhile.
+/// How long the server waits for news before it answers a browser without scripts.
 const HOLD: Duration = Duration::from_secs(20);
 
 /// The page of one order.
@@ -40,20 +37,20 @@ pub(super) struct OrderPage<'a> {
     lead: String,
     /// The payment request has been open for so long that another attempt is offered.
     is_late: bool,
-    /// There was no seat to wait on: the browser comes back later.
+    /// No waiter was free, so the browser polls again later.
     is_crowded: bool,
-    /// Names the next attempt, should there be one.
+    /// The idempotency key of the retry form.
     key: String,
-    /// Why the guest sees the page again.
+    /// A message about the last action, such as why the code was not replaced.
     pub notice: Option<Notice>,
 }
 
 impl<'a> OrderPage<'a> {
-    /// The page of this order as it is now, for a guest who came by this link.
-    pub fn new(api: &Api, visitor: &'a Visitor, order: &'a Payment, link: LinkKind<'a>) -> Self {
-        let now = api.store.clock().now();
+    /// The page of this order as it is now, for a guest who opened `link`.
+    pub fn new(visitor: &'a Visitor, order: &'a Payment, link: LinkKind<'a>) -> Self {
+        let now = visitor.api.store.clock().now();
         let (tone, title, lead) = summary(visitor, order, link, now);
-        let resume = api.checkout.limits.resume;
+        let resume = visitor.api.checkout.limits.resume;
         Self {
             visitor,
             order,
@@ -69,13 +66,13 @@ impl<'a> OrderPage<'a> {
         }
     }
 
-    /// Changes whenever the page says something else; the script compares it.
+    /// Changes when the text of the page changes; the script compares it.
     fn state(&self) -> String {
         format!("{}.{}.{}", self.order.version, self.tone, self.is_late)
     }
 
-    /// The next version of this page, while there can be one: late money wins over FAILED, CANCELLED
-    /// and EXPIRED.
+    /// The next version of this page, while there can be one: a late payment still completes a FAILED,
+    /// CANCELLED or EXPIRED order.
     fn news_href(&self) -> Option<String> {
         let since = self.order.version.to_string();
         let path = self.link.path(self.order);
@@ -83,7 +80,7 @@ impl<'a> OrderPage<'a> {
         may_change.then(|| self.visitor.visit.link_with(&path, &[("since", &since)]))
     }
 
-    /// Without a script, after how many seconds the browser looks for news.
+    /// Without a script, after how many seconds the browser reloads the page.
     fn refresh_secs(&self) -> Option<u8> {
         let waits = !self.order.status.is_final();
         waits.then_some(if self.is_crowded { 3 } else { 1 })
@@ -107,7 +104,7 @@ impl<'a> OrderPage<'a> {
         let text = self.visitor.text;
         match voucher.expires_at {
             Some(at) => {
-                let until = until(at, self.visitor.shop.timezone);
+                let until = until(at, self.visitor.api.shop.timezone);
                 fill(&text.order.until, &[("until", &until)])
             }
             None => {
@@ -118,24 +115,22 @@ impl<'a> OrderPage<'a> {
     }
 
     fn owner_may_reissue(&self) -> bool {
-        self.tone == Tone::Good && self.visitor.shop.may_reissue == MayReissue::Owner
+        self.tone == Tone::Good && self.visitor.api.shop.may_reissue == MayReissue::Owner
     }
 
     /// The page where the owner requests another code.
     fn reissue_href(&self) -> Option<String> {
-        let is_owner = matches!(self.link, LinkKind::OwnerLink(_));
         let path = format!("{}/reissue", self.link.path(self.order));
-        (is_owner && self.owner_may_reissue()).then(|| self.visitor.link(&path))
+        (self.link.is_owner() && self.owner_may_reissue()).then(|| self.visitor.link(&path))
     }
 
-    /// Whether the page names the link in the SMS instead. The SMS of an older order has no such link.
+    /// Whether the page points to the link in the SMS. Orders without an owner token have no such link.
     fn has_reissue_hint(&self) -> bool {
-        let is_owner = matches!(self.link, LinkKind::OwnerLink(_));
-        !is_owner && self.owner_may_reissue() && self.order.owner_token.is_some()
+        !self.link.is_owner() && self.owner_may_reissue() && self.order.owner_token.is_some()
     }
 
-    /// The button for another attempt with the same phone and package, and whether the page urges
-    /// it: not while money may be on its way.
+    /// The button for another attempt with the same phone and package, and whether the button is
+    /// prominent: it is not while a payment may still arrive.
     fn retry(&self) -> Option<(&'static str, bool)> {
         let text = &self.visitor.text.order;
         let (label, is_urged): (&'static str, bool) = match self.order.status {
@@ -144,14 +139,10 @@ impl<'a> OrderPage<'a> {
             Status::Expired => (&text.retry_unpaid, false),
             Status::Pending | Status::Completed | Status::Held | Status::Refunded => return None,
         };
-        match self.link {
-            LinkKind::OrderId => {}
-            // The form's address has the order id, which this page does not give away.
-            LinkKind::OwnerLink(_) => return None,
-        }
-        // An erased customer has no phone that could ring.
-        Phone::read(self.order.phone.international()).ok()?;
-        Some((label, is_urged))
+        // The phone of an erased customer cannot ring. And the URL of the form has the order id, which
+        // the page of an owner link must not show.
+        let is_phone = Phone::read(self.order.phone.international()).is_ok();
+        (is_phone && !self.link.is_owner()).then_some((label, is_urged))
     }
 
     fn retry_hint(&self) -> String {
@@ -162,7 +153,7 @@ impl<'a> OrderPage<'a> {
     /// The text of the link to the shop.
     fn shop_label(&self) -> Option<&'static str> {
         let text = &self.visitor.text.order;
-        let has_ended = || matches!(life(self.order, self.now), Life::Ended(_));
+        let has_ended = || matches!(voucher_state(self.order, self.now), VoucherState::Ended(_));
         match self.order.status {
             Status::Pending => self.is_late.then_some(&text.change),
             Status::Failed | Status::Cancelled | Status::Expired => Some(&text.change),
@@ -175,76 +166,55 @@ impl<'a> OrderPage<'a> {
 }
 
 /// The order as it is now; with `since`, as soon as it differs from that version.
-pub async fn show(
-    visitor: Visitor,
-    request: HttpRequest,
-    order_id: web::Path<String>,
-    api: web::Data<Api>,
-) -> Page {
-    let order_id = order_in(&order_id)?;
-    show_by(&request, &api, &visitor, order_id, LinkKind::OrderId).await
+pub async fn show(visitor: Visitor, order_id: web::Path<String>) -> Page {
+    show_by(&visitor, order_in(&order_id)?, LinkKind::OrderId).await
 }
 
-/// The order for a guest who came by this link.
-pub(super) async fn show_by(
-    request: &HttpRequest,
-    api: &Api,
-    visitor: &Visitor,
-    order_id: OrderId,
-    link: LinkKind<'_>,
-) -> Page {
-    let answered = wait(request, api, order_id).await?;
-    let answered = answered.ok_or(Code::OrderNotFound)?;
+/// The order for a guest who opened `link`.
+pub(super) async fn show_by(visitor: &Visitor, order_id: OrderId, link: LinkKind<'_>) -> Page {
+    let answered = wait(visitor, order_id).await?;
     let page = OrderPage {
         is_crowded: answered.crowded,
-        ..OrderPage::new(api, visitor, &answered.payment, link)
+        ..OrderPage::new(visitor, &answered.payment, link)
     };
     let answer = visitor.answer(StatusCode::OK, &page);
     let secs = answered.crowded.then_some(CROWDED_RETRY_SECS);
     Ok(retry_after(answer, secs))
 }
 
-/// The order at once; for a page that knows the version `since`, as soon as it differs from that, or
-/// after `wait` seconds, which are always fewer than a poll may wait.
-pub(super) async fn wait(
-    request: &HttpRequest,
-    api: &Api,
-    order_id: OrderId,
-) -> Result<Option<Answered>, StoreError> {
+/// The order at once; with the parameter `since`, as soon as its version differs, or after `wait`
+/// seconds, capped below the longest wait of a poll.
+pub(super) async fn wait(visitor: &Visitor, order_id: OrderId) -> Result<Answered, Problem> {
+    let (api, request) = (&visitor.api, &visitor.request);
     let since = parameter(request, "since").parse().ok();
-    let wanted = parameter(request, "wait").parse().ok();
+    let wanted = parameter(request, "wait").parse();
     let hold = match since {
         Some(_) => wanted.map_or(HOLD, Duration::from_secs),
         None => Duration::ZERO,
     };
     let hold = hold.min(api.wait_max * 9 / 10);
-    api.status.wait(&api.store, order_id, since, hold).await
+    let answered = api.status.wait(&api.store, order_id, since, hold).await?;
+    answered.ok_or_else(|| Problem::new(Code::OrderNotFound))
 }
 
-/// Leads to the order.
+/// Redirects to the order.
 pub async fn back(visitor: Visitor, order_id: web::Path<String>) -> HttpResponse {
-    visitor.see(&format!("/order/{order_id}"))
+    visitor.redirect(&format!("/order/{order_id}"))
 }
 
 /// Another attempt with the phone and the package of this order, as a new order.
-pub async fn again(
-    visitor: Visitor,
-    request: HttpRequest,
-    order_id: web::Path<String>,
-    payload: web::Payload,
-    api: web::Data<Api>,
-) -> Page {
+pub async fn again(visitor: Visitor, order_id: web::Path<String>, payload: web::Payload) -> Page {
     let form = Form::read(payload).await?;
     let order_id = order_in(&order_id)?;
-    let order = api.store.load_for_guest(order_id).await?;
+    let order = visitor.api.store.load_for_guest(order_id).await?;
     let order = order.ok_or(Code::OrderNotFound)?;
     // An erased customer has no phone that could ring.
     let phone = Phone::read(order.phone.international()).ok();
     let key = phone.and_then(|phone| key(&form, &order.terms.code, &phone));
     let Some(key) = key else {
-        return Ok(visitor.see(&format!("/order/{order_id}")));
+        return Ok(visitor.redirect(&format!("/order/{order_id}")));
     };
-    // A guest with the link has the order, and still need not learn the number.
+    // The phone is left out: another person with the link must not see the number.
     let draft = Draft {
         package: Some(order.terms.code.clone()),
         ..Draft::default()
@@ -259,5 +229,5 @@ pub async fn again(
         idempotency_key: Some(key),
         ringing: Ringing::Once,
     };
-    attempt(&api, &request, &visitor, purchase, draft).await
+    attempt(&visitor, purchase, draft).await
 }

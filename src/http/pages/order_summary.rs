@@ -1,4 +1,4 @@
-//! What the page of an order says first, by the status of the order and by the link to the page.
+//! The title and first sentence of an order page, by status and by the link that opened it.
 
 use chrono::{DateTime, Utc};
 
@@ -8,12 +8,12 @@ use crate::domain::order::{FailureReason, MayReissue, Payment, Status};
 use crate::web::format::{masked, until};
 use crate::web::text::{Text, fill};
 
-/// By which link the guest came to the page.
+/// Which link opened the page.
 #[derive(Clone, Copy)]
 pub(super) enum LinkKind<'a> {
-    /// By the order id, which the browser that bought has.
+    /// The order id, known to the browser that bought.
     OrderId,
-    /// By the link in the SMS, which the phone that paid has.
+    /// The link in the SMS, known to the phone that paid.
     OwnerLink(&'a OwnerToken),
 }
 
@@ -26,13 +26,14 @@ impl LinkKind<'_> {
         }
     }
 
-    /// Whether the page shows the code. A replaced code is shown to the phone that paid alone, for
-    /// another one may have bought.
+    /// Whether the page shows the code. A replaced code is only shown to the phone that paid, because
+    /// another phone may have bought.
     fn shows_code(&self, order: &Payment) -> bool {
-        match self {
-            Self::OrderId => order.reissued_at.is_none(),
-            Self::OwnerLink(_) => true,
-        }
+        self.is_owner() || order.reissued_at.is_none()
+    }
+
+    pub fn is_owner(&self) -> bool {
+        matches!(self, Self::OwnerLink(_))
     }
 }
 
@@ -46,7 +47,7 @@ pub(super) enum Tone {
     Calm,
 }
 
-/// How the page looks, its title, and what it says first.
+/// How the page looks, its title, and its first sentence.
 pub(super) fn summary(
     visitor: &Visitor,
     payment: &Payment,
@@ -58,7 +59,7 @@ pub(super) fn summary(
     let paid = payment.gateway.paid_amount.map(|paid| text.money(paid));
     match payment.status {
         Status::Pending => {
-            // The owner recognises the number by this much; others with the link must not learn it.
+            // Masked: the owner recognises it, and other people with the link must not see it.
             let phone = masked(&payment.phone);
             let lead = fill(&order.pending, &[("price", &price), ("phone", &phone)]);
             (Tone::Wait, &order.pending_title, lead)
@@ -88,7 +89,7 @@ pub(super) fn summary(
                 Some(paid) => fill(&order.refused, &[("paid", &paid), ("price", &price)]),
                 None => fill(&order.refused_unclear, &[("price", &price)]),
             };
-            let whom = match &visitor.shop.support_phone {
+            let whom = match &visitor.api.shop.support_phone {
                 Some(phone) => fill(&order.refused_call, &[("phone", phone)]),
                 None => order.refused_ask.clone(),
             };
@@ -97,7 +98,7 @@ pub(super) fn summary(
     }
 }
 
-/// The same of an order that has a voucher.
+/// The summary of a completed order.
 fn voucher_summary(
     visitor: &Visitor,
     payment: &Payment,
@@ -106,47 +107,49 @@ fn voucher_summary(
 ) -> (Tone, &'static str, String) {
     let order = &visitor.text.order;
     let package = visitor.name(&payment.terms);
-    match life(payment, now) {
-        Life::Usable if link.shows_code(payment) => {
+    match voucher_state(payment, now) {
+        VoucherState::Usable if link.shows_code(payment) => {
             let lead = fill(&order.completed, &[("package", &package)]);
             (Tone::Good, &order.completed_title, lead)
         }
-        Life::Usable => {
-            let lead = match visitor.shop.may_reissue {
+        VoucherState::Usable => {
+            let lead = match visitor.api.shop.may_reissue {
                 MayReissue::Owner => &order.replaced,
                 MayReissue::OperatorsOnly => &order.replaced_by_staff,
             };
             (Tone::Calm, &order.replaced_title, lead.clone())
         }
-        Life::Ended(at) => {
-            let until = until(at, visitor.shop.timezone);
+        VoucherState::Ended(at) => {
+            let until = until(at, visitor.api.shop.timezone);
             let lead = fill(&order.ended, &[("package", &package), ("until", &until)]);
             (Tone::Calm, &order.ended_title, lead)
         }
-        Life::Revoked => (Tone::Calm, &order.revoked_title, order.revoked.clone()),
+        VoucherState::Revoked => (Tone::Calm, &order.revoked_title, order.revoked.clone()),
     }
 }
 
-/// Whether the order has a voucher that can still be used, as far as the order tells.
+/// Whether the order has a voucher that can still be used, by the data of the order (usage is not
+/// read).
 pub(super) fn is_usable(payment: &Payment, now: DateTime<Utc>) -> bool {
-    payment.status == Status::Completed && matches!(life(payment, now), Life::Usable)
+    payment.status == Status::Completed
+        && matches!(voucher_state(payment, now), VoucherState::Usable)
 }
 
-/// The state of the voucher of an order, as far as the order tells.
-pub(super) enum Life {
+/// The state of the voucher of an order, by the data of the order (usage is not read).
+pub(super) enum VoucherState {
     Usable,
     Ended(DateTime<Utc>),
-    /// Also without any voucher, which cannot be: a sale and its voucher are committed together.
+    /// Also for an order without a voucher, which does not happen after a sale.
     Revoked,
 }
 
-pub(super) fn life(payment: &Payment, now: DateTime<Utc>) -> Life {
+pub(super) fn voucher_state(payment: &Payment, now: DateTime<Utc>) -> VoucherState {
     match &payment.voucher {
         Some(voucher) if voucher.revoked_at.is_none() => match voucher.expires_at {
-            Some(at) if at <= now => Life::Ended(at),
-            _ => Life::Usable,
+            Some(at) if at <= now => VoucherState::Ended(at),
+            _ => VoucherState::Usable,
         },
-        _ => Life::Revoked,
+        _ => VoucherState::Revoked,
     }
 }
 
@@ -158,7 +161,7 @@ fn reason(text: &Text, reason: Option<FailureReason>) -> &str {
         Some(FailureReason::WrongPin) => &texts.pin,
         Some(FailureReason::Declined) => &texts.declined,
         Some(FailureReason::GatewayRefused) => &texts.not_sent,
-        // The others have pages of their own, or mean no more than that it did not work.
+        // The others have their own titles, or give no reason that a guest could use.
         Some(
             FailureReason::Expired
             | FailureReason::Cancelled

@@ -1,23 +1,21 @@
 //! For a guest who has paid and has no voucher: the SMS is sent again, to the phone that paid.
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
+use actix_web::{HttpResponse, ResponseError, web};
 use askama::Template;
 
 use super::notice::Notice;
-use super::{Form, Page, Visitor, retry_after};
+use super::{Form, Page, Problem, Visitor, retry_after};
 use crate::domain::people::Phone;
-use crate::http::Api;
-use crate::http::problem::Problem;
 
-/// A phone, a button, and an answer that is the same for every phone.
+/// The form, or its answer, which is the same for every phone.
 #[derive(Template)]
 #[template(path = "paid.html")]
 struct PaidPage<'a> {
     visitor: &'a Visitor,
     /// As it was typed.
     phone: String,
-    /// Whether the SMS was requested. Only the phone learns whether anything was found.
+    /// Whether the SMS was requested. The page does not say whether a voucher was found.
     is_done: bool,
     notice: Option<Notice>,
 }
@@ -27,13 +25,8 @@ pub async fn show(visitor: Visitor) -> HttpResponse {
     visitor.answer(StatusCode::OK, &page(&visitor, String::new(), None))
 }
 
-/// Has the SMS sent again. The answer does not tell whether a phone has paid.
-pub async fn send(
-    visitor: Visitor,
-    request: HttpRequest,
-    payload: web::Payload,
-    api: web::Data<Api>,
-) -> Page {
+/// Queues the SMS again. The answer does not tell whether a phone has paid.
+pub async fn send(visitor: Visitor, payload: web::Payload) -> Page {
     let form = Form::read(payload).await?;
     let text = visitor.text;
     let typed: String = form.field("phone").chars().take(20).collect();
@@ -42,14 +35,14 @@ pub async fn send(
         let page = page(&visitor, typed, Some(notice));
         return Ok(visitor.answer(StatusCode::UNPROCESSABLE_ENTITY, &page));
     };
-    if let Err(refusal) = api.clients.admit(&request) {
+    if let Err(refusal) = visitor.api.clients.admit(&visitor.request) {
         let problem = Problem::from(refusal);
         let notice = Notice::refused(text, refusal, &phone);
         let page = page(&visitor, typed, Some(notice));
         let answer = visitor.answer(problem.status_code(), &page);
         return Ok(retry_after(answer, problem.retry_after_secs));
     }
-    api.store.help_payer(&phone).await?;
+    visitor.api.store.help_payer(&phone).await?;
     let page = PaidPage {
         is_done: true,
         ..page(&visitor, String::new(), None)

@@ -1,19 +1,18 @@
-//! The shop: packages, the form, and what becomes of it.
+//! The shop: packages, the form, and the purchase.
 //!
 //! # Invariants
-//! A phone number is no proof of an order. A guest who presses again while a payment request is open
-//! is led to it like this: the browser that bought shows the order's own id, in a cookie of one
-//! hour, and gets the order. The device that bought, which the router names and a stranger can name
-//! as well, gets the page with the state alone.
+//! A phone number does not prove ownership of an order. While a payment request is open, a second
+//! purchase is redirected as follows. The browser that bought has the order id in a cookie for one
+//! hour: it gets the order page. The device that bought, known by a MAC address that anyone can
+//! send, only gets the state page.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{HeaderValue, SET_COOKIE};
-use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
+use actix_web::{HttpResponse, ResponseError, web};
 use askama::Template;
 use sha2::{Digest, Sha256};
 
 use super::notice::Notice;
-use super::{Form, Page, Visitor, fresh_key, retry_after};
+use super::{Form, Page, Problem, Visitor, fresh_key, retry_after, with_cookie};
 use crate::checkout::{Bought, CheckoutError};
 use crate::domain::access::StateToken;
 use crate::domain::catalog::{
@@ -21,8 +20,6 @@ use crate::domain::catalog::{
 };
 use crate::domain::order::{OrderId, Status};
 use crate::domain::people::Phone;
-use crate::http::Api;
-use crate::http::problem::Problem;
 use crate::http::request::cookie;
 use crate::store::StoreError;
 use crate::web::text::fill;
@@ -31,7 +28,7 @@ use crate::web::text::fill;
 const COOKIE: &str = "malipo_order";
 const COOKIE_LASTS_SECS: i64 = 3600;
 
-/// Packages, a phone, a button.
+/// The shop: packages, and the form to buy one.
 #[derive(Template)]
 #[template(path = "shop.html")]
 struct ShopPage<'a> {
@@ -49,7 +46,8 @@ pub(super) struct Draft {
     pub package: Option<String>,
     /// As it was typed.
     pub phone: String,
-    /// Names this attempt, so that pressing twice makes one order; empty is a new one.
+    /// Idempotency key of this attempt, so that pressing twice makes one order; empty: a new key is
+    /// made.
     pub key: String,
 }
 
@@ -72,35 +70,30 @@ impl ShopPage<'_> {
         self.draft.package.as_ref() == Some(&package.terms.code)
     }
 
-    fn is_at_fault(&self, field: &str) -> bool {
+    fn is_invalid(&self, field: &str) -> bool {
         let notice = self.notice.as_ref();
         notice.is_some_and(|notice| notice.field == Some(field))
     }
 }
 
 /// Packages to choose from.
-pub async fn show(visitor: Visitor, api: web::Data<Api>) -> Page {
+pub async fn show(visitor: Visitor) -> Page {
     let text = &visitor.text.notice;
     let router_error = visitor.visit.router_error.as_ref();
     let notice = router_error.map(|error| {
         let body = fill(&text.router, &[("error", error)]);
         Notice::new(&text.router_title, body)
     });
-    draw(&api, &visitor, StatusCode::OK, Draft::default(), notice).await
+    draw(&visitor, StatusCode::OK, Draft::default(), notice).await
 }
 
-/// Leads to the shop.
+/// Redirects to the shop.
 pub async fn back(visitor: Visitor) -> HttpResponse {
-    visitor.see("/")
+    visitor.redirect("/")
 }
 
-/// Takes the form, makes the order and leads to it.
-pub async fn buy(
-    visitor: Visitor,
-    request: HttpRequest,
-    payload: web::Payload,
-    api: web::Data<Api>,
-) -> Page {
+/// Makes an order from the form, and redirects to it.
+pub async fn buy(visitor: Visitor, payload: web::Payload) -> Page {
     let form = Form::read(payload).await?;
     let package = form.field("package").rsplit_once(':');
     let draft = Draft {
@@ -109,15 +102,15 @@ pub async fn buy(
         key: form.field("key").to_owned(),
     };
     match purchase(&form, &visitor) {
-        Ok(purchase) => attempt(&api, &request, &visitor, purchase, draft).await,
+        Ok(purchase) => attempt(&visitor, purchase, draft).await,
         Err(notice) => {
             let status = StatusCode::UNPROCESSABLE_ENTITY;
-            draw(&api, &visitor, status, draft, Some(notice)).await
+            draw(&visitor, status, draft, Some(notice)).await
         }
     }
 }
 
-/// Reads the form; the notice says what is at fault.
+/// Reads the form; the notice says what is invalid.
 fn purchase(form: &Form, visitor: &Visitor) -> Result<Purchase, Notice> {
     let (text, notice) = (visitor.text, &visitor.text.notice);
     let missing = || Notice::at("package", text, &notice.package_missing);
@@ -150,28 +143,21 @@ pub(super) fn key(form: &Form, package: &str, phone: &Phone) -> Option<Idempoten
     IdempotencyKey::read(format!("form-{}", hex::encode(hash)).as_bytes()).ok()
 }
 
-/// Buys, and leads to the order or back to the form.
-pub(super) async fn attempt(
-    api: &Api,
-    request: &HttpRequest,
-    visitor: &Visitor,
-    purchase: Purchase,
-    draft: Draft,
-) -> Page {
+/// Buys, and redirects to the order or shows the form again.
+pub(super) async fn attempt(visitor: &Visitor, purchase: Purchase, draft: Draft) -> Page {
+    let api = &visitor.api;
     let (wanted, phone) = (purchase.package.clone(), purchase.phone.clone());
-    let bought = match api.clients.admit(request) {
+    let bought = match api.clients.admit(&visitor.request) {
         Ok(()) => api.checkout.buy(purchase).await,
         Err(refusal) => Err(CheckoutError::Refused(refusal)),
     };
     let error = match bought {
         Ok(Bought::Pushed(order) | Bought::Unclear(order) | Bought::Resumed(order)) => {
-            return Ok(remember(api, visitor, order.order_id));
+            return Ok(remember(visitor, order.order_id));
         }
-        Err(CheckoutError::GatewayRefused(order_id)) => {
-            return Ok(remember(api, visitor, order_id));
-        }
+        Err(CheckoutError::GatewayRefused(order_id)) => return Ok(remember(visitor, order_id)),
         Err(CheckoutError::Refused(refusal @ Refusal::PromptOpen { .. })) => {
-            match lead_back(api, request, visitor, &phone).await {
+            match resume(visitor, &phone).await {
                 Ok(Some(answer)) => return Ok(answer),
                 Ok(None) => CheckoutError::Refused(refusal),
                 Err(error) => CheckoutError::Store(error),
@@ -179,15 +165,14 @@ pub(super) async fn attempt(
         }
         Err(error) => error,
     };
-    let notice = why_not(api, visitor, &wanted, &error, &phone).await;
+    let notice = notice_for(visitor, &wanted, &error, &phone).await;
     let problem = Problem::from(error);
     let status = problem.status_code();
-    let answer = draw(api, visitor, status, draft, Some(notice)).await?;
+    let answer = draw(visitor, status, draft, Some(notice)).await?;
     Ok(retry_after(answer, problem.retry_after_secs))
 }
 
-async fn why_not(
-    api: &Api,
+async fn notice_for(
     visitor: &Visitor,
     wanted: &PackageRef,
     error: &CheckoutError,
@@ -197,7 +182,8 @@ async fn why_not(
     match error {
         CheckoutError::PackageNotFound => Notice::at("package", text, &notice.package_gone),
         CheckoutError::PriceChanged(price) => {
-            let package = api.store.package_on_sale(wanted).await.ok().flatten();
+            let store = &visitor.api.store;
+            let package = store.package_on_sale(wanted).await.ok().flatten();
             let name = package.map(|package| visitor.name(&package.terms).to_owned());
             let (name, price) = (name.unwrap_or_default(), text.money(price));
             let body = fill(&notice.price, &[("package", &name), ("price", &price)]);
@@ -214,7 +200,6 @@ async fn why_not(
 /// The form, with what the guest has entered and what to do about it. A form that made no order
 /// keeps its key.
 async fn draw(
-    api: &Api,
     visitor: &Visitor,
     status: StatusCode,
     mut draft: Draft,
@@ -225,45 +210,36 @@ async fn draw(
     }
     let page = ShopPage {
         visitor: &visitor.at("/"),
-        packages: api.store.packages_on_sale().await?,
+        packages: visitor.api.store.packages_on_sale().await?,
         draft,
         notice,
     };
     Ok(visitor.answer(status, &page))
 }
 
-/// Leads the browser that has just bought to its order, and sets the cookie with it.
-fn remember(api: &Api, visitor: &Visitor, order_id: OrderId) -> HttpResponse {
-    let mut answer = visitor.see(&format!("/order/{order_id}"));
-    let cookie = api
-        .gate
-        .set_cookie(COOKIE, &order_id.to_string(), COOKIE_LASTS_SECS);
-    if let Ok(cookie) = HeaderValue::try_from(cookie) {
-        answer.headers_mut().append(SET_COOKIE, cookie);
-    }
-    answer
+/// Redirects to the new order, and sets the cookie with its id.
+fn remember(visitor: &Visitor, order_id: OrderId) -> HttpResponse {
+    let id = order_id.to_string();
+    let cookie = (visitor.api.gate).set_cookie(COOKIE, &id, COOKIE_LASTS_SECS);
+    with_cookie(visitor.redirect(&format!("/order/{id}")), &cookie)
 }
 
-/// Leads to the open order of this phone, as far as the browser or the device may see it. `None`
-/// if neither has bought it.
-async fn lead_back(
-    api: &Api,
-    request: &HttpRequest,
-    visitor: &Visitor,
-    phone: &Phone,
-) -> Result<Option<HttpResponse>, StoreError> {
-    let remembered = cookie(request.headers(), COOKIE).and_then(|id| id.parse().ok());
+/// Redirects to the open order of this phone if this browser or this device has bought it: the
+/// browser to the order page, the device to the state page. `None` for any other guest.
+async fn resume(visitor: &Visitor, phone: &Phone) -> Result<Option<HttpResponse>, StoreError> {
+    let store = &visitor.api.store;
+    let remembered = cookie(visitor.request.headers(), COOKIE).and_then(|id| id.parse().ok());
     if let Some(order_id) = remembered
-        && let Some(order) = api.store.load_for_guest(order_id).await?
+        && let Some(order) = store.load_for_guest(order_id).await?
         && order.status == Status::Pending
         && order.phone == *phone
     {
-        return Ok(Some(visitor.see(&format!("/order/{order_id}"))));
+        return Ok(Some(visitor.redirect(&format!("/order/{order_id}"))));
     }
     let Some(device) = &visitor.visit.device else {
         return Ok(None);
     };
-    let open = api.store.newest_pending(phone).await?;
+    let open = store.newest_pending(phone).await?;
     let open = open.filter(|order| order.device.as_ref() == Some(device));
-    Ok(open.map(|order| visitor.see(&StateToken::of(order.order_id).path())))
+    Ok(open.map(|order| visitor.redirect(&StateToken::of(order.order_id).path())))
 }

@@ -1,24 +1,22 @@
-//! The state of an order, for the device that it was bought from: no code, no price, no order id.
+//! The state of an order, for the device that bought it. Shows no code, price or order id.
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, web};
+use actix_web::web;
 use askama::Template;
 
 use super::order::wait;
-use super::{Page, Visitor};
+use super::{Code, Page, Visitor};
 use crate::domain::access::StateToken;
 use crate::domain::order::{MayReissue, Payment, Status};
-use crate::http::Api;
-use crate::http::problem::Code;
 use crate::web::format::masked;
 use crate::web::text::fill;
 
-/// What has become of the order, and where the code is.
+/// The status of the order, and where the code is.
 #[derive(Template)]
 #[template(path = "state.html")]
 struct StatePage<'a> {
     visitor: &'a Visitor,
-    /// Changes whenever the page says something else; the script compares it.
+    /// Changes when the text of the page changes; the script compares it.
     state: i32,
     title: &'a str,
     lead: String,
@@ -39,7 +37,7 @@ impl<'a> StatePage<'a> {
             }
             Status::Held => (&order.held_title, order.held.clone(), &order.change),
             Status::Completed => {
-                let lead = match visitor.shop.may_reissue {
+                let lead = match visitor.api.shop.may_reissue {
                     MayReissue::Owner => &state.completed,
                     MayReissue::OperatorsOnly => &state.completed_by_staff,
                 };
@@ -58,26 +56,19 @@ impl<'a> StatePage<'a> {
             title,
             lead,
             shop_label,
-            // Late money can still complete what was not paid.
+            // A late payment can still complete an order that failed.
             news_href: (!payment.status.is_finished()).then(news),
         }
     }
 }
 
 /// The state of an order, at once or as soon as it differs from `since`.
-pub async fn show(
-    visitor: Visitor,
-    request: HttpRequest,
-    token: web::Path<String>,
-    api: web::Data<Api>,
-) -> Page {
+pub async fn show(visitor: Visitor, token: web::Path<String>) -> Page {
     let token = StateToken::read(&token).ok_or(Code::OrderNotFound)?;
-    let candidates = api.store.orders_of_ref(token.order_ref()).await?;
-    let mut candidates = candidates.into_iter();
-    let order = candidates.find(|order| token.is_of(order.order_id));
+    let candidates = visitor.api.store.orders_of_ref(token.order_ref()).await?;
+    let order = candidates.iter().find(|it| token.is_of(it.order_id));
     let order = order.ok_or(Code::OrderNotFound)?;
-    let answered = wait(&request, &api, order.order_id).await?;
-    let order = answered.as_ref().map_or(&order, |it| &*it.payment);
-    let page = StatePage::new(&visitor, order, &token);
+    let answered = wait(&visitor, order.order_id).await?;
+    let page = StatePage::new(&visitor, &answered.payment, &token);
     Ok(visitor.answer(StatusCode::OK, &page))
 }

@@ -39,11 +39,12 @@ pub struct Total {
 
 impl Total {
     /// All packages together.
-    pub fn sold(sales: &[PackageSales]) -> Self {
-        Self {
-            count: sales.iter().map(|line| line.count).sum(),
-            amount: sales.iter().map(|line| line.amount).sum(),
-        }
+    pub fn sold<'a>(sales: impl IntoIterator<Item = &'a PackageSales>) -> Self {
+        let sales = sales.into_iter();
+        sales.fold(Self::default(), |sum, line| Self {
+            count: sum.count + line.count,
+            amount: sum.amount + line.amount,
+        })
     }
 }
 

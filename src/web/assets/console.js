@@ -14,7 +14,7 @@
     }
     return `${Math.trunc(ms / 86_400_000)} d`;
   };
-  const told = (value, form, now) => {
+  const formatted = (value, form, now) => {
     if (value === null || value === undefined) { return '–'; }
     if (form === 'since') { return `${ago(Math.max(0, now - Date.parse(value)))} ago`; }
     if (typeof value !== 'number') { return String(value); }
@@ -22,7 +22,7 @@
   };
   const pick = (document, pointer) => pointer.split('/').slice(1)
     .reduce((value, name) => value?.[name], document);
-  const tell = (element, text) => { if (element.textContent !== text) { element.textContent = text; } };
+  const setText = (element, text) => { if (element.textContent !== text) { element.textContent = text; } };
 
   // The status banner of every page.
   const banner = $('#banner');
@@ -31,14 +31,14 @@
     let html;
     try {
       const answer = await fetch(banner.dataset.fresh, { redirect: 'manual' });
-      // Logged out, here or elsewhere.
+      // The session has ended: the server redirected to the log-in.
       if (answer.type === 'opaqueredirect') { location.reload(); return; }
       if (!answer.ok) { throw new Error(answer.status); }
       html = await answer.text();
     } catch {
       html = '<div class="banner wrong" data-tone="wrong"><ul class="sentences"><li class="wrong">The server does not answer.</li></ul></div>';
     }
-    // A screen reader does not read an unchanged banner again.
+    // Set only a changed banner, so that a screen reader does not read it again.
     if (banner.dataset.shown !== html) { banner.dataset.shown = html; banner.innerHTML = html; }
   };
   if (banner) {
@@ -47,7 +47,7 @@
   }
 
   // A chart of the last minutes, in SVG.
-  const [LEAST, MOST] = [60_000, 300_000];
+  const [MIN_SPAN_MS, MAX_SPAN_MS] = [60_000, 300_000];
   const [WIDTH, HEIGHT] = [300, 90];
   class Chart {
     constructor(figure) {
@@ -66,23 +66,23 @@
       });
     }
 
-    take(glance) {
-      const at = Date.parse(glance.at);
+    take(sample) {
+      const at = Date.parse(sample.at);
       const values = this.lines.map(({ pointers }) =>
-        pointers.reduce((sum, pointer) => sum + (pick(glance, pointer) ?? 0), 0));
+        pointers.reduce((sum, pointer) => sum + (pick(sample, pointer) ?? 0), 0));
       const { before } = this;
       this.before = { at, values };
       if (this.rate && (!before || at <= before.at)) { return; }
       this.lines.forEach((line, n) => {
-        // A counter that has fallen belongs to a new process.
+        // A counter that has decreased: the process was restarted.
         const value = this.rate
           ? Math.max(0, values[n] - before.values[n]) * 1000 / (at - before.at) : values[n];
         line.points.push([at, value]);
-        while (line.points[0][0] < at - MOST) { line.points.shift(); }
+        while (line.points[0][0] < at - MAX_SPAN_MS) { line.points.shift(); }
       });
     }
 
-    told(value) {
+    formatted(value) {
       if (this.unit === 'ms') { return millis(value); }
       return this.unit ? `${value < 10 ? value.toFixed(1) : value.toFixed(0)}${this.unit}` : count(Math.round(value));
     }
@@ -94,13 +94,13 @@
       const top = most > 0 ? most * 1.08 : 1;
       const end = this.before.at;
       const begin = Math.min(...this.lines.map(({ points }) => points[0]?.[0] ?? end));
-      const span = Math.max(LEAST, end - begin);
+      const span = Math.max(MIN_SPAN_MS, end - begin);
       for (const { points, path, key } of this.lines) {
         path.setAttribute('d', points.map(([at, value], n) =>
           `${n ? 'L' : 'M'}${(WIDTH * (1 - (end - at) / span)).toFixed(1)} ${(HEIGHT - 1 - (HEIGHT - 2) * value / top).toFixed(1)}`).join(''));
-        tell(key, this.told(points.at(-1)?.[1] ?? 0));
+        setText(key, this.formatted(points.at(-1)?.[1] ?? 0));
       }
-      tell(this.peak, `peak ${this.told(most)} in ${ago(span)}`);
+      setText(this.peak, `peak ${this.formatted(most)} in ${ago(span)}`);
     }
   }
 
@@ -110,7 +110,7 @@
     const charts = [...document.querySelectorAll('.chart')].map((figure) => new Chart(figure));
     const rows = $('#rows');
     const pulse = $('#pulse');
-    let news = Date.now();
+    let lastEventAt = Date.now();
 
     const row = (order, now) => {
       const made = $('#row').content.firstElementChild.cloneNode(true);
@@ -119,41 +119,41 @@
       link.textContent = order.order;
       made.classList.toggle('hot', order.mailbox_depth > 0 || order.last_error !== null);
       for (const cell of made.querySelectorAll('[data-of]')) {
-        cell.textContent = told(order[cell.dataset.of], cell.dataset.as, now);
+        cell.textContent = formatted(order[cell.dataset.of], cell.dataset.as, now);
       }
       return made;
     };
-    const show = (glance) => {
-      const now = Date.parse(glance.at);
+    const show = (sample) => {
+      const now = Date.parse(sample.at);
       for (const element of numbers) {
-        tell(element, told(pick(glance, element.dataset.at), element.dataset.as, now));
+        setText(element, formatted(pick(sample, element.dataset.at), element.dataset.as, now));
         element.closest('.counts > div')?.classList.toggle('zero', element.textContent === '0');
       }
       // A row under the pointer or the focus is not replaced.
       if (!rows.matches(':hover, :focus-within')) {
-        rows.replaceChildren(...glance.busiest.map((order) => row(order, now)));
-        $('#none').hidden = glance.busiest.length > 0;
+        rows.replaceChildren(...sample.busiest.map((order) => row(order, now)));
+        $('#none').hidden = sample.busiest.length > 0;
       }
     };
 
-    for (const glance of JSON.parse($('#history').textContent)) {
-      charts.forEach((chart) => chart.take(glance));
+    for (const sample of JSON.parse($('#history').textContent)) {
+      charts.forEach((chart) => chart.take(sample));
     }
     charts.forEach((chart) => chart.draw());
     let source;
     const watch = () => {
       source = new EventSource(live.dataset.events);
       source.addEventListener('actors', ({ data }) => {
-        news = Date.now();
-        const glance = JSON.parse(data);
-        show(glance);
-        charts.forEach((chart) => { chart.take(glance); chart.draw(); });
+        lastEventAt = Date.now();
+        const sample = JSON.parse(data);
+        show(sample);
+        charts.forEach((chart) => { chart.take(sample); chart.draw(); });
       });
     };
     watch();
     // The browser does not retry a refused stream.
     setInterval(() => {
-      const late = Date.now() - news > 5000;
+      const late = Date.now() - lastEventAt > 5000;
       pulse.classList.toggle('late', late);
       if (late && source.readyState === EventSource.CLOSED) { watch(); }
     }, 2000);

@@ -1,5 +1,5 @@
-// What the guest's pages do where there are scripts; all of it works without. ES2015 at most,
-// for old Android: no fetch that can be aborted, no async functions.
+// Improves the guest pages, which all work without scripts. ES2015 at most, for old Android: no
+// fetch that can be aborted, no async functions.
 (function () {
   'use strict';
 
@@ -7,7 +7,7 @@
   var live = document.getElementById('live');
   document.documentElement.classList.add('script');
 
-  // One press, one order. The server knows the key in the form; this spares the second trip.
+  // Send a form once. The key in the form makes a second request harmless; this saves it.
   document.addEventListener('submit', function (event) {
     var form = event.target;
     if (!form.classList.contains('once')) { return; }
@@ -19,13 +19,13 @@
     var pay = event.target.getAttribute('data-pay');
     if (pay) { document.getElementById('pay').textContent = pay; }
   });
-  // Back from the next page, the form may be sent again: its key makes that safe.
+  // After "back" the form may be sent again; its key makes that safe.
   window.addEventListener('pageshow', function () {
     var sent = document.querySelectorAll('.sent');
     for (var i = 0; i < sent.length; i++) { sent[i].classList.remove('sent'); }
   });
 
-  // Copying, also where there is no clipboard for pages that came over plain HTTP.
+  // Copying, also over plain HTTP, where `navigator.clipboard` does not exist.
   document.addEventListener('click', function (event) {
     var button = event.target;
     if (!button.hasAttribute || !button.hasAttribute('data-copy')) { return; }
@@ -48,18 +48,18 @@
     if (live.textContent !== text) { live.textContent = text; }
   }
 
-  // An order that may change: the next look is held by the server until there is news, and is
-  // the new page. There is no timer but the pause after a failure.
-  var HELD_SECS = 50, GIVE_UP_MS = 75000, PAUSE_MS = 1000, PAUSE_MAX_MS = 15000, LOOKS_MAX = 60;
-  var request = null, timer = 0, pause = PAUSE_MS, looks = 0;
+  // Long-polls an order that may change: the server answers when there is a new version, with the
+  // whole page. The only timers are the pauses after a failure or a `Retry-After`.
+  var HELD_SECS = 50, GIVE_UP_MS = 75000, PAUSE_MS = 1000, PAUSE_MAX_MS = 15000, POLLS_MAX = 60;
+  var request = null, timer = 0, pause = PAUSE_MS, polls = 0;
 
-  function look() {
+  function poll() {
     var main = document.getElementById('main');
     var href = main.getAttribute('data-news');
     window.clearTimeout(timer);
-    // A page that was left open does not ask for ever; it goes on when somebody looks at it.
-    if (!href || request || looks >= LOOKS_MAX) { return; }
-    looks += 1;
+    // A page that was left open stops polling after POLLS_MAX requests, until it is visible again.
+    if (!href || request || polls >= POLLS_MAX) { return; }
+    polls += 1;
     request = new XMLHttpRequest();
     request.open('GET', href + (href.indexOf('?') < 0 ? '?' : '&') + 'wait=' + HELD_SECS);
     request.timeout = GIVE_UP_MS;
@@ -84,10 +84,10 @@
     if (next.getAttribute('data-state') !== main.getAttribute('data-state')) {
       show(page, main, next);
     }
-    // A server without a seat for us says when to come again.
+    // A server without a free waiter sends Retry-After.
     var after = Number(answer.getResponseHeader('Retry-After')) * 1000;
     pause = PAUSE_MS;
-    timer = window.setTimeout(look, after || 0);
+    timer = window.setTimeout(poll, after || 0);
   }
 
   function show(page, main, next) {
@@ -108,20 +108,20 @@
     if (waiting) { waiting.textContent = body.getAttribute('data-offline'); }
     main.setAttribute('data-state', 'offline');
     say(body.getAttribute('data-offline'));
-    timer = window.setTimeout(look, pause * (0.75 + Math.random() / 2));
+    timer = window.setTimeout(poll, pause * (0.75 + Math.random() / 2));
     pause = Math.min(pause * 2, PAUSE_MAX_MS);
   }
 
-  // Whoever comes back, to the page or to the network, wants to know now.
-  function now() { pause = PAUSE_MS; looks = 0; look(); }
-  window.addEventListener('online', now);
-  window.addEventListener('pageshow', now);
-  document.addEventListener('visibilitychange', function () { if (!document.hidden) { now(); } });
-  look();
+  // Poll at once when the page is visible or the network is back.
+  function pollNow() { pause = PAUSE_MS; polls = 0; poll(); }
+  window.addEventListener('online', pollNow);
+  window.addEventListener('pageshow', pollNow);
+  document.addEventListener('visibilitychange', function () { if (!document.hidden) { pollNow(); } });
+  poll();
 
   // The sandbox's phone shows new prompts by itself.
   var screen = document.getElementById('screen');
-  function freshen() {
+  function refreshScreen() {
     var fresh = new XMLHttpRequest();
     fresh.open('GET', screen.getAttribute('data-fresh'));
     fresh.onload = function () {
@@ -132,8 +132,8 @@
         screen = next;
       }
     };
-    fresh.onloadend = function () { window.setTimeout(freshen, 1000); };
+    fresh.onloadend = function () { window.setTimeout(refreshScreen, 1000); };
     fresh.send();
   }
-  if (screen) { window.setTimeout(freshen, 1000); }
+  if (screen) { window.setTimeout(refreshScreen, 1000); }
 })();
