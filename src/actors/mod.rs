@@ -19,7 +19,7 @@ use crate::failpoint::Point;
 use crate::gateways::zenopay::proof::Keys;
 use crate::observability::metrics::Metrics;
 use crate::store::Store;
-use crate::supervisor::UnderWay;
+use crate::supervisor::BackgroundTasks;
 
 pub mod cluster;
 pub mod order;
@@ -65,7 +65,7 @@ struct Inner {
     lookup_permits: Arc<Semaphore>,
     auth: WebhookAuth,
     metrics: Arc<Metrics>,
-    background: UnderWay,
+    background: BackgroundTasks,
 }
 
 /// How webhooks are authenticated.
@@ -84,7 +84,7 @@ impl Orders {
         arbiters: &[actix::Arbiter],
         checker: StatusChecker,
         auth: WebhookAuth,
-        background: UnderWay,
+        background: BackgroundTasks,
     ) -> Self {
         let inner = Inner {
             store: context.store.clone(),

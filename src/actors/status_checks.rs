@@ -15,12 +15,12 @@ use tokio::time::{sleep, timeout};
 use tracing::{error, info, warn};
 
 use crate::domain::order::OrderId;
-use crate::domain::pacing::{CheckBudget, Circuit, Flow, Turn, Turns};
+use crate::domain::pacing::{CheckBudget, Circuit, CircuitChange, Flow, Turns};
 use crate::gateways::zenopay::client::Client;
 use crate::gateways::zenopay::wire::{StatusAnswer, Why};
 use crate::observability::metrics::Metrics;
 use crate::store::{GatewayCall, Store};
-use crate::supervisor::UnderWay;
+use crate::supervisor::BackgroundTasks;
 use crate::timekeeper::Timekeeper;
 
 /// The limit of concurrent checks per origin: unverified webhooks must not block the reconciler,
@@ -54,7 +54,7 @@ pub(super) type SharedCheck = Shared<BoxFuture<'static, Option<StatusAnswer>>>;
 pub struct StatusChecker {
     client: Client,
     store: Store,
-    background: UnderWay,
+    background: BackgroundTasks,
     under_way: Arc<Mutex<HashMap<OrderId, Check>>>,
     pace: Arc<Mutex<Pace>>,
     timekeeper: Timekeeper,
@@ -78,7 +78,7 @@ impl StatusChecker {
         client: Client,
         asks_per_sec: u32,
         store: Store,
-        background: UnderWay,
+        background: BackgroundTasks,
         timekeeper: Timekeeper,
         metrics: Arc<Metrics>,
     ) -> Self {
@@ -223,11 +223,11 @@ impl StatusChecker {
         drop(pace);
         match turn {
             None => {}
-            Some(Turn::Opened { pause }) => error!(
+            Some(CircuitChange::Opened { pause }) => error!(
                 pause_secs = pause.as_secs(),
                 "ZenoPay does not answer order-status; the reconciler pauses"
             ),
-            Some(Turn::Closed) => info!("ZenoPay answers order-status again"),
+            Some(CircuitChange::Closed) => info!("ZenoPay answers order-status again"),
         }
     }
 }

@@ -24,12 +24,12 @@ use crate::http::{Api, Clients, History, STREAMS_MAX};
 use crate::jobs::reconciler::{Reconciler, ReconcilerContext};
 use crate::jobs::relay::Relay;
 use crate::jobs::relay::disconnects::{self, Disconnects};
-use crate::jobs::relay::proofs::Proofs;
+use crate::jobs::relay::proofs::VoucherTests;
 use crate::jobs::retention::Retention;
 use crate::observability::metrics::Metrics;
 use crate::sandbox::Sandbox;
 use crate::store::{Overview, Store};
-use crate::supervisor::{Supervisor, Task, UnderWay};
+use crate::supervisor::{BackgroundTasks, Supervisor, Task};
 use crate::timekeeper::Timekeeper;
 use crate::web::Shop;
 
@@ -44,7 +44,7 @@ pub(super) struct Machinery {
     pub sandbox: Option<Sandbox>,
     relay: Relay,
     disconnects: Disconnects,
-    proofs: Option<Proofs>,
+    proofs: Option<VoucherTests>,
     overview: Arc<watch::Sender<Overview>>,
     /// Taken by the loop that notifies other processes.
     outgoing: Outgoing,
@@ -63,7 +63,7 @@ impl Machinery {
         operator_token: Option<Secret>,
         store: Store,
         supervisor: Supervisor,
-        background: UnderWay,
+        background: BackgroundTasks,
     ) -> Result<Self, StartError> {
         let here = &parts::local_url(address);
         let metrics = Metrics::new(supervisor.failures());
@@ -142,7 +142,7 @@ impl Machinery {
             arbiters,
             api: Api {
                 gate: Gate::new(store.clone(), operator_token, https),
-                screens: Arc::new(Semaphore::new(STREAMS_MAX)),
+                live_streams: Arc::new(Semaphore::new(STREAMS_MAX)),
                 history: History::default(),
                 retention: Retention::new(store.clone(), &config.retention),
                 checkout: parts::checkout(config, here, &orders, &store, client, background),
@@ -202,7 +202,7 @@ impl Machinery {
             run.each(Task::Retention, &api.retention, Retention::run);
         }
         if let Some(proofs) = &self.proofs {
-            run.each(Task::VoucherTests, proofs, Proofs::run);
+            run.each(Task::VoucherTests, proofs, VoucherTests::run);
         }
         if let Some(sandbox) = &self.sandbox {
             run.each(Task::Sandbox, sandbox, Sandbox::run);

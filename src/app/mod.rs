@@ -17,7 +17,7 @@ use crate::config::{Config, Mode};
 use crate::domain::people::Secret;
 use crate::http::{Api, console};
 use crate::store::{Store, StoreError, fresh_token};
-use crate::supervisor::{DroppableRuntime, Supervisor, Task, UnderWay};
+use crate::supervisor::{BackgroundTasks, DroppableRuntime, Supervisor, Task};
 
 mod error;
 mod listener;
@@ -64,7 +64,7 @@ pub struct App {
     pub api: Api,
     server: ServerHandle,
     serving: JoinHandle<std::io::Result<()>>,
-    under_way: UnderWay,
+    under_way: BackgroundTasks,
     arbiters: Vec<actix::Arbiter>,
     _background: DroppableRuntime,
 }
@@ -92,7 +92,7 @@ impl App {
             WayIn::Fresh(token) => Some(token.clone()),
             WayIn::Known | WayIn::NoOperator => operator_token,
         };
-        let under_way = UnderWay::on(background.handle.clone());
+        let under_way = BackgroundTasks::on(background.handle.clone());
         let machinery = Machinery::assemble(
             &config,
             address,
@@ -113,7 +113,7 @@ impl App {
             listener::serve(listener, api.clone(), sandbox, &config, ended.clone())
                 .map_err(StartError::Bind)?;
         // Before the last task starts: it is polled once and then waits until the server ends.
-        supervisor.set_trap_from_environment();
+        supervisor.arm_panic_from_environment();
         supervisor.run_droppable(&background.handle, Task::Listener, move || {
             ended.clone().cancelled_owned()
         });

@@ -15,12 +15,12 @@ use crate::config::{Config, Mode};
 use crate::domain::catalog::Limits;
 use crate::gateways::zenopay::client::{Client, ClientError};
 use crate::http::Site;
-use crate::jobs::relay::proofs::Proofs;
+use crate::jobs::relay::proofs::VoucherTests;
 use crate::jobs::relay::{Relay, RelayContext};
 use crate::observability::metrics::Metrics;
 use crate::sms;
 use crate::store::Store;
-use crate::supervisor::UnderWay;
+use crate::supervisor::BackgroundTasks;
 use crate::timekeeper::Timekeeper;
 
 /// More parked polls than a hotspot has guests.
@@ -44,11 +44,15 @@ pub(super) fn site(config: &Config, here: &Url) -> Site {
 }
 
 /// `None` without a FreeRADIUS to ask.
-pub(super) fn proofs(config: &Config, store: &Store, metrics: &Arc<Metrics>) -> Option<Proofs> {
+pub(super) fn proofs(
+    config: &Config,
+    store: &Store,
+    metrics: &Arc<Metrics>,
+) -> Option<VoucherTests> {
     let radius = &config.radius;
     let (server, secret) = (radius.server?, radius.secret.clone()?);
     let interval = Duration::from_secs(60).checked_div(radius.proofs_per_min)?;
-    Some(Proofs {
+    Some(VoucherTests {
         store: store.clone(),
         server,
         secret,
@@ -85,7 +89,7 @@ pub(super) fn checkout(
     orders: &Orders,
     store: &Store,
     client: Client,
-    background: UnderWay,
+    background: BackgroundTasks,
 ) -> Checkout {
     Checkout {
         store: store.clone(),

@@ -22,7 +22,7 @@ use crate::domain::people::Secret;
 use crate::gateways::zenopay::client::Client;
 use crate::gateways::zenopay::wire::{CreateAnswer, CreateRequest};
 use crate::store::{GatewayCall, NewOrder, Placed, Store, StoreError};
-use crate::supervisor::UnderWay;
+use crate::supervisor::BackgroundTasks;
 
 pub mod printed;
 
@@ -43,7 +43,7 @@ pub struct Checkout {
     /// Base of the webhook's URL.
     pub public_url: Url,
     /// Runs the pushes.
-    pub background: UnderWay,
+    pub background: BackgroundTasks,
 }
 
 /// The result of a purchase.

@@ -84,7 +84,7 @@ async fn report_outbox(store: &Store) {
         None => println!("ok    outbox    nothing is held back"),
         Some(hold) => println!(
             "warn  outbox    {} are held back since the backup was restored at {}; send or drop them in the console",
-            hold.told(),
+            hold.describe(),
             hold.since.to_rfc3339_opts(SecondsFormat::Secs, true)
         ),
     }

@@ -9,7 +9,7 @@ use clap::Subcommand;
 
 use super::Done;
 use crate::config::Config;
-use crate::domain::history::{OrderHistory, tell};
+use crate::domain::history::{OrderHistory, narrate};
 use crate::domain::order::{OrderId, Payment};
 use crate::domain::people::{Role, Visibility};
 use crate::domain::search;
@@ -127,7 +127,7 @@ fn timeline(
     text += &format!("  times in {zone}\n\n");
 
     let mut day = None;
-    for line in tell(history, visibility, now, &zone) {
+    for line in narrate(history, visibility, now, &zone) {
         let at = line.at.with_timezone(&zone);
         if day.replace(at.date_naive()) != Some(at.date_naive()) {
             text += &format!("{}\n", at.format("%A, %-d %B %Y"));

@@ -28,7 +28,7 @@ pub struct Waiting {
 
 impl OutboxHold {
     /// The number of waiting messages, in words.
-    pub fn told(&self) -> String {
+    pub fn describe(&self) -> String {
         let (sms, disconnects) = (self.sms.all, self.disconnects.all);
         let plural = if disconnects == 1 { "" } else { "s" };
         format!("{sms} SMS and {disconnects} Disconnect-Request{plural}")

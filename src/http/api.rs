@@ -51,7 +51,7 @@ pub struct Api {
     /// Authenticates operators.
     pub gate: Gate,
     /// Permits for the event streams of operators.
-    pub screens: Arc<Semaphore>,
+    pub live_streams: Arc<Semaphore>,
     /// `sandbox` or `live`.
     pub mode: &'static str,
     /// The name of this process among those that share the database.

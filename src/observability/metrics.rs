@@ -16,7 +16,7 @@ use prometheus::{
 use strum::VariantArray;
 
 use super::sliding::Sliding;
-use crate::domain::access::{ProofResult, RadiusHealth, RadiusTrouble};
+use crate::domain::access::{RadiusHealth, RadiusTrouble, VoucherTestResult};
 use crate::domain::order::Outcome;
 
 pub use super::sliding::Percentiles;
@@ -213,7 +213,7 @@ impl RadiusInstruments {
     fn new(all: &Instruments) -> Self {
         let proofs = all.counters("malipo_radius_proofs_total", "Sold vouchers that were tried at FreeRADIUS, by result.", "result");
         // Each is there from the start, so that `rate()` sees the first event.
-        for result in ProofResult::VARIANTS {
+        for result in VoucherTestResult::VARIANTS {
             proofs.with_label_values(&[result.into_str()]);
         }
         Self {
@@ -225,12 +225,12 @@ impl RadiusInstruments {
     }
 
     /// Counts a sold voucher that was tested.
-    pub fn count(&self, result: ProofResult) {
+    pub fn count(&self, result: VoucherTestResult) {
         self.proofs.with_label_values(&[result.into_str()]).inc();
     }
 
     /// Records whether FreeRADIUS answers; returns the change.
-    pub fn learn(&self, result: ProofResult, now: DateTime<Utc>) -> Option<RadiusTurn> {
+    pub fn learn(&self, result: VoucherTestResult, now: DateTime<Utc>) -> Option<RadiusTurn> {
         let mut health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
         let was_down = health.trouble().is_some();
         health.learn(result, now);

@@ -96,7 +96,7 @@ impl Store {
             let received = self.receive(process, &sender).await;
             // Logged once for an outage, however long it takes.
             if let Err(error) = received
-                && self.deaf_since().is_none()
+                && self.not_listening_since().is_none()
             {
                 self.inner.listener.send_replace(Some(self.clock().now()));
                 warn!(%error, "cannot listen for notices of other processes; trying again each second");
@@ -107,7 +107,7 @@ impl Store {
 
     /// Since when notices of other processes are not received; `None` while they are. Meanwhile a
     /// guest learns up to a second later what another process has sold.
-    pub fn deaf_since(&self) -> Option<DateTime<Utc>> {
+    pub fn not_listening_since(&self) -> Option<DateTime<Utc>> {
         *self.inner.listener.borrow()
     }
 

@@ -205,17 +205,17 @@ impl Supervisor {
     }
 
     /// Has a task panic when it is polled next; for tests. Does nothing in an optimised build.
-    pub fn set_trap(&self, task: Task) {
+    pub fn arm_panic(&self, task: Task) {
         self.shared.failpoints.arm(task, Action::Panic);
     }
 
-    /// The same for a task that `MALIPO_TRAP` names.
-    pub fn set_trap_from_environment(&self) {
+    /// The same for a task that `MALIPO_PANIC_TASK` names.
+    pub fn arm_panic_from_environment(&self) {
         if cfg!(debug_assertions)
-            && let Ok(task) = env::var("MALIPO_TRAP")
+            && let Ok(task) = env::var("MALIPO_PANIC_TASK")
         {
             let task = task.parse();
-            self.set_trap(task.expect("MALIPO_TRAP is the name of a task"));
+            self.arm_panic(task.expect("MALIPO_PANIC_TASK is the name of a task"));
         }
     }
 
@@ -244,12 +244,12 @@ fn message_of(panic: &(dyn Any + Send)) -> &str {
 /// Runs work that ends by itself and that no client cancels: webhooks, pushes, status checks. A stop
 /// waits for all of it. Cheap to clone; clones count together.
 #[derive(Clone)]
-pub struct UnderWay {
+pub struct BackgroundTasks {
     runtime: Handle,
     tracker: TaskTracker,
 }
 
-impl UnderWay {
+impl BackgroundTasks {
     /// Runs work on this runtime.
     pub fn on(runtime: Handle) -> Self {
         Self {

@@ -28,7 +28,7 @@ on_both_databases! {
 const LONG_AGO: &str = "2020-01-01T00:00:00+00:00";
 
 fn fail(app: &TestApp, task: Task) {
-    app.app.api.supervisor.set_trap(task);
+    app.app.api.supervisor.arm_panic(task);
 }
 
 async fn failures(app: &TestApp, task: Task) -> f64 {
@@ -220,16 +220,19 @@ async fn a_server_that_receives_no_notices_from_others_says_so_until_it_does() {
     let (app, proxy) = start_behind_a_proxy().await;
     let store = &app.app.api.store;
     let words = async || app.get_with("/operator/words", TOKEN).await.text;
-    assert_eq!(store.deaf_since(), None);
+    assert_eq!(store.not_listening_since(), None);
 
     proxy.set(Network::Cut);
-    eventually("no notices arrive", async || store.deaf_since().is_some()).await;
+    eventually("no notices arrive", async || {
+        store.not_listening_since().is_some()
+    })
+    .await;
     let words = words().await;
     assert!(words.contains("Other servers not heard since"), "{words}");
 
     proxy.set(Network::Up);
     eventually("notices arrive again", async || {
-        store.deaf_since().is_none()
+        store.not_listening_since().is_none()
     })
     .await;
 }
@@ -238,7 +241,7 @@ async fn a_server_that_receives_no_notices_from_others_says_so_until_it_does() {
 async fn an_unreachable_server_exits_with_a_message_and_the_next_one_sells() {
     let database = TestDatabase::create(Kind::Sqlite).await;
     let settings = [
-        ("MALIPO_TRAP", "listener"),
+        ("MALIPO_PANIC_TASK", "listener"),
         ("MALIPO__DATABASE__URL", &*database.url),
         ("MALIPO__SERVER__BIND", "127.0.0.1:0"),
     ];

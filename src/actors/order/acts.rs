@@ -40,13 +40,13 @@ pub struct Reconciled {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReissueOutcome {
     /// There is a new code.
-    Given,
+    Replaced,
     /// The code was replaced before, since the version that the guest saw.
-    GivenBefore,
+    AlreadyReplaced,
     /// The daily limit is reached.
-    Enough,
+    DailyLimit,
     /// There is no valid voucher.
-    Over,
+    NoValidVoucher,
 }
 
 /// The result of a request for a new code, and the order as it is now.
@@ -192,10 +192,10 @@ impl Orders {
         };
         let voucher = match (payment.status, &payment.voucher) {
             (Status::Completed, Some(voucher)) if voucher.revoked_at.is_none() => voucher,
-            _ => return without_effect(ReissueOutcome::Over, payment),
+            _ => return without_effect(ReissueOutcome::NoValidVoucher, payment),
         };
         if payment.version != seen {
-            return without_effect(ReissueOutcome::GivenBefore, payment);
+            return without_effect(ReissueOutcome::AlreadyReplaced, payment);
         }
         let lately = store.clock().now() - REISSUE_WINDOW;
         let replaced = store.replaced(payment.id, lately).await?;
@@ -215,10 +215,10 @@ impl Orders {
         let is_at_limit = by == ReissuedBy::Owner && replaced.is_at_limit();
         Ok(Reissue {
             outcome: match (handled.refused, handled.outcome) {
-                (true, _) if is_at_limit => ReissueOutcome::Enough,
-                (true, _) => ReissueOutcome::Over,
-                (false, Outcome::Duplicate) => ReissueOutcome::GivenBefore,
-                (false, _) => ReissueOutcome::Given,
+                (true, _) if is_at_limit => ReissueOutcome::DailyLimit,
+                (true, _) => ReissueOutcome::NoValidVoucher,
+                (false, Outcome::Duplicate) => ReissueOutcome::AlreadyReplaced,
+                (false, _) => ReissueOutcome::Replaced,
             },
             payment: handled.payment,
         })

@@ -247,7 +247,7 @@ fn change(payment: &Payment, decision: &Decision, command: &Command, now: DateTi
         | Effect::Revoke(_)
         | Effect::Confirm(_)
         | Effect::Keep
-        | Effect::Ask(_)
+        | Effect::CheckAt(_)
         | Effect::Refuse => None,
     };
     let audit = command.audit.clone();
@@ -257,7 +257,8 @@ fn change(payment: &Payment, decision: &Decision, command: &Command, now: DateTi
         radius_user,
         delivery: command.delivery.clone(),
         audit: audit.filter(|_| is_logged(decision, command)),
-        ask_at: (decision.outcome == Outcome::Unconfirmed).then(|| check_schedule::ask_soon(now)),
+        check_at: (decision.outcome == Outcome::Unconfirmed)
+            .then(|| check_schedule::check_soon(now)),
     }
 }
 

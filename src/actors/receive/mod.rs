@@ -149,7 +149,7 @@ impl Orders {
 
     /// Has the schedule check once more, because of an unverified webhook that led to a check.
     async fn check_again_soon(&self, order_id: OrderId) {
-        let soon = check_schedule::ask_soon(self.inner.store.clock().now());
+        let soon = check_schedule::check_soon(self.inner.store.clock().now());
         if let Err(error) = self.inner.store.check_by(order_id, soon).await {
             warn!(order = %order_id.order_ref(), %error, "the next status check could not be brought forward");
         }

@@ -61,7 +61,7 @@ pub struct Answered {
     /// The order as it is now.
     pub payment: Arc<Payment>,
     /// There was no seat: the client should not repeat the request at once.
-    pub crowded: bool,
+    pub without_seat: bool,
 }
 
 impl StatusBoard {
@@ -176,10 +176,10 @@ impl StatusBoard {
         let Some(mut payment) = store.load_for_guest(order_id).await? else {
             return Ok(None);
         };
-        let crowded = watching.is_none() && !wait.is_zero();
+        let without_seat = watching.is_none() && !wait.is_zero();
         let is_answer = match since {
             Some(since) => i64::from(payment.version) != since,
-            None => payment.status.is_final(),
+            None => payment.status.ends_poll(),
         };
         if let Some(mut watching) = watching.filter(|_| !is_answer) {
             let newer = timeout_at(deadline, watching.newer_than(payment.version)).await;
@@ -188,7 +188,10 @@ impl StatusBoard {
                 Ok(None) | Err(_) => read_again(store, payment).await,
             };
         }
-        Ok(Some(Answered { payment, crowded }))
+        Ok(Some(Answered {
+            payment,
+            without_seat,
+        }))
     }
 
     /// Parked polls.

@@ -9,7 +9,7 @@ pub mod usage;
 pub mod voucher;
 
 pub use links::{OwnerToken, StateToken, sms_link};
-pub use radius_health::{ProofResult, RadiusHealth, RadiusTrouble};
+pub use radius_health::{RadiusHealth, RadiusTrouble, VoucherTestResult};
 pub use router::{COA_PORT, NewRouter, NotARouter, Router};
 pub use session::{Attribute, DeviceMac, NotADeviceMac, RadiusUser, Session};
 pub use usage::{Allowance, Remaining, State, Usage};

@@ -12,7 +12,7 @@ const IN_A_ROW: u32 = 2;
 /// The result of a test log-in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, VariantArray)]
 #[strum(serialize_all = "snake_case", const_into_str)]
-pub enum ProofResult {
+pub enum VoucherTestResult {
     /// FreeRADIUS lets the voucher in.
     Accepted,
     /// It does not.
@@ -42,15 +42,15 @@ pub struct RadiusHealth {
 
 impl RadiusHealth {
     /// Takes in the result of a log-in.
-    pub fn learn(&mut self, result: ProofResult, now: DateTime<Utc>) {
+    pub fn learn(&mut self, result: VoucherTestResult, now: DateTime<Utc>) {
         let trouble = match result {
             // A refusal is an answer too.
-            ProofResult::Accepted | ProofResult::Refused => {
+            VoucherTestResult::Accepted | VoucherTestResult::Refused => {
                 *self = Self::default();
                 return;
             }
-            ProofResult::NoAnswer => RadiusTrouble::NoAnswer,
-            ProofResult::Unsealed => RadiusTrouble::Unsealed,
+            VoucherTestResult::NoAnswer => RadiusTrouble::NoAnswer,
+            VoucherTestResult::Unsealed => RadiusTrouble::Unsealed,
         };
         self.failures = self.failures.saturating_add(1);
         self.last = Some(trouble);
@@ -79,14 +79,14 @@ mod tests {
             health.trouble()
         };
 
-        assert_eq!(learn(0, ProofResult::NoAnswer), None);
-        assert_eq!(learn(10, ProofResult::Accepted), None);
-        assert_eq!(learn(20, ProofResult::NoAnswer), None);
+        assert_eq!(learn(0, VoucherTestResult::NoAnswer), None);
+        assert_eq!(learn(10, VoucherTestResult::Accepted), None);
+        assert_eq!(learn(20, VoucherTestResult::NoAnswer), None);
         let since = start + TimeDelta::seconds(20);
         let silent = Some((RadiusTrouble::NoAnswer, since));
-        assert_eq!(learn(30, ProofResult::NoAnswer), silent);
+        assert_eq!(learn(30, VoucherTestResult::NoAnswer), silent);
         let unsealed = Some((RadiusTrouble::Unsealed, since));
-        assert_eq!(learn(40, ProofResult::Unsealed), unsealed);
-        assert_eq!(learn(50, ProofResult::Refused), None);
+        assert_eq!(learn(40, VoucherTestResult::Unsealed), unsealed);
+        assert_eq!(learn(50, VoucherTestResult::Refused), None);
     }
 }

@@ -94,7 +94,7 @@ pub struct Readings {
     /// Long-running tasks that have failed, by name, and how long ago each failed last.
     pub failed_tasks: Vec<(&'static str, TimeDelta)>,
     /// Since when notices of other processes cannot be received.
-    pub deaf_since: Option<DateTime<Utc>>,
+    pub not_listening_since: Option<DateTime<Utc>>,
 }
 
 /// Writes a time.
@@ -188,7 +188,7 @@ fn gateway(readings: &Readings, moment: Moment) -> Option<Alert> {
 
 fn held_back(readings: &Readings, moment: Moment) -> Option<Alert> {
     let hold = readings.outbox_hold.as_ref()?;
-    let (waiting, since) = (hold.told(), moment(hold.since));
+    let (waiting, since) = (hold.describe(), moment(hold.since));
     wrong(format!(
         "{waiting} are held back since a backup was restored, {since}: an admin must decide"
     ))
@@ -270,7 +270,7 @@ fn tasks(readings: &Readings) -> Option<Alert> {
 }
 
 fn deaf(readings: &Readings, moment: Moment) -> Option<Alert> {
-    let since = moment(readings.deaf_since?);
+    let since = moment(readings.not_listening_since?);
     watch(format!(
         "Other servers not heard since {since}: guests see their sales a second late"
     ))

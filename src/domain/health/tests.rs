@@ -35,7 +35,7 @@ fn healthy() -> Readings {
         reconciler_ran_at: Some(noon() - TimeDelta::seconds(2)),
         uptime: TimeDelta::hours(3),
         failed_tasks: vec![("sms_relay", TimeDelta::minutes(16))],
-        deaf_since: None,
+        not_listening_since: None,
     }
 }
 
@@ -86,7 +86,7 @@ fn each_fault_has_its_sentence() {
         (Readings { reconciler_ran_at: None, ..healthy() }, "Lost webhooks are not looked for since the start"),
         (Readings { failed_tasks: vec![("sms_relay", TimeDelta::minutes(14))], ..healthy() }, "A background task failed in the last 15 minutes and was started again: sms_relay"),
         (Readings { failed_tasks: vec![("overview", TimeDelta::zero()), ("sandbox", TimeDelta::zero())], ..healthy() }, "2 background tasks failed in the last 15 minutes and were started again: overview, sandbox"),
-        (Readings { deaf_since: Some(early), ..healthy() }, "Other servers not heard since 11:02: guests see their sales a second late"),
+        (Readings { not_listening_since: Some(early), ..healthy() }, "Other servers not heard since 11:02: guests see their sales a second late"),
     ];
     for (readings, sentence) in cases {
         assert_eq!(sentences(&readings), [sentence]);

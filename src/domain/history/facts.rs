@@ -24,17 +24,17 @@ pub struct OrderHistory {
     /// Journalled webhooks.
     pub deliveries: Vec<JournalledWebhook>,
     /// SMS to the guest.
-    pub texts: Vec<Text>,
+    pub texts: Vec<SmsRecord>,
     /// The guest's devices online.
     pub sessions: Vec<Session>,
     /// Requests to routers to end sessions.
     pub disconnects: Vec<Disconnect>,
     /// Remarks of decisions.
-    pub remarks: Vec<Remarked>,
+    pub remarks: Vec<TimelineRemark>,
     /// What operators did.
-    pub acts: Vec<Act>,
+    pub acts: Vec<OperatorAction>,
     /// Other orders for the same purchase that were paid too.
-    pub twins: Vec<Twin>,
+    pub duplicate_orders: Vec<DuplicateOrder>,
     /// Some of these lists were too long: their oldest rows are left out.
     pub is_cut: bool,
 }
@@ -88,7 +88,7 @@ pub struct JournalledWebhook {
 
 /// An SMS. Its text is not read, because it has the code.
 #[derive(Clone)]
-pub struct Text {
+pub struct SmsRecord {
     /// Its number in the outbox.
     pub id: i64,
     /// Its kind.
@@ -166,7 +166,7 @@ pub struct Disconnect {
 
 /// Another order that the same guest paid for the same purchase.
 #[derive(Clone)]
-pub struct Twin {
+pub struct DuplicateOrder {
     /// The other order.
     pub order_id: OrderId,
     /// When the later of the two was sold.
@@ -175,7 +175,7 @@ pub struct Twin {
 
 /// A remark of a decision.
 #[derive(Clone)]
-pub struct Remarked {
+pub struct TimelineRemark {
     /// When it was written.
     pub at: DateTime<Utc>,
     /// Whether an operator must look at it.
@@ -186,7 +186,7 @@ pub struct Remarked {
 
 /// What an operator did, as in the audit log.
 #[derive(Clone)]
-pub struct Act {
+pub struct OperatorAction {
     pub at: DateTime<Utc>,
     /// The operator's name.
     pub operator: String,

@@ -1,6 +1,6 @@
 //! The timeline of an order: what happened, in the order in which it happened, in sentences.
 //!
-//! An [`OrderHistory`] is everything that the database has of one order; [`tell`] makes its [`Line`]s.
+//! An [`OrderHistory`] is everything that the database has of one order; [`narrate`] makes its [`Line`]s.
 //! Pure, so that terminal, API and console show the same timeline.
 //!
 //! # Invariants
@@ -22,8 +22,8 @@ mod guest;
 mod voucher;
 
 pub use facts::{
-    Act, Call, Disconnect, FormerCode, JournalledWebhook, OrderHistory, Receipt, Remarked, Session,
-    Text, Twin,
+    Call, Disconnect, DuplicateOrder, FormerCode, JournalledWebhook, OperatorAction, OrderHistory,
+    Receipt, Session, SmsRecord, TimelineRemark,
 };
 
 /// One line of the timeline.
@@ -43,7 +43,7 @@ pub struct Line {
 }
 
 /// The timeline of an order at `now`; times within a sentence are written on `clock`.
-pub fn tell(
+pub fn narrate(
     history: &OrderHistory,
     visibility: Visibility,
     now: DateTime<Utc>,
@@ -64,7 +64,7 @@ pub fn tell(
     narrator.acts();
     narrator.sale(clock);
     narrator.remarks();
-    narrator.twins();
+    narrator.duplicate_orders();
     narrator.texts();
     narrator.sessions();
     narrator.disconnects();

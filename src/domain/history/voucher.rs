@@ -62,8 +62,8 @@ impl Narrator<'_> {
     }
 
     /// That it was paid for twice.
-    pub(super) fn twins(&mut self) {
-        for twin in &self.history.twins {
+    pub(super) fn duplicate_orders(&mut self) {
+        for twin in &self.history.duplicate_orders {
             let summary = format!(
                 "order {} was paid for the same purchase: pay one of the two back",
                 twin.order_id.order_ref()
@@ -82,7 +82,7 @@ fn minute(at: DateTime<Utc>, clock: &impl TimeZone<Offset: Display>) -> String {
 
 /// The amount paid and the price, if they differ; else empty.
 fn paid(payment: &Payment) -> String {
-    let (paid, price) = (payment.came_in(), payment.amount);
+    let (paid, price) = (payment.amount_received(), payment.amount);
     if paid == price {
         return String::new();
     }

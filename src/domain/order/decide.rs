@@ -164,7 +164,7 @@ fn push_unknown(payment: &Payment, facts: &Facts) -> Decision {
         return Decision::keep(Outcome::Stale);
     }
     // Never pushed again, because the phone may be ringing; the status is checked instead.
-    let check = Effect::Ask(check_schedule::ask_soon(facts.now));
+    let check = Effect::CheckAt(check_schedule::check_soon(facts.now));
     let text = "no clear answer to the push; its status is checked";
     Decision::of(Outcome::Pending, check).note("push_unknown", text)
 }
@@ -186,7 +186,7 @@ fn operator(payment: &Payment, act: OrderAct, reason: &Personal, facts: &Facts) 
             refund(payment, Outcome::Refused, reason, facts).note("refused", note)
         }
         (Status::Completed, OrderAct::Refund) => {
-            let note = format!("refunded: {} TZS", payment.came_in());
+            let note = format!("refunded: {} TZS", payment.amount_received());
             refund(payment, Outcome::Refunded, reason, facts).note("refunded", note)
         }
         (Status::Completed, OrderAct::Revoke) => revoke(payment, facts),
@@ -248,7 +248,7 @@ fn fail(
     failed.due_at = None;
     if to == Status::Expired {
         // Money may still come: the prompt cannot be withdrawn.
-        failed.due_at = check_schedule::next_ask(payment.order_id, payment.created_at, facts.now);
+        failed.due_at = check_schedule::next_check(payment.order_id, payment.created_at, facts.now);
     }
     Decision::of(outcome, Effect::Fail(Box::new(failed)))
 }

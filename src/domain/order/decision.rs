@@ -59,7 +59,7 @@ pub enum Effect {
     /// The order stays as it is.
     Keep,
     /// The order stays as it is, and its status is checked at this time.
-    Ask(DateTime<Utc>),
+    CheckAt(DateTime<Utc>),
     /// What an operator or a guest requests is not possible now.
     Refuse,
 }
@@ -75,7 +75,7 @@ impl Effect {
             | Self::Refund(next)
             | Self::Revoke(next)
             | Self::Confirm(next) => Some(*next),
-            Self::Keep | Self::Ask(_) | Self::Refuse => None,
+            Self::Keep | Self::CheckAt(_) | Self::Refuse => None,
         }
     }
 }

@@ -121,22 +121,22 @@ pub struct ReissueInput {
     /// How much of the voucher is used.
     pub usage: Usage,
     /// How often its code was replaced.
-    pub replaced: Replaced,
+    pub replaced: ReissueCount,
 }
 
 /// How often the code of an order was replaced.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Replaced {
+pub struct ReissueCount {
     /// In all.
-    pub ever: u32,
+    pub total: u32,
     /// In the last day.
-    pub lately: u32,
+    pub last_day: u32,
 }
 
-impl Replaced {
+impl ReissueCount {
     /// Whether the limit of a day is reached.
     pub fn is_at_limit(self) -> bool {
-        self.lately >= REISSUES_PER_DAY
+        self.last_day >= REISSUES_PER_DAY
     }
 }
 

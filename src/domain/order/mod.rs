@@ -14,7 +14,9 @@ pub mod sale;
 mod tests;
 
 pub use decision::{Decision, Effect, Level, Remark};
-pub use evidence::{Evidence, GatewayReport, OrderAct, ReissueInput, ReissuedBy, Replaced, Word};
+pub use evidence::{
+    Evidence, GatewayReport, OrderAct, ReissueCount, ReissueInput, ReissuedBy, Word,
+};
 pub use ids::{NotAnOrderId, NotAnOrderRef, OrderId, OrderName, OrderRef};
 pub use outcome::{FailureReason, Outcome};
 pub use payment::{GatewayFacts, Payment, Status, Tender};

@@ -51,7 +51,7 @@ impl Status {
     }
 
     /// Whether only an operator or a reissue can still change it.
-    pub fn is_finished(self) -> bool {
+    pub fn is_settled(self) -> bool {
         match self {
             Self::Completed | Self::Refunded => true,
             Self::Pending | Self::Failed | Self::Cancelled | Self::Expired | Self::Held => false,
@@ -60,7 +60,7 @@ impl Status {
 
     /// Whether a poll may stop waiting: all but PENDING and HELD. A final status that is not finished
     /// may still change.
-    pub fn is_final(self) -> bool {
+    pub fn ends_poll(self) -> bool {
         match self {
             Self::Pending | Self::Held => false,
             Self::Completed | Self::Failed | Self::Cancelled | Self::Expired | Self::Refunded => {
@@ -211,7 +211,7 @@ impl Payment {
     }
 
     /// The amount paid, for a paid order: the price if no amount was reported.
-    pub fn came_in(&self) -> Tzs {
+    pub fn amount_received(&self) -> Tzs {
         self.gateway.paid_amount.unwrap_or(self.amount)
     }
 
@@ -252,7 +252,7 @@ mod tests {
         let waiting: Vec<_> = Status::ALL
             .iter()
             .copied()
-            .filter(|status| !status.is_final())
+            .filter(|status| !status.ends_poll())
             .collect();
 
         assert_eq!(waiting, [Status::Pending, Status::Held]);

@@ -25,13 +25,13 @@ const CONFIRM_WITHIN: TimeDelta = TimeDelta::days(3);
 const SOON: TimeDelta = TimeDelta::seconds(2);
 
 /// The first check of an order that was created at `created_at`.
-pub fn first_ask(order_id: OrderId, created_at: DateTime<Utc>) -> DateTime<Utc> {
+pub fn first_check(order_id: OrderId, created_at: DateTime<Utc>) -> DateTime<Utc> {
     created_at + spread(FIRST, order_id, created_at)
 }
 
 /// The check after one at `now`: the gap grows with the order's age. `None` when ZenoPay no
 /// longer knows such old orders.
-pub fn next_ask(
+pub fn next_check(
     order_id: OrderId,
     created_at: DateTime<Utc>,
     now: DateTime<Utc>,
@@ -42,7 +42,7 @@ pub fn next_ask(
 }
 
 /// The check after an event at `now` that makes a change likely.
-pub fn ask_soon(now: DateTime<Utc>) -> DateTime<Utc> {
+pub fn check_soon(now: DateTime<Utc>) -> DateTime<Utc> {
     now + SOON
 }
 
@@ -92,10 +92,10 @@ mod tests {
     fn checks_start_within_seconds_grow_rarer_and_end_after_thirty_days() {
         for number in 1..20 {
             let (order_id, created) = (order(number), DateTime::UNIX_EPOCH);
-            let mut at = first_ask(order_id, created);
+            let mut at = first_check(order_id, created);
             let mut asks = 1;
 
-            while let Some(next) = next_ask(order_id, created, at) {
+            while let Some(next) = next_check(order_id, created, at) {
                 let plain = ((at - created) / 4).clamp(SHORTEST, LONGEST);
                 let gap = next - at;
                 // To the millisecond, which is where the spread is rounded.
@@ -114,7 +114,7 @@ mod tests {
     fn orders_of_one_moment_are_spread() {
         let made = DateTime::UNIX_EPOCH;
         let mut first: Vec<_> = (0..1_000)
-            .map(|number| first_ask(order(number), made))
+            .map(|number| first_check(order(number), made))
             .collect();
         first.sort_unstable();
 

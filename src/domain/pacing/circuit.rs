@@ -26,7 +26,7 @@ pub enum Flow {
 
 /// A change of state, for the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Turn {
+pub enum CircuitChange {
     /// It opened, or a probe failed and it stays open.
     Opened {
         /// Until the next probe.
@@ -83,16 +83,16 @@ impl Circuit {
     }
 
     /// Notes an answer, whatever it says.
-    pub fn succeeded(&mut self) -> Option<Turn> {
+    pub fn succeeded(&mut self) -> Option<CircuitChange> {
         self.failures = 0;
         match std::mem::replace(&mut self.state, State::Closed) {
             State::Closed => None,
-            State::Open { .. } | State::Probing { .. } => Some(Turn::Closed),
+            State::Open { .. } | State::Probing { .. } => Some(CircuitChange::Closed),
         }
     }
 
     /// Notes a failure.
-    pub fn failed(&mut self, now: Instant) -> Option<Turn> {
+    pub fn failed(&mut self, now: Instant) -> Option<CircuitChange> {
         self.failures = self.failures.saturating_add(1);
         let pause = match self.state {
             State::Closed if self.failures < self.failures_max => return None,
@@ -105,7 +105,7 @@ impl Circuit {
             until: now + pause,
             pause,
         };
-        Some(Turn::Opened { pause })
+        Some(CircuitChange::Opened { pause })
     }
 
     /// Whether it is open, or a probe is under way.
@@ -150,7 +150,7 @@ mod tests {
         }
 
         let pause = 10 * SECOND;
-        assert_eq!(circuit.failed(now), Some(Turn::Opened { pause }));
+        assert_eq!(circuit.failed(now), Some(CircuitChange::Opened { pause }));
         assert_eq!(circuit.flow(now), Flow::Stopped);
         assert!(circuit.is_open());
     }
@@ -166,11 +166,11 @@ mod tests {
         circuit.probing(later);
         assert_eq!(circuit.flow(later), Flow::Stopped, "one at a time");
         let pause = 20 * SECOND;
-        assert_eq!(circuit.failed(later), Some(Turn::Opened { pause }));
+        assert_eq!(circuit.failed(later), Some(CircuitChange::Opened { pause }));
         assert_eq!(circuit.flow(later + 19 * SECOND), Flow::Stopped);
         circuit.probing(later + 20 * SECOND);
 
-        assert_eq!(circuit.succeeded(), Some(Turn::Closed));
+        assert_eq!(circuit.succeeded(), Some(CircuitChange::Closed));
         assert_eq!(circuit.flow(later + 20 * SECOND), Flow::Free);
         assert!(!circuit.is_open());
     }

@@ -8,7 +8,7 @@ pub mod circuit;
 pub mod token_bucket;
 
 pub use check_budget::{CheckBudget, Turns};
-pub use circuit::{Circuit, Flow, Turn};
+pub use circuit::{Circuit, CircuitChange, Flow};
 pub use token_bucket::TokenBucket;
 
 /// `first`, doubled this many times; never more than `longest`.

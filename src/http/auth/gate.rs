@@ -31,16 +31,16 @@ pub struct Gate {
 
 /// An authenticated operator.
 #[derive(Clone)]
-pub struct Visitor {
+pub struct Authenticated {
     pub operator: Operator,
     /// The CSRF token of the session; `None` with a bearer token, which no other site can send.
     pub csrf: Option<Secret>,
 }
 
-impl Visitor {
+impl Authenticated {
     /// Whether a write comes from this operator, and not from another site through the browser's
     /// cookie.
-    pub fn repeats_csrf(&self, sent: Option<&str>) -> bool {
+    pub fn has_valid_csrf(&self, sent: Option<&str>) -> bool {
         let Some(csrf) = &self.csrf else { return true };
         sent.is_some_and(|sent| constant_time_eq(csrf, sent))
     }
@@ -60,14 +60,17 @@ impl Gate {
     ///
     /// # Errors
     /// If the database cannot be read.
-    pub async fn visitor(&self, headers: &HeaderMap) -> Result<Option<Visitor>, StoreError> {
+    pub async fn authenticate(
+        &self,
+        headers: &HeaderMap,
+    ) -> Result<Option<Authenticated>, StoreError> {
         if headers.contains_key(AUTHORIZATION) {
             let Some(token) = bearer(headers) else {
                 return Ok(None);
             };
             let operator = self.operator_by_token(token).await?;
             let csrf = None;
-            return Ok(operator.map(|operator| Visitor { operator, csrf }));
+            return Ok(operator.map(|operator| Authenticated { operator, csrf }));
         }
         match session_cookie(headers) {
             Some(cookie) => self.by_session_cookie(cookie).await,
@@ -85,7 +88,7 @@ impl Gate {
         self.store.operator_by_token(Fingerprint::of(token)).await
     }
 
-    async fn by_session_cookie(&self, cookie: &str) -> Result<Option<Visitor>, StoreError> {
+    async fn by_session_cookie(&self, cookie: &str) -> Result<Option<Authenticated>, StoreError> {
         if cookie.len() > TOKEN_MAX {
             return Ok(None);
         }
@@ -98,7 +101,7 @@ impl Gate {
         let bootstrap = || is_bootstrap.then(Operator::bootstrap);
         let operator = session.operator.or_else(bootstrap);
         let csrf = Some(session.csrf);
-        Ok(operator.map(|operator| Visitor { operator, csrf }))
+        Ok(operator.map(|operator| Authenticated { operator, csrf }))
     }
 
     /// Opens a session for a token, from a browser at this address.

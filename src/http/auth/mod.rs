@@ -21,7 +21,7 @@ use crate::store::AuditEntry;
 
 mod gate;
 
-pub use gate::{Gate, Visitor};
+pub use gate::{Authenticated, Gate};
 
 /// Headers that a proxy adds; any of them marks a request as forwarded.
 const FORWARDED: [&str; 5] = [
@@ -60,7 +60,7 @@ pub async fn operators_only_if_forwarded(
     Ok(next.call(request).await?.map_into_boxed_body())
 }
 
-async fn admit(request: &ServiceRequest) -> Result<Visitor, Problem> {
+async fn admit(request: &ServiceRequest) -> Result<Authenticated, Problem> {
     let visitor = identify(request).await?;
     if [Method::GET, Method::HEAD].contains(request.method()) {
         return Ok(visitor);
@@ -69,7 +69,7 @@ async fn admit(request: &ServiceRequest) -> Result<Visitor, Problem> {
         return Err(Code::Forbidden.detail("a viewer only looks"));
     }
     let csrf = request.headers().get(CSRF_HEADER);
-    if !visitor.repeats_csrf(csrf.and_then(|value| value.to_str().ok())) {
+    if !visitor.has_valid_csrf(csrf.and_then(|value| value.to_str().ok())) {
         return Err(Code::Forbidden.detail("a write with the console's cookie needs x-csrf-token"));
     }
     Ok(visitor)
@@ -79,17 +79,17 @@ async fn admit(request: &ServiceRequest) -> Result<Visitor, Problem> {
 ///
 /// # Errors
 /// `unauthorized`, or the database's failure.
-pub(super) async fn identify(request: &ServiceRequest) -> Result<Visitor, Problem> {
+pub(super) async fn identify(request: &ServiceRequest) -> Result<Authenticated, Problem> {
     let api: &web::Data<Api> = request.app_data().ok_or(Code::Internal)?;
-    let visitor = api.gate.visitor(request.headers()).await?;
+    let visitor = api.gate.authenticate(request.headers()).await?;
     visitor.ok_or(Code::Unauthorized.into())
 }
 
-/// An operator's request. It exists only behind a gate that has put a [`Visitor`] into the request.
+/// An operator's request. It exists only behind a gate that has put a [`Authenticated`] into the request.
 pub struct Caller {
     pub api: web::Data<Api>,
     /// The operator, and the token of the session's forms.
-    pub visitor: Visitor,
+    pub visitor: Authenticated,
     pub request: HttpRequest,
 }
 
@@ -101,7 +101,7 @@ impl FromRequest for Caller {
         let caller = || {
             Some(Self {
                 api: request.app_data::<web::Data<Api>>()?.clone(),
-                visitor: request.extensions().get::<Visitor>()?.clone(),
+                visitor: request.extensions().get::<Authenticated>()?.clone(),
                 request: request.clone(),
             })
         };

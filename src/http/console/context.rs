@@ -12,7 +12,7 @@ use super::{Caller, format, shown};
 use crate::domain::health::{Alert, Database, Readings, alerts};
 use crate::domain::people::{Operator, Visibility};
 use crate::http::Api;
-use crate::http::operators::actors::Machinery;
+use crate::http::operators::actors::ActorsDocument;
 use crate::store::{DependencyHealth, Overview};
 use crate::web::Shop;
 
@@ -151,8 +151,8 @@ impl StatusBanner {
             radius_trouble: api.metrics.radius.trouble(),
             reconciler_ran_at: api.reconciler.last_run_at(),
             failed_tasks: failed_tasks.collect(),
-            deaf_since: api.store.deaf_since(),
-            ..readings(&Machinery::of(api), dependencies, &overview)
+            not_listening_since: api.store.not_listening_since(),
+            ..readings(&ActorsDocument::of(api), dependencies, &overview)
         };
         Self {
             is_outbox_held: outbox_hold.is_some(),
@@ -175,7 +175,7 @@ pub async fn show_banner(api: web::Data<Api>) -> HttpResponse {
 /// The readings from the actor numbers, the database and the cached overview; the caller sets the
 /// others.
 fn readings(
-    now: &Machinery,
+    now: &ActorsDocument,
     dependencies: Option<DependencyHealth>,
     overview: &Overview,
 ) -> Readings {
@@ -206,7 +206,7 @@ fn readings(
         reconciler_ran_at: None,
         uptime: TimeDelta::seconds(span(now.uptime_secs)),
         failed_tasks: Vec::new(),
-        deaf_since: None,
+        not_listening_since: None,
     }
 }
 
@@ -222,7 +222,7 @@ mod tests {
             p95: 812.5,
             ..Percentiles::default()
         };
-        let now = Machinery {
+        let now = ActorsDocument {
             uptime_secs: 900,
             order_actors: OrderActors {
                 mailbox_depth_max: 7,
@@ -243,7 +243,7 @@ mod tests {
                 transaction,
                 ..Latencies::default()
             },
-            ..Machinery::default()
+            ..ActorsDocument::default()
         };
         let overview = Overview {
             held: 3,
@@ -273,7 +273,7 @@ mod tests {
 
     #[test]
     fn a_database_that_cannot_be_read_is_away() {
-        let readings = readings(&Machinery::default(), None, &Overview::default());
+        let readings = readings(&ActorsDocument::default(), None, &Overview::default());
 
         assert_eq!(readings.database, Database::Away);
     }

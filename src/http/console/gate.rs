@@ -11,7 +11,7 @@ use super::{
     Caller, Code, Form, HOME, Page, PageContext, Problem, Section, href, html, redirect, shown,
 };
 use crate::http::Api;
-use crate::http::auth::{Visitor, identify};
+use crate::http::auth::{Authenticated, identify};
 use crate::http::pages::{or_problem, retry_after, with_cookie};
 use crate::http::request::parameter;
 use crate::store::LoggedIn;
@@ -57,14 +57,14 @@ pub async fn operators_only(
 }
 
 /// Reads a form, and checks its CSRF token and the operator's role.
-async fn admit(request: &mut ServiceRequest, visitor: &Visitor) -> Result<(), Problem> {
+async fn admit(request: &mut ServiceRequest, visitor: &Authenticated) -> Result<(), Problem> {
     if [Method::GET, Method::HEAD].contains(request.method()) {
         return Ok(());
     }
     let payload = request.extract::<web::Payload>().await;
     let payload = payload.map_err(|_| Problem::new(Code::InvalidRequest))?;
     let form = Form::read(payload).await?;
-    if !visitor.repeats_csrf(Some(form.field("csrf"))) {
+    if !visitor.has_valid_csrf(Some(form.field("csrf"))) {
         return Err(Problem::new(Code::Forbidden)
             .detail("This form is not of your session, or is older than it. Nothing was changed: go back, reload the page and try again."));
     }
@@ -134,7 +134,7 @@ struct LoginPage<'a> {
 /// The form; redirects an operator who is logged in already.
 pub async fn show_login(request: HttpRequest, api: web::Data<Api>) -> HttpResponse {
     let next = parameter(&request, "next");
-    if let Ok(Some(_)) = api.gate.visitor(request.headers()).await {
+    if let Ok(Some(_)) = api.gate.authenticate(request.headers()).await {
         return redirect(safe_next(&next));
     }
     let is_out = parameter(&request, "done") == "logout";

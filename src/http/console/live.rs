@@ -14,7 +14,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::format::{ago, thousands};
 use super::{Caller, PageContext, Section, shown};
 use crate::http::Api;
-use crate::http::operators::actors::Machinery;
+use crate::http::operators::actors::ActorsDocument;
 
 /// The time between two samples of the charts.
 const SAMPLE_INTERVAL: Duration = Duration::from_secs(3);
@@ -43,7 +43,7 @@ const CHARTS: [(&str, &str, &str, &[Line]); 6] = [
 #[template(path = "console/live.html")]
 struct LivePage {
     context: PageContext,
-    now: Machinery,
+    now: ActorsDocument,
     /// Milliseconds since the reconciler ran, if it has.
     ran_ms: Option<u64>,
     /// The samples, as JSON.
@@ -56,14 +56,14 @@ pub async fn show(caller: Caller) -> HttpResponse {
     let ran_ms = ran_at.map(|at| (caller.api.store.clock().now() - at).num_milliseconds());
     shown(&LivePage {
         context: PageContext::of(&caller, Section::Live).await,
-        now: Machinery::of(&caller.api),
+        now: ActorsDocument::of(&caller.api),
         ran_ms: ran_ms.map(|ms| u64::try_from(ms).unwrap_or(0)),
         history: caller.api.history.json(),
     })
 }
 
 /// The numbers that the charts show. No external text: the page embeds it unescaped.
-fn charted(now: &Machinery) -> Value {
+fn charted(now: &ActorsDocument) -> Value {
     let actors = &now.order_actors;
     json!({
         "at": now.at,
@@ -80,7 +80,8 @@ pub async fn keep_history(api: Api) {
     clock.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let draining = &api.draining;
     while draining.run_until_cancelled(clock.tick()).await.is_some() {
-        api.history.push(charted(&Machinery::of(&api)).to_string());
+        api.history
+            .push(charted(&ActorsDocument::of(&api)).to_string());
     }
 }
 
@@ -102,7 +103,7 @@ mod tests {
         };
         LivePage {
             context: context(),
-            now: Machinery {
+            now: ActorsDocument {
                 order_actors,
                 webhooks: words
                     .into_iter()
@@ -110,7 +111,7 @@ mod tests {
                     .map(|word| (word, 7))
                     .collect(),
                 busiest: vec![ActorRow::default()],
-                ..Machinery::default()
+                ..ActorsDocument::default()
             },
             ran_ms: None,
             history: "[]".to_owned(),
@@ -182,13 +183,13 @@ mod tests {
         assert_eq!(history.json(), "[]");
 
         for n in 0..HISTORY_MAX + 20 {
-            let machinery = Machinery {
+            let machinery = ActorsDocument {
                 at: n.to_string(),
                 busiest: vec![ActorRow {
                     last_error: Some("</script>".to_owned()),
                     ..ActorRow::default()
                 }],
-                ..Machinery::default()
+                ..ActorsDocument::default()
             };
             history.push(charted(&machinery).to_string());
         }

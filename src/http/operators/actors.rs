@@ -33,7 +33,7 @@ const EVENTS_PER_ACCESS_CHECK: u64 = 5;
 
 /// All numbers at a glance.
 #[derive(Default, Serialize, ToSchema)]
-pub struct Machinery {
+pub struct ActorsDocument {
     pub at: String,
     /// Which process this is.
     pub instance: String,
@@ -118,7 +118,7 @@ pub struct ActorRow {
     pub last_error: Option<String>,
 }
 
-impl Machinery {
+impl ActorsDocument {
     /// The numbers now.
     pub fn of(api: &Api) -> Self {
         let metrics = &api.metrics;
@@ -208,9 +208,9 @@ impl ActorRow {
 /// The actors at a glance.
 #[utoipa::path(get, path = "/api/v1/operator/actors", tag = "operator",
     responses(
-        (status = 200, description = "Actors, waiters, relay, reconciler, webhooks and latencies", body = Machinery)))]
+        (status = 200, description = "Actors, waiters, relay, reconciler, webhooks and latencies", body = ActorsDocument)))]
 pub async fn actors(api: web::Data<Api>) -> HttpResponse {
-    fresh(Machinery::of(&api))
+    fresh(ActorsDocument::of(&api))
 }
 
 /// One order's actor.
@@ -232,7 +232,7 @@ pub async fn actor(name: web::Path<String>, caller: Caller) -> Answer {
         (status = 200, description = "The document of `GET /actors`, one event a second", content_type = "text/event-stream", body = String),
         (status = 503, description = "`busy`: too many are watching; `stopping`")))]
 pub async fn watch_actors(request: HttpRequest, api: web::Data<Api>) -> Answer {
-    let permit = api.screens.clone().try_acquire_owned();
+    let permit = api.live_streams.clone().try_acquire_owned();
     let permit = permit.map_err(|_| Problem::new(Code::Busy).retry_after_secs(5))?;
     let mut clock = interval(INTERVAL);
     // A slow client gets fewer events, each with current numbers.
@@ -272,14 +272,14 @@ impl LiveStream {
         if self.sent.is_multiple_of(EVENTS_PER_ACCESS_CHECK) && self.is_logged_out().await {
             return None;
         }
-        let document = serde_json::to_string(&Machinery::of(&self.api)).ok()?;
+        let document = serde_json::to_string(&ActorsDocument::of(&self.api)).ok()?;
         Some(Bytes::from(format!("event: actors\ndata: {document}\n\n")))
     }
 
     /// A database failure does not end the stream: operators need the live page most during an
     /// outage.
     async fn is_logged_out(&self) -> bool {
-        matches!(self.api.gate.visitor(&self.headers).await, Ok(None))
+        matches!(self.api.gate.authenticate(&self.headers).await, Ok(None))
     }
 }
 

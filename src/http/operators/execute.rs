@@ -163,9 +163,9 @@ pub async fn reissue(
     let requester = Requester::Operator(audit);
     let done = caller.api.orders.reissue(order_id, requester).await?;
     let outcome = match done.outcome {
-        ReissueOutcome::Given => Outcome::Reissued,
-        ReissueOutcome::GivenBefore => Outcome::Duplicate,
-        ReissueOutcome::Over | ReissueOutcome::Enough => {
+        ReissueOutcome::Replaced => Outcome::Reissued,
+        ReissueOutcome::AlreadyReplaced => Outcome::Duplicate,
+        ReissueOutcome::NoValidVoucher | ReissueOutcome::DailyLimit => {
             return Err(Code::InvalidTransition
                 .detail("there is no voucher that is still good")
                 .with("payment_status", done.payment.status.as_str()));

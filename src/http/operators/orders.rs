@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 
 use super::{Answer, Caller, Code, Problem, cursor, cursor_of, filled, fresh, limit_of, rfc3339};
 use crate::domain::catalog::CURRENCY;
-use crate::domain::history::{Line, OrderHistory, tell};
+use crate::domain::history::{Line, OrderHistory, narrate};
 use crate::domain::order::{FailureReason, OrderId, OrderName, OrderRef, Payment, Status};
 use crate::domain::people::{Language, Personal, Role, Visibility};
 use crate::domain::search;
@@ -159,7 +159,7 @@ pub async fn history_of(
     let history = history.ok_or(Code::OrderNotFound)?;
     caller.record_unmasking(Some(order_id), "order").await?;
     let (now, zone) = (store.clock().now(), &caller.api.timezone);
-    let lines = tell(&history, caller.visibility(), now, zone);
+    let lines = narrate(&history, caller.visibility(), now, zone);
     Ok((history, lines))
 }
 

@@ -76,13 +76,13 @@ impl<'a> OrderPage<'a> {
     fn news_href(&self) -> Option<String> {
         let since = self.order.version.to_string();
         let path = self.link.path(self.order);
-        let may_change = !self.order.status.is_finished();
+        let may_change = !self.order.status.is_settled();
         may_change.then(|| self.visitor.visit.link_with(&path, &[("since", &since)]))
     }
 
     /// Without a script, after how many seconds the browser reloads the page.
     fn refresh_secs(&self) -> Option<u8> {
-        let waits = !self.order.status.is_final();
+        let waits = !self.order.status.ends_poll();
         waits.then_some(if self.is_crowded { 3 } else { 1 })
     }
 
@@ -174,11 +174,11 @@ pub async fn show(visitor: Visitor, order_id: web::Path<String>) -> Page {
 pub(super) async fn show_by(visitor: &Visitor, order_id: OrderId, link: LinkKind<'_>) -> Page {
     let answered = wait(visitor, order_id).await?;
     let page = OrderPage {
-        is_crowded: answered.crowded,
+        is_crowded: answered.without_seat,
         ..OrderPage::new(visitor, &answered.payment, link)
     };
     let answer = visitor.answer(StatusCode::OK, &page);
-    let secs = answered.crowded.then_some(CROWDED_RETRY_SECS);
+    let secs = answered.without_seat.then_some(CROWDED_RETRY_SECS);
     Ok(retry_after(answer, secs))
 }
 

@@ -75,12 +75,14 @@ pub async fn reissue(visitor: Visitor, token: web::Path<String>, payload: web::P
     let done = reissue.await?;
     let text = &visitor.text.notice;
     let refusal = match done.outcome {
-        ReissueOutcome::Given | ReissueOutcome::GivenBefore => return Ok(visitor.redirect(&home)),
-        ReissueOutcome::Enough => {
+        ReissueOutcome::Replaced | ReissueOutcome::AlreadyReplaced => {
+            return Ok(visitor.redirect(&home));
+        }
+        ReissueOutcome::DailyLimit => {
             let notice = Notice::new(&text.enough_codes_title, &text.enough_codes);
             (StatusCode::TOO_MANY_REQUESTS, notice)
         }
-        ReissueOutcome::Over => no_new_code(&visitor),
+        ReissueOutcome::NoValidVoucher => no_new_code(&visitor),
     };
     Ok(show_again(&visitor, &done.payment, link, refusal))
 }

@@ -57,7 +57,7 @@ impl<'a> StatePage<'a> {
             lead,
             shop_label,
             // A late payment can still complete an order that failed.
-            news_href: (!payment.status.is_finished()).then(news),
+            news_href: (!payment.status.is_settled()).then(news),
         }
     }
 }

@@ -57,10 +57,10 @@ pub async fn show(
     let since = since_of(query.since.as_deref())?;
     let answered = api.status.wait(&api.store, order_id, since, wait).await?;
     let answered = answered.ok_or(Code::OrderNotFound)?;
-    api.reconciler.was_looked_at(&answered.payment);
+    api.reconciler.was_polled(&answered.payment);
     let mut response = HttpResponse::Ok();
     response.insert_header((CACHE_CONTROL, "no-store"));
-    if answered.crowded {
+    if answered.without_seat {
         response.insert_header((RETRY_AFTER, CROWDED_RETRY_SECS.to_string()));
     }
     Ok(response.json(document(
@@ -130,7 +130,7 @@ fn event_stream(
             };
             let payment = newer?;
             let event = event(&payment, language, clock.now());
-            let waits = !payment.status.is_final();
+            let waits = !payment.status.ends_poll();
             let next = waits.then_some((watching, None, payment.version));
             Some((Ok(event), next))
         }

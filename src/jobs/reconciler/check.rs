@@ -11,7 +11,7 @@ use crate::actors::status_checks::CheckOrigin;
 use crate::actors::{Command, HandleError, Handled};
 use crate::domain::order::{Evidence, OrderId, Payment, Status, Word};
 use crate::domain::pacing::Flow;
-use crate::domain::pacing::check_schedule::{ask_soon, next_ask, next_confirmation};
+use crate::domain::pacing::check_schedule::{check_soon, next_check, next_confirmation};
 use crate::gateways::zenopay::wire::StatusAnswer;
 
 impl Reconciler {
@@ -21,7 +21,7 @@ impl Reconciler {
         let (store, checker, order_id) = (&context.store, context.orders.checker(), order.order_id);
         let Some(answer) = checker.check(order_id, CheckOrigin::Schedule).await else {
             // No check was made, so it does not count as one.
-            let soon = ask_soon(store.clock().now());
+            let soon = check_soon(store.clock().now());
             return Ok(store.check_by(order_id, soon).await?);
         };
         context.metrics.reconciler_checked.inc();
@@ -40,12 +40,12 @@ impl Reconciler {
         let now = store.clock().now();
         // ZenoPay is down, so the gap does not grow: check soon after it is back.
         let is_down = checker.flow() != Flow::Free;
-        let scheduled = next_ask(order_id, order.created_at, now);
+        let scheduled = next_check(order_id, order.created_at, now);
         let next = match unconfirmed_since {
-            Some(_) if is_down => Some(ask_soon(now)),
+            Some(_) if is_down => Some(check_soon(now)),
             Some(sold_at) => next_confirmation(sold_at, now),
             None if !status.awaits_money() => None,
-            None if is_down => scheduled.map(|next| next.min(ask_soon(now))),
+            None if is_down => scheduled.map(|next| next.min(check_soon(now))),
             None => scheduled,
         };
         if unconfirmed_since.is_some() && next.is_none() {

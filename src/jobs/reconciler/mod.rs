@@ -102,7 +102,7 @@ impl Reconciler {
 
     /// Notes that a guest has looked at this order. If it has been open for long, its status is checked
     /// soon; the guest does not wait for it.
-    pub fn was_looked_at(&self, payment: &Payment) {
+    pub fn was_polled(&self, payment: &Payment) {
         let now = self.inner.context.timekeeper.now();
         let age = self.inner.context.store.clock().now() - payment.created_at;
         self.inner.early_checks.offer(payment, age, now);

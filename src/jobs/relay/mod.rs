@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::domain::order::{Level, Remark};
-use crate::domain::pacing::{Circuit, Flow, Turn, doubled};
+use crate::domain::pacing::{Circuit, CircuitChange, Flow, doubled};
 use crate::domain::people::Phone;
 use crate::observability::metrics::Metrics;
 use crate::sms::{Carrier, Message, SmsError, Taken};
@@ -199,11 +199,11 @@ impl Relay {
         drop(circuit);
         match turn {
             None => {}
-            Some(Turn::Opened { pause }) => error!(
+            Some(CircuitChange::Opened { pause }) => error!(
                 pause_secs = pause.as_secs(),
                 "the SMS provider accepts nothing; the relay pauses"
             ),
-            Some(Turn::Closed) => info!("the SMS provider accepts messages again"),
+            Some(CircuitChange::Closed) => info!("the SMS provider accepts messages again"),
         }
     }
 

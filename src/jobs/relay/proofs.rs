@@ -14,7 +14,7 @@ use rand::seq::IndexedRandom;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
-use crate::domain::access::{ProofResult, VoucherCode};
+use crate::domain::access::{VoucherCode, VoucherTestResult};
 use crate::domain::order::{Level, Remark};
 use crate::domain::people::Secret;
 use crate::jobs::every;
@@ -29,7 +29,7 @@ const STRANGER: &str = "malipo-knocks";
 
 /// The loop.
 #[derive(Clone)]
-pub struct Proofs {
+pub struct VoucherTests {
     /// The database.
     pub store: Store,
     /// Where FreeRADIUS answers.
@@ -42,7 +42,7 @@ pub struct Proofs {
     pub metrics: Arc<Metrics>,
 }
 
-impl Proofs {
+impl VoucherTests {
     /// Runs until stopped.
     pub async fn run(self, stop: CancellationToken) {
         let rounds = every(self.interval, stop.clone(), "proofs", || self.run_once());
@@ -81,7 +81,7 @@ impl Proofs {
             // The guest may have logged in first; the test is then one device too many.
             Ok(Access::Rejected(_)) if self.is_used(&voucher.code).await? => {
                 let text = "a device has logged in with this voucher already".to_owned();
-                (ProofResult::Accepted, Level::Note, TESTED, text)
+                (VoucherTestResult::Accepted, Level::Note, TESTED, text)
             }
             Ok(Access::Rejected(reason)) => {
                 let reason = reason.unwrap_or_else(|| "no reason given".to_owned());
@@ -112,7 +112,7 @@ impl Proofs {
     }
 
     /// Tries a log-in, and records whether FreeRADIUS answers.
-    async fn log_in(&self, name: &str) -> (Result<Access, RadiusError>, ProofResult) {
+    async fn log_in(&self, name: &str) -> (Result<Access, RadiusError>, VoucherTestResult) {
         let answer = client::access(self.server, &self.secret, name, name).await;
         let access = answer.map(|answer| answer.access);
         let result = result_of(&access);
@@ -134,13 +134,13 @@ impl Proofs {
     }
 }
 
-fn result_of(answer: &Result<Access, RadiusError>) -> ProofResult {
+fn result_of(answer: &Result<Access, RadiusError>) -> VoucherTestResult {
     match answer {
-        Ok(Access::Accepted) => ProofResult::Accepted,
-        Ok(Access::Rejected(_)) => ProofResult::Refused,
-        Err(RadiusError::NotAuthentic(_) | RadiusError::Unsealed(_)) => ProofResult::Unsealed,
+        Ok(Access::Accepted) => VoucherTestResult::Accepted,
+        Ok(Access::Rejected(_)) => VoucherTestResult::Refused,
+        Err(RadiusError::NotAuthentic(_) | RadiusError::Unsealed(_)) => VoucherTestResult::Unsealed,
         Err(RadiusError::Silent(_) | RadiusError::Closed(_) | RadiusError::Unreachable(..)) => {
-            ProofResult::NoAnswer
+            VoucherTestResult::NoAnswer
         }
     }
 }

@@ -31,7 +31,7 @@ pub struct Change {
     /// The operator's act that caused it, logged with its effect.
     pub audit: Option<AuditEntry>,
     /// Also check the status at ZenoPay at this time, whatever was decided.
-    pub ask_at: Option<DateTime<Utc>>,
+    pub check_at: Option<DateTime<Utc>>,
 }
 
 impl Store {
@@ -66,19 +66,19 @@ impl Change {
             Effect::Refund(next) => rows::refunded(next),
             Effect::Revoke(next) => rows::revoked(next),
             Effect::Replace(it) => rows::reissued(&it.payment),
-            Effect::Ask(at) => payments::ActiveModel {
+            Effect::CheckAt(at) => payments::ActiveModel {
                 due_at: Set(Some(*at)),
                 ..Default::default()
             },
             // COMPLETED can only become REFUNDED, and this decision holds for both.
             Effect::Keep | Effect::Refuse
-                if self.before.status.is_finished() && self.ask_at.is_none() =>
+                if self.before.status.is_settled() && self.check_at.is_none() =>
             {
                 return None;
             }
             Effect::Keep | Effect::Refuse => payments::ActiveModel::default(),
         };
-        if let Some(at) = self.ask_at {
+        if let Some(at) = self.check_at {
             update.due_at = Set(Some(at));
         }
         Some(Guard {
@@ -103,7 +103,7 @@ impl Change {
             | Effect::Revoke(_)
             | Effect::Confirm(_)
             | Effect::Keep
-            | Effect::Ask(_)
+            | Effect::CheckAt(_)
             | Effect::Refuse => {}
         }
         for remark in &self.decision.remarks {
@@ -132,15 +132,17 @@ impl Change {
             Effect::Replace(it) => {
                 Box::new(move |txn| Box::pin(sale::close_old_code(txn, *it.clone())))
             }
-            Effect::Confirm(kept) if kept.came_in() != before.came_in() => Box::new(move |txn| {
-                Box::pin(sale::correct_amount(txn, before.clone(), *kept.clone()))
-            }),
+            Effect::Confirm(kept) if kept.amount_received() != before.amount_received() => {
+                Box::new(move |txn| {
+                    Box::pin(sale::correct_amount(txn, before.clone(), *kept.clone()))
+                })
+            }
             Effect::Confirm(_)
             | Effect::Sell(_)
             | Effect::Fail(_)
             | Effect::Hold(_)
             | Effect::Keep
-            | Effect::Ask(_)
+            | Effect::CheckAt(_)
             | Effect::Refuse => return None,
         };
         Some(work)

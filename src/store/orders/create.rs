@@ -48,7 +48,7 @@ pub struct NewOrder {
 
 impl NewOrder {
     pub(in crate::store) fn first_check_at(&self, created_at: DateTime<Utc>) -> DateTime<Utc> {
-        check_schedule::first_ask(self.order_id, created_at).min(created_at + self.expire_after)
+        check_schedule::first_check(self.order_id, created_at).min(created_at + self.expire_after)
     }
 }
 

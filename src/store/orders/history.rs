@@ -9,8 +9,8 @@ use sea_orm::{
 };
 
 use crate::domain::history::{
-    Act, Call, Disconnect, FormerCode, JournalledWebhook, OrderHistory, Receipt, Remarked, Session,
-    Text, Twin,
+    Call, Disconnect, DuplicateOrder, FormerCode, JournalledWebhook, OperatorAction, OrderHistory,
+    Receipt, Session, SmsRecord, TimelineRemark,
 };
 use crate::domain::order::{OrderId, Payment, Status};
 use crate::store::engine::sql::{self, Db};
@@ -56,8 +56,8 @@ from_columns!(
     JournalledWebhook: id, received_at, source, word, amount, proof, outcome, processing_ms
 );
 from_columns!(Disconnect: router, reason, state, attempts, result, last_error, created_at, sent_at);
-from_columns!(Remarked: at, is_alert, summary);
-from_columns!(Act: at, operator, action, subject, detail);
+from_columns!(TimelineRemark: at, is_alert, summary);
+from_columns!(OperatorAction: at, operator, action, subject, detail);
 from_columns!(FormerCode: code, issued_at);
 
 impl Store {
@@ -89,7 +89,7 @@ impl Store {
             disconnects: newest(db, DISCONNECTS, order_id.0).await?,
             remarks: newest(db, REMARKS, order_id.0).await?,
             acts: newest(db, ACTS, order_id.0).await?,
-            twins: duplicate_orders(db, &payment).await?,
+            duplicate_orders: duplicate_orders(db, &payment).await?,
             is_cut: false,
             former_codes,
             payment,
@@ -120,9 +120,9 @@ async fn newest<T: FromQueryResult>(
     Ok(found)
 }
 
-async fn texts(db: &Db, id: i64) -> Result<Vec<Text>> {
+async fn texts(db: &Db, id: i64) -> Result<Vec<SmsRecord>> {
     let rows = sql::models(db, "WHERE payment_id = $1 ORDER BY id", [id.into()]).await?;
-    let texts = rows.into_iter().map(|row: sms_messages::Model| Text {
+    let texts = rows.into_iter().map(|row: sms_messages::Model| SmsRecord {
         id: row.id,
         kind: row.kind,
         phone: row.phone,
@@ -166,7 +166,7 @@ async fn sessions(db: &Db, codes: impl Iterator<Item = &str>) -> Result<Vec<Sess
 /// Other orders for the same purchase: the guest bought again before the first payment was known, and
 /// both were paid. They are searched for when the history is read, so that a sale costs nothing more
 /// and a refund of either ends it. The report of a day has the same condition (`reports/sql`).
-async fn duplicate_orders(db: &Db, payment: &Payment) -> Result<Vec<Twin>> {
+async fn duplicate_orders(db: &Db, payment: &Payment) -> Result<Vec<DuplicateOrder>> {
     let (Status::Completed, Some(sold_at)) = (payment.status, payment.processed_at) else {
         return Ok(Vec::new());
     };
@@ -186,9 +186,11 @@ async fn duplicate_orders(db: &Db, payment: &Payment) -> Result<Vec<Twin>> {
         sold_at.into(),
     ];
     let others: Vec<(OrderId, DateTime<Utc>)> = sql::tuples(db, others, values).await?;
-    let twins = others.into_iter().map(|(order_id, other_sold_at)| Twin {
-        order_id,
-        at: sold_at.max(other_sold_at),
-    });
-    Ok(twins.collect())
+    let duplicate_orders = others
+        .into_iter()
+        .map(|(order_id, other_sold_at)| DuplicateOrder {
+            order_id,
+            at: sold_at.max(other_sold_at),
+        });
+    Ok(duplicate_orders.collect())
 }

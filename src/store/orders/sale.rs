@@ -13,7 +13,7 @@ use sea_orm::DatabaseTransaction;
 
 use crate::domain::access::RadiusUser;
 use crate::domain::catalog::CURRENCY;
-use crate::domain::order::{Payment, Replaced, Replacement, Sale, Sms};
+use crate::domain::order::{Payment, ReissueCount, Replacement, Sale, Sms};
 use crate::domain::sms_text;
 use crate::store::catalog::vouchers as voucher_rows;
 use crate::store::engine::sql;
@@ -24,19 +24,19 @@ use crate::store::rows::personal;
 use crate::store::{Store, StoreError};
 
 impl Store {
-    /// How often the code of this payment was replaced, in all and since `lately`.
+    /// How often the code of this payment was replaced, in all and since `last_day`.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    pub async fn replaced(&self, payment_id: i64, lately: DateTime<Utc>) -> Result<Replaced> {
+    pub async fn replaced(&self, payment_id: i64, last_day: DateTime<Utc>) -> Result<ReissueCount> {
         let times = "SELECT revoked_at FROM vouchers WHERE former_payment_id = $1";
         let times: Vec<Option<DateTime<Utc>>> =
             sql::tuples(&self.db(), times, [payment_id.into()]).await?;
         let count = |times: usize| u32::try_from(times).unwrap_or(u32::MAX);
-        let is_late = |at: &&Option<DateTime<Utc>>| at.is_some_and(|at| at > lately);
-        Ok(Replaced {
-            ever: count(times.len()),
-            lately: count(times.iter().filter(is_late).count()),
+        let is_late = |at: &&Option<DateTime<Utc>>| at.is_some_and(|at| at > last_day);
+        Ok(ReissueCount {
+            total: count(times.len()),
+            last_day: count(times.iter().filter(is_late).count()),
         })
     }
 }
@@ -51,7 +51,7 @@ pub fn gather(rows: &mut Rows, sale: &Sale, radius_user: Option<&RadiusUser>) ->
         phone: phone.to_owned(),
         name: personal(name.as_ref()),
         orders_paid: 1,
-        total_paid: payment.came_in().0,
+        total_paid: payment.amount_received().0,
         first_paid_at: at,
         last_paid_at: at,
     });
@@ -63,7 +63,7 @@ pub fn gather(rows: &mut Rows, sale: &Sale, radius_user: Option<&RadiusUser>) ->
         package_code: Set(payment.terms.code.clone()),
         description: Set(payment.terms.name(payment.language).to_owned()),
         // The amount that was paid. The price is in the payment's row.
-        amount: Set(payment.came_in().0),
+        amount: Set(payment.amount_received().0),
         currency: Set(CURRENCY.to_owned()),
         issued_at: Set(at),
         ..Default::default()
@@ -145,9 +145,14 @@ pub async fn correct_amount(
     before: Payment,
     after: Payment,
 ) -> Result<()> {
-    let more = after.came_in().0 - before.came_in().0;
+    let more = after.amount_received().0 - before.amount_received().0;
     let invoice = "UPDATE invoices SET amount = $1 WHERE payment_id = $2";
-    sql::execute(txn, invoice, [after.came_in().0.into(), after.id.into()]).await?;
+    sql::execute(
+        txn,
+        invoice,
+        [after.amount_received().0.into(), after.id.into()],
+    )
+    .await?;
     let customer = "UPDATE customers SET total_paid = total_paid + $1 WHERE phone = $2";
     let phone = after.phone.international();
     sql::execute(txn, customer, [more.into(), phone.into()]).await?;

@@ -12,7 +12,7 @@ use crate::domain::order::decide_table::order;
 use story::{MINUTE, at, disconnect, full, text};
 
 fn told(story: &OrderHistory, visibility: Visibility) -> Vec<String> {
-    tell(story, visibility, at(1_000 * MINUTE), &Dar_es_Salaam)
+    narrate(story, visibility, at(1_000 * MINUTE), &Dar_es_Salaam)
         .iter()
         .map(|line| {
             let after = line.after_ms.map_or("-".to_owned(), |ms| ms.to_string());
@@ -59,7 +59,7 @@ fn a_viewer_reads_the_same_timeline_without_phones_and_codes() {
 
     let text = masked.join("\n");
     assert_eq!(masked.len(), whole.len());
-    // Text that an operator typed is shown only to admins.
+    // SmsRecord that an operator typed is shown only to admins.
     for secret in ["712345678", "744000001", "AAAAAAAA", "showed"] {
         assert!(!text.contains(secret), "{text}");
     }
@@ -97,7 +97,7 @@ fn only_orders_past_their_deadline_have_a_deadline_line() {
         let mut story = full();
         story.payment = order(status);
         story.payment.confirmed_at = confirmed_at;
-        let lines = tell(&story, Visibility::Whole, now, &Dar_es_Salaam);
+        let lines = narrate(&story, Visibility::Whole, now, &Dar_es_Salaam);
         lines.iter().filter(|line| line.kind == "deadline").count()
     };
     let deadline = order(Status::Pending).deadline_at;

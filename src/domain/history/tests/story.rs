@@ -25,7 +25,7 @@ pub(super) fn full() -> OrderHistory {
     voucher.issued_at = at(4_000);
     voucher.expires_at = Some(at(24 * 60 * MINUTE));
     voucher.revoked_at = Some(at(90 * MINUTE));
-    let remark = |at_millis, is_alert, summary: &str| Remarked {
+    let remark = |at_millis, is_alert, summary: &str| TimelineRemark {
         at: at(at_millis),
         is_alert,
         summary: summary.to_owned(),
@@ -35,7 +35,7 @@ pub(super) fn full() -> OrderHistory {
         invoice: Some("INV-1".to_owned()),
         revoked_reason: Some("refunded".to_owned()),
         former_codes: Vec::new(),
-        twins: Vec::new(),
+        duplicate_orders: Vec::new(),
         radius: 0,
         calls: vec![
             call(true, 10, "accepted", None, Some(200)),
@@ -69,7 +69,7 @@ pub(super) fn full() -> OrderHistory {
                 "released: 0712345678 paid 1500 TZS for AAAAAAAA",
             ),
         ],
-        acts: vec![Act {
+        acts: vec![OperatorAction {
             at: at(4_000),
             operator: "asha".to_owned(),
             action: "release".to_owned(),
@@ -117,8 +117,8 @@ pub(super) fn heard(
     }
 }
 
-pub(super) fn text(sent_at: Option<DateTime<Utc>>, last_error: Option<&str>) -> Text {
-    Text {
+pub(super) fn text(sent_at: Option<DateTime<Utc>>, last_error: Option<&str>) -> SmsRecord {
+    SmsRecord {
         id: 7,
         kind: "voucher".to_owned(),
         phone: "255712345678".to_owned(),

@@ -35,7 +35,7 @@ pub fn replace(payment: &Payment, request: &ReissueInput, facts: &Facts) -> Deci
     if payment.version != request.seen {
         return Decision::keep(Outcome::Duplicate);
     }
-    let number = request.replaced.lately + 1;
+    let number = request.replaced.last_day + 1;
     let note = match request.by {
         ReissuedBy::Owner if request.replaced.is_at_limit() => return refused(),
         ReissuedBy::Owner => format!(
@@ -55,7 +55,7 @@ pub fn replace(payment: &Payment, request: &ReissueInput, facts: &Facts) -> Deci
         revoked_at: None,
     });
     // The second code of the order, the third, …: one message each.
-    let kind = format!("voucher-{}", request.replaced.ever + 2);
+    let kind = format!("voucher-{}", request.replaced.total + 2);
     let replacement = Replacement {
         sms: Sms::of(kind, Occasion::Reissue, &next, facts),
         payment: next,

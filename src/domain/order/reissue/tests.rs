@@ -4,7 +4,7 @@ use super::*;
 use crate::domain::catalog::Validity;
 use crate::domain::order::decide::decide;
 use crate::domain::order::decide_table::{facts, order};
-use crate::domain::order::{Evidence, Replaced};
+use crate::domain::order::{Evidence, ReissueCount};
 
 const GIB: u64 = 1 << 30;
 
@@ -13,7 +13,7 @@ fn request(order: &Payment) -> ReissueInput {
         by: ReissuedBy::Owner,
         seen: order.version,
         usage: Usage::default(),
-        replaced: Replaced::default(),
+        replaced: ReissueCount::default(),
     }
 }
 
@@ -56,7 +56,7 @@ fn the_new_code_ends_when_the_old_one_would_have() {
     order.voucher.as_mut().unwrap().expires_at = Some(now + left);
     let mut again = request(&order);
     again.usage.first_login_at = Some(now);
-    again.replaced.ever = 1;
+    again.replaced.total = 1;
     let second = replaced(&order, &again);
     assert_eq!(second.as_ref().unwrap().sms.kind, "voucher-3");
     assert_eq!(end_of(second), Some(now + left));
@@ -90,13 +90,16 @@ fn an_ended_voucher_gets_no_new_code() {
 fn an_owner_gets_at_most_three_new_codes_a_day() {
     let order = order(Status::Completed);
     let mut often = request(&order);
-    often.replaced = Replaced { ever: 9, lately: 2 };
+    often.replaced = ReissueCount {
+        total: 9,
+        last_day: 2,
+    };
     assert_eq!(
         replaced(&order, &often).map(|it| it.sms.kind).as_deref(),
         Some("voucher-11")
     );
 
-    often.replaced.lately = 3;
+    often.replaced.last_day = 3;
     assert_eq!(replaced(&order, &often), None);
 }
 
@@ -105,7 +108,10 @@ fn an_operator_is_not_limited_to_three_codes_a_day() {
     let order = order(Status::Completed);
     let mut often = request(&order);
     often.by = ReissuedBy::Operator;
-    often.replaced = Replaced { ever: 3, lately: 3 };
+    often.replaced = ReissueCount {
+        total: 3,
+        last_day: 3,
+    };
 
     assert!(replaced(&order, &often).is_some());
 }

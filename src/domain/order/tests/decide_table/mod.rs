@@ -22,7 +22,7 @@ use crate::domain::catalog::Tzs;
 use crate::domain::order::decide::decide;
 use crate::domain::order::{
     Decision, Effect, Evidence, FailureReason, GatewayReport, Level, OrderAct, Payment,
-    ReissueInput, ReissuedBy, Replaced, ReportedAmount, Status,
+    ReissueCount, ReissueInput, ReissuedBy, ReportedAmount, Status,
 };
 use crate::domain::people::Personal;
 
@@ -196,7 +196,7 @@ fn describe(before: &Payment, decision: &Decision) -> String {
                 .collect()
         }
         None => match decision.effect {
-            Effect::Ask(at) => {
+            Effect::CheckAt(at) => {
                 assert!(at > facts().now);
                 vec![outcome, "ask"]
             }
@@ -238,7 +238,7 @@ fn after<'a>(before: &Payment, effect: &'a Effect) -> Option<&'a Payment> {
         Effect::Refund(refunded) => (&**refunded, &[Status::Refunded]),
         Effect::Revoke(revoked) => (&**revoked, &[Status::Completed]),
         Effect::Replace(replacement) => (&replacement.payment, &[Status::Completed]),
-        Effect::Keep | Effect::Ask(_) | Effect::Confirm(_) | Effect::Refuse => return None,
+        Effect::Keep | Effect::CheckAt(_) | Effect::Confirm(_) | Effect::Refuse => return None,
     };
     assert!(may_become.contains(&after.status), "{effect:?}");
     assert_eq!((after.id, after.order_id), (before.id, before.order_id));
@@ -297,7 +297,7 @@ fn evidence(name: &str) -> Evidence {
             by: ReissuedBy::Owner,
             seen: 1,
             usage: Usage::default(),
-            replaced: Replaced::default(),
+            replaced: ReissueCount::default(),
         }),
         other => panic!("no such evidence: {other}"),
     }

@@ -12,7 +12,7 @@ use crate::domain::catalog::{Tzs, Validity};
 use crate::domain::order::decide::decide;
 use crate::domain::order::{
     Decision, Effect, Evidence, Facts, GatewayFacts, GatewayReport, OrderAct, Payment,
-    ReissueInput, ReissuedBy, Replaced, ReportedAmount, Status, Word,
+    ReissueCount, ReissueInput, ReissuedBy, ReportedAmount, Status, Word,
 };
 use crate::domain::people::Personal;
 
@@ -55,7 +55,7 @@ prop_compose! {
         seen in 1..4_i32,
         first_login in option::of(-3600..4_000_000_000_i64),
         octets in any::<u64>(),
-        lately in 0..5_u32,
+        last_day in 0..5_u32,
         by in select(vec![ReissuedBy::Owner, ReissuedBy::Operator]),
     ) -> ReissueInput {
         let first_login = first_login.map(|secs| DateTime::UNIX_EPOCH + TimeDelta::seconds(secs));
@@ -63,7 +63,7 @@ prop_compose! {
             by,
             seen,
             usage: Usage { first_login_at: first_login, octets, devices_online: 0 },
-            replaced: Replaced { ever: lately, lately },
+            replaced: ReissueCount { total: last_day, last_day },
         }
     }
 }
@@ -127,7 +127,7 @@ prop_compose! {
 /// The order as the database holds it once the decision is written.
 fn applied(order: &Payment, decision: &Decision) -> Payment {
     let mut stored = after(order, &decision.effect).unwrap_or(order).clone();
-    if let Effect::Ask(at) = decision.effect {
+    if let Effect::CheckAt(at) = decision.effect {
         stored.due_at = Some(at);
     }
     if let Effect::Confirm(kept) = &decision.effect {

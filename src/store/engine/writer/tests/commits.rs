@@ -53,7 +53,7 @@ async fn sales_are_written_although_every_lane_has_died(scene: Scene) {
         None => POSTGRES_LANES,
     };
     for _ in 0..lanes {
-        scene.store.inner.supervisor.set_trap(Task::Writer);
+        scene.store.inner.supervisor.arm_panic(Task::Writer);
     }
 
     let sales = orders.iter().map(|order| async {
@@ -90,7 +90,7 @@ async fn a_sale_whose_lane_dies_is_unknown_and_those_behind_it_are_written() {
     assert!((&mut second).now_or_never().is_none());
     assert!((&mut third).now_or_never().is_none());
 
-    scene.store.inner.supervisor.set_trap(Task::Writer);
+    scene.store.inner.supervisor.arm_panic(Task::Writer);
     held.rollback().await.unwrap();
 
     let answer = timeout(PATIENCE, first).await.unwrap();

@@ -247,7 +247,7 @@ fn change(payment: &Payment, outcome: Outcome, effect: Effect) -> Change {
             body: "{}".into(),
         }),
         audit: None,
-        ask_at: None,
+        check_at: None,
     }
 }
 
@@ -291,7 +291,7 @@ fn keep(payment: &Payment) -> Change {
 
 fn ask(payment: &Payment) -> Change {
     let at = payment.created_at + TimeDelta::seconds(1);
-    change(payment, Outcome::Unconfirmed, Effect::Ask(at))
+    change(payment, Outcome::Unconfirmed, Effect::CheckAt(at))
 }
 
 /// ZenoPay has reported the operator's number.
