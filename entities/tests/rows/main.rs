@@ -107,7 +107,8 @@ async fn sessions_are_read(db: &DatabaseConnection, start: &str) {
     .await
     .unwrap();
 
-    let session = radacct::Entity::find_by_acctuniqueid("unique")
+    let session = radacct::Entity::find()
+        .filter(radacct::Column::Acctuniqueid.eq("unique"))
         .one(db)
         .await
         .unwrap()

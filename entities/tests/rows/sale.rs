@@ -3,12 +3,18 @@
 use entities::{customers, invoices, packages, payments, sms_messages, vouchers};
 use sea_orm::prelude::{DateTimeUtc, Uuid};
 use sea_orm::sea_query::OnConflict;
-use sea_orm::{ActiveModelTrait, DatabaseConnection, EntityTrait, ModelTrait, NotSet, Set};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, DatabaseConnection, EntityTrait, ModelTrait, NotSet,
+    QueryFilter, Set,
+};
 
 use crate::{ORDER, at};
 
 pub(crate) async fn a_sale_is_kept(db: &DatabaseConnection) {
-    let daily = packages::Entity::find_by_code("daily").one(db).await;
+    let daily = packages::Entity::find()
+        .filter(packages::Column::Code.eq("daily"))
+        .one(db)
+        .await;
     assert_eq!(daily.unwrap().unwrap().price, 2000);
     customers::ActiveModel {
         id: NotSet,
@@ -60,12 +66,16 @@ pub(crate) async fn a_sale_is_kept(db: &DatabaseConnection) {
 
     let voucher = payment.find_related(vouchers::Entity).one(db).await;
     assert_eq!(voucher.unwrap().unwrap().code, "K7QMX2PA");
-    let found = vouchers::Entity::find_by_code("K7QMX2PA")
+    let found = vouchers::Entity::find()
+        .filter(vouchers::Column::Code.eq("K7QMX2PA"))
         .find_also_related(payments::Entity)
         .one(db)
         .await;
     assert_eq!(found.unwrap().unwrap().1.unwrap(), payment);
-    let found = payments::Entity::find_by_order_id(ORDER).one(db).await;
+    let found = payments::Entity::find()
+        .filter(payments::Column::OrderId.eq(ORDER))
+        .one(db)
+        .await;
     assert_eq!(found.unwrap().unwrap(), payment);
 }
 

@@ -65,9 +65,9 @@ pub fn sheet(report: &DailyReport, zone: Tz) -> Result<Vec<u8>, csv::Error> {
         .map_err(|error| csv::Error::from(error.into_error()))
 }
 
-/// The lists of orders: the section of each in the CSV, and its name in JSON.
+/// The lists of orders: the section of a line, and the name of the list.
 #[rustfmt::skip] // A table is read by its columns.
-pub fn order_lists(
+fn order_lists(
     report: &DailyReport,
 ) -> [(&'static str, &'static str, &Listed<OrderLine>); 10] {
     [

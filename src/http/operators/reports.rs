@@ -1,7 +1,5 @@
 //! The daily report, in JSON or CSV.
 
-use std::collections::BTreeMap;
-
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION};
 use actix_web::{HttpResponse, web};
 use chrono::NaiveDate;
@@ -9,12 +7,12 @@ use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::report_csv::{order_lists, sheet};
+use super::report_csv::sheet;
 use super::{Answer, Caller, Code, Problem, fresh, rfc3339};
 use crate::domain::catalog::CURRENCY;
 use crate::domain::people::Visibility;
 use crate::domain::shop_day::ShopDay;
-use crate::store::{DailyReport, OrderLine, Orphan, PackageSales, Total};
+use crate::store::{DailyReport, Listed, OrderLine, Orphan, PackageSales, Total};
 
 /// Which day, and in which format.
 #[derive(Deserialize)]
@@ -37,18 +35,41 @@ pub struct DailyDocument {
     /// Printed vouchers that were first used that day, at the prices of their batches: the first
     /// log-in is the only sign that a card was sold. Part of no other sum.
     cash_sales: Vec<PackageSales>,
-    /// The total of each list and of the sales, also of what is beyond 1000 lines: the paid amount;
-    /// for `underpaid` and `overpaid`, the difference to the price.
-    totals: BTreeMap<&'static str, Total>,
-    /// Each list of orders by its name. `paid_twice` has the later of two paid orders of one phone
-    /// for the same purchase; `underpaid` those sold for less than the price, which is the `amount`;
-    /// `refused_vouchers` those that FreeRADIUS refused when they were tested that day. The others
-    /// are `paid_not_fulfilled`, `fulfilled_not_confirmed`, `second_charges`, `overpaid`,
-    /// `disagreements`, `held` and `refunds`.
-    #[serde(flatten)]
-    lists: BTreeMap<&'static str, Vec<ReportedOrder>>,
+    totals: Totals,
+    paid_not_fulfilled: Vec<ReportedOrder>,
+    fulfilled_not_confirmed: Vec<ReportedOrder>,
+    second_charges: Vec<ReportedOrder>,
+    /// The later of two paid orders of one phone for the same purchase.
+    paid_twice: Vec<ReportedOrder>,
+    /// Sold for less than the price, which is the `amount`.
+    underpaid: Vec<ReportedOrder>,
+    overpaid: Vec<ReportedOrder>,
+    disagreements: Vec<ReportedOrder>,
+    /// Sold vouchers that FreeRADIUS refused when they were tested that day.
+    refused_vouchers: Vec<ReportedOrder>,
+    held: Vec<ReportedOrder>,
+    refunds: Vec<ReportedOrder>,
     /// Authentic webhooks for order ids that we do not have.
     orphans: Vec<Orphan>,
+}
+
+/// The total of each list and of the sales, also of what is beyond 1000 lines: the paid amount; for
+/// `underpaid` and `overpaid`, the difference to the price.
+#[derive(Serialize, ToSchema)]
+pub struct Totals {
+    sales: Total,
+    cash_sales: Total,
+    refunds: Total,
+    paid_not_fulfilled: Total,
+    fulfilled_not_confirmed: Total,
+    second_charges: Total,
+    paid_twice: Total,
+    underpaid: Total,
+    overpaid: Total,
+    disagreements: Total,
+    refused_vouchers: Total,
+    held: Total,
+    orphans: Total,
 }
 
 /// One order in a list.
@@ -119,17 +140,10 @@ pub fn day_of(date: Option<&str>, caller: &Caller) -> Result<ShopDay, Problem> {
 }
 
 fn document(day: ShopDay, zone: Tz, report: DailyReport, visibility: Visibility) -> DailyDocument {
-    let lists = order_lists(&report);
-    let totals = lists.map(|(_, name, list)| (name, list.total));
-    let mut totals = BTreeMap::from(totals);
-    totals.insert("sales", Total::sold(&report.sales));
-    totals.insert("cash_sales", Total::sold(&report.cash_sales));
-    totals.insert("orphans", report.orphans.total);
-    let lists = lists.map(|(_, name, list)| {
-        let lines = list.lines.iter();
-        let lines = lines.map(|line| ReportedOrder::of(line, visibility));
-        (name, Vec::from_iter(lines))
-    });
+    let orders = |list: Listed<OrderLine>| {
+        let lines = list.lines.into_iter();
+        Vec::from_iter(lines.map(|line| ReportedOrder::of(line, visibility)))
+    };
     let mut orphans = report.orphans.lines;
     for orphan in &mut orphans {
         orphan.order_id = visibility.typed(orphan.order_id.as_deref());
@@ -141,26 +155,49 @@ fn document(day: ShopDay, zone: Tz, report: DailyReport, visibility: Visibility)
         currency: CURRENCY,
         from: rfc3339(day.begins),
         to: rfc3339(day.ends),
-        totals,
-        lists: lists.into(),
+        totals: Totals {
+            sales: Total::sold(&report.sales),
+            cash_sales: Total::sold(&report.cash_sales),
+            refunds: report.refunds.total,
+            paid_not_fulfilled: report.paid_not_fulfilled.total,
+            fulfilled_not_confirmed: report.fulfilled_not_confirmed.total,
+            second_charges: report.second_charges.total,
+            paid_twice: report.paid_twice.total,
+            underpaid: report.underpaid.total,
+            overpaid: report.overpaid.total,
+            disagreements: report.disagreements.total,
+            refused_vouchers: report.refused_vouchers.total,
+            held: report.held.total,
+            orphans: report.orphans.total,
+        },
         sales: report.sales,
         cash_sales: report.cash_sales,
+        paid_not_fulfilled: orders(report.paid_not_fulfilled),
+        fulfilled_not_confirmed: orders(report.fulfilled_not_confirmed),
+        second_charges: orders(report.second_charges),
+        paid_twice: orders(report.paid_twice),
+        underpaid: orders(report.underpaid),
+        overpaid: orders(report.overpaid),
+        disagreements: orders(report.disagreements),
+        refused_vouchers: orders(report.refused_vouchers),
+        held: orders(report.held),
+        refunds: orders(report.refunds),
         orphans,
     }
 }
 
 impl ReportedOrder {
-    fn of(line: &OrderLine, visibility: Visibility) -> Self {
+    fn of(line: OrderLine, visibility: Visibility) -> Self {
         Self {
             at: rfc3339(line.at),
             order: line.order_id.order_ref().to_string(),
             order_id: visibility.order_id(line.order_id),
             payment_status: line.status.as_str(),
-            package: line.package_code.clone(),
+            package: line.package_code,
             amount: line.amount,
             paid_amount: line.paid_amount,
-            reference: line.reference.clone(),
-            note: line.note.clone(),
+            reference: line.reference,
+            note: line.note,
         }
     }
 }
