@@ -58,7 +58,7 @@ impl Status {
         }
     }
 
-    /// Whether a poll may stop waiting: all but PENDING and HELD. A final status that is not finished
+    /// Whether a poll may stop waiting: all but PENDING and HELD. A final status that is not settled
     /// may still change.
     pub fn ends_poll(self) -> bool {
         match self {
