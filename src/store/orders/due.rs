@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use entities::payments::{self, Column};
 use sea_orm::sea_query::{Expr, SimpleExpr};
 use sea_orm::{ColumnTrait, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect, Select};
+use tracing::error;
 
 use crate::domain::order::{OrderId, Payment, Status};
 use crate::domain::pacing::Turns;
@@ -56,8 +57,7 @@ impl Store {
         let mut claimed = claimed.await?;
         // The most urgent first, as they were chosen.
         claimed.sort_by_key(|row| ranks.get(&row.id).copied());
-        let payment = |row| rows::payment(row, None);
-        claimed.into_iter().map(payment).collect()
+        Ok(readable(claimed))
     }
 
     /// Due orders, at most one for each turn.
@@ -131,12 +131,34 @@ fn newest_first(now: DateTime<Utc>, limit: usize) -> Select<payments::Entity> {
         .limit(limit as u64)
 }
 
+/// The orders without their vouchers. A damaged row is left out, so that the others are checked.
+fn readable(rows: Vec<payments::Model>) -> Vec<Payment> {
+    let payment = |row: payments::Model| {
+        let id = row.id;
+        rows::payment(row, None)
+            .inspect_err(|error| error!(payment = id, %error, "cannot read an order that is due"))
+            .ok()
+    };
+    rows.into_iter().filter_map(payment).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use sea_orm::{QueryTrait, Statement};
 
     use super::*;
     use crate::store::engine::tests::plans::FilledDatabase;
+
+    #[tokio::test]
+    async fn a_damaged_row_does_not_keep_the_other_orders_from_being_checked() {
+        for database in FilledDatabase::both().await {
+            let query = payments::Entity::find().limit(3);
+            let mut rows = query.all(database.db()).await.unwrap();
+            rows[1].validity = "LOST".to_owned();
+
+            assert_eq!(readable(rows).len(), 2);
+        }
+    }
 
     #[tokio::test]
     async fn due_orders_are_found_by_the_index_of_due_times() {
