@@ -96,6 +96,13 @@ impl Pool {
 
     /// Closes it after what is under way.
     pub async fn close(&self) -> Result<(), DbErr> {
+        if self.0.replacement.is_some() {
+            // Marks it as closed under the lock of `exchange`; the end is awaited below.
+            self.0.connections.send_if_modified(|current| {
+                drop(current.get_postgres_connection_pool().close());
+                false
+            });
+        }
         self.connections().close_by_ref().await
     }
 
