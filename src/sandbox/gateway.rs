@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use subtle::ConstantTimeEq;
 use tokio::time::timeout;
 use tracing::error;
 use url::Url;
@@ -179,7 +180,8 @@ impl Sandbox {
     }
 
     fn is_key(&self, header: Option<&[u8]>) -> bool {
-        header.is_some_and(|header| header.trim_ascii() == self.key.expose().as_bytes())
+        let sent = header.unwrap_or_default().trim_ascii();
+        !sent.is_empty() && sent.ct_eq(self.key.expose().as_bytes()).into()
     }
 }
 

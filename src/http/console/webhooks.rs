@@ -9,8 +9,10 @@ use super::{Caller, Page, PageContext, Section, next_page, refused, search_fault
 use crate::domain::order::{OrderId, Outcome};
 use crate::domain::people::Visibility;
 use crate::http::operators::webhooks::{JournalQuery, body_of, journalled, order_of, search_of};
-use crate::store::JournalRow;
+use crate::store::{JournalRow, JournalSearch};
 
+/// Deliveries a page.
+const PAGE: u64 = 50;
 /// Characters of a sender's order id in a table.
 const NAME_MAX: usize = 36;
 
@@ -55,7 +57,10 @@ pub async fn list(query: web::Query<JournalQuery>, caller: Caller) -> Page {
         fault: None,
     };
     let search = match search_of(&query, &caller).await {
-        Ok(search) => search,
+        Ok(search) => JournalSearch {
+            limit: PAGE,
+            ..search
+        },
         Err(problem) => {
             page.fault = Some(search_fault(problem)?);
             return Ok(refused(&page));
