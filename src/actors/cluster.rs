@@ -2,8 +2,9 @@
 //! commit wakes theirs.
 //!
 //! # Invariants
-//! An announcement is never trusted: it only causes a read. LISTEN and NOTIFY make it fast; reading
-//! the version of each watched order once a second, a *slice* of them at a time, makes it reliable.
+//! An announcement is never trusted: it only causes a read. LISTEN and NOTIFY are
+//! fast but may lose it; so the version of each watched order is also read once a second, a *slice* of
+//! the orders at a time.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -58,8 +58,8 @@ struct Inner {
     store: Store,
     checker: StatusChecker,
     recent_checks: UnverifiedWebhooks,
-    /// Places of unverified webhooks. A proven webhook takes the place that its message has in the
-    /// process (`actors.in_flight_max`).
+    /// Permits of unverified webhooks. A proven webhook needs none of these: it takes the permit of its
+    /// message in the process (`actors.in_flight_max`).
     unverified_permits: Arc<Semaphore>,
     /// Places of webhooks whose token is looked up.
     lookup_permits: Arc<Semaphore>,
@@ -70,7 +70,7 @@ struct Inner {
 
 /// How webhooks are authenticated.
 pub struct WebhookAuth {
-    /// The keys that prove one.
+    /// The keys that prove a webhook.
     pub keys: Keys,
     /// Which webhooks need a status check first.
     pub confirm: Confirm,
@@ -178,7 +178,7 @@ impl Orders {
     /// Sends evidence from a source other than a webhook to the order's actor.
     ///
     /// # Errors
-    /// The [`HandleError`]; nothing was written, unless it is `CommitUnknown`.
+    /// The [`HandleError`]; nothing was written, unless it is `CommitUnknown` or `Panicked`.
     pub async fn handle(
         &self,
         order_id: OrderId,

@@ -1,4 +1,4 @@
-//! Status checks: calls of ZenoPay's order-status. One at a time per order, a handful in all, and at
+//! Status checks: calls of ZenoPay's order-status. One at a time per order, eight per origin, and at
 //! the pace of the budget that all of them share.
 //!
 //! Checks are requested for unverified webhooks, by the reconciler and by operators; a request that
@@ -25,7 +25,7 @@ use crate::timekeeper::Timekeeper;
 
 /// The limit of concurrent checks per origin: unverified webhooks must not block the reconciler,
 /// nor the reconciler an operator.
-const IN_ALL: usize = 8;
+const CHECKS_PER_ORIGIN: usize = 8;
 /// The same for unverified webhooks while ZenoPay seems to be down. Not zero: the check is also a
 /// probe that shows when it is back.
 const STRANGERS_WHILE_DOWN: usize = 1;
@@ -38,9 +38,9 @@ const RECORD_WITHIN: Duration = Duration::from_millis(500);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CheckOrigin {
     /// A webhook without proof.
-    Stranger,
+    Unverified,
     /// A proven webhook or an operator. Never refused by the budget.
-    Ourselves,
+    Trusted,
     /// The reconciler. Only it pauses while ZenoPay is down. It has taken a turn from the budget
     /// before it claimed the order.
     Schedule,
@@ -101,7 +101,7 @@ impl StatusChecker {
         self.pace.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What the reconciler may check now: nothing while ZenoPay is down.
+    /// What the reconciler may check now: while ZenoPay is down, nothing or a single probe.
     pub fn flow(&self) -> Flow {
         self.pace().circuit.flow(self.timekeeper.now())
     }
@@ -155,9 +155,9 @@ impl StatusChecker {
         let now = self.timekeeper.now();
         match origin {
             // Charged also if it shares an answer, because its webhook is followed by another check.
-            CheckOrigin::Stranger if !self.pace().budget.admits_unverified(now) => return None,
-            CheckOrigin::Ourselves if shared.is_none() => self.pace().budget.spend(now),
-            CheckOrigin::Stranger | CheckOrigin::Ourselves | CheckOrigin::Schedule => {}
+            CheckOrigin::Unverified if !self.pace().budget.admits_unverified(now) => return None,
+            CheckOrigin::Trusted if shared.is_none() => self.pace().budget.spend(now),
+            CheckOrigin::Unverified | CheckOrigin::Trusted | CheckOrigin::Schedule => {}
         }
         if shared.is_some() {
             return shared;
@@ -178,8 +178,10 @@ impl StatusChecker {
     /// How many checks of this origin may be under way.
     fn most(&self, origin: CheckOrigin) -> usize {
         match origin {
-            CheckOrigin::Stranger if self.pace().circuit.is_open() => STRANGERS_WHILE_DOWN,
-            CheckOrigin::Stranger | CheckOrigin::Ourselves | CheckOrigin::Schedule => IN_ALL,
+            CheckOrigin::Unverified if self.pace().circuit.is_open() => STRANGERS_WHILE_DOWN,
+            CheckOrigin::Unverified | CheckOrigin::Trusted | CheckOrigin::Schedule => {
+                CHECKS_PER_ORIGIN
+            }
         }
     }
 

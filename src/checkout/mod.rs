@@ -144,7 +144,7 @@ impl Checkout {
             language: purchase.language,
             package,
             idempotency_key: purchase.idempotency_key.clone(),
-            ringing: purchase.ringing,
+            second_prompt: purchase.second_prompt,
             // 128 bits, in the 32 hexadecimal digits of an id without dashes.
             webhook_secret: Secret::new(Uuid::from_bytes(random()).simple().to_string()),
             owner_token: OwnerToken::from_random_bytes(random()),

@@ -61,7 +61,7 @@ pub async fn receive(
         order = Empty,
         outcome = Empty
     );
-    telemetry::go_on(&span, text_of("traceparent"));
+    telemetry::continue_trace(&span, text_of("traceparent"));
     let handled = api.orders.receive(delivery).instrument(span).await?;
     Ok(HttpResponse::Ok().json(Received {
         status: "received",

@@ -132,7 +132,7 @@ fn start_traces(
 }
 
 /// Makes `span` part of the trace that a `traceparent` header names, if it names one.
-pub fn go_on(span: &Span, traceparent: Option<&str>) {
+pub fn continue_trace(span: &Span, traceparent: Option<&str>) {
     let Some(traceparent) = traceparent.filter(|_| !span.is_disabled()) else {
         return;
     };

@@ -52,9 +52,9 @@ impl Scene {
         table.publish(ORDER, version, Published(version));
     }
 
-    fn nudge(&self, version: i32) {
+    fn publish_untrusted(&self, version: i32) {
         let mut table = self.table.lock().unwrap();
-        table.nudge(ORDER, version, ToRead(version));
+        table.publish_untrusted(ORDER, version, ToRead(version));
     }
 
     fn register(&self) -> Receiver<Option<News>> {
@@ -199,7 +199,9 @@ fn a_version_that_was_never_committed_hides_no_committed_one() {
             let version = scene.look();
             wait(scene, &mut news, version, 3)
         });
-        let stranger = beside(&scene, |scene| [3, 99].map(|version| scene.nudge(version)));
+        let stranger = beside(&scene, |scene| {
+            [3, 99].map(|version| scene.publish_untrusted(version))
+        });
         scene.commit(2);
         // Another process commits, and its notice is lost.
         *scene.committed.lock().unwrap() = 3;

@@ -4,8 +4,8 @@
 //! # Invariants
 //! - A body is evidence only if it was proven when it came. A replay of an unproven one is no more than
 //!   a reason to check the order's status.
-//! - What is read before a reissue is valid only for the version that was seen. Each new code raises it,
-//!   so of two requests about one version the second is a duplicate.
+//! - A request for a new code names the version of the order that the requester saw. Each new code raises
+//!   the version, so the second of two requests with the same version is a duplicate.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -71,7 +71,7 @@ impl Orders {
     /// Executes an operator's act, and logs it with its effect.
     ///
     /// # Errors
-    /// The [`HandleError`]; nothing was written, unless it is `CommitUnknown`.
+    /// The [`HandleError`]; nothing was written, unless it is `CommitUnknown` or `Panicked`.
     pub async fn act(
         &self,
         order_id: OrderId,
@@ -88,7 +88,7 @@ impl Orders {
     /// Checks an order's status at ZenoPay, once, and applies the answer.
     ///
     /// # Errors
-    /// [`HandleError::Busy`] when too many checks are under way; else as [`handle`](Self::handle).
+    /// [`HandleError::Busy`] if no check could be made; else as [`handle`](Self::handle).
     pub async fn reconcile(
         &self,
         order_id: OrderId,
@@ -101,7 +101,7 @@ impl Orders {
                 return Err(HandleError::UnknownOrder);
             }
             let checker = &orders.inner.checker;
-            let answer = checker.check(order_id, CheckOrigin::Ourselves).await;
+            let answer = checker.check(order_id, CheckOrigin::Trusted).await;
             let answer = answer.ok_or(HandleError::Busy)?;
             let command = Command::of(evidence_of(Some(answer.clone()))).audited(audit);
             let handled = orders.handle(order_id, command).await?;
@@ -113,7 +113,7 @@ impl Orders {
     /// Handles a journalled webhook again as if it came now, and journals the result.
     ///
     /// # Errors
-    /// The [`Rejection`] that the webhook itself would get.
+    /// The [`Rejection`]; never `NotAuthentic`, which only a webhook itself gets.
     pub async fn replay(
         &self,
         row: &JournalRow,
@@ -156,7 +156,7 @@ impl Orders {
                 return Err(self.reject(record, unknown, command.audit).await);
             }
             let checker = &self.inner.checker;
-            let answer = checker.check(order_id, CheckOrigin::Ourselves).await;
+            let answer = checker.check(order_id, CheckOrigin::Trusted).await;
             command.evidence = evidence_of(Some(answer.ok_or(Rejection::Busy)?));
             if !is_proven && !command.evidence.is_unconfirmed() {
                 record.proof = Some(Proof::OrderStatus.into_str());
@@ -168,7 +168,7 @@ impl Orders {
     /// Gives an order's voucher another code.
     ///
     /// # Errors
-    /// The [`HandleError`]; nothing was written, unless it is `CommitUnknown`.
+    /// The [`HandleError`]; nothing was written, unless it is `CommitUnknown` or `Panicked`.
     pub async fn reissue(
         &self,
         order_id: OrderId,

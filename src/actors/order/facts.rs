@@ -29,7 +29,7 @@ impl FactSource {
         Facts {
             now,
             fresh_code: fresh_code(),
-            shop_time: now.with_timezone(&self.timezone).offset().fix(),
+            shop_offset: now.with_timezone(&self.timezone).offset().fix(),
             brand: self.brand.clone(),
             links: self.links.clone(),
         }

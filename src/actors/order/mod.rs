@@ -64,7 +64,7 @@ impl Command {
         }
     }
 
-    /// Whether this is a delivery that a status check did not confirm.
+    /// Whether this is a delivery for which a status check did not say "paid", whatever it says itself.
     fn is_unconfirmed(&self) -> bool {
         self.delivery.is_some() && self.evidence.is_unconfirmed()
     }
@@ -122,8 +122,8 @@ pub(super) struct OrderActor {
     pub order_id: OrderId,
     pub context: Arc<OrderContext>,
     pub stats: Arc<ActorStats>,
-    /// The order as committed, kept so that the next message needs no read. `None` when it
-    /// is not known: at first, and after a write whose outcome is unknown.
+    /// The order as committed, kept so that the next message needs no read. `None` at first, while a
+    /// message is handled, and after any failure.
     pub known: Option<Payment>,
 }
 
@@ -215,7 +215,7 @@ fn publish(
             "payment status updated"
         );
     } else if !was_known {
-        // Nothing was changed, but the order was just read and may be new to a waiter, as after a
+        // The version is the same, but the order was just read and may be new to a waiter, as after a
         // commit whose outcome was lost.
         context.status.publish_here(payment.clone());
     }
@@ -240,7 +240,7 @@ fn publish(
 fn change(payment: &Payment, decision: &Decision, command: &Command, now: DateTime<Utc>) -> Change {
     let radius_user = match &decision.effect {
         Effect::Sell(sale) => radius_user(&sale.payment),
-        Effect::Replace(replacement) => radius_user(&replacement.payment),
+        Effect::Reissue(replacement) => radius_user(&replacement.payment),
         Effect::Fail(_)
         | Effect::Hold(_)
         | Effect::Refund(_)

@@ -48,7 +48,7 @@ pub(in crate::actors) enum Token {
 }
 
 impl ParsedWebhook {
-    /// Parses a delivery. The body that is kept has none of our `keys`, should it contain one.
+    /// Parses a delivery. `keys` are redacted from the body that is kept.
     pub fn read(delivery: Delivery, keys: &Keys) -> Self {
         let notification = read_webhook(&delivery.body);
         let token = match delivery.path_token.as_deref().map(PathToken::read) {
@@ -96,7 +96,8 @@ impl ParsedWebhook {
 pub(in crate::actors) enum Claim {
     /// No proof. It is about this order.
     Unverified(OrderId),
-    /// The secret of an order's own URL, which is to be compared.
+    /// The secret of an order's own URL, not compared yet. It must match even if the key is right
+    /// (`by_key`).
     Token {
         by_key: Option<Proof>,
         token: PathToken,

@@ -33,7 +33,7 @@ impl Orders {
     ) -> Result<Handled, Rejection> {
         let (notification, mut record) = (webhook.notification, webhook.record);
         let (proof, loaded, place) = match claim {
-            // Its own place is held to the end; its message takes another one.
+            // `place` is kept until this returns; the command takes another permit in `send`.
             Claim::Unverified(order_id) => return self.take_unverified(order_id, record).await,
             Claim::Proven(proof) => (proof, None, place),
             Claim::Token { by_key, token } => {
@@ -47,10 +47,11 @@ impl Orders {
         };
         record.proof = Some(proof.into_str());
         let (order_id, report) = self.report_of(notification, &record, None).await?;
+        // An unknown order is not checked with ZenoPay: its actor answers `UnknownOrder`.
         let checks = self.needs_check(&report) && self.is_ours(order_id, &record).await?;
         let checker = &self.inner.checker;
         let evidence = if checks {
-            evidence_of(checker.check(order_id, CheckOrigin::Ourselves).await)
+            evidence_of(checker.check(order_id, CheckOrigin::Trusted).await)
         } else {
             Evidence::Gateway(report)
         };
@@ -60,7 +61,8 @@ impl Orders {
             .await
     }
 
-    /// The order that a proven webhook is about, and its report. Without them it is journalled and refused.
+    /// The order that a webhook is about, and its report. A webhook without them is journalled and
+    /// refused.
     pub(super) async fn report_of(
         &self,
         notification: Result<Notification, Unreadable>,
@@ -83,15 +85,15 @@ impl Orders {
         self.inner.auth.confirm == Confirm::Always || report.needs_confirmation()
     }
 
-    /// A webhook without proof: if it is about an order of ours, its status is checked, once for all
-    /// that come at the same moment.
+    /// A webhook without proof: if the order is ours, its status is checked with ZenoPay. Webhooks that
+    /// come at the same moment share one check.
     async fn take_unverified(
         &self,
         order_id: OrderId,
         mut record: DeliveryRecord,
     ) -> Result<Handled, Rejection> {
-        // Always from the database, and before anything else: how long a refusal takes must
-        // not tell whether there is such an order, or whether it is active.
+        // Always from the database, and before anything else: how long a refusal takes must not
+        // tell whether the order is active. The refusal of an existing order also waits for ZenoPay.
         match self.inner.store.load_for_guest(order_id).await {
             Ok(Some(_)) => {}
             Ok(None) => return Err(Rejection::NotAuthentic),
@@ -115,7 +117,7 @@ impl Orders {
     async fn follow_up(&self, order_id: OrderId) -> Option<GatewayReport> {
         let checker = &self.inner.checker;
         let start = || {
-            let check = checker.begin(order_id, CheckOrigin::Stranger)?;
+            let check = checker.begin(order_id, CheckOrigin::Unverified)?;
             let (orders, timekeeper) = (self.clone(), checker.timekeeper().clone());
             // In its own task: a webhook that is cancelled must not cancel the others that share it.
             let work = async move { orders.check_unverified(order_id, check).await };
@@ -197,7 +199,8 @@ impl Orders {
         }
     }
 
-    /// Logs a database failure, and journals it if the answer is 500. Nothing was changed.
+    /// Logs a database failure, and journals the delivery if the answer is 500. Nothing was changed,
+    /// unless it is `CommitUnknown`.
     async fn reject_failed(&self, error: StoreError, record: DeliveryRecord) -> Rejection {
         let order_id = record.order_id.as_deref().and_then(|it| it.parse().ok());
         error!(order = order_id.map(ref_of), %error, "webhook failed");

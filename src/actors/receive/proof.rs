@@ -1,11 +1,11 @@
-//! The proof of a webhook, checked before anything is started for it, and the place that it then
-//! takes.
+//! How a webhook is proven, and which permit it takes. What needs no read is checked before a task is
+//! started for it.
 //!
 //! # Invariants
 //! - A webhook without proof never takes a place of a proven one, so no flood of them makes us
 //!   refuse a genuine webhook.
-//! - Every refusal without proof looks the same, whatever is known of the order, and makes the
-//!   same reads.
+//! - Every refusal without proof is the same answer, whatever is known of the order. Its duration does
+//!   not tell whether the order is active.
 
 use std::sync::Arc;
 
@@ -70,7 +70,7 @@ impl Orders {
                 if known.is_some_and(|secret| token.matches(&secret)) {
                     return Ok(Claim::Proven(by_key.unwrap_or(Proof::Token)));
                 }
-                // A wrong one is looked up although its order is active, so that the time of the
+                // A wrong token is looked up although its order is active, so that the time of the
                 // refusal tells nothing.
                 let token = token.clone();
                 Ok(Claim::Token { by_key, token })

@@ -12,7 +12,7 @@ use futures_util::future::{BoxFuture, Shared};
 
 use crate::domain::order::{GatewayReport, OrderId};
 
-/// Webhooks that share one answer at most; ZenoPay sends a handful of copies.
+/// The largest number of webhooks that share one answer; ZenoPay sends a handful of copies.
 const FOLLOWERS: usize = 32;
 /// How long an answer serves further webhooks.
 const FRESH: Duration = Duration::from_secs(2);

@@ -1,7 +1,7 @@
-//! The active orders and the places of their messages: the registry without its actors.
+//! The active orders and the permits of their messages: the registry without its actors.
 //!
-//! A place is a permit of a semaphore: the process has one, and each active order has one, its
-//! mailbox. The permits travel with the message and are given back when it is dropped.
+//! A message needs two permits: one of the process's semaphore and one of its order's, the mailbox. They
+//! travel with the message and are given back when it is dropped.
 //!
 //! # Invariants
 //! A place in a mailbox is taken, and an idle order is removed, under the same lock of the map's

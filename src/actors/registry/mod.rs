@@ -1,7 +1,7 @@
 //! The registry of active orders: one actor per order, started on first need and removed when idle.
 //!
 //! The concurrent core is `active_orders.rs`, which has no actors in it; `tests/schedules` tests it in
-//! every order of steps.
+//! many schedules.
 
 use std::sync::Arc;
 
@@ -20,8 +20,8 @@ pub(super) mod active_orders;
 pub mod stats;
 pub(super) mod sync;
 
-/// How many actors a message is sent to before it fails, if each of them panics.
-const INCARNATIONS: u32 = 3;
+/// A message fails when it has made this many actors panic, one after the other.
+const ACTORS_PER_MESSAGE: u32 = 3;
 
 /// The active orders.
 pub(super) struct Registry {
@@ -48,8 +48,8 @@ impl Registry {
         }
     }
 
-    /// Has an order's actor handle a command, and waits for the result. The caller may have taken
-    /// the command's place in the process already.
+    /// Has an order's actor handle a command, and waits for the result. `place` is the
+    /// command's permit in the process, if the caller has taken one already.
     ///
     /// A command that is being handled is handled to its end; one that still waits is dropped if
     /// the caller is cancelled, so call this in a task that no client cancels.
@@ -61,7 +61,7 @@ impl Registry {
     ) -> Result<Handled, HandleError> {
         // Includes the time in the mailbox.
         let span = info_span!("actor", order = %order_id.order_ref());
-        for _ in 0..INCARNATIONS {
+        for _ in 0..ACTORS_PER_MESSAGE {
             let place = place.take().or_else(|| self.orders.try_enter());
             let place = place.ok_or(HandleError::Busy)?;
             let activate = || self.activate(order_id);

@@ -9,7 +9,7 @@ use super::active_orders::MessagePermits;
 use crate::domain::order::{Outcome, Payment, Status};
 use crate::domain::people::Secret;
 
-/// One actor's numbers.
+/// One actor's numbers, and the webhook secret of its order.
 pub struct ActorStats {
     activated: Instant,
     state: Mutex<State>,

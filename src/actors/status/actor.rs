@@ -26,7 +26,7 @@ pub(in crate::actors) struct Notice {
     pub committed: Instant,
 }
 
-pub(in crate::actors) type News = Option<Notice>;
+pub(in crate::actors) type LatestNotice = Option<Notice>;
 
 /// The actor: the waiters of each order.
 pub(in crate::actors) struct StatusActor {
@@ -72,11 +72,11 @@ impl StatusActor {
 }
 
 #[derive(Message)]
-#[rtype(result = "Option<watch::Receiver<News>>")]
+#[rtype(result = "Option<watch::Receiver<LatestNotice>>")]
 pub(in crate::actors) struct Watch(pub OrderId);
 
 impl Handler<Watch> for StatusActor {
-    type Result = Option<watch::Receiver<News>>;
+    type Result = Option<watch::Receiver<LatestNotice>>;
 
     fn handle(&mut self, Watch(order_id): Watch, _: &mut Context<Self>) -> Self::Result {
         let subscribed = self.table.watch(order_id);
@@ -124,7 +124,7 @@ impl Handler<Versions> for StatusActor {
             };
             match source {
                 Source::Database => self.table.publish(order_id, version, notice),
-                Source::Announcement => self.table.nudge(order_id, version, notice),
+                Source::Announcement => self.table.publish_untrusted(order_id, version, notice),
             }
         }
     }

@@ -31,16 +31,16 @@ use crate::supervisor::{Supervisor, Task};
 use actor::{Publish, StatusActor, Versions, Watch, WhatIsWatched};
 
 pub use actor::Source;
-pub use watching::Watching;
+pub use watching::Subscription;
 
 mod actor;
 mod waiters;
 mod watching;
 
 /// Only waits of at least this length get jitter.
-const LONG: Duration = Duration::from_secs(20);
+const JITTER_FROM: Duration = Duration::from_secs(20);
 /// The largest part of a long wait that jitter removes.
-const EARLIER: f64 = 0.1;
+const JITTER_MAX: f64 = 0.1;
 
 /// The handle for the rest of the program.
 #[derive(Clone)]
@@ -57,7 +57,7 @@ pub struct StatusBoard {
 }
 
 /// The answer to a poll.
-pub struct Answered {
+pub struct PollAnswer {
     /// The order as it is now.
     pub payment: Arc<Payment>,
     /// There was no seat: the client should not repeat the request at once.
@@ -120,7 +120,7 @@ impl StatusBoard {
 
     /// Notifies the waiters in this process.
     pub fn publish_here(&self, payment: Arc<Payment>) {
-        // Never waits and never drops the notice; their number is bounded by the commits.
+        // Never waits and never drops a notice. The number of notices is bounded by that of the commits.
         self.address().do_send(Publish {
             span: info_span!("notice", version = payment.version),
             payment,
@@ -131,21 +131,22 @@ impl StatusBoard {
     /// Notifies the waiters in this process of versions that may be new to them. Returns when the
     /// actor has handled them, so that a flood of announcements waits outside its mailbox.
     pub async fn publish_versions(&self, versions: Vec<(OrderId, i32)>, source: Source) {
-        // If the actor has just ended, its waiters are answered.
+        // Fails if the actor has just ended; then its waiters read the database.
         let _ = self.address().send(Versions(versions, source)).await;
     }
 
     /// The orders that have waiters.
     pub async fn watched(&self) -> Vec<OrderId> {
-        // If the actor has just ended, its waiters are answered.
+        // Fails if the actor has just ended; then it has no waiters.
         self.address().send(WhatIsWatched).await.unwrap_or_default()
     }
 
-    /// Takes a seat and subscribes; `None` when there is no seat.
-    pub async fn watch(&self, store: &Store, order_id: OrderId) -> Option<Watching> {
+    /// Takes a seat and subscribes. `None` when there is no seat, when the order has its eight waiters,
+    /// or when the actor has just ended.
+    pub async fn watch(&self, store: &Store, order_id: OrderId) -> Option<Subscription> {
         let seat = self.waiters.clone().try_acquire_owned().ok()?;
         let receiver = self.address().send(Watch(order_id)).await.ok()??;
-        Some(Watching {
+        Some(Subscription {
             order_id,
             store: store.clone(),
             receiver,
@@ -167,7 +168,7 @@ impl StatusBoard {
         order_id: OrderId,
         since: Option<i64>,
         wait: Duration,
-    ) -> Result<Option<Answered>, StoreError> {
+    ) -> Result<Option<PollAnswer>, StoreError> {
         let deadline = Instant::now() + with_jitter(wait, rand::random());
         let watching = match wait {
             Duration::ZERO => None,
@@ -188,7 +189,7 @@ impl StatusBoard {
                 Ok(None) | Err(_) => read_again(store, payment).await,
             };
         }
-        Ok(Some(Answered {
+        Ok(Some(PollAnswer {
             payment,
             without_seat,
         }))
@@ -221,14 +222,14 @@ async fn read_again(store: &Store, known: Arc<Payment>) -> Arc<Payment> {
 
 /// `wait` with jitter; `dice` is between 0 and 1.
 ///
-/// Polls that began together, as after a restart, would all end in one moment, come back together,
-/// and so on, minute after minute; a sale in that moment would wait for thousands of answers. So each
-/// long wait ends a little earlier, by another time.
+/// Polls that begin together, as after a restart, would all end and return together each minute, and a
+/// sale at that moment would wait for thousands of answers. So each long wait is shortened by a random
+/// part.
 fn with_jitter(wait: Duration, dice: f64) -> Duration {
-    if wait < LONG {
+    if wait < JITTER_FROM {
         wait
     } else {
-        wait.mul_f64(1.0 - EARLIER * dice)
+        wait.mul_f64(1.0 - JITTER_MAX * dice)
     }
 }
 

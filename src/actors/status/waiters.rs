@@ -1,14 +1,15 @@
 //! The waiters of each order: the status actor without its mailbox.
 //!
 //! # Invariants
-//! A notice of an order is never replaced by an older one.
+//! The notice of a published version is never replaced by one of an older version. An announced
+//! version is not trusted: any newly published one replaces it.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 
 use super::sync::watch;
 
-/// Waiters of one order at most.
+/// The largest number of waiters of one order.
 const WAITERS_PER_ORDER: usize = 8;
 
 /// The waiters of each order.
@@ -59,12 +60,12 @@ impl<K: Copy + Eq + Hash, N> WaiterTable<K, N> {
 
     /// Notifies waiters of an announced version. It does not count as published: a
     /// version that was never committed costs each waiter a read, and hides no later version.
-    pub fn nudge(&mut self, order: K, version: i32, nudge: N) {
+    pub fn publish_untrusted(&mut self, order: K, version: i32, publish_untrusted: N) {
         if let Some(watched) = self.watched.get(&order)
             && version > watched.published
         {
             // Fails only when all waiters have left.
-            let _ = watched.news.send(Some(nudge));
+            let _ = watched.news.send(Some(publish_untrusted));
         }
     }
 

@@ -7,7 +7,7 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use super::actor::News;
+use super::actor::LatestNotice;
 use crate::domain::order::{OrderId, Payment};
 use crate::observability::metrics::Metrics;
 use crate::store::Store;
@@ -16,16 +16,16 @@ use crate::store::Store;
 const READ_AGAIN: Duration = Duration::from_secs(1);
 
 /// A subscription to one order.
-pub struct Watching {
+pub struct Subscription {
     pub(super) order_id: OrderId,
     pub(super) store: Store,
-    pub(super) receiver: watch::Receiver<News>,
+    pub(super) receiver: watch::Receiver<LatestNotice>,
     pub(super) draining: CancellationToken,
     pub(super) metrics: Arc<Metrics>,
     pub(super) _seat: OwnedSemaphorePermit,
 }
 
-impl Watching {
+impl Subscription {
     /// The order once it is newer than the version that the waiter has read; `None` when the
     /// server stops or the actor has ended.
     pub async fn newer_than(&mut self, read: i32) -> Option<Arc<Payment>> {
@@ -38,7 +38,8 @@ impl Watching {
     }
 
     async fn notified(&mut self, read: i32) -> Option<Arc<Payment>> {
-        let is_newer = |news: &News| news.as_ref().is_some_and(|notice| notice.version > read);
+        let is_newer =
+            |news: &LatestNotice| news.as_ref().is_some_and(|notice| notice.version > read);
         loop {
             // Keeps the notice, so a caller may stop during the read and come back.
             let notice = self.receiver.wait_for(is_newer).await.ok()?.clone()?;

@@ -5,7 +5,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use super::Ringing;
+use super::SecondPrompt;
 
 /// The window of `limits.prompts_per_phone`.
 const TEN_MINUTES: TimeDelta = TimeDelta::minutes(10);
@@ -53,12 +53,12 @@ pub enum Refusal {
 /// The [`Refusal`], which says when to come again.
 pub fn admit(
     history: &History,
-    ringing: Ringing,
+    second_prompt: SecondPrompt,
     limits: Limits,
     now: DateTime<Utc>,
 ) -> Result<(), Refusal> {
     if let Some(opened) = history.newest_pending
-        && ringing == Ringing::Once
+        && second_prompt == SecondPrompt::NotAllowed
         && now - opened < limits.resume
     {
         let secs = secs_until(opened + limits.resume, now);
@@ -114,9 +114,9 @@ mod tests {
             ..History::default()
         };
 
-        let early = admit(&history, Ringing::Once, LIMITS, at(30));
-        let again = admit(&history, Ringing::Again, LIMITS, at(30));
-        let late = admit(&history, Ringing::Once, LIMITS, at(90));
+        let early = admit(&history, SecondPrompt::NotAllowed, LIMITS, at(30));
+        let again = admit(&history, SecondPrompt::Allowed, LIMITS, at(30));
+        let late = admit(&history, SecondPrompt::NotAllowed, LIMITS, at(90));
 
         assert_eq!(early, Err(Refusal::PromptOpen(61)));
         assert_eq!((again, late), (Ok(()), Ok(())));
@@ -130,10 +130,13 @@ mod tests {
         };
 
         assert_eq!(
-            admit(&history, Ringing::Once, LIMITS, at(300)),
+            admit(&history, SecondPrompt::NotAllowed, LIMITS, at(300)),
             Err(Refusal::RateLimited(301))
         );
-        assert_eq!(admit(&history, Ringing::Once, LIMITS, at(600)), Ok(()));
+        assert_eq!(
+            admit(&history, SecondPrompt::NotAllowed, LIMITS, at(600)),
+            Ok(())
+        );
     }
 
     #[test]
@@ -148,13 +151,13 @@ mod tests {
             ..History::default()
         };
 
-        assert!(admit(&history, Ringing::Once, LIMITS, at(9 * 3_600)).is_err());
+        assert!(admit(&history, SecondPrompt::NotAllowed, LIMITS, at(9 * 3_600)).is_err());
         assert_eq!(
-            admit(&history, Ringing::Once, LIMITS, at(24 * 3_600)),
+            admit(&history, SecondPrompt::NotAllowed, LIMITS, at(24 * 3_600)),
             Ok(())
         );
         assert_eq!(
-            admit(&crowd, Ringing::Again, LIMITS, at(0)),
+            admit(&crowd, SecondPrompt::Allowed, LIMITS, at(0)),
             Err(Refusal::RateLimited(1))
         );
     }

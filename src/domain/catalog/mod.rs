@@ -8,4 +8,4 @@ pub mod purchase;
 pub use admission::{History, Limits, Refusal, admit};
 pub use money::{CURRENCY, Tzs};
 pub use package::{Package, Terms, Validity};
-pub use purchase::{IdempotencyKey, NotAnIdempotencyKey, PackageRef, Purchase, Ringing};
+pub use purchase::{IdempotencyKey, NotAnIdempotencyKey, PackageRef, Purchase, SecondPrompt};

@@ -61,11 +61,11 @@ impl IdempotencyKey {
 
 /// Whether a prompt may be sent while another is open on the phone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ringing {
+pub enum SecondPrompt {
     /// It may not.
-    Once,
+    NotAllowed,
     /// It may: the client has confirmed it.
-    Again,
+    Allowed,
 }
 
 /// A request to buy.
@@ -86,7 +86,7 @@ pub struct Purchase {
     /// Makes it safe to repeat the request.
     pub idempotency_key: Option<IdempotencyKey>,
     /// What to do if a prompt is open.
-    pub ringing: Ringing,
+    pub second_prompt: SecondPrompt,
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! What an answer of order-status adds to a decision: ZenoPay itself confirms the sale.
 //!
 //! A webhook says little more than "paid"; order-status also has amount, number, channel and payer.
-//! Each sale is checked once. The result is kept for disputes and does not raise the version,
-//! because the guest's document does not show it.
+//! A sale is checked until ZenoPay confirms or denies it. The result is kept for disputes and does not
+//! raise the version, because the guest's document does not show it.
 
 use super::{Decision, Effect, Facts, GatewayReport, Outcome, Payment, Word};
 
@@ -18,8 +18,8 @@ pub(super) fn confirmed_by_check(
         sale.payment.due_at = None;
     }
     if payment.awaits_confirmation() && report.word == Word::Paid {
-        // The sale stays as it is. `decision` has an alert for each difference. The amount that the
-        // order was sold for was alerted at the sale, so it is not alerted again.
+        // The sale stays as it is. `decision` alerts if the amount or the reference differs. If both are
+        // those of the sale, an amount that differs from the price was alerted then: not again.
         let known = payment.gateway.paid_amount;
         let is_known = known.is_some() && known == report.paid_amount();
         if is_known && payment.other_reference(report).is_none() {

@@ -1,6 +1,6 @@
 //! The decision: what a piece of evidence does to an order. Pure and total; unexpected input is an
-//! outcome and not an error. It implements section 5 of the contract, which `decide_table` tests cell
-//! by cell.
+//! outcome and not an error. Each pair of status and evidence has one result; the table in
+//! `tests/decide_table` has all of them.
 //!
 //! # Invariants
 //! There is one way to become COMPLETED: [`Effect::Sell`].
@@ -182,7 +182,7 @@ fn operator(payment: &Payment, act: OrderAct, reason: &Personal, facts: &Facts) 
         (Status::Held, OrderAct::Release) => release(payment, facts),
         (Status::Held, OrderAct::Refuse) => {
             let received = describe_received(payment);
-            let note = format!("refused: {received}; nothing was sold, and the owner pays it back");
+            let note = format!("refused: {received}; nothing was sold, and the shop pays it back");
             refund(payment, Outcome::Refused, reason, facts).note("refused", note)
         }
         (Status::Completed, OrderAct::Refund) => {
@@ -195,6 +195,7 @@ fn operator(payment: &Payment, act: OrderAct, reason: &Personal, facts: &Facts) 
         }
         (Status::Held | Status::Completed | Status::Refunded, _)
         | (Status::Pending | Status::Failed | Status::Cancelled | Status::Expired, _) => {
+            // The act does not fit the status. Together the two lines name every status, without `_`.
             Decision::of(Outcome::Stale, Effect::Refuse)
         }
     }

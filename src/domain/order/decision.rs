@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::{Outcome, Payment, Replacement, Sale};
+use super::{Outcome, Payment, ReissuedVoucher, Sale};
 
 /// How important a remark is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +53,7 @@ pub enum Effect {
     /// The order stays COMPLETED and its voucher is revoked.
     Revoke(Box<Payment>),
     /// The order stays COMPLETED and its voucher gets another code.
-    Replace(Box<Replacement>),
+    Reissue(Box<ReissuedVoucher>),
     /// The status stays; what ZenoPay reports about the money is stored.
     Confirm(Box<Payment>),
     /// The order stays as it is.
@@ -69,7 +69,7 @@ impl Effect {
     pub fn into_payment(self) -> Option<Payment> {
         match self {
             Self::Sell(sale) => Some(sale.payment),
-            Self::Replace(replacement) => Some(replacement.payment),
+            Self::Reissue(replacement) => Some(replacement.payment),
             Self::Fail(next)
             | Self::Hold(next)
             | Self::Refund(next)

@@ -88,9 +88,9 @@ impl GatewayReport {
 pub enum OrderAct {
     /// A held order is completed after all.
     Release,
-    /// A held order is not completed; the owner pays back.
+    /// A held order is not completed; the shop pays the money back.
     Refuse,
-    /// The owner has paid back a completed order.
+    /// The shop has paid back the money of a completed order.
     Refund,
     /// The voucher of a completed order must not work any more.
     Revoke,

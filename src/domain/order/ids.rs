@@ -88,7 +88,7 @@ impl OrderId {
         OrderRef(first)
     }
 
-    /// The id in 22 letters and digits. The links of the first edition end with it and still open
+    /// The id in 22 letters and digits. Old links end with it and still open
     /// their orders.
     pub fn short(self) -> String {
         base62::write(self.0.as_u128())

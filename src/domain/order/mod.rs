@@ -22,7 +22,7 @@ pub use outcome::{FailureReason, Outcome};
 pub use payment::{GatewayFacts, Payment, Status, Tender};
 pub use reissue::MayReissue;
 pub use reported_amount::ReportedAmount;
-pub use sale::{Facts, Invoice, Replacement, Sale, Sms};
+pub use sale::{Facts, Invoice, ReissuedVoucher, Sale, Sms};
 
 #[cfg(test)]
 pub(super) use tests::decide_table;

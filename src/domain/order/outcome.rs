@@ -2,7 +2,8 @@
 //! the same in code, columns, JSON, logs and metrics.
 //!
 //! # Invariants
-//! - Only the words in [`Outcome::OF_DELIVERIES`] are journalled and counted as webhooks.
+//! - Only the words in [`Outcome::OF_DELIVERIES`] are journalled. Webhooks are counted by these words,
+//!   or as `busy` or `unauthenticated` if they are not journalled.
 //! - Free text is never a reason, because guests may read reasons. What a gateway wrote is kept as
 //!   [`Payment::gateway_word`], what an operator typed as [`Payment::operator_reason`]; both are for
 //!   admins alone.
@@ -39,13 +40,13 @@ pub enum Outcome {
     Malformed,
     /// A failure of ours; nothing was changed.
     Error,
-    /// An operator recorded that the owner has paid back.
+    /// An operator recorded that the shop has paid the money back.
     Refunded,
     /// An operator revoked the voucher.
     Revoked,
     /// An operator completed a held order.
     Released,
-    /// An operator did not complete a held order; the owner pays back.
+    /// An operator did not complete a held order; the shop pays the money back.
     Refused,
     /// The voucher has a new code.
     Reissued,
@@ -81,7 +82,7 @@ impl Outcome {
     }
 }
 
-/// Why an order was not sold, or is not yet.
+/// Why an order is not sold, or why its money goes back.
 #[derive(
     Clone, Copy, Debug, PartialEq, Eq, Hash, EnumString, IntoStaticStr, VariantArray, ToSchema,
 )]
@@ -100,7 +101,7 @@ pub enum FailureReason {
     Cancelled,
     /// The gateway refused the push: the phone never rang.
     GatewayRefused,
-    /// The owner pays the money back.
+    /// The shop pays the money back.
     Refunded,
     /// Less than the price was paid.
     Underpaid,
@@ -115,7 +116,7 @@ impl FailureReason {
     }
 
     /// Reads a stored word. An unknown text is [`Self::Other`]: a process of an earlier version
-    /// that still runs may write one, and it must not keep late money from being sold.
+    /// that still runs may write one, and it must not stop the sale of an order that is paid late.
     pub fn from_stored(word: &str) -> Self {
         word.parse().unwrap_or(Self::Other)
     }

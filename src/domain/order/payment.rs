@@ -24,7 +24,7 @@ pub enum Status {
     Expired,
     /// Money came that does not fit the price; an operator decides.
     Held,
-    /// The owner has paid the money back.
+    /// The shop has paid the money back.
     Refunded,
 }
 
@@ -42,7 +42,8 @@ impl Status {
         word.parse().ok()
     }
 
-    /// Whether money may still come by itself, so that the status is checked.
+    /// Whether the schedule still checks it, because money may come. A FAILED or CANCELLED order is not
+    /// checked, although a late payment completes it too.
     pub fn awaits_money(self) -> bool {
         match self {
             Self::Pending | Self::Expired => true,
@@ -58,8 +59,8 @@ impl Status {
         }
     }
 
-    /// Whether a poll may stop waiting: all but PENDING and HELD. A final status that is not settled
-    /// may still change.
+    /// Whether a poll stops waiting: all but PENDING and HELD. FAILED, CANCELLED and EXPIRED end a poll
+    /// but may still change.
     pub fn ends_poll(self) -> bool {
         match self {
             Self::Pending | Self::Held => false,
@@ -162,7 +163,7 @@ pub struct Payment {
     pub amount: Tzs,
     /// The random part of this order's webhook URL.
     pub webhook_secret: Secret,
-    /// The secret part of the link in the SMS; `None` for orders from before there was one.
+    /// The secret part of the link in the SMS; `None` for orders that were made before links had one.
     pub owner_token: Option<OwnerToken>,
     /// What ZenoPay has reported.
     pub gateway: GatewayFacts,

@@ -13,10 +13,10 @@ use crate::domain::sms_text::{Occasion, VoucherNews, voucher_text};
 pub struct Facts {
     /// The moment of the decision.
     pub now: DateTime<Utc>,
-    /// A voucher code from the system's random source, used only by a sale.
+    /// A voucher code from the system's random source, used by a sale or a reissue.
     pub fresh_code: VoucherCode,
-    /// The shop's clock, for the invoice's year and the text of the SMS.
-    pub shop_time: FixedOffset,
+    /// The shop's offset from UTC, for the invoice's year and the text of the SMS.
+    pub shop_offset: FixedOffset,
     /// The shop's name, for the SMS.
     pub brand: String,
     /// What an owner link begins with, for the SMS.
@@ -29,7 +29,7 @@ pub struct Facts {
 pub struct Invoice {
     /// As in `INV-2026-0000017`, with the year in the shop's time.
     pub number: String,
-    /// When it was issued: the commit of the sale.
+    /// When it was issued: the moment of the decision, just before the commit.
     pub issued_at: DateTime<Utc>,
 }
 
@@ -51,7 +51,7 @@ impl Sms {
             code: &facts.fresh_code,
             package: sold.terms.name(sold.language),
             expires_at: sold.voucher.as_ref().and_then(|it| it.expires_at),
-            shop_time: facts.shop_time,
+            shop_offset: facts.shop_offset,
             link: &sms_link(sold.order_id, sold.owner_token.as_ref(), &facts.links),
         };
         let text = voucher_text(sold.language, news);
@@ -102,7 +102,7 @@ impl Sale {
             revoked_at: None,
         });
         let sms = Sms::of("voucher".to_owned(), Occasion::Sale, &sold, facts);
-        let year = facts.now.with_timezone(&facts.shop_time).year();
+        let year = facts.now.with_timezone(&facts.shop_offset).year();
         let invoice = Invoice {
             number: format!("INV-{year}-{:07}", payment.id),
             issued_at: facts.now,
@@ -117,7 +117,7 @@ impl Sale {
 
 /// The same voucher with another code: written as a whole or not at all.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Replacement {
+pub struct ReissuedVoucher {
     /// The order as it is afterwards, with the new code.
     pub payment: Payment,
     /// The old code, which stops working.

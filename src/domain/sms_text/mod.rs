@@ -69,7 +69,7 @@ pub struct VoucherNews<'a> {
     /// When it ends; `None` if time starts at the first login.
     pub expires_at: Option<DateTime<Utc>>,
     /// The shop's clock.
-    pub shop_time: FixedOffset,
+    pub shop_offset: FixedOffset,
     /// The link to the order.
     pub link: &'a str,
 }
@@ -110,7 +110,7 @@ fn until(language: Language, news: &VoucherNews<'_>) -> String {
         return starts.to_owned();
     };
     let until = language.pick("Mwisho:", "Valid until");
-    let at = at.with_timezone(&news.shop_time);
+    let at = at.with_timezone(&news.shop_offset);
     format!(" {until} {}.", at.format("%d/%m/%Y %H:%M"))
 }
 

@@ -17,7 +17,7 @@ fn news<'a>(code: &'a VoucherCode, package: &'a str, link: &'a str) -> VoucherNe
         code,
         package,
         expires_at: Some(DateTime::UNIX_EPOCH),
-        shop_time: FixedOffset::east_opt(3 * 3600).unwrap(),
+        shop_offset: FixedOffset::east_opt(3 * 3600).unwrap(),
         link,
     }
 }

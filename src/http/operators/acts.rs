@@ -146,7 +146,7 @@ pub async fn reconcile(name: web::Path<String>, caller: Caller) -> Answer {
     }))
 }
 
-/// Decides a held order: it is completed, or it is refused and the owner pays back.
+/// Decides a held order: it is completed, or it is refused and the shop pays back.
 #[utoipa::path(post, path = "/api/v1/operator/orders/{order_id}/release", tag = "operator",
     params(("order_id" = String, Path, description = "The order's id or its `ref`")),
     request_body = ReleaseRequest,
@@ -166,7 +166,7 @@ pub async fn release(name: web::Path<String>, payload: web::Payload, caller: Cal
     acted(&handled.await?)
 }
 
-/// Records that the owner has paid back, and revokes the voucher. Moves no money.
+/// Records that the shop has paid back, and revokes the voucher. Moves no money.
 #[utoipa::path(post, path = "/api/v1/operator/orders/{order_id}/refund", tag = "operator",
     params(("order_id" = String, Path, description = "The order's id or its `ref`")),
     request_body = RefundRequest,

@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 /// How to decide a held order.
 #[derive(ToSchema)]
 pub struct ReleaseRequest {
-    /// `complete`: the order is sold; `refuse`: it is not, and the owner pays back.
+    /// `complete`: the order is sold; `refuse`: it is not, and the shop pays back.
     #[schema(pattern = "^(complete|refuse)$")]
     decision: String,
     /// For the log and the timeline.
@@ -14,7 +14,7 @@ pub struct ReleaseRequest {
     reason: String,
 }
 
-/// How the owner has paid back.
+/// How the shop has paid back.
 #[derive(ToSchema)]
 pub struct RefundRequest {
     /// For the log and the timeline.

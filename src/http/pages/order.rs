@@ -11,12 +11,12 @@ use super::notice::Notice;
 use super::order_summary::{LinkKind, Tone, VoucherState, summary, voucher_state};
 use super::shop::{Draft, attempt, key};
 use super::{Code, Form, Page, Problem, Visitor, fresh_key, retry_after};
-use crate::actors::status::Answered;
+use crate::actors::status::PollAnswer;
 use crate::domain::access::Voucher;
-use crate::domain::catalog::{PackageRef, Purchase, Ringing};
+use crate::domain::catalog::{PackageRef, Purchase, SecondPrompt};
 use crate::domain::order::{MayReissue, OrderId, Payment, Status};
 use crate::domain::people::Phone;
-use crate::http::portal::poll::CROWDED_RETRY_SECS;
+use crate::http::portal::poll::NO_SEAT_RETRY_SECS;
 use crate::http::request::{order_in, parameter};
 use crate::web::format::{masked, until};
 use crate::web::text::fill;
@@ -178,13 +178,13 @@ pub(super) async fn show_by(visitor: &Visitor, order_id: OrderId, link: LinkKind
         ..OrderPage::new(visitor, &answered.payment, link)
     };
     let answer = visitor.answer(StatusCode::OK, &page);
-    let secs = answered.without_seat.then_some(CROWDED_RETRY_SECS);
+    let secs = answered.without_seat.then_some(NO_SEAT_RETRY_SECS);
     Ok(retry_after(answer, secs))
 }
 
 /// The order at once; with the parameter `since`, as soon as its version differs, or after `wait`
 /// seconds, capped below the longest wait of a poll.
-pub(super) async fn wait(visitor: &Visitor, order_id: OrderId) -> Result<Answered, Problem> {
+pub(super) async fn wait(visitor: &Visitor, order_id: OrderId) -> Result<PollAnswer, Problem> {
     let (api, request) = (&visitor.api, &visitor.request);
     let since = parameter(request, "since").parse().ok();
     let wanted = parameter(request, "wait").parse();
@@ -227,7 +227,7 @@ pub async fn again(visitor: Visitor, order_id: web::Path<String>, payload: web::
         expected_price: Some(order.amount),
         language: visitor.language,
         idempotency_key: Some(key),
-        ringing: Ringing::Once,
+        second_prompt: SecondPrompt::NotAllowed,
     };
     attempt(&visitor, purchase, draft).await
 }

@@ -42,7 +42,7 @@ pub async fn send(visitor: Visitor, payload: web::Payload) -> Page {
         let answer = visitor.answer(problem.status_code(), &page);
         return Ok(retry_after(answer, problem.retry_after_secs));
     }
-    visitor.api.store.help_payer(&phone).await?;
+    visitor.api.store.resend_or_check(&phone).await?;
     let page = PaidPage {
         is_done: true,
         ..page(&visitor, String::new(), None)

@@ -16,7 +16,7 @@ use super::{Form, Page, Problem, Visitor, fresh_key, retry_after, with_cookie};
 use crate::checkout::{Bought, CheckoutError};
 use crate::domain::access::StateToken;
 use crate::domain::catalog::{
-    IdempotencyKey, Package, PackageRef, Purchase, Refusal, Ringing, Tzs, Validity,
+    IdempotencyKey, Package, PackageRef, Purchase, Refusal, SecondPrompt, Tzs, Validity,
 };
 use crate::domain::order::{OrderId, Status};
 use crate::domain::people::Phone;
@@ -127,7 +127,7 @@ fn purchase(form: &Form, visitor: &Visitor) -> Result<Purchase, Notice> {
         device: visitor.visit.device.clone(),
         expected_price: Tzs::read_whole(price),
         language: visitor.language,
-        ringing: Ringing::Once,
+        second_prompt: SecondPrompt::NotAllowed,
     })
 }
 

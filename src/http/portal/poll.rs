@@ -16,7 +16,7 @@ use serde::Deserialize;
 use tokio::time::timeout;
 
 use super::status::{StatusDocument, document};
-use crate::actors::status::Watching;
+use crate::actors::status::Subscription;
 use crate::domain::order::Payment;
 use crate::domain::people::Language;
 use crate::http::Api;
@@ -24,8 +24,8 @@ use crate::http::problem::{Code, Problem};
 use crate::http::request::{language, order_in};
 use crate::store::Clock;
 
-/// `Retry-After` in seconds of a poll that found no free waiter.
-pub const CROWDED_RETRY_SECS: u64 = 2;
+/// `Retry-After` in seconds of a poll that found no seat.
+pub const NO_SEAT_RETRY_SECS: u64 = 2;
 /// The interval of the SSE comments that keep an idle stream open.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
@@ -61,7 +61,7 @@ pub async fn show(
     let mut response = HttpResponse::Ok();
     response.insert_header((CACHE_CONTROL, "no-store"));
     if answered.without_seat {
-        response.insert_header((RETRY_AFTER, CROWDED_RETRY_SECS.to_string()));
+        response.insert_header((RETRY_AFTER, NO_SEAT_RETRY_SECS.to_string()));
     }
     Ok(response.json(document(
         &answered.payment,
@@ -81,11 +81,11 @@ pub async fn shrink_headers(
     next.call(request).await
 }
 
-/// Shows an order as Server-Sent Events, one a version; ends after a final one.
+/// Shows an order as Server-Sent Events, one per version; ends after a final status.
 #[utoipa::path(get, path = "/api/v1/customer-portal/payment/status/{order_id}/events", tag = "portal",
     params(("order_id" = String, Path)),
     responses(
-        (status = 200, description = "The status document, one event a version", content_type = "text/event-stream", body = String),
+        (status = 200, description = "The status document, one event per version", content_type = "text/event-stream", body = String),
         (status = 404, description = "`order_not_found`"),
         (status = 503, description = "`busy`, `unavailable`, `stopping`")))]
 pub async fn events(
@@ -100,7 +100,7 @@ pub async fn events(
     let payment = api.store.load_for_guest(order_id).await?;
     let payment = payment.ok_or(Code::OrderNotFound)?;
     let watching =
-        watching.ok_or_else(|| Problem::new(Code::Busy).retry_after_secs(CROWDED_RETRY_SECS))?;
+        watching.ok_or_else(|| Problem::new(Code::Busy).retry_after_secs(NO_SEAT_RETRY_SECS))?;
     Ok(HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, "no-store"))
         .insert_header(("x-accel-buffering", "no"))
@@ -109,7 +109,7 @@ pub async fn events(
 }
 
 fn event_stream(
-    watching: Watching,
+    watching: Subscription,
     first: Arc<Payment>,
     language: Language,
     clock: Clock,

@@ -13,7 +13,7 @@ use super::status::message;
 use crate::checkout::{Bought, CheckoutError};
 use crate::domain::access::DeviceMac;
 use crate::domain::catalog::{
-    CURRENCY, IdempotencyKey, PackageRef, Purchase, Refusal, Ringing, Tzs,
+    CURRENCY, IdempotencyKey, PackageRef, Purchase, Refusal, SecondPrompt, Tzs,
 };
 use crate::domain::clean_text::clean;
 use crate::domain::people::{Language, Personal, Phone};
@@ -78,9 +78,9 @@ pub struct PayAnswer {
     request_body = PayRequest,
     params(("Idempotency-Key" = Option<String>, Header, pattern = "^[!-~]{8,255}$", description = "8 to 255 visible ASCII characters; makes sending the same purchase again safe")),
     responses(
-        (status = 201, description = "The phone is ringing", body = PayAnswer),
+        (status = 201, description = "The payment prompt was sent to the phone", body = PayAnswer),
         (status = 200, description = "The order that this Idempotency-Key has made, as it is now", body = PayAnswer),
-        (status = 202, description = "It is not known whether the phone rings; ZenoPay is asked", body = PayAnswer),
+        (status = 202, description = "It is not known whether the phone shows the prompt; the status is checked with ZenoPay", body = PayAnswer),
         (status = 404, description = "`package_not_found`"),
         (status = 409, description = "`price_changed` with `price`, or `prompt_open`"),
         (status = 422, description = "`invalid_phone`, `invalid_request`, `idempotency_key_reused`"),
@@ -158,7 +158,7 @@ pub async fn resend(
     api.clients.admit(&request)?;
     let wanted: ResendRequest = object_of(payload).await?;
     let phone = Phone::read(&scalar(&wanted.phone_number).unwrap_or_default())?;
-    api.store.help_payer(&phone).await?;
+    api.store.resend_or_check(&phone).await?;
     let language = language(request.headers());
     Ok(HttpResponse::Accepted().json(ResendAnswer {
         status: "success",
@@ -178,7 +178,9 @@ fn purchase(request: &HttpRequest, wanted: PayRequest) -> Result<Purchase, Probl
     let expected_price = wanted.amount.as_ref().map(price).transpose()?;
     let package = scalar(&wanted.package_id)
         .filter(|text| !text.trim().is_empty())
-        .ok_or_else(|| Code::InvalidValue.detail("packageId is not a name"))?;
+        .ok_or_else(|| {
+            Code::InvalidValue.detail("packageId must be the number or code of a package")
+        })?;
     let mac = wanted.mac.as_deref().unwrap_or_default().trim();
     let device = (!mac.is_empty()).then(|| DeviceMac::read(mac)).transpose();
     let device = device.map_err(|fault| Code::InvalidValue.detail(fault))?;
@@ -196,10 +198,10 @@ fn purchase(request: &HttpRequest, wanted: PayRequest) -> Result<Purchase, Probl
             .map(Personal::new),
         expected_price,
         language: language(request.headers()),
-        // A client that sends a new key asks for a new purchase on purpose.
-        ringing: match &idempotency_key {
-            Some(_) => Ringing::Again,
-            None => Ringing::Once,
+        // A new key is a new purchase on purpose, even while another prompt is open.
+        second_prompt: match &idempotency_key {
+            Some(_) => SecondPrompt::Allowed,
+            None => SecondPrompt::NotAllowed,
         },
         idempotency_key,
     })

@@ -35,7 +35,7 @@ pub struct StatusDocument {
     processed_at: Option<String>,
     expires_at: Option<String>,
     message: &'static str,
-    /// Why there was no sale; null while the order is open, and after a sale.
+    /// Why there was no sale, or why the money goes back; null when PENDING or COMPLETED.
     #[schema(value_type = Option<FailureReason>)]
     failure_reason: Option<&'static str>,
     /// Only in a HELD order: the paid amount in whole TZS; null if ZenoPay reported none.

@@ -12,10 +12,10 @@ use tokio::sync::{Mutex as AsyncMutex, mpsc};
 use crate::domain::order::{OrderId, Payment};
 use crate::domain::pacing::TokenBucket;
 
-/// The age before which the schedule checks soon by itself.
-const OLD: TimeDelta = TimeDelta::seconds(20);
-/// The age after which no guest waits any more.
-const TOO_OLD: TimeDelta = TimeDelta::days(2);
+/// Younger orders need no early check: the schedule checks them soon.
+const AGE_MIN: TimeDelta = TimeDelta::seconds(20);
+/// Older orders get no early check: no guest waits for them any more.
+const AGE_MAX: TimeDelta = TimeDelta::days(2);
 /// The shortest time between two early checks of one order.
 const PER_ORDER: Duration = Duration::from_secs(15);
 /// Early checks that wait; more are dropped, because the guest will poll again.
@@ -33,7 +33,7 @@ struct Recent {
 }
 
 impl EarlyChecks {
-    /// Early checks are made at half the pace of all checks at most.
+    /// Early checks use at most half of `asks_per_sec`.
     pub(super) fn new(asks_per_sec: u32, now: Instant) -> Self {
         let (sender, receiver) = mpsc::channel(BACKLOG);
         Self {
@@ -46,10 +46,11 @@ impl EarlyChecks {
         }
     }
 
-    /// Requests a check of an order of this age that a guest has polled, if that is a reason to check.
+    /// A guest has polled the order, which is of this age. Requests an early check if it is unpaid,
+    /// neither too young nor too old, and within the limits.
     pub(super) fn offer(&self, payment: &Payment, age: TimeDelta, now: Instant) {
         if payment.status.awaits_money()
-            && (OLD..TOO_OLD).contains(&age)
+            && (AGE_MIN..AGE_MAX).contains(&age)
             && self.admits(payment.order_id, now)
         {
             // Fails when too many wait; then there is no early check.
@@ -88,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn one_order_is_followed_once_in_a_while_and_a_crowd_of_orders_at_a_pace() {
+    fn early_checks_are_limited_per_order_and_in_total() {
         let now = Instant::now();
         let early_checks = EarlyChecks::new(4, now);
 

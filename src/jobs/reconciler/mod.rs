@@ -1,4 +1,5 @@
-//! Checks the status of orders at ZenoPay whose webhook was lost, failed or never came.
+//! Checks orders with ZenoPay's order-status: open ones, because their webhook may be lost, and each
+//! sale.
 //!
 //! Nouns: an order is *due* when its time in the database has come; a process that moves that time
 //! has *claimed* it for a while (a lease), so that processes share the work; a *turn* is the right
@@ -40,10 +41,10 @@ const LEASE: TimeDelta = TimeDelta::seconds(60);
 /// Checks under way at once, so that one slow answer does not delay the others; as many as
 /// `actors/status_checks.rs` admits for the schedule.
 const AT_ONCE: usize = 8;
-/// How many seconds of the budget one round by hand may use.
+/// [`Reconciler::run_once`] uses at most the checks of this many seconds.
 const ROUND_SECS: usize = 2;
 /// Orders that expire in one round.
-const DEADLINES: u64 = 200;
+const EXPIRED_PER_ROUND: u64 = 200;
 
 /// What a reconciler needs.
 pub struct ReconcilerContext {
@@ -108,7 +109,7 @@ impl Reconciler {
         self.inner.early_checks.offer(payment, age, now);
     }
 
-    /// One round by hand: the deadlines, then checks of due orders, at the usual pace and to their
+    /// One round, for tests: the deadlines, then checks of due orders, at the usual pace and to their
     /// end. Returns how many orders were claimed.
     ///
     /// # Errors
@@ -202,9 +203,13 @@ impl Reconciler {
         if flow == Flow::Probe && claimed > 0 {
             checker.probing();
         }
-        drop(first);
+        let mut first = Some(first);
         for order in due? {
-            let (reconciler, permit) = (self.clone(), self.permit().await);
+            let permit = match first.take() {
+                Some(permit) => permit,
+                None => self.permit().await,
+            };
+            let reconciler = self.clone();
             checks.spawn(async move {
                 let _permit = permit;
                 if let Err(error) = reconciler.check(&order).await {
@@ -225,7 +230,7 @@ impl Reconciler {
         let store = &self.inner.context.store;
         // The only loop that reads the database's time; the others use the offset that it refreshes.
         let now = store.now().await?;
-        for order_id in store.overdue(now, DEADLINES).await? {
+        for order_id in store.overdue(now, EXPIRED_PER_ROUND).await? {
             let command = Command::of(Evidence::Deadline);
             if let Err(error) = self.inner.context.orders.handle(order_id, command).await {
                 warn!(order = %order_id.order_ref(), %error, "reconciler: an order did not expire");

@@ -65,7 +65,7 @@ impl Change {
             Effect::Confirm(kept) => rows::confirmed(kept),
             Effect::Refund(next) => rows::refunded(next),
             Effect::Revoke(next) => rows::revoked(next),
-            Effect::Replace(it) => rows::reissued(&it.payment),
+            Effect::Reissue(it) => rows::reissued(&it.payment),
             Effect::CheckAt(at) => payments::ActiveModel {
                 due_at: Set(Some(*at)),
                 ..Default::default()
@@ -94,7 +94,7 @@ impl Change {
         let radius_user = self.radius_user.as_ref();
         match &self.decision.effect {
             Effect::Sell(sale) => sale::gather(&mut rows, sale, radius_user)?,
-            Effect::Replace(it) => {
+            Effect::Reissue(it) => {
                 sale::gather_access(&mut rows, &it.payment, radius_user, &it.sms)?;
             }
             Effect::Fail(_)
@@ -129,7 +129,7 @@ impl Change {
             Effect::Revoke(next) => {
                 Box::new(move |txn| Box::pin(sale::revoke(txn, *next.clone(), "revoked")))
             }
-            Effect::Replace(it) => {
+            Effect::Reissue(it) => {
                 Box::new(move |txn| Box::pin(sale::close_old_code(txn, *it.clone())))
             }
             Effect::Confirm(kept) if kept.amount_received() != before.amount_received() => {

@@ -11,7 +11,7 @@ use sea_orm::{
 
 use crate::domain::access::{DeviceMac, OwnerToken};
 use crate::domain::catalog::admission;
-use crate::domain::catalog::{History, IdempotencyKey, Limits, Package, Refusal, Ringing};
+use crate::domain::catalog::{History, IdempotencyKey, Limits, Package, Refusal, SecondPrompt};
 use crate::domain::order::{OrderId, Payment, Status};
 use crate::domain::pacing::check_schedule;
 use crate::domain::people::{Language, Personal, Phone, Secret};
@@ -37,7 +37,7 @@ pub struct NewOrder {
     /// Makes it safe to send the same request again.
     pub idempotency_key: Option<IdempotencyKey>,
     /// What to do if an earlier prompt of this phone is still open.
-    pub ringing: Ringing,
+    pub second_prompt: SecondPrompt,
     /// The random part of the webhook URL.
     pub webhook_secret: Secret,
     /// The random part of the link in the SMS.
@@ -107,7 +107,7 @@ async fn place(
         }
     }
     let history = history(txn, &order.phone, now, limits).await?;
-    if let Err(refusal) = admission::admit(&history, order.ringing, limits, now) {
+    if let Err(refusal) = admission::admit(&history, order.second_prompt, limits, now) {
         return Ok(Placed::Refused(refusal));
     }
 

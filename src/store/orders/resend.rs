@@ -36,7 +36,7 @@ impl Store {
     ///
     /// # Errors
     /// As `Store::transaction`.
-    pub async fn help_payer(&self, phone: &Phone) -> Result<()> {
+    pub async fn resend_or_check(&self, phone: &Phone) -> Result<()> {
         let (store, phone) = (self.clone(), phone.clone());
         self.run(async move {
             let now = store.clock().now();

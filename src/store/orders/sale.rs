@@ -13,7 +13,7 @@ use sea_orm::DatabaseTransaction;
 
 use crate::domain::access::RadiusUser;
 use crate::domain::catalog::CURRENCY;
-use crate::domain::order::{Payment, ReissueCount, Replacement, Sale, Sms};
+use crate::domain::order::{Payment, ReissueCount, ReissuedVoucher, Sale, Sms};
 use crate::domain::sms_text;
 use crate::store::catalog::vouchers as voucher_rows;
 use crate::store::engine::sql;
@@ -118,7 +118,7 @@ pub async fn revoke(txn: &DatabaseTransaction, payment: Payment, why: &str) -> R
 }
 
 /// Closes the old code of a payment whose new code is in the same change.
-pub async fn close_old_code(txn: &DatabaseTransaction, replacement: Replacement) -> Result<()> {
+pub async fn close_old_code(txn: &DatabaseTransaction, replacement: ReissuedVoucher) -> Result<()> {
     let (payment, old) = (&replacement.payment, replacement.old.as_str());
     let Some(new) = &payment.voucher else {
         return Err(StoreError::Corrupt(

@@ -69,7 +69,7 @@ async fn a_held_order_that_is_refused_is_refunded_and_never_sold(kind: Kind) {
     );
     assert_eq!(
         app.database.text(&note).await.as_deref(),
-        Some("refused: 500 TZS was paid of 2000; nothing was sold, and the owner pays it back")
+        Some("refused: 500 TZS was paid of 2000; nothing was sold, and the shop pays it back")
     );
     assert_eq!(audited(&app, &order).await.len(), 1);
     let late = app.deliver_word(&order, "COMPLETED").await;

@@ -218,7 +218,7 @@ async fn a_refund_by_another_process_keeps_what_zenopay_has_confirmed() {
     zenopay.says(&order, Says::Word("COMPLETED"));
     let checked = app.app.api.orders.checker().check(
         order_id,
-        malipo::actors::status_checks::CheckOrigin::Ourselves,
+        malipo::actors::status_checks::CheckOrigin::Trusted,
     );
     let malipo::gateways::zenopay::wire::StatusAnswer::Known(report) = checked.await.unwrap()
     else {

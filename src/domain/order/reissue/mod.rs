@@ -4,11 +4,11 @@
 //! # Invariants
 //! - A new code adds no time and no data: it ends when the old one would have ended, and the data
 //!   used with the old code counts against it.
-//! - The order records the reissue. From then on only the owner link shows the code: the
-//!   phone that paid may not be the device that bought.
+//! - The order records the reissue. From then on only the owner link, which is in the SMS, shows the
+//!   code: the device that bought may not be the phone that paid.
 
 use super::evidence::{REISSUES_PER_DAY, ReissueInput, ReissuedBy};
-use super::{Decision, Effect, Facts, Outcome, Payment, Replacement, Sms, Status};
+use super::{Decision, Effect, Facts, Outcome, Payment, ReissuedVoucher, Sms, Status};
 use crate::domain::access::{Allowance, Remaining, Usage, Voucher};
 use crate::domain::sms_text::Occasion;
 
@@ -50,18 +50,18 @@ pub fn replace(payment: &Payment, request: &ReissueInput, facts: &Facts) -> Deci
     next.voucher = Some(Voucher {
         code: facts.fresh_code.clone(),
         issued_at: facts.now,
-        // Also where time counts from the first log-in, which was made with the old code.
+        // Fixed also if time counts from the first log-in: that was made with the old code.
         expires_at: remaining.expires_at,
         revoked_at: None,
     });
-    // The second code of the order, the third, …: one message each.
+    // Each code of the order has a message of its own kind: `voucher-2` for the second code, and so on.
     let kind = format!("voucher-{}", request.replaced.total + 2);
-    let replacement = Replacement {
+    let replacement = ReissuedVoucher {
         sms: Sms::of(kind, Occasion::Reissue, &next, facts),
         payment: next,
         old: old.code.clone(),
     };
-    Decision::of(Outcome::Reissued, Effect::Replace(Box::new(replacement)))
+    Decision::of(Outcome::Reissued, Effect::Reissue(Box::new(replacement)))
         .note("voucher_replaced", note)
 }
 

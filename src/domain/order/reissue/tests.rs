@@ -17,15 +17,15 @@ fn request(order: &Payment) -> ReissueInput {
     }
 }
 
-fn replaced(order: &Payment, request: &ReissueInput) -> Option<Replacement> {
+fn replaced(order: &Payment, request: &ReissueInput) -> Option<ReissuedVoucher> {
     match decide(order, &Evidence::Reissue(request.clone()), &facts()).effect {
-        Effect::Replace(replacement) => Some(*replacement),
+        Effect::Reissue(replacement) => Some(*replacement),
         Effect::Refuse => None,
         other => panic!("{other:?}"),
     }
 }
 
-fn end_of(replacement: Option<Replacement>) -> Option<DateTime<Utc>> {
+fn end_of(replacement: Option<ReissuedVoucher>) -> Option<DateTime<Utc>> {
     replacement.unwrap().payment.voucher.unwrap().expires_at
 }
 

@@ -6,7 +6,7 @@
 
 use std::collections::{HashSet, VecDeque};
 
-/// Changes in one transaction at most.
+/// The largest number of changes in one transaction.
 pub(super) const BATCH_MAX: usize = 32;
 
 /// Takes the next batch out of the waiting changes, in their order. Leaves second changes of a payment

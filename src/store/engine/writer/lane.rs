@@ -22,7 +22,7 @@ use crate::store::engine::pool::{ACQUIRE_TIMEOUT, Pool, roll_back};
 use crate::store::engine::runtime::retry_dead_connections;
 use crate::store::error::Result;
 
-/// The payments whose guards held: they had the version decided on, and no other session had locked them.
+/// The payments whose guards matched: they had the version decided on and were not skipped as locked.
 type Written = Result<HashSet<i64>>;
 
 /// Writes a batch and answers each of its members after the COMMIT.
@@ -123,15 +123,15 @@ async fn transaction(
     Ok(done)
 }
 
-/// Changes the payments, then does the work and inserts the rows of the changes whose guards held.
+/// Changes the payments, then does the work and inserts the rows of the changes whose guards matched.
 async fn write_all(txn: &DatabaseTransaction, failpoints: &Failpoints, batch: &[Job]) -> Written {
     failpoints.reach(Point::AfterBegin)?;
     let guards: Vec<_> = batch
         .iter()
         .filter_map(|job| job.write.guard.as_ref())
         .collect();
-    // First, because it takes the row locks: a second session waits here and then finds another
-    // version.
+    // First, because it takes the row locks: a second session skips the row, or waits here if it
+    // writes alone, and then finds another version.
     let done = match (batch, &guards[..]) {
         ([_], [guard]) => update::apply_alone(txn, guard).await?,
         _ => update::apply(txn, &guards).await?,

@@ -4,12 +4,12 @@
 //! with one connection, take what waits ([`batch`]), write it as one transaction and answer
 //! each caller after its COMMIT ([`lane`]). There is no timer: an idle lane takes a single change at
 //! once. What cannot share a transaction, or whose row another session has locked, is written
-//! alone on other connections, so that a locked row never stops a lane.
+//! alone on other connections, so that a locked row stops a lane for its `lock_timeout` (100 ms) at most.
 //!
 //! # Invariants
-//! Each caller is answered after the COMMIT. A batch that fails before it is rolled back whole; from the
-//! moment that COMMIT is sent a failure is [`StoreError::CommitUnknown`] for all its members, and so
-//! is a lane that ends without an answer.
+//! Each caller is answered after the COMMIT. A batch that fails before COMMIT is sent is rolled back as a
+//! whole. After a later failure, or if the lane ends without an answer, all its changes get
+//! [`StoreError::CommitUnknown`].
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
@@ -40,13 +40,13 @@ mod update;
 pub(in crate::store) use rows::Rows;
 pub(in crate::store) use update::Guard;
 
-/// Changes written alone at a time.
+/// How many changes can be written alone at the same time.
 const SINGLES_MAX: usize = 8;
-/// Changes that wait for a lane at most: twice the default of `actors.in_flight_max`, so that the outbox
+/// The largest number of waiting changes: twice the default of `actors.in_flight_max`, so that the outbox
 /// finds room too.
 const QUEUE_MAX: usize = 8_192;
 
-/// Where changes wait for a lane.
+/// Handle to the queue of the lanes.
 pub(in crate::store) struct Writer {
     jobs: mpsc::Sender<Job>,
     context: Arc<Context>,
@@ -65,7 +65,7 @@ struct Context {
     failpoints: Failpoints,
 }
 
-/// One change on its way.
+/// One queued change, and the channel for its result.
 pub(in crate::store) struct Job {
     write: Write,
     /// The caller's span, for its trace.
@@ -127,7 +127,7 @@ impl Writer {
     /// [`StoreError::Conflict`] and [`StoreError::CodeTaken`]: load and decide again.
     /// [`StoreError::CommitUnknown`]: it may be written or not. Any other: nothing was written.
     pub async fn write(&self, write: Write) -> Result<()> {
-        // Such work may wait for locks of other rows, and would stop the lane.
+        // The work of a guarded change may wait for locks of other rows, and would stop the lane.
         let is_alone = write.guard.is_some() && write.work.is_some();
         let (answer, answered) = oneshot::channel();
         let job = Job {
@@ -146,7 +146,7 @@ impl Writer {
 }
 
 impl Store {
-    /// Inserts rows that belong to no decision, with what others write at the same moment.
+    /// Inserts rows that belong to no decision. They may share a transaction with other changes.
     ///
     /// # Errors
     /// As [`Writer::write`].
@@ -182,7 +182,7 @@ impl Job {
         self.write.guard.as_ref().map(|guard| guard.payment_id)
     }
 
-    /// Whether its batch has written it, given the payments whose guards held.
+    /// Whether its batch has written it, given the payments whose guards matched.
     fn is_done(&self, done: &HashSet<i64>) -> bool {
         self.payment_id().is_none_or(|id| done.contains(&id))
     }

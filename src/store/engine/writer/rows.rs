@@ -1,5 +1,5 @@
 //! The rows of a batch, for all tables, and the statements that insert them. PostgreSQL gets one for all
-//! tables. SQLite, where a statement is no round trip, gets one for each table and power of two.
+//! tables. SQLite, where a statement is no round trip, gets one for each table and chunk (`table.rs`).
 //!
 //! # Invariants
 //! PostgreSQL runs the parts of one statement in any order, so no part may read what another one
@@ -62,7 +62,7 @@ impl Rows {
             .append(Table::of(&row));
     }
 
-    /// Adds what a sale adds to its customer.
+    /// Adds a sale to the sums of its customer.
     pub fn add_customer(&mut self, customer: customers::Model) {
         match self.customers.get_mut(&customer.phone) {
             Some(known) => merge(known, customer),
@@ -114,7 +114,7 @@ impl Rows {
             let chunks = table.into_chunks(backend).into_iter();
             chunks.map(move |chunk| (TABLES[place], chunk))
         });
-        // On PostgreSQL each insert has one value, which has the number of the insert.
+        // On PostgreSQL each insert has one parameter: $1 in the first insert, $2 in the second, …
         let inserts =
             (chunks.zip(1..)).map(|((name, chunk), number)| insert(name, chunk, backend, number));
         if backend != DbBackend::Postgres {

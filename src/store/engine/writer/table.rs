@@ -1,16 +1,16 @@
-//! Rows of one table, and the text by which both databases read them.
+//! Rows of one table, and the SQL query that returns them on each database.
 //!
-//! PostgreSQL reads rows out of a JSON document, so that any number of rows is one value of one text.
-//! (An array of values would do as well, but sea-orm's cannot hold NULL.) SQLite reads them from a
-//! `VALUES` list, which has another text for each number of rows; therefore rows are cut into powers
-//! of two, which are few.
+//! PostgreSQL reads them out of one JSON parameter, so that the SQL is the same for any number of rows.
+//! (An array per column would do as well, but sea-orm's cannot hold NULL.) On SQLite they are a `VALUES`
+//! list, whose SQL depends on the number of rows. Rows are therefore split into chunks of 1, 2, 4 …
+//! rows, so that the statement cache has few texts.
 
 use chrono::SecondsFormat;
 use sea_orm::sea_query::ColumnType;
 use sea_orm::{ActiveModelTrait, ColumnTrait, DbBackend, EntityTrait, IdenStatic, Iterable, Value};
 use serde_json::{Map, Value as Json};
 
-/// Rows in one statement on SQLite at most.
+/// The largest number of rows in one statement on SQLite.
 const CHUNK_MAX: usize = 32;
 
 /// Rows with the same columns.
@@ -78,7 +78,7 @@ impl Table {
         chunks
     }
 
-    /// A query of all rows, and its values. On PostgreSQL there is one value, and `place` is its number.
+    /// A query that returns all rows, and its parameters. On PostgreSQL there is one: `$place`.
     pub fn into_query(self, backend: DbBackend, place: usize) -> (String, Vec<Value>) {
         if backend == DbBackend::Postgres {
             let types: Vec<String> = (self.columns.iter())

@@ -1,10 +1,11 @@
 //! What a change does to its payment's row, if the row is still what the decision saw.
 //!
 //! # Invariants
-//! A row is changed `WHERE version = ` the version that was decided on. A change that does not update
-//! the row is checked against its version too, unless the order is finished: a decision on COMPLETED
-//! is right for REFUNDED as well. One statement has one set of columns: a column that a
-//! change does not set may have been changed by another process without a new version.
+//! - A row is updated only if it has the version that was decided on. A change without an update checks
+//!   the version too. It has no guard if the order is settled: then the decision holds for COMPLETED and
+//!   for REFUNDED (`store/orders/commit.rs`).
+//! - A statement sets only the columns that its changes set. Another process may have written the other
+//!   columns without raising the version, and they must not be overwritten.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -50,8 +51,8 @@ pub(super) async fn apply_alone(txn: &DatabaseTransaction, guard: &Guard) -> Res
     Ok(HashSet::from([guard.payment_id]))
 }
 
-/// Changes or checks the rows of a batch. Returns the payments that had the version decided on, and
-/// that no other session has locked.
+/// Updates or checks the rows of a batch. Returns the payments that had the version decided on. An
+/// update leaves out rows that another session has locked; a check reads them without a lock.
 pub(super) async fn apply(txn: &DatabaseTransaction, guards: &[&Guard]) -> Result<HashSet<i64>> {
     let mut done = HashSet::with_capacity(guards.len());
     for statement in statements(txn.get_database_backend(), guards) {

@@ -82,7 +82,7 @@ pub(in crate::domain) fn facts() -> Facts {
     Facts {
         now: DateTime::<Utc>::UNIX_EPOCH + TimeDelta::minutes(10),
         fresh_code: VoucherCode::from_stored("K7QMX2PA".into()),
-        shop_time: FixedOffset::east_opt(3 * 3600).unwrap(),
+        shop_offset: FixedOffset::east_opt(3 * 3600).unwrap(),
         brand: "malipo".into(),
         links: "http://127.0.0.1/v/".into(),
     }

@@ -183,7 +183,7 @@ fn describe(before: &Payment, decision: &Decision) -> String {
     let words: Vec<&str> = match after(before, &decision.effect) {
         Some(after) => {
             assert_eq!(after.version, before.version + 1);
-            if matches!(decision.effect, Effect::Revoke(_) | Effect::Replace(_)) {
+            if matches!(decision.effect, Effect::Revoke(_) | Effect::Reissue(_)) {
                 assert_eq!(after.status, before.status);
                 return words_of(&[outcome], decision);
             }
@@ -237,7 +237,7 @@ fn after<'a>(before: &Payment, effect: &'a Effect) -> Option<&'a Payment> {
         Effect::Hold(held) => (&**held, &[Status::Held]),
         Effect::Refund(refunded) => (&**refunded, &[Status::Refunded]),
         Effect::Revoke(revoked) => (&**revoked, &[Status::Completed]),
-        Effect::Replace(replacement) => (&replacement.payment, &[Status::Completed]),
+        Effect::Reissue(replacement) => (&replacement.payment, &[Status::Completed]),
         Effect::Keep | Effect::CheckAt(_) | Effect::Confirm(_) | Effect::Refuse => return None,
     };
     assert!(may_become.contains(&after.status), "{effect:?}");

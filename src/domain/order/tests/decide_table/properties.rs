@@ -154,7 +154,7 @@ proptest! {
             Some(after) => {
                 prop_assert_eq!(after.version, order.version + 1);
                 let is_about_the_voucher =
-                    matches!(decision.effect, Effect::Revoke(_) | Effect::Replace(_));
+                    matches!(decision.effect, Effect::Revoke(_) | Effect::Reissue(_));
                 prop_assert!(is_about_the_voucher || after.status != order.status);
             }
             // Remarks, asks and what ZenoPay knows are written beside the order and leave its

@@ -58,7 +58,8 @@ async fn is_journalled(scene: &Scene, order: &Payment) -> bool {
     scene.count(&lines).await == 1
 }
 
-/// Through any lanes and batches: no unique key prevents a second failure of an order.
+/// A failure has no unique key, so only the guard prevents the second one, in whatever lane it is
+/// written.
 async fn of_two_changes_of_one_order_at_once_one_is_written(scene: Scene) {
     let orders = scene.orders(20).await;
     let twice = orders.iter().flat_map(|order| [order, order]);

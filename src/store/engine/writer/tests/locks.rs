@@ -1,4 +1,4 @@
-//! Rows that another session has locked, which SQLite has not.
+//! Rows that another session has locked. PostgreSQL only: SQLite locks no rows.
 
 use std::time::Duration;
 
@@ -39,7 +39,7 @@ async fn a_sale_whose_order_is_locked_waits_and_its_neighbours_share_their_commi
 }
 
 #[tokio::test]
-async fn a_sale_alone_on_a_lane_whose_order_is_locked_waits_beside_it() {
+async fn a_single_sale_whose_order_is_locked_leaves_the_lane_free() {
     let scene = Scene::postgres().await;
     let orders = scene.orders(2).await;
     let held = lock(&scene, &orders[..1]).await;
@@ -77,7 +77,7 @@ async fn a_sale_whose_customer_is_locked_waits_and_its_neighbours_do_not() {
 }
 
 #[tokio::test]
-async fn more_locked_orders_than_wait_at_a_time_stop_no_lane() {
+async fn many_locked_orders_do_not_stop_a_lane() {
     let scene = Scene::postgres().await;
     let orders = scene.orders(SINGLES_MAX + 12).await;
     let (locked, free) = orders.split_at(SINGLES_MAX + 4);

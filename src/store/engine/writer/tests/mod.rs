@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use super::{Job, QUEUE_MAX, lane};
 use crate::domain::access::{Attribute, OwnerToken, RadiusUser, VoucherCode};
-use crate::domain::catalog::{Limits, Ringing};
+use crate::domain::catalog::{Limits, SecondPrompt};
 use crate::domain::order::{Decision, Effect, Facts, OrderId, Outcome, Payment, Sale, Status};
 use crate::domain::people::{Language, Personal, Phone, Secret};
 use crate::store::engine::tests::migrated;
@@ -94,7 +94,7 @@ impl Scene {
             language: Language::Swahili,
             package,
             idempotency_key: None,
-            ringing: Ringing::Again,
+            second_prompt: SecondPrompt::Allowed,
             webhook_secret: Secret::new("secret"),
             owner_token: OwnerToken::from_random_bytes(*Uuid::new_v4().as_bytes()),
             expire_after: TimeDelta::minutes(10),
@@ -259,7 +259,7 @@ fn sell_at(payment: &Payment, now: DateTime<Utc>) -> Change {
     let facts = Facts {
         now,
         fresh_code: VoucherCode::from_stored(code_of(payment)),
-        shop_time: FixedOffset::east_opt(0).unwrap(),
+        shop_offset: FixedOffset::east_opt(0).unwrap(),
         brand: "Shop".to_owned(),
         links: "https://shop.example/l".to_owned(),
     };

@@ -48,7 +48,7 @@ async fn a_purchase_and_a_lease_share_the_commit_of_the_sales_beside_them() {
     let (first, sales, claimed, bought, ()) =
         tokio::join!(first, join_all(sales), lease, purchase, released);
     assert!(first.is_ok() && is_ok(&sales), "{first:?} {sales:?}");
-    // That of the first sale: due rows are read before the other sales are written.
+    // The SMS of the first sale. Due rows are read before the others are written.
     assert_eq!(claimed.unwrap().len(), 1);
     assert!(bought.id > orders[3].id);
     assert_eq!(scene.transactions().await - before, 2);
