@@ -5,7 +5,7 @@ use std::error::Error;
 
 use clap::{Subcommand, ValueEnum};
 
-use super::Done;
+use super::command::Done;
 use crate::app::radius_address;
 use crate::config::Config;
 use crate::domain::access::NewRouter;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::{SecondsFormat, Utc};
 use uuid::Uuid;
 
-use super::Done;
+use super::command::Done;
 use crate::config::{Config, Mode};
 use crate::domain::access::{Attribute, RadiusUser};
 use crate::domain::order::OrderId;

@@ -7,7 +7,7 @@ use clap::{Args, value_parser};
 use tempfile::TempDir;
 use url::Url;
 
-use super::{Done, stop_signal};
+use super::command::{Done, stop_signal};
 use crate::app::App;
 use crate::config::{self, Config, Confirm, DatabaseConfig, LogConfig, Mode, SmsProvider};
 use crate::domain::people::Secret;

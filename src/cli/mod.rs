@@ -1,13 +1,11 @@
 //! The command line. Exit codes: 0 success, 1 the command failed, 2 wrong usage or configuration,
 //! printed as one sentence that names the key.
 
-use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use sd_notify::NotifyState;
-use tokio::signal::unix::{SignalKind, signal};
 use tracing::{error, warn};
 
 use crate::app::{App, StartError, WayIn};
@@ -16,8 +14,11 @@ use crate::observability::telemetry;
 
 mod admin;
 mod check;
+mod command;
 mod drill;
 mod order;
+
+use command::{Done, stop_signal};
 
 /// Turns mobile-money webhooks into committed Wi-Fi sales, exactly once.
 #[derive(Parser)]
@@ -54,9 +55,6 @@ enum Command {
     /// Prove that each order is sold exactly once, however its webhooks arrive; sandbox only
     Drill(drill::Options),
 }
-
-/// The result of a command. The error is printed.
-type Done = Result<(), Box<dyn Error>>;
 
 /// Runs the command that the arguments name.
 pub fn run() -> ExitCode {
@@ -124,19 +122,6 @@ async fn serve(config: Config) -> Done {
         format!("the task {task} has failed, and nothing can be sold without it; start again")
             .into(),
     )
-}
-
-/// Registers SIGTERM and SIGINT at once; the future completes when one of them arrives.
-fn stop_signal() -> Result<impl Future<Output = ()>, StartError> {
-    let register = |kind| signal(kind).map_err(StartError::Threads);
-    let mut interrupt = register(SignalKind::interrupt())?;
-    let mut terminate = register(SignalKind::terminate())?;
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-    })
 }
 
 /// For `Type=notify` (sd_notify(3)); without systemd nothing is sent.

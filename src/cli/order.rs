@@ -7,7 +7,7 @@ use chrono::{DateTime, SubsecRound, Utc};
 use chrono_tz::Tz;
 use clap::Subcommand;
 
-use super::Done;
+use super::command::Done;
 use crate::config::Config;
 use crate::domain::history::{OrderHistory, narrate};
 use crate::domain::order::{OrderId, Payment};

@@ -23,16 +23,12 @@ use crate::store::{NEVER_DUE, SandboxWebhook, StoreError};
 /// How often the loop reads the database while something is open, and while nothing is.
 const TICK: Duration = Duration::from_millis(200);
 const IDLE_TICK: Duration = Duration::from_secs(1);
-/// How long an answer to a webhook may take.
-const TIMEOUT: Duration = Duration::from_secs(10);
-/// Longer than the time-out and the recording of the answer.
+/// Longer than the time-out of a webhook (10 s) and the recording of its answer.
 const LEASE: TimeDelta = TimeDelta::seconds(15);
 /// The pauses after the first and after the second failed try; after the third it is given up.
 const BACK_OFF: [TimeDelta; 2] = [TimeDelta::seconds(1), TimeDelta::seconds(3)];
 /// How long the last webhooks may take when the loop ends.
 const LAST_WEBHOOKS: Duration = Duration::from_secs(2);
-/// Shorter than the time for which common servers keep an idle connection.
-const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(2);
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
 
 impl Sandbox {
@@ -127,19 +123,6 @@ fn after(
     webhook.http_status = http_status.map(i32::from);
     webhook.attempts += 1;
     webhook
-}
-
-/// The client that sends the webhooks.
-pub(super) fn build_http() -> reqwest::Result<reqwest::Client> {
-    let build = |scheme| {
-        http_client::builder(scheme)
-            .user_agent("ZenoPay-sandbox")
-            .timeout(TIMEOUT)
-            .pool_idle_timeout(POOL_IDLE_TIMEOUT)
-            .build()
-    };
-    // Where the system has no CA certificates, plain http must work all the same.
-    build("https").or_else(|_| build("http"))
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@
 //! differently from the real ZenoPay.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -19,6 +20,7 @@ use utoipa::ToSchema;
 use crate::config::SandboxConfig;
 use crate::domain::people::Secret;
 use crate::domain::rfc3339::rfc3339;
+use crate::http_client;
 use crate::store::{SandboxPayment, Store, StoreError};
 
 mod behaviour;
@@ -31,6 +33,10 @@ pub use gateway::Simulated;
 
 /// Payments decided, and webhooks under way, at the same moment.
 const AT_ONCE: usize = 64;
+/// How long an answer to a webhook may take.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// Shorter than the time for which common servers keep an idle connection.
+const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The simulated ZenoPay. Cheap to clone.
 #[derive(Clone)]
@@ -95,7 +101,7 @@ impl Sandbox {
             store,
             config,
             key,
-            http: courier::build_http()?,
+            http: build_http()?,
             planned: Arc::default(),
             stopped: CancellationToken::new(),
         })
@@ -183,4 +189,17 @@ fn entry((payment, planned, delivered): (SandboxPayment, i64, i64)) -> Entry {
         webhooks_planned: planned,
         webhooks_delivered: delivered,
     }
+}
+
+/// The client that sends the webhooks.
+fn build_http() -> reqwest::Result<reqwest::Client> {
+    let build = |scheme| {
+        http_client::builder(scheme)
+            .user_agent("ZenoPay-sandbox")
+            .timeout(TIMEOUT)
+            .pool_idle_timeout(POOL_IDLE_TIMEOUT)
+            .build()
+    };
+    // Where the system has no CA certificates, plain http must work all the same.
+    build("https").or_else(|_| build("http"))
 }

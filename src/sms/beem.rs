@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::http::{Account, Auth, HttpAnswer, count, scalar, word, word_in};
-use super::{Message, SmsError, Taken};
+use super::message::{Message, SmsError, Taken};
 use crate::config::SmsConfig;
 
 pub(super) fn account(config: &SmsConfig) -> reqwest::Result<Arc<Account>> {

@@ -10,7 +10,7 @@ use reqwest::RequestBuilder;
 use serde_json::Value;
 use url::Url;
 
-use super::{SmsError, Taken};
+use super::message::{SmsError, Taken};
 use crate::config::SmsConfig;
 use crate::domain::clean_text::clean;
 use crate::domain::people::Secret;

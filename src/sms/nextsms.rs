@@ -8,7 +8,7 @@ use reqwest::header::ACCEPT;
 use serde_json::{Value, json};
 
 use super::http::{Account, Auth, HttpAnswer, JSON, count, ours, scalar, word, word_in};
-use super::{Message, Receipt, SmsError, Taken};
+use super::message::{Message, Receipt, SmsError, Taken};
 use crate::config::SmsConfig;
 use crate::domain::people::Secret;
 

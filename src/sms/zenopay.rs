@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::http::{Account, Auth, HttpAnswer, scalar};
-use super::{Message, SmsError, Taken};
+use super::message::{Message, SmsError, Taken};
 use crate::config::SmsConfig;
 use crate::domain::people::Secret;
 

@@ -8,7 +8,7 @@ use entities::payments;
 use sea_orm::sqlx::postgres::PgListener;
 use sea_orm::sqlx::{self, Executor};
 use sea_orm::{DbBackend, EntityTrait, QueryFilter, QuerySelect};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 use uuid::Uuid;
@@ -38,9 +38,6 @@ const NOTIFY_BATCH: usize = 120;
 const READ_BATCH: usize = 5_000;
 /// Notices that may wait for the receiver.
 const BACKLOG: usize = 1_024;
-
-/// Since when no connection listens; `None` while one does.
-pub(super) type ListenerState = watch::Sender<Option<DateTime<Utc>>>;
 
 /// Orders, each with its committed version.
 type Notices = Vec<(OrderId, i32)>;

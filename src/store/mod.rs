@@ -20,6 +20,7 @@ use std::time::Duration;
 use chrono::{DateTime, SubsecRound, Utc};
 use futures_util::future::join_all;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr};
+use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::warn;
@@ -29,6 +30,7 @@ use crate::domain::people::Secret;
 use crate::failpoint::{Failpoints, Point};
 use crate::supervisor::Supervisor;
 
+mod access;
 mod catalog;
 mod cluster;
 mod engine;
@@ -43,7 +45,6 @@ mod reports;
 mod rows;
 mod sandbox;
 
-use cluster::ListenerState;
 use engine::connect::Pools;
 use engine::pool::Pool;
 use engine::reader::Reader;
@@ -78,6 +79,9 @@ pub use sandbox::{NEVER_DUE, SandboxPayment, SandboxWebhook};
 
 /// How long a stop waits for database work under way. Sales were waited for already.
 const CLOSE_WITHIN: Duration = Duration::from_secs(2);
+
+/// Since when no connection listens; `None` while one does.
+type ListenerState = watch::Sender<Option<DateTime<Utc>>>;
 
 /// The database. Cheap to clone.
 #[derive(Clone)]

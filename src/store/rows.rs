@@ -1,8 +1,8 @@
 //! Rows and columns as types of the domain, and back. A value that we never write is an error.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use entities::{packages, payments, vouchers};
-use sea_orm::ActiveValue::{NotSet, Set};
+use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::{Expr, SimpleExpr};
 use sea_orm::{ColIdx, ConnectionTrait, DbErr, QueryResult, Select, TryGetError, TryGetable};
 use uuid::Uuid;
@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::StoreError;
 use super::error::Result;
 use crate::domain::access::{Allowance, DeviceMac, OwnerToken, Voucher, VoucherCode};
-use crate::domain::catalog::{CURRENCY, Package, Terms, Tzs, Validity};
+use crate::domain::catalog::{Package, Terms, Tzs, Validity};
 use crate::domain::order::{FailureReason, GatewayFacts, OrderId, Payment, Status};
 use crate::domain::people::{Language, Personal, Phone, Secret};
 
@@ -183,44 +183,6 @@ pub(super) fn reissued(next: &Payment) -> payments::ActiveModel {
     payments::ActiveModel {
         reissued_at: Set(next.reissued_at),
         ..revoked(next)
-    }
-}
-
-/// A new order's row.
-pub(super) fn new_payment(
-    order: &super::NewOrder,
-    created_at: DateTime<Utc>,
-) -> payments::ActiveModel {
-    let terms = order.package.terms.clone();
-    payments::ActiveModel {
-        id: NotSet,
-        order_id: Set(order.order_id.0),
-        status: Set(Status::Pending.as_str().to_owned()),
-        version: Set(1),
-        phone: Set(order.phone.international().to_owned()),
-        customer_name: Set(personal(order.customer_name.as_ref())),
-        device_mac: Set((order.device.as_ref()).map(|device| device.expose().to_owned())),
-        language: Set(order.language.tag().to_owned()),
-        idempotency_key: Set((order.idempotency_key.as_ref()).map(|key| key.as_str().to_owned())),
-        package_id: Set(order.package.id),
-        package_code: Set(terms.code),
-        package_name_sw: Set(terms.name_sw),
-        package_name_en: Set(terms.name_en),
-        amount: Set(order.package.price.0),
-        currency: Set(CURRENCY.to_owned()),
-        duration_minutes: Set(terms.duration_minutes),
-        validity: Set(terms.validity.as_str().to_owned()),
-        data_limit_mb: Set(terms.data_limit_mb),
-        download_kbps: Set(terms.download_kbps),
-        upload_kbps: Set(terms.upload_kbps),
-        shared_devices: Set(terms.shared_devices),
-        webhook_secret: Set(order.webhook_secret.expose().to_owned()),
-        owner_token: Set(Some(order.owner_token.expose().to_owned())),
-        created_at: Set(created_at),
-        deadline_at: Set(created_at + order.expire_after),
-        due_at: Set(Some(order.first_check_at(created_at))),
-        asks: Set(0),
-        ..Default::default()
     }
 }
 

@@ -12,8 +12,8 @@ use sea_orm::sea_query::OnConflict;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
 use super::Store;
+use super::access::Lease;
 use super::engine::sql;
-use super::engine::transaction::Lease;
 use super::error::Result;
 
 /// The due time of a webhook that was given up: the last second that both databases and RFC 3339 can

@@ -13,12 +13,6 @@ use super::rust_files;
 /// The accepted cycles: their common folder, the maximum number of files, and the reason.
 #[rustfmt::skip]
 const CYCLES: &[(&str, usize, &str)] = &[
-    ("cli", 5, "each command uses the arguments and the failure that `cli/mod.rs` defines"),
-    ("http/console", 19, "the helpers that all pages use stand beside the routes, which know all pages"),
-    ("sandbox", 2, "the courier is a loop of the sandbox"),
-    ("sms", 6, "each carrier implements what `sms/mod.rs` defines, which builds the carriers"),
-    ("store", 6, "`Store` owns pools, reader and writer, whose files add queries to it"),
-    ("store/engine/writer", 2, "a lane writes the jobs that the writer defines"),
 ];
 
 /// Maximum number of imports to follow, because a name may import itself.

@@ -1,7 +1,7 @@
 //! The target of a manual action: found by its path, described on the confirmation page, then
 //! changed.
 
-use super::acts::Act;
+use super::act::Act;
 use super::format::{date_time, money};
 use super::packages::price;
 use super::{Caller, Code, Facts, Problem, Section, known};

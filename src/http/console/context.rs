@@ -7,14 +7,15 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
-use super::acts::Act;
+use super::act::Act;
 use super::{Caller, format, shown};
 use crate::domain::health::{Alert, Database, Readings, alerts};
 use crate::domain::people::{Operator, Visibility};
 use crate::http::Api;
 use crate::http::operators::actors::ActorsDocument;
+use crate::http::operators::cursor;
 use crate::store::{DependencyHealth, Overview};
-use crate::web::Shop;
+use crate::web::{Shop, href};
 
 /// A part of the console, as the navigation has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -165,6 +166,17 @@ impl StatusBanner {
         let worst = self.alerts.first();
         worst.map_or("well".to_owned(), |alert| alert.gravity.to_string())
     }
+}
+
+/// The URL of the next page of a list, which begins below the row `before`.
+pub fn next_page(
+    section: Section,
+    filters: &[(&str, &str)],
+    before: Option<i64>,
+) -> Option<String> {
+    let cursor = cursor(before?);
+    let parameters = [filters, &[("cursor", cursor.as_str())]].concat();
+    Some(href(section.href(), &parameters))
 }
 
 /// The banner alone.

@@ -9,17 +9,15 @@
 //!   with the session's CSRF token, and, except for log-out, only from an admin.
 //! - Templates escape every text.
 
-use actix_web::http::StatusCode;
 use actix_web::middleware::from_fn;
-use actix_web::{HttpResponse, web};
-use askama::Template;
+use actix_web::web;
 
 use super::auth::Caller;
-use super::operators::cursor;
 use super::pages::{Form, Page, html, redirect};
 use super::problem::{Code, Problem};
 use crate::web::href;
 
+mod act;
 mod act_targets;
 mod acts;
 mod context;
@@ -30,6 +28,7 @@ mod messages;
 mod operators;
 mod orders;
 mod packages;
+mod page;
 mod report;
 mod sales;
 #[cfg(test)]
@@ -39,13 +38,8 @@ mod webhooks;
 
 pub use live::keep_history;
 
-use context::{PageContext, Section};
-
-/// The first page of the console.
-const HOME: &str = "/operator";
-
-/// Names and values, as a list of facts shows them.
-type Facts = Vec<(&'static str, String)>;
+use context::{PageContext, Section, next_page};
+use page::{Facts, HOME, invalid, known, refused, search_fault, shown};
 
 /// Every page of the console.
 pub fn routes(config: &mut web::ServiceConfig) {
@@ -85,41 +79,4 @@ pub fn routes(config: &mut web::ServiceConfig) {
 
 async fn no_such_page() -> Page {
     Err(Problem::new(Code::NotFound))
-}
-
-/// A page with status 200.
-fn shown(page: &impl Template) -> HttpResponse {
-    html(StatusCode::OK, page)
-}
-
-/// A page that says why its form or its search is invalid.
-fn refused(page: &impl Template) -> HttpResponse {
-    html(StatusCode::UNPROCESSABLE_ENTITY, page)
-}
-
-/// The problem of a form with an invalid value.
-fn invalid(why: impl Into<String>) -> Problem {
-    Problem::new(Code::InvalidValue).detail(why)
-}
-
-/// Why a list cannot be searched, for its page; any other problem has a page of its own.
-fn search_fault(problem: Problem) -> Result<String, Problem> {
-    match &problem.detail {
-        Some(why) if problem.code == Code::InvalidQuery => Ok(format!("Cannot search: {why}.")),
-        _ => Err(problem),
-    }
-}
-
-/// The URL of the next page of a list, which begins below the row `before`.
-fn next_page(section: Section, filters: &[(&str, &str)], before: Option<i64>) -> Option<String> {
-    let cursor = cursor(before?);
-    let parameters = [filters, &[("cursor", cursor.as_str())]].concat();
-    Some(href(section.href(), &parameters))
-}
-
-/// The facts that have a value.
-fn known<const N: usize>(facts: [(&'static str, Option<String>); N]) -> Facts {
-    let facts = facts.into_iter();
-    let known = facts.filter_map(|(name, value)| Some((name, value?)));
-    known.collect()
 }

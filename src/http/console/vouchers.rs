@@ -3,7 +3,7 @@
 use actix_web::web;
 use askama::Template;
 
-use super::acts::Act;
+use super::act::Act;
 use super::format::{ago, money, thousands};
 use super::{
     Caller, Code, Facts, Form, Page, PageContext, Problem, Section, invalid, known, redirect,

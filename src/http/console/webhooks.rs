@@ -3,7 +3,7 @@
 use actix_web::web;
 use askama::Template;
 
-use super::acts::Act;
+use super::act::Act;
 use super::format::{millis, money};
 use super::{Caller, Page, PageContext, Section, next_page, refused, search_fault, shown};
 use crate::domain::order::{OrderId, Outcome};

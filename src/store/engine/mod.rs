@@ -1,4 +1,4 @@
-//! Connections, transactions, the clock, and the one way to write and to read.
+//! Connections, the clock, and the one way to write and to read.
 
 pub(super) mod clock;
 pub(super) mod connect;
@@ -9,5 +9,4 @@ pub(super) mod runtime;
 pub(super) mod sql;
 #[cfg(test)]
 pub(super) mod tests;
-pub(super) mod transaction;
 pub(super) mod writer;

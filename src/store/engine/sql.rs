@@ -4,14 +4,12 @@
 //! # Invariants
 //! No text contains a value: each connection keeps its prepared statements, so there must be few.
 
-use async_trait::async_trait;
 use sea_orm::{
-    ConnectionTrait, DbBackend, DbErr, EntityName, EntityTrait, ExecResult, FromQueryResult,
-    IdenStatic, Iterable, ModelTrait, QueryResult, RuntimeErr, Statement, TryGetableMany, Value,
+    ConnectionTrait, EntityName, EntityTrait, FromQueryResult, IdenStatic, Iterable, ModelTrait,
+    QueryResult, Statement, TryGetableMany, Value,
 };
 
 use crate::store::error::Result;
-use crate::store::{Store, StoreError};
 
 /// A statement with its values.
 pub(in crate::store) fn statement<const N: usize>(
@@ -95,77 +93,4 @@ pub(in crate::store) fn padded<T: Clone>(mut list: Vec<T>) -> Vec<T> {
         list.resize(list.len().next_power_of_two(), last);
     }
     list
-}
-
-/// The connections that only read, for callers on any runtime: each query is a task of the store's
-/// runtime that its caller only awaits, and is given up after four seconds.
-pub(in crate::store) struct Db(Store);
-
-impl Store {
-    /// Connections to read from.
-    ///
-    /// # Errors
-    /// A query fails with [`StoreError::Unavailable`].
-    pub(in crate::store) fn db(&self) -> Db {
-        Db(self.clone())
-    }
-
-    /// Runs one statement that writes, in a transaction of its own.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`]: nothing was written. [`StoreError::CommitUnknown`]: no answer came.
-    pub(in crate::store) async fn execute<const N: usize>(
-        &self,
-        text: impl Into<String>,
-        values: [Value; N],
-    ) -> Result<u64> {
-        let (writer, text) = (self.inner.pools.writer.clone(), text.into());
-        self.run(async move { execute(&writer, &text, values).await })
-            .await
-    }
-
-    /// The same, but on SQLite as part of the next batch; see `Store::share`.
-    pub(in crate::store) async fn share_execute<const N: usize>(
-        &self,
-        text: impl Into<String>,
-        values: [Value; N],
-    ) -> Result<()> {
-        let text = text.into();
-        self.share(move |txn| {
-            let (text, values) = (text.clone(), values.clone());
-            Box::pin(async move { execute(txn, &text, values).await.map(drop) })
-        })
-        .await
-    }
-}
-
-#[async_trait]
-impl ConnectionTrait for Db {
-    fn get_database_backend(&self) -> DbBackend {
-        self.0.backend()
-    }
-
-    async fn execute_raw(&self, _: Statement) -> Result<ExecResult, DbErr> {
-        Err(DbErr::Custom("not a connection that writes".to_owned()))
-    }
-
-    async fn execute_unprepared(&self, _: &str) -> Result<ExecResult, DbErr> {
-        Err(DbErr::Custom("not a connection that writes".to_owned()))
-    }
-
-    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        Ok(self.query_all_raw(statement).await?.into_iter().next())
-    }
-
-    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        let (pool, runtime) = (self.0.inner.pools.reader.clone(), &self.0.inner.runtime);
-        let stalled = runtime.stalled.clone();
-        let read = runtime.run(async move {
-            let query = async { Ok(pool.query_all_raw(statement).await) };
-            stalled.read(query).await
-        });
-        // It was given up, or has panicked.
-        let lost = |why: StoreError| Err(DbErr::Conn(RuntimeErr::Internal(why.to_string())));
-        read.await.unwrap_or_else(lost)
-    }
 }

@@ -11,7 +11,7 @@ use sea_orm::{
 use crate::domain::access::VoucherCode;
 use crate::domain::order::OrderId;
 use crate::store::Store;
-use crate::store::engine::sql::Db;
+use crate::store::access::Db;
 use crate::store::error::Result;
 
 /// Orders a batch: well below the variables that a statement may have, and quick to read.

@@ -5,13 +5,16 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entities::payments;
+use sea_orm::ActiveValue::{NotSet, Set};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, QueryFilter,
 };
 
 use crate::domain::access::{DeviceMac, OwnerToken};
 use crate::domain::catalog::admission;
-use crate::domain::catalog::{History, IdempotencyKey, Limits, Package, Refusal, SecondPrompt};
+use crate::domain::catalog::{
+    CURRENCY, History, IdempotencyKey, Limits, Package, Refusal, SecondPrompt,
+};
 use crate::domain::order::{OrderId, Payment, Status};
 use crate::domain::pacing::check_schedule;
 use crate::domain::people::{Language, Personal, Phone, Secret};
@@ -111,7 +114,7 @@ async fn place(
         return Ok(Placed::Refused(refusal));
     }
 
-    let inserted = payments::Entity::insert(rows::new_payment(order, now))
+    let inserted = payments::Entity::insert(new_payment(order, now))
         .exec_with_returning(txn)
         .await;
     match inserted {
@@ -155,4 +158,39 @@ async fn history(
         history.prompts.push(created_at);
     }
     Ok(history)
+}
+
+/// A new order's row.
+fn new_payment(order: &NewOrder, created_at: DateTime<Utc>) -> payments::ActiveModel {
+    let terms = order.package.terms.clone();
+    payments::ActiveModel {
+        id: NotSet,
+        order_id: Set(order.order_id.0),
+        status: Set(Status::Pending.as_str().to_owned()),
+        version: Set(1),
+        phone: Set(order.phone.international().to_owned()),
+        customer_name: Set(rows::personal(order.customer_name.as_ref())),
+        device_mac: Set((order.device.as_ref()).map(|device| device.expose().to_owned())),
+        language: Set(order.language.tag().to_owned()),
+        idempotency_key: Set((order.idempotency_key.as_ref()).map(|key| key.as_str().to_owned())),
+        package_id: Set(order.package.id),
+        package_code: Set(terms.code),
+        package_name_sw: Set(terms.name_sw),
+        package_name_en: Set(terms.name_en),
+        amount: Set(order.package.price.0),
+        currency: Set(CURRENCY.to_owned()),
+        duration_minutes: Set(terms.duration_minutes),
+        validity: Set(terms.validity.as_str().to_owned()),
+        data_limit_mb: Set(terms.data_limit_mb),
+        download_kbps: Set(terms.download_kbps),
+        upload_kbps: Set(terms.upload_kbps),
+        shared_devices: Set(terms.shared_devices),
+        webhook_secret: Set(order.webhook_secret.expose().to_owned()),
+        owner_token: Set(Some(order.owner_token.expose().to_owned())),
+        created_at: Set(created_at),
+        deadline_at: Set(created_at + order.expire_after),
+        due_at: Set(Some(order.first_check_at(created_at))),
+        asks: Set(0),
+        ..Default::default()
+    }
 }

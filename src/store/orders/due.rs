@@ -11,8 +11,8 @@ use tracing::error;
 use crate::domain::order::{OrderId, Payment, Status};
 use crate::domain::pacing::Turns;
 use crate::store::Store;
+use crate::store::access::Lease;
 use crate::store::engine::sql;
-use crate::store::engine::transaction::Lease;
 use crate::store::error::Result;
 use crate::store::rows::{self, MAY_STILL_BE_PAID};
 

@@ -13,7 +13,8 @@ use crate::domain::history::{
     Receipt, Session, SmsRecord, TimelineRemark,
 };
 use crate::domain::order::{OrderId, Payment, Status};
-use crate::store::engine::sql::{self, Db};
+use crate::store::access::Db;
+use crate::store::engine::sql;
 use crate::store::error::Result;
 use crate::store::{Store, rows};
 

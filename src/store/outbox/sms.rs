@@ -12,8 +12,8 @@ use sea_orm::{
 };
 
 use crate::domain::order::{OrderId, Remark};
+use crate::store::access::Lease;
 use crate::store::engine::sql;
-use crate::store::engine::transaction::Lease;
 use crate::store::error::Result;
 use crate::store::operators::audit_log;
 use crate::store::{AuditEntry, FailedAttempt, Store, journal};

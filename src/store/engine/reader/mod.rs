@@ -26,7 +26,7 @@ use super::runtime::{DatabaseRuntime, READ_WITHIN, Stalled, retry_dead_connectio
 use super::sql;
 use crate::domain::order::{OrderId, Payment};
 use crate::store::error::Result;
-use crate::store::{Store, StoreError, rows};
+use crate::store::{StoreError, rows};
 use crate::supervisor::{Supervisor, Task};
 
 /// Orders in one statement at most. A database takes a few milliseconds for so many.
@@ -38,14 +38,16 @@ type Read = Result<Option<Arc<Payment>>>;
 
 /// The two queues. Their lanes end when this is dropped.
 pub(in crate::store) struct Reader {
-    actors: Queue,
-    guests: Queue,
+    /// For actors and operators.
+    pub actors: Queue,
+    /// For guests and unverified webhooks.
+    pub guests: Queue,
 }
 
 /// Has no limit of its own, because its callers are limited: a webhook has a permit
 /// (`actors.in_flight_max`), and a guest has a connection to one of the web workers, which take
 /// 25,600 each. A caller leaves after four seconds.
-struct Queue(mpsc::UnboundedSender<Request>);
+pub(in crate::store) struct Queue(mpsc::UnboundedSender<Request>);
 
 struct Request {
     order_id: OrderId,
@@ -58,27 +60,6 @@ struct Lane {
     requests: Arc<Mutex<mpsc::UnboundedReceiver<Request>>>,
     reader: Pool,
     stalled: Stalled,
-}
-
-impl Store {
-    /// One order as committed, with its voucher, for actors and operators. `None` if there is no
-    /// such order.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn load(&self, order_id: OrderId) -> Result<Option<Payment>> {
-        let read = self.inner.orders.actors.read(order_id).await?;
-        Ok(read.map(Arc::unwrap_or_clone))
-    }
-
-    /// The same for guests and for unverified webhooks, which may come in thousands and use half
-    /// of the connections at most.
-    ///
-    /// # Errors
-    /// [`StoreError::Unavailable`].
-    pub async fn load_for_guest(&self, order_id: OrderId) -> Result<Option<Arc<Payment>>> {
-        self.inner.orders.guests.read(order_id).await
-    }
 }
 
 impl Reader {
@@ -109,7 +90,8 @@ impl Reader {
 }
 
 impl Queue {
-    async fn read(&self, order_id: OrderId) -> Read {
+    /// One order as committed after this call, or `None`.
+    pub async fn read(&self, order_id: OrderId) -> Read {
         let (reply, read) = oneshot::channel();
         // Without a lane the request is dropped, and then `read` ends with an error.
         drop(self.0.send(Request { order_id, reply }));

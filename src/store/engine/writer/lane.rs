@@ -14,8 +14,9 @@ use tokio::time::timeout;
 use tracing::{Instrument, Span, info_span};
 
 use super::batch::halves;
+use super::job::{Context, Job};
 use super::rows::Rows;
-use super::{Context, Job, update};
+use super::update;
 use crate::failpoint::{Failpoints, Point};
 use crate::store::StoreError;
 use crate::store::engine::pool::{ACQUIRE_TIMEOUT, Pool, roll_back};

@@ -11,25 +11,23 @@
 //! whole. After a later failure, or if the lane ends without an answer, all its changes get
 //! [`StoreError::CommitUnknown`].
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend};
-use tokio::runtime::Handle;
+use sea_orm::{ConnectionTrait, DbBackend};
 use tokio::sync::{Mutex, Semaphore, mpsc, oneshot};
 use tracing::Span;
 
 use super::connect::{POSTGRES_LANES, Pools};
-use super::pool::Pool;
-use super::runtime::{DatabaseRuntime, Stalled};
+use super::runtime::DatabaseRuntime;
 use crate::failpoint::Failpoints;
+use crate::store::StoreError;
 use crate::store::error::Result;
-use crate::store::{Store, StoreError};
 use crate::supervisor::{Supervisor, Task};
 
 mod batch;
+mod job;
 mod lane;
 mod rows;
 mod table;
@@ -37,8 +35,11 @@ mod table;
 mod tests;
 mod update;
 
+pub(in crate::store) use job::{Work, Write};
 pub(in crate::store) use rows::Rows;
 pub(in crate::store) use update::Guard;
+
+use job::{Context, Job};
 
 /// How many changes can be written alone at the same time.
 const SINGLES_MAX: usize = 8;
@@ -50,44 +51,6 @@ const QUEUE_MAX: usize = 8_192;
 pub(in crate::store) struct Writer {
     jobs: mpsc::Sender<Job>,
     context: Arc<Context>,
-}
-
-/// What lanes need.
-struct Context {
-    /// The connections of the lanes.
-    lanes: Pool,
-    /// The connections of changes that are written alone.
-    singles: Pool,
-    /// [`SINGLES_MAX`] permits for these changes.
-    permits: Semaphore,
-    runtime: Handle,
-    stalled: Stalled,
-    failpoints: Failpoints,
-}
-
-/// One queued change, and the channel for its result.
-pub(in crate::store) struct Job {
-    write: Write,
-    /// The caller's span, for its trace.
-    span: Span,
-    answer: oneshot::Sender<Result<()>>,
-}
-
-/// Statements that are part of a transaction. They may run several times, as a batch is tried again,
-/// and only the last run counts. An error fails the batch, whose other members are then written
-/// without this one.
-pub(in crate::store) type Work =
-    Box<dyn for<'t> Fn(&'t DatabaseTransaction) -> BoxFuture<'t, Result<()>> + Send + Sync>;
-
-/// What one change writes.
-#[derive(Default)]
-pub(in crate::store) struct Write {
-    /// The payment that it changes or checks.
-    pub guard: Option<Guard>,
-    /// What it inserts.
-    pub rows: Rows,
-    /// What it does besides, before its rows are inserted.
-    pub work: Option<Work>,
 }
 
 impl Writer {
@@ -145,20 +108,6 @@ impl Writer {
     }
 }
 
-impl Store {
-    /// Inserts rows that belong to no decision. They may share a transaction with other changes.
-    ///
-    /// # Errors
-    /// As [`Writer::write`].
-    pub(in crate::store) async fn insert(&self, rows: Rows) -> Result<()> {
-        let write = Write {
-            rows,
-            ..Write::default()
-        };
-        self.inner.write_path.write(write).await
-    }
-}
-
 /// Writes what waits, batch by batch, until the queue is closed.
 async fn keep_lane(context: Arc<Context>, queue: Arc<Mutex<mpsc::Receiver<Job>>>) {
     // A second change of a payment waits here for the next batch.
@@ -174,21 +123,5 @@ async fn keep_lane(context: Arc<Context>, queue: Arc<Mutex<mpsc::Receiver<Job>>>
         }
         waiting.extend(fresh);
         lane::write(&context, batch::take(&mut waiting, Job::payment_id)).await;
-    }
-}
-
-impl Job {
-    fn payment_id(&self) -> Option<i64> {
-        self.write.guard.as_ref().map(|guard| guard.payment_id)
-    }
-
-    /// Whether its batch has written it, given the payments whose guards matched.
-    fn is_done(&self, done: &HashSet<i64>) -> bool {
-        self.payment_id().is_none_or(|id| done.contains(&id))
-    }
-
-    fn answer(self, result: Result<()>) {
-        // The caller may have left.
-        drop(self.answer.send(result));
     }
 }

@@ -1,22 +1,25 @@
-//! Transactions that write: how each begins and ends, and how a job claims rows that are due.
+//! How the other files of the store use the engine: reads of orders, connections that read, single
+//! statements, new rows, transactions, and claims of rows that are due.
 
 use std::ops::Range;
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
 use sea_orm::sea_query::{Expr, LockBehavior, LockType};
 use sea_orm::{
-    ColumnTrait, DatabaseTransaction, DbBackend, EntityTrait, QueryFilter, QuerySelect, QueryTrait,
-    Select,
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, ExecResult,
+    QueryFilter, QueryResult, QuerySelect, QueryTrait, RuntimeErr, Select, Statement, Value,
 };
 use tokio::sync::Mutex;
 
-use super::pool::roll_back;
-use super::sql;
-use super::writer::{self, Write};
-use crate::store::error::Result;
-use crate::store::{Store, StoreError};
+use super::engine::pool::roll_back;
+use super::engine::sql;
+use super::engine::writer::{self, Rows, Write};
+use super::error::Result;
+use super::{Store, StoreError};
+use crate::domain::order::{OrderId, Payment};
 
 /// What runs in a transaction.
 type Work<'t, T> = BoxFuture<'t, Result<T>>;
@@ -24,7 +27,78 @@ type Work<'t, T> = BoxFuture<'t, Result<T>>;
 /// From now until the end of the lease, by the database's clock.
 pub type Lease = Range<DateTime<Utc>>;
 
+/// The connections that only read, for callers on any runtime: each query is a task of the store's
+/// runtime that its caller only awaits, and is given up after four seconds.
+pub(in crate::store) struct Db(Store);
+
 impl Store {
+    /// One order as committed, with its voucher, for actors and operators. `None` if there is no
+    /// such order.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn load(&self, order_id: OrderId) -> Result<Option<Payment>> {
+        let read = self.inner.orders.actors.read(order_id).await?;
+        Ok(read.map(Arc::unwrap_or_clone))
+    }
+
+    /// The same for guests and for unverified webhooks, which may come in thousands and use half
+    /// of the connections at most.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn load_for_guest(&self, order_id: OrderId) -> Result<Option<Arc<Payment>>> {
+        self.inner.orders.guests.read(order_id).await
+    }
+
+    /// Connections to read from.
+    ///
+    /// # Errors
+    /// A query fails with [`StoreError::Unavailable`].
+    pub(in crate::store) fn db(&self) -> Db {
+        Db(self.clone())
+    }
+
+    /// Runs one statement that writes, in a transaction of its own.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`]: nothing was written. [`StoreError::CommitUnknown`]: no answer came.
+    pub(in crate::store) async fn execute<const N: usize>(
+        &self,
+        text: impl Into<String>,
+        values: [Value; N],
+    ) -> Result<u64> {
+        let (writer, text) = (self.inner.pools.writer.clone(), text.into());
+        self.run(async move { sql::execute(&writer, &text, values).await })
+            .await
+    }
+
+    /// The same, but on SQLite as part of the next batch; see `Store::share`.
+    pub(in crate::store) async fn share_execute<const N: usize>(
+        &self,
+        text: impl Into<String>,
+        values: [Value; N],
+    ) -> Result<()> {
+        let text = text.into();
+        self.share(move |txn| {
+            let (text, values) = (text.clone(), values.clone());
+            Box::pin(async move { sql::execute(txn, &text, values).await.map(drop) })
+        })
+        .await
+    }
+
+    /// Inserts rows that belong to no decision. They may share a transaction with other changes.
+    ///
+    /// # Errors
+    /// As `Writer::write`.
+    pub(in crate::store) async fn insert(&self, rows: Rows) -> Result<()> {
+        let write = Write {
+            rows,
+            ..Write::default()
+        };
+        self.inner.write_path.write(write).await
+    }
+
     /// Runs `work` in a transaction of its own and returns when its writes are durable. If `work`
     /// fails, nothing is written.
     ///
@@ -151,5 +225,36 @@ impl Store {
             Box::pin(async move { Ok(claim.exec_with_returning(txn).await?) })
         })
         .await
+    }
+}
+
+#[async_trait]
+impl ConnectionTrait for Db {
+    fn get_database_backend(&self) -> DbBackend {
+        self.0.backend()
+    }
+
+    async fn execute_raw(&self, _: Statement) -> Result<ExecResult, DbErr> {
+        Err(DbErr::Custom("not a connection that writes".to_owned()))
+    }
+
+    async fn execute_unprepared(&self, _: &str) -> Result<ExecResult, DbErr> {
+        Err(DbErr::Custom("not a connection that writes".to_owned()))
+    }
+
+    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        Ok(self.query_all_raw(statement).await?.into_iter().next())
+    }
+
+    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        let (pool, runtime) = (self.0.inner.pools.reader.clone(), &self.0.inner.runtime);
+        let stalled = runtime.stalled.clone();
+        let read = runtime.run(async move {
+            let query = async { Ok(pool.query_all_raw(statement).await) };
+            stalled.read(query).await
+        });
+        // It was given up, or has panicked.
+        let lost = |why: StoreError| Err(DbErr::Conn(RuntimeErr::Internal(why.to_string())));
+        read.await.unwrap_or_else(lost)
     }
 }
