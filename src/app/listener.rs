@@ -19,14 +19,14 @@ use crate::config::{Config, ConfigError, ServerConfig};
 use crate::http::{self, Api};
 use crate::sandbox::Sandbox;
 
-/// For messages that are being handled, and clients that wait for their answers; counted from the last
-/// call (`LAST_CALL`).
+/// For messages that are being handled, and clients that wait for their answers; counted from the
+/// end of `LAST_CALL`.
 pub(super) const DRAIN_WITHIN: Duration = Duration::from_secs(8);
 /// No browser takes longer to send a request's head.
 const HEAD_WITHIN: Duration = Duration::from_secs(10);
 /// A phone with a bad connection needs a few round trips.
 const HANDSHAKE_WITHIN: Duration = Duration::from_secs(5);
-/// Between two requests on a connection; longer than the pause of a long poll.
+/// Between two requests on a connection; longer than a guest's page pauses between two polls.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
 /// Reads the certificate and its key; `None` without one, for plain HTTP.

@@ -36,8 +36,9 @@ const STOP_WITHIN: Duration = Duration::from_secs(20);
 /// Between "not ready" and the end of listening. A portal whose poll was just answered polls again at
 /// once, and gets the answer that the server is stopping.
 const LAST_CALL: Duration = Duration::from_millis(500);
-/// For loops and for tasks without a client, from the last call on, as [`DRAIN_WITHIN`]. A push or an
-/// SMS takes ten seconds at most, unless `zenopay.create_timeout_ms` or `sms.timeout_ms` are longer.
+/// For loops and for tasks without a client; counted from the end of [`LAST_CALL`], as
+/// [`DRAIN_WITHIN`]. A push or an SMS takes ten seconds at most, unless `zenopay.create_timeout_ms`
+/// or `sms.timeout_ms` is longer.
 const LOOPS_END_WITHIN: Duration = Duration::from_secs(11);
 /// The limit for a stop after the failure of a task that every sale needs: enough to answer parked polls.
 const FAILED_STOP_WITHIN: Duration = Duration::from_secs(3);

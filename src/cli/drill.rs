@@ -45,8 +45,8 @@ pub(super) struct Options {
 /// The drill's own server, and the folder of its temporary database, which is removed when dropped.
 type OwnServer = (App, Option<TempDir>);
 
-/// Unless the configuration has a filter: the alerts that a drill causes on purpose would hide its
-/// table.
+/// Sets the log's filter to errors, unless the configuration has a filter: the lines that a drill
+/// causes on purpose would hide its table.
 pub(super) fn log_errors_only(log: &mut LogConfig) {
     if log.filter == LogConfig::default().filter {
         log.filter = "error,sea_orm_migration=error".to_owned();

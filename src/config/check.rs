@@ -12,7 +12,7 @@ use crate::domain::people::Secret;
 /// A shorter token, or one of fewer different characters, can be guessed.
 const TOKEN_MIN: usize = 16;
 const TOKEN_DIFFERENT_MIN: usize = 6;
-/// GSM 03.38 gives an alphanumeric sender seven bits in ten octets.
+/// An alphanumeric sender is ten octets of seven-bit characters (GSM 03.40).
 const SENDER_ID_MAX: usize = 11;
 /// An SMS is leased for two minutes while it is sent.
 const SMS_TIMEOUT_MAX_MS: u64 = 60_000;

@@ -1,8 +1,8 @@
 //! The configuration: built-in defaults, then `config.toml`, then the environment
 //! (`MALIPO__SECTION__KEY`).
 //!
-//! Each module is passed its own section and sees no other. What is checked here is never
-//! checked again, and every error is one sentence that names the key.
+//! Each module is passed its own section and sees no other, and relies on what is checked here.
+//! Every error is one sentence that names the key.
 
 use std::ffi::OsString;
 use std::path::Path;

@@ -103,7 +103,7 @@ sections! {
 
     /// The life of an order.
     orders: OrdersConfig {
-        /// After this many seconds PENDING shows EXPIRED.
+        /// After this many seconds a PENDING order becomes EXPIRED.
         expire_after_secs: u32 = 300,
     }
 

@@ -1,4 +1,4 @@
-//! A sale as the rows by which FreeRADIUS 3 accepts the guest.
+//! The rows by which FreeRADIUS 3 accepts a voucher, sold or printed.
 //!
 //! Per voucher: the password, how long, how many devices, and the speeds as they were sold.
 //! What all vouchers of a package share is in its group.
@@ -9,7 +9,8 @@ use crate::domain::access::{Attribute, RadiusUser, VoucherCode};
 use crate::domain::catalog::Terms;
 use crate::domain::order::Payment;
 
-/// Beyond this many octets MikroTik wants the rest in gigawords (RFC 2869, section 5.1).
+/// A limit of this many octets or more has two attributes: the whole gigawords, and the octets that
+/// remain (as in RFC 2869, section 5.1).
 const GIGAWORD: u64 = 1 << 32;
 
 /// The RADIUS user of a sold order's voucher; `None` if it has none.

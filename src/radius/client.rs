@@ -1,5 +1,4 @@
-//! Requests over UDP: the same bytes are sent again until an authentic answer arrives, three times
-//! at most.
+//! Requests over UDP: the same bytes are sent up to three times, until an authentic answer arrives.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;

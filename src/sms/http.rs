@@ -16,7 +16,7 @@ use crate::domain::clean_text::clean;
 use crate::domain::people::Secret;
 use crate::http_client::{self, CallError, below};
 
-/// The answer that is asked for, where a provider has another form too.
+/// The `Accept` header for providers that can also answer in another format.
 pub(super) const JSON: &str = "application/json";
 const BODY_BYTES_MAX: usize = 64 * 1024;
 /// Characters kept of a provider's own word.
@@ -24,10 +24,10 @@ const WORD_CHARS: usize = 60;
 /// Fields in which an answer of any shape may refuse, by a word or by `false`.
 const YES_OR_NO: [&str; 3] = ["status", "success", "successful"];
 const NO: [&str; 6] = ["error", "failed", "fail", "false", "rejected", "invalid"];
-/// Fields that mean a refusal unless they are empty.
+/// Fields that mean a refusal unless they are null, `false`, an empty text or an empty list.
 const ERRORS: [&str; 3] = ["error", "errors", "requestError"];
 
-/// The account at a provider, and the way there.
+/// The account at a provider, and how the provider is called.
 pub struct Account {
     client: reqwest::Client,
     base_url: Url,
@@ -168,7 +168,7 @@ impl HttpAnswer {
         self.unclear_because(self.unreadable())
     }
 
-    /// The same, with what is unknown in it.
+    /// The same, with the part of the answer that is not known.
     pub(super) fn unclear_because(&self, what: impl Display) -> Result<Taken, SmsError> {
         if !self.is_success() {
             return Err(self.error());

@@ -20,8 +20,8 @@ pub struct Taken {
     pub message_id: Option<String>,
     /// How many parts it counts and charges.
     pub parts: Option<u32>,
-    /// Why it is not certain that the message was taken: the HTTP status says so, and the body
-    /// nothing that we know. Such a message is not sent again automatically, because each copy is
+    /// Why it is not certain that the message was taken: the HTTP status means success, but the
+    /// body is not understood. Such a message is not sent again automatically, because each copy is
     /// paid for; a person decides.
     pub unclear: Option<String>,
 }

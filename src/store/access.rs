@@ -62,7 +62,8 @@ impl Store {
     /// Runs one statement that writes, in a transaction of its own.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`]: nothing was written. [`StoreError::CommitUnknown`]: no answer came.
+    /// [`StoreError::Unavailable`]: nothing was written, unless the connection was lost while the
+    /// statement ran. [`StoreError::CommitUnknown`]: no answer came.
     pub(in crate::store) async fn execute<const N: usize>(
         &self,
         text: impl Into<String>,

@@ -43,8 +43,8 @@ pub enum StoreError {
 
 /// PostgreSQL's codes after which a later attempt may succeed (appendix A of its manual):
 /// shutdown, cannot connect now, too many connections, disk full, out of memory, a read-only
-/// standby, our own transaction time-out, idle time-out, I/O error. Class 08, connection
-/// exceptions, counts too.
+/// standby, our time-out for an idle transaction, the time-out of an idle session, I/O error. Class
+/// 08, connection exceptions, counts too.
 const LATER: [&str; 10] = [
     "57P01", "57P02", "57P03", "53300", "53100", "53200", "25006", "25P03", "57P05", "58030",
 ];
@@ -89,7 +89,8 @@ impl From<Failure> for StoreError {
     }
 }
 
-/// Classifies an error of a statement before the commit: nothing is written.
+/// Classifies an error of a statement before the commit: nothing is written, unless the statement
+/// was a transaction of its own and the connection was lost.
 impl From<DbErr> for StoreError {
     fn from(error: DbErr) -> Self {
         if let Some(SqlErr::UniqueConstraintViolation(what)) = error.sql_err()

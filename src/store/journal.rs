@@ -36,7 +36,7 @@ pub use entities::webhook_deliveries::Model as OldDelivery;
 pub struct DeliveryRecord {
     /// As sent: perhaps no order of ours, perhaps no UUID.
     pub order_id: Option<String>,
-    /// The proof that it is genuine, as in `key` or `token`; `None` if it was not checked.
+    /// The proof that it is genuine, as in `key` or `token`; `None` if there is none (yet).
     pub proof: Option<&'static str>,
     /// Where it came from, as in `webhook` or `replay`.
     pub source: &'static str,

@@ -3,9 +3,10 @@
 //! Nouns: a [`Change`] is what one message writes, in one transaction (`orders/commit.rs`); a
 //! [`DeliveryRecord`] is a line of the journal; [`StoreError`] says whether trying again helps.
 //!
-//! There are six ways to the database. [`Store::commit`] writes a change of an order,
-//! `Store::insert` new rows alone, `Store::transaction` other rows that belong together, `Store::share`
-//! the same for short and frequent work, `Store::execute` one statement, and `Store::db` reads.
+//! There are five ways to write. [`Store::commit`] writes a change of an order, `Store::insert` new
+//! rows alone, `Store::transaction` other rows that belong together, `Store::share` the same for
+//! short and frequent work, and `Store::execute` one statement. There are two ways to read:
+//! [`Store::load`] reads an order by its id, and `Store::db` reads everything else.
 //!
 //! # Invariants
 //! All database work runs on the runtime that the store owns, as a task that its caller only awaits.
@@ -168,8 +169,8 @@ impl Store {
         Ok(store)
     }
 
-    /// Runs work that writes on the store's own runtime, to its end, even if the caller leaves.
-    /// A panic becomes an error.
+    /// Runs work that writes on the store's own runtime, even if the caller leaves, and gives it up
+    /// after 30 s. A panic becomes an error.
     fn run<T, W>(&self, work: W) -> impl Future<Output = Result<T>> + use<T, W>
     where
         T: Send + 'static,
@@ -227,8 +228,8 @@ impl Store {
         Ok(())
     }
 
-    /// Closes the pools after the work under way, or without it if that takes too long. No caller
-    /// was answered that such work is committed.
+    /// Closes the pools after the work under way, which is cut off if it takes too long. No caller
+    /// was told that work which is cut off is committed.
     pub async fn close(&self) {
         let pools = self.inner.pools.clone();
         let closed = self.run(async move {

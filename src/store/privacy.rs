@@ -1,5 +1,5 @@
-//! Erases a customer who asks for it (Tanzania's Personal Data Protection Act, 2022). The accounts stay:
-//! numbers, amounts and times of invoices.
+//! Erases a customer who asks for it (Tanzania's Personal Data Protection Act, 2022). What
+//! bookkeeping needs stays: the numbers, amounts and times of invoices.
 //!
 //! Rows of the customer's own orders are found by their keys. The person may also be named elsewhere, as
 //! in deliveries about other orders, the audit log, or notes on printed vouchers. Those tables are read
@@ -163,9 +163,9 @@ async fn erase(
     now: DateTime<Utc>,
 ) -> Result<Option<Erased>> {
     let phone = phone.international();
-    // First, because it takes the row locks. Late money may still complete some of these orders, and an
-    // actor that has the phone in memory must not write it again: it finds another version. Free texts
-    // may name the guest, and a client may have made its key of the phone or the name.
+    // First, because it takes the row locks. Late money may still complete an unsold order; its
+    // version is raised, so that an actor with the phone in memory cannot write it again. Free
+    // texts may name the guest, and a client may have made its key of the phone or the name.
     let payments = format!(
         "UPDATE payments SET phone = $1, customer_name = NULL, payer_msisdn = NULL, \
          gateway_word = NULL, operator_reason = NULL, device_mac = NULL, idempotency_key = NULL, \
@@ -248,7 +248,8 @@ async fn erase_vouchers(
             sql::execute(txn, erase, [code.as_str().into()]).await?;
         }
     }
-    // One statement, because no index leads to a code. The router knows the session by its number.
+    // One statement for all codes, because `voucher_code` has no index. A request that is still
+    // queued works without the device's addresses: it has the session's id.
     let disconnects = format!(
         "UPDATE outbox_messages SET device_station = NULL, device_address = NULL, \
          last_error = NULL, result = NULL WHERE voucher_code IN (SELECT v.code {of_customer})"
@@ -282,6 +283,7 @@ async fn erase_records(txn: &DatabaseTransaction, order_id: OrderId, alias: &str
 
 async fn erase_mentions(txn: &DatabaseTransaction, mentions: Vec<Mention>) -> Result<()> {
     for (Table(name, columns, value), id, column) in mentions {
+        // Whichever column of a delivery names the person, its body is deleted too.
         if columns.contains(&BODY) {
             let clear = "UPDATE webhook_deliveries SET body = $1 WHERE id = $2";
             sql::execute(txn, clear, [Vec::<u8>::new().into(), id.into()]).await?;

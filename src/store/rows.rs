@@ -129,7 +129,7 @@ fn reason(payment: &Payment) -> Option<String> {
     (payment.failure_reason).map(|reason| reason.as_str().to_owned())
 }
 
-/// The columns that may change until a payment is sold or held.
+/// What a sale, a hold or a failure changes; also the sale of an order that was held.
 pub(super) fn changed(next: &Payment) -> payments::ActiveModel {
     payments::ActiveModel {
         status: Set(next.status.as_str().to_owned()),
@@ -142,8 +142,9 @@ pub(super) fn changed(next: &Payment) -> payments::ActiveModel {
     }
 }
 
-/// What ZenoPay has reported. It may change without a new version, so another change of a sold order,
-/// perhaps in another process, must not set these columns.
+/// What ZenoPay has reported. A confirmation changes it without a new version. So a refund, a
+/// revocation and a reissue leave these columns as they are, except `due_at`: they may have been
+/// decided on older values, perhaps in another process.
 pub(super) fn confirmed(next: &Payment) -> payments::ActiveModel {
     payments::ActiveModel {
         paid_amount: Set(next.gateway.paid_amount.map(|amount| amount.0)),

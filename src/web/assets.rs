@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 
 use sha2::{Digest, Sha256};
 
-/// The style sheet of all pages.
+/// The style sheet of the guests' pages.
 pub static STYLE: LazyLock<Asset> =
     LazyLock::new(|| asset("style.css", include_str!("assets/style.css")));
 /// The guest's script.

@@ -15,7 +15,8 @@ impl Text {
         fill(&self.units.money, &[("amount", &thousands(amount))])
     }
 
-    /// How long a package lasts: in hours up to two days, then in days.
+    /// How long a package lasts: in days if these are whole and at least two, else in hours if
+    /// these are whole, else in minutes.
     pub fn duration(&self, minutes: i32) -> String {
         let (units, minutes) = (&self.units, i64::from(minutes));
         if minutes % 1_440 == 0 && minutes > 1_440 {

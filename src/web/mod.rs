@@ -3,7 +3,7 @@
 //! `http/console`.
 //!
 //! The [`Shop`] has the settings that every page shows; a [`Visit`] has the URL parameters that
-//! every link repeats, because captive-portal browsers keep no cookies.
+//! every link repeats, because the browser of a captive portal may keep no cookies.
 
 use chrono_tz::Tz;
 use url::form_urlencoded::Serializer;

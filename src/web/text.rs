@@ -74,7 +74,7 @@ catalogue! {
         empty_title, empty
     }
 
-    /// Why a purchase was not made.
+    /// Why something was not done: a purchase, a new code or a log-in at the router.
     notice: NoticeText {
         title, package_missing, phone_invalid, package_gone, price_title, price, prompt_title,
         prompt, limit_title, limit, busy_title, busy, again, router_title, router,

@@ -1,8 +1,8 @@
 //! Access to the operators' paths, and the request of an operator.
 //!
 //! # Invariants
-//! Every operator's path is wrapped in [`operators_only`], so that a handler checks nothing: it
-//! takes a [`Caller`].
+//! All paths of the operators' API are wrapped in [`operators_only`] (the console has a gate of its
+//! own), so that a handler checks nothing. A handler that needs the operator takes a [`Caller`].
 
 use std::future::{Ready, ready};
 
@@ -66,7 +66,7 @@ async fn admit(request: &ServiceRequest) -> Result<Authenticated, Problem> {
         return Ok(visitor);
     }
     if !visitor.operator.role.may_write() {
-        return Err(Code::Forbidden.detail("a viewer only looks"));
+        return Err(Code::Forbidden.detail("a viewer may only read"));
     }
     let csrf = request.headers().get(CSRF_HEADER);
     if !visitor.has_valid_csrf(csrf.and_then(|value| value.to_str().ok())) {
@@ -85,7 +85,8 @@ pub(super) async fn identify(request: &ServiceRequest) -> Result<Authenticated, 
     visitor.ok_or(Code::Unauthorized.into())
 }
 
-/// An operator's request. It exists only behind a gate that has put a [`Authenticated`] into the request.
+/// An operator's request. It exists only behind the middleware `operators_only`, of this file or of
+/// the console, which puts an [`Authenticated`] into the request.
 pub struct Caller {
     pub api: web::Data<Api>,
     /// The operator, and the token of the session's forms.
@@ -145,8 +146,9 @@ impl Caller {
         }
     }
 
-    /// Logs that this operator sees something unmasked, before it is shown. Viewers see everything
-    /// masked, so nothing is logged for them.
+    /// Logs that this operator sees something unmasked, before it is shown. The same
+    /// subject is logged once in ten minutes. Viewers see everything masked, so nothing is logged
+    /// for them.
     ///
     /// # Errors
     /// If the audit log cannot be written; then nothing may be shown.

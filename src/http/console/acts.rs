@@ -1,5 +1,5 @@
-//! Manual actions: a confirmation page that says what will happen and asks for the reason, then the
-//! action, by the same functions as the API's.
+//! Manual actions: a confirmation page, which says what will happen and has the fields that the
+//! action needs, then the action, by the same functions as the API's.
 
 use actix_web::{ResponseError, web};
 use askama::Template;
@@ -51,9 +51,12 @@ pub async fn ask(path: web::Path<ActPath>, caller: Caller) -> Page {
 pub async fn perform(path: web::Path<ActPath>, form: web::ReqData<Form>, caller: Caller) -> Page {
     let (act, target) = Target::find(&path, &caller).await?;
     let fields = Fields::of_form(&form);
-    let Err(problem) = act_targets::perform(act, &path, &fields, &caller).await else {
-        let done = [("done", act.text().segment)];
-        return Ok(redirect(&href(&target.home, &done)));
+    let problem = match act_targets::perform(act, &path, &fields, &caller).await {
+        Ok(()) => {
+            let done = [("done", act.text().segment)];
+            return Ok(redirect(&href(&target.home, &done)));
+        }
+        Err(problem) => problem,
     };
     let why = match problem.detail.as_deref() {
         Some(detail) => format!("Not done: {detail}."),

@@ -22,7 +22,7 @@ pub fn millis(ms: impl Borrow<f64>) -> String {
     }
 }
 
-/// Milliseconds in a readable unit: `850 ms`, `12 s`, `5 min`, `3 h`, `2 d`.
+/// Milliseconds in a readable unit: `850 ms`, `1.2 s`, `12 s`, `5 min`, `3 h`, `2 d`.
 pub fn ago(ms: impl Borrow<u64>) -> String {
     let ms = *ms.borrow();
     match ms {

@@ -28,7 +28,8 @@ struct ErrorPage {
 }
 
 /// Admits operators; other requests are redirected to the log-in. The handler of a form gets its
-/// fields, and only if an admin sent it with the session's CSRF token. Problems become pages.
+/// fields, and only if an admin sent it with the session's CSRF token; a viewer may only log out.
+/// Problems become pages.
 pub async fn operators_only(
     mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -114,7 +115,7 @@ async fn error_page(request: &HttpRequest, problem: &Problem) -> HttpResponse {
     html(status, &page)
 }
 
-/// A detail of the API, which is a clause, as a sentence.
+/// Makes a sentence of a problem's detail: a capital letter and one full stop.
 fn sentence_of(detail: &str) -> String {
     format!("{}.", capitalised(detail.trim_end_matches('.')))
 }

@@ -13,7 +13,7 @@ const SHOWN: u64 = 100;
 #[template(path = "console/messages.html")]
 struct MessagesPage {
     context: PageContext,
-    /// Of each outbox its name, the number of failed messages, and the newest of them.
+    /// For each outbox: its name, the number of failed messages, and the newest ones.
     outboxes: [(&'static str, u64, Vec<DeadLetter>); 2],
 }
 

@@ -7,7 +7,8 @@
 //! # Invariants
 //! - Every page but the log-in is wrapped in `gate::operators_only`: a form reaches its handler only
 //!   with the session's CSRF token, and, except for log-out, only from an admin.
-//! - Templates escape every text.
+//! - Templates escape every text. `safe` marks only the banner, which is a template itself, and the
+//!   samples of the charts, which have no external text.
 
 use actix_web::middleware::from_fn;
 use actix_web::web;

@@ -9,7 +9,7 @@ use crate::domain::people::{NotARole, Operator, Visibility, read_name};
 use crate::http::operators::cursor_of;
 use crate::store::{AuditLine, KnownOperator};
 
-/// Lines of the audit log a page.
+/// Lines of the audit log per page.
 const PAGE: u64 = 100;
 
 /// A name and its new token, shown once.
@@ -86,7 +86,7 @@ fn new_operator(form: &Form) -> Result<Operator, String> {
 pub async fn audit(caller: Caller) -> Page {
     let operator = caller.parameter("operator");
     let before = cursor_of(&Some(caller.parameter("cursor")))?;
-    // PostgreSQL refuses NUL in a text.
+    // No name has a control character, and PostgreSQL refuses NUL in a text.
     if operator.contains(char::is_control) {
         return Err(Problem::new(Code::InvalidQuery).detail("operator is the name of an operator"));
     }

@@ -16,7 +16,7 @@ use crate::domain::people::{Personal, Visibility};
 use crate::http::operators::actors::ActorRow;
 use crate::http::operators::orders::{OrdersQuery, history_of, order_named, search_of};
 
-/// Orders a page.
+/// Orders per page.
 const PAGE: u64 = 25;
 
 /// The search and its results. Phones and codes are masked for all operators.
@@ -76,7 +76,7 @@ impl OrderPage {
         *n == 0 || day(*n) != day(n - 1)
     }
 
-    /// The time since the line before: in milliseconds below a minute.
+    /// The time since the line before; if it is less than a minute, in milliseconds.
     fn after(&self, line: &Line) -> String {
         match line.after_ms {
             None => String::new(),
@@ -85,7 +85,8 @@ impl OrderPage {
         }
     }
 
-    /// The action about a line, and its page. Of several lines about one SMS, only the newest has it.
+    /// What can be done with the delivery or SMS of a line, and the page for it. If several lines
+    /// are about one SMS, only the newest has the action.
     fn act_about(&self, n: &usize) -> Option<(Act, String)> {
         let line = &self.lines[*n];
         let id = line.id.filter(|_| self.context.may_act())?;

@@ -20,7 +20,7 @@ struct ReportPage {
     date: NaiveDate,
     before: Option<NaiveDate>,
     after: Option<NaiveDate>,
-    /// A way to sell, what it means, and what was sold in it.
+    /// Sales with mobile money and for cash: the heading, an explanation, and the sales.
     ways: [(&'static str, &'static str, Vec<PackageSales>); 2],
     sold: Total,
     cash: Total,

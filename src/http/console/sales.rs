@@ -36,7 +36,7 @@ struct Block<'a> {
 struct SalesPage {
     context: PageContext,
     days: Vec<DaySales>,
-    /// Sold by phone.
+    /// Sold with mobile money.
     sold: Total,
     /// Printed vouchers that were first used; the page does not mention them if there are none.
     cash: Total,
@@ -96,7 +96,7 @@ impl SalesPage {
         or_dash(Total::sold(sales).count, thousands)
     }
 
-    /// The sales of the best day, by phone and for cash.
+    /// The amount of the best day, mobile money and cash together.
     fn best(&self) -> i64 {
         let sales = |day: &DaySales| Total::sold(day.by_phone.iter().chain(&day.for_cash)).amount;
         self.days.iter().map(sales).max().unwrap_or(0)

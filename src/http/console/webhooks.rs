@@ -11,9 +11,9 @@ use crate::domain::people::Visibility;
 use crate::http::operators::webhooks::{JournalQuery, body_of, journalled, order_of, search_of};
 use crate::store::{JournalRow, JournalSearch};
 
-/// Deliveries a page.
+/// Deliveries per page.
 const PAGE: u64 = 50;
-/// Characters of a sender's order id in a table.
+/// Characters of a sender's order id on a page; the rest is cut off.
 const NAME_MAX: usize = 36;
 
 /// A page of the journal.

@@ -1,6 +1,6 @@
 //! Numbers of the actors and jobs, as JSON for operators. All numbers are shared atomics or cached
 //! counts: no message is sent to an actor. Counters are of this process since its start, latencies
-//! of the last five minutes.
+//! of the last five minutes. Unpaid orders, and queued and dead SMS, are counted in the database.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -226,7 +226,7 @@ pub async fn actor(name: web::Path<String>, caller: Caller) -> Answer {
     Ok(fresh(ActorRow::of(order_id, &view)))
 }
 
-/// The document of `GET /actors` each second, until the server stops.
+/// The document of `GET /actors` each second, until the server stops or the operator loses access.
 #[utoipa::path(get, path = "/api/v1/operator/events", tag = "operator",
     responses(
         (status = 200, description = "The document of `GET /actors`, one event a second", content_type = "text/event-stream", body = String),

@@ -17,7 +17,7 @@ pub use crate::domain::order::OrderAct;
 
 /// Characters of a reason.
 pub const REASON_MAX: usize = 200;
-/// Characters of a method or a reference.
+/// Characters of any other text, such as the method of a refund or the note of a batch.
 pub const NOTE_MAX: usize = 100;
 
 /// The texts that come with an act: the members of a JSON object, or the fields of a form.

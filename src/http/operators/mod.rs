@@ -1,8 +1,9 @@
-//! The JSON API of the operators: orders, the webhook journal, reports, actors, and manual actions.
+//! The JSON API of the operators: orders, vouchers, the webhook journal, reports, actors, routers,
+//! and manual actions.
 //!
 //! Lists come in pages, newest first; a cursor is opaque and stays valid while rows arrive. Phones
-//! and codes are masked in every list. An admin who opens one order or one delivery sees it
-//! unmasked, and the audit log records it.
+//! and codes are masked in every list. An admin who opens one order, one delivery or one voucher
+//! sees it unmasked, and the audit log records it.
 
 use actix_web::HttpResponse;
 use actix_web::http::header::CACHE_CONTROL;
@@ -26,9 +27,9 @@ pub mod webhooks;
 /// The result of a handler.
 type Answer = Result<HttpResponse, Problem>;
 
-/// Rows a page by default.
+/// The number of rows per page if the request names none.
 const PAGE: u64 = 50;
-/// Rows a page at most.
+/// The largest number of rows per page.
 const PAGE_MAX: u64 = 200;
 
 /// A JSON response with `no-store`.
@@ -44,7 +45,7 @@ fn filled(text: &Option<String>) -> Option<&str> {
     text.filter(|text| !text.is_empty())
 }
 
-/// Rows a page, at most [`PAGE_MAX`].
+/// The number of rows per page that the request names, at most [`PAGE_MAX`].
 fn limit_of(text: &Option<String>) -> Result<u64, Problem> {
     match filled(text).map(str::parse::<i64>) {
         None => Ok(PAGE),

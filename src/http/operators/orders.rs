@@ -114,7 +114,7 @@ pub struct OrderedVoucher {
     params(
         ("q" = Option<String>, Query, max_length = 100, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*$", description = "Order id or `ref`, phone number in any spelling, for admins also its last four or more digits, voucher code, number of an invoice, ZenoPay's reference or the mobile-money operator's number"),
         ("status" = Option<String>, Query, pattern = "^ *(PENDING|COMPLETED|FAILED|CANCELLED|EXPIRED|HELD|REFUNDED)? *$", description = "`PENDING`, `COMPLETED`, `FAILED`, `CANCELLED`, `EXPIRED`, `HELD` or `REFUNDED`"),
-        ("limit" = Option<u64>, Query, minimum = 1, description = "Orders a page; 50, at most 200"),
+        ("limit" = Option<u64>, Query, minimum = 1, description = "Orders per page; 50, at most 200"),
         ("cursor" = Option<String>, Query, pattern = "^ *(c[1-9a-f][0-9a-f]{0,14})? *$", description = "`next_cursor` of the page before")),
     responses(
         (status = 200, description = "A page of orders", body = OrdersDocument),
@@ -192,7 +192,8 @@ pub async fn order_named(text: &str, caller: &Caller) -> Result<OrderId, Problem
     Ok(id_of(text, caller).await?.ok_or(Code::OrderNotFound)?)
 }
 
-/// The order id that a text is, or that it names by its `ref`.
+/// The id of the order that a text names by id or by `ref`. `None` if the text is neither, or if no
+/// order has that `ref`.
 ///
 /// # Errors
 /// 409 `ambiguous_ref` with the candidates, newest first.

@@ -25,7 +25,8 @@ struct Row {
     count: Option<i64>,
     amount: Option<i64>,
     paid_amount: Option<i64>,
-    /// Only the `ref`, because spreadsheets are passed on.
+    /// The `ref` and not the order id, because spreadsheets are passed on. An orphan's text that is
+    /// no order id is written as it was sent.
     #[serde(serialize_with = "defuse")]
     order: String,
     payment_status: &'static str,

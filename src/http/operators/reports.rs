@@ -54,7 +54,8 @@ pub struct DailyDocument {
 }
 
 /// The total of each list and of the sales, also of what is beyond 1000 lines: the paid amount; for
-/// `underpaid` and `overpaid`, the difference to the price.
+/// `underpaid` and `overpaid` the difference to the price; for `second_charges`, `disagreements`
+/// and `refused_vouchers` the price.
 #[derive(Serialize, ToSchema)]
 pub struct Totals {
     sales: Total,

@@ -53,7 +53,7 @@ fn address() -> Schema {
 #[derive(Serialize, ToSchema)]
 pub struct RouterAdded {
     router: Router,
-    /// For the router's terminal; has the secret, and is shown once.
+    /// A script for the router's terminal. It has the secret, and is shown once.
     mikrotik: String,
 }
 

@@ -31,7 +31,7 @@ pub struct RefundRequest {
 /// Why a voucher is revoked or gets another code.
 #[derive(ToSchema)]
 pub struct ReasonRequest {
-    /// For the log and the timeline.
+    /// For the audit log, and for the timeline if there is an order.
     #[schema(min_length = 1, max_length = 200, pattern = "[!-~\u{a1}-\u{ffff}]")]
     reason: Option<String>,
 }

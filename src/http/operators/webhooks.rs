@@ -57,7 +57,7 @@ pub struct WebhookDetail {
 /// The body as sent; for admins only.
 #[derive(Serialize, ToSchema)]
 pub struct WebhookBody {
-    /// Null if it is not UTF-8.
+    /// Null if it is not UTF-8; empty if it was deleted.
     body: Option<String>,
     /// The bytes in hex, if it is not UTF-8.
     body_hex: Option<String>,
@@ -86,7 +86,7 @@ impl From<Vec<u8>> for WebhookBody {
     params(
         ("outcome" = Option<String>, Query, pattern = "^ *(completed|duplicate|stale|failed|cancelled|pending|held|unconfirmed|unknown_order|malformed|error)? *$", description = "As in `held` or `unknown_order`"),
         ("order_id" = Option<String>, Query, max_length = 200, pattern = "^[^\\x00-\\x1f\\x7f-\\x9f]*$", description = "As the sender named it; of an order of ours also the `ref`"),
-        ("limit" = Option<u64>, Query, minimum = 1, description = "Deliveries a page; 50, at most 200"),
+        ("limit" = Option<u64>, Query, minimum = 1, description = "Deliveries per page; 50, at most 200"),
         ("cursor" = Option<String>, Query, pattern = "^ *(c[1-9a-f][0-9a-f]{0,14})? *$", description = "`next_cursor` of the page before")),
     responses(
         (status = 200, description = "A page of deliveries", body = WebhooksDocument),
@@ -132,7 +132,8 @@ pub async fn journalled(id: &str, caller: &Caller) -> Result<JournalRow, Problem
     row.ok_or_else(not_found)
 }
 
-/// The body of a delivery, for admins only; the audit log is written before the body is read.
+/// The body of a delivery, for admins only; empty if it was deleted. The audit log is written
+/// before the body is read.
 ///
 /// # Errors
 /// If the database cannot be read, or the audit log cannot be written.
@@ -152,12 +153,14 @@ pub async fn body_of(row: &JournalRow, caller: &Caller) -> Result<Option<Vec<u8>
 /// 422 `invalid_query`; 409 `ambiguous_ref`.
 pub async fn search_of(query: &JournalQuery, caller: &Caller) -> Result<JournalSearch, Problem> {
     let outcome = match filled(&query.outcome).map(Outcome::of_delivery) {
-        Some(None) => return Err(Code::InvalidQuery.detail("outcome is a word as in held")),
+        Some(None) => {
+            return Err(Code::InvalidQuery.detail("outcome must be one word, such as held"));
+        }
         outcome => outcome.flatten(),
     };
     let order_id = match filled(&query.order_id) {
         Some(text) if text.chars().count() > ORDER_ID_MAX || text.chars().any(char::is_control) => {
-            let detail = "order_id is not one that a sender could have named";
+            let detail = "order_id is too long or has control characters";
             return Err(Code::InvalidQuery.detail(detail));
         }
         Some(text) => Some(as_journalled(text, caller).await?),

@@ -13,9 +13,9 @@ use crate::sandbox::{Behaviour, Choice, DecideError, Entry, Push, Sandbox};
 use crate::web::format;
 use crate::web::text::fill;
 
-/// Payments that are shown at most.
+/// The largest number of payments on the page.
 const ENTRIES_MAX: u64 = 30;
-/// Of these, those that are decided.
+/// The largest number of those that have no prompt any more: decided or ignored.
 const PAST_MAX: usize = 8;
 /// ZenoPay's word for a payment that is not decided.
 const UNDECIDED: &str = "PENDING";
@@ -28,7 +28,7 @@ struct HandsetPage<'a> {
     prompts: Vec<Entry>,
     past: Vec<Entry>,
     behaviour: Behaviour,
-    /// After how many milliseconds the subscriber decides, as configured; 0 is by hand.
+    /// After how many milliseconds the subscriber decides, as configured; 0: only a person decides.
     usual_ms: u64,
 }
 
@@ -133,7 +133,7 @@ pub async fn answer(
     Ok(visitor.redirect("/sandbox"))
 }
 
-/// How payments from now on behave.
+/// Changes how new payments behave.
 pub async fn switch(visitor: Visitor, payload: web::Payload, sandbox: web::Data<Sandbox>) -> Page {
     let form = Form::read(payload).await?;
     let (decision, after_ms) = match form.field("decision") {

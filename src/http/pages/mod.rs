@@ -89,7 +89,7 @@ pub struct Visitor {
     visit: Visit,
     language: Language,
     text: &'static Text,
-    /// Of this page, for the link to the other language.
+    /// The path of this page, for the link to the other language.
     path: String,
 }
 

@@ -37,7 +37,7 @@ pub(super) struct OrderPage<'a> {
     lead: String,
     /// The payment request has been open for so long that another attempt is offered.
     is_late: bool,
-    /// No waiter was free, so the browser polls again later.
+    /// No seat was free, so the browser polls again later.
     is_crowded: bool,
     /// The idempotency key of the retry form.
     key: String,
@@ -80,13 +80,13 @@ impl<'a> OrderPage<'a> {
         may_change.then(|| self.visitor.visit.link_with(&path, &[("since", &since)]))
     }
 
-    /// Without a script, after how many seconds the browser reloads the page.
+    /// After how many seconds a browser without scripts reloads the page.
     fn refresh_secs(&self) -> Option<u8> {
         let waits = !self.order.status.ends_poll();
         waits.then_some(if self.is_crowded { 3 } else { 1 })
     }
 
-    /// What the guest does on the phone, while it rings.
+    /// What the guest has to do on the phone while the prompt is open.
     fn steps(&self) -> Vec<String> {
         let (text, phone) = (self.visitor.text, masked(&self.order.phone));
         let price = text.money(self.order.amount);
@@ -95,6 +95,7 @@ impl<'a> OrderPage<'a> {
         steps.collect()
     }
 
+    /// The voucher, if this page shows its code: then, and only then, the tone is `Good`.
     fn voucher(&self) -> Option<&Voucher> {
         let voucher = self.order.voucher.as_ref();
         voucher.filter(|_| self.tone == Tone::Good)
@@ -139,7 +140,7 @@ impl<'a> OrderPage<'a> {
             Status::Expired => (&text.retry_unpaid, false),
             Status::Pending | Status::Completed | Status::Held | Status::Refunded => return None,
         };
-        // The phone of an erased customer cannot ring. And the URL of the form has the order id, which
+        // An erased customer has no phone number. And the URL of the form has the order id, which
         // the page of an owner link must not show.
         let is_phone = Phone::read(self.order.phone.international()).is_ok();
         (is_phone && !self.link.is_owner()).then_some((label, is_urged))
@@ -182,8 +183,8 @@ pub(super) async fn show_by(visitor: &Visitor, order_id: OrderId, link: LinkKind
     Ok(retry_after(answer, secs))
 }
 
-/// The order at once; with the parameter `since`, as soon as its version differs, or after `wait`
-/// seconds, capped below the longest wait of a poll.
+/// The order: at once without the parameter `since`; with it, as soon as the version differs, or
+/// after `wait` seconds (20 if it is missing), at most nine tenths of the longest wait of a poll.
 pub(super) async fn wait(visitor: &Visitor, order_id: OrderId) -> Result<PollAnswer, Problem> {
     let (api, request) = (&visitor.api, &visitor.request);
     let since = parameter(request, "since").parse().ok();
@@ -197,7 +198,7 @@ pub(super) async fn wait(visitor: &Visitor, order_id: OrderId) -> Result<PollAns
     answered.ok_or_else(|| Problem::new(Code::OrderNotFound))
 }
 
-/// Redirects to the order.
+/// Redirects a GET of the form's path, as when the browser reloads its answer, to the order.
 pub async fn back(visitor: Visitor, order_id: web::Path<String>) -> HttpResponse {
     visitor.redirect(&format!("/order/{order_id}"))
 }
@@ -208,7 +209,7 @@ pub async fn again(visitor: Visitor, order_id: web::Path<String>, payload: web::
     let order_id = order_in(&order_id)?;
     let order = visitor.api.store.load_for_guest(order_id).await?;
     let order = order.ok_or(Code::OrderNotFound)?;
-    // An erased customer has no phone that could ring.
+    // An erased customer has no phone number.
     let phone = Phone::read(order.phone.international()).ok();
     let key = phone.and_then(|phone| key(&form, &order.terms.code, &phone));
     let Some(key) = key else {

@@ -82,7 +82,7 @@ pub(super) fn summary(
             let lead = fill(&order.refunded, &[("paid", &paid.unwrap_or(price))]);
             (Tone::Calm, &order.refunded_title, lead)
         }
-        // An operator refused a held order: there was no voucher, and the owner has to pay the money
+        // An operator refused a held order: there was no voucher, and the shop has to pay the money
         // back by hand.
         Status::Refunded => {
             let why = match paid {

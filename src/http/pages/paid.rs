@@ -25,7 +25,8 @@ pub async fn show(visitor: Visitor) -> HttpResponse {
     visitor.answer(StatusCode::OK, &page(&visitor, String::new(), None))
 }
 
-/// Queues the SMS again. The answer does not tell whether a phone has paid.
+/// Queues the SMS again, or else requests a status check of the newest unpaid order. The answer
+/// does not tell whether a phone has paid.
 pub async fn send(visitor: Visitor, payload: web::Payload) -> Page {
     let form = Form::read(payload).await?;
     let text = visitor.text;

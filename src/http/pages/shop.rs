@@ -35,7 +35,7 @@ struct ShopPage<'a> {
     visitor: &'a Visitor,
     packages: Vec<Package>,
     draft: Draft,
-    /// Why there is no order yet.
+    /// Why there is no order, or why the router did not accept the voucher.
     notice: Option<Notice>,
 }
 
@@ -87,7 +87,7 @@ pub async fn show(visitor: Visitor) -> Page {
     draw(&visitor, StatusCode::OK, Draft::default(), notice).await
 }
 
-/// Redirects to the shop.
+/// Redirects a GET of the form's path, as when the browser reloads its answer, to the shop.
 pub async fn back(visitor: Visitor) -> HttpResponse {
     visitor.redirect("/")
 }
@@ -131,8 +131,9 @@ fn purchase(form: &Form, visitor: &Visitor) -> Result<Purchase, Notice> {
     })
 }
 
-/// The form's own key, for this package and this phone: pressing twice is one order, and going
-/// back to choose something else is another. A hash, because the phone must not be kept in it.
+/// The idempotency key of a purchase: a hash of the form's key, the package and the phone. So
+/// pressing twice makes one order, and going back to choose something else makes another. The key
+/// is stored, and a hash does not show the phone.
 pub(super) fn key(form: &Form, package: &str, phone: &Phone) -> Option<IdempotencyKey> {
     let key = form.field("key");
     if key.is_empty() {
@@ -197,8 +198,8 @@ async fn notice_for(
     }
 }
 
-/// The form, with what the guest has entered and what to do about it. A form that made no order
-/// keeps its key.
+/// The page with the form: it has what the guest has entered, and `notice`. A form that made no
+/// order keeps its key.
 async fn draw(
     visitor: &Visitor,
     status: StatusCode,
@@ -217,7 +218,7 @@ async fn draw(
     Ok(visitor.answer(status, &page))
 }
 
-/// Redirects to the new order, and sets the cookie with its id.
+/// Redirects to the order that was made or resumed, and sets the cookie with its id.
 fn remember(visitor: &Visitor, order_id: OrderId) -> HttpResponse {
     let id = order_id.to_string();
     let cookie = (visitor.api.gate).set_cookie(COOKIE, &id, COOKIE_LASTS_SECS);

@@ -1,4 +1,4 @@
-//! The price list, and the vouchers that are printed from it.
+//! The price list, printed vouchers, and the look-up of any voucher by its code or number.
 
 pub(super) mod price_list;
 pub(super) mod vouchers;

@@ -17,7 +17,7 @@ use crate::store::error::Result;
 use crate::store::operators::audit_log;
 use crate::store::{AuditEntry, Store, rows};
 
-/// Between the `sort_order` of two packages.
+/// The difference between the `sort_order` of a package and the next.
 const STEP: i32 = 10;
 
 /// A line of the price list, on sale or not.

@@ -1,5 +1,5 @@
-//! SQLite's files, which their owner and the members of `database.group` may read, and one server
-//! may serve from.
+//! SQLite's files. Their owner and the members of `database.group` may read and write them, and one
+//! server at a time may use them.
 //!
 //! SQLite gives `-wal` and `-shm` the mode of the file, and the group of the process that makes them.
 //! They exist as long as the database is open, so their group is set after opening.

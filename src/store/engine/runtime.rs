@@ -4,9 +4,9 @@
 //!
 //! sqlx has no time limit for a statement on the client's side, and a connection whose statement was
 //! given up must not be used as it is (the same issue). So a task that gives up records it in
-//! [`Stalled`]. For a while the pools then test each connection before it is used, clean it
-//! afterwards, and close it if it does not answer (`connect.rs`). A pool that may have lost
-//! connections is replaced (`pool.rs`).
+//! [`Stalled`]. For a minute, the pools of PostgreSQL then test each connection before it is used,
+//! clean it afterwards, and close it if it does not answer (`connect.rs`). A pool that may have
+//! lost connections is replaced (`pool/mod.rs`).
 
 use std::future::Future;
 use std::pin::pin;
@@ -25,7 +25,7 @@ use crate::supervisor::DroppableRuntime;
 /// After this long a write is given up and its connection closed. Longer than the server's own
 /// time-outs: those end a statement cleanly, this one is for a server that does not answer.
 pub(in crate::store) const WRITE_WITHIN: Duration = Duration::from_secs(30);
-/// The same for reads: nothing is lost with them.
+/// The same for reads. Shorter, because a read that is given up changes nothing.
 pub(in crate::store) const READ_WITHIN: Duration = Duration::from_secs(4);
 /// For how long after a task gave up each connection is tested: if one is dead, others may be too.
 const WARY_FOR: Duration = Duration::from_secs(60);
@@ -34,7 +34,8 @@ const DEAD_WITHIN: Duration = Duration::from_millis(500);
 /// As many as the largest pool has connections.
 const RETRIES_MAX: u32 = 12;
 
-/// Runs database work to its end, or gives it up after its time.
+/// Runs database work as tasks. It has no limit of its own: the work is wrapped in
+/// [`Stalled::write`] or [`Stalled::read`].
 pub(in crate::store) struct DatabaseRuntime {
     /// All connections belong to it. Its threads only move bytes: PostgreSQL does its work in its own
     /// processes, SQLite on threads of sqlx.

@@ -1,5 +1,6 @@
-//! The audit log: what operators did, written in the same transaction as its effect. Reading what is
-//! masked for others counts as an act. (`orders/audit.rs` is what the drill reads.)
+//! The audit log: what operators did, written in the same transaction as its effect. A *reveal*,
+//! which shows an operator what is masked for others, is logged too. (`orders/audit.rs` reads other
+//! tables, for the drill.)
 //!
 //! # Invariants
 //! A reveal is logged before anything is shown. Another reveal of the same subject within minutes adds

@@ -1,4 +1,5 @@
-//! Console sessions: opened with a token, recognised by a cookie, stored as hashes.
+//! Console sessions: opened with a token and recognised by a cookie. Of these two only the hashes
+//! are stored.
 //!
 //! # Invariants
 //! A session lives no longer than the token that opened it. So it names the token, and the operator who
@@ -130,8 +131,8 @@ impl Store {
 }
 
 async fn log_in(txn: &DatabaseTransaction, request: LogIn, now: DateTime<Utc>) -> Result<LoggedIn> {
-    // Changes nothing in a row that exists, and so takes its lock on PostgreSQL: guesses that come
-    // at the same moment are counted one after the other. SQLite has one writer.
+    // Inserts the row, or updates it without changing anything. Either locks it on PostgreSQL, so
+    // that guesses at the same moment are counted one after the other. SQLite has one writer.
     let lock = "INSERT INTO login_failures (subject, failures, last_failed_at) VALUES ($1, 0, $2) \
          ON CONFLICT (subject) DO UPDATE SET subject = excluded.subject";
     sql::execute(txn, lock, [request.from.as_str().into(), now.into()]).await?;

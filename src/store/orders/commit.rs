@@ -57,7 +57,8 @@ impl Change {
         })
     }
 
-    /// What it does to the payment's row; `None` if it is right whatever happened to the row meanwhile.
+    /// What it does to the payment's row. `None` if the version need not be checked, because the
+    /// decision stays right even if another transaction has changed the row.
     fn guard(&self) -> Option<Guard> {
         let mut update = match &self.decision.effect {
             Effect::Sell(sale) => rows::changed(&sale.payment),

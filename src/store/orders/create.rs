@@ -1,5 +1,5 @@
-//! A new order: limits, price and row in one transaction, so that two requests at the same moment
-//! cannot both pass a limit.
+//! A new order: the limits are checked and the row is inserted in one transaction, so that two
+//! requests at the same moment cannot both pass a limit.
 
 use std::sync::Arc;
 

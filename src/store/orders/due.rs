@@ -92,7 +92,7 @@ impl Store {
     }
 
     /// Counts a status check and sets when a claimed order is checked next. If another time was set
-    /// meanwhile, as by a sale or an unverified webhook, that one stays.
+    /// meanwhile, as by a sale or an unverified webhook, nothing is written.
     ///
     /// # Errors
     /// As `Store::transaction`.
@@ -103,8 +103,8 @@ impl Store {
         self.share_execute(next, values).await
     }
 
-    /// Schedules a status check of an order for `due_at` at the latest, also of one that failed: late
-    /// money wins. An order that is sold or held stays as it is.
+    /// Schedules a status check of an order for `due_at` at the latest, also if the order has
+    /// failed: a late payment still completes it. An order that is sold or held stays as it is.
     ///
     /// # Errors
     /// As `Store::transaction`.

@@ -18,11 +18,11 @@ use crate::store::engine::sql;
 use crate::store::error::Result;
 use crate::store::{Store, rows};
 
-/// Rows of each kind at most, the newest: a sender that repeats itself for ever must not make
-/// its order unreadable.
+/// The newest rows of each kind that are read: a sender that repeats itself for ever must not make
+/// its order unreadable. SMS, former codes and duplicate orders are few and all read.
 const ROWS_MAX: usize = 200;
 
-/// Two purchases that are further apart are no mistake.
+/// Orders that were made further apart than this are two purchases, and no mistake.
 const NEAR: TimeDelta = TimeDelta::days(1);
 
 /// Number of the invoice, why the voucher was revoked, and its rows in FreeRADIUS's table.
@@ -165,13 +165,16 @@ async fn sessions(db: &Db, codes: impl Iterator<Item = &str>) -> Result<Vec<Sess
 }
 
 /// Other orders for the same purchase: the guest bought again before the first payment was known, and
-/// both were paid. They are searched for when the history is read, so that a sale costs nothing more
-/// and a refund of either ends it. The report of a day has the same condition (`reports/sql`).
+/// both were paid. They are searched for when the history is read and not stored: a sale costs
+/// nothing more, and once either order is refunded, the other is no duplicate. The daily report
+/// (`paid_twice` in `reports/sql`) has a similar condition, and lists only the order that was sold
+/// last.
 async fn duplicate_orders(db: &Db, payment: &Payment) -> Result<Vec<DuplicateOrder>> {
     let (Status::Completed, Some(sold_at)) = (payment.status, payment.processed_at) else {
         return Ok(Vec::new());
     };
-    // The order that was sold last was made before the other one was sold.
+    // Of the two, the order that was sold later must have been made before the other was sold: the
+    // guest did not have a voucher yet.
     let others = "SELECT order_id, processed_at FROM payments \
          WHERE phone = $1 AND created_at BETWEEN $2 AND $3 AND package_code = $4 \
          AND status = 'COMPLETED' AND id <> $5 AND processed_at > $6 \

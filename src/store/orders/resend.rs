@@ -18,7 +18,8 @@ use crate::store::outbox::sms;
 use crate::store::rows::{self, MAY_STILL_BE_PAID};
 use crate::store::{Store, journal};
 
-/// How many SMS a phone is sent again in [`AN_HOUR`] at most, for all requests together.
+/// At most this many SMS are sent again to one phone in [`AN_HOUR`], however many requests ask for
+/// it.
 const REPEATS_MAX: i64 = 3;
 /// The period to which [`REPEATS_MAX`] applies.
 const AN_HOUR: TimeDelta = TimeDelta::hours(1);
@@ -30,9 +31,10 @@ const UNPAID_WITHIN: TimeDelta = TimeDelta::hours(24);
 const SALES: u64 = 5;
 
 impl Store {
-    /// Helps a guest who says that this phone has paid: sends the SMS of the newest valid voucher again,
-    /// unless it is in the queue already or was sent often enough in this hour; or else makes the
-    /// newest unpaid order due for a status check now.
+    /// Helps a guest who says that this phone has paid. If the phone has a valid voucher, sends the
+    /// SMS of the newest one again, unless it is queued already or was repeated too often in the
+    /// last hour. Without a valid voucher, makes the newest unpaid order due for a status check
+    /// now.
     ///
     /// # Errors
     /// As `Store::transaction`.

@@ -24,19 +24,19 @@ use crate::store::rows::personal;
 use crate::store::{Store, StoreError};
 
 impl Store {
-    /// How often the code of this payment was replaced, in all and since `last_day`.
+    /// How often the code of this payment was replaced, in all and since `since`.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    pub async fn replaced(&self, payment_id: i64, last_day: DateTime<Utc>) -> Result<ReissueCount> {
+    pub async fn replaced(&self, payment_id: i64, since: DateTime<Utc>) -> Result<ReissueCount> {
         let times = "SELECT revoked_at FROM vouchers WHERE former_payment_id = $1";
         let times: Vec<Option<DateTime<Utc>>> =
             sql::tuples(&self.db(), times, [payment_id.into()]).await?;
         let count = |times: usize| u32::try_from(times).unwrap_or(u32::MAX);
-        let is_late = |at: &&Option<DateTime<Utc>>| at.is_some_and(|at| at > last_day);
+        let is_recent = |at: &&Option<DateTime<Utc>>| at.is_some_and(|at| at > since);
         Ok(ReissueCount {
             total: count(times.len()),
-            last_day: count(times.iter().filter(is_late).count()),
+            last_day: count(times.iter().filter(is_recent).count()),
         })
     }
 }

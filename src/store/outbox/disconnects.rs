@@ -1,5 +1,6 @@
 //! The outbox of Disconnect-Requests: sessions that a router is to end. A session is queued in the
-//! transaction that revokes its voucher, and the request is sent after its commit.
+//! transaction that revokes its voucher, or by a job once the voucher's time is over. The request
+//! is sent after the commit.
 //!
 //! # Invariants
 //! A session is queued once, because its `reference` is unique.
@@ -79,7 +80,7 @@ impl Store {
     /// revoked while a guest was just logging in. Returns the number of vouchers.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`].
+    /// As `Store::transaction`.
     pub async fn queue_ended(&self, now: DateTime<Utc>, limit: u64) -> Result<usize> {
         let first_login = epoch(self.backend(), "MIN(f.acctstarttime)");
         let ended = format!(
@@ -113,7 +114,7 @@ impl Store {
     /// its end.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`].
+    /// As `Store::transaction`; rows that were claimed are due again when the lease ends.
     pub async fn claim_disconnects(
         &self,
         lease: Lease,

@@ -33,12 +33,12 @@ const WAITING: &str = "SELECT h.since, \
 /// The error of a message that was dropped.
 const DROPPED: &str = "dropped by an operator: it was queued in a backup that was restored";
 
-/// SMS that have not arrived.
+/// SMS that are tried again after a failed attempt, or were given up.
 const DEAD_SMS: &str = "SELECT s.id, s.kind, p.order_id, s.phone AS \"to\", \
      s.state = 'dead' AS is_dead, s.attempts, s.last_error, s.created_at, s.due_at \
      FROM sms_messages s LEFT JOIN payments p ON p.id = s.payment_id \
      WHERE s.state IN ('failed', 'dead') ORDER BY s.id DESC LIMIT $1";
-/// Disconnect-Requests that have not arrived.
+/// Disconnect-Requests that are tried again after a failed attempt, or were given up.
 const DEAD_DISCONNECTS: &str = "SELECT id, reason AS kind, order_id, router AS \"to\", \
      state = 'dead' AS is_dead, attempts, last_error, created_at, due_at FROM outbox_messages \
      WHERE state IN ('failed', 'dead') ORDER BY id DESC LIMIT $1";
@@ -71,7 +71,8 @@ impl FailedAttempt {
     }
 }
 
-/// A message that has not arrived. `Debug` is not derived: errors may hold phones.
+/// A message that an attempt has failed to send: it is tried again, or was given up. `Debug` is not
+/// derived: errors may hold phones.
 #[derive(Clone, FromQueryResult)]
 pub struct DeadLetter {
     /// Its number in its outbox.

@@ -61,7 +61,7 @@ impl Store {
     /// Claims messages that are due at the start of the lease, by moving their due time to its end.
     ///
     /// # Errors
-    /// `StoreError::Unavailable`.
+    /// As `Store::transaction`.
     pub async fn claim_sms(&self, lease: Lease, limit: u64) -> Result<Vec<ClaimedSms>> {
         let due = Entity::find()
             .filter(Column::State.is_in(["queued", "failed"]))
@@ -106,10 +106,11 @@ impl Store {
     }
 
     /// Sends a message again, whatever its state, with the same reference and the same text, unless
-    /// the code in it was replaced meanwhile. Returns its order; `None` if there is no such message.
+    /// the code in it was replaced meanwhile. Returns its order; `None` if there is no such
+    /// message.
     ///
     /// # Errors
-    /// `StoreError::Unavailable`.
+    /// As `Store::transaction`.
     pub async fn resend_sms(&self, id: i64, audit: Option<AuditEntry>) -> Result<Option<OrderId>> {
         let now = self.clock().now();
         self.transaction_if(move |txn| {
@@ -132,7 +133,7 @@ impl Store {
     /// moving that time to its end.
     ///
     /// # Errors
-    /// `StoreError::Unavailable`.
+    /// As `Store::transaction`.
     pub async fn claim_receipts(
         &self,
         provider: &'static str,

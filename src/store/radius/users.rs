@@ -25,7 +25,7 @@ pub const NOT_LET_IN: &str = "not_let_in";
 /// There was no authentic answer.
 pub const NOT_TESTED: &str = "not_tested";
 
-/// Guests have reported older rejections themselves.
+/// Older rejections are not counted: the guests have complained by then.
 const A_DAY: TimeDelta = TimeDelta::days(1);
 
 /// A sold voucher, and its order.
@@ -39,7 +39,7 @@ pub struct SoldVoucher {
     pub last_try: Option<String>,
 }
 
-/// How many of the vouchers sold in the last day FreeRADIUS rejects.
+/// Sold vouchers that FreeRADIUS rejected when they were tested in the last day.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromQueryResult)]
 pub struct Refusals {
     /// Vouchers that it has rejected.
@@ -95,8 +95,8 @@ impl Store {
         Ok(sql::rows(&self.db(), UNTESTED, [since.into()]).await?.pop())
     }
 
-    /// Valid vouchers of the last day that FreeRADIUS has not accepted so far, the newest first, 50 at
-    /// most.
+    /// Valid vouchers that FreeRADIUS rejected in the last day, or about which it gave no authentic
+    /// answer, and that it has not accepted since; the newest first, 50 at most.
     ///
     /// # Errors
     /// `StoreError::Unavailable`.

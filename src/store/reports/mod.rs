@@ -149,8 +149,8 @@ pub struct DailyReport {
     /// Sold that day although the same phone was sold the same package by another order, which was
     /// not sold yet when the guest bought again: one of the two is to be paid back.
     pub paid_twice: Listed<OrderLine>,
-    /// Sold that day for less than the price, released by an operator or named by ZenoPay later; the
-    /// total is the difference.
+    /// Sold that day for less than the price: an operator released the order, or ZenoPay named the
+    /// amount only after the sale. The total is the difference.
     pub underpaid: Listed<OrderLine>,
     /// Sold that day for more than the price; the total is the difference.
     pub overpaid: Listed<OrderLine>,

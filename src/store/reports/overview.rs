@@ -50,9 +50,10 @@ pub struct Overview {
 /// The health of ZenoPay and of the SMS provider.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DependencyHealth {
-    /// The time of the first call without an answer, if no call since was answered.
+    /// The time of the first call without an answer, if no call since was answered, there were at
+    /// least three, and the last was less than 15 minutes ago.
     pub gateway_silent_since: Option<DateTime<Utc>>,
-    /// The oldest SMS that has failed and is still tried.
+    /// When the oldest SMS that has failed and is still tried was written.
     pub sms_failing_since: Option<DateTime<Utc>>,
 }
 

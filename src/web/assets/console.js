@@ -38,7 +38,8 @@
     } catch {
       html = '<div class="banner wrong" data-tone="wrong"><ul class="sentences"><li class="wrong">The server does not answer.</li></ul></div>';
     }
-    // Set only a changed banner, so that a screen reader does not read it again.
+    // After the first answer only a changed banner is set, so that a screen reader does not
+    // read it again.
     if (banner.dataset.shown !== html) { banner.dataset.shown = html; banner.innerHTML = html; }
   };
   if (banner) {

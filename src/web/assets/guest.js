@@ -7,7 +7,7 @@
   var live = document.getElementById('live');
   document.documentElement.classList.add('script');
 
-  // Send a form once. The key in the form makes a second request harmless; this saves it.
+  // Send a form once. A second request would change nothing, because of the key in the form.
   document.addEventListener('submit', function (event) {
     var form = event.target;
     if (!form.classList.contains('once')) { return; }
@@ -84,7 +84,7 @@
     if (next.getAttribute('data-state') !== main.getAttribute('data-state')) {
       show(page, main, next);
     }
-    // A server without a free waiter sends Retry-After.
+    // A server without a free seat sends Retry-After.
     var after = Number(answer.getResponseHeader('Retry-After')) * 1000;
     pause = PAUSE_MS;
     timer = window.setTimeout(poll, after || 0);

@@ -98,8 +98,8 @@ impl PaymentFields {
         self.plain.get(name)?.text(ID_CHARS)
     }
 
-    /// The order of ours that is named. By the id as sent: a text that is an id only once it is
-    /// cleaned or cut names none.
+    /// The order of ours that is named. The id is parsed as it was sent, apart from white space
+    /// around it: a text that becomes an id only by cleaning or cutting names no order.
     pub(super) fn order_id(&self) -> Option<OrderId> {
         let Scalar::Text(id) = self.plain.get(ORDER_ID)? else {
             return None;
@@ -114,7 +114,8 @@ impl PaymentFields {
         };
         let payer_msisdn = self.id("msisdn").or_else(|| self.id("phone"));
         Some(GatewayReport {
-            // Of the word as sent: a text that is a word only once it is cleaned is none.
+            // From the text as it was sent: one that becomes a known word only by cleaning is
+            // unknown.
             word: Word::read(word),
             raw_word: clean(word, WORD_CHARS)?,
             amount: self.amount.clone(),

@@ -1,12 +1,12 @@
-//! What callers show of a pool: whether it may have lost places.
+//! Whether a pool may have lost places, judged by whether its callers get connections.
 
 use std::time::{Duration, Instant};
 
 /// What is known of a pool's places from its callers.
 pub(super) struct Health {
-    /// When no place was lost, for the last time that this was checked.
+    /// When it was last found that no place is lost.
     whole_at: Instant,
-    /// Since when no caller has had a connection.
+    /// The first time-out since a caller last got a connection.
     none_since: Option<Instant>,
     /// How long a caller may hold a connection.
     held_for: Duration,
@@ -25,7 +25,8 @@ impl Health {
         *self = Self::new(self.held_for, now);
     }
 
-    /// A caller got a connection. Returns whether other places may be lost all the same.
+    /// A caller got a connection. Returns whether other places may be lost nevertheless: a task has
+    /// given up (`gave_up_at`) since the pool was last found whole.
     pub fn got_connection(&mut self, gave_up_at: Option<Instant>) -> bool {
         self.none_since = None;
         gave_up_at.is_some_and(|at| at > self.whole_at)

@@ -60,8 +60,8 @@ struct Replacement {
 }
 
 impl Pool {
-    /// Opens a pool. It is replaced when it has lost connections, if the caller says by what it is known
-    /// that a task gave up, and for how long a caller may hold a connection.
+    /// Opens a pool. `replaceable` is the record of tasks that gave up, and how long a caller may
+    /// hold a connection; with it, the pool is replaced when it has lost connections.
     pub async fn open(
         options: ConnectOptions,
         replaceable: Option<(Stalled, Duration)>,
@@ -94,7 +94,7 @@ impl Pool {
         self.watch(self.connections().begin_with_options(at_once).await)
     }
 
-    /// Closes it after what is under way.
+    /// Closes the pool once all of its connections are back.
     pub async fn close(&self) -> Result<(), DbErr> {
         if self.0.replacement.is_some() {
             // Marks it as closed under the lock of `exchange`; the end is awaited below.
@@ -212,7 +212,7 @@ async fn retire(old: DatabaseConnection) {
 /// Rolls back a transaction that failed, so that its connection goes back clean.
 pub(in crate::store) async fn roll_back(txn: DatabaseTransaction) {
     if let Err(error) = txn.rollback().await {
-        // The pool tests every connection that comes back; see connect.rs.
+        // sqlx pings every connection that comes back, and closes it if that fails.
         warn!(%error, "rollback failed");
     }
 }

@@ -1,5 +1,5 @@
-//! Orders by other keys than their id (`engine/reader` reads those): what an operator types, newest
-//! first, and what a client has.
+//! Finds orders by what an operator types (also an id), newest first, and by the keys that a client
+//! has. Everything that only needs the order of an id uses `engine/reader`.
 //!
 //! # Invariants
 //! Each key has an index of its own and reads only the orders of that key, so that a search in ten
@@ -22,8 +22,8 @@ use crate::store::engine::sql;
 use crate::store::error::Result;
 use crate::store::{Store, rows};
 
-/// Orders that were paid for once more under one of these numbers. A number names one payment, so of
-/// a number that many timelines have the newest are enough.
+/// Orders whose timeline names one of these numbers, as after a second charge. A number belongs to
+/// one payment; if many timelines name it nevertheless, the newest are enough.
 const CHARGED_AGAIN: &str = "SELECT order_id FROM order_events WHERE reference IN ($1, $2) \
      ORDER BY id DESC LIMIT 50";
 
@@ -52,7 +52,8 @@ pub struct Page<T> {
 }
 
 impl<T> Page<T> {
-    /// Made of one row more than a page has, if there are more.
+    /// A page of at most `limit` of these rows. `found` was read with `limit + 1`: a row too many
+    /// shows that there is a next page.
     pub(in crate::store) fn of(mut found: Vec<T>, limit: u64, id: impl Fn(&T) -> i64) -> Self {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let is_more = found.len() > limit;
@@ -201,8 +202,9 @@ fn phone_ends(digits: &str) -> SimpleExpr {
         .and(Column::Phone.like(format!("255%{digits}")))
 }
 
-/// Row numbers of the newest orders of one key. No index has the sum: ordered by `id` alone,
-/// PostgreSQL may read the whole table from its end until it meets enough orders of this key.
+/// Row numbers of the newest orders of one key. They are ordered by `id + 0`, for which there is no
+/// index: if ordered by `id`, PostgreSQL may read the table from its end until it has met enough
+/// orders of this key.
 fn few(search: &OrderSearch) -> Select<payments::Entity> {
     allowed(search).order_by(Expr::cust("payments.id + 0"), Order::Desc)
 }
@@ -225,8 +227,8 @@ fn allowed(search: &OrderSearch) -> Select<payments::Entity> {
         return page;
     };
     let page = page.filter(Column::Status.eq(status.as_str()));
-    // The predicate of the partial index that holds these orders. COMPLETED is in none: most
-    // orders are, so the newest of them are near the end of the table.
+    // The predicate of the partial index that has these orders. No partial index has the COMPLETED
+    // ones: most orders are COMPLETED, so the newest of them are near the end of the table.
     match status {
         Status::Pending | Status::Held => page.filter(rows::is_open()),
         Status::Failed | Status::Cancelled | Status::Expired | Status::Refunded => {

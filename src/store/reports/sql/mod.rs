@@ -53,9 +53,9 @@ pub(super) const SALES: &str = "SELECT i.package_code, COUNT(*) AS count, \
      FROM invoices i JOIN payments p ON p.id = i.payment_id \
      WHERE i.issued_at >= $1 AND i.issued_at < $2 GROUP BY i.package_code ORDER BY i.package_code";
 
-/// Printed vouchers by package: those whose first session began that day. Begins at the sessions
-/// of the day, of which there are fewer than vouchers ever printed. The subqueries that stand for a
-/// value make PostgreSQL look up each code by index.
+/// Printed vouchers by package: those whose first session began that day. The query begins at the
+/// sessions of the day, of which there are fewer than vouchers ever printed. Its scalar subqueries
+/// make PostgreSQL look up each code by index.
 pub(super) const CASH_SALES: &str = "SELECT b.package_code, COUNT(*) AS count, \
      CAST(SUM(b.price) AS bigint) AS amount FROM (SELECT \
      (SELECT v.batch_id FROM vouchers v WHERE v.code = used.username) AS batch_id, \
@@ -117,9 +117,9 @@ pub(super) fn alerts(kinds: &str) -> Section {
     Section::new(from, "e.at", "p.amount", "e.summary")
 }
 
-/// Orders that were sold although another order, which the note names by its `ref`, was sold for the
-/// same purchase. Two purchases that are further apart than a day are two. No join with the other
-/// order: planners would read the whole table for it.
+/// Orders that were sold although another order, which the note names by its `ref`, was sold for
+/// the same purchase. Orders that were made more than a day apart are separate purchases. There is
+/// no join with the other order: planners would read the whole table for it.
 pub(super) fn paid_twice(backend: DbBackend) -> Section {
     let (day_before, day_after, order_ref) = match backend {
         DbBackend::Postgres => (
@@ -134,9 +134,9 @@ pub(super) fn paid_twice(backend: DbBackend) -> Section {
             "lower(substr(hex(o.order_id), 1, 8))",
         ),
     };
-    // The order of the two that was sold last has the other one: when it was made, the other was not
-    // sold yet, so the guest had been given nothing when buying again. A sum is in no index, so the
-    // newest is not searched for from the end of the table.
+    // Only the order that was sold last is listed, and `other` is the one before: it was not sold
+    // yet when the guest bought again. `x.id + 0` is in no index, so planners do not search for the
+    // newest from the end of the table.
     let other = format!(
         "(SELECT MAX(x.id + 0) FROM payments x \
          WHERE x.phone = p.phone AND x.package_code = p.package_code \

@@ -1,4 +1,5 @@
-//! The create call: it makes the guest's phone ring.
+//! The create call, which is the push: the guest's phone *rings*, that is, shows the prompt for the
+//! PIN.
 //!
 //! Documented by ZenoPay: success means that the push was accepted, never that it was paid.
 //! What decides every answer here is whether the phone can have rung. Only a certain "no" is a
@@ -65,7 +66,7 @@ pub fn read_create(http_status: u16, body: &[u8], private: &[&str]) -> CreateAns
     let refused = || CreateAnswer::Refused(reply.message(private).unwrap_or(answered.clone()));
     let status = reply.status();
     let is_000 = reply.resultcode.text(16).as_deref() == Some("000");
-    // Anything else is unclear: an unknown word, no word, or an error with the code of success.
+    // Anything else is unclear: an unknown word, neither a word nor 000, or an error with 000.
     let is_success = match status.as_deref() {
         Some(word) => matches!(word, "success" | "true"),
         None => is_000,

@@ -40,7 +40,8 @@ pub enum Why {
     /// Empty, HTML, cut off, or JSON of another kind.
     #[error("ZenoPay's answer is not readable")]
     Unreadable,
-    /// Rows, but none with our order id, or one that gives a field twice.
+    /// There are rows, but none with our order id; a row that gives `order_id` or `payment_status`
+    /// twice does not count.
     #[error("ZenoPay's answer is not about this order")]
     NotOurs,
     /// Our order, without a word for its payment.
