@@ -20,7 +20,7 @@ use crate::http::{self, Api};
 use crate::sandbox::Sandbox;
 
 /// For messages that are being handled, and clients that wait for their answers; counted from the
-/// end of `LAST_CALL`.
+/// end of `NOT_READY_FOR`.
 pub(super) const DRAIN_WITHIN: Duration = Duration::from_secs(8);
 /// No browser takes longer to send a request's head.
 const HEAD_WITHIN: Duration = Duration::from_secs(10);

@@ -44,7 +44,7 @@ pub(super) struct Machinery {
     pub sandbox: Option<Sandbox>,
     relay: Relay,
     disconnects: Disconnects,
-    proofs: Option<VoucherTests>,
+    voucher_tests: Option<VoucherTests>,
     overview: Arc<watch::Sender<Overview>>,
     /// Taken by the loop that notifies other processes.
     outgoing: Outgoing,
@@ -136,7 +136,7 @@ impl Machinery {
                 store: store.clone(),
                 coa_secret: config.radius.coa_secret.clone(),
             },
-            proofs: parts::proofs(config, &store, &metrics),
+            voucher_tests: parts::voucher_tests(config, &store, &metrics),
             overview: Arc::new(overview),
             outgoing,
             arbiters,
@@ -201,8 +201,8 @@ impl Machinery {
         if api.retention.deletes_bodies() {
             run.each(Task::Retention, &api.retention, Retention::run);
         }
-        if let Some(proofs) = &self.proofs {
-            run.each(Task::VoucherTests, proofs, VoucherTests::run);
+        if let Some(tests) = &self.voucher_tests {
+            run.each(Task::VoucherTests, tests, VoucherTests::run);
         }
         if let Some(sandbox) = &self.sandbox {
             run.each(Task::Sandbox, sandbox, Sandbox::run);

@@ -35,8 +35,8 @@ pub use parts::radius_address;
 const STOP_WITHIN: Duration = Duration::from_secs(20);
 /// Between "not ready" and the end of listening. A portal whose poll was just answered polls again at
 /// once, and gets the answer that the server is stopping.
-const LAST_CALL: Duration = Duration::from_millis(500);
-/// For loops and for tasks without a client; counted from the end of [`LAST_CALL`], as
+const NOT_READY_FOR: Duration = Duration::from_millis(500);
+/// For loops and for tasks without a client; counted from the end of [`NOT_READY_FOR`], as
 /// [`DRAIN_WITHIN`]. A push or an SMS takes ten seconds at most, unless `zenopay.create_timeout_ms`
 /// or `sms.timeout_ms` is longer.
 const LOOPS_END_WITHIN: Duration = Duration::from_secs(11);
@@ -45,7 +45,7 @@ const FAILED_STOP_WITHIN: Duration = Duration::from_secs(3);
 
 /// How operators log in.
 #[derive(Clone)]
-pub enum WayIn {
+pub enum OperatorLogIn {
     /// By tokens that exist already.
     Known,
     /// In a sandbox without operators: by this admin token, which is made for this run and not
@@ -60,7 +60,7 @@ pub struct App {
     /// Where it listens.
     pub address: SocketAddr,
     /// How operators log in.
-    pub way_in: WayIn,
+    pub operator_log_in: OperatorLogIn,
     /// What handlers are passed. Tests also use its parts directly, without a socket.
     pub api: Api,
     server: ServerHandle,
@@ -88,10 +88,10 @@ impl App {
         let store = Store::open(&config.database, &supervisor).await?;
         migrate(&config).await?;
         warn_of_held_messages(&store).await?;
-        let way_in = way_in(&config, operator_token.as_ref(), &store).await?;
-        let bootstrap = match &way_in {
-            WayIn::Fresh(token) => Some(token.clone()),
-            WayIn::Known | WayIn::NoOperator => operator_token,
+        let operator_log_in = operator_log_in(&config, operator_token.as_ref(), &store).await?;
+        let bootstrap = match &operator_log_in {
+            OperatorLogIn::Fresh(token) => Some(token.clone()),
+            OperatorLogIn::Known | OperatorLogIn::NoOperator => operator_token,
         };
         let under_way = BackgroundTasks::on(background.handle.clone());
         let machinery = Machinery::assemble(
@@ -121,7 +121,7 @@ impl App {
         info!(%address, mode = config.zenopay.mode.as_str(), "serving");
         Ok(Self {
             address,
-            way_in,
+            operator_log_in,
             api,
             server,
             serving,
@@ -159,7 +159,7 @@ impl App {
         self.api.supervisor.stop();
         // Every parked poll is answered, and no new work is accepted.
         self.api.draining.cancel();
-        sleep(LAST_CALL).await;
+        sleep(NOT_READY_FOR).await;
         let called = Instant::now();
         let left = |limit: Duration| limit.saturating_sub(called.elapsed());
         self.server.stop(true).await;
@@ -178,17 +178,17 @@ impl App {
     }
 }
 
-async fn way_in(
+async fn operator_log_in(
     config: &Config,
     token: Option<&Secret>,
     store: &Store,
-) -> Result<WayIn, StoreError> {
+) -> Result<OperatorLogIn, StoreError> {
     if token.is_some() || store.has_operators().await? {
-        return Ok(WayIn::Known);
+        return Ok(OperatorLogIn::Known);
     }
     Ok(match config.zenopay.mode {
-        Mode::Sandbox => WayIn::Fresh(fresh_token()),
-        Mode::Live => WayIn::NoOperator,
+        Mode::Sandbox => OperatorLogIn::Fresh(fresh_token()),
+        Mode::Live => OperatorLogIn::NoOperator,
     })
 }
 

@@ -44,7 +44,7 @@ pub(super) fn site(config: &Config, here: &Url) -> Site {
 }
 
 /// `None` without a FreeRADIUS to ask.
-pub(super) fn proofs(
+pub(super) fn voucher_tests(
     config: &Config,
     store: &Store,
     metrics: &Arc<Metrics>,

@@ -38,7 +38,7 @@ pub async fn print(
 ) -> Result<i64, StoreError> {
     let mut result = Err(StoreError::CodeTaken);
     for _ in 0..ATTEMPTS {
-        result = store.print(batch(request), audit.clone()).await;
+        result = store.add_batch(batch(request), audit.clone()).await;
         if !matches!(result, Err(StoreError::CodeTaken)) {
             break;
         }

@@ -15,7 +15,7 @@ use crate::domain::people::Secret;
 use crate::gateways::zenopay::client::Client;
 use crate::gateways::zenopay::wire::{StatusAnswer, Why};
 use crate::radius::client::{self, Access, RadiusError};
-use crate::radius::packet::Seal;
+use crate::radius::packet::AuthenticatorPlace;
 use crate::sms;
 use crate::store::{Store, exposed};
 
@@ -170,7 +170,7 @@ async fn ask_radius(server: SocketAddr, secret: &Secret, name: &str) -> Result<A
             error.to_string()
         }
     })?;
-    if answer.seal == Seal::First {
+    if answer.seal == AuthenticatorPlace::First {
         return Ok(answer.access);
     }
     Err(format!(

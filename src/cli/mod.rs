@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 use sd_notify::NotifyState;
 use tracing::{error, warn};
 
-use crate::app::{App, StartError, WayIn};
+use crate::app::{App, OperatorLogIn, StartError};
 use crate::config::{Config, ConfigError, Mode, TelemetryConfig};
 use crate::observability::telemetry;
 
@@ -142,10 +142,10 @@ fn greet(app: &App, scheme: &str, mode: Mode) {
         println!("  test phone    {url}/sandbox");
         println!("  No money moves: ZenoPay is simulated, and approves by itself.");
     }
-    match &app.way_in {
-        WayIn::Known => {}
-        WayIn::Fresh(token) => println!("  admin token, shown once: {}", token.expose()),
-        WayIn::NoOperator => {
+    match &app.operator_log_in {
+        OperatorLogIn::Known => {}
+        OperatorLogIn::Fresh(token) => println!("  admin token, shown once: {}", token.expose()),
+        OperatorLogIn::NoOperator => {
             println!("  there is no operator yet: malipo operator add NAME --role admin");
         }
     }

@@ -43,7 +43,7 @@ pub(super) async fn run(config: &Config, command: OrderCommand) -> Done {
     let id = find_order(&store, &name, zone).await?;
     let history = store.order_history(id).await?.ok_or(NO_SUCH_ORDER)?;
     let visibility = if reveal {
-        store.record_reveal(TERMINAL, Some(id), "order").await?;
+        store.record_unmasking(TERMINAL, Some(id), "order").await?;
         Visibility::Whole
     } else {
         Visibility::Masked

@@ -9,7 +9,7 @@ use rand::rngs::SysRng;
 use tokio::net::UdpSocket;
 use tokio::time::{Instant, timeout_at};
 
-use super::packet::{Answer, Code, LONGEST, NotTheAnswer, Request, Seal};
+use super::packet::{Answer, AuthenticatorPlace, Code, LONGEST, NotTheAnswer, Request};
 use crate::domain::access::Session;
 use crate::domain::people::Secret;
 
@@ -57,7 +57,7 @@ pub struct AccessAnswer {
     /// What it says.
     pub access: Access,
     /// The place of the Message-Authenticator.
-    pub seal: Seal,
+    pub seal: AuthenticatorPlace,
 }
 
 /// A router's answer about a session that is to end.

@@ -156,7 +156,9 @@ impl Sandbox {
         payment.decide_at = Some(decide_at);
 
         let behaviour = payment.behaviour.clone();
-        store.sandbox_summon(order_id, behaviour, decide_at).await?;
+        store
+            .sandbox_decide_at(order_id, behaviour, decide_at)
+            .await?;
         if decide_at <= now {
             // If nothing is written, the loop was faster and has made the same decision.
             let decided = subscriber::decide(payment, now);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
 
 use super::http::{Account, Auth, HttpAnswer, JSON, count, ours, scalar, word, word_in};
-use super::message::{Message, SmsError, Taken};
+use super::message::{Accepted, Message, SmsError};
 use crate::config::SmsConfig;
 
 pub(super) fn account(config: &SmsConfig) -> reqwest::Result<Arc<Account>> {
@@ -15,7 +15,7 @@ pub(super) fn account(config: &SmsConfig) -> reqwest::Result<Arc<Account>> {
     Account::new(config, "Africa's Talking", url, Auth::Header("apiKey", key))
 }
 
-pub(super) async fn send(account: &Account, message: Message<'_>) -> Result<Taken, SmsError> {
+pub(super) async fn send(account: &Account, message: Message<'_>) -> Result<Accepted, SmsError> {
     let to = format!("+{}", message.phone.international());
     let mut form = vec![
         ("username", account.username.as_deref().unwrap_or_default()),
@@ -39,7 +39,7 @@ pub(super) async fn check(account: &Account) -> Result<String, String> {
         .await
 }
 
-fn read_answer(answer: &HttpAnswer, to: &str) -> Result<Taken, SmsError> {
+fn read_answer(answer: &HttpAnswer, to: &str) -> Result<Accepted, SmsError> {
     if !answer.is_success() {
         return Err(answer.error());
     }
@@ -56,7 +56,7 @@ fn read_answer(answer: &HttpAnswer, to: &str) -> Result<Taken, SmsError> {
     };
     let status = word_in(&ours["status"]);
     match code.as_str() {
-        "100" | "101" | "102" => Ok(Taken {
+        "100" | "101" | "102" => Ok(Accepted {
             message_id: scalar(&ours["messageId"]).filter(|id| id != "None"),
             parts: count(&ours["messageParts"]),
             unclear: None,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::http::{Account, Auth, HttpAnswer, count, scalar, word, word_in};
-use super::message::{Message, SmsError, Taken};
+use super::message::{Accepted, Message, SmsError};
 use crate::config::SmsConfig;
 
 pub(super) fn account(config: &SmsConfig) -> reqwest::Result<Arc<Account>> {
@@ -17,7 +17,7 @@ pub(super) fn account(config: &SmsConfig) -> reqwest::Result<Arc<Account>> {
     Account::new(config, "Beem", "https://apisms.beem.africa", auth)
 }
 
-pub(super) async fn send(account: &Account, message: Message<'_>) -> Result<Taken, SmsError> {
+pub(super) async fn send(account: &Account, message: Message<'_>) -> Result<Accepted, SmsError> {
     // An empty schedule is now, encoding 0 is text, and the phone is `255…`, without a plus.
     let body = json!({
         "source_addr": account.sender_id,
@@ -36,7 +36,7 @@ pub(super) async fn check(account: &Account) -> Result<String, String> {
         .await
 }
 
-fn read_answer(answer: &HttpAnswer) -> Result<Taken, SmsError> {
+fn read_answer(answer: &HttpAnswer) -> Result<Accepted, SmsError> {
     // Errors come inside `data`, with a status that is not 200.
     let body = match &answer.body["data"] {
         data if data.is_object() => data,
@@ -54,9 +54,9 @@ fn read_answer(answer: &HttpAnswer) -> Result<Taken, SmsError> {
         }
         "100" if is_invalid => answer.never("refused: the phone is invalid"),
         "100" if answer.is_success() => {
-            return Ok(Taken {
+            return Ok(Accepted {
                 message_id: scalar(&body["request_id"]),
-                ..Taken::default()
+                ..Accepted::default()
             });
         }
         "100" => answer.error(),

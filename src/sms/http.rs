@@ -10,7 +10,7 @@ use reqwest::RequestBuilder;
 use serde_json::Value;
 use url::Url;
 
-use super::message::{SmsError, Taken};
+use super::message::{Accepted, SmsError};
 use crate::config::SmsConfig;
 use crate::domain::clean_text::clean;
 use crate::domain::people::Secret;
@@ -164,19 +164,19 @@ impl HttpAnswer {
 
     /// The result of an answer whose body has no shape that we know. A 2xx without an explicit refusal
     /// means taken: an SMS that is sent ten times is worse than one that a person sends again.
-    pub(super) fn unclear(&self) -> Result<Taken, SmsError> {
+    pub(super) fn unclear(&self) -> Result<Accepted, SmsError> {
         self.unclear_because(self.unreadable())
     }
 
     /// The same, with the part of the answer that is not known.
-    pub(super) fn unclear_because(&self, what: impl Display) -> Result<Taken, SmsError> {
+    pub(super) fn unclear_because(&self, what: impl Display) -> Result<Accepted, SmsError> {
         if !self.is_success() {
             return Err(self.error());
         }
         self.check_refusal()?;
-        Ok(Taken {
+        Ok(Accepted {
             unclear: Some(format!("{} {what}", self.provider)),
-            ..Taken::default()
+            ..Accepted::default()
         })
     }
 

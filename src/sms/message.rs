@@ -15,7 +15,7 @@ pub struct Message<'a> {
 
 /// The provider's answer to a message that it took.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Taken {
+pub struct Accepted {
     /// The provider's name for the message, to ask about it later.
     pub message_id: Option<String>,
     /// How many parts it counts and charges.

@@ -1,7 +1,7 @@
 //! Sends an SMS through a provider. The relay decides when.
 //!
 //! A [`Carrier`] is the configured provider, with one file each that follows the provider's
-//! documentation. What it has [`Taken`] is not yet delivered; a [`Receipt`] reports the delivery,
+//! documentation. What it has [`Accepted`] is not yet delivered; a [`Receipt`] reports the delivery,
 //! where the provider has such reports.
 //!
 //! # Invariants
@@ -26,7 +26,7 @@ mod zenopay;
 mod tests;
 
 use http::Account;
-pub use message::{Message, Receipt, SmsError, Taken};
+pub use message::{Accepted, Message, Receipt, SmsError};
 
 /// The configured provider, which accepts messages. Cheap to clone.
 #[derive(Clone, strum::IntoStaticStr)]
@@ -74,7 +74,7 @@ impl Carrier {
     ///
     /// # Errors
     /// The [`SmsError`].
-    pub async fn send(&self, message: Message<'_>) -> Result<Taken, SmsError> {
+    pub async fn send(&self, message: Message<'_>) -> Result<Accepted, SmsError> {
         match self {
             Self::Log(Mode::Live) => {
                 let why = "sms.provider is `log`, which reaches no guest";
@@ -84,7 +84,7 @@ impl Carrier {
                 let (to, text) = (message.phone.international(), message.text);
                 // The one place that may write a phone and a code to the log.
                 info!(to, text, reference = message.reference, "sms");
-                Ok(Taken::default())
+                Ok(Accepted::default())
             }
             Self::Nextsms(account) => nextsms::send(account, message).await,
             Self::Beem(account) => beem::send(account, message).await,

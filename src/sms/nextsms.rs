@@ -8,7 +8,7 @@ use reqwest::header::ACCEPT;
 use serde_json::{Value, json};
 
 use super::http::{Account, Auth, HttpAnswer, JSON, count, ours, scalar, word, word_in};
-use super::message::{Message, Receipt, SmsError, Taken};
+use super::message::{Accepted, Message, Receipt, SmsError};
 use crate::config::SmsConfig;
 use crate::domain::people::Secret;
 
@@ -24,7 +24,7 @@ pub(super) fn account(config: &SmsConfig) -> reqwest::Result<Arc<Account>> {
     Account::new(config, "NextSMS", "https://messaging-service.co.tz", auth)
 }
 
-pub(super) async fn send(account: &Account, message: Message<'_>) -> Result<Taken, SmsError> {
+pub(super) async fn send(account: &Account, message: Message<'_>) -> Result<Accepted, SmsError> {
     // `255…`, without a plus.
     let to = message.phone.international();
     let body = json!({
@@ -48,7 +48,7 @@ pub(super) async fn check(account: &Account) -> Result<String, String> {
         .await
 }
 
-fn read_answer(answer: &HttpAnswer, to: &str) -> Result<Taken, SmsError> {
+fn read_answer(answer: &HttpAnswer, to: &str) -> Result<Accepted, SmsError> {
     let body = &answer.body;
     if matches!(answer.status, 401 | 403) {
         return Err(answer.error());
@@ -67,7 +67,7 @@ fn read_answer(answer: &HttpAnswer, to: &str) -> Result<Taken, SmsError> {
         return answer.unclear();
     };
     match group.as_str() {
-        "PENDING" | "ACCEPTED" | "DELIVERED" => Ok(Taken {
+        "PENDING" | "ACCEPTED" | "DELIVERED" => Ok(Accepted {
             message_id: scalar(&line["messageId"]),
             parts: count(&line["smsCount"]),
             unclear: None,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::http::{Account, Auth, HttpAnswer, scalar};
-use super::message::{Message, SmsError, Taken};
+use super::message::{Accepted, Message, SmsError};
 use crate::config::SmsConfig;
 use crate::domain::people::Secret;
 
@@ -19,7 +19,7 @@ pub(super) fn account(config: &SmsConfig, zenopay_key: Secret) -> reqwest::Resul
     Account::new(config, "ZenoPay SMS", "https://zenoapi.com", auth)
 }
 
-pub(super) async fn send(account: &Account, message: Message<'_>) -> Result<Taken, SmsError> {
+pub(super) async fn send(account: &Account, message: Message<'_>) -> Result<Accepted, SmsError> {
     // `255…`, without a plus.
     let body = json!({
         "recipient": message.phone.international(), "message": message.text,
@@ -29,7 +29,7 @@ pub(super) async fn send(account: &Account, message: Message<'_>) -> Result<Take
     read_answer(&account.call(call).await?)
 }
 
-fn read_answer(answer: &HttpAnswer) -> Result<Taken, SmsError> {
+fn read_answer(answer: &HttpAnswer) -> Result<Accepted, SmsError> {
     if !answer.is_success() {
         return Err(answer.error());
     }
@@ -38,8 +38,8 @@ fn read_answer(answer: &HttpAnswer) -> Result<Taken, SmsError> {
         return answer.unclear();
     }
     let names = ["message_id", "messageId", "id"];
-    Ok(Taken {
+    Ok(Accepted {
         message_id: names.iter().find_map(|name| scalar(&answer.body[name])),
-        ..Taken::default()
+        ..Accepted::default()
     })
 }

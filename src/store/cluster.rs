@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::Store;
 use super::engine::connect::in_time;
-use super::engine::reader::is_any_of;
+use super::engine::reader::postgres_is_one_of;
 use super::engine::sql;
 use super::error::Result;
 use crate::domain::order::OrderId;
@@ -66,11 +66,11 @@ impl Store {
         if !self.is_shared() {
             return Ok(());
         }
-        let side = self.inner.pools.side.clone();
+        let notifier = self.inner.pools.notifier.clone();
         self.run(async move {
             for batch in notices.chunks(NOTIFY_BATCH) {
                 let values = [CHANNEL.into(), payload(process, batch).into()];
-                sql::execute(&side, "SELECT pg_notify($1, $2)", values).await?;
+                sql::execute(&notifier, "SELECT pg_notify($1, $2)", values).await?;
             }
             Ok(())
         })
@@ -141,7 +141,7 @@ impl Store {
             let Some(notification) = notification? else {
                 return Ok(());
             };
-            if let Some(notices) = changed(notification.payload(), process) {
+            if let Some(notices) = read_payload(notification.payload(), process) {
                 drop(sender.send(PeerEvent::Changed(notices)).await);
             }
         }
@@ -157,7 +157,7 @@ impl Store {
             let found = payments::Entity::find()
                 .select_only()
                 .columns([payments::Column::OrderId, payments::Column::Version])
-                .filter(is_any_of(batch))
+                .filter(postgres_is_one_of(batch))
                 .into_tuple::<(OrderId, i32)>();
             versions.extend(found.all(&db).await?);
         }
@@ -170,7 +170,7 @@ fn payload(process: Uuid, notices: &[(OrderId, i32)]) -> String {
 }
 
 /// What another process announces; `None` for our own notices and for what cannot be read.
-fn changed(payload: &str, process: Uuid) -> Option<Notices> {
+fn read_payload(payload: &str, process: Uuid) -> Option<Notices> {
     match serde_json::from_str::<(Uuid, Notices)>(payload) {
         Ok((from, notices)) => (from != process).then_some(notices),
         Err(error) => {
@@ -194,8 +194,8 @@ mod tests {
         let announced = payload(here, &notices);
 
         assert!(announced.len() < 8_000, "{}", announced.len());
-        assert_eq!(changed(&announced, there), Some(notices));
-        assert_eq!(changed(&announced, here), None);
+        assert_eq!(read_payload(&announced, there), Some(notices));
+        assert_eq!(read_payload(&announced, here), None);
         for garbage in [
             "",
             "|",
@@ -205,7 +205,7 @@ mod tests {
             "[\"a\",[]]",
             "[\"00000000-0000-0000-0000-000000000000\",[[\"x\",1]]]",
         ] {
-            assert_eq!(changed(garbage, here), None, "{garbage:?}");
+            assert_eq!(read_payload(garbage, here), None, "{garbage:?}");
         }
     }
 }

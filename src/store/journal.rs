@@ -29,7 +29,7 @@ use crate::store::{AuditEntry, Store};
 /// One call to ZenoPay. Its `id` is 0 until it is written; its `detail` never has a phone or a key.
 pub use entities::gateway_calls::Model as GatewayCall;
 /// A delivery with its body, which has up to 64 KiB and is empty once it was deleted.
-pub use entities::webhook_deliveries::Model as OldDelivery;
+pub use entities::webhook_deliveries::Model as DeliveryWithBody;
 
 /// One POST from ZenoPay, as received.
 #[derive(Clone)]
@@ -181,7 +181,7 @@ impl Store {
         after: i64,
         before: DateTime<Utc>,
         limit: u64,
-    ) -> Result<Vec<OldDelivery>> {
+    ) -> Result<Vec<DeliveryWithBody>> {
         let old = Entity::find()
             .filter(Column::Id.gt(after))
             .filter(Column::ReceivedAt.lt(before))

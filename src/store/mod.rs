@@ -54,16 +54,16 @@ use engine::writer::Writer;
 use engine::{files, sql};
 use error::Result;
 
-pub use catalog::price_list::{ListedPackage, Listing, NewPackage};
-pub use catalog::vouchers::{Batch, Issued, KnownVoucher, NewBatch, VoucherRow};
+pub use catalog::price_list::{ListedPackage, ListingChange, NewPackage};
+pub use catalog::vouchers::{Batch, KnownVoucher, NewBatch, VoucherRef, VoucherRow};
 pub use cluster::PeerEvent;
 pub use engine::clock::Clock;
 pub use engine::connect::{SQLITE_CACHE_KIB, SQLITE_LOG_PAGES};
 pub use engine::files::exposed;
 pub use error::StoreError;
-pub use journal::{DeliveryRecord, GatewayCall, JournalRow, JournalSearch, OldDelivery};
+pub use journal::{DeliveryRecord, DeliveryWithBody, GatewayCall, JournalRow, JournalSearch};
 pub use operators::audit_log::{AuditEntry, AuditLine};
-pub use operators::sessions::{FoundSession, LogIn, LoggedIn, NewSession};
+pub use operators::sessions::{FoundSession, LogIn, LogInResult, NewSession};
 pub use operators::tokens::{Fingerprint, KnownOperator, fresh_token};
 pub use orders::audit::{JournalLine, OrderRows};
 pub use orders::commit::Change;
@@ -71,9 +71,9 @@ pub use orders::create::{NewOrder, Placed};
 pub use orders::search::{OrderSearch, Page};
 pub use outbox::disconnects::QueuedDisconnect;
 pub use outbox::sms::{Arrival, Attempt, ClaimedSms, SentSms};
-pub use outbox::{DeadLetter, DeadLetters, Dropped, FailedAttempt};
+pub use outbox::{Dropped, FailedAttempt, FailedMessage, FailedMessages};
 pub use privacy::{Erased, Erasure};
-pub use radius::users::{NOT_LET_IN, NOT_TESTED, Refusals, SoldVoucher, TESTED};
+pub use radius::users::{NOT_TESTED, REJECTED, Refusals, SoldVoucher, TESTED};
 pub use reports::overview::{DependencyHealth, Overview};
 pub use reports::{DailyReport, DaySales, Listed, OrderLine, Orphan, PackageSales, Total};
 pub use sandbox::{NEVER_DUE, SandboxPayment, SandboxWebhook};
@@ -234,7 +234,7 @@ impl Store {
         let pools = self.inner.pools.clone();
         let closed = self.run(async move {
             // All at once: none waits for another whose server has fallen silent.
-            let pools = [&pools.reader, &pools.side, &pools.writer, &pools.lanes];
+            let pools = [&pools.reader, &pools.notifier, &pools.writer, &pools.lanes];
             let closing = timeout(CLOSE_WITHIN, join_all(pools.map(Pool::close)));
             match closing.await {
                 Ok(closed) => Ok(closed.into_iter().collect::<Result<(), DbErr>>()?),

@@ -236,7 +236,7 @@ async fn erase_vouchers(
     );
     for (code, order_id, is_valid, _) in &codes {
         if *is_valid {
-            users::revoke_users(txn, code, Some(*order_id), now, "erased").await?;
+            users::revoke_code(txn, code, Some(*order_id), now, "erased").await?;
         }
         for erase in [
             sessions.as_str(),

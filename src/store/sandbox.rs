@@ -117,7 +117,7 @@ impl Store {
     ///
     /// # Errors
     /// As `Store::execute`.
-    pub async fn sandbox_summon(
+    pub async fn sandbox_decide_at(
         &self,
         order_id: &str,
         behaviour: String,

@@ -213,7 +213,7 @@ async fn an_invalid_filter_is_an_error_and_not_the_whole_list(kind: Kind) {
     for (path, why) in [
         (
             "/operator/deliveries?outcome=unauthenticated",
-            "Cannot search: outcome is",
+            "Cannot search: outcome must be",
         ),
         (
             "/operator/deliveries?order_id=a%01b",

@@ -10,11 +10,6 @@ use std::path::Path;
 use super::paths::paths;
 use super::rust_files;
 
-/// The accepted cycles: their common folder, the maximum number of files, and the reason.
-#[rustfmt::skip]
-const CYCLES: &[(&str, usize, &str)] = &[
-];
-
 /// Maximum number of imports to follow, because a name may import itself.
 const IMPORTS_MAX: usize = 8;
 
@@ -144,25 +139,8 @@ fn cycles(files: &[File]) -> BTreeSet<BTreeSet<String>> {
     sets.collect()
 }
 
-/// The innermost folder that contains all files of a cycle.
-fn folder_of(cycle: &BTreeSet<String>) -> String {
-    let mut common: Vec<&str> = cycle
-        .first()
-        .expect("a cycle has files")
-        .split('/')
-        .collect();
-    for file in cycle {
-        let same = common
-            .iter()
-            .zip(file.split('/'))
-            .take_while(|(a, b)| *a == b);
-        common.truncate(same.count());
-    }
-    common.join("/")
-}
-
 #[test]
-fn no_two_files_depend_on_each_other_outside_the_listed_cycles() {
+fn no_two_files_depend_on_each_other() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let files: Vec<File> = rust_files(&src)
         .unwrap()
@@ -175,19 +153,7 @@ fn no_two_files_depend_on_each_other_outside_the_listed_cycles() {
 
     let found = cycles(&files);
 
-    let mut listed: Vec<_> = CYCLES.iter().collect();
-    for cycle in &found {
-        let folder = folder_of(cycle);
-        let row = listed
-            .iter()
-            .position(|(listed, most, _)| *listed == folder && cycle.len() <= *most);
-        let row = row.unwrap_or_else(|| panic!("a new cycle of files in src/{folder}: {cycle:#?}"));
-        listed.remove(row);
-    }
-    assert!(
-        listed.is_empty(),
-        "cycles that no longer exist; remove them from the table: {listed:?}"
-    );
+    assert!(found.is_empty(), "cycles of files in src: {found:#?}");
 }
 
 /// Skipped by rustfmt so that each file is on one line.

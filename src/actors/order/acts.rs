@@ -198,7 +198,7 @@ impl Orders {
             return without_effect(ReissueOutcome::AlreadyReplaced, payment);
         }
         let lately = store.clock().now() - REISSUE_WINDOW;
-        let replaced = store.replaced(payment.id, lately).await?;
+        let replaced = store.reissue_count(payment.id, lately).await?;
         let used = store.voucher_usage(&voucher.code).await?;
         let usage = used.map(|(_, usage)| usage).unwrap_or_default();
         let request = ReissueInput {

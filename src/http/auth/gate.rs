@@ -12,7 +12,7 @@ use subtle::ConstantTimeEq;
 use crate::domain::people::{Operator, Secret};
 use crate::http::client::network;
 use crate::http::request::cookie;
-use crate::store::{Fingerprint, LogIn, LoggedIn, NewSession, Store, StoreError};
+use crate::store::{Fingerprint, LogIn, LogInResult, NewSession, Store, StoreError};
 
 /// The console's cookie.
 const SESSION_COOKIE: &str = "malipo_session";
@@ -108,7 +108,7 @@ impl Gate {
     ///
     /// # Errors
     /// If the database cannot be read or written; then no session is open.
-    pub async fn log_in(&self, token: &str, from: IpAddr) -> Result<LoggedIn, StoreError> {
+    pub async fn log_in(&self, token: &str, from: IpAddr) -> Result<LogInResult, StoreError> {
         let token = token.trim();
         let attempt = LogIn {
             is_bootstrap: self.is_bootstrap(token),

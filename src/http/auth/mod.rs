@@ -159,7 +159,7 @@ impl Caller {
     ) -> Result<(), Problem> {
         if self.visibility() == Visibility::Whole {
             let (store, operator) = (&self.api.store, &self.operator().name);
-            store.record_reveal(operator, order_id, subject).await?;
+            store.record_unmasking(operator, order_id, subject).await?;
         }
         Ok(())
     }

@@ -14,7 +14,7 @@ use crate::http::operators::execute::{
 };
 use crate::http::operators::orders::order_named;
 use crate::http::operators::webhooks::{journalled, order_of};
-use crate::store::{KnownVoucher, Listing};
+use crate::store::{KnownVoucher, ListingChange};
 
 /// The kind of a target, its id, and the last part of an action's path.
 pub type ActPath = (String, String, String);
@@ -87,10 +87,21 @@ pub async fn perform(
         Act::ChangePrice => {
             let price = price(fields)?;
             let detail = Some(money(price));
-            change_listing(id, Listing::Price(price), "change_price", detail, caller).await
+            change_listing(
+                id,
+                ListingChange::Price(price),
+                "change_price",
+                detail,
+                caller,
+            )
+            .await
         }
-        Act::Retire => change_listing(id, Listing::Retired, "retire_package", None, caller).await,
-        Act::Offer => change_listing(id, Listing::OnSale, "offer_package", None, caller).await,
+        Act::Retire => {
+            change_listing(id, ListingChange::Retired, "retire_package", None, caller).await
+        }
+        Act::Offer => {
+            change_listing(id, ListingChange::OnSale, "offer_package", None, caller).await
+        }
         Act::EndToken => {
             let detail = fields.optional("reason", REASON_MAX)?;
             let audit = caller.audit_entry("disable_operator", format!("operator {id}"), detail);
@@ -115,13 +126,16 @@ async fn decide(
 
 async fn change_listing(
     code: &str,
-    listing: Listing,
+    listing: ListingChange,
     action: &'static str,
     detail: Option<String>,
     caller: &Caller,
 ) -> Result<(), Problem> {
     let audit = caller.audit_entry(action, format!("package {code}"), detail);
-    let relisted = caller.api.store.relist(code.to_owned(), listing, audit);
+    let relisted = caller
+        .api
+        .store
+        .change_listing(code.to_owned(), listing, audit);
     relisted.await?;
     Ok(())
 }

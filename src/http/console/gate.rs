@@ -14,7 +14,7 @@ use crate::http::Api;
 use crate::http::auth::{Authenticated, identify};
 use crate::http::pages::{or_problem, retry_after, with_cookie};
 use crate::http::request::parameter;
-use crate::store::LoggedIn;
+use crate::store::LogInResult;
 use crate::web::Shop;
 use crate::web::format::capitalised;
 
@@ -138,11 +138,11 @@ pub async fn show_login(request: HttpRequest, api: web::Data<Api>) -> HttpRespon
     if let Ok(Some(_)) = api.gate.authenticate(request.headers()).await {
         return redirect(safe_next(&next));
     }
-    let is_out = parameter(&request, "done") == "logout";
+    let is_logged_out = parameter(&request, "done") == "logout";
     shown(&LoginPage {
         shop: &api.shop,
         next: safe_next(&next),
-        notice: is_out.then_some("You are logged out."),
+        notice: is_logged_out.then_some("You are logged out."),
         is_fault: false,
     })
 }
@@ -175,12 +175,12 @@ pub async fn log_in(
         return Problem::new(Code::Internal).error_response();
     };
     match api.gate.log_in(form.field("token"), from).await {
-        Ok(LoggedIn::Opened(session)) => with_cookie(redirect(next), &api.gate.cookie(&session)),
-        Ok(LoggedIn::Wrong) => {
+        Ok(LogInResult::Opened(session)) => with_cookie(redirect(next), &api.gate.cookie(&session)),
+        Ok(LogInResult::Wrong) => {
             let why = "This token is not valid. Is all of it there?";
             refused(StatusCode::UNAUTHORIZED, why)
         }
-        Ok(LoggedIn::TooSoon { retry_after_secs }) => {
+        Ok(LogInResult::TooSoon { retry_after_secs }) => {
             let why = format!(
                 "Too many wrong tokens: wait {retry_after_secs} s and try again. This token was not checked."
             );

@@ -4,7 +4,7 @@ use askama::Template;
 
 use super::{Caller, Page, PageContext, Section, shown};
 use crate::domain::people::Visibility;
-use crate::store::DeadLetter;
+use crate::store::FailedMessage;
 
 /// Messages of each outbox on the page.
 const SHOWN: u64 = 100;
@@ -14,12 +14,12 @@ const SHOWN: u64 = 100;
 struct MessagesPage {
     context: PageContext,
     /// For each outbox: its name, the number of failed messages, and the newest ones.
-    outboxes: [(&'static str, u64, Vec<DeadLetter>); 2],
+    outboxes: [(&'static str, u64, Vec<FailedMessage>); 2],
 }
 
 /// Failed messages by outbox.
 pub async fn show(caller: Caller) -> Page {
-    let mut found = caller.api.store.dead_letters(SHOWN).await?;
+    let mut found = caller.api.store.failed_messages(SHOWN).await?;
     for message in &mut found.sms {
         hide_phone(message);
     }
@@ -39,7 +39,7 @@ pub async fn show(caller: Caller) -> Page {
 
 /// Masks the phone, and its last nine digits in the provider's error: lists are masked for all
 /// operators.
-fn hide_phone(message: &mut DeadLetter) {
+fn hide_phone(message: &mut FailedMessage) {
     let digits = message.to.get(message.to.len().saturating_sub(9)..);
     if let (Some(digits), Some(error)) = (digits, &mut message.last_error)
         && !digits.is_empty()
@@ -57,7 +57,7 @@ mod tests {
 
     #[test]
     fn a_phone_is_masked_also_in_the_error_of_the_provider() {
-        let mut message = DeadLetter {
+        let mut message = FailedMessage {
             id: 1,
             kind: "voucher".to_owned(),
             order_id: None,

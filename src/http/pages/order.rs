@@ -134,7 +134,7 @@ impl<'a> OrderPage<'a> {
     /// prominent: it is not while a payment may still arrive.
     fn retry(&self) -> Option<(&'static str, bool)> {
         let text = &self.visitor.text.order;
-        let (label, is_urged): (&'static str, bool) = match self.order.status {
+        let (label, is_prominent): (&'static str, bool) = match self.order.status {
             Status::Pending if self.is_late => (&text.send_again, false),
             Status::Failed | Status::Cancelled => (&text.retry, true),
             Status::Expired => (&text.retry_unpaid, false),
@@ -143,7 +143,7 @@ impl<'a> OrderPage<'a> {
         // An erased customer has no phone number. And the URL of the form has the order id, which
         // the page of an owner link must not show.
         let is_phone = Phone::read(self.order.phone.international()).is_ok();
-        (is_phone && !self.link.is_owner()).then_some((label, is_urged))
+        (is_phone && !self.link.is_owner()).then_some((label, is_prominent))
     }
 
     fn retry_hint(&self) -> String {

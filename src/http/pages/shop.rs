@@ -84,7 +84,7 @@ pub async fn show(visitor: Visitor) -> Page {
         let body = fill(&text.router, &[("error", error)]);
         Notice::new(&text.router_title, body)
     });
-    draw(&visitor, StatusCode::OK, Draft::default(), notice).await
+    form_page(&visitor, StatusCode::OK, Draft::default(), notice).await
 }
 
 /// Redirects a GET of the form's path, as when the browser reloads its answer, to the shop.
@@ -105,7 +105,7 @@ pub async fn buy(visitor: Visitor, payload: web::Payload) -> Page {
         Ok(purchase) => attempt(&visitor, purchase, draft).await,
         Err(notice) => {
             let status = StatusCode::UNPROCESSABLE_ENTITY;
-            draw(&visitor, status, draft, Some(notice)).await
+            form_page(&visitor, status, draft, Some(notice)).await
         }
     }
 }
@@ -169,7 +169,7 @@ pub(super) async fn attempt(visitor: &Visitor, purchase: Purchase, draft: Draft)
     let notice = notice_for(visitor, &wanted, &error, &phone).await;
     let problem = Problem::from(error);
     let status = problem.status_code();
-    let answer = draw(visitor, status, draft, Some(notice)).await?;
+    let answer = form_page(visitor, status, draft, Some(notice)).await?;
     Ok(retry_after(answer, problem.retry_after_secs))
 }
 
@@ -200,7 +200,7 @@ async fn notice_for(
 
 /// The page with the form: it has what the guest has entered, and `notice`. A form that made no
 /// order keeps its key.
-async fn draw(
+async fn form_page(
     visitor: &Visitor,
     status: StatusCode,
     mut draft: Draft,

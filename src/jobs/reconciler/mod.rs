@@ -230,7 +230,7 @@ impl Reconciler {
         let store = &self.inner.context.store;
         // The only loop that reads the database's time; the others use the offset that it refreshes.
         let now = store.now().await?;
-        for order_id in store.overdue(now, EXPIRED_PER_ROUND).await? {
+        for order_id in store.past_deadline(now, EXPIRED_PER_ROUND).await? {
             let command = Command::of(Evidence::Deadline);
             if let Err(error) = self.inner.context.orders.handle(order_id, command).await {
                 warn!(order = %order_id.order_ref(), %error, "reconciler: an order did not expire");

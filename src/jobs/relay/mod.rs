@@ -21,7 +21,7 @@ use crate::domain::order::{Level, Remark};
 use crate::domain::pacing::{Circuit, CircuitChange, Flow, doubled};
 use crate::domain::people::Phone;
 use crate::observability::metrics::Metrics;
-use crate::sms::{Carrier, Message, SmsError, Taken};
+use crate::sms::{Accepted, Carrier, Message, SmsError};
 use crate::store::{Attempt, ClaimedSms, FailedAttempt, SentSms, Store, StoreError};
 use crate::timekeeper::Timekeeper;
 
@@ -168,7 +168,7 @@ impl Relay {
         (sms, attempt)
     }
 
-    fn acknowledgement(&self, taken: Taken, at: DateTime<Utc>) -> SentSms {
+    fn acknowledgement(&self, taken: Accepted, at: DateTime<Utc>) -> SentSms {
         let has_receipt = self.context.carrier.gives_receipts() && taken.message_id.is_some();
         SentSms {
             provider: self.context.carrier.name(),
@@ -186,7 +186,7 @@ impl Relay {
     }
 
     /// Notes whether the provider answers; a refusal of one phone shows that it does.
-    fn learn_from(&self, sent: &Result<Taken, SmsError>) {
+    fn learn_from(&self, sent: &Result<Accepted, SmsError>) {
         let mut circuit = self.circuit();
         let turn = match sent {
             Ok(_) | Err(SmsError::Never(_)) => circuit.succeeded(),

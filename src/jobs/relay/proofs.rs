@@ -20,7 +20,7 @@ use crate::domain::people::Secret;
 use crate::jobs::every;
 use crate::observability::metrics::{Metrics, RadiusTurn};
 use crate::radius::client::{self, Access, RadiusError};
-use crate::store::{NOT_LET_IN, NOT_TESTED, SoldVoucher, Store, StoreError, TESTED};
+use crate::store::{NOT_TESTED, REJECTED, SoldVoucher, Store, StoreError, TESTED};
 
 /// Only vouchers sold within this time: guests with older ones have complained already.
 const FRESH: TimeDelta = TimeDelta::minutes(2);
@@ -86,20 +86,20 @@ impl VoucherTests {
             Ok(Access::Rejected(reason)) => {
                 let reason = reason.unwrap_or_else(|| "no reason given".to_owned());
                 let text = format!("FreeRADIUS does not let this voucher in: {}", reason.trim());
-                if voucher.last_try.as_deref() != Some(NOT_LET_IN) {
+                if voucher.last_test.as_deref() != Some(REJECTED) {
                     error!(order = %order_id.order_ref(), "FreeRADIUS does not let a sold voucher in");
                 }
-                (result, Level::Alert, NOT_LET_IN, text)
+                (result, Level::Alert, REJECTED, text)
             }
             Err(fault) => {
-                if voucher.last_try.is_none() {
+                if voucher.last_test.is_none() {
                     error!(order = %order_id.order_ref(), %fault, "a sold voucher could not be tested");
                 }
                 (result, Level::Alert, NOT_TESTED, fault.to_string())
             }
         };
         // A later try that changes nothing is not recorded again.
-        let is_new = match &voucher.last_try {
+        let is_new = match &voucher.last_test {
             None => true,
             Some(last) => last != kind && kind != NOT_TESTED,
         };

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::order::OrderId;
 use crate::domain::people::Person;
-use crate::store::OldDelivery;
+use crate::store::DeliveryWithBody;
 
 /// A delivery in the archive: its line in the journal, with its body.
 #[derive(Clone, Debug, Serialize, Deserialize, PartialEq)]
@@ -43,8 +43,8 @@ pub struct Archived {
     pub body_hex: Option<String>,
 }
 
-impl From<&OldDelivery> for Archived {
-    fn from(old: &OldDelivery) -> Self {
+impl From<&DeliveryWithBody> for Archived {
+    fn from(old: &DeliveryWithBody) -> Self {
         let text = std::str::from_utf8(&old.body).ok();
         Self {
             id: old.id,
@@ -63,7 +63,7 @@ impl From<&OldDelivery> for Archived {
 ///
 /// # Errors
 /// If a file could not be written or synced.
-pub(super) fn write(folder: &Path, old: &[OldDelivery]) -> io::Result<()> {
+pub(super) fn write(folder: &Path, old: &[DeliveryWithBody]) -> io::Result<()> {
     fs::create_dir_all(folder)?;
     for of_a_day in old.chunk_by(|one, other| day(one) == day(other)) {
         let first = &of_a_day[0];
@@ -74,7 +74,7 @@ pub(super) fn write(folder: &Path, old: &[OldDelivery]) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-fn day(old: &OldDelivery) -> NaiveDate {
+fn day(old: &DeliveryWithBody) -> NaiveDate {
     old.received_at.date_naive()
 }
 

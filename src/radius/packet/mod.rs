@@ -78,12 +78,12 @@ pub struct Answer {
     /// A text for the user.
     pub message: Option<String>,
     /// The place of its Message-Authenticator.
-    pub seal: Seal,
+    pub seal: AuthenticatorPlace,
 }
 
 /// Where a valid Message-Authenticator is in a packet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Seal {
+pub enum AuthenticatorPlace {
     /// It is the first attribute, so that no attacker can put bytes of their choice before it.
     First,
     /// Other attributes come before it.
@@ -211,15 +211,19 @@ impl Request {
         packet: &[u8],
         attributes: &[Found<'_>],
         secret: &Secret,
-    ) -> Result<Seal, NotTheAnswer> {
-        let asked = &self.bytes[AUTHENTICATOR..HEADER];
-        let signed = [&packet[..AUTHENTICATOR], asked, &packet[HEADER..]];
+    ) -> Result<AuthenticatorPlace, NotTheAnswer> {
+        let request_authenticator = &self.bytes[AUTHENTICATOR..HEADER];
+        let signed = [
+            &packet[..AUTHENTICATOR],
+            request_authenticator,
+            &packet[HEADER..],
+        ];
         let expected = digest(&signed, secret);
         if !bool::from(expected.ct_eq(&packet[AUTHENTICATOR..HEADER])) {
             return Err(NotTheAnswer::NotAuthentic);
         }
-        let seal = find_seal(packet, asked, attributes, secret)?;
-        if self.is_login() && seal == Seal::Absent {
+        let seal = find_seal(packet, request_authenticator, attributes, secret)?;
+        if self.is_login() && seal == AuthenticatorPlace::Absent {
             return Err(NotTheAnswer::Unsealed);
         }
         Ok(seal)
@@ -227,30 +231,30 @@ impl Request {
 }
 
 /// Finds and checks the Message-Authenticator of an answer to a request with the authenticator
-/// `asked`. A second one is refused (RFC 3579, section 3.2: one at most).
+/// `request_authenticator`. A second one is refused (RFC 3579, section 3.2: one at most).
 fn find_seal(
     packet: &[u8],
-    asked: &[u8],
+    request_authenticator: &[u8],
     attributes: &[Found<'_>],
     secret: &Secret,
-) -> Result<Seal, NotTheAnswer> {
+) -> Result<AuthenticatorPlace, NotTheAnswer> {
     let is_seal = |found: &Found<'_>| found.number == number::MESSAGE_AUTHENTICATOR;
     let Some(index) = attributes.iter().position(is_seal) else {
-        return Ok(Seal::Absent);
+        return Ok(AuthenticatorPlace::Absent);
     };
     let found = &attributes[index];
     if attributes[index + 1..].iter().any(is_seal) || found.value.len() != BLOCK {
         return Err(NotTheAnswer::NotAuthentic);
     }
     let mut unsigned = packet.to_vec();
-    unsigned[AUTHENTICATOR..HEADER].copy_from_slice(asked);
+    unsigned[AUTHENTICATOR..HEADER].copy_from_slice(request_authenticator);
     unsigned[found.at..found.at + BLOCK].fill(0);
     if !bool::from(sign(&unsigned, secret).ct_eq(found.value)) {
         return Err(NotTheAnswer::NotAuthentic);
     }
     Ok(match index {
-        0 => Seal::First,
-        _ => Seal::NotFirst,
+        0 => AuthenticatorPlace::First,
+        _ => AuthenticatorPlace::NotFirst,
     })
 }
 

@@ -5,7 +5,7 @@ use super::fake::{
     says, send, sent,
 };
 use crate::config::SmsProvider::Africastalking;
-use crate::sms::{SmsError, Taken};
+use crate::sms::{Accepted, SmsError};
 
 fn answer(recipients: &[Value]) -> String {
     json!({"SMSMessageData": {"Message": "Sent to 1/1", "Recipients": recipients}}).to_string()
@@ -27,9 +27,9 @@ async fn a_message_is_sent_as_documented() {
     let id = Some("ATXid_1".to_owned());
     assert_eq!(
         sent,
-        Ok(Taken {
+        Ok(Accepted {
             message_id: id,
-            ..Taken::default()
+            ..Accepted::default()
         })
     );
     let (head, body) = fake.request();
@@ -62,7 +62,7 @@ async fn accepted_codes_are_100_to_102_and_the_name_may_be_missing() {
         let mut one = recipient(json!(101), "Success");
         one["messageId"] = id;
         let taken = sent(Africastalking, says(201, &answer(&[one]))).await;
-        assert_eq!(taken, Ok(Taken::default()));
+        assert_eq!(taken, Ok(Accepted::default()));
     }
 }
 

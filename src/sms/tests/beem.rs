@@ -5,14 +5,14 @@ use super::fake::{
     says, send, sent,
 };
 use crate::config::SmsProvider::Beem;
-use crate::sms::{SmsError, Taken};
+use crate::sms::{Accepted, SmsError};
 
 const ACCEPTED: &str = r#"{"successful":true,"request_id":1234,"code":100,"message":"Message Submitted Successfully","valid":1,"invalid":0,"duplicates":0}"#;
 
-fn taken(id: Option<&str>) -> Result<Taken, SmsError> {
-    Ok(Taken {
+fn taken(id: Option<&str>) -> Result<Accepted, SmsError> {
+    Ok(Accepted {
         message_id: id.map(str::to_owned),
-        ..Taken::default()
+        ..Accepted::default()
     })
 }
 

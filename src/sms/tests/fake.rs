@@ -8,7 +8,7 @@ use std::thread;
 
 use crate::config::{Mode, SmsConfig, SmsProvider};
 use crate::domain::people::{Phone, Secret};
-use crate::sms::{Carrier, Message, Receipt, SmsError, Taken, carrier};
+use crate::sms::{Accepted, Carrier, Message, Receipt, SmsError, carrier};
 
 /// Answers every request in the same way, and remembers them.
 pub(super) struct FakeGateway {
@@ -103,7 +103,7 @@ const PHONE: &str = "255712345678";
 const TEXT: &str = "Duka: Vocha yako ni K7QMX2PA & karibu.";
 
 /// Sends one message and returns the result; no error may contain anything private.
-pub(super) async fn send(carrier: &Carrier) -> Result<Taken, SmsError> {
+pub(super) async fn send(carrier: &Carrier) -> Result<Accepted, SmsError> {
     let phone = Phone::read(PHONE).unwrap();
     let message = Message {
         phone: &phone,
@@ -131,7 +131,7 @@ pub(super) fn assert_keeps_secrets(said: &str) {
     }
 }
 
-pub(super) async fn sent(provider: SmsProvider, does: Does) -> Result<Taken, SmsError> {
+pub(super) async fn sent(provider: SmsProvider, does: Does) -> Result<Accepted, SmsError> {
     send(&FakeGateway::that(does).carrier(provider)).await
 }
 

@@ -5,7 +5,7 @@ use super::fake::{
     receipt, says, send, sent,
 };
 use crate::config::SmsProvider::Nextsms;
-use crate::sms::{Receipt, SmsError, Taken};
+use crate::sms::{Accepted, Receipt, SmsError};
 
 fn line(status: Value, id: Value) -> String {
     json!({"messages": [{
@@ -18,8 +18,8 @@ fn pending() -> Value {
     json!({"groupId": 1, "groupName": "PENDING", "id": 7, "name": "PENDING_ENROUTE"})
 }
 
-fn taken(id: Option<&str>) -> Result<Taken, SmsError> {
-    Ok(Taken {
+fn taken(id: Option<&str>) -> Result<Accepted, SmsError> {
+    Ok(Accepted {
         message_id: id.map(str::to_owned),
         parts: Some(1),
         unclear: None,
@@ -67,7 +67,7 @@ async fn the_message_s_name_may_be_a_text_a_number_or_missing() {
     }
     let without = json!({"messages": [{"to": "255712345678", "status": pending()}]});
     let accepted = sent(Nextsms, says(200, &without.to_string())).await;
-    assert_eq!(accepted, Ok(Taken::default()));
+    assert_eq!(accepted, Ok(Accepted::default()));
 }
 
 #[tokio::test]

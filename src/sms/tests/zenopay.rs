@@ -7,7 +7,7 @@ use super::fake::{
 use crate::config::SmsProvider::Zenopay;
 use crate::config::{Mode, SmsConfig};
 use crate::domain::people::Secret;
-use crate::sms::{SmsError, Taken, carrier};
+use crate::sms::{Accepted, SmsError, carrier};
 
 #[tokio::test]
 async fn a_message_is_sent_as_documented() {
@@ -18,9 +18,9 @@ async fn a_message_is_sent_as_documented() {
     let id = Some("9".to_owned());
     assert_eq!(
         sent,
-        Ok(Taken {
+        Ok(Accepted {
             message_id: id,
-            ..Taken::default()
+            ..Accepted::default()
         })
     );
     let (head, body) = fake.request();
@@ -49,7 +49,7 @@ async fn whatever_is_well_formed_and_no_clear_no_is_a_yes() {
     ] {
         assert_eq!(
             sent(Zenopay, says(200, body)).await,
-            Ok(Taken::default()),
+            Ok(Accepted::default()),
             "{body}"
         );
     }

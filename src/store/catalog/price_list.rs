@@ -42,7 +42,7 @@ pub struct NewPackage {
 
 /// A change of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Listing {
+pub enum ListingChange {
     /// It costs this from now on.
     Price(Tzs),
     /// It is no longer on sale.
@@ -135,14 +135,21 @@ impl Store {
     ///
     /// # Errors
     /// As `Store::transaction`.
-    pub async fn relist(&self, code: String, listing: Listing, audit: AuditEntry) -> Result<bool> {
+    pub async fn change_listing(
+        &self,
+        code: String,
+        listing: ListingChange,
+        audit: AuditEntry,
+    ) -> Result<bool> {
         let (line, value): (_, Value) = match listing {
-            Listing::Price(price) => ("price = $2 WHERE code = $1 AND price <> $2", price.0.into()),
-            Listing::Retired => (
+            ListingChange::Price(price) => {
+                ("price = $2 WHERE code = $1 AND price <> $2", price.0.into())
+            }
+            ListingChange::Retired => (
                 "retired_at = $2 WHERE code = $1 AND retired_at IS NULL",
                 self.clock().now().into(),
             ),
-            Listing::OnSale => (
+            ListingChange::OnSale => (
                 "retired_at = $2 WHERE code = $1 AND retired_at IS NOT NULL",
                 None::<DateTime<Utc>>.into(),
             ),

@@ -25,7 +25,7 @@ pub use entities::vouchers::Model as VoucherRow;
 
 /// A voucher, and its order.
 #[derive(Clone, Debug, FromQueryResult)]
-pub struct Issued {
+pub struct VoucherRef {
     /// The row's number, which names it where its code must not appear.
     pub id: i64,
     /// The order that it was sold with; `None` for a printed one, and for a code that was
@@ -93,7 +93,7 @@ impl Store {
     ///
     /// # Errors
     /// `StoreError::Unavailable`.
-    pub async fn voucher(&self, code: VoucherCode) -> Result<Option<Issued>> {
+    pub async fn voucher(&self, code: VoucherCode) -> Result<Option<VoucherRef>> {
         let by_code = "SELECT v.id, p.order_id FROM vouchers v \
              LEFT JOIN payments p ON p.id = v.payment_id WHERE v.code = $1";
         let mut found = sql::rows(&self.db(), by_code, [code.as_str().into()]).await?;
@@ -115,7 +115,7 @@ impl Store {
                 if sql::execute(txn, revoke, [now.into(), code.as_str().into()]).await? == 0 {
                     return Ok(false);
                 }
-                users::revoke_users(txn, code.as_str(), None, now, "revoked").await?;
+                users::revoke_code(txn, code.as_str(), None, now, "revoked").await?;
                 audit_log::insert(txn, &audit, now).await?;
                 Ok(true)
             })
@@ -128,7 +128,7 @@ impl Store {
     /// # Errors
     /// `StoreError::CodeTaken`: one of the codes exists; make others. Others as
     /// `Store::transaction`.
-    pub async fn print(&self, batch: NewBatch, audit: AuditEntry) -> Result<i64> {
+    pub async fn add_batch(&self, batch: NewBatch, audit: AuditEntry) -> Result<i64> {
         let now = self.clock().now();
         self.transaction(move |txn| {
             Box::pin(async move {

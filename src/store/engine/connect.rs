@@ -65,7 +65,7 @@ pub(in crate::store) struct Pools {
     /// Connections that only read.
     pub reader: Pool,
     /// PostgreSQL: the connection that notifies other processes.
-    pub side: Pool,
+    pub notifier: Pool,
 }
 
 impl Pools {
@@ -82,7 +82,7 @@ impl Pools {
             let writer = Pool::open(sqlite(url, 1, for_writing), None).await?;
             return Ok(Self {
                 lanes: writer.clone(),
-                side: writer.clone(),
+                notifier: writer.clone(),
                 writer,
                 reader: Pool::open(sqlite(url, SQLITE_READERS, for_reading), None).await?,
             });
@@ -97,7 +97,7 @@ impl Pools {
             writer: open(POSTGRES_WRITERS, &[], WRITE_WITHIN).await?,
             lanes: open(POSTGRES_LANES, &LANE_OPTIONS, WRITE_WITHIN).await?,
             reader: open(POSTGRES_READERS, &[], READ_WITHIN).await?,
-            side: open(1, &[], WRITE_WITHIN).await?,
+            notifier: open(1, &[], WRITE_WITHIN).await?,
         })
     }
 }

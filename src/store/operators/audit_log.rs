@@ -93,7 +93,7 @@ impl Store {
     ///
     /// # Errors
     /// The `StoreError`; nothing may then be shown.
-    pub async fn record_reveal(
+    pub async fn record_unmasking(
         &self,
         operator: &str,
         order_id: Option<OrderId>,

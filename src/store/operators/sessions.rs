@@ -36,7 +36,7 @@ pub struct LogIn {
 }
 
 /// The result of a log-in.
-pub enum LoggedIn {
+pub enum LogInResult {
     /// A new session.
     Opened(NewSession),
     /// No operator has this token.
@@ -75,13 +75,13 @@ impl Store {
     ///
     /// # Errors
     /// As `Store::transaction`; then there is no session.
-    pub async fn log_in(&self, request: LogIn, now: DateTime<Utc>) -> Result<LoggedIn> {
+    pub async fn log_in(&self, request: LogIn, now: DateTime<Utc>) -> Result<LogInResult> {
         let now = now.trunc_subsecs(3);
         // Failures are read first: a flood of guesses never takes the write lock.
         let failed = login_failures::Entity::find_by_id(&request.from);
         let failed = failed.one(&self.db()).await?;
         if let Some(retry_after_secs) = failed.and_then(|row| wait_secs(&row, now)) {
-            return Ok(LoggedIn::TooSoon { retry_after_secs });
+            return Ok(LogInResult::TooSoon { retry_after_secs });
         }
         self.transaction(move |txn| Box::pin(log_in(txn, request, now)))
             .await
@@ -130,7 +130,11 @@ impl Store {
     }
 }
 
-async fn log_in(txn: &DatabaseTransaction, request: LogIn, now: DateTime<Utc>) -> Result<LoggedIn> {
+async fn log_in(
+    txn: &DatabaseTransaction,
+    request: LogIn,
+    now: DateTime<Utc>,
+) -> Result<LogInResult> {
     // Inserts the row, or updates it without changing anything. Either locks it on PostgreSQL, so
     // that guesses at the same moment are counted one after the other. SQLite has one writer.
     let lock = "INSERT INTO login_failures (subject, failures, last_failed_at) VALUES ($1, 0, $2) \
@@ -140,17 +144,19 @@ async fn log_in(txn: &DatabaseTransaction, request: LogIn, now: DateTime<Utc>) -
     let failed = (failed.one(txn).await?)
         .ok_or_else(|| StoreError::Corrupt("a row that was just written is gone".to_owned()))?;
     if let Some(retry_after_secs) = wait_secs(&failed, now) {
-        return Ok(LoggedIn::TooSoon { retry_after_secs });
+        return Ok(LogInResult::TooSoon { retry_after_secs });
     }
     let is_known = request.is_bootstrap || tokens::find(txn, &request.token).await?.is_some();
     if !is_known {
         count_failure(txn, &failed, now).await?;
-        return Ok(LoggedIn::Wrong);
+        return Ok(LogInResult::Wrong);
     }
     login_failures::Entity::delete_by_id(&request.from)
         .exec(txn)
         .await?;
-    open(txn, &request.token, now).await.map(LoggedIn::Opened)
+    open(txn, &request.token, now)
+        .await
+        .map(LogInResult::Opened)
 }
 
 /// Seconds until this address may try again; `None` is now.

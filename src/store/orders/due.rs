@@ -21,7 +21,7 @@ const READ_BATCH: usize = 5_000;
 
 /// PENDING orders whose deadline has passed. The first condition is the predicate of the index
 /// `payments_open`, to the letter.
-const OVERDUE: &str = "SELECT order_id FROM payments WHERE status IN ('PENDING', 'HELD') \
+const PAST_DEADLINE: &str = "SELECT order_id FROM payments WHERE status IN ('PENDING', 'HELD') \
      AND status = 'PENDING' AND deadline_at <= $1 LIMIT $2";
 /// Orders that are due and not sold, the longest overdue first.
 const LONGEST_OVERDUE_FIRST: &str = "SELECT id FROM payments WHERE due_at <= $1 \
@@ -33,8 +33,8 @@ impl Store {
     ///
     /// # Errors
     /// `StoreError::Unavailable`.
-    pub async fn overdue(&self, now: DateTime<Utc>, limit: u64) -> Result<Vec<OrderId>> {
-        sql::tuples(&self.db(), OVERDUE, [now.into(), limit.into()]).await
+    pub async fn past_deadline(&self, now: DateTime<Utc>, limit: u64) -> Result<Vec<OrderId>> {
+        sql::tuples(&self.db(), PAST_DEADLINE, [now.into(), limit.into()]).await
     }
 
     /// Claims orders that are due at the start of the lease, one for each turn, by moving their due time
@@ -181,7 +181,7 @@ mod tests {
         let now: DateTime<Utc> = "2025-12-31T00:00:00Z".parse().unwrap();
         for database in FilledDatabase::both().await {
             let values = [now.into(), 10_u64.into()];
-            let query = Statement::from_sql_and_values(database.backend(), OVERDUE, values);
+            let query = Statement::from_sql_and_values(database.backend(), PAST_DEADLINE, values);
             let plan = database.plan(&query).await;
             let by_deadline = plan.lines().any(|line| {
                 let is_search = line.contains("Index Cond") || line.contains("SEARCH");

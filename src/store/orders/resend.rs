@@ -18,17 +18,17 @@ use crate::store::outbox::sms;
 use crate::store::rows::{self, MAY_STILL_BE_PAID};
 use crate::store::{Store, journal};
 
-/// At most this many SMS are sent again to one phone in [`AN_HOUR`], however many requests ask for
+/// At most this many SMS are sent again to one phone in [`REPEATS_WITHIN`], however many requests ask for
 /// it.
 const REPEATS_MAX: i64 = 3;
 /// The period to which [`REPEATS_MAX`] applies.
-const AN_HOUR: TimeDelta = TimeDelta::hours(1);
+const REPEATS_WITHIN: TimeDelta = TimeDelta::hours(1);
 /// The kind of a repetition in the timeline.
 const KIND: &str = "sms_asked_again";
 /// An older unpaid order is not checked again.
 const UNPAID_WITHIN: TimeDelta = TimeDelta::hours(24);
 /// How many of the newest sales of a phone are searched for a voucher that is still valid.
-const SALES: u64 = 5;
+const NEWEST_SALES_MAX: u64 = 5;
 
 impl Store {
     /// Helps a guest who says that this phone has paid. If the phone has a valid voucher, sends the
@@ -56,7 +56,7 @@ impl Store {
             .filter(payments::Column::Phone.eq(phone.international()))
             .filter(payments::Column::Status.eq("COMPLETED"))
             .order_by_desc(payments::Column::Id)
-            .limit(SALES);
+            .limit(NEWEST_SALES_MAX);
         let is_valid = |sold: &Payment| {
             sold.voucher.as_ref().is_some_and(|voucher| {
                 voucher.revoked_at.is_none() && voucher.expires_at.is_none_or(|at| at > now)
@@ -108,7 +108,10 @@ async fn repeat(
     }
     let repeated = "SELECT COUNT(*) FROM order_events WHERE kind = 'sms_asked_again' AND at > $1 \
          AND order_id IN (SELECT order_id FROM payments WHERE phone = $2)";
-    let values = [(now - AN_HOUR).into(), sold.phone.international().into()];
+    let values = [
+        (now - REPEATS_WITHIN).into(),
+        sold.phone.international().into(),
+    ];
     let repeated: Option<i64> = sql::tuple(txn, repeated, values).await?;
     if repeated.is_some_and(|times| times >= REPEATS_MAX) {
         return Ok(None);

@@ -19,7 +19,7 @@ use crate::store::catalog::vouchers as voucher_rows;
 use crate::store::engine::sql;
 use crate::store::engine::writer::Rows;
 use crate::store::error::Result;
-use crate::store::radius::users::{provision, revoke_users};
+use crate::store::radius::users::{provision, revoke_code};
 use crate::store::rows::personal;
 use crate::store::{Store, StoreError};
 
@@ -28,7 +28,11 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
-    pub async fn replaced(&self, payment_id: i64, since: DateTime<Utc>) -> Result<ReissueCount> {
+    pub async fn reissue_count(
+        &self,
+        payment_id: i64,
+        since: DateTime<Utc>,
+    ) -> Result<ReissueCount> {
         let times = "SELECT revoked_at FROM vouchers WHERE former_payment_id = $1";
         let times: Vec<Option<DateTime<Utc>>> =
             sql::tuples(&self.db(), times, [payment_id.into()]).await?;
@@ -114,7 +118,7 @@ pub async fn revoke(txn: &DatabaseTransaction, payment: Payment, why: &str) -> R
     let at = voucher
         .revoked_at
         .ok_or_else(|| StoreError::Corrupt("a revoked voucher without a time".to_owned()))?;
-    revoke_users(txn, voucher.code.as_str(), Some(payment.order_id), at, why).await
+    revoke_code(txn, voucher.code.as_str(), Some(payment.order_id), at, why).await
 }
 
 /// Closes the old code of a payment whose new code is in the same change.
@@ -130,7 +134,7 @@ pub async fn close_old_code(txn: &DatabaseTransaction, replacement: ReissuedVouc
     if sql::execute(txn, give_up, [payment.id.into(), old.into()]).await? != 1 {
         return Err(StoreError::Conflict);
     }
-    revoke_users(txn, old, Some(payment.order_id), new.issued_at, "replaced").await?;
+    revoke_code(txn, old, Some(payment.order_id), new.issued_at, "replaced").await?;
     // An SMS that was not sent yet must not contain the closed code.
     let correct = "UPDATE sms_messages SET body = $1 \
          WHERE payment_id = $2 AND state IN ('queued', 'failed')";

@@ -74,7 +74,7 @@ impl FailedAttempt {
 /// A message that an attempt has failed to send: it is tried again, or was given up. `Debug` is not
 /// derived: errors may hold phones.
 #[derive(Clone, FromQueryResult)]
-pub struct DeadLetter {
+pub struct FailedMessage {
     /// Its number in its outbox.
     pub id: i64,
     /// Its content, as in `voucher` or `refunded`.
@@ -97,13 +97,13 @@ pub struct DeadLetter {
 
 /// Dead letters of both outboxes.
 #[derive(Clone, Default)]
-pub struct DeadLetters {
+pub struct FailedMessages {
     /// To guests, newest first.
-    pub sms: Vec<DeadLetter>,
+    pub sms: Vec<FailedMessage>,
     /// How many there are to guests, including those that are left out.
     pub sms_count: u64,
     /// To routers, newest first.
-    pub disconnects: Vec<DeadLetter>,
+    pub disconnects: Vec<FailedMessage>,
     /// How many there are to routers, including those that are left out.
     pub disconnects_count: u64,
 }
@@ -168,11 +168,11 @@ impl Store {
     ///
     /// # Errors
     /// `StoreError::Unavailable`.
-    pub async fn dead_letters(&self, limit: u64) -> Result<DeadLetters> {
+    pub async fn failed_messages(&self, limit: u64) -> Result<FailedMessages> {
         let db = &self.db();
         let counts: Option<(i64, i64)> = sql::tuple(db, DEAD_COUNTS, []).await?;
         let (sms_count, disconnects_count) = counts.unwrap_or_default();
-        Ok(DeadLetters {
+        Ok(FailedMessages {
             sms: sql::rows(db, DEAD_SMS, [limit.into()]).await?,
             sms_count: sms_count.unsigned_abs(),
             disconnects: sql::rows(db, DEAD_DISCONNECTS, [limit.into()]).await?,

@@ -21,12 +21,12 @@ use crate::store::outbox::disconnects::queue_sessions;
 /// FreeRADIUS accepts the voucher.
 pub const TESTED: &str = "tested";
 /// FreeRADIUS rejects it.
-pub const NOT_LET_IN: &str = "not_let_in";
+pub const REJECTED: &str = "not_let_in";
 /// There was no authentic answer.
 pub const NOT_TESTED: &str = "not_tested";
 
 /// Older rejections are not counted: the guests have complained by then.
-const A_DAY: TimeDelta = TimeDelta::days(1);
+const REJECTIONS_WITHIN: TimeDelta = TimeDelta::days(1);
 
 /// A sold voucher, and its order.
 #[derive(Clone, Debug, FromQueryResult)]
@@ -36,7 +36,7 @@ pub struct SoldVoucher {
     /// The code.
     pub code: VoucherCode,
     /// The result of its last test, if there was one: one of the words above.
-    pub last_try: Option<String>,
+    pub last_test: Option<String>,
 }
 
 /// Sold vouchers that FreeRADIUS rejected when they were tested in the last day.
@@ -51,7 +51,7 @@ pub struct Refusals {
 /// The newest voucher that was just sold and was not tested yet. Only among the last few rows: a shop
 /// that sells faster is tested by samples.
 const UNTESTED: &str = "SELECT v.code AS code, p.order_id AS order_id, \
-     CAST(NULL AS text) AS last_try FROM vouchers v \
+     CAST(NULL AS text) AS last_test FROM vouchers v \
      JOIN payments p ON p.id = v.payment_id \
      WHERE v.id > (SELECT COALESCE(MAX(id), 0) - 20 FROM vouchers) \
      AND v.issued_at >= $1 AND v.revoked_at IS NULL \
@@ -65,7 +65,7 @@ const ALERTS: &str = "WITH alerts AS MATERIALIZED (SELECT id, order_id, kind, at
 
 /// Alerts whose order was not tested since and whose voucher is still valid; `$2` is now. With `CROSS
 /// JOIN` SQLite joins in this order; otherwise it may read all vouchers first.
-const STILL_REJECTED: &str = "FROM alerts e CROSS JOIN payments p CROSS JOIN vouchers v \
+const STILL_DOUBTFUL: &str = "FROM alerts e CROSS JOIN payments p CROSS JOIN vouchers v \
      WHERE p.order_id = e.order_id AND v.payment_id = p.id \
      AND v.revoked_at IS NULL AND (v.expires_at IS NULL OR v.expires_at > $2) \
      AND NOT EXISTS (SELECT 1 FROM order_events t WHERE t.order_id = e.order_id \
@@ -73,7 +73,7 @@ const STILL_REJECTED: &str = "FROM alerts e CROSS JOIN payments p CROSS JOIN vou
 
 fn doubtful() -> String {
     format!(
-        "{ALERTS} SELECT v.code AS code, e.order_id AS order_id, e.kind AS last_try {STILL_REJECTED} \
+        "{ALERTS} SELECT v.code AS code, e.order_id AS order_id, e.kind AS last_test {STILL_DOUBTFUL} \
          ORDER BY e.id DESC LIMIT 50"
     )
 }
@@ -82,7 +82,7 @@ fn refusals() -> String {
     format!(
         "{ALERTS} SELECT (SELECT COUNT(DISTINCT r.order_id) FROM alerts r \
          WHERE r.kind = 'not_let_in') AS in_a_day, \
-         (SELECT COUNT(*) {STILL_REJECTED} AND e.kind = 'not_let_in') AS still"
+         (SELECT COUNT(*) {STILL_DOUBTFUL} AND e.kind = 'not_let_in') AS still"
     )
 }
 
@@ -101,7 +101,7 @@ impl Store {
     /// # Errors
     /// `StoreError::Unavailable`.
     pub async fn doubtful_vouchers(&self, now: DateTime<Utc>) -> Result<Vec<SoldVoucher>> {
-        let day = [(now - A_DAY).into(), now.into()];
+        let day = [(now - REJECTIONS_WITHIN).into(), now.into()];
         sql::rows(&self.db(), &doubtful(), day).await
     }
 
@@ -110,7 +110,7 @@ impl Store {
     /// # Errors
     /// `StoreError::Unavailable`.
     pub async fn refusals(&self, now: DateTime<Utc>) -> Result<Refusals> {
-        let day = [(now - A_DAY).into(), now.into()];
+        let day = [(now - REJECTIONS_WITHIN).into(), now.into()];
         let mut found = sql::rows(&self.db(), &refusals(), day).await?;
         Ok(found.pop().unwrap_or_default())
     }
@@ -174,7 +174,7 @@ fn check_row(user: &RadiusUser, check: &Attribute) -> radcheck::ActiveModel {
 
 /// Closes a code: its voucher is marked, FreeRADIUS no longer accepts it, and its sessions end. Neither
 /// begins nor commits a transaction.
-pub async fn revoke_users(
+pub async fn revoke_code(
     txn: &DatabaseTransaction,
     code: &str,
     order_id: Option<OrderId>,

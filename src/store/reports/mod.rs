@@ -1,6 +1,6 @@
 //! The report of a day: what was sold, and everything that does not fit together.
 //!
-//! The queries are in `reports/sql`; each reads one day by an index. Lists are cut at `MOST_LINES`;
+//! The queries are in `reports/sql`; each reads one day by an index. Lists are cut at `LINES_MAX`;
 //! sums and counts come from queries of their own and are never cut.
 
 use chrono::{DateTime, Utc};
@@ -8,12 +8,12 @@ use sea_orm::{DbBackend, FromQueryResult, Value};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::engine::sql as text;
+use super::engine::sql as engine_sql;
 use super::{Store, error::Result};
 use crate::domain::order::{OrderId, Status};
 use crate::domain::rfc3339;
 use crate::domain::shop_day::ShopDay;
-use sql::{MOST_LINES, Section};
+use sql::{LINES_MAX, Section};
 
 pub(super) mod overview;
 mod sql;
@@ -74,7 +74,7 @@ pub struct OrderLine {
 pub struct Listed<T> {
     /// Of all, including those that are cut off.
     pub total: Total,
-    /// The first of them, at most `MOST_LINES`.
+    /// The first of them, at most `LINES_MAX`.
     pub lines: Vec<T>,
 }
 
@@ -92,7 +92,7 @@ impl<T> Listed<T> {
         self.total.count += other.total.count;
         self.total.amount += other.total.amount;
         self.lines.extend(other.lines);
-        self.lines.truncate(MOST_LINES);
+        self.lines.truncate(LINES_MAX);
         self
     }
 }
@@ -169,12 +169,12 @@ impl Store {
     /// `StoreError::Unavailable`.
     pub async fn daily_report(&self, day: ShopDay) -> Result<DailyReport> {
         let held = self.list(sql::held(), day).await?;
-        let claimed = self.list(sql::claimed(self.backend()), day).await?;
+        let reported_paid = self.list(sql::reported_paid(self.backend()), day).await?;
         Ok(DailyReport {
             sales: self.all(sql::SALES, day).await?,
             cash_sales: self.cash_sales(day).await?,
             refunds: self.list(sql::refunds(), day).await?,
-            paid_not_fulfilled: held.clone().and(claimed),
+            paid_not_fulfilled: held.clone().and(reported_paid),
             held,
             fulfilled_not_confirmed: self.list(sql::fulfilled_not_confirmed(), day).await?,
             second_charges: self.list(sql::alerts(sql::SECOND_CHARGES), day).await?,
@@ -212,7 +212,7 @@ impl Store {
             DbBackend::Postgres => at.into(),
             _ => at.timestamp().into(),
         });
-        text::rows(&self.db(), sql::CASH_SALES, bounds).await
+        engine_sql::rows(&self.db(), sql::CASH_SALES, bounds).await
     }
 
     async fn list(&self, section: Section, day: ShopDay) -> Result<Listed<OrderLine>> {
@@ -228,6 +228,6 @@ impl Store {
     }
 
     async fn all<T: FromQueryResult>(&self, query: &str, day: ShopDay) -> Result<Vec<T>> {
-        text::rows(&self.db(), query, [day.begins.into(), day.ends.into()]).await
+        engine_sql::rows(&self.db(), query, [day.begins.into(), day.ends.into()]).await
     }
 }

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use futures_util::future::join_all;
 use malipo::domain::people::{Role, Secret};
 use malipo::http::auth::Gate;
-use malipo::store::{LoggedIn, NewSession};
+use malipo::store::{LogInResult, NewSession};
 use reqwest::Method;
 
 use crate::harness::{Answer, Kind, TOKEN, TestApp};
@@ -29,15 +29,15 @@ async fn gate(app: &TestApp, bootstrap: &str) -> Gate {
     Gate::new(store, Some(Secret::new(bootstrap)), false)
 }
 
-async fn log_in(gate: &Gate, token: &str, from: &str) -> LoggedIn {
+async fn log_in(gate: &Gate, token: &str, from: &str) -> LogInResult {
     let from: IpAddr = from.parse().unwrap();
     gate.log_in(token, from).await.unwrap()
 }
 
 async fn open(gate: &Gate, token: &str) -> NewSession {
     match log_in(gate, token, HERE).await {
-        LoggedIn::Opened(session) => session,
-        LoggedIn::Wrong | LoggedIn::TooSoon { .. } => panic!("not logged in"),
+        LogInResult::Opened(session) => session,
+        LogInResult::Wrong | LogInResult::TooSoon { .. } => panic!("not logged in"),
     }
 }
 
@@ -185,27 +185,27 @@ async fn wrong_log_ins_slow_down_after_the_third(kind: Kind) {
     for _ in 0..3 {
         assert!(matches!(
             log_in(&gate, "wrong", HERE).await,
-            LoggedIn::Wrong
+            LogInResult::Wrong
         ));
     }
 
     // The right token is delayed too: an answer would help a guesser.
     for tried in ["wrong", &token] {
-        let LoggedIn::TooSoon { retry_after_secs } = log_in(&gate, tried, HERE).await else {
+        let LogInResult::TooSoon { retry_after_secs } = log_in(&gate, tried, HERE).await else {
             panic!("not slowed down");
         };
         assert!((1..=2).contains(&retry_after_secs), "{retry_after_secs}");
     }
     let from_other_client = log_in(&gate, &token, "192.0.2.2").await;
-    assert!(matches!(from_other_client, LoggedIn::Opened(_)));
+    assert!(matches!(from_other_client, LogInResult::Opened(_)));
     let failures = "SELECT CAST(failures AS bigint) FROM login_failures";
     assert_eq!(app.database.count(failures).await, 3);
     end_the_delay(&app, kind).await;
     assert!(matches!(
         log_in(&gate, "wrong", HERE).await,
-        LoggedIn::Wrong
+        LogInResult::Wrong
     ));
-    let LoggedIn::TooSoon { retry_after_secs } = log_in(&gate, &token, HERE).await else {
+    let LogInResult::TooSoon { retry_after_secs } = log_in(&gate, &token, HERE).await else {
         panic!("not slowed down");
     };
     assert!(
@@ -236,7 +236,7 @@ async fn simultaneous_guesses_are_counted_one_by_one(kind: Kind) {
 
     let looked_at = guesses
         .iter()
-        .filter(|guess| matches!(guess, LoggedIn::Wrong));
+        .filter(|guess| matches!(guess, LogInResult::Wrong));
     assert_eq!(looked_at.count(), 3);
     let failures = "SELECT CAST(failures AS bigint) FROM login_failures";
     assert_eq!(app.database.count(failures).await, 3);

@@ -4,7 +4,7 @@
 
 use malipo::domain::people::Secret;
 use malipo::radius::client::{self, Access, RadiusError};
-use malipo::radius::packet::Seal;
+use malipo::radius::packet::AuthenticatorPlace;
 use tokio::net::UdpSocket;
 
 use super::{age_sessions, sell, send_accounting, with_voucher};
@@ -126,7 +126,9 @@ async fn a_status_request_gets_a_signed_answer(kind: Kind) {
 
 /// How our own client reads an Accept with these attributes; zeros stand for a right
 /// Message-Authenticator.
-async fn read_accept(attributes: &'static [(u8, &'static [u8])]) -> Result<Seal, RadiusError> {
+async fn read_accept(
+    attributes: &'static [(u8, &'static [u8])],
+) -> Result<AuthenticatorPlace, RadiusError> {
     let server = UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let address = server.local_addr().unwrap();
     let serving = tokio::spawn(async move {
@@ -159,8 +161,8 @@ async fn an_accept_that_may_be_forged_is_not_believed() {
         read_accept(&[(18, b"welcome"), (80, WRONG), (80, RIGHT)]),
     );
 
-    assert_eq!(first.unwrap(), Seal::First);
-    assert_eq!(later.unwrap(), Seal::NotFirst);
+    assert_eq!(first.unwrap(), AuthenticatorPlace::First);
+    assert_eq!(later.unwrap(), AuthenticatorPlace::NotFirst);
     let unsealed = without.unwrap_err();
     assert!(matches!(unsealed, RadiusError::Unsealed(_)), "{unsealed}");
     let text = unsealed.to_string();

@@ -91,7 +91,7 @@ impl Pool {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
             ..Default::default()
         };
-        self.watch(self.connections().begin_with_options(at_once).await)
+        self.observe(self.connections().begin_with_options(at_once).await)
     }
 
     /// Closes the pool once all of its connections are back.
@@ -107,7 +107,7 @@ impl Pool {
     }
 
     /// Learns from a result whether there was a connection.
-    fn watch<T>(&self, result: Result<T, DbErr>) -> Result<T, DbErr> {
+    fn observe<T>(&self, result: Result<T, DbErr>) -> Result<T, DbErr> {
         if let Some(replacement) = &self.0.replacement
             && replacement.is_suspect_after(result.as_ref().err())
         {
@@ -224,19 +224,19 @@ impl ConnectionTrait for Pool {
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        self.watch(self.connections().execute_raw(statement).await)
+        self.observe(self.connections().execute_raw(statement).await)
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
-        self.watch(self.connections().execute_unprepared(sql).await)
+        self.observe(self.connections().execute_unprepared(sql).await)
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        self.watch(self.connections().query_one_raw(statement).await)
+        self.observe(self.connections().query_one_raw(statement).await)
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        self.watch(self.connections().query_all_raw(statement).await)
+        self.observe(self.connections().query_all_raw(statement).await)
     }
 }
 

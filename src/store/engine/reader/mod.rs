@@ -155,7 +155,7 @@ fn is_one_of(orders: &[OrderId], backend: DbBackend) -> Condition {
     let column = payments::Column::OrderId;
     match (orders, backend) {
         ([alone], _) => column.eq(alone.0).into_condition(),
-        (several, DbBackend::Postgres) => is_any_of(several).into_condition(),
+        (several, DbBackend::Postgres) => postgres_is_one_of(several).into_condition(),
         (several, _) => {
             let ids = several.iter().map(|order| order.0).collect();
             column.is_in(sql::padded(ids)).into_condition()
@@ -166,7 +166,7 @@ fn is_one_of(orders: &[OrderId], backend: DbBackend) -> Condition {
 /// One text and one value, however many orders: a list of values would be another statement to
 /// prepare and to keep for each length. The list is a subquery; otherwise PostgreSQL would plan
 /// each read anew for the number of its orders, which takes longer than the read. PostgreSQL only.
-pub(in crate::store) fn is_any_of(orders: &[OrderId]) -> SimpleExpr {
+pub(in crate::store) fn postgres_is_one_of(orders: &[OrderId]) -> SimpleExpr {
     let list: Vec<String> = orders.iter().map(ToString::to_string).collect();
     Expr::cust_with_values(
         r#""payments"."order_id" = ANY(ARRAY(SELECT unnest(string_to_array($1, ',')::uuid[])))"#,

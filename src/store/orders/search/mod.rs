@@ -142,7 +142,7 @@ impl Store {
 
     async fn lookups(&self, search: &OrderSearch) -> Result<Vec<Select<payments::Entity>>> {
         let db = self.db();
-        let few = |has_key: SimpleExpr| few(search).filter(has_key);
+        let few = |has_key: SimpleExpr| newest_of_key(search).filter(has_key);
         let mut lookups = Vec::new();
         if search.keys.is_empty() {
             lookups.push(page_of(search));
@@ -205,7 +205,7 @@ fn phone_ends(digits: &str) -> SimpleExpr {
 /// Row numbers of the newest orders of one key. They are ordered by `id + 0`, for which there is no
 /// index: if ordered by `id`, PostgreSQL may read the table from its end until it has met enough
 /// orders of this key.
-fn few(search: &OrderSearch) -> Select<payments::Entity> {
+fn newest_of_key(search: &OrderSearch) -> Select<payments::Entity> {
     allowed(search).order_by(Expr::cust("payments.id + 0"), Order::Desc)
 }
 

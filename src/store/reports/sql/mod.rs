@@ -5,7 +5,7 @@
 use sea_orm::DbBackend;
 
 /// Lines of one list at most.
-pub(super) const MOST_LINES: usize = 1_000;
+pub(super) const LINES_MAX: usize = 1_000;
 
 /// A list of orders, as parts of a query about `payments p`.
 pub(super) struct Section {
@@ -33,7 +33,7 @@ impl Section {
     pub fn lines(&self) -> String {
         format!(
             "SELECT {} AS at, p.order_id, p.status, p.package_code, p.amount, p.paid_amount, \
-             p.reference, {} AS note FROM {} ORDER BY 1 LIMIT {MOST_LINES}",
+             p.reference, {} AS note FROM {} ORDER BY 1 LIMIT {LINES_MAX}",
             self.at, self.note, self.from
         )
     }
@@ -160,7 +160,7 @@ const ORPHANS: &str = "FROM webhook_deliveries WHERE outcome = 'unknown_order' \
 pub(super) fn orphans() -> String {
     format!(
         "SELECT id, received_at, order_id, word, reference, amount {ORPHANS} \
-         ORDER BY received_at LIMIT {MOST_LINES}"
+         ORDER BY received_at LIMIT {LINES_MAX}"
     )
 }
 
@@ -173,7 +173,7 @@ pub(super) fn orphans_total() -> String {
 /// Orders that a delivery calls paid and that are neither sold nor held: it failed with an error of ours
 /// or could not be confirmed. Begins at those deliveries. The condition on `outcome` is the predicate
 /// of the index `webhook_deliveries_unapplied`, to the letter; the words are those of `Word::Paid`.
-pub(super) fn claimed(backend: DbBackend) -> Section {
+pub(super) fn reported_paid(backend: DbBackend) -> Section {
     // The sender may have named anything; what is no UUID names no order.
     let order_id = match backend {
         DbBackend::Postgres => {

@@ -9,7 +9,7 @@ use crate::store::engine::tests::plans::FilledDatabase;
 
 #[test]
 fn the_words_of_a_claim_are_those_that_say_paid() {
-    let text = claimed(DbBackend::Sqlite).total();
+    let text = reported_paid(DbBackend::Sqlite).total();
     let (_, words) = text.split_once("UPPER(word) IN (").unwrap();
     let (words, _) = words.split_once(')').unwrap();
     for word in words.split(", ") {
@@ -88,7 +88,10 @@ async fn cash_sales_begin_at_the_sessions_of_the_day() {
 #[tokio::test]
 async fn every_query_of_the_report_reads_its_day_by_an_index() {
     for database in FilledDatabase::both().await {
-        let (twice, claimed) = (paid_twice(database.backend()), claimed(database.backend()));
+        let (twice, claimed) = (
+            paid_twice(database.backend()),
+            reported_paid(database.backend()),
+        );
         let mut queries = queries();
         // All orders of these database are of one phone, so a day of them may be as near.
         let other = match database.backend() {
