@@ -11,6 +11,7 @@ use csv::{Terminator, WriterBuilder};
 use serde::{Serialize, Serializer};
 
 use crate::domain::order::OrderId;
+use crate::domain::people::Visibility;
 use crate::store::{DailyReport, Listed, OrderLine, Total};
 
 const BYTE_ORDER_MARK: &str = "\u{feff}";
@@ -26,7 +27,7 @@ struct Row {
     amount: Option<i64>,
     paid_amount: Option<i64>,
     /// The `ref` and not the order id, because spreadsheets are passed on. An orphan's text that is
-    /// no order id is written as it was sent.
+    /// no order id is written as it was sent, for admins only.
     #[serde(serialize_with = "defuse")]
     order: String,
     payment_status: &'static str,
@@ -54,11 +55,15 @@ impl Row {
 ///
 /// # Errors
 /// A bug: writing to memory failed.
-pub fn sheet(report: &DailyReport, zone: Tz) -> Result<Vec<u8>, csv::Error> {
+pub fn sheet(
+    report: &DailyReport,
+    zone: Tz,
+    visibility: Visibility,
+) -> Result<Vec<u8>, csv::Error> {
     let mut sheet = WriterBuilder::new()
         .terminator(Terminator::CRLF)
         .from_writer(BYTE_ORDER_MARK.as_bytes().to_vec());
-    for row in rows(report, zone) {
+    for row in rows(report, zone, visibility) {
         sheet.serialize(row)?;
     }
     sheet
@@ -85,7 +90,7 @@ fn order_lists(
     ]
 }
 
-fn rows(report: &DailyReport, zone: Tz) -> Vec<Row> {
+fn rows(report: &DailyReport, zone: Tz, visibility: Visibility) -> Vec<Row> {
     let mut rows = Vec::new();
     for (section, sales) in [("sales", &report.sales), ("cash_sales", &report.cash_sales)] {
         rows.extend(sales.iter().map(|line| Row {
@@ -105,7 +110,7 @@ fn rows(report: &DailyReport, zone: Tz) -> Vec<Row> {
         section: "orphan".to_owned(),
         at: local(orphan.received_at, zone),
         amount: orphan.amount,
-        order: order_name(orphan.order_id.as_deref().unwrap_or_default()),
+        order: order_name(orphan.order_id.as_deref().unwrap_or_default(), visibility),
         webhook_id: Some(orphan.id),
         reference: orphan.reference.clone().unwrap_or_default(),
         word: orphan.word.clone().unwrap_or_default(),
@@ -130,10 +135,12 @@ fn order_row(section: &str, line: &OrderLine, zone: Tz) -> Row {
     }
 }
 
-/// The `ref` if the text is an order id, else the text as it is.
-fn order_name(text: &str) -> String {
-    let order_id = text.parse::<OrderId>();
-    order_id.map_or_else(|_| text.to_owned(), |id| id.order_ref().to_string())
+/// The `ref` if the text is an order id. Any other text is external, so viewers do not see it.
+fn order_name(text: &str, visibility: Visibility) -> String {
+    match text.parse::<OrderId>() {
+        Ok(order_id) => order_id.order_ref().to_string(),
+        Err(_) => visibility.typed(Some(text)).unwrap_or_default(),
+    }
 }
 
 /// A time that a spreadsheet recognises.
@@ -194,7 +201,7 @@ mod tests {
             ..DailyReport::default()
         };
 
-        let sheet = sheet(&report, chrono_tz::Africa::Dar_es_Salaam).unwrap();
+        let sheet = sheet(&report, chrono_tz::Africa::Dar_es_Salaam, Visibility::Whole).unwrap();
 
         let text = String::from_utf8(sheet).unwrap();
         let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap();

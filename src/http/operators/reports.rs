@@ -112,7 +112,7 @@ pub async fn daily(query: web::Query<ReportQuery>, caller: Caller) -> Answer {
     if !is_csv {
         return Ok(fresh(document(day, zone, report, caller.visibility())));
     }
-    let sheet = sheet(&report, zone).map_err(|error| {
+    let sheet = sheet(&report, zone, caller.visibility()).map_err(|error| {
         tracing::error!(%error, "failed to write a report as CSV");
         Code::Internal
     })?;
