@@ -110,7 +110,7 @@ pub enum Fault {
     SharesInvoiceNumber(OrderId),
 }
 
-/// Who is harmed by a fault.
+/// The party that a fault harms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Harm {
     /// The shop: something was given twice.
@@ -148,7 +148,7 @@ impl Fault {
         }
     }
 
-    /// Who is harmed by it.
+    /// The party that it harms.
     pub fn harm(&self) -> Harm {
         match self {
             Self::NotOne { count: 0, .. }

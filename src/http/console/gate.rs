@@ -132,7 +132,7 @@ struct LoginPage<'a> {
     is_fault: bool,
 }
 
-/// The form; redirects an operator who is logged in already.
+/// The log-in form. An operator with a session is redirected to the console.
 pub async fn show_login(request: HttpRequest, api: web::Data<Api>) -> HttpResponse {
     let next = parameter(&request, "next");
     if let Ok(Some(_)) = api.gate.authenticate(request.headers()).await {
