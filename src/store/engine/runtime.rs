@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use tokio::runtime::Handle;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
 use tracing::Instrument;
 
@@ -63,8 +63,13 @@ impl DatabaseRuntime {
         T: Send + 'static,
         W: Future<Output = Result<T>> + Send + 'static,
     {
-        let task = self.handle.spawn(work.in_current_span());
-        task.map(|ended| ended.unwrap_or_else(|panic| Err(StoreError::Panicked(panic.to_string()))))
+        let (sender, receiver) = oneshot::channel();
+        // Boxed and without a result, all work is one type of task: tokio's code for a task is large.
+        let work = async move { drop(sender.send(work.await)) };
+        self.handle.spawn(work.boxed().in_current_span());
+        // A panic drops the sender; its message is in the log.
+        let lost = || StoreError::Panicked("the database work panicked; see the log".to_owned());
+        receiver.map(move |done| done.unwrap_or_else(|_| Err(lost())))
     }
 }
 
