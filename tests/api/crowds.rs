@@ -66,8 +66,9 @@ impl Gateway {
                 .map(|response| response.status().as_u16())
             {
                 Ok(200) => return,
-                // Busy, or this server is gone: try the next one.
-                Ok(503) | Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+                // Busy, on a crowded machine too busy to read the request in time, or gone: try the
+                // next one.
+                Ok(408 | 503) | Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
                 Ok(other) => panic!("{order_id} {word}: {other}"),
             }
         }
