@@ -23,6 +23,7 @@ use std::time::{Duration, Instant};
 
 use dashmap::DashMap;
 use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use prometheus::{IntCounterVec, Opts};
 use tokio::runtime::Handle;
 use tokio::sync::SetOnce;
@@ -134,12 +135,15 @@ impl Supervisor {
 
     /// Runs a task on `runtime` until the stop. `work` makes its future, and makes another one
     /// after each failure.
-    pub fn run<F>(&self, runtime: &Handle, task: Task, work: impl FnMut() -> F + Send + 'static)
+    pub fn run<F>(&self, runtime: &Handle, task: Task, mut work: impl FnMut() -> F + Send + 'static)
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        self.tracker
-            .spawn_on(self.clone().supervise(task, work), runtime);
+        // Boxed, so that there is one type of supervised task, and its code is compiled once.
+        let supervised = self
+            .clone()
+            .supervise(task, Box::new(move || work().boxed()));
+        self.tracker.spawn_on(supervised, runtime);
     }
 
     /// The same for work that a stop may drop at any of its awaits.
@@ -160,10 +164,11 @@ impl Supervisor {
         });
     }
 
-    async fn supervise<F>(self, task: Task, mut work: impl FnMut() -> F)
-    where
-        F: Future<Output = ()>,
-    {
+    async fn supervise(
+        self,
+        task: Task,
+        mut work: Box<dyn FnMut() -> BoxFuture<'static, ()> + Send>,
+    ) {
         let mut pause = Duration::ZERO;
         while !self.stop.is_cancelled() {
             let began = Instant::now();
