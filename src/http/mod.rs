@@ -13,6 +13,7 @@ use utoipa_swagger_ui::SwaggerUi;
 mod api;
 pub mod auth;
 mod client;
+mod compress;
 pub mod console;
 pub mod health;
 mod openapi;
@@ -26,6 +27,7 @@ mod webhook;
 
 pub use api::{Api, History, STREAMS_MAX, Site};
 pub use client::Clients;
+pub use compress::compress;
 
 use api::{OPERATOR, PORTAL};
 use operators::{acts, reports};
