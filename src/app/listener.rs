@@ -69,6 +69,7 @@ pub(super) fn serve(
     let server = HttpServer::new(move || {
         App::new()
             .app_data(web::Data::new(api.clone()))
+            .wrap(from_fn(http::compress))
             .wrap(from_fn(http::refuse_when_stopping))
             .wrap(http::cors(&origins))
             .wrap(http::headers(https))

@@ -13,6 +13,7 @@ use utoipa_swagger_ui::SwaggerUi;
 mod api;
 pub mod auth;
 mod client;
+mod compress;
 pub mod console;
 pub mod health;
 mod openapi;
@@ -26,6 +27,7 @@ mod webhook;
 
 pub use api::{Api, History, STREAMS_MAX, Site};
 pub use client::Clients;
+pub use compress::compress;
 
 use api::{OPERATOR, PORTAL};
 use operators::{acts, reports};
@@ -130,6 +132,8 @@ fn page_routes(config: &mut web::ServiceConfig) {
         .route("/order/{order_id}", page(web::get().to(order::show)))
         .route("/order/{order_id}/again", page(web::post().to(order::again)))
         .route("/order/{order_id}/again", page(web::get().to(order::back)))
+        .route("/order/{order_id}/let-go", page(web::post().to(order::let_go)))
+        .route("/order/{order_id}/let-go", page(web::get().to(order::back)))
         .route("/state/{token}", page(web::get().to(state::show)))
         .route("/paid", page(web::get().to(paid::show)))
         .route("/paid", page(web::post().to(paid::send)))

@@ -3,9 +3,12 @@
 //! The URL of an asset has a hash of its content: a browser may keep it for ever, and loads the assets
 //! of a new release at once.
 
-use std::sync::LazyLock;
+use std::sync::{LazyLock, OnceLock};
 
+use bytes::Bytes;
 use sha2::{Digest, Sha256};
+
+use super::coding::{Coding, Effort};
 
 /// The style sheet of the guests' pages.
 pub static STYLE: LazyLock<Asset> =
@@ -13,6 +16,12 @@ pub static STYLE: LazyLock<Asset> =
 /// The guest's script.
 pub static SCRIPT: LazyLock<Asset> =
     LazyLock::new(|| asset("guest.js", include_str!("assets/guest.js")));
+/// The style sheet of the sandbox's phone, beside [`STYLE`].
+pub static HANDSET_STYLE: LazyLock<Asset> =
+    LazyLock::new(|| asset("handset.css", include_str!("assets/handset.css")));
+/// The script of the sandbox's phone, beside [`SCRIPT`].
+pub static HANDSET_SCRIPT: LazyLock<Asset> =
+    LazyLock::new(|| asset("handset.js", include_str!("assets/handset.js")));
 /// The style sheet of the console.
 pub static CONSOLE_STYLE: LazyLock<Asset> =
     LazyLock::new(|| asset("console.css", include_str!("assets/console.css")));
@@ -23,7 +32,15 @@ pub static CONSOLE_SCRIPT: LazyLock<Asset> =
 pub static ICON: LazyLock<Asset> =
     LazyLock::new(|| asset("icon.svg", include_str!("assets/icon.svg")));
 
-static ALL: [&LazyLock<Asset>; 5] = [&STYLE, &SCRIPT, &CONSOLE_STYLE, &CONSOLE_SCRIPT, &ICON];
+static ALL: [&LazyLock<Asset>; 7] = [
+    &STYLE,
+    &SCRIPT,
+    &HANDSET_STYLE,
+    &HANDSET_SCRIPT,
+    &CONSOLE_STYLE,
+    &CONSOLE_SCRIPT,
+    &ICON,
+];
 
 pub struct Asset {
     /// Where it is served: `/assets/NAME.HASH.KIND`.
@@ -31,6 +48,20 @@ pub struct Asset {
     /// For `Content-Type`.
     pub content_type: &'static str,
     pub body: &'static str,
+    gzip: OnceLock<Bytes>,
+    brotli: OnceLock<Bytes>,
+}
+
+impl Asset {
+    /// The body in this coding; it is compressed at the first request for it.
+    pub fn encoded(&self, coding: Coding) -> Bytes {
+        let kept = match coding {
+            Coding::Gzip => &self.gzip,
+            Coding::Brotli => &self.brotli,
+        };
+        let encode = || coding.encode(self.body.as_bytes(), Effort::Best).into();
+        kept.get_or_init(encode).clone()
+    }
 }
 
 fn asset(name: &str, body: &'static str) -> Asset {
@@ -44,6 +75,8 @@ fn asset(name: &str, body: &'static str) -> Asset {
             _ => "image/svg+xml",
         },
         body,
+        gzip: OnceLock::new(),
+        brotli: OnceLock::new(),
     }
 }
 

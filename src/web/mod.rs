@@ -12,6 +12,7 @@ use crate::config::{Mode, PortalConfig, SmsProvider};
 use crate::domain::order::MayReissue;
 
 pub mod assets;
+pub mod coding;
 pub mod format;
 pub mod text;
 mod visit;

@@ -110,7 +110,7 @@ catalogue! {
         title, package_missing, phone_invalid, package_gone, price_title, price, prompt_title,
         prompt, limit_title, limit, busy_title, busy, again, router_title, router,
         enough_codes_title, enough_codes, no_new_code_title, no_new_code, staff_codes_title,
-        staff_codes
+        staff_codes, let_go_title, let_go
     }
 
     /// The page of an order.
@@ -121,7 +121,8 @@ catalogue! {
         replaced_by_staff, ended_title, ended, revoked_title, revoked, failed_title,
         cancelled_title, cancelled, expired_title, expired, held_title, held, held_paid,
         refunded_title, refunded, refused_title, refused, refused_unclear, refused_call,
-        refused_ask, retry, retry_unpaid, retry_phone, change, buy_more; steps
+        refused_ask, retry, retry_unpaid, retry_phone, change, buy_more,
+        wrong_number, let_go; steps
     }
 
     /// An order's state alone, for the device that it was bought from.

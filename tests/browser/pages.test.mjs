@@ -38,7 +38,7 @@ for (const [name, reach] of Object.entries(states)) {
   }
 }
 
-test('the first view is less than 30 KB in total', async () => {
+test('the first view is less than 9 KB in total', async () => {
   const page = await guest(browser, server);
   const sizes = [];
   page.on('requestfinished', (request) => sizes.push(request.sizes()));
@@ -48,7 +48,7 @@ test('the first view is less than 30 KB in total', async () => {
   const all = await Promise.all(sizes);
   const bytes = all.reduce((sum, size) => sum + size.responseBodySize + size.responseHeadersSize, 0);
   assert.ok(all.length >= 3, 'page, style and script were counted');
-  assert.ok(bytes < 30_000, `${bytes} bytes`);
+  assert.ok(bytes < 9_000, `${bytes} bytes`);
   assertClean(page);
   await page.context().close();
 });

@@ -102,6 +102,30 @@ test('a guest who saw no prompt can have another one sent after the first has en
     await page.context().close();
   }));
 
+for (const kind of ['order', 'state']) {
+  test(`a guest without a free seat on the page of the ${kind} asks again after two seconds`, () =>
+    withServer({ portal: { waiters_max: 1 } }, async (server) => {
+      const [first, page] = await Promise.all([guest(browser, server), guest(browser, server)]);
+      const parked = first.waitForRequest(/since=/);
+      await order(first, { phone: freshPhone() });
+      await parked;
+      const [phone, mac] = [freshPhone(), 'aabbcc002202'];
+      const id = await server.buy({ phoneNumber: phone, mac });
+      const body = new URLSearchParams({ key: 'another-form', package: 'daily:2000', phone });
+      const led = await fetch(server.url(`/buy?mac=${mac}`), { method: 'POST', body, redirect: 'manual' });
+      const path = kind === 'state' ? led.headers.get('location') : `/order/${id}`;
+      const asked = [];
+      page.on('request', (request) => { if (request.url().includes('since=')) { asked.push(Date.now()); } });
+
+      await page.goto(server.url(path));
+      while (asked.length < 3) { await page.waitForRequest(/since=/); }
+
+      const pauses = [asked[1] - asked[0], asked[2] - asked[1]];
+      assert.ok(Math.min(...pauses) >= 1_900, `${pauses} ms`);
+      await Promise.all([first, page].map((one) => one.context().close()));
+    }));
+}
+
 test('a guest who tries too often sees when to come back', () =>
   withServer({ limits: { prompts_per_phone: 1 }, portal: { resume_secs: 1 } }, async (server) => {
     const page = await guest(browser, server);

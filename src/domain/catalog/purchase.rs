@@ -1,5 +1,7 @@
 //! A request to buy, as parsed by the edge.
 
+use sha2::{Digest, Sha256};
+
 use super::Tzs;
 use crate::domain::access::DeviceMac;
 use crate::domain::people::{Language, Personal, Phone};
@@ -51,6 +53,23 @@ impl IdempotencyKey {
         let text = std::str::from_utf8(bytes).map_err(|_| NotAnIdempotencyKey)?;
         fits.then(|| Self(text.to_owned()))
             .ok_or(NotAnIdempotencyKey)
+    }
+
+    /// The key of a purchase by a page's form: a hash of the form's own key, the package and the phone. So
+    /// pressing twice makes one order, and going back to choose something else makes another. The key is
+    /// stored, and a hash does not show the phone.
+    pub fn of_form(key: &str, package: &str, phone: &Phone) -> Self {
+        Self::hashed(&format!("{key}.{package}.{}", phone.national()))
+    }
+
+    /// The key of another attempt by the same form, after the order of this key has ended.
+    #[must_use]
+    pub fn next(&self) -> Self {
+        Self::hashed(&self.0)
+    }
+
+    fn hashed(text: &str) -> Self {
+        Self(format!("form-{}", hex::encode(Sha256::digest(text))))
     }
 
     /// The key as it was sent.

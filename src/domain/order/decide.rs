@@ -30,6 +30,7 @@ pub fn decide(payment: &Payment, evidence: &Evidence, facts: &Facts) -> Decision
         Evidence::Unconfirmed => Decision::keep(Outcome::Unconfirmed),
         Evidence::NeverConfirmed => confirmation::never_confirmed(payment),
         Evidence::Deadline => deadline(payment, facts),
+        Evidence::LetGo => let_go(payment, facts),
         Evidence::Operator(act, reason) => operator(payment, *act, reason, facts),
         Evidence::Reissue(request) => reissue::replace(payment, request, facts),
     }
@@ -125,7 +126,7 @@ fn not_paid(
 }
 
 fn in_progress(payment: &Payment, report: &GatewayReport) -> Decision {
-    if !payment.status.awaits_money() {
+    if !matches!(payment.status, Status::Pending | Status::Expired) {
         return Decision::keep(Outcome::Stale);
     }
     let text = format!("ZenoPay says {}", report.raw_word.trim());
@@ -175,6 +176,22 @@ fn deadline(payment: &Payment, facts: &Facts) -> Decision {
     }
     let why = (FailureReason::Expired, None);
     fail(payment, Status::Expired, Outcome::Expired, why, facts)
+}
+
+fn let_go(payment: &Payment, facts: &Facts) -> Decision {
+    match payment.status {
+        Status::Pending => {
+            let why = (FailureReason::Cancelled, None);
+            fail(payment, Status::Cancelled, Outcome::Cancelled, why, facts).note(
+                "let_go",
+                "the guest gave the order up on its page; status checks continue",
+            )
+        }
+        Status::Cancelled => Decision::keep(Outcome::Duplicate),
+        Status::Failed | Status::Expired | Status::Held | Status::Completed | Status::Refunded => {
+            Decision::keep(Outcome::Stale)
+        }
+    }
 }
 
 fn operator(payment: &Payment, act: OrderAct, reason: &Personal, facts: &Facts) -> Decision {
@@ -247,8 +264,8 @@ fn fail(
     failed.failure_reason = Some(why.0);
     failed.gateway_word = why.1;
     failed.due_at = None;
-    if to == Status::Expired {
-        // Money may still come: the prompt cannot be withdrawn.
+    if failed.awaits_money() {
+        // The prompt cannot be withdrawn.
         failed.due_at = check_schedule::next_check(payment.order_id, payment.created_at, facts.now);
     }
     Decision::of(outcome, Effect::Fail(Box::new(failed)))

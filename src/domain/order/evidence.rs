@@ -157,6 +157,8 @@ pub enum Evidence {
     NeverConfirmed,
     /// The order is older than `orders.expire_after_secs`.
     Deadline,
+    /// The guest who bought gives the order up, because its number or package was wrong.
+    LetGo,
     /// An operator acts, for this reason.
     Operator(OrderAct, Personal),
     /// The owner, or an operator, requests a new code for the voucher.

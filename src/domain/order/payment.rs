@@ -42,9 +42,10 @@ impl Status {
         word.parse().ok()
     }
 
-    /// Whether the schedule still checks it, because money may come. A FAILED or CANCELLED order is not
-    /// checked, although a late payment completes it too.
-    pub fn awaits_money(self) -> bool {
+    /// Whether the schedule still checks every such order, because money may come. A FAILED order is not
+    /// checked, although a late payment completes it too; for a CANCELLED one see
+    /// [`Payment::awaits_money`].
+    fn awaits_money(self) -> bool {
         match self {
             Self::Pending | Self::Expired => true,
             Self::Completed | Self::Failed | Self::Cancelled | Self::Held | Self::Refunded => false,
@@ -56,6 +57,14 @@ impl Status {
         match self {
             Self::Completed | Self::Refunded => true,
             Self::Pending | Self::Failed | Self::Cancelled | Self::Expired | Self::Held => false,
+        }
+    }
+
+    /// Whether it has ended without money. A late payment still changes it.
+    pub fn ended_unpaid(self) -> bool {
+        match self {
+            Self::Failed | Self::Cancelled | Self::Expired => true,
+            Self::Pending | Self::Held | Self::Completed | Self::Refunded => false,
         }
     }
 
@@ -209,6 +218,17 @@ impl Payment {
             ReportedAmount::Whole(_) | ReportedAmount::Absent => Tender::Exact,
             ReportedAmount::Unreadable(sent) => Tender::Unreadable(sent.clone()),
         }
+    }
+
+    /// Whether the guest gave it up. ZenoPay was not told, so the phone may still be ringing. If
+    /// ZenoPay reports that an order was cancelled, its word is stored.
+    pub fn was_let_go(&self) -> bool {
+        self.status == Status::Cancelled && self.gateway_word.is_none()
+    }
+
+    /// Whether the schedule still checks it, because money may come.
+    pub fn awaits_money(&self) -> bool {
+        self.status.awaits_money() || self.was_let_go()
     }
 
     /// The amount paid, for a paid order: the price if no amount was reported.

@@ -1,6 +1,8 @@
 //! The phone that pays, and how its owner is recognised in text from outside: a webhook's body, an
 //! operator's reason, the user name of a log-in.
 
+use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
+
 /// A Tanzanian mobile number, always `255[67]XXXXXXXX`. `Debug` hides it: a phone number
 /// is personal data and never belongs in a log.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -14,18 +16,15 @@ pub struct Phone(String);
 pub struct NotAPhone;
 
 impl Phone {
-    /// Reads what guests type: spaces and dashes do not count, and `0`, `255`, `+255`,
-    /// `2550` or `00255` may stand before the nine digits.
+    /// Reads what guests type and paste: `0`, `255`, `+255`, `2550`, `+2550` or `00255` may stand before
+    /// the nine digits. White space, dashes, dots, brackets and invisible characters do not count.
     ///
     /// # Errors
     /// [`NotAPhone`] for anything else.
     pub fn read(text: &str) -> Result<Self, NotAPhone> {
-        let bare: String = text
-            .chars()
-            .filter(|c| !c.is_whitespace() && *c != '-')
-            .collect();
+        let bare: String = text.chars().filter(|c| !is_separator(*c)).collect();
         // Longest prefix first, so that 2550… is not read as 255 and a number that begins with 0.
-        let subscriber = ["00255", "+255", "2550", "255", "0", ""]
+        let subscriber = ["00255", "+2550", "+255", "2550", "255", "0", ""]
             .into_iter()
             .filter_map(|prefix| bare.strip_prefix(prefix))
             .find(|rest| is_subscriber(rest))
@@ -51,6 +50,26 @@ impl Phone {
 
 fn is_subscriber(rest: &str) -> bool {
     rest.len() == 9 && rest.bytes().all(|b| b.is_ascii_digit()) && rest.starts_with(['6', '7'])
+}
+
+/// Whether people write this character between the digits of a number, or their address book does: white
+/// space, dashes, dots, brackets, and invisible characters as the marks of the writing direction.
+fn is_separator(c: char) -> bool {
+    match c {
+        '0'..='9' | '+' | 'A'..='Z' | 'a'..='z' => false,
+        ' ' | '-' | '.' | '(' | ')' => true,
+        // Of dots and minus signs no category is made.
+        '\u{b7}' | '\u{2022}' | '\u{2024}' | '\u{2027}' | '\u{2219}' | '\u{22c5}' | '\u{ff0e}' => {
+            true
+        }
+        '\u{2043}' | '\u{2053}' | '\u{207b}' | '\u{208b}' | '\u{2212}' => true,
+        _ => {
+            use GeneralCategory::{ClosePunctuation, DashPunctuation, Format, OpenPunctuation};
+            let category = c.general_category();
+            let is_mark = [ClosePunctuation, DashPunctuation, Format, OpenPunctuation];
+            c.is_whitespace() || is_mark.contains(&category)
+        }
+    }
 }
 
 hidden_debug!(Phone);
@@ -107,7 +126,8 @@ fn has_digits(text: &str, wanted: &str) -> bool {
     for c in text.chars() {
         match c {
             '0'..='9' => run.push(c),
-            ' ' | '-' | '.' | '(' | ')' | '/' | '\u{a0}' | '\u{2010}'..='\u{2015}' => {}
+            '/' => {}
+            _ if is_separator(c) => {}
             _ if run.contains(wanted) => return true,
             _ => run.clear(),
         }
@@ -129,9 +149,34 @@ mod tests {
             "255712345678",
             "+255712345678",
             "2550712345678",
+            "+2550712345678",
             "00255712345678",
             "+255 712-345 678",
             " 0712 345 678 ",
+            "\t0712\u{a0}345\u{202f}678\r\n",
+            "0712\u{3000}345\u{2009}678",
+            "0712.345.678",
+            "0712\u{b7}345\u{2022}678",
+            "0712\u{ff0e}345\u{2024}678",
+            "(0712) 345-678",
+            "[0712] {345} 678",
+            "\u{ff08}0712\u{ff09}345678",
+            "+255(0)712345678",
+            "+255 (0) 712 345 678",
+            "(+255) 712.345.678",
+            "255(0)712-345-678",
+            "(00255) 712 345 678",
+            "0712\u{2010}345\u{2011}678",
+            "0712\u{2012}345\u{2013}678",
+            "0712\u{2014}345\u{2015}678",
+            "0712\u{2212}345\u{fe63}678",
+            "0712\u{ff0d}345\u{2043}678",
+            "0712\u{ad}345\u{207b}678",
+            "\u{202a}+255712345678\u{202c}",
+            "\u{2066}0712345678\u{2069}",
+            "\u{200e}0712\u{200f}345\u{200b}678\u{feff}",
+            "0\u{200d}7\u{2060}12345678\u{61c}",
+            "+\u{202d}255\u{200c}712345678",
         ] {
             assert_eq!(
                 Phone::read(text).map(|p| p.0),
@@ -155,6 +200,15 @@ mod tests {
             "٠٧١٢٣٤٥٦٧٨",
             "++255712345678",
             "255255712345678",
+            "+0712345678",
+            "002550712345678",
+            "0712345678+",
+            "0712/345/678",
+            "0712,345,678",
+            "0712_345_678",
+            "07 12345678 or 0712345679",
+            "\u{ff10}712345678",
+            "\u{202a}\u{202c}",
         ] {
             assert_eq!(Phone::read(text), Err(NotAPhone), "{text:?}");
         }
@@ -192,6 +246,8 @@ mod tests {
             "call 0712 345 678 please",
             r#"{"msisdn":"255-712-345-678"}"#,
             "msisdn=%2B255712345678&x=1",
+            "\u{202a}+255\u{a0}(0)712\u{2212}345\u{200b}678\u{202c}",
+            "0712/345/678",
             "ref 90712345678",
         ] {
             assert!(person().is_in(text), "{text}");

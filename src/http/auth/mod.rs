@@ -21,7 +21,7 @@ use crate::store::AuditEntry;
 
 mod gate;
 
-pub use gate::{Authenticated, Gate};
+pub use gate::{Authenticated, Gate, has_session_cookie};
 
 /// Headers that a proxy adds; any of them marks a request as forwarded.
 const FORWARDED: [&str; 5] = [

@@ -53,7 +53,7 @@ pub struct EraseRequest {
     /// The customer's phone, spelled as in a purchase.
     #[schema(
         max_length = 40,
-        pattern = "^[ -]*(([0][ -]*[0][ -]*|[+][ -]*)?2[ -]*5[ -]*5[ -]*|2[ -]*5[ -]*5[ -]*0[ -]*|0[ -]*)?[67]([ -]*[0-9]){8}[ -]*$"
+        pattern = "^[ .()-]*(([0][ .()-]*[0][ .()-]*|[+][ .()-]*)?2[ .()-]*5[ .()-]*5[ .()-]*|([+][ .()-]*)?2[ .()-]*5[ .()-]*5[ .()-]*0[ .()-]*|0[ .()-]*)?[67]([ .()-]*[0-9]){8}[ .()-]*$"
     )]
     phone: String,
     /// For the audit log, which is kept: no name and no number.

@@ -9,15 +9,15 @@ use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
-    ACCEPT, CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY, HeaderValue, LOCATION,
-    RETRY_AFTER, SET_COOKIE, VARY,
+    ACCEPT, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_SECURITY_POLICY,
+    HeaderValue, LOCATION, RETRY_AFTER, SET_COOKIE, VARY,
 };
 use actix_web::middleware::Next;
 use actix_web::{Error, FromRequest, HttpRequest, HttpResponse, ResponseError, web};
 use askama::Template;
-use uuid::Uuid;
 
 use super::Api;
+use super::compress::accepted;
 use super::problem::{Code, Problem};
 use super::request::{body_of, language as accepted_language};
 use crate::domain::catalog::Terms;
@@ -27,6 +27,7 @@ use crate::web::{CONTENT_SECURITY_POLICY as POLICY, Visit, assets};
 
 pub mod handset;
 pub mod notice;
+mod open_order;
 pub mod order;
 mod order_summary;
 pub mod owner_link;
@@ -36,6 +37,8 @@ pub mod state;
 
 /// The limit of a form in bytes.
 const FORM_MAX: usize = 16 * 1024;
+/// Characters of a typed phone number that a page shows again.
+const TYPED_MAX: usize = 40;
 /// `Retry-After` of an error page with status 503.
 const AWAY_RETRY_SECS: u64 = 5;
 
@@ -75,10 +78,17 @@ fn error_page(request: &HttpRequest, problem: &Problem) -> Option<HttpResponse> 
 /// for ever.
 pub async fn asset(request: HttpRequest) -> Page {
     let asset = assets::find(request.path()).ok_or(Code::NotFound)?;
-    Ok(HttpResponse::Ok()
+    let mut answer = HttpResponse::Ok();
+    answer
         .insert_header((CACHE_CONTROL, "public, max-age=31536000, immutable"))
-        .content_type(asset.content_type)
-        .body(asset.body))
+        .insert_header((VARY, "accept-encoding"))
+        .content_type(asset.content_type);
+    Ok(match accepted(&request) {
+        Some(coding) => answer
+            .insert_header((CONTENT_ENCODING, coding.name()))
+            .body(asset.encoded(coding)),
+        None => answer.body(asset.body),
+    })
 }
 
 /// The request of a guest for a page, with the parameters that its links repeat, and the language.
@@ -257,14 +267,14 @@ impl Form {
         field.map_or("", |(_, value)| value.as_str())
     }
 
+    /// The phone number as it was typed, to be shown again.
+    fn typed_phone(&self) -> String {
+        self.field("phone").chars().take(TYPED_MAX).collect()
+    }
+
     /// All names and values.
     pub fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
         let fields = self.0.iter();
         fields.map(|(name, value)| (name.as_str(), value.as_str()))
     }
-}
-
-/// A random key for one attempt to buy, put into the form.
-fn fresh_key() -> String {
-    Uuid::new_v4().simple().to_string()
 }

@@ -8,13 +8,15 @@ use askama::Template;
 use chrono::{DateTime, Utc};
 
 use super::notice::Notice;
+use super::open_order::form_key;
 use super::order_summary::{LinkKind, Tone, VoucherState, summary, voucher_state};
-use super::shop::{Draft, attempt, key};
-use super::{Code, Form, Page, Problem, Visitor, fresh_key, retry_after};
+use super::shop::{Draft, after_letting_go, attempt};
+use super::{Code, Form, Page, Problem, Visitor, retry_after};
+use crate::actors::Command;
 use crate::actors::status::PollAnswer;
 use crate::domain::access::Voucher;
 use crate::domain::catalog::{PackageRef, Purchase, SecondPrompt};
-use crate::domain::order::{MayReissue, OrderId, Payment, Status};
+use crate::domain::order::{Evidence, MayReissue, OrderId, Payment, Status};
 use crate::domain::people::Phone;
 use crate::http::portal::poll::NO_SEAT_RETRY_SECS;
 use crate::http::request::{order_in, parameter};
@@ -39,8 +41,6 @@ pub(super) struct OrderPage<'a> {
     is_late: bool,
     /// No seat was free, so the browser polls again later.
     is_crowded: bool,
-    /// The idempotency key of the retry form.
-    key: String,
     /// A message about the last action, such as why the code was not replaced.
     pub notice: Option<Notice>,
 }
@@ -61,7 +61,6 @@ impl<'a> OrderPage<'a> {
             lead,
             is_late: order.status == Status::Pending && now - order.created_at >= resume,
             is_crowded: false,
-            key: fresh_key(),
             notice: None,
         }
     }
@@ -81,9 +80,9 @@ impl<'a> OrderPage<'a> {
     }
 
     /// After how many seconds a browser without scripts reloads the page.
-    fn refresh_secs(&self) -> Option<u8> {
+    fn refresh_secs(&self) -> Option<u64> {
         let waits = !self.order.status.ends_poll();
-        waits.then_some(if self.is_crowded { 3 } else { 1 })
+        waits.then(|| refresh_secs(self.is_crowded))
     }
 
     /// What the guest has to do on the phone while the prompt is open.
@@ -130,12 +129,18 @@ impl<'a> OrderPage<'a> {
         !self.link.is_owner() && self.owner_may_reissue() && self.order.owner_token.is_some()
     }
 
+    /// Whether the guest may give the order up: only in the browser that bought.
+    fn may_let_go(&self) -> bool {
+        self.order.status == Status::Pending && !self.link.is_owner()
+    }
+
     /// The button for another attempt with the same phone and package, and whether the button is
     /// prominent: it is not while a payment may still arrive.
     fn retry(&self) -> Option<(&'static str, bool)> {
         let text = &self.visitor.text.order;
         let (label, is_prominent): (&'static str, bool) = match self.order.status {
             Status::Pending if self.is_late => (&text.send_again, false),
+            Status::Cancelled if self.order.was_let_go() => return None,
             Status::Failed | Status::Cancelled => (&text.retry, true),
             Status::Expired => (&text.retry_unpaid, false),
             Status::Pending | Status::Completed | Status::Held | Status::Refunded => return None,
@@ -156,11 +161,11 @@ impl<'a> OrderPage<'a> {
         let text = &self.visitor.text.order;
         let has_ended = || matches!(voucher_state(self.order, self.now), VoucherState::Ended(_));
         match self.order.status {
-            Status::Pending => self.is_late.then_some(&text.change),
             Status::Failed | Status::Cancelled | Status::Expired => Some(&text.change),
             Status::Completed => has_ended().then_some(&text.buy_more),
             Status::Refunded => Some(&text.buy_more),
-            Status::Held => None,
+            // While it is PENDING, the guest gives the order up first.
+            Status::Pending | Status::Held => None,
         }
         .map(String::as_str)
     }
@@ -178,9 +183,22 @@ pub(super) async fn show_by(visitor: &Visitor, order_id: OrderId, link: LinkKind
         is_crowded: answered.without_seat,
         ..OrderPage::new(visitor, &answered.payment, link)
     };
-    let answer = visitor.answer(StatusCode::OK, &page);
-    let secs = answered.without_seat.then_some(NO_SEAT_RETRY_SECS);
-    Ok(retry_after(answer, secs))
+    Ok(polled(visitor, &page, answered.without_seat))
+}
+
+/// The answer to a poll; without a seat it was not held, and the client must wait before the next one.
+pub(super) fn polled(visitor: &Visitor, page: &impl Template, without_seat: bool) -> HttpResponse {
+    let answer = visitor.answer(StatusCode::OK, page);
+    retry_after(answer, without_seat.then_some(NO_SEAT_RETRY_SECS))
+}
+
+/// After how many seconds a browser without scripts polls again.
+pub(super) fn refresh_secs(without_seat: bool) -> u64 {
+    if without_seat {
+        NO_SEAT_RETRY_SECS + 1
+    } else {
+        1
+    }
 }
 
 /// The order: at once without the parameter `since`; with it, as soon as the version differs, or
@@ -195,12 +213,27 @@ pub(super) async fn wait(visitor: &Visitor, order_id: OrderId) -> Result<PollAns
     };
     let hold = hold.min(api.wait_max * 9 / 10);
     let answered = api.status.wait(&api.store, order_id, since, hold).await?;
-    answered.ok_or_else(|| Problem::new(Code::OrderNotFound))
+    let answered = answered.ok_or(Code::OrderNotFound)?;
+    api.reconciler.was_polled(&answered.payment);
+    Ok(answered)
 }
 
 /// Redirects a GET of the form's path, as when the browser reloads its answer, to the order.
 pub async fn back(visitor: Visitor, order_id: web::Path<String>) -> HttpResponse {
     visitor.redirect(&format!("/order/{order_id}"))
+}
+
+/// Gives the order up and opens the shop with its package chosen. An order that was paid meanwhile is
+/// shown.
+pub async fn let_go(visitor: Visitor, order_id: web::Path<String>) -> Page {
+    let order_id = order_in(&order_id)?;
+    let command = Command::of(Evidence::LetGo);
+    let order = visitor.api.orders.handle(order_id, command).await?.payment;
+    Ok(if order.status.ended_unpaid() {
+        after_letting_go(&visitor, &order.terms.code)
+    } else {
+        visitor.redirect(&format!("/order/{order_id}"))
+    })
 }
 
 /// Another attempt with the phone and the package of this order, as a new order.
@@ -211,7 +244,7 @@ pub async fn again(visitor: Visitor, order_id: web::Path<String>, payload: web::
     let order = order.ok_or(Code::OrderNotFound)?;
     // An erased customer has no phone number.
     let phone = Phone::read(order.phone.international()).ok();
-    let key = phone.and_then(|phone| key(&form, &order.terms.code, &phone));
+    let key = phone.and_then(|phone| form_key(&form, &order.terms.code, &phone));
     let Some(key) = key else {
         return Ok(visitor.redirect(&format!("/order/{order_id}")));
     };

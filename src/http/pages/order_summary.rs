@@ -69,6 +69,9 @@ pub(super) fn summary(
             let why = reason(text, payment.failure_reason);
             (Tone::Bad, &order.failed_title, why.to_owned())
         }
+        Status::Cancelled if payment.was_let_go() => {
+            (Tone::Calm, &order.cancelled_title, order.let_go.clone())
+        }
         Status::Cancelled => (Tone::Bad, &order.cancelled_title, order.cancelled.clone()),
         Status::Expired => (Tone::Bad, &order.expired_title, order.expired.clone()),
         Status::Held => {

@@ -30,8 +30,8 @@ pub async fn show(visitor: Visitor) -> HttpResponse {
 pub async fn send(visitor: Visitor, payload: web::Payload) -> Page {
     let form = Form::read(payload).await?;
     let text = visitor.text;
-    let typed: String = form.field("phone").chars().take(20).collect();
-    let Ok(phone) = Phone::read(&typed) else {
+    let typed = form.typed_phone();
+    let Ok(phone) = Phone::read(form.field("phone")) else {
         let notice = Notice::at("phone", text, &text.notice.phone_invalid);
         let page = page(&visitor, typed, Some(notice));
         return Ok(visitor.answer(StatusCode::UNPROCESSABLE_ENTITY, &page));

@@ -1,32 +1,22 @@
 //! The shop: packages, the form, and the purchase.
-//!
-//! # Invariants
-//! A phone number does not prove ownership of an order. While a payment request is open, a second
-//! purchase is redirected as follows. The browser that bought has the order id in a cookie for one
-//! hour: it gets the order page. The device that bought, known by a MAC address that anyone can
-//! send, only gets the state page.
 
 use actix_web::http::StatusCode;
+use actix_web::http::header::{CACHE_CONTROL, HeaderValue};
 use actix_web::{HttpResponse, ResponseError, web};
 use askama::Template;
-use sha2::{Digest, Sha256};
+use uuid::Uuid;
 
 use super::notice::Notice;
-use super::{Form, Page, Problem, Visitor, fresh_key, retry_after, with_cookie};
+use super::open_order::{current_key, form_key, remember, remembered, resume};
+use super::{Form, Page, Problem, Visitor, redirect, retry_after};
 use crate::checkout::{Bought, CheckoutError};
-use crate::domain::access::StateToken;
-use crate::domain::catalog::{
-    IdempotencyKey, Package, PackageRef, Purchase, Refusal, SecondPrompt, Tzs, Validity,
-};
-use crate::domain::order::{OrderId, Status};
+use crate::domain::catalog::{Package, PackageRef, Purchase, Refusal, SecondPrompt, Tzs, Validity};
 use crate::domain::people::Phone;
-use crate::http::request::cookie;
-use crate::store::StoreError;
+use crate::http::request::parameter;
 use crate::web::text::fill;
 
-/// The cookie with the order that this browser made last.
-const COOKIE: &str = "malipo_order";
-const COOKIE_LASTS_SECS: i64 = 3600;
+/// The parameter after an order was given up.
+const LET_GO: &str = "let-go";
 
 /// The shop: packages, and the form to buy one.
 #[derive(Template)]
@@ -76,15 +66,33 @@ impl ShopPage<'_> {
     }
 }
 
-/// Packages to choose from.
+/// Packages to choose from, or the one that was chosen before.
 pub async fn show(visitor: Visitor) -> Page {
     let text = &visitor.text.notice;
     let router_error = visitor.visit.router_error.as_ref();
-    let notice = router_error.map(|error| {
+    let after_router = router_error.map(|error| {
         let body = fill(&text.router, &[("error", error)]);
         Notice::new(&text.router_title, body)
     });
-    form_page(&visitor, StatusCode::OK, Draft::default(), notice).await
+    let after_letting_go = || Notice::new(&text.let_go_title, &text.let_go);
+    let has_let_go = !parameter(&visitor.request, LET_GO).is_empty();
+    let notice = after_router.or_else(|| has_let_go.then(after_letting_go));
+    let draft = Draft {
+        package: Some(parameter(&visitor.request, "package")),
+        ..Draft::default()
+    };
+    let mut answer = form_page(&visitor, StatusCode::OK, draft, notice).await?;
+    // "Back" shows the form as it was, with its key, also where a browser keeps no cookies. It has
+    // nothing secret.
+    let on_back = HeaderValue::from_static("private, no-cache");
+    answer.headers_mut().insert(CACHE_CONTROL, on_back);
+    Ok(answer)
+}
+
+/// The shop for a guest who gave an order up, with its package chosen.
+pub(super) fn after_letting_go(visitor: &Visitor, package: &str) -> HttpResponse {
+    let parameters = [("package", package), (LET_GO, "1")];
+    redirect(&visitor.visit.link_with("/", &parameters))
 }
 
 /// Redirects a GET of the form's path, as when the browser reloads its answer, to the shop.
@@ -98,11 +106,14 @@ pub async fn buy(visitor: Visitor, payload: web::Payload) -> Page {
     let package = form.field("package").rsplit_once(':');
     let draft = Draft {
         package: package.map(|(code, _)| code.to_owned()),
-        phone: form.field("phone").chars().take(20).collect(),
+        phone: form.typed_phone(),
         key: form.field("key").to_owned(),
     };
     match purchase(&form, &visitor) {
-        Ok(purchase) => attempt(&visitor, purchase, draft).await,
+        Ok(purchase) => match remembered(&visitor, &purchase.phone).await? {
+            Some(open) => Ok(visitor.redirect(&format!("/order/{open}"))),
+            None => attempt(&visitor, purchase, draft).await,
+        },
         Err(notice) => {
             let status = StatusCode::UNPROCESSABLE_ENTITY;
             form_page(&visitor, status, draft, Some(notice)).await
@@ -118,7 +129,8 @@ fn purchase(form: &Form, visitor: &Visitor) -> Result<Purchase, Notice> {
     let package = PackageRef::read(code).ok_or_else(missing)?;
     let phone = Phone::read(form.field("phone"))
         .map_err(|_| Notice::at("phone", text, &notice.phone_invalid))?;
-    let key = key(form, code, &phone).ok_or_else(|| Notice::new(&notice.title, &notice.again))?;
+    let key =
+        form_key(form, code, &phone).ok_or_else(|| Notice::new(&notice.title, &notice.again))?;
     Ok(Purchase {
         idempotency_key: Some(key),
         package,
@@ -131,22 +143,12 @@ fn purchase(form: &Form, visitor: &Visitor) -> Result<Purchase, Notice> {
     })
 }
 
-/// The idempotency key of a purchase: a hash of the form's key, the package and the phone. So
-/// pressing twice makes one order, and going back to choose something else makes another. The key
-/// is stored, and a hash does not show the phone.
-pub(super) fn key(form: &Form, package: &str, phone: &Phone) -> Option<IdempotencyKey> {
-    let key = form.field("key");
-    if key.is_empty() {
-        return None;
-    }
-    let attempt = format!("{key}.{package}.{}", phone.national());
-    let hash = Sha256::digest(attempt.as_bytes());
-    IdempotencyKey::read(format!("form-{}", hex::encode(hash)).as_bytes()).ok()
-}
-
 /// Buys, and redirects to the order or shows the form again.
-pub(super) async fn attempt(visitor: &Visitor, purchase: Purchase, draft: Draft) -> Page {
+pub(super) async fn attempt(visitor: &Visitor, mut purchase: Purchase, draft: Draft) -> Page {
     let api = &visitor.api;
+    if let Some(key) = purchase.idempotency_key {
+        purchase.idempotency_key = Some(current_key(visitor, key).await?);
+    }
     let (wanted, phone) = (purchase.package.clone(), purchase.phone.clone());
     let bought = match api.clients.admit(&visitor.request) {
         Ok(()) => api.checkout.buy(purchase).await,
@@ -207,7 +209,7 @@ async fn form_page(
     notice: Option<Notice>,
 ) -> Page {
     if draft.key.is_empty() {
-        draft.key = fresh_key();
+        draft.key = Uuid::new_v4().simple().to_string();
     }
     let page = ShopPage {
         visitor: &visitor.at("/"),
@@ -216,31 +218,4 @@ async fn form_page(
         notice,
     };
     Ok(visitor.answer(status, &page))
-}
-
-/// Redirects to the order that was made or resumed, and sets the cookie with its id.
-fn remember(visitor: &Visitor, order_id: OrderId) -> HttpResponse {
-    let id = order_id.to_string();
-    let cookie = (visitor.api.gate).set_cookie(COOKIE, &id, COOKIE_LASTS_SECS);
-    with_cookie(visitor.redirect(&format!("/order/{id}")), &cookie)
-}
-
-/// Redirects to the open order of this phone if this browser or this device has bought it: the
-/// browser to the order page, the device to the state page. `None` for any other guest.
-async fn resume(visitor: &Visitor, phone: &Phone) -> Result<Option<HttpResponse>, StoreError> {
-    let store = &visitor.api.store;
-    let remembered = cookie(visitor.request.headers(), COOKIE).and_then(|id| id.parse().ok());
-    if let Some(order_id) = remembered
-        && let Some(order) = store.load_for_guest(order_id).await?
-        && order.status == Status::Pending
-        && order.phone == *phone
-    {
-        return Ok(Some(visitor.redirect(&format!("/order/{order_id}"))));
-    }
-    let Some(device) = &visitor.visit.device else {
-        return Ok(None);
-    };
-    let open = store.newest_pending(phone).await?;
-    let open = open.filter(|order| order.device.as_ref() == Some(device));
-    Ok(open.map(|order| visitor.redirect(&StateToken::of(order.order_id).path())))
 }

@@ -1,13 +1,13 @@
 //! The state of an order, for the device that bought it. Shows no code, price or order id.
 
-use actix_web::http::StatusCode;
 use actix_web::web;
 use askama::Template;
 
-use super::order::wait;
+use super::order::{polled, refresh_secs, wait};
 use super::{Code, Page, Visitor};
+use crate::actors::status::PollAnswer;
 use crate::domain::access::StateToken;
-use crate::domain::order::{MayReissue, Payment, Status};
+use crate::domain::order::{MayReissue, Status};
 use crate::web::format::masked;
 use crate::web::text::fill;
 
@@ -22,12 +22,15 @@ struct StatePage<'a> {
     lead: String,
     /// The text of the link to the shop.
     shop_label: &'a str,
+    /// After how many seconds a browser without scripts reloads the page.
+    refresh_secs: u64,
     /// The next version of this page, while there can be one.
     news_href: Option<String>,
 }
 
 impl<'a> StatePage<'a> {
-    fn new(visitor: &'a Visitor, payment: &Payment, token: &StateToken) -> Self {
+    fn new(visitor: &'a Visitor, answered: &PollAnswer, token: &StateToken) -> Self {
+        let payment = &answered.payment;
         let (order, state) = (&visitor.text.order, &visitor.text.state);
         let (title, lead, shop_label) = match payment.status {
             Status::Pending => {
@@ -56,6 +59,7 @@ impl<'a> StatePage<'a> {
             title,
             lead,
             shop_label,
+            refresh_secs: refresh_secs(answered.without_seat),
             // A late payment can still complete an order that failed.
             news_href: (!payment.status.is_settled()).then(news),
         }
@@ -69,6 +73,6 @@ pub async fn show(visitor: Visitor, token: web::Path<String>) -> Page {
     let order = candidates.iter().find(|it| token.is_of(it.order_id));
     let order = order.ok_or(Code::OrderNotFound)?;
     let answered = wait(&visitor, order.order_id).await?;
-    let page = StatePage::new(&visitor, &answered.payment, &token);
-    Ok(visitor.answer(StatusCode::OK, &page))
+    let page = StatePage::new(&visitor, &answered, &token);
+    Ok(polled(&visitor, &page, answered.without_seat))
 }

@@ -34,9 +34,10 @@ pub struct PayRequest {
     #[serde(alias = "package_id")]
     #[schema(value_type = String, example = "daily", pattern = "[^\\s]")]
     package_id: Value,
-    /// Nine digits beginning 6 or 7, after an optional 0, 255, +255, 2550 or 00255.
+    /// Nine digits beginning 6 or 7, after an optional 0, 255, +255, 2550, +2550 or 00255. White space,
+    /// dashes, dots, brackets and invisible characters do not count.
     #[serde(alias = "phone_number")]
-    #[schema(value_type = String, example = "0712345678", pattern = "^[ -]*(([0][ -]*[0][ -]*|[+][ -]*)?2[ -]*5[ -]*5[ -]*|2[ -]*5[ -]*5[ -]*0[ -]*|0[ -]*)?[67]([ -]*[0-9]){8}[ -]*$")]
+    #[schema(value_type = String, example = "0712345678", pattern = "^[ .()-]*(([0][ .()-]*[0][ .()-]*|[+][ .()-]*)?2[ .()-]*5[ .()-]*5[ .()-]*|([+][ .()-]*)?2[ .()-]*5[ .()-]*5[ .()-]*0[ .()-]*|0[ .()-]*)?[67]([ .()-]*[0-9]){8}[ .()-]*$")]
     phone_number: Value,
     /// For the invoice.
     #[serde(alias = "customer_name")]
@@ -128,9 +129,10 @@ fn refused(cause: CheckoutError, phone: &Phone, language: Language) -> Problem {
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ResendRequest {
-    /// Nine digits beginning 6 or 7, after an optional 0, 255, +255, 2550 or 00255.
+    /// Nine digits beginning 6 or 7, after an optional 0, 255, +255, 2550, +2550 or 00255. White space,
+    /// dashes, dots, brackets and invisible characters do not count.
     #[serde(alias = "phone_number")]
-    #[schema(value_type = String, example = "0712345678", pattern = "^[ -]*(([0][ -]*[0][ -]*|[+][ -]*)?2[ -]*5[ -]*5[ -]*|2[ -]*5[ -]*5[ -]*0[ -]*|0[ -]*)?[67]([ -]*[0-9]){8}[ -]*$")]
+    #[schema(value_type = String, example = "0712345678", pattern = "^[ .()-]*(([0][ .()-]*[0][ .()-]*|[+][ .()-]*)?2[ .()-]*5[ .()-]*5[ .()-]*|([+][ .()-]*)?2[ .()-]*5[ .()-]*5[ .()-]*0[ .()-]*|0[ .()-]*)?[67]([ .()-]*[0-9]){8}[ .()-]*$")]
     phone_number: Value,
 }
 

@@ -25,17 +25,20 @@ impl Reconciler {
             return Ok(store.check_by(order_id, soon).await?);
         };
         context.metrics.reconciler_checked.inc();
-        let (status, unconfirmed_since) = match answer {
+        let (awaits_money, unconfirmed_since) = match answer {
             StatusAnswer::Known(report) => {
                 let says_nothing = report.word == Word::InProgress;
+                let says_no = matches!(report.word, Word::Failed | Word::Cancelled);
                 let command = Command::of(Evidence::OrderStatus(report));
                 let handled = context.orders.handle(order_id, command).await?;
                 self.count_repair(order_id, &handled);
                 let since = unconfirmed_since(&handled.payment);
-                (handled.payment.status, since.filter(|_| says_nothing))
+                // Also an order that its guest gave up is over once ZenoPay says so.
+                let awaits_money = handled.payment.awaits_money() && !says_no;
+                (awaits_money, since.filter(|_| says_nothing))
             }
             // An unknown status is not a failure: check again later.
-            StatusAnswer::Unknown(_) => (order.status, unconfirmed_since(order)),
+            StatusAnswer::Unknown(_) => (order.awaits_money(), unconfirmed_since(order)),
         };
         let now = store.clock().now();
         // ZenoPay is down, so the gap does not grow: check soon after it is back.
@@ -44,7 +47,7 @@ impl Reconciler {
         let next = match unconfirmed_since {
             Some(_) if is_down => Some(check_soon(now)),
             Some(sold_at) => next_confirmation(sold_at, now),
-            None if !status.awaits_money() => None,
+            None if !awaits_money => None,
             None if is_down => scheduled.map(|next| next.min(check_soon(now))),
             None => scheduled,
         };

@@ -49,7 +49,7 @@ impl EarlyChecks {
     /// A guest has polled the order, which is of this age. Requests an early check if it is unpaid,
     /// neither too young nor too old, and within the limits.
     pub(super) fn offer(&self, payment: &Payment, age: TimeDelta, now: Instant) {
-        if payment.status.awaits_money()
+        if payment.awaits_money()
             && (AGE_MIN..AGE_MAX).contains(&age)
             && self.admits(payment.order_id, now)
         {

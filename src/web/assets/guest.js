@@ -50,33 +50,35 @@
 
   // Long-polls an order that may change: the server answers when there is a new version, with the
   // whole page. The only timers are the pauses after a failure or a `Retry-After`.
-  var HELD_SECS = 50, GIVE_UP_MS = 75000, PAUSE_MS = 1000, PAUSE_MAX_MS = 15000, POLLS_MAX = 60;
-  var request = null, timer = 0, pause = PAUSE_MS, polls = 0;
+  var HELD_SECS = 50, GIVE_UP_MS = 75000, PAUSE_MS = 1000, PAUSE_MAX_MS = 15000, OPEN_MS = 3000000;
+  var request = null, timer = 0, pause = PAUSE_MS, since = Date.now();
 
   function poll() {
     var main = document.getElementById('main');
     var href = main.getAttribute('data-news');
     window.clearTimeout(timer);
-    // A page that was left open stops polling after POLLS_MAX requests, until it is visible again.
-    if (!href || request || polls >= POLLS_MAX) { return; }
-    polls += 1;
+    // A page that was left open stops polling after OPEN_MS, until it is visible again.
+    if (!href || request || Date.now() - since > OPEN_MS) { return; }
     request = new XMLHttpRequest();
     request.open('GET', href + (href.indexOf('?') < 0 ? '?' : '&') + 'wait=' + HELD_SECS);
     request.timeout = GIVE_UP_MS;
     request.onload = function () {
       var answer = request;
       request = null;
-      if (answer.status >= 500) { failed(); return; }
+      if (answer.status >= 500) { failed(retryAfter(answer)); return; }
       arrived(main, answer);
     };
-    request.onerror = request.ontimeout = failed;
+    request.onerror = request.ontimeout = function () { failed(0); };
     request.send();
   }
+
+  // A server that is busy or without a free seat says how long to wait.
+  function retryAfter(answer) { return Number(answer.getResponseHeader('Retry-After')) * 1000 || 0; }
 
   function arrived(main, answer) {
     var page = new DOMParser().parseFromString(answer.responseText, 'text/html');
     var next = page.getElementById('main');
-    if (!next) { failed(); return; }
+    if (!next) { failed(0); return; }
     if (body.classList.contains('offline')) {
       body.classList.remove('offline');
       say(body.getAttribute('data-online'));
@@ -84,10 +86,8 @@
     if (next.getAttribute('data-state') !== main.getAttribute('data-state')) {
       show(page, main, next);
     }
-    // A server without a free seat sends Retry-After.
-    var after = Number(answer.getResponseHeader('Retry-After')) * 1000;
     pause = PAUSE_MS;
-    timer = window.setTimeout(poll, after || 0);
+    timer = window.setTimeout(poll, retryAfter(answer));
   }
 
   function show(page, main, next) {
@@ -100,7 +100,7 @@
     if (tongue) { document.getElementById('tongue').href = tongue.getAttribute('href'); }
   }
 
-  function failed() {
+  function failed(after) {
     request = null;
     body.classList.add('offline');
     var main = document.getElementById('main');
@@ -108,32 +108,14 @@
     if (waiting) { waiting.textContent = body.getAttribute('data-offline'); }
     main.setAttribute('data-state', 'offline');
     say(body.getAttribute('data-offline'));
-    timer = window.setTimeout(poll, pause * (0.75 + Math.random() / 2));
+    timer = window.setTimeout(poll, Math.max(after, pause * (0.75 + Math.random() / 2)));
     pause = Math.min(pause * 2, PAUSE_MAX_MS);
   }
 
   // Poll at once when the page is visible or the network is back.
-  function pollNow() { pause = PAUSE_MS; polls = 0; poll(); }
+  function pollNow() { pause = PAUSE_MS; since = Date.now(); poll(); }
   window.addEventListener('online', pollNow);
   window.addEventListener('pageshow', pollNow);
   document.addEventListener('visibilitychange', function () { if (!document.hidden) { pollNow(); } });
   poll();
-
-  // The sandbox's phone shows new prompts by itself.
-  var screen = document.getElementById('screen');
-  function refreshScreen() {
-    var fresh = new XMLHttpRequest();
-    fresh.open('GET', screen.getAttribute('data-fresh'));
-    fresh.onload = function () {
-      var page = new DOMParser().parseFromString(fresh.responseText, 'text/html');
-      var next = page.getElementById('screen');
-      if (next && next.innerHTML !== screen.innerHTML && !screen.contains(document.activeElement)) {
-        screen.parentNode.replaceChild(document.adoptNode(next), screen);
-        screen = next;
-      }
-    };
-    fresh.onloadend = function () { window.setTimeout(refreshScreen, 1000); };
-    fresh.send();
-  }
-  if (screen) { window.setTimeout(refreshScreen, 1000); }
 })();

@@ -3,15 +3,19 @@
 use std::time::Instant;
 
 use futures_util::future::join_all;
+use malipo::domain::access::StateToken;
+use malipo::domain::order::OrderId;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 use super::{AT_ONCE, poll};
 use crate::harness::{Kind, TestApp, TestOrder};
+use crate::pages::page;
 
 on_both_databases! {
     the_ninth_waiter_of_an_order_is_answered_at_once,
     a_waiter_without_a_seat_is_answered_at_once,
+    a_page_without_a_seat_is_answered_at_once_and_says_when_to_ask_again,
     the_seat_of_a_guest_who_hangs_up_is_given_back,
     a_seat_is_given_back_however_a_poll_ends,
 }
@@ -68,6 +72,34 @@ async fn a_waiter_without_a_seat_is_answered_at_once(kind: Kind) {
     assert_eq!(late.json()["payment_status"], "COMPLETED");
     assert_eq!(late.header("retry-after"), None);
     app.until_parked(0).await;
+}
+
+async fn a_page_without_a_seat_is_answered_at_once_and_says_when_to_ask_again(kind: Kind) {
+    let app = TestApp::start_with(kind, |config| config.portal.waiters_max = Some(1)).await;
+    let (order, other) = (app.buy().await, app.buy().await);
+    let order_id: OrderId = order.id.parse().unwrap();
+    let state = StateToken::of(order_id).path();
+
+    let (_, ()) = tokio::join!(poll(&app, &other, "?wait=35"), async {
+        app.until_parked(1).await;
+        for path in [&format!("/order/{}", order.id), &state] {
+            let begun = Instant::now();
+            let crowded = page(&app, &format!("{path}?since=1&wait=35")).await;
+            let calm = page(&app, path).await;
+
+            assert!(begun.elapsed() < AT_ONCE, "it waited");
+            assert_eq!(crowded.header("retry-after"), Some("2"), "{path}");
+            let refresh = "http-equiv=\"refresh\" content=\"3;url=";
+            assert!(crowded.text.contains(refresh), "{}", crowded.text);
+            assert_eq!(calm.header("retry-after"), None, "{path}");
+            assert!(
+                calm.text.contains(&refresh.replace('3', "1")),
+                "{}",
+                calm.text
+            );
+        }
+        app.deliver_word(&other, "COMPLETED").await;
+    });
 }
 
 /// One more poll is answered at once, with the current state and `Retry-After`.

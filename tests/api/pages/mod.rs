@@ -6,6 +6,8 @@ use reqwest::redirect::Policy;
 use crate::harness::{Answer, TestApp};
 
 mod buying;
+mod compression;
+mod letting_go;
 mod open_order;
 mod orders;
 mod paid;

@@ -12,6 +12,9 @@ on_both_databases! {
     the_device_that_bought_sees_the_state_only,
     another_device_is_not_led_to_the_order,
     the_browser_that_bought_is_led_back_to_its_order,
+    the_browser_that_bought_is_led_back_however_long_it_waits,
+    a_form_whose_order_has_ended_unpaid_makes_another_one,
+    trying_again_in_two_tabs_is_one_order,
     the_device_is_kept_in_one_spelling_and_opens_nothing_by_the_api,
 }
 
@@ -160,6 +163,78 @@ async fn the_browser_that_bought_is_led_back_to_its_order(kind: Kind) {
     app.deliver_word(&paid, "COMPLETED").await;
     let next = press_with_cookie(&app, cookie, &phone).await;
     assert_ne!(led_to(&next), order, "a second purchase is a new order");
+}
+
+async fn the_browser_that_bought_is_led_back_however_long_it_waits(kind: Kind) {
+    let app = TestApp::start_with(kind, |config| config.portal.resume_secs = 0).await;
+    let phone = fresh_phone();
+    let bought = press(&app, "", &phone).await;
+    let set = bought.header("set-cookie").unwrap().to_owned();
+    let (cookie, _) = set.split_once(';').unwrap();
+
+    // The guest may have entered the PIN already.
+    let again = press_with_cookie(&app, cookie, &phone).await;
+    let elsewhere = press(&app, "", &phone).await;
+
+    assert_eq!(led_to(&again), led_to(&bought));
+    assert_ne!(led_to(&elsewhere), led_to(&bought));
+}
+
+async fn a_form_whose_order_has_ended_unpaid_makes_another_one(kind: Kind) {
+    let app = TestApp::start(kind).await;
+    let phone = fresh_phone();
+    let form = form(&phone);
+    let fields = form.each_ref().map(|(name, value)| (*name, value.as_str()));
+    let mut made = Vec::new();
+    for word in ["FAILED", "CANCELLED", "COMPLETED"] {
+        let pressed = submit(&app, "/buy", &fields).await;
+        let again = submit(&app, "/buy", &fields).await;
+        let path = led_to(&pressed).to_owned();
+        assert_eq!(led_to(&again), path, "{made:?}");
+        let id = path.strip_prefix("/order/").unwrap();
+        let order = TestOrder {
+            id: id.to_owned(),
+            phone: phone.clone(),
+            webhook_url: String::new(),
+        };
+        app.deliver_word(&order, word).await;
+        // A second press may come after the answer to the first.
+        let late = submit(&app, "/buy", &fields).await;
+        assert_eq!(led_to(&late), path, "{word}");
+        let old = "UPDATE payments SET created_at = '2020-01-01T00:00:00+00:00'";
+        app.database.execute(old).await;
+        made.push(path);
+    }
+
+    let sold = submit(&app, "/buy", &fields).await;
+
+    assert_eq!(
+        led_to(&sold),
+        made[2],
+        "a paid order stays the form's order"
+    );
+    made.dedup();
+    assert_eq!(made.len(), 3);
+    assert_eq!(super::orders(&app).await, 3);
+}
+
+async fn trying_again_in_two_tabs_is_one_order(kind: Kind) {
+    let app = TestApp::start(kind).await;
+    let order = app.buy().await;
+    app.deliver_word(&order, "FAILED").await;
+    let mut places = Vec::new();
+    for _tab in 0..2 {
+        let shown = page(&app, &format!("/order/{}", order.id)).await.text;
+        let key = shown.split("name=\"key\" value=\"").nth(1).unwrap();
+        let key = key.split('"').next().unwrap();
+
+        let path = format!("/order/{}/again", order.id);
+        let again = submit(&app, &path, &[("key", key)]).await;
+        places.push(led_to(&again).to_owned());
+    }
+
+    assert_eq!(places[0], places[1]);
+    assert_eq!(super::orders(&app).await, 2);
 }
 
 async fn the_device_is_kept_in_one_spelling_and_opens_nothing_by_the_api(kind: Kind) {

@@ -83,6 +83,8 @@ const ROUTES: &[(&str, &str, &str)] = &[
     ("GET", "/order/{order_id}", "/order/{order}"),
     ("POST", "/order/{order_id}/again", "/order/{order}/again"),
     ("GET", "/order/{order_id}/again", "/order/{order}/again"),
+    ("POST", "/order/{order_id}/let-go", "/order/{order}/let-go"),
+    ("GET", "/order/{order_id}/let-go", "/order/{order}/let-go"),
     ("GET", "/paid", "/paid"),
     ("POST", "/paid", "/paid"),
     ("GET", "/state/{token}", "/state/{order}"),

@@ -3,9 +3,11 @@
 use super::eventually;
 use super::zenopay::{FakeZenoPay, Says};
 use crate::harness::{Kind, SaleCounts, TestApp, TestOrder};
+use crate::pages::page;
 
 on_both_databases! {
     viewing_an_old_open_order_finds_its_money_long_before_the_schedule,
+    the_page_of_an_old_open_order_finds_its_money_too,
     many_views_cause_one_status_check_and_a_view_of_a_young_order_none,
 }
 
@@ -43,6 +45,22 @@ async fn viewing_an_old_open_order_finds_its_money_long_before_the_schedule(kind
     );
     app.wait_for(&order, "COMPLETED").await;
     assert_eq!(app.sale_of(&order).await, SaleCounts::ONE);
+}
+
+async fn the_page_of_an_old_open_order_finds_its_money_too(kind: Kind) {
+    let zenopay = FakeZenoPay::start();
+    let app = zenopay.shop(kind, |_| {}).await;
+    let order = zenopay.buy(&app).await;
+    age(&app, &order).await;
+    zenopay.says(&order, Says::Word("COMPLETED"));
+
+    page(&app, &format!("/order/{}", order.id)).await;
+
+    // Read from the database, because a look at the status is a view too.
+    eventually("the payment is found", async || {
+        app.sale_of(&order).await == SaleCounts::ONE
+    })
+    .await;
 }
 
 async fn many_views_cause_one_status_check_and_a_view_of_a_young_order_none(kind: Kind) {

@@ -36,6 +36,13 @@ async function sold(server) {
   return id;
 }
 
+/** Presses "Wrong number?" on the page of an order; returns the address that follows. */
+export async function letGo(server, order) {
+  const pressed = await fetch(server.url(`/order/${order}/let-go`), { method: 'POST', redirect: 'manual' });
+  assert.equal(pressed.status, 303);
+  return server.url(pressed.headers.get('location'));
+}
+
 export const states = {
   'the shop': (page, server) => visit(page, server, '/'),
   'the shop, when the number is wrong': (page, server) => submit(page, server, { phone: '12345' }),
@@ -48,6 +55,15 @@ export const states = {
   },
   'the shop, when the router refused': (page, server) =>
     visit(page, server, '/?error=no+more+sessions+are+allowed'),
+  'the shop, after a wrong number': async (page, server) => {
+    const id = await server.buy({ packageId: 'weekly' });
+    return page.goto(await letGo(server, id));
+  },
+  'a purchase that was given up': async (page, server) => {
+    const id = await server.buy();
+    await letGo(server, id);
+    return visit(page, server, `/order/${id}`);
+  },
   'the waiting page': async (page, server) => visit(page, server, `/order/${await server.buy()}`),
   'the code': (page, server) => decided(page, server, { decision: 'approve' }, 'good'),
   'the code, by the link in the SMS': async (page, server) =>

@@ -55,6 +55,7 @@ never confirmed   | stale                     | stale               | stale     
 push refused      | FAILED                    | stale               | FAILED                | stale                 | stale !push_refused_after_sale | stale
 push unknown      | pending ask ~push_unknown | stale               | stale                 | stale                 | stale                          | stale
 deadline          | EXPIRED                   | stale               | stale                 | stale                 | stale                          | stale
+let go            | CANCELLED ~let_go         | stale / duplicate   | stale                 | stale                 | stale                          | stale
 release           | 409                       | 409                 | 409                   | COMPLETED released ~released | 409                            | 409
 refuse            | 409                       | 409                 | 409                   | REFUNDED refused ~refused | 409                            | 409
 refund            | 409                       | 409                 | 409                   | 409                   | REFUNDED ~refunded             | duplicate
@@ -76,7 +77,7 @@ fn an_order_becomes_what_the_contract_says_for_every_evidence_and_status() {
     }
     assert_eq!(
         cells,
-        28 * Status::ALL.len(),
+        29 * Status::ALL.len(),
         "a row or a column is missing"
     );
 }
@@ -145,7 +146,7 @@ fn an_overpayment_is_alerted_to_the_shilling() {
 }
 
 #[test]
-fn an_expired_order_is_still_asked_about_and_a_failed_one_is_not() {
+fn an_order_that_expired_or_was_given_up_is_still_asked_about_and_a_failed_one_is_not() {
     let due_at = |evidence_name| {
         let decision = decide(&order(Status::Pending), &evidence(evidence_name), &facts());
         match decision.effect {
@@ -154,8 +155,12 @@ fn an_expired_order_is_still_asked_about_and_a_failed_one_is_not() {
         }
     };
 
-    assert!(due_at("deadline") > Some(facts().now));
-    assert_eq!(due_at("failed"), None);
+    for still_rings in ["deadline", "let go"] {
+        assert!(due_at(still_rings) > Some(facts().now), "{still_rings}");
+    }
+    for over in ["failed", "cancelled"] {
+        assert_eq!(due_at(over), None, "{over}");
+    }
 }
 
 /// Each cell as evidence, status and text, a merged column as two.
@@ -289,6 +294,7 @@ fn evidence(name: &str) -> Evidence {
         "push refused" => Evidence::PushRefused(reason),
         "push unknown" => Evidence::PushUnknown,
         "deadline" => Evidence::Deadline,
+        "let go" => Evidence::LetGo,
         "release" => Evidence::Operator(OrderAct::Release, Personal::new(reason)),
         "refuse" => Evidence::Operator(OrderAct::Refuse, Personal::new(reason)),
         "refund" => Evidence::Operator(OrderAct::Refund, Personal::new(reason)),

@@ -78,6 +78,7 @@ fn any_evidence() -> impl Strategy<Value = Evidence> {
         1 => Just(Evidence::PushUnknown),
         1 => Just(Evidence::Unconfirmed),
         1 => Just(Evidence::Deadline),
+        1 => Just(Evidence::LetGo),
         1 => reason().prop_map(|reason| Evidence::Operator(OrderAct::Release, Personal::new(reason))),
         1 => reason().prop_map(|reason| Evidence::Operator(OrderAct::Refuse, Personal::new(reason))),
         1 => reason().prop_map(|reason| Evidence::Operator(OrderAct::Refund, Personal::new(reason))),
