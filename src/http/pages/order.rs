@@ -195,7 +195,9 @@ pub(super) async fn wait(visitor: &Visitor, order_id: OrderId) -> Result<PollAns
     };
     let hold = hold.min(api.wait_max * 9 / 10);
     let answered = api.status.wait(&api.store, order_id, since, hold).await?;
-    answered.ok_or_else(|| Problem::new(Code::OrderNotFound))
+    let answered = answered.ok_or_else(|| Problem::new(Code::OrderNotFound))?;
+    api.reconciler.was_polled(&answered.payment);
+    Ok(answered)
 }
 
 /// Redirects a GET of the form's path, as when the browser reloads its answer, to the order.

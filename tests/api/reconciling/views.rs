@@ -6,6 +6,7 @@ use crate::harness::{Kind, SaleCounts, TestApp, TestOrder};
 
 on_both_databases! {
     viewing_an_old_open_order_finds_its_money_long_before_the_schedule,
+    viewing_the_page_of_an_old_open_order_finds_its_money_too,
     many_views_cause_one_status_check_and_a_view_of_a_young_order_none,
 }
 
@@ -43,6 +44,23 @@ async fn viewing_an_old_open_order_finds_its_money_long_before_the_schedule(kind
     );
     app.wait_for(&order, "COMPLETED").await;
     assert_eq!(app.sale_of(&order).await, SaleCounts::ONE);
+}
+
+/// A guest without scripts never calls the API.
+async fn viewing_the_page_of_an_old_open_order_finds_its_money_too(kind: Kind) {
+    let zenopay = FakeZenoPay::start();
+    let app = zenopay.shop(kind, |_| {}).await;
+    let order = zenopay.buy(&app).await;
+    age(&app, &order).await;
+    zenopay.says(&order, Says::Word("COMPLETED"));
+
+    let page = app.get(&app.url(&format!("/order/{}", order.id))).await;
+
+    assert_eq!(page.status, 200, "{}", page.text);
+    eventually("the money is found", async || {
+        app.sale_of(&order).await == SaleCounts::ONE
+    })
+    .await;
 }
 
 async fn many_views_cause_one_status_check_and_a_view_of_a_young_order_none(kind: Kind) {
