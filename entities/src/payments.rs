@@ -23,6 +23,8 @@ pub struct Model {
     pub customer_name: Option<String>,
     /// The buying device: a MAC address in twelve lower-case hex digits.
     pub device_mac: Option<String>,
+    /// A hash of the phone and of the client's address: one client's orders of one phone have the same.
+    pub client_hash: Option<String>,
     /// The language of the SMS: `sw` or `en`.
     pub language: String,
     #[sea_orm(unique)]

@@ -159,10 +159,7 @@ impl Machinery {
                 started: Instant::now(),
                 timezone: config.server.timezone,
                 wait_max: Duration::from_secs(u64::from(config.portal.wait_max_secs)),
-                clients: Clients::new(
-                    &config.server.trusted_proxies,
-                    config.limits.purchases_per_client_min,
-                ),
+                clients: Clients::new(&config.server.trusted_proxies, &config.limits),
                 shop: Arc::new(Shop::new(
                     &config.portal,
                     config.server.timezone,

@@ -5,6 +5,9 @@
 //! The order is committed before ZenoPay is called. A push whose result is unknown is never repeated,
 //! with this order id or another: the phone may be ringing.
 
+use std::sync::Arc;
+use std::time::Instant;
+
 use chrono::TimeDelta;
 use rand::RngExt;
 use rand::rand_core::UnwrapErr;
@@ -18,6 +21,7 @@ use crate::actors::{Command, Orders};
 use crate::domain::access::OwnerToken;
 use crate::domain::catalog::{Limits, Package, PackageRef, Purchase, Refusal, Tzs};
 use crate::domain::order::{Evidence, OrderId, Payment};
+use crate::domain::pacing::Share;
 use crate::domain::people::Secret;
 use crate::gateways::zenopay::client::Client;
 use crate::gateways::zenopay::wire::{CreateAnswer, CreateRequest};
@@ -81,16 +85,24 @@ pub enum CheckoutError {
 }
 
 impl Checkout {
-    /// Makes an order and pushes the payment request to the phone.
+    /// Makes an order and pushes the payment request to the phone. The order takes the place in its
+    /// client's share; a purchase that makes none leaves the share as it is.
     ///
     /// # Errors
     /// The [`CheckoutError`]. Only [`CheckoutError::GatewayRefused`] leaves a row.
-    pub async fn buy(&self, purchase: Purchase) -> Result<Bought, CheckoutError> {
+    pub async fn buy(
+        &self,
+        purchase: Purchase,
+        share: Arc<Share>,
+    ) -> Result<Bought, CheckoutError> {
         if let Some(resumed) = self.resume(&purchase).await? {
             return Ok(Bought::Resumed(resumed));
         }
         let package = self.package(&purchase).await?;
-        let order = self.new_order(&purchase, package);
+        // Spares the database the transaction, which takes the place.
+        let room = share.check(Instant::now());
+        room.map_err(CheckoutError::Refused)?;
+        let order = self.new_order(&purchase, package, share);
         // In a task of its own: a client that disconnects between the row and the push would
         // otherwise leave an order that is never pushed.
         let checkout = self.clone();
@@ -135,10 +147,11 @@ impl Checkout {
         }
     }
 
-    fn new_order(&self, purchase: &Purchase, package: Package) -> NewOrder {
+    fn new_order(&self, purchase: &Purchase, package: Package, share: Arc<Share>) -> NewOrder {
         NewOrder {
             order_id: OrderId(Builder::from_random_bytes(random()).into_uuid()),
             phone: purchase.phone.clone(),
+            share,
             customer_name: purchase.customer_name.clone(),
             device: purchase.device.clone(),
             language: purchase.language,

@@ -78,7 +78,7 @@ fn mode(config: &Config) -> [Rule; 10] {
 }
 
 #[rustfmt::skip] // A table is read by its columns.
-fn numbers(config: &Config) -> [Rule; 11] {
+fn numbers(config: &Config) -> [Rule; 12] {
     let Config { zenopay, orders, portal, actors, limits, .. } = config;
     [
         ("zenopay.create_timeout_ms", zenopay.create_timeout_ms == 0),
@@ -92,6 +92,7 @@ fn numbers(config: &Config) -> [Rule; 11] {
         ("limits.unpaid_per_phone_day", limits.unpaid_per_phone_day == 0),
         ("limits.prompts_per_sec", limits.prompts_per_sec == 0),
         ("limits.purchases_per_client_min", limits.purchases_per_client_min == 0),
+        ("limits.refusals_per_client_min", limits.refusals_per_client_min == 0),
     ]
     .map(|(key, is_zero)| (is_zero, key, "must be at least 1"))
 }

@@ -16,8 +16,8 @@ mod values;
 
 pub use check::check;
 pub use sections::{
-    ActorsConfig, Config, DatabaseConfig, LogConfig, PortalConfig, RetentionConfig, SandboxConfig,
-    ServerConfig, SmsConfig, TelemetryConfig,
+    ActorsConfig, Config, DatabaseConfig, LimitsConfig, LogConfig, PortalConfig, RetentionConfig,
+    SandboxConfig, ServerConfig, SmsConfig, TelemetryConfig,
 };
 pub use values::{ConfigError, Confirm, Group, LogFormat, Mode, SmsProvider};
 

@@ -142,14 +142,16 @@ sections! {
 
     /// What one phone, one client and the whole shop may do.
     limits: LimitsConfig {
-        /// Prompts to one phone in ten minutes.
+        /// Prompts to one phone in ten minutes; the last is kept for another client.
         prompts_per_phone: u32 = 3,
-        /// Unpaid orders of one phone in 24 hours.
+        /// From this many unpaid orders of one phone in 24 hours on, its prompts pause.
         unpaid_per_phone_day: u32 = 8,
         /// Prompts of the whole shop in a second.
         prompts_per_sec: u32 = 50,
-        /// Purchases that one client address may ask for in a minute.
+        /// Orders that one client address may make in a minute.
         purchases_per_client_min: u32 = 120,
+        /// Refused requests of one client address in a minute.
+        refusals_per_client_min: u32 = 600,
     }
 
     /// What is deleted, and when.

@@ -5,42 +5,52 @@
 //! is read from the right, and the first address that is not one of our proxies is the client.
 //!
 //! The limits count an IPv4 address as it is and an IPv6 address by its /64, because one customer
-//! has the whole /64. Memory is bounded: a client with its full allowance is removed, and when the
-//! map is full, new clients are not limited; the limits per phone and on the queues still apply.
+//! has the whole /64. All guests of a hotspot may be one client, so the requests that are refused do
+//! not use up what its purchases need.
 
-use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Instant;
 
 use actix_web::HttpRequest;
 use actix_web::http::header::HeaderMap;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
 
+use super::problem::{Code, Problem};
+use crate::config::LimitsConfig;
 use crate::domain::catalog::Refusal;
+use crate::domain::pacing::{ClientId, LookUps, RateLimit, Share, Turn};
 
 /// Look-ups of unknown voucher codes per minute and client. A hotspot behind NAT is one client, and
 /// its guests mistype.
 const GUESSES_PER_MIN: u32 = 20;
-/// Most clients in the map; about a megabyte.
-const CLIENTS_MAX: usize = 16_384;
-/// The period of a limit.
-const MINUTE: Duration = Duration::from_secs(60);
+/// Look-ups of all clients that wait for their turn.
+const WAITING_MAX: usize = 256;
 
 /// The clients of this process. Cheap to clone: all clones count together.
 #[derive(Clone)]
 pub struct Clients {
     trusted: Arc<[IpAddr]>,
     purchases: Arc<RateLimit>,
-    guesses: Arc<RateLimit>,
+    refusals: Arc<RateLimit>,
+    guesses: Arc<LookUps>,
+    resends: Arc<LookUps>,
+    /// Places of look-ups that wait for their turn.
+    waiting: Arc<Semaphore>,
 }
 
 impl Clients {
-    /// `purchases_per_min` is per client.
-    pub fn new(trusted_proxies: &[IpAddr], purchases_per_min: u32) -> Self {
+    /// The clients of a process with these limits.
+    pub fn new(trusted_proxies: &[IpAddr], limits: &LimitsConfig) -> Self {
         Self {
             trusted: trusted_proxies.iter().map(IpAddr::to_canonical).collect(),
-            purchases: Arc::new(RateLimit::per_minute(purchases_per_min)),
-            guesses: Arc::new(RateLimit::per_minute(GUESSES_PER_MIN)),
+            purchases: Arc::new(RateLimit::per_minute(limits.purchases_per_client_min)),
+            refusals: Arc::new(RateLimit::per_minute(limits.refusals_per_client_min)),
+            guesses: Arc::new(LookUps::per_minute(GUESSES_PER_MIN)),
+            resends: Arc::new(LookUps::per_minute(limits.purchases_per_client_min)),
+            waiting: Arc::new(Semaphore::new(WAITING_MAX)),
         }
     }
 
@@ -50,34 +60,87 @@ impl Clients {
         Some(client(peer, request.headers(), &self.trusted))
     }
 
-    /// Counts a purchase, or a request that costs as much.
-    ///
-    /// # Errors
-    /// When this client has used its allowance.
-    pub fn admit(&self, request: &HttpRequest) -> Result<(), Refusal> {
-        // Loopback is not limited: if a local proxy is not in `trusted_proxies`, all guests have
-        // its address, and one guest must not use up the limit of the others.
-        let address = self.address(request).filter(|it| !it.is_loopback());
-        address.map_or(Ok(()), |it| self.purchases.take(it, Instant::now()))
+    /// The place of a purchase in the share of its client.
+    pub fn share(&self, request: &HttpRequest) -> Arc<Share> {
+        let client = self.limited(request);
+        Arc::new(client.map_or_else(Share::default, |it| Share::new(it, self.purchases.clone())))
     }
 
-    /// Counts a code that is about to be looked up as a wrong guess. A client that has used its
-    /// guesses is refused before the look-up, so that it can no longer test codes.
+    /// Counts a refused request.
     ///
     /// # Errors
-    /// When this client has guessed too often.
-    pub fn count_guess(&self, request: &HttpRequest) -> Result<(), Refusal> {
-        let address = self.address(request);
-        address.map_or(Ok(()), |it| self.guesses.take(it, Instant::now()))
+    /// When this client has used its share of refusals.
+    pub fn count_refusal(&self, request: &HttpRequest) -> Result<(), Refusal> {
+        let client = self.limited(request);
+        client.map_or(Ok(()), |it| self.refusals.take(it, Instant::now()))
+    }
+
+    /// Waits until the client may look up a code, and counts it as a wrong guess. Over its limit a
+    /// client takes turns, whether its codes are right or wrong.
+    ///
+    /// # Errors
+    /// A 429 when too many of its look-ups wait, a 503 when the server stops.
+    pub async fn count_guess(
+        &self,
+        request: &HttpRequest,
+        draining: &CancellationToken,
+    ) -> Result<Guess, Problem> {
+        let client = self.address(request).map(client_id);
+        let turn = self.wait(client, &self.guesses, draining).await?;
+        Ok(Guess(client.zip(turn)))
     }
 
     /// Takes the count back, because the code exists.
-    pub fn uncount_guess(&self, request: &HttpRequest) {
-        if let Some(address) = self.address(request) {
-            self.guesses.give_back(address);
+    pub fn uncount_guess(&self, guess: Guess) {
+        if let Some((client, turn)) = guess.0 {
+            self.guesses.found(client, turn);
         }
     }
+
+    /// Waits until the client may have an SMS sent again: some at once, then in turns.
+    ///
+    /// # Errors
+    /// As `count_guess`.
+    pub async fn admit_resend(
+        &self,
+        request: &HttpRequest,
+        draining: &CancellationToken,
+    ) -> Result<(), Problem> {
+        let waited = self.wait(self.limited(request), &self.resends, draining);
+        waited.await.map(drop)
+    }
+
+    /// The client, if its requests are limited. Loopback is not: if a local proxy is not in
+    /// `trusted_proxies`, all guests have its address, and one guest must not use up the limit of
+    /// the others.
+    fn limited(&self, request: &HttpRequest) -> Option<ClientId> {
+        let address = self.address(request).filter(|it| !it.is_loopback());
+        address.map(client_id)
+    }
+
+    async fn wait(
+        &self,
+        client: Option<ClientId>,
+        look_ups: &LookUps,
+        draining: &CancellationToken,
+    ) -> Result<Option<Turn>, Problem> {
+        let Some(client) = client else {
+            return Ok(None);
+        };
+        let turn = look_ups.turn(client, Instant::now())?;
+        if let Turn::After(pause) = turn {
+            let place = self.waiting.try_acquire();
+            let _place = place.map_err(|_| Refusal::RateLimited(pause.as_secs() + 1))?;
+            if timeout(pause, draining.cancelled()).await.is_ok() {
+                return Err(Code::Stopping.into());
+            }
+        }
+        Ok(Some(turn))
+    }
 }
+
+/// A look-up that is counted as a wrong guess.
+pub struct Guess(Option<(ClientId, Turn)>);
 
 fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpAddr]) -> IpAddr {
     let hops: Vec<&str> = headers
@@ -105,58 +168,6 @@ fn address(hop: &str) -> Option<IpAddr> {
     parsed.map(|address: IpAddr| address.to_canonical())
 }
 
-/// A rate limit per client (GCRA). The whole allowance may be used in one burst.
-struct RateLimit {
-    /// The time after which one more request is allowed.
-    interval: Duration,
-    clients_max: usize,
-    /// When a client has its whole allowance again.
-    full_at: Mutex<HashMap<IpAddr, Instant>>,
-}
-
-impl RateLimit {
-    /// `per_min` requests in a minute; 0 counts as 1.
-    fn per_minute(per_min: u32) -> Self {
-        Self {
-            interval: MINUTE / per_min.max(1),
-            clients_max: CLIENTS_MAX,
-            full_at: Mutex::default(),
-        }
-    }
-
-    fn full_at(&self) -> MutexGuard<'_, HashMap<IpAddr, Instant>> {
-        self.full_at.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Counts one request of this client at `now`.
-    ///
-    /// # Errors
-    /// `RateLimited`, with the time until the next allowed request. Nothing was counted.
-    fn take(&self, address: IpAddr, now: Instant) -> Result<(), Refusal> {
-        let (client, mut full_at) = (network(address), self.full_at());
-        let full = full_at.get(&client).map_or(now, |at| (*at).max(now));
-        let used = full.duration_since(now) + self.interval;
-        if used > MINUTE {
-            let retry_after_secs = (used - MINUTE).as_secs_f64().ceil() as u64;
-            return Err(Refusal::RateLimited(retry_after_secs));
-        }
-        if full_at.len() >= self.clients_max {
-            full_at.retain(|_, at| *at > now);
-        }
-        if full_at.len() < self.clients_max || full_at.contains_key(&client) {
-            full_at.insert(client, full + self.interval);
-        }
-        Ok(())
-    }
-
-    /// Takes back one counted request.
-    fn give_back(&self, address: IpAddr) {
-        if let Some(full_at) = self.full_at().get_mut(&network(address)) {
-            *full_at = full_at.checked_sub(self.interval).unwrap_or(*full_at);
-        }
-    }
-}
-
 /// An IPv4 address, or the /64 of an IPv6 address (RFC 6177): one client.
 pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
@@ -166,6 +177,14 @@ pub fn network(address: IpAddr) -> IpAddr {
             IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
         }
     }
+}
+
+fn client_id(address: IpAddr) -> ClientId {
+    let bits = match network(address) {
+        IpAddr::V4(v4) => v4.to_ipv6_mapped(),
+        IpAddr::V6(v6) => v6,
+    };
+    ClientId(bits.to_bits())
 }
 
 #[cfg(test)]
@@ -182,7 +201,7 @@ mod tests {
         for value in forwarded {
             request = request.append_header(("x-forwarded-for", *value));
         }
-        let clients = Clients::new(&[ip(PROXY), ip("10.0.0.2")], 1);
+        let clients = Clients::new(&[ip(PROXY), ip("10.0.0.2")], &LimitsConfig::default());
 
         let address = clients.address(&request.to_http_request());
 
@@ -221,61 +240,12 @@ mod tests {
     }
 
     #[test]
-    fn an_allowance_may_be_used_at_once_and_comes_back_share_by_share() {
-        let (allowances, now) = (RateLimit::per_minute(6), Instant::now());
-        let client = ip("192.0.2.7");
-
-        for _ in 0..6 {
-            assert_eq!(allowances.take(client, now), Ok(()));
-        }
-        assert_eq!(
-            allowances.take(client, now),
-            Err(Refusal::RateLimited(10)),
-            "the seventh"
-        );
-        let later = now + Duration::from_secs(10);
-        assert_eq!(allowances.take(client, later), Ok(()));
-        assert!(allowances.take(client, later).is_err());
-        assert_eq!(allowances.take(ip("192.0.2.8"), now), Ok(()), "another");
-    }
-
-    #[test]
-    fn a_share_that_is_given_back_may_be_used_again() {
-        let (allowances, now) = (RateLimit::per_minute(1), Instant::now());
-        let client = ip("192.0.2.7");
-        for _ in 0..3 {
-            assert_eq!(allowances.take(client, now), Ok(()));
-            allowances.give_back(client);
-        }
-
-        assert_eq!(allowances.take(client, now), Ok(()));
-        assert!(allowances.take(client, now).is_err());
-    }
-
-    #[test]
     fn a_household_is_one_client() {
-        let (allowances, now) = (RateLimit::per_minute(1), Instant::now());
+        let one = |address: &str, other: &str| client_id(ip(address)) == client_id(ip(other));
 
-        assert!(allowances.take(ip("2001:db8:1:2:3:4:5:6"), now).is_ok());
-        assert!(allowances.take(ip("2001:db8:1:2::9"), now).is_err());
-        assert!(allowances.take(ip("2001:db8:1:3::9"), now).is_ok());
-        assert!(allowances.take(ip("192.0.2.7"), now).is_ok());
-        assert!(allowances.take(ip("::ffff:192.0.2.7"), now).is_err());
-    }
-
-    #[test]
-    fn memory_is_bounded_and_a_remembered_client_stays_limited() {
-        let (mut allowances, now) = (RateLimit::per_minute(1), Instant::now());
-        allowances.clients_max = 3;
-        for last in 1..=9 {
-            let newcomer = ip(&format!("192.0.2.{last}"));
-            assert_eq!(allowances.take(newcomer, now), Ok(()));
-        }
-
-        assert_eq!(allowances.full_at().len(), 3);
-        assert!(allowances.take(ip("192.0.2.1"), now).is_err());
-        let later = now + Duration::from_secs(60);
-        assert!(allowances.take(ip("192.0.2.9"), later).is_ok());
-        assert_eq!(allowances.full_at().len(), 1, "the others are forgotten");
+        assert!(one("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::9"));
+        assert!(!one("2001:db8:1:2::9", "2001:db8:1:3::9"));
+        assert!(!one("192.0.2.7", "192.0.2.8"));
+        assert!(one("192.0.2.7", "::ffff:192.0.2.7"));
     }
 }

@@ -44,8 +44,8 @@ pub fn routes(config: &mut web::ServiceConfig, sandbox: Option<crate::sandbox::S
         .service(
             web::scope(PORTAL)
                 .route("/packages", web::get().to(portal::packages))
-                .route("/payment", web::post().to(portal::purchase::pay))
-                .route("/payment/resend", web::post().to(portal::purchase::resend))
+                .route("/payment", counted(web::post().to(portal::purchase::pay)))
+                .route("/payment/resend", counted(web::post().to(portal::purchase::resend)))
                 .service(
                     web::resource("/payment/status/{order_id}")
                         .wrap(from_fn(portal::poll::shrink_headers))
@@ -127,16 +127,16 @@ fn page_routes(config: &mut web::ServiceConfig) {
     use pages::{order, owner_link, paid, shop, state};
     config
         .route("/", page(get_or_head().to(shop::show)))
-        .route("/buy", page(web::post().to(shop::buy)))
+        .route("/buy", counted(page(web::post().to(shop::buy))))
         .route("/buy", page(web::get().to(shop::back)))
         .route("/order/{order_id}", page(web::get().to(order::show)))
-        .route("/order/{order_id}/again", page(web::post().to(order::again)))
+        .route("/order/{order_id}/again", counted(page(web::post().to(order::again))))
         .route("/order/{order_id}/again", page(web::get().to(order::back)))
         .route("/order/{order_id}/let-go", page(web::post().to(order::let_go)))
         .route("/order/{order_id}/let-go", page(web::get().to(order::back)))
         .route("/state/{token}", page(web::get().to(state::show)))
         .route("/paid", page(web::get().to(paid::show)))
-        .route("/paid", page(web::post().to(paid::send)))
+        .route("/paid", counted(page(web::post().to(paid::send))))
         .route("/v/{token}", page(get_or_head().to(owner_link::show)))
         .route("/v/{token}/reissue", page(web::get().to(owner_link::ask)))
         .route("/v/{token}/reissue", page(web::post().to(owner_link::reissue)))
@@ -174,6 +174,36 @@ fn get_or_head() -> Route {
 /// Shows the problems of a route as HTML pages.
 fn page(route: Route) -> Route {
     route.wrap(from_fn(pages::show_problem))
+}
+
+/// Counts the refused requests of a route in their client's share of refusals.
+fn counted(route: Route) -> Route {
+    route.wrap(from_fn(count_refusals))
+}
+
+/// Counts a refused request, whatever is wrong with it. A client that has used its share of refusals
+/// no longer learns the reason of the next ones. A request that is right is carried out all the same:
+/// it may come from another guest behind the same address.
+async fn count_refusals(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let answer = next.call(request).await?.map_into_boxed_body();
+    let api = answer.request().app_data::<web::Data<Api>>();
+    let counted = match api.filter(|_| answer.status().is_client_error()) {
+        Some(api) => api.clients.count_refusal(answer.request()),
+        None => Ok(()),
+    };
+    let Err(refusal) = counted else {
+        return Ok(answer);
+    };
+    let mut problem = Problem::from(refusal);
+    // A phone's own limit may last longer.
+    let wait = answer.headers().get(header::RETRY_AFTER);
+    let wait = wait.and_then(|secs| secs.to_str().ok()?.parse().ok());
+    problem.retry_after_secs = problem.retry_after_secs.max(wait);
+    let refusal = pages::or_problem(answer.request(), &problem);
+    Ok(answer.into_response(refusal))
 }
 
 /// Answers every path and method without a handler. A resource with middleware of its own does not

@@ -30,11 +30,11 @@ impl Text {
 
     /// How long to wait, rounded up so that a retry after that time is not too early.
     pub fn wait(&self, secs: u64) -> String {
-        let (units, secs) = (&self.units, i64::try_from(secs).unwrap_or(i64::MAX));
+        let units = &self.units;
         match secs {
-            ..90 => fill(&units.seconds, &[("n", &secs)]),
-            90..5_400 => counted(&units.minute, &units.minutes, (secs + 59) / 60),
-            5_400.. => counted(&units.hour, &units.hours, secs / 3_600 + 1),
+            ..90 => counted(&units.second, &units.seconds, secs),
+            90..5_400 => counted(&units.minute, &units.minutes, secs.div_ceil(60)),
+            5_400.. => counted(&units.hour, &units.hours, secs.div_ceil(3_600)),
         }
     }
 
@@ -78,10 +78,10 @@ pub fn thousands(number: impl Display) -> String {
 }
 
 /// The singular or the plural, by the number.
-fn counted(one: &str, many: &str, number: i64) -> String {
-    match number {
+fn counted(one: &str, many: &str, number: impl Into<i128>) -> String {
+    match number.into() {
         1 => one.to_owned(),
-        _ => fill(many, &[("n", &number)]),
+        number => fill(many, &[("n", &number)]),
     }
 }
 
@@ -147,10 +147,16 @@ mod tests {
     #[test]
     fn a_retry_after_the_wait_is_not_too_early() {
         for (secs, shown) in [
+            (1, "1 second"),
             (61, "61 seconds"),
             (90, "2 minutes"),
+            (120, "2 minutes"),
             (301, "6 minutes"),
-            (7_200, "3 hours"),
+            (5_399, "90 minutes"),
+            (5_400, "2 hours"),
+            (7_200, "2 hours"),
+            (7_201, "3 hours"),
+            (86_400, "24 hours"),
         ] {
             assert_eq!(text(English).wait(secs), shown);
         }

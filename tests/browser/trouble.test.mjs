@@ -136,7 +136,7 @@ test('a guest who tries too often sees when to come back', () =>
 
     await page.getByRole('button', { name: 'Jaribu tena' }).click();
 
-    await page.getByRole('heading', { name: 'Umejaribu mara nyingi' }).waitFor();
+    await page.getByRole('heading', { name: 'Tafadhali subiri kidogo' }).waitFor();
     assert.match(await page.getByRole('alert').innerText(), /baada ya dakika/);
     assert.equal(await page.locator('#phone').inputValue(), '', 'the link does not contain the number');
     assertClean(page, { allowed: ['429'] });

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
+use chrono::TimeDelta;
 use tracing::error;
 
 use super::{Command, HandleError, Handled};
@@ -43,8 +44,8 @@ pub enum ReissueOutcome {
     Replaced,
     /// The code was replaced before, since the version that the guest saw.
     AlreadyReplaced,
-    /// The daily limit is reached.
-    DailyLimit,
+    /// The daily limit is reached. The owner may try again after this time.
+    DailyLimit(TimeDelta),
     /// There is no valid voucher.
     NoValidVoucher,
 }
@@ -197,7 +198,8 @@ impl Orders {
         if payment.version != seen {
             return without_effect(ReissueOutcome::AlreadyReplaced, payment);
         }
-        let lately = store.clock().now() - REISSUE_WINDOW;
+        let now = store.clock().now();
+        let lately = now - REISSUE_WINDOW;
         let replaced = store.reissue_count(payment.id, lately).await?;
         let used = store.voucher_usage(&voucher.code).await?;
         let usage = used.map(|(_, usage)| usage).unwrap_or_default();
@@ -213,9 +215,10 @@ impl Orders {
 
         let handled = self.handle(order_id, command).await?;
         let is_at_limit = by == ReissuedBy::Owner && replaced.is_at_limit();
+        let wait = replaced.full_at.map_or(now, |at| at.min(now)) + REISSUE_WINDOW - now;
         Ok(Reissue {
             outcome: match (handled.refused, handled.outcome) {
-                (true, _) if is_at_limit => ReissueOutcome::DailyLimit,
+                (true, _) if is_at_limit => ReissueOutcome::DailyLimit(wait),
                 (true, _) => ReissueOutcome::NoValidVoucher,
                 (false, Outcome::Duplicate) => ReissueOutcome::AlreadyReplaced,
                 (false, _) => ReissueOutcome::Replaced,

@@ -1,6 +1,6 @@
 //! What we know about a payment, from any source. It is trusted: proofs are checked before.
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use strum::IntoStaticStr;
 
 use super::ReportedAmount;
@@ -131,6 +131,8 @@ pub struct ReissueCount {
     pub total: u32,
     /// In the last day.
     pub last_day: u32,
+    /// When the limit of a day was reached: the owner may have another code a day later.
+    pub full_at: Option<DateTime<Utc>>,
 }
 
 impl ReissueCount {

@@ -1,14 +1,19 @@
-//! How often other services are called: circuit breakers, budgets, schedules and back-off.
+//! How often other services are called: circuit breakers, budgets, schedules and back-off. And how
+//! often clients may call us.
 
 use chrono::TimeDelta;
 
 pub mod check_budget;
 pub mod check_schedule;
 pub mod circuit;
+pub mod client_limit;
+pub mod look_ups;
 pub mod token_bucket;
 
 pub use check_budget::{CheckBudget, Turns};
 pub use circuit::{Circuit, CircuitChange, Flow};
+pub use client_limit::{ClientId, RateLimit, Share};
+pub use look_ups::{LookUps, Turn};
 pub use token_bucket::TokenBucket;
 
 /// `first`, doubled this many times; never more than `longest`.

@@ -165,7 +165,7 @@ pub async fn reissue(
     let outcome = match done.outcome {
         ReissueOutcome::Replaced => Outcome::Reissued,
         ReissueOutcome::AlreadyReplaced => Outcome::Duplicate,
-        ReissueOutcome::NoValidVoucher | ReissueOutcome::DailyLimit => {
+        ReissueOutcome::NoValidVoucher | ReissueOutcome::DailyLimit(_) => {
             return Err(Code::InvalidTransition
                 .detail("there is no voucher that is still good")
                 .with("payment_status", done.payment.status.as_str()));

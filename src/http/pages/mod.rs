@@ -16,6 +16,8 @@ use actix_web::middleware::Next;
 use actix_web::{Error, FromRequest, HttpRequest, HttpResponse, ResponseError, web};
 use askama::Template;
 
+use notice::Notice;
+
 use super::Api;
 use super::compress::accepted;
 use super::problem::{Code, Problem};
@@ -108,8 +110,8 @@ pub struct Visitor {
 #[template(path = "trouble.html")]
 struct ErrorPage<'a> {
     visitor: &'a Visitor,
-    title: &'static str,
-    lead: &'static str,
+    title: &'a str,
+    lead: &'a str,
     /// The URL that the page reloads after a while; only for a temporary failure.
     again_href: Option<String>,
 }
@@ -176,11 +178,17 @@ impl Visitor {
     fn problem(&self, problem: &Problem) -> HttpResponse {
         let text = &self.text.trouble;
         let status = problem.status_code();
-        let (title, lead) = match status {
+        let later;
+        let (title, lead): (&str, &str) = match status {
             _ if problem.code == Code::OrderNotFound => (&text.order_title, &text.order),
             StatusCode::SERVICE_UNAVAILABLE => (&text.away_title, &text.away),
             StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => {
                 (&text.page_title, &text.page)
+            }
+            StatusCode::TOO_MANY_REQUESTS => {
+                let secs = problem.retry_after_secs.unwrap_or(1);
+                later = Notice::later(self.text, secs);
+                (later.title, &later.body)
             }
             _ => (&text.internal_title, &text.internal),
         };
@@ -193,7 +201,7 @@ impl Visitor {
         };
         retry_after(
             self.answer(status, &page),
-            is_away.then_some(AWAY_RETRY_SECS),
+            (is_away.then_some(AWAY_RETRY_SECS)).or(problem.retry_after_secs),
         )
     }
 

@@ -46,4 +46,10 @@ impl Notice {
             }
         }
     }
+
+    /// Too many requests come from the guest's network.
+    pub fn later(text: &'static Text, retry_after_secs: u64) -> Self {
+        let (notice, wait) = (&text.notice, text.wait(retry_after_secs));
+        Self::new(&notice.limit_title, fill(&notice.later, &[("wait", &wait)]))
+    }
 }

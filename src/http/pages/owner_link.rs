@@ -12,7 +12,7 @@ use askama::Template;
 use super::notice::Notice;
 use super::order::{OrderPage, show_by};
 use super::order_summary::{LinkKind, is_usable};
-use super::{Code, Form, Page, Problem, Visitor};
+use super::{Code, Form, Page, Problem, Visitor, retry_after};
 use crate::actors::{ReissueOutcome, Requester};
 use crate::domain::access::OwnerToken;
 use crate::domain::order::{MayReissue, OrderId, Payment};
@@ -78,9 +78,12 @@ pub async fn reissue(visitor: Visitor, token: web::Path<String>, payload: web::P
         ReissueOutcome::Replaced | ReissueOutcome::AlreadyReplaced => {
             return Ok(visitor.redirect(&home));
         }
-        ReissueOutcome::DailyLimit => {
+        ReissueOutcome::DailyLimit(wait) => {
             let notice = Notice::new(&text.enough_codes_title, &text.enough_codes);
-            (StatusCode::TOO_MANY_REQUESTS, notice)
+            let refusal = (StatusCode::TOO_MANY_REQUESTS, notice);
+            let page = show_again(&visitor, &done.payment, link, refusal);
+            let secs = u64::try_from(wait.num_seconds() + 1).unwrap_or(1);
+            return Ok(retry_after(page, Some(secs)));
         }
         ReissueOutcome::NoValidVoucher => no_new_code(&visitor),
     };

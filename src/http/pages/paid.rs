@@ -1,11 +1,11 @@
 //! For a guest who has paid and has no voucher: the SMS is sent again, to the phone that paid.
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpResponse, ResponseError, web};
+use actix_web::{HttpResponse, web};
 use askama::Template;
 
 use super::notice::Notice;
-use super::{Form, Page, Problem, Visitor, retry_after};
+use super::{Form, Page, Visitor};
 use crate::domain::people::Phone;
 
 /// The form, or its answer, which is the same for every phone.
@@ -36,14 +36,10 @@ pub async fn send(visitor: Visitor, payload: web::Payload) -> Page {
         let page = page(&visitor, typed, Some(notice));
         return Ok(visitor.answer(StatusCode::UNPROCESSABLE_ENTITY, &page));
     };
-    if let Err(refusal) = visitor.api.clients.admit(&visitor.request) {
-        let problem = Problem::from(refusal);
-        let notice = Notice::refused(text, refusal, &phone);
-        let page = page(&visitor, typed, Some(notice));
-        let answer = visitor.answer(problem.status_code(), &page);
-        return Ok(retry_after(answer, problem.retry_after_secs));
-    }
-    visitor.api.store.resend_or_check(&phone).await?;
+    let api = &visitor.api;
+    let turn = api.clients.admit_resend(&visitor.request, &api.draining);
+    turn.await?;
+    api.store.resend_or_check(&phone).await?;
     let page = PaidPage {
         is_done: true,
         ..page(&visitor, String::new(), None)

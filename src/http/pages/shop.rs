@@ -150,11 +150,8 @@ pub(super) async fn attempt(visitor: &Visitor, mut purchase: Purchase, draft: Dr
         purchase.idempotency_key = Some(current_key(visitor, key).await?);
     }
     let (wanted, phone) = (purchase.package.clone(), purchase.phone.clone());
-    let bought = match api.clients.admit(&visitor.request) {
-        Ok(()) => api.checkout.buy(purchase).await,
-        Err(refusal) => Err(CheckoutError::Refused(refusal)),
-    };
-    let error = match bought {
+    let share = api.clients.share(&visitor.request);
+    let error = match api.checkout.buy(purchase, share).await {
         Ok(Bought::Pushed(order) | Bought::Unclear(order) | Bought::Resumed(order)) => {
             return Ok(remember(visitor, order.order_id));
         }

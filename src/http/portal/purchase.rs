@@ -12,9 +12,7 @@ use utoipa::ToSchema;
 use super::status::message;
 use crate::checkout::{Bought, CheckoutError};
 use crate::domain::access::DeviceMac;
-use crate::domain::catalog::{
-    CURRENCY, IdempotencyKey, PackageRef, Purchase, Refusal, SecondPrompt, Tzs,
-};
+use crate::domain::catalog::{CURRENCY, IdempotencyKey, PackageRef, Purchase, SecondPrompt, Tzs};
 use crate::domain::clean_text::clean;
 use crate::domain::people::{Language, Personal, Phone};
 use crate::http::api::{Api, PORTAL};
@@ -85,17 +83,17 @@ pub struct PayAnswer {
         (status = 404, description = "`package_not_found`"),
         (status = 409, description = "`price_changed` with `price`, or `prompt_open`"),
         (status = 422, description = "`invalid_phone`, `invalid_request`, `idempotency_key_reused`"),
-        (status = 429, description = "`rate_limited`"),
+        (status = 429, description = "`rate_limited`: too many prompts to this phone, orders of this client, or refused requests"),
         (status = 502, description = "`gateway_refused`")))]
 pub async fn pay(
     request: HttpRequest,
     payload: web::Payload,
     api: web::Data<Api>,
 ) -> Result<HttpResponse, Problem> {
-    api.clients.admit(&request)?;
     let purchase = purchase(&request, object_of(payload).await?)?;
     let (language, phone) = (purchase.language, purchase.phone.clone());
-    let bought = api.checkout.buy(purchase).await;
+    let share = api.clients.share(&request);
+    let bought = api.checkout.buy(purchase, share).await;
     let bought = bought.map_err(|cause| refused(cause, &phone, language))?;
     let (status, payment, resumed) = match bought {
         Bought::Pushed(payment) => (StatusCode::CREATED, payment, false),
@@ -115,10 +113,10 @@ pub async fn pay(
     }))
 }
 
-/// The problem of a refused purchase. For an open payment request the detail is the text of the
-/// page: another person may have entered this number.
+/// The problem of a refused purchase. For a limit and an open payment request the detail is the text
+/// of the page: another person may have entered this number.
 fn refused(cause: CheckoutError, phone: &Phone, language: Language) -> Problem {
-    let CheckoutError::Refused(refusal @ Refusal::PromptOpen { .. }) = cause else {
+    let CheckoutError::Refused(refusal) = cause else {
         return cause.into();
     };
     let notice = Notice::refused(text(language), refusal, phone);
@@ -151,15 +149,15 @@ pub struct ResendAnswer {
     responses(
         (status = 202, description = "The voucher is sent if there is one; the answer is the same for every phone", body = ResendAnswer),
         (status = 422, description = "`invalid_phone`"),
-        (status = 429, description = "`rate_limited`")))]
+        (status = 429, description = "`rate_limited`: too many requests of this client wait for their turn, or were refused")))]
 pub async fn resend(
     request: HttpRequest,
     payload: web::Payload,
     api: web::Data<Api>,
 ) -> Result<HttpResponse, Problem> {
-    api.clients.admit(&request)?;
     let wanted: ResendRequest = object_of(payload).await?;
     let phone = Phone::read(&scalar(&wanted.phone_number).unwrap_or_default())?;
+    api.clients.admit_resend(&request, &api.draining).await?;
     api.store.resend_or_check(&phone).await?;
     let language = language(request.headers());
     Ok(HttpResponse::Accepted().json(ResendAnswer {

@@ -38,18 +38,18 @@ pub struct CaptiveDocument {
     responses(
         (status = 200, description = "What is left of it", body = VoucherDocument),
         (status = 404, description = "`voucher_not_found`"),
-        (status = 429, description = "`rate_limited`: too many codes that do not exist")))]
+        (status = 429, description = "`rate_limited`: after too many codes that do not exist, too many look-ups wait for their turn")))]
 pub async fn show(
     code: web::Path<String>,
     api: web::Data<Api>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let code = VoucherCode::typed(&code).ok_or(Code::VoucherNotFound)?;
-    api.clients.count_guess(&request)?;
+    let guess = api.clients.count_guess(&request, &api.draining).await?;
     let now = api.store.clock().now();
     let remaining = remaining(&api, &code, now).await?;
     let remaining = remaining.ok_or(Code::VoucherNotFound)?;
-    api.clients.uncount_guess(&request);
+    api.clients.uncount_guess(guess);
     Ok(HttpResponse::Ok()
         .insert_header(("cache-control", "no-store"))
         .json(VoucherDocument {

@@ -2,6 +2,7 @@
 //! requests at the same moment cannot both pass a limit.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entities::payments;
@@ -16,11 +17,11 @@ use crate::domain::catalog::{
     CURRENCY, History, IdempotencyKey, Limits, Package, Refusal, SecondPrompt,
 };
 use crate::domain::order::{OrderId, Payment, Status};
-use crate::domain::pacing::check_schedule;
+use crate::domain::pacing::{Share, check_schedule};
 use crate::domain::people::{Language, Personal, Phone, Secret};
 use crate::store::engine::sql;
 use crate::store::error::Result;
-use crate::store::{Store, StoreError, rows};
+use crate::store::{Clock, Store, StoreError, rows};
 
 /// What a new order consists of.
 #[derive(Clone)]
@@ -29,6 +30,8 @@ pub struct NewOrder {
     pub order_id: OrderId,
     /// The payer.
     pub phone: Phone,
+    /// Its place in the share of the client that buys.
+    pub share: Arc<Share>,
     /// Their name, if they gave one.
     pub customer_name: Option<Personal>,
     /// The device that it is bought on, if the router named it.
@@ -73,12 +76,15 @@ impl Store {
     /// As `Store::transaction`.
     pub async fn place(&self, order: NewOrder, limits: Limits) -> Result<Placed> {
         let (key, clock) = (order.idempotency_key.clone(), self.clock());
-        let order = Arc::new(order);
+        let (share, order) = (order.share.clone(), Arc::new(order));
         let placed = self.share(move |txn| {
-            let (order, now) = (order.clone(), clock.now());
-            Box::pin(async move { place(txn, &order, limits, now).await })
+            let (order, clock) = (order.clone(), clock.clone());
+            Box::pin(async move { place(txn, &order, limits, &clock).await })
         });
         let placed = placed.await;
+        if let Ok(Placed::Created(_)) | Err(StoreError::CommitUnknown(_)) = placed {
+            share.keep();
+        }
         // Of two requests with one key at the same moment, the second gets the order of the first.
         if let (Err(StoreError::Conflict), Some(key)) = (&placed, &key)
             && let Some(payment) = self.load_by_key(key).await?
@@ -93,7 +99,7 @@ async fn place(
     txn: &DatabaseTransaction,
     order: &NewOrder,
     limits: Limits,
-    now: DateTime<Utc>,
+    clock: &Clock,
 ) -> Result<Placed> {
     // Transactions of one phone count and insert one after the other. SQLite has one writer anyway.
     if txn.get_database_backend() == DbBackend::Postgres {
@@ -109,8 +115,11 @@ async fn place(
             return Ok(Placed::Resumed(payment));
         }
     }
-    let history = history(txn, &order.phone, now, limits).await?;
-    if let Err(refusal) = admission::admit(&history, order.second_prompt, limits, now) {
+    // After the lock, so that the orders of this phone are not later than now.
+    let now = clock.now();
+    let history = history(txn, order, now, limits).await?;
+    let admitted = admission::admit(&history, order.second_prompt, limits, now);
+    if let Err(refusal) = admitted.and_then(|()| order.share.take(Instant::now())) {
         return Ok(Placed::Refused(refusal));
     }
 
@@ -128,14 +137,16 @@ async fn place(
 
 async fn history(
     txn: &DatabaseTransaction,
-    phone: &Phone,
+    order: &NewOrder,
     now: DateTime<Utc>,
     limits: Limits,
 ) -> Result<History> {
+    let latest = now + admission::CLOCK_SKEW;
     // Counted up to the limit, which is all that matters.
-    let last_second = "SELECT id FROM payments WHERE created_at > $1 LIMIT $2";
+    let last_second = "SELECT id FROM payments WHERE created_at > $1 AND created_at <= $2 LIMIT $3";
     let second = [
         (now - TimeDelta::seconds(1)).into(),
+        latest.into(),
         limits.prompts_per_sec.into(),
     ];
     let last_second: Vec<i64> = sql::tuples(txn, last_second, second).await?;
@@ -143,15 +154,21 @@ async fn history(
         last_second: last_second.len() as u64,
         ..History::default()
     };
-    let of_day = "SELECT status, created_at FROM payments WHERE phone = $1 AND created_at > $2 \
-         ORDER BY created_at";
-    let day = [phone.international().into(), (now - admission::DAY).into()];
-    let of_day: Vec<(Status, DateTime<Utc>)> = sql::tuples(txn, of_day, day).await?;
-    for (status, created_at) in of_day {
+    let of_day = "SELECT status, created_at, client_hash FROM payments \
+         WHERE phone = $1 AND created_at > $2 AND created_at <= $3 ORDER BY created_at";
+    let day = [
+        order.phone.international().into(),
+        (now - admission::DAY).into(),
+        latest.into(),
+    ];
+    let of_day: Vec<(Status, DateTime<Utc>, Option<String>)> =
+        sql::tuples(txn, of_day, day).await?;
+    let client = order.share.client_hash(&order.phone);
+    for (status, created_at, made_by) in of_day {
+        let created_at = created_at.min(now);
         let is_paid = matches!(status, Status::Completed | Status::Refunded | Status::Held);
-        if !is_paid {
-            history.unpaid.push(created_at);
-        }
+        history.unpaid += u32::from(!is_paid);
+        history.is_known_client |= made_by.is_some() && made_by == client;
         if status == Status::Pending {
             history.newest_pending = Some(created_at);
         }
@@ -170,6 +187,7 @@ fn new_payment(order: &NewOrder, created_at: DateTime<Utc>) -> payments::ActiveM
         version: Set(1),
         phone: Set(order.phone.international().to_owned()),
         customer_name: Set(rows::personal(order.customer_name.as_ref())),
+        client_hash: Set(order.share.client_hash(&order.phone)),
         device_mac: Set((order.device.as_ref()).map(|device| device.expose().to_owned())),
         language: Set(order.language.tag().to_owned()),
         idempotency_key: Set((order.idempotency_key.as_ref()).map(|key| key.as_str().to_owned())),

@@ -13,6 +13,7 @@ use sea_orm::DatabaseTransaction;
 
 use crate::domain::access::RadiusUser;
 use crate::domain::catalog::CURRENCY;
+use crate::domain::order::evidence::REISSUES_PER_DAY;
 use crate::domain::order::{Payment, ReissueCount, ReissuedVoucher, Sale, Sms};
 use crate::domain::sms_text;
 use crate::store::catalog::vouchers as voucher_rows;
@@ -37,10 +38,12 @@ impl Store {
         let times: Vec<Option<DateTime<Utc>>> =
             sql::tuples(&self.db(), times, [payment_id.into()]).await?;
         let count = |times: usize| u32::try_from(times).unwrap_or(u32::MAX);
-        let is_recent = |at: &&Option<DateTime<Utc>>| at.is_some_and(|at| at > since);
+        let mut recent: Vec<_> = times.iter().flatten().filter(|at| **at > since).collect();
+        recent.sort_unstable_by(|one, other| other.cmp(one));
         Ok(ReissueCount {
             total: count(times.len()),
-            last_day: count(times.iter().filter(is_recent).count()),
+            last_day: count(recent.len()),
+            full_at: recent.get(REISSUES_PER_DAY as usize - 1).map(|at| **at),
         })
     }
 }

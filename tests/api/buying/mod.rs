@@ -8,6 +8,7 @@ mod order;
 mod packages;
 mod prompts;
 mod request;
+mod shares;
 
 /// `POST /payment` with this body, byte for byte.
 async fn post(app: &TestApp, body: impl Into<reqwest::Body>) -> Answer {

@@ -22,6 +22,8 @@ async fn after_three_codes_in_a_day_the_guest_gets_an_explanation(kind: Kind) {
     assert_eq!(fourth.status, 429, "{}", fourth.text);
     assert!(fourth.text.contains("enough for today"), "{}", fourth.text);
     assert!(fourth.text.contains(&code), "it still works");
+    let wait: u64 = fourth.header("retry-after").unwrap().parse().unwrap();
+    assert!((86_000..=86_400).contains(&wait), "{wait}");
     assert_eq!(code_of(&app, &order).await, code);
 
     // A day later another code is allowed.

@@ -1,5 +1,8 @@
 //! The state of a voucher that a guest sees, computed from the routers' accounting.
 
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::{age_sessions, refund, sell, send_accounting, with_voucher};
@@ -10,7 +13,7 @@ on_both_databases! {
     time_and_devices_are_counted_as_the_router_reports,
     data_is_counted_as_the_router_reports,
     a_voucher_ends,
-    a_client_that_guesses_codes_is_stopped,
+    a_client_that_guesses_codes_takes_turns,
     a_guest_behind_a_trusted_proxy_is_not_mistaken_for_it,
     a_device_in_the_hotspot_learns_whether_it_is_captive,
     a_server_outside_the_hotspot_has_no_captive_state,
@@ -123,7 +126,7 @@ async fn a_voucher_ends(kind: Kind) {
     );
 }
 
-async fn a_client_that_guesses_codes_is_stopped(kind: Kind) {
+async fn a_client_that_guesses_codes_takes_turns(kind: Kind) {
     let app = TestApp::start(kind).await;
     let (_, code) = sell(&app, "daily").await;
     for _ in 0..25 {
@@ -140,13 +143,46 @@ async fn a_client_that_guesses_codes_is_stopped(kind: Kind) {
             .assert_problem(404, "voucher_not_found");
     }
 
-    let stopped = voucher(&app, "K7QMX2PZ").await;
-    stopped.assert_problem(429, "rate_limited");
-    assert!(stopped.header("retry-after").is_some());
-    // A right code is now refused in the same way as a wrong one.
-    voucher(&app, &code)
-        .await
-        .assert_problem(429, "rate_limited");
+    // A right code waits for its turn as a wrong one does, and then it is answered.
+    let begun = Instant::now();
+    assert_eq!(voucher(&app, &code).await.status, 200);
+    assert!(begun.elapsed() >= Duration::from_secs(1));
+    let crowd = join_all((0..14).map(|_| voucher(&app, "K7QMX2PZ"))).await;
+    let (answered, stopped): (Vec<_>, Vec<_>) = crowd.iter().partition(|it| it.status == 404);
+    assert!((10..=12).contains(&answered.len()), "{}", answered.len());
+    for answer in stopped {
+        answer.assert_problem(429, "rate_limited");
+        assert_eq!(answer.header("retry-after"), Some("1"));
+    }
+}
+
+/// Otherwise a stop would wait for it.
+#[actix_web::test]
+async fn a_look_up_that_waits_for_its_turn_ends_when_the_server_stops() {
+    let app = TestApp::start(Kind::Sqlite).await;
+    for _ in 0..20 {
+        voucher(&app, "K7QMX2PZ").await;
+    }
+    let url = app.portal("/voucher/K7QMX2PZ");
+    let waiting = (0..10).map(|_| tokio::spawn(app.http.get(&url).send()));
+    let waiting: Vec<_> = waiting.collect();
+    // The first turn is over: the others have arrived.
+    voucher(&app, "K7QMX2PZ").await;
+
+    let begun = Instant::now();
+    app.stop().await;
+
+    let answers = join_all(waiting).await;
+    let stopped = answers.into_iter().filter(|it| {
+        let answer = it.as_ref().unwrap().as_ref();
+        answer.is_ok_and(|answer| answer.status() == 503)
+    });
+    assert!(stopped.count() >= 5);
+    assert!(
+        begun.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        begun.elapsed()
+    );
 }
 
 async fn a_guest_behind_a_trusted_proxy_is_not_mistaken_for_it(kind: Kind) {
@@ -165,8 +201,10 @@ async fn a_guest_behind_a_trusted_proxy_is_not_mistaken_for_it(kind: Kind) {
         assert_eq!(from("198.51.100.1", "K7QMX2PZ").await, 404);
     }
 
-    assert_eq!(from("198.51.100.1", &code).await, 429);
-    assert_eq!(from("198.51.100.2", &code).await, 200);
+    let crowd = (0..12).map(|_| from("198.51.100.1", &code));
+    let (crowd, other) = tokio::join!(join_all(crowd), from("198.51.100.2", &code));
+    assert!(crowd.contains(&429) && crowd.contains(&200), "{crowd:?}");
+    assert_eq!(other, 200);
 }
 
 async fn a_device_in_the_hotspot_learns_whether_it_is_captive(kind: Kind) {

@@ -93,6 +93,7 @@ fn an_owner_gets_at_most_three_new_codes_a_day() {
     often.replaced = ReissueCount {
         total: 9,
         last_day: 2,
+        full_at: None,
     };
     assert_eq!(
         replaced(&order, &often).map(|it| it.sms.kind).as_deref(),
@@ -111,6 +112,7 @@ fn an_operator_is_not_limited_to_three_codes_a_day() {
     often.replaced = ReissueCount {
         total: 3,
         last_day: 3,
+        full_at: None,
     };
 
     assert!(replaced(&order, &often).is_some());

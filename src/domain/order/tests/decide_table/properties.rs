@@ -63,7 +63,7 @@ prop_compose! {
             by,
             seen,
             usage: Usage { first_login_at: first_login, octets, devices_online: 0 },
-            replaced: ReissueCount { total: last_day, last_day },
+            replaced: ReissueCount { total: last_day, last_day, full_at: None },
         }
     }
 }

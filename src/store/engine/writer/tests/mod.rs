@@ -1,5 +1,6 @@
 //! Batches on both databases, of changes as actors make them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, FixedOffset, TimeDelta, Utc};
@@ -89,6 +90,7 @@ impl Scene {
         let order = NewOrder {
             order_id: OrderId(Uuid::new_v4()),
             phone: Phone::read(phone).unwrap(),
+            share: Arc::default(),
             customer_name: name.map(|name| Personal::new(name.to_owned())),
             device: None,
             language: Language::Swahili,
