@@ -16,11 +16,14 @@ use std::time::{Duration, Instant};
 use actix_web::HttpRequest;
 use actix_web::http::header::HeaderMap;
 
+use crate::config::ProxyRange;
 use crate::domain::catalog::Refusal;
 
 /// Look-ups of unknown voucher codes per minute and client. A hotspot behind NAT is one client, and
 /// its guests mistype.
 const GUESSES_PER_MIN: u32 = 20;
+/// The addresses that a request has passed, as its proxies write them.
+const FORWARDED_FOR: &str = "x-forwarded-for";
 /// Most clients in the map; about a megabyte.
 const CLIENTS_MAX: usize = 16_384;
 /// The period of a limit.
@@ -29,16 +32,16 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// The clients of this process. Cheap to clone: all clones count together.
 #[derive(Clone)]
 pub struct Clients {
-    trusted: Arc<[IpAddr]>,
+    trusted: Arc<[ProxyRange]>,
     purchases: Arc<RateLimit>,
     guesses: Arc<RateLimit>,
 }
 
 impl Clients {
     /// `purchases_per_min` is per client.
-    pub fn new(trusted_proxies: &[IpAddr], purchases_per_min: u32) -> Self {
+    pub fn new(trusted_proxies: &[ProxyRange], purchases_per_min: u32) -> Self {
         Self {
-            trusted: trusted_proxies.iter().map(IpAddr::to_canonical).collect(),
+            trusted: trusted_proxies.into(),
             purchases: Arc::new(RateLimit::per_minute(purchases_per_min)),
             guesses: Arc::new(RateLimit::per_minute(GUESSES_PER_MIN)),
         }
@@ -48,6 +51,15 @@ impl Clients {
     pub fn address(&self, request: &HttpRequest) -> Option<IpAddr> {
         let peer = request.peer_addr()?.ip().to_canonical();
         Some(client(peer, request.headers(), &self.trusted))
+    }
+
+    /// The peer, if it sends X-Forwarded-For and is not a trusted proxy.
+    pub fn untrusted_forwarder(&self, request: &HttpRequest) -> Option<IpAddr> {
+        if !request.headers().contains_key(FORWARDED_FOR) {
+            return None;
+        }
+        let peer = request.peer_addr()?.ip().to_canonical();
+        (!is_trusted(peer, &self.trusted)).then_some(peer)
     }
 
     /// Counts a purchase, or a request that costs as much.
@@ -79,15 +91,19 @@ impl Clients {
     }
 }
 
-fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpAddr]) -> IpAddr {
+fn is_trusted(address: IpAddr, trusted: &[ProxyRange]) -> bool {
+    trusted.iter().any(|range| range.contains(address))
+}
+
+fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[ProxyRange]) -> IpAddr {
     let hops: Vec<&str> = headers
-        .get_all("x-forwarded-for")
+        .get_all(FORWARDED_FOR)
         .flat_map(|value| value.to_str().unwrap_or_default().split(','))
         .collect();
     let (mut client, mut hops) = (peer, hops.iter().rev());
     // Our proxies write valid addresses: an entry that is none, and all to its left, came from the
     // client.
-    while trusted.contains(&client)
+    while is_trusted(client, trusted)
         && let Some(address) = hops.next().and_then(|hop| address(hop.trim()))
     {
         client = address;
@@ -182,7 +198,8 @@ mod tests {
         for value in forwarded {
             request = request.append_header(("x-forwarded-for", *value));
         }
-        let clients = Clients::new(&[ip(PROXY), ip("10.0.0.2")], 1);
+        let trusted = [PROXY, "10.0.0.2", "172.16.0.0/12"];
+        let clients = Clients::new(&trusted.map(|range| range.parse().unwrap()), 1);
 
         let address = clients.address(&request.to_http_request());
 
@@ -210,6 +227,14 @@ mod tests {
         assert_client(PROXY, &["198.51.100.1, 10.0.0.2"], "198.51.100.1");
         assert_client(PROXY, &["198.51.100.1, rubbish"], PROXY);
         assert_client(PROXY, &["rubbish, 198.51.100.1"], "198.51.100.1");
+    }
+
+    #[test]
+    fn a_proxy_may_be_anywhere_in_a_trusted_range() {
+        assert_client("172.18.0.1", &["198.51.100.1"], "198.51.100.1");
+        assert_client("::ffff:172.18.0.1", &["198.51.100.1"], "198.51.100.1");
+        assert_client(PROXY, &["198.51.100.1, 172.31.9.9"], "198.51.100.1");
+        assert_client("172.32.0.1", &["198.51.100.1"], "172.32.0.1");
     }
 
     #[test]
