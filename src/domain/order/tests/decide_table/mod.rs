@@ -9,7 +9,8 @@
 //! - `kept` stores what ZenoPay reports about the money and changes nothing that a guest sees;
 //!   `revoked` takes the voucher back and `reissued` gives it another code; both raise `version`.
 //! - A word in small letters is the outcome. `stale` stands where the contract has "nothing"
-//!   or "–". `ask` sets the time of the next status check, `ask now` to now. `409` refuses an operator or a guest.
+//!   or "–". `ask` sets the time of the next status check, `ask now` to now. `409` refuses an
+//!   operator or a guest.
 //! - `!kind` is an alert for operators, `~kind` a note.
 //! - `a / b` is `a` for FAILED and `b` for CANCELLED.
 
