@@ -71,6 +71,7 @@ pub(super) fn serve(
             .app_data(web::Data::new(api.clone()))
             .wrap(from_fn(http::compress))
             .wrap(from_fn(http::refuse_when_stopping))
+            .wrap(from_fn(http::inspect))
             .wrap(http::cors(&origins))
             .wrap(http::headers(https))
             .configure(|routes| http::routes(routes, sandbox.clone()))

@@ -20,7 +20,7 @@ use crate::config::{Config, Mode};
 use crate::domain::people::Secret;
 use crate::gateways::zenopay::proof::Keys;
 use crate::http::auth::Gate;
-use crate::http::{Api, Clients, History, STREAMS_MAX};
+use crate::http::{Api, Clients, FrontDoor, History, STREAMS_MAX};
 use crate::jobs::reconciler::{Reconciler, ReconcilerContext};
 use crate::jobs::relay::Relay;
 use crate::jobs::relay::disconnects::{self, Disconnects};
@@ -142,6 +142,7 @@ impl Machinery {
             arbiters,
             api: Api {
                 gate: Gate::new(store.clone(), operator_token, https),
+                front_door: Arc::new(FrontDoor::new(metrics.clone())),
                 live_streams: Arc::new(Semaphore::new(STREAMS_MAX)),
                 history: History::default(),
                 retention: Retention::new(store.clone(), &config.retention),

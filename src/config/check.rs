@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use url::{Host, Url};
+use url::{Host, Position, Url};
 
 use super::sections::Config;
 use super::values::{ConfigError, Mode, SmsProvider};
@@ -104,6 +104,7 @@ fn services(config: &Config) -> [Rule; 13] {
     let collector = telemetry.otlp_endpoint.as_ref();
     let has_password = |url: &Url| !url.username().is_empty() || url.password().is_some();
     let is_no_url = |url: &Url| !is_web(url);
+    let is_no_base = |url: &Url| is_no_url(url) || has_password(url) || url[Position::BeforePath..] != *"/";
     [
         (archives_nothing, "retention.bodies_days", "is required where retention.archive_dir is set: 0 keeps every body in the journal"),
         (radius.server.is_some() && radius.secret.is_none(), "radius.secret", "is required where radius.server is set"),
@@ -113,7 +114,7 @@ fn services(config: &Config) -> [Rule; 13] {
         (telemetry.sample_percent > 100, "telemetry.sample_percent", "must be at most 100"),
         (!portal.allowed_origins.iter().all(|it| is_origin(it)), "portal.allowed_origins", "each must be an origin, as in https://wifi.example: scheme, host and port alone"),
         (!portal.login_hosts.iter().all(|it| is_host(it)), "portal.login_hosts", "each must be a host alone, with its port if that is not the usual one, as in wifi.example or 10.5.50.1:8080"),
-        (server.public_url.as_ref().is_some_and(is_no_url), "server.public_url", "must begin with http:// or https://"),
+        (server.public_url.as_ref().is_some_and(is_no_base), "server.public_url", "must be an origin, as in https://wifi.example: http:// or https://, host and port, without a path, query or fragment"),
         (sms.sender_id.as_ref().is_some_and(|id| !is_sender_id(id)), "sms.sender_id", "must have 1 to 11 characters: letters, digits, spaces and .-_& in ASCII"),
         (sms.base_url.as_ref().is_some_and(is_no_url), "sms.base_url", "must begin with http:// or https://"),
         (!(1..=SMS_TIMEOUT_MAX_MS).contains(&sms.timeout_ms), "sms.timeout_ms", "must be from 1 to 60000"),

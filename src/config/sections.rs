@@ -1,13 +1,13 @@
 //! Every section and key, with its type and its default. `config.toml` has the same keys with the
 //! same defaults and explains them, which a test checks.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use serde::Deserialize;
 use url::Url;
 
-use super::values::{self, Confirm, Group, LogFormat, Mode, SmsProvider};
+use super::values::{self, Confirm, Group, LogFormat, Mode, ProxyRange, SmsProvider};
 use crate::domain::people::Secret;
 
 /// Declares the sections, from a table of keys with type and default.
@@ -54,7 +54,7 @@ sections! {
         public_url: Option<Url> = None,
         /// Proxies whose X-Forwarded-For counts.
         #[serde(deserialize_with = "values::list")]
-        trusted_proxies: Vec<IpAddr> = Vec::new(),
+        trusted_proxies: Vec<ProxyRange> = Vec::new(),
         /// The certificate chain, as PEM; with it the server speaks TLS itself.
         tls_cert: Option<PathBuf> = None,
         /// The certificate's private key, as PEM.

@@ -13,7 +13,7 @@ const LIVE: &[(&str, &str)] = &[
     ("server.public_url", "https://wifi.example"),
     ("server.tls_cert", "/cert.pem"),
     ("server.tls_key", "/key.pem"),
-    ("server.trusted_proxies", "10.0.0.1"),
+    ("server.trusted_proxies", "10.0.0.1,172.16.0.0/12"),
     ("database.group", "root"),
     ("zenopay.mode", "live"),
     ("zenopay.api_key", "zenopay-key"),
@@ -248,6 +248,41 @@ fn a_weak_operator_token_is_refused_in_live_mode() {
         ],
     );
     assert!(provided.contains("aaa"), "{provided}");
+}
+
+#[test]
+fn a_public_url_is_an_origin() {
+    let read = |url| {
+        load_with(
+            "",
+            &[
+                ("zenopay.mode", "live"),
+                ("zenopay.api_key", "k"),
+                ("server.public_url", url),
+            ],
+        )
+    };
+    for url in [
+        "https://wifi.example",
+        "https://wifi.example/",
+        "https://WIFI.example:8443",
+        "https://[2001:db8::1]",
+    ] {
+        assert!(!read(url).starts_with("configuration key"), "{}", read(url));
+    }
+    for url in [
+        "https://wifi.example/shop",
+        "https://wifi.example/shop/",
+        "https://wifi.example//",
+        "https://wifi.example/?site=1",
+        "https://wifi.example?",
+        "https://wifi.example/#top",
+        "https://name:hush@wifi.example",
+        "ftp://wifi.example",
+    ] {
+        let refused = "configuration key `server.public_url`: must be an origin, as in https://wifi.example: http:// or https://, host and port, without a path, query or fragment";
+        assert_eq!(read(url), refused, "{url}");
+    }
 }
 
 #[test]

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::auth::Gate;
 use super::client::Clients;
+use super::front_door::FrontDoor;
 use crate::actors::Orders;
 use crate::actors::status::StatusBoard;
 use crate::checkout::Checkout;
@@ -62,6 +63,8 @@ pub struct Api {
     pub wait_max: Duration,
     /// Clients by address, and their rate limits.
     pub clients: Clients,
+    /// Mistakes in what stands in front of the server.
+    pub front_door: Arc<FrontDoor>,
     /// The last minutes of the metrics, for charts.
     pub history: History,
     /// What pages show of the shop.

@@ -19,7 +19,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::problem::{Code, Problem};
-use crate::config::LimitsConfig;
+use crate::config::{LimitsConfig, ProxyRange};
 use crate::domain::catalog::Refusal;
 use crate::domain::pacing::{ClientId, LookUps, RateLimit, Share, Turn};
 
@@ -28,11 +28,13 @@ use crate::domain::pacing::{ClientId, LookUps, RateLimit, Share, Turn};
 const GUESSES_PER_MIN: u32 = 20;
 /// Look-ups of all clients that wait for their turn.
 const WAITING_MAX: usize = 256;
+/// The addresses that a request has passed, as its proxies write them.
+const FORWARDED_FOR: &str = "x-forwarded-for";
 
 /// The clients of this process. Cheap to clone: all clones count together.
 #[derive(Clone)]
 pub struct Clients {
-    trusted: Arc<[IpAddr]>,
+    trusted: Arc<[ProxyRange]>,
     purchases: Arc<RateLimit>,
     refusals: Arc<RateLimit>,
     guesses: Arc<LookUps>,
@@ -43,9 +45,9 @@ pub struct Clients {
 
 impl Clients {
     /// The clients of a process with these limits.
-    pub fn new(trusted_proxies: &[IpAddr], limits: &LimitsConfig) -> Self {
+    pub fn new(trusted_proxies: &[ProxyRange], limits: &LimitsConfig) -> Self {
         Self {
-            trusted: trusted_proxies.iter().map(IpAddr::to_canonical).collect(),
+            trusted: trusted_proxies.into(),
             purchases: Arc::new(RateLimit::per_minute(limits.purchases_per_client_min)),
             refusals: Arc::new(RateLimit::per_minute(limits.refusals_per_client_min)),
             guesses: Arc::new(LookUps::per_minute(GUESSES_PER_MIN)),
@@ -58,6 +60,15 @@ impl Clients {
     pub fn address(&self, request: &HttpRequest) -> Option<IpAddr> {
         let peer = request.peer_addr()?.ip().to_canonical();
         Some(client(peer, request.headers(), &self.trusted))
+    }
+
+    /// The peer, if it sends X-Forwarded-For and is not a trusted proxy.
+    pub fn untrusted_forwarder(&self, request: &HttpRequest) -> Option<IpAddr> {
+        if !request.headers().contains_key(FORWARDED_FOR) {
+            return None;
+        }
+        let peer = request.peer_addr()?.ip().to_canonical();
+        (!is_trusted(peer, &self.trusted)).then_some(peer)
     }
 
     /// The place of a purchase in the share of its client.
@@ -142,15 +153,19 @@ impl Clients {
 /// A look-up that is counted as a wrong guess.
 pub struct Guess(Option<(ClientId, Turn)>);
 
-fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpAddr]) -> IpAddr {
+fn is_trusted(address: IpAddr, trusted: &[ProxyRange]) -> bool {
+    trusted.iter().any(|range| range.contains(address))
+}
+
+fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[ProxyRange]) -> IpAddr {
     let hops: Vec<&str> = headers
-        .get_all("x-forwarded-for")
+        .get_all(FORWARDED_FOR)
         .flat_map(|value| value.to_str().unwrap_or_default().split(','))
         .collect();
     let (mut client, mut hops) = (peer, hops.iter().rev());
     // Our proxies write valid addresses: an entry that is none, and all to its left, came from the
     // client.
-    while trusted.contains(&client)
+    while is_trusted(client, trusted)
         && let Some(address) = hops.next().and_then(|hop| address(hop.trim()))
     {
         client = address;
@@ -201,7 +216,9 @@ mod tests {
         for value in forwarded {
             request = request.append_header(("x-forwarded-for", *value));
         }
-        let clients = Clients::new(&[ip(PROXY), ip("10.0.0.2")], &LimitsConfig::default());
+        let trusted = [PROXY, "10.0.0.2", "172.16.0.0/12"];
+        let trusted = trusted.map(|range| range.parse().unwrap());
+        let clients = Clients::new(&trusted, &LimitsConfig::default());
 
         let address = clients.address(&request.to_http_request());
 
@@ -229,6 +246,14 @@ mod tests {
         assert_client(PROXY, &["198.51.100.1, 10.0.0.2"], "198.51.100.1");
         assert_client(PROXY, &["198.51.100.1, rubbish"], PROXY);
         assert_client(PROXY, &["rubbish, 198.51.100.1"], "198.51.100.1");
+    }
+
+    #[test]
+    fn a_proxy_may_be_anywhere_in_a_trusted_range() {
+        assert_client("172.18.0.1", &["198.51.100.1"], "198.51.100.1");
+        assert_client("::ffff:172.18.0.1", &["198.51.100.1"], "198.51.100.1");
+        assert_client(PROXY, &["198.51.100.1, 172.31.9.9"], "198.51.100.1");
+        assert_client("172.32.0.1", &["198.51.100.1"], "172.32.0.1");
     }
 
     #[test]

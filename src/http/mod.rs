@@ -15,6 +15,7 @@ pub mod auth;
 mod client;
 mod compress;
 pub mod console;
+mod front_door;
 pub mod health;
 mod openapi;
 pub mod operators;
@@ -28,6 +29,7 @@ mod webhook;
 pub use api::{Api, History, STREAMS_MAX, Site};
 pub use client::Clients;
 pub use compress::compress;
+pub use front_door::{FrontDoor, inspect};
 
 use api::{OPERATOR, PORTAL};
 use operators::{acts, reports};
@@ -210,6 +212,7 @@ async fn count_refusals(
 /// inherit it from above, and would answer with an empty body.
 async fn no_such_page(request: HttpRequest) -> HttpResponse {
     let Some(allowed) = openapi::methods_of(&request) else {
+        front_door::report_unrouted(&request);
         return pages::or_problem(&request, &Problem::new(Code::NotFound));
     };
     let mut refusal = pages::or_problem(&request, &Problem::new(Code::MethodNotAllowed));
@@ -218,12 +221,16 @@ async fn no_such_page(request: HttpRequest) -> HttpResponse {
     refusal
 }
 
+/// A portal's tracing adds these to each of its requests: W3C Trace Context, W3C Baggage, Sentry.
+const TRACE_HEADERS: [&str; 4] = ["traceparent", "tracestate", "baggage", "sentry-trace"];
+
 /// Allows pages of these origins to call the API of the portal, without credentials.
 pub fn cors(allowed_origins: &[String]) -> Cors {
     let cors = Cors::default()
         .allowed_methods(["GET", "POST"])
         .allowed_headers([header::ACCEPT_LANGUAGE, header::CONTENT_TYPE])
         .allowed_header("idempotency-key")
+        .allowed_headers(TRACE_HEADERS)
         .expose_headers([header::RETRY_AFTER])
         .max_age(3_600);
     allowed_origins

@@ -47,9 +47,12 @@ pub async fn receive(
     let body = body_of(payload, BODY_MAX).await?;
     let header = |name: &str| request.headers().get(name);
     let text_of = |name: &str| header(name).and_then(|value| value.to_str().ok());
+    // Several lines mean the same as one with commas between the values (RFC 9110, 5.3).
+    let keys = request.headers().get_all("x-api-key");
+    let mut keys = keys.map(|value| value.as_bytes().to_vec());
     let delivery = Delivery {
         body,
-        key: header("x-api-key").map(|value| value.as_bytes().to_vec()),
+        key: (keys.next()).map(|first| keys.fold(first, |all, next| [all, next].join(&b','))),
         path_token: token.map(web::Path::into_inner),
         content_type: text_of("content-type").map(|text| text.chars().take(100).collect()),
         received_at: api.store.clock().now(),

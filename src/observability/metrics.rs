@@ -55,6 +55,10 @@ pub struct Metrics {
     registry: Registry,
     /// Deliveries by outcome; also `unauthenticated` and `busy`.
     pub webhooks: IntCounterVec,
+    /// POSTs to a webhook's path that does not exist.
+    pub unrouted_webhooks: IntCounter,
+    /// Requests with X-Forwarded-For from an address that is not a trusted proxy.
+    pub untrusted_forwards: IntCounter,
     /// From the last byte of a delivery to its answer.
     pub webhook: Latency,
     /// From begin to commit of what a message writes.
@@ -124,6 +128,8 @@ impl Metrics {
         }
         Arc::new(Self {
             webhooks,
+            unrouted_webhooks: all.counter("malipo_unrouted_webhooks_total", "POSTs to a webhook path that does not exist."),
+            untrusted_forwards: all.counter("malipo_untrusted_forwarded_for_total", "Requests with X-Forwarded-For from an address that is not in server.trusted_proxies."),
             webhook: all.latency("malipo_webhook_duration_seconds", "From the last byte of a delivery to its answer."),
             transaction: all.latency("malipo_transaction_duration_seconds", "From begin to commit of what a message writes."),
             notice: all.latency("malipo_status_notice_duration_seconds", "From commit to the waiter woken."),

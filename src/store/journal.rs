@@ -20,9 +20,10 @@ use crate::domain::catalog::Tzs;
 use crate::domain::order::{Level, OrderId, Outcome, Remark};
 use crate::domain::rfc3339;
 use crate::store::engine::sql;
-use crate::store::engine::writer::Rows;
+use crate::store::engine::writer::{Rows, Write};
 use crate::store::error::Result;
 use crate::store::operators::audit_log;
+use crate::store::orders::due;
 use crate::store::orders::search::Page;
 use crate::store::{AuditEntry, Store};
 
@@ -102,7 +103,8 @@ pub struct JournalRow {
 }
 
 impl Store {
-    /// Journals a delivery that changed nothing, and the act of the operator if it is a replay.
+    /// Journals a delivery that changed nothing, and the act of the operator if it is a replay. The
+    /// same commit makes the order `check` due for a status check.
     ///
     /// # Errors
     /// `StoreError::Unavailable` when the database cannot be reached; the
@@ -112,13 +114,19 @@ impl Store {
         delivery: DeliveryRecord,
         outcome: Outcome,
         audit: Option<AuditEntry>,
+        check: Option<OrderId>,
     ) -> Result<()> {
-        let mut rows = Rows::default();
+        let (mut rows, now) = (Rows::default(), self.clock().now());
         if let Some(entry) = audit {
-            rows.add(audit_log::row(&entry, self.clock().now()));
+            rows.add(audit_log::row(&entry, now));
         }
         rows.add_delivery(delivery_row(&delivery, outcome), delivery.received);
-        self.insert(rows).await
+        let write = Write {
+            rows,
+            work: check.map(|order_id| due::check_by_work(order_id, now)),
+            guard: None,
+        };
+        self.inner.write_path.write(write).await
     }
 
     /// Records a call for the order's timeline.

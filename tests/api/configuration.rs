@@ -21,6 +21,11 @@ const WRONG: &[(&str, &str, &str)] = &[
         "server.public_url",
     ),
     (
+        "MALIPO__SERVER__TRUSTED_PROXIES",
+        "10.0.0.0/33",
+        "server.trusted_proxies",
+    ),
+    (
         "MALIPO__SERVER__TIMEZONE",
         "Mars/Olympus",
         "server.timezone",

@@ -14,7 +14,7 @@ use crate::store::{DeliveryRecord, StoreError};
 pub struct Delivery {
     /// As sent; at most 64 KiB.
     pub body: Bytes,
-    /// `x-api-key`, if there is one.
+    /// `x-api-key`, if there is one; several lines are joined by commas.
     pub key: Option<Vec<u8>>,
     /// What follows `webhook/zenopay/` in the URL, if anything.
     pub path_token: Option<String>,

@@ -218,7 +218,11 @@ impl Orders {
         let Some(outcome) = rejection.outcome() else {
             return rejection;
         };
-        match self.inner.store.journal(record, outcome, audit).await {
+        // An unreadable body names no order, but came to the order's own URL: ZenoPay knows what it meant.
+        let order_id = record.order_id.as_deref().and_then(|it| it.parse().ok());
+        let check = order_id.filter(|_| matches!(rejection, Rejection::Malformed(_)));
+        let journal = self.inner.store.journal(record, outcome, audit, check);
+        match journal.await {
             Ok(()) => rejection,
             Err(error) => {
                 warn!(%error, "a delivery could not be journalled");

@@ -11,6 +11,10 @@ use chrono::{DateTime, TimeDelta, TimeZone, Utc};
 use super::access::RadiusTrouble;
 use super::outbox_hold::OutboxHold;
 
+mod front_door;
+
+pub use front_door::FrontDoor;
+
 /// A sale usually takes a few milliseconds; after half a second guests notice it.
 const SLOW_MS: f64 = 500.0;
 /// So slow that webhooks run into their deadline of five seconds.
@@ -95,6 +99,8 @@ pub struct Readings {
     pub failed_tasks: Vec<(&'static str, TimeDelta)>,
     /// Since when notices of other processes cannot be received.
     pub not_listening_since: Option<DateTime<Utc>>,
+    /// Mistakes in what stands in front of the server.
+    pub front_door: FrontDoor,
 }
 
 /// Writes a time.
@@ -128,7 +134,9 @@ pub fn alerts(
         deaf(readings, moment),
     ];
     let first = [database(readings), radius(readings, moment)];
+    let of_front_door = readings.front_door.sentences(now, moment).map(watch);
     let all = first.into_iter().chain(of_rows).chain(of_process);
+    let all = all.chain(of_front_door);
     let mut alerts: Vec<Alert> = all.flatten().collect();
     alerts.sort_by_key(|alert| Reverse(alert.gravity));
     alerts

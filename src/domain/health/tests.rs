@@ -36,6 +36,7 @@ fn healthy() -> Readings {
         uptime: TimeDelta::hours(3),
         failed_tasks: vec![("sms_relay", TimeDelta::minutes(16))],
         not_listening_since: None,
+        front_door: FrontDoor::default(),
     }
 }
 
@@ -59,6 +60,8 @@ fn a_healthy_server_has_no_alerts() {
 fn each_fault_has_its_sentence() {
     let early = at("2026-11-24T08:02:00Z");
     let yesterday = at("2026-11-23T08:02:00Z");
+    let last_night = at("2026-11-23T20:02:00Z");
+    let proxy = "172.18.0.1".parse().unwrap();
     let held = OutboxHold {
         since: early,
         sms: Waiting { all: 3, old: 2 },
@@ -87,10 +90,26 @@ fn each_fault_has_its_sentence() {
         (Readings { failed_tasks: vec![("sms_relay", TimeDelta::minutes(14))], ..healthy() }, "A background task failed in the last 15 minutes and was started again: sms_relay"),
         (Readings { failed_tasks: vec![("overview", TimeDelta::zero()), ("sandbox", TimeDelta::zero())], ..healthy() }, "2 background tasks failed in the last 15 minutes and were started again: overview, sandbox"),
         (Readings { not_listening_since: Some(early), ..healthy() }, "Other servers not heard since 11:02: guests see their sales a second late"),
+        (Readings { front_door: FrontDoor { untrusted: Some((proxy, early)), ..FrontDoor::default() }, ..healthy() }, "X-Forwarded-For from 172.18.0.1, last at 11:02, does not count: if that is your proxy, add it to server.trusted_proxies, because all its guests count as one client"),
+        (Readings { front_door: FrontDoor { unrouted_at: Some(last_night), ..FrontDoor::default() }, ..healthy() }, "A webhook came to an address that does not exist, last at 23 Nov, 23:02: see the log"),
     ];
     for (readings, sentence) in cases {
         assert_eq!(sentences(&readings), [sentence]);
     }
+}
+
+#[test]
+fn a_mistake_in_front_of_the_server_is_forgotten_after_a_day() {
+    let yesterday = noon() - TimeDelta::hours(24);
+    let readings = Readings {
+        front_door: FrontDoor {
+            untrusted: Some(("172.18.0.1".parse().unwrap(), yesterday)),
+            unrouted_at: Some(yesterday),
+        },
+        ..healthy()
+    };
+
+    assert_eq!(sentences(&readings), Vec::<String>::new());
 }
 
 #[test]

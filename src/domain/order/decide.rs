@@ -19,7 +19,16 @@ pub fn decide(payment: &Payment, evidence: &Evidence, facts: &Facts) -> Decision
         Evidence::Gateway(report) if report.needs_confirmation() => {
             Decision::keep(Outcome::Unconfirmed)
         }
-        Evidence::Gateway(report) => reported(payment, report, facts),
+        Evidence::Gateway(report) => {
+            let mut decision = reported(payment, report, facts);
+            let may_be_paid = !payment.status.is_settled() && payment.status != Status::Held;
+            if report.word == Word::Unknown && may_be_paid {
+                // ZenoPay knows what it meant. An overdue order keeps its place.
+                let due_at = payment.due_at.map_or(facts.now, |due| due.min(facts.now));
+                decision.effect = Effect::CheckAt(due_at);
+            }
+            decision
+        }
         Evidence::OrderStatus(report) => {
             let decision = reported(payment, report, facts);
             confirmation::confirmed_by_check(payment, report, decision, facts)

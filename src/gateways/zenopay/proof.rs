@@ -41,9 +41,27 @@ pub enum KeyCheck {
 }
 
 impl Keys {
-    /// Checks the value of an `x-api-key` header.
+    /// Checks the value of an `x-api-key` header; several lines are joined by commas (RFC 9110). Proxies
+    /// double headers, so each value must be right. Empty values are absent.
     pub fn check_key(&self, header: Option<&[u8]>) -> KeyCheck {
-        let sent = header.unwrap_or_default().trim_ascii();
+        let header = header.unwrap_or_default().trim_ascii();
+        // A provider's key may contain a comma.
+        let whole = self.check_value(header);
+        let values = header.split(|byte| *byte == b',');
+        let checks = values.map(|value| self.check_value(value.trim_ascii()));
+        let all = checks.reduce(|all, next| match (all, next) {
+            (KeyCheck::Wrong, _) | (_, KeyCheck::Wrong) => KeyCheck::Wrong,
+            (KeyCheck::Current, _) | (_, KeyCheck::Current) => KeyCheck::Current,
+            (KeyCheck::Previous, _) | (_, KeyCheck::Previous) => KeyCheck::Previous,
+            (KeyCheck::Absent, KeyCheck::Absent) => KeyCheck::Absent,
+        });
+        match whole {
+            KeyCheck::Current | KeyCheck::Previous => whole,
+            KeyCheck::Wrong | KeyCheck::Absent => all.unwrap_or(KeyCheck::Absent),
+        }
+    }
+
+    fn check_value(&self, sent: &[u8]) -> KeyCheck {
         if sent.is_empty() {
             return KeyCheck::Absent;
         }
@@ -151,6 +169,20 @@ mod tests {
             (Some("old-key"), Some("new-ke"), KeyCheck::Wrong),
             (Some(""), Some("x"), KeyCheck::Wrong),
             (Some(""), Some(""), KeyCheck::Absent),
+            (None, Some("new-key, new-key"), KeyCheck::Current),
+            (Some("old-key"), Some("old-key,,new-key"), KeyCheck::Current),
+            (
+                Some("old-key"),
+                Some(",old-key , old-key"),
+                KeyCheck::Previous,
+            ),
+            (None, Some(" , ,"), KeyCheck::Absent),
+            (None, Some("new-key,old-key"), KeyCheck::Wrong),
+            (Some("old-key"), Some("old-key,guess"), KeyCheck::Wrong),
+            (None, Some("guess, new-key"), KeyCheck::Wrong),
+            (None, Some("new-key;new-key"), KeyCheck::Wrong),
+            (Some("a,b"), Some("a,b"), KeyCheck::Previous),
+            (Some("a,b"), Some("a"), KeyCheck::Wrong),
         ] {
             let check = keys(previous).check_key(header.map(str::as_bytes));
             assert_eq!(check, expected, "{previous:?} {header:?}");

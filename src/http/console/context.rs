@@ -9,7 +9,7 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 
 use super::act::Act;
 use super::{Caller, format, shown};
-use crate::domain::health::{Alert, Database, Readings, alerts};
+use crate::domain::health::{Alert, Database, FrontDoor, Readings, alerts};
 use crate::domain::people::{Operator, Visibility};
 use crate::http::Api;
 use crate::http::operators::actors::ActorsDocument;
@@ -153,6 +153,7 @@ impl StatusBanner {
             reconciler_ran_at: api.reconciler.last_run_at(),
             failed_tasks: failed_tasks.collect(),
             not_listening_since: api.store.not_listening_since(),
+            front_door: api.front_door.seen(),
             ..readings(&ActorsDocument::of(api), dependencies, &overview)
         };
         Self {
@@ -219,6 +220,7 @@ fn readings(
         uptime: TimeDelta::seconds(span(now.uptime_secs)),
         failed_tasks: Vec::new(),
         not_listening_since: None,
+        front_door: FrontDoor::default(),
     }
 }
 

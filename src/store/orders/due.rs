@@ -5,7 +5,9 @@ use std::collections::{HashMap, HashSet};
 use chrono::{DateTime, Utc};
 use entities::payments::{self, Column};
 use sea_orm::sea_query::{Expr, SimpleExpr};
-use sea_orm::{ColumnTrait, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect, Select};
+use sea_orm::{
+    ColumnTrait, EntityTrait, Order, QueryFilter, QueryOrder, QuerySelect, Select, Value,
+};
 use tracing::error;
 
 use crate::domain::order::{OrderId, Payment, Status};
@@ -13,6 +15,7 @@ use crate::domain::pacing::Turns;
 use crate::store::Store;
 use crate::store::access::Lease;
 use crate::store::engine::sql;
+use crate::store::engine::writer::Work;
 use crate::store::error::Result;
 use crate::store::rows::{self, MAY_STILL_BE_PAID};
 
@@ -109,13 +112,26 @@ impl Store {
     /// # Errors
     /// As `Store::transaction`.
     pub async fn check_by(&self, order_id: OrderId, due_at: DateTime<Utc>) -> Result<()> {
-        let ask = format!(
-            "UPDATE payments SET due_at = $1 WHERE order_id = $2 \
-             AND (due_at > $1 OR due_at IS NULL) AND {MAY_STILL_BE_PAID}"
-        );
-        let values = [due_at.into(), order_id.0.into()];
+        let (ask, values) = check_by(order_id, due_at);
         self.share_execute(ask, values).await
     }
+}
+
+/// The same as part of a larger change.
+pub fn check_by_work(order_id: OrderId, due_at: DateTime<Utc>) -> Work {
+    let (ask, values) = check_by(order_id, due_at);
+    Box::new(move |txn| {
+        let (ask, values) = (ask.clone(), values.clone());
+        Box::pin(async move { sql::execute(txn, &ask, values).await.map(drop) })
+    })
+}
+
+fn check_by(order_id: OrderId, due_at: DateTime<Utc>) -> (String, [Value; 2]) {
+    let ask = format!(
+        "UPDATE payments SET due_at = $1 WHERE order_id = $2 \
+         AND (due_at > $1 OR due_at IS NULL) AND {MAY_STILL_BE_PAID}"
+    );
+    (ask, [due_at.into(), order_id.0.into()])
 }
 
 /// Orders that are due, the newest first and sold ones last.

@@ -53,10 +53,17 @@ async fn an_allowed_origin_may_read_and_buy(kind: Kind) {
         .header("access-control-allow-headers")
         .unwrap()
         .to_ascii_lowercase();
-    assert!(
-        headers.contains("idempotency-key") && headers.contains("content-type"),
-        "{headers}"
-    );
+    let allowed: Vec<_> = headers.split(',').map(str::trim).collect();
+    for header in [
+        "idempotency-key",
+        "content-type",
+        "traceparent",
+        "tracestate",
+        "baggage",
+        "sentry-trace",
+    ] {
+        assert!(allowed.contains(&header), "{header} in {headers}");
+    }
     for answer in [read, refused, other, preflight] {
         assert_eq!(answer.header("access-control-allow-credentials"), None);
     }
@@ -139,7 +146,7 @@ async fn preflight(app: &TestApp, origin: &str) -> Answer {
         .header("access-control-request-method", "POST")
         .header(
             "access-control-request-headers",
-            "content-type,idempotency-key",
+            "content-type,idempotency-key,traceparent,tracestate,baggage,sentry-trace",
         );
     Answer::of(request.send().await.unwrap()).await
 }

@@ -104,6 +104,8 @@ async fn every_metric_is_there_before_anything_happens(kind: Kind) {
         ("malipo_order_actor_passivations_total", "counter"),
         ("malipo_order_actor_mailbox_depth", "gauge"),
         ("malipo_status_waiters", "gauge"),
+        ("malipo_unrouted_webhooks_total", "counter"),
+        ("malipo_untrusted_forwarded_for_total", "counter"),
         ("malipo_outbox_held", "gauge"),
         ("malipo_outbox_messages", "gauge"),
         ("malipo_reconciler_repairs_total", "counter"),

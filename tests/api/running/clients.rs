@@ -16,7 +16,7 @@ const ALLOWANCE: u32 = 3;
 /// Starts a server behind a proxy on this machine.
 async fn behind_a_proxy(kind: Kind) -> TestApp {
     TestApp::start_with(kind, |config| {
-        config.server.trusted_proxies = vec!["127.0.0.1".parse().unwrap()];
+        config.server.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
         config.limits.purchases_per_client_min = ALLOWANCE;
     })
     .await

@@ -5,6 +5,7 @@ mod backup;
 mod clients;
 mod erasure;
 mod files;
+mod front_door;
 mod restored;
 mod retention;
 mod secrets;

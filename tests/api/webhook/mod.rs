@@ -14,6 +14,7 @@ mod proof;
 mod strangers;
 mod transitions;
 mod trouble;
+mod unclear;
 mod unverified;
 
 /// One row of the journal.

@@ -90,8 +90,9 @@ impl Writer {
     /// [`StoreError::Conflict`] and [`StoreError::CodeTaken`]: load and decide again.
     /// [`StoreError::CommitUnknown`]: it may be written or not. Any other: nothing was written.
     pub async fn write(&self, write: Write) -> Result<()> {
-        // The work of a guarded change may wait for locks of other rows, and would stop the lane.
-        let is_alone = write.guard.is_some() && write.work.is_some();
+        // Work may wait for locks of other rows, and would stop the lane. SQLite has none.
+        let has_locks = self.context.lanes.get_database_backend() == DbBackend::Postgres;
+        let is_alone = write.work.is_some() && (write.guard.is_some() || has_locks);
         let (answer, answered) = oneshot::channel();
         let job = Job {
             write,

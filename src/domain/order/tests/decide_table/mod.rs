@@ -9,7 +9,8 @@
 //! - `kept` stores what ZenoPay reports about the money and changes nothing that a guest sees;
 //!   `revoked` takes the voucher back and `reissued` gives it another code; both raise `version`.
 //! - A word in small letters is the outcome. `stale` stands where the contract has "nothing"
-//!   or "–". `ask` sets the time of the next status check. `409` refuses an operator or a guest.
+//!   or "–". `ask` sets the time of the next status check, `ask now` to now. `409` refuses an
+//!   operator or a guest.
 //! - `!kind` is an alert for operators, `~kind` a note.
 //! - `a / b` is `a` for FAILED and `b` for CANCELLED.
 
@@ -43,7 +44,7 @@ failed            | FAILED                    | duplicate / stale   | FAILED    
 failed, unreadable | FAILED                    | duplicate / stale   | FAILED                | stale !reversal       | stale !reversal                | stale
 cancelled         | CANCELLED                 | stale / duplicate   | CANCELLED             | stale !reversal       | stale !reversal                | stale
 in progress       | pending ~in_progress      | stale               | pending ~in_progress  | stale                 | stale                          | stale
-unknown word      | pending !unknown_word     | stale !unknown_word | pending !unknown_word | stale !unknown_word   | stale !unknown_word            | stale
+unknown word      | pending ask now !unknown_word | stale ask now !unknown_word | pending ask now !unknown_word | stale !unknown_word   | stale !unknown_word            | stale
 asked, paid       | COMPLETED                 | COMPLETED           | COMPLETED             | held ~paid_while_held | duplicate kept                 | duplicate
 asked, more       | COMPLETED !overpaid       | COMPLETED !overpaid | COMPLETED !overpaid   | held ~paid_while_held | duplicate kept !amount_differs | duplicate !amount_differs
 asked, less       | HELD !held                | HELD !held          | HELD !held            | held ~paid_while_held | duplicate kept !amount_differs | duplicate !amount_differs
@@ -201,10 +202,8 @@ fn describe(before: &Payment, decision: &Decision) -> String {
                 .collect()
         }
         None => match decision.effect {
-            Effect::CheckAt(at) => {
-                assert!(at > facts().now);
-                vec![outcome, "ask"]
-            }
+            Effect::CheckAt(at) if at > facts().now => vec![outcome, "ask"],
+            Effect::CheckAt(_) => vec![outcome, "ask", "now"],
             Effect::Refuse => vec!["409"],
             Effect::Confirm(ref kept) => {
                 assert_eq!(kept.version, before.version);
