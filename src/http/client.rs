@@ -50,6 +50,11 @@ impl Clients {
         Some(client(peer, request.headers(), &self.trusted))
     }
 
+    /// Whether this is one of the trusted proxies.
+    pub fn trusts(&self, peer: IpAddr) -> bool {
+        self.trusted.contains(&peer)
+    }
+
     /// Counts a purchase, or a request that costs as much.
     ///
     /// # Errors

@@ -16,6 +16,7 @@ use crate::domain::access::Voucher;
 use crate::domain::catalog::{PackageRef, Purchase, SecondPrompt};
 use crate::domain::order::{MayReissue, OrderId, Payment, Status};
 use crate::domain::people::Phone;
+use crate::http::doctor;
 use crate::http::portal::poll::NO_SEAT_RETRY_SECS;
 use crate::http::request::{order_in, parameter};
 use crate::web::format::{masked, until};
@@ -195,6 +196,9 @@ pub(super) async fn wait(visitor: &Visitor, order_id: OrderId) -> Result<PollAns
     };
     let hold = hold.min(api.wait_max * 9 / 10);
     let answered = api.status.wait(&api.store, order_id, since, hold).await?;
+    if answered.is_none() {
+        doctor::hold(api, order_id, hold).await;
+    }
     answered.ok_or_else(|| Problem::new(Code::OrderNotFound))
 }
 
