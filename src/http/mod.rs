@@ -14,6 +14,7 @@ mod api;
 pub mod auth;
 mod client;
 pub mod console;
+mod doctor;
 pub mod health;
 mod openapi;
 pub mod operators;
@@ -24,8 +25,9 @@ mod request;
 pub mod sandbox;
 mod webhook;
 
-pub use api::{Api, History, STREAMS_MAX, Site};
+pub use api::{Api, Checks, History, STREAMS_MAX, Site};
 pub use client::Clients;
+pub use doctor::DOCTOR_HEADER;
 
 use api::{OPERATOR, PORTAL};
 use operators::{acts, reports};

@@ -102,6 +102,8 @@ pub struct Metrics {
     pub outbox_oldest: IntGauge,
     /// Orders by open status.
     pub payments: IntGaugeVec,
+    /// Age of the newest backup, in seconds; not a number while there is none.
+    pub backup_age: Gauge,
     /// FreeRADIUS, as its tests found it.
     pub radius: RadiusInstruments,
 }
@@ -122,7 +124,10 @@ impl Metrics {
         for outcome in Outcome::OF_DELIVERIES.map(Outcome::as_str).iter().chain(&REJECTED) {
             webhooks.with_label_values(&[*outcome]);
         }
+        let backup_age: Gauge = all.add(Gauge::new("malipo_backup_age_seconds", "Age of the newest backup by deploy/backup; NaN while there is none."));
+        backup_age.set(f64::NAN);
         Arc::new(Self {
+            backup_age,
             webhooks,
             webhook: all.latency("malipo_webhook_duration_seconds", "From the last byte of a delivery to its answer."),
             transaction: all.latency("malipo_transaction_duration_seconds", "From begin to commit of what a message writes."),

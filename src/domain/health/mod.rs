@@ -11,6 +11,10 @@ use chrono::{DateTime, TimeDelta, TimeZone, Utc};
 use super::access::RadiusTrouble;
 use super::outbox_hold::OutboxHold;
 
+mod finding;
+
+pub use finding::{CheckRun, CheckStatus, Finding};
+
 /// A sale usually takes a few milliseconds; after half a second guests notice it.
 const SLOW_MS: f64 = 500.0;
 /// So slow that webhooks run into their deadline of five seconds.
