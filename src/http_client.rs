@@ -1,5 +1,6 @@
 //! The HTTP calls that this process makes: one kind of client, and answers with a limit.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use reqwest::{ClientBuilder, RequestBuilder, Response, redirect, retry};
@@ -76,10 +77,15 @@ pub fn builder(scheme: &str) -> ClientBuilder {
 /// [`CallError`] when there is no answer. A body that breaks off leaves the status valid.
 pub async fn call(request: RequestBuilder, bytes_max: usize) -> Result<Answer, CallError> {
     let response = request.send().await?;
-    Ok(Answer {
+    Ok(answer(response, bytes_max).await)
+}
+
+/// Reads an answer, at most `bytes_max` of its body.
+pub async fn answer(response: Response, bytes_max: usize) -> Answer {
+    Answer {
         status: response.status().as_u16(),
         body: read_body(response, bytes_max).await,
-    })
+    }
 }
 
 /// Reads in pieces, because the announced length may be wrong.
@@ -101,4 +107,15 @@ pub fn below(base_url: &Url, path: &str) -> Url {
     url.set_query(None);
     url.set_fragment(None);
     url
+}
+
+/// The address by which this machine reaches itself.
+pub fn local_url(address: SocketAddr) -> Url {
+    let host = match address {
+        SocketAddr::V4(v4) if v4.ip().is_unspecified() => "127.0.0.1".to_owned(),
+        SocketAddr::V6(v6) if v6.ip().is_unspecified() => "[::1]".to_owned(),
+        SocketAddr::V4(v4) => v4.ip().to_string(),
+        SocketAddr::V6(v6) => format!("[{}]", v6.ip()),
+    };
+    Url::parse(&format!("http://{host}:{}", address.port())).expect("an address makes a URL")
 }

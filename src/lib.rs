@@ -20,6 +20,7 @@
 //!   long-running tasks; points at which a test makes a sale fail (without effect in an optimised
 //!   build). [`http_client`]: the HTTP calls that this process makes. [`timekeeper`]: the clock for
 //!   pauses.
+//! - [`doctor`]: `malipo check`: tries everything that the server needs.
 //! - [`app`]: wiring; start and stop.
 //!
 //! Dependencies point down only, which `tests/layers` checks.
@@ -34,6 +35,7 @@ pub mod app;
 pub mod checkout;
 pub mod cli;
 pub mod config;
+pub mod doctor;
 pub mod domain;
 pub mod drill;
 pub mod failpoint;

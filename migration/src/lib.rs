@@ -34,6 +34,7 @@ mod m20261129_0023_order_refs;
 mod m20261129_0024_devices;
 mod m20261129_0025_no_finished_changes;
 mod m20261130_0026_client_hash;
+mod m20261130_0028_doctor;
 
 pub use run::{Step, down, status, up};
 
@@ -69,6 +70,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_0024_devices::Migration),
             Box::new(m20261129_0025_no_finished_changes::Migration),
             Box::new(m20261130_0026_client_hash::Migration),
+            Box::new(m20261130_0028_doctor::Migration),
         ]
     }
 }

@@ -16,7 +16,7 @@ use tracing::{Instrument, Span, error, info, warn};
 use crate::config::{ActorsConfig, Confirm};
 use crate::domain::order::{OrderId, OrderRef};
 use crate::failpoint::Point;
-use crate::gateways::zenopay::proof::Keys;
+use crate::gateways::zenopay::proof::{KeyCheck, Keys};
 use crate::observability::metrics::Metrics;
 use crate::store::Store;
 use crate::supervisor::BackgroundTasks;
@@ -154,6 +154,12 @@ impl Orders {
                 self.answered(order_id, received, Err(if_late))
             }
         }
+    }
+
+    /// Whether a webhook with this key would be proven.
+    pub fn knows_key(&self, key: Option<&[u8]>) -> bool {
+        let check = self.inner.auth.keys.check_key(key);
+        matches!(check, KeyCheck::Current | KeyCheck::Previous)
     }
 
     /// Counts and logs an answer.

@@ -17,10 +17,12 @@ use crate::actors::status::StatusBoard;
 use crate::actors::status_checks::StatusChecker;
 use crate::actors::{OrderContext, Orders, WebhookAuth};
 use crate::config::{Config, Mode};
+use crate::doctor::{Doctor, DoctorJob};
 use crate::domain::people::Secret;
 use crate::gateways::zenopay::proof::Keys;
 use crate::http::auth::Gate;
-use crate::http::{Api, Clients, FrontDoor, History, STREAMS_MAX};
+use crate::http::{Api, Checks, Clients, FrontDoor, History, STREAMS_MAX};
+use crate::http_client;
 use crate::jobs::reconciler::{Reconciler, ReconcilerContext};
 use crate::jobs::relay::Relay;
 use crate::jobs::relay::disconnects::{self, Disconnects};
@@ -46,6 +48,7 @@ pub(super) struct Machinery {
     disconnects: Disconnects,
     voucher_tests: Option<VoucherTests>,
     overview: Arc<watch::Sender<Overview>>,
+    doctor: DoctorJob,
     /// Taken by the loop that notifies other processes.
     outgoing: Outgoing,
     /// The first is the status actor's.
@@ -65,7 +68,7 @@ impl Machinery {
         supervisor: Supervisor,
         background: BackgroundTasks,
     ) -> Result<Self, StartError> {
-        let here = &parts::local_url(address);
+        let here = &http_client::local_url(address);
         let metrics = Metrics::new(supervisor.failures());
         let draining = CancellationToken::new();
         let client = parts::client(config, here)?;
@@ -127,6 +130,11 @@ impl Machinery {
             metrics: metrics.clone(),
         });
         let (overview, counted) = watch::channel(Overview::default());
+        let (findings, last) = watch::channel(None);
+        let checks = Checks {
+            last,
+            wanted: Arc::default(),
+        };
         let public = config.server.public_url.as_ref();
         let https = public.is_some_and(|url| url.scheme() == "https");
         Ok(Self {
@@ -138,6 +146,12 @@ impl Machinery {
             },
             voucher_tests: parts::voucher_tests(config, &store, &metrics),
             overview: Arc::new(overview),
+            doctor: DoctorJob {
+                doctor: Doctor::new(config, address),
+                store: store.clone(),
+                last: Arc::new(findings),
+                wanted: checks.wanted.clone(),
+            },
             outgoing,
             arbiters,
             api: Api {
@@ -152,6 +166,7 @@ impl Machinery {
                 status,
                 reconciler,
                 overview: counted,
+                checks,
                 metrics,
                 supervisor,
                 draining,
@@ -207,6 +222,7 @@ impl Machinery {
         }
         let counted = (api.store.clone(), api.metrics.clone(), self.overview);
         run.each(Task::Overview, &counted, overview::refresh);
+        run.droppable(Task::Doctor, &self.doctor, DoctorJob::run);
         Cluster::start(
             api.store.clone(),
             api.status.clone(),

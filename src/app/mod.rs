@@ -55,6 +55,14 @@ pub enum OperatorLogIn {
     NoOperator,
 }
 
+/// Reads the certificate and its key, as a start does.
+///
+/// # Errors
+/// [`StartError::Config`], which names the key.
+pub fn read_certificate(config: &Config) -> Result<(), StartError> {
+    listener::read_tls(&config.server).map(drop)
+}
+
 /// A running server.
 pub struct App {
     /// Where it listens.

@@ -24,8 +24,12 @@ pub(super) async fn refresh(
     loop {
         match store.overview().await {
             Ok(overview) => {
-                set(&metrics, &overview, store.clock().now());
+                let now = store.clock().now();
+                set(&metrics, &overview, now);
                 sender.send_replace(overview);
+                if let Ok(Some(made_at)) = store.newest_backup().await {
+                    metrics.backup_age.set((now - made_at).as_seconds_f64());
+                }
             }
             Err(error) => warn!(%error, "open orders and messages cannot be counted"),
         }

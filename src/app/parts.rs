@@ -1,7 +1,7 @@
 //! The parts of the server, made from the configuration.
 
 use std::fs;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -133,17 +133,6 @@ pub fn radius_address(config: &Config) -> Option<String> {
                 .is_ok_and(|ip| ip.is_loopback());
         (!is_here).then(|| host.to_owned())
     })
-}
-
-/// The address by which this machine reaches itself.
-pub(super) fn local_url(address: SocketAddr) -> Url {
-    let host = match address {
-        SocketAddr::V4(v4) if v4.ip().is_unspecified() => "127.0.0.1".to_owned(),
-        SocketAddr::V6(v6) if v6.ip().is_unspecified() => "[::1]".to_owned(),
-        SocketAddr::V4(v4) => v4.ip().to_string(),
-        SocketAddr::V6(v6) => format!("[{}]", v6.ip()),
-    };
-    Url::parse(&format!("http://{host}:{}", address.port())).expect("an address makes a URL")
 }
 
 /// How many polls may be parked: the smaller of 20000 and three quarters of the soft limit of open

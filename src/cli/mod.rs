@@ -15,6 +15,7 @@ use crate::observability::telemetry;
 mod admin;
 mod check;
 mod command;
+mod config;
 mod drill;
 mod order;
 
@@ -41,8 +42,11 @@ enum Command {
         #[arg(default_value = "up")]
         to: admin::Migrate,
     },
-    /// Check the configuration, the database and every service that the server uses
-    Check,
+    /// Try everything that the server needs: configuration, database, clock, ZenoPay, the public
+    /// address, proxies, FreeRADIUS, SMS, disk, backup
+    Check(check::Options),
+    /// Show what is configured, and where each value comes from; secrets are hidden
+    Config,
     /// Add or disable operators
     #[command(subcommand)]
     Operator(admin::OperatorCommand),
@@ -70,8 +74,12 @@ pub fn run() -> ExitCode {
 }
 
 async fn execute(arguments: Arguments) -> Done {
-    let mut config = Config::read(arguments.config.as_deref())?;
     let command = arguments.command.unwrap_or(Command::Serve);
+    let read = Config::read(arguments.config.as_deref());
+    if let (Err(error), Command::Check(options)) = (&read, &command) {
+        check::refused(*options, error);
+    }
+    let mut config = read?;
     if let Command::Drill(_) = command {
         drill::log_errors_only(&mut config.log);
     }
@@ -88,7 +96,8 @@ async fn execute(arguments: Arguments) -> Done {
             served
         }
         Command::Migrate { to } => admin::migrate(&config, to).await,
-        Command::Check => check::check(&config).await,
+        Command::Check(options) => check::check(&config, options).await,
+        Command::Config => config::show(&config, arguments.config.as_deref()),
         Command::Order(command) => order::run(&config, command).await,
         Command::Operator(command) => admin::operator(&config, command).await,
         Command::Nas(command) => admin::nas(&config, command).await,

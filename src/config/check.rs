@@ -52,7 +52,7 @@ fn database(url: &str) -> [Rule; 4] {
 }
 
 #[rustfmt::skip] // A table is read by its columns.
-fn mode(config: &Config) -> [Rule; 10] {
+fn mode(config: &Config) -> [Rule; 11] {
     let Config { server, zenopay, sandbox, operator, .. } = config;
     let (is_live, is_sandbox) = (zenopay.mode == Mode::Live, zenopay.mode == Mode::Sandbox);
     let (cert, key) = (server.tls_cert.is_some(), server.tls_key.is_some());
@@ -61,6 +61,7 @@ fn mode(config: &Config) -> [Rule; 10] {
     let is_short = token.is_some_and(|token| token.chars().count() < TOKEN_MIN);
     let different = token.map(|token| token.chars().collect::<HashSet<_>>().len());
     let is_monotonous = different.is_some_and(|count| count < TOKEN_DIFFERENT_MIN);
+    let is_plain = zenopay.base_url.scheme() == "http";
     let is_guarded = is_sandbox && !sandbox.allow_remote;
     let is_public = server.public_url.as_ref().is_some_and(|url| !is_loopback(url));
     [
@@ -69,6 +70,7 @@ fn mode(config: &Config) -> [Rule; 10] {
         (cert && is_sandbox, "server.tls_cert", "the simulated ZenoPay calls this server by plain HTTP; TLS is for live mode"),
         (is_live && zenopay.api_key.is_none(), "zenopay.api_key", "is required in live mode: without it no webhook could be proven"),
         (is_live && !is_web(&zenopay.base_url), "zenopay.base_url", "must begin with http:// or https://"),
+        (is_live && is_plain && !is_loopback(&zenopay.base_url), "zenopay.base_url", "must begin with https:// in live mode, unless it is a loopback address: each call sends the key"),
         (is_live && server.public_url.is_none(), "server.public_url", "is required in live mode: ZenoPay must be able to reach the webhook"),
         (is_short, "operator.token", "must have at least 16 characters in live mode; `openssl rand -hex 16` makes a good one"),
         (is_monotonous, "operator.token", "must have at least 6 different characters in live mode; `openssl rand -hex 16` makes a good one"),
@@ -151,7 +153,8 @@ fn is_web(url: &Url) -> bool {
     matches!(url.scheme(), "http" | "https") && url.has_host()
 }
 
-fn is_loopback(url: &Url) -> bool {
+/// Whether a URL names this machine.
+pub fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(ip)) => ip.is_loopback(),

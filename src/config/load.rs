@@ -4,11 +4,17 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use config::{Environment, File, FileFormat, Map, Source, Value, ValueKind};
+use config::builder::DefaultState;
+use config::{
+    ConfigBuilder, Environment, File, FileFormat, FileSourceFile, Map, Source, Value, ValueKind,
+};
 
 use super::sections::Config;
+use super::shown::Origin;
 use super::values::{ConfigError, is_blank};
 
+/// Read without `--config`, if it is there.
+const FILE: &str = "config.toml";
 /// The beginning of all our variables.
 const PREFIX: &str = "MALIPO__";
 
@@ -20,30 +26,58 @@ pub(super) fn load(
     path: Option<&Path>,
     variables: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> Result<Config, ConfigError> {
-    let file = File::from(path.unwrap_or(Path::new("config.toml")));
-    let file = file.format(FileFormat::Toml).required(path.is_some());
     // Texts stay texts: a key of digits alone must keep its zeros.
     let environment = Environment::with_prefix("MALIPO")
         .prefix_separator("__")
         .separator("__")
         .source(Some(ours(variables)?));
-    let sources = config::Config::builder()
-        .add_source(file)
-        .add_source(environment);
-    let mut values = sources
-        .build()
-        .and_then(|merged| merged.collect())
-        .map_err(|error| {
-            let text = error.to_string();
-            // After the first line the library shows the file.
-            let line = text.lines().next().unwrap_or_default();
-            ConfigError(format!("configuration cannot be read: {line}"))
-        })?;
-    tidy(&mut values, "", &Config::keys());
+    let sources = config::Config::builder().add_source(file(path));
+    let values = collect(sources.add_source(environment))?;
     serde_path_to_error::deserialize(Value::new(None, values)).map_err(|error| {
         let key = error.path().to_string();
         ConfigError::of(&key, sentence(&error.into_inner()))
     })
+}
+
+/// Where the value of each key comes from, in the order of the keys.
+///
+/// # Errors
+/// As [`load`].
+pub(super) fn origins(
+    path: Option<&Path>,
+    variables: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Result<Vec<Origin>, ConfigError> {
+    let variables = ours(variables)?;
+    let in_file = collect(config::Config::builder().add_source(file(path)))?;
+    let is_in_file = |key: &str| {
+        let (section, name) = key.split_once('.').unwrap_or_default();
+        let section = in_file.get(section).map(|section| &section.kind);
+        matches!(section, Some(ValueKind::Table(keys)) if keys.contains_key(name))
+    };
+    let origin = |key: &String| match variables.keys().find(|name| key_of(name) == *key) {
+        Some(name) => Origin::Variable(name.clone()),
+        None if is_in_file(key) => Origin::File(path.unwrap_or(Path::new(FILE)).to_owned()),
+        None => Origin::Default,
+    };
+    Ok(Config::keys().iter().map(origin).collect())
+}
+
+fn file(path: Option<&Path>) -> File<FileSourceFile, FileFormat> {
+    let file = File::from(path.unwrap_or(Path::new(FILE)));
+    file.format(FileFormat::Toml).required(path.is_some())
+}
+
+/// The values of the sources, without those that are set to nothing.
+fn collect(sources: ConfigBuilder<DefaultState>) -> Result<Map<String, Value>, ConfigError> {
+    let merged = sources.build().and_then(|merged| merged.collect());
+    let mut values = merged.map_err(|error| {
+        let text = error.to_string();
+        // After the first line the library shows the file.
+        let line = text.lines().next().unwrap_or_default();
+        ConfigError(format!("configuration cannot be read: {line}"))
+    })?;
+    tidy(&mut values, "", &Config::keys());
+    Ok(values)
 }
 
 /// Our variables. Checked here, because the library would print a value that is not UTF-8.
@@ -59,7 +93,10 @@ fn ours(
             check_underscores(&name)?;
             continue;
         }
-        let key = name[PREFIX.len()..].to_lowercase().replace("__", ".");
+        let key = key_of(&name);
+        if !known.contains(&key) {
+            check_underscores(&name)?;
+        }
         let Ok(value) = value.into_string() else {
             return Err(ConfigError::of(&key, "is not UTF-8"));
         };
@@ -72,7 +109,13 @@ fn ours(
     Ok(ours)
 }
 
-/// Rejects a variable that is ours except for a missing underscore, which would be ignored silently.
+/// The key that one of our variables names.
+fn key_of(variable: &str) -> String {
+    variable[PREFIX.len()..].to_lowercase().replace("__", ".")
+}
+
+/// Rejects a variable that names a key except for its underscores: it would be ignored silently, or
+/// refused without the right spelling.
 /// Other variables that begin with our name are not ours: Kubernetes sets some for a service of that
 /// name.
 fn check_underscores(name: &str) -> Result<(), ConfigError> {

@@ -10,18 +10,20 @@ use std::path::Path;
 mod check;
 mod load;
 mod sections;
+mod shown;
 #[cfg(test)]
 mod tests;
 mod values;
 
-pub use check::check;
+pub use check::{check, is_loopback};
 pub use sections::{
     ActorsConfig, Config, DatabaseConfig, LimitsConfig, LogConfig, PortalConfig, RetentionConfig,
     SandboxConfig, ServerConfig, SmsConfig, TelemetryConfig,
 };
+pub use shown::{Origin, Setting};
 pub use values::{ConfigError, Confirm, Group, LogFormat, Mode, ProxyRange, SmsProvider};
 
-use load::load;
+use load::{load, origins};
 
 impl Config {
     /// Reads and checks the configuration; `path` is `--config`, and without it
@@ -31,6 +33,31 @@ impl Config {
     /// One sentence that names the key.
     pub fn read(path: Option<&Path>) -> Result<Self, ConfigError> {
         Self::read_with(path, std::env::vars_os())
+    }
+
+    /// Every key with its value and its origin; `path` as in [`Config::read`].
+    ///
+    /// # Errors
+    /// As [`Config::read`].
+    pub fn settings(&self, path: Option<&Path>) -> Result<Vec<Setting>, ConfigError> {
+        self.settings_with(path, std::env::vars_os())
+    }
+
+    fn settings_with(
+        &self,
+        path: Option<&Path>,
+        variables: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Result<Vec<Setting>, ConfigError> {
+        let origins = origins(path, variables)?;
+        let rows = Self::keys().into_iter().zip(self.values()).zip(origins);
+        let setting = |((key, value), origin): ((String, _), _)| {
+            let value = match key.as_str() {
+                "database.url" => Some(shown::database(&self.database.url)),
+                _ => value,
+            };
+            Setting { key, value, origin }
+        };
+        Ok(rows.map(setting).collect())
     }
 
     fn read_with(

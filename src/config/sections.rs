@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use serde::Deserialize;
 use url::Url;
 
+use super::shown::Shown;
 use super::values::{self, Confirm, Group, LogFormat, Mode, ProxyRange, SmsProvider};
 use crate::domain::people::Secret;
 
@@ -27,6 +28,11 @@ macro_rules! sections {
             pub fn keys() -> Vec<String> {
                 let keys = [$($(concat!(stringify!($section), ".", stringify!($key)),)*)*];
                 keys.map(str::to_owned).to_vec()
+            }
+
+            /// The values, in the order of the keys.
+            pub(super) fn values(&self) -> Vec<Option<String>> {
+                vec![$($(Shown::shown(&self.$section.$key),)*)*]
             }
         }
 

@@ -330,6 +330,8 @@ fn a_variable_that_lacks_an_underscore_is_refused_and_those_of_others_are_left_a
     for name in [
         "MALIPO_ZENOPAY_API_KEY",
         "MALIPO_ZENOPAY__API_KEY",
+        "MALIPO__ZENOPAY_API_KEY",
+        "MALIPO__ZENOPAY__API__KEY",
         "malipo_zenopay_api_key",
     ] {
         let error = read(name).unwrap_err();

@@ -36,8 +36,9 @@ pub enum Mode {
 }
 
 /// When order-status is asked before a webhook counts.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, strum::IntoStaticStr)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum Confirm {
     /// Never; a delivery without proof is refused.
     Never,
@@ -48,8 +49,9 @@ pub enum Confirm {
 }
 
 /// The service that delivers SMS.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, strum::IntoStaticStr)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum SmsProvider {
     /// Written to the log; for the sandbox.
     Log,
@@ -64,8 +66,9 @@ pub enum SmsProvider {
 }
 
 /// How log lines look.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, strum::IntoStaticStr)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum LogFormat {
     /// For people.
     Pretty,

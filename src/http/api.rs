@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::auth::Gate;
@@ -15,6 +15,7 @@ use super::front_door::FrontDoor;
 use crate::actors::Orders;
 use crate::actors::status::StatusBoard;
 use crate::checkout::Checkout;
+use crate::domain::health::CheckRun;
 use crate::jobs::reconciler::Reconciler;
 use crate::jobs::retention::Retention;
 use crate::observability::metrics::Metrics;
@@ -67,6 +68,8 @@ pub struct Api {
     pub front_door: Arc<FrontDoor>,
     /// The last minutes of the metrics, for charts.
     pub history: History,
+    /// What the doctor found last.
+    pub checks: Checks,
     /// What pages show of the shop.
     pub shop: Arc<Shop>,
     /// Where the day of a report begins and ends.
@@ -81,6 +84,15 @@ pub struct Site {
     pub captive_portal: Option<url::Url>,
     /// The address of FreeRADIUS for routers, if it is known.
     pub radius_address: Option<String>,
+}
+
+/// The doctor's last run, which a job of its own makes. Cheap to clone.
+#[derive(Clone)]
+pub struct Checks {
+    /// `None` before the first run.
+    pub last: watch::Receiver<Option<CheckRun>>,
+    /// Has the job make the first run at once.
+    pub wanted: Arc<Notify>,
 }
 
 /// The last minutes of the metrics, so that the live page shows charts at once. Cheap to clone.

@@ -62,13 +62,18 @@ impl Clients {
         Some(client(peer, request.headers(), &self.trusted))
     }
 
+    /// Whether this is one of the trusted proxies.
+    pub fn trusts(&self, peer: IpAddr) -> bool {
+        is_trusted(peer, &self.trusted)
+    }
+
     /// The peer, if it sends X-Forwarded-For and is not a trusted proxy.
     pub fn untrusted_forwarder(&self, request: &HttpRequest) -> Option<IpAddr> {
         if !request.headers().contains_key(FORWARDED_FOR) {
             return None;
         }
         let peer = request.peer_addr()?.ip().to_canonical();
-        (!is_trusted(peer, &self.trusted)).then_some(peer)
+        (!self.trusts(peer)).then_some(peer)
     }
 
     /// The place of a purchase in the share of its client.

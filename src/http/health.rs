@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::json;
 use tokio::time::timeout;
 
-use super::Api;
 use super::problem::{Code, Problem};
+use super::request::parameter;
+use super::{Api, doctor};
 
 /// A database that takes longer than this to answer is not ready.
 const PING_WITHIN: Duration = Duration::from_secs(2);
@@ -21,10 +22,12 @@ pub async fn live() -> HttpResponse {
 
 /// 200 when webhooks can be processed.
 #[utoipa::path(get, path = "/health/ready", tag = "health",
+    params(("nonce" = Option<String>, Query, description = "Only for `malipo check`, which announces it in the database; any other has no effect")),
     responses(
         (status = 200, description = "`{\"status\":\"ready\",\"mode\":\"sandbox\"}`"),
         (status = 503, description = "Not ready, with reasons")))]
-pub async fn ready(api: web::Data<Api>) -> HttpResponse {
+pub async fn ready(request: HttpRequest, api: web::Data<Api>) -> HttpResponse {
+    doctor::recognise(&api, &request, &parameter(&request, "nonce")).await;
     let mut reasons = Vec::new();
     if api.draining.is_cancelled() {
         reasons.push("stopping");

@@ -15,6 +15,7 @@ pub mod auth;
 mod client;
 mod compress;
 pub mod console;
+mod doctor;
 mod front_door;
 pub mod health;
 mod openapi;
@@ -26,9 +27,10 @@ mod request;
 pub mod sandbox;
 mod webhook;
 
-pub use api::{Api, History, STREAMS_MAX, Site};
+pub use api::{Api, Checks, History, STREAMS_MAX, Site};
 pub use client::Clients;
 pub use compress::compress;
+pub use doctor::DOCTOR_HEADER;
 pub use front_door::{FrontDoor, inspect};
 
 use api::{OPERATOR, PORTAL};

@@ -9,9 +9,9 @@ use tracing::field::Empty;
 use tracing::{Instrument, info_span};
 use utoipa::ToSchema;
 
-use super::Api;
 use super::problem::Problem;
 use super::request::body_of;
+use super::{Api, doctor};
 use crate::actors::Delivery;
 use crate::observability::telemetry;
 
@@ -58,6 +58,9 @@ pub async fn receive(
         received_at: api.store.clock().now(),
         received: Instant::now(),
     };
+    if let Some(answer) = doctor::try_key(&api, &request, delivery.key.as_deref()).await {
+        return Err(answer);
+    }
     let span = info_span!(
         "webhook",
         otel.kind = "server",

@@ -106,6 +106,8 @@ pub struct Metrics {
     pub outbox_oldest: IntGauge,
     /// Orders by open status.
     pub payments: IntGaugeVec,
+    /// Age of the newest backup, in seconds; not a number while there is none.
+    pub backup_age: Gauge,
     /// FreeRADIUS, as its tests found it.
     pub radius: RadiusInstruments,
 }
@@ -126,7 +128,10 @@ impl Metrics {
         for outcome in Outcome::OF_DELIVERIES.map(Outcome::as_str).iter().chain(&REJECTED) {
             webhooks.with_label_values(&[*outcome]);
         }
+        let backup_age: Gauge = all.add(Gauge::new("malipo_backup_age_seconds", "Age of the newest backup by deploy/backup; NaN while there is none."));
+        backup_age.set(f64::NAN);
         Arc::new(Self {
+            backup_age,
             webhooks,
             unrouted_webhooks: all.counter("malipo_unrouted_webhooks_total", "POSTs to a webhook path that does not exist."),
             untrusted_forwards: all.counter("malipo_untrusted_forwarded_for_total", "Requests with X-Forwarded-For from an address that is not in server.trusted_proxies."),

@@ -5,7 +5,7 @@
 //! | `order_expiry`, `status_checks`, `early_checks` | restarted | webhooks go on selling; what was due stays due in the database |
 //! | `sms_relay`, `sms_receipts`, `disconnects` | restarted | the outbox keeps what was claimed until its lease ends |
 //! | `session_sweep`, `retention`, `voucher_tests` | restarted | each round reads what is true from the database |
-//! | `passivation`, `overview`, `console_history` | restarted | memory and numbers only |
+//! | `passivation`, `overview`, `console_history`, `doctor` | restarted | memory and numbers only |
 //! | `cluster_announce`, `cluster_hear`, `cluster_looks`, `cluster_listen` | restarted | each makes up for the others; a lost notice costs a second |
 //! | `sandbox` | restarted | a webhook that was under way is sent again after its lease |
 //! | `status_actor` | restarted | polls are answered from the database meanwhile |
@@ -57,6 +57,8 @@ pub enum Task {
     Sandbox,
     /// Keeps the console's last minutes.
     ConsoleHistory,
+    /// Makes the checks of `malipo check` for the console.
+    Doctor,
     /// Notifies parked polls.
     StatusActor,
     /// A lane that writes changes.

@@ -21,6 +21,7 @@ mod console;
 mod crowds;
 mod deadlines;
 mod disk;
+mod doctor;
 mod drill;
 #[cfg(debug_assertions)]
 mod failpoints;

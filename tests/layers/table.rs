@@ -35,6 +35,7 @@ pub const TABLE: &[[&str; 4]] = &[
     ["drill", "domain gateways store actors config http_client observability", "actix tokio rand reqwest", EDGES],
 
     // Compose.
+    ["doctor", "*", "tokio reqwest migration", COMPOSE],
     ["app", "*", "actix tokio rand reqwest migration", COMPOSE],
     ["cli", "* app", "actix tokio rand reqwest migration", COMPOSE],
     ["main", "* app cli", "actix tokio rand reqwest migration", COMPOSE],

@@ -11,8 +11,10 @@ use chrono::{DateTime, TimeDelta, TimeZone, Utc};
 use super::access::RadiusTrouble;
 use super::outbox_hold::OutboxHold;
 
+mod finding;
 mod front_door;
 
+pub use finding::{CheckRun, CheckStatus, Finding};
 pub use front_door::FrontDoor;
 
 /// A sale usually takes a few milliseconds; after half a second guests notice it.

@@ -8,16 +8,21 @@ use std::time::Duration;
 
 use actix_web::HttpResponse;
 use askama::Template;
+use chrono::TimeDelta;
 use serde_json::{Value, json};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::format::{ago, thousands};
 use super::{Caller, PageContext, Section, shown};
+use crate::domain::health::CheckRun;
 use crate::http::Api;
 use crate::http::operators::actors::ActorsDocument;
 
 /// The time between two samples of the charts.
 const SAMPLE_INTERVAL: Duration = Duration::from_secs(3);
+
+/// Older checks are not shown.
+const CHECKS_LAST: TimeDelta = TimeDelta::minutes(15);
 
 /// A line of a chart: its name, and comma-separated JSON pointers to the numbers to add up.
 type Line = (&'static str, &'static str);
@@ -46,18 +51,27 @@ struct LivePage {
     now: ActorsDocument,
     /// Milliseconds since the reconciler ran, if it has.
     ran_ms: Option<u64>,
+    /// The doctor's last run, if there was one.
+    checks: Option<CheckRun>,
     /// The samples, as JSON.
     history: String,
 }
 
 /// The live page.
 pub async fn show(caller: Caller) -> HttpResponse {
+    let now = caller.api.store.clock().now();
     let ran_at = caller.api.reconciler.last_run_at();
-    let ran_ms = ran_at.map(|at| (caller.api.store.clock().now() - at).num_milliseconds());
+    let ran_ms = ran_at.map(|at| (now - at).num_milliseconds());
+    let checks = caller.api.checks.last.borrow().clone();
+    let checks = checks.filter(|run| now - run.at < CHECKS_LAST);
+    if checks.is_none() {
+        caller.api.checks.wanted.notify_one();
+    }
     shown(&LivePage {
         context: PageContext::of(&caller, Section::Live).await,
         now: ActorsDocument::of(&caller.api),
         ran_ms: ran_ms.map(|ms| u64::try_from(ms).unwrap_or(0)),
+        checks,
         history: caller.api.history.json(),
     })
 }
@@ -114,6 +128,7 @@ mod tests {
                 ..ActorsDocument::default()
             },
             ran_ms: None,
+            checks: None,
             history: "[]".to_owned(),
         }
     }

@@ -18,6 +18,7 @@ use crate::domain::access::Voucher;
 use crate::domain::catalog::{PackageRef, Purchase, SecondPrompt};
 use crate::domain::order::{Evidence, MayReissue, OrderId, Payment, Status};
 use crate::domain::people::Phone;
+use crate::http::doctor;
 use crate::http::portal::poll::NO_SEAT_RETRY_SECS;
 use crate::http::request::{order_in, parameter};
 use crate::web::format::{masked, until};
@@ -213,7 +214,10 @@ pub(super) async fn wait(visitor: &Visitor, order_id: OrderId) -> Result<PollAns
     };
     let hold = hold.min(api.wait_max * 9 / 10);
     let answered = api.status.wait(&api.store, order_id, since, hold).await?;
-    let answered = answered.ok_or(Code::OrderNotFound)?;
+    let Some(answered) = answered else {
+        doctor::hold(api, order_id, hold).await;
+        return Err(Code::OrderNotFound.into());
+    };
     api.reconciler.was_polled(&answered.payment);
     Ok(answered)
 }

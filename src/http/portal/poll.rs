@@ -19,9 +19,9 @@ use super::status::{StatusDocument, document};
 use crate::actors::status::Subscription;
 use crate::domain::order::Payment;
 use crate::domain::people::Language;
-use crate::http::Api;
 use crate::http::problem::{Code, Problem};
 use crate::http::request::{language, order_in};
+use crate::http::{Api, doctor};
 use crate::store::Clock;
 
 /// `Retry-After` in seconds of a poll that found no seat.
@@ -56,7 +56,10 @@ pub async fn show(
     let wait = wait_of(query.wait.as_deref(), api.wait_max)?;
     let since = since_of(query.since.as_deref())?;
     let answered = api.status.wait(&api.store, order_id, since, wait).await?;
-    let answered = answered.ok_or(Code::OrderNotFound)?;
+    let Some(answered) = answered else {
+        doctor::hold(&api, order_id, wait).await;
+        return Err(Code::OrderNotFound.into());
+    };
     api.reconciler.was_polled(&answered.payment);
     let mut response = HttpResponse::Ok();
     response.insert_header((CACHE_CONTROL, "no-store"));

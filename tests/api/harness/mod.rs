@@ -14,6 +14,7 @@ pub mod client;
 pub mod collector;
 mod database;
 pub mod freeradius;
+pub mod front_proxy;
 pub mod pool;
 pub mod process;
 pub mod proxy;

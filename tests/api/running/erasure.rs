@@ -129,6 +129,7 @@ const OF_NO_PERSON: &[(&str, &str)] = &[
 
 /// Tables whose rows are about no order and no person.
 const WITHOUT_PEOPLE: &[&str] = &[
+    "doctor_calls",
     "login_failures",
     "nas",
     "nasreload",

@@ -6,6 +6,7 @@ use std::process::Command;
 use malipo::domain::people::Secret;
 use tempfile::TempDir;
 
+use crate::doctor::check;
 use crate::harness::process::run;
 use crate::harness::{Kind, TestApp, http_client};
 
@@ -48,10 +49,8 @@ fn read(path: &Path) -> Vec<u8> {
     std::fs::read(path).unwrap()
 }
 
-#[actix_web::test]
-async fn with_a_certificate_the_server_speaks_tls_and_nothing_else() {
-    let made = SelfMade::make();
-    let app = TestApp::start_with(Kind::Sqlite, |config| {
+async fn serve_with(made: &SelfMade) -> TestApp {
+    TestApp::start_with(Kind::Sqlite, |config| {
         config.zenopay.mode = malipo::config::Mode::Live;
         config.zenopay.api_key = Some(Secret::new("a-key-of-live-mode"));
         config.zenopay.base_url = "http://127.0.0.1:9".parse().unwrap();
@@ -59,7 +58,13 @@ async fn with_a_certificate_the_server_speaks_tls_and_nothing_else() {
         config.server.tls_cert = Some(made.path("cert.pem"));
         config.server.tls_key = Some(made.path("key.pem"));
     })
-    .await;
+    .await
+}
+
+#[actix_web::test]
+async fn with_a_certificate_the_server_speaks_tls_and_nothing_else() {
+    let made = SelfMade::make();
+    let app = serve_with(&made).await;
     let url = format!("https://localhost:{}/health/ready", app.app.address.port());
     let ours = reqwest::Certificate::from_pem(&read(&made.path("cert.pem"))).unwrap();
     let knows_us = reqwest::Client::builder()
@@ -116,4 +121,24 @@ fn an_unusable_certificate_is_reported_in_one_sentence_that_names_the_key() {
     let printed = String::from_utf8_lossy(&sandbox.stderr).into_owned();
     assert_eq!(sandbox.status.code(), Some(2), "{printed}");
     assert!(printed.contains("`server.tls_cert`"), "{printed}");
+}
+
+#[actix_web::test]
+async fn malipo_check_names_a_certificate_that_is_not_trusted() {
+    let app = serve_with(&SelfMade::make()).await;
+    let base = format!("https://localhost:{}", app.app.address.port());
+    let url = app.database.url.clone();
+
+    let checked = tokio::task::spawn_blocking(move || {
+        check(&[
+            ("MALIPO__DATABASE__URL", &url),
+            ("MALIPO__ZENOPAY__MODE", "live"),
+            ("MALIPO__ZENOPAY__API_KEY", "a-key-of-live-mode"),
+            ("MALIPO__ZENOPAY__BASE_URL", &base),
+            ("MALIPO__SERVER__PUBLIC_URL", &base),
+        ])
+    });
+
+    let checked = checked.await.unwrap();
+    checked.assert("zenopay", "failed", "certificate");
 }

@@ -42,7 +42,9 @@ async fn malipo_check_distinguishes_a_good_password_from_a_wrong_one() {
     assert!(line(&well).ends_with("balance 4200"), "{}", line(&well));
     assert_eq!(wrong.status.code(), Some(1));
     assert!(line(&wrong).starts_with("FAIL "), "{}", line(&wrong));
-    assert!(line(&wrong).ends_with("NextSMS refuses the credentials"));
+    assert!(line(&wrong).ends_with(
+        "NextSMS refuses the credentials. Compare sms.username and sms.password with the account"
+    ));
     assert!(gateway.sent().is_empty(), "nothing was sent");
 }
 

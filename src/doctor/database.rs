@@ -1,0 +1,136 @@
+//! The database, its files and its clock.
+
+use std::error::Error;
+use std::time::Duration;
+
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use uuid::Uuid;
+
+use crate::config::Config;
+use crate::domain::health::Finding;
+use crate::store::{Store, StoreError, exposed};
+
+/// Clocks that differ by more make leases and expiry times doubtful.
+const CLOCK_TOLERANCE: Duration = Duration::from_secs(2);
+/// A row that is dated later than now by more was written by a clock that was ahead.
+const FUTURE: TimeDelta = TimeDelta::seconds(60);
+
+/// SQLite's files hold every guest's phone and code.
+pub(super) fn files(config: &Config) -> Finding {
+    match exposed(&config.database) {
+        Some(why) => Finding::failed("files", why, ""),
+        None => Finding::ok("files", "the database's files are not open to others"),
+    }
+}
+
+pub(super) fn unreachable(error: &StoreError) -> Finding {
+    let hint = "Compare database.url; is the database running, and may this user log in?";
+    Finding::failed("database", error.to_string(), hint)
+}
+
+pub(super) async fn database(config: &Config, store: &Store) -> Finding {
+    let examined = examine(config, store).await;
+    examined.unwrap_or_else(|error| {
+        let hint = "`malipo migrate status` shows whether the schema can be read";
+        Finding::failed("database", error.to_string(), hint)
+    })
+}
+
+async fn examine(config: &Config, store: &Store) -> Result<Finding, Box<dyn Error>> {
+    store.ping().await?;
+    let state = store.database_state().await?;
+    if state.is_replica {
+        let detail = "is a replica, which takes no writes";
+        let hint = "Put the address of the primary into database.url";
+        return Ok(Finding::failed("database", detail, hint));
+    }
+    if state.is_read_only {
+        let detail = "is read-only";
+        let hint =
+            "Look at default_transaction_read_only, and whether a fail-over has just happened";
+        return Ok(Finding::failed("database", detail, hint));
+    }
+    if !["UTF8", "UTF-8", "UTF-16le", "UTF-16be"].contains(&state.encoding.as_str()) {
+        let detail = format!("its encoding is {}: names would be refused", state.encoding);
+        let hint = "Make a new database with ENCODING 'UTF8', and move the data with pg_dump";
+        return Ok(Finding::failed("database", detail, hint));
+    }
+    let steps = migration::status(config.database.url.expose()).await?;
+    let pending = steps.iter().filter(|step| !step.applied).count();
+    if pending > 0 && !config.database.auto_migrate {
+        let detail = format!("{pending} migrations are missing");
+        return Ok(Finding::failed("database", detail, "Run `malipo migrate`"));
+    }
+    let applied = steps.len() - pending;
+    // The table of the calls comes with the last step.
+    if pending == 0
+        && let Err(error) = write(store).await
+    {
+        let hint = "Look for a full disk, a lock, or a user without the right to write";
+        return Ok(Finding::failed(
+            "database",
+            format!("cannot be written: {error}"),
+            hint,
+        ));
+    }
+    let detail = format!("answers; {applied} migrations applied, {pending} to come");
+    Ok(Finding::ok("database", detail))
+}
+
+/// A row that is deleted again.
+async fn write(store: &Store) -> Result<(), StoreError> {
+    let nonce = Uuid::new_v4().to_string();
+    store.announce_call(&nonce).await?;
+    store.end_call(&nonce).await.map(drop)
+}
+
+/// Against the database's clock, and against the newest row.
+pub(super) async fn clock(store: &Store) -> Finding {
+    let theirs = match store.now().await {
+        Ok(theirs) => theirs,
+        Err(error) => return Finding::failed("clock", error.to_string(), ""),
+    };
+    #[expect(clippy::disallowed_methods, reason = "this clock is what is checked")]
+    let apart = (Utc::now() - theirs).abs().to_std().unwrap_or_default();
+    if apart > CLOCK_TOLERANCE {
+        let detail = format!("{} s apart from the database's", apart.as_secs());
+        return Finding::failed("clock", detail, "Set both clocks by NTP");
+    }
+    // Before the migration there is no row.
+    let newest = store.newest_row().await.ok().flatten();
+    newest
+        .and_then(|newest| ahead(newest, theirs))
+        .unwrap_or_else(|| {
+            let ms = apart.as_millis();
+            Finding::ok("clock", format!("{ms} ms apart from the database's"))
+        })
+}
+
+/// A warning about a row that lies in the future.
+fn ahead(newest: DateTime<Utc>, now: DateTime<Utc>) -> Option<Finding> {
+    let by = newest - now;
+    (by > FUTURE).then(|| {
+        let at = newest.to_rfc3339_opts(SecondsFormat::Secs, true);
+        let detail = format!(
+            "the newest row is of {at}, {} min in the future: the clock is behind, or was ahead then",
+            by.num_minutes()
+        );
+        let hint = "Compare the clock with another one; if it is right now, nothing is to be done";
+        Finding::warning("clock", detail, hint)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_row_of_more_than_a_minute_ahead_is_in_the_future() {
+        let now = DateTime::UNIX_EPOCH;
+
+        assert_eq!(ahead(now - TimeDelta::days(300), now), None);
+        assert_eq!(ahead(now + TimeDelta::seconds(60), now), None);
+        let finding = ahead(now + TimeDelta::days(14), now).unwrap();
+        assert!(finding.detail.contains("20160 min"), "{}", finding.detail);
+    }
+}

@@ -1,0 +1,121 @@
+//! Databases that take no sales, rows of the future, and routers that report no sessions.
+
+use super::check;
+use crate::harness::{Kind, TestApp, TestDatabase};
+
+on_both_databases! {
+    a_row_in_the_future_is_a_warning,
+    a_router_that_never_accounts_is_found,
+}
+
+fn checked(database: &TestDatabase) -> super::Checked {
+    check(&[("MALIPO__DATABASE__URL", &database.url)])
+}
+
+/// Runs a statement that names the database.
+async fn alter(database: &TestDatabase, change: &str) {
+    let name = database.url.rsplit('/').next().unwrap();
+    database
+        .execute(&format!("ALTER DATABASE {name} {change}"))
+        .await;
+}
+
+#[actix_web::test]
+async fn a_read_only_database_is_found() {
+    let database = TestDatabase::create(Kind::Postgres).await;
+    alter(&database, "SET default_transaction_read_only = on").await;
+
+    let checked = checked(&database);
+
+    checked.assert("database", "failed", "read-only");
+    assert_eq!(checked.code, Some(1));
+}
+
+/// The functions of a real replica, which `scripts/check-front-door` starts, are replaced here.
+#[actix_web::test]
+async fn a_replica_is_found() {
+    let database = TestDatabase::create(Kind::Postgres).await;
+    let replica = "CREATE FUNCTION public.pg_is_in_recovery() RETURNS boolean \
+                   LANGUAGE sql AS 'SELECT true'";
+    database.execute(replica).await;
+    alter(&database, "SET search_path = public, pg_catalog").await;
+
+    let checked = checked(&database);
+
+    checked.assert("database", "failed", "replica");
+    assert_eq!(checked.code, Some(1));
+}
+
+#[actix_web::test]
+async fn a_database_with_another_encoding_is_found() {
+    let database = TestDatabase::create(Kind::Postgres).await;
+    let latin = format!("{}_latin1", database.url.rsplit('/').next().unwrap());
+    let create = format!(
+        "CREATE DATABASE {latin} ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0"
+    );
+    database.execute(&create).await;
+    let (server, _) = database.url.rsplit_once('/').unwrap();
+    let url = format!("{server}/{latin}");
+
+    let checked = check(&[("MALIPO__DATABASE__URL", &url)]);
+
+    database.execute(&format!("DROP DATABASE {latin}")).await;
+    checked.assert("database", "failed", "UTF");
+    assert_eq!(checked.code, Some(1));
+}
+
+#[actix_web::test]
+async fn a_database_that_cannot_be_written_is_found() {
+    let database = TestDatabase::create(Kind::Sqlite).await;
+    let full = "CREATE TRIGGER full_disk BEFORE INSERT ON doctor_calls
+                BEGIN SELECT RAISE(ROLLBACK, 'database or disk is full'); END";
+    database.execute(full).await;
+
+    let checked = checked(&database);
+
+    checked.assert("database", "failed", "disk is full");
+}
+
+async fn a_row_in_the_future_is_a_warning(kind: Kind) {
+    let app = TestApp::start(kind).await;
+    app.buy().await;
+    let in_future = (chrono::Utc::now() + chrono::TimeDelta::days(14)).to_rfc3339();
+    let set = format!("UPDATE payments SET created_at = '{in_future}'");
+    let before = checked(&app.database);
+    app.database.execute(&set).await;
+
+    let after = checked(&app.database);
+
+    before.assert("clock", "ok", "");
+    after.assert("clock", "warning", "in the future");
+    assert_eq!(after.code, Some(0), "{}", after.printed);
+}
+
+async fn a_router_that_never_accounts_is_found(kind: Kind) {
+    let app = TestApp::start(kind).await;
+    let none = checked(&app.database);
+    let router = "INSERT INTO nas (nasname, shortname, type, secret) \
+                  VALUES ('10.9.9.9', 'kariakoo', 'other', 'the-secret')";
+    app.database.execute(router).await;
+    let quiet = checked(&app.database);
+    let order = app.buy().await;
+    app.deliver_word(&order, "COMPLETED").await;
+    let never = checked(&app.database);
+    let now = match kind {
+        Kind::Sqlite => "CAST(strftime('%s', 'now') AS integer)",
+        Kind::Postgres => "now()",
+    };
+    let session = format!(
+        "INSERT INTO radacct (acctsessionid, acctuniqueid, username, nasipaddress, acctstarttime) \
+         VALUES ('1', '1', 'K7QMX2PA', '10.9.9.9', {now})"
+    );
+    app.database.execute(&session).await;
+    let reports = checked(&app.database);
+
+    none.assert("accounting", "skipped", "no router");
+    quiet.assert("accounting", "warning", "kariakoo");
+    never.assert("accounting", "failed", "kariakoo");
+    assert_eq!(never.code, Some(1));
+    assert!(!never.printed.contains("the-secret"), "{}", never.printed);
+    reports.assert("accounting", "ok", "");
+}
