@@ -1,7 +1,7 @@
 //! How single values are read, and the error for a value that cannot be used. No error repeats a
 //! value: it may be a secret.
 
-use std::fmt::Display;
+use std::fmt::{self, Display, Formatter};
 use std::fs;
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -148,6 +148,15 @@ impl FromStr for ProxyRange {
             return Err("a range of all addresses would let every client choose its own address");
         }
         Ok(Self(range))
+    }
+}
+
+impl Display for ProxyRange {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        if self.0.prefix_len() == self.0.max_prefix_len() {
+            return self.0.addr().fmt(f);
+        }
+        self.0.fmt(f)
     }
 }
 
