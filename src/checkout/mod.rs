@@ -89,6 +89,7 @@ impl Checkout {
         if let Some(resumed) = self.resume(&purchase).await? {
             return Ok(Bought::Resumed(resumed));
         }
+        self.store.clock().trusted()?;
         let package = self.package(&purchase).await?;
         let order = self.new_order(&purchase, package);
         // In a task of its own: a client that disconnects between the row and the push would
@@ -157,6 +158,9 @@ impl Checkout {
         let order_id = payment.order_id;
         let at = self.store.clock().now();
         let (answer, facts) = self.client.create(&self.request(&payment)).await;
+        if facts.http_status.is_some() {
+            self.store.clock().gateway_answered(facts.date);
+        }
         let (word, detail) = match &answer {
             CreateAnswer::Accepted => ("accepted", None),
             CreateAnswer::Refused(reason) => ("refused", Some(reason.clone())),

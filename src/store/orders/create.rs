@@ -20,6 +20,7 @@ use crate::domain::pacing::check_schedule;
 use crate::domain::people::{Language, Personal, Phone, Secret};
 use crate::store::engine::sql;
 use crate::store::error::Result;
+use crate::store::orders::future::AHEAD;
 use crate::store::{Store, StoreError, rows};
 
 /// What a new order consists of.
@@ -133,9 +134,12 @@ async fn history(
     limits: Limits,
 ) -> Result<History> {
     // Counted up to the limit, which is all that matters.
-    let last_second = "SELECT id FROM payments WHERE created_at > $1 LIMIT $2";
+    let last_second = "SELECT id FROM payments WHERE created_at > $1 AND created_at <= $2 LIMIT $3";
+    // A row of the future, by a clock that was ahead, would count until that moment.
+    let until = now + AHEAD;
     let second = [
         (now - TimeDelta::seconds(1)).into(),
+        until.into(),
         limits.prompts_per_sec.into(),
     ];
     let last_second: Vec<i64> = sql::tuples(txn, last_second, second).await?;
@@ -144,10 +148,12 @@ async fn history(
         ..History::default()
     };
     let of_day = "SELECT status, created_at FROM payments WHERE phone = $1 AND created_at > $2 \
-         ORDER BY created_at";
-    let day = [phone.international().into(), (now - admission::DAY).into()];
+         AND created_at <= $3 ORDER BY created_at";
+    let since = now - admission::DAY;
+    let day = [phone.international().into(), since.into(), until.into()];
     let of_day: Vec<(Status, DateTime<Utc>)> = sql::tuples(txn, of_day, day).await?;
     for (status, created_at) in of_day {
+        let created_at = created_at.min(now);
         let is_paid = matches!(status, Status::Completed | Status::Refunded | Status::Held);
         if !is_paid {
             history.unpaid.push(created_at);

@@ -19,6 +19,7 @@ use crate::store::catalog::vouchers as voucher_rows;
 use crate::store::engine::sql;
 use crate::store::engine::writer::Rows;
 use crate::store::error::Result;
+use crate::store::orders::future::AHEAD;
 use crate::store::radius::users::{provision, revoke_code};
 use crate::store::rows::personal;
 use crate::store::{Store, StoreError};
@@ -37,7 +38,9 @@ impl Store {
         let times: Vec<Option<DateTime<Utc>>> =
             sql::tuples(&self.db(), times, [payment_id.into()]).await?;
         let count = |times: usize| u32::try_from(times).unwrap_or(u32::MAX);
-        let is_recent = |at: &&Option<DateTime<Utc>>| at.is_some_and(|at| at > since);
+        let until = self.clock().now() + AHEAD;
+        let is_recent =
+            |at: &&Option<DateTime<Utc>>| at.is_some_and(|at| at > since && at <= until);
         Ok(ReissueCount {
             total: count(times.len()),
             last_day: count(times.iter().filter(is_recent).count()),
