@@ -19,7 +19,7 @@ pub use sections::{
     ActorsConfig, Config, DatabaseConfig, LogConfig, PortalConfig, RetentionConfig, SandboxConfig,
     ServerConfig, SmsConfig, TelemetryConfig,
 };
-pub use values::{ConfigError, Confirm, Group, LogFormat, Mode, SmsProvider};
+pub use values::{ConfigError, Confirm, Group, LogFormat, Mode, SmsProvider, usual_form};
 
 use load::load;
 
