@@ -16,6 +16,7 @@ fn noon() -> DateTime<Utc> {
 fn healthy() -> Readings {
     Readings {
         database: Database::Answers,
+        not_selling: None,
         transaction_p95_ms: 3.0,
         gateway_silent_since: None,
         sms_failing_since: None,
@@ -86,6 +87,7 @@ fn each_fault_has_its_sentence() {
         (Readings { reconciler_ran_at: None, ..healthy() }, "Lost webhooks are not looked for since the start"),
         (Readings { failed_tasks: vec![("sms_relay", TimeDelta::minutes(14))], ..healthy() }, "A background task failed in the last 15 minutes and was started again: sms_relay"),
         (Readings { failed_tasks: vec![("overview", TimeDelta::zero()), ("sandbox", TimeDelta::zero())], ..healthy() }, "2 background tasks failed in the last 15 minutes and were started again: overview, sandbox"),
+        (Readings { not_selling: Some("the database is read-only".to_owned()), ..healthy() }, "Nothing is sold: the database is read-only"),
         (Readings { not_listening_since: Some(early), ..healthy() }, "Other servers not heard since 11:02: guests see their sales a second late"),
     ];
     for (readings, sentence) in cases {
