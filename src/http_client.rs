@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+use reqwest::header::{AGE, DATE};
 use reqwest::{ClientBuilder, RequestBuilder, Response, redirect, retry};
 use url::Url;
 
@@ -17,6 +19,8 @@ const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 pub struct Answer {
     /// As in 200.
     pub status: u16,
+    /// The server's time; `None` if a cache may have kept the answer.
+    pub date: Option<DateTime<Utc>>,
     /// At most as long as the caller reads.
     pub body: Result<Vec<u8>, CallError>,
 }
@@ -84,8 +88,18 @@ pub async fn call(request: RequestBuilder, bytes_max: usize) -> Result<Answer, C
 pub async fn answer(response: Response, bytes_max: usize) -> Answer {
     Answer {
         status: response.status().as_u16(),
+        date: date(&response),
         body: read_body(response, bytes_max).await,
     }
+}
+
+/// `Date`, in the form of RFC 9110.
+fn date(response: &Response) -> Option<DateTime<Utc>> {
+    let text = |name| response.headers().get(name)?.to_str().ok();
+    let date = DateTime::parse_from_rfc2822(text(DATE)?).ok()?;
+    text(AGE)
+        .is_none_or(|age| age.trim() == "0")
+        .then(|| date.to_utc())
 }
 
 /// Reads in pieces, because the announced length may be wrong.

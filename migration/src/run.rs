@@ -141,7 +141,9 @@ async fn connect(url: &str) -> Result<DatabaseConnection, DbErr> {
         .connect_timeout(CONNECT)
         .acquire_timeout(CONNECT)
         .sqlx_logging(false)
-        .map_sqlx_sqlite_opts(|sqlite| sqlite.busy_timeout(SQLITE_BUSY));
+        .map_sqlx_sqlite_opts(|sqlite| sqlite.busy_timeout(SQLITE_BUSY))
+        // PgBouncer refuses a connection that begins with this setting.
+        .map_sqlx_postgres_opts(|postgres| postgres.extra_float_digits(None));
 
     Database::connect(options).await
 }

@@ -189,6 +189,9 @@ impl StatusChecker {
         let at = self.store.clock().now();
         let (answer, facts) = self.client.order_status(order_id).await;
         self.learn_from(&answer);
+        if facts.http_status.is_some() {
+            self.store.clock().gateway_answered(facts.date);
+        }
         let (word, detail) = match &answer {
             StatusAnswer::Known(report) => (report.raw_word.clone(), None),
             StatusAnswer::Unknown(why) => ("unknown".to_owned(), Some(why.to_string())),

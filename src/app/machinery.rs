@@ -23,6 +23,7 @@ use crate::gateways::zenopay::proof::Keys;
 use crate::http::auth::Gate;
 use crate::http::{Api, Checks, Clients, FrontDoor, History, STREAMS_MAX};
 use crate::http_client;
+use crate::jobs::clock_watch::ClockWatch;
 use crate::jobs::reconciler::{Reconciler, ReconcilerContext};
 use crate::jobs::relay::Relay;
 use crate::jobs::relay::disconnects::{self, Disconnects};
@@ -44,6 +45,7 @@ pub(super) struct Machinery {
     /// What handlers need.
     api: Api,
     pub sandbox: Option<Sandbox>,
+    pub clock_watch: ClockWatch,
     relay: Relay,
     disconnects: Disconnects,
     voucher_tests: Option<VoucherTests>,
@@ -139,6 +141,7 @@ impl Machinery {
         let https = public.is_some_and(|url| url.scheme() == "https");
         Ok(Self {
             sandbox,
+            clock_watch: parts::clock_watch(config, &store, &client),
             relay: parts::relay(config, &store, timekeeper, &metrics)?,
             disconnects: Disconnects {
                 store: store.clone(),
@@ -204,6 +207,7 @@ impl Machinery {
             reconciler,
             Reconciler::follow_early_checks,
         );
+        run.each(Task::ClockWatch, &self.clock_watch, ClockWatch::run);
         run.each(Task::SmsRelay, &self.relay, Relay::send_until);
         if self.relay.awaits_receipts() {
             run.each(Task::SmsReceipts, &self.relay, Relay::read_receipts);

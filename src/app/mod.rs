@@ -110,6 +110,8 @@ impl App {
             supervisor.clone(),
             under_way.clone(),
         )?;
+        machinery.clock_watch.ask().await;
+        machinery.clock_watch.run_once(false).await?;
         let sandbox = machinery.sandbox.clone();
         let (api, arbiters) = machinery.run_loops(&background.handle);
         let shown = api.clone();
@@ -215,7 +217,13 @@ async fn warn_of_held_messages(store: &Store) -> Result<(), StoreError> {
 
 async fn migrate(config: &Config) -> Result<(), StartError> {
     let url = config.database.url.expose();
-    let failed = |error| StartError::Migration(format!("{error}"));
+    let failed = |error| {
+        let error = format!("{error}");
+        StartError::Migration(match error.contains("database is locked") {
+            true => "another program has locked the file; end it, and start again".to_owned(),
+            false => error,
+        })
+    };
     if config.database.auto_migrate {
         let applied = migration::up(url).await.map_err(failed)?;
         if applied > 0 {

@@ -11,7 +11,7 @@ use tracing::warn;
 
 use crate::domain::order::Status;
 use crate::observability::metrics::Metrics;
-use crate::store::{Overview, Store};
+use crate::store::{Overview, Store, StoreError};
 
 /// Well within the fifteen seconds that the contract promises.
 const INTERVAL: Duration = Duration::from_secs(5);
@@ -22,6 +22,9 @@ pub(super) async fn refresh(
     stop: CancellationToken,
 ) {
     loop {
+        if let Err(error) = look_at_disk(&store, &metrics).await {
+            warn!(%error, "the database's disk or log is not as it should be");
+        }
         match store.overview().await {
             Ok(overview) => {
                 let now = store.clock().now();
@@ -37,6 +40,17 @@ pub(super) async fn refresh(
             return;
         }
     }
+}
+
+/// Whether writes find room again, and the size of SQLite's log.
+async fn look_at_disk(store: &Store, metrics: &Metrics) -> Result<(), StoreError> {
+    store.look_for_room().await?;
+    store.shorten_log().await?;
+    if let Some(bytes) = store.log_bytes() {
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+        metrics.database_wal.set(bytes);
+    }
+    Ok(())
 }
 
 fn set(metrics: &Metrics, overview: &Overview, now: DateTime<Utc>) {

@@ -15,6 +15,7 @@ use crate::config::{Config, Mode};
 use crate::domain::catalog::Limits;
 use crate::gateways::zenopay::client::{Client, ClientError};
 use crate::http::Site;
+use crate::jobs::clock_watch::ClockWatch;
 use crate::jobs::relay::proofs::VoucherTests;
 use crate::jobs::relay::{Relay, RelayContext};
 use crate::observability::metrics::Metrics;
@@ -41,6 +42,20 @@ pub(super) fn site(config: &Config, here: &Url) -> Site {
         captive_portal: config.portal.on_site.then(|| public_url(config, here)),
         radius_address: radius_address(config),
     }
+}
+
+/// Only the real ZenoPay has a clock of its own.
+pub(super) fn clock_watch(config: &Config, store: &Store, client: &Client) -> ClockWatch {
+    let is_live = config.zenopay.mode == Mode::Live;
+    ClockWatch {
+        store: store.clone(),
+        gateway: is_live.then(|| client.clone()),
+        expire_after: expire_after(config),
+    }
+}
+
+fn expire_after(config: &Config) -> TimeDelta {
+    TimeDelta::seconds(i64::from(config.orders.expire_after_secs))
 }
 
 /// `None` without a FreeRADIUS to ask.
@@ -101,7 +116,7 @@ pub(super) fn checkout(
             prompts_per_sec: config.limits.prompts_per_sec,
             resume: TimeDelta::seconds(i64::from(config.portal.resume_secs)),
         },
-        expire_after: TimeDelta::seconds(i64::from(config.orders.expire_after_secs)),
+        expire_after: expire_after(config),
         public_url: public_url(config, here),
         background,
     }

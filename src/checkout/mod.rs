@@ -98,6 +98,7 @@ impl Checkout {
         if let Some(resumed) = self.resume(&purchase).await? {
             return Ok(Bought::Resumed(resumed));
         }
+        self.store.clock().trusted()?;
         let package = self.package(&purchase).await?;
         // Spares the database the transaction, which takes the place.
         let room = share.check(Instant::now());
@@ -170,6 +171,9 @@ impl Checkout {
         let order_id = payment.order_id;
         let at = self.store.clock().now();
         let (answer, facts) = self.client.create(&self.request(&payment)).await;
+        if facts.http_status.is_some() {
+            self.store.clock().gateway_answered(facts.date);
+        }
         let (word, detail) = match &answer {
             CreateAnswer::Accepted => ("accepted", None),
             CreateAnswer::Refused(reason) => ("refused", Some(reason.clone())),

@@ -150,7 +150,7 @@ async fn start(
 fn prepare(config: &mut Config, database: &str) {
     config.server.bind = ([127, 0, 0, 1], 0).into();
     config.server.public_url = None;
-    config.database.url = Secret::new(database);
+    config.database.url = Secret::new(config::usual_form(database));
     config.database.auto_migrate = true;
     config.zenopay.confirm = Confirm::Unproven;
     config.sandbox.approve_after_ms = 0;
@@ -160,7 +160,7 @@ fn prepare(config: &mut Config, database: &str) {
 
 async fn open_beside(url: &str) -> Result<Store, StoreError> {
     let config = DatabaseConfig {
-        url: Secret::new(url),
+        url: Secret::new(config::usual_form(url)),
         ..DatabaseConfig::default()
     };
     Store::open_beside(&config).await

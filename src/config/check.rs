@@ -45,8 +45,8 @@ fn database(url: &str) -> [Rule; 4] {
     let no_file = path.split('?').next().is_none_or(str::is_empty);
     [
         (in_memory, KEY, "a database in memory loses every sale; name a file"),
-        (!is_sqlite && !is_postgres, KEY, "must begin with sqlite:// or postgres://"),
-        (is_postgres && Url::parse(url).is_err(), KEY, "is not a URL"),
+        (!is_sqlite && !is_postgres, KEY, "must begin with sqlite://, postgres:// or postgresql://"),
+        (is_postgres && Url::parse(url).is_err(), KEY, "is not a URL as in postgres://USER:PASSWORD@HOST/DATABASE; write other characters of the password in percent"),
         (is_sqlite && no_file, KEY, "names no file"),
     ]
 }

@@ -21,7 +21,9 @@ pub use sections::{
     SandboxConfig, ServerConfig, SmsConfig, TelemetryConfig,
 };
 pub use shown::{Origin, Setting};
-pub use values::{ConfigError, Confirm, Group, LogFormat, Mode, ProxyRange, SmsProvider};
+pub use values::{
+    ConfigError, Confirm, Group, LogFormat, Mode, ProxyRange, SmsProvider, usual_form,
+};
 
 use load::{load, origins};
 

@@ -71,7 +71,8 @@ sections! {
 
     /// Where the database is.
     database: DatabaseConfig {
-        /// `sqlite://…` or `postgres://…`; may contain a password.
+        /// `sqlite://…`, `postgres://…` or `postgresql://…`; may contain a password.
+        #[serde(deserialize_with = "values::database_url")]
         url: Secret = Secret::new("sqlite://malipo.db?mode=rwc"),
         /// Migrate when the server starts.
         auto_migrate: bool = true,

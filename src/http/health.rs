@@ -9,6 +9,7 @@ use tokio::time::timeout;
 use super::problem::{Code, Problem};
 use super::request::parameter;
 use super::{Api, doctor};
+use crate::store::NotWritable;
 
 /// A database that takes longer than this to answer is not ready.
 const PING_WITHIN: Duration = Duration::from_secs(2);
@@ -20,7 +21,7 @@ pub async fn live() -> HttpResponse {
     HttpResponse::Ok().json(json!({"status": "live"}))
 }
 
-/// 200 when webhooks can be processed.
+/// 200 when webhooks can be processed. `warnings` says what an operator should look at.
 #[utoipa::path(get, path = "/health/ready", tag = "health",
     params(("nonce" = Option<String>, Query, description = "Only for `malipo check`, which announces it in the database; any other has no effect")),
     responses(
@@ -30,13 +31,22 @@ pub async fn ready(request: HttpRequest, api: web::Data<Api>) -> HttpResponse {
     doctor::recognise(&api, &request, &parameter(&request, "nonce")).await;
     let mut reasons = Vec::new();
     if api.draining.is_cancelled() {
-        reasons.push("stopping");
+        reasons.push("stopping".to_owned());
     }
-    if !matches!(timeout(PING_WITHIN, api.store.ping()).await, Ok(Ok(()))) {
-        reasons.push("the database does not answer");
+    let writable = timeout(PING_WITHIN, api.store.writable()).await;
+    if let Err(why) = writable.unwrap_or(Err(NotWritable::Silent)) {
+        reasons.push(why.to_string());
     }
+    reasons.extend(api.store.clock().doubt().map(|doubt| doubt.to_string()));
     if reasons.is_empty() {
-        HttpResponse::Ok().json(json!({"status": "ready", "mode": api.mode}))
+        let mut ready = json!({"status": "ready", "mode": api.mode});
+        if let Ok(Ok(Some(ahead))) = timeout(PING_WITHIN, api.store.rows_ahead()).await {
+            let minutes = ahead.num_minutes();
+            ready["warnings"] = json!([format!(
+                "rows of the database lie up to {minutes} minutes in the future: a clock was ahead"
+            )]);
+        }
+        HttpResponse::Ok().json(ready)
     } else {
         let not_ready = json!({"status": "not_ready", "mode": api.mode, "reasons": reasons});
         HttpResponse::ServiceUnavailable().json(not_ready)

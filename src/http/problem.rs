@@ -205,9 +205,11 @@ impl From<StoreError> for Problem {
     fn from(cause: StoreError) -> Self {
         let code = match &cause {
             StoreError::Conflict | StoreError::CodeTaken => Code::Busy,
-            StoreError::Unavailable(_) | StoreError::Locked(_) | StoreError::InUse(_) => {
-                Code::Unavailable
-            }
+            StoreError::Unavailable(_)
+            | StoreError::Locked(_)
+            | StoreError::Full(_)
+            | StoreError::ReadOnly(_)
+            | StoreError::Unusable(_) => Code::Unavailable,
             StoreError::CommitUnknown(_) => Code::CommitUnknown,
             StoreError::Aborted(_) | StoreError::Corrupt(_) | StoreError::Panicked(_) => {
                 Code::Internal

@@ -8,6 +8,7 @@ use tracing::warn;
 
 use crate::store::StoreError;
 
+pub mod clock_watch;
 pub mod reconciler;
 pub mod relay;
 pub mod retention;

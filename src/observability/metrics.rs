@@ -104,6 +104,8 @@ pub struct Metrics {
     pub outbox_held: IntGauge,
     /// Age of the oldest unsent SMS, in seconds.
     pub outbox_oldest: IntGauge,
+    /// Bytes of SQLite's log; 0 on PostgreSQL.
+    pub database_wal: IntGauge,
     /// Orders by open status.
     pub payments: IntGaugeVec,
     /// Age of the newest backup, in seconds; not a number while there is none.
@@ -157,6 +159,7 @@ impl Metrics {
             sms_circuit: all.gauge("malipo_sms_circuit_open", "1 while the SMS provider takes nothing and the relay pauses."),
             outbox_held: all.gauge("malipo_outbox_held", "1 while a restored database holds SMS and Disconnect-Requests back, refreshed within 15 s."),
             outbox_oldest: all.gauge("malipo_outbox_oldest_unsent_seconds", "Age of the oldest unsent SMS, refreshed within 15 s."),
+            database_wal: all.gauge("malipo_database_wal_bytes", "Bytes of SQLite's log, refreshed within 15 s; 0 on PostgreSQL."),
             payments: all.gauges("malipo_payments", "Orders by open status, refreshed within 15 s.", "status"),
             radius: RadiusInstruments::new(&all),
             registry: all.0,

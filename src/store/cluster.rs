@@ -1,11 +1,12 @@
 //! Notices between the processes that share a PostgreSQL database: which orders have changed. If a notice
 //! is lost, a guest only learns of the change later.
 
+use std::str::FromStr;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use entities::payments;
-use sea_orm::sqlx::postgres::PgListener;
+use sea_orm::sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use sea_orm::sqlx::{self, Executor};
 use sea_orm::{DbBackend, EntityTrait, QueryFilter, QuerySelect};
 use tokio::sync::mpsc;
@@ -14,8 +15,8 @@ use tracing::{info, warn};
 use uuid::Uuid;
 
 use super::Store;
-use super::engine::connect::in_time;
 use super::engine::reader::postgres_is_one_of;
+use super::engine::runtime::in_time;
 use super::engine::sql;
 use super::error::Result;
 use crate::domain::order::OrderId;
@@ -109,7 +110,13 @@ impl Store {
     }
 
     async fn connect_listener(&self) -> Result<PgListener, sqlx::Error> {
-        let mut listener = PgListener::connect(self.inner.url.expose()).await?;
+        // PgBouncer refuses a connection that begins with this setting.
+        let options = PgConnectOptions::from_str(self.inner.url.expose())?.extra_float_digits(None);
+        let one = PgPoolOptions::new()
+            .max_connections(1)
+            .max_lifetime(None)
+            .idle_timeout(None);
+        let mut listener = PgListener::connect_with(&one.connect_with(options).await?).await?;
         // Otherwise it may reconnect, and lose notices, without an error.
         listener.eager_reconnect(false);
         listener.listen(CHANNEL).await?;

@@ -18,15 +18,21 @@ pub enum StoreError {
     /// The new voucher code exists already. Decide again with another.
     #[error("the new voucher code is taken")]
     CodeTaken,
-    /// No connection, or no room on the disk: a later attempt may succeed.
+    /// No connection, or a clock in doubt: a later attempt may succeed.
     #[error("the database is not available: {0}")]
     Unavailable(String),
     /// Another session had a row or a key locked for longer than the time limit.
     #[error("the database is not available: {0}")]
     Locked(String),
-    /// Another server has the SQLite file.
-    #[error("database.url: another malipo already uses {0}; a SQLite file can have one server")]
-    InUse(String),
+    /// The disk has no room, so nothing was written.
+    #[error("the database's disk is full: {0}")]
+    Full(String),
+    /// The server of the database accepts no writes, as after a fail-over.
+    #[error("the database is read-only: {0}")]
+    ReadOnly(String),
+    /// It cannot be used as it is: why, and what to do.
+    #[error("database.url: {0}")]
+    Unusable(String),
     /// The database refused the change, which is rolled back.
     #[error("the database refused: {0}")]
     Aborted(DbErr),
@@ -42,20 +48,26 @@ pub enum StoreError {
 }
 
 /// PostgreSQL's codes after which a later attempt may succeed (appendix A of its manual):
-/// shutdown, cannot connect now, too many connections, disk full, out of memory, a read-only
-/// standby, our time-out for an idle transaction, the time-out of an idle session, I/O error. Class
-/// 08, connection exceptions, counts too.
-const LATER: [&str; 10] = [
-    "57P01", "57P02", "57P03", "53300", "53100", "53200", "25006", "25P03", "57P05", "58030",
+/// shutdown, cannot connect now, too many connections, out of memory, our time-out for an idle
+/// transaction, the time-out of an idle session, I/O error. Class 08, connection exceptions, counts
+/// too.
+const LATER: [&str; 8] = [
+    "57P01", "57P02", "57P03", "53300", "53200", "25P03", "57P05", "58030",
 ];
+
+/// Disk full and read-only, on PostgreSQL; a standby is read-only too.
+const FULL: &str = "53100";
+const READ_ONLY: &str = "25006";
 
 /// PostgreSQL's codes for a conflict with another session: lock not available, serialization
 /// failure, deadlock, and a statement that was cancelled while it waited.
 const LOCKS: [&str; 4] = ["55P03", "40001", "40P01", "57014"];
 
-/// SQLite's primary result codes with the same meaning: busy, locked, no memory, read-only,
-/// I/O error, full, cannot open, protocol.
-const SQLITE_LATER: [i32; 8] = [5, 6, 7, 8, 10, 13, 14, 15];
+/// SQLite's primary result codes with the same meaning: busy, locked, no memory, I/O error, cannot
+/// open, protocol.
+const SQLITE_LATER: [i32; 6] = [5, 6, 7, 10, 14, 15];
+const SQLITE_FULL: i32 = 13;
+const SQLITE_READ_ONLY: i32 = 8;
 
 impl StoreError {
     /// Whether a single change of a batch may be the cause: the others may succeed without it.
@@ -67,7 +79,19 @@ impl StoreError {
             | Self::Aborted(_)
             | Self::Corrupt(_)
             | Self::Panicked(_) => true,
-            Self::Unavailable(_) | Self::InUse(_) | Self::CommitUnknown(_) => false,
+            Self::Unavailable(_)
+            | Self::Full(_)
+            | Self::ReadOnly(_)
+            | Self::Unusable(_)
+            | Self::CommitUnknown(_) => false,
+        }
+    }
+
+    /// Whether there was no room for a write, or for its commit.
+    pub(super) fn is_full(&self) -> bool {
+        match self {
+            Self::CommitUnknown(error) => matches!(Self::from(error.clone()), Self::Full(_)),
+            other => matches!(other, Self::Full(_)),
         }
     }
 
@@ -109,6 +133,14 @@ impl From<DbErr> for StoreError {
                 sqlx::Error::Database(refusal) if is_temporary(&**refusal) => {
                     Self::Unavailable(text)
                 }
+                sqlx::Error::Database(refusal) if has_code(&**refusal, FULL, SQLITE_FULL) => {
+                    Self::Full(text)
+                }
+                sqlx::Error::Database(refusal)
+                    if has_code(&**refusal, READ_ONLY, SQLITE_READ_ONLY) =>
+                {
+                    Self::ReadOnly(text)
+                }
                 sqlx::Error::Io(_)
                 | sqlx::Error::Tls(_)
                 | sqlx::Error::Protocol(_)
@@ -128,10 +160,22 @@ fn is_lock(refusal: &dyn DatabaseError) -> bool {
 
 /// Whether a later attempt may succeed.
 fn is_temporary(refusal: &dyn DatabaseError) -> bool {
-    let code = refusal.code().unwrap_or_default();
-    if refusal.try_downcast_ref::<SqliteError>().is_none() {
-        return code.starts_with("08") || LATER.contains(&&*code);
+    if let Some(primary) = sqlite_code(refusal) {
+        return SQLITE_LATER.contains(&primary);
     }
-    let primary = code.parse::<i32>().map(|code| code & 0xff);
-    primary.is_ok_and(|code| SQLITE_LATER.contains(&code))
+    let code = refusal.code().unwrap_or_default();
+    code.starts_with("08") || LATER.contains(&&*code)
+}
+
+fn has_code(refusal: &dyn DatabaseError, postgres: &str, sqlite: i32) -> bool {
+    match sqlite_code(refusal) {
+        Some(primary) => primary == sqlite,
+        None => refusal.code().is_some_and(|code| code == postgres),
+    }
+}
+
+/// SQLite's primary result code.
+pub(in crate::store) fn sqlite_code(refusal: &dyn DatabaseError) -> Option<i32> {
+    refusal.try_downcast_ref::<SqliteError>()?;
+    Some(refusal.code()?.parse::<i32>().ok()? & 0xff)
 }

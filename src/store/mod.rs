@@ -13,12 +13,11 @@
 //! A caller that leaves or times out cancels nothing, and no connection ever belongs to a runtime
 //! that ends (sqlx issue 4385).
 
-use std::fs::File;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, SubsecRound, Utc};
+use chrono::{DateTime, Utc};
 use futures_util::future::join_all;
 use sea_orm::{ConnectionTrait, DbBackend, DbErr};
 use tokio::sync::watch;
@@ -59,9 +58,10 @@ pub use catalog::price_list::{ListedPackage, ListingChange, NewPackage};
 pub use catalog::vouchers::{Batch, KnownVoucher, NewBatch, VoucherRef, VoucherRow};
 pub use cluster::PeerEvent;
 pub use doctor::{DatabaseState, SeenCall};
-pub use engine::clock::Clock;
+pub use engine::clock::{Clock, ClockDoubt};
 pub use engine::connect::{SQLITE_CACHE_KIB, SQLITE_LOG_PAGES};
 pub use engine::files::exposed;
+pub use engine::health::NotWritable;
 pub use error::StoreError;
 pub use journal::{DeliveryRecord, DeliveryWithBody, GatewayCall, JournalRow, JournalSearch};
 pub use operators::audit_log::{AuditEntry, AuditLine};
@@ -108,7 +108,7 @@ struct Inner {
     failpoints: Failpoints,
     supervisor: Supervisor,
     /// Keeps a second server off the same SQLite file.
-    _only_server: Option<File>,
+    _only_server: Option<files::Claim>,
 }
 
 impl Store {
@@ -116,9 +116,10 @@ impl Store {
     /// server on the same file is refused.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when the database cannot be reached,
-    /// [`StoreError::InUse`] when another server has the SQLite file.
+    /// [`StoreError::Unusable`] when the database cannot be reached or used, or another server has the
+    /// SQLite file.
     pub async fn open(config: &DatabaseConfig, supervisor: &Supervisor) -> Result<Self> {
+        files::prepare(config)?;
         let only_server = files::claim(config)?;
         let store = Self::connect(config, supervisor.clone(), only_server).await?;
         if let Some(open) = exposed(config) {
@@ -130,7 +131,7 @@ impl Store {
     /// Opens the database beside a running server, for a tool.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`].
+    /// [`StoreError::Unusable`], [`StoreError::Unavailable`].
     pub async fn open_beside(config: &DatabaseConfig) -> Result<Self> {
         Self::connect(config, Supervisor::default(), None).await
     }
@@ -138,12 +139,12 @@ impl Store {
     async fn connect(
         config: &DatabaseConfig,
         supervisor: Supervisor,
-        only_server: Option<File>,
+        only_server: Option<files::Claim>,
     ) -> Result<Self> {
         files::prepare(config)?;
         let runtime = DatabaseRuntime::start()?;
         let (url, stalled) = (config.url.clone(), runtime.stalled.clone());
-        let opening = runtime.run(async move { Ok(Pools::open(url.expose(), &stalled).await?) });
+        let opening = runtime.run(async move { Pools::open(url.expose(), &stalled).await });
         let pools = opening.await?;
 
         let end = CancellationToken::new();
@@ -186,20 +187,30 @@ impl Store {
         self.inner.pools.writer.get_database_backend()
     }
 
-    /// The database's clock, by which processes share leases and due times. On SQLite that
-    /// is this machine's.
+    /// Reads the database's clock, by which processes share leases and due times. On SQLite that
+    /// is this machine's. Returns the time that is stored, which is another while a reading is in doubt.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`].
     pub async fn now(&self) -> Result<DateTime<Utc>> {
+        let read = self.read_clock().await?;
+        self.inner.clock.learn(read);
+        Ok(self.clock().now())
+    }
+
+    /// The database's clock as it is, believed or not.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`].
+    pub async fn read_clock(&self) -> Result<DateTime<Utc>> {
         if self.is_shared() {
-            let now = sql::tuple(&self.db(), "SELECT clock_timestamp()", []).await?;
-            if let Some(now) = now {
-                self.inner.clock.learn(now);
-                return Ok(now.trunc_subsecs(3));
+            let read = sql::tuple(&self.db(), "SELECT clock_timestamp()", []).await?;
+            if let Some(read) = read {
+                return Ok(read);
             }
         }
-        Ok(self.clock().now())
+        #[expect(clippy::disallowed_methods, reason = "SQLite has no clock of its own")]
+        Ok(Utc::now())
     }
 
     /// The same clock as far as it is known, without a query.

@@ -6,6 +6,7 @@
 //! | `sms_relay`, `sms_receipts`, `disconnects` | restarted | the outbox keeps what was claimed until its lease ends |
 //! | `session_sweep`, `retention`, `voucher_tests` | restarted | each round reads what is true from the database |
 //! | `passivation`, `overview`, `console_history`, `doctor` | restarted | memory and numbers only |
+//! | `clock_watch` | restarted | each round compares the clocks anew |
 //! | `cluster_announce`, `cluster_hear`, `cluster_looks`, `cluster_listen` | restarted | each makes up for the others; a lost notice costs a second |
 //! | `sandbox` | restarted | a webhook that was under way is sent again after its lease |
 //! | `status_actor` | restarted | polls are answered from the database meanwhile |
@@ -41,6 +42,8 @@ pub enum Task {
     Retention,
     /// Removes idle order actors.
     Passivation,
+    /// Compares the clock with ZenoPay's.
+    ClockWatch,
     /// Counts what is open.
     Overview,
     /// Notifies other processes.

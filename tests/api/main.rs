@@ -19,6 +19,7 @@ mod concurrency;
 mod configuration;
 mod console;
 mod crowds;
+mod databases;
 mod deadlines;
 mod disk;
 mod doctor;

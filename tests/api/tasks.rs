@@ -60,6 +60,7 @@ async fn every_task_that_fails_is_started_again(kind: Kind) {
         Task::Disconnects,
         Task::SessionSweep,
         Task::Passivation,
+        Task::ClockWatch,
         Task::Overview,
         Task::Sandbox,
         Task::ConsoleHistory,

@@ -160,6 +160,7 @@ async fn handle(
     mut known: Option<Payment>,
     command: Command,
 ) -> Result<Handled, HandleError> {
+    context.facts.clock.trusted()?;
     for _ in 0..TRIES {
         let was_known = known.is_some();
         let payment = match known.take() {

@@ -158,9 +158,11 @@ impl From<StoreError> for Rejection {
         match error {
             // Three conflicts in a row; another copy succeeds.
             StoreError::Conflict | StoreError::CodeTaken => Self::Busy,
-            StoreError::Unavailable(_) | StoreError::Locked(_) | StoreError::InUse(_) => {
-                Self::Unavailable
-            }
+            StoreError::Unavailable(_)
+            | StoreError::Locked(_)
+            | StoreError::Full(_)
+            | StoreError::ReadOnly(_)
+            | StoreError::Unusable(_) => Self::Unavailable,
             StoreError::CommitUnknown(_) => Self::CommitUnknown,
             StoreError::Aborted(_) | StoreError::Corrupt(_) | StoreError::Panicked(_) => {
                 Self::Internal

@@ -46,6 +46,7 @@ impl Orders {
             }
         };
         record.proof = Some(proof.into_str());
+        self.inner.store.clock().trusted()?;
         let (order_id, report) = self.report_of(notification, &record, None).await?;
         // An unknown order is not checked with ZenoPay: its actor answers `UnknownOrder`.
         let checks = self.needs_check(&report) && self.is_ours(order_id, &record).await?;

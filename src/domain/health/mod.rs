@@ -63,6 +63,8 @@ pub enum Database {
 pub struct Readings {
     /// Whether the database can be read.
     pub database: Database,
+    /// Why nothing is sold although it can be read, as the end of a sentence.
+    pub not_selling: Option<String>,
     /// 95 of 100 transactions were faster, in milliseconds; 0 while there was none.
     pub transaction_p95_ms: f64,
     /// ZenoPay has answered none of our last calls, and this was the first of those.
@@ -135,7 +137,12 @@ pub fn alerts(
         tasks(readings),
         deaf(readings, moment),
     ];
-    let first = [database(readings), radius(readings, moment)];
+    let not_selling = readings.not_selling.as_ref();
+    let first = [
+        not_selling.and_then(|why| wrong(format!("Nothing is sold: {why}"))),
+        database(readings),
+        radius(readings, moment),
+    ];
     let of_front_door = readings.front_door.sentences(now, moment).map(watch);
     let all = first.into_iter().chain(of_rows).chain(of_process);
     let all = all.chain(of_front_door);

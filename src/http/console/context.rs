@@ -14,7 +14,7 @@ use crate::domain::people::{Operator, Visibility};
 use crate::http::Api;
 use crate::http::operators::actors::ActorsDocument;
 use crate::http::operators::cursor;
-use crate::store::{DependencyHealth, Overview};
+use crate::store::{DependencyHealth, NotWritable, Overview};
 use crate::web::{Shop, href};
 
 /// A part of the console, as the navigation has it.
@@ -140,6 +140,10 @@ impl StatusBanner {
     /// Reads the counters of this process and the database.
     pub async fn of(api: &Api) -> Self {
         let dependencies = api.store.dependency_health().await.ok();
+        let not_selling = match dependencies {
+            Some(_) => not_selling(api).await,
+            None => None,
+        };
         // Not from the cached overview: after a release the operator must see the change at once.
         let outbox_hold = api.store.outbox_hold().await.ok().flatten();
         let overview = *api.overview.borrow();
@@ -154,6 +158,7 @@ impl StatusBanner {
             failed_tasks: failed_tasks.collect(),
             not_listening_since: api.store.not_listening_since(),
             front_door: api.front_door.seen(),
+            not_selling,
             ..readings(&ActorsDocument::of(api), dependencies, &overview)
         };
         Self {
@@ -167,6 +172,14 @@ impl StatusBanner {
         let worst = self.alerts.first();
         worst.map_or("well".to_owned(), |alert| alert.gravity.to_string())
     }
+}
+
+/// Why the clock, or a database that answers, stops all sales.
+async fn not_selling(api: &Api) -> Option<String> {
+    let clock = api.store.clock().doubt().map(|doubt| doubt.to_string());
+    let database = api.store.writable().await.err();
+    let database = database.filter(|why| *why != NotWritable::Silent);
+    clock.or(database.map(|why| why.to_string()))
 }
 
 /// The URL of the next page of a list, which begins below the row `before`.
@@ -221,6 +234,7 @@ fn readings(
         failed_tasks: Vec::new(),
         not_listening_since: None,
         front_door: FrontDoor::default(),
+        not_selling: None,
     }
 }
 

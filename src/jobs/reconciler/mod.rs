@@ -189,6 +189,9 @@ impl Reconciler {
         let free = 1 + self.inner.permits.available_permits();
         let (context, store) = (&self.inner.context, &self.inner.context.store);
         let checker = context.orders.checker();
+        if store.clock().doubt().is_some() {
+            return Ok(0);
+        }
         let flow = checker.flow();
         let limit = match flow {
             Flow::Free => limit.min(free),
@@ -230,6 +233,9 @@ impl Reconciler {
         let store = &self.inner.context.store;
         // The only loop that reads the database's time; the others use the offset that it refreshes.
         let now = store.now().await?;
+        if store.clock().doubt().is_some() {
+            return Ok(());
+        }
         for order_id in store.past_deadline(now, EXPIRED_PER_ROUND).await? {
             let command = Command::of(Evidence::Deadline);
             if let Err(error) = self.inner.context.orders.handle(order_id, command).await {

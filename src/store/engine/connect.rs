@@ -1,21 +1,30 @@
 //! How connections are opened: commits are durable, every wait has a limit, and no statement is logged.
 
-use std::io;
 use std::time::Duration;
 
+use sea_orm::ConnectOptions;
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
-use sea_orm::sqlx::{self, Connection, Executor, PgConnection};
-use sea_orm::{ConnectOptions, DbErr, RuntimeErr};
-use tokio::time::timeout;
+use sea_orm::sqlx::{self, Connection, Executor, PgConnection, Row};
 use tracing::log::LevelFilter;
 
 use super::pool::{ACQUIRE_TIMEOUT, Pool};
-use super::runtime::{READ_WITHIN, Stalled, WRITE_WITHIN};
+use super::runtime::{READ_WITHIN, Stalled, WRITE_WITHIN, in_time};
+use super::suitable;
+use crate::store::error::Result;
 
 /// PostgreSQL gives up a statement or a lock after this long. Longer than the five seconds
 /// in which ZenoPay is answered: the answer is then "unknown", while the sale goes on and
 /// is committed when the lock is free.
-const STATEMENT_TIMEOUT: Duration = Duration::from_secs(25);
+///
+/// `synchronous_commit`: a 200 must survive a power cut. `default_transaction_isolation`: a purchase waits
+/// for the lock of its phone and then counts earlier purchases, so it must see those that were committed
+/// while it waited. `client_min_messages`: sqlx logs each warning, and a ROLLBACK outside a transaction
+/// causes one.
+const SETTINGS: &str = "SET statement_timeout = '25s'; SET lock_timeout = '25s'; \
+     SET idle_in_transaction_session_timeout = '25s'; \
+     SET synchronous_commit = on; \
+     SET default_transaction_isolation = 'read committed'; \
+     SET client_min_messages = error";
 /// A connection that was idle for this long is tested before use.
 const IDLE_BEFORE_PING: Duration = Duration::from_secs(30);
 /// Connections to PostgreSQL that write beside the lanes: changes that are written alone, purchases,
@@ -27,10 +36,7 @@ pub(in crate::store) const POSTGRES_LANES: u32 = 3;
 /// A lane waits for a lock for a tenth of a second; the change is then written on another connection.
 /// Each statement is planned once for a connection: the best plan does not depend on the values, and
 /// planning takes longer than running.
-const LANE_OPTIONS: [(&str, &str); 2] = [
-    ("lock_timeout", "100"),
-    ("plan_cache_mode", "force_generic_plan"),
-];
+const LANE_SETTINGS: &str = "SET lock_timeout = 100; SET plan_cache_mode = force_generic_plan";
 /// Connections to PostgreSQL that only read: many polls at once must not delay a sale.
 pub(in crate::store) const POSTGRES_READERS: u32 = 8;
 /// How long a connection may take to show that it can be used again. Otherwise the pool closes it and
@@ -46,6 +52,8 @@ pub const SQLITE_CACHE_KIB: u32 = 32 * 1024;
 /// Pages of 4 KiB in SQLite's log before they are copied into its file, which waits for the disk
 /// twice. SQLite's default is a thousand, which is sixty sales.
 pub const SQLITE_LOG_PAGES: u32 = 8_000;
+/// The log is cut to this size when it begins anew, after a reader has made it longer.
+pub(in crate::store) const SQLITE_LOG_BYTES: u64 = SQLITE_LOG_PAGES as u64 * 4_096;
 /// Statements that a connection to PostgreSQL keeps prepared. A lane needs fewer, whatever is in its
 /// batches.
 pub(in crate::store) const POSTGRES_STATEMENTS: usize = 100;
@@ -70,16 +78,18 @@ pub(in crate::store) struct Pools {
 
 impl Pools {
     /// Opens them, on the runtime to which they then belong.
-    pub async fn open(url: &str, stalled: &Stalled) -> Result<Self, DbErr> {
+    pub async fn open(url: &str, stalled: &Stalled) -> Result<Self> {
         if url.starts_with("sqlite:") {
             let for_writing = vec![
                 ("cache_size", format!("-{SQLITE_CACHE_KIB}")),
                 ("wal_autocheckpoint", SQLITE_LOG_PAGES.to_string()),
+                ("journal_size_limit", SQLITE_LOG_BYTES.to_string()),
                 // Also holds the journal that undoes a failed statement; on the disk it would be a file.
                 ("temp_store", "memory".to_owned()),
             ];
             let for_reading = vec![("query_only", "on".to_owned())];
-            let writer = Pool::open(sqlite(url, 1, for_writing), None).await?;
+            let writer = Pool::open(sqlite(url, 1, for_writing), None).await;
+            let writer = writer.map_err(|error| suitable::sqlite_refusal(url, error))?;
             return Ok(Self {
                 lanes: writer.clone(),
                 notifier: writer.clone(),
@@ -87,27 +97,19 @@ impl Pools {
                 reader: Pool::open(sqlite(url, SQLITE_READERS, for_reading), None).await?,
             });
         }
-        test_connection(url).await?;
-        let open = |connections, options, held_for| {
-            let options = postgres(url, connections, options, stalled);
+        suitable::test(url).await?;
+        let open = |connections, settings, held_for| {
+            let options = postgres(url, connections, settings, stalled);
             let replaceable = (stalled.clone(), held_for + GIVEN_BACK_WITHIN);
             Pool::open(options, Some(replaceable))
         };
         Ok(Self {
-            writer: open(POSTGRES_WRITERS, &[], WRITE_WITHIN).await?,
-            lanes: open(POSTGRES_LANES, &LANE_OPTIONS, WRITE_WITHIN).await?,
-            reader: open(POSTGRES_READERS, &[], READ_WITHIN).await?,
-            notifier: open(1, &[], WRITE_WITHIN).await?,
+            writer: open(POSTGRES_WRITERS, "", WRITE_WITHIN).await?,
+            lanes: open(POSTGRES_LANES, LANE_SETTINGS, WRITE_WITHIN).await?,
+            reader: open(POSTGRES_READERS, "", READ_WITHIN).await?,
+            notifier: open(1, "", WRITE_WITHIN).await?,
         })
     }
-}
-
-/// Connects once outside the pool, which would hide the reason of a refusal behind
-/// "timed out".
-async fn test_connection(url: &str) -> Result<(), DbErr> {
-    let test = async { PgConnection::connect(url).await?.close().await };
-    let tested = in_time(ACQUIRE_TIMEOUT, test).await;
-    tested.map_err(|error| DbErr::Conn(RuntimeErr::Internal(error.to_string())))
 }
 
 fn common(url: &str, connections: u32) -> ConnectOptions {
@@ -163,44 +165,39 @@ fn sqlite(url: &str, connections: u32, pragmas: Vec<(&'static str, String)>) -> 
 fn postgres(
     url: &str,
     connections: u32,
-    more_options: &'static [(&str, &str)],
+    more_settings: &'static str,
     stalled: &Stalled,
 ) -> ConnectOptions {
     let mut options = common(url, connections);
-    let millis = STATEMENT_TIMEOUT.as_millis().to_string();
     let stalled = stalled.clone();
     options
         // sqlx may take five minutes to open a connection that the minimum asks for. Meanwhile it
         // counts as one of the maximum, so a caller may wait as long.
         .min_connections(0)
         .set_application_name("malipo")
-        .map_sqlx_postgres_opts(move |postgres| {
-            let usual = [
-                ("statement_timeout", millis.as_str()),
-                ("lock_timeout", millis.as_str()),
-                ("idle_in_transaction_session_timeout", millis.as_str()),
-                // A 200 must survive a power cut.
-                ("synchronous_commit", "on"),
-                // A purchase waits for the lock of its phone and then counts earlier purchases: it
-                // must see those that were committed while it waited.
-                ("default_transaction_isolation", "read committed"),
-                // sqlx logs each warning, and a ROLLBACK outside a transaction causes one.
-                ("client_min_messages", "error"),
-            ];
-            let postgres = postgres.statement_cache_capacity(POSTGRES_STATEMENTS);
-            postgres
-                .options(usual)
-                .options(more_options.iter().copied())
+        .map_sqlx_postgres_opts(|postgres| {
+            // PgBouncer refuses a connection that begins with this setting.
+            (postgres.extra_float_digits(None)).statement_cache_capacity(POSTGRES_STATEMENTS)
         })
         .map_sqlx_postgres_pool_opts(move |pool| {
             let (before, after) = (stalled.clone(), stalled.clone());
-            pool.before_acquire(move |connection, used| {
-                let must_test = before.is_wary() || used.idle_for >= IDLE_BEFORE_PING;
+            // By statements, because PgBouncer refuses `options` when a connection begins.
+            pool.after_connect(move |connection, _| {
+                Box::pin(async move {
+                    connection.execute(SETTINGS).await?;
+                    connection.execute(more_settings).await?;
+                    Ok(())
+                })
+            })
+            .before_acquire(move |connection, used| {
+                let is_wary = before.is_wary();
+                let must_test = is_wary || used.idle_for >= IDLE_BEFORE_PING;
                 Box::pin(async move {
                     if must_test {
                         in_time(CLEAN_WITHIN, connection.ping()).await?;
                     }
-                    Ok(true)
+                    // One that leads to a server which is only a copy now is closed.
+                    Ok(!is_wary || !in_time(CLEAN_WITHIN, is_read_only(connection)).await?)
                 })
             })
             .after_release(move |connection, _| {
@@ -218,13 +215,12 @@ fn postgres(
     options
 }
 
-/// Gives up `work` after `limit`; sqlx itself waits without one.
-pub(in crate::store) async fn in_time<T>(
-    limit: Duration,
-    work: impl Future<Output = Result<T, sqlx::Error>>,
-) -> Result<T, sqlx::Error> {
-    let done = timeout(limit, work).await;
-    done.map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "no answer in time"))?
+/// Whether the server accepts no writes: a replica, or one that an administrator has made read-only.
+pub(in crate::store) async fn is_read_only(
+    connection: &mut PgConnection,
+) -> Result<bool, sqlx::Error> {
+    let asked = "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on'";
+    connection.fetch_one(asked).await?.try_get(0)
 }
 
 #[cfg(test)]

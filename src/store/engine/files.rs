@@ -6,11 +6,13 @@
 
 use std::fs::{self, File, Permissions, TryLockError};
 use std::io;
+use std::mem::ManuallyDrop;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
 use migration::file;
 
+use super::suitable::cannot_open;
 use crate::config::{DatabaseConfig, Group};
 use crate::store::StoreError;
 use crate::store::error::Result;
@@ -18,34 +20,62 @@ use crate::store::error::Result;
 const OWNER_ALONE: u32 = 0o600;
 const OWNER_AND_GROUP: u32 = 0o660;
 
-/// Claims a SQLite file for one server; `None` for PostgreSQL, which many may share.
-pub(in crate::store) fn claim(config: &DatabaseConfig) -> Result<Option<File>> {
+/// The claim of one server on a SQLite file: on a lock file beside it, which stays when the database is
+/// replaced by a backup, and on the file itself, which may have another name too.
+pub(in crate::store) struct Claim {
+    _beside: File,
+    /// Never closed: that would release the locks that SQLite has on the file in this process.
+    database: ManuallyDrop<File>,
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        // The locks of a process end with it.
+        drop(self.database.unlock());
+    }
+}
+
+/// Claims a SQLite file, which exists, for one server; `None` for PostgreSQL, which many may share.
+pub(in crate::store) fn claim(config: &DatabaseConfig) -> Result<Option<Claim>> {
     let Some(database) = file::sqlite_file(config.url.expose()) else {
         return Ok(None);
     };
     let path = beside(&database, ".lock");
-    let failed = |error| {
-        let path = path.display();
-        StoreError::Unavailable(format!("database.url: {path}: {error}"))
+    let failed = |path: &Path, error: io::Error| {
+        StoreError::Unusable(format!("{}: {error}", path.display()))
     };
-    let file = File::options()
+    let lock = |file: &File, path: &Path| match file.try_lock() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => Err(StoreError::Unusable(format!(
+            "another malipo already uses {}; a SQLite file can have one server",
+            database.display()
+        ))),
+        Err(TryLockError::Error(error)) => Err(failed(path, error)),
+    };
+    let beside = File::options()
         .write(true)
         .create(true)
         .truncate(true)
         .mode(OWNER_ALONE)
         .open(&path)
-        .map_err(failed)?;
-    match file.try_lock() {
-        Ok(()) => Ok(Some(file)),
-        Err(TryLockError::WouldBlock) => Err(StoreError::InUse(database.display().to_string())),
-        Err(TryLockError::Error(error)) => Err(failed(error)),
-    }
+        .map_err(|error| failed(&path, error))?;
+    lock(&beside, &path)?;
+    let opened = File::open(&database).map_err(|error| failed(&database, error))?;
+    let opened = ManuallyDrop::new(opened);
+    lock(&opened, &database)?;
+    Ok(Some(Claim {
+        _beside: beside,
+        database: opened,
+    }))
 }
 
 /// Makes the file, if there is none, and gives the group access.
 pub(in crate::store) fn prepare(config: &DatabaseConfig) -> Result<()> {
-    file::create(config.url.expose())
-        .map_err(|error| StoreError::Unavailable(format!("database.url: {error}")))?;
+    let url = config.url.expose();
+    let path = file::sqlite_file(url);
+    if file::create(url).is_err() || path.as_deref().is_some_and(|path| !path.is_file()) {
+        return Err(StoreError::Unusable(cannot_open(&path.unwrap_or_default())));
+    }
     admit_group(config)
 }
 
@@ -108,6 +138,11 @@ fn files(config: &DatabaseConfig) -> Vec<PathBuf> {
     };
     let (log, index) = (beside(&file, "-wal"), beside(&file, "-shm"));
     vec![file, log, index]
+}
+
+/// SQLite's log of the database; `None` on PostgreSQL.
+pub(in crate::store) fn log_of(url: &str) -> Option<PathBuf> {
+    file::sqlite_file(url).map(|file| beside(&file, "-wal"))
 }
 
 fn beside(file: &Path, suffix: &str) -> PathBuf {

@@ -9,10 +9,12 @@
 //! lost connections is replaced (`pool/mod.rs`).
 
 use std::future::Future;
+use std::io;
 use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
+use sea_orm::sqlx;
 use tokio::runtime::Handle;
 use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
@@ -73,15 +75,42 @@ impl DatabaseRuntime {
     }
 }
 
-/// When a task last gave up waiting for the database. Cheap to clone.
+/// When a task last gave up waiting for the database, and whether its disk was full. Cheap to clone.
 #[derive(Clone, Default)]
-pub(in crate::store) struct Stalled(watch::Sender<Option<Instant>>);
+pub(in crate::store) struct Stalled {
+    gave_up_at: watch::Sender<Option<Instant>>,
+    is_full: watch::Sender<bool>,
+}
 
 impl Stalled {
     /// Waits for a write, or gives it up after its time.
     pub async fn write<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
         let lost = || StoreError::commit_unknown("no answer in time");
-        self.within(WRITE_WITHIN, work, lost).await
+        let written = self.within(WRITE_WITHIN, work, lost).await;
+        match &written {
+            // After a fail-over old connections lead to a server that is only a copy now.
+            Err(StoreError::ReadOnly(_)) => self.distrust(),
+            Err(error) if error.is_full() => {
+                self.is_full.send_replace(true);
+            }
+            Ok(_) | Err(_) => {}
+        }
+        written
+    }
+
+    /// Has each connection tested for a while before it is used.
+    pub fn distrust(&self) {
+        self.gave_up_at.send_replace(Some(Instant::now()));
+    }
+
+    /// Whether a write has found no room since there was last some.
+    pub fn is_full(&self) -> bool {
+        *self.is_full.borrow()
+    }
+
+    /// There is room again.
+    pub fn has_room(&self) {
+        self.is_full.send_replace(false);
     }
 
     /// Waits for a read, or gives it up after its time.
@@ -100,7 +129,7 @@ impl Stalled {
         let done = timeout(limit, &mut work).await;
         done.unwrap_or_else(|_| {
             // Before `work` is dropped, and its connection with it.
-            self.0.send_replace(Some(Instant::now()));
+            self.distrust();
             Err(lost())
         })
     }
@@ -111,7 +140,7 @@ impl Stalled {
     }
 
     pub fn gave_up_at(&self) -> Option<Instant> {
-        *self.0.borrow()
+        *self.gave_up_at.borrow()
     }
 }
 
@@ -124,9 +153,19 @@ where
     let began = Instant::now();
     for _ in 0..RETRIES_MAX {
         match work().await {
-            Err(StoreError::Unavailable(_)) if began.elapsed() < DEAD_WITHIN => {}
+            Err(StoreError::Unavailable(_) | StoreError::ReadOnly(_))
+                if began.elapsed() < DEAD_WITHIN => {}
             done => return done,
         }
     }
     work().await
+}
+
+/// Gives up `work` after `limit`; sqlx itself waits without one.
+pub(in crate::store) async fn in_time<T>(
+    limit: Duration,
+    work: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, sqlx::Error> {
+    let done = timeout(limit, work).await;
+    done.map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "no answer in time"))?
 }

@@ -15,6 +15,7 @@ use super::tokens::{self, Fingerprint, fresh_token};
 use crate::domain::people::{Operator, Secret, pause_after};
 use crate::store::engine::sql;
 use crate::store::error::Result;
+use crate::store::orders::future::AHEAD;
 use crate::store::{Store, StoreError};
 
 /// A working day; then the operator logs in again.
@@ -163,7 +164,9 @@ async fn log_in(
 fn wait_secs(failed: &login_failures::Model, now: DateTime<Utc>) -> Option<u64> {
     let end = failed.last_failed_at + pause_after(failed.failures);
     let millis = u64::try_from((end - now).num_milliseconds()).ok()?;
-    (millis > 0).then(|| millis.div_ceil(1_000))
+    // A failure that lies in the future, by a clock that was ahead, counts as old.
+    let is_past = failed.last_failed_at <= now + AHEAD;
+    (millis > 0 && is_past).then(|| millis.div_ceil(1_000))
 }
 
 async fn count_failure(

@@ -10,6 +10,7 @@ use sea_orm::{
     ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
 };
 
+use super::future::AHEAD;
 use crate::domain::order::{Level, Payment, Remark};
 use crate::domain::people::Phone;
 use crate::store::engine::sql;
@@ -107,9 +108,10 @@ async fn repeat(
         return Ok(None);
     }
     let repeated = "SELECT COUNT(*) FROM order_events WHERE kind = 'sms_asked_again' AND at > $1 \
-         AND order_id IN (SELECT order_id FROM payments WHERE phone = $2)";
+         AND at <= $2 AND order_id IN (SELECT order_id FROM payments WHERE phone = $3)";
     let values = [
         (now - REPEATS_WITHIN).into(),
+        (now + AHEAD).into(),
         sold.phone.international().into(),
     ];
     let repeated: Option<i64> = sql::tuple(txn, repeated, values).await?;

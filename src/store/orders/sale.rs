@@ -20,6 +20,7 @@ use crate::store::catalog::vouchers as voucher_rows;
 use crate::store::engine::sql;
 use crate::store::engine::writer::Rows;
 use crate::store::error::Result;
+use crate::store::orders::future::AHEAD;
 use crate::store::radius::users::{provision, revoke_code};
 use crate::store::rows::personal;
 use crate::store::{Store, StoreError};
@@ -38,7 +39,12 @@ impl Store {
         let times: Vec<Option<DateTime<Utc>>> =
             sql::tuples(&self.db(), times, [payment_id.into()]).await?;
         let count = |times: usize| u32::try_from(times).unwrap_or(u32::MAX);
-        let mut recent: Vec<_> = times.iter().flatten().filter(|at| **at > since).collect();
+        let until = self.clock().now() + AHEAD;
+        let mut recent: Vec<_> = times
+            .iter()
+            .flatten()
+            .filter(|at| **at > since && **at <= until)
+            .collect();
         recent.sort_unstable_by(|one, other| other.cmp(one));
         Ok(ReissueCount {
             total: count(times.len()),

@@ -71,6 +71,13 @@ impl TestDatabase {
         }
     }
 
+    /// A SQLite file of the caller's, with its schema.
+    pub async fn at(url: String) -> Self {
+        migration::up(&url).await.unwrap();
+        let (kind, folder) = (Kind::Sqlite, None);
+        Place { url, kind, folder }.open().await
+    }
+
     /// An address for a database that does not exist yet.
     pub async fn reserve(kind: Kind) -> Place {
         let (url, folder) = match kind {

@@ -162,6 +162,7 @@ async fn where_no_sms_is_sent_only_an_operator_replaces_a_code(kind: Kind) {
     let app = TestApp::start_on(app.stop().await, |config| {
         config.zenopay.mode = Mode::Live;
         config.zenopay.api_key = Some(Secret::new("a-key-of-the-tests"));
+        config.zenopay.base_url = "http://127.0.0.1:9".parse().unwrap();
     })
     .await;
     let link = owner_link(&app, &order).await;

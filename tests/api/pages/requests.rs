@@ -128,6 +128,7 @@ async fn a_live_shop_has_no_test_phone(kind: Kind) {
     let app = TestApp::start_with(kind, |config| {
         config.zenopay.mode = Mode::Live;
         config.zenopay.api_key = Some(Secret::new("a-key-of-the-tests"));
+        config.zenopay.base_url = "http://127.0.0.1:9".parse().unwrap();
     })
     .await;
 

@@ -220,6 +220,7 @@ async fn in_live_mode_the_log_provider_sends_nothing_and_messages_wait(kind: Kin
     let app = TestApp::start_with(kind, |config| {
         config.zenopay.mode = Mode::Live;
         config.zenopay.api_key = Some(Secret::new(crate::harness::KEY));
+        config.zenopay.base_url = "http://127.0.0.1:9".parse().unwrap();
         config.sms.provider = SmsProvider::Log;
     })
     .await;

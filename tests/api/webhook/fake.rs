@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
-use actix_web::{App, HttpResponse, HttpServer, web};
+use actix_web::{App, HttpResponse, HttpResponseBuilder, HttpServer, web};
+use chrono::TimeDelta;
 use malipo::config::{Config, Mode};
 use malipo::domain::people::Secret;
 use serde_json::json;
@@ -24,6 +25,8 @@ pub struct FakeZenoPay {
 struct State {
     asked: AtomicUsize,
     answer: Mutex<(u16, String)>,
+    /// By how much its clock is ahead.
+    ahead: Mutex<TimeDelta>,
     held: watch::Sender<bool>,
 }
 
@@ -33,6 +36,7 @@ impl FakeZenoPay {
         let state = Arc::new(State {
             asked: AtomicUsize::new(0),
             answer: Mutex::new((200, String::new())),
+            ahead: Mutex::default(),
             held: watch::Sender::new(false),
         });
         let shared = web::Data::from(state.clone());
@@ -44,6 +48,7 @@ impl FakeZenoPay {
                     web::post().to(accept),
                 )
                 .route("/api/payments/order-status", web::get().to(order_status))
+                .default_service(web::to(no_such_page))
         })
         .workers(1)
         .disable_signals()
@@ -73,6 +78,11 @@ impl FakeZenoPay {
         self.state.held.send_replace(held);
     }
 
+    /// Sets by how much its clock is ahead.
+    pub fn is_ahead(&self, span: TimeDelta) {
+        *self.state.ahead.lock().unwrap() = span;
+    }
+
     /// How many times order-status was called.
     pub fn asked(&self) -> usize {
         self.state.asked.load(Ordering::SeqCst)
@@ -90,8 +100,25 @@ impl FakeZenoPay {
     }
 }
 
-async fn accept() -> HttpResponse {
-    HttpResponse::Ok().json(json!({"status": "success", "resultcode": "000"}))
+impl State {
+    /// An answer with this clock's time.
+    fn answer(&self, status: StatusCode) -> HttpResponseBuilder {
+        let time = chrono::Utc::now() + *self.ahead.lock().unwrap();
+        let time = time.format("%a, %d %b %Y %H:%M:%S GMT").to_string();
+        let mut answer = HttpResponse::build(status);
+        answer.insert_header(("date", time));
+        answer
+    }
+}
+
+async fn no_such_page(state: web::Data<State>) -> HttpResponse {
+    state.answer(StatusCode::NOT_FOUND).finish()
+}
+
+async fn accept(state: web::Data<State>) -> HttpResponse {
+    state
+        .answer(StatusCode::OK)
+        .json(json!({"status": "success", "resultcode": "000"}))
 }
 
 async fn order_status(state: web::Data<State>) -> HttpResponse {
@@ -100,7 +127,7 @@ async fn order_status(state: web::Data<State>) -> HttpResponse {
     // The sender outlives this.
     let _ = held.wait_for(|held| !held).await;
     let (http_status, body) = state.answer.lock().unwrap().clone();
-    HttpResponse::build(StatusCode::from_u16(http_status).unwrap()).body(body)
+    (state.answer(StatusCode::from_u16(http_status).unwrap())).body(body)
 }
 
 /// Buys `daily` from a server that uses the fake, which stores no webhook URL.

@@ -8,7 +8,7 @@ mod amounts;
 mod away;
 mod bodies;
 mod confirmation;
-mod fake;
+pub mod fake;
 mod fixtures;
 mod proof;
 mod strangers;

@@ -7,6 +7,7 @@
 
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, Utc};
 use reqwest::RequestBuilder;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use url::Url;
@@ -26,6 +27,8 @@ pub const KEY_HEADER: &str = "x-api-key";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// A webhook may wait for this call and must be answered within five seconds.
 const ORDER_STATUS_TIMEOUT: Duration = Duration::from_secs(4);
+/// A start waits for ZenoPay's time.
+const TIME_TIMEOUT: Duration = Duration::from_secs(3);
 const BODY_BYTES_MAX: usize = 256 * 1024;
 
 /// Talks to ZenoPay. Clones share their connections.
@@ -56,6 +59,8 @@ pub enum ClientError {
 pub struct CallFacts {
     /// `None` without an answer.
     pub http_status: Option<u16>,
+    /// ZenoPay's time when it answered, if it told it.
+    pub date: Option<DateTime<Utc>>,
     /// From before the connection until the body was read or the call failed.
     pub duration: Duration,
 }
@@ -122,6 +127,12 @@ impl Client {
         };
         (answer, facts)
     }
+
+    /// Asks for ZenoPay's time alone, which needs no order. Whatever the status, an answer may have it.
+    pub async fn time(&self) -> CallFacts {
+        let call = self.http.head(self.base_url.clone());
+        send(call.timeout(TIME_TIMEOUT)).await.1
+    }
 }
 
 async fn send(call: RequestBuilder) -> (Result<Answer, CallError>, CallFacts) {
@@ -129,6 +140,7 @@ async fn send(call: RequestBuilder) -> (Result<Answer, CallError>, CallFacts) {
     let answer = http_client::call(call, BODY_BYTES_MAX).await;
     let facts = CallFacts {
         http_status: answer.as_ref().ok().map(|answer| answer.status),
+        date: answer.as_ref().ok().and_then(|answer| answer.date),
         duration: began.elapsed(),
     };
     (answer, facts)

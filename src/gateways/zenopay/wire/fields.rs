@@ -7,9 +7,7 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use serde::de::{
-    Deserialize, DeserializeOwned, Deserializer, Error, IgnoredAny, MapAccess, Visitor,
-};
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -43,7 +41,7 @@ pub(super) enum Scalar {
     Text(String),
     Number(String),
     Bool(bool),
-    /// Absent, null, or a list or an object, whose content is dropped.
+    /// Absent, null, a list or an object, whose content is dropped, or no value of ours.
     #[default]
     Other,
 }
@@ -65,17 +63,17 @@ impl<'de> Deserialize<'de> for Scalar {
         if sent.starts_with(['[', '{']) {
             return Ok(Self::Other);
         }
-        Ok(
-            match serde_json::from_str(sent).map_err(D::Error::custom)? {
-                Value::String(text) => Self::Text(text),
-                Value::Number(number) => Self::Number(match number.as_f64() {
-                    Some(float) if number.is_f64() => float.to_string(),
-                    _ => number.to_string(),
-                }),
-                Value::Bool(value) => Self::Bool(value),
-                Value::Null | Value::Array(_) | Value::Object(_) => Self::Other,
-            },
-        )
+        Ok(match serde_json::from_str(sent) {
+            Ok(Value::String(text)) => Self::Text(text),
+            Ok(Value::Number(number)) => Self::Number(match number.as_f64() {
+                Some(float) if number.is_f64() => float.to_string(),
+                _ => number.to_string(),
+            }),
+            Ok(Value::Bool(value)) => Self::Bool(value),
+            Ok(Value::Null | Value::Array(_) | Value::Object(_)) => Self::Other,
+            // 1e400, or half a surrogate pair. It must not make the other fields unreadable.
+            Err(_) => Self::Other,
+        })
     }
 }
 

@@ -80,14 +80,15 @@ async fn attempt_once(context: &Context, pool: &Pool, batch: &[Job]) -> Written 
     let work = transaction(context, pool, batch, &is_committing);
     // A bug in one change must not end the lane and fail the other changes.
     let work = AssertUnwindSafe(work).catch_unwind();
-    let done = context.stalled.write(async { Ok(work.await) }).await?;
-    done.unwrap_or_else(|_| {
+    let panicked = |_| {
         Err(if is_committing.load(Ordering::SeqCst) {
             StoreError::commit_unknown("a panic after the commit was sent")
         } else {
             StoreError::Panicked("a change could not be written".to_owned())
         })
-    })
+    };
+    let done = async { work.await.unwrap_or_else(panicked) };
+    context.stalled.write(done).await
 }
 
 async fn transaction(
