@@ -140,5 +140,5 @@ async fn malipo_check_names_a_certificate_that_is_not_trusted() {
     });
 
     let checked = checked.await.unwrap();
-    checked.assert("zenopay", "failed", "certificate");
+    checked.assert("zenopay", "failed", "peer certificate");
 }
