@@ -12,7 +12,6 @@ use super::access::RadiusTrouble;
 use super::outbox_hold::OutboxHold;
 
 mod finding;
-
 pub use finding::{CheckRun, CheckStatus, Finding};
 
 /// A sale usually takes a few milliseconds; after half a second guests notice it.
