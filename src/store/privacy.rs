@@ -167,9 +167,8 @@ async fn erase(
     // version is raised, so that an actor with the phone in memory cannot write it again. Free
     // texts may name the guest, and a client may have made its key of the phone or the name.
     let payments = format!(
-        "UPDATE payments SET phone = $1, customer_name = NULL, payer_msisdn = NULL, \
-         gateway_word = NULL, operator_reason = NULL, device_mac = NULL, client_hash = NULL, \
-         idempotency_key = NULL, \
+        "UPDATE payments SET phone = $1, customer_name = NULL, payer_msisdn = NULL, gateway_word = NULL, \
+         operator_reason = NULL, device_mac = NULL, client_hash = NULL, idempotency_key = NULL, \
          version = CASE WHEN {MAY_STILL_BE_PAID} THEN version + 1 ELSE version END WHERE phone = $2"
     );
     sql::execute(txn, &payments, [alias.into(), phone.into()]).await?;
