@@ -36,7 +36,7 @@ pub(super) async fn check(config: &Config, options: Options) -> Done {
         true => Scope::Quick,
         false => Scope::Full,
     };
-    let store = Store::open_beside(&config.database).await;
+    let store = Store::open_existing(&config.database).await;
     let mut findings = Vec::new();
     let report = |finding: Finding| {
         if !options.json {

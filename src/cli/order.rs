@@ -39,7 +39,7 @@ pub(super) enum OrderCommand {
 pub(super) async fn run(config: &Config, command: OrderCommand) -> Done {
     let OrderCommand::Show { name, reveal } = command;
     let zone = config.server.timezone;
-    let store = Store::open_beside(&config.database).await?;
+    let store = Store::open_existing(&config.database).await?;
     let id = find_order(&store, &name, zone).await?;
     let history = store.order_history(id).await?.ok_or(NO_SUCH_ORDER)?;
     let visibility = if reveal {

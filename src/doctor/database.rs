@@ -24,7 +24,7 @@ pub(super) fn files(config: &Config) -> Finding {
 }
 
 pub(super) fn unreachable(error: &StoreError) -> Finding {
-    let hint = "Compare database.url; is the database running, and may this user log in?";
+    let hint = "Compare database.url with the server's; is the database running, and may this user log in?";
     Finding::failed("database", error.to_string(), hint)
 }
 
@@ -57,15 +57,12 @@ async fn examine(config: &Config, store: &Store) -> Result<Finding, Box<dyn Erro
     }
     let steps = migration::status(config.database.url.expose()).await?;
     let pending = steps.iter().filter(|step| !step.applied).count();
-    if pending > 0 && !config.database.auto_migrate {
-        let detail = format!("{pending} migrations are missing");
-        return Ok(Finding::failed("database", detail, "Run `malipo migrate`"));
+    if pending > 0 {
+        let detail = format!("{pending} of {} migrations are missing", steps.len());
+        let hint = "Start this version of malipo, or run `malipo migrate`; if it runs already, this is not its database: use the server's config.toml and environment";
+        return Ok(Finding::failed("database", detail, hint));
     }
-    let applied = steps.len() - pending;
-    // The table of the calls comes with the last step.
-    if pending == 0
-        && let Err(error) = write(store).await
-    {
+    if let Err(error) = write(store).await {
         let hint = "Look for a full disk, a lock, or a user without the right to write";
         return Ok(Finding::failed(
             "database",
@@ -73,8 +70,10 @@ async fn examine(config: &Config, store: &Store) -> Result<Finding, Box<dyn Erro
             hint,
         ));
     }
-    let detail = format!("answers; {applied} migrations applied, {pending} to come");
-    Ok(Finding::ok("database", detail))
+    Ok(Finding::ok(
+        "database",
+        "answers, is migrated and can be written",
+    ))
 }
 
 /// A row that is deleted again.

@@ -130,6 +130,11 @@ impl<'a> Front<'a> {
                 format!("another server answers at {url} (HTTP {status})"),
                 hint,
             ),
+            Reached::Silent(cause) if cause.contains("certificate") => {
+                let detail = format!("no phone trusts {url}: {cause}");
+                let hint = "Renew the certificate, or get one for this name; see the README on nginx and Caddy";
+                Finding::failed(CHECK, detail, hint)
+            }
             Reached::Silent(_) if !self.runs() => Finding::skipped(CHECK, NO_SERVER),
             Reached::Silent(cause) => match resolve(url).await {
                 Err(why) => Finding::failed(CHECK, why, "Add the name to DNS"),

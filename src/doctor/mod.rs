@@ -2,7 +2,7 @@
 //! take, and says of each thing what is wrong and what to do.
 //!
 //! `malipo check` runs it at the terminal, and a job in the server runs it for the console's first page.
-//! A [`Finding`](crate::domain::health::Finding) is one row. Each file has one subject: `settings`,
+//! A [`Finding`] is one row. Each file has one subject: `settings`,
 //! `database`, `gateway`, `front` (the public address), `listener`
 //! (the running server), `proxies`, `radius`, `sms`, `storage`. `call` makes the HTTP calls, `job` is the loop of the server.
 //!

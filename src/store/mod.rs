@@ -136,6 +136,20 @@ impl Store {
         Self::connect(config, Supervisor::default(), None).await
     }
 
+    /// The same for a tool that only reads: it makes no file, so that a mistake in the configuration is
+    /// no empty database.
+    ///
+    /// # Errors
+    /// As `open_beside`.
+    pub async fn open_existing(config: &DatabaseConfig) -> Result<Self> {
+        if let Some(file) = files::missing(config) {
+            let file = file.display();
+            let why = format!("{file} does not exist; the server makes it at its first start");
+            return Err(StoreError::Unusable(why));
+        }
+        Self::open_beside(config).await
+    }
+
     async fn connect(
         config: &DatabaseConfig,
         supervisor: Supervisor,

@@ -79,6 +79,11 @@ pub(in crate::store) fn prepare(config: &DatabaseConfig) -> Result<()> {
     admit_group(config)
 }
 
+/// The file of SQLite, if it does not exist.
+pub(in crate::store) fn missing(config: &DatabaseConfig) -> Option<PathBuf> {
+    file::sqlite_file(config.url.expose()).filter(|file| !file.exists())
+}
+
 /// Gives the group access to each file that exists.
 pub(in crate::store) fn admit_group(config: &DatabaseConfig) -> Result<()> {
     let Some(group) = &config.group else {

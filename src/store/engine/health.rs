@@ -128,7 +128,7 @@ impl Store {
     /// most. Returns whether the log is still too long.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`].
+    /// `StoreError::Unavailable`.
     pub async fn shorten_log(&self) -> Result<bool> {
         let is_long = |store: &Self| store.log_bytes() > Some(SQLITE_LOG_BYTES / 4 * 5);
         if !is_long(self) {

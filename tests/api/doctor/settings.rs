@@ -4,7 +4,7 @@ use std::fs;
 
 use tempfile::TempDir;
 
-use super::check_with;
+use super::{check, check_with};
 use crate::command_line::{code, text};
 use crate::harness::process::{malipo, run};
 
@@ -126,7 +126,10 @@ fn each_finding_is_a_line_with_what_to_do() {
     let folder = TempDir::new().unwrap();
     let url = format!("sqlite://{}/shop.db?mode=rwc", folder.path().display());
 
-    let output = run(&["check"], &[("MALIPO__DATABASE__URL", &url)]);
+    let settings = [("MALIPO__DATABASE__URL", url.as_str())];
+    assert_eq!(code(&run(&["migrate"], &settings)), Some(0));
+
+    let output = run(&["check"], &settings);
 
     let printed = text(&output.stdout);
     assert_eq!(code(&output), Some(0), "{printed}");
@@ -138,4 +141,18 @@ fn each_finding_is_a_line_with_what_to_do() {
         .lines()
         .find(|line| line.starts_with("skip  webhook"));
     assert!(line.unwrap().contains("no server runs"), "{printed}");
+}
+
+/// As with a wrong `database.url`, or without the server's own settings.
+#[test]
+fn a_database_that_does_not_exist_is_found_and_not_made() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("misspelt.db");
+    let url = format!("sqlite://{}?mode=rwc", file.display());
+
+    let checked = check(&[("MALIPO__DATABASE__URL", &url)]);
+
+    checked.assert("database", "failed", "does not exist");
+    assert_eq!(checked.code, Some(1));
+    assert!(!file.exists());
 }

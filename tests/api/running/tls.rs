@@ -142,3 +142,20 @@ async fn malipo_check_names_a_certificate_that_is_not_trusted() {
     let checked = checked.await.unwrap();
     checked.assert("zenopay", "failed", "peer certificate");
 }
+
+#[actix_web::test]
+async fn malipo_check_fails_where_no_phone_trusts_the_public_certificate() {
+    let app = serve_with(&SelfMade::make()).await;
+    let base = format!("https://localhost:{}", app.app.address.port());
+    let url = app.database.url.clone();
+
+    let checked = tokio::task::spawn_blocking(move || {
+        check(&[
+            ("MALIPO__DATABASE__URL", &url),
+            ("MALIPO__SERVER__PUBLIC_URL", &base),
+        ])
+    });
+
+    let checked = checked.await.unwrap();
+    checked.assert("public_url", "failed", "certificate");
+}
