@@ -70,7 +70,7 @@ shown! {
     String => quoted,
     SocketAddr => quoted,
     chrono_tz::Tz => quoted,
-    Url => |url| quoted(&without_password(url.clone())),
+    Url => |url| quoted(&without_secrets(url.clone())),
     PathBuf => |path| quoted(&path.display()),
     Group => |group| quoted(&group.name),
     Secret => |_| HIDDEN.to_owned(),
@@ -106,18 +106,21 @@ pub(super) fn database(url: &Secret) -> String {
     Url::parse(url).map_or_else(
         |_| HIDDEN.to_owned(),
         |url| {
-            let mut url = without_password(url);
-            // It may contain a password too.
+            let mut url = without_secrets(url);
             url.set_query(None);
             quoted(&url)
         },
     )
 }
 
-fn without_password(mut url: Url) -> Url {
+fn without_secrets(mut url: Url) -> Url {
     if url.password().is_some() {
         // Fails only for a URL that cannot have a password.
         let _ = url.set_password(Some("hidden"));
+    }
+    // A provider may take its key there.
+    if url.query().is_some() {
+        url.set_query(Some("hidden"));
     }
     url
 }

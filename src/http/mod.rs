@@ -136,7 +136,7 @@ fn page_routes(config: &mut web::ServiceConfig) {
         .route("/order/{order_id}", page(web::get().to(order::show)))
         .route("/order/{order_id}/again", counted(page(web::post().to(order::again))))
         .route("/order/{order_id}/again", page(web::get().to(order::back)))
-        .route("/order/{order_id}/let-go", page(web::post().to(order::let_go)))
+        .route("/order/{order_id}/let-go", counted(page(web::post().to(order::let_go))))
         .route("/order/{order_id}/let-go", page(web::get().to(order::back)))
         .route("/state/{token}", page(web::get().to(state::show)))
         .route("/paid", page(web::get().to(paid::show)))

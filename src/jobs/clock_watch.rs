@@ -11,7 +11,7 @@ use tracing::{error, info, warn};
 use crate::gateways::zenopay::client::Client;
 use crate::store::{ClockDoubt, Store, StoreError};
 
-/// Within this a wrong clock is noticed.
+/// Between two looks at the clock that is known.
 const TICK: Duration = Duration::from_secs(1);
 /// Between two calls that only ask for ZenoPay's time; other calls tell it too.
 const ASK_EACH: Duration = Duration::from_secs(300);
@@ -68,11 +68,14 @@ impl ClockWatch {
     }
 
     /// Brings forward what was scheduled by a clock that was ahead. Returns the number of rows. After
-    /// the clock `went_back`, rows that look right may be such rows too.
+    /// the clock `went_back`, rows that look right may be such rows too. A clock in doubt changes nothing.
     ///
     /// # Errors
     /// If the database cannot be read or written; the next round does the rest.
     pub async fn run_once(&self, went_back: bool) -> Result<u64, StoreError> {
+        if self.store.clock().doubt().is_some() {
+            return Ok(0);
+        }
         let moved = self
             .store
             .bring_forward(self.expire_after, went_back)

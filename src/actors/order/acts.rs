@@ -86,6 +86,16 @@ impl Orders {
         self.run_detached(HandleError::Panicked, work).await
     }
 
+    /// Gives an order up, as its guest wishes.
+    ///
+    /// # Errors
+    /// As [`act`](Self::act).
+    pub async fn let_go(&self, order_id: OrderId) -> Result<Handled, HandleError> {
+        let orders = self.clone();
+        let work = async move { orders.handle(order_id, Command::of(Evidence::LetGo)).await };
+        self.run_detached(HandleError::Panicked, work).await
+    }
+
     /// Checks an order's status at ZenoPay, once, and applies the answer.
     ///
     /// # Errors

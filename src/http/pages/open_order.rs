@@ -39,7 +39,8 @@ pub(super) async fn current_key(
     let store = &visitor.api.store;
     let now = store.clock().now();
     let has_ended = |order: &Payment| {
-        order.status.ended_unpaid() && (now - order.created_at).abs() > DOUBLE_PRESS
+        let is_double_press = (now - order.created_at).abs() <= DOUBLE_PRESS;
+        order.status.ended_unpaid() && (order.was_let_go() || !is_double_press)
     };
     for _ in 0..ATTEMPTS_MAX {
         let made = store.load_by_key(&key).await?;

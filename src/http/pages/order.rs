@@ -12,11 +12,10 @@ use super::open_order::form_key;
 use super::order_summary::{LinkKind, Tone, VoucherState, summary, voucher_state};
 use super::shop::{Draft, after_letting_go, attempt};
 use super::{Code, Form, Page, Problem, Visitor, retry_after};
-use crate::actors::Command;
 use crate::actors::status::PollAnswer;
 use crate::domain::access::Voucher;
 use crate::domain::catalog::{PackageRef, Purchase, SecondPrompt};
-use crate::domain::order::{Evidence, MayReissue, OrderId, Payment, Status};
+use crate::domain::order::{MayReissue, OrderId, Payment, Status};
 use crate::domain::people::Phone;
 use crate::http::doctor;
 use crate::http::portal::poll::NO_SEAT_RETRY_SECS;
@@ -232,8 +231,12 @@ pub async fn back(visitor: Visitor, order_id: web::Path<String>) -> HttpResponse
 /// shown.
 pub async fn let_go(visitor: Visitor, order_id: web::Path<String>) -> Page {
     let order_id = order_in(&order_id)?;
-    let command = Command::of(Evidence::LetGo);
-    let order = visitor.api.orders.handle(order_id, command).await?.payment;
+    // Only an open order needs an actor: strangers must not start one for each id that they invent.
+    let order = visitor.api.store.load_for_guest(order_id).await?;
+    let mut order = order.ok_or(Code::OrderNotFound)?;
+    if order.status == Status::Pending {
+        order = visitor.api.orders.let_go(order_id).await?.payment;
+    }
     Ok(if order.status.ended_unpaid() {
         after_letting_go(&visitor, &order.terms.code)
     } else {

@@ -37,8 +37,12 @@ impl Reconciler {
                 let awaits_money = handled.payment.awaits_money() && !says_no;
                 (awaits_money, since.filter(|_| says_nothing))
             }
-            // An unknown status is not a failure: check again later.
-            StatusAnswer::Unknown(_) => (order.awaits_money(), unconfirmed_since(order)),
+            // An unknown status is not a failure: check again later. A failed order was due because
+            // something made it doubtful, which it still is.
+            StatusAnswer::Unknown(_) => {
+                let may_be_paid = order.awaits_money() || order.status.ended_unpaid();
+                (may_be_paid, unconfirmed_since(order))
+            }
         };
         let now = store.clock().now();
         // ZenoPay is down, so the gap does not grow: check soon after it is back.

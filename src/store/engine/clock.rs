@@ -17,6 +17,9 @@ use crate::store::error::Result;
 
 /// A smaller difference is due to the round trip to the database.
 const TOLERANCE: TimeDelta = TimeDelta::seconds(1);
+/// A clock that is put back by less, or a database that answers so late, leaves nothing in the future that
+/// is worth a search.
+const BACK: TimeDelta = TimeDelta::minutes(1);
 /// Clocks that are further apart are not those of one time. A call of the gateway, whose answer has its
 /// time, takes ten seconds at most.
 const APART: TimeDelta = TimeDelta::minutes(2);
@@ -182,7 +185,7 @@ impl Known {
     }
 
     fn believe(&mut self) {
-        self.went_back |= self.ours - self.read > TOLERANCE;
+        self.went_back |= self.ours - self.read > BACK;
         self.ours = self.read;
     }
 }

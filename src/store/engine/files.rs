@@ -63,6 +63,14 @@ pub(in crate::store) fn claim(config: &DatabaseConfig) -> Result<Option<Claim>> 
     let opened = File::open(&database).map_err(|error| failed(&database, error))?;
     let opened = ManuallyDrop::new(opened);
     lock(&opened, &database)?;
+    let names = opened.metadata().map_or(1, |file| file.nlink());
+    if names > 1 {
+        return Err(StoreError::Unusable(format!(
+            "{} has {names} names (hard links), and SQLite's log belongs to one of them only: copy it to a file of \
+             its own with `cp`, while no server runs, and use that",
+            database.display()
+        )));
+    }
     Ok(Some(Claim {
         _beside: beside,
         database: opened,

@@ -49,6 +49,11 @@ fn a_second_server_is_refused_by_every_name_of_the_file() {
     }
 
     drop(server);
+    // SQLite's log belongs to one name, so what it holds would be lost by another.
+    let by_hard_link = start(shop.as_ref(), &format!("sqlite://{elsewhere}/hard.db"));
+    let printed = text(&by_hard_link.stderr);
+    assert!(printed.contains("has 2 names"), "{printed}");
+    fs::remove_file(format!("{elsewhere}/hard.db")).unwrap();
     let again = Process::serve(&format!("sqlite://{elsewhere}/link.db"), &[]);
     assert!(again.base.starts_with("http://"));
 }

@@ -12,6 +12,7 @@ on_both_databases! {
     an_order_that_was_given_up_is_checked_until_zenopay_decides,
     an_order_that_is_over_or_paid_is_not_given_up,
     only_the_page_of_the_browser_that_bought_gives_the_order_up,
+    an_order_that_does_not_exist_starts_no_actor,
 }
 
 /// Presses "Wrong number?".
@@ -160,4 +161,15 @@ async fn only_the_page_of_the_browser_that_bought_gives_the_order_up(kind: Kind)
         by_link.text
     );
     assert_eq!(app.status(&order).await["payment_status"], "PENDING");
+}
+
+async fn an_order_that_does_not_exist_starts_no_actor(kind: Kind) {
+    let app = TestApp::start(kind).await;
+
+    for _ in 0..5 {
+        let path = format!("/order/{}/let-go", uuid::Uuid::new_v4());
+        assert_eq!(submit(&app, &path, &[]).await.status, 404);
+    }
+
+    assert!(app.app.api.orders.views().is_empty());
 }

@@ -16,6 +16,7 @@ on_both_databases! {
     a_payment_that_a_webhook_has_held_meanwhile_is_not_counted_as_a_repair,
     an_unpaid_order_shows_expired_by_itself_and_late_money_still_sells,
     an_unverified_webhook_that_came_too_early_is_followed_up_within_seconds,
+    a_failed_order_that_is_in_doubt_stays_due_until_zenopay_has_answered,
 }
 
 /// The subscriber decides, and the webhook about it is lost.
@@ -194,4 +195,30 @@ async fn an_unverified_webhook_that_came_too_early_is_followed_up_within_seconds
     assert_eq!(refused, 401);
     app.wait_for(&order, "COMPLETED").await;
     assert_eq!(answers(&app, &order).await, ["PENDING", "COMPLETED"]);
+}
+
+async fn a_failed_order_that_is_in_doubt_stays_due_until_zenopay_has_answered(kind: Kind) {
+    let zenopay = FakeZenoPay::start();
+    let app = zenopay.shop(kind, |_| {}).await;
+    let order = zenopay.buy(&app).await;
+    app.deliver_word(&order, "FAILED").await;
+    zenopay.says(&order, Says::Raw(500, "{}"));
+
+    // A word that nobody knows; ZenoPay is asked, and has no answer.
+    app.deliver_word(&order, "SETTLED").await;
+    let row = app.database.is_order(&order.id);
+    let asks = format!("SELECT CAST(asks AS BIGINT) FROM payments WHERE {row}");
+    eventually("ZenoPay is asked", async || {
+        app.database.count(&asks).await > 0
+    })
+    .await;
+
+    let due = format!("SELECT COUNT(*) FROM payments WHERE due_at IS NOT NULL AND {row}");
+    assert_eq!(app.database.count(&due).await, 1);
+    zenopay.says(&order, Says::Word("COMPLETED"));
+    ask_about(&app, &order).await;
+    eventually("the payment is found", async || {
+        app.sale_of(&order).await == SaleCounts::ONE
+    })
+    .await;
 }
