@@ -52,16 +52,14 @@ fn under_umask(umask: &str, folder: &Path, command: &str) -> Output {
 }
 
 #[test]
-fn only_the_owner_reads_the_database_whichever_command_made_it_under_whichever_umask() {
+fn only_the_owner_reads_the_database_whichever_umask_it_was_made_under() {
     for umask in ["022", "000", "077", "777"] {
-        for command in ["migrate", "check"] {
-            let folder = TempDir::new().unwrap();
+        let folder = TempDir::new().unwrap();
 
-            let done = under_umask(umask, folder.path(), command);
+        let done = under_umask(umask, folder.path(), "migrate");
 
-            assert_eq!(code(&done), Some(0), "{umask} {command}: {done:?}");
-            assert_eq!(mode(folder.path(), ""), 0o600, "{umask} {command}");
-        }
+        assert_eq!(code(&done), Some(0), "{umask}: {done:?}");
+        assert_eq!(mode(folder.path(), ""), 0o600, "{umask}");
     }
 }
 
