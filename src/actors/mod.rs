@@ -39,7 +39,7 @@ pub use order::{Command, HandleError, Handled, OrderContext};
 pub use receive::delivery::{Delivery, Rejection};
 
 /// Every delivery is answered within five seconds; this leaves room for the answer itself.
-const ANSWER_WITHIN: Duration = Duration::from_millis(4_700);
+const ANSWER_WITHIN: Duration = Duration::from_millis(4_500);
 
 /// Unverified webhooks in the process: eight status checks, each shared by 32 (`unverified.rs`).
 const UNVERIFIED_MAX: usize = 256;

@@ -38,7 +38,7 @@ pub(super) enum Reached {
     Ours(SeenCall, Answer),
     /// Another server, or a proxy in front of none.
     Other(u16),
-    /// Nobody, for this reason.
+    /// No server has answered, for this reason.
     Silent(String),
     /// It is not known, for this reason.
     Unknown(String),

@@ -17,7 +17,7 @@ const TICK: Duration = Duration::from_secs(1);
 const ASK_EACH: Duration = Duration::from_secs(300);
 /// The same while the clock is in doubt.
 const ASK_IN_DOUBT_EACH: Duration = Duration::from_secs(5);
-/// Between two searches for rows of the future: half of the shortest time that a guest is told to wait.
+/// The interval of the search for rows with a future time. It is half of the shortest `Retry-After`.
 const SEARCH_EACH: Duration = Duration::from_secs(30);
 
 /// What the watch needs.

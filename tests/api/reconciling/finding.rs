@@ -204,7 +204,7 @@ async fn a_failed_order_that_is_in_doubt_stays_due_until_zenopay_has_answered(ki
     app.deliver_word(&order, "FAILED").await;
     zenopay.says(&order, Says::Raw(500, "{}"));
 
-    // A word that nobody knows; ZenoPay is asked, and has no answer.
+    // The status is unknown to us, so ZenoPay is asked; it fails to answer.
     app.deliver_word(&order, "SETTLED").await;
     let row = app.database.is_order(&order.id);
     let asks = format!("SELECT CAST(asks AS BIGINT) FROM payments WHERE {row}");

@@ -232,7 +232,7 @@ def without_trust(scene):
 
 
 def crowd(scene):
-    """Each of a crowd's polls is held for 55 s by every proxy, and a locked row delays no other webhook."""
+    """Every proxy holds 30 polls for 55 s each. While one order's row is locked, other webhooks are fast."""
     database, tallies, threads = scene.shop.database, [], []
     fronts = {**scene.one(), **scene.two}
     watched = scene.nginx.buy(database, CROWD, 716000000)
