@@ -204,7 +204,7 @@ def is_captive(address, front, headers=None):
 
 
 def addresses(scene):
-    """The client's address is right behind one and two proxies, and nobody can choose it."""
+    """Behind one and two proxies the server knows the client's address, and the client cannot forge it."""
     open_session(scene)
     for name, front in scene.fronts().items():
         expect(not is_captive(GUEST, front), f"{name}: the guest's address was lost")
