@@ -12,7 +12,7 @@ on_both_databases! {
     in_a_rush_each_guest_gets_their_own_order,
 }
 
-const GUESTS: usize = 800;
+const GUESTS: usize = 400;
 /// As many polls of one order as it has seats.
 const FAMILY: usize = 8;
 
