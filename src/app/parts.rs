@@ -41,6 +41,7 @@ pub(super) fn site(config: &Config, here: &Url) -> Site {
     Site {
         captive_portal: config.portal.on_site.then(|| public_url(config, here)),
         radius_address: radius_address(config),
+        radius: config.radius.server,
     }
 }
 

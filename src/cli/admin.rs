@@ -2,6 +2,7 @@
 //! that may ask FreeRADIUS. All of them work beside a running server.
 
 use std::error::Error;
+use std::net::IpAddr;
 
 use clap::{Subcommand, ValueEnum};
 
@@ -10,6 +11,7 @@ use crate::app::radius_address;
 use crate::config::Config;
 use crate::domain::access::NewRouter;
 use crate::domain::people::{Operator, Role, Secret, read_name};
+use crate::radius::client::is_heard;
 use crate::radius::{fresh_secret, mikrotik};
 use crate::store::Store;
 
@@ -56,6 +58,9 @@ pub(super) enum NasCommand {
         /// Where it listens for Disconnect-Requests
         #[arg(long, value_name = "PORT")]
         coa_port: Option<u32>,
+        /// Answer only log-ins with a Message-Authenticator (RouterOS sends it from 7.15 on)
+        #[arg(long)]
+        require_message_auth: bool,
     },
     /// List all routers
     List,
@@ -113,9 +118,14 @@ pub(super) async fn nas(config: &Config, command: NasCommand) -> Done {
             name,
             secret,
             coa_port,
+            require_message_auth,
         } => {
             let secret = secret.map_or_else(fresh_secret, Secret::new);
-            let new = NewRouter::parse(&address, &name, secret, coa_port)?;
+            let new = NewRouter {
+                require_message_auth,
+                ..NewRouter::parse(&address, &name, secret, coa_port)?
+            };
+            is_heard(&new, config.radius.server).await?;
             let taken = format!("there is a router at {} already", new.address);
             let added = store.add_router(new, COMMAND_LINE).await?;
             let router = added.ok_or(taken)?;
@@ -125,17 +135,26 @@ pub(super) async fn nas(config: &Config, command: NasCommand) -> Done {
             print!("{}", mikrotik::script(&router, server.as_deref()));
         }
         NasCommand::List => {
-            let [id, address, name, port] = ["id", "address", "name", "coa port"];
-            println!("{id:>5}  {address:20} {name:20} {port:>8}");
+            let [id, address, name, port, log_ins] =
+                ["id", "address", "name", "coa port", "log-ins"];
+            println!("{id:>5}  {address:20} {name:20} {port:>8}  {log_ins}");
             for router in store.routers().await? {
+                let log_ins = match router.require_message_auth {
+                    true => "signed only",
+                    false => "any",
+                };
                 println!(
-                    "{:>5}  {:20} {:20} {:>8}",
+                    "{:>5}  {:20} {:20} {:>8}  {log_ins}",
                     router.id, router.address, router.name, router.coa_port
                 );
             }
         }
         NasCommand::Remove { address } => {
-            let address = address.trim();
+            // An IPv6 address has many spellings, and the table has the usual one.
+            let address = match address.trim().parse::<IpAddr>() {
+                Ok(parsed) => parsed.to_string(),
+                Err(_) => address.trim().to_owned(),
+            };
             let mut routers = store.routers().await?;
             routers.retain(|router| router.address == address);
             if routers.is_empty() {

@@ -3,6 +3,7 @@
 //! Handlers depend on this file; the routes (`http/mod.rs`) depend on the handlers.
 
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -84,6 +85,8 @@ pub struct Site {
     pub captive_portal: Option<url::Url>,
     /// The address of FreeRADIUS for routers, if it is known.
     pub radius_address: Option<String>,
+    /// FreeRADIUS's address for this process.
+    pub radius: Option<SocketAddr>,
 }
 
 /// The doctor's last run, which a job of its own makes. Cheap to clone.

@@ -7,16 +7,19 @@ use rand::RngExt;
 use rand::rand_core::UnwrapErr;
 use rand::rngs::SysRng;
 use tokio::net::UdpSocket;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::packet::{Answer, AuthenticatorPlace, Code, LONGEST, NotTheAnswer, Request};
-use crate::domain::access::Session;
+use crate::domain::access::{NewRouter, NotARouter, Session};
 use crate::domain::people::Secret;
 
 /// How often a request is sent.
 const SENDINGS: u32 = 3;
 /// After this long it is sent again. FreeRADIUS holds a refusal back for a second.
 const SEND_AGAIN_AFTER: Duration = Duration::from_millis(1_500);
+
+/// A closed port of this machine is reported within this time.
+const REFUSED_WITHIN: Duration = Duration::from_millis(300);
 
 /// Why a request has no answer.
 #[derive(Debug, thiserror::Error)]
@@ -96,6 +99,35 @@ pub async fn access(
         access,
         seal: answer.seal,
     })
+}
+
+/// Checks that FreeRADIUS hears this router: it listens on IPv6 only if its settings say so. `server` is
+/// its configured address.
+///
+/// # Errors
+/// [`NotARouter::Ipv6`], also if a FreeRADIUS on another machine is only known by its IPv4 address.
+pub async fn is_heard(router: &NewRouter, server: Option<SocketAddr>) -> Result<(), NotARouter> {
+    let is_heard = router.address.is_ipv4()
+        || match server {
+            Some(server) if server.ip().is_loopback() => is_open(server.port()).await,
+            Some(server) => server.is_ipv6(),
+            None => false,
+        };
+    is_heard.then_some(()).ok_or(NotARouter::Ipv6)
+}
+
+/// Whether something listens at this port of `::1`. If nothing does, the machine says so at once;
+/// FreeRADIUS itself does not answer an unknown client.
+async fn is_open(port: u16) -> bool {
+    let [identifier, random @ ..]: [u8; 17] = random_bytes();
+    let request = Request::access(identifier, random, "", "", &Secret::new(""));
+    let tried = async {
+        let socket = connect((Ipv6Addr::LOCALHOST, port).into()).await?;
+        socket.send(&request.bytes).await?;
+        let answer = timeout(REFUSED_WITHIN, socket.recv(&mut [0; LONGEST])).await;
+        answer.unwrap_or(Ok(0))
+    };
+    tried.await.is_ok()
 }
 
 /// Asks a router to end a session.

@@ -31,6 +31,7 @@ mod tests {
             name: "bar".to_owned(),
             secret: Secret::new("0123456789abcdef"),
             coa_port: 1_700,
+            require_message_auth: false,
         };
 
         let script = script(&router, Some("203.0.113.5"));

@@ -28,6 +28,8 @@ pub struct Router {
     pub secret: Secret,
     /// The port for Disconnect-Requests.
     pub coa_port: u16,
+    /// FreeRADIUS answers its log-ins only with a Message-Authenticator.
+    pub require_message_auth: bool,
 }
 
 /// A router to be added, as [`NewRouter::parse`] has checked it.
@@ -41,6 +43,8 @@ pub struct NewRouter {
     pub secret: Secret,
     /// Where it listens for Disconnect-Requests.
     pub coa_port: u16,
+    /// FreeRADIUS answers its log-ins only with a Message-Authenticator.
+    pub require_message_auth: bool,
 }
 
 /// Why a router cannot be added.
@@ -58,10 +62,16 @@ pub enum NotARouter {
     /// Nothing listens at port 0.
     #[error("the port must be 1 to 65535")]
     Port,
+    /// FreeRADIUS would not hear it.
+    #[error(
+        "FreeRADIUS is not known to listen on IPv6: set listen_ipv6 = \"yes\" in its settings.conf, and \
+         radius.server here to its address (the one of IPv6, if it runs on another machine)"
+    )]
+    Ipv6,
 }
 
 impl NewRouter {
-    /// Checks what an owner has typed. Without a port it is [`COA_PORT`].
+    /// Checks what an owner has typed. Without a port it is [`COA_PORT`]. The router need not sign.
     ///
     /// # Errors
     /// [`NotARouter`] names the value that is wrong.
@@ -86,6 +96,7 @@ impl NewRouter {
             name: name.to_owned(),
             secret,
             coa_port: coa_port.ok_or(NotARouter::Port)?,
+            require_message_auth: false,
         })
     }
 }

@@ -87,14 +87,12 @@ hidden_debug!(DeviceMac);
 pub struct Session {
     /// The router, by its NAS-IP-Address.
     pub router: IpAddr,
-    /// The voucher that was used to log in.
+    /// The voucher that was used to log in, as the guest typed it: the router knows no other name.
     pub user: VoucherCode,
     /// The router's own name for the session.
     pub id: String,
     /// The device's address in the hotspot.
     pub address: Option<Ipv4Addr>,
-    /// The device's hardware address.
-    pub station: Option<String>,
 }
 
 #[cfg(test)]

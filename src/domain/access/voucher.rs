@@ -32,13 +32,14 @@ impl VoucherCode {
     /// Reads what a guest typed: in any case, with spaces and dashes. `None` if it cannot be a code
     /// of ours.
     pub fn typed(text: &str) -> Option<Self> {
-        let code: String = text
-            .chars()
-            .filter(|symbol| !symbol.is_whitespace() && *symbol != '-')
-            .map(|symbol| symbol.to_ascii_uppercase())
-            .collect();
+        let code = stripped(text);
         let is_code = code.len() == CODE_LENGTH && code.bytes().all(|it| ALPHABET.contains(&it));
         is_code.then_some(Self(code))
+    }
+
+    /// Whether a guest who typed this meant this code.
+    pub fn is_typed_as(&self, text: &str) -> bool {
+        stripped(text) == stripped(&self.0)
     }
 
     /// A code from the database, which is not checked.
@@ -50,6 +51,17 @@ impl VoucherCode {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// In capitals, without blanks, hyphens and dashes. FreeRADIUS does the same
+/// (`deploy/freeradius/radiusd.conf`).
+fn stripped(text: &str) -> String {
+    let is_kept = |symbol: &char| {
+        let is_dash = ['-', '\u{2010}', '\u{2011}', '\u{2013}', '\u{2014}'].contains(symbol);
+        !is_dash && !symbol.is_whitespace()
+    };
+    let kept = text.chars().filter(is_kept);
+    kept.map(|symbol| symbol.to_ascii_uppercase()).collect()
 }
 
 hidden_debug!(VoucherCode);
@@ -95,8 +107,17 @@ mod tests {
     #[test]
     fn a_code_is_read_as_a_guest_types_it() {
         let typed = |text| VoucherCode::typed(text).map(|code| code.0);
-        for text in ["K7QMX2PA", " k7qm-x2pa ", "k7qm x2pa"] {
+        let spellings = [
+            "K7QMX2PA",
+            " k7qm-x2pa ",
+            "k7qm x2pa",
+            "k7qm\u{a0}x2pa",
+            "k7qm\u{2011}x2pa",
+            "K7QM\u{2013}X2PA",
+        ];
+        for text in spellings {
             assert_eq!(typed(text).as_deref(), Some("K7QMX2PA"), "{text}");
+            assert!(VoucherCode("K7QMX2PA".to_owned()).is_typed_as(text));
         }
         for text in [
             "",

@@ -9,10 +9,11 @@ use utoipa::openapi::schema::{
 };
 
 use super::{Answer, Caller, Code, Problem};
-use crate::domain::access::{NewRouter, Router};
+use crate::domain::access::{NewRouter, NotARouter, Router};
 use crate::domain::people::Secret;
 use crate::http::Api;
 use crate::http::request::object_of;
+use crate::radius::client::is_heard;
 use crate::radius::{fresh_secret, mikrotik};
 
 /// All routers.
@@ -34,6 +35,10 @@ pub struct RouterBody {
     /// Unset: 3799.
     #[schema(value_type = Option<u32>, minimum = 1, maximum = 65_535)]
     coa_port: Option<f64>,
+    /// FreeRADIUS answers its log-ins only with a Message-Authenticator, which RouterOS sends from
+    /// 7.15 on. Unset: no.
+    #[serde(default)]
+    require_message_auth: bool,
 }
 
 /// One IP address, of either kind.
@@ -72,13 +77,20 @@ pub async fn list(api: web::Data<Api>) -> Answer {
     responses(
         (status = 201, description = "The router, and the script for it", body = RouterAdded),
         (status = 409, description = "`invalid_transition`: there is a router at this address"),
-        (status = 422, description = "`invalid_request`: a value is not valid")))]
+        (status = 422, description = "`invalid_request`: a value is not valid, or the address is one of \
+            IPv6 and FreeRADIUS does not answer over IPv6")))]
 pub async fn add(payload: web::Payload, caller: Caller) -> Answer {
     let body: RouterBody = object_of(payload).await?;
     let coa_port = body.coa_port.map(whole).transpose()?;
     let secret = body.secret.map_or_else(fresh_secret, Secret::new);
-    let new = NewRouter::parse(&body.address, &body.name, secret, coa_port)
-        .map_err(|fault| Code::InvalidValue.detail(fault))?;
+    let fault = |fault: NotARouter| Code::InvalidValue.detail(fault);
+    let new = NewRouter::parse(&body.address, &body.name, secret, coa_port).map_err(fault)?;
+    let new = NewRouter {
+        require_message_auth: body.require_message_auth,
+        ..new
+    };
+    let server = caller.api.site.radius;
+    is_heard(&new, server).await.map_err(fault)?;
     let name = &caller.operator().name;
     let added = caller.api.store.add_router(new, name).await?;
     let router = added.ok_or_else(|| {

@@ -19,7 +19,7 @@ use crate::domain::pacing::doubled;
 use crate::domain::people::Secret;
 use crate::jobs::every;
 use crate::radius::client::{self, Disconnected};
-use crate::store::{FailedAttempt, QueuedDisconnect, Store, StoreError};
+use crate::store::{FailedAttempt, QueuedDisconnect, REFUSED, Store, StoreError};
 
 /// The pause between two reads of the outbox.
 const TICK: Duration = Duration::from_millis(500);
@@ -126,7 +126,7 @@ fn result_of(answer: Disconnected) -> (&'static str, Remark) {
             let cause = cause.map_or_else(|| "none".to_owned(), |cause| cause.to_string());
             let text = format!("the router refuses to end the session; Error-Cause: {cause}");
             let alert = Remark::new(Level::Alert, "disconnect_refused", text);
-            ("refused", alert)
+            (REFUSED, alert)
         }
     }
 }

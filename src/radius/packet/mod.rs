@@ -28,17 +28,17 @@ pub const LONGEST: usize = 4_096;
 /// Longest value of one attribute.
 const LONGEST_VALUE: usize = 253;
 
-/// Numbers of attributes (RFC 2865 and 2866, 3579, 5176).
+/// Numbers of attributes (RFC 2865 and 2866, 3162, 3579, 5176).
 mod number {
     pub const USER_NAME: u8 = 1;
     pub const USER_PASSWORD: u8 = 2;
     pub const NAS_IP_ADDRESS: u8 = 4;
     pub const FRAMED_IP_ADDRESS: u8 = 8;
     pub const REPLY_MESSAGE: u8 = 18;
-    pub const CALLING_STATION_ID: u8 = 31;
     pub const NAS_IDENTIFIER: u8 = 32;
     pub const ACCT_SESSION_ID: u8 = 44;
     pub const MESSAGE_AUTHENTICATOR: u8 = 80;
+    pub const NAS_IPV6_ADDRESS: u8 = 95;
     pub const ERROR_CAUSE: u8 = 101;
 }
 
@@ -133,19 +133,18 @@ impl Request {
 
     /// Asks a router to end a session. Without Event-Timestamp: a router without a clock of
     /// its own starts in the past and would drop the request as stale, and a replay does
-    /// no harm, for the session is then gone.
+    /// no harm, for the session is then gone. Without Calling-Station-Id: every attribute must match
+    /// the router's own spelling, and FreeRADIUS stores one spelling for all routers.
     pub fn disconnect(identifier: u8, session: &Session, secret: &Secret) -> Self {
         let mut packet = Self::new(Code::DisconnectRequest, identifier, [0; BLOCK]);
         packet.push(number::USER_NAME, session.user.as_str().as_bytes());
         packet.push(number::ACCT_SESSION_ID, session.id.as_bytes());
-        if let IpAddr::V4(router) = session.router {
-            packet.push(number::NAS_IP_ADDRESS, &router.octets());
+        match session.router {
+            IpAddr::V4(router) => packet.push(number::NAS_IP_ADDRESS, &router.octets()),
+            IpAddr::V6(router) => packet.push(number::NAS_IPV6_ADDRESS, &router.octets()),
         }
         if let Some(address) = session.address {
             packet.push(number::FRAMED_IP_ADDRESS, &Ipv4Addr::octets(&address));
-        }
-        if let Some(station) = &session.station {
-            packet.push(number::CALLING_STATION_ID, station.as_bytes());
         }
         packet.write_length();
         // As in Accounting-Request: over the packet with sixteen zeros in this place.

@@ -14,7 +14,6 @@ fn session() -> Session {
         user: VoucherCode::from_stored("K7QMX2PA".to_owned()),
         id: "81a00001".to_owned(),
         address: Some(Ipv4Addr::new(10, 5, 0, 2)),
-        station: Some("AA:BB".to_owned()),
     }
 }
 
@@ -55,12 +54,11 @@ fn a_session_is_named_by_user_id_router_and_address() {
     assert_eq!(whole(bytes).unwrap().len(), bytes.len());
     let found = attributes(bytes).unwrap();
     let values: Vec<_> = found.iter().map(|it| (it.number, it.value)).collect();
-    let expected: [(u8, &[u8]); 5] = [
+    let expected: [(u8, &[u8]); 4] = [
         (1, b"K7QMX2PA"),
         (44, b"81a00001"),
         (4, &[10, 9, 9, 9]),
         (8, &[10, 5, 0, 2]),
-        (31, b"AA:BB"),
     ];
     assert_eq!(values, expected);
 }

@@ -12,7 +12,7 @@ use entities::{nas, outbox_messages};
 use sea_orm::ActiveValue::Set;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, QueryFilter,
-    QueryOrder, QuerySelect,
+    QueryOrder, QuerySelect, Value,
 };
 use tracing::error;
 
@@ -24,6 +24,9 @@ use crate::store::engine::sql;
 use crate::store::error::Result;
 use crate::store::radius::sessions::epoch;
 use crate::store::{FailedAttempt, Store, StoreError, journal};
+
+/// The router's answer that it does not end the session.
+pub const REFUSED: &str = "refused";
 
 /// A session that this process may end until the lease ends.
 #[derive(Clone, Debug)]
@@ -74,6 +77,17 @@ pub async fn queue_sessions(
     ];
     sql::execute(txn, &queue, values).await.map(drop)
 }
+
+/// The user name of the session of message `$1` as the guest typed it, if that is not the code: see
+/// `deploy/freeradius/radiusd.conf`, which stores it as the realm.
+const TYPED: &str = "SELECT realm FROM radacct WHERE realm <> '' AND acctuniqueid = \
+     (SELECT SUBSTR(reference, 12) FROM outbox_messages WHERE id = $1)";
+
+/// Closes, at `$1`, the session of message `$2`, which its router has ended: the router's own report
+/// may be lost. FreeRADIUS opens a session with this cause again if the router reports it after all.
+const CLOSE: &str = "UPDATE radacct SET acctstoptime = $1, acctterminatecause = 'Silent' \
+     WHERE acctstoptime IS NULL AND acctuniqueid = \
+     (SELECT SUBSTR(reference, 12) FROM outbox_messages WHERE id = $2)";
 
 impl Store {
     /// Queues the open sessions of vouchers that have ended: their time is over, or they were
@@ -151,15 +165,18 @@ impl Store {
         let known: Option<nas::Model> =
             sql::model(&self.db(), newest, [row.router.as_str().into()]).await?;
         let coa_port = known.as_ref().and_then(|router| router.ports);
+        let code = VoucherCode::from_stored(row.voucher_code);
+        let typed: Option<String> = sql::tuple(&self.db(), TYPED, [row.id.into()]).await?;
+        // Another installation's realm is no spelling of the code.
+        let typed = typed.filter(|text| code.is_typed_as(text));
         Ok(QueuedDisconnect {
             id: row.id,
             order_id: row.order_id.map(OrderId),
             session: Session {
                 router,
-                user: VoucherCode::from_stored(row.voucher_code),
+                user: typed.map_or(code, VoucherCode::from_stored),
                 id: row.session_id,
                 address: (row.device_address).and_then(|text| text.parse::<Ipv4Addr>().ok()),
-                station: row.device_station.filter(|text| !text.is_empty()),
             },
             secret: known.map(|router| Secret::new(router.secret)),
             coa_port: coa_port.and_then(|port| u16::try_from(port).ok()),
@@ -168,7 +185,8 @@ impl Store {
     }
 
     /// Records one attempt to end a session, and its line in the order's timeline. After an answer of
-    /// the router, which is given in a word, there is no other attempt.
+    /// the router, which is given in a word, there is no other attempt; unless it is [`REFUSED`], the
+    /// session is closed, so that it is no device on-line.
     ///
     /// # Errors
     /// As `Store::transaction`; the session is then ended again when the lease ends, which does no
@@ -180,6 +198,7 @@ impl Store {
         remark: Option<Remark>,
         now: DateTime<Utc>,
     ) -> Result<()> {
+        let is_over = attempt.as_ref().is_ok_and(|answer| *answer != REFUSED);
         let mut next = outbox_messages::ActiveModel {
             attempts: Set(queued.attempts + 1),
             ..Default::default()
@@ -202,10 +221,18 @@ impl Store {
             .set(next)
             .filter(outbox_messages::Column::Id.eq(queued.id));
         let remark = queued.order_id.zip(remark);
+        let at: Value = match self.backend() {
+            DbBackend::Postgres => now.into(),
+            _ => now.timestamp().into(),
+        };
+        let close = is_over.then(|| [at, queued.id.into()]);
         self.share(move |txn| {
-            let (update, remark) = (update.clone(), remark.clone());
+            let (update, remark, close) = (update.clone(), remark.clone(), close.clone());
             Box::pin(async move {
                 update.exec(txn).await?;
+                if let Some(values) = close {
+                    sql::execute(txn, CLOSE, values).await?;
+                }
                 if let Some((order_id, remark)) = &remark {
                     journal::insert_remark(txn, *order_id, remark, now).await?;
                 }

@@ -11,6 +11,10 @@ use crate::store::error::Result;
 use crate::store::operators::audit_log;
 use crate::store::{AuditEntry, Store};
 
+/// FreeRADIUS's words for `require_ma`.
+const MUST_SIGN: &str = "yes";
+const MAY_SIGN: &str = "auto";
+
 impl Store {
     /// All routers, by their row numbers.
     ///
@@ -27,6 +31,10 @@ impl Store {
     /// As `Store::transaction`.
     pub async fn add_router(&self, new: NewRouter, operator: &str) -> Result<Option<Router>> {
         let address = new.address.to_string();
+        let require_ma = match new.require_message_auth {
+            true => MUST_SIGN,
+            false => MAY_SIGN,
+        };
         let (audit, now) = (entry(operator, "nas_add", &address), self.clock().now());
         self.transaction_if(move |txn| {
             Box::pin(async move {
@@ -42,7 +50,7 @@ impl Store {
                     ports: Set(Some(i32::from(new.coa_port))),
                     secret: Set(new.secret.expose().to_owned()),
                     description: Set(Some("added by malipo".to_owned())),
-                    require_ma: Set("auto".to_owned()),
+                    require_ma: Set(require_ma.to_owned()),
                     limit_proxy_state: Set("auto".to_owned()),
                     ..Default::default()
                 };
@@ -94,5 +102,6 @@ fn router(row: nas::Model) -> Router {
         address: row.nasname,
         secret: Secret::new(row.secret),
         coa_port: port.filter(|port| *port > 0).unwrap_or(COA_PORT),
+        require_message_auth: row.require_ma == MUST_SIGN,
     }
 }

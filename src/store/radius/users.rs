@@ -223,4 +223,20 @@ mod tests {
             }
         }
     }
+
+    /// The query is FreeRADIUS's, the index a migration's; one expression has to be in both.
+    #[tokio::test]
+    async fn a_voucher_is_found_by_an_index_however_it_is_typed() {
+        let shipped = include_str!("../../../deploy/freeradius/radiusd.conf");
+        let line = |line: &'static str| line.strip_prefix("stripped_code = \"")?.strip_suffix('"');
+        let stripped = shipped.lines().find_map(line).unwrap();
+        for database in FilledDatabase::both().await {
+            let text = format!("SELECT code FROM vouchers WHERE {stripped} = 'K7QMX2PA'");
+            let query = Statement::from_string(database.backend(), text);
+
+            let plan = database.plan(&query).await;
+
+            assert!(plan.contains("vouchers_spelling"), "{plan}");
+        }
+    }
 }

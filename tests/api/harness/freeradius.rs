@@ -67,6 +67,15 @@ impl FreeRadius {
         Self::place(database, zone).start().await
     }
 
+    /// Starts on `127.0.0.1` and on `::1`.
+    pub async fn start_on_ipv6(database: &TestDatabase) -> Self {
+        let mut place = Self::place(database, "UTC");
+        let more = [("listen_ipv6", "yes"), ("listen_address_ipv6", "::1")];
+        let more = more.map(|(key, value)| (key, value.to_owned()));
+        place.settings.extend(more);
+        place.start().await
+    }
+
     /// Starts with one text of `radiusd.conf` replaced by another.
     pub async fn start_edited(database: &TestDatabase, edit: (&'static str, &'static str)) -> Self {
         let mut place = Self::place(database, "UTC");
@@ -159,6 +168,15 @@ impl FreeRadius {
     pub fn log(&self) -> String {
         let bytes = fs::read(self.folder.path().join("log")).unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// Waits until it has logged this text.
+    pub async fn until_logged(&self, text: &str) {
+        let begun = Instant::now();
+        while !self.log().contains(text) {
+            assert!(begun.elapsed() < GIVE_UP_AFTER, "not logged: {text}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     fn end_of_log(&self) -> String {

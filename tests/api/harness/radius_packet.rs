@@ -1,6 +1,7 @@
 //! RADIUS packets byte by byte, written and checked without the code under test: RFC 2865 for the
 //! packet, RFC 3579, section 3.2, for Message-Authenticator.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
 use hmac::{Hmac, KeyInit, Mac};
@@ -39,7 +40,7 @@ impl RawRequest {
     /// An Access-Request by PAP with these Proxy-States.
     pub fn login(signed: Signed, secret: &str, user: &str, proxies: &[&str]) -> Self {
         let random: [u8; 16] = rand::random();
-        let hidden = hide_password(user, &random, secret);
+        let hidden = hide_password(user.as_bytes(), &random, secret);
         let mut attributes = vec![
             (1, user.as_bytes()),
             (2, &hidden),
@@ -51,10 +52,27 @@ impl RawRequest {
 
     /// The same with a password other than the user's name.
     pub fn wrong_password(secret: &str, user: &str) -> Self {
+        Self::pap(secret, user.as_bytes(), b"K7QMX2PZ")
+    }
+
+    /// An Access-Request by PAP, of any bytes. The password has at most 128.
+    pub fn pap(secret: &str, user: &[u8], password: &[u8]) -> Self {
         let random: [u8; 16] = rand::random();
-        let hidden = hide_password("K7QMX2PZ", &random, secret);
-        let attributes = [(1, user.as_bytes()), (2, hidden.as_slice())];
+        let hidden = hide_password(password, &random, secret);
+        let attributes = [(1, user), (2, hidden.as_slice())];
         Self::of(1, random, Signed::Yes, secret, &attributes)
+    }
+
+    /// An Access-Request by CHAP (RFC 2865, section 5.3), of any bytes.
+    pub fn chap(secret: &str, user: &[u8], password: &[u8]) -> Self {
+        let (identifier, challenge): ([u8; 1], [u8; 16]) = rand::random();
+        let mut hash = Md5::new();
+        hash.update(identifier);
+        hash.update(password);
+        hash.update(challenge);
+        let answer = [identifier.as_slice(), &hash.finalize()].concat();
+        let attributes = [(1, user), (3, answer.as_slice()), (60, &challenge)];
+        Self::of(1, rand::random(), Signed::Yes, secret, &attributes)
     }
 
     /// Status-Server (RFC 5997).
@@ -92,8 +110,12 @@ impl RawRequest {
     /// Sends the request until an answer arrives. Fails after half a minute, or if the Response
     /// Authenticator or a Message-Authenticator of the answer is wrong.
     pub async fn send(&self, port: u16) -> RawAnswer {
-        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
-        socket.connect(("127.0.0.1", port)).await.unwrap();
+        self.send_from("127.0.0.1", port).await
+    }
+
+    /// Sends the request as `send` does, from this address of the machine, to its loopback address.
+    pub async fn send_from(&self, source: &str, port: u16) -> RawAnswer {
+        let socket = connect(source, port).await;
         let mut answer = [0; 4_096];
         for _ in 0..10 {
             socket.send(&self.bytes).await.unwrap();
@@ -103,6 +125,31 @@ impl RawRequest {
             }
         }
         panic!("no answer");
+    }
+
+    /// Sends the request and then, from the same socket, the others one after the other, each until an
+    /// answer arrives. Returns whether this one was answered meanwhile.
+    pub async fn is_answered_beside(&self, others: &[Self], source: &str, port: u16) -> bool {
+        let socket = connect(source, port).await;
+        let mut answer = [0; 4_096];
+        socket.send(&self.bytes).await.unwrap();
+        for other in others {
+            let mut wait = Err(());
+            for _ in 0..10 {
+                socket.send(&other.bytes).await.unwrap();
+                let received = timeout(Duration::from_secs(3), socket.recv(&mut answer)).await;
+                wait = received.map_err(drop);
+                if wait.is_ok() {
+                    break;
+                }
+            }
+            let answer = &answer[..wait.expect("no answer").unwrap()];
+            // Not by the identifiers: they are random, and may be the same.
+            if authenticator(answer, &self.bytes, &self.secret) == answer[4..HEADER] {
+                return true;
+            }
+        }
+        false
     }
 
     fn read(&self, answer: &[u8]) -> RawAnswer {
@@ -131,6 +178,18 @@ impl RawRequest {
         }
         read
     }
+}
+
+/// A socket at this address, connected to the loopback address of its kind.
+async fn connect(source: &str, port: u16) -> UdpSocket {
+    let source: IpAddr = source.parse().unwrap();
+    let server: IpAddr = match source {
+        IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+    };
+    let socket = UdpSocket::bind((source, 0)).await.unwrap();
+    socket.connect((server, port)).await.unwrap();
+    socket
 }
 
 /// An answer to `request` with these attributes; a Message-Authenticator of sixteen zeros is
@@ -173,14 +232,19 @@ fn sign(packet: &[u8], secret: &str) -> [u8; 16] {
     mac.finalize().into_bytes().into()
 }
 
-/// RFC 2865, section 5.2, for passwords of at most 16 bytes.
-fn hide_password(password: &str, random: &[u8; 16], secret: &str) -> [u8; 16] {
-    let mut hash = Md5::new();
-    hash.update(secret);
-    hash.update(random);
-    let mut hidden: [u8; 16] = hash.finalize().into();
-    for (byte, letter) in hidden.iter_mut().zip(password.bytes()) {
-        *byte ^= letter;
+/// RFC 2865, section 5.2: each block is hidden by a digest of the secret and the one before.
+fn hide_password(password: &[u8], random: &[u8; 16], secret: &str) -> Vec<u8> {
+    let mut hidden = password.to_vec();
+    hidden.resize(password.len().next_multiple_of(16).max(16), 0);
+    let mut before = random.to_vec();
+    for block in hidden.chunks_mut(16) {
+        let mut hash = Md5::new();
+        hash.update(secret);
+        hash.update(&before);
+        for (byte, mask) in block.iter_mut().zip(hash.finalize()) {
+            *byte ^= mask;
+        }
+        before = block.to_vec();
     }
     hidden
 }

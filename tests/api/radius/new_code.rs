@@ -60,11 +60,11 @@ async fn the_new_code_works_and_the_old_one_and_its_session_are_ended(kind: Kind
         .login(old, "AA:00:00:00:00:01")
         .await
         .assert_rejected();
-    // At once: the session of the old phone does not count, although no Stop has come yet.
+    // The router has ended the session of the old phone; no Stop has come yet.
+    guest.timeline("disconnected").await;
     let reply = guest.radius.login(&new, "AA:00:00:00:00:02").await;
     reply.assert_accepted();
     assert_eq!(reply.get("Mikrotik-Rate-Limit"), Some("2048k/5120k"));
-    guest.timeline("disconnected").await;
     let received = guest.router.requests();
     assert_eq!(received.len(), 1);
     assert_eq!(attribute(&received[0], 1).as_deref(), Some(old.as_bytes()));

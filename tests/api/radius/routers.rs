@@ -63,7 +63,8 @@ async fn an_operator_adds_and_removes_routers(kind: Kind) {
     assert!(!listed.text.contains(&secret));
     let id = added["router"]["id"].clone();
     let expected = json!({"routers": [
-        {"id": id, "address": "10.0.0.1", "name": "bar", "coa_port": 1700}
+        {"id": id, "address": "10.0.0.1", "name": "bar", "coa_port": 1700,
+            "require_message_auth": false}
     ]});
     assert_eq!(listed.json(), expected);
 
@@ -126,18 +127,34 @@ async fn the_command_line_adds_and_removes_routers(kind: Kind) {
     );
     let (code, text) = nas(&["add", "10.0.0.1", "--name", "bar"]);
     assert_eq!(code, Some(1), "{text}");
+    let signing = [
+        "add",
+        "10.0.0.2",
+        "--name",
+        "pool",
+        "--require-message-auth",
+    ];
+    assert_eq!(nas(&signing).0, Some(0));
     let (code, text) = nas(&["list"]);
     assert_eq!(code, Some(0));
+    let marks: Vec<_> = text
+        .lines()
+        .map(|line| line.contains("signed only"))
+        .collect();
+    assert_eq!(marks, [false, false, true], "{text}");
+    let required = "SELECT require_ma FROM nas ORDER BY id";
+    assert_eq!(database.texts(required).await, ["auto", "yes"]);
     assert!(
         text.contains("10.0.0.1") && text.contains("1700") && !text.contains(&secret),
         "{text}"
     );
     assert_eq!(nas(&["remove", "10.0.0.1"]).0, Some(0));
+    assert_eq!(nas(&["remove", "10.0.0.2"]).0, Some(0));
     assert_eq!(nas(&["remove", "10.0.0.1"]).0, Some(1));
     assert_eq!(database.count("SELECT COUNT(*) FROM nas").await, 0);
 }
 
-async fn add(app: &TestApp, body: &Value) -> Answer {
+pub async fn add(app: &TestApp, body: &Value) -> Answer {
     let url = app.url("/api/v1/operator/nas");
     let request = app.http.post(url).bearer_auth(TOKEN).json(body);
     Answer::of(request.send().await.unwrap()).await
