@@ -84,6 +84,9 @@ pub struct Site {
     pub captive_portal: Option<url::Url>,
     /// The address of FreeRADIUS for routers, if it is known.
     pub radius_address: Option<String>,
+    /// The page that a printed voucher's QR code opens, with the code in the fragment, which no browser
+    /// sends to a server. `None` without `server.public_url`: a card outlives the address of today.
+    pub voucher_page: Option<url::Url>,
 }
 
 /// The doctor's last run, which a job of its own makes. Cheap to clone.
