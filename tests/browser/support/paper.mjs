@@ -1,0 +1,35 @@
+// A page as a printer gets it: a PDF, its texts, and what a scanner reads from its pixels. poppler and zbar
+// are independent of the browser and of the library that makes the QR codes.
+
+import { execFile } from 'node:child_process';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+
+/** Dots per inch of a receipt printer, which has fewer than any other. */
+const DPI = '203';
+
+/** Prints the page; returns for each sheet its size in mm, its text, and the QR codes that are read from it. */
+export async function print(page, keep) {
+  const folder = await mkdtemp(path.join(tmpdir(), 'malipo-paper-'));
+  const pdf = keep ?? path.join(folder, 'printed.pdf');
+  await writeFile(pdf, await page.pdf({ preferCSSPageSize: true }));
+  // One bit for each dot, as on thermal paper.
+  await run('pdftoppm', ['-r', DPI, '-mono', pdf, path.join(folder, 'sheet')]);
+  const images = (await readdir(folder)).filter((name) => name.endsWith('.pbm')).sort();
+  const sheets = [];
+  for (const [at, image] of images.entries()) {
+    const number = String(at + 1);
+    const only = ['-f', number, '-l', number];
+    const { stdout: info } = await run('pdfinfo', [...only, pdf]);
+    const { stdout: text } = await run('pdftotext', [...only, pdf, '-']);
+    const { stdout: scanned } = await run('zbarimg', ['--raw', '--quiet', path.join(folder, image)]);
+    const size = / size: +([\d.]+) x ([\d.]+) pts/.exec(info).slice(1).map((points) => Math.round(points * 25.4 / 72));
+    sheets.push({ size, text, scanned: scanned.trim().split('\n').sort() });
+  }
+  await rm(folder, { recursive: true });
+  return sheets;
+}
