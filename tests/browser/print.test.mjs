@@ -32,10 +32,11 @@ async function cards(page) {
   return Object.fromEntries(serials.map((serial, at) => [serial, codes[at]]));
 }
 
+// Receipt printers have 203 dots per inch, others at least 300.
 const papers = [
-  { word: 'a4', name: 'A4', perPage: 12, size: [210, 297] },
-  { word: '58', name: '58 mm roll', perPage: 1, size: [58, 118] },
-  { word: '80', name: '80 mm roll', perPage: 1, size: [80, 100] },
+  { word: 'a4', name: 'A4', perPage: 12, size: [210, 297], dpi: 300 },
+  { word: '58', name: '58 mm roll', perPage: 1, size: [58, 120], dpi: 203 },
+  { word: '80', name: '80 mm roll', perPage: 1, size: [80, 100], dpi: 203 },
 ];
 
 /** Asserts that the sheets have these cards, whole and in their order, `perPage` on each. */
@@ -75,7 +76,7 @@ test('cards come out whole on A4 and on both rolls, and a scanner reads every on
     await page.locator(`.paper-${paper.word}`).waitFor();
     const all = await cardsWithoutScript(page, server);
     assert.equal(Object.keys(all).length, 30);
-    assertPrinted(await print(page), all, paper, PUBLIC);
+    assertPrinted(await print(page, paper.dpi), all, paper, PUBLIC);
   }
   assertClean(page);
   await page.context().close();
@@ -119,7 +120,7 @@ test('the longest names fit on a card, and its code is still read', async () => 
     await page.getByRole('link', { name: paper.name }).click();
     await page.locator(`.paper-${paper.word}`).waitFor();
     await assertWhole(page);
-    assertPrinted(await print(page), await cards(page), paper, LONG);
+    assertPrinted(await print(page, paper.dpi), await cards(page), paper, LONG);
   }
   assertClean(page);
   await page.context().close();
@@ -142,7 +143,7 @@ test('used and revoked cards are not printed again, and a batch is revoked but f
   await page.goto(sheet);
   assert.match(await page.locator('main').innerText(), /12 can be sold and are printed here\. 1 used, 1 revoked/);
   const left = Object.fromEntries(Object.entries(all).slice(2));
-  assertPrinted(await print(page), left, papers[0], PUBLIC);
+  assertPrinted(await print(page, 300), left, papers[0], PUBLIC);
 
   const download = page.waitForEvent('download');
   await page.getByRole('link', { name: 'CSV' }).click();

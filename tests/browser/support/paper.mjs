@@ -9,16 +9,14 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
-/** Dots per inch of a receipt printer, which has fewer than any other. */
-const DPI = '203';
-
-/** Prints the page; returns for each sheet its size in mm, its text, and the QR codes that are read from it. */
-export async function print(page, keep) {
+/** Prints the page with so many dots per inch; returns for each sheet its size in mm, its text, and the QR
+ * codes that are read from it. */
+export async function print(page, dpi, keep) {
   const folder = await mkdtemp(path.join(tmpdir(), 'malipo-paper-'));
   const pdf = keep ?? path.join(folder, 'printed.pdf');
   await writeFile(pdf, await page.pdf({ preferCSSPageSize: true }));
-  // One bit for each dot, as on thermal paper.
-  await run('pdftoppm', ['-r', DPI, '-mono', pdf, path.join(folder, 'sheet')]);
+  // A dot is black or white, as of a laser or a thermal printer.
+  await run('pdftoppm', ['-r', String(dpi), '-mono', pdf, path.join(folder, 'sheet')]);
   const images = (await readdir(folder)).filter((name) => name.endsWith('.pbm')).sort();
   const sheets = [];
   for (const [at, image] of images.entries()) {
