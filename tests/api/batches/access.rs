@@ -80,6 +80,7 @@ async fn a_package_with_a_formula_for_a_name_is_text_in_the_csv(kind: Kind) {
         ("name_en", "=HYPERLINK(\"http://x\")"),
         ("price", "500"),
         ("minutes", "60"),
+        ("validity", "first_login"),
         ("down", "1024"),
         ("up", "512"),
         ("devices", "1"),
