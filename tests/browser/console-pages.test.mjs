@@ -14,7 +14,9 @@ let browser;
 let server;
 
 before(async () => {
-  [browser, server] = await Promise.all([launch(), Server.start()]);
+  // Vouchers have a QR code where guests have an address to open.
+  const open = { server: { public_url: 'https://wifi.example' }, sandbox: { allow_remote: 'true' } };
+  [browser, server] = await Promise.all([launch(), Server.start(open)]);
 });
 after(endAll);
 
