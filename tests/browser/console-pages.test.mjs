@@ -14,9 +14,7 @@ let browser;
 let server;
 
 before(async () => {
-  // Vouchers have a QR code where guests have an address to open.
-  const open = { server: { public_url: 'https://wifi.example' }, sandbox: { allow_remote: 'true' } };
-  [browser, server] = await Promise.all([launch(), Server.start(open)]);
+  [browser, server] = await Promise.all([launch(), Server.startPublic()]);
 });
 after(endAll);
 
