@@ -24,10 +24,21 @@ export async function print(page, dpi, keep) {
     const only = ['-f', number, '-l', number];
     const { stdout: info } = await run('pdfinfo', [...only, pdf]);
     const { stdout: text } = await run('pdftotext', [...only, pdf, '-']);
-    const { stdout: scanned } = await run('zbarimg', ['--raw', '--quiet', path.join(folder, image)]);
+    const scanned = await scan(path.join(folder, image));
     const size = / size: +([\d.]+) x ([\d.]+) pts/.exec(info).slice(1).map((points) => Math.round(points * 25.4 / 72));
-    sheets.push({ size, text, scanned: scanned.trim().split('\n').sort() });
+    sheets.push({ size, text, scanned: scanned.sort() });
   }
   await rm(folder, { recursive: true });
   return sheets;
+}
+
+/** The QR codes in an image. zbarimg ends with 4 if there is none. */
+async function scan(image) {
+  try {
+    const { stdout } = await run('zbarimg', ['--raw', '--quiet', image]);
+    return stdout.trim().split('\n');
+  } catch (error) {
+    if (error.code === 4) { return []; }
+    throw error;
+  }
 }
