@@ -42,7 +42,13 @@ pub(super) fn site(config: &Config, here: &Url) -> Site {
         captive_portal: config.portal.on_site.then(|| public_url(config, here)),
         radius_address: radius_address(config),
         radius: config.radius.server,
+        voucher_page: voucher_page(config),
     }
+}
+
+fn voucher_page(config: &Config) -> Option<Url> {
+    let page = config.server.public_url.as_ref()?.join("/voucher");
+    Some(page.expect("a path joins every http URL"))
 }
 
 /// Only the real ZenoPay has a clock of its own.

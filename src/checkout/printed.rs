@@ -7,6 +7,7 @@
 use std::collections::HashSet;
 
 use crate::actors::order::facts::fresh_code;
+use crate::domain::access::VoucherCode;
 use crate::domain::catalog::{Package, Terms, Validity};
 use crate::radius::attributes::voucher_user;
 use crate::store::{AuditEntry, NewBatch, Store, StoreError};
@@ -54,6 +55,7 @@ fn batch(request: &BatchRequest) -> NewBatch {
     let mut codes = HashSet::new();
     while codes.len() < usize::from(request.count.min(BATCH_MAX)) {
         codes.insert(fresh_code());
+        codes.retain(|code| !is_number(code));
     }
     let vouchers = codes.into_iter().map(|code| {
         let user = voucher_user(&code, &terms, None);
@@ -67,9 +69,30 @@ fn batch(request: &BatchRequest) -> NewBatch {
     }
 }
 
+/// Whether a spreadsheet would read the code as a number and spoil it, as in `2345E678`.
+fn is_number(code: &VoucherCode) -> bool {
+    code.as_str().parse::<f64>().is_ok()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_code_that_a_spreadsheet_spoils_is_not_printed() {
+        let is_number = |code: &str| is_number(&VoucherCode::from_stored(code.to_owned()));
+
+        assert!(
+            ["2345E678", "23456789", "2E345678"]
+                .into_iter()
+                .all(is_number)
+        );
+        assert!(
+            !["K7QMX2PA", "2E34E567", "E2345678", "2345678E"]
+                .into_iter()
+                .any(is_number)
+        );
+    }
     use crate::domain::catalog::Tzs;
 
     #[test]

@@ -12,6 +12,8 @@ use crate::domain::people::Secret;
 /// A shorter token, or one of fewer different characters, can be guessed.
 const TOKEN_MIN: usize = 16;
 const TOKEN_DIFFERENT_MIN: usize = 6;
+/// Bytes of an SSID, by IEEE 802.11.
+const WIFI_NAME_MAX: usize = 32;
 /// An alphanumeric sender is ten octets of seven-bit characters (GSM 03.40).
 const SENDER_ID_MAX: usize = 11;
 /// An SMS is leased for two minutes while it is sent.
@@ -100,7 +102,7 @@ fn numbers(config: &Config) -> [Rule; 12] {
 }
 
 #[rustfmt::skip] // A table is read by its columns.
-fn services(config: &Config) -> [Rule; 13] {
+fn services(config: &Config) -> [Rule; 14] {
     let Config { server, portal, retention, sms, radius, telemetry, .. } = config;
     let archives_nothing = retention.archive_dir.is_some() && retention.bodies_days == 0;
     let collector = telemetry.otlp_endpoint.as_ref();
@@ -116,6 +118,7 @@ fn services(config: &Config) -> [Rule; 13] {
         (telemetry.sample_percent > 100, "telemetry.sample_percent", "must be at most 100"),
         (!portal.allowed_origins.iter().all(|it| is_origin(it)), "portal.allowed_origins", "each must be an origin, as in https://wifi.example: scheme, host and port alone"),
         (!portal.login_hosts.iter().all(|it| is_host(it)), "portal.login_hosts", "each must be a host alone, with its port if that is not the usual one, as in wifi.example or 10.5.50.1:8080"),
+        (portal.wifi_name.as_ref().is_some_and(|name| name.len() > WIFI_NAME_MAX), "portal.wifi_name", "must have at most 32 bytes, as every Wi-Fi name"),
         (server.public_url.as_ref().is_some_and(is_no_base), "server.public_url", "must be an origin, as in https://wifi.example: http:// or https://, host and port, without a path, query or fragment"),
         (sms.sender_id.as_ref().is_some_and(|id| !is_sender_id(id)), "sms.sender_id", "must have 1 to 11 characters: letters, digits, spaces and .-_& in ASCII"),
         (sms.base_url.as_ref().is_some_and(is_no_url), "sms.base_url", "must begin with http:// or https://"),

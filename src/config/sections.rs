@@ -135,6 +135,8 @@ sections! {
         brand: String = "malipo".into(),
         /// A number to call for help.
         support_phone: Option<String> = None,
+        /// The name of the Wi-Fi, as phones list it.
+        wifi_name: Option<String> = None,
     }
 
     /// The order actors.

@@ -32,6 +32,7 @@ const LIVE: &[(&str, &str)] = &[
     ("radius.secret", "radius-secret"),
     ("radius.coa_secret", "coa-secret"),
     ("portal.support_phone", "0712345678"),
+    ("portal.wifi_name", "Pwani Wi-Fi"),
     ("telemetry.otlp_endpoint", "http://127.0.0.1:4318"),
 ];
 

@@ -87,6 +87,9 @@ pub struct Site {
     pub radius_address: Option<String>,
     /// FreeRADIUS's address for this process.
     pub radius: Option<SocketAddr>,
+    /// The page that a printed voucher's QR code opens, with the code in the fragment, which no browser
+    /// sends to a server. `None` without `server.public_url`: a card outlives the address of today.
+    pub voucher_page: Option<url::Url>,
 }
 
 /// The doctor's last run, which a job of its own makes. Cheap to clone.

@@ -25,6 +25,18 @@ pub static HANDSET_SCRIPT: LazyLock<Asset> =
 /// The style sheet of the console.
 pub static CONSOLE_STYLE: LazyLock<Asset> =
     LazyLock::new(|| asset("console.css", include_str!("assets/console.css")));
+/// The cards of printed vouchers, beside [`CONSOLE_STYLE`].
+pub static SHEET_STYLE: LazyLock<Asset> =
+    LazyLock::new(|| asset("sheet.css", include_str!("assets/sheet.css")));
+/// The size of the pages that cards are printed on, beside [`SHEET_STYLE`].
+pub static PAPER_A4: LazyLock<Asset> =
+    LazyLock::new(|| asset("paper-a4.css", include_str!("assets/paper-a4.css")));
+/// The same for a receipt printer's roll.
+pub static PAPER_ROLL_58: LazyLock<Asset> =
+    LazyLock::new(|| asset("paper-58.css", include_str!("assets/paper-58.css")));
+/// The same for the wider roll.
+pub static PAPER_ROLL_80: LazyLock<Asset> =
+    LazyLock::new(|| asset("paper-80.css", include_str!("assets/paper-80.css")));
 /// The console's script.
 pub static CONSOLE_SCRIPT: LazyLock<Asset> =
     LazyLock::new(|| asset("console.js", include_str!("assets/console.js")));
@@ -32,12 +44,16 @@ pub static CONSOLE_SCRIPT: LazyLock<Asset> =
 pub static ICON: LazyLock<Asset> =
     LazyLock::new(|| asset("icon.svg", include_str!("assets/icon.svg")));
 
-static ALL: [&LazyLock<Asset>; 7] = [
+static ALL: [&LazyLock<Asset>; 11] = [
     &STYLE,
     &SCRIPT,
     &HANDSET_STYLE,
     &HANDSET_SCRIPT,
     &CONSOLE_STYLE,
+    &SHEET_STYLE,
+    &PAPER_A4,
+    &PAPER_ROLL_58,
+    &PAPER_ROLL_80,
     &CONSOLE_SCRIPT,
     &ICON,
 ];

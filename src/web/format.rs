@@ -46,21 +46,39 @@ impl Text {
             // Configured speeds may be multiples of 1,024 kbps: 5,120 is shown as 5 Mbps.
             kbps => fill(&units.speed, &[("n", &(kbps / 1_000))]),
         };
-        let data = match terms.data_limit_mb {
+        let data = self.data(terms.data_limit_mb);
+        let lasts = self.duration(terms.duration_minutes);
+        listed(&[lasts, speed, data, self.devices(terms.shared_devices)])
+    }
+
+    /// What a printed voucher gives: time, data, devices.
+    pub fn card(&self, minutes: i32, data_limit_mb: Option<i32>, devices: i32) -> String {
+        let (lasts, data) = (self.duration(minutes), self.data(data_limit_mb));
+        listed(&[lasts, data, self.devices(devices)])
+    }
+
+    fn data(&self, limit_mb: Option<i32>) -> String {
+        let units = &self.units;
+        match limit_mb {
             None => units.unlimited.clone(),
             Some(mb) if mb % 1_024 == 0 => fill(&units.data_gb, &[("n", &(mb / 1_024))]),
             Some(mb) => fill(&units.data_mb, &[("n", &mb)]),
-        };
-        let lasts = self.duration(terms.duration_minutes);
-        let parts = [lasts, speed, data, self.devices(terms.shared_devices)];
-        // Non-breaking spaces keep a number and its unit on one line.
-        capitalised(&parts.map(|part| part.replace(' ', "\u{a0}")).join(" · "))
+        }
     }
 
     /// How many devices may be on-line at once.
     pub fn devices(&self, number: i32) -> String {
         counted(&self.units.device, &self.units.devices, i64::from(number))
     }
+}
+
+/// Short texts in a line. Non-breaking spaces keep a number and its unit together.
+fn listed(parts: &[String]) -> String {
+    let parts: Vec<_> = parts
+        .iter()
+        .map(|part| part.replace(' ', "\u{a0}"))
+        .collect();
+    capitalised(&parts.join(" · "))
 }
 
 /// `2,000`, of a whole number.

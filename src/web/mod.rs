@@ -14,6 +14,7 @@ use crate::domain::order::MayReissue;
 pub mod assets;
 pub mod coding;
 pub mod format;
+pub mod qr;
 pub mod text;
 mod visit;
 
@@ -31,6 +32,8 @@ pub struct Shop {
     pub brand: String,
     /// A number to call for help.
     pub support_phone: Option<String>,
+    /// The name of the Wi-Fi, as phones list it.
+    pub wifi_name: Option<String>,
     /// The hosts of routers that codes may be sent to, in lower case.
     pub login_hosts: Vec<String>,
     /// For the times in texts.
@@ -50,6 +53,7 @@ impl Shop {
         Self {
             brand: portal.brand.clone(),
             support_phone: portal.support_phone.clone(),
+            wifi_name: portal.wifi_name.clone(),
             login_hosts: hosts.map(|host| host.to_ascii_lowercase()).collect(),
             timezone,
             is_sandbox: mode == Mode::Sandbox,

@@ -151,6 +151,9 @@ catalogue! {
         pending, completed, failed, cancelled, expired, held, refunded, refused
     }
 
+    /// On a printed voucher.
+    card: CardText { scan, enter, help }
+
     /// The sandbox's phone.
     handset: HandsetText {
         title, lead, prompts, none, prompt, to_phone, by_itself, approve, wrong_pin, no_money,

@@ -14,7 +14,7 @@ let browser;
 let server;
 
 before(async () => {
-  [browser, server] = await Promise.all([launch(), Server.start()]);
+  [browser, server] = await Promise.all([launch(), Server.startPublic()]);
 });
 after(endAll);
 

@@ -12,7 +12,7 @@ import { Server } from './support/server.mjs';
 const folder = process.argv[2] ?? '../../docs/screenshots';
 const only = process.argv[3];
 await mkdir(folder, { recursive: true });
-const server = await Server.start();
+const server = await Server.startPublic({ portal: { wifi_name: 'Pwani Wi-Fi' } });
 const browser = await launch();
 
 // Data of a shop that has been open for a while.

@@ -125,7 +125,7 @@ test('the code on a card finds the voucher, which is a cash sale once it is used
   await page.locator('#find').fill(`${code.slice(0, 4).toLowerCase()} ${code.slice(4)}`);
   await page.keyboard.press('Enter');
   await page.waitForURL('**/operator/printed/*');
-  assert.match(await page.locator('h1').innerText(), /Printed voucher \d+\s+new/i);
+  assert.match(await page.locator('h1').innerText(), /Printed voucher \d+-\d{3}\s+new/i);
   const facts = await page.locator('.facts').innerText();
   for (const fact of [code, 'Half day', '1,000 TZS', 'kiosk', 'not yet', 'bootstrap']) {
     assert.ok(facts.includes(fact), `${fact}: ${facts}`);

@@ -8,6 +8,7 @@ pub enum Act {
     Refuse,
     Refund,
     Revoke,
+    RevokeBatch,
     Reissue,
     Resend,
     Replay,
@@ -37,12 +38,13 @@ pub struct Text {
 
 /// In the order of the enum.
 #[rustfmt::skip] // A table is read by its columns.
-pub(super) static TEXTS: [Text; 14] = [
+pub(super) static TEXTS: [Text; 15] = [
     Text { act: Act::Reconcile, kinds: &["orders"], segment: "reconcile", name: "Ask ZenoPay", takes_away: false, done: "ZenoPay was asked; what it said is the newest line below." },
     Text { act: Act::Release, kinds: &["orders"], segment: "release", name: "Complete the order", takes_away: false, done: "The order is completed, and the guest has the voucher." },
     Text { act: Act::Refuse, kinds: &["orders"], segment: "refuse", name: "Refuse the order", takes_away: true, done: "The order is refused. Pay the guest back by hand." },
     Text { act: Act::Refund, kinds: &["orders"], segment: "refund", name: "Record a refund", takes_away: true, done: "The refund is recorded, and the voucher is revoked." },
     Text { act: Act::Revoke, kinds: &["orders", "printed"], segment: "revoke", name: "Revoke the voucher", takes_away: true, done: "The voucher is revoked." },
+    Text { act: Act::RevokeBatch, kinds: &["vouchers"], segment: "revoke-unused", name: "Revoke the unused cards", takes_away: true, done: "The unused cards of the batch are revoked." },
     Text { act: Act::Reissue, kinds: &["orders"], segment: "reissue", name: "Give a new code", takes_away: true, done: "The voucher has a new code, which is below and goes out by SMS." },
     Text { act: Act::Resend, kinds: &["sms"], segment: "resend", name: "Send the SMS again", takes_away: false, done: "The SMS is queued again." },
     Text { act: Act::Replay, kinds: &["deliveries"], segment: "replay", name: "Replay", takes_away: false, done: "The webhook was replayed; what came of it is below." },

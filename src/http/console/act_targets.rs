@@ -9,12 +9,12 @@ use crate::domain::access::VoucherCode;
 use crate::domain::order::OrderId;
 use crate::domain::outbox_hold::{Queued, Waiting};
 use crate::http::operators::execute::{
-    Fields, OrderAct, REASON_MAX, order_subject, reconcile, reissue, release_outbox, replay,
-    resend, revoke_printed,
+    Fields, OrderAct, REASON_MAX, no_such_batch, order_subject, reconcile, reissue, release_outbox,
+    replay, resend, revoke_batch, revoke_printed,
 };
 use crate::http::operators::orders::order_named;
 use crate::http::operators::webhooks::{journalled, order_of};
-use crate::store::{KnownVoucher, ListingChange};
+use crate::store::{BatchCounts, KnownVoucher, ListingChange};
 
 /// The kind of a target, its id, and the last part of an action's path.
 pub type ActPath = (String, String, String);
@@ -50,6 +50,7 @@ impl Target {
             "packages" => package(id, caller).await,
             "people" => operator(id, caller).await,
             "printed" => printed(id, caller).await,
+            "vouchers" => batch(id, caller).await,
             "outbox" if id == "held" => outbox_hold(caller).await,
             _ => Err(not_found()),
         };
@@ -76,6 +77,7 @@ pub async fn perform(
             let revoked = revoke_printed(voucher.row.id, code, fields, caller);
             revoked.await.map(drop)
         }
+        Act::RevokeBatch => revoke_batch(id, fields, caller).await.map(drop),
         Act::Release => decide(OrderAct::Release, order_id.await?, fields, caller).await,
         Act::Refuse => decide(OrderAct::Refuse, order_id.await?, fields, caller).await,
         Act::Refund => decide(OrderAct::Refund, order_id.await?, fields, caller).await,
@@ -250,6 +252,28 @@ async fn printed(id: &str, caller: &Caller) -> Result<Target, Problem> {
             ("Code", caller.visibility().code(voucher.row.code.as_str())),
             ("First login", first),
         ],
+    })
+}
+
+async fn batch(id: &str, caller: &Caller) -> Result<Target, Problem> {
+    let id = id.parse().map_err(|_| no_such_batch())?;
+    let (batch, cards) = caller
+        .api
+        .store
+        .batch(id)
+        .await?
+        .ok_or_else(no_such_batch)?;
+    let counts = BatchCounts::of(&cards);
+    Ok(Target {
+        section: Section::Vouchers,
+        home: format!("/operator/vouchers/{id}"),
+        title: format!("Batch {id}: {} × {}", batch.count, batch.package_name),
+        facts: known([
+            ("Unused: will be revoked", Some(counts.unused.to_string())),
+            ("Used: stay valid", Some(counts.used.to_string())),
+            ("Revoked before", Some(counts.revoked.to_string())),
+            ("Sold at", batch.note),
+        ]),
     })
 }
 

@@ -32,6 +32,7 @@ mod packages;
 mod page;
 mod report;
 mod sales;
+mod sheet;
 #[cfg(test)]
 mod tests;
 mod vouchers;
@@ -67,7 +68,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
                     .route("/packages", web::post().to(packages::add))
                     .route("/vouchers", web::get().to(vouchers::show))
                     .route("/vouchers", web::post().to(vouchers::make))
-                    .route("/vouchers/{id}", web::get().to(vouchers::sheet))
+                    .route("/vouchers/{id}", web::get().to(sheet::show))
                     .route("/people", web::get().to(operators::show))
                     .route("/people", web::post().to(operators::add))
                     .route("/printed/{id}", web::get().to(vouchers::show_printed))

@@ -9,7 +9,7 @@ use super::{
     Caller, Code, Facts, Page, PageContext, Section, href, known, next_page, redirect, refused,
     search_fault, shown,
 };
-use crate::domain::access::VoucherCode;
+use crate::domain::access::{Serial, VoucherCode};
 use crate::domain::history::{Line, OrderHistory};
 use crate::domain::order::{Payment, Status};
 use crate::domain::people::{Personal, Visibility};
@@ -128,6 +128,11 @@ pub async fn list(query: web::Query<OrdersQuery>, caller: Caller) -> Page {
         && printed.order_id.is_none()
     {
         return Ok(redirect(&format!("/operator/printed/{}", printed.id)));
+    }
+    if let (true, Ok(serial)) = (page.found.is_empty(), page.q.parse::<Serial>())
+        && let Some(id) = caller.api.store.card_of_serial(serial).await?
+    {
+        return Ok(redirect(&format!("/operator/printed/{id}")));
     }
     if let ([only], false, true) = (page.found.as_slice(), page.q.is_empty(), is_first_page) {
         return Ok(redirect(&page.href(only)));

@@ -13,6 +13,7 @@ pub fn context() -> PageContext {
         shop: Arc::new(Shop {
             brand: "Shop".to_owned(),
             support_phone: None,
+            wifi_name: None,
             login_hosts: Vec::new(),
             timezone: chrono_tz::Africa::Dar_es_Salaam,
             is_sandbox: false,

@@ -1,20 +1,20 @@
-//! Printed vouchers: batches that are sold for cash, the sheet of one batch, and one voucher.
+//! Printed vouchers: batches that are sold for cash, and one voucher. Their cards are in `sheet.rs`.
 
 use actix_web::web;
 use askama::Template;
 
 use super::act::Act;
-use super::format::{ago, money, thousands};
+use super::format::{ago, money};
 use super::{
-    Caller, Code, Facts, Form, Page, PageContext, Problem, Section, invalid, known, redirect,
-    refused, shown,
+    Caller, Code, Facts, Form, Page, PageContext, Problem, Section, known, redirect, refused, shown,
 };
-use crate::checkout::printed::{self, BATCH_MAX, BatchRequest};
+use crate::checkout::printed::BATCH_MAX;
 use crate::domain::access::{Remaining, State};
-use crate::domain::catalog::{Package, PackageRef};
+use crate::domain::catalog::Package;
 use crate::domain::people::{Language, Visibility};
-use crate::http::operators::execute::{Fields, NOTE_MAX};
-use crate::store::{Batch, KnownVoucher, VoucherRow};
+use crate::http::operators::batches;
+use crate::http::operators::execute::Fields;
+use crate::store::{Batch, KnownVoucher};
 use crate::web::text::text;
 
 /// Batches on the page.
@@ -31,21 +31,14 @@ struct VouchersPage {
     fault: Option<String>,
 }
 
-/// The cards of a batch, for the printer.
-#[derive(Template)]
-#[template(path = "console/sheet.html")]
-struct SheetPage {
-    context: PageContext,
-    batch: Batch,
-    cards: Vec<VoucherRow>,
-}
-
 /// One printed voucher, and what can be done.
 #[derive(Template)]
 #[template(path = "console/printed.html")]
 struct PrintedPage {
     context: PageContext,
     id: i64,
+    /// Its serial, as it is printed.
+    serial: String,
     state: State,
     facts: Facts,
     act: Option<Act>,
@@ -80,53 +73,18 @@ async fn page(caller: &Caller, fault: Option<String>) -> Result<VouchersPage, Pr
 
 /// Makes a batch, and redirects to its sheet.
 pub async fn make(form: web::ReqData<Form>, caller: Caller) -> Page {
-    let request = match read(&form, &caller).await {
+    let count = form.field("count").trim().parse().ok();
+    let request = match batches::requested(&Fields::of_form(&form), count, &caller).await {
         Ok(request) => request,
-        Err(problem) if problem.code == Code::InvalidValue => {
+        Err(problem) if matches!(problem.code, Code::InvalidValue | Code::PackageNotFound) => {
             let why = problem.detail.as_deref().unwrap_or_default();
             let page = page(&caller, Some(format!("Nothing was made: {why}."))).await?;
             return Ok(refused(&page));
         }
         Err(problem) => return Err(problem),
     };
-    let detail = format!("{} x {}", request.count, request.package.terms.code);
-    let audit = caller.audit_entry("print_vouchers", String::new(), Some(detail));
-    let id = printed::print(&caller.api.store, &request, &audit).await?;
+    let id = batches::make(&request, &caller).await?;
     Ok(redirect(&format!("/operator/vouchers/{id}")))
-}
-
-async fn read(form: &Form, caller: &Caller) -> Result<BatchRequest, Problem> {
-    let count = form.field("count").trim().parse::<u16>().ok();
-    let count = count.filter(|count| (1..=BATCH_MAX).contains(count));
-    let count = count.ok_or_else(|| invalid(format!("a batch has 1 to {BATCH_MAX} vouchers")))?;
-    let note = Fields::of_form(form).optional("note", NOTE_MAX)?;
-    let package = match PackageRef::read(form.field("package")) {
-        Some(which) => caller.api.store.package_on_sale(&which).await?,
-        None => None,
-    };
-    Ok(BatchRequest {
-        package: package.ok_or_else(|| invalid("that package is not on sale"))?,
-        count,
-        note,
-    })
-}
-
-/// The sheet of a batch. The codes are as good as money, so it is for admins only, and audited.
-pub async fn sheet(id: web::Path<String>, caller: Caller) -> Page {
-    if caller.visibility() == Visibility::Masked {
-        let refusal = Problem::new(Code::Forbidden);
-        return Err(refusal.detail("Only an admin sees codes: they are money."));
-    }
-    let not_found = || Problem::new(Code::NotFound).detail("there is no batch of that number");
-    let id: i64 = id.parse().map_err(|_| not_found())?;
-    let (batch, cards) = caller.api.store.batch(id).await?.ok_or_else(not_found)?;
-    let subject = format!("batch {id}");
-    caller.record_unmasking(None, &subject).await?;
-    Ok(shown(&SheetPage {
-        context: PageContext::of(&caller, Section::Vouchers).await,
-        batch,
-        cards,
-    }))
 }
 
 /// One printed voucher; a sold one is on its order's page.
@@ -147,8 +105,10 @@ pub async fn show_printed(id: web::Path<String>, caller: Caller) -> Page {
     // The sheet shows every code of the batch, so only operators who see codes get the link.
     let sees_codes = context.visibility() == Visibility::Whole;
     let batch = voucher.batch.as_ref().filter(|_| sees_codes);
+    let serial = voucher.serial.map(|serial| serial.to_string());
     Ok(shown(&PrintedPage {
         id,
+        serial: serial.unwrap_or_else(|| id.to_string()),
         state: remaining.state,
         facts: facts(&voucher, &remaining, &context),
         act: may_revoke.then_some(Act::Revoke),
@@ -170,6 +130,7 @@ fn facts(voucher: &KnownVoucher, remaining: &Remaining, context: &PageContext) -
     let name = batch.map_or(&voucher.row.package_code, |batch| &batch.package_name);
     #[rustfmt::skip] // A table is read by its columns.
     let facts = [
+        ("Serial", voucher.serial.map(|serial| serial.to_string())),
         ("Code", Some(context.visibility().code(voucher.row.code.as_str()))),
         ("Package", Some(name.clone())),
         ("Gives", Some(gives(minutes, voucher.row.shared_devices))),
@@ -189,7 +150,7 @@ fn facts(voucher: &KnownVoucher, remaining: &Remaining, context: &PageContext) -
 }
 
 /// The value of a batch, in TZS.
-fn worth(batch: &Batch) -> i64 {
+pub fn worth(batch: &Batch) -> i64 {
     batch.price.saturating_mul(i64::from(batch.count))
 }
 

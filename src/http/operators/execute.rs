@@ -11,7 +11,7 @@ use crate::domain::order::{OrderId, Outcome};
 use crate::domain::outbox_hold::Queued;
 use crate::http::pages::Form;
 use crate::http::request::object_of;
-use crate::store::{Dropped, JournalRow};
+use crate::store::{Dropped, JournalRow, RevokedBatch};
 
 pub use crate::domain::order::OrderAct;
 
@@ -64,6 +64,12 @@ impl Fields {
         }
         // A line break could forge a log line, and PostgreSQL refuses NUL.
         Ok(Some(text.replace(char::is_control, " ").trim().to_owned()))
+    }
+
+    /// A small whole number of a JSON body. JSON Schema accepts 3.0 as an integer, so we do too.
+    pub fn count(&self, name: &str) -> Option<u16> {
+        let number = self.0.get(name)?.as_f64()?;
+        (0..=u16::MAX).find(|count| f64::from(*count) == number)
     }
 }
 
@@ -197,6 +203,27 @@ pub async fn revoke_printed(
         true => Ok(Outcome::Revoked),
         false => Ok(Outcome::Duplicate),
     }
+}
+
+/// Revokes the unused cards of a batch.
+///
+/// # Errors
+/// A 422 if the reason is not valid, a 404 if there is no such batch.
+pub async fn revoke_batch(
+    id: &str,
+    fields: &Fields,
+    caller: &Caller,
+) -> Result<RevokedBatch, Problem> {
+    let detail = fields.optional("reason", REASON_MAX)?;
+    let id = id.parse().map_err(|_| no_such_batch())?;
+    let audit = caller.audit_entry("revoke_batch", format!("batch {id}"), detail);
+    let revoked = caller.api.store.revoke_batch(id, audit).await?;
+    revoked.ok_or_else(no_such_batch)
+}
+
+/// The problem of a batch's number that does not exist.
+pub fn no_such_batch() -> Problem {
+    Code::NotFound.detail("there is no batch of that number")
 }
 
 /// Queues an SMS again, and returns its order.

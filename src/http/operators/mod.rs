@@ -1,4 +1,4 @@
-//! The JSON API of the operators: orders, vouchers, the webhook journal, reports, actors, routers,
+//! The JSON API of the operators: orders, vouchers and their batches, the webhook journal, reports, actors, routers,
 //! and manual actions.
 //!
 //! Lists come in pages, newest first; a cursor is opaque and stays valid while rows arrive. Phones
@@ -15,12 +15,14 @@ use crate::domain::rfc3339::rfc3339;
 
 pub mod actors;
 pub mod acts;
+pub mod batches;
 pub mod execute;
 pub mod orders;
 mod report_csv;
 pub mod reports;
 pub(super) mod routers;
 mod schema;
+mod spreadsheet;
 pub mod vouchers;
 pub mod webhooks;
 

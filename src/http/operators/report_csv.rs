@@ -1,24 +1,20 @@
-//! The daily report as CSV: RFC 4180, with a byte-order mark, by which Excel recognises UTF-8, and
-//! times in the shop's zone.
+//! The daily report as CSV.
 //!
 //! # Invariants
-//! A cell with external text never begins with a character that starts a formula. References,
-//! status words and order ids of webhooks are external text, and so are operators' notes.
+//! References, status words and order ids of webhooks are external text, and so are operators' notes:
+//! none of them starts a formula.
 
-use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
-use csv::{Terminator, WriterBuilder};
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
+use super::spreadsheet::{defuse, local};
 use crate::domain::order::OrderId;
 use crate::domain::people::Visibility;
 use crate::store::{DailyReport, Listed, OrderLine, Total};
 
-const BYTE_ORDER_MARK: &str = "\u{feff}";
-
 /// One line, whose fields are the columns. Numbers stay numbers, so that they can be summed.
 #[derive(Default, Serialize)]
-struct Row {
+pub struct Row {
     section: String,
     at: String,
     #[serde(serialize_with = "defuse")]
@@ -51,26 +47,6 @@ impl Row {
     }
 }
 
-/// Writes the sheet.
-///
-/// # Errors
-/// A bug: writing to memory failed.
-pub fn sheet(
-    report: &DailyReport,
-    zone: Tz,
-    visibility: Visibility,
-) -> Result<Vec<u8>, csv::Error> {
-    let mut sheet = WriterBuilder::new()
-        .terminator(Terminator::CRLF)
-        .from_writer(BYTE_ORDER_MARK.as_bytes().to_vec());
-    for row in rows(report, zone, visibility) {
-        sheet.serialize(row)?;
-    }
-    sheet
-        .into_inner()
-        .map_err(|error| csv::Error::from(error.into_error()))
-}
-
 /// The lists of orders: the section of a line, and the name of the list.
 #[rustfmt::skip] // A table is read by its columns.
 fn order_lists(
@@ -90,7 +66,8 @@ fn order_lists(
     ]
 }
 
-fn rows(report: &DailyReport, zone: Tz, visibility: Visibility) -> Vec<Row> {
+/// The lines of the sheet.
+pub fn rows(report: &DailyReport, zone: Tz, visibility: Visibility) -> Vec<Row> {
     let mut rows = Vec::new();
     for (section, sales) in [("sales", &report.sales), ("cash_sales", &report.cash_sales)] {
         rows.extend(sales.iter().map(|line| Row {
@@ -143,40 +120,12 @@ fn order_name(text: &str, visibility: Visibility) -> String {
     }
 }
 
-/// A time that a spreadsheet recognises.
-fn local(at: DateTime<Utc>, zone: Tz) -> String {
-    at.with_timezone(&zone)
-        .format("%Y-%m-%d %H:%M:%S")
-        .to_string()
-}
-
-fn defuse<S: Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&defused(text))
-}
-
-/// Puts an apostrophe before what a spreadsheet would run as a formula.
-fn defused(text: &str) -> String {
-    match text.trim_start_matches(' ').chars().next() {
-        Some('=' | '+' | '-' | '@' | '\t' | '\r' | '\n') => format!("'{text}"),
-        Some(_) | None => text.to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use chrono::DateTime;
 
-    #[test]
-    fn a_formula_is_written_as_text() {
-        for text in [
-            "=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "  =1",
-        ] {
-            assert_eq!(defused(text), format!("'{text}"), "{text:?}");
-        }
-        for text in ["", "0936000000", "cash - paid", "'=1", "Âsha"] {
-            assert_eq!(defused(text), text);
-        }
-    }
+    use super::*;
+    use crate::http::operators::spreadsheet::written;
 
     #[test]
     fn a_cell_with_commas_quotes_and_line_breaks_stays_one_cell() {
@@ -201,10 +150,10 @@ mod tests {
             ..DailyReport::default()
         };
 
-        let sheet = sheet(&report, chrono_tz::Africa::Dar_es_Salaam, Visibility::Whole).unwrap();
+        let rows = rows(&report, chrono_tz::Africa::Dar_es_Salaam, Visibility::Whole);
 
-        let text = String::from_utf8(sheet).unwrap();
-        let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap();
+        let text = String::from_utf8(written(rows).unwrap()).unwrap();
+        let text = text.strip_prefix('\u{feff}').unwrap();
         let read: Vec<csv::StringRecord> = csv::Reader::from_reader(text.as_bytes())
             .records()
             .collect::<Result<_, _>>()

@@ -1,14 +1,12 @@
 //! The daily report, in JSON or CSV.
 
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_DISPOSITION};
-use actix_web::{HttpResponse, web};
+use actix_web::web;
 use chrono::NaiveDate;
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::report_csv::sheet;
-use super::{Answer, Caller, Code, Problem, fresh, rfc3339};
+use super::{Answer, Caller, Code, Problem, fresh, report_csv, rfc3339, spreadsheet};
 use crate::domain::catalog::CURRENCY;
 use crate::domain::people::Visibility;
 use crate::domain::shop_day::ShopDay;
@@ -112,16 +110,8 @@ pub async fn daily(query: web::Query<ReportQuery>, caller: Caller) -> Answer {
     if !is_csv {
         return Ok(fresh(document(day, zone, report, caller.visibility())));
     }
-    let sheet = sheet(&report, zone, caller.visibility()).map_err(|error| {
-        tracing::error!(%error, "failed to write a report as CSV");
-        Code::Internal
-    })?;
-    let name = format!("attachment; filename=\"malipo-{}.csv\"", day.date);
-    Ok(HttpResponse::Ok()
-        .insert_header((CACHE_CONTROL, "no-store"))
-        .insert_header((CONTENT_DISPOSITION, name))
-        .content_type("text/csv; charset=utf-8")
-        .body(sheet))
+    let rows = report_csv::rows(&report, zone, caller.visibility());
+    spreadsheet::file(&day.date.to_string(), rows)
 }
 
 /// A day of the shop; today without a date.

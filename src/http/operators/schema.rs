@@ -36,6 +36,20 @@ pub struct ReasonRequest {
     reason: Option<String>,
 }
 
+/// What is printed.
+#[derive(ToSchema)]
+pub struct BatchRequest {
+    /// The code of a package that is on sale.
+    #[schema(min_length = 1, max_length = 100, pattern = "[!-~\u{a1}-\u{ffff}]")]
+    package: String,
+    /// How many vouchers.
+    #[schema(minimum = 1, maximum = 240)]
+    count: u32,
+    /// Where they are sold.
+    #[schema(min_length = 1, max_length = 100, pattern = "[!-~\u{a1}-\u{ffff}]")]
+    note: Option<String>,
+}
+
 /// What becomes of the messages that came with the backup.
 #[derive(ToSchema)]
 pub struct ReleaseOutboxRequest {

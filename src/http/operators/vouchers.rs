@@ -10,6 +10,7 @@ use super::{Answer, Caller, Code, fresh, rfc3339};
 use crate::domain::access::{Remaining, VoucherCode};
 use crate::domain::order::Outcome;
 use crate::domain::people::Visibility;
+use crate::store::Batch;
 
 /// A voucher, sold or printed.
 #[derive(Serialize, ToSchema)]
@@ -24,6 +25,8 @@ pub struct VoucherDetail {
     order: Option<String>,
     /// Null for a printed voucher, and for viewers.
     order_id: Option<String>,
+    /// The card's serial, as in `12-007`. Null for a sold voucher.
+    serial: Option<String>,
     /// Null for a sold voucher.
     batch: Option<PrintedBatch>,
     /// When it was sold or printed.
@@ -46,6 +49,20 @@ pub struct PrintedBatch {
     note: Option<String>,
     operator: String,
     created_at: String,
+}
+
+impl PrintedBatch {
+    /// As it is stored.
+    pub fn of(batch: Batch) -> Self {
+        Self {
+            id: batch.id,
+            count: batch.count,
+            price: batch.price,
+            note: batch.note,
+            operator: batch.operator,
+            created_at: rfc3339(batch.created_at),
+        }
+    }
 }
 
 /// The state of a voucher that was sold by an order or printed for cash. An admin sees its whole
@@ -71,14 +88,8 @@ pub async fn show_voucher(code: web::Path<String>, caller: Caller) -> Answer {
         package: voucher.row.package_code,
         order: voucher.order_id.map(|it| it.order_ref().to_string()),
         order_id: voucher.order_id.and_then(|it| visibility.order_id(it)),
-        batch: voucher.batch.map(|batch| PrintedBatch {
-            id: batch.id,
-            count: batch.count,
-            price: batch.price,
-            note: batch.note,
-            operator: batch.operator,
-            created_at: rfc3339(batch.created_at),
-        }),
+        serial: voucher.serial.map(|serial| serial.to_string()),
+        batch: voucher.batch.map(PrintedBatch::of),
         issued_at: rfc3339(voucher.row.issued_at),
         first_login_at: voucher.usage.first_login_at.map(rfc3339),
         remaining: Remaining::of(&voucher.allowance, &voucher.usage, store.clock().now()),

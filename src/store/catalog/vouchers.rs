@@ -1,19 +1,14 @@
-//! Vouchers by their code, and vouchers that are printed for cash: a batch of them in one transaction.
-//!
-//! # Invariants
-//! A code is printed only after the database has it with its RADIUS user. So a batch is written whole,
-//! by the same functions as a sale.
+//! Vouchers by their code or number, sold or printed, and the revoking of one that was printed.
 
 use chrono::{DateTime, Utc};
 use entities::{voucher_batches, vouchers};
 use sea_orm::ActiveValue::Set;
 use sea_orm::{EntityTrait, FromQueryResult};
 
-use crate::domain::access::{Allowance, RadiusUser, Usage, VoucherCode};
-use crate::domain::catalog::{Terms, Tzs};
+use crate::domain::access::{Allowance, Serial, Usage, VoucherCode};
+use crate::domain::catalog::Terms;
 use crate::domain::order::OrderId;
 use crate::store::engine::sql;
-use crate::store::engine::writer::Rows;
 use crate::store::error::Result;
 use crate::store::operators::audit_log;
 use crate::store::radius::users;
@@ -43,23 +38,12 @@ pub struct KnownVoucher {
     pub order_id: Option<OrderId>,
     /// The batch that it was printed in; `None` for a sold one.
     pub batch: Option<Batch>,
+    /// Its serial; `None` for a sold one.
+    pub serial: Option<Serial>,
     /// What it gives.
     pub allowance: Allowance,
     /// How much of that is used.
     pub usage: Usage,
-}
-
-/// A batch that is to be printed.
-#[derive(Clone)]
-pub struct NewBatch {
-    /// What each voucher gives.
-    pub terms: Terms,
-    /// What each costs in cash.
-    pub price: Tzs,
-    /// Where they are sold, or anything else that helps to find them again.
-    pub note: Option<String>,
-    /// Each with its RADIUS user.
-    pub vouchers: Vec<(VoucherCode, RadiusUser)>,
 }
 
 impl Store {
@@ -76,13 +60,19 @@ impl Store {
         let payment_id = row.payment_id.or(row.former_payment_id);
         let order_id = "SELECT order_id FROM payments WHERE id = $1";
         let order_id = sql::tuple(&db, order_id, [payment_id.into()]).await?;
-        let batch = match row.batch_id {
-            None => None,
-            Some(id) => voucher_batches::Entity::find_by_id(id).one(&db).await?,
+        let (batch, serial) = match row.batch_id {
+            None => (None, None),
+            Some(id) => {
+                let batch = voucher_batches::Entity::find_by_id(id).one(&db).await?;
+                let number = "SELECT COUNT(*) FROM vouchers WHERE batch_id = $1 AND id <= $2";
+                let number = sql::tuple(&db, number, [id.into(), row.id.into()]).await?;
+                (batch, number.map(|number| Serial { batch: id, number }))
+            }
         };
         Ok(Some(KnownVoucher {
             order_id,
             batch,
+            serial,
             allowance: rows::allowance(&row)?,
             usage: self.usage(&row.code).await?,
             row,
@@ -121,65 +111,6 @@ impl Store {
             })
         })
         .await
-    }
-
-    /// Writes a batch in one transaction, and returns its number.
-    ///
-    /// # Errors
-    /// `StoreError::CodeTaken`: one of the codes exists; make others. Others as
-    /// `Store::transaction`.
-    pub async fn add_batch(&self, batch: NewBatch, audit: AuditEntry) -> Result<i64> {
-        let now = self.clock().now();
-        self.transaction(move |txn| {
-            Box::pin(async move {
-                let NewBatch { terms, price, .. } = batch;
-                let inserted = voucher_batches::Entity::insert(voucher_batches::ActiveModel {
-                    package_code: Set(terms.code.clone()),
-                    package_name: Set(terms.name_en.clone()),
-                    price: Set(price.0),
-                    count: Set(i32::try_from(batch.vouchers.len()).unwrap_or(i32::MAX)),
-                    note: Set(batch.note),
-                    operator: Set(audit.operator.clone()),
-                    created_at: Set(now),
-                    ..Default::default()
-                });
-                let id = inserted.exec(txn).await?.last_insert_id;
-                let mut rows = Rows::default();
-                for (code, user) in &batch.vouchers {
-                    rows.add(vouchers::ActiveModel {
-                        batch_id: Set(Some(id)),
-                        ..row(code, &terms, now)
-                    });
-                    users::provision(&mut rows, user);
-                }
-                rows.write(txn).await?;
-                let subject = format!("batch {id}");
-                audit_log::insert(txn, &AuditEntry { subject, ..audit }, now).await?;
-                Ok(id)
-            })
-        })
-        .await
-    }
-
-    /// The newest batches.
-    ///
-    /// # Errors
-    /// `StoreError::Unavailable`.
-    pub async fn batches(&self, limit: u64) -> Result<Vec<Batch>> {
-        sql::models(&self.db(), "ORDER BY id DESC LIMIT $1", [limit.into()]).await
-    }
-
-    /// A batch and its vouchers, in the order in which they were made.
-    ///
-    /// # Errors
-    /// `StoreError::Unavailable`.
-    pub async fn batch(&self, id: i64) -> Result<Option<(Batch, Vec<VoucherRow>)>> {
-        let db = self.db();
-        let found = voucher_batches::Entity::find_by_id(id).one(&db).await?;
-        let Some(batch) = found else { return Ok(None) };
-        let of_batch = "WHERE batch_id = $1 ORDER BY id";
-        let vouchers = sql::models(&db, of_batch, [id.into()]).await?;
-        Ok(Some((batch, vouchers)))
     }
 }
 

@@ -5,6 +5,7 @@
 //! compared.
 
 use core::net::IpAddr;
+use std::collections::HashMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{DbBackend, Value};
@@ -18,6 +19,9 @@ use crate::store::{Store, rows};
 const NAMES: &str = "SELECT CAST($1 AS text) UNION ALL \
      SELECT f.code FROM vouchers v JOIN vouchers f ON f.former_payment_id = v.payment_id \
      WHERE v.code = $1";
+
+/// The condition for a row of `vouchers` that no guest has logged in with.
+pub const IS_UNUSED: &str = "NOT EXISTS (SELECT 1 FROM radacct a WHERE a.username = vouchers.code)";
 
 /// `Acct-Interim-Interval` of a package that does not set it.
 const INTERIM_SECS: i64 = 300;
@@ -41,20 +45,23 @@ impl Store {
 
     /// What routers have reported of this code.
     pub(in crate::store) async fn usage(&self, code: &str) -> Result<Usage> {
-        let first = epoch(self.backend(), "MIN(acctstarttime)");
-        let query = format!(
-            "SELECT {first}, CAST(COALESCE(SUM(COALESCE(acctinputoctets, 0) + \
-             COALESCE(acctoutputoctets, 0)), 0) AS bigint), \
-             COUNT(CASE WHEN acctstoptime IS NULL THEN 1 END) \
-             FROM radacct WHERE username IN ({NAMES})"
-        );
+        let used = used(self.backend());
+        let query = format!("SELECT {used} FROM radacct WHERE username IN ({NAMES})");
         let found = sql::tuple(&self.db(), &query, [code.into()]).await?;
-        let used = |(first, octets, online): (Option<i64>, i64, i64)| Usage {
-            first_login_at: first.and_then(|secs| DateTime::from_timestamp(secs, 0)),
-            octets: u64::try_from(octets).unwrap_or(0),
-            devices_online: u32::try_from(online).unwrap_or(0),
-        };
-        Ok(found.map(used).unwrap_or_default())
+        Ok(found.map(usage).unwrap_or_default())
+    }
+
+    /// The same of each card of a batch that was used, by its code. A printed code is never replaced.
+    pub(in crate::store) async fn usage_of_batch(&self, id: i64) -> Result<HashMap<String, Usage>> {
+        let used = used(self.backend());
+        let query = format!(
+            "SELECT username, {used} FROM radacct \
+             WHERE username IN (SELECT code FROM vouchers WHERE batch_id = $1) GROUP BY username"
+        );
+        let found: Vec<(String, Option<i64>, i64, i64)> =
+            sql::tuples(&self.db(), &query, [id.into()]).await?;
+        let by_code = |(code, first, octets, online)| (code, usage((first, octets, online)));
+        Ok(found.into_iter().map(by_code).collect())
     }
 
     /// The voucher with which the device at this address of the hotspot is online.
@@ -108,6 +115,24 @@ impl Store {
         // A wrong value in the table must not end all sessions.
         let secs = longest.unwrap_or(0).clamp(INTERIM_SECS, 86_400);
         Ok(TimeDelta::seconds(secs * SILENT_INTERVALS))
+    }
+}
+
+/// The columns of a [`Usage`], over rows of `radacct`.
+fn used(backend: DbBackend) -> String {
+    let first = epoch(backend, "MIN(acctstarttime)");
+    format!(
+        "{first}, CAST(COALESCE(SUM(COALESCE(acctinputoctets, 0) + \
+         COALESCE(acctoutputoctets, 0)), 0) AS bigint), \
+         COUNT(CASE WHEN acctstoptime IS NULL THEN 1 END)"
+    )
+}
+
+fn usage((first, octets, online): (Option<i64>, i64, i64)) -> Usage {
+    Usage {
+        first_login_at: first.and_then(|secs| DateTime::from_timestamp(secs, 0)),
+        octets: u64::try_from(octets).unwrap_or(0),
+        devices_online: u32::try_from(online).unwrap_or(0),
     }
 }
 

@@ -17,6 +17,7 @@ use crate::store::engine::sql;
 use crate::store::engine::writer::Rows;
 use crate::store::error::Result;
 use crate::store::outbox::disconnects::queue_sessions;
+use crate::store::radius::sessions::IS_UNUSED;
 
 /// FreeRADIUS accepts the voucher.
 pub const TESTED: &str = "tested";
@@ -192,6 +193,29 @@ pub async fn revoke_code(
     }
     // No device can log in any more; open sessions are ended.
     queue_sessions(txn, code, order_id, why, at).await
+}
+
+/// Closes the codes of a batch that no guest has used, and returns how many there were. Unused codes have no
+/// sessions; one that begins in this moment is ended by `Store::queue_ended`.
+pub async fn revoke_unused(
+    txn: &DatabaseTransaction,
+    batch: i64,
+    at: DateTime<Utc>,
+    why: &str,
+) -> Result<u64> {
+    let revoke = format!(
+        "UPDATE vouchers SET revoked_at = $1, revoked_reason = $2 \
+         WHERE batch_id = $3 AND revoked_at IS NULL AND {IS_UNUSED}"
+    );
+    let revoked = sql::execute(txn, &revoke, [at.into(), why.into(), batch.into()]).await?;
+    for table in ["radcheck", "radreply", "radusergroup"] {
+        let delete = format!(
+            "DELETE FROM {table} WHERE username IN \
+             (SELECT code FROM vouchers WHERE batch_id = $1 AND revoked_at IS NOT NULL)"
+        );
+        sql::execute(txn, &delete, [batch.into()]).await?;
+    }
+    Ok(revoked)
 }
 
 #[cfg(test)]

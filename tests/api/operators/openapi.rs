@@ -43,6 +43,9 @@ const ROUTES: &[(&str, &str)] = &[
     ("post", "/api/v1/operator/orders/{order_id}/release"),
     ("post", "/api/v1/operator/orders/{order_id}/refund"),
     ("post", "/api/v1/operator/orders/{order_id}/reissue"),
+    ("post", "/api/v1/operator/vouchers/batches"),
+    ("get", "/api/v1/operator/vouchers/batches/{id}"),
+    ("post", "/api/v1/operator/vouchers/batches/{id}/revoke"),
     ("get", "/api/v1/operator/vouchers/{code}"),
     ("post", "/api/v1/operator/vouchers/{code}/revoke"),
     ("post", "/api/v1/operator/sms/{id}/resend"),
@@ -193,6 +196,8 @@ async fn assert_served(app: &TestApp, order: &TestOrder, method: &str, path: &st
             "/api/v1/customer-portal/voucher/{code}" => "voucher_not_found",
             "/api/v1/operator/vouchers/{code}" => "voucher_not_found",
             "/api/v1/operator/vouchers/{code}/revoke" => "voucher_not_found",
+            "/api/v1/operator/vouchers/batches/{id}" => "not_found",
+            "/api/v1/operator/vouchers/batches/{id}/revoke" => "not_found",
             "/api/v1/operator/sms/{id}/resend" => "not_found",
             _ => "order_not_found",
         };

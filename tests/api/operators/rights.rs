@@ -33,6 +33,9 @@ const RIGHTS: &[(&str, &str, Role)] = &[
     ("post", "/orders/{order_id}/release", Role::Admin),
     ("post", "/orders/{order_id}/reissue", Role::Admin),
     ("post", "/orders/{order_id}/refund", Role::Admin),
+    ("post", "/vouchers/batches", Role::Admin),
+    ("get", "/vouchers/batches/{id}", Role::Viewer),
+    ("post", "/vouchers/batches/{id}/revoke", Role::Admin),
     ("get", "/vouchers/{code}", Role::Viewer),
     ("post", "/vouchers/{code}/revoke", Role::Admin),
     ("post", "/sms/{id}/resend", Role::Admin),
@@ -45,6 +48,13 @@ async fn every_route_admits_the_roles_that_the_table_names(kind: Kind) {
     let app = TestApp::start(kind).await;
     let order = app.buy().await;
     app.deliver_word(&order, "COMPLETED").await;
+    let batch = json!({"package": "daily", "count": 1});
+    let batch = app
+        .http
+        .post(app.url(&format!("{BASE}/vouchers/batches")))
+        .json(&batch);
+    let batch = Answer::of(batch.bearer_auth(TOKEN).send().await.unwrap()).await;
+    assert_eq!(batch.json()["batch"], 1, "{}", batch.text);
     let viewer = app.add_operator("vera", Role::Viewer).await;
     let admin = app.add_operator("asha", Role::Admin).await;
 
@@ -107,6 +117,7 @@ async fn real(app: &TestApp, order: &TestOrder, path: &str) -> String {
         .await;
     let code = app.database.text("SELECT MIN(code) FROM vouchers").await;
     format!("{BASE}{path}")
+        .replace("/batches/{id}", "/batches/1")
         .replace("{order_id}", &order.id)
         .replace("{id}", &delivery.to_string())
         .replace("{code}", &code.unwrap())

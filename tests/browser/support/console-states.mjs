@@ -113,6 +113,18 @@ export const consoleStates = {
     await printed(page, server);
     return page.reload();
   },
+  'a sheet of vouchers for a roll': async (page, server) => {
+    await printed(page, server);
+    const answer = answered(page);
+    await page.getByRole('link', { name: '58 mm roll' }).click();
+    return answer;
+  },
+  'a batch, before it is revoked': async (page, server) => {
+    await printed(page, server);
+    const answer = answered(page);
+    await page.getByRole('link', { name: 'Revoke the unused cards' }).click();
+    return answer;
+  },
   'the operators, with a new token': async (page, server) => {
     await page.goto(server.url('/operator/people'));
     await page.locator('#name').fill(`juma${Date.now()}`);

@@ -37,6 +37,15 @@ export class Server {
     return server;
   }
 
+  /** The same with its own address as `server.public_url`: then vouchers have a QR code. */
+  static async startPublic(changes = {}) {
+    const server = await Server.start(changes);
+    await server.halt('SIGTERM');
+    server.changes = { ...changes, server: { ...changes.server, public_url: server.base } };
+    await server.run();
+    return server;
+  }
+
   async run() {
     const sections = { ...usual, database: { url: `sqlite://${this.folder}/malipo.db?mode=rwc` } };
     for (const [section, keys] of Object.entries(this.changes)) {
