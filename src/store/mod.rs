@@ -55,7 +55,7 @@ use engine::{files, sql};
 use error::Result;
 
 pub use catalog::price_list::{ListedPackage, ListingChange, NewPackage};
-pub use catalog::vouchers::{Batch, KnownVoucher, NewBatch, VoucherRef, VoucherRow};
+pub use catalog::vouchers::{Batch, KnownVoucher, NewBatch, Sold, VoucherRef, VoucherRow};
 pub use cluster::PeerEvent;
 pub use doctor::{DatabaseState, SeenCall};
 pub use engine::clock::{Clock, ClockDoubt};

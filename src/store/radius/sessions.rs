@@ -9,7 +9,7 @@ use core::net::IpAddr;
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{DbBackend, Value};
 
-use crate::domain::access::{Allowance, Usage, VoucherCode};
+use crate::domain::access::{Allowance, DeviceMac, Usage, VoucherCode};
 use crate::store::engine::sql;
 use crate::store::error::Result;
 use crate::store::{Store, rows};
@@ -55,6 +55,21 @@ impl Store {
             devices_online: u32::try_from(online).unwrap_or(0),
         };
         Ok(found.map(used).unwrap_or_default())
+    }
+
+    /// Whether a router has reported a session of this voucher by this device.
+    ///
+    /// # Errors
+    /// `StoreError::Unavailable`.
+    pub async fn was_used_by(&self, code: &VoucherCode, device: &DeviceMac) -> Result<bool> {
+        let query = format!(
+            "SELECT DISTINCT callingstationid FROM radacct WHERE username IN ({NAMES}) \
+             AND callingstationid IS NOT NULL"
+        );
+        let stations: Vec<String> = sql::tuples(&self.db(), &query, [code.as_str().into()]).await?;
+        // Routers spell addresses differently.
+        let is_this = |station: &String| DeviceMac::read(station).as_ref() == Ok(device);
+        Ok(stations.iter().any(is_this))
     }
 
     /// The voucher with which the device at this address of the hotspot is online.
