@@ -23,11 +23,6 @@ export class Router {
     return router;
   }
 
-  /** Installs the page that a portal serves for its routers. */
-  async install(portal) {
-    this.page = await (await fetch(portal.url('/router/login.html'))).text();
-  }
-
   /** Installs the shipped file, with this address of the portal. */
   async installFile(portal) {
     const file = new URL('../../../deploy/mikrotik/login.html', import.meta.url);
