@@ -188,7 +188,7 @@ async fn show_voucher(visitor: &Visitor, code: &VoucherCode, remaining: &Remaini
 /// What is left of a voucher, a line each; the devices also after its end.
 fn left(visitor: &Visitor, remaining: &Remaining, devices: i32) -> Vec<String> {
     let text = visitor.text;
-    let (online, devices) = (remaining.devices_online, text.devices(devices));
+    let online = remaining.devices_online;
     let online = fill(
         &text.voucher.online,
         &[("online", &online), ("devices", &devices)],

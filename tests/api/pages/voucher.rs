@@ -82,7 +82,7 @@ async fn a_typed_code_shows_what_is_left_and_nothing_of_the_order(kind: Kind) {
         assert_shows(&answer, &["Time left: 23 hours", "Valid until "]);
         assert_shows(
             &answer,
-            &["Data left: unlimited", "On-line now: 0 of 1 device"],
+            &["Data left: unlimited", "Devices on-line now: 0 of 1"],
         );
         let local = order.phone.trim_start_matches('0');
         for private in [order.id.as_str(), &order.phone, local, &link] {
@@ -101,7 +101,7 @@ async fn a_voucher_that_is_used_shows_its_devices_and_its_data(kind: Kind) {
     let answer = typed(&app, &code).await;
 
     assert_shows(&answer, &["This voucher is in use", "Data left: 1.5 GB"]);
-    assert_shows(&answer, &["On-line now: 1 of 1 device"]);
+    assert_shows(&answer, &["Devices on-line now: 1 of 1"]);
     let all = format!("UPDATE vouchers SET data_limit_mb = 2 WHERE code = '{code}'");
     app.database.execute(&all).await;
     let over = typed(&app, &code).await;
