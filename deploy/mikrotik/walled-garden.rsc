@@ -11,6 +11,7 @@ add dst-host=portal.example action=allow comment="malipo: portal"
 
 # FreeRADIUS checks vouchers in malipo's database.
 /ip hotspot profile
-set [find default=yes] use-radius=yes login-by=http-pap,http-chap
+# PAP works in every browser, also without scripts; the cookie logs a phone in again that was idle.
+set [find default=yes] use-radius=yes login-by=http-pap,cookie http-cookie-lifetime=3d
 # /radius add service=hotspot address=203.0.113.10 secret=CHANGE-ME timeout=3s
 # /radius incoming set accept=yes port=3799

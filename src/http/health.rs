@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use actix_web::http::header::ACCESS_CONTROL_ALLOW_ORIGIN;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::json;
 use tokio::time::timeout;
@@ -14,11 +15,14 @@ use crate::store::NotWritable;
 /// A database that takes longer than this to answer is not ready.
 const PING_WITHIN: Duration = Duration::from_secs(2);
 
-/// 200 while the process runs.
+/// 200 while the process runs. Any site may read it: a router's log-in page asks whether the portal
+/// can be reached before it sends the guest there.
 #[utoipa::path(get, path = "/health/live", tag = "health",
     responses((status = 200, description = "The process runs")))]
 pub async fn live() -> HttpResponse {
-    HttpResponse::Ok().json(json!({"status": "live"}))
+    HttpResponse::Ok()
+        .insert_header((ACCESS_CONTROL_ALLOW_ORIGIN, "*"))
+        .json(json!({"status": "live"}))
 }
 
 /// 200 when webhooks can be processed. `warnings` says what an operator should look at.

@@ -131,7 +131,7 @@ fn operator_routes(config: &mut web::ServiceConfig) {
 /// redirects.
 #[rustfmt::skip] // A table is read by its columns.
 fn page_routes(config: &mut web::ServiceConfig) {
-    use pages::{order, owner_link, paid, shop, state};
+    use pages::{order, owner_link, paid, shop, state, voucher};
     config
         .route("/", page(get_or_head().to(shop::show)))
         .route("/buy", counted(page(web::post().to(shop::buy))))
@@ -144,6 +144,9 @@ fn page_routes(config: &mut web::ServiceConfig) {
         .route("/state/{token}", page(web::get().to(state::show)))
         .route("/paid", page(web::get().to(paid::show)))
         .route("/paid", counted(page(web::post().to(paid::send))))
+        .route("/voucher", page(web::get().to(voucher::show)))
+        .route("/voucher", counted(page(web::post().to(voucher::find))))
+        .route("/router/login.html", web::get().to(pages::router_page::show))
         .route("/v/{token}", page(get_or_head().to(owner_link::show)))
         .route("/v/{token}/reissue", page(web::get().to(owner_link::ask)))
         .route("/v/{token}/reissue", page(web::post().to(owner_link::reissue)))

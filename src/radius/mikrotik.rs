@@ -1,5 +1,6 @@
 //! What an owner pastes into a MikroTik router's terminal, so that its hotspot asks FreeRADIUS,
-//! reports its sessions, and ends them on request.
+//! reports its sessions, and ends them on request. PAP works in every browser, also without scripts;
+//! the router's cookie logs a phone in again that was idle.
 
 use crate::domain::access::Router;
 
@@ -12,7 +13,7 @@ pub fn script(router: &Router, server: Option<&str>) -> String {
          /radius add service=hotspot address={server} secret={secret} timeout=3s comment=malipo\n\
          /radius incoming set accept=yes port={port}\n\
          /ip hotspot profile set [find] use-radius=yes radius-accounting=yes \
-         radius-interim-update=received\n",
+         radius-interim-update=received login-by=http-pap,cookie http-cookie-lifetime=3d\n",
         name = router.name,
         address = router.address,
     )
@@ -43,7 +44,7 @@ mod tests {
                 "# Router bar (10.0.0.1): paste this into its terminal.",
                 "/radius add service=hotspot address=203.0.113.5 secret=0123456789abcdef timeout=3s comment=malipo",
                 "/radius incoming set accept=yes port=1700",
-                "/ip hotspot profile set [find] use-radius=yes radius-accounting=yes radius-interim-update=received",
+                "/ip hotspot profile set [find] use-radius=yes radius-accounting=yes radius-interim-update=received login-by=http-pap,cookie http-cookie-lifetime=3d",
             ]
         );
     }

@@ -56,7 +56,7 @@ use error::Result;
 
 pub use catalog::batches::{BatchCounts, Card, NewBatch, RevokedBatch};
 pub use catalog::price_list::{ListedPackage, ListingChange, NewPackage};
-pub use catalog::vouchers::{Batch, KnownVoucher, VoucherRef, VoucherRow};
+pub use catalog::vouchers::{Batch, KnownVoucher, Sold, VoucherRef, VoucherRow};
 pub use cluster::PeerEvent;
 pub use doctor::{DatabaseState, SeenCall};
 pub use engine::clock::{Clock, ClockDoubt};

@@ -38,6 +38,37 @@ impl Text {
         }
     }
 
+    /// How much time is left, in its two largest units, rounded down so that it is not promised too
+    /// long.
+    pub fn time_left(&self, secs: u64) -> String {
+        let (units, minutes) = (&self.units, (secs / 60).max(1));
+        let parts = [
+            (&units.day, &units.days, minutes / 1_440),
+            (&units.hour, &units.hours, minutes / 60 % 24),
+            (&units.minute, &units.minutes, minutes % 60),
+        ];
+        let largest = parts.into_iter().skip_while(|(.., number)| *number == 0);
+        let shown = largest.take(2).filter(|(.., number)| *number > 0);
+        let shown = shown.map(|(one, many, number)| counted(one, many, number));
+        shown.collect::<Vec<_>>().join(", ")
+    }
+
+    /// How much data is left, rounded down.
+    pub fn data_left(&self, bytes: Option<u64>) -> String {
+        let units = &self.units;
+        let Some(megabytes) = bytes.map(|bytes| bytes / 1_048_576) else {
+            return units.unlimited.clone();
+        };
+        match megabytes {
+            0..1_024 => fill(&units.data_mb, &[("n", &megabytes)]),
+            _ => {
+                let tenths = megabytes * 10 / 1_024;
+                let number = format!("{}.{}", tenths / 10, tenths % 10);
+                fill(&units.data_gb, &[("n", &number.trim_end_matches(".0"))])
+            }
+        }
+    }
+
     /// What a package gives, in a few words: time, speed, data, devices.
     pub fn terms(&self, terms: &Terms) -> String {
         let units = &self.units;
@@ -177,6 +208,31 @@ mod tests {
             (86_400, "24 hours"),
         ] {
             assert_eq!(text(English).wait(secs), shown);
+        }
+    }
+
+    #[test]
+    fn what_is_left_is_never_more_than_there_is() {
+        for (secs, shown) in [
+            (1, "1 minute"),
+            (119, "1 minute"),
+            (3_600, "1 hour"),
+            (5_399, "1 hour, 29 minutes"),
+            (86_399, "23 hours, 59 minutes"),
+            (90_000, "1 day, 1 hour"),
+            (86_460, "1 day"),
+        ] {
+            assert_eq!(text(English).time_left(secs), shown, "{secs}");
+        }
+        for (bytes, shown) in [
+            (None, "unlimited"),
+            (Some(0), "0 MB"),
+            (Some(1_048_575), "0 MB"),
+            (Some(1_073_741_823), "1023 MB"),
+            (Some(1_073_741_824), "1 GB"),
+            (Some(1_717_986_918), "1.5 GB"),
+        ] {
+            assert_eq!(text(English).data_left(bytes), shown, "{bytes:?}");
         }
     }
 

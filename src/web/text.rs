@@ -105,24 +105,36 @@ catalogue! {
         empty_title, empty
     }
 
-    /// Why something was not done: a purchase, a new code or a log-in at the router.
+    /// Why something was not done: a purchase or a new code.
     notice: NoticeText {
         title, package_missing, phone_invalid, package_gone, price_title, price, prompt_title,
-        prompt, limit_title, limit, later, busy_title, busy, again, router_title, router,
-        enough_codes_title, enough_codes, no_new_code_title, no_new_code, staff_codes_title,
-        staff_codes, let_go_title, let_go
+        prompt, limit_title, limit, later, busy_title, busy, again, enough_codes_title,
+        enough_codes, no_new_code_title, no_new_code, staff_codes_title, staff_codes, let_go_title,
+        let_go
     }
 
     /// The page of an order.
     order: OrderText {
         pending_title, pending, waiting, resume, late_title, late, send_again, completed_title,
-        completed, code_label, copy, copied, connect, connect_by_hand, until, from_login, keep,
-        new_code_title, new_code, new_code_button, new_code_by_sms, replaced_title, replaced,
+        completed, code_label, copy, copied, connect, connect_by_hand, connect_typed, until,
+        from_login, keep, new_code_title, new_code, new_code_button, new_code_by_sms, replaced_title, replaced,
         replaced_by_staff, ended_title, ended, revoked_title, revoked, failed_title,
         cancelled_title, cancelled, expired_title, expired, held_title, held, held_paid,
         refunded_title, refunded, refused_title, refused, refused_unclear, refused_call,
         refused_ask, retry, retry_unpaid, retry_phone, change, buy_more,
         wrong_number, let_go; steps
+    }
+
+    /// Where a voucher is typed, and what is left of it.
+    voucher: VoucherText {
+        title, lead, label, have, check, another, new_title, active_title, ended_title, ended,
+        closed_title, closed, unknown_title, unknown, time, data, online
+    }
+
+    /// Why the router did not let a guest in.
+    router: RouterText {
+        title, time_over, data_over, too_many_devices, unknown_code, cannot_check, needs_script,
+        busy, other
     }
 
     /// An order's state alone, for the device that it was bought from.

@@ -14,7 +14,9 @@ let browser;
 let server;
 
 before(async () => {
-  [browser, server] = await Promise.all([launch(), Server.start()]);
+  [browser, server] = await Promise.all([
+    launch(), Server.start({ portal: { login_hosts: 'router.test' } }),
+  ]);
 });
 after(endAll);
 

@@ -23,6 +23,8 @@ const pages = {
   shop: 'the shop',
   'shop-wrong-number': 'the shop, when the number is wrong',
   'shop-prompt-open': 'the shop, when the phone has a prompt',
+  'voucher-typed': 'a voucher whose router is known',
+  'voucher-page': 'the page for a voucher',
   waiting: 'the waiting page',
   failed: 'a failed payment',
   cancelled: 'a cancelled payment',

@@ -21,26 +21,31 @@ use notice::Notice;
 use super::Api;
 use super::compress::accepted;
 use super::problem::{Code, Problem};
-use super::request::{body_of, language as accepted_language};
+use super::request::{cookie, language as accepted_language};
 use crate::domain::catalog::Terms;
 use crate::domain::people::Language;
 use crate::web::text::{Text, text};
 use crate::web::{CONTENT_SECURITY_POLICY as POLICY, Visit, assets};
 
+mod form;
 pub mod handset;
+mod known_voucher;
 pub mod notice;
 mod open_order;
 pub mod order;
 mod order_summary;
 pub mod owner_link;
 pub mod paid;
+pub mod router_page;
 pub mod shop;
 pub mod state;
+pub mod voucher;
 
-/// The limit of a form in bytes.
-const FORM_MAX: usize = 16 * 1024;
-/// Characters of a typed phone number that a page shows again.
-const TYPED_MAX: usize = 40;
+pub use form::Form;
+
+/// The cookie with the router that this browser came from: the link in an SMS does not name it.
+const ROUTER_COOKIE: &str = "malipo_router";
+const ROUTER_LASTS_SECS: i64 = 12 * 3600;
 /// `Retry-After` of an error page with status 503.
 const AWAY_RETRY_SECS: u64 = 5;
 
@@ -119,7 +124,8 @@ struct ErrorPage<'a> {
 impl Visitor {
     fn of(request: &HttpRequest) -> Option<Self> {
         let api = request.app_data::<web::Data<Api>>()?.clone();
-        let visit = Visit::read(request.query_string(), &api.shop);
+        let remembered = cookie(request.headers(), ROUTER_COOKIE);
+        let visit = Visit::read(request.query_string(), remembered, &api.shop);
         let language = visit.language;
         let language = language.unwrap_or_else(|| accepted_language(request.headers()));
         Some(Self {
@@ -171,7 +177,22 @@ impl Visitor {
         let vary = HeaderValue::from_static("accept-language");
         answer.headers_mut().insert(CONTENT_LANGUAGE, language);
         answer.headers_mut().insert(VARY, vary);
-        answer
+        self.keep_router(answer)
+    }
+
+    /// Sets the cookie with the router, if the guest has just come from one.
+    fn keep_router(&self, answer: HttpResponse) -> HttpResponse {
+        let Some(router) = self.visit.to_remember() else {
+            return answer;
+        };
+        let cookie = (self.api.gate).set_cookie(ROUTER_COOKIE, &router, ROUTER_LASTS_SECS);
+        with_cookie(answer, &cookie)
+    }
+
+    /// Why the router has just refused the guest.
+    fn refusal(&self) -> Option<Notice> {
+        let refusal = self.visit.refusal?;
+        Some(Notice::of_router(self.text, refusal))
     }
 
     /// The error page of a problem.
@@ -207,7 +228,7 @@ impl Visitor {
 
     /// A redirect to another page.
     fn redirect(&self, path: &str) -> HttpResponse {
-        redirect(&self.link(path))
+        self.keep_router(redirect(&self.link(path)))
     }
 }
 
@@ -241,7 +262,7 @@ pub fn redirect(path: &str) -> HttpResponse {
 /// Adds a `Set-Cookie`.
 pub fn with_cookie(mut answer: HttpResponse, cookie: &str) -> HttpResponse {
     if let Ok(cookie) = HeaderValue::from_str(cookie) {
-        answer.headers_mut().insert(SET_COOKIE, cookie);
+        answer.headers_mut().append(SET_COOKIE, cookie);
     }
     answer
 }
@@ -252,37 +273,4 @@ pub fn retry_after(mut answer: HttpResponse, secs: Option<u64>) -> HttpResponse 
         answer.headers_mut().insert(RETRY_AFTER, secs.into());
     }
     answer
-}
-
-/// The fields of a form, in the order in which they were sent.
-#[derive(Clone, Default)]
-pub struct Form(Vec<(String, String)>);
-
-impl Form {
-    /// Reads a form of at most 16 KiB.
-    ///
-    /// # Errors
-    /// A 400 if it is incomplete, a 413 if it is larger.
-    pub async fn read(payload: web::Payload) -> Result<Self, Problem> {
-        let body = body_of(payload, FORM_MAX).await?;
-        let fields = url::form_urlencoded::parse(&body).into_owned().collect();
-        Ok(Self(fields))
-    }
-
-    /// The first field of that name; empty if there is none.
-    pub fn field(&self, name: &str) -> &str {
-        let field = self.0.iter().find(|(known, _)| known == name);
-        field.map_or("", |(_, value)| value.as_str())
-    }
-
-    /// The phone number as it was typed, to be shown again.
-    fn typed_phone(&self) -> String {
-        self.field("phone").chars().take(TYPED_MAX).collect()
-    }
-
-    /// All names and values.
-    pub fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
-        let fields = self.0.iter();
-        fields.map(|(name, value)| (name.as_str(), value.as_str()))
-    }
 }

@@ -1,11 +1,12 @@
 //! Notices to a guest: why a request was not carried out, and what to do.
 
+use crate::domain::access::RouterRefusal;
 use crate::domain::catalog::Refusal;
 use crate::domain::people::Phone;
 use crate::web::format::masked;
 use crate::web::text::{Text, fill};
 
-/// A title, what to do, and the invalid field of the form: `phone` or `package`.
+/// A title, what to do, and the invalid field of the form: `phone`, `package` or `code`.
 pub struct Notice {
     pub title: &'static str,
     pub body: String,
@@ -45,6 +46,22 @@ impl Notice {
                 Self::new(&notice.limit_title, fill(&notice.limit, &[("wait", &wait)]))
             }
         }
+    }
+
+    /// The router did not let the guest in.
+    pub fn of_router(text: &'static Text, refusal: RouterRefusal) -> Self {
+        let router = &text.router;
+        let body = match refusal {
+            RouterRefusal::TimeOver => &router.time_over,
+            RouterRefusal::DataOver => &router.data_over,
+            RouterRefusal::TooManyDevices => &router.too_many_devices,
+            RouterRefusal::UnknownCode => &router.unknown_code,
+            RouterRefusal::CannotCheck => &router.cannot_check,
+            RouterRefusal::NeedsScript => &router.needs_script,
+            RouterRefusal::RouterBusy => &router.busy,
+            RouterRefusal::Other => &router.other,
+        };
+        Self::new(&router.title, body)
     }
 
     /// Too many requests come from the guest's network.

@@ -7,6 +7,7 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 use chrono::{DateTime, Utc};
 
+use super::known_voucher::remember;
 use super::notice::Notice;
 use super::open_order::form_key;
 use super::order_summary::{LinkKind, Tone, VoucherState, summary, voucher_state};
@@ -41,7 +42,7 @@ pub(super) struct OrderPage<'a> {
     is_late: bool,
     /// No seat was free, so the browser polls again later.
     is_crowded: bool,
-    /// A message about the last action, such as why the code was not replaced.
+    /// A message about the last action: why the code was not replaced, or why the router refused it.
     pub notice: Option<Notice>,
 }
 
@@ -180,11 +181,17 @@ pub async fn show(visitor: Visitor, order_id: web::Path<String>) -> Page {
 /// The order for a guest who opened `link`.
 pub(super) async fn show_by(visitor: &Visitor, order_id: OrderId, link: LinkKind<'_>) -> Page {
     let answered = wait(visitor, order_id).await?;
+    let order = &answered.payment;
     let page = OrderPage {
         is_crowded: answered.without_seat,
-        ..OrderPage::new(visitor, &answered.payment, link)
+        notice: visitor.refusal(),
+        ..OrderPage::new(visitor, order, link)
     };
-    Ok(polled(visitor, &page, answered.without_seat))
+    let answer = polled(visitor, &page, answered.without_seat);
+    Ok(match page.voucher() {
+        Some(_) => remember(visitor, answer, &link.key(order)),
+        None => answer,
+    })
 }
 
 /// The answer to a poll; without a seat it was not held, and the client must wait before the next one.

@@ -26,9 +26,17 @@ impl LinkKind<'_> {
         }
     }
 
+    /// What this browser knows the order by.
+    pub fn key(&self, order: &Payment) -> String {
+        match self {
+            Self::OrderId => order.order_id.to_string(),
+            Self::OwnerLink(token) => token.expose().to_owned(),
+        }
+    }
+
     /// Whether the page shows the code. A replaced code is only shown to the phone that paid, because
     /// another phone may have bought.
-    fn shows_code(&self, order: &Payment) -> bool {
+    pub fn shows_code(&self, order: &Payment) -> bool {
         self.is_owner() || order.reissued_at.is_none()
     }
 

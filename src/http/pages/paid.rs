@@ -30,7 +30,7 @@ pub async fn show(visitor: Visitor) -> HttpResponse {
 pub async fn send(visitor: Visitor, payload: web::Payload) -> Page {
     let form = Form::read(payload).await?;
     let text = visitor.text;
-    let typed = form.typed_phone();
+    let typed = form.typed("phone");
     let Ok(phone) = Phone::read(form.field("phone")) else {
         let notice = Notice::at("phone", text, &text.notice.phone_invalid);
         let page = page(&visitor, typed, Some(notice));

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::notice::Notice;
 use super::open_order::{current_key, form_key, remember, remembered, resume};
+use super::voucher::arrive;
 use super::{Form, Page, Problem, Visitor, redirect, retry_after};
 use crate::checkout::{Bought, CheckoutError};
 use crate::domain::catalog::{Package, PackageRef, Purchase, Refusal, SecondPrompt, Tzs, Validity};
@@ -66,17 +67,18 @@ impl ShopPage<'_> {
     }
 }
 
-/// Packages to choose from, or the one that was chosen before.
+/// Packages to choose from, or the one that was chosen before. A guest whom the router has sent and who
+/// has a voucher is led to it.
 pub async fn show(visitor: Visitor) -> Page {
+    if let Some(answer) = arrive(&visitor).await? {
+        return Ok(answer);
+    }
     let text = &visitor.text.notice;
-    let router_error = visitor.visit.router_error.as_ref();
-    let after_router = router_error.map(|error| {
-        let body = fill(&text.router, &[("error", error)]);
-        Notice::new(&text.router_title, body)
-    });
     let after_letting_go = || Notice::new(&text.let_go_title, &text.let_go);
     let has_let_go = !parameter(&visitor.request, LET_GO).is_empty();
-    let notice = after_router.or_else(|| has_let_go.then(after_letting_go));
+    let notice = visitor
+        .refusal()
+        .or_else(|| has_let_go.then(after_letting_go));
     let draft = Draft {
         package: Some(parameter(&visitor.request, "package")),
         ..Draft::default()
@@ -106,7 +108,7 @@ pub async fn buy(visitor: Visitor, payload: web::Payload) -> Page {
     let package = form.field("package").rsplit_once(':');
     let draft = Draft {
         package: package.map(|(code, _)| code.to_owned()),
-        phone: form.typed_phone(),
+        phone: form.typed("phone"),
         key: form.field("key").to_owned(),
     };
     match purchase(&form, &visitor) {

@@ -1,7 +1,6 @@
 //! What is left of a voucher, for a client that knows its code and for a device that uses it.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use chrono::{DateTime, Utc};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -45,11 +44,8 @@ pub async fn show(
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let code = VoucherCode::typed(&code).ok_or(Code::VoucherNotFound)?;
-    let guess = api.clients.count_guess(&request, &api.draining).await?;
-    let now = api.store.clock().now();
-    let remaining = remaining(&api, &code, now).await?;
+    let remaining = look_up(&api, &request, &code).await?;
     let remaining = remaining.ok_or(Code::VoucherNotFound)?;
-    api.clients.uncount_guess(guess);
     Ok(HttpResponse::Ok()
         .insert_header(("cache-control", "no-store"))
         .json(VoucherDocument {
@@ -69,13 +65,12 @@ pub async fn captive(api: web::Data<Api>, request: HttpRequest) -> Result<HttpRe
     let Some(portal) = &api.site.captive_portal else {
         return Err(Code::NotFound.detail("this server is not inside a hotspot"));
     };
-    let now = api.store.clock().now();
     let code = match api.clients.address(&request) {
         Some(device) => api.store.online_at(device).await?,
         None => None,
     };
     let remaining = match code {
-        Some(code) => remaining(&api, &code, now).await?,
+        Some(code) => remaining(&api, &code).await?,
         None => None,
     };
     let free = remaining.filter(|it| it.state.is_open());
@@ -92,11 +87,30 @@ pub async fn captive(api: web::Data<Api>, request: HttpRequest) -> Result<HttpRe
         }))
 }
 
-async fn remaining(
+/// What is left of a voucher whose code a client sends. A client that has sent many unknown codes
+/// waits for its turn first.
+///
+/// # Errors
+/// As `Clients::count_guess`; a 503 without the database.
+pub async fn look_up(
     api: &Api,
+    request: &HttpRequest,
     code: &VoucherCode,
-    now: DateTime<Utc>,
 ) -> Result<Option<Remaining>, Problem> {
+    let guess = api.clients.count_guess(request, &api.draining).await?;
+    let remaining = remaining(api, code).await?;
+    if remaining.is_some() {
+        api.clients.uncount_guess(guess);
+    }
+    Ok(remaining)
+}
+
+/// The same for a code that is known to exist, or to a caller that cannot guess.
+///
+/// # Errors
+/// A 503 without the database.
+pub async fn remaining(api: &Api, code: &VoucherCode) -> Result<Option<Remaining>, Problem> {
     let usage = api.store.voucher_usage(code).await?;
+    let now = api.store.clock().now();
     Ok(usage.map(|(allowance, usage)| Remaining::of(&allowance, &usage, now)))
 }

@@ -28,6 +28,25 @@ pub struct VoucherRef {
     pub order_id: Option<OrderId>,
 }
 
+/// What the holder of a code may see of what was sold: nothing of the order or the guest.
+#[derive(Clone, Debug, FromQueryResult)]
+pub struct Sold {
+    /// The package's name in Swahili, as it was sold.
+    pub name_sw: String,
+    /// The same in English.
+    pub name_en: String,
+    /// How many devices may use it at once.
+    pub shared_devices: i32,
+}
+
+/// A printed voucher has the names of the price list, while its package is there.
+const SOLD: &str = "SELECT v.shared_devices AS shared_devices, \
+     COALESCE(p.package_name_sw, k.name_sw, b.package_name, v.package_code) AS name_sw, \
+     COALESCE(p.package_name_en, k.name_en, b.package_name, v.package_code) AS name_en \
+     FROM vouchers v LEFT JOIN payments p ON p.id = COALESCE(v.payment_id, v.former_payment_id) \
+     LEFT JOIN packages k ON k.code = v.package_code \
+     LEFT JOIN voucher_batches b ON b.id = v.batch_id WHERE v.code = $1";
+
 /// Everything that the database has of a voucher.
 #[derive(Clone)]
 pub struct KnownVoucher {
@@ -77,6 +96,15 @@ impl Store {
             usage: self.usage(&row.code).await?,
             row,
         }))
+    }
+
+    /// What was sold with this code.
+    ///
+    /// # Errors
+    /// `StoreError::Unavailable`.
+    pub async fn sold_with(&self, code: &VoucherCode) -> Result<Option<Sold>> {
+        let mut found = sql::rows(&self.db(), SOLD, [code.as_str().into()]).await?;
+        Ok(found.pop())
     }
 
     /// The voucher with this code, if there is one.

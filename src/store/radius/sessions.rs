@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{DbBackend, Value};
 
-use crate::domain::access::{Allowance, Usage, VoucherCode};
+use crate::domain::access::{Allowance, DeviceMac, Usage, VoucherCode};
 use crate::store::engine::sql;
 use crate::store::error::Result;
 use crate::store::{Store, rows};
@@ -62,6 +62,21 @@ impl Store {
             sql::tuples(&self.db(), &query, [id.into()]).await?;
         let by_code = |(code, first, octets, online)| (code, usage((first, octets, online)));
         Ok(found.into_iter().map(by_code).collect())
+    }
+
+    /// Whether a router has reported a session of this voucher by this device.
+    ///
+    /// # Errors
+    /// `StoreError::Unavailable`.
+    pub async fn was_used_by(&self, code: &VoucherCode, device: &DeviceMac) -> Result<bool> {
+        let query = format!(
+            "SELECT DISTINCT callingstationid FROM radacct WHERE username IN ({NAMES}) \
+             AND callingstationid IS NOT NULL"
+        );
+        let stations: Vec<String> = sql::tuples(&self.db(), &query, [code.as_str().into()]).await?;
+        // Routers spell addresses differently.
+        let is_this = |station: &String| DeviceMac::read(station).as_ref() == Ok(device);
+        Ok(stations.iter().any(is_this))
     }
 
     /// The voucher with which the device at this address of the hotspot is online.

@@ -118,4 +118,17 @@
   window.addEventListener('pageshow', pollNow);
   document.addEventListener('visibilitychange', function () { if (!document.hidden) { pollNow(); } });
   poll();
+
+  // `/voucher#CODE`, as on a printed card and from the router: no server is sent what follows the #,
+  // so the form sends it.
+  function sendCode() {
+    var field = document.getElementById('code');
+    var code = decodeURIComponent(location.hash.slice(1));
+    if (!field || code.length < 8) { return; }
+    history.replaceState(null, '', location.pathname + location.search);
+    field.value = code;
+    field.form.submit();
+  }
+  window.addEventListener('hashchange', sendCode);
+  sendCode();
 })();

@@ -5,14 +5,18 @@ use reqwest::redirect::Policy;
 
 use crate::harness::{Answer, TestApp};
 
+mod arriving;
+mod browser;
 mod buying;
 mod compression;
 mod letting_go;
 mod open_order;
 mod orders;
 mod paid;
+mod refused;
 mod requests;
 mod trouble;
+mod voucher;
 
 /// The `Accept` header that a browser sends when a person opens a page.
 const BROWSER: &str = "text/html,application/xhtml+xml,*/*;q=0.8";

@@ -23,6 +23,7 @@ async fn a_page_loads_from_this_server_only_and_is_never_shown_from_a_cache(kind
         "/",
         &format!("/order/{}", order.id),
         "/order/none",
+        "/voucher",
         "/sandbox",
         "/none",
     ] {

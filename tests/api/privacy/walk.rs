@@ -91,6 +91,9 @@ const ROUTES: &[(&str, &str, &str)] = &[
     ("GET", "/paid", "/paid"),
     ("POST", "/paid", "/paid"),
     ("GET", "/state/{token}", "/state/{order}"),
+    ("GET", "/voucher", "/voucher"),
+    ("POST", "/voucher", "/voucher"),
+    ("GET", "/router/login.html", "/router/login.html"),
     ("GET", "/v/{token}", "/v/{order}"),
     ("GET", "/v/{token}/reissue", "/v/{order}/reissue"),
     ("POST", "/v/{token}/reissue", "/v/{order}/reissue"),
@@ -228,6 +231,7 @@ impl Shop {
             json!({"reason": REASON, "decision": "refuse"}),
         )
         .await;
+        self.type_code(&self.code_of(&orders[0]).await).await;
         let revoked = self.code_of(&orders[4]).await;
         let revoke = format!("/api/v1/operator/vouchers/{revoked}/revoke");
         assert_eq!(
@@ -235,6 +239,23 @@ impl Shop {
             200
         );
         orders
+    }
+
+    /// A guest types a voucher, and returns from the router with its cookie.
+    async fn type_code(&self, code: &str) {
+        let form = self.http.post(format!("{}/voucher", self.process.base));
+        let form = form.header("content-type", "application/x-www-form-urlencoded");
+        let typed = Answer::of(form.body(format!("code={code}")).send().await.unwrap()).await;
+        assert!(typed.text.contains(code), "{}", typed.text);
+        let url = format!(
+            "{}/?link-login-only=http://wifi.test/login",
+            self.process.base
+        );
+        let back = self
+            .http
+            .get(url)
+            .header("cookie", typed.header("set-cookie").unwrap());
+        assert_eq!(back.send().await.unwrap().status(), 200);
     }
 
     async fn code_of(&self, order: &str) -> String {

@@ -115,6 +115,12 @@ export class Server {
     return /http:\S+$/.exec(sms)[0];
   }
 
+  /** The current code of an order's voucher. */
+  code(order) {
+    return this.ask(`SELECT v.code FROM vouchers v JOIN payments p ON p.id = v.payment_id
+      WHERE p.order_id = x'${order.replaceAll('-', '')}'`);
+  }
+
   /** Ends the process with this signal; the database stays. */
   async halt(signal = 'SIGKILL') {
     this.process.kill(signal);

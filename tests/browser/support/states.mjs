@@ -9,12 +9,12 @@ const visit = (page, server, path) => page.goto(server.url(path));
 /** Submits the shop's form with these fields, without the browser's validation. */
 async function submit(page, server, { name = /Siku moja|One day/, phone }) {
   await visit(page, server, '/');
-  await page.evaluate(() => { document.querySelector('form').noValidate = true; });
+  await page.evaluate(() => { document.getElementById('buy').noValidate = true; });
   if (name) { await page.getByText(name).first().click(); }
   await page.locator('#phone').fill(phone);
   const answered = page.waitForResponse((answer) => answer.request().isNavigationRequest() &&
     answer.status() !== 303);
-  await page.locator('button.go').click();
+  await page.locator('#pay').click();
   return answered;
 }
 
@@ -43,6 +43,18 @@ export async function letGo(server, order) {
   return server.url(pressed.headers.get('location'));
 }
 
+/** The parameters of a page that was opened from a router in `login_hosts`. */
+const ROUTER = `link-login-only=${encodeURIComponent('http://router.test/login')}`;
+
+/** Types a voucher on its page; returns the response. */
+async function typed(page, server, code, query = '') {
+  await visit(page, server, `/voucher${query}`);
+  await page.locator('#code').fill(code);
+  const answered = page.waitForResponse((answer) => answer.request().isNavigationRequest());
+  await page.locator('button.go').click();
+  return answered;
+}
+
 export const states = {
   'the shop': (page, server) => visit(page, server, '/'),
   'the shop, when the number is wrong': (page, server) => submit(page, server, { phone: '12345' }),
@@ -54,7 +66,19 @@ export const states = {
     return submit(page, server, { phone });
   },
   'the shop, when the router refused': (page, server) =>
-    visit(page, server, '/?error=no+more+sessions+are+allowed'),
+    visit(page, server, `/?${ROUTER}&error=no+more+sessions+are+allowed`),
+  'the page for a voucher': (page, server) => visit(page, server, '/voucher'),
+  'a voucher that was typed': async (page, server) => typed(page, server, await server.code(await sold(server))),
+  'a voucher whose router is known': async (page, server) =>
+    typed(page, server, await server.code(await sold(server)), `?${ROUTER}&chap=1`),
+  'a voucher that the router refused': async (page, server) =>
+    typed(page, server, await server.code(await sold(server)), `?${ROUTER}&error=something`),
+  'a voucher that has ended': async (page, server) => {
+    const code = await server.code(await sold(server));
+    await server.sql(`UPDATE vouchers SET expires_at = '2026-01-01 00:00:00+00:00' WHERE code = '${code}'`);
+    return typed(page, server, code);
+  },
+  'an unknown voucher': (page, server) => typed(page, server, 'K7QM X2PZ'),
   'the shop, after a wrong number': async (page, server) => {
     const id = await server.buy({ packageId: 'weekly' });
     return page.goto(await letGo(server, id));

@@ -1,0 +1,214 @@
+//! A voucher by its code: what is left of it, and the button that logs in with it. And where a guest
+//! arrives whom the router has sent: at the voucher that this browser knows, or in the shop.
+//!
+//! # Invariants
+//! - The code comes in the body of a form. It is in no URL of ours, so in no log and in no history.
+//! - The holder of a code sees what the code gives: never the phone, the order id or the owner link.
+//! - A log-in by itself is tried once in two minutes, and is not repeated after a refusal.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, web};
+use askama::Template;
+
+use super::known_voucher::{KnownVoucher, known, may_log_in_again, remember};
+use super::notice::Notice;
+use super::{Code, Form, Page, Problem, Visitor, redirect, with_cookie};
+use crate::domain::access::{Remaining, RouterRefusal, State, VoucherCode};
+use crate::domain::people::Language;
+use crate::http::portal::voucher::look_up;
+use crate::http::request::cookie;
+use crate::web::format::until;
+use crate::web::text::fill;
+
+/// The path of the page.
+const PATH: &str = "/voucher";
+/// The cookie of a browser that was just logged in by itself.
+const TRIED_COOKIE: &str = "malipo_tried";
+const TRIED_LASTS_SECS: i64 = 120;
+
+/// Asks for a code, or shows a voucher.
+#[derive(Template)]
+#[template(path = "voucher.html")]
+struct VoucherPage<'a> {
+    visitor: &'a Visitor,
+    title: &'a str,
+    lead: &'a str,
+    /// The code as it was typed.
+    typed: String,
+    found: Option<Found<'a>>,
+    notice: Option<Notice>,
+}
+
+/// What the page shows of a voucher.
+struct Found<'a> {
+    code: &'a VoucherCode,
+    is_open: bool,
+    /// What is left, a line each.
+    left: Vec<String>,
+}
+
+impl<'a> VoucherPage<'a> {
+    fn form(visitor: &'a Visitor, typed: String) -> Self {
+        let text = &visitor.text.voucher;
+        Self {
+            visitor,
+            title: &text.title,
+            lead: &text.lead,
+            typed,
+            found: None,
+            notice: None,
+        }
+    }
+
+    fn has_fault(&self) -> bool {
+        let notice = self.notice.as_ref();
+        notice.is_some_and(|notice| notice.field.is_some())
+    }
+
+    /// Where the form is sent. What the router has said goes along, to be shown with the voucher.
+    fn action(&self) -> String {
+        let refused = self.visitor.visit.refusal.map_or("", RouterRefusal::name);
+        self.visitor.visit.link_with(PATH, &[("refused", refused)])
+    }
+}
+
+/// Asks for a code.
+pub async fn show(visitor: Visitor) -> HttpResponse {
+    let page = VoucherPage {
+        notice: visitor.refusal(),
+        ..VoucherPage::form(&visitor, String::new())
+    };
+    visitor.answer(StatusCode::OK, &page)
+}
+
+/// Shows the voucher with the code of the form. A guest whom the router has refused is led to the order,
+/// if this browser knows it.
+pub async fn find(visitor: Visitor, payload: web::Payload) -> Page {
+    let form = Form::read(payload).await?;
+    let visitor = visitor.at(PATH);
+    let code = VoucherCode::typed(form.field("code"));
+    let remaining = match &code {
+        Some(code) => look_up(&visitor.api, &visitor.request, code).await?,
+        None => None,
+    };
+    let Some((code, remaining)) = code.zip(remaining) else {
+        let text = visitor.text;
+        let unknown = Notice {
+            title: &text.voucher.unknown_title,
+            ..Notice::at("code", text, &text.voucher.unknown)
+        };
+        let page = VoucherPage {
+            notice: Some(unknown),
+            ..VoucherPage::form(&visitor, form.typed("code"))
+        };
+        return Ok(visitor.answer(StatusCode::NOT_FOUND, &page));
+    };
+    if visitor.visit.refusal.is_some()
+        && let Some(known) = admitted(known(&visitor).await)?
+        && known.code == code
+    {
+        return lead(&visitor, known).await;
+    }
+    show_voucher(&visitor, &code, &remaining).await
+}
+
+/// Where a guest arrives whom the router has sent: logged in by itself, or at the voucher that this
+/// browser knows. `None` is the shop.
+pub(super) async fn arrive(visitor: &Visitor) -> Result<Option<HttpResponse>, Problem> {
+    if !visitor.visit.comes_from_router() {
+        return Ok(None);
+    }
+    let Some(known) = admitted(known(visitor).await)? else {
+        return Ok(None);
+    };
+    if visitor.visit.refusal.is_none() {
+        if !may_log_in_again(visitor, &known).await? {
+            return Ok(None);
+        }
+        let has_tried = cookie(visitor.request.headers(), TRIED_COOKIE).is_some();
+        let router = visitor.visit.connect(known.code.as_str());
+        if let Some(router) = router.filter(|_| !has_tried) {
+            let tried = (visitor.api.gate).set_cookie(TRIED_COOKIE, "1", TRIED_LASTS_SECS);
+            return Ok(Some(with_cookie(redirect(&router), &tried)));
+        }
+    }
+    lead(visitor, known).await.map(Some)
+}
+
+/// The order's page, or the voucher if this browser knows no order.
+async fn lead(visitor: &Visitor, known: KnownVoucher) -> Page {
+    let Some(home) = known.home else {
+        return show_voucher(&visitor.at(PATH), &known.code, &known.remaining).await;
+    };
+    let refused = visitor.visit.refusal.map_or("", RouterRefusal::name);
+    let link = visitor.visit.link_with(&home, &[("refused", refused)]);
+    Ok(visitor.keep_router(redirect(&link)))
+}
+
+/// A client that has sent too many unknown codes is shown the usual page, not an error.
+fn admitted(known: Result<Option<KnownVoucher>, Problem>) -> Result<Option<KnownVoucher>, Problem> {
+    match known {
+        Err(problem) if problem.code == Code::RateLimited => Ok(None),
+        known => known,
+    }
+}
+
+async fn show_voucher(visitor: &Visitor, code: &VoucherCode, remaining: &Remaining) -> Page {
+    let (text, is_open) = (visitor.text, remaining.state.is_open());
+    let sold = visitor.api.store.sold_with(code).await?;
+    let sold = sold.ok_or(Code::VoucherNotFound)?;
+    let name = match visitor.language {
+        Language::Swahili => &sold.name_sw,
+        Language::English => &sold.name_en,
+    };
+    let (title, lead): (&str, &str) = match remaining.state {
+        State::New => (&text.voucher.new_title, name),
+        State::Active => (&text.voucher.active_title, name),
+        State::Expired => (&text.voucher.ended_title, &text.voucher.ended),
+        State::Revoked => (&text.voucher.closed_title, &text.voucher.closed),
+    };
+    let page = VoucherPage {
+        title,
+        lead,
+        found: Some(Found {
+            code,
+            is_open,
+            left: left(visitor, remaining, sold.shared_devices),
+        }),
+        notice: visitor.refusal(),
+        ..VoucherPage::form(visitor, String::new())
+    };
+    let answer = visitor.answer(StatusCode::OK, &page);
+    Ok(match is_open {
+        true => remember(visitor, answer, code.as_str()),
+        false => answer,
+    })
+}
+
+/// What is left of a voucher, a line each; the devices also after its end.
+fn left(visitor: &Visitor, remaining: &Remaining, devices: i32) -> Vec<String> {
+    let text = visitor.text;
+    let online = remaining.devices_online;
+    let online = fill(
+        &text.voucher.online,
+        &[("online", &online), ("devices", &devices)],
+    );
+    if !remaining.state.is_open() {
+        return vec![online];
+    }
+    let time = text.time_left(remaining.seconds_remaining);
+    let end = match remaining.expires_at {
+        Some(at) => {
+            let until = until(at, visitor.api.shop.timezone);
+            fill(&text.order.until, &[("until", &until)])
+        }
+        None => fill(&text.order.from_login, &[("duration", &time)]),
+    };
+    let data = text.data_left(remaining.bytes_remaining);
+    vec![
+        fill(&text.voucher.time, &[("time", &time)]),
+        end,
+        fill(&text.voucher.data, &[("data", &data)]),
+        online,
+    ]
+}

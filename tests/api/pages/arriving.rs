@@ -1,0 +1,168 @@
+//! A guest whom the router sends: the phone that has used its voucher before is logged in again by
+//! itself, and no other.
+
+use std::time::{Duration, Instant};
+
+use super::browser::{Browser, MAC, from_router, is_shop, location};
+use super::voucher::{session, sold, start, typed};
+use crate::harness::Kind;
+use crate::owner_link::{owner_link, reissue};
+
+on_both_databases! {
+    the_link_of_the_sms_knows_the_router_that_the_browser_came_from,
+    a_phone_that_was_idle_is_logged_in_again_by_itself,
+    no_other_phone_is_ever_logged_in_by_itself,
+    a_log_in_by_itself_is_not_repeated,
+    a_code_that_was_replaced_logs_in_only_the_phone_that_paid,
+    a_made_up_cookie_is_a_guess_as_any_other,
+}
+
+async fn the_link_of_the_sms_knows_the_router_that_the_browser_came_from(kind: Kind) {
+    let app = start(kind).await;
+    let (order, code) = sold(&app, "daily").await;
+    let link = owner_link(&app, &order).await;
+    let mut browser = Browser::default();
+    let fresh = browser.get(&app, &link).await;
+
+    browser.get(&app, &from_router(MAC, "")).await;
+    let linked = browser.get(&app, &link).await;
+
+    assert!(!fresh.text.contains("id=\"connect\""), "{}", fresh.text);
+    let url = format!("href=\"http://wifi.test/login?username={code}&#38;password={code}\"");
+    assert!(linked.text.contains(&url), "{}", linked.text);
+}
+
+async fn a_phone_that_was_idle_is_logged_in_again_by_itself(kind: Kind) {
+    let app = start(kind).await;
+    let (order, code) = sold(&app, "daily").await;
+    let link = owner_link(&app, &order).await;
+    for home in ["/voucher", &format!("/order/{}", order.id), &link] {
+        let mut browser = Browser::default();
+        match home {
+            "/voucher" => browser.post(&app, home, &code).await,
+            _ => browser.get(&app, home).await,
+        };
+        let unused = browser.get(&app, &from_router(MAC, "")).await;
+        assert!(
+            is_shop(&unused),
+            "a voucher that was only looked at is not used"
+        );
+        session(&app, kind, &code, "aabb.cc00.1122").await;
+
+        let arrived = browser.get(&app, &from_router(MAC, "")).await;
+
+        let url = format!(
+            "http://wifi.test/login?username={code}&password={code}&dst=http%3A%2F%2Fnews.test%2F"
+        );
+        assert_eq!(location(&arrived), url);
+        assert_eq!(arrived.header("cache-control"), Some("no-store"));
+        app.database.execute("DELETE FROM radacct").await;
+    }
+}
+
+async fn no_other_phone_is_ever_logged_in_by_itself(kind: Kind) {
+    let app = start(kind).await;
+    let (order, code) = sold(&app, "daily").await;
+    session(&app, kind, &code, MAC).await;
+    let mut browser = Browser::default();
+    browser.get(&app, &format!("/order/{}", order.id)).await;
+
+    let other_phone = browser
+        .get(&app, &from_router("AA:BB:CC:00:11:23", ""))
+        .await;
+    let no_phone = browser.get(&app, &from_router("", "")).await;
+    browser.forget("malipo_router");
+    let evil = from_router(MAC, "").replace("wifi.test", "evil.test");
+    let elsewhere = browser.get(&app, &evil).await;
+    let by_link = from_router(MAC, "").replace("link-login-only", "login");
+    let by_link = browser.get(&app, &by_link).await;
+    let without_cookie = Browser::default().get(&app, &from_router(MAC, "")).await;
+    let past = "UPDATE vouchers SET expires_at = '2026-01-01 00:00:00+00:00'";
+    app.database.execute(past).await;
+    let ended = browser.get(&app, &from_router(MAC, "")).await;
+
+    for answer in [
+        other_phone,
+        no_phone,
+        elsewhere,
+        by_link,
+        without_cookie,
+        ended,
+    ] {
+        assert!(
+            is_shop(&answer),
+            "{} {:?}",
+            answer.status,
+            answer.header("location")
+        );
+    }
+}
+
+async fn a_log_in_by_itself_is_not_repeated(kind: Kind) {
+    let app = start(kind).await;
+    let (order, code) = sold(&app, "daily").await;
+    session(&app, kind, &code, MAC).await;
+    let home = format!("/order/{}", order.id);
+    let mut browser = Browser::default();
+    browser.get(&app, &home).await;
+    let first = browser.get(&app, &from_router(MAC, "")).await;
+    assert!(location(&first).starts_with("http://wifi.test/login"));
+
+    let refused = browser
+        .get(&app, &from_router(MAC, "RADIUS server is not responding"))
+        .await;
+    let again = browser.get(&app, &from_router(MAC, "")).await;
+    browser.forget("malipo_tried");
+    let refused_later = browser.get(&app, &from_router(MAC, "RADIUS timeout")).await;
+    let later = browser.get(&app, &from_router(MAC, "")).await;
+
+    assert!(location(&refused).starts_with(&format!("{home}?refused=cannot-check&")));
+    assert!(
+        location(&again).starts_with(&format!("{home}?mac=")),
+        "the button is there"
+    );
+    assert!(
+        location(&refused_later).starts_with(&home),
+        "also without that cookie"
+    );
+    assert!(
+        location(&later).starts_with("http://wifi.test/login"),
+        "minutes later it is tried"
+    );
+}
+
+async fn a_code_that_was_replaced_logs_in_only_the_phone_that_paid(kind: Kind) {
+    let app = start(kind).await;
+    let (order, code) = sold(&app, "daily").await;
+    session(&app, kind, &code, MAC).await;
+    let (mut bought, mut paid) = (Browser::default(), Browser::default());
+    bought.get(&app, &format!("/order/{}", order.id)).await;
+    paid.get(&app, &owner_link(&app, &order).await).await;
+
+    let new_code = reissue(&app, &order).await;
+    let of_buyer = bought.get(&app, &from_router(MAC, "")).await;
+    let of_owner = paid.get(&app, &from_router(MAC, "")).await;
+
+    assert!(is_shop(&of_buyer), "{:?}", of_buyer.header("location"));
+    assert!(location(&of_owner).contains(&format!("username={new_code}&")));
+}
+
+async fn a_made_up_cookie_is_a_guess_as_any_other(kind: Kind) {
+    let app = start(kind).await;
+    for cookie in ["x", "", "0", "%00", "K7QMX2PZ"] {
+        let mut browser = Browser(vec![format!("malipo_voucher={cookie}")]);
+        let answer = browser.get(&app, &from_router(MAC, "")).await;
+        assert!(is_shop(&answer), "{cookie}: {}", answer.text);
+    }
+    for _ in 1..20 {
+        let mut browser = Browser(vec!["malipo_voucher=K7QMX2PZ".to_owned()]);
+        browser.get(&app, &from_router(MAC, "")).await;
+    }
+
+    let begun = Instant::now();
+    assert_eq!(typed(&app, "K7QMX2PZ").await.status, 404);
+    assert!(
+        begun.elapsed() >= Duration::from_secs(1),
+        "it takes its turn"
+    );
+}

@@ -1,0 +1,151 @@
+//! A guest whom the router has refused comes back to the order or the voucher, with the reason.
+
+use super::browser::{Browser, MAC, from_router, is_shop, location};
+use super::voucher::{sold, start};
+use crate::harness::Kind;
+use crate::owner_link::owner_link;
+
+on_both_databases! {
+    a_refused_guest_comes_back_to_the_order_with_the_reason,
+    a_refused_guest_without_an_order_comes_back_to_the_voucher,
+    the_page_of_the_typed_code_leads_to_its_order_only_in_the_browser_that_knows_it,
+    a_refusal_without_a_known_router_is_not_believed,
+}
+
+async fn a_refused_guest_comes_back_to_the_order_with_the_reason(kind: Kind) {
+    let app = start(kind).await;
+    let (order, _) = sold(&app, "daily").await;
+    let link = owner_link(&app, &order).await;
+    for home in [format!("/order/{}", order.id), link] {
+        let mut browser = Browser::default();
+        assert_eq!(browser.get(&app, &home).await.status, 200);
+        let error = from_router(MAC, "no more sessions are allowed for user <b>x</b>");
+
+        let back = browser.get(&app, &error).await;
+        let path = location(&back).to_owned();
+        let shown = browser.get(&app, &path).await;
+
+        assert!(
+            path.starts_with(&format!("{home}?refused=too-many-devices&")),
+            "{path}"
+        );
+        assert!(
+            shown.text.contains("The Wi-Fi did not let you in"),
+            "{}",
+            shown.text
+        );
+        assert!(
+            shown.text.contains("Other phones use this voucher"),
+            "{}",
+            shown.text
+        );
+        assert!(
+            !shown.text.contains("<b>x"),
+            "the router's own text is not shown"
+        );
+        assert!(shown.text.contains("id=\"connect\""), "{}", shown.text);
+        let again = browser.get(&app, &home).await;
+        assert!(
+            !again.text.contains("did not let you in"),
+            "it was of that log-in"
+        );
+    }
+}
+
+async fn a_refused_guest_without_an_order_comes_back_to_the_voucher(kind: Kind) {
+    let app = start(kind).await;
+    let (_, code) = sold(&app, "daily").await;
+    let mut browser = Browser::default();
+    browser.post(&app, "/voucher", &code).await;
+
+    let back = browser
+        .get(&app, &from_router(MAC, "RADIUS server is not responding"))
+        .await;
+    let other = browser.get(&app, &from_router(MAC, "what is this")).await;
+    let stranger = Browser::default()
+        .get(&app, &from_router(MAC, "what is this"))
+        .await;
+
+    assert_eq!(back.status, 200);
+    for part in [
+        "This voucher is new",
+        "Time left",
+        "cannot check vouchers",
+        "id=\"connect\"",
+    ] {
+        assert!(back.text.contains(part), "{part}: {}", back.text);
+    }
+    assert!(
+        other.text.contains("Try again. If it does not help"),
+        "{}",
+        other.text
+    );
+    assert!(!other.text.contains("what is this"), "{}", other.text);
+    assert!(is_shop(&stranger), "{}", stranger.text);
+    assert!(
+        stranger.text.contains("did not let you in"),
+        "{}",
+        stranger.text
+    );
+}
+
+async fn the_page_of_the_typed_code_leads_to_its_order_only_in_the_browser_that_knows_it(
+    kind: Kind,
+) {
+    let app = start(kind).await;
+    let (order, code) = sold(&app, "daily").await;
+    let (_, other_code) = sold(&app, "daily").await;
+    let mut browser = Browser::default();
+    browser.get(&app, &format!("/order/{}", order.id)).await;
+    let form = from_router(MAC, "invalid username or password").replacen("/?", "/voucher?", 1);
+
+    let asked = browser.get(&app, &form).await;
+    let action = asked
+        .text
+        .split("action=\"")
+        .nth(1)
+        .unwrap()
+        .split('"')
+        .next()
+        .unwrap();
+    let action = action.replace("&#38;", "&");
+    let stranger = Browser::default().post(&app, &action, &code).await;
+    let other = browser.post(&app, &action, &other_code).await;
+    let mut browser = Browser::default();
+    browser.get(&app, &format!("/order/{}", order.id)).await;
+    let own = browser.post(&app, &action, &code).await;
+
+    assert!(
+        asked.text.contains("does not know this voucher"),
+        "{}",
+        asked.text
+    );
+    for answer in [&stranger, &other] {
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        assert!(
+            answer.text.contains("does not know this voucher"),
+            "{}",
+            answer.text
+        );
+        assert!(!answer.text.contains(&order.id), "{}", answer.text);
+    }
+    assert!(location(&own).starts_with(&format!("/order/{}?refused=unknown-code", order.id)));
+}
+
+async fn a_refusal_without_a_known_router_is_not_believed(kind: Kind) {
+    let app = start(kind).await;
+    let (order, _) = sold(&app, "daily").await;
+    let evil = from_router(MAC, "has reached uptime limit").replace("wifi.test", "evil.test");
+    let mut browser = Browser::default();
+    browser.get(&app, &format!("/order/{}", order.id)).await;
+
+    for path in [evil, "/?error=has+reached+uptime+limit".to_owned()] {
+        let answer = browser.get(&app, &path).await;
+        assert!(is_shop(&answer), "{}", answer.text);
+        assert!(
+            !answer.text.contains("did not let you in"),
+            "{}",
+            answer.text
+        );
+    }
+}
