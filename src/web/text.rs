@@ -108,7 +108,7 @@ catalogue! {
     /// Why something was not done: a purchase, a new code or a log-in at the router.
     notice: NoticeText {
         title, package_missing, phone_invalid, package_gone, price_title, price, prompt_title,
-        prompt, limit_title, limit, later, busy_title, busy, again, router_title, router,
+        prompt, limit_title, limit, later, busy_title, busy, clock_title, clock, again, router_title, router,
         enough_codes_title, enough_codes, no_new_code_title, no_new_code, staff_codes_title,
         staff_codes, let_go_title, let_go
     }
