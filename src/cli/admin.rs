@@ -5,7 +5,7 @@ use std::error::Error;
 
 use clap::{Subcommand, ValueEnum};
 
-use super::command::Done;
+use super::command::{Done, print};
 use crate::app::radius_address;
 use crate::config::Config;
 use crate::domain::access::NewRouter;
@@ -69,12 +69,18 @@ pub(super) enum NasCommand {
 pub(super) async fn migrate(config: &Config, to: Migrate) -> Done {
     let url = config.database.url.expose();
     match to {
-        Migrate::Up => println!("{} migrations applied", migration::up(url).await?),
-        Migrate::Down => println!("{} migrations reverted", migration::down(url, None).await?),
+        Migrate::Up => print(format!(
+            "{} migrations applied\n",
+            migration::up(url).await?
+        ))?,
+        Migrate::Down => {
+            let reverted = migration::down(url, None).await?;
+            print(format!("{reverted} migrations reverted\n"))?;
+        }
         Migrate::Status => {
             for step in migration::status(url).await? {
                 let state = if step.applied { "applied" } else { "pending" };
-                println!("{state:8} {}", step.name);
+                print(format!("{state:8} {}\n", step.name))?;
             }
         }
     }
@@ -93,13 +99,13 @@ pub(super) async fn operator(config: &Config, command: OperatorCommand) -> Done 
             let token = added.ok_or(taken)?;
             // The token alone on standard output, so that it can be piped.
             eprintln!("{done}");
-            println!("{}", token.expose());
+            print(format!("{}\n", token.expose()))?;
         }
         OperatorCommand::Disable { name } => {
             if !store.disable_operator(&name, None).await? {
                 return Err(format!("there is no active operator {name}").into());
             }
-            println!("{name} is disabled");
+            print(format!("{name} is disabled\n"))?;
         }
     }
     Ok(())
@@ -122,17 +128,18 @@ pub(super) async fn nas(config: &Config, command: NasCommand) -> Done {
             // The script alone on standard output, so that it can be piped.
             eprintln!("{} may ask FreeRADIUS; for a MikroTik:", router.name);
             let server = radius_address(config);
-            print!("{}", mikrotik::script(&router, server.as_deref()));
+            print(mikrotik::script(&router, server.as_deref()))?;
         }
         NasCommand::List => {
             let [id, address, name, port] = ["id", "address", "name", "coa port"];
-            println!("{id:>5}  {address:20} {name:20} {port:>8}");
+            let mut table = format!("{id:>5}  {address:20} {name:20} {port:>8}\n");
             for router in store.routers().await? {
-                println!(
-                    "{:>5}  {:20} {:20} {:>8}",
+                table += &format!(
+                    "{:>5}  {:20} {:20} {:>8}\n",
                     router.id, router.address, router.name, router.coa_port
                 );
             }
+            print(table)?;
         }
         NasCommand::Remove { address } => {
             let address = address.trim();
@@ -144,7 +151,8 @@ pub(super) async fn nas(config: &Config, command: NasCommand) -> Done {
             for router in routers {
                 store.remove_router(router.id, COMMAND_LINE).await?;
             }
-            println!("{address} is removed; FreeRADIUS forgets it within a minute");
+            let removed = format!("{address} is removed; FreeRADIUS forgets it within a minute\n");
+            print(removed)?;
         }
     }
     Ok(())
