@@ -57,7 +57,7 @@ use error::Result;
 pub use catalog::price_list::{ListedPackage, ListingChange, NewPackage};
 pub use catalog::vouchers::{Batch, KnownVoucher, NewBatch, VoucherRef, VoucherRow};
 pub use cluster::PeerEvent;
-pub use doctor::{DatabaseState, SeenCall};
+pub use doctor::SeenCall;
 pub use engine::clock::{Clock, ClockDoubt};
 pub use engine::connect::{SQLITE_CACHE_KIB, SQLITE_LOG_PAGES};
 pub use engine::files::exposed;
