@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use clap::{Subcommand, ValueEnum};
 
-use super::command::Done;
+use super::command::{Done, print};
 use crate::app::radius_address;
 use crate::config::Config;
 use crate::domain::access::NewRouter;
@@ -74,12 +74,18 @@ pub(super) enum NasCommand {
 pub(super) async fn migrate(config: &Config, to: Migrate) -> Done {
     let url = config.database.url.expose();
     match to {
-        Migrate::Up => println!("{} migrations applied", migration::up(url).await?),
-        Migrate::Down => println!("{} migrations reverted", migration::down(url, None).await?),
+        Migrate::Up => print(format!(
+            "{} migrations applied\n",
+            migration::up(url).await?
+        ))?,
+        Migrate::Down => {
+            let reverted = migration::down(url, None).await?;
+            print(format!("{reverted} migrations reverted\n"))?;
+        }
         Migrate::Status => {
             for step in migration::status(url).await? {
                 let state = if step.applied { "applied" } else { "pending" };
-                println!("{state:8} {}", step.name);
+                print(format!("{state:8} {}\n", step.name))?;
             }
         }
     }
@@ -98,13 +104,13 @@ pub(super) async fn operator(config: &Config, command: OperatorCommand) -> Done 
             let token = added.ok_or(taken)?;
             // The token alone on standard output, so that it can be piped.
             eprintln!("{done}");
-            println!("{}", token.expose());
+            print(format!("{}\n", token.expose()))?;
         }
         OperatorCommand::Disable { name } => {
             if !store.disable_operator(&name, None).await? {
                 return Err(format!("there is no active operator {name}").into());
             }
-            println!("{name} is disabled");
+            print(format!("{name} is disabled\n"))?;
         }
     }
     Ok(())
@@ -132,22 +138,23 @@ pub(super) async fn nas(config: &Config, command: NasCommand) -> Done {
             // The script alone on standard output, so that it can be piped.
             eprintln!("{} may ask FreeRADIUS; for a MikroTik:", router.name);
             let server = radius_address(config);
-            print!("{}", mikrotik::script(&router, server.as_deref()));
+            print(mikrotik::script(&router, server.as_deref()))?;
         }
         NasCommand::List => {
             let [id, address, name, port, log_ins] =
                 ["id", "address", "name", "coa port", "log-ins"];
-            println!("{id:>5}  {address:20} {name:20} {port:>8}  {log_ins}");
+            let mut table = format!("{id:>5}  {address:20} {name:20} {port:>8}  {log_ins}\n");
             for router in store.routers().await? {
                 let log_ins = match router.require_message_auth {
                     true => "signed only",
                     false => "any",
                 };
-                println!(
-                    "{:>5}  {:20} {:20} {:>8}  {log_ins}",
+                table += &format!(
+                    "{:>5}  {:20} {:20} {:>8}  {log_ins}\n",
                     router.id, router.address, router.name, router.coa_port
                 );
             }
+            print(table)?;
         }
         NasCommand::Remove { address } => {
             // An IPv6 address has many spellings, and the table has the usual one.
@@ -163,7 +170,8 @@ pub(super) async fn nas(config: &Config, command: NasCommand) -> Done {
             for router in routers {
                 store.remove_router(router.id, COMMAND_LINE).await?;
             }
-            println!("{address} is removed; FreeRADIUS forgets it within a minute");
+            let removed = format!("{address} is removed; FreeRADIUS forgets it within a minute\n");
+            print(removed)?;
         }
     }
     Ok(())

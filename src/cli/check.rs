@@ -1,8 +1,10 @@
 //! `malipo check`: the doctor at the terminal, a line for each finding, or all of them as JSON.
 
+use std::io;
+
 use clap::Args;
 
-use super::command::Done;
+use super::command::{Done, print};
 use crate::app::read_certificate;
 use crate::config::{Config, ConfigError};
 use crate::doctor::{Doctor, Scope};
@@ -14,7 +16,8 @@ pub(super) struct Options {
     /// Print a JSON array of `check`, `status`, `detail` and `hint`
     #[arg(long)]
     json: bool,
-    /// Leave out what takes long: polls that are held for 35 s through the public address
+    /// Leave out what takes long: polls that are held through the public address for as long as guests
+    /// wait (`portal.wait_max_secs`)
     #[arg(long)]
     quick: bool,
 }
@@ -23,7 +26,8 @@ pub(super) struct Options {
 pub(super) fn refused(options: Options, error: &ConfigError) {
     if options.json {
         let hint = "Compare config.toml, and the variables that begin with MALIPO__";
-        print_json(&[Finding::failed("config", error.to_string(), hint)]);
+        // The fault itself is printed as well, and decides the exit code.
+        let _ = print_json(&[Finding::failed("config", error.to_string(), hint)]);
     }
 }
 
@@ -38,16 +42,18 @@ pub(super) async fn check(config: &Config, options: Options) -> Done {
     };
     let store = Store::open_existing(&config.database).await;
     let mut findings = Vec::new();
+    let mut printed = Ok(());
     let report = |finding: Finding| {
-        if !options.json {
-            println!("{}", line(&finding));
+        if !options.json && printed.is_ok() {
+            printed = print(line(&finding));
         }
         findings.push(finding);
     };
     let doctor = Doctor::new(config, config.server.bind);
     doctor.run(store.as_ref(), scope, report).await;
+    printed?;
     if options.json {
-        print_json(&findings);
+        print_json(&findings)?;
     }
     let failed = |finding: &Finding| finding.status == CheckStatus::Failed;
     if findings.iter().any(failed) {
@@ -72,12 +78,12 @@ fn line(finding: &Finding) -> String {
         .join(" ");
     let check = finding.check;
     match finding.hint.as_str() {
-        "" => format!("{status:5} {check:15} {detail}"),
-        hint => format!("{status:5} {check:15} {detail}. {hint}"),
+        "" => format!("{status:5} {check:15} {detail}\n"),
+        hint => format!("{status:5} {check:15} {detail}. {hint}\n"),
     }
 }
 
-fn print_json(findings: &[Finding]) {
+fn print_json(findings: &[Finding]) -> io::Result<()> {
     let json = serde_json::to_string_pretty(findings).expect("structs of texts");
-    println!("{json}");
+    print(json + "\n")
 }

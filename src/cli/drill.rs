@@ -7,7 +7,7 @@ use clap::{Args, value_parser};
 use tempfile::TempDir;
 use url::Url;
 
-use super::command::{Done, stop_signal};
+use super::command::{Done, print, stop_signal};
 use crate::app::App;
 use crate::config::{self, Config, Confirm, DatabaseConfig, LogConfig, Mode, SmsProvider};
 use crate::domain::people::Secret;
@@ -81,7 +81,7 @@ pub(super) async fn drill(config: Config, options: Options) -> Done {
     }
 
     let report = ended?;
-    print!("{report}");
+    print(report.to_string())?;
     if let Some(path) = &options.json {
         let json = serde_json::to_string_pretty(&report).expect("texts and numbers are JSON");
         let written = std::fs::write(path, json + "\n");

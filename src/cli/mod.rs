@@ -19,7 +19,7 @@ mod config;
 mod drill;
 mod order;
 
-use command::{Done, stop_signal};
+use command::{Done, print, stop_signal};
 
 /// Turns mobile-money webhooks into committed Wi-Fi sales, exactly once.
 #[derive(Parser)]
@@ -114,7 +114,9 @@ async fn serve(config: Config) -> Done {
     let scheme = config.server.tls_cert.as_ref().map_or("http", |_| "https");
 
     let app = App::start(config, token).await?;
-    greet(&app, scheme, mode);
+    if let Err(error) = print(greeting(&app, scheme, mode)) {
+        warn!(%error, "standard output cannot be written");
+    }
     notify_systemd(NotifyState::Ready, "serving");
     let failed = tokio::select! {
         () = stop_signal => None,
@@ -140,22 +142,31 @@ fn notify_systemd(state: NotifyState, status: &str) {
     }
 }
 
-fn greet(app: &App, scheme: &str, mode: Mode) {
-    let url = format!("{scheme}://{}", app.address);
-    let version = env!("CARGO_PKG_VERSION");
-    println!("malipo {version} serves at {url} ({})", mode.as_str());
-    println!("  portal        {url}/");
-    println!("  try the API   {url}/docs");
-    println!("  console       {url}/operator");
+fn greeting(app: &App, scheme: &str, mode: Mode) -> String {
+    let (url, version) = (
+        format!("{scheme}://{}", app.address),
+        env!("CARGO_PKG_VERSION"),
+    );
+    let mode_word = mode.as_str();
+    let mut text = format!(
+        "malipo {version} serves at {url} ({mode_word})
+  portal        {url}/
+  try the API   {url}/docs
+  console       {url}/operator
+"
+    );
     if mode == Mode::Sandbox {
-        println!("  test phone    {url}/sandbox");
-        println!("  No money moves: ZenoPay is simulated, and approves by itself.");
+        text += &format!("  test phone    {url}/sandbox\n");
+        text += "  No money moves: ZenoPay is simulated, and approves by itself.\n";
     }
     match &app.operator_log_in {
         OperatorLogIn::Known => {}
-        OperatorLogIn::Fresh(token) => println!("  admin token, shown once: {}", token.expose()),
+        OperatorLogIn::Fresh(token) => {
+            text += &format!("  admin token, shown once: {}\n", token.expose());
+        }
         OperatorLogIn::NoOperator => {
-            println!("  there is no operator yet: malipo operator add NAME --role admin");
+            text += "  there is no operator yet: malipo operator add NAME --role admin\n";
         }
     }
+    text
 }

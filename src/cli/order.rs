@@ -7,7 +7,7 @@ use chrono::{DateTime, SubsecRound, Utc};
 use chrono_tz::Tz;
 use clap::Subcommand;
 
-use super::command::Done;
+use super::command::{Done, print};
 use crate::config::Config;
 use crate::domain::history::{OrderHistory, narrate};
 use crate::domain::order::{OrderId, Payment};
@@ -49,8 +49,7 @@ pub(super) async fn run(config: &Config, command: OrderCommand) -> Done {
         Visibility::Masked
     };
     let now = store.clock().now();
-    print!("{}", timeline(&history, visibility, zone, now));
-    Ok(())
+    Ok(print(timeline(&history, visibility, zone, now))?)
 }
 
 /// The one order that matches; several are listed.
@@ -65,7 +64,7 @@ async fn find_order(store: &Store, name: &str, zone: Tz) -> Result<OrderId, Box<
         [only] => Ok(only.order_id),
         several => {
             for order in several {
-                println!("{}", summary(order, several, zone));
+                print(summary(order, several, zone) + "\n")?;
             }
             Err("several orders match; give the first word of one line".into())
         }

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
+use serde_json::json;
 use tokio::net::{UdpSocket, lookup_host};
 use tokio::time::timeout;
 use url::Url;
@@ -20,7 +21,10 @@ use crate::store::{SeenCall, Store};
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// A resolver that is not there takes longer.
 const RESOLVE_WITHIN: Duration = Duration::from_secs(5);
-const BODY_BYTES_MAX: usize = 64 * 1024;
+const BODY_BYTES_MAX: usize = 1024 * 1024;
+
+/// The order id of the doctor's webhooks. It is no UUID, so no order can have it.
+const NO_ORDER: &str = "malipo-check";
 
 /// Where a call goes.
 #[derive(Clone, Debug)]
@@ -40,8 +44,10 @@ pub(super) enum Reached {
     Other(u16),
     /// No server has answered, for this reason.
     Silent(String),
-    /// It is not known, for this reason.
-    Unknown(String),
+    /// It was not tried: the database, which another check is about, cannot be opened.
+    Untried,
+    /// It cannot be found out, for this reason.
+    Failed(String),
 }
 
 impl Target {
@@ -84,26 +90,28 @@ impl Target {
         (began.elapsed(), answer)
     }
 
-    /// A webhook with our key, marked as the doctor's.
+    /// A webhook that reports no money and names no order, marked as the doctor's; `key` only to the
+    /// loopback address. The answer, and whether a server with our database has received the webhook.
     pub async fn post_webhook(
         &self,
         store: &Store,
         path: &str,
-        key: &Secret,
-        body: serde_json::Value,
-    ) -> Result<Answer, String> {
+        key: Option<&Secret>,
+    ) -> Result<(Answer, bool), String> {
         let nonce = Uuid::new_v4().to_string();
         let announced = store.announce_call(&nonce).await;
         announced.map_err(|error| format!("the webhook cannot be announced: {error}"))?;
         let url = self.url(path);
         let posted = self.send(ANSWER_WITHIN, |http| {
-            let post = http.post(url).header(DOCTOR_HEADER, &nonce);
-            post.header(KEY_HEADER, key.expose()).json(&body)
+            let body = json!({"order_id": NO_ORDER, "payment_status": "PENDING"});
+            let post = http.post(url).header(DOCTOR_HEADER, &nonce).json(&body);
+            key.into_iter()
+                .fold(post, |post, key| post.header(KEY_HEADER, key.expose()))
         });
         let answer = posted.await;
-        // A row that stays expires.
-        let _ = store.end_call(&nonce).await;
-        answer
+        let ended = store.end_call(&nonce).await;
+        let arrived = ended.map_err(|error| format!("the webhook cannot be read: {error}"))?;
+        Ok((answer?, arrived.is_some()))
     }
 
     async fn send(
@@ -125,7 +133,7 @@ impl Target {
     pub async fn call(&self, store: &Store) -> Reached {
         let nonce = Uuid::new_v4().to_string();
         if let Err(error) = store.announce_call(&nonce).await {
-            return Reached::Unknown(format!("the call cannot be announced: {error}"));
+            return Reached::Failed(format!("the call cannot be announced: {error}"));
         }
         let mut url = self.url("/health/ready");
         url.set_query(Some(&format!("nonce={nonce}")));
@@ -134,7 +142,7 @@ impl Target {
             (Ok(Some(seen)), Ok(answer)) => Reached::Ours(seen, answer),
             (Ok(_), Ok(answer)) => Reached::Other(answer.status),
             (Ok(_), Err(cause)) => Reached::Silent(cause),
-            (Err(error), _) => Reached::Unknown(format!("the call cannot be read: {error}")),
+            (Err(error), _) => Reached::Failed(format!("the call cannot be read: {error}")),
         }
     }
 }

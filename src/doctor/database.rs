@@ -1,17 +1,20 @@
 //! The database, its files and its clock.
 
 use std::error::Error;
-use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use uuid::Uuid;
 
+use super::front::LOOK_AT_DATABASE;
+use super::gateway;
 use crate::config::Config;
 use crate::domain::health::Finding;
 use crate::store::{Store, StoreError, exposed};
 
 /// Clocks that differ by more make leases and expiry times doubtful.
-const CLOCK_TOLERANCE: Duration = Duration::from_secs(2);
+const CLOCK_TOLERANCE: TimeDelta = TimeDelta::seconds(2);
+/// By a clock that differs by more from ZenoPay's nothing is sold.
+const GATEWAY_TOLERANCE: TimeDelta = TimeDelta::minutes(2);
 /// A row that is dated later than now by more was written by a clock that was ahead.
 const FUTURE: TimeDelta = TimeDelta::seconds(60);
 
@@ -37,21 +40,21 @@ pub(super) async fn database(config: &Config, store: &Store) -> Finding {
 }
 
 async fn examine(config: &Config, store: &Store) -> Result<Finding, Box<dyn Error>> {
-    store.ping().await?;
-    let state = store.database_state().await?;
-    if state.is_replica {
+    let (is_replica, is_read_only) = store.state().await?;
+    if is_replica {
         let detail = "is a replica, which takes no writes";
         let hint = "Put the address of the primary into database.url";
         return Ok(Finding::failed("database", detail, hint));
     }
-    if state.is_read_only {
+    if is_read_only {
         let detail = "is read-only";
         let hint =
             "Look at default_transaction_read_only, and whether a fail-over has just happened";
         return Ok(Finding::failed("database", detail, hint));
     }
-    if !["UTF8", "UTF-8", "UTF-16le", "UTF-16be"].contains(&state.encoding.as_str()) {
-        let detail = format!("its encoding is {}: names would be refused", state.encoding);
+    let encoding = store.encoding().await?;
+    if !["UTF8", "UTF-8", "UTF-16le", "UTF-16be"].contains(&encoding.as_str()) {
+        let detail = format!("its encoding is {encoding}: names would be refused");
         let hint = "Make a new database with ENCODING 'UTF8', and move the data with pg_dump";
         return Ok(Finding::failed("database", detail, hint));
     }
@@ -83,26 +86,51 @@ async fn write(store: &Store) -> Result<(), StoreError> {
     store.end_call(&nonce).await.map(drop)
 }
 
-/// Against the database's clock, and against the newest row.
-pub(super) async fn clock(store: &Store) -> Finding {
-    let theirs = match store.now().await {
-        Ok(theirs) => theirs,
-        Err(error) => return Finding::failed("clock", error.to_string(), ""),
+/// The database's clock against this machine's or ZenoPay's, and against the newest row.
+pub(super) async fn clock(config: &Config, store: &Store) -> Finding {
+    const CHECK: &str = "clock";
+    let examined = async {
+        let theirs = store.now().await?;
+        Ok::<_, StoreError>((theirs, store.newest_row().await?))
+    };
+    let (theirs, newest) = match examined.await {
+        Ok(examined) => examined,
+        Err(error) => {
+            let detail = format!("the times in the database cannot be read: {error}");
+            return Finding::failed(CHECK, detail, LOOK_AT_DATABASE);
+        }
     };
     #[expect(clippy::disallowed_methods, reason = "this clock is what is checked")]
-    let apart = (Utc::now() - theirs).abs().to_std().unwrap_or_default();
-    if apart > CLOCK_TOLERANCE {
-        let detail = format!("{} s apart from the database's", apart.as_secs());
-        return Finding::failed("clock", detail, "Set both clocks by NTP");
+    let here = Utc::now();
+    let mut compared = Vec::new();
+    // SQLite has no clock of its own.
+    if store.is_server() {
+        compared.push((theirs - here, CLOCK_TOLERANCE, "the database's"));
     }
-    // Before the migration there is no row.
-    let newest = store.newest_row().await.ok().flatten();
-    newest
-        .and_then(|newest| ahead(newest, theirs))
-        .unwrap_or_else(|| {
-            let ms = apart.as_millis();
-            Finding::ok("clock", format!("{ms} ms apart from the database's"))
-        })
+    if let Some(gateway) = gateway::time(config).await {
+        compared.push((theirs - gateway, GATEWAY_TOLERANCE, "ZenoPay's"));
+    }
+    for (apart, tolerance, whose) in &compared {
+        if apart.abs() > *tolerance {
+            let detail = format!("{} s apart from {whose}", apart.abs().num_seconds());
+            return Finding::failed(CHECK, detail, "Set all clocks by NTP");
+        }
+    }
+    if let Some(finding) = newest.and_then(|newest| ahead(newest, theirs)) {
+        return finding;
+    }
+    let parts = compared.iter().map(|(apart, _, whose)| {
+        let ms = apart.abs().num_milliseconds();
+        format!("{ms} ms apart from {whose}")
+    });
+    let parts: Vec<_> = parts.collect();
+    match parts.is_empty() {
+        true => Finding::ok(
+            CHECK,
+            "no row lies in the future; there is no other clock to compare with",
+        ),
+        false => Finding::ok(CHECK, parts.join(", ")),
+    }
 }
 
 /// A warning about a row that lies in the future.

@@ -7,17 +7,20 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::call::{Reached, Target, resolve};
+use crate::checkout::WEBHOOK_PATH;
 use crate::config::{Config, Mode, is_loopback};
 use crate::domain::health::Finding;
 use crate::store::{SeenCall, Store};
 
-/// How long a poll is held: longer than the common limit of proxies, 30 s.
-const HOLD: Duration = Duration::from_secs(35);
 /// For the way of the answer.
-const SLACK: Duration = Duration::from_secs(2);
+const SLACK: Duration = Duration::from_secs(10);
 
 /// Why something that needs a running server is skipped.
 pub(super) const NO_SERVER: &str = "no server runs here with this configuration";
+/// Why something that needs the database is skipped.
+pub(super) const NO_DATABASE: &str = "the database cannot be opened";
+/// What to do when the doctor's own row cannot be written or read.
+pub(super) const LOOK_AT_DATABASE: &str = "See the check of the database";
 /// Why something that needs the public address is skipped.
 pub(super) const NOT_SEEN: &str = "tried through server.public_url, if this server answers there";
 
@@ -26,7 +29,7 @@ pub(super) const NOT_SEEN: &str = "tried through server.public_url, if this serv
 pub enum Scope {
     /// Everything.
     Full,
-    /// Everything but the held polls, which take more than half a minute.
+    /// Everything but the held polls, which take about a minute.
     Quick,
     /// What a server can try of itself: neither polls, nor its own listener and key.
     Server,
@@ -87,12 +90,14 @@ impl<'a> Front<'a> {
         }
     }
 
-    /// The listener, or a public address on this machine, if this very server answers there.
+    /// The listener, or a public address on this machine that is the listener's, if this very server
+    /// answers there.
     pub fn own_listener(&self) -> Option<&Target> {
-        let public = self.seen().map(|(target, _)| target);
+        let is_here =
+            |(target, seen): &(&Target, &SeenCall)| is_loopback(&target.base) && !seen.is_forwarded;
         match &self.listener {
             Some((target, Reached::Ours(..))) => Some(target),
-            _ => public.filter(|target| is_loopback(&target.base)),
+            _ => self.seen().filter(is_here).map(|(target, _)| target),
         }
     }
 
@@ -117,7 +122,8 @@ impl<'a> Front<'a> {
         let hint = "Compare server.public_url with the proxy's server_name and the address to which it passes requests";
         match reached {
             Reached::Ours(..) => Finding::ok(CHECK, format!("{url} is this server")),
-            Reached::Unknown(why) => Finding::skipped(CHECK, why.as_str()),
+            Reached::Untried => Finding::skipped(CHECK, NO_DATABASE),
+            Reached::Failed(why) => Finding::failed(CHECK, why.as_str(), LOOK_AT_DATABASE),
             // A proxy without a server behind it.
             Reached::Other(500..) if !self.runs() => Finding::skipped(CHECK, NO_SERVER),
             Reached::Other(status @ 500..) => Finding::failed(
@@ -155,9 +161,31 @@ impl<'a> Front<'a> {
 async fn reach(store: Option<&Store>, target: Target) -> (Target, Reached) {
     let reached = match store {
         Some(store) => target.call(store).await,
-        None => Reached::Unknown("the database cannot be opened".to_owned()),
+        None => Reached::Untried,
     };
     (target, reached)
+}
+
+/// Whether a webhook to the public address arrives. It has the form of an order's own URL, of no order,
+/// and no secret.
+pub(super) async fn webhook_path(front: &Front<'_>) -> Finding {
+    const CHECK: &str = "webhook_path";
+    let (Some((target, _)), Some(store)) = (front.seen(), front.store) else {
+        return Finding::skipped(CHECK, NOT_SEEN);
+    };
+    let [order, token] = [Uuid::new_v4(), Uuid::new_v4()];
+    let path = format!("{WEBHOOK_PATH}/{order}.{}", token.simple());
+    let hint = "Have each proxy and firewall pass POST requests below this path to the server, from any address and without a password";
+    match target.post_webhook(store, &path, None).await {
+        Ok((_, true)) => Finding::ok(CHECK, "a webhook to server.public_url arrives"),
+        Ok((answer, false)) => {
+            let (url, status) = (target.url(WEBHOOK_PATH), answer.status);
+            let detail =
+                format!("a webhook to {url} does not arrive: a proxy answers HTTP {status}");
+            Finding::failed(CHECK, detail, hint)
+        }
+        Err(why) => Finding::failed(CHECK, format!("a webhook fails: {why}"), hint),
+    }
 }
 
 /// Holds a status poll and an order's page through the public address, at the same time.
@@ -166,23 +194,15 @@ pub(super) async fn poll(front: &Front<'_>) -> Finding {
     let (Some((target, _)), Some(store)) = (front.seen(), front.store) else {
         return Finding::skipped(CHECK, NOT_SEEN);
     };
-    // A page is held for nine tenths of the longest wait.
-    let longest = Duration::from_secs(u64::from(front.config.portal.wait_max_secs)) * 9 / 10;
-    let hold = HOLD.min(longest);
+    let longest = u64::from(front.config.portal.wait_max_secs);
+    let status = "/api/v1/customer-portal/payment/status";
     let (api, page) = tokio::join!(
-        held(
-            target,
-            store,
-            "/api/v1/customer-portal/payment/status",
-            hold
-        ),
-        held(target, store, "/order", hold),
+        held(target, store, status, longest),
+        // A page is held for nine tenths of the longest wait.
+        held(target, store, "/order", longest * 9 / 10),
     );
     match api.and(page) {
-        Ok(()) => Finding::ok(
-            CHECK,
-            format!("waiting guests are kept for {} s", hold.as_secs()),
-        ),
+        Ok(()) => Finding::ok(CHECK, format!("waiting guests are kept for {longest} s")),
         Err(why) => Finding::failed(
             CHECK,
             why,
@@ -192,21 +212,21 @@ pub(super) async fn poll(front: &Front<'_>) -> Finding {
 }
 
 /// Holds one poll, of an order whose id is known to no one but the doctor.
-async fn held(target: &Target, store: &Store, path: &str, hold: Duration) -> Result<(), String> {
+async fn held(target: &Target, store: &Store, path: &str, wait_secs: u64) -> Result<(), String> {
     let nonce = Uuid::new_v4().to_string();
     let announced = store.announce_call(&nonce).await;
     announced.map_err(|error| format!("the poll cannot be announced: {error}"))?;
     let mut url = target.url(&format!("{path}/{nonce}"));
-    url.set_query(Some(&format!("since=1&wait={}", hold.as_secs())));
-    let (took, answer) = target.get(url, hold + SLACK * 5).await;
+    url.set_query(Some(&format!("since=1&wait={wait_secs}")));
+    let hold = Duration::from_secs(wait_secs);
+    let (took, answer) = target.get(url, hold + SLACK).await;
     // A row that stays expires.
     let _ = store.end_call(&nonce).await;
     let secs = took.as_secs();
     match answer {
-        Ok(answer) if answer.status == 404 && took + SLACK >= hold => Ok(()),
+        Ok(answer) if answer.status == 404 && took >= hold => Ok(()),
         Ok(answer) => Err(format!(
-            "a poll of {path} ends after {secs} s instead of {} s, with HTTP {}",
-            hold.as_secs(),
+            "a poll of {path} ends after {secs} s instead of {wait_secs} s, with HTTP {}",
             answer.status
         )),
         Err(cause) => Err(format!("a poll of {path} is cut after {secs} s: {cause}")),

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::call::{Target, is_plain_and_remote, resolve};
 use crate::config::{Config, Mode};
 use crate::domain::health::Finding;
 use crate::domain::order::OrderId;
-use crate::gateways::zenopay::client::Client;
+use crate::gateways::zenopay::client::{Client, ClientError};
 use crate::gateways::zenopay::wire::{StatusAnswer, Why};
 use crate::http_client::CallError;
 
@@ -28,8 +29,7 @@ pub(super) async fn zenopay(config: &Config) -> Finding {
         let hint = "Compare zenopay.base_url, and the DNS server of this machine";
         return Finding::failed("zenopay", why, hint);
     }
-    let create_timeout = Duration::from_millis(config.zenopay.create_timeout_ms);
-    let client = match Client::new(base_url.clone(), config.zenopay.key(), create_timeout) {
+    let client = match client(config) {
         Ok(client) => client,
         Err(error) => return Finding::failed("zenopay", error.to_string(), ""),
     };
@@ -51,6 +51,20 @@ pub(super) async fn zenopay(config: &Config) -> Finding {
             Finding::failed("zenopay", why.to_string(), hint)
         }
     }
+}
+
+/// ZenoPay's time, in live mode, if it tells it; the check above says why it does not.
+pub(super) async fn time(config: &Config) -> Option<DateTime<Utc>> {
+    if config.zenopay.mode == Mode::Sandbox {
+        return None;
+    }
+    client(config).ok()?.time().await.date
+}
+
+fn client(config: &Config) -> Result<Client, ClientError> {
+    let zenopay = &config.zenopay;
+    let create_timeout = Duration::from_millis(zenopay.create_timeout_ms);
+    Client::new(zenopay.base_url.clone(), zenopay.key(), create_timeout)
 }
 
 /// Why no connection can be opened: DNS, network or certificate. Without the key.

@@ -1,15 +1,12 @@
 //! The running server itself: its readiness, and whether it accepts the key that is configured.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::call::Reached;
-use super::front::{Front, NO_SERVER};
+use super::front::{Front, LOOK_AT_DATABASE, NO_DATABASE, NO_SERVER};
 use crate::checkout::WEBHOOK_PATH;
 use crate::domain::health::Finding;
 use crate::http_client::Answer;
-
-/// The order id of the doctor's webhook. It is no UUID, so no order can have it.
-const NO_ORDER: &str = "malipo-check";
 
 /// The process at the listener, and what its readiness says; `None` in the server itself.
 pub(super) fn server(front: &Front<'_>) -> Option<Finding> {
@@ -36,7 +33,8 @@ pub(super) fn server(front: &Front<'_>) -> Option<Finding> {
             "Compare server.bind and database.url with those of the running server",
         ),
         Reached::Silent(_) => Finding::skipped(CHECK, format!("none answers at {url}")),
-        Reached::Unknown(why) => Finding::skipped(CHECK, why.as_str()),
+        Reached::Untried => Finding::skipped(CHECK, NO_DATABASE),
+        Reached::Failed(why) => Finding::failed(CHECK, why.as_str(), LOOK_AT_DATABASE),
     })
 }
 
@@ -49,27 +47,26 @@ fn texts(answer: &Answer, list: &str) -> String {
     texts.join(", ")
 }
 
-/// Whether the running server accepts the configured key; `None` in the server itself. The webhook
-/// reports no money and names no order; the server recognises it as the doctor's and keeps nothing.
+/// Whether the running server accepts the configured key; `None` in the server itself. The server
+/// recognises the webhook as the doctor's and keeps nothing.
 pub(super) async fn webhook(front: &Front<'_>) -> Option<Finding> {
     const CHECK: &str = "webhook";
     front.listener.as_ref()?;
     let (Some(target), Some(store)) = (front.own_listener(), front.store) else {
         return Some(Finding::skipped(CHECK, NO_SERVER));
     };
-    let body = json!({"order_id": NO_ORDER, "payment_status": "PENDING"});
     let key = front.config.zenopay.key();
-    let answer = target.post_webhook(store, WEBHOOK_PATH, &key, body).await;
-    Some(match answer {
-        Ok(answer) if answer.status == 404 => {
+    let posted = target.post_webhook(store, WEBHOOK_PATH, Some(&key));
+    Some(match posted.await {
+        Ok((answer, _)) if answer.status == 404 => {
             Finding::ok(CHECK, "the running server accepts zenopay.api_key")
         }
-        Ok(answer) if answer.status == 401 => Finding::failed(
+        Ok((answer, _)) if answer.status == 401 => Finding::failed(
             CHECK,
             "the running server refuses zenopay.api_key: it was started with another key",
             "Compare the key with ZenoPay's dashboard, and restart the server if it was changed",
         ),
-        Ok(answer) => {
+        Ok((answer, _)) => {
             let status = answer.status;
             let detail = format!("a webhook with zenopay.api_key is answered {status}");
             Finding::failed(CHECK, detail, "Look at the server's log")

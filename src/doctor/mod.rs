@@ -66,7 +66,7 @@ impl Doctor {
         match store {
             Ok(store) => {
                 report(database::database(config, store).await);
-                report(database::clock(store).await);
+                report(database::clock(config, store).await);
                 report(sms::outbox(store).await);
             }
             Err(error) => report(database::unreachable(error)),
@@ -80,6 +80,7 @@ impl Doctor {
         if let Some(finding) = listener::webhook(&front).await {
             report(finding);
         }
+        report(front::webhook_path(&front).await);
         report(proxies::trusted(&front).await);
         report(proxies::forwarded_for(&front).await);
         report(radius::access(config, reached).await);

@@ -5,9 +5,10 @@ use std::collections::HashSet;
 
 use crate::config::{Config, Mode};
 use crate::domain::health::Finding;
+use crate::domain::people::Secret;
 
-/// Live mode refuses a shorter operator token.
-const TOKEN_MIN: usize = 16;
+/// Live mode refuses a shorter operator token; RFC 2865 (3) wants as much of a RADIUS secret.
+const SECRET_MIN: usize = 16;
 
 pub(super) fn config() -> Finding {
     Finding::ok("config", "every key is understood")
@@ -31,20 +32,34 @@ pub(super) fn secrets(config: &Config) -> Finding {
             return Finding::warning("secrets", detail, "Compare it with the original");
         }
     }
-    let token = config.operator.token.as_ref().map(|token| token.expose());
-    let is_weak = |token: &str| {
-        let different: HashSet<char> = token.chars().collect();
-        token.chars().count() < TOKEN_MIN || different.len() < 6
-    };
-    if token.is_some_and(is_weak) {
+    let hint = "`openssl rand -hex 16` makes a good one";
+    if config.operator.token.as_ref().is_some_and(is_weak) {
         let detail = "operator.token can be guessed; live mode refuses it";
-        return Finding::warning("secrets", detail, "`openssl rand -hex 16` makes a good one");
+        return Finding::warning("secrets", detail, hint);
+    }
+    let radius = [
+        ("radius.secret", config.radius.secret.as_ref()),
+        ("radius.coa_secret", config.radius.coa_secret.as_ref()),
+    ];
+    for (key, secret) in radius {
+        if secret.is_some_and(is_weak) {
+            let detail = format!(
+                "{key} can be guessed: it is short, or the example of a manual, and protects each log-in"
+            );
+            return Finding::warning("secrets", detail, format!("{hint}; set it at both ends"));
+        }
     }
     if zenopay.previous_api_key.is_some() && zenopay.previous_api_key == zenopay.api_key {
         let detail = "zenopay.previous_api_key is the same as zenopay.api_key";
         return Finding::warning("secrets", detail, "Remove the previous key");
     }
     Finding::ok("secrets", "no blanks, control characters or weak ones")
+}
+
+/// Whether a secret can be guessed. The examples of manuals, as `testing123` and `change-me`, are short.
+fn is_weak(secret: &Secret) -> bool {
+    let different: HashSet<char> = secret.expose().chars().collect();
+    secret.expose().chars().count() < SECRET_MIN || different.len() < 6
 }
 
 /// Without its router here, a page shows the code and cannot log the guest in.
@@ -74,7 +89,6 @@ pub(super) fn login_hosts(config: &Config) -> Finding {
 mod tests {
     use super::*;
     use crate::domain::health::CheckStatus;
-    use crate::domain::people::Secret;
 
     #[test]
     fn a_secret_that_is_allowed_and_doubtful_is_a_warning_that_does_not_show_it() {
@@ -92,6 +106,33 @@ mod tests {
             assert_eq!(finding.status, CheckStatus::Warning, "{token}");
             assert!(finding.detail.contains(what), "{}", finding.detail);
             assert!(!format!("{finding:?}").contains(token));
+        }
+    }
+
+    #[test]
+    fn a_radius_secret_of_a_manual_is_a_warning_that_names_its_key() {
+        for (secret, expected) in [
+            ("testing123", CheckStatus::Warning),
+            ("change-me", CheckStatus::Warning),
+            ("fifteen-letters", CheckStatus::Warning),
+            ("secretsecretsecretsecret", CheckStatus::Warning),
+            ("b9e1f0a35c7d2486", CheckStatus::Ok),
+        ] {
+            for of_coa in [false, true] {
+                let mut config = Config::default();
+                let (key, place) = match of_coa {
+                    false => ("radius.secret", &mut config.radius.secret),
+                    true => ("radius.coa_secret", &mut config.radius.coa_secret),
+                };
+                *place = Some(Secret::new(secret));
+
+                let finding = secrets(&config);
+
+                assert_eq!(finding.status, expected, "{secret}");
+                let is_named = finding.detail.contains(key);
+                assert_eq!(is_named, expected == CheckStatus::Warning);
+                assert!(!format!("{finding:?}").contains(secret));
+            }
         }
     }
 

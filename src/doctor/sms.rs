@@ -2,6 +2,7 @@
 
 use chrono::SecondsFormat;
 
+use super::front::LOOK_AT_DATABASE;
 use crate::config::{Config, Mode, SmsProvider};
 use crate::domain::health::Finding;
 use crate::sms;
@@ -38,10 +39,13 @@ fn hint(config: &Config) -> &'static str {
 /// Held messages are no fault: they wait for an admin's decision.
 pub(super) async fn outbox(store: &Store) -> Finding {
     const CHECK: &str = "outbox";
-    // Before the migration nothing can be held.
-    match store.outbox_hold().await.ok().flatten() {
-        None => Finding::ok(CHECK, "nothing is held back"),
-        Some(hold) => {
+    match store.outbox_hold().await {
+        Err(error) => {
+            let detail = format!("it cannot be read whether messages are held back: {error}");
+            Finding::failed(CHECK, detail, LOOK_AT_DATABASE)
+        }
+        Ok(None) => Finding::ok(CHECK, "nothing is held back"),
+        Ok(Some(hold)) => {
             let since = hold.since.to_rfc3339_opts(SecondsFormat::Secs, true);
             let held = hold.describe();
             let detail = format!("{held} are held back since the backup was restored at {since}");

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use chrono::TimeDelta;
 use migration::file;
 
+use super::front::LOOK_AT_DATABASE;
 use crate::config::Config;
 use crate::domain::health::Finding;
 use crate::store::Store;
@@ -87,7 +88,10 @@ pub(super) async fn backup(store: &Store) -> Finding {
         Ok(None) => {
             return Finding::warning(CHECK, "deploy/backup has made none of this database", hint);
         }
-        Err(error) => return Finding::skipped(CHECK, error.to_string()),
+        Err(error) => {
+            let detail = format!("it cannot be read whether there is a backup: {error}");
+            return Finding::failed(CHECK, detail, LOOK_AT_DATABASE);
+        }
     };
     let age = store.clock().now() - made_at;
     let detail = format!("the newest is {} hours old", age.num_hours().max(0));

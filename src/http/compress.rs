@@ -66,6 +66,9 @@ pub(super) fn accepted(request: &HttpRequest) -> Option<Coding> {
 /// Adds to `Vary` that the answer depends on the accepted codings, in the one line that it may have.
 fn vary(headers: &mut HeaderMap) {
     let known = headers.get(VARY).and_then(|known| known.to_str().ok());
+    if known.is_some_and(|known| known.contains("accept-encoding")) {
+        return;
+    }
     let varies = known.map_or_else(
         || "accept-encoding".to_owned(),
         |known| format!("{known}, accept-encoding"),

@@ -18,19 +18,22 @@ pub const DOCTOR_HEADER: &str = "malipo-check";
 
 /// Records how a call of the doctor has arrived.
 pub async fn recognise(api: &Api, request: &HttpRequest, nonce: &str) {
+    if is_announced(api, nonce).await {
+        arrived(api, request, nonce).await;
+    }
+}
+
+async fn arrived(api: &Api, request: &HttpRequest, nonce: &str) {
     let Some(peer) = request.peer_addr() else {
         return;
     };
-    if !is_announced(api, nonce).await {
-        return;
-    }
     let peer = peer.ip().to_canonical();
     let client = api.clients.address(request).unwrap_or(peer);
     let seen = SeenCall {
         peer: peer.to_string(),
         client: client.to_string(),
         is_forwarded: request.headers().contains_key("x-forwarded-for"),
-        is_trusted: api.clients.trusts(peer),
+        is_trusted: api.clients.trusts_way(request),
     };
     if let Err(error) = api.store.call_arrived(nonce, seen).await {
         warn!(%error, "a call of malipo check could not be recorded");
@@ -45,13 +48,14 @@ pub async fn hold(api: &Api, order_id: OrderId, wait: Duration) {
     }
 }
 
-/// The answer to a webhook by which the doctor tries the key; `None` for any other. Nothing is
-/// journalled or counted: it is no delivery of ZenoPay.
+/// The answer to a webhook by which the doctor tries the key or the way; `None` for any other. Nothing
+/// is journalled or counted: it is no delivery of ZenoPay.
 pub async fn try_key(api: &Api, request: &HttpRequest, key: Option<&[u8]>) -> Option<Problem> {
     let nonce = request.headers().get(DOCTOR_HEADER)?.to_str().ok()?;
     if !is_announced(api, nonce).await {
         return None;
     }
+    arrived(api, request, nonce).await;
     let code = match api.orders.knows_key(key) {
         true => Code::OrderNotFound,
         false => Code::WebhookNotAuthentic,
@@ -59,7 +63,14 @@ pub async fn try_key(api: &Api, request: &HttpRequest, key: Option<&[u8]>) -> Op
     Some(code.into())
 }
 
-/// Without the database nothing is announced.
+/// Without the database nothing is announced. Anyone may send a nonce, so each takes a place before the
+/// database is read, one of those that strangers' webhooks have; without a place it has no effect.
 async fn is_announced(api: &Api, nonce: &str) -> bool {
-    Uuid::try_parse(nonce).is_ok() && api.store.is_doctors_call(nonce).await.unwrap_or(false)
+    if Uuid::try_parse(nonce).is_err() {
+        return false;
+    }
+    let Some(_place) = api.orders.enter_unverified() else {
+        return false;
+    };
+    api.store.is_doctors_call(nonce).await.unwrap_or(false)
 }

@@ -4,11 +4,9 @@
 use actix_cors::Cors;
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::guard;
 use actix_web::http::header;
 use actix_web::middleware::{DefaultHeaders, Next, from_fn};
-use actix_web::{Error, HttpRequest, HttpResponse, Route, web};
-use utoipa_swagger_ui::SwaggerUi;
+use actix_web::{Error, Route, web};
 
 mod api;
 pub mod auth;
@@ -25,6 +23,7 @@ mod portal;
 pub mod problem;
 mod request;
 pub mod sandbox;
+mod unrouted;
 mod webhook;
 
 pub use api::{Api, Checks, History, STREAMS_MAX, Site};
@@ -36,6 +35,7 @@ pub use front_door::{FrontDoor, inspect};
 use api::{OPERATOR, PORTAL};
 use operators::{acts, reports};
 use problem::{Code, Problem};
+use unrouted::no_such_page;
 
 /// Every route.
 #[rustfmt::skip] // A table is read by its columns.
@@ -69,8 +69,8 @@ pub fn routes(config: &mut web::ServiceConfig, sandbox: Option<crate::sandbox::S
                 .configure(operator_routes)
                 .default_service(web::to(no_such_page)),
         )
-        .route("/health/live", get_or_head().to(health::live))
-        .route("/health/ready", get_or_head().to(health::ready))
+        .route("/health/live", web::get().to(health::live))
+        .route("/health/ready", web::get().to(health::ready))
         .service(
             web::resource("/metrics")
                 .wrap(from_fn(auth::operators_only_if_forwarded))
@@ -84,10 +84,7 @@ pub fn routes(config: &mut web::ServiceConfig, sandbox: Option<crate::sandbox::S
                 .default_service(web::to(no_such_page)),
         )
         .route("/docs", web::get().to(async || web::Redirect::to("/docs/").see_other()))
-        // By default the page loads an image from validator.swagger.io, which would see our
-        // address and cannot be reached without the Internet.
-        .service(SwaggerUi::new("/docs/{_:.*}")
-            .config(utoipa_swagger_ui::Config::from("/openapi.json").validator_url("none")))
+        .route("/docs/{name:.*}", web::get().to(openapi::page))
         .configure(page_routes)
         .configure(console::routes);
     if let Some(sandbox) = sandbox {
@@ -133,7 +130,7 @@ fn operator_routes(config: &mut web::ServiceConfig) {
 fn page_routes(config: &mut web::ServiceConfig) {
     use pages::{order, owner_link, paid, shop, state, voucher};
     config
-        .route("/", page(get_or_head().to(shop::show)))
+        .route("/", page(web::get().to(shop::show)))
         .route("/buy", counted(page(web::post().to(shop::buy))))
         .route("/buy", page(web::get().to(shop::back)))
         .route("/order/{order_id}", page(web::get().to(order::show)))
@@ -147,7 +144,7 @@ fn page_routes(config: &mut web::ServiceConfig) {
         .route("/voucher", page(web::get().to(voucher::show)))
         .route("/voucher", counted(page(web::post().to(voucher::find))))
         .route("/router/login.html", web::get().to(pages::router_page::show))
-        .route("/v/{token}", page(get_or_head().to(owner_link::show)))
+        .route("/v/{token}", page(web::get().to(owner_link::show)))
         .route("/v/{token}/reissue", page(web::get().to(owner_link::ask)))
         .route("/v/{token}/reissue", page(web::post().to(owner_link::reissue)))
         .route("/assets/{name}", web::get().to(pages::asset));
@@ -174,11 +171,6 @@ fn sandbox_routes(config: &mut web::ServiceConfig) {
         .route("/sandbox", page(web::get().to(handset::show)))
         .route("/sandbox/phone", page(web::post().to(handset::switch)))
         .route("/sandbox/phone/{order_id}", page(web::post().to(handset::answer)));
-}
-
-/// GET or HEAD: load balancers probe with HEAD.
-fn get_or_head() -> Route {
-    web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
 }
 
 /// Shows the problems of a route as HTML pages.
@@ -214,19 +206,6 @@ async fn count_refusals(
     problem.retry_after_secs = problem.retry_after_secs.max(wait);
     let refusal = pages::or_problem(answer.request(), &problem);
     Ok(answer.into_response(refusal))
-}
-
-/// Answers every path and method without a handler. A resource with middleware of its own does not
-/// inherit it from above, and would answer with an empty body.
-async fn no_such_page(request: HttpRequest) -> HttpResponse {
-    let Some(allowed) = openapi::methods_of(&request) else {
-        front_door::report_unrouted(&request);
-        return pages::or_problem(&request, &Problem::new(Code::NotFound));
-    };
-    let mut refusal = pages::or_problem(&request, &Problem::new(Code::MethodNotAllowed));
-    let allowed = header::HeaderValue::from_static(allowed);
-    refusal.headers_mut().insert(header::ALLOW, allowed);
-    refusal
 }
 
 /// A portal's tracing adds these to each of its requests: W3C Trace Context, W3C Baggage, Sentry.

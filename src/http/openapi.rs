@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::http::header::{CONTENT_ENCODING, VARY};
+use actix_web::{Error, HttpRequest, HttpResponse, web};
 use utoipa::openapi::path::{Operation, Parameter};
 use utoipa::openapi::schema::{Schema, SchemaType, Type};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
@@ -11,6 +12,9 @@ use utoipa::openapi::{RefOr, Response};
 use utoipa::{Modify, OpenApi};
 
 use super::api::OPERATOR;
+use super::compress::accepted;
+use super::problem::{Code, Problem};
+use crate::web::docs;
 
 /// Every route of the API, described at its handler. Pages are left out.
 #[derive(OpenApi)]
@@ -160,13 +164,33 @@ pub async fn document() -> HttpResponse {
     HttpResponse::Ok().json(Document::openapi())
 }
 
+/// A file of the page that shows this document.
+pub async fn page(request: HttpRequest, name: web::Path<String>) -> Result<HttpResponse, Error> {
+    let file = docs::find(&name).ok_or_else(|| Problem::new(Code::NotFound))?;
+    let mut answer = HttpResponse::Ok();
+    answer
+        .insert_header((VARY, "accept-encoding"))
+        .content_type(file.content_type.as_str());
+    let Some(coding) = accepted(&request) else {
+        return Ok(answer.body(file.body.clone()));
+    };
+    // The first time it is compressed, which would delay the other clients of this worker.
+    let coded = file.clone();
+    Ok(match web::block(move || coded.encoded(coding)).await? {
+        Some(encoded) => answer
+            .insert_header((CONTENT_ENCODING, coding.name()))
+            .body(encoded),
+        None => answer.body(file.body.clone()),
+    })
+}
+
 /// The methods of every path, for `Allow`.
 static METHODS: LazyLock<BTreeMap<String, String>> = LazyLock::new(|| {
     let paths = Document::openapi().paths.paths;
     let methods = paths.into_iter().map(|(path, item)| {
         let names = [
             item.get.map(|_| "GET"),
-            // For load balancers; see `get_or_head`.
+            // For load balancers; see `front_door`.
             path.starts_with("/health/").then_some("HEAD"),
             item.post.map(|_| "POST"),
             item.put.map(|_| "PUT"),
@@ -178,9 +202,7 @@ static METHODS: LazyLock<BTreeMap<String, String>> = LazyLock::new(|| {
     methods.collect()
 });
 
-/// The methods of the path of a request; `None` for a path that is not served in this mode or not
-/// in the document.
-pub fn methods_of(request: &HttpRequest) -> Option<&'static str> {
-    let path = request.match_pattern()?;
-    METHODS.get(&path).map(String::as_str)
+/// The methods of a route; `None` for one that is not in the document.
+pub fn methods_of(route: &str) -> Option<&'static str> {
+    METHODS.get(route).map(String::as_str)
 }

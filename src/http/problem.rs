@@ -67,6 +67,9 @@ pub enum Code {
     Busy,
     /// The database cannot be reached.
     Unavailable,
+    /// The clock is wrong, so nothing is sold.
+    #[strum(to_string = "unavailable")]
+    WrongClock,
     /// It is not known whether the transaction was committed.
     CommitUnknown,
     /// The server is shutting down.
@@ -103,6 +106,7 @@ impl Code {
             Self::GatewayRefused => (S::BAD_GATEWAY, "ZenoPay refused the payment request"),
             Self::Busy => (S::SERVICE_UNAVAILABLE, "Too busy; send it again"),
             Self::Unavailable => (S::SERVICE_UNAVAILABLE, "The database is not available; send it again"),
+            Self::WrongClock => (S::SERVICE_UNAVAILABLE, "The server's clock is wrong, so nothing is sold; send it again"),
             Self::CommitUnknown => (S::SERVICE_UNAVAILABLE, "The outcome is not known yet; send it again"),
             Self::Stopping => (S::SERVICE_UNAVAILABLE, "The server is stopping; send it again"),
         }
@@ -205,6 +209,7 @@ impl From<StoreError> for Problem {
     fn from(cause: StoreError) -> Self {
         let code = match &cause {
             StoreError::Conflict | StoreError::CodeTaken => Code::Busy,
+            StoreError::WrongClock(_) => Code::WrongClock,
             StoreError::Unavailable(_)
             | StoreError::Locked(_)
             | StoreError::Full(_)
@@ -253,6 +258,7 @@ impl From<Rejection> for Problem {
             Rejection::Malformed(why) => Code::MalformedWebhook.detail(why),
             Rejection::Busy => Self::new(Code::Busy),
             Rejection::Unavailable => Self::new(Code::Unavailable),
+            Rejection::WrongClock => Self::new(Code::WrongClock),
             Rejection::CommitUnknown => Self::new(Code::CommitUnknown),
             Rejection::Internal => Self::new(Code::Internal),
         }

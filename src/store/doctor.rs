@@ -28,19 +28,9 @@ pub struct SeenCall {
     pub client: String,
     /// Whether the call had an `X-Forwarded-For`.
     pub is_forwarded: bool,
-    /// Whether the peer is one of the trusted proxies.
+    /// Whether all proxies that the call has passed are trusted; otherwise `client` is the one that is
+    /// not.
     pub is_trusted: bool,
-}
-
-/// What keeps a database from taking sales.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DatabaseState {
-    /// As in `UTF8`.
-    pub encoding: String,
-    /// It copies another database and takes no writes.
-    pub is_replica: bool,
-    /// It takes no writes for another reason.
-    pub is_read_only: bool,
 }
 
 impl Store {
@@ -105,25 +95,22 @@ impl Store {
         Ok(found.pop())
     }
 
-    /// Whether this database can take sales, as far as it says itself.
+    /// The database's encoding of texts, as in `UTF8`.
     ///
     /// # Errors
     /// `StoreError::Unavailable`.
-    pub async fn database_state(&self) -> Result<DatabaseState> {
-        let query = match self.backend() {
-            DbBackend::Postgres => {
-                "SELECT current_setting('server_encoding'), pg_is_in_recovery(), \
-                 current_setting('transaction_read_only') = 'on'"
-            }
-            _ => "SELECT encoding, false, false FROM pragma_encoding",
+    pub async fn encoding(&self) -> Result<String> {
+        let query = match self.is_server() {
+            true => "SELECT current_setting('server_encoding')",
+            false => "SELECT encoding FROM pragma_encoding",
         };
-        let found: Option<(String, bool, bool)> = sql::tuple(&self.db(), query, []).await?;
-        let (encoding, is_replica, is_read_only) = found.unwrap_or_default();
-        Ok(DatabaseState {
-            encoding,
-            is_replica,
-            is_read_only,
-        })
+        let found: Option<String> = sql::tuple(&self.db(), query, []).await?;
+        Ok(found.unwrap_or_default())
+    }
+
+    /// Whether the database is a server with a clock of its own; SQLite is not.
+    pub fn is_server(&self) -> bool {
+        self.backend() == DbBackend::Postgres
     }
 
     /// The newest time among the last orders and webhooks.

@@ -18,7 +18,10 @@ pub enum StoreError {
     /// The new voucher code exists already. Decide again with another.
     #[error("the new voucher code is taken")]
     CodeTaken,
-    /// No connection, or a clock in doubt: a later attempt may succeed.
+    /// Nothing may be sold by this clock: a later attempt may succeed.
+    #[error("{0}")]
+    WrongClock(String),
+    /// No connection: a later attempt may succeed.
     #[error("the database is not available: {0}")]
     Unavailable(String),
     /// Another session had a row or a key locked for longer than the time limit.
@@ -79,7 +82,8 @@ impl StoreError {
             | Self::Aborted(_)
             | Self::Corrupt(_)
             | Self::Panicked(_) => true,
-            Self::Unavailable(_)
+            Self::WrongClock(_)
+            | Self::Unavailable(_)
             | Self::Full(_)
             | Self::ReadOnly(_)
             | Self::Unusable(_)

@@ -58,7 +58,7 @@ pub use catalog::batches::{BatchCounts, Card, NewBatch, RevokedBatch};
 pub use catalog::price_list::{ListedPackage, ListingChange, NewPackage};
 pub use catalog::vouchers::{Batch, KnownVoucher, Sold, VoucherRef, VoucherRow};
 pub use cluster::PeerEvent;
-pub use doctor::{DatabaseState, SeenCall};
+pub use doctor::SeenCall;
 pub use engine::clock::{Clock, ClockDoubt};
 pub use engine::connect::{SQLITE_CACHE_KIB, SQLITE_LOG_PAGES};
 pub use engine::files::exposed;

@@ -3,12 +3,12 @@
 //! The URL of an asset has a hash of its content: a browser may keep it for ever, and loads the assets
 //! of a new release at once.
 
-use std::sync::{LazyLock, OnceLock};
+use std::sync::LazyLock;
 
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
-use super::coding::{Coding, Effort};
+use super::coding::{Coding, Compressed, Effort};
 
 /// The style sheet of the guests' pages.
 pub static STYLE: LazyLock<Asset> =
@@ -64,19 +64,14 @@ pub struct Asset {
     /// For `Content-Type`.
     pub content_type: &'static str,
     pub body: &'static str,
-    gzip: OnceLock<Bytes>,
-    brotli: OnceLock<Bytes>,
+    compressed: Compressed,
 }
 
 impl Asset {
     /// The body in this coding; it is compressed at the first request for it.
     pub fn encoded(&self, coding: Coding) -> Bytes {
-        let kept = match coding {
-            Coding::Gzip => &self.gzip,
-            Coding::Brotli => &self.brotli,
-        };
-        let encode = || coding.encode(self.body.as_bytes(), Effort::Best).into();
-        kept.get_or_init(encode).clone()
+        let body = self.body.as_bytes();
+        self.compressed.of(body, coding, Effort::Best)
     }
 }
 
@@ -91,8 +86,7 @@ fn asset(name: &str, body: &'static str) -> Asset {
             _ => "image/svg+xml",
         },
         body,
-        gzip: OnceLock::new(),
-        brotli: OnceLock::new(),
+        compressed: Compressed::default(),
     }
 }
 

@@ -1,9 +1,11 @@
 //! Compression of answers with the codings that browsers understand, in pure Rust.
 
 use std::io::Write;
+use std::sync::OnceLock;
 
 use brotli::BrotliCompress;
 use brotli::enc::BrotliEncoderParams;
+use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
@@ -40,6 +42,25 @@ impl Coding {
             Self::Gzip => gzip(body, effort),
         };
         compressed.expect("a vector is written, which does not fail")
+    }
+}
+
+/// One body in each coding: compressed at the first request for it, and kept.
+#[derive(Default)]
+pub struct Compressed {
+    gzip: OnceLock<Bytes>,
+    brotli: OnceLock<Bytes>,
+}
+
+impl Compressed {
+    /// `body`, which is the same at each call, in this coding.
+    pub fn of(&self, body: &[u8], coding: Coding, effort: Effort) -> Bytes {
+        let kept = match coding {
+            Coding::Gzip => &self.gzip,
+            Coding::Brotli => &self.brotli,
+        };
+        kept.get_or_init(|| coding.encode(body, effort).into())
+            .clone()
     }
 }
 

@@ -13,6 +13,7 @@ use crate::domain::order::MayReissue;
 
 pub mod assets;
 pub mod coding;
+pub mod docs;
 pub mod format;
 pub mod qr;
 pub mod text;

@@ -108,9 +108,9 @@ catalogue! {
     /// Why something was not done: a purchase or a new code.
     notice: NoticeText {
         title, package_missing, phone_invalid, package_gone, price_title, price, prompt_title,
-        prompt, limit_title, limit, later, busy_title, busy, again, enough_codes_title,
-        enough_codes, no_new_code_title, no_new_code, staff_codes_title, staff_codes, let_go_title,
-        let_go
+        prompt, limit_title, limit, later, busy_title, busy, clock_title, clock, again,
+        enough_codes_title, enough_codes, no_new_code_title, no_new_code, staff_codes_title,
+        staff_codes, let_go_title, let_go
     }
 
     /// The page of an order.

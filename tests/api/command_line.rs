@@ -4,7 +4,7 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
-use crate::harness::process::{Process, run};
+use crate::harness::process::{Process, malipo, run};
 use crate::harness::{Kind, TestDatabase, http_client};
 
 pub fn text(bytes: &[u8]) -> String {
@@ -30,6 +30,31 @@ async fn a_server_that_may_not_migrate_does_not_serve_without_its_schema() {
     let printed = text(&output.stderr);
     assert_eq!(code(&output), Some(1), "{printed}");
     assert!(printed.contains("malipo migrate"), "{printed}");
+}
+
+/// As in `malipo config | head`, whose reader ends before the command.
+#[test]
+fn a_command_whose_reader_has_read_enough_ends_quietly() {
+    let folder = TempDir::new().unwrap();
+    let url = format!("sqlite://{}/malipo.db?mode=rwc", folder.path().display());
+    let settings = [("MALIPO__DATABASE__URL", url.as_str())];
+    assert_eq!(code(&run(&["migrate"], &settings)), Some(0));
+    for arguments in [
+        &["config"][..],
+        &["check"],
+        &["check", "--json"],
+        &["migrate", "status"],
+        &["nas", "list"],
+    ] {
+        let mut command = malipo(folder.path(), &settings);
+        let mut child = command.args(arguments).spawn().unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+
+        let said = text(&output.stderr);
+        assert!(!said.contains("panicked"), "{arguments:?}: {said}");
+        assert_eq!(code(&output), Some(0), "{arguments:?}");
+    }
 }
 
 #[actix_web::test]

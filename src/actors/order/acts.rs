@@ -254,7 +254,10 @@ impl Orders {
         webhook.record.order_id = row.order_id.clone();
         let mut by_itself = by_itself.into_iter();
         webhook.record.proof = by_itself.find(|proof| Some(*proof) == row.proof.as_deref());
-        webhook
+        match webhook.record.proof {
+            Some(proof) if proof == Proof::Token.into_str() => webhook.at_own_url(),
+            Some(_) | None => webhook,
+        }
     }
 }
 

@@ -77,13 +77,27 @@ impl ParsedWebhook {
             content_type: delivery.content_type,
             body: keys.redact(delivery.body),
         };
-        Self {
+        let webhook = Self {
             order_id,
             notification,
             key: delivery.key,
             token,
             record,
+        };
+        match webhook.token {
+            Token::Present(_) => webhook.at_own_url(),
+            Token::Absent | Token::Garbage => webhook,
         }
+    }
+
+    /// At an order's own URL, a body that names no order cannot be read: ZenoPay knows what it meant.
+    pub fn at_own_url(mut self) -> Self {
+        let read = self.notification;
+        self.notification = read.and_then(|it| match it.order_id {
+            Some(_) => Ok(it),
+            None => Err(Unreadable::OtherOrderId),
+        });
+        self
     }
 
     /// The order that the body names, if it names one.
@@ -124,6 +138,9 @@ pub enum Rejection {
     /// The database cannot be reached; another copy succeeds.
     #[error("the database is not available")]
     Unavailable,
+    /// Nothing may be sold by the server's clock; another copy succeeds when it is right.
+    #[error("the clock is wrong")]
+    WrongClock,
     /// The outcome of the COMMIT is not known; another copy finds out.
     #[error("it is not known whether the commit took place")]
     CommitUnknown,
@@ -148,7 +165,11 @@ impl Rejection {
             Self::UnknownOrder => Some(Outcome::UnknownOrder),
             Self::Malformed(_) => Some(Outcome::Malformed),
             Self::Internal => Some(Outcome::Error),
-            Self::NotAuthentic | Self::Busy | Self::Unavailable | Self::CommitUnknown => None,
+            Self::NotAuthentic
+            | Self::Busy
+            | Self::Unavailable
+            | Self::WrongClock
+            | Self::CommitUnknown => None,
         }
     }
 }
@@ -158,6 +179,7 @@ impl From<StoreError> for Rejection {
         match error {
             // Three conflicts in a row; another copy succeeds.
             StoreError::Conflict | StoreError::CodeTaken => Self::Busy,
+            StoreError::WrongClock(_) => Self::WrongClock,
             StoreError::Unavailable(_)
             | StoreError::Locked(_)
             | StoreError::Full(_)

@@ -7,9 +7,7 @@
 //! - Every refusal without proof is the same answer, whatever is known of the order. Its duration does
 //!   not tell whether the order is active.
 
-use std::sync::Arc;
-
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::delivery::{Claim, ParsedWebhook, Rejection, Token};
 use crate::actors::Orders;
@@ -22,19 +20,27 @@ use crate::store::DeliveryRecord;
 const UNVERIFIED_BYTES_MAX: usize = 8 * 1024;
 
 impl Orders {
+    /// Takes a place of a webhook without proof, or of another request that a stranger may send.
+    pub fn enter_unverified(&self) -> Option<OwnedSemaphorePermit> {
+        self.inner
+            .unverified_permits
+            .clone()
+            .try_acquire_owned()
+            .ok()
+    }
+
     /// The claim of a webhook, and a place for it.
     pub(in crate::actors) fn admit(
         &self,
         webhook: &ParsedWebhook,
     ) -> Result<(Claim, OwnedSemaphorePermit), Rejection> {
         let claim = self.claim(webhook)?;
-        let enter = |permits: &Arc<Semaphore>, if_full| {
-            let permit = permits.clone().try_acquire_owned();
-            permit.map_err(|_| if_full)
-        };
         let place = match &claim {
-            Claim::Unverified(_) => enter(&self.inner.unverified_permits, Rejection::NotAuthentic),
-            Claim::Token { .. } => enter(&self.inner.lookup_permits, Rejection::Busy),
+            Claim::Unverified(_) => self.enter_unverified().ok_or(Rejection::NotAuthentic),
+            Claim::Token { .. } => {
+                let permit = self.inner.lookup_permits.clone().try_acquire_owned();
+                permit.map_err(|_| Rejection::Busy)
+            }
             Claim::Proven(_) => self.enter_proven(),
         }?;
         Ok((claim, place))

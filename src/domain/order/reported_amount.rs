@@ -32,6 +32,9 @@ impl ReportedAmount {
     /// Reads a text: `2000`, `2000.00`, `2,000`, `2 000.00`, `2e3`, with blanks around it.
     pub fn read(text: &str) -> Self {
         let number = text.trim();
+        if number.is_empty() {
+            return Self::Absent;
+        }
         let plain = without_groups(number).filter(|_| !may_be_thousands(number));
         let whole = plain.and_then(|plain| whole_shillings(&plain));
         whole.map_or_else(|| Self::unreadable(text), Self::Whole)
@@ -42,9 +45,10 @@ impl ReportedAmount {
         whole_shillings(number).map_or_else(|| Self::unreadable(number), Self::Whole)
     }
 
-    /// A value that is no amount, as it was sent; [`Self::Absent`] if it is blank.
+    /// A value that is no amount, as it was sent. Of control characters alone the codes are shown.
     pub fn unreadable(sent: &str) -> Self {
-        clean(sent, SHOWN_CHARS).map_or(Self::Absent, Self::Unreadable)
+        let codes = || sent.escape_default().take(SHOWN_CHARS).collect();
+        Self::Unreadable(clean(sent, SHOWN_CHARS).unwrap_or_else(codes))
     }
 
     /// The amount, where it is whole shillings.
@@ -208,12 +212,25 @@ mod tests {
 
     #[test]
     fn an_empty_text_is_absent() {
-        for text in ["", " ", "\u{a0}", "\t\r\n", "\0"] {
+        for text in ["", " ", "\u{a0}", "\t\r\n"] {
             assert_eq!(
                 ReportedAmount::read(text),
                 ReportedAmount::Absent,
                 "{text:?}"
             );
+        }
+    }
+
+    #[test]
+    fn control_characters_are_no_empty_text() {
+        for (text, shown) in [
+            ("\0", "\\u{0}"),
+            (" \0 ", " \\u{0} "),
+            ("\u{1b}\u{7f}", "\\u{1b}\\u{7f}"),
+            ("\u{200b}", "\u{200b}"),
+            ("\0 2000", "2000"),
+        ] {
+            assert_eq!(ReportedAmount::read(text), unreadable(shown), "{text:?}");
         }
     }
 

@@ -59,6 +59,21 @@ pub fn next_confirmation(sold_at: DateTime<Utc>, now: DateTime<Utc>) -> Option<D
     (age < CONFIRM_WITHIN).then(|| now + age.clamp(CONFIRM_AFTER, LONGEST))
 }
 
+/// No check is scheduled for later than after this time.
+pub fn latest() -> TimeDelta {
+    latest_of(LONGEST)
+}
+
+/// The first check of an order comes within this time.
+pub fn latest_first() -> TimeDelta {
+    latest_of(FIRST)
+}
+
+/// The longest that `spread` makes of a gap.
+fn latest_of(gap: TimeDelta) -> TimeDelta {
+    gap * 6 / 5
+}
+
 /// The gap times 0.8 to 1.2, derived from the order id and the moment. The moment
 /// is included so that the same order is not always early.
 fn spread(gap: TimeDelta, order_id: OrderId, at: DateTime<Utc>) -> TimeDelta {
@@ -104,6 +119,7 @@ mod tests {
             let (order_id, created) = (order(number), DateTime::UNIX_EPOCH);
             let mut at = first_check(order_id, created);
             let mut asks = 1;
+            assert!(at - created <= latest_first());
 
             while let Some(next) = next_check(order_id, created, at) {
                 let plain = ((at - created) / 4).clamp(SHORTEST, LONGEST);
@@ -111,6 +127,7 @@ mod tests {
                 // To the millisecond, which is where the spread is rounded.
                 let permille = gap.num_milliseconds() * 1_000 / plain.num_milliseconds();
                 assert!((799..=1_200).contains(&permille), "{gap} for {plain}");
+                assert!(gap <= latest(), "{gap}");
                 at = next;
                 asks += 1;
             }

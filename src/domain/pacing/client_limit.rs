@@ -28,8 +28,21 @@ pub struct ClientId(pub u128);
 impl ClientId {
     /// What an order keeps of its client: the same for the same client and phone, and no address.
     pub fn hash(self, phone: &Phone) -> String {
-        let named = format!("{}.{}", self.0, phone.international());
-        hex::encode(&Sha256::digest(named)[..8])
+        hex::encode(&self.with(phone)[..8])
+    }
+
+    /// This client, as far as it asks about this phone.
+    pub fn about(self, phone: &Phone) -> Self {
+        let digest = self.with(phone);
+        Self(
+            digest
+                .iter()
+                .fold(0, |bits, byte| (bits << 8) | u128::from(*byte)),
+        )
+    }
+
+    fn with(self, phone: &Phone) -> [u8; 32] {
+        Sha256::digest(format!("{}.{}", self.0, phone.international())).into()
     }
 }
 
@@ -235,5 +248,8 @@ mod tests {
         assert_ne!(CLIENT.hash(&one), CLIENT.hash(&other));
         assert_ne!(CLIENT.hash(&one), ClientId(2).hash(&one));
         assert_eq!(CLIENT.hash(&one).len(), 16);
+        assert_eq!(CLIENT.about(&one), CLIENT.about(&one));
+        assert_ne!(CLIENT.about(&one), CLIENT.about(&other));
+        assert_ne!(CLIENT.about(&one), ClientId(2).about(&one));
     }
 }

@@ -62,6 +62,14 @@ impl LookUps {
         Ok(Turn::After(wait))
     }
 
+    /// Takes back the turn of a look-up whose client has gone before it came.
+    pub fn give_back(&self, client: ClientId) {
+        let mut last_turn = (self.last_turn.lock()).unwrap_or_else(PoisonError::into_inner);
+        if let Some(last) = last_turn.get_mut(&client) {
+            *last -= TURN;
+        }
+    }
+
     /// Something was found, so this look-up does not count.
     pub fn found(&self, client: ClientId, turn: Turn) {
         if turn == Turn::Now {
@@ -95,6 +103,9 @@ mod tests {
         assert_eq!(look_ups.turn(CLIENT, now), Err(Refusal::RateLimited(1)));
         assert_eq!(look_ups.turn(ClientId(2), now), Ok(Turn::Now));
         assert_eq!(look_ups.turn(CLIENT, at(1_200)), after(9_800));
+        // Nine of the ten hang up.
+        (0..9).for_each(|_| look_ups.give_back(CLIENT));
+        assert_eq!(look_ups.turn(CLIENT, at(1_200)), after(1_800));
         // A turn gives nothing back, or each right code would allow a guess.
         look_ups.found(CLIENT, Turn::After(TURN));
         assert_eq!(look_ups.turn(CLIENT, at(20_000)), after(1_000));

@@ -8,6 +8,7 @@ pub mod check_schedule;
 pub mod circuit;
 pub mod client_limit;
 pub mod look_ups;
+pub mod outbox;
 pub mod token_bucket;
 
 pub use check_budget::{CheckBudget, Turns};

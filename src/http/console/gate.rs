@@ -14,6 +14,7 @@ use crate::http::Api;
 use crate::http::auth::{Authenticated, identify};
 use crate::http::pages::{or_problem, retry_after, with_cookie};
 use crate::http::request::parameter;
+use crate::http::unrouted;
 use crate::store::LogInResult;
 use crate::web::Shop;
 use crate::web::format::capitalised;
@@ -34,6 +35,10 @@ pub async fn operators_only(
     mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
+    if ![Method::GET, Method::POST].contains(request.method()) {
+        let refusal = unrouted::no_such_page(request.request().clone()).await;
+        return Ok(request.into_response(refusal));
+    }
     let visitor = match identify(&request).await {
         Ok(visitor) => visitor,
         Err(problem) => {
@@ -59,7 +64,7 @@ pub async fn operators_only(
 
 /// Reads a form, and checks its CSRF token and the operator's role.
 async fn admit(request: &mut ServiceRequest, visitor: &Authenticated) -> Result<(), Problem> {
-    if [Method::GET, Method::HEAD].contains(request.method()) {
+    if request.method() == Method::GET {
         return Ok(());
     }
     let payload = request.extract::<web::Payload>().await;

@@ -11,11 +11,12 @@
 //!   samples of the charts, which have no external text.
 
 use actix_web::middleware::from_fn;
-use actix_web::web;
+use actix_web::{HttpRequest, web};
 
 use super::auth::Caller;
 use super::pages::{Form, Page, html, redirect};
 use super::problem::{Code, Problem};
+use super::unrouted;
 use crate::web::href;
 
 mod act;
@@ -79,6 +80,9 @@ pub fn routes(config: &mut web::ServiceConfig) {
     );
 }
 
-async fn no_such_page() -> Page {
-    Err(Problem::new(Code::NotFound))
+async fn no_such_page(request: HttpRequest) -> Page {
+    match unrouted::allowed(&request) {
+        Some(_) => Ok(unrouted::no_such_page(request).await),
+        None => Err(Problem::new(Code::NotFound)),
+    }
 }

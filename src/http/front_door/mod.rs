@@ -1,5 +1,6 @@
-//! What every request passes first. It shows mistakes in what stands in front of the server: a proxy
-//! that is not in `server.trusted_proxies`, and a webhook URL that does not exist.
+//! What every request passes first. A HEAD of a page becomes a GET, whose body is not sent. Mistakes in
+//! what stands in front of the server are reported: a proxy that is not in `server.trusted_proxies`, and a
+//! webhook URL that does not exist.
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -14,13 +15,21 @@ mod seen;
 
 pub use seen::FrontDoor;
 
-/// Gives a webhook's path its usual spelling, and reports an X-Forwarded-For that does not count.
+/// The paths of programs, where HEAD is no other name of GET.
+const OF_PROGRAMS: [&str; 4] = ["/api/", "/metrics", "/openapi.json", "/sandbox/"];
+
+/// Gives a webhook's path its usual spelling, makes a HEAD of a page a GET, and reports an
+/// X-Forwarded-For that does not count.
 pub async fn inspect(
     mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
     if let Some(path) = spelled_otherwise(request.path()) {
         route_to(&mut request, &path);
+    }
+    if request.method() == Method::HEAD && !is_of_programs(request.path()) {
+        // actix sends the head of the answer alone, because the request was read as a HEAD.
+        request.head_mut().method = Method::GET;
     }
     if let Some(api) = request.app_data::<web::Data<Api>>()
         && let Some(peer) = api.clients.untrusted_forwarder(request.request())
@@ -40,6 +49,10 @@ pub fn report_unrouted(request: &HttpRequest) {
         let now = api.store.clock().now();
         api.front_door.saw_unrouted(request.path(), now);
     }
+}
+
+fn is_of_programs(path: &str) -> bool {
+    OF_PROGRAMS.iter().any(|known| path.starts_with(known))
 }
 
 /// The path of a webhook without doubled and trailing slashes; `None` for other paths, and for one

@@ -4,8 +4,9 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
 use tracing::warn;
 
 use crate::domain::health;
@@ -15,7 +16,7 @@ use crate::observability::metrics::Metrics;
 /// first address is not always the proxy.
 const LOGGED_MAX: usize = 8;
 /// The pause between two log lines about webhooks without a route.
-const LOG_EVERY: TimeDelta = TimeDelta::seconds(60);
+const LOG_EVERY: Duration = Duration::from_secs(60);
 /// The words of a webhook's path; other parts may be secrets and are not logged.
 const PATH_WORDS: [&str; 5] = ["api", "v1", "customer-portal", "webhook", "zenopay"];
 
@@ -29,7 +30,21 @@ pub struct FrontDoor {
 struct Seen {
     last: health::FrontDoor,
     logged: BTreeSet<IpAddr>,
-    unrouted_logged_at: Option<DateTime<Utc>>,
+    unrouted_logged: Option<Instant>,
+}
+
+impl Seen {
+    /// Whether a webhook without a route is logged. The clock may be put back meanwhile, so `moment` is
+    /// of the monotonic one.
+    fn unrouted(&mut self, now: DateTime<Utc>, moment: Instant) -> bool {
+        self.last.unrouted_at = Some(now);
+        let logged = self.unrouted_logged;
+        let is_time = logged.is_none_or(|at| moment.duration_since(at) >= LOG_EVERY);
+        if is_time {
+            self.unrouted_logged = Some(moment);
+        }
+        is_time
+    }
 }
 
 impl FrontDoor {
@@ -65,11 +80,7 @@ impl FrontDoor {
 
     pub(super) fn saw_unrouted(&self, path: &str, now: DateTime<Utc>) {
         self.metrics.unrouted_webhooks.inc();
-        let mut seen = self.lock();
-        seen.last.unrouted_at = Some(now);
-        let logged_at = seen.unrouted_logged_at;
-        if logged_at.is_none_or(|at| now - at >= LOG_EVERY) {
-            seen.unrouted_logged_at = Some(now);
+        if self.lock().unrouted(now, Instant::now()) {
             let (path, total) = (masked(path), self.metrics.unrouted_webhooks.get());
             warn!(path, total, "a webhook came to a path that does not exist");
         }
@@ -90,6 +101,19 @@ fn masked(path: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_clock_that_goes_back_does_not_silence_the_log() {
+        let (now, moment) = (DateTime::UNIX_EPOCH, Instant::now());
+        let mut seen = Seen::default();
+
+        assert!(seen.unrouted(now, moment));
+        let soon = moment + LOG_EVERY - Duration::from_millis(1);
+        assert!(!seen.unrouted(now + chrono::TimeDelta::days(1), soon));
+        let before = now - chrono::TimeDelta::days(14);
+        assert!(seen.unrouted(before, moment + LOG_EVERY));
+        assert_eq!(seen.last.unrouted_at, Some(before));
+    }
 
     #[test]
     fn the_log_shows_no_secret_of_a_path() {

@@ -202,6 +202,10 @@ impl Visitor {
         let later;
         let (title, lead): (&str, &str) = match status {
             _ if problem.code == Code::OrderNotFound => (&text.order_title, &text.order),
+            _ if problem.code == Code::WrongClock => {
+                let notice = &self.text.notice;
+                (&notice.clock_title, &notice.clock)
+            }
             StatusCode::SERVICE_UNAVAILABLE => (&text.away_title, &text.away),
             StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => {
                 (&text.page_title, &text.page)

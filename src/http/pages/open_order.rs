@@ -2,7 +2,8 @@
 //!
 //! # Invariants
 //! A phone number does not prove ownership of an order. The browser that bought gets the order page: it
-//! has the form with its key, or the order id in a cookie for one hour. The device that bought, known by
+//! has the form with its key, whatever package is chosen in it now, or the order id in a cookie for one
+//! hour. The device that bought, known by
 //! a MAC address that anyone can send, only gets the state page, while the payment request is open.
 
 use actix_web::HttpResponse;
@@ -59,7 +60,20 @@ pub(super) fn remember(visitor: &Visitor, order_id: OrderId) -> HttpResponse {
     with_cookie(visitor.redirect(&format!("/order/{id}")), &cookie)
 }
 
-/// The order of this phone that this browser has bought, while it waits for its payment.
+/// Whether this form has made this order, with another package than is chosen now.
+async fn is_of_form(visitor: &Visitor, form: &Form, order: &Payment) -> Result<bool, StoreError> {
+    let mut next = form_key(form, &order.terms.code, &order.phone);
+    for _ in 0..ATTEMPTS_MAX {
+        let Some(key) = next else { break };
+        match visitor.api.store.load_by_key(&key).await? {
+            Some(made) if made.order_id == order.order_id => return Ok(true),
+            made => next = made.map(|_| key.next()),
+        }
+    }
+    Ok(false)
+}
+
+/// The order of this phone in the browser's cookie, while it waits for its payment.
 pub(super) async fn remembered(
     visitor: &Visitor,
     phone: &Phone,
@@ -75,15 +89,19 @@ pub(super) async fn remembered(
 /// browser to the order page, the device to the state page. `None` for any other guest.
 pub(super) async fn resume(
     visitor: &Visitor,
+    form: &Form,
     phone: &Phone,
 ) -> Result<Option<HttpResponse>, StoreError> {
     if let Some(order_id) = remembered(visitor, phone).await? {
         return Ok(Some(visitor.redirect(&format!("/order/{order_id}"))));
     }
-    let Some(device) = &visitor.visit.device else {
+    let Some(open) = visitor.api.store.newest_pending(phone).await? else {
         return Ok(None);
     };
-    let open = visitor.api.store.newest_pending(phone).await?;
-    let open = open.filter(|order| order.device.as_ref() == Some(device));
-    Ok(open.map(|order| visitor.redirect(&StateToken::of(order.order_id).path())))
+    if is_of_form(visitor, form, &open).await? {
+        return Ok(Some(visitor.redirect(&format!("/order/{}", open.order_id))));
+    }
+    let device = visitor.visit.device.as_ref();
+    let is_of_device = device.is_some() && open.device.as_ref() == device;
+    Ok(is_of_device.then(|| visitor.redirect(&StateToken::of(open.order_id).path())))
 }

@@ -278,5 +278,5 @@ pub async fn again(visitor: Visitor, order_id: web::Path<String>, payload: web::
         idempotency_key: Some(key),
         second_prompt: SecondPrompt::NotAllowed,
     };
-    attempt(&visitor, purchase, draft).await
+    attempt(&visitor, purchase, draft, &form).await
 }

@@ -37,7 +37,9 @@ pub async fn send(visitor: Visitor, payload: web::Payload) -> Page {
         return Ok(visitor.answer(StatusCode::UNPROCESSABLE_ENTITY, &page));
     };
     let api = &visitor.api;
-    let turn = api.clients.admit_resend(&visitor.request, &api.draining);
+    let turn = api
+        .clients
+        .admit_resend(&visitor.request, &phone, &api.draining);
     turn.await?;
     api.store.resend_or_check(&phone).await?;
     let page = PaidPage {

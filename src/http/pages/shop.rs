@@ -14,6 +14,7 @@ use crate::checkout::{Bought, CheckoutError};
 use crate::domain::catalog::{Package, PackageRef, Purchase, Refusal, SecondPrompt, Tzs, Validity};
 use crate::domain::people::Phone;
 use crate::http::request::parameter;
+use crate::store::StoreError;
 use crate::web::text::fill;
 
 /// The parameter after an order was given up.
@@ -114,7 +115,7 @@ pub async fn buy(visitor: Visitor, payload: web::Payload) -> Page {
     match purchase(&form, &visitor) {
         Ok(purchase) => match remembered(&visitor, &purchase.phone).await? {
             Some(open) => Ok(visitor.redirect(&format!("/order/{open}"))),
-            None => attempt(&visitor, purchase, draft).await,
+            None => attempt(&visitor, purchase, draft, &form).await,
         },
         Err(notice) => {
             let status = StatusCode::UNPROCESSABLE_ENTITY;
@@ -146,7 +147,12 @@ fn purchase(form: &Form, visitor: &Visitor) -> Result<Purchase, Notice> {
 }
 
 /// Buys, and redirects to the order or shows the form again.
-pub(super) async fn attempt(visitor: &Visitor, mut purchase: Purchase, draft: Draft) -> Page {
+pub(super) async fn attempt(
+    visitor: &Visitor,
+    mut purchase: Purchase,
+    draft: Draft,
+    form: &Form,
+) -> Page {
     let api = &visitor.api;
     if let Some(key) = purchase.idempotency_key {
         purchase.idempotency_key = Some(current_key(visitor, key).await?);
@@ -159,7 +165,7 @@ pub(super) async fn attempt(visitor: &Visitor, mut purchase: Purchase, draft: Dr
         }
         Err(CheckoutError::GatewayRefused(order_id)) => return Ok(remember(visitor, order_id)),
         Err(CheckoutError::Refused(refusal @ Refusal::PromptOpen { .. })) => {
-            match resume(visitor, &phone).await {
+            match resume(visitor, form, &phone).await {
                 Ok(Some(answer)) => return Ok(answer),
                 Ok(None) => CheckoutError::Refused(refusal),
                 Err(error) => CheckoutError::Store(error),
@@ -193,6 +199,9 @@ async fn notice_for(
         }
         CheckoutError::Refused(refusal) => Notice::refused(text, *refusal, phone),
         CheckoutError::KeyReused => Notice::new(&notice.title, &notice.again),
+        CheckoutError::Store(StoreError::WrongClock(_)) => {
+            Notice::new(&notice.clock_title, &notice.clock)
+        }
         CheckoutError::Store(_) | CheckoutError::GatewayRefused { .. } => {
             Notice::new(&notice.busy_title, &notice.busy)
         }

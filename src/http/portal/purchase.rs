@@ -157,7 +157,8 @@ pub async fn resend(
 ) -> Result<HttpResponse, Problem> {
     let wanted: ResendRequest = object_of(payload).await?;
     let phone = Phone::read(&scalar(&wanted.phone_number).unwrap_or_default())?;
-    api.clients.admit_resend(&request, &api.draining).await?;
+    let turn = api.clients.admit_resend(&request, &phone, &api.draining);
+    turn.await?;
     api.store.resend_or_check(&phone).await?;
     let language = language(request.headers());
     Ok(HttpResponse::Accepted().json(ResendAnswer {

@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::domain::order::{Level, Remark};
+use crate::domain::pacing::outbox::{LEASE, LONGEST_PAUSE};
 use crate::domain::pacing::{Circuit, CircuitChange, Flow, doubled};
 use crate::domain::people::Phone;
 use crate::observability::metrics::Metrics;
@@ -31,14 +32,11 @@ mod receipts;
 
 /// The pause between two reads of the outbox.
 const TICK: Duration = Duration::from_millis(500);
-/// How long a claim lasts: twice the longest time-out of a provider.
-const LEASE: TimeDelta = TimeDelta::seconds(120);
 /// Messages under way at once. No more are claimed than can be sent, so that no lease ends
 /// while its message waits behind others.
 const AT_ONCE: u64 = 8;
 /// The first pause after a failure; it doubles up to `LONGEST_PAUSE`.
 const FIRST_PAUSE: TimeDelta = TimeDelta::seconds(10);
-const LONGEST_PAUSE: TimeDelta = TimeDelta::hours(1);
 /// How long after a message was accepted its receipt is asked for; most arrive within seconds.
 const FIRST_LOOK: TimeDelta = TimeDelta::seconds(30);
 /// Failures in a row after which the provider is taken to be down.

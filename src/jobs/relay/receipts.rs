@@ -8,7 +8,8 @@ use futures_util::future::join_all;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use super::{AT_ONCE, LEASE, Relay, RelayContext};
+use super::{AT_ONCE, Relay, RelayContext};
+use crate::domain::pacing::outbox::LEASE;
 use crate::jobs::every;
 use crate::sms::Receipt;
 use crate::store::{Arrival, ClaimedSms, StoreError};

@@ -131,10 +131,10 @@ impl Clock {
     /// Fails while nothing may be sold by this clock.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`].
+    /// [`StoreError::WrongClock`].
     pub fn trusted(&self) -> Result<()> {
         self.doubt().map_or(Ok(()), |doubt| {
-            Err(StoreError::Unavailable(doubt.to_string()))
+            Err(StoreError::WrongClock(doubt.to_string()))
         })
     }
 

@@ -9,7 +9,7 @@ use tracing::log::LevelFilter;
 
 use super::pool::{ACQUIRE_TIMEOUT, Pool};
 use super::runtime::{READ_WITHIN, Stalled, WRITE_WITHIN, in_time};
-use super::suitable;
+use super::suitable::{self, STATE};
 use crate::store::error::Result;
 
 /// PostgreSQL gives up a statement or a lock after this long. Longer than the five seconds
@@ -219,8 +219,8 @@ fn postgres(
 pub(in crate::store) async fn is_read_only(
     connection: &mut PgConnection,
 ) -> Result<bool, sqlx::Error> {
-    let asked = "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on'";
-    connection.fetch_one(asked).await?.try_get(0)
+    let state = connection.fetch_one(STATE).await?;
+    Ok(state.try_get(0)? || state.try_get(1)?)
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use sea_orm::{ConnectionTrait, DbBackend, DbErr, RuntimeErr};
 use tracing::info;
 
 use super::connect::SQLITE_LOG_BYTES;
+use super::suitable::STATE;
 use super::{files, sql};
 use crate::store::Store;
 use crate::store::error::Result;
@@ -19,8 +20,6 @@ const ROOM: u64 = 1024 * 1024;
 /// what `connect.rs` sets.
 const WAIT_SHORTLY: &str = "PRAGMA busy_timeout = 100";
 const WAIT_AS_USUAL: &str = "PRAGMA busy_timeout = 4000";
-/// What PostgreSQL is.
-const STATE: &str = "SELECT pg_is_in_recovery(), current_setting('transaction_read_only') = 'on'";
 /// Writes into the log, on SQLite.
 const TRY_LOG: &str = "UPDATE seaql_migrations SET applied_at = applied_at";
 /// Needs new pages, on PostgreSQL.
@@ -62,7 +61,10 @@ impl Store {
     }
 
     /// Whether PostgreSQL is a replica, and whether it is read-only.
-    async fn state(&self) -> Result<(bool, bool)> {
+    ///
+    /// # Errors
+    /// `StoreError::Unavailable`.
+    pub async fn state(&self) -> Result<(bool, bool)> {
         if self.backend() == DbBackend::Sqlite {
             self.ping().await?;
             return Ok((false, false));

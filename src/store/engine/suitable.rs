@@ -18,13 +18,15 @@ const OLDEST: i32 = 140_000;
 
 /// A new database needs the right to create tables, and one with tables the right to write them.
 const FACTS: &str = "SELECT current_setting('server_version_num')::int, \
-     current_setting('server_encoding'), pg_is_in_recovery(), \
-     current_setting('transaction_read_only') = 'on', \
+     current_setting('server_encoding'), \
      COALESCE(CASE WHEN to_regclass('payments') IS NULL \
          THEN has_schema_privilege(current_schema(), 'CREATE') \
          ELSE has_table_privilege(to_regclass('payments'), 'SELECT') \
              AND has_table_privilege(to_regclass('payments'), 'INSERT') \
              AND has_table_privilege(to_regclass('payments'), 'UPDATE') END, false)";
+/// Whether PostgreSQL is a replica, and whether it is read-only.
+pub(super) const STATE: &str =
+    "SELECT pg_is_in_recovery(), current_setting('transaction_read_only') = 'on'";
 const SERVER: &str = "SELECT pg_backend_pid()";
 
 /// Connects to PostgreSQL outside the pools, which would hide the reason of a refusal behind "timed out",
@@ -39,7 +41,8 @@ pub(super) async fn test(url: &str) -> Result<()> {
         .await
         .map_err(refused)?;
     let facts = in_time(ACQUIRE_TIMEOUT, first.fetch_one(FACTS)).await;
-    let fault = facts.and_then(|facts| fault(&facts, &options));
+    let state = in_time(ACQUIRE_TIMEOUT, first.fetch_one(STATE)).await;
+    let fault = facts.and_then(|facts| fault(&facts, &state?, &options));
     if let Some(fault) = fault.map_err(refused)? {
         return Err(unusable(fault));
     }
@@ -64,10 +67,14 @@ fn unusable(why: impl Into<String>) -> StoreError {
 }
 
 /// What is wrong with this database, and what to do.
-fn fault(facts: &PgRow, options: &PgConnectOptions) -> Result<Option<String>, sqlx::Error> {
+fn fault(
+    facts: &PgRow,
+    state: &PgRow,
+    options: &PgConnectOptions,
+) -> Result<Option<String>, sqlx::Error> {
     let (version, encoding): (i32, String) = (facts.try_get(0)?, facts.try_get(1)?);
-    let (is_replica, is_read_only): (bool, bool) = (facts.try_get(2)?, facts.try_get(3)?);
-    let has_rights: bool = facts.try_get(4)?;
+    let has_rights: bool = facts.try_get(2)?;
+    let (is_replica, is_read_only): (bool, bool) = (state.try_get(0)?, state.try_get(1)?);
     let (user, name) = (options.get_username(), database(options));
     Ok(if version < OLDEST {
         let (major, oldest) = (version / 10_000, OLDEST / 10_000);

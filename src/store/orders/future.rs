@@ -7,6 +7,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::domain::catalog::admission::CLOCK_SKEW;
+use crate::domain::pacing::{check_schedule, outbox};
 use crate::store::engine::sql;
 use crate::store::error::Result;
 use crate::store::{NEVER_DUE, Store};
@@ -17,14 +18,8 @@ pub const AHEAD: TimeDelta = CLOCK_SKEW;
 const REPORTED: TimeDelta = TimeDelta::minutes(1);
 /// After the clock was put back, rows of the last day may have been scheduled by the wrong one.
 const SUSPECT: TimeDelta = TimeDelta::days(1);
-/// No status check of an order is scheduled for later; see `check_schedule`.
-const LONGEST_CHECK: TimeDelta = TimeDelta::hours(8);
-/// The first check of an order comes sooner.
-const FIRST_CHECK: TimeDelta = TimeDelta::seconds(20);
-/// No message of an outbox waits for longer; see `jobs/relay`.
-const LONGEST_PAUSE: TimeDelta = TimeDelta::minutes(65);
-/// The lease of a message that is being sent ends sooner.
-const LEASE: TimeDelta = TimeDelta::seconds(130);
+/// How much later than its longest pause something may be due that the right clock has scheduled.
+const MARGIN: TimeDelta = TimeDelta::seconds(10);
 
 /// The newest times, each by its index.
 const NEWEST: &str = "SELECT (SELECT MAX(created_at) FROM payments), \
@@ -77,11 +72,13 @@ impl Store {
         };
         let mut moved = 0;
         for outbox in ["sms_messages", "outbox_messages"] {
-            let values = [now, now + LEASE, now + LONGEST_PAUSE, suspect];
+            let [lease, pause] = [outbox::LEASE, outbox::LONGEST_PAUSE].map(|it| now + it + MARGIN);
+            let values = [now, lease, pause, suspect];
             let values = values.map(Into::into);
             moved += self.execute(messages(outbox), values).await?;
         }
-        let values = [now, now + LONGEST_CHECK, suspect, now + FIRST_CHECK];
+        let [longest, first] = [check_schedule::latest(), check_schedule::latest_first()];
+        let values = [now, now + longest + MARGIN, suspect, now + first + MARGIN];
         moved += self.execute(CHECKS, values.map(Into::into)).await?;
         let values = [now + expire_after, now + AHEAD];
         moved += self.execute(DEADLINES, values.map(Into::into)).await?;

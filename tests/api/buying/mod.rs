@@ -8,6 +8,7 @@ mod order;
 mod packages;
 mod prompts;
 mod request;
+mod resends;
 mod shares;
 
 /// `POST /payment` with this body, byte for byte.

@@ -20,12 +20,12 @@ on_both_databases! {
 }
 
 /// The address of a hotspot, which all its guests share.
-const HOTSPOT: &str = "198.51.100.1";
+pub const HOTSPOT: &str = "198.51.100.1";
 
 const KEY: &str = "one-key-of-a-guest";
 
 /// Starts a server behind a proxy on this machine.
-async fn behind_a_proxy(kind: Kind, limit: impl FnOnce(&mut LimitsConfig)) -> TestApp {
+pub async fn behind_a_proxy(kind: Kind, limit: impl FnOnce(&mut LimitsConfig)) -> TestApp {
     TestApp::start_with(kind, |config| {
         config.server.trusted_proxies = vec!["127.0.0.1".parse().unwrap()];
         limit(&mut config.limits);
@@ -43,7 +43,7 @@ async fn buy(app: &TestApp) -> Answer {
 }
 
 /// A POST of JSON to the portal's API.
-async fn post(app: &TestApp, path: &str, body: &Value) -> Answer {
+pub async fn post(app: &TestApp, path: &str, body: &Value) -> Answer {
     send(app.http.post(app.portal(path)).json(body)).await
 }
 
@@ -54,7 +54,7 @@ async fn keyed(app: &TestApp, key: &str, body: &Value) -> Answer {
 }
 
 /// A POST of a form, in English, from a browser that accepts pages.
-async fn submit(app: &TestApp, path: &str, fields: &[(&str, &str)]) -> Answer {
+pub async fn submit(app: &TestApp, path: &str, fields: &[(&str, &str)]) -> Answer {
     let form = app
         .http
         .post(app.url(path))
@@ -65,7 +65,7 @@ async fn submit(app: &TestApp, path: &str, fields: &[(&str, &str)]) -> Answer {
     send(form).await
 }
 
-async fn send(request: RequestBuilder) -> Answer {
+pub async fn send(request: RequestBuilder) -> Answer {
     send_from(HOTSPOT, request).await
 }
 
@@ -75,7 +75,7 @@ async fn send_from(address: &str, request: RequestBuilder) -> Answer {
 }
 
 /// Seconds.
-fn wait_of(answer: &Answer) -> u64 {
+pub fn wait_of(answer: &Answer) -> u64 {
     answer.header("retry-after").unwrap().parse().unwrap()
 }
 
@@ -279,8 +279,10 @@ async fn an_sms_is_sent_again_in_turns_whatever_else_the_client_was_refused(kind
     .await;
     assert_eq!(buy(&app).await.status, 201);
     buy(&app).await.assert_problem(429, "rate_limited");
-    let phone = json!({"phoneNumber": "0712345678"});
-    let resend = || post(&app, "/payment/resend", &phone);
+    let resend = async || {
+        let phone = json!({"phoneNumber": fresh_phone()});
+        post(&app, "/payment/resend", &phone).await
+    };
     assert_eq!(resend().await.status, 202);
 
     let begun = Instant::now();

@@ -5,7 +5,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
 use super::{ready_when, reasons};
-use crate::harness::{Kind, SaleCounts, TestApp, fresh_phone};
+use crate::harness::{Kind, SaleCounts, TestApp, TestOrder, fresh_phone};
+use crate::pages::submit;
 use crate::reconciling::eventually;
 use crate::webhook::fake::{self, FakeZenoPay};
 
@@ -18,6 +19,14 @@ on_both_databases! {
 }
 
 const FORTNIGHT: TimeDelta = TimeDelta::days(14);
+
+fn order_of_nobody() -> TestOrder {
+    TestOrder {
+        id: uuid::Uuid::new_v4().to_string(),
+        phone: fresh_phone(),
+        webhook_url: String::new(),
+    }
+}
 
 fn purchase() -> Value {
     json!({"packageId": "daily", "phoneNumber": fresh_phone()})
@@ -32,6 +41,14 @@ async fn a_live_server_whose_clock_is_wrong_at_the_start_sells_nothing_until_it_
 
     let wrong = app.get(&app.url("/health/ready")).await;
     let refused = app.pay(&purchase()).await;
+    let phone = fresh_phone();
+    let form = [
+        ("key", "a-fresh-key"),
+        ("package", "daily:2000"),
+        ("phone", phone.as_str()),
+    ];
+    let page = submit(&app, "/buy", &form).await;
+    let delivered = app.deliver_word(&order_of_nobody(), "COMPLETED").await;
     zenopay.is_ahead(TimeDelta::zero());
     ready_when(&app, 200).await;
     let sold = app.pay(&purchase()).await;
@@ -40,6 +57,15 @@ async fn a_live_server_whose_clock_is_wrong_at_the_start_sells_nothing_until_it_
     assert!(reasons.contains("14 days behind ZenoPay's"), "{reasons}");
     refused.assert_problem(503, "unavailable");
     assert!(refused.header("retry-after").is_some());
+    delivered.assert_problem(503, "unavailable");
+    for answer in [&refused, &delivered] {
+        let title = answer.json()["title"].to_string();
+        assert!(title.contains("clock is wrong"), "{title}");
+        assert!(!title.contains("database"), "{title}");
+    }
+    assert_eq!(page.status, 503, "{}", page.text);
+    let sentence = "The clock of our system is wrong";
+    assert!(page.text.contains(sentence), "{}", page.text);
     assert_eq!(sold.status, 201, "{}", sold.text);
     let orders = app.database.count("SELECT COUNT(*) FROM payments").await;
     assert_eq!(orders, 1);

@@ -1,10 +1,17 @@
 //! Databases that take no sales, rows of the future, and routers that report no sessions.
 
+use chrono::TimeDelta;
+use malipo::config::Config;
+
 use super::check;
-use crate::harness::{Kind, TestApp, TestDatabase};
+use crate::harness::{KEY, Kind, TestApp, TestDatabase, http_client};
+use crate::reconciling::eventually;
+use crate::webhook::fake::FakeZenoPay;
 
 on_both_databases! {
     a_row_in_the_future_is_a_warning,
+    what_cannot_be_read_is_a_failure_and_not_skipped,
+    in_live_mode_the_clock_is_compared_with_zenopays,
     a_router_that_never_accounts_is_found,
 }
 
@@ -89,6 +96,71 @@ async fn a_row_in_the_future_is_a_warning(kind: Kind) {
     before.assert("clock", "ok", "");
     after.assert("clock", "warning", "in the future");
     assert_eq!(after.code, Some(0), "{}", after.printed);
+}
+
+async fn what_cannot_be_read_is_a_failure_and_not_skipped(kind: Kind) {
+    let database = TestDatabase::create(kind).await;
+    let cascade = match kind {
+        Kind::Sqlite => "",
+        Kind::Postgres => "CASCADE",
+    };
+    for table in [
+        "backups",
+        "outbox_holds",
+        "webhook_deliveries",
+        "doctor_calls",
+    ] {
+        database
+            .execute(&format!("DROP TABLE {table} {cascade}"))
+            .await;
+    }
+
+    let public = ("MALIPO__SERVER__PUBLIC_URL", "http://127.0.0.1:1");
+    let checked = check(&[("MALIPO__DATABASE__URL", &database.url), public]);
+
+    for (name, part) in [
+        ("clock", "webhook_deliveries"),
+        ("outbox", "outbox_holds"),
+        ("server", "doctor_calls"),
+        ("public_url", "doctor_calls"),
+        ("backup", "backups"),
+    ] {
+        checked.assert(name, "failed", part);
+    }
+    assert_eq!(checked.code, Some(1));
+}
+
+async fn in_live_mode_the_clock_is_compared_with_zenopays(kind: Kind) {
+    let (database, zenopay) = (TestDatabase::create(kind).await, FakeZenoPay::start());
+    let mut config = Config::default();
+    zenopay.configure(&mut config);
+    let base = config.zenopay.base_url.to_string();
+    eventually("ZenoPay answers", async || {
+        http_client().get(&base).send().await.is_ok()
+    })
+    .await;
+    let live = [
+        ("MALIPO__DATABASE__URL", database.url.as_str()),
+        ("MALIPO__ZENOPAY__MODE", "live"),
+        ("MALIPO__ZENOPAY__API_KEY", KEY),
+        ("MALIPO__ZENOPAY__BASE_URL", base.as_str()),
+        ("MALIPO__SERVER__PUBLIC_URL", "https://wifi.invalid"),
+    ];
+
+    let right = check(&live);
+    zenopay.is_ahead(TimeDelta::minutes(-10));
+    let wrong = check(&live);
+    let sandbox = check(&live[..1]);
+
+    right.assert("clock", "ok", "apart from ZenoPay's");
+    wrong.assert("clock", "failed", "apart from ZenoPay's");
+    let own = match kind {
+        Kind::Sqlite => "there is no other clock",
+        Kind::Postgres => "apart from the database's",
+    };
+    sandbox.assert("clock", "ok", own);
+    let compared = right.text("clock").contains("the database's");
+    assert_eq!(compared, kind == Kind::Postgres, "{}", right.text("clock"));
 }
 
 async fn a_router_that_never_accounts_is_found(kind: Kind) {

@@ -1,15 +1,17 @@
 //! The running server, its public address and its key.
 
+use std::iter;
 use std::net::TcpListener;
 
 use super::{Shop, check};
 use crate::harness::front_proxy::answering;
-use crate::harness::{KEY, Kind, TestDatabase, http_client};
+use crate::harness::{Answer, KEY, Kind, TestApp, TestDatabase, http_client};
 
 on_both_databases! {
     a_healthy_server_passes_and_nothing_is_left_behind,
     a_key_with_a_typo_is_found,
     another_servers_public_address_is_found,
+    a_nonce_is_looked_up_only_in_a_place_of_strangers,
 }
 
 const LIVE: [(&str, &str); 3] = [
@@ -37,6 +39,7 @@ async fn a_healthy_server_passes_and_nothing_is_left_behind(kind: Kind) {
         "server",
         "public_url",
         "webhook",
+        "webhook_path",
         "trusted_proxies",
         "forwarded_for",
         "sms",
@@ -67,6 +70,29 @@ async fn a_key_with_a_typo_is_found(kind: Kind) {
     wrong.assert("webhook", "failed", "refuses zenopay.api_key");
     assert_eq!(wrong.code, Some(1));
     assert!(!wrong.printed.contains("rihgt"), "{}", wrong.printed);
+}
+
+/// A flood of invented nonces reads the database no more often than a flood of webhooks without proof.
+async fn a_nonce_is_looked_up_only_in_a_place_of_strangers(kind: Kind) {
+    let app = TestApp::start(kind).await;
+    let store = app.store_beside().await;
+    let nonce = uuid::Uuid::new_v4().to_string();
+    store.announce_call(&nonce).await.unwrap();
+    let deliver = async || {
+        let request = app.unproven("{").header("x-api-key", KEY);
+        let request = request.header("malipo-check", &nonce);
+        Answer::of(request.send().await.unwrap()).await.verdict()
+    };
+    let recognised = (404, "order_not_found".to_owned());
+
+    assert_eq!(deliver().await, recognised);
+    let places: Vec<_> = iter::from_fn(|| app.app.api.orders.enter_unverified()).collect();
+    let without_place = deliver().await;
+    drop(places);
+
+    assert_eq!(without_place, (400, "malformed_webhook".to_owned()));
+    assert_eq!(deliver().await, recognised);
+    store.close().await;
 }
 
 #[actix_web::test]

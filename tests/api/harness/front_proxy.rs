@@ -18,6 +18,8 @@ pub struct FrontProxy {
     pub read_timeout: Duration,
     /// Whether it sets `X-Forwarded-For`.
     pub forwards: bool,
+    /// It answers 403 to a path that contains this.
+    pub blocks: Option<&'static str>,
     /// The address from which it connects to the server.
     pub address: Ipv4Addr,
 }
@@ -28,6 +30,7 @@ impl Default for FrontProxy {
         Self {
             read_timeout: Duration::from_secs(75),
             forwards: true,
+            blocks: None,
             address: Ipv4Addr::LOCALHOST,
         }
     }
@@ -64,11 +67,18 @@ impl FrontProxy {
         let read = client.read(&mut head).await?;
         let head = String::from_utf8_lossy(&head[..read]).into_owned();
         let (first, rest) = head.split_once("\r\n").unwrap_or((&head, ""));
+        if self.blocks.is_some_and(|part| first.contains(part)) {
+            let refused =
+                b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+            return client.write_all(refused).await;
+        }
+        // After the header of a proxy before this one.
+        let (headers, body) = rest.split_once("\r\n\r\n").unwrap_or((rest, ""));
         let forwarded = match self.forwards {
-            true => format!("x-forwarded-for: {from}\r\n"),
+            true => format!("\r\nx-forwarded-for: {from}"),
             false => String::new(),
         };
-        let head = format!("{first}\r\n{forwarded}{rest}");
+        let head = format!("{first}\r\n{headers}{forwarded}\r\n\r\n{body}");
         server.write_all(head.as_bytes()).await?;
         let mut answer = vec![0; 64 * 1024];
         let Ok(read) = timeout(self.read_timeout, server.read(&mut answer)).await else {

@@ -134,6 +134,23 @@ async fn pages_and_api_are_compressed_for_a_client_that_accepts_it(kind: Kind) {
     }
 }
 
+#[actix_web::test]
+async fn the_script_of_the_documentation_is_compressed() {
+    let app = TestApp::start(Kind::Sqlite).await;
+    let path = "/docs/swagger-ui-bundle.js";
+    let plain = Wire::get(&app, path, &[]).await;
+
+    for _ in 0..2 {
+        let answer = Wire::get(&app, path, &[("accept-encoding", "gzip")]).await;
+
+        assert_eq!(answer.coding(), Some("gzip"));
+        assert!(answer.body.len() < plain.body.len() / 2);
+        assert!(answer.text() == plain.text(), "the same script");
+    }
+    let vary = plain.header("vary").unwrap();
+    assert_eq!(vary.matches("accept-encoding").count(), 1, "{vary}");
+}
+
 async fn small_answers_and_streams_are_sent_as_they_are(kind: Kind) {
     let app = TestApp::start(kind).await;
     let order = app.buy().await;

@@ -14,6 +14,7 @@ on_both_databases! {
     the_browser_that_bought_is_led_back_to_its_order,
     the_browser_that_bought_is_led_back_however_long_it_waits,
     a_form_whose_order_has_ended_unpaid_makes_another_one,
+    a_form_with_another_package_leads_back_to_the_order_that_waits,
     trying_again_in_two_tabs_is_one_order,
     the_device_is_kept_in_one_spelling_and_opens_nothing_by_the_api,
 }
@@ -216,6 +217,41 @@ async fn a_form_whose_order_has_ended_unpaid_makes_another_one(kind: Kind) {
     made.dedup();
     assert_eq!(made.len(), 3);
     assert_eq!(super::orders(&app).await, 3);
+}
+
+/// Pay, Back, another package, Pay, in a browser without cookies.
+async fn a_form_with_another_package_leads_back_to_the_order_that_waits(kind: Kind) {
+    let app = TestApp::start(kind).await;
+    let phone = fresh_phone();
+    let mut form = form(&phone);
+    let press = async |form: &[(&str, String); 3]| {
+        let fields = form.each_ref().map(|(name, value)| (*name, value.as_str()));
+        submit(&app, "/buy", &fields).await
+    };
+    let first = led_to(&press(&form).await).to_owned();
+    form[1].1 = "weekly:10000".to_owned();
+
+    let other_package = press(&form).await;
+    let page = page(&app, led_to(&other_package)).await;
+    let strangers = submit(
+        &app,
+        "/buy",
+        &[
+            ("key", "another-form"),
+            ("package", &form[1].1),
+            ("phone", &phone),
+        ],
+    )
+    .await;
+    let let_go = submit(&app, &format!("{first}/let-go"), &[]).await;
+    let second = press(&form).await;
+
+    assert_eq!(led_to(&other_package), first);
+    assert!(page.text.contains("Wrong number"), "{}", page.text);
+    assert_eq!(strangers.status, 409, "{}", strangers.text);
+    assert_eq!(let_go.status, 303);
+    assert_ne!(led_to(&second), first);
+    assert_eq!(super::orders(&app).await, 2);
 }
 
 async fn trying_again_in_two_tabs_is_one_order(kind: Kind) {

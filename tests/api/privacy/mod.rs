@@ -1,3 +1,3 @@
 //! Which roles may see which data of an order.
 
-mod walk;
+pub mod walk;

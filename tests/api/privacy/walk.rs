@@ -35,7 +35,7 @@ const KEY: &str = "zk-4f1d2b8c6a";
 /// Every route as in the source, and the path that a viewer requests for it. `{order}` is a `ref`,
 /// because a viewer knows no order id.
 #[rustfmt::skip] // A table is read by its columns.
-const ROUTES: &[(&str, &str, &str)] = &[
+pub const ROUTES: &[(&str, &str, &str)] = &[
     // The portal.
     ("GET", "/packages", "/api/v1/customer-portal/packages"),
     ("POST", "/payment", "/api/v1/customer-portal/payment"),
@@ -79,6 +79,7 @@ const ROUTES: &[(&str, &str, &str)] = &[
     ("GET", "/metrics", "/metrics"),
     ("GET", "/openapi.json", "/openapi.json"),
     ("GET", "/docs", "/docs"),
+    ("GET", "/docs/{name:.*}", "/docs/index.html"),
     // Pages for guests.
     ("GET", "/", "/"),
     ("POST", "/buy", "/buy"),

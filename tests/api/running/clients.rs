@@ -7,6 +7,7 @@ use crate::harness::{Answer, Kind, TestApp, body_of, fresh_phone};
 
 on_both_databases! {
     a_client_that_buys_too_often_is_limited_and_no_other_client_is,
+    a_client_that_claims_to_be_this_machine_is_limited_as_any_other,
     polls_and_webhooks_are_never_limited_by_address,
 }
 
@@ -61,6 +62,19 @@ async fn a_client_that_buys_too_often_is_limited_and_no_other_client_is(kind: Ki
         app.database.count("SELECT COUNT(*) FROM payments").await,
         orders
     );
+}
+
+async fn a_client_that_claims_to_be_this_machine_is_limited_as_any_other(kind: Kind) {
+    let app = behind_a_proxy(kind).await;
+
+    // From outside, and from inside the trusted range, where every address is taken for a proxy's.
+    for claims in ["127.0.0.1", "::1, 127.0.0.9"] {
+        for _ in 0..ALLOWANCE {
+            assert_eq!(pay_from(&app, claims).await.status, 201, "{claims}");
+        }
+        let over = pay_from(&app, claims).await;
+        over.assert_problem(429, "rate_limited");
+    }
 }
 
 async fn polls_and_webhooks_are_never_limited_by_address(kind: Kind) {

@@ -34,6 +34,7 @@ impl Front {
         let [one, two, three] = ports;
         for (shipped, here) in [
             ("listen 443 ssl;", format!("listen 127.0.0.1:{port};")),
+            ("listen 80;", format!("listen 127.0.0.1:{};", free_port())),
             ("/var/log/nginx/", format!("{path}/")),
             ("127.0.0.1:8081", format!("127.0.0.1:{one}")),
             ("127.0.0.1:8082", format!("127.0.0.1:{two}")),

@@ -41,7 +41,7 @@ const READABLE: [&str; 17] = [
 ];
 
 /// Amounts that are present but not whole shillings, as JSON, with the text that an operator sees.
-const UNREADABLE: [(&str, &str); 28] = [
+const UNREADABLE: [(&str, &str); 29] = [
     (r#""TZS 100""#, "TZS 100"),
     (r#""2000 TZS""#, "2000 TZS"),
     ("-5", "-5"),
@@ -71,6 +71,7 @@ const UNREADABLE: [(&str, &str); 28] = [
     (r#""٢٠٠٠""#, "٢٠٠٠"),
     ("9999999999999999", "9999999999999999"),
     ("1e15", "1e15"),
+    (r#""\u0000""#, "\\u{0}"),
 ];
 
 fn webhook(order: &TestOrder, word: &str, amount: &str) -> String {

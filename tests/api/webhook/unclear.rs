@@ -3,11 +3,12 @@
 use serde_json::json;
 
 use super::{asks_about, deliver_by_token, journal, pays_in_silence};
-use crate::harness::{Answer, Kind, SaleCounts, TestApp, TestOrder, body_of};
+use crate::harness::{Answer, Kind, SaleCounts, TOKEN, TestApp, TestOrder, body_of};
 use crate::reconciling::eventually;
 
 on_both_databases! {
     an_unreadable_body_at_an_orders_own_url_is_asked_about_at_once,
+    a_replay_of_a_body_that_names_no_order_at_an_orders_own_url_asks_as_well,
     a_word_that_we_do_not_know_is_asked_about_at_once,
     what_is_not_understood_about_a_sold_order_asks_nothing,
     an_unreadable_body_is_journalled_with_the_time_of_the_check_or_not_at_all,
@@ -16,11 +17,14 @@ on_both_databases! {
 /// So far away that the schedule asks nothing while a test runs.
 const NOT_SOON: &str = "2099-01-01T00:00:00+00:00";
 
-const UNREADABLE: [&str; 4] = [
+const UNREADABLE: [&str; 6] = [
     "{",
     "<html>502 Bad Gateway</html>",
     "",
     r#"{"order_id":"x","order_id":"y","payment_status":"COMPLETED"}"#,
+    // No order of ours has such an id.
+    r#"{"order_id":"ORDER-17","payment_status":"COMPLETED"}"#,
+    "order_id=17&payment_status=FAILED",
 ];
 
 /// An order that was paid without a webhook, and whose next check is far away.
@@ -47,12 +51,39 @@ async fn an_unreadable_body_at_an_orders_own_url_is_asked_about_at_once(kind: Ki
 
         assert_eq!(answer.verdict(), (400, "malformed_webhook".into()));
         until_sold(&app, &order, body).await;
+        assert_eq!(app.journal(&order.id, "malformed").await, 1, "{body}");
     }
     // A failed order is never asked about by the schedule, but a late payment still wins.
     let failed = paid_in_silence(&app).await;
     app.deliver_word(&failed, "FAILED").await;
     deliver_by_token(&app, &failed, "{".to_owned()).await;
     until_sold(&app, &failed, "failed").await;
+}
+
+async fn a_replay_of_a_body_that_names_no_order_at_an_orders_own_url_asks_as_well(kind: Kind) {
+    let app = TestApp::start(kind).await;
+    let order = app.buy().await;
+    let body = r#"{"order_id":"ORDER-17","payment_status":"COMPLETED"}"#;
+    deliver_by_token(&app, &order, body.to_owned()).await;
+    eventually("the first check is made", async || {
+        asks_about(&app, &order).await > 0
+    })
+    .await;
+    pays_in_silence(&app, &order).await;
+    let row = app.database.is_order(&order.id);
+    let later = format!("UPDATE payments SET due_at = '{NOT_SOON}' WHERE {row}");
+    app.database.execute(&later).await;
+
+    let id = app
+        .database
+        .count("SELECT MAX(id) FROM webhook_deliveries")
+        .await;
+    let url = app.url(&format!("/api/v1/operator/webhooks/{id}/replay"));
+    let replayed = app.http.post(url).bearer_auth(TOKEN).send().await.unwrap();
+
+    let replayed = Answer::of(replayed).await;
+    assert_eq!(replayed.verdict(), (400, "malformed_webhook".into()));
+    until_sold(&app, &order, "replayed").await;
 }
 
 async fn a_word_that_we_do_not_know_is_asked_about_at_once(kind: Kind) {

@@ -99,7 +99,7 @@ def six_mistakes():
 
         failed = [row for row in rows.values() if row["status"] == "failed"]
         expect(code == 0 and not failed, f"the right configuration fails: {failed}")
-        expect("35 s" in rows["poll"]["detail"], f"no poll was held: {rows['poll']}")
+        expect("55 s" in rows["poll"]["detail"], f"no poll was held: {rows['poll']}")
         for (name, words, _), (code, rows) in zip(mistakes, found):
             row = rows.get(name, {"status": "missing"})
             expect(row["status"] == "failed", f"{name} is not found: {row}")

@@ -37,6 +37,9 @@ pub enum Unreadable {
     /// It names no order.
     #[error("order_id is missing, empty or neither a string nor a number")]
     NoOrderId,
+    /// It names an order that cannot be one of ours, at the own URL of one that is.
+    #[error("order_id is not the id of this order")]
+    OtherOrderId,
     /// It has no word for the payment.
     #[error("payment_status is missing, empty or not a string")]
     NoPaymentStatus,
