@@ -35,6 +35,7 @@ mod m20261129_0024_devices;
 mod m20261129_0025_no_finished_changes;
 mod m20261130_0026_client_hash;
 mod m20261130_0028_doctor;
+mod m20261130_0030_session_sources;
 
 pub use run::{Step, down, status, up};
 
@@ -71,6 +72,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261129_0025_no_finished_changes::Migration),
             Box::new(m20261130_0026_client_hash::Migration),
             Box::new(m20261130_0028_doctor::Migration),
+            Box::new(m20261130_0030_session_sources::Migration),
         ]
     }
 }
