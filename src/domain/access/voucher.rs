@@ -41,6 +41,17 @@ impl VoucherCode {
         is_code.then_some(Self(code))
     }
 
+    /// The code as many guests type it, who read it from an SMS or from paper: in small letters, with a
+    /// blank in the middle.
+    pub fn as_guests_type_it(&self) -> String {
+        let mut text = self.0.to_ascii_lowercase();
+        let middle = text.len() / 2;
+        if text.is_char_boundary(middle) {
+            text.insert(middle, ' ');
+        }
+        text
+    }
+
     /// A code from the database, which is not checked.
     pub fn from_stored(text: String) -> Self {
         Self(text)
@@ -98,6 +109,8 @@ mod tests {
         for text in ["K7QMX2PA", " k7qm-x2pa ", "k7qm x2pa"] {
             assert_eq!(typed(text).as_deref(), Some("K7QMX2PA"), "{text}");
         }
+        let code = VoucherCode::typed("K7QMX2PA").unwrap();
+        assert_eq!(code.as_guests_type_it(), "k7qm x2pa");
         for text in [
             "",
             "K7QMX2P",

@@ -7,7 +7,7 @@
 use core::net::IpAddr;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sea_orm::{DbBackend, Value};
+use sea_orm::DbBackend;
 
 use crate::domain::access::{Allowance, Usage, VoucherCode};
 use crate::store::engine::sql;
@@ -18,6 +18,10 @@ use crate::store::{Store, rows};
 const NAMES: &str = "SELECT CAST($1 AS text) UNION ALL \
      SELECT f.code FROM vouchers v JOIN vouchers f ON f.former_payment_id = v.payment_id \
      WHERE v.code = $1";
+
+/// How FreeRADIUS marks the first Accept of a code: a row without duration, which starts the code's time
+/// also if its router reports no session.
+pub const FIRST_ACCEPT: &str = "Accept";
 
 /// `Acct-Interim-Interval` of a package that does not set it.
 const INTERIM_SECS: i64 = 300;
@@ -80,10 +84,7 @@ impl Store {
     /// As `Store::execute`.
     pub async fn close_silent_sessions(&self, now: DateTime<Utc>) -> Result<u64> {
         let silent_since = now - self.silence().await?;
-        let limit: Value = match self.backend() {
-            DbBackend::Postgres => silent_since.into(),
-            _ => silent_since.timestamp().into(),
-        };
+        let limit = self.session_time(silent_since);
         // Read first: on SQLite even a write that finds nothing blocks FreeRADIUS.
         let look = "SELECT 1 FROM radacct WHERE acctstoptime IS NULL \
              AND COALESCE(acctupdatetime, acctstarttime) < $1 LIMIT 1";

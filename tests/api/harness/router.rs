@@ -32,7 +32,12 @@ pub struct TestRouter {
 
 impl TestRouter {
     pub async fn start(manner: Manner) -> Self {
-        let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
+        Self::start_at("127.0.0.1", manner).await
+    }
+
+    /// Starts at another address of this machine.
+    pub async fn start_at(address: &str, manner: Manner) -> Self {
+        let socket = UdpSocket::bind((address, 0)).await.unwrap();
         let address = socket.local_addr().unwrap();
         let received = Arc::<Mutex<Vec<Vec<u8>>>>::default();
         let task = tokio::spawn(serve(socket, manner, received.clone()));
