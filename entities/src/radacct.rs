@@ -17,6 +17,10 @@ pub struct Model {
     /// `inet` on PostgreSQL, where it reads with its prefix length: `10.0.0.1/32`.
     #[sea_orm(select_as = "text")]
     pub nasipaddress: String,
+    /// What the router calls itself; None if the session is older than this column, as the next.
+    pub nasidentifier: Option<String>,
+    /// The address that its packets come from.
+    pub packetsource: Option<String>,
     pub nasportid: Option<String>,
     pub acctstarttime: Option<DateTimeUtc>,
     pub acctupdatetime: Option<DateTimeUtc>,

@@ -36,6 +36,7 @@ mod m20261129_0025_no_finished_changes;
 mod m20261130_0026_client_hash;
 mod m20261130_0028_doctor;
 mod m20261130_0029_code_spelling;
+mod m20261130_0030_session_sources;
 
 pub use run::{Step, down, status, up};
 
@@ -73,6 +74,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261130_0026_client_hash::Migration),
             Box::new(m20261130_0028_doctor::Migration),
             Box::new(m20261130_0029_code_spelling::Migration),
+            Box::new(m20261130_0030_session_sources::Migration),
         ]
     }
 }

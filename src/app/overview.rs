@@ -9,6 +9,7 @@ use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
+use crate::domain::access::RefusalReason;
 use crate::domain::order::Status;
 use crate::observability::metrics::Metrics;
 use crate::store::{Overview, Store, StoreError};
@@ -66,6 +67,15 @@ fn set(metrics: &Metrics, overview: &Overview, now: DateTime<Utc>) {
     metrics
         .outbox_held
         .set(overview.outbox_hold.is_some().into());
-    metrics.radius.refused.set(overview.refusals.still);
+    let radius = &metrics.radius;
+    radius.refused.set(overview.refusals.still);
+    let reasons = overview.refusals.reasons.iter();
+    let reasons = reasons.map(|row| {
+        let reason = RefusalReason::of(&row.reason);
+        (reason, row.in_an_hour, row.in_a_day)
+    });
+    radius.set_refused_lately(reasons);
+    let routers = overview.unaccounted_routers.iter();
+    radius.set_unaccounted(routers.map(|router| (router.label(), gauge(router.vouchers))));
     metrics.outbox_oldest.set(age.unwrap_or(0).max(0));
 }

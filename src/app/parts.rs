@@ -80,6 +80,7 @@ pub(super) fn voucher_tests(
         secret,
         interval,
         metrics: metrics.clone(),
+        tests: Arc::default(),
     })
 }
 

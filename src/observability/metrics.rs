@@ -16,7 +16,7 @@ use prometheus::{
 use strum::VariantArray;
 
 use super::sliding::Sliding;
-use crate::domain::access::{RadiusHealth, RadiusTrouble, VoucherTestResult};
+use crate::domain::access::{RadiusHealth, RadiusTrouble, RefusalReason, VoucherTestResult};
 use crate::domain::order::Outcome;
 
 pub use super::sliding::Percentiles;
@@ -219,6 +219,8 @@ pub struct RadiusInstruments {
     down: IntGauge,
     /// Sold vouchers that are still refused, by the database.
     pub refused: IntGauge,
+    refused_lately: IntGaugeVec,
+    unaccounted: IntGaugeVec,
     health: Mutex<RadiusHealth>,
 }
 
@@ -234,7 +236,36 @@ impl RadiusInstruments {
             proofs,
             down: all.gauge("malipo_radius_down", "1 while FreeRADIUS does not answer, or not with a valid Message-Authenticator."),
             refused: all.gauge("malipo_radius_vouchers_refused", "Vouchers of the last day that FreeRADIUS still refuses, refreshed within 15 s."),
+            refused_lately: all.add(IntGaugeVec::new(Opts::new("malipo_radius_vouchers_refused_lately", "Vouchers that FreeRADIUS refused in the last hour or day, also if it accepts them now, by the reason of the last refusal."), &["within", "reason"])),
+            unaccounted: all.gauges("malipo_radius_unaccounted_vouchers", "Vouchers of the last day that a router has let in since it last reported a session, by router; only routers whose accounting is in doubt.", "router"),
             health: Mutex::default(),
+        }
+    }
+
+    /// Sets how many vouchers were refused in the last hour and in the last day.
+    pub fn set_refused_lately(&self, rows: impl Iterator<Item = (RefusalReason, i64, i64)>) {
+        let gauge = |within: &str, reason: RefusalReason| {
+            let labels = [within, reason.into_str()];
+            self.refused_lately.with_label_values(&labels)
+        };
+        let rows: Vec<_> = rows.collect();
+        for reason in RefusalReason::VARIANTS {
+            let (mut hour, mut day) = (0, 0);
+            for (_, in_an_hour, in_a_day) in rows.iter().filter(|(of, ..)| of == reason) {
+                hour += in_an_hour;
+                day += in_a_day;
+            }
+            gauge("hour", *reason).set(hour);
+            gauge("day", *reason).set(day);
+        }
+    }
+
+    /// Sets the routers that let vouchers in and report no session; all others are forgotten.
+    pub fn set_unaccounted(&self, routers: impl Iterator<Item = (String, i64)>) {
+        self.unaccounted.reset();
+        for (router, vouchers) in routers {
+            let gauge = self.unaccounted.with_label_values(&[router.as_str()]);
+            gauge.set(vouchers);
         }
     }
 

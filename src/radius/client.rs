@@ -9,7 +9,7 @@ use rand::rngs::SysRng;
 use tokio::net::UdpSocket;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::packet::{Answer, AuthenticatorPlace, Code, LONGEST, NotTheAnswer, Request};
+use super::packet::{Answer, AuthenticatorPlace, Code, LONGEST, Method, NotTheAnswer, Request};
 use crate::domain::access::{NewRouter, NotARouter, Session};
 use crate::domain::people::Secret;
 
@@ -77,18 +77,30 @@ pub enum Disconnected {
 /// Error-Cause "Session Context Not Found" (RFC 5176, section 3.5).
 const SESSION_NOT_FOUND: u32 = 503;
 
-/// Asks FreeRADIUS whether a user may log in, as a router would.
+/// Asks FreeRADIUS whether a user with this password may log in by PAP.
 ///
 /// # Errors
-/// The [`RadiusError`], if there is no authentic answer.
+/// As [`log_in`].
 pub async fn access(
     server: SocketAddr,
     secret: &Secret,
     user: &str,
     password: &str,
 ) -> Result<AccessAnswer, RadiusError> {
+    log_in(server, secret, (user, password, Method::Pap)).await
+}
+
+/// Asks FreeRADIUS whether a user with this password may log in, as a router would.
+///
+/// # Errors
+/// The [`RadiusError`], if there is no authentic answer.
+pub async fn log_in(
+    server: SocketAddr,
+    secret: &Secret,
+    login: (&str, &str, Method),
+) -> Result<AccessAnswer, RadiusError> {
     let [identifier, random @ ..]: [u8; 17] = random_bytes();
-    let request = Request::access(identifier, random, user, password, secret);
+    let request = Request::log_in(identifier, random, login, secret);
     let answer = exchange(server, &request, secret).await?;
     let access = if answer.code == Code::AccessAccept {
         Access::Accepted

@@ -11,7 +11,6 @@ use sea_orm::{DbBackend, FromQueryResult};
 
 use crate::store::engine::sql;
 use crate::store::error::Result;
-use crate::store::radius::sessions::epoch;
 use crate::store::{Fingerprint, Store};
 
 /// A call is recognised for this long.
@@ -128,36 +127,6 @@ impl Store {
             newest = newest.max(at.flatten());
         }
         Ok(newest)
-    }
-
-    /// When each router has last reported a session, in seconds since 1970, by its `NAS-IP-Address`.
-    ///
-    /// # Errors
-    /// `StoreError::Unavailable`.
-    pub async fn last_accounting(&self) -> Result<Vec<(String, i64)>> {
-        let address = match self.backend() {
-            DbBackend::Postgres => "host(nasipaddress)",
-            _ => "nasipaddress",
-        };
-        let last = "MAX(COALESCE(acctupdatetime, acctstoptime, acctstarttime))";
-        let at = epoch(self.backend(), last);
-        let query = format!(
-            "SELECT {address}, {at} FROM radacct \
-             WHERE COALESCE(acctupdatetime, acctstoptime, acctstarttime) IS NOT NULL \
-             GROUP BY nasipaddress"
-        );
-        sql::tuples(&self.db(), &query, []).await
-    }
-
-    /// Whether a voucher was sold since this time.
-    ///
-    /// # Errors
-    /// `StoreError::Unavailable`.
-    pub async fn has_sold_since(&self, since: DateTime<Utc>) -> Result<bool> {
-        let query = "SELECT 1 FROM (SELECT issued_at FROM vouchers ORDER BY id DESC LIMIT 1) AS last \
-             WHERE issued_at >= $1";
-        let found: Option<i32> = sql::tuple(&self.db(), query, [since.into()]).await?;
-        Ok(found.is_some())
     }
 
     /// When `deploy/backup` last made a backup, if it has.

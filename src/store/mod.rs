@@ -76,7 +76,9 @@ pub use outbox::disconnects::{QueuedDisconnect, REFUSED};
 pub use outbox::sms::{Arrival, Attempt, ClaimedSms, SentSms};
 pub use outbox::{Dropped, FailedAttempt, FailedMessage, FailedMessages};
 pub use privacy::{Erased, Erasure};
-pub use radius::users::{NOT_TESTED, REJECTED, Refusals, SoldVoucher, TESTED};
+pub use radius::users::{
+    NOT_TESTED, REJECTED, REJECTION, Refusals, RefusedFor, SoldVoucher, TESTED,
+};
 pub use reports::overview::{DependencyHealth, Overview};
 pub use reports::{DailyReport, DaySales, Listed, OrderLine, Orphan, PackageSales, Total};
 pub use sandbox::{NEVER_DUE, SandboxPayment, SandboxWebhook};

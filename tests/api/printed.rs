@@ -29,7 +29,7 @@ async fn submit(app: &TestApp, path: &str, fields: &[(&str, &str)]) -> Answer {
 }
 
 /// Prints a batch and returns its codes.
-async fn print(app: &TestApp, package: &str, count: &str) -> Vec<String> {
+pub async fn print(app: &TestApp, package: &str, count: &str) -> Vec<String> {
     let fields = [("package", package), ("count", count), ("note", "kiosk")];
     let answer = submit(app, "/operator/vouchers", &fields).await;
     assert_eq!(answer.status, 200, "{}", answer.text);

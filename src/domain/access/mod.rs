@@ -7,14 +7,18 @@ pub mod router;
 pub mod serial;
 pub mod router_refusal;
 pub mod session;
+pub mod unaccounted;
 pub mod usage;
 pub mod voucher;
 
 pub use links::{OwnerToken, StateToken, sms_link};
-pub use radius_health::{RadiusHealth, RadiusTrouble, VoucherTestResult};
+pub use radius_health::{
+    ONLY_AS_PRINTED, RadiusHealth, RadiusTrouble, RefusalReason, VoucherTestResult,
+};
 pub use router::{COA_PORT, NewRouter, NotARouter, Router};
 pub use serial::{NotASerial, Serial};
 pub use router_refusal::RouterRefusal;
 pub use session::{Attribute, DeviceMac, NotADeviceMac, RadiusUser, Session};
+pub use unaccounted::{FirstAccept, UnaccountedRouter};
 pub use usage::{Allowance, Remaining, State, Usage};
 pub use voucher::{ALPHABET, CODE_LENGTH, Voucher, VoucherCode};

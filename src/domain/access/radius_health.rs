@@ -23,6 +23,43 @@ pub enum VoucherTestResult {
     Unsealed,
 }
 
+/// Why FreeRADIUS refuses a sold voucher, as far as its Reply-Message says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case", const_into_str)]
+pub enum RefusalReason {
+    /// It accepts the code only as it is printed, and not as guests type it.
+    OnlyAsPrinted,
+    /// Its time is over.
+    TimeOver,
+    /// Its data is used up.
+    DataUsedUp,
+    /// FreeRADIUS cannot read the database.
+    NotChecked,
+    /// Anything else.
+    Other,
+}
+
+impl RefusalReason {
+    /// Reads a Reply-Message of `deploy/freeradius/radiusd.conf`, or [`ONLY_AS_PRINTED`].
+    pub fn of(message: &str) -> Self {
+        let says = |part: &str| message.contains(part);
+        if says(ONLY_AS_PRINTED) {
+            Self::OnlyAsPrinted
+        } else if says("The time of this voucher is over") {
+            Self::TimeOver
+        } else if says("The data of this voucher is used up") {
+            Self::DataUsedUp
+        } else if says("Vouchers cannot be checked") {
+            Self::NotChecked
+        } else {
+            Self::Other
+        }
+    }
+}
+
+/// The reason if only the printed spelling of a code is accepted.
+pub const ONLY_AS_PRINTED: &str = "it is accepted only as printed, and not as guests type it";
+
 /// What is wrong with FreeRADIUS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RadiusTrouble {
@@ -69,6 +106,22 @@ mod tests {
     use chrono::TimeDelta;
 
     use super::*;
+
+    #[test]
+    fn each_message_of_the_shipped_configuration_has_its_reason() {
+        let shipped = include_str!("../../../deploy/freeradius/radiusd.conf");
+        let messages = shipped.split("&Reply-Message := \"").skip(1);
+        let reasons = messages.map(|rest| RefusalReason::of(rest.split('"').next().unwrap()));
+
+        let reasons: Vec<_> = reasons.collect();
+
+        for reason in RefusalReason::VARIANTS {
+            let is_ours = *reason == RefusalReason::OnlyAsPrinted;
+            assert!(is_ours || reasons.contains(reason), "{reason:?}");
+        }
+        let printed = RefusalReason::of(ONLY_AS_PRINTED);
+        assert_eq!(printed, RefusalReason::OnlyAsPrinted);
+    }
 
     #[test]
     fn one_failure_is_no_trouble_and_two_in_a_row_are_until_there_is_an_answer() {

@@ -42,6 +42,17 @@ impl VoucherCode {
         stripped(text) == stripped(&self.0)
     }
 
+    /// The code as many guests type it, who read it from an SMS or from paper: in small letters, with a
+    /// blank in the middle.
+    pub fn as_guests_type_it(&self) -> String {
+        let mut text = self.0.to_ascii_lowercase();
+        let middle = text.len() / 2;
+        if text.is_char_boundary(middle) {
+            text.insert(middle, ' ');
+        }
+        text
+    }
+
     /// A code from the database, which is not checked.
     pub fn from_stored(text: String) -> Self {
         Self(text)
@@ -119,6 +130,8 @@ mod tests {
             assert_eq!(typed(text).as_deref(), Some("K7QMX2PA"), "{text}");
             assert!(VoucherCode("K7QMX2PA".to_owned()).is_typed_as(text));
         }
+        let code = VoucherCode::typed("K7QMX2PA").unwrap();
+        assert_eq!(code.as_guests_type_it(), "k7qm x2pa");
         for text in [
             "",
             "K7QMX2P",

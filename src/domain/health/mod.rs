@@ -8,7 +8,7 @@ use std::fmt::Display;
 
 use chrono::{DateTime, TimeDelta, TimeZone, Utc};
 
-use super::access::RadiusTrouble;
+use super::access::{RadiusTrouble, UnaccountedRouter};
 use super::outbox_hold::OutboxHold;
 
 mod finding;
@@ -81,8 +81,14 @@ pub struct Readings {
     pub radius_trouble: Option<(RadiusTrouble, DateTime<Utc>)>,
     /// Vouchers of the last day that FreeRADIUS still refuses.
     pub vouchers_refused: u64,
+    /// All that it has refused in the last hour.
+    pub vouchers_refused_in_an_hour: u64,
     /// All that it has refused in the last day.
     pub vouchers_refused_in_a_day: u64,
+    /// The reason of the last of them.
+    pub last_refusal: Option<String>,
+    /// Routers that let codes in and report no session.
+    pub unaccounted_routers: Vec<UnaccountedRouter>,
     /// Orders that wait for an operator.
     pub held: u64,
     /// Messages of the order that has the most.
@@ -120,13 +126,14 @@ pub fn alerts(
     let moment: Moment = &|at| moment(at, now, clock);
     // Nothing is known of the rows while the database cannot be read.
     let of_rows = match readings.database {
-        Database::Away => [const { None }; 6],
+        Database::Away => [const { None }; 7],
         Database::Answers => [
             gateway(readings, moment),
             held_back(readings, moment),
             sms_failing(readings, now, moment),
             sms_dead(readings),
             refused(readings),
+            unaccounted(readings),
             undecided(readings),
         ],
     };
@@ -233,8 +240,26 @@ fn refused(readings: &Readings) -> Option<Alert> {
         "sold vouchers are refused by FreeRADIUS",
     )?;
     let in_a_day = readings.vouchers_refused_in_a_day;
+    let in_an_hour = readings.vouchers_refused_in_an_hour;
+    let reason = readings.last_refusal.as_deref();
+    let reason = reason.map_or(String::new(), |reason| {
+        format!("; the last reason: {reason}")
+    });
     wrong(format!(
-        "{vouchers} ({in_a_day} refused in the last day): see the day's report"
+        "{vouchers} ({in_an_hour} refused in the last hour, {in_a_day} in the last day{reason}): \
+         see the day's report"
+    ))
+}
+
+/// Routers that do not count what their guests use.
+fn unaccounted(readings: &Readings) -> Option<Alert> {
+    let routers = &readings.unaccounted_routers;
+    let names: Vec<_> = routers.iter().map(UnaccountedRouter::label).collect();
+    (!names.is_empty()).then_some(())?;
+    wrong(format!(
+        "No accounting from {}, which lets guests in: used data and devices are not counted; \
+         switch RADIUS accounting on there",
+        names.join(", ")
     ))
 }
 

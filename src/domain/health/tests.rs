@@ -3,6 +3,7 @@
 use chrono_tz::Africa::Dar_es_Salaam;
 
 use super::*;
+use crate::domain::access::FirstAccept;
 use crate::domain::outbox_hold::{OutboxHold, Waiting};
 
 fn at(text: &str) -> DateTime<Utc> {
@@ -26,7 +27,10 @@ fn healthy() -> Readings {
         radius_trouble: None,
         vouchers_refused: 0,
         // Mended by now.
+        vouchers_refused_in_an_hour: 1,
         vouchers_refused_in_a_day: 2,
+        last_refusal: Some("no reason given".to_owned()),
+        unaccounted_routers: Vec::new(),
         held: 0,
         mailbox_depth_max: 3,
         mailbox_capacity: 64,
@@ -38,6 +42,20 @@ fn healthy() -> Readings {
         failed_tasks: vec![("sms_relay", TimeDelta::minutes(16))],
         not_listening_since: None,
         front_door: FrontDoor::default(),
+    }
+}
+
+fn unaccounted(name: &str) -> UnaccountedRouter {
+    UnaccountedRouter {
+        last: FirstAccept {
+            address: "10.0.0.1".to_owned(),
+            identifier: String::new(),
+            name: name.to_owned(),
+            at: 0,
+            is_accounted: false,
+        },
+        vouchers: 1,
+        since: 0,
     }
 }
 
@@ -81,7 +99,8 @@ fn each_fault_has_its_sentence() {
         (Readings { sms_dead: 1, ..healthy() }, "1 SMS was given up: see the failed messages"),
         (Readings { radius_trouble: Some((RadiusTrouble::NoAnswer, early)), ..healthy() }, "FreeRADIUS not answering since 11:02: no guest can log in"),
         (Readings { radius_trouble: Some((RadiusTrouble::Unsealed, early)), ..healthy() }, "FreeRADIUS answers without a valid Message-Authenticator since 11:02: routers refuse such answers; run malipo check"),
-        (Readings { vouchers_refused: 1, ..healthy() }, "1 sold voucher is refused by FreeRADIUS (2 refused in the last day): see the day's report"),
+        (Readings { vouchers_refused: 1, ..healthy() }, "1 sold voucher is refused by FreeRADIUS (1 refused in the last hour, 2 in the last day; the last reason: no reason given): see the day's report"),
+        (Readings { unaccounted_routers: vec![unaccounted("bar"), unaccounted("kiosk")], ..healthy() }, "No accounting from bar, kiosk, which lets guests in: used data and devices are not counted; switch RADIUS accounting on there"),
         (Readings { held: 2, ..healthy() }, "2 orders are held: they are paid, and an admin must decide"),
         (Readings { oldest_message: TimeDelta::seconds(7), ..healthy() }, "An order has been stuck for 7 s"),
         (Readings { mailbox_depth_max: 64, ..healthy() }, "An order's mailbox is full: further webhooks are answered 503"),

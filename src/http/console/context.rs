@@ -146,7 +146,7 @@ impl StatusBanner {
         };
         // Not from the cached overview: after a release the operator must see the change at once.
         let outbox_hold = api.store.outbox_hold().await.ok().flatten();
-        let overview = *api.overview.borrow();
+        let overview = api.overview.borrow().clone();
         let failed_tasks = api.supervisor.failed().into_iter().map(|(task, span)| {
             let ago = TimeDelta::from_std(span).unwrap_or(TimeDelta::MAX);
             (task.name(), ago)
@@ -222,7 +222,14 @@ fn readings(
         outbox_hold: overview.outbox_hold,
         radius_trouble: None,
         vouchers_refused: count(overview.refusals.still),
-        vouchers_refused_in_a_day: count(overview.refusals.in_a_day),
+        vouchers_refused_in_an_hour: count(overview.refusals.in_an_hour()),
+        vouchers_refused_in_a_day: count(overview.refusals.in_a_day()),
+        last_refusal: overview
+            .refusals
+            .reasons
+            .first()
+            .map(|row| row.reason.clone()),
+        unaccounted_routers: overview.unaccounted_routers.clone(),
         held: overview.held,
         mailbox_depth_max: actors.mailbox_depth_max as u64,
         mailbox_capacity: actors.mailbox_capacity as u64,

@@ -124,7 +124,7 @@ impl ActorsDocument {
         let metrics = &api.metrics;
         let mut views = api.orders.views();
         let now = api.store.clock().now();
-        let overview = *api.overview.borrow();
+        let overview = api.overview.borrow().clone();
         let oldest_queued = overview.oldest_unsent_at.map(|at| (now - at).num_seconds());
         let order_actors = OrderActors::of(&views, api);
         views.sort_by_key(|(_, view)| {

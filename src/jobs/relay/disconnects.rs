@@ -109,7 +109,7 @@ impl Disconnects {
             );
         };
         let port = queued.coa_port.filter(|port| *port > 0);
-        let router = SocketAddr::new(queued.session.router, port.unwrap_or(COA_PORT));
+        let router = SocketAddr::new(queued.address, port.unwrap_or(COA_PORT));
         client::disconnect(router, secret, &queued.session)
             .await
             .map_err(|error| error.to_string())

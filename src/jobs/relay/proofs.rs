@@ -4,9 +4,12 @@
 //! Each round tries one name: a voucher that was just sold; else one that FreeRADIUS has refused so
 //! far, because an operator may have repaired it; else a name that no voucher has, to learn whether
 //! FreeRADIUS answers while nothing is sold.
+//!
+//! A voucher is tried as guests type it, by turns with PAP and with CHAP.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use chrono::TimeDelta;
@@ -14,18 +17,25 @@ use rand::seq::IndexedRandom;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
-use crate::domain::access::{VoucherCode, VoucherTestResult};
+use crate::domain::access::{ONLY_AS_PRINTED, VoucherCode, VoucherTestResult};
 use crate::domain::order::{Level, Remark};
 use crate::domain::people::Secret;
 use crate::jobs::every;
 use crate::observability::metrics::{Metrics, RadiusTurn};
 use crate::radius::client::{self, Access, RadiusError};
-use crate::store::{NOT_TESTED, REJECTED, SoldVoucher, Store, StoreError, TESTED};
+use crate::radius::packet::Method;
+use crate::store::{NOT_TESTED, REJECTED, REJECTION, SoldVoucher, Store, StoreError, TESTED};
 
 /// Only vouchers sold within this time: guests with older ones have complained already.
 const FRESH: TimeDelta = TimeDelta::minutes(2);
 /// A name that no voucher can have.
 const STRANGER: &str = "malipo-knocks";
+
+/// What helps if only the printed spelling is accepted.
+const CONFIGURATION: &str = "put this version's deploy/freeradius/*.conf in place";
+
+/// An answer, and how it counts.
+type Tried = (Result<Access, RadiusError>, VoucherTestResult);
 
 /// The loop.
 #[derive(Clone)]
@@ -40,6 +50,8 @@ pub struct VoucherTests {
     pub interval: Duration,
     /// The metrics.
     pub metrics: Arc<Metrics>,
+    /// Vouchers that were tried, for the turns.
+    pub tests: Arc<AtomicU32>,
 }
 
 impl VoucherTests {
@@ -65,14 +77,14 @@ impl VoucherTests {
         };
         match &sold {
             Some(voucher) => self.prove(voucher).await?,
-            None => drop(self.log_in(STRANGER).await),
+            None => drop(self.log_in((STRANGER, STRANGER, Method::Pap)).await),
         }
         Ok(sold.is_some())
     }
 
     async fn prove(&self, voucher: &SoldVoucher) -> Result<(), StoreError> {
         let order_id = voucher.order_id;
-        let (answer, result) = self.log_in(voucher.code.as_str()).await;
+        let (answer, result) = self.log_in_as_typed(&voucher.code).await;
         let (result, level, kind, text) = match answer {
             Ok(Access::Accepted) => {
                 let text = "FreeRADIUS lets this voucher in".to_owned();
@@ -85,7 +97,7 @@ impl VoucherTests {
             }
             Ok(Access::Rejected(reason)) => {
                 let reason = reason.unwrap_or_else(|| "no reason given".to_owned());
-                let text = format!("FreeRADIUS does not let this voucher in: {}", reason.trim());
+                let text = format!("{REJECTION}{}", reason.trim());
                 if voucher.last_test.as_deref() != Some(REJECTED) {
                     error!(order = %order_id.order_ref(), "FreeRADIUS does not let a sold voucher in");
                 }
@@ -111,9 +123,32 @@ impl VoucherTests {
         Ok(())
     }
 
+    /// Tries a code as guests type it. If that is rejected and the code as printed is not, the reason
+    /// says so.
+    async fn log_in_as_typed(&self, code: &VoucherCode) -> Tried {
+        let method = match self.tests.fetch_add(1, Ordering::Relaxed) % 2 {
+            0 => Method::Pap,
+            _ => Method::Chap,
+        };
+        let typed = code.as_guests_type_it();
+        let tried = self.log_in((&typed, &typed, method)).await;
+        if !matches!(tried.0, Ok(Access::Rejected(_))) {
+            return tried;
+        }
+        let printed = self.log_in((code.as_str(), code.as_str(), method)).await;
+        match printed.0 {
+            Ok(Access::Accepted) => {
+                let reason = format!("{ONLY_AS_PRINTED}; {CONFIGURATION}");
+                let rejected = Access::Rejected(Some(reason));
+                (Ok(rejected), VoucherTestResult::Refused)
+            }
+            Ok(Access::Rejected(_)) | Err(_) => printed,
+        }
+    }
+
     /// Tries a log-in, and records whether FreeRADIUS answers.
-    async fn log_in(&self, name: &str) -> (Result<Access, RadiusError>, VoucherTestResult) {
-        let answer = client::access(self.server, &self.secret, name, name).await;
+    async fn log_in(&self, login: (&str, &str, Method)) -> Tried {
+        let answer = client::log_in(self.server, &self.secret, login).await;
         let access = answer.map(|answer| answer.access);
         let result = result_of(&access);
         match self.metrics.radius.learn(result, self.store.clock().now()) {

@@ -27,6 +27,16 @@ pub(super) fn hide_password(password: &[u8], random: &[u8; BLOCK], secret: &Secr
     hidden
 }
 
+/// RFC 1994, section 4.1. Without CHAP-Challenge the request's authenticator is the challenge (RFC 2865,
+/// section 5.40).
+pub(super) fn chap_digest(identifier: u8, password: &[u8], challenge: &[u8]) -> [u8; BLOCK] {
+    let mut hash = Md5::new();
+    hash.update([identifier]);
+    hash.update(password);
+    hash.update(challenge);
+    hash.finalize().into()
+}
+
 /// MD5 over the parts and the secret.
 pub(super) fn digest(parts: &[&[u8]], secret: &Secret) -> [u8; BLOCK] {
     let mut hash = Md5::new();

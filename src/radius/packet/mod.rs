@@ -17,7 +17,7 @@ use crate::domain::people::Secret;
 
 mod crypto;
 
-use crypto::{BLOCK, digest, hide_password, sign};
+use crypto::{BLOCK, chap_digest, digest, hide_password, sign};
 
 /// Code, identifier, length and authenticator (RFC 2865, section 3).
 const HEADER: usize = 20;
@@ -32,6 +32,7 @@ const LONGEST_VALUE: usize = 253;
 mod number {
     pub const USER_NAME: u8 = 1;
     pub const USER_PASSWORD: u8 = 2;
+    pub const CHAP_PASSWORD: u8 = 3;
     pub const NAS_IP_ADDRESS: u8 = 4;
     pub const FRAMED_IP_ADDRESS: u8 = 8;
     pub const REPLY_MESSAGE: u8 = 18;
@@ -40,6 +41,15 @@ mod number {
     pub const MESSAGE_AUTHENTICATOR: u8 = 80;
     pub const NAS_IPV6_ADDRESS: u8 = 95;
     pub const ERROR_CAUSE: u8 = 101;
+}
+
+/// How a router asks about a password.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// The password itself, hidden on the way.
+    Pap,
+    /// A digest of it.
+    Chap,
 }
 
 /// What a packet is for.
@@ -107,13 +117,23 @@ pub enum NotTheAnswer {
 }
 
 impl Request {
-    /// Asks whether a user may log in, by PAP. `random` must be new for each request, because it
-    /// hides the password.
+    /// Asks whether a user with this password may log in by PAP; see [`Self::log_in`].
     pub fn access(
         identifier: u8,
         random: [u8; 16],
         user: &str,
         password: &str,
+        secret: &Secret,
+    ) -> Self {
+        Self::log_in(identifier, random, (user, password, Method::Pap), secret)
+    }
+
+    /// Asks whether a user with this password may log in. `random` must be new for each request, because
+    /// it hides the password and is the challenge.
+    pub fn log_in(
+        identifier: u8,
+        random: [u8; 16],
+        (user, password, method): (&str, &str, Method),
         secret: &Secret,
     ) -> Self {
         let mut packet = Self::new(Code::AccessRequest, identifier, random);
@@ -122,8 +142,19 @@ impl Request {
         packet.push(number::MESSAGE_AUTHENTICATOR, &[0; BLOCK]);
         let signature = packet.bytes.len() - BLOCK..packet.bytes.len();
         packet.push(number::USER_NAME, user.as_bytes());
-        let hidden = hide_password(password.as_bytes(), &random, secret);
-        packet.push(number::USER_PASSWORD, &hidden);
+        match method {
+            Method::Pap => {
+                let hidden = hide_password(password.as_bytes(), &random, secret);
+                packet.push(number::USER_PASSWORD, &hidden);
+            }
+            Method::Chap => {
+                let digest = chap_digest(identifier, password.as_bytes(), &random);
+                packet.push(
+                    number::CHAP_PASSWORD,
+                    &[&[identifier][..], &digest].concat(),
+                );
+            }
+        }
         packet.push(number::NAS_IDENTIFIER, b"malipo");
         packet.write_length();
         let signed = sign(&packet.bytes, secret);

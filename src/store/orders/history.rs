@@ -4,8 +4,8 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use entities::{payments, radacct, sms_messages};
 use sea_orm::{
-    ColumnTrait, DbErr, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QueryResult,
-    QuerySelect, Value,
+    ColumnTrait, Condition, DbErr, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
+    QueryResult, QuerySelect, Value,
 };
 
 use crate::domain::history::{
@@ -16,6 +16,7 @@ use crate::domain::order::{OrderId, Payment, Status};
 use crate::store::access::Db;
 use crate::store::engine::sql;
 use crate::store::error::Result;
+use crate::store::radius::sessions::FIRST_ACCEPT;
 use crate::store::{Store, rows};
 
 /// The newest rows of each kind that are read: a sender that repeats itself for ever must not make
@@ -143,8 +144,15 @@ async fn texts(db: &Db, id: i64) -> Result<Vec<SmsRecord>> {
 }
 
 async fn sessions(db: &Db, codes: impl Iterator<Item = &str>) -> Result<Vec<Session>> {
+    let cause = radacct::Column::Acctterminatecause;
     let rows = radacct::Entity::find()
         .filter(radacct::Column::Username.is_in(codes))
+        // Not a session, but the first time that a router let the code in.
+        .filter(
+            Condition::any()
+                .add(cause.is_null())
+                .add(cause.ne(FIRST_ACCEPT)),
+        )
         .order_by_desc(radacct::Column::Radacctid)
         .limit(ROWS_MAX as u64)
         .all(db)

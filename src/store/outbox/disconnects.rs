@@ -37,6 +37,8 @@ pub struct QueuedDisconnect {
     pub order_id: Option<OrderId>,
     /// The session.
     pub session: Session,
+    /// Where its router is reached: a NAS-IP-Address may be that of many routers.
+    pub address: IpAddr,
     /// The router's shared secret, if it is in `nas`.
     pub secret: Option<Secret>,
     /// Where the router listens, if not on the usual port.
@@ -161,9 +163,7 @@ impl Store {
             .router
             .parse()
             .map_err(|_| StoreError::Corrupt(format!("outbox_messages.router {:?}", row.router)))?;
-        let newest = "WHERE nasname = $1 ORDER BY id DESC LIMIT 1";
-        let known: Option<nas::Model> =
-            sql::model(&self.db(), newest, [row.router.as_str().into()]).await?;
+        let (known, address) = self.registered(&row, router).await?;
         let coa_port = known.as_ref().and_then(|router| router.ports);
         let code = VoucherCode::from_stored(row.voucher_code);
         let typed: Option<String> = sql::tuple(&self.db(), TYPED, [row.id.into()]).await?;
@@ -178,10 +178,41 @@ impl Store {
                 id: row.session_id,
                 address: (row.device_address).and_then(|text| text.parse::<Ipv4Addr>().ok()),
             },
+            address,
             secret: known.map(|router| Secret::new(router.secret)),
             coa_port: coa_port.and_then(|port| u16::try_from(port).ok()),
             attempts: row.attempts,
         })
+    }
+
+    /// The router of a session in `nas`, and the address to reach it at. The address that the session's
+    /// packets come from counts before the one that the router gives itself. Of several routers behind
+    /// one address, the one with the name that it gives itself.
+    async fn registered(
+        &self,
+        row: &outbox_messages::Model,
+        says: IpAddr,
+    ) -> Result<(Option<nas::Model>, IpAddr)> {
+        let session = row.reference.strip_prefix("disconnect-");
+        let source = "SELECT packetsource, nasidentifier FROM radacct WHERE acctuniqueid = $1";
+        let source: Option<(Option<String>, Option<String>)> =
+            sql::tuple(&self.db(), source, [session.into()]).await?;
+        let (source, identifier) = source.unwrap_or_default();
+        let known = "WHERE nasname IN ($1, $2) ORDER BY CASE WHEN nasname = $1 THEN 0 ELSE 1 END, \
+             CASE WHEN shortname = $3 THEN 0 ELSE 1 END, id DESC LIMIT 1";
+        let values = [
+            source.clone().unwrap_or_default().into(),
+            row.router.as_str().into(),
+            identifier.unwrap_or_default().into(),
+        ];
+        let known: Option<nas::Model> = sql::model(&self.db(), known, values).await?;
+        let source = source.and_then(|text| text.parse::<IpAddr>().ok());
+        let address = match &known {
+            Some(router) => router.nasname.parse().ok(),
+            // What comes from this machine was passed on.
+            None => source.filter(|address| !address.is_loopback()),
+        };
+        Ok((known, address.unwrap_or(says)))
     }
 
     /// Records one attempt to end a session, and its line in the order's timeline. After an answer of

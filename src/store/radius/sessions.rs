@@ -8,7 +8,7 @@ use core::net::IpAddr;
 use std::collections::HashMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use sea_orm::{DbBackend, Value};
+use sea_orm::DbBackend;
 
 use crate::domain::access::{Allowance, DeviceMac, Usage, VoucherCode};
 use crate::store::engine::sql;
@@ -22,6 +22,10 @@ const NAMES: &str = "SELECT CAST($1 AS text) UNION ALL \
 
 /// The condition for a row of `vouchers` that no guest has logged in with.
 pub const IS_UNUSED: &str = "NOT EXISTS (SELECT 1 FROM radacct a WHERE a.username = vouchers.code)";
+
+/// How FreeRADIUS marks the first Accept of a code: a row without duration, which starts the code's time
+/// also if its router reports no session.
+pub const FIRST_ACCEPT: &str = "Accept";
 
 /// `Acct-Interim-Interval` of a package that does not set it.
 const INTERIM_SECS: i64 = 300;
@@ -102,10 +106,7 @@ impl Store {
     /// As `Store::execute`.
     pub async fn close_silent_sessions(&self, now: DateTime<Utc>) -> Result<u64> {
         let silent_since = now - self.silence().await?;
-        let limit: Value = match self.backend() {
-            DbBackend::Postgres => silent_since.into(),
-            _ => silent_since.timestamp().into(),
-        };
+        let limit = self.session_time(silent_since);
         // Read first: on SQLite even a write that finds nothing blocks FreeRADIUS.
         let look = "SELECT 1 FROM radacct WHERE acctstoptime IS NULL \
              AND COALESCE(acctupdatetime, acctstarttime) < $1 LIMIT 1";

@@ -28,6 +28,8 @@ pub const NOT_TESTED: &str = "not_tested";
 
 /// Older rejections are not counted: the guests have complained by then.
 const REJECTIONS_WITHIN: TimeDelta = TimeDelta::days(1);
+/// What an operator asks for first.
+const LATELY: TimeDelta = TimeDelta::hours(1);
 
 /// A sold voucher, and its order.
 #[derive(Clone, Debug, FromQueryResult)]
@@ -40,13 +42,39 @@ pub struct SoldVoucher {
     pub last_test: Option<String>,
 }
 
+/// How the timeline says that a voucher was rejected; a reason follows.
+pub const REJECTION: &str = "FreeRADIUS does not let this voucher in: ";
+
 /// Sold vouchers that FreeRADIUS rejected when they were tested in the last day.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, FromQueryResult)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Refusals {
-    /// Vouchers that it has rejected.
-    pub in_a_day: i64,
+    /// By reason, the latest first; a voucher counts for its last one.
+    pub reasons: Vec<RefusedFor>,
     /// Vouchers among them that it has not accepted since, and that are still valid.
     pub still: i64,
+}
+
+/// Vouchers that were rejected for one reason, as FreeRADIUS wrote it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RefusedFor {
+    /// The reason.
+    pub reason: String,
+    /// Vouchers in the last hour.
+    pub in_an_hour: i64,
+    /// Vouchers in the last day.
+    pub in_a_day: i64,
+}
+
+impl Refusals {
+    /// Vouchers that were rejected in the last hour.
+    pub fn in_an_hour(&self) -> i64 {
+        self.reasons.iter().map(|row| row.in_an_hour).sum()
+    }
+
+    /// Vouchers that were rejected in the last day.
+    pub fn in_a_day(&self) -> i64 {
+        self.reasons.iter().map(|row| row.in_a_day).sum()
+    }
 }
 
 /// The newest voucher that was just sold and was not tested yet. Only among the last few rows: a shop
@@ -79,11 +107,18 @@ fn doubtful() -> String {
     )
 }
 
-fn refusals() -> String {
+fn still_refused() -> String {
+    format!("{ALERTS} SELECT COUNT(*) {STILL_DOUBTFUL} AND e.kind = 'not_let_in'")
+}
+
+/// Vouchers by reason, the latest first; each order's last rejection counts. `$2` is an hour ago.
+fn reasons() -> String {
     format!(
-        "{ALERTS} SELECT (SELECT COUNT(DISTINCT r.order_id) FROM alerts r \
-         WHERE r.kind = 'not_let_in') AS in_a_day, \
-         (SELECT COUNT(*) {STILL_DOUBTFUL} AND e.kind = 'not_let_in') AS still"
+        "{ALERTS} SELECT l.summary, COUNT(CASE WHEN l.at >= $2 THEN 1 END), COUNT(*) \
+         FROM alerts r JOIN order_events l ON l.id = r.id WHERE r.kind = 'not_let_in' \
+         AND NOT EXISTS (SELECT 1 FROM alerts n WHERE n.kind = 'not_let_in' \
+             AND n.order_id = r.order_id AND n.id > r.id) \
+         GROUP BY l.summary ORDER BY MAX(r.id) DESC"
     )
 }
 
@@ -106,14 +141,28 @@ impl Store {
         sql::rows(&self.db(), &doubtful(), day).await
     }
 
-    /// Counts the vouchers that FreeRADIUS rejects.
+    /// Counts the vouchers that FreeRADIUS rejects: each by its last rejection.
     ///
     /// # Errors
     /// `StoreError::Unavailable`.
     pub async fn refusals(&self, now: DateTime<Utc>) -> Result<Refusals> {
-        let day = [(now - REJECTIONS_WITHIN).into(), now.into()];
-        let mut found = sql::rows(&self.db(), &refusals(), day).await?;
-        Ok(found.pop().unwrap_or_default())
+        let since = now - REJECTIONS_WITHIN;
+        let still = [since.into(), now.into()];
+        let still: Option<i64> = sql::tuple(&self.db(), &still_refused(), still).await?;
+        let lately = [since.into(), (now - LATELY).into()];
+        let rows: Vec<(String, i64, i64)> = sql::tuples(&self.db(), &reasons(), lately).await?;
+        let reasons = rows.into_iter().map(|(summary, in_an_hour, in_a_day)| {
+            let reason = summary.strip_prefix(REJECTION).unwrap_or(&summary);
+            RefusedFor {
+                reason: reason.to_owned(),
+                in_an_hour,
+                in_a_day,
+            }
+        });
+        Ok(Refusals {
+            reasons: reasons.collect(),
+            still: still.unwrap_or(0),
+        })
     }
 
     /// Writes a user without a voucher, for a short test. Its rows contain when it expires, so a user
@@ -228,7 +277,7 @@ mod tests {
     #[tokio::test]
     async fn refusals_are_found_by_the_index_of_their_alerts() {
         for database in FilledDatabase::both().await {
-            for text in [doubtful(), refusals()] {
+            for text in [doubtful(), still_refused(), reasons()] {
                 let day = ["2026-03-01T21:00:00+00:00", "2026-03-02T21:00:00+00:00"]
                     .map(|at| at.parse::<DateTime<Utc>>().unwrap().into());
                 let query = Statement::from_sql_and_values(database.backend(), text, day);

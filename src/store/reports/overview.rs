@@ -3,6 +3,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 
+use crate::domain::access::UnaccountedRouter;
 use crate::domain::outbox_hold::OutboxHold;
 use crate::store::Store;
 use crate::store::engine::sql;
@@ -27,7 +28,7 @@ const CALLS: u64 = 50;
 const FRESH: TimeDelta = TimeDelta::minutes(15);
 
 /// What is open now.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Overview {
     /// Orders that wait for money.
     pub pending: u64,
@@ -45,6 +46,8 @@ pub struct Overview {
     pub outbox_hold: Option<OutboxHold>,
     /// Sold vouchers that FreeRADIUS refuses.
     pub refusals: Refusals,
+    /// Routers that let codes in and report no session.
+    pub unaccounted_routers: Vec<UnaccountedRouter>,
 }
 
 /// The health of ZenoPay and of the SMS provider.
@@ -63,6 +66,7 @@ impl Store {
     /// # Errors
     /// `StoreError::Unavailable`.
     pub async fn overview(&self) -> Result<Overview> {
+        let now = self.clock().now();
         let found: Option<(i64, i64, i64, i64, i64, _)> = sql::tuple(&self.db(), OPEN, []).await?;
         let (pending, held, queued, failed, dead, oldest_unsent_at) = found.unwrap_or_default();
         Ok(Overview {
@@ -73,7 +77,8 @@ impl Store {
             sms_dead: dead.unsigned_abs(),
             oldest_unsent_at,
             outbox_hold: self.outbox_hold().await?,
-            refusals: self.refusals(self.clock().now()).await?,
+            refusals: self.refusals(now).await?,
+            unaccounted_routers: self.unaccounted_routers(now).await?,
         })
     }
 

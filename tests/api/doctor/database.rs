@@ -170,13 +170,26 @@ async fn a_router_that_never_accounts_is_found(kind: Kind) {
                   VALUES ('10.9.9.9', 'kariakoo', 'other', 'the-secret')";
     app.database.execute(router).await;
     let quiet = checked(&app.database);
+    // Neither what is sold nor what is printed shows that a guest was let in.
     let order = app.buy().await;
     app.deliver_word(&order, "COMPLETED").await;
-    let never = checked(&app.database);
+    crate::printed::print(&app, "daily", "3").await;
+    let sold = checked(&app.database);
     let now = match kind {
         Kind::Sqlite => "CAST(strftime('%s', 'now') AS integer)",
         Kind::Postgres => "now()",
     };
+    let earlier = match kind {
+        Kind::Sqlite => "CAST(strftime('%s', 'now') AS integer) - 1200",
+        Kind::Postgres => "now() - interval '20 minutes'",
+    };
+    let accept = format!(
+        "INSERT INTO radacct (acctsessionid, acctuniqueid, username, nasipaddress, packetsource, \
+         acctstarttime, acctstoptime, acctterminatecause) \
+         VALUES ('', '0', 'K7QMX2PZ', '192.168.88.1', '10.9.9.9', {earlier}, {earlier}, 'Accept')"
+    );
+    app.database.execute(&accept).await;
+    let never = checked(&app.database);
     let session = format!(
         "INSERT INTO radacct (acctsessionid, acctuniqueid, username, nasipaddress, acctstarttime) \
          VALUES ('1', '1', 'K7QMX2PA', '10.9.9.9', {now})"
@@ -186,6 +199,7 @@ async fn a_router_that_never_accounts_is_found(kind: Kind) {
 
     none.assert("accounting", "skipped", "no router");
     quiet.assert("accounting", "warning", "kariakoo");
+    sold.assert("accounting", "warning", "kariakoo");
     never.assert("accounting", "failed", "kariakoo");
     assert_eq!(never.code, Some(1));
     assert!(!never.printed.contains("the-secret"), "{}", never.printed);

@@ -35,6 +35,7 @@ impl TestRouter {
         Self::start_at("127.0.0.1", manner).await
     }
 
+    /// Starts at another address of this machine.
     pub async fn start_at(address: &str, manner: Manner) -> Self {
         let address: IpAddr = address.parse().unwrap();
         let socket = UdpSocket::bind((address, 0)).await.unwrap();

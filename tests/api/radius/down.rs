@@ -15,11 +15,11 @@ on_both_databases! {
     a_single_lost_packet_raises_no_alarm,
 }
 
-const WELL: &str = "All is well.";
+pub(super) const WELL: &str = "All is well.";
 const SILENT: &str = "FreeRADIUS not answering since ";
 
 /// Waits until the console's banner contains this text.
-async fn until_banner_says(app: &TestApp, wanted: &str) {
+pub(super) async fn until_banner_says(app: &TestApp, wanted: &str) {
     let begun = Instant::now();
     let mut page = String::new();
     while begun.elapsed() < Duration::from_secs(60) {
@@ -33,7 +33,7 @@ async fn until_banner_says(app: &TestApp, wanted: &str) {
 }
 
 /// The value of a sample in `/metrics`.
-async fn metric(app: &TestApp, sample: &str) -> f64 {
+pub(super) async fn metric(app: &TestApp, sample: &str) -> f64 {
     let text = app.get(&app.url("/metrics")).await.text;
     let line = text
         .lines()
@@ -102,7 +102,19 @@ async fn a_sold_voucher_that_is_refused_is_shown_until_it_is_accepted(kind: Kind
 
     let (order, code) = sell(&app, "daily").await;
 
-    until_banner_says(&app, "1 sold voucher is refused by FreeRADIUS").await;
+    let sentence = "1 sold voucher is refused by FreeRADIUS (1 refused in the last hour, 1 in the last \
+         day; the last reason: ";
+    until_banner_says(&app, sentence).await;
+    for (within, reason, vouchers) in [
+        ("hour", "other", 1.0),
+        ("day", "other", 1.0),
+        ("day", "only_as_printed", 0.0),
+    ] {
+        let sample = format!(
+            "malipo_radius_vouchers_refused_lately{{reason=\"{reason}\",within=\"{within}\"}}"
+        );
+        assert_eq!(metric(&app, &sample).await, vouchers, "{sample}");
+    }
     assert_eq!(proofs(&app, "refused").await, 1.0);
     assert_eq!(metric(&app, "malipo_radius_vouchers_refused").await, 1.0);
     let today = report(&app).await;

@@ -9,6 +9,8 @@ use malipo::domain::people::Secret;
 
 on_both_databases! {
     a_sold_voucher_is_tested,
+    a_sold_voucher_is_tested_as_guests_type_it_by_pap_and_by_chap,
+    a_voucher_that_is_accepted_only_as_printed_raises_an_alert,
     a_sold_voucher_that_is_refused_raises_an_alert,
     a_silent_freeradius_raises_an_alert,
     malipo_check_finds_a_wrong_secret,
@@ -50,6 +52,63 @@ async fn a_sold_voucher_is_tested(kind: Kind) {
         proof_line(&app).await,
         "note tested: FreeRADIUS lets this voucher in"
     );
+}
+
+async fn a_sold_voucher_is_tested_as_guests_type_it_by_pap_and_by_chap(kind: Kind) {
+    let database = TestDatabase::create(kind).await;
+    let radius = FreeRadius::start(&database).await;
+    let app = TestApp::start_on(database, asks(radius.auth_port, SECRET)).await;
+    let tested =
+        "SELECT COUNT(DISTINCT order_id) FROM order_events WHERE kind IN ('tested', 'not_let_in')";
+    let mut typed = Vec::new();
+    for sold in 1..=2 {
+        let (_, code) = sell(&app, "daily").await;
+        typed.push(format!("{} {}", &code[..4], &code[4..]).to_lowercase());
+        app.database.wait_for_count(tested, sold).await;
+    }
+
+    let log = radius.log();
+
+    for name in &typed {
+        assert!(log.contains(&format!("User-Name = \"{name}\"")), "{name}");
+    }
+    assert!(log.contains(&format!("User-Password = \"{}\"", typed[0])));
+    assert!(log.contains("CHAP-Password = 0x"));
+}
+
+/// A FreeRADIUS with files of an earlier version; here a user of that spelling is rejected.
+async fn a_voucher_that_is_accepted_only_as_printed_raises_an_alert(kind: Kind) {
+    let database = TestDatabase::create(kind).await;
+    let radius = FreeRadius::start(&database).await;
+    let app = TestApp::start_on(database, asks(radius.auth_port, SECRET)).await;
+    let reject = "INSERT INTO radcheck (username, attribute, op, value) VALUES \
+         (LOWER(SUBSTR(NEW.username, 1, 4) || ' ' || SUBSTR(NEW.username, 5)), 'Auth-Type', ':=', 'Reject')";
+    let trigger = match kind {
+        Kind::Sqlite => vec![format!(
+            "CREATE TRIGGER typed AFTER INSERT ON radcheck WHEN NEW.attribute = 'Cleartext-Password' \
+             BEGIN {reject}; END"
+        )],
+        Kind::Postgres => vec![
+            format!(
+                "CREATE FUNCTION typed() RETURNS trigger LANGUAGE plpgsql AS \
+                 $$BEGIN {reject}; RETURN NULL; END$$"
+            ),
+            "CREATE TRIGGER typed AFTER INSERT ON radcheck FOR EACH ROW \
+             WHEN (NEW.attribute = 'Cleartext-Password') EXECUTE FUNCTION typed()"
+                .to_owned(),
+        ],
+    };
+    for statement in trigger {
+        app.database.execute(&statement).await;
+    }
+
+    sell(&app, "daily").await;
+
+    let line = proof_line(&app).await;
+    let wanted =
+        "alert not_let_in: FreeRADIUS does not let this voucher in: it is accepted only as printed";
+    assert!(line.starts_with(wanted), "{line}");
+    drop(radius);
 }
 
 async fn a_sold_voucher_that_is_refused_raises_an_alert(kind: Kind) {

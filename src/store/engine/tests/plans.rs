@@ -101,7 +101,7 @@ async fn filled(url: &str, at: &str, id: &str, body: &str, numbers: &str) -> Dat
         "INSERT INTO sms_messages (payment_id, kind, phone, language, body, reference, state, due_at, created_at) SELECT id, 'voucher', phone, 'sw', 'b', CAST(id AS text), CASE WHEN id % 1000 = 0 THEN 'queued' WHEN id % 1000 = 1 THEN 'failed' WHEN id % 1000 = 2 THEN 'dead' ELSE 'sent' END, created_at, created_at FROM payments".to_owned(),
         "INSERT INTO voucher_batches (package_code, package_name, price, count, operator, created_at) SELECT 'daily', 'Day', 2000, 240, 'o', MIN(created_at) FROM payments".to_owned(),
         "INSERT INTO vouchers (code, batch_id, package_code, duration_minutes, validity, shared_devices, issued_at) SELECT 'C' || CAST(id AS text), 1, 'daily', 1440, 'first_login', 1, created_at FROM payments".to_owned(),
-        format!("INSERT INTO radacct (acctsessionid, acctuniqueid, username, nasipaddress, acctstarttime) SELECT CAST(id AS text), CAST(id AS text), 'C' || CAST(id AS text), '10.0.0.1', {session} FROM payments"),
+        format!("INSERT INTO radacct (acctsessionid, acctuniqueid, username, nasipaddress, acctstarttime, acctstoptime) SELECT CAST(id AS text), CAST(id AS text), 'C' || CAST(id AS text), '10.0.0.1', {session}, CASE WHEN id % 1000 > 0 THEN {session} END FROM payments"),
         "ANALYZE".to_owned(),
     ] {
         db.execute_unprepared(&text).await.unwrap();
