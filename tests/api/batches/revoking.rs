@@ -98,13 +98,10 @@ async fn a_revoked_batch_is_refused_by_freeradius_and_a_used_card_is_not(kind: K
     let app = TestApp::start(kind).await;
     let codes = print(&app, 2).await;
     let radius = FreeRadius::start(&app.database).await;
-    for code in &codes {
-        radius
-            .login(code, "AA:00:00:00:00:01")
-            .await
-            .assert_accepted();
-    }
-    log_in(&app, kind, &codes[0]).await;
+    radius
+        .login(&codes[0], "AA:00:00:00:00:01")
+        .await
+        .assert_accepted();
 
     let done = post(
         &app,
@@ -121,9 +118,6 @@ async fn a_revoked_batch_is_refused_by_freeradius_and_a_used_card_is_not(kind: K
         .login(&codes[1], "AA:00:00:00:00:01")
         .await
         .assert_rejected();
-    app.database
-        .execute("UPDATE radacct SET acctstoptime = acctstarttime")
-        .await;
     radius
         .login(&codes[0], "AA:00:00:00:00:01")
         .await

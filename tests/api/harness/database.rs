@@ -129,6 +129,14 @@ impl TestDatabase {
             .collect()
     }
 
+    /// The steps of a query plan of SQLite, a line each.
+    pub async fn plan(&self, explained: &str) -> String {
+        let rows = self.look.query_all_raw(self.statement(explained)).await;
+        let steps = rows.unwrap().into_iter();
+        let steps = steps.map(|row| row.try_get::<String>("", "detail").unwrap());
+        steps.collect::<Vec<_>>().join("\n")
+    }
+
     /// A condition that names one order in `payments`, whose id is a blob on SQLite.
     pub fn is_order(&self, order_id: &str) -> String {
         match self.kind {

@@ -13,7 +13,7 @@ pub use super::radclient::{Reply, radclient};
 use super::{Kind, TestDatabase};
 
 /// The secret that radclient on this machine shares with the server.
-pub const SECRET: &str = "loopback-secret";
+pub const SECRET: &str = "loopback-secret-of-the-tests";
 
 /// Longer than any start on a busy machine.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(60);

@@ -99,7 +99,7 @@ async fn a_session_of_a_former_code_stops_counting_when_its_router_has_ended_it(
             .login(&new, OTHER_PHONE)
             .await
             .assert_accepted();
-        let ended = "SELECT COUNT(*) FROM radacct WHERE acctstoptime IS NOT NULL";
+        let ended = "SELECT COUNT(*) FROM radacct WHERE acctterminatecause = 'Silent'";
         assert_eq!(guest.app.database.count(ended).await, 1);
     }
 }

@@ -22,6 +22,7 @@ mod message_auth;
 mod new_code;
 mod no_accounting;
 mod no_new_code;
+mod odd_reports;
 mod reboots;
 mod routers;
 mod shared_address;
