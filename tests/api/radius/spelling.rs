@@ -180,7 +180,7 @@ async fn a_session_counts_for_its_voucher_however_the_code_was_typed(kind: Kind)
     send_accounting(&radius, "Stop", &code, "s2", &used).await;
 
     let names = "SELECT DISTINCT username FROM radacct";
-    assert_eq!(app.database.texts(names).await, [code.clone()]);
+    assert_eq!(app.database.texts(names).await, std::slice::from_ref(&code));
     let sessions = "SELECT COUNT(*) FROM radacct WHERE acctstoptime IS NOT NULL";
     assert_eq!(app.database.count(sessions).await, 2);
     radius
