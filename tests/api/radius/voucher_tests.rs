@@ -161,7 +161,7 @@ async fn malipo_check_finds_a_wrong_secret(kind: Kind) {
         (Some(0), Some("ok")),
         "{line}"
     );
-    let (code, line) = check("not-the-secret");
+    let (code, line) = check("not-the-secret-of-freeradius");
     assert_eq!(
         (code, line.split(' ').next()),
         (Some(1), Some("FAIL")),
