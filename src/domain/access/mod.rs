@@ -4,8 +4,8 @@ pub(super) mod base62;
 pub mod links;
 pub mod radius_health;
 pub mod router;
-pub mod serial;
 pub mod router_refusal;
+pub mod serial;
 pub mod session;
 pub mod unaccounted;
 pub mod usage;
@@ -16,8 +16,8 @@ pub use radius_health::{
     ONLY_AS_PRINTED, RadiusHealth, RadiusTrouble, RefusalReason, VoucherTestResult,
 };
 pub use router::{COA_PORT, NewRouter, NotARouter, Router};
-pub use serial::{NotASerial, Serial};
 pub use router_refusal::RouterRefusal;
+pub use serial::{NotASerial, Serial};
 pub use session::{Attribute, DeviceMac, NotADeviceMac, RadiusUser, Session};
 pub use unaccounted::{FirstAccept, UnaccountedRouter};
 pub use usage::{Allowance, Remaining, State, Usage};
