@@ -4,7 +4,8 @@
 //! # Invariants
 //! - A code is sent only to a router in `portal.login_hosts`. Otherwise an attacker could make a guest
 //!   open a link that sends the code anywhere.
-//! - A refusal counts only with such a router in the same link, and the router's own text is never shown.
+//! - The router's own text is never shown: a refusal is one of our reasons. A guest is led anywhere by it
+//!   only with such a router in the same link.
 
 use url::Url;
 use url::form_urlencoded::Serializer;
@@ -70,7 +71,6 @@ impl Visit {
                 _ => {}
             }
         }
-        visit.refusal = visit.refusal.filter(|_| visit.login.is_some());
         visit
     }
 

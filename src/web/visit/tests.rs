@@ -142,7 +142,7 @@ fn what_a_browser_remembers_is_checked_as_a_link_is() {
 }
 
 #[test]
-fn a_refusal_counts_only_with_an_allowed_router_in_the_link() {
+fn a_refusal_is_one_of_our_reasons_from_any_router() {
     let known = "login=http%3A%2F%2Fwifi.example%2Flogin";
     let evil = "link-login-only=http%3A%2F%2Fevil.example%2Flogin";
     let refused = Some(RouterRefusal::DataOver);
@@ -150,8 +150,8 @@ fn a_refusal_counts_only_with_an_allowed_router_in_the_link() {
         (format!("{known}&refused=data-over"), refused),
         (format!("error=the+traffic+limit&{known}"), refused),
         (format!("{known}&refused=%3Cb%3E"), None),
-        (format!("{evil}&error=the+traffic+limit"), None),
-        ("error=the+traffic+limit".to_owned(), None),
+        (format!("{evil}&error=the+traffic+limit"), refused),
+        ("error=the+traffic+limit".to_owned(), refused),
     ] {
         let visit = Visit::read(&query, Some(known), &shop());
         assert_eq!(visit.refusal, refusal, "{query}");
