@@ -104,7 +104,7 @@ pub async fn find(visitor: Visitor, payload: web::Payload) -> Page {
         return Ok(visitor.answer(StatusCode::NOT_FOUND, &page));
     };
     if visitor.visit.refusal.is_some()
-        && let Some(known) = admitted(known(&visitor).await)?
+        && let Some(known) = known(&visitor).await?
         && known.code == code
     {
         return lead(&visitor, known).await;
@@ -118,7 +118,7 @@ pub(super) async fn arrive(visitor: &Visitor) -> Result<Option<HttpResponse>, Pr
     if !visitor.visit.comes_from_router() {
         return Ok(None);
     }
-    let Some(known) = admitted(known(visitor).await)? else {
+    let Some(known) = known(visitor).await? else {
         return Ok(None);
     };
     if visitor.visit.refusal.is_none() {
@@ -143,14 +143,6 @@ async fn lead(visitor: &Visitor, known: KnownVoucher) -> Page {
     let refused = visitor.visit.refusal.map_or("", RouterRefusal::name);
     let link = visitor.visit.link_with(&home, &[("refused", refused)]);
     Ok(visitor.keep_router(redirect(&link)))
-}
-
-/// A client that has sent too many unknown codes is shown the usual page, not an error.
-fn admitted(known: Result<Option<KnownVoucher>, Problem>) -> Result<Option<KnownVoucher>, Problem> {
-    match known {
-        Err(problem) if problem.code == Code::RateLimited => Ok(None),
-        known => known,
-    }
 }
 
 async fn show_voucher(visitor: &Visitor, code: &VoucherCode, remaining: &Remaining) -> Page {
