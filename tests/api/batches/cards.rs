@@ -61,7 +61,7 @@ async fn each_cards_qr_code_opens_the_page_of_its_own_code(kind: Kind) {
             "24\u{a0}hours · unlimited · 1\u{a0}device",
             "Muda unaanza ukiingia",
             "Pwani &#60;Wi-Fi&#62;",
-            "kisha skani QR au andika vocha",
+            "kisha skani QR au andika namba ya vocha",
             "then scan the QR code or type the code",
             "Msaada / Help: 0712 000 111",
         ] {
@@ -83,7 +83,7 @@ async fn without_a_public_address_there_is_no_qr_code_and_the_sheet_says_why(kin
         let sheet = app.get_as_operator(&path).await.text;
         assert!(!sheet.contains("class=\"qr\""), "{sheet}");
         assert!(sheet.contains("server.public_url is not set"), "{sheet}");
-        assert!(sheet.contains("kisha andika vocha"), "{sheet}");
+        assert!(sheet.contains("kisha andika namba ya vocha"), "{sheet}");
         assert!(!sheet.contains("skani QR"), "{sheet}");
         assert!(!sheet.contains("Msaada /"), "no number is configured");
     }
