@@ -65,6 +65,12 @@ impl<'a> VoucherPage<'a> {
         notice.is_some_and(|notice| notice.field.is_some())
     }
 
+    /// The log-in page of the only router, for a guest who has come from none, as with a scanned card.
+    fn only_router(&self, code: &str) -> Option<String> {
+        let Visitor { visit, api, .. } = self.visitor;
+        visit.connect_to_the_only(&api.shop, code)
+    }
+
     /// Where the form is sent. What the router has said goes along, to be shown with the voucher.
     fn action(&self) -> String {
         let refused = self.visitor.visit.refusal.map_or("", RouterRefusal::name);
@@ -112,11 +118,15 @@ pub async fn find(visitor: Visitor, payload: web::Payload) -> Page {
     show_voucher(&visitor, &code, &remaining).await
 }
 
-/// Where a guest arrives whom the router has sent: logged in by itself, or at the voucher that this
-/// browser knows. `None` is the shop.
+/// Where a guest arrives whom the router has sent: logged in by itself, at the voucher that this browser
+/// knows, or where a code is typed. `None` is the shop.
 pub(super) async fn arrive(visitor: &Visitor) -> Result<Option<HttpResponse>, Problem> {
     if !visitor.visit.comes_from_router() {
         return Ok(None);
+    }
+    // The router's page has not said which code it was; that of this browser may be another one.
+    if visitor.visit.refusal == Some(RouterRefusal::UnknownCode) {
+        return Ok(Some(show(visitor.at(PATH)).await));
     }
     let Some(known) = known(visitor).await? else {
         return Ok(None);
@@ -126,7 +136,7 @@ pub(super) async fn arrive(visitor: &Visitor) -> Result<Option<HttpResponse>, Pr
             return Ok(None);
         }
         let has_tried = cookie(visitor.request.headers(), TRIED_COOKIE).is_some();
-        let router = visitor.visit.connect(known.code.as_str());
+        let router = visitor.visit.connect_by_itself(known.code.as_str());
         if let Some(router) = router.filter(|_| !has_tried) {
             let tried = (visitor.api.gate).set_cookie(TRIED_COOKIE, "1", TRIED_LASTS_SECS);
             return Ok(Some(with_cookie(redirect(&router), &tried)));

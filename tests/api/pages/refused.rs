@@ -9,6 +9,7 @@ on_both_databases! {
     a_refused_guest_comes_back_to_the_order_with_the_reason,
     a_refused_guest_without_an_order_comes_back_to_the_voucher,
     the_page_of_the_typed_code_leads_to_its_order_only_in_the_browser_that_knows_it,
+    a_code_that_the_router_does_not_know_is_not_shown_as_the_voucher_of_the_browser,
     a_guest_of_a_router_that_is_not_in_the_list_sees_the_reason_and_is_led_nowhere,
 }
 
@@ -122,6 +123,32 @@ async fn the_page_of_the_typed_code_leads_to_its_order_only_in_the_browser_that_
         assert!(!answer.text.contains(&order.id), "{}", answer.text);
     }
     assert!(location(&own).starts_with(&format!("/order/{}?refused=unknown-code", order.id)));
+}
+
+async fn a_code_that_the_router_does_not_know_is_not_shown_as_the_voucher_of_the_browser(
+    kind: Kind,
+) {
+    let app = start(kind).await;
+    let (order, code) = sold(&app, "daily").await;
+    let (mut with_code, mut with_order) = (Browser::default(), Browser::default());
+    with_code.post(&app, "/voucher", &code).await;
+    with_order.get(&app, &format!("/order/{}", order.id)).await;
+    let error = from_router(MAC, "invalid username or password");
+
+    for mut browser in [with_code, with_order, Browser::default()] {
+        let answer = browser.get(&app, &error).await;
+
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        for part in [
+            "does not know this voucher",
+            "Type its code",
+            "action=\"/voucher?refused=unknown-code&",
+        ] {
+            let part = part.replace('&', "&#38;");
+            assert!(answer.text.contains(&part), "{part}: {}", answer.text);
+        }
+        assert!(!answer.text.contains(&code), "{}", answer.text);
+    }
 }
 
 async fn a_guest_of_a_router_that_is_not_in_the_list_sees_the_reason_and_is_led_nowhere(
