@@ -45,7 +45,7 @@ impl LookUps {
     /// # Errors
     /// `RateLimited` if ten look-ups wait for a turn already.
     pub fn turn(&self, client: ClientId, now: Instant) -> Result<Turn, Refusal> {
-        if self.allowed.take(client, now).is_ok() {
+        if self.at_once(client, now) {
             return Ok(Turn::Now);
         }
         let mut last_turn = (self.last_turn.lock()).unwrap_or_else(PoisonError::into_inner);
@@ -60,6 +60,11 @@ impl LookUps {
         }
         last_turn.insert(client, last + TURN);
         Ok(Turn::After(wait))
+    }
+
+    /// Whether this client may look something up at once; it was counted then.
+    pub fn at_once(&self, client: ClientId, now: Instant) -> bool {
+        self.allowed.take(client, now).is_ok()
     }
 
     /// Takes back the turn of a look-up whose client has gone before it came.

@@ -124,6 +124,15 @@ impl Clients {
         Ok(Guess(client.zip(turn)))
     }
 
+    /// Counts a look-up as a wrong guess, unless the client is over its limit and would have to wait.
+    pub fn count_guess_at_once(&self, request: &HttpRequest) -> Option<Guess> {
+        let Some(client) = self.address(request).map(client_id) else {
+            return Some(Guess(None));
+        };
+        let may = self.guesses.at_once(client, Instant::now());
+        may.then_some(Guess(Some((client, Turn::Now))))
+    }
+
     /// Takes the count back, because the code exists.
     pub fn uncount_guess(&self, guess: Guess) {
         if let Some((client, turn)) = guess.0 {

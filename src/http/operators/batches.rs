@@ -19,11 +19,16 @@ use crate::domain::access::State;
 use crate::domain::catalog::PackageRef;
 use crate::domain::people::Visibility;
 use crate::store::{Batch, Card};
+use crate::web::href;
 
-/// In which format.
+/// What is wrong with any other template.
+const TEMPLATES: &str = "template must be a4 or thermal";
+
+/// In which format, and for `print` on what.
 #[derive(Deserialize)]
 pub struct BatchQuery {
     format: Option<String>,
+    template: Option<String>,
 }
 
 /// A batch and its cards.
@@ -56,6 +61,8 @@ pub struct BatchCard {
 pub struct BatchMade {
     status: &'static str,
     batch: i64,
+    /// The path of the console's sheet, on the paper of the template.
+    sheet: String,
 }
 
 /// A batch whose unused cards are revoked.
@@ -91,15 +98,35 @@ struct Line<'a> {
     responses(
         (status = 201, description = "The batch's number", body = BatchMade),
         (status = 404, description = "`package_not_found`"),
-        (status = 422, description = "`invalid_request`: a value is not valid")))]
+        (status = 422, description = "`invalid_request`: a value is not valid, or a `site` is given: there are none yet")))]
 pub async fn print(payload: web::Payload, caller: Caller) -> Answer {
     let fields = Fields::read(payload).await?;
+    let template = fields.optional("template", NOTE_MAX)?;
+    let paper = paper(template.as_deref()).ok_or_else(|| Code::InvalidValue.detail(TEMPLATES))?;
+    if fields.optional("site", NOTE_MAX)?.is_some() {
+        return Err(Code::InvalidValue.detail("there are no sites: leave site out"));
+    }
     let request = requested(&fields, fields.count("count"), &caller).await?;
     let batch = make(&request, &caller).await?;
     Ok(HttpResponse::Created().json(BatchMade {
         status: "success",
         batch,
+        sheet: sheet(batch, paper),
     }))
+}
+
+/// The paper in the query of the sheet for a template; `None` for an unknown one.
+fn paper(template: Option<&str>) -> Option<&'static str> {
+    match template {
+        None => Some(""),
+        Some("a4") => Some("a4"),
+        Some("thermal") => Some("80"),
+        Some(_) => None,
+    }
+}
+
+fn sheet(batch: i64, paper: &str) -> String {
+    href(&format!("/operator/vouchers/{batch}"), &[("paper", paper)])
 }
 
 /// The cards of a batch. An admin sees the codes, which is audited; only an admin gets the CSV and the
@@ -107,7 +134,8 @@ pub async fn print(payload: web::Payload, caller: Caller) -> Answer {
 #[utoipa::path(get, path = "/api/v1/operator/vouchers/batches/{id}", tag = "operator",
     params(
         ("id" = String, Path, description = "The batch's number"),
-        ("format" = Option<String>, Query, pattern = "^(json|csv|print)$", description = "`json`, for programs, `csv`, for spreadsheets, or `print`, the console's sheet")),
+        ("format" = Option<String>, Query, pattern = "^(json|csv|print)$", description = "`json`, for programs, `csv`, for spreadsheets, or `print`, the console's sheet"),
+        ("template" = Option<String>, Query, pattern = "^(a4|thermal)$", description = "The paper of the sheet: A4, or a roll of 80 mm")),
     responses(
         (status = 200, description = "Its cards", content(
             (BatchDocument = "application/json"), (String = "text/csv"))),
@@ -116,6 +144,8 @@ pub async fn print(payload: web::Payload, caller: Caller) -> Answer {
         (status = 404, description = "`not_found`"),
         (status = 422, description = "`invalid_query`")))]
 pub async fn show(id: web::Path<String>, query: web::Query<BatchQuery>, caller: Caller) -> Answer {
+    let paper = paper(query.template.as_deref());
+    let paper = paper.ok_or_else(|| Code::InvalidQuery.detail(TEMPLATES))?;
     match query.format.as_deref() {
         None | Some("json") => {
             let (batch, cards) = opened(&id, "", &caller).await?;
@@ -131,9 +161,8 @@ pub async fn show(id: web::Path<String>, query: web::Query<BatchQuery>, caller: 
         Some("print") => {
             admins_only(&caller)?;
             let (batch, _) = found(&id, &caller).await?;
-            let sheet = format!("/operator/vouchers/{}", batch.id);
             let answer = HttpResponse::SeeOther()
-                .insert_header((LOCATION, sheet))
+                .insert_header((LOCATION, sheet(batch.id, paper)))
                 .finish();
             Ok(answer)
         }

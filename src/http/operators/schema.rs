@@ -48,6 +48,9 @@ pub struct BatchRequest {
     /// Where they are sold.
     #[schema(min_length = 1, max_length = 100, pattern = "[!-~\u{a1}-\u{ffff}]")]
     note: Option<String>,
+    /// The paper of the sheet: `a4`, or `thermal`, a roll of 80 mm.
+    #[schema(pattern = "^(a4|thermal)$")]
+    template: Option<String>,
 }
 
 /// What becomes of the messages that came with the backup.

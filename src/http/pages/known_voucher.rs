@@ -14,7 +14,7 @@ use super::order_summary::LinkKind;
 use super::{Problem, Visitor, with_cookie};
 use crate::domain::access::{OwnerToken, Remaining, VoucherCode};
 use crate::domain::order::{OrderId, Payment};
-use crate::http::portal::voucher::{look_up, remaining};
+use crate::http::portal::voucher::{look_up_at_once, remaining};
 use crate::http::request::cookie;
 
 /// The cookie with the voucher: an order id, the token of an owner link, or a code.
@@ -39,7 +39,7 @@ pub(super) fn remember(visitor: &Visitor, answer: HttpResponse, key: &str) -> Ht
 /// The voucher that this browser has shown last, if it may still see it.
 ///
 /// # Errors
-/// A 429 for a client that tries codes, a 503 without the database.
+/// A 503 without the database.
 pub(super) async fn known(visitor: &Visitor) -> Result<Option<KnownVoucher>, Problem> {
     let (api, request) = (&visitor.api, &visitor.request);
     let Some(key) = cookie(request.headers(), COOKIE) else {
@@ -56,8 +56,9 @@ pub(super) async fn known(visitor: &Visitor) -> Result<Option<KnownVoucher>, Pro
     let Some(code) = VoucherCode::typed(key) else {
         return Ok(None);
     };
-    // A cookie can be made up, so this is a look-up as any other.
-    let remaining = look_up(api, request, &code).await?;
+    // A cookie can be made up, so this counts as a guess. But a guest who only arrives does not wait for
+    // the guesses of others behind the same address: over the limit the cookie is ignored.
+    let remaining = look_up_at_once(api, request, &code).await?;
     Ok(remaining.map(|remaining| KnownVoucher {
         code,
         remaining,

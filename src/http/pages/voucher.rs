@@ -65,6 +65,12 @@ impl<'a> VoucherPage<'a> {
         notice.is_some_and(|notice| notice.field.is_some())
     }
 
+    /// The log-in page of the only router, for a guest who has come from none, as with a scanned card.
+    fn only_router(&self, code: &str) -> Option<String> {
+        let Visitor { visit, api, .. } = self.visitor;
+        visit.connect_to_the_only(&api.shop, code)
+    }
+
     /// Where the form is sent. What the router has said goes along, to be shown with the voucher.
     fn action(&self) -> String {
         let refused = self.visitor.visit.refusal.map_or("", RouterRefusal::name);
@@ -104,7 +110,7 @@ pub async fn find(visitor: Visitor, payload: web::Payload) -> Page {
         return Ok(visitor.answer(StatusCode::NOT_FOUND, &page));
     };
     if visitor.visit.refusal.is_some()
-        && let Some(known) = admitted(known(&visitor).await)?
+        && let Some(known) = known(&visitor).await?
         && known.code == code
     {
         return lead(&visitor, known).await;
@@ -112,13 +118,17 @@ pub async fn find(visitor: Visitor, payload: web::Payload) -> Page {
     show_voucher(&visitor, &code, &remaining).await
 }
 
-/// Where a guest arrives whom the router has sent: logged in by itself, or at the voucher that this
-/// browser knows. `None` is the shop.
+/// Where a guest arrives whom the router has sent: logged in by itself, at the voucher that this browser
+/// knows, or where a code is typed. `None` is the shop.
 pub(super) async fn arrive(visitor: &Visitor) -> Result<Option<HttpResponse>, Problem> {
     if !visitor.visit.comes_from_router() {
         return Ok(None);
     }
-    let Some(known) = admitted(known(visitor).await)? else {
+    // The router's page has not said which code it was; that of this browser may be another one.
+    if visitor.visit.refusal == Some(RouterRefusal::UnknownCode) {
+        return Ok(Some(show(visitor.at(PATH)).await));
+    }
+    let Some(known) = known(visitor).await? else {
         return Ok(None);
     };
     if visitor.visit.refusal.is_none() {
@@ -126,7 +136,7 @@ pub(super) async fn arrive(visitor: &Visitor) -> Result<Option<HttpResponse>, Pr
             return Ok(None);
         }
         let has_tried = cookie(visitor.request.headers(), TRIED_COOKIE).is_some();
-        let router = visitor.visit.connect(known.code.as_str());
+        let router = visitor.visit.connect_by_itself(known.code.as_str());
         if let Some(router) = router.filter(|_| !has_tried) {
             let tried = (visitor.api.gate).set_cookie(TRIED_COOKIE, "1", TRIED_LASTS_SECS);
             return Ok(Some(with_cookie(redirect(&router), &tried)));
@@ -143,14 +153,6 @@ async fn lead(visitor: &Visitor, known: KnownVoucher) -> Page {
     let refused = visitor.visit.refusal.map_or("", RouterRefusal::name);
     let link = visitor.visit.link_with(&home, &[("refused", refused)]);
     Ok(visitor.keep_router(redirect(&link)))
-}
-
-/// A client that has sent too many unknown codes is shown the usual page, not an error.
-fn admitted(known: Result<Option<KnownVoucher>, Problem>) -> Result<Option<KnownVoucher>, Problem> {
-    match known {
-        Err(problem) if problem.code == Code::RateLimited => Ok(None),
-        known => known,
-    }
 }
 
 async fn show_voucher(visitor: &Visitor, code: &VoucherCode, remaining: &Remaining) -> Page {

@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 
 use crate::domain::access::{Remaining, VoucherCode};
 use crate::http::Api;
+use crate::http::client::Guess;
 use crate::http::problem::{Code, Problem};
 
 /// What is left of a voucher.
@@ -98,6 +99,29 @@ pub async fn look_up(
     code: &VoucherCode,
 ) -> Result<Option<Remaining>, Problem> {
     let guess = api.clients.count_guess(request, &api.draining).await?;
+    guessed(api, guess, code).await
+}
+
+/// The same, but a client that would have to wait finds nothing.
+///
+/// # Errors
+/// A 503 without the database.
+pub async fn look_up_at_once(
+    api: &Api,
+    request: &HttpRequest,
+    code: &VoucherCode,
+) -> Result<Option<Remaining>, Problem> {
+    match api.clients.count_guess_at_once(request) {
+        Some(guess) => guessed(api, guess, code).await,
+        None => Ok(None),
+    }
+}
+
+async fn guessed(
+    api: &Api,
+    guess: Guess,
+    code: &VoucherCode,
+) -> Result<Option<Remaining>, Problem> {
     let remaining = remaining(api, code).await?;
     if remaining.is_some() {
         api.clients.uncount_guess(guess);

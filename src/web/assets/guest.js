@@ -123,8 +123,8 @@
   // so the form sends it.
   function sendCode() {
     var field = document.getElementById('code');
-    var code = decodeURIComponent(location.hash.slice(1));
-    if (!field || code.length < 8) { return; }
+    var code = location.hash.slice(1).replace(/%20/g, ' ');
+    if (!field || !/^[A-Za-z0-9 -]{8,40}$/.test(code)) { return; }
     history.replaceState(null, '', location.pathname + location.search);
     field.value = code;
     field.form.submit();

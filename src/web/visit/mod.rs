@@ -2,9 +2,10 @@
 //! the log-in page of the router.
 //!
 //! # Invariants
-//! - A code is sent only to a router in `portal.login_hosts`. Otherwise an attacker could make a guest
-//!   open a link that sends the code anywhere.
-//! - A refusal counts only with such a router in the same link, and the router's own text is never shown.
+//! - A code is sent only to the log-in page of a router in `portal.login_hosts`. Otherwise an attacker could
+//!   make a guest open a link that sends the code anywhere.
+//! - The router's own text is never shown: a refusal is one of our reasons. A guest is led anywhere by it
+//!   only with such a router in the same link.
 
 use url::Url;
 use url::form_urlencoded::Serializer;
@@ -15,6 +16,8 @@ use crate::domain::people::Language;
 
 /// Longest URL in bytes that links repeat; longer ones are dropped.
 const URL_MAX: usize = 512;
+/// The path of every router's log-in page.
+const LOGIN_PATH: &str = "/login";
 
 /// The parameters.
 #[derive(Clone, Debug, Default)]
@@ -70,7 +73,6 @@ impl Visit {
                 _ => {}
             }
         }
-        visit.refusal = visit.refusal.filter(|_| visit.login.is_some());
         visit
     }
 
@@ -148,17 +150,46 @@ impl Visit {
         }
         Some(login.into())
     }
+
+    /// The same without the guest's destination, which a link can set to any site.
+    pub fn connect_by_itself(&self, code: &str) -> Option<String> {
+        let visit = Self {
+            destination: None,
+            ..self.clone()
+        };
+        visit.connect(code)
+    }
+
+    /// The log-in page with this code for a guest who has come from no router, if only one is allowed. The
+    /// page may require a challenge, so it gets the code in the fragment.
+    pub fn connect_to_the_only(&self, shop: &Shop, code: &str) -> Option<String> {
+        let [host] = &*shop.login_hosts else {
+            return None;
+        };
+        if self.names_router || self.login.is_some() {
+            return None;
+        }
+        let visit = Self {
+            login: Url::parse(&format!("http://{host}{LOGIN_PATH}")).ok(),
+            has_challenge: true,
+            ..Self::default()
+        };
+        visit.connect(code)
+    }
 }
 
-/// A URL whose host, with the port if it is not the default, is in the list.
+/// The log-in page of a router whose host, with the port if it is not the default, is in the list. Any
+/// other page of it, or a query, could do more than log in.
 fn allowed(text: &str, hosts: &[String]) -> Option<Url> {
     let url = Url::parse(&web_address(text)?).ok()?;
+    let has_more = url.query().or(url.fragment()).is_some();
     let is_plain = url.username().is_empty() && url.password().is_none();
+    let is_login = url.path() == LOGIN_PATH && !has_more;
     let host = match (url.host_str()?, url.port()) {
         (host, None) => host.to_owned(),
         (host, Some(port)) => format!("{host}:{port}"),
     };
-    (is_plain && hosts.contains(&host)).then_some(url)
+    (is_plain && is_login && hosts.contains(&host)).then_some(url)
 }
 
 fn web_address(text: &str) -> Option<String> {

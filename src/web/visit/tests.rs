@@ -36,7 +36,7 @@ fn with_a_challenge_the_router_s_own_page_gets_the_code_behind_the_hash() {
 }
 
 #[test]
-fn no_other_host_is_ever_sent_a_code() {
+fn no_other_host_or_page_is_ever_sent_a_code() {
     for login in [
         "http://evil.example/login",
         "http://wifi.example.evil.example/login",
@@ -47,7 +47,13 @@ fn no_other_host_is_ever_sent_a_code() {
         "javascript:alert(1)//wifi.example",
         "//wifi.example/login",
         "wifi.example/login",
-        "http://evil.example\\@wifi.example/",
+        "http://evil.example\\@wifi.example/login",
+        "http://wifi.example/",
+        "http://wifi.example/logout",
+        "http://wifi.example/login/",
+        "http://wifi.example/login?dst=http://evil.example/",
+        "http://wifi.example/login?",
+        "http://wifi.example/login#code=A",
     ] {
         let query = Serializer::new(String::new())
             .append_pair("login", login)
@@ -142,7 +148,7 @@ fn what_a_browser_remembers_is_checked_as_a_link_is() {
 }
 
 #[test]
-fn a_refusal_counts_only_with_an_allowed_router_in_the_link() {
+fn a_refusal_is_one_of_our_reasons_from_any_router() {
     let known = "login=http%3A%2F%2Fwifi.example%2Flogin";
     let evil = "link-login-only=http%3A%2F%2Fevil.example%2Flogin";
     let refused = Some(RouterRefusal::DataOver);
@@ -150,12 +156,30 @@ fn a_refusal_counts_only_with_an_allowed_router_in_the_link() {
         (format!("{known}&refused=data-over"), refused),
         (format!("error=the+traffic+limit&{known}"), refused),
         (format!("{known}&refused=%3Cb%3E"), None),
-        (format!("{evil}&error=the+traffic+limit"), None),
-        ("error=the+traffic+limit".to_owned(), None),
+        (format!("{evil}&error=the+traffic+limit"), refused),
+        ("error=the+traffic+limit".to_owned(), refused),
     ] {
         let visit = Visit::read(&query, Some(known), &shop());
         assert_eq!(visit.refusal, refusal, "{query}");
     }
     let visit = Visit::read(&format!("{known}&refused=data-over"), None, &shop());
     assert!(!visit.link("/").contains("refused"), "it is not repeated");
+}
+
+#[test]
+fn a_guest_from_no_router_is_led_to_the_only_one_there_is() {
+    let one = Shop {
+        login_hosts: vec!["10.5.50.1:8080".to_owned()],
+        ..shop()
+    };
+    let only =
+        |query, shop: &Shop| Visit::read(query, None, shop).connect_to_the_only(shop, "K7QMX2PA");
+
+    let at_one = only("lang=en", &one);
+    let elsewhere = only("login=http%3A%2F%2Fevil.example%2Flogin", &one);
+
+    let page = "http://10.5.50.1:8080/login#code=K7QMX2PA";
+    assert_eq!(at_one.as_deref(), Some(page));
+    assert_eq!(elsewhere, None, "the guest is at another router");
+    assert_eq!(only("", &shop()), None, "of two it could be either");
 }

@@ -9,6 +9,7 @@ use crate::harness::{Kind, TOKEN, TestApp};
 on_both_databases! {
     each_cards_qr_code_opens_the_page_of_its_own_code,
     without_a_public_address_there_is_no_qr_code_and_the_sheet_says_why,
+    the_template_of_a_batch_is_the_paper_of_its_sheet,
     a_cards_serial_names_it_everywhere_and_stays,
 }
 
@@ -61,7 +62,7 @@ async fn each_cards_qr_code_opens_the_page_of_its_own_code(kind: Kind) {
             "24\u{a0}hours · unlimited · 1\u{a0}device",
             "Muda unaanza ukiingia",
             "Pwani &#60;Wi-Fi&#62;",
-            "kisha skani QR au andika vocha",
+            "kisha skani QR au andika namba ya vocha",
             "then scan the QR code or type the code",
             "Msaada / Help: 0712 000 111",
         ] {
@@ -83,10 +84,59 @@ async fn without_a_public_address_there_is_no_qr_code_and_the_sheet_says_why(kin
         let sheet = app.get_as_operator(&path).await.text;
         assert!(!sheet.contains("class=\"qr\""), "{sheet}");
         assert!(sheet.contains("server.public_url is not set"), "{sheet}");
-        assert!(sheet.contains("kisha andika vocha"), "{sheet}");
+        assert!(sheet.contains("kisha andika namba ya vocha"), "{sheet}");
         assert!(!sheet.contains("skani QR"), "{sheet}");
         assert!(!sheet.contains("Msaada /"), "no number is configured");
     }
+}
+
+async fn the_template_of_a_batch_is_the_paper_of_its_sheet(kind: Kind) {
+    let app = TestApp::start(kind).await;
+    let make = |more: serde_json::Value| {
+        let mut body = json!({"package": "daily", "count": 1});
+        body.as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        body
+    };
+
+    for (number, (more, paper)) in [
+        (json!({}), ""),
+        (json!({"template": null, "site": null}), ""),
+        (json!({"template": "a4"}), "?paper=a4"),
+        (json!({"template": "thermal"}), "?paper=80"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let made = post(&app, BATCHES, &make(more)).await;
+        assert_eq!(made.status, 201, "{}", made.text);
+        let sheet = format!("/operator/vouchers/{}{paper}", number + 1);
+        assert_eq!(made.json()["sheet"], json!(sheet));
+    }
+    for wrong in [
+        json!({"template": "letter"}),
+        json!({"template": ""}),
+        json!({"template": 80}),
+        json!({"site": "kariakoo"}),
+        json!({"site": 1}),
+    ] {
+        let refused = post(&app, BATCHES, &make(wrong)).await;
+        refused.assert_problem(422, "invalid_request");
+    }
+    let batches = "SELECT COUNT(*) FROM voucher_batches";
+    assert_eq!(app.database.count(batches).await, 4, "nothing was made");
+
+    let print = |template: &str| format!("{BATCHES}/1?format=print&template={template}");
+    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
+    let client = client.no_proxy().build().unwrap();
+    let leads = client.get(app.url(&print("thermal"))).bearer_auth(TOKEN);
+    let leads = leads.send().await.unwrap();
+    assert_eq!(leads.headers()["location"], "/operator/vouchers/1?paper=80");
+    let unknown = app.get_as_operator(&print("letter")).await;
+    unknown.assert_problem(422, "invalid_query");
+    let sheet = app.get_as_operator("/operator/vouchers/4?paper=80").await;
+    assert!(sheet.text.contains("sheet paper-80"), "{}", sheet.text);
 }
 
 async fn a_cards_serial_names_it_everywhere_and_stays(kind: Kind) {

@@ -3,6 +3,8 @@
 
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
+
 use super::browser::{Browser, MAC, from_router, is_shop, location};
 use super::voucher::{session, sold, start, typed};
 use crate::harness::Kind;
@@ -15,6 +17,7 @@ on_both_databases! {
     a_log_in_by_itself_is_not_repeated,
     a_code_that_was_replaced_logs_in_only_the_phone_that_paid,
     a_made_up_cookie_is_a_guess_as_any_other,
+    a_guest_who_arrives_does_not_wait_for_the_guesses_of_others,
 }
 
 async fn the_link_of_the_sms_knows_the_router_that_the_browser_came_from(kind: Kind) {
@@ -51,9 +54,8 @@ async fn a_phone_that_was_idle_is_logged_in_again_by_itself(kind: Kind) {
 
         let arrived = browser.get(&app, &from_router(MAC, "")).await;
 
-        let url = format!(
-            "http://wifi.test/login?username={code}&password={code}&dst=http%3A%2F%2Fnews.test%2F"
-        );
+        // A link could name any destination, so none is passed on where nobody has pressed a button.
+        let url = format!("http://wifi.test/login?username={code}&password={code}");
         assert_eq!(location(&arrived), url);
         assert_eq!(arrived.header("cache-control"), Some("no-store"));
         app.database.execute("DELETE FROM radacct").await;
@@ -165,4 +167,25 @@ async fn a_made_up_cookie_is_a_guess_as_any_other(kind: Kind) {
         begun.elapsed() >= Duration::from_secs(1),
         "it takes its turn"
     );
+}
+
+async fn a_guest_who_arrives_does_not_wait_for_the_guesses_of_others(kind: Kind) {
+    let app = start(kind).await;
+    let (_, code) = sold(&app, "daily").await;
+    let mut browser = Browser::default();
+    browser.post(&app, "/voucher", &code).await;
+    let refused = from_router(MAC, "RADIUS timeout");
+    let known = browser.get(&app, &refused).await;
+    let guesses = join_all((0..20).map(|_| typed(&app, "K7QMX2PZ"))).await;
+    assert!(guesses.iter().all(|guess| guess.status == 404));
+
+    let arrived = browser.get(&app, &refused).await;
+    let form = refused.replacen("/?", "/voucher?", 1);
+    let shown = browser.post(&app, &form, &code).await;
+
+    assert!(known.text.contains(&code), "{}", known.text);
+    assert!(is_shop(&arrived), "its cookie is ignored: {}", arrived.text);
+    for part in [&code, "cannot check vouchers"] {
+        assert!(shown.text.contains(part), "{part}: {}", shown.text);
+    }
 }

@@ -2,14 +2,15 @@
 
 use super::browser::{Browser, MAC, from_router, is_shop, location};
 use super::voucher::{sold, start};
-use crate::harness::Kind;
+use crate::harness::{Answer, Kind};
 use crate::owner_link::owner_link;
 
 on_both_databases! {
     a_refused_guest_comes_back_to_the_order_with_the_reason,
     a_refused_guest_without_an_order_comes_back_to_the_voucher,
     the_page_of_the_typed_code_leads_to_its_order_only_in_the_browser_that_knows_it,
-    a_refusal_without_a_known_router_is_not_believed,
+    a_code_that_the_router_does_not_know_is_not_shown_as_the_voucher_of_the_browser,
+    a_guest_of_a_router_that_is_not_in_the_list_sees_the_reason_and_is_led_nowhere,
 }
 
 async fn a_refused_guest_comes_back_to_the_order_with_the_reason(kind: Kind) {
@@ -100,15 +101,7 @@ async fn the_page_of_the_typed_code_leads_to_its_order_only_in_the_browser_that_
     let form = from_router(MAC, "invalid username or password").replacen("/?", "/voucher?", 1);
 
     let asked = browser.get(&app, &form).await;
-    let action = asked
-        .text
-        .split("action=\"")
-        .nth(1)
-        .unwrap()
-        .split('"')
-        .next()
-        .unwrap();
-    let action = action.replace("&#38;", "&");
+    let action = action_of(&asked);
     let stranger = Browser::default().post(&app, &action, &code).await;
     let other = browser.post(&app, &action, &other_code).await;
     let mut browser = Browser::default();
@@ -132,20 +125,64 @@ async fn the_page_of_the_typed_code_leads_to_its_order_only_in_the_browser_that_
     assert!(location(&own).starts_with(&format!("/order/{}?refused=unknown-code", order.id)));
 }
 
-async fn a_refusal_without_a_known_router_is_not_believed(kind: Kind) {
+async fn a_code_that_the_router_does_not_know_is_not_shown_as_the_voucher_of_the_browser(
+    kind: Kind,
+) {
     let app = start(kind).await;
-    let (order, _) = sold(&app, "daily").await;
-    let evil = from_router(MAC, "has reached uptime limit").replace("wifi.test", "evil.test");
+    let (order, code) = sold(&app, "daily").await;
+    let (mut with_code, mut with_order) = (Browser::default(), Browser::default());
+    with_code.post(&app, "/voucher", &code).await;
+    with_order.get(&app, &format!("/order/{}", order.id)).await;
+    let error = from_router(MAC, "invalid username or password");
+
+    for mut browser in [with_code, with_order, Browser::default()] {
+        let answer = browser.get(&app, &error).await;
+
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        for part in [
+            "does not know this voucher",
+            "Type its code",
+            "action=\"/voucher?refused=unknown-code&",
+        ] {
+            let part = part.replace('&', "&#38;");
+            assert!(answer.text.contains(&part), "{part}: {}", answer.text);
+        }
+        assert!(!answer.text.contains(&code), "{}", answer.text);
+    }
+}
+
+async fn a_guest_of_a_router_that_is_not_in_the_list_sees_the_reason_and_is_led_nowhere(
+    kind: Kind,
+) {
+    let app = start(kind).await;
+    let (order, code) = sold(&app, "daily").await;
+    let error = "no more sessions are allowed for user <b>x</b>";
+    let elsewhere = from_router(MAC, error).replace("wifi.test", "evil.test");
     let mut browser = Browser::default();
     browser.get(&app, &format!("/order/{}", order.id)).await;
 
-    for path in [evil, "/?error=has+reached+uptime+limit".to_owned()] {
-        let answer = browser.get(&app, &path).await;
-        assert!(is_shop(&answer), "{}", answer.text);
-        assert!(
-            !answer.text.contains("did not let you in"),
-            "{}",
-            answer.text
-        );
+    for path in [elsewhere.as_str(), "/?error=already+logged+in"] {
+        let shop = browser.get(&app, path).await;
+        let form = path.replacen("/?", "/voucher?", 1);
+        let form = browser.get(&app, &form).await;
+        let typed = Browser::default()
+            .post(&app, &action_of(&form), &code)
+            .await;
+
+        assert!(is_shop(&shop), "{}", shop.text);
+        for answer in [&shop, &form, &typed] {
+            assert_eq!(answer.status, 200, "{}", answer.text);
+            let reason = "Other phones use this voucher";
+            assert!(answer.text.contains(reason), "{}", answer.text);
+            for never in ["evil.test", "<b>x"] {
+                assert!(!answer.text.contains(never), "{}", answer.text);
+            }
+        }
     }
+}
+
+/// Where the form of this page is sent.
+fn action_of(page: &Answer) -> String {
+    let (_, action) = page.text.split_once("action=\"").unwrap();
+    action.split_once('"').unwrap().0.replace("&#38;", "&")
 }

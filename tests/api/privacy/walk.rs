@@ -249,14 +249,20 @@ impl Shop {
         let typed = Answer::of(form.body(format!("code={code}")).send().await.unwrap()).await;
         assert!(typed.text.contains(code), "{}", typed.text);
         let url = format!(
-            "{}/?link-login-only=http://wifi.test/login",
+            "{}/?link-login-only=http://wifi.test/login&error=RADIUS+timeout",
             self.process.base
         );
         let back = self
             .http
             .get(url)
             .header("cookie", typed.header("set-cookie").unwrap());
-        assert_eq!(back.send().await.unwrap().status(), 200);
+        let back = Answer::of(back.send().await.unwrap()).await;
+        assert_eq!(back.status, 200);
+        assert!(
+            back.text.contains(code),
+            "it is the voucher's page: {}",
+            back.text
+        );
     }
 
     async fn code_of(&self, order: &str) -> String {
@@ -278,6 +284,7 @@ async fn no_route_shows_a_viewer_anything_private_and_the_log_has_none(kind: Kin
         ("MALIPO__LIMITS__PROMPTS_PER_PHONE", "1000"),
         ("MALIPO__LIMITS__UNPAID_PER_PHONE_DAY", "1000"),
         ("MALIPO__PORTAL__RESUME_SECS", "1"),
+        ("MALIPO__PORTAL__LOGIN_HOSTS", "wifi.test"),
     ];
     let own = [("MALIPO__DATABASE__URL", database.url.as_str())];
     let added = run(&["operator", "add", "vera", "--role", "viewer"], &own);

@@ -55,7 +55,7 @@ export class Router {
 
   /** FreeRADIUS reads a code in any spelling, and takes a name without a password for the code. */
   refusal({ username, password }) {
-    const code = username.toUpperCase().replace(/[\s-]/g, '');
+    const code = username.toUpperCase().replace(/[\s\u2010-\u2014-]/g, '');
     const hashed = `md5(${CHALLENGE['chap-id']}${username}${CHALLENGE['chap-challenge']})`;
     if (this.refusals.has(code)) { return this.refusals.get(code); }
     const isHashed = this.chap && password === hashed;
