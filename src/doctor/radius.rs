@@ -131,7 +131,7 @@ fn random_name() -> String {
 }
 
 /// Whether each router has reported a session in the last day: without that, used time and data are
-/// not counted, and a code may be used by any number of devices. A router that has let nobody in may
+/// not counted, and a code may be used by any number of devices. A router without log-ins may
 /// be new.
 pub(super) async fn accounting(store: &Store) -> Finding {
     const CHECK: &str = "accounting";

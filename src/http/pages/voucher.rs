@@ -65,7 +65,7 @@ impl<'a> VoucherPage<'a> {
         notice.is_some_and(|notice| notice.field.is_some())
     }
 
-    /// The log-in page of the only router, for a guest who has come from none, as with a scanned card.
+    /// The log-in page of the only router, for a guest whose router is not known: a card was scanned.
     fn only_router(&self, code: &str) -> Option<String> {
         let Visitor { visit, api, .. } = self.visitor;
         visit.connect_to_the_only(&api.shop, code)

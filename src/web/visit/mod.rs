@@ -160,7 +160,7 @@ impl Visit {
         visit.connect(code)
     }
 
-    /// The log-in page with this code for a guest who has come from no router, if only one is allowed. The
+    /// The log-in page with this code, for a guest whose router is not known, if only one is allowed. The
     /// page may require a challenge, so it gets the code in the fragment.
     pub fn connect_to_the_only(&self, shop: &Shop, code: &str) -> Option<String> {
         let [host] = &*shop.login_hosts else {

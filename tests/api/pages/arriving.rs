@@ -54,7 +54,7 @@ async fn a_phone_that_was_idle_is_logged_in_again_by_itself(kind: Kind) {
 
         let arrived = browser.get(&app, &from_router(MAC, "")).await;
 
-        // A link could name any destination, so none is passed on where nobody has pressed a button.
+        // A link can name any destination, so an automatic log-in passes none on.
         let url = format!("http://wifi.test/login?username={code}&password={code}");
         assert_eq!(location(&arrived), url);
         assert_eq!(arrived.header("cache-control"), Some("no-store"));

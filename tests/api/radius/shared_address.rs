@@ -1,4 +1,4 @@
-//! Many routers have the NAS-IP-Address 192.168.88.1. They are told apart by the address that their
+//! Many routers have the NAS-IP-Address 192.168.88.1. They are distinguished by the address that their
 //! packets come from, and behind one address by the name that they give themselves.
 
 use super::{age_sessions, refund, sell};
