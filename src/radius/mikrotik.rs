@@ -2,11 +2,37 @@
 //! reports its sessions, and ends them on request. PAP works in every browser, also without scripts;
 //! the router's cookie logs a phone in again that was idle.
 
+use core::net::IpAddr;
+
+use url::{Host, Url};
+
 use crate::domain::access::Router;
 
-/// The script of one router, with its secret. `server` is FreeRADIUS's address for that router.
-pub fn script(router: &Router, server: Option<&str>) -> String {
-    let server = server.unwrap_or("ADDRESS-OF-FREERADIUS");
+/// One router, and the two servers that it needs.
+#[derive(Clone, Copy)]
+pub struct MikroTik<'a> {
+    pub router: &'a Router,
+    /// FreeRADIUS's address for that router. `None`: the owner fills it in.
+    pub radius_server: Option<&'a str>,
+    /// `server.public_url`, with or without a slash at its end.
+    pub portal: &'a str,
+    /// Addresses of the portal that do not change.
+    pub portal_addresses: &'a [IpAddr],
+}
+
+/// The portal's address, if its URL has one in place of a name.
+pub fn fixed_address(portal: &Url) -> Vec<IpAddr> {
+    match portal.host() {
+        Some(Host::Ipv4(address)) => vec![address.into()],
+        Some(Host::Ipv6(address)) => vec![address.into()],
+        Some(Host::Domain(_)) | None => Vec::new(),
+    }
+}
+
+/// The script of one router, with its secret.
+pub fn script(mikrotik: &MikroTik) -> String {
+    let router = mikrotik.router;
+    let server = mikrotik.radius_server.unwrap_or("ADDRESS-OF-FREERADIUS");
     let (secret, port) = (router.secret.expose(), router.coa_port);
     format!(
         "# Router {name} ({address}): paste this into its terminal.\n\
@@ -35,7 +61,12 @@ mod tests {
             require_message_auth: false,
         };
 
-        let script = script(&router, Some("203.0.113.5"));
+        let script = script(&MikroTik {
+            router: &router,
+            radius_server: Some("203.0.113.5"),
+            portal: "https://wifi.example",
+            portal_addresses: &[],
+        });
 
         let lines: Vec<_> = script.lines().collect();
         assert_eq!(
