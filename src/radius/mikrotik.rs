@@ -48,6 +48,7 @@ pub fn script(mikrotik: &MikroTik) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::access::RouterKind;
     use crate::domain::people::Secret;
 
     #[test]
@@ -56,6 +57,8 @@ mod tests {
             id: 1,
             address: "10.0.0.1".to_owned(),
             name: "bar".to_owned(),
+            identifier: None,
+            kind: RouterKind::MikroTik,
             secret: Secret::new("0123456789abcdef"),
             coa_port: 1_700,
             require_message_auth: false,
