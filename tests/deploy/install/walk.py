@@ -20,7 +20,10 @@ from inside import DATABASE, PROJECT, Sales, account, expect, is_ready, log_in, 
 from inside import sql, step, wait_until
 
 FILE = pathlib.Path("/var/lib/malipo/malipo.db")
-OTHER_SECTIONS = {"sqlite": ["PostgreSQL", "On PostgreSQL"], "postgresql": ["SQLite"]}
+OTHER_SECTIONS = {
+    "sqlite": ["PostgreSQL", "A backup of PostgreSQL", "On PostgreSQL"],
+    "postgresql": ["SQLite", "A backup of SQLite"],
+}
 
 
 def run_as(unit):
@@ -147,6 +150,8 @@ def install():
     # One shell, because a later block uses a variable of an earlier one.
     printed = paste("docs/install.md", "".join(block.text for block in first))
     expect("Received Access-Accept" in printed, f"the page's voucher is not accepted: {printed[-1500:]}")
+    made = [owned(file) for file in pathlib.Path("/var/backups/malipo").iterdir()]
+    expect(made == ["malipo malipo 600"], f"backups: {made}")
     return [block for block in page if block not in first]
 
 
