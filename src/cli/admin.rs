@@ -5,6 +5,7 @@ use std::error::Error;
 use std::net::IpAddr;
 
 use clap::{Subcommand, ValueEnum};
+use url::Url;
 
 use super::command::{Done, print};
 use crate::app::radius_address;
@@ -12,7 +13,8 @@ use crate::config::Config;
 use crate::domain::access::NewRouter;
 use crate::domain::people::{Operator, Role, Secret, read_name};
 use crate::radius::client::is_heard;
-use crate::radius::{fresh_secret, mikrotik};
+use crate::radius::fresh_secret;
+use crate::radius::mikrotik::{self, MikroTik};
 use crate::store::Store;
 
 /// The operator's name in the audit log for what is done to routers here.
@@ -137,8 +139,13 @@ pub(super) async fn nas(config: &Config, command: NasCommand) -> Done {
             let router = added.ok_or(taken)?;
             // The script alone on standard output, so that it can be piped.
             eprintln!("{} may ask FreeRADIUS; for a MikroTik:", router.name);
-            let server = radius_address(config);
-            print(mikrotik::script(&router, server.as_deref()))?;
+            let portal = config.server.public_url.as_ref();
+            print(mikrotik::script(&MikroTik {
+                router: &router,
+                radius_server: radius_address(config).as_deref(),
+                portal: portal.map_or("https://ADDRESS-OF-THE-PORTAL", Url::as_str),
+                portal_addresses: &portal.map(mikrotik::fixed_address).unwrap_or_default(),
+            }))?;
         }
         NasCommand::List => {
             let [id, address, name, port, log_ins] =

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 
 import { guest, launch } from './support/browser.mjs';
-import { Router } from './support/router.mjs';
+import { LoginPage } from './support/login-page.mjs';
 import { Server } from './support/server.mjs';
 import { endAll } from './support/started.mjs';
 
@@ -18,7 +18,7 @@ let voucher;
 
 before(async () => {
   const [launched, pap, chap] = await Promise.all([
-    launch(), Router.start(), Router.start({ chap: true }),
+    launch(), LoginPage.start(), LoginPage.start({ chap: true }),
   ]);
   [browser, routers] = [launched, { pap, chap }];
   server = await Server.start({ portal: { login_hosts: `${pap.host},${chap.host}` } });

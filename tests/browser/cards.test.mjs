@@ -2,14 +2,14 @@
 // lets the guest in, on both databases, by PAP without scripts and by CHAP.
 
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { after, before, test } from 'node:test';
 
 import { guest, launch } from './support/browser.mjs';
 import { operator } from './support/console.mjs';
 import { printed } from './support/console-states.mjs';
 import { FreeRadius } from './support/freeradius.mjs';
-import { Router } from './support/router.mjs';
+import { newDatabase } from './support/hotspot.mjs';
+import { LoginPage } from './support/login-page.mjs';
 import { Server } from './support/server.mjs';
 import { endAll } from './support/started.mjs';
 
@@ -25,15 +25,6 @@ let browser;
 
 before(async () => { browser = await launch(); });
 after(endAll);
-
-/** The URL of a new PostgreSQL database. */
-function newDatabase() {
-  const server = process.env.MALIPO_TEST_POSTGRES;
-  assert.ok(server, 'MALIPO_TEST_POSTGRES is not set: run scripts/with-postgres npm test');
-  const name = `cards_${Date.now()}`;
-  execFileSync('psql', ['-q', `${server}/postgres`, '-c', `CREATE DATABASE ${name}`]);
-  return `${server}/${name}`;
-}
 
 /** Prints a batch at the console, and returns its codes. */
 async function cards(server, count) {
@@ -72,7 +63,7 @@ async function typeInThePortal(page, router, typed) {
 
 for (const kind of ['SQLite', 'PostgreSQL']) {
   test(`a printed card is accepted in five spellings, in the portal and at the router, on ${kind}`, async () => {
-    const routers = await Promise.all([Router.start(), Router.start({ chap: true })]);
+    const routers = await Promise.all([LoginPage.start(), LoginPage.start({ chap: true })]);
     const server = await Server.start({
       portal: { login_hosts: routers.map(({ host }) => host).join(',') },
       ...(kind === 'SQLite' ? {} : { database: { url: newDatabase() } }),
@@ -82,7 +73,7 @@ for (const kind of ['SQLite', 'PostgreSQL']) {
 
     for (const router of routers) {
       await router.installFile(server.base);
-      router.radius = radius;
+      await router.ask(radius);
       const page = await guest(browser, server, { javaScriptEnabled: router.chap });
       for (const spelled of spellings) {
         const typed = spelled(codes.pop());

@@ -14,7 +14,8 @@ use crate::domain::people::Secret;
 use crate::http::Api;
 use crate::http::request::object_of;
 use crate::radius::client::is_heard;
-use crate::radius::{fresh_secret, mikrotik};
+use crate::radius::fresh_secret;
+use crate::radius::mikrotik::{self, MikroTik};
 
 /// All routers.
 #[derive(Serialize, ToSchema)]
@@ -96,7 +97,12 @@ pub async fn add(payload: web::Payload, caller: Caller) -> Answer {
     let router = added.ok_or_else(|| {
         Code::InvalidTransition.detail("there is a router at this address already")
     })?;
-    let mikrotik = mikrotik::script(&router, caller.api.site.radius_address.as_deref());
+    let mikrotik = mikrotik::script(&MikroTik {
+        router: &router,
+        radius_server: caller.api.site.radius_address.as_deref(),
+        portal: caller.api.checkout.public_url.as_str(),
+        portal_addresses: &mikrotik::fixed_address(&caller.api.checkout.public_url),
+    });
     Ok(HttpResponse::Created()
         .insert_header((CACHE_CONTROL, "no-store"))
         .json(RouterAdded { router, mikrotik }))

@@ -280,4 +280,11 @@ async fn the_router_fetches_its_page_with_the_address_of_the_portal(kind: Kind) 
         how.starts_with("attachment"),
         "its script never runs as ours: {how}"
     );
+    let answer = app.get(&app.url("/router/api.json")).await;
+    assert_eq!(answer.status, 200);
+    assert!(
+        answer.text.contains("\"user-portal-url\""),
+        "{}",
+        answer.text
+    );
 }

@@ -95,6 +95,7 @@ pub const ROUTES: &[(&str, &str, &str)] = &[
     ("GET", "/voucher", "/voucher"),
     ("POST", "/voucher", "/voucher"),
     ("GET", "/router/login.html", "/router/login.html"),
+    ("GET", "/router/api.json", "/router/api.json"),
     ("GET", "/v/{token}", "/v/{order}"),
     ("GET", "/v/{token}/reissue", "/v/{order}/reissue"),
     ("POST", "/v/{token}/reissue", "/v/{order}/reissue"),

@@ -51,7 +51,7 @@ async fn an_operator_adds_and_removes_routers(kind: Kind) {
     assert_eq!(secret.len(), 32);
     let script = added["mikrotik"].as_str().unwrap();
     assert!(
-        script.contains(&format!("address=192.0.2.10 secret={secret}")),
+        script.contains(&format!("address=192.0.2.10 secret=\"{secret}\" ")),
         "{script}"
     );
     assert!(script.contains("port=1700"), "{script}");
@@ -122,7 +122,9 @@ async fn the_command_line_adds_and_removes_routers(kind: Kind) {
     assert_eq!(code, Some(0), "{text}");
     let secret = database.text("SELECT secret FROM nas").await.unwrap();
     assert!(
-        text.contains(&format!("address=ADDRESS-OF-FREERADIUS secret={secret}")),
+        text.contains(&format!(
+            "address=ADDRESS-OF-FREERADIUS secret=\"{secret}\" "
+        )),
         "{text}"
     );
     let (code, text) = nas(&["add", "10.0.0.1", "--name", "bar"]);

@@ -10,9 +10,11 @@ import { fileURLToPath } from 'node:url';
 import { endWithTheFile } from './started.mjs';
 
 const shipped = fileURLToPath(new URL('../../../deploy/freeradius', import.meta.url));
-const SECRET = 'loopback-secret-of-the-tests';
+/** That of 127.0.0.1. */
+export const SECRET = 'loopback-secret-of-the-tests';
 
-async function freePort() {
+/** A port that nothing uses just now. */
+export async function freePort() {
   const socket = createSocket('udp4');
   await new Promise((resolve) => socket.bind(0, '127.0.0.1', resolve));
   const { port } = socket.address();
@@ -26,11 +28,11 @@ export class FreeRadius {
     const radius = new FreeRadius();
     radius.folder = await mkdtemp(path.join(tmpdir(), 'malipo-radius-'));
     await cp(shipped, radius.folder, { recursive: true });
-    radius.port = await freePort();
+    radius.ports = { auth: await freePort(), acct: await freePort() };
     const url = new URL(database);
     const settings = {
-      local_secret: SECRET, listen_address: '127.0.0.1', auth_port: radius.port,
-      acct_port: await freePort(), run_folder: radius.folder,
+      local_secret: SECRET, listen_address: '127.0.0.1', auth_port: radius.ports.auth,
+      acct_port: radius.ports.acct, run_folder: radius.folder,
       ...(url.protocol === 'sqlite:'
         ? { database: 'sqlite', sqlite_file: url.pathname }
         : {
@@ -70,21 +72,6 @@ export class FreeRadius {
       this.ended.then((code) => reject(new Error(`freeradius ended with ${code}: ${output}`)));
     });
     await ready;
-  }
-
-  /** Sends an Access-Request with these attributes, as text of radclient. Returns the reason of the
-   * Reject, or null. */
-  async refusal(attributes) {
-    const client = spawn('radclient', ['-x', '-r', '3', '-t', '10', `127.0.0.1:${this.port}`, 'auth', SECRET]);
-    client.stdin.end(`${attributes.join('\n')}\nMessage-Authenticator = 0x00\n`);
-    let output = '';
-    client.stdout.on('data', (data) => { output += data; });
-    client.stderr.on('data', (data) => { output += data; });
-    await new Promise((resolve) => client.on('close', resolve));
-    if (output.includes('Received Access-Accept')) { return null; }
-    const reason = /Received Access-Reject[^]*Reply-Message = "([^"]*)"/.exec(output);
-    if (!reason) { throw new Error(`radclient: ${output}`); }
-    return reason[1];
   }
 
   async stop() {
