@@ -8,7 +8,6 @@ import { fileURLToPath } from 'node:url';
 
 import { SMALL_PHONE, guest, launch, order } from './support/browser.mjs';
 import { shrink } from './support/palette.mjs';
-import { Router } from './support/router.mjs';
 import { Server, freshPhone } from './support/server.mjs';
 import { expired, states } from './support/states.mjs';
 
@@ -36,8 +35,6 @@ const pages = {
 
 const browser = await launch();
 const server = await Server.start({ portal: { login_hosts: 'router.test' } });
-const router = await Router.start();
-await router.installFile(server.base);
 await mkdir(folder, { recursive: true });
 
 async function take(page, name, size) {
@@ -63,9 +60,6 @@ for (const [size, options] of Object.entries(sizes)) {
   await take(page, 'voucher', size);
   await page.goto(page.url().replace('?', '?lang=en&'));
   await take(page, 'voucher-en', size);
-
-  await page.goto(router.base);
-  await take(page, 'router-login', size);
 
   const fresh = await Server.start();
   page.server = fresh;

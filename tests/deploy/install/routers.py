@@ -14,8 +14,8 @@ VERSIONS = ["6.49.17", "7.16.2"]
 NEWEST = VERSIONS[-1]
 # The router of the page, which is this machine.
 ROUTER = "10.0.0.1"
-# A script, to its last line.
-SCRIPT = re.compile(r"^# Router .*^}$", re.M | re.S)
+# What malipo prints for a router, to its last line; a tunnel comes before the rest.
+SCRIPT = re.compile(r"^(?:# Router |/interface wireguard ).*^}$", re.M | re.S)
 
 # The routers, by version.
 devices = {}
@@ -30,10 +30,9 @@ def walk():
         if block.language == "routeros":
             in_routeros(block.text, place)
             continue
-        for printed in re.split(r"^(?=# Router )", paste(place, block.text), flags=re.M):
-            script = SCRIPT.search(printed)
-            if script:
-                in_routeros(script[0], f"the script of {place}")
+        script = SCRIPT.search(paste(place, block.text))
+        if script:
+            in_routeros(script[0], f"the script of {place}")
         if block.heading.startswith("4."):
             a_guest_logs_in()
     commands_within_sentences(text)
@@ -61,7 +60,7 @@ def in_routeros(text, place):
         expect(answer.returncode == 0, f"{place}: RouterOS {version} refuses it: {answer.stdout}")
         answer = json.loads(answer.stdout)
         devices[version] = answer["device"]
-        if text.startswith("# Router"):
+        if "# Router" in text:
             done = "malipo: done. portal.login_hosts must have login.wifi.example"
             expect(answer["output"][-1] == done, f"{place}: RouterOS {version} prints {answer['output']}")
 
