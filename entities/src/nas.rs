@@ -22,6 +22,11 @@ pub struct Model {
     pub require_ma: String,
     /// `auto`, `yes` or `no`; the same.
     pub limit_proxy_state: String,
+    /// The router's NAS-Identifier, by which routers behind one address are told apart.
+    pub identifier: Option<String>,
+    /// The first and the last address of a network, in hex digits; None for one address, and for `any`.
+    pub range_first: Option<String>,
+    pub range_last: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -1,24 +1,14 @@
-//! `malipo migrate`, `malipo operator` and `malipo nas`: the schema, the operators, and the routers
-//! that may ask FreeRADIUS. All of them work beside a running server.
+//! `malipo migrate` and `malipo operator`: the schema, and the operators. Both work beside a running
+//! server.
 
 use std::error::Error;
-use std::net::IpAddr;
 
 use clap::{Subcommand, ValueEnum};
-use url::Url;
 
 use super::command::{Done, print};
-use crate::app::radius_address;
 use crate::config::Config;
-use crate::domain::access::NewRouter;
-use crate::domain::people::{Operator, Role, Secret, read_name};
-use crate::radius::client::is_heard;
-use crate::radius::fresh_secret;
-use crate::radius::mikrotik::{self, MikroTik};
+use crate::domain::people::{Operator, Role, read_name};
 use crate::store::Store;
-
-/// The operator's name in the audit log for what is done to routers here.
-const COMMAND_LINE: &str = "command line";
 
 #[derive(Clone, Copy, ValueEnum)]
 pub(super) enum Migrate {
@@ -42,34 +32,6 @@ pub(super) enum OperatorCommand {
     Disable {
         /// As it was added
         name: String,
-    },
-}
-
-#[derive(Subcommand)]
-pub(super) enum NasCommand {
-    /// Add a router and print the script to paste into it
-    Add {
-        /// Where its packets come from, as in 10.0.0.1
-        address: String,
-        /// A name for people
-        #[arg(long)]
-        name: String,
-        /// What it shares with FreeRADIUS; by default a random one
-        #[arg(long)]
-        secret: Option<String>,
-        /// Where it listens for Disconnect-Requests
-        #[arg(long, value_name = "PORT")]
-        coa_port: Option<u32>,
-        /// Answer only log-ins with a Message-Authenticator (RouterOS sends it from 7.15 on)
-        #[arg(long)]
-        require_message_auth: bool,
-    },
-    /// List all routers
-    List,
-    /// Remove a router
-    Remove {
-        /// As it was added
-        address: String,
     },
 }
 
@@ -118,74 +80,8 @@ pub(super) async fn operator(config: &Config, command: OperatorCommand) -> Done 
     Ok(())
 }
 
-pub(super) async fn nas(config: &Config, command: NasCommand) -> Done {
-    let store = open(config).await?;
-    match command {
-        NasCommand::Add {
-            address,
-            name,
-            secret,
-            coa_port,
-            require_message_auth,
-        } => {
-            let secret = secret.map_or_else(fresh_secret, Secret::new);
-            let new = NewRouter {
-                require_message_auth,
-                ..NewRouter::parse(&address, &name, secret, coa_port)?
-            };
-            is_heard(&new, config.radius.server).await?;
-            let taken = format!("there is a router at {} already", new.address);
-            let added = store.add_router(new, COMMAND_LINE).await?;
-            let router = added.ok_or(taken)?;
-            // The script alone on standard output, so that it can be piped.
-            eprintln!("{} may ask FreeRADIUS; for a MikroTik:", router.name);
-            let portal = config.server.public_url.as_ref();
-            print(mikrotik::script(&MikroTik {
-                router: &router,
-                radius_server: radius_address(config).as_deref(),
-                portal: portal.map_or("https://ADDRESS-OF-THE-PORTAL", Url::as_str),
-                portal_addresses: &portal.map(mikrotik::fixed_address).unwrap_or_default(),
-            }))?;
-        }
-        NasCommand::List => {
-            let [id, address, name, port, log_ins] =
-                ["id", "address", "name", "coa port", "log-ins"];
-            let mut table = format!("{id:>5}  {address:20} {name:20} {port:>8}  {log_ins}\n");
-            for router in store.routers().await? {
-                let log_ins = match router.require_message_auth {
-                    true => "signed only",
-                    false => "any",
-                };
-                table += &format!(
-                    "{:>5}  {:20} {:20} {:>8}  {log_ins}\n",
-                    router.id, router.address, router.name, router.coa_port
-                );
-            }
-            print(table)?;
-        }
-        NasCommand::Remove { address } => {
-            // An IPv6 address has many spellings, and the table has the usual one.
-            let address = match address.trim().parse::<IpAddr>() {
-                Ok(parsed) => parsed.to_string(),
-                Err(_) => address.trim().to_owned(),
-            };
-            let mut routers = store.routers().await?;
-            routers.retain(|router| router.address == address);
-            if routers.is_empty() {
-                return Err(format!("there is no router at {address}").into());
-            }
-            for router in routers {
-                store.remove_router(router.id, COMMAND_LINE).await?;
-            }
-            let removed = format!("{address} is removed; FreeRADIUS forgets it within a minute\n");
-            print(removed)?;
-        }
-    }
-    Ok(())
-}
-
 /// Opens the database, which may be new: an operator can be added before the first start.
-async fn open(config: &Config) -> Result<Store, Box<dyn Error>> {
+pub(super) async fn open(config: &Config) -> Result<Store, Box<dyn Error>> {
     if config.database.auto_migrate {
         migration::up(config.database.url.expose()).await?;
     }

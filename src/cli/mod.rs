@@ -18,6 +18,7 @@ mod command;
 mod config;
 mod drill;
 mod order;
+mod router;
 
 use command::{Done, print, stop_signal};
 
@@ -53,9 +54,9 @@ enum Command {
     /// Show what happened to an order
     #[command(subcommand)]
     Order(order::OrderCommand),
-    /// Manage the routers that may ask FreeRADIUS
-    #[command(subcommand)]
-    Nas(admin::NasCommand),
+    /// Manage the routers that may ask FreeRADIUS, and print the script for each
+    #[command(subcommand, visible_alias = "nas")]
+    Router(router::RouterCommand),
     /// Prove that each order is sold exactly once, however its webhooks arrive; sandbox only
     Drill(drill::Options),
 }
@@ -100,7 +101,7 @@ async fn execute(arguments: Arguments) -> Done {
         Command::Config => config::show(&config, arguments.config.as_deref()),
         Command::Order(command) => order::run(&config, command).await,
         Command::Operator(command) => admin::operator(&config, command).await,
-        Command::Nas(command) => admin::nas(&config, command).await,
+        Command::Router(command) => router::router(&config, command).await,
         Command::Drill(options) => drill::drill(config, options).await,
     }
 }

@@ -41,9 +41,15 @@ use crate::web::docs;
         super::operators::orders::show_order,
         super::operators::webhooks::list_webhooks,
         super::operators::webhooks::show_webhook,
+        super::operators::routers::list_nas,
+        super::operators::routers::add_nas,
+        super::operators::routers::remove_nas,
         super::operators::routers::list,
         super::operators::routers::add,
+        super::operators::routers::change,
         super::operators::routers::remove,
+        super::operators::sessions::list,
+        super::operators::sessions::disconnect,
         super::operators::acts::replay,
         super::operators::acts::reconcile,
         super::operators::acts::release,
@@ -95,7 +101,12 @@ impl Modify for Common {
             if let Some(read) = &mut item.get {
                 describe(path, read, UNAVAILABLE);
             }
-            let writes = [&mut item.post, &mut item.put, &mut item.delete];
+            let writes = [
+                &mut item.post,
+                &mut item.put,
+                &mut item.patch,
+                &mut item.delete,
+            ];
             for write in writes.into_iter().flatten() {
                 describe(path, write, UNKNOWN);
                 add_response(write, "500", "`internal`");
@@ -194,6 +205,7 @@ static METHODS: LazyLock<BTreeMap<String, String>> = LazyLock::new(|| {
             path.starts_with("/health/").then_some("HEAD"),
             item.post.map(|_| "POST"),
             item.put.map(|_| "PUT"),
+            item.patch.map(|_| "PATCH"),
             item.delete.map(|_| "DELETE"),
         ];
         let names: Vec<_> = names.into_iter().flatten().collect();

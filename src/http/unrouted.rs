@@ -7,7 +7,7 @@ use super::problem::{Code, Problem};
 use super::{front_door, openapi, pages};
 
 /// The pages that also receive a form, by their routes.
-const WITH_FORM: [&str; 11] = [
+const WITH_FORM: [&str; 12] = [
     "/buy",
     "/order/{order_id}/again",
     "/order/{order_id}/let-go",
@@ -17,6 +17,7 @@ const WITH_FORM: [&str; 11] = [
     "/operator/login",
     "/operator/packages",
     "/operator/vouchers",
+    "/operator/routers",
     "/operator/people",
     "/operator/{kind}/{id}/{act}",
 ];

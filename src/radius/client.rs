@@ -119,7 +119,7 @@ pub async fn log_in(
 /// # Errors
 /// [`NotARouter::Ipv6`], also if a FreeRADIUS on another machine is only known by its IPv4 address.
 pub async fn is_heard(router: &NewRouter, server: Option<SocketAddr>) -> Result<(), NotARouter> {
-    let is_heard = router.address.is_ipv4()
+    let is_heard = !router.address.needs_ipv6()
         || match server {
             Some(server) if server.ip().is_loopback() => is_open(server.port()).await,
             Some(server) => server.is_ipv6(),

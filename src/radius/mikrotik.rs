@@ -121,6 +121,7 @@ fn one_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::access::RouterKind;
     use crate::domain::people::Secret;
 
     fn router(name: &str, secret: &str) -> Router {
@@ -128,6 +129,8 @@ mod tests {
             id: 1,
             address: "10.0.0.1".to_owned(),
             name: name.to_owned(),
+            identifier: None,
+            kind: RouterKind::MikroTik,
             secret: Secret::new(secret),
             coa_port: 1_700,
             require_message_auth: false,

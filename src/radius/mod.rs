@@ -1,10 +1,12 @@
 //! RADIUS: `attributes` makes the rows by which FreeRADIUS accepts a voucher; `packet` writes and
-//! checks packets; `client` sends them and waits for answers; `mikrotik` configures a router.
+//! checks packets; `client` sends them and waits for answers; `mikrotik` configures a router,
+//! and `wireguard` a tunnel to it.
 
 pub mod attributes;
 pub mod client;
 pub mod mikrotik;
 pub mod packet;
+pub mod wireguard;
 
 use crate::domain::people::Secret;
 

@@ -35,6 +35,11 @@ impl Visibility {
         self.keep(code, 2, 0, 6)
     }
 
+    /// `aabbcc******`: the maker of a device, of its twelve digits.
+    pub fn device(self, mac: &str) -> String {
+        self.keep(mac, 6, 0, 6)
+    }
+
     /// An order's whole id, which opens its voucher; a viewer knows an order by its `ref`.
     pub fn order_id(self, order_id: OrderId) -> Option<String> {
         (self == Self::Whole).then(|| order_id.to_string())

@@ -15,6 +15,9 @@ pub enum Act {
     ChangePrice,
     Retire,
     Offer,
+    ChangeRouter,
+    RemoveRouter,
+    Disconnect,
     EndToken,
     SendHeld,
     DropHeld,
@@ -38,7 +41,7 @@ pub struct Text {
 
 /// In the order of the enum.
 #[rustfmt::skip] // A table is read by its columns.
-pub(super) static TEXTS: [Text; 15] = [
+pub(super) static TEXTS: [Text; 18] = [
     Text { act: Act::Reconcile, kinds: &["orders"], segment: "reconcile", name: "Ask ZenoPay", takes_away: false, done: "ZenoPay was asked; what it said is the newest line below." },
     Text { act: Act::Release, kinds: &["orders"], segment: "release", name: "Complete the order", takes_away: false, done: "The order is completed, and the guest has the voucher." },
     Text { act: Act::Refuse, kinds: &["orders"], segment: "refuse", name: "Refuse the order", takes_away: true, done: "The order is refused. Pay the guest back by hand." },
@@ -51,6 +54,9 @@ pub(super) static TEXTS: [Text; 15] = [
     Text { act: Act::ChangePrice, kinds: &["packages"], segment: "price", name: "Change the price", takes_away: false, done: "The price is changed, for orders from now on." },
     Text { act: Act::Retire, kinds: &["packages"], segment: "retire", name: "Retire the package", takes_away: false, done: "The package is no longer on sale. What was sold stays valid." },
     Text { act: Act::Offer, kinds: &["packages"], segment: "offer", name: "Offer the package again", takes_away: false, done: "The package is on sale again." },
+    Text { act: Act::ChangeRouter, kinds: &["routers"], segment: "change", name: "Change the router", takes_away: false, done: "The router is changed. FreeRADIUS reads it within a minute." },
+    Text { act: Act::RemoveRouter, kinds: &["routers"], segment: "remove", name: "Remove the router", takes_away: true, done: "The router is removed. FreeRADIUS forgets it within a minute." },
+    Text { act: Act::Disconnect, kinds: &["sessions"], segment: "disconnect", name: "Disconnect the device", takes_away: false, done: "The router is asked to end the session." },
     Text { act: Act::EndToken, kinds: &["people"], segment: "disable", name: "End the token", takes_away: true, done: "The token and its sessions are ended." },
     Text { act: Act::SendHeld, kinds: &["outbox"], segment: "send", name: "Send what is held back", takes_away: false, done: "Nothing is held back any more: what waited is being sent." },
     Text { act: Act::DropHeld, kinds: &["outbox"], segment: "drop", name: "Drop what the backup had queued", takes_away: true, done: "Nothing is held back any more: what the backup had queued is given up." },

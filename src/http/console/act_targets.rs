@@ -4,7 +4,7 @@
 use super::act::Act;
 use super::format::{date_time, money};
 use super::packages::price;
-use super::{Caller, Code, Facts, Problem, Section, known};
+use super::{Caller, Code, Facts, Problem, Section, known, routers, sessions};
 use crate::domain::access::VoucherCode;
 use crate::domain::order::OrderId;
 use crate::domain::outbox_hold::{Queued, Waiting};
@@ -13,6 +13,8 @@ use crate::http::operators::execute::{
     replay, resend, revoke_batch, revoke_printed,
 };
 use crate::http::operators::orders::order_named;
+use crate::http::operators::router_edit::{change_router, remove_router, router_named};
+use crate::http::operators::sessions::end;
 use crate::http::operators::webhooks::{journalled, order_of};
 use crate::store::{BatchCounts, KnownVoucher, ListingChange};
 
@@ -35,6 +37,16 @@ fn not_found() -> Problem {
 }
 
 impl Target {
+    /// A target whose result is on the first page of its section.
+    fn at(section: Section, (title, facts): (String, Facts)) -> Self {
+        Self {
+            section,
+            home: section.href().to_owned(),
+            title,
+            facts,
+        }
+    }
+
     /// Finds the action and the target that a path names.
     ///
     /// # Errors
@@ -51,6 +63,14 @@ impl Target {
             "people" => operator(id, caller).await,
             "printed" => printed(id, caller).await,
             "vouchers" => batch(id, caller).await,
+            "routers" => Ok(Self::at(
+                Section::Routers,
+                routers::facts(id, caller).await?,
+            )),
+            "sessions" => Ok(Self::at(
+                Section::Sessions,
+                sessions::facts(id, caller).await?,
+            )),
             "outbox" if id == "held" => outbox_hold(caller).await,
             _ => Err(not_found()),
         };
@@ -104,6 +124,17 @@ pub async fn perform(
         Act::Offer => {
             change_listing(id, ListingChange::OnSale, "offer_package", None, caller).await
         }
+        Act::ChangeRouter => {
+            let router = router_named(id, caller).await?;
+            change_router(&router, routers::entered(fields)?, caller)
+                .await
+                .map(drop)
+        }
+        Act::RemoveRouter => {
+            let detail = fields.optional("reason", REASON_MAX)?;
+            remove_router(&router_named(id, caller).await?, detail, caller).await
+        }
+        Act::Disconnect => end(id, caller).await.map(drop),
         Act::EndToken => {
             let detail = fields.optional("reason", REASON_MAX)?;
             let audit = caller.audit_entry("disable_operator", format!("operator {id}"), detail);

@@ -28,13 +28,15 @@ pub enum Section {
     Sales,
     Packages,
     Vouchers,
+    Sessions,
+    Routers,
     Operators,
     Audit,
 }
 
 /// The navigation: section, name, and path of its first page; in the order of the enum.
 #[rustfmt::skip] // A table is read by its columns.
-pub static SECTIONS: [(Section, &str, &str); 10] = [
+pub static SECTIONS: [(Section, &str, &str); 12] = [
     (Section::Live, "Live", "/operator"),
     (Section::Orders, "Orders", "/operator/orders"),
     (Section::Webhooks, "Webhooks", "/operator/deliveries"),
@@ -43,6 +45,8 @@ pub static SECTIONS: [(Section, &str, &str); 10] = [
     (Section::Sales, "Sales", "/operator/sales"),
     (Section::Packages, "Packages", "/operator/packages"),
     (Section::Vouchers, "Vouchers", "/operator/vouchers"),
+    (Section::Sessions, "On-line", "/operator/sessions"),
+    (Section::Routers, "Routers", "/operator/routers"),
     (Section::Operators, "Operators", "/operator/people"),
     (Section::Audit, "Audit", "/operator/audit"),
 ];

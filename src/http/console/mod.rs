@@ -32,7 +32,9 @@ mod orders;
 mod packages;
 mod page;
 mod report;
+mod routers;
 mod sales;
+mod sessions;
 mod sheet;
 #[cfg(test)]
 mod tests;
@@ -70,6 +72,10 @@ pub fn routes(config: &mut web::ServiceConfig) {
                     .route("/vouchers", web::get().to(vouchers::show))
                     .route("/vouchers", web::post().to(vouchers::make))
                     .route("/vouchers/{id}", web::get().to(sheet::show))
+                    .route("/sessions", web::get().to(sessions::show))
+                    .route("/routers", web::get().to(routers::show))
+                    .route("/routers", web::post().to(routers::add))
+                    .route("/routers/{name}/script", web::get().to(routers::script))
                     .route("/people", web::get().to(operators::show))
                     .route("/people", web::post().to(operators::add))
                     .route("/printed/{id}", web::get().to(vouchers::show_printed))

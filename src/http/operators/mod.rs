@@ -1,5 +1,5 @@
 //! The JSON API of the operators: orders, vouchers and their batches, the webhook journal, reports, actors, routers,
-//! and manual actions.
+//! sessions, and manual actions.
 //!
 //! Lists come in pages, newest first; a cursor is opaque and stays valid while rows arrive. Phones
 //! and codes are masked in every list. An admin who opens one order, one delivery or one voucher
@@ -20,8 +20,10 @@ pub mod execute;
 pub mod orders;
 mod report_csv;
 pub mod reports;
+pub mod router_edit;
 pub(super) mod routers;
 mod schema;
+pub mod sessions;
 mod spreadsheet;
 pub mod vouchers;
 pub mod webhooks;

@@ -8,20 +8,19 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use chrono::{DateTime, Utc};
-use entities::{nas, outbox_messages};
+use entities::outbox_messages;
 use sea_orm::ActiveValue::Set;
-use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, QueryFilter,
-    QueryOrder, QuerySelect, Value,
-};
+use sea_orm::{ColumnTrait, DbBackend, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Value};
 use tracing::error;
 
-use crate::domain::access::{Session, VoucherCode};
+use crate::domain::access::{DisconnectResult, Origin, Router, Session, VoucherCode};
 use crate::domain::order::{OrderId, Remark};
 use crate::domain::people::Secret;
 use crate::store::access::Lease;
 use crate::store::engine::sql;
 use crate::store::error::Result;
+use crate::store::outbox::sessions_to_end::queue_sessions;
+use crate::store::radius::router_status::RECORD_DISCONNECT;
 use crate::store::radius::sessions::epoch;
 use crate::store::{FailedAttempt, Store, StoreError, journal};
 
@@ -37,6 +36,8 @@ pub struct QueuedDisconnect {
     pub order_id: Option<OrderId>,
     /// The session.
     pub session: Session,
+    /// Its router's row in `nas`.
+    pub router_id: Option<i32>,
     /// Where its router is reached: a NAS-IP-Address may be that of many routers.
     pub address: IpAddr,
     /// The router's shared secret, if it is in `nas`.
@@ -45,39 +46,6 @@ pub struct QueuedDisconnect {
     pub coa_port: Option<u16>,
     /// How often it was tried before.
     pub attempts: i32,
-}
-
-/// Queues every open session of a voucher. Called in the transaction that revokes the voucher.
-pub async fn queue_sessions(
-    txn: &DatabaseTransaction,
-    code: &str,
-    order_id: Option<OrderId>,
-    reason: &str,
-    now: DateTime<Utc>,
-) -> Result<()> {
-    let address = |column: &str| match txn.get_database_backend() {
-        // An `inet` reads with its prefix length.
-        DbBackend::Postgres => format!("host({column})"),
-        _ => column.to_owned(),
-    };
-    // Due at once, even if the caller's clock is ahead of the database's.
-    let queue = format!(
-        "INSERT INTO outbox_messages (kind, reference, order_id, reason, voucher_code, router, \
-         session_id, device_address, device_station, state, due_at, created_at) \
-         SELECT 'disconnect', 'disconnect-' || acctuniqueid, $1, $2, username, {}, acctsessionid, \
-         {}, callingstationid, 'queued', $3, $4 FROM radacct \
-         WHERE username = $5 AND acctstoptime IS NULL ON CONFLICT (reference) DO NOTHING",
-        address("nasipaddress"),
-        address("framedipaddress")
-    );
-    let values = [
-        order_id.map(|id| id.0).into(),
-        reason.into(),
-        DateTime::UNIX_EPOCH.into(),
-        now.into(),
-        code.into(),
-    ];
-    sql::execute(txn, &queue, values).await.map(drop)
 }
 
 /// The user name of the session of message `$1` as the guest typed it, if that is not the code: see
@@ -142,11 +110,15 @@ impl Store {
             .filter(super::is_released())
             .order_by_asc(Column::DueAt)
             .limit(limit);
-        let claimed = self.claim(lease, (Column::Id, Column::DueAt), due);
+        let claimed = self.claim(lease, (Column::Id, Column::DueAt), due).await?;
+        let routers = match claimed.is_empty() {
+            true => Vec::new(),
+            false => self.routers().await?,
+        };
         let mut queued = Vec::new();
-        for row in claimed.await? {
+        for row in claimed {
             let id = row.id;
-            match self.queued(row).await {
+            match self.queued(row, &routers).await {
                 Ok(session) => queued.push(session),
                 // The other rows are claimed already, and must not wait for this one.
                 Err(error @ StoreError::Corrupt(_)) => {
@@ -158,13 +130,16 @@ impl Store {
         Ok(queued)
     }
 
-    async fn queued(&self, row: outbox_messages::Model) -> Result<QueuedDisconnect> {
+    async fn queued(
+        &self,
+        row: outbox_messages::Model,
+        routers: &[Router],
+    ) -> Result<QueuedDisconnect> {
         let router: IpAddr = row
             .router
             .parse()
             .map_err(|_| StoreError::Corrupt(format!("outbox_messages.router {:?}", row.router)))?;
-        let (known, address) = self.registered(&row, router).await?;
-        let coa_port = known.as_ref().and_then(|router| router.ports);
+        let (known, address) = self.registered(&row, router, routers).await?;
         let code = VoucherCode::from_stored(row.voucher_code);
         let typed: Option<String> = sql::tuple(&self.db(), TYPED, [row.id.into()]).await?;
         // Another installation's realm is no spelling of the code.
@@ -178,41 +153,38 @@ impl Store {
                 id: row.session_id,
                 address: (row.device_address).and_then(|text| text.parse::<Ipv4Addr>().ok()),
             },
+            router_id: known.map(|router| router.id),
             address,
-            secret: known.map(|router| Secret::new(router.secret)),
-            coa_port: coa_port.and_then(|port| u16::try_from(port).ok()),
+            secret: known.map(|router| router.secret.clone()),
+            coa_port: known.map(|router| router.coa_port),
             attempts: row.attempts,
         })
     }
 
-    /// The router of a session in `nas`, and the address to reach it at. The address that the session's
-    /// packets come from counts before the one that the router gives itself. Of several routers behind
-    /// one address, the one with the name that it gives itself.
-    async fn registered(
+    /// The router of a session in `nas`, and the address to reach it at. Without a row it is the address
+    /// that the session's packets come from.
+    async fn registered<'a>(
         &self,
         row: &outbox_messages::Model,
         says: IpAddr,
-    ) -> Result<(Option<nas::Model>, IpAddr)> {
+        routers: &'a [Router],
+    ) -> Result<(Option<&'a Router>, IpAddr)> {
         let session = row.reference.strip_prefix("disconnect-");
         let source = "SELECT packetsource, nasidentifier FROM radacct WHERE acctuniqueid = $1";
         let source: Option<(Option<String>, Option<String>)> =
             sql::tuple(&self.db(), source, [session.into()]).await?;
         let (source, identifier) = source.unwrap_or_default();
-        let known = "WHERE nasname IN ($1, $2) ORDER BY CASE WHEN nasname = $1 THEN 0 ELSE 1 END, \
-             CASE WHEN shortname = $3 THEN 0 ELSE 1 END, id DESC LIMIT 1";
-        let values = [
-            source.clone().unwrap_or_default().into(),
-            row.router.as_str().into(),
-            identifier.unwrap_or_default().into(),
-        ];
-        let known: Option<nas::Model> = sql::model(&self.db(), known, values).await?;
-        let source = source.and_then(|text| text.parse::<IpAddr>().ok());
-        let address = match &known {
-            Some(router) => router.nasname.parse().ok(),
-            // What comes from this machine was passed on.
-            None => source.filter(|address| !address.is_loopback()),
+        let origin = Origin {
+            source: source.and_then(|text| text.parse().ok()),
+            identifier: identifier.as_deref().unwrap_or_default(),
+            says: Some(says),
         };
-        Ok((known, address.unwrap_or(says)))
+        if let Some((router, address)) = Router::of_session(routers, &origin) {
+            return Ok((Some(router), address));
+        }
+        // What comes from this machine was passed on.
+        let source = origin.source.filter(|address| !address.is_loopback());
+        Ok((None, source.unwrap_or(says)))
     }
 
     /// Records one attempt to end a session, and its line in the order's timeline. After an answer of
@@ -230,6 +202,10 @@ impl Store {
         now: DateTime<Utc>,
     ) -> Result<()> {
         let is_over = attempt.as_ref().is_ok_and(|answer| *answer != REFUSED);
+        let said = *attempt.as_ref().unwrap_or(&DisconnectResult::Silent.into());
+        let said = queued
+            .router_id
+            .map(|id| [id.into(), now.timestamp().into(), said.into()]);
         let mut next = outbox_messages::ActiveModel {
             attempts: Set(queued.attempts + 1),
             ..Default::default()
@@ -259,8 +235,12 @@ impl Store {
         let close = is_over.then(|| [at, queued.id.into()]);
         self.share(move |txn| {
             let (update, remark, close) = (update.clone(), remark.clone(), close.clone());
+            let said = said.clone();
             Box::pin(async move {
                 update.exec(txn).await?;
+                if let Some(values) = said {
+                    sql::execute(txn, RECORD_DISCONNECT, values).await?;
+                }
                 if let Some(values) = close {
                     sql::execute(txn, CLOSE, values).await?;
                 }

@@ -19,6 +19,7 @@ use crate::store::operators::audit_log;
 use crate::store::{AuditEntry, Store};
 
 pub(super) mod disconnects;
+pub(super) mod sessions_to_end;
 pub(super) mod sms;
 
 /// What waits in both outboxes, in all and from before the restored backup was made.

@@ -2,9 +2,9 @@
 
 use entities::nas;
 use sea_orm::ActiveValue::Set;
-use sea_orm::EntityTrait;
+use sea_orm::{DatabaseTransaction, EntityTrait};
 
-use crate::domain::access::{COA_PORT, NewRouter, Router};
+use crate::domain::access::{COA_PORT, NewRouter, Router, RouterKind, RouterTaken};
 use crate::domain::people::Secret;
 use crate::store::engine::sql;
 use crate::store::error::Result;
@@ -25,38 +25,64 @@ impl Store {
         Ok(found.into_iter().map(router).collect())
     }
 
-    /// Adds a router, for this operator; `None` if there is one at that address.
+    /// Adds a router, for this operator.
     ///
     /// # Errors
-    /// As `Store::transaction`.
-    pub async fn add_router(&self, new: NewRouter, operator: &str) -> Result<Option<Router>> {
-        let address = new.address.to_string();
-        let require_ma = match new.require_message_auth {
-            true => MUST_SIGN,
-            false => MAY_SIGN,
-        };
-        let (audit, now) = (entry(operator, "nas_add", &address), self.clock().now());
-        self.transaction_if(move |txn| {
+    /// As `Store::transaction`; the inner error, if another router has what this one needs.
+    pub async fn add_router(
+        &self,
+        new: NewRouter,
+        operator: &str,
+    ) -> Result<std::result::Result<Router, RouterTaken>> {
+        let audit = entry(operator, "nas_add", &new.address.to_string());
+        let now = self.clock().now();
+        self.transaction(move |txn| {
             Box::pin(async move {
-                let known = "SELECT id FROM nas WHERE nasname = $1";
-                let known: Option<i32> = sql::tuple(txn, known, [address.as_str().into()]).await?;
-                if known.is_some() {
-                    return Ok(None);
+                if let Some(taken) = taken(txn, &new, None).await? {
+                    return Ok(Err(taken));
                 }
                 let row = nas::ActiveModel {
-                    nasname: Set(address),
-                    shortname: Set(Some(new.name)),
-                    nas_type: Set(Some("other".to_owned())),
-                    ports: Set(Some(i32::from(new.coa_port))),
-                    secret: Set(new.secret.expose().to_owned()),
                     description: Set(Some("added by malipo".to_owned())),
-                    require_ma: Set(require_ma.to_owned()),
                     limit_proxy_state: Set("auto".to_owned()),
-                    ..Default::default()
+                    ..row_of(&new)
                 };
                 let row = nas::Entity::insert(row).exec_with_returning(txn).await?;
                 audit_log::insert(txn, &audit, now).await?;
-                Ok(Some(router(row)))
+                Ok(Ok(router(row)))
+            })
+        })
+        .await
+    }
+
+    /// Gives a router other values, for this operator; `None` if it was removed. Routers at its address
+    /// get its secret.
+    ///
+    /// # Errors
+    /// As `Store::add_router`.
+    pub async fn change_router(
+        &self,
+        id: i32,
+        new: NewRouter,
+        operator: &str,
+    ) -> Result<Option<std::result::Result<Router, RouterTaken>>> {
+        let audit = entry(operator, "nas_change", &new.address.to_string());
+        let now = self.clock().now();
+        self.transaction_if(move |txn| {
+            Box::pin(async move {
+                let Some(old) = nas::Entity::find_by_id(id).one(txn).await? else {
+                    return Ok(None);
+                };
+                if let Some(taken) = taken(txn, &new, Some(&old)).await? {
+                    return Ok(Some(Err(taken)));
+                }
+                let mut row = row_of(&new);
+                row.id = Set(id);
+                let row = nas::Entity::update(row).exec(txn).await?;
+                let share = "UPDATE nas SET secret = $1 WHERE nasname = $2";
+                let values = [row.secret.as_str().into(), row.nasname.as_str().into()];
+                sql::execute(txn, share, values).await?;
+                audit_log::insert(txn, &audit, now).await?;
+                Ok(Some(Ok(router(row))))
             })
         })
         .await
@@ -66,7 +92,12 @@ impl Store {
     ///
     /// # Errors
     /// As `Store::transaction`.
-    pub async fn remove_router(&self, id: i32, operator: &str) -> Result<Option<Router>> {
+    pub async fn remove_router(
+        &self,
+        id: i32,
+        operator: &str,
+        detail: Option<String>,
+    ) -> Result<Option<Router>> {
         let (operator, now) = (operator.to_owned(), self.clock().now());
         self.transaction_if(move |txn| {
             Box::pin(async move {
@@ -74,7 +105,16 @@ impl Store {
                     return Ok(None);
                 };
                 nas::Entity::delete_by_id(id).exec(txn).await?;
-                let audit = entry(&operator, "nas_remove", &row.nasname);
+                for forget in [
+                    "DELETE FROM router_status WHERE router_id = $1",
+                    "DELETE FROM router_tunnels WHERE router_id = $1",
+                ] {
+                    sql::execute(txn, forget, [id.into()]).await?;
+                }
+                let audit = AuditEntry {
+                    detail,
+                    ..entry(&operator, "nas_remove", &row.nasname)
+                };
                 audit_log::insert(txn, &audit, now).await?;
                 Ok(Some(router(row)))
             })
@@ -83,8 +123,57 @@ impl Store {
     }
 }
 
+/// What another router than `old` has and `new` needs for itself.
+async fn taken(
+    txn: &DatabaseTransaction,
+    new: &NewRouter,
+    old: Option<&nas::Model>,
+) -> Result<Option<RouterTaken>> {
+    let address = new.address.to_string();
+    let rest = "WHERE id <> $1 AND (nasname = $2 OR shortname = $3)";
+    let id = old.map_or(0, |row| row.id);
+    let values = [id.into(), address.as_str().into(), new.name.as_str().into()];
+    let others: Vec<nas::Model> = sql::models(txn, rest, values).await?;
+    // Rows that were made by hand may share a name, and can still be changed.
+    let keeps_name = old.is_some_and(|row| row.shortname.as_ref() == Some(&new.name));
+    let has_name = |row: &nas::Model| row.shortname.as_ref() == Some(&new.name);
+    let here = |row: &&nas::Model| row.nasname == address;
+    let same = |row: &nas::Model| row.identifier == new.identifier;
+    // A change gives all of them the new secret.
+    let has_other_secret = |row: &nas::Model| old.is_none() && row.secret != new.secret.expose();
+    Ok(if others.iter().filter(here).any(same) {
+        Some(RouterTaken::Address)
+    } else if !keeps_name && others.iter().any(has_name) {
+        Some(RouterTaken::Name)
+    } else if others.iter().filter(here).any(has_other_secret) {
+        Some(RouterTaken::Secret)
+    } else {
+        None
+    })
+}
+
+fn row_of(new: &NewRouter) -> nas::ActiveModel {
+    let require_ma = match new.require_message_auth {
+        true => MUST_SIGN,
+        false => MAY_SIGN,
+    };
+    let (first, last) = new.address.range().unzip();
+    nas::ActiveModel {
+        nasname: Set(new.address.to_string()),
+        shortname: Set(Some(new.name.clone())),
+        nas_type: Set(Some(new.kind.as_str().to_owned())),
+        ports: Set(Some(i32::from(new.coa_port))),
+        secret: Set(new.secret.expose().to_owned()),
+        require_ma: Set(require_ma.to_owned()),
+        identifier: Set(new.identifier.clone()),
+        range_first: Set(first),
+        range_last: Set(last),
+        ..Default::default()
+    }
+}
+
 /// The line of the audit log, in the transaction that changes the router.
-fn entry(operator: &str, action: &'static str, address: &str) -> AuditEntry {
+pub(super) fn entry(operator: &str, action: &'static str, address: &str) -> AuditEntry {
     AuditEntry {
         operator: operator.to_owned(),
         action,
@@ -96,10 +185,13 @@ fn entry(operator: &str, action: &'static str, address: &str) -> AuditEntry {
 
 fn router(row: nas::Model) -> Router {
     let port = row.ports.and_then(|port| u16::try_from(port).ok());
+    let kind = row.nas_type.and_then(|word| word.parse().ok());
     Router {
         id: row.id,
         name: row.shortname.unwrap_or_else(|| row.nasname.clone()),
         address: row.nasname,
+        identifier: row.identifier,
+        kind: kind.unwrap_or(RouterKind::Other),
         secret: Secret::new(row.secret),
         coa_port: port.filter(|port| *port > 0).unwrap_or(COA_PORT),
         require_message_auth: row.require_ma == MUST_SIGN,

@@ -123,7 +123,7 @@ impl Store {
     }
 
     /// Three times the longest interval that a package sets.
-    async fn silence(&self) -> Result<TimeDelta> {
+    pub(super) async fn silence(&self) -> Result<TimeDelta> {
         let intervals = "SELECT value FROM radgroupreply WHERE attribute = 'Acct-Interim-Interval'";
         let intervals: Vec<String> = sql::tuples(&self.db(), intervals, []).await?;
         let secs = |text: &String| text.trim().parse::<i64>().ok();

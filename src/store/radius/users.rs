@@ -16,7 +16,7 @@ use crate::store::Store;
 use crate::store::engine::sql;
 use crate::store::engine::writer::Rows;
 use crate::store::error::Result;
-use crate::store::outbox::disconnects::queue_sessions;
+use crate::store::outbox::sessions_to_end::queue_sessions;
 use crate::store::radius::sessions::IS_UNUSED;
 
 /// FreeRADIUS accepts the voucher.

@@ -164,6 +164,12 @@
   const here = $('.sections [aria-current]');
   if (here) { here.parentElement.scrollLeft = here.offsetLeft - 16; }
 
+  // Copying, also over plain HTTP, where `navigator.clipboard` does not exist.
+  $('[data-copies]')?.addEventListener('click', ({ target }) => {
+    $(`#${target.dataset.copies}`).select();
+    if (document.execCommand('copy')) { target.textContent = target.dataset.copied; }
+  });
+
   $('[data-print]')?.addEventListener('click', () => window.print());
 
   // A second press does not send the form again.

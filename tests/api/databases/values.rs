@@ -222,6 +222,10 @@ async fn what_operators_send_is_stored_or_refused_and_never_a_failure(kind: Kind
             ),
             ("/customers/erase".to_owned(), vec!["phone", "reason"]),
             ("/nas".to_owned(), vec!["address", "name", "secret"]),
+            (
+                "/routers".to_owned(),
+                vec!["address", "name", "identifier", "type", "secret"],
+            ),
         ] {
             for odd in fields {
                 let mut body = json!({
@@ -250,6 +254,8 @@ async fn what_operators_send_is_stored_or_refused_and_never_a_failure(kind: Kind
             format!("/webhooks?order_id={text}"),
             format!("/webhooks?cursor={text}&limit={text}"),
             format!("/webhooks/{text}"),
+            format!("/sessions?q={text}"),
+            format!("/sessions?cursor={text}&limit={text}"),
             format!("/actors/{text}"),
             format!("/vouchers/{text}"),
             format!("/reports/daily?date={text}"),

@@ -14,6 +14,7 @@ mod log;
 mod masking;
 mod metrics;
 mod numbers;
+mod online;
 mod openapi;
 mod orders;
 mod passivation;

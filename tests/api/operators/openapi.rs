@@ -38,6 +38,12 @@ const ROUTES: &[(&str, &str)] = &[
     ("get", "/api/v1/operator/nas"),
     ("post", "/api/v1/operator/nas"),
     ("delete", "/api/v1/operator/nas/{id}"),
+    ("get", "/api/v1/operator/routers"),
+    ("post", "/api/v1/operator/routers"),
+    ("patch", "/api/v1/operator/routers/{name}"),
+    ("delete", "/api/v1/operator/routers/{name}"),
+    ("get", "/api/v1/operator/sessions"),
+    ("post", "/api/v1/operator/sessions/{id}/disconnect"),
     ("post", "/api/v1/operator/webhooks/{id}/replay"),
     ("post", "/api/v1/operator/orders/{order_id}/reconcile"),
     ("post", "/api/v1/operator/orders/{order_id}/release"),
@@ -199,6 +205,8 @@ async fn assert_served(app: &TestApp, order: &TestOrder, method: &str, path: &st
             "/api/v1/operator/vouchers/batches/{id}" => "not_found",
             "/api/v1/operator/vouchers/batches/{id}/revoke" => "not_found",
             "/api/v1/operator/sms/{id}/resend" => "not_found",
+            "/api/v1/operator/routers/{name}" => "not_found",
+            "/api/v1/operator/sessions/{id}/disconnect" => "not_found",
             _ => "order_not_found",
         };
         assert_eq!(answer.code(), known, "{method} {path}");

@@ -28,6 +28,12 @@ const RIGHTS: &[(&str, &str, Role)] = &[
     ("get", "/nas", Role::Viewer),
     ("post", "/nas", Role::Admin),
     ("delete", "/nas/{id}", Role::Admin),
+    ("get", "/routers", Role::Viewer),
+    ("post", "/routers", Role::Admin),
+    ("patch", "/routers/{name}", Role::Admin),
+    ("delete", "/routers/{name}", Role::Admin),
+    ("get", "/sessions", Role::Viewer),
+    ("post", "/sessions/{id}/disconnect", Role::Admin),
     ("post", "/webhooks/{id}/replay", Role::Admin),
     ("post", "/orders/{order_id}/reconcile", Role::Admin),
     ("post", "/orders/{order_id}/release", Role::Admin),
@@ -58,6 +64,13 @@ async fn every_route_admits_the_roles_that_the_table_names(kind: Kind) {
     let viewer = app.add_operator("vera", Role::Viewer).await;
     let admin = app.add_operator("asha", Role::Admin).await;
 
+    // Each admin removes one of these, and ends the session.
+    let router =
+        "INSERT INTO nas (nasname, shortname, secret) VALUES ('10.0.0.1', 'bar', 'secret-of-bar')";
+    let session = "INSERT INTO radacct (acctsessionid, acctuniqueid, username, nasipaddress) \
+         VALUES ('s1', 'u1', 'nobody', '10.0.0.1')";
+    app.database.execute(session).await;
+
     // A route without a row fails, and so does a row without a route.
     let listed: BTreeSet<_> = RIGHTS
         .iter()
@@ -67,7 +80,13 @@ async fn every_route_admits_the_roles_that_the_table_names(kind: Kind) {
 
     for (method, path, may) in RIGHTS {
         let target = real(&app, &order, path).await;
-        let ask = async |token: Option<&str>| status_and_code(&app, method, &target, token).await;
+        app.database.execute("DELETE FROM nas").await;
+        let ask = async |token: Option<&str>| {
+            app.database.execute(router).await;
+            let answer = status_and_code(&app, method, &target, token).await;
+            app.database.execute("DELETE FROM nas").await;
+            answer
+        };
         let cell = format!("{method} {path}");
 
         let unauthorized = (401, "unauthorized".to_owned());
@@ -119,6 +138,8 @@ async fn real(app: &TestApp, order: &TestOrder, path: &str) -> String {
     format!("{BASE}{path}")
         .replace("/batches/{id}", "/batches/1")
         .replace("{order_id}", &order.id)
+        .replace("/sessions/{id}", "/sessions/1")
+        .replace("{name}", "bar")
         .replace("{id}", &delivery.to_string())
         .replace("{code}", &code.unwrap())
 }

@@ -19,6 +19,7 @@ mod guesses;
 mod ipv6;
 mod limits;
 mod message_auth;
+mod networks;
 mod new_code;
 mod no_accounting;
 mod no_new_code;

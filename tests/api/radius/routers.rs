@@ -2,6 +2,7 @@
 
 use std::process::Output;
 
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::with_voucher;
@@ -14,6 +15,8 @@ on_both_databases! {
     an_operator_adds_and_removes_routers,
     an_invalid_router_is_refused_with_the_reason,
     the_command_line_adds_and_removes_routers,
+    an_operator_changes_a_router_by_its_name,
+    routers_at_one_address_share_a_secret_and_have_an_identifier_each,
 }
 
 async fn a_router_in_the_table_is_served_without_a_restart(kind: Kind) {
@@ -63,8 +66,8 @@ async fn an_operator_adds_and_removes_routers(kind: Kind) {
     assert!(!listed.text.contains(&secret));
     let id = added["router"]["id"].clone();
     let expected = json!({"routers": [
-        {"id": id, "address": "10.0.0.1", "name": "bar", "coa_port": 1700,
-            "require_message_auth": false}
+        {"id": id, "address": "10.0.0.1", "name": "bar", "identifier": null,
+            "type": "mikrotik", "coa_port": 1700, "require_message_auth": false}
     ]});
     assert_eq!(listed.json(), expected);
 
@@ -90,7 +93,9 @@ async fn an_operator_adds_and_removes_routers(kind: Kind) {
 async fn an_invalid_router_is_refused_with_the_reason(kind: Kind) {
     let app = TestApp::start(kind).await;
     for body in [
-        json!({"address": "10.0.0.0/24", "name": "bar"}),
+        json!({"address": "10.0.0.0/33", "name": "bar"}),
+        json!({"address": "10.0.0.1", "name": "bar", "type": "fridge"}),
+        json!({"address": "10.0.0.1", "name": "bar", "identifier": "a'b"}),
         json!({"address": "10.0.0.1", "name": "a'b"}),
         json!({"address": "10.0.0.1", "name": "bar", "secret": "short"}),
         json!({"address": "10.0.0.1", "name": "bar", "coa_port": 0}),
@@ -138,7 +143,7 @@ async fn the_command_line_adds_and_removes_routers(kind: Kind) {
     ];
     assert_eq!(nas(&signing).0, Some(0));
     let (code, text) = nas(&["list"]);
-    assert_eq!(code, Some(0));
+    assert_eq!(code, Some(0), "{text}");
     let marks: Vec<_> = text
         .lines()
         .map(|line| line.contains("signed only"))
@@ -154,6 +159,130 @@ async fn the_command_line_adds_and_removes_routers(kind: Kind) {
     assert_eq!(nas(&["remove", "10.0.0.2"]).0, Some(0));
     assert_eq!(nas(&["remove", "10.0.0.1"]).0, Some(1));
     assert_eq!(database.count("SELECT COUNT(*) FROM nas").await, 0);
+}
+
+/// Sends a write to the operators' API.
+async fn send(app: &TestApp, method: Method, path: &str, body: &Value) -> Answer {
+    let url = app.url(&format!("/api/v1/operator{path}"));
+    let request = app.http.request(method, url).bearer_auth(TOKEN).json(body);
+    Answer::of(request.send().await.unwrap()).await
+}
+
+async fn an_operator_changes_a_router_by_its_name(kind: Kind) {
+    let app = TestApp::start(kind).await;
+    let new =
+        json!({"address": "10.0.0.0/24", "name": "bar", "type": "other", "secret": "bar-bar-bar"});
+    let added = send(&app, Method::POST, "/routers", &new).await;
+    assert_eq!(added.status, 201, "{}", added.text);
+    let other = json!({"address": "10.0.9.9", "name": "kiosk"});
+    assert_eq!(
+        send(&app, Method::POST, "/routers", &other).await.status,
+        201
+    );
+    let taken = json!({"address": "10.0.8.8", "name": "kiosk"});
+    let taken = send(&app, Method::POST, "/routers", &taken).await;
+    taken.assert_problem(409, "invalid_transition");
+
+    let change = json!({"name": "beach", "identifier": "MikroTik", "require_message_auth": true});
+    let changed = send(&app, Method::PATCH, "/routers/bar", &change).await;
+
+    assert_eq!(changed.status, 200, "{}", changed.text);
+    let id = &added.json()["router"]["id"];
+    let expected = json!({
+        "id": id, "address": "10.0.0.0/24", "name": "beach", "identifier": "MikroTik",
+        "type": "other", "coa_port": 3_799, "require_message_auth": true});
+    assert_eq!(changed.json(), expected);
+    let row = "SELECT secret || ' ' || require_ma || ' ' || range_first || '-' || range_last \
+         FROM nas WHERE shortname = 'beach'";
+    let row = app.database.text(row).await;
+    assert_eq!(row.as_deref(), Some("bar-bar-bar yes 0a000000-0a0000ff"));
+    for (change, status, code) in [
+        (json!({"name": "kiosk"}), 409, "invalid_transition"),
+        (
+            json!({"address": "10.0.9.9", "identifier": ""}),
+            409,
+            "invalid_transition",
+        ),
+        (json!({"secret": "short"}), 422, "invalid_request"),
+        (json!({"type": "fridge"}), 422, "invalid_request"),
+    ] {
+        let refused = send(&app, Method::PATCH, "/routers/beach", &change).await;
+        refused.assert_problem(status, code);
+    }
+    let one = json!({"address": "10.0.0.7"});
+    assert_eq!(
+        send(&app, Method::PATCH, "/routers/beach", &one)
+            .await
+            .status,
+        200
+    );
+    let ranges = "SELECT COUNT(*) FROM nas WHERE range_first IS NOT NULL";
+    assert_eq!(
+        app.database.count(ranges).await,
+        0,
+        "one address is no network"
+    );
+    let gone = send(&app, Method::PATCH, "/routers/bar", &json!({})).await;
+    gone.assert_problem(404, "not_found");
+    for (name, status) in [("beach", 204), ("beach", 404), ("kiosk", 204)] {
+        let path = format!("/routers/{name}");
+        assert_eq!(
+            send(&app, Method::DELETE, &path, &json!({})).await.status,
+            status
+        );
+    }
+    assert_eq!(app.database.count("SELECT COUNT(*) FROM nas").await, 0);
+    let log = "SELECT action FROM audit_events ORDER BY id";
+    let expected = [
+        "nas_add",
+        "nas_add",
+        "nas_change",
+        "nas_change",
+        "nas_remove",
+        "nas_remove",
+    ];
+    assert_eq!(app.database.texts(log).await, expected);
+}
+
+async fn routers_at_one_address_share_a_secret_and_have_an_identifier_each(kind: Kind) {
+    let app = TestApp::start(kind).await;
+    let router = async |name: &str, more: Value| {
+        let mut body = json!({"address": "10.0.0.1", "name": name});
+        body.as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        send(&app, Method::POST, "/routers", &body).await
+    };
+    assert_eq!(
+        router("bar", json!({"identifier": "one"})).await.status,
+        201
+    );
+
+    let again = router("pool", json!({"identifier": "one"})).await;
+    again.assert_problem(409, "invalid_transition");
+    let other_secret = json!({"identifier": "two", "secret": "another-secret"});
+    let other_secret = router("pool", other_secret).await;
+    other_secret.assert_problem(409, "invalid_transition");
+    assert_eq!(
+        router("pool", json!({"identifier": "two"})).await.status,
+        201
+    );
+
+    let secrets = "SELECT COUNT(DISTINCT secret) FROM nas";
+    assert_eq!(app.database.count(secrets).await, 1);
+    let change = json!({"secret": "another-secret"});
+    assert_eq!(
+        send(&app, Method::PATCH, "/routers/bar", &change)
+            .await
+            .status,
+        200
+    );
+    let changed = "SELECT COUNT(*) FROM nas WHERE secret = 'another-secret'";
+    assert_eq!(
+        app.database.count(changed).await,
+        2,
+        "both have the new one"
+    );
 }
 
 pub async fn add(app: &TestApp, body: &Value) -> Answer {

@@ -142,6 +142,8 @@ const WITHOUT_PEOPLE: &[&str] = &[
     "radgroupreply",
     "radreply",
     "radusergroup",
+    "router_status",
+    "router_tunnels",
     "sandbox_switches",
     "seaql_migrations",
 ];
