@@ -15,16 +15,10 @@ $$;
 
 -- Users and their limits. FreeRADIUS changes none.
 GRANT SELECT ON radcheck, radreply, radusergroup, radgroupcheck, radgroupreply TO freerad;
--- Routers and their secrets.
-GRANT SELECT ON nas TO freerad;
-DO $$
-BEGIN
-    -- When each router was last answered.
-    IF to_regclass('router_status') IS NOT NULL THEN
-        GRANT SELECT, INSERT, UPDATE ON router_status TO freerad;
-    END IF;
-END
-$$;
+-- Routers and what they share with FreeRADIUS.
+GRANT SELECT (id, nasname, shortname, identifier, range_first, range_last, secret, require_ma) ON nas TO freerad;
+-- When each router was last answered.
+GRANT SELECT, INSERT, UPDATE ON router_status TO freerad;
 -- Sessions. No row is ever deleted.
 GRANT SELECT, INSERT, UPDATE ON radacct TO freerad;
 GRANT USAGE ON SEQUENCE radacct_radacctid_seq TO freerad;
