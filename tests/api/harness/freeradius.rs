@@ -1,5 +1,5 @@
 //! A real FreeRADIUS on a loopback port, with the shipped configuration: only the keys of
-//! `settings.conf` are set, so the tests run what is shipped.
+//! `settings.conf` are set, so the tests run what is shipped, with the shipped rights on PostgreSQL.
 
 use std::fs;
 use std::net::UdpSocket;
@@ -14,6 +14,9 @@ use super::{Kind, TestDatabase};
 
 /// The secret that radclient on this machine shares with the server.
 pub const SECRET: &str = "loopback-secret-of-the-tests";
+
+/// The shipped rights of FreeRADIUS's user on PostgreSQL. The tests run with no more.
+const GRANTS: &str = include_str!("../../../deploy/freeradius/grants.sql");
 
 /// Longer than any start on a busy machine.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(60);
@@ -64,12 +67,12 @@ impl FreeRadius {
 
     /// Starts in a time zone other than that of malipo.
     pub async fn start_in_zone(database: &TestDatabase, zone: &str) -> Self {
-        Self::place(database, zone).start().await
+        Self::place(database, zone).await.start().await
     }
 
     /// Starts on `127.0.0.1` and on `::1`.
     pub async fn start_on_ipv6(database: &TestDatabase) -> Self {
-        let mut place = Self::place(database, "UTC");
+        let mut place = Self::place(database, "UTC").await;
         let more = [("listen_ipv6", "yes"), ("listen_address_ipv6", "::1")];
         let more = more.map(|(key, value)| (key, value.to_owned()));
         place.settings.extend(more);
@@ -78,12 +81,15 @@ impl FreeRadius {
 
     /// Starts with one text of `radiusd.conf` replaced by another.
     pub async fn start_edited(database: &TestDatabase, edit: (&'static str, &'static str)) -> Self {
-        let mut place = Self::place(database, "UTC");
+        let mut place = Self::place(database, "UTC").await;
         place.edit = Some(edit);
         place.start().await
     }
 
-    fn place(database: &TestDatabase, zone: &str) -> Place {
+    async fn place(database: &TestDatabase, zone: &str) -> Place {
+        if database.kind == Kind::Postgres {
+            database.execute(GRANTS).await;
+        }
         Place {
             settings: settings_of(database),
             zone: zone.to_owned(),
@@ -264,7 +270,6 @@ fn settings_of(database: &TestDatabase) -> Vec<(&'static str, String)> {
                 ("database", "postgresql".to_owned()),
                 ("postgresql_server", server.ip().to_string()),
                 ("postgresql_port", server.port().to_string()),
-                ("postgresql_user", "postgres".to_owned()),
                 ("postgresql_database", name),
             ]
         }
