@@ -19,6 +19,7 @@ use crate::http::{Api, console};
 use crate::store::{Store, StoreError, fresh_token};
 use crate::supervisor::{BackgroundTasks, DroppableRuntime, Supervisor, Task};
 
+mod connections;
 mod error;
 mod listener;
 mod machinery;
