@@ -20,7 +20,7 @@ use rustls::ServerConfig as Tls;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
@@ -44,6 +44,22 @@ const HANDSHAKE_WITHIN: Duration = Duration::from_secs(5);
 const DISCONNECT_WITHIN: Duration = Duration::from_secs(1);
 /// Between two requests on a connection; longer than a guest's page pauses between two polls.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
+
+/// Connections that wait to be accepted. The kernel drops those above, and a client tries again after one
+/// second, then three and seven: too late for a webhook.
+const BACKLOG: u32 = 4_096;
+
+/// Binds the address; connections wait until the server is started.
+pub(super) fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }?;
+    // As the standard library does: a server that is started again needs no free port.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)?.into_std()
+}
 
 /// Reads the certificate and its key; `None` without one, for plain HTTP.
 pub(super) fn read_tls(config: &ServerConfig) -> Result<Option<Arc<Tls>>, StartError> {
