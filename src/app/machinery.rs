@@ -10,6 +10,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::connections::Capacity;
 use super::error::StartError;
 use super::{overview, parts};
 use crate::actors::cluster::{self, Cluster, Outgoing};
@@ -89,7 +90,7 @@ impl Machinery {
             for_status[0].handle(),
             &supervisor,
             &background.runtime(),
-            (config.portal.waiters_max).unwrap_or_else(parts::default_waiters),
+            Capacity::of_process().waiters(config.portal.waiters_max),
             draining.clone(),
             to_cluster,
             metrics.clone(),

@@ -3,7 +3,7 @@
 //! Start: database, actors, loops, listener last. Stop: not ready, answer every poll, accept no new
 //! work, finish the loops, drain the actors, close the database; one deadline over all.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use actix_web::dev::ServerHandle;
@@ -19,6 +19,7 @@ use crate::http::{Api, console};
 use crate::store::{Store, StoreError, fresh_token};
 use crate::supervisor::{BackgroundTasks, DroppableRuntime, Supervisor, Task};
 
+mod connections;
 mod error;
 mod listener;
 mod machinery;
@@ -87,7 +88,7 @@ impl App {
         // Bound first, because webhook URLs contain the port, which may be chosen here; served
         // last.
         let tls = listener::read_tls(&config.server)?;
-        let listener = TcpListener::bind(config.server.bind).map_err(StartError::Bind)?;
+        let listener = listener::bind(config.server.bind).map_err(StartError::Bind)?;
         let address = listener.local_addr().map_err(StartError::Bind)?;
         let background =
             DroppableRuntime::start("malipo-background").map_err(StartError::Threads)?;

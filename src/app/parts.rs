@@ -1,6 +1,5 @@
 //! The parts of the server, made from the configuration.
 
-use std::fs;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,9 +22,6 @@ use crate::sms;
 use crate::store::Store;
 use crate::supervisor::BackgroundTasks;
 use crate::timekeeper::Timekeeper;
-
-/// More parked polls than a hotspot has guests.
-const WAITERS_MAX: usize = 20_000;
 
 /// The client of ZenoPay, or of the simulation on our own port.
 pub(super) fn client(config: &Config, here: &Url) -> Result<Client, ClientError> {
@@ -156,33 +152,4 @@ pub fn radius_address(config: &Config) -> Option<String> {
                 .is_ok_and(|ip| ip.is_loopback());
         (!is_here).then(|| host.to_owned())
     })
-}
-
-/// How many polls may be parked: the smaller of 20000 and three quarters of the soft limit of open
-/// files, so that webhooks always find a connection.
-pub(super) fn default_waiters() -> usize {
-    let limits = fs::read_to_string("/proc/self/limits").unwrap_or_default();
-    soft_limit(&limits).map_or(WAITERS_MAX, |limit| WAITERS_MAX.min(limit / 4 * 3))
-}
-
-/// The table of `proc_pid_limits(5)`: name, soft limit, hard limit, unit.
-fn soft_limit(limits: &str) -> Option<usize> {
-    let line = limits
-        .lines()
-        .find_map(|line| line.strip_prefix("Max open files"))?;
-    line.split_whitespace().next()?.parse().ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_soft_limit_counts() {
-        let table = "Limit Soft Limit Hard Limit Units\nMax open files            1024                 4096                 files\n";
-
-        assert_eq!(soft_limit(table), Some(1024));
-        assert_eq!(soft_limit("Max open files unlimited unlimited files"), None);
-        assert!(default_waiters() > 0);
-    }
 }

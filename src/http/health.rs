@@ -61,7 +61,7 @@ pub async fn ready(request: HttpRequest, api: web::Data<Api>) -> HttpResponse {
 #[utoipa::path(get, path = "/metrics", tag = "health",
     responses(
         (status = 200, description = "Prometheus text format", content_type = "text/plain", body = String),
-        (status = 401, description = "`unauthorized`: behind a proxy the token is needed")))]
+        (status = 401, description = "`unauthorized`: a token is needed, except on the server's own machine without a proxy")))]
 pub async fn metrics(api: web::Data<Api>) -> Result<HttpResponse, Problem> {
     let views = api.orders.views();
     let oldest = views.iter().map(|(_, view)| view.oldest_message).max();

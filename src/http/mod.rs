@@ -73,13 +73,13 @@ pub fn routes(config: &mut web::ServiceConfig, sandbox: Option<crate::sandbox::S
         .route("/health/ready", web::get().to(health::ready))
         .service(
             web::resource("/metrics")
-                .wrap(from_fn(auth::operators_only_if_forwarded))
+                .wrap(from_fn(auth::operators_only_unless_local))
                 .route(web::get().to(health::metrics))
                 .default_service(web::to(no_such_page)),
         )
         .service(
             web::resource("/openapi.json")
-                .wrap(from_fn(auth::operators_only_if_forwarded))
+                .wrap(from_fn(auth::operators_only_unless_local))
                 .route(web::get().to(openapi::document))
                 .default_service(web::to(no_such_page)),
         )

@@ -170,7 +170,7 @@ fn forbid_null(parameter: &mut RefOr<Parameter>) {
 #[utoipa::path(get, path = "/openapi.json", tag = "health",
     responses(
         (status = 200, description = "OpenAPI 3.1"),
-        (status = 401, description = "`unauthorized`: behind a proxy the token is needed")))]
+        (status = 401, description = "`unauthorized`: a token is needed, except on the server's own machine without a proxy")))]
 pub async fn document() -> HttpResponse {
     HttpResponse::Ok().json(Document::openapi())
 }

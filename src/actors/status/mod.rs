@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use actix::{Addr, ArbiterHandle};
 use tokio::runtime::Handle;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::info_span;
@@ -29,11 +29,14 @@ use crate::observability::metrics::Metrics;
 use crate::store::{Store, StoreError};
 use crate::supervisor::{Supervisor, Task};
 use actor::{Publish, StatusActor, Versions, Watch, WhatIsWatched};
+use seats::Seats;
 
 pub use actor::Source;
+pub use seats::NotHeld;
 pub use watching::Subscription;
 
 mod actor;
+mod seats;
 mod waiters;
 mod watching;
 
@@ -46,10 +49,8 @@ const JITTER_MAX: f64 = 0.1;
 #[derive(Clone)]
 pub struct StatusBoard {
     address: Arc<RwLock<Addr<StatusActor>>>,
-    /// A permit is a seat.
-    waiters: Arc<Semaphore>,
+    seats: Seats,
     watched_count: Arc<AtomicUsize>,
-    waiters_max: usize,
     draining: CancellationToken,
     /// To other processes.
     outgoing: mpsc::Sender<(OrderId, i32)>,
@@ -60,8 +61,8 @@ pub struct StatusBoard {
 pub struct PollAnswer {
     /// The order as it is now.
     pub payment: Arc<Payment>,
-    /// There was no seat: the client should not repeat the request at once.
-    pub without_seat: bool,
+    /// Why it was not held, for one that had to wait: the client should not repeat the request at once.
+    pub not_held: Option<NotHeld>,
 }
 
 impl StatusBoard {
@@ -76,16 +77,14 @@ impl StatusBoard {
         outgoing: mpsc::Sender<(OrderId, i32)>,
         metrics: Arc<Metrics>,
     ) -> Self {
-        let waiters_max = waiters_max.min(Semaphore::MAX_PERMITS);
         let watched_count = Arc::new(AtomicUsize::new(0));
         let (count, for_actor) = (watched_count.clone(), supervisor.clone());
         let start = move || StatusActor::start_on(&arbiter, count.clone(), for_actor.clone());
         let (address, ended) = start();
         let board = Self {
             address: Arc::new(RwLock::new(address)),
-            waiters: Arc::new(Semaphore::new(waiters_max)),
+            seats: Seats::new(waiters_max),
             watched_count,
-            waiters_max,
             draining,
             outgoing,
             metrics,
@@ -142,9 +141,9 @@ impl StatusBoard {
     }
 
     /// Takes a seat and subscribes. `None` when there is no seat, when the order has its eight waiters,
-    /// or when the actor has just ended.
+    /// or when the actor has just ended. The order is read next; then the seat is kept, or given up.
     pub async fn watch(&self, store: &Store, order_id: OrderId) -> Option<Subscription> {
-        let seat = self.waiters.clone().try_acquire_owned().ok()?;
+        let seat = self.seats.take()?;
         let receiver = self.address().send(Watch(order_id)).await.ok()??;
         Some(Subscription {
             order_id,
@@ -152,13 +151,14 @@ impl StatusBoard {
             receiver,
             draining: self.draining.clone(),
             metrics: self.metrics.clone(),
-            _seat: seat,
+            seat,
         })
     }
 
     /// Waits until the order's version differs from `since`, at most for `wait`, and returns the order
     /// as it is then. A long wait may end up to a tenth earlier. Without `since` a final order is
-    /// returned at once and any other when it changes. `None` if there is no such order.
+    /// returned at once and any other when it changes. An order that ended long ago is returned at once.
+    /// `None` if there is no such order.
     ///
     /// # Errors
     /// If the database cannot be read.
@@ -177,27 +177,28 @@ impl StatusBoard {
         let Some(mut payment) = store.load_for_guest(order_id).await? else {
             return Ok(None);
         };
-        let without_seat = watching.is_none() && !wait.is_zero();
+        let not_held = (watching.is_none() && !wait.is_zero()).then_some(NotHeld::NoSeat);
         let is_answer = match since {
             Some(since) => i64::from(payment.version) != since,
             None => payment.status.ends_poll(),
         };
         if let Some(mut watching) = watching.filter(|_| !is_answer) {
+            if let Err(why) = watching.keep_seat(&payment) {
+                let not_held = Some(why);
+                return Ok(Some(PollAnswer { payment, not_held }));
+            }
             let newer = timeout_at(deadline, watching.newer_than(payment.version)).await;
             payment = match newer {
                 Ok(Some(newer)) => newer,
                 Ok(None) | Err(_) => read_again(store, payment).await,
             };
         }
-        Ok(Some(PollAnswer {
-            payment,
-            without_seat,
-        }))
+        Ok(Some(PollAnswer { payment, not_held }))
     }
 
     /// Parked polls.
     pub fn waiters(&self) -> usize {
-        self.waiters_max - self.waiters.available_permits()
+        self.seats.taken()
     }
 
     /// How many orders have waiters.
@@ -207,7 +208,7 @@ impl StatusBoard {
 
     /// The limit of parked polls.
     pub fn waiters_max(&self) -> usize {
-        self.waiters_max
+        self.seats.max
     }
 }
 

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::sync::watch;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::actor::LatestNotice;
+use super::seats::{NotHeld, Seat};
 use crate::domain::order::{OrderId, Payment};
 use crate::observability::metrics::Metrics;
 use crate::store::Store;
@@ -22,10 +23,18 @@ pub struct Subscription {
     pub(super) receiver: watch::Receiver<LatestNotice>,
     pub(super) draining: CancellationToken,
     pub(super) metrics: Arc<Metrics>,
-    pub(super) _seat: OwnedSemaphorePermit,
+    pub(super) seat: Seat,
 }
 
 impl Subscription {
+    /// Keeps the seat, now that the order was read.
+    ///
+    /// # Errors
+    /// Why nothing may wait for this order now.
+    pub fn keep_seat(&mut self, order: &Payment) -> Result<(), NotHeld> {
+        self.seat.keep(order, self.store.clock().now())
+    }
+
     /// The order once it is newer than the version that the waiter has read; `None` when the
     /// server stops or the actor has ended.
     pub async fn newer_than(&mut self, read: i32) -> Option<Arc<Payment>> {

@@ -12,6 +12,7 @@ pub mod reported_amount;
 pub mod sale;
 #[cfg(test)]
 mod tests;
+mod waiting;
 
 pub use decision::{Decision, Effect, Level, Remark};
 pub use evidence::{
@@ -23,6 +24,7 @@ pub use payment::{GatewayFacts, Payment, Status, Tender};
 pub use reissue::MayReissue;
 pub use reported_amount::ReportedAmount;
 pub use sale::{Facts, Invoice, ReissuedVoucher, Sale, Sms};
+pub use waiting::Waiting;
 
 #[cfg(test)]
 pub(super) use tests::decide_table;

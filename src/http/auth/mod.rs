@@ -9,6 +9,7 @@ use std::future::{Ready, ready};
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
+use actix_web::http::header::HeaderName;
 use actix_web::middleware::Next;
 use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, ResponseError, web};
 
@@ -23,13 +24,17 @@ mod gate;
 
 pub use gate::{Authenticated, Gate, has_session_cookie};
 
-/// Headers that a proxy adds; any of them marks a request as forwarded.
-const FORWARDED: [&str; 5] = [
+/// Headers that proxies add, beside all that begin with `x-forwarded`; any of them marks a request as
+/// forwarded.
+const FORWARDED: [&str; 8] = [
     "forwarded",
-    "x-forwarded-for",
-    "x-forwarded-host",
-    "x-forwarded-proto",
+    "via",
     "x-real-ip",
+    "x-client-ip",
+    "x-cluster-client-ip",
+    "x-original-forwarded-for",
+    "true-client-ip",
+    "cf-connecting-ip",
 ];
 /// The header with the session's CSRF token, required for a write with the console's cookie.
 const CSRF_HEADER: &str = "x-csrf-token";
@@ -46,18 +51,27 @@ pub async fn operators_only(
     Ok(next.call(request).await?.map_into_boxed_body())
 }
 
-/// Admits direct requests; a forwarded request needs an operator. A scraper on the same host needs
-/// no token; a client on the Internet, behind the proxy, does.
-pub async fn operators_only_if_forwarded(
+/// Admits requests of this machine; any other needs an operator, and so does one that a proxy has
+/// forwarded. A scraper on the same host needs no token; a neighbour in the same network, or a client on the
+/// Internet behind the proxy, does.
+pub async fn operators_only_unless_local(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let headers = request.headers();
-    let is_forwarded = FORWARDED.iter().any(|name| headers.contains_key(*name));
-    if is_forwarded && let Err(refusal) = identify(&request).await {
+    if !is_local(&request)
+        && let Err(refusal) = identify(&request).await
+    {
         return Ok(request.into_response(refusal.error_response()));
     }
     Ok(next.call(request).await?.map_into_boxed_body())
+}
+
+/// Whether the request comes from this machine and no proxy has forwarded it.
+fn is_local(request: &ServiceRequest) -> bool {
+    let peer = request.peer_addr();
+    let mut names = request.headers().keys().map(HeaderName::as_str);
+    let is_proxys = |name: &str| name.starts_with("x-forwarded") || FORWARDED.contains(&name);
+    peer.is_some_and(|peer| peer.ip().to_canonical().is_loopback()) && !names.any(is_proxys)
 }
 
 async fn admit(request: &ServiceRequest) -> Result<Authenticated, Problem> {

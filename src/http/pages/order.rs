@@ -13,13 +13,13 @@ use super::open_order::form_key;
 use super::order_summary::{LinkKind, Tone, VoucherState, summary, voucher_state};
 use super::shop::{Draft, after_letting_go, attempt};
 use super::{Code, Form, Page, Problem, Visitor, retry_after};
-use crate::actors::status::PollAnswer;
+use crate::actors::status::{NotHeld, PollAnswer};
 use crate::domain::access::Voucher;
 use crate::domain::catalog::{PackageRef, Purchase, SecondPrompt};
 use crate::domain::order::{MayReissue, OrderId, Payment, Status};
 use crate::domain::people::Phone;
 use crate::http::doctor;
-use crate::http::portal::poll::NO_SEAT_RETRY_SECS;
+use crate::http::portal::poll::retry_secs;
 use crate::http::request::{order_in, parameter};
 use crate::web::format::{masked, until};
 use crate::web::text::fill;
@@ -40,8 +40,8 @@ pub(super) struct OrderPage<'a> {
     lead: String,
     /// The payment request has been open for so long that another attempt is offered.
     is_late: bool,
-    /// No seat was free, so the browser polls again later.
-    is_crowded: bool,
+    /// Why the poll was not held, so that the browser polls again later.
+    not_held: Option<NotHeld>,
     /// A message about the last action: why the code was not replaced, or why the router refused it.
     pub notice: Option<Notice>,
 }
@@ -62,7 +62,7 @@ impl<'a> OrderPage<'a> {
             lead,
             // Also if the order lies in the future, because the clock was ahead.
             is_late: order.status == Status::Pending && (now - order.created_at).abs() >= resume,
-            is_crowded: false,
+            not_held: None,
             notice: None,
         }
     }
@@ -84,7 +84,7 @@ impl<'a> OrderPage<'a> {
     /// After how many seconds a browser without scripts reloads the page.
     fn refresh_secs(&self) -> Option<u64> {
         let waits = !self.order.status.ends_poll();
-        waits.then(|| refresh_secs(self.is_crowded))
+        waits.then(|| refresh_secs(self.not_held))
     }
 
     /// What the guest has to do on the phone while the prompt is open.
@@ -183,30 +183,30 @@ pub(super) async fn show_by(visitor: &Visitor, order_id: OrderId, link: LinkKind
     let answered = wait(visitor, order_id).await?;
     let order = &answered.payment;
     let page = OrderPage {
-        is_crowded: answered.without_seat,
+        not_held: answered.not_held,
         notice: visitor.refusal(),
         ..OrderPage::new(visitor, order, link)
     };
-    let answer = polled(visitor, &page, answered.without_seat);
+    let answer = polled(visitor, &page, answered.not_held);
     Ok(match page.voucher() {
         Some(_) => remember(visitor, answer, &link.key(order)),
         None => answer,
     })
 }
 
-/// The answer to a poll; without a seat it was not held, and the client must wait before the next one.
-pub(super) fn polled(visitor: &Visitor, page: &impl Template, without_seat: bool) -> HttpResponse {
+/// The answer to a poll; if it was not held, the client must wait before the next one.
+pub(super) fn polled(
+    visitor: &Visitor,
+    page: &impl Template,
+    not_held: Option<NotHeld>,
+) -> HttpResponse {
     let answer = visitor.answer(StatusCode::OK, page);
-    retry_after(answer, without_seat.then_some(NO_SEAT_RETRY_SECS))
+    retry_after(answer, not_held.map(retry_secs))
 }
 
 /// After how many seconds a browser without scripts polls again.
-pub(super) fn refresh_secs(without_seat: bool) -> u64 {
-    if without_seat {
-        NO_SEAT_RETRY_SECS + 1
-    } else {
-        1
-    }
+pub(super) fn refresh_secs(not_held: Option<NotHeld>) -> u64 {
+    not_held.map_or(0, retry_secs) + 1
 }
 
 /// The order: at once without the parameter `since`; with it, as soon as the version differs, or

@@ -59,7 +59,7 @@ impl<'a> StatePage<'a> {
             title,
             lead,
             shop_label,
-            refresh_secs: refresh_secs(answered.without_seat),
+            refresh_secs: refresh_secs(answered.not_held),
             // A late payment can still complete an order that failed.
             news_href: (!payment.status.is_settled()).then(news),
         }
@@ -74,5 +74,5 @@ pub async fn show(visitor: Visitor, token: web::Path<String>) -> Page {
     let order = order.ok_or(Code::OrderNotFound)?;
     let answered = wait(&visitor, order.order_id).await?;
     let page = StatePage::new(&visitor, &answered, &token);
-    Ok(polled(&visitor, &page, answered.without_seat))
+    Ok(polled(&visitor, &page, answered.not_held))
 }

@@ -16,7 +16,7 @@ use serde::Deserialize;
 use tokio::time::timeout;
 
 use super::status::{StatusDocument, document};
-use crate::actors::status::Subscription;
+use crate::actors::status::{NotHeld, Subscription};
 use crate::domain::order::Payment;
 use crate::domain::people::Language;
 use crate::http::problem::{Code, Problem};
@@ -25,7 +25,9 @@ use crate::http::{Api, doctor};
 use crate::store::Clock;
 
 /// `Retry-After` in seconds of a poll that found no seat.
-pub const NO_SEAT_RETRY_SECS: u64 = 2;
+const NO_SEAT_RETRY_SECS: u64 = 2;
+/// The same of an order that ended long ago: only a late payment or an operator still changes it.
+const OVER_RETRY_SECS: u64 = 60;
 /// The interval of the SSE comments that keep an idle stream open.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
@@ -43,7 +45,7 @@ pub struct StatusQuery {
         ("wait" = Option<f64>, Query, minimum = 0, description = "Seconds to wait for a change; capped by `portal.wait_max_secs`; a wait of 20 or more may end a tenth earlier"),
         ("since" = Option<i64>, Query, minimum = 0, description = "Answer as soon as `version` differs from this")),
     responses(
-        (status = 200, description = "The order as it is now", body = StatusDocument),
+        (status = 200, description = "The order as it is now; with `Retry-After` if the poll was not held: no seat was free, or the order ended more than an hour ago", body = StatusDocument),
         (status = 404, description = "`order_not_found`"),
         (status = 422, description = "`invalid_query`")))]
 pub async fn show(
@@ -63,14 +65,22 @@ pub async fn show(
     api.reconciler.was_polled(&answered.payment);
     let mut response = HttpResponse::Ok();
     response.insert_header((CACHE_CONTROL, "no-store"));
-    if answered.without_seat {
-        response.insert_header((RETRY_AFTER, NO_SEAT_RETRY_SECS.to_string()));
+    if let Some(why) = answered.not_held {
+        response.insert_header((RETRY_AFTER, retry_secs(why).to_string()));
     }
     Ok(response.json(document(
         &answered.payment,
         language(request.headers()),
         api.store.clock().now(),
     )))
+}
+
+/// After how many seconds a poll that was not held may be repeated.
+pub fn retry_secs(why: NotHeld) -> u64 {
+    match why {
+        NotHeld::NoSeat => NO_SEAT_RETRY_SECS,
+        NotHeld::Over => OVER_RETRY_SECS,
+    }
 }
 
 /// Shrinks the header map of a request to its content. The library allocates room for some thirty
@@ -102,8 +112,11 @@ pub async fn events(
     let watching = api.status.watch(&api.store, order_id).await;
     let payment = api.store.load_for_guest(order_id).await?;
     let payment = payment.ok_or(Code::OrderNotFound)?;
-    let watching =
-        watching.ok_or_else(|| Problem::new(Code::Busy).retry_after_secs(NO_SEAT_RETRY_SECS))?;
+    let no_seat = |why| Problem::new(Code::Busy).retry_after_secs(retry_secs(why));
+    let mut watching = watching.ok_or_else(|| no_seat(NotHeld::NoSeat))?;
+    if !payment.status.ends_poll() {
+        watching.keep_seat(&payment).map_err(no_seat)?;
+    }
     Ok(HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, "no-store"))
         .insert_header(("x-accel-buffering", "no"))

@@ -12,6 +12,7 @@ use crate::harness::{Answer, TestApp, TestOrder};
 mod cors;
 mod document;
 mod events;
+mod fairness;
 mod races;
 mod rushes;
 mod seats;

@@ -9,6 +9,7 @@ mod front_door;
 mod restored;
 mod retention;
 mod secrets;
+mod siege;
 mod slow;
 mod systemd;
 mod tls;
