@@ -148,7 +148,7 @@ async fn examine_accounting(store: &Store) -> Result<Finding, StoreError> {
     if routers.is_empty() {
         return Ok(Finding::skipped(
             CHECK,
-            "no router is known; see `malipo nas add`",
+            "no router is known; see `malipo router add`",
         ));
     }
     let unaccounted = store.unaccounted_routers(now).await?;

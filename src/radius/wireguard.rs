@@ -60,6 +60,10 @@ pub fn server_file(keys: &TunnelKeys) -> String {
 /// no interface of the list LAN.
 pub fn router_lines(keys: &TunnelKeys, router: &Tunnel, server: &str, coa_port: u16) -> String {
     let inside = keys.server.address;
+    let rule = format!(
+        "/ip firewall filter add chain=input action=accept protocol=udp dst-port={coa_port} \
+         in-interface=malipo src-address={inside} comment=malipo-tunnel"
+    );
     format!(
         "/interface wireguard peers remove [find comment=malipo]\n\
          /ip address remove [find comment=malipo-tunnel]\n\
@@ -70,11 +74,8 @@ pub fn router_lines(keys: &TunnelKeys, router: &Tunnel, server: &str, coa_port: 
          endpoint-address={server} endpoint-port={PORT} allowed-address={inside}/32 \
          persistent-keepalive=25s comment=malipo\n\
          /ip address add address={own}/32 network={inside} interface=malipo comment=malipo-tunnel\n\
-         /ip firewall filter add chain=input action=accept protocol=udp dst-port={coa_port} \
-         in-interface=malipo src-address={inside} comment=malipo-tunnel\n\
-         :do {{ /ip firewall filter move [find comment=malipo-tunnel] \
-         destination=[:pick [/ip firewall filter find where chain=input and dynamic=no] 0] }} \
-         on-error={{}}\n",
+         :do {{ {rule} place-before=[:pick [/ip firewall filter find chain=input dynamic=no] 0] }} \
+         on-error={{ {rule} }}\n",
         private = router.private_key.expose(),
         public = public_key(&keys.server.private_key),
         own = router.address,

@@ -31,6 +31,13 @@ const keeper = await operator(browser, server);
 await printed(keeper, server, { count: 24, note: 'Duka la Asha' });
 const card = await firstCode(keeper);
 await logIn(server, card);
+await server.command('router', 'add', '10.0.0.1', '--name', 'beach', '--require-message-auth');
+await server.command('router', 'add', 'any', '--name', 'bus-stand');
+await server.sql("INSERT INTO router_status (router_id, accepted_at, signed_at, accounted_at, disconnected_at, disconnect_result) " +
+  "SELECT id, strftime('%s', 'now') - 90, strftime('%s', 'now') - 90, strftime('%s', 'now') - 20, " +
+  "strftime('%s', 'now') - 7000, 'acknowledged' FROM nas WHERE shortname = 'beach'");
+await server.sql("INSERT INTO router_status (router_id, rejected_at, unsigned_at) " +
+  "SELECT id, strftime('%s', 'now') - 600, strftime('%s', 'now') - 600 FROM nas WHERE shortname = 'bus-stand'");
 await keeper.goto(server.url(`/operator/orders?q=${card}`));
 const voucher = new URL(keeper.url()).pathname;
 await keeper.context().close();
@@ -52,6 +59,9 @@ const pages = {
   vouchers: '/operator/vouchers',
   sheet: '/operator/vouchers/1',
   printed: voucher,
+  sessions: '/operator/sessions',
+  routers: '/operator/routers',
+  router: '/operator/routers/beach/script',
   people: '/operator/people',
   audit: '/operator/audit',
 };

@@ -27,7 +27,7 @@ async fn session(app: &TestApp, id: i64, code: &str, mac: &str, ago: i64, stoppe
         "INSERT INTO radacct (radacctid, acctsessionid, acctuniqueid, username, nasipaddress, \
          packetsource, nasidentifier, callingstationid, acctstarttime, acctupdatetime, acctstoptime, \
          acctterminatecause, acctinputoctets, acctoutputoctets) \
-         VALUES ({id}, 's{id}', 'u{id}', '{code}', '192.168.88.1', '10.0.0.1', 'MikroTik', '{mac}', \
+         VALUES ({id}, 's{id}', 'u{id}', '{code}', '192.168.88.1', '127.8.7.9', 'MikroTik', '{mac}', \
          {}, {}, {stop}, '{cause}', 1000, 24)",
         time(ago + 60),
         time(ago)
@@ -39,7 +39,7 @@ async fn session(app: &TestApp, id: i64, code: &str, mac: &str, ago: i64, stoppe
 async fn shop(kind: Kind) -> (TestApp, TestOrder, String) {
     let app = TestApp::start(kind).await;
     let router =
-        "INSERT INTO nas (nasname, shortname, secret) VALUES ('10.0.0.1', 'bar', 'secret-of-bar')";
+        "INSERT INTO nas (nasname, shortname, secret) VALUES ('127.8.7.9', 'bar', 'secret-of-bar')";
     app.database.execute(router).await;
     let order = app.buy_package("daily").await;
     app.deliver_word(&order, "COMPLETED").await;

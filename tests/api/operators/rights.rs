@@ -66,9 +66,9 @@ async fn every_route_admits_the_roles_that_the_table_names(kind: Kind) {
 
     // Each admin removes one of these, and ends the session.
     let router =
-        "INSERT INTO nas (nasname, shortname, secret) VALUES ('10.0.0.1', 'bar', 'secret-of-bar')";
+        "INSERT INTO nas (nasname, shortname, secret) VALUES ('127.8.7.9', 'bar', 'secret-of-bar')";
     let session = "INSERT INTO radacct (acctsessionid, acctuniqueid, username, nasipaddress) \
-         VALUES ('s1', 'u1', 'nobody', '10.0.0.1')";
+         VALUES ('s1', 'u1', 'nobody', '127.0.0.1')";
     app.database.execute(session).await;
 
     // A route without a row fails, and so does a row without a route.

@@ -25,6 +25,7 @@ mod no_accounting;
 mod no_new_code;
 mod odd_reports;
 mod reboots;
+mod router_command;
 mod routers;
 mod shared_address;
 mod signatures;

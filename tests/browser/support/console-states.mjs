@@ -94,6 +94,42 @@ export const consoleStates = {
     await logIn(server, await firstCode(page), 0);
     return page.goto(server.url('/operator/sales'));
   },
+  'the routers': async (page, server) => {
+    await router(server, 'any', 'anywhere-in-the-old-town');
+    return page.goto(server.url('/operator/routers'));
+  },
+  'the routers, when one cannot be added': async (page, server) => {
+    await page.goto(server.url('/operator/routers'));
+    await page.locator('#name').fill('bar');
+    await page.locator('#address').fill('10.0.0');
+    const answer = answered(page);
+    await page.getByRole('button', { name: 'Add', exact: true }).click();
+    return answer;
+  },
+  'the script of a router': async (page, server) => {
+    await router(server, '10.0.0.9', 'kiosk');
+    return page.goto(server.url('/operator/routers/kiosk/script'));
+  },
+  'a router, before it is changed': async (page, server) => {
+    await router(server, '10.0.0.8', 'pool');
+    return page.goto(server.url('/operator/routers/pool/change'));
+  },
+  'a router, before it is removed': async (page, server) => {
+    await router(server, '10.0.0.8', 'pool');
+    return page.goto(server.url('/operator/routers/pool/remove'));
+  },
+  'who is on-line': async (page, server) => {
+    await printed(page, server);
+    await logIn(server, await firstCode(page), 2);
+    return page.goto(server.url('/operator/sessions'));
+  },
+  'a session, before it is ended': async (page, server) => {
+    await printed(page, server);
+    const code = await firstCode(page);
+    await logIn(server, code, 2);
+    const id = await server.ask(`SELECT radacctid FROM radacct WHERE username = '${code}'`);
+    return page.goto(server.url(`/operator/sessions/${id}/disconnect`));
+  },
   'a price, before it is changed': visit('/operator/packages/daily/price'),
   'an invalid price': async (page, server) => {
     await page.goto(server.url('/operator/packages/daily/price'));
@@ -138,6 +174,14 @@ export const consoleStates = {
   },
   'an unknown page': visit('/operator/nothing'),
 };
+
+/** Adds a router, unless it is there from an earlier test. */
+function router(server, address, name) {
+  return server.sql(
+    "INSERT INTO nas (nasname, shortname, type, secret) " +
+    `SELECT '${address}', '${name}', 'mikrotik', 'secret-of-router' ` +
+    `WHERE NOT EXISTS (SELECT 1 FROM nas WHERE shortname = '${name}')`);
+}
 
 /** Fills the form of a new package. */
 export async function fillPackage(page, code) {

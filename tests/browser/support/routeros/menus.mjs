@@ -71,7 +71,7 @@ const MENUS = {
   '/ip/firewall/filter': [TABLE, {
     ...common, chain: text, action: text, protocol: text, 'src-address': prefix, 'dst-address': prefix, 'dst-port': ports,
     'in-interface': text, 'place-before': text,
-  }],
+  }, ['dynamic']],
   '/interface': [['find', 'get', 'print', 'enable', 'disable'], {}, ['name', 'type', 'mac-address']],
   '/interface/wireguard': [TABLE, {
     ...common, name: text, 'listen-port': port, 'private-key': text, mtu: number,

@@ -1,0 +1,133 @@
+//! `malipo router`: what `nas` does not do.
+
+use std::io::Write;
+use std::process::{Output, Stdio};
+
+use tempfile::TempDir;
+
+use crate::harness::process::malipo;
+use crate::harness::{Kind, TestDatabase};
+
+on_both_databases! {
+    a_secret_comes_from_standard_input_and_a_script_is_printed_again,
+    a_router_behind_nat_is_given_a_tunnel_once,
+}
+
+/// Runs `malipo router` with this text on its standard input.
+fn router(database: &TestDatabase, arguments: &[&str], input: &str) -> (Option<i32>, String) {
+    let folder = TempDir::new().unwrap();
+    let settings = [("MALIPO__DATABASE__URL", database.url.as_str())];
+    let mut command = malipo(folder.path(), &settings);
+    command.arg("router").args(arguments).stdin(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    // A command that does not read it may have ended.
+    let _ = stdin.write_all(input.as_bytes());
+    drop(stdin);
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = child.wait_with_output().unwrap();
+    let text = String::from_utf8([stdout, stderr].concat()).unwrap();
+    (status.code(), text)
+}
+
+async fn a_secret_comes_from_standard_input_and_a_script_is_printed_again(kind: Kind) {
+    let database = TestDatabase::create(kind).await;
+    let add = ["add", "10.0.0.0/24", "--name", "bar", "--secret", "-"];
+
+    let (code, text) = router(&database, &add, "secret-of-bar\n");
+
+    assert_eq!(code, Some(0), "{text}");
+    let secret = database.text("SELECT secret FROM nas").await;
+    assert_eq!(secret.as_deref(), Some("secret-of-bar"));
+    let (code, again) = router(&database, &["script", "bar"], "");
+    assert_eq!(code, Some(0), "{again}");
+    assert!(text.contains(&again), "the script is the same: {again}");
+    assert!(again.contains("secret-of-bar"), "{again}");
+
+    let shop = [
+        "add",
+        "any",
+        "--name",
+        "shop",
+        "--type",
+        "chilli",
+        "--identifier",
+        "nas01",
+    ];
+    let (code, text) = router(&database, &shop, "");
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("deploy/chilli/README.md"), "{text}");
+    let (code, text) = router(&database, &["script", "shop"], "");
+    assert_eq!(code, Some(1), "a MikroTik's script does not fit: {text}");
+    let (_, list) = router(&database, &["list"], "");
+    let row = list.lines().find(|line| line.contains("shop")).unwrap();
+    assert!(row.contains("any") && row.contains("chilli"), "{row}");
+    assert!(row.ends_with("nas01"), "{row}");
+    for (wrong, fault) in [
+        (["add", "10.0.0.9", "--name", "bar"], "of this name"),
+        (
+            ["add", "10.0.0", "--name", "pub"],
+            "an IP address or a network",
+        ),
+        (["add", "any", "--identifier", "nas01"], "--name"),
+    ] {
+        let (code, text) = router(&database, &wrong, "");
+        assert_ne!(code, Some(0), "{text}");
+        assert!(text.contains(fault), "{text}");
+    }
+    assert_eq!(router(&database, &["remove", "shop"], "").0, Some(0));
+    assert_eq!(router(&database, &["remove", "shop"], "").0, Some(1));
+    assert_eq!(
+        router(&database, &["remove", "10.0.0.77/24"], "").0,
+        Some(0)
+    );
+    assert_eq!(database.count("SELECT COUNT(*) FROM nas").await, 0);
+}
+
+async fn a_router_behind_nat_is_given_a_tunnel_once(kind: Kind) {
+    let database = TestDatabase::create(kind).await;
+    for (address, name) in [("any", "bar"), ("10.0.0.2", "pool")] {
+        assert_eq!(
+            router(&database, &["add", address, "--name", name], "").0,
+            Some(0)
+        );
+    }
+    let tunnel = |name: &str| {
+        let (code, text) = router(&database, &["script", name, "--wireguard"], "");
+        assert_eq!(code, Some(0), "{text}");
+        text
+    };
+
+    let bar = tunnel("bar");
+    tunnel("pool");
+
+    let addresses = "SELECT nasname FROM nas ORDER BY id";
+    let expected = ["10.213.0.2", "10.213.0.3"];
+    assert_eq!(database.texts(addresses).await, expected);
+    let again = tunnel("bar");
+    let router_lines = |text: &str| text.split("# The router:").nth(1).unwrap().to_owned();
+    assert_eq!(
+        router_lines(&again),
+        router_lines(&bar),
+        "the keys are kept"
+    );
+    assert_eq!(again.matches("[Peer]").count(), 2, "the server has both");
+    // The script alone leads into the tunnel, too.
+    let (_, script) = router(&database, &["script", "bar"], "");
+    assert!(script.contains("address=10.213.0.1 "), "{script}");
+    let audited = "SELECT COUNT(*) FROM audit_events WHERE action = 'nas_tunnel'";
+    assert_eq!(database.count(audited).await, 2);
+
+    // Its address is free again; the others keep theirs.
+    assert_eq!(router(&database, &["remove", "bar"], "").0, Some(0));
+    assert_eq!(
+        router(&database, &["add", "any", "--name", "kiosk"], "").0,
+        Some(0)
+    );
+    tunnel("kiosk");
+    let expected = ["10.213.0.3", "10.213.0.2"];
+    assert_eq!(database.texts(addresses).await, expected);
+}
