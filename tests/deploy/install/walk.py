@@ -114,6 +114,7 @@ def rights_on_postgresql():
     forbidden += [f"INSERT INTO {table} DEFAULT VALUES" for table in sorted(tables - {"radacct", "router_status"})]
     forbidden += [
         "SELECT * FROM vouchers",
+        "SELECT * FROM nas",
         "UPDATE vouchers SET code = 'AAAAAAAA'",
         "UPDATE radcheck SET value = 'free'",
         "UPDATE radgroupreply SET value = '1'",
