@@ -126,7 +126,9 @@ pub async fn add(form: web::ReqData<Form>, caller: Caller) -> Page {
 /// # Errors
 /// A 422 if a text is too long, or the port is no number.
 pub fn entered(fields: &Fields) -> Result<Entered, Problem> {
-    let port = fields.optional("coa_port", 5)?.map(|text| text.parse());
+    let port = fields
+        .optional("coa_port", 5)?
+        .map(|text| text.parse::<u32>());
     let port = port.transpose();
     Ok(Entered {
         address: fields.optional("address", ADDRESS_MAX)?,
