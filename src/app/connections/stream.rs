@@ -38,8 +38,16 @@ impl ClientStream {
         self.connection.is_closed()
     }
 
-    /// Records whether the client has taken something of an answer.
-    fn wrote(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+    /// Records whether the client has taken something of an answer. What it takes at once it gets, also
+    /// after the connection was closed.
+    fn wrote(
+        &self,
+        written: Poll<io::Result<usize>>,
+        context: &Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        if self.is_closed(context) && written.is_pending() {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
         let connection = &self.connection;
         if written.is_ready() {
             let now = millis_since(connection.epoch);
@@ -54,10 +62,6 @@ impl Drop for ClientStream {
     fn drop(&mut self) {
         self.connections.forget(&self.connection);
     }
-}
-
-fn closed<T>() -> Poll<io::Result<T>> {
-    Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()))
 }
 
 impl AsyncRead for ClientStream {
@@ -92,11 +96,8 @@ impl AsyncWrite for ClientStream {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        if self.is_closed(context) {
-            return closed();
-        }
         let written = Pin::new(&mut self.tcp).poll_write(context, bytes);
-        self.wrote(written)
+        self.wrote(written, context)
     }
 
     fn poll_write_vectored(
@@ -104,11 +105,8 @@ impl AsyncWrite for ClientStream {
         context: &mut Context<'_>,
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        if self.is_closed(context) {
-            return closed();
-        }
         let written = Pin::new(&mut self.tcp).poll_write_vectored(context, bytes);
-        self.wrote(written)
+        self.wrote(written, context)
     }
 
     fn is_write_vectored(&self) -> bool {
