@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
 import { newDevice } from './support/routeros/device.mjs';
+import { fill } from './support/routeros/page.mjs';
 import { RouterError } from './support/routeros/syntax.mjs';
 import { Terminal } from './support/routeros/terminal.mjs';
 import { Server } from './support/server.mjs';
@@ -167,4 +168,16 @@ test('no router of ours takes the key of 7.15 outside a text that is parsed late
   assert.notEqual(direct, script);
   await terminal({ version: '7.16.2' }).paste(direct);
   await refused(direct, /require-message-auth/, { version: '6.49.17' });
+});
+
+test('the variables of a page are filled in as the manual says', () => {
+  const values = { error: '', username: 'a"b&c', 'logged-in': 'no', mac: 'AA:BB', 'chap-id': '' };
+  const page = "$(if error)E$(elif logged-in == 'yes')Y$(elif mac)$(if chap-id)C$(else)$(mac-esc)$(endif)$(else)N$(endif) $(username)";
+
+  assert.equal(fill(page, values), 'AA%3ABB a&quot;b&amp;c');
+  assert.equal(fill(page, { ...values, error: 'x' }), 'E a&quot;b&amp;c');
+  assert.equal(fill(page, { ...values, mac: '' }), 'N a&quot;b&amp;c');
+  for (const wrong of ['$(if error)', '$(endif)', '$(no-such)', '$(if no-such)$(endif)']) {
+    assert.throws(() => fill(wrong, values), Error, wrong);
+  }
 });

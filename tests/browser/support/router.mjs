@@ -82,6 +82,7 @@ export class Router {
     const proxy = { server: await this.web.open(device) };
     const page = await guest(browser, server, { ...options, proxy });
     page.device = device;
+    page.hasScripts = options.javaScriptEnabled !== false;
     return page;
   }
 

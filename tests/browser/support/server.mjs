@@ -89,36 +89,39 @@ export class Server {
     return output.trim();
   }
 
-  /** Runs a statement on the database while the server runs, as FreeRADIUS does. */
-  async sql(text) {
-    const database = path.join(this.folder, 'malipo.db');
-    const wrote = spawn('sqlite3', ['-cmd', '.timeout 10000', database, text], { stdio: 'inherit' });
-    const code = await new Promise((resolve) => wrote.on('close', resolve));
-    if (code !== 0) { throw new Error(`sqlite3 ended with ${code}: ${text}`); }
+  /** Whether the database is PostgreSQL. */
+  get isPostgres() { return this.env.MALIPO__DATABASE__URL.startsWith('postgres'); }
+
+  /** Runs a statement on the database while the server runs, as FreeRADIUS does; returns what it prints. */
+  async sql(text, options = []) {
+    const [program, ...args] = this.isPostgres
+      ? ['psql', '-qAt', '-v', 'ON_ERROR_STOP=1', this.env.MALIPO__DATABASE__URL, '-c', text]
+      : ['sqlite3', ...options, '-cmd', '.timeout 10000', path.join(this.folder, 'malipo.db'), text];
+    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    let output = '';
+    child.stdout.on('data', (data) => { output += data; });
+    const code = await new Promise((resolve) => child.on('close', resolve));
+    if (code !== 0) { throw new Error(`${program} ended with ${code}: ${text}`); }
+    return output.trim();
   }
 
   /** Returns the only column of the only row of a query. */
-  async ask(text) {
-    const database = path.join(this.folder, 'malipo.db');
-    const asked = spawn('sqlite3', ['-readonly', '-cmd', '.timeout 10000', database, text]);
-    let output = '';
-    asked.stdout.on('data', (data) => { output += data; });
-    const code = await new Promise((resolve) => asked.on('close', resolve));
-    if (code !== 0) { throw new Error(`sqlite3 ended with ${code}: ${text}`); }
-    return output.trim();
-  }
+  ask(text) { return this.sql(text, ['-readonly']); }
+
+  /** An order's id in SQL. */
+  idOf(order) { return this.isPostgres ? `'${order}'` : `x'${order.replaceAll('-', '')}'`; }
 
   /** The link in the newest SMS about an order. */
   async ownerLink(order) {
     const sms = await this.ask(`SELECT m.body FROM sms_messages m JOIN payments p ON p.id = m.payment_id
-      WHERE p.order_id = x'${order.replaceAll('-', '')}' ORDER BY m.id DESC LIMIT 1`);
+      WHERE p.order_id = ${this.idOf(order)} ORDER BY m.id DESC LIMIT 1`);
     return /http:\S+$/.exec(sms)[0];
   }
 
   /** The current code of an order's voucher. */
   code(order) {
     return this.ask(`SELECT v.code FROM vouchers v JOIN payments p ON p.id = v.payment_id
-      WHERE p.order_id = x'${order.replaceAll('-', '')}'`);
+      WHERE p.order_id = ${this.idOf(order)}`);
   }
 
   /** Ends the process with this signal; the database stays. */

@@ -132,7 +132,11 @@ export class Hotspot {
     if (!this.sessions.delete(session.id)) { return; }
     session.host.session = null;
     await this.account(session, STATUS.stop, cause);
+    session.host.onEnd?.();
   }
+
+  /** Waits until this device's session has ended and is reported. */
+  ended(host) { return new Promise((resolve) => { host.onEnd = resolve; }); }
 
   logout(host) { return host.session && this.end(host.session, CAUSE.userRequest); }
 
