@@ -65,6 +65,7 @@ pub(super) fn serve(
 ) -> std::io::Result<Serving> {
     let origins: Arc<[String]> = config.portal.allowed_origins.clone().into();
     let public = config.server.public_url.as_ref();
+    let is_on_site = config.portal.on_site;
     let https = tls.is_some() || public.is_some_and(|url| url.scheme() == "https");
     let server = HttpServer::new(move || {
         App::new()
@@ -74,7 +75,12 @@ pub(super) fn serve(
             .wrap(from_fn(http::inspect))
             .wrap(http::cors(&origins))
             .wrap(http::headers(https))
-            .configure(|routes| http::routes(routes, sandbox.clone()))
+            .configure(|routes| {
+                if is_on_site {
+                    http::probe_routes(routes);
+                }
+                http::routes(routes, sandbox.clone());
+            })
     })
     // Signals are handled by us: actix's own handling would end parked polls without an answer.
     .disable_signals()

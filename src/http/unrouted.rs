@@ -7,12 +7,13 @@ use super::problem::{Code, Problem};
 use super::{front_door, openapi, pages};
 
 /// The pages that also receive a form, by their routes.
-const WITH_FORM: [&str; 11] = [
+const WITH_FORM: [&str; 12] = [
     "/buy",
     "/order/{order_id}/again",
     "/order/{order_id}/let-go",
     "/paid",
     "/voucher",
+    "/connect",
     "/v/{token}/reissue",
     "/operator/login",
     "/operator/packages",

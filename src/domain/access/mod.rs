@@ -18,7 +18,7 @@ pub use radius_health::{
 pub use router::{COA_PORT, NewRouter, NotARouter, Router};
 pub use router_refusal::RouterRefusal;
 pub use serial::{NotASerial, Serial};
-pub use session::{Attribute, DeviceMac, NotADeviceMac, RadiusUser, Session};
+pub use session::{Attribute, DeviceMac, NotADeviceMac, RadiusUser, Session, SessionLimits};
 pub use unaccounted::{FirstAccept, UnaccountedRouter};
 pub use usage::{Allowance, Remaining, State, Usage};
 pub use voucher::{ALPHABET, CODE_LENGTH, Voucher, VoucherCode};

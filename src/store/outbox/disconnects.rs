@@ -66,7 +66,7 @@ pub async fn queue_sessions(
          session_id, device_address, device_station, state, due_at, created_at) \
          SELECT 'disconnect', 'disconnect-' || acctuniqueid, $1, $2, username, {}, acctsessionid, \
          {}, callingstationid, 'queued', $3, $4 FROM radacct \
-         WHERE username = $5 AND acctstoptime IS NULL ON CONFLICT (reference) DO NOTHING",
+         WHERE username = $5 AND acctstoptime IS NULL AND acctsessionid <> '' ON CONFLICT (reference) DO NOTHING",
         address("nasipaddress"),
         address("framedipaddress")
     );
@@ -103,7 +103,7 @@ impl Store {
             "SELECT DISTINCT v.code, p.order_id FROM radacct a \
              JOIN vouchers v ON v.code = a.username \
              LEFT JOIN payments p ON p.id = COALESCE(v.payment_id, v.former_payment_id) \
-             WHERE a.acctstoptime IS NULL AND (v.revoked_at IS NOT NULL OR v.expires_at <= $1 \
+             WHERE a.acctstoptime IS NULL AND a.acctsessionid <> '' AND (v.revoked_at IS NOT NULL OR v.expires_at <= $1 \
                 OR (v.validity = 'first_login' AND v.duration_minutes * 60 + \
                     (SELECT {first_login} FROM radacct f WHERE f.username = v.code) <= $2)) \
              AND NOT EXISTS (SELECT 1 FROM outbox_messages o \

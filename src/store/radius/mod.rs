@@ -3,4 +3,5 @@
 pub(super) mod reports;
 pub(super) mod routers;
 pub(super) mod sessions;
+pub(super) mod trusted;
 pub(super) mod users;
