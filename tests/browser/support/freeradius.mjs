@@ -24,6 +24,7 @@ export class FreeRadius {
   /** Starts on a database of malipo: its URL. */
   static async start(database) {
     const radius = new FreeRadius();
+    radius.secret = SECRET;
     radius.folder = await mkdtemp(path.join(tmpdir(), 'malipo-radius-'));
     await cp(shipped, radius.folder, { recursive: true });
     radius.port = await freePort();
