@@ -9,7 +9,7 @@ use actix_web::{HttpResponse, web};
 use askama::Template;
 
 use super::known_voucher::{known, remember};
-use super::voucher::{WANTED_COOKIE, lead, show_voucher, unknown};
+use super::voucher::{WANTED, WANTED_COOKIE, lead, show_voucher, unknown};
 use super::way::{Way, way};
 use super::{Form, Page, Visitor, with_cookie};
 use crate::domain::access::VoucherCode;
@@ -59,7 +59,7 @@ pub async fn log_in(visitor: Visitor, payload: web::Payload) -> Page {
 
 /// Sends the browser for a challenge. Cookies say what it wants when it comes back.
 async fn fetch(visitor: &Visitor, code: &VoucherCode, href: String) -> Page {
-    let wanted = (visitor.api.gate).set_cookie(WANTED_COOKIE, "1", WANTED_LASTS_SECS);
+    let wanted = (visitor.api.gate).set_cookie(WANTED_COOKIE, WANTED, WANTED_LASTS_SECS);
     let answer = with_cookie(connecting(visitor, href), &wanted);
     let known = known(visitor).await?;
     Ok(match known.is_some_and(|known| known.code == *code) {

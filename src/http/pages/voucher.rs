@@ -28,6 +28,7 @@ const TRIED_COOKIE: &str = "malipo_tried";
 const TRIED_LASTS_SECS: i64 = 120;
 /// The cookie of a browser that went for a challenge after the guest had pressed the button.
 pub(super) const WANTED_COOKIE: &str = "malipo_connect";
+pub(super) const WANTED: &str = "1";
 
 /// Asks for a code, or shows a voucher.
 #[derive(Template)]
@@ -157,7 +158,7 @@ pub(super) async fn arrive(visitor: &Visitor) -> Result<Option<HttpResponse>, Pr
     if visit.refusal.is_none() && !visit.has_left {
         let headers = visitor.request.headers();
         let is_open = known.remaining.state.is_open();
-        let is_wanted = is_open && cookie(headers, WANTED_COOKIE).is_some();
+        let is_wanted = is_open && cookie(headers, WANTED_COOKIE) == Some(WANTED);
         if !is_wanted && !may_log_in_again(visitor, &known).await? {
             return Ok(None);
         }

@@ -1,5 +1,6 @@
-// Debian's real openNDS between two network namespaces: a gateway, and a guest whose Chromium reaches the
-// world only through it. It needs root, and the packages `opennds`, `iptables` and `iproute2`.
+// A real openNDS or CoovaChilli between two network namespaces: a gateway, and a guest whose Chromium reaches
+// the world only through it. It needs root and the packages `iptables` and `iproute2`; Debian 12 has `opennds`,
+// and no CoovaChilli: MALIPO_TEST_CHILLI is the program `chilli` of one that was built from its sources.
 
 import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -14,18 +15,22 @@ import { endWithTheFile } from './started.mjs';
 const script = fileURLToPath(new URL('../../../deploy/opennds/binauth.sh', import.meta.url));
 const run = (line, options = {}) => execFileSync('sh', ['-ec', line], { encoding: 'utf8', stdio: 'pipe', ...options });
 
-/** Why it cannot be run here; empty if it can. */
-export function missing() {
+/** Why programs cannot be run here between namespaces; false if they can. */
+export function missing(...programs) {
   if (process.getuid() !== 0) { return 'it needs root'; }
-  const has = (name) => ['/usr/sbin', '/usr/bin', '/sbin'].some((folder) => existsSync(`${folder}/${name}`));
-  const lacking = ['opennds', 'iptables', 'ip', 'unshare'].filter((name) => !has(name));
-  return lacking.length > 0 ? `not installed: ${lacking.join(', ')}` : '';
+  const has = (name) => ['', '/usr/sbin/', '/usr/bin/', '/sbin/'].some((folder) => existsSync(`${folder}${name}`));
+  const lacking = [...programs, 'iptables', 'ip', 'unshare'].filter((name) => !has(name));
+  return lacking.length > 0 ? `not installed: ${lacking.join(', ')}` : false;
 }
+
+/** The program of a CoovaChilli. */
+export const CHILLI = process.env.MALIPO_TEST_CHILLI ?? '/usr/sbin/chilli';
 
 export class Gateway {
   /** The address of this machine for the gateway and its guests. */
   outside = '10.99.77.1';
-  host = '192.168.77.1:2050';
+  /** The address of the gateway for this machine. */
+  inside = '10.99.77.2';
 
   /** Makes the namespaces. */
   constructor() {
@@ -40,20 +45,21 @@ export class Gateway {
       ip -n ${gw} link add lan0 type veth peer name eth0 netns ${guest}
       ip addr add ${this.outside}/30 dev up${id}; ip link set up${id} up
       for n in ${gw} ${guest}; do ip -n $n link set lo up; done
-      ip -n ${gw} addr add 10.99.77.2/30 dev up0; ip -n ${gw} link set up0 up
+      ip -n ${gw} addr add ${this.inside}/30 dev up0; ip -n ${gw} link set up0 up
       ip -n ${gw} route add default via ${this.outside}
-      ip -n ${gw} addr add 192.168.77.1/24 dev lan0; ip -n ${gw} link set lan0 up
-      ip -n ${guest} addr add 192.168.77.10/24 dev eth0; ip -n ${guest} link set eth0 up
-      ip -n ${guest} route add default via 192.168.77.1
+      ip -n ${gw} link set lan0 up; ip -n ${guest} link set eth0 up
       ip netns exec ${gw} sysctl -qw net.ipv4.ip_forward=1
       ip netns exec ${gw} iptables -t nat -A POSTROUTING -o up0 -j MASQUERADE`);
     this.mac = run(`PATH=$PATH:/usr/sbin:/sbin; ip netns exec ${guest} cat /sys/class/net/eth0/address`).trim();
   }
 
-  /** Starts openNDS, with what it writes in folders that only it sees. */
+  /** Starts openNDS at 192.168.77.1:2050. */
   async openNds(key, portalPort) {
-    const files = {
-      'opennds.conf': `GatewayInterface lan0
+    run(`PATH=$PATH:/usr/sbin:/sbin
+      ip -n ${this.gw} addr add 192.168.77.1/24 dev lan0
+      ip -n ${this.guest} addr add 192.168.77.10/24 dev eth0
+      ip -n ${this.guest} route add default via 192.168.77.1`);
+    this.write('opennds.conf', `GatewayInterface lan0
 GatewayName Pwani
 GatewayFQDN disable
 fasport ${portalPort}
@@ -65,24 +71,70 @@ binauth /etc/opennds/binauth.sh
 FirewallRuleSet authenticated-users {
     FirewallRule allow all
 }
-`,
-      leases: `4102444800 ${this.mac} 192.168.77.10 phone *\n`,
-    };
-    for (const [name, text] of Object.entries(files)) { writeFileSync(path.join(this.folder, name), text); }
-    const own = `mount -t tmpfs none /run; cp -a /etc /run/etc; mount --bind /run/etc /etc
+`);
+    this.write('leases', `4102444800 ${this.mac} 192.168.77.10 phone *\n`);
+    // What it writes is in folders that only it sees.
+    await this.start(`mount -t tmpfs none /run; cp -a /etc /run/etc; mount --bind /run/etc /etc
       cp ${this.folder}/opennds.conf ${script} /etc/opennds/; mkdir -p /run/tmpfiles.d /run/misc
       cp ${this.folder}/leases /run/misc/dnsmasq.leases; mkdir -p /var/lib/misc
       mount --bind /run/misc /var/lib/misc; mount -t tmpfs none /tmp
-      exec opennds -f -d 1 -c /etc/opennds/opennds.conf`;
-    const args = ['netns', 'exec', this.gw, 'unshare', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc', 'sh', '-ec', own];
+      exec opennds -f -d 1 -c /etc/opennds/opennds.conf`, 'openNDS is now running');
+  }
+
+  /** Starts CoovaChilli at 10.1.0.1:3990, and gives the guest an address by its DHCP. */
+  async chilli({ portal, secret, radius, radiusSecret }) {
+    this.write('chilli.conf', `net 10.1.0.0/24
+uamlisten 10.1.0.1
+uamport 3990
+dhcpif lan0
+uamserver ${portal}/
+uamsecret ${secret}
+uamallowed ${this.outside}:${new URL(portal).port}
+radiusserver1 ${this.outside}
+radiusserver2 ${this.outside}
+radiusauthport ${radius.port}
+radiusacctport ${radius.acctPort}
+radiussecret ${radiusSecret}
+radiusnasid pwani
+coaport 3799
+`);
+    // Its files are named by its number, which is the same in each such namespace.
+    const own = `run=$(dirname ${CHILLI})/../var/run; mkdir -p $run ${this.folder}/state
+      mount -t tmpfs none $run; mount -t tmpfs none /run`;
+    await this.start(`${own}; exec ${CHILLI} -f -d --conf=${this.folder}/chilli.conf \\
+      --statedir=${this.folder}/state --pidfile=${this.folder}/chilli.pid`, 'reloaded binary options');
+    const lease = this.write('lease', `#!/bin/sh
+[ "$1" = bound ] || exit 0
+ip addr add $ip/24 dev $interface
+ip route replace default via $router
+`);
+    run(`PATH=$PATH:/usr/sbin:/sbin; chmod +x ${lease}
+      ip netns exec ${this.guest} busybox udhcpc -i eth0 -n -q -f -t 20 -T 1 -s ${lease}
+      # It answers nobody while it reads its configuration once more.
+      for try in $(seq 30); do
+        ip netns exec ${this.guest} curl -sfo /dev/null --max-time 2 http://10.1.0.1:3990/prelogin && exit
+        sleep 0.2
+      done
+      exit 1`);
+  }
+
+  write(name, text) {
+    const file = path.join(this.folder, name);
+    writeFileSync(file, text);
+    return file;
+  }
+
+  /** Starts a program in the gateway, with processes and mounts of its own. */
+  async start(line, ready) {
+    const args = ['netns', 'exec', this.gw, 'unshare', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc', 'sh', '-ec', line];
     this.process = spawn('ip', args, { env: { PATH: `${process.env.PATH}:/usr/sbin:/sbin` } });
     this.ended = new Promise((resolve) => this.process.on('close', resolve));
     let output = '';
     await new Promise((resolve, reject) => {
-      const read = (data) => { output += data; if (output.includes('openNDS is now running')) { resolve(); } };
+      const read = (data) => { output += data; if (output.includes(ready)) { resolve(); } };
       this.process.stdout.on('data', read);
       this.process.stderr.on('data', read);
-      this.ended.then((code) => reject(new Error(`opennds ended with ${code}: ${output}`)));
+      this.ended.then((code) => reject(new Error(`${line} ended with ${code}: ${output}`)));
     });
   }
 
