@@ -27,16 +27,14 @@ export function missing(...programs) {
 export const CHILLI = process.env.MALIPO_TEST_CHILLI ?? '/usr/sbin/chilli';
 
 export class Gateway {
-  /** The address of this machine for the gateway and its guests. */
-  outside = '10.99.77.1';
-  /** The address of the gateway for this machine. */
-  inside = '10.99.77.2';
-
   /** Makes the namespaces. */
   constructor() {
     this.folder = mkdtempSync(path.join(tmpdir(), 'malipo-gateway-'));
     const id = `${process.pid}`;
-    Object.assign(this, { gw: `gw${id}`, guest: `gu${id}` });
+    // Another such test may run beside this one.
+    const net = `10.${64 + ((process.pid >> 8) % 64)}.${process.pid % 256}`;
+    /** `outside` is this machine for the gateway and its guests, `inside` is the gateway for it. */
+    Object.assign(this, { gw: `gw${id}`, guest: `gu${id}`, outside: `${net}.1`, inside: `${net}.2` });
     endWithTheFile(() => this.stop());
     const { gw, guest } = this;
     run(`PATH=$PATH:/usr/sbin:/sbin
