@@ -143,7 +143,7 @@ fn base64(text: &str) -> Option<Vec<u8>> {
     let (mut bytes, mut waiting, mut bits) = (Vec::new(), 0_u32, 0);
     for letter in text.trim_end_matches('=').bytes() {
         let value = LETTERS.iter().position(|known| *known == letter)?;
-        waiting = waiting << 6 | u32::try_from(value).ok()?;
+        waiting = (waiting << 6) | u32::try_from(value).ok()?;
         bits += 6;
         if bits >= 8 {
             bits -= 8;

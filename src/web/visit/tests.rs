@@ -339,10 +339,10 @@ fn from_opennds(gateway: &str, origin: &str) -> String {
     for three in text.as_bytes().chunks(3) {
         let mut all = 0_u32;
         for index in 0..3 {
-            all = all << 8 | u32::from(three.get(index).copied().unwrap_or(0));
+            all = (all << 8) | u32::from(three.get(index).copied().unwrap_or(0));
         }
         for index in 0..=three.len() {
-            let letter = usize::try_from(all >> (18 - 6 * index) & 63).unwrap();
+            let letter = usize::try_from((all >> (18 - 6 * index)) & 63).unwrap();
             write!(coded, "{}", char::from(letters[letter])).unwrap();
         }
     }
