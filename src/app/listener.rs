@@ -98,6 +98,7 @@ pub(super) fn serve(
 ) -> std::io::Result<Serving> {
     let origins: Arc<[String]> = config.portal.allowed_origins.clone().into();
     let public = config.server.public_url.as_ref();
+    let is_on_site = config.portal.on_site;
     let https = tls.is_some() || public.is_some_and(|url| url.scheme() == "https");
     let app = move || {
         App::new()
@@ -108,7 +109,12 @@ pub(super) fn serve(
             .wrap(http::cors(&origins))
             .wrap(http::headers(https))
             .wrap(from_fn(attend))
-            .configure(|routes| http::routes(routes, sandbox.clone()))
+            .configure(|routes| {
+                if is_on_site {
+                    http::probe_routes(routes);
+                }
+                http::routes(routes, sandbox.clone());
+            })
     };
     let (capacity, workers) = (
         Capacity::of_process(),

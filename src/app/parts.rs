@@ -38,6 +38,7 @@ pub(super) fn site(config: &Config, here: &Url) -> Site {
         captive_portal: config.portal.on_site.then(|| public_url(config, here)),
         radius_address: radius_address(config),
         radius: config.radius.server,
+        radius_secret: config.radius.secret.clone(),
         voucher_page: voucher_page(config),
     }
 }

@@ -102,7 +102,7 @@ fn numbers(config: &Config) -> [Rule; 12] {
 }
 
 #[rustfmt::skip] // A table is read by its columns.
-fn services(config: &Config) -> [Rule; 14] {
+fn services(config: &Config) -> [Rule; 16] {
     let Config { server, portal, retention, sms, radius, telemetry, .. } = config;
     let archives_nothing = retention.archive_dir.is_some() && retention.bodies_days == 0;
     let collector = telemetry.otlp_endpoint.as_ref();
@@ -118,6 +118,8 @@ fn services(config: &Config) -> [Rule; 14] {
         (telemetry.sample_percent > 100, "telemetry.sample_percent", "must be at most 100"),
         (!portal.allowed_origins.iter().all(|it| is_origin(it)), "portal.allowed_origins", "each must be an origin, as in https://wifi.example: scheme, host and port alone"),
         (!portal.login_hosts.iter().all(|it| is_host(it)), "portal.login_hosts", "each must be a host alone, with its port if that is not the usual one, as in wifi.example or 10.5.50.1:8080"),
+        (portal.fas_key.as_ref().is_some_and(|key| !is_fas_key(key.expose())), "portal.fas_key", "must be 12 to 16 letters and digits, as openNDS takes them; `openssl rand -hex 8` makes a good one"),
+        (portal.fas_key.is_some() && radius.server.is_none(), "radius.server", "is required where portal.fas_key is set: openNDS asks no FreeRADIUS, so this server does"),
         (portal.wifi_name.as_ref().is_some_and(|name| name.len() > WIFI_NAME_MAX), "portal.wifi_name", "must have at most 32 bytes, as every Wi-Fi name"),
         (server.public_url.as_ref().is_some_and(is_no_base), "server.public_url", "must be an origin, as in https://wifi.example: http:// or https://, host and port, without a path, query or fragment"),
         (sms.sender_id.as_ref().is_some_and(|id| !is_sender_id(id)), "sms.sender_id", "must have 1 to 11 characters: letters, digits, spaces and .-_& in ASCII"),
@@ -164,6 +166,11 @@ pub fn is_loopback(url: &Url) -> bool {
         Some(Host::Ipv6(ip)) => ip.is_loopback(),
         None => false,
     }
+}
+
+/// A link to log in has a hash of it, so a short one could be guessed.
+fn is_fas_key(text: &str) -> bool {
+    (12..=16).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric())
 }
 
 /// A host, perhaps with a port, and nothing around it.

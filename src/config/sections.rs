@@ -129,6 +129,10 @@ sections! {
         /// The router hosts to which a code may be sent.
         #[serde(deserialize_with = "values::list")]
         login_hosts: Vec<String> = Vec::new(),
+        /// CoovaChilli's `uamsecret`.
+        uam_secret: Option<Secret> = None,
+        /// openNDS's `faskey`.
+        fas_key: Option<Secret> = None,
         /// Whether we run inside the hotspot and may answer RFC 8908.
         on_site: bool = false,
         /// The shop's name.

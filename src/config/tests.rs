@@ -31,6 +31,8 @@ const LIVE: &[(&str, &str)] = &[
     ("radius.server", "127.0.0.1:1812"),
     ("radius.secret", "radius-secret"),
     ("radius.coa_secret", "coa-secret"),
+    ("portal.uam_secret", "uam-secret"),
+    ("portal.fas_key", "0123456789abcdef"),
     ("portal.support_phone", "0712345678"),
     ("portal.wifi_name", "Pwani Wi-Fi"),
     ("telemetry.otlp_endpoint", "http://127.0.0.1:4318"),
@@ -196,6 +198,8 @@ fn a_control_character_inside_a_secret_is_refused_without_showing_it() {
         "database.url",
         "zenopay.api_key",
         "zenopay.previous_api_key",
+        "portal.uam_secret",
+        "portal.fas_key",
         "operator.token",
         "sms.password",
         "sms.api_key",
@@ -204,6 +208,23 @@ fn a_control_character_inside_a_secret_is_refused_without_showing_it() {
         "radius.coa_secret",
     ];
     assert_eq!(secrets, expected);
+}
+
+#[test]
+fn the_key_of_opennds_is_as_openndss_and_needs_a_freeradius() {
+    let asked = [
+        ("radius.server", "127.0.0.1:1812"),
+        ("radius.secret", "radius-secret"),
+    ];
+    let with = |key| load_with("", &[asked[0], asked[1], ("portal.fas_key", key)]);
+    for key in ["short", "0123456789abcdef0", "0123456789-abcd"] {
+        let read = with(key);
+        assert!(read.contains("`portal.fas_key`"), "{read}");
+        assert!(!read.contains(key), "{read}");
+    }
+    assert!(!with("0123456789abcdef").contains("configuration key"));
+    let alone = load_with("", &[("portal.fas_key", "0123456789abcdef")]);
+    assert!(alone.contains("`radius.server`"), "{alone}");
 }
 
 #[test]

@@ -17,6 +17,7 @@ use crate::actors::Orders;
 use crate::actors::status::StatusBoard;
 use crate::checkout::Checkout;
 use crate::domain::health::CheckRun;
+use crate::domain::people::Secret;
 use crate::jobs::reconciler::Reconciler;
 use crate::jobs::retention::Retention;
 use crate::observability::metrics::Metrics;
@@ -85,8 +86,9 @@ pub struct Site {
     pub captive_portal: Option<url::Url>,
     /// The address of FreeRADIUS for routers, if it is known.
     pub radius_address: Option<String>,
-    /// FreeRADIUS's address for this process.
+    /// FreeRADIUS's address for this process, and the secret for it.
     pub radius: Option<SocketAddr>,
+    pub radius_secret: Option<Secret>,
     /// The page that a printed voucher's QR code opens, with the code in the fragment, which no browser
     /// sends to a server. `None` without `server.public_url`: a card outlives the address of today.
     pub voucher_page: Option<url::Url>,

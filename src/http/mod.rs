@@ -134,7 +134,7 @@ fn operator_routes(config: &mut web::ServiceConfig) {
 /// redirects.
 #[rustfmt::skip] // A table is read by its columns.
 fn page_routes(config: &mut web::ServiceConfig) {
-    use pages::{order, owner_link, paid, shop, state, voucher};
+    use pages::{connect, order, owner_link, paid, shop, state, voucher};
     config
         .route("/", page(web::get().to(shop::show)))
         .route("/buy", counted(page(web::post().to(shop::buy))))
@@ -151,10 +151,19 @@ fn page_routes(config: &mut web::ServiceConfig) {
         .route("/voucher", counted(page(web::post().to(voucher::find))))
         .route("/router/login.html", web::get().to(pages::router_page::page))
         .route("/router/api.json", web::get().to(pages::router_page::captive))
+        .route("/connect", counted(page(web::post().to(connect::log_in))))
+        .route("/connect", page(web::get().to(connect::back)))
         .route("/v/{token}", page(web::get().to(owner_link::show)))
         .route("/v/{token}/reissue", page(web::get().to(owner_link::ask)))
         .route("/v/{token}/reissue", page(web::post().to(owner_link::reissue)))
         .route("/assets/{name}", web::get().to(pages::asset));
+}
+
+/// The pages that devices open to find out whether they are on-line, where we run inside the hotspot.
+pub fn probe_routes(config: &mut web::ServiceConfig) {
+    for path in pages::probe::PATHS {
+        config.route(path, web::get().to(pages::probe::lead));
+    }
 }
 
 /// The simulated ZenoPay, and the page of its phone.

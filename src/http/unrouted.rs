@@ -13,6 +13,7 @@ const WITH_FORM: [&str; 12] = [
     "/order/{order_id}/let-go",
     "/paid",
     "/voucher",
+    "/connect",
     "/v/{token}/reissue",
     "/operator/login",
     "/operator/packages",

@@ -9,8 +9,10 @@ use rand::rngs::SysRng;
 use tokio::net::UdpSocket;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::packet::{Answer, AuthenticatorPlace, Code, LONGEST, Method, NotTheAnswer, Request};
-use crate::domain::access::{NewRouter, NotARouter, Session};
+use super::packet::{
+    Answer, AuthenticatorPlace, Code, Guest, LONGEST, Method, NotTheAnswer, Request,
+};
+use crate::domain::access::{NewRouter, NotARouter, Session, SessionLimits, VoucherCode};
 use crate::domain::people::Secret;
 
 /// How often a request is sent.
@@ -59,6 +61,8 @@ pub enum Access {
 pub struct AccessAnswer {
     /// What it says.
     pub access: Access,
+    /// What it allows.
+    pub limits: SessionLimits,
     /// The place of the Message-Authenticator.
     pub seal: AuthenticatorPlace,
 }
@@ -99,8 +103,31 @@ pub async fn log_in(
     secret: &Secret,
     login: (&str, &str, Method),
 ) -> Result<AccessAnswer, RadiusError> {
+    log_in_for(server, secret, login, None).await
+}
+
+/// Asks FreeRADIUS whether this guest may log in with this code.
+///
+/// # Errors
+/// As [`log_in`].
+pub async fn admit(
+    server: SocketAddr,
+    secret: &Secret,
+    code: &VoucherCode,
+    guest: &Guest<'_>,
+) -> Result<AccessAnswer, RadiusError> {
+    let login = (code.as_str(), code.as_str(), Method::Pap);
+    log_in_for(server, secret, login, Some(guest)).await
+}
+
+async fn log_in_for(
+    server: SocketAddr,
+    secret: &Secret,
+    login: (&str, &str, Method),
+    guest: Option<&Guest<'_>>,
+) -> Result<AccessAnswer, RadiusError> {
     let [identifier, random @ ..]: [u8; 17] = random_bytes();
-    let request = Request::log_in(identifier, random, login, secret);
+    let request = Request::log_in(identifier, random, login, guest, secret);
     let answer = exchange(server, &request, secret).await?;
     let access = if answer.code == Code::AccessAccept {
         Access::Accepted
@@ -109,6 +136,7 @@ pub async fn log_in(
     };
     Ok(AccessAnswer {
         access,
+        limits: answer.limits,
         seal: answer.seal,
     })
 }

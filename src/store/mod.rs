@@ -77,6 +77,7 @@ pub use outbox::sms::{Arrival, Attempt, ClaimedSms, SentSms};
 pub use outbox::{Dropped, FailedAttempt, FailedMessage, FailedMessages};
 pub use privacy::{Erased, Erasure};
 pub use radius::online::OnlineSession;
+pub use radius::trusted::TrustedSession;
 pub use radius::users::{
     NOT_TESTED, REJECTED, REJECTION, Refusals, RefusedFor, SoldVoucher, TESTED,
 };

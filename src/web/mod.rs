@@ -10,6 +10,7 @@ use url::form_urlencoded::Serializer;
 
 use crate::config::{Mode, PortalConfig, SmsProvider};
 use crate::domain::order::MayReissue;
+use crate::domain::people::Secret;
 
 pub mod assets;
 pub mod coding;
@@ -19,7 +20,7 @@ pub mod qr;
 pub mod text;
 mod visit;
 
-pub use visit::Visit;
+pub use visit::{Ask, Asked, Step, Visit};
 
 /// What a browser may do with our pages: load from us, send forms to us, and nothing else.
 /// No inline script or style is allowed, so injected text cannot become code.
@@ -37,6 +38,9 @@ pub struct Shop {
     pub wifi_name: Option<String>,
     /// The hosts of routers that codes may be sent to, in lower case.
     pub login_hosts: Vec<String>,
+    /// CoovaChilli's secret, and openNDS's key.
+    pub uam_secret: Option<Secret>,
+    pub fas_key: Option<Secret>,
     /// For the times in texts.
     pub timezone: Tz,
     /// Whether this is the sandbox: every page says that no money moves.
@@ -56,6 +60,8 @@ impl Shop {
             support_phone: portal.support_phone.clone(),
             wifi_name: portal.wifi_name.clone(),
             login_hosts: hosts.map(|host| host.to_ascii_lowercase()).collect(),
+            uam_secret: portal.uam_secret.clone(),
+            fas_key: portal.fas_key.clone(),
             timezone,
             is_sandbox: mode == Mode::Sandbox,
             may_reissue: match has_link {

@@ -134,7 +134,7 @@ catalogue! {
     /// Why the router did not let a guest in.
     router: RouterText {
         title, time_over, data_over, too_many_devices, unknown_code, cannot_check, needs_script,
-        busy, other
+        too_late, busy, other, online_title, online, connecting_title, connecting, go_on
     }
 
     /// An order's state alone, for the device that it was bought from.

@@ -25,7 +25,7 @@ pub use router_address::RouterAddress;
 pub use router_refusal::RouterRefusal;
 pub use router_status::{DisconnectResult, RouterFault, RouterStatus};
 pub use serial::{NotASerial, Serial};
-pub use session::{Attribute, DeviceMac, NotADeviceMac, RadiusUser, Session};
+pub use session::{Attribute, DeviceMac, NotADeviceMac, RadiusUser, Session, SessionLimits};
 pub use tunnel::{TUNNEL_PREFIX, Tunnel, TunnelKeys, tunnel_address};
 pub use unaccounted::{FirstAccept, UnaccountedRouter};
 pub use usage::{Allowance, Remaining, State, Usage};

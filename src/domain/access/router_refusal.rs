@@ -21,6 +21,8 @@ pub enum RouterRefusal {
     CannotCheck,
     /// The router wants an answer to a challenge, which needs a script.
     NeedsScript,
+    /// The log-in page was open for so long that the router does not take its answer.
+    TooLate,
     /// The router is busy, full or stopping.
     RouterBusy,
     /// Any other text.

@@ -36,6 +36,19 @@ impl fmt::Debug for RadiusUser {
     }
 }
 
+/// What an Access-Accept allows; 0 is no limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SessionLimits {
+    /// Until the guest must log in again.
+    pub seconds: u32,
+    /// What the guest may send in a second.
+    pub up_kbps: u32,
+    /// What the guest may receive in a second.
+    pub down_kbps: u32,
+    /// Both ways together, in 1024 bytes.
+    pub data_kb: u64,
+}
+
 /// A MAC address in twelve lower-case hex digits. `Debug` hides it, because it identifies a person.
 #[derive(Clone, PartialEq, Eq)]
 pub struct DeviceMac(String);

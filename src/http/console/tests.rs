@@ -15,6 +15,8 @@ pub fn context() -> PageContext {
             support_phone: None,
             wifi_name: None,
             login_hosts: Vec::new(),
+            uam_secret: None,
+            fas_key: None,
             timezone: chrono_tz::Africa::Dar_es_Salaam,
             is_sandbox: false,
             may_reissue: MayReissue::Owner,

@@ -22,11 +22,13 @@ use super::Api;
 use super::compress::accepted;
 use super::problem::{Code, Problem};
 use super::request::{cookie, language as accepted_language};
+use crate::domain::access::RouterRefusal;
 use crate::domain::catalog::Terms;
 use crate::domain::people::Language;
 use crate::web::text::{Text, text};
-use crate::web::{CONTENT_SECURITY_POLICY as POLICY, Visit, assets};
+use crate::web::{Asked, CONTENT_SECURITY_POLICY as POLICY, Visit, assets};
 
+pub mod connect;
 mod form;
 pub mod handset;
 mod known_voucher;
@@ -36,10 +38,12 @@ pub mod order;
 mod order_summary;
 pub mod owner_link;
 pub mod paid;
+pub mod probe;
 pub mod router_page;
 pub mod shop;
 pub mod state;
 pub mod voucher;
+mod way;
 
 pub use form::Form;
 
@@ -125,7 +129,14 @@ impl Visitor {
     fn of(request: &HttpRequest) -> Option<Self> {
         let api = request.app_data::<web::Data<Api>>()?.clone();
         let remembered = cookie(request.headers(), ROUTER_COOKIE);
-        let visit = Visit::read(request.query_string(), remembered, &api.shop);
+        let origin = api.checkout.public_url.as_str().trim_end_matches('/');
+        let asked = Asked {
+            page: &format!("{origin}{}", request.path()),
+            query: request.query_string(),
+            remembered,
+            now: api.store.clock().now(),
+        };
+        let visit = Visit::read(&asked, &api.shop);
         let language = visit.language;
         let language = language.unwrap_or_else(|| accepted_language(request.headers()));
         Some(Self {
@@ -189,10 +200,20 @@ impl Visitor {
         with_cookie(answer, &cookie)
     }
 
-    /// Why the router has just refused the guest.
+    /// What the router has just said: why it refused the guest, or that the guest is on-line.
     fn refusal(&self) -> Option<Notice> {
-        let refusal = self.visit.refusal?;
-        Some(Notice::of_router(self.text, refusal))
+        let text = &self.text.router;
+        match self.visit.refusal {
+            Some(refusal) => Some(Notice::of_router(self.text, refusal)),
+            None if self.visit.is_online => Some(Notice::new(&text.online_title, &text.online)),
+            None => None,
+        }
+    }
+
+    /// The same after the router has refused the guest.
+    fn refused(mut self, refusal: RouterRefusal) -> Self {
+        self.visit.refusal = Some(refusal);
+        self
     }
 
     /// The error page of a problem.

@@ -58,6 +58,7 @@ impl Notice {
             RouterRefusal::UnknownCode => &router.unknown_code,
             RouterRefusal::CannotCheck => &router.cannot_check,
             RouterRefusal::NeedsScript => &router.needs_script,
+            RouterRefusal::TooLate => &router.too_late,
             RouterRefusal::RouterBusy => &router.busy,
             RouterRefusal::Other => &router.other,
         };

@@ -12,10 +12,11 @@ use askama::Template;
 
 use super::known_voucher::{KnownVoucher, known, may_log_in_again, remember};
 use super::notice::Notice;
+use super::way::{Way, way};
 use super::{Code, Form, Page, Problem, Visitor, redirect, with_cookie};
 use crate::domain::access::{Remaining, RouterRefusal, State, VoucherCode};
 use crate::domain::people::Language;
-use crate::http::portal::voucher::look_up;
+use crate::http::portal::voucher::{look_up, look_up_at_once};
 use crate::http::request::cookie;
 use crate::web::format::until;
 use crate::web::text::fill;
@@ -25,6 +26,9 @@ const PATH: &str = "/voucher";
 /// The cookie of a browser that was just logged in by itself.
 const TRIED_COOKIE: &str = "malipo_tried";
 const TRIED_LASTS_SECS: i64 = 120;
+/// The cookie of a browser that went for a challenge after the guest had pressed the button.
+pub(super) const WANTED_COOKIE: &str = "malipo_connect";
+pub(super) const WANTED: &str = "1";
 
 /// Asks for a code, or shows a voucher.
 #[derive(Template)]
@@ -98,16 +102,7 @@ pub async fn find(visitor: Visitor, payload: web::Payload) -> Page {
         None => None,
     };
     let Some((code, remaining)) = code.zip(remaining) else {
-        let text = visitor.text;
-        let unknown = Notice {
-            title: &text.voucher.unknown_title,
-            ..Notice::at("code", text, &text.voucher.unknown)
-        };
-        let page = VoucherPage {
-            notice: Some(unknown),
-            ..VoucherPage::form(&visitor, form.typed("code"))
-        };
-        return Ok(visitor.answer(StatusCode::NOT_FOUND, &page));
+        return Ok(unknown(&visitor, form.typed("code")));
     };
     if visitor.visit.refusal.is_some()
         && let Some(known) = known(&visitor).await?
@@ -118,35 +113,97 @@ pub async fn find(visitor: Visitor, payload: web::Payload) -> Page {
     show_voucher(&visitor, &code, &remaining).await
 }
 
+/// Asks for a code again, because the one that was typed is unknown.
+pub(super) fn unknown(visitor: &Visitor, typed: String) -> HttpResponse {
+    let text = visitor.text;
+    let unknown = Notice {
+        title: &text.voucher.unknown_title,
+        ..Notice::at("code", text, &text.voucher.unknown)
+    };
+    let page = VoucherPage {
+        notice: Some(unknown),
+        ..VoucherPage::form(visitor, typed)
+    };
+    visitor.answer(StatusCode::NOT_FOUND, &page)
+}
+
 /// Where a guest arrives whom the router has sent: logged in by itself, at the voucher that this browser
 /// knows, or where a code is typed. `None` is the shop.
 pub(super) async fn arrive(visitor: &Visitor) -> Result<Option<HttpResponse>, Problem> {
-    if !visitor.visit.comes_from_router() {
+    let visit = &visitor.visit;
+    if visit.is_online {
+        return online(visitor).await;
+    }
+    if !visit.comes_from_router() {
         return Ok(None);
     }
+    let is_unknown = visit.refusal == Some(RouterRefusal::UnknownCode);
+    let is_late = visit.refusal == Some(RouterRefusal::TooLate);
     // The router's page has not said which code it was; that of this browser may be another one.
-    if visitor.visit.refusal == Some(RouterRefusal::UnknownCode) {
+    if is_unknown && !visit.logs_in_by_form() {
         return Ok(Some(show(visitor.at(PATH)).await));
     }
     let Some(known) = known(visitor).await? else {
-        return Ok(None);
+        return Ok(match is_unknown || is_late {
+            true => Some(show(visitor.at(PATH)).await),
+            false => None,
+        });
     };
-    if visitor.visit.refusal.is_none() {
-        if !may_log_in_again(visitor, &known).await? {
+    if is_unknown && known.remaining.state.is_open() {
+        // The code was looked up before it was sent, so the answer to the challenge was wrong: it was
+        // another challenge's.
+        let late = visitor.clone().refused(RouterRefusal::TooLate);
+        return lead(&late, known).await.map(Some);
+    }
+    if visit.refusal.is_none() && !visit.has_left {
+        let headers = visitor.request.headers();
+        let is_open = known.remaining.state.is_open();
+        let is_wanted = is_open && cookie(headers, WANTED_COOKIE) == Some(WANTED);
+        if !is_wanted && !may_log_in_again(visitor, &known).await? {
             return Ok(None);
         }
-        let has_tried = cookie(visitor.request.headers(), TRIED_COOKIE).is_some();
-        let router = visitor.visit.connect_by_itself(known.code.as_str());
-        if let Some(router) = router.filter(|_| !has_tried) {
-            let tried = (visitor.api.gate).set_cookie(TRIED_COOKIE, "1", TRIED_LASTS_SECS);
-            return Ok(Some(with_cookie(redirect(&router), &tried)));
+        if is_wanted || cookie(headers, TRIED_COOKIE).is_none() {
+            match way(visitor, &known.code).await? {
+                Some(Way::Go(router)) => return Ok(Some(led_on(visitor, &router))),
+                Some(Way::Refused(refusal)) => {
+                    let refused = visitor.clone().refused(refusal);
+                    return lead(&refused, known).await.map(Some);
+                }
+                Some(Way::Fetch(_)) | None => {}
+            }
         }
     }
     lead(visitor, known).await.map(Some)
 }
 
+/// Leads the browser to the router, and makes sure that it does not go there again and again.
+fn led_on(visitor: &Visitor, router: &str) -> HttpResponse {
+    let gate = &visitor.api.gate;
+    let tried = gate.set_cookie(TRIED_COOKIE, "1", TRIED_LASTS_SECS);
+    let done = gate.set_cookie(WANTED_COOKIE, "", 0);
+    with_cookie(with_cookie(redirect(router), &tried), &done)
+}
+
+/// The voucher of a guest whom the router has let in: by the code that the router names, or the one that
+/// this browser knows. `None` is the shop.
+async fn online(visitor: &Visitor) -> Result<Option<HttpResponse>, Problem> {
+    let visitor = visitor.at(PATH);
+    let named = visitor.visit.code.as_deref().and_then(VoucherCode::typed);
+    if let Some(code) = named
+        && let Some(remaining) = look_up_at_once(&visitor.api, &visitor.request, &code).await?
+    {
+        return show_voucher(&visitor, &code, &remaining).await.map(Some);
+    }
+    match known(&visitor).await? {
+        Some(known) => show_voucher(&visitor, &known.code, &known.remaining)
+            .await
+            .map(Some),
+        None => Ok(None),
+    }
+}
+
 /// The order's page, or the voucher if this browser knows no order.
-async fn lead(visitor: &Visitor, known: KnownVoucher) -> Page {
+pub(super) async fn lead(visitor: &Visitor, known: KnownVoucher) -> Page {
     let Some(home) = known.home else {
         return show_voucher(&visitor.at(PATH), &known.code, &known.remaining).await;
     };
@@ -155,7 +212,12 @@ async fn lead(visitor: &Visitor, known: KnownVoucher) -> Page {
     Ok(visitor.keep_router(redirect(&link)))
 }
 
-async fn show_voucher(visitor: &Visitor, code: &VoucherCode, remaining: &Remaining) -> Page {
+/// What the voucher gives, and the button.
+pub(super) async fn show_voucher(
+    visitor: &Visitor,
+    code: &VoucherCode,
+    remaining: &Remaining,
+) -> Page {
     let (text, is_open) = (visitor.text, remaining.state.is_open());
     let sold = visitor.api.store.sold_with(code).await?;
     let sold = sold.ok_or(Code::VoucherNotFound)?;
@@ -181,7 +243,8 @@ async fn show_voucher(visitor: &Visitor, code: &VoucherCode, remaining: &Remaini
         ..VoucherPage::form(visitor, String::new())
     };
     let answer = visitor.answer(StatusCode::OK, &page);
-    Ok(match is_open {
+    // A guest who is on-line has just come from a page that was remembered.
+    Ok(match is_open && !visitor.visit.is_online {
         true => remember(visitor, answer, code.as_str()),
         false => answer,
     })

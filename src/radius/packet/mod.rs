@@ -12,10 +12,11 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use subtle::ConstantTimeEq;
 
-use crate::domain::access::Session;
+use crate::domain::access::{DeviceMac, Session, SessionLimits};
 use crate::domain::people::Secret;
 
 mod crypto;
+mod limits;
 
 use crypto::{BLOCK, chap_digest, digest, hide_password, sign};
 
@@ -36,6 +37,7 @@ mod number {
     pub const NAS_IP_ADDRESS: u8 = 4;
     pub const FRAMED_IP_ADDRESS: u8 = 8;
     pub const REPLY_MESSAGE: u8 = 18;
+    pub const CALLING_STATION_ID: u8 = 31;
     pub const NAS_IDENTIFIER: u8 = 32;
     pub const ACCT_SESSION_ID: u8 = 44;
     pub const MESSAGE_AUTHENTICATOR: u8 = 80;
@@ -51,6 +53,24 @@ pub enum Method {
     /// A digest of it.
     Chap,
 }
+
+/// A guest at a router for which we ask.
+#[derive(Clone, Debug)]
+pub struct Guest<'a> {
+    /// The device, if the router named one.
+    pub device: Option<&'a DeviceMac>,
+    /// Its address in the hotspot.
+    pub address: Option<Ipv4Addr>,
+    /// What the router calls itself.
+    pub router: &'a str,
+}
+
+/// What we call ourselves where we ask for nobody.
+const NOBODY: Guest<'static> = Guest {
+    device: None,
+    address: None,
+    router: "malipo",
+};
 
 /// What a packet is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, strum::FromRepr)]
@@ -87,6 +107,8 @@ pub struct Answer {
     pub error_cause: Option<u32>,
     /// A text for the user.
     pub message: Option<String>,
+    /// What it allows.
+    pub limits: SessionLimits,
     /// The place of its Message-Authenticator.
     pub seal: AuthenticatorPlace,
 }
@@ -125,17 +147,20 @@ impl Request {
         password: &str,
         secret: &Secret,
     ) -> Self {
-        Self::log_in(identifier, random, (user, password, Method::Pap), secret)
+        let login = (user, password, Method::Pap);
+        Self::log_in(identifier, random, login, None, secret)
     }
 
-    /// Asks whether a user with this password may log in. `random` must be new for each request, because
-    /// it hides the password and is the challenge.
+    /// Asks whether a user with this password may log in, for a guest or to see whether it can.
+    /// `random` must be new for each request, because it hides the password and is the challenge.
     pub fn log_in(
         identifier: u8,
         random: [u8; 16],
         (user, password, method): (&str, &str, Method),
+        guest: Option<&Guest<'_>>,
         secret: &Secret,
     ) -> Self {
+        let guest = guest.unwrap_or(&NOBODY);
         let mut packet = Self::new(Code::AccessRequest, identifier, random);
         // First, so that the prefix attack on MD5 (Blast-RADIUS) cannot put bytes before it. Signed
         // over zeros in its place.
@@ -155,7 +180,13 @@ impl Request {
                 );
             }
         }
-        packet.push(number::NAS_IDENTIFIER, b"malipo");
+        if let Some(address) = guest.address {
+            packet.push(number::FRAMED_IP_ADDRESS, &address.octets());
+        }
+        if let Some(device) = guest.device {
+            packet.push(number::CALLING_STATION_ID, device.expose().as_bytes());
+        }
+        packet.push(number::NAS_IDENTIFIER, guest.router.as_bytes());
         packet.write_length();
         let signed = sign(&packet.bytes, secret);
         packet.bytes[signature].copy_from_slice(&signed);
@@ -222,10 +253,15 @@ impl Request {
         let find = |wanted| attributes.iter().find(|found| found.number == wanted);
         let text = |found: &Found<'_>| String::from_utf8_lossy(found.value).into_owned();
         let cause = |found: &Found<'_>| Some(u32::from_be_bytes(found.value.try_into().ok()?));
+        let mut allowed = SessionLimits::default();
+        for found in &attributes {
+            limits::take(&mut allowed, found.number, found.value);
+        }
         Ok(Answer {
             code,
             error_cause: find(number::ERROR_CAUSE).and_then(cause),
             message: find(number::REPLY_MESSAGE).map(text),
+            limits: allowed,
             seal,
         })
     }

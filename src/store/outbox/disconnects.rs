@@ -71,7 +71,7 @@ impl Store {
             "SELECT DISTINCT v.code, p.order_id FROM radacct a \
              JOIN vouchers v ON v.code = a.username \
              LEFT JOIN payments p ON p.id = COALESCE(v.payment_id, v.former_payment_id) \
-             WHERE a.acctstoptime IS NULL AND (v.revoked_at IS NOT NULL OR v.expires_at <= $1 \
+             WHERE a.acctstoptime IS NULL AND a.acctsessionid <> '' AND (v.revoked_at IS NOT NULL OR v.expires_at <= $1 \
                 OR (v.validity = 'first_login' AND v.duration_minutes * 60 + \
                     (SELECT {first_login} FROM radacct f WHERE f.username = v.code) <= $2)) \
              AND NOT EXISTS (SELECT 1 FROM outbox_messages o \

@@ -56,7 +56,7 @@ async fn queue(
     };
     let (which, known, value): (_, _, Value) = match sessions {
         Queued::OfVoucher(code) => (
-            "username = $5 AND acctstoptime IS NULL",
+            "username = $5 AND acctstoptime IS NULL AND acctsessionid <> ''",
             "DO NOTHING",
             code.into(),
         ),

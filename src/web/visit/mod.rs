@@ -7,73 +7,147 @@
 //! - The router's own text is never shown: a refusal is one of our reasons. A guest is led anywhere by it
 //!   only with such a router in the same link.
 
+use chrono::{DateTime, Utc};
 use url::Url;
-use url::form_urlencoded::Serializer;
 
 use super::{Shop, href};
-use crate::domain::access::{DeviceMac, RouterRefusal};
-use crate::domain::people::Language;
+use crate::domain::access::{DeviceMac, RouterRefusal, SessionLimits};
+use crate::domain::people::{Language, Secret};
 
-/// Longest URL in bytes that links repeat; longer ones are dropped.
-const URL_MAX: usize = 512;
-/// The path of every router's log-in page.
-const LOGIN_PATH: &str = "/login";
+mod arrival;
+mod chilli;
+mod login;
+mod opennds;
+
+pub use arrival::Asked;
+use arrival::{Arrival, web_address};
+use login::{Kind, Login};
+use opennds::Fas;
+
+/// What has to be done before the guest's browser can log in by a form's answer.
+pub enum Step<'a> {
+    /// The browser goes to this URL.
+    Go(String),
+    /// The browser fetches a challenge at this URL, and comes back with it.
+    Fetch(String),
+    /// FreeRADIUS is asked whether the code is good for this guest.
+    Ask(Ask<'a>),
+}
+
+/// A log-in that we decide, because the router believes us.
+pub struct Ask<'a> {
+    /// The guest's address in the hotspot, as the router named it.
+    pub address: &'a str,
+    /// What the router calls itself.
+    pub gateway: &'a str,
+    page: &'a Url,
+    fas: &'a Fas,
+    key: &'a Secret,
+    device: Option<&'a DeviceMac>,
+}
+
+impl Ask<'_> {
+    /// The URL that lets the guest in, after FreeRADIUS has accepted the code with these limits.
+    pub fn accepted(&self, limits: SessionLimits, back: &str) -> String {
+        let granted = (self.device, limits);
+        self.fas.log_in(self.page, self.key, granted, back)
+    }
+}
 
 /// The parameters.
 #[derive(Clone, Debug, Default)]
 pub struct Visit {
     /// The language that the guest chose.
     pub language: Option<Language>,
-    /// The log-in URL of the router, if its host is allowed.
-    login: Option<Url>,
+    /// The log-in of the router, if its host is allowed.
+    login: Option<Login>,
     /// The page that the guest first requested.
     destination: Option<String>,
-    /// The router requires a challenge, whose answer only its own page can compute.
-    has_challenge: bool,
     /// The guest's device, as the router named it.
     pub device: Option<DeviceMac>,
     /// Why the router has just refused a log-in; not repeated in links.
     pub refusal: Option<RouterRefusal>,
+    /// The router has just let the guest in, or had before.
+    pub is_online: bool,
+    /// The guest has just logged off.
+    pub has_left: bool,
+    /// The code that the router names after a log-in.
+    pub code: Option<String>,
     /// The query names a router, which may or may not be allowed.
     names_router: bool,
     /// The router's own page has sent the guest here, and not a link of ours.
     comes_from_router: bool,
+    /// The secrets of the shop's routers, for answers to them.
+    uam_secret: Option<Secret>,
+    fas_key: Option<Secret>,
 }
 
 impl Visit {
     /// Reads a query, with the names of the router's log-in page or our shorter ones. If it names no
-    /// router, the one that this browser came from before counts: `remembered`, as made by
-    /// [`Visit::to_remember`].
-    pub fn read(query: &str, remembered: Option<&str>, shop: &Shop) -> Self {
-        let mut visit = Self::parse(query, shop);
-        if let Some(remembered) = remembered.filter(|_| !visit.names_router) {
-            let before = Self::parse(remembered, shop);
+    /// router, the one that this browser came from before counts.
+    pub fn read(asked: &Asked<'_>, shop: &Shop) -> Self {
+        let mut visit = Self::parse(asked, shop);
+        if let Some(query) = asked.remembered.filter(|_| !visit.names_router) {
+            let before = Self::parse(&Asked { query, ..*asked }, shop);
             visit.login = before.login;
-            visit.has_challenge = before.has_challenge;
             visit.device = visit.device.or(before.device);
         }
         visit
     }
 
-    fn parse(query: &str, shop: &Shop) -> Self {
+    fn parse(asked: &Asked<'_>, shop: &Shop) -> Self {
         let mut visit = Self::default();
-        for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
-            match &*name {
+        let hosts = &shop.login_hosts;
+        let values: Vec<_> = url::form_urlencoded::parse(asked.query.as_bytes()).collect();
+        for (name, value) in &values {
+            match &**name {
                 "lang" => visit.language = value.parse().ok(),
                 "login" | "link-login-only" => {
                     visit.names_router = true;
                     visit.comes_from_router = name == "link-login-only";
-                    visit.login = allowed(&value, &shop.login_hosts);
+                    visit.login = Login::allowed(value, hosts);
                 }
-                "dst" | "link-orig" => visit.destination = web_address(&value),
-                "chap" | "chap-id" => visit.has_challenge = !value.is_empty(),
-                "mac" => visit.device = DeviceMac::read(&value).ok(),
-                "error" => visit.refusal = RouterRefusal::of_text(&value),
+                "dst" | "link-orig" => visit.destination = web_address(value),
+                "online" => visit.is_online = true,
+                "status" => visit.is_online = value == "authenticated",
+                "mac" => visit.device = DeviceMac::read(value).ok(),
+                "error" => visit.refusal = RouterRefusal::of_text(value),
                 "refused" => visit.refusal = value.parse().ok(),
                 _ => {}
             }
         }
+        if let Some(login) = &mut visit.login {
+            values
+                .iter()
+                .for_each(|(name, value)| login.take(name, value));
+        }
+        if let Some(arrival) = chilli::arrival(asked, hosts, shop.uam_secret.as_ref()) {
+            visit.arrived(arrival, Kind::Chilli);
+        }
+        if let Some((_, fas)) = values.iter().find(|(name, _)| name == "fas")
+            && let Some(arrival) = opennds::arrival(asked, fas, hosts)
+        {
+            visit.arrived(arrival, Kind::OpenNds);
+        }
+        visit.uam_secret.clone_from(&shop.uam_secret);
+        visit.fas_key.clone_from(&shop.fas_key);
         visit
+    }
+
+    fn arrived<K>(&mut self, arrival: Arrival<K>, kind: impl Fn(K) -> Kind) {
+        self.names_router = true;
+        self.comes_from_router = true;
+        let login = |(url, know)| Login {
+            url,
+            kind: kind(know),
+        };
+        self.login = arrival.login.map(login);
+        self.device = DeviceMac::read(&arrival.device).ok();
+        self.refusal = arrival.refusal;
+        self.is_online = arrival.is_online;
+        self.has_left = arrival.has_left;
+        self.destination = web_address(&arrival.destination);
+        self.code = Some(arrival.code).filter(|code| !code.is_empty());
     }
 
     /// Whether the page of an allowed router has sent the guest here, and not a link of ours.
@@ -95,7 +169,44 @@ impl Visit {
 
     /// Whether the router's own page must answer a challenge, which needs a script.
     pub fn needs_script(&self) -> bool {
-        self.login.is_some() && self.has_challenge
+        let kind = self.login.as_ref().map(|login| &login.kind);
+        matches!(
+            kind,
+            Some(Kind::MikroTik {
+                has_challenge: true
+            })
+        )
+    }
+
+    /// Whether a code is sent to us, and we find the way to the router: CoovaChilli or openNDS.
+    pub fn logs_in_by_form(&self) -> bool {
+        let kind = self.login.as_ref().map(|login| &login.kind);
+        match kind {
+            None | Some(Kind::MikroTik { .. }) => false,
+            Some(Kind::Chilli(_)) => true,
+            Some(Kind::OpenNds(fas)) => self.fas_key.is_some() && fas.is_known(),
+        }
+    }
+
+    /// The next step to the router with this code; `None` if its page is a link.
+    pub fn step(&self, code: &str, now: DateTime<Utc>) -> Option<Step<'_>> {
+        let login = self.login.as_ref()?;
+        match &login.kind {
+            Kind::MikroTik { .. } => self.connect_by_itself(code).map(Step::Go),
+            Kind::Chilli(uam) => {
+                let secret = self.uam_secret.as_ref();
+                let url = uam.log_in(&login.url, code, secret, now);
+                Some(url.map_or_else(|| Step::Fetch(chilli::prelogin(&login.url)), Step::Go))
+            }
+            Kind::OpenNds(fas) => Some(Step::Ask(Ask {
+                address: &fas.address,
+                gateway: &fas.gateway,
+                page: &login.url,
+                fas,
+                key: self.fas_key.as_ref().filter(|_| fas.is_known())?,
+                device: self.device.as_ref(),
+            })),
+        }
     }
 
     /// The same in another language.
@@ -116,39 +227,23 @@ impl Visit {
     pub fn link_with(&self, path: &str, more: &[(&str, &str)]) -> String {
         let login = self.login.as_ref();
         let destination = login.and(self.destination.as_deref());
-        let challenge = login.filter(|_| self.has_challenge).map(|_| "1");
+        let kind = login.map(Login::parameters).unwrap_or_default();
+        let kind = kind.iter().map(|(name, value)| (*name, value.as_str()));
         let own = [
             ("lang", self.language.map_or("", Language::tag)),
             ("mac", self.device.as_ref().map_or("", DeviceMac::expose)),
-            ("login", login.map_or("", Url::as_str)),
+            ("login", login.map_or("", |login| login.url.as_str())),
             ("dst", destination.unwrap_or_default()),
-            ("chap", challenge.unwrap_or_default()),
         ];
-        href(path, &[more, &own].concat())
+        let all: Vec<_> = more.iter().copied().chain(own).chain(kind).collect();
+        href(path, &all)
     }
 
-    /// The URL that logs in with this code; `None` if the guest did not come from an allowed router.
-    ///
-    /// A challenge must be answered by the router's own page, and the one that the guest came with is
-    /// stale by now. So the URL is that page with the code in the fragment, which no browser sends to
-    /// a server.
+    /// The link that logs in with this code at a MikroTik; `None` if the guest did not come from one
+    /// that is allowed.
     pub fn connect(&self, code: &str) -> Option<String> {
-        let mut login = self.login.clone()?;
-        let destination = self.destination.as_deref().map(|to| ("dst", to));
-        if self.has_challenge {
-            let fragment = Serializer::new(String::new())
-                .append_pair("code", code)
-                .extend_pairs(destination)
-                .finish();
-            login.set_fragment(Some(&fragment));
-        } else {
-            login
-                .query_pairs_mut()
-                .append_pair("username", code)
-                .append_pair("password", code)
-                .extend_pairs(destination);
-        }
-        Some(login.into())
+        let login = self.login.as_ref()?;
+        login.link(code, self.destination.as_deref())
     }
 
     /// The same without the guest's destination, which a link can set to any site.
@@ -161,40 +256,18 @@ impl Visit {
     }
 
     /// The log-in page with this code, for a guest whose router is not known, if only one is allowed. The
-    /// page may require a challenge, so it gets the code in the fragment.
+    /// page may require a challenge, so it gets the code in the fragment. Not where routers of other kinds
+    /// than MikroTik are: the page of a host is known only when it sends a guest.
     pub fn connect_to_the_only(&self, shop: &Shop, code: &str) -> Option<String> {
         let [host] = &*shop.login_hosts else {
             return None;
         };
-        if self.names_router || self.login.is_some() {
+        let has_other_kinds = shop.uam_secret.is_some() || shop.fas_key.is_some();
+        if self.names_router || self.login.is_some() || has_other_kinds {
             return None;
         }
-        let visit = Self {
-            login: Url::parse(&format!("http://{host}{LOGIN_PATH}")).ok(),
-            has_challenge: true,
-            ..Self::default()
-        };
-        visit.connect(code)
+        Login::of_host(host)?.link(code, None)
     }
-}
-
-/// The log-in page of a router whose host, with the port if it is not the default, is in the list. Any
-/// other page of it, or a query, could do more than log in.
-fn allowed(text: &str, hosts: &[String]) -> Option<Url> {
-    let url = Url::parse(&web_address(text)?).ok()?;
-    let has_more = url.query().or(url.fragment()).is_some();
-    let is_plain = url.username().is_empty() && url.password().is_none();
-    let is_login = url.path() == LOGIN_PATH && !has_more;
-    let host = match (url.host_str()?, url.port()) {
-        (host, None) => host.to_owned(),
-        (host, Some(port)) => format!("{host}:{port}"),
-    };
-    (is_plain && is_login && hosts.contains(&host)).then_some(url)
-}
-
-fn web_address(text: &str) -> Option<String> {
-    let is_web = text.starts_with("http://") || text.starts_with("https://");
-    (is_web && text.len() <= URL_MAX && Url::parse(text).is_ok()).then(|| text.to_owned())
 }
 
 #[cfg(test)]

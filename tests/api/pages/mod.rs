@@ -12,6 +12,7 @@ mod compression;
 mod letting_go;
 mod open_order;
 mod orders;
+mod other_routers;
 mod paid;
 mod refused;
 mod requests;

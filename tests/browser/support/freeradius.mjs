@@ -23,15 +23,16 @@ export async function freePort() {
 }
 
 export class FreeRadius {
-  /** Starts on a database of malipo: its URL. */
-  static async start(database) {
+  /** Starts on a database of malipo: its URL. `address` is where routers reach it. */
+  static async start(database, address = '127.0.0.1') {
     const radius = new FreeRadius();
+    radius.secret = SECRET;
     radius.folder = await mkdtemp(path.join(tmpdir(), 'malipo-radius-'));
     await cp(shipped, radius.folder, { recursive: true });
     radius.ports = { auth: await freePort(), acct: await freePort() };
     const url = new URL(database);
     const settings = {
-      local_secret: SECRET, listen_address: '127.0.0.1', auth_port: radius.ports.auth,
+      local_secret: SECRET, listen_address: address, auth_port: radius.ports.auth,
       acct_port: radius.ports.acct, run_folder: radius.folder,
       ...(url.protocol === 'sqlite:'
         ? { database: 'sqlite', sqlite_file: url.pathname }

@@ -1,0 +1,121 @@
+//! Routers other than MikroTik's: openNDS, for which the portal asks FreeRADIUS, and the pages by which
+//! devices find out whether they are on-line.
+
+use super::browser::Browser;
+use super::voucher::sold;
+use crate::harness::freeradius::{FreeRadius, SECRET};
+use crate::harness::{Answer, Kind, TestApp, TestDatabase};
+use malipo::actors::Command;
+use malipo::domain::order::{Evidence, OrderAct};
+use malipo::domain::people::{Personal, Secret};
+
+on_both_databases! {
+    a_voucher_at_opennds_counts_its_devices_although_none_is_reported,
+    a_voucher_is_not_let_in_at_opennds_without_freeradius,
+    the_pages_of_devices_lead_to_the_shop_where_the_server_is_on_site,
+    the_pages_of_devices_do_not_exist_elsewhere,
+}
+
+/// A link of a page for a guest at openNDS, with this device.
+fn connect(device: &str) -> String {
+    format!(
+        "/connect?mac={device}&login=http%3A%2F%2F10.2.0.1%3A2050%2Fopennds_auth%2F&hid={}&cip=10.2.0.9&nas=Pwani",
+        "ab".repeat(32)
+    )
+}
+
+/// A shop that asks the FreeRADIUS at this port.
+async fn start(database: TestDatabase, port: u16) -> TestApp {
+    TestApp::start_on(database, |config| {
+        config.portal.login_hosts = vec!["10.2.0.1:2050".to_owned()];
+        config.portal.fas_key = Some(Secret::new("0123456789abcdef"));
+        config.radius.server = Some(([127, 0, 0, 1], port).into());
+        config.radius.secret = Some(Secret::new(SECRET));
+        config.radius.proofs_per_min = 0;
+    })
+    .await
+}
+
+fn is_let_in(answer: &Answer) -> bool {
+    answer.status == 200
+        && answer
+            .text
+            .contains("http://10.2.0.1:2050/opennds_auth/?tok=")
+}
+
+async fn a_voucher_at_opennds_counts_its_devices_although_none_is_reported(kind: Kind) {
+    let database = TestDatabase::create(kind).await;
+    let radius = FreeRadius::start(&database).await;
+    let app = start(database, radius.auth_port).await;
+    let (order, code) = sold(&app, "daily").await;
+    let (first, second) = (connect("aabbcc000001"), connect("aabbcc000002"));
+    let mut browser = Browser::default();
+
+    assert!(is_let_in(&browser.post(&app, &first, &code).await));
+    assert!(is_let_in(&browser.post(&app, &first, &code).await), "again");
+    let refused = browser.post(&app, &second, &code).await;
+    assert!(!is_let_in(&refused));
+    assert!(
+        refused.text.contains("Other phones use this voucher now"),
+        "{}",
+        refused.text
+    );
+
+    let sessions = "SELECT COUNT(*) FROM radacct WHERE acctstoptime IS NULL";
+    app.database.wait_for_count(sessions, 1).await;
+    let strange = browser.post(&app, &connect(""), &code).await;
+    assert!(!is_let_in(&strange), "a guest without a device");
+    let unknown = browser.post(&app, &first, "AAAABBBB").await;
+    assert_eq!(unknown.status, 404);
+    // Nothing can be sent to openNDS, so no Disconnect-Request is queued, and nobody is let in again.
+    let refund = Evidence::Operator(OrderAct::Refund, Personal::new("asked"));
+    let orders = &app.app.api.orders;
+    let refunded = orders
+        .handle(order.id.parse().unwrap(), Command::of(refund))
+        .await;
+    refunded.unwrap();
+    assert!(!is_let_in(&browser.post(&app, &first, &code).await));
+    app.database
+        .wait_for_count("SELECT COUNT(*) FROM outbox_messages", 0)
+        .await;
+}
+
+async fn a_voucher_is_not_let_in_at_opennds_without_freeradius(kind: Kind) {
+    let app = start(TestDatabase::create(kind).await, 1).await;
+    let (_, code) = sold(&app, "daily").await;
+
+    let answer = Browser::default()
+        .post(&app, &connect("aabbcc000001"), &code)
+        .await;
+
+    assert!(!is_let_in(&answer));
+    let why = "The Wi-Fi cannot check vouchers just now";
+    assert!(answer.text.contains(why), "{}", answer.text);
+}
+
+const PROBES: [&str; 4] = [
+    "/generate_204",
+    "/hotspot-detect.html",
+    "/connecttest.txt",
+    "/success.txt",
+];
+
+async fn the_pages_of_devices_lead_to_the_shop_where_the_server_is_on_site(kind: Kind) {
+    let app = TestApp::start_with(kind, |config| config.portal.on_site = true).await;
+    for path in PROBES {
+        let answer = Browser::default().get(&app, path).await;
+
+        assert_eq!(answer.status, 302, "{path}");
+        assert_eq!(answer.header("location"), Some(&*format!("{}/", app.base)));
+        assert_eq!(answer.header("cache-control"), Some("no-store"));
+    }
+}
+
+async fn the_pages_of_devices_do_not_exist_elsewhere(kind: Kind) {
+    let app = TestApp::start(kind).await;
+    for path in PROBES {
+        let answer = Browser::default().get(&app, path).await;
+
+        assert_eq!(answer.status, 404, "{path}");
+    }
+}
