@@ -5,6 +5,6 @@ pub(super) mod reports;
 pub(super) mod router_status;
 pub(super) mod routers;
 pub(super) mod sessions;
-pub(super) mod tunnels;
 pub(super) mod trusted;
+pub(super) mod tunnels;
 pub(super) mod users;
