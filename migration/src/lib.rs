@@ -37,6 +37,7 @@ mod m20261130_0026_client_hash;
 mod m20261130_0028_doctor;
 mod m20261130_0029_code_spelling;
 mod m20261130_0030_session_sources;
+mod m20261130_0034_operator_access;
 
 pub use run::{Step, down, status, up};
 
@@ -75,6 +76,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261130_0028_doctor::Migration),
             Box::new(m20261130_0029_code_spelling::Migration),
             Box::new(m20261130_0030_session_sources::Migration),
+            Box::new(m20261130_0034_operator_access::Migration),
         ]
     }
 }

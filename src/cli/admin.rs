@@ -1,5 +1,5 @@
-//! `malipo migrate`, `malipo operator` and `malipo nas`: the schema, the operators, and the routers
-//! that may ask FreeRADIUS. All of them work beside a running server.
+//! `malipo migrate` and `malipo nas`: the schema, and the routers that may ask FreeRADIUS. Both work
+//! beside a running server.
 
 use std::error::Error;
 use std::net::IpAddr;
@@ -10,37 +10,19 @@ use super::command::{Done, print};
 use crate::app::radius_address;
 use crate::config::Config;
 use crate::domain::access::NewRouter;
-use crate::domain::people::{Operator, Role, Secret, read_name};
+use crate::domain::people::Secret;
 use crate::radius::client::is_heard;
 use crate::radius::{fresh_secret, mikrotik};
 use crate::store::Store;
 
-/// The operator's name in the audit log for what is done to routers here.
-const COMMAND_LINE: &str = "command line";
+/// The operator's name in the audit log for what is done here.
+pub(super) const COMMAND_LINE: &str = "command line";
 
 #[derive(Clone, Copy, ValueEnum)]
 pub(super) enum Migrate {
     Up,
     Down,
     Status,
-}
-
-#[derive(Subcommand)]
-pub(super) enum OperatorCommand {
-    /// Add an operator and print the bearer token, once
-    Add {
-        /// One word, as it is shown in the audit log
-        #[arg(value_parser = read_name)]
-        name: String,
-        /// viewer (reads, masked) or admin (also acts)
-        #[arg(long, value_name = "viewer|admin")]
-        role: Role,
-    },
-    /// End an operator's token and sessions at once
-    Disable {
-        /// As it was added
-        name: String,
-    },
 }
 
 #[derive(Subcommand)]
@@ -87,30 +69,6 @@ pub(super) async fn migrate(config: &Config, to: Migrate) -> Done {
                 let state = if step.applied { "applied" } else { "pending" };
                 print(format!("{state:8} {}\n", step.name))?;
             }
-        }
-    }
-    Ok(())
-}
-
-pub(super) async fn operator(config: &Config, command: OperatorCommand) -> Done {
-    let store = open(config).await?;
-    match command {
-        OperatorCommand::Add { name, role } => {
-            let taken = format!(
-                "there is a {name} already; `malipo operator disable {name}` first, for a new token"
-            );
-            let done = format!("{name} is {}; the token, shown once:", role.as_str());
-            let added = store.add_operator(Operator { name, role }, None).await?;
-            let token = added.ok_or(taken)?;
-            // The token alone on standard output, so that it can be piped.
-            eprintln!("{done}");
-            print(format!("{}\n", token.expose()))?;
-        }
-        OperatorCommand::Disable { name } => {
-            if !store.disable_operator(&name, None).await? {
-                return Err(format!("there is no active operator {name}").into());
-            }
-            print(format!("{name} is disabled\n"))?;
         }
     }
     Ok(())
@@ -178,7 +136,7 @@ pub(super) async fn nas(config: &Config, command: NasCommand) -> Done {
 }
 
 /// Opens the database, which may be new: an operator can be added before the first start.
-async fn open(config: &Config) -> Result<Store, Box<dyn Error>> {
+pub(super) async fn open(config: &Config) -> Result<Store, Box<dyn Error>> {
     if config.database.auto_migrate {
         migration::up(config.database.url.expose()).await?;
     }

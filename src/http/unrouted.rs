@@ -7,7 +7,7 @@ use super::problem::{Code, Problem};
 use super::{front_door, openapi, pages};
 
 /// The pages that also receive a form, by their routes.
-const WITH_FORM: [&str; 11] = [
+const WITH_FORM: [&str; 13] = [
     "/buy",
     "/order/{order_id}/again",
     "/order/{order_id}/let-go",
@@ -17,7 +17,9 @@ const WITH_FORM: [&str; 11] = [
     "/operator/login",
     "/operator/packages",
     "/operator/vouchers",
+    "/operator/access",
     "/operator/people",
+    "/operator/people/{name}",
     "/operator/{kind}/{id}/{act}",
 ];
 /// The paths that only receive a form.

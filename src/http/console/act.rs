@@ -51,7 +51,7 @@ pub(super) static TEXTS: [Text; 15] = [
     Text { act: Act::ChangePrice, kinds: &["packages"], segment: "price", name: "Change the price", takes_away: false, done: "The price is changed, for orders from now on." },
     Text { act: Act::Retire, kinds: &["packages"], segment: "retire", name: "Retire the package", takes_away: false, done: "The package is no longer on sale. What was sold stays valid." },
     Text { act: Act::Offer, kinds: &["packages"], segment: "offer", name: "Offer the package again", takes_away: false, done: "The package is on sale again." },
-    Text { act: Act::EndToken, kinds: &["people"], segment: "disable", name: "End the token", takes_away: true, done: "The token and its sessions are ended." },
+    Text { act: Act::EndToken, kinds: &["people"], segment: "disable", name: "End the access", takes_away: true, done: "The tokens, the password and the sessions are ended." },
     Text { act: Act::SendHeld, kinds: &["outbox"], segment: "send", name: "Send what is held back", takes_away: false, done: "Nothing is held back any more: what waited is being sent." },
     Text { act: Act::DropHeld, kinds: &["outbox"], segment: "drop", name: "Drop what the backup had queued", takes_away: true, done: "Nothing is held back any more: what the backup had queued is given up." },
 ];

@@ -30,11 +30,12 @@ pub enum Section {
     Vouchers,
     Operators,
     Audit,
+    Access,
 }
 
 /// The navigation: section, name, and path of its first page; in the order of the enum.
 #[rustfmt::skip] // A table is read by its columns.
-pub static SECTIONS: [(Section, &str, &str); 10] = [
+pub static SECTIONS: [(Section, &str, &str); 11] = [
     (Section::Live, "Live", "/operator"),
     (Section::Orders, "Orders", "/operator/orders"),
     (Section::Webhooks, "Webhooks", "/operator/deliveries"),
@@ -45,6 +46,7 @@ pub static SECTIONS: [(Section, &str, &str); 10] = [
     (Section::Vouchers, "Vouchers", "/operator/vouchers"),
     (Section::Operators, "Operators", "/operator/people"),
     (Section::Audit, "Audit", "/operator/audit"),
+    (Section::Access, "My access", "/operator/access"),
 ];
 
 impl Section {
@@ -79,6 +81,11 @@ impl PageContext {
             // Only fixed sentences: a URL must not be able to put text on a page.
             done: match caller.parameter("done").as_str() {
                 "package" => Some("The package is on sale."),
+                "password" => Some("The password is set. All other sessions are ended."),
+                "factor" => Some("A log-in with the password needs no code any more."),
+                "token" => Some("The token is revoked, and its sessions are ended."),
+                "session" => Some("The session is ended."),
+                "sessions" => Some("All other sessions are ended."),
                 word => Act::read(word).map(|act| act.text().done),
             },
         }
