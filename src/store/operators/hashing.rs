@@ -85,12 +85,15 @@ impl Hashing {
             &self.strangers
         };
         let turn = timeout(TURN_WITHIN, places.clone().acquire_owned()).await;
-        turn.map_err(|_| TooMany)?.map(Turn).map_err(|_| TooMany)
+        let _place = turn.map_err(|_| TooMany)?.map_err(|_| TooMany)?;
+        Ok(Turn { _place })
     }
 }
 
 /// The place of one hash.
-pub struct Turn(OwnedSemaphorePermit);
+pub struct Turn {
+    _place: OwnedSemaphorePermit,
+}
 
 impl Turn {
     /// Whether this is the password; takes as long if there is none.
@@ -111,7 +114,7 @@ impl Turn {
         F: FnOnce() -> T + Send + 'static,
     {
         let work = spawn_blocking(move || {
-            let _place = self;
+            let _turn = self;
             work()
         });
         work.await.map_err(|_| TooMany)
